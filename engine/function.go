@@ -1,0 +1,75 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"github.com/perdure/perdure/internal/wire"
+)
+
+// Function is one version of a function that the engine can invoke.
+type Function struct {
+	// Name is the function's name: letters, digits, - and _, at most 64.
+	Name string
+	// Version is a number, or $LATEST, which is the default.
+	Version string
+	// Invoker runs its invocations.
+	Invoker Invoker
+	// Timeout bounds one invocation; the default is 3 s, as on Lambda, and
+	// the most is 900 s there. The engine does not cap it.
+	Timeout time.Duration
+	// Concurrency bounds invocations at one time; the default is 100.
+	Concurrency int
+	// Durable makes the function durable; nil is a plain function.
+	Durable *DurableConfig
+}
+
+// DurableConfig holds the settings of a durable function.
+type DurableConfig struct {
+	// ExecutionTimeout bounds an execution from its start to its end, with
+	// all its waits: whole seconds, 1 s to 366 days.
+	ExecutionTimeout time.Duration
+	// RetentionDays is how long a closed execution stays readable: 1 to 90
+	// days; the default is 14.
+	RetentionDays int
+}
+
+// Invoker runs invocations of one function version.
+type Invoker interface {
+	// Invoke runs one invocation and returns what the function answered. It
+	// may be called concurrently, up to the function's concurrency. It must
+	// return soon after ctx is done; the engine cancels ctx when it closes and
+	// when the invocation's deadline has passed, and then records the timeout
+	// itself. Whatever happens inside the function is an Outcome; there is no
+	// other failure.
+	Invoke(ctx context.Context, inv *Invocation) Outcome
+}
+
+// Invocation is one call of a function.
+type Invocation struct {
+	RequestID   string // a UUID, new for each invocation
+	FunctionARN string // qualified with the version
+	Deadline    time.Time
+	Payload     []byte // the JSON that the function receives
+	TraceID     string // X-Ray header, may be empty
+	TenantID    string // may be empty
+	// ClientContext is what a caller of a plain function sent, decoded.
+	ClientContext string
+	// ExecutionARN is empty for a plain function.
+	ExecutionARN string
+}
+
+// Outcome is how an invocation ended: with a payload, or with an error.
+type Outcome struct {
+	// Payload is the function's answer, if Error is nil.
+	Payload []byte
+	// Error is set if the function failed to answer: it reported an error,
+	// crashed, timed out or could not be started.
+	Error *wire.ErrorObject
+	// ErrorPayload is the error document as the function reported it, for
+	// callers of plain functions; empty if the function did not report one.
+	ErrorPayload []byte
+	// Unstarted says that the function was never reached, so that the attempt
+	// says nothing about its code.
+	Unstarted bool
+}

@@ -1,0 +1,106 @@
+package engine
+
+import (
+	"github.com/perdure/perdure/internal/wire"
+)
+
+// InvokeRequest starts an execution of a durable function, or calls a plain one.
+type InvokeRequest struct {
+	// Function is a name, a partial or full ARN, each with or without a
+	// version behind a colon.
+	Function string
+	// Qualifier is the version; it must agree with one in Function.
+	Qualifier string
+	// Name makes the start idempotent: the same name with the same payload
+	// returns the execution that exists. Empty names it by a new UUID.
+	Name string
+	// Payload is the event. Empty is no event.
+	Payload []byte
+
+	TenantID      string
+	TraceHeader   string
+	ClientContext string
+}
+
+// Started is the answer to a start.
+type Started struct {
+	ARN     string // empty for a plain function
+	Version string // the version that runs
+	Durable bool
+	// Existing says that the name was known: nothing was started.
+	Existing bool
+}
+
+// Result is how an execution, or the call of a plain function, ended.
+type Result struct {
+	Status wire.ExecutionStatus
+	// Payload is the result, nil if there is none.
+	Payload *string
+	// Error is set for every status but SUCCEEDED; a stop may leave it empty.
+	Error *wire.ErrorObject
+	// ErrorPayload is the error document of a plain function, as it sent it.
+	ErrorPayload []byte
+}
+
+// Description is what is known of one execution.
+type Description struct {
+	ARN              string
+	Name             string
+	FunctionARN      string // qualified
+	Version          string
+	Status           wire.ExecutionStatus
+	Started          wire.Timestamp
+	Closed           wire.Timestamp // zero while open
+	Input            *string
+	Result           *string
+	Error            *wire.ErrorObject
+	TraceHeader      string
+	ExecutionTimeout int64 // seconds
+	RetentionDays    int64
+}
+
+// Summary is one row of a list of executions.
+type Summary struct {
+	ARN         string
+	Name        string
+	FunctionARN string
+	Status      wire.ExecutionStatus
+	Started     wire.Timestamp
+	Closed      wire.Timestamp
+}
+
+// ListRequest selects executions of one function; zero members do not restrict.
+type ListRequest struct {
+	Function      string // as in InvokeRequest
+	Qualifier     string
+	Name          string
+	Statuses      []wire.ExecutionStatus
+	StartedAfter  wire.Timestamp // exclusive
+	StartedBefore wire.Timestamp // exclusive
+	OldestFirst   bool
+	Marker        string
+	MaxItems      int // 0 is 100; at most 1000
+}
+
+// CheckpointRequest is one checkpoint of a running invocation.
+type CheckpointRequest struct {
+	ARN         string
+	Token       string
+	ClientToken string
+	Updates     []wire.Update
+}
+
+// CheckpointReply answers a checkpoint. An empty Token says that the invocation
+// must not checkpoint again: the execution closed.
+type CheckpointReply struct {
+	Token      string
+	Operations []*wire.Operation
+}
+
+// HistoryRequest reads events of an execution.
+type HistoryRequest struct {
+	ARN         string
+	Marker      string
+	MaxItems    int // 0 is 100; at most 1000
+	NewestFirst bool
+}

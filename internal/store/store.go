@@ -1,0 +1,160 @@
+// Package store is the storage contract of the engine: what it asks of a
+// database, and nothing about how one fulfils it.
+//
+// # What is stored
+//
+// An execution is a journal: entries numbered 1, 2, 3 …, each the encoded
+// outcome of one input (see package machine), appended and never rewritten.
+// Beside the journal stands one row per execution that can be searched: its
+// names, status and due time. The row is an index; everything in it can be
+// rebuilt from the journal.
+//
+// One input is one entry, so a checkpoint costs one insert however many
+// operations it touches and however long the history behind it is, and every
+// payload is stored once.
+//
+// # The fence
+//
+// An entry is accepted only if its number is the next one. Two writers that
+// both read entry n cannot both append n+1: the second gets [ErrConflict] and
+// must read again. There is no other locking.
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/perdure/perdure/internal/wire"
+)
+
+// Row is the searchable index entry of one execution.
+type Row struct {
+	ID       string // unique; ids sort in the order in which executions started
+	ARN      string
+	Function string // name without version
+	Version  string
+	Name     string // unique within Function
+	Status   wire.ExecutionStatus
+	Started  wire.Timestamp
+	Closed   wire.Timestamp // zero while open
+
+	// Due is when the engine must look at this execution next. It may be
+	// earlier than necessary, never later; zero means that nothing is due.
+	Due wire.Timestamp
+	// Invoking says that an invocation was in flight when the row was
+	// written. After a crash of the engine it finds the invocations it lost.
+	Invoking bool
+	// InputHash is the SHA-256 of the input, for comparing a repeated start.
+	InputHash [32]byte
+}
+
+// Entry is one accepted input of an execution, encoded by package machine.
+type Entry struct {
+	Seq  int64 // 1 for the start
+	Data []byte
+}
+
+// Write appends one entry to one execution.
+type Write struct {
+	ID    string
+	Entry Entry
+	// Row replaces the execution's row; nil leaves it as it is. The write of
+	// entry 1 creates the execution and needs a row.
+	Row *Row
+}
+
+// Query selects rows for [Store.List]. Zero members do not restrict.
+type Query struct {
+	Function      string
+	Version       string
+	Name          string
+	Statuses      []wire.ExecutionStatus
+	StartedAfter  wire.Timestamp // exclusive
+	StartedBefore wire.Timestamp // exclusive
+	Invoking      bool           // only rows with Invoking set
+	OldestFirst   bool           // the default is newest first
+	After         string         // resume behind this id in the chosen order
+	Limit         int            // at most this many; required
+}
+
+// Span selects journal entries for [Store.Journal]: those with
+// From <= Seq <= To, where zero members do not restrict.
+type Span struct {
+	From, To int64
+	Reverse  bool // descending sequence
+	Limit    int  // at most this many; zero for no limit
+}
+
+// Store keeps executions. All methods may be called concurrently.
+//
+// A method that fails with anything but the errors below has met a fault of
+// the database; the caller cannot know whether a Commit took effect and must
+// read before it goes on.
+type Store interface {
+	// Commit appends the writes, all or none, and returns when they are
+	// durable. It fails with [ErrConflict] if an entry is not the next of its
+	// execution, if entry 1 names an id that exists, or if its function and
+	// name are taken. The store does not keep the slices after it returns.
+	Commit(ctx context.Context, writes ...Write) error
+
+	// Row returns one execution's row, or [ErrNotFound].
+	Row(ctx context.Context, id string) (*Row, error)
+
+	// Named returns the row of the execution of function with this name, or
+	// [ErrNotFound].
+	Named(ctx context.Context, function, name string) (*Row, error)
+
+	// Journal yields the entries of an execution in order of Seq. An unknown
+	// execution yields none. The Data belongs to the caller. An error ends
+	// the sequence. The iteration may hold a read transaction: it must not be
+	// kept waiting on a Commit.
+	Journal(ctx context.Context, id string, span Span) iter.Seq2[Entry, error]
+
+	// List returns the rows that q selects, ordered by id.
+	List(ctx context.Context, q Query) ([]*Row, error)
+
+	// Due returns the rows with a due time that is not after before, earliest
+	// first, at most limit.
+	Due(ctx context.Context, before wire.Timestamp, limit int) ([]*Row, error)
+
+	// Delete removes an execution with all its entries, and frees its name.
+	// An unknown id is not an error.
+	Delete(ctx context.Context, id string) error
+
+	// Secret returns the value stored under name; if there is none, it stores
+	// value first. Concurrent callers agree on the result.
+	Secret(ctx context.Context, name string, value []byte) ([]byte, error)
+
+	// Close waits for commits under way and releases the database. Calls
+	// after Close fail.
+	Close() error
+}
+
+// The outcomes that callers act on.
+var (
+	// ErrConflict says that a write lost against another one.
+	ErrConflict = errors.New("store: another writer was first")
+	// ErrNotFound says that there is no such execution.
+	ErrNotFound = errors.New("store: no such execution")
+	// ErrClosed says that the store was closed.
+	ErrClosed = errors.New("store: closed")
+	// ErrFull says that the disk is full: nothing of the write was kept.
+	ErrFull = errors.New("store: the disk is full")
+	// ErrCorrupt says that the database cannot be read as one.
+	ErrCorrupt = errors.New("store: the database is damaged")
+)
+
+// LockedError says that another process has the database open.
+type LockedError struct {
+	Path  string // the data directory
+	Owner string // what the owner wrote about itself, such as "pid 4711, http://127.0.0.1:3001"; may be empty
+}
+
+func (e *LockedError) Error() string {
+	if e.Owner == "" {
+		return fmt.Sprintf("%s is in use by another engine", e.Path)
+	}
+	return fmt.Sprintf("%s is in use by another engine (%s)", e.Path, e.Owner)
+}

@@ -1,0 +1,63 @@
+package wire
+
+import "fmt"
+
+// ErrorObject is an error as the protocol records it: what a step, a context,
+// a callback or an execution failed with. Every member is optional.
+type ErrorObject struct {
+	ErrorMessage string   `json:"ErrorMessage,omitempty"`
+	ErrorType    string   `json:"ErrorType,omitempty"`
+	ErrorData    string   `json:"ErrorData,omitempty"`
+	StackTrace   []string `json:"StackTrace,omitempty"`
+}
+
+// Size is the object's length as compact JSON, which is what the limits on
+// error objects count.
+func (e *ErrorObject) Size() int {
+	if e == nil {
+		return 0
+	}
+	return len(AppendErrorObject(nil, e))
+}
+
+// Code names an error of the Lambda API, as in the x-amzn-ErrorType header.
+type Code string
+
+// The errors of the Lambda API that durable executions use. Validation and
+// Serialization come from AWS's request framework rather than the API model.
+const (
+	CodeInvalidParameter   Code = "InvalidParameterValueException"
+	CodeValidation         Code = "ValidationException"
+	CodeSerialization      Code = "SerializationException"
+	CodeInvalidContent     Code = "InvalidRequestContentException"
+	CodeNotFound           Code = "ResourceNotFoundException"
+	CodeConflict           Code = "ResourceConflictException"
+	CodeNotReady           Code = "ResourceNotReadyException"
+	CodeAlreadyStarted     Code = "DurableExecutionAlreadyStartedException"
+	CodeCallbackTimeout    Code = "CallbackTimeoutException"
+	CodeTooManyRequests    Code = "TooManyRequestsException"
+	CodeRequestTooLarge    Code = "RequestTooLargeException"
+	CodeUnsupportedMedia   Code = "UnsupportedMediaTypeException"
+	CodeUnrecognizedClient Code = "UnrecognizedClientException"
+	CodeService            Code = "ServiceException"
+)
+
+// Error is a refusal that a client of the API sees: a code, and a message that
+// clients may match on. The engine and the state machine return it; lambdaapi
+// turns the code into an HTTP status, and is the only place that does.
+type Error struct {
+	Code    Code
+	Message string
+}
+
+func (e *Error) Error() string { return string(e.Code) + ": " + e.Message }
+
+// Errorf makes an [Error] with a formatted message.
+func Errorf(code Code, format string, args ...any) *Error {
+	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+// StaleTokenMessage is the text with which the service refuses a checkpoint
+// token that is not, or no longer, the current one. SDKs match it with its
+// case to tell a lost race from a broken request.
+const StaleTokenMessage = "Invalid checkpoint token"
