@@ -61,7 +61,8 @@ type Write struct {
 	ID    string
 	Entry Entry
 	// Row replaces the execution's row; nil leaves it as it is. The write of
-	// entry 1 creates the execution and needs a row.
+	// entry 1 creates the execution and needs a row. Later rows may change
+	// Status, Closed, Due and Invoking; the rest must stay as entry 1 had it.
 	Row *Row
 }
 
@@ -76,7 +77,7 @@ type Query struct {
 	Invoking      bool           // only rows with Invoking set
 	OldestFirst   bool           // the default is newest first
 	After         string         // resume behind this id in the chosen order
-	Limit         int            // at most this many; required
+	Limit         int            // at most this many; required, at least 1
 }
 
 // Span selects journal entries for [Store.Journal]: those with
@@ -96,7 +97,9 @@ type Store interface {
 	// Commit appends the writes, all or none, and returns when they are
 	// durable. It fails with [ErrConflict] if an entry is not the next of its
 	// execution, if entry 1 names an id that exists, or if its function and
-	// name are taken. The store does not keep the slices after it returns.
+	// name are taken. Several writes may append to one execution, in order.
+	// The store does not keep the slices after it returns. An end of ctx can
+	// only stop a commit that has not begun.
 	Commit(ctx context.Context, writes ...Write) error
 
 	// Row returns one execution's row, or [ErrNotFound].
@@ -109,14 +112,14 @@ type Store interface {
 	// Journal yields the entries of an execution in order of Seq. An unknown
 	// execution yields none. The Data belongs to the caller. An error ends
 	// the sequence. The iteration may hold a read transaction: it must not be
-	// kept waiting on a Commit.
+	// kept waiting on a Commit. Entries appended meanwhile may be yielded too.
 	Journal(ctx context.Context, id string, span Span) iter.Seq2[Entry, error]
 
 	// List returns the rows that q selects, ordered by id.
 	List(ctx context.Context, q Query) ([]*Row, error)
 
 	// Due returns the rows with a due time that is not after before, earliest
-	// first, at most limit.
+	// first, those of one time by id, at most limit.
 	Due(ctx context.Context, before wire.Timestamp, limit int) ([]*Row, error)
 
 	// Delete removes an execution with all its entries, and frees its name.
@@ -128,7 +131,7 @@ type Store interface {
 	Secret(ctx context.Context, name string, value []byte) ([]byte, error)
 
 	// Close waits for commits under way and releases the database. Calls
-	// after Close fail.
+	// after Close fail with [ErrClosed], except Close, which does nothing.
 	Close() error
 }
 

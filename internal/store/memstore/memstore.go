@@ -1,0 +1,303 @@
+// Package memstore keeps executions in memory. It serves tests, and everything
+// else that may forget its executions when the process ends.
+//
+// It starts no goroutine and reads no clock, so it works inside a
+// testing/synctest bubble.
+package memstore
+
+import (
+	"bytes"
+	"context"
+	"iter"
+	"slices"
+	"sync"
+
+	"github.com/perdure/perdure/internal/store"
+	"github.com/perdure/perdure/internal/wire"
+)
+
+// Store is a [store.Store] in memory.
+type Store struct {
+	mu         sync.RWMutex
+	closed     bool
+	intercept  Interceptor
+	executions map[string]*execution
+	names      map[name]string // the id of each name taken
+	started    []string        // all ids, ascending
+	due        []deadline      // of the rows with a due time, ascending
+	secrets    map[string][]byte
+}
+
+var _ store.Store = (*Store)(nil)
+
+// execution is one row and its journal: entry n is journal[n-1]. The journal
+// only grows and its entries never change, so a reader may keep the slice it
+// saw under the lock.
+type execution struct {
+	row     store.Row
+	journal [][]byte
+}
+
+type name struct{ function, name string }
+
+// New returns an empty store.
+func New() *Store {
+	return &Store{
+		executions: make(map[string]*execution),
+		names:      make(map[name]string),
+		secrets:    make(map[string][]byte),
+	}
+}
+
+// An Interceptor stands in for the Commit of writes. It calls commit to let
+// the commit take effect, or leaves it out; what it returns is what the caller
+// of Commit sees.
+type Interceptor func(writes []store.Write, commit func() error) error
+
+// Intercept sends every later Commit through f, so that a test can count,
+// delay or fail it before or after it took effect. Nil ends that.
+func (s *Store) Intercept(f Interceptor) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.intercept = f
+}
+
+// Commit implements [store.Store].
+func (s *Store) Commit(ctx context.Context, writes ...store.Write) error {
+	if err := store.Check(writes); err != nil {
+		return err
+	}
+	s.mu.RLock()
+	intercept := s.intercept
+	s.mu.RUnlock()
+	if intercept == nil {
+		return s.commit(ctx, writes)
+	}
+	return intercept(writes, func() error { return s.commit(ctx, writes) })
+}
+
+func (s *Store) commit(ctx context.Context, writes []store.Write) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.usableLocked(ctx); err != nil {
+		return err
+	}
+	if !s.fitsLocked(writes) {
+		return store.ErrConflict
+	}
+	for _, w := range writes {
+		s.appendLocked(w)
+	}
+	return nil
+}
+
+// fitsLocked reports whether every write is the next of its execution, given
+// those before it, and takes no name twice.
+func (s *Store) fitsLocked(writes []store.Write) bool {
+	last := make(map[string]int64, len(writes))
+	taken := make(map[name]bool)
+	for _, w := range writes {
+		n, seen := last[w.ID]
+		if e := s.executions[w.ID]; e != nil && !seen {
+			n = int64(len(e.journal))
+		}
+		if w.Entry.Seq != n+1 {
+			return false
+		}
+		last[w.ID] = w.Entry.Seq
+		if w.Entry.Seq > 1 {
+			continue
+		}
+		key := name{w.Row.Function, w.Row.Name}
+		if _, ok := s.names[key]; ok || taken[key] {
+			return false
+		}
+		taken[key] = true
+	}
+	return true
+}
+
+func (s *Store) appendLocked(w store.Write) {
+	e := s.executions[w.ID]
+	if e == nil {
+		e = new(execution)
+		s.executions[w.ID] = e
+		s.names[name{w.Row.Function, w.Row.Name}] = w.ID
+		s.started = include(s.started, w.ID, compareIDs)
+	}
+	e.journal = append(e.journal, append([]byte{}, w.Entry.Data...))
+	if w.Row != nil {
+		s.setRowLocked(e, *w.Row)
+	}
+}
+
+func (s *Store) setRowLocked(e *execution, row store.Row) {
+	if e.row.Due != row.Due {
+		s.due = exclude(s.due, deadline{e.row.Due, e.row.ID}, compareDeadlines)
+		if row.Due != 0 {
+			s.due = include(s.due, deadline{row.Due, row.ID}, compareDeadlines)
+		}
+	}
+	e.row = row
+}
+
+// Row implements [store.Store].
+func (s *Store) Row(ctx context.Context, id string) (*store.Row, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if err := s.usableLocked(ctx); err != nil {
+		return nil, err
+	}
+	e, ok := s.executions[id]
+	if !ok {
+		return nil, store.ErrNotFound
+	}
+	return e.copyRow(), nil
+}
+
+// Named implements [store.Store].
+func (s *Store) Named(ctx context.Context, function, n string) (*store.Row, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if err := s.usableLocked(ctx); err != nil {
+		return nil, err
+	}
+	id, ok := s.names[name{function, n}]
+	if !ok {
+		return nil, store.ErrNotFound
+	}
+	return s.executions[id].copyRow(), nil
+}
+
+// Journal implements [store.Store]. It holds no lock while it yields.
+func (s *Store) Journal(ctx context.Context, id string, span store.Span) iter.Seq2[store.Entry, error] {
+	return func(yield func(store.Entry, error) bool) {
+		journal, err := s.journal(ctx, id)
+		if err != nil {
+			yield(store.Entry{}, err)
+			return
+		}
+		for seq := range selected(span, int64(len(journal))) {
+			if err := ctx.Err(); err != nil {
+				yield(store.Entry{}, err)
+				return
+			}
+			if !yield(store.Entry{Seq: seq, Data: bytes.Clone(journal[seq-1])}, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (s *Store) journal(ctx context.Context, id string) ([][]byte, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if err := s.usableLocked(ctx); err != nil {
+		return nil, err
+	}
+	if e := s.executions[id]; e != nil {
+		return e.journal, nil
+	}
+	return nil, nil
+}
+
+// List implements [store.Store].
+func (s *Store) List(ctx context.Context, q store.Query) ([]*store.Row, error) {
+	if err := q.Check(); err != nil {
+		return nil, err
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if err := s.usableLocked(ctx); err != nil {
+		return nil, err
+	}
+	var rows []*store.Row
+	for id := range resumed(s.started, q.After, q.OldestFirst) {
+		if e := s.executions[id]; selects(&q, &e.row) {
+			rows = append(rows, e.copyRow())
+		}
+		if len(rows) == q.Limit {
+			break
+		}
+	}
+	return rows, nil
+}
+
+// Due implements [store.Store].
+func (s *Store) Due(ctx context.Context, before wire.Timestamp, limit int) ([]*store.Row, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if err := s.usableLocked(ctx); err != nil {
+		return nil, err
+	}
+	var rows []*store.Row
+	for _, d := range s.due {
+		if d.at > before || len(rows) >= limit {
+			break
+		}
+		rows = append(rows, s.executions[d.id].copyRow())
+	}
+	return rows, nil
+}
+
+// Delete implements [store.Store].
+func (s *Store) Delete(ctx context.Context, id string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.usableLocked(ctx); err != nil {
+		return err
+	}
+	e := s.executions[id]
+	if e == nil {
+		return nil
+	}
+	delete(s.executions, id)
+	delete(s.names, name{e.row.Function, e.row.Name})
+	s.started = exclude(s.started, id, compareIDs)
+	s.due = exclude(s.due, deadline{e.row.Due, id}, compareDeadlines)
+	return nil
+}
+
+// Secret implements [store.Store].
+func (s *Store) Secret(ctx context.Context, name string, value []byte) ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.usableLocked(ctx); err != nil {
+		return nil, err
+	}
+	if _, ok := s.secrets[name]; !ok {
+		s.secrets[name] = append([]byte{}, value...)
+	}
+	return bytes.Clone(s.secrets[name]), nil
+}
+
+// Close implements [store.Store].
+func (s *Store) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	return nil
+}
+
+func (s *Store) usableLocked(ctx context.Context) error {
+	if s.closed {
+		return store.ErrClosed
+	}
+	return ctx.Err()
+}
+
+func (e *execution) copyRow() *store.Row {
+	row := e.row
+	return &row
+}
+
+// selects reports whether row is one that q asks for.
+func selects(q *store.Query, row *store.Row) bool {
+	return (q.Function == "" || row.Function == q.Function) &&
+		(q.Version == "" || row.Version == q.Version) &&
+		(q.Name == "" || row.Name == q.Name) &&
+		(len(q.Statuses) == 0 || slices.Contains(q.Statuses, row.Status)) &&
+		(q.StartedAfter == 0 || row.Started > q.StartedAfter) &&
+		(q.StartedBefore == 0 || row.Started < q.StartedBefore) &&
+		(!q.Invoking || row.Invoking)
+}

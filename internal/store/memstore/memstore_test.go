@@ -1,0 +1,38 @@
+package memstore_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/perdure/perdure/internal/store"
+	"github.com/perdure/perdure/internal/store/memstore"
+)
+
+// An ambiguous commit is one that failed and yet took effect.
+func TestInterceptFailsACommitBeforeOrAfterItTookEffect(t *testing.T) {
+	ctx, broken := context.Background(), errors.New("connection lost")
+	s := memstore.New()
+	write := store.Write{ID: "x", Entry: store.Entry{Seq: 1}, Row: &store.Row{ID: "x", Function: "f", Name: "x"}}
+
+	s.Intercept(func([]store.Write, func() error) error { return broken })
+	if err := s.Commit(ctx, write); !errors.Is(err, broken) {
+		t.Fatalf("got %v, want %v", err, broken)
+	}
+	if _, err := s.Row(ctx, "x"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("a commit that failed before it took effect: got %v, want %v", err, store.ErrNotFound)
+	}
+
+	s.Intercept(func(_ []store.Write, commit func() error) error { return errors.Join(commit(), broken) })
+	if err := s.Commit(ctx, write); !errors.Is(err, broken) {
+		t.Fatalf("got %v, want %v", err, broken)
+	}
+	if _, err := s.Row(ctx, "x"); err != nil {
+		t.Errorf("a commit that failed after it took effect: got %v, want the row", err)
+	}
+
+	s.Intercept(nil)
+	if err := s.Commit(ctx, write); !errors.Is(err, store.ErrConflict) {
+		t.Errorf("got %v, want %v", err, store.ErrConflict)
+	}
+}
