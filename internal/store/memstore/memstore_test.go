@@ -3,10 +3,13 @@ package memstore_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
+	"testing/synctest"
 
 	"github.com/perdure/perdure/internal/store"
 	"github.com/perdure/perdure/internal/store/memstore"
+	"github.com/perdure/perdure/internal/store/storetest"
 )
 
 // An ambiguous commit is one that failed and yet took effect.
@@ -35,4 +38,25 @@ func TestInterceptFailsACommitBeforeOrAfterItTookEffect(t *testing.T) {
 	if err := s.Commit(ctx, write); !errors.Is(err, store.ErrConflict) {
 		t.Errorf("got %v, want %v", err, store.ErrConflict)
 	}
+}
+
+func TestContract(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) store.Store { return memstore.New() })
+}
+
+// A bubble fails if the store leaves a goroutine or waits on real time.
+func TestInsideABubble(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := memstore.New()
+		for i := range 10 {
+			go s.Commit(t.Context(), store.Write{
+				ID: fmt.Sprint(i), Entry: store.Entry{Seq: 1},
+				Row: &store.Row{ID: fmt.Sprint(i), Name: fmt.Sprint(i)},
+			})
+		}
+		synctest.Wait()
+		if rows, err := s.List(t.Context(), store.Query{Limit: 100}); len(rows) != 10 || err != nil {
+			t.Errorf("got %d rows, %v, want 10", len(rows), err)
+		}
+	})
 }

@@ -1,0 +1,283 @@
+package storetest
+
+import (
+	"cmp"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
+
+	"github.com/perdure/perdure/internal/store"
+	"github.com/perdure/perdure/internal/wire"
+)
+
+// model is a store as the contract tells it, written for plainness.
+type model map[string]*modelled
+
+type modelled struct {
+	row  store.Row
+	data []string
+}
+
+// commit appends the writes to a copy, so that a conflict changes nothing.
+func (m model) commit(writes []store.Write) (model, error) {
+	changed := make(model)
+	for id, e := range m {
+		changed[id] = &modelled{e.row, slices.Clone(e.data)}
+	}
+	for _, w := range writes {
+		if err := changed.write(w); err != nil {
+			return m, err
+		}
+	}
+	return changed, nil
+}
+
+func (m model) write(w store.Write) error {
+	if e, ok := m[w.ID]; !ok && w.Entry.Seq != 1 || ok && w.Entry.Seq != int64(len(e.data)+1) {
+		return store.ErrConflict
+	}
+	if w.Entry.Seq == 1 {
+		if m.named(w.Row.Function, w.Row.Name) != nil {
+			return store.ErrConflict
+		}
+		m[w.ID] = new(modelled)
+	}
+	e := m[w.ID]
+	e.data = append(e.data, string(w.Entry.Data))
+	if w.Row != nil {
+		e.row = *w.Row
+	}
+	return nil
+}
+
+func (m model) named(function, name string) *store.Row {
+	for _, e := range m {
+		if e.row.Function == function && e.row.Name == name {
+			return &e.row
+		}
+	}
+	return nil
+}
+
+// rows returns those that keep accepts, in the order of compare, up to limit.
+func (m model) rows(keep func(*store.Row) bool, compare func(a, b *store.Row) int, limit int) []*store.Row {
+	var rows []*store.Row
+	for _, e := range m {
+		if keep(&e.row) {
+			rows = append(rows, &e.row)
+		}
+	}
+	slices.SortFunc(rows, compare)
+	return rows[:min(limit, len(rows))]
+}
+
+func (m model) list(q store.Query) []*store.Row {
+	direction := -1
+	if q.OldestFirst {
+		direction = 1
+	}
+	return m.rows(func(r *store.Row) bool {
+		return (q.Function == "" || q.Function == r.Function) &&
+			(q.Version == "" || q.Version == r.Version) &&
+			(q.Name == "" || q.Name == r.Name) &&
+			(q.Statuses == nil || slices.Contains(q.Statuses, r.Status)) &&
+			(q.StartedAfter == 0 || q.StartedAfter < r.Started) &&
+			(q.StartedBefore == 0 || q.StartedBefore > r.Started) &&
+			(!q.Invoking || r.Invoking) &&
+			(q.After == "" || direction*strings.Compare(q.After, r.ID) < 0)
+	}, func(a, b *store.Row) int { return direction * strings.Compare(a.ID, b.ID) }, q.Limit)
+}
+
+func (m model) due(before wire.Timestamp, limit int) []*store.Row {
+	return m.rows(func(r *store.Row) bool { return r.Due != 0 && r.Due <= before },
+		func(a, b *store.Row) int { return cmp.Or(cmp.Compare(a.Due, b.Due), strings.Compare(a.ID, b.ID)) }, limit)
+}
+
+func (m model) journal(id string, span store.Span) []store.Entry {
+	var all []store.Entry
+	if m[id] == nil {
+		return nil
+	}
+	for i, data := range m[id].data {
+		if seq := int64(i + 1); seq >= span.From && (span.To == 0 || seq <= span.To) {
+			all = append(all, store.Entry{Seq: seq, Data: []byte(data)})
+		}
+	}
+	if span.Reverse {
+		slices.Reverse(all)
+	}
+	if span.Limit > 0 {
+		all = all[:min(span.Limit, len(all))]
+	}
+	return all
+}
+
+// Few values of each kind, so that draws meet.
+var (
+	someIDs       = rapid.SampledFrom([]string{"a", "b", "c", "d", "e"})
+	someFunctions = rapid.SampledFrom([]string{"f", "g"})
+	someNames     = rapid.SampledFrom([]string{"x", "y", "z"})
+	someVersions  = rapid.SampledFrom([]string{"1", "$LATEST"})
+	someStatuses  = rapid.SampledFrom(wire.ExecutionStatuses[:3])
+	someTimes     = rapid.Map(rapid.Int64Range(0, 5), func(i int64) wire.Timestamp { return wire.Timestamp(i) })
+)
+
+func drawWrite(t *rapid.T, m model) store.Write {
+	id := someIDs.Draw(t, "id")
+	seq := int64(1)
+	row := &store.Row{
+		ID: id, ARN: "arn:" + id, Function: someFunctions.Draw(t, "function"), Name: someNames.Draw(t, "name"),
+		Version: someVersions.Draw(t, "version"), Started: someTimes.Draw(t, "started"), InputHash: [32]byte{id[0]},
+	}
+	if e := m[id]; e != nil {
+		seq = int64(len(e.data) + 1)
+		*row = e.row
+	}
+	if rapid.IntRange(0, 4).Draw(t, "stray") == 0 {
+		seq = max(1, seq+rapid.Int64Range(-2, 2).Draw(t, "by"))
+	}
+	row.Status, row.Closed = someStatuses.Draw(t, "status"), someTimes.Draw(t, "closed")
+	row.Due, row.Invoking = someTimes.Draw(t, "due"), rapid.Bool().Draw(t, "invoking")
+	if seq > 1 && rapid.Bool().Draw(t, "no row") {
+		row = nil
+	}
+	data := rapid.SliceOfN(rapid.Byte(), 0, 20).Draw(t, "data")
+	return store.Write{ID: id, Entry: store.Entry{Seq: seq, Data: data}, Row: row}
+}
+
+func drawQuery(t *rapid.T) store.Query {
+	maybe := func(g *rapid.Generator[string], label string) string {
+		return rapid.OneOf(rapid.Just(""), g).Draw(t, label)
+	}
+	q := store.Query{
+		Function: maybe(someFunctions, "function"), Version: maybe(someVersions, "version"), Name: maybe(someNames, "name"),
+		StartedAfter: someTimes.Draw(t, "started after"), StartedBefore: someTimes.Draw(t, "started before"),
+		Invoking: rapid.Bool().Draw(t, "invoking"), OldestFirst: rapid.Bool().Draw(t, "oldest first"),
+		After: maybe(someIDs, "after"), Limit: rapid.IntRange(1, 6).Draw(t, "limit"),
+	}
+	if rapid.Bool().Draw(t, "by status") {
+		q.Statuses = rapid.SliceOfN(someStatuses, 1, 3).Draw(t, "statuses")
+	}
+	return q
+}
+
+// testModel drives the store and the model side by side.
+func testModel(t *testing.T, s store.Store) {
+	rapid.Check(t, func(t *rapid.T) {
+		m := model{}
+		defer func() { empty(t, s) }()
+		t.Repeat(map[string]func(*rapid.T){
+			"commit":       func(t *rapid.T) { m = commitBoth(t, s, m, 1) },
+			"commit again": func(t *rapid.T) { m = commitBoth(t, s, m, 1) },
+			"commit many":  func(t *rapid.T) { m = commitBoth(t, s, m, rapid.IntRange(2, 4).Draw(t, "writes")) },
+			"delete": func(t *rapid.T) {
+				id := someIDs.Draw(t, "id")
+				if err := s.Delete(background, id); err != nil {
+					t.Fatalf("Delete: %v", err)
+				}
+				delete(m, id)
+			},
+			"row": func(t *rapid.T) {
+				id := someIDs.Draw(t, "id")
+				var want *store.Row
+				if m[id] != nil {
+					want = &m[id].row
+				}
+				got, err := s.Row(background, id)
+				same(t, want, absent(t, got, err), nil)
+			},
+			"named": func(t *rapid.T) {
+				function, name := someFunctions.Draw(t, "function"), someNames.Draw(t, "name")
+				got, err := s.Named(background, function, name)
+				same(t, m.named(function, name), absent(t, got, err), nil)
+			},
+			"list": func(t *rapid.T) {
+				q := drawQuery(t)
+				got, err := s.List(background, q)
+				same(t, m.list(q), got, err)
+			},
+			"due": func(t *rapid.T) {
+				before, limit := someTimes.Draw(t, "before"), rapid.IntRange(0, 6).Draw(t, "limit")
+				got, err := s.Due(background, before, limit)
+				same(t, m.due(before, limit), got, err)
+			},
+			"journal": func(t *rapid.T) {
+				id := someIDs.Draw(t, "id")
+				span := store.Span{
+					From: rapid.Int64Range(0, 6).Draw(t, "from"), To: rapid.Int64Range(0, 6).Draw(t, "to"),
+					Reverse: rapid.Bool().Draw(t, "reverse"), Limit: rapid.IntRange(0, 4).Draw(t, "limit"),
+				}
+				same(t, m.journal(id, span), collect(t, s, id, span), nil)
+			},
+		})
+		same(t, slices.Sorted(maps.Keys(m)), stored(t, s), nil)
+	})
+}
+
+func commitBoth(t *rapid.T, s store.Store, m model, n int) model {
+	var writes []store.Write
+	drawn := m
+	for range n {
+		w := drawWrite(t, drawn)
+		writes = append(writes, w)
+		drawn, _ = drawn.commit([]store.Write{w}) // later draws follow earlier ones
+	}
+	after, want := m.commit(writes)
+	if got := s.Commit(background, writes...); !errors.Is(got, want) {
+		t.Fatalf("Commit: got %v, want %v", got, want)
+	}
+	return after
+}
+
+// same compares what a read returned with what the model says.
+func same(t *rapid.T, want, got any, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := gocmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+		t.Fatalf("(-want +got):\n%s", diff)
+	}
+}
+
+// absent turns ErrNotFound into a nil row.
+func absent(t *rapid.T, row *store.Row, err error) *store.Row {
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		t.Fatal(err)
+	}
+	return row
+}
+
+func collect(t *rapid.T, s store.Store, id string, span store.Span) []store.Entry {
+	var all []store.Entry
+	for e, err := range s.Journal(background, id, span) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, e)
+	}
+	return all
+}
+
+func stored(t *rapid.T, s store.Store) []string {
+	rows, err := s.List(background, store.Query{OldestFirst: true, Limit: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ids(rows)
+}
+
+// empty makes room for the next run of the model.
+func empty(t *rapid.T, s store.Store) {
+	for _, id := range stored(t, s) {
+		if err := s.Delete(background, id); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,47 @@
+package storetest
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/perdure/perdure/internal/store"
+	"github.com/perdure/perdure/internal/wire"
+)
+
+func testReopen(t *testing.T, open func() store.Store) {
+	s := open()
+	a, b := newRow("a"), newRow("b")
+	mustCommit(t, s, start(a), start(b), start(newRow("gone")))
+	a.Status, a.Closed, a.Due, a.Invoking = wire.ExecutionTimedOut, 3, 4, true
+	second := next("a", 2)
+	second.Row = a
+	mustCommit(t, s, second)
+	if err := s.Delete(background, "gone"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Secret(background, "key", []byte("kept")); err != nil {
+		t.Fatal(err)
+	}
+	closeStore(t, s)
+
+	for range 2 {
+		s = open()
+		wantRow(t, s, a)
+		wantRow(t, s, b)
+		wantJournal(t, s, "a", "1", "2")
+		wantJournal(t, s, "gone")
+		wantList(t, s, "all", store.Query{Limit: 10}, "ba")
+		if rows, err := s.Due(background, 100, 100); err != nil || !cmp.Equal(ids(rows), []string{"a"}) {
+			t.Errorf("Due: got %v, %v, want a", ids(rows), err)
+		}
+		if err := s.Commit(background, next("a", 2)); !errors.Is(err, store.ErrConflict) {
+			t.Errorf("the fence: got %v, want %v", err, store.ErrConflict)
+		}
+		if got, err := s.Secret(background, "key", []byte("new")); err != nil || string(got) != "kept" {
+			t.Errorf("Secret: got %q, %v, want kept", got, err)
+		}
+		closeStore(t, s)
+	}
+}
