@@ -1,0 +1,279 @@
+package machine
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/perdure/perdure/internal/wire"
+)
+
+// apply folds one record into the draft. It decides nothing: whoever made the
+// record did. It is the only code that changes state, so that an execution
+// read back from its journal is the one that was.
+func (d *Draft) apply(r *Record) {
+	if r.IsHistory() {
+		d.events = r.Event.ID
+	}
+	switch r.Type {
+	case wire.EventExecutionStarted:
+		d.applyStart(r)
+	case wire.EventExecutionSucceeded, wire.EventExecutionFailed, wire.EventExecutionTimedOut, wire.EventExecutionStopped:
+		d.applyClose(r)
+	case executionClosing:
+		d.closing, d.result, d.err = r.Status, r.Payload, r.Error
+	case parentNotified:
+		d.notified = true
+	case invocationStarted:
+		d.applyInvocationStart(r)
+	case wire.EventInvocationCompleted:
+		d.applyInvocationEnd(r)
+	case checkpointAccepted:
+		d.applyCheckpoint(r)
+	case wire.EventContextStarted, wire.EventWaitStarted, wire.EventStepStarted, wire.EventCallbackStarted, wire.EventChainedInvokeStarted:
+		d.applyOperationStart(r)
+	default:
+		d.applyOperationChange(r)
+	}
+}
+
+func (d *Draft) applyStart(r *Record) {
+	d.identity = *r.Identity
+	d.inputHash = hashInput(r.Payload)
+	d.status = wire.ExecutionRunning
+	d.started = r.Time
+	d.invokeAt = r.Time
+	d.add(&operation{
+		Operation: wire.Operation{
+			ID: r.OpID, Name: r.Name, Type: wire.TypeExecution, Status: wire.StatusStarted,
+			Start: r.Time, Payload: r.Payload,
+		},
+		parent: -1,
+	})
+}
+
+func (d *Draft) applyClose(r *Record) {
+	d.closed = r.Time
+	d.status = terminalStatus[r.Type]
+	if d.closing == "" { // else the closing checkpoint brought the outcome
+		d.result, d.err = r.Payload, r.Error
+	}
+	if r.Type == wire.EventExecutionTimedOut {
+		d.err = timeoutError(d.identity.ExecutionTimeout)
+	}
+	d.closing = ""
+	d.invokeAt = 0
+	d.reply = nil
+}
+
+var terminalStatus = map[wire.EventType]wire.ExecutionStatus{
+	wire.EventExecutionSucceeded: wire.ExecutionSucceeded,
+	wire.EventExecutionFailed:    wire.ExecutionFailed,
+	wire.EventExecutionTimedOut:  wire.ExecutionTimedOut,
+	wire.EventExecutionStopped:   wire.ExecutionStopped,
+}
+
+func (d *Draft) applyInvocationStart(r *Record) {
+	d.invocation = invocation{number: d.invocation.number + 1, requestID: r.RequestID, start: r.Time}
+	d.seq++
+	d.invokeAt = 0
+	d.reply = nil
+	d.told = len(d.changed)
+	d.telling++
+}
+
+func (d *Draft) applyInvocationEnd(r *Record) {
+	d.invocation.requestID = ""
+	switch {
+	case r.BadOutput:
+		d.badOutputs++
+		d.failures++
+	case r.Lost:
+	case r.Failed:
+		d.badOutputs = 0
+		d.failures++
+	default:
+		d.badOutputs, d.failures = 0, 0
+		d.changed = d.changed[d.told:]
+	}
+	d.told = 0
+	d.invokeAt = r.RetryAt
+	if r.RetryAt == 0 && len(d.changed) > 0 {
+		d.invokeAt = r.Time
+	}
+}
+
+// applyCheckpoint delivers what the function has not heard of.
+func (d *Draft) applyCheckpoint(r *Record) {
+	reply := &Reply{inbound: d.Fence(), clientToken: r.ClientToken, Closed: d.closing != ""}
+	for _, i := range d.changed[d.told:] {
+		reply.Operations = append(reply.Operations, &d.op(i).Operation)
+	}
+	d.changed = slices.Clip(d.changed[:d.told])
+	d.telling++
+	d.seq++
+	reply.Fence = d.Fence()
+	d.reply = nil
+	if !reply.Closed { // a reply without a token is never repeated
+		d.reply = reply
+	}
+}
+
+func (d *Draft) applyOperationStart(r *Record) {
+	if i := d.find(r.OpID); i >= 0 { // the next attempt of a step
+		o := d.edit(i)
+		o.Status, o.NextAttempt = wire.StatusStarted, 0
+		return
+	}
+	o := d.newOperation(r)
+	i := d.add(o)
+	d.pending += count(o.pending())
+	d.calling += count(o.calling())
+	d.arm(i)
+}
+
+// newOperation makes the operation that a …Started event begins.
+func (d *Draft) newOperation(r *Record) *operation {
+	o := &operation{
+		Operation: wire.Operation{
+			ID: r.OpID, ParentID: r.ParentID, Name: r.Name, SubType: r.SubType,
+			Status: wire.StatusStarted, Start: r.Time,
+		},
+		parent: -1,
+	}
+	if r.ParentID != "" {
+		o.parent = d.find(r.ParentID)
+	}
+	switch r.Type {
+	case wire.EventContextStarted:
+		o.Type = wire.TypeContext
+	case wire.EventStepStarted:
+		o.Type = wire.TypeStep
+	case wire.EventWaitStarted:
+		o.Type = wire.TypeWait
+		o.waitSeconds, o.ScheduledEnd = r.Duration, r.ScheduledEnd
+	case wire.EventCallbackStarted:
+		o.Type = wire.TypeCallback
+		o.CallbackID = r.CallbackID
+		o.heartbeatSeconds = r.HeartbeatTimeout
+		if r.Timeout > 0 {
+			o.timeoutAt = r.Time.AddSeconds(r.Timeout)
+		}
+		if r.HeartbeatTimeout > 0 {
+			o.heartbeatAt = r.Time.AddSeconds(r.HeartbeatTimeout)
+		}
+	case wire.EventChainedInvokeStarted:
+		o.Type = wire.TypeChainedInvoke
+		o.invoke = &InvokeTarget{
+			Function: r.FunctionName, Version: r.ExecutedVersion, ARN: r.DurableExecutionARN,
+			Input: r.Payload, TenantID: r.TenantID, TraceHeader: r.TraceHeader,
+		}
+	}
+	return o
+}
+
+// applyOperationChange folds what happens to an operation after its start. A
+// step may be closed without ever having been started on the record.
+func (d *Draft) applyOperationChange(r *Record) {
+	i := d.find(r.OpID)
+	if i < 0 {
+		if r.Type != wire.EventStepSucceeded && r.Type != wire.EventStepFailed {
+			panic(fmt.Sprintf("%s of unknown operation %q", r.Type, r.OpID))
+		}
+		started := *r
+		started.Type = wire.EventStepStarted
+		d.applyOperationStart(&started)
+		i = d.find(r.OpID)
+	}
+	if r.Type == callbackHeartbeat {
+		d.applyHeartbeat(i, r)
+		return
+	}
+	o := d.edit(i)
+	before := *o
+	switch {
+	case r.Type == stepReady:
+		o.Status, o.NextAttempt = wire.StatusReady, 0
+	case r.Type == wire.EventStepSucceeded || r.Type == wire.EventStepFailed:
+		applyAttempt(o, r)
+	default:
+		o.Status = closedStatus[r.Type]
+		o.End = r.Time
+		o.Payload, o.Error, o.ReplayChildren = r.Payload, operationError(r), r.ReplayChildren
+	}
+	d.pending += count(o.pending()) - count(before.pending())
+	d.calling += count(o.calling()) - count(before.calling())
+	d.arm(i)
+	d.wake(r.Time)
+}
+
+// applyAttempt folds the end of a step's attempt: the last one, or one that is
+// to be repeated after a delay.
+func applyAttempt(o *operation, r *Record) {
+	o.Attempt = r.CurrentAttempt
+	o.Payload, o.Error = r.Payload, r.Error
+	if r.NextAttemptDelay > 0 {
+		o.Status, o.NextAttempt = wire.StatusPending, r.Time.AddSeconds(r.NextAttemptDelay)
+		return
+	}
+	o.Status, o.End = closedStatus[r.Type], r.Time
+}
+
+var closedStatus = map[wire.EventType]wire.OperationStatus{
+	wire.EventContextSucceeded:       wire.StatusSucceeded,
+	wire.EventContextFailed:          wire.StatusFailed,
+	wire.EventWaitSucceeded:          wire.StatusSucceeded,
+	wire.EventWaitCancelled:          wire.StatusCancelled,
+	wire.EventStepSucceeded:          wire.StatusSucceeded,
+	wire.EventStepFailed:             wire.StatusFailed,
+	wire.EventCallbackSucceeded:      wire.StatusSucceeded,
+	wire.EventCallbackFailed:         wire.StatusFailed,
+	wire.EventCallbackTimedOut:       wire.StatusTimedOut,
+	wire.EventChainedInvokeSucceeded: wire.StatusSucceeded,
+	wire.EventChainedInvokeFailed:    wire.StatusFailed,
+	wire.EventChainedInvokeTimedOut:  wire.StatusTimedOut,
+	wire.EventChainedInvokeStopped:   wire.StatusStopped,
+}
+
+// applyHeartbeat moves a deadline, which the function need not hear of.
+func (d *Draft) applyHeartbeat(i int, r *Record) {
+	o := *d.op(i)
+	o.heartbeatAt = r.Time.AddSeconds(o.heartbeatSeconds)
+	d.touch(i, &o)
+	d.arm(i)
+}
+
+// wake asks for an invocation, unless one is in flight or wanted already. In
+// the pause after a failed invocation the retry takes the news along.
+func (d *Draft) wake(now wire.Timestamp) {
+	if d.status == wire.ExecutionRunning && !d.Invoking() && d.invokeAt == 0 {
+		d.invokeAt = now
+	}
+}
+
+// operationError is the error that an operation's record shows. A callback's
+// timeout event carries only the type; its record has the message too.
+func operationError(r *Record) *wire.ErrorObject {
+	if r.Type != wire.EventCallbackTimedOut || r.Error == nil {
+		return r.Error
+	}
+	e := *r.Error
+	e.ErrorMessage = "Callback timed out"
+	if e.ErrorType == wire.ErrorTypeCallbackHeartbeat {
+		e.ErrorMessage = "Callback timed out on heartbeat"
+	}
+	return &e
+}
+
+func timeoutError(seconds int64) *wire.ErrorObject {
+	return &wire.ErrorObject{
+		ErrorType:    "ExecutionTimedOut",
+		ErrorMessage: fmt.Sprintf("Execution timed out after %d seconds.", seconds),
+	}
+}
+
+func count(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}

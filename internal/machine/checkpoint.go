@@ -1,0 +1,243 @@
+package machine
+
+import "github.com/perdure/perdure/internal/wire"
+
+// Fence is what a checkpoint token stands for. It is valid while it equals
+// [Execution.Fence] and an invocation is in flight.
+type Fence struct {
+	Invocation int64
+	Seq        int64
+}
+
+// Checkpoint is one checkpoint request whose members have the right shape.
+type Checkpoint struct {
+	Fence       Fence
+	ClientToken string // empty if the client sent none
+	Updates     []wire.Update
+
+	// CallbackID mints the id of the callback at a position.
+	CallbackID func(position int) string
+	// Resolve finds the target of a chained invoke. An error object fails
+	// the operation, not the checkpoint.
+	Resolve func(*wire.ChainedInvokeOptions) (*InvokeTarget, *wire.ErrorObject)
+}
+
+// Reply answers a checkpoint.
+type Reply struct {
+	// Fence is what the next token stands for.
+	Fence Fence
+	// Closed says that the execution closed; there is no next token.
+	Closed bool
+	// Operations are the records that changed since the function was last
+	// told, each once. They are snapshots.
+	Operations []*wire.Operation
+
+	inbound     Fence
+	clientToken string
+}
+
+// Checkpoint applies a checkpoint, all of it or, if it is refused, nothing. The
+// repeat of an accepted request, known by its client token, returns the
+// original reply and records nothing.
+//
+// Timers that are due are applied first, so that the reply brings them.
+func (d *Draft) Checkpoint(req *Checkpoint) (*Reply, error) {
+	reply, err := d.checkpoint(req)
+	if err != nil {
+		*d = *d.x.Draft(d.now)
+	}
+	return reply, err
+}
+
+func (d *Draft) checkpoint(req *Checkpoint) (*Reply, error) {
+	if r := d.reply; r != nil && req.ClientToken != "" && r.clientToken == req.ClientToken && r.inbound == req.Fence {
+		return r, nil
+	}
+	if !d.Invoking() || d.status.Closed() || d.closing != "" || req.Fence != d.Fence() {
+		return nil, staleToken()
+	}
+	d.FireTimers()
+	if d.status.Closed() { // it timed out
+		return nil, staleToken()
+	}
+	if err := checkBatch(req.Updates); err != nil {
+		return nil, err
+	}
+	for i := range req.Updates {
+		if err := d.update(req, &req.Updates[i]); err != nil {
+			return nil, err
+		}
+	}
+	inbound := d.Fence()
+	d.emit(Record{Event: wire.Event{Type: checkpointAccepted}, ClientToken: req.ClientToken})
+	if d.reply != nil {
+		return d.reply, nil
+	}
+	return &Reply{Closed: true, inbound: inbound}, nil
+}
+
+func staleToken() error { return wire.Errorf(wire.CodeInvalidParameter, wire.StaleTokenMessage) }
+
+func invalid(format string, args ...any) error {
+	return wire.Errorf(wire.CodeInvalidParameter, format, args...)
+}
+
+// checkBatch applies the rules about a batch as a whole.
+func checkBatch(updates []wire.Update) error {
+	executions := 0
+	for i := range updates {
+		executions += count(updates[i].Type == wire.TypeExecution)
+	}
+	if executions > 1 {
+		return invalid("Cannot checkpoint multiple EXECUTION updates.")
+	}
+	if executions == 1 && updates[len(updates)-1].Type != wire.TypeExecution {
+		return invalid("EXECUTION checkpoint must be the last update.")
+	}
+	return checkRepeats(updates)
+}
+
+// checkRepeats allows an operation twice in a batch only as the START of a
+// step or context and then its end.
+func checkRepeats(updates []wire.Update) error {
+	if len(updates) < 2 {
+		return nil
+	}
+	last := make(map[string]*wire.Update, len(updates))
+	for i := range updates {
+		u := &updates[i]
+		if u.Type == wire.TypeExecution { // its id is arbitrary
+			continue
+		}
+		if before := last[u.ID]; before != nil && !(before.Action == wire.ActionStart && before.Type == u.Type && ends(u)) {
+			return invalid("Cannot update the same operation twice in a single request.")
+		}
+		last[u.ID] = u
+	}
+	return nil
+}
+
+// ends reports whether u ends an attempt or a context that the same batch started.
+func ends(u *wire.Update) bool {
+	switch u.Action {
+	case wire.ActionSucceed, wire.ActionFail:
+		return u.Type == wire.TypeStep || u.Type == wire.TypeContext
+	case wire.ActionRetry:
+		return u.Type == wire.TypeStep
+	}
+	return false
+}
+
+// update validates and applies one update of a batch, in the service's order
+// of checks: parent, consistency, size, action, transition.
+func (d *Draft) update(req *Checkpoint, u *wire.Update) error {
+	if u.Type == wire.TypeExecution {
+		return d.updateExecution(u)
+	}
+	if err := d.checkParent(u); err != nil {
+		return err
+	}
+	i := d.find(u.ID)
+	var o *operation // nil: it does not exist
+	if i >= 0 {
+		o = d.op(i)
+		if err := d.checkConsistent(o, u); err != nil {
+			return err
+		}
+	}
+	if err := d.checkSize(u); err != nil {
+		return err
+	}
+	if o == nil && d.x.rules.MaxOperations > 0 && len(d.x.ops)+len(d.added) > d.x.rules.MaxOperations {
+		return invalid("An execution cannot have more than %d operations.", d.x.rules.MaxOperations)
+	}
+	switch u.Type {
+	case wire.TypeContext:
+		return d.updateContext(o, u)
+	case wire.TypeStep:
+		return d.updateStep(o, u)
+	case wire.TypeWait:
+		return d.updateWait(o, u)
+	case wire.TypeCallback:
+		return d.updateCallback(o, u, req.CallbackID)
+	case wire.TypeChainedInvoke:
+		return d.updateInvoke(o, u, req.Resolve)
+	}
+	return invalid("Unknown operation type.")
+}
+
+func (d *Draft) checkParent(u *wire.Update) error {
+	if u.ParentID == "" {
+		return nil
+	}
+	i := d.find(u.ParentID)
+	if i < 0 || d.op(i).Type != wire.TypeContext {
+		return invalid("Invalid parent operation id.")
+	}
+	return nil
+}
+
+// checkConsistent compares what the update repeats of the record.
+func (d *Draft) checkConsistent(o *operation, u *wire.Update) error {
+	switch {
+	case o.Type != u.Type:
+		return invalid("Inconsistent operation type.")
+	case u.SubType != "" && o.SubType != u.SubType:
+		return invalid("Inconsistent operation subtype.")
+	case u.Name != "" && o.Name != u.Name:
+		return invalid("Inconsistent operation name.")
+	case u.ParentID != "" && o.ParentID != u.ParentID:
+		return invalid("Inconsistent parent operation id.")
+	}
+	return nil
+}
+
+func (d *Draft) checkSize(u *wire.Update) error {
+	rules := d.x.rules
+	if u.Payload != nil && len(*u.Payload) > rules.maxPayload() {
+		direction := "output"
+		if u.Type == wire.TypeChainedInvoke {
+			direction = "input"
+		}
+		return invalid("%s %s payload size must be less than or equal to %d bytes.", u.Type, direction, rules.maxPayload())
+	}
+	if u.Error != nil && u.Error.Size() > rules.maxError() {
+		return invalid("Error object size must be less than or equal to %d bytes.", rules.maxError())
+	}
+	return nil
+}
+
+// updateExecution takes the function's final result. The execution closes for
+// its tokens now, and for everybody else when the invocation ends.
+func (d *Draft) updateExecution(u *wire.Update) error {
+	r := Record{Event: wire.Event{Type: executionClosing, Payload: u.Payload, Error: u.Error}}
+	switch u.Action {
+	case wire.ActionSucceed:
+		if u.Error != nil {
+			return invalid("Cannot provide an Error for SUCCEED action.")
+		}
+		r.Status = wire.ExecutionSucceeded
+	case wire.ActionFail:
+		if u.Payload != nil {
+			return invalid("Cannot provide a Payload for FAIL action.")
+		}
+		r.Status = wire.ExecutionFailed
+	default:
+		return invalid("Invalid EXECUTION action.")
+	}
+	if err := d.checkExecutionSize(u); err != nil {
+		return err
+	}
+	d.emit(r)
+	return nil
+}
+
+func (d *Draft) checkExecutionSize(u *wire.Update) error {
+	if u.Payload != nil && len(*u.Payload) > d.x.rules.maxResult() {
+		return invalid("Execution output payload size must be less than or equal to %d bytes.", d.x.rules.maxResult())
+	}
+	if u.Error != nil && u.Error.Size() > d.x.rules.maxError() {
+		return invalid("Error object size must be less than or equal to %d bytes.", d.x.rules.maxError())
+	}
+	return nil
+}

@@ -1,0 +1,270 @@
+package machine
+
+import (
+	"crypto/sha256"
+	"fmt"
+
+	"github.com/perdure/perdure/internal/wire"
+)
+
+// Execution is the published state of one execution. It must not be read while
+// a draft of it is being published; the driver serialises the two.
+type Execution struct {
+	state
+	ops    []*operation   // in start order; the first is the EXECUTION
+	index  map[string]int // operation id -> position in ops
+	timers timerHeap
+	rules  *Rules
+}
+
+// state is the part of an execution that a draft copies whole.
+type state struct {
+	identity  Identity
+	inputHash [32]byte
+	status    wire.ExecutionStatus
+	started   wire.Timestamp
+	closed    wire.Timestamp
+	result    *string
+	err       *wire.ErrorObject
+	closing   wire.ExecutionStatus // set between the final checkpoint and the terminal event
+	notified  bool                 // the parent knows the outcome
+
+	entries int64 // journal entries folded into this state
+	events  int64 // the last EventId
+	pending int   // operations that justify a PENDING answer
+	calling int   // chained invokes of plain functions without an outcome
+
+	invocation invocation
+	seq        int64          // moves with every accepted checkpoint and every invocation
+	invokeAt   wire.Timestamp // when an invocation is wanted; zero for none
+	failures   int            // failed invocations in a row
+	badOutputs int            // answers against the rules in a row
+
+	// changed lists operations whose record changed, in order, by position.
+	// The first told of them were in the envelope of the current invocation;
+	// it has not heard of the rest. telling moves whenever the rest is told.
+	changed []int
+	told    int
+	telling int64
+	reply   *Reply // to the last checkpoint, for repeats of it
+}
+
+// invocation is one call of the function; the zero value is none.
+type invocation struct {
+	number    int64 // counts the execution's invocations from 1
+	requestID string
+	start     wire.Timestamp
+}
+
+// Rules are the limits that a driver chooses.
+type Rules struct {
+	MaxPayload int // bytes of one operation's payload; 0 is wire.MaxPayload
+	MaxResult  int // bytes of the execution's result; 0 is wire.MaxSyncPayload
+	MaxError   int // bytes of an error object; 0 is wire.MaxPayload
+	// MaxOperations bounds the operations of an execution; 0 is no limit.
+	MaxOperations int
+	// MaxFailures is the number of failed invocations in a row after which
+	// the execution fails; 0 retries until the execution times out.
+	MaxFailures int
+}
+
+func (r *Rules) maxPayload() int { return orDefault(r.MaxPayload, wire.MaxPayload) }
+func (r *Rules) maxResult() int  { return orDefault(r.MaxResult, wire.MaxSyncPayload) }
+func (r *Rules) maxError() int   { return orDefault(r.MaxError, wire.MaxPayload) }
+
+func orDefault(n, def int) int {
+	if n > 0 {
+		return n
+	}
+	return def
+}
+
+func blank(rules *Rules) *Execution {
+	if rules == nil {
+		rules = &Rules{}
+	}
+	return &Execution{state: state{telling: 1}, index: map[string]int{}, rules: rules}
+}
+
+// Start returns the draft of a new execution, which wants its first invocation
+// at once. input is the event, nil for none.
+func Start(id Identity, input *string, now wire.Timestamp, rules *Rules) *Draft {
+	d := blank(rules).Draft(now)
+	d.emit(Record{
+		Event: wire.Event{
+			Type: wire.EventExecutionStarted, OpID: id.ARN.ID, Name: id.ARN.Name,
+			Payload: input, ExecutionTimeout: id.ExecutionTimeout,
+		},
+		Identity: &id,
+	})
+	return d
+}
+
+// Loader rebuilds an execution from its journal.
+type Loader struct{ x *Execution }
+
+// Load starts a rebuild; Add takes the entries in order.
+func Load(rules *Rules) *Loader { return &Loader{blank(rules)} }
+
+// Add folds the next journal entry. An entry that cannot be understood is an
+// error, and the execution cannot be used.
+func (l *Loader) Add(entry []byte) (err error) {
+	defer func() {
+		// A damaged entry may decode and still contradict what came before
+		// it. That must cost one execution, never the process.
+		if p := recover(); p != nil {
+			err = fmt.Errorf("entry %d contradicts the journal before it: %v", l.x.entries+1, p)
+		}
+	}()
+	records, err := Decode(entry)
+	if err != nil {
+		return fmt.Errorf("entry %d: %w", l.x.entries+1, err)
+	}
+	d := l.x.Draft(0)
+	for i := range records {
+		d.now = records[i].Time
+		d.apply(&records[i])
+	}
+	d.Publish()
+	return nil
+}
+
+// Execution returns the rebuilt execution. It is an error to have added nothing.
+func (l *Loader) Execution() (*Execution, error) {
+	if len(l.x.ops) == 0 {
+		return nil, fmt.Errorf("the journal is empty")
+	}
+	return l.x, nil
+}
+
+// Identity returns what is fixed about the execution.
+func (x *Execution) Identity() *Identity { return &x.identity }
+
+// InputHash is the SHA-256 of the input.
+func (s *state) InputHash() [32]byte { return s.inputHash }
+
+// Status returns the execution's status.
+func (s *state) Status() wire.ExecutionStatus { return s.status }
+
+// Started and Closed return when the execution started and ended.
+func (s *state) Started() wire.Timestamp { return s.started }
+
+// Closed returns when the execution ended; zero while it is open.
+func (s *state) Closed() wire.Timestamp { return s.closed }
+
+// Result returns the result or the error of a closed execution.
+func (s *state) Result() (*string, *wire.ErrorObject) { return s.result, s.err }
+
+// Entries returns the number of journal entries behind this state.
+func (s *state) Entries() int64 { return s.entries }
+
+// Events returns the last EventId.
+func (s *state) Events() int64 { return s.events }
+
+// Invoking reports whether an invocation is in flight.
+func (s *state) Invoking() bool { return s.invocation.requestID != "" }
+
+// Fence returns what the current checkpoint token must say.
+func (s *state) Fence() Fence { return Fence{Invocation: s.invocation.number, Seq: s.seq} }
+
+// Failures returns the number of failed invocations in a row.
+func (s *state) Failures() int { return s.failures }
+
+// InvokeAt returns when the next invocation is wanted, or zero.
+func (s *state) InvokeAt() wire.Timestamp { return s.invokeAt }
+
+// Input returns the execution's input, nil for none.
+func (x *Execution) Input() *string { return x.ops[0].Payload }
+
+// Page returns the operations a function may see, in start order, from
+// position from on: at most maxItems and, after the first, at most maxBytes of
+// payload. next is the position to go on from, or zero at the end.
+//
+// Descendants of a context that closed with its result are left out: the
+// result stands for them.
+func (x *Execution) Page(from, maxItems, maxBytes int) (ops []*wire.Operation, next int) {
+	size := 0
+	for i := from; i >= 0 && i < len(x.ops); i++ {
+		o := x.ops[i]
+		if x.hidden(o) {
+			continue
+		}
+		size += o.size()
+		if len(ops) > 0 && (len(ops) == maxItems || size > maxBytes) {
+			return ops, i
+		}
+		ops = append(ops, &o.Operation)
+	}
+	return ops, 0
+}
+
+// hidden reports whether an ancestor's result stands for o.
+func (x *Execution) hidden(o *operation) bool {
+	for o.parent >= 0 {
+		o = x.ops[o.parent]
+		if o.Status.Closed() && !o.ReplayChildren {
+			return true
+		}
+	}
+	return false
+}
+
+// size estimates the length of the operation's JSON.
+func (o *operation) size() int {
+	n := 256 + len(o.Name) + len(o.ID) + len(o.ParentID)
+	if o.Payload != nil {
+		n += len(*o.Payload) + len(*o.Payload)/16 // quotes are escaped
+	}
+	if o.Error != nil {
+		n += o.Error.Size()
+	}
+	return n
+}
+
+// Updated returns the ids of the operations that the current invocation is
+// told have changed since the last one that ended well.
+func (x *Execution) Updated() []string {
+	ids := make([]string, 0, x.told)
+	seen := make(map[int]bool, x.told) // an operation may change again after a failed invocation
+	for _, i := range x.changed[:x.told] {
+		if !seen[i] {
+			seen[i] = true
+			ids = append(ids, x.ops[i].ID)
+		}
+	}
+	return ids
+}
+
+// CallbackAt returns the id of the callback at a position, if there is one.
+func (x *Execution) CallbackAt(i int) (callbackID string, ok bool) {
+	if i < 0 || i >= len(x.ops) || x.ops[i].Type != wire.TypeCallback {
+		return "", false
+	}
+	return x.ops[i].CallbackID, true
+}
+
+// Fragile reports whether work is under way that a crash of the engine would
+// lose: an invocation, or the call of a plain function.
+func (s *state) Fragile() bool { return s.Invoking() || s.calling > 0 }
+
+// Calls returns the chained invokes of plain functions that have no outcome
+// yet, by operation id.
+func (x *Execution) Calls() map[string]*InvokeTarget {
+	calls := map[string]*InvokeTarget{}
+	if x.calling == 0 {
+		return calls
+	}
+	for _, o := range x.ops {
+		if o.calling() {
+			calls[o.ID] = o.invoke
+		}
+	}
+	return calls
+}
+
+func hashInput(input *string) [32]byte {
+	if input == nil {
+		return sha256.Sum256(nil)
+	}
+	return sha256.Sum256([]byte(*input))
+}

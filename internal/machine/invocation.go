@@ -1,0 +1,163 @@
+package machine
+
+import (
+	"encoding/json"
+	"fmt"
+	"hash/fnv"
+	"time"
+
+	"github.com/perdure/perdure/internal/wire"
+)
+
+// WantsInvocation reports whether the function should be invoked now.
+func (d *Draft) WantsInvocation() bool {
+	return d.status == wire.ExecutionRunning && !d.Invoking() && d.invokeAt != 0 && d.invokeAt <= d.now
+}
+
+// BeginInvocation records that an invocation starts. Tokens of earlier ones
+// are dead from here on. What the function is to be told is read from the
+// published execution: [Execution.Page], [Execution.Updated], [Execution.Fence].
+func (d *Draft) BeginInvocation(requestID string) {
+	d.emit(Record{Event: wire.Event{Type: invocationStarted, RequestID: requestID}})
+}
+
+// EndInvocation records how the invocation with this request id ended: with
+// the function's answer, or with a failure. The end of an invocation that is
+// not the current one is ignored.
+//
+// An answer against the rules is a failed invocation; the fourth in a row
+// fails the execution. Other failures are retried with growing delays.
+func (d *Draft) EndInvocation(requestID string, answer []byte, failure *wire.ErrorObject) {
+	if d.invocation.requestID != requestID || requestID == "" {
+		return
+	}
+	d.FireTimers()
+	r := Record{Event: wire.Event{
+		Type: wire.EventInvocationCompleted, RequestID: requestID, Start: d.invocation.start, End: d.now,
+	}}
+	var out *wire.InvocationOutput
+	if failure == nil {
+		out, failure = d.readOutput(answer)
+		r.BadOutput = failure != nil
+	}
+	r.Error, r.Failed = failure, failure != nil
+	if out != nil && out.Status == wire.InvocationFailed {
+		r.Error = out.Error
+	}
+	if r.Failed && d.status == wire.ExecutionRunning {
+		r.RetryAt = d.now.Add(backoff(d.identity.ARN.ID, d.failures))
+	}
+	d.emit(r)
+	d.conclude(out, failure)
+}
+
+// LoseInvocation ends an invocation whose outcome nobody will ever know, as
+// after a crash of the engine. It is no fault of the function: the next
+// invocation follows at once.
+func (d *Draft) LoseInvocation() {
+	if !d.Invoking() {
+		return
+	}
+	id := d.invocation.requestID
+	r := Record{
+		Event: wire.Event{
+			Type: wire.EventInvocationCompleted, RequestID: id, Start: d.invocation.start, End: d.now,
+			Error: &wire.ErrorObject{
+				ErrorType:    wire.ErrorTypeSandboxFailure,
+				ErrorMessage: fmt.Sprintf("RequestId: %s Error: the engine stopped during the invocation", id),
+			},
+		},
+		Failed: true,
+		Lost:   true,
+	}
+	if d.status == wire.ExecutionRunning {
+		r.RetryAt = d.now
+	}
+	d.emit(r)
+	d.conclude(nil, nil)
+}
+
+// conclude closes the execution if the end of the invocation decides it.
+func (d *Draft) conclude(out *wire.InvocationOutput, failure *wire.ErrorObject) {
+	switch {
+	case d.status.Closed():
+	case d.closing == wire.ExecutionSucceeded:
+		d.emitExecution(Record{Event: wire.Event{Type: wire.EventExecutionSucceeded}})
+	case d.closing == wire.ExecutionFailed:
+		d.emitExecution(Record{Event: wire.Event{Type: wire.EventExecutionFailed}})
+	case failure != nil:
+		max := d.x.rules.MaxFailures
+		if d.badOutputs >= maxBadOutputs || max > 0 && d.failures >= max {
+			d.emitExecution(Record{Event: wire.Event{Type: wire.EventExecutionFailed, Error: failure}})
+		}
+	case out == nil || out.Status == wire.InvocationPending:
+	case out.Status == wire.InvocationSucceeded:
+		d.emitExecution(Record{Event: wire.Event{Type: wire.EventExecutionSucceeded, Payload: out.Result}})
+	case out.Status == wire.InvocationFailed:
+		d.emitExecution(Record{Event: wire.Event{Type: wire.EventExecutionFailed, Error: orEmpty(out.Error)}})
+	}
+}
+
+func orEmpty(e *wire.ErrorObject) *wire.ErrorObject {
+	if e == nil {
+		return &wire.ErrorObject{}
+	}
+	return e
+}
+
+// maxBadOutputs is how many answers against the rules the service takes in a
+// row before it gives the execution up.
+const maxBadOutputs = 4
+
+// readOutput validates the function's answer. After the execution closed, or
+// checkpointed its result, the answer no longer matters.
+func (d *Draft) readOutput(answer []byte) (*wire.InvocationOutput, *wire.ErrorObject) {
+	if d.status.Closed() || d.closing != "" {
+		return &wire.InvocationOutput{Status: wire.InvocationPending}, nil
+	}
+	var out wire.InvocationOutput
+	if err := json.Unmarshal(answer, &out); err != nil {
+		return nil, badOutput("Invalid Status in invocation output.")
+	}
+	switch out.Status {
+	case wire.InvocationSucceeded:
+		if out.Error != nil {
+			return nil, badOutput("Cannot provide an Error for SUCCEEDED status.")
+		}
+		if n := d.x.rules.maxResult(); out.Result != nil && len(*out.Result) > n {
+			return nil, badOutput("Execution output payload size must be less than or equal to %d bytes.", n)
+		}
+	case wire.InvocationFailed:
+		if out.Result != nil {
+			return nil, badOutput("Cannot provide a Result for FAILED status.")
+		}
+		if n := d.x.rules.maxError(); out.Error.Size() > n {
+			return nil, badOutput("Error object size must be less than or equal to %d bytes.", n)
+		}
+	case wire.InvocationPending:
+		if d.pending == 0 && len(d.changed) == d.told {
+			return nil, badOutput("Cannot return PENDING status with no pending operations.")
+		}
+	default:
+		return nil, badOutput("Invalid Status in invocation output.")
+	}
+	return &out, nil
+}
+
+func badOutput(format string, args ...any) *wire.ErrorObject {
+	return &wire.ErrorObject{ErrorType: string(wire.CodeInvalidParameter), ErrorMessage: fmt.Sprintf(format, args...)}
+}
+
+// backoff is the pause after the failure with this count of failures before
+// it: 1 s, doubling to a minute, less up to a quarter so that executions that
+// failed together do not return together. The share is fixed by the execution
+// and the count, as the machine takes no chances of its own.
+func backoff(id string, failures int) time.Duration {
+	pause := time.Minute
+	if failures < 6 {
+		pause = time.Second << failures
+	}
+	h := fnv.New32a()
+	fmt.Fprintf(h, "%s/%d", id, failures)
+	return pause - pause/4*time.Duration(h.Sum32()%1000)/1000
+}

@@ -1,0 +1,60 @@
+package machine
+
+import "github.com/perdure/perdure/internal/wire"
+
+// operation is an operation's record with what only the service knows of it.
+// A published operation is never modified: a change replaces it by a copy. So
+// a pointer to one is a snapshot, and replies may keep it.
+type operation struct {
+	wire.Operation
+
+	parent int   // position of the parent CONTEXT, or -1
+	listed int64 // the value of telling when it was last put among the changed
+
+	waitSeconds      int64          // WAIT
+	timeoutAt        wire.Timestamp // CALLBACK, zero for none
+	heartbeatSeconds int64          // CALLBACK, zero for none
+	heartbeatAt      wire.Timestamp // CALLBACK, zero for none
+	invoke           *InvokeTarget  // CHAINED_INVOKE
+}
+
+// deadline is when the operation changes by itself, or zero.
+func (o *operation) deadline() wire.Timestamp {
+	switch {
+	case o.Type == wire.TypeWait && o.Status == wire.StatusStarted:
+		return o.ScheduledEnd
+	case o.Type == wire.TypeStep && o.Status == wire.StatusPending:
+		return o.NextAttempt
+	case o.Type == wire.TypeCallback && o.Status == wire.StatusStarted:
+		if o.timeoutAt == 0 || o.heartbeatAt != 0 && o.heartbeatAt < o.timeoutAt {
+			return o.heartbeatAt
+		}
+		return o.timeoutAt
+	}
+	return 0
+}
+
+// pending reports whether a function may answer PENDING because of o.
+func (o *operation) pending() bool {
+	switch o.Type {
+	case wire.TypeStep, wire.TypeWait, wire.TypeCallback, wire.TypeChainedInvoke:
+		return !o.Status.Closed()
+	}
+	return false
+}
+
+// calling reports whether o waits for the answer of a plain function, which
+// only this process can bring.
+func (o *operation) calling() bool {
+	return o.Type == wire.TypeChainedInvoke && !o.Status.Closed() && o.invoke.ARN == ""
+}
+
+// InvokeTarget is the function that a chained invoke calls.
+type InvokeTarget struct {
+	Function    string // as the function named it
+	Version     string // empty if the target could not be resolved
+	ARN         string // the child execution; empty for a plain function
+	Input       *string
+	TenantID    string
+	TraceHeader string
+}

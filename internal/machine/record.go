@@ -1,0 +1,67 @@
+package machine
+
+import "github.com/perdure/perdure/internal/wire"
+
+// Record is one fact about an execution, the unit that is journalled. Most
+// records are history events; those of an internal type carry no EventId and
+// appear in no history.
+type Record struct {
+	wire.Event
+
+	// Identity is set on ExecutionStarted only.
+	Identity *Identity
+	// ReplayChildren goes with ContextSucceeded.
+	ReplayChildren bool
+	// ClientToken goes with checkpointAccepted.
+	ClientToken string
+	// TraceHeader goes with ChainedInvokeStarted.
+	TraceHeader string
+	// Failed goes with InvocationCompleted: the invocation gave no valid
+	// answer, so what it was told must be told again.
+	Failed bool
+	// BadOutput goes with a failed InvocationCompleted: the function did
+	// answer, but not by the rules.
+	BadOutput bool
+	// Lost goes with a failed InvocationCompleted: the function is not to
+	// blame, and the failure does not count as one.
+	Lost bool
+	// RetryAt goes with a failed InvocationCompleted: when to invoke again.
+	RetryAt wire.Timestamp
+	// Status goes with executionClosing: what the execution will end as.
+	Status wire.ExecutionStatus
+}
+
+// The internal record types. They share the namespace of history events, so
+// they start with a lower-case letter, which no history event does.
+const (
+	// invocationStarted: an invocation with RequestID is under way.
+	invocationStarted wire.EventType = "invocationStarted"
+	// checkpointAccepted ends the records of a checkpoint: the function has
+	// been told of every change so far, and the token moves on.
+	checkpointAccepted wire.EventType = "checkpointAccepted"
+	// stepReady: the delay before a step's next attempt is over.
+	stepReady wire.EventType = "stepReady"
+	// callbackHeartbeat moves a callback's heartbeat deadline.
+	callbackHeartbeat wire.EventType = "callbackHeartbeat"
+	// executionClosing: the function checkpointed its final result. The
+	// terminal event follows when the invocation ends.
+	executionClosing wire.EventType = "executionClosing"
+	// parentNotified: the outcome has reached the execution that invoked this one.
+	parentNotified wire.EventType = "parentNotified"
+)
+
+// IsHistory reports whether the record is an event of the history.
+func (r *Record) IsHistory() bool { return r.Event.ID > 0 }
+
+// Identity is what is fixed when an execution starts.
+type Identity struct {
+	ARN              wire.ARN
+	ExecutionTimeout int64 // seconds
+	RetentionDays    int64
+	TenantID         string
+	TraceHeader      string
+	// ParentARN and ParentOperation name the chained invoke that started
+	// this execution; empty if a client did.
+	ParentARN       string
+	ParentOperation string
+}
