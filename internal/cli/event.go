@@ -1,0 +1,74 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"unicode/utf8"
+
+	"github.com/perdure/perdure/internal/wire"
+)
+
+// ReadEvent reads the JSON event at path, or from stdin if path is "-". The
+// bytes come back as they are, without a byte order mark: an execution's name
+// is bound to them.
+func ReadEvent(path string, stdin io.Reader) ([]byte, error) {
+	if path == "-" {
+		data, err := io.ReadAll(io.LimitReader(stdin, wire.MaxSyncPayload+1))
+		if err != nil {
+			return nil, Usagef("cannot read the event from stdin: %v", err)
+		}
+		return CheckEvent("the event on stdin", data)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, eventFileProblem(path, err)
+	}
+	return CheckEvent("event file "+path, data)
+}
+
+func eventFileProblem(path string, err error) *Problem {
+	info, statErr := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return Usagef("event file %s does not exist", path).Hintf("--event names a JSON file; - reads stdin; --event-json '{…}' takes the event itself")
+	case statErr == nil && info.IsDir():
+		return Usagef("event file %s is a directory", path).Hintf("--event names a JSON file")
+	}
+	return Usagef("cannot read event file %s: %v", path, errors.Unwrap(err))
+}
+
+// CheckEvent returns data if it is one JSON value, else says where it is not.
+// The text in what names it at the start of the problem.
+func CheckEvent(what string, data []byte) ([]byte, error) {
+	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+	if len(data) > wire.MaxSyncPayload {
+		return nil, Usagef("%s is larger than %d bytes, the most that a function can be sent", what, wire.MaxSyncPayload)
+	}
+	if len(bytes.TrimSpace(data)) == 0 {
+		return nil, Usagef("%s is empty", what).Hintf("an event is one JSON value; {} is the smallest object")
+	}
+	var v json.RawMessage
+	err := json.Unmarshal(data, &v)
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
+		return nil, Usagef("%s is not JSON: %s: %v", what, position(data, syntax.Offset), syntax)
+	}
+	if err != nil {
+		return nil, Usagef("%s is not JSON: %v", what, err)
+	}
+	return data, nil
+}
+
+// position words a decoder's offset, which counts the bytes read, the faulty
+// one included, as a line and a column of characters.
+func position(data []byte, offset int64) string {
+	at := min(max(int(offset)-1, 0), len(data))
+	before := data[:at]
+	line := bytes.Count(before, []byte("\n")) + 1
+	column := utf8.RuneCount(before[bytes.LastIndexByte(before, '\n')+1:]) + 1
+	return fmt.Sprintf("line %d, column %d", line, column)
+}

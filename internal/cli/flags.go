@@ -1,0 +1,97 @@
+package cli
+
+import (
+	"errors"
+	"flag"
+	"io"
+	"strings"
+)
+
+// ParseFlags parses args, in which flags may stand before, between and after
+// the positional arguments, and returns the latter. A lone "--" ends the
+// flags. It fails with [flag.ErrHelp] for --help, else with a [Problem].
+func ParseFlags(fs *flag.FlagSet, args []string) ([]string, error) {
+	fs.SetOutput(io.Discard)
+	var positional []string
+	for {
+		if err := fs.Parse(args); err != nil {
+			return nil, flagProblem(fs, err)
+		}
+		rest := fs.Args()
+		if len(rest) == 0 {
+			return positional, nil
+		}
+		if n := len(args) - len(rest); n > 0 && args[n-1] == "--" {
+			return append(positional, rest...), nil
+		}
+		positional = append(positional, rest[0])
+		args = rest[1:]
+	}
+}
+
+// flagProblem words an error of package flag as this command line does. The
+// package has no error types, so its words are what there is to go by.
+func flagProblem(fs *flag.FlagSet, err error) error {
+	if errors.Is(err, flag.ErrHelp) {
+		return err
+	}
+	text := err.Error()
+	if name, ok := strings.CutPrefix(text, "flag provided but not defined: -"); ok {
+		return unknownFlag(fs, name)
+	}
+	if name, ok := strings.CutPrefix(text, "flag needs an argument: -"); ok {
+		return Usagef("--%s needs a value", name).Hintf("perdure help %s", fs.Name())
+	}
+	text = strings.NewReplacer("for flag -", "for --", "for -", "for --").Replace(text)
+	return Usagef("%s", text).Hintf("perdure help %s", fs.Name())
+}
+
+func unknownFlag(fs *flag.FlagSet, name string) error {
+	var names []string
+	fs.VisitAll(func(f *flag.Flag) { names = append(names, f.Name) })
+	p := Usagef("%s has no flag --%s", fs.Name(), strings.TrimLeft(name, "-"))
+	if near := Nearest(name, names); near != "" {
+		p.Hintf("did you mean --%s?", near)
+	}
+	return p.Hintf("perdure help %s", fs.Name())
+}
+
+// Nearest returns the candidate that word most likely meant, or "": one that
+// starts with it, or one that a few slips of the finger turn into it.
+func Nearest(word string, candidates []string) string {
+	word = strings.ToLower(word)
+	best, bestDistance := "", len(word)/3+2
+	for _, c := range candidates {
+		if len(word) >= 2 && strings.HasPrefix(c, word) {
+			return c
+		}
+		if d := distance(word, c); d < bestDistance {
+			best, bestDistance = c, d
+		}
+	}
+	return best
+}
+
+// distance counts the insertions, deletions, substitutions and swaps of
+// neighbours that turn a into b.
+func distance(a, b string) int {
+	before, last, row := []int(nil), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
+			}
+		}
+		before, last, row = last, row, make([]int, len(b)+1)
+	}
+	return last[len(b)]
+}

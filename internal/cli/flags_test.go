@@ -1,0 +1,75 @@
+package cli
+
+import (
+	"errors"
+	"flag"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestParseFlags(t *testing.T) {
+	for _, test := range []struct {
+		args, positional, name string
+	}{
+		{"", "", ""},
+		{"a b", "a b", ""},
+		{"--name x a", "a", "x"},
+		{"a --name x", "a", "x"},
+		{"a -name=x b", "a b", "x"},
+		{"--json a --name x -- --name y", "a --name y", "x"},
+		{"-- --name y", "--name y", ""},
+		{"a - --name -", "a -", "-"},
+	} {
+		t.Run(test.args, func(t *testing.T) {
+			fs := flag.NewFlagSet("run", flag.ContinueOnError)
+			name := fs.String("name", "", "")
+			fs.Bool("json", false, "")
+			got, err := ParseFlags(fs, strings.Fields(test.args))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(strings.Fields(test.positional), append([]string{}, got...)); diff != "" || *name != test.name {
+				t.Errorf("positional (-want +got):\n%s\nname: got %q, want %q", diff, *name, test.name)
+			}
+		})
+	}
+}
+
+func TestParseFlagsProblems(t *testing.T) {
+	for args, want := range map[string]string{
+		"--evnt x":     "perdure: run has no flag --evnt\nhint: did you mean --event?\nhint: perdure help run\n",
+		"a --zzzzzz":   "perdure: run has no flag --zzzzzz\nhint: perdure help run\n",
+		"--event":      "perdure: --event needs a value\nhint: perdure help run\n",
+		"--timeout x":  "perdure: invalid value \"x\" for --timeout: parse error\nhint: perdure help run\n",
+		"--json=maybe": "perdure: invalid boolean value \"maybe\" for --json: parse error\nhint: perdure help run\n",
+	} {
+		fs := flag.NewFlagSet("run", flag.ContinueOnError)
+		fs.String("event", "", "")
+		fs.Bool("json", false, "")
+		fs.Duration("timeout", time.Second, "")
+		_, err := ParseFlags(fs, strings.Fields(args))
+		var b strings.Builder
+		if status := Report(&b, err); status != StatusUsage || b.String() != want {
+			t.Errorf("%s: status %d, output %q, want %q", args, status, b.String(), want)
+		}
+	}
+	fs := flag.NewFlagSet("run", flag.ContinueOnError)
+	if _, err := ParseFlags(fs, []string{"--help"}); !errors.Is(err, flag.ErrHelp) {
+		t.Errorf("--help: got %v, want flag.ErrHelp", err)
+	}
+}
+
+func TestNearest(t *testing.T) {
+	verbs := []string{"run", "serve", "invoke", "list", "get", "history", "stop"}
+	for word, want := range map[string]string{
+		"rnu": "run", "server": "serve", "invok": "invoke", "hist": "history", "STOP": "stop",
+		"frobnicate": "", "x": "",
+	} {
+		if got := Nearest(word, verbs); got != want {
+			t.Errorf("Nearest(%q): got %q, want %q", word, got, want)
+		}
+	}
+}

@@ -1,0 +1,82 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// The exit statuses of the command line.
+const (
+	StatusOK          = 0
+	StatusFailed      = 1   // the execution failed, timed out or was stopped
+	StatusUsage       = 2   // wrong usage, bad input, or a build that failed
+	StatusFault       = 3   // the engine, its data or the network
+	StatusInterrupted = 130 // Ctrl-C, or another signal to stop
+)
+
+// Problem is an error as a person is told it: one line, hints what to do, and
+// the exit status.
+type Problem struct {
+	Status  int
+	Message string
+	Hints   []string
+}
+
+// Usagef is a problem with what the user gave us.
+func Usagef(format string, args ...any) *Problem {
+	return &Problem{Status: StatusUsage, Message: fmt.Sprintf(format, args...)}
+}
+
+// Faultf is a problem of the engine, its data or the network.
+func Faultf(format string, args ...any) *Problem {
+	return &Problem{Status: StatusFault, Message: fmt.Sprintf(format, args...)}
+}
+
+// Hintf adds a hint to p and returns p.
+func (p *Problem) Hintf(format string, args ...any) *Problem {
+	p.Hints = append(p.Hints, fmt.Sprintf(format, args...))
+	return p
+}
+
+func (p *Problem) Error() string { return p.Message }
+
+// Report tells err on w and returns the exit status. An error that is not a
+// [Problem] is a fault. A nil error says nothing.
+func Report(w io.Writer, err error) int {
+	if err == nil {
+		return StatusOK
+	}
+	p, ok := errors.AsType[*Problem](err)
+	if !ok {
+		p = Faultf("%v", err)
+	}
+	if p.Message != "" {
+		fmt.Fprintf(w, "perdure: %s\n", oneLine(p.Message))
+	}
+	for _, hint := range p.Hints {
+		fmt.Fprintf(w, "hint: %s\n", oneLine(hint))
+	}
+	return p.Status
+}
+
+// oneLine keeps the promise that a problem is one line, and that text which
+// came from elsewhere cannot steer the terminal.
+func oneLine(s string) string { return Printable(strings.Join(strings.Fields(s), " ")) }
+
+// Printable replaces what could steer a terminal: control characters, and
+// bytes that are not UTF-8. Tabs become spaces.
+func Printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\t':
+			return ' '
+		case r < 0x20, r >= 0x7f && r < 0xa0, r == 0x2028, r == 0x2029:
+			return '\uFFFD'
+		case r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069: // bidirectional overrides
+			return '\uFFFD'
+		}
+		return r
+	}, strings.ToValidUTF8(s, "\uFFFD"))
+}

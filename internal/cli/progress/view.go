@@ -1,0 +1,166 @@
+package progress
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/perdure/perdure/internal/cli"
+	"github.com/perdure/perdure/internal/wire"
+)
+
+// Options say what the output can show. The zero value is a pipe.
+type Options struct {
+	Color bool // use colours
+	Live  bool // keep a live area, by moving the cursor
+	// Size returns the terminal's columns and rows; used only with Live.
+	Size func() (columns, rows int)
+	// Now replaces the clock in tests.
+	Now func() time.Time
+}
+
+// View shows one execution. Its methods may be called concurrently.
+type View struct {
+	opt Options
+
+	mu      sync.Mutex
+	w       io.Writer
+	started wire.Timestamp // of the execution, once known
+	ops     map[string]*operation
+	open    []*operation // in the order in which they started
+	nameCol int
+	idle    string // what to show while no operation is open
+	drawn   int    // lines of the live area on the screen
+	frame   int
+	logs    limiter
+	ended   bool
+}
+
+// New returns a view that writes to w.
+func New(w io.Writer, opt Options) *View {
+	if opt.Now == nil {
+		opt.Now = time.Now
+	}
+	return &View{opt: opt, w: w, ops: map[string]*operation{}, nameCol: 20}
+}
+
+// Event shows one event. Events must come in order.
+func (v *View) Event(e *wire.Event) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.started == 0 {
+		v.started = e.Time
+	}
+	l := v.apply(e)
+	switch {
+	case l.text == "":
+	case l.passing && v.opt.Live: // the live area shows it
+	default:
+		v.print(v.render(l))
+	}
+	v.draw()
+}
+
+// Skip takes in an event without a line for it: it happened before this
+// command looked.
+func (v *View) Skip(e *wire.Event) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.started == 0 {
+		v.started = e.Time
+	}
+	v.apply(e)
+}
+
+// Note writes a line of our own.
+func (v *View) Note(format string, args ...any) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.print(cli.Printable(fmt.Sprintf(format, args...)))
+	v.draw()
+}
+
+// Animate moves the live area's countdowns until ctx is done.
+func (v *View) Animate(ctx context.Context) {
+	ticker := time.NewTicker(120 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			v.tick()
+		}
+	}
+}
+
+func (v *View) tick() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.tellDropped(v.opt.Now())
+	v.frame++
+	v.draw()
+}
+
+// Close removes the live area for good. Lines may still be written.
+func (v *View) Close() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.ended = true
+	v.erase()
+	v.tellDropped(v.opt.Now().Add(time.Second))
+}
+
+// print writes a finished line above the live area.
+func (v *View) print(line string) {
+	v.erase()
+	fmt.Fprintln(v.w, line)
+}
+
+func (v *View) erase() {
+	if v.drawn > 0 {
+		fmt.Fprintf(v.w, "\x1b[%dA\r\x1b[J", v.drawn)
+		v.drawn = 0
+	}
+}
+
+// draw replaces the live area, in one write so that it does not flicker.
+func (v *View) draw() {
+	if !v.opt.Live || v.ended {
+		return
+	}
+	columns, rows := v.opt.Size()
+	lines := v.liveLines(columns, min(max(rows-2, 1), 8))
+	var b strings.Builder
+	if v.drawn > 0 {
+		fmt.Fprintf(&b, "\x1b[%dA\r", v.drawn)
+	}
+	for _, l := range lines {
+		b.WriteString(l)
+		b.WriteString("\x1b[K\n")
+	}
+	b.WriteString("\x1b[J")
+	v.drawn = len(lines)
+	io.WriteString(v.w, b.String())
+}
+
+// render makes a finished line of l.
+func (v *View) render(l line) string {
+	if v.opt.Live {
+		return fmt.Sprintf("%s %s  %s", v.paint(l.tone, l.tone.mark()), v.label(l), v.paint(l.tone.forText(), l.text))
+	}
+	return fmt.Sprintf("%8s  %s  %s", offset(l.at.Sub(v.started)), v.label(l), v.paint(l.tone.forText(), l.text))
+}
+
+// label is the operation's name, indented below its context, padded to a
+// column that only grows.
+func (v *View) label(l line) string {
+	name := strings.Repeat("  ", l.depth) + cli.Printable(l.name)
+	name = clip(name, 40)
+	n := len([]rune(name))
+	v.nameCol = max(v.nameCol, n)
+	return name + strings.Repeat(" ", v.nameCol-n)
+}
