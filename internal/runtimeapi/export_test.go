@@ -1,0 +1,4 @@
+package runtimeapi
+
+// DecodeError is decodeError, for the fuzz target.
+var DecodeError = decodeError

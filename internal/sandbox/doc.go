@@ -1,0 +1,35 @@
+// Package sandbox runs a function as processes of this machine.
+//
+// A [Pool] holds the processes of one version of a function and is an
+// [engine.Invoker]. A process runs one invocation at a time, as on Lambda;
+// when all are busy the pool starts another, up to a limit. Idle processes are
+// used newest first and stopped after a while.
+//
+// # What a process is
+//
+// The command runs in a process group of its own, with the environment that
+// Lambda gives a function and little else (see [Config].Env), its output read
+// line by line. It polls the Runtime API of package runtimeapi. Whatever ends
+// it, its whole group is killed with it. On Linux the kernel kills it when the
+// engine dies.
+//
+// # How an invocation ends
+//
+//	the function answers               its payload
+//	the function reports an error      its error document
+//	the process exits                  Runtime.ExitError; the next invocation gets a new process
+//	the deadline passes                the process is killed; Sandbox.Timedout
+//	the caller's context is cancelled  the process is killed; Sandbox.Failure
+//	the process cannot initialise      Runtime.ExitError, or what it reported; Unstarted
+//	the command cannot be executed     Runtime.InvalidEntrypoint, saying why; Unstarted
+//
+// An initialisation outlives the invocation that caused it, up to a limit of
+// its own: a function whose initialisation takes longer than its timeout fails
+// once and then finds a process that is ready.
+//
+// # Replacing a build
+//
+// A pool never looks at its command again once a process runs it. For a new
+// build make a new pool, register it, and close the old one: Close lets
+// invocations under way end.
+package sandbox

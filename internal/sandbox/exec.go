@@ -1,0 +1,127 @@
+package sandbox
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// exec executes the pool's command. Its errors say why a command cannot be
+// executed and what to do about it.
+func (p *Pool) exec(endpoint string, stdio []*os.File) (*os.Process, error) {
+	path, err := exec.LookPath(p.cfg.Command[0])
+	if !strings.ContainsRune(p.cfg.Command[0], filepath.Separator) && err != nil {
+		return nil, fmt.Errorf("%q is not a program in PATH: name the function's binary by its path", p.cfg.Command[0])
+	}
+	if err != nil {
+		path = p.cfg.Command[0] // relative to Dir, perhaps
+	}
+	proc, err := p.spawner.start(path, p.cfg.Command, &os.ProcAttr{
+		Dir:   p.cfg.Dir,
+		Env:   p.environment(endpoint),
+		Files: stdio,
+		Sys:   processGroup(),
+	})
+	if err != nil {
+		return nil, explain(err, path, p.cfg.Dir)
+	}
+	return proc, nil
+}
+
+// startProcess is os.StartProcess, patient with a binary that was written a
+// moment ago: while any process that was forked in the meantime has the file
+// open for writing, the kernel refuses to execute it.
+func startProcess(path string, argv []string, attr *os.ProcAttr) (*os.Process, error) {
+	for wait := time.Millisecond; ; wait *= 2 {
+		proc, err := os.StartProcess(path, argv, attr)
+		if !errors.Is(err, syscall.ETXTBSY) || wait > 100*time.Millisecond {
+			return proc, err
+		}
+		time.Sleep(wait)
+	}
+}
+
+// explain finds out why path could not be executed.
+func explain(err error, path, dir string) error {
+	if dir != "" {
+		if info, e := os.Stat(dir); e != nil || !info.IsDir() {
+			return fmt.Errorf("the working directory %s does not exist", dir)
+		}
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(dir, path)
+		}
+	}
+	info, e := os.Stat(path)
+	switch {
+	case errors.Is(e, fs.ErrNotExist):
+		return fmt.Errorf("%s does not exist: build the function first", path)
+	case e != nil:
+		return fmt.Errorf("%s cannot be read: %w", path, e)
+	case info.IsDir():
+		return fmt.Errorf("%s is a directory: name the function's binary", path)
+	case errors.Is(err, fs.ErrPermission) && info.Mode()&0o111 == 0:
+		return fmt.Errorf("%s is not executable (mode %s): chmod +x it", path, info.Mode())
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%s is %s, and the interpreter or loader that it names does not exist here", path, sniff(path))
+	case errors.Is(err, syscall.ENOEXEC):
+		return fmt.Errorf("%s cannot be executed here (%s/%s): it is %s", path, runtime.GOOS, runtime.GOARCH, sniff(path))
+	default:
+		return fmt.Errorf("%s cannot be executed: %w", path, err)
+	}
+}
+
+// machines maps the e_machine member of an ELF header to GOARCH.
+var machines = map[uint16]string{3: "386", 40: "arm", 62: "amd64", 183: "arm64", 243: "riscv64"}
+
+// sniff says what kind of file path is.
+func sniff(path string) string {
+	f, err := os.Open(path)
+	if err != nil {
+		return "a file that cannot be read"
+	}
+	defer f.Close()
+	head := make([]byte, 512)
+	n, _ := io.ReadFull(f, head)
+	return kind(head[:n])
+}
+
+func kind(head []byte) string {
+	switch {
+	case len(head) == 0:
+		return "an empty file"
+	case bytes.HasPrefix(head, []byte("\x7fELF")) && len(head) >= 20:
+		return "a Linux binary for " + elfMachine(head)
+	case bytes.HasPrefix(head, []byte("\xcf\xfa\xed\xfe")):
+		return "a macOS binary"
+	case bytes.HasPrefix(head, []byte("MZ")):
+		return "a Windows binary"
+	case bytes.HasPrefix(head, []byte("#!")):
+		line, _, _ := bytes.Cut(head[2:], []byte("\n"))
+		return fmt.Sprintf("a script for %q", bytes.TrimSpace(line))
+	case bytes.IndexByte(head, 0) < 0:
+		return "a text file without a #! line"
+	}
+	return "no executable that is known here"
+}
+
+func elfMachine(head []byte) string {
+	var order binary.ByteOrder = binary.LittleEndian
+	if head[5] == 2 {
+		order = binary.BigEndian
+	}
+	machine := order.Uint16(head[18:])
+	if name, ok := machines[machine]; ok {
+		return name
+	}
+	return fmt.Sprintf("machine %d", machine)
+}

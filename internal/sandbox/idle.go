@@ -1,0 +1,122 @@
+package sandbox
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+)
+
+// idleStack holds the idle processes of a pool and knows how many are about to
+// be idle, so that an invocation can wait for one of them.
+type idleStack struct {
+	timeout time.Duration  // how long a process may be idle
+	expired func(*process) // called when it has been
+
+	mu       sync.Mutex
+	stack    []*process // newest last
+	settling int
+	waiting  []chan *process // each with room for one value, oldest first
+}
+
+// take removes the newest idle process. If there is none it waits up to grace
+// for one that settles, and then returns nil.
+func (s *idleStack) take(ctx context.Context, grace time.Duration) *process {
+	s.mu.Lock()
+	if len(s.stack) > 0 || s.settling <= len(s.waiting) {
+		defer s.mu.Unlock()
+		return s.popLocked()
+	}
+	turn := make(chan *process, 1)
+	s.waiting = append(s.waiting, turn)
+	s.mu.Unlock()
+
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
+	select {
+	case proc := <-turn:
+		return proc
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return s.leave(turn)
+}
+
+// leave ends a wait; it returns the process that came at the last moment.
+func (s *idleStack) leave(turn chan *process) *process {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if i := slices.Index(s.waiting, turn); i >= 0 {
+		s.waiting = slices.Delete(s.waiting, i, i+1)
+		return nil
+	}
+	return <-turn
+}
+
+// put makes proc idle, or gives it to who waits longest. A process that has
+// ended is left out.
+func (s *idleStack) put(proc *process) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if proc.hasExited() {
+		return
+	}
+	if len(s.waiting) > 0 {
+		s.waiting[0] <- proc
+		s.waiting = s.waiting[1:]
+		return
+	}
+	proc.idleTimer = time.AfterFunc(s.timeout, func() { s.expired(proc) })
+	s.stack = append(s.stack, proc)
+}
+
+// remove reports whether proc was idle, and takes it out.
+func (s *idleStack) remove(proc *process) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := slices.Index(s.stack, proc)
+	if i < 0 {
+		return false
+	}
+	s.stack = slices.Delete(s.stack, i, i+1)
+	proc.idleTimer.Stop()
+	return true
+}
+
+// pop removes the newest idle process; nil if there is none.
+func (s *idleStack) pop() *process {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.popLocked()
+}
+
+func (s *idleStack) popLocked() *process {
+	n := len(s.stack)
+	if n == 0 {
+		return nil
+	}
+	proc := s.stack[n-1]
+	s.stack[n-1] = nil
+	s.stack = s.stack[:n-1]
+	proc.idleTimer.Stop()
+	return proc
+}
+
+// expect announces a process that will settle: become idle or end.
+func (s *idleStack) expect() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.settling++
+}
+
+// arrived takes an announcement back, after the process was put or ended.
+// Whoever now waits in vain is sent away.
+func (s *idleStack) arrived() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.settling--
+	for last := len(s.waiting) - 1; last >= s.settling && last >= 0; last-- {
+		s.waiting[last] <- nil
+		s.waiting = s.waiting[:last]
+	}
+}

@@ -1,0 +1,95 @@
+package sandbox
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/internal/runtimeapi"
+	"github.com/perdure/perdure/internal/wire"
+)
+
+// errorTypeEntrypoint is the error of a function whose command cannot be executed.
+const errorTypeEntrypoint = "Runtime.InvalidEntrypoint"
+
+// failure is an outcome in the words of Lambda's own errors.
+func failure(inv *engine.Invocation, errorType, text string) engine.Outcome {
+	return engine.Outcome{Error: &wire.ErrorObject{
+		ErrorType:    errorType,
+		ErrorMessage: "RequestId: " + inv.RequestID + " Error: " + text,
+	}}
+}
+
+func unstarted(inv *engine.Invocation, errorType, text string) engine.Outcome {
+	out := failure(inv, errorType, text)
+	out.Unstarted = true
+	return out
+}
+
+// interrupted is the outcome of an invocation whose context is done.
+func (p *Pool) interrupted(inv *engine.Invocation) engine.Outcome {
+	if time.Now().Before(inv.Deadline) {
+		return failure(inv, wire.ErrorTypeSandboxFailure, "The invocation was cancelled")
+	}
+	return failure(inv, wire.ErrorTypeTimedOut, fmt.Sprintf("Task timed out after %.2f seconds", p.cfg.Timeout.Seconds()))
+}
+
+// interruptedEarly is the same for an invocation that had no process yet.
+func (p *Pool) interruptedEarly(inv *engine.Invocation) engine.Outcome {
+	out := p.interrupted(inv)
+	out.Error.ErrorMessage += " while it waited for a function process"
+	out.Unstarted = true
+	return out
+}
+
+// exited is the outcome of an invocation whose process ended without an answer.
+func exited(inv *engine.Invocation, state *os.ProcessState) engine.Outcome {
+	return failure(inv, wire.ErrorTypeExit, exitText(state))
+}
+
+func exitText(state *os.ProcessState) string {
+	if state != nil && state.Success() {
+		return "Runtime exited without providing a reason"
+	}
+	return "Runtime exited with error: " + describe(state)
+}
+
+func describe(state *os.ProcessState) string {
+	if state == nil {
+		return "unknown"
+	}
+	return state.String()
+}
+
+func notExecutable(inv *engine.Invocation, err error) engine.Outcome {
+	return unstarted(inv, errorTypeEntrypoint, err.Error())
+}
+
+// initFailed is the outcome of an invocation for which a process was started
+// that ended without a poll; err is what the wait for the poll returned.
+func (p *Pool) initFailed(inv *engine.Invocation, proc *process, err error) engine.Outcome {
+	var reported *runtimeapi.InitError
+	switch {
+	case errors.As(err, &reported):
+		return engine.Outcome{Error: reported.Object, ErrorPayload: reported.Document, Unstarted: true}
+	case p.open.Err() != nil:
+		return unstarted(inv, wire.ErrorTypeSandboxFailure, "the sandbox was closed")
+	case errors.Is(err, runtimeapi.ErrClosed):
+		return unstarted(inv, wire.ErrorTypeExit, exitText(proc.state)+" before it asked for an invocation"+proc.lastWords())
+	default:
+		return unstarted(inv, wire.ErrorTypeTimedOut,
+			fmt.Sprintf("the function did not ask for an invocation within %.2f seconds of its start; does it call a Lambda runtime client (lambda.Start, durable.Start)?%s",
+				p.cfg.InitTimeout.Seconds(), proc.lastWords()))
+	}
+}
+
+// lastWords are the last lines that the process wrote to stderr, on lines of their own.
+func (proc *process) lastWords() string {
+	if len(proc.stderr.tail) == 0 {
+		return ""
+	}
+	return "\n" + strings.Join(proc.stderr.tail, "\n")
+}

@@ -1,0 +1,318 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/internal/runtimeapi"
+	"github.com/perdure/perdure/internal/wire"
+)
+
+const (
+	// maxTries bounds how many processes may die under an invocation that
+	// they did not take.
+	maxTries = 3
+	// settleGrace is how long an invocation waits for a process that has just
+	// answered and is about to poll, before another process is started.
+	settleGrace = 20 * time.Millisecond
+	// heldDeadline is what a function is told with Config.NoTimeout.
+	heldDeadline = 24 * time.Hour
+)
+
+// Config describes a function version and how to run it. Command and Runtime
+// are required.
+type Config struct {
+	// Name and Version are the function's; the default version is $LATEST.
+	Name    string
+	Version string
+
+	// Command is the program and its arguments. A name without a slash is
+	// looked for in PATH; a relative path starts from Dir.
+	Command []string
+	// Dir is the working directory and LAMBDA_TASK_ROOT; the default is the
+	// engine's working directory.
+	Dir string
+	// Env is the function's own environment. It takes precedence over what a
+	// process inherits and over the defaults (credentials that are no
+	// credentials, TZ=:UTC as on Lambda), but not over what identifies the
+	// function and its runtime.
+	Env map[string]string
+	// MemoryMB is what the function is told; the default is 128. It is not enforced.
+	MemoryMB int
+
+	// Timeout is the function's timeout, 3 s by default: it bounds invocations
+	// that have no deadline and is named in the error of those that time out.
+	Timeout time.Duration
+	// NoTimeout holds all time limits off, for a function under a debugger.
+	// The engine's own limit, engine.Function.Timeout, must be long as well.
+	NoTimeout bool
+	// InitTimeout bounds the time from a process's start to its first poll;
+	// the default is 10 s, as on Lambda.
+	InitTimeout time.Duration
+	// IdleTimeout is how long a process stays without work; the default is 5 min.
+	IdleTimeout time.Duration
+	// StopGrace is the time between SIGTERM and SIGKILL; the default is 2 s.
+	StopGrace time.Duration
+	// MaxProcesses bounds the processes; the default is 100. Invocations
+	// beyond it wait, and their deadline runs.
+	MaxProcesses int
+
+	Region  string // AWS_REGION; the default is us-east-1
+	Account string // AWS_ACCOUNT_ID; the default is 000000000000
+	// LambdaEndpoint is the URL of the Lambda API that the function uses.
+	LambdaEndpoint string
+
+	// Runtime serves the Runtime API. It must outlive the pool.
+	Runtime *runtimeapi.Server
+	// Output receives what the processes write, from one goroutine at a time.
+	// It may be slow: lines that find too much waiting are dropped, counted,
+	// and the count reported as a line. Nil discards.
+	Output func(Line)
+	// Logger receives starts and ends of processes; nil discards.
+	Logger *slog.Logger
+}
+
+func (c *Config) setDefaults() {
+	setDefault(&c.Version, wire.LatestVersion)
+	setDefault(&c.MemoryMB, 128)
+	setDefault(&c.Timeout, 3*time.Second)
+	setDefault(&c.InitTimeout, 10*time.Second)
+	setDefault(&c.IdleTimeout, 5*time.Minute)
+	setDefault(&c.StopGrace, 2*time.Second)
+	setDefault(&c.MaxProcesses, 100)
+	setDefault(&c.Region, "us-east-1")
+	setDefault(&c.Account, "000000000000")
+	setDefault(&c.Logger, slog.New(slog.DiscardHandler))
+}
+
+func setDefault[T comparable](p *T, value T) {
+	var zero T
+	if *p == zero {
+		*p = value
+	}
+}
+
+// Pool runs one version of a function in processes of this machine. Its
+// methods may be called concurrently.
+type Pool struct {
+	cfg     Config
+	spawner *spawner
+	output  *output
+	idle    idleStack
+	slots   chan struct{} // holds one value for each process that is not idle
+
+	open  context.Context // done when Close begins
+	close context.CancelFunc
+	work  sync.WaitGroup // invocations, and goroutines of processes
+
+	mu        sync.Mutex // guards processes, and open against work
+	processes map[*process]struct{}
+}
+
+var _ engine.Invoker = (*Pool)(nil)
+
+// New makes a pool. It starts no process before the first invocation.
+func New(cfg Config) (*Pool, error) {
+	if cfg.Runtime == nil {
+		return nil, errors.New("sandbox: Config.Runtime is missing")
+	}
+	if len(cfg.Command) == 0 || cfg.Command[0] == "" {
+		return nil, errors.New("sandbox: Config.Command is empty: name the function's binary")
+	}
+	cfg.setDefaults()
+	p := &Pool{
+		cfg:       cfg,
+		spawner:   newSpawner(),
+		output:    newOutput(cfg.Output),
+		slots:     make(chan struct{}, cfg.MaxProcesses),
+		processes: make(map[*process]struct{}),
+	}
+	p.idle.timeout, p.idle.expired = cfg.IdleTimeout, p.retire
+	p.open, p.close = context.WithCancel(context.Background())
+	return p, nil
+}
+
+// Invoke implements [engine.Invoker]. When it returns, the complete lines that
+// the function wrote before it answered have reached Config.Output, unless
+// that is very slow.
+func (p *Pool) Invoke(ctx context.Context, inv *engine.Invocation) engine.Outcome {
+	if !p.begin() {
+		return unstarted(inv, wire.ErrorTypeSandboxFailure, "the sandbox is closed")
+	}
+	defer p.work.Done()
+	inv, ctx, cancel := p.bound(ctx, inv)
+	defer cancel()
+	for try := 1; ; try++ {
+		proc, failed := p.acquire(ctx, inv)
+		if proc == nil {
+			return failed
+		}
+		out, taken := p.invoke(ctx, proc, inv)
+		if taken || try == maxTries {
+			return out
+		}
+	}
+}
+
+// begin registers work with the pool; false once it is closed.
+func (p *Pool) begin() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.open.Err() != nil {
+		return false
+	}
+	p.work.Add(1)
+	return true
+}
+
+// bound returns inv with the deadline that holds here, and ctx with that deadline.
+func (p *Pool) bound(ctx context.Context, inv *engine.Invocation) (*engine.Invocation, context.Context, context.CancelFunc) {
+	bounded := *inv
+	if p.cfg.NoTimeout {
+		bounded.Deadline = time.Now().Add(heldDeadline)
+		return &bounded, ctx, func() {}
+	}
+	if bounded.Deadline.IsZero() {
+		bounded.Deadline = time.Now().Add(p.cfg.Timeout)
+	}
+	ctx, cancel := context.WithDeadline(ctx, bounded.Deadline)
+	return &bounded, ctx, cancel
+}
+
+// acquire returns a process that waits for an invocation, and holds a slot for
+// it; or nil, and why there is none.
+func (p *Pool) acquire(ctx context.Context, inv *engine.Invocation) (*process, engine.Outcome) {
+	select {
+	case p.slots <- struct{}{}:
+	case <-ctx.Done():
+		return nil, p.interruptedEarly(inv)
+	case <-p.open.Done():
+		return nil, unstarted(inv, wire.ErrorTypeSandboxFailure, "the sandbox was closed")
+	}
+	if proc := p.idle.take(ctx, settleGrace); proc != nil {
+		return proc, engine.Outcome{}
+	}
+	launched := make(chan launch)
+	p.work.Go(func() { p.launch(ctx, inv, launched) })
+	select {
+	case l := <-launched:
+		return l.proc, l.failed
+	case <-ctx.Done():
+		return nil, p.interruptedEarly(inv)
+	}
+}
+
+// launch is a process that is ready, or why there is none.
+type launch struct {
+	proc   *process
+	failed engine.Outcome
+}
+
+// launch starts a process and hands it over when it is ready. If ctx is done
+// by then, the process becomes idle instead: the next invocation will want it.
+func (p *Pool) launch(ctx context.Context, inv *engine.Invocation, launched chan<- launch) {
+	var l launch
+	l.proc, l.failed = p.start(inv)
+	if l.proc == nil {
+		<-p.slots
+	}
+	select {
+	case launched <- l:
+	case <-ctx.Done():
+		if l.proc != nil {
+			p.release(l.proc)
+		}
+	}
+}
+
+// invoke runs inv in proc, whose slot it gives up. taken is false if the
+// process ended before it knew of the invocation.
+func (p *Pool) invoke(ctx context.Context, proc *process, inv *engine.Invocation) (out engine.Outcome, taken bool) {
+	defer p.output.sync()
+	proc.tag(inv.RequestID)
+	out, err := proc.session.Invoke(ctx, inv)
+	if err == nil {
+		proc.flush()
+		p.idle.expect()
+		p.work.Go(func() { p.settle(proc, inv.Deadline) })
+		return out, true
+	}
+	p.work.Go(func() { p.bury(proc) })
+	if ctx.Err() != nil {
+		proc.kill()
+		proc.awaitExit(killWait)
+		return p.interrupted(inv), true
+	}
+	<-proc.exited
+	return exited(inv, proc.state), !errors.Is(err, runtimeapi.ErrNotTaken)
+}
+
+// settle waits until a process polls again after it has answered. A function
+// may work on then, until the deadline.
+func (p *Pool) settle(proc *process, deadline time.Time) {
+	defer p.idle.arrived()
+	ctx, cancel := context.WithDeadline(context.Background(), deadline)
+	defer cancel()
+	if proc.session.WaitIdle(ctx) == nil {
+		p.release(proc)
+		return
+	}
+	p.bury(proc)
+}
+
+// bury kills a process and frees its slot once it is gone.
+func (p *Pool) bury(proc *process) {
+	proc.kill()
+	<-proc.exited
+	<-p.slots
+}
+
+// release makes a process idle and frees its slot.
+func (p *Pool) release(proc *process) {
+	p.idle.put(proc)
+	<-p.slots
+	if p.open.Err() != nil {
+		p.retire(proc)
+	}
+}
+
+// retire stops a process if it is idle.
+func (p *Pool) retire(proc *process) {
+	if p.idle.remove(proc) {
+		proc.stop(p.cfg.StopGrace)
+	}
+}
+
+// Close refuses new invocations, waits for those under way, and ends the
+// processes: with SIGTERM, and SIGKILL after Config.StopGrace. When ctx is done
+// it kills what is left, and returns ctx's error. Either way no process is left
+// when it returns.
+func (p *Pool) Close(ctx context.Context) error {
+	p.mu.Lock()
+	p.close()
+	p.mu.Unlock()
+	for proc := p.idle.pop(); proc != nil; proc = p.idle.pop() {
+		go proc.stop(p.cfg.StopGrace)
+	}
+	unforced := context.AfterFunc(ctx, p.killAll)
+	p.work.Wait()
+	forced := !unforced()
+	p.spawner.stop()
+	p.output.close()
+	if forced {
+		return ctx.Err()
+	}
+	return nil
+}
+
+func (p *Pool) killAll() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for proc := range p.processes {
+		proc.kill()
+	}
+}
