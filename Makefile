@@ -1,0 +1,31 @@
+# An index of what can be done here. Each check is written in .ci/run, which
+# needs no make.
+
+.PHONY: help test race lint sam interop bench crash ci
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+test: ## run the tests; needs nothing but Go
+	go test ./...
+
+race: ## run the short tests under the race detector
+	.ci/run race
+
+lint: ## check formatting, go vet and staticcheck
+	.ci/run lint
+
+sam: ## let AWS SAM validate and build the order example
+	.ci/run sam
+
+interop: ## drive the engine with clients of other languages
+	.ci/run interop
+
+bench: ## measure; compare two outputs with benchstat
+	go test -run '^$$' -bench . -benchmem -count 6 ./...
+
+crash: ## kill engine and function at random moments, many times
+	.ci/run crash
+
+ci: ## run everything that a change must pass
+	.ci/run

@@ -1,0 +1,154 @@
+package repotest
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const module = "github.com/perdure/perdure"
+
+// directions is the map in docs/design.md: what each package may import of
+// ours. "anything" lifts the rule. A path that ends in /… speaks for the
+// packages below it as well. A new package needs a line here.
+var directions = map[string][]string{
+	"cmd/…":      {anything},
+	"examples/…": {"durable"},
+	"interop":    {},
+
+	"durable": {"internal/wire"},
+	"engine":  {"internal/machine", "internal/store", "internal/wire"},
+
+	"internal/cli/…":           {"engine", "internal/wire", "internal/cli"},
+	"internal/lambdaapi":       {"engine", "internal/wire"},
+	"internal/runtimeapi":      {"engine", "internal/wire"},
+	"internal/sandbox":         {"engine", "internal/wire", "internal/runtimeapi"},
+	"internal/machine":         {"internal/wire"},
+	"internal/store":           {"internal/wire"},
+	"internal/store/memstore":  {"internal/store", "internal/wire"},
+	"internal/store/sqlstore":  {"internal/store", "internal/wire"},
+	"internal/store/storetest": {"internal/store", "internal/wire"},
+}
+
+const anything = "anything"
+
+// pkg is what `go list` says of a package.
+type pkg struct {
+	ImportPath string
+	Imports    []string
+	Module     *struct{ Path string }
+}
+
+func TestImportsRunOneWay(t *testing.T) {
+	for _, p := range list(t, "./...") {
+		path := ours(p.ImportPath)
+		may, ok := allowed(path)
+		if !ok {
+			t.Errorf("%s has no line in directions", path)
+		}
+		if slices.Contains(may, anything) {
+			continue
+		}
+		for _, imported := range p.Imports {
+			if own := ours(imported); own != "" && !slices.Contains(may, own) {
+				t.Errorf("%s imports %s; it may import only %q of ours", path, own, may)
+			}
+		}
+	}
+}
+
+func TestOnlyTestPackagesImportTesting(t *testing.T) {
+	for _, p := range list(t, "./...") {
+		if slices.Contains(p.Imports, "testing") && !strings.HasSuffix(p.ImportPath, "test") {
+			t.Errorf("%s imports testing, so every program with it links the flags of tests", p.ImportPath)
+		}
+	}
+}
+
+// What the SDK links ends up in every function. A change of this list is a
+// decision: write it into docs/design.md.
+func TestTheSDKLinksFewModules(t *testing.T) {
+	want := []string{
+		"github.com/aws/aws-lambda-go",
+		"github.com/aws/aws-sdk-go-v2",
+		"github.com/aws/aws-sdk-go-v2/aws/protocol/eventstream",
+		"github.com/aws/aws-sdk-go-v2/internal/configsources",
+		"github.com/aws/aws-sdk-go-v2/internal/endpoints/v2",
+		"github.com/aws/aws-sdk-go-v2/service/lambda",
+		"github.com/aws/smithy-go",
+	}
+	var got []string
+	for _, p := range list(t, "-deps", "./durable") {
+		if p.Module != nil && p.Module.Path != module {
+			got = append(got, p.Module.Path)
+		}
+	}
+	slices.Sort(got)
+	if diff := cmp.Diff(want, slices.Compact(got)); diff != "" {
+		t.Errorf("modules that package durable links (-want +got):\n%s", diff)
+	}
+}
+
+// list runs `go list` in the module's root.
+func list(t *testing.T, args ...string) []pkg {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", append([]string{"list", "-json=ImportPath,Imports,Module"}, args...)...)
+	cmd.Dir = root
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v\n%s", err, stderr.Bytes())
+	}
+	var pkgs []pkg
+	for dec := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p pkg
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			return pkgs
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		pkgs = append(pkgs, p)
+	}
+}
+
+// ours returns the path of one of our packages within the module, "." for its
+// root, and "" for anyone else's.
+func ours(path string) string {
+	if path == module {
+		return "."
+	}
+	own, _ := strings.CutPrefix(path, module+"/")
+	if own == path {
+		return ""
+	}
+	return own
+}
+
+// allowed returns the line in directions that speaks for path: its own, or
+// the nearest one above it that ends in /….
+func allowed(path string) ([]string, bool) {
+	if may, ok := directions[path]; ok {
+		return may, true
+	}
+	for above := path; above != "."; above = parent(above) {
+		if may, ok := directions[above+"/…"]; ok {
+			return may, true
+		}
+	}
+	return nil, false
+}
+
+func parent(path string) string {
+	if i := strings.LastIndexByte(path, '/'); i >= 0 {
+		return path[:i]
+	}
+	return "."
+}

@@ -1,0 +1,205 @@
+"""What a user of boto3 does with durable functions, done to Perdure.
+
+PERDURE_ENDPOINT names an engine that serves the functions order (examples/order)
+and approval (approval.py).
+"""
+
+import json
+import os
+import time
+import unittest
+import uuid
+
+import boto3
+
+ORDER = {
+    "order_id": "ORD-12345",
+    "customer_id": "CUST-001",
+    "amount_cents": 9999,
+    "items": [{"sku": "WIDGET-001", "quantity": 2, "unit_price_cents": 4999}],
+}
+
+client = boto3.client("lambda", endpoint_url=os.environ["PERDURE_ENDPOINT"])
+
+
+def start(function, event, name=None):
+    """Starts an execution and returns its ARN."""
+    more = {"DurableExecutionName": name} if name else {}
+    reply = client.invoke(
+        FunctionName=f"{function}:$LATEST", InvocationType="Event", Payload=json.dumps(event), **more
+    )
+    assert reply["StatusCode"] == 202, reply
+    return reply["DurableExecutionArn"]
+
+
+def until(what, seconds=30):
+    """Calls what until it returns something true, which it returns."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if found := what():
+            return found
+        time.sleep(0.05)
+    raise TimeoutError(f"nothing after {seconds} seconds")
+
+
+def closed(arn):
+    def look():
+        execution = client.get_durable_execution(DurableExecutionArn=arn)
+        return execution if execution["Status"] != "RUNNING" else None
+
+    return until(look)
+
+
+def history(arn):
+    """All events, read in small pages."""
+    events, page = [], {}
+    while True:
+        reply = client.get_durable_execution_history(
+            DurableExecutionArn=arn, IncludeExecutionData=True, MaxItems=3, **page
+        )
+        events += reply["Events"]
+        if not reply.get("NextMarker"):
+            return events
+        page = {"Marker": reply["NextMarker"]}
+
+
+def event_types(arn):
+    return [event["EventType"] for event in history(arn)]
+
+
+class Starting(unittest.TestCase):
+    def test_a_synchronous_invocation_returns_the_result(self):
+        reply = client.invoke(FunctionName="order", Qualifier="$LATEST", Payload=json.dumps(ORDER))
+        self.assertEqual(reply["StatusCode"], 200)
+        self.assertNotIn("FunctionError", reply)
+        self.assertEqual(reply["ExecutedVersion"], "$LATEST")
+        self.assertIn(":function:order:$LATEST/durable-execution/", reply["DurableExecutionArn"])
+        receipt = json.load(reply["Payload"])
+        self.assertEqual((receipt["status"], receipt["order_id"]), ("completed", "ORD-12345"))
+        self.assertRegex(receipt["transaction_id"], "^txn_.")
+        self.assertRegex(receipt["tracking_number"], "^TRK.")
+        self.assertRegex(receipt["estimated_delivery"], r"^\d{4}-\d\d-\d\d$")
+
+    def test_a_failed_execution_is_a_function_error(self):
+        event = ORDER | {"amount_cents": 0, "items": []}
+        reply = client.invoke(FunctionName="order:$LATEST", Payload=json.dumps(event))
+        self.assertEqual((reply["StatusCode"], reply["FunctionError"]), (200, "Unhandled"))
+        message = json.load(reply["Payload"])["errorMessage"]
+        self.assertIn("no items", message)
+        self.assertIn("amount", message)
+        self.assertEqual(
+            event_types(reply["DurableExecutionArn"]).count("StepFailed"), 1, "validation was retried"
+        )
+
+    def test_a_dry_run_starts_nothing(self):
+        reply = client.invoke(FunctionName="order:$LATEST", InvocationType="DryRun", Payload="{}")
+        self.assertEqual(reply["StatusCode"], 204)
+
+    def test_an_unqualified_name_is_refused(self):
+        with self.assertRaisesRegex(client.exceptions.InvalidParameterValueException, "unqualified ARN"):
+            client.invoke(FunctionName="order", Payload="{}")
+
+    def test_an_unknown_function_is_not_found(self):
+        with self.assertRaises(client.exceptions.ResourceNotFoundException):
+            client.invoke(FunctionName="nobody:$LATEST", Payload="{}")
+
+    def test_a_name_makes_the_start_idempotent(self):
+        name = f"order-{uuid.uuid4()}"
+        arn = start("order", ORDER, name)
+        self.assertEqual(start("order", ORDER, name), arn)
+        with self.assertRaises(client.exceptions.DurableExecutionAlreadyStartedException):
+            start("order", ORDER | {"amount_cents": 1}, name)
+        client.stop_durable_execution(DurableExecutionArn=arn)
+
+
+class Reading(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.name = f"order-{uuid.uuid4()}"
+        cls.arn = start("order", ORDER, cls.name)
+        cls.execution = closed(cls.arn)
+
+    def test_get(self):
+        execution = self.execution
+        self.assertEqual(execution["Status"], "SUCCEEDED")
+        self.assertEqual(execution["DurableExecutionName"], self.name)
+        self.assertEqual(json.loads(execution["InputPayload"]), ORDER)
+        self.assertEqual(json.loads(execution["Result"])["status"], "completed")
+        took = execution["EndTimestamp"] - execution["StartTimestamp"]
+        self.assertGreaterEqual(took.total_seconds(), 5, "the wait was cut short")
+
+    def test_history(self):
+        self.assertEqual(
+            event_types(self.arn),
+            ["ExecutionStarted"]
+            + ["StepStarted", "StepSucceeded"] * 2
+            + ["WaitStarted", "InvocationCompleted", "WaitSucceeded"]
+            + ["StepStarted", "StepSucceeded"]
+            + ["InvocationCompleted", "ExecutionSucceeded"],
+        )
+        events = history(self.arn)
+        self.assertEqual([event["EventId"] for event in events], list(range(1, len(events) + 1)))
+
+    def test_list(self):
+        def names(**query):
+            reply = client.list_durable_executions_by_function(FunctionName="order", **query)
+            return [execution["DurableExecutionName"] for execution in reply["DurableExecutions"]]
+
+        self.assertIn(self.name, names())
+        self.assertEqual(names(DurableExecutionName=self.name, Statuses=["SUCCEEDED"]), [self.name])
+        self.assertEqual(names(DurableExecutionName=self.name, Statuses=["FAILED"]), [])
+
+    def test_an_unknown_execution_is_not_found(self):
+        with self.assertRaises(client.exceptions.ResourceNotFoundException):
+            client.get_durable_execution(DurableExecutionArn=self.arn[:-1] + "x")
+
+
+class Stopping(unittest.TestCase):
+    def test_stop_is_idempotent(self):
+        arn = start("order", ORDER)
+        reason = {"ErrorType": "Cancelled", "ErrorMessage": "changed my mind"}
+        first = client.stop_durable_execution(DurableExecutionArn=arn, Error=reason)
+        execution = closed(arn)
+        self.assertEqual(execution["Status"], "STOPPED")
+        self.assertEqual(execution["Error"], reason)
+        again = client.stop_durable_execution(DurableExecutionArn=arn)
+        self.assertEqual(again["StopTimestamp"], first["StopTimestamp"])
+
+
+class Callbacks(unittest.TestCase):
+    """Completed by a client, received by a function without an SDK."""
+
+    def setUp(self):
+        self.arn = start("approval", {"document": 7})
+
+        def callback():
+            events = [e for e in history(self.arn) if e["EventType"] == "CallbackStarted"]
+            return events and events[0]["CallbackStartedDetails"]["CallbackId"]
+
+        self.callback = until(callback)
+
+    def test_success(self):
+        client.send_durable_execution_callback_heartbeat(CallbackId=self.callback)
+        client.send_durable_execution_callback_success(CallbackId=self.callback, Result=b'{"by":"Ann"}')
+        execution = closed(self.arn)
+        self.assertEqual((execution["Status"], execution.get("Result")), ("SUCCEEDED", '{"by":"Ann"}'))
+        self.assertEqual(
+            event_types(self.arn),
+            ["ExecutionStarted", "CallbackStarted", "InvocationCompleted", "CallbackSucceeded"]
+            + ["InvocationCompleted", "ExecutionSucceeded"],
+        )
+
+    def test_failure(self):
+        reason = {"ErrorType": "Refused", "ErrorMessage": "not like this"}
+        client.send_durable_execution_callback_failure(CallbackId=self.callback, Error=reason)
+        execution = closed(self.arn)
+        self.assertEqual((execution["Status"], execution["Error"]), ("FAILED", reason))
+
+    def test_a_completed_callback_cannot_be_completed_again(self):
+        client.send_durable_execution_callback_success(CallbackId=self.callback, Result=b"1")
+        with self.assertRaises(client.exceptions.CallbackTimeoutException):
+            client.send_durable_execution_callback_success(CallbackId=self.callback, Result=b"2")
+
+
+if __name__ == "__main__":
+    unittest.main()
