@@ -53,7 +53,7 @@ func (d *Draft) checkpoint(req *Checkpoint) (*Reply, error) {
 	if r := d.reply; r != nil && req.ClientToken != "" && r.clientToken == req.ClientToken && r.inbound == req.Fence {
 		return r, nil
 	}
-	if !d.Invoking() || d.status.Closed() || d.closing != "" || req.Fence != d.Fence() {
+	if !d.Current(req.Fence) {
 		return nil, staleToken()
 	}
 	d.FireTimers()

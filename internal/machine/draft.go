@@ -133,27 +133,35 @@ func (d *Draft) arm(i int) {
 
 // Due returns when the execution must be looked at next; zero for never.
 func (d *Draft) Due() wire.Timestamp {
-	if d.status.Closed() {
-		if d.identity.ParentARN != "" && !d.notified {
-			return d.closed
-		}
-		return d.closed.AddSeconds(d.identity.RetentionDays * 24 * 3600)
+	due := d.TimerDue()
+	if d.invokeAt != 0 && !d.Invoking() && !d.status.Closed() && (due == 0 || d.invokeAt < due) {
+		due = d.invokeAt
 	}
-	if d.closing != "" {
+	return due
+}
+
+// TimerDue is Due without regard to invocations.
+func (d *Draft) TimerDue() wire.Timestamp {
+	switch {
+	case d.OwesParent():
+		return d.closed
+	case d.status.Closed():
+		return d.closed.AddSeconds(d.identity.RetentionDays * 24 * 3600)
+	case d.closing != "":
 		return 0 // the end of the invocation decides, whenever that is
 	}
 	due := d.timeoutAt()
 	if t := d.nextTimer(); t != 0 && t < due {
 		due = t
 	}
-	if d.invokeAt != 0 && !d.Invoking() && d.invokeAt < due {
-		due = d.invokeAt
-	}
 	return due
 }
 
-// Due returns when the execution must be looked at next; zero for never.
+// Due is [Draft.Due] of the published state.
 func (x *Execution) Due() wire.Timestamp { return x.Draft(0).Due() }
+
+// TimerDue is [Draft.TimerDue] of the published state.
+func (x *Execution) TimerDue() wire.Timestamp { return x.Draft(0).TimerDue() }
 
 // timeoutAt is when the execution times out.
 func (s *state) timeoutAt() wire.Timestamp {

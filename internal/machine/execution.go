@@ -138,7 +138,7 @@ func (l *Loader) Execution() (*Execution, error) {
 }
 
 // Identity returns what is fixed about the execution.
-func (x *Execution) Identity() *Identity { return &x.identity }
+func (s *state) Identity() *Identity { return &s.identity }
 
 // InputHash is the SHA-256 of the input.
 func (s *state) InputHash() [32]byte { return s.inputHash }
@@ -235,17 +235,15 @@ func (x *Execution) Updated() []string {
 	return ids
 }
 
-// CallbackAt returns the id of the callback at a position, if there is one.
-func (x *Execution) CallbackAt(i int) (callbackID string, ok bool) {
-	if i < 0 || i >= len(x.ops) || x.ops[i].Type != wire.TypeCallback {
-		return "", false
-	}
-	return x.ops[i].CallbackID, true
-}
-
 // Fragile reports whether work is under way that a crash of the engine would
 // lose: an invocation, or the call of a plain function.
 func (s *state) Fragile() bool { return s.Invoking() || s.calling > 0 }
+
+// OwesParent reports whether the execution closed and the one that invoked it
+// does not know yet.
+func (s *state) OwesParent() bool {
+	return s.status.Closed() && s.identity.ParentARN != "" && !s.notified
+}
 
 // Calls returns the chained invokes of plain functions that have no outcome
 // yet, by operation id.
@@ -267,4 +265,9 @@ func hashInput(input *string) [32]byte {
 		return sha256.Sum256(nil)
 	}
 	return sha256.Sum256([]byte(*input))
+}
+
+// Current reports whether a checkpoint token that stands for f is valid now.
+func (s *state) Current(f Fence) bool {
+	return s.Invoking() && !s.status.Closed() && s.closing == "" && f == s.Fence()
 }

@@ -9,9 +9,9 @@ import (
 	"github.com/perdure/perdure/internal/wire"
 )
 
-// WantsInvocation reports whether the function should be invoked now.
-func (d *Draft) WantsInvocation() bool {
-	return d.status == wire.ExecutionRunning && !d.Invoking() && d.invokeAt != 0 && d.invokeAt <= d.now
+// WantsInvocation reports whether the function should be invoked at the moment now.
+func (s *state) WantsInvocation(now wire.Timestamp) bool {
+	return s.status == wire.ExecutionRunning && !s.Invoking() && s.invokeAt != 0 && s.invokeAt <= now
 }
 
 // BeginInvocation records that an invocation starts. Tokens of earlier ones

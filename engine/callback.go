@@ -1,0 +1,52 @@
+package engine
+
+import (
+	"context"
+	"errors"
+
+	"github.com/perdure/perdure/internal/machine"
+	"github.com/perdure/perdure/internal/store"
+	"github.com/perdure/perdure/internal/wire"
+)
+
+// callbackID mints the id of the callback at a position of an execution.
+func (e *Engine) callbackID(executionID string, position int) string {
+	return e.seal(kindCallback, executionID, int64(position))
+}
+
+// SucceedCallback completes a callback with a result; an empty one is none. A malformed id is an
+// InvalidParameterValueException; a callback that was completed, timed out, or
+// belongs to a closed or unknown execution is a CallbackTimeoutException.
+func (e *Engine) SucceedCallback(ctx context.Context, callbackID string, result []byte) error {
+	return e.callback(ctx, callbackID, func(d *machine.Draft, position int) error {
+		return d.SucceedCallback(position, callbackID, payloadOf(result))
+	})
+}
+
+// FailCallback completes a callback with an error, which may be nil; see
+// [Engine.SucceedCallback].
+func (e *Engine) FailCallback(ctx context.Context, callbackID string, reason *wire.ErrorObject) error {
+	return e.callback(ctx, callbackID, func(d *machine.Draft, position int) error {
+		return d.FailCallback(position, callbackID, reason)
+	})
+}
+
+// HeartbeatCallback moves a callback's heartbeat deadline; see
+// [Engine.SucceedCallback].
+func (e *Engine) HeartbeatCallback(ctx context.Context, callbackID string) error {
+	return e.callback(ctx, callbackID, func(d *machine.Draft, position int) error {
+		return d.HeartbeatCallback(position, callbackID)
+	})
+}
+
+func (e *Engine) callback(ctx context.Context, callbackID string, apply func(*machine.Draft, int) error) error {
+	id, n, ok := e.unseal(kindCallback, callbackID, 1)
+	if !ok {
+		return wire.Errorf(wire.CodeInvalidParameter, "Invalid callback id")
+	}
+	err := e.update(ctx, id, func(d *machine.Draft) error { return apply(d, int(n[0])) })
+	if errors.Is(err, store.ErrNotFound) {
+		return wire.Errorf(wire.CodeCallbackTimeout, "The callback is either timed out or already completed")
+	}
+	return err
+}

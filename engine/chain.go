@@ -1,0 +1,175 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/perdure/perdure/internal/machine"
+	"github.com/perdure/perdure/internal/store"
+	"github.com/perdure/perdure/internal/wire"
+)
+
+// A chained invoke of a durable function is a child execution. It is created in
+// the commit that starts the invoke, so neither exists without the other. When
+// the child closes it stays due until its parent has recorded the outcome.
+//
+// A chained invoke of a plain function is a call by this process. A crash loses
+// the call, and the next engine makes it again.
+
+// resolve finds the target of a chained invoke and names the child.
+func (e *Engine) resolve(opts *wire.ChainedInvokeOptions) (*machine.InvokeTarget, *wire.ErrorObject) {
+	name, version, err := e.parseRef(opts.FunctionName, "")
+	if err != nil {
+		return nil, refusal(err)
+	}
+	arn := e.functionARN(name, cmp.Or(version, wire.LatestVersion))
+	f := e.functions.find(name, arn.Version)
+	if f == nil {
+		return nil, refusal(functionNotFound(arn))
+	}
+	if f.Durable == nil {
+		return &machine.InvokeTarget{Version: f.Version}, nil
+	}
+	if e.opts.Strict && version == "" {
+		return nil, refusal(wire.Errorf(wire.CodeInvalidParameter, "You cannot invoke a durable function using an unqualified ARN."))
+	}
+	arn.Name, arn.ID = uuid.NewString(), uuid.Must(uuid.NewV7()).String()
+	return &machine.InvokeTarget{Version: f.Version, ARN: arn.String()}, nil
+}
+
+// refusal is an error of the API as an operation records it.
+func refusal(err error) *wire.ErrorObject {
+	var coded *wire.Error
+	if !errors.As(err, &coded) {
+		coded = wire.Errorf(wire.CodeService, "%v", err)
+	}
+	return &wire.ErrorObject{ErrorType: string(coded.Code), ErrorMessage: coded.Message}
+}
+
+// children adds the writes that create the executions which a draft invokes.
+func (e *Engine) children(d *machine.Draft, writes []store.Write) ([]store.Write, error) {
+	for _, r := range d.Records() {
+		if r.Type != wire.EventChainedInvokeStarted || r.DurableExecutionARN == "" {
+			continue
+		}
+		arn, err := wire.ParseARN(r.DurableExecutionARN)
+		if err != nil {
+			return nil, err
+		}
+		f := e.functions.find(arn.Function, arn.Version)
+		if f == nil || f.Durable == nil {
+			return nil, wire.Errorf(wire.CodeService, "Function %s was unregistered during the request.", arn.Function)
+		}
+		id := e.newIdentity(f, arn, &InvokeRequest{TenantID: r.TenantID, TraceHeader: r.TraceHeader})
+		id.ARN = arn
+		id.ParentARN, id.ParentOperation = d.Identity().ARN.String(), r.OpID
+		child := machine.Start(id, r.Payload, now(), e.rules)
+		writes = append(writes, store.Write{
+			ID:    arn.ID,
+			Entry: store.Entry{Seq: 1, Data: machine.Encode(child.Records())},
+			Row:   row(child),
+		})
+	}
+	return writes, nil
+}
+
+// follow starts the children and calls that a published input began.
+func (e *Engine) follow(x *machine.Execution, records []machine.Record) {
+	calls := false
+	for i := range records {
+		r := &records[i]
+		if r.Type != wire.EventChainedInvokeStarted {
+			continue
+		}
+		if arn, err := wire.ParseARN(r.DurableExecutionARN); err == nil {
+			e.schedule.set(arn.ID, r.Time)
+		} else {
+			calls = true
+		}
+	}
+	if calls {
+		for i := range records {
+			if target := x.Calls()[records[i].OpID]; target != nil && records[i].Type == wire.EventChainedInvokeStarted {
+				e.callFor(x.Identity().ARN.ID, records[i].OpID, target)
+			}
+		}
+	}
+}
+
+// callFor calls a plain function for a chained invoke, in the background. After
+// a restart the function may be yet to be registered.
+func (e *Engine) callFor(parentID, opID string, target *machine.InvokeTarget) {
+	req := &InvokeRequest{
+		Function: target.Function, TenantID: target.TenantID, TraceHeader: target.TraceHeader,
+	}
+	if target.Input != nil {
+		req.Payload = []byte(*target.Input)
+	}
+	e.work.Go(func() {
+		if !e.functions.await(e.ctx, func() bool { _, _, err := e.lookup(req.Function, ""); return err == nil }) {
+			return
+		}
+		result, err := e.Call(e.ctx, req)
+		if e.ctx.Err() != nil {
+			return // the next engine calls again
+		}
+		if err != nil {
+			result = &Result{Status: wire.ExecutionFailed, Error: refusal(err)}
+		}
+		err = e.update(context.WithoutCancel(e.ctx), parentID, func(d *machine.Draft) error {
+			d.CompleteInvoke(opID, result.Status, result.Payload, functionError(result))
+			return nil
+		})
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			e.log.Error("the outcome of a chained invoke could not be recorded", "execution", parentID, "operation", opID, "error", err)
+		}
+	})
+}
+
+// invokeTimedOut is the error of a chained invoke whose child timed out.
+func invokeTimedOut(seconds int64) *wire.ErrorObject {
+	return &wire.ErrorObject{
+		ErrorType:    wire.ErrorTypeInvokeTimeout,
+		ErrorMessage: fmt.Sprintf("CHAINED_INVOKE timed out after %d seconds.", seconds),
+	}
+}
+
+// notifyParent brings the outcome of a closed child to its parent, in the
+// background: the two have their turns apart.
+func (e *Engine) notifyParent(child *machine.Execution) {
+	id := *child.Identity()
+	status := child.Status()
+	payload, failure := child.Result()
+	if status == wire.ExecutionTimedOut {
+		failure = invokeTimedOut(id.ExecutionTimeout)
+	}
+	e.work.Go(func() {
+		err := e.tellParent(&id, status, payload, failure)
+		if err != nil && e.ctx.Err() == nil {
+			e.log.Error("a parent could not be told of its child's outcome; trying again", "execution", id.ARN.ID, "error", err)
+			e.schedule.set(id.ARN.ID, now().Add(stumbleDelay))
+		}
+	})
+}
+
+func (e *Engine) tellParent(id *machine.Identity, status wire.ExecutionStatus, payload *string, failure *wire.ErrorObject) error {
+	arn, err := wire.ParseARN(id.ParentARN)
+	if err != nil {
+		return err
+	}
+	err = e.update(e.ctx, arn.ID, func(d *machine.Draft) error {
+		d.CompleteInvoke(id.ParentOperation, status, payload, failure)
+		return nil
+	})
+	if err != nil && !errors.Is(err, store.ErrNotFound) && !e.quarantine(arn.ID, err) {
+		return err
+	}
+	return e.update(e.ctx, id.ARN.ID, func(d *machine.Draft) error {
+		d.NotifyParent()
+		return nil
+	})
+}

@@ -1,0 +1,37 @@
+// Package engine is the durable execution service as a Go library: it starts
+// executions, invokes functions, takes their checkpoints, fires timers and
+// answers questions. The Lambda API, the command line and the test kit are
+// faces of it.
+//
+//	st, err := sqlstore.Open(ctx, ".perdure", nil)
+//	eng, err := engine.Open(ctx, st, nil)
+//	err = eng.Register(engine.Function{Name: "order", Invoker: pool, Durable: &engine.DurableConfig{…}})
+//	started, err := eng.Start(ctx, &engine.InvokeRequest{Function: "order", Payload: event})
+//	result, err := eng.Wait(ctx, started.ARN)
+//
+// # The life of an input
+//
+// Whatever happens to an execution (a checkpoint, a timer, a callback, the end
+// of an invocation) takes one path, in update: the execution is read, from
+// memory or from its journal; package machine applies the input to a draft; the
+// draft's records are committed to the store as one journal entry; the draft is
+// published; only then is anybody answered. Inputs of one execution take turns,
+// those of different executions share commits.
+//
+// A commit that loses against another writer, or fails in a way that leaves its
+// outcome unknown, costs the copy in memory: the next input reads the journal
+// again.
+//
+// # Why an execution never gets stuck
+//
+// An open execution always has a reason to be open: an invocation in flight, a
+// moment at which something is due, an open callback, or a child. The due
+// moment stands in the execution's row and is written in the same commit as the
+// change that set it, so a restart finds it; invocations in flight are marked
+// there too, so a restart finds those that it lost.
+//
+// # Errors
+//
+// Refusals, which a client of the Lambda API would see with an error code, are
+// [*wire.Error] values. Every other error is a fault of the store.
+package engine

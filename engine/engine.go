@@ -1,0 +1,152 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/perdure/perdure/internal/machine"
+	"github.com/perdure/perdure/internal/store"
+	"github.com/perdure/perdure/internal/wire"
+)
+
+// Options configure an engine. The zero value, like nil, is the default.
+type Options struct {
+	// Region and Account go into ARNs. Defaults: us-east-1 and 000000000000.
+	Region  string
+	Account string
+	// Logger receives what operators should know; the default discards it.
+	Logger *slog.Logger
+	// Strict applies the limits that only AWS needs: 3,000 operations of an
+	// execution, and qualified targets of chained invokes.
+	Strict bool
+	// MaxFailures is the number of failed invocations in a row after which an
+	// execution fails; 0 retries until the execution times out, as AWS does.
+	MaxFailures int
+	// Cache is the number of executions kept in memory beyond those in use;
+	// the default is 1,000.
+	Cache int
+}
+
+func (o *Options) logger() *slog.Logger {
+	if o.Logger != nil {
+		return o.Logger
+	}
+	return slog.New(slog.DiscardHandler)
+}
+
+// Engine runs durable executions. All methods may be called concurrently.
+type Engine struct {
+	opts   Options
+	log    *slog.Logger
+	store  store.Store
+	rules  *machine.Rules
+	secret []byte // signs tokens and callback ids
+
+	ctx    context.Context // done when the engine closes
+	cancel context.CancelFunc
+	work   sync.WaitGroup // goroutines that must end before the store may close
+
+	functions registry
+	cache     cache
+	schedule  schedule
+}
+
+// Open starts an engine on a store, which it does not close. Invocations that
+// an earlier engine left in flight are recorded as lost and run again once
+// their function is registered.
+func Open(ctx context.Context, st store.Store, opts *Options) (*Engine, error) {
+	e := &Engine{store: st}
+	if opts != nil {
+		e.opts = *opts
+	}
+	e.opts.Region = cmp.Or(e.opts.Region, "us-east-1")
+	e.opts.Account = cmp.Or(e.opts.Account, "000000000000")
+	e.log = e.opts.logger()
+	e.rules = &machine.Rules{MaxFailures: e.opts.MaxFailures}
+	if e.opts.Strict {
+		e.rules.MaxOperations = wire.MaxOperations
+	}
+	e.functions.init()
+	e.cache.init(cmp.Or(e.opts.Cache, 1000))
+	e.schedule.init()
+
+	fresh := make([]byte, 32)
+	rand.Read(fresh)
+	secret, err := st.Secret(ctx, "token-key", fresh)
+	if err != nil {
+		return nil, fmt.Errorf("opening the engine: %w", err)
+	}
+	e.secret = secret
+	e.ctx, e.cancel = context.WithCancel(context.Background())
+	if err := e.recover(ctx); err != nil {
+		e.cancel()
+		return nil, fmt.Errorf("recovering executions: %w", err)
+	}
+	e.work.Go(e.runSchedule)
+	return e, nil
+}
+
+// Close stops starting work, cancels the invocations under way, records them
+// as lost so that the next engine repeats them at once, and waits for all that.
+// When ctx ends first, Close returns its error, and the store must not be
+// closed yet.
+func (e *Engine) Close(ctx context.Context) error {
+	e.cancel()
+	done := make(chan struct{})
+	go func() {
+		e.work.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("waiting for invocations to end: %w", ctx.Err())
+	}
+}
+
+// recover ends the invocations that a crash lost, and repeats the calls of
+// plain functions that were under way.
+func (e *Engine) recover(ctx context.Context) error {
+	after := ""
+	for {
+		rows, err := e.store.List(ctx, store.Query{Invoking: true, After: after, Limit: 1000})
+		if err != nil || len(rows) == 0 {
+			return err
+		}
+		for _, row := range rows {
+			after = row.ID
+			err := e.updateThen(ctx, row.ID, func(d *machine.Draft) error {
+				d.LoseInvocation()
+				return nil
+			}, func(x *machine.Execution) {
+				for opID, target := range x.Calls() {
+					e.callFor(row.ID, opID, target)
+				}
+			})
+			if err != nil && !e.quarantine(row.ID, err) {
+				return err
+			}
+		}
+	}
+}
+
+// quarantine reports whether err says that one execution's data cannot be
+// understood. That must not stop the engine: the execution is left alone.
+func (e *Engine) quarantine(id string, err error) bool {
+	var damaged *damagedError
+	if !errors.As(err, &damaged) {
+		return false
+	}
+	e.log.Error("an execution's journal cannot be understood; it is left alone", "execution", id, "error", err)
+	return true
+}
+
+// now is the moment at which an input is applied.
+func now() wire.Timestamp { return wire.TimestampOf(time.Now()) }

@@ -1,0 +1,204 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/perdure/perdure/internal/machine"
+	"github.com/perdure/perdure/internal/store"
+	"github.com/perdure/perdure/internal/wire"
+)
+
+// dispatch invokes the function of an execution that wants it, unless a
+// goroutine is at it. l.mu is held.
+func (e *Engine) dispatch(l *live) {
+	if l.running || e.ctx.Err() != nil {
+		return
+	}
+	arn := l.x.Identity().ARN
+	f := e.functions.find(arn.Function, arn.Version)
+	if f == nil {
+		return // its registration looks for what is due
+	}
+	l.running = true
+	e.cache.acquire(l.id) // a second hold, for the goroutine
+	e.work.Go(func() {
+		defer e.cache.release(l)
+		e.invokeWhileWanted(l, f)
+	})
+}
+
+// invokeWhileWanted runs invocations of one execution, one after the other,
+// until the function has heard of everything.
+func (e *Engine) invokeWhileWanted(l *live, f *function) {
+	select {
+	case f.places <- struct{}{}:
+		defer func() { <-f.places }()
+	case <-e.ctx.Done():
+	}
+	for {
+		inv, err := e.begin(l, f)
+		if err != nil {
+			e.stumble(l, err)
+			return
+		}
+		if inv == nil {
+			return
+		}
+		e.finish(l, inv, e.call(f, inv))
+	}
+}
+
+// stumbleDelay is the pause before the store is asked again after it failed.
+const stumbleDelay = time.Second
+
+// stumble ends the turn of a goroutine that could not begin an invocation, and
+// has the execution looked at again soon.
+func (e *Engine) stumble(l *live, err error) {
+	l.mu.Lock()
+	l.running = false
+	l.mu.Unlock()
+	if e.ctx.Err() != nil || errors.Is(err, store.ErrNotFound) || e.quarantine(l.id, err) {
+		return
+	}
+	e.log.Error("an invocation could not be recorded; trying again", "execution", l.id, "error", err)
+	e.schedule.set(l.id, now().Add(stumbleDelay))
+}
+
+// begin records the start of an invocation and returns it, or nil if none is
+// wanted now; then the goroutine's turn is over.
+func (e *Engine) begin(l *live, f *function) (inv *Invocation, err error) {
+	requestID := uuid.NewString()
+	apply := func(d *machine.Draft) error {
+		inv = nil
+		if e.ctx.Err() == nil {
+			// An invocation in flight can only be one whose begin failed to be
+			// acknowledged and yet was recorded: it never ran.
+			d.LoseInvocation()
+			d.FireTimers()
+			if d.WantsInvocation(now()) {
+				d.BeginInvocation(requestID)
+				inv = &Invocation{RequestID: requestID, Deadline: time.Now().Add(f.Timeout)}
+				return nil
+			}
+		}
+		l.running = false
+		return nil
+	}
+	err = e.updateThen(e.ctx, l.id, apply, func(x *machine.Execution) {
+		if inv == nil {
+			return
+		}
+		id := x.Identity()
+		inv.FunctionARN, inv.ExecutionARN = id.ARN.FunctionARN(), id.ARN.String()
+		inv.TraceID, inv.TenantID = id.TraceHeader, id.TenantID
+		inv.Payload = e.envelope(x)
+	})
+	return inv, err
+}
+
+// envelope is the payload of a durable invocation.
+func (e *Engine) envelope(x *machine.Execution) []byte {
+	id := x.Identity()
+	ops, next := x.Page(0, wire.MaxPage, pageBytes)
+	return wire.AppendInput(nil, &wire.InvocationInput{
+		DurableExecutionArn:   id.ARN.String(),
+		CheckpointToken:       e.token(id.ARN.ID, x.Fence()),
+		InitialExecutionState: wire.InitialState{Operations: ops, NextMarker: stateMarker(next)},
+		UpdatedOperationIds:   x.Updated(),
+	})
+}
+
+// killGrace is how long after its deadline an invoker has to end an invocation
+// by itself before its context is cancelled.
+const killGrace = 2 * time.Second
+
+// call runs one invocation.
+func (e *Engine) call(f *function, inv *Invocation) Outcome {
+	ctx, cancel := context.WithDeadline(e.ctx, inv.Deadline.Add(killGrace))
+	defer cancel()
+	out := f.Invoker.Invoke(ctx, inv)
+	if out.Error == nil && out.Payload == nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		out.Error = &wire.ErrorObject{
+			ErrorType:    wire.ErrorTypeTimedOut,
+			ErrorMessage: fmt.Sprintf("RequestId: %s Error: Task timed out after %.2f seconds", inv.RequestID, f.Timeout.Seconds()),
+		}
+	}
+	return out
+}
+
+// finish records how an invocation ended, however long the store takes to
+// accept it. One that failed because the engine is closing is lost: the next
+// engine repeats it, as it does when even that cannot be recorded.
+func (e *Engine) finish(l *live, inv *Invocation, out Outcome) {
+	for {
+		closing := e.ctx.Err() != nil
+		err := e.update(context.WithoutCancel(e.ctx), l.id, func(d *machine.Draft) error {
+			if closing && out.Error != nil {
+				d.LoseInvocation()
+			} else {
+				d.EndInvocation(inv.RequestID, out.Payload, out.Error)
+			}
+			return nil
+		})
+		if err == nil || closing || errors.Is(err, store.ErrNotFound) || e.quarantine(l.id, err) {
+			return
+		}
+		e.log.Error("the end of an invocation could not be recorded; trying again", "execution", l.id, "error", err)
+		select {
+		case <-time.After(stumbleDelay):
+		case <-e.ctx.Done():
+		}
+	}
+}
+
+// Call calls a plain function and returns its answer. A durable function is a
+// mistake of the caller.
+func (e *Engine) Call(ctx context.Context, req *InvokeRequest) (*Result, error) {
+	f, arn, err := e.lookup(req.Function, req.Qualifier)
+	if err != nil {
+		return nil, err
+	}
+	if f.Durable != nil {
+		return nil, fmt.Errorf("engine: %s is durable; it is started, not called", f.Name)
+	}
+	select {
+	case f.places <- struct{}{}:
+		defer func() { <-f.places }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-e.ctx.Done():
+		return nil, closed()
+	}
+	payload := req.Payload
+	if len(payload) == 0 {
+		payload = []byte("{}")
+	}
+	out := e.call(f, &Invocation{
+		RequestID: uuid.NewString(), FunctionARN: arn.FunctionARN(), Deadline: time.Now().Add(f.Timeout),
+		Payload: payload, TraceID: req.TraceHeader, TenantID: req.TenantID, ClientContext: req.ClientContext,
+	})
+	if out.Error != nil {
+		return &Result{Status: wire.ExecutionFailed, Error: out.Error, ErrorPayload: out.ErrorPayload}, nil
+	}
+	answer := string(out.Payload)
+	return &Result{Status: wire.ExecutionSucceeded, Payload: &answer}, nil
+}
+
+// functionError reads the error document that a plain function reported.
+func functionError(r *Result) *wire.ErrorObject {
+	var doc struct {
+		ErrorType    string   `json:"errorType"`
+		ErrorMessage string   `json:"errorMessage"`
+		StackTrace   []string `json:"stackTrace"`
+	}
+	if len(r.ErrorPayload) == 0 || json.Unmarshal(r.ErrorPayload, &doc) != nil {
+		return r.Error
+	}
+	return &wire.ErrorObject{ErrorType: doc.ErrorType, ErrorMessage: doc.ErrorMessage, StackTrace: doc.StackTrace}
+}

@@ -1,0 +1,246 @@
+package engine
+
+import (
+	"container/list"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/perdure/perdure/internal/machine"
+	"github.com/perdure/perdure/internal/store"
+	"github.com/perdure/perdure/internal/wire"
+)
+
+// live is an execution in memory. Its lock makes inputs take turns.
+type live struct {
+	id string
+
+	mu      sync.Mutex
+	x       *machine.Execution // nil: to be read from the journal
+	news    chan struct{}      // closed when the next state is published; nil if nobody listens
+	running bool               // a goroutine is invoking, or about to
+
+	// Guarded by the cache's lock.
+	users int
+	idle  *list.Element // place among the idle ones, nil while in use
+}
+
+// cache holds executions in memory: those in use, and the idle ones used last.
+type cache struct {
+	mu   sync.Mutex
+	max  int
+	all  map[string]*live
+	idle *list.List // of *live, most recently used first
+}
+
+func (c *cache) init(max int) {
+	c.max = max
+	c.all = map[string]*live{}
+	c.idle = list.New()
+}
+
+// acquire returns the execution's place in memory, to be released after use.
+func (c *cache) acquire(id string) *live {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	l := c.all[id]
+	if l == nil {
+		l = &live{id: id}
+		c.all[id] = l
+	}
+	if l.idle != nil {
+		c.idle.Remove(l.idle)
+		l.idle = nil
+	}
+	l.users++
+	return l
+}
+
+func (c *cache) release(l *live) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if l.users--; l.users > 0 {
+		return
+	}
+	l.idle = c.idle.PushFront(l)
+	if c.idle.Len() > c.max {
+		oldest := c.idle.Remove(c.idle.Back()).(*live)
+		delete(c.all, oldest.id)
+	}
+}
+
+// damagedError says that an execution's journal cannot be understood.
+type damagedError struct {
+	id  string
+	err error
+}
+
+func (e *damagedError) Error() string {
+	return fmt.Sprintf("the journal of execution %s cannot be understood: %v", e.id, e.err)
+}
+
+// load makes sure that l.x is there. l.mu is held. An unknown execution is
+// [store.ErrNotFound].
+func (e *Engine) load(ctx context.Context, l *live) error {
+	if l.x != nil {
+		return nil
+	}
+	loader, found := machine.Load(e.rules), false
+	for entry, err := range e.store.Journal(ctx, l.id, store.Span{}) {
+		if err != nil {
+			return fmt.Errorf("reading execution %s: %w", l.id, err)
+		}
+		found = true
+		if err := loader.Add(entry.Data); err != nil {
+			return &damagedError{l.id, err}
+		}
+	}
+	if !found {
+		return store.ErrNotFound
+	}
+	x, err := loader.Execution()
+	if err != nil {
+		return &damagedError{l.id, err}
+	}
+	l.x = x
+	return nil
+}
+
+// update applies one input to an execution: apply works on a draft, whose
+// records are then committed and published, whether or not apply returns an
+// error (a refused callback may still have found timers that were due). The
+// error is apply's, or that of a failed commit.
+//
+// A commit that lost is tried again on the state that won.
+func (e *Engine) update(ctx context.Context, id string, apply func(*machine.Draft) error) error {
+	return e.updateThen(ctx, id, apply, func(*machine.Execution) {})
+}
+
+// updateThen is update followed by a look at the state it left, before the next
+// input has its turn.
+func (e *Engine) updateThen(ctx context.Context, id string, apply func(*machine.Draft) error, then func(*machine.Execution)) error {
+	l := e.cache.acquire(id)
+	defer e.cache.release(l)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for {
+		if err := e.load(ctx, l); err != nil {
+			return err
+		}
+		d := l.x.Draft(now())
+		refusal := apply(d)
+		err := e.commit(l, d)
+		if errors.Is(err, store.ErrConflict) {
+			e.log.Debug("another writer was first; reading again", "execution", id)
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		then(l.x)
+		return refusal
+	}
+}
+
+// commit makes a draft durable and publishes it. l.mu is held. If it fails, the
+// copy in memory is dropped.
+//
+// The commit does not end with the caller's context: who gave up waiting must
+// not leave the outcome open.
+func (e *Engine) commit(l *live, d *machine.Draft) error {
+	records := d.Records()
+	if len(records) == 0 {
+		return nil
+	}
+	write := store.Write{ID: l.id, Entry: store.Entry{Seq: d.Entries() + 1, Data: machine.Encode(records)}}
+	if d.Entries() == 0 || rowChanged(l.x, d) {
+		write.Row = row(d)
+	}
+	writes, err := e.children(d, []store.Write{write})
+	if err != nil {
+		return err
+	}
+	if err := e.store.Commit(context.WithoutCancel(e.ctx), writes...); err != nil {
+		l.x = nil
+		return err
+	}
+	l.x = d.Publish()
+	e.published(l, records)
+	return nil
+}
+
+// published tells everybody whom the new state concerns. l.mu is held.
+func (e *Engine) published(l *live, records []machine.Record) {
+	if l.news != nil {
+		close(l.news)
+		l.news = nil
+	}
+	e.follow(l.x, records)
+	if l.x.WantsInvocation(now()) {
+		e.dispatch(l)
+	}
+	due := l.x.Due()
+	if l.running {
+		due = l.x.TimerDue() // the goroutine that invokes sees to the rest
+	}
+	e.schedule.set(l.id, due)
+}
+
+// rowChanged reports whether the draft changes what is searched for.
+func rowChanged(x *machine.Execution, d *machine.Draft) bool {
+	return x.Status() != d.Status() || x.Fragile() != d.Fragile() || x.Due() != d.Due()
+}
+
+// row returns the draft's row in the store.
+func row(d *machine.Draft) *store.Row {
+	arn := d.Identity().ARN
+	return &store.Row{
+		ID: arn.ID, ARN: arn.String(), Function: arn.Function, Version: arn.Version, Name: arn.Name,
+		Status: d.Status(), Started: d.Started(), Closed: d.Closed(),
+		Due: d.Due(), Invoking: d.Fragile(), InputHash: d.InputHash(),
+	}
+}
+
+// view reads an execution. read must not keep what it is given.
+func (e *Engine) view(ctx context.Context, arn string, read func(*live)) error {
+	id, err := parseExecution(arn)
+	if err != nil {
+		return err
+	}
+	l := e.cache.acquire(id)
+	defer e.cache.release(l)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	err = e.load(ctx, l)
+	if errors.Is(err, store.ErrNotFound) || err == nil && l.x.Identity().ARN.String() != arn {
+		return executionNotFound()
+	}
+	if err != nil {
+		return err
+	}
+	read(l)
+	return nil
+}
+
+// listen returns a channel that is closed when the next state is published.
+// l.mu is held.
+func (l *live) listen() <-chan struct{} {
+	if l.news == nil {
+		l.news = make(chan struct{})
+	}
+	return l.news
+}
+
+func executionNotFound() error {
+	return wire.Errorf(wire.CodeNotFound, "Durable Execution does not exist")
+}
+
+// parseExecution returns the execution id of an ARN.
+func parseExecution(arn string) (id string, err error) {
+	a, err := wire.ParseARN(arn)
+	if err != nil {
+		return "", wire.Errorf(wire.CodeInvalidParameter, "Invalid durable execution ARN: %s", arn)
+	}
+	return a.ID, nil
+}

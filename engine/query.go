@@ -1,0 +1,252 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/perdure/perdure/internal/machine"
+	"github.com/perdure/perdure/internal/store"
+	"github.com/perdure/perdure/internal/wire"
+)
+
+// Describe returns what is known of an execution. An unknown one is a
+// ResourceNotFoundException.
+func (e *Engine) Describe(ctx context.Context, arn string) (*Description, error) {
+	var d *Description
+	err := e.view(ctx, arn, func(l *live) {
+		x, id := l.x, l.x.Identity()
+		d = &Description{
+			ARN: arn, Name: id.ARN.Name, FunctionARN: id.ARN.FunctionARN(), Version: id.ARN.Version,
+			Status: x.Status(), Started: x.Started(), Closed: x.Closed(), Input: x.Input(),
+			TraceHeader: id.TraceHeader, ExecutionTimeout: id.ExecutionTimeout, RetentionDays: id.RetentionDays,
+		}
+		if x.Status().Closed() {
+			d.Result, d.Error = x.Result()
+		}
+	})
+	return d, err
+}
+
+// History returns a page of an execution's events, oldest first unless asked
+// otherwise. next is empty on the last page.
+func (e *Engine) History(ctx context.Context, req *HistoryRequest) (events []*wire.Event, next string, err error) {
+	at, err := parsePlace(req.Marker)
+	if err != nil {
+		return nil, "", err
+	}
+	var outcome *Description
+	if outcome, err = e.Describe(ctx, req.ARN); err != nil {
+		return nil, "", err
+	}
+	size, max := 0, pageSize(req.MaxItems)
+	for ev, err := range e.events(ctx, req.ARN, &at, req.NewestFirst) {
+		if err != nil {
+			return nil, "", err
+		}
+		fillOutcome(ev, outcome)
+		size += eventSize(ev)
+		if len(events) > 0 && (len(events) == max || size > pageBytes) {
+			return events, at.String(), nil
+		}
+		events = append(events, ev)
+	}
+	return events, "", nil
+}
+
+// Watch yields an execution's events from the first on, and goes on with new
+// ones as they are recorded until the execution has closed. A failure ends the
+// sequence.
+func (e *Engine) Watch(ctx context.Context, arn string) iter.Seq2[*wire.Event, error] {
+	return func(yield func(*wire.Event, error) bool) {
+		var at place
+		for {
+			var news <-chan struct{}
+			outcome := &Description{}
+			err := e.view(ctx, arn, func(l *live) {
+				outcome.Result, outcome.Error = l.x.Result()
+				news = l.listen()
+			})
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			for ev, err := range e.events(ctx, arn, &at, false) {
+				if err != nil {
+					yield(nil, err)
+					return
+				}
+				fillOutcome(ev, outcome)
+				if !yield(ev, nil) || isTerminal(ev) {
+					return
+				}
+			}
+			select {
+			case <-news:
+			case <-ctx.Done():
+				yield(nil, ctx.Err())
+				return
+			case <-e.ctx.Done():
+				yield(nil, closed())
+				return
+			}
+		}
+	}
+}
+
+// place is a position in a journal: so many events of entry seq were read.
+type place struct {
+	seq  int64 // zero is the beginning
+	skip int
+}
+
+func (p place) String() string { return fmt.Sprintf("%d.%d", p.seq, p.skip) }
+
+func parsePlace(marker string) (p place, err error) {
+	if marker == "" {
+		return p, nil
+	}
+	if n, err := fmt.Sscanf(marker, "%d.%d", &p.seq, &p.skip); n != 2 || err != nil || p.seq < 1 || p.skip < 0 || p.String() != marker {
+		return p, wire.Errorf(wire.CodeInvalidParameter, "Invalid Marker")
+	}
+	return p, nil
+}
+
+// events yields the history events of an execution from at on, and keeps at
+// before the event that it yields until the next one is asked for.
+func (e *Engine) events(ctx context.Context, arn string, at *place, reverse bool) iter.Seq2[*wire.Event, error] {
+	return func(yield func(*wire.Event, error) bool) {
+		id, err := parseExecution(arn)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		span := store.Span{From: at.seq, Reverse: reverse}
+		if reverse {
+			span.From, span.To = 0, at.seq
+		}
+		for entry, err := range e.store.Journal(ctx, id, span) {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			records, err := machine.Decode(entry.Data)
+			if err != nil {
+				yield(nil, &damagedError{id, err})
+				return
+			}
+			if entry.Seq != at.seq {
+				*at = place{seq: entry.Seq}
+			}
+			for i, ev := range history(records, reverse) {
+				if i < at.skip {
+					continue
+				}
+				at.skip = i
+				if !yield(ev, nil) {
+					return
+				}
+				at.skip = i + 1
+			}
+		}
+	}
+}
+
+// history returns the events among records.
+func history(records []machine.Record, reverse bool) []*wire.Event {
+	var events []*wire.Event
+	for i := range records {
+		r := &records[i]
+		if reverse {
+			r = &records[len(records)-1-i]
+		}
+		if r.IsHistory() {
+			events = append(events, &r.Event)
+		}
+	}
+	return events
+}
+
+func isTerminal(ev *wire.Event) bool {
+	switch ev.Type {
+	case wire.EventExecutionSucceeded, wire.EventExecutionFailed, wire.EventExecutionTimedOut, wire.EventExecutionStopped:
+		return true
+	}
+	return false
+}
+
+// fillOutcome completes a terminal event whose outcome an earlier checkpoint
+// brought: it is journalled once, there.
+func fillOutcome(ev *wire.Event, d *Description) {
+	switch {
+	case ev.Type == wire.EventExecutionSucceeded && ev.Payload == nil:
+		ev.Payload = d.Result
+	case ev.Type == wire.EventExecutionFailed && ev.Error == nil:
+		ev.Error = d.Error
+	}
+}
+
+func eventSize(ev *wire.Event) int {
+	n := 512 + ev.Error.Size()
+	if ev.Payload != nil {
+		n += len(*ev.Payload)
+	}
+	return n
+}
+
+// List returns a page of the executions of a function, newest first unless
+// asked otherwise. next is empty on the last page. A function that is neither
+// registered nor has executions is a ResourceNotFoundException.
+func (e *Engine) List(ctx context.Context, req *ListRequest) (items []Summary, next string, err error) {
+	name, version, err := e.parseRef(req.Function, req.Qualifier)
+	if err != nil {
+		return nil, "", err
+	}
+	if req.Marker != "" && !wire.ValidID(req.Marker, 64) {
+		return nil, "", wire.Errorf(wire.CodeInvalidParameter, "Invalid Marker")
+	}
+	if err := e.knownFunction(ctx, name, version); err != nil {
+		return nil, "", err
+	}
+	max := pageSize(req.MaxItems)
+	rows, err := e.store.List(ctx, store.Query{
+		Function: name, Version: version, Name: req.Name, Statuses: req.Statuses,
+		StartedAfter: req.StartedAfter, StartedBefore: req.StartedBefore,
+		OldestFirst: req.OldestFirst, After: req.Marker, Limit: max + 1,
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	if len(rows) > max {
+		rows = rows[:max]
+		next = rows[max-1].ID
+	}
+	for _, row := range rows {
+		items = append(items, summary(row))
+	}
+	return items, next, nil
+}
+
+func summary(row *store.Row) Summary {
+	s := Summary{ARN: row.ARN, Name: row.Name, Status: row.Status, Started: row.Started, Closed: row.Closed}
+	if arn, err := wire.ParseARN(row.ARN); err == nil {
+		s.FunctionARN = arn.FunctionARN()
+	}
+	return s
+}
+
+// knownFunction refuses a function that nothing is known of. A function whose
+// registration is over may still have executions.
+func (e *Engine) knownFunction(ctx context.Context, name, version string) error {
+	_, arn, err := e.lookup(name, version)
+	var unknown *wire.Error
+	if !errors.As(err, &unknown) {
+		return err
+	}
+	rows, err := e.store.List(ctx, store.Query{Function: name, Version: version, Limit: 1})
+	if err == nil && len(rows) == 0 {
+		return functionNotFound(arn)
+	}
+	return err
+}

@@ -1,0 +1,162 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/perdure/perdure/internal/machine"
+	"github.com/perdure/perdure/internal/store"
+	"github.com/perdure/perdure/internal/wire"
+)
+
+// Start starts an execution of a durable function, or finds the one that this
+// name started before, and returns when that is durable. The same name with
+// another payload or version is a DurableExecutionAlreadyStartedException; a
+// name is free again when its execution's retention is over.
+//
+// For a plain function nothing is started; see [Engine.Call].
+func (e *Engine) Start(ctx context.Context, req *InvokeRequest) (*Started, error) {
+	f, arn, err := e.lookup(req.Function, req.Qualifier)
+	if err != nil {
+		return nil, err
+	}
+	if f.Durable == nil {
+		return &Started{Version: f.Version}, nil
+	}
+	if req.Name != "" && !wire.ValidID(req.Name, wire.MaxExecutionName) {
+		return nil, wire.Errorf(wire.CodeValidation,
+			"1 validation error detected: Value '%s' at 'durableExecutionName' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9-_]{1,64}", req.Name)
+	}
+	if len(req.Payload) > wire.MaxSyncPayload {
+		return nil, wire.Errorf(wire.CodeRequestTooLarge, "Request must be smaller than %d bytes for the InvokeFunction operation", wire.MaxSyncPayload)
+	}
+	if e.ctx.Err() != nil {
+		return nil, closed()
+	}
+	if req.Name != "" {
+		s, err := e.existing(ctx, arn, req)
+		if s != nil || err != nil {
+			return s, err
+		}
+	}
+	arn.Name = req.Name
+	id := e.newIdentity(f, arn, req)
+	err = e.create(machine.Start(id, payloadOf(req.Payload), now(), e.rules))
+	if errors.Is(err, store.ErrConflict) { // somebody took the name meanwhile
+		s, err := e.existing(ctx, arn, req)
+		if s == nil && err == nil {
+			err = fmt.Errorf("starting %q: the name was taken and given back at the same time", req.Name)
+		}
+		return s, err
+	}
+	if err != nil {
+		return nil, fmt.Errorf("starting an execution: %w", err)
+	}
+	return &Started{ARN: id.ARN.String(), Version: f.Version, Durable: true}, nil
+}
+
+// newIdentity names a new execution of f.
+func (e *Engine) newIdentity(f *function, arn wire.ARN, req *InvokeRequest) machine.Identity {
+	arn.Name = cmp.Or(arn.Name, uuid.NewString())
+	arn.ID = uuid.Must(uuid.NewV7()).String() // ids sort by start: the store relies on it
+	return machine.Identity{
+		ARN:              arn,
+		ExecutionTimeout: int64((f.Durable.ExecutionTimeout + time.Second - 1) / time.Second),
+		RetentionDays:    int64(cmp.Or(f.Durable.RetentionDays, wire.DefaultRetentionDays)),
+		TenantID:         req.TenantID,
+		TraceHeader:      req.TraceHeader,
+	}
+}
+
+// create commits a new execution.
+func (e *Engine) create(d *machine.Draft) error {
+	l := e.cache.acquire(d.Identity().ARN.ID)
+	defer e.cache.release(l)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return e.commit(l, d)
+}
+
+// existing answers a start whose name is taken. It returns nil if it is not.
+func (e *Engine) existing(ctx context.Context, arn wire.ARN, req *InvokeRequest) (*Started, error) {
+	row, err := e.store.Named(ctx, arn.Function, req.Name)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if row.InputHash != sha256.Sum256(req.Payload) || row.Version != arn.Version {
+		return nil, wire.Errorf(wire.CodeAlreadyStarted, "Execution already started: %s", row.ARN)
+	}
+	return &Started{ARN: row.ARN, Version: row.Version, Durable: true, Existing: true}, nil
+}
+
+// payloadOf returns a payload as the protocol keeps it: an empty one is none.
+func payloadOf(b []byte) *string {
+	if len(b) == 0 {
+		return nil
+	}
+	s := string(b)
+	return &s
+}
+
+func closed() error {
+	return wire.Errorf(wire.CodeService, "The engine is shutting down.")
+}
+
+// Wait returns the outcome of an execution once it has closed. The outcome of a
+// closed execution is there at once, until its retention is over.
+func (e *Engine) Wait(ctx context.Context, arn string) (*Result, error) {
+	for {
+		var result *Result
+		var news <-chan struct{}
+		err := e.view(ctx, arn, func(l *live) {
+			if !l.x.Status().Closed() {
+				news = l.listen()
+				return
+			}
+			payload, failure := l.x.Result()
+			result = &Result{Status: l.x.Status(), Payload: payload, Error: failure}
+		})
+		if err != nil || result != nil {
+			return result, err
+		}
+		select {
+		case <-news:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-e.ctx.Done():
+			return nil, closed()
+		}
+	}
+}
+
+// Stop closes an execution and returns when it closed; reason may be nil. The
+// invocation under way runs to its end, but its checkpoints are refused. A
+// closed execution stays as it is.
+func (e *Engine) Stop(ctx context.Context, arn string, reason *wire.ErrorObject) (wire.Timestamp, error) {
+	if err := e.view(ctx, arn, func(*live) {}); err != nil {
+		return 0, err
+	}
+	id, _ := parseExecution(arn)
+	if n := wire.MaxPayload; reason.Size() > n {
+		return 0, wire.Errorf(wire.CodeInvalidParameter, "Error object size must be less than or equal to %d bytes.", n)
+	}
+	var at wire.Timestamp
+	err := e.update(ctx, id, func(d *machine.Draft) error {
+		d.Stop(reason)
+		at = cmp.Or(d.Closed(), now()) // one that is about to close has no time yet
+		return nil
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return 0, executionNotFound()
+	}
+	return at, err
+}
