@@ -1,0 +1,156 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/perdure/perdure/internal/store"
+	"github.com/perdure/perdure/internal/wire"
+)
+
+const columns = `id, arn, function, version, name, status, started, closed, due, invoking, input_hash`
+
+// The literal in "due > 0" is what lets the planner use the partial index.
+const (
+	sqlRow     = `SELECT ` + columns + ` FROM executions WHERE id = $1`
+	sqlNamed   = `SELECT ` + columns + ` FROM executions WHERE function = $1 AND name = $2`
+	sqlDue     = `SELECT ` + columns + ` FROM executions WHERE due > 0 AND due <= $1 ORDER BY due, id LIMIT $2`
+	sqlJournal = `SELECT seq, data FROM journal WHERE id = $1 AND seq >= $2 AND seq <= $3 ORDER BY seq`
+)
+
+// reader owns the connections that read.
+type reader struct {
+	path                       string
+	db                         *sql.DB
+	row, named, due            *sql.Stmt
+	journal, journalDescending *sql.Stmt
+}
+
+func openReader(ctx context.Context, file sqlite) (*reader, error) {
+	db, err := file.forReading()
+	if err != nil {
+		return nil, err
+	}
+	s := statements{prepare: db.PrepareContext}
+	r := &reader{
+		path: file.path, db: db,
+		row: s.of(ctx, sqlRow), named: s.of(ctx, sqlNamed), due: s.of(ctx, sqlDue),
+		journal: s.of(ctx, sqlJournal+` LIMIT $4`), journalDescending: s.of(ctx, sqlJournal+` DESC LIMIT $4`),
+	}
+	if s.err != nil {
+		db.Close()
+		return nil, fault(file.path, s.err)
+	}
+	return r, nil
+}
+
+func (r *reader) close() error { return r.db.Close() }
+
+// Row implements [store.Store].
+func (s *Store) Row(ctx context.Context, id string) (*store.Row, error) {
+	return s.readers.one(s.readers.row.QueryRowContext(ctx, id))
+}
+
+// Named implements [store.Store].
+func (s *Store) Named(ctx context.Context, function, name string) (*store.Row, error) {
+	return s.readers.one(s.readers.named.QueryRowContext(ctx, function, name))
+}
+
+// Due implements [store.Store].
+func (s *Store) Due(ctx context.Context, before wire.Timestamp, limit int) ([]*store.Row, error) {
+	rows, err := s.readers.due.QueryContext(ctx, int64(before), max(limit, 0))
+	return s.readers.all(rows, err)
+}
+
+// List implements [store.Store].
+func (s *Store) List(ctx context.Context, q store.Query) ([]*store.Row, error) {
+	if err := q.Check(); err != nil {
+		return nil, err
+	}
+	query, args := listing(&q)
+	rows, err := s.readers.db.QueryContext(ctx, query, args...)
+	return s.readers.all(rows, err)
+}
+
+// listing writes q in SQL.
+func listing(q *store.Query) (string, []any) {
+	where, args := []string{"TRUE"}, []any(nil)
+	add := func(condition string, arg any) {
+		args = append(args, arg)
+		where = append(where, fmt.Sprintf(condition, len(args)))
+	}
+	for _, c := range []struct{ condition, value string }{
+		{"function = $%d", q.Function}, {"version = $%d", q.Version}, {"name = $%d", q.Name},
+	} {
+		if c.value != "" {
+			add(c.condition, c.value)
+		}
+	}
+	if len(q.Statuses) > 0 {
+		var places []string
+		for _, status := range q.Statuses {
+			args = append(args, string(status))
+			places = append(places, fmt.Sprintf("$%d", len(args)))
+		}
+		where = append(where, "status IN ("+strings.Join(places, ", ")+")")
+	}
+	if q.StartedAfter != 0 {
+		add("started > $%d", int64(q.StartedAfter))
+	}
+	if q.StartedBefore != 0 {
+		add("started < $%d", int64(q.StartedBefore))
+	}
+	if q.Invoking {
+		where = append(where, "invoking = 1") // literally, for its partial index
+	}
+	behind, order := "id < $%d", "DESC"
+	if q.OldestFirst {
+		behind, order = "id > $%d", "ASC"
+	}
+	if q.After != "" {
+		add(behind, q.After)
+	}
+	args = append(args, q.Limit)
+	return fmt.Sprintf("SELECT %s FROM executions WHERE %s ORDER BY id %s LIMIT $%d",
+		columns, strings.Join(where, " AND "), order, len(args)), args
+}
+
+func (r *reader) one(row *sql.Row) (*store.Row, error) {
+	found, err := scan(row.Scan)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, store.ErrNotFound
+	}
+	if err != nil {
+		return nil, fault(r.path, err)
+	}
+	return found, nil
+}
+
+func (r *reader) all(rows *sql.Rows, err error) ([]*store.Row, error) {
+	if err != nil {
+		return nil, fault(r.path, err)
+	}
+	defer rows.Close()
+	var found []*store.Row
+	for rows.Next() {
+		row, err := scan(rows.Scan)
+		if err != nil {
+			return nil, fault(r.path, err)
+		}
+		found = append(found, row)
+	}
+	return found, fault(r.path, rows.Err())
+}
+
+// scan reads the columns.
+func scan(into func(dest ...any) error) (*store.Row, error) {
+	var r store.Row
+	var hash []byte
+	err := into(&r.ID, &r.ARN, &r.Function, &r.Version, &r.Name, &r.Status,
+		&r.Started, &r.Closed, &r.Due, &r.Invoking, &hash)
+	copy(r.InputHash[:], hash)
+	return &r, err
+}

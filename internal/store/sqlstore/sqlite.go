@@ -1,0 +1,217 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+
+	driver "modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/perdure/perdure/internal/store"
+)
+
+// The head of the file says whose it is and which schema it has.
+const (
+	applicationID = 0x50455244 // "PERD"
+	schemaVersion = 1
+)
+
+// The journal keeps its entries in the order of arrival, with an index beside
+// it: entries of all executions share the last page, which for small entries
+// makes a commit a third cheaper than a journal clustered by execution, where
+// each one touches a page of its own. Reading an execution back costs about
+// half as much again; that happens far less often.
+//
+// Executions are clustered by id, in which order they start and are listed.
+// Status is part of the index by function so that a search for the rare
+// failure passes over the others without looking them up.
+const schema = `
+CREATE TABLE journal (
+	id   TEXT    NOT NULL,
+	seq  INTEGER NOT NULL,
+	data BLOB    NOT NULL,
+	PRIMARY KEY (id, seq)
+) STRICT;
+
+CREATE TABLE executions (
+	id         TEXT    NOT NULL PRIMARY KEY,
+	arn        TEXT    NOT NULL,
+	function   TEXT    NOT NULL,
+	version    TEXT    NOT NULL,
+	name       TEXT    NOT NULL,
+	status     TEXT    NOT NULL,
+	started    INTEGER NOT NULL,
+	closed     INTEGER NOT NULL,
+	due        INTEGER NOT NULL,
+	invoking   INTEGER NOT NULL,
+	input_hash BLOB    NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE UNIQUE INDEX executions_name ON executions (function, name);
+CREATE INDEX executions_function ON executions (function, id, status);
+CREATE INDEX executions_due ON executions (due, id) WHERE due > 0;
+CREATE INDEX executions_invoking ON executions (id) WHERE invoking = 1;
+
+CREATE TABLE secrets (
+	name  TEXT NOT NULL PRIMARY KEY,
+	value BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+`
+
+// sqlite is a database file.
+type sqlite struct {
+	path       string
+	durability Durability
+}
+
+// The write-ahead log is copied into the database when it has checkpointPages
+// pages of 4 KiB. It is then written anew from its start, unless a reader was
+// in the way; if readers were in the way for too long, we wait for them.
+const (
+	checkpointPages = 4000
+	tooManyPages    = 4 * checkpointPages
+)
+
+// connect opens a pool of at most n connections that begin with the pragmas.
+func (f sqlite) connect(n int, pragmas ...string) (*sql.DB, error) {
+	u := url.URL{Scheme: "file", Path: filepath.ToSlash(f.path)}
+	if !strings.HasPrefix(u.Path, "/") { // a drive letter
+		u.Path = "/" + u.Path
+	}
+	u.RawQuery = url.Values{"_pragma": append(pragmas, "busy_timeout(5000)")}.Encode()
+	db, err := sql.Open("sqlite", u.String())
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(n)
+	db.SetMaxIdleConns(n)
+	return db, nil
+}
+
+// forReading opens the readers' pool. The file must have its schema by then.
+func (f sqlite) forReading() (*sql.DB, error) {
+	return f.connect(max(4, runtime.GOMAXPROCS(0)), "query_only(1)", "cache_size(-4000)")
+}
+
+// forWriting opens the one connection that writes, and gives a new file its
+// schema. It changes nothing in a file that is not ours.
+func (f sqlite) forWriting(ctx context.Context) (*sql.DB, error) {
+	db, err := f.connect(1, "cache_size(-16000)")
+	if err != nil {
+		return nil, err
+	}
+	if err := f.prepare(ctx, db); err != nil {
+		db.Close()
+		return nil, fault(f.path, err)
+	}
+	return db, nil
+}
+
+func (f sqlite) prepare(ctx context.Context, db *sql.DB) error {
+	id, version, objects, err := identify(ctx, db)
+	switch {
+	case err != nil:
+		return err
+	case id == 0 && version == 0 && objects == 0:
+		if err := create(ctx, db); err != nil {
+			return err
+		}
+	case id != applicationID:
+		return errors.New("this is the database of another program: choose another data directory")
+	case version > schemaVersion:
+		return fmt.Errorf("the database was written by a newer perdure (schema %d, this one knows %d): update perdure, or choose another data directory", version, schemaVersion)
+	}
+	for _, pragma := range []string{
+		"journal_mode = WAL",
+		"synchronous = " + [...]string{Power: "FULL", Process: "NORMAL", None: "OFF"}[f.durability],
+		"wal_autocheckpoint = 0",         // the writer decides
+		"journal_size_limit = 100000000", // what is left of a log that grew beyond measure
+	} {
+		if _, err := db.ExecContext(ctx, "PRAGMA "+pragma); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// identify reads the head of the file, and how many tables and indexes it has.
+func identify(ctx context.Context, db *sql.DB) (id, version, objects int64, err error) {
+	err = errors.Join(
+		db.QueryRowContext(ctx, "PRAGMA application_id").Scan(&id),
+		db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version),
+		db.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&objects))
+	return id, version, objects, err
+}
+
+func create(ctx context.Context, db *sql.DB) error {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	head := fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d;", applicationID, schemaVersion)
+	if _, err := tx.ExecContext(ctx, head+schema); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// pagesWritten returns how many pages conn has written since it was last asked.
+func pagesWritten(conn *sql.Conn) (pages int, err error) {
+	err = conn.Raw(func(c any) error {
+		pages, _, err = c.(driver.DBStatus).Status(driver.DBStatusCacheWrite, true)
+		return err
+	})
+	return pages, err
+}
+
+// checkpoint copies the write-ahead log into the database, as far as readers
+// let it, and returns the length of the log in pages.
+func checkpoint(ctx context.Context, conn *sql.Conn, mode string) (pages int, err error) {
+	var busy, copied int
+	err = conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint("+mode+")").Scan(&busy, &pages, &copied)
+	return pages, err
+}
+
+// fault tells the caller of the store what became of err, and where.
+func fault(path string, err error) error {
+	switch {
+	case err == nil, errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return err
+	case isClosed(err):
+		return store.ErrClosed
+	case isFull(err):
+		return fmt.Errorf("%w: free some space for %s (%w)", store.ErrFull, path, err)
+	case code(err) == sqlite3.SQLITE_CORRUPT, code(err) == sqlite3.SQLITE_NOTADB:
+		return fmt.Errorf("%w: %s: restore it from a backup, or move it away to begin anew (%w)", store.ErrCorrupt, path, err)
+	}
+	return fmt.Errorf("%s: %w", path, err)
+}
+
+// isFull reports whether err says that there is no space. Nothing of the
+// transaction is then kept, even if it comes from its end.
+func isFull(err error) bool {
+	return code(err) == sqlite3.SQLITE_FULL || errors.Is(err, syscall.ENOSPC)
+}
+
+// isClosed reports whether err says that the pool was closed. Package sql has
+// no value for one of the two ways in which it says so.
+func isClosed(err error) bool {
+	return errors.Is(err, sql.ErrConnDone) || err.Error() == "sql: database is closed"
+}
+
+// code returns SQLite's primary result code, or -1 if err has none.
+func code(err error) int {
+	var e *driver.Error
+	if errors.As(err, &e) {
+		return e.Code() & 0xff
+	}
+	return -1
+}

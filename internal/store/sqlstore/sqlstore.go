@@ -1,0 +1,153 @@
+// Package sqlstore keeps executions in an SQL database: an SQLite file in a
+// directory of its own.
+//
+// One goroutine writes. It takes whatever commits have queued while it wrote
+// the ones before, and makes them durable together, so that under load many
+// commits share one flush of the disk, and a single commit never waits for
+// company. Readers use connections of their own and see what was committed.
+//
+// What belongs to SQLite rather than to SQL is in sqlite.go.
+package sqlstore
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/perdure/perdure/internal/store"
+)
+
+// Options adjusts [Open]. The zero value is ready to use.
+type Options struct {
+	// Durability says what a commit survives; the default is [Power].
+	Durability Durability
+	// Owner tells those who find the directory locked who has it, such as
+	// "pid 4711, http://127.0.0.1:3001". See [Store.SetOwner].
+	Owner string
+	// Logger hears of trouble that no caller can be told; nil for silence.
+	Logger *slog.Logger
+}
+
+// Store is a [store.Store] in an SQL database.
+type Store struct {
+	lock    *dirLock
+	readers *reader
+	writer  *writer
+
+	closing sync.Once
+	closed  error // how closing went
+}
+
+var _ store.Store = (*Store)(nil)
+
+// Open opens the database in the directory dir; it makes both if need be. It
+// fails with a [store.LockedError] while another Store has the directory open,
+// in this process or another.
+func Open(ctx context.Context, dir string, opts *Options) (*Store, error) {
+	if opts == nil {
+		opts = &Options{}
+	}
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("cannot make the data directory: %w", err)
+	}
+	lock, err := lockDir(dir, opts.Owner)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{lock: lock}
+	if err := s.open(ctx, filepath.Join(dir, "perdure.db"), opts); err != nil {
+		s.release()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Store) open(ctx context.Context, path string, opts *Options) (err error) {
+	file := sqlite{path: path, durability: opts.Durability}
+	logger := cmp.Or(opts.Logger, slog.New(slog.DiscardHandler))
+	if s.writer, err = startWriter(ctx, file, logger); err != nil {
+		return err
+	}
+	s.readers, err = openReader(ctx, file)
+	return err
+}
+
+// SetOwner replaces the text that others see when they find the directory
+// locked: an opener may know only later at which address it can be reached.
+func (s *Store) SetOwner(owner string) error { return s.lock.setOwner(owner) }
+
+// Close implements [store.Store].
+func (s *Store) Close() error {
+	s.closing.Do(func() { s.closed = s.release() })
+	return s.closed
+}
+
+// release undoes what Open has done so far. The readers go first, because the
+// writer can empty the write-ahead log only when nobody reads from it.
+func (s *Store) release() error {
+	var errs []error
+	if s.readers != nil {
+		errs = append(errs, s.readers.close())
+	}
+	if s.writer != nil {
+		errs = append(errs, s.writer.close())
+	}
+	return errors.Join(append(errs, s.lock.release())...)
+}
+
+// Commit implements [store.Store].
+func (s *Store) Commit(ctx context.Context, writes ...store.Write) error {
+	if err := store.Check(writes); err != nil {
+		return err
+	}
+	size := 0
+	for _, w := range writes {
+		size += len(w.Entry.Data)
+	}
+	return s.writer.do(ctx, size, func(tx *transaction) error { return tx.commit(writes) })
+}
+
+// Delete implements [store.Store].
+func (s *Store) Delete(ctx context.Context, id string) error {
+	return s.writer.do(ctx, 0, func(tx *transaction) error { return tx.delete(id) })
+}
+
+// Secret implements [store.Store].
+func (s *Store) Secret(ctx context.Context, name string, value []byte) (stored []byte, err error) {
+	err = s.writer.do(ctx, len(value), func(tx *transaction) error {
+		stored, err = tx.secret(name, value)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return stored, nil
+}
+
+// statements prepares what a connection runs again and again. The first error
+// sticks, so that callers check once.
+type statements struct {
+	prepare func(ctx context.Context, query string) (*sql.Stmt, error)
+	err     error
+}
+
+func (s *statements) of(ctx context.Context, query string) *sql.Stmt {
+	if s.err != nil {
+		return nil
+	}
+	var stmt *sql.Stmt
+	if stmt, s.err = s.prepare(ctx, query); s.err != nil {
+		s.err = fmt.Errorf("preparing %q: %w", query, s.err)
+	}
+	return stmt
+}

@@ -1,0 +1,153 @@
+package sqlstore
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/perdure/perdure/internal/store"
+)
+
+// The fence is in the insert: an entry goes in only behind the one before it,
+// and only if its place is free.
+const (
+	sqlAppend = `INSERT INTO journal (id, seq, data)
+		SELECT $1, $2, $3 WHERE EXISTS (SELECT 1 FROM journal WHERE id = $1 AND seq = $2 - 1)
+		ON CONFLICT DO NOTHING`
+	sqlStart  = `INSERT INTO journal (id, seq, data) VALUES ($1, 1, $2)`
+	sqlCreate = `INSERT INTO executions (` + columns + `)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING`
+	sqlUpdate        = `UPDATE executions SET status = $2, closed = $3, due = $4, invoking = $5 WHERE id = $1`
+	sqlDelete        = `DELETE FROM executions WHERE id = $1`
+	sqlDeleteJournal = `DELETE FROM journal WHERE id = $1`
+	sqlKeepSecret    = `INSERT INTO secrets (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING`
+	sqlSecret        = `SELECT value FROM secrets WHERE name = $1`
+)
+
+// transaction runs statements on the writer's connection, between begin and
+// end or rollback.
+type transaction struct {
+	beginning, ending, rollingBack *sql.Stmt
+	mark, backToMark, unmark       *sql.Stmt
+	append, start, create, update  *sql.Stmt
+	deleteRow, deleteJournal       *sql.Stmt
+	keepSecret, readSecret         *sql.Stmt
+}
+
+func newTransaction(ctx context.Context, conn *sql.Conn) (*transaction, error) {
+	s := statements{prepare: conn.PrepareContext}
+	tx := &transaction{
+		beginning: s.of(ctx, "BEGIN IMMEDIATE"), ending: s.of(ctx, "COMMIT"), rollingBack: s.of(ctx, "ROLLBACK"),
+		mark: s.of(ctx, "SAVEPOINT job"), backToMark: s.of(ctx, "ROLLBACK TO job"), unmark: s.of(ctx, "RELEASE job"),
+		append: s.of(ctx, sqlAppend), start: s.of(ctx, sqlStart), create: s.of(ctx, sqlCreate), update: s.of(ctx, sqlUpdate),
+		deleteRow: s.of(ctx, sqlDelete), deleteJournal: s.of(ctx, sqlDeleteJournal),
+		keepSecret: s.of(ctx, sqlKeepSecret), readSecret: s.of(ctx, sqlSecret),
+	}
+	return tx, s.err
+}
+
+func (tx *transaction) begin() error { return run(tx.beginning) }
+func (tx *transaction) end() error   { return run(tx.ending) }
+
+// rollback undoes everything since begin. It fails if a statement's error has
+// already done so.
+func (tx *transaction) rollback() { _ = run(tx.rollingBack) }
+
+func run(stmt *sql.Stmt) error {
+	_, err := stmt.Exec()
+	return err
+}
+
+// commit applies the writes of one job. After ErrConflict the transaction
+// holds none of them.
+func (tx *transaction) commit(writes []store.Write) error {
+	if len(writes) == 1 {
+		return tx.write(&writes[0])
+	}
+	if err := run(tx.mark); err != nil {
+		return err
+	}
+	for i := range writes {
+		err := tx.write(&writes[i])
+		if errors.Is(err, store.ErrConflict) {
+			return cmp.Or(run(tx.backToMark), run(tx.unmark), err)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return run(tx.unmark)
+}
+
+// write applies one write. The statement that can lose comes first, so a
+// conflict leaves nothing behind.
+func (tx *transaction) write(w *store.Write) error {
+	if w.Entry.Seq == 1 {
+		return tx.writeFirst(w)
+	}
+	if err := changed(tx.append.Exec(w.ID, w.Entry.Seq, blob(w.Entry.Data))); err != nil || w.Row == nil {
+		return err
+	}
+	r := w.Row
+	err := changed(tx.update.Exec(r.ID, string(r.Status), int64(r.Closed), int64(r.Due), number(r.Invoking)))
+	if errors.Is(err, store.ErrConflict) {
+		return fmt.Errorf("execution %s has a journal but no row", w.ID)
+	}
+	return err
+}
+
+func (tx *transaction) writeFirst(w *store.Write) error {
+	r := w.Row
+	err := changed(tx.create.Exec(r.ID, r.ARN, r.Function, r.Version, r.Name, string(r.Status),
+		int64(r.Started), int64(r.Closed), int64(r.Due), number(r.Invoking), r.InputHash[:]))
+	if err != nil {
+		return err
+	}
+	_, err = tx.start.Exec(w.ID, blob(w.Entry.Data))
+	return err
+}
+
+func (tx *transaction) delete(id string) error {
+	if _, err := tx.deleteRow.Exec(id); err != nil {
+		return err
+	}
+	_, err := tx.deleteJournal.Exec(id)
+	return err
+}
+
+func (tx *transaction) secret(name string, value []byte) (stored []byte, err error) {
+	if _, err := tx.keepSecret.Exec(name, blob(value)); err != nil {
+		return nil, err
+	}
+	err = tx.readSecret.QueryRow(name).Scan(&stored)
+	return stored, err
+}
+
+// changed turns a statement that found its place taken into ErrConflict.
+func changed(result sql.Result, err error) error {
+	if err != nil {
+		return err
+	}
+	n, err := result.RowsAffected()
+	if err == nil && n == 0 {
+		return store.ErrConflict
+	}
+	return err
+}
+
+// blob keeps empty data from becoming NULL.
+func blob(data []byte) []byte {
+	if data == nil {
+		return []byte{}
+	}
+	return data
+}
+
+func number(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}
