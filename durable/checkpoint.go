@@ -1,0 +1,244 @@
+package durable
+
+import (
+	"runtime"
+	"time"
+
+	"github.com/perdure/perdure/internal/wire"
+)
+
+// Bounds of one checkpoint, and how long an update that nobody waits for may
+// be held back so that it can travel with the next.
+const (
+	maxBatchUpdates = 250
+	maxBatchBytes   = 750 << 10
+	updateOverhead  = 100 // what an update's JSON needs beside its texts
+	startHold       = 5 * time.Millisecond
+)
+
+// checkpointer is the part of a run that records updates. One goroutine, the
+// flusher, has at most one call under way; what queues meanwhile is the next
+// batch. The run's mutex guards it.
+type checkpointer struct {
+	token    string
+	queue    []queued
+	urgent   bool      // something in the queue should not wait
+	heldTill time.Time // when the queue goes out even so
+	sending  bool      // a call is under way
+	flushing bool      // the flusher was started
+	kicked   chan struct{}
+	alarm    *time.Timer
+}
+
+// queued is an update on its way; ack, if any, is who waits until it is recorded.
+type queued struct {
+	update Update
+	ack    *waiter
+}
+
+// record queues an update and returns when the service has recorded it.
+func (r *run) record(s *scope, u Update) {
+	w := newWaiter()
+	r.lockFor(s)
+	r.queueLocked(queued{u, w})
+	r.urgent = true
+	r.blockLocked(w)
+}
+
+// send queues an update that should go out at once, without waiting for it.
+func (r *run) send(s *scope, u Update) {
+	r.lockFor(s)
+	defer r.mu.Unlock()
+	r.queueLocked(queued{update: u})
+	r.urgent = true
+	r.kick()
+}
+
+// hold queues an update that may wait a moment for company: the START of work
+// that, if it is short, ends before the START was worth a call of its own.
+func (r *run) hold(s *scope, u Update) {
+	r.lockFor(s)
+	defer r.mu.Unlock()
+	if len(r.queue) == 0 {
+		r.heldTill = time.Now().Add(startHold)
+	}
+	r.queueLocked(queued{update: u})
+	r.alarm.Reset(time.Until(r.heldTill))
+}
+
+// lockFor locks the run for an update of scope s, and unwinds the calling
+// goroutine if nothing may be recorded there any more.
+func (r *run) lockFor(s *scope) {
+	r.mu.Lock()
+	if r.ended.Load() || r.closing || s.abandonedLocked() {
+		r.mu.Unlock()
+		runtime.Goexit()
+	}
+}
+
+// recordExecution records the handler's end, after which nothing may follow.
+func (r *run) recordExecution(u Update) {
+	w := newWaiter()
+	r.mu.Lock()
+	r.closing = true
+	r.queueLocked(queued{u, w})
+	r.urgent = true
+	r.blockLocked(w)
+}
+
+func (r *run) queueLocked(q queued) {
+	r.queue = append(r.queue, q)
+	r.wakeFlusherLocked()
+	if q.ack != nil {
+		r.kick()
+	}
+}
+
+// wakeFlusherLocked starts the flusher; a run that only replays needs none.
+func (r *run) wakeFlusherLocked() {
+	if !r.flushing {
+		r.flushing = true
+		r.kicked = make(chan struct{}, 1)
+		r.alarm = time.NewTimer(startHold)
+		r.tasks.Go(r.flush)
+	}
+}
+
+func (r *run) kick() {
+	select {
+	case r.kicked <- struct{}{}:
+	default:
+	}
+}
+
+// flush is the flusher. It ends with the run.
+func (r *run) flush() {
+	defer r.alarm.Stop()
+	for {
+		req, batch := r.nextBatch()
+		if req == nil {
+			return
+		}
+		reply, err := r.client.Checkpoint(r.callCtx, req)
+		r.apply(batch, reply, err)
+	}
+}
+
+// nextBatch blocks until a checkpoint is due; it returns nil when the run ended.
+func (r *run) nextBatch() (*CheckpointRequest, []queued) {
+	for {
+		r.mu.Lock()
+		if r.ended.Load() {
+			r.mu.Unlock()
+			return nil, nil
+		}
+		now := time.Now()
+		if due := r.dueLocked(now); due.After(now) {
+			r.alarm.Reset(due.Sub(now))
+		} else if due.IsZero() {
+			r.alarm.Stop()
+		} else {
+			defer r.mu.Unlock()
+			return r.takeLocked()
+		}
+		r.mu.Unlock()
+		select {
+		case <-r.kicked:
+		case <-r.alarm.C:
+		case <-r.ending:
+		}
+	}
+}
+
+// dueLocked is when the next checkpoint should go out; zero is never.
+func (r *run) dueLocked(now time.Time) time.Time {
+	poll := r.nextPollLocked()
+	switch {
+	case len(r.queue) == 0:
+		return poll
+	case r.urgent || r.runnable == 0 || len(r.queue) >= maxBatchUpdates:
+		return now
+	case poll.IsZero() || poll.After(r.heldTill):
+		return r.heldTill
+	}
+	return poll
+}
+
+// takeLocked takes the next batch from the queue.
+func (r *run) takeLocked() (*CheckpointRequest, []queued) {
+	n, size := 0, 0
+	for n < len(r.queue) && n < maxBatchUpdates {
+		size += updateSize(&r.queue[n].update)
+		if n > 0 && size > maxBatchBytes {
+			break
+		}
+		n++
+	}
+	batch := r.queue[:n:n]
+	r.queue = r.queue[n:]
+	r.urgent = len(r.queue) > 0 // what did not fit has waited long enough
+	r.sending = true
+	req := &CheckpointRequest{ExecutionARN: r.arn, Token: r.token, Updates: make([]Update, n)}
+	for i := range batch {
+		req.Updates[i] = batch[i].update
+	}
+	return req, batch
+}
+
+// updateSize estimates how long an update is as JSON.
+func updateSize(u *Update) int {
+	n := updateOverhead + len(u.Name)
+	if u.Payload != nil {
+		n += escapedLen(*u.Payload)
+	}
+	if u.Error != nil {
+		n += u.Error.Size()
+	}
+	return n
+}
+
+// escapedLen is how long s is inside a JSON string.
+func escapedLen(s string) int {
+	n := len(s)
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '"' || c == '\\' || c == '\n' || c == '\r' || c == '\t':
+			n++
+		case c < ' ':
+			n += 5
+		}
+	}
+	return n
+}
+
+// apply takes in what the service answered to a batch.
+func (r *run) apply(batch []queued, reply *CheckpointReply, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.sending = false
+	if err != nil {
+		r.finishLocked(r.refused(err))
+		return
+	}
+	if reply.Token == "" && !closes(batch) {
+		// The execution was closed, or is being paused, by someone else.
+		r.log.warn("the service ended this invocation: its reply to a checkpoint has no token")
+		r.finishLocked(outcome{status: wire.InvocationPending})
+		return
+	}
+	r.token = reply.Token
+	for _, op := range reply.Operations {
+		r.deliverLocked(op)
+	}
+	for i := range batch {
+		if w := batch[i].ack; w != nil {
+			r.wakeLocked(w)
+		}
+	}
+	r.polledLocked(time.Now())
+	r.idleLocked()
+}
+
+func closes(batch []queued) bool {
+	return len(batch) > 0 && batch[len(batch)-1].update.Type == wire.TypeExecution
+}

@@ -1,0 +1,193 @@
+package durable
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// ErrSuspended is the [context.Cause] of a durable context after its
+// invocation was suspended. Code that runs in deferred functions can tell a
+// suspension from an end by it; there is no other way to meet it.
+var ErrSuspended = errors.New("perdure: the invocation is suspended until an operation completes")
+
+// StepError is returned by [Step] when the step failed for good. It wraps what
+// the last attempt failed with, as it was recorded: a [*RecordedError].
+type StepError struct {
+	Name     string
+	Attempts int
+	Err      error
+}
+
+func (e *StepError) Error() string {
+	if e.Attempts > 1 {
+		return fmt.Sprintf("step %q failed after %d attempts: %v", e.Name, e.Attempts, e.Err)
+	}
+	return fmt.Sprintf("step %q failed: %v", e.Name, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *StepError) Unwrap() error { return e.Err }
+
+// ChildContextError is returned by [RunInChildContext] when its function
+// failed. It wraps the failure as it was recorded: a [*RecordedError].
+type ChildContextError struct {
+	Name string
+	Err  error
+}
+
+func (e *ChildContextError) Error() string {
+	return fmt.Sprintf("child context %q failed: %v", e.Name, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *ChildContextError) Unwrap() error { return e.Err }
+
+// RecordedError is an error that went through the execution's history. Code
+// gets one on the first run too, so that it sees the same on every run. It
+// unwraps to the original if its type or value was declared with [WithErrors].
+type RecordedError struct {
+	// Type is the declared name, or else the Go type's name without package
+	// and pointer, or "Error" for what errors.New and fmt.Errorf make.
+	Type    string
+	Message string
+	// Data is what a declared error type carries, as JSON.
+	Data string
+	// Stack holds the frames of a panic, innermost first.
+	Stack []string
+
+	original error
+}
+
+func (e *RecordedError) Error() string {
+	if e.Message == "" {
+		return e.Type
+	}
+	return e.Message
+}
+
+// Unwrap returns the original error, or nil if its type was not declared.
+func (e *RecordedError) Unwrap() error { return e.original }
+
+// StepInterruptedError is the failure of an at-most-once attempt that started
+// but whose end was never recorded: the function crashed, or timed out, in
+// between. Whether its side effects happened is unknown.
+type StepInterruptedError struct {
+	Name    string
+	Attempt int
+}
+
+func (e *StepInterruptedError) Error() string {
+	return fmt.Sprintf("attempt %d of step %q was interrupted: its outcome is unknown", e.Attempt, e.Name)
+}
+
+// SerdesError says that a value could not be encoded for the history, or not
+// decoded from it. It is never retried: the same value would fail again.
+type SerdesError struct {
+	// What names the value, such as `the result of step "charge"`.
+	What string
+	Err  error `json:"-"`
+}
+
+func (e *SerdesError) Error() string {
+	if e.Err == nil {
+		return "perdure: cannot encode or decode " + e.What
+	}
+	return fmt.Sprintf("perdure: cannot encode or decode %s: %v", e.What, e.Err)
+}
+
+// Unwrap returns the encoder's or decoder's error; nil after replay.
+func (e *SerdesError) Unwrap() error { return e.Err }
+
+// LimitError says that a value is larger than the service can record. It is
+// never retried. Store the value elsewhere and return a reference to it, or
+// give a [Serdes] that does so.
+type LimitError struct {
+	What  string
+	Size  int // bytes
+	Limit int // bytes
+}
+
+func (e *LimitError) Error() string {
+	return fmt.Sprintf("perdure: %s is %d bytes long, over the limit of %d; store it elsewhere and return a reference", e.What, e.Size, e.Limit)
+}
+
+// PanicError is a panic in a handler, step or child context.
+type PanicError struct {
+	Value string // the panic's value, printed
+	Type  string // its Go type
+
+	stack []string
+	err   error
+}
+
+func (e *PanicError) Error() string { return "panic: " + e.Value }
+
+// Unwrap returns the panic's value if it is an error.
+func (e *PanicError) Unwrap() error { return e.err }
+
+// Shape is what replay compares of an operation.
+type Shape struct {
+	Type    string // the protocol's type, such as STEP
+	SubType string
+	Name    string
+}
+
+func (s Shape) String() string {
+	var b strings.Builder
+	b.WriteString(s.Type)
+	if s.SubType != "" {
+		b.WriteString("/" + s.SubType)
+	}
+	if s.Name != "" {
+		fmt.Fprintf(&b, " %q", s.Name)
+	}
+	return b.String()
+}
+
+// NonDeterminismError says that the code no longer does what the execution's
+// history recorded. It fails the execution and is never returned to code,
+// which might otherwise compensate for work that went well.
+type NonDeterminismError struct {
+	ID       string
+	Recorded *Shape // nil if nothing was recorded where something had to be
+	Current  *Shape // nil if the code ended before it got there
+	Err      error  // what the code now fails with where it had succeeded
+}
+
+func (e *NonDeterminismError) Error() string {
+	const hint = "; code between operations must do the same on every run, and an execution must finish on the version it started on"
+	switch {
+	case e.Err != nil:
+		return fmt.Sprintf("perdure: non-deterministic code at operation %s: recorded that %v succeeded, but the code now fails: %v%s", e.ID, e.Recorded, e.Err, hint)
+	case e.Current == nil:
+		return fmt.Sprintf("perdure: non-deterministic code at operation %s: recorded %v, but the code returned without reaching it%s", e.ID, e.Recorded, hint)
+	case e.Recorded == nil:
+		return fmt.Sprintf("perdure: non-deterministic code at operation %s: the code now does %v, but nothing was recorded there before its context closed%s", e.ID, e.Current, hint)
+	}
+	return fmt.Sprintf("perdure: non-deterministic code at operation %s: recorded %v, but the code now does %v%s", e.ID, e.Recorded, e.Current, hint)
+}
+
+// MisuseError says that a durable context was used where it must not be: by
+// two goroutines at once, inside its own step, or after its function returned.
+// It fails the execution.
+type MisuseError struct {
+	Call string // such as `durable.Step "charge"`
+	Rule string
+}
+
+func (e *MisuseError) Error() string { return "perdure: " + e.Call + ": " + e.Rule }
+
+// CheckpointError says that the service refused a checkpoint for a reason that
+// another try would not change. It fails the execution.
+type CheckpointError struct {
+	Code string // the service's error code
+	Err  error
+}
+
+func (e *CheckpointError) Error() string {
+	return fmt.Sprintf("perdure: the service refused a checkpoint: %v", e.Err)
+}
+
+// Unwrap returns the client's error.
+func (e *CheckpointError) Unwrap() error { return e.Err }

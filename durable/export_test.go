@@ -1,0 +1,37 @@
+package durable
+
+import "context"
+
+// What tests outside the package need of its inside.
+
+// ChildID is the id scheme.
+var ChildID = childID
+
+// NewLambdaClient reads the environment.
+var NewLambdaClient = newLambdaClient
+
+// Spawn runs fn in a goroutine and a context of its own, numbered as an
+// operation of ctx that is not recorded: what fan-out will be made of.
+func Spawn(ctx Context, fn func(Context)) {
+	s := scopeOf(ctx)
+	s.count++
+	id := childID(s.id, s.count)
+	s.run.spawn(func() { fn(newScope(ctx, s.run, s, id, "")) })
+}
+
+// Block blocks the workflow goroutine until another calls wake.
+func Block(ctx Context) (block, wake func()) {
+	r := scopeOf(ctx).run
+	w := newWaiter()
+	return func() {
+			r.mu.Lock()
+			r.blockLocked(w)
+		}, func() {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.wakeLocked(w)
+		}
+}
+
+// ParentOf is the context that ctx was made from.
+func ParentOf(ctx context.Context) context.Context { return ctx.(*scope).Context }

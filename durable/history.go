@@ -1,0 +1,127 @@
+package durable
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/perdure/perdure/internal/wire"
+)
+
+// history is what earlier invocations recorded, arranged for replay: the
+// operations of each context in a slice by their number. It never changes
+// after it was loaded, so replay reads it without a lock.
+type history struct {
+	execution *Operation
+	contexts  map[string]*recordedContext // context id -> its operations; the root's id is ""
+	strays    map[string]record           // operation id -> record, for ids that no slice holds
+	// marked says that the service told which operations changed since the
+	// last invocation; without it record.updated means nothing.
+	marked bool
+}
+
+// recordedContext holds the operations of one context: number n at index n-1.
+type recordedContext struct {
+	records []record
+}
+
+// record is one recorded operation; a nil op was never heard of.
+type record struct {
+	op      *Operation
+	updated bool // changed since the last invocation that ended well
+}
+
+// newHistory arranges ops, which come in the order in which they started.
+func newHistory(ops []*Operation, updated []string) (*history, error) {
+	h := &history{contexts: make(map[string]*recordedContext), marked: len(updated) > 0}
+	changed := make(map[string]bool, len(updated))
+	for _, id := range updated {
+		changed[id] = true
+	}
+	limit := 4*len(ops) + 1024
+	var lastPrefix string
+	last := h.context("")
+	for _, op := range ops {
+		if op.Type == wire.TypeExecution {
+			if h.execution == nil {
+				h.execution = op
+			}
+			continue
+		}
+		prefix, n, err := splitID(op.ID)
+		if err != nil {
+			return nil, err
+		}
+		rec := record{op: op, updated: len(changed) > 0 && changed[op.ID]}
+		if n == 0 || n > limit { // hashed, or too sparse for a slice
+			h.stray(rec)
+			continue
+		}
+		if prefix != lastPrefix {
+			lastPrefix, last = prefix, h.context(prefix)
+		}
+		last.put(n, rec)
+	}
+	return h, nil
+}
+
+func (h *history) context(id string) *recordedContext {
+	c := h.contexts[id]
+	if c == nil {
+		c = &recordedContext{}
+		h.contexts[id] = c
+	}
+	return c
+}
+
+func (h *history) stray(rec record) {
+	if h.strays == nil {
+		h.strays = make(map[string]record)
+	}
+	h.strays[rec.op.ID] = rec
+}
+
+func (c *recordedContext) put(n int, rec record) {
+	for len(c.records) < n {
+		c.records = append(c.records, record{})
+	}
+	c.records[n-1] = rec
+}
+
+// Operation ids are part of the compatibility promise: an execution that
+// sleeps today wakes up on the next release. The third operation of the
+// handler is "3", the first inside it "3-1". What would pass the service's
+// limit is hashed, and its children count on from the hash.
+const hashedIDLength = 1 + 32
+
+// childID is the id of operation number n of the context with the given id.
+func childID(context string, n int) string {
+	buf := make([]byte, 0, wire.MaxOperationID)
+	if context != "" {
+		buf = append(append(buf, context...), '-')
+	}
+	buf = strconv.AppendInt(buf, int64(n), 10)
+	if len(buf) > wire.MaxOperationID {
+		sum := sha256.Sum256(buf)
+		return "h" + hex.EncodeToString(sum[:16])
+	}
+	return string(buf)
+}
+
+// splitID undoes childID. A hashed id has the number 0.
+func splitID(id string) (context string, n int, err error) {
+	if len(id) == hashedIDLength && id[0] == 'h' {
+		return "", 0, nil
+	}
+	number := id
+	if i := strings.LastIndexByte(id, '-'); i >= 0 {
+		context, number = id[:i], id[i+1:]
+	}
+	n, err = strconv.Atoi(number)
+	if err != nil || n < 1 {
+		return "", 0, fmt.Errorf("perdure: the execution holds operation %q, which this SDK did not write; let the function version that started the execution finish it", id)
+	}
+	return context, n, nil
+}

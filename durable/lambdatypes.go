@@ -1,0 +1,136 @@
+package durable
+
+import (
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+
+	"github.com/perdure/perdure/internal/wire"
+)
+
+// The AWS SDK's shapes of what wire holds, in both directions. An empty text
+// is absent, as in wire.
+
+func toUpdates(updates []Update) []types.OperationUpdate {
+	out := make([]types.OperationUpdate, len(updates))
+	for i := range updates {
+		out[i] = toUpdate(&updates[i])
+	}
+	return out
+}
+
+func toUpdate(u *Update) types.OperationUpdate {
+	out := types.OperationUpdate{
+		Id:       &u.ID,
+		Type:     types.OperationType(u.Type),
+		Action:   types.OperationAction(u.Action),
+		ParentId: optional(u.ParentID),
+		Name:     optional(u.Name),
+		SubType:  optional(u.SubType),
+		Payload:  u.Payload,
+		Error:    toError(u.Error),
+	}
+	if o := u.ContextOptions; o != nil {
+		out.ContextOptions = &types.ContextOptions{ReplayChildren: &o.ReplayChildren}
+	}
+	if o := u.StepOptions; o != nil {
+		out.StepOptions = &types.StepOptions{NextAttemptDelaySeconds: aws.Int32(int32(o.NextAttemptDelaySeconds))}
+	}
+	if o := u.WaitOptions; o != nil {
+		out.WaitOptions = &types.WaitOptions{WaitSeconds: aws.Int32(int32(o.WaitSeconds))}
+	}
+	if o := u.CallbackOptions; o != nil {
+		out.CallbackOptions = &types.CallbackOptions{
+			TimeoutSeconds:          int32(o.TimeoutSeconds),
+			HeartbeatTimeoutSeconds: int32(o.HeartbeatTimeoutSeconds),
+		}
+	}
+	if o := u.ChainedInvokeOptions; o != nil {
+		out.ChainedInvokeOptions = &types.ChainedInvokeOptions{
+			FunctionName: &o.FunctionName,
+			TenantId:     optional(o.TenantID),
+			XAmznTraceId: optional(o.XAmznTraceID),
+		}
+	}
+	return out
+}
+
+func toError(e *ErrorObject) *types.ErrorObject {
+	if e == nil {
+		return nil
+	}
+	return &types.ErrorObject{
+		ErrorMessage: optional(e.ErrorMessage),
+		ErrorType:    optional(e.ErrorType),
+		ErrorData:    optional(e.ErrorData),
+		StackTrace:   e.StackTrace,
+	}
+}
+
+func fromOperations(ops []types.Operation) []*Operation {
+	out := make([]*Operation, len(ops))
+	for i := range ops {
+		out[i] = fromOperation(&ops[i])
+	}
+	return out
+}
+
+func fromOperation(o *types.Operation) *Operation {
+	out := &Operation{
+		ID:       aws.ToString(o.Id),
+		Type:     wire.OperationType(o.Type),
+		Status:   wire.OperationStatus(o.Status),
+		ParentID: aws.ToString(o.ParentId),
+		Name:     aws.ToString(o.Name),
+		SubType:  aws.ToString(o.SubType),
+		Start:    timestamp(o.StartTimestamp),
+		End:      timestamp(o.EndTimestamp),
+	}
+	if d := o.ExecutionDetails; d != nil {
+		out.Payload = d.InputPayload
+	}
+	if d := o.ContextDetails; d != nil {
+		out.ReplayChildren, out.Payload, out.Error = aws.ToBool(d.ReplayChildren), d.Result, fromError(d.Error)
+	}
+	if d := o.StepDetails; d != nil {
+		out.Attempt, out.NextAttempt = int(d.Attempt), timestamp(d.NextAttemptTimestamp)
+		out.Payload, out.Error = d.Result, fromError(d.Error)
+	}
+	if d := o.WaitDetails; d != nil {
+		out.ScheduledEnd = timestamp(d.ScheduledEndTimestamp)
+	}
+	if d := o.CallbackDetails; d != nil {
+		out.CallbackID, out.Payload, out.Error = aws.ToString(d.CallbackId), d.Result, fromError(d.Error)
+	}
+	if d := o.ChainedInvokeDetails; d != nil {
+		out.Payload, out.Error = d.Result, fromError(d.Error)
+	}
+	return out
+}
+
+func fromError(e *types.ErrorObject) *ErrorObject {
+	if e == nil {
+		return nil
+	}
+	return &ErrorObject{
+		ErrorMessage: aws.ToString(e.ErrorMessage),
+		ErrorType:    aws.ToString(e.ErrorType),
+		ErrorData:    aws.ToString(e.ErrorData),
+		StackTrace:   e.StackTrace,
+	}
+}
+
+func optional(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+func timestamp(t *time.Time) wire.Timestamp {
+	if t == nil {
+		return 0
+	}
+	return wire.TimestampOf(*t)
+}

@@ -1,0 +1,79 @@
+package durable
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/perdure/perdure/internal/wire"
+)
+
+// errNotDurable tells a person what to change, since it is people who meet it:
+// the service never sends anything but an envelope to a durable function.
+var errNotDurable = errors.New("perdure: the payload is not a durable invocation: this function is durable, so it needs a DurableConfig where it is deployed, and on Lambda a qualified name (version, alias or $LATEST) to be invoked by; to run it on this machine use perdure")
+
+func decodeInput(payload []byte) (*wire.InvocationInput, error) {
+	in := new(wire.InvocationInput)
+	if err := json.Unmarshal(payload, in); err != nil {
+		var syntax *json.SyntaxError
+		var shape *json.UnmarshalTypeError
+		if errors.As(err, &syntax) || errors.As(err, &shape) {
+			return nil, errNotDurable
+		}
+		return nil, fmt.Errorf("perdure: reading the invocation: %w", err)
+	}
+	if in.DurableExecutionArn == "" || in.CheckpointToken == "" {
+		return nil, errNotDurable
+	}
+	return in, nil
+}
+
+func newRun(ctx context.Context, cfg *handlerConfig, in *wire.InvocationInput) *run {
+	r := &run{
+		cfg:     cfg,
+		client:  cfg.client,
+		arn:     in.DurableExecutionArn,
+		log:     newRunLog(ctx, cfg.logger, in.DurableExecutionArn),
+		callCtx: ctx,
+		ending:  make(chan struct{}),
+		parked:  make(map[string][]*waiter),
+		news:    make(map[string]*Operation),
+	}
+	r.ctx, r.cancel = context.WithCancelCause(ctx)
+	r.token = in.CheckpointToken
+	return r
+}
+
+// load reads the recorded operations. If it reports false the run has ended.
+func (r *run) load(in *wire.InvocationInput) bool {
+	ops, err := r.pages(in.InitialExecutionState)
+	if err != nil {
+		r.finish(r.refused(err))
+		return false
+	}
+	r.history, err = newHistory(ops, in.UpdatedOperationIds)
+	if err == nil && r.history.execution == nil {
+		err = errNoExecution
+	}
+	if err != nil {
+		r.finish(failed(r.cfg.errors.encode(err)))
+		return false
+	}
+	return true
+}
+
+// pages follows the first page of the state to the last.
+func (r *run) pages(first wire.InitialState) ([]*Operation, error) {
+	ops, marker := first.Operations, first.NextMarker
+	for marker != "" {
+		page, err := r.client.State(r.callCtx, &StateRequest{
+			ExecutionARN: r.arn, Token: r.token, Marker: marker, MaxItems: wire.MaxPage,
+		})
+		if err != nil {
+			return nil, fmt.Errorf("reading the execution's state: %w", err)
+		}
+		ops, marker = append(ops, page.Operations...), page.NextMarker
+	}
+	return ops, nil
+}

@@ -1,0 +1,81 @@
+package durable
+
+import (
+	"time"
+
+	"github.com/perdure/perdure/internal/wire"
+)
+
+// An operation that waits for the service while other code of the execution
+// runs is polled for with empty checkpoints, because the service has no other
+// way to tell. Any checkpoint serves as a poll. When nothing runs, the
+// invocation suspends instead, so most executions never poll.
+
+// pollMargin before the invocation's deadline nothing is polled for: it could
+// not be used any more.
+const pollMargin = time.Second
+
+// pollTimes is when to poll for one operation.
+type pollTimes struct {
+	next  time.Time // zero is not yet known
+	polls int
+}
+
+// start sets the first poll: when a wait or a retry is due, and after a second
+// for what comes from outside.
+func (p *pollTimes) start(typ wire.OperationType, op *Operation, now time.Time) {
+	switch {
+	case typ == wire.TypeCallback || typ == wire.TypeChainedInvoke:
+		if p.next.IsZero() {
+			p.next = now.Add(time.Second)
+		}
+	case op == nil:
+	case typ == wire.TypeWait:
+		p.next = op.ScheduledEnd.Time()
+	default:
+		p.next = op.NextAttempt.Time()
+	}
+}
+
+// polled plans the next poll if this one was due.
+func (p *pollTimes) polled(now time.Time) {
+	if p.next.IsZero() || p.next.After(now) {
+		return
+	}
+	p.polls++
+	p.next = now.Add(pollInterval(p.polls))
+}
+
+// pollInterval is the time after the nth poll: 1, 2, 3 … 10 s, and after a
+// quarter of an hour a minute.
+func pollInterval(n int) time.Duration {
+	if n > 95 {
+		return time.Minute
+	}
+	return time.Duration(min(n, 10)) * time.Second
+}
+
+// nextPollLocked is when the next poll is due; zero is never.
+func (r *run) nextPollLocked() time.Time {
+	var next time.Time
+	for _, waiters := range r.parked {
+		for _, w := range waiters {
+			if t := w.poll.next; !t.IsZero() && (next.IsZero() || t.Before(next)) {
+				next = t
+			}
+		}
+	}
+	if deadline, ok := r.callCtx.Deadline(); ok && next.After(deadline.Add(-pollMargin)) {
+		return time.Time{}
+	}
+	return next
+}
+
+// polledLocked takes note of a checkpoint, which is a poll for everything.
+func (r *run) polledLocked(now time.Time) {
+	for _, waiters := range r.parked {
+		for _, w := range waiters {
+			w.poll.polled(now)
+		}
+	}
+}

@@ -1,0 +1,71 @@
+package durable
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/perdure/perdure/internal/wire"
+)
+
+// refusal is an error in which the service, or the AWS SDK for it, says why.
+type refusal interface {
+	error
+	ErrorCode() string
+	ErrorMessage() string
+}
+
+// refused judges an error of a [Client]: either another invocation may do
+// better, which is a fault, or none will, which fails the execution.
+//
+//	keys of the execution's encryption are gone    fails
+//	the token is stale: another invocation owns    fault
+//	throttled, server error, connection lost       fault
+//	any other refusal                              fails
+func (r *run) refused(err error) outcome {
+	fault := outcome{fault: fmt.Errorf("perdure: checkpoint: %w", err)}
+	code, message := refusalOf(err)
+	status := httpStatus(err)
+	switch {
+	case strings.HasPrefix(code, "KMS"):
+	case code == string(wire.CodeInvalidParameter) && strings.HasPrefix(message, wire.StaleTokenMessage):
+		return fault
+	case transient(wire.Code(code)) || status == 429 || status >= 500:
+		return fault
+	case code == "" && status < 400:
+		return fault
+	}
+	return failed(r.cfg.errors.encode(&CheckpointError{Code: code, Err: err}))
+}
+
+// refusalOf is the service's code and message in err, if it has any.
+func refusalOf(err error) (code, message string) {
+	var own *wire.Error
+	if errors.As(err, &own) {
+		return string(own.Code), own.Message
+	}
+	var api refusal
+	if errors.As(err, &api) {
+		return api.ErrorCode(), api.ErrorMessage()
+	}
+	return "", ""
+}
+
+// transient reports whether a code says that the request itself was fine.
+// UnknownError and the like come from answers that are not the service's own,
+// such as a proxy's; their HTTP status decides.
+func transient(code wire.Code) bool {
+	switch code {
+	case wire.CodeTooManyRequests, wire.CodeService, "ThrottlingException", "InternalFailure", "ServiceUnavailable":
+		return true
+	}
+	return false
+}
+
+func httpStatus(err error) int {
+	var response interface{ HTTPStatusCode() int }
+	if errors.As(err, &response) {
+		return response.HTTPStatusCode()
+	}
+	return 0
+}

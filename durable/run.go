@@ -1,0 +1,223 @@
+package durable
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/perdure/perdure/internal/wire"
+)
+
+// run is one invocation under way. It counts the goroutines that run workflow
+// code: each is runnable, or blocked in an operation. When none can run and
+// nothing is left to record, only the service can move the execution on, and
+// the run suspends at once.
+//
+// A blocked goroutine of a run that ended is unwound with [runtime.Goexit], so
+// no error that means "suspended" ever reaches user code; every goroutine has
+// ended before the function answers.
+type run struct {
+	cfg     *handlerConfig
+	client  Client
+	arn     string
+	history *history
+	log     *runLog
+
+	callCtx context.Context         // the invocation's: checkpoints are made under it
+	ctx     context.Context         // user code's: ends with the run
+	cancel  context.CancelCauseFunc // of ctx
+
+	tasks  sync.WaitGroup // workflow goroutines and the flusher
+	ended  atomic.Bool    // set with ending
+	ending chan struct{}  // closed when the outcome is decided
+
+	mu       sync.Mutex // guards the rest
+	outcome  outcome
+	runnable int                   // workflow goroutines that are not blocked
+	parked   map[string][]*waiter  // operation id -> who waits for the service to settle it
+	news     map[string]*Operation // operation id -> newer than history, not yet asked for
+	closing  bool                  // the handler returned: only its EXECUTION update may follow
+	checkpointer
+}
+
+// outcome is how a run ended: with an answer, or with a fault, upon which the
+// service invokes the function again.
+type outcome struct {
+	status wire.InvocationStatus
+	result string
+	err    *ErrorObject
+	fault  error
+}
+
+func failed(obj *ErrorObject) outcome { return outcome{status: wire.InvocationFailed, err: obj} }
+
+// waiter is one blocked goroutine.
+type waiter struct {
+	woken chan struct{}
+	op    *Operation // what woke it, if it waited for an operation
+	poll  pollTimes
+}
+
+func newWaiter() *waiter { return &waiter{woken: make(chan struct{})} }
+
+var errHandlerGone = errors.New("perdure: workflow code left its goroutine with runtime.Goexit, which t.Fatal calls too")
+
+// spawn runs body as a workflow goroutine.
+func (r *run) spawn(body func()) {
+	r.mu.Lock()
+	r.runnable++
+	r.mu.Unlock()
+	r.tasks.Go(func() {
+		returned := false
+		defer func() {
+			if !returned {
+				r.finish(outcome{fault: errHandlerGone}) // in vain if the run itself unwound it
+			}
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.runnable--
+			r.idleLocked()
+		}()
+		body()
+		returned = true
+	})
+}
+
+// finish decides the outcome, unless it is decided. The goroutines that are
+// blocked unwind; those that run do so at their next operation.
+func (r *run) finish(o outcome) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.finishLocked(o)
+}
+
+func (r *run) finishLocked(o outcome) {
+	if r.ended.Load() {
+		return
+	}
+	r.outcome = o
+	r.ended.Store(true)
+	close(r.ending)
+	cause := o.fault
+	if o.status == wire.InvocationPending {
+		cause = ErrSuspended
+	}
+	r.cancel(cause)
+}
+
+// fail ends the run and the calling goroutine: the execution failed, whatever
+// user code thinks of it.
+func (r *run) fail(err error) {
+	r.finish(failed(r.cfg.errors.encode(err)))
+	runtime.Goexit()
+}
+
+// idleLocked suspends the run if nothing in it can make progress.
+func (r *run) idleLocked() {
+	switch {
+	case r.runnable > 0 || r.sending || r.ended.Load():
+	case len(r.queue) > 0:
+		r.kick()
+	default:
+		r.finishLocked(outcome{status: wire.InvocationPending})
+	}
+}
+
+// blockLocked blocks the calling workflow goroutine until w is woken. If the
+// run ends instead it does not return. It gives up the lock.
+func (r *run) blockLocked(w *waiter) {
+	r.runnable--
+	r.idleLocked()
+	r.mu.Unlock()
+	select {
+	case <-w.woken:
+	case <-r.ending:
+	}
+	r.checkEnded()
+}
+
+// wakeLocked counts w's goroutine as runnable before it really is, so that the
+// run never looks idle in between.
+func (r *run) wakeLocked(w *waiter) {
+	r.runnable++
+	close(w.woken)
+}
+
+// checkEnded unwinds the calling goroutine if the run has ended.
+func (r *run) checkEnded() {
+	if r.ended.Load() {
+		runtime.Goexit()
+	}
+}
+
+// settle blocks until the service has settled an operation: closed it, or made
+// a step READY for its next attempt. known is the latest record the caller has.
+func (r *run) settle(id string, typ wire.OperationType, known *Operation) *Operation {
+	r.mu.Lock()
+	if op := r.news[id]; op != nil {
+		delete(r.news, id)
+		known = op
+	}
+	if known != nil && settled(known) {
+		r.mu.Unlock()
+		return known
+	}
+	w := newWaiter()
+	w.poll.start(typ, known, time.Now())
+	r.parked[id] = append(r.parked[id], w)
+	if r.runnable > 1 {
+		r.wakeFlusherLocked() // others run on: poll for this one
+	}
+	r.blockLocked(w)
+	return w.op
+}
+
+func settled(op *Operation) bool {
+	return op.Status.Closed() || op.Status == wire.StatusReady
+}
+
+// deliverLocked takes in an operation that the service reports as changed.
+// What this run closed itself is no news.
+func (r *run) deliverLocked(op *Operation) {
+	waiters := r.parked[op.ID]
+	switch {
+	case waiters == nil && selfMade(op):
+	case waiters == nil:
+		r.news[op.ID] = op
+	case settled(op):
+		delete(r.parked, op.ID)
+		for _, w := range waiters {
+			w.op = op
+			r.wakeLocked(w)
+		}
+	default:
+		for _, w := range waiters {
+			w.poll.start(op.Type, op, time.Now())
+		}
+	}
+}
+
+// selfMade reports whether op is in a state that only its own updates cause.
+func selfMade(op *Operation) bool {
+	switch op.Type {
+	case wire.TypeStep:
+		return op.Status.Closed() || op.Status == wire.StatusStarted
+	case wire.TypeWait, wire.TypeCallback, wire.TypeChainedInvoke:
+		return false
+	}
+	return true
+}
+
+// wait blocks until every goroutine of the run is gone, and returns how it ended.
+func (r *run) wait() outcome {
+	stop := context.AfterFunc(r.callCtx, func() {
+		r.finish(outcome{fault: fmt.Errorf("perdure: the invocation ended before the function: %w", context.Cause(r.callCtx))})
+	})
+	r.tasks.Wait()
+	stop()
+	return r.outcome
+}

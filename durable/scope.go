@@ -1,0 +1,234 @@
+package durable
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"github.com/perdure/perdure/internal/wire"
+)
+
+// scope is the durable context of a handler or of a child's function: it
+// numbers operations and knows what was recorded of them.
+type scope struct {
+	context.Context
+	run      *run
+	parent   *scope // nil for the handler
+	id       string // of the CONTEXT operation; empty for the handler
+	name     string
+	recorded []record
+	count    int // operations begun
+
+	sealed    bool // its context closed with ReplayChildren: nothing new may happen
+	returned  bool // its function returned, or will not be heard; the run's mutex guards it
+	busy      atomic.Bool
+	replaying atomic.Bool // code runs that ran before: logs are dropped
+	logger    atomic.Pointer[slog.Logger]
+}
+
+func newScope(ctx context.Context, r *run, parent *scope, id, name string) *scope {
+	s := &scope{Context: ctx, run: r, parent: parent, id: id, name: name}
+	if c := r.history.contexts[id]; c != nil {
+		s.recorded = c.records
+	}
+	s.sealed = parent != nil && parent.sealed
+	s.replaying.Store(s.peek().op != nil)
+	return s
+}
+
+func (s *scope) Value(key any) any {
+	switch key.(type) {
+	case scopeKey:
+		return s
+	case bodyKey:
+		return nil
+	}
+	return s.Context.Value(key)
+}
+
+func (s *scope) ExecutionARN() string { return s.run.arn }
+
+func (s *scope) StartTime() time.Time { return s.run.history.execution.Start.Time() }
+
+// peek is the record of the operation that would begin next.
+func (s *scope) peek() record {
+	if s.count < len(s.recorded) {
+		return s.recorded[s.count]
+	}
+	if strays := s.run.history.strays; len(strays) > 0 {
+		return strays[childID(s.id, s.count+1)]
+	}
+	return record{}
+}
+
+// abandonedLocked reports whether nobody will hear of this scope's work any
+// more, because its function, or one around it, is over.
+func (s *scope) abandonedLocked() bool {
+	for ; s != nil; s = s.parent {
+		if s.returned {
+			return true
+		}
+	}
+	return false
+}
+
+// close ends the scope after its function returned. What was recorded in it
+// and not reached is a change of the code.
+func (s *scope) close() {
+	s.run.mu.Lock()
+	s.returned = true
+	s.run.mu.Unlock()
+	for i := s.count; i < len(s.recorded); i++ {
+		if op := s.recorded[i].op; op != nil {
+			s.run.fail(&NonDeterminismError{ID: op.ID, Recorded: shapeOf(op)})
+		}
+	}
+}
+
+// kind is what the operations of one function have in common.
+type kind struct {
+	call    string // for messages
+	typ     wire.OperationType
+	subType string
+}
+
+// operation is one call of a package function, from its begin to its end.
+type operation struct {
+	*kind
+	scope  *scope
+	ctx    Context // as the caller gave it
+	name   string
+	number int
+	known  record // from earlier invocations
+}
+
+// begin gives the call its number and compares it with what was recorded
+// there. It does not return if the two differ, or if the run is over.
+func (k *kind) begin(ctx Context, name string) (operation, error) {
+	s := scopeOf(ctx)
+	if s == nil {
+		return operation{}, k.errorf(name, "ctx is not a durable context; pass the one that the handler or the child context got")
+	}
+	s.run.checkEnded()
+	if !s.busy.CompareAndSwap(false, true) {
+		s.run.fail(&MisuseError{k.describe(name), "its context is in use by another operation: inside a step use none, inside a child context use the child's, and for work at the same time use a context each"})
+	}
+	known := s.peek()
+	if op := known.op; op == nil || op.Name != name {
+		if err := validateName(name); err != nil {
+			s.busy.Store(false)
+			return operation{}, k.errorf(name, "%w", err)
+		}
+	}
+	s.count++
+	o := operation{kind: k, scope: s, ctx: ctx, name: name, number: s.count, known: known}
+	o.check()
+	return o, nil
+}
+
+// check compares the operation with its record.
+func (o *operation) check() {
+	op, s := o.known.op, o.scope
+	switch {
+	case op != nil && (op.Type != o.typ || op.SubType != o.subType || op.Name != o.name):
+		s.run.fail(&NonDeterminismError{ID: op.ID, Recorded: shapeOf(op), Current: o.shape()})
+	case s.sealed && (op == nil || !op.Status.Closed()):
+		s.run.fail(&NonDeterminismError{ID: o.id(), Current: o.shape()})
+	case op == nil:
+		s.checkOpen(o)
+	}
+}
+
+// checkOpen refuses new operations of a scope whose function has returned.
+func (s *scope) checkOpen(o *operation) {
+	s.run.mu.Lock()
+	returned, abandoned := s.returned, s.abandonedLocked()
+	s.run.mu.Unlock()
+	if returned {
+		s.run.fail(&MisuseError{o.describe(o.name), "its context is over: the function that got it has returned"})
+	}
+	if abandoned {
+		runtime.Goexit()
+	}
+}
+
+// end frees the context for the next operation, and decides whether the code
+// that follows ran in an earlier invocation: it did if the next operation was
+// recorded, or if this one had closed before the last invocation ended well.
+func (o *operation) end() {
+	s := o.scope
+	replaying := false
+	if op := o.known.op; op != nil && op.Status.Closed() {
+		replaying = s.sealed || s.run.history.marked && !o.known.updated || s.peek().op != nil
+	}
+	if s.replaying.Load() != replaying {
+		s.replaying.Store(replaying)
+	}
+	s.busy.Store(false)
+}
+
+func (o *operation) id() string {
+	if o.known.op != nil {
+		return o.known.op.ID
+	}
+	return childID(o.scope.id, o.number)
+}
+
+// update is an update of this operation, for the caller to complete.
+func (o *operation) update(id string, action wire.Action) Update {
+	return Update{ID: id, Type: o.typ, Action: action, ParentID: o.scope.id, Name: o.name, SubType: o.subType}
+}
+
+// body is the context for a step's body, or for a value of this operation.
+func (o *operation) body(id string, attempt int) *bodyContext {
+	return &bodyContext{Context: o.ctx, run: o.scope.run, id: id, name: o.name, attempt: attempt}
+}
+
+// serdes picks the operation's own, or the handler's.
+func (o *operation) serdes(own Serdes) Serdes {
+	if own != nil {
+		return own
+	}
+	return o.scope.run.cfg.serdes
+}
+
+func (o *operation) shape() *Shape {
+	return &Shape{Type: string(o.typ), SubType: o.subType, Name: o.name}
+}
+
+func shapeOf(op *Operation) *Shape {
+	return &Shape{Type: string(op.Type), SubType: op.SubType, Name: op.Name}
+}
+
+func scopeOf(ctx Context) *scope {
+	if s, ok := ctx.(*scope); ok {
+		return s
+	}
+	if ctx == nil {
+		return nil
+	}
+	s, _ := ctx.Value(scopeKey{}).(*scope)
+	return s
+}
+
+func (k *kind) describe(name string) string { return fmt.Sprintf("%s %q", k.call, name) }
+
+// errorf is the error of a call that breaks a rule.
+func (k *kind) errorf(name, format string, args ...any) error {
+	return fmt.Errorf("perdure: %s: %w", k.describe(name), fmt.Errorf(format, args...))
+}
+
+func validateName(name string) error {
+	if len(name) > wire.MaxName {
+		return fmt.Errorf("the name is %d bytes long; at most %d are allowed", len(name), wire.MaxName)
+	}
+	for i := range len(name) {
+		if name[i] < ' ' || name[i] > '~' {
+			return fmt.Errorf("the name has %q at byte %d; only printable ASCII is allowed", name[i], i)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,138 @@
+package durable
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/perdure/perdure/internal/wire"
+)
+
+// Serdes writes values to the history and reads them back. The default is JSON
+// without HTML escaping.
+//
+// What Marshal returns must be UTF-8, and Unmarshal must make of it a value
+// that serves in place of the original: code gets that one already on the
+// first run, so that every run sees the same. The context knows the execution
+// and the operation ([ExecutionARN], [IdempotencyKey]), so an implementation
+// may keep large values elsewhere and record where. An implementation is used
+// by many goroutines at once.
+type Serdes interface {
+	Marshal(ctx context.Context, v any) ([]byte, error)
+	Unmarshal(ctx context.Context, data []byte, v any) error
+}
+
+// JSON is the default [Serdes].
+var JSON Serdes = jsonSerdes{}
+
+type jsonSerdes struct{}
+
+func (jsonSerdes) Marshal(_ context.Context, v any) ([]byte, error) {
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), nil
+}
+
+func (jsonSerdes) Unmarshal(_ context.Context, data []byte, v any) error {
+	return json.Unmarshal(data, v)
+}
+
+var errNotUTF8 = errors.New("the encoded value is not UTF-8 text")
+
+// encodeValue writes v for the history, and returns with it the value that
+// replay will read, which is the one that user code gets.
+func encodeValue[T any](ctx context.Context, s Serdes, what string, v T) (payload string, read T, err error) {
+	if s == JSON {
+		if payload, ok := encodePlain(v); ok {
+			return payload, v, nil
+		}
+	}
+	data, err := s.Marshal(ctx, v)
+	if err == nil && !utf8.Valid(data) {
+		err = errNotUTF8
+	}
+	if err != nil {
+		return "", read, &SerdesError{What: what, Err: err}
+	}
+	payload = string(data)
+	read, err = decodeValue[T](ctx, s, what, &payload)
+	return payload, read, err
+}
+
+// decodeValue reads a recorded value. No payload is the zero value.
+func decodeValue[T any](ctx context.Context, s Serdes, what string, payload *string) (T, error) {
+	var v T
+	if payload == nil || *payload == "" && s == JSON {
+		return v, nil
+	}
+	if err := s.Unmarshal(ctx, []byte(*payload), &v); err != nil {
+		var zero T
+		return zero, &SerdesError{What: what, Err: err}
+	}
+	return v, nil
+}
+
+// encodePlain and decodePlain are JSON for the types that need no package to
+// write and read: replay of a finished step is mostly decoding its result.
+
+func encodePlain(v any) (string, bool) {
+	switch v := v.(type) {
+	case bool:
+		return strconv.FormatBool(v), true
+	case int:
+		return strconv.Itoa(v), true
+	case int64:
+		return strconv.FormatInt(v, 10), true
+	case struct{}:
+		return "{}", true
+	case string:
+		if utf8.ValidString(v) {
+			return string(wire.AppendString(nil, v)), true
+		}
+	}
+	return "", false
+}
+
+func decodePlain[T any](payload *string) (v T, ok bool) {
+	if payload == nil {
+		return v, false
+	}
+	var err error
+	switch p := any(&v).(type) {
+	case *bool:
+		*p = *payload == "true"
+		ok = *p || *payload == "false"
+	case *int:
+		*p, err = strconv.Atoi(*payload)
+		ok = err == nil
+	case *int64:
+		*p, err = strconv.ParseInt(*payload, 10, 64)
+		ok = err == nil
+	case *struct{}:
+		ok = *payload == "{}"
+	case *string:
+		*p, ok = unquotePlain(*payload)
+	}
+	return v, ok
+}
+
+// unquotePlain reads a JSON string without escapes.
+func unquotePlain(s string) (string, bool) {
+	if len(s) < 2 || s[0] != '"' || s[len(s)-1] != '"' {
+		return "", false
+	}
+	s = s[1 : len(s)-1]
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
+			return "", false
+		}
+	}
+	return s, true
+}

@@ -1,0 +1,380 @@
+package durable_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/internal/wire"
+)
+
+const testARN = "arn:aws:lambda:us-east-1:000000000000:function:f:$LATEST/durable-execution/n/exec"
+
+// service is the part of the durable-execution service that these tests need:
+// one execution, kept in memory, strict about transitions and tokens.
+type service struct {
+	t *testing.T
+
+	mu          sync.Mutex
+	execution   *wire.Operation
+	ops         []*wire.Operation
+	token       int // 0 between invocations
+	lastToken   int
+	changed     map[string]bool // since the last invocation that ended well
+	undelivered map[string]bool // since the function was last told
+	closed      *output         // by an EXECUTION update
+
+	pageSize    int // of the state; 0 is all at once
+	invocations int
+	calls       [][]wire.Update
+	events      []string
+	// before, if set, is asked before each checkpoint is applied; after may
+	// change the reply or lose it.
+	before func(call int) error
+	after  func(call int, reply *durable.CheckpointReply) error
+}
+
+// output is how an invocation, or an execution, ended.
+type output struct {
+	Status wire.InvocationStatus
+	Result *string
+	Error  *wire.ErrorObject
+}
+
+func (o output) result() string {
+	if o.Result == nil {
+		return ""
+	}
+	return *o.Result
+}
+
+func (o output) errorText() string {
+	if o.Error == nil {
+		return ""
+	}
+	return o.Error.ErrorType + ": " + o.Error.ErrorMessage
+}
+
+func newService(t *testing.T, input string) *service {
+	exec := &wire.Operation{
+		ID: "exec", Type: wire.TypeExecution, Status: wire.StatusStarted,
+		Start: wire.TimestampOf(time.Now()), Payload: &input,
+	}
+	return &service{
+		t: t, execution: exec, changed: map[string]bool{"exec": true}, undelivered: make(map[string]bool),
+	}
+}
+
+// run invokes h until the execution is closed, and lets time pass in between.
+func (s *service) run(h *durable.Handler) output {
+	s.t.Helper()
+	for range 100 {
+		out, err := s.invoke(h)
+		switch {
+		case err != nil:
+			time.Sleep(time.Second)
+		case out.Status != wire.InvocationPending:
+			return out
+		default:
+			s.sleep()
+		}
+	}
+	s.t.Fatal("100 invocations did not end the execution")
+	return output{}
+}
+
+// invoke runs one invocation.
+func (s *service) invoke(h *durable.Handler) (output, error) {
+	s.t.Helper()
+	ctx, cancel := context.WithCancel(s.t.Context())
+	defer cancel()
+	return s.invokeWith(ctx, h)
+}
+
+func (s *service) invokeWith(ctx context.Context, h *durable.Handler) (output, error) {
+	s.t.Helper()
+	reply, err := h.Invoke(ctx, s.envelope())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.token = 0
+	if err != nil {
+		return output{}, err
+	}
+	var out output
+	if err := json.Unmarshal(reply, &out); err != nil {
+		s.t.Fatalf("reply %s: %v", reply, err)
+	}
+	s.changed = make(map[string]bool)
+	if out.Status == wire.InvocationPending && s.closed == nil {
+		s.checkPending()
+	}
+	if s.closed != nil {
+		return *s.closed, nil
+	}
+	return out, nil
+}
+
+func (s *service) checkPending() {
+	for _, op := range s.ops {
+		if op.Type != wire.TypeContext && !op.Status.Closed() {
+			return
+		}
+	}
+	s.t.Error("the function answered PENDING with nothing pending")
+}
+
+func (s *service) envelope() []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.invocations++
+	s.tick()
+	s.undelivered = make(map[string]bool)
+	s.lastToken++
+	s.token = s.lastToken
+	all := s.visible()
+	first := all
+	in := &wire.InvocationInput{DurableExecutionArn: testARN, CheckpointToken: strconv.Itoa(s.token)}
+	if s.pageSize > 0 && len(all) > s.pageSize {
+		first = all[:s.pageSize]
+		in.InitialExecutionState.NextMarker = strconv.Itoa(s.pageSize)
+	}
+	in.InitialExecutionState.Operations = first
+	for _, op := range all {
+		if s.changed[op.ID] {
+			in.UpdatedOperationIds = append(in.UpdatedOperationIds, op.ID)
+		}
+	}
+	return wire.AppendInput(nil, in)
+}
+
+// visible is the state: without what lies below contexts that closed for good.
+func (s *service) visible() []*wire.Operation {
+	list := []*wire.Operation{s.execution}
+	for _, op := range s.ops {
+		hidden := false
+		for p := s.find(op.ParentID); p != nil; p = s.find(p.ParentID) {
+			hidden = hidden || p.Status.Closed() && !p.ReplayChildren
+		}
+		if !hidden {
+			list = append(list, op)
+		}
+	}
+	return list
+}
+
+func (s *service) find(id string) *wire.Operation {
+	for _, op := range s.ops {
+		if op.ID == id && id != "" {
+			return op
+		}
+	}
+	return nil
+}
+
+// tick completes what is due.
+func (s *service) tick() {
+	now := wire.TimestampOf(time.Now())
+	for _, op := range s.ops {
+		switch {
+		case op.Type == wire.TypeWait && op.Status == wire.StatusStarted && op.ScheduledEnd <= now:
+			op.Status, op.End = wire.StatusSucceeded, now
+			s.note(op, "WaitSucceeded")
+		case op.Type == wire.TypeStep && op.Status == wire.StatusPending && op.NextAttempt <= now:
+			op.Status, op.NextAttempt = wire.StatusReady, 0
+			s.note(op, "")
+		}
+	}
+}
+
+// sleep lets time pass to the next timer.
+func (s *service) sleep() {
+	s.mu.Lock()
+	var next wire.Timestamp
+	for _, op := range s.ops {
+		for _, due := range []wire.Timestamp{op.NextAttempt, op.ScheduledEnd} {
+			if due != 0 && !op.Status.Closed() && (next == 0 || due < next) {
+				next = due
+			}
+		}
+	}
+	s.mu.Unlock()
+	if next == 0 {
+		s.t.Fatal("the execution is suspended without a timer")
+	}
+	time.Sleep(time.Until(next.Time()))
+}
+
+// note records that op changed, and the event that goes with it.
+func (s *service) note(op *wire.Operation, event string) {
+	s.changed[op.ID] = true
+	s.undelivered[op.ID] = true
+	if event != "" {
+		s.events = append(s.events, event+" "+op.Name)
+	}
+}
+
+func (s *service) State(_ context.Context, req *durable.StateRequest) (*durable.StateReply, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.checkToken(req.Token); err != nil {
+		return nil, err
+	}
+	all := s.visible()
+	from, err := strconv.Atoi(req.Marker)
+	if err != nil || req.MaxItems != wire.MaxPage {
+		s.t.Errorf("state request with marker %q, MaxItems %d", req.Marker, req.MaxItems)
+	}
+	reply := &durable.StateReply{Operations: copies(all[from:min(len(all), from+s.pageSize)])}
+	if from+s.pageSize < len(all) {
+		reply.NextMarker = strconv.Itoa(from + s.pageSize)
+	}
+	return reply, nil
+}
+
+func (s *service) checkToken(token string) error {
+	if s.token == 0 || token != strconv.Itoa(s.token) {
+		return wire.Errorf(wire.CodeInvalidParameter, "%s", wire.StaleTokenMessage)
+	}
+	return nil
+}
+
+func (s *service) Checkpoint(ctx context.Context, req *durable.CheckpointRequest) (*durable.CheckpointReply, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls = append(s.calls, slices.Clone(req.Updates))
+	call := len(s.calls)
+	if s.before != nil {
+		if err := s.before(call); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.checkToken(req.Token); err != nil {
+		return nil, err
+	}
+	if err := s.apply(req.Updates); err != nil {
+		s.t.Errorf("checkpoint %d was refused: %v", call, err)
+		return nil, err
+	}
+	reply := s.reply()
+	if s.after != nil {
+		return reply, s.after(call, reply)
+	}
+	return reply, nil
+}
+
+func (s *service) reply() *durable.CheckpointReply {
+	s.tick()
+	reply := new(durable.CheckpointReply)
+	for _, op := range s.ops {
+		if s.undelivered[op.ID] {
+			reply.Operations = append(reply.Operations, op)
+		}
+	}
+	reply.Operations = copies(reply.Operations)
+	s.undelivered = make(map[string]bool)
+	if s.closed == nil {
+		s.lastToken++
+		s.token = s.lastToken
+		reply.Token = strconv.Itoa(s.token)
+	}
+	return reply
+}
+
+func copies(ops []*wire.Operation) []*wire.Operation {
+	out := make([]*wire.Operation, len(ops))
+	for i, op := range ops {
+		c := *op
+		out[i] = &c
+	}
+	return out
+}
+
+// apply applies a batch; it is only ever refused because of a bug.
+func (s *service) apply(updates []wire.Update) error {
+	seen := make(map[string]wire.Action)
+	for i, u := range updates {
+		first, dup := seen[u.ID]
+		switch {
+		case dup && (first != wire.ActionStart || u.Action == wire.ActionStart || u.Type == wire.TypeWait):
+			return fmt.Errorf("two updates of %s in one batch", u.ID)
+		case u.Type == wire.TypeExecution && i != len(updates)-1:
+			return errors.New("EXECUTION must be the last update")
+		case u.ParentID != "" && (s.find(u.ParentID) == nil || s.find(u.ParentID).Status.Closed()):
+			return fmt.Errorf("parent %s of %s is not open", u.ParentID, u.ID)
+		}
+		seen[u.ID] = u.Action
+		if err := s.applyOne(&u); err != nil {
+			return fmt.Errorf("%s %s %s: %w", u.Action, u.Type, u.ID, err)
+		}
+	}
+	return nil
+}
+
+var errTransition = errors.New("the operation is not in a state for that")
+
+func (s *service) applyOne(u *wire.Update) error {
+	now := wire.TimestampOf(time.Now())
+	op := s.find(u.ID)
+	fresh := op == nil
+	if fresh {
+		op = &wire.Operation{ID: u.ID, Type: u.Type, ParentID: u.ParentID, Name: u.Name, SubType: u.SubType, Start: now}
+	}
+	open := fresh || op.Status == wire.StatusStarted || op.Status == wire.StatusReady
+	event := ""
+	switch {
+	case u.Type == wire.TypeExecution:
+		s.closed = &output{Status: wire.InvocationSucceeded, Result: u.Payload, Error: u.Error}
+		return nil
+	case u.Action == wire.ActionStart && !fresh && (u.Type != wire.TypeStep || op.Status != wire.StatusReady):
+		return errTransition
+	case u.Action != wire.ActionStart && !open:
+		return errTransition
+	case u.Action == wire.ActionStart:
+		op.Status, event = wire.StatusStarted, "Started"
+		if u.WaitOptions != nil {
+			op.ScheduledEnd = now.AddSeconds(u.WaitOptions.WaitSeconds)
+		}
+	case u.Action == wire.ActionSucceed:
+		op.Status, op.Payload, op.Error, op.End, event = wire.StatusSucceeded, u.Payload, nil, now, "Succeeded"
+		op.ReplayChildren = u.ContextOptions != nil && u.ContextOptions.ReplayChildren
+		op.Attempt++
+	case u.Action == wire.ActionFail:
+		op.Status, op.Error, op.End, event = wire.StatusFailed, u.Error, now, "Failed"
+		op.Attempt++
+	case u.Action == wire.ActionRetry:
+		op.Status, op.Error, event = wire.StatusPending, u.Error, "Failed"
+		op.Attempt++
+		op.NextAttempt = now.AddSeconds(u.StepOptions.NextAttemptDelaySeconds)
+	}
+	if fresh {
+		s.ops = append(s.ops, op)
+	}
+	s.note(op, eventPrefix[op.Type]+event)
+	return nil
+}
+
+var eventPrefix = map[wire.OperationType]string{
+	wire.TypeStep: "Step", wire.TypeWait: "Wait", wire.TypeContext: "Context",
+}
+
+// updates is how many updates all checkpoints had.
+func (s *service) updates() (n int) {
+	for _, c := range s.calls {
+		n += len(c)
+	}
+	return n
+}
+
+// bubble runs a test under virtual time; it fails if a goroutine is left over.
+func bubble(t *testing.T, test func(t *testing.T)) {
+	t.Helper()
+	synctest.Test(t, test)
+}

@@ -1,0 +1,132 @@
+package durable
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"github.com/perdure/perdure/internal/wire"
+)
+
+// Start runs handler as a durable Lambda function and does not return. It is
+// what a function's main calls, in place of lambda.Start.
+//
+// handler gets the execution's input, decoded, and runs once per invocation:
+// from the top each time, over what was recorded. What it returns ends the
+// execution. A result is at most 6 MB, or 1 MB if the execution was started
+// asynchronously; larger ones fail the execution. An error, or a panic, fails
+// the execution with the error's type name and message.
+func Start[In, Out any](handler func(Context, In) (Out, error), opts ...HandlerOption) {
+	lambda.Start(NewHandler(handler, opts...))
+}
+
+// Handler is a durable function that can be invoked: by the Lambda runtime, by
+// an engine in the same process, or by a test. It is safe for concurrent use.
+type Handler struct {
+	cfg  *handlerConfig
+	main func(s *scope, input *string) (result string, err error)
+}
+
+// NewHandler makes a Handler of a function. It panics if the function or an
+// option is nil.
+func NewHandler[In, Out any](handler func(Context, In) (Out, error), opts ...HandlerOption) *Handler {
+	if handler == nil {
+		panic("perdure: the handler is nil")
+	}
+	cfg := newHandlerConfig(opts)
+	return &Handler{cfg: cfg, main: func(s *scope, input *string) (string, error) {
+		ctx := &bodyContext{Context: s, run: s.run, id: s.run.history.execution.ID}
+		in, err := decodeValue[In](ctx, cfg.serdes, "the execution's input", input)
+		if err != nil {
+			return "", err
+		}
+		out, err := handler(s, in)
+		if err != nil {
+			return "", err
+		}
+		result, _, err := encodeValue(ctx, cfg.serdes, "the handler's result", out)
+		return result, err
+	}}
+}
+
+func newHandlerConfig(opts []HandlerOption) *handlerConfig {
+	cfg := &handlerConfig{serdes: JSON}
+	for _, o := range opts {
+		if o == nil {
+			panic("perdure: a handler option is nil")
+		}
+		o.applyHandler(cfg)
+	}
+	if cfg.client == nil {
+		cfg.client = &lazyClient{connect: newLambdaClient}
+	}
+	if cfg.logger == nil {
+		cfg.logger = newLogger()
+	}
+	return cfg
+}
+
+// Invoke runs one invocation: payload is the envelope that the service sends,
+// and the reply is what the service expects. An error means that this
+// invocation failed, not the execution: the service will start another.
+// Nothing that Invoke started is left running when it returns, as long as
+// steps respect the end of their context.
+func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+	in, err := decodeInput(payload)
+	if err != nil {
+		return nil, err
+	}
+	r := newRun(ctx, h.cfg, in)
+	if r.load(in) {
+		r.spawn(func() { r.execute(h.main) })
+	}
+	return encodeOutcome(r.wait())
+}
+
+// execute is the workflow goroutine of the handler.
+func (r *run) execute(main func(*scope, *string) (string, error)) {
+	root := newScope(r.ctx, r, nil, "", "")
+	result, err := recovered(func() (string, error) { return main(root, r.history.execution.Payload) })
+	r.checkEnded()
+	root.close()
+	o := outcome{status: wire.InvocationSucceeded, result: result}
+	if err != nil {
+		o = failed(r.cfg.errors.encode(err))
+	}
+	r.finish(r.fit(o))
+}
+
+// maxReply leaves room around a result for the rest of the reply.
+const maxReply = wire.MaxSyncPayload - 50
+
+// fit sees to it that the service can take the outcome: a result that is too
+// large for the reply goes through a checkpoint, and one that is too large for
+// that fails the execution.
+func (r *run) fit(o outcome) outcome {
+	switch {
+	case len(o.result) > wire.MaxSyncPayload:
+		return failed(r.cfg.errors.encode(&LimitError{What: "the handler's result", Size: len(o.result), Limit: wire.MaxSyncPayload}))
+	case escapedLen(o.result) > maxReply:
+		r.recordExecution(Update{ID: "execution-result", Type: wire.TypeExecution, Action: wire.ActionSucceed, Payload: &o.result})
+		o.result = ""
+	}
+	return o
+}
+
+var errNoExecution = errors.New("perdure: the execution has no EXECUTION operation; the service sent an incomplete state")
+
+func encodeOutcome(o outcome) ([]byte, error) {
+	if o.fault != nil {
+		return nil, o.fault
+	}
+	buf := fmt.Appendf(make([]byte, 0, len(o.result)+64), `{"Status":%q`, o.status)
+	switch o.status {
+	case wire.InvocationSucceeded:
+		buf = wire.AppendString(append(buf, `,"Result":`...), o.result)
+	case wire.InvocationFailed:
+		buf = wire.AppendErrorObject(append(buf, `,"Error":`...), o.err)
+	}
+	return append(buf, '}'), nil
+}

@@ -1,0 +1,172 @@
+package durable
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/perdure/perdure/internal/wire"
+)
+
+var stepKind = &kind{call: "durable.Step", typ: wire.TypeStep, subType: wire.SubTypeStep}
+
+// Step runs fn and records its result; everything with a side effect, and
+// everything that could differ from run to run, belongs in a step. Once the
+// result is recorded, later runs return it without running fn.
+//
+// fn gets a plain context, so it cannot call durable operations. The context
+// knows the attempt ([Attempt]), a logger ([Logger]) and a key to give to other
+// services ([IdempotencyKey]), and ends when the invocation ends.
+//
+// If fn returns an error or panics, the attempt failed, and the step's
+// [RetryPolicy] decides about another one; between attempts the execution is
+// suspended. When it gives up, Step returns a [*StepError]. fn runs again if
+// the function crashes before its end was recorded, unless
+// [AtMostOncePerRetry] is given.
+//
+// The name identifies the step in histories and in messages: printable ASCII,
+// at most 256 bytes; it may be empty. The result is at most 1 MiB encoded;
+// a larger one fails the step with a [*LimitError]. A result or an error that
+// cannot be encoded fails it too, without a retry.
+func Step[T any](ctx Context, name string, fn func(context.Context) (T, error), opts ...StepOption) (T, error) {
+	var zero T
+	if fn == nil {
+		return zero, stepKind.errorf(name, "the function is nil")
+	}
+	cfg, err := newStepConfig(opts)
+	if err != nil {
+		return zero, stepKind.errorf(name, "%w", err)
+	}
+	o, err := stepKind.begin(ctx, name)
+	if err != nil {
+		return zero, err
+	}
+	if op := o.known.op; op != nil && op.Status == wire.StatusSucceeded && cfg.serdes == nil && o.scope.run.cfg.serdes == JSON {
+		if v, ok := decodePlain[T](op.Payload); ok {
+			o.end()
+			return v, nil
+		}
+	}
+	return step(o, cfg, fn)
+}
+
+// step is Step after the fast path.
+func step[T any](o operation, cfg *stepConfig, fn func(context.Context) (T, error)) (T, error) {
+	defer o.end()
+	var result T
+	serdes := o.serdes(cfg.serdes)
+	what := resultOf(&o)
+	if op := o.known.op; op != nil && op.Status == wire.StatusSucceeded {
+		return decodeValue[T](o.body(op.ID, op.Attempt), serdes, what, op.Payload)
+	}
+	run := &stepRun{operation: &o, id: o.id(), cfg: cfg}
+	err := run.do(func(ctx context.Context) (payload string, err error) {
+		v, err := fn(ctx)
+		if err != nil {
+			return "", err
+		}
+		payload, result, err = encodeValue(ctx, serdes, what, v)
+		if err == nil && len(payload) > wire.MaxPayload {
+			err = &LimitError{What: what, Size: len(payload), Limit: wire.MaxPayload}
+		}
+		return payload, err
+	})
+	if err != nil {
+		var zero T
+		return zero, err
+	}
+	return result, nil
+}
+
+func resultOf(o *operation) string { return "the result of " + o.describe(o.name) }
+
+// stepRun takes one step from where it stands to its end.
+type stepRun struct {
+	*operation
+	id  string
+	cfg *stepConfig
+}
+
+// do returns when the step has closed: nil, or a *StepError. It does not
+// return if the run suspends first. body runs one attempt and encodes its
+// result.
+func (s *stepRun) do(body func(context.Context) (string, error)) error {
+	op, r := s.known.op, s.scope.run
+	if op == nil {
+		op = &Operation{ID: s.id}
+	}
+	started := op.Status == wire.StatusStarted // by an earlier invocation
+	for op.Status != wire.StatusFailed {
+		if op.Status == wire.StatusPending {
+			op = r.settle(s.id, s.typ, op)
+			continue
+		}
+		payload, err := s.attempt(op.Attempt+1, started, body)
+		if err == nil {
+			return s.succeed(payload)
+		}
+		if done := s.failed(err, op.Attempt+1); done != nil {
+			return done
+		}
+		op, started = r.settle(s.id, s.typ, nil), false
+	}
+	return &StepError{Name: s.name, Attempts: op.Attempt, Err: r.cfg.errors.decode(op.Error)}
+}
+
+// attempt makes one attempt, and records that it starts unless it did.
+func (s *stepRun) attempt(n int, started bool, body func(context.Context) (string, error)) (string, error) {
+	r := s.scope.run
+	switch atMostOnce := s.cfg.semantics == AtMostOncePerRetry; {
+	case atMostOnce && started:
+		return "", &StepInterruptedError{Name: s.name, Attempt: n}
+	case atMostOnce:
+		r.record(s.scope, s.update(s.id, wire.ActionStart))
+	case !started:
+		r.hold(s.scope, s.update(s.id, wire.ActionStart))
+	}
+	payload, err := recovered(func() (string, error) { return body(s.body(s.id, n)) })
+	r.checkEnded() // an error may be no more than the end of ctx
+	return payload, err
+}
+
+func (s *stepRun) succeed(payload string) error {
+	u := s.update(s.id, wire.ActionSucceed)
+	u.Payload = &payload
+	s.scope.run.record(s.scope, u)
+	return nil
+}
+
+// failed records that attempt n failed. It returns nil if there will be another.
+func (s *stepRun) failed(cause error, n int) error {
+	r := s.scope.run
+	obj := r.cfg.errors.encode(cause)
+	if seconds, retry := s.retry(cause, n); retry {
+		u := s.update(s.id, wire.ActionRetry)
+		u.Error = obj
+		u.StepOptions = &wire.StepOptions{NextAttemptDelaySeconds: seconds}
+		r.send(s.scope, u)
+		return nil
+	}
+	u := s.update(s.id, wire.ActionFail)
+	u.Error = obj
+	r.record(s.scope, u)
+	return &StepError{Name: s.name, Attempts: n, Err: r.cfg.errors.decode(obj)}
+}
+
+// retry asks the policy about attempt n. What the SDK itself refuses would be
+// refused again.
+func (s *stepRun) retry(cause error, n int) (seconds int64, retry bool) {
+	var serdes *SerdesError
+	var limit *LimitError
+	if errors.As(cause, &serdes) || errors.As(cause, &limit) {
+		return 0, false
+	}
+	_, err := recovered(func() (string, error) {
+		seconds, retry = s.cfg.retry.next(cause, n)
+		return "", nil
+	})
+	if err != nil { // the policy's own function panicked
+		s.scope.run.fail(fmt.Errorf("perdure: the retry policy of %s: %w", s.describe(s.name), err))
+	}
+	return seconds, retry
+}

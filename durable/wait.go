@@ -1,0 +1,44 @@
+package durable
+
+import (
+	"time"
+
+	"github.com/perdure/perdure/internal/wire"
+)
+
+var waitKind = &kind{call: "durable.Wait", typ: wire.TypeWait, subType: wire.SubTypeWait}
+
+// Wait lets d pass. The execution is suspended meanwhile, unless other code of
+// it runs, and costs nothing; the service wakes it up, by its own clock, and
+// no crash shortens or restarts the wait.
+//
+// d is at least a second and at most 366 days; fractions of a second are
+// rounded up. The name is as for [Step]. The only errors are of arguments that
+// break these rules.
+func Wait(ctx Context, name string, d time.Duration) error {
+	switch {
+	case d < time.Second:
+		return waitKind.errorf(name, "the duration is %v; the service waits at least 1s", d)
+	case d > maxWait:
+		return waitKind.errorf(name, "the duration is %v; the service waits at most %v (366 days)", d, maxWait)
+	}
+	o, err := waitKind.begin(ctx, name)
+	if err != nil {
+		return err
+	}
+	if op := o.known.op; op == nil || !op.Status.Closed() {
+		o.wait(d)
+	}
+	o.end()
+	return nil
+}
+
+func (o *operation) wait(d time.Duration) {
+	r, id := o.scope.run, o.id()
+	if o.known.op == nil {
+		u := o.update(id, wire.ActionStart)
+		u.WaitOptions = &wire.WaitOptions{WaitSeconds: int64((d + time.Second - 1) / time.Second)}
+		r.send(o.scope, u)
+	}
+	r.settle(id, o.typ, o.known.op)
+}
