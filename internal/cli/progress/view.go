@@ -32,6 +32,7 @@ type View struct {
 	ops     map[string]*operation
 	open    []*operation // in the order in which they started
 	nameCol int
+	past    int64  // events up to this one are old
 	idle    string // what to show while no operation is open
 	drawn   int    // lines of the live area on the screen
 	frame   int
@@ -56,7 +57,7 @@ func (v *View) Event(e *wire.Event) {
 	}
 	l := v.apply(e)
 	switch {
-	case l.text == "":
+	case l.text == "", e.ID <= v.past && e.Type == wire.EventInvocationCompleted:
 	case l.passing && v.opt.Live: // the live area shows it
 	default:
 		v.print(v.render(l))
@@ -64,15 +65,12 @@ func (v *View) Event(e *wire.Event) {
 	v.draw()
 }
 
-// Skip takes in an event without a line for it: it happened before this
-// command looked.
-func (v *View) Skip(e *wire.Event) {
+// Resume says that events up to the one with number last happened before this
+// command looked. Their failed invocations are of no interest any more.
+func (v *View) Resume(last int64) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.started == 0 {
-		v.started = e.Time
-	}
-	v.apply(e)
+	v.past = last
 }
 
 // Note writes a line of our own.

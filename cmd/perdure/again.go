@@ -1,0 +1,49 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime/debug"
+	"strings"
+)
+
+var urlPattern = regexp.MustCompile(`https?://[^\s,)]+`)
+
+// programName is how this program was started, for commands that we tell
+// people to type: its name, or the go run that built it.
+func programName() string {
+	exe, err := os.Executable()
+	if err != nil || !strings.Contains(exe, "go-build") {
+		if strings.ContainsRune(os.Args[0], filepath.Separator) {
+			return quote(os.Args[0])
+		}
+		return "perdure"
+	}
+	if _, err := os.Stat("cmd/perdure"); err == nil {
+		return "go run ./cmd/perdure"
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && strings.HasSuffix(info.Path, "/cmd/perdure") {
+		return "go run " + info.Path
+	}
+	return "perdure"
+}
+
+var plainWord = regexp.MustCompile(`^[a-zA-Z0-9_@%+=:,./-]+$`)
+
+// quote makes s one word of a shell.
+func quote(s string) string {
+	if plainWord.MatchString(s) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// commandLine is a command for people to type.
+func commandLine(words ...string) string {
+	line := programName()
+	for _, w := range words {
+		line += " " + quote(w)
+	}
+	return line
+}

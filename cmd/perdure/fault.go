@@ -1,0 +1,64 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+	"syscall"
+
+	"github.com/perdure/perdure/internal/cli"
+	"github.com/perdure/perdure/internal/store"
+	"github.com/perdure/perdure/internal/wire"
+)
+
+// dataFault words an error of opening or using the data directory dir.
+func dataFault(dir string, err error) error {
+	const other = "choose another directory with --data"
+	locked, isLocked := errors.AsType[*store.LockedError](err)
+	switch {
+	case isLocked:
+		return lockedFault(dir, locked.Owner)
+	case errors.Is(err, store.ErrCorrupt):
+		return cli.Faultf("%s holds a damaged database: %v", dir, err).
+			Hintf("restore it from a copy, or %s; nothing in it was changed", other)
+	case errors.Is(err, store.ErrFull), errors.Is(err, syscall.ENOSPC):
+		return cli.Faultf("the disk of %s is full", dir).
+			Hintf("free some space and run the same command again; what was acknowledged is safe")
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+		return cli.Faultf("%s cannot be written: %v", dir, err).Hintf("%s", other)
+	case errors.Is(err, syscall.ENOTDIR), errors.Is(err, fs.ErrExist):
+		return cli.Faultf("%s is not a directory", dir).Hintf("%s", other)
+	}
+	return cli.Faultf("cannot use %s: %v", dir, err).Hintf("%s", other)
+}
+
+func lockedFault(dir, owner string) error {
+	p := cli.Faultf("%s is in use by another engine", dir)
+	if owner != "" {
+		p.Message += " (" + owner + ")"
+	}
+	if url := urlPattern.FindString(owner); url != "" {
+		return p.Hintf("use that engine: perdure invoke FUNCTION --event FILE --endpoint %s", url).
+			Hintf("or choose another directory with --data")
+	}
+	return p.Hintf("use that engine with perdure invoke … --endpoint URL, or choose another directory with --data")
+}
+
+// engineFault words an error of the engine with its data in dir.
+func engineFault(dir string, err error) error {
+	if refused, ok := errors.AsType[*wire.Error](err); ok {
+		return cli.Faultf("the engine refused: %s", refused.Message)
+	}
+	return dataFault(dir, err)
+}
+
+// refusal returns the engine's refusal in err, if it is one.
+func refusal(err error, code wire.Code) (*wire.Error, bool) {
+	e, ok := errors.AsType[*wire.Error](err)
+	return e, ok && e.Code == code
+}
+
+// nameTaken is the problem of a start whose name belongs to another event.
+func nameTaken(name string) error {
+	return cli.Faultf("execution %q was already started with another payload", name).
+		Hintf("choose another --name, or give the event with which it was started")
+}

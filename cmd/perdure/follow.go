@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"iter"
+	"slices"
+	"time"
+
+	"github.com/perdure/perdure/internal/cli"
+	"github.com/perdure/perdure/internal/cli/progress"
+	"github.com/perdure/perdure/internal/wire"
+)
+
+// follow shows an execution's events on view until it has ended, ctx is done
+// or stop, which may be nil, returns an error.
+func follow(ctx context.Context, view *progress.View, events iter.Seq2[*wire.Event, error], stop func(*wire.Event) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go view.Animate(ctx)
+	defer view.Close()
+	for e, err := range events {
+		if err != nil {
+			return err
+		}
+		view.Event(e)
+		if stop == nil {
+			continue
+		}
+		if err := stop(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// The times between two looks at an execution: short while there is news.
+const (
+	minPoll = 100 * time.Millisecond
+	maxPoll = time.Second
+)
+
+// watch yields an execution's history and what is added to it, like
+// engine.Watch, by polling.
+func (r *remote) watch(ctx context.Context, arn string) iter.Seq2[*wire.Event, error] {
+	return func(yield func(*wire.Event, error) bool) {
+		var last int64
+		pause := minPoll
+		for {
+			news, err := r.eventsAfter(ctx, arn, last)
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			pause = min(pause*3/2, maxPoll)
+			for _, e := range news {
+				if last, pause = e.ID, minPoll; !yield(e, nil) || endsExecution(e) {
+					return
+				}
+			}
+			select {
+			case <-ctx.Done():
+				yield(nil, context.Cause(ctx))
+				return
+			case <-time.After(pause):
+			}
+		}
+	}
+}
+
+// eventsAfter returns the events behind the one with number last. It reads
+// from the end, so the history behind it costs nothing.
+func (r *remote) eventsAfter(ctx context.Context, arn string, last int64) ([]*wire.Event, error) {
+	var news []*wire.Event
+	for raw, err := range r.events(ctx, arn, true) {
+		var e *wire.Event
+		if err == nil {
+			e, err = cli.DecodeEvent(raw)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if e.ID <= last {
+			break
+		}
+		news = append(news, e)
+	}
+	slices.Reverse(news)
+	return news, nil
+}
+
+func endsExecution(e *wire.Event) bool {
+	switch e.Type {
+	case wire.EventExecutionSucceeded, wire.EventExecutionFailed, wire.EventExecutionTimedOut, wire.EventExecutionStopped:
+		return true
+	}
+	return false
+}
+
+// outcomeOf asks how an execution that has ended did so.
+func (r *remote) outcomeOf(ctx context.Context, arn string) (*outcome, error) {
+	e, _, err := r.execution(ctx, arn)
+	if err != nil {
+		return nil, err
+	}
+	return newOutcome(arn, e.Status, e.Result, e.Error), nil
+}

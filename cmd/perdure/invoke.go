@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+
+	"github.com/perdure/perdure/internal/cli"
+	"github.com/perdure/perdure/internal/cli/progress"
+)
+
+var invokeCommand = &command{
+	name:    "invoke",
+	args:    "FUNCTION [--event FILE] [--name NAME] [--no-wait]",
+	summary: "start an execution on a serving engine and follow it to its end",
+	help: `
+FUNCTION is a name, name:version or an ARN; without a version it is $LATEST.
+
+The result goes to stdout. With --json that is one object with the execution's
+ARN, name, status, and result or error, however it ended. With --no-wait it is
+the ARN of the execution, which goes on by itself.
+
+With --name the start is idempotent: the same name with the same event attaches
+to the execution that exists, or prints its stored result.
+
+Ctrl-C stops following; the execution goes on.`,
+	verb: func() verb { return &invokeVerb{} },
+}
+
+type invokeVerb struct {
+	remoteFlags
+	event        eventFlags
+	name         string
+	wait, noWait bool
+}
+
+func (v *invokeVerb) define(fs *flag.FlagSet) {
+	v.remoteFlags.define(fs)
+	v.event.define(fs)
+	fs.StringVar(&v.name, "name", "", "`NAME` of the execution, which makes the start idempotent")
+	fs.BoolVar(&v.wait, "wait", true, "follow the execution to its end")
+	fs.BoolVar(&v.noWait, "no-wait", false, "print the execution's ARN and do not wait")
+}
+
+func (v *invokeVerb) run(ctx context.Context, std *stdio, args []string) error {
+	if err := exactly(args, "invoke", "a function"); err != nil {
+		return err
+	}
+	if v.name != "" {
+		if err := checkName(v.name); err != nil {
+			return err
+		}
+	}
+	event, err := v.event.read(std)
+	if err != nil {
+		return err
+	}
+	r, err := v.dial()
+	if err != nil {
+		return err
+	}
+	arn, err := r.start(ctx, args[0], v.name, event)
+	switch {
+	case err != nil:
+		return err
+	case arn == "":
+		return cli.Faultf("function %s is not durable: it was called, and there is no execution to follow", args[0])
+	case v.noWait || !v.wait:
+		return v.printARN(std, arn)
+	}
+	return v.follow(ctx, std, r, arn)
+}
+
+func (v *invokeVerb) printARN(std *stdio, arn string) error {
+	if v.json {
+		return printJSON(std.out, fmt.Appendf(nil, `{"DurableExecutionArn":%q,"DurableExecutionName":%q}`, arn, nameInARN(arn)))
+	}
+	fmt.Fprintln(std.out, arn)
+	return nil
+}
+
+func (v *invokeVerb) follow(ctx context.Context, std *stdio, r *remote, arn string) error {
+	view := progress.New(std.err, progressOptions(std.err))
+	view.Note("execution %s", nameInARN(arn))
+	err := follow(ctx, view, r.watch(ctx, arn), nil)
+	if interrupted(ctx) {
+		return (&cli.Problem{Status: cli.StatusInterrupted, Message: "not following any longer; the execution goes on"}).
+			Hintf("look at it with: %s", commandLine("get", arn, "--endpoint", r.endpoint))
+	}
+	if err != nil {
+		return err
+	}
+	o, err := r.outcomeOf(ctx, arn)
+	if err != nil {
+		return err
+	}
+	return o.tell(std, v.json)
+}

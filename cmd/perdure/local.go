@@ -1,0 +1,183 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/internal/cli"
+	"github.com/perdure/perdure/internal/lambdaapi"
+	"github.com/perdure/perdure/internal/runtimeapi"
+	"github.com/perdure/perdure/internal/sandbox"
+	"github.com/perdure/perdure/internal/store/sqlstore"
+)
+
+// localFlags are the flags of the verbs that run an engine.
+type localFlags struct {
+	data       string
+	listen     string
+	durability sqlstore.Durability
+}
+
+func (f *localFlags) define(fs *flag.FlagSet, listen string) {
+	fs.StringVar(&f.data, "data", ".perdure", "`DIR` that holds the engine's data")
+	fs.StringVar(&f.listen, "listen", listen, "loopback `ADDRESS` of the Lambda API; port 0 takes a free one")
+	fs.TextVar(&f.durability, "durability", sqlstore.Power, "what acknowledged work survives, as `MODE`: power (its loss), process (its death), or none")
+}
+
+// check returns a problem unless the address is on loopback: the API takes no
+// credentials yet.
+func (f *localFlags) check() error {
+	host, _, err := net.SplitHostPort(f.listen)
+	if err != nil {
+		return cli.Usagef("%q is not an address to listen on", f.listen).Hintf("an address looks like 127.0.0.1:3001")
+	}
+	if ip := net.ParseIP(host); host == "localhost" || ip != nil && ip.IsLoopback() {
+		return nil
+	}
+	return cli.Usagef("%s is not a loopback address", f.listen).
+		Hintf("the API asks for no credentials, so it serves this machine only: use 127.0.0.1")
+}
+
+// local is an engine in this process, with all that it needs: data on disk, the
+// Lambda API for functions and others, the Runtime API and function processes.
+type local struct {
+	localFlags
+	url    string // of the Lambda API
+	engine *engine.Engine
+	failed chan error // receives why the Lambda API stopped by itself
+
+	store   *sqlstore.Store
+	server  http.Server
+	runtime *runtimeapi.Server
+	pools   []*sandbox.Pool
+	closing sync.Once
+	closed  error
+}
+
+// openLocal starts an engine. Its troubles go to log.
+func openLocal(ctx context.Context, f localFlags, log *slog.Logger) (*local, error) {
+	l := &local{localFlags: f, failed: make(chan error, 1)}
+	if err := l.open(ctx, log); err != nil {
+		l.close()
+		return nil, err
+	}
+	return l, nil
+}
+
+func (l *local) open(ctx context.Context, log *slog.Logger) (err error) {
+	owner := fmt.Sprintf("pid %d", os.Getpid())
+	if l.store, err = sqlstore.Open(ctx, l.data, &sqlstore.Options{Durability: l.durability, Owner: owner, Logger: log}); err != nil {
+		return dataFault(l.data, err)
+	}
+	hideFromGit(l.data)
+	listener, err := listen(l.listen)
+	if err != nil {
+		return err
+	}
+	l.url = "http://" + listener.Addr().String()
+	if l.engine, err = engine.Open(ctx, l.store, &engine.Options{Logger: log}); err != nil {
+		listener.Close()
+		return dataFault(l.data, err)
+	}
+	if l.runtime, err = runtimeapi.Listen(log); err != nil {
+		listener.Close()
+		return cli.Faultf("%v", err)
+	}
+	l.server.Handler = lambdaapi.New(l.engine, &lambdaapi.Options{Logger: log})
+	l.server.ReadHeaderTimeout = 10 * time.Second
+	l.server.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelDebug)
+	go l.serve(listener)
+	return l.store.SetOwner(owner + ", " + l.url)
+}
+
+func (l *local) serve(listener net.Listener) {
+	if err := l.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		l.failed <- err
+	}
+}
+
+// hideFromGit keeps a data directory out of the repository it may be in. It is
+// a courtesy: without it the engine works as well.
+func hideFromGit(dir string) {
+	f, err := os.OpenFile(filepath.Join(dir, ".gitignore"), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if err != nil {
+		return
+	}
+	defer f.Close()
+	f.WriteString("*\n")
+}
+
+func listen(address string) (net.Listener, error) {
+	listener, err := net.Listen("tcp", address)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, cli.Faultf("%s is in use by another program", address).
+			Hintf("if that is an engine, use it: perdure invoke FUNCTION --endpoint http://%s", address).
+			Hintf("or choose another address: --listen 127.0.0.1:0 takes a free port")
+	case err != nil:
+		return nil, cli.Faultf("cannot listen on %s: %v", address, errors.Unwrap(err)).Hintf("choose another address with --listen")
+	}
+	return listener, nil
+}
+
+// register makes the function fn known, run by processes of the program binary
+// in the directory dir.
+func (l *local) register(fn engine.Function, binary, dir string, env map[string]string, output func(sandbox.Line)) error {
+	pool, err := sandbox.New(sandbox.Config{
+		Name: fn.Name, Command: []string{binary}, Dir: dir, Env: env,
+		Timeout: fn.Timeout, LambdaEndpoint: l.url, Runtime: l.runtime, Output: output,
+	})
+	if err != nil {
+		return cli.Faultf("%v", err)
+	}
+	l.pools = append(l.pools, pool)
+	fn.Invoker = pool
+	if err := l.engine.Register(fn); err != nil {
+		return cli.Faultf("%v", err)
+	}
+	return nil
+}
+
+// closeTimeout bounds how long we wait for things to end in good order. What
+// is not closed in time is as safe as after a crash.
+const closeTimeout = 10 * time.Second
+
+// close ends everything, the function processes included. It may be called
+// again, and on what openLocal has opened only in part.
+func (l *local) close() error {
+	l.closing.Do(func() { l.closed = l.shutdown() })
+	return l.closed
+}
+
+func (l *local) shutdown() error {
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	var errs []error
+	if l.engine != nil {
+		errs = append(errs, l.engine.Close(ctx))
+	}
+	for _, p := range l.pools {
+		errs = append(errs, p.Close(ctx))
+	}
+	if l.server.Handler != nil && l.server.Shutdown(ctx) != nil {
+		errs = append(errs, l.server.Close())
+	}
+	if l.runtime != nil {
+		errs = append(errs, l.runtime.Close())
+	}
+	if l.store != nil && ctx.Err() == nil {
+		errs = append(errs, l.store.Close())
+	}
+	return errors.Join(errs...)
+}

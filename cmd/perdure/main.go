@@ -1,0 +1,99 @@
+// Command perdure runs durable functions: one execution to its end, or an
+// engine that serves the Lambda API. "perdure help" lists its verbs; each has a
+// file of its own here.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/perdure/perdure/internal/cli"
+)
+
+func main() { os.Exit(execute(os.Args[1:])) }
+
+// stdio is where a verb reads and writes.
+type stdio struct {
+	in  io.Reader
+	out io.Writer // the result, and nothing else
+	err *os.File  // everything for people
+}
+
+// execute runs the command line args and returns the exit status.
+func execute(args []string) int {
+	std := &stdio{in: os.Stdin, out: os.Stdout, err: os.Stderr}
+	ctx, stop := interruptible(context.Background())
+	defer stop()
+	return cli.Report(std.err, dispatch(ctx, std, args))
+}
+
+// errInterrupted is why a verb's context ends when a signal asks us to stop.
+var errInterrupted = errors.New("interrupted")
+
+// interruptible returns a context that the first signal to stop cancels, with
+// errInterrupted as its cause. The second signal ends the process at once.
+func interruptible(parent context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(parent)
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	go func() {
+		<-signals
+		cancel(errInterrupted)
+		<-signals
+		os.Exit(cli.StatusInterrupted)
+	}()
+	return ctx, func() { signal.Stop(signals); cancel(nil) }
+}
+
+// interrupted reports whether a signal asked us to stop.
+func interrupted(ctx context.Context) bool { return errors.Is(context.Cause(ctx), errInterrupted) }
+
+// dispatch runs the verb that args start with.
+func dispatch(ctx context.Context, std *stdio, args []string) error {
+	if len(args) == 0 {
+		writeOverview(std.err)
+		return &cli.Problem{Status: cli.StatusUsage}
+	}
+	c, err := find(args[0])
+	if err != nil {
+		return err
+	}
+	v := c.verb()
+	fs := flag.NewFlagSet(c.name, flag.ContinueOnError)
+	v.define(fs)
+	positional, err := cli.ParseFlags(fs, args[1:])
+	if errors.Is(err, flag.ErrHelp) {
+		return writeHelp(std.out, c)
+	}
+	if err != nil {
+		return err
+	}
+	return v.run(ctx, std, positional)
+}
+
+// find returns the command called name.
+func find(name string) (*command, error) {
+	switch name {
+	case "-h", "-help", "--help":
+		name = "help"
+	case "-version", "--version":
+		name = "version"
+	}
+	var names []string
+	for _, c := range commands() {
+		if c.name == name {
+			return c, nil
+		}
+		names = append(names, c.name)
+	}
+	p := cli.Usagef("there is no command %q", name)
+	if near := cli.Nearest(name, names); near != "" {
+		p.Hintf("did you mean perdure %s?", near)
+	}
+	return nil, p.Hintf("perdure help lists the commands")
+}

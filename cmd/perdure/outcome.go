@@ -1,0 +1,97 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/perdure/perdure/internal/cli"
+	"github.com/perdure/perdure/internal/cli/progress"
+	"github.com/perdure/perdure/internal/wire"
+)
+
+// outcome is how an execution ended.
+type outcome struct {
+	ARN    string               `json:"DurableExecutionArn"`
+	Name   string               `json:"DurableExecutionName"`
+	Status wire.ExecutionStatus `json:"Status"`
+	Result json.RawMessage      `json:"Result,omitempty"`
+	Error  *wire.ErrorObject    `json:"Error,omitempty"`
+}
+
+func newOutcome(arn string, status wire.ExecutionStatus, result *string, reason *wire.ErrorObject) *outcome {
+	o := &outcome{ARN: arn, Name: nameInARN(arn), Status: status, Error: reason}
+	if result != nil {
+		o.Result = json.RawMessage(*result)
+	}
+	return o
+}
+
+// tell writes the result to stdout; an execution that did not succeed is the
+// problem that it returns.
+func (o *outcome) tell(std *stdio, asJSON bool) error {
+	if err := o.write(std.out, asJSON); err != nil {
+		return cli.Faultf("cannot write the result: %v", err)
+	}
+	if o.Status == wire.ExecutionSucceeded {
+		return nil
+	}
+	writeStack(std.err, o.Error)
+	p := &cli.Problem{Status: cli.StatusFailed, Message: fmt.Sprintf("execution %s %s", o.Name, statusWords(o.Status))}
+	if s := progress.ErrorLine(o.Error); s != "" {
+		p.Message += ": " + s
+	}
+	return p
+}
+
+func (o *outcome) write(w io.Writer, asJSON bool) error {
+	if asJSON {
+		return json.NewEncoder(w).Encode(o.encodable())
+	}
+	if o.Status != wire.ExecutionSucceeded {
+		return nil
+	}
+	result := o.Result
+	if len(result) == 0 {
+		result = json.RawMessage("null")
+	}
+	_, err := w.Write(append(result[:len(result):len(result)], '\n'))
+	return err
+}
+
+// encodable is o with a result that is JSON: text that a function of another
+// making returned becomes a string.
+func (o *outcome) encodable() *outcome {
+	c := *o
+	if len(c.Result) > 0 && !json.Valid(c.Result) {
+		c.Result, _ = json.Marshal(string(c.Result))
+	}
+	return &c
+}
+
+func statusWords(s wire.ExecutionStatus) string {
+	switch s {
+	case wire.ExecutionTimedOut:
+		return "timed out"
+	case wire.ExecutionStopped:
+		return "was stopped"
+	}
+	return "failed"
+}
+
+// maxStack bounds the lines of a stack trace; the history has all of it.
+const maxStack = 20
+
+func writeStack(w *os.File, e *wire.ErrorObject) {
+	if e == nil {
+		return
+	}
+	for i, line := range e.StackTrace {
+		if i == maxStack {
+			fmt.Fprintf(w, "    … %d more lines\n", len(e.StackTrace)-maxStack)
+			return
+		}
+		fmt.Fprintf(w, "    %s\n", cli.Printable(line))
+	}
+}

@@ -1,0 +1,271 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/internal/cli"
+	"github.com/perdure/perdure/internal/cli/progress"
+	"github.com/perdure/perdure/internal/sandbox"
+	"github.com/perdure/perdure/internal/wire"
+)
+
+var runCommand = &command{
+	name:    "run",
+	args:    "DIR --event FILE [--name NAME]",
+	summary: "build the function in DIR, run one execution to its end, print the result",
+	help: `
+The function runs as a process of its own and talks to an engine that lives as
+long as this command, with its data in --data. What happens is shown on stderr;
+the result goes to stdout, alone. With --json that is one object with the
+execution's ARN, name, status, and result or error, however it ended.
+
+With --name the start is idempotent: the same name with the same event goes on
+with the execution that exists, or prints its stored result. A name without an
+event goes on with what was started under it.
+
+Ctrl-C stops cleanly and says how to go on; so does the same command after a
+crash. Finished steps do not run again and waits do not start anew.
+
+A function that fails to answer five times in a row, without an operation in
+between, ends the command with status 1. The execution stays open: mend the
+function and go on, or use --keep-going to never give up.`,
+	verb: func() verb { return &runVerb{} },
+}
+
+type runVerb struct {
+	functionFlags
+	localFlags
+	event     eventFlags
+	flags     *flag.FlagSet
+	name      string
+	named     bool // by the user
+	program   program
+	json      bool
+	keepGoing bool
+}
+
+func (v *runVerb) define(fs *flag.FlagSet) {
+	v.flags = fs
+	v.functionFlags.define(fs)
+	v.localFlags.define(fs, "127.0.0.1:0")
+	v.event.define(fs)
+	fs.StringVar(&v.name, "name", "", "`NAME` of the execution, which makes the start idempotent")
+	fs.StringVar(&v.program.name, "function", "", "`NAME` of the function, if not that of its directory")
+	fs.BoolVar(&v.json, "json", false, "print how the execution ended as a JSON object")
+	fs.BoolVar(&v.keepGoing, "keep-going", false, "never give up a function that keeps failing to answer")
+}
+
+func (v *runVerb) run(ctx context.Context, std *stdio, args []string) error {
+	event, err := v.check(std, args)
+	if err != nil {
+		return err
+	}
+	view := progress.New(std.err, progressOptions(std.err))
+	defer view.Close()
+	l, err := openLocal(ctx, v.localFlags, newLogger(func(line string) { view.Note("%s", line) }))
+	if err != nil {
+		return err
+	}
+	defer l.close()
+	if err := v.install(ctx, std, l, v.program, func(line sandbox.Line) { view.Log(line.Text) }); err != nil {
+		return interruptedOr(ctx, err)
+	}
+	x, err := v.start(ctx, l.engine, event)
+	if err != nil {
+		return interruptedOr(ctx, err)
+	}
+	v.announce(view, x)
+	return v.finish(ctx, std, l, view, x)
+}
+
+// check finds what is wrong before anything is started or written.
+func (v *runVerb) check(std *stdio, args []string) ([]byte, error) {
+	if err := exactly(args, "run", "the directory of a function"); err != nil {
+		return nil, err
+	}
+	v.program.path = args[0]
+	v.program.name = cmp.Or(v.program.name, functionNameOf(args[0]))
+	if err := cmp.Or(v.functionFlags.check(), v.localFlags.check(), v.program.check()); err != nil {
+		return nil, err
+	}
+	if v.name == "" && !v.event.given() {
+		return nil, missingEvent(args[0])
+	}
+	if v.name != "" {
+		if err := checkName(v.name); err != nil {
+			return nil, err
+		}
+	}
+	return v.event.read(std)
+}
+
+// execution is the one that this command is about.
+type execution struct {
+	arn, name string
+	existing  bool
+	recorded  int64 // events that were there before this command
+}
+
+// start starts the execution, or finds the one that has the name.
+func (v *runVerb) start(ctx context.Context, e *engine.Engine, event []byte) (*execution, error) {
+	if v.named = v.name != ""; !v.named {
+		v.name = uuid.NewString()
+	}
+	if !v.event.given() {
+		var err error
+		if event, err = v.storedEvent(ctx, e); err != nil {
+			return nil, err
+		}
+	}
+	started, err := e.Start(ctx, &engine.InvokeRequest{Function: v.program.name, Qualifier: wire.LatestVersion, Name: v.name, Payload: event})
+	if _, taken := refusal(err, wire.CodeAlreadyStarted); taken {
+		return nil, nameTaken(v.name)
+	}
+	if err != nil {
+		return nil, engineFault(v.data, err)
+	}
+	x := &execution{arn: started.ARN, name: v.name, existing: started.Existing}
+	if x.existing {
+		x.recorded, err = lastEvent(ctx, e, x.arn)
+	}
+	return x, err
+}
+
+// storedEvent returns the event with which the execution was started.
+func (v *runVerb) storedEvent(ctx context.Context, e *engine.Engine) ([]byte, error) {
+	found, _, err := e.List(ctx, &engine.ListRequest{Function: v.program.name, Name: v.name, MaxItems: 1})
+	if err != nil {
+		return nil, engineFault(v.data, err)
+	}
+	if len(found) == 0 {
+		return nil, cli.Usagef("no execution of %s is called %q yet, so it needs an event", v.program.name, v.name).
+			Hintf("give one with --event FILE")
+	}
+	d, err := e.Describe(ctx, found[0].ARN)
+	if err != nil {
+		return nil, engineFault(v.data, err)
+	}
+	if d.Input == nil {
+		return nil, nil
+	}
+	return []byte(*d.Input), nil
+}
+
+func lastEvent(ctx context.Context, e *engine.Engine, arn string) (int64, error) {
+	events, _, err := e.History(ctx, &engine.HistoryRequest{ARN: arn, MaxItems: 1, NewestFirst: true})
+	if err != nil || len(events) == 0 {
+		return 0, err
+	}
+	return events[0].ID, nil
+}
+
+func (v *runVerb) announce(view *progress.View, x *execution) {
+	if x.existing {
+		view.Resume(x.recorded)
+		view.Note("%s: execution %s exists; going on with it", v.program.name, x.name)
+		return
+	}
+	view.Note("%s: execution %s started", v.program.name, x.name)
+	if !v.named {
+		view.Note("if it is interrupted, go on with: %s", v.commandLine())
+	}
+}
+
+// finish follows the execution and tells how it ended.
+func (v *runVerb) finish(ctx context.Context, std *stdio, l *local, view *progress.View, x *execution) error {
+	var p patience
+	stop := func(e *wire.Event) error {
+		if e.ID <= x.recorded || v.keepGoing {
+			return nil
+		}
+		return p.judge(e)
+	}
+	err := follow(ctx, view, l.engine.Watch(ctx, x.arn), stop)
+	switch {
+	case interrupted(ctx):
+		view.Note("stopping (Ctrl-C again stops at once)")
+		l.close()
+		return v.toBeContinued(cli.StatusInterrupted, "stopped; nothing is lost")
+	case errors.Is(err, errNoAnswer):
+		l.close()
+		return v.toBeContinued(cli.StatusFailed, p.verdict(v.program.name))
+	case err != nil:
+		return engineFault(v.data, err)
+	}
+	result, err := l.engine.Wait(ctx, x.arn)
+	if err != nil {
+		return engineFault(v.data, err)
+	}
+	return newOutcome(x.arn, result.Status, result.Payload, result.Error).tell(std, v.json)
+}
+
+func (v *runVerb) toBeContinued(status int, message string) error {
+	p := &cli.Problem{Status: status, Message: message}
+	return p.Hintf("go on with: %s", v.commandLine())
+}
+
+// commandLine is this command as it should be typed to go on: with the
+// execution's name, and without an event that came from stdin.
+func (v *runVerb) commandLine() string {
+	words := []string{"run", v.program.path}
+	v.flags.Visit(func(f *flag.Flag) {
+		switch value := f.Value.String(); {
+		case f.Name == "name", f.Name == "listen", f.Name == "event" && value == "-":
+		case f.Name == "env":
+			for _, word := range v.env.words {
+				words = append(words, "--env", word)
+			}
+		case value == "true":
+			words = append(words, "--"+f.Name)
+		default:
+			words = append(words, "--"+f.Name, value)
+		}
+	})
+	return commandLine(append(words, "--name", v.name)...)
+}
+
+// interruptedOr returns err, unless it is what a signal to stop caused.
+func interruptedOr(ctx context.Context, err error) error {
+	if interrupted(ctx) {
+		return &cli.Problem{Status: cli.StatusInterrupted, Message: "interrupted before anything was started"}
+	}
+	return err
+}
+
+// maxNoAnswer is how many invocations in a row may fail without progress.
+const maxNoAnswer = 5
+
+var errNoAnswer = errors.New("the function keeps failing to answer")
+
+// patience counts invocations that failed with no operation in between.
+type patience struct {
+	failures int
+	last     *wire.ErrorObject
+}
+
+// judge takes in an event and returns errNoAnswer when patience is at its end.
+func (p *patience) judge(e *wire.Event) error {
+	switch {
+	case e.Type != wire.EventInvocationCompleted || e.Error == nil:
+		p.failures = 0
+		return nil
+	default:
+		p.failures++
+		p.last = e.Error
+	}
+	if p.failures >= maxNoAnswer {
+		return errNoAnswer
+	}
+	return nil
+}
+
+func (p *patience) verdict(function string) string {
+	return fmt.Sprintf("function %s failed %d times in a row without progress; the last time: %s", function, p.failures, progress.ErrorLine(p.last))
+}

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"flag"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+var update = flag.Bool("update", false, "rewrite the expectations in the scripts")
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"perdure": main})
+}
+
+// TestScripts runs testdata/script: each is a session at a shell, with the
+// test binary as the command perdure.
+func TestScripts(t *testing.T) {
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bin := buildFunctions(t)
+	cache := goEnv(t, "GOCACHE")
+	modules := goEnv(t, "GOMODCACHE")
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		UpdateScripts:       *update,
+		RequireExplicitExec: true,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("ROOT", root)
+			env.Setenv("FUNCTIONS", filepath.Join(root, "cmd/perdure/testdata/functions"))
+			env.Setenv("BIN", bin)
+			env.Setenv("GOCACHE", cache)
+			env.Setenv("GOMODCACHE", modules)
+			env.Setenv("TZ", "UTC")
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"freeport": freePort,
+			"await":    await,
+			"plain":    plain,
+			"lines":    countLines,
+		},
+	})
+}
+
+// buildFunctions builds the functions of the scripts once.
+func buildFunctions(t *testing.T) string {
+	bin := t.TempDir()
+	out, err := exec.Command("go", "build", "-tags", "lambda.norpc", "-o", bin, "./testdata/functions/behave", "./testdata/functions/raw").CombinedOutput()
+	if err != nil {
+		t.Fatalf("building the functions: %v\n%s", err, out)
+	}
+	return bin
+}
+
+func goEnv(t *testing.T, name string) string {
+	out, err := exec.Command("go", "env", name).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// freePort sets an environment variable to a loopback address that is free now.
+func freePort(ts *testscript.TestScript, _ bool, args []string) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	ts.Setenv(args[0], l.Addr().String())
+	ts.Check(l.Close())
+}
+
+// await waits until a file exists, or until something listens at an address.
+func await(ts *testscript.TestScript, _ bool, args []string) {
+	for range 400 {
+		if _, err := os.Stat(ts.MkAbs(args[0])); err == nil {
+			return
+		}
+		if c, err := net.DialTimeout("tcp", args[0], time.Second); err == nil {
+			c.Close()
+			return
+		}
+		time.Sleep(25 * time.Millisecond)
+	}
+	ts.Fatalf("waited too long for %s", args[0])
+}
+
+// plain fails if the output of the last command could steer a terminal.
+func plain(ts *testscript.TestScript, _ bool, _ []string) {
+	for _, name := range []string{"stdout", "stderr"} {
+		for i, r := range ts.ReadFile(name) {
+			if r < 0x20 && r != '\n' || r >= 0x7f && r < 0xa0 {
+				ts.Fatalf("%s has the control character %q at byte %d", name, r, i)
+			}
+		}
+	}
+}
+
+// countLines fails unless a file has the given number of lines.
+func countLines(ts *testscript.TestScript, _ bool, args []string) {
+	if got := strings.Count(ts.ReadFile(args[1]), "\n"); strconv.Itoa(got) != args[0] {
+		ts.Fatalf("%s has %d lines, want %s", args[1], got, args[0])
+	}
+}

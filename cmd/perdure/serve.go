@@ -1,0 +1,119 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"flag"
+	"fmt"
+	"strings"
+
+	"github.com/perdure/perdure/internal/cli"
+	"github.com/perdure/perdure/internal/sandbox"
+)
+
+var serveCommand = &command{
+	name:    "serve",
+	args:    "[--function NAME=PATH]…",
+	summary: "run an engine that serves the Lambda API",
+	help: `
+PATH is the directory of a main package, which is built, or an executable, which
+is run as it is. Without NAME= the function is called after PATH.
+
+Ctrl-C stops the engine. Nothing is lost: executions go on when it starts again
+with the same data directory and functions.`,
+	verb: func() verb { return &serveVerb{} },
+}
+
+type serveVerb struct {
+	functionFlags
+	localFlags
+	programs []program
+}
+
+func (v *serveVerb) define(fs *flag.FlagSet) {
+	v.functionFlags.define(fs)
+	v.localFlags.define(fs, "127.0.0.1:3001")
+	fs.Func("function", "`NAME=PATH` of a function; may be given several times", v.addFunction)
+}
+
+func (v *serveVerb) addFunction(s string) error {
+	name, path, ok := strings.Cut(s, "=")
+	if !ok {
+		name, path = functionNameOf(s), s
+	}
+	for _, p := range v.programs {
+		if p.name == name {
+			return fmt.Errorf("there are two functions called %s", name)
+		}
+	}
+	v.programs = append(v.programs, program{name, path})
+	return nil
+}
+
+func (v *serveVerb) run(ctx context.Context, std *stdio, args []string) error {
+	if err := v.check(args); err != nil {
+		return err
+	}
+	tell := func(line string) { fmt.Fprintln(std.err, cli.Printable(line)) }
+	l, err := openLocal(ctx, v.localFlags, newLogger(tell))
+	if err != nil {
+		return err
+	}
+	defer l.close()
+	for _, p := range v.programs {
+		output := func(line sandbox.Line) { tell(p.name + " | " + line.Text) }
+		if err := v.install(ctx, std, l, p, output); err != nil {
+			return interruptedOr(ctx, err)
+		}
+	}
+	v.ready(std, l)
+	return v.wait(ctx, std, l)
+}
+
+// check finds what is wrong before anything is started.
+func (v *serveVerb) check(args []string) error {
+	if err := exactly(args, "serve"); err != nil {
+		return err
+	}
+	if err := cmp.Or(v.functionFlags.check(), v.localFlags.check()); err != nil {
+		return err
+	}
+	for _, p := range v.programs {
+		if err := p.check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ready says what is served, and how to use it.
+func (v *serveVerb) ready(std *stdio, l *local) {
+	fmt.Fprintf(std.err, "perdure: ready: the Lambda API is on %s\n", l.url)
+	fmt.Fprintf(std.err, "  data      %s, durability %s\n", v.data, v.durability)
+	for _, p := range v.programs {
+		fmt.Fprintf(std.err, "  function  %s (%s)\n", p.name, p.path)
+	}
+	if len(v.programs) == 0 {
+		fmt.Fprintf(std.err, "  function  none; give some with --function NAME=DIR\n")
+		return
+	}
+	words := []string{"invoke", v.programs[0].name, "--event", "event.json"}
+	if l.url != defaultEndpoint {
+		words = append(words, "--endpoint", l.url)
+	}
+	fmt.Fprintf(std.err, "  try       %s\n", commandLine(words...))
+}
+
+// wait serves until a signal asks us to stop, which is how serve should end.
+func (v *serveVerb) wait(ctx context.Context, std *stdio, l *local) error {
+	select {
+	case err := <-l.failed:
+		return cli.Faultf("the Lambda API stopped: %v", err)
+	case <-ctx.Done():
+	}
+	fmt.Fprintln(std.err, "perdure: stopping (Ctrl-C again stops at once); open executions go on at the next start")
+	if err := l.close(); err != nil {
+		return cli.Faultf("not everything ended in good order: %v", err).Hintf("nothing is lost: it is as after a crash")
+	}
+	return nil
+}

@@ -1,0 +1,88 @@
+// Command behave is a durable function that does what its event says, well or badly.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/perdure/perdure/durable"
+)
+
+type event struct {
+	Do   string
+	File string // gets a line from each run of step one
+}
+
+type result struct {
+	Did string `json:"did"`
+}
+
+func handler(ctx durable.Context, e event) (any, error) {
+	_, err := durable.Step(ctx, "one", func(context.Context) (int, error) { return 1, note(e.File) })
+	if err != nil {
+		return nil, err
+	}
+	switch e.Do {
+	case "fail":
+		return nil, errors.New("nothing to be done")
+	case "panic":
+		panic("out of cheese")
+	case "exit":
+		os.Exit(7)
+	case "hang":
+		time.Sleep(time.Hour)
+	case "chan":
+		return make(chan int), nil
+	case "print":
+		fmt.Print("garbage \x1b[2J\x00\xff on stdout\n")
+	case "retry":
+		return durable.Step(ctx, "flaky", flaky(e.File))
+	case "wait":
+		if err := durable.Wait(ctx, "pause", time.Second); err != nil {
+			return nil, err
+		}
+	case "wait long":
+		if err := durable.Wait(ctx, "pause", 3*time.Second); err != nil {
+			return nil, err
+		}
+	}
+	return result{e.Do}, nil
+}
+
+// note leaves a trace of a step's run.
+func note(file string) error {
+	if file == "" {
+		return nil
+	}
+	f, err := os.OpenFile(file, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = fmt.Fprintln(f, "one")
+	return err
+}
+
+// flaky fails until it has been tried twice.
+func flaky(file string) func(context.Context) (any, error) {
+	return func(context.Context) (any, error) {
+		if _, err := os.Stat(file + ".tried"); err == nil {
+			return result{"retry"}, nil
+		}
+		if err := os.WriteFile(file+".tried", nil, 0o644); err != nil {
+			return nil, err
+		}
+		return nil, errors.New("the first try fails")
+	}
+}
+
+func main() {
+	if os.Getenv("CRASH") != "" {
+		fmt.Fprintln(os.Stderr, "no configuration")
+		os.Exit(3)
+	}
+	durable.Start(handler)
+}
