@@ -120,12 +120,14 @@ func (e *Engine) callFor(parentID, opID string, target *machine.InvokeTarget) {
 		if err != nil {
 			result = &Result{Status: wire.ExecutionFailed, Error: refusal(err)}
 		}
-		err = e.update(context.WithoutCancel(e.ctx), parentID, func(d *machine.Draft) error {
-			d.CompleteInvoke(opID, result.Status, result.Payload, functionError(result))
-			return nil
-		})
-		if err != nil && !errors.Is(err, store.ErrNotFound) {
-			e.log.Error("the outcome of a chained invoke could not be recorded", "execution", parentID, "operation", opID, "error", err)
+		for {
+			err = e.update(context.WithoutCancel(e.ctx), parentID, func(d *machine.Draft) error {
+				d.CompleteInvoke(opID, result.Status, result.Payload, functionError(result))
+				return nil
+			})
+			if err == nil || !e.persist(parentID, "the outcome of a chained invoke could not be recorded", err) {
+				return
+			}
 		}
 	})
 }
@@ -148,10 +150,11 @@ func (e *Engine) notifyParent(child *machine.Execution) {
 		failure = invokeTimedOut(id.ExecutionTimeout)
 	}
 	e.work.Go(func() {
-		err := e.tellParent(&id, status, payload, failure)
-		if err != nil && e.ctx.Err() == nil {
-			e.log.Error("a parent could not be told of its child's outcome; trying again", "execution", id.ARN.ID, "error", err)
-			e.schedule.set(id.ARN.ID, now().Add(stumbleDelay))
+		for {
+			err := e.tellParent(&id, status, payload, failure)
+			if err == nil || !e.persist(id.ARN.ID, "a parent could not be told of its child's outcome", err) {
+				return
+			}
 		}
 	})
 }

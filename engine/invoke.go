@@ -43,31 +43,32 @@ func (e *Engine) invokeWhileWanted(l *live, f *function) {
 	}
 	for {
 		inv, err := e.begin(l, f)
-		if err != nil {
-			e.stumble(l, err)
+		switch {
+		case err == nil && inv != nil:
+			e.finish(l, inv, e.call(f, inv))
+		case err == nil || !e.persist(l.id, "the start of an invocation could not be recorded", err):
 			return
 		}
-		if inv == nil {
-			return
-		}
-		e.finish(l, inv, e.call(f, inv))
 	}
 }
 
-// stumbleDelay is the pause before the store is asked again after it failed.
-const stumbleDelay = time.Second
+// retryDelay is the pause before the store is asked again after it failed.
+const retryDelay = time.Second
 
-// stumble ends the turn of a goroutine that could not begin an invocation, and
-// has the execution looked at again soon.
-func (e *Engine) stumble(l *live, err error) {
-	l.mu.Lock()
-	l.running = false
-	l.mu.Unlock()
-	if e.ctx.Err() != nil || errors.Is(err, store.ErrNotFound) || e.quarantine(l.id, err) {
-		return
+// persist reports, after a pause, whether it makes sense to try again what
+// failed with err. It does unless the execution is gone or damaged, or the
+// engine closes.
+func (e *Engine) persist(id, what string, err error) bool {
+	if e.ctx.Err() != nil || errors.Is(err, store.ErrNotFound) || e.quarantine(id, err) {
+		return false
 	}
-	e.log.Error("an invocation could not be recorded; trying again", "execution", l.id, "error", err)
-	e.schedule.set(l.id, now().Add(stumbleDelay))
+	e.log.Error(what+"; trying again", "execution", id, "error", err)
+	select {
+	case <-time.After(retryDelay):
+		return true
+	case <-e.ctx.Done():
+		return false
+	}
 }
 
 // begin records the start of an invocation and returns it, or nil if none is
@@ -77,8 +78,8 @@ func (e *Engine) begin(l *live, f *function) (inv *Invocation, err error) {
 	apply := func(d *machine.Draft) error {
 		inv = nil
 		if e.ctx.Err() == nil {
-			// An invocation in flight can only be one whose begin failed to be
-			// acknowledged and yet was recorded: it never ran.
+			// An invocation in flight can only be one whose start was recorded
+			// by a commit that seemed to fail: it never ran.
 			d.LoseInvocation()
 			d.FireTimers()
 			if d.WantsInvocation(now()) {
@@ -92,6 +93,7 @@ func (e *Engine) begin(l *live, f *function) (inv *Invocation, err error) {
 	}
 	err = e.updateThen(e.ctx, l.id, apply, func(x *machine.Execution) {
 		if inv == nil {
+			e.schedule.set(l.id, x.Due())
 			return
 		}
 		id := x.Identity()
@@ -146,13 +148,8 @@ func (e *Engine) finish(l *live, inv *Invocation, out Outcome) {
 			}
 			return nil
 		})
-		if err == nil || closing || errors.Is(err, store.ErrNotFound) || e.quarantine(l.id, err) {
+		if err == nil || !e.persist(l.id, "the end of an invocation could not be recorded", err) {
 			return
-		}
-		e.log.Error("the end of an invocation could not be recorded; trying again", "execution", l.id, "error", err)
-		select {
-		case <-time.After(stumbleDelay):
-		case <-e.ctx.Done():
 		}
 	}
 }

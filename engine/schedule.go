@@ -156,7 +156,7 @@ func (e *Engine) look(id string) {
 		return
 	}
 	e.log.Error("what was due could not be done; trying again", "execution", id, "error", err)
-	e.schedule.set(id, now().Add(stumbleDelay))
+	e.schedule.set(id, now().Add(retryDelay))
 }
 
 // proceed takes an execution on from its state.
