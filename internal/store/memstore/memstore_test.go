@@ -60,3 +60,7 @@ func TestInsideABubble(t *testing.T) {
 		}
 	})
 }
+
+func BenchmarkCommit(b *testing.B) {
+	storetest.BenchmarkCommit(b, func(*testing.B) store.Store { return memstore.New() })
+}

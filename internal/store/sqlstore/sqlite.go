@@ -109,7 +109,7 @@ func (f sqlite) forWriting(ctx context.Context) (*sql.DB, error) {
 	}
 	if err := f.prepare(ctx, db); err != nil {
 		db.Close()
-		return nil, fault(f.path, err)
+		return nil, err
 	}
 	return db, nil
 }

@@ -138,6 +138,7 @@ func (s *Store) Secret(ctx context.Context, name string, value []byte) (stored [
 // sticks, so that callers check once.
 type statements struct {
 	prepare func(ctx context.Context, query string) (*sql.Stmt, error)
+	all     []*sql.Stmt
 	err     error
 }
 
@@ -145,9 +146,17 @@ func (s *statements) of(ctx context.Context, query string) *sql.Stmt {
 	if s.err != nil {
 		return nil
 	}
-	var stmt *sql.Stmt
-	if stmt, s.err = s.prepare(ctx, query); s.err != nil {
-		s.err = fmt.Errorf("preparing %q: %w", query, s.err)
+	stmt, err := s.prepare(ctx, query)
+	if err != nil {
+		s.err = fmt.Errorf("preparing %q: %w", query, err)
+		return nil
 	}
+	s.all = append(s.all, stmt)
 	return stmt
+}
+
+func (s *statements) close() {
+	for _, stmt := range s.all {
+		stmt.Close()
+	}
 }

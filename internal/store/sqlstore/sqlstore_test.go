@@ -25,3 +25,13 @@ func open(t testing.TB, dir string, opts *sqlstore.Options) *sqlstore.Store {
 	t.Cleanup(func() { s.Close() })
 	return s
 }
+
+func BenchmarkCommit(b *testing.B) {
+	for _, d := range []sqlstore.Durability{sqlstore.Power, sqlstore.Process, sqlstore.None} {
+		b.Run(d.String(), func(b *testing.B) {
+			storetest.BenchmarkCommit(b, func(b *testing.B) store.Store {
+				return open(b, b.TempDir(), &sqlstore.Options{Durability: d})
+			})
+		})
+	}
+}

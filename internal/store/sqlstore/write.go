@@ -29,6 +29,8 @@ const (
 // transaction runs statements on the writer's connection, between begin and
 // end or rollback.
 type transaction struct {
+	statements statements
+
 	beginning, ending, rollingBack *sql.Stmt
 	mark, backToMark, unmark       *sql.Stmt
 	append, start, create, update  *sql.Stmt
@@ -45,8 +47,13 @@ func newTransaction(ctx context.Context, conn *sql.Conn) (*transaction, error) {
 		deleteRow: s.of(ctx, sqlDelete), deleteJournal: s.of(ctx, sqlDeleteJournal),
 		keepSecret: s.of(ctx, sqlKeepSecret), readSecret: s.of(ctx, sqlSecret),
 	}
+	tx.statements = s
 	return tx, s.err
 }
+
+// close lets go of the statements. Without that SQLite would keep the
+// connection, which package sql does only for statements of its pool.
+func (tx *transaction) close() { tx.statements.close() }
 
 func (tx *transaction) begin() error { return run(tx.beginning) }
 func (tx *transaction) end() error   { return run(tx.ending) }

@@ -42,23 +42,42 @@ type job struct {
 }
 
 func startWriter(ctx context.Context, file sqlite, log *slog.Logger) (*writer, error) {
-	db, err := file.forWriting(ctx)
-	if err != nil {
-		return nil, err
-	}
 	w := &writer{
-		path: file.path, log: log, db: db,
+		path: file.path, log: log,
 		jobs: make(chan *job, maxGroupJobs), done: make(chan struct{}),
 	}
-	if w.conn, err = db.Conn(ctx); err == nil {
-		w.tx, err = newTransaction(ctx, w.conn)
-	}
-	if err != nil {
-		db.Close()
+	if err := w.connect(ctx, file); err != nil {
+		w.disconnect()
 		return nil, fault(file.path, err)
 	}
 	go w.run()
 	return w, nil
+}
+
+func (w *writer) connect(ctx context.Context, file sqlite) (err error) {
+	if w.db, err = file.forWriting(ctx); err != nil {
+		return err
+	}
+	if w.conn, err = w.db.Conn(ctx); err != nil {
+		return err
+	}
+	w.tx, err = newTransaction(ctx, w.conn)
+	return err
+}
+
+// disconnect undoes what connect has done so far.
+func (w *writer) disconnect() error {
+	var errs []error
+	if w.tx != nil {
+		w.tx.close()
+	}
+	if w.conn != nil {
+		errs = append(errs, w.conn.Close())
+	}
+	if w.db != nil {
+		errs = append(errs, w.db.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // do has the writer apply a change, and returns when it is durable or failed.
@@ -200,5 +219,5 @@ func (w *writer) close() error {
 	if _, err := checkpoint(context.Background(), w.conn, "TRUNCATE"); err != nil {
 		w.log.Warn("the write-ahead log stays beside the database", "error", fault(w.path, err))
 	}
-	return errors.Join(w.conn.Close(), w.db.Close())
+	return w.disconnect()
 }
