@@ -80,7 +80,7 @@ func (c *childRun) do(body func(*scope) (string, error)) error {
 		s.replaying.Store(true)
 	}
 	payload, err := recovered(func() (string, error) { return body(s) })
-	r.checkEnded()
+	r.checkInvocation()
 	s.close()
 	if s.sealed {
 		return c.rebuilt(err)

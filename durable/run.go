@@ -212,11 +212,23 @@ func selfMade(op *Operation) bool {
 	return true
 }
 
+// checkInvocation is checkEnded for after user code: what it returned may be no
+// more than its context's end, of which the run itself may not have heard yet.
+func (r *run) checkInvocation() {
+	if r.callCtx.Err() != nil {
+		r.interrupted()
+	}
+	r.checkEnded()
+}
+
+// interrupted ends the run because the invocation's context did.
+func (r *run) interrupted() {
+	r.finish(outcome{fault: fmt.Errorf("perdure: the invocation ended before the function: %w", context.Cause(r.callCtx))})
+}
+
 // wait blocks until every goroutine of the run is gone, and returns how it ended.
 func (r *run) wait() outcome {
-	stop := context.AfterFunc(r.callCtx, func() {
-		r.finish(outcome{fault: fmt.Errorf("perdure: the invocation ended before the function: %w", context.Cause(r.callCtx))})
-	})
+	stop := context.AfterFunc(r.callCtx, r.interrupted)
 	r.tasks.Wait()
 	stop()
 	return r.outcome

@@ -365,6 +365,13 @@ var eventPrefix = map[wire.OperationType]string{
 	wire.TypeStep: "Step", wire.TypeWait: "Wait", wire.TypeContext: "Context",
 }
 
+// eventsSoFar may be called while an invocation is under way.
+func (s *service) eventsSoFar() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.events)
+}
+
 // updates is how many updates all checkpoints had.
 func (s *service) updates() (n int) {
 	for _, c := range s.calls {

@@ -89,7 +89,7 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 func (r *run) execute(main func(*scope, *string) (string, error)) {
 	root := newScope(r.ctx, r, nil, "", "")
 	result, err := recovered(func() (string, error) { return main(root, r.history.execution.Payload) })
-	r.checkEnded()
+	r.checkInvocation()
 	root.close()
 	o := outcome{status: wire.InvocationSucceeded, result: result}
 	if err != nil {

@@ -125,7 +125,7 @@ func (s *stepRun) attempt(n int, started bool, body func(context.Context) (strin
 		r.hold(s.scope, s.update(s.id, wire.ActionStart))
 	}
 	payload, err := recovered(func() (string, error) { return body(s.body(s.id, n)) })
-	r.checkEnded() // an error may be no more than the end of ctx
+	r.checkInvocation()
 	return payload, err
 }
 
