@@ -38,7 +38,7 @@ func TestNothingIsMarkedUnfinished(t *testing.T) {
 }
 
 // link matches a relative link in Markdown, without its fragment.
-var link = regexp.MustCompile(`\]\(([^):#]+)(?:#[^)]*)?\)`)
+var link = regexp.MustCompile(`\]\(([^):#"\s]+)(?:#[^)]*)?\)`)
 
 func TestDocumentsPointAtFilesThatExist(t *testing.T) {
 	for path, data := range files(t, ".md") {

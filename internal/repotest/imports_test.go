@@ -28,13 +28,15 @@ var directions = map[string][]string{
 
 	"internal/cli/…":           {"engine", "internal/wire", "internal/cli"},
 	"internal/lambdaapi":       {"engine", "internal/wire"},
+	"internal/machine":         {"internal/wire"},
+	"internal/repotest":        {},
 	"internal/runtimeapi":      {"engine", "internal/wire"},
 	"internal/sandbox":         {"engine", "internal/wire", "internal/runtimeapi"},
-	"internal/machine":         {"internal/wire"},
 	"internal/store":           {"internal/wire"},
 	"internal/store/memstore":  {"internal/store", "internal/wire"},
 	"internal/store/sqlstore":  {"internal/store", "internal/wire"},
 	"internal/store/storetest": {"internal/store", "internal/wire"},
+	"internal/wire":            {},
 }
 
 const anything = "anything"
