@@ -1,0 +1,114 @@
+package lambdaapi
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+
+	"github.com/google/uuid"
+
+	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/internal/wire"
+)
+
+// Engine is what the API needs of the durable execution service. A refusal is
+// an error that wraps a *wire.Error and reaches the client as it is; any other
+// error is a fault, which is logged and not shown. Every method may be called
+// concurrently. The strings and slices handed in belong to the engine from
+// then on.
+type Engine interface {
+	Lookup(function, qualifier string) (f engine.Function, functionARN string, err error)
+	Start(ctx context.Context, req *engine.InvokeRequest) (*engine.Started, error)
+	Wait(ctx context.Context, arn string) (*engine.Result, error)
+	Call(ctx context.Context, req *engine.InvokeRequest) (*engine.Result, error)
+	Checkpoint(ctx context.Context, req *engine.CheckpointRequest) (*engine.CheckpointReply, error)
+	State(ctx context.Context, arn, token, marker string, maxItems int) (ops []*wire.Operation, next string, err error)
+	Describe(ctx context.Context, arn string) (*engine.Description, error)
+	History(ctx context.Context, req *engine.HistoryRequest) (events []*wire.Event, next string, err error)
+	List(ctx context.Context, req *engine.ListRequest) (items []engine.Summary, next string, err error)
+	Stop(ctx context.Context, arn string, reason *wire.ErrorObject) (wire.Timestamp, error)
+	SucceedCallback(ctx context.Context, callbackID string, result []byte) error
+	FailCallback(ctx context.Context, callbackID string, reason *wire.ErrorObject) error
+	HeartbeatCallback(ctx context.Context, callbackID string) error
+}
+
+var _ Engine = (*engine.Engine)(nil)
+
+// Options change how the API behaves. The zero value is the relaxed API that
+// development wants.
+type Options struct {
+	// Logger receives the causes of faults; nil is slog.Default().
+	Logger *slog.Logger
+	// Strict refuses what AWS refuses for reasons that do not bind here:
+	// unqualified names of durable functions, synchronous invocations of
+	// functions that may run longer than 15 minutes, events over 1 MB, and
+	// lists filtered by more than one status.
+	Strict bool
+	// Hosts are host names, without ports, under which clients may address
+	// the API on a loopback address, beside localhost and loopback addresses
+	// themselves. A container that reaches the host by a name of its own
+	// needs that name here.
+	Hosts []string
+}
+
+// api is the handler. It holds no state of requests.
+type api struct {
+	engine Engine
+	log    *slog.Logger
+	strict bool
+	hosts  map[string]bool
+}
+
+// New returns the Lambda API in front of e. Nil options are the defaults.
+func New(e Engine, opts *Options) http.Handler {
+	if opts == nil {
+		opts = &Options{}
+	}
+	a := &api{engine: e, log: opts.Logger, strict: opts.Strict, hosts: allowedHosts(opts.Hosts)}
+	if a.log == nil {
+		a.log = slog.Default()
+	}
+	return a
+}
+
+// ServeHTTP answers one request. Paths are matched as they came, escaped and
+// uncleaned, because execution ARNs and callback ids contain slashes.
+func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	requestID := uuid.NewString()
+	w.Header()["X-Amzn-Requestid"] = []string{requestID}
+	defer a.recoverPanic(w, r, requestID)
+	if err := a.serve(w, r); err != nil {
+		a.refuse(w, r, requestID, err)
+	}
+}
+
+func (a *api) serve(w http.ResponseWriter, r *http.Request) error {
+	if err := a.guard(r); err != nil {
+		return err
+	}
+	op, subject, err := route(r)
+	if err != nil {
+		return err
+	}
+	return op.serve(a, w, r, subject)
+}
+
+// recoverPanic turns a broken invariant into a fault of one request.
+func (a *api) recoverPanic(w http.ResponseWriter, r *http.Request, requestID string) {
+	v := recover()
+	if v == nil {
+		return
+	}
+	if v == http.ErrAbortHandler {
+		panic(v)
+	}
+	a.log.Error("lambdaapi: panic", "requestId", requestID, "path", r.URL.Path, "panic", v, "stack", string(debug.Stack()))
+	writeError(w, errFault)
+}
+
+func (a *api) health(w http.ResponseWriter, _ *http.Request, _ string) error {
+	return reply(w, struct {
+		Status string `json:"status"`
+	}{"healthy"})
+}

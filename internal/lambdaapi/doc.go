@@ -1,0 +1,22 @@
+// Package lambdaapi serves the Lambda API in front of the engine: Invoke, the
+// durable-execution operations and the callbacks, with the paths, shapes,
+// headers and error texts of AWS, so that the AWS SDKs and the AWS CLI work
+// with no more than another endpoint URL.
+//
+// A request passes through the same stations whatever it asks for:
+//
+//	guard.go      is it from a browser that has no business here?
+//	route.go      which operation does its path name, and of what?
+//	validate.go   does every member have the right type and shape?
+//	<operation>   one engine call, and the answer
+//	errors.go     or a refusal: the only place where errors become statuses
+//
+// Shape is checked here and meaning in the engine. As on AWS, a value of the
+// wrong type is reported before a value out of range, all values out of range
+// are reported together, and only a request of the right shape reaches the
+// engine.
+//
+// The API asks for no credentials: it is for loopback addresses. Serve it with
+// ReadHeaderTimeout and MaxHeaderBytes set, and without a WriteTimeout, since a
+// synchronous Invoke stays open as long as its execution runs.
+package lambdaapi

@@ -1,0 +1,96 @@
+package lambdaapi
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+
+	"github.com/perdure/perdure/internal/wire"
+)
+
+// Codes that only the HTTP layer uses.
+const (
+	codeAccessDenied     wire.Code = "AccessDeniedException"
+	codeUnknownOperation wire.Code = "UnknownOperationException"
+	codeMethodNotAllowed wire.Code = "MethodNotAllowedException"
+	codeURITooLong       wire.Code = "RequestURITooLongException"
+)
+
+// statuses is the HTTP status of every error code.
+var statuses = map[wire.Code]int{
+	wire.CodeInvalidParameter:   http.StatusBadRequest,
+	wire.CodeValidation:         http.StatusBadRequest,
+	wire.CodeSerialization:      http.StatusBadRequest,
+	wire.CodeInvalidContent:     http.StatusBadRequest,
+	wire.CodeCallbackTimeout:    http.StatusBadRequest,
+	wire.CodeUnrecognizedClient: http.StatusForbidden,
+	wire.CodeNotFound:           http.StatusNotFound,
+	wire.CodeConflict:           http.StatusConflict,
+	wire.CodeAlreadyStarted:     http.StatusConflict,
+	wire.CodeRequestTooLarge:    http.StatusRequestEntityTooLarge,
+	wire.CodeUnsupportedMedia:   http.StatusUnsupportedMediaType,
+	wire.CodeTooManyRequests:    http.StatusTooManyRequests,
+	wire.CodeService:            http.StatusInternalServerError,
+	wire.CodeNotReady:           http.StatusBadGateway,
+
+	codeAccessDenied:     http.StatusForbidden,
+	codeUnknownOperation: http.StatusNotFound,
+	codeMethodNotAllowed: http.StatusMethodNotAllowed,
+	codeURITooLong:       http.StatusRequestURITooLong,
+}
+
+// errFault is all that a client learns of a fault.
+var errFault = refusal(wire.CodeService, "Service encountered an unexpected error.")
+
+// errorBody is the document of every error. The operations disagree on the
+// case of the message's name; clients take the one they know.
+type errorBody struct {
+	Type         string `json:"Type"`
+	Reason       string `json:"Reason,omitempty"`
+	LowerMessage string `json:"message"`
+	UpperMessage string `json:"Message"`
+}
+
+func refusal(code wire.Code, format string, args ...any) *wire.Error {
+	return wire.Errorf(code, format, args...)
+}
+
+// refuse answers r with err.
+func (a *api) refuse(w http.ResponseWriter, r *http.Request, requestID string, err error) {
+	if r.Context().Err() != nil && errors.Is(err, context.Canceled) {
+		return // the client is gone; nothing went wrong here
+	}
+	var e *wire.Error
+	if !errors.As(err, &e) || statuses[e.Code] == 0 {
+		a.log.Error("lambdaapi: request failed", "requestId", requestID, "method", r.Method, "path", r.URL.Path, "error", err)
+		e = errFault
+	}
+	drain(r)
+	writeError(w, e)
+}
+
+// drain reads what is left of a refused request, within limits, for clients
+// that do not listen before they have sent everything: they would see a broken
+// connection instead of the refusal. A client that asked first does listen.
+func drain(r *http.Request) {
+	const most = 32 << 20
+	if r.Header.Get("Expect") == "" {
+		_, _ = io.CopyN(io.Discard, r.Body, most)
+	}
+}
+
+func writeError(w http.ResponseWriter, e *wire.Error) {
+	status := statuses[e.Code]
+	body := errorBody{Type: "User", LowerMessage: e.Message, UpperMessage: e.Message}
+	if status >= http.StatusInternalServerError {
+		body.Type = "Service"
+	}
+	header := w.Header()
+	header.Set("X-Amzn-Errortype", string(e.Code))
+	if e.Code == wire.CodeTooManyRequests {
+		body.Reason = "CallerRateLimitExceeded"
+		header.Set("Retry-After", "1")
+	}
+	writeJSON(w, status, encode(body))
+}

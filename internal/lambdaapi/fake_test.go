@@ -1,0 +1,163 @@
+package lambdaapi
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+
+	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/internal/wire"
+)
+
+const (
+	testARN   = "arn:aws:lambda:us-east-1:000000000000:function:order:$LATEST/durable-execution/first/0b1c"
+	testToken = "dG9rZW4="
+	testID    = "Y2FsbC9iYWNrKw+/" // every character that needs escaping in a path
+)
+
+// fakeEngine answers with whatever a test puts into it. A method that the test
+// does not expect panics.
+type fakeEngine struct {
+	Engine
+	lookup     func(function, qualifier string) (engine.Function, error)
+	start      func(*engine.InvokeRequest) (*engine.Started, error)
+	wait       func(ctx context.Context, arn string) (*engine.Result, error)
+	call       func(*engine.InvokeRequest) (*engine.Result, error)
+	checkpoint func(*engine.CheckpointRequest) (*engine.CheckpointReply, error)
+	state      func(arn, token, marker string, maxItems int) ([]*wire.Operation, string, error)
+	describe   func(arn string) (*engine.Description, error)
+	history    func(*engine.HistoryRequest) ([]*wire.Event, string, error)
+	list       func(*engine.ListRequest) ([]engine.Summary, string, error)
+	stop       func(arn string, reason *wire.ErrorObject) (wire.Timestamp, error)
+	succeed    func(id string, result []byte) error
+	fail       func(id string, reason *wire.ErrorObject) error
+	heartbeat  func(id string) error
+}
+
+func (f *fakeEngine) Lookup(function, qualifier string) (engine.Function, string, error) {
+	fn, err := f.lookup(function, qualifier)
+	return fn, "arn:aws:lambda:us-east-1:000000000000:function:" + fn.Name + ":" + fn.Version, err
+}
+
+func (f *fakeEngine) Start(_ context.Context, req *engine.InvokeRequest) (*engine.Started, error) {
+	return f.start(req)
+}
+
+func (f *fakeEngine) Wait(ctx context.Context, arn string) (*engine.Result, error) {
+	return f.wait(ctx, arn)
+}
+
+func (f *fakeEngine) Call(_ context.Context, req *engine.InvokeRequest) (*engine.Result, error) {
+	return f.call(req)
+}
+
+func (f *fakeEngine) Checkpoint(_ context.Context, req *engine.CheckpointRequest) (*engine.CheckpointReply, error) {
+	return f.checkpoint(req)
+}
+
+func (f *fakeEngine) State(_ context.Context, arn, token, marker string, maxItems int) ([]*wire.Operation, string, error) {
+	return f.state(arn, token, marker, maxItems)
+}
+
+func (f *fakeEngine) Describe(_ context.Context, arn string) (*engine.Description, error) {
+	return f.describe(arn)
+}
+
+func (f *fakeEngine) History(_ context.Context, req *engine.HistoryRequest) ([]*wire.Event, string, error) {
+	return f.history(req)
+}
+
+func (f *fakeEngine) List(_ context.Context, req *engine.ListRequest) ([]engine.Summary, string, error) {
+	return f.list(req)
+}
+
+func (f *fakeEngine) Stop(_ context.Context, arn string, reason *wire.ErrorObject) (wire.Timestamp, error) {
+	return f.stop(arn, reason)
+}
+
+func (f *fakeEngine) SucceedCallback(_ context.Context, id string, result []byte) error {
+	return f.succeed(id, result)
+}
+
+func (f *fakeEngine) FailCallback(_ context.Context, id string, reason *wire.ErrorObject) error {
+	return f.fail(id, reason)
+}
+
+func (f *fakeEngine) HeartbeatCallback(_ context.Context, id string) error { return f.heartbeat(id) }
+
+// durableFunction is a lookup that knows one durable function.
+func durableFunction(config engine.DurableConfig) func(string, string) (engine.Function, error) {
+	return func(string, string) (engine.Function, error) {
+		return engine.Function{Name: "order", Version: "7", Durable: &config}, nil
+	}
+}
+
+func plainFunction(string, string) (engine.Function, error) {
+	return engine.Function{Name: "plain", Version: wire.LatestVersion}, nil
+}
+
+// serve starts the API on a loopback port. Faults are logged to the buffer.
+func serve(t testing.TB, e Engine, opts *Options) (url string, logged *bytes.Buffer) {
+	t.Helper()
+	if opts == nil {
+		opts = &Options{}
+	}
+	logged = &bytes.Buffer{}
+	opts.Logger = slog.New(slog.NewTextHandler(logged, nil))
+	srv := httptest.NewServer(New(e, opts))
+	t.Cleanup(srv.Close)
+	return srv.URL, logged
+}
+
+// sdkClient is AWS's own client, pointed at the API. It does not retry, so
+// that faults are seen once.
+func sdkClient(url string) *lambda.Client {
+	return lambda.New(lambda.Options{
+		Region:       "us-east-1",
+		BaseEndpoint: aws.String(url),
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: "id", SecretAccessKey: "secret"}, nil
+		}),
+		RetryMaxAttempts: 1,
+	})
+}
+
+// answer is an HTTP response, read.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// request sends one request by hand. The path is sent as it is.
+func request(t testing.TB, url, method, path, body string, header ...string) answer {
+	t.Helper()
+	req, err := http.NewRequest(method, url+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(header); i += 2 {
+		if header[i] == "Host" {
+			req.Host = header[i+1]
+		}
+		req.Header.Set(header[i], header[i+1])
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer{resp.StatusCode, resp.Header, string(b)}
+}

@@ -1,0 +1,81 @@
+package lambdaapi
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+)
+
+// The API takes no credentials on loopback, so the operating system is all
+// that keeps others out, and a browser on the same machine is already in. A
+// web page can make it send requests: across sites, which the Origin and
+// Sec-Fetch-Site headers tell, or to a name of its own that it points at
+// 127.0.0.1 (DNS rebinding), which the Host header tells.
+
+func allowedHosts(names []string) map[string]bool {
+	hosts := map[string]bool{"localhost": true, "127.0.0.1": true, "::1": true}
+	for _, name := range names {
+		hosts[strings.ToLower(name)] = true
+	}
+	return hosts
+}
+
+// guard refuses requests that a web page of another site caused.
+func (a *api) guard(r *http.Request) error {
+	if onLoopback(r) && !a.knownHost(r.Host) {
+		return refusal(codeAccessDenied, "The host name %q is not allowed on a loopback address: "+
+			"use localhost, or add the name to the allowed hosts.", clip(r.Host))
+	}
+	if !sameSite(r) {
+		return refusal(codeAccessDenied, "Requests from web pages of other sites are not allowed (origin %q).",
+			clip(r.Header.Get("Origin")))
+	}
+	return nil
+}
+
+// onLoopback reports whether r came in on a loopback address. Without a
+// connection to tell, it did.
+func onLoopback(r *http.Request) bool {
+	tcp, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
+	return !ok || tcp.IP.IsLoopback()
+}
+
+func (a *api) knownHost(hostport string) bool {
+	host := hostport
+	if h, _, err := net.SplitHostPort(hostport); err == nil {
+		host = h
+	}
+	host = strings.Trim(host, "[]")
+	if a.hosts[host] {
+		return true
+	}
+	if ip, err := netip.ParseAddr(host); err == nil {
+		return ip.Unmap().IsLoopback()
+	}
+	host = strings.TrimSuffix(strings.ToLower(host), ".")
+	return a.hosts[host] || strings.HasSuffix(host, ".localhost")
+}
+
+// sameSite reports whether r was sent by a page of this very origin, or by
+// something that is not a page.
+func sameSite(r *http.Request) bool {
+	if site := r.Header.Get("Sec-Fetch-Site"); site != "" && site != "same-origin" && site != "none" {
+		return false
+	}
+	origin := r.Header.Get("Origin")
+	if origin == "" {
+		return true
+	}
+	_, host, ok := strings.Cut(origin, "://")
+	return ok && strings.EqualFold(host, r.Host)
+}
+
+// clip bounds what a message repeats of a request.
+func clip(s string) string {
+	const most = 200
+	if len(s) > most {
+		return s[:most] + "…"
+	}
+	return s
+}

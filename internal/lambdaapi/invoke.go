@@ -1,0 +1,206 @@
+package lambdaapi
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"time"
+	"unicode/utf8"
+
+	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/internal/wire"
+)
+
+type invocationType string
+
+// The ways to invoke a function.
+const (
+	invokeAsync invocationType = "Event"
+	invokeSync  invocationType = "RequestResponse"
+	invokeDry   invocationType = "DryRun"
+)
+
+var invocationTypes = []invocationType{invokeAsync, invokeSync, invokeDry}
+
+// maxClientContext bounds the client context's header.
+const maxClientContext = 3583
+
+var (
+	errUnqualified = refusal(wire.CodeInvalidParameter,
+		"You cannot invoke a durable function using an unqualified ARN.")
+	errTooLongForSync = refusal(wire.CodeInvalidParameter,
+		"You cannot synchronously invoke a durable function with an executionTimeout greater than 15 minutes.")
+	errClientContext = refusal(wire.CodeInvalidContent,
+		"Client context must be a valid Base64-encoded JSON object.")
+)
+
+// invoke is Invoke: of a plain function, or to start a durable one.
+func (a *api) invoke(w http.ResponseWriter, r *http.Request, function string) error {
+	how, req, err := decodeInvoke(r, function)
+	if err != nil {
+		return err
+	}
+	f, _, err := a.engine.Lookup(req.Function, req.Qualifier)
+	if err != nil {
+		return err
+	}
+	if a.strict && f.Durable != nil {
+		if err := admit(how, req, f.Durable); err != nil {
+			return err
+		}
+	}
+	if req.Payload, err = a.readEvent(r, how); err != nil {
+		return err
+	}
+	switch {
+	case how == invokeDry:
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	case how == invokeAsync:
+		_, err := a.start(w, r, req)
+		if err == nil {
+			w.WriteHeader(http.StatusAccepted)
+		}
+		return err
+	case f.Durable == nil:
+		return a.call(w, r, req, f.Version)
+	default:
+		return a.run(w, r, req)
+	}
+}
+
+// decodeInvoke reads everything but the body.
+func decodeInvoke(r *http.Request, function string) (invocationType, *engine.InvokeRequest, error) {
+	q := newQuery(r)
+	q.text(function, "functionName", &functionNameShape)
+	how := q.invocationType(r.Header)
+	req := &engine.InvokeRequest{
+		Function:    function,
+		Qualifier:   q.optional("Qualifier", &qualifierShape),
+		Name:        q.header(r.Header, "X-Amz-Durable-Execution-Name", "durableExecutionName", &executionNameShape),
+		TenantID:    q.header(r.Header, "X-Amz-Tenant-Id", "tenantId", &tenantShape),
+		TraceHeader: q.header(r.Header, "X-Amzn-Trace-Id", "xAmznTraceId", &traceShape),
+	}
+	if err := q.err(); err != nil {
+		return "", nil, err
+	}
+	var err error
+	req.ClientContext, err = clientContext(r.Header)
+	return how, req, err
+}
+
+// header reads an optional string member that travels in a header.
+func (q *query) header(h http.Header, name, member string, shape *textShape) string {
+	values := h[name]
+	if len(values) == 0 {
+		return ""
+	}
+	q.text(values[0], member, shape)
+	return values[0]
+}
+
+func (q *query) invocationType(h http.Header) invocationType {
+	switch how := invocationType(h.Get("X-Amz-Invocation-Type")); how {
+	case "":
+		return invokeSync
+	case invokeAsync, invokeSync, invokeDry:
+		return how
+	default:
+		q.add("'"+string(how)+"'", "invocationType", invocationTypeConstraint)
+		return how
+	}
+}
+
+func clientContext(h http.Header) (string, error) {
+	encoded := h.Get("X-Amz-Client-Context")
+	if encoded == "" {
+		return "", nil
+	}
+	decoded, err := base64.StdEncoding.DecodeString(encoded)
+	if err != nil || len(encoded) > maxClientContext || !json.Valid(decoded) {
+		return "", errClientContext
+	}
+	return string(decoded), nil
+}
+
+// admit refuses what AWS does not do with a durable function, and this engine
+// could.
+func admit(how invocationType, req *engine.InvokeRequest, config *engine.DurableConfig) error {
+	if req.Qualifier == "" && !isQualified(req.Function) {
+		return errUnqualified
+	}
+	if how == invokeSync && config.ExecutionTimeout > wire.MaxSyncExecutionSeconds*time.Second {
+		return errTooLongForSync
+	}
+	return nil
+}
+
+// readEvent reads the body, which is JSON or empty.
+func (a *api) readEvent(r *http.Request, how invocationType) ([]byte, error) {
+	limit := wire.MaxSyncPayload
+	if a.strict && how == invokeAsync {
+		limit = wire.MaxPayload
+	}
+	tooLarge := refusal(wire.CodeRequestTooLarge, "Request must be smaller than %d bytes for the InvokeFunction operation", limit)
+	event, err := readBody(r, nil, limit, tooLarge)
+	if err != nil || len(event) == 0 {
+		return nil, err
+	}
+	if err := validJSON(event); err != nil {
+		return nil, err
+	}
+	return event, nil
+}
+
+func validJSON(event []byte) error {
+	const prefix = "Could not parse request body into json: "
+	if !utf8.Valid(event) {
+		return refusal(wire.CodeInvalidContent, prefix+"Invalid UTF-8")
+	}
+	if json.Valid(event) {
+		return nil
+	}
+	var discard any
+	err := json.Unmarshal(event, &discard) // only to learn what is wrong
+	return refusal(wire.CodeInvalidContent, prefix+"%v", err)
+}
+
+// start starts an execution and says so in the headers.
+func (a *api) start(w http.ResponseWriter, r *http.Request, req *engine.InvokeRequest) (*engine.Started, error) {
+	started, err := a.engine.Start(r.Context(), req)
+	if err != nil {
+		return nil, err
+	}
+	header := w.Header()
+	header.Set("X-Amz-Executed-Version", started.Version)
+	if started.ARN != "" {
+		header.Set("X-Amz-Durable-Execution-Arn", started.ARN)
+	}
+	return started, nil
+}
+
+// run starts an execution, or finds the one of that name, and waits for its
+// end. A client that hangs up ends the waiting; the execution goes on.
+func (a *api) run(w http.ResponseWriter, r *http.Request, req *engine.InvokeRequest) error {
+	started, err := a.start(w, r, req)
+	if err != nil {
+		return err
+	}
+	result, err := a.engine.Wait(r.Context(), started.ARN)
+	if err != nil {
+		return err
+	}
+	writeResult(w, result)
+	return nil
+}
+
+// call runs a plain function.
+func (a *api) call(w http.ResponseWriter, r *http.Request, req *engine.InvokeRequest, version string) error {
+	result, err := a.engine.Call(r.Context(), req)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("X-Amz-Executed-Version", version)
+	writeResult(w, result)
+	return nil
+}

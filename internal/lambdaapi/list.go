@@ -1,0 +1,69 @@
+package lambdaapi
+
+import (
+	"net/http"
+
+	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/internal/wire"
+)
+
+var errManyStatuses = refusal(wire.CodeInvalidParameter, "Cannot filter by more than one status")
+
+// executionList is the answer of ListDurableExecutionsByFunction.
+type executionList struct {
+	DurableExecutions []executionSummary
+	NextMarker        string `json:",omitempty"`
+}
+
+type executionSummary struct {
+	DurableExecutionArn  string
+	DurableExecutionName string
+	FunctionArn          string
+	Status               wire.ExecutionStatus
+	StartTimestamp       seconds
+	EndTimestamp         seconds `json:",omitzero"`
+}
+
+// list is ListDurableExecutionsByFunction.
+func (a *api) list(w http.ResponseWriter, r *http.Request, function string) error {
+	q := newQuery(r)
+	q.text(function, "functionName", &functionNameShape)
+	req := &engine.ListRequest{
+		Function:      function,
+		Qualifier:     q.optional("Qualifier", &qualifierShape),
+		Name:          q.optional("DurableExecutionName", &executionNameShape),
+		Statuses:      q.statuses("Statuses"),
+		StartedAfter:  q.timestamp("StartedAfter"),
+		StartedBefore: q.timestamp("StartedBefore"),
+		OldestFirst:   q.boolean("ReverseOrder", false),
+		Marker:        q.marker(),
+		MaxItems:      q.maxItems(),
+	}
+	if err := q.err(); err != nil {
+		return err
+	}
+	if a.strict && len(req.Statuses) > 1 {
+		return errManyStatuses
+	}
+	items, next, err := a.engine.List(r.Context(), req)
+	if err != nil {
+		return err
+	}
+	return reply(w, listExecutions(items, next))
+}
+
+func listExecutions(items []engine.Summary, next string) *executionList {
+	out := &executionList{DurableExecutions: make([]executionSummary, len(items)), NextMarker: next}
+	for i := range items {
+		s := &items[i]
+		out.DurableExecutions[i] = executionSummary{
+			DurableExecutionArn:  s.ARN,
+			DurableExecutionName: s.Name,
+			FunctionArn:          s.FunctionARN,
+			Status:               s.Status,
+			StartTimestamp:       seconds(s.Started),
+			EndTimestamp:         seconds(s.Closed),
+		}
+	}
+	return out
+}
