@@ -1,7 +1,5 @@
 package durable
 
-import "context"
-
 // What tests outside the package need of its inside.
 
 // ChildID is the id scheme.
@@ -16,7 +14,9 @@ func Spawn(ctx Context, fn func(Context)) {
 	s := scopeOf(ctx)
 	s.count++
 	id := childID(s.id, s.count)
-	s.run.spawn(func() { fn(newScope(ctx, s.run, s, id, "")) })
+	branch := newScope(ctx, s.run, s, id, "")
+	branch.within = s.within
+	s.run.spawn(func() { fn(branch) })
 }
 
 // Block blocks the workflow goroutine until another calls wake.
@@ -32,6 +32,3 @@ func Block(ctx Context) (block, wake func()) {
 			r.wakeLocked(w)
 		}
 }
-
-// ParentOf is the context that ctx was made from.
-func ParentOf(ctx context.Context) context.Context { return ctx.(*scope).Context }

@@ -3,6 +3,7 @@ package durable
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -33,6 +34,8 @@ type record struct {
 	updated bool // changed since the last invocation that ended well
 }
 
+var errNullOperation = errors.New("perdure: the execution's state holds null in place of an operation")
+
 // newHistory arranges ops, which come in the order in which they started.
 func newHistory(ops []*Operation, updated []string) (*history, error) {
 	h := &history{contexts: make(map[string]*recordedContext), marked: len(updated) > 0}
@@ -44,6 +47,9 @@ func newHistory(ops []*Operation, updated []string) (*history, error) {
 	var lastPrefix string
 	last := h.context("")
 	for _, op := range ops {
+		if op == nil {
+			return nil, errNullOperation
+		}
 		if op.Type == wire.TypeExecution {
 			if h.execution == nil {
 				h.execution = op

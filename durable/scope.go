@@ -17,7 +17,8 @@ type scope struct {
 	context.Context
 	run      *run
 	parent   *scope // nil for the handler
-	id       string // of the CONTEXT operation; empty for the handler
+	id       string // what its operations' ids begin with; empty for the handler
+	within   string // the CONTEXT operation that it, or the nearest scope around it, is recorded as
 	name     string
 	recorded []record
 	count    int // operations begun
@@ -30,7 +31,7 @@ type scope struct {
 }
 
 func newScope(ctx context.Context, r *run, parent *scope, id, name string) *scope {
-	s := &scope{Context: ctx, run: r, parent: parent, id: id, name: name}
+	s := &scope{Context: ctx, run: r, parent: parent, id: id, within: id, name: name}
 	if c := r.history.contexts[id]; c != nil {
 		s.recorded = c.records
 	}
@@ -179,7 +180,7 @@ func (o *operation) id() string {
 
 // update is an update of this operation, for the caller to complete.
 func (o *operation) update(id string, action wire.Action) Update {
-	return Update{ID: id, Type: o.typ, Action: action, ParentID: o.scope.id, Name: o.name, SubType: o.subType}
+	return Update{ID: id, Type: o.typ, Action: action, ParentID: o.scope.within, Name: o.name, SubType: o.subType}
 }
 
 // body is the context for a step's body, or for a value of this operation.

@@ -109,7 +109,8 @@ func (r *run) fit(o outcome) outcome {
 	case len(o.result) > wire.MaxSyncPayload:
 		return failed(r.cfg.errors.encode(&LimitError{What: "the handler's result", Size: len(o.result), Limit: wire.MaxSyncPayload}))
 	case escapedLen(o.result) > maxReply:
-		r.recordExecution(Update{ID: "execution-result", Type: wire.TypeExecution, Action: wire.ActionSucceed, Payload: &o.result})
+		large := o.result
+		r.recordExecution(Update{ID: "execution-result", Type: wire.TypeExecution, Action: wire.ActionSucceed, Payload: &large})
 		o.result = ""
 	}
 	return o

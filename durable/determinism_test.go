@@ -1,0 +1,133 @@
+package durable_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/perdure/perdure/durable"
+)
+
+func zero(context.Context) (int, error) { return 0, nil }
+
+// An execution that was recorded by one version of the code is replayed by another.
+func TestNonDeterminism(t *testing.T) {
+	recorded := func(ctx durable.Context, _ any) (int, error) {
+		if _, err := durable.Step(ctx, "charge", zero); err != nil {
+			return 0, err
+		}
+		return 0, durable.Wait(ctx, "pause", time.Second)
+	}
+	for want, now := range map[string]func(durable.Context, any) (int, error){
+		`operation 1: recorded STEP/Step "charge", but the code now does STEP/Step "refund"`: func(ctx durable.Context, _ any) (int, error) {
+			return durable.Step(ctx, "refund", zero)
+		},
+		`operation 1: recorded STEP/Step "charge", but the code now does WAIT/Wait "charge"`: func(ctx durable.Context, _ any) (int, error) {
+			return 0, durable.Wait(ctx, "charge", time.Second)
+		},
+		`operation 2: recorded WAIT/Wait "pause", but the code returned without reaching it`: func(ctx durable.Context, _ any) (int, error) {
+			return durable.Step(ctx, "charge", zero)
+		},
+		`operation 1: recorded STEP/Step "charge", but the code returned without reaching it`: func(durable.Context, any) (int, error) {
+			return 0, nil
+		},
+	} {
+		t.Run(want, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				svc := newService(t, "{}")
+				if _, err := svc.invoke(durable.NewHandler(recorded, durable.WithClient(svc))); err != nil {
+					t.Fatal(err)
+				}
+				out, err := svc.invoke(durable.NewHandler(now, durable.WithClient(svc)))
+				if err != nil || !strings.HasPrefix(out.errorText(), "NonDeterminismError: ") || !strings.Contains(out.errorText(), want) {
+					t.Errorf("got %q %v\nwant in it %s", out.errorText(), err, want)
+				}
+			})
+		})
+	}
+}
+
+func TestForeignOperationIDs(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		svc := newService(t, "{}")
+		svc.ops = append(svc.ops, &durable.Operation{ID: "c4ca4238a0b92382", Type: "STEP", Status: "SUCCEEDED"})
+		out, err := svc.invoke(stepHandler(svc, zero))
+		if err != nil || !strings.Contains(out.errorText(), `holds operation "c4ca4238a0b92382", which this SDK did not write`) {
+			t.Errorf("got %q %v", out.errorText(), err)
+		}
+	})
+}
+
+func TestMisuse(t *testing.T) {
+	var kept durable.Context
+	for want, handler := range map[string]func(durable.Context, any) (int, error){
+		`MisuseError: perdure: durable.Wait "w": its context is in use by another operation`: func(ctx durable.Context, _ any) (int, error) {
+			return durable.Step(ctx, "s", func(context.Context) (int, error) { return 0, durable.Wait(ctx, "w", time.Second) })
+		},
+		`MisuseError: perdure: durable.Step "x": its context is over`: func(ctx durable.Context, _ any) (int, error) {
+			if _, err := durable.RunInChildContext(ctx, "c", func(ctx durable.Context) (int, error) {
+				kept = ctx
+				return 0, nil
+			}); err != nil {
+				return 0, err
+			}
+			return durable.Step(kept, "x", zero)
+		},
+	} {
+		t.Run(want, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				svc := newService(t, "{}")
+				out, err := svc.invoke(durable.NewHandler(handler, durable.WithClient(svc)))
+				if err != nil || !strings.HasPrefix(out.errorText(), want) {
+					t.Errorf("got %q %v, want %s", out.errorText(), err, want)
+				}
+			})
+		})
+	}
+}
+
+// Ids must not change between releases: executions that sleep were recorded
+// with them.
+func TestOperationIDsGolden(t *testing.T) {
+	deep := strings.TrimSuffix(strings.Repeat("1000-", 12), "-") // 59 bytes
+	for _, test := range []struct {
+		context string
+		n       int
+		want    string
+	}{
+		{"", 1, "1"},
+		{"", 3000, "3000"},
+		{"3", 1, "3-1"},
+		{"3-1", 12, "3-1-12"},
+		{deep, 1000, deep + "-1000"},
+		{deep, 10000, "h4a6838d82bc031ee8e38ef94bebc4bb2"},
+		{"h4a6838d82bc031ee8e38ef94bebc4bb2", 2, "h4a6838d82bc031ee8e38ef94bebc4bb2-2"},
+	} {
+		if got := durable.ChildID(test.context, test.n); got != test.want {
+			t.Errorf("operation %d of %q: got id %q, want %q", test.n, test.context, got, test.want)
+		}
+	}
+}
+
+// Contexts nested so deeply that ids are hashed replay like any other.
+func TestHashedIDsReplay(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		svc := newService(t, "{}")
+		runs := 0
+		var nest func(ctx durable.Context, depth int) (int, error)
+		nest = func(ctx durable.Context, depth int) (int, error) {
+			if depth > 0 {
+				return durable.RunInChildContext(ctx, "nest", func(ctx durable.Context) (int, error) { return nest(ctx, depth-1) })
+			}
+			if _, err := durable.Step(ctx, "deep", func(context.Context) (int, error) { runs++; return 0, nil }); err != nil {
+				return 0, err
+			}
+			return 7, durable.Wait(ctx, "pause", time.Second)
+		}
+		h := durable.NewHandler(func(ctx durable.Context, _ any) (int, error) { return nest(ctx, 40) }, durable.WithClient(svc))
+		if out := svc.run(h); out.result() != "7" || runs != 1 {
+			t.Errorf("got %s %s after %d runs of the step, want 7 after one", out.result(), out.errorText(), runs)
+		}
+	})
+}

@@ -1,0 +1,136 @@
+package durable_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambdacontext"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/perdure/perdure/durable"
+)
+
+// logBuffer collects log lines.
+type logBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func captureLog() *logBuffer { return new(logBuffer) }
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *logBuffer) logger() *slog.Logger { return slog.New(slog.NewJSONHandler(b, nil)) }
+
+func (b *logBuffer) lines() []map[string]any {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var lines []map[string]any
+	for dec := json.NewDecoder(bytes.NewReader(b.buf.Bytes())); ; {
+		var line map[string]any
+		if dec.Decode(&line) != nil {
+			return lines
+		}
+		delete(line, "time")
+		lines = append(lines, line)
+	}
+}
+
+func (b *logBuffer) messages() (list []string) {
+	for _, line := range b.lines() {
+		list = append(list, line["msg"].(string))
+	}
+	return list
+}
+
+// Each line is written once over all invocations, wherever it stands.
+func TestLogOnce(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		svc := newService(t, "{}")
+		log := captureLog()
+		failures := 0
+		h := durable.NewHandler(func(ctx durable.Context, _ any) (any, error) {
+			say := ctx.Logger().Info
+			say("start")
+			durable.Step(ctx, "a", func(ctx context.Context) (int, error) {
+				durable.Logger(ctx).Info("in a")
+				return 0, nil
+			})
+			say("after a")
+			durable.Wait(ctx, "w", time.Second)
+			say("after w")
+			durable.RunInChildContext(ctx, "c", func(ctx durable.Context) (int, error) {
+				ctx.Logger().Info("c starts")
+				durable.Step(ctx, "b", func(ctx context.Context) (int, error) {
+					if failures++; failures < 3 {
+						durable.Logger(ctx).Info("b fails")
+						return 0, errors.New("again")
+					}
+					return 0, nil
+				})
+				ctx.Logger().Info("after b")
+				durable.Wait(ctx, "w2", time.Second)
+				ctx.Logger().Info("c ends")
+				return 0, nil
+			})
+			say("after c")
+			durable.Wait(ctx, "w3", time.Second)
+			say("end")
+			return nil, nil
+		}, durable.WithClient(svc), durable.WithLogger(log.logger()))
+		svc.run(h)
+		want := []string{
+			"start", "in a", "after a", "after w", "c starts", "b fails", "b fails",
+			"after b", "c ends", "after c", "end",
+		}
+		if diff := cmp.Diff(want, log.messages()); diff != "" {
+			t.Errorf("log (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestLogFields(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		svc := newService(t, "{}")
+		log := captureLog()
+		h := durable.NewHandler(func(ctx durable.Context, _ any) (int, error) {
+			ctx.Logger().With("k", "v").Warn("handler")
+			return durable.RunInChildContext(ctx, "c", func(ctx durable.Context) (int, error) {
+				durable.Logger(ctx).Info("child")
+				return durable.Step(ctx, "s", func(ctx context.Context) (int, error) {
+					durable.Logger(ctx).Info("step")
+					return 0, nil
+				})
+			})
+		}, durable.WithClient(svc), durable.WithLogger(log.logger()))
+		ctx := lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: "r1", TenantID: "t1"})
+		if _, err := svc.invokeWith(ctx, h); err != nil {
+			t.Fatal(err)
+		}
+		line := func(level, msg string, more ...any) map[string]any {
+			m := map[string]any{"level": level, "msg": msg, "executionArn": testARN, "requestId": "r1", "tenantId": "t1"}
+			for i := 0; i < len(more); i += 2 {
+				m[more[i].(string)] = more[i+1]
+			}
+			return m
+		}
+		want := []map[string]any{
+			line("WARN", "handler", "k", "v"),
+			line("INFO", "child", "operationId", "1", "operationName", "c"),
+			line("INFO", "step", "operationId", "1-1", "operationName", "s", "attempt", 1.0),
+		}
+		if diff := cmp.Diff(want, log.lines()); diff != "" {
+			t.Errorf("log (-want +got):\n%s", diff)
+		}
+	})
+}
