@@ -118,6 +118,7 @@ func (s *Session) serveAnswer(w http.ResponseWriter, r *http.Request, outcome fu
 		}})
 		// Read on for a while: a client that is cut off while it writes may
 		// never see why.
+		http.NewResponseController(w).SetReadDeadline(time.Now().Add(discardTime))
 		io.CopyN(io.Discard, r.Body, 4*MaxAnswer)
 	}
 	if err != nil {

@@ -99,8 +99,11 @@ func (s *Session) WaitIdle(ctx context.Context) error {
 	case <-s.ctx.Done():
 	case <-ctx.Done():
 	}
-	// A process that reports an error exits at once. The report says more.
+	// Several may have come true at once. The process's own word comes first:
+	// after the report of an error, for one, it exits.
 	select {
+	case <-idle:
+		return nil
 	case <-s.failed:
 		return s.initError
 	default:

@@ -110,7 +110,10 @@ func (p *Pool) await(proc *process) {
 	var readers sync.WaitGroup
 	readers.Go(proc.stdout.pump)
 	readers.Go(proc.stderr.pump)
-	state, err := reap(proc.os, proc.killRest)
+	state, err := reap(proc.os, func() {
+		proc.killRest()
+		p.idle.remove(proc)
+	})
 	if err != nil {
 		p.cfg.Logger.Error("cannot await a function process", "function", p.cfg.Name, "pid", proc.os.Pid, "error", err)
 	}
@@ -120,7 +123,6 @@ func (p *Pool) await(proc *process) {
 	readers.Wait()
 	close(proc.exited)
 	proc.session.Close()
-	p.idle.remove(proc)
 
 	p.mu.Lock()
 	delete(p.processes, proc)
@@ -129,12 +131,9 @@ func (p *Pool) await(proc *process) {
 }
 
 func (proc *process) hasExited() bool {
-	select {
-	case <-proc.exited:
-		return true
-	default:
-		return false
-	}
+	proc.mu.Lock()
+	defer proc.mu.Unlock()
+	return proc.reaped
 }
 
 func (proc *process) awaitExit(limit time.Duration) {

@@ -3,6 +3,7 @@ package sandbox
 import (
 	"bytes"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -31,7 +32,7 @@ type stream struct {
 	chunk   [8 << 10]byte
 	line    []byte   // an unfinished line
 	cutting bool     // the rest of the line is dropped
-	tail    []string // the last lines; settled once pump has returned
+	tail    []string // stderr's last lines; settled once pump has returned
 }
 
 func newStream(file *os.File, name, requestID string, emit func(Line)) *stream {
@@ -114,8 +115,11 @@ func (s *stream) finishLineLocked() {
 func (s *stream) emitLocked(text string) {
 	text = strings.ToValidUTF8(text, "\ufffd")
 	s.emit(Line{Time: time.Now(), RequestID: s.request, Stream: s.name, Text: text})
-	if len(s.tail) == maxTail {
-		s.tail = append(s.tail[:0], s.tail[1:]...)
+	if s.name != Stderr {
+		return
 	}
-	s.tail = append(s.tail, text[:min(len(text), maxTailLine)])
+	if len(s.tail) == maxTail {
+		s.tail = slices.Delete(s.tail, 0, 1)
+	}
+	s.tail = append(s.tail, strings.ToValidUTF8(strings.Clone(text[:min(len(text), maxTailLine)]), ""))
 }
