@@ -1,0 +1,53 @@
+package durable_test
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// What a durable function links is a short list. A change of it is a decision:
+// aws-sdk-go-v2/config alone would make start-up a hundred times slower.
+func TestDependencies(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", ".").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	modules := make(map[string]bool)
+	for _, path := range strings.Fields(string(out)) {
+		modules[moduleOf(path)] = true
+	}
+	var got []string
+	for m := range modules {
+		got = append(got, m)
+	}
+	slices.Sort(got)
+	want := []string{
+		"github.com/aws/aws-lambda-go",
+		"github.com/aws/aws-sdk-go-v2",
+		"github.com/aws/aws-sdk-go-v2/service/lambda",
+		"github.com/aws/smithy-go",
+		"github.com/perdure/perdure/durable",
+		"github.com/perdure/perdure/internal/wire",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("what durable links (-want +got):\n%s", diff)
+	}
+}
+
+// moduleOf is the entry of the list that a package counts as.
+func moduleOf(path string) string {
+	switch {
+	case strings.HasPrefix(path, "github.com/perdure/"):
+		return path
+	case strings.HasPrefix(path, "github.com/aws/aws-sdk-go-v2/service/lambda"):
+		return "github.com/aws/aws-sdk-go-v2/service/lambda"
+	case strings.HasPrefix(path, "github.com/aws/aws-sdk-go-v2/config"), strings.HasPrefix(path, "github.com/aws/aws-sdk-go-v2/service/"):
+		return path
+	}
+	parts := strings.SplitN(path, "/", 4)
+	return strings.Join(parts[:min(3, len(parts))], "/")
+}
