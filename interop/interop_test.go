@@ -57,8 +57,7 @@ func serve(t *testing.T, args ...string) string {
 		t.Fatalf("building perdure: %v\n%s", err, out)
 	}
 	args = append([]string{"serve", "--listen", "127.0.0.1:0", "--data", filepath.Join(dir, "data")}, args...)
-	// An order may take 15 minutes at most to be invoked synchronously.
-	cmd := exec.Command(perdure, append(args, "--execution-timeout", "15m")...)
+	cmd := exec.Command(perdure, args...)
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
