@@ -18,8 +18,8 @@ func dataFault(dir string, err error) error {
 	case isLocked:
 		return lockedFault(dir, locked.Owner)
 	case errors.Is(err, store.ErrCorrupt):
-		return cli.Faultf("%s holds a damaged database: %v", dir, err).
-			Hintf("restore it from a copy, or %s; nothing in it was changed", other)
+		return cli.Faultf("the database in %s is damaged", dir).
+			Hintf("restore the directory from a backup, or move it away to begin anew; or %s", other)
 	case errors.Is(err, store.ErrFull), errors.Is(err, syscall.ENOSPC):
 		return cli.Faultf("the disk of %s is full", dir).
 			Hintf("free some space and run the same command again; what was acknowledged is safe")

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/perdure/perdure/internal/cli"
 )
@@ -35,6 +36,10 @@ func execute(args []string) int {
 // errInterrupted is why a verb's context ends when a signal asks us to stop.
 var errInterrupted = errors.New("interrupted")
 
+// sameSignal is the time within which signals to stop count as one: a terminal
+// or a supervisor may reach us by two ways at once.
+const sameSignal = 300 * time.Millisecond
+
 // interruptible returns a context that the first signal to stop cancels, with
 // errInterrupted as its cause. The second signal ends the process at once.
 func interruptible(parent context.Context) (context.Context, func()) {
@@ -43,9 +48,13 @@ func interruptible(parent context.Context) (context.Context, func()) {
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	go func() {
 		<-signals
+		first := time.Now()
 		cancel(errInterrupted)
-		<-signals
-		os.Exit(cli.StatusInterrupted)
+		for range signals {
+			if time.Since(first) > sameSignal {
+				os.Exit(cli.StatusInterrupted)
+			}
+		}
 	}()
 	return ctx, func() { signal.Stop(signals); cancel(nil) }
 }

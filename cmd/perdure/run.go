@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -33,7 +34,7 @@ event goes on with what was started under it.
 Ctrl-C stops cleanly and says how to go on; so does the same command after a
 crash. Finished steps do not run again and waits do not start anew.
 
-A function that fails to answer five times in a row, without an operation in
+A function that fails to answer three times in a row, without an operation in
 between, ends the command with status 1. The execution stays open: mend the
 function and go on, or use --keep-going to never give up.`,
 	verb: func() verb { return &runVerb{} },
@@ -109,8 +110,20 @@ func (v *runVerb) check(std *stdio, args []string) ([]byte, error) {
 // execution is the one that this command is about.
 type execution struct {
 	arn, name string
-	existing  bool
-	recorded  int64 // events that were there before this command
+	before    *engine.Description // how it was before this command; nil if it is new
+	recorded  int64               // events that were there before
+}
+
+// lookBack finds out how an execution was before this command.
+func (x *execution) lookBack(ctx context.Context, e *engine.Engine) (err error) {
+	if x.before, err = e.Describe(ctx, x.arn); err != nil {
+		return err
+	}
+	events, _, err := e.History(ctx, &engine.HistoryRequest{ARN: x.arn, MaxItems: 1, NewestFirst: true})
+	if err == nil && len(events) > 0 {
+		x.recorded = events[0].ID
+	}
+	return err
 }
 
 // start starts the execution, or finds the one that has the name.
@@ -131,9 +144,9 @@ func (v *runVerb) start(ctx context.Context, e *engine.Engine, event []byte) (*e
 	if err != nil {
 		return nil, engineFault(v.data, err)
 	}
-	x := &execution{arn: started.ARN, name: v.name, existing: started.Existing}
-	if x.existing {
-		x.recorded, err = lastEvent(ctx, e, x.arn)
+	x := &execution{arn: started.ARN, name: v.name}
+	if started.Existing {
+		err = x.lookBack(ctx, e)
 	}
 	return x, err
 }
@@ -158,21 +171,17 @@ func (v *runVerb) storedEvent(ctx context.Context, e *engine.Engine) ([]byte, er
 	return []byte(*d.Input), nil
 }
 
-func lastEvent(ctx context.Context, e *engine.Engine, arn string) (int64, error) {
-	events, _, err := e.History(ctx, &engine.HistoryRequest{ARN: arn, MaxItems: 1, NewestFirst: true})
-	if err != nil || len(events) == 0 {
-		return 0, err
-	}
-	return events[0].ID, nil
-}
-
 func (v *runVerb) announce(view *progress.View, x *execution) {
-	if x.existing {
+	switch {
+	case x.before != nil && x.before.Status.Closed():
+		view.Note("%s: execution %s ended before (%s, %s); nothing runs again", v.program.name, x.name,
+			x.before.Status, x.before.Closed.Time().Local().Format(time.DateTime))
+	case x.before != nil:
 		view.Resume(x.recorded)
-		view.Note("%s: execution %s exists; going on with it", v.program.name, x.name)
-		return
+		view.Note("%s: execution %s goes on, started %s", v.program.name, x.name, x.before.Started.Time().Local().Format(time.DateTime))
+	default:
+		view.Note("%s: execution %s started", v.program.name, x.name)
 	}
-	view.Note("%s: execution %s started", v.program.name, x.name)
 	if !v.named {
 		view.Note("if it is interrupted, go on with: %s", v.commandLine())
 	}
@@ -180,24 +189,10 @@ func (v *runVerb) announce(view *progress.View, x *execution) {
 
 // finish follows the execution and tells how it ended.
 func (v *runVerb) finish(ctx context.Context, std *stdio, l *local, view *progress.View, x *execution) error {
-	var p patience
-	stop := func(e *wire.Event) error {
-		if e.ID <= x.recorded || v.keepGoing {
-			return nil
+	if x.before == nil || !x.before.Status.Closed() {
+		if err := v.follow(ctx, l, view, x); err != nil {
+			return err
 		}
-		return p.judge(e)
-	}
-	err := follow(ctx, view, l.engine.Watch(ctx, x.arn), stop)
-	switch {
-	case interrupted(ctx):
-		view.Note("stopping (Ctrl-C again stops at once)")
-		l.close()
-		return v.toBeContinued(cli.StatusInterrupted, "stopped; nothing is lost")
-	case errors.Is(err, errNoAnswer):
-		l.close()
-		return v.toBeContinued(cli.StatusFailed, p.verdict(v.program.name))
-	case err != nil:
-		return engineFault(v.data, err)
 	}
 	result, err := l.engine.Wait(ctx, x.arn)
 	if err != nil {
@@ -206,7 +201,26 @@ func (v *runVerb) finish(ctx context.Context, std *stdio, l *local, view *progre
 	return newOutcome(x.arn, result.Status, result.Payload, result.Error).tell(std, v.json)
 }
 
-func (v *runVerb) toBeContinued(status int, message string) error {
+// follow shows the execution until it ends, or until there is a reason to let
+// it be: then the engine stops first, so that what is said is true.
+func (v *runVerb) follow(ctx context.Context, l *local, view *progress.View, x *execution) error {
+	p := patience{ignored: x.recorded, endless: v.keepGoing}
+	err := follow(ctx, view, l.engine.Watch(ctx, x.arn), p.judge)
+	switch {
+	case interrupted(ctx):
+		view.Note("stopping (Ctrl-C again stops at once)")
+		l.close()
+		return v.toBeContinued(cli.StatusInterrupted, "stopped; nothing is lost")
+	case errors.Is(err, errNoAnswer):
+		l.close()
+		return v.toBeContinued(cli.StatusFailed, p.verdict(v.program.name)).Hintf("mend the function first, or pass --keep-going")
+	case err != nil:
+		return engineFault(v.data, err)
+	}
+	return nil
+}
+
+func (v *runVerb) toBeContinued(status int, message string) *cli.Problem {
 	p := &cli.Problem{Status: status, Message: message}
 	return p.Hintf("go on with: %s", v.commandLine())
 }
@@ -240,12 +254,14 @@ func interruptedOr(ctx context.Context, err error) error {
 }
 
 // maxNoAnswer is how many invocations in a row may fail without progress.
-const maxNoAnswer = 5
+const maxNoAnswer = 3
 
 var errNoAnswer = errors.New("the function keeps failing to answer")
 
 // patience counts invocations that failed with no operation in between.
 type patience struct {
+	ignored  int64 // events up to this one do not count
+	endless  bool
 	failures int
 	last     *wire.ErrorObject
 }
@@ -253,13 +269,14 @@ type patience struct {
 // judge takes in an event and returns errNoAnswer when patience is at its end.
 func (p *patience) judge(e *wire.Event) error {
 	switch {
+	case e.ID <= p.ignored || p.endless:
+		return nil
 	case e.Type != wire.EventInvocationCompleted || e.Error == nil:
 		p.failures = 0
 		return nil
-	default:
-		p.failures++
-		p.last = e.Error
 	}
+	p.failures++
+	p.last = e.Error
 	if p.failures >= maxNoAnswer {
 		return errNoAnswer
 	}

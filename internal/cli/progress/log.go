@@ -15,14 +15,14 @@ const (
 	maxLogRate = 100 // lines a second
 )
 
-// Log shows one line that the function wrote.
+// Log shows one line that the function wrote, a structured record in words.
 func (v *View) Log(text string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if !v.logs.allow(v.opt.Now()) {
 		return
 	}
-	v.print(v.paint(dim, logBar+clip(cli.Printable(text), maxLogLine)))
+	v.print(v.paint(dim, logBar+clip(cli.Printable(readable(text)), maxLogLine)))
 	v.draw()
 }
 

@@ -32,13 +32,13 @@ type line struct {
 
 // apply takes e in and words it.
 func (v *View) apply(e *wire.Event) line {
-	switch e.Type {
-	case wire.EventExecutionStarted:
+	switch {
+	case e.Type == wire.EventExecutionStarted:
 		v.idle = "handler running"
 		return line{}
-	case wire.EventInvocationCompleted:
+	case e.Type == wire.EventInvocationCompleted:
 		return v.invocationCompleted(e)
-	case wire.EventExecutionSucceeded, wire.EventExecutionFailed, wire.EventExecutionTimedOut, wire.EventExecutionStopped:
+	case endsExecution(e.Type):
 		v.open = nil
 		v.ended = true
 		v.erase()

@@ -32,6 +32,7 @@ type View struct {
 	ops     map[string]*operation
 	open    []*operation // in the order in which they started
 	nameCol int
+	held    *line  // not written yet
 	past    int64  // events up to this one are old
 	idle    string // what to show while no operation is open
 	drawn   int    // lines of the live area on the screen
@@ -56,13 +57,26 @@ func (v *View) Event(e *wire.Event) {
 		v.started = e.Time
 	}
 	l := v.apply(e)
+	v.tellHeld(endsExecution(e.Type))
 	switch {
 	case l.text == "", e.ID <= v.past && e.Type == wire.EventInvocationCompleted:
 	case l.passing && v.opt.Live: // the live area shows it
+	case e.Type == wire.EventInvocationCompleted:
+		v.held = &l
 	default:
 		v.print(v.render(l))
 	}
 	v.draw()
+}
+
+// tellHeld writes the line that waits for the next event, or drops it. An
+// invocation that fails for good ends the execution in the same breath, and
+// then only that is news.
+func (v *View) tellHeld(drop bool) {
+	if v.held != nil && !drop {
+		v.print(v.render(*v.held))
+	}
+	v.held = nil
 }
 
 // Resume says that events up to the one with number last happened before this
@@ -99,6 +113,7 @@ func (v *View) tick() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.tellDropped(v.opt.Now())
+	v.tellHeld(false)
 	v.frame++
 	v.draw()
 }
@@ -109,6 +124,7 @@ func (v *View) Close() {
 	defer v.mu.Unlock()
 	v.ended = true
 	v.erase()
+	v.tellHeld(false)
 	v.tellDropped(v.opt.Now().Add(time.Second))
 }
 

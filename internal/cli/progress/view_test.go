@@ -105,6 +105,33 @@ func TestLiveArea(t *testing.T) {
 	}
 }
 
+// An invocation that ends its execution is told as one thing, not as two.
+func TestFailureIsToldOnce(t *testing.T) {
+	reason := &wire.ErrorObject{ErrorType: "E", ErrorMessage: "RequestId: 1-2 Error: m"}
+	crash := &wire.Event{Type: wire.EventInvocationCompleted, ID: 2, Time: start, Error: reason}
+	for _, test := range []struct {
+		name string
+		then func(v *View)
+		want string
+	}{
+		{"execution failed", func(v *View) {
+			v.Event(&wire.Event{Type: wire.EventExecutionFailed, ID: 3, Time: start, Error: reason})
+		}, "execution failed after 0ms"},
+		{"nothing for a while", func(v *View) { v.tick() }, "invocation failed: E: m; it will be tried again"},
+		{"closed", func(*View) {}, "invocation failed: E: m; it will be tried again"},
+	} {
+		var b strings.Builder
+		v := New(&b, Options{})
+		v.Event(&wire.Event{Type: wire.EventExecutionStarted, ID: 1, Time: start})
+		v.Event(crash)
+		test.then(v)
+		v.Close()
+		if lines := strings.Split(strings.TrimSpace(b.String()), "\n"); len(lines) != 1 || !strings.HasSuffix(lines[0], test.want) {
+			t.Errorf("%s: got %q, want one line with %q", test.name, lines, test.want)
+		}
+	}
+}
+
 func TestLiveAreaIsBounded(t *testing.T) {
 	var b strings.Builder
 	v := New(&b, Options{Live: true, Size: func() (int, int) { return 40, 6 }, Now: start.Time})

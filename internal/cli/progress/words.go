@@ -2,6 +2,7 @@ package progress
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -49,6 +50,14 @@ func ending(t wire.EventType) string {
 	return string(t) // of a newer engine
 }
 
+func endsExecution(t wire.EventType) bool {
+	switch t {
+	case wire.EventExecutionSucceeded, wire.EventExecutionFailed, wire.EventExecutionTimedOut, wire.EventExecutionStopped:
+		return true
+	}
+	return false
+}
+
 // because words an error as the end of a sentence.
 func because(e *wire.ErrorObject) string {
 	if s := ErrorLine(e); s != "" {
@@ -57,12 +66,16 @@ func because(e *wire.ErrorObject) string {
 	return ""
 }
 
+// runtimePrefix is how Lambda's runtime begins its messages.
+var runtimePrefix = regexp.MustCompile(`^RequestId: [0-9a-f-]+ (Error: )?`)
+
 // ErrorLine is an error object on one line: its type and its message.
 func ErrorLine(e *wire.ErrorObject) string {
 	if e == nil {
 		return ""
 	}
 	message := cli.Printable(strings.Join(strings.Fields(e.ErrorMessage), " "))
+	message = runtimePrefix.ReplaceAllString(message, "")
 	kind := cli.Printable(e.ErrorType)
 	switch {
 	case kind == "":
