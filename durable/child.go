@@ -32,16 +32,19 @@ func RunInChildContext[T any](ctx Context, name string, fn func(Context) (T, err
 	if err != nil {
 		return zero, err
 	}
+	if op := o.known.op; op != nil && op.Status == wire.StatusSucceeded && !op.ReplayChildren {
+		v, err := recordedResult[T](o, cfg.serdes)
+		o.end()
+		return v, err
+	}
 	defer o.end()
-	return child(&o, o.serdes(cfg.serdes), fn)
+	return liveChild(&o, o.serdes(cfg.serdes), fn)
 }
 
-func child[T any](o *operation, serdes Serdes, fn func(Context) (T, error)) (T, error) {
+// liveChild is RunInChildContext unless the result was recorded.
+func liveChild[T any](o *operation, serdes Serdes, fn func(Context) (T, error)) (T, error) {
 	var result T
-	what := resultOf(o)
-	if op := o.known.op; op != nil && op.Status == wire.StatusSucceeded && !op.ReplayChildren {
-		return decodeValue[T](o.body(op.ID, 0), serdes, what, op.Payload)
-	}
+	what := o.result()
 	run := &childRun{operation: o, id: o.id()}
 	err := run.do(func(s *scope) (payload string, err error) {
 		v, err := fn(s)

@@ -196,6 +196,9 @@ func (o *operation) serdes(own Serdes) Serdes {
 	return o.scope.run.cfg.serdes
 }
 
+// result names the operation's result in messages.
+func (o *operation) result() string { return "the result of " + o.describe(o.name) }
+
 func (o *operation) shape() *Shape {
 	return &Shape{Type: string(o.typ), SubType: o.subType, Name: o.name}
 }

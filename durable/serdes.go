@@ -79,6 +79,27 @@ func decodeValue[T any](ctx context.Context, s Serdes, what string, payload *str
 	return v, nil
 }
 
+// recordedResult reads the result of an operation that succeeded. Replay is
+// mostly this.
+func recordedResult[T any](o operation, own Serdes) (T, error) {
+	op, serdes := o.known.op, o.serdes(own)
+	if serdes != JSON {
+		return decodeValue[T](o.body(op.ID, op.Attempt), serdes, o.result(), op.Payload)
+	}
+	if v, ok := decodePlain[T](op.Payload); ok || op.Payload == nil {
+		return v, nil
+	}
+	return decodeJSON[T](&o)
+}
+
+func decodeJSON[T any](o *operation) (v T, err error) {
+	payload := o.known.op.Payload
+	if err := json.Unmarshal([]byte(*payload), &v); err != nil && *payload != "" {
+		return *new(T), &SerdesError{What: o.result(), Err: err}
+	}
+	return v, nil
+}
+
 // encodePlain and decodePlain are JSON for the types that need no package to
 // write and read: replay of a finished step is mostly decoding its result.
 

@@ -41,24 +41,20 @@ func Step[T any](ctx Context, name string, fn func(context.Context) (T, error), 
 	if err != nil {
 		return zero, err
 	}
-	if op := o.known.op; op != nil && op.Status == wire.StatusSucceeded && cfg.serdes == nil && o.scope.run.cfg.serdes == JSON {
-		if v, ok := decodePlain[T](op.Payload); ok {
-			o.end()
-			return v, nil
-		}
+	if op := o.known.op; op != nil && op.Status == wire.StatusSucceeded {
+		v, err := recordedResult[T](o, cfg.serdes)
+		o.end()
+		return v, err
 	}
-	return step(o, cfg, fn)
+	return liveStep(o, cfg, fn)
 }
 
-// step is Step after the fast path.
-func step[T any](o operation, cfg *stepConfig, fn func(context.Context) (T, error)) (T, error) {
+// liveStep is Step unless the result was recorded: what its closures capture
+// must not cost replay an allocation.
+func liveStep[T any](o operation, cfg *stepConfig, fn func(context.Context) (T, error)) (T, error) {
 	defer o.end()
 	var result T
-	serdes := o.serdes(cfg.serdes)
-	what := resultOf(&o)
-	if op := o.known.op; op != nil && op.Status == wire.StatusSucceeded {
-		return decodeValue[T](o.body(op.ID, op.Attempt), serdes, what, op.Payload)
-	}
+	serdes, what := o.serdes(cfg.serdes), o.result()
 	run := &stepRun{operation: &o, id: o.id(), cfg: cfg}
 	err := run.do(func(ctx context.Context) (payload string, err error) {
 		v, err := fn(ctx)
@@ -77,8 +73,6 @@ func step[T any](o operation, cfg *stepConfig, fn func(context.Context) (T, erro
 	}
 	return result, nil
 }
-
-func resultOf(o *operation) string { return "the result of " + o.describe(o.name) }
 
 // stepRun takes one step from where it stands to its end.
 type stepRun struct {
