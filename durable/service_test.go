@@ -21,7 +21,10 @@ const testARN = "arn:aws:lambda:us-east-1:000000000000:function:f:$LATEST/durabl
 // service is the part of the durable-execution service that these tests need:
 // one execution, kept in memory, strict about transitions and tokens.
 type service struct {
-	t *testing.T
+	t testing.TB
+	// skip makes waits pass at once; otherwise they take their time.
+	skip   bool
+	offset time.Duration // of the service's clock, when it skips
 
 	mu          sync.Mutex
 	execution   *wire.Operation
@@ -63,7 +66,7 @@ func (o output) errorText() string {
 	return o.Error.ErrorType + ": " + o.Error.ErrorMessage
 }
 
-func newService(t *testing.T, input string) *service {
+func newService(t testing.TB, input string) *service {
 	exec := &wire.Operation{
 		ID: "exec", Type: wire.TypeExecution, Status: wire.StatusStarted,
 		Start: wire.TimestampOf(time.Now()), Payload: &input,
@@ -181,7 +184,7 @@ func (s *service) find(id string) *wire.Operation {
 
 // tick completes what is due.
 func (s *service) tick() {
-	now := wire.TimestampOf(time.Now())
+	now := s.now()
 	for _, op := range s.ops {
 		switch {
 		case op.Type == wire.TypeWait && op.Status == wire.StatusStarted && op.ScheduledEnd <= now:
@@ -209,8 +212,14 @@ func (s *service) sleep() {
 	if next == 0 {
 		s.t.Fatal("the execution is suspended without a timer")
 	}
+	if s.skip {
+		s.offset += next.Sub(s.now())
+		return
+	}
 	time.Sleep(time.Until(next.Time()))
 }
+
+func (s *service) now() wire.Timestamp { return wire.TimestampOf(time.Now().Add(s.offset)) }
 
 // note records that op changed, and the event that goes with it.
 func (s *service) note(op *wire.Operation, event string) {
@@ -321,7 +330,7 @@ func (s *service) apply(updates []wire.Update) error {
 var errTransition = errors.New("the operation is not in a state for that")
 
 func (s *service) applyOne(u *wire.Update) error {
-	now := wire.TimestampOf(time.Now())
+	now := s.now()
 	op := s.find(u.ID)
 	fresh := op == nil
 	if fresh {
@@ -379,6 +388,34 @@ func (s *service) updates() (n int) {
 	}
 	return n
 }
+
+// simulate runs an execution of an example to its end, in no time, and prints
+// how it ended.
+func simulate(h *durable.Handler, svc *service) {
+	switch out := svc.run(h); out.Status {
+	case wire.InvocationSucceeded:
+		fmt.Println("succeeded:", out.result())
+	default:
+		fmt.Println("failed:", out.errorText())
+	}
+}
+
+// simulated is the service for an example.
+func simulated(input string) *service {
+	svc := newService(loud{}, input)
+	svc.skip = true
+	return svc
+}
+
+// loud stands in for a test in examples, which have none.
+type loud struct{ testing.TB }
+
+func (loud) Helper()                      {}
+func (loud) Context() context.Context     { return context.Background() }
+func (loud) Error(args ...any)            { panic(fmt.Sprint(args...)) }
+func (loud) Errorf(f string, args ...any) { panic(fmt.Sprintf(f, args...)) }
+func (loud) Fatal(args ...any)            { panic(fmt.Sprint(args...)) }
+func (loud) Fatalf(f string, args ...any) { panic(fmt.Sprintf(f, args...)) }
 
 // bubble runs a test under virtual time; it fails if a goroutine is left over.
 func bubble(t *testing.T, test func(t *testing.T)) {

@@ -1,0 +1,95 @@
+// Package durable writes durable functions: ordinary Go functions whose
+// progress is recorded, so that they survive crashes and wait for up to a year
+// without running. They run on AWS Lambda, and anywhere under Perdure, as the
+// same binary.
+//
+// # A durable function
+//
+// Where a Lambda function calls lambda.Start, a durable one calls [Start]:
+//
+//	func handler(ctx durable.Context, order Order) (Receipt, error) {
+//		payment, err := durable.Step(ctx, "process_payment", func(ctx context.Context) (Payment, error) {
+//			return charge(ctx, order)
+//		})
+//		if err != nil {
+//			return Receipt{}, err
+//		}
+//		if err := durable.Wait(ctx, "payment_confirmation", 5*time.Second); err != nil {
+//			return Receipt{}, err
+//		}
+//		return fulfil(ctx, order, payment)
+//	}
+//
+//	func main() { durable.Start(handler) }
+//
+// One run of such a workflow is an execution. It spans any number of
+// invocations: each runs the handler from the top, and operations that
+// finished in an earlier one return what was recorded instead of doing it
+// again. That is called replay, and it is what makes the handler resume where
+// it was.
+//
+// # Operations
+//
+// [Step] does something and records what came of it. [Wait] lets time pass.
+// [RunInChildContext] makes one operation of a part of the workflow. All take
+// a [Context], which only durable code gets, and a name for people to
+// recognise the operation by.
+//
+// An operation returns a value or a real error, never "suspended". When there
+// is nothing to do but wait, the goroutine ends inside of the operation, as by
+// [runtime.Goexit]: deferred functions run, nothing else does, and the next
+// invocation comes back to the same place. Deferred functions should therefore
+// only release what the invocation holds; where they must tell an end from a
+// suspension, [ErrSuspended] is the context's cause. Compensation belongs
+// behind if err != nil.
+//
+// # Determinism
+//
+// Code between operations runs again and again, and must do the same each
+// time: the same operations in the same order. So whatever could differ goes
+// into a step: time.Now, random numbers, reading a database, iterating over a
+// map. [Context.StartTime] is safe. Where the code no longer does what was
+// recorded, the execution fails with a [NonDeterminismError] that shows both.
+// It is safe to change the inside of steps, retry policies and log lines at
+// any time.
+//
+// A context belongs to one goroutine. Plain goroutines are fine inside steps.
+//
+// # Failure
+//
+// A step that fails is tried again by its [RetryPolicy], across invocations;
+// when that gives up, [Step] returns a [*StepError]. What the step failed with
+// went through the history: its text and type name always survive, its Go type
+// if it was declared with [WithErrors]. Code sees the same error on the first
+// run as on any later one. A panic is a failure like any other.
+//
+// The error that the handler returns fails the execution. Failures that are
+// not the code's, such as a crash, a timeout, or a service that cannot be
+// reached, fail only the invocation; the service makes another.
+//
+// # Exactly once
+//
+// A step whose result was recorded never runs again. One that was interrupted
+// does, so its side effect may happen twice: give [IdempotencyKey] to services
+// that accept one. Where twice is worse than not at all, use
+// [AtMostOncePerRetry].
+//
+// # Logs
+//
+// [Context.Logger] and, in steps, [Logger] write each line once over all
+// invocations, as JSON on standard error, with the execution's ARN, the
+// request id, and the operation and attempt that it belongs to.
+//
+// # Limits
+//
+// A step's result is at most 1 MiB, as JSON. Child contexts may return more:
+// over 256 KiB their result is not recorded but computed again from the steps
+// inside. A handler's result is at most 6 MiB. A [Serdes] can keep larger
+// values elsewhere. The service allows 3,000 operations in one execution on
+// AWS.
+//
+// # Tests
+//
+// A [Handler] is the function without the Lambda runtime. Package durabletest
+// runs one to its end in a test, with waits that take no time.
+package durable
