@@ -1,0 +1,187 @@
+package durable_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/internal/wire"
+)
+
+// apiRequest is what the Lambda API saw of one request.
+type apiRequest struct {
+	Method, Path, Query string
+	Signed              bool
+	Body                map[string]any
+}
+
+// lambdaAPI answers requests one after the other with the given answers, each
+// a status and a body.
+func lambdaAPI(t *testing.T, answers ...string) (durable.Client, *[]apiRequest) {
+	t.Helper()
+	var seen []apiRequest
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		req := apiRequest{Method: r.Method, Path: r.URL.EscapedPath(), Query: r.URL.RawQuery, Signed: r.Header.Get("Authorization") != ""}
+		body, _ := io.ReadAll(r.Body)
+		json.Unmarshal(body, &req.Body)
+		answer := answers[min(len(seen), len(answers)-1)]
+		seen = append(seen, req)
+		status, code, text := 200, "", answer
+		if before, after, ok := strings.Cut(answer, "|"); ok {
+			status, code, text = 400, before, after
+			if strings.HasPrefix(code, "Service") {
+				status = 500
+			}
+			w.Header().Set("x-amzn-ErrorType", code)
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(status)
+		io.WriteString(w, text)
+	}))
+	t.Cleanup(srv.Close)
+	t.Setenv("AWS_REGION", "eu-west-1")
+	t.Setenv("AWS_ACCESS_KEY_ID", "AKID")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
+	t.Setenv("AWS_ENDPOINT_URL_LAMBDA", srv.URL)
+	client, err := durable.NewLambdaClient()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client, &seen
+}
+
+func TestLambdaClientCheckpoint(t *testing.T) {
+	client, seen := lambdaAPI(t,
+		`ServiceException|{"message":"try again"}`,
+		`{"CheckpointToken":"dG9rZW4y","NewExecutionState":{"Operations":[
+			{"Id":"2","Type":"STEP","SubType":"Step","Name":"s","Status":"PENDING","StartTimestamp":1700000000.5,
+			 "StepDetails":{"Attempt":1,"NextAttemptTimestamp":1700000005.25,"Error":{"ErrorType":"T","ErrorMessage":"m","ErrorData":"d","StackTrace":["f"]}}},
+			{"Id":"3","Type":"WAIT","Status":"STARTED","StartTimestamp":1700000000,"WaitDetails":{"ScheduledEndTimestamp":1700000007}}]}}`)
+	payload := "\"<&>\""
+	reply, err := client.Checkpoint(t.Context(), &durable.CheckpointRequest{
+		ExecutionARN: testARN, Token: "dG9rZW4x",
+		Updates: []durable.Update{
+			{ID: "1", Type: "CONTEXT", Action: "SUCCEED", Name: "c", SubType: "RunInChildContext", Payload: &payload, ContextOptions: &wire.ContextOptions{ReplayChildren: true}},
+			{ID: "2", ParentID: "1", Type: "STEP", Action: "RETRY", Error: &durable.ErrorObject{ErrorType: "T", ErrorMessage: "m"}, StepOptions: &wire.StepOptions{NextAttemptDelaySeconds: 5}},
+			{ID: "3", Type: "WAIT", Action: "START", WaitOptions: &wire.WaitOptions{WaitSeconds: 7}},
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &durable.CheckpointReply{Token: "dG9rZW4y", Operations: []*durable.Operation{
+		{
+			ID: "2", Type: "STEP", SubType: "Step", Name: "s", Status: "PENDING", Start: 1700000000500,
+			Attempt: 1, NextAttempt: 1700000005250,
+			Error: &durable.ErrorObject{ErrorType: "T", ErrorMessage: "m", ErrorData: "d", StackTrace: []string{"f"}},
+		},
+		{ID: "3", Type: "WAIT", Status: "STARTED", Start: 1700000000000, ScheduledEnd: 1700000007000},
+	}}
+	if diff := cmp.Diff(want, reply); diff != "" {
+		t.Errorf("reply (-want +got):\n%s", diff)
+	}
+	if len(*seen) != 2 {
+		t.Fatalf("got %d requests, want 2: a server error is tried again", len(*seen))
+	}
+	first, second := (*seen)[0].Body, (*seen)[1].Body
+	if first["ClientToken"] == nil || first["ClientToken"] != second["ClientToken"] {
+		t.Errorf("client tokens %v and %v, want the same", first["ClientToken"], second["ClientToken"])
+	}
+	delete(second, "ClientToken")
+	wantRequest := apiRequest{
+		Method: "POST", Signed: true,
+		Path: "/2025-12-01/durable-executions/arn%3Aaws%3Alambda%3Aus-east-1%3A000000000000%3Afunction%3Af%3A%24LATEST%2Fdurable-execution%2Fn%2Fexec/checkpoint",
+		Body: map[string]any{"CheckpointToken": "dG9rZW4x", "Updates": []any{
+			map[string]any{"Id": "1", "Type": "CONTEXT", "Action": "SUCCEED", "Name": "c", "SubType": "RunInChildContext", "Payload": "\"<&>\"", "ContextOptions": map[string]any{"ReplayChildren": true}},
+			map[string]any{"Id": "2", "ParentId": "1", "Type": "STEP", "Action": "RETRY", "Error": map[string]any{"ErrorType": "T", "ErrorMessage": "m"}, "StepOptions": map[string]any{"NextAttemptDelaySeconds": 5.0}},
+			map[string]any{"Id": "3", "Type": "WAIT", "Action": "START", "WaitOptions": map[string]any{"WaitSeconds": 7.0}},
+		}},
+	}
+	if diff := cmp.Diff(wantRequest, (*seen)[1]); diff != "" {
+		t.Errorf("request (-want +got):\n%s", diff)
+	}
+}
+
+func TestLambdaClientState(t *testing.T) {
+	client, seen := lambdaAPI(t, `{"NextMarker":"","Operations":[{"Id":"e","Type":"EXECUTION","Status":"STARTED","StartTimestamp":1,"ExecutionDetails":{"InputPayload":"{}"}}]}`)
+	reply, err := client.State(t.Context(), &durable.StateRequest{ExecutionARN: testARN, Token: "dA==", Marker: "m", MaxItems: 1000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	input := "{}"
+	want := &durable.StateReply{Operations: []*durable.Operation{{ID: "e", Type: "EXECUTION", Status: "STARTED", Start: 1000, Payload: &input}}}
+	if diff := cmp.Diff(want, reply); diff != "" {
+		t.Errorf("reply (-want +got):\n%s", diff)
+	}
+	if got, want := (*seen)[0].Query, "CheckpointToken=dA%3D%3D&Marker=m&MaxItems=1000"; got != want {
+		t.Errorf("got query %s, want %s", got, want)
+	}
+}
+
+// Refusals keep their meaning on the way through the AWS SDK.
+func TestLambdaClientRefusals(t *testing.T) {
+	for answer, fault := range map[string]bool{
+		`InvalidParameterValueException|{"message":"Invalid checkpoint token"}`:            true,
+		`InvalidParameterValueException|{"message":"Inconsistent operation name."}`:        false,
+		`ServiceException|{"message":"broken"}`:                                            true,
+		`KMSDisabledException|{"message":"the key is disabled"}`:                           false,
+		`AccessDeniedException|{"message":"lambda:CheckpointDurableExecution is missing"}`: false,
+	} {
+		t.Run(answer, func(t *testing.T) {
+			client, _ := lambdaAPI(t, answer)
+			h := durable.NewHandler(func(ctx durable.Context, _ any) (int, error) {
+				return durable.Step(ctx, "s", func(context.Context) (int, error) { return 0, nil })
+			}, durable.WithClient(client))
+			reply, err := h.Invoke(t.Context(), finished(0, ""))
+			if (err != nil) != fault || !fault && !strings.Contains(string(reply), `"ErrorType":"CheckpointError"`) {
+				t.Errorf("got %s %v, want fault %v", reply, err, fault)
+			}
+		})
+	}
+}
+
+func TestLambdaClientEnvironment(t *testing.T) {
+	t.Run("no region", func(t *testing.T) {
+		t.Setenv("AWS_REGION", "")
+		t.Setenv("AWS_DEFAULT_REGION", "")
+		if _, err := durable.NewLambdaClient(); err == nil || !strings.Contains(err.Error(), "AWS_REGION") {
+			t.Errorf("got %v, want an error that names AWS_REGION", err)
+		}
+	})
+	t.Run("no credentials, on AWS", func(t *testing.T) {
+		t.Setenv("AWS_REGION", "eu-west-1")
+		t.Setenv("AWS_ACCESS_KEY_ID", "")
+		t.Setenv("AWS_ENDPOINT_URL", "")
+		t.Setenv("AWS_ENDPOINT_URL_LAMBDA", "")
+		client, err := durable.NewLambdaClient()
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		_, err = client.Checkpoint(ctx, &durable.CheckpointRequest{ExecutionARN: testARN, Token: "dA=="})
+		if err == nil || errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "AWS_ACCESS_KEY_ID") {
+			t.Errorf("got %v, want an error that names AWS_ACCESS_KEY_ID", err)
+		}
+	})
+	t.Run("no credentials, elsewhere", func(t *testing.T) {
+		_, seen := lambdaAPI(t, `{"Operations":[]}`)
+		t.Setenv("AWS_ACCESS_KEY_ID", "")
+		client, err := durable.NewLambdaClient()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := client.State(t.Context(), &durable.StateRequest{ExecutionARN: testARN, Token: "dA=="}); err != nil || (*seen)[0].Signed {
+			t.Errorf("got %v, %+v; want an unsigned request", err, *seen)
+		}
+	})
+}
