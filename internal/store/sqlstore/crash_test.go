@@ -16,20 +16,23 @@ import (
 	"github.com/perdure/perdure/internal/store/sqlstore"
 )
 
-// TestMain turns the test binary into a child process when a test asks for it.
+// children are what the test binary does instead of testing, when a test starts
+// it as a child process with SQLSTORE_CHILD.
+var children = map[string]func(dir string){"append": appendForever}
+
 func TestMain(m *testing.M) {
-	if dir := os.Getenv("SQLSTORE_CHILD_DIR"); dir != "" {
-		child(dir)
+	if child, ok := children[os.Getenv("SQLSTORE_CHILD")]; ok {
+		child(os.Getenv("SQLSTORE_CHILD_DIR"))
 		return
 	}
 	os.Exit(m.Run())
 }
 
-// executions is how many a child appends to at the same time.
+// executions is how many appendForever appends to at the same time.
 const executions = 8
 
-// child appends to its executions for ever, and prints what was acknowledged.
-func child(dir string) {
+// appendForever prints what was acknowledged.
+func appendForever(dir string) {
 	ctx := context.Background()
 	s, err := sqlstore.Open(ctx, dir, &sqlstore.Options{Owner: "the child", Durability: sqlstore.Process})
 	if err != nil {
@@ -72,7 +75,7 @@ func length(ctx context.Context, s store.Store, id string) (last int64) {
 func startChild(t *testing.T, dir string) (*exec.Cmd, *bufio.Scanner) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), "SQLSTORE_CHILD_DIR="+dir)
+	cmd.Env = append(os.Environ(), "SQLSTORE_CHILD=append", "SQLSTORE_CHILD_DIR="+dir)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {

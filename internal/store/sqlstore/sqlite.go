@@ -75,7 +75,7 @@ type sqlite struct {
 // pages of 4 KiB. It is then written anew from its start, unless a reader was
 // in the way; if readers were in the way for too long, we wait for them.
 const (
-	checkpointPages = 4000
+	checkpointPages = 4000 // 16 MB
 	tooManyPages    = 4 * checkpointPages
 )
 
@@ -174,9 +174,9 @@ func pagesWritten(conn *sql.Conn) (pages int, err error) {
 
 // checkpoint copies the write-ahead log into the database, as far as readers
 // let it, and returns the length of the log in pages.
-func checkpoint(ctx context.Context, conn *sql.Conn, mode string) (pages int, err error) {
+func checkpoint(conn *sql.Conn, mode string) (pages int, err error) {
 	var busy, copied int
-	err = conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint("+mode+")").Scan(&busy, &pages, &copied)
+	err = conn.QueryRowContext(context.Background(), "PRAGMA wal_checkpoint("+mode+")").Scan(&busy, &pages, &copied)
 	return pages, err
 }
 

@@ -109,7 +109,7 @@ func (w *writer) run() {
 		for _, j := range group {
 			j.answer <- j.err
 		}
-		w.checkpoint()
+		w.trim()
 	}
 }
 
@@ -131,20 +131,27 @@ func (w *writer) collect(first *job) []*job {
 	return group
 }
 
-// commit makes a group durable in one transaction. If one of its jobs broke
+// commit makes a group durable in one transaction. If one of its jobs spoils
 // that, each gets a transaction of its own.
 func (w *writer) commit(group []*job) {
 	err := w.transact(group)
-	if _, ok := errors.AsType[spoiltError](err); ok && len(group) > 1 {
-		for _, j := range group {
-			w.commit([]*job{j})
-		}
+	if _, spoilt := errors.AsType[spoiltError](err); !spoilt || len(group) == 1 {
+		w.settle(group, err)
 		return
 	}
-	if err != nil {
-		for _, j := range group {
-			j.err = fault(w.path, err)
-		}
+	for i := range group {
+		alone := group[i : i+1]
+		w.settle(alone, w.transact(alone))
+	}
+}
+
+// settle tells the jobs that their transaction failed, if it did.
+func (w *writer) settle(group []*job, err error) {
+	if err == nil {
+		return
+	}
+	for _, j := range group {
+		j.err = fault(w.path, err)
 	}
 }
 
@@ -190,19 +197,18 @@ func isAnswer(err error) bool {
 	return errors.Is(err, store.ErrConflict) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
-// checkpoint keeps the write-ahead log short. No one waits for it but the next
-// group; if it fails, the log grows, and the next one tries again.
-func (w *writer) checkpoint() {
-	ctx := context.Background()
+// trim keeps the write-ahead log short. No one waits for it but the next group.
+// If it fails, the log grows, and it tries again later.
+func (w *writer) trim() {
 	written, err := pagesWritten(w.conn)
 	w.pages += written
 	if err == nil && w.pages < checkpointPages {
 		return
 	}
 	w.pages = 0
-	length, err := checkpoint(ctx, w.conn, "PASSIVE")
+	length, err := checkpoint(w.conn, "PASSIVE")
 	if err == nil && length > tooManyPages {
-		_, err = checkpoint(ctx, w.conn, "TRUNCATE")
+		_, err = checkpoint(w.conn, "TRUNCATE")
 	}
 	if err != nil {
 		w.log.Warn("the write-ahead log was not copied into the database", "error", fault(w.path, err))
@@ -216,7 +222,7 @@ func (w *writer) close() error {
 	close(w.jobs)
 	w.mu.Unlock()
 	<-w.done
-	if _, err := checkpoint(context.Background(), w.conn, "TRUNCATE"); err != nil {
+	if _, err := checkpoint(w.conn, "TRUNCATE"); err != nil {
 		w.log.Warn("the write-ahead log stays beside the database", "error", fault(w.path, err))
 	}
 	return w.disconnect()

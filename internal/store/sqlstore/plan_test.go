@@ -1,0 +1,65 @@
+package sqlstore
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/perdure/perdure/internal/store"
+	"github.com/perdure/perdure/internal/wire"
+)
+
+// Every question that is asked often finds its rows through an index, in the
+// order in which it wants them.
+func TestQueryPlans(t *testing.T) {
+	s, err := Open(t.Context(), t.TempDir(), &Options{Durability: None})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	list := func(q store.Query) string {
+		q.Limit = 1
+		query, _ := listing(&q)
+		return query
+	}
+	running := []wire.ExecutionStatus{wire.ExecutionRunning, wire.ExecutionFailed}
+	for _, test := range []struct{ name, query, want string }{
+		{"row", sqlRow, "USING PRIMARY KEY"},
+		{"named", sqlNamed, "executions_name"},
+		{"due", sqlDue, "executions_due"},
+		{"journal", sqlJournal, "sqlite_autoindex_journal_1"},
+		{"journal in reverse", sqlJournal + " DESC", "sqlite_autoindex_journal_1"},
+		{"append", sqlAppend, "sqlite_autoindex_journal_1"},
+		{"delete", sqlDeleteJournal, "sqlite_autoindex_journal_1"},
+		{"list", list(store.Query{}), "SCAN executions"},
+		{"list on", list(store.Query{After: "x", OldestFirst: true}), "USING PRIMARY KEY"},
+		{"list a function", list(store.Query{Function: "f"}), "executions_function"},
+		{"list a function on", list(store.Query{Function: "f", After: "x"}), "executions_function (function=? AND id<?)"},
+		{"list a function's", list(store.Query{Function: "f", Statuses: running}), "executions_function"},
+		{"list a name", list(store.Query{Function: "f", Name: "n"}), "executions_name"},
+		{"list the invoking", list(store.Query{Invoking: true}), "executions_invoking"},
+	} {
+		plan := explain(t, s, test.query)
+		if !strings.Contains(plan, test.want) || strings.Contains(plan, "TEMP B-TREE") {
+			t.Errorf("%s: got plan %q, want %q and no sorting", test.name, plan, test.want)
+		}
+	}
+}
+
+func explain(t *testing.T, s *Store, query string) string {
+	t.Helper()
+	rows, err := s.readers.db.Query("EXPLAIN QUERY PLAN "+query, 1, 1, 1, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	var steps []string
+	for rows.Next() {
+		var id, parent, unused int
+		var detail string
+		if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
+			t.Fatal(err)
+		}
+		steps = append(steps, detail)
+	}
+	return strings.Join(steps, "; ")
+}
