@@ -61,8 +61,8 @@ type Write struct {
 	ID    string
 	Entry Entry
 	// Row replaces the execution's row; nil leaves it as it is. The write of
-	// entry 1 creates the execution and needs a row. Later rows may change
-	// Status, Closed, Due and Invoking; the rest must stay as entry 1 had it.
+	// entry 1 creates the execution and needs a row. Of later rows only
+	// Status, Closed, Due and Invoking count; the rest stays as entry 1 had it.
 	Row *Row
 }
 

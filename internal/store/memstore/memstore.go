@@ -120,25 +120,27 @@ func (s *Store) fitsLocked(writes []store.Write) bool {
 func (s *Store) appendLocked(w store.Write) {
 	e := s.executions[w.ID]
 	if e == nil {
-		e = new(execution)
+		e = &execution{row: *w.Row}
+		e.row.Due = 0 // setRowLocked notes it
 		s.executions[w.ID] = e
 		s.names[name{w.Row.Function, w.Row.Name}] = w.ID
 		s.started = include(s.started, w.ID, compareIDs)
 	}
 	e.journal = append(e.journal, append([]byte{}, w.Entry.Data...))
 	if w.Row != nil {
-		s.setRowLocked(e, *w.Row)
+		s.setRowLocked(e, w.Row)
 	}
 }
 
-func (s *Store) setRowLocked(e *execution, row store.Row) {
+// setRowLocked takes over from row what may change.
+func (s *Store) setRowLocked(e *execution, row *store.Row) {
 	if e.row.Due != row.Due {
 		s.due = exclude(s.due, deadline{e.row.Due, e.row.ID}, compareDeadlines)
 		if row.Due != 0 {
-			s.due = include(s.due, deadline{row.Due, row.ID}, compareDeadlines)
+			s.due = include(s.due, deadline{row.Due, e.row.ID}, compareDeadlines)
 		}
 	}
-	e.row = row
+	e.row.Status, e.row.Closed, e.row.Due, e.row.Invoking = row.Status, row.Closed, row.Due, row.Invoking
 }
 
 // Row implements [store.Store].

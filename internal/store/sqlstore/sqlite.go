@@ -103,7 +103,10 @@ func (f sqlite) forReading() (*sql.DB, error) {
 // forWriting opens the one connection that writes, and gives a new file its
 // schema. It changes nothing in a file that is not ours.
 func (f sqlite) forWriting(ctx context.Context) (*sql.DB, error) {
-	db, err := f.connect(1, "cache_size(-16000)")
+	synchronous := [...]string{Power: "FULL", Process: "NORMAL", None: "OFF"}[f.durability]
+	db, err := f.connect(1, "cache_size(-16000)", "synchronous("+synchronous+")",
+		"wal_autocheckpoint(0)",         // the writer decides
+		"journal_size_limit(100000000)") // of a log that grew beyond measure
 	if err != nil {
 		return nil, err
 	}
@@ -128,17 +131,8 @@ func (f sqlite) prepare(ctx context.Context, db *sql.DB) error {
 	case version > schemaVersion:
 		return fmt.Errorf("the database was written by a newer perdure (schema %d, this one knows %d): update perdure, or choose another data directory", version, schemaVersion)
 	}
-	for _, pragma := range []string{
-		"journal_mode = WAL",
-		"synchronous = " + [...]string{Power: "FULL", Process: "NORMAL", None: "OFF"}[f.durability],
-		"wal_autocheckpoint = 0",         // the writer decides
-		"journal_size_limit = 100000000", // what is left of a log that grew beyond measure
-	} {
-		if _, err := db.ExecContext(ctx, "PRAGMA "+pragma); err != nil {
-			return err
-		}
-	}
-	return nil
+	_, err = db.ExecContext(ctx, "PRAGMA journal_mode = WAL") // kept in the file, so only now
+	return err
 }
 
 // identify reads the head of the file, and how many tables and indexes it has.

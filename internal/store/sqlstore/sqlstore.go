@@ -123,8 +123,9 @@ func (s *Store) Delete(ctx context.Context, id string) error {
 }
 
 // Secret implements [store.Store].
-func (s *Store) Secret(ctx context.Context, name string, value []byte) (stored []byte, err error) {
-	err = s.writer.do(ctx, len(value), func(tx *transaction) error {
+func (s *Store) Secret(ctx context.Context, name string, value []byte) ([]byte, error) {
+	var stored []byte
+	err := s.writer.do(ctx, len(value), func(tx *transaction) (err error) {
 		stored, err = tx.secret(name, value)
 		return err
 	})

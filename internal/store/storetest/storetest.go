@@ -41,6 +41,7 @@ var contract = []struct {
 	{"Create", testCreate},
 	{"Append", testAppend},
 	{"AppendKeepsRow", testAppendKeepsRow},
+	{"Identity", testIdentity},
 	{"Fence", testFence},
 	{"DuplicateID", testDuplicateID},
 	{"DuplicateName", testDuplicateName},

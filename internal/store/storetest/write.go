@@ -46,6 +46,20 @@ func testAppendKeepsRow(t *testing.T, s store.Store) {
 	wantRow(t, s, row)
 }
 
+// testIdentity tries to change with a later row what names the execution.
+func testIdentity(t *testing.T, s store.Store) {
+	mustCreate(t, s, "a")
+	write := next("a", 2)
+	write.Row = &store.Row{ID: "a", Function: "g", Name: "new", Started: 7, Status: wire.ExecutionFailed, Due: 3}
+	mustCommit(t, s, write)
+	want := newRow("a")
+	want.Status, want.Due = wire.ExecutionFailed, 3
+	wantRow(t, s, want)
+	if _, err := s.Named(background, "g", "new"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("Named: got %v, want %v", err, store.ErrNotFound)
+	}
+}
+
 // testFence lets two writers that read entry 2 both append entry 3.
 func testFence(t *testing.T, s store.Store) {
 	mustCreate(t, s, "a")
