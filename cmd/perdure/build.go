@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"go/build"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"time"
 
 	"github.com/perdure/perdure/internal/cli"
 	"github.com/perdure/perdure/internal/wire"
@@ -37,6 +39,9 @@ func checkPackage(dir string) error {
 	return nil // any other error is the compiler's to tell
 }
 
+// buildPatience is the time after which a build that goes on is worth a line.
+const buildPatience = 2 * time.Second
+
 // buildFunction compiles the main package in dir into the file output: as for
 // Lambda, but for this machine. What the compiler says goes to std.
 func buildFunction(ctx context.Context, std *stdio, dir, output string) error {
@@ -53,6 +58,8 @@ func buildFunction(ctx context.Context, std *stdio, dir, output string) error {
 	var said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &said
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	slow := time.AfterFunc(buildPatience, func() { fmt.Fprintf(std.err, "building %s …\n", cli.Printable(dir)) })
+	defer slow.Stop()
 	err = cmd.Run()
 	if ctx.Err() != nil {
 		return context.Cause(ctx)

@@ -72,7 +72,11 @@ func (e *environment) Set(word string) error {
 
 // program is a function's code: the directory of a main package, or an
 // executable.
-type program struct{ name, path string }
+type program struct {
+	name, path string
+	output     func(sandbox.Line)                  // gets what it writes
+	watch      func(engine.Invoker) engine.Invoker // wraps its invoker; may be nil
+}
 
 var validFunction = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,64}$`)
 
@@ -93,23 +97,22 @@ func (p program) isExecutable() bool {
 }
 
 // install builds p if need be and registers it with l.
-func (f *functionFlags) install(ctx context.Context, std *stdio, l *local, p program, output func(sandbox.Line)) error {
-	binary, err := filepath.Abs(p.path)
+func (f *functionFlags) install(ctx context.Context, std *stdio, l *local, p program) error {
+	path, err := filepath.Abs(p.path)
 	if err != nil {
 		return err
 	}
-	dir := binary
 	if p.isExecutable() {
-		dir = filepath.Dir(binary)
-	} else {
-		if binary, err = filepath.Abs(filepath.Join(l.data, "functions", p.name, "bootstrap")); err != nil {
-			return err
-		}
-		if err := buildFunction(ctx, std, p.path, binary); err != nil {
-			return err
-		}
+		return l.register(f.function(p.name), p, path, filepath.Dir(path), f.env.vars)
 	}
-	return l.register(f.function(p.name), binary, dir, f.env.vars, output)
+	binary, err := filepath.Abs(filepath.Join(l.data, "functions", p.name, "bootstrap"))
+	if err != nil {
+		return err
+	}
+	if err := buildFunction(ctx, std, p.path, binary); err != nil {
+		return err
+	}
+	return l.register(f.function(p.name), p, binary, path, f.env.vars)
 }
 
 // function is what the engine is told of the function called name.

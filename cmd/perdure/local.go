@@ -32,7 +32,7 @@ type localFlags struct {
 func (f *localFlags) define(fs *flag.FlagSet, listen string) {
 	fs.StringVar(&f.data, "data", ".perdure", "`DIR` that holds the engine's data")
 	fs.StringVar(&f.listen, "listen", listen, "loopback `ADDRESS` of the Lambda API; port 0 takes a free one")
-	fs.TextVar(&f.durability, "durability", sqlstore.Power, "what acknowledged work survives, as `MODE`: power (its loss), process (its death), or none")
+	fs.TextVar(&f.durability, "durability", sqlstore.Power, "what acknowledged work survives the loss of: `power`, process or none")
 }
 
 // check returns a problem unless the address is on loopback: the API takes no
@@ -131,18 +131,21 @@ func listen(address string) (net.Listener, error) {
 	return listener, nil
 }
 
-// register makes the function fn known, run by processes of the program binary
-// in the directory dir.
-func (l *local) register(fn engine.Function, binary, dir string, env map[string]string, output func(sandbox.Line)) error {
+// register makes the function fn known, run by processes of the executable
+// binary in the directory dir.
+func (l *local) register(fn engine.Function, p program, binary, dir string, env map[string]string) error {
 	pool, err := sandbox.New(sandbox.Config{
 		Name: fn.Name, Command: []string{binary}, Dir: dir, Env: env,
-		Timeout: fn.Timeout, LambdaEndpoint: l.url, Runtime: l.runtime, Output: output,
+		Timeout: fn.Timeout, LambdaEndpoint: l.url, Runtime: l.runtime, Output: p.output,
 	})
 	if err != nil {
 		return cli.Faultf("%v", err)
 	}
 	l.pools = append(l.pools, pool)
 	fn.Invoker = pool
+	if p.watch != nil {
+		fn.Invoker = p.watch(pool)
+	}
 	if err := l.engine.Register(fn); err != nil {
 		return cli.Faultf("%v", err)
 	}

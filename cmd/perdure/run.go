@@ -75,7 +75,8 @@ func (v *runVerb) run(ctx context.Context, std *stdio, args []string) error {
 		return err
 	}
 	defer l.close()
-	if err := v.install(ctx, std, l, v.program, func(line sandbox.Line) { view.Log(line.Text) }); err != nil {
+	v.connect(view)
+	if err := v.install(ctx, std, l, v.program); err != nil {
 		return interruptedOr(ctx, err)
 	}
 	x, err := v.start(ctx, l.engine, event)
@@ -84,6 +85,20 @@ func (v *runVerb) run(ctx context.Context, std *stdio, args []string) error {
 	}
 	v.announce(view, x)
 	return v.finish(ctx, std, l, view, x)
+}
+
+// connect shows on view what the function writes for the execution. Other open
+// executions of the function only get a mention.
+func (v *runVerb) connect(view *progress.View) {
+	rest := others{name: v.name, meet: func(name string) {
+		view.Note("execution %s of %s is open as well and goes on meanwhile", name, v.program.name)
+	}}
+	v.program.watch = rest.watch
+	v.program.output = func(line sandbox.Line) {
+		if !rest.wrote(line) {
+			view.Log(line.Text)
+		}
+	}
 }
 
 // check finds what is wrong before anything is started or written.
@@ -99,10 +114,11 @@ func (v *runVerb) check(std *stdio, args []string) ([]byte, error) {
 	if v.name == "" && !v.event.given() {
 		return nil, missingEvent(args[0])
 	}
-	if v.name != "" {
-		if err := checkName(v.name); err != nil {
-			return nil, err
-		}
+	if v.named = v.name != ""; !v.named {
+		v.name = uuid.NewString()
+	}
+	if err := checkName(v.name); err != nil {
+		return nil, err
 	}
 	return v.event.read(std)
 }
@@ -128,9 +144,6 @@ func (x *execution) lookBack(ctx context.Context, e *engine.Engine) (err error) 
 
 // start starts the execution, or finds the one that has the name.
 func (v *runVerb) start(ctx context.Context, e *engine.Engine, event []byte) (*execution, error) {
-	if v.named = v.name != ""; !v.named {
-		v.name = uuid.NewString()
-	}
 	if !v.event.given() {
 		var err error
 		if event, err = v.storedEvent(ctx, e); err != nil {

@@ -46,7 +46,7 @@ func (v *serveVerb) addFunction(s string) error {
 			return fmt.Errorf("there are two functions called %s", name)
 		}
 	}
-	v.programs = append(v.programs, program{name, path})
+	v.programs = append(v.programs, program{name: name, path: path})
 	return nil
 }
 
@@ -61,8 +61,8 @@ func (v *serveVerb) run(ctx context.Context, std *stdio, args []string) error {
 	}
 	defer l.close()
 	for _, p := range v.programs {
-		output := func(line sandbox.Line) { tell(p.name + " | " + line.Text) }
-		if err := v.install(ctx, std, l, p, output); err != nil {
+		p.output = func(line sandbox.Line) { tell(p.name + " | " + line.Text) }
+		if err := v.install(ctx, std, l, p); err != nil {
 			return interruptedOr(ctx, err)
 		}
 	}
