@@ -14,6 +14,9 @@ import (
 var errNotDurable = errors.New("perdure: the payload is not a durable invocation: this function is durable, so it needs a DurableConfig where it is deployed, and on Lambda a qualified name (version, alias or $LATEST) to be invoked by; to run it on this machine use perdure")
 
 func decodeInput(payload []byte) (*wire.InvocationInput, error) {
+	if in, ok := readInput(payload); ok && in.DurableExecutionArn != "" && in.CheckpointToken != "" {
+		return in, nil
+	}
 	in := new(wire.InvocationInput)
 	if err := json.Unmarshal(payload, in); err != nil {
 		var syntax *json.SyntaxError

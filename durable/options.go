@@ -19,7 +19,8 @@ type ChildOption interface{ applyChild(*childConfig) }
 type RetryOption interface{ StepOption }
 
 // SerdesOption is an option of operations that store a value. On a handler it
-// sets the default of all its operations, its input and its result.
+// sets the default of all its operations; the execution's input and result,
+// which others write and read, are always JSON.
 type SerdesOption interface {
 	HandlerOption
 	StepOption

@@ -13,7 +13,7 @@ import (
 // Start runs handler as a durable Lambda function and does not return. It is
 // what a function's main calls, in place of lambda.Start.
 //
-// handler gets the execution's input, decoded, and runs once per invocation:
+// handler gets the execution's input, decoded from JSON, and runs once per invocation:
 // from the top each time, over what was recorded. What it returns ends the
 // execution. A result is at most 6 MB, or 1 MB if the execution was started
 // asynchronously; larger ones fail the execution. An error, or a panic, fails
@@ -38,7 +38,7 @@ func NewHandler[In, Out any](handler func(Context, In) (Out, error), opts ...Han
 	cfg := newHandlerConfig(opts)
 	return &Handler{cfg: cfg, main: func(s *scope, input *string) (string, error) {
 		ctx := &bodyContext{Context: s, run: s.run, id: s.run.history.execution.ID}
-		in, err := decodeValue[In](ctx, cfg.serdes, "the execution's input", input)
+		in, err := decodeValue[In](ctx, JSON, "the execution's input", input)
 		if err != nil {
 			return "", err
 		}
@@ -46,7 +46,7 @@ func NewHandler[In, Out any](handler func(Context, In) (Out, error), opts ...Han
 		if err != nil {
 			return "", err
 		}
-		result, _, err := encodeValue(ctx, cfg.serdes, "the handler's result", out)
+		result, _, err := encodeValue(ctx, JSON, "the handler's result", out)
 		return result, err
 	}}
 }
