@@ -37,7 +37,7 @@ func (d *Draft) apply(r *Record) {
 }
 
 func (d *Draft) applyStart(r *Record) {
-	d.identity = *r.Identity
+	d.identity = r.Identity
 	d.inputHash = hashInput(r.Payload)
 	d.status = wire.ExecutionRunning
 	d.started = r.Time
@@ -62,7 +62,7 @@ func (d *Draft) applyClose(r *Record) {
 	}
 	d.closing = ""
 	d.invokeAt = 0
-	d.reply = nil
+	d.news, d.reply = nil, nil // nobody will ask
 }
 
 var terminalStatus = map[wire.EventType]wire.ExecutionStatus{
@@ -77,7 +77,7 @@ func (d *Draft) applyInvocationStart(r *Record) {
 	d.seq++
 	d.invokeAt = 0
 	d.reply = nil
-	d.told = len(d.changed)
+	d.told, d.news = d.news, nil
 	d.telling++
 }
 
@@ -93,11 +93,13 @@ func (d *Draft) applyInvocationEnd(r *Record) {
 		d.failures++
 	default:
 		d.badOutputs, d.failures = 0, 0
-		d.changed = d.changed[d.told:]
 	}
-	d.told = 0
+	if r.Failed {
+		d.news = slices.Concat(d.told, d.news)
+	}
+	d.told = nil
 	d.invokeAt = r.RetryAt
-	if r.RetryAt == 0 && len(d.changed) > 0 {
+	if r.RetryAt == 0 && len(d.news) > 0 && !d.status.Closed() {
 		d.invokeAt = r.Time
 	}
 }
@@ -105,17 +107,14 @@ func (d *Draft) applyInvocationEnd(r *Record) {
 // applyCheckpoint delivers what the function has not heard of.
 func (d *Draft) applyCheckpoint(r *Record) {
 	reply := &Reply{inbound: d.Fence(), clientToken: r.ClientToken, Closed: d.closing != ""}
-	for _, i := range d.changed[d.told:] {
+	for _, i := range d.news {
 		reply.Operations = append(reply.Operations, &d.op(i).Operation)
 	}
-	d.changed = slices.Clip(d.changed[:d.told])
+	d.news = nil
 	d.telling++
 	d.seq++
 	reply.Fence = d.Fence()
-	d.reply = nil
-	if !reply.Closed { // a reply without a token is never repeated
-		d.reply = reply
-	}
+	d.reply = reply
 }
 
 func (d *Draft) applyOperationStart(r *Record) {
@@ -163,9 +162,11 @@ func (d *Draft) newOperation(r *Record) *operation {
 		}
 	case wire.EventChainedInvokeStarted:
 		o.Type = wire.TypeChainedInvoke
-		o.invoke = &InvokeTarget{
-			Function: r.FunctionName, Version: r.ExecutedVersion, ARN: r.DurableExecutionARN,
-			Input: r.Payload, TenantID: r.TenantID, TraceHeader: r.TraceHeader,
+		if r.DurableExecutionARN == "" { // else the child holds all this
+			o.invoke = &InvokeTarget{
+				Function: r.FunctionName, Version: r.ExecutedVersion,
+				Input: r.Payload, TenantID: r.TenantID, TraceHeader: r.TraceHeader,
+			}
 		}
 	}
 	return o
@@ -190,15 +191,13 @@ func (d *Draft) applyOperationChange(r *Record) {
 	}
 	o := d.edit(i)
 	before := *o
-	switch {
-	case r.Type == stepReady:
+	switch r.Type {
+	case stepReady:
 		o.Status, o.NextAttempt = wire.StatusReady, 0
-	case r.Type == wire.EventStepSucceeded || r.Type == wire.EventStepFailed:
+	case wire.EventStepSucceeded, wire.EventStepFailed:
 		applyAttempt(o, r)
 	default:
-		o.Status = closedStatus[r.Type]
-		o.End = r.Time
-		o.Payload, o.Error, o.ReplayChildren = r.Payload, operationError(r), r.ReplayChildren
+		applyEnd(o, r)
 	}
 	d.pending += count(o.pending()) - count(before.pending())
 	d.calling += count(o.calling()) - count(before.calling())
@@ -216,6 +215,17 @@ func applyAttempt(o *operation, r *Record) {
 		return
 	}
 	o.Status, o.End = closedStatus[r.Type], r.Time
+}
+
+// applyEnd folds the end of an operation that is no step.
+func applyEnd(o *operation, r *Record) {
+	status, ok := closedStatus[r.Type]
+	if !ok {
+		panic(fmt.Sprintf("unknown record type %q", r.Type))
+	}
+	o.Status, o.End = status, r.Time
+	o.Payload, o.Error, o.ReplayChildren = r.Payload, operationError(r), r.ReplayChildren
+	o.invoke = nil // its input has served
 }
 
 var closedStatus = map[wire.EventType]wire.OperationStatus{

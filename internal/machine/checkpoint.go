@@ -36,6 +36,12 @@ type Reply struct {
 	clientToken string
 }
 
+// repeats reports whether req is the request that r answered. A reply without a
+// token is never repeated.
+func (r *Reply) repeats(req *Checkpoint) bool {
+	return r != nil && !r.Closed && req.ClientToken != "" && r.clientToken == req.ClientToken && r.inbound == req.Fence
+}
+
 // Checkpoint applies a checkpoint, all of it or, if it is refused, nothing. The
 // repeat of an accepted request, known by its client token, returns the
 // original reply and records nothing.
@@ -50,8 +56,8 @@ func (d *Draft) Checkpoint(req *Checkpoint) (*Reply, error) {
 }
 
 func (d *Draft) checkpoint(req *Checkpoint) (*Reply, error) {
-	if r := d.reply; r != nil && req.ClientToken != "" && r.clientToken == req.ClientToken && r.inbound == req.Fence {
-		return r, nil
+	if d.reply.repeats(req) {
+		return d.reply, nil
 	}
 	if !d.Current(req.Fence) {
 		return nil, staleToken()
@@ -68,12 +74,8 @@ func (d *Draft) checkpoint(req *Checkpoint) (*Reply, error) {
 			return nil, err
 		}
 	}
-	inbound := d.Fence()
 	d.emit(Record{Event: wire.Event{Type: checkpointAccepted}, ClientToken: req.ClientToken})
-	if d.reply != nil {
-		return d.reply, nil
-	}
-	return &Reply{Closed: true, inbound: inbound}, nil
+	return d.reply, nil
 }
 
 func staleToken() error { return wire.Errorf(wire.CodeInvalidParameter, wire.StaleTokenMessage) }

@@ -3,8 +3,9 @@ package machine
 import "github.com/perdure/perdure/internal/wire"
 
 // Draft is one input being applied to an execution: a copy-on-write view with
-// the records made so far. It is for one goroutine and one use. The execution
-// must not change between [Execution.Draft] and [Draft.Publish].
+// the records made so far. It is for one goroutine and one use. An execution
+// has one draft at a time: after the next one is begun, the one before must not
+// be used any more.
 type Draft struct {
 	state
 	x       *Execution
@@ -27,9 +28,13 @@ func (x *Execution) Draft(now wire.Timestamp) *Draft {
 func (d *Draft) Records() []Record { return d.records }
 
 // Publish makes the draft the execution's state and returns the execution. A
-// driver publishes after the records are durable.
+// driver publishes after the records are durable. A draft without records has
+// nothing to publish.
 func (d *Draft) Publish() *Execution {
 	x := d.x
+	if len(d.records) == 0 {
+		return x
+	}
 	d.entries++
 	x.state = d.state
 	first := len(x.ops)
@@ -40,7 +45,7 @@ func (d *Draft) Publish() *Execution {
 	for i, o := range d.touched {
 		x.ops[i] = o
 	}
-	d.mergeTimers()
+	x.addTimers(d.timers)
 	return x
 }
 
@@ -121,7 +126,7 @@ func (d *Draft) list(i int, o *operation) {
 		return
 	}
 	o.listed = d.telling
-	d.changed = append(d.changed, i)
+	d.news = append(d.news, i)
 }
 
 // arm sets the timer of operation i to its current deadline.
@@ -132,36 +137,41 @@ func (d *Draft) arm(i int) {
 }
 
 // Due returns when the execution must be looked at next; zero for never.
-func (d *Draft) Due() wire.Timestamp {
-	due := d.TimerDue()
-	if d.invokeAt != 0 && !d.Invoking() && !d.status.Closed() && (due == 0 || d.invokeAt < due) {
-		due = d.invokeAt
-	}
-	return due
-}
+func (d *Draft) Due() wire.Timestamp { return d.due(d.nextTimer()) }
 
 // TimerDue is Due without regard to invocations.
-func (d *Draft) TimerDue() wire.Timestamp {
-	switch {
-	case d.OwesParent():
-		return d.closed
-	case d.status.Closed():
-		return d.closed.AddSeconds(d.identity.RetentionDays * 24 * 3600)
-	case d.closing != "":
-		return 0 // the end of the invocation decides, whenever that is
-	}
-	due := d.timeoutAt()
-	if t := d.nextTimer(); t != 0 && t < due {
-		due = t
+func (d *Draft) TimerDue() wire.Timestamp { return d.timerDue(d.nextTimer()) }
+
+// Due is [Draft.Due] of the published state.
+func (x *Execution) Due() wire.Timestamp { return x.due(x.timers.next()) }
+
+// TimerDue is [Draft.TimerDue] of the published state.
+func (x *Execution) TimerDue() wire.Timestamp { return x.timerDue(x.timers.next()) }
+
+// due is Due, given the earliest timer of an operation.
+func (s *state) due(timer wire.Timestamp) wire.Timestamp {
+	due := s.timerDue(timer)
+	if s.invokeAt != 0 && (due == 0 || s.invokeAt < due) {
+		due = s.invokeAt
 	}
 	return due
 }
 
-// Due is [Draft.Due] of the published state.
-func (x *Execution) Due() wire.Timestamp { return x.Draft(0).Due() }
-
-// TimerDue is [Draft.TimerDue] of the published state.
-func (x *Execution) TimerDue() wire.Timestamp { return x.Draft(0).TimerDue() }
+func (s *state) timerDue(timer wire.Timestamp) wire.Timestamp {
+	switch {
+	case s.OwesParent():
+		return s.closed
+	case s.status.Closed():
+		return s.closed.AddDays(s.identity.RetentionDays)
+	case s.closing != "":
+		return 0 // the end of the invocation decides, whenever that is
+	}
+	due := s.timeoutAt()
+	if timer != 0 && timer < due {
+		due = timer
+	}
+	return due
+}
 
 // timeoutAt is when the execution times out.
 func (s *state) timeoutAt() wire.Timestamp {

@@ -2,7 +2,6 @@ package machine
 
 import (
 	"crypto/sha256"
-	"fmt"
 
 	"github.com/perdure/perdure/internal/wire"
 )
@@ -19,7 +18,7 @@ type Execution struct {
 
 // state is the part of an execution that a draft copies whole.
 type state struct {
-	identity  Identity
+	identity  *Identity
 	inputHash [32]byte
 	status    wire.ExecutionStatus
 	started   wire.Timestamp
@@ -40,11 +39,12 @@ type state struct {
 	failures   int            // failed invocations in a row
 	badOutputs int            // answers against the rules in a row
 
-	// changed lists operations whose record changed, in order, by position.
-	// The first told of them were in the envelope of the current invocation;
-	// it has not heard of the rest. telling moves whenever the rest is told.
-	changed []int
-	told    int
+	// told and news list operations whose record changed, in order, by
+	// position: those that the envelope of the current invocation names, and
+	// those that the function has not heard of. telling moves whenever news
+	// are told.
+	told    []int
+	news    []int
 	telling int64
 	reply   *Reply // to the last checkpoint, for repeats of it
 }
@@ -100,45 +100,8 @@ func Start(id Identity, input *string, now wire.Timestamp, rules *Rules) *Draft 
 	return d
 }
 
-// Loader rebuilds an execution from its journal.
-type Loader struct{ x *Execution }
-
-// Load starts a rebuild; Add takes the entries in order.
-func Load(rules *Rules) *Loader { return &Loader{blank(rules)} }
-
-// Add folds the next journal entry. An entry that cannot be understood is an
-// error, and the execution cannot be used.
-func (l *Loader) Add(entry []byte) (err error) {
-	defer func() {
-		// A damaged entry may decode and still contradict what came before
-		// it. That must cost one execution, never the process.
-		if p := recover(); p != nil {
-			err = fmt.Errorf("entry %d contradicts the journal before it: %v", l.x.entries+1, p)
-		}
-	}()
-	records, err := Decode(entry)
-	if err != nil {
-		return fmt.Errorf("entry %d: %w", l.x.entries+1, err)
-	}
-	d := l.x.Draft(0)
-	for i := range records {
-		d.now = records[i].Time
-		d.apply(&records[i])
-	}
-	d.Publish()
-	return nil
-}
-
-// Execution returns the rebuilt execution. It is an error to have added nothing.
-func (l *Loader) Execution() (*Execution, error) {
-	if len(l.x.ops) == 0 {
-		return nil, fmt.Errorf("the journal is empty")
-	}
-	return l.x, nil
-}
-
-// Identity returns what is fixed about the execution.
-func (s *state) Identity() *Identity { return &s.identity }
+// Identity returns what is fixed about the execution. It must not be modified.
+func (s *state) Identity() *Identity { return s.identity }
 
 // InputHash is the SHA-256 of the input.
 func (s *state) InputHash() [32]byte { return s.inputHash }
@@ -146,7 +109,7 @@ func (s *state) InputHash() [32]byte { return s.inputHash }
 // Status returns the execution's status.
 func (s *state) Status() wire.ExecutionStatus { return s.status }
 
-// Started and Closed return when the execution started and ended.
+// Started returns when the execution started.
 func (s *state) Started() wire.Timestamp { return s.started }
 
 // Closed returns when the execution ended; zero while it is open.
@@ -190,7 +153,7 @@ func (x *Execution) Page(from, maxItems, maxBytes int) (ops []*wire.Operation, n
 			continue
 		}
 		size += o.size()
-		if len(ops) > 0 && (len(ops) == maxItems || size > maxBytes) {
+		if len(ops) > 0 && (len(ops) >= maxItems || size > maxBytes) {
 			return ops, i
 		}
 		ops = append(ops, &o.Operation)
@@ -224,9 +187,9 @@ func (o *operation) size() int {
 // Updated returns the ids of the operations that the current invocation is
 // told have changed since the last one that ended well.
 func (x *Execution) Updated() []string {
-	ids := make([]string, 0, x.told)
-	seen := make(map[int]bool, x.told) // an operation may change again after a failed invocation
-	for _, i := range x.changed[:x.told] {
+	ids := make([]string, 0, len(x.told))
+	seen := make(map[int]bool, len(x.told)) // an operation may change again after a failed invocation
+	for _, i := range x.told {
 		if !seen[i] {
 			seen[i] = true
 			ids = append(ids, x.ops[i].ID)
@@ -237,7 +200,7 @@ func (x *Execution) Updated() []string {
 
 // Fragile reports whether work is under way that a crash of the engine would
 // lose: an invocation, or the call of a plain function.
-func (s *state) Fragile() bool { return s.Invoking() || s.calling > 0 }
+func (s *state) Fragile() bool { return s.Invoking() || s.calling > 0 && !s.status.Closed() }
 
 // OwesParent reports whether the execution closed and the one that invoked it
 // does not know yet.
@@ -245,11 +208,12 @@ func (s *state) OwesParent() bool {
 	return s.status.Closed() && s.identity.ParentARN != "" && !s.notified
 }
 
-// Calls returns the chained invokes of plain functions that have no outcome
-// yet, by operation id.
+// Calls returns the chained invokes of plain functions whose outcome is awaited,
+// by operation id; none after the execution closed. It looks at every
+// operation: it is for restarts.
 func (x *Execution) Calls() map[string]*InvokeTarget {
 	calls := map[string]*InvokeTarget{}
-	if x.calling == 0 {
+	if x.calling == 0 || x.status.Closed() {
 		return calls
 	}
 	for _, o := range x.ops {
@@ -260,6 +224,15 @@ func (x *Execution) Calls() map[string]*InvokeTarget {
 	return calls
 }
 
+// Call returns the target of the chained invoke with this operation id if it
+// is of a plain function and has no outcome yet, or nil.
+func (x *Execution) Call(opID string) *InvokeTarget {
+	if i, ok := x.index[opID]; ok && x.ops[i].calling() {
+		return x.ops[i].invoke
+	}
+	return nil
+}
+
 func hashInput(input *string) [32]byte {
 	if input == nil {
 		return sha256.Sum256(nil)
@@ -268,6 +241,8 @@ func hashInput(input *string) [32]byte {
 }
 
 // Current reports whether a checkpoint token that stands for f is valid now.
-func (s *state) Current(f Fence) bool {
-	return s.Invoking() && !s.status.Closed() && s.closing == "" && f == s.Fence()
-}
+func (s *state) Current(f Fence) bool { return s.Invoking() && !s.ended() && f == s.Fence() }
+
+// ended reports whether nothing more can happen to the operations: the
+// execution closed, or its result is in and it closes with the invocation.
+func (s *state) ended() bool { return s.status.Closed() || s.closing != "" }

@@ -12,7 +12,7 @@ import (
 //
 // An execution that has checkpointed its result is past all timers.
 func (d *Draft) FireTimers() {
-	if d.status.Closed() || d.closing != "" {
+	if d.ended() {
 		return
 	}
 	timeout := d.timeoutAt()
@@ -55,7 +55,7 @@ func (d *Draft) emitExecution(r Record) {
 // result it comes too late.
 func (d *Draft) Stop(reason *wire.ErrorObject) {
 	d.FireTimers()
-	if d.status.Closed() || d.closing != "" {
+	if d.ended() {
 		return
 	}
 	if reason == nil {
@@ -95,7 +95,7 @@ func (d *Draft) HeartbeatCallback(position int, id string) error {
 
 func (d *Draft) callback(position int, id string, r Record) error {
 	d.FireTimers()
-	if position < 0 || position >= len(d.x.ops) || d.status.Closed() || d.closing != "" {
+	if position < 0 || position >= len(d.x.ops) || d.ended() {
 		return callbackGone()
 	}
 	o := d.op(position)
@@ -118,7 +118,7 @@ func callbackGone() error {
 func (d *Draft) CompleteInvoke(opID string, status wire.ExecutionStatus, payload *string, failure *wire.ErrorObject) {
 	d.FireTimers()
 	i := d.find(opID)
-	if i < 0 || d.status.Closed() || d.closing != "" || d.op(i).Type != wire.TypeChainedInvoke || d.op(i).Status.Closed() {
+	if i < 0 || d.ended() || d.op(i).Type != wire.TypeChainedInvoke || d.op(i).Status.Closed() {
 		return
 	}
 	r := Record{Event: wire.Event{Type: wire.EventChainedInvokeFailed, Error: failure}}

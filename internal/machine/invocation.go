@@ -44,7 +44,7 @@ func (d *Draft) EndInvocation(requestID string, answer []byte, failure *wire.Err
 	if out != nil && out.Status == wire.InvocationFailed {
 		r.Error = out.Error
 	}
-	if r.Failed && d.status == wire.ExecutionRunning {
+	if r.Failed && !d.ended() {
 		r.RetryAt = d.now.Add(backoff(d.identity.ARN.ID, d.failures))
 	}
 	d.emit(r)
@@ -70,7 +70,7 @@ func (d *Draft) LoseInvocation() {
 		Failed: true,
 		Lost:   true,
 	}
-	if d.status == wire.ExecutionRunning {
+	if !d.ended() {
 		r.RetryAt = d.now
 	}
 	d.emit(r)
@@ -112,7 +112,7 @@ const maxBadOutputs = 4
 // readOutput validates the function's answer. After the execution closed, or
 // checkpointed its result, the answer no longer matters.
 func (d *Draft) readOutput(answer []byte) (*wire.InvocationOutput, *wire.ErrorObject) {
-	if d.status.Closed() || d.closing != "" {
+	if d.ended() {
 		return &wire.InvocationOutput{Status: wire.InvocationPending}, nil
 	}
 	var out wire.InvocationOutput
@@ -135,7 +135,7 @@ func (d *Draft) readOutput(answer []byte) (*wire.InvocationOutput, *wire.ErrorOb
 			return nil, badOutput("Error object size must be less than or equal to %d bytes.", n)
 		}
 	case wire.InvocationPending:
-		if d.pending == 0 && len(d.changed) == d.told {
+		if d.pending == 0 && len(d.news) == 0 {
 			return nil, badOutput("Cannot return PENDING status with no pending operations.")
 		}
 	default:

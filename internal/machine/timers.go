@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"cmp"
 	"container/heap"
 	"slices"
 
@@ -59,10 +60,7 @@ func (d *Draft) dueTimers() []timer {
 		collect(t)
 	}
 	slices.SortFunc(due, func(a, b timer) int {
-		if a.due != b.due {
-			return int(a.due - b.due)
-		}
-		return a.op - b.op
+		return cmp.Or(cmp.Compare(a.due, b.due), cmp.Compare(a.op, b.op))
 	})
 	return slices.Compact(due)
 }
@@ -87,14 +85,28 @@ func (d *Draft) nextTimer() wire.Timestamp {
 	return next
 }
 
-// mergeTimers moves the draft's timers into the execution's heap and drops
-// outdated ones from its top. It runs after the draft's operations are published.
-func (d *Draft) mergeTimers() {
-	h := &d.x.timers
-	for _, t := range d.timers {
-		heap.Push(h, t)
+// next returns the earliest deadline of a published execution, or zero. What
+// is at the top counts: see [Execution.addTimers].
+func (h timerHeap) next() wire.Timestamp {
+	if len(h) == 0 {
+		return 0
 	}
-	for len(*h) > 0 && d.x.ops[(*h)[0].op].deadline() != (*h)[0].due {
-		heap.Pop(h)
+	return h[0].due
+}
+
+// addTimers puts the timers of a draft, whose operations are published already,
+// into the heap, and drops outdated ones from its top. Those below it that
+// outnumber the operations, as heartbeats can, go too.
+func (x *Execution) addTimers(timers []timer) {
+	for _, t := range timers {
+		heap.Push(&x.timers, t)
+	}
+	outdated := func(t timer) bool { return x.ops[t.op].deadline() != t.due }
+	if len(x.timers) > 2*len(x.ops) {
+		x.timers = slices.DeleteFunc(x.timers, outdated)
+		heap.Init(&x.timers)
+	}
+	for len(x.timers) > 0 && outdated(x.timers[0]) {
+		heap.Pop(&x.timers)
 	}
 }

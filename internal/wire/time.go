@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"math"
 	"strconv"
 	"time"
 )
@@ -25,11 +26,32 @@ func (t Timestamp) Time() time.Time {
 	return time.UnixMilli(int64(t)).UTC()
 }
 
-// Add returns t moved by d, rounded down to the millisecond.
-func (t Timestamp) Add(d time.Duration) Timestamp { return t + Timestamp(d.Milliseconds()) }
+// Add returns t moved by d, without its fraction of a millisecond.
+func (t Timestamp) Add(d time.Duration) Timestamp { return t.addMillis(d.Milliseconds()) }
 
 // AddSeconds returns t moved by whole seconds.
-func (t Timestamp) AddSeconds(s int64) Timestamp { return t + Timestamp(s*1000) }
+func (t Timestamp) AddSeconds(s int64) Timestamp {
+	return t.addMillis(1000 * min(max(s, math.MinInt64/1000), math.MaxInt64/1000))
+}
+
+// AddDays returns t moved by days of 24 hours.
+func (t Timestamp) AddDays(n int64) Timestamp {
+	const seconds = 24 * 3600
+	return t.AddSeconds(seconds * min(max(n, math.MinInt64/seconds), math.MaxInt64/seconds))
+}
+
+// addMillis stays at the ends of the range: a deadline must not wrap around
+// into the past.
+func (t Timestamp) addMillis(ms int64) Timestamp {
+	switch u := t + Timestamp(ms); {
+	case ms > 0 && u < t:
+		return math.MaxInt64
+	case ms < 0 && u > t:
+		return math.MinInt64
+	default:
+		return u
+	}
+}
 
 // Sub returns the time from u to t.
 func (t Timestamp) Sub(u Timestamp) time.Duration { return time.Duration(t-u) * time.Millisecond }

@@ -1,0 +1,71 @@
+package machine
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Loader rebuilds an execution from its journal.
+type Loader struct {
+	x   *Execution
+	err error // the first entry that could not be understood
+}
+
+// Load starts a rebuild; [Loader.Add] takes the entries in order.
+func Load(rules *Rules) *Loader { return &Loader{x: blank(rules)} }
+
+// Add folds the next journal entry. One that cannot be understood, or that
+// contradicts those before it, is an error; there is no execution then.
+func (l *Loader) Add(entry []byte) error {
+	if l.err == nil {
+		l.err = l.add(entry)
+	}
+	return l.err
+}
+
+func (l *Loader) add(entry []byte) (err error) {
+	number := l.x.entries + 1
+	defer func() {
+		// A damaged entry may decode and still contradict what came before
+		// it. That must cost one execution, never the process.
+		if p := recover(); p != nil {
+			err = fmt.Errorf("entry %d contradicts the journal before it: %v", number, p)
+		}
+	}()
+	records, err := Decode(entry)
+	if err != nil {
+		return fmt.Errorf("entry %d: %w", number, err)
+	}
+	d := l.x.Draft(0)
+	d.records = records
+	for i := range records {
+		d.now = records[i].Time
+		d.check(&records[i])
+		d.apply(&records[i])
+	}
+	d.Publish()
+	return nil
+}
+
+// check panics if r cannot be the next record. It knows the contradictions that
+// folding would not stumble over by itself.
+func (d *Draft) check(r *Record) {
+	first := d.identity == nil
+	if first != (r.Identity != nil) {
+		panic(fmt.Sprintf("%s is not the first record, or the first is not a start", r.Type))
+	}
+	if id := r.Event.ID; id != 0 && id != d.events+1 {
+		panic(fmt.Sprintf("event %d follows event %d", id, d.events))
+	}
+}
+
+// Execution returns the rebuilt execution. It is an error to have added nothing.
+func (l *Loader) Execution() (*Execution, error) {
+	if l.err != nil {
+		return nil, l.err
+	}
+	if l.x.identity == nil {
+		return nil, errors.New("the journal is empty")
+	}
+	return l.x, nil
+}

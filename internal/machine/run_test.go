@@ -1,0 +1,322 @@
+package machine_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/perdure/perdure/internal/machine"
+	"github.com/perdure/perdure/internal/wire"
+)
+
+// epoch is when the test executions start.
+const epoch = wire.Timestamp(1_767_225_600_000) // 2026-01-01T00:00:00Z
+
+// identity is that of the test executions: a day to run in, a week to be read.
+func identity() machine.Identity {
+	return machine.Identity{
+		ARN: wire.ARN{
+			Partition: "aws", Region: "us-east-1", Account: "000000000000",
+			Function: "order", Version: "1", Name: "order-1", ID: "0001",
+		},
+		ExecutionTimeout: 24 * 3600,
+		RetentionDays:    7,
+	}
+}
+
+// run drives one execution as an engine would, in memory.
+type run struct {
+	t       testing.TB
+	rules   *machine.Rules
+	now     wire.Timestamp
+	x       *machine.Execution
+	journal [][]byte
+	records []machine.Record // of all entries
+	fence   machine.Fence    // what the function's token stands for
+	calls   int              // invocations begun
+	targets int              // chained invokes resolved
+}
+
+func newRun(t testing.TB) *run { return newRunWith(t, identity(), nil) }
+
+func newRunWith(t testing.TB, id machine.Identity, rules *machine.Rules) *run {
+	t.Helper()
+	r := &run{t: t, rules: rules, now: epoch}
+	r.commit(machine.Start(id, str(`{"order":1}`), r.now, rules))
+	return r
+}
+
+// invoked is a run whose first invocation is in flight.
+func invoked(t testing.TB) *run {
+	t.Helper()
+	r := newRun(t)
+	r.invoke()
+	return r
+}
+
+func str(s string) *string { return &s }
+
+// do applies one input and commits what it recorded, refused or not.
+func (r *run) do(input func(*machine.Draft) error) error {
+	d := r.x.Draft(r.now)
+	err := input(d)
+	r.commit(d)
+	return err
+}
+
+func (r *run) commit(d *machine.Draft) {
+	records := d.Records()
+	if len(records) == 0 {
+		return
+	}
+	r.journal = append(r.journal, machine.Encode(records))
+	r.records = append(r.records, records...)
+	r.x = d.Publish()
+}
+
+func (r *run) sleep(seconds int64) { r.now = r.now.AddSeconds(seconds) }
+
+// fire lets the timers fire.
+func (r *run) fire() {
+	r.do(func(d *machine.Draft) error { d.FireTimers(); return nil })
+}
+
+// invoke begins an invocation, which the execution must want.
+func (r *run) invoke() {
+	r.t.Helper()
+	r.fire()
+	if !r.x.WantsInvocation(r.now) {
+		r.t.Fatalf("no invocation is wanted now; next at %v, status %s", r.x.InvokeAt(), r.x.Status())
+	}
+	r.calls++
+	r.do(func(d *machine.Draft) error { d.BeginInvocation(r.requestID()); return nil })
+	r.fence = r.x.Fence()
+}
+
+func (r *run) requestID() string { return fmt.Sprintf("request-%d", r.calls) }
+
+// checkpoint sends updates with the current token.
+func (r *run) checkpoint(updates ...wire.Update) (*machine.Reply, error) {
+	return r.send("", updates...)
+}
+
+// send is checkpoint with a client token. The function moves on to the token of
+// the reply.
+func (r *run) send(clientToken string, updates ...wire.Update) (*machine.Reply, error) {
+	reply, err := r.sendAt(r.fence, clientToken, updates...)
+	if err == nil {
+		r.fence = reply.Fence
+	}
+	return reply, err
+}
+
+func (r *run) sendAt(fence machine.Fence, clientToken string, updates ...wire.Update) (reply *machine.Reply, err error) {
+	err = r.do(func(d *machine.Draft) error {
+		reply, err = d.Checkpoint(r.request(fence, clientToken, updates))
+		return err
+	})
+	return reply, err
+}
+
+func (r *run) request(fence machine.Fence, clientToken string, updates []wire.Update) *machine.Checkpoint {
+	return &machine.Checkpoint{
+		Fence: fence, ClientToken: clientToken, Updates: updates,
+		CallbackID: callbackID, Resolve: r.resolve,
+	}
+}
+
+func callbackID(position int) string { return fmt.Sprintf("callback-%d", position) }
+
+// resolve knows durable functions, plain ones, and nothing that is missing.
+func (r *run) resolve(opts *wire.ChainedInvokeOptions) (*machine.InvokeTarget, *wire.ErrorObject) {
+	switch {
+	case strings.HasPrefix(opts.FunctionName, "missing"):
+		return nil, &wire.ErrorObject{ErrorType: "ResourceNotFoundException", ErrorMessage: "Function not found: " + opts.FunctionName}
+	case strings.HasPrefix(opts.FunctionName, "plain"):
+		return &machine.InvokeTarget{Version: "3"}, nil
+	}
+	r.targets++
+	return &machine.InvokeTarget{
+		Version: "2",
+		ARN:     fmt.Sprintf("arn:aws:lambda:us-east-1:000000000000:function:%s:2/durable-execution/child/%d", opts.FunctionName, r.targets),
+	}, nil
+}
+
+// must fails the test if a checkpoint was refused.
+func (r *run) must(reply *machine.Reply, err error) *machine.Reply {
+	r.t.Helper()
+	if err != nil {
+		r.t.Fatalf("the checkpoint was refused: %v", err)
+	}
+	return reply
+}
+
+// end ends the invocation in flight with an answer.
+func (r *run) end(answer string) {
+	r.do(func(d *machine.Draft) error { d.EndInvocation(r.requestID(), []byte(answer), nil); return nil })
+}
+
+// crash ends the invocation in flight with a failure.
+func (r *run) crash(errorType string) {
+	r.do(func(d *machine.Draft) error {
+		d.EndInvocation(r.requestID(), nil, &wire.ErrorObject{ErrorType: errorType})
+		return nil
+	})
+}
+
+const pending = `{"Status":"PENDING"}`
+
+// reload returns the execution that a restart would read.
+func (r *run) reload() *machine.Execution {
+	r.t.Helper()
+	l := machine.Load(r.rules)
+	for _, entry := range r.journal {
+		if err := l.Add(entry); err != nil {
+			r.t.Fatalf("reading the journal: %v", err)
+		}
+	}
+	x, err := l.Execution()
+	if err != nil {
+		r.t.Fatalf("reading the journal: %v", err)
+	}
+	return x
+}
+
+// op returns the operation with this id, which must be visible.
+func (r *run) op(id string) *wire.Operation {
+	r.t.Helper()
+	for _, o := range ops(r.x) {
+		if o.ID == id {
+			return o
+		}
+	}
+	r.t.Fatalf("operation %q is not visible", id)
+	return nil
+}
+
+// ops returns all operations that a function may see.
+func ops(x *machine.Execution) []*wire.Operation {
+	all, _ := x.Page(0, 1<<30, 1<<50)
+	return all
+}
+
+// ids returns "id:STATUS" of each operation.
+func ids(ops []*wire.Operation) []string {
+	out := []string{}
+	for _, o := range ops {
+		out = append(out, o.ID+":"+string(o.Status))
+	}
+	return out
+}
+
+// types returns the types of the history's events from EventId first on.
+func (r *run) types(first int64) []wire.EventType {
+	out := []wire.EventType{}
+	for i := range r.records {
+		if ev := &r.records[i].Event; ev.ID >= first && r.records[i].IsHistory() {
+			out = append(out, ev.Type)
+		}
+	}
+	return out
+}
+
+// lastEvent returns the latest event of the history.
+func (r *run) lastEvent() *wire.Event {
+	for i := len(r.records) - 1; ; i-- {
+		if r.records[i].IsHistory() {
+			return &r.records[i].Event
+		}
+	}
+}
+
+// encode returns the JSON of a reply as clients get it.
+func encode(reply *machine.Reply) string {
+	return fmt.Sprint(reply.Fence, reply.Closed) + string(wire.AppendOperations(nil, reply.Operations, wire.API))
+}
+
+// equal fails the test if got is not want.
+func equal[T any](t testing.TB, what string, got, want T) {
+	t.Helper()
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", what, diff)
+	}
+}
+
+// refused fails the test if err is not the refusal with this message.
+func refused(t testing.TB, err error, message string) {
+	t.Helper()
+	refusedAs(t, err, wire.CodeInvalidParameter, message)
+}
+
+func refusedAs(t testing.TB, err error, code wire.Code, message string) {
+	t.Helper()
+	var coded *wire.Error
+	if !errors.As(err, &coded) {
+		t.Fatalf("got error %v, want the refusal %q", err, message)
+	}
+	equal(t, "refusal", *coded, wire.Error{Code: code, Message: message})
+}
+
+// Short forms of updates.
+
+func update(typ wire.OperationType, action wire.Action, id string) wire.Update {
+	return wire.Update{ID: id, Type: typ, Action: action}
+}
+
+func step(action wire.Action, id string) wire.Update { return update(wire.TypeStep, action, id) }
+
+func succeed(id, result string) wire.Update {
+	u := step(wire.ActionSucceed, id)
+	u.Payload = &result
+	return u
+}
+
+func retry(id string, delay int64) wire.Update {
+	u := step(wire.ActionRetry, id)
+	u.Error = &wire.ErrorObject{ErrorType: "Oops"}
+	u.StepOptions = &wire.StepOptions{NextAttemptDelaySeconds: delay}
+	return u
+}
+
+func wait(id string, seconds int64) wire.Update {
+	u := update(wire.TypeWait, wire.ActionStart, id)
+	u.WaitOptions = &wire.WaitOptions{WaitSeconds: seconds}
+	return u
+}
+
+func callback(id string, timeout, heartbeat int64) wire.Update {
+	u := update(wire.TypeCallback, wire.ActionStart, id)
+	u.CallbackOptions = &wire.CallbackOptions{TimeoutSeconds: timeout, HeartbeatTimeoutSeconds: heartbeat}
+	return u
+}
+
+func invoke(id, function string) wire.Update {
+	u := update(wire.TypeChainedInvoke, wire.ActionStart, id)
+	u.ChainedInvokeOptions = &wire.ChainedInvokeOptions{FunctionName: function}
+	return u
+}
+
+func openContext(id string) wire.Update { return update(wire.TypeContext, wire.ActionStart, id) }
+
+func closeContext(id, result string, replay bool) wire.Update {
+	u := update(wire.TypeContext, wire.ActionSucceed, id)
+	u.Payload = &result
+	if replay {
+		u.ContextOptions = &wire.ContextOptions{ReplayChildren: true}
+	}
+	return u
+}
+
+func in(parent string, u wire.Update) wire.Update {
+	u.ParentID = parent
+	return u
+}
+
+func finish(result string) wire.Update {
+	u := update(wire.TypeExecution, wire.ActionSucceed, "execution-result-1")
+	u.Payload = &result
+	return u
+}
