@@ -11,20 +11,29 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"syscall"
 	"time"
 )
 
-// exec executes the pool's command. Its errors say why a command cannot be
-// executed and what to do about it.
+// entrypointError says why a command cannot be executed, and what to do about it.
+type entrypointError struct{ text string }
+
+func (e *entrypointError) Error() string { return e.text }
+
+func entrypointErrorf(format string, args ...any) error {
+	return &entrypointError{fmt.Sprintf(format, args...)}
+}
+
+// exec executes the pool's command. The error is an [*entrypointError] if it is
+// the command's fault.
 func (p *Pool) exec(endpoint string, stdio []*os.File) (*os.Process, error) {
-	path, err := exec.LookPath(p.cfg.Command[0])
-	if !strings.ContainsRune(p.cfg.Command[0], filepath.Separator) && err != nil {
-		return nil, fmt.Errorf("%q is not a program in PATH: name the function's binary by its path", p.cfg.Command[0])
-	}
-	if err != nil {
-		path = p.cfg.Command[0] // relative to Dir, perhaps
+	path := p.cfg.Command[0]
+	if filepath.Base(path) == path {
+		found, err := exec.LookPath(path)
+		if err != nil {
+			return nil, entrypointErrorf("%q is not a program in PATH: name the function's binary by its path", path)
+		}
+		path = found
 	}
 	proc, err := p.spawner.start(path, p.cfg.Command, &os.ProcAttr{
 		Dir:   p.cfg.Dir,
@@ -55,7 +64,7 @@ func startProcess(path string, argv []string, attr *os.ProcAttr) (*os.Process, e
 func explain(err error, path, dir string) error {
 	if dir != "" {
 		if info, e := os.Stat(dir); e != nil || !info.IsDir() {
-			return fmt.Errorf("the working directory %s does not exist", dir)
+			return entrypointErrorf("the working directory %s does not exist", dir)
 		}
 		if !filepath.IsAbs(path) {
 			path = filepath.Join(dir, path)
@@ -64,20 +73,21 @@ func explain(err error, path, dir string) error {
 	info, e := os.Stat(path)
 	switch {
 	case errors.Is(e, fs.ErrNotExist):
-		return fmt.Errorf("%s does not exist: build the function first", path)
+		return entrypointErrorf("%s does not exist: build the function first", path)
 	case e != nil:
-		return fmt.Errorf("%s cannot be read: %w", path, e)
+		return entrypointErrorf("%s cannot be read: %v", path, e)
 	case info.IsDir():
-		return fmt.Errorf("%s is a directory: name the function's binary", path)
+		return entrypointErrorf("%s is a directory: name the function's binary", path)
 	case errors.Is(err, fs.ErrPermission) && info.Mode()&0o111 == 0:
-		return fmt.Errorf("%s is not executable (mode %s): chmod +x it", path, info.Mode())
+		return entrypointErrorf("%s is not executable (mode %s): chmod +x it", path, info.Mode())
+	case errors.Is(err, fs.ErrPermission):
+		return entrypointErrorf("%s cannot be executed: %v; is its file system mounted noexec?", path, err)
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("%s is %s, and the interpreter or loader that it names does not exist here", path, sniff(path))
+		return entrypointErrorf("%s is %s, and the interpreter or loader that it names does not exist here", path, sniff(path))
 	case errors.Is(err, syscall.ENOEXEC):
-		return fmt.Errorf("%s cannot be executed here (%s/%s): it is %s", path, runtime.GOOS, runtime.GOARCH, sniff(path))
-	default:
-		return fmt.Errorf("%s cannot be executed: %w", path, err)
+		return entrypointErrorf("%s cannot be executed here (%s/%s): it is %s", path, runtime.GOOS, runtime.GOARCH, sniff(path))
 	}
+	return fmt.Errorf("starting %s: %w", path, err)
 }
 
 // machines maps the e_machine member of an ELF header to GOARCH.

@@ -64,18 +64,22 @@ func describe(state *os.ProcessState) string {
 	return state.String()
 }
 
-func notExecutable(inv *engine.Invocation, err error) engine.Outcome {
-	return unstarted(inv, errorTypeEntrypoint, err.Error())
+// notStarted is the outcome of an invocation for which no process could be started.
+func notStarted(inv *engine.Invocation, err error) engine.Outcome {
+	if _, ok := errors.AsType[*entrypointError](err); ok {
+		return unstarted(inv, errorTypeEntrypoint, err.Error())
+	}
+	return unstarted(inv, wire.ErrorTypeSandboxFailure, err.Error())
 }
 
 // initFailed is the outcome of an invocation for which a process was started
 // that ended without a poll; err is what the wait for the poll returned.
 func (p *Pool) initFailed(inv *engine.Invocation, proc *process, err error) engine.Outcome {
-	var reported *runtimeapi.InitError
+	reported, ok := errors.AsType[*runtimeapi.InitError](err)
 	switch {
-	case errors.As(err, &reported):
+	case ok:
 		return engine.Outcome{Error: reported.Object, ErrorPayload: reported.Document, Unstarted: true}
-	case p.open.Err() != nil:
+	case p.closing.Err() != nil:
 		return unstarted(inv, wire.ErrorTypeSandboxFailure, "the sandbox was closed")
 	case errors.Is(err, runtimeapi.ErrClosed):
 		return unstarted(inv, wire.ErrorTypeExit, exitText(proc.state)+" before it asked for an invocation"+proc.lastWords())

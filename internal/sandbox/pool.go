@@ -19,8 +19,8 @@ const (
 	// settleGrace is how long an invocation waits for a process that has just
 	// answered and is about to poll, before another process is started.
 	settleGrace = 20 * time.Millisecond
-	// heldDeadline is what a function is told with Config.NoTimeout.
-	heldDeadline = 24 * time.Hour
+	// heldOff takes the place of all time limits with Config.NoTimeout.
+	heldOff = 24 * time.Hour
 )
 
 // Config describes a function version and how to run it. Command and Runtime
@@ -47,8 +47,8 @@ type Config struct {
 	// Timeout is the function's timeout, 3 s by default: it bounds invocations
 	// that have no deadline and is named in the error of those that time out.
 	Timeout time.Duration
-	// NoTimeout holds all time limits off, for a function under a debugger.
-	// The engine's own limit, engine.Function.Timeout, must be long as well.
+	// NoTimeout holds all time limits off, for a day, for a function under a
+	// debugger. The engine's own limit, engine.Function.Timeout, must be as long.
 	NoTimeout bool
 	// InitTimeout bounds the time from a process's start to its first poll;
 	// the default is 10 s, as on Lambda.
@@ -80,6 +80,9 @@ func (c *Config) setDefaults() {
 	setDefault(&c.Version, wire.LatestVersion)
 	setDefault(&c.MemoryMB, 128)
 	setDefault(&c.Timeout, 3*time.Second)
+	if c.NoTimeout {
+		c.InitTimeout = heldOff
+	}
 	setDefault(&c.InitTimeout, 10*time.Second)
 	setDefault(&c.IdleTimeout, 5*time.Minute)
 	setDefault(&c.StopGrace, 2*time.Second)
@@ -105,11 +108,11 @@ type Pool struct {
 	idle    idleStack
 	slots   chan struct{} // holds one value for each process that is not idle
 
-	open  context.Context // done when Close begins
-	close context.CancelFunc
-	work  sync.WaitGroup // invocations, and goroutines of processes
+	closing    context.Context // done when Close begins
+	beginClose context.CancelFunc
+	work       sync.WaitGroup // invocations, and goroutines of processes
 
-	mu        sync.Mutex // guards processes, and open against work
+	mu        sync.Mutex // guards processes; held to begin work and to begin Close
 	processes map[*process]struct{}
 }
 
@@ -132,7 +135,7 @@ func New(cfg Config) (*Pool, error) {
 		processes: make(map[*process]struct{}),
 	}
 	p.idle.timeout, p.idle.expired = cfg.IdleTimeout, p.retire
-	p.open, p.close = context.WithCancel(context.Background())
+	p.closing, p.beginClose = context.WithCancel(context.Background())
 	return p, nil
 }
 
@@ -151,8 +154,8 @@ func (p *Pool) Invoke(ctx context.Context, inv *engine.Invocation) engine.Outcom
 		if proc == nil {
 			return failed
 		}
-		out, taken := p.invoke(ctx, proc, inv)
-		if taken || try == maxTries {
+		out := p.invoke(ctx, proc, inv)
+		if !out.Unstarted || try == maxTries || ctx.Err() != nil {
 			return out
 		}
 	}
@@ -162,7 +165,7 @@ func (p *Pool) Invoke(ctx context.Context, inv *engine.Invocation) engine.Outcom
 func (p *Pool) begin() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.open.Err() != nil {
+	if p.closing.Err() != nil {
 		return false
 	}
 	p.work.Add(1)
@@ -172,11 +175,10 @@ func (p *Pool) begin() bool {
 // bound returns inv with the deadline that holds here, and ctx with that deadline.
 func (p *Pool) bound(ctx context.Context, inv *engine.Invocation) (*engine.Invocation, context.Context, context.CancelFunc) {
 	bounded := *inv
-	if p.cfg.NoTimeout {
-		bounded.Deadline = time.Now().Add(heldDeadline)
-		return &bounded, ctx, func() {}
-	}
-	if bounded.Deadline.IsZero() {
+	switch {
+	case p.cfg.NoTimeout:
+		bounded.Deadline = time.Now().Add(heldOff)
+	case inv.Deadline.IsZero():
 		bounded.Deadline = time.Now().Add(p.cfg.Timeout)
 	}
 	ctx, cancel := context.WithDeadline(ctx, bounded.Deadline)
@@ -190,7 +192,7 @@ func (p *Pool) acquire(ctx context.Context, inv *engine.Invocation) (*process, e
 	case p.slots <- struct{}{}:
 	case <-ctx.Done():
 		return nil, p.interruptedEarly(inv)
-	case <-p.open.Done():
+	case <-p.closing.Done():
 		return nil, unstarted(inv, wire.ErrorTypeSandboxFailure, "the sandbox was closed")
 	}
 	if proc := p.idle.take(ctx, settleGrace); proc != nil {
@@ -229,9 +231,9 @@ func (p *Pool) launch(ctx context.Context, inv *engine.Invocation, launched chan
 	}
 }
 
-// invoke runs inv in proc, whose slot it gives up. taken is false if the
-// process ended before it knew of the invocation.
-func (p *Pool) invoke(ctx context.Context, proc *process, inv *engine.Invocation) (out engine.Outcome, taken bool) {
+// invoke runs inv in proc, whose slot it gives up. The outcome is Unstarted if
+// the process ended before it knew of the invocation.
+func (p *Pool) invoke(ctx context.Context, proc *process, inv *engine.Invocation) engine.Outcome {
 	defer p.output.sync()
 	proc.tag(inv.RequestID)
 	out, err := proc.session.Invoke(ctx, inv)
@@ -239,16 +241,19 @@ func (p *Pool) invoke(ctx context.Context, proc *process, inv *engine.Invocation
 		proc.flush()
 		p.idle.expect()
 		p.work.Go(func() { p.settle(proc, inv.Deadline) })
-		return out, true
+		return out
 	}
 	p.work.Go(func() { p.bury(proc) })
 	if ctx.Err() != nil {
 		proc.kill()
 		proc.awaitExit(killWait)
-		return p.interrupted(inv), true
+		out = p.interrupted(inv)
+	} else {
+		<-proc.exited
+		out = exited(inv, proc.state)
 	}
-	<-proc.exited
-	return exited(inv, proc.state), !errors.Is(err, runtimeapi.ErrNotTaken)
+	out.Unstarted = errors.Is(err, runtimeapi.ErrNotTaken)
+	return out
 }
 
 // settle waits until a process polls again after it has answered. A function
@@ -275,7 +280,7 @@ func (p *Pool) bury(proc *process) {
 func (p *Pool) release(proc *process) {
 	p.idle.put(proc)
 	<-p.slots
-	if p.open.Err() != nil {
+	if p.closing.Err() != nil {
 		p.retire(proc)
 	}
 }
@@ -293,7 +298,7 @@ func (p *Pool) retire(proc *process) {
 // when it returns.
 func (p *Pool) Close(ctx context.Context) error {
 	p.mu.Lock()
-	p.close()
+	p.beginClose()
 	p.mu.Unlock()
 	for proc := p.idle.pop(); proc != nil; proc = p.idle.pop() {
 		go proc.stop(p.cfg.StopGrace)

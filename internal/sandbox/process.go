@@ -23,17 +23,17 @@ const (
 
 // process is one process of the function, with its session.
 type process struct {
+	os      *os.Process
 	session *runtimeapi.Session
 	stdout  *stream
 	stderr  *stream
-	exited  chan struct{}    // closed when all that follows the end is done
+	exited  chan struct{}    // closed when it is dead and its output is read
 	state   *os.ProcessState // how it ended; set when exited is closed
 
 	idleTimer *time.Timer // guarded by the idleStack
 
 	mu     sync.Mutex
-	os     *os.Process
-	reaped bool // the process id may belong to another process
+	reaped bool // it is dead, and its id may come to belong to another process
 }
 
 // start starts a process and waits until it polls for its first invocation.
@@ -43,7 +43,7 @@ func (p *Pool) start(inv *engine.Invocation) (*process, engine.Outcome) {
 	proc, err := p.spawn(inv.RequestID)
 	if err != nil {
 		p.cfg.Logger.Error("cannot start a function process", "function", p.cfg.Name, "error", err)
-		return nil, notExecutable(inv, err)
+		return nil, notStarted(inv, err)
 	}
 	if failed := p.initialise(proc, inv); failed != nil {
 		p.cfg.Logger.Warn("a function process failed to initialise", "function", p.cfg.Name, "pid", proc.os.Pid, "error", failed.Error.ErrorMessage)
@@ -56,10 +56,7 @@ func (p *Pool) start(inv *engine.Invocation) (*process, engine.Outcome) {
 // initialise waits for the first poll. If it does not come, it ends the
 // process and returns the outcome of the invocation.
 func (p *Pool) initialise(proc *process, inv *engine.Invocation) *engine.Outcome {
-	ctx, cancel := p.open, context.CancelFunc(func() {})
-	if !p.cfg.NoTimeout {
-		ctx, cancel = context.WithTimeout(p.open, p.cfg.InitTimeout)
-	}
+	ctx, cancel := context.WithTimeout(p.closing, p.cfg.InitTimeout)
 	defer cancel()
 	err := proc.session.WaitIdle(ctx)
 	if err == nil {

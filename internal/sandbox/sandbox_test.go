@@ -1,3 +1,5 @@
+//go:build unix
+
 package sandbox_test
 
 import (
@@ -347,6 +349,9 @@ func TestWorkAfterAnswer(t *testing.T) {
 		t.Errorf("got process %d again while it was at work", pid)
 	}
 	wantGone(t, pid)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	f.Close(ctx) // the other is at work as well
 }
 
 func TestResponseTooLarge(t *testing.T) {
