@@ -7,8 +7,8 @@ import (
 	"github.com/perdure/perdure/internal/wire"
 )
 
-// Replay begins with decoding the envelope, which encoding/json does in about
-// 7 µs per recorded operation: seventy times what replaying it takes. This
+// Replay begins with decoding the envelope. With encoding/json that takes about
+// 7 µs per recorded operation, seventy times what replaying it takes. This
 // reader knows the envelope's shape. It gives up on anything it does not
 // expect, and encoding/json then decides what to make of it.
 

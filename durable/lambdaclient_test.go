@@ -132,7 +132,6 @@ func TestLambdaClientRefusals(t *testing.T) {
 	for answer, fault := range map[string]bool{
 		`InvalidParameterValueException|{"message":"Invalid checkpoint token"}`:            true,
 		`InvalidParameterValueException|{"message":"Inconsistent operation name."}`:        false,
-		`ServiceException|{"message":"broken"}`:                                            true,
 		`KMSDisabledException|{"message":"the key is disabled"}`:                           false,
 		`AccessDeniedException|{"message":"lambda:CheckpointDurableExecution is missing"}`: false,
 	} {
