@@ -72,10 +72,10 @@ func describe(w io.Writer, e *cli.Execution) {
 	}
 	row("took", duration(e))
 	if e.Input != nil {
-		row("input", *e.Input)
+		row("input", cli.Payload(*e.Input))
 	}
 	if e.Result != nil {
-		row("result", *e.Result)
+		row("result", cli.Payload(*e.Result))
 	}
 	if e.Error != nil {
 		row("error", progress.ErrorLine(e.Error))

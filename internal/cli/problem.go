@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -64,6 +66,16 @@ func Report(w io.Writer, err error) int {
 // oneLine keeps the promise that a problem is one line, and that text which
 // came from elsewhere cannot steer the terminal.
 func oneLine(s string) string { return Printable(strings.Join(strings.Fields(s), " ")) }
+
+// Payload is a payload on one line: JSON without its layout, any other text
+// as [Printable] has it.
+func Payload(s string) string {
+	var b bytes.Buffer
+	if json.Compact(&b, []byte(s)) == nil {
+		s = b.String()
+	}
+	return Printable(s)
+}
 
 // Printable replaces what could steer a terminal: control characters, and
 // bytes that are not UTF-8. Tabs become spaces.

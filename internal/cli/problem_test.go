@@ -45,3 +45,14 @@ func TestPrintable(t *testing.T) {
 		}
 	}
 }
+
+func TestPayload(t *testing.T) {
+	for in, want := range map[string]string{
+		"{\n  \"a\": \"x  y\"\n}\n": `{"a":"x  y"}`,
+		"not\nJSON":                 "not\uFFFDJSON",
+	} {
+		if got := Payload(in); got != want {
+			t.Errorf("Payload(%q): got %q, want %q", in, got, want)
+		}
+	}
+}

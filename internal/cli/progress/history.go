@@ -44,7 +44,7 @@ func details(e *wire.Event) string {
 		words = append(words, clip(s, 200))
 	}
 	if e.Payload != nil {
-		words = append(words, clip(cli.Printable(*e.Payload), 100))
+		words = append(words, clip(cli.Payload(*e.Payload), 100))
 	}
 	return strings.Join(words, ", ")
 }
