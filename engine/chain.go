@@ -77,59 +77,71 @@ func (e *Engine) children(d *machine.Draft, writes []store.Write) ([]store.Write
 	return writes, nil
 }
 
-// follow starts the children and calls that a published input began.
-func (e *Engine) follow(x *machine.Execution, records []machine.Record) {
-	calls := false
+// followChildren has the children looked at that a published input created.
+func (e *Engine) followChildren(records []machine.Record) {
 	for i := range records {
 		r := &records[i]
-		if r.Type != wire.EventChainedInvokeStarted {
+		if r.Type != wire.EventChainedInvokeStarted || r.DurableExecutionARN == "" {
 			continue
 		}
 		if arn, err := wire.ParseARN(r.DurableExecutionARN); err == nil {
 			e.schedule.set(arn.ID, r.Time)
-		} else {
-			calls = true
-		}
-	}
-	if calls {
-		for i := range records {
-			if target := x.Calls()[records[i].OpID]; target != nil && records[i].Type == wire.EventChainedInvokeStarted {
-				e.callFor(x.Identity().ARN.ID, records[i].OpID, target)
-			}
 		}
 	}
 }
 
-// callFor calls a plain function for a chained invoke, in the background. After
-// a restart the function may be yet to be registered.
-func (e *Engine) callFor(parentID, opID string, target *machine.InvokeTarget) {
-	req := &InvokeRequest{
-		Function: target.Function, TenantID: target.TenantID, TraceHeader: target.TraceHeader,
+// followCalls makes the calls of plain functions that the execution waits for
+// and that nobody is making. l.mu is held.
+func (e *Engine) followCalls(l *live) {
+	if !l.x.Fragile() || e.ctx.Err() != nil {
+		return
 	}
+	for opID, target := range l.x.Calls() {
+		if l.calls[opID] {
+			continue
+		}
+		if l.calls == nil {
+			l.calls = map[string]bool{}
+		}
+		l.calls[opID] = true
+		e.cache.acquire(l.id) // a second hold, for the goroutine
+		e.work.Go(func() {
+			defer e.cache.release(l)
+			e.callFor(l.id, opID, target)
+			l.mu.Lock()
+			delete(l.calls, opID)
+			l.mu.Unlock()
+		})
+	}
+}
+
+// callFor calls a plain function for a chained invoke and records the outcome.
+// After a restart the function may be yet to be registered.
+func (e *Engine) callFor(parentID, opID string, target *machine.InvokeTarget) {
+	known := func() bool { _, _, err := e.lookup(target.Function, ""); return err == nil }
+	if !e.functions.await(e.ctx, known) {
+		return
+	}
+	req := &InvokeRequest{Function: target.Function, TenantID: target.TenantID, TraceHeader: target.TraceHeader}
 	if target.Input != nil {
 		req.Payload = []byte(*target.Input)
 	}
-	e.work.Go(func() {
-		if !e.functions.await(e.ctx, func() bool { _, _, err := e.lookup(req.Function, ""); return err == nil }) {
+	result, err := e.Call(e.ctx, req)
+	if e.ctx.Err() != nil {
+		return // the next engine calls again
+	}
+	if err != nil {
+		result = &Result{Status: wire.ExecutionFailed, Error: refusal(err)}
+	}
+	for {
+		err = e.update(context.WithoutCancel(e.ctx), parentID, func(d *machine.Draft) error {
+			d.CompleteInvoke(opID, result.Status, result.Payload, functionError(result))
+			return nil
+		})
+		if err == nil || !e.persist(parentID, "the outcome of a chained invoke could not be recorded", err) {
 			return
 		}
-		result, err := e.Call(e.ctx, req)
-		if e.ctx.Err() != nil {
-			return // the next engine calls again
-		}
-		if err != nil {
-			result = &Result{Status: wire.ExecutionFailed, Error: refusal(err)}
-		}
-		for {
-			err = e.update(context.WithoutCancel(e.ctx), parentID, func(d *machine.Draft) error {
-				d.CompleteInvoke(opID, result.Status, result.Payload, functionError(result))
-				return nil
-			})
-			if err == nil || !e.persist(parentID, "the outcome of a chained invoke could not be recorded", err) {
-				return
-			}
-		}
-	})
+	}
 }
 
 // invokeTimedOut is the error of a chained invoke whose child timed out.

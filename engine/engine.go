@@ -125,11 +125,7 @@ func (e *Engine) recover(ctx context.Context) error {
 			err := e.updateThen(ctx, row.ID, func(d *machine.Draft) error {
 				d.LoseInvocation()
 				return nil
-			}, func(x *machine.Execution) {
-				for opID, target := range x.Calls() {
-					e.callFor(row.ID, opID, target)
-				}
-			})
+			}, e.followCalls)
 			if err != nil && !e.quarantine(row.ID, err) {
 				return err
 			}

@@ -91,15 +91,15 @@ func (e *Engine) begin(l *live, f *function) (inv *Invocation, err error) {
 		l.running = false
 		return nil
 	}
-	err = e.updateThen(e.ctx, l.id, apply, func(x *machine.Execution) {
+	err = e.updateThen(e.ctx, l.id, apply, func(l *live) {
 		if inv == nil {
-			e.schedule.set(l.id, x.Due())
+			e.schedule.set(l.id, l.x.Due())
 			return
 		}
-		id := x.Identity()
+		id := l.x.Identity()
 		inv.FunctionARN, inv.ExecutionARN = id.ARN.FunctionARN(), id.ARN.String()
 		inv.TraceID, inv.TenantID = id.TraceHeader, id.TenantID
-		inv.Payload = e.envelope(x)
+		inv.Payload = e.envelope(l.x)
 	})
 	return inv, err
 }

@@ -20,6 +20,7 @@ type live struct {
 	x       *machine.Execution // nil: to be read from the journal
 	news    chan struct{}      // closed when the next state is published; nil if nobody listens
 	running bool               // a goroutine is invoking, or about to
+	calls   map[string]bool    // chained invokes of plain functions being called, by operation id
 
 	// Guarded by the cache's lock.
 	users int
@@ -114,12 +115,12 @@ func (e *Engine) load(ctx context.Context, l *live) error {
 //
 // A commit that lost is tried again on the state that won.
 func (e *Engine) update(ctx context.Context, id string, apply func(*machine.Draft) error) error {
-	return e.updateThen(ctx, id, apply, func(*machine.Execution) {})
+	return e.updateThen(ctx, id, apply, func(*live) {})
 }
 
 // updateThen is update followed by a look at the state it left, before the next
 // input has its turn.
-func (e *Engine) updateThen(ctx context.Context, id string, apply func(*machine.Draft) error, then func(*machine.Execution)) error {
+func (e *Engine) updateThen(ctx context.Context, id string, apply func(*machine.Draft) error, then func(*live)) error {
 	l := e.cache.acquire(id)
 	defer e.cache.release(l)
 	l.mu.Lock()
@@ -138,7 +139,7 @@ func (e *Engine) updateThen(ctx context.Context, id string, apply func(*machine.
 		if err != nil {
 			return err
 		}
-		then(l.x)
+		then(l)
 		return refusal
 	}
 }
@@ -163,6 +164,11 @@ func (e *Engine) commit(l *live, d *machine.Draft) error {
 	}
 	if err := e.store.Commit(context.WithoutCancel(e.ctx), writes...); err != nil {
 		l.x = nil
+		// It may have taken effect all the same: let everybody look again.
+		l.announce()
+		for _, w := range writes {
+			e.schedule.set(w.ID, now().Add(retryDelay))
+		}
 		return err
 	}
 	l.x = d.Publish()
@@ -172,11 +178,9 @@ func (e *Engine) commit(l *live, d *machine.Draft) error {
 
 // published tells everybody whom the new state concerns. l.mu is held.
 func (e *Engine) published(l *live, records []machine.Record) {
-	if l.news != nil {
-		close(l.news)
-		l.news = nil
-	}
-	e.follow(l.x, records)
+	l.announce()
+	e.followChildren(records)
+	e.followCalls(l)
 	if l.x.WantsInvocation(now()) {
 		e.dispatch(l)
 	}
@@ -230,6 +234,14 @@ func (l *live) listen() <-chan struct{} {
 		l.news = make(chan struct{})
 	}
 	return l.news
+}
+
+// announce tells those who listen that there may be a new state. l.mu is held.
+func (l *live) announce() {
+	if l.news != nil {
+		close(l.news)
+		l.news = nil
+	}
 }
 
 func executionNotFound() error {
