@@ -1,6 +1,7 @@
 package lambdaapi
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
@@ -52,12 +53,13 @@ type Options struct {
 	Hosts []string
 }
 
-// api is the handler. It holds no state of requests.
+// api is the handler.
 type api struct {
-	engine Engine
-	log    *slog.Logger
-	strict bool
-	hosts  map[string]bool
+	engine     Engine
+	log        *slog.Logger
+	strict     bool
+	hosts      map[string]bool // names under which loopback may be addressed
+	asyncCalls chan struct{}   // one element per call that nobody waits for
 }
 
 // New returns the Lambda API in front of e. Nil options are the defaults.
@@ -65,11 +67,13 @@ func New(e Engine, opts *Options) http.Handler {
 	if opts == nil {
 		opts = &Options{}
 	}
-	a := &api{engine: e, log: opts.Logger, strict: opts.Strict, hosts: allowedHosts(opts.Hosts)}
-	if a.log == nil {
-		a.log = slog.Default()
+	return &api{
+		engine:     e,
+		log:        cmp.Or(opts.Logger, slog.Default()),
+		strict:     opts.Strict,
+		hosts:      allowedHosts(opts.Hosts),
+		asyncCalls: make(chan struct{}, maxAsyncCalls),
 	}
-	return a
 }
 
 // ServeHTTP answers one request. Paths are matched as they came, escaped and

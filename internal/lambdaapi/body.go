@@ -31,6 +31,9 @@ func (b *buffer) free() {
 // readBody appends the body of r to dst, or refuses one of more than limit
 // bytes with tooLarge.
 func readBody(r *http.Request, dst []byte, limit int, tooLarge error) ([]byte, error) {
+	if r.ContentLength > int64(limit) {
+		return dst, tooLarge
+	}
 	// The announced length is believed only so far, as it costs the client
 	// nothing to lie.
 	const trusted = 64 << 10

@@ -67,6 +67,7 @@ func (d *checkpointDecoder) requestText(member string, shape *textShape) (s stri
 }
 
 func (d *checkpointDecoder) updates() (updates []wire.Update) {
+	d.update = 0
 	for d.update = range d.elements() {
 		if d.update > maxUpdates {
 			d.skip()
@@ -158,9 +159,9 @@ func word[T ~string](d *checkpointDecoder, member string, set []T, constraint st
 	if !present {
 		return "", false
 	}
-	for _, w := range set {
-		if string(b) == string(w) {
-			return w, true
+	for _, known := range set {
+		if string(b) == string(known) {
+			return known, true
 		}
 	}
 	d.violations.add("'"+string(b)+"'", d.path(member), constraint)

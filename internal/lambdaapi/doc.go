@@ -5,11 +5,12 @@
 //
 // A request passes through the same stations whatever it asks for:
 //
-//	guard.go      is it from a browser that has no business here?
-//	route.go      which operation does its path name, and of what?
-//	validate.go   does every member have the right type and shape?
-//	<operation>   one engine call, and the answer
-//	errors.go     or a refusal: the only place where errors become statuses
+//	guard.go               is it from a web page that has no business here?
+//	route.go               which operation does its path name, and of what?
+//	decode.go, query.go    does every member have the right type,
+//	validate.go, shapes.go and the right shape?
+//	invoke.go, …           one engine call, and the answer
+//	errors.go              or a refusal: the only place where errors become statuses
 //
 // Shape is checked here and meaning in the engine. As on AWS, a value of the
 // wrong type is reported before a value out of range, all values out of range

@@ -3,8 +3,10 @@ package lambdaapi
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -12,6 +14,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/wire"
@@ -112,9 +116,13 @@ func serve(t testing.TB, e Engine, opts *Options) (url string, logged *bytes.Buf
 	}
 	logged = &bytes.Buffer{}
 	opts.Logger = slog.New(slog.NewTextHandler(logged, nil))
-	srv := httptest.NewServer(New(e, opts))
+	return newServer(t, New(e, opts)).URL, logged
+}
+
+func newServer(t testing.TB, h http.Handler) *httptest.Server {
+	srv := httptest.NewServer(h)
 	t.Cleanup(srv.Close)
-	return srv.URL, logged
+	return srv
 }
 
 // sdkClient is AWS's own client, pointed at the API. It does not retry, so
@@ -160,4 +168,35 @@ func request(t testing.TB, url, method, path, body string, header ...string) ans
 		t.Fatal(err)
 	}
 	return answer{resp.StatusCode, resp.Header, string(b)}
+}
+
+func contextWithLocalAddr(r *http.Request, addr net.Addr) context.Context {
+	return context.WithValue(r.Context(), http.LocalAddrContextKey, addr)
+}
+
+var quiet = slog.New(slog.DiscardHandler)
+
+// checkAnswer compares an answer with an expected status, error code and
+// message, the last two empty for a success.
+func checkAnswer(t *testing.T, got answer, status int, code, message string) {
+	t.Helper()
+	if got.status != status || got.header.Get("x-amzn-ErrorType") != code {
+		t.Errorf("got %d %q, want %d %q; body %.300s", got.status, got.header.Get("x-amzn-ErrorType"), status, code, got.body)
+	}
+	if got.header.Get("x-amzn-RequestId") == "" {
+		t.Error("got no request id")
+	}
+	if code == "" {
+		return
+	}
+	var body struct{ Type, Lower, Message string }
+	if err := json.Unmarshal([]byte(strings.Replace(got.body, `"message"`, `"Lower"`, 1)), &body); err != nil {
+		t.Fatalf("the body is not JSON: %q", got.body)
+	}
+	if diff := cmp.Diff(message, body.Message); diff != "" {
+		t.Errorf("message (-want +got):\n%s", diff)
+	}
+	if body.Lower != body.Message || body.Type == "" {
+		t.Errorf("got body %.300s, want both messages and a type", got.body)
+	}
 }

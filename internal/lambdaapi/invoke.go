@@ -15,12 +15,12 @@ type invocationType string
 
 // The ways to invoke a function.
 const (
-	invokeAsync invocationType = "Event"
-	invokeSync  invocationType = "RequestResponse"
-	invokeDry   invocationType = "DryRun"
+	event           invocationType = "Event"
+	requestResponse invocationType = "RequestResponse"
+	dryRun          invocationType = "DryRun"
 )
 
-var invocationTypes = []invocationType{invokeAsync, invokeSync, invokeDry}
+var invocationTypes = []invocationType{event, requestResponse, dryRun}
 
 // maxClientContext bounds the client context's header.
 const maxClientContext = 3583
@@ -52,21 +52,17 @@ func (a *api) invoke(w http.ResponseWriter, r *http.Request, function string) er
 	if req.Payload, err = a.readEvent(r, how); err != nil {
 		return err
 	}
-	switch {
-	case how == invokeDry:
+	switch how {
+	case dryRun:
 		w.WriteHeader(http.StatusNoContent)
 		return nil
-	case how == invokeAsync:
-		_, err := a.start(w, r, req)
-		if err == nil {
-			w.WriteHeader(http.StatusAccepted)
-		}
-		return err
-	case f.Durable == nil:
-		return a.call(w, r, req, f.Version)
-	default:
-		return a.run(w, r, req)
+	case event:
+		return a.invokeAsync(w, r, req, &f)
 	}
+	if f.Durable == nil {
+		return a.call(w, r, req, f.Version)
+	}
+	return a.run(w, r, req)
 }
 
 // decodeInvoke reads everything but the body.
@@ -102,8 +98,8 @@ func (q *query) header(h http.Header, name, member string, shape *textShape) str
 func (q *query) invocationType(h http.Header) invocationType {
 	switch how := invocationType(h.Get("X-Amz-Invocation-Type")); how {
 	case "":
-		return invokeSync
-	case invokeAsync, invokeSync, invokeDry:
+		return requestResponse
+	case event, requestResponse, dryRun:
 		return how
 	default:
 		q.add("'"+string(how)+"'", "invocationType", invocationTypeConstraint)
@@ -129,7 +125,7 @@ func admit(how invocationType, req *engine.InvokeRequest, config *engine.Durable
 	if req.Qualifier == "" && !isQualified(req.Function) {
 		return errUnqualified
 	}
-	if how == invokeSync && config.ExecutionTimeout > wire.MaxSyncExecutionSeconds*time.Second {
+	if how == requestResponse && config.ExecutionTimeout > wire.MaxSyncExecutionSeconds*time.Second {
 		return errTooLongForSync
 	}
 	return nil
@@ -138,30 +134,30 @@ func admit(how invocationType, req *engine.InvokeRequest, config *engine.Durable
 // readEvent reads the body, which is JSON or empty.
 func (a *api) readEvent(r *http.Request, how invocationType) ([]byte, error) {
 	limit := wire.MaxSyncPayload
-	if a.strict && how == invokeAsync {
+	if a.strict && how == event {
 		limit = wire.MaxPayload
 	}
 	tooLarge := refusal(wire.CodeRequestTooLarge, "Request must be smaller than %d bytes for the InvokeFunction operation", limit)
-	event, err := readBody(r, nil, limit, tooLarge)
-	if err != nil || len(event) == 0 {
+	payload, err := readBody(r, nil, limit, tooLarge)
+	if err != nil || len(payload) == 0 {
 		return nil, err
 	}
-	if err := validJSON(event); err != nil {
+	if err := validJSON(payload); err != nil {
 		return nil, err
 	}
-	return event, nil
+	return payload, nil
 }
 
-func validJSON(event []byte) error {
+func validJSON(payload []byte) error {
 	const prefix = "Could not parse request body into json: "
-	if !utf8.Valid(event) {
+	if !utf8.Valid(payload) {
 		return refusal(wire.CodeInvalidContent, prefix+"Invalid UTF-8")
 	}
-	if json.Valid(event) {
+	if json.Valid(payload) {
 		return nil
 	}
 	var discard any
-	err := json.Unmarshal(event, &discard) // only to learn what is wrong
+	err := json.Unmarshal(payload, &discard) // only to learn what is wrong
 	return refusal(wire.CodeInvalidContent, prefix+"%v", err)
 }
 
@@ -171,12 +167,25 @@ func (a *api) start(w http.ResponseWriter, r *http.Request, req *engine.InvokeRe
 	if err != nil {
 		return nil, err
 	}
-	header := w.Header()
-	header.Set("X-Amz-Executed-Version", started.Version)
-	if started.ARN != "" {
-		header.Set("X-Amz-Durable-Execution-Arn", started.ARN)
-	}
+	w.Header().Set("X-Amz-Executed-Version", started.Version)
+	w.Header().Set("X-Amz-Durable-Execution-Arn", started.ARN)
 	return started, nil
+}
+
+// invokeAsync starts an execution, or the call of a plain function, and answers
+// without its result.
+func (a *api) invokeAsync(w http.ResponseWriter, r *http.Request, req *engine.InvokeRequest, f *engine.Function) error {
+	var err error
+	if f.Durable == nil {
+		w.Header().Set("X-Amz-Executed-Version", f.Version)
+		err = a.callLater(r.Context(), req)
+	} else {
+		_, err = a.start(w, r, req)
+	}
+	if err == nil {
+		w.WriteHeader(http.StatusAccepted)
+	}
+	return err
 }
 
 // run starts an execution, or finds the one of that name, and waits for its

@@ -328,21 +328,22 @@ func (d *jsonReader) skip() {
 // quoted takes the string at pos and returns it without quotes and escapes: a
 // piece of the body if it has no escapes, else the scratch buffer.
 func (d *jsonReader) quoted() []byte {
-	d.pos++
-	start := d.pos
-	for d.pos < len(d.data) {
-		switch c := d.data[d.pos]; {
+	start := d.pos + 1
+	for i, c := range d.data[start:] {
+		switch {
 		case c == '"':
-			d.pos++
-			return d.data[start : d.pos-1]
+			d.pos = start + i + 1
+			return d.data[start : start+i]
 		case c == '\\':
+			d.pos = start + i
 			return d.escaped(start)
 		case c < ' ':
+			d.pos = start + i
 			d.malformed()
 			return nil
 		}
-		d.pos++
 	}
+	d.pos = len(d.data)
 	d.malformed()
 	return nil
 }

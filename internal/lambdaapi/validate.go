@@ -64,9 +64,6 @@ func (v *violations) number(value int64, at string, least, most int64) {
 	}
 }
 
-// notIn notes that value is not one of an enumeration.
-func (v *violations) notIn(value, at, constraint string) { v.add("'"+value+"'", at, constraint) }
-
 // enumConstraint is the text of a constraint to a set of words.
 func enumConstraint[T ~string](set []T) string {
 	words := make([]string, len(set))
