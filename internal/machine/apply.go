@@ -135,7 +135,7 @@ func (d *Draft) newOperation(r *Record) *operation {
 	o := &operation{
 		Operation: wire.Operation{
 			ID: r.OpID, ParentID: r.ParentID, Name: r.Name, SubType: r.SubType,
-			Status: wire.StatusStarted, Start: r.Time,
+			Type: operationTypes[r.Type], Status: wire.StatusStarted, Start: r.Time,
 		},
 		parent: -1,
 	}
@@ -143,15 +143,9 @@ func (d *Draft) newOperation(r *Record) *operation {
 		o.parent = d.find(r.ParentID)
 	}
 	switch r.Type {
-	case wire.EventContextStarted:
-		o.Type = wire.TypeContext
-	case wire.EventStepStarted:
-		o.Type = wire.TypeStep
 	case wire.EventWaitStarted:
-		o.Type = wire.TypeWait
 		o.waitSeconds, o.ScheduledEnd = r.Duration, r.ScheduledEnd
 	case wire.EventCallbackStarted:
-		o.Type = wire.TypeCallback
 		o.CallbackID = r.CallbackID
 		o.heartbeatSeconds = r.HeartbeatTimeout
 		if r.Timeout > 0 {
@@ -161,7 +155,6 @@ func (d *Draft) newOperation(r *Record) *operation {
 			o.heartbeatAt = r.Time.AddSeconds(r.HeartbeatTimeout)
 		}
 	case wire.EventChainedInvokeStarted:
-		o.Type = wire.TypeChainedInvoke
 		if r.DurableExecutionARN == "" { // else the child holds all this
 			o.invoke = &InvokeTarget{
 				Function: r.FunctionName, Version: r.ExecutedVersion,
@@ -170,6 +163,30 @@ func (d *Draft) newOperation(r *Record) *operation {
 		}
 	}
 	return o
+}
+
+// operationTypes names the type of the operations that a record is about.
+var operationTypes = map[wire.EventType]wire.OperationType{
+	wire.EventContextStarted:         wire.TypeContext,
+	wire.EventContextSucceeded:       wire.TypeContext,
+	wire.EventContextFailed:          wire.TypeContext,
+	wire.EventWaitStarted:            wire.TypeWait,
+	wire.EventWaitSucceeded:          wire.TypeWait,
+	wire.EventWaitCancelled:          wire.TypeWait,
+	wire.EventStepStarted:            wire.TypeStep,
+	wire.EventStepSucceeded:          wire.TypeStep,
+	wire.EventStepFailed:             wire.TypeStep,
+	stepReady:                        wire.TypeStep,
+	wire.EventCallbackStarted:        wire.TypeCallback,
+	wire.EventCallbackSucceeded:      wire.TypeCallback,
+	wire.EventCallbackFailed:         wire.TypeCallback,
+	wire.EventCallbackTimedOut:       wire.TypeCallback,
+	callbackHeartbeat:                wire.TypeCallback,
+	wire.EventChainedInvokeStarted:   wire.TypeChainedInvoke,
+	wire.EventChainedInvokeSucceeded: wire.TypeChainedInvoke,
+	wire.EventChainedInvokeFailed:    wire.TypeChainedInvoke,
+	wire.EventChainedInvokeTimedOut:  wire.TypeChainedInvoke,
+	wire.EventChainedInvokeStopped:   wire.TypeChainedInvoke,
 }
 
 // applyOperationChange folds what happens to an operation after its start. A

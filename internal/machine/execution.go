@@ -172,11 +172,11 @@ func (x *Execution) hidden(o *operation) bool {
 	return false
 }
 
-// size estimates the length of the operation's JSON.
+// size is at least the length of the operation's JSON, and not much more.
 func (o *operation) size() int {
-	n := 256 + len(o.Name) + len(o.ID) + len(o.ParentID)
+	n := 320 + len(o.ID) + len(o.ParentID) + len(o.SubType) + len(o.CallbackID) + wire.StringSize(o.Name)
 	if o.Payload != nil {
-		n += len(*o.Payload) + len(*o.Payload)/16 // quotes are escaped
+		n += wire.StringSize(*o.Payload)
 	}
 	if o.Error != nil {
 		n += o.Error.Size()

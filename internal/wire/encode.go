@@ -290,6 +290,30 @@ func (w *objectWriter) errorPayload(name string, e *ErrorObject, data bool) {
 	w.close()
 }
 
+// StringSize is the length of what [AppendString] appends for s.
+func StringSize(s string) int {
+	n := len(s) + 2
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c < utf8.RuneSelf {
+			switch {
+			case c == '"' || c == '\\' || c == '\n' || c == '\r' || c == '\t':
+				n++
+			case c < ' ':
+				n += 5
+			}
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(s[i:])
+		if r == utf8.RuneError && size == 1 {
+			n += 2
+		}
+		i += size
+	}
+	return n
+}
+
 const hex = "0123456789abcdef"
 
 // AppendString appends s as a JSON string. Bytes that are not UTF-8 become the
