@@ -71,6 +71,12 @@ var functions = map[string]func(){
 		signal.Ignore(syscall.SIGTERM)
 		serve(func() (int, error) { return os.Getpid(), nil })()
 	},
+	"say goodbye": func() {
+		lambda.StartWithOptions(func() {}, lambda.WithEnableSIGTERM(func() {
+			fmt.Println("goodbye")
+			os.Exit(0)
+		}))
+	},
 	"environment":         serve(environment),
 	"talk":                serve(talk),
 	"flood":               serve(flood),

@@ -406,6 +406,18 @@ func TestClose(t *testing.T) {
 	}
 }
 
+// A function may use the time between SIGTERM and SIGKILL.
+func TestCloseSaysSo(t *testing.T) {
+	f := newFixture(t, "say goodbye", func(c *sandbox.Config) { c.StopGrace = patience })
+	f.call(nil)
+	if err := f.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if got := strings.Join(f.output(), "\n"); !strings.HasSuffix(got, " stdout goodbye") {
+		t.Errorf("got output %q, want goodbye at its end", got)
+	}
+}
+
 // Close lets an invocation under way end, and kills it when its context is done.
 func TestCloseDrains(t *testing.T) {
 	f := newFixture(t, "meet", nil)
