@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"flag"
 	"os"
 	"path/filepath"
@@ -20,16 +21,36 @@ func (f *eventFlags) define(fs *flag.FlagSet) {
 func (f *eventFlags) given() bool { return f.file != "" || f.text != "" }
 
 // read returns the event, nil if none was given.
-func (f *eventFlags) read(std *stdio) ([]byte, error) {
+func (f *eventFlags) read(ctx context.Context, std *stdio) ([]byte, error) {
 	switch {
 	case f.file != "" && f.text != "":
 		return nil, cli.Usagef("--event and --event-json exclude each other")
 	case f.text != "":
 		return cli.CheckEvent("the event of --event-json", []byte(f.text))
 	case f.file != "":
-		return cli.ReadEvent(f.file, std.in)
+		return interruptibleRead(ctx, func() ([]byte, error) { return cli.ReadEvent(f.file, std.in) })
 	}
 	return nil, nil
+}
+
+// interruptibleRead runs read, and leaves it alone when ctx is done first: a
+// terminal or a pipe may have nothing to say for ever.
+func interruptibleRead(ctx context.Context, read func() ([]byte, error)) ([]byte, error) {
+	type event struct {
+		data []byte
+		err  error
+	}
+	done := make(chan event, 1)
+	go func() {
+		data, err := read()
+		done <- event{data, err}
+	}()
+	select {
+	case e := <-done:
+		return e.data, e.err
+	case <-ctx.Done():
+		return nil, interruptedOr(ctx, context.Cause(ctx))
+	}
 }
 
 // missingEvent is the problem of a start without an event for the function in dir.

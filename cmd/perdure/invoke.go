@@ -51,7 +51,7 @@ func (v *invokeVerb) run(ctx context.Context, std *stdio, args []string) error {
 			return err
 		}
 	}
-	event, err := v.event.read(std)
+	event, err := v.event.read(ctx, std)
 	if err != nil {
 		return err
 	}

@@ -64,7 +64,7 @@ func (v *runVerb) define(fs *flag.FlagSet) {
 }
 
 func (v *runVerb) run(ctx context.Context, std *stdio, args []string) error {
-	event, err := v.check(std, args)
+	event, err := v.check(ctx, std, args)
 	if err != nil {
 		return err
 	}
@@ -102,7 +102,7 @@ func (v *runVerb) connect(view *progress.View) {
 }
 
 // check finds what is wrong before anything is started or written.
-func (v *runVerb) check(std *stdio, args []string) ([]byte, error) {
+func (v *runVerb) check(ctx context.Context, std *stdio, args []string) ([]byte, error) {
 	if err := exactly(args, "run", "the directory of a function"); err != nil {
 		return nil, err
 	}
@@ -120,7 +120,7 @@ func (v *runVerb) check(std *stdio, args []string) ([]byte, error) {
 	if err := checkName(v.name); err != nil {
 		return nil, err
 	}
-	return v.event.read(std)
+	return v.event.read(ctx, std)
 }
 
 // execution is the one that this command is about.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"log/slog"
 	"strings"
 	"testing"
@@ -116,6 +117,18 @@ func TestPatience(t *testing.T) {
 		if got != test.ends {
 			t.Errorf("%s: patience ended with event %d, want %d", test.kinds, got, test.ends)
 		}
+	}
+}
+
+// Ctrl-C must work while the event is still to come on stdin.
+func TestReadingTheEventCanBeInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	stdin, end := io.Pipe()
+	defer end.Close()
+	cancel(errInterrupted)
+	_, err := (&eventFlags{file: "-"}).read(ctx, &stdio{in: stdin})
+	if status := cli.Report(io.Discard, err); status != cli.StatusInterrupted {
+		t.Errorf("status %d, error %v, want %d", status, err, cli.StatusInterrupted)
 	}
 }
 

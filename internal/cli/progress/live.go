@@ -43,15 +43,21 @@ func (v *View) liveLine(o *operation, columns int) string {
 // if it has no end, the time it has taken.
 func (v *View) state(o *operation) string {
 	now := wire.TimestampOf(v.opt.Now())
-	words := []string{o.kind + o.again()}
+	left, taken := o.until.Sub(now), now.Sub(o.started)
+	words := []string{o.kind}
 	if o.note != "" {
 		words = append(words, o.note)
 	}
-	if left := o.until.Sub(now); o.until != 0 && left > 0 {
+	switch {
+	case o.next != "" && left > 0:
+		words = append(words, o.next+" in "+Whole(left))
+	case o.next != "":
+		words = append(words, o.next+" is due")
+	case o.until != 0 && left > 0:
 		words = append(words, Whole(left)+" left")
-	} else if o.until != 0 {
+	case o.until != 0:
 		words = append(words, "due")
-	} else if taken := now.Sub(o.started); taken >= time.Second {
+	case taken >= time.Second:
 		words = append(words, Whole(taken.Truncate(time.Second)))
 	}
 	return strings.Join(words, ", ")

@@ -17,6 +17,7 @@ type operation struct {
 	started  wire.Timestamp // of the operation, or of a step's attempt
 	attempt  int
 	until    wire.Timestamp // when the wait or the delay is over; zero if there is none
+	next     string         // what happens then; empty for the end of the operation
 	note     string         // what it is waiting for
 }
 
@@ -67,14 +68,13 @@ func (v *View) operation(e *wire.Event) *operation {
 }
 
 func (v *View) setOpen(o *operation, at wire.Timestamp) {
-	o.started, o.until, o.note = at, 0, ""
+	o.started, o.until, o.next, o.note = at, 0, "", ""
 	if !slices.Contains(v.open, o) {
 		v.open = append(v.open, o)
 	}
 }
 
 func (v *View) setClosed(o *operation) {
-	o.until, o.note = 0, ""
 	v.open = slices.DeleteFunc(v.open, func(p *operation) bool { return p == o })
 }
 
@@ -124,7 +124,7 @@ func (v *View) callbackStarted(o *operation, e *wire.Event) string {
 func (v *View) stepSucceeded(o *operation, e *wire.Event) string {
 	attempt := max(e.CurrentAttempt, 1)
 	if e.NextAttemptDelay > 0 {
-		v.pause(o, e, "checks again")
+		v.pause(o, e, "next check")
 		return fmt.Sprintf("check %d: not yet, again in %s", attempt, seconds(e.NextAttemptDelay))
 	}
 	v.setClosed(o)
@@ -138,7 +138,7 @@ func (v *View) stepSucceeded(o *operation, e *wire.Event) string {
 func (v *View) stepFailed(o *operation, e *wire.Event) (string, tone, bool) {
 	attempt := max(e.CurrentAttempt, 1)
 	if e.NextAttemptDelay > 0 {
-		v.pause(o, e, "retries")
+		v.pause(o, e, fmt.Sprintf("attempt %d", attempt+1))
 		return fmt.Sprintf("attempt %d failed%s; retry in %s", attempt, because(e.Error), seconds(e.NextAttemptDelay)), warn, false
 	}
 	v.setClosed(o)
@@ -148,11 +148,11 @@ func (v *View) stepFailed(o *operation, e *wire.Event) (string, tone, bool) {
 	return o.kind + " failed" + because(e.Error), bad, false
 }
 
-// pause shows o as waiting for its next attempt.
-func (v *View) pause(o *operation, e *wire.Event, what string) {
+// pause shows o as waiting for what is next.
+func (v *View) pause(o *operation, e *wire.Event, next string) {
 	v.setOpen(o, e.Time)
 	o.attempt = max(e.CurrentAttempt, 1) + 1
-	o.until, o.note = e.Time.AddSeconds(e.NextAttemptDelay), what
+	o.until, o.next = e.Time.AddSeconds(e.NextAttemptDelay), next
 }
 
 // invocationCompleted says nothing of an invocation that went well.

@@ -83,7 +83,7 @@ func TestLiveArea(t *testing.T) {
 	want := []string{
 		"✓ validate_order        step succeeded",
 		"! process_payment       attempt 1 failed: Declined: the card was �[31mdeclined; retry in 2s",
-		"⠋ process_payment       step, attempt 2, retries, 2s left",
+		"⠋ process_payment       step, attempt 2 in 2s",
 	}
 	if diff := cmp.Diff(want, screen()); diff != "" {
 		t.Errorf("screen (-want +got):\n%s", diff)
@@ -91,7 +91,7 @@ func TestLiveArea(t *testing.T) {
 	now = now.Add(1200 * time.Millisecond)
 	v.Log("hello\x1b[2J from the function")
 	v.tick()
-	want = append(want[:2], "  | hello�[2J from the function", "⠙ process_payment       step, attempt 2, retries, 1s left")
+	want = append(want[:2], "  | hello�[2J from the function", "⠙ process_payment       step, attempt 2 in 1s")
 	if diff := cmp.Diff(want, screen()); diff != "" {
 		t.Errorf("screen (-want +got):\n%s", diff)
 	}
