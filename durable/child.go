@@ -33,9 +33,9 @@ func RunInChildContext[T any](ctx Context, name string, fn func(Context) (T, err
 		return zero, err
 	}
 	if op := o.known.op; op != nil && op.Status == wire.StatusSucceeded && !op.ReplayChildren {
-		v, err := recordedResult[T](o, cfg.serdes)
+		v := recordedResult[T](o, cfg.serdes)
 		o.end()
-		return v, err
+		return v, nil
 	}
 	defer o.end()
 	return liveChild(&o, o.serdes(cfg.serdes), fn)

@@ -131,3 +131,26 @@ func TestHashedIDsReplay(t *testing.T) {
 		}
 	})
 }
+
+// A recorded result that no longer fits its type fails the execution: code
+// that got an error would compensate for a step that succeeded.
+func TestResultTypeChanged(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		svc := newService(t, "{}")
+		first := durable.NewHandler(func(ctx durable.Context, _ any) (any, error) {
+			durable.Step(ctx, "s", func(context.Context) (string, error) { return "text", nil })
+			return nil, durable.Wait(ctx, "w", time.Second)
+		}, durable.WithClient(svc))
+		if _, err := svc.invoke(first); err != nil {
+			t.Fatal(err)
+		}
+		out, err := svc.invoke(durable.NewHandler(func(ctx durable.Context, _ any) (any, error) {
+			durable.Step(ctx, "s", zero)
+			t.Error("the step returned")
+			return nil, nil
+		}, durable.WithClient(svc)))
+		if err != nil || !strings.HasPrefix(out.errorText(), `SerdesError: perdure: cannot encode or decode the result of durable.Step "s": json: cannot unmarshal string`) {
+			t.Errorf("got %q %v", out.errorText(), err)
+		}
+	})
+}

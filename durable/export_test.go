@@ -5,6 +5,9 @@ package durable
 // ChildID is the id scheme.
 var ChildID = childID
 
+// NewLogger is the default logger.
+var NewLogger = newLogger
+
 // NewLambdaClient reads the environment.
 var NewLambdaClient = newLambdaClient
 

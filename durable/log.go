@@ -2,6 +2,7 @@ package durable
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"os"
 	"sync"
@@ -86,9 +87,9 @@ func (h onceHandler) WithGroup(name string) slog.Handler {
 	return onceHandler{h.Handler.WithGroup(name), h.scope}
 }
 
-// newLogger is the default: JSON lines on standard error with the names that
-// Lambda's own structured logs use, from the level that Lambda is set to.
-func newLogger() *slog.Logger {
+// newLogger is the default: JSON lines with the names that Lambda's own
+// structured logs use, from the level that Lambda is set to.
+func newLogger(w io.Writer) *slog.Logger {
 	var level slog.Level
 	switch name := os.Getenv("AWS_LAMBDA_LOG_LEVEL"); name {
 	case "TRACE":
@@ -98,7 +99,7 @@ func newLogger() *slog.Logger {
 	default:
 		_ = level.UnmarshalText([]byte(name)) // INFO if unset or unknown
 	}
-	return slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level, ReplaceAttr: lambdaNames}))
+	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: lambdaNames}))
 }
 
 func lambdaNames(groups []string, a slog.Attr) slog.Attr {

@@ -134,3 +134,31 @@ func TestLogFields(t *testing.T) {
 		}
 	})
 }
+
+func TestDefaultLogger(t *testing.T) {
+	for level, want := range map[string][]string{
+		"":      {"INFO", "ERROR"},
+		"DEBUG": {"DEBUG", "INFO", "ERROR"},
+		"ERROR": {"ERROR"},
+		"FATAL": nil,
+	} {
+		t.Run(level, func(t *testing.T) {
+			t.Setenv("AWS_LAMBDA_LOG_LEVEL", level)
+			log := captureLog()
+			l := durable.NewLogger(log)
+			l.Debug("text")
+			l.Info("text")
+			l.Error("text")
+			var got []string
+			for _, line := range log.lines() {
+				got = append(got, line["level"].(string))
+				if _, err := time.Parse(time.RFC3339, line["timestamp"].(string)); err != nil || line["message"] != "text" {
+					t.Errorf("got line %v, want timestamp and message", line)
+				}
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("levels (-want +got):\n%s", diff)
+			}
+		})
+	}
+}

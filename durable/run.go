@@ -101,12 +101,12 @@ func (r *run) finishLocked(o outcome) {
 	}
 	r.outcome = o
 	r.ended.Store(true)
-	close(r.ending)
 	cause := o.fault
 	if o.status == wire.InvocationPending {
 		cause = ErrSuspended
 	}
-	r.cancel(cause)
+	r.cancel(cause) // first, for the deferred functions of what unwinds
+	close(r.ending)
 }
 
 // fail ends the run and the calling goroutine: the execution failed, whatever

@@ -20,6 +20,10 @@ import (
 // and the operation ([ExecutionARN], [IdempotencyKey]), so an implementation
 // may keep large values elsewhere and record where. An implementation is used
 // by many goroutines at once.
+//
+// An error fails the operation for good, without a retry. An error of
+// Unmarshal during replay ends the invocation instead, and the service makes
+// another, so a store that is out of reach does not fail executions.
 type Serdes interface {
 	Marshal(ctx context.Context, v any) ([]byte, error)
 	Unmarshal(ctx context.Context, data []byte, v any) error
@@ -80,24 +84,39 @@ func decodeValue[T any](ctx context.Context, s Serdes, what string, payload *str
 }
 
 // recordedResult reads the result of an operation that succeeded. Replay is
-// mostly this.
-func recordedResult[T any](o operation, own Serdes) (T, error) {
-	op, serdes := o.known.op, o.serdes(own)
-	if serdes != JSON {
-		return decodeValue[T](o.body(op.ID, op.Attempt), serdes, o.result(), op.Payload)
+// mostly this. A result that cannot be read ends the run: code that went on
+// with an error would compensate for what went well.
+func recordedResult[T any](o operation, own Serdes) T {
+	if serdes := o.serdes(own); serdes != JSON {
+		return decodeOwn[T](&o, serdes)
 	}
-	if v, ok := decodePlain[T](op.Payload); ok || op.Payload == nil {
-		return v, nil
+	if v, ok := decodePlain[T](o.known.op.Payload); ok {
+		return v
 	}
 	return decodeJSON[T](&o)
 }
 
-func decodeJSON[T any](o *operation) (v T, err error) {
+// decodeJSON fails the execution if it fails: the type has changed.
+func decodeJSON[T any](o *operation) (v T) {
 	payload := o.known.op.Payload
-	if err := json.Unmarshal([]byte(*payload), &v); err != nil && *payload != "" {
-		return *new(T), &SerdesError{What: o.result(), Err: err}
+	if payload == nil || *payload == "" {
+		return v
 	}
-	return v, nil
+	if err := json.Unmarshal([]byte(*payload), &v); err != nil {
+		o.scope.run.fail(&SerdesError{What: o.result(), Err: err})
+	}
+	return v
+}
+
+// decodeOwn fails only the invocation: what a Serdes needs may come back.
+func decodeOwn[T any](o *operation, serdes Serdes) T {
+	op, r := o.known.op, o.scope.run
+	v, err := decodeValue[T](o.body(op.ID, op.Attempt), serdes, o.result(), op.Payload)
+	if err != nil {
+		r.finish(outcome{fault: err})
+		r.checkEnded()
+	}
+	return v
 }
 
 // encodePlain and decodePlain are JSON for the types that need no package to

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/aws/aws-lambda-go/lambda"
 
@@ -63,7 +64,7 @@ func newHandlerConfig(opts []HandlerOption) *handlerConfig {
 		cfg.client = &lazyClient{connect: newLambdaClient}
 	}
 	if cfg.logger == nil {
-		cfg.logger = newLogger()
+		cfg.logger = newLogger(os.Stderr)
 	}
 	return cfg
 }

@@ -42,9 +42,9 @@ func Step[T any](ctx Context, name string, fn func(context.Context) (T, error), 
 		return zero, err
 	}
 	if op := o.known.op; op != nil && op.Status == wire.StatusSucceeded {
-		v, err := recordedResult[T](o, cfg.serdes)
+		v := recordedResult[T](o, cfg.serdes)
 		o.end()
-		return v, err
+		return v, nil
 	}
 	return liveStep(o, cfg, fn)
 }
