@@ -73,6 +73,9 @@ func (d *checkpointDecoder) updates() (updates []wire.Update) {
 			d.skip()
 			continue
 		}
+		if updates == nil {
+			updates = make([]wire.Update, 0, 2) // most often a step's start and end
+		}
 		updates = append(updates, wire.Update{})
 		d.operationUpdate(updates)
 	}
@@ -164,7 +167,7 @@ func word[T ~string](d *checkpointDecoder, member string, set []T, constraint st
 			return known, true
 		}
 	}
-	d.violations.add("'"+string(b)+"'", d.path(member), constraint)
+	d.violations.add(quote(string(b)), d.path(member), constraint)
 	return "", true
 }
 

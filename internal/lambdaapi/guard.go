@@ -25,11 +25,11 @@ func allowedHosts(names []string) map[string]bool {
 func (a *api) guard(r *http.Request) error {
 	if onLoopback(r) && !a.knownHost(r.Host) {
 		return refusal(codeAccessDenied, "The host name %q is not allowed on a loopback address: "+
-			"use localhost, or add the name to the allowed hosts.", clip(r.Host))
+			"use localhost, or add the name to the allowed hosts.", clip(r.Host, maxQuoted))
 	}
 	if !sameSite(r) {
 		return refusal(codeAccessDenied, "Requests from web pages of other sites are not allowed (origin %q).",
-			clip(r.Header.Get("Origin")))
+			clip(r.Header.Get("Origin"), maxQuoted))
 	}
 	return nil
 }
@@ -71,9 +71,11 @@ func sameSite(r *http.Request) bool {
 	return ok && strings.EqualFold(host, r.Host)
 }
 
-// clip bounds what a message repeats of a request.
-func clip(s string) string {
-	const most = 200
+// maxQuoted bounds what a message repeats of a path or header.
+const maxQuoted = 200
+
+// clip shortens s to most bytes.
+func clip(s string, most int) string {
 	if len(s) > most {
 		return s[:most] + "…"
 	}

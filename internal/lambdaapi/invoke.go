@@ -102,7 +102,7 @@ func (q *query) invocationType(h http.Header) invocationType {
 	case event, requestResponse, dryRun:
 		return how
 	default:
-		q.add("'"+string(how)+"'", "invocationType", invocationTypeConstraint)
+		q.add(quote(string(how)), "invocationType", invocationTypeConstraint)
 		return how
 	}
 }

@@ -58,12 +58,12 @@ func route(r *http.Request) (*operation, string, error) {
 	}
 	res, escaped := findResource(path)
 	if res == nil {
-		return nil, "", notServed(r.Method + " " + clip(path))
+		return nil, "", notServed(clip(r.Method, maxQuoted) + " " + clip(path, maxQuoted))
 	}
 	op := res.operation(r.Method)
 	switch {
 	case op == nil:
-		return nil, "", refusal(codeMethodNotAllowed, "%s is not allowed on this path.", clip(r.Method))
+		return nil, "", refusal(codeMethodNotAllowed, "%s is not allowed on this path.", clip(r.Method, maxQuoted))
 	case op.serve == nil:
 		return nil, "", notServed(op.name)
 	}

@@ -43,6 +43,10 @@ func (v *violations) err() error {
 	return refusal(wire.CodeValidation, "%d%s detected: %s", v.n, noun, strings.Join(v.list, "; "))
 }
 
+// quote writes a value for a message: whole, unless it is of a size that only
+// serves to hurt.
+func quote(value string) string { return "'" + clip(value, 16<<10) + "'" }
+
 // missing notes that a required member is absent.
 func (v *violations) missing(at string) { v.add("null", at, "Member must not be null") }
 
@@ -95,7 +99,7 @@ func (c *textShape) matches(s string) bool { return c.match == nil || c.match(s)
 
 // explain adds one violation for every constraint that value breaks.
 func (c *textShape) explain(v *violations, value, at string) {
-	quoted := "'" + value + "'"
+	quoted := quote(value)
 	if c.sensitive {
 		quoted = ""
 	}
