@@ -57,15 +57,18 @@ type local struct {
 	engine *engine.Engine
 	failed chan error // receives why the Lambda API stopped by itself
 
-	store   *sqlstore.Store
-	server  http.Server
-	runtime *runtimeapi.Server
-	pools   []*sandbox.Pool
-	closing sync.Once
-	closed  error
+	store    *sqlstore.Store
+	listener net.Listener
+	server   http.Server
+	runtime  *runtimeapi.Server
+	pools    []*sandbox.Pool
+	closing  sync.Once
+	closed   error
 }
 
-// openLocal starts an engine. Its troubles go to log.
+// openLocal starts an engine. Its troubles go to log. The address of its Lambda
+// API is taken, but nobody is answered before serve: a client that comes while
+// functions are still being built waits for them.
 func openLocal(ctx context.Context, f localFlags, log *slog.Logger) (*local, error) {
 	l := &local{localFlags: f, failed: make(chan error, 1)}
 	if err := l.open(ctx, log); err != nil {
@@ -81,30 +84,29 @@ func (l *local) open(ctx context.Context, log *slog.Logger) (err error) {
 		return dataFault(l.data, err)
 	}
 	hideFromGit(l.data)
-	listener, err := listen(l.listen)
-	if err != nil {
+	if l.listener, err = listen(l.listen); err != nil {
 		return err
 	}
-	l.url = "http://" + listener.Addr().String()
+	l.url = "http://" + l.listener.Addr().String()
 	if l.engine, err = engine.Open(ctx, l.store, &engine.Options{Logger: log}); err != nil {
-		listener.Close()
 		return dataFault(l.data, err)
 	}
 	if l.runtime, err = runtimeapi.Listen(log); err != nil {
-		listener.Close()
 		return cli.Faultf("%v", err)
 	}
 	l.server.Handler = lambdaapi.New(l.engine, &lambdaapi.Options{Logger: log})
 	l.server.ReadHeaderTimeout = 10 * time.Second
 	l.server.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelDebug)
-	go l.serve(listener)
 	return l.store.SetOwner(owner + ", " + l.url)
 }
 
-func (l *local) serve(listener net.Listener) {
-	if err := l.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-		l.failed <- err
-	}
+// serve begins to answer on the Lambda API.
+func (l *local) serve() {
+	go func() {
+		if err := l.server.Serve(l.listener); !errors.Is(err, http.ErrServerClosed) {
+			l.failed <- err
+		}
+	}()
 }
 
 // hideFromGit keeps a data directory out of the repository it may be in. It is
@@ -173,7 +175,10 @@ func (l *local) shutdown() error {
 	for _, p := range l.pools {
 		errs = append(errs, p.Close(ctx))
 	}
-	if l.server.Handler != nil && l.server.Shutdown(ctx) != nil {
+	if l.listener != nil {
+		l.listener.Close() // the server may have done so already
+	}
+	if l.server.Shutdown(ctx) != nil {
 		errs = append(errs, l.server.Close())
 	}
 	if l.runtime != nil {

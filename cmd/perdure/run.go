@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -79,6 +78,7 @@ func (v *runVerb) run(ctx context.Context, std *stdio, args []string) error {
 	if err := v.install(ctx, std, l, v.program); err != nil {
 		return interruptedOr(ctx, err)
 	}
+	l.serve()
 	x, err := v.start(ctx, l.engine, event)
 	if err != nil {
 		return interruptedOr(ctx, err)
@@ -264,38 +264,4 @@ func interruptedOr(ctx context.Context, err error) error {
 		return &cli.Problem{Status: cli.StatusInterrupted, Message: "interrupted before anything was started"}
 	}
 	return err
-}
-
-// maxNoAnswer is how many invocations in a row may fail without progress.
-const maxNoAnswer = 3
-
-var errNoAnswer = errors.New("the function keeps failing to answer")
-
-// patience counts invocations that failed with no operation in between.
-type patience struct {
-	ignored  int64 // events up to this one do not count
-	endless  bool
-	failures int
-	last     *wire.ErrorObject
-}
-
-// judge takes in an event and returns errNoAnswer when patience is at its end.
-func (p *patience) judge(e *wire.Event) error {
-	switch {
-	case e.ID <= p.ignored || p.endless:
-		return nil
-	case e.Type != wire.EventInvocationCompleted || e.Error == nil:
-		p.failures = 0
-		return nil
-	}
-	p.failures++
-	p.last = e.Error
-	if p.failures >= maxNoAnswer {
-		return errNoAnswer
-	}
-	return nil
-}
-
-func (p *patience) verdict(function string) string {
-	return fmt.Sprintf("function %s failed %d times in a row without progress; the last time: %s", function, p.failures, progress.ErrorLine(p.last))
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/perdure/perdure/internal/cli"
@@ -66,6 +67,7 @@ func (v *serveVerb) run(ctx context.Context, std *stdio, args []string) error {
 			return interruptedOr(ctx, err)
 		}
 	}
+	l.serve()
 	v.ready(std, l)
 	return v.wait(ctx, std, l)
 }
@@ -97,7 +99,11 @@ func (v *serveVerb) ready(std *stdio, l *local) {
 		fmt.Fprintf(std.err, "  function  none; give some with --function NAME=DIR\n")
 		return
 	}
-	words := []string{"invoke", v.programs[0].name, "--event", "event.json"}
+	event := "event.json"
+	if sample := filepath.Join(v.programs[0].path, "events", event); fileExists(sample) {
+		event = sample
+	}
+	words := []string{"invoke", v.programs[0].name, "--event", event}
 	if l.url != defaultEndpoint {
 		words = append(words, "--endpoint", l.url)
 	}
