@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"syscall"
 
@@ -31,16 +32,21 @@ func dataFault(dir string, err error) error {
 	return cli.Faultf("cannot use %s: %v", dir, err).Hintf("%s", other)
 }
 
+// lockedFault words that the engine owner has dir open: with its process id and
+// the address of its Lambda API, if it wrote them down.
 func lockedFault(dir, owner string) error {
 	p := cli.Faultf("%s is in use by another engine", dir)
 	if owner != "" {
 		p.Message += " (" + owner + ")"
 	}
 	if url := urlPattern.FindString(owner); url != "" {
-		return p.Hintf("use that engine: perdure invoke FUNCTION --event FILE --endpoint %s", url).
-			Hintf("or choose another directory with --data")
+		p.Hintf("use that engine: perdure invoke FUNCTION --event FILE --endpoint %s", url)
 	}
-	return p.Hintf("use that engine with perdure invoke … --endpoint URL, or choose another directory with --data")
+	var pid int
+	if n, _ := fmt.Sscanf(owner, "pid %d", &pid); n == 1 {
+		return p.Hintf("or stop it with kill %d, which loses nothing; or choose another directory with --data", pid)
+	}
+	return p.Hintf("stop it, or choose another directory with --data")
 }
 
 // engineFault words an error of the engine with its data in dir.

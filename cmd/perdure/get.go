@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"io"
 	"text/tabwriter"
@@ -21,29 +20,10 @@ var getCommand = &command{
 	verb:    func() verb { return &getVerb{} },
 }
 
-const executionHelp = `
-EXECUTION is an ARN, a name, or a piece of a name or id that only one execution
-has.`
-
-type getVerb struct {
-	remoteFlags
-	function string
-}
-
-func (v *getVerb) define(fs *flag.FlagSet) {
-	v.remoteFlags.define(fs)
-	fs.StringVar(&v.function, "function", "", functionUsage)
-}
+type getVerb struct{ executionFlags }
 
 func (v *getVerb) run(ctx context.Context, std *stdio, args []string) error {
-	if err := exactly(args, "get", "an execution"); err != nil {
-		return err
-	}
-	r, err := v.dial()
-	if err != nil {
-		return err
-	}
-	arn, err := r.resolve(ctx, args[0], v.function)
+	r, arn, err := v.locate(ctx, "get", args)
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"io"
 
@@ -21,25 +20,10 @@ With --json one event per line, as the Lambda API writes events, with payloads.`
 	verb: func() verb { return &historyVerb{} },
 }
 
-type historyVerb struct {
-	remoteFlags
-	function string
-}
-
-func (v *historyVerb) define(fs *flag.FlagSet) {
-	v.remoteFlags.define(fs)
-	fs.StringVar(&v.function, "function", "", functionUsage)
-}
+type historyVerb struct{ executionFlags }
 
 func (v *historyVerb) run(ctx context.Context, std *stdio, args []string) error {
-	if err := exactly(args, "history", "an execution"); err != nil {
-		return err
-	}
-	r, err := v.dial()
-	if err != nil {
-		return err
-	}
-	arn, err := r.resolve(ctx, args[0], v.function)
+	r, arn, err := v.locate(ctx, "history", args)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"flag"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
@@ -11,7 +12,33 @@ import (
 	"github.com/perdure/perdure/internal/wire"
 )
 
-const functionUsage = "`NAME` of the function; needed to find an execution by anything but its ARN"
+// executionFlags are the flags of the verbs about one execution.
+type executionFlags struct {
+	remoteFlags
+	function string
+}
+
+func (f *executionFlags) define(fs *flag.FlagSet) {
+	f.remoteFlags.define(fs)
+	fs.StringVar(&f.function, "function", "", "`NAME` of the function; needed to find an execution by anything but its ARN")
+}
+
+const executionHelp = `
+EXECUTION is an ARN, a name, or a piece of a name or id that only one execution
+has.`
+
+// locate returns the engine, and the ARN of the execution that args name.
+func (f *executionFlags) locate(ctx context.Context, verb string, args []string) (*remote, string, error) {
+	if err := exactly(args, verb, "an execution"); err != nil {
+		return nil, "", err
+	}
+	r, err := f.dial()
+	if err != nil {
+		return nil, "", err
+	}
+	arn, err := r.resolve(ctx, args[0], f.function)
+	return r, arn, err
+}
 
 // resolve finds the execution that word names: by ARN, by name, or by a piece
 // of its id or name that only one execution has.

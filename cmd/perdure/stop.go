@@ -20,25 +20,17 @@ and go on later, interrupt it with Ctrl-C instead.`,
 }
 
 type stopVerb struct {
-	remoteFlags
-	function, reason string
+	executionFlags
+	reason string
 }
 
 func (v *stopVerb) define(fs *flag.FlagSet) {
-	v.remoteFlags.define(fs)
-	fs.StringVar(&v.function, "function", "", functionUsage)
+	v.executionFlags.define(fs)
 	fs.StringVar(&v.reason, "reason", "", "`TEXT` to store as the execution's error message")
 }
 
 func (v *stopVerb) run(ctx context.Context, std *stdio, args []string) error {
-	if err := exactly(args, "stop", "an execution"); err != nil {
-		return err
-	}
-	r, err := v.dial()
-	if err != nil {
-		return err
-	}
-	arn, err := r.resolve(ctx, args[0], v.function)
+	r, arn, err := v.locate(ctx, "stop", args)
 	if err != nil {
 		return err
 	}
