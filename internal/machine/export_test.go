@@ -25,3 +25,14 @@ func (x *Execution) Recount() (pending, calling int) {
 
 // Timers returns the number of timers kept.
 func (x *Execution) Timers() int { return len(x.timers) }
+
+// HiddenNews returns the operations that changed without the function having
+// heard of it, and that it will never see.
+func (x *Execution) HiddenNews() (ids []string) {
+	for _, i := range x.news {
+		if x.hidden(x.ops[i]) {
+			ids = append(ids, x.ops[i].ID)
+		}
+	}
+	return ids
+}

@@ -1,0 +1,630 @@
+package machine_test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/perdure/perdure/internal/machine"
+	"github.com/perdure/perdure/internal/wire"
+)
+
+// TestModel sends executions random inputs, right and wrong ones, and after
+// each compares them with what a function, a restart and a reader of the
+// history would see.
+func TestModel(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		m := newModel(t, rt)
+		again := func(rt *rapid.T) {
+			if !m.x.Status().Closed() || rapid.IntRange(0, 2).Draw(rt, "stay") == 0 {
+				rt.Skip()
+			}
+			*m = *newModel(t, rt)
+		}
+		rt.Repeat(map[string]func(*rapid.T){
+			"checkpoint": m.checkpointInput,
+			"repeat":     m.repeatInput,
+			"stale":      m.staleInput,
+			"invoke":     m.invokeInput,
+			"end":        m.endInput,
+			"timers":     m.timersInput,
+			"callback":   m.callbackInput,
+			"outcome":    m.outcomeInput,
+			"stop":       m.stopInput,
+			"restart":    func(*rapid.T) { m.x = m.reload() },
+			"drop":       m.dropInput,
+			"again":      again,
+			"":           m.check,
+		})
+	})
+}
+
+// model is a run with a function that believes what it is told.
+type model struct {
+	run
+	rt     *rapid.T
+	twin   *machine.Loader   // fed with the same entries
+	view   map[string]string // operations as the function in flight knows them
+	known  map[string]string // operations as functions have been told for good
+	old    []machine.Fence   // tokens that were used
+	begun  int               // invocations that were begun
+	closed int64             // the EventId of the terminal event
+	last   *accepted
+}
+
+// accepted is a checkpoint that may be repeated.
+type accepted struct {
+	fence machine.Fence
+	token string
+	reply string
+}
+
+func newModel(t testing.TB, rt *rapid.T) *model {
+	id := identity()
+	id.ExecutionTimeout = rapid.SampledFrom([]int64{20, 5000, 1_000_000}).Draw(rt, "timeout")
+	id.ParentARN = rapid.SampledFrom([]string{"", "parent"}).Draw(rt, "parent")
+	rules := &machine.Rules{
+		MaxOperations: rapid.SampledFrom([]int{0, 0, 5}).Draw(rt, "max operations"),
+		MaxFailures:   rapid.SampledFrom([]int{0, 3}).Draw(rt, "max failures"),
+	}
+	return &model{
+		run: *newRunWith(fatal{t, rt}, id, rules), rt: rt,
+		twin: machine.Load(rules), known: map[string]string{},
+	}
+}
+
+// fatal reports failures of helpers to rapid, which then shrinks the inputs.
+type fatal struct {
+	testing.TB
+	rt *rapid.T
+}
+
+func (f fatal) Helper()                           { f.rt.Helper() }
+func (f fatal) Errorf(format string, args ...any) { f.rt.Errorf(format, args...) }
+func (f fatal) Error(args ...any)                 { f.rt.Error(args...) }
+func (f fatal) Fatalf(format string, args ...any) { f.rt.Fatalf(format, args...) }
+func (f fatal) Fatal(args ...any)                 { f.rt.Fatal(args...) }
+
+// visible returns the JSON of the operations that a function may see, by id.
+func visible(x *machine.Execution) map[string]string {
+	out := map[string]string{}
+	for _, o := range ops(x) {
+		out[o.ID] = string(wire.AppendOperation(nil, o, wire.Envelope))
+	}
+	return out
+}
+
+// differs returns the ids of operations that are not as in old.
+func differs(x *machine.Execution, old map[string]string) []string {
+	var out []string
+	for id, now := range visible(x) {
+		if old[id] != now {
+			out = append(out, id)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+func (m *model) tick(rt *rapid.T) {
+	m.now += wire.Timestamp(rapid.SampledFrom([]int{0, 0, 1, 500, 1000, 3000, 60_000}).Draw(rt, "ms"))
+}
+
+var opIDs = rapid.SampledFrom([]string{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j"})
+
+// drawUpdate makes an update, mostly one that the operation allows.
+func (m *model) drawUpdate(rt *rapid.T) wire.Update {
+	id := opIDs.Draw(rt, "id")
+	typ := rapid.SampledFrom([]wire.OperationType{
+		wire.TypeStep, wire.TypeStep, wire.TypeContext, wire.TypeWait, wire.TypeCallback, wire.TypeChainedInvoke,
+	}).Draw(rt, "type")
+	status := wire.OperationStatus("")
+	if o := m.find(id); o != nil {
+		typ, status = o.Type, o.Status
+	}
+	var allowed []wire.Action
+	for _, action := range wire.Actions {
+		if _, ok := transitions[fmt.Sprint(typ, " ", status, " ", action)]; ok {
+			allowed = append(allowed, action)
+		}
+	}
+	wrong := func() bool { return rapid.IntRange(0, 40).Draw(rt, "wrong") == 40 }
+	if wrong() || len(allowed) == 0 {
+		allowed = wire.Actions
+	}
+	u := well(typ, rapid.SampledFrom(allowed).Draw(rt, "action"))
+	u.ID = id
+	m.drawOptions(rt, &u)
+	if contexts := m.open(wire.TypeContext); len(contexts) > 0 && status == "" && rapid.Bool().Draw(rt, "has parent") {
+		u.ParentID = rapid.SampledFrom(contexts).Draw(rt, "parent")
+	}
+	payload, failure := str(rapid.SampledFrom([]string{"", "1", `"x"`}).Draw(rt, "payload")), &wire.ErrorObject{ErrorType: "Oops"}
+	switch {
+	case u.Action == wire.ActionSucceed:
+		u.Payload = payload
+	case u.Action == wire.ActionFail:
+		u.Error = failure
+	case u.Action == wire.ActionRetry && rapid.Bool().Draw(rt, "poll"):
+		u.Payload = payload
+	case u.Action == wire.ActionRetry:
+		u.Error = failure
+	}
+	switch {
+	case wrong():
+		u.Payload, u.Error = payload, failure
+	case wrong():
+		u.ParentID = id
+	case wrong():
+		u.Type, u.Error = wire.TypeExecution, nil
+	case wrong():
+		u.StepOptions, u.WaitOptions, u.ChainedInvokeOptions = nil, nil, nil
+	}
+	return u
+}
+
+func (m *model) drawOptions(rt *rapid.T, u *wire.Update) {
+	seconds := rapid.SampledFrom([]int64{1, 1, 2, 5, 90, 1 << 62})
+	if u.WaitOptions != nil {
+		u.WaitOptions.WaitSeconds = seconds.Draw(rt, "seconds")
+	}
+	if u.StepOptions != nil {
+		u.StepOptions.NextAttemptDelaySeconds = seconds.Draw(rt, "delay")
+	}
+	if u.Type == wire.TypeCallback && rapid.Bool().Draw(rt, "deadlines") {
+		u.CallbackOptions = &wire.CallbackOptions{
+			TimeoutSeconds:          rapid.SampledFrom([]int64{0, 1, 2, 5, 90, 1 << 62}).Draw(rt, "timeout"),
+			HeartbeatTimeoutSeconds: rapid.SampledFrom([]int64{0, 1, 2, 5, 90}).Draw(rt, "heartbeat"),
+		}
+	}
+	if u.ChainedInvokeOptions != nil {
+		u.ChainedInvokeOptions.FunctionName = rapid.SampledFrom([]string{"child", "plain", "missing"}).Draw(rt, "function")
+	}
+	if u.Type == wire.TypeContext && u.Action == wire.ActionSucceed && rapid.Bool().Draw(rt, "replay") {
+		u.ContextOptions = &wire.ContextOptions{ReplayChildren: true}
+	}
+}
+
+// open returns the ids of the visible operations of a type that are not closed.
+func (m *model) open(typ wire.OperationType) (out []string) {
+	for _, o := range ops(m.x) {
+		if o.Type == typ && !o.Status.Closed() {
+			out = append(out, o.ID)
+		}
+	}
+	return out
+}
+
+// find returns the visible operation with this id, or nil.
+func (m *model) find(id string) *wire.Operation {
+	for _, o := range ops(m.x) {
+		if o.ID == id {
+			return o
+		}
+	}
+	return nil
+}
+
+func (m *model) checkpointInput(rt *rapid.T) {
+	if !m.x.Invoking() {
+		m.invokeInput(rt)
+	}
+	m.tick(rt)
+	updates := make([]wire.Update, rapid.IntRange(0, 4).Draw(rt, "updates"))
+	for i := range updates {
+		updates[i] = m.drawUpdate(rt)
+	}
+	token := rapid.SampledFrom([]string{"", "x", "y"}).Draw(rt, "client token")
+	inbound, valid := m.fence, m.x.Current(m.fence)
+	entries, before := len(m.journal), m.x
+	reply, err := m.send(token, updates...)
+	if err != nil {
+		if len(m.journal) != entries || m.x != before {
+			rt.Fatal("a refused checkpoint left something")
+		}
+		return
+	}
+	if m.last != nil && m.last.fence == inbound && m.last.token == token && token != "" {
+		rt.Fatal("the current token is that of a request that was accepted")
+	}
+	if !valid {
+		rt.Fatalf("a checkpoint was accepted with the token %v", inbound)
+	}
+	if len(m.journal) != entries+1 {
+		rt.Fatalf("got %d entries of one checkpoint", len(m.journal)-entries)
+	}
+	m.old = append(m.old, inbound)
+	m.last = &accepted{inbound, token, encode(reply)}
+	if reply.Closed {
+		m.last = nil
+	}
+	seen := map[string]bool{}
+	for _, o := range reply.Operations {
+		if seen[o.ID] {
+			rt.Fatalf("operation %q is twice in one reply", o.ID)
+		}
+		seen[o.ID] = true
+		m.view[o.ID] = string(wire.AppendOperation(nil, o, wire.Envelope))
+		if !slices.Contains(m.x.Updated(), o.ID) { // else it will be told again if this invocation fails
+			m.known[o.ID] = m.view[o.ID]
+		}
+	}
+	if wrong := differs(m.x, m.view); wrong != nil {
+		rt.Fatalf("after a reply the function is wrong about %v", wrong)
+	}
+}
+
+// repeatInput repeats the last accepted checkpoint: the bytes must be the same
+// until another one is accepted, an invocation begins or the execution closes.
+func (m *model) repeatInput(rt *rapid.T) {
+	if m.last == nil || m.last.token == "" {
+		rt.Skip()
+	}
+	entries := len(m.journal)
+	m.tick(rt)
+	reply, err := m.sendAt(m.last.fence, m.last.token, m.drawUpdate(rt))
+	if m.x.Status().Closed() {
+		if err == nil {
+			rt.Fatal("a closed execution repeated a reply")
+		}
+		return
+	}
+	if err != nil {
+		rt.Fatalf("the repeat was refused: %v", err)
+	}
+	if encode(reply) != m.last.reply || len(m.journal) != entries {
+		rt.Fatalf("got %s, want %s", encode(reply), m.last.reply)
+	}
+}
+
+func (m *model) staleInput(rt *rapid.T) {
+	f := machine.Fence{Invocation: rapid.Int64Range(0, 5).Draw(rt, "invocation"), Seq: rapid.Int64Range(0, 20).Draw(rt, "seq")}
+	if len(m.old) > 0 && rapid.Bool().Draw(rt, "used") {
+		f = rapid.SampledFrom(m.old).Draw(rt, "fence")
+	}
+	if m.x.Current(f) {
+		rt.Skip()
+	}
+	if _, err := m.sendAt(f, "stale", m.drawUpdate(rt)); err == nil {
+		rt.Fatalf("the token %v was accepted, the current one is %v", f, m.x.Fence())
+	}
+}
+
+func (m *model) invokeInput(rt *rapid.T) {
+	m.fire()
+	if rapid.Bool().Draw(rt, "in time") && m.x.InvokeAt() > m.now && !m.x.Invoking() {
+		m.now = m.x.InvokeAt()
+		m.fire()
+	}
+	if !m.x.WantsInvocation(m.now) {
+		rt.Skip()
+	}
+	if m.x.Invoking() {
+		rt.Fatal("a second invocation is wanted")
+	}
+	m.old = append(m.old, m.fence)
+	m.run.invoke()
+	m.begun++
+	m.last = nil
+	m.view = visible(m.x)
+	// Only what was hidden meanwhile may be named without being visible.
+	var told []string
+	for _, id := range m.x.Updated() {
+		if _, ok := m.view[id]; ok {
+			told = append(told, id)
+		}
+	}
+	slices.Sort(told)
+	if want := differs(m.x, m.known); !slices.Equal(told, want) {
+		rt.Fatalf("got %v as updated, want %v", told, want)
+	}
+}
+
+func (m *model) endInput(rt *rapid.T) {
+	if !m.x.Invoking() {
+		rt.Skip()
+	}
+	m.tick(rt)
+	how := rapid.SampledFrom([]string{
+		pending, pending, pending, pending, pending, pending, "crash", "lose", `{}`, `{"Status":"SUCCEEDED","Result":"1"}`, `{"Status":"FAILED"}`,
+	}).Draw(rt, "how")
+	told := m.view
+	failures := m.x.Failures()
+	switch how {
+	case "crash":
+		m.crash("Runtime.ExitError")
+	case "lose":
+		m.do(func(d *machine.Draft) error { d.LoseInvocation(); return nil })
+	default:
+		m.end(how)
+	}
+	if m.x.Invoking() {
+		rt.Fatal("the invocation goes on")
+	}
+	if m.x.Status().Closed() {
+		return
+	}
+	completed := m.lastEvent()
+	if good := completed.Error == nil; good {
+		maps.Copy(m.known, told)
+		// Changes below a closed context count, although nobody will see them.
+		if owed := append(differs(m.x, told), m.x.HiddenNews()...); (len(owed) > 0) != m.x.WantsInvocation(m.now) {
+			rt.Fatalf("the function has not heard of %v, wanted invocation at %d, now is %d", owed, m.x.InvokeAt(), m.now)
+		}
+		return
+	}
+	if how != "lose" && (m.x.Failures() != failures+1 || m.x.InvokeAt() <= m.now) {
+		rt.Fatalf("got %d failures and a retry at %d after failure %d", m.x.Failures(), m.x.InvokeAt(), failures+1)
+	}
+}
+
+func (m *model) timersInput(rt *rapid.T) {
+	timeout := m.x.Started().AddSeconds(m.x.Identity().ExecutionTimeout)
+	if due := m.x.TimerDue(); due > m.now && (due < timeout || rapid.IntRange(0, 9).Draw(rt, "time out") == 0) {
+		m.now = due
+	}
+	m.tick(rt)
+	m.fire()
+}
+
+func (m *model) callbackInput(rt *rapid.T) {
+	m.tick(rt)
+	position := rapid.IntRange(0, 10).Draw(rt, "position")
+	if ids := m.open(wire.TypeCallback); len(ids) > 0 && rapid.Bool().Draw(rt, "open") {
+		fmt.Sscanf(m.op(rapid.SampledFrom(ids).Draw(rt, "callback")).CallbackID, "callback-%d", &position)
+	}
+	id := callbackID(position)
+	before := m.events()
+	err := m.do(func(d *machine.Draft) error {
+		switch rapid.SampledFrom([]string{"heartbeat", "succeed", "fail"}).Draw(rt, "what") {
+		case "heartbeat":
+			return d.HeartbeatCallback(position, id)
+		case "succeed":
+			return d.SucceedCallback(position, id, str("1"))
+		}
+		return d.FailCallback(position, id, nil)
+	})
+	if err != nil && slices.ContainsFunc(m.types(before+1), func(t wire.EventType) bool {
+		return t == wire.EventCallbackSucceeded || t == wire.EventCallbackFailed
+	}) {
+		rt.Fatal("a refused callback was completed")
+	}
+}
+
+func (m *model) events() int64 { return m.x.Events() }
+
+func (m *model) outcomeInput(rt *rapid.T) {
+	m.tick(rt)
+	status := rapid.SampledFrom([]wire.ExecutionStatus{
+		wire.ExecutionSucceeded, wire.ExecutionFailed, wire.ExecutionTimedOut, wire.ExecutionStopped,
+	}).Draw(rt, "status")
+	id := opIDs.Draw(rt, "id")
+	if ids := m.open(wire.TypeChainedInvoke); len(ids) > 0 && rapid.Bool().Draw(rt, "open") {
+		id = rapid.SampledFrom(ids).Draw(rt, "invoke")
+	}
+	m.complete(id, status, nil, nil)
+}
+
+func (m *model) stopInput(rt *rapid.T) {
+	if rapid.IntRange(0, 9).Draw(rt, "really") > 0 {
+		m.do(func(d *machine.Draft) error { d.NotifyParent(); return nil })
+		return
+	}
+	m.do(func(d *machine.Draft) error { d.Stop(nil); return nil })
+}
+
+// dropInput applies inputs to drafts that nobody publishes.
+func (m *model) dropInput(rt *rapid.T) {
+	now := m.now.AddSeconds(rapid.Int64Range(0, 300).Draw(rt, "later"))
+	m.x.Draft(now).FireTimers()
+	updates := []wire.Update{m.drawUpdate(rt), m.drawUpdate(rt)}
+	m.x.Draft(m.now).Checkpoint(m.request(m.fence, "dropped", updates))
+	d := m.x.Draft(now)
+	for position := range 10 {
+		d.SucceedCallback(position, callbackID(position), nil)
+	}
+	d.CompleteInvoke("a", wire.ExecutionSucceeded, nil, nil)
+	d.EndInvocation(m.requestID(), []byte(pending), nil)
+	d.LoseInvocation()
+	d.Stop(nil)
+}
+
+// check holds after every input.
+func (m *model) check(rt *rapid.T) {
+	for len(m.journal) > int(m.entriesRead()) {
+		if err := m.twin.Add(m.journal[m.entriesRead()]); err != nil {
+			rt.Fatalf("the journal cannot be read: %v", err)
+		}
+	}
+	twin, err := m.twin.Execution()
+	if err != nil {
+		rt.Fatal(err)
+	}
+	if !machine.Same(m.x, twin) {
+		rt.Fatalf("a restart would read another execution:\n%s\n%s", readings(m.x, m.now), readings(twin, m.now))
+	}
+	equal(m.t, "readings", readings(twin, m.now), readings(m.x, m.now))
+	pending, calling := m.x.Pending()
+	wantPending, wantCalling := m.x.Recount()
+	if pending != wantPending || calling != wantCalling {
+		rt.Fatalf("got %d pending operations and %d calls, want %d and %d", pending, calling, wantPending, wantCalling)
+	}
+	m.checkHistory(rt)
+	m.checkDue(rt)
+	if !m.x.Status().Closed() && !m.x.Invoking() && m.view != nil && m.x.InvokeAt() == 0 {
+		if owed := differs(m.x, m.view); owed != nil {
+			rt.Fatalf("nobody will tell the function of %v", owed)
+		}
+	}
+}
+
+func (m *model) entriesRead() int64 {
+	x, err := m.twin.Execution()
+	if err != nil {
+		return 0
+	}
+	return x.Entries()
+}
+
+// checkDue asserts that timers fire when the execution says, and not before.
+func (m *model) checkDue(rt *rapid.T) {
+	due := m.x.TimerDue()
+	if m.x.Status().Closed() || due == 0 {
+		return
+	}
+	d := m.x.Draft(min(due-1, 1<<60))
+	if d.FireTimers(); len(d.Records()) != 0 {
+		rt.Fatalf("something fires before %d: %+v", due, d.Records())
+	}
+	d = m.x.Draft(due)
+	if d.FireTimers(); len(d.Records()) == 0 {
+		rt.Fatalf("nothing fires at %d", due)
+	}
+	if all := m.x.Due(); all > due || all > m.x.InvokeAt() && m.x.InvokeAt() != 0 && !m.x.Invoking() {
+		rt.Fatalf("got %d as due; timers are due at %d, an invocation at %d", all, due, m.x.InvokeAt())
+	}
+}
+
+// checkHistory replays the history and compares what it says with the state.
+func (m *model) checkHistory(rt *rapid.T) {
+	told := map[string]*wire.Operation{}
+	next, completed, closed := int64(1), 0, int64(0)
+	for i := range m.records {
+		if !m.records[i].IsHistory() {
+			continue
+		}
+		ev := &m.records[i].Event
+		if ev.ID != next {
+			rt.Fatalf("event %d follows event %d", ev.ID, next-1)
+		}
+		next++
+		if closed != 0 && ev.Type != wire.EventInvocationCompleted {
+			rt.Fatalf("%s came after the close", ev.Type)
+		}
+		switch ev.Type {
+		case wire.EventInvocationCompleted:
+			completed++
+		case wire.EventExecutionSucceeded, wire.EventExecutionFailed:
+			if m.records[i-1].Type != wire.EventInvocationCompleted {
+				rt.Fatalf("%s follows %s", ev.Type, m.records[i-1].Type)
+			}
+			closed = ev.ID
+		case wire.EventExecutionStopped, wire.EventExecutionTimedOut:
+			closed = ev.ID
+		default:
+			retell(rt, told, ev)
+		}
+	}
+	if want := m.begun - btoi(m.x.Invoking()); completed != want {
+		rt.Fatalf("got the ends of %d invocations, want %d", completed, want)
+	}
+	if (closed != 0) != m.x.Status().Closed() || m.x.Events() != next-1 {
+		rt.Fatalf("history closes with event %d of %d, status is %s, last event %d", closed, next-1, m.x.Status(), m.x.Events())
+	}
+	for _, o := range ops(m.x) {
+		want := *told[o.ID]
+		if o.Status == wire.StatusReady && want.Status == wire.StatusPending && want.NextAttempt <= m.now {
+			want.Status, want.NextAttempt = o.Status, 0 // there is no event for it
+		}
+		want.ReplayChildren = o.ReplayChildren // history does not tell
+		equal(m.t, "operation "+o.ID+" by its history", *o, want)
+	}
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// retell folds an event the way a reader of the protocol would.
+func retell(rt *rapid.T, ops map[string]*wire.Operation, ev *wire.Event) {
+	o := ops[ev.OpID]
+	if o == nil {
+		o = &wire.Operation{ID: ev.OpID, ParentID: ev.ParentID, Name: ev.Name, SubType: ev.SubType, Status: wire.StatusStarted, Start: ev.Time}
+		ops[ev.OpID] = o
+	}
+	end := func(status wire.OperationStatus) {
+		o.Status, o.End, o.Payload, o.Error = status, ev.Time, ev.Payload, ev.Error
+	}
+	attempt := func(status wire.OperationStatus) {
+		o.Type, o.Attempt = wire.TypeStep, o.Attempt+1
+		if ev.CurrentAttempt != o.Attempt {
+			rt.Fatalf("attempt %d follows attempt %d", ev.CurrentAttempt, o.Attempt-1)
+		}
+		if o.NextAttempt > ev.Time {
+			rt.Fatalf("an attempt due at %d ended at %d", o.NextAttempt, ev.Time)
+		}
+		o.NextAttempt = 0
+		if end(status); ev.NextAttemptDelay > 0 {
+			o.Status, o.End, o.NextAttempt = wire.StatusPending, 0, ev.Time.AddSeconds(ev.NextAttemptDelay)
+		}
+	}
+	switch ev.Type {
+	case wire.EventExecutionStarted:
+		o.Type, o.Payload = wire.TypeExecution, ev.Payload
+	case wire.EventContextStarted:
+		o.Type = wire.TypeContext
+	case wire.EventContextSucceeded:
+		end(wire.StatusSucceeded)
+	case wire.EventContextFailed, wire.EventCallbackFailed, wire.EventChainedInvokeFailed:
+		end(wire.StatusFailed)
+	case wire.EventWaitStarted:
+		o.Type, o.ScheduledEnd = wire.TypeWait, ev.ScheduledEnd
+	case wire.EventWaitSucceeded:
+		if ev.Time < o.ScheduledEnd {
+			rt.Fatalf("a wait until %d ended at %d", o.ScheduledEnd, ev.Time)
+		}
+		end(wire.StatusSucceeded)
+	case wire.EventWaitCancelled:
+		end(wire.StatusCancelled)
+	case wire.EventStepStarted:
+		if o.NextAttempt > ev.Time {
+			rt.Fatalf("an attempt due at %d started at %d", o.NextAttempt, ev.Time)
+		}
+		o.Type, o.Status, o.NextAttempt = wire.TypeStep, wire.StatusStarted, 0
+	case wire.EventStepSucceeded:
+		attempt(wire.StatusSucceeded)
+	case wire.EventStepFailed:
+		attempt(wire.StatusFailed)
+	case wire.EventCallbackStarted:
+		o.Type, o.CallbackID = wire.TypeCallback, ev.CallbackID
+	case wire.EventCallbackSucceeded, wire.EventChainedInvokeSucceeded:
+		end(wire.StatusSucceeded)
+	case wire.EventCallbackTimedOut:
+		end(wire.StatusTimedOut)
+		failure := *ev.Error
+		failure.ErrorMessage = map[string]string{"Callback.Timeout": "Callback timed out", "Callback.Heartbeat": "Callback timed out on heartbeat"}[failure.ErrorType]
+		o.Error = &failure
+	case wire.EventChainedInvokeStarted:
+		o.Type = wire.TypeChainedInvoke
+	case wire.EventChainedInvokeTimedOut:
+		end(wire.StatusTimedOut)
+	case wire.EventChainedInvokeStopped:
+		end(wire.StatusStopped)
+	default:
+		rt.Fatalf("unknown event type %s", ev.Type)
+	}
+}
+
+// readings is everything that an execution says of itself.
+func readings(x *machine.Execution, now wire.Timestamp) string {
+	page, next := x.Page(1, 2, 600)
+	result, failure := x.Result()
+	return fmt.Sprintln(
+		*x.Identity(), x.InputHash(), x.Status(), x.Started(), x.Closed(), show(result), failure, show(x.Input()),
+		x.Entries(), x.Events(), x.Invoking(), x.Fence(), x.Failures(), x.InvokeAt(), x.WantsInvocation(now),
+		x.Due(), x.TimerDue(), x.Updated(), x.Fragile(), x.OwesParent(), len(x.Calls()), next,
+		string(wire.AppendOperations(nil, page, wire.API)), string(wire.AppendOperations(nil, ops(x), wire.Envelope)),
+	)
+}
+
+func show(s *string) string {
+	if s == nil {
+		return "<none>"
+	}
+	return fmt.Sprintf("%q", *s)
+}
