@@ -19,16 +19,20 @@ const module = "github.com/perdure/perdure"
 // ours. "anything" lifts the rule. A path that ends in /… speaks for the
 // packages below it as well. A new package needs a line here.
 var directions = map[string][]string{
-	"cmd/…":      {anything},
-	"examples/…": {"durable"},
-	"interop":    {},
+	"bench/…":       {anything},
+	"cmd/…":         {anything},
+	"conformance/…": {"durable"},
+	"examples/…":    {"durable"},
+	"interop":       {},
 
-	"durable": {"internal/wire"},
-	"engine":  {"internal/machine", "internal/store", "internal/wire"},
+	"durable":     {"internal/wire"},
+	"durabletest": {anything},
+	"engine":      {"internal/machine", "internal/store", "internal/wire"},
 
 	"internal/cli/…":           {"engine", "internal/wire", "internal/cli"},
 	"internal/lambdaapi":       {"engine", "internal/wire"},
 	"internal/machine":         {"internal/wire"},
+	"internal/golden/…":        {anything},
 	"internal/repotest":        {},
 	"internal/runtimeapi":      {"engine", "internal/wire"},
 	"internal/sandbox":         {"engine", "internal/wire", "internal/runtimeapi"},
@@ -36,6 +40,8 @@ var directions = map[string][]string{
 	"internal/store/memstore":  {"internal/store", "internal/wire"},
 	"internal/store/sqlstore":  {"internal/store", "internal/wire"},
 	"internal/store/storetest": {"internal/store", "internal/wire"},
+	"internal/survival":        {},
+	"internal/survival/victim": {"durable"},
 	"internal/wire":            {},
 }
 
