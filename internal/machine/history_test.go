@@ -1,0 +1,217 @@
+package machine_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/perdure/perdure/internal/machine"
+	"github.com/perdure/perdure/internal/wire"
+)
+
+var rewrite = flag.Bool("update", false, "rewrite the logs of testdata/histories")
+
+// TestHistories runs the script of each archive and compares what it logs: the
+// events as the API shows them, and what the function is told. The commands:
+//
+//	invoke                        begin the invocation that is wanted
+//	checkpoint                    send the updates in the indented lines below:
+//	                              TYPE ACTION ID [member=value …]
+//	return ANSWER                 end it with the function's answer
+//	crash TYPE MESSAGE            end it with a failure
+//	lose                          end it as after a crash of the engine
+//	sleep SECONDS                 let time pass, and let the timers fire
+//	succeed|fail|heartbeat ID     complete a callback, or keep it alive
+//	complete ID STATUS [RESULT]   bring the outcome of a chained invoke
+//	stop [TYPE]                   stop the execution
+func TestHistories(t *testing.T) {
+	files, err := filepath.Glob("testdata/histories/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("got %d files and error %v", len(files), err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
+			archive, err := txtar.ParseFile(file)
+			if err != nil || len(archive.Files) != 2 {
+				t.Fatalf("got %d sections and error %v, want script and log", len(archive.Files), err)
+			}
+			s := &script{run: newRun(t)}
+			s.play(string(archive.Files[0].Data))
+			if *rewrite {
+				archive.Files[1].Data = []byte(s.log.String())
+				if err := os.WriteFile(file, txtar.Format(archive), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if diff := cmp.Diff(string(archive.Files[1].Data), s.log.String()); diff != "" {
+				t.Errorf("log (-want +got); -update rewrites it:\n%s", diff)
+			}
+			if !machine.Same(s.x, s.reload()) {
+				t.Error("a restart would read another execution")
+			}
+		})
+	}
+}
+
+// script is a run that is told what to do by lines, and logs what follows.
+type script struct {
+	*run
+	log     strings.Builder
+	printed int // records in the log
+}
+
+func (s *script) play(text string) {
+	s.print()
+	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
+	for len(lines) > 0 {
+		line := lines[0]
+		lines = lines[1:]
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		fmt.Fprintf(&s.log, "> %s\n", line)
+		var below []string
+		for len(lines) > 0 && strings.HasPrefix(lines[0], "\t") {
+			below = append(below, strings.TrimSpace(lines[0]))
+			lines = lines[1:]
+		}
+		s.command(line, below)
+		s.print()
+	}
+	if s.x.Status().Closed() {
+		result, failure := s.x.Result()
+		fmt.Fprintf(&s.log, "%s %s %s\n", s.x.Status(), show(result), wire.AppendErrorObject(nil, failure))
+	}
+}
+
+// print logs the events that are new.
+func (s *script) print() {
+	for ; s.printed < len(s.records); s.printed++ {
+		if r := &s.records[s.printed]; r.IsHistory() {
+			fmt.Fprintf(&s.log, "%s\n", wire.AppendEvent(nil, &r.Event, true))
+		}
+	}
+	if at := s.x.InvokeAt(); at > s.now {
+		fmt.Fprintf(&s.log, "retry in %v\n", at.Sub(s.now))
+	}
+}
+
+func (s *script) command(line string, below []string) {
+	words := append(strings.SplitN(line, " ", 4), "", "", "")
+	switch words[0] {
+	case "invoke":
+		s.now = max(s.now, s.x.InvokeAt())
+		s.invoke()
+		fmt.Fprintln(&s.log, "updated", s.x.Updated(), "state", ids(ops(s.x)))
+	case "checkpoint":
+		s.checkpointLines(below)
+	case "return":
+		s.end(strings.TrimPrefix(line, "return "))
+	case "crash":
+		s.do(func(d *machine.Draft) error {
+			d.EndInvocation(s.requestID(), nil, &wire.ErrorObject{ErrorType: words[1], ErrorMessage: strings.Join(words[2:4], " ")})
+			return nil
+		})
+	case "lose":
+		s.do(func(d *machine.Draft) error { d.LoseInvocation(); return nil })
+	case "sleep":
+		seconds, err := strconv.ParseInt(words[1], 10, 64)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		s.sleep(seconds)
+		s.fire()
+	case "succeed", "fail", "heartbeat":
+		s.callbackLine(words[0], words[1])
+	case "complete":
+		s.complete(words[1], wire.ExecutionStatus(words[2]), str(words[3]), nil)
+	case "stop":
+		s.do(func(d *machine.Draft) error { d.Stop(&wire.ErrorObject{ErrorType: words[1]}); return nil })
+	default:
+		s.t.Fatalf("unknown command: %s", line)
+	}
+}
+
+func (s *script) checkpointLines(lines []string) {
+	var updates []wire.Update
+	for _, line := range lines {
+		fmt.Fprintf(&s.log, ">	%s\n", line)
+		updates = append(updates, parseUpdate(s.t, line))
+	}
+	reply, err := s.checkpoint(updates...)
+	s.print()
+	switch {
+	case err != nil:
+		fmt.Fprintln(&s.log, err)
+	case reply.Closed:
+		fmt.Fprintln(&s.log, "told", ids(reply.Operations), "and no token")
+	default:
+		fmt.Fprintln(&s.log, "told", ids(reply.Operations))
+	}
+}
+
+func (s *script) callbackLine(what, id string) {
+	var position int
+	fmt.Sscanf(s.op(id).CallbackID, "callback-%d", &position)
+	err := s.do(func(d *machine.Draft) error {
+		switch what {
+		case "succeed":
+			return d.SucceedCallback(position, callbackID(position), str(`"ok"`))
+		case "fail":
+			return d.FailCallback(position, callbackID(position), &wire.ErrorObject{ErrorType: "Rejected"})
+		}
+		return d.HeartbeatCallback(position, callbackID(position))
+	})
+	s.print()
+	if err != nil {
+		fmt.Fprintln(&s.log, err)
+	}
+}
+
+// parseUpdate reads TYPE ACTION ID [member=value …].
+func parseUpdate(t testing.TB, line string) wire.Update {
+	words := strings.Fields(line)
+	u := update(wire.OperationType(words[0]), wire.Action(words[1]), words[2])
+	for _, word := range words[3:] {
+		name, value, _ := strings.Cut(word, "=")
+		seconds, _ := strconv.ParseInt(value, 10, 64)
+		if u.Type == wire.TypeCallback && u.CallbackOptions == nil {
+			u.CallbackOptions = &wire.CallbackOptions{}
+		}
+		switch name {
+		case "name":
+			u.Name = value
+		case "sub":
+			u.SubType = value
+		case "parent":
+			u.ParentID = value
+		case "payload":
+			u.Payload = &value
+		case "error":
+			u.Error = &wire.ErrorObject{ErrorType: value}
+		case "delay":
+			u.StepOptions = &wire.StepOptions{NextAttemptDelaySeconds: seconds}
+		case "seconds":
+			u.WaitOptions = &wire.WaitOptions{WaitSeconds: seconds}
+		case "timeout":
+			u.CallbackOptions.TimeoutSeconds = seconds
+		case "heartbeat":
+			u.CallbackOptions.HeartbeatTimeoutSeconds = seconds
+		case "function":
+			u.ChainedInvokeOptions = &wire.ChainedInvokeOptions{FunctionName: value}
+		case "replay":
+			u.ContextOptions = &wire.ContextOptions{ReplayChildren: true}
+		default:
+			t.Fatalf("unknown member %q in %q", name, line)
+		}
+	}
+	return u
+}
