@@ -23,7 +23,6 @@ type server struct {
 	t      *testing.T
 	binary string
 	args   []string
-	env    []string
 	addr   string
 
 	mu     sync.Mutex
