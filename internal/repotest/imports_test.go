@@ -9,8 +9,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 const module = "github.com/perdure/perdure"
@@ -51,11 +49,10 @@ const anything = "anything"
 type pkg struct {
 	ImportPath string
 	Imports    []string
-	Module     *struct{ Path string }
 }
 
 func TestImportsRunOneWay(t *testing.T) {
-	for _, p := range list(t, "./...") {
+	for _, p := range list(t) {
 		path := ours(p.ImportPath)
 		may, ok := allowed(path)
 		if !ok {
@@ -73,41 +70,17 @@ func TestImportsRunOneWay(t *testing.T) {
 }
 
 func TestOnlyTestPackagesImportTesting(t *testing.T) {
-	for _, p := range list(t, "./...") {
+	for _, p := range list(t) {
 		if slices.Contains(p.Imports, "testing") && !strings.HasSuffix(p.ImportPath, "test") {
 			t.Errorf("%s imports testing, so every program with it links the flags of tests", p.ImportPath)
 		}
 	}
 }
 
-// What the SDK links ends up in every function. A change of this list is a
-// decision: write it into docs/design.md.
-func TestTheSDKLinksFewModules(t *testing.T) {
-	want := []string{
-		"github.com/aws/aws-lambda-go",
-		"github.com/aws/aws-sdk-go-v2",
-		"github.com/aws/aws-sdk-go-v2/aws/protocol/eventstream",
-		"github.com/aws/aws-sdk-go-v2/internal/configsources",
-		"github.com/aws/aws-sdk-go-v2/internal/endpoints/v2",
-		"github.com/aws/aws-sdk-go-v2/service/lambda",
-		"github.com/aws/smithy-go",
-	}
-	var got []string
-	for _, p := range list(t, "-deps", "./durable") {
-		if p.Module != nil && p.Module.Path != module {
-			got = append(got, p.Module.Path)
-		}
-	}
-	slices.Sort(got)
-	if diff := cmp.Diff(want, slices.Compact(got)); diff != "" {
-		t.Errorf("modules that package durable links (-want +got):\n%s", diff)
-	}
-}
-
-// list runs `go list` in the module's root.
-func list(t *testing.T, args ...string) []pkg {
+// list returns all packages of the module.
+func list(t *testing.T) []pkg {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "go", append([]string{"list", "-json=ImportPath,Imports,Module"}, args...)...)
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports", "./...")
 	cmd.Dir = root
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
