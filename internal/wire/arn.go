@@ -2,7 +2,6 @@ package wire
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 )
 
@@ -24,18 +23,17 @@ type ARN struct {
 	ID        string // the execution's id, which is also the id of its EXECUTION operation
 }
 
-var (
-	arnPattern = regexp.MustCompile(`^arn:([a-z0-9-]+):lambda:([a-z0-9-]+):([0-9]{12}):function:([a-zA-Z0-9-_]+):(\$LATEST(?:\.PUBLISHED)?|[0-9]+)/durable-execution/([a-zA-Z0-9-_]+)/([a-zA-Z0-9-_]+)$`)
-	idPattern  = regexp.MustCompile(`^[a-zA-Z0-9-_]+$`)
-)
-
 // ParseARN reads an execution ARN.
 func ParseARN(s string) (ARN, error) {
-	m := arnPattern.FindStringSubmatch(s)
-	if m == nil || len(s) > MaxARN {
+	function, execution, _ := strings.Cut(s, "/durable-execution/")
+	name, id, _ := strings.Cut(execution, "/")
+	p := strings.Split(function, ":")
+	if len(s) > MaxARN || len(p) != 8 || p[0] != "arn" || p[2] != "lambda" || p[5] != "function" ||
+		!only(p[1], isLabel) || !only(p[3], isLabel) || len(p[4]) != 12 || !only(p[4], isDigit) ||
+		!only(p[6], isID) || !validVersion(p[7]) || !only(name, isID) || !only(id, isID) {
 		return ARN{}, fmt.Errorf("%q is not a durable execution ARN", s)
 	}
-	return ARN{Partition: m[1], Region: m[2], Account: m[3], Function: m[4], Version: m[5], Name: m[6], ID: m[7]}, nil
+	return ARN{Partition: p[1], Region: p[3], Account: p[4], Function: p[6], Version: p[7], Name: name, ID: id}, nil
 }
 
 func (a ARN) String() string {
@@ -49,6 +47,27 @@ func (a ARN) FunctionARN() string {
 
 // ValidID reports whether s is an identifier of at most max bytes in the
 // alphabet that operation ids, subtypes and execution names share.
-func ValidID(s string, max int) bool {
-	return len(s) >= 1 && len(s) <= max && idPattern.MatchString(s)
+func ValidID(s string, max int) bool { return len(s) <= max && only(s, isID) }
+
+// Regular expressions would say the same, but compiling them is a part of every
+// function's start-up that can be felt.
+
+// only reports whether s is not empty and holds nothing but what is allowed.
+func only(s string, allowed func(c byte) bool) bool {
+	for i := range len(s) {
+		if !allowed(s[i]) {
+			return false
+		}
+	}
+	return s != ""
 }
+
+func validVersion(s string) bool {
+	return s == LatestVersion || s == LatestVersion+".PUBLISHED" || only(s, isDigit)
+}
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+
+func isLabel(c byte) bool { return 'a' <= c && c <= 'z' || isDigit(c) || c == '-' }
+
+func isID(c byte) bool { return isLabel(c) || 'A' <= c && c <= 'Z' || c == '_' }
