@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -114,6 +115,26 @@ func validVersion(v string) bool {
 		return true
 	}
 	return v != "" && strings.Trim(v, "0123456789") == ""
+}
+
+// Functions returns the registered function versions, ordered by name and
+// version, each with its qualified ARN.
+func (e *Engine) Functions() (functions []Function, arns []string) {
+	r := &e.functions
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, versions := range r.byName {
+		for _, f := range versions {
+			functions = append(functions, f.Function)
+		}
+	}
+	slices.SortFunc(functions, func(a, b Function) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Version, b.Version))
+	})
+	for i := range functions {
+		arns = append(arns, e.functionARN(functions[i].Name, functions[i].Version).FunctionARN())
+	}
+	return functions, arns
 }
 
 // Lookup finds a function by name or ARN, and returns it with its ARN, which is

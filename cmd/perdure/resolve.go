@@ -20,7 +20,7 @@ type executionFlags struct {
 
 func (f *executionFlags) define(fs *flag.FlagSet) {
 	f.remoteFlags.define(fs)
-	fs.StringVar(&f.function, "function", "", "`NAME` of the function; needed to find an execution by anything but its ARN")
+	fs.StringVar(&f.function, "function", "", "search only the executions of the function `NAME`, not those of all")
 }
 
 const executionHelp = `

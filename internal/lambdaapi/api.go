@@ -19,6 +19,7 @@ import (
 // concurrently. The strings and slices handed in belong to the engine from
 // then on.
 type Engine interface {
+	Functions() (functions []engine.Function, functionARNs []string)
 	Lookup(function, qualifier string) (f engine.Function, functionARN string, err error)
 	Start(ctx context.Context, req *engine.InvokeRequest) (*engine.Started, error)
 	Wait(ctx context.Context, arn string) (*engine.Result, error)

@@ -46,6 +46,11 @@ var resources = []resource{
 	{callbacks, "/fail", []operation{{"POST", "SendDurableExecutionCallbackFailure", (*api).failCallback}}},
 	{callbacks, "/heartbeat", []operation{{"POST", "SendDurableExecutionCallbackHeartbeat", (*api).heartbeatCallback}}},
 	{"/2015-03-31/functions/", "/invocations", []operation{{"POST", "Invoke", (*api).invoke}}},
+	{"/2015-03-31/functions", "", []operation{
+		{"GET", "ListFunctions", (*api).functions},
+		{"POST", "CreateFunction", nil},
+	}},
+	{"/2015-03-31/functions", "/", []operation{{"GET", "ListFunctions", (*api).functions}}},
 	{"/2025-12-01/functions/", "/durable-executions", []operation{{"GET", "ListDurableExecutionsByFunction", (*api).list}}},
 	{"/health", "", []operation{{"GET", "health", (*api).health}}},
 }
@@ -84,12 +89,15 @@ func findResource(path string) (res *resource, subject string) {
 			continue
 		}
 		subject, ok := strings.CutSuffix(rest, res.suffix)
-		if ok && (strings.HasSuffix(res.prefix, "/") || subject == "") {
+		if ok && (res.hasSubject() || subject == "") {
 			return res, subject
 		}
 	}
 	return nil, ""
 }
+
+// hasSubject reports whether something stands between the prefix and the suffix.
+func (res *resource) hasSubject() bool { return strings.HasSuffix(res.prefix, "/") }
 
 func (res *resource) operation(method string) *operation {
 	for i := range res.operations {
@@ -102,5 +110,5 @@ func (res *resource) operation(method string) *operation {
 
 func notServed(what string) error {
 	return refusal(codeUnknownOperation, "%s is not served here: "+
-		"of the Lambda API this endpoint serves Invoke, durable executions and their callbacks.", what)
+		"of the Lambda API this endpoint serves ListFunctions, Invoke, durable executions and their callbacks.", what)
 }

@@ -48,13 +48,13 @@ func TestRouteSubjects(t *testing.T) {
 }
 
 func TestRouteRefusals(t *testing.T) {
-	const served = " is not served here: of the Lambda API this endpoint serves Invoke, durable executions and their callbacks."
+	const served = " is not served here: of the Lambda API this endpoint serves ListFunctions, Invoke, durable executions and their callbacks."
 	for _, test := range []struct {
 		method, path  string
 		status        int
 		code, message string
 	}{
-		{"POST", "/2015-03-31/functions", 404, "UnknownOperationException", "POST /2015-03-31/functions" + served},
+		{"POST", "/2015-03-31/functions", 404, "UnknownOperationException", "CreateFunction" + served},
 		{"DELETE", "/2015-03-31/functions/order", 404, "UnknownOperationException", "DELETE /2015-03-31/functions/order" + served},
 		{"POST", executions + testARN + "/pause", 404, "UnknownOperationException", "PauseDurableExecution" + served},
 		{"POST", executions + testARN + "/resume", 404, "UnknownOperationException", "ResumeDurableExecution" + served},
