@@ -1,7 +1,7 @@
 # An index of what can be done here. Each check is written in .ci/run, which
 # needs no make.
 
-.PHONY: help test race lint sam interop bench crash ci
+.PHONY: help test race lint sam interop conformance bench crash ci
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,6 +20,9 @@ sam: ## let AWS SAM validate and build the order example
 
 interop: ## drive the engine with clients of other languages
 	.ci/run interop
+
+conformance: ## run AWS's conformance requirements
+	.ci/run conformance
 
 bench: ## measure; compare two outputs with benchstat
 	go test -run '^$$' -bench . -benchmem -count 6 ./...

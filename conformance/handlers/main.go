@@ -1,0 +1,60 @@
+// Handlers is the functions that AWS's conformance requirements for durable
+// functions invoke, written with package durable. Each requirement describes
+// the function that it wants; here that function has the requirement's id for
+// a name. The others are targets of chained invocations.
+//
+//	handlers         serve as the function that AWS_LAMBDA_FUNCTION_NAME names
+//	handlers list    print the functions, and the requirements without one
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+
+	"github.com/perdure/perdure/durable"
+)
+
+// suite maps the names of functions to what serves them.
+type suite map[string]func()
+
+var functions = merge(steps, waits, children)
+
+// gaps are the requirements that the SDK does not meet yet, with the reason.
+var gaps = map[string]string{}
+
+func merge(suites ...suite) suite {
+	all := suite{}
+	for _, s := range suites {
+		maps.Copy(all, s)
+	}
+	return all
+}
+
+// serve makes an entry of a suite.
+func serve[In, Out any](handler func(durable.Context, In) (Out, error), opts ...durable.HandlerOption) func() {
+	return func() { durable.Start(handler, opts...) }
+}
+
+func main() {
+	if len(os.Args) > 1 && os.Args[1] == "list" {
+		list()
+		return
+	}
+	name := os.Getenv("AWS_LAMBDA_FUNCTION_NAME")
+	start, ok := functions[name]
+	if !ok {
+		fmt.Fprintf(os.Stderr, "there is no function called %q; the argument list shows all\n", name)
+		os.Exit(2)
+	}
+	start()
+}
+
+func list() {
+	json.NewEncoder(os.Stdout).Encode(map[string]any{
+		"functions": slices.Sorted(maps.Keys(functions)),
+		"gaps":      gaps,
+	})
+}

@@ -1,0 +1,75 @@
+"""Stands in for what AWS's runner deploys to and reads from.
+
+AWS's runner finds functions through CloudFormation and reads their output from
+CloudWatch Logs. Here a function's logical name is its name, and its output was
+captured.
+"""
+
+import json
+import time
+
+import boto3
+from botocore.config import Config
+
+REGION = "us-east-1"
+
+
+def lambda_client(endpoint):
+    """The client by which the requirements use the engine.
+
+    Unlike AWS's, it never repeats a request: a repeated Invoke is a second
+    execution.
+    """
+    return boto3.client(
+        "lambda",
+        endpoint_url=endpoint,
+        region_name=REGION,
+        aws_access_key_id="any",
+        aws_secret_access_key="any",
+        config=Config(retries={"total_max_attempts": 1}, read_timeout=120, max_pool_connections=64),
+    )
+
+
+class CloudFormation:
+    """Says that each function is called what the template calls it."""
+
+    def __init__(self, functions):
+        self.functions = functions
+
+    def get_paginator(self, _):
+        return self
+
+    def paginate(self, **_):
+        resource = {"ResourceType": "AWS::Lambda::Function"}
+        yield {
+            "StackResourceSummaries": [
+                resource | {"LogicalResourceId": name, "PhysicalResourceId": name} for name in self.functions
+            ]
+        }
+
+
+class LogRetriever:
+    """Has the interface of AWS's CloudWatchLogRetriever; the logs client that
+    it is made with is the engine's Output."""
+
+    settle_seconds = 0.5  # for lines under way; there is no ingestion to wait for
+
+    def __init__(self, cloudformation_client, logs_client):
+        self.output = logs_client
+
+    def get_log_group_name(self, _, function):
+        return function
+
+    def get_execution_log_events(self, log_group_name, execution_arn, **_):
+        time.sleep(self.settle_seconds)
+        return [e for e in self.output.of(log_group_name) if belongs(e["message"], execution_arn)]
+
+
+def belongs(text, arn):
+    """Whether CloudWatch would find a line by the execution's ARN: only JSON
+    objects that have it at the top level."""
+    try:
+        record = json.loads(text)
+    except ValueError:
+        return False
+    return isinstance(record, dict) and arn in (record.get("durableExecutionArn"), record.get("executionArn"))
