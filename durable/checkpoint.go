@@ -38,8 +38,9 @@ type queued struct {
 
 // record queues an update and returns when the service has recorded it.
 func (r *run) record(s *scope, u Update) {
-	w := newWaiter()
+	w := newWaiter(s)
 	r.lockFor(s)
+	s.closing = s.task
 	r.queueLocked(queued{u, w})
 	r.urgent = true
 	r.blockLocked(w)
@@ -78,7 +79,7 @@ func (r *run) lockFor(s *scope) {
 
 // recordExecution records the handler's end, after which nothing may follow.
 func (r *run) recordExecution(u Update) {
-	w := newWaiter()
+	w := newWaiter(nil)
 	r.mu.Lock()
 	r.closing = true
 	r.queueLocked(queued{u, w})
@@ -120,6 +121,9 @@ func (r *run) flush() {
 			return
 		}
 		reply, err := r.client.Checkpoint(r.callCtx, req)
+		if err != nil && withoutCancels(req, err) {
+			reply, err = r.client.Checkpoint(r.callCtx, req)
+		}
 		r.apply(batch, reply, err)
 	}
 }

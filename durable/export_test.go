@@ -19,13 +19,13 @@ func Spawn(ctx Context, fn func(Context)) {
 	id := childID(s.id, s.count)
 	branch := newScope(ctx, s.run, s, id, "")
 	branch.within = s.within
-	s.run.spawn(func() { fn(branch) })
+	s.run.spawn(branch, func() { fn(branch) })
 }
 
 // Block blocks the workflow goroutine until another calls wake.
 func Block(ctx Context) (block, wake func()) {
 	r := scopeOf(ctx).run
-	w := newWaiter()
+	w := newWaiter(scopeOf(ctx))
 	return func() {
 			r.mu.Lock()
 			r.blockLocked(w)

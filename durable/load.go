@@ -41,6 +41,7 @@ func newRun(ctx context.Context, cfg *handlerConfig, in *wire.InvocationInput) *
 		callCtx: ctx,
 		ending:  make(chan struct{}),
 		parked:  make(map[string][]*waiter),
+		joins:   make(map[*waiter]struct{}),
 		news:    make(map[string]*Operation),
 	}
 	r.ctx, r.cancel = context.WithCancelCause(ctx)

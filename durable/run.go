@@ -39,6 +39,7 @@ type run struct {
 	outcome  outcome
 	runnable int                   // workflow goroutines that are not blocked
 	parked   map[string][]*waiter  // operation id -> who waits for the service to settle it
+	joins    map[*waiter]struct{}  // who waits for another workflow goroutine
 	news     map[string]*Operation // operation id -> newer than history, not yet asked for
 	closing  bool                  // the handler returned: only its EXECUTION update may follow
 	checkpointer
@@ -57,28 +58,32 @@ func failed(obj *ErrorObject) outcome { return outcome{status: wire.InvocationFa
 
 // waiter is one blocked goroutine.
 type waiter struct {
-	woken chan struct{}
-	op    *Operation // what woke it, if it waited for an operation
-	poll  pollTimes
+	woken  chan struct{}
+	scope  *scope     // whose goroutine it is
+	gone   bool       // it was woken to unwind: nobody will hear of its scope any more
+	op     *Operation // what woke it, if it waited for an operation
+	poll   pollTimes
+	cancel *Update // ends at the service what it waits for
+	on     awaited // what it waits for, if that is another goroutine
 }
 
-func newWaiter() *waiter { return &waiter{woken: make(chan struct{})} }
+func newWaiter(s *scope) *waiter { return &waiter{woken: make(chan struct{}), scope: s} }
 
 var errHandlerGone = errors.New("perdure: workflow code left its goroutine with runtime.Goexit, which t.Fatal calls too")
 
-// spawn runs body as a workflow goroutine.
-func (r *run) spawn(body func()) {
+// spawn runs body as a workflow goroutine, in which scope s is used.
+func (r *run) spawn(s *scope, body func()) {
 	r.mu.Lock()
 	r.runnable++
 	r.mu.Unlock()
 	r.tasks.Go(func() {
 		returned := false
 		defer func() {
-			if !returned {
-				r.finish(outcome{fault: errHandlerGone}) // in vain if the run itself unwound it
-			}
 			r.mu.Lock()
 			defer r.mu.Unlock()
+			if !returned && !s.abandonedLocked() {
+				r.finishLocked(outcome{fault: errHandlerGone}) // in vain if the run itself unwound it
+			}
 			r.runnable--
 			r.idleLocked()
 		}()
@@ -122,6 +127,8 @@ func (r *run) idleLocked() {
 	case r.runnable > 0 || r.sending || r.ended.Load():
 	case len(r.queue) > 0:
 		r.kick()
+	case len(r.parked) == 0 && len(r.joins) > 0:
+		r.finishLocked(failed(r.cfg.errors.encode(r.deadlockLocked())))
 	default:
 		r.finishLocked(outcome{status: wire.InvocationPending})
 	}
@@ -135,6 +142,9 @@ func (r *run) blockLocked(w *waiter) {
 	r.mu.Unlock()
 	select {
 	case <-w.woken:
+		if w.gone {
+			runtime.Goexit()
+		}
 	case <-r.ending:
 	}
 	r.checkEnded()
@@ -154,9 +164,16 @@ func (r *run) checkEnded() {
 	}
 }
 
-// settle blocks until the service has settled an operation: closed it, or made
+// settle blocks until the service has settled the operation: closed it, or made
 // a step READY for its next attempt. known is the latest record the caller has.
-func (r *run) settle(id string, typ wire.OperationType, known *Operation) *Operation {
+func (o *operation) settle(id string, known *Operation) *Operation {
+	return o.park(id, known, nil)
+}
+
+// park is settle with the update that ends the operation at the service when
+// nobody waits for it any more; nil if there is none.
+func (o *operation) park(id string, known *Operation, cancel *Update) *Operation {
+	r := o.scope.run
 	r.mu.Lock()
 	if op := r.news[id]; op != nil {
 		delete(r.news, id)
@@ -166,8 +183,13 @@ func (r *run) settle(id string, typ wire.OperationType, known *Operation) *Opera
 		r.mu.Unlock()
 		return known
 	}
-	w := newWaiter()
-	w.poll.start(typ, known, time.Now())
+	if o.scope.abandonedLocked() {
+		r.mu.Unlock()
+		runtime.Goexit()
+	}
+	w := newWaiter(o.scope)
+	w.cancel = cancel
+	w.poll.start(o.typ, known, time.Now())
 	r.parked[id] = append(r.parked[id], w)
 	if r.runnable > 1 {
 		r.wakeFlusherLocked() // others run on: poll for this one

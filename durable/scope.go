@@ -23,8 +23,12 @@ type scope struct {
 	recorded []record
 	count    int // operations begun
 
-	sealed    bool // its context closed with ReplayChildren: nothing new may happen
-	returned  bool // its function returned, or will not be heard; the run's mutex guards it
+	sealed    bool    // its context closed with ReplayChildren: nothing new may happen
+	task      bool    // it stands for a task: what is recorded in it is the task's own end
+	tasks     []*task // begun in it; the run's mutex guards this and the rest
+	returned  bool    // its function returned
+	abandoned bool    // its function will not be heard
+	closing   bool    // its task's end was queued
 	busy      atomic.Bool
 	replaying atomic.Bool // code runs that ran before: logs are dropped
 	logger    atomic.Pointer[slog.Logger]
@@ -69,7 +73,7 @@ func (s *scope) peek() record {
 // more, because its function, or one around it, is over.
 func (s *scope) abandonedLocked() bool {
 	for ; s != nil; s = s.parent {
-		if s.returned {
+		if s.returned || s.abandoned {
 			return true
 		}
 	}
@@ -81,6 +85,7 @@ func (s *scope) abandonedLocked() bool {
 func (s *scope) close() {
 	s.run.mu.Lock()
 	s.returned = true
+	s.run.abandonLocked(s.tasks, errEnclosingEnded)
 	s.run.mu.Unlock()
 	for i := s.count; i < len(s.recorded); i++ {
 		if op := s.recorded[i].op; op != nil {
@@ -91,9 +96,10 @@ func (s *scope) close() {
 
 // kind is what the operations of one function have in common.
 type kind struct {
-	call    string // for messages
-	typ     wire.OperationType
-	subType string
+	call     string // for messages
+	typ      wire.OperationType
+	subType  string
+	detached bool // it may stay open when its context closes
 }
 
 // operation is one call of a package function, from its begin to its end.
@@ -136,7 +142,7 @@ func (o *operation) check() {
 	switch {
 	case op != nil && (op.Type != o.typ || op.SubType != o.subType || op.Name != o.name):
 		s.run.fail(&NonDeterminismError{ID: op.ID, Recorded: shapeOf(op), Current: o.shape()})
-	case s.sealed && (op == nil || !op.Status.Closed()):
+	case s.sealed && (op == nil || !op.Status.Closed()) && !o.detached:
 		s.run.fail(&NonDeterminismError{ID: o.id(), Current: o.shape()})
 	case op == nil:
 		s.checkOpen(o)
@@ -146,7 +152,7 @@ func (o *operation) check() {
 // checkOpen refuses new operations of a scope whose function has returned.
 func (s *scope) checkOpen(o *operation) {
 	s.run.mu.Lock()
-	returned, abandoned := s.returned, s.abandonedLocked()
+	returned, abandoned := s.returned && !s.abandoned, s.abandonedLocked()
 	s.run.mu.Unlock()
 	if returned {
 		s.run.fail(&MisuseError{o.describe(o.name), "its context is over: the function that got it has returned"})

@@ -81,7 +81,7 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	}
 	r := newRun(ctx, h.cfg, in)
 	if r.load(in) {
-		r.spawn(func() { r.execute(h.main) })
+		r.spawn(nil, func() { r.execute(h.main) })
 	}
 	return encodeOutcome(r.wait())
 }

@@ -92,7 +92,7 @@ func (s *stepRun) do(body func(context.Context) (string, error)) error {
 	started := op.Status == wire.StatusStarted // by an earlier invocation
 	for op.Status != wire.StatusFailed {
 		if op.Status == wire.StatusPending {
-			op = r.settle(s.id, s.typ, op)
+			op = s.settle(s.id, op)
 			continue
 		}
 		payload, err := s.attempt(op.Attempt+1, started, body)
@@ -102,7 +102,7 @@ func (s *stepRun) do(body func(context.Context) (string, error)) error {
 		if done := s.failed(err, op.Attempt+1); done != nil {
 			return done
 		}
-		op, started = r.settle(s.id, s.typ, nil), false
+		op, started = s.settle(s.id, nil), false
 	}
 	return &StepError{Name: s.name, Attempts: op.Attempt, Err: r.cfg.errors.decode(op.Error)}
 }

@@ -34,11 +34,12 @@ func Wait(ctx Context, name string, d time.Duration) error {
 }
 
 func (o *operation) wait(d time.Duration) {
-	r, id := o.scope.run, o.id()
+	id := o.id()
 	if o.known.op == nil {
 		u := o.update(id, wire.ActionStart)
 		u.WaitOptions = &wire.WaitOptions{WaitSeconds: int64((d + time.Second - 1) / time.Second)}
-		r.send(o.scope, u)
+		o.scope.run.send(o.scope, u)
 	}
-	r.settle(id, o.typ, o.known.op)
+	cancel := o.update(id, wire.ActionCancel)
+	o.park(id, o.known.op, &cancel)
 }

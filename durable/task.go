@@ -1,0 +1,229 @@
+package durable
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/perdure/perdure/internal/wire"
+)
+
+// ErrCanceled is what canceled work failed with: the loser of a [Race], of an
+// [Any], a future whose [Future.Cancel] was called. Find it with [errors.Is] in
+// what [Future.Result] returns, and as the [context.Cause] in the bodies of
+// the steps that the work was busy with.
+var ErrCanceled = errors.New("perdure: canceled: its result is not needed any more")
+
+// errEnclosingEnded is the cause for work that was still under way when the
+// function that started it returned.
+var errEnclosingEnded = errors.New("perdure: abandoned: the function that started it has returned")
+
+// task is work in a goroutine of its own whose end others may wait for. The
+// run's mutex guards everything that changes.
+type task struct {
+	operation // as which it is recorded; its scope is the task's own
+	cancel    context.CancelCauseFunc
+	unheard   bool // a closed context left it behind unfinished; it never settles
+	settled   bool
+	err       error
+	watchers  []func() // called once it settles, under the run's mutex
+	done      chan struct{}
+}
+
+// newTask makes a task of an operation that began in scope s. The task gets a
+// scope between s and that of its function, which is abandoned with it.
+func newTask(o operation) *task {
+	s := o.scope
+	ctx, cancel := context.WithCancelCause(context.Context(o.ctx))
+	o.scope = &scope{
+		Context: ctx, run: s.run, parent: s, id: s.id, within: s.within, name: s.name,
+		sealed: s.sealed, task: true,
+	}
+	o.ctx = derived{ctx, o.scope}
+	return &task{operation: o, cancel: cancel}
+}
+
+// start records that the task begins, unless it was, before anything that the
+// caller does next.
+func (t *task) start() {
+	if t.known.op != nil {
+		return
+	}
+	id := t.id()
+	t.scope.run.hold(t.scope, t.update(id, wire.ActionStart))
+	t.known.op = &Operation{ID: id, Type: t.typ, SubType: t.subType, Name: t.name, Status: wire.StatusStarted}
+}
+
+// complete ends the task, unless it was canceled. set stores its result.
+func (t *task) complete(err error, set func()) {
+	r := t.scope.run
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if t.settled || t.scope.abandonedLocked() {
+		return
+	}
+	set()
+	t.settleLocked(err)
+}
+
+func (t *task) settleLocked(err error) {
+	t.settled, t.err = true, err
+	for _, tell := range t.watchers {
+		tell()
+	}
+	t.watchers = nil
+	if t.done != nil {
+		close(t.done)
+	}
+	t.cancel(nil)
+}
+
+// abandonLocked leaves those of the tasks that are under way to themselves:
+// their contexts end, and their goroutines unwind at their next operation.
+func (r *run) abandonLocked(tasks []*task, cause error) {
+	n := 0
+	for _, t := range tasks {
+		if !t.settled && !t.scope.abandoned {
+			t.scope.abandoned = true
+			t.cancel(cause)
+			n++
+		}
+	}
+	if n > 0 {
+		r.sweepLocked()
+	}
+}
+
+// cancelLocked ends tasks for good: what the service does for them is
+// cancelled, and they are recorded as failed with ErrCanceled. A task whose end
+// is already on its way to the service is spared. It returns the indexes of the
+// tasks that it ended.
+func (r *run) cancelLocked(tasks []*task) (ended []int) {
+	var doomed []*task
+	for i, t := range tasks {
+		if !t.settled && !t.unheard && !t.scope.closing && !t.scope.abandonedLocked() {
+			ended, doomed = append(ended, i), append(doomed, t)
+		}
+	}
+	r.abandonLocked(doomed, ErrCanceled)
+	for _, t := range doomed {
+		u := t.update(t.id(), wire.ActionFail)
+		u.Error = r.cfg.errors.encode(ErrCanceled)
+		r.queueLocked(queued{update: u})
+		t.settleLocked(&ChildContextError{Name: t.name, Err: r.cfg.errors.decode(u.Error)})
+	}
+	return ended
+}
+
+// sweepLocked unwinds the goroutines that are blocked in abandoned scopes, and
+// cancels what the service waits for on their behalf.
+func (r *run) sweepLocked() {
+	var cancels []*Update
+	for id, waiters := range r.parked {
+		kept := slices.DeleteFunc(waiters, func(w *waiter) bool {
+			if !w.scope.abandonedLocked() {
+				return false
+			}
+			if w.cancel != nil {
+				cancels = append(cancels, w.cancel)
+			}
+			r.unwindLocked(w)
+			return true
+		})
+		if r.parked[id] = kept; len(kept) == 0 {
+			delete(r.parked, id)
+		}
+	}
+	for w := range r.joins {
+		if w.scope.abandonedLocked() {
+			delete(r.joins, w)
+			r.unwindLocked(w)
+		}
+	}
+	slices.SortFunc(cancels, func(a, b *Update) int { return cmp.Compare(a.ID, b.ID) })
+	for _, u := range cancels {
+		r.cancelOperationLocked(u)
+	}
+}
+
+func (r *run) unwindLocked(w *waiter) {
+	w.gone = true
+	r.wakeLocked(w)
+}
+
+// cancelOperationLocked ends an operation at the service, or takes back its
+// START if that is still here: one batch must not hold both.
+func (r *run) cancelOperationLocked(u *Update) {
+	n := len(r.queue)
+	r.queue = slices.DeleteFunc(r.queue, func(q queued) bool { return q.update.ID == u.ID })
+	if len(r.queue) == n {
+		r.queueLocked(queued{update: *u})
+	}
+}
+
+// withoutCancels takes the CANCELs out of a checkpoint that was refused, and
+// reports whether there were any: a wait may pass in the very moment in which
+// it is cancelled, which the service refuses along with all the rest.
+func withoutCancels(req *CheckpointRequest, err error) bool {
+	code, message := refusalOf(err)
+	if code != string(wire.CodeInvalidParameter) || strings.HasPrefix(message, wire.StaleTokenMessage) {
+		return false
+	}
+	kept := slices.DeleteFunc(slices.Clone(req.Updates), func(u Update) bool { return u.Action == wire.ActionCancel })
+	found := len(kept) < len(req.Updates)
+	req.Updates = kept
+	return found
+}
+
+// awaited is what a workflow goroutine waits for that another one does.
+type awaited interface{ awaits() string }
+
+func (t *task) awaits() string { return fmt.Sprintf("future %q", t.name) }
+
+// joinLocked blocks the goroutine of scope s until another one wakes it. It
+// gives up the lock.
+func (r *run) joinLocked(w *waiter, on awaited) {
+	w.on = on
+	r.joins[w] = struct{}{}
+	r.blockLocked(w)
+}
+
+// wakeJoinLocked wakes w if it is still blocked.
+func (r *run) wakeJoinLocked(w *waiter) {
+	if _, blocked := r.joins[w]; blocked {
+		delete(r.joins, w)
+		r.wakeLocked(w)
+	}
+}
+
+// DeadlockError says that every goroutine of the workflow waits for another
+// one of them, and nothing is pending at the service that could change that.
+// It fails the execution.
+type DeadlockError struct {
+	// Waits says who waits for what, one line for each goroutine.
+	Waits []string
+}
+
+func (e *DeadlockError) Error() string {
+	return "perdure: deadlock: nothing is pending, and all that is under way waits for each other: " + strings.Join(e.Waits, "; ")
+}
+
+func (r *run) deadlockLocked() error {
+	e := new(DeadlockError)
+	for w := range r.joins {
+		e.Waits = append(e.Waits, w.scope.describe()+" waits for "+w.on.awaits())
+	}
+	slices.Sort(e.Waits)
+	return e
+}
+
+// describe names the scope's function in messages.
+func (s *scope) describe() string {
+	if s.parent == nil {
+		return "the handler"
+	}
+	return fmt.Sprintf("context %q (operation %s)", s.name, s.id)
+}
