@@ -1,0 +1,70 @@
+package durabletest
+
+import (
+	"testing/synctest"
+
+	"github.com/perdure/perdure/internal/wire"
+)
+
+// Crashes are simulated by cutting the function off: its context ends, and
+// nothing that it records from then on arrives. Unlike a process that is killed
+// it unwinds, so deferred functions run, and a body that ignores its context
+// goes on to its own end before the engine hears of the crash.
+
+// CrashBefore kills the function once, when it is about to record the operation
+// called name: the result of a step or child context, or the start of anything
+// else. It has done the work, and nobody will ever know. Call it before the
+// operation runs. The test fails if no such operation is recorded.
+func (x *Execution) CrashBefore(name string) { x.flight.plan(name, before) }
+
+// CrashAfter kills the function once, when the operation called name has just
+// been recorded, before the function hears of that. Otherwise it is as
+// [Execution.CrashBefore].
+func (x *Execution) CrashAfter(name string) { x.flight.plan(name, after) }
+
+// Crash kills the function now, and waits until it is gone. The test fails if
+// the function does not run: while the execution is suspended there is nothing
+// to kill.
+func (x *Execution) Crash() {
+	x.t.Helper()
+	x.begin()
+	synctest.Wait()
+	if !x.flight.crash() {
+		x.t.Fatalf("durabletest: there is no invocation to crash: the execution is suspended or closed:\n%s", x.History().Details())
+	}
+	synctest.Wait()
+}
+
+// moment is a side of a commit.
+type moment string
+
+const (
+	before moment = "before"
+	after  moment = "after"
+)
+
+// crashPoint is a planned crash.
+type crashPoint struct {
+	name string
+	at   moment
+}
+
+// in reports whether updates record what the point is about.
+func (p crashPoint) in(updates []wire.Update) bool {
+	for _, u := range updates {
+		if u.Name == p.name && (u.Action != wire.ActionStart || startIsAll(u.Type)) {
+			return true
+		}
+	}
+	return false
+}
+
+// startIsAll reports whether a function records no more of an operation than
+// its start; the rest is the service's.
+func startIsAll(t wire.OperationType) bool {
+	switch t {
+	case wire.TypeWait, wire.TypeCallback, wire.TypeChainedInvoke:
+		return true
+	}
+	return false
+}

@@ -1,0 +1,161 @@
+package durabletest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/internal/wire"
+)
+
+// maxFailures is the number of invocations that may fail in a row, for reasons
+// that the test did not ask for, before the test is failed. The engine itself
+// would go on for a year.
+const maxFailures = 10
+
+var errCrashed = errors.New("durabletest: the function was crashed by the test")
+
+// flight is what the goroutines of the function and the test's share: the
+// invocation under way, and what is to happen to it.
+type flight struct {
+	mu       sync.Mutex
+	number   int                     // of invocations begun
+	kill     context.CancelCauseFunc // of the one under way, nil if there is none
+	plans    []crashPoint
+	failures int    // in a row
+	verdict  string // why there is no use in going on
+}
+
+// plan adds a crash.
+func (f *flight) plan(name string, at moment) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.plans = append(f.plans, crashPoint{name, at})
+}
+
+// due reports whether a crash is planned for this moment, and takes it off the
+// list.
+func (f *flight) due(updates []wire.Update, at moment) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	i := slices.IndexFunc(f.plans, func(p crashPoint) bool { return p.at == at && p.in(updates) })
+	if i < 0 {
+		return false
+	}
+	f.plans = slices.Delete(f.plans, i, i+1)
+	return true
+}
+
+// crash kills the invocation under way, and reports whether there was one.
+func (f *flight) crash() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.kill == nil {
+		return false
+	}
+	f.kill(errCrashed)
+	return true
+}
+
+// enter notes that an invocation begins.
+func (f *flight) enter(kill context.CancelCauseFunc) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.number++
+	f.kill = kill
+}
+
+// leave notes how it ended, and reports whether another makes sense.
+func (f *flight) leave(err error) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.kill = nil
+	switch {
+	case err == nil:
+		f.failures = 0
+	case !errors.Is(err, errCrashed):
+		f.failures++
+	}
+	if f.failures == maxFailures {
+		f.verdict = fmt.Sprintf("durabletest: %d invocations in a row failed, the last one with: %v", maxFailures, err)
+	}
+	return f.verdict == ""
+}
+
+// check fails the test if the execution was no use, or did not get where it
+// was to crash.
+func (f *flight) check(t *testing.T) {
+	t.Helper()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.verdict != "" {
+		t.Fatal(f.verdict)
+	}
+	for _, p := range f.plans {
+		t.Errorf("durabletest: there was no crash %s recording %q: no operation of that name was recorded", p.at, p.name)
+	}
+	f.plans = nil // said once is enough
+}
+
+// invoker runs the handler in this process, as Lambda would in another.
+type invoker struct{ x *Execution }
+
+// Invoke implements [engine.Invoker].
+func (i invoker) Invoke(ctx context.Context, inv *engine.Invocation) engine.Outcome {
+	ctx, cancel := context.WithDeadline(ctx, inv.Deadline)
+	defer cancel()
+	ctx, kill := context.WithCancelCause(ctx)
+	defer kill(nil)
+	f, sound := &i.x.flight, !i.x.caller.Failed()
+	f.enter(kill)
+	answer, err := i.x.invoke(lambdaContext(ctx, inv), inv.Payload)
+	if errors.Is(context.Cause(ctx), errCrashed) {
+		err = errCrashed
+	}
+	goOn := f.leave(err)
+	if aborted := err != nil && sound && i.x.caller.Failed(); aborted || !goOn {
+		i.giveUp()
+	}
+	if err == nil {
+		return engine.Outcome{Payload: answer}
+	}
+	return failure(ctx, inv, i.x.Timeout, err)
+}
+
+// giveUp ends an execution that would go on failing: its code called t.Fatal,
+// or nothing it does works.
+func (i invoker) giveUp() {
+	reason := &durable.ErrorObject{ErrorType: "TestFailed", ErrorMessage: "the test was given up"}
+	if _, err := i.x.engine.Stop(context.Background(), i.x.arn, reason); err != nil {
+		i.x.caller.Errorf("durabletest: stopping the execution: %v", err)
+	}
+}
+
+// lambdaContext adds what the Lambda runtime adds.
+func lambdaContext(ctx context.Context, inv *engine.Invocation) context.Context {
+	return lambdacontext.NewContext(ctx, &lambdacontext.LambdaContext{
+		AwsRequestID: inv.RequestID, InvokedFunctionArn: inv.FunctionARN, TenantID: inv.TenantID,
+	})
+}
+
+// failure is an invocation without an answer, in the words of Lambda.
+func failure(ctx context.Context, inv *engine.Invocation, timeout time.Duration, err error) engine.Outcome {
+	errorType, text := "Error", err.Error()
+	switch {
+	case errors.Is(err, errCrashed):
+		errorType, text = wire.ErrorTypeExit, "Runtime exited with error: signal: killed"
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		errorType, text = wire.ErrorTypeTimedOut, fmt.Sprintf("Task timed out after %.2f seconds", timeout.Seconds())
+	}
+	return engine.Outcome{Error: &durable.ErrorObject{
+		ErrorType: errorType, ErrorMessage: "RequestId: " + inv.RequestID + " Error: " + text,
+	}}
+}

@@ -1,0 +1,115 @@
+package durabletest
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/internal/wire"
+)
+
+// Status is how an execution ended.
+type Status = wire.ExecutionStatus
+
+// The ends of an execution.
+const (
+	Succeeded = wire.ExecutionSucceeded
+	Failed    = wire.ExecutionFailed
+	TimedOut  = wire.ExecutionTimedOut
+	Stopped   = wire.ExecutionStopped
+)
+
+// Result is what came of an execution. Its methods fail the test that ran it
+// rather than return an error.
+type Result[Out any] struct {
+	Status Status
+	// Error is why the execution failed, was stopped or timed out, as it was
+	// recorded; nil if it succeeded.
+	Error *durable.ErrorObject
+	// Elapsed is the virtual time from the start of the execution to its end.
+	Elapsed time.Duration
+	// Invocations is how often the function was invoked.
+	Invocations int
+	// History has every event, and from it every operation.
+	History History
+	// Logs has what the handler and its steps wrote to their durable loggers,
+	// unless the handler was given another one with durable.WithLogger.
+	Logs []LogLine
+
+	t      *testing.T
+	result *string
+}
+
+// outcome is what an execution leaves behind.
+type outcome struct {
+	*engine.Description
+	history     History
+	invocations int
+	logs        []LogLine
+}
+
+func newResult[Out any](t *testing.T, o *outcome) *Result[Out] {
+	return &Result[Out]{
+		Status: o.Status, Error: o.Error, Elapsed: o.Closed.Sub(o.Started),
+		Invocations: o.invocations, History: o.history, Logs: o.logs,
+		t: t, result: o.Result,
+	}
+}
+
+// Output is what the handler returned, read back from JSON. Unless the
+// execution succeeded it fails the test, and shows the history.
+func (r *Result[Out]) Output() Out {
+	r.t.Helper()
+	var out Out
+	if r.Status != Succeeded {
+		r.t.Fatalf("durabletest: the execution did not succeed but %s:\n%s", ending(r.Status, r.Error), r.History.Details())
+	}
+	if r.result != nil {
+		if err := json.Unmarshal([]byte(*r.result), &out); err != nil {
+			r.t.Fatalf("durabletest: the result %s cannot be read back: %v", *r.result, err)
+		}
+	}
+	return out
+}
+
+// ending is a failed end in words.
+func ending(s Status, err *durable.ErrorObject) string {
+	verb := strings.ToLower(strings.ReplaceAll(string(s), "_", " "))
+	if err == nil {
+		return verb
+	}
+	return fmt.Sprintf("%s with %s: %s", verb, err.ErrorType, err.ErrorMessage)
+}
+
+// Operation is the last record of the operation called name. The test fails if
+// there is none, or more than one; for those see [History.Operations].
+func (r *Result[Out]) Operation(name string) *durable.Operation {
+	r.t.Helper()
+	var found []*durable.Operation
+	for _, op := range r.History.Operations() {
+		if op.Name == name {
+			found = append(found, op)
+		}
+	}
+	if len(found) != 1 {
+		r.t.Fatalf("durabletest: there are %d operations called %q:\n%s", len(found), name, r.History)
+	}
+	return found[0]
+}
+
+// Decode reads the result of the operation called name, which must have
+// succeeded, from JSON.
+func (r *Result[Out]) Decode(name string, result any) {
+	r.t.Helper()
+	op := r.Operation(name)
+	if op.Status != wire.StatusSucceeded || op.Payload == nil {
+		r.t.Fatalf("durabletest: %q has no result, its status is %s:\n%s", name, op.Status, r.History.Details())
+	}
+	if err := json.Unmarshal([]byte(*op.Payload), result); err != nil {
+		r.t.Fatalf("durabletest: the result of %q, %s, is not what was expected: %v", name, *op.Payload, err)
+	}
+}

@@ -1,0 +1,77 @@
+package durabletest
+
+import (
+	"encoding/json"
+	"reflect"
+	"testing"
+	"testing/synctest"
+
+	"github.com/perdure/perdure/durable"
+)
+
+// Run runs one execution of handler to its end and returns what came of it.
+//
+// event is what the execution is started with. It goes through JSON as it does
+// in production, so it may be a value of the handler's input type, a
+// [json.RawMessage] with the text of an event, or anything else that has the
+// right JSON; nil is no event. The options are those of [durable.Start].
+//
+// An execution in which nothing can happen any more, such as one that waits
+// for a callback that nobody completes, ends with its timeout; see
+// [Execution]. The test fails if the function's invocations keep failing.
+func Run[In, Out any](t *testing.T, handler func(durable.Context, In) (Out, error), event any, opts ...durable.HandlerOption) *Result[Out] {
+	t.Helper()
+	return Drive(t, handler, event, func(*testing.T, *Execution) {}, opts...)
+}
+
+// Drive is [Run] with a function that acts while the execution runs. When act
+// returns, the execution is run to its end.
+//
+// act should use the t that it gets: it runs in a bubble of testing/synctest,
+// as the handler does, and that t belongs to it.
+func Drive[In, Out any](t *testing.T, handler func(durable.Context, In) (Out, error), event any, act func(t *testing.T, x *Execution), opts ...durable.HandlerOption) *Result[Out] {
+	t.Helper()
+	switch {
+	case handler == nil:
+		t.Fatal("durabletest: the handler is nil; give the function that main gives to durable.Start")
+	case act == nil:
+		t.Fatal("durabletest: the function that acts is nil; to only run the execution use durabletest.Run")
+	}
+	for i, o := range opts {
+		if o == nil {
+			t.Fatalf("durabletest: handler option %d is nil", i+1)
+		}
+	}
+	x := newExecution(t, encodeEvent[In](t, event))
+	x.invoke = durable.NewHandler(handler, x.options(opts)...).Invoke
+	return newResult[Out](t, x.drive(t, act))
+}
+
+// encodeEvent is the event as the caller of the function would send it.
+func encodeEvent[In any](t *testing.T, event any) []byte {
+	t.Helper()
+	if event == nil {
+		return nil
+	}
+	if text, ok := event.([]byte); ok && reflect.TypeFor[In]() != reflect.TypeOf(text) {
+		t.Fatal("durabletest: the event is a []byte, which would be sent as base64; if it is JSON, give json.RawMessage(event)")
+	}
+	data, err := json.Marshal(event)
+	if err != nil {
+		t.Fatalf("durabletest: the event cannot be sent as JSON: %v", err)
+	}
+	return data
+}
+
+// drive runs the execution in a bubble of its own.
+func (x *Execution) drive(t *testing.T, act func(*testing.T, *Execution)) *outcome {
+	t.Helper()
+	var o *outcome
+	synctest.Test(t, func(t *testing.T) {
+		x.open(t)
+		defer x.close()
+		act(t, x)
+		o = x.finish()
+	})
+	return o
+}
