@@ -2,19 +2,24 @@ package durable
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
+	"runtime/debug"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/perdure/perdure/internal/wire"
 )
 
 // lazyClient connects when it is first used, so that a function starts before
-// the AWS client is set up.
+// its client of the Lambda API is set up.
 type lazyClient struct {
 	connect func() (Client, error)
 	once    sync.Once
@@ -43,31 +48,41 @@ func (c *lazyClient) State(ctx context.Context, req *StateRequest) (*StateReply,
 	return client.State(ctx, req)
 }
 
-// lambdaClient is the Lambda API. Its own client tries three times, each time
-// with the same ClientToken, so a lost reply is not a lost checkpoint.
+// lambdaClient makes the two calls of the Lambda API that a durable function
+// needs. The AWS SDK's client knows ninety more, for which every function
+// would pay with its size and its start-up; a test holds the two side by side.
 type lambdaClient struct {
-	api *lambda.Client
+	endpoint  url.URL // its paths do not end in a slash
+	transport http.RoundTripper
+	signer    *signer // nil leaves requests unsigned
+	userAgent []string
+	backoff   time.Duration // at most, before the second attempt; twice that before the third
 }
 
 // newLambdaClient reads what Lambda puts into the environment, and nothing
-// else: the AWS SDK's config package looks in many more places, and starts up
-// a hundred times slower.
+// else. Without credentials, requests to an endpoint of one's own go unsigned.
 func newLambdaClient() (Client, error) {
-	opts := lambda.Options{
-		Region:      firstEnv("AWS_REGION", "AWS_DEFAULT_REGION"),
-		Credentials: aws.CredentialsProviderFunc(environmentCredentials),
-		HTTPClient:  newHTTPClient(),
-	}
-	if endpoint := firstEnv("AWS_ENDPOINT_URL_LAMBDA", "AWS_ENDPOINT_URL"); endpoint != "" {
-		opts.BaseEndpoint = &endpoint
-		if os.Getenv("AWS_ACCESS_KEY_ID") == "" {
-			opts.Credentials = aws.AnonymousCredentials{}
-		}
-	}
-	if opts.Region == "" {
+	region := firstEnv("AWS_REGION", "AWS_DEFAULT_REGION")
+	if region == "" {
 		return nil, errors.New("perdure: AWS_REGION is not set; on Lambda and under perdure it always is")
 	}
-	return &lambdaClient{api: lambda.New(opts)}, nil
+	c := &lambdaClient{
+		transport: newTransport(),
+		signer:    &signer{region: region},
+		userAgent: []string{"perdure/" + version()},
+		backoff:   callBackoff,
+	}
+	custom := firstEnv("AWS_ENDPOINT_URL_LAMBDA", "AWS_ENDPOINT_URL")
+	if custom == "" {
+		c.endpoint = url.URL{Scheme: "https", Host: "lambda." + region + "." + domain(region)}
+		return c, nil
+	}
+	if os.Getenv("AWS_ACCESS_KEY_ID") == "" {
+		c.signer = nil
+	}
+	var err error
+	c.endpoint, err = parseEndpoint(custom)
+	return c, err
 }
 
 func firstEnv(names ...string) string {
@@ -79,56 +94,99 @@ func firstEnv(names ...string) string {
 	return ""
 }
 
-func environmentCredentials(context.Context) (aws.Credentials, error) {
-	c := aws.Credentials{
-		AccessKeyID:     os.Getenv("AWS_ACCESS_KEY_ID"),
-		SecretAccessKey: os.Getenv("AWS_SECRET_ACCESS_KEY"),
-		SessionToken:    os.Getenv("AWS_SESSION_TOKEN"),
-		Source:          "environment",
+// parseEndpoint reads the URL that an endpoint variable holds.
+func parseEndpoint(s string) (url.URL, error) {
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return url.URL{}, fmt.Errorf("perdure: the endpoint of the Lambda API is set to %q; AWS_ENDPOINT_URL_LAMBDA and AWS_ENDPOINT_URL hold a URL such as http://127.0.0.1:9500", s)
 	}
-	if c.AccessKeyID == "" || c.SecretAccessKey == "" {
-		return c, errors.New("perdure: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set; on Lambda and under perdure they always are")
+	host := u.Host // is signed as it is sent, which is without the default port
+	if u.Port() == map[string]string{"http": "80", "https": "443"}[u.Scheme] {
+		host = strings.TrimSuffix(host, ":"+u.Port())
 	}
-	return c, nil
+	return url.URL{
+		Scheme: u.Scheme, Host: host,
+		Path: strings.TrimRight(u.Path, "/"), RawPath: strings.TrimRight(u.EscapedPath(), "/"),
+	}, nil
 }
 
-// newHTTPClient has the time limits that the service's other SDKs have.
-func newHTTPClient() *http.Client {
-	return &http.Client{
-		Timeout: 55 * time.Second,
-		Transport: &http.Transport{
-			Proxy:                 http.ProxyFromEnvironment,
-			DialContext:           (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
-			TLSHandshakeTimeout:   5 * time.Second,
-			ResponseHeaderTimeout: 50 * time.Second,
-			ForceAttemptHTTP2:     true,
-			MaxIdleConnsPerHost:   16,
-			IdleConnTimeout:       90 * time.Second,
-		},
+// domain is where the partition of a region has its services.
+func domain(region string) string {
+	for _, partition := range [][2]string{
+		{"cn-", "amazonaws.com.cn"},
+		{"eusc-", "amazonaws.eu"},
+		{"us-iso-", "c2s.ic.gov"},
+		{"us-isob-", "sc2s.sgov.gov"},
+		{"us-isof-", "csp.hci.ic.gov"},
+		{"eu-isoe-", "cloud.adc-e.uk"},
+	} {
+		if strings.HasPrefix(region, partition[0]) {
+			return partition[1]
+		}
+	}
+	return "amazonaws.com"
+}
+
+// newTransport has the time limits that the service's other SDKs have; the one
+// for a whole call is callTimeout. Connections are kept alive from one
+// checkpoint, and one invocation, to the next.
+func newTransport() *http.Transport {
+	return &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment, // which never applies to loopback
+		DialContext:           (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		TLSHandshakeTimeout:   5 * time.Second,
+		ResponseHeaderTimeout: 50 * time.Second,
+		ForceAttemptHTTP2:     true,
+		MaxIdleConnsPerHost:   16,
+		IdleConnTimeout:       90 * time.Second,
 	}
 }
 
+// version is this module's in the program that it is a part of.
+func version() string {
+	const module = "github.com/perdure/perdure"
+	v := ""
+	if info, ok := debug.ReadBuildInfo(); ok {
+		if info.Main.Path == module {
+			v = info.Main.Version
+		}
+		for _, dep := range info.Deps {
+			if dep.Path == module {
+				v = dep.Version
+			}
+		}
+	}
+	if v == "" || v == "(devel)" {
+		return "devel"
+	}
+	return strings.TrimPrefix(v, "v")
+}
+
+// Checkpoint implements [Client]. However often the request is sent, its
+// ClientToken stays the same, so a lost reply is not a lost checkpoint.
 func (c *lambdaClient) Checkpoint(ctx context.Context, req *CheckpointRequest) (*CheckpointReply, error) {
-	out, err := c.api.CheckpointDurableExecution(ctx, &lambda.CheckpointDurableExecutionInput{
-		DurableExecutionArn: &req.ExecutionARN,
-		CheckpointToken:     &req.Token,
-		Updates:             toUpdates(req.Updates),
+	size := 256 + len(req.Token)
+	for i := range req.Updates {
+		size += updateSize(&req.Updates[i])
+	}
+	data, err := c.call(ctx, &apiCall{
+		name: "CheckpointDurableExecution", method: http.MethodPost, arn: req.ExecutionARN, path: "/checkpoint",
+		body: wire.AppendCheckpoint(make([]byte, 0, size), req.Token, newUUID(), req.Updates),
 	})
 	if err != nil {
 		return nil, err
 	}
-	reply := &CheckpointReply{Token: aws.ToString(out.CheckpointToken)}
-	if state := out.NewExecutionState; state != nil {
-		reply.Operations = fromOperations(state.Operations)
-		return reply, c.rest(ctx, req.ExecutionARN, aws.ToString(state.NextMarker), reply)
+	reply, marker, err := readCheckpointReply(data)
+	if err != nil {
+		return nil, err
 	}
-	return reply, nil
+	return reply, c.rest(ctx, req.ExecutionARN, marker, reply)
 }
 
 // rest adds the further pages of a checkpoint's reply.
 func (c *lambdaClient) rest(ctx context.Context, arn, marker string, reply *CheckpointReply) error {
 	for marker != "" && reply.Token != "" {
-		page, err := c.State(ctx, &StateRequest{ExecutionARN: arn, Token: reply.Token, Marker: marker})
+		page, err := c.State(ctx, &StateRequest{ExecutionARN: arn, Token: reply.Token, Marker: marker, MaxItems: wire.MaxPage})
 		if err != nil {
 			return err
 		}
@@ -137,15 +195,28 @@ func (c *lambdaClient) rest(ctx context.Context, arn, marker string, reply *Chec
 	return nil
 }
 
+// State implements [Client].
 func (c *lambdaClient) State(ctx context.Context, req *StateRequest) (*StateReply, error) {
-	out, err := c.api.GetDurableExecutionState(ctx, &lambda.GetDurableExecutionStateInput{
-		DurableExecutionArn: &req.ExecutionARN,
-		CheckpointToken:     &req.Token,
-		Marker:              &req.Marker,
-		MaxItems:            int32(req.MaxItems),
+	query := appendEscaped([]byte("CheckpointToken="), req.Token, 0)
+	if req.Marker != "" {
+		query = appendEscaped(append(query, "&Marker="...), req.Marker, 0)
+	}
+	if req.MaxItems > 0 {
+		query = strconv.AppendInt(append(query, "&MaxItems="...), int64(req.MaxItems), 10)
+	}
+	data, err := c.call(ctx, &apiCall{
+		name: "GetDurableExecutionState", method: http.MethodGet, arn: req.ExecutionARN, path: "/state", query: string(query),
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &StateReply{Operations: fromOperations(out.Operations), NextMarker: aws.ToString(out.NextMarker)}, nil
+	return readStateReply(data)
+}
+
+// newUUID is a random UUID.
+func newUUID() string {
+	var b [16]byte
+	rand.Read(b[:]) // never fails
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }

@@ -56,7 +56,7 @@ func lambdaAPI(t *testing.T, answers ...string) (durable.Client, *[]apiRequest) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	return client, &seen
+	return durable.Hurried(client), &seen
 }
 
 func TestLambdaClientCheckpoint(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 	"github.com/perdure/perdure/internal/wire"
 )
 
-// refusal is an error in which the service, or the AWS SDK for it, says why.
+// refusal is an error in which the service says why: ours, or the AWS SDK's.
 type refusal interface {
 	error
 	ErrorCode() string
@@ -52,8 +52,8 @@ func refusalOf(err error) (code, message string) {
 }
 
 // transient reports whether a code says that the request itself was fine.
-// UnknownError and the like come from answers that are not the service's own,
-// such as a proxy's; their HTTP status decides.
+// No code, and UnknownError in the AWS SDK, come with answers that are not the
+// service's own, such as a proxy's; their HTTP status decides.
 func transient(code wire.Code) bool {
 	switch code {
 	case wire.CodeTooManyRequests, wire.CodeService, "ThrottlingException", "InternalFailure", "ServiceUnavailable":

@@ -1,18 +1,68 @@
-package durable
+package durable_test
 
 import (
+	"context"
+	"net/http"
+	"os"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
+	"github.com/perdure/perdure/durable"
 	"github.com/perdure/perdure/internal/wire"
 )
 
-// The AWS SDK's shapes of what wire holds, in both directions. An empty text
-// is absent, as in wire.
+// awsClient is the Lambda API through the AWS SDK's client: what ours must be
+// like, for the service.
+type awsClient struct{ api *lambda.Client }
 
-func toUpdates(updates []Update) []types.OperationUpdate {
+// newAWSClient reads the same environment as ours.
+func newAWSClient() durable.Client {
+	return &awsClient{lambda.New(lambda.Options{
+		Region:       os.Getenv("AWS_REGION"),
+		BaseEndpoint: aws.String(os.Getenv("AWS_ENDPOINT_URL_LAMBDA")),
+		HTTPClient:   &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}},
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{
+				AccessKeyID: os.Getenv("AWS_ACCESS_KEY_ID"), SecretAccessKey: os.Getenv("AWS_SECRET_ACCESS_KEY"),
+				SessionToken: os.Getenv("AWS_SESSION_TOKEN"),
+			}, nil
+		}),
+	})}
+}
+
+func (c *awsClient) Checkpoint(ctx context.Context, req *durable.CheckpointRequest) (*durable.CheckpointReply, error) {
+	out, err := c.api.CheckpointDurableExecution(ctx, &lambda.CheckpointDurableExecutionInput{
+		DurableExecutionArn: &req.ExecutionARN,
+		CheckpointToken:     &req.Token,
+		Updates:             toUpdates(req.Updates),
+	})
+	if err != nil {
+		return nil, err
+	}
+	reply := &durable.CheckpointReply{Token: aws.ToString(out.CheckpointToken)}
+	if state := out.NewExecutionState; state != nil {
+		reply.Operations = fromOperations(state.Operations)
+	}
+	return reply, nil
+}
+
+func (c *awsClient) State(ctx context.Context, req *durable.StateRequest) (*durable.StateReply, error) {
+	out, err := c.api.GetDurableExecutionState(ctx, &lambda.GetDurableExecutionStateInput{
+		DurableExecutionArn: &req.ExecutionARN,
+		CheckpointToken:     &req.Token,
+		Marker:              &req.Marker,
+		MaxItems:            int32(req.MaxItems),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &durable.StateReply{Operations: fromOperations(out.Operations), NextMarker: aws.ToString(out.NextMarker)}, nil
+}
+
+func toUpdates(updates []durable.Update) []types.OperationUpdate {
 	out := make([]types.OperationUpdate, len(updates))
 	for i := range updates {
 		out[i] = toUpdate(&updates[i])
@@ -20,7 +70,7 @@ func toUpdates(updates []Update) []types.OperationUpdate {
 	return out
 }
 
-func toUpdate(u *Update) types.OperationUpdate {
+func toUpdate(u *durable.Update) types.OperationUpdate {
 	out := types.OperationUpdate{
 		Id:       &u.ID,
 		Type:     types.OperationType(u.Type),
@@ -56,7 +106,7 @@ func toUpdate(u *Update) types.OperationUpdate {
 	return out
 }
 
-func toError(e *ErrorObject) *types.ErrorObject {
+func toError(e *durable.ErrorObject) *types.ErrorObject {
 	if e == nil {
 		return nil
 	}
@@ -68,16 +118,16 @@ func toError(e *ErrorObject) *types.ErrorObject {
 	}
 }
 
-func fromOperations(ops []types.Operation) []*Operation {
-	out := make([]*Operation, len(ops))
+func fromOperations(ops []types.Operation) []*durable.Operation {
+	out := make([]*durable.Operation, len(ops))
 	for i := range ops {
 		out[i] = fromOperation(&ops[i])
 	}
 	return out
 }
 
-func fromOperation(o *types.Operation) *Operation {
-	out := &Operation{
+func fromOperation(o *types.Operation) *durable.Operation {
+	out := &durable.Operation{
 		ID:       aws.ToString(o.Id),
 		Type:     wire.OperationType(o.Type),
 		Status:   wire.OperationStatus(o.Status),
@@ -109,11 +159,11 @@ func fromOperation(o *types.Operation) *Operation {
 	return out
 }
 
-func fromError(e *types.ErrorObject) *ErrorObject {
+func fromError(e *types.ErrorObject) *durable.ErrorObject {
 	if e == nil {
 		return nil
 	}
-	return &ErrorObject{
+	return &durable.ErrorObject{
 		ErrorMessage: aws.ToString(e.ErrorMessage),
 		ErrorType:    aws.ToString(e.ErrorType),
 		ErrorData:    aws.ToString(e.ErrorData),
