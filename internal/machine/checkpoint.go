@@ -1,6 +1,10 @@
 package machine
 
-import "github.com/perdure/perdure/internal/wire"
+import (
+	"slices"
+
+	"github.com/perdure/perdure/internal/wire"
+)
 
 // Fence is what a checkpoint token stands for. It is valid while it equals
 // [Execution.Fence] and an invocation is in flight.
@@ -69,6 +73,7 @@ func (d *Draft) checkpoint(req *Checkpoint) (*Reply, error) {
 	if err := checkBatch(req.Updates); err != nil {
 		return nil, err
 	}
+	d.records = slices.Grow(d.records, len(req.Updates)+1)
 	for i := range req.Updates {
 		if err := d.update(req, &req.Updates[i]); err != nil {
 			return nil, err

@@ -75,13 +75,29 @@ const (
 
 // Encode returns the journal entry of records.
 func Encode(records []Record) []byte {
-	var entry, record []byte
+	size := 0
+	for i := range records {
+		size += sizeHint(&records[i])
+	}
+	entry, record := make([]byte, 0, size), make([]byte, 0, size)
 	for i := range records {
 		record = appendRecord(record[:0], &records[i])
 		entry = protowire.AppendTag(entry, entryRecord, protowire.BytesType)
 		entry = protowire.AppendBytes(entry, record)
 	}
 	return entry
+}
+
+// sizeHint is about the length of a record, so that buffers need not grow.
+func sizeHint(r *Record) int {
+	n := 128 + len(r.Name) + len(r.CallbackID)
+	if r.Payload != nil {
+		n += len(*r.Payload)
+	}
+	if r.Error != nil {
+		n += len(r.Error.ErrorMessage) + len(r.Error.ErrorData)
+	}
+	return n
 }
 
 func appendRecord(b []byte, r *Record) []byte {
@@ -175,14 +191,13 @@ func appendMessage(b []byte, field protowire.Number, m []byte) []byte {
 
 // Decode returns the records of a journal entry.
 func Decode(entry []byte) ([]Record, error) {
-	var records []Record
+	records := make([]Record, 0, min(countRecords(entry), 64)) // a damaged entry may claim millions
 	err := fields(entry, func(field protowire.Number, v value) error {
 		if field != entryRecord {
 			return nil
 		}
-		r, err := decodeRecord(v.bytes)
-		records = append(records, r)
-		return err
+		records = append(records, Record{})
+		return decodeRecord(v.bytes, &records[len(records)-1])
 	})
 	if err == nil && len(records) == 0 {
 		err = errors.New("the entry holds no record")
@@ -190,8 +205,23 @@ func Decode(entry []byte) ([]Record, error) {
 	return records, err
 }
 
-func decodeRecord(b []byte) (r Record, err error) {
-	err = fields(b, func(field protowire.Number, v value) (err error) {
+// countRecords returns the number of records in an entry, or fewer if it is damaged.
+func countRecords(entry []byte) (count int) {
+	for len(entry) > 0 {
+		field, _, n := protowire.ConsumeField(entry)
+		if n < 0 {
+			break
+		}
+		entry = entry[n:]
+		if field == entryRecord {
+			count++
+		}
+	}
+	return count
+}
+
+func decodeRecord(b []byte, r *Record) error {
+	err := fields(b, func(field protowire.Number, v value) (err error) {
 		switch field {
 		case fType:
 			r.Type = wire.EventType(v.bytes)
@@ -229,7 +259,7 @@ func decodeRecord(b []byte) (r Record, err error) {
 		case fHeartbeatTimeout:
 			r.HeartbeatTimeout = v.int
 		default:
-			err = decodeRare(&r, field, v)
+			err = decodeRare(r, field, v)
 		}
 		return err
 	})
@@ -239,7 +269,7 @@ func decodeRecord(b []byte) (r Record, err error) {
 	if err == nil && r.Type == wire.EventExecutionStarted && r.Identity == nil {
 		err = errors.New("an ExecutionStarted record without an identity")
 	}
-	return r, err
+	return err
 }
 
 // decodeRare reads the fields that only a few record types have.

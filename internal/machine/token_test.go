@@ -150,6 +150,19 @@ func TestDelta(t *testing.T) {
 	})
 }
 
+// A checkpoint allocates the same however many operations are behind it.
+func TestCheckpointCostIsFlat(t *testing.T) {
+	cost := func(n int) float64 {
+		r, updates := grown(t, n), oneStep(n)
+		return testing.AllocsPerRun(100, func() {
+			r.must(r.x.Draft(r.now).Checkpoint(r.request(r.fence, "token", updates)))
+		})
+	}
+	if few, many := cost(10), cost(3000); many > few {
+		t.Errorf("got %v allocations at 3,000 operations, want the %v at 10", many, few)
+	}
+}
+
 // A reply is a snapshot: what happens later does not change it.
 func TestReplyIsASnapshot(t *testing.T) {
 	r := invoked(t)
