@@ -1,10 +1,16 @@
 package durable
 
 import (
+	"errors"
+	"fmt"
+
 	"github.com/perdure/perdure/internal/wire"
 )
 
-var childKind = &kind{call: "durable.RunInChildContext", typ: wire.TypeContext, subType: wire.SubTypeRunInChildContext}
+var (
+	childKind   = &kind{call: "durable.RunInChildContext", typ: wire.TypeContext, subType: wire.SubTypeRunInChildContext}
+	virtualKind = &kind{call: "durable.RunInChildContext", typ: wire.TypeContext, subType: wire.SubTypeRunInChildContext, virtual: true}
+)
 
 // RunInChildContext runs fn with a context of its own, in which operations are
 // numbered apart, and records its result. Once it has closed, later runs
@@ -14,11 +20,13 @@ var childKind = &kind{call: "durable.RunInChildContext", typ: wire.TypeContext, 
 //
 // fn runs again with every invocation until it returned. It must use the
 // context that it gets, and only for as long as it runs. If it returns an
-// error or panics, RunInChildContext returns a [*ChildContextError]; nothing
-// is retried.
+// error or panics, RunInChildContext returns a [*ChildContextError], or what
+// [WithErrorMapping] makes of it; nothing is retried.
 //
 // A result of more than 256 KiB encoded is not recorded: replay runs fn again
-// over its recorded operations to get it back. The name is as for [Step].
+// over its recorded operations to get it back. [WithSummary] records a text for
+// people in its place, and [WithVirtual] records nothing at all. The name is as
+// for [Step].
 func RunInChildContext[T any](ctx Context, name string, fn func(Context) (T, error), opts ...ChildOption) (T, error) {
 	var zero T
 	if fn == nil {
@@ -28,7 +36,11 @@ func RunInChildContext[T any](ctx Context, name string, fn func(Context) (T, err
 	if err != nil {
 		return zero, childKind.errorf(name, "%w", err)
 	}
-	o, err := childKind.begin(ctx, name)
+	summary, err := summaryOf[T](cfg)
+	if err != nil {
+		return zero, childKind.errorf(name, "%w", err)
+	}
+	o, err := cfg.kind().begin(ctx, name)
 	if err != nil {
 		return zero, err
 	}
@@ -37,42 +49,85 @@ func RunInChildContext[T any](ctx Context, name string, fn func(Context) (T, err
 		o.end()
 		return v, nil
 	}
+	if cfg.virtual {
+		return virtualChild(&o, cfg, fn)
+	}
 	defer o.end()
-	return liveChild(&o, o.serdes(cfg.serdes), fn)
+	return liveChild(&o, cfg, summary, fn)
 }
 
 // liveChild is RunInChildContext unless the result was recorded.
-func liveChild[T any](o *operation, serdes Serdes, fn func(Context) (T, error)) (T, error) {
+func liveChild[T any](o *operation, cfg *childConfig, summary func(T) string, fn func(Context) (T, error)) (T, error) {
 	var result T
-	what := o.result()
-	run := &childRun{operation: o, id: o.id()}
+	what, serdes := o.result(), o.serdes(cfg.serdes)
+	run := newChildRun(o)
 	err := run.do(func(s *scope) (payload string, err error) {
 		v, err := fn(s)
 		if err != nil {
 			return "", err
 		}
 		payload, result, err = encodeValue(o.body(run.id, 0), serdes, what, v)
+		if summary != nil && len(payload) > wire.MaxInlineResult {
+			run.summary = summary(result)
+		}
 		return payload, err
 	})
 	if err != nil {
 		var zero T
-		return zero, err
+		return zero, cfg.mapped(err)
 	}
 	return result, nil
 }
 
-// childRun takes one child context from where it stands to its end.
-type childRun struct {
-	*operation
-	id string
+// virtualChild runs fn in a scope that is recorded nowhere: its operations
+// are recorded as the surrounding context's, under ids of their own.
+func virtualChild[T any](o *operation, cfg *childConfig, fn func(Context) (T, error)) (T, error) {
+	r, outer := o.scope.run, o.scope
+	s := newScope(o.ctx, r, outer, o.id(), o.name)
+	s.within = outer.within
+	before := outer.replaying.Load()
+	s.replaying.Store(before || s.peek().op != nil)
+	var result T
+	_, err := recovered(func() (_ string, err error) {
+		result, err = fn(s)
+		return "", err
+	})
+	r.checkInvocation()
+	s.close()
+	if s.count > 0 {
+		before = s.replaying.Load()
+	}
+	outer.leaveAs(before || outer.peek().op != nil)
+	if err != nil {
+		var zero T
+		return zero, cfg.mapped(&ChildContextError{Name: o.name, Err: r.cfg.errors.decode(r.cfg.errors.encode(err))})
+	}
+	return result, nil
 }
 
-// do returns when the context has closed: nil, or a *ChildContextError. body
-// runs the function in a scope and encodes its result.
+// childRun takes one child context from where it stands to its end. encode and
+// wrap make the record of a failure, and the error of the record.
+type childRun struct {
+	*operation
+	id      string
+	summary string // in place of a result that is too large
+	encode  func(error) *ErrorObject
+	wrap    func(*ErrorObject) error
+}
+
+func newChildRun(o *operation) *childRun {
+	codecs := o.scope.run.cfg.errors
+	return &childRun{operation: o, id: o.id(), encode: codecs.encode, wrap: func(obj *ErrorObject) error {
+		return &ChildContextError{Name: o.name, Err: codecs.decode(obj)}
+	}}
+}
+
+// do returns when the context has closed: nil, or the error of its failure.
+// body runs the function in a scope and encodes its result.
 func (c *childRun) do(body func(*scope) (string, error)) error {
 	op, r := c.known.op, c.scope.run
 	if op != nil && op.Status == wire.StatusFailed {
-		return &ChildContextError{Name: c.name, Err: r.cfg.errors.decode(op.Error)}
+		return c.wrap(op.Error)
 	}
 	if op == nil {
 		r.hold(c.scope, c.update(c.id, wire.ActionStart))
@@ -104,16 +159,96 @@ func (c *childRun) record(payload string, err error) error {
 	r := c.scope.run
 	if err != nil {
 		u := c.update(c.id, wire.ActionFail)
-		u.Error = r.cfg.errors.encode(err)
+		u.Error = c.encode(err)
 		r.record(c.scope, u)
-		return &ChildContextError{Name: c.name, Err: r.cfg.errors.decode(u.Error)}
+		return c.wrap(u.Error)
 	}
 	u := c.update(c.id, wire.ActionSucceed)
 	if len(payload) > wire.MaxInlineResult {
-		payload = ""
+		payload = shorten(c.summary, wire.MaxInlineResult)
 		u.ContextOptions = &wire.ContextOptions{ReplayChildren: true}
 	}
 	u.Payload = &payload
 	r.record(c.scope, u)
 	return nil
+}
+
+// WithVirtual makes a child context that is not recorded: it saves an
+// operation, and fn runs again on every run, over what its operations recorded.
+// Those are recorded as the surrounding context's. It goes with none of the
+// options that say how a context is recorded.
+func WithVirtual() ChildOption {
+	return childOption(func(cfg *childConfig) { cfg.virtual = true })
+}
+
+// WithSummary makes a text of a result that is too large to be recorded, which
+// is recorded in its place, for people who read the history. T is the child's
+// result. A summary over 256 KiB is cut.
+func WithSummary[T any](summarize func(result T) string) ChildOption {
+	return childOption(func(cfg *childConfig) { cfg.summary = summarize })
+}
+
+// WithErrorMapping has fn make the error that [RunInChildContext] returns of the
+// [*ChildContextError] that it would have returned. It runs on every run, over
+// what was recorded, so it must do the same each time. Where it returns nil the
+// error stays as it was.
+func WithErrorMapping(fn func(error) error) ChildOption {
+	return errorMappingOption{fn}
+}
+
+type childOption func(*childConfig)
+
+func (o childOption) applyChild(c *childConfig) { o(c) }
+
+type errorMappingOption struct{ fn func(error) error }
+
+func (o errorMappingOption) applyChild(c *childConfig) { c.mapErrors = &o.fn }
+
+func (c *childConfig) kind() *kind {
+	if c.virtual {
+		return virtualKind
+	}
+	return childKind.as(c.subType)
+}
+
+// mapped is err as the user wants it.
+func (c *childConfig) mapped(err error) error {
+	if c.mapErrors == nil {
+		return err
+	}
+	if mapped := (*c.mapErrors)(err); mapped != nil {
+		return mapped
+	}
+	return err
+}
+
+var (
+	errVirtualOptions = errors.New("a virtual context is not recorded, so it has neither Serdes, summary nor subtype")
+	errNilSummary     = errors.New("the function of WithSummary is nil")
+	errNilMapping     = errors.New("the function of WithErrorMapping is nil")
+)
+
+func (c *childConfig) validate() error {
+	switch {
+	case c.virtual && (c.serdes != nil || c.summary != nil || c.subType != nil):
+		return errVirtualOptions
+	case c.mapErrors != nil && *c.mapErrors == nil:
+		return errNilMapping
+	}
+	return validateSubType(c.subType)
+}
+
+// summaryOf is the summary function, if there is one, for results of type T.
+func summaryOf[T any](c *childConfig) (func(T) string, error) {
+	if c.summary == nil {
+		return nil, nil
+	}
+	fn, ok := c.summary.(func(T) string)
+	switch {
+	case !ok:
+		return nil, fmt.Errorf("the summary is a %T, but the result is a %T", c.summary, *new(T))
+	case fn == nil:
+		return nil, errNilSummary
+	}
+	return fn, nil
 }

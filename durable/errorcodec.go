@@ -54,6 +54,9 @@ func ErrorValue(name string, value error) ErrorCodec {
 // ownErrors are the SDK's errors that can be the cause of a recorded failure.
 var ownErrors = []ErrorCodec{
 	ErrorType[*StepInterruptedError]("StepInterruptedError"),
+	ErrorType[*StepTimeoutError]("StepTimeoutError"),
+	ErrorType[*CallbackTimeoutError]("CallbackTimeoutError"),
+	ErrorValue("ConditionNotMet", ErrConditionNotMet),
 	ErrorType[*SerdesError]("SerdesError"),
 	ErrorType[*LimitError]("LimitError"),
 	ErrorType[*PanicError]("PanicError"),

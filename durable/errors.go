@@ -1,15 +1,26 @@
 package durable
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // ErrSuspended is the [context.Cause] of a durable context after its
 // invocation was suspended. Code that runs in deferred functions can tell a
 // suspension from an end by it; there is no other way to meet it.
 var ErrSuspended = errors.New("perdure: the invocation is suspended until an operation completes")
+
+// ErrTimeout is in the chain of every error that says that something took too
+// long: an invoked function, a callback, an attempt of a step, a child context
+// with a deadline.
+var ErrTimeout = errors.New("perdure: timed out")
+
+// ErrStopped is in the chain of the error of an invoked execution that someone
+// stopped.
+var ErrStopped = errors.New("perdure: stopped")
 
 // StepError is returned by [Step] when the step failed for good. It wraps what
 // the last attempt failed with, as it was recorded: a [*RecordedError].
@@ -79,6 +90,24 @@ type StepInterruptedError struct {
 
 func (e *StepInterruptedError) Error() string {
 	return fmt.Sprintf("attempt %d of step %q was interrupted: its outcome is unknown", e.Attempt, e.Name)
+}
+
+// StepTimeoutError is the failure of an attempt that [WithTimeout] ended.
+// errors.Is finds [ErrTimeout] and [context.DeadlineExceeded] in it.
+type StepTimeoutError struct {
+	Name    string
+	Attempt int
+	Timeout time.Duration
+	Message string // of the error that the body returned
+}
+
+func (e *StepTimeoutError) Error() string {
+	return fmt.Sprintf("attempt %d of step %q took longer than %v: %s", e.Attempt, e.Name, e.Timeout, e.Message)
+}
+
+// Is finds what every timeout is.
+func (e *StepTimeoutError) Is(target error) bool {
+	return target == ErrTimeout || target == context.DeadlineExceeded
 }
 
 // SerdesError says that a value could not be encoded for the history, or not

@@ -4,6 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/perdure/perdure/internal/wire"
 )
 
 // HandlerOption changes a handler; see [Start].
@@ -16,7 +20,10 @@ type StepOption interface{ applyStep(*stepConfig) }
 type ChildOption interface{ applyChild(*childConfig) }
 
 // RetryOption is an option of operations that retry.
-type RetryOption interface{ StepOption }
+type RetryOption interface {
+	StepOption
+	WaitForCallbackOption
+}
 
 // SerdesOption is an option of operations that store a value. On a handler it
 // sets the default of all its operations; the execution's input and result,
@@ -25,6 +32,24 @@ type SerdesOption interface {
 	HandlerOption
 	StepOption
 	ChildOption
+	InvokeOption
+	CallbackOption
+	WaitForCallbackOption
+	ConditionOption
+}
+
+// TimeoutOption is an option of operations that can take too long.
+type TimeoutOption interface {
+	StepOption
+	CallbackOption
+	WaitForCallbackOption
+}
+
+// SubTypeOption is an option of operations that can be given a subtype.
+type SubTypeOption interface {
+	StepOption
+	ChildOption
+	CallbackOption
 }
 
 // Semantics says what happens to a step whose attempt was interrupted.
@@ -43,20 +68,27 @@ const (
 )
 
 type handlerConfig struct {
-	client Client
-	logger *slog.Logger
-	serdes Serdes
-	errors errorCodecs
+	client     Client
+	logger     *slog.Logger
+	replayLogs bool
+	serdes     Serdes
+	errors     errorCodecs
 }
 
 type stepConfig struct {
 	retry     RetryPolicy
 	serdes    Serdes
 	semantics Semantics
+	subType   *string
+	timeout   *time.Duration // of an attempt
 }
 
 type childConfig struct {
-	serdes Serdes
+	serdes    Serdes
+	subType   *string
+	virtual   bool
+	summary   any // func(T) string
+	mapErrors *func(error) error
 }
 
 // WithRetry sets the retry policy.
@@ -69,6 +101,15 @@ func WithSemantics(s Semantics) StepOption { return semanticsOption(s) }
 // wrote with one, it must read with the same.
 func WithSerdes(s Serdes) SerdesOption { return serdesOption{s} }
 
+// WithTimeout bounds the time that something takes: of a step, each attempt; of
+// a callback, the time until it is completed.
+func WithTimeout(d time.Duration) TimeoutOption { return timeoutOption(d) }
+
+// WithSubType gives an operation a subtype of its own, for people and tools
+// that read histories: 1 to 32 letters, digits, - and _, and none of those that
+// the SDKs use themselves. Replay compares it like the name.
+func WithSubType(subType string) SubTypeOption { return subTypeOption(subType) }
+
 // WithClient sets the service that records executions, in place of the Lambda
 // API that the environment names.
 func WithClient(c Client) HandlerOption {
@@ -79,6 +120,13 @@ func WithClient(c Client) HandlerOption {
 // standard error.
 func WithLogger(l *slog.Logger) HandlerOption {
 	return handlerOption(func(cfg *handlerConfig) { cfg.logger = l })
+}
+
+// WithReplayLogs makes [Context.Logger] write on every run of a line, replays
+// too, with the attribute "replay" on those; without it each line is written
+// once over all invocations. It is for finding out what a replay does.
+func WithReplayLogs() HandlerOption {
+	return handlerOption(func(cfg *handlerConfig) { cfg.replayLogs = true })
 }
 
 // WithErrors declares errors that [errors.As] and [errors.Is] shall find on
@@ -94,14 +142,27 @@ type (
 	retryOption     RetryPolicy
 	semanticsOption Semantics
 	serdesOption    struct{ serdes Serdes }
+	timeoutOption   time.Duration
+	subTypeOption   string
 )
 
-func (o handlerOption) applyHandler(c *handlerConfig) { o(c) }
-func (o retryOption) applyStep(c *stepConfig)         { c.retry = RetryPolicy(o) }
-func (o semanticsOption) applyStep(c *stepConfig)     { c.semantics = Semantics(o) }
-func (o serdesOption) applyHandler(c *handlerConfig)  { c.serdes = o.serdes }
-func (o serdesOption) applyStep(c *stepConfig)        { c.serdes = o.serdes }
-func (o serdesOption) applyChild(c *childConfig)      { c.serdes = o.serdes }
+func (o handlerOption) applyHandler(c *handlerConfig)          { o(c) }
+func (o retryOption) applyStep(c *stepConfig)                  { c.retry = RetryPolicy(o) }
+func (o semanticsOption) applyStep(c *stepConfig)              { c.semantics = Semantics(o) }
+func (o serdesOption) applyHandler(c *handlerConfig)           { c.serdes = o.serdes }
+func (o serdesOption) applyStep(c *stepConfig)                 { c.serdes = o.serdes }
+func (o serdesOption) applyChild(c *childConfig)               { c.serdes = o.serdes }
+func (o serdesOption) applyInvoke(c *invokeConfig)             { c.serdes = o.serdes }
+func (o serdesOption) applyCallback(c *callbackConfig)         { c.serdes = o.serdes }
+func (o serdesOption) applyWaitForCallback(c *callbackConfig)  { c.serdes = o.serdes }
+func (o serdesOption) applyCondition(c *conditionConfig)       { c.serdes = o.serdes }
+func (o retryOption) applyWaitForCallback(c *callbackConfig)   { c.retry = RetryPolicy(o) }
+func (o timeoutOption) applyStep(c *stepConfig)                { d := time.Duration(o); c.timeout = &d }
+func (o timeoutOption) applyCallback(c *callbackConfig)        { d := time.Duration(o); c.timeout = &d }
+func (o timeoutOption) applyWaitForCallback(c *callbackConfig) { o.applyCallback(c) }
+func (o subTypeOption) applyStep(c *stepConfig)                { c.subType = (*string)(&o) }
+func (o subTypeOption) applyChild(c *childConfig)              { c.subType = (*string)(&o) }
+func (o subTypeOption) applyCallback(c *callbackConfig)        { c.subType = (*string)(&o) }
 
 // The configurations of operations without options: replay shares them, so
 // that it does not allocate.
@@ -126,7 +187,10 @@ func newStepConfig(opts []StepOption) (*stepConfig, error) {
 	if cfg.semantics != AtLeastOncePerRetry && cfg.semantics != AtMostOncePerRetry {
 		return nil, fmt.Errorf("unknown Semantics %d; use AtLeastOncePerRetry or AtMostOncePerRetry", cfg.semantics)
 	}
-	return cfg, cfg.retry.validate()
+	if cfg.timeout != nil && *cfg.timeout <= 0 {
+		return nil, fmt.Errorf("the timeout is %v; it must be positive", *cfg.timeout)
+	}
+	return cfg, errors.Join(cfg.retry.validate(), validateSubType(cfg.subType))
 }
 
 func newChildConfig(opts []ChildOption) (*childConfig, error) {
@@ -140,5 +204,32 @@ func newChildConfig(opts []ChildOption) (*childConfig, error) {
 		}
 		o.applyChild(cfg)
 	}
-	return cfg, nil
+	return cfg, cfg.validate()
 }
+
+// validateSubType accepts nil, which is no subtype of the user's.
+func validateSubType(subType *string) error {
+	switch {
+	case subType == nil:
+		return nil
+	case !wire.ValidID(*subType, wire.MaxSubType):
+		return fmt.Errorf("the subtype %q is not 1 to %d letters, digits, - and _", *subType, wire.MaxSubType)
+	case slices.Contains(reservedSubTypes, *subType):
+		return fmt.Errorf("the subtype %q is one that the SDKs use themselves; choose another", *subType)
+	}
+	return nil
+}
+
+var reservedSubTypes = []string{
+	wire.SubTypeStep, wire.SubTypeWaitForCondition, wire.SubTypeWait, wire.SubTypeCallback, wire.SubTypeWaitForCallback,
+	wire.SubTypeChainedInvoke, wire.SubTypeRunInChildContext, wire.SubTypeMap, wire.SubTypeMapIteration,
+	wire.SubTypeParallel, wire.SubTypeParallelBranch, subTypeDag, subTypeDagTask, subTypeVersion, subTypeNow,
+}
+
+// Subtypes of our own.
+const (
+	subTypeDag     = "Dag"
+	subTypeDagTask = "DagTask"
+	subTypeVersion = "Version"
+	subTypeNow     = "Now"
+)

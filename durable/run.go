@@ -176,7 +176,9 @@ func (o *operation) park(id string, known *Operation, cancel *Update) *Operation
 	r := o.scope.run
 	r.mu.Lock()
 	if op := r.news[id]; op != nil {
-		delete(r.news, id)
+		if o.typ != wire.TypeCallback { // whose result may be asked for again
+			delete(r.news, id)
+		}
 		known = op
 	}
 	if known != nil && settled(known) {
@@ -211,6 +213,9 @@ func (r *run) deliverLocked(op *Operation) {
 	case waiters == nil:
 		r.news[op.ID] = op
 	case settled(op):
+		if op.Type == wire.TypeCallback {
+			r.news[op.ID] = op
+		}
 		delete(r.parked, op.ID)
 		for _, w := range waiters {
 			w.op = op

@@ -96,10 +96,22 @@ func (s *scope) close() {
 
 // kind is what the operations of one function have in common.
 type kind struct {
-	call     string // for messages
-	typ      wire.OperationType
-	subType  string
-	detached bool // it may stay open when its context closes
+	call    string // for messages
+	typ     wire.OperationType
+	subType string
+
+	virtual  bool // takes a number, but is never recorded
+	detached bool // may stay open when its context closes
+}
+
+// as is the kind with a subtype of the user's, if there is one.
+func (k *kind) as(subType *string) *kind {
+	if subType == nil {
+		return k
+	}
+	own := *k
+	own.subType = *subType
+	return &own
 }
 
 // operation is one call of a package function, from its begin to its end.
@@ -112,16 +124,26 @@ type operation struct {
 	known  record // from earlier invocations
 }
 
-// begin gives the call its number and compares it with what was recorded
-// there. It does not return if the two differ, or if the run is over.
-func (k *kind) begin(ctx Context, name string) (operation, error) {
+// enter takes the context for a call, until [scope.leave]. It does not return
+// if the run is over, or the context in use.
+func (k *kind) enter(ctx Context, name string) (*scope, error) {
 	s := scopeOf(ctx)
 	if s == nil {
-		return operation{}, k.errorf(name, "ctx is not a durable context; pass the one that the handler or the child context got")
+		return nil, k.errorf(name, "ctx is not a durable context; pass the one that the handler or the child context got")
 	}
 	s.run.checkEnded()
 	if !s.busy.CompareAndSwap(false, true) {
 		s.run.fail(&MisuseError{k.describe(name), "its context is in use by another operation: inside a step use none, inside a child context use the child's, and for work at the same time use a context each"})
+	}
+	return s, nil
+}
+
+// begin gives the call its number and compares it with what was recorded
+// there. It does not return if the two differ, or if the run is over.
+func (k *kind) begin(ctx Context, name string) (operation, error) {
+	s, err := k.enter(ctx, name)
+	if err != nil {
+		return operation{}, err
 	}
 	known := s.peek()
 	if op := known.op; op == nil || op.Name != name {
@@ -142,7 +164,7 @@ func (o *operation) check() {
 	switch {
 	case op != nil && (op.Type != o.typ || op.SubType != o.subType || op.Name != o.name):
 		s.run.fail(&NonDeterminismError{ID: op.ID, Recorded: shapeOf(op), Current: o.shape()})
-	case s.sealed && (op == nil || !op.Status.Closed()) && !o.detached:
+	case s.sealed && !o.virtual && (op == nil || !op.Status.Closed() && !o.detached):
 		s.run.fail(&NonDeterminismError{ID: o.id(), Current: o.shape()})
 	case op == nil:
 		s.checkOpen(o)
@@ -165,12 +187,18 @@ func (s *scope) checkOpen(o *operation) {
 // end frees the context for the next operation, and decides whether the code
 // that follows ran in an earlier invocation: it did if the next operation was
 // recorded, or if this one had closed before the last invocation ended well.
-func (o *operation) end() {
-	s := o.scope
+func (o *operation) end() { o.scope.leave(o.known) }
+
+func (s *scope) leave(known record) {
 	replaying := false
-	if op := o.known.op; op != nil && op.Status.Closed() {
-		replaying = s.sealed || s.run.history.marked && !o.known.updated || s.peek().op != nil
+	if op := known.op; op != nil && op.Status.Closed() {
+		replaying = s.sealed || s.run.history.marked && !known.updated || s.peek().op != nil
 	}
+	s.leaveAs(replaying)
+}
+
+// leaveAs is leave for calls that know better whether what follows ran before.
+func (s *scope) leaveAs(replaying bool) {
 	if s.replaying.Load() != replaying {
 		s.replaying.Store(replaying)
 	}

@@ -21,13 +21,18 @@ import (
 // may keep large values elsewhere and record where. An implementation is used
 // by many goroutines at once.
 //
-// An error fails the operation for good, without a retry. An error of
-// Unmarshal during replay ends the invocation instead, and the service makes
-// another, so a store that is out of reach does not fail executions.
+// An error fails the operation for good, without a retry, unless it wraps
+// [ErrUnavailable]: that ends the invocation, and the service makes another. So
+// does any error of Unmarshal during replay. A store that is out of reach
+// therefore does not fail executions.
 type Serdes interface {
 	Marshal(ctx context.Context, v any) ([]byte, error)
 	Unmarshal(ctx context.Context, data []byte, v any) error
 }
+
+// ErrUnavailable is what a [Serdes] wraps in an error that says nothing about
+// the value: what it needs is out of reach, and may come back.
+var ErrUnavailable = errors.New("perdure: a store of values is unavailable")
 
 // JSON is the default [Serdes].
 var JSON Serdes = jsonSerdes{}
@@ -58,16 +63,39 @@ func encodeValue[T any](ctx context.Context, s Serdes, what string, v T) (payloa
 			return payload, v, nil
 		}
 	}
+	payload, err = marshalValue(ctx, s, what, v)
+	if err != nil {
+		return "", read, err
+	}
+	read, err = decodeValue[T](ctx, s, what, &payload)
+	return payload, read, err
+}
+
+// marshalValue writes v without a look at what will be read.
+func marshalValue[T any](ctx context.Context, s Serdes, what string, v T) (string, error) {
+	if s == JSON {
+		if payload, ok := encodePlain(v); ok {
+			return payload, nil
+		}
+	}
 	data, err := s.Marshal(ctx, v)
 	if err == nil && !utf8.Valid(data) {
 		err = errNotUTF8
 	}
 	if err != nil {
-		return "", read, &SerdesError{What: what, Err: err}
+		return "", serdesFailed(ctx, &SerdesError{What: what, Err: err})
 	}
-	payload = string(data)
-	read, err = decodeValue[T](ctx, s, what, &payload)
-	return payload, read, err
+	return string(data), nil
+}
+
+// serdesFailed returns err, unless the fault is not the value's: then it ends
+// the run.
+func serdesFailed(ctx context.Context, err *SerdesError) error {
+	if c := bodyOf(ctx); c != nil && errors.Is(err, ErrUnavailable) {
+		c.run.finish(outcome{fault: err})
+		c.run.checkEnded()
+	}
+	return err
 }
 
 // decodeValue reads a recorded value. No payload is the zero value.
@@ -78,9 +106,23 @@ func decodeValue[T any](ctx context.Context, s Serdes, what string, payload *str
 	}
 	if err := s.Unmarshal(ctx, []byte(*payload), &v); err != nil {
 		var zero T
-		return zero, &SerdesError{What: what, Err: err}
+		return zero, serdesFailed(ctx, &SerdesError{What: what, Err: err})
 	}
 	return v, nil
+}
+
+// decodeIncoming reads a result that others wrote: the function that was
+// invoked, or whoever completed a callback. What they sent is not this code's
+// doing, so code may deal with a result that cannot be read.
+func decodeIncoming[T any](o *operation, serdes Serdes, payload *string) (T, error) {
+	if payload == nil || *payload == "" {
+		var zero T
+		return zero, nil
+	}
+	if serdes == nil {
+		serdes = JSON
+	}
+	return decodeValue[T](o.body(o.id(), 0), serdes, o.result(), payload)
 }
 
 // recordedResult reads the result of an operation that succeeded. Replay is

@@ -24,6 +24,10 @@ var stepKind = &kind{call: "durable.Step", typ: wire.TypeStep, subType: wire.Sub
 // the function crashes before its end was recorded, unless
 // [AtMostOncePerRetry] is given.
 //
+// With [WithTimeout] each attempt has a time after which its context ends. If
+// fn then returns an error, the attempt failed with a [*StepTimeoutError]; fn
+// must heed its context, for nothing else ends it.
+//
 // The name identifies the step in histories and in messages: printable ASCII,
 // at most 256 bytes; it may be empty. The result is at most 1 MiB encoded;
 // a larger one fails the step with a [*LimitError]. A result or an error that
@@ -37,7 +41,7 @@ func Step[T any](ctx Context, name string, fn func(context.Context) (T, error), 
 	if err != nil {
 		return zero, stepKind.errorf(name, "%w", err)
 	}
-	o, err := stepKind.begin(ctx, name)
+	o, err := stepKind.as(cfg.subType).begin(ctx, name)
 	if err != nil {
 		return zero, err
 	}
@@ -118,8 +122,26 @@ func (s *stepRun) attempt(n int, started bool, body func(context.Context) (strin
 	case !started:
 		r.hold(s.scope, s.update(s.id, wire.ActionStart))
 	}
-	payload, err := recovered(func() (string, error) { return body(s.body(s.id, n)) })
+	payload, err := s.call(n, body)
 	r.checkInvocation()
+	return payload, err
+}
+
+// call runs body as attempt n, for no longer than it may take.
+func (s *stepRun) call(n int, body func(context.Context) (string, error)) (string, error) {
+	ctx := s.body(s.id, n)
+	if s.cfg.timeout == nil {
+		return recovered(func() (string, error) { return body(ctx) })
+	}
+	tooLong := &StepTimeoutError{Name: s.name, Attempt: n, Timeout: *s.cfg.timeout}
+	timed, cancel := context.WithTimeoutCause(ctx.Context, tooLong.Timeout, tooLong)
+	defer cancel()
+	ctx.Context = timed
+	payload, err := recovered(func() (string, error) { return body(ctx) })
+	if err != nil && context.Cause(timed) == tooLong {
+		tooLong.Message = message(err)
+		err = tooLong
+	}
 	return payload, err
 }
 

@@ -1,0 +1,257 @@
+package durable
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/perdure/perdure/internal/wire"
+)
+
+var (
+	callbackKind = &kind{call: "durable.CreateCallback", typ: wire.TypeCallback, subType: wire.SubTypeCallback, detached: true}
+	resultKind   = &kind{call: "Callback.Result"}
+)
+
+// Callback is a result that someone outside will send: a person who approves,
+// a job on another system. It is made by [CreateCallback].
+type Callback[T any] struct {
+	call   operation
+	id     string
+	serdes Serdes
+}
+
+// CreateCallback makes a callback: an id to hand out, with which others send a
+// result, or a failure, through the service's callback API. Give the id away in
+// a [Step], then wait with [Callback.Result]; [WaitForCallback] does both.
+//
+// The callback is recorded, and its id durable, when CreateCallback returns;
+// later runs return the same id. A result may come before Result is called.
+// [WithTimeout] bounds the time until it comes and [WithHeartbeat] the time
+// between signs of life, which are sent through the same API: whole seconds,
+// at least one, by the service's clock, also while nothing runs.
+//
+// For a T of string, []byte or [json.RawMessage] the result is what was sent,
+// as it is; for any other it is decoded from JSON, whatever the handler's
+// Serdes; [WithSerdes] decodes it differently. It is at most 1 MiB. No result,
+// or an empty one, is the zero value. The name is as for [Step].
+func CreateCallback[T any](ctx Context, name string, opts ...CallbackOption) (*Callback[T], error) {
+	cfg, err := newCallbackConfig(opts)
+	if err != nil {
+		return nil, callbackKind.errorf(name, "%w", err)
+	}
+	o, err := callbackKind.as(cfg.subType).begin(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	c := &Callback[T]{call: o, serdes: cfg.serdes}
+	if op := o.known.op; op != nil {
+		c.id = op.CallbackID
+	} else {
+		c.id = o.createCallback(cfg)
+	}
+	o.created()
+	return c, nil
+}
+
+var errNoCallbackID = errors.New("perdure: the service gave a callback no id")
+
+// createCallback records the callback and returns the id that the service gave it.
+func (o *operation) createCallback(cfg *callbackConfig) string {
+	r, id := o.scope.run, o.id()
+	u := o.update(id, wire.ActionStart)
+	u.CallbackOptions = &wire.CallbackOptions{
+		TimeoutSeconds: seconds(cfg.timeout), HeartbeatTimeoutSeconds: seconds(cfg.heartbeat),
+	}
+	r.record(o.scope, u)
+	r.mu.Lock()
+	op := r.news[id]
+	r.mu.Unlock()
+	if op == nil || op.CallbackID == "" {
+		r.finish(outcome{fault: errNoCallbackID}) // the next invocation may be told
+		r.checkEnded()
+	}
+	return op.CallbackID
+}
+
+// created is end for an operation behind which code goes on while it is open:
+// that code ran before, unless the invocation that made the callback failed.
+func (o *operation) created() {
+	op, s := o.known.op, o.scope
+	again := op != nil && (s.sealed || s.peek().op != nil ||
+		s.run.history.marked && !(o.known.updated && !op.Status.Closed()))
+	s.leaveAs(again)
+}
+
+// ID is what the service knows the callback by. It is the same on every run.
+func (c *Callback[T]) ID() string { return c.id }
+
+// Result blocks until the callback is completed, and returns what was sent; the
+// execution is suspended meanwhile, unless other code of it runs. It records
+// nothing, and may be called again, and under the context of any part of the
+// execution.
+//
+// If a failure was sent, or a timeout passed, the error is a [*CallbackError].
+// A result that cannot be decoded is a [*SerdesError].
+func (c *Callback[T]) Result(ctx Context) (T, error) {
+	var zero T
+	op, err := c.call.completed(ctx)
+	if err != nil {
+		return zero, err
+	}
+	if op.Status != wire.StatusSucceeded {
+		return zero, &CallbackError{Name: c.call.name, Err: c.call.scope.run.cfg.errors.decodeCallback(op)}
+	}
+	return decodeCallback[T](&c.call, c.serdes, op.Payload)
+}
+
+// completed blocks the goroutine that ctx belongs to until the callback o is
+// completed.
+func (o *operation) completed(ctx Context) (*Operation, error) {
+	s, err := resultKind.enter(ctx, o.name)
+	if err != nil {
+		return nil, err
+	}
+	defer s.leave(o.known)
+	op := o.known.op
+	switch {
+	case o.scope.run != s.run:
+		s.run.fail(&MisuseError{resultKind.describe(o.name), "the callback is of another invocation; get it from CreateCallback on every run"})
+	case op != nil && op.Status.Closed():
+		return op, nil
+	case s.sealed:
+		s.run.fail(&NonDeterminismError{ID: o.id(), Current: o.shape()})
+	}
+	s.checkOpen(o)
+	here := *o
+	here.scope = s
+	return here.settle(o.id(), op), nil
+}
+
+// decodeCallback is the error that a callback failed with.
+func (c errorCodecs) decodeCallback(op *Operation) error {
+	if op.Status == wire.StatusTimedOut {
+		return &CallbackTimeoutError{Heartbeat: op.Error != nil && op.Error.ErrorType == wire.ErrorTypeCallbackHeartbeat}
+	}
+	return c.decode(op.Error)
+}
+
+// decodeCallback reads what was sent: as it is, where T can hold that.
+func decodeCallback[T any](o *operation, serdes Serdes, payload *string) (T, error) {
+	if serdes != nil || payload == nil {
+		return decodeIncoming[T](o, serdes, payload)
+	}
+	var v T
+	switch p := any(&v).(type) {
+	case *string:
+		*p = *payload
+	case *[]byte:
+		*p = []byte(*payload)
+	case *json.RawMessage:
+		*p = json.RawMessage(*payload)
+	default:
+		return decodeIncoming[T](o, nil, payload)
+	}
+	return v, nil
+}
+
+// CallbackError is returned by [Callback.Result] and [WaitForCallback] when the
+// callback was not completed with a result. It wraps why: a [*RecordedError]
+// with what was sent, a [*CallbackTimeoutError], or a [*SubmitterError].
+type CallbackError struct {
+	Name string
+	Err  error
+}
+
+func (e *CallbackError) Error() string { return fmt.Sprintf("callback %q failed: %v", e.Name, e.Err) }
+
+// Unwrap returns the cause.
+func (e *CallbackError) Unwrap() error { return e.Err }
+
+// CallbackTimeoutError says that nobody completed a callback in time. errors.Is
+// finds [ErrTimeout] in it.
+type CallbackTimeoutError struct {
+	Heartbeat bool // it was a sign of life that was missing
+}
+
+func (e *CallbackTimeoutError) Error() string {
+	if e.Heartbeat {
+		return "no heartbeat came in time"
+	}
+	return "it was not completed in time"
+}
+
+// Is finds what every timeout is.
+func (e *CallbackTimeoutError) Is(target error) bool { return target == ErrTimeout }
+
+// CallbackOption changes one callback; see [CreateCallback].
+type CallbackOption interface{ applyCallback(*callbackConfig) }
+
+// HeartbeatOption is an option of operations that others show to be alive.
+type HeartbeatOption interface {
+	CallbackOption
+	WaitForCallbackOption
+}
+
+// WithHeartbeat fails a callback for which no sign of life was sent for d.
+func WithHeartbeat(d time.Duration) HeartbeatOption { return heartbeatOption(d) }
+
+type heartbeatOption time.Duration
+
+func (o heartbeatOption) applyCallback(c *callbackConfig) {
+	d := time.Duration(o)
+	c.heartbeat = &d
+}
+
+func (o heartbeatOption) applyWaitForCallback(c *callbackConfig) { o.applyCallback(c) }
+
+type callbackConfig struct {
+	timeout   *time.Duration
+	heartbeat *time.Duration
+	serdes    Serdes // nil is as T suggests
+	subType   *string
+	retry     RetryPolicy // of the submitter
+}
+
+var defaultCallback callbackConfig
+
+func newCallbackConfig(opts []CallbackOption) (*callbackConfig, error) {
+	if len(opts) == 0 {
+		return &defaultCallback, nil
+	}
+	cfg := new(callbackConfig)
+	for _, o := range opts {
+		if o == nil {
+			return nil, errNilOption
+		}
+		o.applyCallback(cfg)
+	}
+	return cfg, cfg.validate()
+}
+
+const maxCallbackTime = wire.MaxCallbackSeconds * time.Second
+
+func (c *callbackConfig) validate() error {
+	for what, d := range map[string]*time.Duration{"timeout": c.timeout, "heartbeat timeout": c.heartbeat} {
+		switch {
+		case d == nil:
+		case *d < time.Second:
+			return fmt.Errorf("the %s is %v; the service's timeouts are at least 1s", what, *d)
+		case *d > maxCallbackTime:
+			return fmt.Errorf("the %s is %v; at most %v are allowed", what, *d, maxCallbackTime)
+		}
+	}
+	if c.timeout != nil && c.heartbeat != nil && *c.heartbeat > *c.timeout {
+		return fmt.Errorf("the heartbeat timeout of %v can never pass, because the timeout of %v passes before", *c.heartbeat, *c.timeout)
+	}
+	return validateSubType(c.subType)
+}
+
+// seconds is a timeout as the service wants it, rounded up; nil is none.
+func seconds(d *time.Duration) int64 {
+	if d == nil {
+		return 0
+	}
+	return int64((*d + time.Second - 1) / time.Second)
+}

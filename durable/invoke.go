@@ -1,0 +1,238 @@
+package durable
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/perdure/perdure/internal/wire"
+)
+
+var invokeKind = &kind{call: "durable.Invoke", typ: wire.TypeChainedInvoke, subType: wire.SubTypeChainedInvoke}
+
+// Function is a Lambda function, durable or not, that others call with
+// [Invoke]: what goes in and what comes out is declared once, in one place.
+//
+//	var Charge = durable.Function[ChargeRequest, Receipt]{Name: "charge:live"}
+type Function[In, Out any] struct {
+	// Name is the function's name or ARN. A durable function needs a version
+	// or an alias after it, such as charge:live or charge:$LATEST.
+	Name string
+	// Options are those of every call; a call's own come after them.
+	Options []InvokeOption
+}
+
+// Invoke is [Invoke] as a method.
+func (f Function[In, Out]) Invoke(ctx Context, name string, in In, opts ...InvokeOption) (Out, error) {
+	return Invoke(ctx, name, f, in, opts...)
+}
+
+// Invoke calls another function and returns its result; the execution is
+// suspended for as long as that takes, unless other code of it runs. The
+// service makes the call, once, however often this function is interrupted. If
+// fn is durable too, an execution of it is started, which lives on if this one
+// is stopped.
+//
+// That the call starts is durable before it is made; its outcome is recorded
+// by the service, and later runs return it. If the function failed, Invoke
+// returns an [*InvokeError]; nothing is retried, but a failing function may
+// retry inside, and a durable one is not lost by crashes. A function that does
+// not exist is such a failure.
+//
+// Payload and result are JSON, whatever the handler's Serdes, because another
+// function reads and writes them; [WithSerdes] and [WithPayloadSerdes] change
+// that. Each is at most 1 MiB. A payload that cannot be encoded, or does not
+// fit, and a result that cannot be decoded, are returned as a [*SerdesError]
+// or a [*LimitError]. The name is as for [Step].
+func Invoke[In, Out any](ctx Context, name string, fn Function[In, Out], in In, opts ...InvokeOption) (Out, error) {
+	var zero Out
+	cfg, err := newInvokeConfig(fn.Name, fn.Options, opts)
+	if err != nil {
+		return zero, invokeKind.errorf(name, "%w", err)
+	}
+	o, err := invokeKind.begin(ctx, name)
+	if err != nil {
+		return zero, err
+	}
+	defer o.end()
+	op := o.known.op
+	if op == nil {
+		payload, err := encodeOutgoing(&o, cfg.payloadSerdes(), in)
+		if err != nil {
+			return zero, err
+		}
+		o.invoke(fn.Name, payload, cfg)
+	}
+	if op == nil || !op.Status.Closed() {
+		op = o.settle(o.id(), op)
+	}
+	if op.Status != wire.StatusSucceeded {
+		return zero, o.notInvoked(fn.Name, op)
+	}
+	return decodeIncoming[Out](&o, cfg.serdes, op.Payload)
+}
+
+// encodeOutgoing encodes a payload that another function will read.
+func encodeOutgoing[T any](o *operation, serdes Serdes, v T) (string, error) {
+	what := "the payload of " + o.describe(o.name)
+	payload, err := marshalValue(o.body(o.id(), 0), serdes, what, v)
+	if err == nil && len(payload) > wire.MaxPayload {
+		err = &LimitError{What: what, Size: len(payload), Limit: wire.MaxPayload}
+	}
+	return payload, err
+}
+
+func (o *operation) invoke(function, payload string, cfg *invokeConfig) {
+	u := o.update(o.id(), wire.ActionStart)
+	u.Payload = &payload
+	u.ChainedInvokeOptions = &wire.ChainedInvokeOptions{
+		FunctionName: function, TenantID: cfg.tenant, XAmznTraceID: cfg.trace,
+	}
+	o.scope.run.send(o.scope, u)
+}
+
+func (o *operation) notInvoked(function string, op *Operation) error {
+	return &InvokeError{
+		Name:     o.name,
+		Function: function,
+		TimedOut: op.Status == wire.StatusTimedOut,
+		Stopped:  op.Status == wire.StatusStopped,
+		Err:      o.scope.run.cfg.errors.decode(op.Error),
+	}
+}
+
+// InvokeError is returned by [Invoke] when the function did not succeed. It
+// wraps what the service recorded: a [*RecordedError] with the type and
+// message of the function's own error.
+type InvokeError struct {
+	Name     string // of the operation
+	Function string
+	// TimedOut says that the execution of a durable function timed out;
+	// errors.Is finds [ErrTimeout] too.
+	TimedOut bool
+	// Stopped says that it was stopped by someone; errors.Is finds
+	// [ErrStopped] too.
+	Stopped bool
+	Err     error
+}
+
+func (e *InvokeError) Error() string {
+	verb := "failed"
+	switch {
+	case e.TimedOut:
+		verb = "timed out"
+	case e.Stopped:
+		verb = "was stopped"
+	}
+	return fmt.Sprintf("invoke %q of function %s %s: %v", e.Name, e.Function, verb, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *InvokeError) Unwrap() error { return e.Err }
+
+// Is finds [ErrTimeout] and [ErrStopped].
+func (e *InvokeError) Is(target error) bool {
+	return target == ErrTimeout && e.TimedOut || target == ErrStopped && e.Stopped
+}
+
+// InvokeOption changes one call of a function; see [Invoke].
+type InvokeOption interface{ applyInvoke(*invokeConfig) }
+
+type invokeConfig struct {
+	serdes  Serdes // nil is JSON
+	payload Serdes // nil is serdes
+	tenant  string
+	trace   string
+}
+
+// WithTenantID names the tenant for which a function is invoked that isolates
+// its tenants: at most 256 letters, digits, spaces and any of ._:/=+-@
+func WithTenantID(id string) InvokeOption {
+	return invokeOption(func(cfg *invokeConfig) { cfg.tenant = id })
+}
+
+// WithTraceHeader passes an X-Amzn-Trace-Id header on to the function: at most
+// 8,192 bytes.
+func WithTraceHeader(header string) InvokeOption {
+	return invokeOption(func(cfg *invokeConfig) { cfg.trace = header })
+}
+
+// WithPayloadSerdes sets how a function's payload is written, where that
+// differs from how its result is read.
+func WithPayloadSerdes(s Serdes) InvokeOption {
+	return invokeOption(func(cfg *invokeConfig) { cfg.payload = s })
+}
+
+type invokeOption func(*invokeConfig)
+
+func (o invokeOption) applyInvoke(c *invokeConfig) { o(c) }
+
+var defaultInvoke invokeConfig
+
+func newInvokeConfig(function string, lists ...[]InvokeOption) (*invokeConfig, error) {
+	if err := validateFunction(function); err != nil {
+		return nil, err
+	}
+	if len(lists[0])+len(lists[1]) == 0 {
+		return &defaultInvoke, nil
+	}
+	cfg := new(invokeConfig)
+	for _, opts := range lists {
+		for _, o := range opts {
+			if o == nil {
+				return nil, errNilOption
+			}
+			o.applyInvoke(cfg)
+		}
+	}
+	return cfg, cfg.validate()
+}
+
+func (c *invokeConfig) payloadSerdes() Serdes {
+	switch {
+	case c.payload != nil:
+		return c.payload
+	case c.serdes != nil:
+		return c.serdes
+	}
+	return JSON
+}
+
+const (
+	maxFunctionName = 256
+	maxTenantID     = 256
+	maxTraceHeader  = 8192
+)
+
+func (c *invokeConfig) validate() error {
+	switch {
+	case len(c.tenant) > maxTenantID:
+		return fmt.Errorf("the tenant id is %d bytes long; at most %d are allowed", len(c.tenant), maxTenantID)
+	case strings.ContainsFunc(c.tenant, func(r rune) bool { return !alphanumeric(r) && !strings.ContainsRune("._:/=+-@ ", r) }):
+		return fmt.Errorf("the tenant id %q has characters other than letters, digits, spaces and ._:/=+-@", c.tenant)
+	case len(c.trace) > maxTraceHeader:
+		return fmt.Errorf("the trace header is %d bytes long; at most %d are allowed", len(c.trace), maxTraceHeader)
+	}
+	return nil
+}
+
+var errNoFunction = errors.New("the function has no name; set Function.Name")
+
+// validateFunction is lenient: whether there is such a function is for the
+// service to say, but a name that it would refuse outright fails the execution.
+func validateFunction(name string) error {
+	switch {
+	case name == "":
+		return errNoFunction
+	case len(name) > maxFunctionName:
+		return fmt.Errorf("the function's name is %d bytes long; at most %d are allowed", len(name), maxFunctionName)
+	}
+	if i := strings.IndexFunc(name, func(r rune) bool { return !alphanumeric(r) && !strings.ContainsRune("-_.:$", r) }); i >= 0 {
+		return fmt.Errorf("the function's name %q has %q at byte %d; names have letters, digits and -_.:$ only", name, name[i], i)
+	}
+	return nil
+}
+
+func alphanumeric(r rune) bool {
+	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
+}

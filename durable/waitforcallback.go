@@ -1,0 +1,167 @@
+package durable
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/perdure/perdure/internal/wire"
+)
+
+var waitForCallbackKind = &kind{call: "durable.WaitForCallback", typ: wire.TypeContext, subType: wire.SubTypeWaitForCallback}
+
+// WaitForCallback makes a callback, has submit give its id to whoever shall
+// complete it, and returns the result that they send. It is recorded as a child
+// context with the callback and a step, the submitter, in it.
+//
+// The submitter starts once the callback's id is durable. It is a [Step]: if it
+// fails it is tried again by its policy, the option [WithRetry], and when that
+// gives up the error wraps a [*SubmitterError]; it may run again after a crash,
+// under the same [IdempotencyKey]. Then the execution is suspended, unless
+// other code of it runs, until the callback is completed; if that happens
+// sooner, the submitter still runs to its end.
+//
+// The error is a [*CallbackError] as from [Callback.Result], and so are
+// decoding and limits; [WithTimeout] and [WithHeartbeat] are the callback's, as
+// with [CreateCallback]. The name is as for [Step].
+func WaitForCallback[T any](ctx Context, name string, submit func(ctx context.Context, callbackID string) error, opts ...WaitForCallbackOption) (T, error) {
+	var zero T
+	if submit == nil {
+		return zero, waitForCallbackKind.errorf(name, "the submitter is nil")
+	}
+	cfg, err := newWaitForCallbackConfig(opts)
+	if err != nil {
+		return zero, waitForCallbackKind.errorf(name, "%w", err)
+	}
+	o, err := waitForCallbackKind.begin(ctx, name)
+	if err != nil {
+		return zero, err
+	}
+	defer o.end()
+	payload := ""
+	if op := o.known.op; op != nil && op.Status == wire.StatusSucceeded && !op.ReplayChildren {
+		if op.Payload != nil {
+			payload = *op.Payload
+		}
+	} else if payload, err = o.submitAndWait(cfg, submit); err != nil {
+		return zero, err
+	}
+	return decodeCallback[T](&o, cfg.serdes, &payload)
+}
+
+// submitAndWait returns what was sent, which is also recorded as the context's
+// result: as it is, so that no Serdes has to write what it read.
+func (o *operation) submitAndWait(cfg *callbackConfig, submit func(context.Context, string) error) (string, error) {
+	var payload string
+	run := newChildRun(o)
+	run.encode, run.wrap = o.encodeSubmitter, o.decodeSubmitter
+	err := run.do(func(s *scope) (string, error) {
+		sent, err := s.submitAndWait(cfg, submit)
+		if err == nil && sent != nil {
+			payload = *sent
+		}
+		return payload, err
+	})
+	return payload, err
+}
+
+func (s *scope) submitAndWait(cfg *callbackConfig, submit func(context.Context, string) error) (*string, error) {
+	callback, err := callbackKind.begin(s, "")
+	if err != nil {
+		return nil, err
+	}
+	var id string
+	if op := callback.known.op; op != nil {
+		id = op.CallbackID
+	} else {
+		id = callback.createCallback(cfg)
+	}
+	callback.created()
+	_, err = Step(s, "", func(ctx context.Context) (struct{}, error) { return struct{}{}, submit(ctx, id) }, WithRetry(cfg.retry))
+	if err != nil {
+		return nil, submitterFailed(err)
+	}
+	op, err := callback.completed(s)
+	if err != nil {
+		return nil, err
+	}
+	if op.Status != wire.StatusSucceeded {
+		return nil, s.run.cfg.errors.decodeCallback(op)
+	}
+	return op.Payload, nil
+}
+
+func submitterFailed(err error) error {
+	var step *StepError
+	if errors.As(err, &step) {
+		return &SubmitterError{Attempts: step.Attempts, Err: step.Err}
+	}
+	return err
+}
+
+// SubmitterError says that the submitter of [WaitForCallback] failed for good.
+// It wraps what its last attempt failed with.
+type SubmitterError struct {
+	Attempts int
+	Err      error
+}
+
+func (e *SubmitterError) Error() string {
+	if e.Attempts > 1 {
+		return fmt.Sprintf("its submitter failed after %d attempts: %v", e.Attempts, e.Err)
+	}
+	return fmt.Sprintf("its submitter failed: %v", e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *SubmitterError) Unwrap() error { return e.Err }
+
+// submitterErrorType is the type that a context records which failed with its
+// submitter; the data holds what that failed with, so that an error type which
+// the user declared survives inside it.
+const submitterErrorType = "CallbackSubmitterError"
+
+type submitterErrorData struct {
+	Attempts int
+	Cause    *ErrorObject
+}
+
+func (o *operation) encodeSubmitter(err error) *ErrorObject {
+	codecs := o.scope.run.cfg.errors
+	var submitter *SubmitterError
+	if !errors.As(err, &submitter) {
+		return codecs.encode(err)
+	}
+	data, jsonErr := json.Marshal(submitterErrorData{submitter.Attempts, codecs.encode(submitter.Err)})
+	if jsonErr != nil {
+		return codecs.encode(err)
+	}
+	return &ErrorObject{ErrorType: submitterErrorType, ErrorMessage: shorten(message(err), maxErrorMessage), ErrorData: string(data)}
+}
+
+func (o *operation) decodeSubmitter(obj *ErrorObject) error {
+	codecs := o.scope.run.cfg.errors
+	var data submitterErrorData
+	if obj != nil && obj.ErrorType == submitterErrorType && json.Unmarshal([]byte(obj.ErrorData), &data) == nil && data.Cause != nil {
+		return &CallbackError{Name: o.name, Err: &SubmitterError{Attempts: data.Attempts, Err: codecs.decode(data.Cause)}}
+	}
+	return &CallbackError{Name: o.name, Err: codecs.decode(obj)}
+}
+
+// WaitForCallbackOption changes one [WaitForCallback].
+type WaitForCallbackOption interface{ applyWaitForCallback(*callbackConfig) }
+
+func newWaitForCallbackConfig(opts []WaitForCallbackOption) (*callbackConfig, error) {
+	if len(opts) == 0 {
+		return &defaultCallback, nil
+	}
+	cfg := new(callbackConfig)
+	for _, o := range opts {
+		if o == nil {
+			return nil, errNilOption
+		}
+		o.applyWaitForCallback(cfg)
+	}
+	return cfg, errors.Join(cfg.validate(), cfg.retry.validate())
+}

@@ -1,0 +1,260 @@
+package durable
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/perdure/perdure/internal/wire"
+)
+
+var conditionKind = &kind{call: "durable.WaitForCondition", typ: wire.TypeStep, subType: wire.SubTypeWaitForCondition}
+
+// WaitForCondition calls check until it reports that it is done, and returns
+// the last state. Between calls the execution is suspended, unless other code
+// of it runs. The state begins as initial; what each call returns is recorded
+// and given to the next, so it can carry what is known so far.
+//
+// How often and for how long it asks is the [PollPolicy] of [WithPolling]: by
+// default 60 times, after 5 s, then 1.5 times later each time up to 5 minutes,
+// with full jitter. When the policy gives up, the [*WaitForConditionError]
+// wraps [ErrConditionNotMet]. If check returns an error or panics, that is the
+// end too: nothing is retried but the condition. A call that was interrupted is
+// made again, from the state it began with.
+//
+// check is like the body of a [Step]: a plain context, with [Attempt], [Logger]
+// and [IdempotencyKey]. It is recorded as one operation, a step with many
+// attempts. The state is at most 1 MiB encoded, on each call; a larger one, or
+// one that cannot be encoded, fails the operation. The name is as for [Step].
+func WaitForCondition[S any](ctx Context, name string, initial S, check func(ctx context.Context, state S) (next S, done bool, err error), opts ...ConditionOption) (S, error) {
+	var zero S
+	if check == nil {
+		return zero, conditionKind.errorf(name, "the function is nil")
+	}
+	cfg, err := newConditionConfig(opts)
+	if err != nil {
+		return zero, conditionKind.errorf(name, "%w", err)
+	}
+	o, err := conditionKind.begin(ctx, name)
+	if err != nil {
+		return zero, err
+	}
+	defer o.end()
+	op := o.known.op
+	switch {
+	case op == nil:
+		op = &Operation{}
+	case op.Status == wire.StatusSucceeded:
+		return recordedResult[S](o, cfg.serdes), nil
+	case op.Status == wire.StatusFailed:
+		return zero, o.notMet(op.Attempt, op.Error)
+	}
+	if op.Payload != nil {
+		initial = recordedResult[S](o, cfg.serdes)
+	}
+	c := &condition[S]{operation: &o, id: o.id(), cfg: cfg, state: initial, check: check}
+	return c.poll(op)
+}
+
+// condition takes one wait for a condition from where it stands to its end.
+type condition[S any] struct {
+	*operation
+	id    string
+	cfg   *conditionConfig
+	state S
+	check func(context.Context, S) (S, bool, error)
+}
+
+func (c *condition[S]) poll(op *Operation) (S, error) {
+	r := c.scope.run
+	started := op.Status == wire.StatusStarted // by an earlier invocation
+	for {
+		if op.Status == wire.StatusPending {
+			op = c.settle(c.id, op)
+		}
+		if !started {
+			r.hold(c.scope, c.update(c.id, wire.ActionStart))
+		}
+		n := op.Attempt + 1
+		payload, done, err := c.ask(n)
+		switch {
+		case err != nil:
+			return c.fail(n, err)
+		case done:
+			u := c.update(c.id, wire.ActionSucceed)
+			u.Payload = &payload
+			r.record(c.scope, u)
+			return c.state, nil
+		}
+		seconds, again := c.next(n)
+		if !again {
+			return c.fail(n, ErrConditionNotMet)
+		}
+		u := c.update(c.id, wire.ActionRetry)
+		u.Payload = &payload
+		u.StepOptions = &wire.StepOptions{NextAttemptDelaySeconds: seconds}
+		r.send(c.scope, u)
+		op, started = c.settle(c.id, nil), false
+	}
+}
+
+// ask makes one call of check; the state becomes what it returned.
+func (c *condition[S]) ask(n int) (payload string, done bool, err error) {
+	ctx := c.body(c.id, n)
+	payload, err = recovered(func() (string, error) {
+		next, ok, err := c.check(ctx, c.state)
+		if err != nil {
+			return "", err
+		}
+		done = ok
+		what := "the state of " + c.describe(c.name)
+		payload, state, err := encodeValue(ctx, c.serdes(c.cfg.serdes), what, next)
+		if err == nil && len(payload) > wire.MaxPayload {
+			err = &LimitError{What: what, Size: len(payload), Limit: wire.MaxPayload}
+		}
+		c.state = state
+		return payload, err
+	})
+	c.scope.run.checkInvocation()
+	return payload, done, err
+}
+
+func (c *condition[S]) next(n int) (seconds int64, again bool) {
+	_, err := recovered(func() (string, error) {
+		seconds, again = c.cfg.polling.next(n)
+		return "", nil
+	})
+	if err != nil { // the policy's own function panicked
+		c.scope.run.fail(fmt.Errorf("perdure: the poll policy of %s: %w", c.describe(c.name), err))
+	}
+	return seconds, again
+}
+
+func (c *condition[S]) fail(n int, cause error) (S, error) {
+	var zero S
+	u := c.update(c.id, wire.ActionFail)
+	u.Error = c.scope.run.cfg.errors.encode(cause)
+	c.scope.run.record(c.scope, u)
+	return zero, c.notMet(n, u.Error)
+}
+
+func (o *operation) notMet(attempts int, obj *ErrorObject) error {
+	return &WaitForConditionError{Name: o.name, Attempts: attempts, Err: o.scope.run.cfg.errors.decode(obj)}
+}
+
+// ErrConditionNotMet is in the chain of a [*WaitForConditionError] if its
+// [PollPolicy] gave up.
+var ErrConditionNotMet = errors.New("the condition was not met")
+
+// WaitForConditionError is returned by [WaitForCondition] when it gave up, or
+// when its function failed. It wraps the cause as it was recorded: a
+// [*RecordedError].
+type WaitForConditionError struct {
+	Name     string
+	Attempts int // calls of the function
+	Err      error
+}
+
+func (e *WaitForConditionError) Error() string {
+	return fmt.Sprintf("waiting for condition %q ended at attempt %d: %v", e.Name, e.Attempts, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *WaitForConditionError) Unwrap() error { return e.Err }
+
+// PollPolicy says how often [WaitForCondition] asks. The zero value asks at
+// most 60 times, 5 s after the first time, then 1.5 times later each time up to
+// 5 minutes, with full jitter. The service measures the delay, in whole seconds
+// and at least one.
+type PollPolicy struct {
+	// MaxAttempts counts the first attempt too; 0 is 60.
+	MaxAttempts int
+	// Delay comes before the second attempt; 0 is 5 s.
+	Delay time.Duration
+	// Multiplier is applied to the delay after each attempt; 0 is 1.5.
+	Multiplier float64
+	// MaxDelay bounds the delay; 0 is 5 minutes.
+	MaxDelay time.Duration
+	// Jitter spreads the attempts of many executions; the zero value is FullJitter.
+	Jitter Jitter
+	// Decide, if set, replaces everything above: attempt is the number of the
+	// attempt that was made, from 1.
+	Decide func(attempt int) (delay time.Duration, again bool)
+}
+
+// FixedPolling asks at most the given number of times, always the same time
+// apart.
+func FixedPolling(attempts int, delay time.Duration) PollPolicy {
+	return PollPolicy{MaxAttempts: attempts, Delay: delay, Multiplier: 1, MaxDelay: delay, Jitter: NoJitter}
+}
+
+const (
+	defaultPolls        = 60
+	defaultPollFactor   = 1.5
+	defaultMaxPollDelay = 5 * time.Minute
+)
+
+// next decides after the given attempt: seconds until the next, or false.
+func (p *PollPolicy) next(attempt int) (seconds int64, again bool) {
+	if p.Decide != nil {
+		delay, again := p.Decide(attempt)
+		return wholeSeconds(delay), again
+	}
+	backoff := p.backoff()
+	return backoff.next(nil, attempt)
+}
+
+// backoff is the policy as one for retries, whose defaults differ.
+func (p *PollPolicy) backoff() RetryPolicy {
+	b := RetryPolicy{MaxAttempts: p.MaxAttempts, Delay: p.Delay, Multiplier: p.Multiplier, MaxDelay: p.MaxDelay, Jitter: p.Jitter}
+	if b.MaxAttempts == 0 {
+		b.MaxAttempts = defaultPolls
+	}
+	if b.Multiplier == 0 {
+		b.Multiplier = defaultPollFactor
+	}
+	if b.MaxDelay == 0 {
+		b.MaxDelay = defaultMaxPollDelay
+	}
+	return b
+}
+
+func (p *PollPolicy) validate() error {
+	backoff := p.backoff()
+	if err := backoff.validate(); err != nil {
+		return fmt.Errorf("PollPolicy: %w", err)
+	}
+	return nil
+}
+
+// ConditionOption changes one [WaitForCondition].
+type ConditionOption interface{ applyCondition(*conditionConfig) }
+
+// WithPolling sets how often [WaitForCondition] asks.
+func WithPolling(policy PollPolicy) ConditionOption { return pollingOption(policy) }
+
+type pollingOption PollPolicy
+
+func (o pollingOption) applyCondition(c *conditionConfig) { c.polling = PollPolicy(o) }
+
+type conditionConfig struct {
+	polling PollPolicy
+	serdes  Serdes
+}
+
+var defaultCondition conditionConfig
+
+func newConditionConfig(opts []ConditionOption) (*conditionConfig, error) {
+	if len(opts) == 0 {
+		return &defaultCondition, nil
+	}
+	cfg := new(conditionConfig)
+	for _, o := range opts {
+		if o == nil {
+			return nil, errNilOption
+		}
+		o.applyCondition(cfg)
+	}
+	return cfg, cfg.polling.validate()
+}
