@@ -2,8 +2,12 @@
 
 import json
 import pathlib
+import shlex
 import subprocess
+import sys
 from dataclasses import dataclass, field
+
+import template
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 
@@ -32,3 +36,33 @@ def go(directory):
         covers={name: name for name in listing["functions"]},
         gaps=listing["gaps"],
     )
+
+
+def python(directory, handlers):
+    """The handlers that handlers/template.yaml declares, run by AWS's Python
+    runtime in this interpreter."""
+    declared = template.Template(handlers / "template.yaml")
+    covers, gaps, functions = declared.covers(), declared.not_implemented(), {}
+    for name, properties in declared.functions().items():
+        try:
+            functions[name] = python_function(directory, handlers, declared, name, properties)
+        except template.Unavailable as e:
+            gaps |= {id: str(e) for id, function in covers.items() if function == name}
+    covers = {id: function for id, function in covers.items() if function in functions}
+    return Deployment(functions, covers, gaps)
+
+
+def python_function(directory, handlers, declared, name, properties):
+    """Writes the executable of one function and returns its path."""
+    environment = {"AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": "INFO"}
+    environment |= declared.environment(properties)
+    code = (handlers / properties.get("CodeUri", ".")).resolve()
+    executable = directory / name
+    executable.write_text(
+        "#!/bin/sh\n"
+        + "".join(f"export {variable}={shlex.quote(value)}\n" for variable, value in environment.items())
+        + f"cd {shlex.quote(str(code))}\n"
+        + f"exec {shlex.quote(sys.executable)} -m awslambdaric {shlex.quote(properties['Handler'])}\n"
+    )
+    executable.chmod(0o755)
+    return executable
