@@ -73,15 +73,19 @@ func (f *flight) enter(kill context.CancelCauseFunc) {
 	f.kill = kill
 }
 
-// leave notes how it ended, and reports whether another makes sense.
-func (f *flight) leave(err error) bool {
+// leave notes how it ended. failed says that code failed the test in it. The
+// result says whether another makes sense.
+func (f *flight) leave(err error, failed bool) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.kill = nil
 	switch {
 	case err == nil:
 		f.failures = 0
-	case !errors.Is(err, errCrashed):
+	case errors.Is(err, errCrashed):
+	case failed:
+		f.verdict = "durabletest: the test was failed in the course of an invocation, as by t.Fatal"
+	default:
 		f.failures++
 	}
 	if f.failures == maxFailures {
@@ -120,8 +124,7 @@ func (i invoker) Invoke(ctx context.Context, inv *engine.Invocation) engine.Outc
 	if errors.Is(context.Cause(ctx), errCrashed) {
 		err = errCrashed
 	}
-	goOn := f.leave(err)
-	if aborted := err != nil && sound && i.x.caller.Failed(); aborted || !goOn {
+	if !f.leave(err, sound && i.x.caller.Failed()) {
 		i.giveUp()
 	}
 	if err == nil {

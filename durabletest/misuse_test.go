@@ -1,0 +1,139 @@
+package durabletest_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/durabletest"
+)
+
+// mistakes are tests that have to fail, and what they then have to say.
+var mistakes = map[string]struct {
+	test func(t *testing.T)
+	want string
+}{
+	"nil handler": {func(t *testing.T) {
+		durabletest.Run[int, int](t, nil, 1)
+	}, "the handler is nil"},
+	"nil option": {func(t *testing.T) {
+		durabletest.Run(t, book, nil, durable.WithErrors(), nil)
+	}, "handler option 2 is nil"},
+	"nil act": {func(t *testing.T) {
+		durabletest.Drive(t, book, nil, nil)
+	}, "the function that acts is nil; to only run the execution use durabletest.Run"},
+	"event that is no JSON": {func(t *testing.T) {
+		durabletest.Run(t, book, make(chan int))
+	}, "the event cannot be sent as JSON: json: unsupported type: chan int"},
+	"event in bytes": {func(t *testing.T) {
+		durabletest.Run(t, book, []byte(`{}`))
+	}, "give json.RawMessage(event)"},
+	"output of a failure": {func(t *testing.T) {
+		durabletest.Run(t, func(durable.Context, any) (int, error) { return 0, errSoldOut }, nil).Output()
+	}, "the execution did not succeed but failed with Error: sold out"},
+	"no such operation": {func(t *testing.T) {
+		durabletest.Run(t, book, pragueToVienna).Operation("aks")
+	}, `there are 0 operations called "aks"`},
+	"result of another type": {func(t *testing.T) {
+		var text string
+		durabletest.Run(t, book, pragueToVienna).Decode("ask", &text)
+	}, `the result of "ask", 30, is not what was expected`},
+	"operation without a result": {func(t *testing.T) {
+		var text string
+		durabletest.Run(t, book, pragueToVienna).Decode("sleep_on_it", &text)
+	}, `"sleep_on_it" has no result, its status is SUCCEEDED`},
+	"awaiting what never comes": {func(t *testing.T) {
+		durabletest.Drive(t, book, pragueToVienna, func(_ *testing.T, x *durabletest.Execution) { x.Await("aks") })
+	}, `the execution closed without starting an operation called "aks"`},
+	"crashing what never comes": {func(t *testing.T) {
+		durabletest.Drive(t, book, pragueToVienna, func(_ *testing.T, x *durabletest.Execution) { x.CrashBefore("aks") })
+	}, `there was no crash before recording "aks"`},
+	"crashing what is suspended": {func(t *testing.T) {
+		durabletest.Drive(t, book, pragueToVienna, func(_ *testing.T, x *durabletest.Execution) {
+			x.Await("sleep_on_it")
+			x.Crash()
+		})
+	}, "there is no invocation to crash"},
+	"unknown callback": {func(t *testing.T) {
+		durabletest.Drive(t, book, pragueToVienna, func(_ *testing.T, x *durabletest.Execution) { x.SucceedCallback("?", nil) })
+	}, "completing a callback: InvalidParameterValueException"},
+	"callback result that is no JSON": {func(t *testing.T) {
+		durabletest.Drive(t, book, pragueToVienna, func(_ *testing.T, x *durabletest.Execution) { x.SucceedCallback("?", func() {}) })
+	}, "the callback's result cannot be sent as JSON"},
+	"timeout that cannot be": {func(t *testing.T) {
+		durabletest.Drive(t, book, pragueToVienna, func(_ *testing.T, x *durabletest.Execution) { x.ExecutionTimeout = 400 * 24 * time.Hour })
+	}, "an execution timeout is between 1 s and 366 days"},
+	"Fatal in a step": {func(t *testing.T) {
+		durabletest.Run(t, func(ctx durable.Context, _ any) (int, error) {
+			return durable.Step(ctx, "", func(context.Context) (int, error) {
+				t.Fatal("the step's own words")
+				return 0, nil
+			})
+		}, nil)
+		t.Error("went on")
+	}, "the step's own words"},
+	"Fatal while acting": {func(t *testing.T) {
+		durabletest.Drive(t, book, pragueToVienna, func(t *testing.T, x *durabletest.Execution) {
+			x.Await("sleep_on_it")
+			t.Fatal("acting's own words")
+		})
+		t.Error("went on")
+	}, "acting's own words"},
+	"invocations that keep failing": {func(t *testing.T) {
+		serdes := new(lostStore)
+		durabletest.Run(t, func(ctx durable.Context, _ any) (int, error) {
+			n, _ := durable.Step(ctx, "", func(context.Context) (int, error) { return 1, nil }, durable.WithSerdes(serdes))
+			return n, durable.Wait(ctx, "", time.Second)
+		}, nil)
+	}, "10 invocations in a row failed"},
+	"step that never ends": {func(t *testing.T) {
+		durabletest.Run(t, func(ctx durable.Context, _ any) (int, error) {
+			return durable.Step(ctx, "", func(context.Context) (int, error) { select {} })
+		}, nil)
+	}, "a step is blocked and ignores that its context ended"},
+}
+
+// lostStore is a Serdes whose store is out of reach from the second read on.
+type lostStore struct{ reads int }
+
+func (*lostStore) Marshal(context.Context, any) ([]byte, error) { return []byte("1"), nil }
+
+func (s *lostStore) Unmarshal(context.Context, []byte, any) error {
+	if s.reads++; s.reads > 1 {
+		return errors.New("out of reach")
+	}
+	return nil
+}
+
+const mistakeVariable = "DURABLETEST_MISTAKE"
+
+// TestMistakesAreExplained runs each mistake in a process of its own, since
+// there is no other way to see a test fail.
+func TestMistakesAreExplained(t *testing.T) {
+	if name := os.Getenv(mistakeVariable); name != "" {
+		mistakes[name].test(t)
+		return
+	}
+	for name, mistake := range mistakes {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestMistakesAreExplained$", "-test.timeout=1m")
+			cmd.Env = append(os.Environ(), mistakeVariable+"="+name)
+			out, err := cmd.CombinedOutput()
+			if _, failed := errors.AsType[*exec.ExitError](err); !failed {
+				t.Errorf("the test ended with %v, want it to fail", err)
+			}
+			if n := strings.Count(string(out), mistake.want); n != 1 {
+				t.Errorf("it says %q %d times, want once:\n%s", mistake.want, n, out)
+			}
+			if strings.Contains(string(out), "went on") {
+				t.Errorf("it went on:\n%s", out)
+			}
+		})
+	}
+}
