@@ -4,13 +4,17 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/perdure/perdure/durable"
@@ -127,7 +131,7 @@ func TestLambdaClientState(t *testing.T) {
 	}
 }
 
-// Refusals keep their meaning on the way through the AWS SDK.
+// Refusals keep their meaning on the way through the client.
 func TestLambdaClientRefusals(t *testing.T) {
 	for answer, fault := range map[string]bool{
 		`InvalidParameterValueException|{"message":"Invalid checkpoint token"}`:            true,
@@ -172,6 +176,12 @@ func TestLambdaClientEnvironment(t *testing.T) {
 			t.Errorf("got %v, want an error that names AWS_ACCESS_KEY_ID", err)
 		}
 	})
+	t.Run("not an endpoint", func(t *testing.T) {
+		lambdaEnvironment(t, "127.0.0.1:9500")
+		if _, err := durable.NewLambdaClient(); err == nil || !strings.Contains(err.Error(), "AWS_ENDPOINT_URL_LAMBDA") {
+			t.Errorf("got %v, want an error that names AWS_ENDPOINT_URL_LAMBDA", err)
+		}
+	})
 	t.Run("no credentials, elsewhere", func(t *testing.T) {
 		_, seen := lambdaAPI(t, `{"Operations":[]}`)
 		t.Setenv("AWS_ACCESS_KEY_ID", "")
@@ -183,4 +193,95 @@ func TestLambdaClientEnvironment(t *testing.T) {
 			t.Errorf("got %v, %+v; want an unsigned request", err, *seen)
 		}
 	})
+}
+
+// The connection that was kept since the last invocation may be dead by now.
+// That costs no attempt, and no time.
+func TestLambdaClientDeadConnection(t *testing.T) {
+	var tokens []any
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var body map[string]any
+		json.NewDecoder(r.Body).Decode(&body)
+		if tokens = append(tokens, body["ClientToken"]); len(tokens) == 2 {
+			conn, _, _ := w.(http.Hijacker).Hijack()
+			conn.Close()
+			return
+		}
+		io.WriteString(w, `{"CheckpointToken":"b","NewExecutionState":{}}`)
+	}))
+	defer srv.Close()
+	lambdaEnvironment(t, srv.URL)
+	client := ourClient(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	attempts := durable.CountAttempts(client)
+	for range 2 {
+		if _, err := client.Checkpoint(ctx, &durable.CheckpointRequest{ExecutionARN: testARN, Token: "a"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(tokens) != 3 || tokens[1] != tokens[2] || *attempts != 2 {
+		t.Errorf("the service saw client tokens %v in %d attempts, want three requests in two, the last two the same", tokens, *attempts)
+	}
+}
+
+// Proxies are for other machines only, and see requests as they are signed.
+func TestLambdaClientProxy(t *testing.T) {
+	if os.Getenv("PERDURE_TEST_PROXY") != "" { // the environment is read once in a process
+		reply, err := ourClient(t).State(t.Context(), &durable.StateRequest{ExecutionARN: testARN, Token: "a"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Println("marker:", reply.NextMarker)
+		return
+	}
+	answer := func(marker string) *httptest.Server {
+		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			fmt.Fprintf(w, `{"NextMarker":"%s %s"}`, marker, r.Host)
+		}))
+		t.Cleanup(srv.Close)
+		return srv
+	}
+	proxy, direct := answer("proxy"), answer("direct")
+	host := strings.TrimPrefix(direct.URL, "http://")
+	for endpoint, want := range map[string]string{
+		"http://lambda.example": "proxy lambda.example",
+		direct.URL:              "direct " + host,
+		"http://" + strings.Replace(host, "127.0.0.1", "localhost", 1): "direct localhost",
+	} {
+		lambdaEnvironment(t, endpoint)
+		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestLambdaClientProxy$")
+		cmd.Env = append(os.Environ(), "PERDURE_TEST_PROXY=1", "HTTP_PROXY="+proxy.URL, "http_proxy="+proxy.URL, "NO_PROXY=", "no_proxy=")
+		out, err := cmd.CombinedOutput()
+		if err != nil || !strings.Contains(string(out), "marker: "+want) {
+			t.Errorf("%s: got %s %v, want %q", endpoint, out, err, want)
+		}
+	}
+}
+
+// Regions resolve as in the AWS SDK, in every partition.
+func TestLambdaClientEndpoint(t *testing.T) {
+	for _, region := range []string{
+		"us-east-1", "eu-central-2", "ap-southeast-7", "il-central-1", "mx-central-1", "cn-north-1", "us-gov-west-1",
+		"us-iso-east-1", "us-isob-east-1", "us-isof-south-1", "eu-isoe-west-1", "eusc-de-east-1", "xx-new-9",
+	} {
+		lambdaEnvironment(t, "")
+		t.Setenv("AWS_REGION", region)
+		resolved, err := lambda.NewDefaultEndpointResolverV2().ResolveEndpoint(t.Context(), lambda.EndpointParameters{Region: &region})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := durable.Endpoint(ourClient(t)), resolved.URI.String(); got != want {
+			t.Errorf("%s: got %s, want %s", region, got, want)
+		}
+	}
+	for set, want := range map[string]string{
+		"http://127.0.0.1:9500": "http://127.0.0.1:9500", "http://h:80/": "http://h", "https://h:443/a/": "https://h/a",
+		"https://h:80": "https://h:80", "http://[::1]:80": "http://[::1]", "http://[::1]": "http://[::1]",
+	} {
+		lambdaEnvironment(t, set)
+		if got := durable.Endpoint(ourClient(t)); got != want {
+			t.Errorf("%s: got %s, want %s", set, got, want)
+		}
+	}
 }

@@ -70,16 +70,12 @@ func canonicalRequest(req *http.Request, body []byte) (text []byte, signed strin
 	text = appendEscaped(text, req.URL.EscapedPath(), '/') // for all services but S3 it is escaped twice
 	text = append(append(text, '\n'), req.URL.RawQuery...)
 	text = append(text, '\n')
+	names := make([]byte, 0, 80)
 	header := func(name, value string) {
-		if value == "" {
-			return
+		if value != "" {
+			text = append(append(append(append(text, name...), ':'), value...), '\n')
+			names = append(append(names, name...), ';')
 		}
-		text = append(append(append(text, name...), ':'), value...)
-		text = append(text, '\n')
-		if signed != "" {
-			signed += ";"
-		}
-		signed += name
 	}
 	if len(body) > 0 {
 		header("content-length", strconv.Itoa(len(body)))
@@ -88,6 +84,7 @@ func canonicalRequest(req *http.Request, body []byte) (text []byte, signed strin
 	header("host", req.Host)
 	header("x-amz-date", req.Header.Get("X-Amz-Date"))
 	header("x-amz-security-token", req.Header.Get("X-Amz-Security-Token"))
+	signed = string(names[:len(names)-1])
 	text = append(append(append(text, '\n'), signed...), '\n')
 	return appendHash(text, body), signed
 }
