@@ -22,7 +22,7 @@ var children = suite{
 	"3-8":  serve(childWithExhaustedRetry),
 	"3-9":  serve(childThenWait),
 	"3-10": serve(func(ctx durable.Context, input string) (string, error) { return childWithWait(ctx, input) }),
-	"3-11": serve(largeChild),
+	"3-11": serve(largeChild, durable.WithReplayLogs()),
 	"3-12": serve(interruptedChild),
 	"3-13": serve(waitInChildThenStep),
 	"3-14": serve(childSerdes),

@@ -20,7 +20,7 @@ import (
 // suite maps the names of functions to what serves them.
 type suite map[string]func()
 
-var functions = merge(steps, waits, children)
+var functions = merge(steps, waits, children, invokes, targets, callbacks, callbackWaits, conditions)
 
 // gaps are the requirements that the SDK does not meet yet, with the reason.
 var gaps = map[string]string{}
