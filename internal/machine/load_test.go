@@ -140,3 +140,16 @@ func TestLoadRefuses(t *testing.T) {
 		}
 	}
 }
+
+// A draft that recorded nothing has nothing to publish: the number of the next
+// journal entry stays.
+func TestPublishOfNothing(t *testing.T) {
+	r := invoked(t)
+	before := r.x.Entries()
+	d := r.x.Draft(r.now)
+	d.FireTimers()
+	if d.Publish() != r.x {
+		t.Error("got another execution")
+	}
+	equal(t, "entries", r.x.Entries(), before)
+}
