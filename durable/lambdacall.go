@@ -103,7 +103,7 @@ func (c *lambdaClient) attempt(ctx context.Context, call *apiCall) ([]byte, erro
 		body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorSize))
 		return nil, newAPIError(call.name, resp, body)
 	}
-	return readBody(call.name, resp)
+	return readBody(call.name, resp, maxReplySize)
 }
 
 // request builds what is sent: the execution's ARN is one segment of the path.
@@ -148,14 +148,14 @@ func printable(s string) bool {
 	return s != ""
 }
 
-// readBody reads the body of a reply, within limits.
-func readBody(call string, resp *http.Response) ([]byte, error) {
+// readBody reads the body of a reply, if it is not larger than limit.
+func readBody(call string, resp *http.Response, limit int64) ([]byte, error) {
 	buf := bytes.NewBuffer(make([]byte, 0, min(max(resp.ContentLength, 0), 1<<20)+bytes.MinRead))
-	switch n, err := buf.ReadFrom(io.LimitReader(resp.Body, maxReplySize+1)); {
+	switch n, err := buf.ReadFrom(io.LimitReader(resp.Body, limit+1)); {
 	case err != nil:
 		return nil, &lostError{call, fmt.Errorf("the reply broke off: %w", err)}
-	case n > maxReplySize:
-		return nil, fmt.Errorf("%s: the service's reply is larger than %d MB", call, maxReplySize>>20)
+	case n > limit:
+		return nil, fmt.Errorf("%s: the service's reply is larger than %d bytes", call, limit)
 	}
 	return buf.Bytes(), nil
 }
