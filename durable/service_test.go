@@ -1,6 +1,7 @@
 package durable_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -35,6 +36,11 @@ type service struct {
 	undelivered map[string]bool // since the function was last told
 	closed      *output         // by an EXECUTION update
 
+	later   []outside                                // what others will do
+	targets map[string]func(payload string) settling // functions that can be invoked
+	// handedOut, if set, is told of each callback, with the mutex held.
+	handedOut func(op *wire.Operation)
+
 	pageSize    int // of the state; 0 is all at once
 	invocations int
 	calls       [][]wire.Update
@@ -43,6 +49,35 @@ type service struct {
 	// change the reply or lose it.
 	before func(call int) error
 	after  func(call int, reply *durable.CheckpointReply) error
+}
+
+// outside is something that others do to an operation: complete a callback,
+// end a function. What comes first closes the operation.
+type outside struct {
+	at   wire.Timestamp
+	op   *wire.Operation
+	what settling
+}
+
+// settling is how an operation closes that others close.
+type settling struct {
+	after   time.Duration
+	status  wire.OperationStatus
+	payload *string
+	err     *wire.ErrorObject
+}
+
+func succeeds(after time.Duration, payload string) settling {
+	return settling{after, wire.StatusSucceeded, &payload, nil}
+}
+
+func fails(after time.Duration, errorType, message string) settling {
+	return settling{after, wire.StatusFailed, nil, &wire.ErrorObject{ErrorType: errorType, ErrorMessage: message}}
+}
+
+// settles arranges for op to close.
+func (s *service) settles(op *wire.Operation, what settling) {
+	s.later = append(s.later, outside{s.now().Add(what.after), op, what})
 }
 
 // output is how an invocation, or an execution, ended.
@@ -195,6 +230,17 @@ func (s *service) tick() {
 			s.note(op, "")
 		}
 	}
+	slices.SortStableFunc(s.later, func(a, b outside) int { return cmp.Compare(a.at, b.at) })
+	for _, l := range s.later {
+		if l.at <= now && !l.op.Status.Closed() {
+			l.op.Status, l.op.Payload, l.op.Error, l.op.End = l.what.status, l.what.payload, l.what.err, now
+			s.note(l.op, eventPrefix[l.op.Type]+closings[l.what.status])
+		}
+	}
+}
+
+var closings = map[wire.OperationStatus]string{
+	wire.StatusSucceeded: "Succeeded", wire.StatusFailed: "Failed", wire.StatusTimedOut: "TimedOut", wire.StatusStopped: "Stopped",
 }
 
 // sleep lets time pass to the next timer.
@@ -206,6 +252,11 @@ func (s *service) sleep() {
 			if due != 0 && !op.Status.Closed() && (next == 0 || due < next) {
 				next = due
 			}
+		}
+	}
+	for _, l := range s.later {
+		if !l.op.Status.Closed() && (next == 0 || l.at < next) {
+			next = l.at
 		}
 	}
 	s.mu.Unlock()
@@ -351,6 +402,7 @@ func (s *service) applyOne(u *wire.Update) error {
 		if u.WaitOptions != nil {
 			op.ScheduledEnd = now.AddSeconds(u.WaitOptions.WaitSeconds)
 		}
+		s.startOutside(op, u)
 	case u.Action == wire.ActionSucceed:
 		op.Status, op.Payload, op.Error, op.End, event = wire.StatusSucceeded, u.Payload, nil, now, "Succeeded"
 		op.ReplayChildren = u.ContextOptions != nil && u.ContextOptions.ReplayChildren
@@ -359,7 +411,10 @@ func (s *service) applyOne(u *wire.Update) error {
 		op.Status, op.Error, op.End, event = wire.StatusFailed, u.Error, now, "Failed"
 		op.Attempt++
 	case u.Action == wire.ActionRetry:
-		op.Status, op.Error, event = wire.StatusPending, u.Error, "Failed"
+		op.Status, op.Payload, op.Error, event = wire.StatusPending, u.Payload, u.Error, "Retried"
+		if u.Error != nil {
+			event = "Failed"
+		}
 		op.Attempt++
 		op.NextAttempt = now.AddSeconds(u.StepOptions.NextAttemptDelaySeconds)
 	}
@@ -372,6 +427,31 @@ func (s *service) applyOne(u *wire.Update) error {
 
 var eventPrefix = map[wire.OperationType]string{
 	wire.TypeStep: "Step", wire.TypeWait: "Wait", wire.TypeContext: "Context",
+	wire.TypeCallback: "Callback", wire.TypeChainedInvoke: "ChainedInvoke",
+}
+
+// startOutside begins what others will end.
+func (s *service) startOutside(op *wire.Operation, u *wire.Update) {
+	switch {
+	case u.ChainedInvokeOptions != nil:
+		target := s.targets[u.ChainedInvokeOptions.FunctionName]
+		if target == nil {
+			target = func(string) settling { return fails(0, "ResourceNotFoundException", "Function not found") }
+		}
+		s.settles(op, target(*u.Payload))
+	case u.CallbackOptions != nil:
+		op.CallbackID = "cb-" + op.ID
+		for errorType, seconds := range map[string]int64{
+			wire.ErrorTypeCallbackTimeout: u.CallbackOptions.TimeoutSeconds, wire.ErrorTypeCallbackHeartbeat: u.CallbackOptions.HeartbeatTimeoutSeconds,
+		} {
+			if seconds > 0 {
+				s.settles(op, settling{time.Duration(seconds) * time.Second, wire.StatusTimedOut, nil, &wire.ErrorObject{ErrorType: errorType}})
+			}
+		}
+		if s.handedOut != nil {
+			s.handedOut(op)
+		}
+	}
 }
 
 // eventsSoFar may be called while an invocation is under way.
