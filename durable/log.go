@@ -69,14 +69,23 @@ func (s *scope) Logger() *slog.Logger {
 	return s.logger.Load()
 }
 
-// onceHandler drops the records of code that ran in an earlier invocation.
+// onceHandler drops the records of code that ran in an earlier invocation, or
+// marks them if the handler wants them.
 type onceHandler struct {
 	slog.Handler
 	scope *scope
 }
 
 func (h onceHandler) Enabled(ctx context.Context, level slog.Level) bool {
-	return !h.scope.replaying.Load() && h.Handler.Enabled(ctx, level)
+	return (!h.scope.replaying.Load() || h.scope.run.cfg.replayLogs) && h.Handler.Enabled(ctx, level)
+}
+
+func (h onceHandler) Handle(ctx context.Context, r slog.Record) error {
+	if h.scope.replaying.Load() {
+		r = r.Clone()
+		r.AddAttrs(slog.Bool("replay", true))
+	}
+	return h.Handler.Handle(ctx, r)
 }
 
 func (h onceHandler) WithAttrs(attrs []slog.Attr) slog.Handler {

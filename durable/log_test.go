@@ -99,6 +99,28 @@ func TestLogOnce(t *testing.T) {
 	})
 }
 
+// With WithReplayLogs a line is written whenever its code runs.
+func TestLogOnReplay(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		svc := newService(t, "{}")
+		log := captureLog()
+		h := durable.NewHandler(func(ctx durable.Context, _ any) (any, error) {
+			ctx.Logger().Info("start")
+			err := durable.Wait(ctx, "w", time.Second)
+			ctx.Logger().Info("end")
+			return nil, err
+		}, durable.WithClient(svc), durable.WithLogger(log.logger()), durable.WithReplayLogs())
+		svc.run(h)
+		var got []any
+		for _, line := range log.lines() {
+			got = append(got, line["msg"], line["replay"])
+		}
+		if diff := cmp.Diff([]any{"start", nil, "start", true, "end", nil}, got); diff != "" {
+			t.Errorf("message and replay of each line (-want +got):\n%s", diff)
+		}
+	})
+}
+
 func TestLogFields(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		svc := newService(t, "{}")
