@@ -99,7 +99,7 @@ func firstEnv(names ...string) string {
 func parseEndpoint(s string) (url.URL, error) {
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return url.URL{}, fmt.Errorf("perdure: the endpoint of the Lambda API is set to %q; AWS_ENDPOINT_URL_LAMBDA and AWS_ENDPOINT_URL hold a URL such as http://127.0.0.1:9500", s)
+		return url.URL{}, fmt.Errorf("perdure: the endpoint of the Lambda API is set to %q; AWS_ENDPOINT_URL_LAMBDA and AWS_ENDPOINT_URL hold a URL such as http://127.0.0.1:3001", s)
 	}
 	host := u.Host // is signed as it is sent, which is without the default port
 	if u.Port() == map[string]string{"http": "80", "https": "443"}[u.Scheme] {
