@@ -1,0 +1,26 @@
+package main
+
+import (
+	"maps"
+	"slices"
+	"testing"
+)
+
+// A function that is in two suites, or a requirement that is served and still
+// called a gap, would hide the other.
+func TestNamesAreUnique(t *testing.T) {
+	seen := map[string]bool{}
+	for _, s := range suites {
+		for name := range s {
+			if seen[name] {
+				t.Errorf("%s is in two suites", name)
+			}
+			seen[name] = true
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(gaps)) {
+		if seen[name] {
+			t.Errorf("%s has a function and is a gap: %s", name, gaps[name])
+		}
+	}
+}
