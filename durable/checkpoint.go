@@ -67,6 +67,16 @@ func (r *run) hold(s *scope, u Update) {
 	r.alarm.Reset(time.Until(r.heldTill))
 }
 
+// flushLocked returns when the service has recorded all that is queued. It gives
+// up the lock.
+func (r *run) flushLocked(s *scope) {
+	w := newWaiter(s)
+	r.queue[len(r.queue)-1].ack = w
+	r.urgent = true
+	r.kick()
+	r.blockLocked(w)
+}
+
 // lockFor locks the run for an update of scope s, and unwinds the calling
 // goroutine if nothing may be recorded there any more.
 func (r *run) lockFor(s *scope) {

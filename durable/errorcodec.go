@@ -60,6 +60,7 @@ var ownErrors = []ErrorCodec{
 	ErrorType[*SerdesError]("SerdesError"),
 	ErrorType[*LimitError]("LimitError"),
 	ErrorType[*PanicError]("PanicError"),
+	ErrorValue("CanceledError", ErrCanceled),
 }
 
 // errorCodecs is a handler's declared errors; the first that matches wins, and

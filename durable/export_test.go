@@ -35,3 +35,12 @@ func Block(ctx Context) (block, wake func()) {
 			r.wakeLocked(w)
 		}
 }
+
+// All1 is the first result of an All.
+func All1[T any](values []T, err error) (T, error) {
+	var zero T
+	if err != nil {
+		return zero, err
+	}
+	return values[0], nil
+}

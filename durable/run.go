@@ -40,6 +40,7 @@ type run struct {
 	runnable int                   // workflow goroutines that are not blocked
 	parked   map[string][]*waiter  // operation id -> who waits for the service to settle it
 	joins    map[*waiter]struct{}  // who waits for another workflow goroutine
+	watched  []*task               // whose Done channels end with the run
 	news     map[string]*Operation // operation id -> newer than history, not yet asked for
 	closing  bool                  // the handler returned: only its EXECUTION update may follow
 	checkpointer
@@ -112,6 +113,9 @@ func (r *run) finishLocked(o outcome) {
 	}
 	r.cancel(cause) // first, for the deferred functions of what unwinds
 	close(r.ending)
+	for _, t := range r.watched {
+		t.closeDone()
+	}
 }
 
 // fail ends the run and the calling goroutine: the execution failed, whatever

@@ -410,6 +410,8 @@ func (s *service) applyOne(u *wire.Update) error {
 	case u.Action == wire.ActionFail:
 		op.Status, op.Error, op.End, event = wire.StatusFailed, u.Error, now, "Failed"
 		op.Attempt++
+	case u.Action == wire.ActionCancel:
+		op.Status, op.End, event = wire.StatusCancelled, now, "Cancelled"
 	case u.Action == wire.ActionRetry:
 		op.Status, op.Payload, op.Error, event = wire.StatusPending, u.Payload, u.Error, "Retried"
 		if u.Error != nil {

@@ -1,10 +1,10 @@
 package durable
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -57,6 +57,24 @@ func (t *task) start() {
 	t.known.op = &Operation{ID: id, Type: t.typ, SubType: t.subType, Name: t.name, Status: wire.StatusStarted}
 }
 
+// begin runs the task: body in a goroutine of its own, or at once if its end
+// was recorded, or never if a closed context left it behind unfinished.
+func (t *task) begin(body func()) {
+	s := t.scope.parent
+	s.run.mu.Lock()
+	s.tasks = append(s.tasks, t)
+	s.run.mu.Unlock()
+	switch op := t.known.op; {
+	case op != nil && op.Status.Closed() && !op.ReplayChildren:
+		body()
+	case s.sealed && (op == nil || !op.Status.Closed()):
+		t.unheard = true
+	default:
+		t.start()
+		s.run.spawn(t.scope, body)
+	}
+}
+
 // complete ends the task, unless it was canceled. set stores its result.
 func (t *task) complete(err error, set func()) {
 	r := t.scope.run
@@ -75,25 +93,138 @@ func (t *task) settleLocked(err error) {
 		tell()
 	}
 	t.watchers = nil
-	if t.done != nil {
+	t.closeDone()
+	t.cancel(nil)
+}
+
+// enter takes the context for a call of the named method, until it is freed.
+func (t *task) enter(ctx Context, method string) (*scope, error) {
+	if t == nil {
+		return nil, fmt.Errorf("perdure: %s: this Future is not from durable.Go", method)
+	}
+	k := &kind{call: method}
+	s := scopeOf(ctx)
+	if s == nil {
+		return nil, k.errorf(t.name, "ctx is not a durable context; pass the one of the code that makes the call")
+	}
+	s.run.checkEnded()
+	switch {
+	case t.scope != nil && t.scope.run != s.run:
+		s.run.fail(&MisuseError{k.describe(t.name), "the future belongs to another invocation; keep futures inside of the handler"})
+	case !s.busy.CompareAndSwap(false, true):
+		s.run.fail(&MisuseError{k.describe(t.name), "its context is in use by another operation: use the context of the function that makes the call"})
+	}
+	return s, nil
+}
+
+// await blocks until the task has settled. The error is of the call only.
+func (t *task) await(ctx Context) error {
+	s, err := t.enter(ctx, "Future.Result")
+	if err != nil {
+		return err
+	}
+	s.await(t)
+	replaying := s.peek().op != nil
+	if op := t.known.op; op != nil && op.Status.Closed() {
+		replaying = replaying || s.sealed || s.run.history.marked && !t.known.updated
+	}
+	s.replaying.Store(replaying)
+	s.busy.Store(false)
+	return nil
+}
+
+// await blocks the scope's goroutine until t has settled.
+func (s *scope) await(t *task) {
+	r := s.run
+	r.lockFor(s)
+	switch {
+	case t.settled:
+		r.mu.Unlock()
+	case t.unheard:
+		r.mu.Unlock()
+		r.fail(&NonDeterminismError{ID: t.id(), Current: t.shape()})
+	default:
+		w := newWaiter(s)
+		t.watchers = append(t.watchers, func() { r.wakeJoinLocked(w) })
+		r.joinLocked(w, t)
+	}
+}
+
+func (t *task) doneChannel() <-chan struct{} {
+	if t.scope == nil { // it never began
+		t = &task{settled: true, done: make(chan struct{})}
+		close(t.done)
+		return t.done
+	}
+	r := t.scope.run
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if t.done == nil {
+		t.done = make(chan struct{})
+		if t.settled || r.ended.Load() {
+			close(t.done)
+		} else {
+			r.watched = append(r.watched, t)
+		}
+	}
+	return t.done
+}
+
+// closeDone closes the channel of a task that was not settled.
+func (t *task) closeDone() {
+	if t.done == nil {
+		return
+	}
+	select {
+	case <-t.done:
+	default:
 		close(t.done)
 	}
-	t.cancel(nil)
+}
+
+// endAsync is end for an operation that goes on while the code does: that code
+// ran in an earlier invocation if the operation had begun in one that ended well.
+func (o *operation) endAsync() {
+	s := o.scope
+	replaying := s.peek().op != nil || o.known.op != nil && (s.sealed || s.run.history.marked && !o.known.updated)
+	s.replaying.Store(replaying)
+	s.busy.Store(false)
 }
 
 // abandonLocked leaves those of the tasks that are under way to themselves:
 // their contexts end, and their goroutines unwind at their next operation.
 func (r *run) abandonLocked(tasks []*task, cause error) {
+	cancels := make(map[string]*Update)
 	n := 0
 	for _, t := range tasks {
 		if !t.settled && !t.scope.abandoned {
 			t.scope.abandoned = true
 			t.cancel(cause)
+			r.recordedWaitsLocked(t.id(), cancels)
 			n++
 		}
 	}
 	if n > 0 {
-		r.sweepLocked()
+		r.sweepLocked(cancels)
+	}
+}
+
+// recordedWaitsLocked collects the CANCELs of the waits that earlier
+// invocations began in a context, and below: the code may not have come to
+// them in this one.
+func (r *run) recordedWaitsLocked(id string, cancels map[string]*Update) {
+	c := r.history.contexts[id]
+	if c == nil {
+		return
+	}
+	for _, rec := range c.records {
+		switch op := rec.op; {
+		case op == nil || op.Status.Closed():
+		case op.Type == wire.TypeContext:
+			r.recordedWaitsLocked(op.ID, cancels)
+		case op.Type == wire.TypeWait && r.news[op.ID] == nil:
+			cancels[op.ID] = &Update{ID: op.ID, Type: op.Type, Action: wire.ActionCancel, ParentID: op.ParentID, Name: op.Name, SubType: op.SubType}
+		}
 	}
 }
 
@@ -120,15 +251,14 @@ func (r *run) cancelLocked(tasks []*task) (ended []int) {
 
 // sweepLocked unwinds the goroutines that are blocked in abandoned scopes, and
 // cancels what the service waits for on their behalf.
-func (r *run) sweepLocked() {
-	var cancels []*Update
+func (r *run) sweepLocked(cancels map[string]*Update) {
 	for id, waiters := range r.parked {
 		kept := slices.DeleteFunc(waiters, func(w *waiter) bool {
 			if !w.scope.abandonedLocked() {
 				return false
 			}
 			if w.cancel != nil {
-				cancels = append(cancels, w.cancel)
+				cancels[id] = w.cancel
 			}
 			r.unwindLocked(w)
 			return true
@@ -143,9 +273,8 @@ func (r *run) sweepLocked() {
 			r.unwindLocked(w)
 		}
 	}
-	slices.SortFunc(cancels, func(a, b *Update) int { return cmp.Compare(a.ID, b.ID) })
-	for _, u := range cancels {
-		r.cancelOperationLocked(u)
+	for _, id := range slices.Sorted(maps.Keys(cancels)) {
+		r.cancelOperationLocked(cancels[id])
 	}
 }
 
