@@ -134,7 +134,7 @@ func (c *childRun) do(body func(*scope) (string, error)) error {
 	}
 	s := newScope(c.ctx, r, c.scope, c.id, c.name)
 	if op != nil && op.Status.Closed() {
-		s.sealed = true
+		s.sealed, s.loose = true, false
 		s.replaying.Store(true)
 	}
 	payload, err := recovered(func() (string, error) { return body(s) })

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/perdure/perdure/internal/wire"
 )
@@ -280,11 +281,26 @@ func (c *combination) replay(op *Operation) {
 	c.read(op)
 	if c.First >= 0 {
 		c.scope.await(c.tasks[c.First])
-		return
+	} else {
+		for _, t := range c.tasks {
+			c.scope.await(t)
+		}
 	}
-	for _, t := range c.tasks {
-		c.scope.await(t)
+	var virtual []*task // for them nothing else tells
+	for _, i := range c.Canceled {
+		if t := c.tasks[i]; t.scope != nil && t.virtual {
+			virtual = append(virtual, t)
+		}
 	}
+	r := c.scope.run
+	r.lockFor(c.scope)
+	r.cancelLocked(virtual)
+	r.mu.Unlock()
+}
+
+// strange reports whether the decision is about other tasks.
+func (c *combination) strange() bool {
+	return slices.ContainsFunc(c.Canceled, func(i int) bool { return i < 0 || i >= len(c.tasks) })
 }
 
 // read fails the run if the decision is not about these tasks.
@@ -296,7 +312,7 @@ func (c *combination) read(op *Operation) {
 	case op.Payload != nil:
 		text = *op.Payload
 	}
-	if err := json.Unmarshal([]byte(text), &c.decision); err != nil || c.First < -1 || c.First >= len(c.tasks) {
+	if err := json.Unmarshal([]byte(text), &c.decision); err != nil || c.First < -1 || c.First >= len(c.tasks) || c.strange() {
 		c.scope.run.fail(&NonDeterminismError{ID: op.ID, Recorded: shapeOf(op), Current: c.shape(),
 			Err: fmt.Errorf("%d futures do not fit what was recorded: %.100q", len(c.tasks), text)})
 	}

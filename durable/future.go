@@ -4,7 +4,10 @@ import (
 	"github.com/perdure/perdure/internal/wire"
 )
 
-var goKind = &kind{call: "durable.Go", typ: wire.TypeContext, subType: wire.SubTypeRunInChildContext, detached: true}
+var (
+	goKind        = &kind{call: "durable.Go", typ: wire.TypeContext, subType: wire.SubTypeRunInChildContext, detached: true}
+	virtualGoKind = &kind{call: "durable.Go", typ: wire.TypeContext, subType: wire.SubTypeRunInChildContext, detached: true, virtual: true}
+)
 
 // Go runs fn at the same time as the code that follows, in a context of its
 // own, and returns a [Future] of its result at once. It is how any operation
@@ -27,6 +30,10 @@ var goKind = &kind{call: "durable.Go", typ: wire.TypeContext, subType: wire.SubT
 // goroutine unwinds at its next operation. When the execution suspends, work
 // under way is suspended with it, and later taken up where it was.
 //
+// With [WithVirtual] the future is not recorded, only what fn does. When it is
+// canceled, a later invocation may begin its work again, up to the place where
+// it was canceled.
+//
 // A nil fn, a name that breaks the rules, or an option that does, is an error
 // of [Future.Result].
 func Go[T any](ctx Context, name string, fn func(Context) (T, error), opts ...ChildOption) *Future[T] {
@@ -37,25 +44,39 @@ func Go[T any](ctx Context, name string, fn func(Context) (T, error), opts ...Ch
 	if err != nil {
 		return brokenFuture[T](goKind.errorf(name, "%w", err))
 	}
-	o, err := goKind.begin(ctx, name)
+	summary, err := summaryOf[T](cfg)
+	if err != nil {
+		return brokenFuture[T](goKind.errorf(name, "%w", err))
+	}
+	o, err := cfg.goKind().begin(ctx, name)
 	if err != nil {
 		return brokenFuture[T](err)
 	}
-	f := &Future[T]{newTask(o), *new(T)}
+	f := &Future[T]{task: newTask(o)}
 	f.task.begin(func() {
-		v, err := childResult(&f.task.operation, cfg, fn)
+		v, err := childResult(&f.task.operation, cfg, summary, fn)
 		f.task.complete(err, func() { f.value = v })
 	})
 	o.endAsync()
 	return f
 }
 
+func (c *childConfig) goKind() *kind {
+	if c.virtual {
+		return virtualGoKind
+	}
+	return goKind.as(c.subType)
+}
+
 // childResult is RunInChildContext after its begin.
-func childResult[T any](o *operation, cfg *childConfig, fn func(Context) (T, error)) (T, error) {
+func childResult[T any](o *operation, cfg *childConfig, summary func(T) string, fn func(Context) (T, error)) (T, error) {
+	if cfg.virtual {
+		return virtualChild(o, cfg, fn)
+	}
 	if op := o.known.op; op.Status == wire.StatusSucceeded && !op.ReplayChildren {
 		return recordedResult[T](*o, cfg.serdes), nil
 	}
-	return liveChild(o, o.serdes(cfg.serdes), fn)
+	return liveChild(o, cfg, summary, fn)
 }
 
 // Future is the result of work that [Go] started. It belongs to the invocation
@@ -108,7 +129,7 @@ func (f *Future[T]) Cancel(ctx Context) error {
 	}
 	r := s.run
 	r.lockFor(s)
-	if ended := r.cancelLocked([]*task{f.task}); len(ended) > 0 {
+	if ended := r.cancelLocked([]*task{f.task}); len(ended) > 0 && len(r.queue) > 0 {
 		r.flushLocked(s)
 	} else {
 		r.mu.Unlock()

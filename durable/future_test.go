@@ -494,3 +494,38 @@ func TestRaceReplaysItsDecision(t *testing.T) {
 		}
 	})
 }
+
+// Virtual futures are recorded nowhere, and still replay as they ended.
+func TestVirtualFutures(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		svc := newService(t, "{}")
+		beyond := 0
+		h := handle(svc, func(ctx durable.Context) (int, error) {
+			text, err := durable.RunInChildContext(ctx, "large", func(ctx durable.Context) (string, error) {
+				slow := durable.Go(ctx, "slow", func(ctx durable.Context) (int, error) {
+					durable.Wait(ctx, "slow", time.Hour)
+					beyond++
+					return 1, nil
+				}, durable.WithVirtual())
+				fast := durable.Go(ctx, "fast", after("fast", time.Second, 2), durable.WithVirtual())
+				durable.Go(ctx, "left", after("left", time.Hour, 2), durable.WithVirtual())
+				n, err := durable.Race(ctx, "race", slow, fast)
+				if err != nil {
+					return "", err
+				}
+				if _, err := slow.Result(ctx); !errors.Is(err, durable.ErrCanceled) {
+					t.Errorf("the loser ended with %v", err)
+				}
+				return strings.Repeat("x", n<<20), durable.Wait(ctx, "w", time.Second)
+			})
+			if err != nil {
+				return 0, err
+			}
+			return len(text), durable.Wait(ctx, "w", time.Second)
+		})
+		out := svc.run(h)
+		if out.result() != fmt.Sprint(2<<20) || beyond != 0 || svc.invocations != 4 {
+			t.Errorf("got %s %s in %d invocations; the loser got beyond its wait %d times", out.result(), out.errorText(), svc.invocations, beyond)
+		}
+	})
+}

@@ -24,6 +24,7 @@ type scope struct {
 	count    int // operations begun
 
 	sealed    bool    // its context closed with ReplayChildren: nothing new may happen
+	loose     bool    // though sealed it may hold unfinished operations, at which its code lingers
 	task      bool    // it stands for a task: what is recorded in it is the task's own end
 	tasks     []*task // begun in it; the run's mutex guards this and the rest
 	returned  bool    // its function returned
@@ -40,6 +41,7 @@ func newScope(ctx context.Context, r *run, parent *scope, id, name string) *scop
 		s.recorded = c.records
 	}
 	s.sealed = parent != nil && parent.sealed
+	s.loose = parent != nil && parent.loose
 	s.replaying.Store(s.peek().op != nil)
 	return s
 }
@@ -164,6 +166,8 @@ func (o *operation) check() {
 	switch {
 	case op != nil && (op.Type != o.typ || op.SubType != o.subType || op.Name != o.name):
 		s.run.fail(&NonDeterminismError{ID: op.ID, Recorded: shapeOf(op), Current: o.shape()})
+	case s.loose && !o.virtual && (op == nil || !op.Status.Closed() && !o.detached):
+		o.linger()
 	case s.sealed && !o.virtual && (op == nil || !op.Status.Closed() && !o.detached):
 		s.run.fail(&NonDeterminismError{ID: o.id(), Current: o.shape()})
 	case op == nil:

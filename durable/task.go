@@ -40,7 +40,7 @@ func newTask(o operation) *task {
 	ctx, cancel := context.WithCancelCause(context.Context(o.ctx))
 	o.scope = &scope{
 		Context: ctx, run: s.run, parent: s, id: s.id, within: s.within, name: s.name,
-		sealed: s.sealed, task: true,
+		sealed: s.sealed, loose: s.loose || s.sealed && o.virtual, task: true,
 	}
 	o.ctx = derived{ctx, o.scope}
 	return &task{operation: o, cancel: cancel}
@@ -49,7 +49,7 @@ func newTask(o operation) *task {
 // start records that the task begins, unless it was, before anything that the
 // caller does next.
 func (t *task) start() {
-	if t.known.op != nil {
+	if t.known.op != nil || t.virtual {
 		return
 	}
 	id := t.id()
@@ -67,7 +67,7 @@ func (t *task) begin(body func()) {
 	switch op := t.known.op; {
 	case op != nil && op.Status.Closed() && !op.ReplayChildren:
 		body()
-	case s.sealed && (op == nil || !op.Status.Closed()):
+	case s.sealed && !t.virtual && (op == nil || !op.Status.Closed()):
 		t.unheard = true
 	default:
 		t.start()
@@ -243,10 +243,26 @@ func (r *run) cancelLocked(tasks []*task) (ended []int) {
 	for _, t := range doomed {
 		u := t.update(t.id(), wire.ActionFail)
 		u.Error = r.cfg.errors.encode(ErrCanceled)
-		r.queueLocked(queued{update: u})
+		if !t.virtual {
+			r.queueLocked(queued{update: u})
+		}
 		t.settleLocked(&ChildContextError{Name: t.name, Err: r.cfg.errors.decode(u.Error)})
 	}
 	return ended
+}
+
+// linger blocks until the scope is abandoned: code that was left behind at this
+// operation by an earlier run must not get beyond it in this one.
+func (o *operation) linger() {
+	r := o.scope.run
+	r.lockFor(o.scope)
+	r.joinLocked(newWaiter(o.scope), leftBehind{o})
+}
+
+type leftBehind struct{ *operation }
+
+func (o leftBehind) awaits() string {
+	return o.describe(o.name) + ", which was given up in an earlier invocation"
 }
 
 // sweepLocked unwinds the goroutines that are blocked in abandoned scopes, and

@@ -26,8 +26,11 @@ func Wait(ctx Context, name string, d time.Duration) error {
 	if err != nil {
 		return err
 	}
-	if op := o.known.op; op == nil || !op.Status.Closed() {
+	switch op := o.known.op; {
+	case op == nil || !op.Status.Closed():
 		o.wait(d)
+	case op.Status == wire.StatusCancelled:
+		o.linger()
 	}
 	o.end()
 	return nil
