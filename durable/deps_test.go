@@ -11,7 +11,7 @@ import (
 
 // What a durable function links is a short list. A change of it is a decision:
 // the AWS SDK's client of the Lambda API alone would add 1.7 MB to a function,
-// and half as much again to the time that it takes to start.
+// and as much again to the time that it takes to start.
 func TestDependencies(t *testing.T) {
 	out, err := exec.Command("go", "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", ".").Output()
 	if err != nil {
