@@ -79,7 +79,7 @@ func (o *operation) createCallback(cfg *callbackConfig) string {
 // that code ran before, unless the invocation that made the callback failed.
 func (o *operation) created() {
 	op, s := o.known.op, o.scope
-	again := op != nil && (s.sealed || s.peek().op != nil ||
+	again := op != nil && (s.sealed || s.ranOn() ||
 		s.run.history.marked && !(o.known.updated && !op.Status.Closed()))
 	s.leaveAs(again)
 }

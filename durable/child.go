@@ -86,7 +86,7 @@ func virtualChild[T any](o *operation, cfg *childConfig, fn func(Context) (T, er
 	s := newScope(o.ctx, r, outer, o.id(), o.name)
 	s.within = outer.within
 	before := outer.replaying.Load()
-	s.replaying.Store(before || s.peek().op != nil)
+	s.replaying.Store(before || s.ranOn())
 	var result T
 	_, err := recovered(func() (_ string, err error) {
 		result, err = fn(s)
@@ -97,7 +97,7 @@ func virtualChild[T any](o *operation, cfg *childConfig, fn func(Context) (T, er
 	if s.count > 0 {
 		before = s.replaying.Load()
 	}
-	outer.leaveAs(before || outer.peek().op != nil)
+	outer.leaveAs(before || outer.ranOn())
 	if err != nil {
 		var zero T
 		return zero, cfg.mapped(&ChildContextError{Name: o.name, Err: r.cfg.errors.decode(r.cfg.errors.encode(err))})

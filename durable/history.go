@@ -78,6 +78,9 @@ func (h *history) context(id string) *recordedContext {
 	if c == nil {
 		c = &recordedContext{}
 		h.contexts[id] = c
+		if i := strings.LastIndexByte(id, '-'); i >= 0 {
+			h.context(id[:i]) // which need not be recorded itself
+		}
 	}
 	return c
 }

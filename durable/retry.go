@@ -156,16 +156,19 @@ func wholeSeconds(d time.Duration) int64 {
 	return min(max(int64(d.Round(time.Second)/time.Second), 1), wire.MaxWaitSeconds)
 }
 
-func (p *RetryPolicy) validate() error {
+func (p *RetryPolicy) validate() error { return p.validateAs("RetryPolicy") }
+
+// validateAs is validate for a policy that people know by another name.
+func (p *RetryPolicy) validateAs(name string) error {
 	switch {
 	case p.MaxAttempts < 0:
-		return fmt.Errorf("RetryPolicy.MaxAttempts is %d; it must not be negative", p.MaxAttempts)
+		return fmt.Errorf("%s.MaxAttempts is %d; it must not be negative", name, p.MaxAttempts)
 	case p.Delay < 0 || p.Increment < 0 || p.MaxDelay < 0:
-		return errors.New("RetryPolicy has a negative duration")
+		return fmt.Errorf("%s has a negative duration", name)
 	case math.IsNaN(p.Multiplier) || math.IsInf(p.Multiplier, 0) || p.Multiplier < 0:
-		return fmt.Errorf("RetryPolicy.Multiplier is %v; it must be a finite number that is not negative", p.Multiplier)
+		return fmt.Errorf("%s.Multiplier is %v; it must be a finite number that is not negative", name, p.Multiplier)
 	case p.Jitter < FullJitter || p.Jitter > NoJitter:
-		return fmt.Errorf("RetryPolicy.Jitter is %d; use FullJitter, HalfJitter or NoJitter", p.Jitter)
+		return fmt.Errorf("%s.Jitter is %d; use FullJitter, HalfJitter or NoJitter", name, p.Jitter)
 	}
 	return nil
 }

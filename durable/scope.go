@@ -42,7 +42,7 @@ func newScope(ctx context.Context, r *run, parent *scope, id, name string) *scop
 	}
 	s.sealed = parent != nil && parent.sealed
 	s.loose = parent != nil && parent.loose
-	s.replaying.Store(s.peek().op != nil)
+	s.replaying.Store(s.ranOn())
 	return s
 }
 
@@ -69,6 +69,12 @@ func (s *scope) peek() record {
 		return strays[childID(s.id, s.count+1)]
 	}
 	return record{}
+}
+
+// ranOn reports whether an earlier invocation came past this point: something
+// was recorded behind it. What comes next need not be recorded itself.
+func (s *scope) ranOn() bool {
+	return s.count < len(s.recorded) || s.peek().op != nil || s.run.history.contexts[childID(s.id, s.count+1)] != nil
 }
 
 // abandonedLocked reports whether nobody will hear of this scope's work any
@@ -196,7 +202,7 @@ func (o *operation) end() { o.scope.leave(o.known) }
 func (s *scope) leave(known record) {
 	replaying := false
 	if op := known.op; op != nil && op.Status.Closed() {
-		replaying = s.sealed || s.run.history.marked && !known.updated || s.peek().op != nil
+		replaying = s.sealed || s.run.history.marked && !known.updated || s.ranOn()
 	}
 	s.leaveAs(replaying)
 }

@@ -222,10 +222,7 @@ func (p *PollPolicy) backoff() RetryPolicy {
 
 func (p *PollPolicy) validate() error {
 	backoff := p.backoff()
-	if err := backoff.validate(); err != nil {
-		return fmt.Errorf("PollPolicy: %w", err)
-	}
-	return nil
+	return backoff.validateAs("PollPolicy")
 }
 
 // ConditionOption changes one [WaitForCondition].
