@@ -90,29 +90,46 @@ func (e *Engine) followChildren(records []machine.Record) {
 	}
 }
 
-// followCalls makes the calls of plain functions that the execution waits for
-// and that nobody is making. l.mu is held.
-func (e *Engine) followCalls(l *live) {
-	if !l.x.Fragile() || e.ctx.Err() != nil {
-		return
-	}
-	for opID, target := range l.x.Calls() {
-		if l.calls[opID] {
+// followCalls makes the calls of plain functions that a published input began.
+// l.mu is held.
+func (e *Engine) followCalls(l *live, records []machine.Record) {
+	for i := range records {
+		r := &records[i]
+		if r.Type != wire.EventChainedInvokeStarted || r.DurableExecutionARN != "" {
 			continue
 		}
-		if l.calls == nil {
-			l.calls = map[string]bool{}
+		if target := l.x.Call(r.OpID); target != nil { // else it failed at once
+			e.makeCall(l, r.OpID, target)
 		}
-		l.calls[opID] = true
-		e.cache.acquire(l.id) // a second hold, for the goroutine
-		e.work.Go(func() {
-			defer e.cache.release(l)
-			e.callFor(l.id, opID, target)
-			l.mu.Lock()
-			delete(l.calls, opID)
-			l.mu.Unlock()
-		})
 	}
+}
+
+// resumeCalls makes the calls that the execution waits for and nobody is
+// making, as after a restart. l.mu is held.
+func (e *Engine) resumeCalls(l *live) {
+	for opID, target := range l.x.Calls() {
+		e.makeCall(l, opID, target)
+	}
+}
+
+// makeCall makes one call in the background, unless that is being done. l.mu is
+// held.
+func (e *Engine) makeCall(l *live, opID string, target *machine.InvokeTarget) {
+	if l.calls[opID] || e.ctx.Err() != nil {
+		return
+	}
+	if l.calls == nil {
+		l.calls = map[string]bool{}
+	}
+	l.calls[opID] = true
+	e.cache.acquire(l.id) // a second hold, for the goroutine
+	e.work.Go(func() {
+		defer e.cache.release(l)
+		e.callFor(l.id, opID, target)
+		l.mu.Lock()
+		delete(l.calls, opID)
+		l.mu.Unlock()
+	})
 }
 
 // callFor calls a plain function for a chained invoke and records the outcome.

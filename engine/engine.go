@@ -33,6 +33,15 @@ type Options struct {
 	Cache int
 }
 
+// check refuses what would make ARNs that nobody can read back.
+func (o *Options) check() error {
+	arn := wire.ARN{Partition: "aws", Region: o.Region, Account: o.Account, Function: "f", Version: "1", Name: "n", ID: "i"}
+	if _, err := wire.ParseARN(arn.String()); err != nil {
+		return fmt.Errorf("opening the engine: region %q and account %q make no ARN; an account is 12 digits", o.Region, o.Account)
+	}
+	return nil
+}
+
 func (o *Options) logger() *slog.Logger {
 	if o.Logger != nil {
 		return o.Logger
@@ -67,6 +76,9 @@ func Open(ctx context.Context, st store.Store, opts *Options) (*Engine, error) {
 	}
 	e.opts.Region = cmp.Or(e.opts.Region, "us-east-1")
 	e.opts.Account = cmp.Or(e.opts.Account, "000000000000")
+	if err := e.opts.check(); err != nil {
+		return nil, err
+	}
 	e.log = e.opts.logger()
 	e.rules = &machine.Rules{MaxFailures: e.opts.MaxFailures}
 	if e.opts.Strict {
@@ -125,7 +137,7 @@ func (e *Engine) recover(ctx context.Context) error {
 			err := e.updateThen(ctx, row.ID, func(d *machine.Draft) error {
 				d.LoseInvocation()
 				return nil
-			}, e.followCalls)
+			}, e.resumeCalls)
 			if err != nil && !e.quarantine(row.ID, err) {
 				return err
 			}

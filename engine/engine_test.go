@@ -758,3 +758,29 @@ func TestDamagedExecutionIsLeftAlone(t *testing.T) {
 		}
 	})
 }
+
+// A step that is only STARTED makes PENDING legal, but nothing will ever happen
+// to it by itself.
+func TestPendingForNothingIsInvokedAgain(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *fixture) {
+		var at []time.Time
+		f.durable("forgetful", func(c *call) engine.Outcome {
+			if at = append(at, time.Now()); len(at) == 1 {
+				c.checkpoint(wire.Update{ID: "1", Type: wire.TypeStep, Action: wire.ActionStart})
+				return pending()
+			}
+			return succeed("1")
+		})
+		f.result(f.start("forgetful", "", ""))
+		if got := at[1].Sub(at[0]); got != time.Minute {
+			t.Errorf("invoked again after %v, want 1m", got)
+		}
+	})
+}
+
+func TestOpenRefusesNamesThatMakeNoARN(t *testing.T) {
+	_, err := engine.Open(t.Context(), memstore.New(), &engine.Options{Account: "12"})
+	if err == nil || !strings.Contains(err.Error(), "an account is 12 digits") {
+		t.Errorf("got %v, want an error that says what an account is", err)
+	}
+}

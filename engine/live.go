@@ -180,7 +180,7 @@ func (e *Engine) commit(l *live, d *machine.Draft) error {
 func (e *Engine) published(l *live, records []machine.Record) {
 	l.announce()
 	e.followChildren(records)
-	e.followCalls(l)
+	e.followCalls(l, records)
 	if l.x.WantsInvocation(now()) {
 		e.dispatch(l)
 	}

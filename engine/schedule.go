@@ -168,7 +168,7 @@ func (e *Engine) proceed(id string) error {
 	if err := e.load(e.ctx, l); err != nil {
 		return err
 	}
-	e.followCalls(l)
+	e.resumeCalls(l)
 	due := l.x.Due()
 	switch {
 	case l.x.OwesParent():

@@ -120,12 +120,14 @@ func (d *Draft) applyCheckpoint(r *Record) {
 func (d *Draft) applyOperationStart(r *Record) {
 	if i := d.find(r.OpID); i >= 0 { // the next attempt of a step
 		o := d.edit(i)
+		d.waking -= count(o.wakes())
 		o.Status, o.NextAttempt = wire.StatusStarted, 0
 		return
 	}
 	o := d.newOperation(r)
 	i := d.add(o)
 	d.pending += count(o.pending())
+	d.waking += count(o.wakes())
 	d.calling += count(o.calling())
 	d.arm(i)
 }
@@ -217,6 +219,7 @@ func (d *Draft) applyOperationChange(r *Record) {
 		applyEnd(o, r)
 	}
 	d.pending += count(o.pending()) - count(before.pending())
+	d.waking += count(o.wakes()) - count(before.wakes())
 	d.calling += count(o.calling()) - count(before.calling())
 	d.arm(i)
 	d.wake(r.Time)

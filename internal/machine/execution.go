@@ -31,6 +31,7 @@ type state struct {
 	entries int64 // journal entries folded into this state
 	events  int64 // the last EventId
 	pending int   // operations that justify a PENDING answer
+	waking  int   // operations that something will happen to by itself
 	calling int   // chained invokes of plain functions without an outcome
 
 	invocation invocation

@@ -44,12 +44,22 @@ func (d *Draft) EndInvocation(requestID string, answer []byte, failure *wire.Err
 	if out != nil && out.Status == wire.InvocationFailed {
 		r.Error = out.Error
 	}
-	if r.Failed && !d.ended() {
+	switch {
+	case d.ended():
+	case r.Failed:
 		r.RetryAt = d.now.Add(backoff(d.identity.ARN.ID, d.failures))
+	case out.Status == wire.InvocationPending && d.waking == 0 && len(d.news) == 0:
+		// It left only a step that it started. Nothing but another
+		// invocation can take the execution on, so there must be one.
+		r.RetryAt = d.now.Add(unstickDelay)
 	}
 	d.emit(r)
 	d.conclude(out, failure)
 }
+
+// unstickDelay is the pause before an execution is invoked again that would
+// otherwise wait for nothing.
+const unstickDelay = time.Minute
 
 // LoseInvocation ends an invocation whose outcome nobody will ever know, as
 // after a crash of the engine. It is no fault of the function: the next

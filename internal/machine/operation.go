@@ -43,6 +43,13 @@ func (o *operation) pending() bool {
 	return false
 }
 
+// wakes reports whether something will happen to o without the function: a
+// moment comes, somebody answers. Of a step that is STARTED only the function
+// can tell.
+func (o *operation) wakes() bool {
+	return o.pending() && !(o.Type == wire.TypeStep && o.Status == wire.StatusStarted)
+}
+
 // calling reports whether o waits for the answer of a plain function, which
 // only this process can bring.
 func (o *operation) calling() bool { return o.invoke != nil }

@@ -25,7 +25,8 @@ type Record struct {
 	// Lost goes with a failed InvocationCompleted: the function is not to
 	// blame, and the failure does not count as one.
 	Lost bool
-	// RetryAt goes with a failed InvocationCompleted: when to invoke again.
+	// RetryAt goes with InvocationCompleted: when to invoke again although
+	// nothing happens meanwhile.
 	RetryAt wire.Timestamp
 	// Status goes with executionClosing: what the execution will end as.
 	Status wire.ExecutionStatus
