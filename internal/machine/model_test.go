@@ -45,14 +45,13 @@ func TestModel(t *testing.T) {
 // model is a run with a function that believes what it is told.
 type model struct {
 	run
-	rt     *rapid.T
-	twin   *machine.Loader   // fed with the same entries
-	view   map[string]string // operations as the function in flight knows them
-	known  map[string]string // operations as functions have been told for good
-	old    []machine.Fence   // tokens that were used
-	begun  int               // invocations that were begun
-	closed int64             // the EventId of the terminal event
-	last   *accepted
+	rt    *rapid.T
+	twin  *machine.Loader   // fed with the same entries
+	view  map[string]string // operations as the function in flight knows them
+	known map[string]string // operations as functions have been told for good
+	old   []machine.Fence   // tokens that were used
+	begun int               // invocations that were begun
+	last  *accepted
 }
 
 // accepted is a checkpoint that may be repeated.
