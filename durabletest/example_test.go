@@ -1,0 +1,124 @@
+package durabletest_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/durabletest"
+)
+
+// In the examples t is what a test function gets.
+var t *testing.T
+
+// greet is the handler of the examples: the function that main would give to
+// durable.Start.
+func greet(ctx durable.Context, name string) (string, error) {
+	greeting, err := durable.Step(ctx, "compose", func(context.Context) (string, error) {
+		return "Good morning, " + name, nil
+	})
+	if err != nil {
+		return "", err
+	}
+	if err := durable.Wait(ctx, "until_morning", 8*time.Hour); err != nil {
+		return "", err
+	}
+	return greeting, nil
+}
+
+func ExampleRun() {
+	// func TestGreet(t *testing.T) {
+	result := durabletest.Run(t, greet, "Ada")
+	if got, want := result.Output(), "Good morning, Ada"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if result.Elapsed != 8*time.Hour {
+		t.Errorf("it took %v, want the night", result.Elapsed)
+	}
+}
+
+func ExampleDrive() {
+	result := durabletest.Drive(t, greet, "Ada", func(t *testing.T, x *durabletest.Execution) {
+		x.Await("until_morning")
+		x.Advance(3 * time.Hour)
+		x.Stop("Cancelled", "Ada has left")
+	})
+	if result.Status != durabletest.Stopped {
+		t.Errorf("got %s, want STOPPED", result.Status)
+	}
+}
+
+func ExampleExecution_CrashBefore() {
+	composed := 0
+	handler := func(ctx durable.Context, name string) (string, error) {
+		return durable.Step(ctx, "compose", func(context.Context) (string, error) {
+			composed++
+			return "Good morning, " + name, nil
+		})
+	}
+	result := durabletest.Drive(t, handler, "Ada", func(_ *testing.T, x *durabletest.Execution) {
+		x.CrashBefore("compose") // the step has run, and nobody knows
+	})
+	result.Output()
+	if composed != 2 {
+		t.Errorf("composed %d times, want 2: a step runs at least once", composed)
+	}
+}
+
+func ExampleExecution_Crash() {
+	handler := func(ctx durable.Context, name string) (string, error) {
+		return durable.Step(ctx, "think", func(context.Context) (string, error) {
+			time.Sleep(time.Minute) // takes no time in a test
+			return "Good morning, " + name, nil
+		})
+	}
+	result := durabletest.Drive(t, handler, "Ada", func(_ *testing.T, x *durabletest.Execution) {
+		x.Await("think")
+		x.Advance(30 * time.Second)
+		x.Crash() // in the middle of the step
+	})
+	if result.Invocations != 2 {
+		t.Errorf("got %d invocations, want a second one after the crash", result.Invocations)
+	}
+}
+
+func ExampleResult_Decode() {
+	result := durabletest.Run(t, greet, "Ada")
+	var greeting string
+	result.Decode("compose", &greeting)
+	if greeting != "Good morning, Ada" {
+		t.Errorf("the step returned %q", greeting)
+	}
+}
+
+func ExampleHistory_String() {
+	const want = `  1 ExecutionStarted
+  2 StepStarted          1 compose
+  3 StepSucceeded        1 compose (attempt 1)
+  4 WaitStarted          2 until_morning (28800s)
+  5 InvocationCompleted
+  6 WaitSucceeded        2 until_morning
+  7 InvocationCompleted
+  8 ExecutionSucceeded
+`
+	if got := fmt.Sprint(durabletest.Run(t, greet, "Ada").History); got != want {
+		t.Errorf("got history:\n%s\nwant:\n%s", got, want)
+	}
+}
+
+// TestExamples runs the examples: they need a test around them, which go test
+// does not give to examples.
+func TestExamples(test *testing.T) {
+	examples := map[string]func(){
+		"Run": ExampleRun, "Drive": ExampleDrive, "CrashBefore": ExampleExecution_CrashBefore,
+		"Crash": ExampleExecution_Crash, "Decode": ExampleResult_Decode, "History": ExampleHistory_String,
+	}
+	for name, example := range examples {
+		test.Run(name, func(of *testing.T) {
+			t = of
+			example()
+		})
+	}
+}
