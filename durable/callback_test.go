@@ -148,6 +148,24 @@ func TestCallbackFails(t *testing.T) {
 	}
 }
 
+// An execution that fails because a callback did says what the callback was told.
+func TestCallbackFailsTheExecution(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		svc := newService(t, `{}`)
+		svc.answers(fails(time.Second, "Rejected", "not approved"))
+		out := svc.run(durable.NewHandler(func(ctx durable.Context, _ any) (string, error) {
+			cb, err := durable.CreateCallback[string](ctx, "cb")
+			if err != nil {
+				return "", err
+			}
+			return cb.Result(ctx)
+		}, durable.WithClient(svc)))
+		if out.Error == nil || out.Error.ErrorMessage != "not approved" || out.Error.ErrorType != "CallbackError" {
+			t.Errorf("got %+v, want a CallbackError that says: not approved", out.Error)
+		}
+	})
+}
+
 func TestCallbackOptions(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		svc := newService(t, `{}`)

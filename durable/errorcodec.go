@@ -84,6 +84,11 @@ func (c errorCodecs) encode(err error) *ErrorObject {
 	if errors.As(err, &r) && r.original == nil && obj.ErrorType == "RecordedError" {
 		obj.ErrorType, obj.ErrorData = r.Type, r.Data // passed on as it came
 	}
+	if cb, ok := err.(*CallbackError); ok && errors.As(cb.Err, &r) {
+		// Whoever asks why the execution failed asks for what was said to
+		// the callback; the conformance suite does.
+		obj.ErrorMessage = shorten(r.Message, maxErrorMessage)
+	}
 	for _, list := range []errorCodecs{c, ownErrors} {
 		for _, codec := range list {
 			if data, ok := codec.encode(err); ok && len(data) <= maxErrorData {
