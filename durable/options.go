@@ -45,6 +45,12 @@ type TimeoutOption interface {
 	WaitForCallbackOption
 }
 
+// AttemptBudgetOption is an option of steps, and of a handler for all its steps.
+type AttemptBudgetOption interface {
+	HandlerOption
+	StepOption
+}
+
 // SubTypeOption is an option of operations that can be given a subtype.
 type SubTypeOption interface {
 	StepOption
@@ -73,6 +79,7 @@ type handlerConfig struct {
 	replayLogs bool
 	serdes     Serdes
 	errors     errorCodecs
+	budget     int // of a step's attempts; 0 is none
 }
 
 type stepConfig struct {
@@ -81,6 +88,7 @@ type stepConfig struct {
 	semantics Semantics
 	subType   *string
 	timeout   *time.Duration // of an attempt
+	budget    *int           // of attempts; nil is the handler's
 }
 
 type childConfig struct {
@@ -104,6 +112,21 @@ func WithSerdes(s Serdes) SerdesOption { return serdesOption{s} }
 // WithTimeout bounds the time that something takes: of a step, each attempt; of
 // a callback, the time until it is completed.
 func WithTimeout(d time.Duration) TimeoutOption { return timeoutOption(d) }
+
+// WithAttemptBudget bounds how often the body of a step may begin, interrupted
+// attempts included. Without it a step that kills the function, by running out
+// of memory say, is begun again with each new invocation until the execution
+// times out, because the service knows only that an attempt began, not how
+// often. With it an interrupted attempt is recorded as failed with a
+// [*StepInterruptedError], the step begins again after the delay of its
+// [RetryPolicy], whatever else that says, and fails for good with the last of
+// the budget. Failures of other kinds are the policy's to judge, up to the same
+// budget.
+//
+// That an attempt begins must be durable before it does, which costs each step
+// a call of the service. On a handler it is the budget of every step that has
+// none of its own.
+func WithAttemptBudget(attempts int) AttemptBudgetOption { return attemptBudgetOption(attempts) }
 
 // WithSubType gives an operation a subtype of its own, for people and tools
 // that read histories: 1 to 32 letters, digits, - and _, and none of those that
@@ -144,6 +167,8 @@ type (
 	serdesOption    struct{ serdes Serdes }
 	timeoutOption   time.Duration
 	subTypeOption   string
+
+	attemptBudgetOption int
 )
 
 func (o handlerOption) applyHandler(c *handlerConfig)          { o(c) }
@@ -160,6 +185,8 @@ func (o retryOption) applyWaitForCallback(c *callbackConfig)   { c.retry = Retry
 func (o timeoutOption) applyStep(c *stepConfig)                { d := time.Duration(o); c.timeout = &d }
 func (o timeoutOption) applyCallback(c *callbackConfig)        { d := time.Duration(o); c.timeout = &d }
 func (o timeoutOption) applyWaitForCallback(c *callbackConfig) { o.applyCallback(c) }
+func (o attemptBudgetOption) applyHandler(c *handlerConfig)    { c.budget = int(o) }
+func (o attemptBudgetOption) applyStep(c *stepConfig)          { c.budget = (*int)(&o) }
 func (o subTypeOption) applyStep(c *stepConfig)                { c.subType = (*string)(&o) }
 func (o subTypeOption) applyChild(c *childConfig)              { c.subType = (*string)(&o) }
 func (o subTypeOption) applyCallback(c *callbackConfig)        { c.subType = (*string)(&o) }
@@ -189,6 +216,9 @@ func newStepConfig(opts []StepOption) (*stepConfig, error) {
 	}
 	if cfg.timeout != nil && *cfg.timeout <= 0 {
 		return nil, fmt.Errorf("the timeout is %v; it must be positive", *cfg.timeout)
+	}
+	if cfg.budget != nil && *cfg.budget < 1 {
+		return nil, fmt.Errorf("the attempt budget is %d; it must be at least 1", *cfg.budget)
 	}
 	return cfg, errors.Join(cfg.retry.validate(), validateSubType(cfg.subType))
 }

@@ -60,6 +60,9 @@ func newHandlerConfig(opts []HandlerOption) *handlerConfig {
 		}
 		o.applyHandler(cfg)
 	}
+	if cfg.budget < 0 {
+		panic("perdure: the attempt budget is negative")
+	}
 	if cfg.client == nil {
 		cfg.client = &lazyClient{connect: newLambdaClient}
 	}

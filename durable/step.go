@@ -114,10 +114,10 @@ func (s *stepRun) do(body func(context.Context) (string, error)) error {
 // attempt makes one attempt, and records that it starts unless it did.
 func (s *stepRun) attempt(n int, started bool, body func(context.Context) (string, error)) (string, error) {
 	r := s.scope.run
-	switch atMostOnce := s.cfg.semantics == AtMostOncePerRetry; {
-	case atMostOnce && started:
+	switch counted := s.cfg.semantics == AtMostOncePerRetry || s.budget() > 0; {
+	case counted && started:
 		return "", &StepInterruptedError{Name: s.name, Attempt: n}
-	case atMostOnce:
+	case counted:
 		r.record(s.scope, s.update(s.id, wire.ActionStart))
 	case !started:
 		r.hold(s.scope, s.update(s.id, wire.ActionStart))
@@ -143,6 +143,14 @@ func (s *stepRun) call(n int, body func(context.Context) (string, error)) (strin
 		err = tooLong
 	}
 	return payload, err
+}
+
+// budget is how many attempts may begin; 0 is no limit.
+func (s *stepRun) budget() int {
+	if s.cfg.budget != nil {
+		return *s.cfg.budget
+	}
+	return s.scope.run.cfg.budget
 }
 
 func (s *stepRun) succeed(payload string) error {
@@ -176,6 +184,15 @@ func (s *stepRun) retry(cause error, n int) (seconds int64, retry bool) {
 	var limit *LimitError
 	if errors.As(cause, &serdes) || errors.As(cause, &limit) {
 		return 0, false
+	}
+	if budget := s.budget(); budget > 0 {
+		_, interrupted := cause.(*StepInterruptedError)
+		switch {
+		case n >= budget:
+			return 0, false
+		case interrupted && s.cfg.semantics == AtLeastOncePerRetry:
+			return wholeSeconds(s.cfg.retry.jittered(s.cfg.retry.delay(n))), true
+		}
 	}
 	_, err := recovered(func() (string, error) {
 		seconds, retry = s.cfg.retry.next(cause, n)
