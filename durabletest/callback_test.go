@@ -1,53 +1,31 @@
-package durabletest
+package durabletest_test
 
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"math"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/perdure/perdure/durable"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/durabletest"
 )
 
-// approval is a function that speaks the protocol by hand: it waits for a
-// callback and ends with what that brings.
-func approval(x *Execution) func(context.Context, []byte) ([]byte, error) {
-	return func(ctx context.Context, payload []byte) ([]byte, error) {
-		var in wire.InvocationInput
-		if err := json.Unmarshal(payload, &in); err != nil {
-			return nil, err
-		}
-		for _, op := range in.InitialExecutionState.Operations {
-			switch {
-			case op.Type != wire.TypeCallback:
-			case op.Status == wire.StatusSucceeded:
-				return json.Marshal(wire.InvocationOutput{Status: wire.InvocationSucceeded, Result: op.Payload})
-			case op.Status.Closed():
-				return json.Marshal(wire.InvocationOutput{Status: wire.InvocationFailed, Error: op.Error})
-			}
-		}
-		_, err := client{x}.Checkpoint(ctx, &durable.CheckpointRequest{
-			ExecutionARN: in.DurableExecutionArn, Token: in.CheckpointToken,
-			Updates: []wire.Update{{
-				ID: "1", Type: wire.TypeCallback, Action: wire.ActionStart, Name: "approve", SubType: wire.SubTypeCallback,
-				CallbackOptions: &wire.CallbackOptions{HeartbeatTimeoutSeconds: 60},
-			}},
-		})
-		return []byte(`{"Status":"PENDING"}`), err
+// approval waits for a callback that has to show signs of life.
+func approval(ctx durable.Context, _ any) (string, error) {
+	c, err := durable.CreateCallback[string](ctx, "approve", durable.WithHeartbeat(time.Minute))
+	if err != nil {
+		return "", err
 	}
-}
-
-func driveApproval(t *testing.T, act func(*testing.T, *Execution)) *Result[string] {
-	x := newExecution(t, nil)
-	x.invoke = approval(x)
-	return newResult[string](t, x.drive(t, act))
+	return c.Result(ctx)
 }
 
 func TestCallbackSucceeds(t *testing.T) {
-	r := driveApproval(t, func(t *testing.T, x *Execution) {
-		id := x.Await("approve").CallbackID
+	r := durabletest.Drive(t, approval, nil, func(t *testing.T, x *durabletest.Execution) {
+		id := x.Callback("approve")
 		x.Advance(50 * time.Second)
 		x.HeartbeatCallback(id)
 		x.Advance(50 * time.Second)
@@ -56,35 +34,79 @@ func TestCallbackSucceeds(t *testing.T) {
 	if got := r.Output(); got != "granted" || r.Elapsed != 100*time.Second {
 		t.Errorf("got %q after %v, want granted after 1m40s", got, r.Elapsed)
 	}
-	var result string
-	if r.Decode("approve", &result); result != "granted" {
-		t.Errorf("the callback's result is %q", result)
+	if op := r.Operation("approve"); op.Status != "SUCCEEDED" || *op.Payload != "granted" || op.CallbackID == "" {
+		t.Errorf("got callback %+v", op)
+	}
+}
+
+func TestCallbackInsideOfWaitForCallback(t *testing.T) {
+	handler := func(ctx durable.Context, _ any) (int, error) {
+		return durable.WaitForCallback[int](ctx, "count", func(context.Context, string) error { return nil })
+	}
+	r := durabletest.Drive(t, handler, nil, func(t *testing.T, x *durabletest.Execution) {
+		x.SucceedCallback(x.Callback("count"), "7")
+	})
+	if got := r.Output(); got != 7 {
+		t.Errorf("got %d, want 7", got)
 	}
 }
 
 func TestCallbackFails(t *testing.T) {
-	r := driveApproval(t, func(t *testing.T, x *Execution) {
-		x.FailCallback(x.Await("approve").CallbackID, "Denied", "not you")
+	r := durabletest.Drive(t, approval, nil, func(t *testing.T, x *durabletest.Execution) {
+		x.FailCallback(x.Callback("approve"), "Denied", "not you")
 	})
-	if r.Status != Failed || r.Error.ErrorType != "Denied" || r.Error.ErrorMessage != "not you" {
-		t.Errorf("got %s with %+v", r.Status, r.Error)
+	if op := r.Operation("approve"); r.Status != durabletest.Failed || op.Error.ErrorType != "Denied" || op.Error.ErrorMessage != "not you" {
+		t.Errorf("got %s with %+v", r.Status, op.Error)
 	}
 }
 
 func TestCallbackThatNobodyCompletes(t *testing.T) {
-	r := driveApproval(t, func(*testing.T, *Execution) {})
-	if r.Status != Failed || r.Error.ErrorType != wire.ErrorTypeCallbackHeartbeat || r.Elapsed != time.Minute {
-		t.Errorf("got %s with %+v after %v, want Callback.Heartbeat after 1m", r.Status, r.Error, r.Elapsed)
+	r := durabletest.Run(t, approval, nil)
+	if op := r.Operation("approve"); r.Status != durabletest.Failed || op.Error.ErrorType != "Callback.Heartbeat" || r.Elapsed != time.Minute {
+		t.Errorf("got %s with %+v after %v, want Callback.Heartbeat after 1m", r.Status, op.Error, r.Elapsed)
 	}
 }
 
-// A test that ends half way leaves nothing behind, or the bubble would panic.
-func TestEverythingEndsWithTheTest(t *testing.T) {
-	x := newExecution(t, nil)
-	x.invoke = approval(x)
-	synctest.Test(t, func(t *testing.T) {
-		x.open(t)
-		defer x.close()
-		x.Await("approve")
+// seatsOf asks another function.
+func seatsOf(ctx durable.Context, train string) (int, error) {
+	return durable.Invoke(ctx, "look_up", durable.Function[string, int]{Name: "seats"}, train)
+}
+
+func TestStubAnswers(t *testing.T) {
+	var asked []string
+	r := durabletest.Drive(t, seatsOf, "EC 173", func(_ *testing.T, x *durabletest.Execution) {
+		durabletest.Stub(x, "seats", func(_ context.Context, train string) (int, error) {
+			asked = append(asked, train)
+			time.Sleep(time.Second)
+			return 420, nil
+		})
 	})
+	if got := r.Output(); got != 420 || r.Elapsed != time.Second {
+		t.Errorf("got %d after %v, want 420 after 1s", got, r.Elapsed)
+	}
+	if diff := cmp.Diff([]string{"EC 173"}, asked); diff != "" {
+		t.Errorf("calls (-want +got):\n%s", diff)
+	}
+}
+
+func TestStubFails(t *testing.T) {
+	for name, stub := range map[string]func(x *durabletest.Execution){
+		"errorString": func(x *durabletest.Execution) {
+			durabletest.Stub(x, "seats", func(context.Context, string) (int, error) { return 0, errors.New("no such train") })
+		},
+		"UnmarshalTypeError": func(x *durabletest.Execution) {
+			durabletest.Stub(x, "seats", func(context.Context, bool) (int, error) { return 1, nil })
+		},
+		"UnsupportedValueError": func(x *durabletest.Execution) {
+			durabletest.Stub(x, "seats", func(context.Context, json.RawMessage) (any, error) { return math.Inf(1), nil })
+		},
+		"ResourceNotFoundException": func(*durabletest.Execution) {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := durabletest.Drive(t, seatsOf, "EC 0", func(_ *testing.T, x *durabletest.Execution) { stub(x) })
+			if op := r.Operation("look_up"); r.Status != durabletest.Failed || op.Error.ErrorType != name {
+				t.Errorf("got %s, and the call %s with %+v", r.Status, op.Status, op.Error)
+			}
+		})
+	}
 }

@@ -24,7 +24,8 @@
 //
 // [Drive] is Run with a function that acts meanwhile, through an [Execution]:
 // it waits for an operation, completes a callback, lets time pass, kills the
-// function, stops the execution.
+// function, stops the execution. [Stub] answers in place of functions that the
+// workflow invokes.
 //
 //	result := durabletest.Drive(t, processOrder, order, func(t *testing.T, x *durabletest.Execution) {
 //		x.Await("payment_confirmation")

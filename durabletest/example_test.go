@@ -84,6 +84,37 @@ func ExampleExecution_Crash() {
 	}
 }
 
+func ExampleExecution_SucceedCallback() {
+	handler := func(ctx durable.Context, name string) (string, error) {
+		return durable.WaitForCallback[string](ctx, "ask", func(ctx context.Context, callbackID string) error {
+			return nil // would send the question, with the id, to whoever answers
+		})
+	}
+	result := durabletest.Drive(t, handler, "Ada", func(_ *testing.T, x *durabletest.Execution) {
+		id := x.Callback("ask")
+		x.Advance(24 * time.Hour)
+		x.SucceedCallback(id, "very well")
+	})
+	if got := result.Output(); got != "very well" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func ExampleStub() {
+	titleOf := durable.Function[string, string]{Name: "titles"}
+	handler := func(ctx durable.Context, name string) (string, error) {
+		return durable.Invoke(ctx, "title", titleOf, name)
+	}
+	result := durabletest.Drive(t, handler, "Ada", func(_ *testing.T, x *durabletest.Execution) {
+		durabletest.Stub(x, "titles", func(_ context.Context, name string) (string, error) {
+			return "Countess " + name, nil
+		})
+	})
+	if got := result.Output(); got != "Countess Ada" {
+		t.Errorf("got %q", got)
+	}
+}
+
 func ExampleResult_Decode() {
 	result := durabletest.Run(t, greet, "Ada")
 	var greeting string
@@ -113,6 +144,7 @@ func ExampleHistory_String() {
 func TestExamples(test *testing.T) {
 	examples := map[string]func(){
 		"Run": ExampleRun, "Drive": ExampleDrive, "CrashBefore": ExampleExecution_CrashBefore,
+		"SucceedCallback": ExampleExecution_SucceedCallback, "Stub": ExampleStub,
 		"Crash": ExampleExecution_Crash, "Decode": ExampleResult_Decode, "History": ExampleHistory_String,
 	}
 	for name, example := range examples {

@@ -2,7 +2,6 @@ package durabletest
 
 import (
 	"context"
-	"encoding/json"
 	"io"
 	"log/slog"
 	"strings"
@@ -23,7 +22,7 @@ const functionName = "function-under-test"
 // handles it. All methods belong to the goroutine of that function, and fail
 // the test rather than return an error.
 //
-// Methods that wait, which are Await, Advance and Crash, start the execution
+// Methods that wait, which are Await, Callback, Advance and Crash, start the execution
 // if it has not started. They return when everything that can happen now has
 // happened, and time would have to pass for more.
 type Execution struct {
@@ -194,24 +193,31 @@ func (x *Execution) Stop(errorType, message string) {
 	}
 }
 
-// SucceedCallback completes a callback; the id is the CallbackID of its
-// operation. The result is sent as JSON, nil is none.
-func (x *Execution) SucceedCallback(id string, result any) {
+// Callback waits, as [Execution.Await] does, until there is a callback called
+// name, made by durable.CreateCallback or durable.WaitForCallback, and returns
+// its id.
+func (x *Execution) Callback(name string) (id string) {
 	x.t.Helper()
-	var data []byte
-	if result != nil {
-		var err error
-		if data, err = json.Marshal(result); err != nil {
-			x.t.Fatalf("durabletest: the callback's result cannot be sent as JSON: %v", err)
+	op := x.Await(name)
+	for _, inner := range x.History().Operations() {
+		if inner.CallbackID != "" && (inner.ID == op.ID || inner.ParentID == op.ID) {
+			return inner.CallbackID
 		}
 	}
-	if err := x.engine.SucceedCallback(context.Background(), id, data); err != nil {
+	x.t.Fatalf("durabletest: %q is a %s, not a callback:\n%s", name, op.Type, x.History())
+	return ""
+}
+
+// SucceedCallback completes a callback with a result: the text that is sent,
+// which is JSON unless the workflow wants a string or bytes. Empty is none.
+func (x *Execution) SucceedCallback(id, result string) {
+	x.t.Helper()
+	if err := x.engine.SucceedCallback(context.Background(), id, []byte(result)); err != nil {
 		x.t.Fatalf("durabletest: completing a callback: %v", err)
 	}
 }
 
-// FailCallback completes a callback with an error; the id is the CallbackID of
-// its operation.
+// FailCallback completes a callback with an error.
 func (x *Execution) FailCallback(id, errorType, message string) {
 	x.t.Helper()
 	reason := &durable.ErrorObject{ErrorType: errorType, ErrorMessage: message}
@@ -220,8 +226,7 @@ func (x *Execution) FailCallback(id, errorType, message string) {
 	}
 }
 
-// HeartbeatCallback says that whoever works on a callback is alive; the id is
-// the CallbackID of its operation.
+// HeartbeatCallback says that whoever works on a callback is alive.
 func (x *Execution) HeartbeatCallback(id string) {
 	x.t.Helper()
 	if err := x.engine.HeartbeatCallback(context.Background(), id); err != nil {

@@ -60,11 +60,16 @@ var mistakes = map[string]struct {
 		})
 	}, "there is no invocation to crash"},
 	"unknown callback": {func(t *testing.T) {
-		durabletest.Drive(t, book, pragueToVienna, func(_ *testing.T, x *durabletest.Execution) { x.SucceedCallback("?", nil) })
+		durabletest.Drive(t, book, pragueToVienna, func(_ *testing.T, x *durabletest.Execution) { x.SucceedCallback("?", "") })
 	}, "completing a callback: InvalidParameterValueException"},
-	"callback result that is no JSON": {func(t *testing.T) {
-		durabletest.Drive(t, book, pragueToVienna, func(_ *testing.T, x *durabletest.Execution) { x.SucceedCallback("?", func() {}) })
-	}, "the callback's result cannot be sent as JSON"},
+	"callback that is none": {func(t *testing.T) {
+		durabletest.Drive(t, book, pragueToVienna, func(_ *testing.T, x *durabletest.Execution) { x.Callback("sleep_on_it") })
+	}, `"sleep_on_it" is a WAIT, not a callback`},
+	"stub without a name": {func(t *testing.T) {
+		durabletest.Drive(t, book, pragueToVienna, func(_ *testing.T, x *durabletest.Execution) {
+			durabletest.Stub(x, "", func(context.Context, int) (int, error) { return 0, nil })
+		})
+	}, "a name is 1 to 64 letters"},
 	"timeout that cannot be": {func(t *testing.T) {
 		durabletest.Drive(t, book, pragueToVienna, func(_ *testing.T, x *durabletest.Execution) { x.ExecutionTimeout = 400 * 24 * time.Hour })
 	}, "an execution timeout is between 1 s and 366 days"},

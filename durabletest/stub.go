@@ -1,0 +1,65 @@
+package durabletest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/engine"
+)
+
+// Stub makes fn the function that the workflow calls as name with
+// [durable.Invoke]: a plain function, which takes and returns JSON. The name
+// may have a version behind a colon, a number or $LATEST. Calls of functions
+// that have no stub fail.
+//
+// Like everything else it is called while nothing but the function runs, so
+// it may note what it is called with.
+func Stub[In, Out any](x *Execution, name string, fn func(context.Context, In) (Out, error)) {
+	x.t.Helper()
+	name, version, _ := strings.Cut(name, ":")
+	err := x.engine.Register(engine.Function{
+		Name: name, Version: version, Timeout: 15 * time.Minute, Invoker: stub(func(ctx context.Context, payload []byte) ([]byte, error) {
+			var in In
+			if err := json.Unmarshal(payload, &in); err != nil {
+				return nil, err
+			}
+			out, err := fn(ctx, in)
+			if err != nil {
+				return nil, err
+			}
+			return json.Marshal(out)
+		}),
+	})
+	if err != nil {
+		x.t.Fatalf("durabletest: %v", err)
+	}
+}
+
+// stub is a plain function as the engine invokes it.
+type stub func(ctx context.Context, payload []byte) ([]byte, error)
+
+// Invoke implements [engine.Invoker].
+func (s stub) Invoke(ctx context.Context, inv *engine.Invocation) engine.Outcome {
+	answer, err := s(lambdaContext(ctx, inv), inv.Payload)
+	if err != nil {
+		return engine.Outcome{Error: &durable.ErrorObject{ErrorType: typeName(err), ErrorMessage: err.Error()}}
+	}
+	return engine.Outcome{Payload: answer}
+}
+
+// typeName is the type of an error as Lambda's runtime for Go reports it.
+func typeName(err error) string {
+	t := reflect.TypeOf(err)
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if t.Name() == "" {
+		return fmt.Sprint(t)
+	}
+	return t.Name()
+}
