@@ -60,6 +60,10 @@ func (r *run) send(s *scope, u Update) {
 func (r *run) hold(s *scope, u Update) {
 	r.lockFor(s)
 	defer r.mu.Unlock()
+	r.holdLocked(u)
+}
+
+func (r *run) holdLocked(u Update) {
 	if len(r.queue) == 0 {
 		r.heldTill = time.Now().Add(startHold)
 	}

@@ -129,7 +129,7 @@ func (f *Future[T]) Cancel(ctx Context) error {
 	}
 	r := s.run
 	r.lockFor(s)
-	if ended := r.cancelLocked([]*task{f.task}); len(ended) > 0 && len(r.queue) > 0 {
+	if ended := r.cancelLocked([]*task{f.task}); len(ended) > 0 && !f.task.virtual {
 		r.flushLocked(s)
 	} else {
 		r.mu.Unlock()

@@ -36,6 +36,7 @@ type SerdesOption interface {
 	CallbackOption
 	WaitForCallbackOption
 	ConditionOption
+	BatchOption
 }
 
 // TimeoutOption is an option of operations that can take too long.

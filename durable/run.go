@@ -180,7 +180,7 @@ func (o *operation) park(id string, known *Operation, cancel *Update) *Operation
 	r := o.scope.run
 	r.mu.Lock()
 	if op := r.news[id]; op != nil {
-		if o.typ != wire.TypeCallback { // whose result may be asked for again
+		if o.typ != wire.TypeCallback && o.typ != wire.TypeWait { // which may be asked for again
 			delete(r.news, id)
 		}
 		known = op
@@ -217,7 +217,7 @@ func (r *run) deliverLocked(op *Operation) {
 	case waiters == nil:
 		r.news[op.ID] = op
 	case settled(op):
-		if op.Type == wire.TypeCallback {
+		if op.Type == wire.TypeCallback || op.Type == wire.TypeWait {
 			r.news[op.ID] = op
 		}
 		delete(r.parked, op.ID)

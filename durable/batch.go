@@ -1,0 +1,366 @@
+package durable
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/perdure/perdure/internal/wire"
+)
+
+// errBatchEnded is the cause for the items that were under way when their batch
+// ended early.
+var errBatchEnded = errors.New("perdure: abandoned: the batch has ended without this item")
+
+// batchWork is what a batch does, and the values that come of it.
+type batchWork[T any] struct {
+	values []T
+	fn     func(ctx Context, i int) (T, error)
+	encode func(ctx context.Context, s Serdes, what string, i int, v T) (string, T, error)
+	decode func(ctx context.Context, s Serdes, what string, i int, payload *string) (T, error)
+}
+
+func newBatchWork[T any](n int, fn func(Context, int) (T, error)) *batchWork[T] {
+	return &batchWork[T]{
+		values: make([]T, n),
+		fn:     fn,
+		encode: func(ctx context.Context, s Serdes, what string, _ int, v T) (string, T, error) {
+			return encodeValue(ctx, s, what, v)
+		},
+		decode: func(ctx context.Context, s Serdes, what string, _ int, payload *string) (T, error) {
+			return decodeValue[T](ctx, s, what, payload)
+		},
+	}
+}
+
+func (w *batchWork[T]) items() int { return len(w.values) }
+
+// run runs item i, and returns its value encoded.
+func (w *batchWork[T]) run(s *scope, ctx *bodyContext, serdes Serdes, what string, i int) (string, error) {
+	v, err := w.fn(s, i)
+	if err != nil {
+		return "", err
+	}
+	payload, v, err := w.encode(ctx, serdes, what, i, v)
+	w.values[i] = v
+	return payload, err
+}
+
+func (w *batchWork[T]) restore(ctx *bodyContext, serdes Serdes, what string, i int, payload *string) (err error) {
+	w.values[i], err = w.decode(ctx, serdes, what, i, payload)
+	return err
+}
+
+// worker is batchWork of whatever type.
+type worker interface {
+	items() int
+	run(s *scope, ctx *bodyContext, serdes Serdes, what string, i int) (string, error)
+	restore(ctx *bodyContext, serdes Serdes, what string, i int, payload *string) error
+}
+
+// batch is a Map or Parallel under way.
+type batch struct {
+	operation
+	id     string
+	cfg    *batchConfig
+	kind   *kind  // of the items
+	inner  *scope // in which the items are numbered
+	cancel context.CancelCauseFunc
+	work   worker
+	item   []batchItem
+
+	judging sync.Mutex // one verdict at a time; taken before the run's mutex, which guards the rest
+	next    int        // the first item that may not have begun
+	total   BatchProgress
+	over    bool
+	reason  CompletionReason
+	waiter  *waiter
+}
+
+// batchItem is the state of one item; an empty status is one that did not begin.
+type batchItem struct {
+	status  ItemStatus
+	name    string
+	payload string
+	err     *ErrorObject
+}
+
+// runBatch is Map and Parallel after their arguments were checked.
+func runBatch[T any](ctx Context, k, item *kind, name string, cfg *batchConfig, work *batchWork[T]) (BatchResult[T], error) {
+	b := &batch{cfg: cfg, kind: item, work: work, item: make([]batchItem, len(work.values))}
+	for i := range b.item {
+		var err error
+		if b.item[i].name, err = cfg.named(i); err != nil {
+			return BatchResult[T]{}, k.errorf(name, "%w", err)
+		}
+	}
+	o, err := k.begin(ctx, name)
+	if err != nil {
+		return BatchResult[T]{}, err
+	}
+	b.operation, b.id = o, o.id()
+	defer o.end()
+	var result BatchResult[T]
+	switch op := o.known.op; {
+	case op != nil && op.Status == wire.StatusFailed:
+		return result, &ChildContextError{Name: name, Err: o.scope.run.cfg.errors.decode(op.Error)}
+	case op != nil && op.Status == wire.StatusSucceeded && !op.ReplayChildren:
+		result = recordedBatch(b, work)
+	default:
+		b.enter()
+		if op != nil && op.Status.Closed() {
+			b.rebuild(op)
+		} else {
+			b.live()
+		}
+		if result, err = closeBatch(b, work); err != nil {
+			return BatchResult[T]{}, err
+		}
+	}
+	if b.cfg.unmet(result.reason, result.succeeded) {
+		return result, result.failure(name)
+	}
+	return result, nil
+}
+
+// unmet reports whether the batch did not come to what was asked for.
+func (c *batchConfig) unmet(reason CompletionReason, succeeded int) bool {
+	switch reason {
+	case FailureToleranceExceeded, CustomCompletionFailed:
+		return true
+	}
+	return reason == AllCompleted && c.minimum != nil && succeeded < *c.minimum
+}
+
+// enter makes the scope of the items.
+func (b *batch) enter() {
+	s := b.scope
+	ctx, cancel := context.WithCancelCause(context.Context(b.ctx))
+	b.cancel = cancel
+	b.inner = newScope(ctx, s.run, s, b.id, b.name)
+	b.inner.count = len(b.item)
+	b.total.Total = len(b.item)
+	for i, rec := range b.inner.recorded {
+		if rec.op != nil && i >= len(b.item) {
+			s.run.fail(&NonDeterminismError{ID: rec.op.ID, Recorded: shapeOf(rec.op)})
+		}
+	}
+}
+
+// operationOf is item i as an operation.
+func (b *batch) operationOf(i int) *operation {
+	o := &operation{kind: b.kind, scope: b.inner, ctx: derived{b.inner, b.inner}, name: b.item[i].name, number: i + 1}
+	if i < len(b.inner.recorded) {
+		o.known = b.inner.recorded[i]
+	} else if strays := b.inner.run.history.strays; len(strays) > 0 {
+		o.known = strays[childID(b.id, i+1)]
+	}
+	return o
+}
+
+// live runs the items until the batch is complete.
+func (b *batch) live() {
+	s, r := b.scope, b.scope.run
+	if b.known.op == nil {
+		r.hold(s, b.update(b.id, wire.ActionStart))
+	}
+	b.waiter = newWaiter(s)
+	b.recorded()
+	slots := b.total.Total - b.total.Succeeded - b.total.Failed
+	if b.cfg.limit != nil {
+		slots = min(slots, *b.cfg.limit)
+	}
+	if slots == 0 && !b.over { // there are no items
+		b.over, b.reason = true, AllCompleted
+	}
+	for range slots {
+		r.spawn(b.inner, b.slot)
+	}
+	r.lockFor(s)
+	if b.over {
+		r.mu.Unlock()
+	} else {
+		r.joinLocked(b.waiter, b)
+	}
+	b.abandon()
+}
+
+func (b *batch) awaits() string { return "the items of " + b.describe(b.name) }
+
+// recorded takes in the items that ended in earlier invocations.
+func (b *batch) recorded() {
+	for i := 0; i < len(b.item) && !b.over; i++ {
+		o := b.operationOf(i)
+		if o.known.op == nil {
+			continue
+		}
+		o.check()
+		b.item[i].status = ItemStarted
+		b.total.Started++
+		if o.known.op.Status.Closed() {
+			b.runItem(o, i)
+		}
+	}
+}
+
+// slot runs one item after the other, as long as there are any.
+func (b *batch) slot() {
+	for {
+		i, o := b.take()
+		if o == nil {
+			return
+		}
+		b.runItem(o, i)
+	}
+}
+
+// take begins the next item.
+func (b *batch) take() (int, *operation) {
+	r := b.inner.run
+	r.lockFor(b.inner)
+	defer r.mu.Unlock()
+	for ; b.next < len(b.item) && !b.over; b.next++ {
+		i := b.next
+		item := &b.item[i]
+		if item.status == ItemSucceeded || item.status == ItemFailed {
+			continue
+		}
+		b.next++
+		if item.status == "" {
+			item.status = ItemStarted
+			b.total.Started++
+		}
+		o := b.operationOf(i)
+		if o.known.op == nil && !b.cfg.flat {
+			r.holdLocked(o.update(o.id(), wire.ActionStart))
+			o.known.op = &Operation{ID: o.id(), Type: o.typ, SubType: o.subType, Name: o.name, Status: wire.StatusStarted}
+		}
+		return i, o
+	}
+	return 0, nil
+}
+
+// runItem takes an item from where it stands to its end.
+func (b *batch) runItem(o *operation, i int) {
+	item := &b.item[i]
+	fails := func(obj *ErrorObject) error {
+		item.err = obj
+		return errItemFailed
+	}
+	body := func(s *scope) (payload string, err error) {
+		item.payload, err = b.work.run(s, o.body(o.id(), 0), o.serdes(b.cfg.itemSerdes), o.result(), i)
+		return item.payload, err
+	}
+	var err error
+	switch op := o.known.op; {
+	case b.cfg.flat:
+		err = runFlat(o, body, fails)
+	case op.Status == wire.StatusSucceeded && !op.ReplayChildren:
+		b.restore(o, i, op.Payload)
+	default:
+		run := newChildRun(o)
+		run.wrap = fails
+		err = run.do(body)
+	}
+	b.settle(i, err)
+}
+
+var errItemFailed = errors.New("the item failed")
+
+// runFlat runs an item that is not recorded itself.
+func runFlat(o *operation, body func(*scope) (string, error), fails func(*ErrorObject) error) error {
+	r := o.scope.run
+	s := newScope(o.ctx, r, o.scope, o.id(), o.name)
+	s.within = o.scope.within
+	_, err := recovered(func() (string, error) { return body(s) })
+	r.checkInvocation()
+	s.close()
+	if err != nil {
+		return fails(r.cfg.errors.encode(err))
+	}
+	return nil
+}
+
+// restore reads the recorded value of item i.
+func (b *batch) restore(o *operation, i int, payload *string) {
+	serdes := o.serdes(b.cfg.itemSerdes)
+	if payload != nil {
+		b.item[i].payload = *payload
+	}
+	err := b.work.restore(o.body(o.id(), 0), serdes, o.result(), i, payload)
+	if err == nil {
+		return
+	}
+	r := b.scope.run
+	if serdes == JSON {
+		r.fail(err)
+	}
+	r.finish(outcome{fault: err})
+	r.checkEnded()
+}
+
+// settle takes in that item i has ended.
+func (b *batch) settle(i int, err error) {
+	b.judging.Lock()
+	defer b.judging.Unlock()
+	r := b.inner.run
+	r.mu.Lock()
+	if b.over {
+		r.mu.Unlock()
+		return
+	}
+	b.total.Started--
+	if err != nil {
+		b.item[i].status = ItemFailed
+		b.total.Failed++
+	} else {
+		b.item[i].status = ItemSucceeded
+		b.total.Succeeded++
+	}
+	total := b.total
+	r.mu.Unlock()
+	if b.inner.sealed {
+		return // the verdict was recorded
+	}
+	reason, over := b.verdict(total)
+	if !over {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	b.over, b.reason = true, reason
+	r.wakeJoinLocked(b.waiter)
+}
+
+// verdict asks whether the batch is complete. It is the user's code that may
+// answer.
+func (b *batch) verdict(total BatchProgress) (reason CompletionReason, over bool) {
+	_, err := recovered(func() (string, error) {
+		reason, over = b.cfg.reason(total)
+		return "", nil
+	})
+	if err != nil {
+		b.inner.run.fail(fmt.Errorf("perdure: the completion of %s: %w", b.describe(b.name), err))
+	}
+	return reason, over
+}
+
+// abandon leaves the items that are under way to themselves.
+func (b *batch) abandon() {
+	r := b.inner.run
+	r.lockFor(b.scope)
+	defer r.mu.Unlock()
+	b.inner.returned = true
+	b.cancel(errBatchEnded)
+	if b.total.Started > 0 {
+		cancels := make(map[string]*Update)
+		r.recordedWaitsLocked(b.id, cancels)
+		for i := range b.item {
+			if b.cfg.flat && b.item[i].status == ItemStarted {
+				r.recordedWaitsLocked(childID(b.id, i+1), cancels)
+			}
+		}
+		r.sweepLocked(cancels)
+	}
+}

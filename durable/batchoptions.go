@@ -1,0 +1,175 @@
+package durable
+
+import (
+	"errors"
+	"fmt"
+)
+
+// BatchOption changes one [Map] or [Parallel].
+//
+// Without an option that says when a batch is complete, the first failure ends
+// it. [WithMinSuccessful], [WithToleratedFailures] and
+// [WithToleratedFailurePercentage] may be combined: whichever is met first ends
+// the batch. A batch with only a minimum of successes tolerates any number of
+// failures. [WithCompletion] goes with none of them.
+type BatchOption interface{ applyBatch(*batchConfig) }
+
+// BatchProgress is how far a batch has come; see [WithCompletion].
+type BatchProgress struct {
+	Total     int // items in all
+	Started   int // that began, and did not end yet
+	Succeeded int
+	Failed    int
+}
+
+// Verdict is what a function for [WithCompletion] decides.
+type Verdict int
+
+// The verdicts.
+const (
+	ContinueBatch Verdict = iota // go on
+	SucceedBatch                 // end now, with what there is: it suffices
+	FailBatch                    // end now: the batch has failed
+)
+
+type batchConfig struct {
+	limit      *int
+	minimum    *int     // successes
+	tolerated  *int     // failures
+	percentage *float64 // failures
+	judge      func(BatchProgress) Verdict
+	judged     bool // judge was given
+	flat       bool
+	serdes     Serdes // of the whole result
+	itemSerdes Serdes
+	namer      any // func(In, int) string
+	named      func(i int) (string, error)
+}
+
+type batchOption func(*batchConfig)
+
+func (o batchOption) applyBatch(c *batchConfig) { o(c) }
+
+func (o serdesOption) applyBatch(c *batchConfig) { c.serdes = o.serdes }
+
+// WithMaxConcurrency bounds how many items are under way at once, from their
+// beginning to their end: one that waits, even while the execution is suspended,
+// counts. With 1 the items run one after the other. Items begin in the order of
+// their indexes. The limit may be changed at any time without regard to running
+// executions. Without it all items begin at once.
+func WithMaxConcurrency(n int) BatchOption {
+	return batchOption(func(c *batchConfig) { c.limit = &n })
+}
+
+// WithMinSuccessful completes the batch once n items have succeeded. It is an
+// error of the call if there are fewer items.
+func WithMinSuccessful(n int) BatchOption {
+	return batchOption(func(c *batchConfig) { c.minimum = &n })
+}
+
+// WithToleratedFailures ends the batch when more than n items have failed.
+func WithToleratedFailures(n int) BatchOption {
+	return batchOption(func(c *batchConfig) { c.tolerated = &n })
+}
+
+// WithToleratedFailurePercentage ends the batch when more than the given
+// percentage, 0 to 100, of all items have failed. With 100 every item runs.
+func WithToleratedFailurePercentage(percent float64) BatchOption {
+	return batchOption(func(c *batchConfig) { c.percentage = &percent })
+}
+
+// WithCompletion leaves the decision to judge, which is asked each time that an
+// item has ended, by one goroutine at a time. What it decides is recorded with
+// the batch. While it says [ContinueBatch], the batch goes on to its last item.
+func WithCompletion(judge func(BatchProgress) Verdict) BatchOption {
+	return batchOption(func(c *batchConfig) { c.judge, c.judged = judge, true })
+}
+
+// WithFlat does not record the items as contexts of their own: what they do is
+// recorded as the batch's. That saves an operation for each item; in return an
+// item that is done runs again, over what it did, in each invocation until the
+// batch is complete.
+func WithFlat() BatchOption {
+	return batchOption(func(c *batchConfig) { c.flat = true })
+}
+
+// WithItemSerdes sets how the result of each item is written to the history.
+// [WithSerdes] on a batch is for the whole [BatchResult].
+func WithItemSerdes(s Serdes) BatchOption {
+	return batchOption(func(c *batchConfig) { c.itemSerdes = s })
+}
+
+// WithItemNames names the items of a [Map], whose type In must be, in place of
+// map-item-0, map-item-1, …. The names must be the same on every run.
+func WithItemNames[In any](name func(item In, index int) string) BatchOption {
+	return batchOption(func(c *batchConfig) { c.namer = name })
+}
+
+func newBatchConfig(opts []BatchOption, n int) (*batchConfig, error) {
+	cfg := new(batchConfig)
+	for _, o := range opts {
+		if o == nil {
+			return nil, errNilOption
+		}
+		o.applyBatch(cfg)
+	}
+	return cfg, cfg.validate(n)
+}
+
+var (
+	errNilJudge     = errors.New("the function of WithCompletion is nil")
+	errJudgeAnd     = errors.New("WithCompletion decides alone: it goes with none of WithMinSuccessful, WithToleratedFailures and WithToleratedFailurePercentage")
+	errNilItemNamer = errors.New("the function of WithItemNames is nil")
+)
+
+func (c *batchConfig) validate(n int) error {
+	switch {
+	case c.limit != nil && *c.limit < 1:
+		return fmt.Errorf("WithMaxConcurrency is %d; at least 1 is needed, and no option means no limit", *c.limit)
+	case c.minimum != nil && *c.minimum < 1:
+		return fmt.Errorf("WithMinSuccessful is %d; at least 1 is needed", *c.minimum)
+	case c.minimum != nil && *c.minimum > n:
+		return fmt.Errorf("WithMinSuccessful is %d, but there are only %d items", *c.minimum, n)
+	case c.tolerated != nil && *c.tolerated < 0:
+		return fmt.Errorf("WithToleratedFailures is %d; it must not be negative", *c.tolerated)
+	case c.percentage != nil && !(*c.percentage >= 0 && *c.percentage <= 100):
+		return fmt.Errorf("WithToleratedFailurePercentage is %v; it must be between 0 and 100", *c.percentage)
+	case c.judged && c.judge == nil:
+		return errNilJudge
+	case c.judged && (c.minimum != nil || c.tolerated != nil || c.percentage != nil):
+		return errJudgeAnd
+	}
+	return nil
+}
+
+// reason says whether the batch is complete, and why.
+func (c *batchConfig) reason(p BatchProgress) (CompletionReason, bool) {
+	if c.judge != nil {
+		switch c.judge(p) {
+		case SucceedBatch:
+			return CustomCompletionSucceeded, true
+		case FailBatch:
+			return CustomCompletionFailed, true
+		}
+	}
+	switch {
+	case c.judge == nil && c.intolerable(p):
+		return FailureToleranceExceeded, true
+	case p.Succeeded+p.Failed == p.Total:
+		return AllCompleted, true
+	case c.minimum != nil && p.Succeeded >= *c.minimum:
+		return MinSuccessfulReached, true
+	}
+	return "", false
+}
+
+// intolerable reports whether too many items have failed.
+func (c *batchConfig) intolerable(p BatchProgress) bool {
+	switch {
+	case c.tolerated != nil && p.Failed > *c.tolerated:
+		return true
+	case c.percentage != nil && float64(p.Failed)*100 > *c.percentage*float64(p.Total):
+		return true
+	}
+	return c.tolerated == nil && c.percentage == nil && c.minimum == nil && p.Failed > 0
+}

@@ -1,0 +1,225 @@
+package durable
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/perdure/perdure/internal/wire"
+)
+
+// A batch is recorded as batchJSON. Where that is too large, a summary takes its
+// place, and the values are gathered from the items.
+
+// batchSummary is what is recorded of a batch that is too large.
+type batchSummary struct {
+	Type      string           `json:"type"` // MapResult or ParallelResult
+	Total     int              `json:"totalCount"`
+	Succeeded int              `json:"successCount"`
+	Failed    int              `json:"failureCount"`
+	Started   int              `json:"startedCount"`
+	Reason    CompletionReason `json:"completionReason"`
+	Status    ItemStatus       `json:"status"`
+	// Items has a letter for each item: S, F, - for started, or _ for one that
+	// did not begin.
+	Items string `json:"itemStatuses"`
+}
+
+var itemLetters = map[ItemStatus]byte{ItemSucceeded: 'S', ItemFailed: 'F', ItemStarted: '-', "": '_'}
+
+// closeBatch makes the result of a batch that is complete, and records it
+// unless it was.
+func closeBatch[T any](b *batch, work *batchWork[T]) (BatchResult[T], error) {
+	result := resultOf(b, work)
+	payload, large := "", false
+	var err error
+	if b.cfg.serdes == nil || b.cfg.serdes == JSON {
+		payload, large = b.encode(result.reason)
+	} else {
+		payload, result, err = encodeValue(b.body(b.id, 0), b.cfg.serdes, b.result(), result)
+		large = len(payload) > wire.MaxInlineResult
+	}
+	switch {
+	case b.known.op != nil && b.known.op.Status.Closed():
+	case err != nil:
+		return result, b.recordFailure(err)
+	case large:
+		b.record(b.summary(result.Status()), true)
+	default:
+		b.record(payload, false)
+	}
+	return result, err
+}
+
+// resultOf gathers the items that began.
+func resultOf[T any](b *batch, work *batchWork[T]) BatchResult[T] {
+	codecs := b.scope.run.cfg.errors
+	items := make([]BatchItem[T], 0, len(b.item))
+	for i := range b.item {
+		item := BatchItem[T]{Index: i, Name: b.item[i].name, Status: b.item[i].status}
+		switch item.Status {
+		case "":
+			continue
+		case ItemSucceeded:
+			item.Value = work.values[i]
+		case ItemFailed:
+			item.Err = &ItemError{Name: item.Name, Index: i, Err: codecs.decode(b.item[i].err)}
+		}
+		items = append(items, item)
+	}
+	return NewBatchResult(b.reason, items...)
+}
+
+// encode is the batch as it is recorded, unless that is too large.
+func (b *batch) encode(reason CompletionReason) (payload string, large bool) {
+	size := 0
+	for i := range b.item {
+		size += len(b.item[i].payload)
+	}
+	if size > wire.MaxInlineResult {
+		return "", true
+	}
+	out := batchJSON{All: []itemJSON{}, Reason: reason}
+	asJSON := b.serdes(b.cfg.itemSerdes) == JSON
+	for i := range b.item {
+		item := &b.item[i]
+		j := itemJSON{Index: i, Name: item.name, Status: item.status}
+		switch {
+		case item.status == "":
+			continue
+		case item.status == ItemFailed:
+			j.Error = item.err
+		case item.status == ItemSucceeded && asJSON:
+			j.Result = json.RawMessage(item.payload)
+		case item.status == ItemSucceeded:
+			j.Encoded = &item.payload
+		}
+		out.All = append(out.All, j)
+	}
+	data, err := JSON.Marshal(context.Background(), out)
+	return string(data), err != nil || len(data) > wire.MaxInlineResult
+}
+
+func (b *batch) summary(status ItemStatus) string {
+	letters := make([]byte, len(b.item))
+	started := 0
+	for i := range b.item {
+		letters[i] = itemLetters[b.item[i].status]
+		if b.item[i].status == ItemStarted {
+			started++
+		}
+	}
+	s := batchSummary{
+		Type: b.subType + "Result", Total: b.total.Succeeded + b.total.Failed + started,
+		Succeeded: b.total.Succeeded, Failed: b.total.Failed, Started: started,
+		Reason: b.reason, Status: status, Items: string(letters),
+	}
+	data, _ := json.Marshal(s) // texts and numbers cannot fail
+	return string(data)
+}
+
+func (b *batch) record(payload string, replayChildren bool) {
+	u := b.update(b.id, wire.ActionSucceed)
+	u.Payload = &payload
+	if replayChildren {
+		u.ContextOptions = &wire.ContextOptions{ReplayChildren: true}
+	}
+	b.scope.run.record(b.scope, u)
+}
+
+// recordFailure records that the result could not be.
+func (b *batch) recordFailure(err error) error {
+	r := b.scope.run
+	u := b.update(b.id, wire.ActionFail)
+	u.Error = r.cfg.errors.encode(err)
+	r.record(b.scope, u)
+	return &ChildContextError{Name: b.name, Err: r.cfg.errors.decode(u.Error)}
+}
+
+// recordedBatch reads the result of a batch that was recorded whole.
+func recordedBatch[T any](b *batch, work *batchWork[T]) BatchResult[T] {
+	op, r := b.known.op, b.scope.run
+	if s := b.cfg.serdes; s != nil && s != JSON {
+		return decodeOwn[BatchResult[T]](&b.operation, s)
+	}
+	var in batchJSON
+	if op.Payload == nil {
+		op.Payload = new(string)
+	}
+	if err := json.Unmarshal([]byte(*op.Payload), &in); err != nil {
+		r.fail(&SerdesError{What: b.result(), Err: err})
+	}
+	items := make([]BatchItem[T], len(in.All))
+	for k, j := range in.All {
+		if j.Index < 0 || j.Index >= len(b.item) {
+			r.fail(&NonDeterminismError{ID: op.ID, Recorded: shapeOf(op), Current: b.shape(),
+				Err: fmt.Errorf("there are %d items, but one with index %d was recorded", len(b.item), j.Index)})
+		}
+		items[k] = BatchItem[T]{Index: j.Index, Name: j.Name, Status: j.Status}
+		switch j.Status {
+		case ItemSucceeded:
+			b.restore(b.named(j.Index), j.Index, j.payload())
+			items[k].Value = work.values[j.Index]
+		case ItemFailed:
+			items[k].Err = &ItemError{Name: j.Name, Index: j.Index, Err: r.cfg.errors.decode(j.Error)}
+		}
+	}
+	return NewBatchResult(in.Reason, items...)
+}
+
+// named is item i as an operation of a batch without a scope.
+func (b *batch) named(i int) *operation {
+	known := record{op: &Operation{ID: childID(b.id, i+1)}}
+	return &operation{kind: b.kind, scope: b.scope, ctx: b.ctx, name: b.item[i].name, number: i + 1, known: known}
+}
+
+func (j *itemJSON) payload() *string {
+	if j.Encoded != nil {
+		return j.Encoded
+	}
+	text := string(j.Result)
+	return &text
+}
+
+// rebuild gathers the items of a batch that was too large to be recorded.
+func (b *batch) rebuild(op *Operation) {
+	r := b.scope.run
+	var s batchSummary
+	if op.Payload != nil {
+		_ = json.Unmarshal([]byte(*op.Payload), &s) // what it lacks shows below
+	}
+	if len(s.Items) != len(b.item) {
+		r.fail(&NonDeterminismError{ID: op.ID, Recorded: shapeOf(op), Current: b.shape(),
+			Err: fmt.Errorf("there are %d items, but %d were recorded", len(b.item), len(s.Items))})
+	}
+	b.inner.sealed, b.inner.loose = true, false
+	b.reason = s.Reason
+	for i := range b.item {
+		switch s.Items[i] {
+		case 'S':
+			b.rebuildItem(i, ItemSucceeded)
+		case 'F':
+			b.rebuildItem(i, ItemFailed)
+		case '-':
+			b.item[i].status = ItemStarted
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	b.inner.returned = true
+	b.cancel(errBatchEnded)
+}
+
+// rebuildItem runs an item again, over its records, to the end that it had.
+func (b *batch) rebuildItem(i int, status ItemStatus) {
+	o := b.operationOf(i)
+	if !b.cfg.flat {
+		o.check()
+	}
+	b.item[i].status = ItemStarted
+	b.runItem(o, i)
+	if b.item[i].status != status {
+		b.scope.run.fail(&NonDeterminismError{ID: o.id(), Recorded: o.shape(), Current: o.shape(),
+			Err: fmt.Errorf("the item was recorded as %s and is now %s", status, b.item[i].status)})
+	}
+}

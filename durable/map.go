@@ -1,0 +1,74 @@
+package durable
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/perdure/perdure/internal/wire"
+)
+
+var (
+	mapKind  = &kind{call: "durable.Map", typ: wire.TypeContext, subType: wire.SubTypeMap}
+	itemKind = &kind{call: "item", typ: wire.TypeContext, subType: wire.SubTypeMapIteration}
+)
+
+var errNilFunction = errors.New("the function is nil")
+
+// Map runs fn for each of the items at the same time, each in a context of its
+// own, and returns the results in the order of the items. An execution may be
+// suspended in the middle of any number of items.
+//
+// The error is a [*BatchError] if too many items failed: by default, if one did,
+// which also ends the batch. [BatchOption] says what else may complete a batch.
+// The result is there beside the error, for code that wants to know what
+// succeeded. An item fails when fn returns an error or panics; nothing is
+// retried.
+//
+// When a batch ends early, the items under way are abandoned: their contexts
+// end, their waits are cancelled, and their goroutines unwind at their next
+// operation. They count as [ItemStarted]. The side effects of steps that they
+// had begun may or may not happen.
+//
+// Map is recorded as a context with one context for each item, or without them
+// by [WithFlat]; items are numbered by their index, so changes of concurrency, or
+// an early end, move nothing. The batch's record holds the results of its items,
+// unless they come to more than 256 KiB; then later runs gather them from the
+// items' own records. The items must be the same on every run: what they come
+// from belongs in a step.
+func Map[In, Out any](ctx Context, name string, items []In, fn func(ctx Context, item In, index int) (Out, error), opts ...BatchOption) (BatchResult[Out], error) {
+	if fn == nil {
+		return BatchResult[Out]{}, mapKind.errorf(name, "%w", errNilFunction)
+	}
+	cfg, err := newBatchConfig(opts, len(items))
+	if err == nil {
+		err = nameItems(cfg, items)
+	}
+	if err != nil {
+		return BatchResult[Out]{}, mapKind.errorf(name, "%w", err)
+	}
+	work := newBatchWork(len(items), func(ctx Context, i int) (Out, error) { return fn(ctx, items[i], i) })
+	return runBatch(ctx, mapKind, itemKind, name, cfg, work)
+}
+
+// nameItems makes cfg.named of the namer that was given for items.
+func nameItems[In any](cfg *batchConfig, items []In) error {
+	cfg.named = func(i int) (string, error) { return fmt.Sprintf("map-item-%d", i), nil }
+	if cfg.namer == nil {
+		return nil
+	}
+	namer, ok := cfg.namer.(func(In, int) string)
+	if !ok {
+		return fmt.Errorf("WithItemNames has a %T, but the items are %T", cfg.namer, *new(In))
+	}
+	if namer == nil {
+		return errNilItemNamer
+	}
+	cfg.named = func(i int) (string, error) {
+		name := namer(items[i], i)
+		if err := validateName(name); err != nil {
+			return "", fmt.Errorf("item %d: %w", i, err)
+		}
+		return name, nil
+	}
+	return nil
+}
