@@ -66,9 +66,9 @@
 // clock. So in handlers and steps under test:
 //
 //   - time.Sleep, time.After, context deadlines and tickers are free.
-//   - What a step talks to should be a fake in the same process: a network
-//     connection does not stop the clock, and one that is kept open, as
-//     http.DefaultTransport does, makes the bubble panic at its end.
+//   - What a step talks to should be a fake in the same process. While anything
+//     waits for the network the clock stands still, and a connection that is
+//     kept open, as http.DefaultTransport does, stops it for good.
 //   - A goroutine that a step starts has to end, at the latest with the step's
 //     context.
 //   - Channels and contexts from outside, such as the test's own t.Context(),
