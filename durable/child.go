@@ -3,6 +3,7 @@ package durable
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/perdure/perdure/internal/wire"
 )
@@ -21,7 +22,10 @@ var (
 // fn runs again with every invocation until it returned. It must use the
 // context that it gets, and only for as long as it runs. If it returns an
 // error or panics, RunInChildContext returns a [*ChildContextError], or what
-// [WithErrorMapping] makes of it; nothing is retried.
+// [WithErrorMapping] makes of it; nothing is retried. [WithTimeout] bounds the
+// time until it returns: over all invocations, and by the service's clock. When
+// it passes, fn's context ends and so does fn, at its next operation, and the
+// error wraps a [*DeadlineError].
 //
 // A result of more than 256 KiB encoded is not recorded: replay runs fn again
 // over its recorded operations to get it back. [WithSummary] records a text for
@@ -58,9 +62,19 @@ func RunInChildContext[T any](ctx Context, name string, fn func(Context) (T, err
 
 // liveChild is RunInChildContext unless the result was recorded.
 func liveChild[T any](o *operation, cfg *childConfig, summary func(T) string, fn func(Context) (T, error)) (T, error) {
+	if op := o.known.op; cfg.timeout != nil && (op == nil || !op.Status.Closed()) {
+		return timedChild(o, cfg, summary, fn)
+	}
+	return plainChild(o, cfg, summary, fn, nil)
+}
+
+// plainChild is liveChild without a deadline, or under one that someone else
+// watches, who is told with finished before the context closes.
+func plainChild[T any](o *operation, cfg *childConfig, summary func(T) string, fn func(Context) (T, error), finished func()) (T, error) {
 	var result T
 	what, serdes := o.result(), o.serdes(cfg.serdes)
 	run := newChildRun(o)
+	run.finished = finished
 	err := run.do(func(s *scope) (payload string, err error) {
 		v, err := fn(s)
 		if err != nil {
@@ -113,6 +127,8 @@ type childRun struct {
 	summary string // in place of a result that is too large
 	encode  func(error) *ErrorObject
 	wrap    func(*ErrorObject) error
+
+	finished func() // called before the context closes, if set
 }
 
 func newChildRun(o *operation) *childRun {
@@ -157,6 +173,9 @@ func (c *childRun) rebuilt(err error) error {
 // record closes the context.
 func (c *childRun) record(payload string, err error) error {
 	r := c.scope.run
+	if c.finished != nil {
+		c.finished()
+	}
 	if err != nil {
 		u := c.update(c.id, wire.ActionFail)
 		u.Error = c.encode(err)
@@ -223,15 +242,17 @@ func (c *childConfig) mapped(err error) error {
 }
 
 var (
-	errVirtualOptions = errors.New("a virtual context is not recorded, so it has neither Serdes, summary nor subtype")
+	errVirtualOptions = errors.New("a virtual context is not recorded, so it has neither Serdes, summary, subtype nor timeout")
 	errNilSummary     = errors.New("the function of WithSummary is nil")
 	errNilMapping     = errors.New("the function of WithErrorMapping is nil")
 )
 
 func (c *childConfig) validate() error {
 	switch {
-	case c.virtual && (c.serdes != nil || c.summary != nil || c.subType != nil):
+	case c.virtual && (c.serdes != nil || c.summary != nil || c.subType != nil || c.timeout != nil):
 		return errVirtualOptions
+	case c.timeout != nil && (*c.timeout < time.Second || *c.timeout > maxWait):
+		return fmt.Errorf("the timeout is %v; a context's is at least 1s and at most %v (366 days)", *c.timeout, maxWait)
 	case c.mapErrors != nil && *c.mapErrors == nil:
 		return errNilMapping
 	}

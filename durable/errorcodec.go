@@ -55,6 +55,7 @@ func ErrorValue(name string, value error) ErrorCodec {
 var ownErrors = []ErrorCodec{
 	ErrorType[*StepInterruptedError]("StepInterruptedError"),
 	ErrorType[*StepTimeoutError]("StepTimeoutError"),
+	ErrorType[*DeadlineError]("DeadlineError"),
 	ErrorType[*CallbackTimeoutError]("CallbackTimeoutError"),
 	ErrorValue("ConditionNotMet", ErrConditionNotMet),
 	ErrorType[*SerdesError]("SerdesError"),

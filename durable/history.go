@@ -61,7 +61,7 @@ func newHistory(ops []*Operation, updated []string) (*history, error) {
 			return nil, err
 		}
 		rec := record{op: op, updated: len(changed) > 0 && changed[op.ID]}
-		if n == 0 || n > limit { // hashed, or too sparse for a slice
+		if n == 0 || n > limit { // no number, or too sparse for a slice
 			h.stray(rec)
 			continue
 		}
@@ -119,7 +119,8 @@ func childID(context string, n int) string {
 	return string(buf)
 }
 
-// splitID undoes childID. A hashed id has the number 0.
+// splitID undoes childID. A hashed id has the number 0, and so has what belongs
+// to a context without being one of its operations: its deadline.
 func splitID(id string) (context string, n int, err error) {
 	if len(id) == hashedIDLength && id[0] == 'h' {
 		return "", 0, nil
@@ -129,7 +130,7 @@ func splitID(id string) (context string, n int, err error) {
 		context, number = id[:i], id[i+1:]
 	}
 	n, err = strconv.Atoi(number)
-	if err != nil || n < 1 {
+	if err != nil || n < 0 || n == 0 && context == "" {
 		return "", 0, fmt.Errorf("perdure: the execution holds operation %q, which this SDK did not write; let the function version that started the execution finish it", id)
 	}
 	return context, n, nil

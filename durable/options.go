@@ -42,6 +42,7 @@ type SerdesOption interface {
 // TimeoutOption is an option of operations that can take too long.
 type TimeoutOption interface {
 	StepOption
+	ChildOption
 	CallbackOption
 	WaitForCallbackOption
 }
@@ -97,6 +98,7 @@ type childConfig struct {
 	subType   *string
 	virtual   bool
 	summary   any // func(T) string
+	timeout   *time.Duration
 	mapErrors *func(error) error
 }
 
@@ -111,7 +113,8 @@ func WithSemantics(s Semantics) StepOption { return semanticsOption(s) }
 func WithSerdes(s Serdes) SerdesOption { return serdesOption{s} }
 
 // WithTimeout bounds the time that something takes: of a step, each attempt; of
-// a callback, the time until it is completed.
+// a callback, the time until it is completed; of a child context, the time from
+// its start, in whichever invocation that was, until its function has returned.
 func WithTimeout(d time.Duration) TimeoutOption { return timeoutOption(d) }
 
 // WithAttemptBudget bounds how often the body of a step may begin, interrupted
@@ -184,6 +187,7 @@ func (o serdesOption) applyWaitForCallback(c *callbackConfig)  { c.serdes = o.se
 func (o serdesOption) applyCondition(c *conditionConfig)       { c.serdes = o.serdes }
 func (o retryOption) applyWaitForCallback(c *callbackConfig)   { c.retry = RetryPolicy(o) }
 func (o timeoutOption) applyStep(c *stepConfig)                { d := time.Duration(o); c.timeout = &d }
+func (o timeoutOption) applyChild(c *childConfig)              { d := time.Duration(o); c.timeout = &d }
 func (o timeoutOption) applyCallback(c *callbackConfig)        { d := time.Duration(o); c.timeout = &d }
 func (o timeoutOption) applyWaitForCallback(c *callbackConfig) { o.applyCallback(c) }
 func (o attemptBudgetOption) applyHandler(c *handlerConfig)    { c.budget = int(o) }
@@ -254,13 +258,14 @@ func validateSubType(subType *string) error {
 var reservedSubTypes = []string{
 	wire.SubTypeStep, wire.SubTypeWaitForCondition, wire.SubTypeWait, wire.SubTypeCallback, wire.SubTypeWaitForCallback,
 	wire.SubTypeChainedInvoke, wire.SubTypeRunInChildContext, wire.SubTypeMap, wire.SubTypeMapIteration,
-	wire.SubTypeParallel, wire.SubTypeParallelBranch, subTypeDag, subTypeDagTask, subTypeVersion, subTypeNow,
+	wire.SubTypeParallel, wire.SubTypeParallelBranch, subTypeDag, subTypeDagTask, subTypeDeadline, subTypeVersion, subTypeNow,
 }
 
 // Subtypes of our own.
 const (
-	subTypeDag     = "Dag"
-	subTypeDagTask = "DagTask"
-	subTypeVersion = "Version"
-	subTypeNow     = "Now"
+	subTypeDag      = "Dag"
+	subTypeDagTask  = "DagTask"
+	subTypeDeadline = "Deadline"
+	subTypeVersion  = "Version"
+	subTypeNow      = "Now"
 )

@@ -228,21 +228,24 @@ func (r *run) recordedWaitsLocked(id string, cancels map[string]*Update) {
 	}
 }
 
-// cancelLocked ends tasks for good: what the service does for them is
-// cancelled, and they are recorded as failed with ErrCanceled. A task whose end
-// is already on its way to the service is spared. It returns the indexes of the
-// tasks that it ended.
-func (r *run) cancelLocked(tasks []*task) (ended []int) {
+// cancelLocked ends tasks that are not needed any more.
+func (r *run) cancelLocked(tasks []*task) (ended []int) { return r.endLocked(tasks, ErrCanceled) }
+
+// endLocked ends tasks for good: what the service does for them is cancelled,
+// and they are recorded as failed with cause. A task whose end is already on
+// its way to the service is spared. It returns the indexes of the tasks that it
+// ended.
+func (r *run) endLocked(tasks []*task, cause error) (ended []int) {
 	var doomed []*task
 	for i, t := range tasks {
 		if !t.settled && !t.unheard && !t.scope.closing && !t.scope.abandonedLocked() {
 			ended, doomed = append(ended, i), append(doomed, t)
 		}
 	}
-	r.abandonLocked(doomed, ErrCanceled)
+	r.abandonLocked(doomed, cause)
 	for _, t := range doomed {
 		u := t.update(t.id(), wire.ActionFail)
-		u.Error = r.cfg.errors.encode(ErrCanceled)
+		u.Error = r.cfg.errors.encode(cause)
 		if !t.virtual {
 			r.queueLocked(queued{update: u})
 		}
