@@ -20,7 +20,7 @@ import (
 // suite maps the names of functions to what serves them.
 type suite map[string]func()
 
-var suites = []suite{steps, waits, children, callbacks, invokes, targets, conditions, callbackWaits}
+var suites = []suite{steps, waits, children, callbacks, invokes, targets, conditions, callbackWaits, parallels, mappings}
 
 // gaps are the requirements that the SDK does not meet yet, with the reason.
 var gaps = map[string]string{
