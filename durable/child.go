@@ -128,6 +128,7 @@ type childRun struct {
 	encode  func(error) *ErrorObject
 	wrap    func(*ErrorObject) error
 
+	large    bool   // its result is never recorded, whatever its size
 	finished func() // called before the context closes, if set
 }
 
@@ -183,7 +184,7 @@ func (c *childRun) record(payload string, err error) error {
 		return c.wrap(u.Error)
 	}
 	u := c.update(c.id, wire.ActionSucceed)
-	if len(payload) > wire.MaxInlineResult {
+	if c.large || len(payload) > wire.MaxInlineResult {
 		payload = shorten(c.summary, wire.MaxInlineResult)
 		u.ContextOptions = &wire.ContextOptions{ReplayChildren: true}
 	}
@@ -196,9 +197,17 @@ func (c *childRun) record(payload string, err error) error {
 // operation, and fn runs again on every run, over what its operations recorded.
 // Those are recorded as the surrounding context's. It goes with none of the
 // options that say how a context is recorded.
-func WithVirtual() ChildOption {
-	return childOption(func(cfg *childConfig) { cfg.virtual = true })
+func WithVirtual() VirtualOption { return virtualOption{} }
+
+// VirtualOption is an option of what may be recorded nowhere.
+type VirtualOption interface {
+	ChildOption
+	RetryGroupOption
 }
+
+type virtualOption struct{}
+
+func (virtualOption) applyChild(c *childConfig) { c.virtual = true }
 
 // WithSummary makes a text of a result that is too large to be recorded, which
 // is recorded in its place, for people who read the history. T is the child's

@@ -23,6 +23,7 @@ type ChildOption interface{ applyChild(*childConfig) }
 type RetryOption interface {
 	StepOption
 	WaitForCallbackOption
+	RetryGroupOption
 }
 
 // SerdesOption is an option of operations that store a value. On a handler it
@@ -37,6 +38,7 @@ type SerdesOption interface {
 	WaitForCallbackOption
 	ConditionOption
 	BatchOption
+	RetryGroupOption
 }
 
 // TimeoutOption is an option of operations that can take too long.

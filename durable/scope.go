@@ -93,7 +93,9 @@ func (s *scope) abandonedLocked() bool {
 func (s *scope) close() {
 	s.run.mu.Lock()
 	s.returned = true
-	s.run.abandonLocked(s.tasks, errEnclosingEnded)
+	if s.parent != nil { // the handler's tasks end with the run
+		s.run.abandonLocked(s.tasks, errEnclosingEnded)
+	}
 	s.run.mu.Unlock()
 	for i := s.count; i < len(s.recorded); i++ {
 		if op := s.recorded[i].op; op != nil {

@@ -194,17 +194,21 @@ func (o *operation) endAsync() {
 // abandonLocked leaves those of the tasks that are under way to themselves:
 // their contexts end, and their goroutines unwind at their next operation.
 func (r *run) abandonLocked(tasks []*task, cause error) {
-	cancels := make(map[string]*Update)
-	n := 0
+	var cancels map[string]*Update
 	for _, t := range tasks {
-		if !t.settled && !t.scope.abandoned {
-			t.scope.abandoned = true
-			t.cancel(cause)
+		if t.settled || t.scope.abandoned {
+			continue
+		}
+		t.scope.abandoned = true
+		t.cancel(cause)
+		if cancels == nil {
+			cancels = make(map[string]*Update)
+		}
+		if !t.scope.sealed { // what closed with its context is past cancelling
 			r.recordedWaitsLocked(t.id(), cancels)
-			n++
 		}
 	}
-	if n > 0 {
+	if cancels != nil {
 		r.sweepLocked(cancels)
 	}
 }

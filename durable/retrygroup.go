@@ -1,0 +1,114 @@
+package durable
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/perdure/perdure/internal/wire"
+)
+
+// RetryGroupOption changes one group of operations that is retried; see [Retry].
+type RetryGroupOption interface{ applyGroup(*groupConfig) }
+
+type groupConfig struct {
+	retry   RetryPolicy
+	attempt []ChildOption // of each attempt's context
+}
+
+func (o retryOption) applyGroup(c *groupConfig)   { c.retry = RetryPolicy(o) }
+func (o serdesOption) applyGroup(c *groupConfig)  { c.attempt = append(c.attempt, o) }
+func (o virtualOption) applyGroup(c *groupConfig) { c.attempt = append(c.attempt, o) }
+
+// RetryError is returned by [Retry] when its last attempt failed. It wraps what
+// that failed with: a [*ChildContextError].
+type RetryError struct {
+	Name     string
+	Attempts int
+	Err      error
+}
+
+func (e *RetryError) Error() string {
+	return fmt.Sprintf("%q failed after %d attempts: %v", e.Name, e.Attempts, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *RetryError) Unwrap() error { return e.Err }
+
+var groupKind = &kind{call: "durable.Retry", typ: wire.TypeContext, subType: wire.SubTypeRunInChildContext}
+
+// Retry runs fn, which may consist of any operations, until it succeeds: where
+// one step's retries do not help, because what it needs of an earlier step has
+// to be fetched anew. attempt counts from 1.
+//
+// Each attempt is a child context called <name>-attempt-1, <name>-attempt-2, …,
+// and between them are waits called <name>-backoff-1, …, all in the context that
+// Retry was called in; with [WithVirtual] only the attempts' operations are
+// recorded. [WithRetry] says how often and when; it decides once, and what it
+// decided is recorded by the wait, so the policy may be changed at any time. It
+// gets the error as it was recorded, so [RetryPolicy.RetryIf] finds the types
+// that were declared with [WithErrors].
+//
+// When there is no further attempt, the error is a [*RetryError].
+func Retry[T any](ctx Context, name string, fn func(ctx Context, attempt int) (T, error), opts ...RetryGroupOption) (T, error) {
+	var zero T
+	cfg := new(groupConfig)
+	if err := cfg.apply(name, fn == nil, opts); err != nil {
+		return zero, groupKind.errorf(name, "%w", err)
+	}
+	for attempt := 1; ; attempt++ {
+		v, err := RunInChildContext(ctx, fmt.Sprintf("%s-attempt-%d", name, attempt), func(ctx Context) (T, error) {
+			return fn(ctx, attempt)
+		}, cfg.attempt...)
+		if failure := (*ChildContextError)(nil); err == nil || !errors.As(err, &failure) {
+			return v, err
+		}
+		backoff := fmt.Sprintf("%s-backoff-%d", name, attempt)
+		d, retry := cfg.next(ctx, name, backoff, err, attempt)
+		if !retry {
+			return zero, &RetryError{Name: name, Attempts: attempt, Err: err}
+		}
+		if err := Wait(ctx, backoff, d); err != nil {
+			return zero, err
+		}
+	}
+}
+
+func (c *groupConfig) apply(name string, noFunc bool, opts []RetryGroupOption) error {
+	for _, o := range opts {
+		if o == nil {
+			return errNilOption
+		}
+		o.applyGroup(c)
+	}
+	if noFunc {
+		return errNilFunction
+	}
+	if err := validateName(name + "-attempt-9999"); err != nil {
+		return err
+	}
+	return c.retry.validate()
+}
+
+// next is the wait before the attempt after the given one, which failed with
+// err: as it was recorded, or else as the policy says.
+func (c *groupConfig) next(ctx Context, name, backoff string, err error, attempt int) (wait time.Duration, retry bool) {
+	s := scopeOf(ctx)
+	if op := s.peek().op; op != nil || s.sealed {
+		return time.Second, op != nil && op.Type == wire.TypeWait && op.Name == backoff
+	}
+	var serdes *SerdesError
+	var limit *LimitError
+	if errors.As(err, &serdes) || errors.As(err, &limit) {
+		return 0, false
+	}
+	var seconds int64
+	_, panicked := recovered(func() (string, error) {
+		seconds, retry = c.retry.next(err, attempt)
+		return "", nil
+	})
+	if panicked != nil {
+		s.run.fail(fmt.Errorf("perdure: the retry policy of %s: %w", groupKind.describe(name), panicked))
+	}
+	return time.Duration(seconds) * time.Second, retry
+}
