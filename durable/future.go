@@ -73,7 +73,7 @@ func childResult[T any](o *operation, cfg *childConfig, summary func(T) string, 
 	if cfg.virtual {
 		return virtualChild(o, cfg, fn)
 	}
-	if op := o.known.op; op.Status == wire.StatusSucceeded && !op.ReplayChildren {
+	if op := o.known.op; op != nil && op.Status == wire.StatusSucceeded && !op.ReplayChildren {
 		return recordedResult[T](*o, cfg.serdes), nil
 	}
 	return liveChild(o, cfg, summary, fn)

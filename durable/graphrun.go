@@ -1,0 +1,225 @@
+package durable
+
+import (
+	"encoding/json"
+	"slices"
+
+	"github.com/perdure/perdure/internal/wire"
+)
+
+var compensationKind = &kind{call: "compensation", typ: wire.TypeContext, subType: wire.SubTypeRunInChildContext}
+
+// graphRun is a Graph under way. It numbers its operations itself: task i is
+// number 2i+1, and its compensation number 2i+2, so that a task more at the end
+// moves nothing.
+type graphRun struct {
+	graph  *Graph
+	name   string
+	codecs errorCodecs
+	scope  *scope
+	waiter *waiter // guarded by the run's mutex
+}
+
+// do runs the tasks, and compensates them if one fails.
+func (g *graphRun) do(s *scope) error {
+	g.scope = s
+	s.count = 2 * len(g.graph.nodes)
+	for {
+		for g.launchReady() {
+		}
+		if !slices.ContainsFunc(g.graph.nodes, func(n *node) bool { return n.is(nodeRunning) }) {
+			break
+		}
+		g.wait()
+	}
+	g.checkReached()
+	failed := g.failed()
+	if failed == nil {
+		return nil
+	}
+	return &GraphError{Name: g.name, Task: failed.name, Err: failed.err, Uncompensated: g.compensate()}
+}
+
+func (g *graphRun) failed() *node {
+	for _, n := range g.graph.nodes {
+		if n.is(nodeFailed) {
+			return n
+		}
+	}
+	return nil
+}
+
+// launchReady begins, or skips, the tasks that wait for nothing any more. It
+// reports whether one of them has ended already, so that more may be ready.
+func (g *graphRun) launchReady() (more bool) {
+	for _, n := range g.graph.nodes {
+		if n.is(nodeWaiting) && g.ready(n) {
+			g.launch(n)
+			more = more || n.hasEnded()
+		}
+	}
+	return more
+}
+
+// ready reports whether a task may begin. After a failure only what had begun
+// before it does.
+func (g *graphRun) ready(n *node) bool {
+	if g.record(n.number()).op == nil && g.failed() != nil {
+		return false
+	}
+	return !slices.ContainsFunc(n.deps, func(d *node) bool { return !d.hasEnded() })
+}
+
+func (n *node) number() int { return 2*n.index + 1 }
+
+func (g *graphRun) record(number int) record {
+	if s := g.scope; number <= len(s.recorded) {
+		return s.recorded[number-1]
+	}
+	return g.scope.run.history.strays[childID(g.scope.id, number)]
+}
+
+func (g *graphRun) operation(k *kind, name string, number int) operation {
+	o := operation{kind: k, scope: g.scope, ctx: derived{g.scope, g.scope}, name: name, number: number, known: g.record(number)}
+	o.check()
+	return o
+}
+
+// launch begins a task, unless it is skipped.
+func (g *graphRun) launch(n *node) {
+	wanted, err := n.wanted()
+	switch {
+	case err != nil:
+		n.err = err
+		n.state.Store(nodeFailed)
+		return
+	case !wanted:
+		n.state.Store(nodeSkipped)
+		return
+	}
+	t := newTask(g.operation(graphTaskKind, n.name, n.number()))
+	n.task = t
+	n.state.Store(nodeRunning)
+	t.begin(func() {
+		err := n.work(&t.operation)
+		t.complete(err, func() {})
+	})
+	r := g.scope.run
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if t.settled {
+		n.collect()
+		return
+	}
+	t.watchers = append(t.watchers, func() {
+		n.collect()
+		r.wakeJoinLocked(g.waiter)
+	})
+}
+
+// collect takes in that the task has ended.
+func (n *node) collect() {
+	n.err = n.task.err
+	if n.err != nil {
+		n.state.Store(nodeFailed)
+	} else {
+		n.state.Store(nodeSucceeded)
+	}
+}
+
+// wanted asks whether the task should run.
+func (n *node) wanted() (wanted bool, err error) {
+	if len(n.deps) > 0 && !slices.ContainsFunc(n.deps, func(d *node) bool { return !d.is(nodeSkipped) }) {
+		return false, nil
+	}
+	if n.when == nil {
+		return true, nil
+	}
+	_, err = recovered(func() (string, error) {
+		wanted = n.when()
+		return "", nil
+	})
+	return wanted, err
+}
+
+// wait blocks until a task ends that was running.
+func (g *graphRun) wait() {
+	r := g.scope.run
+	r.lockFor(g.scope)
+	for _, n := range g.graph.nodes {
+		if n.is(nodeWaiting) && g.ready(n) {
+			r.mu.Unlock()
+			return
+		}
+	}
+	if !slices.ContainsFunc(g.graph.nodes, func(n *node) bool { return n.is(nodeRunning) }) {
+		r.mu.Unlock()
+		return
+	}
+	g.waiter = newWaiter(g.scope)
+	r.joinLocked(g.waiter, g)
+}
+
+func (g *graphRun) awaits() string { return graphKind.describe(g.name) }
+
+// checkReached fails the run if a task is recorded that the code does not get to.
+func (g *graphRun) checkReached() {
+	for _, n := range g.graph.nodes {
+		if op := g.record(n.number()).op; op != nil && (n.is(nodeWaiting) || n.is(nodeSkipped)) {
+			g.scope.run.fail(&NonDeterminismError{ID: op.ID, Recorded: shapeOf(op)})
+		}
+	}
+}
+
+// compensate undoes what succeeded, and returns the errors of what could not be.
+func (g *graphRun) compensate() (errs []error) {
+	for _, n := range slices.Backward(g.graph.nodes) {
+		if !n.is(nodeSucceeded) || n.undo == nil {
+			continue
+		}
+		o := g.operation(compensationKind, n.name+compensationSuffix, n.number()+1)
+		_, err := childResult(&o, &defaultChild, nil, func(ctx Context) (struct{}, error) { return struct{}{}, n.undo(ctx) })
+		if err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errs
+}
+
+// graphErrorData is what is recorded of a GraphError.
+type graphErrorData struct {
+	Task          string         `json:"task"`
+	Error         *ErrorObject   `json:"error"`
+	Uncompensated []*ErrorObject `json:"uncompensated,omitempty"`
+}
+
+func (g *graphRun) encode(err error) *ErrorObject {
+	obj := g.codecs.encode(err)
+	e, ok := err.(*GraphError)
+	if !ok {
+		return obj
+	}
+	data := graphErrorData{Task: e.Task, Error: g.codecs.encode(e.Err)}
+	for _, err := range e.Uncompensated {
+		data.Uncompensated = append(data.Uncompensated, g.codecs.encode(err))
+	}
+	text, _ := json.Marshal(data) // texts cannot fail
+	if len(text) > wire.MaxInlineResult {
+		data.Uncompensated = data.Uncompensated[:1]
+		text, _ = json.Marshal(data)
+	}
+	obj.ErrorType, obj.ErrorData = "GraphError", string(text)
+	return obj
+}
+
+func (g *graphRun) decode(obj *ErrorObject) error {
+	var data graphErrorData
+	if obj == nil || obj.ErrorType != "GraphError" || json.Unmarshal([]byte(obj.ErrorData), &data) != nil {
+		return &ChildContextError{Name: g.name, Err: g.codecs.decode(obj)}
+	}
+	e := &GraphError{Name: g.name, Task: data.Task, Err: g.codecs.decode(data.Error)}
+	for _, obj := range data.Uncompensated {
+		e.Uncompensated = append(e.Uncompensated, g.codecs.decode(obj))
+	}
+	return e
+}
