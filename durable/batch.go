@@ -193,6 +193,10 @@ func (b *batch) recorded() {
 	for i := 0; i < len(b.item) && !b.over; i++ {
 		o := b.operationOf(i)
 		if o.known.op == nil {
+			if b.cfg.flat && b.inner.run.history.contexts[o.id()] != nil {
+				b.item[i].status = ItemStarted
+				b.total.Started++
+			}
 			continue
 		}
 		o.check()

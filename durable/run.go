@@ -179,6 +179,10 @@ func (o *operation) settle(id string, known *Operation) *Operation {
 func (o *operation) park(id string, known *Operation, cancel *Update) *Operation {
 	r := o.scope.run
 	r.mu.Lock()
+	if o.scope.abandonedLocked() { // before what was cancelled looks like settled
+		r.mu.Unlock()
+		runtime.Goexit()
+	}
 	if op := r.news[id]; op != nil {
 		if o.typ != wire.TypeCallback && o.typ != wire.TypeWait { // which may be asked for again
 			delete(r.news, id)
@@ -188,10 +192,6 @@ func (o *operation) park(id string, known *Operation, cancel *Update) *Operation
 	if known != nil && settled(known) {
 		r.mu.Unlock()
 		return known
-	}
-	if o.scope.abandonedLocked() {
-		r.mu.Unlock()
-		runtime.Goexit()
 	}
 	w := newWaiter(o.scope)
 	w.cancel = cancel
