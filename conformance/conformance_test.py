@@ -1,10 +1,15 @@
 """Tests of what takes the place of a deployment to AWS."""
 
+import gzip
 import pathlib
 import tempfile
+import types
 import unittest
+import urllib.request
 
+import telemetry  # before the packages of AWS
 import engine
+import run
 import stack
 import template
 
@@ -97,6 +102,29 @@ class Logs(unittest.TestCase):
         retriever.settle_seconds = 0
         events = retriever.get_execution_log_events(log_group_name="f", execution_arn="a", start_time_ms=0)
         self.assertEqual(len(events), 2)
+
+
+class Telemetry(unittest.TestCase):
+    def test_exported_spans_are_objects(self):
+        with telemetry.Collector() as spans:
+            self.export(spans, "/v1/traces", b"plain", {"Content-Type": "application/json"})
+            self.export(spans, "/v1/traces", gzip.compress(b"packed"), {"Content-Encoding": "gzip"})
+            self.export(spans, "/v1/metrics", b"other", {})
+            keys = [o["Key"] for o in spans.list_objects_v2(Bucket="spans")["Contents"]]
+            self.assertEqual(keys, ["0/traces_0.json", "1/traces_1.binpb"])
+            contents = [spans.get_object(Bucket="spans", Key=key)["Body"].read() for key in keys]
+            self.assertEqual(contents, [b"plain", b"packed"])
+
+    def export(self, spans, path, body, headers):
+        headers = {"Content-Type": "application/x-protobuf"} | headers
+        urllib.request.urlopen(urllib.request.Request(spans.endpoint + path, body, headers)).close()
+
+
+class Order(unittest.TestCase):
+    def test_numbers_are_in_order_and_names_come_last(self):
+        ids = ["otel-execution-2", "10-1", "2-10", "otel-execution-10", "2-9"]
+        ids.sort(key=lambda id: run.order(types.SimpleNamespace(description_id=id)))
+        self.assertEqual(ids, ["2-9", "2-10", "10-1", "otel-execution-2", "otel-execution-10"])
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """Runs AWS's conformance requirements for durable functions against Perdure.
 
 The requirements, and the code that judges histories, results and logs by them,
-are those of AWS's package aws-durable-execution-conformance-tests, unmodified.
-Ours is what takes the place of a deployment: see stack.py.
+are those of AWS's packages aws-durable-execution-conformance-tests and …-otel,
+unmodified. Ours is what takes the place of a deployment: see stack.py and
+telemetry.py.
 """
 
 import argparse
@@ -11,12 +12,14 @@ import contextlib
 import io
 import os
 import pathlib
+import re
 import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
 
-from aws_durable_execution_conformance_tests import config, history, sam, validate
+import telemetry  # before the packages of AWS
+from aws_durable_execution_conformance_tests import app, config, extensions, history, sam, validate
 
 import deployment
 import engine
@@ -26,61 +29,59 @@ TOTAL_SECONDS = 900
 
 
 @dataclass
-class Requirement:
-    id: str
-    suite: str
-    path: str
-    description: str
-
-    @property
-    def order(self):
-        suite, number = self.id.split("-")
-        return int(suite), int(number)
-
-
-@dataclass
 class Verdict:
     word: str  # passed, failed or skipped
     errors: list = field(default_factory=list)
     reason: str = ""
 
 
-def requirements(only):
+def requirements(registry, only):
     """All of them, or those whose id or suite is in only, in their order."""
-    found = []
-    for id, path in validate.discover_test_files(config.TESTS_DIR).items():
-        suite = pathlib.Path(path).parent.name
-        if not only or id in only or suite in only:
-            found.append(Requirement(id, suite, path, history.load_yaml_file(path)["description"]))
-    return sorted(found, key=lambda r: r.order)
+    found = registry.discover_requirements(["all"]).values()
+    found = [r for r in found if not only or r.description_id in only or r.suite.name in only]
+    return sorted(found, key=order)
+
+
+def order(requirement):
+    """The suites that have a number come first, then those that have a name."""
+    parts = re.split(r"(\d+)", requirement.description_id)
+    return [(not part.isdigit(), int(part) if part.isdigit() else part) for part in parts if part]
+
+
+def options(registry, histories):
+    """The arguments of AWS's runner that its validators read."""
+    parser = argparse.ArgumentParser()
+    registry.add_arguments(parser)
+    named = {"region": stack.REGION, "language": "go", "history_dir": histories}
+    return parser.parse_args(telemetry.OPTIONS, argparse.Namespace(**named))
 
 
 class Judge:
     """Judges one requirement at a time, by AWS's code."""
 
-    def __init__(self, served, deployed, histories):
+    def __init__(self, served, deployed, spans, options):
         self.deployed = deployed
-        self.histories = histories
+        self.options = options
         cloudformation = stack.CloudFormation(deployed.functions)
         client = stack.lambda_client(served.endpoint)
-        self.clients = {"lambda": client, "cloudformation": cloudformation, "logs": served.output}
+        self.clients = {"lambda": client, "cloudformation": cloudformation, "logs": served.output, "s3": spans}
         self.invoker = sam.Invoker("perdure", stack.REGION, lambda_client=client, cfn_client=cloudformation)
         validate.CloudWatchLogRetriever = stack.LogRetriever
 
     def judge(self, requirement):
-        function = self.deployed.covers.get(requirement.id)
+        id, path = requirement.description_id, requirement.path
+        function = self.deployed.covers.get(id)
         if function is None:
-            return Verdict("skipped", reason=self.deployed.gaps.get(requirement.id, "no handler"))
+            return Verdict("skipped", reason=self.deployed.gaps.get(id, "no handler"))
+        histories = self.options.history_dir
         result = validate.validate_description(
-            function,
-            requirement.id,
-            requirement.path,
-            self.invoker,
-            tmp_dir=self.histories,
-            region=stack.REGION,
-            aws_clients=self.clients,
-            output_dir=self.histories,
+            function, id, str(path), self.invoker, histories, stack.REGION, self.clients, histories
         )
+        hook = requirement.suite.validation_hook
+        if result.passed and hook:
+            result = app._run_extension_validation(
+                result=result, hook=hook, requirement_path=path, args=self.options, aws_clients=self.clients
+            )
         return Verdict("passed" if result.passed else "failed", result.errors)
 
 
@@ -105,7 +106,7 @@ def judge_all(judge, wanted, workers, report):
 
 def arguments():
     parser = argparse.ArgumentParser(description="Runs AWS's conformance requirements for durable functions against Perdure.")
-    parser.add_argument("--only", nargs="+", metavar="ID", help="requirements, such as 1-17, or suites, such as step")
+    parser.add_argument("--only", nargs="+", metavar="ID", help="requirements, such as 1-17, or suites, such as step; all by default")
     parser.add_argument("--sdk", choices=["go", "python"], default="go", help="the SDK of the handlers")
     parser.add_argument("--handlers", type=pathlib.Path, metavar="DIR", help="with --sdk python: the directory of their template.yaml")
     parser.add_argument("--workers", type=int, default=4, metavar="N", help="how many requirements run at a time (4)")
@@ -118,36 +119,50 @@ def arguments():
 
 def main():
     args = arguments()
-    wanted = requirements(args.only)
+    registry = extensions.load_extensions(config.TESTS_DIR)
+    wanted = requirements(registry, args.only)
     if not wanted:
         raise SystemExit(f"there is no requirement called {' '.join(args.only)}")
     with tempfile.TemporaryDirectory(prefix="conformance-") as tmp:
         histories = args.histories or pathlib.Path(tmp, "histories")
         histories.mkdir(parents=True, exist_ok=True)
-        counts = run(args, wanted, pathlib.Path(tmp), str(histories))
+        counts = run(args, wanted, pathlib.Path(tmp), options(registry, str(histories)))
     print(", ".join(f"{n} {word}" for word, n in counts.items()), flush=True)
     os._exit(counts["failed"] > 0)  # a requirement that hangs does not keep us
 
 
-def run(args, wanted, tmp, histories):
+def run(args, wanted, tmp, options):
     deployed = deployment.go(tmp) if args.sdk == "go" else deployment.python(tmp, args.handlers)
     perdure = deployment.build(tmp, "cmd/perdure")
     marks = tmp / "marks"
     marks.mkdir()
-    console = sys.stdout
-
-    def report(requirement, verdict):
-        reason = f" ({verdict.reason})" if verdict.reason else ""
-        line = f"{verdict.word:7}  {requirement.id:5}  {requirement.suite:18}  {requirement.description}{reason}"
-        print(line, *verdict.errors, sep=f"\n{'':9}", file=console, flush=True)
-
-    with engine.Engine(perdure, deployed.functions, str(tmp / "data"), {"CONFORMANCE_MARKS": marks}) as served:
-        # AWS's code tells what it is doing.
-        with contextlib.redirect_stdout(io.StringIO()):
-            judge = Judge(served, deployed, histories)
-            counts = judge_all(judge.judge, wanted, args.workers, report)
-    pathlib.Path(histories, "engine.txt").write_text("".join(served.said))
+    with telemetry.Collector() as spans:
+        env = {
+            "CONFORMANCE_MARKS": marks,
+            "OTEL_EXPORTER_OTLP_ENDPOINT": spans.endpoint,
+            "OTEL_SERVICE_NAME": telemetry.SERVICE,
+        }
+        with engine.Engine(perdure, deployed.functions, str(tmp / "data"), env) as served:
+            judge = Judge(served, deployed, spans, options)
+            report = reporter(sys.stdout)
+            # AWS's code tells what it is doing.
+            with contextlib.redirect_stdout(io.StringIO()):
+                counts = judge_all(judge.judge, wanted, args.workers, report)
+    pathlib.Path(options.history_dir, "engine.txt").write_text("".join(served.said))
     return counts
 
 
-main()
+def reporter(console):
+    """Returns what prints a verdict."""
+
+    def report(requirement, verdict):
+        description = history.load_yaml_file(requirement.path)["description"]
+        reason = f" ({verdict.reason})" if verdict.reason else ""
+        line = f"{verdict.word:7}  {requirement.description_id:19}  {requirement.suite.name:18}  {description}{reason}"
+        print(line, *verdict.errors, sep=f"\n{'':9}", file=console, flush=True)
+
+    return report
+
+
+if __name__ == "__main__":
+    main()

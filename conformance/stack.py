@@ -6,6 +6,7 @@ captured.
 """
 
 import json
+import secrets
 import time
 
 import boto3
@@ -20,7 +21,7 @@ def lambda_client(endpoint):
     Unlike AWS's, it never repeats a request: a repeated Invoke is a second
     execution.
     """
-    return boto3.client(
+    client = boto3.client(
         "lambda",
         endpoint_url=endpoint,
         region_name=REGION,
@@ -28,6 +29,14 @@ def lambda_client(endpoint):
         aws_secret_access_key="any",
         config=Config(retries={"total_max_attempts": 1}, read_timeout=120, max_pool_connections=64),
     )
+    client.meta.events.register("before-sign.lambda.Invoke", trace)
+    return client
+
+
+def trace(request, **_):
+    """Begins a trace, as Lambda does for a function with active tracing."""
+    root = f"1-{int(time.time()):08x}-{secrets.token_hex(12)}"
+    request.headers["X-Amzn-Trace-Id"] = f"Root={root};Parent={secrets.token_hex(8)};Sampled=1"
 
 
 class CloudFormation:
