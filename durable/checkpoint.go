@@ -25,6 +25,7 @@ type checkpointer struct {
 	urgent   bool      // something in the queue should not wait
 	heldTill time.Time // when the queue goes out even so
 	sending  bool      // a call is under way
+	drained  *waiter   // who waits until nothing is queued or under way
 	flushing bool      // the flusher was started
 	kicked   chan struct{}
 	alarm    *time.Timer
@@ -36,14 +37,45 @@ type queued struct {
 	ack    *waiter
 }
 
-// record queues an update and returns when the service has recorded it.
+// record queues an update and returns when the service has recorded it. In a
+// pipelined run it does not wait for an end, as long as the queue is short.
 func (r *run) record(s *scope, u Update) {
+	if r.cfg.pipelined && u.Action != wire.ActionStart && r.recordLater(s, u) {
+		return
+	}
 	w := newWaiter(s)
 	r.lockFor(s)
 	s.closing = s.task
 	r.queueLocked(queued{u, w})
 	r.urgent = true
 	r.blockLocked(w)
+}
+
+// recordLater queues an update unless the queue is full.
+func (r *run) recordLater(s *scope, u Update) bool {
+	r.lockFor(s)
+	defer r.mu.Unlock()
+	if len(r.queue) >= maxBatchUpdates {
+		return false
+	}
+	s.closing = s.task
+	r.queueLocked(queued{update: u})
+	r.urgent = true
+	r.kick()
+	return true
+}
+
+// drain returns when the service has recorded everything.
+func (r *run) drain() {
+	r.mu.Lock()
+	if len(r.queue) == 0 && !r.sending {
+		r.mu.Unlock()
+		return
+	}
+	r.drained = newWaiter(nil)
+	r.urgent = true
+	r.kick()
+	r.blockLocked(r.drained)
 }
 
 // send queues an update that should go out at once, without waiting for it.
@@ -252,6 +284,10 @@ func (r *run) apply(batch []queued, reply *CheckpointReply, err error) {
 		if w := batch[i].ack; w != nil {
 			r.wakeLocked(w)
 		}
+	}
+	if r.drained != nil && len(r.queue) == 0 {
+		r.wakeLocked(r.drained)
+		r.drained = nil
 	}
 	r.polledLocked(time.Now())
 	r.idleLocked()

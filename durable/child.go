@@ -119,14 +119,13 @@ func virtualChild[T any](o *operation, cfg *childConfig, fn func(Context) (T, er
 	return result, nil
 }
 
-// childRun takes one child context from where it stands to its end. encode and
-// wrap make the record of a failure, and the error of the record.
+// childRun takes one child context from where it stands to its end.
 type childRun struct {
 	*operation
 	id      string
-	summary string // in place of a result that is too large
-	encode  func(error) *ErrorObject
-	wrap    func(*ErrorObject) error
+	summary string                   // in place of a result that is too large
+	encode  func(error) *ErrorObject // makes the record of a failure
+	wrap    func(*ErrorObject) error // and the error of the record
 
 	large    bool   // its result is never recorded, whatever its size
 	finished func() // called before the context closes, if set

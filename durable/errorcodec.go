@@ -90,6 +90,9 @@ func (c errorCodecs) encode(err error) *ErrorObject {
 		// the callback; the conformance suite does.
 		obj.ErrorMessage = shorten(r.Message, maxErrorMessage)
 	}
+	if c.nest(err, obj) {
+		return obj
+	}
 	for _, list := range []errorCodecs{c, ownErrors} {
 		for _, codec := range list {
 			if data, ok := codec.encode(err); ok && len(data) <= maxErrorData {
@@ -107,6 +110,9 @@ func (c errorCodecs) decode(obj *ErrorObject) *RecordedError {
 		return &RecordedError{Type: "Error", Message: "failed without a recorded error"}
 	}
 	e := &RecordedError{Type: obj.ErrorType, Message: obj.ErrorMessage, Data: obj.ErrorData, Stack: obj.StackTrace}
+	if e.original = c.unnest(obj); e.original != nil {
+		return e
+	}
 	for _, list := range []errorCodecs{c, ownErrors} {
 		for _, codec := range list {
 			if codec.name == obj.ErrorType {

@@ -113,7 +113,7 @@ type InvokeError struct {
 	// Stopped says that it was stopped by someone; errors.Is finds
 	// [ErrStopped] too.
 	Stopped bool
-	Err     error
+	Err     error `json:"-"`
 }
 
 func (e *InvokeError) Error() string {

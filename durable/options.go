@@ -84,6 +84,7 @@ type handlerConfig struct {
 	serdes     Serdes
 	errors     errorCodecs
 	budget     int // of a step's attempts; 0 is none
+	pipelined  bool
 }
 
 type stepConfig struct {
@@ -156,6 +157,23 @@ func WithLogger(l *slog.Logger) HandlerOption {
 // once over all invocations. It is for finding out what a replay does.
 func WithReplayLogs() HandlerOption {
 	return handlerOption(func(cfg *handlerConfig) { cfg.replayLogs = true })
+}
+
+// WithPipelining hands the results of operations on before they are durable, so
+// that code does not wait for the service after each of them: a chain of short
+// steps needs one call for as many steps as end during the call before.
+//
+// What leaves the execution is held back until everything before it is durable:
+// the START of a step that is [AtMostOncePerRetry] or has an attempt budget, an
+// [Invoke], the id of a callback, a suspension, the handler's answer. The body of
+// any other step is not. So after a crash not only the step that was under way
+// runs again, but also those whose results were not durable yet, and they may
+// then do or return something else: what later steps did with the first result
+// has happened all the same. Use it where steps are idempotent and depend on
+// nothing that changes, or give [AtMostOncePerRetry] to those that must only
+// act on what is durable.
+func WithPipelining() HandlerOption {
+	return handlerOption(func(cfg *handlerConfig) { cfg.pipelined = true })
 }
 
 // WithErrors declares errors that [errors.As] and [errors.Is] shall find on

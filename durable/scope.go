@@ -21,7 +21,10 @@ type scope struct {
 	within   string // the CONTEXT operation that it, or the nearest scope around it, is recorded as
 	name     string
 	recorded []record
-	count    int // operations begun
+	count    int            // operations begun
+	versions map[string]int // what Version decided
+	drawn    int            // draws of UUID and Rand since operation drawnAt began
+	drawnAt  int
 
 	sealed    bool    // its context closed with ReplayChildren: nothing new may happen
 	loose     bool    // though sealed it may hold unfinished operations, at which its code lingers

@@ -99,6 +99,9 @@ func (r *run) execute(main func(*scope, *string) (string, error)) {
 	if err != nil {
 		o = failed(r.cfg.errors.encode(err))
 	}
+	if r.cfg.pipelined {
+		r.drain()
+	}
 	r.finish(r.fit(o))
 }
 

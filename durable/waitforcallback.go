@@ -2,7 +2,6 @@ package durable
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -55,7 +54,9 @@ func WaitForCallback[T any](ctx Context, name string, submit func(ctx context.Co
 func (o *operation) submitAndWait(cfg *callbackConfig, submit func(context.Context, string) error) (string, error) {
 	var payload string
 	run := newChildRun(o)
-	run.encode, run.wrap = o.encodeSubmitter, o.decodeSubmitter
+	run.wrap = func(obj *ErrorObject) error {
+		return &CallbackError{Name: o.name, Err: o.scope.run.cfg.errors.decode(obj)}
+	}
 	err := run.do(func(s *scope) (string, error) {
 		sent, err := s.submitAndWait(cfg, submit)
 		if err == nil && sent != nil {
@@ -104,7 +105,7 @@ func submitterFailed(err error) error {
 // It wraps what its last attempt failed with.
 type SubmitterError struct {
 	Attempts int
-	Err      error
+	Err      error `json:"-"`
 }
 
 func (e *SubmitterError) Error() string {
@@ -116,38 +117,6 @@ func (e *SubmitterError) Error() string {
 
 // Unwrap returns the cause.
 func (e *SubmitterError) Unwrap() error { return e.Err }
-
-// submitterErrorType is the type that a context records which failed with its
-// submitter; the data holds what that failed with, so that an error type which
-// the user declared survives inside it.
-const submitterErrorType = "CallbackSubmitterError"
-
-type submitterErrorData struct {
-	Attempts int
-	Cause    *ErrorObject
-}
-
-func (o *operation) encodeSubmitter(err error) *ErrorObject {
-	codecs := o.scope.run.cfg.errors
-	var submitter *SubmitterError
-	if !errors.As(err, &submitter) {
-		return codecs.encode(err)
-	}
-	data, jsonErr := json.Marshal(submitterErrorData{submitter.Attempts, codecs.encode(submitter.Err)})
-	if jsonErr != nil {
-		return codecs.encode(err)
-	}
-	return &ErrorObject{ErrorType: submitterErrorType, ErrorMessage: shorten(message(err), maxErrorMessage), ErrorData: string(data)}
-}
-
-func (o *operation) decodeSubmitter(obj *ErrorObject) error {
-	codecs := o.scope.run.cfg.errors
-	var data submitterErrorData
-	if obj != nil && obj.ErrorType == submitterErrorType && json.Unmarshal([]byte(obj.ErrorData), &data) == nil && data.Cause != nil {
-		return &CallbackError{Name: o.name, Err: &SubmitterError{Attempts: data.Attempts, Err: codecs.decode(data.Cause)}}
-	}
-	return &CallbackError{Name: o.name, Err: codecs.decode(obj)}
-}
 
 // WaitForCallbackOption changes one [WaitForCallback].
 type WaitForCallbackOption interface{ applyWaitForCallback(*callbackConfig) }

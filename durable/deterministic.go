@@ -1,0 +1,87 @@
+package durable
+
+import (
+	"crypto/sha1"
+	"crypto/sha256"
+	"encoding/hex"
+	"math/rand/v2"
+	"strconv"
+	"time"
+
+	"github.com/perdure/perdure/internal/wire"
+)
+
+var (
+	nowKind  = &kind{call: "durable.Now", typ: wire.TypeStep, subType: subTypeNow}
+	uuidKind = &kind{call: "durable.UUID"}
+	randKind = &kind{call: "durable.Rand"}
+)
+
+// Now is the time at which code came to this place first: it is recorded, as a
+// step with the name "now", and later runs return the same. It is in UTC, and
+// durable before code gets it, so it costs a call of the service the first time
+// and an operation; the execution's [Context.StartTime] costs nothing. Inside
+// steps use time.Now.
+//
+// Now panics if ctx is not a durable context.
+func Now(ctx Context) time.Time {
+	o, err := nowKind.begin(ctx, "now")
+	if err != nil {
+		panic(err)
+	}
+	defer o.end()
+	if op := o.known.op; op != nil && op.Status == wire.StatusSucceeded {
+		return decodeJSON[time.Time](&o)
+	}
+	now := time.Now().UTC().Round(0)
+	id, payload := o.id(), strconv.Quote(now.Format(time.RFC3339Nano))
+	if o.known.op == nil {
+		o.scope.run.hold(o.scope, o.update(id, wire.ActionStart))
+	}
+	u := o.update(id, wire.ActionSucceed)
+	u.Payload = &payload
+	o.scope.run.record(o.scope, u)
+	return now
+}
+
+// UUID returns a UUID, of version 5, that is the same on every run and that no
+// other call gets, in this execution or any other. It is not recorded but
+// derived, from the execution's ARN, the operations that the context has begun,
+// and how many the code has drawn since: so it costs nothing, and who knows the
+// ARN can compute it. It is for keys and names, not for secrets. As long as an
+// execution is under way, code must not draw more or fewer between the same two
+// operations.
+//
+// UUID panics if ctx is not a durable context.
+func UUID(ctx Context) string {
+	sum := sha1.Sum([]byte("perdure:uuid\x00" + uuidKind.draw(ctx)))
+	sum[6] = sum[6]&0x0f | 5<<4
+	sum[8] = sum[8]&0x3f | 0x80
+	text := hex.EncodeToString(sum[:16])
+	return text[:8] + "-" + text[8:12] + "-" + text[12:16] + "-" + text[16:20] + "-" + text[20:]
+}
+
+// Rand returns a source of random numbers that gives the same ones on every
+// run. Its seed is derived as [UUID] is, so numbers are not for secrets; each
+// call returns another source. The numbers that code takes from it must not
+// depend on anything that differs from run to run.
+//
+// Rand panics if ctx is not a durable context.
+func Rand(ctx Context) *rand.Rand {
+	return rand.New(rand.NewChaCha8(sha256.Sum256([]byte("perdure:rand\x00" + randKind.draw(ctx)))))
+}
+
+// draw returns a text that no other draw of any execution has.
+func (k *kind) draw(ctx Context) string {
+	s, err := k.enter(ctx, "")
+	if err != nil {
+		panic(err)
+	}
+	if s.drawnAt != s.count {
+		s.drawnAt, s.drawn = s.count, 0
+	}
+	s.drawn++
+	n := s.drawn
+	s.busy.Store(false)
+	return s.run.arn + "\x00" + s.id + "\x00" + strconv.Itoa(s.count) + "\x00" + strconv.Itoa(n)
+}

@@ -1,0 +1,104 @@
+package durable
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Saga collects how to undo what a [RunSaga] has done so far.
+type Saga struct {
+	compensations []compensation
+}
+
+type compensation struct {
+	name string
+	fn   func(context.Context) error
+	opts []StepOption
+}
+
+// Compensate adds fn to what is done if the saga fails: as a [Step] with the
+// given name and options, before all that was added earlier. Add it before the
+// step that it undoes if that may have done its work and failed even so; fn
+// then has to cope with nothing to undo.
+func (s *Saga) Compensate(name string, fn func(context.Context) error, opts ...StepOption) {
+	s.compensations = append(s.compensations, compensation{name, fn, opts})
+}
+
+// RunSaga runs fn as [RunInChildContext] does. If fn returns an error or panics,
+// what it added with [Saga.Compensate] is done first, in reverse order, each as
+// a step with its retries, recorded in the same context. The error is the one
+// of fn, in a [*ChildContextError]; if compensations failed for good, the others
+// were done nevertheless, and the error wraps a [*CompensationError].
+//
+// A suspension or a crash is no failure: fn goes on from where it was, and so do
+// compensations. Nor does a saga compensate that is canceled with its future,
+// or abandoned, or whose execution is stopped or times out: nothing runs then.
+// [WithTimeout] is therefore refused; to bound the time of a part, give it to a
+// child context inside.
+func RunSaga[T any](ctx Context, name string, fn func(Context, *Saga) (T, error), opts ...ChildOption) (T, error) {
+	var zero T
+	if fn == nil {
+		return zero, sagaKind.errorf(name, "the function is nil")
+	}
+	cfg, err := newChildConfig(opts)
+	if err == nil && cfg.timeout != nil {
+		err = errSagaTimeout
+	}
+	if err != nil {
+		return zero, sagaKind.errorf(name, "%w", err)
+	}
+	return RunInChildContext(ctx, name, func(ctx Context) (result T, err error) {
+		saga := new(Saga)
+		_, err = recovered(func() (_ string, err error) {
+			result, err = fn(ctx, saga)
+			return "", err
+		})
+		if err != nil {
+			err = saga.compensate(ctx, err)
+		}
+		return result, err
+	}, opts...)
+}
+
+var (
+	sagaKind       = &kind{call: "durable.RunSaga"}
+	errSagaTimeout = errors.New("a saga that is timed out could not compensate; give the timeout to a child context inside of it")
+)
+
+// compensate undoes what was done before cause.
+func (s *Saga) compensate(ctx Context, cause error) error {
+	failed := &CompensationError{Err: cause}
+	for i := len(s.compensations) - 1; i >= 0; i-- {
+		c := s.compensations[i]
+		if _, err := Step(ctx, c.name, c.body(), c.opts...); err != nil {
+			failed.Failed = append(failed.Failed, err.Error())
+		}
+	}
+	if len(failed.Failed) > 0 {
+		return failed
+	}
+	return cause
+}
+
+func (c *compensation) body() func(context.Context) (struct{}, error) {
+	if c.fn == nil {
+		return nil // Step says so
+	}
+	return func(ctx context.Context) (struct{}, error) { return struct{}{}, c.fn(ctx) }
+}
+
+// CompensationError says that a saga failed, and that it was not undone
+// completely. It wraps what the saga failed with.
+type CompensationError struct {
+	Err    error    `json:"-"`
+	Failed []string // what the compensations failed with
+}
+
+func (e *CompensationError) Error() string {
+	return fmt.Sprintf("%v; and was not undone completely: %s", e.Err, strings.Join(e.Failed, "; "))
+}
+
+// Unwrap returns what the saga failed with.
+func (e *CompensationError) Unwrap() error { return e.Err }
