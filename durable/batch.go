@@ -175,7 +175,8 @@ func (b *batch) live() {
 		b.over, b.reason = true, AllCompleted
 	}
 	for range slots {
-		r.spawn(b.inner, b.slot)
+		s := b.newSlot()
+		r.spawn(s, func() { b.slot(s) })
 	}
 	r.lockFor(s)
 	if b.over {
@@ -208,13 +209,20 @@ func (b *batch) recorded() {
 	}
 }
 
+// newSlot makes the scope of one goroutine, between the batch's and the items'.
+func (b *batch) newSlot() *scope {
+	in := b.inner
+	return &scope{Context: in, run: in.run, parent: in, id: in.id, within: in.within, name: in.name, task: true}
+}
+
 // slot runs one item after the other, as long as there are any.
-func (b *batch) slot() {
+func (b *batch) slot(s *scope) {
 	for {
 		i, o := b.take()
 		if o == nil {
 			return
 		}
+		o.scope, o.ctx = s, derived{s, s}
 		b.runItem(o, i)
 	}
 }

@@ -81,6 +81,7 @@ type handlerConfig struct {
 	client     Client
 	logger     *slog.Logger
 	replayLogs bool
+	unchecked  bool // see WithGoroutineChecks
 	serdes     Serdes
 	errors     errorCodecs
 	budget     int // of a step's attempts; 0 is none

@@ -79,6 +79,9 @@ func (r *run) spawn(s *scope, body func()) {
 	r.mu.Unlock()
 	r.tasks.Go(func() {
 		returned := false
+		if s != nil {
+			s.owner = r.cfg.goroutine()
+		}
 		defer func() {
 			r.mu.Lock()
 			defer r.mu.Unlock()
@@ -150,6 +153,7 @@ func (r *run) blockLocked(w *waiter) {
 			runtime.Goexit()
 		}
 	case <-r.ending:
+		w.scope.unwinding()
 	}
 	r.checkEnded()
 }

@@ -26,13 +26,15 @@ type scope struct {
 	drawn    int            // draws of UUID and Rand since operation drawnAt began
 	drawnAt  int
 
-	sealed    bool    // its context closed with ReplayChildren: nothing new may happen
-	loose     bool    // though sealed it may hold unfinished operations, at which its code lingers
-	task      bool    // it stands for a task: what is recorded in it is the task's own end
-	tasks     []*task // begun in it; the run's mutex guards this and the rest
-	returned  bool    // its function returned
-	abandoned bool    // its function will not be heard
-	closing   bool    // its task's end was queued
+	sealed    bool        // its context closed with ReplayChildren: nothing new may happen
+	loose     bool        // though sealed it may hold unfinished operations, at which its code lingers
+	task      bool        // it stands for a task: what is recorded in it is the task's own end
+	tasks     []*task     // begun in it; the run's mutex guards this and the rest
+	returned  bool        // its function returned
+	abandoned bool        // its function will not be heard
+	closing   bool        // its task's end was queued
+	owner     uint64      // the goroutine that may use it; 0 if nobody checks
+	unwound   atomic.Bool // its goroutine unwound with the run
 	busy      atomic.Bool
 	replaying atomic.Bool // code runs that ran before: logs are dropped
 	logger    atomic.Pointer[slog.Logger]
@@ -45,6 +47,9 @@ func newScope(ctx context.Context, r *run, parent *scope, id, name string) *scop
 	}
 	s.sealed = parent != nil && parent.sealed
 	s.loose = parent != nil && parent.loose
+	if parent != nil {
+		s.owner = parent.owner
+	}
 	s.replaying.Store(s.ranOn())
 	return s
 }
@@ -144,7 +149,8 @@ func (k *kind) enter(ctx Context, name string) (*scope, error) {
 	if s == nil {
 		return nil, k.errorf(name, "ctx is not a durable context; pass the one that the handler or the child context got")
 	}
-	s.run.checkEnded()
+	s.checkRun(k, name)
+	s.checkGoroutine(k, name)
 	if !s.busy.CompareAndSwap(false, true) {
 		s.run.fail(&MisuseError{k.describe(name), "its context is in use by another operation: inside a step use none, inside a child context use the child's, and for work at the same time use a context each"})
 	}

@@ -53,7 +53,7 @@ func NewHandler[In, Out any](handler func(Context, In) (Out, error), opts ...Han
 }
 
 func newHandlerConfig(opts []HandlerOption) *handlerConfig {
-	cfg := &handlerConfig{serdes: JSON}
+	cfg := &handlerConfig{serdes: JSON, unchecked: !isTest()}
 	for _, o := range opts {
 		if o == nil {
 			panic("perdure: a handler option is nil")
@@ -92,6 +92,7 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 // execute is the workflow goroutine of the handler.
 func (r *run) execute(main func(*scope, *string) (string, error)) {
 	root := newScope(r.ctx, r, nil, "", "")
+	root.owner = r.cfg.goroutine()
 	result, err := recovered(func() (string, error) { return main(root, r.history.execution.Payload) })
 	r.checkInvocation()
 	root.close()

@@ -107,7 +107,8 @@ func (t *task) enter(ctx Context, method string) (*scope, error) {
 	if s == nil {
 		return nil, k.errorf(t.name, "ctx is not a durable context; pass the one of the code that makes the call")
 	}
-	s.run.checkEnded()
+	s.checkRun(k, t.name)
+	s.checkGoroutine(k, t.name)
 	switch {
 	case t.scope != nil && t.scope.run != s.run:
 		s.run.fail(&MisuseError{k.describe(t.name), "the future belongs to another invocation; keep futures inside of the handler"})
