@@ -285,7 +285,7 @@ func runFlat(o *operation, body func(*scope) (string, error), fails func(*ErrorO
 	r := o.scope.run
 	s := newScope(o.ctx, r, o.scope, o.id(), o.name)
 	s.within = o.scope.within
-	_, err := recovered(func() (string, error) { return body(s) })
+	_, err := o.entered(s, func() (string, error) { return body(s) })
 	r.checkInvocation()
 	s.close()
 	if err != nil {

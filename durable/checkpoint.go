@@ -40,6 +40,7 @@ type queued struct {
 // record queues an update and returns when the service has recorded it. In a
 // pipelined run it does not wait for an end, as long as the queue is short.
 func (r *run) record(s *scope, u Update) {
+	r.starting(&u)
 	if r.cfg.pipelined && u.Action != wire.ActionStart && r.recordLater(s, u) {
 		return
 	}
@@ -80,6 +81,7 @@ func (r *run) drain() {
 
 // send queues an update that should go out at once, without waiting for it.
 func (r *run) send(s *scope, u Update) {
+	r.starting(&u)
 	r.lockFor(s)
 	defer r.mu.Unlock()
 	r.queueLocked(queued{update: u})
@@ -90,6 +92,7 @@ func (r *run) send(s *scope, u Update) {
 // hold queues an update that may wait a moment for company: the START of work
 // that, if it is short, ends before the START was worth a call of its own.
 func (r *run) hold(s *scope, u Update) {
+	r.starting(&u)
 	r.lockFor(s)
 	defer r.mu.Unlock()
 	r.holdLocked(u)
@@ -169,6 +172,9 @@ func (r *run) flush() {
 		reply, err := r.client.Checkpoint(r.callCtx, req)
 		if err != nil && withoutCancels(req, err) {
 			reply, err = r.client.Checkpoint(r.callCtx, req)
+		}
+		if err == nil {
+			r.checkpointed(req, reply)
 		}
 		r.apply(batch, reply, err)
 	}

@@ -102,7 +102,7 @@ func virtualChild[T any](o *operation, cfg *childConfig, fn func(Context) (T, er
 	before := outer.replaying.Load()
 	s.replaying.Store(before || s.ranOn())
 	var result T
-	_, err := recovered(func() (_ string, err error) {
+	_, err := o.entered(s, func() (_ string, err error) {
 		result, err = fn(s)
 		return "", err
 	})
@@ -153,7 +153,7 @@ func (c *childRun) do(body func(*scope) (string, error)) error {
 		s.sealed, s.loose = true, false
 		s.replaying.Store(true)
 	}
-	payload, err := recovered(func() (string, error) { return body(s) })
+	payload, err := c.entered(s, func() (string, error) { return body(s) })
 	r.checkInvocation()
 	s.close()
 	if s.sealed {

@@ -86,7 +86,7 @@ func (o *operation) invoke(function, payload string, cfg *invokeConfig) {
 	u := o.update(o.id(), wire.ActionStart)
 	u.Payload = &payload
 	u.ChainedInvokeOptions = &wire.ChainedInvokeOptions{
-		FunctionName: function, TenantID: cfg.tenant, XAmznTraceID: cfg.trace,
+		FunctionName: function, TenantID: cfg.tenant, XAmznTraceID: o.traceHeader(u.ID, cfg.trace),
 	}
 	o.scope.run.send(o.scope, u)
 }

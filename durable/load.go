@@ -64,6 +64,9 @@ func (r *run) load(in *wire.InvocationInput) bool {
 		r.finish(failed(r.cfg.errors.encode(err)))
 		return false
 	}
+	if len(r.cfg.plugins) > 0 {
+		r.startPlugins(ops, in.UpdatedOperationIds)
+	}
 	return true
 }
 

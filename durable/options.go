@@ -81,6 +81,7 @@ type handlerConfig struct {
 	client     Client
 	logger     *slog.Logger
 	replayLogs bool
+	plugins    []Plugin
 	unchecked  bool // see WithGoroutineChecks
 	serdes     Serdes
 	errors     errorCodecs

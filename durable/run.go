@@ -26,6 +26,7 @@ type run struct {
 	arn     string
 	history *history
 	log     *runLog
+	plugins *plugins // nil if there are none
 
 	callCtx context.Context         // the invocation's: checkpoints are made under it
 	ctx     context.Context         // user code's: ends with the run

@@ -86,7 +86,9 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	if r.load(in) {
 		r.spawn(nil, func() { r.execute(h.main) })
 	}
-	return encodeOutcome(r.wait())
+	o := r.wait()
+	r.endPlugins(o)
+	return encodeOutcome(o)
 }
 
 // execute is the workflow goroutine of the handler.

@@ -130,10 +130,17 @@ func (s *stepRun) attempt(n int, started bool, body func(context.Context) (strin
 // call runs body as attempt n, for no longer than it may take.
 func (s *stepRun) call(n int, body func(context.Context) (string, error)) (string, error) {
 	ctx := s.body(s.id, n)
-	if s.cfg.timeout == nil {
-		return recovered(func() (string, error) { return body(ctx) })
-	}
-	tooLong := &StepTimeoutError{Name: s.name, Attempt: n, Timeout: *s.cfg.timeout}
+	return s.attempted(ctx, func() (string, error) {
+		if s.cfg.timeout == nil {
+			return body(ctx)
+		}
+		return s.timed(ctx, body)
+	})
+}
+
+// timed is call for a body that has only so much time.
+func (s *stepRun) timed(ctx *bodyContext, body func(context.Context) (string, error)) (string, error) {
+	tooLong := &StepTimeoutError{Name: s.name, Attempt: ctx.attempt, Timeout: *s.cfg.timeout}
 	timed, cancel := context.WithTimeoutCause(ctx.Context, tooLong.Timeout, tooLong)
 	defer cancel()
 	ctx.Context = timed

@@ -102,7 +102,7 @@ func (c *condition[S]) poll(op *Operation) (S, error) {
 // ask makes one call of check; the state becomes what it returned.
 func (c *condition[S]) ask(n int) (payload string, done bool, err error) {
 	ctx := c.body(c.id, n)
-	payload, err = recovered(func() (string, error) {
+	payload, err = c.attempted(ctx, func() (string, error) {
 		next, ok, err := c.check(ctx, c.state)
 		if err != nil {
 			return "", err

@@ -1,0 +1,535 @@
+package durable_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambdacontext"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/internal/wire"
+)
+
+// witness is a plugin that writes down what it hears.
+type witness struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+func (w *witness) note(format string, args ...any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.lines = append(w.lines, strings.TrimSpace(fmt.Sprintf(format, args...)))
+}
+
+// heard returns what was noted since the last call.
+func (w *witness) heard() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	lines := w.lines
+	w.lines = nil
+	return lines
+}
+
+func opText(op *durable.Operation) string {
+	return strings.TrimSpace(fmt.Sprintf("%s %s %s", op.ID, op.SubType, op.Name))
+}
+
+func (w *witness) plugin(ctx context.Context, inv *durable.Invocation) (context.Context, *durable.Hooks) {
+	w.note("invocation starts, first %t, %d operations", inv.First, len(inv.Operations))
+	return ctx, &durable.Hooks{
+		OperationStart:  func(op *durable.Operation) { w.note("%s starts", opText(op)) },
+		OperationResume: func(op *durable.Operation) { w.note("%s resumes %s", opText(op), op.Status) },
+		OperationEnd:    func(op *durable.Operation) { w.note("%s ends %s", opText(op), op.Status) },
+		AttemptStart: func(ctx context.Context, op *durable.Operation, n int) context.Context {
+			w.note("%s attempt %d starts", opText(op), n)
+			return ctx
+		},
+		AttemptEnd: func(_ context.Context, op *durable.Operation, n int, err error) {
+			w.note("%s attempt %d ends %s", opText(op), n, errorText(err))
+		},
+		ContextStart: func(ctx context.Context, op *durable.Operation) context.Context {
+			w.note("%s runs", opText(op))
+			return ctx
+		},
+		ContextEnd: func(_ context.Context, op *durable.Operation, err error) {
+			w.note("%s returns %s", opText(op), errorText(err))
+		},
+		InvocationEnd: func(_ context.Context, o durable.InvocationOutcome) {
+			switch {
+			case o.Fault != nil:
+				w.note("invocation ends %s: %v", o.Status, o.Fault)
+			case o.Error != nil:
+				w.note("invocation ends %s: %s", o.Status, o.Error.ErrorMessage)
+			default:
+				w.note("invocation ends %s %s", o.Status, o.Result)
+			}
+		},
+	}
+}
+
+func errorText(err error) string {
+	if err == nil {
+		return "well"
+	}
+	return err.Error()
+}
+
+// hears compares what a plugin hears of an execution with what it should.
+func hears(t *testing.T, svc *service, handler func(durable.Context, any) (any, error), want ...string) {
+	t.Helper()
+	w := new(witness)
+	svc.run(durable.NewHandler(handler, durable.WithClient(svc), durable.WithPlugins(w.plugin)))
+	if diff := cmp.Diff(want, w.heard()); diff != "" {
+		t.Errorf("what the plugin heard (-want +got):\n%s", diff)
+	}
+}
+
+func nothing(context.Context) (any, error) { return nil, nil }
+
+func TestPluginHearsStep(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		hears(t, newService(t, "{}"), func(ctx durable.Context, _ any) (any, error) {
+			return durable.Step(ctx, "s", nothing)
+		},
+			"invocation starts, first true, 1 operations",
+			"1 Step s starts",
+			"1 Step s attempt 1 starts",
+			"1 Step s attempt 1 ends well",
+			"1 Step s ends SUCCEEDED",
+			"invocation ends SUCCEEDED null",
+		)
+	})
+}
+
+// What is replayed is not told again, and what ended between two invocations
+// is told by the second.
+func TestPluginHearsOverSuspensions(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		hears(t, newService(t, "{}"), func(ctx durable.Context, _ any) (any, error) {
+			durable.Step(ctx, "s", nothing)
+			durable.RunInChildContext(ctx, "c", func(ctx durable.Context) (any, error) {
+				durable.Wait(ctx, "w", time.Second)
+				return nil, durable.Wait(ctx, "w2", time.Second)
+			})
+			return nil, errors.New("in the end it failed")
+		},
+			"invocation starts, first true, 1 operations",
+			"1 Step s starts",
+			"1 Step s attempt 1 starts",
+			"1 Step s attempt 1 ends well",
+			"1 Step s ends SUCCEEDED",
+			"2 RunInChildContext c starts",
+			"2 RunInChildContext c runs",
+			"2-1 Wait w starts",
+			"invocation ends PENDING",
+			"invocation starts, first false, 4 operations",
+			"2 RunInChildContext c resumes STARTED",
+			"2-1 Wait w ends SUCCEEDED",
+			"2 RunInChildContext c runs",
+			"2-2 Wait w2 starts",
+			"invocation ends PENDING",
+			"invocation starts, first false, 5 operations",
+			"2 RunInChildContext c resumes STARTED",
+			"2-2 Wait w2 ends SUCCEEDED",
+			"2 RunInChildContext c runs",
+			"2 RunInChildContext c returns well",
+			"2 RunInChildContext c ends SUCCEEDED",
+			"invocation ends FAILED: in the end it failed",
+		)
+	})
+}
+
+func TestPluginHearsAttempts(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		retry := durable.WithRetry(durable.FixedRetry(3, time.Second))
+		hears(t, newService(t, "{}"), func(ctx durable.Context, _ any) (any, error) {
+			durable.Step(ctx, "s", func(ctx context.Context) (any, error) {
+				switch durable.Attempt(ctx) {
+				case 1:
+					panic("oh")
+				case 2:
+					<-ctx.Done()
+				}
+				return nil, context.Cause(ctx)
+			}, retry, durable.WithTimeout(time.Second))
+			return durable.WaitForCondition(ctx, "c", 0, func(_ context.Context, n int) (int, bool, error) {
+				return n + 1, n == 1, nil
+			}, durable.WithPolling(durable.FixedPolling(2, time.Second)))
+		},
+			"invocation starts, first true, 1 operations",
+			"1 Step s starts",
+			"1 Step s attempt 1 starts",
+			"1 Step s attempt 1 ends panic: oh",
+			"invocation ends PENDING",
+			"invocation starts, first false, 2 operations",
+			"1 Step s resumes READY",
+			"1 Step s attempt 2 starts",
+			`1 Step s attempt 2 ends attempt 2 of step "s" took longer than 1s: attempt 2 of step "s" took longer than 1s:`,
+			"invocation ends PENDING",
+			"invocation starts, first false, 2 operations",
+			"1 Step s resumes READY",
+			"1 Step s attempt 3 starts",
+			"1 Step s attempt 3 ends well",
+			"1 Step s ends SUCCEEDED",
+			"2 WaitForCondition c starts",
+			"2 WaitForCondition c attempt 1 starts",
+			"2 WaitForCondition c attempt 1 ends well",
+			"invocation ends PENDING",
+			"invocation starts, first false, 3 operations",
+			"2 WaitForCondition c resumes READY",
+			"2 WaitForCondition c attempt 2 starts",
+			"2 WaitForCondition c attempt 2 ends well",
+			"2 WaitForCondition c ends SUCCEEDED",
+			"invocation ends SUCCEEDED 2",
+		)
+	})
+}
+
+// A virtual context is told of each time that its function runs, but its end
+// only once.
+func TestPluginHearsVirtualContexts(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		hears(t, newService(t, "{}"), func(ctx durable.Context, _ any) (any, error) {
+			durable.RunInChildContext(ctx, "v", func(ctx durable.Context) (any, error) {
+				return nil, durable.Wait(ctx, "w", time.Second)
+			}, durable.WithVirtual())
+			return nil, durable.Wait(ctx, "w2", time.Second)
+		},
+			"invocation starts, first true, 1 operations",
+			"1 RunInChildContext v runs",
+			"1-1 Wait w starts",
+			"invocation ends PENDING",
+			"invocation starts, first false, 2 operations",
+			"1-1 Wait w ends SUCCEEDED",
+			"1 RunInChildContext v runs",
+			"1 RunInChildContext v returns well",
+			"2 Wait w2 starts",
+			"invocation ends PENDING",
+			"invocation starts, first false, 3 operations",
+			"2 Wait w2 ends SUCCEEDED",
+			"1 RunInChildContext v runs",
+			"invocation ends SUCCEEDED null",
+		)
+	})
+}
+
+// Of an operation that closes while others run, the plugins hear before the
+// workflow does.
+func TestPluginHearsBeforeTheWorkflow(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		svc, w := newService(t, "{}"), new(witness)
+		h := durable.NewHandler(func(ctx durable.Context, _ any) (any, error) {
+			f := durable.Go(ctx, "busy", func(ctx durable.Context) (any, error) {
+				return durable.Step(ctx, "sleep", func(context.Context) (any, error) {
+					time.Sleep(3 * time.Second)
+					return nil, nil
+				})
+			})
+			durable.Wait(ctx, "w", time.Second)
+			w.note("the workflow goes on")
+			return f.Result(ctx)
+		}, durable.WithClient(svc), durable.WithPlugins(w.plugin))
+		if out := svc.run(h); out.Status != wire.InvocationSucceeded || svc.invocations != 1 {
+			t.Fatalf("got %s %s after %d invocations", out.Status, out.errorText(), svc.invocations)
+		}
+		heard := strings.Join(w.heard(), "\n")
+		if want := "2 Wait w ends SUCCEEDED\nthe workflow goes on\n"; !strings.Contains(heard, want) {
+			t.Errorf("got\n%s\nwant in it\n%s", heard, want)
+		}
+	})
+}
+
+// Each operation of branches that run at the same time is told of once: first
+// its start, last its end.
+func TestPluginHearsBranches(t *testing.T) {
+	for name, opt := range map[string]durable.BatchOption{
+		"nested": durable.WithMaxConcurrency(3),
+		"flat":   durable.WithFlat(),
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				svc, w := newService(t, "{}"), new(witness)
+				h := durable.NewHandler(func(ctx durable.Context, _ any) (any, error) {
+					_, err := durable.Map(ctx, "m", make([]int, 20), func(ctx durable.Context, _, i int) (int, error) {
+						durable.Step(ctx, "s", nothing)
+						return i, durable.Wait(ctx, "w", time.Duration(i%3+1)*time.Second)
+					}, opt)
+					return nil, err
+				}, durable.WithClient(svc), durable.WithPlugins(w.plugin))
+				if out := svc.run(h); out.Status != wire.InvocationSucceeded {
+					t.Fatalf("got %s %s", out.Status, out.errorText())
+				}
+				first, last := make(map[string]string), make(map[string]string)
+				for _, line := range w.heard() {
+					op, what, _ := strings.Cut(line, " ")
+					if strings.HasSuffix(what, " starts") && !strings.Contains(what, "attempt") {
+						what = "starts"
+					}
+					if strings.HasSuffix(what, " ends SUCCEEDED") {
+						what = "ends"
+					}
+					switch {
+					case op == "invocation":
+					case what == "starts" && first[op] != "", what == "ends" && last[op] == "ends":
+						t.Errorf("operation %s %s twice", op, what)
+					case first[op] == "":
+						first[op] = what
+					}
+					last[op] = what
+				}
+				for _, op := range svc.ops {
+					if first[op.ID] != "starts" || last[op.ID] != "ends" {
+						t.Errorf("operation %s %s first and %s last", op.ID, first[op.ID], last[op.ID])
+					}
+				}
+			})
+		})
+	}
+}
+
+// The losers of a race end too.
+func TestPluginHearsCancellations(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		svc, w := newService(t, "{}"), new(witness)
+		h := durable.NewHandler(func(ctx durable.Context, _ any) (any, error) {
+			long := durable.Go(ctx, "long", func(ctx durable.Context) (any, error) { return nil, durable.Wait(ctx, "hour", time.Hour) })
+			short := durable.Go(ctx, "short", func(ctx durable.Context) (any, error) { return nil, durable.Wait(ctx, "second", time.Second) })
+			return durable.Race(ctx, "race", long, short)
+		}, durable.WithClient(svc), durable.WithPlugins(w.plugin))
+		svc.run(h)
+		heard := strings.Join(w.heard(), "\n")
+		for _, want := range []string{"1-1 Wait hour ends CANCELLED", "1 RunInChildContext long ends FAILED", "3 RunInChildContext race ends SUCCEEDED"} {
+			if strings.Count(heard, want) != 1 {
+				t.Errorf("got\n%s\nwant once\n%s", heard, want)
+			}
+		}
+	})
+}
+
+// After an invocation that failed, the service tells its successor again what
+// it told that one.
+func TestPluginHearsAgainAfterAFault(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		svc := newService(t, "{}")
+		svc.before = func(call int) error {
+			if call == 2 {
+				return errNowhere
+			}
+			return nil
+		}
+		hears(t, svc, func(ctx durable.Context, _ any) (any, error) {
+			durable.Step(ctx, "a", nothing)
+			return durable.Step(ctx, "b", nothing)
+		},
+			"invocation starts, first true, 1 operations",
+			"1 Step a starts",
+			"1 Step a attempt 1 starts",
+			"1 Step a attempt 1 ends well",
+			"1 Step a ends SUCCEEDED",
+			"2 Step b starts",
+			"2 Step b attempt 1 starts",
+			"2 Step b attempt 1 ends well",
+			"invocation ends RETRY: perdure: checkpoint: connection refused",
+			"invocation starts, first false, 2 operations",
+			"1 Step a ends SUCCEEDED",
+			"2 Step b starts",
+			"2 Step b attempt 1 starts",
+			"2 Step b attempt 1 ends well",
+			"2 Step b ends SUCCEEDED",
+			"invocation ends SUCCEEDED null",
+		)
+	})
+}
+
+// What a plugin does wrong is its own affair.
+func TestPluginsCannotHarm(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		svc, log, after := newService(t, "{}"), captureLog(), new(witness)
+		faulty := func(ctx context.Context, inv *durable.Invocation) (context.Context, *durable.Hooks) {
+			return nil, &durable.Hooks{
+				OperationStart:  func(*durable.Operation) { panic("start") },
+				OperationResume: func(*durable.Operation) { panic("resume") },
+				OperationEnd:    func(*durable.Operation) { panic("end") },
+				AttemptStart:    func(context.Context, *durable.Operation, int) context.Context { panic("attempt") },
+				AttemptEnd:      func(context.Context, *durable.Operation, int, error) { panic("attempt end") },
+				ContextStart:    func(context.Context, *durable.Operation) context.Context { panic("context") },
+				ContextEnd:      func(context.Context, *durable.Operation, error) { panic("context end") },
+				InvocationEnd:   func(context.Context, durable.InvocationOutcome) { panic("invocation end") },
+			}
+		}
+		broken := func(context.Context, *durable.Invocation) (context.Context, *durable.Hooks) { panic("at once") }
+		absent := func(context.Context, *durable.Invocation) (context.Context, *durable.Hooks) { return nil, nil }
+		h := durable.NewHandler(func(ctx durable.Context, _ any) (string, error) {
+			return durable.RunInChildContext(ctx, "c", func(ctx durable.Context) (string, error) {
+				durable.Wait(ctx, "w", time.Second)
+				return durable.Step(ctx, "s", func(ctx context.Context) (string, error) { return "fine", ctx.Err() })
+			})
+		}, durable.WithClient(svc), durable.WithLogger(log.logger()), durable.WithPlugins(faulty, broken, absent, after.plugin))
+		if out := svc.run(h); out.result() != `"fine"` {
+			t.Errorf("got %s %s", out.result(), out.errorText())
+		}
+		panics := make(map[any]int)
+		for _, line := range log.lines() {
+			panics[line["hook"]]++
+		}
+		want := map[any]int{
+			"Plugin": 2, "InvocationEnd": 2, "OperationStart": 3, "OperationResume": 1, "OperationEnd": 3,
+			"AttemptStart": 1, "AttemptEnd": 1, "ContextStart": 2, "ContextEnd": 1,
+		}
+		if diff := cmp.Diff(want, panics); diff != "" {
+			t.Errorf("panics that were logged (-want +got):\n%s", diff)
+		}
+		if n := len(after.heard()); n != 16 {
+			t.Errorf("the plugin after the faulty ones heard of %d things, want 16", n)
+		}
+	})
+}
+
+type pluginKey string
+
+// The contexts that hooks make reach the code that they are for.
+func TestPluginContexts(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		svc := newService(t, "{}")
+		with := func(key pluginKey) durable.Plugin {
+			return func(ctx context.Context, inv *durable.Invocation) (context.Context, *durable.Hooks) {
+				return context.WithValue(ctx, key, "invocation "+inv.RequestID), &durable.Hooks{
+					AttemptStart: func(ctx context.Context, op *durable.Operation, n int) context.Context {
+						return context.WithValue(ctx, key, fmt.Sprint(ctx.Value(key), ", attempt ", n, " of ", op.Name))
+					},
+					ContextStart: func(ctx context.Context, op *durable.Operation) context.Context {
+						return context.WithValue(ctx, key, fmt.Sprint(ctx.Value(key), ", context ", op.Name))
+					},
+					TraceHeader: func(op *durable.Operation) string { return string(key) + " " + op.Name },
+				}
+			}
+		}
+		var got []any
+		h := durable.NewHandler(func(ctx durable.Context, _ any) (any, error) {
+			got = append(got, ctx.Value(pluginKey("a")))
+			durable.RunInChildContext(ctx, "c", func(ctx durable.Context) (any, error) {
+				return durable.Step(ctx, "s", func(ctx context.Context) (any, error) {
+					got = append(got, ctx.Value(pluginKey("a")), ctx.Value(pluginKey("b")), durable.Attempt(ctx))
+					return nil, nil
+				}, durable.WithTimeout(time.Second))
+			})
+			return durable.Invoke(ctx, "i", durable.Function[int, any]{Name: "f"}, 1)
+		}, durable.WithClient(svc), durable.WithPlugins(with("a"), with("b")))
+		ctx := lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: "r1"})
+		if _, err := svc.invokeWith(ctx, h); err != nil {
+			t.Fatal(err)
+		}
+		inside := "invocation r1, context c, attempt 1 of s"
+		if diff := cmp.Diff([]any{"invocation r1", inside, inside, 1}, got); diff != "" {
+			t.Errorf("values of contexts (-want +got):\n%s", diff)
+		}
+		last := svc.calls[len(svc.calls)-1]
+		if got := last[len(last)-1].ChainedInvokeOptions.XAmznTraceID; got != "a i" {
+			t.Errorf("got trace header %q, want that of the first plugin", got)
+		}
+	})
+}
+
+// What is told of an operation is what is recorded of it.
+func TestPluginSeesOperations(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		svc := newService(t, `"input"`)
+		var ended []*durable.Operation
+		plugin := func(_ context.Context, inv *durable.Invocation) (context.Context, *durable.Hooks) {
+			if got := *inv.Operations[0].Payload; got != `"input"` || inv.ExecutionARN != testARN || !inv.Start.Equal(svc.execution.Start.Time()) {
+				t.Errorf("got input %s, ARN %s, start %v", got, inv.ExecutionARN, inv.Start)
+			}
+			return nil, &durable.Hooks{OperationEnd: func(op *durable.Operation) { ended = append(ended, op) }}
+		}
+		h := durable.NewHandler(func(ctx durable.Context, _ any) (any, error) {
+			return durable.RunInChildContext(ctx, "c", func(ctx durable.Context) (any, error) {
+				durable.Wait(ctx, "w", time.Second)
+				return durable.Step(ctx, "s", func(context.Context) (any, error) { return nil, errors.New("no") }, durable.WithRetry(durable.NoRetry()))
+			})
+		}, durable.WithClient(svc), durable.WithPlugins(plugin))
+		svc.run(h)
+		recorded := map[string]*wire.Operation{}
+		for _, op := range svc.ops {
+			recorded[op.ID] = op
+		}
+		if len(ended) != 3 {
+			t.Fatalf("got %d ends, want 3", len(ended))
+		}
+		for _, op := range ended {
+			want := *recorded[op.ID]
+			if op.Type == wire.TypeContext {
+				want.Attempt = 0 // the test's service counts what AWS does not
+			}
+			if op.ScheduledEnd == 0 {
+				want.ScheduledEnd = 0
+			}
+			if diff := cmp.Diff(&want, op); diff != "" {
+				t.Errorf("operation %s (-recorded +told):\n%s", op.ID, diff)
+			}
+		}
+	})
+}
+
+// timings is a plugin that prints how long the steps of an execution took.
+func timings(_ context.Context, inv *durable.Invocation) (context.Context, *durable.Hooks) {
+	return nil, &durable.Hooks{
+		OperationEnd: func(op *durable.Operation) {
+			if op.Type == "STEP" {
+				fmt.Println("step", op.Name, op.Status, "after", op.Attempt, "attempts")
+			}
+		},
+		InvocationEnd: func(_ context.Context, o durable.InvocationOutcome) {
+			fmt.Println("invocation", o.Status, "first", inv.First)
+		},
+	}
+}
+
+func ExampleWithPlugins() {
+	svc := simulated("{}")
+	h := durable.NewHandler(func(ctx durable.Context, _ any) (string, error) {
+		return durable.Step(ctx, "charge", func(ctx context.Context) (string, error) {
+			if durable.Attempt(ctx) == 1 {
+				return "", errors.New("try again")
+			}
+			return "charged", nil
+		})
+	}, durable.WithClient(svc), durable.WithPlugins(timings))
+	simulate(h, svc)
+	// Output:
+	// invocation PENDING first true
+	// step charge SUCCEEDED after 2 attempts
+	// invocation SUCCEEDED first false
+	// succeeded: "charged"
+}
+
+// Plugins cost replay nothing.
+func TestReplayUnderPluginsAllocatesNoMore(t *testing.T) {
+	const n = 1000
+	allocs := func(opts ...durable.HandlerOption) (result float64) {
+		h := durable.NewHandler(func(ctx durable.Context, _ any) (any, error) {
+			result = testing.AllocsPerRun(n-1, func() {
+				if _, err := durable.Step(ctx, "charge-card", func(context.Context) (int, error) { return 0, nil }); err != nil {
+					t.Error(err)
+				}
+			})
+			return nil, nil
+		}, append(opts, durable.WithClient(nowhere{}))...)
+		if _, err := h.Invoke(t.Context(), finished(n, "1")); err != nil {
+			t.Fatal(err)
+		}
+		return result
+	}
+	plugin := func(context.Context, *durable.Invocation) (context.Context, *durable.Hooks) {
+		return nil, new(durable.Hooks)
+	}
+	if without, with := allocs(), allocs(durable.WithPlugins(plugin)); with > without {
+		t.Errorf("got %v allocations for a replayed step, without a plugin %v", with, without)
+	}
+}
