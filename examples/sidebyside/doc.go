@@ -2,6 +2,6 @@
 // quotes them: one durable function a file, in the order of the page's
 // sections.
 //
-// Each is a method of what it talks to, so that its tests can put a fake in
-// that place; main would call durable.Start(shop.Pay).
+// Most are methods of what they talk to, so that tests can put a fake in that
+// place; main would call durable.Start(till.Pay).
 package sidebyside
