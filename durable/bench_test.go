@@ -55,7 +55,7 @@ func benchmarkReplay[T any](b *testing.B, n int, result string) {
 		runtime.ReadMemStats(&after)
 		mallocs += after.Mallocs - before.Mallocs
 		return nil, nil
-	}, durable.WithClient(nowhere{}))
+	}, durable.WithClient(nowhere{}), durable.WithGoroutineChecks(false))
 	for b.Loop() {
 		if out, err := h.Invoke(b.Context(), envelope); err != nil || string(out) != `{"Status":"SUCCEEDED","Result":"null"}` {
 			b.Fatal(string(out), err)
@@ -104,7 +104,7 @@ func BenchmarkLiveStep(b *testing.B) {
 			}
 		}
 		return nil, nil
-	}, durable.WithClient(svc))
+	}, durable.WithClient(svc), durable.WithGoroutineChecks(false))
 	if _, err := h.Invoke(b.Context(), finished(0, "")); err != nil {
 		b.Fatal(err)
 	}
@@ -116,7 +116,7 @@ func BenchmarkLiveStep(b *testing.B) {
 func BenchmarkSuspend(b *testing.B) {
 	h := durable.NewHandler(func(ctx durable.Context, _ any) (any, error) {
 		return nil, durable.Wait(ctx, "w", time.Hour)
-	}, durable.WithClient(new(instant)))
+	}, durable.WithClient(new(instant)), durable.WithGoroutineChecks(false))
 	envelope := finished(0, "")
 	b.ReportAllocs()
 	for b.Loop() {
