@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -33,17 +34,22 @@ func (f *functionFlags) define(fs *flag.FlagSet) {
 
 // check returns a problem if a setting is out of the protocol's bounds.
 func (f *functionFlags) check() error {
-	const most = wire.MaxWaitSeconds * time.Second
 	switch {
 	case f.timeout < time.Millisecond:
 		return cli.Usagef("--timeout must be positive, such as 30s")
-	case f.executionTimeout < time.Second || f.executionTimeout > most:
-		return cli.Usagef("--execution-timeout must be between 1s and %dh (366 days)", int(most.Hours()))
+	case !validExecutionTimeout(f.executionTimeout):
+		return cli.Usagef("--execution-timeout must be %s", executionTimeouts)
 	case f.retention < 1 || f.retention > wire.MaxRetentionDays:
 		return cli.Usagef("--retention must be between 1 and %d days", wire.MaxRetentionDays)
 	}
 	return nil
 }
+
+const maxExecutionTimeout = wire.MaxWaitSeconds * time.Second
+
+var executionTimeouts = fmt.Sprintf("between 1s and %dh (366 days)", int(maxExecutionTimeout.Hours()))
+
+func validExecutionTimeout(d time.Duration) bool { return d >= time.Second && d <= maxExecutionTimeout }
 
 // environment is a repeatable flag of environment variables.
 type environment struct {
@@ -73,9 +79,10 @@ func (e *environment) Set(word string) error {
 // program is a function's code: the directory of a main package, or an
 // executable.
 type program struct {
-	name, path string
-	output     func(sandbox.Line)                  // gets what it writes
-	watch      func(engine.Invoker) engine.Invoker // wraps its invoker; may be nil
+	name, path       string
+	executionTimeout time.Duration                       // 0 is that of all functions
+	output           func(sandbox.Line)                  // gets what it writes
+	watch            func(engine.Invoker) engine.Invoker // wraps its invoker; may be nil
 }
 
 var validFunction = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,64}$`)
@@ -103,7 +110,7 @@ func (f *functionFlags) install(ctx context.Context, std *stdio, l *local, p pro
 		return err
 	}
 	if p.isExecutable() {
-		return l.register(f.function(p.name), p, path, filepath.Dir(path), f.env.vars)
+		return l.register(f.function(p), p, path, filepath.Dir(path), f.env.vars)
 	}
 	binary, err := filepath.Abs(filepath.Join(l.data, "functions", p.name, "bootstrap"))
 	if err != nil {
@@ -112,14 +119,15 @@ func (f *functionFlags) install(ctx context.Context, std *stdio, l *local, p pro
 	if err := buildFunction(ctx, std, p.path, binary); err != nil {
 		return err
 	}
-	return l.register(f.function(p.name), p, binary, path, f.env.vars)
+	return l.register(f.function(p), p, binary, path, f.env.vars)
 }
 
-// function is what the engine is told of the function called name.
-func (f *functionFlags) function(name string) engine.Function {
+// function is what the engine is told of p.
+func (f *functionFlags) function(p program) engine.Function {
+	timeout := cmp.Or(p.executionTimeout, f.executionTimeout)
 	return engine.Function{
-		Name: name, Timeout: f.timeout,
-		Durable: &engine.DurableConfig{ExecutionTimeout: f.executionTimeout.Truncate(time.Second), RetentionDays: f.retention},
+		Name: p.name, Timeout: f.timeout,
+		Durable: &engine.DurableConfig{ExecutionTimeout: timeout.Truncate(time.Second), RetentionDays: f.retention},
 	}
 }
 

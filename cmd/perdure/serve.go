@@ -6,7 +6,9 @@ import (
 	"flag"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/perdure/perdure/internal/cli"
 	"github.com/perdure/perdure/internal/sandbox"
@@ -29,12 +31,14 @@ type serveVerb struct {
 	functionFlags
 	localFlags
 	programs []program
+	timeouts map[string]time.Duration // of the executions of single functions
 }
 
 func (v *serveVerb) define(fs *flag.FlagSet) {
 	v.functionFlags.define(fs)
 	v.localFlags.define(fs, "127.0.0.1:3001")
 	fs.Func("function", "`NAME=PATH` of a function; may be given several times", v.addFunction)
+	fs.Func("execution-timeout-of", "`NAME=TIME` for one function in place of --execution-timeout; may be repeated", v.addTimeout)
 }
 
 func (v *serveVerb) addFunction(s string) error {
@@ -51,6 +55,19 @@ func (v *serveVerb) addFunction(s string) error {
 	return nil
 }
 
+func (v *serveVerb) addTimeout(s string) error {
+	name, text, _ := strings.Cut(s, "=")
+	d, err := time.ParseDuration(text)
+	if err != nil || !validExecutionTimeout(d) {
+		return fmt.Errorf("NAME=TIME is wanted, with a time %s", executionTimeouts)
+	}
+	if v.timeouts == nil {
+		v.timeouts = map[string]time.Duration{}
+	}
+	v.timeouts[name] = d
+	return nil
+}
+
 func (v *serveVerb) run(ctx context.Context, std *stdio, args []string) error {
 	if err := v.check(args); err != nil {
 		return err
@@ -62,6 +79,7 @@ func (v *serveVerb) run(ctx context.Context, std *stdio, args []string) error {
 	}
 	defer l.close()
 	for _, p := range v.programs {
+		p.executionTimeout = v.timeouts[p.name]
 		p.output = func(line sandbox.Line) { tell(p.name + " | " + line.Text) }
 		if err := v.install(ctx, std, l, p); err != nil {
 			return interruptedOr(ctx, err)
@@ -83,6 +101,11 @@ func (v *serveVerb) check(args []string) error {
 	for _, p := range v.programs {
 		if err := p.check(); err != nil {
 			return err
+		}
+	}
+	for name := range v.timeouts {
+		if !slices.ContainsFunc(v.programs, func(p program) bool { return p.name == name }) {
+			return cli.Usagef("--execution-timeout-of is for %q, which is not among the functions", name)
 		}
 	}
 	return nil
