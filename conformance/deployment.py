@@ -17,6 +17,7 @@ class Deployment:
     functions: dict  # name of a function -> its executable
     covers: dict  # id of a requirement -> name of the function that it invokes
     gaps: dict = field(default_factory=dict)  # id of a requirement without a function -> why
+    execution_timeouts: dict = field(default_factory=dict)  # name of a function -> what perdure understands
 
 
 def build(directory, package):
@@ -35,6 +36,7 @@ def go(directory):
         functions={name: binary for name in listing["functions"]},
         covers={name: name for name in listing["functions"]},
         gaps=listing["gaps"],
+        execution_timeouts=listing.get("executionTimeouts", {}),
     )
 
 
@@ -42,14 +44,17 @@ def python(directory, handlers):
     """The handlers that handlers/template.yaml declares, run by AWS's Python
     runtime in this interpreter."""
     declared = template.Template(handlers / "template.yaml")
-    covers, gaps, functions = declared.covers(), declared.not_implemented(), {}
+    covers, gaps, functions, timeouts = declared.covers(), declared.not_implemented(), {}, {}
     for name, properties in declared.functions().items():
         try:
             functions[name] = python_function(directory, handlers, declared, name, properties)
         except template.Unavailable as e:
             gaps |= {id: str(e) for id, function in covers.items() if function == name}
+            continue
+        if timeout := properties.get("DurableConfig", {}).get("ExecutionTimeout"):
+            timeouts[name] = f"{timeout}s"
     covers = {id: function for id, function in covers.items() if function in functions}
-    return Deployment(functions, covers, gaps)
+    return Deployment(functions, covers, gaps, timeouts)
 
 
 def python_function(directory, handlers, declared, name, properties):

@@ -11,15 +11,16 @@ LINE = re.compile(r"([A-Za-z0-9_-]{1,64}) \| (.*)\n?")
 
 
 class Engine:
-    """Serves functions, a map of names to executables, until the block ends.
+    """Serves the functions of a deployment until the block ends.
 
     What the functions write is in `output`, what the engine itself says in
     `said`.
     """
 
-    def __init__(self, perdure, functions, data, env):
+    def __init__(self, perdure, deployed, data, env):
         command = [perdure, "serve", "--listen", "127.0.0.1:0", "--durability", "process", "--data", data]
-        command += [f"--function={name}={path}" for name, path in functions.items()]
+        command += [f"--function={name}={path}" for name, path in deployed.functions.items()]
+        command += [f"--execution-timeout-of={name}={limit}" for name, limit in deployed.execution_timeouts.items()]
         command += [f"--env={name}={value}" for name, value in env.items()]
         self.command = command
         self.endpoint = None
