@@ -53,7 +53,23 @@
 // It is safe to change the inside of steps, retry policies and log lines at
 // any time.
 //
-// A context belongs to one goroutine. Plain goroutines are fine inside steps.
+// A context belongs to one goroutine. Plain goroutines are fine inside steps;
+// elsewhere [Go] starts them.
+//
+// # At the same time
+//
+// [Go] runs any operations beside the code that follows and returns a
+// [Future]. [All], [AllSettled], [Any], [Race], [Join] and [Select] wait for
+// several; what they decide is recorded, so code may branch on it. [Map] and
+// [Parallel] do the same to many items, a few at a time, and say how many may
+// fail. A [Graph] is for tasks that depend on each other, with compensation.
+//
+// Every one of them gives the work a context of its own, whose operations are
+// numbered apart: how goroutines interleave makes no difference to replay. Data
+// between them goes through results; channels and shared variables would
+// differ from run to run. What is not needed any more is abandoned or canceled:
+// its context ends, its waits are cancelled, its goroutine unwinds at its next
+// operation. When the invocation ends, all goroutines have.
 //
 // # Failure
 //
