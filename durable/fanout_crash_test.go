@@ -10,8 +10,8 @@ import (
 	"github.com/perdure/perdure/durable"
 )
 
-// everything is a workflow with all kinds of fan-out, nested in each other.
-func everything(ctx durable.Context) (string, error) {
+// fanOutOfEveryKind is a workflow with all kinds of fan-out, nested in each other.
+func fanOutOfEveryKind(ctx durable.Context) (string, error) {
 	slow := durable.Go(ctx, "slow", after("slow", time.Hour, 1))
 	left := durable.Go(ctx, "left", after("left", time.Hour, 1), durable.WithVirtual())
 	batch := durable.Go(ctx, "batch", func(ctx durable.Context) (string, error) {
@@ -54,7 +54,7 @@ func TestFanOutSurvivesLostCalls(t *testing.T) {
 		bubble(t, func(t *testing.T) {
 			svc := newService(t, "{}")
 			lose(svc)
-			if out := svc.run(handle(svc, everything)); out.result() != want {
+			if out := svc.run(handle(svc, fanOutOfEveryKind)); out.result() != want {
 				t.Errorf("got %s %s, want %s\n%q", out.result(), out.errorText(), want, svc.shapes())
 			}
 			calls = len(svc.calls)
