@@ -34,8 +34,6 @@ func newBatchWork[T any](n int, fn func(Context, int) (T, error)) *batchWork[T] 
 	}
 }
 
-func (w *batchWork[T]) items() int { return len(w.values) }
-
 // run runs item i, and returns its value encoded.
 func (w *batchWork[T]) run(s *scope, ctx *bodyContext, serdes Serdes, what string, i int) (string, error) {
 	v, err := w.fn(s, i)
@@ -54,7 +52,6 @@ func (w *batchWork[T]) restore(ctx *bodyContext, serdes Serdes, what string, i i
 
 // worker is batchWork of whatever type.
 type worker interface {
-	items() int
 	run(s *scope, ctx *bodyContext, serdes Serdes, what string, i int) (string, error)
 	restore(ctx *bodyContext, serdes Serdes, what string, i int, payload *string) error
 }

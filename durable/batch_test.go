@@ -2,6 +2,7 @@ package durable_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -575,6 +576,84 @@ func TestJudgePanics(t *testing.T) {
 		})
 		if out := svc.run(h); !strings.Contains(out.errorText(), `the completion of durable.Map "batch": panic: oh`) {
 			t.Errorf("got %q", out.errorText())
+		}
+	})
+}
+
+// A result is written as JSON in the form in which it is recorded.
+func TestBatchResultAsJSON(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		svc := newService(t, "{}")
+		h := handle(svc, func(ctx durable.Context) (durable.BatchResult[int], error) {
+			return outcomes(ctx, "sf", durable.WithToleratedFailures(1))
+		})
+		out := svc.run(h)
+		want := `{"all":[{"index":0,"name":"map-item-0","status":"SUCCEEDED","result":0},{"index":1,"name":"map-item-1","status":"FAILED","error":{"ErrorMessage":"bad item","ErrorType":"Error"}}],"completionReason":"ALL_COMPLETED"}`
+		if out.result() != want || *svc.find("1").Payload != want {
+			t.Errorf("got      %s\nrecorded %s\nwant     %s", out.result(), *svc.find("1").Payload, want)
+		}
+		var r durable.BatchResult[int]
+		if err := json.Unmarshal([]byte(want), &r); err != nil || len(r.Items()) != 2 || r.FailureCount() != 1 {
+			t.Errorf("read back: %+v %v", r, err)
+		}
+		if got := r.Err().Error(); got != `batch "": 1 items failed, 1 succeeded (ALL_COMPLETED); the first: "map-item-1" (item 1) failed: bad item` {
+			t.Errorf("got %s", got)
+		}
+		var item *durable.ItemError
+		if !errors.As(r.Err(), &item) || item.Index != 1 {
+			t.Errorf("got %v, want an ItemError of item 1", r.Err())
+		}
+	})
+}
+
+// onlyInts is a Serdes that can write ints.
+type onlyInts struct{}
+
+func (onlyInts) Marshal(_ context.Context, v any) ([]byte, error) {
+	if n, ok := v.(int); ok {
+		return []byte(fmt.Sprint(n)), nil
+	}
+	return nil, fmt.Errorf("%T is no int", v)
+}
+
+func (onlyInts) Unmarshal(_ context.Context, data []byte, v any) error {
+	_, err := fmt.Sscan(string(data), v)
+	return err
+}
+
+// A result that cannot be written is an error that replay returns too; one that
+// cannot be read any more ends the run.
+func TestBatchSerdesFails(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		svc := newService(t, "{}")
+		var seen []string
+		svc.run(handle(svc, func(ctx durable.Context) (any, error) {
+			_, err := outcomes(ctx, "s", durable.WithSerdes(onlyInts{}))
+			var serdes *durable.SerdesError
+			if !errors.As(err, &serdes) {
+				t.Errorf("got %v, want a SerdesError", err)
+			}
+			seen = append(seen, err.Error())
+			return nil, durable.Wait(ctx, "w", time.Second)
+		}))
+		if len(seen) != 2 || seen[0] != seen[1] {
+			t.Errorf("the handler saw %q", seen)
+		}
+	})
+	type text struct{ Text string }
+	bubble(t, func(t *testing.T) {
+		svc := newService(t, "{}")
+		svc.invoke(handle(svc, func(ctx durable.Context) (any, error) {
+			_, err := outcomes(ctx, "s")
+			return nil, errors.Join(err, durable.Wait(ctx, "w", time.Second))
+		}))
+		out := svc.run(handle(svc, func(ctx durable.Context) (any, error) {
+			_, err := durable.Map(ctx, "batch", []int{1}, func(durable.Context, int, int) (text, error) { return text{}, nil })
+			t.Errorf("Map returned %v", err)
+			return nil, nil
+		}))
+		if want := `cannot encode or decode the result of item "map-item-0"`; !strings.Contains(out.errorText(), want) {
+			t.Errorf("got %q, want %q in it", out.errorText(), want)
 		}
 	})
 }
