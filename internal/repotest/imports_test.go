@@ -19,13 +19,14 @@ const module = "github.com/perdure/perdure"
 var directions = map[string][]string{
 	"bench/…":       {anything},
 	"cmd/…":         {anything},
-	"conformance/…": {"durable"},
+	"conformance/…": {"durable", "durable/durableotel"},
 	"examples/…":    {"durable"},
 	"interop":       {},
 
-	"durable":     {"internal/wire"},
-	"durabletest": {anything},
-	"engine":      {"internal/machine", "internal/store", "internal/wire"},
+	"durable":             {"internal/wire"},
+	"durable/durableotel": {"durable"},
+	"durabletest":         {anything},
+	"engine":              {"internal/machine", "internal/store", "internal/wire"},
 
 	"internal/cli/…":           {"engine", "internal/wire", "internal/cli"},
 	"internal/lambdaapi":       {"engine", "internal/wire"},

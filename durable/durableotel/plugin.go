@@ -1,0 +1,366 @@
+package durableotel
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/otel/codes"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/perdure/perdure/durable"
+)
+
+// View says how spans are arranged; see the package's documentation.
+type View int
+
+const (
+	// ExecutionView has one span for each operation, below Workflow.
+	ExecutionView View = iota
+	// InvocationView has a span for each operation in each invocation that it is
+	// open in, below Invocation.
+	InvocationView
+)
+
+// Config changes what [New] makes; its zero value is good.
+type Config struct {
+	View View
+	// Parent finds the span that an execution lies below; nil is
+	// [TraceHeaderParent]. It must find the same in every invocation of an
+	// execution. An empty span context is none: the execution is a trace of
+	// its own, and the provider's sampler decides about it.
+	Parent func(ctx context.Context) trace.SpanContext
+	// Detached keeps executions that chained invokes start out of this trace.
+	Detached bool
+	// FlushTimeout bounds what exporting may add to an invocation; 0 is 5
+	// seconds. In no case does it take more than half of the time that the invocation has
+	// left. What is not exported by then may come with the next invocation.
+	FlushTimeout time.Duration
+}
+
+const defaultFlushTimeout = 5 * time.Second
+
+// scopeName is the instrumentation scope of all spans.
+const scopeName = "github.com/perdure/perdure/durable/durableotel"
+
+// New makes a plugin that traces executions with a provider made with
+// [WithIDs]. The provider belongs to the caller. New panics if it is nil; a provider
+// made without WithIDs is reported in the log of each invocation, which is then not traced.
+func New(provider *sdktrace.TracerProvider, cfg Config) durable.Plugin {
+	if provider == nil {
+		panic("perdure: durableotel.New: the provider is nil")
+	}
+	if cfg.Parent == nil {
+		cfg.Parent = TraceHeaderParent
+	}
+	if cfg.FlushTimeout == 0 {
+		cfg.FlushTimeout = defaultFlushTimeout
+	}
+	tracer := provider.Tracer(scopeName)
+	return func(ctx context.Context, inv *durable.Invocation) (context.Context, *durable.Hooks) {
+		t := &tracing{Config: cfg, provider: provider, tracer: tracer, ctx: ctx, inv: inv, nodes: make(map[string]*node)}
+		if !t.begin() {
+			inv.Logger.Error("the invocation is not traced: make the tracer provider with the option durableotel.WithIDs()")
+			return ctx, nil
+		}
+		return trace.ContextWithSpan(ctx, t.invocation), t.hooks()
+	}
+}
+
+// tracing traces one invocation.
+type tracing struct {
+	Config
+	provider *sdktrace.TracerProvider
+	tracer   trace.Tracer
+	ctx      context.Context
+	inv      *durable.Invocation
+
+	ancestor   trace.SpanContext // of everything in the execution
+	workflow   trace.SpanContext
+	invocation trace.Span
+
+	mu    sync.Mutex
+	nodes map[string]*node // by the operation's id
+}
+
+// node is an operation that was open in this invocation.
+type node struct {
+	name  string // for the attribute; may be empty
+	op    *durable.Operation
+	start time.Time
+	below trace.SpanContext // what its attempts and operations lie below
+	span  trace.Span        // in this invocation: only in the InvocationView
+	over  bool              // the operation has ended
+
+	attempt trace.Span // under way
+}
+
+func (t *tracing) hooks() *durable.Hooks {
+	h := &durable.Hooks{
+		OperationStart:  func(op *durable.Operation) { t.open(op, time.Now(), false) },
+		OperationResume: func(op *durable.Operation) { t.open(op, op.Start.Time(), true) },
+		OperationEnd:    t.end,
+		AttemptStart:    t.startAttempt,
+		AttemptEnd:      t.endAttempt,
+		ContextStart:    t.startContext,
+		ContextEnd:      t.endContext,
+		InvocationEnd:   t.endInvocation,
+	}
+	if !t.Detached {
+		h.TraceHeader = func(op *durable.Operation) string { return formatHeader(t.derived("operation", op.ID)) }
+	}
+	return h
+}
+
+// begin starts the Invocation's span. It reports whether ids are as they are
+// chosen.
+func (t *tracing) begin() bool {
+	root := t.findAncestor()
+	t.workflow = t.derived("workflow", "")
+	parent := t.ancestor
+	if around := trace.SpanContextFromContext(t.ctx); around.IsValid() && around.TraceID() == parent.TraceID() {
+		parent = around
+	}
+	id := randomSpanID()
+	t.invocation = t.start(parent, id, "Invocation", trace.WithAttributes(
+		arnKey.String(t.inv.ExecutionARN), firstKey.Bool(t.inv.First), requestKey.String(t.inv.RequestID)))
+	if t.invocation.SpanContext().SpanID() != id {
+		return false
+	}
+	if root != nil && t.inv.First {
+		root.End(trace.WithTimestamp(t.inv.Start))
+	}
+	return true
+}
+
+// findAncestor finds the parent that the invocation was given. If there is none
+// it returns the span that stands in for one: each invocation makes the same,
+// for what the sampler says of it, but only the first exports it.
+func (t *tracing) findAncestor() trace.Span {
+	given := t.Parent(t.ctx)
+	if t.ancestor = given; given.IsValid() {
+		return nil
+	}
+	id := given.TraceID()
+	if !id.IsValid() {
+		id = traceID(t.inv.ExecutionARN, t.inv.Start)
+	}
+	ctx := choose(t.ctx, id, spanID(t.inv.ExecutionARN, "root", ""))
+	_, root := t.tracer.Start(ctx, "DurableExecutionRoot", trace.WithNewRoot(), trace.WithTimestamp(t.inv.Start))
+	t.ancestor = root.SpanContext()
+	if given.HasTraceID() && !given.IsSampled() {
+		t.ancestor = t.ancestor.WithTraceFlags(0)
+		return nil
+	}
+	return root
+}
+
+// derived is the context of the span that stands for what in this execution.
+func (t *tracing) derived(kind, what string) trace.SpanContext {
+	return t.ancestor.WithSpanID(spanID(t.inv.ExecutionARN, kind, what)).WithRemote(false)
+}
+
+// start starts a span with an id of our choice.
+func (t *tracing) start(parent trace.SpanContext, id trace.SpanID, name string, opts ...trace.SpanStartOption) trace.Span {
+	ctx := trace.ContextWithSpanContext(t.ctx, parent)
+	_, span := t.tracer.Start(choose(ctx, parent.TraceID(), id), name, opts...)
+	return span
+}
+
+// open takes note of an operation that is open in this invocation, and may have
+// been in earlier ones.
+func (t *tracing) open(op *durable.Operation, start time.Time, continued bool) *node {
+	n := &node{op: op, name: t.nameOf(op), start: start, below: t.derived("operation", op.ID)}
+	if t.View == InvocationView {
+		links := []trace.Link{{SpanContext: t.workflow}}
+		id := n.below.SpanID()
+		if continued {
+			links = []trace.Link{{SpanContext: n.below}, links[0]}
+			id = randomSpanID()
+		}
+		n.span = t.start(t.parent(op), id, n.title(), trace.WithLinks(links...), trace.WithAttributes(t.attributes(n)...))
+		n.below = n.span.SpanContext()
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.nodes[op.ID] = n
+	return n
+}
+
+func (t *tracing) node(id string) *node {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.nodes[id]
+}
+
+// parent is what the span of an operation lies below.
+func (t *tracing) parent(op *durable.Operation) trace.SpanContext {
+	if n := t.node(op.ParentID); n != nil {
+		return n.below
+	}
+	switch {
+	case t.View == InvocationView:
+		return t.invocation.SpanContext()
+	case op.ParentID == "":
+		return t.workflow
+	}
+	return t.derived("operation", op.ParentID)
+}
+
+// links is what spans that belong to this invocation link to.
+func (t *tracing) links() trace.SpanStartOption {
+	if t.View == InvocationView {
+		return trace.WithLinks(trace.Link{SpanContext: t.workflow})
+	}
+	return trace.WithLinks(trace.Link{SpanContext: t.invocation.SpanContext()})
+}
+
+// end exports an operation.
+func (t *tracing) end(op *durable.Operation) {
+	n := t.node(op.ID)
+	if n == nil {
+		n = t.open(op, op.Start.Time(), true)
+	}
+	span, when := n.span, time.Now()
+	if span == nil {
+		when = n.ended(op)
+		span = t.start(t.parent(op), n.below.SpanID(), n.title(), t.links(),
+			trace.WithTimestamp(n.start), trace.WithAttributes(t.attributes(n)...))
+	}
+	span.SetAttributes(statusKey.String(string(op.Status)))
+	if op.Type == "STEP" && op.Attempt > 0 {
+		span.SetAttributes(attemptKey.Int(op.Attempt))
+	}
+	judge(span, string(op.Status), op.Error)
+	span.End(trace.WithTimestamp(when))
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n.over = true
+}
+
+// ended is when the operation closed: what the service closed, it did by its own clock.
+func (n *node) ended(op *durable.Operation) time.Time {
+	when := time.Now()
+	switch op.Type {
+	case "WAIT", "CALLBACK", "CHAINED_INVOKE":
+		when = op.End.Time()
+	}
+	if when.Before(n.start) {
+		return n.start
+	}
+	return when
+}
+
+func (t *tracing) startAttempt(ctx context.Context, op *durable.Operation, number int) context.Context {
+	n := t.node(op.ID)
+	if n == nil {
+		return ctx
+	}
+	id := spanID(t.inv.ExecutionARN, "attempt", attemptName(op.ID, number))
+	n.attempt = t.start(n.below, id, attemptName(n.title(), number), t.links(),
+		trace.WithAttributes(append(t.attributes(n), attemptKey.Int(number))...))
+	return trace.ContextWithSpan(ctx, n.attempt)
+}
+
+func (t *tracing) endAttempt(_ context.Context, op *durable.Operation, _ int, err error) {
+	n := t.node(op.ID)
+	if n == nil || n.attempt == nil {
+		return
+	}
+	outcome := "SUCCEEDED"
+	if err != nil {
+		outcome = "FAILED"
+		n.attempt.RecordError(err)
+		n.attempt.SetStatus(codes.Error, err.Error())
+	} else {
+		n.attempt.SetStatus(codes.Ok, "")
+	}
+	n.attempt.SetAttributes(outcomeKey.String(outcome))
+	n.attempt.End()
+	n.attempt = nil
+}
+
+func (t *tracing) startContext(ctx context.Context, op *durable.Operation) context.Context {
+	n := t.node(op.ID)
+	switch {
+	case op.Status == "": // virtual
+		n = &node{op: op, name: t.nameOf(op), start: time.Now(), below: t.derived("virtual", op.ID)}
+		t.mu.Lock()
+		t.nodes[op.ID] = n
+		t.mu.Unlock()
+	case n == nil:
+		return ctx
+	case n.span != nil:
+		return trace.ContextWithSpan(ctx, n.span)
+	}
+	return trace.ContextWithSpanContext(ctx, n.below)
+}
+
+// endContext exports virtual contexts, of which nothing else is heard.
+func (t *tracing) endContext(_ context.Context, op *durable.Operation, err error) {
+	n := t.node(op.ID)
+	if op.Status != "" || n == nil {
+		return
+	}
+	span := t.start(t.parent(op), n.below.SpanID(), n.title(), t.links(),
+		trace.WithTimestamp(n.start), trace.WithAttributes(t.attributes(n)...))
+	status, code, text := "SUCCEEDED", codes.Ok, ""
+	if err != nil {
+		status, code, text = "FAILED", codes.Error, err.Error()
+		span.RecordError(err)
+	}
+	span.SetAttributes(statusKey.String(status))
+	span.SetStatus(code, text)
+	span.End()
+}
+
+func (t *tracing) endInvocation(ctx context.Context, outcome durable.InvocationOutcome) {
+	t.interrupt()
+	t.invocation.SetAttributes(invocationStatusKey.String(outcome.Status))
+	judge(t.invocation, outcome.Status, outcome.Error)
+	if outcome.Fault != nil {
+		t.invocation.RecordError(outcome.Fault)
+		t.invocation.SetStatus(codes.Error, outcome.Fault.Error())
+	}
+	t.invocation.End()
+	if outcome.Status == "SUCCEEDED" || outcome.Status == "FAILED" {
+		workflow := t.start(t.ancestor, t.workflow.SpanID(), "Workflow", trace.WithTimestamp(t.inv.Start),
+			trace.WithAttributes(arnKey.String(t.inv.ExecutionARN), executionStatusKey.String(outcome.Status)))
+		judge(workflow, outcome.Status, outcome.Error)
+		workflow.End()
+	}
+	t.flush(ctx)
+}
+
+// interrupt ends the spans of operations that go on after the invocation: the
+// inner ones first.
+func (t *tracing) interrupt() {
+	var open []*node
+	for _, n := range t.nodes {
+		if n.span != nil && !n.over {
+			open = append(open, n)
+		}
+	}
+	slices.SortFunc(open, func(a, b *node) int { return cmp.Compare(b.op.ID, a.op.ID) })
+	when := trace.WithTimestamp(time.Now())
+	for _, n := range open {
+		n.span.SetAttributes(statusKey.String("STARTED"))
+		n.span.End(when)
+	}
+}
+
+// flush sends what is buffered, since the process may be frozen next.
+func (t *tracing) flush(ctx context.Context) {
+	limit := t.FlushTimeout
+	if deadline, ok := ctx.Deadline(); ok {
+		limit = max(min(limit, time.Until(deadline)/2), 100*time.Millisecond)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
+	defer cancel()
+	if err := t.provider.ForceFlush(ctx); err != nil {
+		t.inv.Logger.Warn("some spans were not exported", "error", err)
+	}
+}
