@@ -264,7 +264,8 @@ func (r *run) endLocked(tasks []*task, cause error) (ended []int) {
 func (o *operation) linger() {
 	r := o.scope.run
 	r.lockFor(o.scope)
-	r.joinLocked(newWaiter(o.scope), leftBehind{o})
+	own := *o // so that the operations of code that goes on stay off the heap
+	r.joinLocked(newWaiter(o.scope), leftBehind{&own})
 }
 
 type leftBehind struct{ *operation }
