@@ -35,8 +35,7 @@ def go(directory):
     return Deployment(
         functions={name: binary for name in listing["functions"]},
         covers={name: name for name in listing["functions"]},
-        gaps=listing["gaps"],
-        execution_timeouts=listing.get("executionTimeouts", {}),
+        execution_timeouts=listing["executionTimeouts"],
     )
 
 

@@ -4,7 +4,7 @@
 // a name. The others are targets of chained invocations.
 //
 //	handlers         serve as the function that AWS_LAMBDA_FUNCTION_NAME names
-//	handlers list    print the functions, and the requirements without one
+//	handlers list    print the functions, and the execution timeouts of those that have one
 package main
 
 import (
@@ -20,18 +20,7 @@ import (
 // suite maps the names of functions to what serves them.
 type suite map[string]func()
 
-var suites = []suite{steps, waits, children, callbacks, invokes, targets, conditions, callbackWaits, parallels, mappings, plugins}
-
-// gaps returns the requirements without a function, with the reason.
-func gaps() map[string]string {
-	all := map[string]string{}
-	for suite, n := range map[string]int{"otel-invocation": 20, "otel-execution": 20, "otel-long-running": 4} {
-		for i := range n {
-			all[fmt.Sprintf("%s-%d", suite, i+1)] = "no tracing plugin"
-		}
-	}
-	return all
-}
+var suites = []suite{steps, waits, children, callbacks, invokes, targets, conditions, callbackWaits, parallels, mappings, plugins, traces}
 
 // functions merges the suites.
 func functions() suite {
@@ -63,7 +52,7 @@ func main() {
 
 func list() {
 	json.NewEncoder(os.Stdout).Encode(map[string]any{
-		"functions": slices.Sorted(maps.Keys(functions())),
-		"gaps":      gaps(),
+		"functions":         slices.Sorted(maps.Keys(functions())),
+		"executionTimeouts": executionTimeouts,
 	})
 }
