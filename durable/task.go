@@ -218,11 +218,11 @@ func (r *run) abandonLocked(tasks []*task, cause error) {
 // invocations began in a context, and below: the code may not have come to
 // them in this one.
 func (r *run) recordedWaitsLocked(id string, cancels map[string]*Update) {
-	c := r.history.contexts[id]
-	if c == nil {
-		return
+	records := []record{r.history.strays[childID(id, 0)]} // its deadline
+	if c := r.history.contexts[id]; c != nil {
+		records = append(records, c.records...)
 	}
-	for _, rec := range c.records {
+	for _, rec := range records {
 		switch op := rec.op; {
 		case op == nil || op.Status.Closed():
 		case op.Type == wire.TypeContext:
@@ -311,10 +311,12 @@ func (r *run) unwindLocked(w *waiter) {
 // cancelOperationLocked ends an operation at the service, or takes back its
 // START if that is still here: one batch must not hold both.
 func (r *run) cancelOperationLocked(u *Update) {
-	n := len(r.queue)
-	r.queue = slices.DeleteFunc(r.queue, func(q queued) bool { return q.update.ID == u.ID })
-	if len(r.queue) == n {
+	i := slices.IndexFunc(r.queue, func(q queued) bool { return q.update.ID == u.ID })
+	switch {
+	case i < 0:
 		r.queueLocked(queued{update: *u})
+	case r.queue[i].update.Action == wire.ActionStart:
+		r.queue = slices.Delete(r.queue, i, i+1)
 	}
 }
 
