@@ -114,18 +114,19 @@ func (o *operation) completed(ctx Context) (*Operation, error) {
 		return nil, err
 	}
 	defer s.leave(o.known)
-	op := o.known.op
+	op, here := o.known.op, *o
+	here.scope = s
 	switch {
 	case o.scope.run != s.run:
 		s.run.fail(&MisuseError{resultKind.describe(o.name), "the callback is of another invocation; get it from CreateCallback on every run"})
 	case op != nil && op.Status.Closed():
 		return op, nil
+	case s.loose:
+		here.linger()
 	case s.sealed:
 		s.run.fail(&NonDeterminismError{ID: o.id(), Current: o.shape()})
 	}
 	s.checkOpen(o)
-	here := *o
-	here.scope = s
 	return here.settle(o.id(), op), nil
 }
 

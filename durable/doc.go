@@ -31,9 +31,12 @@
 // # Operations
 //
 // [Step] does something and records what came of it. [Wait] lets time pass.
-// [RunInChildContext] makes one operation of a part of the workflow. All take
-// a [Context], which only durable code gets, and a name for people to
-// recognise the operation by.
+// [Invoke] calls another function. [CreateCallback] and [WaitForCallback] wait
+// for what someone outside sends, [WaitForCondition] for what has to be asked
+// for again and again. [RunInChildContext] makes one operation of a part of the
+// workflow, and [RunSaga] undoes such a part if it fails. All take a [Context],
+// which only durable code gets, and a name for people to recognise the
+// operation by.
 //
 // An operation returns a value or a real error, never "suspended". When there
 // is nothing to do but wait, the goroutine ends inside of the operation, as by
@@ -48,10 +51,11 @@
 // Code between operations runs again and again, and must do the same each
 // time: the same operations in the same order. So whatever could differ goes
 // into a step: time.Now, random numbers, reading a database, iterating over a
-// map. [Context.StartTime] is safe. Where the code no longer does what was
-// recorded, the execution fails with a [NonDeterminismError] that shows both.
-// It is safe to change the inside of steps, retry policies and log lines at
-// any time.
+// map. [Context.StartTime], [Now], [UUID] and [Rand] are safe. Where the code
+// no longer does what was recorded, the execution fails with a
+// [NonDeterminismError] that shows both. It is safe to change the inside of
+// steps, retry policies and log lines at any time; [Version] makes other
+// changes safe.
 //
 // A context belongs to one goroutine. Plain goroutines are fine inside steps;
 // elsewhere [Go] starts them.
@@ -77,7 +81,8 @@
 // when that gives up, [Step] returns a [*StepError]. What the step failed with
 // went through the history: its text and type name always survive, its Go type
 // if it was declared with [WithErrors]. Code sees the same error on the first
-// run as on any later one. A panic is a failure like any other.
+// run as on any later one. A panic is a failure like any other. Whatever took
+// longer than [WithTimeout] allows is an [ErrTimeout].
 //
 // The error that the handler returns fails the execution. Failures that are
 // not the code's, such as a crash, a timeout, or a service that cannot be
@@ -88,7 +93,8 @@
 // A step whose result was recorded never runs again. One that was interrupted
 // does, so its side effect may happen twice: give [IdempotencyKey] to services
 // that accept one. Where twice is worse than not at all, use
-// [AtMostOncePerRetry].
+// [AtMostOncePerRetry]; where a step may kill the function each time,
+// [WithAttemptBudget].
 //
 // # Logs
 //
@@ -100,8 +106,8 @@
 //
 // A step's result is at most 1 MiB, as JSON. Child contexts may return more:
 // over 256 KiB their result is not recorded but computed again from the steps
-// inside. A handler's result is at most 6 MiB. A [Serdes] can keep larger
-// values elsewhere. The service allows 3,000 operations in one execution on
+// inside. A handler's result is at most 6 MiB. [Offload] keeps larger values
+// elsewhere. The service allows 3,000 operations in one execution on
 // AWS.
 //
 // # Tests
