@@ -12,7 +12,8 @@ var waitForCallbackKind = &kind{call: "durable.WaitForCallback", typ: wire.TypeC
 
 // WaitForCallback makes a callback, has submit give its id to whoever shall
 // complete it, and returns the result that they send. It is recorded as a child
-// context with the callback and a step, the submitter, in it.
+// context with the callback and a step, the submitter, in it: under the name
+// "approve" they are called "approve-callback" and "approve-submitter".
 //
 // The submitter starts once the callback's id is durable. It is a [Step]: if it
 // fails it is tried again by its policy, the option [WithRetry], and when that
@@ -68,7 +69,7 @@ func (o *operation) submitAndWait(cfg *callbackConfig, submit func(context.Conte
 }
 
 func (s *scope) submitAndWait(cfg *callbackConfig, submit func(context.Context, string) error) (*string, error) {
-	callback, err := callbackKind.begin(s, "")
+	callback, err := callbackKind.begin(s, partName(s.name, "callback"))
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +80,7 @@ func (s *scope) submitAndWait(cfg *callbackConfig, submit func(context.Context, 
 		id = callback.createCallback(cfg)
 	}
 	callback.created()
-	_, err = Step(s, "", func(ctx context.Context) (struct{}, error) { return struct{}{}, submit(ctx, id) }, WithRetry(cfg.retry))
+	_, err = Step(s, partName(s.name, "submitter"), func(ctx context.Context) (struct{}, error) { return struct{}{}, submit(ctx, id) }, WithRetry(cfg.retry))
 	if err != nil {
 		return nil, submitterFailed(err)
 	}
@@ -91,6 +92,15 @@ func (s *scope) submitAndWait(cfg *callbackConfig, submit func(context.Context, 
 		return nil, s.run.cfg.errors.decodeCallback(op)
 	}
 	return op.Payload, nil
+}
+
+// partName is the name of a part of the operation with the given name. It has
+// none if the operation has none, or one that leaves no room.
+func partName(name, part string) string {
+	if name == "" || len(name)+1+len(part) > wire.MaxName {
+		return ""
+	}
+	return name + "-" + part
 }
 
 func submitterFailed(err error) error {

@@ -45,8 +45,8 @@ func TestWaitForCallback(t *testing.T) {
 			t.Errorf("submitted (-want +got):\n%s", diff)
 		}
 		want := []string{
-			"ContextStarted approval", "CallbackStarted ", "StepStarted ", "StepSucceeded ",
-			"CallbackSucceeded ", "ContextSucceeded approval", "WaitStarted pause", "WaitSucceeded pause",
+			"ContextStarted approval", "CallbackStarted approval-callback", "StepStarted approval-submitter", "StepSucceeded approval-submitter",
+			"CallbackSucceeded approval-callback", "ContextSucceeded approval", "WaitStarted pause", "WaitSucceeded pause",
 		}
 		if diff := cmp.Diff(want, svc.events); diff != "" {
 			t.Errorf("events (-want +got):\n%s", diff)
@@ -55,6 +55,30 @@ func TestWaitForCallback(t *testing.T) {
 			t.Errorf("got operations %+v", svc.ops)
 		}
 	})
+}
+
+// The parts have names as long as there is room for them.
+func TestWaitForCallbackNames(t *testing.T) {
+	for name, want := range map[string]string{
+		"":                       " ",
+		"a":                      "a-callback a-submitter",
+		strings.Repeat("a", 247): strings.Repeat("a", 247) + "-callback ",
+		strings.Repeat("a", 256): " ",
+	} {
+		bubble(t, func(t *testing.T) {
+			svc := newService(t, `{}`)
+			svc.answers(succeeds(time.Hour, "yes"))
+			h := durable.NewHandler(func(ctx durable.Context, _ any) (string, error) {
+				return durable.WaitForCallback[string](ctx, name, func(context.Context, string) error { return nil })
+			}, durable.WithClient(svc))
+			if out := svc.run(h); out.result() != `"yes"` {
+				t.Fatalf("got %s %s, want yes", out.result(), out.errorText())
+			}
+			if got := svc.ops[1].Name + " " + svc.ops[2].Name; got != want {
+				t.Errorf("in %q: got names %q, want %q", name, got, want)
+			}
+		})
+	}
 }
 
 // Code sees the same error on the first run and when the context has closed.

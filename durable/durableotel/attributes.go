@@ -31,33 +31,16 @@ func (t *tracing) attributes(n *node) []attribute.KeyValue {
 	list := []attribute.KeyValue{
 		arnKey.String(t.inv.ExecutionARN), idKey.String(n.op.ID), typeKey.String(string(n.op.Type)), subTypeKey.String(n.op.SubType),
 	}
-	if n.name != "" {
-		list = append(list, nameKey.String(n.name))
+	if n.op.Name != "" {
+		list = append(list, nameKey.String(n.op.Name))
 	}
 	return list
 }
 
-// nameOf is the operation's name. The callback and the step of a WaitForCallback
-// have none of their own, and are called after it.
-func (t *tracing) nameOf(op *durable.Operation) string {
-	if op.Name != "" {
-		return op.Name
-	}
-	if around := t.node(op.ParentID); around != nil && around.op.SubType == "WaitForCallback" && around.name != "" {
-		switch op.Type {
-		case "CALLBACK":
-			return around.name + "-callback"
-		case "STEP":
-			return around.name + "-submitter"
-		}
-	}
-	return ""
-}
-
 // title is what the operation's span is called.
 func (n *node) title() string {
-	if n.name != "" {
-		return n.name
+	if n.op.Name != "" {
+		return n.op.Name
 	}
 	return n.op.SubType
 }

@@ -88,7 +88,6 @@ type tracing struct {
 
 // node is an operation that was open in this invocation.
 type node struct {
-	name  string // for the attribute; may be empty
 	op    *durable.Operation
 	start time.Time
 	below trace.SpanContext // what its attempts and operations lie below
@@ -173,7 +172,7 @@ func (t *tracing) start(parent trace.SpanContext, id trace.SpanID, name string, 
 // open takes note of an operation that is open in this invocation, and may have
 // been in earlier ones.
 func (t *tracing) open(op *durable.Operation, start time.Time, continued bool) *node {
-	n := &node{op: op, name: t.nameOf(op), start: start, below: t.derived("operation", op.ID)}
+	n := &node{op: op, start: start, below: t.derived("operation", op.ID)}
 	if t.View == InvocationView {
 		links := []trace.Link{{SpanContext: t.workflow}}
 		id := n.below.SpanID()
@@ -287,7 +286,7 @@ func (t *tracing) startContext(ctx context.Context, op *durable.Operation) conte
 	n := t.node(op.ID)
 	switch {
 	case op.Status == "": // virtual
-		n = &node{op: op, name: t.nameOf(op), start: time.Now(), below: t.derived("virtual", op.ID)}
+		n = &node{op: op, start: time.Now(), below: t.derived("virtual", op.ID)}
 		t.mu.Lock()
 		t.nodes[op.ID] = n
 		t.mu.Unlock()

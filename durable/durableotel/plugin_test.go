@@ -342,7 +342,7 @@ func TestWaitForCallback(t *testing.T) {
 	durabletest.Drive(t, func(ctx durable.Context, _ any) (string, error) {
 		return durable.WaitForCallback[string](ctx, "approval", func(context.Context, string) error { return nil })
 	}, nil, func(t *testing.T, x *durabletest.Execution) {
-		x.FailCallback(x.Callback(""), "Rejected", "not today")
+		x.FailCallback(x.Callback("approval"), "Rejected", "not today")
 	}, c.traced(durableotel.Config{}))
 	compare(t, c,
 		"DurableExecutionRoot",
