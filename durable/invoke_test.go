@@ -346,3 +346,28 @@ func ExampleInvokeError() {
 	simulate(durable.NewHandler(handler, durable.WithClient(svc)), svc)
 	// Output: succeeded: "too slow"
 }
+
+// What an InvokeError says survives the way out of a child context, and so does
+// what it wraps.
+func TestInvokeErrorThroughChildContext(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		svc := newService(t, `{}`)
+		svc.targets = map[string]func(string) settling{"charge:live": func(string) settling {
+			return settling{time.Second, wire.StatusTimedOut, nil, &wire.ErrorObject{ErrorType: "CardDeclined", ErrorMessage: "no", ErrorData: `{"Code":7}`}}
+		}}
+		seen := 0
+		svc.run(durable.NewHandler(func(ctx durable.Context, in order) (any, error) {
+			_, err := durable.RunInChildContext(ctx, "child", func(ctx durable.Context) (receipt, error) { return charge.Invoke(ctx, "charge", in) })
+			seen++
+			var invoke *durable.InvokeError
+			var card *cardDeclined
+			if !errors.Is(err, durable.ErrTimeout) || errors.Is(err, durable.ErrStopped) || !errors.As(err, &invoke) || invoke.Function != "charge:live" || !errors.As(err, &card) || card.Code != 7 {
+				t.Errorf("got %v, want an InvokeError of a cardDeclined", err)
+			}
+			return nil, durable.Wait(ctx, "", time.Second)
+		}, durable.WithClient(svc), durable.WithErrors(durable.ErrorType[*cardDeclined]("CardDeclined"))))
+		if seen != 2 {
+			t.Errorf("seen %d times, want 2", seen)
+		}
+	})
+}
