@@ -398,6 +398,58 @@ func TestChainedInvoke(t *testing.T) {
 	}
 }
 
+// stuck is an exporter that gets nothing done.
+type stuck struct{}
+
+func (stuck) ExportSpans(ctx context.Context, _ []sdktrace.ReadOnlySpan) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func (stuck) Shutdown(context.Context) error { return nil }
+
+// A collector that does not answer takes no more of the function's time than it may.
+func TestFlushIsBounded(t *testing.T) {
+	for name, test := range map[string]struct {
+		cfg           durableotel.Config
+		timeout, want time.Duration
+	}{
+		"default":         {durableotel.Config{}, time.Minute, 5 * time.Second},
+		"configured":      {durableotel.Config{FlushTimeout: time.Second}, time.Minute, time.Second},
+		"little time":     {durableotel.Config{}, 4 * time.Second, 2 * time.Second},
+		"no time to lose": {durableotel.Config{}, 100 * time.Millisecond, 100 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var took time.Duration
+			plugin := func(ctx context.Context, inv *durable.Invocation) (context.Context, *durable.Hooks) {
+				provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(stuck{}), durableotel.WithIDs())
+				ctx, hooks := durableotel.New(provider, test.cfg)(ctx, inv)
+				end := hooks.InvocationEnd
+				hooks.InvocationEnd = func(ctx context.Context, o durable.InvocationOutcome) {
+					ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), test.timeout)
+					defer cancel()
+					start := time.Now()
+					end(ctx, o)
+					took = time.Since(start)
+					provider.Shutdown(context.WithoutCancel(ctx))
+				}
+				return ctx, hooks
+			}
+			result := durabletest.Run(t, func(ctx durable.Context, _ any) (any, error) {
+				step(ctx, "a")
+				return nil, nil
+			}, nil, durable.WithPlugins(plugin))
+			result.Output()
+			if took != test.want {
+				t.Errorf("the flush took %v, want %v", took, test.want)
+			}
+			if len(result.Logs) != 1 || result.Logs[0].Message != "some spans were not exported" {
+				t.Errorf("got log %v, want one line that tells", result.Logs)
+			}
+		})
+	}
+}
+
 // A provider that was not made for it is noticed, and leaves the execution alone.
 func TestProviderWithoutIDs(t *testing.T) {
 	c := newCollector(t)
