@@ -52,6 +52,10 @@ type Offload struct {
 	Over int
 	// Serdes encodes the values; nil is [JSON].
 	Serdes Serdes
+	// Preview, if set, says in a few words what a stored value is, for people
+	// who read the history. It is recorded as it is, so it must not tell what
+	// the history may not know; it is cut at 4 KiB. Replay ignores it.
+	Preview func(v any) string
 }
 
 // Marshal implements [Serdes].
@@ -67,8 +71,14 @@ func (o Offload) Marshal(ctx context.Context, v any) ([]byte, error) {
 	if err := o.Store.Put(ctx, ref.key, data); err != nil {
 		return nil, fmt.Errorf("storing %s: %w", ref.key, err)
 	}
+	if o.Preview != nil {
+		return []byte(ref.String() + "\n" + shorten(o.Preview(v), maxPreview)), nil
+	}
 	return []byte(ref.String()), nil
 }
+
+// maxPreview bounds what is recorded of a value beside its reference, in bytes.
+const maxPreview = 4 << 10
 
 // Unmarshal implements [Serdes].
 func (o Offload) Unmarshal(ctx context.Context, data []byte, v any) error {
@@ -112,6 +122,8 @@ func (o Offload) limit() int {
 //
 //	perdure:value:1 <sha256> <size> <key>
 //
+// A preview follows on the next line.
+//
 // JSON never begins like that; a value of another Serdes that does is stored,
 // whatever its size.
 type reference struct {
@@ -138,7 +150,8 @@ func (r reference) String() string {
 }
 
 func parseReference(s string) (r reference, err error) {
-	parts := strings.Split(strings.TrimPrefix(s, referencePrefix), " ")
+	line, _, _ := strings.Cut(s, "\n")
+	parts := strings.Split(strings.TrimPrefix(line, referencePrefix), " ")
 	if len(parts) != 3 {
 		return r, errors.New("the recorded reference to a stored value is damaged")
 	}

@@ -86,6 +86,24 @@ func TestOffload(t *testing.T) {
 }
 
 // A store that is out of reach costs invocations, not the execution.
+// What people see of a stored value stands in the history; replay reads the value.
+func TestOffloadPreview(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		svc := newService(t, "{}")
+		offload := durable.Offload{Store: new(cupboard), Over: 100, Preview: func(v any) string {
+			return fmt.Sprintf("%.1s × %d\n%s", v, len(v.(string)), strings.Repeat("!", 5000))
+		}}
+		out := svc.run(storing(svc, 1000, durable.WithSerdes(offload)))
+		if out.result() != "2000" {
+			t.Fatalf("got %+v, want 2000", out)
+		}
+		reference, preview, _ := strings.Cut(*svc.ops[0].Payload, "\n")
+		if !strings.HasPrefix(reference, "perdure:value:1 ") || !strings.HasPrefix(preview, "s × 1000\n!") || len(preview) > 4<<10 {
+			t.Errorf("recorded: %.40q and a preview of %d bytes, %.20q", reference, len(preview), preview)
+		}
+	})
+}
+
 func TestOffloadUnavailable(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		svc := newService(t, `{}`)
