@@ -11,12 +11,13 @@ import (
 )
 
 // TraceHeaderParent reads the trace header of the invocation that ctx belongs
-// to: X-Ray's, as Lambda passes it on, or one in the form of a W3C traceparent. A
-// header that leaves sampling open counts as sampled. One without a parent yields a
-// span context without a span id, whose trace the execution still joins.
+// to: X-Ray's, as Lambda passes it on, or one in the form of a W3C traceparent.
+// A header that leaves sampling open counts as sampled. One without a parent
+// yields a span context without a span id, whose trace the execution still joins.
 //
-// A function on Lambda without active tracing gets headers that say that the trace
-// is not sampled; see [Config] for how to trace it all the same.
+// A function on Lambda without active tracing gets headers that say that the
+// trace is not sampled. To trace it all the same give [Config] a Parent that
+// returns an empty span context.
 func TraceHeaderParent(ctx context.Context) trace.SpanContext {
 	header, ok := ctx.Value("x-amzn-trace-id").(string) // as aws-lambda-go calls it
 	if !ok {

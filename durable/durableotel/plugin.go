@@ -36,8 +36,8 @@ type Config struct {
 	// Detached keeps executions that chained invokes start out of this trace.
 	Detached bool
 	// FlushTimeout bounds what exporting may add to an invocation; 0 is 5
-	// seconds. In no case does it take more than half of the time that the invocation has
-	// left. What is not exported by then may come with the next invocation.
+	// seconds. It never takes more than half of the time that the invocation
+	// has left. What is not exported by then may come with the next invocation.
 	FlushTimeout time.Duration
 }
 
@@ -47,8 +47,9 @@ const defaultFlushTimeout = 5 * time.Second
 const scopeName = "github.com/perdure/perdure/durable/durableotel"
 
 // New makes a plugin that traces executions with a provider made with
-// [WithIDs]. The provider belongs to the caller. New panics if it is nil; a provider
-// made without WithIDs is reported in the log of each invocation, which is then not traced.
+// [WithIDs]. The provider belongs to the caller. New panics if it is nil; one
+// that was made without WithIDs is reported in the log of each invocation, which
+// is then not traced.
 func New(provider *sdktrace.TracerProvider, cfg Config) durable.Plugin {
 	if provider == nil {
 		panic("perdure: durableotel.New: the provider is nil")
