@@ -107,11 +107,8 @@ func WithItemNames[In any](name func(item In, index int) string) BatchOption {
 
 func newBatchConfig(opts []BatchOption, n int) (*batchConfig, error) {
 	cfg := new(batchConfig)
-	for _, o := range opts {
-		if o == nil {
-			return nil, errNilOption
-		}
-		o.applyBatch(cfg)
+	if err := applyOptions(cfg, opts, BatchOption.applyBatch); err != nil {
+		return nil, err
 	}
 	return cfg, cfg.validate(n)
 }

@@ -222,11 +222,8 @@ func newCallbackConfig(opts []CallbackOption) (*callbackConfig, error) {
 		return &defaultCallback, nil
 	}
 	cfg := new(callbackConfig)
-	for _, o := range opts {
-		if o == nil {
-			return nil, errNilOption
-		}
-		o.applyCallback(cfg)
+	if err := applyOptions(cfg, opts, CallbackOption.applyCallback); err != nil {
+		return nil, err
 	}
 	return cfg, cfg.validate()
 }

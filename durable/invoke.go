@@ -178,11 +178,8 @@ func newInvokeConfig(function string, lists ...[]InvokeOption) (*invokeConfig, e
 	}
 	cfg := new(invokeConfig)
 	for _, opts := range lists {
-		for _, o := range opts {
-			if o == nil {
-				return nil, errNilOption
-			}
-			o.applyInvoke(cfg)
+		if err := applyOptions(cfg, opts, InvokeOption.applyInvoke); err != nil {
+			return nil, err
 		}
 	}
 	return cfg, cfg.validate()

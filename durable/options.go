@@ -225,6 +225,18 @@ var (
 	defaultChild childConfig
 )
 
+// applyOptions applies the options of one call to its configuration; apply is
+// the method of the option type that does it.
+func applyOptions[O, C any](cfg *C, opts []O, apply func(O, *C)) error {
+	for _, o := range opts {
+		if any(o) == nil {
+			return errNilOption
+		}
+		apply(o, cfg)
+	}
+	return nil
+}
+
 var errNilOption = errors.New("an option is nil")
 
 func newStepConfig(opts []StepOption) (*stepConfig, error) {
@@ -232,11 +244,8 @@ func newStepConfig(opts []StepOption) (*stepConfig, error) {
 		return &defaultStep, nil
 	}
 	cfg := new(stepConfig)
-	for _, o := range opts {
-		if o == nil {
-			return nil, errNilOption
-		}
-		o.applyStep(cfg)
+	if err := applyOptions(cfg, opts, StepOption.applyStep); err != nil {
+		return nil, err
 	}
 	if cfg.semantics != AtLeastOncePerRetry && cfg.semantics != AtMostOncePerRetry {
 		return nil, fmt.Errorf("unknown Semantics %d; use AtLeastOncePerRetry or AtMostOncePerRetry", cfg.semantics)
@@ -255,11 +264,8 @@ func newChildConfig(opts []ChildOption) (*childConfig, error) {
 		return &defaultChild, nil
 	}
 	cfg := new(childConfig)
-	for _, o := range opts {
-		if o == nil {
-			return nil, errNilOption
-		}
-		o.applyChild(cfg)
+	if err := applyOptions(cfg, opts, ChildOption.applyChild); err != nil {
+		return nil, err
 	}
 	return cfg, cfg.validate()
 }

@@ -75,11 +75,8 @@ func Retry[T any](ctx Context, name string, fn func(ctx Context, attempt int) (T
 }
 
 func (c *groupConfig) apply(name string, noFunc bool, opts []RetryGroupOption) error {
-	for _, o := range opts {
-		if o == nil {
-			return errNilOption
-		}
-		o.applyGroup(c)
+	if err := applyOptions(c, opts, RetryGroupOption.applyGroup); err != nil {
+		return err
 	}
 	if noFunc {
 		return errNilFunction

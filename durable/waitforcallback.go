@@ -136,11 +136,8 @@ func newWaitForCallbackConfig(opts []WaitForCallbackOption) (*callbackConfig, er
 		return &defaultCallback, nil
 	}
 	cfg := new(callbackConfig)
-	for _, o := range opts {
-		if o == nil {
-			return nil, errNilOption
-		}
-		o.applyWaitForCallback(cfg)
+	if err := applyOptions(cfg, opts, WaitForCallbackOption.applyWaitForCallback); err != nil {
+		return nil, err
 	}
 	return cfg, errors.Join(cfg.validate(), cfg.retry.validate())
 }

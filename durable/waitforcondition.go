@@ -247,11 +247,8 @@ func newConditionConfig(opts []ConditionOption) (*conditionConfig, error) {
 		return &defaultCondition, nil
 	}
 	cfg := new(conditionConfig)
-	for _, o := range opts {
-		if o == nil {
-			return nil, errNilOption
-		}
-		o.applyCondition(cfg)
+	if err := applyOptions(cfg, opts, ConditionOption.applyCondition); err != nil {
+		return nil, err
 	}
 	return cfg, cfg.polling.validate()
 }
