@@ -46,7 +46,7 @@ func (e *Engine) callback(ctx context.Context, callbackID string, apply func(*ma
 	}
 	err := e.update(ctx, id, func(d *machine.Draft) error { return apply(d, int(n[0])) })
 	if errors.Is(err, store.ErrNotFound) {
-		return wire.Errorf(wire.CodeCallbackTimeout, "The callback is either timed out or already completed")
+		return machine.CallbackGone()
 	}
 	return err
 }

@@ -77,28 +77,17 @@ func (e *Engine) children(d *machine.Draft, writes []store.Write) ([]store.Write
 	return writes, nil
 }
 
-// followChildren has the children looked at that a published input created.
-func (e *Engine) followChildren(records []machine.Record) {
+// follow sees to the chained invokes that a published input began: children are
+// looked at, plain functions are called. l.mu is held.
+func (e *Engine) follow(l *live, records []machine.Record) {
 	for i := range records {
 		r := &records[i]
-		if r.Type != wire.EventChainedInvokeStarted || r.DurableExecutionARN == "" {
+		if r.Type != wire.EventChainedInvokeStarted {
 			continue
 		}
 		if arn, err := wire.ParseARN(r.DurableExecutionARN); err == nil {
 			e.schedule.set(arn.ID, r.Time)
-		}
-	}
-}
-
-// followCalls makes the calls of plain functions that a published input began.
-// l.mu is held.
-func (e *Engine) followCalls(l *live, records []machine.Record) {
-	for i := range records {
-		r := &records[i]
-		if r.Type != wire.EventChainedInvokeStarted || r.DurableExecutionARN != "" {
-			continue
-		}
-		if target := l.x.Call(r.OpID); target != nil { // else it failed at once
+		} else if target := l.x.Call(r.OpID); target != nil { // else it failed at once
 			e.makeCall(l, r.OpID, target)
 		}
 	}

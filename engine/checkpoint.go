@@ -29,13 +29,13 @@ func (e *Engine) Checkpoint(ctx context.Context, req *CheckpointRequest) (*Check
 	var reply *machine.Reply
 	err = e.update(ctx, id, func(d *machine.Draft) (err error) {
 		if d.Identity().ARN.String() != req.ARN {
-			return staleToken()
+			return machine.StaleToken()
 		}
 		reply, err = d.Checkpoint(&input)
 		return err
 	})
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, staleToken()
+		return nil, machine.StaleToken()
 	}
 	if err != nil {
 		return nil, err
@@ -74,7 +74,7 @@ func (e *Engine) State(ctx context.Context, arn, token, marker string, maxItems 
 	})
 	var refusal *wire.Error
 	if errors.As(err, &refusal) || err == nil && !current {
-		return nil, "", staleToken()
+		return nil, "", machine.StaleToken()
 	}
 	return ops, next, err
 }

@@ -179,8 +179,7 @@ func (e *Engine) commit(l *live, d *machine.Draft) error {
 // published tells everybody whom the new state concerns. l.mu is held.
 func (e *Engine) published(l *live, records []machine.Record) {
 	l.announce()
-	e.followChildren(records)
-	e.followCalls(l, records)
+	e.follow(l, records)
 	if l.x.WantsInvocation(now()) {
 		e.dispatch(l)
 	}

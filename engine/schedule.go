@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"container/heap"
 	"errors"
 	"sync"
@@ -145,13 +146,12 @@ func (e *Engine) rescan() {
 // look does what is due for an execution: timers, the next invocation, the news
 // for a parent, or the end of retention.
 func (e *Engine) look(id string) {
-	err := e.update(e.ctx, id, func(d *machine.Draft) error {
+	var failure error
+	err := e.updateThen(e.ctx, id, func(d *machine.Draft) error {
 		d.FireTimers()
 		return nil
-	})
-	if err == nil {
-		err = e.proceed(id)
-	}
+	}, func(l *live) { failure = e.proceed(l) })
+	err = cmp.Or(err, failure)
 	if err == nil || e.ctx.Err() != nil || errors.Is(err, store.ErrNotFound) || e.quarantine(id, err) {
 		return
 	}
@@ -159,15 +159,8 @@ func (e *Engine) look(id string) {
 	e.schedule.set(id, now().Add(retryDelay))
 }
 
-// proceed takes an execution on from its state.
-func (e *Engine) proceed(id string) error {
-	l := e.cache.acquire(id)
-	defer e.cache.release(l)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if err := e.load(e.ctx, l); err != nil {
-		return err
-	}
+// proceed takes an execution on from its state. l.mu is held.
+func (e *Engine) proceed(l *live) error {
 	e.resumeCalls(l)
 	due := l.x.Due()
 	switch {
@@ -175,11 +168,11 @@ func (e *Engine) proceed(id string) error {
 		e.notifyParent(l.x)
 	case l.x.Status().Closed() && due <= now():
 		l.x = nil
-		return e.store.Delete(e.ctx, id)
+		return e.store.Delete(e.ctx, l.id)
 	case l.x.WantsInvocation(now()):
 		e.dispatch(l)
 	default:
-		e.schedule.set(id, due)
+		e.schedule.set(l.id, due)
 	}
 	return nil
 }

@@ -142,16 +142,18 @@ func (e *Engine) Wait(ctx context.Context, arn string) (*Result, error) {
 // invocation under way runs to its end, but its checkpoints are refused. A
 // closed execution stays as it is.
 func (e *Engine) Stop(ctx context.Context, arn string, reason *wire.ErrorObject) (wire.Timestamp, error) {
-	if err := e.view(ctx, arn, func(*live) {}); err != nil {
+	id, err := parseExecution(arn)
+	if err != nil {
 		return 0, err
 	}
-	id, _ := parseExecution(arn)
-	if n := wire.MaxPayload; reason.Size() > n {
-		return 0, wire.Errorf(wire.CodeInvalidParameter, "Error object size must be less than or equal to %d bytes.", n)
-	}
 	var at wire.Timestamp
-	err := e.update(ctx, id, func(d *machine.Draft) error {
-		d.Stop(reason)
+	err = e.update(ctx, id, func(d *machine.Draft) error {
+		if d.Identity().ARN.String() != arn {
+			return executionNotFound()
+		}
+		if err := d.Stop(reason); err != nil {
+			return err
+		}
 		at = cmp.Or(d.Closed(), now()) // one that is about to close has no time yet
 		return nil
 	})

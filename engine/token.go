@@ -76,7 +76,7 @@ func (e *Engine) token(executionID string, f machine.Fence) string {
 func (e *Engine) fence(arn, token string) (executionID string, f machine.Fence, err error) {
 	id, n, ok := e.unseal(kindToken, token, 2)
 	if !ok {
-		return "", f, staleToken()
+		return "", f, machine.StaleToken()
 	}
 	a, err := wire.ParseARN(arn)
 	if err != nil || a.ID != id {
@@ -84,5 +84,3 @@ func (e *Engine) fence(arn, token string) (executionID string, f machine.Fence, 
 	}
 	return id, machine.Fence{Invocation: n[0], Seq: n[1]}, nil
 }
-
-func staleToken() error { return wire.Errorf(wire.CodeInvalidParameter, wire.StaleTokenMessage) }

@@ -64,11 +64,11 @@ func (d *Draft) checkpoint(req *Checkpoint) (*Reply, error) {
 		return d.reply, nil
 	}
 	if !d.Current(req.Fence) {
-		return nil, staleToken()
+		return nil, StaleToken()
 	}
 	d.FireTimers()
 	if d.status.Closed() { // it timed out
-		return nil, staleToken()
+		return nil, StaleToken()
 	}
 	if err := checkBatch(req.Updates); err != nil {
 		return nil, err
@@ -83,7 +83,8 @@ func (d *Draft) checkpoint(req *Checkpoint) (*Reply, error) {
 	return d.reply, nil
 }
 
-func staleToken() error { return wire.Errorf(wire.CodeInvalidParameter, wire.StaleTokenMessage) }
+// StaleToken is the refusal of a checkpoint token that is not the current one.
+func StaleToken() error { return wire.Errorf(wire.CodeInvalidParameter, wire.StaleTokenMessage) }
 
 func invalid(format string, args ...any) error {
 	return wire.Errorf(wire.CodeInvalidParameter, format, args...)
@@ -208,10 +209,7 @@ func (d *Draft) checkSize(u *wire.Update) error {
 		}
 		return invalid("%s %s payload size must be less than or equal to %d bytes.", u.Type, direction, rules.maxPayload())
 	}
-	if u.Error != nil && u.Error.Size() > rules.maxError() {
-		return invalid("Error object size must be less than or equal to %d bytes.", rules.maxError())
-	}
-	return nil
+	return d.checkError(u.Error)
 }
 
 // updateExecution takes the function's final result. The execution closes for
@@ -243,8 +241,13 @@ func (d *Draft) checkExecutionSize(u *wire.Update) error {
 	if u.Payload != nil && len(*u.Payload) > d.x.rules.maxResult() {
 		return invalid("Execution output payload size must be less than or equal to %d bytes.", d.x.rules.maxResult())
 	}
-	if u.Error != nil && u.Error.Size() > d.x.rules.maxError() {
-		return invalid("Error object size must be less than or equal to %d bytes.", d.x.rules.maxError())
+	return d.checkError(u.Error)
+}
+
+// checkError refuses an error object that is too large; nil is none.
+func (d *Draft) checkError(e *wire.ErrorObject) error {
+	if n := d.x.rules.maxError(); e.Size() > n {
+		return invalid("Error object size must be less than or equal to %d bytes.", n)
 	}
 	return nil
 }

@@ -52,16 +52,20 @@ func (d *Draft) emitExecution(r Record) {
 
 // Stop closes the execution at a client's request; reason may be nil. On a
 // closed execution it does nothing, and on one that has checkpointed its
-// result it comes too late.
-func (d *Draft) Stop(reason *wire.ErrorObject) {
+// result it comes too late. A reason that is too large is refused.
+func (d *Draft) Stop(reason *wire.ErrorObject) error {
+	if err := d.checkError(reason); err != nil {
+		return err
+	}
 	d.FireTimers()
 	if d.ended() {
-		return
+		return nil
 	}
 	if reason == nil {
 		reason = &wire.ErrorObject{}
 	}
 	d.emitExecution(Record{Event: wire.Event{Type: wire.EventExecutionStopped, Error: reason}})
+	return nil
 }
 
 // SucceedCallback completes the callback at a position with a result. It and
@@ -78,8 +82,8 @@ func (d *Draft) SucceedCallback(position int, id string, result *string) error {
 // FailCallback completes the callback at a position with an error; see
 // [Draft.SucceedCallback].
 func (d *Draft) FailCallback(position int, id string, reason *wire.ErrorObject) error {
-	if n := d.x.rules.maxError(); reason.Size() > n {
-		return invalid("Error object size must be less than or equal to %d bytes.", n)
+	if err := d.checkError(reason); err != nil {
+		return err
 	}
 	if reason == nil {
 		reason = &wire.ErrorObject{}
@@ -96,11 +100,11 @@ func (d *Draft) HeartbeatCallback(position int, id string) error {
 func (d *Draft) callback(position int, id string, r Record) error {
 	d.FireTimers()
 	if position < 0 || position >= len(d.x.ops) || d.ended() {
-		return callbackGone()
+		return CallbackGone()
 	}
 	o := d.op(position)
 	if o.Type != wire.TypeCallback || o.CallbackID != id || o.Status != wire.StatusStarted {
-		return callbackGone()
+		return CallbackGone()
 	}
 	if r.Type == callbackHeartbeat && o.heartbeatSeconds == 0 {
 		return nil // there is no deadline to move
@@ -109,7 +113,8 @@ func (d *Draft) callback(position int, id string, r Record) error {
 	return nil
 }
 
-func callbackGone() error {
+// CallbackGone is the refusal of a callback that cannot be completed.
+func CallbackGone() error {
 	return wire.Errorf(wire.CodeCallbackTimeout, "The callback is either timed out or already completed")
 }
 
