@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
@@ -19,6 +18,7 @@ import (
 	"github.com/perdure/perdure/internal/lambdaapi"
 	"github.com/perdure/perdure/internal/runtimeapi"
 	"github.com/perdure/perdure/internal/sandbox"
+	"github.com/perdure/perdure/internal/server"
 	"github.com/perdure/perdure/internal/store/sqlstore"
 )
 
@@ -59,7 +59,7 @@ type local struct {
 
 	store    *sqlstore.Store
 	listener net.Listener
-	server   http.Server
+	server   *server.Server
 	runtime  *runtimeapi.Server
 	pools    []*sandbox.Pool
 	closing  sync.Once
@@ -94,16 +94,21 @@ func (l *local) open(ctx context.Context, log *slog.Logger) (err error) {
 	if l.runtime, err = runtimeapi.Listen(log); err != nil {
 		return cli.Faultf("%v", err)
 	}
-	l.server.Handler = lambdaapi.New(l.engine, &lambdaapi.Options{Logger: log})
-	l.server.ReadHeaderTimeout = 10 * time.Second
-	l.server.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelDebug)
+	l.server = server.New(l.faces(log), &server.Options{Logger: log})
 	return l.store.SetOwner(owner + ", " + l.url)
 }
 
-// serve begins to answer on the Lambda API.
+// faces are what the engine shows on its port.
+func (l *local) faces(log *slog.Logger) server.Faces {
+	return server.Faces{
+		Lambda: lambdaapi.New(l.engine, &lambdaapi.Options{Logger: log}),
+	}
+}
+
+// serve begins to answer on the port.
 func (l *local) serve() {
 	go func() {
-		if err := l.server.Serve(l.listener); !errors.Is(err, http.ErrServerClosed) {
+		if err := l.server.Serve(l.listener); err != nil {
 			l.failed <- err
 		}
 	}()
@@ -178,8 +183,8 @@ func (l *local) shutdown() error {
 	if l.listener != nil {
 		l.listener.Close() // the server may have done so already
 	}
-	if l.server.Shutdown(ctx) != nil {
-		errs = append(errs, l.server.Close())
+	if l.server != nil {
+		_ = l.server.Shutdown(ctx) // whoever still waits for an execution has been told, or asks again
 	}
 	if l.runtime != nil {
 		errs = append(errs, l.runtime.Close())

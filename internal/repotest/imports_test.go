@@ -35,6 +35,7 @@ var directions = map[string][]string{
 	"internal/repotest":        {},
 	"internal/runtimeapi":      {"engine", "internal/wire"},
 	"internal/sandbox":         {"engine", "internal/wire", "internal/runtimeapi"},
+	"internal/server":          {"engine", "internal/lambdaapi", "internal/wire"},
 	"internal/store":           {"internal/wire"},
 	"internal/store/memstore":  {"internal/store", "internal/wire"},
 	"internal/store/sqlstore":  {"internal/store", "internal/wire"},
