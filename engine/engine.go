@@ -90,7 +90,7 @@ func Open(ctx context.Context, st store.Store, opts *Options) (*Engine, error) {
 
 	fresh := make([]byte, 32)
 	rand.Read(fresh)
-	secret, err := st.Secret(ctx, "token-key", fresh)
+	secret, err := st.EnsureDocument(ctx, "secret", "token-key", fresh)
 	if err != nil {
 		return nil, fmt.Errorf("opening the engine: %w", err)
 	}

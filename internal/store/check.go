@@ -27,3 +27,17 @@ func (q *Query) Check() error {
 	}
 	return nil
 }
+
+// CheckDocument refuses a document that is out of bounds. Every PutDocument and
+// EnsureDocument begins with it.
+func CheckDocument(kind, key string, value []byte) error {
+	for _, name := range []string{kind, key} {
+		if name == "" || len(name) > MaxDocumentName {
+			return fmt.Errorf("store: document %.40q of kind %.40q: a kind and a key have 1 to %d bytes", key, kind, MaxDocumentName)
+		}
+	}
+	if len(value) > MaxDocument {
+		return fmt.Errorf("store: document %q of kind %q: a value has at most %d bytes, not %d", key, kind, MaxDocument, len(value))
+	}
+	return nil
+}

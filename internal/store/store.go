@@ -18,6 +18,12 @@
 // An entry is accepted only if its number is the next one. Two writers that
 // both read entry n cannot both append n+1: the second gets [ErrConflict] and
 // must read again. There is no other locking.
+//
+// # Documents
+//
+// What an engine has to remember beside executions (its key, aliases, published
+// versions) are documents: a few small values, each under a kind and a key.
+// What they mean is their owner's affair.
 package store
 
 import (
@@ -65,6 +71,19 @@ type Write struct {
 	// Status, Closed, Due and Invoking count; the rest stays as entry 1 had it.
 	Row *Row
 }
+
+// Document is a small named value.
+type Document struct {
+	Key   string // unique within its kind
+	Value []byte
+}
+
+// The bounds of documents, in bytes. Kind and key must not be empty; a value
+// may be.
+const (
+	MaxDocumentName = 512 // of a kind, and of a key
+	MaxDocument     = 256 << 10
+)
 
 // Query selects rows for [Store.List]. Zero members do not restrict.
 type Query struct {
@@ -126,9 +145,24 @@ type Store interface {
 	// An unknown id is not an error.
 	Delete(ctx context.Context, id string) error
 
-	// Secret returns the value stored under name; if there is none, it stores
-	// value first. Concurrent callers agree on the result.
-	Secret(ctx context.Context, name string, value []byte) ([]byte, error)
+	// Document returns the value of a document, or [ErrNotFound]. It belongs
+	// to the caller.
+	Document(ctx context.Context, kind, key string) ([]byte, error)
+
+	// Documents returns the documents of a kind, ordered by key.
+	Documents(ctx context.Context, kind string) ([]Document, error)
+
+	// PutDocument stores a document, in place of the one that was there, and
+	// returns when that is durable.
+	PutDocument(ctx context.Context, kind, key string, value []byte) error
+
+	// EnsureDocument returns the value of a document; if there is none, it
+	// stores value first. Concurrent callers agree on the result, so whoever
+	// gets back a value of its own making made the document.
+	EnsureDocument(ctx context.Context, kind, key string, value []byte) ([]byte, error)
+
+	// DeleteDocument removes a document. An unknown one is not an error.
+	DeleteDocument(ctx context.Context, kind, key string) error
 
 	// Close waits for commits under way and releases the database. Calls
 	// after Close fail with [ErrClosed], except Close, which does nothing.
@@ -139,8 +173,8 @@ type Store interface {
 var (
 	// ErrConflict says that a write lost against another one.
 	ErrConflict = errors.New("store: another writer was first")
-	// ErrNotFound says that there is no such execution.
-	ErrNotFound = errors.New("store: no such execution")
+	// ErrNotFound says that there is no such execution, or no such document.
+	ErrNotFound = errors.New("store: not found")
 	// ErrClosed says that the store was closed.
 	ErrClosed = errors.New("store: closed")
 	// ErrFull says that the disk is full: nothing of the write was kept.

@@ -22,10 +22,10 @@ type Store struct {
 	closed     bool
 	intercept  Interceptor
 	executions map[string]*execution
-	names      map[name]string // the id of each name taken
-	started    []string        // all ids, ascending
-	due        []deadline      // of the rows with a due time, ascending
-	secrets    map[string][]byte
+	names      map[name]string              // the id of each name taken
+	started    []string                     // all ids, ascending
+	due        []deadline                   // of the rows with a due time, ascending
+	documents  map[string]map[string][]byte // by kind and key
 }
 
 var _ store.Store = (*Store)(nil)
@@ -45,7 +45,7 @@ func New() *Store {
 	return &Store{
 		executions: make(map[string]*execution),
 		names:      make(map[name]string),
-		secrets:    make(map[string][]byte),
+		documents:  make(map[string]map[string][]byte),
 	}
 }
 
@@ -258,19 +258,6 @@ func (s *Store) Delete(ctx context.Context, id string) error {
 	s.started = exclude(s.started, id, compareIDs)
 	s.due = exclude(s.due, deadline{e.row.Due, id}, compareDeadlines)
 	return nil
-}
-
-// Secret implements [store.Store].
-func (s *Store) Secret(ctx context.Context, name string, value []byte) ([]byte, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.usableLocked(ctx); err != nil {
-		return nil, err
-	}
-	if _, ok := s.secrets[name]; !ok {
-		s.secrets[name] = append([]byte{}, value...)
-	}
-	return bytes.Clone(s.secrets[name]), nil
 }
 
 // Close implements [store.Store].

@@ -133,6 +133,7 @@ func TestForeignFiles(t *testing.T) {
 		"another application id":     {"PRAGMA application_id = 7", "another program"},
 		"a version and nothing else": {"PRAGMA user_version = 7", "another program"},
 		"newer":                      {"PRAGMA application_id = 0x50455244; PRAGMA user_version = 99", "newer"},
+		"older":                      {"PRAGMA application_id = 0x50455244; PRAGMA user_version = 1", "before the first release"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()

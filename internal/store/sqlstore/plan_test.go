@@ -30,6 +30,8 @@ func TestQueryPlans(t *testing.T) {
 		{"journal in reverse", sqlJournal + " DESC", "sqlite_autoindex_journal_1"},
 		{"append", sqlAppend, "sqlite_autoindex_journal_1"},
 		{"delete", sqlDeleteJournal, "sqlite_autoindex_journal_1"},
+		{"document", sqlDocument, "PRIMARY KEY"},
+		{"documents", sqlDocuments, "PRIMARY KEY"},
 		{"list", list(store.Query{}), "SCAN executions"},
 		{"list on", list(store.Query{After: "x", OldestFirst: true}), "USING PRIMARY KEY"},
 		{"list a function", list(store.Query{Function: "f"}), "executions_function"},

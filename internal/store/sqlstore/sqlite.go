@@ -20,7 +20,7 @@ import (
 // The head of the file says whose it is and which schema it has.
 const (
 	applicationID = 0x50455244 // "PERD"
-	schemaVersion = 1
+	schemaVersion = 2
 )
 
 // The journal keeps its entries in the order of arrival, with an index beside
@@ -59,9 +59,11 @@ CREATE INDEX executions_function ON executions (function, id, status);
 CREATE INDEX executions_due ON executions (due, id) WHERE due > 0;
 CREATE INDEX executions_invoking ON executions (id) WHERE invoking = 1;
 
-CREATE TABLE secrets (
-	name  TEXT NOT NULL PRIMARY KEY,
-	value BLOB NOT NULL
+CREATE TABLE documents (
+	kind  TEXT NOT NULL,
+	key   TEXT NOT NULL,
+	value BLOB NOT NULL,
+	PRIMARY KEY (kind, key)
 ) STRICT, WITHOUT ROWID;
 `
 
@@ -128,6 +130,8 @@ func (f sqlite) prepare(ctx context.Context, db *sql.DB) error {
 		}
 	case id != applicationID:
 		return errors.New("this is the database of another program: choose another data directory")
+	case version < schemaVersion:
+		return fmt.Errorf("the database was written by a perdure from before the first release (schema %d, this one knows %d): choose another data directory", version, schemaVersion)
 	case version > schemaVersion:
 		return fmt.Errorf("the database was written by a newer perdure (schema %d, this one knows %d): update perdure, or choose another data directory", version, schemaVersion)
 	}

@@ -122,19 +122,6 @@ func (s *Store) Delete(ctx context.Context, id string) error {
 	return s.writer.do(ctx, 0, func(tx *transaction) error { return tx.delete(id) })
 }
 
-// Secret implements [store.Store].
-func (s *Store) Secret(ctx context.Context, name string, value []byte) ([]byte, error) {
-	var stored []byte
-	err := s.writer.do(ctx, len(value), func(tx *transaction) (err error) {
-		stored, err = tx.secret(name, value)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return stored, nil
-}
-
 // statements prepares what a connection runs again and again. The first error
 // sticks, so that callers check once.
 type statements struct {

@@ -22,8 +22,6 @@ const (
 	sqlUpdate        = `UPDATE executions SET status = $2, closed = $3, due = $4, invoking = $5 WHERE id = $1`
 	sqlDelete        = `DELETE FROM executions WHERE id = $1`
 	sqlDeleteJournal = `DELETE FROM journal WHERE id = $1`
-	sqlKeepSecret    = `INSERT INTO secrets (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING`
-	sqlSecret        = `SELECT value FROM secrets WHERE name = $1`
 )
 
 // transaction runs statements on the writer's connection, between begin and
@@ -35,7 +33,7 @@ type transaction struct {
 	mark, backToMark, unmark       *sql.Stmt
 	append, start, create, update  *sql.Stmt
 	deleteRow, deleteJournal       *sql.Stmt
-	keepSecret, readSecret         *sql.Stmt
+	documents                      documentStatements
 }
 
 func newTransaction(ctx context.Context, conn *sql.Conn) (*transaction, error) {
@@ -45,8 +43,8 @@ func newTransaction(ctx context.Context, conn *sql.Conn) (*transaction, error) {
 		mark: s.of(ctx, "SAVEPOINT job"), backToMark: s.of(ctx, "ROLLBACK TO job"), unmark: s.of(ctx, "RELEASE job"),
 		append: s.of(ctx, sqlAppend), start: s.of(ctx, sqlStart), create: s.of(ctx, sqlCreate), update: s.of(ctx, sqlUpdate),
 		deleteRow: s.of(ctx, sqlDelete), deleteJournal: s.of(ctx, sqlDeleteJournal),
-		keepSecret: s.of(ctx, sqlKeepSecret), readSecret: s.of(ctx, sqlSecret),
 	}
+	tx.documents.prepare(ctx, &s)
 	tx.statements = s
 	return tx, s.err
 }
@@ -122,14 +120,6 @@ func (tx *transaction) delete(id string) error {
 	}
 	_, err := tx.deleteJournal.Exec(id)
 	return err
-}
-
-func (tx *transaction) secret(name string, value []byte) (stored []byte, err error) {
-	if _, err := tx.keepSecret.Exec(name, blob(value)); err != nil {
-		return nil, err
-	}
-	err = tx.readSecret.QueryRow(name).Scan(&stored)
-	return stored, err
 }
 
 // changed turns a statement that found its place taken into ErrConflict.

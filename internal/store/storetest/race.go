@@ -1,7 +1,6 @@
 package storetest
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -152,22 +151,6 @@ func readWhole(t *testing.T, s store.Store) {
 	}
 }
 
-func testSecretRace(t *testing.T, s store.Store) {
-	const callers = 50
-	var got [callers][]byte
-	together(callers, func(i int) {
-		var err error
-		if got[i], err = s.Secret(background, "key", fmt.Append(nil, "value ", i)); err != nil {
-			t.Errorf("Secret: %v", err)
-		}
-	})
-	for _, value := range got {
-		if len(value) == 0 || !bytes.Equal(value, got[0]) {
-			t.Errorf("callers disagree: %q and %q", got[0], value)
-		}
-	}
-}
-
 // calls is every method of a store, as something that can fail.
 var calls = map[string]func(ctx context.Context, s store.Store) error{
 	"Commit":        func(ctx context.Context, s store.Store) error { return s.Commit(ctx, next("a", 2)) },
@@ -180,8 +163,15 @@ var calls = map[string]func(ctx context.Context, s store.Store) error{
 		_, err := s.List(ctx, store.Query{Limit: 1})
 		return err
 	},
-	"Due":    func(ctx context.Context, s store.Store) error { _, err := s.Due(ctx, 1, 1); return err },
-	"Secret": func(ctx context.Context, s store.Store) error { _, err := s.Secret(ctx, "k", nil); return err },
+	"Due":         func(ctx context.Context, s store.Store) error { _, err := s.Due(ctx, 1, 1); return err },
+	"Document":    func(ctx context.Context, s store.Store) error { _, err := s.Document(ctx, "kind", "k"); return err },
+	"Documents":   func(ctx context.Context, s store.Store) error { _, err := s.Documents(ctx, "kind"); return err },
+	"PutDocument": func(ctx context.Context, s store.Store) error { return s.PutDocument(ctx, "kind", "k", nil) },
+	"EnsureDocument": func(ctx context.Context, s store.Store) error {
+		_, err := s.EnsureDocument(ctx, "kind", "k", nil)
+		return err
+	},
+	"DeleteDocument": func(ctx context.Context, s store.Store) error { return s.DeleteDocument(ctx, "kind", "k") },
 }
 
 func lastError(seq iter.Seq2[store.Entry, error]) (last error) {

@@ -144,7 +144,6 @@ func testEntrySizes(t *testing.T, s store.Store) {
 
 // testOwnership changes everything that it passed in or got back.
 func testOwnership(t *testing.T, s store.Store) {
-	spoil := func(b []byte) { copy(b, "XXXXXXXX") }
 	row, data := newRow("a"), []byte("1")
 	mustCommit(t, s, store.Write{ID: "a", Entry: store.Entry{Seq: 1, Data: data}, Row: row})
 	spoil(data)
@@ -167,17 +166,10 @@ func testOwnership(t *testing.T, s store.Store) {
 		got.Name, got.Due = "spoilt", 1
 		wantRow(t, s, newRow("a"))
 	}
-
-	value := []byte("value")
-	for range 2 {
-		got, err := s.Secret(background, "key", value)
-		if err != nil || string(got) != "value" {
-			t.Fatalf("Secret: got %q, %v, want value", got, err)
-		}
-		spoil(value)
-		spoil(got)
-	}
 }
+
+// spoil changes bytes that a store must not share.
+func spoil(b []byte) { copy(b, "XXXXXXXX") }
 
 func first(rows []*store.Row, err error) (*store.Row, error) {
 	if err == nil && len(rows) == 0 {
@@ -324,16 +316,5 @@ func testDue(t *testing.T, s store.Store) {
 	wantDue(1000, 100, "adeg")
 	if row, err := first(s.Due(background, 1000, 1)); err != nil || !cmp.Equal(row, moved.Row) {
 		t.Errorf("the whole row comes back: got %+v, %v, want %+v", row, err, moved.Row)
-	}
-}
-
-func testSecret(t *testing.T, s store.Store) {
-	for _, test := range []struct{ name, value, want string }{
-		{"k", "first", "first"}, {"k", "second", "first"}, {"other", "third", "third"}, {"empty", "", ""}, {"empty", "late", ""},
-	} {
-		got, err := s.Secret(background, test.name, []byte(test.value))
-		if err != nil || string(got) != test.want {
-			t.Errorf("Secret(%q, %q): got %q, %v, want %q", test.name, test.value, got, err, test.want)
-		}
 	}
 }

@@ -21,9 +21,7 @@ func testReopen(t *testing.T, open func() store.Store) {
 	if err := s.Delete(background, "gone"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Secret(background, "key", []byte("kept")); err != nil {
-		t.Fatal(err)
-	}
+	mustPut(t, s, "kind", "key", "kept")
 	closeStore(t, s)
 
 	for range 2 {
@@ -39,9 +37,10 @@ func testReopen(t *testing.T, open func() store.Store) {
 		if err := s.Commit(background, next("a", 2)); !errors.Is(err, store.ErrConflict) {
 			t.Errorf("the fence: got %v, want %v", err, store.ErrConflict)
 		}
-		if got, err := s.Secret(background, "key", []byte("new")); err != nil || string(got) != "kept" {
-			t.Errorf("Secret: got %q, %v, want kept", got, err)
+		if got, err := s.EnsureDocument(background, "kind", "key", []byte("new")); err != nil || string(got) != "kept" {
+			t.Errorf("EnsureDocument: got %q, %v, want kept", got, err)
 		}
+		wantDocument(t, s, "kind", "key", "kept")
 		closeStore(t, s)
 	}
 }
