@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/internal/adminapi"
 	"github.com/perdure/perdure/internal/cli"
 	"github.com/perdure/perdure/internal/lambdaapi"
 	"github.com/perdure/perdure/internal/runtimeapi"
@@ -100,8 +101,10 @@ func (l *local) open(ctx context.Context, log *slog.Logger) (err error) {
 
 // faces are what the engine shows on its port.
 func (l *local) faces(log *slog.Logger) server.Faces {
+	api := lambdaapi.Options{Logger: log}
 	return server.Faces{
-		Lambda: lambdaapi.New(l.engine, &lambdaapi.Options{Logger: log}),
+		Lambda: lambdaapi.New(l.engine, &api),
+		Admin:  adminapi.New(l.engine, &adminapi.Options{Shell: api, Version: version()}),
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/smithy-go"
 
+	"github.com/perdure/perdure/internal/adminapi"
 	"github.com/perdure/perdure/internal/cli"
 	"github.com/perdure/perdure/internal/wire"
 )
@@ -36,10 +37,11 @@ func (f *remoteFlags) define(fs *flag.FlagSet) {
 	fs.BoolVar(&f.json, "json", false, "print JSON, as the API sent it")
 }
 
-// remote is an engine behind the Lambda API.
+// remote is an engine behind the Lambda API, and behind our own.
 type remote struct {
 	endpoint string
 	api      *lambda.Client
+	admin    *adminapi.Client
 	http     *bodyKeeper
 }
 
@@ -58,6 +60,7 @@ func (f *remoteFlags) dial() (*remote, error) {
 		HTTPClient: r.http,
 		Retryer:    aws.NopRetryer{},
 	})
+	r.admin = &adminapi.Client{Endpoint: r.endpoint, HTTP: &r.http.client}
 	return r, nil
 }
 
@@ -197,7 +200,7 @@ func (r *remote) functions(ctx context.Context) ([]string, error) {
 
 // fault words an error of a call.
 func (r *remote) fault(ctx context.Context, err error) error {
-	api, isAPI := errors.AsType[smithy.APIError](err)
+	code, message, isAPI := refusalOf(err)
 	switch {
 	case err == nil:
 		return nil
@@ -207,12 +210,23 @@ func (r *remote) fault(ctx context.Context, err error) error {
 		return cli.Faultf("no engine at %s", r.endpoint).
 			Hintf("start one with: %s", commandLine("serve")).
 			Hintf("or name another with --endpoint URL")
-	case isAPI && api.ErrorCode() == string(wire.CodeService):
-		return cli.Faultf("the engine at %s failed: %s", r.endpoint, api.ErrorMessage())
+	case isAPI && code == wire.CodeService:
+		return cli.Faultf("the engine at %s failed: %s", r.endpoint, message)
 	case isAPI:
-		return cli.Faultf("the engine refused: %s", api.ErrorMessage())
+		return cli.Faultf("the engine refused: %s", message)
 	}
 	return cli.Faultf("talking to the engine at %s: %v", r.endpoint, innermost(err))
+}
+
+// refusalOf reads what either API refused with.
+func refusalOf(err error) (code wire.Code, message string, ok bool) {
+	if e, ok := errors.AsType[smithy.APIError](err); ok {
+		return wire.Code(e.ErrorCode()), e.ErrorMessage(), true
+	}
+	if e, ok := errors.AsType[*wire.Error](err); ok {
+		return e.Code, e.Message, true
+	}
+	return "", "", false
 }
 
 func (r *remote) nonsense(err error) error {

@@ -5,9 +5,6 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"runtime/debug"
-
-	"github.com/google/uuid"
 
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/wire"
@@ -54,13 +51,12 @@ type Options struct {
 	Hosts []string
 }
 
-// api is the handler.
+// api answers the operations.
 type api struct {
 	engine     Engine
 	log        *slog.Logger
 	strict     bool
-	hosts      map[string]bool // names under which loopback may be addressed
-	asyncCalls chan struct{}   // one element per call that nobody waits for
+	asyncCalls chan struct{} // one element per call that nobody waits for
 }
 
 // New returns the Lambda API in front of e. Nil options are the defaults.
@@ -68,48 +64,26 @@ func New(e Engine, opts *Options) http.Handler {
 	if opts == nil {
 		opts = &Options{}
 	}
+	return Shell(opts, newAPI(e, opts).serve)
+}
+
+func newAPI(e Engine, opts *Options) *api {
 	return &api{
 		engine:     e,
 		log:        cmp.Or(opts.Logger, slog.Default()),
 		strict:     opts.Strict,
-		hosts:      allowedHosts(opts.Hosts),
 		asyncCalls: make(chan struct{}, maxAsyncCalls),
 	}
 }
 
-// ServeHTTP answers one request. Paths are matched as they came, escaped and
+// serve answers one request. Paths are matched as they came, escaped and
 // uncleaned, because execution ARNs and callback ids contain slashes.
-func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	requestID := uuid.NewString()
-	w.Header()["X-Amzn-Requestid"] = []string{requestID}
-	defer a.recoverPanic(w, r, requestID)
-	if err := a.serve(w, r); err != nil {
-		a.refuse(w, r, requestID, err)
-	}
-}
-
 func (a *api) serve(w http.ResponseWriter, r *http.Request) error {
-	if err := a.guard(r); err != nil {
-		return err
-	}
 	op, subject, err := route(r)
 	if err != nil {
 		return err
 	}
 	return op.serve(a, w, r, subject)
-}
-
-// recoverPanic turns a broken invariant into a fault of one request.
-func (a *api) recoverPanic(w http.ResponseWriter, r *http.Request, requestID string) {
-	v := recover()
-	if v == nil {
-		return
-	}
-	if v == http.ErrAbortHandler {
-		panic(v)
-	}
-	a.log.Error("lambdaapi: panic", "requestId", requestID, "path", r.URL.Path, "panic", v, "stack", string(debug.Stack()))
-	writeError(w, errFault)
 }
 
 func (a *api) health(w http.ResponseWriter, _ *http.Request, _ string) error {

@@ -5,7 +5,7 @@
 //
 // A request passes through the same stations whatever it asks for:
 //
-//	guard.go               is it from a web page that has no business here?
+//	shell.go, guard.go     is it from a web page that has no business here?
 //	route.go               which operation does its path name, and of what?
 //	decode.go, query.go    does every member have the right type,
 //	validate.go, shapes.go and the right shape?

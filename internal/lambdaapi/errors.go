@@ -57,13 +57,13 @@ func refusal(code wire.Code, format string, args ...any) *wire.Error {
 }
 
 // refuse answers r with err.
-func (a *api) refuse(w http.ResponseWriter, r *http.Request, requestID string, err error) {
+func (s *shell) refuse(w http.ResponseWriter, r *http.Request, requestID string, err error) {
 	if r.Context().Err() != nil && errors.Is(err, context.Canceled) {
 		return // the client is gone; nothing went wrong here
 	}
 	var e *wire.Error
 	if !errors.As(err, &e) || statuses[e.Code] == 0 {
-		a.log.Error("lambdaapi: request failed", "requestId", requestID, "method", r.Method, "path", r.URL.Path, "error", err)
+		s.log.Error("request failed", "requestId", requestID, "method", r.Method, "path", r.URL.Path, "error", err)
 		e = errFault
 	}
 	drain(r)

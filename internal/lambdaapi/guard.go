@@ -22,8 +22,8 @@ func allowedHosts(names []string) map[string]bool {
 }
 
 // guard refuses requests that a web page of another site caused.
-func (a *api) guard(r *http.Request) error {
-	if onLoopback(r) && !a.knownHost(r.Host) {
+func (s *shell) guard(r *http.Request) error {
+	if onLoopback(r) && !s.knownHost(r.Host) {
 		return refusal(codeAccessDenied, "The host name %q is not allowed on a loopback address: "+
 			"use localhost, or add the name to the allowed hosts.", clip(r.Host, maxQuoted))
 	}
@@ -41,20 +41,20 @@ func onLoopback(r *http.Request) bool {
 	return !ok || tcp.IP.IsLoopback()
 }
 
-func (a *api) knownHost(hostport string) bool {
+func (s *shell) knownHost(hostport string) bool {
 	host := hostport
 	if h, _, err := net.SplitHostPort(hostport); err == nil {
 		host = h
 	}
 	host = strings.Trim(host, "[]")
-	if a.hosts[host] {
+	if s.hosts[host] {
 		return true
 	}
 	if ip, err := netip.ParseAddr(host); err == nil {
 		return ip.Unmap().IsLoopback()
 	}
 	host = strings.TrimSuffix(strings.ToLower(host), ".")
-	return a.hosts[host] || strings.HasSuffix(host, ".localhost")
+	return s.hosts[host] || strings.HasSuffix(host, ".localhost")
 }
 
 // sameSite reports whether r was sent by a page of this very origin, or by

@@ -167,7 +167,7 @@ func TestInvokeTooManyEvents(t *testing.T) {
 			<-release
 			return nil, errors.New("closed")
 		}}
-		a := New(e, &Options{Logger: quiet}).(*api)
+		a := newAPI(e, &Options{Logger: quiet})
 		for range maxAsyncCalls {
 			if err := a.callLater(t.Context(), &engine.InvokeRequest{}); err != nil {
 				t.Fatal(err)

@@ -28,6 +28,7 @@ var directions = map[string][]string{
 	"durabletest":         {anything},
 	"engine":              {"internal/machine", "internal/store", "internal/wire"},
 
+	"internal/adminapi":        {"engine", "internal/lambdaapi", "internal/wire"},
 	"internal/cli/…":           {"engine", "internal/wire", "internal/cli"},
 	"internal/lambdaapi":       {"engine", "internal/wire"},
 	"internal/machine":         {"internal/wire"},

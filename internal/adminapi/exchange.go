@@ -1,0 +1,71 @@
+package adminapi
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"math"
+	"net/http"
+	"strconv"
+
+	"github.com/perdure/perdure/internal/wire"
+)
+
+// Time is a moment as bodies carry it: epoch seconds with milliseconds.
+type Time wire.Timestamp
+
+// MarshalJSON writes epoch seconds.
+func (t Time) MarshalJSON() ([]byte, error) {
+	return wire.AppendTime(nil, wire.Timestamp(t), wire.API), nil
+}
+
+// UnmarshalJSON reads epoch seconds.
+func (t *Time) UnmarshalJSON(data []byte) error {
+	var seconds float64
+	if err := json.Unmarshal(data, &seconds); err != nil {
+		return err
+	}
+	*t = Time(math.Round(seconds * 1000))
+	return nil
+}
+
+// reply answers with v, one of this package's shapes.
+func reply(w http.ResponseWriter, v any) error {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(b.Len()))
+	_, _ = b.WriteTo(w) // a failure means that the client is gone
+	return nil
+}
+
+// maxBody bounds the JSON body of a request: a payload, escaped, and a bit.
+const maxBody = 2*wire.MaxSyncPayload + 1<<20
+
+// readJSON reads the body of r into v. No body leaves v as it is.
+func readJSON(r *http.Request, v any) error {
+	data, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+	if err != nil {
+		return wire.Errorf(wire.CodeInvalidContent, "Could not read the request body: %v.", err)
+	}
+	if len(data) > maxBody {
+		return wire.Errorf(wire.CodeRequestTooLarge, "The request body must be smaller than %d bytes.", maxBody)
+	}
+	if len(bytes.TrimSpace(data)) == 0 {
+		return nil
+	}
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(v); err != nil {
+		return wire.Errorf(wire.CodeSerialization, "The request body cannot be understood: %v.", err)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return wire.Errorf(wire.CodeSerialization, "The request body is more than one JSON value.")
+	}
+	return nil
+}

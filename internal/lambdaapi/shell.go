@@ -1,0 +1,58 @@
+package lambdaapi
+
+import (
+	"cmp"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+
+	"github.com/google/uuid"
+)
+
+// shell is what surrounds every request: an id, the guard, and answers to
+// errors and panics.
+type shell struct {
+	log   *slog.Logger
+	hosts map[string]bool // names under which loopback may be addressed
+	serve func(w http.ResponseWriter, r *http.Request) error
+}
+
+// Shell returns a handler for another API on the port of the Lambda API. It
+// refuses what web pages of other sites caused, and answers the errors of
+// serve, and its panics, as the Lambda API answers its own: an error that
+// wraps a *wire.Error reaches the client as it is, any other is a fault, which
+// is logged and not shown. serve must not have begun to answer when it returns
+// an error. Of opts it takes Logger and Hosts; nil is the defaults.
+func Shell(opts *Options, serve func(w http.ResponseWriter, r *http.Request) error) http.Handler {
+	if opts == nil {
+		opts = &Options{}
+	}
+	return &shell{log: cmp.Or(opts.Logger, slog.Default()), hosts: allowedHosts(opts.Hosts), serve: serve}
+}
+
+// ServeHTTP answers one request.
+func (s *shell) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	requestID := uuid.NewString()
+	w.Header()["X-Amzn-Requestid"] = []string{requestID}
+	defer s.recoverPanic(w, r, requestID)
+	err := s.guard(r)
+	if err == nil {
+		err = s.serve(w, r)
+	}
+	if err != nil {
+		s.refuse(w, r, requestID, err)
+	}
+}
+
+// recoverPanic turns a broken invariant into a fault of one request.
+func (s *shell) recoverPanic(w http.ResponseWriter, r *http.Request, requestID string) {
+	v := recover()
+	if v == nil {
+		return
+	}
+	if v == http.ErrAbortHandler {
+		panic(v)
+	}
+	s.log.Error("panic", "requestId", requestID, "path", r.URL.Path, "panic", v, "stack", string(debug.Stack()))
+	writeError(w, errFault)
+}
