@@ -11,7 +11,6 @@ import (
 
 // Codes that only the HTTP layer uses.
 const (
-	codeAccessDenied     wire.Code = "AccessDeniedException"
 	codeUnknownOperation wire.Code = "UnknownOperationException"
 	codeMethodNotAllowed wire.Code = "MethodNotAllowedException"
 	codeURITooLong       wire.Code = "RequestURITooLongException"
@@ -19,22 +18,27 @@ const (
 
 // statuses is the HTTP status of every error code.
 var statuses = map[wire.Code]int{
-	wire.CodeInvalidParameter:   http.StatusBadRequest,
-	wire.CodeValidation:         http.StatusBadRequest,
-	wire.CodeSerialization:      http.StatusBadRequest,
-	wire.CodeInvalidContent:     http.StatusBadRequest,
-	wire.CodeCallbackTimeout:    http.StatusBadRequest,
-	wire.CodeUnrecognizedClient: http.StatusForbidden,
-	wire.CodeNotFound:           http.StatusNotFound,
-	wire.CodeConflict:           http.StatusConflict,
-	wire.CodeAlreadyStarted:     http.StatusConflict,
-	wire.CodeRequestTooLarge:    http.StatusRequestEntityTooLarge,
-	wire.CodeUnsupportedMedia:   http.StatusUnsupportedMediaType,
-	wire.CodeTooManyRequests:    http.StatusTooManyRequests,
-	wire.CodeService:            http.StatusInternalServerError,
-	wire.CodeNotReady:           http.StatusBadGateway,
+	wire.CodeInvalidParameter: http.StatusBadRequest,
+	wire.CodeValidation:       http.StatusBadRequest,
+	wire.CodeSerialization:    http.StatusBadRequest,
+	wire.CodeInvalidContent:   http.StatusBadRequest,
+	wire.CodeCallbackTimeout:  http.StatusBadRequest,
 
-	codeAccessDenied:     http.StatusForbidden,
+	wire.CodeMissingToken:        http.StatusForbidden,
+	wire.CodeIncompleteSignature: http.StatusForbidden,
+	wire.CodeInvalidSignature:    http.StatusForbidden,
+	wire.CodeUnrecognizedClient:  http.StatusForbidden,
+	wire.CodeAccessDenied:        http.StatusForbidden,
+
+	wire.CodeNotFound:         http.StatusNotFound,
+	wire.CodeConflict:         http.StatusConflict,
+	wire.CodeAlreadyStarted:   http.StatusConflict,
+	wire.CodeRequestTooLarge:  http.StatusRequestEntityTooLarge,
+	wire.CodeUnsupportedMedia: http.StatusUnsupportedMediaType,
+	wire.CodeTooManyRequests:  http.StatusTooManyRequests,
+	wire.CodeService:          http.StatusInternalServerError,
+	wire.CodeNotReady:         http.StatusBadGateway,
+
 	codeUnknownOperation: http.StatusNotFound,
 	codeMethodNotAllowed: http.StatusMethodNotAllowed,
 	codeURITooLong:       http.StatusRequestURITooLong,

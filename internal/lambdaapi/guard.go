@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+
+	"github.com/perdure/perdure/internal/wire"
 )
 
 // The API takes no credentials on loopback, so the operating system is all
@@ -24,11 +26,11 @@ func allowedHosts(names []string) map[string]bool {
 // guard refuses requests that a web page of another site caused.
 func (s *shell) guard(r *http.Request) error {
 	if onLoopback(r) && !s.knownHost(r.Host) {
-		return refusal(codeAccessDenied, "The host name %q is not allowed on a loopback address: "+
+		return refusal(wire.CodeAccessDenied, "The host name %q is not allowed on a loopback address: "+
 			"use localhost, or add the name to the allowed hosts.", clip(r.Host, maxQuoted))
 	}
 	if !sameSite(r) {
-		return refusal(codeAccessDenied, "Requests from web pages of other sites are not allowed (origin %q).",
+		return refusal(wire.CodeAccessDenied, "Requests from web pages of other sites are not allowed (origin %q).",
 			clip(r.Header.Get("Origin"), maxQuoted))
 	}
 	return nil

@@ -37,6 +37,7 @@ var directions = map[string][]string{
 	"internal/runtimeapi":      {"engine", "internal/wire"},
 	"internal/sandbox":         {"engine", "internal/wire", "internal/runtimeapi"},
 	"internal/server":          {"engine", "internal/lambdaapi", "internal/wire"},
+	"internal/sigv4":           {"internal/wire"},
 	"internal/store":           {"internal/wire"},
 	"internal/store/memstore":  {"internal/store", "internal/wire"},
 	"internal/store/sqlstore":  {"internal/store", "internal/wire"},

@@ -26,20 +26,29 @@ type Code string
 // The errors of the Lambda API that durable executions use. Validation and
 // Serialization come from AWS's request framework rather than the API model.
 const (
-	CodeInvalidParameter   Code = "InvalidParameterValueException"
-	CodeValidation         Code = "ValidationException"
-	CodeSerialization      Code = "SerializationException"
-	CodeInvalidContent     Code = "InvalidRequestContentException"
-	CodeNotFound           Code = "ResourceNotFoundException"
-	CodeConflict           Code = "ResourceConflictException"
-	CodeNotReady           Code = "ResourceNotReadyException"
-	CodeAlreadyStarted     Code = "DurableExecutionAlreadyStartedException"
-	CodeCallbackTimeout    Code = "CallbackTimeoutException"
-	CodeTooManyRequests    Code = "TooManyRequestsException"
-	CodeRequestTooLarge    Code = "RequestTooLargeException"
-	CodeUnsupportedMedia   Code = "UnsupportedMediaTypeException"
-	CodeUnrecognizedClient Code = "UnrecognizedClientException"
-	CodeService            Code = "ServiceException"
+	CodeInvalidParameter Code = "InvalidParameterValueException"
+	CodeValidation       Code = "ValidationException"
+	CodeSerialization    Code = "SerializationException"
+	CodeInvalidContent   Code = "InvalidRequestContentException"
+	CodeNotFound         Code = "ResourceNotFoundException"
+	CodeConflict         Code = "ResourceConflictException"
+	CodeNotReady         Code = "ResourceNotReadyException"
+	CodeAlreadyStarted   Code = "DurableExecutionAlreadyStartedException"
+	CodeCallbackTimeout  Code = "CallbackTimeoutException"
+	CodeTooManyRequests  Code = "TooManyRequestsException"
+	CodeRequestTooLarge  Code = "RequestTooLargeException"
+	CodeUnsupportedMedia Code = "UnsupportedMediaTypeException"
+	CodeService          Code = "ServiceException"
+)
+
+// The errors about who a client is and what it may do, from AWS's request
+// framework too.
+const (
+	CodeMissingToken        Code = "MissingAuthenticationTokenException"
+	CodeIncompleteSignature Code = "IncompleteSignatureException"
+	CodeInvalidSignature    Code = "InvalidSignatureException"
+	CodeUnrecognizedClient  Code = "UnrecognizedClientException"
+	CodeAccessDenied        Code = "AccessDeniedException"
 )
 
 // Error is a refusal that a client of the API sees: a code, and a message that
