@@ -46,8 +46,9 @@ func readNotes(t *testing.T, path string) map[string]notes {
 	return all
 }
 
-// checkOrder holds one order's history against the promises and the notes.
-func checkOrder(t *testing.T, client *lambda.Client, arn string, ran notes) {
+// checkOrder holds the history of one order, which had to wait for a time,
+// against the promises and the notes.
+func checkOrder(t *testing.T, client *lambda.Client, arn string, wait time.Duration, ran notes) {
 	t.Helper()
 	events := history(t, client, arn)
 	count := map[types.EventType]int{}
@@ -66,7 +67,7 @@ func checkOrder(t *testing.T, client *lambda.Client, arn string, ran notes) {
 	if last := events[len(events)-1].EventType; last != types.EventTypeExecutionSucceeded {
 		t.Errorf("%s: the history ends with %s", arn, last)
 	}
-	checkWait(t, arn, events)
+	checkWait(t, arn, wait, events)
 	for _, step := range []string{"validate", "charge", "fulfil"} {
 		checkStep(t, arn, step, events, ran[step])
 	}
@@ -80,15 +81,15 @@ func checkOrder(t *testing.T, client *lambda.Client, arn string, ran notes) {
 }
 
 // checkWait: neither shortened nor begun again.
-func checkWait(t *testing.T, arn string, events []types.Event) {
+func checkWait(t *testing.T, arn string, wait time.Duration, events []types.Event) {
 	t.Helper()
 	var end time.Time
 	for _, ev := range events {
 		switch ev.EventType {
 		case types.EventTypeWaitStarted:
 			end = aws.ToTime(ev.WaitStartedDetails.ScheduledEndTimestamp)
-			if got := end.Sub(aws.ToTime(ev.EventTimestamp)); got != time.Second {
-				t.Errorf("%s: the wait was set for %v, want 1s", arn, got)
+			if got := end.Sub(aws.ToTime(ev.EventTimestamp)); got != wait {
+				t.Errorf("%s: the wait was set for %v, want %v", arn, got, wait)
 			}
 		case types.EventTypeWaitSucceeded:
 			if aws.ToTime(ev.EventTimestamp).Before(end) {

@@ -62,7 +62,7 @@ func TestKilledAtRandomMoments(t *testing.T) {
 	}
 	noted := readNotes(t, log)
 	for _, arn := range arns {
-		checkOrder(t, s.client(), arn, noted[arn])
+		checkOrder(t, s.client(), arn, time.Second, noted[arn])
 	}
 }
 
@@ -93,16 +93,8 @@ const patience = 3 * time.Minute
 func run(ctx context.Context, client *lambda.Client, name string) (arn string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	for arn == "" {
-		out, err := client.Invoke(ctx, &lambda.InvokeInput{
-			FunctionName: aws.String("victim"), Qualifier: aws.String("$LATEST"), InvocationType: types.InvocationTypeEvent,
-			DurableExecutionName: aws.String(name), Payload: []byte(`{"wait_seconds":1}`),
-		})
-		if err == nil {
-			arn = aws.ToString(out.DurableExecutionArn)
-		} else if pause(ctx) != nil {
-			return "", fmt.Errorf("it was never started: %w", err)
-		}
+	if arn, err = start(ctx, client, name, 1); err != nil {
+		return "", err
 	}
 	for {
 		out, err := client.GetDurableExecution(ctx, &lambda.GetDurableExecutionInput{DurableExecutionArn: &arn})
@@ -112,6 +104,27 @@ func run(ctx context.Context, client *lambda.Client, name string) (arn string, e
 		if pause(ctx) != nil {
 			return arn, fmt.Errorf("%s did not close within %v: %w", arn, patience, err)
 		}
+	}
+}
+
+// start starts an order by name until that is acknowledged.
+func start(ctx context.Context, client *lambda.Client, name string, seconds int) (arn string, err error) {
+	for {
+		out, err := client.Invoke(ctx, order(name, seconds, types.InvocationTypeEvent))
+		if err == nil {
+			return aws.ToString(out.DurableExecutionArn), nil
+		}
+		if pause(ctx) != nil {
+			return "", fmt.Errorf("%s was never started: %w", name, err)
+		}
+	}
+}
+
+// order is the request for an order that waits so many seconds.
+func order(name string, seconds int, how types.InvocationType) *lambda.InvokeInput {
+	return &lambda.InvokeInput{
+		FunctionName: aws.String("victim"), Qualifier: aws.String("$LATEST"), InvocationType: how,
+		DurableExecutionName: &name, Payload: fmt.Appendf(nil, `{"wait_seconds":%d}`, seconds),
 	}
 }
 

@@ -1,0 +1,153 @@
+package survival
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"os/exec"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+)
+
+var (
+	soak     = flag.Duration("soak", 0, "how long TestSoak kills; 0 skips it")
+	sleeping = flag.Int("sleeping", 10_000, "executions that sleep during TestSoak")
+	running  = flag.Int("running", 1000, "executions that run at any time during TestSoak")
+)
+
+// TestSoak kills the engine every few seconds while very many executions sleep
+// and many run. It is what a bad week looks like, in minutes: each order has to
+// complete, once, and the database has to be sound in the end.
+func TestSoak(t *testing.T) {
+	if *soak == 0 {
+		t.Skip("-soak is not given")
+	}
+	if *seed == 0 {
+		*seed = uint64(time.Now().UnixNano())
+	}
+	t.Logf("-seed %d", *seed)
+	s, log := newServer(t)
+	client := s.crowd(*running + starters)
+	began := time.Now()
+	asleep := startSleepers(t, client)
+	t.Logf("%d sleepers started in %v", len(asleep), time.Since(began).Round(time.Millisecond))
+
+	var over atomic.Bool
+	var orders sync.WaitGroup
+	var mu sync.Mutex
+	awake := map[string]int{} // ARN -> seconds waited
+	for c := range *running {
+		orders.Go(func() {
+			for n := 0; !over.Load() && !t.Failed(); n++ {
+				arn, err := attend(t.Context(), client, fmt.Sprintf("runner-%d-%d", c, n), 1)
+				if err != nil {
+					t.Errorf("runner %d-%d: %v", c, n, err)
+				}
+				mu.Lock()
+				awake[arn] = 1
+				mu.Unlock()
+			}
+		})
+	}
+	kills := killFor(t, s, rand.New(rand.NewPCG(*seed, 0)), *soak)
+	over.Store(true)
+	orders.Wait()
+	for name, seconds := range asleep {
+		orders.Go(func() {
+			arn, err := attend(t.Context(), client, name, seconds)
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			mu.Lock()
+			awake[arn] = seconds
+			mu.Unlock()
+		})
+	}
+	orders.Wait()
+	t.Logf("%d orders and %d kills in %v", len(awake), kills, time.Since(began).Round(time.Second))
+	noted := readNotes(t, log)
+	for arn, seconds := range awake {
+		checkOrder(t, client, arn, time.Duration(seconds)*time.Second, noted[arn])
+	}
+	s.verify()
+}
+
+// starters is how many clients start sleepers at one time.
+const starters = 32
+
+// startSleepers starts the executions that sleep, and returns how many seconds
+// each sleeps, by name. They wake up between the middle and the end of the
+// soak, so that they are killed then, too.
+func startSleepers(t *testing.T, client *lambda.Client) map[string]int {
+	t.Helper()
+	asleep := map[string]int{}
+	var work sync.WaitGroup
+	places := make(chan struct{}, starters)
+	for n := range *sleeping {
+		name := fmt.Sprintf("sleeper-%d", n)
+		seconds := int(soak.Seconds()*(0.5+0.5*rand.Float64())) + 1
+		asleep[name] = seconds
+		places <- struct{}{}
+		work.Go(func() {
+			defer func() { <-places }()
+			if _, err := start(t.Context(), client, name, seconds); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	work.Wait()
+	return asleep
+}
+
+// attend invokes an order by name and waits on the line for its result. When
+// the line breaks it calls again: the name brings it back to the same order.
+func attend(ctx context.Context, client *lambda.Client, name string, seconds int) (arn string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, patience+time.Duration(seconds)*time.Second)
+	defer cancel()
+	for {
+		out, err := client.Invoke(ctx, order(name, seconds, types.InvocationTypeRequestResponse))
+		switch {
+		case err == nil && out.FunctionError != nil:
+			return "", fmt.Errorf("it failed: %s", out.Payload)
+		case err == nil:
+			return aws.ToString(out.DurableExecutionArn), nil
+		case pause(ctx) != nil:
+			return "", fmt.Errorf("it did not close in time: %w", err)
+		}
+	}
+}
+
+// killFor kills the engine, and sometimes its functions, every few seconds.
+func killFor(t *testing.T, s *server, chance *rand.Rand, d time.Duration) (kills int) {
+	for end := time.Now().Add(d); time.Now().Before(end) && !t.Failed(); kills++ {
+		time.Sleep(time.Second + time.Duration(chance.Int64N(int64(4*time.Second))))
+		if chance.IntN(3) == 0 {
+			s.killFunctions()
+		}
+		s.kill()
+	}
+	return kills
+}
+
+// crowd is a client for n callers at one time, which keep their connections.
+func (s *server) crowd(n int) *lambda.Client {
+	transport := &http.Transport{MaxIdleConnsPerHost: n}
+	return lambda.New(s.client().Options(), func(o *lambda.Options) { o.HTTPClient = &http.Client{Transport: transport} })
+}
+
+// verify has the command look for damage in the database.
+func (s *server) verify() {
+	s.t.Helper()
+	out, err := exec.CommandContext(s.t.Context(), s.binary, "verify", "--endpoint", "http://"+s.addr).CombinedOutput()
+	if err != nil {
+		s.t.Errorf("perdure verify: %v\n%s", err, out)
+	}
+}
