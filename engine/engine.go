@@ -64,6 +64,7 @@ type Engine struct {
 	functions registry
 	cache     cache
 	schedule  schedule
+	news      bulletin
 }
 
 // Open starts an engine on a store, which it does not close. Invocations that
@@ -87,6 +88,7 @@ func Open(ctx context.Context, st store.Store, opts *Options) (*Engine, error) {
 	e.functions.init()
 	e.cache.init(cmp.Or(e.opts.Cache, 1000))
 	e.schedule.init()
+	e.news.init()
 
 	fresh := make([]byte, 32)
 	rand.Read(fresh)

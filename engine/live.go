@@ -18,7 +18,6 @@ type live struct {
 
 	mu      sync.Mutex
 	x       *machine.Execution // nil: to be read from the journal
-	news    chan struct{}      // closed when the next state is published; nil if nobody listens
 	running bool               // a goroutine is invoking, or about to
 	calls   map[string]bool    // chained invokes of plain functions being called, by operation id
 
@@ -165,7 +164,7 @@ func (e *Engine) commit(l *live, d *machine.Draft) error {
 	if err := e.store.Commit(context.WithoutCancel(e.ctx), writes...); err != nil {
 		l.x = nil
 		// It may have taken effect all the same: let everybody look again.
-		l.announce()
+		e.news.announce(l.id)
 		for _, w := range writes {
 			e.schedule.set(w.ID, now().Add(retryDelay))
 		}
@@ -178,7 +177,7 @@ func (e *Engine) commit(l *live, d *machine.Draft) error {
 
 // published tells everybody whom the new state concerns. l.mu is held.
 func (e *Engine) published(l *live, records []machine.Record) {
-	l.announce()
+	e.news.announce(l.id)
 	e.follow(l, records)
 	if l.x.WantsInvocation(now()) {
 		e.dispatch(l)
@@ -224,23 +223,6 @@ func (e *Engine) view(ctx context.Context, arn string, read func(*live)) error {
 	}
 	read(l)
 	return nil
-}
-
-// listen returns a channel that is closed when the next state is published.
-// l.mu is held.
-func (l *live) listen() <-chan struct{} {
-	if l.news == nil {
-		l.news = make(chan struct{})
-	}
-	return l.news
-}
-
-// announce tells those who listen that there may be a new state. l.mu is held.
-func (l *live) announce() {
-	if l.news != nil {
-		close(l.news)
-		l.news = nil
-	}
 }
 
 func executionNotFound() error {

@@ -62,37 +62,41 @@ func (e *Engine) Watch(ctx context.Context, arn string) iter.Seq2[*wire.Event, e
 	return func(yield func(*wire.Event, error) bool) {
 		var at place
 		for {
-			var news <-chan struct{}
-			outcome := &Description{}
-			err := e.view(ctx, arn, func(l *live) {
-				outcome.Result, outcome.Error = l.x.Result()
-				news = l.listen()
-			})
+			more, err := e.watchOnce(ctx, arn, &at, yield)
 			if err != nil {
 				yield(nil, err)
-				return
 			}
-			for ev, err := range e.events(ctx, arn, &at, false) {
-				if err != nil {
-					yield(nil, err)
-					return
-				}
-				fillOutcome(ev, outcome)
-				if !yield(ev, nil) || isTerminal(ev) {
-					return
-				}
-			}
-			select {
-			case <-news:
-			case <-ctx.Done():
-				yield(nil, ctx.Err())
-				return
-			case <-e.ctx.Done():
-				yield(nil, closed())
+			if err != nil || !more {
 				return
 			}
 		}
 	}
+}
+
+// watchOnce yields the events behind at and waits until there may be more. It
+// returns false after the last one, or when nobody wants more.
+func (e *Engine) watchOnce(ctx context.Context, arn string, at *place, yield func(*wire.Event, error) bool) (more bool, err error) {
+	var changed <-chan struct{}
+	leave := func() {}
+	defer func() { leave() }()
+	outcome := &Description{}
+	err = e.view(ctx, arn, func(l *live) {
+		outcome.Result, outcome.Error = l.x.Result()
+		changed, leave = e.news.listen(l.id)
+	})
+	if err != nil {
+		return false, err
+	}
+	for ev, err := range e.events(ctx, arn, at, false) {
+		if err != nil {
+			return false, err
+		}
+		fillOutcome(ev, outcome)
+		if !yield(ev, nil) || isTerminal(ev) {
+			return false, nil
+		}
+	}
+	return true, e.await(ctx, changed, func() {})
 }
 
 // place is a position in a journal: so many events of entry seq were read.

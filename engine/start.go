@@ -116,10 +116,11 @@ func closed() error {
 func (e *Engine) Wait(ctx context.Context, arn string) (*Result, error) {
 	for {
 		var result *Result
-		var news <-chan struct{}
+		var changed <-chan struct{}
+		leave := func() {}
 		err := e.view(ctx, arn, func(l *live) {
 			if !l.x.Status().Closed() {
-				news = l.listen()
+				changed, leave = e.news.listen(l.id)
 				return
 			}
 			payload, failure := l.x.Result()
@@ -128,13 +129,23 @@ func (e *Engine) Wait(ctx context.Context, arn string) (*Result, error) {
 		if err != nil || result != nil {
 			return result, err
 		}
-		select {
-		case <-news:
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-e.ctx.Done():
-			return nil, closed()
+		if err := e.await(ctx, changed, leave); err != nil {
+			return nil, err
 		}
+	}
+}
+
+// await returns when the execution may have changed, or with an error when
+// there is no point in waiting any longer. It leaves the bulletin.
+func (e *Engine) await(ctx context.Context, changed <-chan struct{}, leave func()) error {
+	defer leave()
+	select {
+	case <-changed:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-e.ctx.Done():
+		return closed()
 	}
 }
 
