@@ -3,6 +3,7 @@ package sandbox
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -32,7 +33,8 @@ var credentials = []string{
 }
 
 // environment is the environment of one process, sorted. What comes later
-// takes precedence: inherited, defaults, the function's own, the runtime's.
+// takes precedence: inherited, defaults, the language's, the function's own,
+// what identifies the function.
 func (p *Pool) environment(endpoint string) []string {
 	env := make(map[string]string)
 	for _, name := range inherited {
@@ -41,9 +43,8 @@ func (p *Pool) environment(endpoint string) []string {
 		}
 	}
 	p.addDefaults(env)
-	for name, value := range p.cfg.Env {
-		env[name] = value
-	}
+	maps.Copy(env, p.cfg.RuntimeEnv)
+	maps.Copy(env, p.cfg.Env)
 	p.addRuntime(env, endpoint)
 
 	list := make([]string, 0, len(env))
@@ -55,8 +56,8 @@ func (p *Pool) environment(endpoint string) []string {
 }
 
 func (p *Pool) addDefaults(env map[string]string) {
-	env["_HANDLER"] = filepath.Base(p.cfg.Command[0])
 	env["TZ"] = ":UTC"
+	env["LAMBDA_RUNTIME_DIR"] = p.taskRoot()
 	env["AWS_LAMBDA_LOG_FORMAT"] = "Text"
 	for _, name := range credentials {
 		if _, ok := p.cfg.Env[name]; ok {
@@ -70,13 +71,9 @@ func (p *Pool) addDefaults(env map[string]string) {
 }
 
 func (p *Pool) addRuntime(env map[string]string, endpoint string) {
-	root, err := filepath.Abs(p.cfg.Dir)
-	if err != nil {
-		root = p.cfg.Dir
-	}
+	env["_HANDLER"] = p.cfg.Handler
 	env["AWS_LAMBDA_RUNTIME_API"] = endpoint
-	env["LAMBDA_TASK_ROOT"] = root
-	env["LAMBDA_RUNTIME_DIR"] = root
+	env["LAMBDA_TASK_ROOT"] = p.taskRoot()
 	env["AWS_LAMBDA_FUNCTION_NAME"] = p.cfg.Name
 	env["AWS_LAMBDA_FUNCTION_VERSION"] = p.cfg.Version
 	env["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"] = strconv.Itoa(p.cfg.MemoryMB)
@@ -89,6 +86,14 @@ func (p *Pool) addRuntime(env map[string]string, endpoint string) {
 	if p.cfg.LambdaEndpoint != "" {
 		env["AWS_ENDPOINT_URL_LAMBDA"] = p.cfg.LambdaEndpoint
 	}
+}
+
+func (p *Pool) taskRoot() string {
+	root, err := filepath.Abs(p.cfg.Dir)
+	if err != nil {
+		return p.cfg.Dir
+	}
+	return root
 }
 
 // logStream makes a name for the log of one process, in Lambda's form.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -36,11 +37,15 @@ type Config struct {
 	// Dir is the working directory and LAMBDA_TASK_ROOT; the default is the
 	// engine's working directory.
 	Dir string
+	// Handler is the value of _HANDLER; the default is the program's name.
+	Handler string
 	// Env is the function's own environment. It takes precedence over what a
-	// process inherits and over the defaults (credentials that are no
-	// credentials, TZ=:UTC as on Lambda), but not over what identifies the
-	// function and its runtime.
+	// process inherits, over RuntimeEnv and over the defaults (credentials that
+	// are no credentials, TZ=:UTC as on Lambda), but not over what identifies
+	// the function and its runtime.
 	Env map[string]string
+	// RuntimeEnv is what the function's language needs; see package runtimes.
+	RuntimeEnv map[string]string
 	// MemoryMB is what the function is told; the default is 128. It is not enforced.
 	MemoryMB int
 
@@ -78,6 +83,7 @@ type Config struct {
 
 func (c *Config) setDefaults() {
 	setDefault(&c.Version, wire.LatestVersion)
+	setDefault(&c.Handler, filepath.Base(c.Command[0]))
 	setDefault(&c.MemoryMB, 128)
 	setDefault(&c.Timeout, 3*time.Second)
 	if c.NoTimeout {

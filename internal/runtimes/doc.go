@@ -1,0 +1,27 @@
+// Package runtimes turns what a SAM template says of a function's code — a
+// runtime identifier, a handler, a directory — into the command and the
+// environment of a process that polls the Runtime API.
+//
+//	p, err := runtimes.Resolve(ctx, runtimes.Code{Runtime: "python3.13", Handler: "app.handler", Dir: dir}, opts)
+//	pool, err := sandbox.New(sandbox.Config{Command: p.Command, Handler: p.Handler, Dir: p.Dir, RuntimeEnv: p.Env, …})
+//
+// # What runs what
+//
+//	provided.*  the executable bootstrap in the directory: Go, Rust, anything
+//	nodejs*     aws-lambda-ric if the function's node_modules have it, and
+//	            otherwise a client of our own, which needs nothing installed
+//	python*     awslambdaric, the function's own or else one that is installed
+//	            once, from PyPI, into the cache
+//	java*       aws-lambda-java-runtime-interface-client, the function's own or
+//	            else one that is installed once, with Maven, into the cache
+//
+// The interpreter is the machine's: python3.13 if it is on the PATH, or else
+// python3, with a word in [Process].Note that its version is another one.
+//
+// # Clients and the path of the Runtime API
+//
+// AWS_LAMBDA_RUNTIME_API has an unguessable path behind host and port here.
+// Runtime clients concatenate URLs, so most need not know; but awslambdaric and
+// aws-lambda-ric take the value apart when they report a failed
+// initialisation. They are started by a few lines of ours that see to it.
+package runtimes

@@ -1,0 +1,72 @@
+package runtimes
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// resolveNode runs a function with aws-lambda-ric if the function brings it.
+// It is never installed: its native part takes autotools, CMake, a C++ compiler
+// and three minutes to build, for what a client of our own does in a file.
+func resolveNode(ctx context.Context, code Code, opts *Options) (*Process, error) {
+	if err := checkHandler(code, "index.handler"); err != nil {
+		return nil, err
+	}
+	found, err := exec.LookPath("node")
+	if err != nil {
+		return nil, errorf("there is no Node.js on the PATH to run %s", code.Dir).hintf("install it from https://nodejs.org")
+	}
+	// What is on the PATH may be a script that chooses one.
+	said, err := ask(ctx, code.Dir, nil, found, "--print", `process.version + " " + process.execPath`)
+	version, node, _ := strings.Cut(said, " ")
+	if err != nil || node == "" {
+		return nil, errorf("%s does not work: %v", found, err).hintf("install Node.js, or put one that works first on the PATH")
+	}
+	p := &Process{Handler: code.Handler, Env: map[string]string{"NODE_PATH": nodePath(code.Dir)}}
+	if p.Command, err = nodeCommand(node, code, opts); err != nil {
+		return nil, err
+	}
+	major, _, _ := strings.Cut(strings.TrimPrefix(version, "v"), ".")
+	if code.Runtime != "nodejs" && code.Runtime != "nodejs"+major+".x" {
+		p.Note = code.Runtime + " is asked for; it runs with Node.js " + version + ", which is what " + node + " is"
+	}
+	return p, nil
+}
+
+func nodeCommand(node string, code Code, opts *Options) ([]string, error) {
+	if ric := findNodeRIC(code.Dir); ric != "" {
+		preload, err := placeEmbedded(opts, "node-ric.cjs")
+		return []string{node, "--require", preload, ric, code.Handler}, err
+	}
+	client, err := placeEmbedded(opts, "node.mjs")
+	return []string{node, client, code.Handler}, err
+}
+
+// findNodeRIC returns the program of aws-lambda-ric in the node_modules of dir
+// or of a directory above it, as Node.js looks for modules, provided that its
+// native part was built.
+func findNodeRIC(dir string) string {
+	for {
+		ric := filepath.Join(dir, "node_modules", "aws-lambda-ric")
+		if program := filepath.Join(ric, "bin", "index.mjs"); isFile(program) && isFile(filepath.Join(ric, "dist", "rapid-client.node")) {
+			return program
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return ""
+		}
+		dir = parent
+	}
+}
+
+// nodePath is where Node.js looks for modules beside the function's own.
+func nodePath(dir string) string {
+	paths := []string{filepath.Join(dir, "node_modules"), dir}
+	if own := os.Getenv("NODE_PATH"); own != "" {
+		paths = append(paths, own)
+	}
+	return strings.Join(paths, string(filepath.ListSeparator))
+}
