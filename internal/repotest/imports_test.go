@@ -35,6 +35,7 @@ var directions = map[string][]string{
 	"internal/golden/…":        {anything},
 	"internal/repotest":        {},
 	"internal/runtimeapi":      {"engine", "internal/wire"},
+	"internal/runtimes":        {},
 	"internal/sandbox":         {"engine", "internal/wire", "internal/runtimeapi"},
 	"internal/server":          {"engine", "internal/lambdaapi", "internal/wire"},
 	"internal/sigv4":           {"internal/wire"},
