@@ -162,7 +162,7 @@ func invokeTimedOut(seconds int64) *wire.ErrorObject {
 // background: the two have their turns apart.
 func (e *Engine) notifyParent(child *machine.Execution) {
 	id := *child.Identity()
-	status := child.Status()
+	status := child.Outcome()
 	payload, failure := child.Result()
 	if status == wire.ExecutionTimedOut {
 		failure = invokeTimedOut(id.ExecutionTimeout)

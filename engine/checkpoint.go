@@ -41,7 +41,7 @@ func (e *Engine) Checkpoint(ctx context.Context, req *CheckpointRequest) (*Check
 		return nil, err
 	}
 	out := &CheckpointReply{Operations: reply.Operations}
-	if !reply.Closed {
+	if !reply.Final {
 		out.Token = e.token(id, reply.Fence)
 	}
 	return out, nil

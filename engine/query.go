@@ -22,8 +22,13 @@ func (e *Engine) Describe(ctx context.Context, arn string) (*Description, error)
 			Status: x.Status(), Started: x.Started(), Closed: x.Closed(), Input: x.Input(),
 			TraceHeader: id.TraceHeader, ExecutionTimeout: id.ExecutionTimeout, RetentionDays: id.RetentionDays,
 		}
+		if p := x.Paused(); p != nil {
+			d.Pause = (*Pause)(p)
+		}
 		if x.Status().Closed() {
 			d.Result, d.Error = x.Result()
+		} else {
+			d.TimesOut = x.TimesOut()
 		}
 	})
 	return d, err

@@ -166,9 +166,8 @@ func (e *Engine) proceed(l *live) error {
 	switch {
 	case l.x.OwesParent():
 		e.notifyParent(l.x)
-	case l.x.Status().Closed() && due <= now():
-		l.x = nil
-		return e.store.Delete(e.ctx, l.id)
+	case l.x.Deletable(now()):
+		return e.remove(l)
 	case l.x.WantsInvocation(now()):
 		e.dispatch(l)
 	default:

@@ -92,6 +92,9 @@ func (e *Engine) existing(ctx context.Context, arn wire.ARN, req *InvokeRequest)
 	if err != nil {
 		return nil, err
 	}
+	if row.Status == wire.ExecutionDeleting {
+		return nil, e.finishDeletion(ctx, row)
+	}
 	if row.InputHash != sha256.Sum256(req.Payload) || row.Version != arn.Version {
 		return nil, wire.Errorf(wire.CodeAlreadyStarted, "Execution already started: %s", row.ARN)
 	}
@@ -124,7 +127,7 @@ func (e *Engine) Wait(ctx context.Context, arn string) (*Result, error) {
 				return
 			}
 			payload, failure := l.x.Result()
-			result = &Result{Status: l.x.Status(), Payload: payload, Error: failure}
+			result = &Result{Status: l.x.Outcome(), Payload: payload, Error: failure}
 		})
 		if err != nil || result != nil {
 			return result, err
@@ -153,23 +156,13 @@ func (e *Engine) await(ctx context.Context, changed <-chan struct{}, leave func(
 // invocation under way runs to its end, but its checkpoints are refused. A
 // closed execution stays as it is.
 func (e *Engine) Stop(ctx context.Context, arn string, reason *wire.ErrorObject) (wire.Timestamp, error) {
-	id, err := parseExecution(arn)
-	if err != nil {
-		return 0, err
-	}
 	var at wire.Timestamp
-	err = e.update(ctx, id, func(d *machine.Draft) error {
-		if d.Identity().ARN.String() != arn {
-			return executionNotFound()
-		}
+	err := e.updateExecution(ctx, arn, func(d *machine.Draft) error {
 		if err := d.Stop(reason); err != nil {
 			return err
 		}
 		at = cmp.Or(d.Closed(), now()) // one that is about to close has no time yet
 		return nil
 	})
-	if errors.Is(err, store.ErrNotFound) {
-		return 0, executionNotFound()
-	}
 	return at, err
 }

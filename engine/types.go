@@ -57,6 +57,19 @@ type Description struct {
 	TraceHeader      string
 	ExecutionTimeout int64 // seconds
 	RetentionDays    int64
+	// TimesOut is when an open execution will time out, with what pauses put
+	// it off; zero once closed.
+	TimesOut wire.Timestamp
+	// Pause is that of an execution that is PAUSING or PAUSED, else nil.
+	Pause *Pause
+}
+
+// Pause is why an execution is PAUSING or PAUSED.
+type Pause struct {
+	Requested     wire.Timestamp
+	Since         wire.Timestamp // zero until the invocation under way checkpoints or ends
+	Reason        *string        // nil for none
+	TimeoutPaused bool           // it puts off the execution's timeout
 }
 
 // Summary is one row of a list of executions.

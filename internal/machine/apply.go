@@ -21,6 +21,10 @@ func (d *Draft) apply(r *Record) {
 		d.applyClose(r)
 	case executionClosing:
 		d.closing, d.result, d.err = r.Status, r.Payload, r.Error
+	case wire.EventExecutionPaused, wire.EventExecutionResumed, pauseRequested, pauseCancelled:
+		d.applyPause(r)
+	case deletionRequested:
+		d.deleting = r.Time
 	case parentNotified:
 		d.notified = true
 	case invocationStarted:
@@ -60,7 +64,7 @@ func (d *Draft) applyClose(r *Record) {
 	if r.Type == wire.EventExecutionTimedOut {
 		d.err = timeoutError(d.identity.ExecutionTimeout)
 	}
-	d.closing = ""
+	d.closing, d.pause = "", nil
 	d.invokeAt = 0
 	d.news, d.reply = nil, nil // nobody will ask
 }
@@ -82,7 +86,7 @@ func (d *Draft) applyInvocationStart(r *Record) {
 }
 
 func (d *Draft) applyInvocationEnd(r *Record) {
-	d.invocation.requestID = ""
+	d.invocation.requestID, d.invocation.interrupted = "", false
 	switch {
 	case r.BadOutput:
 		d.badOutputs++
@@ -104,17 +108,22 @@ func (d *Draft) applyInvocationEnd(r *Record) {
 	}
 }
 
-// applyCheckpoint delivers what the function has not heard of.
+// applyCheckpoint delivers what the function has not heard of, unless the
+// invocation is interrupted.
 func (d *Draft) applyCheckpoint(r *Record) {
-	reply := &Reply{inbound: d.Fence(), clientToken: r.ClientToken, Closed: d.closing != ""}
+	reply := &Reply{inbound: d.Fence(), clientToken: r.ClientToken, Final: d.closing != "" || r.Interrupted}
+	d.reply = reply
+	d.seq++
+	if r.Interrupted {
+		d.invocation.interrupted = true
+		return
+	}
 	for _, i := range d.news {
 		reply.Operations = append(reply.Operations, &d.op(i).Operation)
 	}
 	d.news = nil
 	d.telling++
-	d.seq++
 	reply.Fence = d.Fence()
-	d.reply = reply
 }
 
 func (d *Draft) applyOperationStart(r *Record) {
@@ -273,9 +282,9 @@ func (d *Draft) applyHeartbeat(i int, r *Record) {
 }
 
 // wake asks for an invocation, unless one is in flight or wanted already. In
-// the pause after a failed invocation the retry takes the news along.
+// the time after a failed invocation the retry takes the news along.
 func (d *Draft) wake(now wire.Timestamp) {
-	if d.status == wire.ExecutionRunning && !d.Invoking() && d.invokeAt == 0 {
+	if !d.status.Closed() && !d.Invoking() && d.invokeAt == 0 {
 		d.invokeAt = now
 	}
 }

@@ -30,8 +30,9 @@ type Checkpoint struct {
 type Reply struct {
 	// Fence is what the next token stands for.
 	Fence Fence
-	// Closed says that the execution closed; there is no next token.
-	Closed bool
+	// Final says that the invocation must not checkpoint again, because the
+	// execution closes, or pauses: there is no next token.
+	Final bool
 	// Operations are the records that changed since the function was last
 	// told, each once. They are snapshots.
 	Operations []*wire.Operation
@@ -43,7 +44,7 @@ type Reply struct {
 // repeats reports whether req is the request that r answered. A reply without a
 // token is never repeated.
 func (r *Reply) repeats(req *Checkpoint) bool {
-	return r != nil && !r.Closed && req.ClientToken != "" && r.clientToken == req.ClientToken && r.inbound == req.Fence
+	return r != nil && !r.Final && req.ClientToken != "" && r.clientToken == req.ClientToken && r.inbound == req.Fence
 }
 
 // Checkpoint applies a checkpoint, all of it or, if it is refused, nothing. The
@@ -79,7 +80,11 @@ func (d *Draft) checkpoint(req *Checkpoint) (*Reply, error) {
 			return nil, err
 		}
 	}
-	d.emit(Record{Event: wire.Event{Type: checkpointAccepted}, ClientToken: req.ClientToken})
+	interrupt := d.status == wire.ExecutionPausing && d.closing == ""
+	d.emit(Record{Event: wire.Event{Type: checkpointAccepted}, ClientToken: req.ClientToken, Interrupted: interrupt})
+	if interrupt {
+		d.beginPause()
+	}
 	return d.reply, nil
 }
 

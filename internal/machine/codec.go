@@ -52,6 +52,9 @@ const (
 	fLost             = 31
 	fRetryAt          = 32
 	fStatus           = 33
+	fRequested        = 34
+	fTimeoutPaused    = 35
+	fInterrupted      = 36
 )
 
 // The fields of an error object.
@@ -140,7 +143,10 @@ func appendRecord(b []byte, r *Record) []byte {
 	b = appendBool(b, fBadOutput, r.BadOutput)
 	b = appendBool(b, fLost, r.Lost)
 	b = appendInt(b, fRetryAt, int64(r.RetryAt))
-	return appendString(b, fStatus, string(r.Status))
+	b = appendString(b, fStatus, string(r.Status))
+	b = appendInt(b, fRequested, int64(r.Requested))
+	b = appendBool(b, fTimeoutPaused, r.TimeoutPaused)
+	return appendBool(b, fInterrupted, r.Interrupted)
 }
 
 func appendError(b []byte, e *wire.ErrorObject) []byte {
@@ -307,6 +313,12 @@ func decodeRare(r *Record, field protowire.Number, v value) (err error) {
 		r.RetryAt = wire.Timestamp(v.int)
 	case fStatus:
 		r.Status = wire.ExecutionStatus(v.bytes)
+	case fRequested:
+		r.Requested = wire.Timestamp(v.int)
+	case fTimeoutPaused:
+		r.TimeoutPaused = v.int != 0
+	case fInterrupted:
+		r.Interrupted = v.int != 0
 	}
 	return err
 }

@@ -151,7 +151,7 @@ func (x *Execution) TimerDue() wire.Timestamp { return x.timerDue(x.timers.next(
 // due is Due, given the earliest timer of an operation.
 func (s *state) due(timer wire.Timestamp) wire.Timestamp {
 	due := s.timerDue(timer)
-	if s.invokeAt != 0 && (due == 0 || s.invokeAt < due) {
+	if s.invokeAt != 0 && s.status == wire.ExecutionRunning && (due == 0 || s.invokeAt < due) {
 		due = s.invokeAt
 	}
 	return due
@@ -161,19 +161,16 @@ func (s *state) timerDue(timer wire.Timestamp) wire.Timestamp {
 	switch {
 	case s.OwesParent():
 		return s.closed
+	case s.deleting != 0:
+		return s.deleting
 	case s.status.Closed():
 		return s.closed.AddDays(s.identity.RetentionDays)
 	case s.closing != "":
 		return 0 // the end of the invocation decides, whenever that is
 	}
-	due := s.timeoutAt()
+	due := s.TimesOut()
 	if timer != 0 && timer < due {
 		due = timer
 	}
 	return due
-}
-
-// timeoutAt is when the execution times out.
-func (s *state) timeoutAt() wire.Timestamp {
-	return s.started.AddSeconds(s.identity.ExecutionTimeout)
 }

@@ -20,13 +20,18 @@ type Execution struct {
 type state struct {
 	identity  *Identity
 	inputHash [32]byte
-	status    wire.ExecutionStatus
+	status    wire.ExecutionStatus // terminal once closed; DELETING is a matter of deleting
 	started   wire.Timestamp
 	closed    wire.Timestamp
 	result    *string
 	err       *wire.ErrorObject
 	closing   wire.ExecutionStatus // set between the final checkpoint and the terminal event
 	notified  bool                 // the parent knows the outcome
+	deleting  wire.Timestamp       // when deletion was asked for; zero if it was not
+
+	pause                 *Pause         // while PAUSING or PAUSED
+	putOff                wire.Timestamp // milliseconds for which the timeout was paused
+	lastPause, lastResume accepted
 
 	entries int64 // journal entries folded into this state
 	events  int64 // the last EventId
@@ -55,6 +60,8 @@ type invocation struct {
 	number    int64 // counts the execution's invocations from 1
 	requestID string
 	start     wire.Timestamp
+	// interrupted: a pause cut it off from checkpointing; another one follows.
+	interrupted bool
 }
 
 // Rules are the limits that a driver chooses.
@@ -108,7 +115,16 @@ func (s *state) Identity() *Identity { return s.identity }
 func (s *state) InputHash() [32]byte { return s.inputHash }
 
 // Status returns the execution's status.
-func (s *state) Status() wire.ExecutionStatus { return s.status }
+func (s *state) Status() wire.ExecutionStatus {
+	if s.deleting != 0 {
+		return wire.ExecutionDeleting
+	}
+	return s.status
+}
+
+// Outcome is the status with which a closed execution ended, be it marked for
+// deletion or not.
+func (s *state) Outcome() wire.ExecutionStatus { return s.status }
 
 // Started returns when the execution started.
 func (s *state) Started() wire.Timestamp { return s.started }
@@ -134,7 +150,8 @@ func (s *state) Fence() Fence { return Fence{Invocation: s.invocation.number, Se
 // Failures returns the number of failed invocations in a row.
 func (s *state) Failures() int { return s.failures }
 
-// InvokeAt returns when the next invocation is wanted, or zero.
+// InvokeAt returns when the next invocation is wanted, or zero. While the
+// execution is paused it is wanted all the same, and waits.
 func (s *state) InvokeAt() wire.Timestamp { return s.invokeAt }
 
 // Input returns the execution's input, nil for none.
@@ -242,7 +259,9 @@ func hashInput(input *string) [32]byte {
 }
 
 // Current reports whether a checkpoint token that stands for f is valid now.
-func (s *state) Current(f Fence) bool { return s.Invoking() && !s.ended() && f == s.Fence() }
+func (s *state) Current(f Fence) bool {
+	return s.Invoking() && !s.ended() && !s.invocation.interrupted && f == s.Fence()
+}
 
 // ended reports whether nothing more can happen to the operations: the
 // execution closed, or its result is in and it closes with the invocation.

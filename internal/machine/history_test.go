@@ -31,6 +31,10 @@ var rewrite = flag.Bool("update", false, "rewrite the logs of testdata/histories
 //	succeed|fail|heartbeat ID     complete a callback, or keep it alive
 //	complete ID STATUS [RESULT]   bring the outcome of a chained invoke
 //	stop [TYPE]                   stop the execution
+//	pause|repause REASON          pause it, and its timeout unless the reason is
+//	                              "busy"; or repeat such a request
+//	resume REASON                 end the pause
+//	delete                        mark it for deletion
 func TestHistories(t *testing.T) {
 	files, err := filepath.Glob("testdata/histories/*.txtar")
 	if err != nil || len(files) == 0 {
@@ -66,6 +70,7 @@ type script struct {
 	*run
 	log     strings.Builder
 	printed int // records in the log
+	tokens  int // client tokens of pauses
 }
 
 func (s *script) play(text string) {
@@ -135,6 +140,10 @@ func (s *script) command(line string, below []string) {
 		s.complete(words[1], wire.ExecutionStatus(words[2]), str(words[3]), nil)
 	case "stop":
 		s.do(func(d *machine.Draft) error { d.Stop(&wire.ErrorObject{ErrorType: words[1]}); return nil })
+	case "pause", "repause", "resume":
+		s.pauseLine(words[0], words[1])
+	case "delete":
+		s.say(s.do((*machine.Draft).Delete))
 	default:
 		s.t.Fatalf("unknown command: %s", line)
 	}
@@ -151,7 +160,7 @@ func (s *script) checkpointLines(lines []string) {
 	switch {
 	case err != nil:
 		fmt.Fprintln(&s.log, err)
-	case reply.Closed:
+	case reply.Final:
 		fmt.Fprintln(&s.log, "told", ids(reply.Operations), "and no token")
 	default:
 		fmt.Fprintln(&s.log, "told", ids(reply.Operations))
@@ -174,6 +183,34 @@ func (s *script) callbackLine(what, id string) {
 	if err != nil {
 		fmt.Fprintln(&s.log, err)
 	}
+}
+
+// pauseLine makes every pause and resumption with a token of its own, and a
+// repetition with that of the one before.
+func (s *script) pauseLine(what, reason string) {
+	if what != "repause" {
+		s.tokens++
+	}
+	req := &machine.PauseRequest{ClientToken: fmt.Sprint("token-", s.tokens)}
+	if reason != "" {
+		req.Reason = &reason
+	}
+	req.TimeoutPaused = what != "resume" && reason != "busy"
+	apply := (*machine.Draft).Pause
+	if what == "resume" {
+		apply = (*machine.Draft).Resume
+	}
+	s.say(s.do(func(d *machine.Draft) error { return apply(d, req) }))
+}
+
+// say logs the status that a request left, or how it was refused.
+func (s *script) say(err error) {
+	s.print()
+	if err != nil {
+		fmt.Fprintln(&s.log, err)
+		return
+	}
+	fmt.Fprintln(&s.log, "status", s.x.Status(), "times out", s.x.TimesOut().Sub(s.x.Started()), "after its start")
 }
 
 // parseUpdate reads TYPE ACTION ID [member=value …].

@@ -15,7 +15,7 @@ func (d *Draft) FireTimers() {
 	if d.ended() {
 		return
 	}
-	timeout := d.timeoutAt()
+	timeout := d.TimesOut()
 	for _, t := range d.dueTimers() {
 		if t.due < timeout {
 			d.fire(t)

@@ -46,6 +46,8 @@ func (d *Draft) EndInvocation(requestID string, answer []byte, failure *wire.Err
 	}
 	switch {
 	case d.ended():
+	case d.invocation.interrupted && !r.Failed:
+		r.RetryAt = d.now
 	case r.Failed:
 		r.RetryAt = d.now.Add(backoff(d.identity.ARN.ID, d.failures))
 	case out.Status == wire.InvocationPending && d.waking == 0 && len(d.news) == 0:
@@ -87,7 +89,8 @@ func (d *Draft) LoseInvocation() {
 	d.conclude(nil, nil)
 }
 
-// conclude closes the execution if the end of the invocation decides it.
+// conclude closes the execution if the end of the invocation decides it, or
+// else lets the pause begin that waited for it.
 func (d *Draft) conclude(out *wire.InvocationOutput, failure *wire.ErrorObject) {
 	switch {
 	case d.status.Closed():
@@ -105,6 +108,9 @@ func (d *Draft) conclude(out *wire.InvocationOutput, failure *wire.ErrorObject) 
 		d.emitExecution(Record{Event: wire.Event{Type: wire.EventExecutionSucceeded, Payload: out.Result}})
 	case out.Status == wire.InvocationFailed:
 		d.emitExecution(Record{Event: wire.Event{Type: wire.EventExecutionFailed, Error: orEmpty(out.Error)}})
+	}
+	if d.status == wire.ExecutionPausing {
+		d.beginPause()
 	}
 }
 
@@ -145,7 +151,7 @@ func (d *Draft) readOutput(answer []byte) (*wire.InvocationOutput, *wire.ErrorOb
 			return nil, badOutput("Error object size must be less than or equal to %d bytes.", n)
 		}
 	case wire.InvocationPending:
-		if d.pending == 0 && len(d.news) == 0 {
+		if d.pending == 0 && len(d.news) == 0 && !d.invocation.interrupted {
 			return nil, badOutput("Cannot return PENDING status with no pending operations.")
 		}
 	default:

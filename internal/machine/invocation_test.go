@@ -366,7 +366,7 @@ func TestCheckpointedResult(t *testing.T) {
 			r := invoked(t)
 			r.must(r.checkpoint(callback("c", 1, 0), invoke("i", "child")))
 			reply := r.must(r.checkpoint(finish("big")))
-			equal(t, "closed", reply.Closed, true)
+			equal(t, "final", reply.Final, true)
 			equal(t, "status", r.x.Status(), wire.ExecutionRunning)
 			equal(t, "due", r.x.Due(), 0)
 

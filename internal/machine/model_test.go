@@ -34,6 +34,8 @@ func TestModel(t *testing.T) {
 			"callback":   m.callbackInput,
 			"outcome":    m.outcomeInput,
 			"stop":       m.stopInput,
+			"pause":      m.pauseInput,
+			"resume":     m.resumeInput,
 			"restart":    func(*rapid.T) { m.x = m.reload() },
 			"drop":       m.dropInput,
 			"again":      again,
@@ -52,6 +54,8 @@ type model struct {
 	old   []machine.Fence   // tokens that were used
 	begun int               // invocations that were begun
 	last  *accepted
+
+	interrupted bool // a pause ends the invocation in flight
 }
 
 // accepted is a checkpoint that may be repeated.
@@ -236,8 +240,12 @@ func (m *model) checkpointInput(rt *rapid.T) {
 	}
 	m.old = append(m.old, inbound)
 	m.last = &accepted{inbound, token, encode(reply)}
-	if reply.Closed {
+	if reply.Final {
 		m.last = nil
+	}
+	if m.x.Paused() != nil {
+		m.checkInterrupted(rt, reply)
+		return
 	}
 	seen := map[string]bool{}
 	for _, o := range reply.Operations {
@@ -345,15 +353,26 @@ func (m *model) endInput(rt *rapid.T) {
 	if m.x.Status().Closed() {
 		return
 	}
-	completed := m.lastEvent()
+	if m.x.Status() == wire.ExecutionPausing {
+		rt.Fatal("nothing holds the pause up any more")
+	}
+	completed := m.lastCompleted()
 	if good := completed.Error == nil; good {
 		maps.Copy(m.known, told)
+		if m.interrupted { // the resumption will want an invocation
+			if m.interrupted = false; m.x.InvokeAt() != m.now {
+				rt.Fatalf("an interrupted invocation is made up for at %d, now is %d", m.x.InvokeAt(), m.now)
+			}
+			return
+		}
 		// Changes below a closed context count, although nobody will see them.
-		if owed := append(differs(m.x, told), m.x.HiddenNews()...); (len(owed) > 0) != m.x.WantsInvocation(m.now) {
+		wanted := m.x.InvokeAt() != 0 && m.x.InvokeAt() <= m.now
+		if owed := append(differs(m.x, told), m.x.HiddenNews()...); (len(owed) > 0) != wanted {
 			rt.Fatalf("the function has not heard of %v, wanted invocation at %d, now is %d", owed, m.x.InvokeAt(), m.now)
 		}
 		return
 	}
+	m.interrupted = false
 	if how != "lose" && (m.x.Failures() != failures+1 || m.x.InvokeAt() <= m.now) {
 		rt.Fatalf("got %d failures and a retry at %d after failure %d", m.x.Failures(), m.x.InvokeAt(), failures+1)
 	}
@@ -414,6 +433,64 @@ func (m *model) stopInput(rt *rapid.T) {
 	m.do(func(d *machine.Draft) error { d.Stop(nil); return nil })
 }
 
+// pauseInput pauses, which only a running execution does.
+func (m *model) pauseInput(rt *rapid.T) {
+	m.tick(rt)
+	req := &machine.PauseRequest{TimeoutPaused: rapid.Bool().Draw(rt, "timeout paused"), Reason: str("to test")}
+	closing := m.x.Invoking() && !m.interrupted && !m.x.Current(m.x.Fence())
+	m.fire()
+	before := m.x.Status()
+	err := m.do(func(d *machine.Draft) error { return d.Pause(req) })
+	switch after := m.x.Status(); {
+	case before != wire.ExecutionRunning:
+		refusedAs(m.t, err, wire.CodeConflict, "Cannot pause a durable execution with status "+string(before)+".")
+	case closing && after != before:
+		rt.Fatal("an execution that is about to close was paused")
+	case !closing && m.x.Invoking() && !m.interrupted && after != wire.ExecutionPausing:
+		rt.Fatalf("got %s while an invocation is in flight", after)
+	case !closing && (!m.x.Invoking() || m.interrupted) && after != wire.ExecutionPaused:
+		rt.Fatalf("got %s with nothing to wait for", after)
+	}
+}
+
+func (m *model) resumeInput(rt *rapid.T) {
+	m.tick(rt)
+	m.fire()
+	before, pause, timesOut := m.x.Status(), m.x.Paused(), m.x.TimesOut()
+	err := m.do(func(d *machine.Draft) error { return d.Resume(&machine.PauseRequest{}) })
+	if before != wire.ExecutionPaused && before != wire.ExecutionPausing {
+		refusedAs(m.t, err, wire.CodeConflict, "Cannot resume a durable execution with status "+string(before)+".")
+		return
+	}
+	if m.x.Status() != wire.ExecutionRunning || m.x.Paused() != nil {
+		rt.Fatalf("got %s, %+v after the resumption", m.x.Status(), m.x.Paused())
+	}
+	if now := m.x.TimesOut(); now > timesOut || !pause.TimeoutPaused && now != timesOut || now <= m.now && m.x.TimerDue() != 0 {
+		rt.Fatalf("the execution was to time out at %d, and after its pause %+v at %d", timesOut, pause, now)
+	}
+}
+
+// checkInterrupted: a checkpoint of an execution that is to pause is applied,
+// and ends what the invocation may do and learn.
+func (m *model) checkInterrupted(rt *rapid.T, reply *machine.Reply) {
+	if m.x.Status() == wire.ExecutionPausing { // its result is in; it closes
+		return
+	}
+	m.interrupted = true
+	if !reply.Final || reply.Operations != nil || m.x.Current(m.x.Fence()) || m.x.Current(m.fence) {
+		rt.Fatalf("got reply %+v to the checkpoint of an execution that pauses", reply)
+	}
+}
+
+// lastCompleted returns the latest InvocationCompleted of the history.
+func (m *model) lastCompleted() *wire.Event {
+	for i := len(m.records) - 1; ; i-- {
+		if ev := &m.records[i].Event; ev.Type == wire.EventInvocationCompleted {
+			return ev
+		}
+	}
+}
+
 // dropInput applies inputs to drafts that nobody publishes.
 func (m *model) dropInput(rt *rapid.T) {
 	now := m.now.AddSeconds(rapid.Int64Range(0, 300).Draw(rt, "later"))
@@ -427,7 +504,10 @@ func (m *model) dropInput(rt *rapid.T) {
 	d.CompleteInvoke("a", wire.ExecutionSucceeded, nil, nil)
 	d.EndInvocation(m.requestID(), []byte(pending), nil)
 	d.LoseInvocation()
+	d.Pause(&machine.PauseRequest{})
+	d.Resume(&machine.PauseRequest{})
 	d.Stop(nil)
+	d.Delete()
 }
 
 // check holds after every input.
@@ -481,7 +561,11 @@ func (m *model) checkDue(rt *rapid.T) {
 	if d.FireTimers(); len(d.Records()) == 0 {
 		rt.Fatalf("nothing fires at %d", due)
 	}
-	if all := m.x.Due(); all > due || all > m.x.InvokeAt() && m.x.InvokeAt() != 0 && !m.x.Invoking() {
+	invokeAt := m.x.InvokeAt()
+	if m.x.Status() == wire.ExecutionPaused {
+		invokeAt = 0 // it waits for the resumption
+	}
+	if all := m.x.Due(); all > due || all > invokeAt && invokeAt != 0 && !m.x.Invoking() {
 		rt.Fatalf("got %d as due; timers are due at %d, an invocation at %d", all, due, m.x.InvokeAt())
 	}
 }
@@ -489,7 +573,7 @@ func (m *model) checkDue(rt *rapid.T) {
 // checkHistory replays the history and compares what it says with the state.
 func (m *model) checkHistory(rt *rapid.T) {
 	told := map[string]*wire.Operation{}
-	next, completed, closed := int64(1), 0, int64(0)
+	next, completed, closed, paused := int64(1), 0, int64(0), false
 	for i := range m.records {
 		if !m.records[i].IsHistory() {
 			continue
@@ -512,6 +596,11 @@ func (m *model) checkHistory(rt *rapid.T) {
 			closed = ev.ID
 		case wire.EventExecutionStopped, wire.EventExecutionTimedOut:
 			closed = ev.ID
+		case wire.EventExecutionPaused, wire.EventExecutionResumed:
+			if resumed := ev.Type == wire.EventExecutionResumed; resumed != paused {
+				rt.Fatalf("%s with a pause %t", ev.Type, paused)
+			}
+			paused = !paused
 		default:
 			retell(rt, told, ev)
 		}
@@ -521,6 +610,9 @@ func (m *model) checkHistory(rt *rapid.T) {
 	}
 	if (closed != 0) != m.x.Status().Closed() || m.x.Events() != next-1 {
 		rt.Fatalf("history closes with event %d of %d, status is %s, last event %d", closed, next-1, m.x.Status(), m.x.Events())
+	}
+	if closed == 0 && paused != (m.x.Status() == wire.ExecutionPaused) {
+		rt.Fatalf("by its history the execution is paused: %t, by its status %s", paused, m.x.Status())
 	}
 	for _, o := range ops(m.x) {
 		want := *told[o.ID]
@@ -616,9 +708,17 @@ func readings(x *machine.Execution, now wire.Timestamp) string {
 	return fmt.Sprintln(
 		*x.Identity(), x.InputHash(), x.Status(), x.Started(), x.Closed(), show(result), failure, show(x.Input()),
 		x.Entries(), x.Events(), x.Invoking(), x.Fence(), x.Failures(), x.InvokeAt(), x.WantsInvocation(now),
+		x.Outcome(), x.Deleting(), x.Deletable(now), describePause(x.Paused()), x.TimesOut(),
 		x.Due(), x.TimerDue(), x.Updated(), x.Fragile(), x.OwesParent(), len(x.Calls()), next,
 		string(wire.AppendOperations(nil, page, wire.API)), string(wire.AppendOperations(nil, ops(x), wire.Envelope)),
 	)
+}
+
+func describePause(p *machine.Pause) string {
+	if p == nil {
+		return "no pause"
+	}
+	return fmt.Sprint(p.Requested, p.Since, show(p.Reason), p.TimeoutPaused)
 }
 
 func show(s *string) string {

@@ -12,10 +12,14 @@ type Record struct {
 	Identity *Identity
 	// ReplayChildren goes with ContextSucceeded.
 	ReplayChildren bool
-	// ClientToken goes with checkpointAccepted.
+	// ClientToken goes with checkpointAccepted and with the requests for a
+	// pause and for its end.
 	ClientToken string
 	// TraceHeader goes with ChainedInvokeStarted.
 	TraceHeader string
+	// Interrupted goes with checkpointAccepted: a pause ends the invocation,
+	// and the reply tells nothing.
+	Interrupted bool
 	// Failed goes with InvocationCompleted: the invocation gave no valid
 	// answer, so what it was told must be told again.
 	Failed bool
@@ -47,6 +51,13 @@ const (
 	// executionClosing: the function checkpointed its final result. The
 	// terminal event follows when the invocation ends.
 	executionClosing wire.EventType = "executionClosing"
+	// pauseRequested: the execution is to pause as soon as no invocation can
+	// checkpoint. ExecutionPaused follows when it does.
+	pauseRequested wire.EventType = "pauseRequested"
+	// pauseCancelled: the pause that was requested is not to begin.
+	pauseCancelled wire.EventType = "pauseCancelled"
+	// deletionRequested: the execution, which is closed, is to be removed.
+	deletionRequested wire.EventType = "deletionRequested"
 	// parentNotified: the outcome has reached the execution that invoked this one.
 	parentNotified wire.EventType = "parentNotified"
 )

@@ -234,7 +234,7 @@ func (r *run) lastEvent() *wire.Event {
 
 // encode returns the JSON of a reply as clients get it.
 func encode(reply *machine.Reply) string {
-	return fmt.Sprint(reply.Fence, reply.Closed) + string(wire.AppendOperations(nil, reply.Operations, wire.API))
+	return fmt.Sprint(reply.Fence, reply.Final) + string(wire.AppendOperations(nil, reply.Operations, wire.API))
 }
 
 // equal fails the test if got is not want.

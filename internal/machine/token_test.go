@@ -20,7 +20,7 @@ func TestTokens(t *testing.T) {
 	first := r.fence
 	reply := r.must(r.checkpoint())
 	equal(t, "operations of an empty checkpoint", len(reply.Operations), 0)
-	if reply.Closed || reply.Fence == first {
+	if reply.Final || reply.Fence == first {
 		t.Errorf("got reply %+v to token %+v, want a new token", reply, first)
 	}
 	_, err = r.sendAt(first, "")
@@ -116,7 +116,7 @@ func TestNoReplayOfTheLast(t *testing.T) {
 	r := invoked(t)
 	before := r.fence
 	reply := r.must(r.send("once", succeed("a", "1"), finish("done")))
-	equal(t, "closed", reply.Closed, true)
+	equal(t, "final", reply.Final, true)
 	equal(t, "operations", ids(reply.Operations), []string{"a:SUCCEEDED"})
 	_, err := r.sendAt(before, "once")
 	refused(t, err, stale)

@@ -84,6 +84,13 @@ func (w *objectWriter) eventDetails(e *Event, data bool) {
 	case EventExecutionFailed, EventExecutionStopped, EventContextFailed, EventChainedInvokeFailed,
 		EventChainedInvokeTimedOut, EventChainedInvokeStopped, EventCallbackFailed, EventCallbackTimedOut:
 		w.errorPayload("Error", e.Error, data)
+	case EventExecutionPaused:
+		w.time("PauseRequestTimestamp", e.Requested, API)
+		w.raw("ExecutionTimeoutPaused", strconv.FormatBool(e.TimeoutPaused))
+		w.optPayload("Reason", e.Payload, data)
+	case EventExecutionResumed:
+		w.time("ResumeRequestTimestamp", e.Requested, API)
+		w.optPayload("Reason", e.Payload, data)
 	case EventExecutionTimedOut, EventWaitCancelled:
 		if e.Error != nil {
 			w.errorPayload("Error", e.Error, data)
@@ -106,9 +113,7 @@ func (w *objectWriter) eventDetails(e *Event, data bool) {
 	case EventChainedInvokeStarted:
 		w.str("FunctionName", e.FunctionName)
 		w.optStr("TenantId", e.TenantID)
-		if e.Payload != nil {
-			w.payload("Input", e.Payload, data)
-		}
+		w.optPayload("Input", e.Payload, data)
 		w.optStr("ExecutedVersion", e.ExecutedVersion)
 		w.optStr("DurableExecutionArn", e.DurableExecutionARN)
 	case EventInvocationCompleted:
@@ -276,6 +281,12 @@ func (w *objectWriter) payload(name string, p *string, data bool) {
 		w.raw("Truncated", "true")
 	}
 	w.close()
+}
+
+func (w *objectWriter) optPayload(name string, p *string, data bool) {
+	if p != nil {
+		w.payload(name, p, data)
+	}
 }
 
 func (w *objectWriter) errorPayload(name string, e *ErrorObject, data bool) {

@@ -12,11 +12,15 @@ type Event struct {
 	ParentID string
 	SubType  string
 
-	// Payload is the Input of a …Started event and the Result of others.
+	// Payload is the Input of a …Started event, the Reason of ExecutionPaused
+	// and ExecutionResumed, and the Result of others.
 	Payload *string
 	Error   *ErrorObject
 
 	ExecutionTimeout int64 // ExecutionStarted: seconds
+
+	Requested     Timestamp // ExecutionPaused, ExecutionResumed: when somebody asked for it
+	TimeoutPaused bool      // ExecutionPaused: the execution's timeout waits, too
 
 	CurrentAttempt   int   // Step…: 1-based
 	NextAttemptDelay int64 // Step…: seconds until the next attempt; zero when there is none

@@ -39,6 +39,15 @@ const (
 	// accepts a synchronous invocation of a durable function.
 	MaxSyncExecutionSeconds = 900
 
+	// MaxExecutionSeconds is how long after its start an execution times out
+	// at the latest, however long its timeout was paused: 366 days.
+	MaxExecutionSeconds = MaxWaitSeconds
+	// MaxReason bounds the reason of a pause or a resumption, in characters.
+	MaxReason = 1024
+	// RepeatWindowSeconds is how long the service knows a pause or a
+	// resumption again by its client token.
+	RepeatWindowSeconds = 900
+
 	// DefaultRetentionDays is how long a closed execution stays readable.
 	DefaultRetentionDays = 14
 	// MaxRetentionDays bounds the retention.

@@ -98,6 +98,8 @@ const (
 	EventExecutionFailed        EventType = "ExecutionFailed"
 	EventExecutionTimedOut      EventType = "ExecutionTimedOut"
 	EventExecutionStopped       EventType = "ExecutionStopped"
+	EventExecutionPaused        EventType = "ExecutionPaused"
+	EventExecutionResumed       EventType = "ExecutionResumed"
 	EventContextStarted         EventType = "ContextStarted"
 	EventContextSucceeded       EventType = "ContextSucceeded"
 	EventContextFailed          EventType = "ContextFailed"

@@ -1,0 +1,48 @@
+package engine
+
+import (
+	"context"
+	"errors"
+
+	"github.com/perdure/perdure/internal/machine"
+	"github.com/perdure/perdure/internal/store"
+	"github.com/perdure/perdure/internal/wire"
+)
+
+// Delete has a closed execution deleted, with its history and payloads, and
+// returns when that was asked for first. The execution is DELETING until it is
+// gone, which is soon; then its name is free. One that a chained invoke started
+// stays until the invoking execution knows the outcome. Its own children are
+// not deleted with it. An open execution is a ResourceConflictException.
+func (e *Engine) Delete(ctx context.Context, arn string) (requested wire.Timestamp, err error) {
+	err = e.updateExecution(ctx, arn, func(d *machine.Draft) error {
+		err := d.Delete()
+		requested = d.Deleting()
+		return err
+	})
+	return requested, err
+}
+
+// remove takes an execution that may go out of the store. l.mu is held.
+func (e *Engine) remove(l *live) error {
+	l.x = nil
+	l.announce() // whoever waits for it looks, and finds it gone
+	return e.store.Delete(e.ctx, l.id)
+}
+
+// finishDeletion removes an execution that is DELETING now, for somebody who
+// wants its name. One that its parent has yet to hear of is in the way.
+func (e *Engine) finishDeletion(ctx context.Context, row *store.Row) (err error) {
+	look := func(*machine.Draft) error { return nil }
+	found := e.updateThen(ctx, row.ID, look, func(l *live) {
+		if !l.x.Deletable(now()) {
+			err = wire.Errorf(wire.CodeConflict, "The durable execution is being deleted: %s", row.ARN)
+			return
+		}
+		err = e.remove(l)
+	})
+	if errors.Is(found, store.ErrNotFound) {
+		return nil // it is gone already
+	}
+	return errors.Join(found, err)
+}

@@ -1,0 +1,99 @@
+package engine_test
+
+import (
+	"errors"
+	"testing"
+	"testing/synctest"
+
+	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/internal/store"
+	"github.com/perdure/perdure/internal/wire"
+)
+
+func TestDelete(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *fixture) {
+		f.durable("order", order)
+		arn := f.start("order", "mine", `{}`)
+		_, err := f.Delete(t.Context(), arn)
+		wantRefusal(t, err, "ResourceConflictException: Cannot delete a durable execution with status RUNNING.")
+		f.result(arn)
+		at, err := f.Delete(t.Context(), arn)
+		if err != nil || at == 0 {
+			t.Fatalf("Delete: %v, %v", at, err)
+		}
+		// It is gone soon; who wants its name need not wait for that.
+		again := f.start("order", "mine", `{"other":1}`)
+		if again == arn {
+			t.Error("the name was not free")
+		}
+		synctest.Wait()
+		_, err = f.Describe(t.Context(), arn)
+		wantRefusal(t, err, "ResourceNotFoundException")
+		_, err = f.Delete(t.Context(), arn)
+		wantRefusal(t, err, "ResourceNotFoundException")
+		_, _, err = f.History(t.Context(), &engine.HistoryRequest{ARN: arn})
+		wantRefusal(t, err, "ResourceNotFoundException")
+		items, _, err := f.List(t.Context(), &engine.ListRequest{Function: "order"})
+		if err != nil || len(items) != 1 || items[0].ARN != again {
+			t.Errorf("got %+v, %v, want the new execution alone", items, err)
+		}
+		f.result(again)
+	})
+}
+
+// What an engine was asked to delete, the next one deletes.
+func TestDeleteOutlivesACrash(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *fixture) {
+		f.durable("order", order)
+		arn := f.start("order", "mine", `{}`)
+		f.result(arn)
+		f.store.Intercept(func(writes []store.Write, commit func() error) error {
+			err := commit()
+			f.store.Intercept(nil)
+			return errors.Join(err, errors.New("the store is gone"))
+		})
+		if _, err := f.Delete(t.Context(), arn); err == nil {
+			t.Error("the deletion was promised although nobody knows whether it is durable")
+		}
+		f.restart()
+		synctest.Wait()
+		_, err := f.Describe(t.Context(), arn)
+		wantRefusal(t, err, "ResourceNotFoundException")
+	})
+}
+
+// A child may be deleted at once; its parent learns the outcome all the same.
+// Its own children stay.
+func TestDeleteOfFamily(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *fixture) {
+		f.durable("child", func(c *call) engine.Outcome { return succeed(`"c"`) })
+		f.durable("parent", func(c *call) engine.Outcome {
+			if c.op("1").ID == "" {
+				c.checkpoint(invokeUpdate("1", "child:$LATEST", "1"))
+			}
+			if c.op("1").Status != wire.StatusSucceeded {
+				return pending()
+			}
+			return succeed(*c.op("1").Payload)
+		})
+		parent := f.start("parent", "", "")
+		if r := f.result(parent); *r.Payload != `"c"` {
+			t.Errorf("got %+v", r)
+		}
+		if _, err := f.Delete(t.Context(), parent); err != nil {
+			t.Error(err)
+		}
+		synctest.Wait()
+		items, _, err := f.List(t.Context(), &engine.ListRequest{Function: "child"})
+		if err != nil || len(items) != 1 {
+			t.Fatalf("got %+v, %v, want the child", items, err)
+		}
+		if _, err := f.Delete(t.Context(), items[0].ARN); err != nil {
+			t.Error(err)
+		}
+		synctest.Wait()
+		if items, _, _ = f.List(t.Context(), &engine.ListRequest{Function: "child"}); len(items) != 0 {
+			t.Errorf("got %+v, want nothing", items)
+		}
+	})
+}
