@@ -27,6 +27,9 @@ type Engine interface {
 	History(ctx context.Context, req *engine.HistoryRequest) (events []*wire.Event, next string, err error)
 	List(ctx context.Context, req *engine.ListRequest) (items []engine.Summary, next string, err error)
 	Stop(ctx context.Context, arn string, reason *wire.ErrorObject) (wire.Timestamp, error)
+	Pause(ctx context.Context, req *engine.PauseRequest) error
+	Resume(ctx context.Context, req *engine.ResumeRequest) error
+	Delete(ctx context.Context, arn string) (wire.Timestamp, error)
 	SucceedCallback(ctx context.Context, callbackID string, result []byte) error
 	FailCallback(ctx context.Context, callbackID string, reason *wire.ErrorObject) error
 	HeartbeatCallback(ctx context.Context, callbackID string) error

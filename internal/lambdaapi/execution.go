@@ -22,6 +22,15 @@ type executionDescription struct {
 	TraceHeader           *traceHeader      `json:",omitempty"`
 	DurableConfig         durableConfig
 	ExecutionDataIncluded bool
+	PauseDetails          *pauseDetails `json:",omitempty"`
+
+	ExpectedExecutionTimeoutTimestamp seconds `json:",omitzero"`
+}
+
+type pauseDetails struct {
+	PauseRequestTimestamp  seconds
+	ExecutionTimeoutPaused bool
+	Reason                 *string `json:",omitempty"`
 }
 
 type traceHeader struct {
@@ -59,6 +68,14 @@ func describeExecution(d *engine.Description, data bool) *executionDescription {
 		EndTimestamp:          seconds(d.Closed),
 		DurableConfig:         durableConfig{d.ExecutionTimeout, d.RetentionDays},
 		ExecutionDataIncluded: data,
+
+		ExpectedExecutionTimeoutTimestamp: seconds(d.TimesOut),
+	}
+	if p := d.Pause; p != nil {
+		out.PauseDetails = &pauseDetails{seconds(p.Requested), p.TimeoutPaused, nil}
+		if data {
+			out.PauseDetails.Reason = p.Reason
+		}
 	}
 	if d.TraceHeader != "" {
 		out.TraceHeader = &traceHeader{d.TraceHeader}

@@ -41,6 +41,9 @@ type fakeEngine struct {
 	history    func(*engine.HistoryRequest) ([]*wire.Event, string, error)
 	list       func(*engine.ListRequest) ([]engine.Summary, string, error)
 	stop       func(arn string, reason *wire.ErrorObject) (wire.Timestamp, error)
+	pause      func(*engine.PauseRequest) error
+	resume     func(*engine.ResumeRequest) error
+	delete     func(arn string) (wire.Timestamp, error)
 	succeed    func(id string, result []byte) error
 	fail       func(id string, reason *wire.ErrorObject) error
 	heartbeat  func(id string) error
@@ -85,6 +88,14 @@ func (f *fakeEngine) List(_ context.Context, req *engine.ListRequest) ([]engine.
 
 func (f *fakeEngine) Stop(_ context.Context, arn string, reason *wire.ErrorObject) (wire.Timestamp, error) {
 	return f.stop(arn, reason)
+}
+
+func (f *fakeEngine) Pause(_ context.Context, req *engine.PauseRequest) error { return f.pause(req) }
+
+func (f *fakeEngine) Resume(_ context.Context, req *engine.ResumeRequest) error { return f.resume(req) }
+
+func (f *fakeEngine) Delete(_ context.Context, arn string) (wire.Timestamp, error) {
+	return f.delete(arn)
 }
 
 func (f *fakeEngine) SucceedCallback(_ context.Context, id string, result []byte) error {

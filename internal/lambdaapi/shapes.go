@@ -20,6 +20,7 @@ var (
 	nameShape          = textShape{min: 1, max: wire.MaxName, match: isPrintable, pattern: `[\x20-\x7E]+`}
 	subTypeShape       = textShape{min: 1, max: wire.MaxSubType, match: isIdentifier, pattern: identifierPattern}
 	payloadShape       = textShape{max: wire.MaxSyncPayload, sensitive: true}
+	reasonShape        = textShape{max: wire.MaxReason, sensitive: true}
 	executionNameShape = textShape{min: 1, max: wire.MaxExecutionName, match: isIdentifier, pattern: identifierPattern}
 	functionNameShape  = textShape{min: 1, max: 256, match: isFunctionName, pattern: functionNamePattern}
 	qualifierShape     = textShape{min: 1, max: 128, match: qualifierRegexp.MatchString, pattern: qualifierPattern}
