@@ -26,8 +26,9 @@ func (e *Engine) Delete(ctx context.Context, arn string) (requested wire.Timesta
 // remove takes an execution that may go out of the store. l.mu is held.
 func (e *Engine) remove(l *live) error {
 	l.x = nil
-	l.announce() // whoever waits for it looks, and finds it gone
-	return e.store.Delete(e.ctx, l.id)
+	err := e.store.Delete(e.ctx, l.id)
+	e.news.announce(l.id) // who waits for it looks, and finds it gone
+	return err
 }
 
 // finishDeletion removes an execution that is DELETING now, for somebody who
