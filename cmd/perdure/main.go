@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/internal/cli"
+	"github.com/perdure/perdure/internal/nearest"
 )
 
 func main() { os.Exit(execute(os.Args[1:])) }
@@ -101,7 +102,7 @@ func find(name string) (*command, error) {
 		names = append(names, c.name)
 	}
 	p := cli.Usagef("there is no command %q", name)
-	if near := cli.Nearest(name, names); near != "" {
+	if near := nearest.Word(name, names); near != "" {
 		p.Hintf("did you mean perdure %s?", near)
 	}
 	return nil, p.Hintf("perdure help lists the commands")

@@ -5,6 +5,8 @@ import (
 	"flag"
 	"io"
 	"strings"
+
+	"github.com/perdure/perdure/internal/nearest"
 )
 
 // ParseFlags parses args, in which flags may stand before, between and after
@@ -50,48 +52,8 @@ func unknownFlag(fs *flag.FlagSet, name string) error {
 	var names []string
 	fs.VisitAll(func(f *flag.Flag) { names = append(names, f.Name) })
 	p := Usagef("%s has no flag --%s", fs.Name(), strings.TrimLeft(name, "-"))
-	if near := Nearest(name, names); near != "" {
+	if near := nearest.Word(name, names); near != "" {
 		p.Hintf("did you mean --%s?", near)
 	}
 	return p.Hintf("perdure help %s", fs.Name())
-}
-
-// Nearest returns the candidate that word most likely meant, or "": one that
-// starts with it, or one that a few slips of the finger turn into it.
-func Nearest(word string, candidates []string) string {
-	word = strings.ToLower(word)
-	best, bestDistance := "", len(word)/3+2
-	for _, c := range candidates {
-		if len(word) >= 2 && strings.HasPrefix(c, word) {
-			return c
-		}
-		if d := distance(word, c); d < bestDistance {
-			best, bestDistance = c, d
-		}
-	}
-	return best
-}
-
-// distance counts the insertions, deletions, substitutions and swaps of
-// neighbours that turn a into b.
-func distance(a, b string) int {
-	before, last, row := []int(nil), make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range last {
-		last[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+cost)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				row[j] = min(row[j], before[j-2]+1)
-			}
-		}
-		before, last, row = last, row, make([]int, len(b)+1)
-	}
-	return last[len(b)]
 }

@@ -61,15 +61,3 @@ func TestParseFlagsProblems(t *testing.T) {
 		t.Errorf("--help: got %v, want flag.ErrHelp", err)
 	}
 }
-
-func TestNearest(t *testing.T) {
-	verbs := []string{"run", "serve", "invoke", "list", "get", "history", "stop"}
-	for word, want := range map[string]string{
-		"rnu": "run", "server": "serve", "invok": "invoke", "hist": "history", "STOP": "stop",
-		"frobnicate": "", "x": "",
-	} {
-		if got := Nearest(word, verbs); got != want {
-			t.Errorf("Nearest(%q): got %q, want %q", word, got, want)
-		}
-	}
-}

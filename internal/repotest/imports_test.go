@@ -29,10 +29,11 @@ var directions = map[string][]string{
 	"engine":              {"internal/machine", "internal/store", "internal/wire"},
 
 	"internal/adminapi":        {"engine", "internal/lambdaapi", "internal/wire"},
-	"internal/cli/…":           {"engine", "internal/wire", "internal/cli"},
+	"internal/cli/…":           {"engine", "internal/nearest", "internal/wire", "internal/cli"},
 	"internal/lambdaapi":       {"engine", "internal/wire"},
 	"internal/machine":         {"internal/wire"},
 	"internal/golden/…":        {anything},
+	"internal/nearest":         {},
 	"internal/repotest":        {},
 	"internal/runtimeapi":      {"engine", "internal/wire"},
 	"internal/runtimes":        {},
@@ -45,6 +46,7 @@ var directions = map[string][]string{
 	"internal/store/storetest": {"internal/store", "internal/wire"},
 	"internal/survival":        {},
 	"internal/survival/victim": {"durable"},
+	"internal/template":        {"internal/nearest"},
 	"internal/wire":            {},
 }
 

@@ -1,0 +1,341 @@
+package template
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The bounds of AWS for what a template says of a function.
+const (
+	maxName             = 64
+	maxTimeout          = 900
+	minMemory           = 128
+	maxMemory           = 32768
+	maxConcurrency      = 100_000
+	maxExecutionTimeout = 31_622_400
+	maxRetention        = 90
+)
+
+// function reads a function; nil if it cannot be run here.
+func (r *reader) function(id string) *Function {
+	resource := r.resources.byName[id]
+	p := r.properties(id)
+	if p == nil {
+		p = &node{pos: resource.pos, form: mapping}
+	}
+	if p.form != mapping || p.call != "" {
+		r.fail(p.pos, "the Properties of %s are a map, not %s", id, p.form)
+		return nil
+	}
+	f := &functionReader{reader: r, p: p, id: id, Function: &Function{
+		Position: r.resources.keys[id].pos, LogicalID: id,
+		Timeout: 3 * time.Second, MemoryMB: 128,
+	}}
+	r.checkProperties(id, p)
+	if f.isImage() || !f.readCode(resource) {
+		return nil
+	}
+	f.readSettings()
+	f.readBuild(resource.get("Metadata"))
+	f.readEnvironment()
+	f.readEvents()
+	return f.Function
+}
+
+// functionReader fills in a Function.
+type functionReader struct {
+	*reader
+	*Function
+	p  *node // the function's properties
+	id string
+}
+
+// of says what values are worked out for, until done is called.
+func (f *functionReader) of(what string) (done func()) {
+	f.about = what + " of " + f.id
+	return func() { f.about = "" }
+}
+
+// one reads a property that is a single text.
+func (f *functionReader) one(name string) (string, bool) {
+	defer f.of(name)()
+	return f.text(f.p.get(name))
+}
+
+// number reads a property that is a whole number; missing leaves what is there.
+func (f *functionReader) number(set *int, properties *node, name string, least, most int) {
+	defer f.of(name)()
+	n := properties.get(name)
+	if n == nil {
+		return
+	}
+	text, ok := f.text(n)
+	if !ok {
+		return
+	}
+	value, err := strconv.Atoi(text)
+	if err != nil || value < least || value > most {
+		f.fail(n.pos, "%s of %s is %s; it must be a whole number between %d and %d", name, f.id, quoted(text), least, most)
+		return
+	}
+	*set = value
+}
+
+// isImage reports whether the function is a container image.
+func (f *functionReader) isImage() bool {
+	kind, _ := f.one("PackageType")
+	image := f.p.get("ImageUri")
+	if image == nil {
+		image = f.p.get("Code").get("ImageUri")
+	}
+	if kind != "Image" && image == nil {
+		return false
+	}
+	at := f.Position
+	if image != nil {
+		at = image.pos
+	}
+	f.warn(at, KindImage, f.id, "%s is a container image, which is not run here; it is left out", f.id)
+	return true
+}
+
+// readCode finds where the code is; false if that is not on this machine.
+func (f *functionReader) readCode(resource *node) bool {
+	if asset := resource.get("Metadata").get("aws:asset:path"); asset != nil && asset.form == scalar {
+		f.CodeURI, f.Build.Skip = asset.text, true // what the CDK has bundled
+		return true
+	}
+	for _, name := range []string{"CodeUri", "Code"} {
+		if n := f.p.get(name); n != nil {
+			return f.readLocation(name, n)
+		}
+	}
+	if inline := f.p.get("InlineCode"); inline != nil {
+		f.warn(inline.pos, KindCode, f.id, "%s has its code in the template, which is not run here; it is left out", f.id)
+		return false
+	}
+	f.fail(f.Position, "%s has no CodeUri: name the directory of its code", f.id)
+	return false
+}
+
+func (f *functionReader) readLocation(name string, n *node) bool {
+	defer f.of(name)()
+	v := f.resolve(n)
+	if v == nil {
+		f.fail(n.pos, "%s of %s cannot be known here", name, f.id)
+		return false
+	}
+	switch {
+	case v.form == mapping && v.get("ZipFile") != nil:
+		f.warn(v.pos, KindCode, f.id, "%s has its code in the template, which is not run here; it is left out", f.id)
+		return false
+	case v.form == mapping, strings.HasPrefix(v.text, "s3://"):
+		f.warn(v.pos, KindCode, f.id, "%s has its code in S3, not in a directory here; it is left out", f.id)
+		return false
+	}
+	uri, ok := f.text(v)
+	if ok && (uri == "" || strings.ContainsRune(uri, 0)) {
+		f.fail(v.pos, "%s of %s is no directory", name, f.id)
+		return false
+	}
+	f.CodeURI = uri
+	return ok
+}
+
+// readSettings reads the properties that are single values.
+func (f *functionReader) readSettings() {
+	f.readName()
+	f.Handler = f.required("Handler")
+	f.Runtime = f.required("Runtime")
+	f.readArchitecture()
+
+	seconds := 3
+	f.number(&seconds, f.p, "Timeout", 1, maxTimeout)
+	f.Timeout = time.Duration(seconds) * time.Second
+	f.number(&f.MemoryMB, f.p, "MemorySize", minMemory, maxMemory)
+	f.number(&f.Concurrency, f.p, "ReservedConcurrentExecutions", 0, maxConcurrency)
+	f.readDurable()
+	if alias, ok := f.one("AutoPublishAlias"); ok {
+		f.addAlias(alias)
+	}
+	f.readTenancy()
+	f.readLogging()
+}
+
+func (f *functionReader) readName() {
+	name := f.functionName(&node{pos: f.Position}, f.id)
+	if name == nil {
+		return
+	}
+	f.Name = name.text
+	if !validName(f.Name) {
+		at := f.Position
+		if given := f.p.get("FunctionName"); given != nil {
+			at = given.pos
+		}
+		f.fail(at, "%s cannot be a function's name here: one has 1 to %d letters, digits, - and _", quoted(f.Name), maxName)
+	}
+}
+
+func validName(name string) bool {
+	for _, c := range name {
+		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_') {
+			return false
+		}
+	}
+	return len(name) >= 1 && len(name) <= maxName
+}
+
+func (f *functionReader) required(name string) string {
+	text, ok := f.one(name)
+	if !ok || text == "" {
+		at := f.Position
+		if n := f.p.get(name); n != nil {
+			at = n.pos
+		}
+		f.fail(at, "%s has no %s", f.id, name)
+	}
+	return text
+}
+
+func (f *functionReader) readArchitecture() {
+	n := f.p.get("Architectures")
+	if n == nil {
+		return
+	}
+	defer f.of("Architectures")()
+	items, ok := f.values(n)
+	if !ok || len(items) == 0 {
+		return
+	}
+	text, _ := f.text(items[len(items)-1])
+	if text != "x86_64" && text != "arm64" {
+		f.fail(n.pos, "an architecture is x86_64 or arm64, not %s", quoted(text))
+	}
+	f.Architecture = text
+}
+
+// mapOf works out a property that is a map of its own.
+func (f *functionReader) mapOf(name string) *node {
+	n := f.p.get(name)
+	if n == nil {
+		return nil
+	}
+	defer f.of(name)()
+	v := f.resolve(n)
+	if v == nil || v.null {
+		return nil
+	}
+	if v.form != mapping {
+		f.fail(v.pos, "%s of %s is a map, not %s", name, f.id, v.form)
+		return nil
+	}
+	return v
+}
+
+func (f *functionReader) readDurable() {
+	n := f.mapOf("DurableConfig")
+	if n == nil {
+		return
+	}
+	seconds := 0
+	f.Durable = &Durable{}
+	if n.get("ExecutionTimeout") == nil {
+		f.fail(n.pos, "the DurableConfig of %s has no ExecutionTimeout: the seconds that an execution may take", f.id)
+	}
+	f.number(&seconds, n, "ExecutionTimeout", 1, maxExecutionTimeout)
+	f.number(&f.Durable.RetentionDays, n, "RetentionPeriodInDays", 1, maxRetention)
+	f.Durable.ExecutionTimeout = time.Duration(seconds) * time.Second
+	f.checkKeys("DurableConfig", n, "ExecutionTimeout", "RetentionPeriodInDays", "KMSKeyArn", "KmsKeyArn")
+}
+
+// checkKeys warns of what is not known in a property.
+func (f *functionReader) checkKeys(property string, n *node, known ...string) {
+	for _, e := range n.entries {
+		if !slices.Contains(known, e.key.text) {
+			f.warn(e.key.pos, KindProperty, property+"."+e.key.text, "%s in %s of %s is not known%s; it is left out",
+				quoted(e.key.text), property, f.id, didYouMean(e.key.text, known))
+		}
+	}
+}
+
+func (f *functionReader) readTenancy() {
+	n := f.mapOf("TenancyConfig")
+	if n == nil {
+		return
+	}
+	defer f.of("TenantIsolationMode")()
+	switch mode, ok := f.text(n.get("TenantIsolationMode")); {
+	case !ok:
+	case mode == "PER_TENANT":
+		f.PerTenant = true
+	default:
+		f.fail(n.pos, "the TenantIsolationMode of %s is PER_TENANT or nothing, not %s", f.id, quoted(mode))
+	}
+}
+
+func (f *functionReader) readLogging() {
+	n := f.mapOf("LoggingConfig")
+	if n == nil {
+		return
+	}
+	defer f.of("LoggingConfig")()
+	f.LogFormat, _ = f.text(n.get("LogFormat"))
+	f.LogLevel, _ = f.text(n.get("ApplicationLogLevel"))
+	f.checkKeys("LoggingConfig", n, "LogFormat", "ApplicationLogLevel", "SystemLogLevel", "LogGroup")
+}
+
+func (f *functionReader) readEnvironment() {
+	n := f.mapOf("Environment")
+	if n == nil {
+		return
+	}
+	done := f.of("Environment")
+	variables := f.resolve(n.get("Variables"))
+	done()
+	f.checkKeys("Environment", n, "Variables")
+	if variables == nil || variables.null {
+		return
+	}
+	if variables.form != mapping {
+		f.fail(variables.pos, "the Variables of %s are a map, not %s", f.id, variables.form)
+		return
+	}
+	f.Environment = map[string]string{}
+	for _, e := range variables.entries {
+		name := e.key.text
+		if name == "" || strings.ContainsAny(name, "=\x00") {
+			f.fail(e.key.pos, "%s cannot be the name of a variable", quoted(name))
+			continue
+		}
+		done := f.of(fmt.Sprintf("the variable %s", name))
+		text, ok := f.text(e.value)
+		done()
+		switch {
+		case e.value.null:
+			f.warn(e.key.pos, KindProperty, name, "the variable %s of %s has no value; it is left out", name, f.id)
+		case ok && strings.ContainsRune(text, 0):
+			f.fail(e.value.pos, "the variable %s of %s holds a zero byte", name, f.id)
+		case ok:
+			f.Environment[name] = text
+		}
+	}
+}
+
+// readEvents warns of each event: nothing here calls functions by itself.
+func (f *functionReader) readEvents() {
+	n := f.mapOf("Events")
+	if n == nil {
+		return
+	}
+	for _, e := range n.entries {
+		typ := typeOf(e.value)
+		if typ == "" {
+			typ = "unknown type"
+		}
+		f.warn(e.key.pos, KindEvent, e.key.text, "the event %s (%s) does not call %s here; invoke it by its name", e.key.text, typ, f.id)
+	}
+}

@@ -1,0 +1,72 @@
+package template
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Position is a place in a template. Lines and columns count from 1; a line of
+// 0 is the template as a whole.
+type Position struct {
+	File         string
+	Line, Column int
+}
+
+// String is file:line:column, as compilers and editors write it.
+func (p Position) String() string {
+	if p.Line == 0 {
+		return p.File
+	}
+	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
+}
+
+// Error says why a template, or a function in it, cannot be used.
+type Error struct {
+	Position Position
+	Text     string
+}
+
+func (e *Error) Error() string { return e.Position.String() + ": " + e.Text }
+
+// Errors are all that were found, in the order of the template. There is at
+// least one.
+type Errors []*Error
+
+func (e Errors) Error() string {
+	lines := make([]string, len(e))
+	for i, one := range e {
+		lines[i] = one.Error()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Kind names a warning, for those who group or count them.
+type Kind string
+
+// The kinds of warnings.
+const (
+	KindResource  Kind = "resource"  // it is not created here
+	KindEvent     Kind = "event"     // nothing here calls the function because of it
+	KindImage     Kind = "image"     // the function is a container image
+	KindCode      Kind = "code"      // the code is not a directory of this machine
+	KindProperty  Kind = "property"  // it is not known, or has no effect here
+	KindReference Kind = "reference" // what it refers to does not exist here
+	KindIntrinsic Kind = "intrinsic" // a value that only AWS can work out
+	KindParameter Kind = "parameter" // it has no value here
+	KindTransform Kind = "transform" // a macro, or an include
+	KindSection   Kind = "section"   // of the template, not known
+)
+
+// Warning says what is not here as it would be on AWS, and what follows.
+type Warning struct {
+	Position Position
+	Kind     Kind
+	// Subject is the name of what the warning is about: a logical id, a
+	// property, an intrinsic function.
+	Subject string
+	Text    string
+}
+
+func (w *Warning) String() string {
+	return fmt.Sprintf("%s: %s [%s]", w.Position, w.Text, w.Kind)
+}

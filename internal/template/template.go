@@ -1,0 +1,88 @@
+package template
+
+import (
+	"cmp"
+	"time"
+)
+
+// Options say what a template is read with. The zero value, like nil, is the
+// default.
+type Options struct {
+	// Parameters takes precedence over the defaults of the parameters.
+	Parameters map[string]string
+	// Region and Account are those of the engine that will run the functions;
+	// the defaults are us-east-1 and 000000000000.
+	Region, Account string
+	// StackName is what AWS::StackName stands for; the default is "local".
+	StackName string
+}
+
+func (o *Options) withDefaults() Options {
+	var own Options
+	if o != nil {
+		own = *o
+	}
+	own.Region = cmp.Or(own.Region, "us-east-1")
+	own.Account = cmp.Or(own.Account, "000000000000")
+	own.StackName = cmp.Or(own.StackName, "local")
+	return own
+}
+
+// Template is what was read.
+type Template struct {
+	// Functions are those that can be run here, in the order of the template.
+	Functions []*Function
+	// Warnings name what is not as on AWS, in the order of the template.
+	Warnings []*Warning
+}
+
+// Function is one function of a template.
+type Function struct {
+	Position  Position // of its resource
+	LogicalID string
+	// Name is FunctionName, or the logical id if there is none, where AWS
+	// would add random characters.
+	Name string
+
+	// CodeURI is the directory, or the archive, of the code, relative to the
+	// template unless it is absolute.
+	CodeURI string
+	Handler string
+	Runtime string
+	// Architecture is x86_64, arm64, or empty, which is x86_64 on AWS.
+	Architecture string
+	Build        Build
+
+	// Environment are the function's variables. Those whose value cannot be
+	// known here are missing, with a warning.
+	Environment map[string]string
+	Timeout     time.Duration // of one invocation; 3 s unless set
+	MemoryMB    int           // 128 unless set
+	Concurrency int           // ReservedConcurrentExecutions; 0 if not set
+	// Durable is nil for a plain function.
+	Durable *Durable
+	// PerTenant says that each process serves one tenant only.
+	PerTenant bool
+	// Aliases point to the function: AutoPublishAlias, and resources of type
+	// AWS::Lambda::Alias.
+	Aliases []string
+	// LogFormat is Text, JSON, or empty; LogLevel is for the format JSON.
+	LogFormat, LogLevel string
+}
+
+// Durable is a function's DurableConfig.
+type Durable struct {
+	ExecutionTimeout time.Duration
+	RetentionDays    int // 0 if not set
+}
+
+// Build is the Metadata of a function: how its code is built.
+type Build struct {
+	// Method is BuildMethod; empty leaves it to the runtime.
+	Method string
+	// Skip says that the code is to be run as it is.
+	Skip bool
+	// Properties are BuildProperties. A property that is a single value is a
+	// list of one.
+	Properties map[string][]string
+}

@@ -1,0 +1,28 @@
+package template
+
+import (
+	"strconv"
+
+	"github.com/perdure/perdure/internal/nearest"
+)
+
+// quoted puts text of the template between quotes, cut and on one line.
+func quoted(s string) string {
+	const most = 80
+	if r := []rune(s); len(r) > most {
+		s = string(r[:most]) + "…"
+	}
+	return strconv.Quote(s)
+}
+
+// didYouMean is a suggestion to end a sentence with; empty if nothing is near.
+func didYouMean(word string, known []string) string {
+	if len(word) > 100 {
+		return ""
+	}
+	best := nearest.Word(word, known)
+	if best == "" {
+		return ""
+	}
+	return " (did you mean " + best + "?)"
+}
