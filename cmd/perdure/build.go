@@ -17,26 +17,31 @@ import (
 	"github.com/perdure/perdure/internal/wire"
 )
 
-// checkPackage returns a problem unless dir holds a main package of Go.
-func checkPackage(dir string) error {
+const whatIsAFunction = "give the directory of a function (Go, JavaScript, Python, Java), or an executable"
+
+// checkDirectory returns a problem unless dir is a directory.
+func checkDirectory(dir string) error {
 	info, err := os.Stat(dir)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		return cli.Usagef("directory %s does not exist", dir).Hintf("give the directory of the function's main package, or an executable")
+		return cli.Usagef("directory %s does not exist", dir).Hintf(whatIsAFunction)
 	case err != nil:
 		return cli.Usagef("cannot read directory %s: %v", dir, errors.Unwrap(err))
 	case !info.IsDir():
-		return cli.Usagef("%s is not a directory", dir).Hintf("give the directory of the function's main package, or an executable")
+		return cli.Usagef("%s is not a directory", dir).Hintf(whatIsAFunction)
 	}
+	return nil
+}
+
+// checkPackage returns a problem unless dir, which has Go files, holds a main
+// package.
+func checkPackage(dir string) error {
 	pkg, err := build.Default.ImportDir(dir, 0)
-	if _, ok := errors.AsType[*build.NoGoError](err); ok {
-		return cli.Usagef("%s holds no Go files", dir).Hintf("give the directory of the function's main package, or an executable")
-	}
 	if err == nil && pkg.Name != "main" {
 		return cli.Usagef("%s is package %s, not a main package", dir, pkg.Name).
 			Hintf("a function is a program: package main with func main() { durable.Start(handler) }")
 	}
-	return nil // any other error is the compiler's to tell
+	return nil // any error is the compiler's to tell
 }
 
 // buildPatience is the time after which a build that goes on is worth a line.

@@ -2,18 +2,14 @@ package main
 
 import (
 	"cmp"
-	"context"
 	"flag"
 	"fmt"
 	"os"
-	"path/filepath"
-	"regexp"
 	"strings"
 	"time"
 
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/cli"
-	"github.com/perdure/perdure/internal/sandbox"
 	"github.com/perdure/perdure/internal/wire"
 )
 
@@ -76,72 +72,12 @@ func (e *environment) Set(word string) error {
 	return nil
 }
 
-// program is a function's code: the directory of a main package, or an
-// executable.
-type program struct {
-	name, path       string
-	executionTimeout time.Duration                       // 0 is that of all functions
-	output           func(sandbox.Line)                  // gets what it writes
-	watch            func(engine.Invoker) engine.Invoker // wraps its invoker; may be nil
-}
-
-var validFunction = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,64}$`)
-
-// check returns a problem unless p can be built or run.
-func (p program) check() error {
-	if !validFunction.MatchString(p.name) {
-		return cli.Usagef("%q cannot be a function's name", p.name).Hintf("a name has 1 to 64 letters, digits, - and _")
-	}
-	if p.isExecutable() {
-		return nil
-	}
-	return checkPackage(p.path)
-}
-
-func (p program) isExecutable() bool {
-	info, err := os.Stat(p.path)
-	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
-}
-
-// install builds p if need be and registers it with l.
-func (f *functionFlags) install(ctx context.Context, std *stdio, l *local, p program) error {
-	path, err := filepath.Abs(p.path)
-	if err != nil {
-		return err
-	}
-	if p.isExecutable() {
-		return l.register(f.function(p), p, path, filepath.Dir(path), f.env.vars)
-	}
-	binary, err := filepath.Abs(filepath.Join(l.data, "functions", p.name, "bootstrap"))
-	if err != nil {
-		return err
-	}
-	if err := buildFunction(ctx, std, p.path, binary); err != nil {
-		return err
-	}
-	return l.register(f.function(p), p, binary, path, f.env.vars)
-}
-
 // function is what the engine is told of p.
 func (f *functionFlags) function(p program) engine.Function {
-	timeout := cmp.Or(p.executionTimeout, f.executionTimeout)
-	return engine.Function{
-		Name: p.name, Timeout: f.timeout,
-		Durable: &engine.DurableConfig{ExecutionTimeout: timeout.Truncate(time.Second), RetentionDays: f.retention},
+	fn := engine.Function{Name: p.name, Timeout: f.timeout}
+	if !p.plain {
+		timeout := cmp.Or(p.executionTimeout, f.executionTimeout)
+		fn.Durable = &engine.DurableConfig{ExecutionTimeout: timeout.Truncate(time.Second), RetentionDays: f.retention}
 	}
-}
-
-var notInName = regexp.MustCompile(`[^a-zA-Z0-9_-]+`)
-
-// functionNameOf makes a function's name of the base name of path.
-func functionNameOf(path string) string {
-	abs, err := filepath.Abs(path)
-	if err != nil {
-		abs = path
-	}
-	name := strings.Trim(notInName.ReplaceAllString(filepath.Base(abs), "-"), "-")
-	if name == "" {
-		return "function"
-	}
-	return name[:min(len(name), 64)]
+	return fn
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/perdure/perdure/internal/cli"
 	"github.com/perdure/perdure/internal/lambdaapi"
 	"github.com/perdure/perdure/internal/runtimeapi"
+	"github.com/perdure/perdure/internal/runtimes"
 	"github.com/perdure/perdure/internal/sandbox"
 	"github.com/perdure/perdure/internal/server"
 	"github.com/perdure/perdure/internal/store/sqlstore"
@@ -141,11 +142,10 @@ func listen(address string) (net.Listener, error) {
 	return listener, nil
 }
 
-// register makes the function fn known, run by processes of the executable
-// binary in the directory dir.
-func (l *local) register(fn engine.Function, p program, binary, dir string, env map[string]string) error {
+// register makes the function fn known, run by processes of proc.
+func (l *local) register(fn engine.Function, p program, proc *runtimes.Process, env map[string]string) error {
 	pool, err := sandbox.New(sandbox.Config{
-		Name: fn.Name, Command: []string{binary}, Dir: dir, Env: env,
+		Name: fn.Name, Command: proc.Command, Handler: proc.Handler, Dir: proc.Dir, Env: env, RuntimeEnv: proc.Env,
 		Timeout: fn.Timeout, LambdaEndpoint: l.url, Runtime: l.runtime, Output: p.output,
 	})
 	if err != nil {

@@ -58,6 +58,8 @@ func (v *runVerb) define(fs *flag.FlagSet) {
 	v.event.define(fs)
 	fs.StringVar(&v.name, "name", "", "`NAME` of the execution, which makes the start idempotent")
 	fs.StringVar(&v.program.name, "function", "", "`NAME` of the function, if not that of its directory")
+	fs.StringVar(&v.program.handler, "handler", "", "`FILE.FUNCTION` of a function that is not in Go, if it cannot be guessed")
+	fs.StringVar(&v.program.runtime, "runtime", "", "`IDENTIFIER` of its language as on Lambda, such as python3.13")
 	fs.BoolVar(&v.json, "json", false, "print how the execution ended as a JSON object")
 	fs.BoolVar(&v.keepGoing, "keep-going", false, "never give up a function that keeps failing to answer")
 }

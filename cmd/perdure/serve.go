@@ -19,8 +19,11 @@ var serveCommand = &command{
 	args:    "[--function NAME=PATH]…",
 	summary: "run an engine that serves the Lambda API",
 	help: `
-PATH is the directory of a main package, which is built, or an executable, which
-is run as it is. Without NAME= the function is called after PATH.
+PATH is the directory of a main package, which is built, that of a function in
+JavaScript, Python or Java, which is run with what its language needs for that,
+or an executable, which is run as it is. Without NAME= the function is called
+after PATH. Language and handler are guessed from the files, such as index.js
+or app.py; --runtime and --handler say them.
 
 Ctrl-C stops the engine. Nothing is lost: executions go on when it starts again
 with the same data directory and functions.`,
@@ -31,6 +34,9 @@ type serveVerb struct {
 	functionFlags
 	localFlags
 	programs []program
+	runtimes perFunction
+	handlers perFunction
+	plain    map[string]bool          // functions that are not durable
 	timeouts map[string]time.Duration // of the executions of single functions
 }
 
@@ -38,6 +44,9 @@ func (v *serveVerb) define(fs *flag.FlagSet) {
 	v.functionFlags.define(fs)
 	v.localFlags.define(fs, "127.0.0.1:3001")
 	fs.Func("function", "`NAME=PATH` of a function; may be given several times", v.addFunction)
+	fs.Var(&v.handlers, "handler", "`NAME=HANDLER` of a function that is not in Go, such as orders=app.handler; may be repeated")
+	fs.Var(&v.runtimes, "runtime", "`NAME=RUNTIME` of its language as on Lambda, such as orders=python3.13; may be repeated")
+	fs.Func("plain", "`NAME` of a function that is not durable: it is called, not started; may be repeated", v.addPlain)
 	fs.Func("execution-timeout-of", "`NAME=TIME` for one function in place of --execution-timeout; may be repeated", v.addTimeout)
 }
 
@@ -52,6 +61,14 @@ func (v *serveVerb) addFunction(s string) error {
 		}
 	}
 	v.programs = append(v.programs, program{name: name, path: path})
+	return nil
+}
+
+func (v *serveVerb) addPlain(name string) error {
+	if v.plain == nil {
+		v.plain = map[string]bool{}
+	}
+	v.plain[name] = true
 	return nil
 }
 
@@ -98,14 +115,26 @@ func (v *serveVerb) check(args []string) error {
 	if err := cmp.Or(v.functionFlags.check(), v.localFlags.check()); err != nil {
 		return err
 	}
-	for _, p := range v.programs {
+	for i := range v.programs {
+		p := &v.programs[i]
+		p.runtime, p.handler, p.plain = v.runtimes[p.name], v.handlers[p.name], v.plain[p.name]
 		if err := p.check(); err != nil {
 			return err
 		}
 	}
-	for name := range v.timeouts {
+	return cmp.Or(
+		checkNames(v, "execution-timeout-of", v.timeouts),
+		checkNames(v, "plain", v.plain),
+		checkNames(v, "runtime", v.runtimes),
+		checkNames(v, "handler", v.handlers),
+	)
+}
+
+// checkNames returns a problem unless all settings are for functions that we serve.
+func checkNames[T any](v *serveVerb, flag string, settings map[string]T) error {
+	for name := range settings {
 		if !slices.ContainsFunc(v.programs, func(p program) bool { return p.name == name }) {
-			return cli.Usagef("--execution-timeout-of is for %q, which is not among the functions", name)
+			return cli.Usagef("--%s is for %q, which is not among the functions", flag, name)
 		}
 	}
 	return nil

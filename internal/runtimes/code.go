@@ -14,7 +14,8 @@ type Code struct {
 	// provided.al2023. Empty finds out by looking at Dir; see [Detect].
 	Runtime string
 	// Handler is what the runtime makes of it: module.function, or for Java
-	// package.Class::method. For provided.* it is only passed on.
+	// package.Class::method. For provided.* it is only passed on. Empty finds
+	// out, too.
 	Handler string
 	// Dir holds the code as it would lie in /var/task: built, with what it
 	// needs installed.
@@ -101,10 +102,9 @@ func Resolve(ctx context.Context, code Code, opts *Options) (*Process, error) {
 		return nil, err
 	}
 	code.Dir = dir
-	if code.Runtime == "" {
-		if code, err = Detect(code); err != nil {
-			return nil, err
-		}
+	asked := code.Runtime
+	if code, err = Detect(code); err != nil {
+		return nil, err
 	}
 	resolve, err := resolver(code.Runtime)
 	if err != nil {
@@ -114,7 +114,15 @@ func Resolve(ctx context.Context, code Code, opts *Options) (*Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.Runtime, p.Dir = code.Runtime, dir
+	p.Dir = dir
+	switch {
+	case asked == "" && p.Runtime != "": // the interpreter's version will do
+	case p.Runtime != "" && p.Runtime != code.Runtime:
+		p.Note = fmt.Sprintf("%s is asked for; %s, which is %s, runs it", code.Runtime, p.Command[0], p.Runtime)
+		p.Runtime = code.Runtime
+	default:
+		p.Runtime = code.Runtime
+	}
 	p.addShared()
 	return p, nil
 }
@@ -134,7 +142,8 @@ func codeDir(dir string) (string, error) {
 	return abs, nil
 }
 
-// resolver returns what resolves functions of a runtime.
+// resolver returns what resolves functions of a runtime; the Runtime in its
+// answer is the interpreter's, or empty if that is all the same.
 func resolver(runtime string) (func(context.Context, Code, *Options) (*Process, error), error) {
 	switch {
 	case strings.HasPrefix(runtime, "provided"), runtime == "go1.x":

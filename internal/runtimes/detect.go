@@ -21,13 +21,16 @@ var pythonHandlerNames = []string{"lambda_handler", "handler"}
 // named, in order of preference.
 var modules = []string{"index", "app", "main", "handler", "lambda_function", "function"}
 
-// Detect completes code whose Runtime is empty by what lies in code.Dir, and
-// the Handler, if that is empty as well. A handler is index.handler for
+// Detect completes a code's Runtime and Handler, as far as they are empty, by
+// what lies in code.Dir. A handler is index.handler for
 // JavaScript, or whatever package.json's "main" names; for Python,
 // lambda_handler or handler in app.py, main.py, lambda_function.py …
 //
 // A directory with Go files is not for Detect: it must be built first.
 func Detect(code Code) (Code, error) {
+	if code.Runtime != "" {
+		return guessHandler(code), nil
+	}
 	switch {
 	case isFile(filepath.Join(code.Dir, "bootstrap")):
 		code.Runtime = "provided.al2023"
@@ -55,6 +58,19 @@ func Detect(code Code) (Code, error) {
 	}
 	return code, errorf("%s holds no function that is known here", code.Dir).
 		hintf("it may hold Go's package main, an executable called bootstrap, index.js, app.py or the like; or name the handler as FILE.FUNCTION")
+}
+
+// guessHandler completes code whose runtime is known. What cannot be guessed is
+// left for the runtime to refuse.
+func guessHandler(code Code) Code {
+	switch {
+	case code.Handler != "":
+	case strings.HasPrefix(code.Runtime, "nodejs"):
+		code.Handler, _ = detectNode(code.Dir, "")
+	case strings.HasPrefix(code.Runtime, "python"):
+		code.Handler, _ = detectPython(code.Dir, "")
+	}
+	return code
 }
 
 // extensions of files of JavaScript, in the order in which they are looked for.

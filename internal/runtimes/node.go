@@ -25,15 +25,15 @@ func resolveNode(ctx context.Context, code Code, opts *Options) (*Process, error
 	if err != nil || node == "" {
 		return nil, errorf("%s does not work: %v", found, err).hintf("install Node.js, or put one that works first on the PATH")
 	}
-	p := &Process{Handler: code.Handler, Env: map[string]string{"NODE_PATH": nodePath(code.Dir)}}
-	if p.Command, err = nodeCommand(node, code, opts); err != nil {
+	command, err := nodeCommand(node, code, opts)
+	if err != nil {
 		return nil, err
 	}
 	major, _, _ := strings.Cut(strings.TrimPrefix(version, "v"), ".")
-	if code.Runtime != "nodejs" && code.Runtime != "nodejs"+major+".x" {
-		p.Note = code.Runtime + " is asked for; it runs with Node.js " + version + ", which is what " + node + " is"
-	}
-	return p, nil
+	return &Process{
+		Runtime: "nodejs" + major + ".x", Handler: code.Handler, Command: command,
+		Env: map[string]string{"NODE_PATH": nodePath(code.Dir)},
+	}, nil
 }
 
 func nodeCommand(node string, code Code, opts *Options) ([]string, error) {

@@ -47,11 +47,10 @@ func resolvePython(ctx context.Context, code Code, opts *Options) (*Process, err
 		env["PERDURE_PYTHON_RIC"] = packages
 		env["LAMBDA_RUNTIME_DIR"] = packages
 	}
-	p := &Process{Handler: code.Handler, Command: []string{python.path, launcher, code.Handler}, Env: env}
-	if code.Runtime != "python"+python.version {
-		p.Note = code.Runtime + " is asked for; it runs with Python " + python.version + ", which is what " + python.path + " is"
-	}
-	return p, nil
+	return &Process{
+		Runtime: "python" + python.version, Handler: code.Handler,
+		Command: []string{python.path, launcher, code.Handler}, Env: env,
+	}, nil
 }
 
 // installPython installs the runtime client for one version of Python.

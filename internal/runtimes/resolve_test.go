@@ -81,7 +81,7 @@ func TestResolveExplainsWhatCannotBeRun(t *testing.T) {
 		"a file":            {runtimes.Code{Runtime: "nodejs22.x", Dir: file}, "not a directory"},
 		"no bootstrap":      {runtimes.Code{Runtime: "provided.al2023", Dir: dir}, "build it first"},
 		"half a handler":    {runtimes.Code{Runtime: "nodejs22.x", Dir: dir, Handler: "index"}, "index.handler"},
-		"no Python handler": {runtimes.Code{Runtime: "python3.13", Dir: dir}, "app.lambda_handler"},
+		"no Python handler": {runtimes.Code{Runtime: "python3.13", Dir: t.TempDir()}, "app.lambda_handler"},
 		"no Java handler":   {runtimes.Code{Runtime: "java21", Dir: dir}, "needs a handler"},
 	} {
 		t.Run(name, func(t *testing.T) {
