@@ -297,16 +297,9 @@ func (b *batch) restore(o *operation, i int, payload *string) {
 	if payload != nil {
 		b.item[i].payload = *payload
 	}
-	err := b.work.restore(o.body(o.id(), 0), serdes, o.result(), i, payload)
-	if err == nil {
-		return
+	if err := b.work.restore(o.value(o.id(), 0), serdes, o.result(), i, payload); err != nil {
+		o.unreadable(err)
 	}
-	r := b.scope.run
-	if serdes == JSON {
-		r.fail(err)
-	}
-	r.finish(outcome{fault: err})
-	r.checkEnded()
 }
 
 // settle takes in that item i has ended.

@@ -3,6 +3,7 @@ package durable
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/perdure/perdure/internal/wire"
@@ -41,6 +42,9 @@ func closeBatch[T any](b *batch, work *batchWork[T]) (BatchResult[T], error) {
 	}
 	switch {
 	case b.known.op != nil && b.known.op.Status.Closed():
+		if err != nil {
+			b.unreadable(err)
+		}
 	case err != nil:
 		return result, b.recordFailure(err)
 	case large:
@@ -136,18 +140,17 @@ func (b *batch) recordFailure(err error) error {
 	return &ChildContextError{Name: b.name, Err: r.cfg.errors.decode(u.Error)}
 }
 
+var errNoBatch = errors.New("what was recorded is no result of a batch")
+
 // recordedBatch reads the result of a batch that was recorded whole.
 func recordedBatch[T any](b *batch, work *batchWork[T]) BatchResult[T] {
 	op, r := b.known.op, b.scope.run
 	if s := b.cfg.serdes; s != nil && s != JSON {
 		return decodeOwn[BatchResult[T]](&b.operation, s)
 	}
-	var in batchJSON
-	if op.Payload == nil {
-		op.Payload = new(string)
-	}
-	if err := json.Unmarshal([]byte(*op.Payload), &in); err != nil {
-		r.fail(&SerdesError{What: b.result(), Err: err})
+	in := decodeJSON[batchJSON](&b.operation)
+	if in.Reason == "" {
+		b.unreadable(&SerdesError{What: b.result(), Err: errNoBatch})
 	}
 	items := make([]BatchItem[T], len(in.All))
 	for k, j := range in.All {

@@ -75,7 +75,7 @@ func Invoke[In, Out any](ctx Context, name string, fn Function[In, Out], in In, 
 // encodeOutgoing encodes a payload that another function will read.
 func encodeOutgoing[T any](o *operation, serdes Serdes, v T) (string, error) {
 	what := "the payload of " + o.describe(o.name)
-	payload, err := marshalValue(o.body(o.id(), 0), serdes, what, v)
+	payload, err := marshalValue(o.value(o.id(), 0), serdes, what, v)
 	if err == nil && len(payload) > wire.MaxPayload {
 		err = &LimitError{What: what, Size: len(payload), Limit: wire.MaxPayload}
 	}

@@ -38,9 +38,9 @@ type Store interface {
 // What is recorded of a large value is one line of text: its digest, its size
 // and its key. A value is stored before it is recorded, so a crash may leave one
 // that nothing points to; nothing is deleted, because only the store's owner
-// knows for how long executions are kept. A value that is not what was stored
-// is an error. A store that is out of reach ends the invocation, and the
-// service makes another.
+// knows for how long executions are kept. A value that is missing on replay, or
+// not what was stored, fails the execution with a [*SerdesError]. A store that is
+// out of reach ends the invocation, and the service makes another.
 //
 // A value that was recorded without Offload, by its inner Serdes, is read as
 // ever, so it may be added while executions are under way; to take it away,
@@ -221,10 +221,17 @@ func (d DirStore) Get(_ context.Context, key string) ([]byte, error) {
 		return nil, err
 	}
 	data, err := os.ReadFile(path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err != nil && !(errors.Is(err, fs.ErrNotExist) && d.isThere()) {
 		err = fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	return data, err
+}
+
+// isThere reports whether the directory can be looked into: without it no
+// value is there, and none is lost.
+func (d DirStore) isThere() bool {
+	info, err := os.Stat(string(d))
+	return err == nil && info.IsDir()
 }
 
 // path refuses what would lead out of the directory: keys come from histories.

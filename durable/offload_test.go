@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/internal/wire"
 )
 
 // cupboard is a Store in memory.
@@ -85,7 +86,6 @@ func TestOffload(t *testing.T) {
 	}
 }
 
-// A store that is out of reach costs invocations, not the execution.
 // What people see of a stored value stands in the history; replay reads the value.
 func TestOffloadPreview(t *testing.T) {
 	bubble(t, func(t *testing.T) {
@@ -104,6 +104,7 @@ func TestOffloadPreview(t *testing.T) {
 	})
 }
 
+// A store that is out of reach costs invocations, not the execution.
 func TestOffloadUnavailable(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		svc := newService(t, `{}`)
@@ -133,7 +134,8 @@ func TestOffloadFails(t *testing.T) {
 	})
 }
 
-// What the store gives back is checked.
+// What the store gives back is checked, and what is lost stays lost: no number
+// of invocations brings it back.
 func TestOffloadDamage(t *testing.T) {
 	for want, damage := range map[string]func(c *cupboard){
 		"the store has something else under": func(c *cupboard) {
@@ -152,8 +154,10 @@ func TestOffloadDamage(t *testing.T) {
 					t.Fatal(err)
 				}
 				damage(store)
-				if _, err := svc.invoke(h); err == nil || !strings.Contains(err.Error(), want) {
-					t.Errorf("got %v, want %q", err, want)
+				out, err := svc.invoke(h)
+				if what := `SerdesError: perdure: cannot encode or decode the result of durable.Step "s": `; err != nil || out.Status != wire.InvocationFailed ||
+					!strings.HasPrefix(out.errorText(), what) || !strings.Contains(out.errorText(), want) {
+					t.Errorf("got %s %s %v, want a failure with %q", out.Status, out.errorText(), err, want)
 				}
 			})
 		})
@@ -227,6 +231,9 @@ func TestDirStore(t *testing.T) {
 	file := filepath.Join(dir, "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
+	}
+	if _, err := durable.DirStore(filepath.Join(dir, "not-mounted")).Get(ctx, "a/b-1"); !errors.Is(err, durable.ErrUnavailable) {
+		t.Errorf("a directory that is absent: got %v, want ErrUnavailable", err)
 	}
 	if err := durable.DirStore(file).Put(ctx, "k/v", []byte("x")); !errors.Is(err, durable.ErrUnavailable) {
 		t.Errorf("a directory that is a file: got %v, want ErrUnavailable", err)

@@ -113,8 +113,9 @@ func WithRetry(policy RetryPolicy) RetryOption { return retryOption(policy) }
 // WithSemantics says how an interrupted attempt of a step is treated.
 func WithSemantics(s Semantics) StepOption { return semanticsOption(s) }
 
-// WithSerdes sets how values are written to the history. What an execution
-// wrote with one, it must read with the same.
+// WithSerdes sets how values are written to the history; nil is what it is
+// without the option. What an execution wrote with one, it must read with the
+// same.
 func WithSerdes(s Serdes) SerdesOption { return serdesOption{s} }
 
 // WithTimeout bounds the time that something takes: of a step, each attempt; of

@@ -52,6 +52,12 @@ type Invocation struct {
 // with other plugins and must not be changed. A hook must not use durable
 // operations.
 type Hooks struct {
+	// InvocationStart is called first, once every plugin has returned its
+	// hooks, under the context that the handler's derives from. A plugin that
+	// panics here still hears of everything that follows; one that panics
+	// before it has returned its hooks has none.
+	InvocationStart func(ctx context.Context)
+
 	// OperationStart is called as the workflow begins an operation, before that
 	// is recorded, and before any attempt of it. When the invocation ends
 	// before it could be recorded, the next one begins the operation anew.
@@ -149,6 +155,11 @@ func (r *run) startPlugins(ops []*Operation, updated []string) {
 	}
 	if len(p.hooks) > 0 {
 		r.plugins = p
+		p.tell("InvocationStart", func(h *Hooks) {
+			if h.InvocationStart != nil {
+				h.InvocationStart(r.ctx)
+			}
+		})
 		p.recorded(ops, updated)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -354,6 +355,7 @@ func TestPluginsCannotHarm(t *testing.T) {
 		svc, log, after := newService(t, "{}"), captureLog(), new(witness)
 		faulty := func(ctx context.Context, inv *durable.Invocation) (context.Context, *durable.Hooks) {
 			return nil, &durable.Hooks{
+				InvocationStart: func(context.Context) { panic("invocation start") },
 				OperationStart:  func(*durable.Operation) { panic("start") },
 				OperationResume: func(*durable.Operation) { panic("resume") },
 				OperationEnd:    func(*durable.Operation) { panic("end") },
@@ -380,7 +382,7 @@ func TestPluginsCannotHarm(t *testing.T) {
 			panics[line["hook"]]++
 		}
 		want := map[any]int{
-			"Plugin": 2, "InvocationEnd": 2, "OperationStart": 3, "OperationResume": 1, "OperationEnd": 3,
+			"Plugin": 2, "InvocationStart": 2, "InvocationEnd": 2, "OperationStart": 3, "OperationResume": 1, "OperationEnd": 3,
 			"AttemptStart": 1, "AttemptEnd": 1, "ContextStart": 2, "ContextEnd": 1,
 		}
 		if diff := cmp.Diff(want, panics); diff != "" {
@@ -388,6 +390,35 @@ func TestPluginsCannotHarm(t *testing.T) {
 		}
 		if n := len(after.heard()); n != 16 {
 			t.Errorf("the plugin after the faulty ones heard of %d things, want 16", n)
+		}
+	})
+}
+
+// The start is told when all plugins have their say in the context, and before
+// anything else is.
+func TestPluginHearsTheStart(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		svc := newService(t, "{}")
+		var heard []string
+		plugin := func(name string) durable.Plugin {
+			return func(ctx context.Context, _ *durable.Invocation) (context.Context, *durable.Hooks) {
+				heard = append(heard, name)
+				return context.WithValue(ctx, pluginKey(name), name), &durable.Hooks{
+					InvocationStart: func(ctx context.Context) {
+						heard = append(heard, fmt.Sprint(name, " starts after ", ctx.Value(pluginKey("a")), " and ", ctx.Value(pluginKey("b"))))
+					},
+					OperationEnd: func(op *durable.Operation) { heard = append(heard, name+" hears the end of "+op.Name) },
+				}
+			}
+		}
+		h := durable.NewHandler(func(ctx durable.Context, _ any) (any, error) {
+			return nil, durable.Wait(ctx, "w", time.Second)
+		}, durable.WithClient(svc), durable.WithPlugins(plugin("a"), plugin("b")))
+		svc.run(h)
+		start := []string{"a", "b", "a starts after a and b", "b starts after a and b"}
+		want := slices.Concat(start, start, []string{"a hears the end of w", "b hears the end of w"})
+		if diff := cmp.Diff(want, heard); diff != "" {
+			t.Errorf("what the plugins heard (-want +got):\n%s", diff)
 		}
 	})
 }

@@ -238,10 +238,26 @@ func (o *operation) update(id string, action wire.Action) Update {
 	return Update{ID: id, Type: o.typ, Action: action, ParentID: o.scope.within, Name: o.name, SubType: o.subType}
 }
 
-// body is the context for a step's body, or for a value of this operation.
+// body is the context for a step's body, or for a value that comes of it.
 func (o *operation) body(id string, attempt int) *bodyContext {
 	return &bodyContext{Context: o.ctx, run: o.scope.run, id: id, name: o.name, attempt: attempt}
 }
+
+// value is the context for a value that has to be the same on every run: only
+// the end of the run cuts it short, and no deadline that code gave its context.
+func (o *operation) value(id string, attempt int) *bodyContext {
+	c := o.body(id, attempt)
+	c.Context = lasting{o.scope.run.ctx, o.ctx}
+	return c
+}
+
+// lasting is a context with the values of another.
+type lasting struct {
+	context.Context
+	values context.Context
+}
+
+func (c lasting) Value(key any) any { return c.values.Value(key) }
 
 // serdes picks the operation's own, or the handler's.
 func (o *operation) serdes(own Serdes) Serdes {

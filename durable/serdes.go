@@ -21,10 +21,13 @@ import (
 // may keep large values elsewhere and record where. An implementation is used
 // by many goroutines at once.
 //
-// An error fails the operation for good, without a retry, unless it wraps
-// [ErrUnavailable]: that ends the invocation, and the service makes another. So
-// does any error of Unmarshal during replay. A store that is out of reach
-// therefore does not fail executions.
+// An error fails the operation for good, without a retry. When Unmarshal cannot
+// read on replay what it could read on the first run, that is not the
+// operation's failure, and code that took it for one would undo what went well:
+// it fails the execution, with a [*SerdesError] that names the operation. Only
+// an error that wraps [ErrUnavailable] does neither: it ends the invocation, and
+// the service makes another. So whoever keeps values elsewhere wraps it in
+// whatever may pass: timeouts, throttling, lost connections.
 type Serdes interface {
 	Marshal(ctx context.Context, v any) ([]byte, error)
 	Unmarshal(ctx context.Context, data []byte, v any) error
@@ -122,12 +125,15 @@ func decodeIncoming[T any](o *operation, serdes Serdes, payload *string) (T, err
 	if serdes == nil {
 		serdes = JSON
 	}
-	return decodeValue[T](o.body(o.id(), 0), serdes, o.result(), payload)
+	v, err := decodeValue[T](o.value(o.id(), 0), serdes, o.result(), payload)
+	if err != nil {
+		o.scope.run.checkInvocation()
+	}
+	return v, err
 }
 
 // recordedResult reads the result of an operation that succeeded. Replay is
-// mostly this. A result that cannot be read ends the run: code that went on
-// with an error would compensate for what went well.
+// mostly this.
 func recordedResult[T any](o operation, own Serdes) T {
 	if serdes := o.serdes(own); serdes != JSON {
 		return decodeOwn[T](&o, serdes)
@@ -138,27 +144,35 @@ func recordedResult[T any](o operation, own Serdes) T {
 	return decodeJSON[T](&o)
 }
 
-// decodeJSON fails the execution if it fails: the type has changed.
 func decodeJSON[T any](o *operation) (v T) {
 	payload := o.known.op.Payload
 	if payload == nil || *payload == "" {
 		return v
 	}
 	if err := json.Unmarshal([]byte(*payload), &v); err != nil {
-		o.scope.run.fail(&SerdesError{What: o.result(), Err: err})
+		o.unreadable(&SerdesError{What: o.result(), Err: err})
 	}
 	return v
 }
 
-// decodeOwn fails only the invocation: what a Serdes needs may come back.
 func decodeOwn[T any](o *operation, serdes Serdes) T {
-	op, r := o.known.op, o.scope.run
-	v, err := decodeValue[T](o.body(op.ID, op.Attempt), serdes, o.result(), op.Payload)
+	op := o.known.op
+	v, err := decodeValue[T](o.value(op.ID, op.Attempt), serdes, o.result(), op.Payload)
 	if err != nil {
-		r.finish(outcome{fault: err})
-		r.checkEnded()
+		o.unreadable(err)
 	}
 	return v
+}
+
+// unreadable fails the execution, because what was recorded of an operation
+// that went well cannot be read: its type has changed, or its Serdes refuses.
+// Code that got an error would compensate for what needs no compensation.
+func (o *operation) unreadable(err error) {
+	r := o.scope.run
+	r.checkInvocation() // whose end says nothing about the value
+	r.lockFor(o.scope)  // nor does that of code that nobody will hear
+	r.mu.Unlock()
+	r.fail(err)
 }
 
 // encodePlain and decodePlain are JSON for the types that need no package to

@@ -3,6 +3,7 @@ package durable_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -13,7 +14,6 @@ import (
 // offload keeps values elsewhere, under the operation's own key.
 type offload struct {
 	values map[string][]byte
-	broken bool
 }
 
 func (s *offload) Marshal(ctx context.Context, v any) ([]byte, error) {
@@ -24,9 +24,6 @@ func (s *offload) Marshal(ctx context.Context, v any) ([]byte, error) {
 }
 
 func (s *offload) Unmarshal(ctx context.Context, data []byte, v any) error {
-	if s.broken {
-		return errors.New("the store is gone")
-	}
 	return durable.JSON.Unmarshal(ctx, s.values[string(data)], v)
 }
 
@@ -59,22 +56,138 @@ func TestSerdes(t *testing.T) {
 			})
 		})
 	}
-	t.Run("broken on replay", func(t *testing.T) {
-		bubble(t, func(t *testing.T) {
-			svc, s := newService(t, `"in"`), store()
-			h := durable.NewHandler(handler(durable.WithSerdes(s)), durable.WithClient(svc))
-			if _, err := svc.invoke(h); err != nil {
+}
+
+// moody is JSON that refuses to read when it is told to.
+type moody struct {
+	refuses error
+	takes   time.Duration   // to refuse
+	seen    context.Context // of the last Unmarshal
+}
+
+func (m *moody) Marshal(ctx context.Context, v any) ([]byte, error) {
+	return durable.JSON.Marshal(ctx, v)
+}
+
+func (m *moody) Unmarshal(ctx context.Context, data []byte, v any) error {
+	if m.seen = ctx; m.refuses != nil {
+		time.Sleep(m.takes)
+		return m.refuses
+	}
+	return durable.JSON.Unmarshal(ctx, data, v)
+}
+
+// recorded are operations whose results go through a Serdes of their own, by
+// what errors call the result.
+func recorded(s durable.Serdes) map[string]func(durable.Context) error {
+	step := func(context.Context) (string, error) { return "s", nil }
+	item := func(_ durable.Context, item string, _ int) (string, error) { return item, nil }
+	return map[string]func(durable.Context) error{
+		`the result of durable.Step "op"`: func(ctx durable.Context) error {
+			return second(durable.Step(ctx, "op", step, durable.WithSerdes(s)))
+		},
+		`the result of durable.RunInChildContext "op"`: func(ctx durable.Context) error {
+			return second(durable.RunInChildContext(ctx, "op", func(durable.Context) (int, error) { return 1, nil }, durable.WithSerdes(s)))
+		},
+		`the result of durable.Go "op"`: func(ctx durable.Context) error {
+			return second(durable.Go(ctx, "op", func(durable.Context) (int, error) { return 1, nil }, durable.WithSerdes(s)).Result(ctx))
+		},
+		`the result of durable.Map "op"`: func(ctx durable.Context) error {
+			return second(durable.Map(ctx, "op", []string{"a"}, item, durable.WithSerdes(s)))
+		},
+		`the result of durable.Map "large"`: func(ctx durable.Context) error {
+			return second(durable.Map(ctx, "large", []string{strings.Repeat("a", 300<<10)}, item, durable.WithSerdes(s)))
+		},
+		`the result of item "map-item-0"`: func(ctx durable.Context) error {
+			return second(durable.Map(ctx, "op", []string{"a"}, item, durable.WithItemSerdes(s)))
+		},
+		`the result of durable.WaitForCondition "op"`: func(ctx durable.Context) error {
+			return second(durable.WaitForCondition(ctx, "op", 0, func(_ context.Context, n int) (int, bool, error) { return n + 1, n == 1, nil }, durable.WithSerdes(s)))
+		},
+	}
+}
+
+// What was recorded and cannot be read is the end of the execution: neither is
+// it tried for ever, nor does the code hear of a failure that was none.
+func TestRecordedResultCannotBeRead(t *testing.T) {
+	for what := range recorded(nil) {
+		t.Run(what, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				svc, s := newService(t, `{}`), new(moody)
+				first := true
+				h := durable.NewHandler(func(ctx durable.Context, _ any) (any, error) {
+					err := recorded(s)[what](ctx)
+					if !first || err != nil {
+						t.Errorf("the code went on with %v", err)
+					}
+					return nil, durable.Wait(ctx, "w", time.Second)
+				}, durable.WithClient(svc))
+				if _, err := svc.invoke(h); err != nil {
+					t.Fatal(err)
+				}
+				svc.sleep()
+				first = false
+				s.refuses = fmt.Errorf("busy: %w", durable.ErrUnavailable)
+				if out, err := svc.invoke(h); !errors.Is(err, durable.ErrUnavailable) {
+					t.Errorf("out of reach: got %s %s %v, want a fault", out.Status, out.errorText(), err)
+				}
+				s.refuses = errors.New("gone")
+				out, err := svc.invoke(h)
+				if want := "SerdesError: perdure: cannot encode or decode " + what + ": gone"; err != nil || out.errorText() != want {
+					t.Errorf("got %s %s %v\nwant %s", out.Status, out.errorText(), err, want)
+				}
+			})
+		})
+	}
+}
+
+// A deadline of the code's own says nothing about a value, and differs from run
+// to run.
+func TestReadingOutlastsDeadlines(t *testing.T) {
+	type key struct{}
+	bubble(t, func(t *testing.T) {
+		svc, s := newService(t, `{}`), new(moody)
+		for range 2 {
+			if _, err := svc.invoke(durable.NewHandler(func(ctx durable.Context, _ any) (any, error) {
+				expired, cancel := context.WithTimeout(context.WithValue(ctx, key{}, "v"), time.Nanosecond)
+				defer cancel()
+				time.Sleep(time.Second)
+				inner, _ := durable.From(expired)
+				if _, err := durable.Step(inner, "s", func(context.Context) (int, error) { return 1, nil }, durable.WithSerdes(s)); err != nil {
+					return nil, err
+				}
+				return nil, durable.Wait(ctx, "w", time.Hour)
+			}, durable.WithClient(svc))); err != nil {
 				t.Fatal(err)
 			}
-			s.broken = true
-			_, err := svc.invoke(h)
-			if want := `perdure: cannot encode or decode the result of durable.Step "large": the store is gone`; err == nil || err.Error() != want {
-				t.Errorf("got %v, want %s", err, want)
-			}
-			s.broken = false
-			if out := svc.run(h); out.result() != "2097152" {
-				t.Errorf("got %s %s", out.result(), out.errorText())
-			}
-		})
+		}
+		if s.seen.Err() == nil || s.seen.Value(key{}) != "v" || durable.ExecutionARN(s.seen) != testARN {
+			t.Errorf("the context for reading: %v, value %v", s.seen.Err(), s.seen.Value(key{}))
+		}
+	})
+}
+
+// What is not needed any more need not be readable.
+func TestAbandonedResultCannotBeRead(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		svc, s := newService(t, `{}`), new(moody)
+		h := durable.NewHandler(func(ctx durable.Context, _ any) (any, error) {
+			durable.Map(ctx, "m", []int{0, 1}, func(ctx durable.Context, _, i int) (int, error) {
+				if i == 0 {
+					return 0, durable.Wait(ctx, "short", time.Second)
+				}
+				durable.Step(ctx, "s", func(context.Context) (int, error) { return 1, nil }, durable.WithSerdes(s))
+				return 1, durable.Wait(ctx, "long", time.Hour)
+			}, durable.WithMinSuccessful(1))
+			return "fine", durable.Wait(ctx, "w", time.Second)
+		}, durable.WithClient(svc))
+		if _, err := svc.invoke(h); err != nil {
+			t.Fatal(err)
+		}
+		svc.sleep()
+		s.refuses, s.takes = errors.New("gone"), time.Minute
+		if out := svc.run(h); out.result() != `"fine"` {
+			t.Errorf("got %s %s", out.Status, out.errorText())
+		}
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/aws/aws-lambda-go/lambda"
 
@@ -30,8 +31,8 @@ type Handler struct {
 	main func(s *scope, input *string) (result string, err error)
 }
 
-// NewHandler makes a Handler of a function. It panics if the function or an
-// option is nil.
+// NewHandler makes a Handler of a function. It panics if the function, an option
+// or a plugin is nil, and if options cannot be meant.
 func NewHandler[In, Out any](handler func(Context, In) (Out, error), opts ...HandlerOption) *Handler {
 	if handler == nil {
 		panic("perdure: the handler is nil")
@@ -53,15 +54,16 @@ func NewHandler[In, Out any](handler func(Context, In) (Out, error), opts ...Han
 }
 
 func newHandlerConfig(opts []HandlerOption) *handlerConfig {
-	cfg := &handlerConfig{serdes: JSON, unchecked: !isTest()}
+	cfg := &handlerConfig{unchecked: !isTest()}
 	for _, o := range opts {
 		if o == nil {
 			panic("perdure: a handler option is nil")
 		}
 		o.applyHandler(cfg)
 	}
-	if cfg.budget < 0 {
-		panic("perdure: the attempt budget is negative")
+	cfg.check()
+	if cfg.serdes == nil {
+		cfg.serdes = JSON
 	}
 	if cfg.client == nil {
 		cfg.client = &lazyClient{connect: newLambdaClient}
@@ -70,6 +72,26 @@ func newHandlerConfig(opts []HandlerOption) *handlerConfig {
 		cfg.logger = newLogger(os.Stderr)
 	}
 	return cfg
+}
+
+// check panics if something in the configuration is a mistake.
+func (c *handlerConfig) check() {
+	if c.budget < 0 {
+		panic("perdure: the attempt budget is negative")
+	}
+	if slices.ContainsFunc(c.plugins, func(p Plugin) bool { return p == nil }) {
+		panic("perdure: a plugin is nil")
+	}
+	names := make(map[string]bool)
+	for _, codec := range c.errors {
+		switch {
+		case codec.name == "" || codec.encode == nil:
+			panic("perdure: WithErrors has an ErrorCodec without a name; make it with ErrorType or ErrorValue, and give it one")
+		case names[codec.name]:
+			panic("perdure: WithErrors has two ErrorCodecs with the name " + codec.name)
+		}
+		names[codec.name] = true
+	}
 }
 
 // Invoke runs one invocation: payload is the envelope that the service sends,

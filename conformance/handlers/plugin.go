@@ -61,8 +61,8 @@ type watcher struct {
 
 func (w watcher) watch(_ context.Context, inv *durable.Invocation) (context.Context, *durable.Hooks) {
 	w.arn = inv.ExecutionARN
-	w.write("invocation-start", "first", inv.First)
 	return nil, &durable.Hooks{
+		InvocationStart: func(context.Context) { w.tell("invocation-start", "first", inv.First) },
 		OperationStart: func(op *durable.Operation) { w.tellOfStep(op, "operation-start") },
 		OperationEnd:   func(op *durable.Operation) { w.tellOfStep(op, "operation-end", "status", op.Status) },
 		AttemptStart: func(ctx context.Context, op *durable.Operation, n int) context.Context {
@@ -88,18 +88,14 @@ func (w watcher) tellOfStep(op *durable.Operation, hook string, fields ...any) {
 	}
 }
 
+// tell writes a line with the fields, which are names and values by turns.
 func (w watcher) tell(hook string, fields ...any) {
-	w.write(hook, fields...)
-	if w.faulty {
-		panic(errors.New("this plugin always fails"))
-	}
-}
-
-// write writes a line with the fields, which are names and values by turns.
-func (w watcher) write(hook string, fields ...any) {
 	record := map[string]any{"plugin": w.name, "hook": hook, "durableExecutionArn": w.arn}
 	for i := 0; i < len(fields); i += 2 {
 		record[fields[i].(string)] = fields[i+1]
 	}
 	json.NewEncoder(os.Stdout).Encode(record)
+	if w.faulty {
+		panic(errors.New("this plugin always fails"))
+	}
 }
