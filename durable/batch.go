@@ -3,7 +3,6 @@ package durable
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 
 	"github.com/perdure/perdure/internal/wire"
@@ -338,13 +337,7 @@ func (b *batch) settle(i int, err error) {
 // verdict asks whether the batch is complete. It is the user's code that may
 // answer.
 func (b *batch) verdict(total BatchProgress) (reason CompletionReason, over bool) {
-	_, err := recovered(func() (string, error) {
-		reason, over = b.cfg.reason(total)
-		return "", nil
-	})
-	if err != nil {
-		b.inner.run.fail(fmt.Errorf("perdure: the completion of %s: %w", b.describe(b.name), err))
-	}
+	b.ask("completion", func() { reason, over = b.cfg.reason(total) })
 	return reason, over
 }
 

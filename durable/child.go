@@ -88,7 +88,7 @@ func plainChild[T any](o *operation, cfg *childConfig, summary func(T) string, f
 	})
 	if err != nil {
 		var zero T
-		return zero, cfg.mapped(err)
+		return zero, cfg.mapped(o, err)
 	}
 	return result, nil
 }
@@ -114,7 +114,7 @@ func virtualChild[T any](o *operation, cfg *childConfig, fn func(Context) (T, er
 	outer.leaveAs(before || outer.ranOn())
 	if err != nil {
 		var zero T
-		return zero, cfg.mapped(&ChildContextError{Name: o.name, Err: r.cfg.errors.decode(r.cfg.errors.encode(err))})
+		return zero, cfg.mapped(o, &ChildContextError{Name: o.name, Err: r.cfg.errors.decode(r.cfg.errors.encode(err))})
 	}
 	return result, nil
 }
@@ -239,14 +239,16 @@ func (c *childConfig) kind() *kind {
 }
 
 // mapped is err as the user wants it.
-func (c *childConfig) mapped(err error) error {
+func (c *childConfig) mapped(o *operation, err error) error {
 	if c.mapErrors == nil {
 		return err
 	}
-	if mapped := (*c.mapErrors)(err); mapped != nil {
-		return mapped
+	var mapped error
+	o.ask("error mapping", func() { mapped = (*c.mapErrors)(err) })
+	if mapped == nil {
+		return err
 	}
-	return err
+	return mapped
 }
 
 var (

@@ -184,6 +184,34 @@ func TestErrorMapping(t *testing.T) {
 	}
 }
 
+// Wherever it runs, a mapping that panics fails the execution, and not the
+// process.
+func TestErrorMappingPanics(t *testing.T) {
+	mapping := durable.WithErrorMapping(func(error) error { panic("oh") })
+	no := func(durable.Context) (int, error) { return 0, errors.New("no") }
+	for want, call := range map[string]func(durable.Context) (int, error){
+		`the error mapping of durable.RunInChildContext "c"`: func(ctx durable.Context) (int, error) { return durable.RunInChildContext(ctx, "c", no, mapping) },
+		`the error mapping of durable.RunInChildContext "t"`: func(ctx durable.Context) (int, error) {
+			return durable.RunInChildContext(ctx, "t", no, mapping, durable.WithTimeout(time.Minute))
+		},
+		`the error mapping of durable.Go "f"`: func(ctx durable.Context) (int, error) { return durable.Go(ctx, "f", no, mapping).Result(ctx) },
+	} {
+		t.Run(want, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				svc := newService(t, `{}`)
+				out := svc.run(durable.NewHandler(func(ctx durable.Context, _ any) (int, error) {
+					n, err := call(ctx)
+					t.Errorf("the code went on with %d, %v", n, err)
+					return n, err
+				}, durable.WithClient(svc)))
+				if want := "PanicError: perdure: " + want + ": panic: oh"; out.errorText() != want {
+					t.Errorf("got %s, want %s", out.errorText(), want)
+				}
+			})
+		})
+	}
+}
+
 func TestSubTypes(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		svc := newService(t, `{}`)

@@ -37,7 +37,7 @@ func timedChild[T any](o *operation, cfg *childConfig, summary func(T) string, f
 		return result, d.child.err
 	}
 	o.scope.await(d.task) // until it is recorded
-	return result, cfg.mapped(d.child.err)
+	return result, cfg.mapped(o, d.child.err)
 }
 
 func (d *deadline) hasExpired() bool {

@@ -28,12 +28,18 @@ func ErrorType[T error](name string) ErrorCodec {
 			if !errors.As(err, &target) {
 				return "", false
 			}
-			data, jsonErr := json.Marshal(target)
-			return string(data), jsonErr == nil
+			data, err := recovered(func() (string, error) {
+				data, err := json.Marshal(target)
+				return string(data), err
+			})
+			return data, err == nil
 		},
 		restore: func(data string) error {
 			var target T
-			if data == "" || data == "null" || json.Unmarshal([]byte(data), &target) != nil {
+			if data == "" || data == "null" {
+				return nil
+			}
+			if _, err := recovered(func() (string, error) { return "", json.Unmarshal([]byte(data), &target) }); err != nil {
 				return nil
 			}
 			return target

@@ -308,3 +308,63 @@ func TestPolling(t *testing.T) {
 		}
 	})
 }
+
+// vicious is an error that panics when it is recorded, and when it is read.
+type vicious struct{}
+
+func (*vicious) Error() string                { return "vicious" }
+func (*vicious) MarshalJSON() ([]byte, error) { panic("on the way out") }
+func (*vicious) UnmarshalJSON([]byte) error   { panic("on the way in") }
+
+// brittle panics when errors.Is asks it.
+type brittle struct{}
+
+func (brittle) Error() string { return "brittle" }
+func (brittle) Is(error) bool { panic("do not touch") }
+
+// Methods of errors run outside of what expects a panic, in goroutines of our own.
+func TestErrorsThatPanic(t *testing.T) {
+	for want, err := range map[string]error{
+		"ChildContextError: child context \"f\" failed: vicious": new(vicious),
+		"PanicError: panic: do not touch":                        brittle{},
+	} {
+		t.Run(want, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				svc := newService(t, "{}")
+				out := svc.run(durable.NewHandler(func(ctx durable.Context, _ any) (int, error) {
+					return durable.Go(ctx, "f", func(durable.Context) (int, error) { return 0, err }).Result(ctx)
+				}, durable.WithClient(svc), durable.WithErrors(durable.ErrorType[*vicious]("V"), durable.ErrorValue("S", errShop))))
+				if out.errorText() != want {
+					t.Errorf("got %s, want %s", out.errorText(), want)
+				}
+			})
+		})
+	}
+}
+
+func TestHandlerMistakes(t *testing.T) {
+	for want, opts := range map[string][]durable.HandlerOption{
+		"a handler option is nil":            {nil},
+		"a plugin is nil":                    {durable.WithPlugins(nil)},
+		"the attempt budget is negative":     {durable.WithAttemptBudget(-1)},
+		"an ErrorCodec without a name":       {durable.WithErrors(durable.ErrorCodec{})},
+		"two ErrorCodecs with the name shop": {durable.WithErrors(durable.ErrorValue("shop", errShop), durable.ErrorType[*vicious]("shop"))},
+	} {
+		t.Run(want, func(t *testing.T) {
+			defer func() {
+				if got := fmt.Sprint(recover()); !strings.HasPrefix(got, "perdure: ") || !strings.Contains(got, want) {
+					t.Errorf("got %s, want %s", got, want)
+				}
+			}()
+			durable.NewHandler(func(durable.Context, any) (any, error) { return nil, nil }, opts...)
+		})
+	}
+	bubble(t, func(t *testing.T) {
+		svc := newService(t, "{}")
+		h := durable.NewHandler(func(ctx durable.Context, _ any) (int, error) { return durable.Step(ctx, "s", one) },
+			durable.WithClient(svc), durable.WithSerdes(nil), durable.WithLogger(nil))
+		if out := svc.run(h); out.result() != "1" {
+			t.Errorf("nil is the default: got %s", out.errorText())
+		}
+	})
+}

@@ -16,6 +16,18 @@ func recovered(fn func() (string, error)) (result string, err error) {
 	return fn()
 }
 
+// ask has a function of the user's decide something about the operation. If it
+// panics there is no decision to go on with, and the execution fails.
+func (o *operation) ask(what string, decide func()) {
+	_, err := recovered(func() (string, error) {
+		decide()
+		return "", nil
+	})
+	if err != nil {
+		o.scope.run.fail(fmt.Errorf("perdure: the %s of %s: %w", what, o.describe(o.name), err))
+	}
+}
+
 // newPanicError is called by the deferred function that recovered v.
 func newPanicError(v any) *PanicError {
 	e := &PanicError{Value: fmt.Sprint(v), Type: fmt.Sprintf("%T", v), stack: panicStack()}

@@ -100,12 +100,7 @@ func (c *groupConfig) next(ctx Context, name, backoff string, err error, attempt
 		return 0, false
 	}
 	var seconds int64
-	_, panicked := recovered(func() (string, error) {
-		seconds, retry = c.retry.next(err, attempt)
-		return "", nil
-	})
-	if panicked != nil {
-		s.run.fail(fmt.Errorf("perdure: the retry policy of %s: %w", groupKind.describe(name), panicked))
-	}
+	o := operation{kind: groupKind, scope: s, name: name}
+	o.ask("retry policy", func() { seconds, retry = c.retry.next(err, attempt) })
 	return time.Duration(seconds) * time.Second, retry
 }

@@ -73,7 +73,9 @@ func newWaiter(s *scope) *waiter { return &waiter{woken: make(chan struct{}), sc
 
 var errHandlerGone = errors.New("perdure: workflow code left its goroutine with runtime.Goexit, which t.Fatal calls too")
 
-// spawn runs body as a workflow goroutine, in which scope s is used.
+// spawn runs body as a workflow goroutine, in which scope s is used. A panic
+// that nothing expects, such as one of an error's own methods, would come again
+// in every invocation, so it fails the execution.
 func (r *run) spawn(s *scope, body func()) {
 	r.mu.Lock()
 	r.runnable++
@@ -92,8 +94,13 @@ func (r *run) spawn(s *scope, body func()) {
 			r.runnable--
 			r.idleLocked()
 		}()
-		body()
-		returned = true
+		_, err := recovered(func() (string, error) {
+			body()
+			return "", nil
+		})
+		if returned = true; err != nil {
+			r.finish(failed(r.cfg.errors.encode(err)))
+		}
 	})
 }
 

@@ -3,7 +3,6 @@ package durable
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/perdure/perdure/internal/wire"
 )
@@ -201,12 +200,6 @@ func (s *stepRun) retry(cause error, n int) (seconds int64, retry bool) {
 			return wholeSeconds(s.cfg.retry.jittered(s.cfg.retry.delay(n))), true
 		}
 	}
-	_, err := recovered(func() (string, error) {
-		seconds, retry = s.cfg.retry.next(cause, n)
-		return "", nil
-	})
-	if err != nil { // the policy's own function panicked
-		s.scope.run.fail(fmt.Errorf("perdure: the retry policy of %s: %w", s.describe(s.name), err))
-	}
+	s.ask("retry policy", func() { seconds, retry = s.cfg.retry.next(cause, n) })
 	return seconds, retry
 }

@@ -77,7 +77,7 @@ func (c *condition[S]) poll(op *Operation) (S, error) {
 			r.hold(c.scope, c.update(c.id, wire.ActionStart))
 		}
 		n := op.Attempt + 1
-		payload, done, err := c.ask(n)
+		payload, done, err := c.attempt(n)
 		switch {
 		case err != nil:
 			return c.fail(n, err)
@@ -99,8 +99,8 @@ func (c *condition[S]) poll(op *Operation) (S, error) {
 	}
 }
 
-// ask makes one call of check; the state becomes what it returned.
-func (c *condition[S]) ask(n int) (payload string, done bool, err error) {
+// attempt makes one call of check; the state becomes what it returned.
+func (c *condition[S]) attempt(n int) (payload string, done bool, err error) {
 	ctx := c.body(c.id, n)
 	payload, err = c.attempted(ctx, func() (string, error) {
 		next, ok, err := c.check(ctx, c.state)
@@ -121,13 +121,7 @@ func (c *condition[S]) ask(n int) (payload string, done bool, err error) {
 }
 
 func (c *condition[S]) next(n int) (seconds int64, again bool) {
-	_, err := recovered(func() (string, error) {
-		seconds, again = c.cfg.polling.next(n)
-		return "", nil
-	})
-	if err != nil { // the policy's own function panicked
-		c.scope.run.fail(fmt.Errorf("perdure: the poll policy of %s: %w", c.describe(c.name), err))
-	}
+	c.ask("poll policy", func() { seconds, again = c.cfg.polling.next(n) })
 	return seconds, again
 }
 

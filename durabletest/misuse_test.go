@@ -110,7 +110,7 @@ func (*lostStore) Marshal(context.Context, any) ([]byte, error) { return []byte(
 
 func (s *lostStore) Unmarshal(context.Context, []byte, any) error {
 	if s.reads++; s.reads > 1 {
-		return errors.New("out of reach")
+		return durable.ErrUnavailable
 	}
 	return nil
 }
