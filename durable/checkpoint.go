@@ -26,6 +26,7 @@ type checkpointer struct {
 	heldTill time.Time // when the queue goes out even so
 	sending  bool      // a call is under way
 	drained  *waiter   // who waits until nothing is queued or under way
+	pollAt   time.Time // when the next poll is due, or earlier; zero is never
 	flushing bool      // the flusher was started
 	kicked   chan struct{}
 	alarm    *time.Timer
@@ -208,7 +209,7 @@ func (r *run) nextBatch() (*CheckpointRequest, []queued) {
 
 // dueLocked is when the next checkpoint should go out; zero is never.
 func (r *run) dueLocked(now time.Time) time.Time {
-	poll := r.nextPollLocked()
+	poll := r.nextPollLocked(now)
 	switch {
 	case len(r.queue) == 0:
 		return poll

@@ -103,9 +103,9 @@ func (d *deadline) watch() *waiter {
 	w.cancel = &cancel
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	w.poll.start(d.typ, d.known.op, time.Now())
 	r.parked[d.id()] = append(r.parked[d.id()], w)
 	r.wakeFlusherLocked()
+	r.awaitLocked(w, d.typ, d.known.op)
 	return w
 }
 

@@ -105,3 +105,29 @@ func BenchmarkGo(b *testing.B) {
 		b.Fatal(err)
 	}
 }
+
+// BenchmarkStepBesideParked is a short step while a thousand branches wait for
+// what comes from outside.
+func BenchmarkStepBesideParked(b *testing.B) {
+	for _, n := range []int{0, 1000} {
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
+			call := durable.Function[int, int]{Name: "f:1"}
+			h := durable.NewHandler(func(ctx durable.Context, _ any) (any, error) {
+				for i := range n {
+					durable.Go(ctx, "", func(ctx durable.Context) (int, error) { return call.Invoke(ctx, "", i) })
+				}
+				durable.Step(ctx, "all are under way", one)
+				b.ReportAllocs()
+				for b.Loop() {
+					if _, err := durable.Step(ctx, "s", one); err != nil {
+						return nil, err
+					}
+				}
+				return nil, nil
+			}, durable.WithClient(new(instant)), durable.WithGoroutineChecks(false))
+			if _, err := h.Invoke(b.Context(), finished(0, "")); err != nil {
+				b.Fatal(err)
+			}
+		})
+	}
+}

@@ -55,27 +55,44 @@ func pollInterval(n int) time.Duration {
 	return time.Duration(min(n, 10)) * time.Second
 }
 
-// nextPollLocked is when the next poll is due; zero is never.
-func (r *run) nextPollLocked() time.Time {
-	var next time.Time
-	for _, waiters := range r.parked {
-		for _, w := range waiters {
-			if t := w.poll.next; !t.IsZero() && (next.IsZero() || t.Before(next)) {
-				next = t
-			}
-		}
+// awaitLocked has w's operation polled for at the time that fits what is known
+// of it, and wakes the flusher if that is earlier than it expects.
+func (r *run) awaitLocked(w *waiter, typ wire.OperationType, op *Operation) {
+	w.poll.start(typ, op, time.Now())
+	if t := w.poll.next; !t.IsZero() && (r.pollAt.IsZero() || t.Before(r.pollAt)) {
+		r.pollAt = t
+		r.kick()
 	}
-	if deadline, ok := r.callCtx.Deadline(); ok && next.After(deadline.Add(-pollMargin)) {
+}
+
+// nextPollLocked is when the next poll is due; zero is never.
+func (r *run) nextPollLocked(now time.Time) time.Time {
+	if !r.pollAt.IsZero() && !r.pollAt.After(now) {
+		r.eachPollLocked(func(*pollTimes) {}) // whoever it was for may be gone
+	}
+	if deadline, ok := r.callCtx.Deadline(); ok && r.pollAt.After(deadline.Add(-pollMargin)) {
 		return time.Time{}
 	}
-	return next
+	return r.pollAt
 }
 
 // polledLocked takes note of a checkpoint, which is a poll for everything.
 func (r *run) polledLocked(now time.Time) {
+	if !r.pollAt.IsZero() && !r.pollAt.After(now) {
+		r.eachPollLocked(func(p *pollTimes) { p.polled(now) })
+	}
+}
+
+// eachPollLocked calls fn for everything that is polled for, and finds out when
+// the next poll is due. It looks at all who wait, so it is kept for when one is.
+func (r *run) eachPollLocked(fn func(*pollTimes)) {
+	r.pollAt = time.Time{}
 	for _, waiters := range r.parked {
 		for _, w := range waiters {
-			w.poll.polled(now)
+			fn(&w.poll)
+			if t := w.poll.next; !t.IsZero() && (r.pollAt.IsZero() || t.Before(r.pollAt)) {
+				r.pollAt = t
+			}
 		}
 	}
 }

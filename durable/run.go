@@ -7,7 +7,6 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/perdure/perdure/internal/wire"
 )
@@ -207,11 +206,11 @@ func (o *operation) park(id string, known *Operation, cancel *Update) *Operation
 	}
 	w := newWaiter(o.scope)
 	w.cancel = cancel
-	w.poll.start(o.typ, known, time.Now())
 	r.parked[id] = append(r.parked[id], w)
 	if r.runnable > 1 {
 		r.wakeFlusherLocked() // others run on: poll for this one
 	}
+	r.awaitLocked(w, o.typ, known)
 	r.blockLocked(w)
 	return w.op
 }
@@ -239,7 +238,7 @@ func (r *run) deliverLocked(op *Operation) {
 		}
 	default:
 		for _, w := range waiters {
-			w.poll.start(op.Type, op, time.Now())
+			r.awaitLocked(w, op.Type, op)
 		}
 	}
 }
