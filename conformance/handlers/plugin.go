@@ -63,8 +63,8 @@ func (w watcher) watch(_ context.Context, inv *durable.Invocation) (context.Cont
 	w.arn = inv.ExecutionARN
 	return nil, &durable.Hooks{
 		InvocationStart: func(context.Context) { w.tell("invocation-start", "first", inv.First) },
-		OperationStart: func(op *durable.Operation) { w.tellOfStep(op, "operation-start") },
-		OperationEnd:   func(op *durable.Operation) { w.tellOfStep(op, "operation-end", "status", op.Status) },
+		OperationStart:  func(op *durable.Operation) { w.tellOfStep(op, "operation-start") },
+		OperationEnd:    func(op *durable.Operation) { w.tellOfStep(op, "operation-end", "status", op.Status) },
 		AttemptStart: func(ctx context.Context, op *durable.Operation, n int) context.Context {
 			w.tellOfStep(op, "attempt-start", "n", n)
 			return ctx
