@@ -1,10 +1,10 @@
 package engine
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 
 	"github.com/google/uuid"
 
@@ -22,23 +22,24 @@ import (
 
 // resolve finds the target of a chained invoke and names the child.
 func (e *Engine) resolve(opts *wire.ChainedInvokeOptions) (*machine.InvokeTarget, *wire.ErrorObject) {
-	name, version, err := e.parseRef(opts.FunctionName, "")
+	_, qualifier, err := e.parseRef(opts.FunctionName, "")
 	if err != nil {
 		return nil, refusal(err)
 	}
-	arn := e.functionARN(name, cmp.Or(version, wire.LatestVersion))
-	f := e.functions.find(name, arn.Version)
-	if f == nil {
-		return nil, refusal(functionNotFound(arn))
+	t, err := e.lookup(opts.FunctionName, "", rand.Float64())
+	if err == nil {
+		err = t.admit()
 	}
-	if f.Durable == nil {
-		return &machine.InvokeTarget{Version: f.Version}, nil
-	}
-	if e.opts.Strict && version == "" {
+	switch {
+	case err != nil:
+		return nil, refusal(err)
+	case t.Durable == nil:
+		return &machine.InvokeTarget{Version: t.Version}, nil
+	case e.opts.Strict && qualifier == "":
 		return nil, refusal(wire.Errorf(wire.CodeInvalidParameter, "You cannot invoke a durable function using an unqualified ARN."))
 	}
-	arn.Name, arn.ID = uuid.NewString(), uuid.Must(uuid.NewV7()).String()
-	return &machine.InvokeTarget{Version: f.Version, ARN: arn.String()}, nil
+	t.arn.Name, t.arn.ID = uuid.NewString(), uuid.Must(uuid.NewV7()).String()
+	return &machine.InvokeTarget{Version: t.Version, ARN: t.arn.String()}, nil
 }
 
 // refusal is an error of the API as an operation records it.
@@ -60,10 +61,10 @@ func (e *Engine) children(d *machine.Draft, writes []store.Write) ([]store.Write
 		if err != nil {
 			return nil, err
 		}
-		f := e.functions.find(arn.Function, arn.Version)
-		if f == nil || f.Durable == nil {
-			return nil, wire.Errorf(wire.CodeService, "Function %s was unregistered during the request.", arn.Function)
+		if err := e.admitStart(arn); err != nil {
+			return nil, err
 		}
+		f := e.functions.find(arn.Function, arn.Version)
 		id := e.newIdentity(f, arn, &InvokeRequest{TenantID: r.TenantID, TraceHeader: r.TraceHeader})
 		id.ARN = arn
 		id.ParentARN, id.ParentOperation = d.Identity().ARN.String(), r.OpID
@@ -124,11 +125,15 @@ func (e *Engine) makeCall(l *live, opID string, target *machine.InvokeTarget) {
 // callFor calls a plain function for a chained invoke and records the outcome.
 // After a restart the function may be yet to be registered.
 func (e *Engine) callFor(parentID, opID string, target *machine.InvokeTarget) {
-	known := func() bool { _, _, err := e.lookup(target.Function, ""); return err == nil }
-	if !e.functions.await(e.ctx, known) {
+	name, _, err := e.parseRef(target.Function, "")
+	if err != nil {
+		e.quarantine(parentID, &damagedError{parentID, err}) // it was accepted once
 		return
 	}
-	req := &InvokeRequest{Function: target.Function, TenantID: target.TenantID, TraceHeader: target.TraceHeader}
+	if !e.functions.await(e.ctx, func() bool { return e.functions.runnable(name, target.Version) != nil }) {
+		return
+	}
+	req := &InvokeRequest{Function: name, Qualifier: target.Version, TenantID: target.TenantID, TraceHeader: target.TraceHeader}
 	if target.Input != nil {
 		req.Payload = []byte(*target.Input)
 	}

@@ -30,6 +30,17 @@
 // change that set it, so a restart finds it; invocations in flight are marked
 // there too, so a restart finds those that it lost.
 //
+// # Versions and aliases
+//
+// Register makes $LATEST known, or a version by its number. PublishVersion keeps
+// what $LATEST is now under the next number, for ever: the code of an invoker
+// that is a [Freezer], the settings in a document of the store. A start names a
+// version or an alias; an alias is followed there and then, so that an execution
+// belongs to one version for its whole life, and its ARN says which. What a
+// restarted engine finds published it runs through [Images].
+//
+// An execution whose version nobody can run waits until somebody can.
+//
 // # Errors
 //
 // Refusals, which a client of the Lambda API would see with an error code, are

@@ -98,6 +98,10 @@ func Open(ctx context.Context, st store.Store, opts *Options) (*Engine, error) {
 	}
 	e.secret = secret
 	e.ctx, e.cancel = context.WithCancel(context.Background())
+	if err := e.loadFunctions(ctx); err != nil {
+		e.cancel()
+		return nil, fmt.Errorf("reading versions and aliases: %w", err)
+	}
 	if err := e.recover(ctx); err != nil {
 		e.cancel()
 		return nil, fmt.Errorf("recovering executions: %w", err)

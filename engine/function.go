@@ -22,6 +22,16 @@ type Function struct {
 	Concurrency int
 	// Durable makes the function durable; nil is a plain function.
 	Durable *DurableConfig
+
+	// What follows is told to those who ask, and has no effect here.
+
+	// Description is for people.
+	Description string
+	// Runtime and Handler are Lambda's names for how the code is run, such as
+	// provided.al2023 and bootstrap.
+	Runtime, Handler string
+	// MemoryMB is how much memory a process of the function may use.
+	MemoryMB int
 }
 
 // DurableConfig holds the settings of a durable function.

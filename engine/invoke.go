@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"github.com/google/uuid"
@@ -21,7 +22,7 @@ func (e *Engine) dispatch(l *live) {
 		return
 	}
 	arn := l.x.Identity().ARN
-	f := e.functions.find(arn.Function, arn.Version)
+	f := e.functions.runnable(arn.Function, arn.Version)
 	if f == nil {
 		return // its registration looks for what is due
 	}
@@ -157,8 +158,11 @@ func (e *Engine) finish(l *live, inv *Invocation, out Outcome) {
 // Call calls a plain function and returns its answer. A durable function is a
 // mistake of the caller.
 func (e *Engine) Call(ctx context.Context, req *InvokeRequest) (*Result, error) {
-	f, arn, err := e.lookup(req.Function, req.Qualifier)
+	f, err := e.lookup(req.Function, req.Qualifier, rand.Float64())
 	if err != nil {
+		return nil, err
+	}
+	if err := f.admit(); err != nil {
 		return nil, err
 	}
 	if f.Durable != nil {
@@ -176,8 +180,8 @@ func (e *Engine) Call(ctx context.Context, req *InvokeRequest) (*Result, error) 
 	if len(payload) == 0 {
 		payload = []byte("{}")
 	}
-	out := e.call(f, &Invocation{
-		RequestID: uuid.NewString(), FunctionARN: arn.FunctionARN(), Deadline: time.Now().Add(f.Timeout),
+	out := e.call(f.function, &Invocation{
+		RequestID: uuid.NewString(), FunctionARN: f.arn.FunctionARN(), Deadline: time.Now().Add(f.Timeout),
 		Payload: payload, TraceID: req.TraceHeader, TenantID: req.TenantID, ClientContext: req.ClientContext,
 	})
 	if out.Error != nil {

@@ -157,6 +157,13 @@ func (e *Engine) commit(l *live, d *machine.Draft) error {
 	if d.Entries() == 0 || rowChanged(l.x, d) {
 		write.Row = row(d)
 	}
+	e.functions.starting.RLock()
+	defer e.functions.starting.RUnlock()
+	if d.Entries() == 0 {
+		if err := e.admitStart(d.Identity().ARN); err != nil {
+			return err
+		}
+	}
 	writes, err := e.children(d, []store.Write{write})
 	if err != nil {
 		return err
@@ -187,6 +194,9 @@ func (e *Engine) published(l *live, records []machine.Record) {
 		due = l.x.TimerDue() // the goroutine that invokes sees to the rest
 	}
 	e.schedule.set(l.id, due)
+	if l.x.Status().Closed() {
+		e.drained(l.x.Identity().ARN)
+	}
 }
 
 // rowChanged reports whether the draft changes what is searched for.

@@ -212,6 +212,9 @@ func (e *Engine) List(ctx context.Context, req *ListRequest) (items []Summary, n
 	if err != nil {
 		return nil, "", err
 	}
+	if a := e.functions.alias(name, version); a != nil {
+		version = a.Version
+	}
 	if req.Marker != "" && !wire.ValidID(req.Marker, 64) {
 		return nil, "", wire.Errorf(wire.CodeInvalidParameter, "Invalid Marker")
 	}
@@ -248,14 +251,14 @@ func summary(row *store.Row) Summary {
 // knownFunction refuses a function that nothing is known of. A function whose
 // registration is over may still have executions.
 func (e *Engine) knownFunction(ctx context.Context, name, version string) error {
-	_, arn, err := e.lookup(name, version)
+	t, err := e.lookup(name, version, primary)
 	var unknown *wire.Error
 	if !errors.As(err, &unknown) {
 		return err
 	}
 	rows, err := e.store.List(ctx, store.Query{Function: name, Version: version, Limit: 1})
 	if err == nil && len(rows) == 0 {
-		return functionNotFound(arn)
+		return functionNotFound(t.arn)
 	}
 	return err
 }

@@ -10,25 +10,58 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/perdure/perdure/internal/wire"
 )
 
-// registry holds the registered functions.
+// registry holds what is known of functions: the versions that are registered
+// or published, and their aliases.
 type registry struct {
 	mu      sync.Mutex
-	byName  map[string]map[string]*function // name -> version -> function
-	changed chan struct{}                   // signals a registration to the schedule
-	news    chan struct{}                   // closed by the next registration
+	byName  map[string]*family
+	changed chan struct{} // signals a registration to the schedule
+	news    chan struct{} // closed by the next registration
+
+	// editing makes changes of published versions and aliases, which are
+	// documents too, take turns. It is taken before mu.
+	editing sync.Mutex
+	images  Images // guarded by editing; nil until RunVersions
+
+	// starting is held for reading by who commits an execution's start, and
+	// for writing while a version begins to drain: a start is either refused
+	// or counted.
+	starting sync.RWMutex
 }
 
-// function is a registered function with its free places.
+// family is what is known under one function name.
+type family struct {
+	versions map[string]*function // by version
+	aliases  map[string]*Alias    // by name
+	last     int                  // the highest number that a version ever had
+}
+
+// function is a version of a function with its free places. It does not change;
+// a change puts another in its place.
 type function struct {
-	Function
-	places chan struct{} // one element per invocation under way
+	Function               // Invoker is nil while nothing can run it
+	places   chan struct{} // one element per invocation under way
+	revision string
+	modified time.Time
+	image    *Image // nil unless it was published
+	draining bool   // deleted, but not yet without open executions
+	fault    string // why it cannot be run, if that is known
+}
+
+func newFunction(f Function) *function {
+	return &function{
+		Function: f, places: make(chan struct{}, f.Concurrency),
+		revision: uuid.NewString(), modified: time.Now(),
+	}
 }
 
 func (r *registry) init() {
-	r.byName = map[string]map[string]*function{}
+	r.byName = map[string]*family{}
 	r.changed = make(chan struct{}, 1)
 	r.news = make(chan struct{})
 }
@@ -37,7 +70,79 @@ func (r *registry) init() {
 func (r *registry) find(name, version string) *function {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.byName[name][version]
+	if fam := r.byName[name]; fam != nil {
+		return fam.versions[version]
+	}
+	return nil
+}
+
+// runnable is find for a version that can be invoked.
+func (r *registry) runnable(name, version string) *function {
+	if f := r.find(name, version); f != nil && f.Invoker != nil {
+		return f
+	}
+	return nil
+}
+
+// familyLocked returns the family of a name, a new one if need be.
+func (r *registry) familyLocked(name string) *family {
+	fam := r.byName[name]
+	if fam == nil {
+		fam = &family{versions: map[string]*function{}, aliases: map[string]*Alias{}}
+		r.byName[name] = fam
+	}
+	return fam
+}
+
+// put adds a version, or puts it in the place of another one.
+func (r *registry) put(f *function) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	fam := r.familyLocked(f.Name)
+	fam.versions[f.Version] = f
+	fam.last = max(fam.last, versionNumber(f.Version))
+	close(r.news)
+	r.news = make(chan struct{})
+	select {
+	case r.changed <- struct{}{}:
+	default:
+	}
+}
+
+func (r *registry) remove(name, version string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if fam := r.byName[name]; fam != nil {
+		delete(fam.versions, version)
+	}
+}
+
+// versionsOf returns the versions of a function, $LATEST first and then by number.
+func (r *registry) versionsOf(name string) []*function {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var all []*function
+	if fam := r.byName[name]; fam != nil {
+		for _, f := range fam.versions {
+			all = append(all, f)
+		}
+	}
+	slices.SortFunc(all, func(a, b *function) int { return compareVersions(a.Version, b.Version) })
+	return all
+}
+
+// names returns the names of all functions that have a version.
+func (r *registry) names() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var names []string
+	for name, fam := range r.byName {
+		if len(fam.versions) > 0 {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // Register adds a function version, or replaces it: invocations under way end
@@ -50,20 +155,31 @@ func (e *Engine) Register(f Function) error {
 	if err := checkFunction(&f); err != nil {
 		return fmt.Errorf("registering function %q: %w", f.Name, err)
 	}
-	r := &e.functions
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.byName[f.Name] == nil {
-		r.byName[f.Name] = map[string]*function{}
+	registered := newFunction(f)
+	if old := e.functions.find(f.Name, f.Version); old != nil && old.image != nil {
+		registered.image, registered.draining = old.image, old.draining // it stays published, or deleted
 	}
-	r.byName[f.Name][f.Version] = &function{Function: f, places: make(chan struct{}, f.Concurrency)}
-	close(r.news)
-	r.news = make(chan struct{})
-	select {
-	case r.changed <- struct{}{}:
-	default:
-	}
+	e.functions.put(registered)
 	return nil
+}
+
+// Unregister takes a function version away. Invocations under way end as they
+// would; its open executions wait until the version is registered again. What
+// was published stays published, but cannot be run before that.
+func (e *Engine) Unregister(name, version string) {
+	version = cmp.Or(version, wire.LatestVersion)
+	e.functions.editing.Lock()
+	defer e.functions.editing.Unlock()
+	f := e.functions.find(name, version)
+	switch {
+	case f == nil:
+	case f.image == nil:
+		e.functions.remove(name, version)
+	default:
+		idle := *f
+		idle.Invoker, idle.fault = nil, "It was unregistered."
+		e.functions.put(&idle)
+	}
 }
 
 // await returns true as soon as ready does, which it asks after every
@@ -110,90 +226,20 @@ func checkFunction(f *Function) error {
 	return nil
 }
 
-func validVersion(v string) bool {
-	if v == wire.LatestVersion {
-		return true
-	}
-	return v != "" && strings.Trim(v, "0123456789") == ""
-}
+func validVersion(v string) bool { return v == wire.LatestVersion || isNumber(v) }
 
-// Functions returns the registered function versions, ordered by name and
-// version, each with its qualified ARN.
+func isNumber(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
+
+// Functions returns the function versions that can be invoked, ordered by name
+// and version, each with its qualified ARN.
 func (e *Engine) Functions() (functions []Function, arns []string) {
-	r := &e.functions
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, versions := range r.byName {
-		for _, f := range versions {
-			functions = append(functions, f.Function)
+	for _, name := range e.functions.names() {
+		for _, f := range e.functions.versionsOf(name) {
+			if f.Invoker != nil && !f.draining {
+				functions = append(functions, f.Function)
+				arns = append(arns, e.functionARN(name, f.Version).FunctionARN())
+			}
 		}
-	}
-	slices.SortFunc(functions, func(a, b Function) int {
-		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Version, b.Version))
-	})
-	for i := range functions {
-		arns = append(arns, e.functionARN(functions[i].Name, functions[i].Version).FunctionARN())
 	}
 	return functions, arns
-}
-
-// Lookup finds a function by name or ARN, and returns it with its ARN, which is
-// qualified. A reference without a version means $LATEST. An unknown function
-// is a ResourceNotFoundException.
-func (e *Engine) Lookup(ref, qualifier string) (Function, string, error) {
-	f, arn, err := e.lookup(ref, qualifier)
-	if err != nil {
-		return Function{}, "", err
-	}
-	return f.Function, arn.FunctionARN(), nil
-}
-
-func (e *Engine) lookup(ref, qualifier string) (*function, wire.ARN, error) {
-	name, version, err := e.parseRef(ref, qualifier)
-	if err != nil {
-		return nil, wire.ARN{}, err
-	}
-	arn := e.functionARN(name, cmp.Or(version, wire.LatestVersion))
-	f := e.functions.find(name, arn.Version)
-	if f == nil {
-		return nil, arn, functionNotFound(arn)
-	}
-	return f, arn, nil
-}
-
-func functionNotFound(arn wire.ARN) error {
-	return wire.Errorf(wire.CodeNotFound, "Function not found: %s", arn.FunctionARN())
-}
-
-func (e *Engine) functionARN(name, version string) wire.ARN {
-	return wire.ARN{Partition: "aws", Region: e.opts.Region, Account: e.opts.Account, Function: name, Version: version}
-}
-
-// parseRef reads a function reference: name, name:version, account:function:name
-// or the full ARN, the last two with or without a version. Version is empty if
-// none is given. A function of another account or region does not exist here.
-func (e *Engine) parseRef(ref, qualifier string) (name, version string, err error) {
-	parts := strings.Split(ref, ":")
-	switch {
-	case len(parts) >= 7 && parts[0] == "arn" && parts[2] == "lambda" && parts[5] == "function":
-		if parts[3] != e.opts.Region || parts[4] != e.opts.Account {
-			return "", "", wire.Errorf(wire.CodeNotFound, "Function not found: %s", ref)
-		}
-		parts = parts[6:]
-	case len(parts) >= 3 && parts[1] == "function":
-		if parts[0] != e.opts.Account {
-			return "", "", wire.Errorf(wire.CodeNotFound, "Function not found: %s", ref)
-		}
-		parts = parts[2:]
-	}
-	if len(parts) > 2 || !wire.ValidID(parts[0], 64) {
-		return "", "", wire.Errorf(wire.CodeInvalidParameter, "%q is not a function name or ARN", ref)
-	}
-	if len(parts) == 2 {
-		if qualifier != "" && qualifier != parts[1] {
-			return "", "", wire.Errorf(wire.CodeInvalidParameter, "The derived qualifier from the function name does not match the specified qualifier.")
-		}
-		qualifier = parts[1]
-	}
-	return parts[0], qualifier, nil
 }

@@ -18,16 +18,17 @@ import (
 // Start starts an execution of a durable function, or finds the one that this
 // name started before, and returns when that is durable. The same name with
 // another payload or version is a DurableExecutionAlreadyStartedException; a
-// name is free again when its execution's retention is over.
+// name is free again when its execution's retention is over. An alias is
+// followed here: the execution stays on the version that it gets.
 //
 // For a plain function nothing is started; see [Engine.Call].
 func (e *Engine) Start(ctx context.Context, req *InvokeRequest) (*Started, error) {
-	f, arn, err := e.lookup(req.Function, req.Qualifier)
+	t, err := e.lookup(req.Function, req.Qualifier, shareOf(req.Name))
 	if err != nil {
 		return nil, err
 	}
-	if f.Durable == nil {
-		return &Started{Version: f.Version}, nil
+	if t.Durable == nil {
+		return &Started{Version: t.Version}, nil
 	}
 	if req.Name != "" && !wire.ValidID(req.Name, wire.MaxExecutionName) {
 		return nil, wire.Errorf(wire.CodeValidation,
@@ -40,16 +41,16 @@ func (e *Engine) Start(ctx context.Context, req *InvokeRequest) (*Started, error
 		return nil, closed()
 	}
 	if req.Name != "" {
-		s, err := e.existing(ctx, arn, req)
+		s, err := e.existing(ctx, t, req)
 		if s != nil || err != nil {
 			return s, err
 		}
 	}
-	arn.Name = req.Name
-	id := e.newIdentity(f, arn, req)
+	t.arn.Name = req.Name
+	id := e.newIdentity(t.function, t.arn, req)
 	err = e.create(machine.Start(id, payloadOf(req.Payload), now(), e.rules))
 	if errors.Is(err, store.ErrConflict) { // somebody took the name meanwhile
-		s, err := e.existing(ctx, arn, req)
+		s, err := e.existing(ctx, t, req)
 		if s == nil && err == nil {
 			err = fmt.Errorf("starting %q: the name was taken and given back at the same time", req.Name)
 		}
@@ -58,7 +59,7 @@ func (e *Engine) Start(ctx context.Context, req *InvokeRequest) (*Started, error
 	if err != nil {
 		return nil, fmt.Errorf("starting an execution: %w", err)
 	}
-	return &Started{ARN: id.ARN.String(), Version: f.Version, Durable: true}, nil
+	return &Started{ARN: id.ARN.String(), Version: t.Version, Durable: true}, nil
 }
 
 // newIdentity names a new execution of f.
@@ -84,8 +85,10 @@ func (e *Engine) create(d *machine.Draft) error {
 }
 
 // existing answers a start whose name is taken. It returns nil if it is not.
-func (e *Engine) existing(ctx context.Context, arn wire.ARN, req *InvokeRequest) (*Started, error) {
-	row, err := e.store.Named(ctx, arn.Function, req.Name)
+// Who starts through an alias did not choose the version, so that a repeat
+// finds the execution also if the alias was moved meanwhile.
+func (e *Engine) existing(ctx context.Context, t target, req *InvokeRequest) (*Started, error) {
+	row, err := e.store.Named(ctx, t.Name, req.Name)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, nil
 	}
@@ -95,7 +98,7 @@ func (e *Engine) existing(ctx context.Context, arn wire.ARN, req *InvokeRequest)
 	if row.Status == wire.ExecutionDeleting {
 		return nil, e.finishDeletion(ctx, row)
 	}
-	if row.InputHash != sha256.Sum256(req.Payload) || row.Version != arn.Version {
+	if row.InputHash != sha256.Sum256(req.Payload) || t.alias == nil && row.Version != t.Version {
 		return nil, wire.Errorf(wire.CodeAlreadyStarted, "Execution already started: %s", row.ARN)
 	}
 	return &Started{ARN: row.ARN, Version: row.Version, Durable: true, Existing: true}, nil

@@ -33,6 +33,7 @@ var statuses = map[wire.Code]int{
 	wire.CodeNotFound:         http.StatusNotFound,
 	wire.CodeConflict:         http.StatusConflict,
 	wire.CodeAlreadyStarted:   http.StatusConflict,
+	wire.CodePrecondition:     http.StatusPreconditionFailed,
 	wire.CodeRequestTooLarge:  http.StatusRequestEntityTooLarge,
 	wire.CodeUnsupportedMedia: http.StatusUnsupportedMediaType,
 	wire.CodeTooManyRequests:  http.StatusTooManyRequests,

@@ -33,6 +33,7 @@ const (
 	CodeNotFound         Code = "ResourceNotFoundException"
 	CodeConflict         Code = "ResourceConflictException"
 	CodeNotReady         Code = "ResourceNotReadyException"
+	CodePrecondition     Code = "PreconditionFailedException"
 	CodeAlreadyStarted   Code = "DurableExecutionAlreadyStartedException"
 	CodeCallbackTimeout  Code = "CallbackTimeoutException"
 	CodeTooManyRequests  Code = "TooManyRequestsException"

@@ -1,0 +1,261 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/perdure/perdure/internal/wire"
+)
+
+// Alias is a name for a version of a function, which can be moved to another.
+// It is followed when an execution starts: the execution stays on the version
+// that the alias had then.
+type Alias struct {
+	Function    string // name
+	Name        string
+	ARN         string
+	Version     string // what it points to
+	Description string
+	// Weights sends a share of the starts, from 0 to 1, to one other version.
+	Weights  map[string]float64
+	Revision string // changes with every change
+}
+
+// AliasChange makes an alias, or changes one. When an alias is made, nil
+// members are empty; when it is changed, they leave it as it is.
+type AliasChange struct {
+	Function    string // as in InvokeRequest, without a version
+	Name        string
+	Version     *string
+	Description *string
+	Weights     *map[string]float64
+	// Revision, unless empty, must be that of the alias before a change.
+	Revision string
+}
+
+// route returns the version to which a start leads.
+func (a *Alias) route(share float64) string {
+	for version, weight := range a.Weights { // there is one at most
+		if share < weight {
+			return version
+		}
+	}
+	return a.Version
+}
+
+// versions returns all that the alias leads to.
+func (a *Alias) versions() []string {
+	return append([]string{a.Version}, slices.Collect(maps.Keys(a.Weights))...)
+}
+
+func (a *Alias) copy() *Alias {
+	c := *a
+	c.Weights = maps.Clone(a.Weights)
+	return &c
+}
+
+// alias returns an alias, or nil.
+func (r *registry) alias(function, name string) *Alias {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if fam := r.byName[function]; fam != nil {
+		return fam.aliases[name]
+	}
+	return nil
+}
+
+// aliasesOf returns the aliases of a function, ordered by name.
+func (r *registry) aliasesOf(function string) []*Alias {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var all []*Alias
+	if fam := r.byName[function]; fam != nil {
+		all = slices.SortedFunc(maps.Values(fam.aliases), func(a, b *Alias) int { return strings.Compare(a.Name, b.Name) })
+	}
+	return all
+}
+
+func (r *registry) putAlias(a *Alias) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.familyLocked(a.Function).aliases[a.Name] = a
+}
+
+func (r *registry) removeAlias(function, name string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if fam := r.byName[function]; fam != nil {
+		delete(fam.aliases, name)
+	}
+}
+
+// Alias returns an alias of a function, or a ResourceNotFoundException.
+func (e *Engine) Alias(ctx context.Context, ref, name string) (*Alias, error) {
+	function, err := e.plainRef(ref)
+	if err != nil {
+		return nil, err
+	}
+	a := e.functions.alias(function, name)
+	if a == nil {
+		return nil, aliasNotFound(e.functionARN(function, name))
+	}
+	return a.copy(), nil
+}
+
+// Aliases returns the aliases of a function, ordered by name; with a version
+// those that lead to it. An unknown function is a ResourceNotFoundException.
+func (e *Engine) Aliases(ctx context.Context, ref, version string) ([]*Alias, error) {
+	function, err := e.plainRef(ref)
+	if err != nil {
+		return nil, err
+	}
+	var all []*Alias
+	for _, a := range e.functions.aliasesOf(function) {
+		if version == "" || slices.Contains(a.versions(), version) {
+			all = append(all, a.copy())
+		}
+	}
+	if len(all) == 0 && len(e.functions.versionsOf(function)) == 0 {
+		return nil, wire.Errorf(wire.CodeNotFound, "Function not found: %s", e.unqualifiedARN(function))
+	}
+	return all, nil
+}
+
+// CreateAlias makes an alias. One that exists is a ResourceConflictException, a
+// version that does not a ResourceNotFoundException.
+func (e *Engine) CreateAlias(ctx context.Context, change *AliasChange) (*Alias, error) {
+	return e.changeAlias(ctx, change, func(function string, a *Alias) (*Alias, error) {
+		arn := e.functionARN(function, change.Name)
+		if a != nil {
+			return nil, wire.Errorf(wire.CodeConflict, "Alias already exists: %s", arn.FunctionARN())
+		}
+		return &Alias{Function: function, Name: change.Name, ARN: arn.FunctionARN()}, nil
+	})
+}
+
+// UpdateAlias changes an alias. An unknown alias or version is a
+// ResourceNotFoundException, another revision a PreconditionFailedException.
+func (e *Engine) UpdateAlias(ctx context.Context, change *AliasChange) (*Alias, error) {
+	return e.changeAlias(ctx, change, func(function string, a *Alias) (*Alias, error) {
+		switch {
+		case a == nil:
+			return nil, aliasNotFound(e.functionARN(function, change.Name))
+		case change.Revision != "" && change.Revision != a.Revision:
+			return nil, stale("alias")
+		}
+		return a.copy(), nil
+	})
+}
+
+// changeAlias applies a change to what begin makes of the alias that exists,
+// which may be nil.
+func (e *Engine) changeAlias(ctx context.Context, change *AliasChange, begin func(function string, existing *Alias) (*Alias, error)) (*Alias, error) {
+	function, err := e.plainRef(change.Function)
+	if err != nil {
+		return nil, err
+	}
+	if !validAlias(change.Name) {
+		return nil, wire.Errorf(wire.CodeInvalidParameter, "%q cannot be an alias: it has 1 to 128 letters, digits, - and _, and is not a number", change.Name)
+	}
+	e.functions.editing.Lock()
+	defer e.functions.editing.Unlock()
+	a, err := begin(function, e.functions.alias(function, change.Name))
+	if err != nil {
+		return nil, err
+	}
+	change.apply(a)
+	if err := e.checkAlias(a); err != nil {
+		return nil, err
+	}
+	if err := e.storeAlias(ctx, a); err != nil {
+		return nil, err
+	}
+	e.functions.putAlias(a)
+	return a.copy(), nil
+}
+
+func (c *AliasChange) apply(a *Alias) {
+	if c.Version != nil {
+		a.Version = *c.Version
+	}
+	if c.Description != nil {
+		a.Description = *c.Description
+	}
+	if c.Weights != nil {
+		a.Weights = maps.Clone(*c.Weights)
+	}
+	a.Revision = uuid.NewString()
+}
+
+func validAlias(s string) bool { return wire.ValidID(s, 128) && !isNumber(s) }
+
+// checkAlias refuses an alias that leads nowhere, or in ways that AWS does not
+// know.
+func (e *Engine) checkAlias(a *Alias) error {
+	for _, version := range a.versions() {
+		if f := e.functions.find(a.Function, version); f == nil || f.draining || !validVersion(version) {
+			return functionNotFound(e.functionARN(a.Function, cmp.Or(version, wire.LatestVersion)))
+		}
+	}
+	if len(a.Weights) > 1 {
+		return wire.Errorf(wire.CodeInvalidParameter, "Number of items in AdditionalVersionWeights cannot be greater than 1")
+	}
+	for version, weight := range a.Weights {
+		switch {
+		case version == wire.LatestVersion || a.Version == wire.LatestVersion:
+			return wire.Errorf(wire.CodeInvalidParameter, "$LATEST is not supported for an alias pointing to more than 1 version.")
+		case version == a.Version:
+			return wire.Errorf(wire.CodeInvalidParameter, "Invalid function version %s. Function version %s is already included in routing configuration.", version, version)
+		case !(weight >= 0 && weight <= 1):
+			return wire.Errorf(wire.CodeInvalidParameter, "The weight of version %s must be between 0 and 1.", version)
+		}
+	}
+	return nil
+}
+
+func (e *Engine) storeAlias(ctx context.Context, a *Alias) error {
+	doc := &aliasDocument{Version: a.Version, Description: a.Description, Weights: a.Weights, Revision: a.Revision}
+	return e.store.PutDocument(ctx, kindAlias, documentKey(a.Function, a.Name), encodeDocument(doc))
+}
+
+// DeleteAlias removes an alias; executions that started through it go on. An
+// unknown one is not an error, as on AWS.
+func (e *Engine) DeleteAlias(ctx context.Context, ref, name string) error {
+	function, err := e.plainRef(ref)
+	if err != nil {
+		return err
+	}
+	e.functions.editing.Lock()
+	defer e.functions.editing.Unlock()
+	return e.deleteAlias(ctx, function, name)
+}
+
+// deleteAlias removes an alias. The registry's editing lock is held.
+func (e *Engine) deleteAlias(ctx context.Context, function, name string) error {
+	if e.functions.alias(function, name) == nil {
+		return nil
+	}
+	if err := e.store.DeleteDocument(ctx, kindAlias, documentKey(function, name)); err != nil {
+		return err
+	}
+	e.functions.removeAlias(function, name)
+	return nil
+}
+
+// plainRef reads a function reference that must not be qualified.
+func (e *Engine) plainRef(ref string) (name string, err error) {
+	name, qualifier, err := e.parseRef(ref, "")
+	if err == nil && qualifier != "" {
+		err = wire.Errorf(wire.CodeInvalidParameter, "The function name must not be qualified: %s", ref)
+	}
+	return name, err
+}
+
+func aliasNotFound(arn wire.ARN) error {
+	return wire.Errorf(wire.CodeNotFound, "Cannot find alias arn: %s", arn.FunctionARN())
+}

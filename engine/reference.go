@@ -1,0 +1,139 @@
+package engine
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/binary"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+
+	"github.com/perdure/perdure/internal/wire"
+)
+
+// target is the function version that a reference means.
+type target struct {
+	*function
+	arn   wire.ARN // of the version
+	alias *Alias   // through which it was found; nil if the reference names a version
+}
+
+// Lookup finds a function by name or ARN, and returns it with its ARN, which is
+// qualified with the version. A reference without a version means $LATEST, one
+// with an alias the version that it points to. An unknown function is a
+// ResourceNotFoundException.
+func (e *Engine) Lookup(ref, qualifier string) (Function, string, error) {
+	t, err := e.lookup(ref, qualifier, primary)
+	if err != nil {
+		return Function{}, "", err
+	}
+	return t.Function, t.arn.FunctionARN(), nil
+}
+
+// lookup finds what a reference means. The share, from 0 up to 1, decides where
+// an alias leads that divides starts among two versions.
+func (e *Engine) lookup(ref, qualifier string, share float64) (target, error) {
+	name, qualifier, err := e.parseRef(ref, qualifier)
+	if err != nil {
+		return target{}, err
+	}
+	t := target{arn: e.functionARN(name, cmp.Or(qualifier, wire.LatestVersion))}
+	if !validVersion(t.arn.Version) {
+		if t.alias = e.functions.alias(name, qualifier); t.alias == nil {
+			return t, functionNotFound(t.arn)
+		}
+		t.arn.Version = t.alias.route(share)
+	}
+	if t.function = e.functions.find(name, t.arn.Version); t.function == nil {
+		return t, functionNotFound(t.arn)
+	}
+	return t, nil
+}
+
+// primary is the share with which an alias leads to the version that it points to.
+const primary = 1.0
+
+// shareOf is where a start stands among all those that an alias divides: at a
+// random place, or at one that its name decides, so that repeating it leads to
+// the same version.
+func shareOf(executionName string) float64 {
+	if executionName == "" {
+		return rand.Float64()
+	}
+	sum := sha256.Sum256([]byte(executionName))
+	return float64(binary.BigEndian.Uint64(sum[:])>>11) / (1 << 53)
+}
+
+// admit refuses to start anything new on a version.
+func (t target) admit() error {
+	switch {
+	case t.draining:
+		return wire.Errorf(wire.CodeConflict, "The operation cannot be performed at this time. The function is currently in the following state: %s", StateDeleting)
+	case t.Invoker == nil:
+		return wire.Errorf(wire.CodeNotReady, "Version %s of function %s cannot be run. %s", t.Version, t.Name, t.fault)
+	}
+	return nil
+}
+
+// admitStart refuses an execution that is about to be created on a version that
+// takes none, or is gone. The registry's starting lock is held.
+func (e *Engine) admitStart(arn wire.ARN) error {
+	t := target{function: e.functions.find(arn.Function, arn.Version), arn: arn}
+	if t.function == nil || t.Durable == nil {
+		return functionNotFound(arn)
+	}
+	return t.admit()
+}
+
+func functionNotFound(arn wire.ARN) error {
+	return wire.Errorf(wire.CodeNotFound, "Function not found: %s", arn.FunctionARN())
+}
+
+// functionARN names a version, or whatever else qualifies a function.
+func (e *Engine) functionARN(name, qualifier string) wire.ARN {
+	return wire.ARN{Partition: "aws", Region: e.opts.Region, Account: e.opts.Account, Function: name, Version: qualifier}
+}
+
+// parseRef reads a function reference: name, name:qualifier,
+// account:function:name or the full ARN, the last two with or without a
+// qualifier, which is a version or an alias. It is empty if none is given. A
+// function of another account or region does not exist here.
+func (e *Engine) parseRef(ref, qualifier string) (name, of string, err error) {
+	parts := strings.Split(ref, ":")
+	switch {
+	case len(parts) >= 7 && parts[0] == "arn" && parts[2] == "lambda" && parts[5] == "function":
+		if parts[3] != e.opts.Region || parts[4] != e.opts.Account {
+			return "", "", wire.Errorf(wire.CodeNotFound, "Function not found: %s", ref)
+		}
+		parts = parts[6:]
+	case len(parts) >= 3 && parts[1] == "function":
+		if parts[0] != e.opts.Account {
+			return "", "", wire.Errorf(wire.CodeNotFound, "Function not found: %s", ref)
+		}
+		parts = parts[2:]
+	}
+	if len(parts) > 2 || !wire.ValidID(parts[0], 64) {
+		return "", "", wire.Errorf(wire.CodeInvalidParameter, "%q is not a function name or ARN", ref)
+	}
+	if len(parts) == 2 {
+		if qualifier != "" && qualifier != parts[1] {
+			return "", "", wire.Errorf(wire.CodeInvalidParameter, "The derived qualifier from the function name does not match the specified qualifier.")
+		}
+		qualifier = parts[1]
+	}
+	return parts[0], qualifier, nil
+}
+
+// versionNumber is the number of a version; $LATEST has none.
+func versionNumber(version string) int {
+	n, err := strconv.Atoi(version)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// compareVersions orders $LATEST before all numbers.
+func compareVersions(a, b string) int {
+	return cmp.Or(cmp.Compare(versionNumber(a), versionNumber(b)), cmp.Compare(a, b))
+}

@@ -1,0 +1,118 @@
+package engine_test
+
+import (
+	"testing"
+	"testing/synctest"
+
+	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/internal/wire"
+)
+
+func TestDeletedVersionDrains(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *fixture) {
+		m := newMuseum(f)
+		m.run()
+		m.build("order", "red", saying("red"))
+		f.publish("order")
+		m.build("order", "blue", saying("blue"))
+		arn := f.start("order:1", "o-1", "")
+		if draining, err := f.DeleteFunction(t.Context(), "order", "1"); !draining || err != nil {
+			t.Fatalf("got %v, %v, want it to drain", draining, err)
+		}
+		m.reopen()
+		if got, want := f.versions("order"), "$LATEST Active, 1 Deleting"; got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+		if again := f.start("order:1", "o-1", ""); again != arn {
+			t.Errorf("repeating the start: got %s, want %s", again, arn)
+		}
+		_, err := f.Start(t.Context(), &engine.InvokeRequest{Function: "order:1"})
+		wantCode(t, "start", err, wire.CodeConflict, "currently in the following state: Deleting")
+		_, err = f.CreateAlias(t.Context(), &engine.AliasChange{Function: "order", Name: "live", Version: new("1")})
+		wantCode(t, "alias", err, wire.CodeNotFound, "order:1")
+
+		f.wantResult(arn, "red")
+		synctest.Wait()
+		if got, want := f.versions("order"), "$LATEST Active"; got != want {
+			t.Errorf("after its last execution: got %s, want %s", got, want)
+		}
+		if m.kept["red"] {
+			t.Error("the image is still kept")
+		}
+		if d, err := f.Describe(t.Context(), arn); err != nil || d.Version != "1" {
+			t.Errorf("the execution: got %+v, %v, want it readable", d, err)
+		}
+	})
+}
+
+// The last execution may close while nobody is there to notice.
+func TestDrainedWhileDown(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *fixture) {
+		m := newMuseum(f)
+		m.run()
+		m.build("order", "red", saying("red"))
+		f.publish("order")
+		arn := f.start("order:1", "", "")
+		if _, err := f.DeleteFunction(t.Context(), "order", "1"); err != nil {
+			t.Fatal(err)
+		}
+		f.restart() // nobody runs versions here
+		if _, err := f.Stop(t.Context(), arn, nil); err != nil {
+			t.Fatal(err)
+		}
+		m.reopen()
+		if got, want := f.versions("order"), "$LATEST Active"; got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	})
+}
+
+func TestDeletedFunctionDrains(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *fixture) {
+		m := newMuseum(f)
+		m.run()
+		m.build("order", "red", saying("red"))
+		f.publish("order")
+		f.alias("order", "live", "1", nil)
+		onLatest, onLive := f.start("order", "", ""), f.start("order:live", "", "")
+		if draining, err := f.DeleteFunction(t.Context(), "order", ""); !draining || err != nil {
+			t.Fatalf("got %v, %v, want it to drain", draining, err)
+		}
+		_, err := f.Start(t.Context(), &engine.InvokeRequest{Function: "order"})
+		wantCode(t, "start", err, wire.CodeConflict, "Deleting")
+		_, err = f.Start(t.Context(), &engine.InvokeRequest{Function: "order:live"})
+		wantCode(t, "start through the alias", err, wire.CodeNotFound, "order:live")
+		_, err = f.PublishVersion(t.Context(), &engine.PublishRequest{Function: "order"})
+		wantCode(t, "publish", err, wire.CodeConflict, "Deleting")
+		f.wantResult(onLatest, "red")
+		f.wantResult(onLive, "red")
+		synctest.Wait()
+		if got := f.versions("order"); got != "none" {
+			t.Errorf("got %s, want none", got)
+		}
+	})
+}
+
+func TestDeleteRefusals(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *fixture) {
+		m := newMuseum(f)
+		m.run()
+		m.build("order", "red", saying("red"))
+		f.publish("order")
+		f.alias("order", "live", "1", nil)
+		for _, test := range []struct {
+			function, qualifier string
+			code                wire.Code
+			text                string
+		}{
+			{"order", "$LATEST", wire.CodeInvalidParameter, "$LATEST version cannot be deleted without deleting the function."},
+			{"order", "live", wire.CodeInvalidParameter, "Deletion of aliases is not currently supported."},
+			{"order", "1", wire.CodeConflict, "Unable to delete version because the following aliases reference it: [live]"},
+			{"order", "2", wire.CodeNotFound, "Function not found: arn:aws:lambda:us-east-1:000000000000:function:order:2"},
+			{"nobody", "", wire.CodeNotFound, "Function not found: arn:aws:lambda:us-east-1:000000000000:function:nobody"},
+		} {
+			_, err := f.DeleteFunction(t.Context(), test.function, test.qualifier)
+			wantCode(t, test.function+":"+test.qualifier, err, test.code, test.text)
+		}
+	})
+}
