@@ -9,16 +9,23 @@ import (
 	"github.com/perdure/perdure/internal/wire"
 )
 
-// Delete has a closed execution deleted, with its history and payloads, and
-// returns when that was asked for first. The execution is DELETING until it is
-// gone, which is soon; then its name is free. One that a chained invoke started
-// stays until the invoking execution knows the outcome. Its own children are
-// not deleted with it. An open execution is a ResourceConflictException.
+// Delete deletes a closed execution, with its history and payloads, and returns
+// when that was asked for first. Its name is free then. An execution that a
+// chained invoke started is DELETING until the invoking one knows the outcome;
+// its own children are not deleted with it. An open execution is a
+// ResourceConflictException.
 func (e *Engine) Delete(ctx context.Context, arn string) (requested wire.Timestamp, err error) {
 	err = e.updateExecution(ctx, arn, func(d *machine.Draft) error {
 		err := d.Delete()
 		requested = d.Deleting()
 		return err
+	}, func(l *live) {
+		if !l.x.Deletable(now()) {
+			return
+		}
+		if err := e.remove(l); err != nil { // it is due, so there will be another try
+			e.log.Error("an execution could not be deleted; trying again", "execution", l.id, "error", err)
+		}
 	})
 	return requested, err
 }

@@ -2,8 +2,10 @@ package engine_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/store"
@@ -95,5 +97,61 @@ func TestDeleteOfFamily(t *testing.T) {
 		if items, _, _ = f.List(t.Context(), &engine.ListRequest{Function: "child"}); len(items) != 0 {
 			t.Errorf("got %+v, want nothing", items)
 		}
+	})
+}
+
+// A child whose parent cannot be told of its end is DELETING until that is so.
+func TestDeletingUntilTheParentKnows(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *fixture) {
+		release := make(chan struct{})
+		f.durable("child", func(c *call) engine.Outcome { <-release; return succeed(`"c"`) })
+		f.durable("parent", func(c *call) engine.Outcome {
+			if c.op("1").ID == "" {
+				c.checkpoint(invokeUpdate("1", "child:$LATEST", "1"))
+			}
+			if c.op("1").Status != wire.StatusSucceeded {
+				return pending()
+			}
+			return succeed(*c.op("1").Payload)
+		})
+		parent := f.start("parent", "", "")
+		synctest.Wait()
+		items, _, err := f.List(t.Context(), &engine.ListRequest{Function: "child"})
+		if err != nil || len(items) != 1 {
+			t.Fatal(items, err)
+		}
+		child := items[0]
+		f.store.Intercept(func(writes []store.Write, commit func() error) error {
+			if !strings.HasSuffix(child.ARN, writes[0].ID) {
+				return errors.New("the parent's disk is full")
+			}
+			return commit()
+		})
+		close(release)
+		f.result(child.ARN)
+		first, err := f.Delete(t.Context(), child.ARN)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Second)
+		items, _, err = f.List(t.Context(), &engine.ListRequest{Function: "child", Statuses: []wire.ExecutionStatus{wire.ExecutionDeleting}})
+		if err != nil || len(items) != 1 || f.status(child.ARN) != wire.ExecutionDeleting {
+			t.Errorf("got %+v, %v and status %s", items, err, f.status(child.ARN))
+		}
+		if again, err := f.Delete(t.Context(), child.ARN); err != nil || again != first {
+			t.Errorf("got %v, %v, want the time of the first request, %v", again, err, first)
+		}
+		if r := f.result(child.ARN); r.Status != wire.ExecutionSucceeded {
+			t.Errorf("who waits for the outcome got %s", r.Status)
+		}
+		_, err = f.Start(t.Context(), &engine.InvokeRequest{Function: "child", Name: child.Name, Payload: []byte("1")})
+		wantRefusal(t, err, "ResourceConflictException: The durable execution is being deleted: ")
+		f.store.Intercept(nil)
+		if r := f.result(parent); *r.Payload != `"c"` {
+			t.Errorf("the parent got %+v", r)
+		}
+		synctest.Wait()
+		_, err = f.Describe(t.Context(), child.ARN)
+		wantRefusal(t, err, "ResourceNotFoundException")
 	})
 }

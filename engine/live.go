@@ -114,8 +114,11 @@ func (e *Engine) load(ctx context.Context, l *live) error {
 //
 // A commit that lost is tried again on the state that won.
 func (e *Engine) update(ctx context.Context, id string, apply func(*machine.Draft) error) error {
-	return e.updateThen(ctx, id, apply, func(*live) {})
+	return e.updateThen(ctx, id, apply, nothing)
 }
+
+// nothing is what there is to do after most updates.
+func nothing(*live) {}
 
 // updateThen is update followed by a look at the state it left, before the next
 // input has its turn.

@@ -38,7 +38,7 @@ func (e *Engine) Pause(ctx context.Context, req *PauseRequest) error {
 		return d.Pause(&machine.PauseRequest{
 			ClientToken: req.ClientToken, Reason: req.Reason, TimeoutPaused: !req.KeepTimeout,
 		})
-	})
+	}, nothing)
 }
 
 // Resume ends a pause, or calls it off before it began. The function is invoked
@@ -47,20 +47,26 @@ func (e *Engine) Pause(ctx context.Context, req *PauseRequest) error {
 func (e *Engine) Resume(ctx context.Context, req *ResumeRequest) error {
 	return e.updateExecution(ctx, req.ARN, func(d *machine.Draft) error {
 		return d.Resume(&machine.PauseRequest{ClientToken: req.ClientToken, Reason: req.Reason})
-	})
+	}, nothing)
 }
 
-// updateExecution is update for clients, who name an execution by its ARN.
-func (e *Engine) updateExecution(ctx context.Context, arn string, apply func(*machine.Draft) error) error {
+// updateExecution is updateThen for clients, who name an execution by its ARN.
+func (e *Engine) updateExecution(ctx context.Context, arn string, apply func(*machine.Draft) error, then func(*live)) error {
 	id, err := parseExecution(arn)
 	if err != nil {
 		return err
 	}
-	err = e.update(ctx, id, func(d *machine.Draft) error {
-		if d.Identity().ARN.String() != arn {
-			return executionNotFound()
+	var refused error
+	err = e.updateThen(ctx, id, func(d *machine.Draft) error {
+		refused = executionNotFound()
+		if d.Identity().ARN.String() == arn {
+			refused = apply(d)
 		}
-		return apply(d)
+		return refused
+	}, func(l *live) {
+		if refused == nil {
+			then(l)
+		}
 	})
 	if errors.Is(err, store.ErrNotFound) {
 		return executionNotFound()

@@ -166,6 +166,6 @@ func (e *Engine) Stop(ctx context.Context, arn string, reason *wire.ErrorObject)
 		}
 		at = cmp.Or(d.Closed(), now()) // one that is about to close has no time yet
 		return nil
-	})
+	}, nothing)
 	return at, err
 }

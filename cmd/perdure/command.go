@@ -28,7 +28,8 @@ type command struct {
 func commands() []*command {
 	return []*command{
 		runCommand, serveCommand,
-		invokeCommand, listCommand, getCommand, historyCommand, stopCommand,
+		invokeCommand, listCommand, getCommand, historyCommand,
+		pauseCommand, resumeCommand, stopCommand, deleteCommand,
 		versionCommand, helpCommand,
 	}
 }

@@ -50,6 +50,9 @@ func describe(w io.Writer, e *cli.Execution) {
 	if e.Closed != 0 {
 		row("ended", localTime(e.Closed))
 	}
+	if p := e.Pause; p != nil {
+		row("pause", describePause(p))
+	}
 	row("took", duration(e))
 	if e.Input != nil {
 		row("input", cli.Payload(*e.Input))
@@ -61,6 +64,18 @@ func describe(w io.Writer, e *cli.Execution) {
 		row("error", progress.ErrorLine(e.Error))
 	}
 	tab.Flush()
+}
+
+// describePause says since when an execution is to pause, and why.
+func describePause(p *cli.Pause) string {
+	text := "asked for " + localTime(p.Requested)
+	if !p.TimeoutPaused {
+		text += "; the execution timeout runs on"
+	}
+	if p.Reason != "" {
+		text += ": " + p.Reason
+	}
+	return text
 }
 
 // printJSON writes raw on one line.

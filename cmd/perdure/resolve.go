@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
@@ -38,6 +39,20 @@ func (f *executionFlags) locate(ctx context.Context, verb string, args []string)
 	}
 	arn, err := r.resolve(ctx, args[0], f.function)
 	return r, arn, err
+}
+
+// tell says how the execution stands now: one that had ended before keeps its
+// status.
+func (f *executionFlags) tell(ctx context.Context, std *stdio, r *remote, arn string) error {
+	e, raw, err := r.execution(ctx, arn)
+	if err != nil {
+		return err
+	}
+	if f.json {
+		return printJSON(std.out, raw)
+	}
+	fmt.Fprintf(std.out, "%s\t%s\n", e.Name, e.Status)
+	return nil
 }
 
 // resolve finds the execution that word names: by ARN, by name, or by a piece

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"flag"
-	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 )
@@ -42,18 +41,4 @@ func (v *stopVerb) run(ctx context.Context, std *stdio, args []string) error {
 		return err
 	}
 	return v.tell(ctx, std, r, arn)
-}
-
-// tell says how the execution stands now: one that had ended before keeps its
-// status.
-func (v *stopVerb) tell(ctx context.Context, std *stdio, r *remote, arn string) error {
-	e, raw, err := r.execution(ctx, arn)
-	if err != nil {
-		return err
-	}
-	if v.json {
-		return printJSON(std.out, raw)
-	}
-	fmt.Fprintf(std.out, "%s\t%s\n", e.Name, e.Status)
-	return nil
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -29,6 +30,16 @@ type Execution struct {
 	Input  *string           `json:"InputPayload"`
 	Result *string           `json:"Result"`
 	Error  *wire.ErrorObject `json:"Error"`
+
+	Pause    *Pause  `json:"PauseDetails"`                      // of one that is PAUSING or PAUSED
+	TimesOut Seconds `json:"ExpectedExecutionTimeoutTimestamp"` // of one that is open
+}
+
+// Pause says when and why an execution was asked to pause.
+type Pause struct {
+	Requested     Seconds `json:"PauseRequestTimestamp"`
+	TimeoutPaused bool    `json:"ExecutionTimeoutPaused"`
+	Reason        string  `json:"Reason"`
 }
 
 // payload is the wrapper around payloads in events.
@@ -36,9 +47,10 @@ type payload struct{ Payload *string }
 
 // eventDetails has the members of every kind of event's details.
 type eventDetails struct {
-	Input, Result payload
-	Error         struct{ Payload *wire.ErrorObject }
-	RetryDetails  struct {
+	Input, Result, Reason payload
+
+	Error        struct{ Payload *wire.ErrorObject }
+	RetryDetails struct {
 		CurrentAttempt          int
 		NextAttemptDelaySeconds int64
 	}
@@ -54,6 +66,9 @@ type eventDetails struct {
 	RequestID             string `json:"RequestId"`
 	StartTimestamp        Seconds
 	EndTimestamp          Seconds
+
+	PauseRequestTimestamp, ResumeRequestTimestamp Seconds
+	ExecutionTimeoutPaused                        bool
 }
 
 // DecodeEvent reads a history event of the Lambda API. Kinds of events and
@@ -90,14 +105,13 @@ func DecodeEvent(data []byte) (*wire.Event, error) {
 }
 
 func (d *eventDetails) fill(e *wire.Event) {
-	e.Payload = d.Result.Payload
-	if e.Payload == nil {
-		e.Payload = d.Input.Payload
-	}
+	e.Payload = cmp.Or(d.Result.Payload, d.Input.Payload, d.Reason.Payload)
 	e.Error = d.Error.Payload
 	e.CurrentAttempt, e.NextAttemptDelay = d.RetryDetails.CurrentAttempt, d.RetryDetails.NextAttemptDelaySeconds
 	e.ExecutionTimeout, e.Duration, e.ScheduledEnd = d.ExecutionTimeout, d.Duration, d.ScheduledEndTimestamp.Timestamp()
 	e.CallbackID, e.Timeout, e.HeartbeatTimeout = d.CallbackID, d.Timeout, d.HeartbeatTimeout
 	e.FunctionName, e.ExecutedVersion, e.DurableExecutionARN = d.FunctionName, d.ExecutedVersion, d.DurableExecutionARN
+	e.Requested = cmp.Or(d.PauseRequestTimestamp, d.ResumeRequestTimestamp).Timestamp()
+	e.TimeoutPaused = d.ExecutionTimeoutPaused
 	e.RequestID, e.Start, e.End = d.RequestID, d.StartTimestamp.Timestamp(), d.EndTimestamp.Timestamp()
 }

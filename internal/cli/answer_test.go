@@ -21,6 +21,8 @@ func TestDecodeEventReadsWhatTheEngineWrites(t *testing.T) {
 		{Type: wire.EventCallbackStarted, ID: 6, Time: at, OpID: "3", CallbackID: "cb", Timeout: 9, HeartbeatTimeout: 3},
 		{Type: wire.EventChainedInvokeStarted, ID: 7, Time: at, OpID: "4", FunctionName: "f", ExecutedVersion: "1", DurableExecutionARN: "arn", Payload: &text},
 		{Type: wire.EventInvocationCompleted, ID: 8, Time: at, RequestID: "r", Start: at - 10, End: at, Error: reason},
+		{Type: wire.EventExecutionPaused, ID: 9, Time: at, OpID: "id", Name: "n", Requested: at - 5, TimeoutPaused: true, Payload: &text},
+		{Type: wire.EventExecutionResumed, ID: 9, Time: at, OpID: "id", Name: "n", Requested: at - 5},
 		{Type: wire.EventExecutionFailed, ID: 9, Time: at, OpID: "id", Name: "n", Error: reason},
 	} {
 		got, err := DecodeEvent(wire.AppendEvent(nil, want, true))

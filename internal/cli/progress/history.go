@@ -37,6 +37,9 @@ func details(e *wire.Event) string {
 	if e.CallbackID != "" {
 		words = append(words, "callback "+cli.Printable(e.CallbackID))
 	}
+	if e.Type == wire.EventExecutionPaused && !e.TimeoutPaused {
+		words = append(words, "its timeout runs on")
+	}
 	if e.Type == wire.EventInvocationCompleted {
 		words = append(words, "took "+Span(e.End.Sub(e.Start)))
 	}

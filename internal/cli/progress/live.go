@@ -26,8 +26,12 @@ func (v *View) liveLines(columns, n int) []string {
 	if more > 0 {
 		lines = append(lines, v.paint(dim, clip(fmt.Sprintf("  … and %d more", more), columns-1)))
 	}
-	if len(v.open) == 0 && v.idle != "" {
-		lines = append(lines, v.paint(dim, clip(v.spin()+" "+v.idle, columns-1)))
+	idle := v.idle
+	if v.paused {
+		idle = "paused until somebody resumes the execution"
+	}
+	if len(v.open) == 0 && idle != "" {
+		lines = append(lines, v.paint(dim, clip(v.spin()+" "+idle, columns-1)))
 	}
 	return lines
 }

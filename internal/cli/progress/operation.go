@@ -39,6 +39,8 @@ func (v *View) apply(e *wire.Event) line {
 		return line{}
 	case e.Type == wire.EventInvocationCompleted:
 		return v.invocationCompleted(e)
+	case e.Type == wire.EventExecutionPaused, e.Type == wire.EventExecutionResumed:
+		return v.pauseChanged(e)
 	case endsExecution(e.Type):
 		v.open = nil
 		v.ended = true
@@ -163,6 +165,19 @@ func (v *View) invocationCompleted(e *wire.Event) line {
 	}
 	v.idle = "invocation failed; the function is started again after a pause"
 	return line{at: e.Time, name: "(invocation)", text: "invocation failed" + because(e.Error) + "; it will be tried again", tone: warn}
+}
+
+// pauseChanged tells of an execution that somebody paused or resumed.
+func (v *View) pauseChanged(e *wire.Event) line {
+	v.paused = e.Type == wire.EventExecutionPaused
+	l := line{at: e.Time, name: "(execution)", text: "execution resumed", tone: quiet}
+	if v.paused {
+		l.text, l.tone = "execution paused", warn
+	}
+	if e.Payload != nil {
+		l.text += ": " + clip(cli.Printable(*e.Payload), 300)
+	}
+	return l
 }
 
 func (v *View) executionEnded(e *wire.Event) line {

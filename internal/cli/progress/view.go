@@ -35,6 +35,7 @@ type View struct {
 	held    *line  // not written yet
 	past    int64  // events up to this one are old
 	idle    string // what to show while no operation is open
+	paused  bool   // nobody is invoked
 	drawn   int    // lines of the live area on the screen
 	frame   int
 	logs    limiter

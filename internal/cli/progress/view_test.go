@@ -211,3 +211,30 @@ func emulate(s string) []string {
 	}
 	return lines[:row]
 }
+
+func TestPauses(t *testing.T) {
+	reason := "look into\x00 it"
+	paused := &wire.Event{Type: wire.EventExecutionPaused, ID: 1, Time: start, Payload: &reason}
+	resumed := &wire.Event{Type: wire.EventExecutionResumed, ID: 2, Time: start + 1000}
+	var b strings.Builder
+	v := New(&b, Options{})
+	v.Event(paused)
+	v.Event(resumed)
+	want := "  +0.00s  (execution)           execution paused: look into� it\n  +1.00s  (execution)           execution resumed\n"
+	if diff := cmp.Diff(want, b.String()); diff != "" {
+		t.Errorf("lines (-want +got):\n%s", diff)
+	}
+
+	b.Reset()
+	v = New(&b, Options{Live: true, Size: func() (int, int) { return 60, 24 }, Now: start.Time})
+	v.Event(paused)
+	screen := []string{"! (execution)           execution paused: look into� it", "⠋ paused until somebody resumes the execution"}
+	if diff := cmp.Diff(screen, emulate(b.String())); diff != "" {
+		t.Errorf("screen (-want +got):\n%s", diff)
+	}
+	v.Event(resumed)
+	screen[1] = "· (execution)           execution resumed"
+	if diff := cmp.Diff(screen, emulate(b.String())[:2]); diff != "" {
+		t.Errorf("screen (-want +got):\n%s", diff)
+	}
+}
