@@ -47,11 +47,6 @@ type Options struct {
 	// functions that may run longer than 15 minutes, events over 1 MB, and
 	// lists filtered by more than one status.
 	Strict bool
-	// Hosts are host names, without ports, under which clients may address
-	// the API on a loopback address, beside localhost and loopback addresses
-	// themselves. A container that reaches the host by a name of its own
-	// needs that name here.
-	Hosts []string
 }
 
 // api answers the operations.

@@ -3,6 +3,7 @@ package lambdaapi
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"strconv"
@@ -56,10 +57,17 @@ func readBody(r *http.Request, dst []byte, limit int, tooLarge error) ([]byte, e
 			return dst, tooLarge
 		case err == io.EOF:
 			return dst, nil
+		case isRefusal(err):
+			return dst, err // of who stands in front of us
 		case err != nil:
 			return dst, refusal(wire.CodeInvalidContent, "Could not read the request body: %v.", err)
 		}
 	}
+}
+
+func isRefusal(err error) bool {
+	_, ok := errors.AsType[*wire.Error](err)
+	return ok
 }
 
 // reply answers with v as JSON.

@@ -112,3 +112,27 @@ func notServed(what string) error {
 	return refusal(codeUnknownOperation, "%s is not served here: "+
 		"of the Lambda API this endpoint serves ListFunctions, Invoke, durable executions and their callbacks.", what)
 }
+
+// maxQuoted bounds what a message repeats of a path.
+const maxQuoted = 200
+
+// clip shortens s to most bytes.
+func clip(s string, most int) string {
+	if len(s) > most {
+		return s[:most] + "…"
+	}
+	return s
+}
+
+// OperationName is the name of the API's operation that r asks for, or "".
+func OperationName(r *http.Request) string {
+	res, _ := findResource(r.URL.EscapedPath())
+	if res == nil {
+		return ""
+	}
+	op := res.operation(r.Method)
+	if op == nil {
+		return ""
+	}
+	return op.name
+}

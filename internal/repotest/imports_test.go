@@ -30,6 +30,7 @@ var directions = map[string][]string{
 
 	"internal/adminapi":        {"engine", "internal/lambdaapi", "internal/wire"},
 	"internal/cli/…":           {"engine", "internal/nearest", "internal/wire", "internal/cli"},
+	"internal/credentials":     {},
 	"internal/lambdaapi":       {"engine", "internal/wire"},
 	"internal/machine":         {"internal/wire"},
 	"internal/golden/…":        {anything},
@@ -38,7 +39,7 @@ var directions = map[string][]string{
 	"internal/runtimeapi":      {"engine", "internal/wire"},
 	"internal/runtimes":        {},
 	"internal/sandbox":         {"engine", "internal/wire", "internal/runtimeapi"},
-	"internal/server":          {"engine", "internal/lambdaapi", "internal/wire"},
+	"internal/server":          {"internal/credentials", "internal/lambdaapi", "internal/sigv4", "internal/wire"},
 	"internal/sigv4":           {"internal/wire"},
 	"internal/store":           {"internal/wire"},
 	"internal/store/memstore":  {"internal/store", "internal/wire"},
