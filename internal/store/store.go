@@ -142,7 +142,8 @@ type Store interface {
 	Due(ctx context.Context, before wire.Timestamp, limit int) ([]*Row, error)
 
 	// Delete removes an execution with all its entries, and frees its name.
-	// An unknown id is not an error.
+	// An unknown id is not an error. However long the journal is, other calls
+	// do not wait for long: its space may be given back later.
 	Delete(ctx context.Context, id string) error
 
 	// Document returns the value of a document, or [ErrNotFound]. It belongs

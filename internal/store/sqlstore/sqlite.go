@@ -20,7 +20,7 @@ import (
 // The head of the file says whose it is and which schema it has.
 const (
 	applicationID = 0x50455244 // "PERD"
-	schemaVersion = 2
+	schemaVersion = 3
 )
 
 // The journal keeps its entries in the order of arrival, with an index beside
@@ -58,6 +58,10 @@ CREATE UNIQUE INDEX executions_name ON executions (function, name);
 CREATE INDEX executions_function ON executions (function, id, status);
 CREATE INDEX executions_due ON executions (due, id) WHERE due > 0;
 CREATE INDEX executions_invoking ON executions (id) WHERE invoking = 1;
+
+CREATE TABLE deletions (
+	id TEXT NOT NULL PRIMARY KEY
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE documents (
 	kind  TEXT NOT NULL,

@@ -197,3 +197,31 @@ func testDelete(t *testing.T, s store.Store) {
 	mustCommit(t, s, start(a)) // and so is the id
 	wantJournal(t, s, "a", "1")
 }
+
+// A long journal is gone as soon as a short one, and leaves room for another
+// execution, of the same id even.
+func testDeleteLong(t *testing.T, s store.Store) {
+	const length = 3000
+	writes := []store.Write{start(newRow("a"))}
+	for seq := int64(2); seq <= length; seq++ {
+		writes = append(writes, next("a", seq))
+	}
+	writes[7].Entry.Data = make([]byte, 6<<20)
+	mustCommit(t, s, writes...)
+	mustCreate(t, s, "b")
+	if err := s.Delete(background, "a"); err != nil {
+		t.Fatalf("Delete: %v", err)
+	}
+	wantJournal(t, s, "a")
+	if got := entries(t, s.Journal(background, "a", store.Span{Reverse: true, Limit: 1})); got != nil {
+		t.Errorf("the journal still has entry %d", got[0].Seq)
+	}
+	for _, seq := range []int64{2, length, length + 1} {
+		if err := s.Commit(background, next("a", seq)); !errors.Is(err, store.ErrConflict) {
+			t.Errorf("append of entry %d: got %v, want %v", seq, err, store.ErrConflict)
+		}
+	}
+	mustCommit(t, s, start(newRow("a")), next("a", 2))
+	wantJournal(t, s, "a", "1", "2")
+	wantJournal(t, s, "b", "1")
+}
