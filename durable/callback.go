@@ -79,9 +79,7 @@ func (o *operation) createCallback(cfg *callbackConfig) string {
 // that code ran before, unless the invocation that made the callback failed.
 func (o *operation) created() {
 	op, s := o.known.op, o.scope
-	again := op != nil && (s.sealed || s.ranOn() ||
-		s.run.history.marked && !(o.known.updated && !op.Status.Closed()))
-	s.leaveAs(again)
+	s.leaveAs(op != nil && (s.hadSeen(o.known) || s.ranOn() || s.run.history.marked && op.Status.Closed()))
 }
 
 // ID is what the service knows the callback by. It is the same on every run.

@@ -125,12 +125,8 @@ func (t *task) await(ctx Context) error {
 		return err
 	}
 	s.await(t)
-	replaying := s.peek().op != nil
-	if op := t.known.op; op != nil && op.Status.Closed() {
-		replaying = replaying || s.sealed || s.run.history.marked && !t.known.updated
-	}
-	s.replaying.Store(replaying)
-	s.busy.Store(false)
+	op := t.known.op
+	s.leaveAs(s.ranOn() || op != nil && op.Status.Closed() && s.hadSeen(t.known))
 	return nil
 }
 
@@ -187,9 +183,7 @@ func (t *task) closeDone() {
 // ran in an earlier invocation if the operation had begun in one that ended well.
 func (o *operation) endAsync() {
 	s := o.scope
-	replaying := s.peek().op != nil || o.known.op != nil && (s.sealed || s.run.history.marked && !o.known.updated)
-	s.replaying.Store(replaying)
-	s.busy.Store(false)
+	s.leaveAs(s.ranOn() || o.known.op != nil && s.hadSeen(o.known))
 }
 
 // abandonLocked leaves those of the tasks that are under way to themselves:
