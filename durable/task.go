@@ -110,13 +110,19 @@ func (t *task) enter(ctx Context, method string) (*scope, error) {
 	s.checkRun(k, t.name)
 	s.checkGoroutine(k, t.name)
 	switch {
-	case t.scope != nil && t.scope.run != s.run:
-		s.run.fail(&MisuseError{k.describe(t.name), "the future belongs to another invocation; keep futures inside of the handler"})
+	case t.isForeign(s.run):
+		s.run.fail(&MisuseError{k.describe(t.name), foreignFuture})
 	case !s.busy.CompareAndSwap(false, true):
 		s.run.fail(&MisuseError{k.describe(t.name), "its context is in use by another operation: use the context of the function that makes the call"})
 	}
 	return s, nil
 }
+
+const foreignFuture = "the future belongs to another invocation; keep futures inside of the handler"
+
+// isForeign reports whether the task is of another run. One that never began is
+// of none.
+func (t *task) isForeign(r *run) bool { return t.scope != nil && t.scope.run != r }
 
 // await blocks until the task has settled. The error is of the call only.
 func (t *task) await(ctx Context) error {
