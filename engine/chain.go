@@ -38,7 +38,7 @@ func (e *Engine) resolve(opts *wire.ChainedInvokeOptions) (*machine.InvokeTarget
 	case e.opts.Strict && qualifier == "":
 		return nil, refusal(wire.Errorf(wire.CodeInvalidParameter, "You cannot invoke a durable function using an unqualified ARN."))
 	}
-	t.arn.Name, t.arn.ID = uuid.NewString(), uuid.Must(uuid.NewV7()).String()
+	t.arn.Name, t.arn.ID = uuid.NewString(), e.ids.mint()
 	return &machine.InvokeTarget{Version: t.Version, ARN: t.arn.String()}, nil
 }
 
@@ -68,7 +68,7 @@ func (e *Engine) children(d *machine.Draft, writes []store.Write) ([]store.Write
 		id := e.newIdentity(f, arn, &InvokeRequest{TenantID: r.TenantID, TraceHeader: r.TraceHeader})
 		id.ARN = arn
 		id.ParentARN, id.ParentOperation = d.Identity().ARN.String(), r.OpID
-		child := machine.Start(id, r.Payload, now(), e.rules)
+		child := machine.Start(id, r.Payload, startOf(arn.ID), e.rules)
 		writes = append(writes, store.Write{
 			ID:    arn.ID,
 			Entry: store.Entry{Seq: 1, Data: machine.Encode(child.Records())},

@@ -56,6 +56,7 @@ type Engine struct {
 	store  store.Store
 	rules  *machine.Rules
 	secret []byte // signs tokens and callback ids
+	ids    clock  // mints ids of executions
 
 	ctx    context.Context // done when the engine closes
 	cancel context.CancelFunc
@@ -134,7 +135,7 @@ func (e *Engine) Close(ctx context.Context) error {
 func (e *Engine) recover(ctx context.Context) error {
 	after := ""
 	for {
-		rows, err := e.store.List(ctx, store.Query{Invoking: true, After: after, Limit: 1000})
+		rows, err := e.store.List(ctx, store.Query{Doing: uint32(machine.Fragile), After: after, Limit: 1000})
 		if err != nil || len(rows) == 0 {
 			return err
 		}

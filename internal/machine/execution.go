@@ -37,7 +37,11 @@ type state struct {
 	events  int64 // the last EventId
 	pending int   // operations that justify a PENDING answer
 	waking  int   // operations that something will happen to by itself
-	calling int   // chained invokes of plain functions without an outcome
+
+	open          [doings]int    // operations by what the execution does because of them
+	retryingSince wire.Timestamp // when retrying last began
+	queuedSince   wire.Timestamp // when an invocation was last wanted that was not before
+	idleSince     wire.Timestamp // when the last invocation ended
 
 	invocation invocation
 	seq        int64          // moves with every accepted checkpoint and every invocation
@@ -216,10 +220,6 @@ func (x *Execution) Updated() []string {
 	return ids
 }
 
-// Fragile reports whether work is under way that a crash of the engine would
-// lose: an invocation, or the call of a plain function.
-func (s *state) Fragile() bool { return s.Invoking() || s.calling > 0 && !s.status.Closed() }
-
 // OwesParent reports whether the execution closed and the one that invoked it
 // does not know yet.
 func (s *state) OwesParent() bool {
@@ -231,7 +231,7 @@ func (s *state) OwesParent() bool {
 // operation: it is for restarts.
 func (x *Execution) Calls() map[string]*InvokeTarget {
 	calls := map[string]*InvokeTarget{}
-	if x.calling == 0 || x.status.Closed() {
+	if x.open[callingAt] == 0 || x.status.Closed() {
 		return calls
 	}
 	for _, o := range x.ops {

@@ -525,10 +525,14 @@ func (m *model) check(rt *rapid.T) {
 		rt.Fatalf("a restart would read another execution:\n%s\n%s", readings(m.x, m.now), readings(twin, m.now))
 	}
 	equal(m.t, "readings", readings(twin, m.now), readings(m.x, m.now))
-	pending, calling := m.x.Pending()
-	wantPending, wantCalling := m.x.Recount()
-	if pending != wantPending || calling != wantCalling {
-		rt.Fatalf("got %d pending operations and %d calls, want %d and %d", pending, calling, wantPending, wantCalling)
+	pending, open := m.x.Pending()
+	wantPending, wantOpen := m.x.Recount()
+	if pending != wantPending || open != wantOpen {
+		rt.Fatalf("got %d pending operations and open ones %v, want %d and %v", pending, open, wantPending, wantOpen)
+	}
+	doing, since := m.x.Doing(), m.x.Since()
+	if idle := m.x.Status().Closed() && !m.x.Invoking(); (doing == 0) != idle || (since == 0) != idle || since > m.now {
+		rt.Fatalf("got a %s execution that is doing %b since %d", m.x.Status(), doing, since)
 	}
 	m.checkHistory(rt)
 	m.checkDue(rt)
@@ -709,7 +713,7 @@ func readings(x *machine.Execution, now wire.Timestamp) string {
 		*x.Identity(), x.InputHash(), x.Status(), x.Started(), x.Closed(), show(result), failure, show(x.Input()),
 		x.Entries(), x.Events(), x.Invoking(), x.Fence(), x.Failures(), x.InvokeAt(), x.WantsInvocation(now),
 		x.Outcome(), x.Deleting(), x.Deletable(now), describePause(x.Paused()), x.TimesOut(),
-		x.Due(), x.TimerDue(), x.Updated(), x.Fragile(), x.OwesParent(), len(x.Calls()), next,
+		x.Due(), x.TimerDue(), x.Updated(), x.Doing(), x.Since(), x.OwesParent(), len(x.Calls()), next,
 		string(wire.AppendOperations(nil, page, wire.API)), string(wire.AppendOperations(nil, ops(x), wire.Envelope)),
 	)
 }

@@ -18,8 +18,8 @@ const (
 		ON CONFLICT DO NOTHING`
 	sqlStart  = `INSERT INTO journal (id, seq, data) VALUES ($1, 1, $2) ON CONFLICT DO NOTHING`
 	sqlCreate = `INSERT INTO executions (` + columns + `)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING`
-	sqlUpdate = `UPDATE executions SET status = $2, closed = $3, due = $4, invoking = $5 WHERE id = $1`
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING`
+	sqlUpdate = `UPDATE executions SET status = $2, closed = $3, due = $4, doing = $5, since = $6 WHERE id = $1`
 )
 
 // transaction runs statements on the writer's connection, between begin and
@@ -94,7 +94,7 @@ func (tx *transaction) write(w *store.Write) error {
 		return err
 	}
 	r := w.Row
-	err := changed(tx.update.Exec(r.ID, string(r.Status), int64(r.Closed), int64(r.Due), number(r.Invoking)))
+	err := changed(tx.update.Exec(r.ID, string(r.Status), int64(r.Closed), int64(r.Due), int64(r.Doing), int64(r.Since)))
 	if errors.Is(err, store.ErrConflict) {
 		return fmt.Errorf("execution %s has a journal but no row", w.ID)
 	}
@@ -104,7 +104,7 @@ func (tx *transaction) write(w *store.Write) error {
 func (tx *transaction) writeFirst(w *store.Write) error {
 	r := w.Row
 	err := changed(tx.create.Exec(r.ID, r.ARN, r.Function, r.Version, r.Name, string(r.Status),
-		int64(r.Started), int64(r.Closed), int64(r.Due), number(r.Invoking), r.InputHash[:]))
+		int64(r.Started), int64(r.Closed), int64(r.Due), int64(r.Doing), int64(r.Since), r.InputHash[:]))
 	if err != nil {
 		return err
 	}
@@ -135,11 +135,4 @@ func blob(data []byte) []byte {
 		return []byte{}
 	}
 	return data
-}
-
-func number(b bool) int64 {
-	if b {
-		return 1
-	}
-	return 0
 }

@@ -10,7 +10,7 @@ import (
 
 func testCreate(t *testing.T, s store.Store) {
 	row := newRow("a")
-	row.Due, row.Closed, row.Invoking = 77, 99, true
+	row.Due, row.Closed, row.Doing, row.Since = 77, 99, 5, 66
 	mustCommit(t, s, start(row))
 	wantRow(t, s, row)
 	wantJournal(t, s, "a", "1")
@@ -24,13 +24,13 @@ func testCreate(t *testing.T, s store.Store) {
 func testAppend(t *testing.T, s store.Store) {
 	mustCreate(t, s, "a")
 	row := newRow("a")
-	row.Status, row.Closed, row.Due, row.Invoking = wire.ExecutionFailed, 2000, 3000, true
+	row.Status, row.Closed, row.Due, row.Doing, row.Since = wire.ExecutionFailed, 2000, 3000, 1<<31, 2500
 	write := next("a", 2)
 	write.Row = row
 	mustCommit(t, s, write)
 	wantRow(t, s, row)
 
-	row.Due, row.Closed, row.Invoking = 0, 0, false
+	row.Due, row.Closed, row.Doing, row.Since = 0, 0, 0, 0
 	write = next("a", 3)
 	write.Row = row
 	mustCommit(t, s, write)
@@ -40,7 +40,7 @@ func testAppend(t *testing.T, s store.Store) {
 
 func testAppendKeepsRow(t *testing.T, s store.Store) {
 	row := newRow("a")
-	row.Due, row.Invoking = 5, true
+	row.Due, row.Doing, row.Since = 5, 1, 4
 	mustCommit(t, s, start(row))
 	mustCommit(t, s, next("a", 2))
 	wantRow(t, s, row)
