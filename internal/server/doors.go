@@ -2,6 +2,7 @@ package server
 
 import (
 	"crypto/rand"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -20,15 +21,19 @@ import (
 // functionMay. Its methods may be called concurrently.
 type Doors struct {
 	lambda http.Handler
+	shell  http.Handler // answers what serve refuses
 
 	mu         sync.Mutex
 	byFunction map[string]string // function -> secret
 	bySecret   map[string]string // secret -> function
 }
 
-// NewDoors returns doors to the Lambda API, to be served on loopback.
-func NewDoors(lambda http.Handler) *Doors {
-	return &Doors{lambda: lambda, byFunction: map[string]string{}, bySecret: map[string]string{}}
+// NewDoors returns doors to the Lambda API, to be served on loopback. A nil log
+// is slog.Default().
+func NewDoors(lambda http.Handler, log *slog.Logger) *Doors {
+	d := &Doors{lambda: lambda, byFunction: map[string]string{}, bySecret: map[string]string{}}
+	d.shell = lambdaapi.Shell(&lambdaapi.Options{Logger: log}, d.serve)
+	return d
 }
 
 const doorPrefix = "/function/"
@@ -59,9 +64,7 @@ var functionMay = []string{
 }
 
 // ServeHTTP implements [http.Handler].
-func (d *Doors) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	lambdaapi.Shell(nil, d.serve).ServeHTTP(w, r)
-}
+func (d *Doors) ServeHTTP(w http.ResponseWriter, r *http.Request) { d.shell.ServeHTTP(w, r) }
 
 func (d *Doors) serve(w http.ResponseWriter, r *http.Request) error {
 	rest, ok := strings.CutPrefix(r.URL.EscapedPath(), doorPrefix)

@@ -14,7 +14,7 @@ import (
 // TestDoors: a function of the engine comes in by its own door, with any
 // credentials, and does there what functions do.
 func TestDoors(t *testing.T) {
-	doors := NewDoors(named("lambda"))
+	doors := NewDoors(named("lambda"), nil)
 	url := "http://" + start(t, Faces{Lambda: doors}, nil)
 	order := url + doors.Path("order")
 	if doors.Path("order") != doors.Path("order") || doors.Path("order") == doors.Path("other") {
