@@ -16,7 +16,15 @@ import (
 // concurrently. The strings and slices handed in belong to the engine from
 // then on.
 type Engine interface {
-	Functions() (functions []engine.Function, functionARNs []string)
+	Configurations(ctx context.Context, function string) ([]*engine.Configuration, error)
+	Configuration(ctx context.Context, function, qualifier string) (*engine.Configuration, error)
+	DeleteFunction(ctx context.Context, function, qualifier string) (draining bool, err error)
+	PublishVersion(ctx context.Context, req *engine.PublishRequest) (*engine.Configuration, error)
+	Alias(ctx context.Context, function, name string) (*engine.Alias, error)
+	Aliases(ctx context.Context, function, version string) ([]*engine.Alias, error)
+	CreateAlias(ctx context.Context, change *engine.AliasChange) (*engine.Alias, error)
+	UpdateAlias(ctx context.Context, change *engine.AliasChange) (*engine.Alias, error)
+	DeleteAlias(ctx context.Context, function, name string) error
 	Lookup(function, qualifier string) (f engine.Function, functionARN string, err error)
 	Start(ctx context.Context, req *engine.InvokeRequest) (*engine.Started, error)
 	Wait(ctx context.Context, arn string) (*engine.Result, error)

@@ -70,6 +70,30 @@ func isRefusal(err error) bool {
 	return ok
 }
 
+// maxSettings bounds the body of a request that changes settings.
+const maxSettings = 64 << 10
+
+var errSettingsTooLarge = refusal(wire.CodeRequestTooLarge, "Request must be smaller than %d bytes", maxSettings)
+
+// readMembers reads a body that is an object, or empty. It has read take the
+// value of each member.
+func readMembers(r *http.Request, read func(d *jsonReader, name string)) error {
+	buf := getBuffer()
+	defer buf.free()
+	var err error
+	if buf.b, err = readBody(r, buf.b, maxSettings, errSettingsTooLarge); err != nil {
+		return err
+	}
+	d := newJSONReader(buf.b)
+	if d.peek() != 0 {
+		for name := range d.members() {
+			read(d, string(name))
+		}
+	}
+	d.end()
+	return d.err
+}
+
 // reply answers with v as JSON.
 func reply(w http.ResponseWriter, v any) error {
 	writeJSON(w, http.StatusOK, encode(v))

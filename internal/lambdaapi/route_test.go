@@ -35,6 +35,15 @@ func TestRouteSubjects(t *testing.T) {
 		{"POST", callbacks + escapedID + "/fail", "SendDurableExecutionCallbackFailure", testID},
 		{"POST", callbacks + strings.ToLower(escapedID) + "/heartbeat", "SendDurableExecutionCallbackHeartbeat", strings.ToLower(testID)},
 		{"POST", "/2015-03-31/functions/order%3A7/invocations", "Invoke", "order:7"},
+		{"GET", "/2015-03-31/functions/order", "GetFunction", "order"},
+		{"DELETE", "/2015-03-31/functions/arn%3Aaws%3Alambda%3Aus-east-1%3A000000000000%3Afunction%3Aorder", "DeleteFunction", "arn:aws:lambda:us-east-1:000000000000:function:order"},
+		{"GET", "/2015-03-31/functions/order/configuration", "GetFunctionConfiguration", "order"},
+		{"POST", "/2015-03-31/functions/order/versions", "PublishVersion", "order"},
+		{"GET", "/2015-03-31/functions/order/aliases", "ListAliases", "order"},
+		{"PUT", "/2015-03-31/functions/order/aliases/live", "UpdateAlias", "order/aliases/live"},
+		{"GET", "/2015-03-31/functions/order/aliases/versions", "GetAlias", "order/aliases/versions"},
+		{"GET", "/2015-03-31/functions", "ListFunctions", ""},
+		{"GET", "/2015-03-31/functions/", "ListFunctions", ""},
 		{"GET", "/2025-12-01/functions/order:7/durable-executions", "ListDurableExecutionsByFunction", "order:7"},
 		{"GET", "/health", "health", ""},
 	} {
@@ -50,14 +59,16 @@ func TestRouteSubjects(t *testing.T) {
 }
 
 func TestRouteRefusals(t *testing.T) {
-	const served = " is not served here: of the Lambda API this endpoint serves ListFunctions, Invoke, durable executions and their callbacks."
+	const served = " is not served here: of the Lambda API this endpoint serves functions with their versions and aliases, Invoke, durable executions and their callbacks."
 	for _, test := range []struct {
 		method, path  string
 		status        int
 		code, message string
 	}{
-		{"POST", "/2015-03-31/functions", 404, "UnknownOperationException", "CreateFunction" + served},
-		{"DELETE", "/2015-03-31/functions/order", 404, "UnknownOperationException", "DELETE /2015-03-31/functions/order" + served},
+		{"POST", "/2015-03-31/functions", 404, "UnknownOperationException", "CreateFunction is not served here: a function is a directory or a program that the engine is started with: perdure serve --function NAME=PATH."},
+		{"PUT", "/2015-03-31/functions/order/code", 404, "UnknownOperationException", "UpdateFunctionCode is not served here: code is what stands in the function's directory: start the engine again, or let perdure dev watch it."},
+		{"PUT", "/2015-03-31/functions/order/configuration", 404, "UnknownOperationException", "UpdateFunctionConfiguration is not served here: settings come from the engine's command line or from the project's template, and hold after the next start."},
+		{"GET", "/2015-03-31/functions/order/url", 404, "UnknownOperationException", "GET /2015-03-31/functions/order/url" + served},
 		{"GET", "/", 404, "UnknownOperationException", "GET /" + served},
 		{"GET", "/healthy", 404, "UnknownOperationException", "GET /healthy" + served},
 		{"GET", "/" + strings.Repeat("x", 300), 404, "UnknownOperationException", "GET /" + strings.Repeat("x", 199) + "…" + served},
