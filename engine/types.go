@@ -40,6 +40,8 @@ type Result struct {
 	Error *wire.ErrorObject
 	// ErrorPayload is the error document of a plain function, as it sent it.
 	ErrorPayload []byte
+	// Unstarted says that a plain function was never reached.
+	Unstarted bool
 }
 
 // Description is what is known of one execution.

@@ -99,6 +99,11 @@ func (d *Draft) applyInvocationStart(r *Record) {
 func (d *Draft) applyInvocationEnd(r *Record) {
 	d.invocation.requestID, d.invocation.interrupted = "", false
 	d.idleSince = r.Time
+	if r.Lost {
+		d.misses++
+	} else {
+		d.misses = 0
+	}
 	switch {
 	case r.BadOutput:
 		d.badOutputs++

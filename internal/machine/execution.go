@@ -48,6 +48,7 @@ type state struct {
 	invokeAt   wire.Timestamp // when an invocation is wanted; zero for none
 	failures   int            // failed invocations in a row
 	badOutputs int            // answers against the rules in a row
+	misses     int            // invocations in a row that were lost or did not reach the function
 
 	// told and news list operations whose record changed, in order, by
 	// position: those that the envelope of the current invocation names, and

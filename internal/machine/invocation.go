@@ -59,6 +59,36 @@ func (d *Draft) EndInvocation(requestID string, answer []byte, failure *wire.Err
 	d.conclude(out, failure)
 }
 
+// MissInvocation ends an invocation that never reached the function: there was
+// no place to run it, or no way to it. That says nothing about the function's
+// code, and does not count as its failure; the delay before the next try grows
+// apart from that after failures.
+func (d *Draft) MissInvocation(requestID string, failure *wire.ErrorObject) {
+	if d.invocation.requestID != requestID || requestID == "" {
+		return
+	}
+	d.FireTimers()
+	r := Record{
+		Event: wire.Event{
+			Type: wire.EventInvocationCompleted, RequestID: requestID, Start: d.invocation.start, End: d.now, Error: failure,
+		},
+		Failed: true,
+		Lost:   true,
+	}
+	if !d.ended() {
+		r.RetryAt = d.now.Add(missDelay(d.misses))
+	}
+	d.emit(r)
+	d.conclude(nil, nil)
+}
+
+// missDelay is the pause after an invocation that did not reach the function,
+// with this count of such ones before it: 100 ms, doubling to a minute. It is
+// short at first because a function that is replaced is out of reach for a moment.
+func missDelay(misses int) time.Duration {
+	return min(100*time.Millisecond<<min(misses, 10), time.Minute)
+}
+
 // unstickDelay is the pause before an execution is invoked again that would
 // otherwise wait for nothing.
 const unstickDelay = time.Minute

@@ -335,7 +335,7 @@ func (m *model) endInput(rt *rapid.T) {
 	}
 	m.tick(rt)
 	how := rapid.SampledFrom([]string{
-		pending, pending, pending, pending, pending, pending, "crash", "lose", `{}`, `{"Status":"SUCCEEDED","Result":"1"}`, `{"Status":"FAILED"}`,
+		pending, pending, pending, pending, pending, pending, "crash", "lose", "miss", `{}`, `{"Status":"SUCCEEDED","Result":"1"}`, `{"Status":"FAILED"}`,
 	}).Draw(rt, "how")
 	told := m.view
 	failures := m.x.Failures()
@@ -344,6 +344,11 @@ func (m *model) endInput(rt *rapid.T) {
 		m.crash("Runtime.ExitError")
 	case "lose":
 		m.do(func(d *machine.Draft) error { d.LoseInvocation(); return nil })
+	case "miss":
+		m.do(func(d *machine.Draft) error {
+			d.MissInvocation(m.requestID(), &wire.ErrorObject{ErrorType: wire.ErrorTypeSandboxFailure})
+			return nil
+		})
 	default:
 		m.end(how)
 	}
@@ -373,7 +378,10 @@ func (m *model) endInput(rt *rapid.T) {
 		return
 	}
 	m.interrupted = false
-	if how != "lose" && (m.x.Failures() != failures+1 || m.x.InvokeAt() <= m.now) {
+	if how == "miss" && (m.x.Failures() != failures || m.x.InvokeAt() <= m.now) {
+		rt.Fatalf("got %d failures and a retry at %d after a miss, want %d failures", m.x.Failures(), m.x.InvokeAt(), failures)
+	}
+	if how != "lose" && how != "miss" && (m.x.Failures() != failures+1 || m.x.InvokeAt() <= m.now) {
 		rt.Fatalf("got %d failures and a retry at %d after failure %d", m.x.Failures(), m.x.InvokeAt(), failures+1)
 	}
 }
