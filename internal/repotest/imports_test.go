@@ -29,6 +29,7 @@ var directions = map[string][]string{
 	"engine":              {"internal/machine", "internal/store", "internal/wire"},
 
 	"internal/adminapi":        {"engine", "internal/lambdaapi", "internal/wire"},
+	"internal/build":           {},
 	"internal/cli/…":           {"engine", "internal/nearest", "internal/wire", "internal/cli"},
 	"internal/credentials":     {},
 	"internal/lambdaapi":       {"engine", "internal/wire"},
