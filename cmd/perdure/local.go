@@ -22,6 +22,7 @@ import (
 	"github.com/perdure/perdure/internal/sandbox"
 	"github.com/perdure/perdure/internal/server"
 	"github.com/perdure/perdure/internal/store/sqlstore"
+	"github.com/perdure/perdure/internal/ui"
 )
 
 // localFlags are the flags of the verbs that run an engine.
@@ -113,6 +114,7 @@ func (l *local) faces(log *slog.Logger) server.Faces {
 	return server.Faces{
 		Lambda: lambdaapi.New(l.engine, &api),
 		Admin:  adminapi.New(l.engine, &adminapi.Options{Shell: api, Version: version()}),
+		Page:   ui.New(l.engine, &ui.Options{Logger: log, Version: version()}),
 	}
 }
 

@@ -144,6 +144,7 @@ func checkNames[T any](v *serveVerb, flag string, settings map[string]T) error {
 // ready says what is served, and how to use it.
 func (v *serveVerb) ready(std *stdio, l *local) {
 	fmt.Fprintf(std.err, "perdure: ready: the Lambda API is on %s\n", l.url)
+	fmt.Fprintf(std.err, "  page      %s/ui/\n", l.url)
 	fmt.Fprintf(std.err, "  data      %s, durability %s\n", v.data, v.durability)
 	if v.security.credentials != "" {
 		fmt.Fprintf(std.err, "  access    by the keys in %s\n", v.security.credentials)

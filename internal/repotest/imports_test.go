@@ -49,6 +49,7 @@ var directions = map[string][]string{
 	"internal/survival":        {},
 	"internal/survival/victim": {"durable"},
 	"internal/template":        {"internal/nearest"},
+	"internal/ui":              {"engine", "internal/wire"},
 	"internal/wire":            {},
 }
 
