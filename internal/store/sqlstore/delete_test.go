@@ -50,14 +50,14 @@ func TestDeleteInBits(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	long(t, s, "many", 5*maxCutEntries, 10)
+	long(t, s, "many", 3*maxCutEntries, 10)
 	long(t, s, "large", 10, maxCutBytes/2)
 	long(t, s, "short", 3, 10)
 	s.purger.close()
 	for _, test := range []struct {
 		id   string
 		left int // once the execution is gone for everybody
-	}{{"many", 4 * maxCutEntries}, {"large", 8}, {"short", 0}} {
+	}{{"many", 2 * maxCutEntries}, {"large", 8}, {"short", 0}} {
 		before, _ := left(t, s)
 		length := len(allEntries(t, s, test.id))
 		if err := s.Delete(t.Context(), test.id); err != nil {
@@ -70,7 +70,7 @@ func TestDeleteInBits(t *testing.T) {
 			t.Errorf("%s: %d entries can still be read", test.id, n)
 		}
 	}
-	if entries, deletions := left(t, s); entries != 4*maxCutEntries+8 || deletions != 2 {
+	if entries, deletions := left(t, s); entries != 2*maxCutEntries+8 || deletions != 2 {
 		t.Errorf("got %d entries and %d deletions", entries, deletions)
 	}
 	s.purger = startPurger(s.writer, s.writer.log)
@@ -85,8 +85,8 @@ func TestDeletionOutlivesAStore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	long(t, s, "a", 3*maxCutEntries, 10)
-	long(t, s, "b", 3*maxCutEntries, 10)
+	long(t, s, "a", 2*maxCutEntries, 10)
+	long(t, s, "b", 2*maxCutEntries, 10)
 	s.purger.close() // as if it had never come to it
 	for _, id := range []string{"a", "b"} {
 		if err := s.Delete(t.Context(), id); err != nil {

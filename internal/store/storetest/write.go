@@ -201,12 +201,12 @@ func testDelete(t *testing.T, s store.Store) {
 // A long journal is gone as soon as a short one, and leaves room for another
 // execution, of the same id even.
 func testDeleteLong(t *testing.T, s store.Store) {
-	const length = 3000
+	const length = 1100
 	writes := []store.Write{start(newRow("a"))}
 	for seq := int64(2); seq <= length; seq++ {
 		writes = append(writes, next("a", seq))
 	}
-	writes[7].Entry.Data = make([]byte, 6<<20)
+	writes[7].Entry.Data = make([]byte, 5<<20)
 	mustCommit(t, s, writes...)
 	mustCreate(t, s, "b")
 	if err := s.Delete(background, "a"); err != nil {
