@@ -25,6 +25,7 @@ func (d *Draft) apply(r *Record) {
 }
 
 func (d *Draft) fold(r *Record) {
+	d.meter(r)
 	switch r.Type {
 	case wire.EventExecutionStarted:
 		d.applyStart(r)

@@ -37,6 +37,7 @@ type state struct {
 	events  int64 // the last EventId
 	pending int   // operations that justify a PENDING answer
 	waking  int   // operations that something will happen to by itself
+	used    Usage
 
 	open          [doings]int    // operations by what the execution does because of them
 	retryingSince wire.Timestamp // when retrying last began
@@ -74,8 +75,13 @@ type Rules struct {
 	MaxPayload int // bytes of one operation's payload; 0 is wire.MaxPayload
 	MaxResult  int // bytes of the execution's result; 0 is wire.MaxSyncPayload
 	MaxError   int // bytes of an error object; 0 is wire.MaxPayload
-	// MaxOperations bounds the operations of an execution; 0 is no limit.
-	MaxOperations int
+	// MaxAsyncResult bounds the result of an execution that nobody waits for;
+	// 0 is as MaxResult.
+	MaxAsyncResult int
+	// MaxOperations and MaxStoredBytes are quotas: an execution that exceeds
+	// one fails. 0 is no limit. See [Usage] for what counts.
+	MaxOperations  int
+	MaxStoredBytes int
 	// MaxFailures is the number of failed invocations in a row after which
 	// the execution fails; 0 retries until the execution times out.
 	MaxFailures int
@@ -84,6 +90,14 @@ type Rules struct {
 func (r *Rules) maxPayload() int { return orDefault(r.MaxPayload, wire.MaxPayload) }
 func (r *Rules) maxResult() int  { return orDefault(r.MaxResult, wire.MaxSyncPayload) }
 func (r *Rules) maxError() int   { return orDefault(r.MaxError, wire.MaxPayload) }
+
+// maxResult is the bound of this execution's result.
+func (d *Draft) maxResult() int {
+	if n := d.x.rules.MaxAsyncResult; n > 0 && d.identity.Async {
+		return n
+	}
+	return d.x.rules.maxResult()
+}
 
 func orDefault(n, def int) int {
 	if n > 0 {

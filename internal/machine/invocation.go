@@ -128,12 +128,14 @@ func (d *Draft) conclude(out *wire.InvocationOutput, failure *wire.ErrorObject) 
 		d.emitExecution(Record{Event: wire.Event{Type: wire.EventExecutionSucceeded}})
 	case d.closing == wire.ExecutionFailed:
 		d.emitExecution(Record{Event: wire.Event{Type: wire.EventExecutionFailed}})
+	case goesOn(out) && d.overQuota() != nil:
+		d.emitExecution(Record{Event: wire.Event{Type: wire.EventExecutionFailed, Error: d.overQuota()}})
 	case failure != nil:
 		max := d.x.rules.MaxFailures
 		if d.badOutputs >= maxBadOutputs || max > 0 && d.failures >= max {
 			d.emitExecution(Record{Event: wire.Event{Type: wire.EventExecutionFailed, Error: failure}})
 		}
-	case out == nil || out.Status == wire.InvocationPending:
+	case goesOn(out):
 	case out.Status == wire.InvocationSucceeded:
 		d.emitExecution(Record{Event: wire.Event{Type: wire.EventExecutionSucceeded, Payload: out.Result}})
 	case out.Status == wire.InvocationFailed:
@@ -142,6 +144,11 @@ func (d *Draft) conclude(out *wire.InvocationOutput, failure *wire.ErrorObject) 
 	if d.status == wire.ExecutionPausing {
 		d.beginPause()
 	}
+}
+
+// goesOn reports whether an answer, nil for none, leaves the execution open.
+func goesOn(out *wire.InvocationOutput) bool {
+	return out == nil || out.Status == wire.InvocationPending
 }
 
 func orEmpty(e *wire.ErrorObject) *wire.ErrorObject {
@@ -170,7 +177,7 @@ func (d *Draft) readOutput(answer []byte) (*wire.InvocationOutput, *wire.ErrorOb
 		if out.Error != nil {
 			return nil, badOutput("Cannot provide an Error for SUCCEEDED status.")
 		}
-		if n := d.x.rules.maxResult(); out.Result != nil && len(*out.Result) > n {
+		if n := d.maxResult(); out.Result != nil && len(*out.Result) > n {
 			return nil, badOutput("Execution output payload size must be less than or equal to %d bytes.", n)
 		}
 	case wire.InvocationFailed:

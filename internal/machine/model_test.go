@@ -70,8 +70,9 @@ func newModel(t testing.TB, rt *rapid.T) *model {
 	id.ExecutionTimeout = rapid.SampledFrom([]int64{20, 5000, 1_000_000}).Draw(rt, "timeout")
 	id.ParentARN = rapid.SampledFrom([]string{"", "parent"}).Draw(rt, "parent")
 	rules := &machine.Rules{
-		MaxOperations: rapid.SampledFrom([]int{0, 0, 5}).Draw(rt, "max operations"),
-		MaxFailures:   rapid.SampledFrom([]int{0, 3}).Draw(rt, "max failures"),
+		MaxOperations:  rapid.SampledFrom([]int{0, 0, 5}).Draw(rt, "max operations"),
+		MaxStoredBytes: rapid.SampledFrom([]int{0, 0, 40}).Draw(rt, "max bytes"),
+		MaxFailures:    rapid.SampledFrom([]int{0, 3}).Draw(rt, "max failures"),
 	}
 	return &model{
 		run: *newRunWith(fatal{t, rt}, id, rules), rt: rt,
@@ -720,7 +721,7 @@ func readings(x *machine.Execution, now wire.Timestamp) string {
 	return fmt.Sprintln(
 		*x.Identity(), x.InputHash(), x.Status(), x.Started(), x.Closed(), show(result), failure, show(x.Input()),
 		x.Entries(), x.Events(), x.Invoking(), x.Fence(), x.Failures(), x.InvokeAt(), x.WantsInvocation(now),
-		x.Outcome(), x.Deleting(), x.Deletable(now), describePause(x.Paused()), x.TimesOut(),
+		x.Usage(), x.Outcome(), x.Deleting(), x.Deletable(now), describePause(x.Paused()), x.TimesOut(),
 		x.Due(), x.TimerDue(), x.Updated(), x.Doing(), x.Since(), x.OwesParent(), len(x.Calls()), next,
 		string(wire.AppendOperations(nil, page, wire.API)), string(wire.AppendOperations(nil, ops(x), wire.Envelope)),
 	)
