@@ -504,6 +504,24 @@ func invokeUpdate(id, function, input string) wire.Update {
 	}
 }
 
+func TestCallsHaveTheRequestIDOfTheirClient(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *fixture) {
+		var seen []string
+		f.register(engine.Function{Name: "plain", Invoker: invoker{f, func(c *call) engine.Outcome {
+			seen = append(seen, c.RequestID)
+			return engine.Outcome{Payload: []byte("1")}
+		}}})
+		for _, id := range []string{"request-7", ""} {
+			if _, err := f.Call(t.Context(), &engine.InvokeRequest{Function: "plain", RequestID: id}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if len(seen) != 2 || seen[0] != "request-7" || seen[1] == "" {
+			t.Errorf("got request ids %q, want request-7 and one of the engine's", seen)
+		}
+	})
+}
+
 func TestChainedInvokes(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fixture) {
 		f.durable("child", order)

@@ -40,6 +40,7 @@ func (a *api) invoke(w http.ResponseWriter, r *http.Request, function string) er
 	if err != nil {
 		return err
 	}
+	req.RequestID = w.Header().Get(requestIDHeader)
 	f, _, err := a.engine.Lookup(req.Function, req.Qualifier)
 	if err != nil {
 		return err

@@ -49,7 +49,7 @@ func TestInvokeDurable(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantRequest := &engine.InvokeRequest{Function: "order", Qualifier: "7", Name: "first", TenantID: "blue", Payload: []byte(`{"id": 1}`), ClientContext: `{"a":1}`}
-	got.TraceHeader = "" // the client sends its own, if any
+	got.TraceHeader, got.RequestID = "", "" // the client sends its own trace, if any; ids are random
 	if diff := cmp.Diff(wantRequest, got); diff != "" {
 		t.Errorf("request (-want +got):\n%s", diff)
 	}
@@ -139,6 +139,21 @@ func TestInvokePlain(t *testing.T) {
 				t.Errorf("got %s, failed %v, version %q", out.Payload, out.FunctionError != nil, aws.ToString(out.ExecutedVersion))
 			}
 		})
+	}
+}
+
+// TestInvokePlainTellsTheRequestID: a plain function and its client know the
+// call by the same id, so that a log line can be found from an answer.
+func TestInvokePlainTellsTheRequestID(t *testing.T) {
+	var told string
+	e := &fakeEngine{lookup: plainFunction, call: func(req *engine.InvokeRequest) (*engine.Result, error) {
+		told = req.RequestID
+		return &engine.Result{Status: wire.ExecutionSucceeded}, nil
+	}}
+	url, _ := serve(t, e, nil)
+	got := request(t, url, "POST", invokePath, "5")
+	if want := got.header.Get("x-amzn-RequestId"); told != want || want == "" {
+		t.Errorf("the function was told %q, the client %q", told, want)
 	}
 }
 
