@@ -23,5 +23,6 @@
 // AWS_LAMBDA_RUNTIME_API has an unguessable path behind host and port here.
 // Runtime clients concatenate URLs, so most need not know; but awslambdaric and
 // aws-lambda-ric take the value apart when they report a failed
-// initialisation. They are started by a few lines of ours that see to it.
+// initialisation, and aws-lambda-ric refuses a path since version 4. They are
+// started by a few lines of ours that see to it.
 package runtimes

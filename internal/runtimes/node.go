@@ -45,14 +45,23 @@ func nodeCommand(node string, code Code, opts *Options) ([]string, error) {
 	return []string{node, client, code.Handler}, err
 }
 
+// nodeRICs are where versions of aws-lambda-ric have their program and its
+// native part: 4, and those before it.
+var nodeRICs = []struct{ program, native string }{
+	{"index.mjs", "rapid-client.node"},
+	{"bin/index.mjs", "dist/rapid-client.node"},
+}
+
 // findNodeRIC returns the program of aws-lambda-ric in the node_modules of dir
 // or of a directory above it, as Node.js looks for modules, provided that its
 // native part was built.
 func findNodeRIC(dir string) string {
 	for {
 		ric := filepath.Join(dir, "node_modules", "aws-lambda-ric")
-		if program := filepath.Join(ric, "bin", "index.mjs"); isFile(program) && isFile(filepath.Join(ric, "dist", "rapid-client.node")) {
-			return program
+		for _, v := range nodeRICs {
+			if program := filepath.Join(ric, v.program); isFile(program) && isFile(filepath.Join(ric, v.native)) {
+				return program
+			}
 		}
 		parent := filepath.Dir(dir)
 		if parent == dir {

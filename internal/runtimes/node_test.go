@@ -93,3 +93,40 @@ func TestNodeLogsInLambdasFormats(t *testing.T) {
 		t.Errorf("got %q, want it to end with %q", got, want)
 	}
 }
+
+// What aws-lambda-ric 4 does with AWS_LAMBDA_RUNTIME_API, without its native part.
+const nodeRIC = `
+import { createRequire } from "node:module";
+const { request } = createRequire(import.meta.url)("node:http");
+const parts = process.env.AWS_LAMBDA_RUNTIME_API.split(":");
+if (parts.length !== 2 || String(Number(parts[1])) !== parts[1]) throw new Error("Invalid hostnamePort: " + parts);
+const call = (method, path, body) => new Promise((resolve, reject) => {
+  const r = request({ hostname: parts[0], port: Number(parts[1]), path: "/2018-06-01/runtime/invocation/" + path, method }, (response) => {
+    response.resume().on("end", () => resolve(response.headers));
+  });
+  r.on("error", reject).end(body);
+});
+for (;;) {
+  const { "lambda-runtime-aws-request-id": id } = await call("GET", "next");
+  await call("POST", id + "/response", JSON.stringify("by AWS's client"));
+}
+`
+
+func TestNodeRunsAWSClientWhereverItsVersionHasIt(t *testing.T) {
+	need(t, "node")
+	for version, files := range map[string]struct{ program, native string }{
+		"3": {"bin/index.mjs", "dist/rapid-client.node"},
+		"4": {"index.mjs", "rapid-client.node"},
+	} {
+		t.Run(version, func(t *testing.T) {
+			ric := "node_modules/aws-lambda-ric/"
+			f := start(t, runtimes.Code{Runtime: "nodejs24.x", Handler: "index.handler"}, options(t, false), map[string]string{
+				"index.js": ``, ric + files.program: nodeRIC, ric + files.native: `built`,
+			})
+			var got string
+			if f.answer(`{}`, &got); got != "by AWS's client" {
+				t.Errorf("got %q, want an answer by AWS's client", got)
+			}
+		})
+	}
+}
