@@ -19,6 +19,14 @@ class Deployment:
     gaps: dict = field(default_factory=dict)  # id of a requirement without a function -> why
     execution_timeouts: dict = field(default_factory=dict)  # name of a function -> what perdure understands
 
+    def flags(self, env):
+        """What `perdure serve` is given."""
+        return (
+            [f"--function={name}={path}" for name, path in self.functions.items()]
+            + [f"--execution-timeout-of={name}={limit}" for name, limit in self.execution_timeouts.items()]
+            + [f"--env={name}={value}" for name, value in env.items()]
+        )
+
 
 def build(directory, package):
     """Builds a command of this repository and returns its path."""

@@ -11,20 +11,16 @@ LINE = re.compile(r"([A-Za-z0-9_-]{1,64}) \| (.*)\n?")
 
 
 class Engine:
-    """Serves the functions of a deployment until the block ends.
+    """Serves functions until the block ends.
 
-    What the functions write is in `output`, what the engine itself says in
-    `said`.
+    What the functions write is in `output`, and in the file log if there is
+    one; what the engine itself says is in `said`.
     """
 
-    def __init__(self, perdure, deployed, data, env):
-        command = [perdure, "serve", "--listen", "127.0.0.1:0", "--durability", "process", "--data", data]
-        command += [f"--function={name}={path}" for name, path in deployed.functions.items()]
-        command += [f"--execution-timeout-of={name}={limit}" for name, limit in deployed.execution_timeouts.items()]
-        command += [f"--env={name}={value}" for name, value in env.items()]
-        self.command = command
+    def __init__(self, perdure, data, flags, log=None):
+        self.command = [perdure, "serve", "--listen", "127.0.0.1:0", "--durability", "process", "--data", data, *flags]
         self.endpoint = None
-        self.output = Output()
+        self.output = Output(log)
         self.said = []
 
     def __enter__(self):
@@ -61,13 +57,16 @@ class Engine:
 class Output:
     """The lines that functions wrote, in the form of CloudWatch log events."""
 
-    def __init__(self):
+    def __init__(self, log=None):
         self.lock = threading.Lock()
         self.events = {}
+        self.log = open(log, "w", buffering=1) if log else None
 
     def add(self, function, text):
         now = int(time.time() * 1000)
         with self.lock:
+            if self.log:
+                self.log.write(f"{function} | {text}\n")
             self.events.setdefault(function, []).append({"timestamp": now, "ingestionTime": now, "message": text})
 
     def of(self, function):

@@ -142,7 +142,7 @@ def run(args, wanted, tmp, options):
             "OTEL_EXPORTER_OTLP_ENDPOINT": spans.endpoint,
             "OTEL_SERVICE_NAME": telemetry.SERVICE,
         }
-        with engine.Engine(perdure, deployed, str(tmp / "data"), env) as served:
+        with engine.Engine(perdure, tmp / "data", deployed.flags(env)) as served:
             judge = Judge(served, deployed, spans, options)
             report = reporter(sys.stdout)
             # AWS's code tells what it is doing.

@@ -74,16 +74,10 @@ type batch struct {
 	waiter  *waiter
 }
 
-// batchItem is the state of one item.
+// batchItem is the state of one item; an empty status is one that did not begin.
 type batchItem struct {
-	name string
-	itemEnd
-}
-
-// itemEnd is how an item ended, or that it is under way; an empty status is one
-// that did not begin.
-type itemEnd struct {
 	status  ItemStatus
+	name    string
 	payload string
 	err     *ErrorObject
 }
@@ -191,10 +185,9 @@ func (b *batch) live() {
 
 func (b *batch) awaits() string { return "the items of " + b.describe(b.name) }
 
-// recorded takes in the items that began in earlier invocations, and those that
-// ended there until the batch is over.
+// recorded takes in the items that ended in earlier invocations.
 func (b *batch) recorded() {
-	for i := range b.item {
+	for i := 0; i < len(b.item) && !b.over; i++ {
 		o := b.operationOf(i)
 		if o.known.op == nil {
 			if b.cfg.flat && b.inner.run.history.contexts[o.id()] != nil {
@@ -206,7 +199,7 @@ func (b *batch) recorded() {
 		o.check()
 		b.item[i].status = ItemStarted
 		b.total.Started++
-		if o.known.op.Status.Closed() && !b.over {
+		if o.known.op.Status.Closed() {
 			b.runItem(o, i)
 		}
 	}
@@ -258,32 +251,33 @@ func (b *batch) take() (int, *operation) {
 
 // runItem takes an item from where it stands to its end.
 func (b *batch) runItem(o *operation, i int) {
-	end := itemEnd{status: ItemSucceeded}
+	item := &b.item[i]
 	fails := func(obj *ErrorObject) error {
-		end.status, end.err = ItemFailed, obj
+		item.err = obj
 		return errItemFailed
 	}
 	body := func(s *scope) (payload string, err error) {
-		end.payload, err = b.work.run(s, o.body(o.id(), 0), o.serdes(b.cfg.itemSerdes), o.result(), i)
-		return end.payload, err
+		item.payload, err = b.work.run(s, o.body(o.id(), 0), o.serdes(b.cfg.itemSerdes), o.result(), i)
+		return item.payload, err
 	}
+	var err error
 	switch op := o.known.op; {
 	case b.cfg.flat:
-		runFlat(o, body, fails)
+		err = runFlat(o, body, fails)
 	case op.Status == wire.StatusSucceeded && !op.ReplayChildren:
-		end.payload = b.restore(o, i, op.Payload)
+		b.restore(o, i, op.Payload)
 	default:
 		run := newChildRun(o)
 		run.wrap = fails
-		run.do(body)
+		err = run.do(body)
 	}
-	b.settle(i, end)
+	b.settle(i, err)
 }
 
 var errItemFailed = errors.New("the item failed")
 
 // runFlat runs an item that is not recorded itself.
-func runFlat(o *operation, body func(*scope) (string, error), fails func(*ErrorObject) error) {
+func runFlat(o *operation, body func(*scope) (string, error), fails func(*ErrorObject) error) error {
 	r := o.scope.run
 	s := newScope(o.ctx, r, o.scope, o.id(), o.name)
 	s.within = o.scope.within
@@ -291,24 +285,24 @@ func runFlat(o *operation, body func(*scope) (string, error), fails func(*ErrorO
 	r.checkInvocation()
 	s.close()
 	if err != nil {
-		fails(r.cfg.errors.encode(err))
+		return fails(r.cfg.errors.encode(err))
 	}
+	return nil
 }
 
-// restore reads the recorded value of item i, and returns it as it is recorded.
-func (b *batch) restore(o *operation, i int, payload *string) string {
+// restore reads the recorded value of item i.
+func (b *batch) restore(o *operation, i int, payload *string) {
 	serdes := o.serdes(b.cfg.itemSerdes)
+	if payload != nil {
+		b.item[i].payload = *payload
+	}
 	if err := b.work.restore(o.value(o.id(), 0), serdes, o.result(), i, payload); err != nil {
 		o.unreadable(err)
 	}
-	if payload == nil {
-		return ""
-	}
-	return *payload
 }
 
-// settle takes in how item i has ended, unless the batch has without it.
-func (b *batch) settle(i int, end itemEnd) {
+// settle takes in that item i has ended.
+func (b *batch) settle(i int, err error) {
 	b.judging.Lock()
 	defer b.judging.Unlock()
 	r := b.inner.run
@@ -317,11 +311,12 @@ func (b *batch) settle(i int, end itemEnd) {
 		r.mu.Unlock()
 		return
 	}
-	b.item[i].itemEnd = end
 	b.total.Started--
-	if end.status == ItemFailed {
+	if err != nil {
+		b.item[i].status = ItemFailed
 		b.total.Failed++
 	} else {
+		b.item[i].status = ItemSucceeded
 		b.total.Succeeded++
 	}
 	total := b.total

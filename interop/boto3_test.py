@@ -1,16 +1,10 @@
-"""What a user of boto3 does with durable functions, done to Perdure.
-
-PERDURE_ENDPOINT names an engine that serves the functions order (examples/order)
-and approval (approval.py).
-"""
+"""What a user of boto3 does with durable functions, done to Perdure."""
 
 import json
-import os
-import time
 import unittest
 import uuid
 
-import boto3
+from client import api, callback_id, closed, history, start
 
 ORDER = {
     "order_id": "ORD-12345",
@@ -19,57 +13,14 @@ ORDER = {
     "items": [{"sku": "WIDGET-001", "quantity": 2, "unit_price_cents": 4999}],
 }
 
-client = boto3.client("lambda", endpoint_url=os.environ["PERDURE_ENDPOINT"])
-
-
-def start(function, event, name=None):
-    """Starts an execution and returns its ARN."""
-    more = {"DurableExecutionName": name} if name else {}
-    reply = client.invoke(
-        FunctionName=f"{function}:$LATEST", InvocationType="Event", Payload=json.dumps(event), **more
-    )
-    assert reply["StatusCode"] == 202, reply
-    return reply["DurableExecutionArn"]
-
-
-def until(what, seconds=30):
-    """Calls what until it returns something true, which it returns."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if found := what():
-            return found
-        time.sleep(0.05)
-    raise TimeoutError(f"nothing after {seconds} seconds")
-
-
-def closed(arn):
-    def look():
-        execution = client.get_durable_execution(DurableExecutionArn=arn)
-        return execution if execution["Status"] != "RUNNING" else None
-
-    return until(look)
-
-
-def history(arn):
-    """All events, read in small pages."""
-    events, page = [], {}
-    while True:
-        reply = client.get_durable_execution_history(
-            DurableExecutionArn=arn, IncludeExecutionData=True, MaxItems=3, **page
-        )
-        events += reply["Events"]
-        if not reply.get("NextMarker"):
-            return events
-        page = {"Marker": reply["NextMarker"]}
-
 
 def event_types(arn):
-    return [event["EventType"] for event in history(arn)]
+    return [event["EventType"] for event in history(arn, page=3)]
 
 
 class Starting(unittest.TestCase):
     def test_a_synchronous_invocation_returns_the_result(self):
-        reply = client.invoke(FunctionName="order", Qualifier="$LATEST", Payload=json.dumps(ORDER))
+        reply = api.invoke(FunctionName="order", Qualifier="$LATEST", Payload=json.dumps(ORDER))
         self.assertEqual(reply["StatusCode"], 200)
         self.assertNotIn("FunctionError", reply)
         self.assertEqual(reply["ExecutedVersion"], "$LATEST")
@@ -82,7 +33,7 @@ class Starting(unittest.TestCase):
 
     def test_a_failed_execution_is_a_function_error(self):
         event = ORDER | {"amount_cents": 0, "items": []}
-        reply = client.invoke(FunctionName="order:$LATEST", Payload=json.dumps(event))
+        reply = api.invoke(FunctionName="order:$LATEST", Payload=json.dumps(event))
         self.assertEqual((reply["StatusCode"], reply["FunctionError"]), (200, "Unhandled"))
         message = json.load(reply["Payload"])["errorMessage"]
         self.assertIn("no items", message)
@@ -92,33 +43,32 @@ class Starting(unittest.TestCase):
         )
 
     def test_a_dry_run_starts_nothing(self):
-        reply = client.invoke(FunctionName="order:$LATEST", InvocationType="DryRun", Payload="{}")
+        reply = api.invoke(FunctionName="order:$LATEST", InvocationType="DryRun", Payload="{}")
         self.assertEqual(reply["StatusCode"], 204)
 
     def test_an_unqualified_name_is_the_latest_version(self):
         # AWS refuses it for durable functions; so does the API when it is strict.
-        reply = client.invoke(FunctionName="order", InvocationType="Event", Payload="{}")
+        reply = api.invoke(FunctionName="order", InvocationType="Event", Payload="{}")
         self.assertIn(":function:order:$LATEST/", reply["DurableExecutionArn"])
 
     def test_an_unknown_function_is_not_found(self):
-        with self.assertRaises(client.exceptions.ResourceNotFoundException):
-            client.invoke(FunctionName="nobody:$LATEST", Payload="{}")
+        with self.assertRaises(api.exceptions.ResourceNotFoundException):
+            api.invoke(FunctionName="nobody:$LATEST", Payload="{}")
 
     def test_a_name_makes_the_start_idempotent(self):
         name = f"order-{uuid.uuid4()}"
         arn = start("order", ORDER, name)
         self.assertEqual(start("order", ORDER, name), arn)
-        with self.assertRaises(client.exceptions.DurableExecutionAlreadyStartedException):
+        with self.assertRaises(api.exceptions.DurableExecutionAlreadyStartedException):
             start("order", ORDER | {"amount_cents": 1}, name)
-        client.stop_durable_execution(DurableExecutionArn=arn)
+        api.stop_durable_execution(DurableExecutionArn=arn)
 
 
 class Reading(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.name = f"order-{uuid.uuid4()}"
-        cls.arn = start("order", ORDER, cls.name)
-        cls.execution = closed(cls.arn)
+    def setUp(self):
+        self.name = f"order-{uuid.uuid4()}"
+        self.arn = start("order", ORDER, self.name)
+        self.execution = closed(self.arn)
 
     def test_get(self):
         execution = self.execution
@@ -138,12 +88,12 @@ class Reading(unittest.TestCase):
             + ["StepStarted", "StepSucceeded"]
             + ["InvocationCompleted", "ExecutionSucceeded"],
         )
-        events = history(self.arn)
+        events = history(self.arn, page=3)
         self.assertEqual([event["EventId"] for event in events], list(range(1, len(events) + 1)))
 
     def test_list(self):
         def names(**query):
-            reply = client.list_durable_executions_by_function(FunctionName="order", **query)
+            reply = api.list_durable_executions_by_function(FunctionName="order", **query)
             return [execution["DurableExecutionName"] for execution in reply["DurableExecutions"]]
 
         self.assertIn(self.name, names())
@@ -151,19 +101,19 @@ class Reading(unittest.TestCase):
         self.assertEqual(names(DurableExecutionName=self.name, Statuses=["FAILED"]), [])
 
     def test_an_unknown_execution_is_not_found(self):
-        with self.assertRaises(client.exceptions.ResourceNotFoundException):
-            client.get_durable_execution(DurableExecutionArn=self.arn[:-1] + "x")
+        with self.assertRaises(api.exceptions.ResourceNotFoundException):
+            api.get_durable_execution(DurableExecutionArn=self.arn[:-1] + "x")
 
 
 class Stopping(unittest.TestCase):
     def test_stop_is_idempotent(self):
         arn = start("order", ORDER)
         reason = {"ErrorType": "Cancelled", "ErrorMessage": "changed my mind"}
-        first = client.stop_durable_execution(DurableExecutionArn=arn, Error=reason)
+        first = api.stop_durable_execution(DurableExecutionArn=arn, Error=reason)
         execution = closed(arn)
         self.assertEqual(execution["Status"], "STOPPED")
         self.assertEqual(execution["Error"], reason)
-        again = client.stop_durable_execution(DurableExecutionArn=arn)
+        again = api.stop_durable_execution(DurableExecutionArn=arn)
         self.assertEqual(again["StopTimestamp"], first["StopTimestamp"])
 
 
@@ -173,15 +123,11 @@ class Callbacks(unittest.TestCase):
     def setUp(self):
         self.arn = start("approval", {"document": 7})
 
-        def callback():
-            events = [e for e in history(self.arn) if e["EventType"] == "CallbackStarted"]
-            return events and events[0]["CallbackStartedDetails"]["CallbackId"]
-
-        self.callback = until(callback)
+        self.callback = callback_id(self.arn)
 
     def test_success(self):
-        client.send_durable_execution_callback_heartbeat(CallbackId=self.callback)
-        client.send_durable_execution_callback_success(CallbackId=self.callback, Result=b'{"by":"Ann"}')
+        api.send_durable_execution_callback_heartbeat(CallbackId=self.callback)
+        api.send_durable_execution_callback_success(CallbackId=self.callback, Result=b'{"by":"Ann"}')
         execution = closed(self.arn)
         self.assertEqual((execution["Status"], execution.get("Result")), ("SUCCEEDED", '{"by":"Ann"}'))
         self.assertEqual(
@@ -192,15 +138,12 @@ class Callbacks(unittest.TestCase):
 
     def test_failure(self):
         reason = {"ErrorType": "Refused", "ErrorMessage": "not like this"}
-        client.send_durable_execution_callback_failure(CallbackId=self.callback, Error=reason)
+        api.send_durable_execution_callback_failure(CallbackId=self.callback, Error=reason)
         execution = closed(self.arn)
         self.assertEqual((execution["Status"], execution["Error"]), ("FAILED", reason))
 
     def test_a_completed_callback_cannot_be_completed_again(self):
-        client.send_durable_execution_callback_success(CallbackId=self.callback, Result=b"1")
-        with self.assertRaises(client.exceptions.CallbackTimeoutException):
-            client.send_durable_execution_callback_success(CallbackId=self.callback, Result=b"2")
+        api.send_durable_execution_callback_success(CallbackId=self.callback, Result=b"1")
+        with self.assertRaises(api.exceptions.CallbackTimeoutException):
+            api.send_durable_execution_callback_success(CallbackId=self.callback, Result=b"2")
 
-
-if __name__ == "__main__":
-    unittest.main()

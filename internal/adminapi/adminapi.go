@@ -16,7 +16,6 @@ const Prefix = "/perdure/"
 // concurrently.
 type Engine interface {
 	aboutEngine
-	listEngine
 }
 
 var _ Engine = (*engine.Engine)(nil)

@@ -74,7 +74,6 @@ const (
 	fIDTrace         = 5
 	fParentARN       = 6
 	fParentOperation = 7
-	fAsync           = 8
 )
 
 // Encode returns the journal entry of records.
@@ -168,8 +167,7 @@ func appendIdentity(b []byte, id *Identity) []byte {
 	b = appendString(b, fIDTenant, id.TenantID)
 	b = appendString(b, fIDTrace, id.TraceHeader)
 	b = appendString(b, fParentARN, id.ParentARN)
-	b = appendString(b, fParentOperation, id.ParentOperation)
-	return appendBool(b, fAsync, id.Async)
+	return appendString(b, fParentOperation, id.ParentOperation)
 }
 
 func appendString(b []byte, field protowire.Number, s string) []byte {
@@ -361,8 +359,6 @@ func decodeIdentity(b []byte) (*Identity, error) {
 			id.ParentARN = string(v.bytes)
 		case fParentOperation:
 			id.ParentOperation = string(v.bytes)
-		case fAsync:
-			id.Async = v.int != 0
 		}
 		return err
 	})

@@ -107,7 +107,6 @@ func (d *Draft) add(o *operation) int {
 	}
 	d.newIDs[o.ID] = i
 	d.added = append(d.added, o.ID)
-	d.used.Operations++
 	d.touch(i, o)
 	d.list(i, o)
 	return i

@@ -11,19 +11,16 @@ func Same(a, b *Execution) bool {
 		reflect.DeepEqual(a.timers, b.timers)
 }
 
-// Pending returns the counters that decide about PENDING answers, and about
-// what the execution is doing.
-func (x *Execution) Pending() (pending int, open [doings]int) { return x.pending, x.open }
+// Pending returns the counters that decide about PENDING answers and restarts.
+func (x *Execution) Pending() (pending, calling int) { return x.pending, x.calling }
 
 // Recount counts them from the operations.
-func (x *Execution) Recount() (pending int, open [doings]int) {
+func (x *Execution) Recount() (pending, calling int) {
 	for _, o := range x.ops {
 		pending += count(o.pending())
-		for i := range open {
-			open[i] += int(o.doing() >> i & 1)
-		}
+		calling += count(o.calling())
 	}
-	return pending, open
+	return pending, calling
 }
 
 // Timers returns the number of timers kept.

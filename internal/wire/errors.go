@@ -38,7 +38,6 @@ const (
 	CodeCallbackTimeout  Code = "CallbackTimeoutException"
 	CodeTooManyRequests  Code = "TooManyRequestsException"
 	CodeRequestTooLarge  Code = "RequestTooLargeException"
-	CodeRequestTimeout   Code = "RequestTimeoutException"
 	CodeUnsupportedMedia Code = "UnsupportedMediaTypeException"
 	CodeService          Code = "ServiceException"
 )

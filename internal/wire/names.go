@@ -144,6 +144,5 @@ const (
 	ErrorTypeInvokeTimeout     = "ChainedInvoke.Timeout"
 	ErrorTypeExit              = "Runtime.ExitError"
 	ErrorTypeTimedOut          = "Sandbox.Timedout"
-	ErrorTypeQuota             = "ServiceQuotaExceededException"
 	ErrorTypeSandboxFailure    = "Sandbox.Failure"
 )

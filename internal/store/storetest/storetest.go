@@ -49,7 +49,6 @@ var contract = []struct {
 	{"SeveralEntriesOfOneExecution", testSeveralEntries},
 	{"MalformedWrites", testMalformedWrites},
 	{"Delete", testDelete},
-	{"DeleteLong", testDeleteLong},
 	{"NotFound", testNotFound},
 	{"Journal", testJournal},
 	{"JournalOfManyEntries", testJournalOfManyEntries},
