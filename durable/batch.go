@@ -74,10 +74,16 @@ type batch struct {
 	waiter  *waiter
 }
 
-// batchItem is the state of one item; an empty status is one that did not begin.
+// batchItem is the state of one item.
 type batchItem struct {
+	name string
+	itemEnd
+}
+
+// itemEnd is how an item ended, or that it is under way; an empty status is one
+// that did not begin.
+type itemEnd struct {
 	status  ItemStatus
-	name    string
 	payload string
 	err     *ErrorObject
 }
@@ -185,9 +191,10 @@ func (b *batch) live() {
 
 func (b *batch) awaits() string { return "the items of " + b.describe(b.name) }
 
-// recorded takes in the items that ended in earlier invocations.
+// recorded takes in the items that began in earlier invocations, and those that
+// ended there until the batch is over.
 func (b *batch) recorded() {
-	for i := 0; i < len(b.item) && !b.over; i++ {
+	for i := range b.item {
 		o := b.operationOf(i)
 		if o.known.op == nil {
 			if b.cfg.flat && b.inner.run.history.contexts[o.id()] != nil {
@@ -199,7 +206,7 @@ func (b *batch) recorded() {
 		o.check()
 		b.item[i].status = ItemStarted
 		b.total.Started++
-		if o.known.op.Status.Closed() {
+		if o.known.op.Status.Closed() && !b.over {
 			b.runItem(o, i)
 		}
 	}
@@ -251,33 +258,32 @@ func (b *batch) take() (int, *operation) {
 
 // runItem takes an item from where it stands to its end.
 func (b *batch) runItem(o *operation, i int) {
-	item := &b.item[i]
+	end := itemEnd{status: ItemSucceeded}
 	fails := func(obj *ErrorObject) error {
-		item.err = obj
+		end.status, end.err = ItemFailed, obj
 		return errItemFailed
 	}
 	body := func(s *scope) (payload string, err error) {
-		item.payload, err = b.work.run(s, o.body(o.id(), 0), o.serdes(b.cfg.itemSerdes), o.result(), i)
-		return item.payload, err
+		end.payload, err = b.work.run(s, o.body(o.id(), 0), o.serdes(b.cfg.itemSerdes), o.result(), i)
+		return end.payload, err
 	}
-	var err error
 	switch op := o.known.op; {
 	case b.cfg.flat:
-		err = runFlat(o, body, fails)
+		runFlat(o, body, fails)
 	case op.Status == wire.StatusSucceeded && !op.ReplayChildren:
-		b.restore(o, i, op.Payload)
+		end.payload = b.restore(o, i, op.Payload)
 	default:
 		run := newChildRun(o)
 		run.wrap = fails
-		err = run.do(body)
+		run.do(body)
 	}
-	b.settle(i, err)
+	b.settle(i, end)
 }
 
 var errItemFailed = errors.New("the item failed")
 
 // runFlat runs an item that is not recorded itself.
-func runFlat(o *operation, body func(*scope) (string, error), fails func(*ErrorObject) error) error {
+func runFlat(o *operation, body func(*scope) (string, error), fails func(*ErrorObject) error) {
 	r := o.scope.run
 	s := newScope(o.ctx, r, o.scope, o.id(), o.name)
 	s.within = o.scope.within
@@ -285,24 +291,24 @@ func runFlat(o *operation, body func(*scope) (string, error), fails func(*ErrorO
 	r.checkInvocation()
 	s.close()
 	if err != nil {
-		return fails(r.cfg.errors.encode(err))
+		fails(r.cfg.errors.encode(err))
 	}
-	return nil
 }
 
-// restore reads the recorded value of item i.
-func (b *batch) restore(o *operation, i int, payload *string) {
+// restore reads the recorded value of item i, and returns it as it is recorded.
+func (b *batch) restore(o *operation, i int, payload *string) string {
 	serdes := o.serdes(b.cfg.itemSerdes)
-	if payload != nil {
-		b.item[i].payload = *payload
-	}
 	if err := b.work.restore(o.value(o.id(), 0), serdes, o.result(), i, payload); err != nil {
 		o.unreadable(err)
 	}
+	if payload == nil {
+		return ""
+	}
+	return *payload
 }
 
-// settle takes in that item i has ended.
-func (b *batch) settle(i int, err error) {
+// settle takes in how item i has ended, unless the batch has without it.
+func (b *batch) settle(i int, end itemEnd) {
 	b.judging.Lock()
 	defer b.judging.Unlock()
 	r := b.inner.run
@@ -311,12 +317,11 @@ func (b *batch) settle(i int, err error) {
 		r.mu.Unlock()
 		return
 	}
+	b.item[i].itemEnd = end
 	b.total.Started--
-	if err != nil {
-		b.item[i].status = ItemFailed
+	if end.status == ItemFailed {
 		b.total.Failed++
 	} else {
-		b.item[i].status = ItemSucceeded
 		b.total.Succeeded++
 	}
 	total := b.total

@@ -657,3 +657,62 @@ func TestBatchSerdesFails(t *testing.T) {
 		}
 	})
 }
+
+// An item may go on after its batch has ended, and return: into nothing.
+func TestAbandonedItemReturns(t *testing.T) {
+	for name, opts := range map[string][]durable.BatchOption{"nested": nil, "flat": {durable.WithFlat()}} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				svc := newService(t, "{}")
+				h := handle(svc, func(ctx durable.Context) (int, error) {
+					r, err := durable.Map(ctx, "m", make([]int, 100), func(ctx durable.Context, _, i int) (string, error) {
+						if i == 0 {
+							return "first", nil
+						}
+						<-ctx.Done()
+						return "late", nil
+					}, append(opts, durable.WithMinSuccessful(1))...)
+					return r.SuccessCount(), err
+				})
+				if out := svc.run(h); out.result() != "1" {
+					t.Errorf("got %s %s", out.result(), out.errorText())
+				}
+			})
+		})
+	}
+}
+
+// Whether items were under way when a batch ended does not depend on a crash
+// before that was recorded, and what waited in them is cancelled all the same.
+func TestBatchEndsAgainAfterACrash(t *testing.T) {
+	for name, opts := range map[string][]durable.BatchOption{"nested": nil, "flat": {durable.WithFlat()}} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				svc := newService(t, "{}")
+				h := handle(svc, func(ctx durable.Context) (string, error) {
+					r, err := durable.Map(ctx, "m", []int{0, 1, 2}, func(ctx durable.Context, _, i int) (int, error) {
+						if i == 0 {
+							return i, durable.Wait(ctx, "short", time.Second)
+						}
+						return i, durable.Wait(ctx, "long", time.Hour)
+					}, append(opts, durable.WithMinSuccessful(1))...)
+					return fmt.Sprint(r.SuccessCount(), r.StartedCount()), err
+				})
+				svc.before = func(int) error {
+					if slices.ContainsFunc(svc.calls[len(svc.calls)-1], func(u wire.Update) bool { return u.ID == "1" && u.Action == wire.ActionSucceed }) && svc.invocations < 4 {
+						return errNowhere
+					}
+					return nil
+				}
+				if out := svc.run(h); out.result() != `"1 2"` {
+					t.Errorf("got %s %s, want 1 success and 2 started", out.result(), out.errorText())
+				}
+				for _, op := range svc.ops {
+					if op.Type == wire.TypeWait && !op.Status.Closed() {
+						t.Errorf("wait %s %q was left behind", op.ID, op.Name)
+					}
+				}
+			})
+		})
+	}
+}

@@ -79,9 +79,7 @@ func (o *operation) createCallback(cfg *callbackConfig) string {
 // that code ran before, unless the invocation that made the callback failed.
 func (o *operation) created() {
 	op, s := o.known.op, o.scope
-	again := op != nil && (s.sealed || s.ranOn() ||
-		s.run.history.marked && !(o.known.updated && !op.Status.Closed()))
-	s.leaveAs(again)
+	s.leaveAs(op != nil && (s.hadSeen(o.known) || s.ranOn() || s.run.history.marked && op.Status.Closed()))
 }
 
 // ID is what the service knows the callback by. It is the same on every run.
@@ -231,19 +229,22 @@ func newCallbackConfig(opts []CallbackOption) (*callbackConfig, error) {
 const maxCallbackTime = wire.MaxCallbackSeconds * time.Second
 
 func (c *callbackConfig) validate() error {
-	for what, d := range map[string]*time.Duration{"timeout": c.timeout, "heartbeat timeout": c.heartbeat} {
-		switch {
-		case d == nil:
-		case *d < time.Second:
-			return fmt.Errorf("the %s is %v; the service's timeouts are at least 1s", what, *d)
-		case *d > maxCallbackTime:
-			return fmt.Errorf("the %s is %v; at most %v are allowed", what, *d, maxCallbackTime)
-		}
+	err := errors.Join(validateCallbackTime("timeout", c.timeout), validateCallbackTime("heartbeat timeout", c.heartbeat))
+	if err == nil && c.timeout != nil && c.heartbeat != nil && *c.heartbeat > *c.timeout {
+		err = fmt.Errorf("the heartbeat timeout of %v can never pass, because the timeout of %v passes before", *c.heartbeat, *c.timeout)
 	}
-	if c.timeout != nil && c.heartbeat != nil && *c.heartbeat > *c.timeout {
-		return fmt.Errorf("the heartbeat timeout of %v can never pass, because the timeout of %v passes before", *c.heartbeat, *c.timeout)
+	return errors.Join(err, validateSubType(c.subType))
+}
+
+func validateCallbackTime(what string, d *time.Duration) error {
+	switch {
+	case d == nil:
+	case *d < time.Second:
+		return fmt.Errorf("the %s is %v; the service's timeouts are at least 1s", what, *d)
+	case *d > maxCallbackTime:
+		return fmt.Errorf("the %s is %v; at most %v are allowed", what, *d, maxCallbackTime)
 	}
-	return validateSubType(c.subType)
+	return nil
 }
 
 // seconds is a timeout as the service wants it, rounded up; nil is none.

@@ -181,6 +181,11 @@ func combine(ctx Context, k *kind, name string, tasks []*task, decides func(erro
 	if err != nil {
 		return -1, err
 	}
+	for _, t := range tasks {
+		if t.isForeign(o.scope.run) {
+			o.scope.run.fail(&MisuseError{o.describe(name), foreignFuture})
+		}
+	}
 	c := &combination{operation: o, tasks: tasks, decides: decides, open: len(tasks), decision: decision{First: -1}}
 	if op := o.known.op; op != nil && op.Status.Closed() {
 		c.replay(op)

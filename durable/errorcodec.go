@@ -96,18 +96,40 @@ func (c errorCodecs) encode(err error) *ErrorObject {
 		// the callback; the conformance suite does.
 		obj.ErrorMessage = shorten(r.Message, maxErrorMessage)
 	}
-	if c.nest(err, obj) {
+	// What was declared around one that nests wins; what was declared inside of
+	// it is its cause's.
+	var nesting nestingError
+	errors.As(err, &nesting)
+	name, data, found := c.find(err, nesting)
+	if !found && nesting != nil && c.nest(nesting, obj) {
 		return obj
 	}
 	for _, list := range []errorCodecs{c, ownErrors} {
-		for _, codec := range list {
-			if data, ok := codec.encode(err); ok && len(data) <= maxErrorData {
-				obj.ErrorType, obj.ErrorData = codec.name, data
-				return obj
-			}
+		if !found {
+			name, data, found = list.find(err, nil)
 		}
 	}
+	if found {
+		obj.ErrorType, obj.ErrorData = name, data
+	}
 	return obj
+}
+
+// find encodes err by the first codec that matches, and does not match inner.
+func (c errorCodecs) find(err, inner error) (name, data string, found bool) {
+	for _, codec := range c {
+		data, ok := codec.encode(err)
+		if !ok || len(data) > maxErrorData {
+			continue
+		}
+		if inner != nil {
+			if _, within := codec.encode(inner); within {
+				continue
+			}
+		}
+		return codec.name, data, true
+	}
+	return "", "", false
 }
 
 // decode is the error that code gets for a recorded one.

@@ -389,6 +389,9 @@ func TestFutureMisuse(t *testing.T) {
 			f := durable.Go(ctx, "x", nothing)
 			return durable.RunInChildContext(ctx, "child", func(durable.Context) (int, error) { return f.Result(ctx) })
 		},
+		`MisuseError: perdure: durable.All "all": the future belongs to another invocation`: func(ctx durable.Context) (int, error) {
+			return durable.All1(durable.All(ctx, "all", kept))
+		},
 		`MisuseError: perdure: Future.Result "kept": the future belongs to another invocation`: func(ctx durable.Context) (int, error) {
 			return kept.Result(ctx)
 		},

@@ -193,3 +193,43 @@ func TestGraphNonDeterminism(t *testing.T) {
 		}
 	}
 }
+
+// wordy is a declared error that says as much as can be recorded of one.
+type wordy struct{ Words string }
+
+func (e *wordy) Error() string { return "wordy" }
+
+func TestGraphErrorIsLarge(t *testing.T) {
+	for name, undo := range map[string]func(durable.Context, int) error{
+		"the task's":         nil,
+		"the compensations'": func(durable.Context, int) error { return &wordy{strings.Repeat(`"`, 60<<10)} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				svc := newService(t, "{}")
+				out := svc.run(handle(svc, func(ctx durable.Context) (any, error) {
+					g := durable.NewGraph()
+					for i := range 20 {
+						done := durable.AddTask(g, fmt.Sprint("done", i), func(durable.Context) (int, error) { return i, nil })
+						if undo != nil {
+							done.Compensate(undo)
+						}
+					}
+					durable.AddTask(g, "bad", func(durable.Context) (int, error) { return 0, &wordy{strings.Repeat(`"`, 60<<10)} })
+					err := g.Run(ctx, "g")
+					var graph *durable.GraphError
+					if !errors.As(err, &graph) || graph.Task != "bad" || (len(graph.Uncompensated) > 0) != (undo != nil) {
+						t.Errorf("got %v", err)
+					}
+					return nil, durable.Wait(ctx, "w", time.Second)
+				}, durable.WithErrors(durable.ErrorType[*wordy]("Wordy"))))
+				if out.Status != wire.InvocationSucceeded {
+					t.Errorf("got %s", out.errorText())
+				}
+				if n := len(svc.find("1").Error.ErrorData); n > 256<<10 {
+					t.Errorf("%d bytes were recorded", n)
+				}
+			})
+		})
+	}
+}

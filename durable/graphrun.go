@@ -203,13 +203,26 @@ func (g *graphRun) encode(err error) *ErrorObject {
 	for _, err := range e.Uncompensated {
 		data.Uncompensated = append(data.Uncompensated, g.codecs.encode(err))
 	}
-	text, _ := json.Marshal(data) // texts cannot fail
-	if len(text) > wire.MaxInlineResult {
-		data.Uncompensated = data.Uncompensated[:1]
-		text, _ = json.Marshal(data)
-	}
-	obj.ErrorType, obj.ErrorData = "GraphError", string(text)
+	obj.ErrorType, obj.ErrorData = "GraphError", data.fitted()
 	return obj
+}
+
+// fitted is the data as JSON, without what makes it too large: first what
+// errors carry beside their types and messages, then compensations.
+func (d *graphErrorData) fitted() string {
+	text, _ := json.Marshal(d) // texts cannot fail
+	if len(text) <= wire.MaxInlineResult {
+		return string(text)
+	}
+	for _, obj := range append(d.Uncompensated, d.Error) {
+		obj.ErrorData, obj.StackTrace = "", nil
+	}
+	text, _ = json.Marshal(d)
+	for len(text) > wire.MaxInlineResult && len(d.Uncompensated) > 0 {
+		d.Uncompensated = d.Uncompensated[:len(d.Uncompensated)/2]
+		text, _ = json.Marshal(d)
+	}
+	return string(text)
 }
 
 func (g *graphRun) decode(obj *ErrorObject) error {

@@ -371,3 +371,50 @@ func TestInvokeErrorThroughChildContext(t *testing.T) {
 		}
 	})
 }
+
+// orderFailed is a declared error around whatever it was.
+type orderFailed struct {
+	ID    string
+	Cause error `json:"-"`
+}
+
+func (e *orderFailed) Error() string { return "order " + e.ID + " failed: " + e.Cause.Error() }
+func (e *orderFailed) Unwrap() error { return e.Cause }
+
+// A declared error comes back, also one around an InvokeError; and one inside of
+// it, with the InvokeError.
+func TestDeclaredErrorAroundInvokeError(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		svc := newService(t, `{}`)
+		svc.targets = map[string]func(string) settling{"charge:live": func(string) settling {
+			return settling{0, wire.StatusFailed, nil, &wire.ErrorObject{ErrorType: "CardDeclined", ErrorMessage: "no", ErrorData: `{"Code":7}`}}
+		}}
+		runs := 0
+		svc.run(durable.NewHandler(func(ctx durable.Context, in order) (any, error) {
+			runs++
+			charging := func(wrap bool) error {
+				_, err := durable.RunInChildContext(ctx, "", func(ctx durable.Context) (any, error) {
+					_, err := charge.Invoke(ctx, "", in)
+					if wrap {
+						err = &orderFailed{"o1", err}
+					}
+					return nil, err
+				})
+				return err
+			}
+			var failed *orderFailed
+			if err := charging(true); !errors.As(err, &failed) || failed.ID != "o1" {
+				t.Errorf("got %v, want an orderFailed", err)
+			}
+			var invoke *durable.InvokeError
+			var card *cardDeclined
+			if err := charging(false); !errors.As(err, &invoke) || invoke.Function != "charge:live" || !errors.As(err, &card) || card.Code != 7 {
+				t.Errorf("got %v, want a cardDeclined in an InvokeError", err)
+			}
+			return nil, durable.Wait(ctx, "", time.Second)
+		}, durable.WithClient(svc), durable.WithErrors(durable.ErrorType[*cardDeclined]("CardDeclined"), durable.ErrorType[*orderFailed]("OrderFailed"))))
+		if runs < 2 {
+			t.Errorf("%d runs, want a replay", runs)
+		}
+	})
+}

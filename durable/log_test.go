@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -51,6 +52,39 @@ func (b *logBuffer) messages() (list []string) {
 		list = append(list, line["msg"].(string))
 	}
 	return list
+}
+
+// What was recorded inside of a virtual context tells, too, that code had come
+// past a future.
+func TestLogOnceBeforeVirtualContexts(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		svc, log := newService(t, "{}"), captureLog()
+		svc.after = func(int, *durable.CheckpointReply) error {
+			if svc.invocations == 1 && slices.Contains(svc.events, "StepSucceeded inner") {
+				return errNowhere
+			}
+			return nil
+		}
+		out := svc.run(handle(svc, func(ctx durable.Context) (any, error) {
+			f := durable.Go(ctx, "f", after("f", time.Hour, 1))
+			ctx.Logger().Info("after Go")
+			durable.RunInChildContext(ctx, "v", func(ctx durable.Context) (int, error) {
+				return durable.Step(ctx, "inner", one)
+			}, durable.WithVirtual())
+			v := durable.Go(ctx, "vf", func(ctx durable.Context) (int, error) { return durable.Step(ctx, "inner", one) }, durable.WithVirtual())
+			v.Result(ctx)
+			ctx.Logger().Info("after Result")
+			durable.RunInChildContext(ctx, "v", func(ctx durable.Context) (int, error) {
+				return 1, durable.Wait(ctx, "w", time.Second)
+			}, durable.WithVirtual())
+			_, err := f.Result(ctx)
+			ctx.Logger().Info("end")
+			return nil, err
+		}, durable.WithLogger(log.logger())))
+		if diff := cmp.Diff([]string{"after Go", "after Result", "end"}, log.messages()); diff != "" {
+			t.Errorf("%s; lines (-want +got):\n%s", out.errorText(), diff)
+		}
+	})
 }
 
 // Each line is written once over all invocations, wherever it stands.

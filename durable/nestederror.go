@@ -1,9 +1,6 @@
 package durable
 
-import (
-	"encoding/json"
-	"errors"
-)
+import "encoding/json"
 
 // Some of the SDK's errors say something of their own about a cause whose type
 // the user may have declared. Their record holds both: what they say, and the
@@ -25,12 +22,8 @@ type nestedData struct {
 	Cause *ErrorObject
 }
 
-// nest makes obj the record of err, if err is or wraps one that nests.
-func (c errorCodecs) nest(err error, obj *ErrorObject) bool {
-	var e nestingError
-	if !errors.As(err, &e) {
-		return false
-	}
+// nest makes obj the record of e, unless that is too large.
+func (c errorCodecs) nest(e nestingError, obj *ErrorObject) bool {
 	errorType, cause := e.nesting()
 	own, jsonErr := json.Marshal(e)
 	if jsonErr != nil {

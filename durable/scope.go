@@ -85,6 +85,12 @@ func (s *scope) ranOn() bool {
 	return s.count < len(s.recorded) || s.peek().op != nil || s.run.history.contexts[childID(s.id, s.count+1)] != nil
 }
 
+// hadSeen reports whether an earlier invocation, one that ended well, knew as
+// much of an operation as this one does.
+func (s *scope) hadSeen(known record) bool {
+	return s.sealed || s.run.history.marked && !known.updated
+}
+
 // abandonedLocked reports whether nobody will hear of this scope's work any
 // more, because its function, or one around it, is over.
 func (s *scope) abandonedLocked() bool {
@@ -213,7 +219,7 @@ func (o *operation) end() { o.scope.leave(o.known) }
 func (s *scope) leave(known record) {
 	replaying := false
 	if op := known.op; op != nil && op.Status.Closed() {
-		replaying = s.sealed || s.run.history.marked && !known.updated || s.ranOn()
+		replaying = s.hadSeen(known) || s.ranOn()
 	}
 	s.leaveAs(replaying)
 }

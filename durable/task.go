@@ -110,13 +110,19 @@ func (t *task) enter(ctx Context, method string) (*scope, error) {
 	s.checkRun(k, t.name)
 	s.checkGoroutine(k, t.name)
 	switch {
-	case t.scope != nil && t.scope.run != s.run:
-		s.run.fail(&MisuseError{k.describe(t.name), "the future belongs to another invocation; keep futures inside of the handler"})
+	case t.isForeign(s.run):
+		s.run.fail(&MisuseError{k.describe(t.name), foreignFuture})
 	case !s.busy.CompareAndSwap(false, true):
 		s.run.fail(&MisuseError{k.describe(t.name), "its context is in use by another operation: use the context of the function that makes the call"})
 	}
 	return s, nil
 }
+
+const foreignFuture = "the future belongs to another invocation; keep futures inside of the handler"
+
+// isForeign reports whether the task is of another run. One that never began is
+// of none.
+func (t *task) isForeign(r *run) bool { return t.scope != nil && t.scope.run != r }
 
 // await blocks until the task has settled. The error is of the call only.
 func (t *task) await(ctx Context) error {
@@ -125,12 +131,8 @@ func (t *task) await(ctx Context) error {
 		return err
 	}
 	s.await(t)
-	replaying := s.peek().op != nil
-	if op := t.known.op; op != nil && op.Status.Closed() {
-		replaying = replaying || s.sealed || s.run.history.marked && !t.known.updated
-	}
-	s.replaying.Store(replaying)
-	s.busy.Store(false)
+	op := t.known.op
+	s.leaveAs(s.ranOn() || op != nil && op.Status.Closed() && s.hadSeen(t.known))
 	return nil
 }
 
@@ -187,9 +189,7 @@ func (t *task) closeDone() {
 // ran in an earlier invocation if the operation had begun in one that ended well.
 func (o *operation) endAsync() {
 	s := o.scope
-	replaying := s.peek().op != nil || o.known.op != nil && (s.sealed || s.run.history.marked && !o.known.updated)
-	s.replaying.Store(replaying)
-	s.busy.Store(false)
+	s.leaveAs(s.ranOn() || o.known.op != nil && s.hadSeen(o.known))
 }
 
 // abandonLocked leaves those of the tasks that are under way to themselves:

@@ -114,7 +114,7 @@ type invoker struct{ x *Execution }
 
 // Invoke implements [engine.Invoker].
 func (i invoker) Invoke(ctx context.Context, inv *engine.Invocation) engine.Outcome {
-	ctx, cancel := context.WithDeadline(ctx, inv.Deadline)
+	ctx, cancel := context.WithTimeout(ctx, inv.Timeout)
 	defer cancel()
 	ctx, kill := context.WithCancelCause(ctx)
 	defer kill(nil)

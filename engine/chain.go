@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -38,7 +39,7 @@ func (e *Engine) resolve(opts *wire.ChainedInvokeOptions) (*machine.InvokeTarget
 	case e.opts.Strict && qualifier == "":
 		return nil, refusal(wire.Errorf(wire.CodeInvalidParameter, "You cannot invoke a durable function using an unqualified ARN."))
 	}
-	t.arn.Name, t.arn.ID = uuid.NewString(), uuid.Must(uuid.NewV7()).String()
+	t.arn.Name, t.arn.ID = uuid.NewString(), e.ids.mint()
 	return &machine.InvokeTarget{Version: t.Version, ARN: t.arn.String()}, nil
 }
 
@@ -68,7 +69,7 @@ func (e *Engine) children(d *machine.Draft, writes []store.Write) ([]store.Write
 		id := e.newIdentity(f, arn, &InvokeRequest{TenantID: r.TenantID, TraceHeader: r.TraceHeader})
 		id.ARN = arn
 		id.ParentARN, id.ParentOperation = d.Identity().ARN.String(), r.OpID
-		child := machine.Start(id, r.Payload, now(), e.rules)
+		child := machine.Start(id, r.Payload, startOf(arn.ID), e.rules)
 		writes = append(writes, store.Write{
 			ID:    arn.ID,
 			Entry: store.Entry{Seq: 1, Data: machine.Encode(child.Records())},
@@ -137,7 +138,7 @@ func (e *Engine) callFor(parentID, opID string, target *machine.InvokeTarget) {
 	if target.Input != nil {
 		req.Payload = []byte(*target.Input)
 	}
-	result, err := e.Call(e.ctx, req)
+	result, err := e.callReaching(req)
 	if e.ctx.Err() != nil {
 		return // the next engine calls again
 	}
@@ -151,6 +152,26 @@ func (e *Engine) callFor(parentID, opID string, target *machine.InvokeTarget) {
 		})
 		if err == nil || !e.persist(parentID, "the outcome of a chained invoke could not be recorded", err) {
 			return
+		}
+	}
+}
+
+// reachTries bounds how often a plain function is tried that cannot be reached;
+// the pauses add up to 25 s.
+const reachTries = 9
+
+// callReaching is Call, repeated with growing pauses while the function cannot
+// be reached, as when it is being replaced.
+func (e *Engine) callReaching(req *InvokeRequest) (*Result, error) {
+	for try, pause := 1, 100*time.Millisecond; ; try, pause = try+1, 2*pause {
+		result, err := e.Call(e.ctx, req)
+		if err != nil || !result.Unstarted || try == reachTries {
+			return result, err
+		}
+		select {
+		case <-time.After(pause):
+		case <-e.ctx.Done():
+			return nil, closed()
 		}
 	}
 }

@@ -22,8 +22,11 @@ type Options struct {
 	Account string
 	// Logger receives what operators should know; the default discards it.
 	Logger *slog.Logger
-	// Strict applies the limits that only AWS needs: 3,000 operations of an
-	// execution, and qualified targets of chained invokes.
+	// Strict applies the limits that only AWS needs. An execution that uses
+	// more than 3,000 operations or 100 MB fails; the result of one that was
+	// started asynchronously has at most 1 MB; chained invokes of durable
+	// functions are by version or alias; a function that isolates no tenants
+	// takes none; a function's timeout is at most 900 s.
 	Strict bool
 	// MaxFailures is the number of failed invocations in a row after which an
 	// execution fails; 0 retries until the execution times out, as AWS does.
@@ -56,6 +59,7 @@ type Engine struct {
 	store  store.Store
 	rules  *machine.Rules
 	secret []byte // signs tokens and callback ids
+	ids    clock  // mints ids of executions
 
 	ctx    context.Context // done when the engine closes
 	cancel context.CancelFunc
@@ -83,7 +87,8 @@ func Open(ctx context.Context, st store.Store, opts *Options) (*Engine, error) {
 	e.log = e.opts.logger()
 	e.rules = &machine.Rules{MaxFailures: e.opts.MaxFailures}
 	if e.opts.Strict {
-		e.rules.MaxOperations = wire.MaxOperations
+		e.rules.MaxOperations, e.rules.MaxStoredBytes = wire.MaxOperations, wire.MaxStoredBytes
+		e.rules.MaxAsyncResult = wire.MaxPayload
 	}
 	e.functions.init()
 	e.cache.init(cmp.Or(e.opts.Cache, 1000))
@@ -134,7 +139,7 @@ func (e *Engine) Close(ctx context.Context) error {
 func (e *Engine) recover(ctx context.Context) error {
 	after := ""
 	for {
-		rows, err := e.store.List(ctx, store.Query{Invoking: true, After: after, Limit: 1000})
+		rows, err := e.store.List(ctx, store.Query{Doing: uint32(machine.Fragile), After: after, Limit: 1000})
 		if err != nil || len(rows) == 0 {
 			return err
 		}

@@ -15,9 +15,13 @@ type Function struct {
 	Version string
 	// Invoker runs its invocations.
 	Invoker Invoker
-	// Timeout bounds one invocation; the default is 3 s, as on Lambda, and
-	// the most is 900 s there. The engine does not cap it.
+	// Timeout bounds one invocation, from the moment at which the function has
+	// it; the default is 3 s, as on Lambda, and the most is 900 s there. The
+	// engine does not cap it.
 	Timeout time.Duration
+	// StartTimeout bounds what the Invoker takes before that: to find or start
+	// a process, say. The default is 30 s.
+	StartTimeout time.Duration
 	// Concurrency bounds invocations at one time; the default is 100.
 	Concurrency int
 	// Durable makes the function durable; nil is a plain function.
@@ -49,20 +53,33 @@ type Invoker interface {
 	// Invoke runs one invocation and returns what the function answered. It
 	// may be called concurrently, up to the function's concurrency. It must
 	// return soon after ctx is done; the engine cancels ctx when it closes and
-	// when the invocation's deadline has passed, and then records the timeout
-	// itself. Whatever happens inside the function is an Outcome; there is no
-	// other failure.
+	// when the function's StartTimeout and Timeout have passed together, and
+	// then records the timeout itself. Whatever happens inside the function is
+	// an Outcome; there is no other failure.
 	Invoke(ctx context.Context, inv *Invocation) Outcome
+}
+
+// Awaiter is an [Invoker] whose function is not always there, such as one that
+// workers attach to when they please.
+type Awaiter interface {
+	// Await returns when the function can be invoked, when the Invoker is
+	// closed, or when ctx is done. Executions that wait so record nothing.
+	Await(ctx context.Context)
 }
 
 // Invocation is one call of a function.
 type Invocation struct {
 	RequestID   string // a UUID, new for each invocation
 	FunctionARN string // qualified with the version
-	Deadline    time.Time
-	Payload     []byte // the JSON that the function receives
-	TraceID     string // X-Ray header, may be empty
-	TenantID    string // may be empty
+	// Timeout is what the function may take once it has the invocation.
+	Timeout time.Duration
+	// Deadline is when that time is over. The engine leaves it zero: the
+	// Invoker sets it when it hands the invocation to the function, which may
+	// first have to be started.
+	Deadline time.Time
+	Payload  []byte // the JSON that the function receives
+	TraceID  string // X-Ray header, may be empty
+	TenantID string // may be empty
 	// ClientContext is what a caller of a plain function sent, decoded.
 	ClientContext string
 	// ExecutionARN is empty for a plain function.
@@ -80,6 +97,7 @@ type Outcome struct {
 	// callers of plain functions; empty if the function did not report one.
 	ErrorPayload []byte
 	// Unstarted says that the function was never reached, so that the attempt
-	// says nothing about its code.
+	// says nothing about its code: it is repeated soon, and does not count as
+	// the function's failure.
 	Unstarted bool
 }

@@ -38,18 +38,32 @@ func (e *Engine) dispatch(l *live) {
 // invokeWhileWanted runs invocations of one execution, one after the other,
 // until the function has heard of everything.
 func (e *Engine) invokeWhileWanted(l *live, f *function) {
+	for f != nil {
+		f = e.invokeWith(l, f)
+	}
+}
+
+// invokeWith is invokeWhileWanted with one function. It returns the function
+// that took its place in the meantime, or nil when nothing more is wanted.
+func (e *Engine) invokeWith(l *live, f *function) *function {
 	select {
 	case f.places <- struct{}{}:
 		defer func() { <-f.places }()
 	case <-e.ctx.Done():
 	}
 	for {
+		if a, ok := f.Invoker.(Awaiter); ok {
+			a.Await(e.ctx)
+		}
+		if newer := e.functions.runnable(f.Name, f.Version); newer != nil && newer != f {
+			return newer
+		}
 		inv, err := e.begin(l, f)
 		switch {
 		case err == nil && inv != nil:
 			e.finish(l, inv, e.call(f, inv))
 		case err == nil || !e.persist(l.id, "the start of an invocation could not be recorded", err):
-			return
+			return nil
 		}
 	}
 }
@@ -86,7 +100,7 @@ func (e *Engine) begin(l *live, f *function) (inv *Invocation, err error) {
 			d.FireTimers()
 			if d.WantsInvocation(now()) {
 				d.BeginInvocation(requestID)
-				inv = &Invocation{RequestID: requestID, Deadline: time.Now().Add(f.Timeout)}
+				inv = &Invocation{RequestID: requestID, Timeout: f.Timeout}
 				return nil
 			}
 		}
@@ -118,13 +132,13 @@ func (e *Engine) envelope(x *machine.Execution) []byte {
 	})
 }
 
-// killGrace is how long after its deadline an invoker has to end an invocation
+// killGrace is how long after its time is over an invoker has to end an invocation
 // by itself before its context is cancelled.
 const killGrace = 2 * time.Second
 
 // call runs one invocation.
 func (e *Engine) call(f *function, inv *Invocation) Outcome {
-	ctx, cancel := context.WithDeadline(e.ctx, inv.Deadline.Add(killGrace))
+	ctx, cancel := context.WithTimeout(e.ctx, f.StartTimeout+inv.Timeout+killGrace)
 	defer cancel()
 	out := f.Invoker.Invoke(ctx, inv)
 	if out.Error == nil && out.Payload == nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
@@ -143,9 +157,12 @@ func (e *Engine) finish(l *live, inv *Invocation, out Outcome) {
 	for {
 		closing := e.ctx.Err() != nil
 		err := e.update(context.WithoutCancel(e.ctx), l.id, func(d *machine.Draft) error {
-			if closing && out.Error != nil {
+			switch {
+			case closing && out.Error != nil:
 				d.LoseInvocation()
-			} else {
+			case out.Unstarted:
+				d.MissInvocation(inv.RequestID, out.Error)
+			default:
 				d.EndInvocation(inv.RequestID, out.Payload, out.Error)
 			}
 			return nil
@@ -182,11 +199,11 @@ func (e *Engine) Call(ctx context.Context, req *InvokeRequest) (*Result, error) 
 		payload = []byte("{}")
 	}
 	out := e.call(f.function, &Invocation{
-		RequestID: cmp.Or(req.RequestID, uuid.NewString()), FunctionARN: f.arn.FunctionARN(), Deadline: time.Now().Add(f.Timeout),
+		RequestID: cmp.Or(req.RequestID, uuid.NewString()), FunctionARN: f.arn.FunctionARN(), Timeout: f.Timeout,
 		Payload: payload, TraceID: req.TraceHeader, TenantID: req.TenantID, ClientContext: req.ClientContext,
 	})
 	if out.Error != nil {
-		return &Result{Status: wire.ExecutionFailed, Error: out.Error, ErrorPayload: out.ErrorPayload}, nil
+		return &Result{Status: wire.ExecutionFailed, Error: out.Error, ErrorPayload: out.ErrorPayload, Unstarted: out.Unstarted}, nil
 	}
 	answer := string(out.Payload)
 	return &Result{Status: wire.ExecutionSucceeded, Payload: &answer}, nil

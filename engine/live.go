@@ -204,7 +204,7 @@ func (e *Engine) published(l *live, records []machine.Record) {
 
 // rowChanged reports whether the draft changes what is searched for.
 func rowChanged(x *machine.Execution, d *machine.Draft) bool {
-	return x.Status() != d.Status() || x.Fragile() != d.Fragile() || x.Due() != d.Due()
+	return x.Status() != d.Status() || x.Due() != d.Due() || x.Doing() != d.Doing() || x.Since() != d.Since()
 }
 
 // row returns the draft's row in the store.
@@ -213,7 +213,7 @@ func row(d *machine.Draft) *store.Row {
 	return &store.Row{
 		ID: arn.ID, ARN: arn.String(), Function: arn.Function, Version: arn.Version, Name: arn.Name,
 		Status: d.Status(), Started: d.Started(), Closed: d.Closed(),
-		Due: d.Due(), Invoking: d.Fragile(), InputHash: d.InputHash(),
+		Due: d.Due(), Doing: uint32(d.Doing()), Since: d.Since(), InputHash: d.InputHash(),
 	}
 }
 

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 
@@ -202,63 +201,4 @@ func eventSize(ev *wire.Event) int {
 		n += len(*ev.Payload)
 	}
 	return n
-}
-
-// List returns a page of the executions of a function, newest first unless
-// asked otherwise. next is empty on the last page. A function that is neither
-// registered nor has executions is a ResourceNotFoundException.
-func (e *Engine) List(ctx context.Context, req *ListRequest) (items []Summary, next string, err error) {
-	name, version, err := e.parseRef(req.Function, req.Qualifier)
-	if err != nil {
-		return nil, "", err
-	}
-	if a := e.functions.alias(name, version); a != nil {
-		version = a.Version
-	}
-	if req.Marker != "" && !wire.ValidID(req.Marker, 64) {
-		return nil, "", wire.Errorf(wire.CodeInvalidParameter, "Invalid Marker")
-	}
-	if err := e.knownFunction(ctx, name, version); err != nil {
-		return nil, "", err
-	}
-	max := pageSize(req.MaxItems)
-	rows, err := e.store.List(ctx, store.Query{
-		Function: name, Version: version, Name: req.Name, Statuses: req.Statuses,
-		StartedAfter: req.StartedAfter, StartedBefore: req.StartedBefore,
-		OldestFirst: req.OldestFirst, After: req.Marker, Limit: max + 1,
-	})
-	if err != nil {
-		return nil, "", err
-	}
-	if len(rows) > max {
-		rows = rows[:max]
-		next = rows[max-1].ID
-	}
-	for _, row := range rows {
-		items = append(items, summary(row))
-	}
-	return items, next, nil
-}
-
-func summary(row *store.Row) Summary {
-	s := Summary{ARN: row.ARN, Name: row.Name, Status: row.Status, Started: row.Started, Closed: row.Closed}
-	if arn, err := wire.ParseARN(row.ARN); err == nil {
-		s.FunctionARN = arn.FunctionARN()
-	}
-	return s
-}
-
-// knownFunction refuses a function that nothing is known of. A function whose
-// registration is over may still have executions.
-func (e *Engine) knownFunction(ctx context.Context, name, version string) error {
-	t, err := e.lookup(name, version, primary)
-	var unknown *wire.Error
-	if !errors.As(err, &unknown) {
-		return err
-	}
-	rows, err := e.store.List(ctx, store.Query{Function: name, Version: version, Limit: 1})
-	if err == nil && len(rows) == 0 {
-		return functionNotFound(t.arn)
-	}
-	return err
 }

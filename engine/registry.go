@@ -151,6 +151,7 @@ func (r *registry) names() []string {
 func (e *Engine) Register(f Function) error {
 	f.Version = cmp.Or(f.Version, wire.LatestVersion)
 	f.Timeout = cmp.Or(f.Timeout, 3*time.Second)
+	f.StartTimeout = cmp.Or(f.StartTimeout, 30*time.Second)
 	f.Concurrency = cmp.Or(f.Concurrency, 100)
 	if err := checkFunction(&f); err != nil {
 		return fmt.Errorf("registering function %q: %w", f.Name, err)
@@ -210,8 +211,8 @@ func checkFunction(f *Function) error {
 	if f.Invoker == nil {
 		return errors.New("an Invoker is required")
 	}
-	if f.Timeout < 0 || f.Concurrency < 0 {
-		return errors.New("timeout and concurrency cannot be negative")
+	if f.Timeout < 0 || f.StartTimeout < 0 || f.Concurrency < 0 {
+		return errors.New("timeouts and concurrency cannot be negative")
 	}
 	c := f.Durable
 	if c == nil {

@@ -48,7 +48,7 @@ func (e *Engine) Start(ctx context.Context, req *InvokeRequest) (*Started, error
 	}
 	t.arn.Name = req.Name
 	id := e.newIdentity(t.function, t.arn, req)
-	err = e.create(machine.Start(id, payloadOf(req.Payload), now(), e.rules))
+	err = e.create(machine.Start(id, payloadOf(req.Payload), startOf(id.ARN.ID), e.rules))
 	if errors.Is(err, store.ErrConflict) { // somebody took the name meanwhile
 		s, err := e.existing(ctx, t, req)
 		if s == nil && err == nil {
@@ -65,7 +65,7 @@ func (e *Engine) Start(ctx context.Context, req *InvokeRequest) (*Started, error
 // newIdentity names a new execution of f.
 func (e *Engine) newIdentity(f *function, arn wire.ARN, req *InvokeRequest) machine.Identity {
 	arn.Name = cmp.Or(arn.Name, uuid.NewString())
-	arn.ID = uuid.Must(uuid.NewV7()).String() // ids sort by start: the store relies on it
+	arn.ID = e.ids.mint()
 	return machine.Identity{
 		ARN:              arn,
 		ExecutionTimeout: int64((f.Durable.ExecutionTimeout + time.Second - 1) / time.Second),

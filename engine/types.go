@@ -44,6 +44,8 @@ type Result struct {
 	Error *wire.ErrorObject
 	// ErrorPayload is the error document of a plain function, as it sent it.
 	ErrorPayload []byte
+	// Unstarted says that a plain function was never reached.
+	Unstarted bool
 }
 
 // Description is what is known of one execution.
@@ -84,16 +86,22 @@ type Summary struct {
 	Status      wire.ExecutionStatus
 	Started     wire.Timestamp
 	Closed      wire.Timestamp
+	// Doing is what the execution is doing, empty if nothing; Since is since when.
+	Doing []Activity
+	Since wire.Timestamp
 }
 
-// ListRequest selects executions of one function; zero members do not restrict.
+// ListRequest selects executions; zero members do not restrict.
 type ListRequest struct {
 	Function      string // as in InvokeRequest
-	Qualifier     string
+	Qualifier     string // of Function
 	Name          string
+	NamePrefix    string
 	Statuses      []wire.ExecutionStatus
 	StartedAfter  wire.Timestamp // exclusive
 	StartedBefore wire.Timestamp // exclusive
+	Doing         []Activity     // one of these at least
+	Since         wire.Timestamp // doing something since before this moment
 	OldestFirst   bool
 	Marker        string
 	MaxItems      int // 0 is 100; at most 1000

@@ -30,7 +30,7 @@ func commands() []*command {
 		runCommand, serveCommand,
 		invokeCommand, listCommand, getCommand, historyCommand,
 		pauseCommand, resumeCommand, stopCommand, deleteCommand,
-		versionCommand, helpCommand,
+		credentialsCommand, versionCommand, helpCommand,
 	}
 }
 

@@ -22,6 +22,7 @@ import (
 	"github.com/perdure/perdure/internal/sandbox"
 	"github.com/perdure/perdure/internal/server"
 	"github.com/perdure/perdure/internal/store/sqlstore"
+	"github.com/perdure/perdure/internal/ui"
 )
 
 // localFlags are the flags of the verbs that run an engine.
@@ -29,27 +30,17 @@ type localFlags struct {
 	data       string
 	listen     string
 	durability sqlstore.Durability
+	security   securityFlags // of verbs that define them
 }
 
 func (f *localFlags) define(fs *flag.FlagSet, listen string) {
 	fs.StringVar(&f.data, "data", ".perdure", "`DIR` that holds the engine's data")
-	fs.StringVar(&f.listen, "listen", listen, "loopback `ADDRESS` of the Lambda API; port 0 takes a free one")
+	fs.StringVar(&f.listen, "listen", listen, "`ADDRESS` of the Lambda API; port 0 takes a free one")
 	fs.TextVar(&f.durability, "durability", sqlstore.Power, "what acknowledged work survives the loss of: `power`, process or none")
 }
 
-// check returns a problem unless the address is on loopback: the API takes no
-// credentials yet.
-func (f *localFlags) check() error {
-	host, _, err := net.SplitHostPort(f.listen)
-	if err != nil {
-		return cli.Usagef("%q is not an address to listen on", f.listen).Hintf("an address looks like 127.0.0.1:3001")
-	}
-	if ip := net.ParseIP(host); host == "localhost" || ip != nil && ip.IsLoopback() {
-		return nil
-	}
-	return cli.Usagef("%s is not a loopback address", f.listen).
-		Hintf("the API asks for no credentials, so it serves this machine only: use 127.0.0.1")
-}
+// check returns a problem if the address may not be served.
+func (f *localFlags) check() error { return f.security.check(f.listen) }
 
 // local is an engine in this process, with all that it needs: data on disk, the
 // Lambda API for functions and others, the Runtime API and function processes.
@@ -62,6 +53,7 @@ type local struct {
 	store    *sqlstore.Store
 	listener net.Listener
 	server   *server.Server
+	doors    *doors // nil if functions come in as everybody does
 	runtime  *runtimeapi.Server
 	pools    []*sandbox.Pool
 	closing  sync.Once
@@ -72,7 +64,7 @@ type local struct {
 // API is taken, but nobody is answered before serve: a client that comes while
 // functions are still being built waits for them.
 func openLocal(ctx context.Context, f localFlags, log *slog.Logger) (*local, error) {
-	l := &local{localFlags: f, failed: make(chan error, 1)}
+	l := &local{localFlags: f, failed: make(chan error, 2)}
 	if err := l.open(ctx, log); err != nil {
 		l.close()
 		return nil, err
@@ -89,15 +81,31 @@ func (l *local) open(ctx context.Context, log *slog.Logger) (err error) {
 	if l.listener, err = listen(l.listen); err != nil {
 		return err
 	}
-	l.url = "http://" + l.listener.Addr().String()
+	l.url = l.security.url(l.listener.Addr())
 	if l.engine, err = engine.Open(ctx, l.store, &engine.Options{Logger: log}); err != nil {
 		return dataFault(l.data, err)
 	}
 	if l.runtime, err = runtimeapi.Listen(log); err != nil {
 		return cli.Faultf("%v", err)
 	}
-	l.server = server.New(l.faces(log), &server.Options{Logger: log})
+	if err := l.openServer(log); err != nil {
+		return err
+	}
 	return l.store.SetOwner(owner + ", " + l.url)
+}
+
+// openServer makes the server of the port, and of the doors if need be.
+func (l *local) openServer(log *slog.Logger) error {
+	opts, err := l.security.options(log)
+	if err != nil {
+		return err
+	}
+	faces := l.faces(log)
+	l.server = server.New(faces, opts)
+	if l.security.needsDoors() {
+		l.doors, err = openDoors(faces.Lambda, log)
+	}
+	return err
 }
 
 // faces are what the engine shows on its port.
@@ -106,11 +114,15 @@ func (l *local) faces(log *slog.Logger) server.Faces {
 	return server.Faces{
 		Lambda: lambdaapi.New(l.engine, &api),
 		Admin:  adminapi.New(l.engine, &adminapi.Options{Shell: api, Version: version()}),
+		Page:   ui.New(l.engine, &ui.Options{Logger: log, Version: version()}),
 	}
 }
 
-// serve begins to answer on the port.
+// serve begins to answer on the port, and at the doors.
 func (l *local) serve() {
+	if l.doors != nil {
+		l.doors.serve(l.failed)
+	}
 	go func() {
 		if err := l.server.Serve(l.listener); err != nil {
 			l.failed <- err
@@ -146,7 +158,7 @@ func listen(address string) (net.Listener, error) {
 func (l *local) register(fn engine.Function, p program, proc *runtimes.Process, env map[string]string) error {
 	pool, err := sandbox.New(sandbox.Config{
 		Name: fn.Name, Command: proc.Command, Handler: proc.Handler, Dir: proc.Dir, Env: env, RuntimeEnv: proc.Env,
-		Timeout: fn.Timeout, LambdaEndpoint: l.url, Runtime: l.runtime, Output: p.output,
+		Timeout: fn.Timeout, LambdaEndpoint: l.endpointOf(fn.Name), Runtime: l.runtime, Output: p.output,
 	})
 	if err != nil {
 		return cli.Faultf("%v", err)
@@ -160,6 +172,14 @@ func (l *local) register(fn engine.Function, p program, proc *runtimes.Process, 
 		return cli.Faultf("%v", err)
 	}
 	return nil
+}
+
+// endpointOf is where the function called name finds the Lambda API.
+func (l *local) endpointOf(name string) string {
+	if l.doors == nil {
+		return l.url
+	}
+	return l.doors.url + l.doors.Path(name)
 }
 
 // closeTimeout bounds how long we wait for things to end in good order. What
@@ -188,6 +208,9 @@ func (l *local) shutdown() error {
 	}
 	if l.server != nil {
 		_ = l.server.Shutdown(ctx) // whoever still waits for an execution has been told, or asks again
+	}
+	if l.doors != nil {
+		l.doors.close(ctx)
 	}
 	if l.runtime != nil {
 		errs = append(errs, l.runtime.Close())

@@ -3,14 +3,10 @@ package main
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"net/http"
 	"net/url"
-	"time"
 
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/smithy-go"
 	"github.com/google/uuid"
 )
@@ -55,25 +51,11 @@ func (r *remote) onExecution(ctx context.Context, method, arn, suffix string, bo
 	if err != nil {
 		return err
 	}
-	if err := r.sign(ctx, req, payload); err != nil {
-		return r.fault(ctx, err)
-	}
-	resp, err := r.http.Do(req)
+	resp, err := (&signer{r.http, r.key}).Do(req)
 	if err == nil && resp.StatusCode/100 != 2 {
 		err = apiError(resp, r.http.body)
 	}
 	return r.fault(ctx, err)
-}
-
-// sign signs a request as the SDK signs its own.
-func (r *remote) sign(ctx context.Context, req *http.Request, payload []byte) error {
-	opts := r.api.Options()
-	credentials, err := opts.Credentials.Retrieve(ctx)
-	if err != nil {
-		return err
-	}
-	hash := sha256.Sum256(payload)
-	return v4.NewSigner().SignHTTP(ctx, credentials, req, hex.EncodeToString(hash[:]), "lambda", opts.Region, time.Now())
 }
 
 // apiError reads a refusal.

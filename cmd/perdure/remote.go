@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -11,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 
@@ -28,18 +31,21 @@ const defaultEndpoint = "http://127.0.0.1:3001"
 
 // remoteFlags are the flags of the verbs that talk to a serving engine.
 type remoteFlags struct {
+	identityFlags
 	endpoint string
 	json     bool
 }
 
 func (f *remoteFlags) define(fs *flag.FlagSet) {
-	fs.StringVar(&f.endpoint, "endpoint", defaultEndpoint, "`URL` of the engine's Lambda API")
+	f.identityFlags.define(fs)
+	fs.StringVar(&f.endpoint, "endpoint", cmp.Or(os.Getenv("PERDURE_ENDPOINT"), defaultEndpoint), "`URL` of the engine")
 	fs.BoolVar(&f.json, "json", false, "print JSON, as the API sent it")
 }
 
 // remote is an engine behind the Lambda API, and behind our own.
 type remote struct {
 	endpoint string
+	key      aws.Credentials
 	api      *lambda.Client
 	admin    *adminapi.Client
 	http     *bodyKeeper
@@ -50,17 +56,26 @@ func (f *remoteFlags) dial() (*remote, error) {
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, cli.Usagef("%q is not an endpoint", f.endpoint).Hintf("an endpoint looks like %s", defaultEndpoint)
 	}
-	r := &remote{endpoint: strings.TrimSuffix(f.endpoint, "/"), http: &bodyKeeper{client: http.Client{Timeout: time.Minute}}}
+	key, err := f.key()
+	if err != nil {
+		return nil, err
+	}
+	transport, err := f.transport()
+	if err != nil {
+		return nil, err
+	}
+	r := &remote{
+		endpoint: strings.TrimSuffix(f.endpoint, "/"), key: key,
+		http: &bodyKeeper{client: http.Client{Timeout: time.Minute, Transport: transport}},
+	}
 	r.api = lambda.New(lambda.Options{
-		Region:       "us-east-1",
+		Region:       region,
 		BaseEndpoint: &r.endpoint,
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: "perdure", SecretAccessKey: "perdure"}, nil
-		}),
-		HTTPClient: r.http,
-		Retryer:    aws.NopRetryer{},
+		Credentials:  aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return key, nil }),
+		HTTPClient:   r.http,
+		Retryer:      aws.NopRetryer{},
 	})
-	r.admin = &adminapi.Client{Endpoint: r.endpoint, HTTP: &r.http.client}
+	r.admin = &adminapi.Client{Endpoint: r.endpoint, HTTP: &signer{&r.http.client, key}}
 	return r, nil
 }
 
@@ -210,10 +225,17 @@ func (r *remote) fault(ctx context.Context, err error) error {
 		return cli.Faultf("no engine at %s", r.endpoint).
 			Hintf("start one with: %s", commandLine("serve")).
 			Hintf("or name another with --endpoint URL")
+	case isAPI && isStranger(code):
+		return cli.Faultf("the engine at %s does not let us in: %s", r.endpoint, message).
+			Hintf("give your access key with --credentials FILE, or in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
 	case isAPI && code == wire.CodeService:
 		return cli.Faultf("the engine at %s failed: %s", r.endpoint, message)
 	case isAPI:
 		return cli.Faultf("the engine refused: %s", message)
+	}
+	if bad, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return cli.Faultf("the certificate of the engine at %s is not trusted: %v", r.endpoint, innermost(bad)).
+			Hintf("give the authority that signed it with --ca-cert FILE")
 	}
 	return cli.Faultf("talking to the engine at %s: %v", r.endpoint, innermost(err))
 }
@@ -232,6 +254,11 @@ func refusalOf(err error) (code wire.Code, message string, ok bool) {
 func (r *remote) nonsense(err error) error {
 	return cli.Faultf("the engine at %s answered what is not an answer: %v", r.endpoint, err).
 		Hintf("is it a Perdure engine?")
+}
+
+// isStranger reports whether a refusal says that we are not known.
+func isStranger(code wire.Code) bool {
+	return code == wire.CodeMissingToken || code == wire.CodeUnrecognizedClient || code == wire.CodeInvalidSignature || code == wire.CodeIncompleteSignature
 }
 
 // isOffline reports whether err says that nobody listens.

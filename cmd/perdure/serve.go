@@ -43,6 +43,7 @@ type serveVerb struct {
 func (v *serveVerb) define(fs *flag.FlagSet) {
 	v.functionFlags.define(fs)
 	v.localFlags.define(fs, "127.0.0.1:3001")
+	v.security.define(fs)
 	fs.Func("function", "`NAME=PATH` of a function; may be given several times", v.addFunction)
 	fs.Var(&v.handlers, "handler", "`NAME=HANDLER` of a function that is not in Go, such as orders=app.handler; may be repeated")
 	fs.Var(&v.runtimes, "runtime", "`NAME=RUNTIME` of its language as on Lambda, such as orders=python3.13; may be repeated")
@@ -143,7 +144,11 @@ func checkNames[T any](v *serveVerb, flag string, settings map[string]T) error {
 // ready says what is served, and how to use it.
 func (v *serveVerb) ready(std *stdio, l *local) {
 	fmt.Fprintf(std.err, "perdure: ready: the Lambda API is on %s\n", l.url)
+	fmt.Fprintf(std.err, "  page      %s/ui/\n", l.url)
 	fmt.Fprintf(std.err, "  data      %s, durability %s\n", v.data, v.durability)
+	if v.security.credentials != "" {
+		fmt.Fprintf(std.err, "  access    by the keys in %s\n", v.security.credentials)
+	}
 	for _, p := range v.programs {
 		fmt.Fprintf(std.err, "  function  %s (%s)\n", p.name, p.path)
 	}

@@ -16,6 +16,7 @@ const Prefix = "/perdure/"
 // concurrently.
 type Engine interface {
 	aboutEngine
+	listEngine
 }
 
 var _ Engine = (*engine.Engine)(nil)

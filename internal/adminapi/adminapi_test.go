@@ -93,23 +93,6 @@ func TestRefusalsAreTheLambdaAPIs(t *testing.T) {
 	}
 }
 
-func TestPagesOfOtherSitesAreRefused(t *testing.T) {
-	w := newWorld(t)
-	req, err := http.NewRequestWithContext(t.Context(), "GET", w.url+"/perdure/about", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Origin", "http://evil.example")
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp.Body.Close()
-	if resp.StatusCode != http.StatusForbidden {
-		t.Errorf("got %d, want 403", resp.StatusCode)
-	}
-}
-
 func TestClientOfSomethingElse(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	defer server.Close()

@@ -3,6 +3,7 @@ package lambdaapi
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"strconv"
@@ -56,10 +57,41 @@ func readBody(r *http.Request, dst []byte, limit int, tooLarge error) ([]byte, e
 			return dst, tooLarge
 		case err == io.EOF:
 			return dst, nil
+		case isRefusal(err):
+			return dst, err // of who stands in front of us
 		case err != nil:
 			return dst, refusal(wire.CodeInvalidContent, "Could not read the request body: %v.", err)
 		}
 	}
+}
+
+func isRefusal(err error) bool {
+	_, ok := errors.AsType[*wire.Error](err)
+	return ok
+}
+
+// maxSettings bounds the body of a request that changes settings.
+const maxSettings = 64 << 10
+
+var errSettingsTooLarge = refusal(wire.CodeRequestTooLarge, "Request must be smaller than %d bytes", maxSettings)
+
+// readMembers reads a body that is an object, or empty. It has read take the
+// value of each member.
+func readMembers(r *http.Request, read func(d *jsonReader, name string)) error {
+	buf := getBuffer()
+	defer buf.free()
+	var err error
+	if buf.b, err = readBody(r, buf.b, maxSettings, errSettingsTooLarge); err != nil {
+		return err
+	}
+	d := newJSONReader(buf.b)
+	if d.peek() != 0 {
+		for name := range d.members() {
+			read(d, string(name))
+		}
+	}
+	d.end()
+	return d.err
 }
 
 // reply answers with v as JSON.

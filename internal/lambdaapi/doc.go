@@ -17,7 +17,6 @@
 // are reported together, and only a request of the right shape reaches the
 // engine.
 //
-// The API asks for no credentials: it is for loopback addresses. Serve it with
-// ReadHeaderTimeout and MaxHeaderBytes set, and without a WriteTimeout, since a
-// synchronous Invoke stays open as long as its execution runs.
+// The API asks for no credentials and knows no limits of time: package server
+// stands in front of it.
 package lambdaapi

@@ -31,6 +31,7 @@ var statuses = map[wire.Code]int{
 	wire.CodeAccessDenied:        http.StatusForbidden,
 
 	wire.CodeNotFound:         http.StatusNotFound,
+	wire.CodeRequestTimeout:   http.StatusRequestTimeout,
 	wire.CodeConflict:         http.StatusConflict,
 	wire.CodeAlreadyStarted:   http.StatusConflict,
 	wire.CodePrecondition:     http.StatusPreconditionFailed,
@@ -78,8 +79,12 @@ func (s *shell) refuse(w http.ResponseWriter, r *http.Request, requestID string,
 // drain reads what is left of a refused request, within limits, for clients
 // that do not listen before they have sent everything: they would see a broken
 // connection instead of the refusal. A client that asked first does listen.
+// A body that is counted for as long as it is kept hears that it is not.
 func drain(r *http.Request) {
 	const most = 32 << 20
+	if b, ok := r.Body.(interface{ Discard() }); ok {
+		b.Discard()
+	}
 	if r.Header.Get("Expect") == "" {
 		_, _ = io.CopyN(io.Discard, r.Body, most)
 	}

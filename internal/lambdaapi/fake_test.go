@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -179,10 +178,6 @@ func request(t testing.TB, url, method, path, body string, header ...string) ans
 		t.Fatal(err)
 	}
 	return answer{resp.StatusCode, resp.Header, string(b)}
-}
-
-func contextWithLocalAddr(r *http.Request, addr net.Addr) context.Context {
-	return context.WithValue(r.Context(), http.LocalAddrContextKey, addr)
 }
 
 var quiet = slog.New(slog.DiscardHandler)

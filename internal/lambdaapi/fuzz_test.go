@@ -118,7 +118,7 @@ func FuzzRoute(f *testing.F) {
 		for _, res := range resources {
 			for _, want := range res.operations {
 				u, err := url.ParseRequestURI(res.prefix + url.PathEscape(subject) + res.suffix)
-				if err != nil || want.serve == nil || !res.hasSubject() {
+				if err != nil || want.serve == nil || !res.hasSubject() || res.narrow != nil && !res.narrow(url.PathEscape(subject)) {
 					continue
 				}
 				op, got, err := route(&http.Request{Method: want.method, URL: u})

@@ -148,13 +148,13 @@ func (d *jsonReader) next(closing byte) bool {
 }
 
 // present reports whether the next value, which should begin with want, is
-// there at all. It takes null and refuses every other kind of value.
+// there at all. A point stands for a number with a fraction. It takes null and refuses every other kind of value.
 func (d *jsonReader) present(want byte) bool {
 	c := d.peek()
 	switch {
 	case d.err != nil:
 		return false
-	case c == want, want == '0' && isNumberStart(c):
+	case c == want, (want == '0' || want == '.') && isNumberStart(c):
 		return true
 	case c == 'n':
 		d.literal("null")
@@ -168,7 +168,7 @@ func isNumberStart(c byte) bool { return c == '-' || '0' <= c && c <= '9' }
 
 // mismatch refuses a value that begins with c, in AWS's words.
 func (d *jsonReader) mismatch(c, want byte) {
-	kinds := map[byte]string{'"': "a String", '0': "an Integer", 't': "a Boolean"}
+	kinds := map[byte]string{'"': "a String", '0': "an Integer", '.': "a Double", 't': "a Boolean"}
 	var got string
 	switch {
 	case c == '{':
@@ -220,6 +220,15 @@ func (d *jsonReader) string() string {
 	return string(b)
 }
 
+// optional reads a string as a copy; null is nil.
+func (d *jsonReader) optional() *string {
+	b, present := d.text()
+	if !present {
+		return nil
+	}
+	return new(string(b))
+}
+
 // null takes null, if that comes next.
 func (d *jsonReader) null() bool {
 	if d.peek() != 'n' {
@@ -260,6 +269,23 @@ func (d *jsonReader) integer() (n int64, present bool) {
 		return 0, false
 	}
 	return int64(f), true
+}
+
+// double reads a number; null is zero.
+func (d *jsonReader) double() float64 {
+	if !d.present('.') {
+		return 0
+	}
+	token := d.number()
+	if d.err != nil {
+		return 0
+	}
+	f, err := strconv.ParseFloat(string(token), 64)
+	if err != nil {
+		d.fail("NUMBER_VALUE can not be converted to a Double")
+		return 0
+	}
+	return f
 }
 
 // number takes a number by JSON's grammar.

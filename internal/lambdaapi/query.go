@@ -61,16 +61,21 @@ func (q *query) marker() string { return q.values.Get("Marker") }
 
 // maxItems reads how long a page may be; zero is the engine's default.
 func (q *query) maxItems() int {
-	s := q.values.Get("MaxItems")
 	if !q.values.Has("MaxItems") {
 		return 0
 	}
+	return q.integer("MaxItems", 0, wire.MaxPage)
+}
+
+// integer reads a number that is there.
+func (q *query) integer(key string, least, most int64) int {
+	s := q.values.Get(key)
 	n, err := strconv.ParseInt(s, 10, 32)
 	if err != nil {
 		q.inconvertible(s, "Integer")
 		return 0
 	}
-	q.number(n, "maxItems", 0, wire.MaxPage)
+	q.number(n, member(key), least, most)
 	return int(n)
 }
 

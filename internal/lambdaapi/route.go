@@ -15,6 +15,9 @@ const maxURL = 16 << 10
 type resource struct {
 	prefix, suffix string
 	operations     []operation
+	// narrow says of what form a subject is, where others are something else;
+	// nil for any.
+	narrow func(subject string) bool
 }
 
 // operation is what one method does on a resource. The subject it is given is
@@ -27,32 +30,57 @@ type operation struct {
 const (
 	executions = "/2025-12-01/durable-executions/"
 	callbacks  = "/2025-12-01/durable-execution-callbacks/"
+	functions  = "/2015-03-31/functions"
 )
 
 // resources are matched in this order, so the bare execution comes after all
-// that have a suffix.
+// that have a suffix, and an alias, which may be called like one, before.
 var resources = []resource{
-	{executions, "/checkpoint", []operation{{"POST", "CheckpointDurableExecution", (*api).checkpoint}}},
-	{executions, "/state", []operation{{"GET", "GetDurableExecutionState", (*api).state}}},
-	{executions, "/history", []operation{{"GET", "GetDurableExecutionHistory", (*api).history}}},
-	{executions, "/stop", []operation{{"POST", "StopDurableExecution", (*api).stop}}},
-	{executions, "/pause", []operation{{"POST", "PauseDurableExecution", (*api).pause}}},
-	{executions, "/resume", []operation{{"POST", "ResumeDurableExecution", (*api).resume}}},
+	{executions, "/checkpoint", []operation{{"POST", "CheckpointDurableExecution", (*api).checkpoint}}, nil},
+	{executions, "/state", []operation{{"GET", "GetDurableExecutionState", (*api).state}}, nil},
+	{executions, "/history", []operation{{"GET", "GetDurableExecutionHistory", (*api).history}}, nil},
+	{executions, "/stop", []operation{{"POST", "StopDurableExecution", (*api).stop}}, nil},
+	{executions, "/pause", []operation{{"POST", "PauseDurableExecution", (*api).pause}}, nil},
+	{executions, "/resume", []operation{{"POST", "ResumeDurableExecution", (*api).resume}}, nil},
 	{executions, "", []operation{
 		{"GET", "GetDurableExecution", (*api).describe},
 		{"DELETE", "DeleteDurableExecution", (*api).delete},
-	}},
-	{callbacks, "/succeed", []operation{{"POST", "SendDurableExecutionCallbackSuccess", (*api).succeedCallback}}},
-	{callbacks, "/fail", []operation{{"POST", "SendDurableExecutionCallbackFailure", (*api).failCallback}}},
-	{callbacks, "/heartbeat", []operation{{"POST", "SendDurableExecutionCallbackHeartbeat", (*api).heartbeatCallback}}},
-	{"/2015-03-31/functions/", "/invocations", []operation{{"POST", "Invoke", (*api).invoke}}},
-	{"/2015-03-31/functions", "", []operation{
+	}, nil},
+	{callbacks, "/succeed", []operation{{"POST", "SendDurableExecutionCallbackSuccess", (*api).succeedCallback}}, nil},
+	{callbacks, "/fail", []operation{{"POST", "SendDurableExecutionCallbackFailure", (*api).failCallback}}, nil},
+	{callbacks, "/heartbeat", []operation{{"POST", "SendDurableExecutionCallbackHeartbeat", (*api).heartbeatCallback}}, nil},
+	{functions + "/", "", []operation{
+		{"GET", "GetAlias", (*api).getAlias},
+		{"PUT", "UpdateAlias", (*api).updateAlias},
+		{"DELETE", "DeleteAlias", (*api).deleteAlias},
+	}, func(subject string) bool { return strings.Contains(subject, aliasSeparator) }},
+	{functions + "/", "/invocations", []operation{{"POST", "Invoke", (*api).invoke}}, nil},
+	{functions + "/", "/configuration", []operation{
+		{"GET", "GetFunctionConfiguration", (*api).getConfiguration},
+		{"PUT", "UpdateFunctionConfiguration", elsewhere("UpdateFunctionConfiguration", "settings come from the engine's command line or from the project's template, and hold after the next start")},
+	}, nil},
+	{functions + "/", "/code", []operation{
+		{"PUT", "UpdateFunctionCode", elsewhere("UpdateFunctionCode", "code is what stands in the function's directory: start the engine again, or let perdure dev watch it")},
+	}, nil},
+	{functions + "/", "/versions", []operation{
+		{"GET", "ListVersionsByFunction", (*api).versions},
+		{"POST", "PublishVersion", (*api).publish},
+	}, nil},
+	{functions + "/", "/aliases", []operation{
+		{"GET", "ListAliases", (*api).aliases},
+		{"POST", "CreateAlias", (*api).createAlias},
+	}, nil},
+	{functions, "", []operation{
 		{"GET", "ListFunctions", (*api).functions},
-		{"POST", "CreateFunction", nil},
-	}},
-	{"/2015-03-31/functions", "/", []operation{{"GET", "ListFunctions", (*api).functions}}},
-	{"/2025-12-01/functions/", "/durable-executions", []operation{{"GET", "ListDurableExecutionsByFunction", (*api).list}}},
-	{"/health", "", []operation{{"GET", "health", (*api).health}}},
+		{"POST", "CreateFunction", elsewhere("CreateFunction", "a function is a directory or a program that the engine is started with: perdure serve --function NAME=PATH")},
+	}, nil},
+	{functions, "/", []operation{{"GET", "ListFunctions", (*api).functions}}, nil},
+	{functions + "/", "", []operation{
+		{"GET", "GetFunction", (*api).getFunction},
+		{"DELETE", "DeleteFunction", (*api).deleteFunction},
+	}, func(subject string) bool { return !strings.Contains(subject, "/") }},
+	{"/2025-12-01/functions/", "/durable-executions", []operation{{"GET", "ListDurableExecutionsByFunction", (*api).list}}, nil},
+	{"/health", "", []operation{{"GET", "health", (*api).health}}, nil},
 }
 
 // route finds the operation that r names, and its subject.
@@ -89,7 +117,7 @@ func findResource(path string) (res *resource, subject string) {
 			continue
 		}
 		subject, ok := strings.CutSuffix(rest, res.suffix)
-		if ok && (res.hasSubject() || subject == "") {
+		if ok && (res.hasSubject() || subject == "") && (res.narrow == nil || res.narrow(subject)) {
 			return res, subject
 		}
 	}
@@ -110,5 +138,36 @@ func (res *resource) operation(method string) *operation {
 
 func notServed(what string) error {
 	return refusal(codeUnknownOperation, "%s is not served here: "+
-		"of the Lambda API this endpoint serves ListFunctions, Invoke, durable executions and their callbacks.", what)
+		"of the Lambda API this endpoint serves functions with their versions and aliases, Invoke, durable executions and their callbacks.", what)
+}
+
+// elsewhere is an operation that is done otherwise here.
+func elsewhere(name, how string) func(*api, http.ResponseWriter, *http.Request, string) error {
+	return func(*api, http.ResponseWriter, *http.Request, string) error {
+		return refusal(codeUnknownOperation, "%s is not served here: %s.", name, how)
+	}
+}
+
+// maxQuoted bounds what a message repeats of a path.
+const maxQuoted = 200
+
+// clip shortens s to most bytes.
+func clip(s string, most int) string {
+	if len(s) > most {
+		return s[:most] + "…"
+	}
+	return s
+}
+
+// OperationName is the name of the API's operation that r asks for, or "".
+func OperationName(r *http.Request) string {
+	res, _ := findResource(r.URL.EscapedPath())
+	if res == nil {
+		return ""
+	}
+	op := res.operation(r.Method)
+	if op == nil {
+		return ""
+	}
+	return op.name
 }

@@ -26,6 +26,11 @@ var (
 	qualifierShape     = textShape{min: 1, max: 128, match: qualifierRegexp.MatchString, pattern: qualifierPattern}
 	tenantShape        = textShape{min: 1, max: 256, match: tenantRegexp.MatchString, pattern: tenantPattern}
 	traceShape         = textShape{max: 8192}
+	aliasShape         = textShape{min: 1, max: 128, match: isAlias, pattern: `(?!^[0-9]+$)([a-zA-Z0-9-_]+)`}
+	versionShape       = textShape{min: 1, max: 1024, match: isVersion, pattern: `(\$LATEST(\.PUBLISHED)?|[0-9]+)`}
+	numberShape        = textShape{min: 1, max: 1024, match: isNumber, pattern: `[0-9]+`}
+	descriptionShape   = textShape{max: 256}
+	anyText            = textShape{max: maxURL}
 )
 
 const (
@@ -130,6 +135,10 @@ func isQualifiedFunctionARN(s string) bool {
 		len(part[4]) == 12 && all(part[4], inDigits) &&
 		part[5] == "function" && isIdentifier(part[6]) && isVersion(part[7])
 }
+
+func isNumber(s string) bool { return all(s, inDigits) }
+
+func isAlias(s string) bool { return isIdentifier(s) && !isNumber(s) }
 
 func isVersion(s string) bool {
 	return s == wire.LatestVersion || s == wire.LatestVersion+".PUBLISHED" || all(s, inDigits)

@@ -13,39 +13,44 @@ import (
 // [http.Header.Set], as the canonical form of its name.
 const requestIDHeader = "X-Amzn-Requestid"
 
-// shell is what surrounds every request: an id, the guard, and answers to
-// errors and panics.
+// shell is what surrounds every request: an id, and answers to errors and
+// panics.
 type shell struct {
 	log   *slog.Logger
-	hosts map[string]bool // names under which loopback may be addressed
 	serve func(w http.ResponseWriter, r *http.Request) error
 }
 
 // Shell returns a handler for another API on the port of the Lambda API. It
-// refuses what web pages of other sites caused, and answers the errors of
-// serve, and its panics, as the Lambda API answers its own: an error that
-// wraps a *wire.Error reaches the client as it is, any other is a fault, which
-// is logged and not shown. serve must not have begun to answer when it returns
-// an error. Of opts it takes Logger and Hosts; nil is the defaults.
+// answers the errors of serve, and its panics, as the Lambda API answers its
+// own: an error that wraps a *wire.Error reaches the client as it is, any other
+// is a fault, which is logged and not shown. serve must not have begun to
+// answer when it returns an error. A shell within a shell keeps the id that the
+// request has. Of opts it takes the Logger; nil is the defaults.
 func Shell(opts *Options, serve func(w http.ResponseWriter, r *http.Request) error) http.Handler {
 	if opts == nil {
 		opts = &Options{}
 	}
-	return &shell{log: cmp.Or(opts.Logger, slog.Default()), hosts: allowedHosts(opts.Hosts), serve: serve}
+	return &shell{log: cmp.Or(opts.Logger, slog.Default()), serve: serve}
 }
 
 // ServeHTTP answers one request.
 func (s *shell) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	requestID := uuid.NewString()
-	w.Header()[requestIDHeader] = []string{requestID}
+	requestID := requestIDOf(w.Header())
 	defer s.recoverPanic(w, r, requestID)
-	err := s.guard(r)
-	if err == nil {
-		err = s.serve(w, r)
-	}
-	if err != nil {
+	if err := s.serve(w, r); err != nil {
 		s.refuse(w, r, requestID, err)
 	}
+}
+
+// requestIDOf returns the id of the request that h is the answer's header of,
+// and gives it one if it has none.
+func requestIDOf(h http.Header) string {
+	if ids := h[requestIDHeader]; len(ids) > 0 {
+		return ids[0]
+	}
+	id := uuid.NewString()
+	h[requestIDHeader] = []string{id}
+	return id
 }
 
 // recoverPanic turns a broken invariant into a fault of one request.

@@ -14,6 +14,18 @@ func (d *Draft) apply(r *Record) {
 	if r.IsHistory() {
 		d.events = r.Event.ID
 	}
+	retrying, queued := d.retrying(), d.invokeAt != 0
+	d.fold(r)
+	if d.retrying() && !retrying {
+		d.retryingSince = r.Time
+	}
+	if d.invokeAt != 0 && !queued {
+		d.queuedSince = r.Time
+	}
+}
+
+func (d *Draft) fold(r *Record) {
+	d.meter(r)
 	switch r.Type {
 	case wire.EventExecutionStarted:
 		d.applyStart(r)
@@ -87,6 +99,12 @@ func (d *Draft) applyInvocationStart(r *Record) {
 
 func (d *Draft) applyInvocationEnd(r *Record) {
 	d.invocation.requestID, d.invocation.interrupted = "", false
+	d.idleSince = r.Time
+	if r.Lost {
+		d.misses++
+	} else {
+		d.misses = 0
+	}
 	switch {
 	case r.BadOutput:
 		d.badOutputs++
@@ -130,14 +148,16 @@ func (d *Draft) applyOperationStart(r *Record) {
 	if i := d.find(r.OpID); i >= 0 { // the next attempt of a step
 		o := d.edit(i)
 		d.waking -= count(o.wakes())
+		before := o.doing()
 		o.Status, o.NextAttempt = wire.StatusStarted, 0
+		d.recount(before, o.doing())
 		return
 	}
 	o := d.newOperation(r)
 	i := d.add(o)
 	d.pending += count(o.pending())
 	d.waking += count(o.wakes())
-	d.calling += count(o.calling())
+	d.recount(0, o.doing())
 	d.arm(i)
 }
 
@@ -229,7 +249,7 @@ func (d *Draft) applyOperationChange(r *Record) {
 	}
 	d.pending += count(o.pending()) - count(before.pending())
 	d.waking += count(o.wakes()) - count(before.wakes())
-	d.calling += count(o.calling()) - count(before.calling())
+	d.recount(before.doing(), o.doing())
 	d.arm(i)
 	d.wake(r.Time)
 }

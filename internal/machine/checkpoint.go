@@ -51,6 +51,9 @@ func (r *Reply) repeats(req *Checkpoint) bool {
 // repeat of an accepted request, known by its client token, returns the
 // original reply and records nothing.
 //
+// A checkpoint with which the execution exceeds a quota is accepted, and closes
+// it.
+//
 // Timers that are due are applied first, so that the reply brings them.
 func (d *Draft) Checkpoint(req *Checkpoint) (*Reply, error) {
 	reply, err := d.checkpoint(req)
@@ -76,10 +79,14 @@ func (d *Draft) checkpoint(req *Checkpoint) (*Reply, error) {
 	}
 	d.records = slices.Grow(d.records, len(req.Updates)+1)
 	for i := range req.Updates {
+		if d.exceed() {
+			break // what follows is of no consequence any more
+		}
 		if err := d.update(req, &req.Updates[i]); err != nil {
 			return nil, err
 		}
 	}
+	d.exceed()
 	interrupt := d.status == wire.ExecutionPausing && d.closing == ""
 	d.emit(Record{Event: wire.Event{Type: checkpointAccepted}, ClientToken: req.ClientToken, Interrupted: interrupt})
 	if interrupt {
@@ -161,9 +168,6 @@ func (d *Draft) update(req *Checkpoint, u *wire.Update) error {
 	if err := d.checkSize(u); err != nil {
 		return err
 	}
-	if o == nil && d.x.rules.MaxOperations > 0 && len(d.x.ops)+len(d.added) > d.x.rules.MaxOperations {
-		return invalid("An execution cannot have more than %d operations.", d.x.rules.MaxOperations)
-	}
 	switch u.Type {
 	case wire.TypeContext:
 		return d.updateContext(o, u)
@@ -243,8 +247,8 @@ func (d *Draft) updateExecution(u *wire.Update) error {
 }
 
 func (d *Draft) checkExecutionSize(u *wire.Update) error {
-	if u.Payload != nil && len(*u.Payload) > d.x.rules.maxResult() {
-		return invalid("Execution output payload size must be less than or equal to %d bytes.", d.x.rules.maxResult())
+	if n := d.maxResult(); u.Payload != nil && len(*u.Payload) > n {
+		return invalid("Execution output payload size must be less than or equal to %d bytes.", n)
 	}
 	return d.checkError(u.Error)
 }

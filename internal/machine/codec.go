@@ -74,6 +74,7 @@ const (
 	fIDTrace         = 5
 	fParentARN       = 6
 	fParentOperation = 7
+	fAsync           = 8
 )
 
 // Encode returns the journal entry of records.
@@ -167,7 +168,8 @@ func appendIdentity(b []byte, id *Identity) []byte {
 	b = appendString(b, fIDTenant, id.TenantID)
 	b = appendString(b, fIDTrace, id.TraceHeader)
 	b = appendString(b, fParentARN, id.ParentARN)
-	return appendString(b, fParentOperation, id.ParentOperation)
+	b = appendString(b, fParentOperation, id.ParentOperation)
+	return appendBool(b, fAsync, id.Async)
 }
 
 func appendString(b []byte, field protowire.Number, s string) []byte {
@@ -359,6 +361,8 @@ func decodeIdentity(b []byte) (*Identity, error) {
 			id.ParentARN = string(v.bytes)
 		case fParentOperation:
 			id.ParentOperation = string(v.bytes)
+		case fAsync:
+			id.Async = v.int != 0
 		}
 		return err
 	})

@@ -107,6 +107,7 @@ func (d *Draft) add(o *operation) int {
 	}
 	d.newIDs[o.ID] = i
 	d.added = append(d.added, o.ID)
+	d.used.Operations++
 	d.touch(i, o)
 	d.list(i, o)
 	return i

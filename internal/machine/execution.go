@@ -37,13 +37,19 @@ type state struct {
 	events  int64 // the last EventId
 	pending int   // operations that justify a PENDING answer
 	waking  int   // operations that something will happen to by itself
-	calling int   // chained invokes of plain functions without an outcome
+	used    Usage
+
+	open          [doings]int    // operations by what the execution does because of them
+	retryingSince wire.Timestamp // when retrying last began
+	queuedSince   wire.Timestamp // when an invocation was last wanted that was not before
+	idleSince     wire.Timestamp // when the last invocation ended
 
 	invocation invocation
 	seq        int64          // moves with every accepted checkpoint and every invocation
 	invokeAt   wire.Timestamp // when an invocation is wanted; zero for none
 	failures   int            // failed invocations in a row
 	badOutputs int            // answers against the rules in a row
+	misses     int            // invocations in a row that were lost or did not reach the function
 
 	// told and news list operations whose record changed, in order, by
 	// position: those that the envelope of the current invocation names, and
@@ -69,8 +75,13 @@ type Rules struct {
 	MaxPayload int // bytes of one operation's payload; 0 is wire.MaxPayload
 	MaxResult  int // bytes of the execution's result; 0 is wire.MaxSyncPayload
 	MaxError   int // bytes of an error object; 0 is wire.MaxPayload
-	// MaxOperations bounds the operations of an execution; 0 is no limit.
-	MaxOperations int
+	// MaxAsyncResult bounds the result of an execution that nobody waits for;
+	// 0 is as MaxResult.
+	MaxAsyncResult int
+	// MaxOperations and MaxStoredBytes are quotas: an execution that exceeds
+	// one fails. 0 is no limit. See [Usage] for what counts.
+	MaxOperations  int
+	MaxStoredBytes int
 	// MaxFailures is the number of failed invocations in a row after which
 	// the execution fails; 0 retries until the execution times out.
 	MaxFailures int
@@ -79,6 +90,14 @@ type Rules struct {
 func (r *Rules) maxPayload() int { return orDefault(r.MaxPayload, wire.MaxPayload) }
 func (r *Rules) maxResult() int  { return orDefault(r.MaxResult, wire.MaxSyncPayload) }
 func (r *Rules) maxError() int   { return orDefault(r.MaxError, wire.MaxPayload) }
+
+// maxResult is the bound of this execution's result.
+func (d *Draft) maxResult() int {
+	if n := d.x.rules.MaxAsyncResult; n > 0 && d.identity.Async {
+		return n
+	}
+	return d.x.rules.maxResult()
+}
 
 func orDefault(n, def int) int {
 	if n > 0 {
@@ -216,10 +235,6 @@ func (x *Execution) Updated() []string {
 	return ids
 }
 
-// Fragile reports whether work is under way that a crash of the engine would
-// lose: an invocation, or the call of a plain function.
-func (s *state) Fragile() bool { return s.Invoking() || s.calling > 0 && !s.status.Closed() }
-
 // OwesParent reports whether the execution closed and the one that invoked it
 // does not know yet.
 func (s *state) OwesParent() bool {
@@ -231,7 +246,7 @@ func (s *state) OwesParent() bool {
 // operation: it is for restarts.
 func (x *Execution) Calls() map[string]*InvokeTarget {
 	calls := map[string]*InvokeTarget{}
-	if x.calling == 0 || x.status.Closed() {
+	if x.open[callingAt] == 0 || x.status.Closed() {
 		return calls
 	}
 	for _, o := range x.ops {

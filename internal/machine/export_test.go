@@ -11,16 +11,19 @@ func Same(a, b *Execution) bool {
 		reflect.DeepEqual(a.timers, b.timers)
 }
 
-// Pending returns the counters that decide about PENDING answers and restarts.
-func (x *Execution) Pending() (pending, calling int) { return x.pending, x.calling }
+// Pending returns the counters that decide about PENDING answers, and about
+// what the execution is doing.
+func (x *Execution) Pending() (pending int, open [doings]int) { return x.pending, x.open }
 
 // Recount counts them from the operations.
-func (x *Execution) Recount() (pending, calling int) {
+func (x *Execution) Recount() (pending int, open [doings]int) {
 	for _, o := range x.ops {
 		pending += count(o.pending())
-		calling += count(o.calling())
+		for i := range open {
+			open[i] += int(o.doing() >> i & 1)
+		}
 	}
-	return pending, calling
+	return pending, open
 }
 
 // Timers returns the number of timers kept.

@@ -59,6 +59,36 @@ func (d *Draft) EndInvocation(requestID string, answer []byte, failure *wire.Err
 	d.conclude(out, failure)
 }
 
+// MissInvocation ends an invocation that never reached the function: there was
+// no place to run it, or no way to it. That says nothing about the function's
+// code, and does not count as its failure; the delay before the next try grows
+// apart from that after failures.
+func (d *Draft) MissInvocation(requestID string, failure *wire.ErrorObject) {
+	if d.invocation.requestID != requestID || requestID == "" {
+		return
+	}
+	d.FireTimers()
+	r := Record{
+		Event: wire.Event{
+			Type: wire.EventInvocationCompleted, RequestID: requestID, Start: d.invocation.start, End: d.now, Error: failure,
+		},
+		Failed: true,
+		Lost:   true,
+	}
+	if !d.ended() {
+		r.RetryAt = d.now.Add(missDelay(d.misses))
+	}
+	d.emit(r)
+	d.conclude(nil, nil)
+}
+
+// missDelay is the pause after an invocation that did not reach the function,
+// with this count of such ones before it: 100 ms, doubling to a minute. It is
+// short at first because a function that is replaced is out of reach for a moment.
+func missDelay(misses int) time.Duration {
+	return min(100*time.Millisecond<<min(misses, 10), time.Minute)
+}
+
 // unstickDelay is the pause before an execution is invoked again that would
 // otherwise wait for nothing.
 const unstickDelay = time.Minute
@@ -98,12 +128,14 @@ func (d *Draft) conclude(out *wire.InvocationOutput, failure *wire.ErrorObject) 
 		d.emitExecution(Record{Event: wire.Event{Type: wire.EventExecutionSucceeded}})
 	case d.closing == wire.ExecutionFailed:
 		d.emitExecution(Record{Event: wire.Event{Type: wire.EventExecutionFailed}})
+	case goesOn(out) && d.overQuota() != nil:
+		d.emitExecution(Record{Event: wire.Event{Type: wire.EventExecutionFailed, Error: d.overQuota()}})
 	case failure != nil:
 		max := d.x.rules.MaxFailures
 		if d.badOutputs >= maxBadOutputs || max > 0 && d.failures >= max {
 			d.emitExecution(Record{Event: wire.Event{Type: wire.EventExecutionFailed, Error: failure}})
 		}
-	case out == nil || out.Status == wire.InvocationPending:
+	case goesOn(out):
 	case out.Status == wire.InvocationSucceeded:
 		d.emitExecution(Record{Event: wire.Event{Type: wire.EventExecutionSucceeded, Payload: out.Result}})
 	case out.Status == wire.InvocationFailed:
@@ -112,6 +144,11 @@ func (d *Draft) conclude(out *wire.InvocationOutput, failure *wire.ErrorObject) 
 	if d.status == wire.ExecutionPausing {
 		d.beginPause()
 	}
+}
+
+// goesOn reports whether an answer, nil for none, leaves the execution open.
+func goesOn(out *wire.InvocationOutput) bool {
+	return out == nil || out.Status == wire.InvocationPending
 }
 
 func orEmpty(e *wire.ErrorObject) *wire.ErrorObject {
@@ -140,7 +177,7 @@ func (d *Draft) readOutput(answer []byte) (*wire.InvocationOutput, *wire.ErrorOb
 		if out.Error != nil {
 			return nil, badOutput("Cannot provide an Error for SUCCEEDED status.")
 		}
-		if n := d.x.rules.maxResult(); out.Result != nil && len(*out.Result) > n {
+		if n := d.maxResult(); out.Result != nil && len(*out.Result) > n {
 			return nil, badOutput("Execution output payload size must be less than or equal to %d bytes.", n)
 		}
 	case wire.InvocationFailed:

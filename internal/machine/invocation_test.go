@@ -457,7 +457,7 @@ func TestEndAfterTimeout(t *testing.T) {
 	r.end(`{"Status":"SUCCEEDED","Result":"late"}`)
 	equal(t, "status", r.x.Status(), wire.ExecutionTimedOut)
 	equal(t, "history", r.types(2), []wire.EventType{wire.EventExecutionTimedOut, wire.EventInvocationCompleted})
-	if r.x.Fragile() {
+	if r.x.Doing()&machine.Fragile != 0 {
 		t.Error("got a closed execution that is under way")
 	}
 }
@@ -480,4 +480,16 @@ func TestResultAtTheLimit(t *testing.T) {
 	r := invoked(t)
 	r.end(`{"Status":"SUCCEEDED","Result":"` + strings.Repeat("x", wire.MaxSyncPayload) + `"}`)
 	equal(t, "status", r.x.Status(), wire.ExecutionSucceeded)
+}
+
+// A function that was told that a step is ready, and leaves without running it,
+// has forgotten it: only another invocation takes the execution on.
+func TestReadyStepThatIsLeftAlone(t *testing.T) {
+	r := invoked(t)
+	r.must(r.checkpoint(retry("s", 1)))
+	r.sleep(2)
+	equal(t, "told", ids(r.must(r.checkpoint()).Operations), []string{"s:READY"})
+	r.end(pending)
+	equal(t, "invoke at", r.x.InvokeAt(), r.now.AddSeconds(60))
+	equal(t, "doing", r.x.Doing(), machine.Queued|machine.Retrying)
 }

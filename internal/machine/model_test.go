@@ -70,8 +70,9 @@ func newModel(t testing.TB, rt *rapid.T) *model {
 	id.ExecutionTimeout = rapid.SampledFrom([]int64{20, 5000, 1_000_000}).Draw(rt, "timeout")
 	id.ParentARN = rapid.SampledFrom([]string{"", "parent"}).Draw(rt, "parent")
 	rules := &machine.Rules{
-		MaxOperations: rapid.SampledFrom([]int{0, 0, 5}).Draw(rt, "max operations"),
-		MaxFailures:   rapid.SampledFrom([]int{0, 3}).Draw(rt, "max failures"),
+		MaxOperations:  rapid.SampledFrom([]int{0, 0, 5}).Draw(rt, "max operations"),
+		MaxStoredBytes: rapid.SampledFrom([]int{0, 0, 40}).Draw(rt, "max bytes"),
+		MaxFailures:    rapid.SampledFrom([]int{0, 3}).Draw(rt, "max failures"),
 	}
 	return &model{
 		run: *newRunWith(fatal{t, rt}, id, rules), rt: rt,
@@ -335,7 +336,7 @@ func (m *model) endInput(rt *rapid.T) {
 	}
 	m.tick(rt)
 	how := rapid.SampledFrom([]string{
-		pending, pending, pending, pending, pending, pending, "crash", "lose", `{}`, `{"Status":"SUCCEEDED","Result":"1"}`, `{"Status":"FAILED"}`,
+		pending, pending, pending, pending, pending, pending, "crash", "lose", "miss", `{}`, `{"Status":"SUCCEEDED","Result":"1"}`, `{"Status":"FAILED"}`,
 	}).Draw(rt, "how")
 	told := m.view
 	failures := m.x.Failures()
@@ -344,6 +345,11 @@ func (m *model) endInput(rt *rapid.T) {
 		m.crash("Runtime.ExitError")
 	case "lose":
 		m.do(func(d *machine.Draft) error { d.LoseInvocation(); return nil })
+	case "miss":
+		m.do(func(d *machine.Draft) error {
+			d.MissInvocation(m.requestID(), &wire.ErrorObject{ErrorType: wire.ErrorTypeSandboxFailure})
+			return nil
+		})
 	default:
 		m.end(how)
 	}
@@ -373,7 +379,10 @@ func (m *model) endInput(rt *rapid.T) {
 		return
 	}
 	m.interrupted = false
-	if how != "lose" && (m.x.Failures() != failures+1 || m.x.InvokeAt() <= m.now) {
+	if how == "miss" && (m.x.Failures() != failures || m.x.InvokeAt() <= m.now) {
+		rt.Fatalf("got %d failures and a retry at %d after a miss, want %d failures", m.x.Failures(), m.x.InvokeAt(), failures)
+	}
+	if how != "lose" && how != "miss" && (m.x.Failures() != failures+1 || m.x.InvokeAt() <= m.now) {
 		rt.Fatalf("got %d failures and a retry at %d after failure %d", m.x.Failures(), m.x.InvokeAt(), failures+1)
 	}
 }
@@ -525,10 +534,14 @@ func (m *model) check(rt *rapid.T) {
 		rt.Fatalf("a restart would read another execution:\n%s\n%s", readings(m.x, m.now), readings(twin, m.now))
 	}
 	equal(m.t, "readings", readings(twin, m.now), readings(m.x, m.now))
-	pending, calling := m.x.Pending()
-	wantPending, wantCalling := m.x.Recount()
-	if pending != wantPending || calling != wantCalling {
-		rt.Fatalf("got %d pending operations and %d calls, want %d and %d", pending, calling, wantPending, wantCalling)
+	pending, open := m.x.Pending()
+	wantPending, wantOpen := m.x.Recount()
+	if pending != wantPending || open != wantOpen {
+		rt.Fatalf("got %d pending operations and open ones %v, want %d and %v", pending, open, wantPending, wantOpen)
+	}
+	doing, since := m.x.Doing(), m.x.Since()
+	if idle := m.x.Status().Closed() && !m.x.Invoking(); (doing == 0) != idle || (since == 0) != idle || since > m.now {
+		rt.Fatalf("got a %s execution that is doing %b since %d", m.x.Status(), doing, since)
 	}
 	m.checkHistory(rt)
 	m.checkDue(rt)
@@ -708,8 +721,8 @@ func readings(x *machine.Execution, now wire.Timestamp) string {
 	return fmt.Sprintln(
 		*x.Identity(), x.InputHash(), x.Status(), x.Started(), x.Closed(), show(result), failure, show(x.Input()),
 		x.Entries(), x.Events(), x.Invoking(), x.Fence(), x.Failures(), x.InvokeAt(), x.WantsInvocation(now),
-		x.Outcome(), x.Deleting(), x.Deletable(now), describePause(x.Paused()), x.TimesOut(),
-		x.Due(), x.TimerDue(), x.Updated(), x.Fragile(), x.OwesParent(), len(x.Calls()), next,
+		x.Usage(), x.Outcome(), x.Deleting(), x.Deletable(now), describePause(x.Paused()), x.TimesOut(),
+		x.Due(), x.TimerDue(), x.Updated(), x.Doing(), x.Since(), x.OwesParent(), len(x.Calls()), next,
 		string(wire.AppendOperations(nil, page, wire.API)), string(wire.AppendOperations(nil, ops(x), wire.Envelope)),
 	)
 }

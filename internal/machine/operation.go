@@ -44,10 +44,10 @@ func (o *operation) pending() bool {
 }
 
 // wakes reports whether something will happen to o without the function: a
-// moment comes, somebody answers. Of a step that is STARTED only the function
-// can tell.
+// moment comes, somebody answers. A step that is STARTED, or READY to be, is in
+// the function's hands.
 func (o *operation) wakes() bool {
-	return o.pending() && !(o.Type == wire.TypeStep && o.Status == wire.StatusStarted)
+	return o.pending() && (o.Type != wire.TypeStep || o.Status == wire.StatusPending)
 }
 
 // calling reports whether o waits for the answer of a plain function, which

@@ -100,21 +100,21 @@ func TestCalls(t *testing.T) {
 		equal(t, "i", x.Call("i"), nil)
 		equal(t, "m", x.Call("m"), nil)
 		equal(t, "nobody", x.Call("nobody"), nil)
-		equal(t, "fragile", x.Fragile(), true)
+		equal(t, "fragile", x.Doing()&machine.Fragile != 0, true)
 	}
 	r.complete("p", wire.ExecutionSucceeded, nil, nil)
 	equal(t, "calls", r.x.Calls(), map[string]*machine.InvokeTarget{})
-	equal(t, "fragile", r.x.Fragile(), false)
+	equal(t, "fragile", r.x.Doing()&machine.Fragile != 0, false)
 }
 
 // A closed execution awaits no call: each restart would make it again.
 func TestNoCallsAfterTheClose(t *testing.T) {
 	r := invoked(t)
 	r.must(r.checkpoint(invoke("p", "plain"), finish("1")))
-	equal(t, "fragile while the invocation runs", r.x.Fragile(), true)
+	equal(t, "fragile while the invocation runs", r.x.Doing()&machine.Fragile != 0, true)
 	equal(t, "call", r.x.Call("p") != nil, true) // it is made, although nobody waits for it
 	r.end(pending)
-	equal(t, "fragile", r.x.Fragile(), false)
+	equal(t, "fragile", r.x.Doing()&machine.Fragile != 0, false)
 	equal(t, "calls", len(r.x.Calls()), 0)
 	entries := len(r.journal)
 	r.complete("p", wire.ExecutionSucceeded, nil, nil)

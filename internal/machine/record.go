@@ -70,6 +70,7 @@ type Identity struct {
 	ARN              wire.ARN
 	ExecutionTimeout int64 // seconds
 	RetentionDays    int64
+	Async            bool // nobody waited for the outcome when it started
 	TenantID         string
 	TraceHeader      string
 	// ParentARN and ParentOperation name the chained invoke that started

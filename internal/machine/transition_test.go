@@ -339,18 +339,6 @@ func TestAllOrNothing(t *testing.T) {
 	equal(t, "news", ids(reply.Operations), []string{"due:SUCCEEDED", "a:STARTED"})
 }
 
-// The rules about an execution's size are the driver's.
-func TestMaxOperations(t *testing.T) {
-	r := newRunWith(t, identity(), &machine.Rules{MaxOperations: 2})
-	r.invoke()
-	_, err := r.checkpoint(wait("a", 1), wait("b", 1), wait("c", 1))
-	refused(t, err, "An execution cannot have more than 2 operations.")
-	r.must(r.checkpoint(step(wire.ActionStart, "a"), wait("b", 1)))
-	_, err = r.checkpoint(succeed("c", "1"))
-	refused(t, err, "An execution cannot have more than 2 operations.")
-	r.must(r.checkpoint(succeed("a", "1")))
-}
-
 // TestStepAttempts follows a step through its attempts.
 func TestStepAttempts(t *testing.T) {
 	r := invoked(t)

@@ -29,7 +29,9 @@ var directions = map[string][]string{
 	"engine":              {"internal/machine", "internal/store", "internal/wire"},
 
 	"internal/adminapi":        {"engine", "internal/lambdaapi", "internal/wire"},
+	"internal/build":           {},
 	"internal/cli/…":           {"engine", "internal/nearest", "internal/wire", "internal/cli"},
+	"internal/credentials":     {},
 	"internal/lambdaapi":       {"engine", "internal/wire"},
 	"internal/machine":         {"internal/wire"},
 	"internal/golden/…":        {anything},
@@ -38,7 +40,7 @@ var directions = map[string][]string{
 	"internal/runtimeapi":      {"engine", "internal/wire"},
 	"internal/runtimes":        {},
 	"internal/sandbox":         {"engine", "internal/wire", "internal/runtimeapi"},
-	"internal/server":          {"engine", "internal/lambdaapi", "internal/wire"},
+	"internal/server":          {"internal/credentials", "internal/lambdaapi", "internal/sigv4", "internal/wire"},
 	"internal/sigv4":           {"internal/wire"},
 	"internal/store":           {"internal/wire"},
 	"internal/store/memstore":  {"internal/store", "internal/wire"},
@@ -47,6 +49,7 @@ var directions = map[string][]string{
 	"internal/survival":        {},
 	"internal/survival/victim": {"durable"},
 	"internal/template":        {"internal/nearest"},
+	"internal/ui":              {"engine", "internal/wire"},
 	"internal/wire":            {},
 }
 

@@ -20,12 +20,25 @@
 //	the process exits                  Runtime.ExitError; the next invocation gets a new process
 //	the deadline passes                the process is killed; Sandbox.Timedout
 //	the caller's context is cancelled  the process is killed; Sandbox.Failure
-//	the process cannot initialise      Runtime.ExitError, or what it reported; Unstarted
-//	the command cannot be executed     Runtime.InvalidEntrypoint, saying why; Unstarted
+//	the process uses too much memory   it is killed; Runtime.OutOfMemory
+//	the process cannot initialise      Runtime.ExitError, or what it reported
+//	the command cannot be executed     Runtime.InvalidEntrypoint, saying why
+//	no process is free in time         Sandbox.Failure; Unstarted
+//	the pool was closed                Sandbox.Failure; Unstarted
 //
-// An initialisation outlives the invocation that caused it, up to a limit of
-// its own: a function whose initialisation takes longer than its timeout fails
-// once and then finds a process that is ready.
+// An initialisation has a time limit of its own, and the function's timeout
+// runs from the moment at which a process has the invocation. After an
+// initialisation that failed, invocations fail in the same way, without another
+// process, for a moment that grows up to five seconds.
+//
+// # Memory
+//
+// A process and its descendants together may use the function's memory. On
+// Linux we look ten times a second and kill what is above it, so a process can
+// be over it for a moment; elsewhere the limit is only told. The kernel's own
+// means do not fit: control groups are the machine owner's to give, and limits
+// of the address space do not go with runtimes that reserve far more than they
+// use, such as Go's.
 //
 // # Replacing a build
 //

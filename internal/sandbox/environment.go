@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/hex"
 	"maps"
@@ -76,7 +77,7 @@ func (p *Pool) addRuntime(env map[string]string, endpoint string) {
 	env["LAMBDA_TASK_ROOT"] = p.taskRoot()
 	env["AWS_LAMBDA_FUNCTION_NAME"] = p.cfg.Name
 	env["AWS_LAMBDA_FUNCTION_VERSION"] = p.cfg.Version
-	env["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"] = strconv.Itoa(p.cfg.MemoryMB)
+	env["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"] = strconv.Itoa(cmp.Or(p.cfg.MemoryMB, 128))
 	env["AWS_LAMBDA_INITIALIZATION_TYPE"] = "on-demand"
 	env["AWS_LAMBDA_LOG_GROUP_NAME"] = "/aws/lambda/" + p.cfg.Name
 	env["AWS_LAMBDA_LOG_STREAM_NAME"] = logStream(p.cfg.Version)

@@ -3,6 +3,7 @@
 package sandbox_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -78,6 +80,9 @@ var functions = map[string]func(){
 		}))
 	},
 	"environment":         serve(environment),
+	"use memory":          serve(useMemory),
+	"child uses memory":   serve(childUsesMemory),
+	"memory":              func() { useMemory(400) },
 	"talk":                serve(talk),
 	"flood":               serve(flood),
 	"crash at start":      func() { fmt.Fprintln(os.Stderr, "no database"); os.Exit(5) },
@@ -171,6 +176,24 @@ func child(end string, attr *syscall.SysProcAttr) (io.Reader, error) {
 		return &answerThen{answer, func() { os.Exit(0) }}, nil
 	}
 	return answer, nil
+}
+
+// useMemory takes megabytes and, if they are many, keeps them for ever.
+func useMemory(megabytes int) {
+	hold := bytes.Repeat([]byte{1}, megabytes<<20)
+	if megabytes > 100 {
+		time.Sleep(time.Hour)
+	}
+	runtime.KeepAlive(hold)
+}
+
+func childUsesMemory(megabytes int) error {
+	if megabytes < 100 {
+		return nil
+	}
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = []string{functionVar + "=memory"}
+	return cmd.Run()
 }
 
 func environment() (map[string]string, error) {

@@ -12,8 +12,12 @@ import (
 	"github.com/perdure/perdure/internal/wire"
 )
 
-// errorTypeEntrypoint is the error of a function whose command cannot be executed.
-const errorTypeEntrypoint = "Runtime.InvalidEntrypoint"
+const (
+	// errorTypeEntrypoint is the error of a function whose command cannot be executed.
+	errorTypeEntrypoint = "Runtime.InvalidEntrypoint"
+	// errorTypeMemory is the error of a process that used more than its memory.
+	errorTypeMemory = "Runtime.OutOfMemory"
+)
 
 // failure is an outcome in the words of Lambda's own errors.
 func failure(inv *engine.Invocation, errorType, text string) engine.Outcome {
@@ -30,24 +34,28 @@ func unstarted(inv *engine.Invocation, errorType, text string) engine.Outcome {
 }
 
 // interrupted is the outcome of an invocation whose context is done.
-func (p *Pool) interrupted(inv *engine.Invocation) engine.Outcome {
+func interrupted(inv *engine.Invocation) engine.Outcome {
 	if time.Now().Before(inv.Deadline) {
 		return failure(inv, wire.ErrorTypeSandboxFailure, "The invocation was cancelled")
 	}
-	return failure(inv, wire.ErrorTypeTimedOut, fmt.Sprintf("Task timed out after %.2f seconds", p.cfg.Timeout.Seconds()))
+	return failure(inv, wire.ErrorTypeTimedOut, fmt.Sprintf("Task timed out after %.2f seconds", inv.Timeout.Seconds()))
 }
 
-// interruptedEarly is the same for an invocation that had no process yet.
-func (p *Pool) interruptedEarly(inv *engine.Invocation) engine.Outcome {
-	out := p.interrupted(inv)
-	out.Error.ErrorMessage += " while it waited for a function process"
-	out.Unstarted = true
-	return out
+// cancelled is the same for an invocation that had no process yet.
+func cancelled(inv *engine.Invocation) engine.Outcome {
+	return unstarted(inv, wire.ErrorTypeSandboxFailure, "The invocation was cancelled while it waited for a function process")
 }
 
 // exited is the outcome of an invocation whose process ended without an answer.
-func exited(inv *engine.Invocation, state *os.ProcessState) engine.Outcome {
-	return failure(inv, wire.ErrorTypeExit, exitText(state))
+func (p *Pool) exited(inv *engine.Invocation, proc *process) engine.Outcome {
+	if used := proc.overMemory.Load(); used > 0 {
+		return failure(inv, errorTypeMemory, exitText(proc.state)+p.memoryText(used))
+	}
+	return failure(inv, wire.ErrorTypeExit, exitText(proc.state))
+}
+
+func (p *Pool) memoryText(used int64) string {
+	return fmt.Sprintf(" (it used %d MB of %d MB)", used>>20, p.cfg.MemoryMB)
 }
 
 func exitText(state *os.ProcessState) string {
@@ -67,7 +75,7 @@ func describe(state *os.ProcessState) string {
 // notStarted is the outcome of an invocation for which no process could be started.
 func notStarted(inv *engine.Invocation, err error) engine.Outcome {
 	if _, ok := errors.AsType[*entrypointError](err); ok {
-		return unstarted(inv, errorTypeEntrypoint, err.Error())
+		return failure(inv, errorTypeEntrypoint, err.Error())
 	}
 	return unstarted(inv, wire.ErrorTypeSandboxFailure, err.Error())
 }
@@ -78,13 +86,15 @@ func (p *Pool) initFailed(inv *engine.Invocation, proc *process, err error) engi
 	reported, ok := errors.AsType[*runtimeapi.InitError](err)
 	switch {
 	case ok:
-		return engine.Outcome{Error: reported.Object, ErrorPayload: reported.Document, Unstarted: true}
+		return engine.Outcome{Error: reported.Object, ErrorPayload: reported.Document}
 	case p.closing.Err() != nil:
 		return unstarted(inv, wire.ErrorTypeSandboxFailure, "the sandbox was closed")
+	case proc.overMemory.Load() > 0:
+		return failure(inv, errorTypeMemory, exitText(proc.state)+p.memoryText(proc.overMemory.Load())+" before it asked for an invocation"+proc.lastWords())
 	case errors.Is(err, runtimeapi.ErrClosed):
-		return unstarted(inv, wire.ErrorTypeExit, exitText(proc.state)+" before it asked for an invocation"+proc.lastWords())
+		return failure(inv, wire.ErrorTypeExit, exitText(proc.state)+" before it asked for an invocation"+proc.lastWords())
 	default:
-		return unstarted(inv, wire.ErrorTypeTimedOut,
+		return failure(inv, wire.ErrorTypeTimedOut,
 			fmt.Sprintf("the function did not ask for an invocation within %.2f seconds of its start; does it call a Lambda runtime client (lambda.Start, durable.Start)?%s",
 				p.cfg.InitTimeout.Seconds(), proc.lastWords()))
 	}

@@ -3,6 +3,7 @@ package sandbox
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"path/filepath"
 	"sync"
@@ -46,24 +47,28 @@ type Config struct {
 	Env map[string]string
 	// RuntimeEnv is what the function's language needs; see package runtimes.
 	RuntimeEnv map[string]string
-	// MemoryMB is what the function is told; the default is 128. It is not enforced.
+	// MemoryMB is the memory of one process, with its children, in MiB. One
+	// that uses more is killed, where we can tell; see the package. Zero sets
+	// no limit, and the function is told 128.
 	MemoryMB int
 
-	// Timeout is the function's timeout, 3 s by default: it bounds invocations
-	// that have no deadline and is named in the error of those that time out.
+	// Timeout is the function's timeout, 3 s by default, for invocations that
+	// have none. It runs from the moment at which the function has the
+	// invocation.
 	Timeout time.Duration
-	// NoTimeout holds all time limits off, for a day, for a function under a
-	// debugger. The engine's own limit, engine.Function.Timeout, must be as long.
+	// NoTimeout holds all limits off that a function under a debugger would
+	// run into: those of time, for a day, and that of memory. The engine's own
+	// limit, engine.Function.Timeout, must be as long.
 	NoTimeout bool
-	// InitTimeout bounds the time from a process's start to its first poll;
-	// the default is 10 s, as on Lambda.
+	// InitTimeout bounds the time from a process's start to its first poll,
+	// which is not part of any invocation's; the default is 10 s, as on Lambda.
 	InitTimeout time.Duration
 	// IdleTimeout is how long a process stays without work; the default is 5 min.
 	IdleTimeout time.Duration
 	// StopGrace is the time between SIGTERM and SIGKILL; the default is 2 s.
 	StopGrace time.Duration
 	// MaxProcesses bounds the processes; the default is 100. Invocations
-	// beyond it wait, and their deadline runs.
+	// beyond it wait for as long as an initialisation may take.
 	MaxProcesses int
 
 	Region  string // AWS_REGION; the default is us-east-1
@@ -84,7 +89,6 @@ type Config struct {
 func (c *Config) setDefaults() {
 	setDefault(&c.Version, wire.LatestVersion)
 	setDefault(&c.Handler, filepath.Base(c.Command[0]))
-	setDefault(&c.MemoryMB, 128)
 	setDefault(&c.Timeout, 3*time.Second)
 	if c.NoTimeout {
 		c.InitTimeout = heldOff
@@ -113,6 +117,7 @@ type Pool struct {
 	output  *output
 	idle    idleStack
 	slots   chan struct{} // holds one value for each process that is not idle
+	crashes crashes
 
 	closing    context.Context // done when Close begins
 	beginClose context.CancelFunc
@@ -153,8 +158,6 @@ func (p *Pool) Invoke(ctx context.Context, inv *engine.Invocation) engine.Outcom
 		return unstarted(inv, wire.ErrorTypeSandboxFailure, "the sandbox is closed")
 	}
 	defer p.work.Done()
-	inv, ctx, cancel := p.bound(ctx, inv)
-	defer cancel()
 	for try := 1; ; try++ {
 		proc, failed := p.acquire(ctx, inv)
 		if proc == nil {
@@ -178,31 +181,37 @@ func (p *Pool) begin() bool {
 	return true
 }
 
-// bound returns inv with the deadline that holds here, and ctx with that deadline.
-func (p *Pool) bound(ctx context.Context, inv *engine.Invocation) (*engine.Invocation, context.Context, context.CancelFunc) {
+// handOver returns inv with the deadline that holds from now on, and ctx with it.
+func (p *Pool) handOver(ctx context.Context, inv *engine.Invocation) (*engine.Invocation, context.Context, context.CancelFunc) {
 	bounded := *inv
-	switch {
-	case p.cfg.NoTimeout:
-		bounded.Deadline = time.Now().Add(heldOff)
-	case inv.Deadline.IsZero():
-		bounded.Deadline = time.Now().Add(p.cfg.Timeout)
-	}
+	bounded.Timeout = p.timeout(inv)
+	bounded.Deadline = time.Now().Add(bounded.Timeout)
 	ctx, cancel := context.WithDeadline(ctx, bounded.Deadline)
 	return &bounded, ctx, cancel
+}
+
+func (p *Pool) timeout(inv *engine.Invocation) time.Duration {
+	switch {
+	case p.cfg.NoTimeout:
+		return heldOff
+	case inv.Timeout == 0:
+		return p.cfg.Timeout
+	}
+	return inv.Timeout
 }
 
 // acquire returns a process that waits for an invocation, and holds a slot for
 // it; or nil, and why there is none.
 func (p *Pool) acquire(ctx context.Context, inv *engine.Invocation) (*process, engine.Outcome) {
-	select {
-	case p.slots <- struct{}{}:
-	case <-ctx.Done():
-		return nil, p.interruptedEarly(inv)
-	case <-p.closing.Done():
-		return nil, unstarted(inv, wire.ErrorTypeSandboxFailure, "the sandbox was closed")
+	if out := p.takeSlot(ctx, inv); out != nil {
+		return nil, *out
 	}
 	if proc := p.idle.take(ctx, settleGrace); proc != nil {
 		return proc, engine.Outcome{}
+	}
+	if failed := p.crashes.recent(); failed != nil {
+		<-p.slots
+		return nil, failed(inv)
 	}
 	launched := make(chan launch)
 	p.work.Go(func() { p.launch(ctx, inv, launched) })
@@ -210,8 +219,32 @@ func (p *Pool) acquire(ctx context.Context, inv *engine.Invocation) (*process, e
 	case l := <-launched:
 		return l.proc, l.failed
 	case <-ctx.Done():
-		return nil, p.interruptedEarly(inv)
+		return nil, cancelled(inv)
 	}
+}
+
+// takeSlot waits for a free slot and takes it, or says why there is none.
+func (p *Pool) takeSlot(ctx context.Context, inv *engine.Invocation) *engine.Outcome {
+	select {
+	case p.slots <- struct{}{}:
+		return nil
+	default:
+	}
+	var failed engine.Outcome
+	timer := time.NewTimer(p.cfg.InitTimeout)
+	defer timer.Stop()
+	select {
+	case p.slots <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		failed = cancelled(inv)
+	case <-p.closing.Done():
+		failed = unstarted(inv, wire.ErrorTypeSandboxFailure, "the sandbox was closed")
+	case <-timer.C:
+		failed = unstarted(inv, wire.ErrorTypeSandboxFailure,
+			fmt.Sprintf("all %d processes of the function were busy for %.0f seconds", p.cfg.MaxProcesses, p.cfg.InitTimeout.Seconds()))
+	}
+	return &failed
 }
 
 // launch is a process that is ready, or why there is none.
@@ -240,6 +273,8 @@ func (p *Pool) launch(ctx context.Context, inv *engine.Invocation, launched chan
 // invoke runs inv in proc, whose slot it gives up. The outcome is Unstarted if
 // the process ended before it knew of the invocation.
 func (p *Pool) invoke(ctx context.Context, proc *process, inv *engine.Invocation) engine.Outcome {
+	inv, ctx, cancel := p.handOver(ctx, inv)
+	defer cancel()
 	defer p.output.sync()
 	proc.tag(inv.RequestID)
 	out, err := proc.session.Invoke(ctx, inv)
@@ -253,10 +288,10 @@ func (p *Pool) invoke(ctx context.Context, proc *process, inv *engine.Invocation
 	if ctx.Err() != nil {
 		proc.kill()
 		proc.awaitExit(killWait)
-		out = p.interrupted(inv)
+		out = interrupted(inv)
 	} else {
 		<-proc.exited
-		out = exited(inv, proc.state)
+		out = p.exited(inv, proc)
 	}
 	out.Unstarted = errors.Is(err, runtimeapi.ErrNotTaken)
 	return out

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -30,7 +31,8 @@ type process struct {
 	exited  chan struct{}    // closed when it is dead and its output is read
 	state   *os.ProcessState // how it ended; set when exited is closed
 
-	idleTimer *time.Timer // guarded by the idleStack
+	idleTimer  *time.Timer  // guarded by the idleStack
+	overMemory atomic.Int64 // the bytes that it used when it was killed for that; else 0
 
 	mu     sync.Mutex
 	reaped bool // it is dead, and its id may come to belong to another process
@@ -45,17 +47,20 @@ func (p *Pool) start(inv *engine.Invocation) (*process, engine.Outcome) {
 		p.cfg.Logger.Error("cannot start a function process", "function", p.cfg.Name, "error", err)
 		return nil, notStarted(inv, err)
 	}
-	if failed := p.initialise(proc, inv); failed != nil {
-		p.cfg.Logger.Warn("a function process failed to initialise", "function", p.cfg.Name, "pid", proc.os.Pid, "error", failed.Error.ErrorMessage)
-		return nil, *failed
+	if failed := p.initialise(proc); failed != nil {
+		p.crashes.note(failed)
+		out := failed(inv)
+		p.cfg.Logger.Warn("a function process failed to initialise", "function", p.cfg.Name, "pid", proc.os.Pid, "error", out.Error.ErrorMessage)
+		return nil, out
 	}
+	p.crashes.note(nil)
 	p.cfg.Logger.Debug("function process ready", "function", p.cfg.Name, "pid", proc.os.Pid, "init", time.Since(began))
 	return proc, engine.Outcome{}
 }
 
 // initialise waits for the first poll. If it does not come, it ends the
-// process and returns the outcome of the invocation.
-func (p *Pool) initialise(proc *process, inv *engine.Invocation) *engine.Outcome {
+// process and returns what becomes of invocations.
+func (p *Pool) initialise(proc *process) func(*engine.Invocation) engine.Outcome {
 	ctx, cancel := context.WithTimeout(p.closing, p.cfg.InitTimeout)
 	defer cancel()
 	err := proc.session.WaitIdle(ctx)
@@ -69,8 +74,7 @@ func (p *Pool) initialise(proc *process, inv *engine.Invocation) *engine.Outcome
 	proc.kill()
 	<-proc.exited
 	p.output.sync()
-	failed := p.initFailed(inv, proc, err)
-	return &failed
+	return func(inv *engine.Invocation) engine.Outcome { return p.initFailed(inv, proc, err) }
 }
 
 // spawn starts a process, whose first output is tagged with requestID, and
@@ -99,6 +103,9 @@ func (p *Pool) spawn(requestID string) (_ *process, err error) {
 	p.processes[proc] = struct{}{}
 	p.mu.Unlock()
 	p.work.Go(func() { p.await(proc) })
+	if p.limitsMemory() {
+		p.work.Go(func() { p.watchMemory(proc) })
+	}
 	return proc, nil
 }
 

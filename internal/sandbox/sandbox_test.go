@@ -286,11 +286,11 @@ func TestTimeout(t *testing.T) {
 	f.call("warm up")
 	pid := f.pid("pid")
 	inv := invocation("hang")
-	inv.Deadline = time.Now().Add(50 * time.Millisecond)
+	inv.Timeout = 50 * time.Millisecond
 	out := f.Invoke(t.Context(), inv)
 	want := engine.Outcome{Error: &wire.ErrorObject{
 		ErrorType:    wire.ErrorTypeTimedOut,
-		ErrorMessage: "RequestId: " + inv.RequestID + " Error: Task timed out after 60.00 seconds",
+		ErrorMessage: "RequestId: " + inv.RequestID + " Error: Task timed out after 0.05 seconds",
 	}}
 	if diff := cmp.Diff(want, out); diff != "" {
 		t.Errorf("outcome (-want +got):\n%s", diff)
@@ -308,7 +308,7 @@ func TestTimeoutHeldOff(t *testing.T) {
 		c.InitTimeout = time.Millisecond
 	})
 	inv := invocation(nil)
-	inv.Deadline = time.Now()
+	inv.Timeout = time.Millisecond
 	out := f.Invoke(t.Context(), inv)
 	if out.Error != nil {
 		t.Fatalf("got error %+v, want an answer", out.Error)
@@ -339,7 +339,7 @@ func TestCancel(t *testing.T) {
 func TestWorkAfterAnswer(t *testing.T) {
 	f := newFixture(t, "linger", nil)
 	inv := invocation(nil)
-	inv.Deadline = time.Now().Add(2 * time.Second)
+	inv.Timeout = 2 * time.Second
 	out := f.Invoke(t.Context(), inv)
 	if out.Error != nil {
 		t.Fatalf("got error %+v, want an answer", out.Error)
@@ -471,7 +471,7 @@ func TestNothingIsLeft(t *testing.T) {
 				t.Fatal(err)
 			}
 			inv := invocation("hang")
-			inv.Deadline = time.Now().Add(500 * time.Millisecond)
+			inv.Timeout = 500 * time.Millisecond
 			pool.Invoke(t.Context(), inv)
 			pool.Close(t.Context())
 		}
@@ -504,8 +504,8 @@ func TestInitFailure(t *testing.T) {
 				}
 			})
 			_, out := f.fail(test.errorType, nil)
-			if !out.Unstarted {
-				t.Error("got Unstarted false, want true")
+			if out.Unstarted {
+				t.Error("got Unstarted true: that is for what the function's code has no part in")
 			}
 			for _, part := range test.message {
 				if !strings.Contains(out.Error.ErrorMessage, part) {
@@ -516,23 +516,91 @@ func TestInitFailure(t *testing.T) {
 	}
 }
 
-// An initialisation that takes longer than the function's timeout fails an
-// invocation, but the process is there for the next.
+// An initialisation may take longer than the function's timeout.
 func TestSlowInit(t *testing.T) {
 	gate := filepath.Join(t.TempDir(), "gate")
-	f := newFixture(t, "slow start", func(c *sandbox.Config) { c.Env["GATE"] = gate; c.MaxProcesses = 1 })
+	f := newFixture(t, "slow start", func(c *sandbox.Config) { c.Env["GATE"] = gate })
 	inv := invocation(nil)
-	inv.Deadline = time.Now().Add(10 * time.Millisecond)
-	out := f.Invoke(t.Context(), inv)
-	if out.Error == nil || out.Error.ErrorType != wire.ErrorTypeTimedOut || !out.Unstarted {
-		t.Errorf("got %+v, want Sandbox.Timedout and Unstarted", out)
+	inv.Timeout = time.Second
+	done := make(chan engine.Outcome, 1)
+	go func() { done <- f.Invoke(t.Context(), inv) }()
+	eventually(t, "the process has started", func() bool { return len(f.output()) == 1 })
+	time.Sleep(inv.Timeout + 100*time.Millisecond)
+	openGate(t, gate)
+	if out := <-done; out.Error != nil {
+		t.Errorf("got error %+v, want an answer", out.Error)
 	}
-	if err := os.WriteFile(gate, nil, 0o644); err != nil {
-		t.Fatal(err)
+}
+
+// An initialisation goes on when nobody waits for it any more, and the process
+// is there for the next invocation.
+func TestInitOutlivesItsInvocation(t *testing.T) {
+	gate := filepath.Join(t.TempDir(), "gate")
+	f := newFixture(t, "slow start", func(c *sandbox.Config) { c.Env["GATE"] = gate; c.MaxProcesses = 1 })
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan engine.Outcome, 1)
+	go func() { done <- f.Invoke(ctx, invocation(nil)) }()
+	eventually(t, "the process has started", func() bool { return len(f.output()) == 1 })
+	cancel()
+	if out := <-done; out.Error == nil || out.Error.ErrorType != wire.ErrorTypeSandboxFailure || !out.Unstarted {
+		t.Errorf("got %+v, want Sandbox.Failure and Unstarted", out)
 	}
+	openGate(t, gate)
 	f.call(nil)
 	if got := len(f.output()); got != 1 {
 		t.Errorf("got %d starts, want 1", got)
+	}
+}
+
+func openGate(t *testing.T, gate string) {
+	t.Helper()
+	if err := os.WriteFile(gate, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// All that want a function which cannot start hear of it, and few of them start it.
+func TestCrashingInitIsNotRepeatedForAll(t *testing.T) {
+	f := newFixture(t, "crash at start", nil)
+	for range 200 {
+		inv, out := f.fail(wire.ErrorTypeExit, nil)
+		if want := "RequestId: " + inv.RequestID + " Error: Runtime exited with error: exit status 5"; !strings.HasPrefix(out.Error.ErrorMessage, want) {
+			t.Fatalf("got message %q, want %q at its start", out.Error.ErrorMessage, want)
+		}
+	}
+	if starts := len(f.output()); starts > 20 {
+		t.Errorf("got %d starts for 200 invocations, want few", starts)
+	}
+}
+
+func TestNoProcessIsFree(t *testing.T) {
+	f := newFixture(t, "hang", func(c *sandbox.Config) { c.MaxProcesses = 1; c.InitTimeout = time.Second })
+	f.call("warm up")
+	go f.Invoke(t.Context(), invocation("hang"))
+	eventually(t, "the function hangs", func() bool { return strings.Contains(strings.Join(f.output(), ""), "hanging") })
+	_, out := f.fail(wire.ErrorTypeSandboxFailure, nil)
+	if !out.Unstarted || !strings.Contains(out.Error.ErrorMessage, "all 1 processes of the function were busy") {
+		t.Errorf("got %+v, want Unstarted and that all processes were busy", out)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	f.Close(ctx)
+}
+
+func TestOutOfMemory(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("memory is limited on Linux only")
+	}
+	for _, function := range []string{"use memory", "child uses memory"} {
+		t.Run(function, func(t *testing.T) {
+			f := newFixture(t, function, func(c *sandbox.Config) { c.MemoryMB = 200 })
+			f.call(1)
+			inv, out := f.fail("Runtime.OutOfMemory", 400)
+			if want := "RequestId: " + inv.RequestID + " Error: Runtime exited with error: signal: killed (it used "; !strings.HasPrefix(out.Error.ErrorMessage, want) {
+				t.Errorf("got message %q, want %q at its start", out.Error.ErrorMessage, want)
+			}
+			f.call(1) // in a new process
+		})
 	}
 }
 
@@ -564,7 +632,7 @@ func TestNotExecutable(t *testing.T) {
 			}
 			f := newFixture(t, "", func(c *sandbox.Config) { c.Command = []string{test.command} })
 			_, out := f.fail("Runtime.InvalidEntrypoint", nil)
-			if !strings.Contains(out.Error.ErrorMessage, test.want) || !out.Unstarted {
+			if !strings.Contains(out.Error.ErrorMessage, test.want) || out.Unstarted {
 				t.Errorf("got %q, unstarted %t, want %q", out.Error.ErrorMessage, out.Unstarted, test.want)
 			}
 		})

@@ -3,10 +3,19 @@
 //
 // A connection passes these stations, and a request the later ones:
 //
-//	server.go    one http.Server, its time limits, its graceful end
-//	body.go      a body may take long, but must not stand still
-//	faces.go     which face does the path belong to?
+//	connections.go    is there a place for it? Idle ones make room
+//	certificate.go    TLS, with a certificate that may be renewed
+//	server.go         one http.Server, its time limits, its graceful end
+//	body.go           a body may take long, but must not stand still
+//	guard.go          is it from a web page that has no business here?
+//	authenticate.go   who sends it? Signatures, and login.go for people
+//	authorize.go      may they?
+//	faces.go          which face does the path belong to?
 //
 // What a path means is the face's business. The server does not clean or
 // unescape paths, since execution ARNs and callback ids contain slashes.
+//
+// Loopback needs neither credentials nor TLS. On any other address
+// [Server.Serve] refuses to work without both. Functions that the engine starts
+// come in by a door of their own, see [Doors].
 package server

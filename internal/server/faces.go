@@ -14,7 +14,8 @@ type Faces struct {
 	Lambda http.Handler
 	// Admin is the engine's own API, below /perdure/.
 	Admin http.Handler
-	// Page is for people, below /ui/. With a page, / redirects to it.
+	// Page is for people, below /ui/, but for /ui/login and /ui/logout. With a
+	// page, / redirects to it.
 	Page http.Handler
 	// Metrics answers /metrics.
 	Metrics http.Handler
@@ -22,6 +23,9 @@ type Faces struct {
 	// why it does not. It is called for every request and should be quick.
 	Ready func(ctx context.Context) error
 }
+
+// isPage reports whether an escaped path is the page's.
+func isPage(path string) bool { return path == "/" || strings.HasPrefix(path, "/ui/") }
 
 // face returns the handler of a path, which is escaped and not cleaned.
 func (f *Faces) face(path string) http.Handler {

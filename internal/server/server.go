@@ -3,50 +3,47 @@ package server
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
-	"time"
+
+	"github.com/perdure/perdure/internal/lambdaapi"
 )
 
-// Options configure a server. The zero value, like nil, is the default.
+// Options configure a server. The zero value, like nil, is a server for
+// loopback without credentials.
 type Options struct {
 	// Logger receives what operators should know; nil is slog.Default().
 	Logger *slog.Logger
-	// Limits bound what one client can take.
+	// Limits bound what clients can take.
 	Limits Limits
-}
-
-// Limits bound what one client can take. Zero members have the default named.
-type Limits struct {
-	// HeaderTime is how long a request's header may take to arrive: 10 s.
-	HeaderTime time.Duration
-	// BodyTime is how long the next 32 KB of a body may take to arrive: 30 s.
-	// There is no limit for the whole of it, nor for the answer, which a
-	// synchronous Invoke may wait for as long as an execution lasts.
-	BodyTime time.Duration
-	// IdleTime is how long a connection may wait for its next request: 3 min,
-	// which is longer than the AWS SDKs keep one that they do not use.
-	IdleTime time.Duration
-	// HeaderBytes bounds a request's header with its first line: 64 KiB.
-	HeaderBytes int
-}
-
-func (l Limits) withDefaults() Limits {
-	l.HeaderTime = cmp.Or(l.HeaderTime, 10*time.Second)
-	l.BodyTime = cmp.Or(l.BodyTime, 30*time.Second)
-	l.IdleTime = cmp.Or(l.IdleTime, 3*time.Minute)
-	l.HeaderBytes = cmp.Or(l.HeaderBytes, 64<<10)
-	return l
+	// Hosts are host names, without ports, under which clients may address
+	// the server on a loopback address, beside localhost and loopback
+	// addresses themselves. A container that reaches the host by a name of its
+	// own needs that name here.
+	Hosts []string
+	// Certificate makes the server speak TLS, and nothing else.
+	Certificate *Certificate
+	// Credentials are those that may use the server; nil is everybody.
+	Credentials Credentials
 }
 
 // Server serves the faces of one engine. Its methods may be called
 // concurrently.
 type Server struct {
-	faces  Faces
-	limits Limits
-	http   http.Server
+	faces       Faces
+	limits      Limits
+	guard       guard
+	certificate *Certificate
+	credentials Credentials
+	login       *login
+
+	http        http.Server
+	bodies      budget
+	connections connections
 }
 
 // New returns a server of faces, of which Lambda must be set. Nil options are
@@ -58,31 +55,71 @@ func New(faces Faces, opts *Options) *Server {
 	if opts == nil {
 		opts = &Options{}
 	}
-	s := &Server{faces: faces, limits: opts.Limits.withDefaults()}
+	s := &Server{
+		faces:       faces,
+		limits:      opts.Limits.withDefaults(),
+		guard:       newGuard(opts.Hosts),
+		certificate: opts.Certificate,
+		credentials: opts.Credentials,
+		login:       newLogin(opts.Credentials, opts.Certificate != nil),
+	}
+	s.bodies.most = s.limits.BodyBytes
+	s.connections.init(s.limits.Connections)
 	log := cmp.Or(opts.Logger, slog.Default())
 	s.http = http.Server{
-		Handler:           http.HandlerFunc(s.serve),
+		Handler:           lambdaapi.Shell(&lambdaapi.Options{Logger: log}, s.serve),
 		ReadHeaderTimeout: s.limits.HeaderTime,
 		IdleTimeout:       s.limits.IdleTime,
 		MaxHeaderBytes:    s.limits.HeaderBytes,
+		ConnState:         s.connections.note,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	return s
 }
 
 // serve answers one request.
-func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
-	defer steady(w, r, s.limits.BodyTime)()
+func (s *Server) serve(w http.ResponseWriter, r *http.Request) error {
+	defer s.watchBody(w, r)()
+	if err := s.guard.check(r); err != nil {
+		return err
+	}
+	if s.credentials != nil && !isOpen(r) {
+		if s.login.takes(w, r) {
+			return nil
+		}
+		caller, err := s.authenticate(r)
+		if err != nil {
+			return err
+		}
+		if err := authorize(caller, r); err != nil {
+			return err
+		}
+	}
 	s.faces.ServeHTTP(w, r)
+	return nil
 }
 
 // Serve answers the connections that l accepts until the server is shut down,
-// for which it returns nil. It closes l.
+// for which it returns nil. It closes l. On an address that is not loopback it
+// fails at once unless the server has credentials and a certificate.
 func (s *Server) Serve(l net.Listener) error {
+	if !isLoopback(l.Addr()) && (s.credentials == nil || s.certificate == nil) {
+		return errors.Join(fmt.Errorf("%s is not a loopback address: it is served with credentials and TLS only", l.Addr()), l.Close())
+	}
+	l = steadyListener{l, s.limits.SteadyTime}
+	if s.certificate != nil {
+		l = tls.NewListener(l, s.certificate.config())
+	}
 	if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil
+}
+
+// isLoopback reports whether only this machine reaches an address.
+func isLoopback(a net.Addr) bool {
+	tcp, ok := a.(*net.TCPAddr)
+	return !ok || tcp.IP.IsLoopback()
 }
 
 // Shutdown stops accepting connections and waits until all requests are

@@ -49,9 +49,12 @@ type Row struct {
 	// Due is when the engine must look at this execution next. It may be
 	// earlier than necessary, never later; zero means that nothing is due.
 	Due wire.Timestamp
-	// Invoking says that an invocation was in flight when the row was
-	// written. After a crash of the engine it finds the invocations it lost.
-	Invoking bool
+	// Doing is what the execution was doing when the row was written: a set of
+	// bits whose meaning is the engine's. Zero is nothing, as of most closed
+	// executions.
+	Doing uint32
+	// Since is since when; zero with a zero Doing.
+	Since wire.Timestamp
 	// InputHash is the SHA-256 of the input, for comparing a repeated start.
 	InputHash [32]byte
 }
@@ -68,7 +71,7 @@ type Write struct {
 	Entry Entry
 	// Row replaces the execution's row; nil leaves it as it is. The write of
 	// entry 1 creates the execution and needs a row. Of later rows only
-	// Status, Closed, Due and Invoking count; the rest stays as entry 1 had it.
+	// Status, Closed, Due, Doing and Since count; the rest stays as entry 1 had it.
 	Row *Row
 }
 
@@ -85,18 +88,22 @@ const (
 	MaxDocument     = 256 << 10
 )
 
-// Query selects rows for [Store.List]. Zero members do not restrict.
+// Query selects rows for [Store.List]. Zero members do not restrict. When
+// executions started is a matter of their ids, which sort by it: After and
+// Until restrict that.
 type Query struct {
-	Function      string
-	Version       string
-	Name          string
-	Statuses      []wire.ExecutionStatus
-	StartedAfter  wire.Timestamp // exclusive
-	StartedBefore wire.Timestamp // exclusive
-	Invoking      bool           // only rows with Invoking set
-	OldestFirst   bool           // the default is newest first
-	After         string         // resume behind this id in the chosen order
-	Limit         int            // at most this many; required, at least 1
+	Function   string
+	Version    string
+	Name       string
+	NamePrefix string // bytes, not letters: case counts
+	Statuses   []wire.ExecutionStatus
+	Doing      uint32         // only rows that do one of these at least
+	Since      wire.Timestamp // only rows that have been doing something since before this moment
+
+	OldestFirst bool   // the default is newest first
+	After       string // begin behind this id in the chosen order
+	Until       string // end before this id in the chosen order
+	Limit       int    // at most this many; required, at least 1
 }
 
 // Span selects journal entries for [Store.Journal]: those with
@@ -142,7 +149,8 @@ type Store interface {
 	Due(ctx context.Context, before wire.Timestamp, limit int) ([]*Row, error)
 
 	// Delete removes an execution with all its entries, and frees its name.
-	// An unknown id is not an error.
+	// An unknown id is not an error. However long the journal is, other calls
+	// do not wait for long: its space may be given back later.
 	Delete(ctx context.Context, id string) error
 
 	// Document returns the value of a document, or [ErrNotFound]. It belongs

@@ -38,6 +38,7 @@ const (
 	CodeCallbackTimeout  Code = "CallbackTimeoutException"
 	CodeTooManyRequests  Code = "TooManyRequestsException"
 	CodeRequestTooLarge  Code = "RequestTooLargeException"
+	CodeRequestTimeout   Code = "RequestTimeoutException"
 	CodeUnsupportedMedia Code = "UnsupportedMediaTypeException"
 	CodeService          Code = "ServiceException"
 )

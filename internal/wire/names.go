@@ -144,5 +144,6 @@ const (
 	ErrorTypeInvokeTimeout     = "ChainedInvoke.Timeout"
 	ErrorTypeExit              = "Runtime.ExitError"
 	ErrorTypeTimedOut          = "Sandbox.Timedout"
+	ErrorTypeQuota             = "ServiceQuotaExceededException"
 	ErrorTypeSandboxFailure    = "Sandbox.Failure"
 )

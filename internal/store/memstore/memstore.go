@@ -10,6 +10,7 @@ import (
 	"context"
 	"iter"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/perdure/perdure/internal/store"
@@ -140,7 +141,8 @@ func (s *Store) setRowLocked(e *execution, row *store.Row) {
 			s.due = include(s.due, deadline{row.Due, e.row.ID}, compareDeadlines)
 		}
 	}
-	e.row.Status, e.row.Closed, e.row.Due, e.row.Invoking = row.Status, row.Closed, row.Due, row.Invoking
+	e.row.Status, e.row.Closed, e.row.Due = row.Status, row.Closed, row.Due
+	e.row.Doing, e.row.Since = row.Doing, row.Since
 }
 
 // Row implements [store.Store].
@@ -215,6 +217,9 @@ func (s *Store) List(ctx context.Context, q store.Query) ([]*store.Row, error) {
 	}
 	var rows []*store.Row
 	for id := range resumed(s.started, q.After, q.OldestFirst) {
+		if passed(id, q.Until, q.OldestFirst) {
+			break
+		}
 		if e := s.executions[id]; selects(&q, &e.row) {
 			rows = append(rows, e.copyRow())
 		}
@@ -284,9 +289,9 @@ func (e *execution) copyRow() *store.Row {
 func selects(q *store.Query, row *store.Row) bool {
 	return (q.Function == "" || row.Function == q.Function) &&
 		(q.Version == "" || row.Version == q.Version) &&
-		(q.Name == "" || row.Name == q.Name) &&
 		(len(q.Statuses) == 0 || slices.Contains(q.Statuses, row.Status)) &&
-		(q.StartedAfter == 0 || row.Started > q.StartedAfter) &&
-		(q.StartedBefore == 0 || row.Started < q.StartedBefore) &&
-		(!q.Invoking || row.Invoking)
+		(q.Name == "" || row.Name == q.Name) &&
+		strings.HasPrefix(row.Name, q.NamePrefix) &&
+		(q.Doing == 0 || row.Doing&q.Doing != 0) &&
+		(q.Since == 0 || row.Doing != 0 && row.Since < q.Since)
 }

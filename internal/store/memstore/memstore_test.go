@@ -64,3 +64,7 @@ func TestInsideABubble(t *testing.T) {
 func BenchmarkCommit(b *testing.B) {
 	storetest.BenchmarkCommit(b, func(*testing.B) store.Store { return memstore.New() })
 }
+
+func BenchmarkList(b *testing.B) {
+	storetest.BenchmarkList(b, func(*testing.B) store.Store { return memstore.New() })
+}

@@ -53,6 +53,15 @@ func resumed(ids []string, after string, oldestFirst bool) iter.Seq[string] {
 	return backward(ids[:i])
 }
 
+// passed reports whether id is not before until in the chosen order. Without
+// until, none is.
+func passed(id, until string, oldestFirst bool) bool {
+	if oldestFirst {
+		return until != "" && id >= until
+	}
+	return id <= until
+}
+
 func backward(ids []string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for _, id := range slices.Backward(ids) {

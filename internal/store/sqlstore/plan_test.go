@@ -18,10 +18,10 @@ func TestQueryPlans(t *testing.T) {
 	defer s.Close()
 	list := func(q store.Query) string {
 		q.Limit = 1
-		query, _ := listing(&q)
+		query, _ := listing(&q, nil)
 		return query
 	}
-	running := []wire.ExecutionStatus{wire.ExecutionRunning, wire.ExecutionFailed}
+	failed := []wire.ExecutionStatus{wire.ExecutionFailed}
 	for _, test := range []struct{ name, query, want string }{
 		{"row", sqlRow, "USING PRIMARY KEY"},
 		{"named", sqlNamed, "executions_name"},
@@ -29,16 +29,23 @@ func TestQueryPlans(t *testing.T) {
 		{"journal", sqlJournal, "sqlite_autoindex_journal_1"},
 		{"journal in reverse", sqlJournal + " DESC", "sqlite_autoindex_journal_1"},
 		{"append", sqlAppend, "sqlite_autoindex_journal_1"},
-		{"delete", sqlDeleteJournal, "sqlite_autoindex_journal_1"},
+		{"tail", sqlTail, "sqlite_autoindex_journal_1"},
+		{"cut", sqlCut, "sqlite_autoindex_journal_1"},
 		{"document", sqlDocument, "PRIMARY KEY"},
 		{"documents", sqlDocuments, "PRIMARY KEY"},
+		{"candidates", sqlCandidates, "executions_name (function=? AND name>? AND name<?)"},
+		{"candidates of a function", sqlCandidatesOf, "executions_name (function=? AND name>? AND name<?)"},
 		{"list", list(store.Query{}), "SCAN executions"},
 		{"list on", list(store.Query{After: "x", OldestFirst: true}), "USING PRIMARY KEY"},
-		{"list a function", list(store.Query{Function: "f"}), "executions_function"},
+		{"list between", list(store.Query{After: "x", Until: "y"}), "USING PRIMARY KEY (id>? AND id<?)"},
+		{"list a function", list(store.Query{Function: "f"}), "USING COVERING INDEX executions_function (function=?)"},
 		{"list a function on", list(store.Query{Function: "f", After: "x"}), "executions_function (function=? AND id<?)"},
-		{"list a function's", list(store.Query{Function: "f", Statuses: running}), "executions_function"},
-		{"list a name", list(store.Query{Function: "f", Name: "n"}), "executions_name"},
-		{"list the invoking", list(store.Query{Invoking: true}), "executions_invoking"},
+		{"list a function's", list(store.Query{Function: "f", Statuses: []wire.ExecutionStatus{wire.ExecutionSucceeded}}), "USING COVERING INDEX executions_function (function=?"},
+		{"list a function's rare", list(store.Query{Function: "f", Version: "1", Statuses: failed}), "USING COVERING INDEX executions_status (status=?)"},
+		{"list a status", list(store.Query{Statuses: failed, After: "x"}), "USING COVERING INDEX executions_status (status=? AND id<?)"},
+		{"list the doing", list(store.Query{Doing: 1}), "USING COVERING INDEX executions_doing"},
+		{"list the doing since", list(store.Query{Since: 1, After: "x"}), "USING COVERING INDEX executions_doing (id<?)"},
+		{"list a function's doing", list(store.Query{Function: "f", Version: "1", Doing: 1, Since: 1, Statuses: failed}), "USING COVERING INDEX executions_doing"},
 	} {
 		plan := explain(t, s, test.query)
 		if !strings.Contains(plan, test.want) || strings.Contains(plan, "TEMP B-TREE") {
@@ -49,7 +56,7 @@ func TestQueryPlans(t *testing.T) {
 
 func explain(t *testing.T, s *Store, query string) string {
 	t.Helper()
-	rows, err := s.readers.db.Query("EXPLAIN QUERY PLAN "+query, 1, 1, 1, 1)
+	rows, err := s.readers.db.Query("EXPLAIN QUERY PLAN "+query, 1, 1, 1, 1, 1, 1, 1, 1)
 	if err != nil {
 		t.Fatal(err)
 	}

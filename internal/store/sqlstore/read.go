@@ -4,21 +4,20 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
-	"strings"
 
 	"github.com/perdure/perdure/internal/store"
 	"github.com/perdure/perdure/internal/wire"
 )
 
-const columns = `id, arn, function, version, name, status, started, closed, due, invoking, input_hash`
+const columns = `id, arn, function, version, name, status, started, closed, due, doing, since, input_hash`
 
 // The literal in "due > 0" is what lets the planner use the partial index.
 const (
 	sqlRow     = `SELECT ` + columns + ` FROM executions WHERE id = $1`
 	sqlNamed   = `SELECT ` + columns + ` FROM executions WHERE function = $1 AND name = $2`
 	sqlDue     = `SELECT ` + columns + ` FROM executions WHERE due > 0 AND due <= $1 ORDER BY due, id LIMIT $2`
-	sqlJournal = `SELECT seq, data FROM journal WHERE id = $1 AND seq >= $2 AND seq <= $3 ORDER BY seq`
+	sqlJournal = `SELECT seq, data FROM journal WHERE id = $1 AND seq >= $2 AND seq <= $3
+		AND EXISTS (SELECT 1 FROM executions WHERE id = $1) ORDER BY seq`
 )
 
 // reader owns the connections that read.
@@ -65,59 +64,6 @@ func (s *Store) Due(ctx context.Context, before wire.Timestamp, limit int) ([]*s
 	return s.readers.all(rows, err)
 }
 
-// List implements [store.Store].
-func (s *Store) List(ctx context.Context, q store.Query) ([]*store.Row, error) {
-	if err := q.Check(); err != nil {
-		return nil, err
-	}
-	query, args := listing(&q)
-	rows, err := s.readers.db.QueryContext(ctx, query, args...)
-	return s.readers.all(rows, err)
-}
-
-// listing writes q in SQL.
-func listing(q *store.Query) (string, []any) {
-	where, args := []string{"TRUE"}, []any(nil)
-	add := func(condition string, arg any) {
-		args = append(args, arg)
-		where = append(where, fmt.Sprintf(condition, len(args)))
-	}
-	for _, c := range []struct{ condition, value string }{
-		{"function = $%d", q.Function}, {"version = $%d", q.Version}, {"name = $%d", q.Name},
-	} {
-		if c.value != "" {
-			add(c.condition, c.value)
-		}
-	}
-	if len(q.Statuses) > 0 {
-		var places []string
-		for _, status := range q.Statuses {
-			args = append(args, string(status))
-			places = append(places, fmt.Sprintf("$%d", len(args)))
-		}
-		where = append(where, "status IN ("+strings.Join(places, ", ")+")")
-	}
-	if q.StartedAfter != 0 {
-		add("started > $%d", int64(q.StartedAfter))
-	}
-	if q.StartedBefore != 0 {
-		add("started < $%d", int64(q.StartedBefore))
-	}
-	if q.Invoking {
-		where = append(where, "invoking = 1") // literally, for its partial index
-	}
-	behind, order := "id < $%d", "DESC"
-	if q.OldestFirst {
-		behind, order = "id > $%d", "ASC"
-	}
-	if q.After != "" {
-		add(behind, q.After)
-	}
-	args = append(args, q.Limit)
-	return fmt.Sprintf("SELECT %s FROM executions WHERE %s ORDER BY id %s LIMIT $%d",
-		columns, strings.Join(where, " AND "), order, len(args)), args
-}
-
 func (r *reader) one(row *sql.Row) (*store.Row, error) {
 	found, err := scan(row.Scan)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -150,7 +96,7 @@ func scan(into func(dest ...any) error) (*store.Row, error) {
 	var r store.Row
 	var hash []byte
 	err := into(&r.ID, &r.ARN, &r.Function, &r.Version, &r.Name, &r.Status,
-		&r.Started, &r.Closed, &r.Due, &r.Invoking, &hash)
+		&r.Started, &r.Closed, &r.Due, &r.Doing, &r.Since, &hash)
 	copy(r.InputHash[:], hash)
 	return &r, err
 }

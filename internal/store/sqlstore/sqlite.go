@@ -20,7 +20,7 @@ import (
 // The head of the file says whose it is and which schema it has.
 const (
 	applicationID = 0x50455244 // "PERD"
-	schemaVersion = 2
+	schemaVersion = 4
 )
 
 // The journal keeps its entries in the order of arrival, with an index beside
@@ -29,9 +29,11 @@ const (
 // each one touches a page of its own. Reading an execution back costs about
 // half as much again; that happens far less often.
 //
-// Executions are clustered by id, in which order they start and are listed.
-// Status is part of the index by function so that a search for the rare
-// failure passes over the others without looking them up.
+// Executions are clustered by id, in which order they start and are listed. The
+// indexes for lists hold what a list may be restricted by besides, so that a
+// search passes over what it does not want without looking it up. What an
+// execution is doing stands behind its id there, so that a change stays where
+// it was: it comes with every invocation.
 const schema = `
 CREATE TABLE journal (
 	id   TEXT    NOT NULL,
@@ -50,14 +52,20 @@ CREATE TABLE executions (
 	started    INTEGER NOT NULL,
 	closed     INTEGER NOT NULL,
 	due        INTEGER NOT NULL,
-	invoking   INTEGER NOT NULL,
+	doing      INTEGER NOT NULL,
+	since      INTEGER NOT NULL,
 	input_hash BLOB    NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE UNIQUE INDEX executions_name ON executions (function, name);
 CREATE INDEX executions_function ON executions (function, id, status);
 CREATE INDEX executions_due ON executions (due, id) WHERE due > 0;
-CREATE INDEX executions_invoking ON executions (id) WHERE invoking = 1;
+CREATE INDEX executions_status ON executions (status, id, function, version);
+CREATE INDEX executions_doing ON executions (id, doing, since, function, version, status, name) WHERE doing > 0;
+
+CREATE TABLE deletions (
+	id TEXT NOT NULL PRIMARY KEY
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE documents (
 	kind  TEXT NOT NULL,

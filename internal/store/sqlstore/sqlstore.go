@@ -39,6 +39,7 @@ type Store struct {
 	lock    *dirLock
 	readers *reader
 	writer  *writer
+	purger  *purger
 
 	closing sync.Once
 	closed  error // how closing went
@@ -78,8 +79,11 @@ func (s *Store) open(ctx context.Context, path string, opts *Options) (err error
 	if s.writer, err = startWriter(ctx, file, logger); err != nil {
 		return err
 	}
-	s.readers, err = openReader(ctx, file)
-	return err
+	if s.readers, err = openReader(ctx, file); err != nil {
+		return err
+	}
+	s.purger = startPurger(s.writer, logger)
+	return nil
 }
 
 // SetOwner replaces the text that others see when they find the directory
@@ -96,6 +100,9 @@ func (s *Store) Close() error {
 // writer can empty the write-ahead log only when nobody reads from it.
 func (s *Store) release() error {
 	var errs []error
+	if s.purger != nil {
+		s.purger.close()
+	}
 	if s.readers != nil {
 		errs = append(errs, s.readers.close())
 	}
@@ -115,11 +122,6 @@ func (s *Store) Commit(ctx context.Context, writes ...store.Write) error {
 		size += len(w.Entry.Data)
 	}
 	return s.writer.do(ctx, size, func(tx *transaction) error { return tx.commit(writes) })
-}
-
-// Delete implements [store.Store].
-func (s *Store) Delete(ctx context.Context, id string) error {
-	return s.writer.do(ctx, 0, func(tx *transaction) error { return tx.delete(id) })
 }
 
 // statements prepares what a connection runs again and again. The first error

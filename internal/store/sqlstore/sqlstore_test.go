@@ -35,3 +35,9 @@ func BenchmarkCommit(b *testing.B) {
 		})
 	}
 }
+
+func BenchmarkList(b *testing.B) {
+	storetest.BenchmarkList(b, func(b *testing.B) store.Store {
+		return open(b, b.TempDir(), &sqlstore.Options{Durability: sqlstore.None})
+	})
+}

@@ -16,12 +16,10 @@ const (
 	sqlAppend = `INSERT INTO journal (id, seq, data)
 		SELECT $1, $2, $3 WHERE EXISTS (SELECT 1 FROM journal WHERE id = $1 AND seq = $2 - 1)
 		ON CONFLICT DO NOTHING`
-	sqlStart  = `INSERT INTO journal (id, seq, data) VALUES ($1, 1, $2)`
+	sqlStart  = `INSERT INTO journal (id, seq, data) VALUES ($1, 1, $2) ON CONFLICT DO NOTHING`
 	sqlCreate = `INSERT INTO executions (` + columns + `)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING`
-	sqlUpdate        = `UPDATE executions SET status = $2, closed = $3, due = $4, invoking = $5 WHERE id = $1`
-	sqlDelete        = `DELETE FROM executions WHERE id = $1`
-	sqlDeleteJournal = `DELETE FROM journal WHERE id = $1`
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING`
+	sqlUpdate = `UPDATE executions SET status = $2, closed = $3, due = $4, doing = $5, since = $6 WHERE id = $1`
 )
 
 // transaction runs statements on the writer's connection, between begin and
@@ -32,7 +30,7 @@ type transaction struct {
 	beginning, ending, rollingBack *sql.Stmt
 	mark, backToMark, unmark       *sql.Stmt
 	append, start, create, update  *sql.Stmt
-	deleteRow, deleteJournal       *sql.Stmt
+	deletes                        deleteStatements
 	documents                      documentStatements
 }
 
@@ -42,8 +40,8 @@ func newTransaction(ctx context.Context, conn *sql.Conn) (*transaction, error) {
 		beginning: s.of(ctx, "BEGIN IMMEDIATE"), ending: s.of(ctx, "COMMIT"), rollingBack: s.of(ctx, "ROLLBACK"),
 		mark: s.of(ctx, "SAVEPOINT job"), backToMark: s.of(ctx, "ROLLBACK TO job"), unmark: s.of(ctx, "RELEASE job"),
 		append: s.of(ctx, sqlAppend), start: s.of(ctx, sqlStart), create: s.of(ctx, sqlCreate), update: s.of(ctx, sqlUpdate),
-		deleteRow: s.of(ctx, sqlDelete), deleteJournal: s.of(ctx, sqlDeleteJournal),
 	}
+	tx.deletes.prepare(ctx, &s)
 	tx.documents.prepare(ctx, &s)
 	tx.statements = s
 	return tx, s.err
@@ -96,7 +94,7 @@ func (tx *transaction) write(w *store.Write) error {
 		return err
 	}
 	r := w.Row
-	err := changed(tx.update.Exec(r.ID, string(r.Status), int64(r.Closed), int64(r.Due), number(r.Invoking)))
+	err := changed(tx.update.Exec(r.ID, string(r.Status), int64(r.Closed), int64(r.Due), int64(r.Doing), int64(r.Since)))
 	if errors.Is(err, store.ErrConflict) {
 		return fmt.Errorf("execution %s has a journal but no row", w.ID)
 	}
@@ -106,19 +104,16 @@ func (tx *transaction) write(w *store.Write) error {
 func (tx *transaction) writeFirst(w *store.Write) error {
 	r := w.Row
 	err := changed(tx.create.Exec(r.ID, r.ARN, r.Function, r.Version, r.Name, string(r.Status),
-		int64(r.Started), int64(r.Closed), int64(r.Due), number(r.Invoking), r.InputHash[:]))
+		int64(r.Started), int64(r.Closed), int64(r.Due), int64(r.Doing), int64(r.Since), r.InputHash[:]))
 	if err != nil {
 		return err
 	}
-	_, err = tx.start.Exec(w.ID, blob(w.Entry.Data))
-	return err
-}
-
-func (tx *transaction) delete(id string) error {
-	if _, err := tx.deleteRow.Exec(id); err != nil {
-		return err
+	err = changed(tx.start.Exec(w.ID, blob(w.Entry.Data)))
+	if errors.Is(err, store.ErrConflict) { // only what a deletion left can be there
+		if err = tx.restart(w.ID); err == nil {
+			_, err = tx.start.Exec(w.ID, blob(w.Entry.Data))
+		}
 	}
-	_, err := tx.deleteJournal.Exec(id)
 	return err
 }
 
@@ -140,11 +135,4 @@ func blob(data []byte) []byte {
 		return []byte{}
 	}
 	return data
-}
-
-func number(b bool) int64 {
-	if b {
-		return 1
-	}
-	return 0
 }

@@ -87,9 +87,10 @@ func (m model) list(q store.Query) []*store.Row {
 			(q.Version == "" || q.Version == r.Version) &&
 			(q.Name == "" || q.Name == r.Name) &&
 			(q.Statuses == nil || slices.Contains(q.Statuses, r.Status)) &&
-			(q.StartedAfter == 0 || q.StartedAfter < r.Started) &&
-			(q.StartedBefore == 0 || q.StartedBefore > r.Started) &&
-			(!q.Invoking || r.Invoking) &&
+			strings.HasPrefix(r.Name, q.NamePrefix) &&
+			(q.Doing == 0 || q.Doing&r.Doing != 0) &&
+			(q.Since == 0 || r.Doing != 0 && r.Since < q.Since) &&
+			(q.Until == "" || direction*strings.Compare(r.ID, q.Until) < 0) &&
 			(q.After == "" || direction*strings.Compare(q.After, r.ID) < 0)
 	}, func(a, b *store.Row) int { return direction * strings.Compare(a.ID, b.ID) }, q.Limit)
 }
@@ -122,7 +123,9 @@ func (m model) journal(id string, span store.Span) []store.Entry {
 var (
 	someIDs       = rapid.SampledFrom([]string{"a", "b", "c", "d", "e"})
 	someFunctions = rapid.SampledFrom([]string{"f", "g"})
-	someNames     = rapid.SampledFrom([]string{"x", "y", "z"})
+	someNames     = rapid.SampledFrom([]string{"x", "xy", "xz", "z~"})
+	somePrefixes  = rapid.SampledFrom([]string{"x", "xz", "z~", "a"})
+	someDoings    = rapid.SampledFrom([]uint32{0, 1, 2, 3, 6, 1 << 31})
 	someVersions  = rapid.SampledFrom([]string{"1", "$LATEST"})
 	someStatuses  = rapid.SampledFrom(wire.ExecutionStatuses[:3])
 	someTimes     = rapid.Map(rapid.Int64Range(0, 5), func(i int64) wire.Timestamp { return wire.Timestamp(i) })
@@ -143,7 +146,10 @@ func drawWrite(t *rapid.T, m model) store.Write {
 		seq = max(1, seq+rapid.Int64Range(-2, 2).Draw(t, "by"))
 	}
 	row.Status, row.Closed = someStatuses.Draw(t, "status"), someTimes.Draw(t, "closed")
-	row.Due, row.Invoking = someTimes.Draw(t, "due"), rapid.Bool().Draw(t, "invoking")
+	row.Due, row.Doing = someTimes.Draw(t, "due"), someDoings.Draw(t, "doing")
+	if row.Since = 0; row.Doing != 0 {
+		row.Since = someTimes.Draw(t, "since")
+	}
 	if seq > 1 && rapid.Bool().Draw(t, "no row") {
 		row = nil
 	}
@@ -157,9 +163,9 @@ func drawQuery(t *rapid.T) store.Query {
 	}
 	q := store.Query{
 		Function: maybe(someFunctions, "function"), Version: maybe(someVersions, "version"), Name: maybe(someNames, "name"),
-		StartedAfter: someTimes.Draw(t, "started after"), StartedBefore: someTimes.Draw(t, "started before"),
-		Invoking: rapid.Bool().Draw(t, "invoking"), OldestFirst: rapid.Bool().Draw(t, "oldest first"),
-		After: maybe(someIDs, "after"), Limit: rapid.IntRange(1, 6).Draw(t, "limit"),
+		NamePrefix: maybe(somePrefixes, "name prefix"),
+		Doing:      someDoings.Draw(t, "doing"), Since: someTimes.Draw(t, "since"), OldestFirst: rapid.Bool().Draw(t, "oldest first"),
+		After: maybe(someIDs, "after"), Until: maybe(someIDs, "until"), Limit: rapid.IntRange(1, 6).Draw(t, "limit"),
 	}
 	if rapid.Bool().Draw(t, "by status") {
 		q.Statuses = rapid.SliceOfN(someStatuses, 1, 3).Draw(t, "statuses")

@@ -189,7 +189,9 @@ func library(t *testing.T, s store.Store) {
 		row := newRow(fmt.Sprint(i))
 		row.Started = wire.Timestamp(100 * (i + 1))
 		row.Status = statuses[i%3]
-		row.Invoking = i%4 == 0
+		if i%4 == 0 {
+			row.Doing, row.Since = uint32(1<<i), row.Started+50
+		}
 		if i%2 == 1 {
 			row.Function = "g"
 		}
@@ -219,12 +221,19 @@ func testList(t *testing.T, s store.Store) {
 		{"statuses", store.Query{Statuses: []wire.ExecutionStatus{wire.ExecutionFailed, wire.ExecutionRunning}}, "9865320"},
 		{"every status", store.Query{Statuses: wire.ExecutionStatuses}, "9876543210"},
 		{"function and statuses", store.Query{Function: "f", Statuses: []wire.ExecutionStatus{wire.ExecutionFailed, wire.ExecutionSucceeded}}, "842"},
-		{"started after", store.Query{StartedAfter: 700}, "987"},
-		{"started before", store.Query{StartedBefore: 400}, "210"},
-		{"started between", store.Query{StartedAfter: 200, StartedBefore: 600}, "432"},
-		{"started never", store.Query{StartedAfter: 500, StartedBefore: 500}, ""},
-		{"invoking", store.Query{Invoking: true}, "840"},
-		{"invoking since", store.Query{Function: "f", Invoking: true, StartedAfter: 100}, "84"},
+		{"name prefix", store.Query{NamePrefix: "name of"}, "9876543210"},
+		{"whole name as prefix", store.Query{NamePrefix: "name of 4"}, "4"},
+		{"name prefix of a function", store.Query{Function: "g", NamePrefix: "name"}, "97531"},
+		{"name prefix and status", store.Query{NamePrefix: "name", Statuses: []wire.ExecutionStatus{wire.ExecutionFailed}}, "852"},
+		{"prefix of no name", store.Query{NamePrefix: "name of 4x"}, ""},
+		{"doing one thing", store.Query{Doing: 1 << 4}, "4"},
+		{"doing one of several", store.Query{Doing: 1<<4 | 1<<8 | 1<<9}, "84"},
+		{"a function's doing", store.Query{Function: "g", Doing: 1<<4 | 1<<8}, ""},
+		{"doing and version", store.Query{Doing: 1<<4 | 1<<8, Version: "2"}, "8"},
+		{"doing and status", store.Query{Doing: 1<<4 | 1, Statuses: []wire.ExecutionStatus{wire.ExecutionRunning}}, "0"},
+		{"doing and name prefix", store.Query{Doing: 1<<4 | 1, NamePrefix: "name of 4"}, "4"},
+		{"doing anything since", store.Query{Since: 900}, "40"},
+		{"doing one thing since", store.Query{Doing: 1<<4 | 1<<8, Since: 900}, "4"},
 		{"resumed", store.Query{After: "4"}, "3210"},
 		{"resumed behind a missing id", store.Query{After: "45"}, "43210"},
 		{"resumed with filter", store.Query{Function: "g", After: "7"}, "531"},
@@ -238,6 +247,10 @@ func testList(t *testing.T, s store.Store) {
 			wantList(t, s, test.name+", oldest first", test.query, reversed(test.want))
 		}
 	}
+	wantList(t, s, "until", store.Query{Until: "7", Limit: 100}, "98")
+	wantList(t, s, "between", store.Query{After: "7", Until: "45", Limit: 100}, "65")
+	wantList(t, s, "until, oldest first", store.Query{After: "4", Until: "7", OldestFirst: true, Limit: 100}, "56")
+	wantList(t, s, "until what is behind", store.Query{After: "4", Until: "7", Limit: 100}, "")
 	wantList(t, s, "resumed, oldest first", store.Query{After: "6", OldestFirst: true, Limit: 100}, "789")
 	wantList(t, s, "resumed at the end", store.Query{After: "9", OldestFirst: true, Limit: 100}, "")
 }

@@ -14,7 +14,7 @@ func testReopen(t *testing.T, open func() store.Store) {
 	s := open()
 	a, b := newRow("a"), newRow("b")
 	mustCommit(t, s, start(a), start(b), start(newRow("gone")))
-	a.Status, a.Closed, a.Due, a.Invoking = wire.ExecutionTimedOut, 3, 4, true
+	a.Status, a.Closed, a.Due, a.Doing, a.Since = wire.ExecutionTimedOut, 3, 4, 2, 1
 	second := next("a", 2)
 	second.Row = a
 	mustCommit(t, s, second)

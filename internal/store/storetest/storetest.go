@@ -49,6 +49,7 @@ var contract = []struct {
 	{"SeveralEntriesOfOneExecution", testSeveralEntries},
 	{"MalformedWrites", testMalformedWrites},
 	{"Delete", testDelete},
+	{"DeleteLong", testDeleteLong},
 	{"NotFound", testNotFound},
 	{"Journal", testJournal},
 	{"JournalOfManyEntries", testJournalOfManyEntries},

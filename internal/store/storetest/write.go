@@ -10,7 +10,7 @@ import (
 
 func testCreate(t *testing.T, s store.Store) {
 	row := newRow("a")
-	row.Due, row.Closed, row.Invoking = 77, 99, true
+	row.Due, row.Closed, row.Doing, row.Since = 77, 99, 5, 66
 	mustCommit(t, s, start(row))
 	wantRow(t, s, row)
 	wantJournal(t, s, "a", "1")
@@ -24,13 +24,13 @@ func testCreate(t *testing.T, s store.Store) {
 func testAppend(t *testing.T, s store.Store) {
 	mustCreate(t, s, "a")
 	row := newRow("a")
-	row.Status, row.Closed, row.Due, row.Invoking = wire.ExecutionFailed, 2000, 3000, true
+	row.Status, row.Closed, row.Due, row.Doing, row.Since = wire.ExecutionFailed, 2000, 3000, 1<<31, 2500
 	write := next("a", 2)
 	write.Row = row
 	mustCommit(t, s, write)
 	wantRow(t, s, row)
 
-	row.Due, row.Closed, row.Invoking = 0, 0, false
+	row.Due, row.Closed, row.Doing, row.Since = 0, 0, 0, 0
 	write = next("a", 3)
 	write.Row = row
 	mustCommit(t, s, write)
@@ -40,7 +40,7 @@ func testAppend(t *testing.T, s store.Store) {
 
 func testAppendKeepsRow(t *testing.T, s store.Store) {
 	row := newRow("a")
-	row.Due, row.Invoking = 5, true
+	row.Due, row.Doing, row.Since = 5, 1, 4
 	mustCommit(t, s, start(row))
 	mustCommit(t, s, next("a", 2))
 	wantRow(t, s, row)
@@ -196,4 +196,32 @@ func testDelete(t *testing.T, s store.Store) {
 	a.Name = "anew"
 	mustCommit(t, s, start(a)) // and so is the id
 	wantJournal(t, s, "a", "1")
+}
+
+// A long journal is gone as soon as a short one, and leaves room for another
+// execution, of the same id even.
+func testDeleteLong(t *testing.T, s store.Store) {
+	const length = 1100
+	writes := []store.Write{start(newRow("a"))}
+	for seq := int64(2); seq <= length; seq++ {
+		writes = append(writes, next("a", seq))
+	}
+	writes[7].Entry.Data = make([]byte, 5<<20)
+	mustCommit(t, s, writes...)
+	mustCreate(t, s, "b")
+	if err := s.Delete(background, "a"); err != nil {
+		t.Fatalf("Delete: %v", err)
+	}
+	wantJournal(t, s, "a")
+	if got := entries(t, s.Journal(background, "a", store.Span{Reverse: true, Limit: 1})); got != nil {
+		t.Errorf("the journal still has entry %d", got[0].Seq)
+	}
+	for _, seq := range []int64{2, length, length + 1} {
+		if err := s.Commit(background, next("a", seq)); !errors.Is(err, store.ErrConflict) {
+			t.Errorf("append of entry %d: got %v, want %v", seq, err, store.ErrConflict)
+		}
+	}
+	mustCommit(t, s, start(newRow("a")), next("a", 2))
+	wantJournal(t, s, "a", "1", "2")
+	wantJournal(t, s, "b", "1")
 }

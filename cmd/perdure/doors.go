@@ -1,0 +1,43 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+
+	"github.com/perdure/perdure/internal/server"
+)
+
+// doors are how the functions of an engine come in that lets others in by
+// credentials only: a loopback port, on which each has a path of its own.
+type doors struct {
+	*server.Doors
+	url      string
+	listener net.Listener
+	server   *server.Server
+}
+
+func openDoors(lambda http.Handler, log *slog.Logger) (*doors, error) {
+	l, err := listen("127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	d := &doors{Doors: server.NewDoors(lambda, log), url: "http://" + l.Addr().String(), listener: l}
+	d.server = server.New(server.Faces{Lambda: d.Doors}, &server.Options{Logger: log})
+	return d, nil
+}
+
+// serve begins to let functions in, and says on failed why it ends by itself.
+func (d *doors) serve(failed chan<- error) {
+	go func() {
+		if err := d.server.Serve(d.listener); err != nil {
+			failed <- err
+		}
+	}()
+}
+
+func (d *doors) close(ctx context.Context) {
+	d.listener.Close() // the server may have done so already
+	_ = d.server.Shutdown(ctx)
+}

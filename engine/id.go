@@ -1,0 +1,54 @@
+package engine
+
+import (
+	"encoding/binary"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/perdure/perdure/internal/wire"
+)
+
+// The ids of executions are UUIDs of version 7 that begin with the moment at
+// which the execution starts, so that the order of ids is the order of starts,
+// and a range of time is a range of ids.
+
+// clock mints ids.
+type clock struct {
+	mu   sync.Mutex
+	last uint64 // milliseconds << 12 | fraction of the id before
+}
+
+// mint returns a new id. Ids of one engine ascend, even if its clock is set
+// back; then they run ahead of it.
+func (c *clock) mint() string {
+	t := time.Now()
+	at := uint64(t.UnixMilli())<<12 | uint64(t.Nanosecond()%1e6)<<12/1e6
+	c.mu.Lock()
+	at = max(at, c.last+1)
+	c.last = at
+	c.mu.Unlock()
+	id := uuid.New() // for its random bits, and the variant
+	binary.BigEndian.PutUint64(id[:8], at>>12<<16|7<<12|at&0xfff)
+	return id.String()
+}
+
+// startOf returns when the execution with a new id starts: at the moment that
+// the id begins with. Of an id that is ahead of the clock it is now.
+func startOf(id string) wire.Timestamp {
+	u, err := uuid.Parse(id)
+	if err != nil {
+		return now()
+	}
+	return min(now(), wire.Timestamp(binary.BigEndian.Uint64(u[:8])>>16))
+}
+
+// lastBefore returns what sorts behind every id of an execution that started
+// before t, and before those of all others.
+func lastBefore(t wire.Timestamp) string {
+	const end = 1<<48 - 1 // of the time in an id, in the year 10889
+	var id uuid.UUID
+	binary.BigEndian.PutUint64(id[:8], uint64(min(max(t, 0), end))<<16)
+	return id.String()
+}

@@ -1,0 +1,163 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/perdure/perdure/internal/machine"
+	"github.com/perdure/perdure/internal/store"
+	"github.com/perdure/perdure/internal/wire"
+)
+
+// Activity is one of the things that an execution may be doing.
+type Activity string
+
+// What executions do. One may do several things at a time.
+const (
+	Running  Activity = "running"  // an invocation is in flight
+	Queued   Activity = "queued"   // an invocation is wanted: it waits for a place, or for its function to be registered
+	Retrying Activity = "retrying" // a step or an invocation failed and is tried again
+	Waiting  Activity = "waiting"  // for a moment
+	Callback Activity = "callback" // for a callback
+	Invoke   Activity = "invoke"   // for another function
+	Paused   Activity = "paused"   // until somebody resumes it
+
+	// Unregistered is queued for a function that is not registered.
+	Unregistered Activity = "unregistered"
+)
+
+// Activities lists all of them, the more telling ones first.
+var Activities = []Activity{Running, Paused, Unregistered, Retrying, Queued, Callback, Invoke, Waiting}
+
+// doings is what the state machine calls them.
+var doings = map[Activity]machine.Doing{
+	Running: machine.Running, Queued: machine.Queued, Retrying: machine.Retrying,
+	Waiting: machine.Waiting, Paused: machine.Paused, Callback: machine.Callback, Invoke: machine.Invoke,
+	Unregistered: machine.Queued, // the registry knows the rest
+}
+
+// activities returns what an execution is doing by its row.
+func (e *Engine) activities(row *store.Row) []Activity {
+	var all []Activity
+	for _, a := range Activities {
+		if machine.Doing(row.Doing)&doings[a] == 0 || a == Unregistered && e.functions.runnable(row.Function, row.Version) != nil {
+			continue
+		}
+		all = append(all, a)
+	}
+	return all
+}
+
+// List returns a page of executions, newest first unless asked otherwise. next
+// is empty on the last page. A function that is neither registered nor has
+// executions is a ResourceNotFoundException.
+func (e *Engine) List(ctx context.Context, req *ListRequest) (items []Summary, next string, err error) {
+	q, err := e.query(ctx, req)
+	if err != nil {
+		return nil, "", err
+	}
+	max := pageSize(req.MaxItems)
+	q.Limit = max + 1
+	for {
+		rows, err := e.store.List(ctx, q)
+		if err != nil {
+			return nil, "", err
+		}
+		for _, row := range rows {
+			if len(items) == max {
+				return items, next, nil
+			}
+			if s := e.summary(row); wanted(req.Doing, s.Doing) {
+				items = append(items, s)
+				next = row.ID
+			}
+		}
+		if len(rows) < q.Limit {
+			return items, "", nil
+		}
+		q.After = rows[len(rows)-1].ID
+	}
+}
+
+// wanted reports whether an execution does one of the wanted things, all of
+// which the store knows but whether a function is registered.
+func wanted(want, doing []Activity) bool {
+	return len(want) == 0 || slices.ContainsFunc(want, func(a Activity) bool { return slices.Contains(doing, a) })
+}
+
+// query words a request for the store.
+func (e *Engine) query(ctx context.Context, req *ListRequest) (store.Query, error) {
+	q := store.Query{
+		Name: req.Name, NamePrefix: req.NamePrefix, Statuses: req.Statuses,
+		Since: req.Since, OldestFirst: req.OldestFirst,
+	}
+	if req.Marker != "" && !wire.ValidID(req.Marker, 64) {
+		return q, wire.Errorf(wire.CodeInvalidParameter, "Invalid Marker")
+	}
+	for _, a := range req.Doing {
+		if !slices.Contains(Activities, a) {
+			return q, wire.Errorf(wire.CodeInvalidParameter, "No execution is ever doing %q", string(a))
+		}
+		q.Doing |= uint32(doings[a])
+	}
+	between(&q, req)
+	if req.Function == "" {
+		return q, nil
+	}
+	var err error
+	if q.Function, q.Version, err = e.parseRef(req.Function, req.Qualifier); err != nil {
+		return q, err
+	}
+	if a := e.functions.alias(q.Function, q.Version); a != nil {
+		q.Version = a.Version
+	}
+	return q, e.knownFunction(ctx, q.Function, q.Version)
+}
+
+// between restricts q to the executions that started within the request's
+// bounds and stand behind its marker. All three are ids.
+func between(q *store.Query, req *ListRequest) {
+	var first, last string // exclusive, ascending; empty is unbounded
+	if req.StartedAfter != 0 {
+		first = lastBefore(req.StartedAfter + 1)
+	}
+	if req.StartedBefore != 0 {
+		last = lastBefore(req.StartedBefore)
+	}
+	if q.OldestFirst {
+		q.After, q.Until = max(first, req.Marker), last
+		return
+	}
+	q.After, q.Until = cmp.Or(last, req.Marker), first
+	if req.Marker != "" {
+		q.After = min(q.After, req.Marker)
+	}
+}
+
+func (e *Engine) summary(row *store.Row) Summary {
+	s := Summary{
+		ARN: row.ARN, Name: row.Name, Status: row.Status, Started: row.Started, Closed: row.Closed,
+		Doing: e.activities(row), Since: row.Since,
+	}
+	if arn, err := wire.ParseARN(row.ARN); err == nil {
+		s.FunctionARN = arn.FunctionARN()
+	}
+	return s
+}
+
+// knownFunction refuses a function that nothing is known of. A function whose
+// registration is over may still have executions.
+func (e *Engine) knownFunction(ctx context.Context, name, version string) error {
+	t, err := e.lookup(name, version, primary)
+	var unknown *wire.Error
+	if !errors.As(err, &unknown) {
+		return err
+	}
+	rows, err := e.store.List(ctx, store.Query{Function: name, Version: version, Limit: 1})
+	if err == nil && len(rows) == 0 {
+		return functionNotFound(t.arn)
+	}
+	return err
+}

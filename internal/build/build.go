@@ -1,0 +1,109 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+// Runs says how what was built is to be run.
+type Runs struct {
+	// Runtime and Handler are Lambda's names; empty to find out by looking.
+	Runtime, Handler string
+}
+
+// Build is what was built.
+type Build struct {
+	Runs
+	// Dir holds what to run, as it would lie in /var/task.
+	Dir string
+	// ID names the content: builds with the same are the same.
+	ID string
+	// Method is what built it: go, makefile, esbuild, nodejs, python, none.
+	Method string
+}
+
+// Do builds src. What the user can mend is an [*Error]. It may be called
+// concurrently, for different functions.
+func Do(ctx context.Context, source Source, opts *Options) (*Build, error) {
+	src, err := source.check()
+	if err != nil {
+		return nil, err
+	}
+	m, err := choose(src)
+	if err != nil {
+		return nil, err
+	}
+	home, err := filepath.Abs(filepath.Join(opts.Root, src.Name))
+	if err != nil {
+		return nil, err
+	}
+	j := &job{Source: src, opts: opts, home: home, runs: Runs{src.Runtime, src.Handler}}
+	b, err := j.do(ctx, m)
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	return b, err
+}
+
+func (j *job) do(ctx context.Context, m method) (_ *Build, err error) {
+	b := &Build{Method: m.name()}
+	if _, ok := m.(asIs); ok {
+		b.Dir, b.Runs = j.Dir, j.runs
+		b.ID, err = fingerprint(j.Dir)
+		return b, err
+	}
+	if err := os.MkdirAll(j.home, 0o755); err != nil {
+		return nil, fmt.Errorf("building %s: %w", j.Name, err)
+	}
+	if j.out, err = os.MkdirTemp(j.home, unfinished); err != nil {
+		return nil, fmt.Errorf("building %s: %w", j.Name, err)
+	}
+	defer os.RemoveAll(j.out)
+	if err := os.Chmod(j.out, 0o755); err != nil {
+		return nil, err
+	}
+	if err := m.build(ctx, j); err != nil {
+		return nil, err
+	}
+	b.Runs = j.runs
+	if b.ID, err = digest(j.out); err != nil {
+		return nil, fmt.Errorf("building %s: %w", j.Name, err)
+	}
+	b.Dir = filepath.Join(j.home, b.ID)
+	return b, place(j.out, b.Dir)
+}
+
+// unfinished begins the names of directories that are being filled.
+const unfinished = ".new-"
+
+// place gives a finished build its name, unless the same is there already.
+func place(from, to string) error {
+	err := os.Rename(from, to)
+	if _, there := os.Stat(to); err != nil && there == nil {
+		return nil
+	}
+	return err
+}
+
+// Prune removes the builds of a function but those to keep, given by their
+// IDs, and what builds that were broken off have left. Nobody may be building
+// the function, or running a build that is not kept.
+func Prune(root, function string, keep ...string) error {
+	home := filepath.Join(root, function)
+	entries, err := os.ReadDir(home)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	var errs []error
+	for _, e := range entries {
+		if name := e.Name(); name != packagesDir && !slices.Contains(keep, name) {
+			errs = append(errs, os.RemoveAll(filepath.Join(home, name)))
+		}
+	}
+	return errors.Join(append(errs, err)...)
+}

@@ -1,0 +1,96 @@
+package build
+
+import (
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// copyTree copies the directory from to the directory to, which exists, without
+// what is skipped.
+func copyTree(from, to string, skip func(path string, d fs.DirEntry) bool) error {
+	return filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(from, path)
+		if err != nil || name == "." {
+			return err
+		}
+		target := filepath.Join(to, name)
+		switch {
+		case skip(path, d) && d.IsDir():
+			return fs.SkipDir
+		case skip(path, d):
+			return nil
+		case d.IsDir():
+			return os.MkdirAll(target, 0o755)
+		case d.Type()&fs.ModeSymlink != 0:
+			return copyLink(path, target)
+		case d.Type().IsRegular():
+			return copyFile(path, target)
+		}
+		return nil // sockets and the like
+	})
+}
+
+// copyLink makes a link that leads to where the first one does.
+func copyLink(path, target string) error {
+	to, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return nil // it leads nowhere
+	}
+	return os.Symlink(to, target)
+}
+
+func copyFile(path, target string) error {
+	in, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	info, err := in.Stat()
+	if err != nil {
+		return err
+	}
+	out, err := os.OpenFile(target, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, info.Mode().Perm()|0o200)
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	if _, err := io.Copy(out, in); err != nil {
+		return err
+	}
+	return out.Close()
+}
+
+// copySource copies the function's source into the build, but for what is
+// excluded and for the builds themselves, if they lie within.
+func (j *job) copySource(to string) error {
+	root, err := filepath.Abs(j.opts.Root)
+	if err != nil {
+		return err
+	}
+	return copyTree(j.Dir, to, func(path string, d fs.DirEntry) bool {
+		return path == root || d.IsDir() && excluded(d.Name())
+	})
+}
+
+// linkEntries links what is in the directory from into to, unless it is there.
+func linkEntries(from, to string) error {
+	entries, err := os.ReadDir(from)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		target := filepath.Join(to, e.Name())
+		if _, err := os.Lstat(target); err == nil {
+			continue
+		}
+		if err := os.Symlink(filepath.Join(from, e.Name()), target); err != nil {
+			return err
+		}
+	}
+	return nil
+}

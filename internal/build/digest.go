@@ -1,0 +1,71 @@
+package build
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// digest names the content of a directory: names, modes, bytes, and where
+// links lead.
+func digest(dir string) (string, error) {
+	return walk(dir, func(h hash.Hash, path string, d fs.DirEntry) error {
+		switch {
+		case d.Type()&fs.ModeSymlink != 0:
+			target, err := os.Readlink(path)
+			fmt.Fprintf(h, "%q\n", target)
+			return err
+		case d.Type().IsRegular():
+			f, err := os.Open(path)
+			if err != nil {
+				return err
+			}
+			defer f.Close()
+			_, err = io.Copy(h, f)
+			return err
+		}
+		return nil
+	})
+}
+
+// fingerprint names the state of a directory of the user's, which may be
+// large, by the sizes and times of its files.
+func fingerprint(dir string) (string, error) {
+	return walk(dir, func(h hash.Hash, path string, d fs.DirEntry) error {
+		if d.IsDir() && excluded(d.Name()) {
+			return fs.SkipDir
+		}
+		info, err := d.Info()
+		if err != nil {
+			return nil // it is gone
+		}
+		fmt.Fprintln(h, info.Size(), info.ModTime().UnixNano())
+		return nil
+	})
+}
+
+func walk(dir string, add func(hash.Hash, string, fs.DirEntry) error) (string, error) {
+	h := sha256.New()
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || path == dir {
+			return err
+		}
+		name, err := filepath.Rel(dir, path)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(h, "%q %v\n", name, d.Type())
+		if d.Type().IsRegular() {
+			if info, err := d.Info(); err == nil {
+				fmt.Fprintln(h, info.Mode().Perm(), info.Size())
+			}
+		}
+		return add(h, path, d)
+	})
+	return hex.EncodeToString(h.Sum(nil)[:8]), err
+}

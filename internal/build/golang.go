@@ -1,0 +1,186 @@
+package build
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	gobuild "go/build"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+)
+
+// golang builds with go build.
+type golang struct{}
+
+func (golang) name() string { return "go" }
+
+// goTags leave out of aws-lambda-go what only the old runtime go1.x needs.
+const goTags = "lambda.norpc"
+
+func hasGo(dir string) bool {
+	files, _ := filepath.Glob(filepath.Join(dir, "*.go"))
+	return len(files) > 0
+}
+
+// build compiles for this machine, whatever architecture the template names,
+// with the paths of the source in it, so that a panic can be clicked on.
+func (golang) build(ctx context.Context, j *job) error {
+	if err := checkMain(j.Source); err != nil {
+		return err
+	}
+	tool, err := goTool(j.Source)
+	if err != nil {
+		return err
+	}
+	args := []string{"build", "-buildvcs=false", "-tags", goTags, "-o", filepath.Join(j.out, "bootstrap")}
+	if j.opts.Debug {
+		args = append(args, "-gcflags=all=-N -l")
+	}
+	// Lambda runs what is called bootstrap, whatever the template's handler says.
+	j.runs = Runs{Runtime: "provided.al2023", Handler: "bootstrap"}
+	return j.run(ctx, goEnvironment(), tool, append(args, ".")...)
+}
+
+func goEnvironment() []string {
+	return append(os.Environ(), "GOOS="+runtime.GOOS, "GOARCH="+runtime.GOARCH)
+}
+
+func goTool(src *Source) (string, error) {
+	tool, err := exec.LookPath("go")
+	if err != nil {
+		return "", errorf("%s cannot be built: there is no go command on the PATH", src.Name).hintf("install Go from https://go.dev/dl/")
+	}
+	return tool, nil
+}
+
+func checkMain(src *Source) error {
+	pkg, err := gobuild.Default.ImportDir(src.Dir, 0)
+	if err == nil && pkg.Name != "main" {
+		return errorf("%s is package %s, not a main package", src.Dir, pkg.Name).
+			hintf("a function is a program: package main with func main() { durable.Start(handler) }")
+	}
+	return nil // any error is the compiler's to tell
+}
+
+// goPackage is what go list says of a package.
+type goPackage struct {
+	ImportPath string
+	Dir        string
+	Standard   bool
+	Module     *struct {
+		Main    bool
+		Dir     string
+		GoMod   string
+		Replace *struct{ Version string }
+	}
+	GoFiles, CgoFiles, EmbedFiles                                          []string
+	CFiles, CXXFiles, MFiles, HFiles, FFiles, SFiles, SwigFiles, SysoFiles []string
+}
+
+// editable reports whether people change the package in place: it is not in
+// the standard library, and not in the module cache.
+func (p *goPackage) editable() bool {
+	switch m := p.Module; {
+	case p.Standard || p.Dir == "":
+		return false
+	case m == nil || m.Main:
+		return true
+	default:
+		return m.Replace != nil && m.Replace.Version == ""
+	}
+}
+
+func (p *goPackage) files() []string {
+	return slices.Concat(p.GoFiles, p.CgoFiles, p.EmbedFiles, p.CFiles, p.CXXFiles, p.MFiles, p.HFiles, p.FFiles, p.SFiles, p.SwigFiles, p.SysoFiles)
+}
+
+// find asks go list for what the compiler reads. If even that cannot be told,
+// all that is in the directory counts, and the module's files.
+func (golang) find(ctx context.Context, src *Source) (*Inputs, error) {
+	packages, err := goList(ctx, src, "-e", "-deps")
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	if err != nil {
+		return findUnlisted(src)
+	}
+	in := &Inputs{}
+	for _, p := range packages {
+		if !p.editable() {
+			continue
+		}
+		in.addDir(p.Dir)
+		for _, name := range p.files() {
+			path := filepath.Join(p.Dir, name)
+			in.addFile(path)
+			in.addDir(filepath.Dir(path)) // embedded files lie deeper
+		}
+		if p.Module != nil && p.Module.GoMod != "" {
+			in.addFile(p.Module.GoMod)
+			in.addFile(filepath.Join(filepath.Dir(p.Module.GoMod), "go.sum"))
+			in.addDir(filepath.Dir(p.Module.GoMod))
+		}
+	}
+	in.addDir(src.Dir)
+	return in.sorted(), nil
+}
+
+func findUnlisted(src *Source) (*Inputs, error) {
+	in, err := findTree(src)
+	if err != nil {
+		return nil, err
+	}
+	for dir := src.Dir; ; dir = filepath.Dir(dir) {
+		if exists(dir, "go.mod") || dir == filepath.Dir(dir) {
+			in.addDir(dir)
+			in.addFile(filepath.Join(dir, "go.mod"))
+			in.addFile(filepath.Join(dir, "go.sum"))
+			return in.sorted(), nil
+		}
+	}
+}
+
+func goList(ctx context.Context, src *Source, args ...string) ([]goPackage, error) {
+	tool, err := goTool(src)
+	if err != nil {
+		return nil, err
+	}
+	const fields = "ImportPath,Dir,Standard,Module,GoFiles,CgoFiles,EmbedFiles,CFiles,CXXFiles,MFiles,HFiles,FFiles,SFiles,SwigFiles,SysoFiles"
+	args = append([]string{"list", "-tags", goTags, "-json=" + fields}, append(args, ".")...)
+	cmd := command(ctx, src.Dir, goEnvironment(), tool, args...)
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, errorf("go list of %s failed: %s", src.Name, strings.Join(strings.Fields(said.String()), " "))
+	}
+	var packages []goPackage
+	for d := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p goPackage
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			return packages, nil
+		} else if err != nil {
+			return nil, err
+		}
+		packages = append(packages, p)
+	}
+}
+
+// Links reports whether the function in Go of src links the package.
+func Links(ctx context.Context, source Source, path string) (bool, error) {
+	src, err := source.check()
+	if err != nil {
+		return false, err
+	}
+	if m, err := choose(src); err != nil || m != (golang{}) {
+		return false, err
+	}
+	packages, err := goList(ctx, src, "-e", "-deps")
+	return slices.ContainsFunc(packages, func(p goPackage) bool { return p.ImportPath == path }), err
+}

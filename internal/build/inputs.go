@@ -1,0 +1,147 @@
+package build
+
+import (
+	"context"
+	"crypto/sha256"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+// Inputs are what a build depends on, by absolute paths, in order.
+type Inputs struct {
+	// Files are read by the build. Some of them may not exist.
+	Files []string
+	// Dirs are where further files would have to appear.
+	Dirs []string
+}
+
+func (in *Inputs) addFile(path string) { in.Files = append(in.Files, path) }
+
+func (in *Inputs) addDir(path string) { in.Dirs = append(in.Dirs, path) }
+
+func (in *Inputs) sorted() *Inputs {
+	slices.Sort(in.Files)
+	slices.Sort(in.Dirs)
+	in.Files, in.Dirs = slices.Compact(in.Files), slices.Compact(in.Dirs)
+	return in
+}
+
+// Find lists what the build of src depends on. It works as well when the source
+// does not compile.
+func Find(ctx context.Context, source Source) (*Inputs, error) {
+	src, err := source.check()
+	if err != nil {
+		return nil, err
+	}
+	m, err := choose(src)
+	if err != nil {
+		return nil, err
+	}
+	return m.find(ctx, src)
+}
+
+// skipped are directories that tools fill and nobody edits.
+var skipped = []string{
+	".git", ".hg", ".svn", ".aws-sam", ".perdure", "cdk.out", "node_modules", "__pycache__", ".pytest_cache",
+	".mypy_cache", ".ruff_cache", ".venv", "venv", ".idea", ".vscode", ".terraform",
+}
+
+func excluded(name string) bool { return slices.Contains(skipped, name) }
+
+// findTree lists all files of the source.
+func findTree(src *Source) (*Inputs, error) {
+	in := &Inputs{}
+	err := filepath.WalkDir(src.Dir, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil && path == src.Dir:
+			return err
+		case err != nil:
+			return nil // it has just gone, or is not ours to read
+		case d.IsDir() && path != src.Dir && excluded(d.Name()):
+			return fs.SkipDir
+		case d.IsDir():
+			in.addDir(path)
+		default:
+			in.addFile(path)
+		}
+		return nil
+	})
+	return in.sorted(), err
+}
+
+// Snapshot says how files were at some moment, by their paths. Files that did
+// not exist are not in it.
+type Snapshot map[string]stamp
+
+type stamp struct {
+	size     int64
+	modified time.Time
+	mode     fs.FileMode
+	sum      [sha256.Size]byte // of the content, unless that is large
+}
+
+// maxSummed is the size from which on a file's time stands for its content.
+const maxSummed = 16 << 20
+
+// Take makes a snapshot of files. It reads those only that changed their size
+// or time since before, which may be nil.
+func Take(files []string, before Snapshot) Snapshot {
+	now := make(Snapshot, len(files))
+	for _, path := range files {
+		info, err := os.Stat(path)
+		if err != nil || !info.Mode().IsRegular() {
+			continue
+		}
+		s := stamp{size: info.Size(), modified: info.ModTime(), mode: info.Mode().Perm()}
+		old, known := before[path]
+		switch {
+		case known && old.size == s.size && old.modified.Equal(s.modified):
+			s.sum = old.sum
+		case s.size <= maxSummed:
+			s.sum = sum(path)
+		}
+		now[path] = s
+	}
+	return now
+}
+
+func sum(path string) (sum [sha256.Size]byte) {
+	f, err := os.Open(path)
+	if err != nil {
+		return sum
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err == nil {
+		h.Sum(sum[:0])
+	}
+	return sum
+}
+
+func (s stamp) same(t stamp) bool {
+	if s.size > maxSummed && !s.modified.Equal(t.modified) {
+		return false
+	}
+	return s.size == t.size && s.mode == t.mode && s.sum == t.sum
+}
+
+// Changed returns the paths that differ between two snapshots, in order.
+func (s Snapshot) Changed(before Snapshot) []string {
+	var paths []string
+	for path, is := range s {
+		if was, ok := before[path]; !ok || !is.same(was) {
+			paths = append(paths, path)
+		}
+	}
+	for path := range before {
+		if _, ok := s[path]; !ok {
+			paths = append(paths, path)
+		}
+	}
+	slices.Sort(paths)
+	return paths
+}

@@ -1,0 +1,56 @@
+package build
+
+import (
+	"context"
+	"io/fs"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+)
+
+// makefile builds with the target build-LOGICALID of the source's Makefile.
+type makefile struct{}
+
+func (makefile) name() string { return "makefile" }
+
+func (makefile) find(_ context.Context, src *Source) (*Inputs, error) { return findTree(src) }
+
+// build runs make in a copy of the source, as SAM does: what a Makefile leaves
+// lying about is not taken for a change of the source.
+func (makefile) build(ctx context.Context, j *job) error {
+	if !exists(j.Dir, "Makefile") {
+		return errorf("%s cannot be built: there is no Makefile in %s", j.Name, j.Dir).
+			hintf("it needs a target build-%s that puts the function into $(ARTIFACTS_DIR)", j.LogicalID)
+	}
+	tool, err := exec.LookPath("make")
+	if err != nil {
+		return errorf("%s cannot be built: there is no make on the PATH", j.Name).hintf("install make")
+	}
+	scratch, err := os.MkdirTemp(j.home, unfinished)
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(scratch)
+	root, err := filepath.Abs(j.opts.Root)
+	if err != nil {
+		return err
+	}
+	err = copyTree(j.Dir, scratch, func(path string, d fs.DirEntry) bool {
+		return path == root || d.IsDir() && slices.Contains([]string{".git", ".aws-sam", ".perdure"}, d.Name())
+	})
+	if err != nil {
+		return errorf("%s cannot be built: %v", j.Name, err)
+	}
+	env := append(os.Environ(), "ARTIFACTS_DIR="+j.out)
+	if err := j.runIn(ctx, scratch, env, tool, "--no-print-directory", "build-"+j.LogicalID); err != nil {
+		return err
+	}
+	if entries, err := os.ReadDir(j.out); err != nil || len(entries) == 0 {
+		return errorf("%s does not build: make build-%s put nothing into $(ARTIFACTS_DIR)", j.Name, j.LogicalID)
+	}
+	return nil
+}
+
+func sortedKeys(m map[string][]string) []string { return slices.Sorted(maps.Keys(m)) }

@@ -1,0 +1,51 @@
+package build
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// packagesDir is where, beside a function's builds, the packages are that it
+// needs from elsewhere: a directory for each list of them that was installed.
+const packagesDir = "packages"
+
+// packages returns the directory in which install has installed what lists
+// describe: files of the source, of which some may not exist. It is installed
+// once, and appears as a whole.
+func (j *job) packages(ctx context.Context, lists []string, install func(ctx context.Context, dir string) error) (string, error) {
+	h := sha256.New()
+	for _, list := range lists {
+		data, err := os.ReadFile(filepath.Join(j.Dir, list))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return "", errorf("%s cannot be built: %v", j.Name, err)
+		}
+		fmt.Fprintf(h, "%s %d %v\n", list, len(data), err == nil)
+		h.Write(data)
+	}
+	home := filepath.Join(j.home, packagesDir)
+	dir := filepath.Join(home, hex.EncodeToString(h.Sum(nil)[:8]))
+	if _, err := os.Stat(dir); err == nil {
+		return dir, nil
+	}
+	if err := os.MkdirAll(home, 0o755); err != nil {
+		return "", err
+	}
+	temp, err := os.MkdirTemp(home, unfinished)
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(temp)
+	if err := os.Chmod(temp, 0o755); err != nil {
+		return "", err
+	}
+	if err := install(ctx, temp); err != nil {
+		return "", err
+	}
+	return dir, place(temp, dir)
+}

@@ -1,0 +1,49 @@
+package sandbox
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strconv"
+)
+
+// maxFamily bounds how many processes are added up.
+const maxFamily = 1000
+
+// memoryOf returns the bytes of memory that belong to a process and its
+// descendants and could not be dropped: what is mapped from files is not
+// counted. Those that have ended use nothing.
+func memoryOf(pid int) (used int64) {
+	family := []int{pid}
+	for i := 0; i < len(family) && i < maxFamily; i++ {
+		used += ownMemory(family[i])
+		family = append(family, children(family[i])...)
+	}
+	return used
+}
+
+// ownMemory reads /proc/PID/statm: total, resident and shared pages.
+func ownMemory(pid int) int64 {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
+	fields := bytes.Fields(data)
+	if err != nil || len(fields) < 3 {
+		return 0
+	}
+	resident, _ := strconv.ParseInt(string(fields[1]), 10, 64)
+	shared, _ := strconv.ParseInt(string(fields[2]), 10, 64)
+	return (resident - shared) * int64(os.Getpagesize())
+}
+
+// children returns the children of all threads of a process.
+func children(pid int) (pids []int) {
+	threads, _ := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	for _, thread := range threads {
+		data, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%s/children", pid, thread.Name()))
+		for _, field := range bytes.Fields(data) {
+			if child, err := strconv.Atoi(string(field)); err == nil {
+				pids = append(pids, child)
+			}
+		}
+	}
+	return pids
+}

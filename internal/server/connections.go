@@ -1,0 +1,101 @@
+package server
+
+import (
+	"container/list"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// connections bounds how many there are. At the limit a new one takes the place
+// of the one that has been idle the longest, so that whoever only keeps
+// connections open keeps nobody out.
+type connections struct {
+	mu   sync.Mutex
+	most int
+	open map[net.Conn]*list.Element // its place among the idle ones, nil while in use
+	idle *list.List                 // of net.Conn, the longest idle first
+}
+
+func (c *connections) init(most int) {
+	c.most = most
+	c.open = map[net.Conn]*list.Element{}
+	c.idle = list.New()
+}
+
+// note is told of every change by net/http. A connection that has not sent
+// anything yet is idle, too.
+func (c *connections) note(conn net.Conn, state http.ConnState) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if place := c.open[conn]; place != nil {
+		c.idle.Remove(place)
+		c.open[conn] = nil
+	}
+	switch state {
+	case http.StateNew:
+		c.makeRoom()
+		c.open[conn] = c.idle.PushBack(conn)
+	case http.StateIdle:
+		c.open[conn] = c.idle.PushBack(conn)
+	case http.StateClosed, http.StateHijacked:
+		delete(c.open, conn)
+	}
+}
+
+// makeRoom closes the connection that has been idle the longest if there is no
+// place left. If all are in use the new one itself will be the only idle one,
+// and the first to go. c.mu is held.
+func (c *connections) makeRoom() {
+	if len(c.open) < c.most {
+		return
+	}
+	if first := c.idle.Front(); first != nil {
+		conn := c.idle.Remove(first).(net.Conn)
+		delete(c.open, conn)
+		go conn.Close() // TLS says goodbye first, which may take time
+	}
+}
+
+// count returns how many connections there are.
+func (c *connections) count() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.open)
+}
+
+// steadyListener accepts connections that whoever answers them cannot be kept
+// waiting on for ever.
+type steadyListener struct {
+	net.Listener
+	time time.Duration
+}
+
+// Accept implements [net.Listener].
+func (l steadyListener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &steadyConn{conn, l.time}, nil
+}
+
+// steadyConn is a connection on which what is written must keep leaving.
+type steadyConn struct {
+	net.Conn
+	time time.Duration
+}
+
+// Write implements [net.Conn].
+func (c *steadyConn) Write(p []byte) (n int, err error) {
+	for {
+		if err := c.SetWriteDeadline(time.Now().Add(c.time)); err != nil {
+			return n, err
+		}
+		m, err := c.Conn.Write(p[n:min(n+progress, len(p))])
+		if n += m; err != nil || n == len(p) {
+			return n, err
+		}
+	}
+}

@@ -1,0 +1,125 @@
+package server
+
+import (
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+)
+
+// browser keeps cookies and does not follow redirects.
+func browser(t *testing.T) *http.Client {
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+}
+
+// visit says what a browser gets: the status, and where it is sent.
+func visit(t *testing.T, b *http.Client, method, url string, form url.Values) (status int, to string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(form.Encode()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if form != nil {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	resp, err := b.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	return resp.StatusCode, resp.Header.Get("Location")
+}
+
+func TestLogin(t *testing.T) {
+	base := "http://" + start(t, allFaces(), secured())
+	b := browser(t)
+	want := func(method, path string, form url.Values, status int, to string) {
+		t.Helper()
+		gotStatus, gotTo := visit(t, b, method, base+path, form)
+		if gotStatus != status || gotTo != to {
+			t.Errorf("%s %s: got %d to %q, want %d to %q", method, path, gotStatus, gotTo, status, to)
+		}
+	}
+	enter := func(key, secret, to string) url.Values {
+		return url.Values{"key": {key}, "secret": {secret}, "to": {to}}
+	}
+	want("GET", "/ui/executions?status=FAILED", nil, 302, "/ui/login?to=%2Fui%2Fexecutions%3Fstatus%3DFAILED")
+	want("POST", "/ui/stop", nil, 403, "")
+	want("POST", "/ui/login", enter("AKIDDEPLOY", "wrong", ""), 403, "")
+	want("POST", "/ui/login", enter("", "", ""), 403, "")
+	want("POST", "/ui/login", enter(" AKIDVIEWER ", viewer.Secret+" ", "https://evil.example/ui/"), 303, "/ui/")
+	want("GET", "/ui/executions", nil, 200, "")
+	want("POST", "/ui/stop", nil, 403, "") // viewer may only look
+	want("GET", "/perdure/about", nil, 403, "")
+	want("POST", "/ui/logout", nil, 303, "/ui/login")
+	want("GET", "/ui/", nil, 302, "/ui/login?to=%2Fui%2F")
+	want("POST", "/ui/login", enter("AKIDDEPLOY", deploy.Secret, "/ui/executions?status=FAILED"), 303, "/ui/executions?status=FAILED")
+	want("POST", "/ui/stop", nil, 200, "")
+}
+
+// TestSessionsAreTheirs: a session is good for whom and for how long it says.
+func TestSessions(t *testing.T) {
+	l := newLogin(keys{deploy, viewer}, true)
+	now := time.Now()
+	good := l.seal(&deploy, now.Add(time.Hour))
+	rotated := deploy
+	rotated.Secret += "x"
+	for name, test := range map[string]struct {
+		value string
+		login *login
+		known bool
+	}{
+		"good":            {good, l, true},
+		"over":            {l.seal(&deploy, now), l, false},
+		"another's name":  {strings.Replace(good, "DEPLOY", "VIEWER", 1), l, false},
+		"longer":          {strings.Replace(good, ".", ".1", 1), l, false},
+		"cut":             {good[:len(good)-1], l, false},
+		"nonsense":        {"a.b", l, false},
+		"another server":  {good, newLogin(keys{deploy}, true), false},
+		"taken out":       {good, &login{credentials: keys{viewer}, secure: true, key: l.key}, false},
+		"another secret":  {good, &login{credentials: keys{rotated}, secure: true, key: l.key}, false},
+		"without TLS now": {good, &login{credentials: keys{deploy}, key: l.key}, false},
+	} {
+		r := &http.Request{Header: http.Header{"Cookie": {"__Host-perdure=" + test.value}}}
+		if got := test.login.session(r); (got != nil) != test.known {
+			t.Errorf("%s: got %v, want it known: %v", name, got, test.known)
+		}
+	}
+	c := l.cookie(good, 60)
+	if !c.Secure || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Path != "/" || c.Domain != "" {
+		t.Errorf("got cookie %v", c)
+	}
+}
+
+func TestTriesAreCounted(t *testing.T) {
+	var try tries
+	try.init()
+	allowed := map[string]int{}
+	for range 2 * triesOfOne {
+		for _, host := range []string{"192.0.2.1", "192.0.2.2"} {
+			if try.allow(host) {
+				allowed[host]++
+			}
+		}
+	}
+	for host, n := range allowed {
+		if n < triesOfOne || n > 2*triesOfOne { // the minute may have ended
+			t.Errorf("%s: got %d tries, want %d", host, n, triesOfOne)
+		}
+	}
+	n := 0
+	for i := range 2 * triesOfAll {
+		if try.allow(string(rune('a' + i))) {
+			n++
+		}
+	}
+	if n > 2*triesOfAll-1 {
+		t.Errorf("got %d tries in all, want %d", n, triesOfAll)
+	}
+}
