@@ -40,6 +40,7 @@ var directions = map[string][]string{
 	"internal/runtimeapi":      {"engine", "internal/wire"},
 	"internal/runtimes":        {},
 	"internal/sandbox":         {"engine", "internal/wire", "internal/runtimeapi"},
+	"internal/codestore":       {},
 	"internal/server":          {"internal/credentials", "internal/lambdaapi", "internal/sigv4", "internal/wire"},
 	"internal/sigv4":           {"internal/wire"},
 	"internal/store":           {"internal/wire"},

@@ -1,0 +1,18 @@
+//go:build !linux
+
+package codestore
+
+import (
+	"io/fs"
+	"path/filepath"
+)
+
+// flush puts all that is below dir on the disk.
+func flush(dir string) error {
+	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.IsDir() && !d.Type().IsRegular() {
+			return err
+		}
+		return flushEntry(path)
+	})
+}
