@@ -233,3 +233,26 @@ func TestGraphErrorIsLarge(t *testing.T) {
 		})
 	}
 }
+
+// However the ends of tasks fall between the looks that are taken at them, none
+// that may begin is forgotten.
+func TestGraphForgetsNoTask(t *testing.T) {
+	for range 200 {
+		bubble(t, func(t *testing.T) {
+			svc := newService(t, "{}")
+			out := svc.run(handle(svc, func(ctx durable.Context) (int, error) {
+				g := durable.NewGraph()
+				last := durable.AddTask(g, "t", func(durable.Context) (int, error) { return 0, nil })
+				for range 20 {
+					before := last
+					last = durable.AddTask(g, "t", func(durable.Context) (int, error) { return before.Value() + 1, nil }).After(before)
+				}
+				err := g.Run(ctx, "g")
+				return last.Value(), err
+			}))
+			if out.result() != "20" {
+				t.Fatalf("got %s %s", out.result(), out.errorText())
+			}
+		})
+	}
+}

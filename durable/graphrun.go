@@ -24,13 +24,9 @@ type graphRun struct {
 func (g *graphRun) do(s *scope) error {
 	g.scope = s
 	s.count = 2 * len(g.graph.nodes)
-	for {
+	for more := true; more; more = g.wait() {
 		for g.launchReady() {
 		}
-		if !slices.ContainsFunc(g.graph.nodes, func(n *node) bool { return n.is(nodeRunning) }) {
-			break
-		}
-		g.wait()
 	}
 	g.checkReached()
 	failed := g.failed()
@@ -142,22 +138,26 @@ func (n *node) wanted() (wanted bool, err error) {
 	return wanted, err
 }
 
-// wait blocks until a task ends that was running.
-func (g *graphRun) wait() {
+// wait blocks until a task ends that was running, unless one has since the last
+// look. It reports false if none is running, and none may begin.
+func (g *graphRun) wait() bool {
 	r := g.scope.run
 	r.lockFor(g.scope)
+	running := false
 	for _, n := range g.graph.nodes {
 		if n.is(nodeWaiting) && g.ready(n) {
 			r.mu.Unlock()
-			return
+			return true
 		}
+		running = running || n.is(nodeRunning)
 	}
-	if !slices.ContainsFunc(g.graph.nodes, func(n *node) bool { return n.is(nodeRunning) }) {
+	if !running {
 		r.mu.Unlock()
-		return
+		return false
 	}
 	g.waiter = newWaiter(g.scope)
 	r.joinLocked(g.waiter, g)
+	return true
 }
 
 func (g *graphRun) awaits() string { return graphKind.describe(g.name) }
