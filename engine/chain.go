@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,7 +30,7 @@ func (e *Engine) resolve(opts *wire.ChainedInvokeOptions) (*machine.InvokeTarget
 	}
 	t, err := e.lookup(opts.FunctionName, "", rand.Float64())
 	if err == nil {
-		err = t.admit()
+		err = cmp.Or(t.admit(), t.CheckTenant(opts.TenantID, e.opts.Strict))
 	}
 	switch {
 	case err != nil:
@@ -67,7 +68,6 @@ func (e *Engine) children(d *machine.Draft, writes []store.Write) ([]store.Write
 		}
 		f := e.functions.find(arn.Function, arn.Version)
 		id := e.newIdentity(f, arn, &InvokeRequest{TenantID: r.TenantID, TraceHeader: r.TraceHeader})
-		id.ARN = arn
 		id.ParentARN, id.ParentOperation = d.Identity().ARN.String(), r.OpID
 		child := machine.Start(id, r.Payload, startOf(arn.ID), e.rules)
 		writes = append(writes, store.Write{

@@ -26,6 +26,9 @@ type Function struct {
 	Concurrency int
 	// Durable makes the function durable; nil is a plain function.
 	Durable *DurableConfig
+	// PerTenant makes a tenant's id part of every invocation. An Invoker must
+	// not let a process that served one tenant serve another.
+	PerTenant bool
 
 	// What follows is told to those who ask, and has no effect here.
 
@@ -78,7 +81,7 @@ type Invocation struct {
 	// first have to be started.
 	Deadline time.Time
 	Payload  []byte // the JSON that the function receives
-	TraceID  string // X-Ray header, may be empty
+	TraceID  string // X-Ray header
 	TenantID string // may be empty
 	// ClientContext is what a caller of a plain function sent, decoded.
 	ClientContext string

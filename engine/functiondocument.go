@@ -34,6 +34,7 @@ type versionDocument struct {
 	Timeout     time.Duration
 	Concurrency int
 	Durable     *DurableConfig `json:",omitempty"`
+	PerTenant   bool           `json:",omitempty"`
 	Runtime     string         `json:",omitempty"`
 	Handler     string         `json:",omitempty"`
 	MemoryMB    int            `json:",omitempty"`
@@ -55,7 +56,7 @@ func documentKey(function, word string) string { return function + "/" + word }
 func (f *function) document() *versionDocument {
 	return &versionDocument{
 		Description: f.Description, Published: f.modified, Revision: f.revision, Deleted: f.draining,
-		Timeout: f.Timeout, Concurrency: f.Concurrency, Durable: f.Durable,
+		Timeout: f.Timeout, Concurrency: f.Concurrency, Durable: f.Durable, PerTenant: f.PerTenant,
 		Runtime: f.Runtime, Handler: f.Handler, MemoryMB: f.MemoryMB, Image: *f.image,
 	}
 }
@@ -64,7 +65,7 @@ func (f *function) document() *versionDocument {
 func (d *versionDocument) function(name, version string) *function {
 	f := newFunction(Function{
 		Name: name, Version: version, Description: d.Description,
-		Timeout: d.Timeout, Concurrency: d.Concurrency, Durable: d.Durable,
+		Timeout: d.Timeout, Concurrency: d.Concurrency, Durable: d.Durable, PerTenant: d.PerTenant,
 		Runtime: d.Runtime, Handler: d.Handler, MemoryMB: d.MemoryMB,
 	})
 	f.revision, f.modified, f.draining, f.image = d.Revision, d.Published, d.Deleted, &d.Image

@@ -114,7 +114,7 @@ func (e *Engine) begin(l *live, f *function) (inv *Invocation, err error) {
 		}
 		id := l.x.Identity()
 		inv.FunctionARN, inv.ExecutionARN = id.ARN.FunctionARN(), id.ARN.String()
-		inv.TraceID, inv.TenantID = id.TraceHeader, id.TenantID
+		inv.TraceID, inv.TenantID = e.invocationTrace(id.TraceHeader), id.TenantID
 		inv.Payload = e.envelope(l.x)
 	})
 	return inv, err
@@ -186,6 +186,9 @@ func (e *Engine) Call(ctx context.Context, req *InvokeRequest) (*Result, error) 
 	if f.Durable != nil {
 		return nil, fmt.Errorf("engine: %s is durable; it is started, not called", f.Name)
 	}
+	if err := f.CheckTenant(req.TenantID, e.opts.Strict); err != nil {
+		return nil, err
+	}
 	select {
 	case f.places <- struct{}{}:
 		defer func() { <-f.places }()
@@ -194,13 +197,15 @@ func (e *Engine) Call(ctx context.Context, req *InvokeRequest) (*Result, error) 
 	case <-e.ctx.Done():
 		return nil, closed()
 	}
+	requestID := cmp.Or(req.RequestID, uuid.NewString())
 	payload := req.Payload
 	if len(payload) == 0 {
 		payload = []byte("{}")
 	}
 	out := e.call(f.function, &Invocation{
-		RequestID: cmp.Or(req.RequestID, uuid.NewString()), FunctionARN: f.arn.FunctionARN(), Timeout: f.Timeout,
-		Payload: payload, TraceID: req.TraceHeader, TenantID: req.TenantID, ClientContext: req.ClientContext,
+		RequestID: requestID, FunctionARN: f.arn.FunctionARN(), Timeout: f.Timeout,
+		Payload: payload, TraceID: e.invocationTrace(traceOf(req.TraceHeader, requestID, now())),
+		TenantID: req.TenantID, ClientContext: req.ClientContext,
 	})
 	if out.Error != nil {
 		return &Result{Status: wire.ExecutionFailed, Error: out.Error, ErrorPayload: out.ErrorPayload, Unstarted: out.Unstarted}, nil

@@ -153,7 +153,7 @@ func (e *Engine) Register(f Function) error {
 	f.Timeout = cmp.Or(f.Timeout, 3*time.Second)
 	f.StartTimeout = cmp.Or(f.StartTimeout, 30*time.Second)
 	f.Concurrency = cmp.Or(f.Concurrency, 100)
-	if err := checkFunction(&f); err != nil {
+	if err := checkFunction(&f, e.opts.Strict); err != nil {
 		return fmt.Errorf("registering function %q: %w", f.Name, err)
 	}
 	registered := newFunction(f)
@@ -201,7 +201,7 @@ func (r *registry) await(ctx context.Context, ready func() bool) bool {
 	}
 }
 
-func checkFunction(f *Function) error {
+func checkFunction(f *Function, strict bool) error {
 	if !wire.ValidID(f.Name, 64) {
 		return errors.New("a name is 1 to 64 letters, digits, - and _")
 	}
@@ -213,6 +213,9 @@ func checkFunction(f *Function) error {
 	}
 	if f.Timeout < 0 || f.StartTimeout < 0 || f.Concurrency < 0 {
 		return errors.New("timeouts and concurrency cannot be negative")
+	}
+	if strict && f.Timeout > wire.MaxFunctionSeconds*time.Second {
+		return fmt.Errorf("a timeout is at most %d s, not %v", wire.MaxFunctionSeconds, f.Timeout)
 	}
 	c := f.Durable
 	if c == nil {

@@ -37,6 +37,9 @@ func (e *Engine) Start(ctx context.Context, req *InvokeRequest) (*Started, error
 	if len(req.Payload) > wire.MaxSyncPayload {
 		return nil, wire.Errorf(wire.CodeRequestTooLarge, "Request must be smaller than %d bytes for the InvokeFunction operation", wire.MaxSyncPayload)
 	}
+	if err := t.CheckTenant(req.TenantID, e.opts.Strict); err != nil {
+		return nil, err
+	}
 	if e.ctx.Err() != nil {
 		return nil, closed()
 	}
@@ -62,16 +65,19 @@ func (e *Engine) Start(ctx context.Context, req *InvokeRequest) (*Started, error
 	return &Started{ARN: id.ARN.String(), Version: t.Version, Durable: true}, nil
 }
 
-// newIdentity names a new execution of f.
+// newIdentity completes the names of a new execution of f.
 func (e *Engine) newIdentity(f *function, arn wire.ARN, req *InvokeRequest) machine.Identity {
 	arn.Name = cmp.Or(arn.Name, uuid.NewString())
-	arn.ID = e.ids.mint()
+	if arn.ID == "" {
+		arn.ID = e.ids.mint()
+	}
 	return machine.Identity{
 		ARN:              arn,
 		ExecutionTimeout: int64((f.Durable.ExecutionTimeout + time.Second - 1) / time.Second),
 		RetentionDays:    int64(cmp.Or(f.Durable.RetentionDays, wire.DefaultRetentionDays)),
+		Async:            req.Async,
 		TenantID:         req.TenantID,
-		TraceHeader:      req.TraceHeader,
+		TraceHeader:      traceOf(req.TraceHeader, arn.ID, startOf(arn.ID)),
 	}
 }
 

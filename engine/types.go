@@ -21,9 +21,14 @@ type InvokeRequest struct {
 	// invocation, which no client chooses.
 	RequestID string
 
-	TenantID      string
+	// TenantID is for functions that keep their tenants apart.
+	TenantID string
+	// TraceHeader is X-Ray's; empty begins a trace.
 	TraceHeader   string
 	ClientContext string
+	// Async says that nobody waits for the outcome, which a strict engine
+	// bounds then.
+	Async bool
 }
 
 // Started is the answer to a start.

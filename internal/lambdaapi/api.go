@@ -53,7 +53,8 @@ type Options struct {
 	// Strict refuses what AWS refuses for reasons that do not bind here:
 	// unqualified names of durable functions, synchronous invocations of
 	// functions that may run longer than 15 minutes, events over 1 MB, and
-	// lists filtered by more than one status.
+	// lists filtered by more than one status. The engine has a Strict option
+	// for the rest.
 	Strict bool
 }
 

@@ -55,9 +55,13 @@ func (a *api) invoke(w http.ResponseWriter, r *http.Request, function string) er
 	}
 	switch how {
 	case dryRun:
+		if err := f.CheckTenant(req.TenantID, a.strict); err != nil {
+			return err
+		}
 		w.WriteHeader(http.StatusNoContent)
 		return nil
 	case event:
+		req.Async = true
 		return a.invokeAsync(w, r, req, &f)
 	}
 	if f.Durable == nil {

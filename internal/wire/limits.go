@@ -35,6 +35,8 @@ const (
 	MaxWaitSeconds = 31_622_400
 	// MaxCallbackSeconds bounds a callback's timeout and heartbeat timeout.
 	MaxCallbackSeconds = 99_999_999
+	// MaxFunctionSeconds bounds the timeout of one invocation.
+	MaxFunctionSeconds = 900
 	// MaxSyncExecutionSeconds is the longest execution timeout with which AWS
 	// accepts a synchronous invocation of a durable function.
 	MaxSyncExecutionSeconds = 900

@@ -1,0 +1,56 @@
+package engine
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strings"
+
+	"github.com/perdure/perdure/internal/wire"
+)
+
+// An execution belongs to a trace from its start on: to that of the header with
+// which it was started, or to a new one. Functions are told by X-Ray's header.
+//
+// Lambda puts an id of its own between the caller and each invocation, for a
+// segment of its own in X-Ray. Nothing here exports such segments, so whoever
+// follows the trace would lose its way; only a strict engine does so.
+
+// traceOf is the trace header of an execution, or of the call of a plain
+// function, that id names.
+func traceOf(given, id string, start wire.Timestamp) string {
+	if given != "" {
+		return given
+	}
+	sum := sha256.Sum256([]byte(id)) // repeatable, like all that follows from an execution's identity
+	return fmt.Sprintf("Root=1-%08x-%s", uint32(start/1000), hex.EncodeToString(sum[:12]))
+}
+
+// invocationTrace is the trace header of one invocation.
+func (e *Engine) invocationTrace(header string) string {
+	if !e.opts.Strict {
+		return header
+	}
+	return ownParent(header)
+}
+
+// ownParent is what Lambda makes of a trace header: its own id is the parent,
+// and what nobody has decided to sample is not sampled.
+func ownParent(header string) string {
+	root, sampled := "", "0"
+	for field := range strings.SplitSeq(header, ";") {
+		switch name, value, _ := strings.Cut(strings.TrimSpace(field), "="); name {
+		case "Root":
+			root = value
+		case "Sampled":
+			sampled = value
+		}
+	}
+	if root == "" {
+		return header // of another kind than X-Ray's
+	}
+	id := make([]byte, 8)
+	rand.Read(id)
+	return fmt.Sprintf("Root=%s;Parent=%x;Sampled=%s", root, id, sampled)
+}
