@@ -30,6 +30,7 @@ type localFlags struct {
 	data       string
 	listen     string
 	durability sqlstore.Durability
+	strict     bool
 	security   securityFlags // of verbs that define them
 }
 
@@ -37,6 +38,7 @@ func (f *localFlags) define(fs *flag.FlagSet, listen string) {
 	fs.StringVar(&f.data, "data", ".perdure", "`DIR` that holds the engine's data")
 	fs.StringVar(&f.listen, "listen", listen, "`ADDRESS` of the Lambda API; port 0 takes a free one")
 	fs.TextVar(&f.durability, "durability", sqlstore.Power, "what acknowledged work survives the loss of: `power`, process or none")
+	fs.BoolVar(&f.strict, "strict", false, "refuse and limit what AWS does, where it does not bind here")
 }
 
 // check returns a problem if the address may not be served.
@@ -82,7 +84,7 @@ func (l *local) open(ctx context.Context, log *slog.Logger) (err error) {
 		return err
 	}
 	l.url = l.security.url(l.listener.Addr())
-	if l.engine, err = engine.Open(ctx, l.store, &engine.Options{Logger: log}); err != nil {
+	if l.engine, err = engine.Open(ctx, l.store, &engine.Options{Logger: log, Strict: l.strict}); err != nil {
 		return dataFault(l.data, err)
 	}
 	if l.runtime, err = runtimeapi.Listen(log); err != nil {
@@ -110,7 +112,7 @@ func (l *local) openServer(log *slog.Logger) error {
 
 // faces are what the engine shows on its port.
 func (l *local) faces(log *slog.Logger) server.Faces {
-	api := lambdaapi.Options{Logger: log}
+	api := lambdaapi.Options{Logger: log, Strict: l.strict}
 	return server.Faces{
 		Lambda: lambdaapi.New(l.engine, &api),
 		Admin:  adminapi.New(l.engine, &adminapi.Options{Shell: api, Version: version()}),
