@@ -39,6 +39,7 @@ def flags(directory, modules):
         *exported("node", plainer, "plain.mjs", plain=True),
         *handlers("python", python, "programs.py"),
         *handlers("python", python, "plain.py", plain=True),
+        *handlers("python", python, "puppet.py"),
         *[f"--env={name}={value}" for name, value in LOGS.items()],
     ]
 
