@@ -24,6 +24,7 @@ import functions  # noqa: E402
 def arguments():
     parser = argparse.ArgumentParser(description="Runs clients and functions in other languages against Perdure.")
     parser.add_argument("--modules", type=pathlib.Path, required=True, metavar="DIR", help="node_modules for javascript/package.json")
+    parser.add_argument("--sam", required=True, metavar="PATH", help="the AWS SAM CLI")
     parser.add_argument("--only", nargs="+", metavar="WORD", default=[""], help="checks whose name has such a word in it")
     parser.add_argument("--workers", type=int, default=6, metavar="N", help="how many checks run at a time (6)")
     return parser.parse_args()
@@ -76,6 +77,7 @@ def run(args, tmp):
         os.environ |= {
             "PERDURE_ENDPOINT": served.endpoint,
             "PERDURE_OUTPUT": str(log),
+            "SAM": args.sam,
             "AWS_REGION": "us-east-1",
             "AWS_DEFAULT_REGION": "us-east-1",
             "AWS_ACCESS_KEY_ID": "any",
