@@ -1,18 +1,15 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"go/build"
+	gobuild "go/build"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
-	"strings"
 	"time"
 
+	"github.com/perdure/perdure/internal/build"
 	"github.com/perdure/perdure/internal/cli"
 	"github.com/perdure/perdure/internal/wire"
 )
@@ -36,7 +33,7 @@ func checkDirectory(dir string) error {
 // checkPackage returns a problem unless dir, which has Go files, holds a main
 // package.
 func checkPackage(dir string) error {
-	pkg, err := build.Default.ImportDir(dir, 0)
+	pkg, err := gobuild.Default.ImportDir(dir, 0)
 	if err == nil && pkg.Name != "main" {
 		return cli.Usagef("%s is package %s, not a main package", dir, pkg.Name).
 			Hintf("a function is a program: package main with func main() { durable.Start(handler) }")
@@ -47,41 +44,36 @@ func checkPackage(dir string) error {
 // buildPatience is the time after which a build that goes on is worth a line.
 const buildPatience = 2 * time.Second
 
-// buildFunction compiles the main package in dir into the file output: as for
-// Lambda, but for this machine. What the compiler says goes to std.
-func buildFunction(ctx context.Context, std *stdio, dir, output string) error {
-	goTool, err := exec.LookPath("go")
-	if err != nil {
-		return cli.Usagef("cannot build %s: there is no go command on the PATH", dir).Hintf("install Go from https://go.dev/dl/")
-	}
-	if err := os.MkdirAll(filepath.Dir(output), 0o755); err != nil {
-		return dataFault(filepath.Dir(output), err)
-	}
-	cmd := exec.CommandContext(ctx, goTool, "build", "-tags", "lambda.norpc", "-o", output, ".")
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "GOOS="+runtime.GOOS, "GOARCH="+runtime.GOARCH)
-	var said bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &said, &said
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	slow := time.AfterFunc(buildPatience, func() { fmt.Fprintf(std.err, "building %s …\n", cli.Printable(dir)) })
+// buildProgram builds p below the data directory. What a compiler says goes to
+// std.
+func buildProgram(ctx context.Context, std *stdio, data string, p program) (*build.Build, error) {
+	slow := time.AfterFunc(buildPatience, func() { fmt.Fprintf(std.err, "building %s …\n", cli.Printable(p.path)) })
 	defer slow.Stop()
-	err = cmd.Run()
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
+	b, err := build.Do(ctx, p.source(), &build.Options{Root: buildsDir(data), Tell: func(line string) {
+		fmt.Fprintln(std.err, cli.Printable(line))
+	}})
+	if e, ok := errors.AsType[*build.Error](err); ok {
+		for _, line := range e.Output {
+			fmt.Fprintln(std.err, cli.Printable(line))
+		}
+		return nil, buildProblem(e)
 	}
-	if err != nil {
-		std.err.WriteString(printableLines(said.String()))
-		return cli.Usagef("the build of %s failed", dir).Hintf("the lines above are the compiler's")
-	}
-	return nil
+	return b, err
 }
 
-func printableLines(s string) string {
-	var b strings.Builder
-	for line := range strings.Lines(s) {
-		b.WriteString(cli.Printable(strings.TrimRight(line, "\r\n")) + "\n")
+// buildsDir is where builds are, in a data directory.
+func buildsDir(data string) string { return filepath.Join(data, "builds") }
+
+// buildProblem words why a function cannot be built, after its output was told.
+func buildProblem(e *build.Error) *cli.Problem {
+	problem := cli.Usagef("%s", e.Message)
+	if e.Hint != "" {
+		problem.Hintf("%s", e.Hint)
 	}
-	return b.String()
+	if len(e.Output) > 0 {
+		problem.Hintf("the lines above are the compiler's")
+	}
+	return problem
 }
 
 // checkName returns a problem unless name can name an execution.

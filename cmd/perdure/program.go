@@ -11,9 +11,11 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/internal/build"
 	"github.com/perdure/perdure/internal/cli"
 	"github.com/perdure/perdure/internal/runtimes"
 	"github.com/perdure/perdure/internal/sandbox"
+	"github.com/perdure/perdure/internal/template"
 )
 
 // program is a function's code: the directory of a main package of Go, that of
@@ -21,6 +23,7 @@ import (
 type program struct {
 	name, path       string
 	runtime, handler string                              // of other languages; empty to find out
+	spec             *template.Function                  // what a template says of it; nil without one
 	plain            bool                                // it is not durable
 	executionTimeout time.Duration                       // 0 is that of all functions
 	output           func(sandbox.Line)                  // gets what it writes
@@ -39,6 +42,9 @@ func (p program) check() error {
 	}
 	if err := checkDirectory(p.path); err != nil {
 		return err
+	}
+	if p.spec != nil {
+		return nil // what is wrong is found when it is built
 	}
 	if p.isGo() {
 		return checkPackage(p.path)
@@ -66,13 +72,29 @@ func (p program) code() runtimes.Code {
 	return runtimes.Code{Runtime: p.runtime, Handler: p.handler, Dir: p.path}
 }
 
+// source is p as package build knows it. Without a template, only Go is built:
+// other languages run where they are.
+func (p program) source() build.Source {
+	if p.spec == nil {
+		return build.Source{Name: p.name, Dir: p.path, Runtime: p.runtime, Handler: p.handler, Skip: !p.isGo()}
+	}
+	b := &p.spec.Build
+	return build.Source{
+		Name: p.name, LogicalID: p.spec.LogicalID, Dir: p.path, Runtime: p.runtime, Handler: p.handler,
+		Method: b.Method, Properties: b.Properties, Skip: b.Skip,
+	}
+}
+
 // install builds p if need be and registers it with l.
 func (f *functionFlags) install(ctx context.Context, std *stdio, l *local, p program) error {
 	proc, err := p.prepare(ctx, std, l)
 	if err != nil {
 		return err
 	}
-	return l.register(f.function(p), p, proc, f.env.vars)
+	if err := l.register(f.function(p), p, proc, f.environment(p)); err != nil {
+		return err
+	}
+	return l.pointAliases(ctx, p)
 }
 
 // prepare returns how to run p, after building it or installing what it needs.
@@ -81,25 +103,32 @@ func (p program) prepare(ctx context.Context, std *stdio, l *local) (*runtimes.P
 	if err != nil {
 		return nil, err
 	}
-	switch {
-	case p.isExecutable():
+	if p.isExecutable() {
 		return &runtimes.Process{Command: []string{path}, Handler: p.handler, Dir: filepath.Dir(path)}, nil
-	case p.isGo():
-		binary, err := filepath.Abs(filepath.Join(l.data, "functions", p.name, "bootstrap"))
-		if err != nil {
-			return nil, err
-		}
-		return &runtimes.Process{Command: []string{binary}, Dir: path}, buildFunction(ctx, std, p.path, binary)
+	}
+	b, err := buildProgram(ctx, std, l.data, p)
+	if err != nil {
+		return nil, err
 	}
 	tell := func(line string) { fmt.Fprintf(std.err, "perdure: %s: %s\n", p.name, cli.Printable(line)) }
-	proc, err := runtimes.Resolve(ctx, p.code(), &runtimes.Options{Cache: l.data, Tell: tell})
+	proc, err := resolve(ctx, b, l.data, tell)
 	if err != nil {
 		return nil, runtimeProblem(err)
 	}
-	if proc.Note != "" {
-		tell(proc.Note)
+	if err := build.Prune(buildsDir(l.data), p.name, b.ID); err != nil {
+		tell("old builds could not be removed: " + err.Error())
 	}
 	return proc, nil
+}
+
+// resolve returns how to run a build. tell gets lines for people.
+func resolve(ctx context.Context, b *build.Build, data string, tell func(string)) (*runtimes.Process, error) {
+	code := runtimes.Code{Runtime: b.Runtime, Handler: b.Handler, Dir: b.Dir}
+	proc, err := runtimes.Resolve(ctx, code, &runtimes.Options{Cache: data, Tell: tell})
+	if err == nil && proc.Note != "" {
+		tell(proc.Note)
+	}
+	return proc, err
 }
 
 // runtimeProblem words an error of package runtimes.

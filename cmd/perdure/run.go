@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -18,9 +19,12 @@ import (
 
 var runCommand = &command{
 	name:    "run",
-	args:    "DIR --event FILE [--name NAME]",
+	args:    "DIR|TEMPLATE --event FILE [--name NAME]",
 	summary: "build the function in DIR, run one execution to its end, print the result",
 	help: `
+With a SAM template in place of DIR, --function chooses one of its functions,
+which runs with the settings that it has there.
+
 The function runs as a process of its own and talks to an engine that lives as
 long as this command, with its data in --data. What happens is shown on stderr;
 the result goes to stdout, alone. With --json that is one object with the
@@ -42,8 +46,9 @@ function and go on, or use --keep-going to never give up.`,
 type runVerb struct {
 	functionFlags
 	localFlags
+	templateFlags
+	path      string // as given
 	event     eventFlags
-	flags     *flag.FlagSet
 	name      string
 	named     bool // by the user
 	program   program
@@ -52,9 +57,9 @@ type runVerb struct {
 }
 
 func (v *runVerb) define(fs *flag.FlagSet) {
-	v.flags = fs
 	v.functionFlags.define(fs)
 	v.localFlags.define(fs, "127.0.0.1:0")
+	v.templateFlags.define(fs)
 	v.event.define(fs)
 	fs.StringVar(&v.name, "name", "", "`NAME` of the execution, which makes the start idempotent")
 	fs.StringVar(&v.program.name, "function", "", "`NAME` of the function, if not that of its directory")
@@ -108,8 +113,10 @@ func (v *runVerb) check(ctx context.Context, std *stdio, args []string) ([]byte,
 	if err := exactly(args, "run", "the directory of a function"); err != nil {
 		return nil, err
 	}
-	v.program.path = args[0]
-	v.program.name = cmp.Or(v.program.name, functionNameOf(args[0]))
+	v.path = args[0]
+	if err := v.chooseProgram(std); err != nil {
+		return nil, err
+	}
 	if err := cmp.Or(v.functionFlags.check(), v.localFlags.check(), v.program.check()); err != nil {
 		return nil, err
 	}
@@ -123,6 +130,30 @@ func (v *runVerb) check(ctx context.Context, std *stdio, args []string) ([]byte,
 		return nil, err
 	}
 	return v.event.read(ctx, std)
+}
+
+// chooseProgram finds the function that the path names.
+func (v *runVerb) chooseProgram(std *stdio) error {
+	if !isTemplate(v.path) {
+		v.program.path = v.path
+		v.program.name = cmp.Or(v.program.name, functionNameOf(v.path))
+		return nil
+	}
+	project, err := readProject(std, v.path, v.parameters.values)
+	if err != nil {
+		return err
+	}
+	chosen, err := project.pick(v.program.name)
+	if err != nil {
+		return err
+	}
+	if chosen.plain {
+		return cli.Usagef("%s is not durable: it has no DurableConfig in %s", chosen.name, v.path).
+			Hintf("only durable functions have executions to run; others are called, with perdure dev and perdure invoke")
+	}
+	project.tell(func(line string) { fmt.Fprintln(std.err, cli.Printable(line)) })
+	v.program = chosen
+	return nil
 }
 
 // execution is the one that this command is about.
@@ -243,13 +274,17 @@ func (v *runVerb) toBeContinued(status int, message string) *cli.Problem {
 // commandLine is this command as it should be typed to go on: with the
 // execution's name, and without an event that came from stdin.
 func (v *runVerb) commandLine() string {
-	words := []string{"run", v.program.path}
-	v.flags.Visit(func(f *flag.Flag) {
+	words := []string{"run", v.path}
+	v.functionFlags.flags.Visit(func(f *flag.Flag) {
 		switch value := f.Value.String(); {
 		case f.Name == "name", f.Name == "listen", f.Name == "event" && value == "-":
 		case f.Name == "env":
 			for _, word := range v.env.words {
 				words = append(words, "--env", word)
+			}
+		case f.Name == "parameter":
+			for _, word := range v.parameters.words {
+				words = append(words, "--parameter", word)
 			}
 		case value == "true":
 			words = append(words, "--"+f.Name)

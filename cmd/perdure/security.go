@@ -23,7 +23,7 @@ func (f *securityFlags) define(fs *flag.FlagSet) {
 	fs.StringVar(&f.credentials, "credentials", "", "`FILE` of those who may use the engine; see perdure help credentials")
 	fs.StringVar(&f.certFile, "tls-cert", "", "`FILE` with the certificate to speak TLS with, PEM")
 	fs.StringVar(&f.keyFile, "tls-key", "", "`FILE` with the certificate's key, PEM")
-	fs.Func("allow-host", "`NAME` by which this machine may be addressed beside localhost, as from containers; may be repeated", func(name string) error {
+	fs.Func("allow-host", "`NAME` of this machine beside localhost, as containers have one; may be repeated", func(name string) error {
 		f.hosts = append(f.hosts, name)
 		return nil
 	})

@@ -16,7 +16,7 @@ import (
 
 var serveCommand = &command{
 	name:    "serve",
-	args:    "[--function NAME=PATH]…",
+	args:    "[TEMPLATE] [--function NAME=PATH]…",
 	summary: "run an engine that serves the Lambda API",
 	help: `
 PATH is the directory of a main package, which is built, that of a function in
@@ -24,6 +24,9 @@ JavaScript, Python or Java, which is run with what its language needs for that,
 or an executable, which is run as it is. Without NAME= the function is called
 after PATH. Language and handler are guessed from the files, such as index.js
 or app.py; --runtime and --handler say them.
+
+With a SAM template its functions are served, too, with the settings that they
+have there. Flags for all functions take precedence.
 
 Ctrl-C stops the engine. Nothing is lost: executions go on when it starts again
 with the same data directory and functions.`,
@@ -33,6 +36,7 @@ with the same data directory and functions.`,
 type serveVerb struct {
 	functionFlags
 	localFlags
+	templateFlags
 	programs []program
 	runtimes perFunction
 	handlers perFunction
@@ -44,6 +48,7 @@ func (v *serveVerb) define(fs *flag.FlagSet) {
 	v.functionFlags.define(fs)
 	v.localFlags.define(fs, "127.0.0.1:3001")
 	v.security.define(fs)
+	v.templateFlags.define(fs)
 	fs.Func("function", "`NAME=PATH` of a function; may be given several times", v.addFunction)
 	fs.Var(&v.handlers, "handler", "`NAME=HANDLER` of a function that is not in Go, such as orders=app.handler; may be repeated")
 	fs.Var(&v.runtimes, "runtime", "`NAME=RUNTIME` of its language as on Lambda, such as orders=python3.13; may be repeated")
@@ -87,7 +92,7 @@ func (v *serveVerb) addTimeout(s string) error {
 }
 
 func (v *serveVerb) run(ctx context.Context, std *stdio, args []string) error {
-	if err := v.check(args); err != nil {
+	if err := v.check(std, args); err != nil {
 		return err
 	}
 	tell := func(line string) { fmt.Fprintln(std.err, cli.Printable(line)) }
@@ -109,16 +114,17 @@ func (v *serveVerb) run(ctx context.Context, std *stdio, args []string) error {
 }
 
 // check finds what is wrong before anything is started.
-func (v *serveVerb) check(args []string) error {
-	if err := exactly(args, "serve"); err != nil {
+func (v *serveVerb) check(std *stdio, args []string) error {
+	if err := cmp.Or(v.functionFlags.check(), v.localFlags.check()); err != nil {
 		return err
 	}
-	if err := cmp.Or(v.functionFlags.check(), v.localFlags.check()); err != nil {
+	if err := v.addTemplate(std, args); err != nil {
 		return err
 	}
 	for i := range v.programs {
 		p := &v.programs[i]
-		p.runtime, p.handler, p.plain = v.runtimes[p.name], v.handlers[p.name], v.plain[p.name]
+		p.runtime, p.handler = cmp.Or(v.runtimes[p.name], p.runtime), cmp.Or(v.handlers[p.name], p.handler)
+		p.plain = p.plain || v.plain[p.name]
 		if err := p.check(); err != nil {
 			return err
 		}
@@ -129,6 +135,32 @@ func (v *serveVerb) check(args []string) error {
 		checkNames(v, "runtime", v.runtimes),
 		checkNames(v, "handler", v.handlers),
 	)
+}
+
+// addTemplate adds the functions of the template that args name, if they do.
+func (v *serveVerb) addTemplate(std *stdio, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if err := exactly(args, "serve", "a template"); err != nil {
+		return err
+	}
+	path := findTemplate(args[0])
+	if path == "" {
+		return cli.Usagef("%s is no template, and has none", args[0]).Hintf("to serve the function in a directory: --function NAME=%s", args[0])
+	}
+	project, err := readProject(std, path, v.parameters.values)
+	if err != nil {
+		return err
+	}
+	project.tell(func(line string) { fmt.Fprintln(std.err, cli.Printable(line)) })
+	for _, p := range project.programs {
+		if slices.ContainsFunc(v.programs, func(q program) bool { return p.name == q.name }) {
+			return cli.Usagef("the template and --function both have a function called %s", p.name)
+		}
+	}
+	v.programs = append(project.programs, v.programs...)
+	return nil
 }
 
 // checkNames returns a problem unless all settings are for functions that we serve.

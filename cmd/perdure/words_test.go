@@ -66,6 +66,7 @@ func TestCommandLineToGoOn(t *testing.T) {
 		"f --event e.json":                                    "run f --event e.json --name N",
 		"f --event - --data d --keep-going":                   "run f --data d --keep-going --name N",
 		"f --name N --listen 127.0.0.1:9":                     "run f --name N",
+		"t.yaml --parameter A=1 --parameter B=2":              "run t.yaml --parameter A=1 --parameter B=2 --name N",
 		"f --env A=1 --env B=2 --event-json {} --timeout 90s": "run f --env A=1 --env B=2 --event-json '{}' --timeout 1m30s --name N",
 	} {
 		v := &runVerb{name: "N"}
@@ -75,7 +76,7 @@ func TestCommandLineToGoOn(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		v.program.path, v.name = positional[0], "N"
+		v.path, v.name = positional[0], "N"
 		if got := v.commandLine(); !strings.HasSuffix(got, " "+want) {
 			t.Errorf("%s:\n got %s\nwant … %s", args, got, want)
 		}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 )
 
 // Runs says how what was built is to be run.
@@ -76,6 +77,20 @@ func (j *job) do(ctx context.Context, m method) (_ *Build, err error) {
 	}
 	b.Dir = filepath.Join(j.home, b.ID)
 	return b, place(j.out, b.Dir)
+}
+
+// last returns the path of a file in the build that was made last; empty if
+// there is none.
+func (j *job) last(name string) string {
+	found, _ := filepath.Glob(filepath.Join(j.home, "[0-9a-f]*", name))
+	var newest time.Time
+	var last string
+	for _, path := range found {
+		if info, err := os.Stat(path); err == nil && info.ModTime().After(newest) {
+			newest, last = info.ModTime(), path
+		}
+	}
+	return last
 }
 
 // unfinished begins the names of directories that are being filled.

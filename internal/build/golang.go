@@ -38,7 +38,11 @@ func (golang) build(ctx context.Context, j *job) error {
 	if err != nil {
 		return err
 	}
-	args := []string{"build", "-buildvcs=false", "-tags", goTags, "-o", filepath.Join(j.out, "bootstrap")}
+	binary := filepath.Join(j.out, "bootstrap")
+	if last := j.last("bootstrap"); last != "" { // which may be what would be linked
+		_ = copyFile(last, binary)
+	}
+	args := []string{"build", "-buildvcs=false", "-tags", goTags, "-o", binary}
 	if j.opts.Debug {
 		args = append(args, "-gcflags=all=-N -l")
 	}
