@@ -28,7 +28,7 @@ type command struct {
 func commands() []*command {
 	return []*command{
 		runCommand, serveCommand,
-		invokeCommand, listCommand, getCommand, historyCommand,
+		invokeCommand, listCommand, getCommand, explainCommand, historyCommand, callbackCommand,
 		pauseCommand, resumeCommand, stopCommand, deleteCommand,
 		credentialsCommand, versionCommand, helpCommand,
 	}

@@ -15,7 +15,7 @@ import (
 var getCommand = &command{
 	name:    "get",
 	args:    "EXECUTION [--function NAME]",
-	summary: "show one execution: status, input and result",
+	summary: "show one execution: status, why it is not moving, input and result",
 	help:    executionHelp,
 	verb:    func() verb { return &getVerb{} },
 }
@@ -34,16 +34,32 @@ func (v *getVerb) run(ctx context.Context, std *stdio, args []string) error {
 	if v.json {
 		return printJSON(std.out, raw)
 	}
-	describe(std.out, e)
+	describe(std.out, e, v.why(ctx, r, e))
 	return nil
 }
 
+// why says why an open execution is not moving. What is not told is not shown:
+// the rest is worth seeing all the same.
+func (v *getVerb) why(ctx context.Context, r *remote, e *cli.Execution) string {
+	if e.Closed != 0 {
+		return ""
+	}
+	x, err := r.admin.Explain(ctx, e.ARN)
+	if err != nil {
+		return ""
+	}
+	return x.Text
+}
+
 // describe shows an execution to a person.
-func describe(w io.Writer, e *cli.Execution) {
+func describe(w io.Writer, e *cli.Execution, why string) {
 	tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	row := func(name, value string) { fmt.Fprintf(tab, "%s\t%s\n", name, cli.Printable(value)) }
 	row("execution", e.Name)
 	row("status", string(e.Status))
+	if why != "" {
+		row("why", why)
+	}
 	row("function", e.FunctionARN)
 	row("arn", e.ARN)
 	row("started", localTime(e.Started))

@@ -1,136 +1,208 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
-	"iter"
 	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/lambda"
-	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
-
+	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/internal/adminapi"
 	"github.com/perdure/perdure/internal/cli"
 	"github.com/perdure/perdure/internal/cli/progress"
+	"github.com/perdure/perdure/internal/span"
 	"github.com/perdure/perdure/internal/wire"
 )
 
 var listCommand = &command{
 	name:    "list",
-	args:    "FUNCTION… [--status STATUS] [--limit N]",
-	summary: "list the executions of functions, newest first",
+	args:    "[FUNCTION]… [--status STATUS] [--doing WHAT] [--longer-than TIME] …",
+	summary: "list executions, newest first",
 	help: `
-A table goes to stdout; with --json one JSON object per line, as the Lambda API
-describes executions.`,
+Without FUNCTION the executions of all functions are listed. WHAT is one thing,
+or several with commas between, that open executions do:
+
+  running        an invocation is in flight
+  queued         an invocation is wanted: it waits for a place
+  unregistered   the same, but its function is not registered
+  retrying       a step or an invocation failed, and is tried again
+  waiting        for a moment
+  callback       for a callback
+  invoke         for another function
+  paused         until somebody resumes it
+
+TIME is a duration such as 90s or 2h. A moment is such a duration too, counted
+back from now, or a date with or without a time: 2026-11-23, 2026-11-23T08:00:00.
+
+A table goes to stdout; with --json one JSON object per line. "perdure get" says
+of a single execution why it is not moving.`,
 	verb: func() verb { return &listVerb{} },
 }
 
 type listVerb struct {
 	remoteFlags
+	filter adminapi.ExecutionFilter
 	status string
+	doing  string
 	limit  int
-	oldest bool
 }
 
 func (v *listVerb) define(fs *flag.FlagSet) {
 	v.remoteFlags.define(fs)
-	fs.StringVar(&v.status, "status", "", "only executions with this `STATUS`, such as RUNNING or FAILED")
-	fs.IntVar(&v.limit, "limit", 50, "show at most `N` executions of a function; 0 is all")
-	fs.BoolVar(&v.oldest, "oldest-first", false, "oldest first")
+	fs.StringVar(&v.status, "status", "", "only executions with this `STATUS`, such as RUNNING or FAILED; several with commas")
+	fs.StringVar(&v.doing, "doing", "", "only executions that do `WHAT`")
+	fs.DurationVar(&v.filter.LongerThan, "longer-than", 0, "only executions that have been doing what they do for `TIME`")
+	fs.StringVar(&v.filter.NamePrefix, "name", "", "only executions whose name begins with `TEXT`")
+	fs.Func("started-after", "only executions that started after this `MOMENT`", momentFlag(&v.filter.StartedAfter))
+	fs.Func("started-before", "only executions that started before this `MOMENT`", momentFlag(&v.filter.StartedBefore))
+	fs.IntVar(&v.limit, "limit", 50, "show at most `N` executions; 0 is all")
+	fs.BoolVar(&v.filter.OldestFirst, "oldest-first", false, "oldest first")
+}
+
+// momentFlag reads a moment: so long ago, or a local date with or without a
+// time.
+func momentFlag(into *time.Time) func(string) error {
+	return func(s string) error {
+		if ago, err := time.ParseDuration(s); err == nil && ago >= 0 {
+			*into = time.Now().Add(-ago)
+			return nil
+		}
+		for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", time.DateTime, time.DateOnly} {
+			if t, err := time.ParseInLocation(layout, s, time.Local); err == nil {
+				*into = t
+				return nil
+			}
+		}
+		return fmt.Errorf("a moment is wanted, such as 2h for two hours ago, or 2026-11-23T08:00:00")
+	}
 }
 
 func (v *listVerb) run(ctx context.Context, std *stdio, args []string) error {
-	status, err := v.checkedStatus()
-	if err != nil {
+	if err := cmp.Or(v.checkStatus(), v.checkDoing()); err != nil {
 		return err
 	}
 	r, err := v.dial()
 	if err != nil {
 		return err
 	}
-	functions := args
-	if len(functions) == 0 {
-		if functions, err = r.functions(ctx); err != nil {
-			return err
-		}
+	if v.limit > 0 {
+		v.filter.PageSize = min(v.limit+1, wire.MaxPage)
 	}
-	if len(functions) == 0 {
-		return exactly(args, "list", "a function")
-	}
-	return v.list(ctx, std, r, functions, status)
-}
-
-func (v *listVerb) checkedStatus() (types.ExecutionStatus, error) {
-	status := wire.ExecutionStatus(strings.ToUpper(v.status))
-	if v.status == "" || slices.Contains(wire.ExecutionStatuses, status) {
-		return types.ExecutionStatus(status), nil
-	}
-	var words []string
-	for _, s := range wire.ExecutionStatuses {
-		words = append(words, string(s))
-	}
-	return "", cli.Usagef("there is no status %q", v.status).Hintf("the statuses are %s", strings.Join(words, ", "))
-}
-
-func (v *listVerb) list(ctx context.Context, std *stdio, r *remote, functions []string, status types.ExecutionStatus) error {
 	table := tabwriter.NewWriter(std.out, 0, 0, 3, ' ', 0)
 	if !v.json {
-		fmt.Fprintln(table, "FUNCTION\tEXECUTION\tSTATUS\tSTARTED\tTOOK")
+		fmt.Fprintln(table, "FUNCTION\tEXECUTION\tSTATUS\tDOING\tSINCE\tSTARTED\tTOOK")
 	}
-	for _, f := range functions {
-		q := lambda.ListDurableExecutionsByFunctionInput{FunctionName: &f, ReverseOrder: &v.oldest}
-		if status != "" {
-			q.Statuses = []types.ExecutionStatus{status}
-		}
-		if err := v.rows(std.out, table, f, r.executions(ctx, q)); err != nil {
-			return err
-		}
+	if len(args) == 0 {
+		args = []string{""}
 	}
-	return table.Flush()
-}
-
-func (v *listVerb) rows(out, table io.Writer, function string, executions iter.Seq2[json.RawMessage, error]) error {
-	n := 0
-	for raw, err := range executions {
-		if err == nil {
-			err = v.row(out, table, function, raw)
-		}
+	more := false
+	for _, function := range args {
+		v.filter.Function = function
+		cut, err := v.list(ctx, std.out, table, r)
 		if err != nil {
 			return err
 		}
-		if n++; n == v.limit {
-			return nil
-		}
+		more = more || cut
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	if more && !v.json {
+		fmt.Fprintf(std.err, "perdure: there are more; --limit 0 shows all\n")
 	}
 	return nil
 }
 
-// row shows one execution.
-func (v *listVerb) row(out, table io.Writer, function string, raw json.RawMessage) error {
-	if v.json {
-		return printJSON(out, raw)
+func (v *listVerb) checkStatus() error {
+	for _, word := range separated(v.status) {
+		status := wire.ExecutionStatus(strings.ToUpper(word))
+		if !slices.Contains(wire.ExecutionStatuses, status) {
+			return cli.Usagef("there is no status %q", word).Hintf("the statuses are %s", join(wire.ExecutionStatuses))
+		}
+		v.filter.Statuses = append(v.filter.Statuses, status)
 	}
-	var e cli.Execution
-	if err := json.Unmarshal(raw, &e); err != nil {
-		return err
-	}
-	fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", function, e.Name, e.Status, localTime(e.Started), duration(&e))
 	return nil
 }
+
+func (v *listVerb) checkDoing() error {
+	for _, word := range separated(v.doing) {
+		doing := engine.Activity(strings.ToLower(word))
+		if !slices.Contains(engine.Activities, doing) {
+			return cli.Usagef("no execution is ever doing %q", word).Hintf("they do %s", join(engine.Activities))
+		}
+		v.filter.Doing = append(v.filter.Doing, doing)
+	}
+	return nil
+}
+
+// separated returns what stands between commas.
+func separated(s string) []string {
+	return strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' })
+}
+
+func join[T ~string](all []T) string {
+	var words []string
+	for _, one := range all {
+		words = append(words, string(one))
+	}
+	return strings.Join(words, ", ")
+}
+
+// list shows what the filter selects, up to the limit, and reports whether
+// there is more.
+func (v *listVerb) list(ctx context.Context, out, table io.Writer, r *remote) (more bool, err error) {
+	n := 0
+	for e, err := range r.admin.Executions(ctx, v.filter) {
+		if err != nil {
+			return false, r.fault(ctx, err)
+		}
+		if n++; v.limit > 0 && n > v.limit {
+			return true, nil
+		}
+		if v.json {
+			if err := json.NewEncoder(out).Encode(e); err != nil {
+				return false, err
+			}
+			continue
+		}
+		v.row(table, e)
+	}
+	return false, nil
+}
+
+// row shows one execution.
+func (v *listVerb) row(table io.Writer, e *adminapi.Execution) {
+	function := e.FunctionArn
+	if arn, err := wire.ParseARN(e.DurableExecutionArn); err == nil {
+		function = arn.Function
+	}
+	doing, since := "", ""
+	if len(e.Doing) > 0 {
+		doing, since = join(e.Doing), span.Whole(age(e.Since))
+	}
+	fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", function, e.DurableExecutionName, e.Status, doing, since,
+		localTime(cli.Seconds(float64(e.StartTimestamp)/1000)), took(wire.Timestamp(e.StartTimestamp), wire.Timestamp(e.EndTimestamp)))
+}
+
+// age is how long ago t was.
+func age(t adminapi.Time) time.Duration { return time.Since(wire.Timestamp(t).Time()) }
 
 func localTime(s cli.Seconds) string {
 	return s.Timestamp().Time().Local().Format(time.DateTime)
 }
 
 // duration is how long an execution took, or has been open.
-func duration(e *cli.Execution) string {
-	if e.Closed == 0 {
-		return progress.Whole(time.Since(e.Started.Timestamp().Time())) + " so far"
+func duration(e *cli.Execution) string { return took(e.Started.Timestamp(), e.Closed.Timestamp()) }
+
+func took(started, closed wire.Timestamp) string {
+	if closed == 0 {
+		return span.Whole(time.Since(started.Time())) + " so far"
 	}
-	return progress.Span(e.Closed.Timestamp().Sub(e.Started.Timestamp()))
+	return progress.Span(closed.Sub(started))
 }

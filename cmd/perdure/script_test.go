@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -12,12 +13,16 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/internal/adminapi"
 )
 
 var update = flag.Bool("update", false, "rewrite the expectations in the scripts")
@@ -55,6 +60,7 @@ func TestScripts(t *testing.T) {
 			"certificate": writeCertificate,
 			"plain":       plain,
 			"lines":       countLines,
+			"settled":     settled,
 		},
 	})
 }
@@ -132,4 +138,21 @@ func countLines(ts *testscript.TestScript, _ bool, args []string) {
 	if got := strings.Count(ts.ReadFile(args[1]), "\n"); strconv.Itoa(got) != args[0] {
 		ts.Fatalf("%s has %d lines, want %s", args[1], got, args[0])
 	}
+}
+
+// settled waits until an execution of the engine at $URL does what is wanted,
+// and no invocation is in flight.
+func settled(ts *testscript.TestScript, _ bool, args []string) {
+	client := &adminapi.Client{Endpoint: ts.Getenv("URL")}
+	filter := adminapi.ExecutionFilter{Name: args[0], Doing: []engine.Activity{engine.Activity(args[1])}}
+	for range 400 {
+		for e, err := range client.Executions(context.Background(), filter) {
+			ts.Check(err)
+			if !slices.Contains(e.Doing, engine.Running) && !slices.Contains(e.Doing, engine.Queued) {
+				return
+			}
+		}
+		time.Sleep(25 * time.Millisecond)
+	}
+	ts.Fatalf("waited too long for %s to be %s", args[0], args[1])
 }

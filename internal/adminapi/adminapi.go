@@ -17,6 +17,7 @@ const Prefix = "/perdure/"
 type Engine interface {
 	aboutEngine
 	listEngine
+	explainEngine
 }
 
 var _ Engine = (*engine.Engine)(nil)

@@ -114,9 +114,10 @@ func (d *Draft) applyInvocationEnd(r *Record) {
 		d.badOutputs = 0
 		d.failures++
 	default:
-		d.badOutputs, d.failures = 0, 0
+		d.badOutputs, d.failures, d.failure = 0, 0, nil
 	}
 	if r.Failed {
+		d.failure = r.Error
 		d.news = slices.Concat(d.told, d.news)
 	}
 	d.told = nil
@@ -186,11 +187,9 @@ func (d *Draft) newOperation(r *Record) *operation {
 			o.heartbeatAt = r.Time.AddSeconds(r.HeartbeatTimeout)
 		}
 	case wire.EventChainedInvokeStarted:
-		if r.DurableExecutionARN == "" { // else the child holds all this
-			o.invoke = &InvokeTarget{
-				Function: r.FunctionName, Version: r.ExecutedVersion,
-				Input: r.Payload, TenantID: r.TenantID, TraceHeader: r.TraceHeader,
-			}
+		o.invoke = &InvokeTarget{Function: r.FunctionName, Version: r.ExecutedVersion, ARN: r.DurableExecutionARN}
+		if r.DurableExecutionARN == "" { // else the child holds the rest
+			o.invoke.Input, o.invoke.TenantID, o.invoke.TraceHeader = r.Payload, r.TenantID, r.TraceHeader
 		}
 	}
 	return o

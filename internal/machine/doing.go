@@ -96,8 +96,10 @@ func (s *state) Since() wire.Timestamp {
 	return s.idleSince
 }
 
+// retrying leaves a single miss out: it is how a function looks that is being
+// replaced, or an engine that was restarted.
 func (s *state) retrying() bool {
-	return s.failures > 0 || s.open[retryingAt] > 0
+	return s.failures > 0 || s.misses > 1 || s.open[retryingAt] > 0
 }
 
 // doing is what an execution does because of o.

@@ -45,11 +45,12 @@ type state struct {
 	idleSince     wire.Timestamp // when the last invocation ended
 
 	invocation invocation
-	seq        int64          // moves with every accepted checkpoint and every invocation
-	invokeAt   wire.Timestamp // when an invocation is wanted; zero for none
-	failures   int            // failed invocations in a row
-	badOutputs int            // answers against the rules in a row
-	misses     int            // invocations in a row that were lost or did not reach the function
+	seq        int64             // moves with every accepted checkpoint and every invocation
+	invokeAt   wire.Timestamp    // when an invocation is wanted; zero for none
+	failures   int               // failed invocations in a row
+	failure    *wire.ErrorObject // how the latest of these failed, or was missed
+	badOutputs int               // answers against the rules in a row
+	misses     int               // invocations in a row that were lost or did not reach the function
 
 	// told and news list operations whose record changed, in order, by
 	// position: those that the envelope of the current invocation names, and

@@ -15,7 +15,7 @@ type operation struct {
 	timeoutAt        wire.Timestamp // CALLBACK, zero for none
 	heartbeatSeconds int64          // CALLBACK, zero for none
 	heartbeatAt      wire.Timestamp // CALLBACK, zero for none
-	invoke           *InvokeTarget  // CHAINED_INVOKE of a plain function, until it has an outcome
+	invoke           *InvokeTarget  // CHAINED_INVOKE, until it has an outcome
 }
 
 // deadline is when the operation changes by itself, or zero.
@@ -52,7 +52,7 @@ func (o *operation) wakes() bool {
 
 // calling reports whether o waits for the answer of a plain function, which
 // only this process can bring.
-func (o *operation) calling() bool { return o.invoke != nil }
+func (o *operation) calling() bool { return o.invoke != nil && o.invoke.ARN == "" }
 
 // InvokeTarget is the function that a chained invoke calls.
 type InvokeTarget struct {

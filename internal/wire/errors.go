@@ -1,6 +1,9 @@
 package wire
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // ErrorObject is an error as the protocol records it: what a step, a context,
 // a callback or an execution failed with. Every member is optional.
@@ -18,6 +21,27 @@ func (e *ErrorObject) Size() int {
 		return 0
 	}
 	return len(AppendErrorObject(nil, e))
+}
+
+// Line is the error on one line: its type and its message, without the request
+// id with which Lambda's runtimes begin theirs. Nil is the empty line.
+func (e *ErrorObject) Line() string {
+	if e == nil {
+		return ""
+	}
+	message := strings.Join(strings.Fields(e.ErrorMessage), " ")
+	if rest, ok := strings.CutPrefix(message, "RequestId: "); ok {
+		if _, after, ok := strings.Cut(rest, " "); ok {
+			message = strings.TrimPrefix(after, "Error: ")
+		}
+	}
+	switch {
+	case e.ErrorType == "":
+		return message
+	case message == "":
+		return e.ErrorType
+	}
+	return e.ErrorType + ": " + message
 }
 
 // Code names an error of the Lambda API, as in the x-amzn-ErrorType header.

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/perdure/perdure/internal/span"
 	"github.com/perdure/perdure/internal/wire"
 )
 
@@ -54,15 +55,15 @@ func (v *View) state(o *operation) string {
 	}
 	switch {
 	case o.next != "" && left > 0:
-		words = append(words, o.next+" in "+Whole(left))
+		words = append(words, o.next+" in "+span.Whole(left))
 	case o.next != "":
 		words = append(words, o.next+" is due")
 	case o.until != 0 && left > 0:
-		words = append(words, Whole(left)+" left")
+		words = append(words, span.Whole(left)+" left")
 	case o.until != 0:
 		words = append(words, "due")
 	case taken >= time.Second:
-		words = append(words, Whole(taken.Truncate(time.Second)))
+		words = append(words, span.Whole(taken.Truncate(time.Second)))
 	}
 	return strings.Join(words, ", ")
 }

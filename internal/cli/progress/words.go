@@ -2,11 +2,11 @@ package progress
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 
 	"github.com/perdure/perdure/internal/cli"
+	"github.com/perdure/perdure/internal/span"
 	"github.com/perdure/perdure/internal/wire"
 )
 
@@ -66,25 +66,8 @@ func because(e *wire.ErrorObject) string {
 	return ""
 }
 
-// runtimePrefix is how Lambda's runtime begins its messages.
-var runtimePrefix = regexp.MustCompile(`^RequestId: [0-9a-f-]+ (Error: )?`)
-
-// ErrorLine is an error object on one line: its type and its message.
-func ErrorLine(e *wire.ErrorObject) string {
-	if e == nil {
-		return ""
-	}
-	message := cli.Printable(strings.Join(strings.Fields(e.ErrorMessage), " "))
-	message = runtimePrefix.ReplaceAllString(message, "")
-	kind := cli.Printable(e.ErrorType)
-	switch {
-	case kind == "":
-		return message
-	case message == "":
-		return kind
-	}
-	return kind + ": " + message
-}
+// ErrorLine is an error object on one line that cannot steer a terminal.
+func ErrorLine(e *wire.ErrorObject) string { return cli.Printable(e.Line()) }
 
 // Span words a duration that was measured.
 func Span(d time.Duration) string {
@@ -94,39 +77,18 @@ func Span(d time.Duration) string {
 	case d < time.Minute:
 		return fmt.Sprintf("%.1fs", d.Seconds())
 	}
-	return Whole(d)
+	return span.Whole(d)
 }
 
 // seconds words a duration in whole seconds, as waits have.
-func seconds(n int64) string { return Whole(time.Duration(n) * time.Second) }
-
-// Whole words d in at most two units, rounded up to whole seconds.
-func Whole(d time.Duration) string {
-	s := int64((max(d, 0) + time.Second - 1) / time.Second)
-	switch {
-	case s < 60:
-		return fmt.Sprintf("%ds", s)
-	case s < 3600:
-		return two(s/60, "m", s%60, "s")
-	case s < 86400:
-		return two(s/3600, "h", s%3600/60, "m")
-	}
-	return two(s/86400, "d", s%86400/3600, "h")
-}
-
-func two(a int64, unitA string, b int64, unitB string) string {
-	if b == 0 {
-		return fmt.Sprintf("%d%s", a, unitA)
-	}
-	return fmt.Sprintf("%d%s%02d%s", a, unitA, b, unitB)
-}
+func seconds(n int64) string { return span.Whole(time.Duration(n) * time.Second) }
 
 // offset is the time since the execution's start, for the left edge of a line.
 func offset(d time.Duration) string {
 	if d < time.Minute {
 		return fmt.Sprintf("+%.2fs", max(d, 0).Seconds())
 	}
-	return "+" + Whole(d)
+	return "+" + span.Whole(d)
 }
 
 // clock is the local time of day, with the date if it is not today.

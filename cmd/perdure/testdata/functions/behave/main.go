@@ -40,6 +40,15 @@ func handler(ctx durable.Context, e event) (any, error) {
 		fmt.Print("garbage \x1b[2J\x00\xff on stdout\n")
 	case "retry":
 		return durable.Step(ctx, "flaky", flaky(e.File))
+	case "callback":
+		answer, err := durable.WaitForCallback[string](ctx, "approve", submit)
+		if err != nil {
+			return nil, err
+		}
+		return result{answer}, nil
+	case "fail slowly":
+		policy := durable.RetryPolicy{Delay: time.Hour, MaxDelay: time.Hour, Jitter: durable.NoJitter}
+		return durable.Step(ctx, "charge", func(context.Context) (any, error) { return nil, errors.New("card declined") }, durable.WithRetry(policy))
 	case "wait":
 		if err := durable.Wait(ctx, "pause", time.Second); err != nil {
 			return nil, err
@@ -65,6 +74,9 @@ func note(file string) error {
 	_, err = fmt.Fprintln(f, "one")
 	return err
 }
+
+// submit leaves the id of the callback to those who look for it.
+func submit(context.Context, string) error { return nil }
 
 // flaky fails until it has been tried twice.
 func flaky(file string) func(context.Context) (any, error) {

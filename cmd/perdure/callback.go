@@ -1,0 +1,176 @@
+package main
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+
+	"github.com/perdure/perdure/internal/adminapi"
+	"github.com/perdure/perdure/internal/cli"
+	"github.com/perdure/perdure/internal/wire"
+)
+
+var callbackCommand = &command{
+	name:    "callback",
+	args:    "succeed|fail|heartbeat ID | EXECUTION [CALLBACK]",
+	summary: "answer a callback that an execution waits for",
+	help: `
+The callback is named by its id, or by its execution and its name, which may be
+left out if the execution waits for one callback only. "perdure explain" shows
+what an execution waits for.
+
+succeed takes the answer from --result, or from a file with --result-file; -
+reads stdin. Whether text or JSON is wanted, the function says. fail takes --error-type,
+--error-message and --error-data. heartbeat keeps the callback from timing out.
+`,
+	verb: func() verb { return &callbackVerb{} },
+}
+
+type callbackVerb struct {
+	executionFlags
+	result, resultFile string
+	reason             struct{ kind, message, data string }
+}
+
+func (v *callbackVerb) define(fs *flag.FlagSet) {
+	v.executionFlags.define(fs)
+	fs.StringVar(&v.result, "result", "", "`TEXT` that the callback succeeds with")
+	fs.StringVar(&v.resultFile, "result-file", "", "`FILE` with what the callback succeeds with")
+	fs.StringVar(&v.reason.kind, "error-type", "", "`TYPE` of the error that the callback fails with")
+	fs.StringVar(&v.reason.message, "error-message", "", "`TEXT` of the error")
+	fs.StringVar(&v.reason.data, "error-data", "", "`TEXT` that goes with the error")
+}
+
+// answers are what can be done with a callback, and what it is then.
+var answers = map[string]string{"succeed": "succeeded", "fail": "failed", "heartbeat": "kept alive"}
+
+func (v *callbackVerb) run(ctx context.Context, std *stdio, args []string) error {
+	result, err := v.check(std, args)
+	if err != nil {
+		return err
+	}
+	r, err := v.dial()
+	if err != nil {
+		return err
+	}
+	cb, err := v.find(ctx, r, args[1:])
+	if err != nil {
+		return err
+	}
+	switch args[0] {
+	case "succeed":
+		_, err = r.api.SendDurableExecutionCallbackSuccess(ctx, &lambda.SendDurableExecutionCallbackSuccessInput{CallbackId: &cb.CallbackId, Result: result})
+	case "fail":
+		_, err = r.api.SendDurableExecutionCallbackFailure(ctx, &lambda.SendDurableExecutionCallbackFailureInput{CallbackId: &cb.CallbackId, Error: v.errorObject()})
+	case "heartbeat":
+		_, err = r.api.SendDurableExecutionCallbackHeartbeat(ctx, &lambda.SendDurableExecutionCallbackHeartbeatInput{CallbackId: &cb.CallbackId})
+	}
+	if err != nil {
+		return r.fault(ctx, err)
+	}
+	if v.json {
+		return json.NewEncoder(std.out).Encode(map[string]string{"CallbackId": cb.CallbackId, "Status": answers[args[0]]})
+	}
+	fmt.Fprintf(std.out, "%s\t%s\n", cb.Name, answers[args[0]])
+	return nil
+}
+
+// check finds what is wrong before anybody is asked, and returns the result.
+func (v *callbackVerb) check(std *stdio, args []string) (result []byte, err error) {
+	switch {
+	case len(args) == 0 || answers[args[0]] == "":
+		return nil, cli.Usagef("perdure callback needs succeed, fail or heartbeat first").Hintf("perdure help callback")
+	case len(args) < 2:
+		return nil, cli.Usagef("perdure callback %s needs a callback", args[0]).Hintf("perdure help callback")
+	case len(args) > 3:
+		return nil, cli.Usagef("perdure callback: unexpected argument %q", args[3]).Hintf("perdure help callback")
+	case args[0] != "succeed" && v.result+v.resultFile != "":
+		return nil, cli.Usagef("--result is for: perdure callback succeed")
+	case args[0] != "fail" && v.reason.kind+v.reason.message+v.reason.data != "":
+		return nil, cli.Usagef("--error-type and its like are for: perdure callback fail")
+	case v.result != "" && v.resultFile != "":
+		return nil, cli.Usagef("--result and --result-file are two results for one callback")
+	case v.resultFile == "":
+		return []byte(v.result), nil
+	case v.resultFile == "-":
+		result, err = io.ReadAll(io.LimitReader(std.in, wire.MaxPayload+1))
+	default:
+		result, err = os.ReadFile(v.resultFile)
+	}
+	if err != nil {
+		return nil, cli.Usagef("cannot read the result: %v", err)
+	}
+	return result, nil
+}
+
+func (v *callbackVerb) errorObject() *types.ErrorObject {
+	text := func(s string) *string {
+		if s == "" {
+			return nil
+		}
+		return aws.String(s)
+	}
+	return &types.ErrorObject{ErrorType: text(v.reason.kind), ErrorMessage: text(v.reason.message), ErrorData: text(v.reason.data)}
+}
+
+// find returns the callback that words name: its id, or its execution with or
+// without its name.
+func (v *callbackVerb) find(ctx context.Context, r *remote, words []string) (*adminapi.Reason, error) {
+	if len(words) == 1 && looksLikeCallbackID(words[0]) {
+		return &adminapi.Reason{Name: words[0], CallbackId: words[0]}, nil
+	}
+	arn, err := r.resolve(ctx, words[0], v.function)
+	if err != nil {
+		return nil, err
+	}
+	x, err := r.admin.Explain(ctx, arn)
+	if err != nil {
+		return nil, r.fault(ctx, err)
+	}
+	var open []*adminapi.Reason
+	var names []string
+	for i := range x.Reasons {
+		reason := &x.Reasons[i]
+		if reason.CallbackId == "" {
+			continue
+		}
+		names = append(names, reason.Name)
+		if len(words) == 1 || words[1] == reason.Name || words[1] == reason.OperationId {
+			open = append(open, reason)
+		}
+	}
+	if len(open) == 1 {
+		return open[0], nil
+	}
+	return nil, callbackProblem(x, arn, names, len(open))
+}
+
+// callbackProblem says why there is not one callback.
+func callbackProblem(x *adminapi.Explanation, arn string, names []string, found int) error {
+	name := nameInARN(arn)
+	switch {
+	case len(names) == 0:
+		return cli.Faultf("execution %s waits for no callback", name).Hintf("its state: %s", x.Text)
+	case found == 0:
+		return cli.Faultf("execution %s waits for no callback of that name", name).Hintf("it waits for %s", strings.Join(names, ", "))
+	}
+	return cli.Faultf("execution %s waits for %d callbacks like that", name, found).
+		Hintf("perdure explain shows their ids; give the id of one")
+}
+
+// looksLikeCallbackID tells an id from the name of an execution, which is
+// shorter, or from its ARN, which has other characters.
+func looksLikeCallbackID(s string) bool {
+	const shortest = 44
+	_, err := base64.StdEncoding.DecodeString(s)
+	return err == nil && len(s) >= shortest
+}

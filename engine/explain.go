@@ -1,0 +1,270 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/perdure/perdure/internal/machine"
+	"github.com/perdure/perdure/internal/span"
+	"github.com/perdure/perdure/internal/wire"
+)
+
+// Explanation says why an execution is where it is.
+type Explanation struct {
+	ARN    string
+	Status wire.ExecutionStatus
+	// Text says it in one line.
+	Text string
+	// Reasons says it one by one, the more telling ones first; at most 100.
+	// A closed execution has none.
+	Reasons []Reason
+	// Total is how many reasons there are.
+	Total int
+	// TimesOut is when an open execution times out.
+	TimesOut wire.Timestamp
+}
+
+// Reason is one thing that an execution is at, or waits for. Members that its
+// kind has no use for are zero.
+type Reason struct {
+	Kind string // as package machine names it, or one of those below
+	Text string
+	// Since is when it began, Until when it is over if nothing happens before.
+	Since, Until wire.Timestamp
+	// OperationID and Type say which operation it is about, Name what people
+	// call it.
+	OperationID string
+	Type        wire.OperationType
+	Name        string
+	// Count is the number of the invocation, or how often something was tried.
+	Count int
+	Error *wire.ErrorObject
+	// CallbackID completes the callback.
+	CallbackID string
+	// Function is whom a chained invoke called, and Execution the execution
+	// that it started; empty for a plain function.
+	Function, Execution string
+}
+
+// What package machine calls queued, with what the registry knows.
+const (
+	// ReasonUnregistered: the function cannot be invoked, since it is not
+	// registered or its version cannot be run.
+	ReasonUnregistered = "unregistered"
+	// ReasonNoPlace: all invocations that the function may have at one time
+	// are taken.
+	ReasonNoPlace = "no place"
+)
+
+const (
+	maxReasons = 100
+	inOneLine  = 3 // reasons that the one line tells
+	// maxFollowed is how many chained invokes the one line follows from an
+	// execution to the one that it waits for.
+	maxFollowed = 4
+)
+
+// Explain says why an execution is where it is. An unknown one is a
+// ResourceNotFoundException.
+func (e *Engine) Explain(ctx context.Context, arn string) (*Explanation, error) {
+	return e.explain(ctx, arn, 0)
+}
+
+func (e *Engine) explain(ctx context.Context, arn string, followed int) (*Explanation, error) {
+	x := &Explanation{ARN: arn}
+	var facts []machine.Reason
+	at := now()
+	err := e.view(ctx, arn, func(l *live) {
+		x.Status = l.x.Status()
+		facts = l.x.Explain(at) // snapshots, which may be kept
+		if !x.Status.Closed() {
+			x.TimesOut = l.x.TimesOut()
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	x.Total = len(facts)
+	parsed, err := wire.ParseARN(arn)
+	if err != nil {
+		return nil, err
+	}
+	for i := range facts[:min(len(facts), maxReasons)] {
+		x.Reasons = append(x.Reasons, e.reason(&parsed, &facts[i], at))
+	}
+	x.Text = e.oneLine(ctx, x, followed)
+	return x, nil
+}
+
+// oneLine puts the most telling reasons together. If the first is another
+// execution, that one's follow.
+func (e *Engine) oneLine(ctx context.Context, x *Explanation, followed int) string {
+	if x.Status.Closed() {
+		return "closed: " + string(x.Status)
+	}
+	var texts []string
+	for i := range x.Reasons[:min(len(x.Reasons), inOneLine)] {
+		texts = append(texts, x.Reasons[i].Text)
+	}
+	if rest := x.Total - len(texts); rest > 0 {
+		texts = append(texts, fmt.Sprintf("and %d more", rest))
+	}
+	if len(texts) == 0 {
+		return "waits for nothing: that is a mistake of the engine"
+	}
+	if child := x.Reasons[0].Execution; child != "" && followed < maxFollowed {
+		if why, err := e.explain(ctx, child, followed+1); err == nil {
+			texts[0] += ", which " + why.Text
+		}
+	}
+	return strings.Join(texts, "; ")
+}
+
+// reason words a fact, with what the registry knows.
+func (e *Engine) reason(arn *wire.ARN, f *machine.Reason, at wire.Timestamp) Reason {
+	r := Reason{Kind: string(f.Kind), Since: f.Since, Until: f.Until, Name: f.Label, Count: f.Count, Error: f.Error}
+	if o := f.Operation; o != nil {
+		r.OperationID, r.Type, r.CallbackID = o.ID, o.Type, o.CallbackID
+	}
+	if t := f.Target; t != nil {
+		r.Function, r.Execution = t.Function, t.ARN
+	}
+	switch f.Kind {
+	case machine.ReasonQueued:
+		e.explainQueue(arn, &r, at)
+	case machine.ReasonRunning:
+		r.Text = fmt.Sprintf("invocation %d running for %s", r.Count, ago(r.Since, at))
+		if fn := e.functions.find(arn.Function, arn.Version); fn != nil {
+			r.Until = r.Since.Add(fn.Timeout)
+			r.Text += ", times out " + until(r.Until, at)
+		}
+	default:
+		r.Text = text(f, at)
+	}
+	return r
+}
+
+// explainQueue says what an invocation that is wanted waits for.
+func (e *Engine) explainQueue(arn *wire.ARN, r *Reason, at wire.Timestamp) {
+	f := e.functions.find(arn.Function, arn.Version)
+	name := arn.Function
+	if arn.Version != wire.LatestVersion {
+		name += ":" + arn.Version
+	}
+	switch {
+	case f == nil:
+		r.Kind, r.Text = ReasonUnregistered, fmt.Sprintf("function %s is not registered", name)
+	case f.Invoker == nil:
+		r.Kind, r.Text = ReasonUnregistered, strings.TrimSpace(fmt.Sprintf("function %s cannot be run: %s", name, f.fault))
+	case len(f.places) == cap(f.places):
+		r.Kind = ReasonNoPlace
+		r.Text = fmt.Sprintf("has waited for a place for %s: all %d invocations that function %s may have run at one time do", ago(r.Since, at), cap(f.places), name)
+	default:
+		r.Text = "an invocation is about to begin"
+	}
+}
+
+// text words a fact for which the registry does not matter.
+func text(f *machine.Reason, at wire.Timestamp) string {
+	switch f.Kind {
+	case machine.ReasonInStep:
+		return fmt.Sprintf("in step %s for %s%s", f.Label, ago(f.Since, at), attempt(f.Count))
+	case machine.ReasonClosing:
+		return "the result is in, and the execution closes when its invocation ends"
+	case machine.ReasonPausing:
+		return "pauses when its invocation checkpoints or ends" + because(f.Text)
+	case machine.ReasonPaused:
+		return fmt.Sprintf("paused for %s", ago(f.Since, at)) + because(f.Text)
+	case machine.ReasonFailing:
+		return failing("failed", f, at)
+	case machine.ReasonUnreached:
+		return failing("did not reach the function", f, at)
+	case machine.ReasonForgotten:
+		return "its function ended without waiting for anything; it is invoked again " + until(f.Until, at)
+	case machine.ReasonRetry:
+		return fmt.Sprintf("step %s failed %s; attempt %d %s%s", f.Label, times(f.Count), f.Count+1, until(f.Until, at), because(f.Error.Line()))
+	case machine.ReasonPoll:
+		return fmt.Sprintf("step %s has looked %s, looks again %s", f.Label, times(f.Count), until(f.Until, at))
+	case machine.ReasonCallback:
+		s := fmt.Sprintf("waits for callback %s for %s", f.Label, ago(f.Since, at))
+		if f.Until != 0 {
+			s += ", times out " + until(f.Until, at)
+		}
+		return s
+	case machine.ReasonInvoke:
+		return fmt.Sprintf("waits for %s for %s", callee(f.Target), ago(f.Since, at))
+	case machine.ReasonWait:
+		return fmt.Sprintf("wait %s ends %s", f.Label, until(f.Until, at))
+	}
+	return string(f.Kind)
+}
+
+// failing words a row of invocations that something happened to. While another
+// one is in flight there is no next try.
+func failing(what string, f *machine.Reason, at wire.Timestamp) string {
+	s := "the last invocation " + what
+	if f.Count > 1 {
+		s = fmt.Sprintf("%d invocations in a row %s", f.Count, what)
+	}
+	if line := f.Error.Line(); line != "" {
+		s += " (" + clip(line) + ")"
+	}
+	if f.Until != 0 {
+		s += "; next try " + until(f.Until, at)
+	}
+	return s
+}
+
+// callee names whom a chained invoke waits for.
+func callee(t *machine.InvokeTarget) string {
+	arn, err := wire.ParseARN(t.ARN)
+	if err != nil {
+		return "function " + t.Function
+	}
+	return fmt.Sprintf("execution %s of %s", arn.Name, arn.Function)
+}
+
+// attempt mentions the number of an attempt that is not the first.
+func attempt(n int) string {
+	if n < 2 {
+		return ""
+	}
+	return fmt.Sprintf(", attempt %d", n)
+}
+
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
+}
+
+// ago words how long before at since was.
+func ago(since, at wire.Timestamp) string { return span.Whole(at.Sub(since)) }
+
+// until words how long after at a moment comes; zero and what is past are now.
+func until(moment, at wire.Timestamp) string {
+	if moment <= at {
+		return "now"
+	}
+	return "in " + span.Whole(moment.Sub(at))
+}
+
+// because is a text as the end of a sentence, if there is one.
+func because(text string) string {
+	if text == "" {
+		return ""
+	}
+	return ": " + clip(text)
+}
+
+// clip keeps a text from being more than a line.
+func clip(s string) string {
+	const most = 200
+	r := []rune(s)
+	if len(r) <= most {
+		return s
+	}
+	return string(r[:most-1]) + "…"
+}

@@ -1,0 +1,182 @@
+package engine_test
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/internal/wire"
+)
+
+// why explains an execution in one line.
+func (f *fixture) why(arn string) string {
+	f.t.Helper()
+	x, err := f.Explain(f.t.Context(), arn)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return x.Text
+}
+
+func TestExplain(t *testing.T) {
+	start := wire.Update{ID: "1", Name: "charge", Action: wire.ActionStart}
+	with := func(change func(*wire.Update)) func(*call) engine.Outcome {
+		return func(c *call) engine.Outcome {
+			u := start
+			change(&u)
+			c.checkpoint(u)
+			return pending()
+		}
+	}
+	retry := func(c *call) engine.Outcome {
+		c.checkpoint(wire.Update{
+			ID: "1", Name: "charge", Type: wire.TypeStep, Action: wire.ActionRetry,
+			Error: &wire.ErrorObject{ErrorType: "Declined", ErrorMessage: "card\ndeclined"}, StepOptions: &wire.StepOptions{NextAttemptDelaySeconds: 60},
+		})
+		return pending()
+	}
+	hang := func(c *call) engine.Outcome {
+		<-c.ctx.Done()
+		return crash("hung")
+	}
+	for _, test := range []struct {
+		name   string
+		handle func(*call) engine.Outcome
+		after  time.Duration
+		want   string
+	}{
+		{"closed", func(*call) engine.Outcome { return succeed("1") }, 0, "closed: SUCCEEDED"},
+		{"running", hang, 4 * time.Second, "invocation 1 running for 4s, times out in 56s"},
+		{"running in a step", func(c *call) engine.Outcome {
+			u := start
+			u.Type = wire.TypeStep
+			time.Sleep(time.Second)
+			c.checkpoint(u)
+			return hang(c)
+		}, 4 * time.Second, "invocation 1 running for 4s, times out in 56s; in step charge for 3s"},
+		{"callback", with(func(u *wire.Update) { u.Type = wire.TypeCallback }), 2 * time.Minute, "waits for callback charge for 2m"},
+		{"callback with timeout", with(func(u *wire.Update) {
+			u.Type, u.CallbackOptions = wire.TypeCallback, &wire.CallbackOptions{TimeoutSeconds: 3600}
+		}), 5 * time.Minute, "waits for callback charge for 5m, times out in 55m"},
+		{"wait", with(func(u *wire.Update) { u.Type, u.WaitOptions = wire.TypeWait, &wire.WaitOptions{WaitSeconds: 600} }), time.Minute, "wait charge ends in 9m"},
+		{"retry", retry, 10 * time.Second, "step charge failed once; attempt 2 in 50s: Declined: card declined"},
+		{"second retry", retry, 70 * time.Second, "step charge failed 2 times; attempt 3 in 50s: Declined: card declined"},
+		{"poll", with(func(u *wire.Update) {
+			u.Type, u.Action, u.StepOptions = wire.TypeStep, wire.ActionRetry, &wire.StepOptions{NextAttemptDelaySeconds: 60}
+		}), 0, "step charge has looked once, looks again in 1m"},
+		{"plain function", with(func(u *wire.Update) {
+			u.Type, u.ChainedInvokeOptions = wire.TypeChainedInvoke, &wire.ChainedInvokeOptions{FunctionName: "plain"}
+		}), 3 * time.Second, "waits for function plain for 3s"},
+		{"forgotten", func(c *call) engine.Outcome {
+			u := start
+			u.Type = wire.TypeStep
+			c.checkpoint(u)
+			return pending()
+		}, time.Second, "its function ended without waiting for anything; it is invoked again in 59s"},
+		{"out of reach", func(*call) engine.Outcome {
+			return engine.Outcome{Unstarted: true, Error: &wire.ErrorObject{ErrorType: "Sandbox.Failure", ErrorMessage: "no such file"}}
+		}, 10 * time.Second, "7 invocations in a row did not reach the function (Sandbox.Failure: no such file); next try in 3s"},
+		{"crashing", func(*call) engine.Outcome { return crash("RequestId: 1-2 Error: exit status 1") }, 0,
+			"the last invocation failed (Runtime.ExitError: exit status 1); next try in 1s"},
+		{"crashing for long", func(*call) engine.Outcome { return crash("exit status 1") }, 4 * time.Second,
+			"3 invocations in a row failed (Runtime.ExitError: exit status 1); next try in …"}, // with jitter
+		{"many things", func(c *call) engine.Outcome {
+			for _, id := range strings.Split("abcdef", "") {
+				c.checkpoint(wire.Update{ID: id, Type: wire.TypeCallback, Action: wire.ActionStart})
+			}
+			return pending()
+		}, 0, "waits for callback a for 0s; waits for callback b for 0s; waits for callback c for 0s; and 3 more"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, f *fixture) {
+				f.durable("order", test.handle)
+				f.register(engine.Function{Name: "plain", Timeout: time.Minute, Invoker: invoker{f, hang}})
+				arn := f.start("order", "", "")
+				time.Sleep(test.after)
+				synctest.Wait()
+				want, open := strings.CutSuffix(test.want, "…")
+				if got := f.why(arn); got != want && !(open && strings.HasPrefix(got, want)) {
+					t.Errorf("got  %s\nwant %s", got, test.want)
+				}
+			})
+		})
+	}
+}
+
+func TestExplainTheQueue(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *fixture) {
+		f.register(engine.Function{
+			Name: "narrow", Concurrency: 1, Timeout: time.Minute, Durable: &engine.DurableConfig{ExecutionTimeout: time.Hour},
+			Invoker: invoker{f, func(c *call) engine.Outcome { <-c.ctx.Done(); return crash("hung") }},
+		})
+		f.start("narrow", "first", "")
+		synctest.Wait()
+		arn := f.start("narrow", "second", "")
+		time.Sleep(3 * time.Second)
+		if got, want := f.why(arn), "has waited for a place for 3s: all 1 invocations that function narrow may have run at one time do"; got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+		f.funcs = nil
+		f.restart()
+		if got, want := f.why(arn), "function narrow is not registered"; got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	})
+}
+
+// What a chained invoke waits for is followed.
+func TestExplainTheChain(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *fixture) {
+		f.durable("child", func(c *call) engine.Outcome {
+			c.checkpoint(wire.Update{ID: "1", Name: "approve", Type: wire.TypeCallback, Action: wire.ActionStart})
+			return pending()
+		})
+		f.durable("parent", func(c *call) engine.Outcome {
+			c.checkpoint(wire.Update{
+				ID: "1", Type: wire.TypeChainedInvoke, Action: wire.ActionStart, ChainedInvokeOptions: &wire.ChainedInvokeOptions{FunctionName: "child"},
+			})
+			return pending()
+		})
+		arn := f.start("parent", "", "")
+		time.Sleep(3 * time.Second)
+		got := f.why(arn)
+		if !strings.HasPrefix(got, "waits for execution ") || !strings.HasSuffix(got, " of child for 3s, which waits for callback approve for 3s") {
+			t.Errorf("got %s", got)
+		}
+	})
+}
+
+func TestExplainPauses(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *fixture) {
+		f.durable("order", waitFor)
+		arn := f.start("order", "call", "")
+		synctest.Wait()
+		reason := "holiday"
+		if err := f.Pause(t.Context(), &engine.PauseRequest{ARN: arn, Reason: &reason}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		if got, want := f.why(arn), "paused for 1h: holiday; waits for callback 1 for 1h"; got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+		busy := f.start("order", "hang", "")
+		synctest.Wait()
+		if err := f.Pause(t.Context(), &engine.PauseRequest{ARN: busy}); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := f.why(busy), "pauses when its invocation checkpoints or ends; invocation 1 running for 0s, times out in 1m"; got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	})
+}
+
+func TestExplainUnknown(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *fixture) {
+		_, err := f.Explain(t.Context(), "arn:aws:lambda:us-east-1:000000000000:function:f:1/durable-execution/n/01980000-0000-7000-8000-000000000000")
+		if refused, ok := err.(*wire.Error); !ok || refused.Code != wire.CodeNotFound {
+			t.Errorf("got %v, want that there is none", err)
+		}
+	})
+}
