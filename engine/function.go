@@ -14,7 +14,7 @@ type Function struct {
 	// Version is a number, or $LATEST, which is the default.
 	Version string
 	// Invoker runs its invocations.
-	Invoker Invoker
+	Invoker Invoker `json:"-"`
 	// Timeout bounds one invocation, from the moment at which the function has
 	// it; the default is 3 s, as on Lambda, and the most is 900 s there. The
 	// engine does not cap it.

@@ -3,11 +3,9 @@ package engine
 import (
 	"context"
 	"encoding/json"
-	"fmt"
+	"errors"
 	"strings"
 	"time"
-
-	"github.com/perdure/perdure/internal/wire"
 )
 
 // What the engine remembers of functions are documents of these kinds. The key
@@ -24,22 +22,14 @@ type numberingDocument struct {
 	LastVersion int
 }
 
-// versionDocument is a published version.
+// versionDocument is a published version. Settings that functions get later are
+// in it without ado, and have their defaults in documents from before.
 type versionDocument struct {
-	Description string `json:",omitempty"`
-	Published   time.Time
-	Revision    string
-	Deleted     bool `json:",omitempty"` // it drains
-
-	Timeout     time.Duration
-	Concurrency int
-	Durable     *DurableConfig `json:",omitempty"`
-	PerTenant   bool           `json:",omitempty"`
-	Runtime     string         `json:",omitempty"`
-	Handler     string         `json:",omitempty"`
-	MemoryMB    int            `json:",omitempty"`
-
-	Image Image
+	Function  Function // without name, version and invoker
+	Image     Image
+	Published time.Time
+	Revision  string
+	Deleted   bool `json:",omitempty"` // it drains
 }
 
 // aliasDocument is an alias.
@@ -52,22 +42,24 @@ type aliasDocument struct {
 
 func documentKey(function, word string) string { return function + "/" + word }
 
-// version is the document of a published version.
+// settings are what a version has of a function.
+func (f *function) settings() Function {
+	s := f.Function
+	s.Name, s.Version, s.Invoker = "", "", nil
+	return s
+}
+
+// document is what is stored of a published version.
 func (f *function) document() *versionDocument {
-	return &versionDocument{
-		Description: f.Description, Published: f.modified, Revision: f.revision, Deleted: f.draining,
-		Timeout: f.Timeout, Concurrency: f.Concurrency, Durable: f.Durable, PerTenant: f.PerTenant,
-		Runtime: f.Runtime, Handler: f.Handler, MemoryMB: f.MemoryMB, Image: *f.image,
-	}
+	return &versionDocument{Function: f.settings(), Image: *f.image, Published: f.modified, Revision: f.revision, Deleted: f.draining}
 }
 
 // function is the published version of a document. Nothing can run it yet.
 func (d *versionDocument) function(name, version string) *function {
-	f := newFunction(Function{
-		Name: name, Version: version, Description: d.Description,
-		Timeout: d.Timeout, Concurrency: d.Concurrency, Durable: d.Durable, PerTenant: d.PerTenant,
-		Runtime: d.Runtime, Handler: d.Handler, MemoryMB: d.MemoryMB,
-	})
+	settings := d.Function
+	settings.Name, settings.Version = name, version
+	settings.setDefaults()
+	f := newFunction(settings)
 	f.revision, f.modified, f.draining, f.image = d.Revision, d.Published, d.Deleted, &d.Image
 	return f
 }
@@ -116,10 +108,14 @@ func (e *Engine) loadVersion(name, version string, data []byte) error {
 	if err := json.Unmarshal(data, &d); err != nil {
 		return err
 	}
-	if !wire.ValidID(name, 64) || !isNumber(version) || d.Timeout <= 0 || d.Concurrency <= 0 {
-		return fmt.Errorf("it describes no version")
+	f := d.function(name, version)
+	if err := checkSettings(&f.Function, false); err != nil {
+		return err
 	}
-	e.functions.put(d.function(name, version))
+	if !isNumber(version) || d.Image.CodeSHA256 == "" {
+		return errors.New("it describes no published version")
+	}
+	e.functions.put(f)
 	return nil
 }
 

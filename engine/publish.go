@@ -100,10 +100,9 @@ func (e *Engine) lastPublished(name string) (last *function) {
 // sameAs reports whether publishing latest, of which image was made, would
 // only repeat f.
 func (f *function) sameAs(latest *function, image *Image) bool {
-	a, b := &f.Function, &latest.Function
-	durable := a.Durable == nil && b.Durable == nil || a.Durable != nil && b.Durable != nil && *a.Durable == *b.Durable
-	return durable && a.Timeout == b.Timeout && a.Concurrency == b.Concurrency &&
-		a.Runtime == b.Runtime && a.Handler == b.Handler && a.MemoryMB == b.MemoryMB &&
+	a, b := f.settings(), latest.settings()
+	a.Description, b.Description = "", ""
+	return bytes.Equal(encodeDocument(&a), encodeDocument(&b)) &&
 		f.image.CodeSHA256 == image.CodeSHA256 && bytes.Equal(f.image.Data, image.Data)
 }
 

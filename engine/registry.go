@@ -149,11 +149,12 @@ func (r *registry) names() []string {
 // with the old one, later ones use the new. Open executions of the function
 // that wait for an invocation get it now.
 func (e *Engine) Register(f Function) error {
-	f.Version = cmp.Or(f.Version, wire.LatestVersion)
-	f.Timeout = cmp.Or(f.Timeout, 3*time.Second)
-	f.StartTimeout = cmp.Or(f.StartTimeout, 30*time.Second)
-	f.Concurrency = cmp.Or(f.Concurrency, 100)
-	if err := checkFunction(&f, e.opts.Strict); err != nil {
+	f.setDefaults()
+	err := checkSettings(&f, e.opts.Strict)
+	if err == nil && f.Invoker == nil {
+		err = errors.New("an Invoker is required")
+	}
+	if err != nil {
 		return fmt.Errorf("registering function %q: %w", f.Name, err)
 	}
 	registered := newFunction(f)
@@ -201,15 +202,19 @@ func (r *registry) await(ctx context.Context, ready func() bool) bool {
 	}
 }
 
-func checkFunction(f *Function, strict bool) error {
+func (f *Function) setDefaults() {
+	f.Version = cmp.Or(f.Version, wire.LatestVersion)
+	f.Timeout = cmp.Or(f.Timeout, 3*time.Second)
+	f.StartTimeout = cmp.Or(f.StartTimeout, 30*time.Second)
+	f.Concurrency = cmp.Or(f.Concurrency, 100)
+}
+
+func checkSettings(f *Function, strict bool) error {
 	if !wire.ValidID(f.Name, 64) {
 		return errors.New("a name is 1 to 64 letters, digits, - and _")
 	}
 	if !validVersion(f.Version) {
 		return fmt.Errorf("version %q is neither %s nor a number", f.Version, wire.LatestVersion)
-	}
-	if f.Invoker == nil {
-		return errors.New("an Invoker is required")
 	}
 	if f.Timeout < 0 || f.StartTimeout < 0 || f.Concurrency < 0 {
 		return errors.New("timeouts and concurrency cannot be negative")

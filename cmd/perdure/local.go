@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -57,7 +58,8 @@ type local struct {
 	server   *server.Server
 	doors    *doors // nil if functions come in as everybody does
 	runtime  *runtimeapi.Server
-	pools    []*sandbox.Pool
+	pools    []*sandbox.Pool // of newest code
+	versions *versions       // published ones
 	closing  sync.Once
 	closed   error
 }
@@ -89,6 +91,9 @@ func (l *local) open(ctx context.Context, log *slog.Logger) (err error) {
 	}
 	if l.runtime, err = runtimeapi.Listen(log); err != nil {
 		return cli.Faultf("%v", err)
+	}
+	if l.versions, err = newVersions(l, log); err != nil {
+		return err
 	}
 	if err := l.openServer(log); err != nil {
 		return err
@@ -158,20 +163,36 @@ func listen(address string) (net.Listener, error) {
 
 // register makes the function fn known, run by processes of proc.
 func (l *local) register(fn engine.Function, p program, proc *runtimes.Process, env map[string]string) error {
-	pool, err := sandbox.New(sandbox.Config{
-		Name: fn.Name, Command: proc.Command, Handler: proc.Handler, Dir: proc.Dir, Env: env, RuntimeEnv: proc.Env,
-		Timeout: fn.Timeout, LambdaEndpoint: l.endpointOf(fn.Name), Runtime: l.runtime, Output: p.output,
-	})
+	fn.Runtime, fn.Handler = cmp.Or(fn.Runtime, proc.Runtime, "provided.al2023"), cmp.Or(fn.Handler, proc.Handler, filepath.Base(proc.Command[0]))
+	pool, err := l.newPool(fn, proc, env, p.output)
 	if err != nil {
 		return cli.Faultf("%v", err)
 	}
 	l.pools = append(l.pools, pool)
-	fn.Invoker = pool
+	fn.Invoker = &deployed{pool, l.versions, proc, env}
 	if p.watch != nil {
 		fn.Invoker = p.watch(pool)
 	}
 	if err := l.engine.Register(fn); err != nil {
 		return cli.Faultf("%v", err)
+	}
+	return nil
+}
+
+// newPool returns a pool that runs the function version fn in processes of proc.
+func (l *local) newPool(fn engine.Function, proc *runtimes.Process, env map[string]string, output func(sandbox.Line)) (*sandbox.Pool, error) {
+	return sandbox.New(sandbox.Config{
+		Name: fn.Name, Version: fn.Version, Command: proc.Command, Handler: proc.Handler, Dir: proc.Dir, Env: env, RuntimeEnv: proc.Env,
+		MemoryMB: fn.MemoryMB, Timeout: fn.Timeout, LambdaEndpoint: l.endpointOf(fn.Name), Runtime: l.runtime, Output: output,
+	})
+}
+
+// runPublished has published versions run, those that there are and those to
+// come. What their processes write goes to output; see [versions].
+func (l *local) runPublished(ctx context.Context, output func(function, version string) func(sandbox.Line)) error {
+	l.versions.output = output
+	if err := l.engine.RunVersions(ctx, l.versions); err != nil {
+		return dataFault(l.data, err)
 	}
 	return nil
 }
@@ -204,6 +225,9 @@ func (l *local) shutdown() error {
 	}
 	for _, p := range l.pools {
 		errs = append(errs, p.Close(ctx))
+	}
+	if l.versions != nil {
+		errs = append(errs, l.versions.close(ctx))
 	}
 	if l.listener != nil {
 		l.listener.Close() // the server may have done so already

@@ -108,6 +108,12 @@ func (v *serveVerb) run(ctx context.Context, std *stdio, args []string) error {
 			return interruptedOr(ctx, err)
 		}
 	}
+	published := func(function, version string) func(sandbox.Line) {
+		return func(line sandbox.Line) { tell(function + ":" + version + " | " + line.Text) }
+	}
+	if err := l.runPublished(ctx, published); err != nil {
+		return err
+	}
 	l.serve()
 	v.ready(std, l)
 	return v.wait(ctx, std, l)
