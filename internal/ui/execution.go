@@ -14,6 +14,7 @@ type executionPage struct {
 	*engine.Description
 	*record
 	Function string
+	Why      string        // it does not go on; empty for a closed one
 	Events   []*wire.Event // newest first
 	Cut      bool          // the history is longer than what is shown
 }
@@ -49,6 +50,13 @@ func (s *site) read(ctx context.Context, arn string) (*executionPage, error) {
 	p := &executionPage{Description: d, record: read(events), Events: events, Cut: cut}
 	if parsed, err := wire.ParseARN(arn); err == nil {
 		p.Function = parsed.Function
+	}
+	if p.Open() {
+		why, err := s.engine.Explain(ctx, arn)
+		if err != nil {
+			return nil, err
+		}
+		p.Why = why.Text
 	}
 	p.scale(d.Started, p.Open())
 	slices.Reverse(p.Events)

@@ -131,7 +131,7 @@ func TestAnOrderIsStartedWatchedAndApprovedOnThePage(t *testing.T) {
 	want(t, f.get("/ui/?name=other", 200), "No execution is like that")
 
 	page := f.get(executionPath(arn), 200)
-	want(t, page, "order-7", "reserve", "manager", "waits for an answer", "&lt;script&gt;", "data-live", "CallbackStarted")
+	want(t, page, "order-7", "reserve", "manager", "waits for callback manager", "times out in", "waits for an answer", "&lt;script&gt;", "data-live", "CallbackStarted")
 	if strings.Contains(page, "<script>alert") {
 		t.Error("a payload became part of the page")
 	}
