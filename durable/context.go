@@ -13,7 +13,9 @@ import (
 //
 // It is a [context.Context] that ends when the invocation ends, at the latest
 // with the function's timeout; that is not the end of the execution. Types
-// that embed a Context may be passed to operations in its place.
+// that embed a Context may be passed to operations in its place. What Lambda
+// tells of an invocation, such as its request id, is found by
+// lambdacontext.FromContext of aws-lambda-go; it differs from run to run.
 type Context interface {
 	context.Context
 	// Logger returns a logger that is silent while the code runs again over
@@ -35,6 +37,9 @@ type Context interface {
 // A deadline of ctx does not end a [Wait], nor anything else that has to be
 // the same on every run.
 func From(ctx context.Context) (Context, bool) {
+	if ctx == nil {
+		return nil, false
+	}
 	if c, ok := ctx.(Context); ok {
 		return c, true
 	}
@@ -116,6 +121,16 @@ func ExecutionARN(ctx context.Context) string {
 		return s.run.arn
 	}
 	return ""
+}
+
+// IsReplaying reports whether the code that ctx belongs to ran in an earlier
+// invocation as well, which is when [Context.Logger] is silent. It is for what
+// should happen once, or be measured once, and has no part in the workflow: what
+// code does because of it must not show in any operation. In the body of a step,
+// which is never replayed, it is false.
+func IsReplaying(ctx context.Context) bool {
+	s, ok := ctx.Value(scopeKey{}).(*scope)
+	return ok && s.replaying.Load()
 }
 
 // Logger returns the logger of the operation that ctx belongs to: its lines

@@ -100,7 +100,8 @@
 //
 // [Context.Logger] and, in steps, [Logger] write each line once over all
 // invocations, as JSON on standard error, with the execution's ARN, the
-// request id, and the operation and attempt that it belongs to.
+// request id, and the operation and attempt that it belongs to. [IsReplaying]
+// is for whatever else should happen only once.
 //
 // # Limits
 //

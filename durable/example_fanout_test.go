@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -299,4 +300,27 @@ func ExampleGraph() {
 	// Output:
 	// released 1
 	// failed: GraphError: graph "order": task "ship" failed: child context "ship" failed: no parcel of 1 for 12 in red paper
+}
+
+// Ten items, and a step for every four of them.
+func ExampleMap_batches() {
+	svc := simulated(`{}`)
+	h := durable.NewHandler(func(ctx durable.Context, _ any) ([]int, error) {
+		items := []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}
+		batches := slices.Collect(slices.Chunk(items, 4))
+		result, err := durable.Map(ctx, "squares", batches, func(ctx durable.Context, batch []int, _ int) ([]int, error) {
+			return durable.Step(ctx, "batch", func(context.Context) (squares []int, err error) {
+				for _, n := range batch {
+					squares = append(squares, n*n)
+				}
+				return squares, nil
+			})
+		})
+		return slices.Concat(result.Values()...), err
+	}, durable.WithClient(svc))
+	simulate(h, svc)
+	fmt.Println("contexts:", 1+len(svc.ops)/2)
+	// Output:
+	// succeeded: [0,1,4,9,16,25,36,49,64,81]
+	// contexts: 4
 }

@@ -48,6 +48,7 @@ type node struct {
 	when  func() bool
 	work  func(o *operation) error // runs the task
 	undo  func(ctx Context) error  // compensates it
+	may   bool                     // fail without the graph
 	state atomic.Int32             // a nodeState
 	task  *task
 	err   error
@@ -127,19 +128,38 @@ func (t *Task[T]) Compensate(undo func(ctx Context, value T) error) *Task[T] {
 	return t
 }
 
+// Optional lets the task fail without failing the graph: tasks that come after it
+// run, and may ask for its error. So a task that has to run whatever became of
+// others comes after them, and they are optional.
+func (t *Task[T]) Optional() *Task[T] {
+	t.may = true
+	return t
+}
+
+// Err returns what the task failed with; nil if it succeeded or was skipped. It
+// may be asked for when Value may, and panics as Value does.
+func (t *Task[T]) Err() error {
+	t.mustHaveEnded("error")
+	return t.err
+}
+
 // Value returns the result of the task. It may be asked for by tasks that come
 // after it, directly or not, and by code after the graph. It is the zero value if
-// the task was skipped or the graph has failed. It panics if the task has not
-// ended: whether it had would differ from run to run.
+// the task failed or was skipped, or the graph has failed. It panics if the task
+// has not ended: whether it had would differ from run to run.
 func (t *Task[T]) Value() T {
-	switch t.state.Load() {
-	case nodeSucceeded:
-		return t.value
-	case nodeWaiting, nodeRunning:
-		panic(fmt.Sprintf("perdure: task %q has not ended: ask for its value in tasks that come After it, or after the graph", t.name))
+	t.mustHaveEnded("value")
+	if !t.is(nodeSucceeded) {
+		var zero T
+		return zero
 	}
-	var zero T
-	return zero
+	return t.value
+}
+
+func (n *node) mustHaveEnded(what string) {
+	if !n.hasEnded() {
+		panic(fmt.Sprintf("perdure: task %q has not ended: ask for its %s in tasks that come After it, or after the graph", n.name, what))
+	}
 }
 
 // Skipped reports whether the task was skipped. It may be asked for when Value may.
@@ -218,10 +238,10 @@ var errGraphReused = errors.New("the graph has run already; make one in each run
 // Run runs the tasks, each as soon as those that it comes after have ended, at
 // the same time where they do not depend on each other.
 //
-// When a task fails, no further tasks begin; those under way run to their end,
-// because what they did must be known. Then the tasks that succeeded are
-// compensated, one after the other, the last added first, and the error is a
-// [*GraphError].
+// When a task fails that is not [Task.Optional], no further tasks begin; those
+// under way run to their end, because what they did must be known. Then the tasks
+// that succeeded are compensated, one after the other, the last added first, and
+// the error is a [*GraphError].
 //
 // The graph is recorded as a context with one context for each task that ran,
 // numbered in the order in which they were added; later runs take the values

@@ -256,3 +256,26 @@ func TestGraphForgetsNoTask(t *testing.T) {
 		})
 	}
 }
+
+// What fails and may do so is an answer for those who come after it.
+func TestGraphOptional(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		svc := newService(t, "{}")
+		out := svc.run(handle(svc, func(ctx durable.Context) (string, error) {
+			g := durable.NewGraph()
+			bad := durable.AddTask(g, "bad", func(ctx durable.Context) (int, error) { return 7, &cardDeclined{Code: 3} }).Optional()
+			good := durable.AddTask(g, "good", after("good", time.Second, 1))
+			tidy := durable.AddTask(g, "tidy", func(durable.Context) (string, error) {
+				var card *cardDeclined
+				return fmt.Sprint(bad.Value(), good.Value(), good.Err(), errors.As(bad.Err(), &card)), nil
+			}).After(bad, good)
+			if err := g.Run(ctx, "g"); err != nil {
+				return "", err
+			}
+			return tidy.Value(), durable.Wait(ctx, "w", time.Second)
+		}, durable.WithErrors(durable.ErrorType[*cardDeclined]("CardDeclined"))))
+		if out.result() != `"0 1 <nil> true"` {
+			t.Errorf("got %s %s", out.result(), out.errorText())
+		}
+	})
+}

@@ -36,9 +36,11 @@ func (g *graphRun) do(s *scope) error {
 	return &GraphError{Name: g.name, Task: failed.name, Err: failed.err, Uncompensated: g.compensate()}
 }
 
+// failed is the first task, in the order in which they were added, that fails
+// the graph.
 func (g *graphRun) failed() *node {
 	for _, n := range g.graph.nodes {
-		if n.is(nodeFailed) {
+		if n.is(nodeFailed) && !n.may {
 			return n
 		}
 	}

@@ -43,7 +43,8 @@ func (f Function[In, Out]) Invoke(ctx Context, name string, in In, opts ...Invok
 // function reads and writes them; [WithSerdes] and [WithPayloadSerdes] change
 // that. Each is at most 1 MiB. A payload that cannot be encoded, or does not
 // fit, and a result that cannot be decoded, are returned as a [*SerdesError]
-// or a [*LimitError]. The name is as for [Step].
+// or a [*LimitError]. A call has no timeout of its own; the child context that
+// it is made in can have one, by [WithTimeout]. The name is as for [Step].
 func Invoke[In, Out any](ctx Context, name string, fn Function[In, Out], in In, opts ...InvokeOption) (Out, error) {
 	var zero Out
 	cfg, err := newInvokeConfig(fn.Name, fn.Options, opts)

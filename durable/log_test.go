@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -217,4 +218,32 @@ func TestDefaultLogger(t *testing.T) {
 			}
 		})
 	}
+}
+
+// IsReplaying says where logs are silent.
+func TestIsReplaying(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		svc := newService(t, "{}")
+		var seen []string
+		note := func(ctx context.Context, where string) {
+			seen = append(seen, fmt.Sprint(where, " ", durable.IsReplaying(ctx)))
+		}
+		svc.run(handle(svc, func(ctx durable.Context) (any, error) {
+			note(ctx, "start")
+			durable.Step(ctx, "s", func(ctx context.Context) (int, error) { note(ctx, "step"); return 0, nil })
+			note(context.WithoutCancel(ctx), "derived")
+			err := durable.Wait(ctx, "w", time.Second)
+			note(ctx, "end")
+			return nil, err
+		}))
+		note(t.Context(), "elsewhere")
+		want := []string{"start false", "step false", "derived false", "start true", "derived true", "end false", "elsewhere false"}
+		if diff := cmp.Diff(want, seen); diff != "" {
+			t.Errorf("got (-want +got):\n%s", diff)
+		}
+		var none context.Context
+		if _, ok := durable.From(none); ok {
+			t.Error("nil has a durable context")
+		}
+	})
 }

@@ -35,6 +35,15 @@ var errNilFunction = errors.New("the function is nil")
 // unless they come to more than 256 KiB; then later runs gather them from the
 // items' own records. The items must be the same on every run: what they come
 // from belongs in a step.
+//
+// Where an operation for each item is too much, let the items be batches, and
+// one step deal with a whole batch:
+//
+//	batches := slices.Collect(slices.Chunk(orders, 100))
+//	result, err := durable.Map(ctx, "orders", batches, func(ctx durable.Context, batch []Order, _ int) ([]Receipt, error) {
+//		…
+//	})
+//	receipts := slices.Concat(result.Values()...)
 func Map[In, Out any](ctx Context, name string, items []In, fn func(ctx Context, item In, index int) (Out, error), opts ...BatchOption) (BatchResult[Out], error) {
 	if fn == nil {
 		return BatchResult[Out]{}, mapKind.errorf(name, "%w", errNilFunction)

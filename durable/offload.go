@@ -48,13 +48,15 @@ type Store interface {
 type Offload struct {
 	Store Store
 	// Over is the size in bytes up to which values are recorded themselves; 0
-	// is 256 KiB, above which the results of child contexts would not be.
+	// is 256 KiB, above which the results of child contexts would not be, and
+	// with -1 every value is stored.
 	Over int
 	// Serdes encodes the values; nil is [JSON].
 	Serdes Serdes
 	// Preview, if set, says in a few words what a stored value is, for people
-	// who read the history. It is recorded as it is, so it must not tell what
-	// the history may not know; it is cut at 4 KiB. Replay ignores it.
+	// who read the history; see [PreviewJSON]. It is recorded as it is, so it
+	// must not tell what the history may not know; it is cut at 4 KiB. Replay
+	// ignores it.
 	Preview func(v any) string
 }
 

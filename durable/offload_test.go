@@ -67,6 +67,7 @@ func TestOffload(t *testing.T) {
 		"large":            {2 << 20, 0, 2},
 		"over the user's":  {100, 50, 2},
 		"under the user's": {300 << 10, 400 << 10, 0},
+		"always":           {0, -1, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {

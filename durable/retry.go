@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/perdure/perdure/internal/wire"
@@ -32,7 +34,8 @@ type RetryPolicy struct {
 	// Jitter spreads retries that failed together; the zero value is FullJitter.
 	Jitter Jitter
 	// RetryIf says whether an error is worth another attempt; nil is always.
-	// It gets the error of the attempt itself; see [ErrorIs] and [ErrorAs].
+	// It gets the error of the attempt itself; see [ErrorIs], [ErrorAs],
+	// [ErrorContains], [ErrorMatches], [ErrorTypeIs] and [Not].
 	RetryIf func(error) bool
 	// Decide, if set, replaces everything above: attempt is the number of the
 	// attempt that failed, from 1.
@@ -65,6 +68,24 @@ func LinearRetry(attempts int, delay, increment time.Duration) RetryPolicy {
 	return RetryPolicy{MaxAttempts: attempts, Delay: delay, Increment: increment, MaxDelay: 5 * time.Minute, Jitter: NoJitter}
 }
 
+// TransientRetry is for what passes within seconds: 3 attempts, 1 s before the
+// second, doubled up to 5 s, half jitter.
+func TransientRetry() RetryPolicy {
+	return RetryPolicy{MaxAttempts: 3, Delay: time.Second, MaxDelay: 5 * time.Second, Jitter: HalfJitter}
+}
+
+// ResourceRetry is for what has to become free, or to be started: 5 attempts, 5 s
+// before the second, doubled up to 5 minutes, full jitter.
+func ResourceRetry() RetryPolicy {
+	return RetryPolicy{MaxAttempts: 5, Delay: 5 * time.Second, MaxDelay: 5 * time.Minute}
+}
+
+// CriticalRetry is for what should succeed if it is at all possible: 10 attempts,
+// 1 s before the second, 1.5 times later each time up to 60 s, no jitter.
+func CriticalRetry() RetryPolicy {
+	return RetryPolicy{MaxAttempts: 10, Delay: time.Second, Multiplier: 1.5, MaxDelay: time.Minute, Jitter: NoJitter}
+}
+
 // RetryFunc leaves each decision to fn; attempt is the number of the attempt
 // that failed, from 1.
 func RetryFunc(fn func(err error, attempt int) (delay time.Duration, retry bool)) RetryPolicy {
@@ -88,6 +109,40 @@ func ErrorAs[T error]() func(error) bool {
 	return func(err error) bool {
 		var target T
 		return errors.As(err, &target)
+	}
+}
+
+// ErrorContains is a [RetryPolicy.RetryIf] that retries errors with any of the
+// texts in their message.
+func ErrorContains(texts ...string) func(error) bool {
+	return func(err error) bool {
+		return slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(message(err), text) })
+	}
+}
+
+// ErrorMatches is a [RetryPolicy.RetryIf] that retries errors whose message
+// matches any of the patterns, which are *regexp.Regexp values.
+func ErrorMatches(patterns ...interface{ MatchString(string) bool }) func(error) bool {
+	return func(err error) bool {
+		for _, p := range patterns {
+			if p.MatchString(message(err)) {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+// ErrorTypeIs is a [RetryPolicy.RetryIf] that retries errors of any of the types,
+// by the names that [RecordedError.Type] would have: for errors that come from
+// other functions, and have no type here.
+func ErrorTypeIs(names ...string) func(error) bool {
+	return func(err error) bool {
+		name := typeName(err)
+		if r := (*RecordedError)(nil); errors.As(err, &r) {
+			name = r.Type
+		}
+		return slices.Contains(names, name)
 	}
 }
 

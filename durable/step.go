@@ -21,7 +21,8 @@ var stepKind = &kind{call: "durable.Step", typ: wire.TypeStep, subType: wire.Sub
 // [RetryPolicy] decides about another one; between attempts the execution is
 // suspended. When it gives up, Step returns a [*StepError]. fn runs again if
 // the function crashes before its end was recorded, unless
-// [AtMostOncePerRetry] is given.
+// [AtMostOncePerRetry] is given. An attempt hears nothing of the one before; work
+// that goes on where the last attempt stopped is a [WaitForCondition].
 //
 // With [WithTimeout] each attempt has a time after which its context ends. If
 // fn then returns an error, the attempt failed with a [*StepTimeoutError]; fn
