@@ -69,6 +69,7 @@ type Engine struct {
 	cache     cache
 	schedule  schedule
 	news      bulletin
+	logs      logbook
 }
 
 // Open starts an engine on a store, which it does not close. Invocations that
@@ -93,6 +94,7 @@ func Open(ctx context.Context, st store.Store, opts *Options) (*Engine, error) {
 	e.functions.init()
 	e.cache.init(cmp.Or(e.opts.Cache, 1000))
 	e.schedule.init()
+	e.logs.init(st, e.log)
 	e.news.init()
 
 	fresh := make([]byte, 32)
@@ -112,6 +114,7 @@ func Open(ctx context.Context, st store.Store, opts *Options) (*Engine, error) {
 		return nil, fmt.Errorf("recovering executions: %w", err)
 	}
 	e.work.Go(e.runSchedule)
+	e.work.Go(func() { e.logs.run(e.ctx) })
 	return e, nil
 }
 
@@ -124,6 +127,7 @@ func (e *Engine) Close(ctx context.Context) error {
 	done := make(chan struct{})
 	go func() {
 		e.work.Wait()
+		e.logs.flush("")
 		close(done)
 	}()
 	select {

@@ -61,7 +61,10 @@ func (e *Engine) invokeWith(l *live, f *function) *function {
 		inv, err := e.begin(l, f)
 		switch {
 		case err == nil && inv != nil:
-			e.finish(l, inv, e.call(f, inv))
+			e.logs.begin(l.id)
+			out := e.call(f, inv)
+			e.logs.end(l.id)
+			e.finish(l, inv, out)
 		case err == nil || !e.persist(l.id, "the start of an invocation could not be recorded", err):
 			return nil
 		}
@@ -202,16 +205,24 @@ func (e *Engine) Call(ctx context.Context, req *InvokeRequest) (*Result, error) 
 	if len(payload) == 0 {
 		payload = []byte("{}")
 	}
-	out := e.call(f.function, &Invocation{
+	inv := &Invocation{
 		RequestID: requestID, FunctionARN: f.arn.FunctionARN(), Timeout: f.Timeout,
 		Payload: payload, TraceID: e.invocationTrace(traceOf(req.TraceHeader, requestID, now())),
 		TenantID: req.TenantID, ClientContext: req.ClientContext,
-	})
+	}
+	endTail := func() string { return "" }
+	if req.LogTail {
+		endTail = e.logs.tail(f.function, requestID)
+	}
+	out := e.call(f.function, inv)
+	result := &Result{Status: wire.ExecutionSucceeded, LogTail: endTail()}
 	if out.Error != nil {
-		return &Result{Status: wire.ExecutionFailed, Error: out.Error, ErrorPayload: out.ErrorPayload, Unstarted: out.Unstarted}, nil
+		result.Status, result.Error, result.ErrorPayload, result.Unstarted = wire.ExecutionFailed, out.Error, out.ErrorPayload, out.Unstarted
+		return result, nil
 	}
 	answer := string(out.Payload)
-	return &Result{Status: wire.ExecutionSucceeded, Payload: &answer}, nil
+	result.Payload = &answer
+	return result, nil
 }
 
 // functionError reads the error document that a plain function reported.

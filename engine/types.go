@@ -29,6 +29,8 @@ type InvokeRequest struct {
 	// Async says that nobody waits for the outcome, which a strict engine
 	// bounds then.
 	Async bool
+	// LogTail asks for the end of what a plain function writes.
+	LogTail bool
 }
 
 // Started is the answer to a start.
@@ -51,6 +53,8 @@ type Result struct {
 	ErrorPayload []byte
 	// Unstarted says that a plain function was never reached.
 	Unstarted bool
+	// LogTail is the end of what a plain function wrote, if that was asked for.
+	LogTail string
 }
 
 // Description is what is known of one execution.

@@ -28,7 +28,7 @@ type command struct {
 func commands() []*command {
 	return []*command{
 		runCommand, serveCommand,
-		invokeCommand, listCommand, getCommand, explainCommand, historyCommand, callbackCommand,
+		invokeCommand, listCommand, getCommand, explainCommand, historyCommand, logsCommand, callbackCommand,
 		pauseCommand, resumeCommand, stopCommand, deleteCommand,
 		credentialsCommand, versionCommand, helpCommand,
 	}

@@ -183,7 +183,7 @@ func (l *local) register(fn engine.Function, p program, proc *runtimes.Process, 
 func (l *local) newPool(fn engine.Function, proc *runtimes.Process, env map[string]string, output func(sandbox.Line)) (*sandbox.Pool, error) {
 	return sandbox.New(sandbox.Config{
 		Name: fn.Name, Version: fn.Version, Command: proc.Command, Handler: proc.Handler, Dir: proc.Dir, Env: env, RuntimeEnv: proc.Env,
-		MemoryMB: fn.MemoryMB, Timeout: fn.Timeout, LambdaEndpoint: l.endpointOf(fn.Name), Runtime: l.runtime, Output: output,
+		MemoryMB: fn.MemoryMB, Timeout: fn.Timeout, LambdaEndpoint: l.endpointOf(fn.Name), Runtime: l.runtime, Output: l.keeping(output),
 	})
 }
 
@@ -195,6 +195,19 @@ func (l *local) runPublished(ctx context.Context, output func(function, version 
 		return dataFault(l.data, err)
 	}
 	return nil
+}
+
+// keeping returns what keeps the lines of a function, and shows them if there
+// is a show.
+func (l *local) keeping(show func(sandbox.Line)) func(sandbox.Line) {
+	return func(line sandbox.Line) {
+		l.engine.Log(engine.LogLine{
+			Time: line.Time, ExecutionARN: line.ExecutionARN, RequestID: line.RequestID, Stream: line.Stream, Text: line.Text,
+		})
+		if show != nil {
+			show(line)
+		}
+	}
 }
 
 // endpointOf is where the function called name finds the Lambda API.

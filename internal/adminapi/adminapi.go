@@ -18,6 +18,7 @@ type Engine interface {
 	aboutEngine
 	listEngine
 	explainEngine
+	logEngine
 }
 
 var _ Engine = (*engine.Engine)(nil)

@@ -29,6 +29,7 @@ type Engine interface {
 	Start(ctx context.Context, req *engine.InvokeRequest) (*engine.Started, error)
 	Wait(ctx context.Context, arn string) (*engine.Result, error)
 	Call(ctx context.Context, req *engine.InvokeRequest) (*engine.Result, error)
+	LogTail(ctx context.Context, arn string) (string, error)
 	Checkpoint(ctx context.Context, req *engine.CheckpointRequest) (*engine.CheckpointReply, error)
 	State(ctx context.Context, arn, token, marker string, maxItems int) (ops []*wire.Operation, next string, err error)
 	Describe(ctx context.Context, arn string) (*engine.Description, error)

@@ -34,6 +34,7 @@ type fakeEngine struct {
 	start      func(*engine.InvokeRequest) (*engine.Started, error)
 	wait       func(ctx context.Context, arn string) (*engine.Result, error)
 	call       func(*engine.InvokeRequest) (*engine.Result, error)
+	logTail    string
 	checkpoint func(*engine.CheckpointRequest) (*engine.CheckpointReply, error)
 	state      func(arn, token, marker string, maxItems int) ([]*wire.Operation, string, error)
 	describe   func(arn string) (*engine.Description, error)
@@ -64,6 +65,8 @@ func (f *fakeEngine) Wait(ctx context.Context, arn string) (*engine.Result, erro
 func (f *fakeEngine) Call(_ context.Context, req *engine.InvokeRequest) (*engine.Result, error) {
 	return f.call(req)
 }
+
+func (f *fakeEngine) LogTail(context.Context, string) (string, error) { return f.logTail, nil }
 
 func (f *fakeEngine) Checkpoint(_ context.Context, req *engine.CheckpointRequest) (*engine.CheckpointReply, error) {
 	return f.checkpoint(req)

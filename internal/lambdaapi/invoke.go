@@ -22,6 +22,16 @@ const (
 
 var invocationTypes = []invocationType{event, requestResponse, dryRun}
 
+type logType string
+
+// What a caller gets of what the function writes.
+const (
+	none logType = "None"
+	tail logType = "Tail"
+)
+
+var logTypes = []logType{none, tail}
+
 // maxClientContext bounds the client context's header.
 const maxClientContext = 3583
 
@@ -75,6 +85,7 @@ func decodeInvoke(r *http.Request, function string) (invocationType, *engine.Inv
 	q := newQuery(r)
 	q.text(function, "functionName", &functionNameShape)
 	how := q.invocationType(r.Header)
+	q.logType(r.Header)
 	req := &engine.InvokeRequest{
 		Function:    function,
 		Qualifier:   q.optional("Qualifier", &qualifierShape),
@@ -87,6 +98,7 @@ func decodeInvoke(r *http.Request, function string) (invocationType, *engine.Inv
 	}
 	var err error
 	req.ClientContext, err = clientContext(r.Header)
+	req.LogTail = logType(r.Header.Get("X-Amz-Log-Type")) == tail && how == requestResponse
 	return how, req, err
 }
 
@@ -109,6 +121,12 @@ func (q *query) invocationType(h http.Header) invocationType {
 	default:
 		q.add(quote(string(how)), "invocationType", invocationTypeConstraint)
 		return how
+	}
+}
+
+func (q *query) logType(h http.Header) {
+	if how := logType(h.Get("X-Amz-Log-Type")); how != "" && how != none && how != tail {
+		q.add(quote(string(how)), "logType", logTypeConstraint)
 	}
 }
 
@@ -204,8 +222,22 @@ func (a *api) run(w http.ResponseWriter, r *http.Request, req *engine.InvokeRequ
 	if err != nil {
 		return err
 	}
+	if req.LogTail {
+		end, err := a.engine.LogTail(r.Context(), started.ARN)
+		if err != nil {
+			return err
+		}
+		writeLogTail(w, end)
+	}
 	writeResult(w, result)
 	return nil
+}
+
+// writeLogTail hands over the end of the log.
+func writeLogTail(w http.ResponseWriter, end string) {
+	if end != "" {
+		w.Header().Set("X-Amz-Log-Result", base64.StdEncoding.EncodeToString([]byte(end)))
+	}
 }
 
 // call runs a plain function.
@@ -215,6 +247,7 @@ func (a *api) call(w http.ResponseWriter, r *http.Request, req *engine.InvokeReq
 		return err
 	}
 	w.Header().Set("X-Amz-Executed-Version", version)
+	writeLogTail(w, result.LogTail)
 	writeResult(w, result)
 	return nil
 }

@@ -37,6 +37,7 @@ func closedWith(result *engine.Result) *fakeEngine {
 
 func TestInvokeDurable(t *testing.T) {
 	e := closedWith(&engine.Result{Status: wire.ExecutionSucceeded, Payload: new(` {"total": 3}`)})
+	e.logTail = "one\ntwo\n"
 	var got *engine.InvokeRequest
 	start := e.start
 	e.start = func(req *engine.InvokeRequest) (*engine.Started, error) { got = req; return start(req) }
@@ -48,12 +49,12 @@ func TestInvokeDurable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantRequest := &engine.InvokeRequest{Function: "order", Qualifier: "7", Name: "first", TenantID: "blue", Payload: []byte(`{"id": 1}`), ClientContext: `{"a":1}`}
+	wantRequest := &engine.InvokeRequest{Function: "order", Qualifier: "7", Name: "first", TenantID: "blue", Payload: []byte(`{"id": 1}`), ClientContext: `{"a":1}`, LogTail: true}
 	got.TraceHeader, got.RequestID = "", "" // the client sends its own trace, if any; ids are random
 	if diff := cmp.Diff(wantRequest, got); diff != "" {
 		t.Errorf("request (-want +got):\n%s", diff)
 	}
-	want := &lambda.InvokeOutput{StatusCode: 200, Payload: []byte(` {"total": 3}`), ExecutedVersion: aws.String("7"), DurableExecutionArn: aws.String(testARN)}
+	want := &lambda.InvokeOutput{StatusCode: 200, Payload: []byte(` {"total": 3}`), ExecutedVersion: aws.String("7"), DurableExecutionArn: aws.String(testARN), LogResult: aws.String("b25lCnR3bwo=")}
 	if diff := cmp.Diff(want, out, ignoreSDK); diff != "" {
 		t.Errorf("answer (-want +got):\n%s", diff)
 	}

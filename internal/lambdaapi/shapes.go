@@ -50,6 +50,7 @@ var (
 	operationTypeConstraint  = enumConstraint(wire.OperationTypes)
 	actionConstraint         = enumConstraint(wire.Actions)
 	invocationTypeConstraint = enumConstraint(invocationTypes)
+	logTypeConstraint        = enumConstraint(logTypes)
 )
 
 func whole(pattern string) *regexp.Regexp { return regexp.MustCompile(`^(?:` + pattern + `)$`) }

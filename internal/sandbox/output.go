@@ -21,9 +21,13 @@ type Line struct {
 	// process writes before its first invocation counts towards the one it
 	// was started for, what it writes between two towards the earlier.
 	RequestID string
-	Stream    string
+	// ExecutionARN is the execution of that invocation; empty if the function
+	// is not durable.
+	ExecutionARN string
+	Stream       string
 	// Text is valid UTF-8 without the newline, and cut, with a mark, if the
-	// line is longer than 256 KiB.
+	// line is longer than 256 KiB. A carriage return ends a line, too: AWS's
+	// runtime clients write them within one message.
 	Text string
 }
 

@@ -276,7 +276,7 @@ func (p *Pool) invoke(ctx context.Context, proc *process, inv *engine.Invocation
 	inv, ctx, cancel := p.handOver(ctx, inv)
 	defer cancel()
 	defer p.output.sync()
-	proc.tag(inv.RequestID)
+	proc.tag(originOf(inv))
 	out, err := proc.session.Invoke(ctx, inv)
 	if err == nil {
 		proc.flush()

@@ -42,7 +42,7 @@ type process struct {
 // It returns nil, and why, if that fails. The pool must have registered work.
 func (p *Pool) start(inv *engine.Invocation) (*process, engine.Outcome) {
 	began := time.Now()
-	proc, err := p.spawn(inv.RequestID)
+	proc, err := p.spawn(originOf(inv))
 	if err != nil {
 		p.cfg.Logger.Error("cannot start a function process", "function", p.cfg.Name, "error", err)
 		return nil, notStarted(inv, err)
@@ -77,9 +77,9 @@ func (p *Pool) initialise(proc *process) func(*engine.Invocation) engine.Outcome
 	return func(inv *engine.Invocation) engine.Outcome { return p.initFailed(inv, proc, err) }
 }
 
-// spawn starts a process, whose first output is tagged with requestID, and
-// the goroutines that read its output and await its end.
-func (p *Pool) spawn(requestID string) (_ *process, err error) {
+// spawn starts a process, whose first output belongs to o, and the goroutines
+// that read its output and await its end.
+func (p *Pool) spawn(o origin) (_ *process, err error) {
 	proc := &process{session: p.cfg.Runtime.Attach(), exited: make(chan struct{})}
 	var files files
 	defer files.closeChildEnds()
@@ -96,8 +96,8 @@ func (p *Pool) spawn(requestID string) (_ *process, err error) {
 	if err != nil {
 		return nil, err
 	}
-	proc.stdout = newStream(files.stdout, Stdout, requestID, p.output.push)
-	proc.stderr = newStream(files.stderr, Stderr, requestID, p.output.push)
+	proc.stdout = newStream(files.stdout, Stdout, o, p.output.push)
+	proc.stderr = newStream(files.stderr, Stderr, o, p.output.push)
 
 	p.mu.Lock()
 	p.processes[proc] = struct{}{}
@@ -174,9 +174,9 @@ func (proc *process) stop(grace time.Duration) {
 }
 
 // tag says which invocation the output from now on belongs to.
-func (proc *process) tag(requestID string) {
-	proc.stdout.tag(requestID)
-	proc.stderr.tag(requestID)
+func (proc *process) tag(o origin) {
+	proc.stdout.tag(o)
+	proc.stderr.tag(o)
 }
 
 // flush passes on what the process has written so far.

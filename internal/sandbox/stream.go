@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/perdure/perdure/engine"
 )
 
 const (
@@ -28,15 +30,20 @@ type stream struct {
 	emit func(Line) // must not block
 
 	mu      sync.Mutex
-	request string // the invocation that output belongs to
+	origin  origin // of what is read from now on
 	chunk   [8 << 10]byte
 	line    []byte   // an unfinished line
 	cutting bool     // the rest of the line is dropped
 	tail    []string // stderr's last lines; settled once pump has returned
 }
 
-func newStream(file *os.File, name, requestID string, emit func(Line)) *stream {
-	return &stream{name: name, file: file, emit: emit, request: requestID}
+// origin is what output belongs to.
+type origin struct{ requestID, executionARN string }
+
+func originOf(inv *engine.Invocation) origin { return origin{inv.RequestID, inv.ExecutionARN} }
+
+func newStream(file *os.File, name string, o origin, emit func(Line)) *stream {
+	return &stream{name: name, file: file, emit: emit, origin: o}
 }
 
 // pump reads until the pipe is closed by all writers, or the time of endBy.
@@ -62,13 +69,13 @@ func (s *stream) flush() {
 }
 
 // tag passes on all that is in the pipe and says what comes after it.
-func (s *stream) tag(requestID string) {
+func (s *stream) tag(o origin) {
 	s.flush()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.request != requestID {
+	if s.origin != o {
 		s.finishLineLocked()
-		s.request = requestID
+		s.origin = o
 	}
 }
 
@@ -99,7 +106,9 @@ func (s *stream) appendLocked(part []byte) {
 
 func (s *stream) endLineLocked() {
 	if !s.cutting {
-		s.emitLocked(strings.TrimSuffix(string(s.line), "\r"))
+		for text := range strings.SplitSeq(strings.TrimSuffix(string(s.line), "\r"), "\r") {
+			s.emitLocked(text)
+		}
 	}
 	s.cutting = false
 	s.line = s.line[:0]
@@ -114,7 +123,7 @@ func (s *stream) finishLineLocked() {
 
 func (s *stream) emitLocked(text string) {
 	text = strings.ToValidUTF8(text, "\ufffd")
-	s.emit(Line{Time: time.Now(), RequestID: s.request, Stream: s.name, Text: text})
+	s.emit(Line{Time: time.Now(), RequestID: s.origin.requestID, ExecutionARN: s.origin.executionARN, Stream: s.name, Text: text})
 	if s.name != Stderr {
 		return
 	}

@@ -148,7 +148,8 @@ type Store interface {
 	// first, those of one time by id, at most limit.
 	Due(ctx context.Context, before wire.Timestamp, limit int) ([]*Row, error)
 
-	// Delete removes an execution with all its entries, and frees its name.
+	// Delete removes an execution with all its entries and its log, and frees
+	// its name.
 	// An unknown id is not an error. However long the journal is, other calls
 	// do not wait for long: its space may be given back later.
 	Delete(ctx context.Context, id string) error
@@ -171,6 +172,17 @@ type Store interface {
 
 	// DeleteDocument removes a document. An unknown one is not an error.
 	DeleteDocument(ctx context.Context, kind, key string) error
+
+	// AppendLog adds lines to the logs of executions, in order. A log is what
+	// people read, and nothing depends on it: the lines may be lost if the
+	// machine stops within seconds, and no Commit waits for them. Lines of an
+	// execution that does not exist are dropped. A log beyond [MaxLog] loses its
+	// oldest lines. Concurrent calls must not be about the same execution.
+	AppendLog(ctx context.Context, writes ...LogWrite) error
+
+	// Log returns lines of an execution's log with a Seq above after, in order,
+	// at most limit. An unknown execution has none.
+	Log(ctx context.Context, id string, after int64, limit int) ([]LogLine, error)
 
 	// Close waits for commits under way and releases the database. Calls
 	// after Close fail with [ErrClosed], except Close, which does nothing.

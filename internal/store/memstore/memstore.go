@@ -37,6 +37,7 @@ var _ store.Store = (*Store)(nil)
 type execution struct {
 	row     store.Row
 	journal [][]byte
+	log     lines
 }
 
 type name struct{ function, name string }

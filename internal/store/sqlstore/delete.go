@@ -43,6 +43,9 @@ func (d *deleteStatements) prepare(ctx context.Context, s *statements) {
 // Delete implements [store.Store]. It returns when the execution is gone for
 // everybody; what is left of a long journal is removed in the background.
 func (s *Store) Delete(ctx context.Context, id string) error {
+	if err := s.deleteLog(ctx, id); err != nil {
+		return err
+	}
 	var left bool
 	err := s.writer.do(ctx, 0, func(tx *transaction) (err error) {
 		left, err = tx.delete(id)

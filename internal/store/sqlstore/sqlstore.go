@@ -40,6 +40,7 @@ type Store struct {
 	readers *reader
 	writer  *writer
 	purger  *purger
+	logs    *logs
 
 	closing sync.Once
 	closed  error // how closing went
@@ -76,6 +77,7 @@ func Open(ctx context.Context, dir string, opts *Options) (*Store, error) {
 func (s *Store) open(ctx context.Context, path string, opts *Options) (err error) {
 	file := sqlite{path: path, durability: opts.Durability}
 	logger := cmp.Or(opts.Logger, slog.New(slog.DiscardHandler))
+	s.logs = &logs{path: filepath.Join(filepath.Dir(path), "logs.db"), logger: logger}
 	if s.writer, err = startWriter(ctx, file, logger); err != nil {
 		return err
 	}
@@ -108,6 +110,9 @@ func (s *Store) release() error {
 	}
 	if s.writer != nil {
 		errs = append(errs, s.writer.close())
+	}
+	if s.logs != nil {
+		errs = append(errs, s.logs.close())
 	}
 	return errors.Join(append(errs, s.lock.release())...)
 }

@@ -22,6 +22,7 @@ func testReopen(t *testing.T, open func() store.Store) {
 		t.Fatal(err)
 	}
 	mustPut(t, s, "kind", "key", "kept")
+	mustLog(t, s, "a", "one", "two")
 	closeStore(t, s)
 
 	for range 2 {
@@ -41,6 +42,7 @@ func testReopen(t *testing.T, open func() store.Store) {
 			t.Errorf("EnsureDocument: got %q, %v, want kept", got, err)
 		}
 		wantDocument(t, s, "kind", "key", "kept")
+		wantLog(t, s, "a", "1 one", "2 two")
 		closeStore(t, s)
 	}
 }

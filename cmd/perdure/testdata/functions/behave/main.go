@@ -38,6 +38,8 @@ func handler(ctx durable.Context, e event) (any, error) {
 		return make(chan int), nil
 	case "print":
 		fmt.Print("garbage \x1b[2J\x00\xff on stdout\n")
+	case "log":
+		return durable.Step(ctx, "talk", talk)
 	case "retry":
 		return durable.Step(ctx, "flaky", flaky(e.File))
 	case "callback":
@@ -77,6 +79,13 @@ func note(file string) error {
 
 // submit leaves the id of the callback to those who look for it.
 func submit(context.Context, string) error { return nil }
+
+// talk writes a line of its step, and one of nothing.
+func talk(ctx context.Context) (result, error) {
+	durable.Logger(ctx).Info("in the step")
+	fmt.Println("plain words")
+	return result{"log"}, nil
+}
 
 // flaky fails until it has been tried twice.
 func flaky(file string) func(context.Context) (any, error) {

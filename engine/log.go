@@ -1,0 +1,97 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/perdure/perdure/internal/store"
+	"github.com/perdure/perdure/internal/wire"
+)
+
+// LogLine is one line that a function wrote during an invocation.
+type LogLine struct {
+	Time         time.Time
+	ExecutionARN string // empty for a plain function
+	RequestID    string
+	Stream       string // stdout or stderr
+	Text         string // valid UTF-8
+}
+
+// LogEntry is a line of an execution's log.
+type LogEntry struct {
+	// Seq is the line's place in the log, from 1. The oldest lines of a long
+	// log are dropped, so the first may have a higher one.
+	Seq       int64
+	Time      wire.Timestamp
+	RequestID string
+	// Operation is the id of the operation that the line is about, if the line
+	// says so: JSON with a member operationId, as SDKs write it.
+	Operation string
+	// Stream is stdout or stderr, or notice for a line of the engine's own
+	// about lines that were dropped.
+	Stream string
+	Text   string
+}
+
+// Log takes in what a function wrote, and keeps it with the execution until
+// that is deleted. It never blocks. It is for people: what is written too fast,
+// or too much of, is dropped and counted (10,000 lines and 1 MiB of an
+// invocation, 1,000 lines and 256 KiB in a second, the last 2 MiB of an
+// execution), and the last moments before the machine stops may be lost.
+func (e *Engine) Log(line LogLine) { e.logs.add(line) }
+
+// ReadLog returns lines of an execution's log with a Seq above after, oldest
+// first, at most limit; 0 is 1,000, which is the most.
+func (e *Engine) ReadLog(ctx context.Context, arn string, after int64, limit int) ([]LogEntry, error) {
+	id, err := e.known(ctx, arn)
+	if err != nil {
+		return nil, err
+	}
+	e.logs.flush(id)
+	if limit <= 0 || limit > maxLogPage {
+		limit = maxLogPage
+	}
+	lines, err := e.store.Log(ctx, id, after, limit)
+	if err != nil {
+		return nil, err
+	}
+	entries := make([]LogEntry, len(lines))
+	for i, line := range lines {
+		entries[i] = LogEntry(line)
+	}
+	return entries, nil
+}
+
+const maxLogPage = 1000
+
+// known returns the id of an execution that exists, without reading it.
+func (e *Engine) known(ctx context.Context, arn string) (string, error) {
+	id, err := parseExecution(arn)
+	if err != nil {
+		return "", err
+	}
+	row, err := e.store.Row(ctx, id)
+	if errors.Is(err, store.ErrNotFound) || err == nil && row.ARN != arn {
+		return "", executionNotFound()
+	}
+	return id, err
+}
+
+// operationOf returns the id of the operation that a line is about. SDKs write
+// JSON; a runtime client may put a time and a level before it.
+func operationOf(text string) string {
+	begin := strings.IndexByte(text, '{')
+	if begin < 0 || !strings.HasSuffix(text, "}") || !strings.Contains(text, `"operationId"`) {
+		return ""
+	}
+	var line struct {
+		OperationID string `json:"operationId"`
+	}
+	if json.Unmarshal([]byte(text[begin:]), &line) != nil || len(line.OperationID) > wire.MaxOperationID {
+		return ""
+	}
+	return line.OperationID
+}
