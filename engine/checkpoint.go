@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"time"
 
 	"github.com/perdure/perdure/internal/machine"
 	"github.com/perdure/perdure/internal/store"
@@ -15,6 +16,7 @@ import (
 // execution, is an InvalidParameterValueException. The repeat of an accepted
 // request with its ClientToken returns the original reply.
 func (e *Engine) Checkpoint(ctx context.Context, req *CheckpointRequest) (*CheckpointReply, error) {
+	began := time.Now()
 	id, fence, err := e.fence(req.ARN, req.Token)
 	if err != nil {
 		return nil, err
@@ -44,6 +46,7 @@ func (e *Engine) Checkpoint(ctx context.Context, req *CheckpointRequest) (*Check
 	if !reply.Final {
 		out.Token = e.token(id, reply.Fence)
 	}
+	e.counters.checkpoint.Since(began)
 	return out, nil
 }
 

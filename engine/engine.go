@@ -65,6 +65,8 @@ type Engine struct {
 	cancel context.CancelFunc
 	work   sync.WaitGroup // goroutines that must end before the store may close
 
+	counters  counters
+	probe     probe
 	functions registry
 	cache     cache
 	schedule  schedule
@@ -91,6 +93,7 @@ func Open(ctx context.Context, st store.Store, opts *Options) (*Engine, error) {
 		e.rules.MaxOperations, e.rules.MaxStoredBytes = wire.MaxOperations, wire.MaxStoredBytes
 		e.rules.MaxAsyncResult = wire.MaxPayload
 	}
+	e.counters.init()
 	e.functions.init()
 	e.cache.init(cmp.Or(e.opts.Cache, 1000))
 	e.schedule.init()

@@ -46,10 +46,8 @@ func (e *Engine) invokeWhileWanted(l *live, f *function) {
 // invokeWith is invokeWhileWanted with one function. It returns the function
 // that took its place in the meantime, or nil when nothing more is wanted.
 func (e *Engine) invokeWith(l *live, f *function) *function {
-	select {
-	case f.places <- struct{}{}:
+	if e.place(e.ctx, f) {
 		defer func() { <-f.places }()
-	case <-e.ctx.Done():
 	}
 	for {
 		if a, ok := f.Invoker.(Awaiter); ok {
@@ -143,6 +141,8 @@ const killGrace = 2 * time.Second
 func (e *Engine) call(f *function, inv *Invocation) Outcome {
 	ctx, cancel := context.WithTimeout(e.ctx, f.StartTimeout+inv.Timeout+killGrace)
 	defer cancel()
+	e.counters.invoking.Add(1)
+	defer e.counters.invoking.Add(-1)
 	out := f.Invoker.Invoke(ctx, inv)
 	if out.Error == nil && out.Payload == nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		out.Error = &wire.ErrorObject{
@@ -192,14 +192,11 @@ func (e *Engine) Call(ctx context.Context, req *InvokeRequest) (*Result, error) 
 	if err := f.CheckTenant(req.TenantID, e.opts.Strict); err != nil {
 		return nil, err
 	}
-	select {
-	case f.places <- struct{}{}:
-		defer func() { <-f.places }()
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case <-e.ctx.Done():
-		return nil, closed()
+	if !e.place(ctx, f.function) {
+		return nil, cmp.Or(ctx.Err(), closed())
 	}
+	defer func() { <-f.places }()
+	e.counters.calls.Add(1)
 	requestID := cmp.Or(req.RequestID, uuid.NewString())
 	payload := req.Payload
 	if len(payload) == 0 {

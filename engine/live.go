@@ -181,6 +181,7 @@ func (e *Engine) commit(l *live, d *machine.Draft) error {
 		return err
 	}
 	l.x = d.Publish()
+	e.counters.committed(writes, records)
 	e.published(l, records)
 	return nil
 }

@@ -80,14 +80,14 @@ func (s *schedule) wake() {
 
 // take removes and returns the executions that are due, and says when to ask
 // again.
-func (s *schedule) take() (due []string, pause time.Duration) {
+func (s *schedule) take() (due []*appointment, pause time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t := now()
 	for len(s.heap) > 0 && s.heap[0].due <= t {
 		a := heap.Pop(&s.heap).(*appointment)
 		delete(s.byID, a.id)
-		due = append(due, a.id)
+		due = append(due, a)
 	}
 	if len(s.heap) > 0 {
 		return due, s.heap[0].due.Sub(t)
@@ -102,7 +102,8 @@ func (e *Engine) runSchedule() {
 	e.rescan()
 	for {
 		due, pause := e.schedule.take()
-		for _, id := range due {
+		e.counters.backlog.Add(int64(len(due)))
+		for _, a := range due {
 			select {
 			case e.schedule.seats <- struct{}{}:
 			case <-e.ctx.Done():
@@ -110,7 +111,9 @@ func (e *Engine) runSchedule() {
 			}
 			e.work.Go(func() {
 				defer func() { <-e.schedule.seats }()
-				e.look(id)
+				defer e.counters.backlog.Add(-1)
+				e.counters.late.Since(a.due.Time())
+				e.look(a.id)
 			})
 		}
 		timer := time.NewTimer(pause)

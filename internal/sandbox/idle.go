@@ -102,6 +102,13 @@ func (s *idleStack) popLocked() *process {
 	return proc
 }
 
+// len is the number of idle processes.
+func (s *idleStack) len() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.stack)
+}
+
 // expect announces a process that will settle: become idle or end.
 func (s *idleStack) expect() {
 	s.mu.Lock()

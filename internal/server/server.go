@@ -41,6 +41,7 @@ type Server struct {
 	credentials Credentials
 	login       *login
 
+	requests    requests
 	http        http.Server
 	bodies      budget
 	connections connections
@@ -67,7 +68,7 @@ func New(faces Faces, opts *Options) *Server {
 	s.connections.init(s.limits.Connections)
 	log := cmp.Or(opts.Logger, slog.Default())
 	s.http = http.Server{
-		Handler:           lambdaapi.Shell(&lambdaapi.Options{Logger: log}, s.serve),
+		Handler:           s.requests.counted(lambdaapi.Shell(&lambdaapi.Options{Logger: log}, s.serve)),
 		ReadHeaderTimeout: s.limits.HeaderTime,
 		IdleTimeout:       s.limits.IdleTime,
 		MaxHeaderBytes:    s.limits.HeaderBytes,

@@ -26,6 +26,7 @@ func TestQueryPlans(t *testing.T) {
 		{"row", sqlRow, "USING PRIMARY KEY"},
 		{"named", sqlNamed, "executions_name"},
 		{"due", sqlDue, "executions_due"},
+		{"count", sqlCount, "COVERING INDEX executions_status"},
 		{"journal", sqlJournal, "sqlite_autoindex_journal_1"},
 		{"journal in reverse", sqlJournal + " DESC", "sqlite_autoindex_journal_1"},
 		{"append", sqlAppend, "sqlite_autoindex_journal_1"},

@@ -16,6 +16,7 @@ const (
 	sqlRow     = `SELECT ` + columns + ` FROM executions WHERE id = $1`
 	sqlNamed   = `SELECT ` + columns + ` FROM executions WHERE function = $1 AND name = $2`
 	sqlDue     = `SELECT ` + columns + ` FROM executions WHERE due > 0 AND due <= $1 ORDER BY due, id LIMIT $2`
+	sqlCount   = `SELECT count(*) FROM executions WHERE status = $1`
 	sqlJournal = `SELECT seq, data FROM journal WHERE id = $1 AND seq >= $2 AND seq <= $3
 		AND EXISTS (SELECT 1 FROM executions WHERE id = $1) ORDER BY seq`
 )

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/perdure/perdure/internal/store"
 )
@@ -26,6 +27,8 @@ type writer struct {
 	tx    *transaction
 	pages int // in the write-ahead log since its last checkpoint
 
+	counters counters
+
 	mu     sync.RWMutex // held for reading by those who send
 	closed bool
 	jobs   chan *job
@@ -44,7 +47,7 @@ type job struct {
 func startWriter(ctx context.Context, file sqlite, log *slog.Logger) (*writer, error) {
 	w := &writer{
 		path: file.path, log: log,
-		jobs: make(chan *job, maxGroupJobs), done: make(chan struct{}),
+		counters: newCounters(), jobs: make(chan *job, maxGroupJobs), done: make(chan struct{}),
 	}
 	if err := w.connect(ctx, file); err != nil {
 		w.disconnect()
@@ -105,7 +108,10 @@ func (w *writer) run() {
 	defer close(w.done)
 	for first := range w.jobs {
 		group := w.collect(first)
+		began := time.Now()
 		w.commit(group)
+		w.counters.commit.Since(began)
+		w.counters.group.Observe(float64(len(group)))
 		for _, j := range group {
 			j.answer <- j.err
 		}

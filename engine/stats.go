@@ -1,0 +1,189 @@
+package engine
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/perdure/perdure/internal/machine"
+	"github.com/perdure/perdure/internal/metrics"
+	"github.com/perdure/perdure/internal/store"
+	"github.com/perdure/perdure/internal/wire"
+)
+
+// Distribution says how many values of which size there were.
+type Distribution = metrics.Distribution
+
+// InvocationOutcome is how an invocation ended, for those who watch an engine.
+type InvocationOutcome string
+
+// The ways in which an invocation ends.
+const (
+	Answered InvocationOutcome = "answered"  // it gave an answer, or suspended
+	Failed   InvocationOutcome = "failed"    // it reported an error, crashed, or answered what is no answer
+	TimedOut InvocationOutcome = "timed_out" // it took too long
+	Lost     InvocationOutcome = "lost"      // the engine ended before it did, or never reached the function
+)
+
+// Stats is what an engine has counted since it was opened, and what it has to
+// do at the moment.
+type Stats struct {
+	Started     uint64                          // executions, chained invokes of durable functions among them
+	Closed      map[wire.ExecutionStatus]uint64 // executions, by what they ended as
+	Events      map[wire.EventType]uint64       // events added to histories
+	Invocations map[InvocationOutcome]uint64    // of executions
+	Calls       uint64                          // of plain functions
+
+	Checkpoint Distribution // seconds that a checkpoint took until it was durable and answered
+	Late       Distribution // seconds between what was due and the engine's looking at it
+
+	Invoking  int // invocations and calls under way
+	Waiting   int // invocations and calls that wait for a place among their function's
+	Backlog   int // executions that are due and have not been looked at
+	Scheduled int // executions that are due within minutes
+	InMemory  int // executions
+}
+
+// counters are what an engine counts as it goes. None of them is worth a lock.
+type counters struct {
+	started     atomic.Uint64
+	calls       atomic.Uint64
+	events      [len(countedEvents)]atomic.Uint64
+	invocations [len(outcomes)]atomic.Uint64
+	checkpoint  *metrics.Histogram
+	late        *metrics.Histogram
+	invoking    atomic.Int64
+	waiting     atomic.Int64
+	backlog     atomic.Int64
+}
+
+func (c *counters) init() {
+	c.checkpoint = metrics.NewHistogram(metrics.Seconds)
+	c.late = metrics.NewHistogram(metrics.Seconds)
+}
+
+// countedEvents are all events of histories.
+var countedEvents = [...]wire.EventType{
+	wire.EventExecutionStarted, wire.EventExecutionSucceeded, wire.EventExecutionFailed, wire.EventExecutionTimedOut, wire.EventExecutionStopped,
+	wire.EventExecutionPaused, wire.EventExecutionResumed,
+	wire.EventContextStarted, wire.EventContextSucceeded, wire.EventContextFailed,
+	wire.EventWaitStarted, wire.EventWaitSucceeded, wire.EventWaitCancelled,
+	wire.EventStepStarted, wire.EventStepSucceeded, wire.EventStepFailed,
+	wire.EventChainedInvokeStarted, wire.EventChainedInvokeSucceeded, wire.EventChainedInvokeFailed,
+	wire.EventChainedInvokeTimedOut, wire.EventChainedInvokeStopped,
+	wire.EventCallbackStarted, wire.EventCallbackSucceeded, wire.EventCallbackFailed, wire.EventCallbackTimedOut,
+	wire.EventInvocationCompleted,
+}
+
+// eventIndex is the place of each among countedEvents.
+var eventIndex = func() map[wire.EventType]int {
+	index := make(map[wire.EventType]int, len(countedEvents))
+	for i, t := range countedEvents {
+		index[t] = i
+	}
+	return index
+}()
+
+var outcomes = [...]InvocationOutcome{Answered, Failed, TimedOut, Lost}
+
+// committed counts what is durable now.
+func (c *counters) committed(writes []store.Write, records []machine.Record) {
+	for i := range writes {
+		if writes[i].Entry.Seq == 1 {
+			c.started.Add(1)
+		}
+	}
+	for i := range records {
+		r := &records[i]
+		if at, ok := eventIndex[r.Type]; ok {
+			c.events[at].Add(1)
+		}
+		if r.Type == wire.EventInvocationCompleted {
+			c.invocations[outcomeOf(r)].Add(1)
+		}
+	}
+}
+
+// outcomeOf returns the place among outcomes of how an invocation ended.
+func outcomeOf(r *machine.Record) int {
+	switch {
+	case r.Lost:
+		return 3
+	case r.Failed && r.Error != nil && r.Error.ErrorType == wire.ErrorTypeTimedOut:
+		return 2
+	case r.Failed:
+		return 1
+	}
+	return 0
+}
+
+// place takes one of the places of f, unless ctx ends or the engine closes
+// before there is one, and counts who waits.
+func (e *Engine) place(ctx context.Context, f *function) (taken bool) {
+	select {
+	case f.places <- struct{}{}:
+		return true
+	default:
+	}
+	e.counters.waiting.Add(1)
+	defer e.counters.waiting.Add(-1)
+	select {
+	case f.places <- struct{}{}:
+		return true
+	case <-ctx.Done():
+	case <-e.ctx.Done():
+	}
+	return false
+}
+
+// Stats returns what the engine has counted.
+func (e *Engine) Stats() *Stats {
+	c := &e.counters
+	s := &Stats{
+		Started: c.started.Load(), Calls: c.calls.Load(),
+		Closed:      map[wire.ExecutionStatus]uint64{},
+		Events:      map[wire.EventType]uint64{},
+		Invocations: map[InvocationOutcome]uint64{},
+		Checkpoint:  c.checkpoint.Read(), Late: c.late.Read(),
+		Invoking: int(c.invoking.Load()), Waiting: int(c.waiting.Load()), Backlog: int(c.backlog.Load()),
+		Scheduled: e.schedule.len(), InMemory: e.cache.len(),
+	}
+	for i, t := range countedEvents {
+		s.Events[t] = c.events[i].Load()
+	}
+	for i, o := range outcomes {
+		s.Invocations[o] = c.invocations[i].Load()
+	}
+	for t, status := range map[wire.EventType]wire.ExecutionStatus{
+		wire.EventExecutionSucceeded: wire.ExecutionSucceeded, wire.EventExecutionFailed: wire.ExecutionFailed,
+		wire.EventExecutionTimedOut: wire.ExecutionTimedOut, wire.EventExecutionStopped: wire.ExecutionStopped,
+	} {
+		s.Closed[status] = s.Events[t]
+	}
+	return s
+}
+
+// len is the number of executions that are due soon.
+func (s *schedule) len() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.heap)
+}
+
+// behind is for how long the earliest execution has been due that nobody has
+// looked at.
+func (s *schedule) behind() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.heap) == 0 {
+		return 0
+	}
+	return max(0, now().Sub(s.heap[0].due))
+}
+
+// len is the number of executions in memory.
+func (c *cache) len() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.all)
+}

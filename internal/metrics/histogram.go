@@ -1,0 +1,67 @@
+package metrics
+
+import (
+	"math"
+	"sync/atomic"
+	"time"
+)
+
+// Histogram counts values by size. Its methods may be called concurrently.
+type Histogram struct {
+	bounds []float64
+	counts []atomic.Uint64 // one more than bounds: the last is for what is larger
+	sum    atomic.Uint64   // the bits of a float64
+}
+
+// Seconds are bounds for how long things take, from a tenth of a millisecond to
+// a minute.
+var Seconds = []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}
+
+// NewHistogram returns a histogram with a count for the values up to each of
+// bounds, which ascend, and one for the rest.
+func NewHistogram(bounds []float64) *Histogram {
+	return &Histogram{bounds: bounds, counts: make([]atomic.Uint64, len(bounds)+1)}
+}
+
+// Observe counts a value.
+func (h *Histogram) Observe(v float64) {
+	i := 0
+	for i < len(h.bounds) && v > h.bounds[i] {
+		i++
+	}
+	h.counts[i].Add(1)
+	for {
+		old := h.sum.Load()
+		if h.sum.CompareAndSwap(old, math.Float64bits(math.Float64frombits(old)+v)) {
+			return
+		}
+	}
+}
+
+// Since counts the seconds that have passed since start.
+func (h *Histogram) Since(start time.Time) { h.Observe(time.Since(start).Seconds()) }
+
+// Distribution is what a [Histogram] has counted.
+type Distribution struct {
+	Bounds []float64
+	Counts []uint64 // of the values up to each bound and above the one before; the last is of those above all
+	Sum    float64  // of the values
+}
+
+// Count is the number of values.
+func (d Distribution) Count() (n uint64) {
+	for _, c := range d.Counts {
+		n += c
+	}
+	return n
+}
+
+// Read returns what h has counted. Values that are observed meanwhile may be in
+// the counts and not yet in the sum.
+func (h *Histogram) Read() Distribution {
+	d := Distribution{Bounds: h.bounds, Counts: make([]uint64, len(h.counts)), Sum: math.Float64frombits(h.sum.Load())}
+	for i := range h.counts {
+		d.Counts[i] = h.counts[i].Load()
+	}
+	return d
+}
