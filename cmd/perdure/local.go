@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
@@ -59,6 +60,7 @@ type local struct {
 	doors    *doors // nil if functions come in as everybody does
 	runtime  *runtimeapi.Server
 	pools    []*sandbox.Pool // of newest code
+	poolsMu  sync.Mutex      // guards pools
 	versions *versions       // published ones
 	closing  sync.Once
 	closed   error
@@ -122,6 +124,9 @@ func (l *local) faces(log *slog.Logger) server.Faces {
 		Lambda: lambdaapi.New(l.engine, &api),
 		Admin:  adminapi.New(l.engine, &adminapi.Options{Shell: api, Version: version()}),
 		Page:   ui.New(l.engine, &ui.Options{Logger: log, Version: version()}),
+
+		Metrics: http.HandlerFunc(l.writeMetrics),
+		Ready:   l.engine.Ready,
 	}
 }
 
@@ -168,7 +173,9 @@ func (l *local) register(fn engine.Function, p program, proc *runtimes.Process, 
 	if err != nil {
 		return cli.Faultf("%v", err)
 	}
+	l.poolsMu.Lock()
 	l.pools = append(l.pools, pool)
+	l.poolsMu.Unlock()
 	fn.Invoker = &deployed{pool, l.versions, proc, env}
 	if p.watch != nil {
 		fn.Invoker = p.watch(pool)

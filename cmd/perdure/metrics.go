@@ -81,6 +81,8 @@ func (l *local) storeMetrics(ctx context.Context, e *metrics.Exposition) {
 
 func (l *local) processMetrics(e *metrics.Exposition) {
 	e.Gauge("perdure_function_processes", "Processes of functions, by whether they wait for an invocation.")
+	l.poolsMu.Lock()
+	defer l.poolsMu.Unlock()
 	for _, pool := range l.pools {
 		name, version := pool.Function()
 		all, idle := pool.Processes()

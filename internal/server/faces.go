@@ -22,6 +22,8 @@ type Faces struct {
 	// Ready answers /ready: nil says that the engine takes work on, an error
 	// why it does not. It is called for every request and should be quick.
 	Ready func(ctx context.Context) error
+
+	discreet bool // whoever asks whether we are ready need not hear why not
 }
 
 // isPage reports whether an escaped path is the page's.

@@ -15,6 +15,9 @@ func (f *Faces) ready(w http.ResponseWriter, r *http.Request) {
 	status := http.StatusOK
 	if err := f.Ready(r.Context()); err != nil {
 		answer.Status, answer.Reason = "not ready", err.Error()
+		if f.discreet {
+			answer.Reason = ""
+		}
 		status = http.StatusServiceUnavailable
 	}
 	w.Header().Set("Content-Type", "application/json")

@@ -64,6 +64,7 @@ func New(faces Faces, opts *Options) *Server {
 		credentials: opts.Credentials,
 		login:       newLogin(opts.Credentials, opts.Certificate != nil),
 	}
+	s.faces.discreet = opts.Credentials != nil
 	s.bodies.most = s.limits.BodyBytes
 	s.connections.init(s.limits.Connections)
 	log := cmp.Or(opts.Logger, slog.Default())
