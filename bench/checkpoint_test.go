@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
+	"net/http"
 	"net/http/httptest"
 	"sync"
 	"sync/atomic"
@@ -15,7 +17,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
 	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/internal/credentials"
 	"github.com/perdure/perdure/internal/lambdaapi"
+	"github.com/perdure/perdure/internal/server"
 	"github.com/perdure/perdure/internal/store/sqlstore"
 	"github.com/perdure/perdure/internal/wire"
 )
@@ -32,21 +36,52 @@ func BenchmarkCheckpointEngineSQLite(b *testing.B) {
 	}
 }
 
+// BenchmarkCheckpointHTTP is over loopback, as functions checkpoint: to the
+// bare API, through the server with its limits, and with signatures verified.
 func BenchmarkCheckpointHTTP(b *testing.B) {
-	for _, writers := range []int{1, 64} {
-		b.Run(fmt.Sprintf("writers=%d", writers), func(b *testing.B) {
-			e := open(b, sqlstore.Power)
-			server := httptest.NewServer(lambdaapi.New(e, nil))
-			b.Cleanup(server.Close)
-			client := lambda.New(lambda.Options{
-				BaseEndpoint: &server.URL, Region: "us-east-1",
-				Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-					return aws.Credentials{AccessKeyID: "any", SecretAccessKey: "any"}, nil
-				}),
+	key := credentials.Credential{Name: "bench", KeyID: "AKIDBENCH", Secret: "0123456789abcdefghij", Access: credentials.Full}
+	for _, f := range []struct {
+		name string
+		opts *server.Options
+	}{{"api", nil}, {"server", &server.Options{}}, {"signed", &server.Options{Credentials: oneKey(key)}}} {
+		for _, writers := range []int{1, 64} {
+			b.Run(fmt.Sprintf("front=%s/writers=%d", f.name, writers), func(b *testing.B) {
+				e := open(b, sqlstore.Power)
+				url := front(b, lambdaapi.New(e, nil), f.opts)
+				client := lambda.New(lambda.Options{
+					BaseEndpoint: &url, Region: "us-east-1",
+					Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+						return aws.Credentials{AccessKeyID: key.KeyID, SecretAccessKey: key.Secret}, nil
+					}),
+				})
+				steps(b, e, writers, func(in *wire.InvocationInput) stepper { return &overHTTP{client, in} })
 			})
-			steps(b, e, writers, func(in *wire.InvocationInput) stepper { return &overHTTP{client, in} })
-		})
+		}
 	}
+}
+
+// oneKey is a single credential.
+type oneKey credentials.Credential
+
+func (k oneKey) Find(keyID string) (credentials.Credential, bool) {
+	return credentials.Credential(k), keyID == k.KeyID
+}
+
+// front serves the API on loopback, behind a server unless opts is nil.
+func front(b *testing.B, api http.Handler, opts *server.Options) (url string) {
+	if opts == nil {
+		bare := httptest.NewServer(api)
+		b.Cleanup(bare.Close)
+		return bare.URL
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	s := server.New(server.Faces{Lambda: api}, opts)
+	go s.Serve(l)
+	b.Cleanup(func() { s.Shutdown(context.Background()) })
+	return "http://" + l.Addr().String()
 }
 
 // The cost of a checkpoint must not depend on what the execution has behind it.
