@@ -41,6 +41,7 @@ type queued struct {
 // record queues an update and returns when the service has recorded it. In a
 // pipelined run it does not wait for an end, as long as the queue is short.
 func (r *run) record(s *scope, u Update) {
+	r.rehearsed(s)
 	r.starting(&u)
 	if r.cfg.pipelined && u.Action != wire.ActionStart && r.recordLater(s, u) {
 		return
@@ -82,6 +83,7 @@ func (r *run) drain() {
 
 // send queues an update that should go out at once, without waiting for it.
 func (r *run) send(s *scope, u Update) {
+	r.rehearsed(s)
 	r.starting(&u)
 	r.lockFor(s)
 	defer r.mu.Unlock()
@@ -100,6 +102,9 @@ func (r *run) hold(s *scope, u Update) {
 }
 
 func (r *run) holdLocked(u Update) {
+	if r.cfg.rehearsal {
+		return
+	}
 	if len(r.queue) == 0 {
 		r.heldTill = time.Now().Add(startHold)
 	}
@@ -111,6 +116,9 @@ func (r *run) holdLocked(u Update) {
 // up the lock.
 func (r *run) flushLocked(s *scope) {
 	w := newWaiter(s)
+	if r.cfg.rehearsal {
+		r.haltLocked(w)
+	}
 	r.queue[len(r.queue)-1].ack = w
 	r.urgent = true
 	r.kick()
@@ -131,6 +139,9 @@ func (r *run) lockFor(s *scope) {
 func (r *run) recordExecution(u Update) {
 	w := newWaiter(nil)
 	r.mu.Lock()
+	if r.cfg.rehearsal {
+		r.haltLocked(w)
+	}
 	r.closing = true
 	r.queueLocked(queued{u, w})
 	r.urgent = true
@@ -138,6 +149,9 @@ func (r *run) recordExecution(u Update) {
 }
 
 func (r *run) queueLocked(q queued) {
+	if r.cfg.rehearsal {
+		return
+	}
 	r.queue = append(r.queue, q)
 	r.wakeFlusherLocked()
 	if q.ack != nil {
@@ -147,7 +161,7 @@ func (r *run) queueLocked(q queued) {
 
 // wakeFlusherLocked starts the flusher; a run that only replays needs none.
 func (r *run) wakeFlusherLocked() {
-	if !r.flushing {
+	if !r.flushing && !r.cfg.rehearsal {
 		r.flushing = true
 		r.kicked = make(chan struct{}, 1)
 		r.alarm = time.NewTimer(startHold)

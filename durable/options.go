@@ -87,6 +87,7 @@ type handlerConfig struct {
 	errors     errorCodecs
 	budget     int // of a step's attempts; 0 is none
 	pipelined  bool
+	rehearsal  bool // see rehearse
 }
 
 type stepConfig struct {

@@ -43,6 +43,7 @@ type run struct {
 	watched  []*task               // whose Done channels end with the run
 	news     map[string]*Operation // operation id -> newer than history, not yet asked for
 	closing  bool                  // the handler returned: only its EXECUTION update may follow
+	halted   bool                  // a goroutine came to the end of what is recorded; see haltLocked
 	checkpointer
 }
 
@@ -141,7 +142,7 @@ func (r *run) idleLocked() {
 	case r.runnable > 0 || r.sending || r.ended.Load():
 	case len(r.queue) > 0:
 		r.kick()
-	case len(r.parked) == 0 && len(r.joins) > 0:
+	case len(r.parked) == 0 && len(r.joins) > 0 && !r.halted:
 		r.finishLocked(failed(r.cfg.errors.encode(r.deadlockLocked())))
 	default:
 		r.finishLocked(outcome{status: wire.InvocationPending})

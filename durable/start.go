@@ -65,6 +65,7 @@ func newHandlerConfig(opts []HandlerOption) *handlerConfig {
 	if cfg.serdes == nil {
 		cfg.serdes = JSON
 	}
+	cfg.rehearse()
 	if cfg.client == nil {
 		cfg.client = &lazyClient{connect: newLambdaClient}
 	}

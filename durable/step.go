@@ -114,6 +114,7 @@ func (s *stepRun) do(body func(context.Context) (string, error)) error {
 // attempt makes one attempt, and records that it starts unless it did.
 func (s *stepRun) attempt(n int, started bool, body func(context.Context) (string, error)) (string, error) {
 	r := s.scope.run
+	r.rehearsed(s.scope)
 	switch counted := s.cfg.semantics == AtMostOncePerRetry || s.budget() > 0; {
 	case counted && started:
 		return "", &StepInterruptedError{Name: s.name, Attempt: n}

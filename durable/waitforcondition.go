@@ -73,6 +73,7 @@ func (c *condition[S]) poll(op *Operation) (S, error) {
 		if op.Status == wire.StatusPending {
 			op = c.settle(c.id, op)
 		}
+		r.rehearsed(c.scope)
 		if !started {
 			r.hold(c.scope, c.update(c.id, wire.ActionStart))
 		}

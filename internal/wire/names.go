@@ -147,3 +147,8 @@ const (
 	ErrorTypeQuota             = "ServiceQuotaExceededException"
 	ErrorTypeSandboxFailure    = "Sandbox.Failure"
 )
+
+// RehearsalVariable is the environment variable that makes package durable
+// replay without recording anything and without running a body, to find out
+// whether an execution can go on with code that has changed.
+const RehearsalVariable = "PERDURE_REHEARSAL"
