@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"errors"
-	"strconv"
 	"time"
 
 	"github.com/perdure/perdure/internal/machine"
@@ -57,22 +56,20 @@ const pageBytes = 5 << 20
 // State returns a page of the operations that a running invocation may see.
 // token must be the current one; it stays valid.
 func (e *Engine) State(ctx context.Context, arn, token, marker string, maxItems int) (ops []*wire.Operation, next string, err error) {
-	_, fence, err := e.fence(arn, token)
+	id, fence, err := e.fence(arn, token)
 	if err != nil {
 		return nil, "", err
 	}
-	from := 0
-	if marker != "" {
-		if from, err = strconv.Atoi(marker); err != nil || from < 0 {
-			return nil, "", wire.Errorf(wire.CodeInvalidParameter, "Invalid marker")
-		}
+	from, err := e.readStateMarker(id, marker)
+	if err != nil {
+		return nil, "", err
 	}
 	current := false
 	err = e.view(ctx, arn, func(l *live) {
 		if current = l.x.Current(fence); current {
 			var to int
 			ops, to = l.x.Page(from, pageSize(maxItems), pageBytes)
-			next = stateMarker(to)
+			next = e.stateMarker(id, to)
 		}
 	})
 	var refusal *wire.Error
@@ -80,14 +77,6 @@ func (e *Engine) State(ctx context.Context, arn, token, marker string, maxItems 
 		return nil, "", machine.StaleToken()
 	}
 	return ops, next, err
-}
-
-// stateMarker names the operation at which the next page starts.
-func stateMarker(position int) string {
-	if position == 0 {
-		return ""
-	}
-	return strconv.Itoa(position)
 }
 
 // pageSize applies the service's default and maximum.

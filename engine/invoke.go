@@ -128,7 +128,7 @@ func (e *Engine) envelope(x *machine.Execution) []byte {
 	return wire.AppendInput(nil, &wire.InvocationInput{
 		DurableExecutionArn:   id.ARN.String(),
 		CheckpointToken:       e.token(id.ARN.ID, x.Fence()),
-		InitialExecutionState: wire.InitialState{Operations: ops, NextMarker: stateMarker(next)},
+		InitialExecutionState: wire.InitialState{Operations: ops, NextMarker: e.stateMarker(id.ARN.ID, next)},
 		UpdatedOperationIds:   x.Updated(),
 	})
 }

@@ -58,7 +58,7 @@ func (e *Engine) List(ctx context.Context, req *ListRequest) (items []Summary, n
 	if err != nil {
 		return nil, "", err
 	}
-	max := pageSize(req.MaxItems)
+	last, max := "", pageSize(req.MaxItems)
 	q.Limit = max + 1
 	for {
 		rows, err := e.store.List(ctx, q)
@@ -67,11 +67,11 @@ func (e *Engine) List(ctx context.Context, req *ListRequest) (items []Summary, n
 		}
 		for _, row := range rows {
 			if len(items) == max {
-				return items, next, nil
+				return items, e.listMarker(last, &q), nil
 			}
 			if s := e.summary(row); wanted(req.Doing, s.Doing) {
 				items = append(items, s)
-				next = row.ID
+				last = row.ID
 			}
 		}
 		if len(rows) < q.Limit {
@@ -93,32 +93,35 @@ func (e *Engine) query(ctx context.Context, req *ListRequest) (store.Query, erro
 		Name: req.Name, NamePrefix: req.NamePrefix, Statuses: req.Statuses,
 		Since: req.Since, OldestFirst: req.OldestFirst,
 	}
-	if req.Marker != "" && !wire.ValidID(req.Marker, 64) {
-		return q, wire.Errorf(wire.CodeInvalidParameter, "Invalid Marker")
-	}
 	for _, a := range req.Doing {
 		if !slices.Contains(Activities, a) {
 			return q, wire.Errorf(wire.CodeInvalidParameter, "No execution is ever doing %q", string(a))
 		}
 		q.Doing |= uint32(doings[a])
 	}
-	between(&q, req)
-	if req.Function == "" {
-		return q, nil
+	if req.Function != "" {
+		var err error
+		if q.Function, q.Version, err = e.parseRef(req.Function, req.Qualifier); err != nil {
+			return q, err
+		}
+		if a := e.functions.alias(q.Function, q.Version); a != nil {
+			q.Version = a.Version
+		}
 	}
-	var err error
-	if q.Function, q.Version, err = e.parseRef(req.Function, req.Qualifier); err != nil {
+	last, err := e.readListMarker(req.Marker, &q)
+	if err != nil {
 		return q, err
 	}
-	if a := e.functions.alias(q.Function, q.Version); a != nil {
-		q.Version = a.Version
+	between(&q, req, last)
+	if q.Function == "" {
+		return q, nil
 	}
 	return q, e.knownFunction(ctx, q.Function, q.Version)
 }
 
 // between restricts q to the executions that started within the request's
-// bounds and stand behind its marker. All three are ids.
-func between(q *store.Query, req *ListRequest) {
+// bounds and stand behind the last one of the page before. All three are ids.
+func between(q *store.Query, req *ListRequest, before string) {
 	var first, last string // exclusive, ascending; empty is unbounded
 	if req.StartedAfter != 0 {
 		first = lastBefore(req.StartedAfter + 1)
@@ -127,12 +130,12 @@ func between(q *store.Query, req *ListRequest) {
 		last = lastBefore(req.StartedBefore)
 	}
 	if q.OldestFirst {
-		q.After, q.Until = max(first, req.Marker), last
+		q.After, q.Until = max(first, before), last
 		return
 	}
-	q.After, q.Until = cmp.Or(last, req.Marker), first
-	if req.Marker != "" {
-		q.After = min(q.After, req.Marker)
+	q.After, q.Until = cmp.Or(last, before), first
+	if before != "" {
+		q.After = min(q.After, before)
 	}
 }
 

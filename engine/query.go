@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"fmt"
 	"iter"
 
 	"github.com/perdure/perdure/internal/machine"
@@ -36,12 +35,16 @@ func (e *Engine) Describe(ctx context.Context, arn string) (*Description, error)
 // History returns a page of an execution's events, oldest first unless asked
 // otherwise. next is empty on the last page.
 func (e *Engine) History(ctx context.Context, req *HistoryRequest) (events []*wire.Event, next string, err error) {
-	at, err := parsePlace(req.Marker)
+	at, err := e.readHistoryMarker(req)
 	if err != nil {
 		return nil, "", err
 	}
 	var outcome *Description
 	if outcome, err = e.Describe(ctx, req.ARN); err != nil {
+		return nil, "", err
+	}
+	id, err := parseExecution(req.ARN)
+	if err != nil {
 		return nil, "", err
 	}
 	size, max := 0, pageSize(req.MaxItems)
@@ -52,7 +55,7 @@ func (e *Engine) History(ctx context.Context, req *HistoryRequest) (events []*wi
 		fillOutcome(ev, outcome)
 		size += eventSize(ev)
 		if len(events) > 0 && (len(events) == max || size > pageBytes) {
-			return events, at.String(), nil
+			return events, e.historyMarker(id, at, req.NewestFirst), nil
 		}
 		events = append(events, ev)
 	}
@@ -107,18 +110,6 @@ func (e *Engine) watchOnce(ctx context.Context, arn string, at *place, yield fun
 type place struct {
 	seq  int64 // zero is the beginning
 	skip int
-}
-
-func (p place) String() string { return fmt.Sprintf("%d.%d", p.seq, p.skip) }
-
-func parsePlace(marker string) (p place, err error) {
-	if marker == "" {
-		return p, nil
-	}
-	if n, err := fmt.Sscanf(marker, "%d.%d", &p.seq, &p.skip); n != 2 || err != nil || p.seq < 1 || p.skip < 0 || p.String() != marker {
-		return p, wire.Errorf(wire.CodeInvalidParameter, "Invalid Marker")
-	}
-	return p, nil
 }
 
 // events yields the history events of an execution from at on, and keeps at
@@ -195,10 +186,11 @@ func fillOutcome(ev *wire.Event, d *Description) {
 	}
 }
 
+// eventSize is at least the length of the event's JSON, and not much more.
 func eventSize(ev *wire.Event) int {
-	n := 512 + ev.Error.Size()
+	n := 512 + len(ev.CallbackID) + len(ev.FunctionName) + len(ev.DurableExecutionARN) + ev.Error.Size()
 	if ev.Payload != nil {
-		n += len(*ev.Payload)
+		n += wire.StringSize(*ev.Payload)
 	}
 	return n
 }
