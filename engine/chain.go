@@ -22,11 +22,15 @@ import (
 // A chained invoke of a plain function is a call by this process. A crash loses
 // the call, and the next engine makes it again.
 
-// resolve finds the target of a chained invoke and names the child.
-func (e *Engine) resolve(opts *wire.ChainedInvokeOptions) (*machine.InvokeTarget, *wire.ErrorObject) {
+// resolve finds the target of a chained invoke and names the child. What cannot
+// be invoked now fails the operation; what never could refuses the checkpoint.
+func (e *Engine) resolve(opts *wire.ChainedInvokeOptions) (*machine.InvokeTarget, *wire.ErrorObject, error) {
+	if err := e.checkHome(opts.FunctionName); err != nil {
+		return nil, nil, err
+	}
 	_, qualifier, err := e.parseRef(opts.FunctionName, "")
 	if err != nil {
-		return nil, refusal(err)
+		return nil, refusal(err), nil
 	}
 	t, err := e.lookup(opts.FunctionName, "", rand.Float64())
 	if err == nil {
@@ -34,14 +38,26 @@ func (e *Engine) resolve(opts *wire.ChainedInvokeOptions) (*machine.InvokeTarget
 	}
 	switch {
 	case err != nil:
-		return nil, refusal(err)
+		return nil, refusal(err), nil
 	case t.Durable == nil:
-		return &machine.InvokeTarget{Version: t.Version}, nil
+		return &machine.InvokeTarget{Version: t.Version}, nil, nil
 	case e.opts.Strict && qualifier == "":
-		return nil, refusal(wire.Errorf(wire.CodeInvalidParameter, "You cannot invoke a durable function using an unqualified ARN."))
+		return nil, refusal(wire.Errorf(wire.CodeInvalidParameter, "You cannot invoke a durable function using an unqualified ARN.")), nil
 	}
 	t.arn.Name, t.arn.ID = uuid.NewString(), e.ids.mint()
-	return &machine.InvokeTarget{Version: t.Version, ARN: t.arn.String()}, nil
+	return &machine.InvokeTarget{Version: t.Version, ARN: t.arn.String()}, nil, nil
+}
+
+// checkHome refuses a chained invoke of a function that lives elsewhere.
+func (e *Engine) checkHome(ref string) error {
+	region, account := homeOf(ref)
+	switch {
+	case account != "" && account != e.opts.Account:
+		return wire.Errorf(wire.CodeInvalidParameter, "Cannot start a CHAINED_INVOKE on a function in another account.")
+	case region != "" && region != e.opts.Region:
+		return wire.Errorf(wire.CodeInvalidParameter, "Cannot start a CHAINED_INVOKE on a function in another region.")
+	}
+	return nil
 }
 
 // refusal is an error of the API as an operation records it.

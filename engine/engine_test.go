@@ -548,6 +548,24 @@ func TestChainedInvokes(t *testing.T) {
 	})
 }
 
+// Functions of other accounts and regions are not there to be invoked.
+func TestChainedInvokesStayAtHome(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *fixture) {
+		f.durable("parent", func(c *call) engine.Outcome {
+			for target, want := range map[string]string{
+				"arn:aws:lambda:us-east-1:111111111111:function:parent:1": "Cannot start a CHAINED_INVOKE on a function in another account.",
+				"111111111111:function:parent":                            "Cannot start a CHAINED_INVOKE on a function in another account.",
+				"arn:aws:lambda:eu-west-1:000000000000:function:parent:1": "Cannot start a CHAINED_INVOKE on a function in another region.",
+			} {
+				c.checkpoint(invokeUpdate("1", target, "1"))
+				wantRefusal(t, c.err, "InvalidParameterValueException: "+want)
+			}
+			return succeed("1")
+		})
+		f.result(f.start("parent", "", ""))
+	})
+}
+
 func TestChainedInvokesSurviveARestart(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fixture) {
 		f.durable("child", order)

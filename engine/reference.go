@@ -124,6 +124,18 @@ func (e *Engine) parseRef(ref, qualifier string) (name, of string, err error) {
 	return parts[0], qualifier, nil
 }
 
+// homeOf returns the region and the account that a function reference names;
+// empty if it names none.
+func homeOf(ref string) (region, account string) {
+	switch parts := strings.Split(ref, ":"); {
+	case len(parts) >= 7 && parts[0] == "arn":
+		return parts[3], parts[4]
+	case len(parts) >= 3 && parts[1] == "function":
+		return "", parts[0]
+	}
+	return "", ""
+}
+
 // versionNumber is the number of a version; $LATEST has none.
 func versionNumber(version string) int {
 	n, err := strconv.Atoi(version)

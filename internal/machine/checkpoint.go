@@ -22,8 +22,8 @@ type Checkpoint struct {
 	// CallbackID mints the id of the callback at a position.
 	CallbackID func(position int) string
 	// Resolve finds the target of a chained invoke. An error object fails
-	// the operation, not the checkpoint.
-	Resolve func(*wire.ChainedInvokeOptions) (*InvokeTarget, *wire.ErrorObject)
+	// the operation, an error refuses the checkpoint.
+	Resolve func(*wire.ChainedInvokeOptions) (*InvokeTarget, *wire.ErrorObject, error)
 }
 
 // Reply answers a checkpoint.

@@ -184,7 +184,7 @@ func (m *model) drawOptions(rt *rapid.T, u *wire.Update) {
 		}
 	}
 	if u.ChainedInvokeOptions != nil {
-		u.ChainedInvokeOptions.FunctionName = rapid.SampledFrom([]string{"child", "plain", "missing"}).Draw(rt, "function")
+		u.ChainedInvokeOptions.FunctionName = rapid.SampledFrom([]string{"child", "plain", "missing", "elsewhere"}).Draw(rt, "function")
 	}
 	if u.Type == wire.TypeContext && u.Action == wire.ActionSucceed && rapid.Bool().Draw(rt, "replay") {
 		u.ContextOptions = &wire.ContextOptions{ReplayChildren: true}

@@ -84,6 +84,14 @@ func TestInvokeStart(t *testing.T) {
 	equal(t, "end", *r.lastEvent(), wire.Event{Type: wire.EventChainedInvokeFailed, ID: 4, Time: epoch, OpID: "m", Error: failure})
 }
 
+// A target that nobody could ever invoke refuses the checkpoint.
+func TestInvokeElsewhere(t *testing.T) {
+	r := invoked(t)
+	_, err := r.checkpoint(wait("w", 1), invoke("e", "elsewhere"))
+	refused(t, err, "It is elsewhere.")
+	equal(t, "operations", ids(ops(r.x)), []string{"0001:STARTED"})
+}
+
 // Calls of plain functions are known, with all that it takes to make them
 // again, until they have an outcome.
 func TestCalls(t *testing.T) {

@@ -131,18 +131,20 @@ func (r *run) request(fence machine.Fence, clientToken string, updates []wire.Up
 func callbackID(position int) string { return fmt.Sprintf("callback-%d", position) }
 
 // resolve knows durable functions, plain ones, and nothing that is missing.
-func (r *run) resolve(opts *wire.ChainedInvokeOptions) (*machine.InvokeTarget, *wire.ErrorObject) {
+func (r *run) resolve(opts *wire.ChainedInvokeOptions) (*machine.InvokeTarget, *wire.ErrorObject, error) {
 	switch {
+	case strings.HasPrefix(opts.FunctionName, "elsewhere"):
+		return nil, nil, wire.Errorf(wire.CodeInvalidParameter, "It is elsewhere.")
 	case strings.HasPrefix(opts.FunctionName, "missing"):
-		return nil, &wire.ErrorObject{ErrorType: "ResourceNotFoundException", ErrorMessage: "Function not found: " + opts.FunctionName}
+		return nil, &wire.ErrorObject{ErrorType: "ResourceNotFoundException", ErrorMessage: "Function not found: " + opts.FunctionName}, nil
 	case strings.HasPrefix(opts.FunctionName, "plain"):
-		return &machine.InvokeTarget{Version: "3"}, nil
+		return &machine.InvokeTarget{Version: "3"}, nil, nil
 	}
 	r.targets++
 	return &machine.InvokeTarget{
 		Version: "2",
 		ARN:     fmt.Sprintf("arn:aws:lambda:us-east-1:000000000000:function:%s:2/durable-execution/child/%d", opts.FunctionName, r.targets),
-	}, nil
+	}, nil, nil
 }
 
 // must fails the test if a checkpoint was refused.

@@ -158,7 +158,7 @@ func (d *Draft) updateCallback(o *operation, u *wire.Update, mint func(int) stri
 	return nil
 }
 
-func (d *Draft) updateInvoke(o *operation, u *wire.Update, resolve func(*wire.ChainedInvokeOptions) (*InvokeTarget, *wire.ErrorObject)) error {
+func (d *Draft) updateInvoke(o *operation, u *wire.Update, resolve func(*wire.ChainedInvokeOptions) (*InvokeTarget, *wire.ErrorObject, error)) error {
 	if u.Action != wire.ActionStart {
 		return invalid("Invalid CHAINED_INVOKE action.")
 	}
@@ -169,7 +169,10 @@ func (d *Draft) updateInvoke(o *operation, u *wire.Update, resolve func(*wire.Ch
 	if opts == nil {
 		return invalid("Update for CHAINED_INVOKE operation requires ChainedInvokeOptions.")
 	}
-	target, failure := resolve(opts)
+	target, failure, err := resolve(opts)
+	if err != nil {
+		return err
+	}
 	r := started(wire.EventChainedInvokeStarted, u)
 	r.FunctionName = opts.FunctionName
 	if failure == nil {
