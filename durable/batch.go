@@ -152,7 +152,7 @@ func (b *batch) enter() {
 
 // operationOf is item i as an operation.
 func (b *batch) operationOf(i int) *operation {
-	o := &operation{kind: b.kind, scope: b.inner, ctx: derived{b.inner, b.inner}, name: b.item[i].name, number: i + 1}
+	o := &operation{kind: b.kind, scope: b.inner, ctx: b.inner, name: b.item[i].name, number: i + 1}
 	if i < len(b.inner.recorded) {
 		o.known = b.inner.recorded[i]
 	} else if strays := b.inner.run.history.strays; len(strays) > 0 {
@@ -215,7 +215,7 @@ func (b *batch) recorded() {
 // newSlot makes the scope of one goroutine, between the batch's and the items'.
 func (b *batch) newSlot() *scope {
 	in := b.inner
-	return &scope{Context: in, run: in.run, parent: in, id: in.id, within: in.within, name: in.name, task: true}
+	return &scope{Context: in, run: in.run, settings: in.settings, parent: in, id: in.id, within: in.within, name: in.name, task: true}
 }
 
 // slot runs one item after the other, as long as there are any.
@@ -225,7 +225,7 @@ func (b *batch) slot(s *scope) {
 		if o == nil {
 			return
 		}
-		o.scope, o.ctx = s, derived{s, s}
+		o.scope, o.ctx = s, s
 		b.runItem(o, i)
 	}
 }

@@ -56,7 +56,13 @@ type derived struct {
 	scope *scope
 }
 
-func (d derived) Logger() *slog.Logger { return d.scope.Logger() }
+func (d derived) Logger() *slog.Logger {
+	if set := settingsOf(d); set != d.scope.settings {
+		return d.scope.newLogger(set)
+	}
+	return d.scope.Logger()
+}
+
 func (d derived) ExecutionARN() string { return d.scope.ExecutionARN() }
 func (d derived) StartTime() time.Time { return d.scope.StartTime() }
 
@@ -141,8 +147,8 @@ func Logger(ctx context.Context) *slog.Logger {
 	if c := bodyOf(ctx); c != nil {
 		return c.run.log.body(c)
 	}
-	if s, ok := ctx.Value(scopeKey{}).(*scope); ok {
-		return s.Logger()
+	if c, ok := From(ctx); ok {
+		return c.Logger()
 	}
 	return slog.Default()
 }

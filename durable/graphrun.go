@@ -78,7 +78,7 @@ func (g *graphRun) record(number int) record {
 }
 
 func (g *graphRun) operation(k *kind, name string, number int) operation {
-	o := operation{kind: k, scope: g.scope, ctx: derived{g.scope, g.scope}, name: name, number: number, known: g.record(number)}
+	o := operation{kind: k, scope: g.scope, ctx: g.scope, name: name, number: number, known: g.record(number)}
 	o.check()
 	return o
 }

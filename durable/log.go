@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
@@ -13,19 +14,18 @@ import (
 // runLog makes the loggers of one invocation. Most replayed invocations log
 // nothing, so everything is made when it is first asked for.
 type runLog struct {
-	base  *slog.Logger // the handler's
 	ctx   context.Context
 	arn   string
-	attrs func() slog.Handler // base's handler with the invocation's attributes
+	attrs func() slog.Handler // the handler's, with the invocation's attributes
 }
 
 func newRunLog(ctx context.Context, base *slog.Logger, arn string) *runLog {
-	l := &runLog{base: base, ctx: ctx, arn: arn}
-	l.attrs = sync.OnceValue(l.withInvocation)
+	l := &runLog{ctx: ctx, arn: arn}
+	l.attrs = sync.OnceValue(func() slog.Handler { return l.withInvocation(base.Handler()) })
 	return l
 }
 
-func (l *runLog) withInvocation() slog.Handler {
+func (l *runLog) withInvocation(h slog.Handler) slog.Handler {
 	attrs := []slog.Attr{slog.String("executionArn", l.arn)}
 	if lc, ok := lambdacontext.FromContext(l.ctx); ok {
 		attrs = append(attrs, slog.String("requestId", lc.AwsRequestID))
@@ -33,11 +33,33 @@ func (l *runLog) withInvocation() slog.Handler {
 			attrs = append(attrs, slog.String("tenantId", lc.TenantID))
 		}
 	}
-	return l.base.Handler().WithAttrs(attrs)
+	return h.WithAttrs(attrs)
 }
 
 // warn writes a line of the SDK's own.
 func (l *runLog) warn(msg string) { slog.New(l.attrs()).Warn(msg) }
+
+// under is the handler beneath the loggers of code that has the given settings.
+func (l *runLog) under(set *settings) slog.Handler {
+	if set.handler != nil {
+		return set.handler
+	}
+	return l.attrs()
+}
+
+// of is the handler beneath a logger that the user gave, and has the invocation's
+// attributes as well: a logger of ours has them already.
+func (l *runLog) of(logger *slog.Logger, set *settings) slog.Handler {
+	h, ours := logger.Handler().(onceHandler)
+	if !ours {
+		return l.withInvocation(logger.Handler())
+	}
+	below := l.under(set)
+	for _, add := range h.added {
+		below = add(below)
+	}
+	return below
+}
 
 // body is the logger of one attempt of a step.
 func (l *runLog) body(c *bodyContext) *slog.Logger {
@@ -45,7 +67,7 @@ func (l *runLog) body(c *bodyContext) *slog.Logger {
 	if c.attempt > 0 {
 		attrs = append(attrs, slog.Int("attempt", c.attempt))
 	}
-	return slog.New(l.attrs().WithAttrs(attrs))
+	return slog.New(l.under(settingsOf(c)).WithAttrs(attrs))
 }
 
 func operationAttrs(id, name string) []slog.Attr {
@@ -61,12 +83,16 @@ func (s *scope) Logger() *slog.Logger {
 	if l := s.logger.Load(); l != nil {
 		return l
 	}
-	h := s.run.log.attrs()
+	s.logger.CompareAndSwap(nil, s.newLogger(s.settings))
+	return s.logger.Load()
+}
+
+func (s *scope) newLogger(set *settings) *slog.Logger {
+	h := s.run.log.under(set)
 	if s.parent != nil {
 		h = h.WithAttrs(operationAttrs(s.id, s.name))
 	}
-	s.logger.CompareAndSwap(nil, slog.New(onceHandler{h, s}))
-	return s.logger.Load()
+	return slog.New(onceHandler{Handler: h, scope: s})
 }
 
 // onceHandler drops the records of code that ran in an earlier invocation, or
@@ -74,6 +100,7 @@ func (s *scope) Logger() *slog.Logger {
 type onceHandler struct {
 	slog.Handler
 	scope *scope
+	added []func(slog.Handler) slog.Handler // what the user had added
 }
 
 func (h onceHandler) Enabled(ctx context.Context, level slog.Level) bool {
@@ -89,11 +116,15 @@ func (h onceHandler) Handle(ctx context.Context, r slog.Record) error {
 }
 
 func (h onceHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return onceHandler{h.Handler.WithAttrs(attrs), h.scope}
+	return h.with(func(h slog.Handler) slog.Handler { return h.WithAttrs(attrs) })
 }
 
 func (h onceHandler) WithGroup(name string) slog.Handler {
-	return onceHandler{h.Handler.WithGroup(name), h.scope}
+	return h.with(func(h slog.Handler) slog.Handler { return h.WithGroup(name) })
+}
+
+func (h onceHandler) with(add func(slog.Handler) slog.Handler) onceHandler {
+	return onceHandler{add(h.Handler), h.scope, append(slices.Clip(h.added), add)}
 }
 
 // newLogger is the default: JSON lines with the names that Lambda's own

@@ -26,11 +26,12 @@ type RetryOption interface {
 	RetryGroupOption
 }
 
-// SerdesOption is an option of operations that store a value. On a handler it
-// sets the default of all its operations; the execution's input and result,
-// which others write and read, are always JSON.
+// SerdesOption is an option of operations that store a value. On a handler, or
+// with [With], it sets the default of all operations; the execution's input and
+// result, which others write and read, are always JSON.
 type SerdesOption interface {
 	HandlerOption
+	ContextOption
 	StepOption
 	ChildOption
 	InvokeOption
@@ -49,9 +50,11 @@ type TimeoutOption interface {
 	WaitForCallbackOption
 }
 
-// AttemptBudgetOption is an option of steps, and of a handler for all its steps.
+// AttemptBudgetOption is an option of steps; on a handler, or with [With], of all
+// steps.
 type AttemptBudgetOption interface {
 	HandlerOption
+	ContextOption
 	StepOption
 }
 
@@ -78,14 +81,13 @@ const (
 )
 
 type handlerConfig struct {
+	settings
 	client     Client
 	logger     *slog.Logger
 	replayLogs bool
 	plugins    []Plugin
 	unchecked  bool // see WithGoroutineChecks
-	serdes     Serdes
 	errors     errorCodecs
-	budget     int // of a step's attempts; 0 is none
 	pipelined  bool
 	rehearsal  bool // see rehearse
 }
@@ -135,8 +137,8 @@ func WithTimeout(d time.Duration) TimeoutOption { return timeoutOption(d) }
 // budget.
 //
 // That an attempt begins must be durable before it does, which costs each step
-// a call of the service. On a handler it is the budget of every step that has
-// none of its own.
+// a call of the service. On a handler, or with [With], it is the budget of every
+// step that has none of its own.
 func WithAttemptBudget(attempts int) AttemptBudgetOption { return attemptBudgetOption(attempts) }
 
 // WithSubType gives an operation a subtype of its own, for people and tools
@@ -150,10 +152,15 @@ func WithClient(c Client) HandlerOption {
 	return handlerOption(func(cfg *handlerConfig) { cfg.client = c })
 }
 
-// WithLogger sets the logger under [Context.Logger], in place of JSON lines on
-// standard error.
-func WithLogger(l *slog.Logger) HandlerOption {
-	return handlerOption(func(cfg *handlerConfig) { cfg.logger = l })
+// WithLogger sets the logger under [Context.Logger] and [Logger], in place of
+// JSON lines on standard error. With [With] it may be one that was made of
+// [Context.Logger], to have attributes of its own on every line.
+func WithLogger(l *slog.Logger) LoggerOption { return loggerOption{l} }
+
+// LoggerOption is an option of handlers, and of [With].
+type LoggerOption interface {
+	HandlerOption
+	ContextOption
 }
 
 // WithReplayLogs makes [Context.Logger] write on every run of a line, replays
@@ -195,11 +202,13 @@ type (
 	serdesOption    struct{ serdes Serdes }
 	timeoutOption   time.Duration
 	subTypeOption   string
+	loggerOption    struct{ logger *slog.Logger }
 
 	attemptBudgetOption int
 )
 
 func (o handlerOption) applyHandler(c *handlerConfig)          { o(c) }
+func (o loggerOption) applyHandler(c *handlerConfig)           { c.logger = o.logger }
 func (o retryOption) applyStep(c *stepConfig)                  { c.retry = RetryPolicy(o) }
 func (o semanticsOption) applyStep(c *stepConfig)              { c.semantics = Semantics(o) }
 func (o serdesOption) applyHandler(c *handlerConfig)           { c.serdes = o.serdes }

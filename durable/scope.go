@@ -16,6 +16,7 @@ import (
 type scope struct {
 	context.Context
 	run      *run
+	settings *settings
 	parent   *scope // nil for the handler
 	id       string // what its operations' ids begin with; empty for the handler
 	within   string // the CONTEXT operation that it, or the nearest scope around it, is recorded as
@@ -41,7 +42,10 @@ type scope struct {
 }
 
 func newScope(ctx context.Context, r *run, parent *scope, id, name string) *scope {
-	s := &scope{Context: ctx, run: r, parent: parent, id: id, within: id, name: name}
+	s := &scope{Context: ctx, run: r, settings: settingsOf(ctx), parent: parent, id: id, within: id, name: name}
+	if s.settings == nil {
+		s.settings = &r.cfg.settings
+	}
 	if c := r.history.contexts[id]; c != nil {
 		s.recorded = c.records
 	}
@@ -58,6 +62,8 @@ func (s *scope) Value(key any) any {
 	switch key.(type) {
 	case scopeKey:
 		return s
+	case settingsKey:
+		return s.settings
 	case bodyKey:
 		return nil
 	}
@@ -265,12 +271,12 @@ type lasting struct {
 
 func (c lasting) Value(key any) any { return c.values.Value(key) }
 
-// serdes picks the operation's own, or the handler's.
+// serdes picks the operation's own, or the default.
 func (o *operation) serdes(own Serdes) Serdes {
 	if own != nil {
 		return own
 	}
-	return o.scope.run.cfg.serdes
+	return o.settings().serdes
 }
 
 // result names the operation's result in messages.

@@ -158,7 +158,7 @@ func (s *stepRun) budget() int {
 	if s.cfg.budget != nil {
 		return *s.cfg.budget
 	}
-	return s.scope.run.cfg.budget
+	return s.settings().budget
 }
 
 func (s *stepRun) succeed(payload string) error {

@@ -39,7 +39,7 @@ func newTask(o operation) *task {
 	s := o.scope
 	ctx, cancel := context.WithCancelCause(context.Context(o.ctx))
 	o.scope = &scope{
-		Context: ctx, run: s.run, parent: s, id: s.id, within: s.within, name: s.name,
+		Context: ctx, run: s.run, settings: settingsOf(o.ctx), parent: s, id: s.id, within: s.within, name: s.name,
 		sealed: s.sealed, loose: s.loose || s.sealed && o.virtual, task: true,
 	}
 	o.ctx = derived{ctx, o.scope}
