@@ -82,8 +82,9 @@ func (l *local) storeMetrics(ctx context.Context, e *metrics.Exposition) {
 func (l *local) processMetrics(e *metrics.Exposition) {
 	e.Gauge("perdure_function_processes", "Processes of functions, by whether they wait for an invocation.")
 	l.poolsMu.Lock()
-	defer l.poolsMu.Unlock()
-	for _, pool := range l.pools {
+	pools := slices.Concat(l.pools, l.versions.pools())
+	l.poolsMu.Unlock()
+	for _, pool := range pools {
 		name, version := pool.Function()
 		all, idle := pool.Processes()
 		e.Add(float64(all-idle), "function", name, "version", version, "state", "busy")

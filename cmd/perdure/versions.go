@@ -129,6 +129,20 @@ func (v *versions) close(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
+// pools returns those of the versions that have been invoked.
+func (v *versions) pools() (pools []*sandbox.Pool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, p := range v.open {
+		p.mu.Lock()
+		if p.pool != nil {
+			pools = append(pools, p.pool)
+		}
+		p.mu.Unlock()
+	}
+	return pools
+}
+
 // publishedPool runs one published version.
 type publishedPool struct {
 	versions *versions

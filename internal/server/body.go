@@ -51,25 +51,30 @@ type body struct {
 	ended   bool
 }
 
-// watchBody makes r's body one that must keep arriving, and returns what is to
-// be called when r has been answered.
-func (s *Server) watchBody(w http.ResponseWriter, r *http.Request) (answered func()) {
+// watchBody returns r with a body that must keep arriving, and what is to be
+// called when it has been answered. r itself stays as it is, because net/http
+// decides by its body how to go on with the connection.
+func (s *Server) watchBody(w http.ResponseWriter, r *http.Request) (watched *http.Request, answered func()) {
 	if r.Body == nil || r.Body == http.NoBody {
-		return func() {}
+		return r, func() {}
 	}
 	b := &body{ReadCloser: r.Body, conn: http.NewResponseController(w), time: s.limits.SteadyTime, budget: &s.bodies}
-	r.Body = b
-	return b.Discard
+	watched = r.WithContext(r.Context())
+	watched.Body = b
+	return watched, b.Discard
 }
 
 // Read reads from the body. An error is a refusal that says what went wrong.
 func (b *body) Read(p []byte) (int, error) {
-	if err := b.admit(); err != nil {
-		return 0, err
+	if b.arrived >= b.allowed && !b.ended && !b.unkept {
+		b.allowed = b.arrived + progress
+		_ = b.conn.SetReadDeadline(time.Now().Add(b.time))
 	}
-	n, err := b.ReadCloser.Read(p)
+	n, err := b.ReadCloser.Read(p[:min(len(p), 4*share)])
 	b.arrived += int64(n)
 	switch {
+	case !b.count():
+		return 0, wire.Errorf(wire.CodeTooManyRequests, "Rate Exceeded.")
 	case err == io.EOF:
 		b.end()
 	case errors.Is(err, os.ErrDeadlineExceeded):
@@ -80,22 +85,18 @@ func (b *body) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// admit sees to the deadline and the budget of what arrives next.
-func (b *body) admit() error {
-	if b.ended || b.unkept {
-		return nil
+// count takes of the budget what has arrived, if there is so much left.
+func (b *body) count() bool {
+	more := b.arrived - b.taken
+	if more <= 0 || b.unkept {
+		return true
 	}
-	if b.arrived >= b.taken {
-		if !b.budget.take(share) {
-			return wire.Errorf(wire.CodeTooManyRequests, "Rate Exceeded.")
-		}
-		b.taken += share
+	more = (more + share - 1) / share * share
+	if !b.budget.take(more) {
+		return false
 	}
-	if b.arrived >= b.allowed {
-		b.allowed += progress
-		_ = b.conn.SetReadDeadline(time.Now().Add(b.time))
-	}
-	return nil
+	b.taken += more
+	return true
 }
 
 // end lifts the deadline, because net/http goes on reading to learn whether the

@@ -99,3 +99,12 @@ func (c *steadyConn) Write(p []byte) (n int, err error) {
 		}
 	}
 }
+
+// CloseWrite tells the other side that nothing more will come, so that it reads
+// the last answer before the connection is closed.
+func (c *steadyConn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
+}

@@ -74,14 +74,17 @@ func New(faces Faces, opts *Options) *Server {
 		IdleTimeout:       s.limits.IdleTime,
 		MaxHeaderBytes:    s.limits.HeaderBytes,
 		ConnState:         s.connections.note,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+
+		DisableGeneralOptionsHandler: true,
+		ErrorLog:                     slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	return s
 }
 
 // serve answers one request.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) error {
-	defer s.watchBody(w, r)()
+	r, answered := s.watchBody(w, r)
+	defer answered()
 	if err := s.guard.check(r); err != nil {
 		return err
 	}
