@@ -302,7 +302,7 @@ var reservedSubTypes = []string{
 
 // Subtypes of our own.
 const (
-	subTypeDag      = "Dag"
+	subTypeDag      = wire.SubTypeDag
 	subTypeDagTask  = "DagTask"
 	subTypeDeadline = "Deadline"
 	subTypeVersion  = "Version"

@@ -72,8 +72,8 @@ func refusal(err error) *wire.ErrorObject {
 // children adds the writes that create the executions which a draft invokes.
 func (e *Engine) children(d *machine.Draft, writes []store.Write) ([]store.Write, error) {
 	for _, r := range d.Records() {
-		if r.Type != wire.EventChainedInvokeStarted || r.DurableExecutionARN == "" {
-			continue
+		if r.Type != wire.EventChainedInvokeStarted || r.DurableExecutionARN == "" || !d.Open(r.OpID) {
+			continue // a fork's past may have chained invokes that are over
 		}
 		arn, err := wire.ParseARN(r.DurableExecutionARN)
 		if err != nil {

@@ -23,6 +23,9 @@ type Explanation struct {
 	Total int
 	// TimesOut is when an open execution times out.
 	TimesOut wire.Timestamp
+	// Parent is the execution that invoked this one, Origin the one that it
+	// is a fork of; empty if there is none.
+	Parent, Origin string
 }
 
 // Reason is one thing that an execution is at, or waits for. Members that its
@@ -77,6 +80,7 @@ func (e *Engine) explain(ctx context.Context, arn string, followed int) (*Explan
 	at := now()
 	err := e.view(ctx, arn, func(l *live) {
 		x.Status = l.x.Status()
+		x.Parent, x.Origin = l.x.Identity().ParentARN, l.x.Identity().OriginARN
 		facts = l.x.Explain(at) // snapshots, which may be kept
 		if !x.Status.Closed() {
 			x.TimesOut = l.x.TimesOut()

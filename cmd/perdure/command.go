@@ -29,6 +29,7 @@ func commands() []*command {
 	return []*command{
 		runCommand, serveCommand,
 		invokeCommand, listCommand, getCommand, explainCommand, historyCommand, logsCommand, callbackCommand,
+		forkCommand, redriveCommand,
 		pauseCommand, resumeCommand, stopCommand, deleteCommand,
 		credentialsCommand, versionCommand, helpCommand,
 	}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"text/tabwriter"
 
+	"github.com/perdure/perdure/internal/adminapi"
 	"github.com/perdure/perdure/internal/cli"
 	"github.com/perdure/perdure/internal/cli/progress"
 )
@@ -34,34 +35,37 @@ func (v *getVerb) run(ctx context.Context, std *stdio, args []string) error {
 	if v.json {
 		return printJSON(std.out, raw)
 	}
-	describe(std.out, e, v.why(ctx, r, e))
+	describe(std.out, e, explained(ctx, r, arn))
 	return nil
 }
 
-// why says why an open execution is not moving. What is not told is not shown:
-// the rest is worth seeing all the same.
-func (v *getVerb) why(ctx context.Context, r *remote, e *cli.Execution) string {
-	if e.Closed != 0 {
-		return ""
-	}
-	x, err := r.admin.Explain(ctx, e.ARN)
+// explained is what our own API knows of an execution. What is not told is not
+// shown: the rest is worth seeing all the same.
+func explained(ctx context.Context, r *remote, arn string) *adminapi.Explanation {
+	x, err := r.admin.Explain(ctx, arn)
 	if err != nil {
-		return ""
+		return &adminapi.Explanation{}
 	}
-	return x.Text
+	return x
 }
 
 // describe shows an execution to a person.
-func describe(w io.Writer, e *cli.Execution, why string) {
+func describe(w io.Writer, e *cli.Execution, x *adminapi.Explanation) {
 	tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	row := func(name, value string) { fmt.Fprintf(tab, "%s\t%s\n", name, cli.Printable(value)) }
 	row("execution", e.Name)
 	row("status", string(e.Status))
-	if why != "" {
-		row("why", why)
+	if e.Closed == 0 && x.Text != "" {
+		row("why", x.Text)
 	}
 	row("function", e.FunctionARN)
 	row("arn", e.ARN)
+	if x.ParentArn != "" {
+		row("parent", x.ParentArn)
+	}
+	if x.OriginArn != "" {
+		row("origin", x.OriginArn)
+	}
 	row("started", localTime(e.Started))
 	if e.Closed != 0 {
 		row("ended", localTime(e.Closed))

@@ -19,6 +19,7 @@ type Engine interface {
 	listEngine
 	explainEngine
 	logEngine
+	forkEngine
 }
 
 var _ Engine = (*engine.Engine)(nil)

@@ -18,6 +18,10 @@ type Explanation struct {
 	Total int
 	// ExpectedExecutionTimeoutTimestamp is when an open execution times out.
 	ExpectedExecutionTimeoutTimestamp Time `json:",omitzero"`
+	// ParentArn is the execution that invoked this one, OriginArn the one that
+	// it is a fork of.
+	ParentArn string `json:",omitempty"`
+	OriginArn string `json:",omitempty"`
 }
 
 // Reason is one thing that an execution is at, or waits for.
@@ -54,7 +58,7 @@ func (a *api) explain(w http.ResponseWriter, r *http.Request, arn string) error 
 	}
 	out := Explanation{
 		DurableExecutionArn: x.ARN, Status: x.Status, Text: x.Text, Total: x.Total,
-		ExpectedExecutionTimeoutTimestamp: Time(x.TimesOut),
+		ExpectedExecutionTimeoutTimestamp: Time(x.TimesOut), ParentArn: x.Parent, OriginArn: x.Origin,
 	}
 	for i := range x.Reasons {
 		out.Reasons = append(out.Reasons, reasonOf(&x.Reasons[i]))

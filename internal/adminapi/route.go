@@ -22,7 +22,13 @@ type handler func(a *api, w http.ResponseWriter, r *http.Request, subject string
 
 // routes lists all groups. The first whose path matches counts, so a path that
 // ends with its subject comes after those that go on.
-var routes = slices.Concat(aboutRoutes, explainRoutes, logRoutes, executionRoutes)
+var routes = slices.Concat(
+	aboutRoutes,
+	explainRoutes,
+	forkRoutes,
+	logRoutes,
+	executionRoutes,
+)
 
 const (
 	subjectMark = "{subject}"

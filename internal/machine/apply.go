@@ -37,6 +37,8 @@ func (d *Draft) fold(r *Record) {
 		d.applyPause(r)
 	case deletionRequested:
 		d.deleting = r.Time
+	case executionForked:
+		d.applyFork()
 	case parentNotified:
 		d.notified = true
 	case invocationStarted:

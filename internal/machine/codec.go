@@ -75,6 +75,8 @@ const (
 	fParentARN       = 6
 	fParentOperation = 7
 	fAsync           = 8
+	fOriginARN       = 9
+	fOriginOperation = 10
 )
 
 // Encode returns the journal entry of records.
@@ -169,7 +171,9 @@ func appendIdentity(b []byte, id *Identity) []byte {
 	b = appendString(b, fIDTrace, id.TraceHeader)
 	b = appendString(b, fParentARN, id.ParentARN)
 	b = appendString(b, fParentOperation, id.ParentOperation)
-	return appendBool(b, fAsync, id.Async)
+	b = appendBool(b, fAsync, id.Async)
+	b = appendString(b, fOriginARN, id.OriginARN)
+	return appendString(b, fOriginOperation, id.OriginOperation)
 }
 
 func appendString(b []byte, field protowire.Number, s string) []byte {
@@ -361,6 +365,10 @@ func decodeIdentity(b []byte) (*Identity, error) {
 			id.ParentARN = string(v.bytes)
 		case fParentOperation:
 			id.ParentOperation = string(v.bytes)
+		case fOriginARN:
+			id.OriginARN = string(v.bytes)
+		case fOriginOperation:
+			id.OriginOperation = string(v.bytes)
 		case fAsync:
 			id.Async = v.int != 0
 		}

@@ -73,6 +73,12 @@ func (d *Draft) op(i int) *operation {
 	return d.x.ops[i]
 }
 
+// Open reports whether there is an operation with this id that has not ended.
+func (d *Draft) Open(opID string) bool {
+	i := d.find(opID)
+	return i >= 0 && !d.op(i).Status.Closed()
+}
+
 // find returns the position of the operation with this id, or -1.
 func (d *Draft) find(id string) int {
 	if i, ok := d.x.index[id]; ok {

@@ -36,6 +36,7 @@ func TestModel(t *testing.T) {
 			"stop":       m.stopInput,
 			"pause":      m.pauseInput,
 			"resume":     m.resumeInput,
+			"fork":       m.forkIt,
 			"restart":    func(*rapid.T) { m.x = m.reload() },
 			"drop":       m.dropInput,
 			"again":      again,

@@ -58,6 +58,9 @@ const (
 	pauseCancelled wire.EventType = "pauseCancelled"
 	// deletionRequested: the execution, which is closed, is to be removed.
 	deletionRequested wire.EventType = "deletionRequested"
+	// executionForked ends the records that were copied from another
+	// execution: they are the function's past, not news.
+	executionForked wire.EventType = "executionForked"
 	// parentNotified: the outcome has reached the execution that invoked this one.
 	parentNotified wire.EventType = "parentNotified"
 )
@@ -77,4 +80,9 @@ type Identity struct {
 	// this execution; empty if a client did.
 	ParentARN       string
 	ParentOperation string
+	// OriginARN names the execution that this one was forked from, and
+	// OriginOperation the first operation at which it was cut; empty if it
+	// is no fork, or everything was copied.
+	OriginARN       string
+	OriginOperation string
 }

@@ -165,10 +165,16 @@ func (d *Draft) updateInvoke(o *operation, u *wire.Update, resolve func(*wire.Ch
 	if o != nil {
 		return invalid("Cannot start a CHAINED_INVOKE that already exist.")
 	}
-	opts := u.ChainedInvokeOptions
-	if opts == nil {
+	if u.ChainedInvokeOptions == nil {
 		return invalid("Update for CHAINED_INVOKE operation requires ChainedInvokeOptions.")
 	}
+	return d.startInvoke(u, resolve)
+}
+
+// startInvoke begins a chained invoke. One whose target cannot be found fails
+// at once.
+func (d *Draft) startInvoke(u *wire.Update, resolve func(*wire.ChainedInvokeOptions) (*InvokeTarget, *wire.ErrorObject, error)) error {
+	opts := u.ChainedInvokeOptions
 	target, failure, err := resolve(opts)
 	if err != nil {
 		return err

@@ -135,6 +135,7 @@ const (
 	SubTypeMapIteration      = "MapIteration"
 	SubTypeParallel          = "Parallel"
 	SubTypeParallelBranch    = "ParallelBranch"
+	SubTypeDag               = "Dag"
 )
 
 // Error types that the service itself writes into error objects.

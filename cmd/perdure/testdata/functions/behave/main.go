@@ -48,6 +48,12 @@ func handler(ctx durable.Context, e event) (any, error) {
 			return nil, err
 		}
 		return result{answer}, nil
+	case "charge":
+		once := durable.WithRetry(durable.RetryPolicy{MaxAttempts: 1})
+		return durable.Step(ctx, "charge", func(context.Context) (result, error) {
+			_, err := os.Stat(e.File + ".paid")
+			return result{"charge"}, err
+		}, once)
 	case "fail slowly":
 		policy := durable.RetryPolicy{Delay: time.Hour, MaxDelay: time.Hour, Jitter: durable.NoJitter}
 		return durable.Step(ctx, "charge", func(context.Context) (any, error) { return nil, errors.New("card declined") }, durable.WithRetry(policy))

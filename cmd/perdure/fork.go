@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+
+	"github.com/perdure/perdure/internal/adminapi"
+	"github.com/perdure/perdure/internal/cli"
+	"github.com/perdure/perdure/internal/wire"
+)
+
+var forkCommand = &command{
+	name:    "fork",
+	args:    "EXECUTION [--before OPERATION | --after OPERATION [--result TEXT]]",
+	summary: "start a copy of one execution, as far as an operation",
+	help: executionHelp + `
+
+OPERATION is an id, as "perdure history" shows them, or a name that only one
+operation has. The copy has all that happened to operations until then, so that
+the function replays it and goes on from there; --result and --error-message say
+that OPERATION ended otherwise than it did. Without OPERATION everything is
+copied. EXECUTION stays as it is.
+
+What ran beside OPERATION in other items of a batch is kept; what its own
+context did after it is not. Open callbacks have new ids in the copy, and what
+was invoked and has not answered is invoked anew. A wait ends when it would have.`,
+	verb: func() verb { return &forkVerb{} },
+}
+
+type forkVerb struct {
+	copyFlags
+	before, after string
+	result        textFlag
+	kind, message string
+}
+
+// copyFlags are the flags of the verbs that copy an execution.
+type copyFlags struct {
+	executionFlags
+	name, version string
+}
+
+func (f *copyFlags) define(fs *flag.FlagSet) {
+	f.executionFlags.define(fs)
+	fs.StringVar(&f.name, "name", "", "`NAME` of the copy; the default is that of EXECUTION with a number behind it")
+	fs.StringVar(&f.version, "version", "", "`VERSION` or alias of the function that runs the copy; the default is that of EXECUTION")
+}
+
+// tell says which execution was started.
+func (f *copyFlags) tell(std *stdio, forked *adminapi.Forked) error {
+	if f.json {
+		return json.NewEncoder(std.out).Encode(forked)
+	}
+	_, err := fmt.Fprintf(std.out, "%s\t%s\n", forked.DurableExecutionName, forked.DurableExecutionArn)
+	return err
+}
+
+// textFlag is a text that may be given, and empty.
+type textFlag struct{ text *string }
+
+func (f *textFlag) String() string { return "" }
+
+func (f *textFlag) Set(s string) error {
+	f.text = &s
+	return nil
+}
+
+func (v *forkVerb) define(fs *flag.FlagSet) {
+	v.copyFlags.define(fs)
+	fs.StringVar(&v.before, "before", "", "copy until before this `OPERATION`")
+	fs.StringVar(&v.after, "after", "", "copy until this `OPERATION` has ended")
+	fs.Var(&v.result, "result", "`TEXT`, mostly JSON, with which the operation of --after ended")
+	fs.StringVar(&v.kind, "error-type", "", "`TYPE` of the error with which it ended")
+	fs.StringVar(&v.message, "error-message", "", "`TEXT` of that error")
+}
+
+func (v *forkVerb) run(ctx context.Context, std *stdio, args []string) error {
+	outcome, err := v.outcome()
+	if err != nil {
+		return err
+	}
+	r, arn, err := v.locate(ctx, "fork", args)
+	if err != nil {
+		return err
+	}
+	forked, err := r.admin.Fork(ctx, arn, &adminapi.Fork{
+		Before: v.before, After: v.after, Outcome: outcome, DurableExecutionName: v.name, Qualifier: v.version,
+	})
+	if err != nil {
+		return r.fault(ctx, err)
+	}
+	return v.tell(std, forked)
+}
+
+// outcome is how the operation of --after is to have ended; nil is as it did.
+func (v *forkVerb) outcome() (*adminapi.Outcome, error) {
+	failed := v.kind+v.message != ""
+	switch {
+	case v.before != "" && v.after != "":
+		return nil, cli.Usagef("--before and --after are two ends of one copy")
+	case v.result.text == nil && !failed:
+		return nil, nil
+	case v.after == "":
+		return nil, cli.Usagef("--result and --error-message say how the operation of --after ended, and there is none")
+	case v.result.text != nil && failed:
+		return nil, cli.Usagef("--result and --error-message are two outcomes of one operation")
+	case failed:
+		return &adminapi.Outcome{Error: &wire.ErrorObject{ErrorType: v.kind, ErrorMessage: v.message}}, nil
+	}
+	return &adminapi.Outcome{Result: v.result.text}, nil
+}
