@@ -10,6 +10,7 @@
 //	list.go        the list of executions
 //	execution.go   the page of one execution
 //	operations.go  its operations, folded from the history, as a tree with bars
+//	log.go         the end of its log
 //	actions.go     what the buttons do
 //	words.go       how moments, durations and payloads are written
 package ui

@@ -17,6 +17,7 @@ type executionPage struct {
 	Why      string        // it does not go on; empty for a closed one
 	Events   []*wire.Event // newest first
 	Cut      bool          // the history is longer than what is shown
+	Log      []logLine     // the end of it
 }
 
 // Open reports whether the execution goes on.
@@ -50,6 +51,9 @@ func (s *site) read(ctx context.Context, arn string) (*executionPage, error) {
 	p := &executionPage{Description: d, record: read(events), Events: events, Cut: cut}
 	if parsed, err := wire.ParseARN(arn); err == nil {
 		p.Function = parsed.Function
+	}
+	if p.Log, err = s.readLog(ctx, arn, p.record); err != nil {
+		return nil, err
 	}
 	if p.Open() {
 		why, err := s.engine.Explain(ctx, arn)

@@ -28,6 +28,7 @@ type Engine interface {
 	List(ctx context.Context, req *engine.ListRequest) (items []engine.Summary, next string, err error)
 	Describe(ctx context.Context, arn string) (*engine.Description, error)
 	Explain(ctx context.Context, arn string) (*engine.Explanation, error)
+	ReadLog(ctx context.Context, arn string, after int64, limit int) ([]engine.LogEntry, error)
 	History(ctx context.Context, req *engine.HistoryRequest) (events []*wire.Event, next string, err error)
 
 	Start(ctx context.Context, req *engine.InvokeRequest) (*engine.Started, error)

@@ -56,6 +56,10 @@ func (a approver) Invoke(ctx context.Context, inv *engine.Invocation) engine.Out
 	if last := ops[len(ops)-1]; last.Type == wire.TypeCallback {
 		return engine.Outcome{Payload: []byte(`{"Status":"SUCCEEDED","Result":"\"shipped\""}`)}
 	}
+	a.engine.Log(engine.LogLine{
+		Time: time.Now(), ExecutionARN: inv.ExecutionARN, RequestID: inv.RequestID, Stream: "stdout",
+		Text: `{"level":"WARN","msg":"stock is <low>","operationId":"1"}`,
+	})
 	result := `"<script>alert(1)</script>"`
 	_, err := a.engine.Checkpoint(ctx, &engine.CheckpointRequest{ARN: in.DurableExecutionArn, Token: in.CheckpointToken, Updates: []wire.Update{
 		{ID: "1", Type: wire.TypeStep, SubType: wire.SubTypeStep, Name: "reserve", Action: wire.ActionSucceed, Payload: &result},
@@ -131,7 +135,7 @@ func TestAnOrderIsStartedWatchedAndApprovedOnThePage(t *testing.T) {
 	want(t, f.get("/ui/?name=other", 200), "No execution is like that")
 
 	page := f.get(executionPath(arn), 200)
-	want(t, page, "order-7", "reserve", "manager", "waits for callback manager", "times out in", "waits for an answer", "&lt;script&gt;", "data-live", "CallbackStarted")
+	want(t, page, "order-7", "reserve", "manager", "waits for callback manager", "times out in", "waits for an answer", "&lt;script&gt;", "data-live", "CallbackStarted", "WARN", "stock is &lt;low&gt;")
 	if strings.Contains(page, "<script>alert") {
 		t.Error("a payload became part of the page")
 	}
