@@ -10,7 +10,7 @@ import (
 
 // connections bounds how many there are. At the limit a new one takes the place
 // of the one that has been idle the longest, so that whoever only keeps
-// connections open keeps nobody out.
+// connections open keeps nobody out; if all are in use it is closed.
 type connections struct {
 	mu   sync.Mutex
 	most int
@@ -29,33 +29,35 @@ func (c *connections) init(most int) {
 func (c *connections) note(conn net.Conn, state http.ConnState) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if place := c.open[conn]; place != nil {
+	place, known := c.open[conn]
+	if place != nil {
 		c.idle.Remove(place)
 		c.open[conn] = nil
 	}
-	switch state {
-	case http.StateNew:
-		c.makeRoom()
+	switch {
+	case state == http.StateNew && c.makeRoom(), state == http.StateIdle && known:
 		c.open[conn] = c.idle.PushBack(conn)
-	case http.StateIdle:
-		c.open[conn] = c.idle.PushBack(conn)
-	case http.StateClosed, http.StateHijacked:
+	case state == http.StateNew:
+		go conn.Close() // all are in use
+	case state == http.StateClosed, state == http.StateHijacked:
 		delete(c.open, conn)
 	}
 }
 
-// makeRoom closes the connection that has been idle the longest if there is no
-// place left. If all are in use the new one itself will be the only idle one,
-// and the first to go. c.mu is held.
-func (c *connections) makeRoom() {
+// makeRoom reports whether there is a place for a new connection. It closes the
+// one that has been idle the longest if that is what it takes. c.mu is held.
+func (c *connections) makeRoom() bool {
 	if len(c.open) < c.most {
-		return
+		return true
 	}
-	if first := c.idle.Front(); first != nil {
-		conn := c.idle.Remove(first).(net.Conn)
-		delete(c.open, conn)
-		go conn.Close() // TLS says goodbye first, which may take time
+	first := c.idle.Front()
+	if first == nil {
+		return false
 	}
+	conn := c.idle.Remove(first).(net.Conn)
+	delete(c.open, conn)
+	go conn.Close() // TLS says goodbye first, which may take time
+	return true
 }
 
 // count returns how many connections there are.
