@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/internal/cli"
-	"github.com/perdure/perdure/internal/sandbox"
 )
 
 var serveCommand = &command{
@@ -36,6 +35,7 @@ with the same data directory and functions.`,
 type serveVerb struct {
 	functionFlags
 	localFlags
+	teller teller
 	templateFlags
 	programs []program
 	runtimes perFunction
@@ -48,6 +48,7 @@ func (v *serveVerb) define(fs *flag.FlagSet) {
 	v.functionFlags.define(fs)
 	v.localFlags.define(fs, "127.0.0.1:3001")
 	v.security.define(fs)
+	v.teller.define(fs)
 	v.templateFlags.define(fs)
 	fs.Func("function", "`NAME=PATH` of a function; may be given several times", v.addFunction)
 	fs.Var(&v.handlers, "handler", "`NAME=HANDLER` of a function that is not in Go, such as orders=app.handler; may be repeated")
@@ -95,33 +96,29 @@ func (v *serveVerb) run(ctx context.Context, std *stdio, args []string) error {
 	if err := v.check(std, args); err != nil {
 		return err
 	}
-	tell := func(line string) { fmt.Fprintln(std.err, cli.Printable(line)) }
-	l, err := openLocal(ctx, v.localFlags, newLogger(tell))
+	l, err := openLocal(ctx, v.localFlags, v.teller.log)
 	if err != nil {
 		return err
 	}
 	defer l.close()
 	for _, p := range v.programs {
 		p.executionTimeout = v.timeouts[p.name]
-		p.output = func(line sandbox.Line) { tell(p.name + " | " + line.Text) }
+		p.output = v.teller.output(p.name, "")
 		if err := v.install(ctx, std, l, p); err != nil {
 			return interruptedOr(ctx, err)
 		}
 	}
-	published := func(function, version string) func(sandbox.Line) {
-		return func(line sandbox.Line) { tell(function + ":" + version + " | " + line.Text) }
-	}
-	if err := l.runPublished(ctx, published); err != nil {
+	if err := l.runPublished(ctx, v.teller.output); err != nil {
 		return err
 	}
 	l.serve()
-	v.ready(std, l)
-	return v.wait(ctx, std, l)
+	v.ready(l)
+	return v.wait(ctx, l)
 }
 
 // check finds what is wrong before anything is started.
 func (v *serveVerb) check(std *stdio, args []string) error {
-	if err := cmp.Or(v.functionFlags.check(), v.localFlags.check()); err != nil {
+	if err := cmp.Or(v.teller.open(std.err), v.functionFlags.check(), v.localFlags.check()); err != nil {
 		return err
 	}
 	if err := v.addTemplate(std, args); err != nil {
@@ -180,20 +177,30 @@ func checkNames[T any](v *serveVerb, flag string, settings map[string]T) error {
 }
 
 // ready says what is served, and how to use it.
-func (v *serveVerb) ready(std *stdio, l *local) {
-	fmt.Fprintf(std.err, "perdure: ready: the Lambda API is on %s\n", l.url)
-	fmt.Fprintf(std.err, "  page      %s/ui/\n", l.url)
-	fmt.Fprintf(std.err, "  data      %s, durability %s\n", v.data, v.durability)
-	if v.security.credentials != "" {
-		fmt.Fprintf(std.err, "  access    by the keys in %s\n", v.security.credentials)
+func (v *serveVerb) ready(l *local) {
+	lines := []string{
+		"perdure: ready: the Lambda API is on " + l.url,
+		"  page      " + l.url + "/ui/",
+		fmt.Sprintf("  data      %s, durability %s", v.data, v.durability),
 	}
+	if v.security.credentials != "" {
+		lines = append(lines, "  access    by the keys in "+v.security.credentials)
+	}
+	names := []string{}
 	for _, p := range v.programs {
-		fmt.Fprintf(std.err, "  function  %s (%s)\n", p.name, p.path)
+		names = append(names, p.name)
+		lines = append(lines, fmt.Sprintf("  function  %s (%s)", p.name, p.path))
 	}
 	if len(v.programs) == 0 {
-		fmt.Fprintf(std.err, "  function  none; give some with --function NAME=DIR\n")
-		return
+		lines = append(lines, "  function  none; give some with --function NAME=DIR")
+	} else {
+		lines = append(lines, "  try       "+v.example(l))
 	}
+	v.teller.say("ready", []any{"url", l.url, "data", v.data, "durability", v.durability.String(), "functions", names}, lines...)
+}
+
+// example is a command line that starts an execution.
+func (v *serveVerb) example(l *local) string {
 	event := "event.json"
 	if sample := filepath.Join(v.programs[0].path, "events", event); fileExists(sample) {
 		event = sample
@@ -202,17 +209,17 @@ func (v *serveVerb) ready(std *stdio, l *local) {
 	if l.url != defaultEndpoint {
 		words = append(words, "--endpoint", l.url)
 	}
-	fmt.Fprintf(std.err, "  try       %s\n", commandLine(words...))
+	return commandLine(words...)
 }
 
 // wait serves until a signal asks us to stop, which is how serve should end.
-func (v *serveVerb) wait(ctx context.Context, std *stdio, l *local) error {
+func (v *serveVerb) wait(ctx context.Context, l *local) error {
 	select {
 	case err := <-l.failed:
 		return cli.Faultf("the Lambda API stopped: %v", err)
 	case <-ctx.Done():
 	}
-	fmt.Fprintln(std.err, "perdure: stopping (Ctrl-C again stops at once); open executions go on at the next start")
+	v.teller.say("stopping", nil, "perdure: stopping (Ctrl-C again stops at once); open executions go on at the next start")
 	if err := l.close(); err != nil {
 		return cli.Faultf("not everything ended in good order: %v", err).Hintf("nothing is lost: it is as after a crash")
 	}
