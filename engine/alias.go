@@ -120,10 +120,18 @@ func (e *Engine) Aliases(ctx context.Context, ref, version string) ([]*Alias, er
 			all = append(all, a.copy())
 		}
 	}
-	if len(all) == 0 && len(e.functions.versionsOf(function)) == 0 {
-		return nil, wire.Errorf(wire.CodeNotFound, "Function not found: %s", e.unqualifiedARN(function))
+	if len(all) == 0 {
+		err = e.checkName(function)
 	}
-	return all, nil
+	return all, err
+}
+
+// checkName refuses a function of which there is no version.
+func (e *Engine) checkName(function string) error {
+	if len(e.functions.versionsOf(function)) == 0 {
+		return wire.Errorf(wire.CodeNotFound, "Function not found: %s", e.unqualifiedARN(function))
+	}
+	return nil
 }
 
 // CreateAlias makes an alias. One that exists is a ResourceConflictException, a
@@ -224,9 +232,12 @@ func (e *Engine) storeAlias(ctx context.Context, a *Alias) error {
 }
 
 // DeleteAlias removes an alias; executions that started through it go on. An
-// unknown one is not an error, as on AWS.
+// unknown one of a known function is not an error, as on AWS.
 func (e *Engine) DeleteAlias(ctx context.Context, ref, name string) error {
 	function, err := e.plainRef(ref)
+	if err == nil && e.functions.alias(function, name) == nil {
+		err = e.checkName(function)
+	}
 	if err != nil {
 		return err
 	}
