@@ -31,6 +31,7 @@ func commands() []*command {
 		invokeCommand, listCommand, getCommand, explainCommand, historyCommand, logsCommand, callbackCommand,
 		forkCommand, redriveCommand,
 		pauseCommand, resumeCommand, stopCommand, deleteCommand,
+		functionsCommand, publishCommand, unpublishCommand, aliasCommand,
 		credentialsCommand, versionCommand, helpCommand,
 	}
 }

@@ -169,6 +169,24 @@ func (p *project) pick(name string) (program, error) {
 	return program{}, problem.Hintf("it has %s", strings.Join(names, ", "))
 }
 
+// publishAliases does what a deployment of the template does: it publishes a
+// function that has aliases, if it has changed, and moves them to the version.
+func (l *local) publishAliases(ctx context.Context, p program) error {
+	if p.spec == nil || len(p.spec.Aliases) == 0 {
+		return nil
+	}
+	c, err := l.engine.PublishVersion(ctx, &engine.PublishRequest{Function: p.name})
+	if err != nil {
+		return cli.Faultf("%s could not be published: %v", p.name, err)
+	}
+	for _, name := range p.spec.Aliases {
+		if _, err := l.engine.UpdateAlias(ctx, &engine.AliasChange{Function: p.name, Name: name, Version: &c.Version}); err != nil {
+			return cli.Faultf("the alias %s of %s could not be moved: %v", name, p.name, err)
+		}
+	}
+	return nil
+}
+
 // pointAliases makes the aliases that a template gives a function, unless they
 // exist: here they point to $LATEST, which is what was just built.
 func (l *local) pointAliases(ctx context.Context, p program) error {

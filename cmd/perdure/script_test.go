@@ -25,6 +25,7 @@ import (
 
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/adminapi"
+	"github.com/perdure/perdure/internal/wire"
 )
 
 var update = flag.Bool("update", false, "rewrite the expectations in the scripts")
@@ -68,12 +69,19 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// buildFunctions builds the functions of the scripts once.
+// buildFunctions builds the functions of the scripts once, and two builds of
+// paint that differ.
 func buildFunctions(t *testing.T) string {
 	bin := t.TempDir()
-	out, err := exec.Command("go", "build", "-tags", "lambda.norpc", "-o", bin, "./testdata/functions/behave", "./testdata/functions/raw").CombinedOutput()
-	if err != nil {
-		t.Fatalf("building the functions: %v\n%s", err, out)
+	for _, args := range [][]string{
+		{"-o", bin, "./testdata/functions/behave", "./testdata/functions/raw"},
+		{"-o", filepath.Join(bin, "red", "paint"), "-ldflags", "-X main.color=red", "./testdata/functions/paint"},
+		{"-o", filepath.Join(bin, "blue", "paint"), "-ldflags", "-X main.color=blue", "./testdata/functions/paint"},
+	} {
+		out, err := exec.Command("go", append([]string{"build", "-tags", "lambda.norpc"}, args...)...).CombinedOutput()
+		if err != nil {
+			t.Fatalf("building the functions: %v\n%s", err, out)
+		}
 	}
 	return bin
 }
@@ -158,7 +166,12 @@ func countLines(ts *testscript.TestScript, _ bool, args []string) {
 // and no invocation is in flight.
 func settled(ts *testscript.TestScript, _ bool, args []string) {
 	client := &adminapi.Client{Endpoint: ts.Getenv("URL")}
-	filter := adminapi.ExecutionFilter{Name: args[0], Doing: []engine.Activity{engine.Activity(args[1])}}
+	filter := adminapi.ExecutionFilter{Name: args[0]}
+	if status := wire.ExecutionStatus(args[1]); status.Closed() {
+		filter.Statuses = append(filter.Statuses, status)
+	} else {
+		filter.Doing = append(filter.Doing, engine.Activity(args[1]))
+	}
 	for range 400 {
 		for e, err := range client.Executions(context.Background(), filter) {
 			ts.Check(err)

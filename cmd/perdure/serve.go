@@ -111,6 +111,11 @@ func (v *serveVerb) run(ctx context.Context, std *stdio, args []string) error {
 	if err := l.runPublished(ctx, v.teller.output); err != nil {
 		return err
 	}
+	for _, p := range v.programs {
+		if err := l.publishAliases(ctx, p); err != nil {
+			return err
+		}
+	}
 	l.serve()
 	v.ready(l)
 	return v.wait(ctx, l)
@@ -191,10 +196,15 @@ func (v *serveVerb) ready(l *local) {
 		names = append(names, p.name)
 		lines = append(lines, fmt.Sprintf("  function  %s (%s)", p.name, p.path))
 	}
-	if len(v.programs) == 0 {
-		lines = append(lines, "  function  none; give some with --function NAME=DIR")
-	} else {
+	published := l.published()
+	for _, line := range published {
+		lines = append(lines, "  versions  "+line)
+	}
+	switch {
+	case len(v.programs) > 0:
 		lines = append(lines, "  try       "+v.example(l))
+	case len(published) == 0:
+		lines = append(lines, "  function  none; give some with --function NAME=DIR")
 	}
 	v.teller.say("ready", []any{"url", l.url, "data", v.data, "durability", v.durability.String(), "functions", names}, lines...)
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"github.com/perdure/perdure/engine"
@@ -204,4 +205,45 @@ func (p *publishedPool) close(ctx context.Context) error {
 		return nil
 	}
 	return pool.Close(ctx)
+}
+
+// maxTold bounds the versions of one function that are told at the start.
+const maxTold = 5
+
+// published says for each function which versions of it were published, the
+// newest last, and where its aliases lead.
+func (l *local) published() (lines []string) {
+	ctx := context.Background()
+	all, err := l.engine.Configurations(ctx, "")
+	if err != nil {
+		return nil
+	}
+	byName := map[string][]string{}
+	var names []string
+	for _, c := range all {
+		if c.Version == wire.LatestVersion {
+			continue
+		}
+		if byName[c.Name] == nil {
+			names = append(names, c.Name)
+		}
+		word := c.Version
+		if c.State != engine.StateActive {
+			word += " (" + strings.ToLower(string(c.State)) + ")"
+		}
+		byName[c.Name] = append(byName[c.Name], word)
+	}
+	for _, name := range names {
+		words := byName[name]
+		if more := len(words) - maxTold; more > 0 {
+			words = append([]string{fmt.Sprintf("%d more", more)}, words[more:]...)
+		}
+		line := name + ": " + strings.Join(words, ", ")
+		aliases, _ := l.engine.Aliases(ctx, name, "")
+		for _, a := range aliases {
+			line += "; " + a.Name + " → " + aliasLeads(a.Version, a.Weights)
+		}
+		lines = append(lines, line)
+	}
+	return lines
 }

@@ -20,6 +20,7 @@ type Engine interface {
 	explainEngine
 	logEngine
 	forkEngine
+	functionsEngine
 }
 
 var _ Engine = (*engine.Engine)(nil)

@@ -143,6 +143,32 @@ func TestKeepCopiesAFile(t *testing.T) {
 	}
 }
 
+// Builds link to packages that are installed once for all.
+func TestKeepCopiesWhatLinksLeadTo(t *testing.T) {
+	dir := t.TempDir()
+	elsewhere := filepath.Join(dir, "elsewhere")
+	write(t, dir, map[string]string{
+		"elsewhere/left/index.js": "left", "elsewhere/.bin/left": "->../left/index.js", "elsewhere/again": "->left", "shared.txt": "shared",
+		"src/index.js": "x", "src/node_modules": "->" + elsewhere, "src/shared": "->../shared.txt", "src/nowhere": "->nothing",
+		"src/absolute": "->" + filepath.Join(dir, "src", "index.js"),
+	})
+	s := New(filepath.Join(dir, "code"))
+	_, path := keep(t, s, Source{Path: filepath.Join(dir, "src")})
+	want := map[string]string{
+		"index.js": "x", "absolute": "->index.js", "shared": "shared", "nowhere": "->nothing",
+		"node_modules/": "", "node_modules/left/": "", "node_modules/left/index.js": "left",
+		"node_modules/.bin/": "", "node_modules/.bin/left": "->../left/index.js", "node_modules/again": "->left",
+	}
+	if diff := cmp.Diff(want, files(t, path)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+
+	write(t, dir, map[string]string{"loop/up": "->.."})
+	if _, err := s.Keep(t.Context(), Source{Path: filepath.Join(dir, "loop")}); err == nil || !strings.Contains(err.Error(), "circle") {
+		t.Errorf("a link to a directory above: got %v, want it refused", err)
+	}
+}
+
 // Whatever a function could notice changes the hash, and nothing else does.
 func TestHash(t *testing.T) {
 	hash := func(files map[string]string) string {

@@ -10,6 +10,8 @@
 // also those of different functions.
 //
 // What is hashed and copied are names, contents and whether a file can be
-// executed. Symbolic links stay links. Directories that hold caches and
-// histories (.git, __pycache__) are no part of the code.
+// executed. Symbolic links stay links if they lead to a place in the same
+// directory; what others lead to, such as packages that are installed elsewhere,
+// is copied. Directories that hold caches and histories (.git, __pycache__) are
+// no part of the code.
 package codestore

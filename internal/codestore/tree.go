@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	slashes "path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -29,6 +30,7 @@ type entry struct {
 	from string // where it lies
 	path string // below the code's directory, with slashes
 	info fs.FileInfo
+	link string // what a link says
 }
 
 // ignored are directories that are no part of any code.
@@ -42,38 +44,99 @@ func look(src Source) (*tree, error) {
 	}
 	t := &tree{src: src}
 	if !info.IsDir() {
-		err = t.add(src.Path, filepath.Base(src.Path), info)
-		return t, err
+		return t, t.add(entry{from: src.Path, path: filepath.Base(src.Path), info: info})
 	}
-	except := filepath.Clean(src.Except)
-	err = filepath.WalkDir(src.Path, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || path == src.Path {
+	root, err := filepath.EvalSymlinks(src.Path)
+	if err != nil {
+		return nil, err
+	}
+	return t, t.addDir("", []string{root})
+}
+
+// addDir adds what is in a directory, to lie below path. Roots are the
+// directories that were entered on the way to it, the last one itself.
+func (t *tree) addDir(path string, roots []string) error {
+	root := roots[len(roots)-1]
+	return filepath.WalkDir(root, func(from string, d fs.DirEntry, err error) error {
+		if err != nil || from == root {
 			return err
 		}
-		if d.IsDir() && (path == except || slices.Contains(ignored, d.Name())) {
+		if d.IsDir() && (t.isExcept(from) || slices.Contains(ignored, d.Name())) {
 			return filepath.SkipDir
+		}
+		below, err := filepath.Rel(root, from)
+		if err != nil {
+			return err
 		}
 		info, err := d.Info()
 		if err != nil {
 			return err
 		}
-		below, err := filepath.Rel(src.Path, path)
+		e := entry{from: from, path: slashes.Join(path, filepath.ToSlash(below)), info: info}
+		if info.Mode().Type() == fs.ModeSymlink {
+			return t.addLink(e, roots)
+		}
+		return t.add(e)
+	})
+}
+
+func (t *tree) isExcept(dir string) bool {
+	if t.src.Except == "" {
+		return false
+	}
+	except, err := filepath.EvalSymlinks(t.src.Except)
+	return err == nil && dir == except
+}
+
+// addLink adds a link, if it leads to a place in the same directory, and
+// otherwise what it leads to: what lies elsewhere may change or go.
+func (t *tree) addLink(e entry, roots []string) error {
+	to, err := filepath.EvalSymlinks(e.from)
+	if err != nil { // it leads nowhere, which may do no harm
+		if e.link, err = os.Readlink(e.from); err != nil {
+			return err
+		}
+	}
+	root := roots[len(roots)-1]
+	if e.link == "" && within(root, to) {
+		e.link, err = filepath.Rel(filepath.Dir(e.from), to)
 		if err != nil {
 			return err
 		}
-		return t.add(path, filepath.ToSlash(below), info)
-	})
-	return t, err
+		e.link = filepath.ToSlash(e.link)
+	}
+	if e.link != "" {
+		return t.add(e)
+	}
+	if e.info, err = os.Stat(to); err != nil {
+		return err
+	}
+	e.from = to
+	if err := t.add(e); err != nil || !e.info.IsDir() {
+		return err
+	}
+	for _, entered := range roots {
+		if within(to, entered) {
+			return fmt.Errorf("the link %s leads around in a circle", e.from)
+		}
+	}
+	return t.addDir(e.path, append(slices.Clip(roots), to))
 }
 
-func (t *tree) add(from, path string, info fs.FileInfo) error {
-	mode := info.Mode()
+// within reports whether path is dir, or lies below it.
+func within(dir, path string) bool {
+	below, err := filepath.Rel(dir, path)
+	return err == nil && filepath.IsLocal(below)
+}
+
+func (t *tree) add(e entry) error {
+	mode := e.info.Mode()
 	if !mode.IsRegular() && !mode.IsDir() && mode.Type() != fs.ModeSymlink {
-		return fmt.Errorf("%s is neither a file nor a directory, so it cannot be part of a function", from)
+		return fmt.Errorf("%s is neither a file nor a directory, so it cannot be part of a function", e.from)
 	}
-	t.entries = append(t.entries, entry{from, path, info})
+	t.entries = append(t.entries, e)
 	if mode.IsRegular() {
-		t.size += info.Size()
+		t.size += e.info.Size()
 	}
 	if t.size > MaxSize || len(t.entries) > maxFiles {
 		return fmt.Errorf("more than %d MB, or %d files, is too large for a function: give it a directory of its own", MaxSize>>20, maxFiles)
@@ -85,7 +148,7 @@ func (t *tree) add(from, path string, info fs.FileInfo) error {
 func (t *tree) stamp() string {
 	var b strings.Builder
 	for _, e := range t.entries {
-		fmt.Fprintln(&b, e.path, e.info.Mode(), e.info.Size(), e.info.ModTime().UnixNano())
+		fmt.Fprintln(&b, e.path, e.link, e.info.Mode(), e.info.Size(), e.info.ModTime().UnixNano())
 	}
 	return b.String()
 }
@@ -106,11 +169,7 @@ func (t *tree) copy(ctx context.Context, to string) (Code, error) {
 		case fs.ModeDir:
 			return nil, os.Mkdir(path, 0o755)
 		case fs.ModeSymlink:
-			target, err := os.Readlink(e.from)
-			if err != nil {
-				return nil, err
-			}
-			return nil, os.Symlink(target, path)
+			return nil, os.Symlink(filepath.FromSlash(e.link), path)
 		}
 		mode := fs.FileMode(0o444)
 		if executable(e.info) {
@@ -139,11 +198,7 @@ func (t *tree) read(ctx context.Context, open func(entry) (io.WriteCloser, error
 		case fs.ModeDir:
 			fmt.Fprintf(h, "dir %q\n", e.path)
 		case fs.ModeSymlink:
-			target, err := os.Readlink(e.from)
-			if err != nil {
-				return Code{}, err
-			}
-			fmt.Fprintf(h, "link %q %q\n", e.path, target)
+			fmt.Fprintf(h, "link %q %q\n", e.path, e.link)
 		default:
 			size, err := e.read(h, to)
 			if err != nil {

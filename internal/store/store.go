@@ -75,6 +75,14 @@ type Write struct {
 	Row *Row
 }
 
+// Count is how many executions of a function version have a status.
+type Count struct {
+	Function string
+	Version  string
+	Status   wire.ExecutionStatus
+	N        int
+}
+
 // Document is a small named value.
 type Document struct {
 	Key   string // unique within its kind
@@ -143,6 +151,10 @@ type Store interface {
 
 	// List returns the rows that q selects, ordered by id.
 	List(ctx context.Context, q Query) ([]*Row, error)
+
+	// Count tells how many executions have one of the statuses, by function,
+	// version and status, ordered by these. What there is none of is not told.
+	Count(ctx context.Context, statuses []wire.ExecutionStatus) ([]Count, error)
 
 	// Due returns the rows with a due time that is not after before, earliest
 	// first, those of one time by id, at most limit.

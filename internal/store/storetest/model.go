@@ -95,6 +95,21 @@ func (m model) list(q store.Query) []*store.Row {
 	}, func(a, b *store.Row) int { return direction * strings.Compare(a.ID, b.ID) }, q.Limit)
 }
 
+func (m model) count(statuses []wire.ExecutionStatus) (counts []store.Count) {
+	rows := m.rows(func(r *store.Row) bool { return slices.Contains(statuses, r.Status) }, func(a, b *store.Row) int {
+		return cmp.Or(strings.Compare(a.Function, b.Function), strings.Compare(a.Version, b.Version), cmp.Compare(a.Status, b.Status))
+	}, len(m))
+	for _, r := range rows {
+		c := store.Count{Function: r.Function, Version: r.Version, Status: r.Status, N: 1}
+		if last := len(counts) - 1; last >= 0 && counts[last].Function == c.Function && counts[last].Version == c.Version && counts[last].Status == c.Status {
+			counts[last].N++
+			continue
+		}
+		counts = append(counts, c)
+	}
+	return counts
+}
+
 func (m model) due(before wire.Timestamp, limit int) []*store.Row {
 	return m.rows(func(r *store.Row) bool { return r.Due != 0 && r.Due <= before },
 		func(a, b *store.Row) int { return cmp.Or(cmp.Compare(a.Due, b.Due), strings.Compare(a.ID, b.ID)) }, limit)
@@ -207,6 +222,11 @@ func testModel(t *testing.T, s store.Store) {
 				q := drawQuery(t)
 				got, err := s.List(background, q)
 				same(t, m.list(q), got, err)
+			},
+			"count": func(t *rapid.T) {
+				statuses := rapid.SliceOfNDistinct(someStatuses, 0, 3, rapid.ID).Draw(t, "statuses")
+				got, err := s.Count(background, statuses)
+				same(t, m.count(statuses), got, err)
 			},
 			"due": func(t *rapid.T) {
 				before, limit := someTimes.Draw(t, "before"), rapid.IntRange(0, 6).Draw(t, "limit")

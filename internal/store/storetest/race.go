@@ -164,6 +164,7 @@ var calls = map[string]func(ctx context.Context, s store.Store) error{
 		return err
 	},
 	"Due":         func(ctx context.Context, s store.Store) error { _, err := s.Due(ctx, 1, 1); return err },
+	"Count":       func(ctx context.Context, s store.Store) error { _, err := s.Count(ctx, nil); return err },
 	"Document":    func(ctx context.Context, s store.Store) error { _, err := s.Document(ctx, "kind", "k"); return err },
 	"Documents":   func(ctx context.Context, s store.Store) error { _, err := s.Documents(ctx, "kind"); return err },
 	"PutDocument": func(ctx context.Context, s store.Store) error { return s.PutDocument(ctx, "kind", "k", nil) },

@@ -331,3 +331,30 @@ func testDue(t *testing.T, s store.Store) {
 		t.Errorf("the whole row comes back: got %+v, %v, want %+v", row, err, moved.Row)
 	}
 }
+
+func testCount(t *testing.T, s store.Store) {
+	for i, kind := range []struct {
+		function, version string
+		status            wire.ExecutionStatus
+	}{
+		{"g", "1", wire.ExecutionRunning}, {"f", "2", wire.ExecutionRunning}, {"f", "$LATEST", wire.ExecutionFailed},
+		{"f", "2", wire.ExecutionRunning}, {"f", "2", wire.ExecutionPaused}, {"f", "2", wire.ExecutionSucceeded},
+	} {
+		row := newRow(fmt.Sprint(i))
+		row.Function, row.Version, row.Status = kind.function, kind.version, kind.status
+		mustCommit(t, s, start(row))
+	}
+	got, err := s.Count(background, []wire.ExecutionStatus{wire.ExecutionPaused, wire.ExecutionRunning, wire.ExecutionFailed})
+	want := []store.Count{
+		{Function: "f", Version: "$LATEST", Status: wire.ExecutionFailed, N: 1},
+		{Function: "f", Version: "2", Status: wire.ExecutionPaused, N: 1},
+		{Function: "f", Version: "2", Status: wire.ExecutionRunning, N: 2},
+		{Function: "g", Version: "1", Status: wire.ExecutionRunning, N: 1},
+	}
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("error %v (-want +got):\n%s", err, diff)
+	}
+	if got, err := s.Count(background, nil); len(got) != 0 || err != nil {
+		t.Errorf("of no status: got %v, %v, want none", got, err)
+	}
+}

@@ -60,6 +60,7 @@ var contract = []struct {
 	{"List", testList},
 	{"ListPages", testListPages},
 	{"ListNeedsLimit", testListNeedsLimit},
+	{"Count", testCount},
 	{"Due", testDue},
 	{"Documents", testDocuments},
 	{"DocumentBounds", testDocumentBounds},
