@@ -142,7 +142,7 @@ func (d *Draft) applyCheckpoint(r *Record) {
 	for _, i := range d.news {
 		reply.Operations = append(reply.Operations, &d.op(i).Operation)
 	}
-	d.news = nil
+	d.told, d.news = append(d.told, d.news...), nil
 	d.telling++
 	reply.Fence = d.Fence()
 }

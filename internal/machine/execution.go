@@ -53,9 +53,10 @@ type state struct {
 	misses     int               // invocations in a row that were lost or did not reach the function
 
 	// told and news list operations whose record changed, in order, by
-	// position: those that the envelope of the current invocation names, and
-	// those that the function has not heard of. telling moves whenever news
-	// are told.
+	// position: those that the current invocation was told of, by its envelope
+	// or by replies, and those that it has not heard of. If it fails, nobody
+	// knows what it made of them, so the next is told again. telling moves
+	// whenever news are told.
 	told    []int
 	news    []int
 	telling int64
@@ -222,8 +223,8 @@ func (o *operation) size() int {
 	return n
 }
 
-// Updated returns the ids of the operations that the current invocation is
-// told have changed since the last one that ended well.
+// Updated returns the ids of the operations that the current invocation, which
+// just began, is told have changed since the last one that ended well.
 func (x *Execution) Updated() []string {
 	ids := make([]string, 0, len(x.told))
 	seen := make(map[int]bool, len(x.told)) // an operation may change again after a failed invocation

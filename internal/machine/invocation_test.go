@@ -13,7 +13,7 @@ import (
 )
 
 // The first invocation is told of the EXECUTION; later ones of what changed
-// since the last one that ended well, except what a reply brought.
+// since the last one that ended well, except what a reply to that one brought.
 func TestUpdated(t *testing.T) {
 	r := newRun(t)
 	r.invoke()
@@ -26,15 +26,17 @@ func TestUpdated(t *testing.T) {
 	r.invoke()
 	equal(t, "second", r.x.Updated(), []string{"b"})
 
-	// A failed invocation has not heard of anything for good.
+	// A failed invocation has not heard of anything for good, not even of what
+	// it recorded itself.
 	r.succeedCallback(3, nil)
+	r.must(r.checkpoint(callback("d", 0, 0)))
 	r.crash("Runtime.ExitError")
 	r.sleep(1)
 	r.invoke()
-	equal(t, "after a failure", r.x.Updated(), []string{"b", "c"})
+	equal(t, "after a failure", r.x.Updated(), []string{"b", "c", "d"})
 	r.do(func(d *machine.Draft) error { d.LoseInvocation(); return nil })
 	r.invoke()
-	equal(t, "after a loss", r.x.Updated(), []string{"b", "c"})
+	equal(t, "after a loss", r.x.Updated(), []string{"b", "c", "d"})
 	r.end(pending)
 	r.sleep(100)
 	r.invoke()

@@ -23,8 +23,9 @@ var directions = map[string][]string{
 	"examples/…":     {"durable"},
 	"interop/golang": {"durable"},
 
-	"durable":             {"internal/wire"},
-	"durable/durableotel": {"durable"},
+	"durable":                {"internal/wire"},
+	"durable/durableinsight": {"durable"},
+	"durable/durableotel":    {"durable"},
 	"durabletest":         {anything},
 	"engine":              {"internal/machine", "internal/metrics", "internal/span", "internal/store", "internal/wire"},
 
