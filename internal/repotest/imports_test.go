@@ -26,8 +26,8 @@ var directions = map[string][]string{
 	"durable":                {"internal/wire"},
 	"durable/durableinsight": {"durable"},
 	"durable/durableotel":    {"durable"},
-	"durabletest":         {anything},
-	"engine":              {"internal/machine", "internal/metrics", "internal/span", "internal/store", "internal/wire"},
+	"durabletest":            {anything},
+	"engine":                 {"internal/machine", "internal/metrics", "internal/span", "internal/store", "internal/wire"},
 
 	"internal/adminapi":        {"engine", "internal/lambdaapi", "internal/wire"},
 	"internal/build":           {},
