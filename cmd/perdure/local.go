@@ -17,7 +17,9 @@ import (
 
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/adminapi"
+	"github.com/perdure/perdure/internal/attached"
 	"github.com/perdure/perdure/internal/cli"
+	"github.com/perdure/perdure/internal/httpfunction"
 	"github.com/perdure/perdure/internal/lambdaapi"
 	"github.com/perdure/perdure/internal/runtimeapi"
 	"github.com/perdure/perdure/internal/runtimes"
@@ -25,6 +27,7 @@ import (
 	"github.com/perdure/perdure/internal/server"
 	"github.com/perdure/perdure/internal/store/sqlstore"
 	"github.com/perdure/perdure/internal/ui"
+	"github.com/perdure/perdure/internal/wire"
 )
 
 // localFlags are the flags of the verbs that run an engine.
@@ -62,6 +65,7 @@ type local struct {
 	pools    []*sandbox.Pool // of newest code
 	poolsMu  sync.Mutex      // guards pools
 	versions *versions       // published ones
+	workers  attached.Hub    // on other machines
 	closing  sync.Once
 	closed   error
 }
@@ -122,7 +126,7 @@ func (l *local) faces(log *slog.Logger) server.Faces {
 	api := lambdaapi.Options{Logger: log, Strict: l.strict}
 	return server.Faces{
 		Lambda: lambdaapi.New(l.engine, &api),
-		Admin:  adminapi.New(l.engine, &adminapi.Options{Shell: api, Version: version()}),
+		Admin:  adminapi.New(l.engine, &adminapi.Options{Shell: api, Version: version(), Workers: &l.workers}),
 		Page:   ui.New(l.engine, &ui.Options{Logger: log, Version: version()}),
 
 		Metrics: http.HandlerFunc(l.writeMetrics),
@@ -216,6 +220,37 @@ func (l *local) keeping(show func(sandbox.Line)) func(sandbox.Line) {
 		}
 	}
 }
+
+// registerElsewhere makes the function fn known, which runs at p's endpoint or
+// where workers attach.
+func (l *local) registerElsewhere(fn engine.Function, p program) error {
+	if p.attached {
+		fn.Invoker = l.workers.Function(attached.Settings{
+			Name: fn.Name, Version: wire.LatestVersion, Timeout: fn.Timeout, MemoryMB: fn.MemoryMB, Region: region, Account: account,
+		})
+		fn.StartTimeout = workerPatience
+	} else {
+		remote, err := httpfunction.New(httpfunction.Config{URL: p.path, Timeout: fn.Timeout})
+		if err != nil {
+			return cli.Usagef("%v", err)
+		}
+		fn.Invoker, fn.Concurrency = remote, 1
+	}
+	if p.watch != nil {
+		fn.Invoker = p.watch(fn.Invoker)
+	}
+	if err := l.engine.Register(fn); err != nil {
+		return cli.Faultf("%v", err)
+	}
+	return nil
+}
+
+const (
+	// account is that of an engine's functions.
+	account = "000000000000"
+	// workerPatience is how long an invocation waits for a worker that is free.
+	workerPatience = 24 * time.Hour
+)
 
 // endpointOf is where the function called name finds the Lambda API.
 func (l *local) endpointOf(name string) string {

@@ -13,18 +13,21 @@ import (
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/build"
 	"github.com/perdure/perdure/internal/cli"
+	"github.com/perdure/perdure/internal/httpfunction"
 	"github.com/perdure/perdure/internal/runtimes"
 	"github.com/perdure/perdure/internal/sandbox"
 	"github.com/perdure/perdure/internal/template"
 )
 
 // program is a function's code: the directory of a main package of Go, that of
-// a function in another language, or an executable.
+// a function in another language, or an executable. Or it is elsewhere: behind
+// the URL of an endpoint, or where workers attach.
 type program struct {
 	name, path       string
 	runtime, handler string                              // of other languages; empty to find out
 	spec             *template.Function                  // what a template says of it; nil without one
 	plain            bool                                // it is not durable
+	attached         bool                                // it runs where workers attach; it has no path
 	executionTimeout time.Duration                       // 0 is that of all functions
 	output           func(sandbox.Line)                  // gets what it writes
 	watch            func(engine.Invoker) engine.Invoker // wraps its invoker; may be nil
@@ -37,7 +40,13 @@ func (p program) check() error {
 	if !validFunction.MatchString(p.name) {
 		return cli.Usagef("%q cannot be a function's name", p.name).Hintf("a name has 1 to 64 letters, digits, - and _")
 	}
-	if p.isExecutable() {
+	if p.attached || p.isExecutable() {
+		return nil
+	}
+	if p.isEndpoint() {
+		if err := httpfunction.CheckURL(p.path); err != nil {
+			return cli.Usagef("%v", err)
+		}
 		return nil
 	}
 	if err := checkDirectory(p.path); err != nil {
@@ -54,6 +63,11 @@ func (p program) check() error {
 	}
 	_, err := runtimes.Detect(p.code())
 	return runtimeProblem(err)
+}
+
+// isEndpoint reports whether p runs behind an HTTP endpoint.
+func (p program) isEndpoint() bool {
+	return strings.HasPrefix(p.path, "http://") || strings.HasPrefix(p.path, "https://")
 }
 
 func (p program) isExecutable() bool {
@@ -87,6 +101,9 @@ func (p program) source() build.Source {
 
 // install builds p if need be and registers it with l.
 func (f *functionFlags) install(ctx context.Context, std *stdio, l *local, p program) error {
+	if p.attached || p.isEndpoint() {
+		return l.registerElsewhere(f.function(p), p)
+	}
 	proc, err := p.prepare(ctx, std, l)
 	if err != nil {
 		return err

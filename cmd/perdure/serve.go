@@ -22,7 +22,9 @@ PATH is the directory of a main package, which is built, that of a function in
 JavaScript, Python or Java, which is run with what its language needs for that,
 or an executable, which is run as it is. Without NAME= the function is called
 after PATH. Language and handler are guessed from the files, such as index.js
-or app.py; --runtime and --handler say them.
+or app.py; --runtime and --handler say them. Or PATH is the URL of an endpoint
+with Lambda's Invoke route, such as a container that has AWS's runtime interface
+emulator in it: http://127.0.0.1:9000/2015-03-31/functions/function/invocations.
 
 With a SAM template its functions are served, too, with the settings that they
 have there. Flags for all functions take precedence.
@@ -51,6 +53,7 @@ func (v *serveVerb) define(fs *flag.FlagSet) {
 	v.teller.define(fs)
 	v.templateFlags.define(fs)
 	fs.Func("function", "`NAME=PATH` of a function; may be given several times", v.addFunction)
+	fs.Func("attach", "`NAME` of a function that runs where perdure attach does; may be repeated", v.addAttached)
 	fs.Var(&v.handlers, "handler", "`NAME=HANDLER` of a function that is not in Go, such as orders=app.handler; may be repeated")
 	fs.Var(&v.runtimes, "runtime", "`NAME=RUNTIME` of its language as on Lambda, such as orders=python3.13; may be repeated")
 	fs.Func("plain", "`NAME` of a function that is not durable: it is called, not started; may be repeated", v.addPlain)
@@ -62,12 +65,16 @@ func (v *serveVerb) addFunction(s string) error {
 	if !ok {
 		name, path = functionNameOf(s), s
 	}
-	for _, p := range v.programs {
-		if p.name == name {
-			return fmt.Errorf("there are two functions called %s", name)
-		}
+	return v.add(program{name: name, path: path})
+}
+
+func (v *serveVerb) addAttached(name string) error { return v.add(program{name: name, attached: true}) }
+
+func (v *serveVerb) add(p program) error {
+	if slices.ContainsFunc(v.programs, func(q program) bool { return q.name == p.name }) {
+		return fmt.Errorf("there are two functions called %s", p.name)
 	}
-	v.programs = append(v.programs, program{name: name, path: path})
+	v.programs = append(v.programs, p)
 	return nil
 }
 
@@ -194,7 +201,7 @@ func (v *serveVerb) ready(l *local) {
 	names := []string{}
 	for _, p := range v.programs {
 		names = append(names, p.name)
-		lines = append(lines, fmt.Sprintf("  function  %s (%s)", p.name, p.path))
+		lines = append(lines, fmt.Sprintf("  function  %s (%s)", p.name, cmp.Or(p.path, "on workers that attach")))
 	}
 	published := l.published()
 	for _, line := range published {

@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/internal/attached"
 	"github.com/perdure/perdure/internal/lambdaapi"
 )
 
@@ -21,6 +22,7 @@ type Engine interface {
 	logEngine
 	forkEngine
 	functionsEngine
+	workerEngine
 }
 
 var _ Engine = (*engine.Engine)(nil)
@@ -32,6 +34,8 @@ type Options struct {
 	Shell lambdaapi.Options
 	// Version is the program's, for [About].
 	Version string
+	// Workers is where workers on other machines attach; nil is nowhere.
+	Workers *attached.Hub
 }
 
 // api answers the routes.

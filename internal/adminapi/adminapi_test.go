@@ -13,6 +13,7 @@ import (
 
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/adminapi"
+	"github.com/perdure/perdure/internal/attached"
 	"github.com/perdure/perdure/internal/lambdaapi"
 	"github.com/perdure/perdure/internal/store/memstore"
 	"github.com/perdure/perdure/internal/wire"
@@ -20,9 +21,10 @@ import (
 
 // world is an engine on a memory store behind the API.
 type world struct {
-	engine *engine.Engine
-	client *adminapi.Client
-	url    string
+	engine  *engine.Engine
+	client  *adminapi.Client
+	url     string
+	workers *attached.Hub
 }
 
 func newWorld(t *testing.T) *world {
@@ -32,14 +34,15 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	quiet := lambdaapi.Options{Logger: slog.New(slog.DiscardHandler)}
-	server := httptest.NewServer(adminapi.New(e, &adminapi.Options{Shell: quiet, Version: "v1"}))
+	workers := &attached.Hub{}
+	server := httptest.NewServer(adminapi.New(e, &adminapi.Options{Shell: quiet, Version: "v1", Workers: workers}))
 	t.Cleanup(func() {
 		server.Close()
 		if err := e.Close(context.Background()); err != nil {
 			t.Error(err)
 		}
 	})
-	return &world{e, &adminapi.Client{Endpoint: server.URL, HTTP: server.Client()}, server.URL}
+	return &world{e, &adminapi.Client{Endpoint: server.URL, HTTP: server.Client()}, server.URL, workers}
 }
 
 // register adds a durable function that answers every invocation with answer.

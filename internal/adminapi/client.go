@@ -42,7 +42,7 @@ func (c *Client) call(ctx context.Context, method, path string, query url.Values
 	}
 	defer answer.Close()
 	data, err := io.ReadAll(answer)
-	if err != nil || out == nil {
+	if err != nil || out == nil || len(data) == 0 {
 		return err
 	}
 	if err := json.Unmarshal(data, out); err != nil {

@@ -29,6 +29,7 @@ var routes = slices.Concat(
 	logRoutes,
 	executionRoutes,
 	functionRoutes,
+	workerRoutes,
 )
 
 const (

@@ -29,8 +29,10 @@ var directions = map[string][]string{
 	"durabletest":            {anything},
 	"engine":                 {"internal/machine", "internal/metrics", "internal/span", "internal/store", "internal/wire"},
 
-	"internal/adminapi":        {"engine", "internal/lambdaapi", "internal/wire"},
+	"internal/adminapi":        {"engine", "internal/attached", "internal/lambdaapi", "internal/wire"},
 	"internal/build":           {},
+	"internal/attached":        {"engine", "internal/wire"},
+	"internal/httpfunction":    {"engine", "internal/wire"},
 	"internal/cli/…":           {"engine", "internal/nearest", "internal/span", "internal/wire", "internal/cli"},
 	"internal/credentials":     {},
 	"internal/lambdaapi":       {"engine", "internal/wire"},

@@ -1,0 +1,278 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/internal/adminapi"
+	"github.com/perdure/perdure/internal/attached"
+	"github.com/perdure/perdure/internal/sandbox"
+	"github.com/perdure/perdure/internal/wire"
+)
+
+const (
+	// glance is how often a worker looks whether it has something to say.
+	glance = 500 * time.Millisecond
+	// maxBeatBytes bounds the lines of one beat, and maxWorkerBytes those that wait.
+	maxBeatBytes   = 1 << 20
+	maxWorkerBytes = 8 << 20
+	// finishTime bounds how long an outcome is offered to an engine that does
+	// not answer; by then it has given the worker up.
+	finishTime = 20 * time.Second
+)
+
+// invoker runs invocations: a pool of processes.
+type invoker interface {
+	Invoke(ctx context.Context, inv *engine.Invocation) engine.Outcome
+}
+
+// worker runs a function here for an engine elsewhere.
+type worker struct {
+	client   *adminapi.Client
+	function string
+	from     string
+	slots    int
+	tell     func(line string)
+	// pool returns what runs the function, with the settings that it has.
+	pool func(*adminapi.Joined) (invoker, error)
+
+	mu      sync.Mutex
+	running map[string]context.CancelFunc // by request id
+	lines   []adminapi.WorkerLine
+	size    int // of lines
+	lost    int // lines that were dropped
+
+	beating sync.Mutex // held while lines are sent, which keeps them in order
+}
+
+// write takes in what the function writes.
+func (w *worker) write(line sandbox.Line) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.size > maxWorkerBytes {
+		w.lost++
+		return
+	}
+	w.size += len(line.Text)
+	w.lines = append(w.lines, adminapi.WorkerLine{
+		Time: line.Time, ExecutionArn: line.ExecutionARN, RequestID: line.RequestID, Stream: line.Stream, Text: line.Text,
+	})
+}
+
+// work attaches to the engine, and again when that has forgotten us, until ctx
+// is done. Then it ends in good order. It fails if the engine does not want us.
+func (w *worker) work(ctx context.Context) error {
+	w.running = map[string]context.CancelFunc{}
+	for {
+		joined, err := w.join(ctx)
+		if err != nil || joined == nil {
+			return err
+		}
+		pool, err := w.pool(joined)
+		if err != nil {
+			return err
+		}
+		w.tell("attached to the engine: " + w.function + " runs here")
+		w.session(ctx, joined.Worker, pool)
+		if ctx.Err() != nil {
+			return nil
+		}
+		w.tell("the engine has forgotten this worker, or was started anew; attaching again")
+	}
+}
+
+// join attaches to the engine, and waits for it while it is not there. It
+// returns nothing when ctx is done.
+func (w *worker) join(ctx context.Context) (*adminapi.Joined, error) {
+	told := false
+	for pause := minPoll; ; pause = min(2*pause, 5*time.Second) {
+		joined, err := w.client.Join(ctx, w.function, w.from)
+		if err == nil {
+			return joined, nil
+		}
+		if ctx.Err() != nil {
+			return nil, nil
+		}
+		if _, refused := errors.AsType[*wire.Error](err); refused {
+			return nil, err
+		}
+		if !told {
+			w.tell("the engine does not answer; waiting for it")
+			told = true
+		}
+		if !sleep(ctx, pause) {
+			return nil, nil
+		}
+	}
+}
+
+// sleep reports whether the time passed before ctx was done.
+func sleep(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-time.After(d):
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// session runs invocations until ctx is done or the engine has forgotten us.
+func (w *worker) session(ctx context.Context, id string, pool invoker) {
+	known, forget := context.WithCancel(context.Background()) // until the engine has forgotten us
+	defer forget()
+	polling, stop := context.WithCancel(ctx)
+	defer stop()
+	context.AfterFunc(known, stop)
+
+	var takers, beats sync.WaitGroup
+	beats.Go(func() { w.beats(known, forget, id) })
+	for range w.slots {
+		takers.Go(func() { w.take(polling, known, forget, id, pool) })
+	}
+	<-polling.Done()
+	if known.Err() == nil {
+		leaving, cancel := context.WithTimeout(known, 5*time.Second)
+		w.client.Leave(leaving, id)
+		cancel()
+	}
+	takers.Wait()
+	forget()
+	beats.Wait()
+}
+
+// forgotten reports whether err says that the engine does not know us.
+func forgotten(err error) bool {
+	refused, ok := errors.AsType[*wire.Error](err)
+	return ok && refused.Code == wire.CodeNotFound
+}
+
+// take runs one invocation after the other.
+func (w *worker) take(polling, known context.Context, forget func(), id string, pool invoker) {
+	pause := minPoll
+	for polling.Err() == nil {
+		inv, err := w.client.Next(polling, id)
+		switch {
+		case polling.Err() != nil && inv == nil:
+			return
+		case forgotten(err):
+			forget()
+			return
+		case err != nil:
+			sleep(polling, pause)
+			pause = min(2*pause, maxPoll)
+			continue
+		}
+		pause = minPoll
+		if inv != nil {
+			w.invoke(known, id, pool, inv)
+		}
+	}
+}
+
+// invoke runs one invocation and brings back its outcome.
+func (w *worker) invoke(known context.Context, id string, pool invoker, in *adminapi.WorkerInvocation) {
+	ctx, cancel := context.WithCancel(known)
+	defer cancel()
+	w.mu.Lock()
+	w.running[in.RequestID] = cancel
+	w.mu.Unlock()
+	out := pool.Invoke(ctx, &engine.Invocation{
+		RequestID: in.RequestID, FunctionARN: in.FunctionArn, ExecutionARN: in.ExecutionArn, Payload: in.Payload,
+		Timeout: time.Duration(in.TimeoutMs) * time.Millisecond,
+		TraceID: in.TraceID, TenantID: in.TenantID, ClientContext: in.ClientContext,
+	})
+	w.beat(known, id) // what it wrote comes before its outcome
+	w.finish(known, id, &adminapi.WorkerOutcome{
+		RequestID: in.RequestID, Payload: out.Payload, Error: out.Error, ErrorPayload: out.ErrorPayload, Unstarted: out.Unstarted,
+	})
+	w.mu.Lock()
+	delete(w.running, in.RequestID)
+	w.mu.Unlock()
+}
+
+// finish brings back an outcome, if the engine still wants it.
+func (w *worker) finish(known context.Context, id string, out *adminapi.WorkerOutcome) {
+	ctx, cancel := context.WithTimeout(known, finishTime)
+	defer cancel()
+	for pause := minPoll; ; pause = min(2*pause, maxPoll) {
+		err := w.client.Finish(ctx, id, out)
+		_, refused := errors.AsType[*wire.Error](err)
+		if err == nil || refused || !sleep(ctx, pause) {
+			return
+		}
+	}
+}
+
+// beats says that we are here until known is done, more often if there are lines.
+func (w *worker) beats(known context.Context, forget func(), id string) {
+	last := time.Now()
+	for sleep(known, glance) {
+		w.mu.Lock()
+		quiet := len(w.lines) == 0
+		w.mu.Unlock()
+		if quiet && time.Since(last) < attached.BeatEvery {
+			continue
+		}
+		last = time.Now()
+		if forgotten(w.beat(known, id)) {
+			forget()
+		}
+	}
+}
+
+// beat says that we are here, what runs, and what was written.
+func (w *worker) beat(ctx context.Context, id string) error {
+	w.beating.Lock()
+	defer w.beating.Unlock()
+	for {
+		b, more := w.nextBeat()
+		cancelled, err := w.client.Beat(ctx, id, b)
+		if err != nil {
+			return err
+		}
+		w.mu.Lock()
+		for _, requestID := range cancelled {
+			if cancel := w.running[requestID]; cancel != nil {
+				cancel()
+			}
+		}
+		w.mu.Unlock()
+		if !more {
+			return nil
+		}
+	}
+}
+
+// nextBeat takes what fits into one beat, and reports whether more waits.
+func (w *worker) nextBeat() (b *adminapi.WorkerBeat, more bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	b = &adminapi.WorkerBeat{Running: slices.Collect(maps.Keys(w.running))}
+	n, size := 0, 0
+	for n < len(w.lines) && size < maxBeatBytes {
+		size += len(w.lines[n].Text)
+		n++
+	}
+	b.Lines = w.lines[:n:n]
+	w.lines = w.lines[n:]
+	w.size -= size
+	if w.lost > 0 && n > 0 {
+		w.tell("the function writes faster than the engine takes it; lines were dropped")
+		w.lost = 0
+	}
+	return b, len(w.lines) > 0
+}
+
+// settingsOf makes a pool's settings of what the engine told.
+func settingsOf(j *adminapi.Joined, function string) sandbox.Config {
+	return sandbox.Config{
+		Name: function, Version: cmp.Or(j.Version, wire.LatestVersion), MemoryMB: j.MemoryMB,
+		Timeout: time.Duration(j.TimeoutMs) * time.Millisecond, Region: j.Region, Account: j.Account,
+	}
+}

@@ -1,0 +1,228 @@
+package adminapi
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/internal/attached"
+	"github.com/perdure/perdure/internal/wire"
+)
+
+// What workers on other machines say to the engine that they are attached to;
+// see package attached.
+
+// Joined answers a worker that joins.
+type Joined struct {
+	Worker    string // its id
+	Version   string
+	TimeoutMs int64
+	MemoryMB  int `json:",omitempty"`
+	Region    string
+	Account   string
+}
+
+// WorkerInvocation is an invocation for a worker.
+type WorkerInvocation struct {
+	RequestID     string `json:"RequestId"`
+	FunctionArn   string
+	ExecutionArn  string `json:",omitempty"`
+	TimeoutMs     int64
+	Payload       []byte
+	TraceID       string `json:"TraceId,omitempty"`
+	TenantID      string `json:"TenantId,omitempty"`
+	ClientContext string `json:",omitempty"`
+}
+
+// WorkerOutcome is how an invocation ended.
+type WorkerOutcome struct {
+	RequestID    string            `json:"RequestId"`
+	Payload      []byte            `json:",omitempty"`
+	Error        *wire.ErrorObject `json:",omitempty"`
+	ErrorPayload []byte            `json:",omitempty"`
+	Unstarted    bool              `json:",omitempty"`
+}
+
+// WorkerBeat says what a worker is at, and brings what functions wrote.
+type WorkerBeat struct {
+	Running []string     `json:",omitempty"`
+	Lines   []WorkerLine `json:",omitempty"`
+}
+
+// WorkerLine is a line that a function wrote.
+type WorkerLine struct {
+	Time         time.Time
+	ExecutionArn string
+	RequestID    string `json:"RequestId"`
+	Stream       string
+	Text         string
+}
+
+// BeatAnswer tells a worker which invocations it should end.
+type BeatAnswer struct {
+	Cancelled []string `json:",omitempty"`
+}
+
+type workerEngine interface {
+	Log(line engine.LogLine)
+}
+
+// pollTime is how long a worker's request for an invocation waits.
+const pollTime = 20 * time.Second
+
+var workerRoutes = []route{
+	{"POST", "/perdure/functions/" + subjectMark + "/workers", (*api).join},
+	{"POST", "/perdure/workers/" + subjectMark + "/next", (*api).next},
+	{"POST", "/perdure/workers/" + subjectMark + "/outcome", (*api).outcome},
+	{"POST", "/perdure/workers/" + subjectMark + "/beat", (*api).beat},
+	{"POST", "/perdure/workers/" + subjectMark + "/leave", (*api).leave},
+}
+
+// hub returns where workers attach; a refusal if they cannot.
+func (a *api) hub() (*attached.Hub, error) {
+	if a.opts.Workers == nil {
+		return nil, wire.Errorf(wire.CodeNotFound, "No worker can attach to this engine.")
+	}
+	return a.opts.Workers, nil
+}
+
+// unknown words the one error of a hub.
+func unknown(err error, what string) error {
+	if errors.Is(err, attached.ErrUnknown) {
+		return wire.Errorf(wire.CodeNotFound, "%s", what)
+	}
+	return err
+}
+
+const noWorker = "There is no such worker: it has not joined, or nothing was heard of it for too long."
+
+func (a *api) join(w http.ResponseWriter, r *http.Request, function string) error {
+	hub, err := a.hub()
+	if err != nil {
+		return err
+	}
+	var about struct{ From string }
+	if err := readJSON(r, &about); err != nil {
+		return err
+	}
+	id, s, err := hub.Join(function, about.From[:min(len(about.From), 100)]+" "+r.RemoteAddr)
+	if err != nil {
+		return unknown(err, "The engine has no function "+function+" that workers attach to; it is declared with: perdure serve --attach NAME")
+	}
+	return reply(w, Joined{id, s.Version, s.Timeout.Milliseconds(), s.MemoryMB, s.Region, s.Account})
+}
+
+func (a *api) next(w http.ResponseWriter, r *http.Request, worker string) error {
+	hub, err := a.hub()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), pollTime)
+	defer cancel()
+	inv, err := hub.Next(ctx, worker)
+	if err != nil {
+		return unknown(err, noWorker)
+	}
+	if inv == nil {
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
+	return reply(w, WorkerInvocation{
+		RequestID: inv.RequestID, FunctionArn: inv.FunctionARN, ExecutionArn: inv.ExecutionARN, TimeoutMs: inv.Timeout.Milliseconds(),
+		Payload: inv.Payload, TraceID: inv.TraceID, TenantID: inv.TenantID, ClientContext: inv.ClientContext,
+	})
+}
+
+func (a *api) outcome(w http.ResponseWriter, r *http.Request, worker string) error {
+	hub, err := a.hub()
+	if err != nil {
+		return err
+	}
+	var o WorkerOutcome
+	if err := readJSON(r, &o); err != nil {
+		return err
+	}
+	out := engine.Outcome{Payload: o.Payload, Error: o.Error, ErrorPayload: o.ErrorPayload, Unstarted: o.Unstarted}
+	if err := hub.Finish(worker, o.RequestID, out); err != nil {
+		return unknown(err, "The worker does not have this invocation, or not any more.")
+	}
+	return reply(w, struct{}{})
+}
+
+func (a *api) beat(w http.ResponseWriter, r *http.Request, worker string) error {
+	hub, err := a.hub()
+	if err != nil {
+		return err
+	}
+	var b WorkerBeat
+	if err := readJSON(r, &b); err != nil {
+		return err
+	}
+	function, err := hub.FunctionOf(worker)
+	if err != nil {
+		return unknown(err, noWorker)
+	}
+	a.keepLines(function, b.Lines)
+	cancelled, err := hub.Beat(worker, b.Running)
+	if err != nil {
+		return unknown(err, noWorker)
+	}
+	return reply(w, BeatAnswer{cancelled})
+}
+
+// keepLines takes in what a worker's function wrote, for its own executions.
+func (a *api) keepLines(function string, lines []WorkerLine) {
+	for _, l := range lines {
+		if arn, err := wire.ParseARN(l.ExecutionArn); l.ExecutionArn != "" && (err != nil || arn.Function != function) {
+			continue
+		}
+		a.engine.Log(engine.LogLine{Time: l.Time, ExecutionARN: l.ExecutionArn, RequestID: l.RequestID, Stream: l.Stream, Text: l.Text})
+	}
+}
+
+func (a *api) leave(w http.ResponseWriter, _ *http.Request, worker string) error {
+	hub, err := a.hub()
+	if err != nil {
+		return err
+	}
+	if err := hub.Leave(worker); err != nil {
+		return unknown(err, noWorker)
+	}
+	return reply(w, struct{}{})
+}
+
+// Join attaches a worker to a function; from says where it is.
+func (c *Client) Join(ctx context.Context, function, from string) (*Joined, error) {
+	var joined Joined
+	in := struct{ From string }{from}
+	return &joined, c.call(ctx, "POST", path("/perdure/functions/", function, "/workers"), nil, in, &joined)
+}
+
+// Next waits for an invocation for a while; nil if there was none.
+func (c *Client) Next(ctx context.Context, worker string) (*WorkerInvocation, error) {
+	var inv WorkerInvocation
+	err := c.call(ctx, "POST", path("/perdure/workers/", worker, "/next"), nil, nil, &inv)
+	if err != nil || inv.RequestID == "" {
+		return nil, err
+	}
+	return &inv, nil
+}
+
+// Finish brings back how an invocation ended.
+func (c *Client) Finish(ctx context.Context, worker string, o *WorkerOutcome) error {
+	return c.call(ctx, "POST", path("/perdure/workers/", worker, "/outcome"), nil, o, nil)
+}
+
+// Beat says that a worker is there, and returns which invocations it should end.
+func (c *Client) Beat(ctx context.Context, worker string, b *WorkerBeat) (cancelled []string, err error) {
+	var answer BeatAnswer
+	err = c.call(ctx, "POST", path("/perdure/workers/", worker, "/beat"), nil, b, &answer)
+	return answer.Cancelled, err
+}
+
+// Leave says that a worker takes nothing more.
+func (c *Client) Leave(ctx context.Context, worker string) error {
+	return c.call(ctx, "POST", path("/perdure/workers/", worker, "/leave"), nil, nil, nil)
+}
