@@ -4,7 +4,7 @@ import json
 import unittest
 import uuid
 
-from client import api, callback_id, closed, history, start
+from client import api, callback_id, closed, history, start, until
 
 ORDER = {
     "order_id": "ORD-12345",
@@ -115,6 +115,50 @@ class Stopping(unittest.TestCase):
         self.assertEqual(execution["Error"], reason)
         again = api.stop_durable_execution(DurableExecutionArn=arn)
         self.assertEqual(again["StopTimestamp"], first["StopTimestamp"])
+
+
+class Pausing(unittest.TestCase):
+    """A function that waits for a callback, held and let go."""
+
+    def setUp(self):
+        self.arn = start("approval", {"document": 8}, f"held-{uuid.uuid4()}")
+        self.callback = callback_id(self.arn)
+        until(lambda: event_types(self.arn)[-1] == "InvocationCompleted")
+
+    def test_pause_and_resume(self):
+        api.pause_durable_execution(DurableExecutionArn=self.arn, Reason="audit", ExecutionTimeoutPaused=False)
+        execution = api.get_durable_execution(DurableExecutionArn=self.arn)
+        self.assertEqual(execution["Status"], "PAUSED")
+        details = execution["PauseDetails"]
+        self.assertEqual((details["Reason"], details["ExecutionTimeoutPaused"]), ("audit", False))
+        self.assertGreater(execution["ExpectedExecutionTimeoutTimestamp"], details["PauseRequestTimestamp"])
+        api.send_durable_execution_callback_success(CallbackId=self.callback, Result=b"1")
+        self.assertEqual(event_types(self.arn)[-2:], ["ExecutionPaused", "CallbackSucceeded"])
+        api.resume_durable_execution(DurableExecutionArn=self.arn, Reason="done")
+        self.assertEqual(closed(self.arn)["Status"], "SUCCEEDED")
+        self.assertEqual(
+            event_types(self.arn)[3:],
+            ["ExecutionPaused", "CallbackSucceeded", "ExecutionResumed"] + ["InvocationCompleted", "ExecutionSucceeded"],
+        )
+
+    def test_the_same_request_twice_is_one(self):
+        for _ in range(2):
+            api.pause_durable_execution(DurableExecutionArn=self.arn, ClientToken="one")
+        with self.assertRaises(api.exceptions.ResourceConflictException):
+            api.pause_durable_execution(DurableExecutionArn=self.arn, ClientToken="another")
+        for _ in range(2):
+            api.resume_durable_execution(DurableExecutionArn=self.arn, ClientToken="one")
+        self.assertEqual(event_types(self.arn).count("ExecutionPaused"), 1)
+        api.stop_durable_execution(DurableExecutionArn=self.arn)
+
+    def test_delete(self):
+        with self.assertRaises(api.exceptions.ResourceConflictException):
+            api.delete_durable_execution(DurableExecutionArn=self.arn)
+        stopped = api.stop_durable_execution(DurableExecutionArn=self.arn)
+        reply = api.delete_durable_execution(DurableExecutionArn=self.arn)
+        self.assertGreaterEqual(reply["DeletionRequestTimestamp"], stopped["StopTimestamp"])
+        with self.assertRaises(api.exceptions.ResourceNotFoundException):
+            api.get_durable_execution(DurableExecutionArn=self.arn)
 
 
 class Callbacks(unittest.TestCase):
