@@ -106,6 +106,26 @@ func TestCrashesOnTheEngine(t *testing.T) {
 	}
 }
 
+// A pause takes effect wherever it comes, and changes nothing.
+func TestPausesOnTheEngine(t *testing.T) {
+	for _, name := range []string{"condition", "bounded", "in-time"} {
+		pause := func(t *testing.T, opts ...durable.HandlerOption) {
+			result := durabletest.Drive(t, everything, struct{}{}, func(t *testing.T, x *durabletest.Execution) {
+				answers(t, x)
+				x.Await(name)
+				x.Pause()
+				x.Advance(0)
+				x.Resume()
+			}, opts...)
+			if got := result.Output(); got != everythingDone {
+				t.Errorf("got %s\nwant %s", got, everythingDone)
+			}
+		}
+		t.Run(name, func(t *testing.T) { t.Parallel(); pause(t) })
+		t.Run(name+", pipelined", func(t *testing.T) { t.Parallel(); pause(t, durable.WithPipelining()) })
+	}
+}
+
 // What loses a race is left where it is: nothing waits for it any more.
 func TestLosersOnTheEngine(t *testing.T) {
 	price := durable.Function[int, int]{Name: "price:1"}
