@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"cmp"
 	"context"
 	"time"
 
@@ -90,7 +89,7 @@ func (e *Engine) configuration(ctx context.Context, f *function) *Configuration 
 		c.StateReason = "The function was deleted. Its open durable executions go on to their end."
 	case f.Invoker == nil:
 		c.State, c.StateReasonCode = StateFailed, "InvalidImage"
-		c.StateReason = cmp.Or(f.fault, "Nothing runs published versions here.")
+		c.StateReason = f.whyIdle()
 	}
 	if f.image != nil {
 		c.CodeSHA256, c.CodeSize = f.image.CodeSHA256, f.image.CodeSize

@@ -160,7 +160,7 @@ func (e *Engine) explainQueue(arn *wire.ARN, r *Reason, at wire.Timestamp) {
 	case f == nil:
 		r.Kind, r.Text = ReasonUnregistered, fmt.Sprintf("function %s is not registered", name)
 	case f.Invoker == nil:
-		r.Kind, r.Text = ReasonUnregistered, strings.TrimSpace(fmt.Sprintf("function %s cannot be run: %s", name, f.fault))
+		r.Kind, r.Text = ReasonUnregistered, fmt.Sprintf("function %s cannot be run: %s", name, f.whyIdle())
 	case len(f.places) == cap(f.places):
 		r.Kind = ReasonNoPlace
 		r.Text = fmt.Sprintf("has waited for a place for %s: all %d invocations that function %s may have run at one time do", ago(r.Since, at), cap(f.places), name)

@@ -70,10 +70,13 @@ func (t target) admit() error {
 	case t.draining:
 		return wire.Errorf(wire.CodeConflict, "The operation cannot be performed at this time. The function is currently in the following state: %s", StateDeleting)
 	case t.Invoker == nil:
-		return wire.Errorf(wire.CodeNotReady, "Version %s of function %s cannot be run. %s", t.Version, t.Name, t.fault)
+		return wire.Errorf(wire.CodeNotReady, "Version %s of function %s cannot be run: %s", t.Version, t.Name, t.whyIdle())
 	}
 	return nil
 }
+
+// whyIdle says why a version has no invoker.
+func (f *function) whyIdle() string { return cmp.Or(f.fault, "nothing here runs published versions") }
 
 // admitStart refuses an execution that is about to be created on a version that
 // takes none, or is gone. The registry's starting lock is held.

@@ -179,7 +179,7 @@ func (e *Engine) Unregister(name, version string) {
 		e.functions.remove(name, version)
 	default:
 		idle := *f
-		idle.Invoker, idle.fault = nil, "It was unregistered."
+		idle.Invoker, idle.fault = nil, "it was unregistered"
 		e.functions.put(&idle)
 	}
 }

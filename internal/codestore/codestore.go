@@ -60,11 +60,13 @@ func (s *Store) Path(hash string) (string, error) {
 	}
 	path := filepath.Join(s.dir, hash)
 	info, err := os.Stat(path)
-	if err == nil && !info.IsDir() {
-		err = fmt.Errorf("%s is not a directory", path)
-	}
-	if err != nil {
-		return "", fmt.Errorf("the published code is not where it was kept: %w", err)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "", fmt.Errorf("its code is missing: there is no %s", path)
+	case err != nil:
+		return "", fmt.Errorf("its code cannot be read: %w", err)
+	case !info.IsDir():
+		return "", fmt.Errorf("its code is missing: %s is no directory", path)
 	}
 	return path, nil
 }
@@ -94,9 +96,10 @@ func (s *Store) Keep(ctx context.Context, src Source) (Code, error) {
 	defer os.RemoveAll(temp)
 	for try := 1; ; try++ {
 		copied := filepath.Join(temp, strconv.Itoa(try))
-		code, err := copyOnce(ctx, src, copied)
+		code, stamp, err := copyOnce(ctx, src, copied)
 		switch {
 		case err == nil:
+			s.remember(src, stamp, code)
 			return code, s.place(copied, code)
 		case !errors.Is(err, errChanging) || try == maxTries:
 			return Code{}, fmt.Errorf("copying %s: %w", src.Path, err)
@@ -105,23 +108,24 @@ func (s *Store) Keep(ctx context.Context, src Source) (Code, error) {
 }
 
 // copyOnce copies a source, unless somebody writes to it meanwhile.
-func copyOnce(ctx context.Context, src Source, to string) (Code, error) {
+func copyOnce(ctx context.Context, src Source, to string) (code Code, stamp string, err error) {
 	before, err := look(src)
 	if err != nil {
-		return Code{}, err
+		return Code{}, "", err
 	}
-	code, err := before.copy(ctx, to)
+	code, err = before.copy(ctx, to)
 	if errors.Is(err, fs.ErrNotExist) {
-		return Code{}, errChanging
+		return Code{}, "", errChanging
 	}
 	if err != nil {
-		return Code{}, err
+		return Code{}, "", err
 	}
+	stamp = before.stamp()
 	after, err := look(src)
-	if err != nil || after.stamp() != before.stamp() {
-		return Code{}, errChanging
+	if err != nil || after.stamp() != stamp {
+		return Code{}, "", errChanging
 	}
-	return code, nil
+	return code, stamp, nil
 }
 
 // place puts a copy on the disk and then where it belongs.

@@ -236,7 +236,7 @@ func TestKeepRefusals(t *testing.T) {
 	if _, err := s.Path("../../etc"); err == nil {
 		t.Error("a path for what is no hash")
 	}
-	if _, err := s.Path(strings.Repeat("0", 64)); err == nil || !strings.Contains(err.Error(), "not where it was kept") {
+	if _, err := s.Path(strings.Repeat("0", 64)); err == nil || !strings.Contains(err.Error(), "code is missing") {
 		t.Errorf("unknown code: got %v", err)
 	}
 }

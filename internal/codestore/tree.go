@@ -231,33 +231,3 @@ func (e entry) read(h hash.Hash, to io.WriteCloser) (size int64, err error) {
 type nopCloser struct{ io.Writer }
 
 func (nopCloser) Close() error { return nil }
-
-// hashed is a code's hash as long as its source is not written to.
-type hashed struct {
-	stamp string
-	code  Code
-}
-
-// Hash returns the code that Keep would keep now. A source that nobody wrote to
-// since the last time is not read again.
-func (s *Store) Hash(ctx context.Context, src Source) (Code, error) {
-	t, err := look(src)
-	if err != nil {
-		return Code{}, err
-	}
-	stamp := t.stamp()
-	s.mu.Lock()
-	known, ok := s.hashes[src.Path]
-	s.mu.Unlock()
-	if ok && known.stamp == stamp {
-		return known.code, nil
-	}
-	code, err := t.digest(ctx)
-	if err != nil {
-		return Code{}, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.hashes[src.Path] = hashed{stamp, code}
-	return code, nil
-}
