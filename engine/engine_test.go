@@ -14,6 +14,7 @@ import (
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/store"
 	"github.com/perdure/perdure/internal/store/memstore"
+	"github.com/perdure/perdure/internal/verify"
 	"github.com/perdure/perdure/internal/wire"
 )
 
@@ -24,6 +25,8 @@ type fixture struct {
 	store *memstore.Store
 	opts  engine.Options
 	funcs []engine.Function
+
+	damaged bool // the test damages the store, so verifying finds something
 }
 
 // inBubble runs a test with an engine under virtual time.
@@ -50,9 +53,19 @@ func (f *fixture) open() {
 	}
 }
 
+// close ends the engine, which must leave behind what verifies.
 func (f *fixture) close() {
 	f.t.Helper()
 	if err := f.Close(context.Background()); err != nil {
+		f.t.Error(err)
+	}
+	if f.damaged {
+		return
+	}
+	_, err := verify.Store(context.Background(), f.store, verify.Options{}, func(p verify.Problem) {
+		f.t.Errorf("%s: %s", p.Execution, p.Text)
+	})
+	if err != nil {
 		f.t.Error(err)
 	}
 }
@@ -712,6 +725,7 @@ func TestDamagedExecutionIsLeftAlone(t *testing.T) {
 			n++
 		}
 		f.close()
+		f.damaged = true
 		if err := f.store.Commit(t.Context(), store.Write{ID: id, Entry: store.Entry{Seq: n + 1, Data: []byte("\xff garbage")}}); err != nil {
 			t.Fatal(err)
 		}

@@ -32,6 +32,7 @@ func commands() []*command {
 		forkCommand, redriveCommand,
 		pauseCommand, resumeCommand, stopCommand, deleteCommand,
 		functionsCommand, publishCommand, unpublishCommand, aliasCommand,
+		verifyCommand,
 		credentialsCommand, versionCommand, helpCommand,
 	}
 }

@@ -79,6 +79,10 @@ func (f *remoteFlags) dial() (*remote, error) {
 	return r, nil
 }
 
+// patient lifts the limit on how long an answer may take, for what looks at
+// everything that an engine has.
+func (r *remote) patient() { r.http.client.Timeout = 0 }
+
 // bodyKeeper is an HTTP client that keeps the last body: --json shows what the
 // engine said, not what the SDK's types had room for. It is not for concurrent use.
 type bodyKeeper struct {

@@ -23,6 +23,7 @@ type Engine interface {
 	forkEngine
 	functionsEngine
 	workerEngine
+	verifyEngine
 }
 
 var _ Engine = (*engine.Engine)(nil)

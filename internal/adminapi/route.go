@@ -27,6 +27,7 @@ var routes = slices.Concat(
 	explainRoutes,
 	forkRoutes,
 	logRoutes,
+	verifyRoutes,
 	executionRoutes,
 	functionRoutes,
 	workerRoutes,

@@ -27,7 +27,7 @@ var directions = map[string][]string{
 	"durable/durableinsight": {"durable"},
 	"durable/durableotel":    {"durable"},
 	"durabletest":            {anything},
-	"engine":                 {"internal/machine", "internal/metrics", "internal/span", "internal/store", "internal/wire"},
+	"engine":                 {"internal/machine", "internal/metrics", "internal/span", "internal/store", "internal/verify", "internal/wire"},
 
 	"internal/adminapi":        {"engine", "internal/attached", "internal/lambdaapi", "internal/wire"},
 	"internal/build":           {},
@@ -56,6 +56,7 @@ var directions = map[string][]string{
 	"internal/survival/victim": {"durable"},
 	"internal/template":        {"internal/nearest"},
 	"internal/ui":              {"engine", "internal/wire"},
+	"internal/verify":          {"internal/machine", "internal/store", "internal/wire"},
 	"internal/wire":            {},
 }
 

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"path/filepath"
+
+	"github.com/perdure/perdure/internal/adminapi"
+	"github.com/perdure/perdure/internal/cli"
+	"github.com/perdure/perdure/internal/store/sqlstore"
+	"github.com/perdure/perdure/internal/verify"
+)
+
+var verifyCommand = &command{
+	name:    "verify",
+	args:    "[--data DIR]",
+	summary: "check that everything stored can be read and is in order",
+	help: `
+Reads all journals, folds them anew, and compares what comes of it with what is
+searched for. A serving engine goes on meanwhile; with --data the directory is
+read, of an engine that does not run. What is wrong goes to stdout, one line
+for each problem, and the exit status is 1 then.`,
+	verb: func() verb { return &verifyVerb{} },
+}
+
+type verifyVerb struct {
+	remoteFlags
+	data string
+}
+
+func (v *verifyVerb) define(fs *flag.FlagSet) {
+	v.remoteFlags.define(fs)
+	fs.StringVar(&v.data, "data", "", "`DIR` that holds the data of an engine that does not run")
+}
+
+func (v *verifyVerb) run(ctx context.Context, std *stdio, args []string) error {
+	if err := exactly(args, "verify"); err != nil {
+		return err
+	}
+	found := func(p adminapi.Problem) { v.tell(std, p) }
+	summary, err := v.verify(ctx, found)
+	if err != nil {
+		return err
+	}
+	if v.json {
+		if err := json.NewEncoder(std.out).Encode(map[string]any{"Summary": summary}); err != nil {
+			return err
+		}
+	} else {
+		fmt.Fprintf(std.err, "perdure: %d executions, %d of them open, %d entries, %d events\n", summary.Executions, summary.Open, summary.Entries, summary.Events)
+	}
+	if summary.Problems > 0 {
+		return &cli.Problem{Status: cli.StatusFailed, Message: fmt.Sprintf("%d problems were found", summary.Problems)}
+	}
+	return nil
+}
+
+func (v *verifyVerb) tell(std *stdio, p adminapi.Problem) {
+	if v.json {
+		_ = json.NewEncoder(std.out).Encode(map[string]any{"Problem": p})
+		return
+	}
+	if p.Execution != "" {
+		fmt.Fprintf(std.out, "%s: ", cli.Printable(p.Execution))
+	}
+	fmt.Fprintln(std.out, cli.Printable(p.Text))
+}
+
+// verify looks at a serving engine's store, or at one in a directory.
+func (v *verifyVerb) verify(ctx context.Context, found func(adminapi.Problem)) (*adminapi.VerifySummary, error) {
+	if v.data == "" {
+		r, err := v.dial()
+		if err != nil {
+			return nil, err
+		}
+		r.patient()
+		summary, err := r.admin.Verify(ctx, found)
+		return summary, r.fault(ctx, err)
+	}
+	st, err := openData(ctx, v.data)
+	if err != nil {
+		return nil, err
+	}
+	defer st.Close()
+	summary, err := verify.Store(ctx, st, verify.Options{}, func(p verify.Problem) { found(adminapi.Problem(p)) })
+	if err != nil {
+		return nil, interruptedOr(ctx, dataFault(v.data, err))
+	}
+	return (*adminapi.VerifySummary)(&summary), nil
+}
+
+// openData opens the store in a directory that must hold one.
+func openData(ctx context.Context, dir string) (*sqlstore.Store, error) {
+	if !fileExists(filepath.Join(dir, "perdure.db")) {
+		return nil, cli.Usagef("%s holds no data of an engine", dir).Hintf("--data names the directory in which perdure.db is")
+	}
+	st, err := sqlstore.Open(ctx, dir, &sqlstore.Options{Owner: "perdure verify"})
+	if err != nil {
+		return nil, dataFault(dir, err)
+	}
+	return st, nil
+}
