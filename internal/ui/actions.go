@@ -31,6 +31,8 @@ func (s *site) actions() map[string]act {
 			return s.engine.Resume(r.Context(), &engine.ResumeRequest{ARN: arn})
 		}),
 		"delete":  s.delete,
+		"redrive": s.fork(func(url.Values) engine.ForkRequest { return engine.ForkRequest{Redrive: true} }),
+		"fork":    s.fork(func(form url.Values) engine.ForkRequest { return engine.ForkRequest{Before: form.Get("before")} }),
 		"succeed": s.succeed,
 		"fail":    s.fail,
 	}
@@ -85,6 +87,19 @@ func (s *site) start(r *http.Request, form url.Values) (string, error) {
 func (s *site) delete(r *http.Request, form url.Values) (string, error) {
 	_, err := s.engine.Delete(r.Context(), form.Get("arn"))
 	return Prefix, err
+}
+
+// fork starts a copy of an execution, whose page is shown then.
+func (s *site) fork(request func(url.Values) engine.ForkRequest) act {
+	return func(r *http.Request, form url.Values) (string, error) {
+		req := request(form)
+		req.ARN = form.Get("arn")
+		started, err := s.engine.Fork(r.Context(), &req)
+		if err != nil {
+			return "", err
+		}
+		return executionPath(started.ARN), nil
+	}
 }
 
 func (s *site) succeed(r *http.Request, form url.Values) (string, error) {

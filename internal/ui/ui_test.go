@@ -164,7 +164,10 @@ func TestPauseResumeStop(t *testing.T) {
 	form := url.Values{"arn": {arn}}
 	want(t, f.post("/ui/pause", form, 200), "PAUSED", "Resume")
 	want(t, f.post("/ui/resume", form, 200), "RUNNING", "Pause")
-	want(t, f.post("/ui/stop", form, 200), "STOPPED", "stopped on the page")
+	want(t, f.post("/ui/stop", form, 200), "STOPPED", "stopped on the page", "Redrive")
+	want(t, f.post("/ui/redrive", form, 200), "order-7-2", "reserve")
+	form.Set("before", "1")
+	want(t, f.post("/ui/fork", form, 200), "order-7-3")
 }
 
 func TestAPageThatDidNotChangeIsNotSentAgain(t *testing.T) {
