@@ -27,7 +27,7 @@ type command struct {
 // commands lists the verbs in the order in which help shows them.
 func commands() []*command {
 	return []*command{
-		runCommand, serveCommand, attachCommand,
+		runCommand, devCommand, serveCommand, attachCommand,
 		invokeCommand, listCommand, getCommand, explainCommand, historyCommand, logsCommand, callbackCommand,
 		forkCommand, redriveCommand,
 		pauseCommand, resumeCommand, stopCommand, deleteCommand,

@@ -18,7 +18,8 @@ FUNCTION is a name, name:version or an ARN; without a version it is $LATEST.
 
 The result goes to stdout. With --json that is one object with the execution's
 ARN, name, status, and result or error, however it ended. With --no-wait it is
-the ARN of the execution, which goes on by itself.
+the ARN of the execution, which goes on by itself. A function that is not durable
+is called, and what it answers is the result.
 
 With --name the start is idempotent: the same name with the same event attaches
 to the execution that exists, or prints its stored result.
@@ -58,6 +59,9 @@ func (v *invokeVerb) run(ctx context.Context, std *stdio, args []string) error {
 	r, err := v.dial()
 	if err != nil {
 		return err
+	}
+	if r.isPlain(ctx, args[0]) {
+		return v.callPlain(ctx, std, r, args[0], event)
 	}
 	arn, err := r.start(ctx, args[0], v.name, event)
 	switch {

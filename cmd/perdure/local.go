@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -173,14 +174,11 @@ func listen(address string) (net.Listener, error) {
 // register makes the function fn known, run by processes of proc.
 func (l *local) register(fn engine.Function, p program, proc *runtimes.Process, env map[string]string) error {
 	fn.Runtime, fn.Handler = cmp.Or(fn.Runtime, proc.Runtime, "provided.al2023"), cmp.Or(fn.Handler, proc.Handler, filepath.Base(proc.Command[0]))
-	pool, err := l.newPool(fn, proc, env, p.output)
+	pool, err := l.deploy(fn, proc, env, p.output)
 	if err != nil {
-		return cli.Faultf("%v", err)
+		return err
 	}
-	l.poolsMu.Lock()
-	l.pools = append(l.pools, pool)
-	l.poolsMu.Unlock()
-	fn.Invoker = &deployed{pool, l.versions, proc, env}
+	fn.Invoker = pool
 	if p.watch != nil {
 		fn.Invoker = p.watch(pool)
 	}
@@ -188,6 +186,27 @@ func (l *local) register(fn engine.Function, p program, proc *runtimes.Process, 
 		return cli.Faultf("%v", err)
 	}
 	return nil
+}
+
+// deploy returns what runs the newest code of fn, until it is retired or the
+// engine closes.
+func (l *local) deploy(fn engine.Function, proc *runtimes.Process, env map[string]string, output func(sandbox.Line)) (*deployed, error) {
+	pool, err := l.newPool(fn, proc, env, output)
+	if err != nil {
+		return nil, cli.Faultf("%v", err)
+	}
+	l.poolsMu.Lock()
+	defer l.poolsMu.Unlock()
+	l.pools = append(l.pools, pool)
+	return &deployed{pool, l.versions, proc, env}, nil
+}
+
+// retire ends what deploy returned, after the invocations under way.
+func (l *local) retire(d *deployed) {
+	_ = d.Pool.Close(context.Background()) // nothing else ends it, until the engine closes
+	l.poolsMu.Lock()
+	defer l.poolsMu.Unlock()
+	l.pools = slices.DeleteFunc(l.pools, func(p *sandbox.Pool) bool { return p == d.Pool })
 }
 
 // newPool returns a pool that runs the function version fn in processes of proc.
@@ -278,7 +297,10 @@ func (l *local) shutdown() error {
 	if l.engine != nil {
 		errs = append(errs, l.engine.Close(ctx))
 	}
-	for _, p := range l.pools {
+	l.poolsMu.Lock()
+	pools := slices.Clone(l.pools)
+	l.poolsMu.Unlock()
+	for _, p := range pools {
 		errs = append(errs, p.Close(ctx))
 	}
 	if l.versions != nil {

@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -65,6 +66,7 @@ func TestScripts(t *testing.T) {
 			"plain":       plain,
 			"lines":       countLines,
 			"settled":     settled,
+			"shows":       shows,
 		},
 	})
 }
@@ -142,6 +144,20 @@ func await(ts *testscript.TestScript, _ bool, args []string) {
 		time.Sleep(25 * time.Millisecond)
 	}
 	ts.Fatalf("waited too long for %s", args[0])
+}
+
+// shows waits until a line of a file matches a pattern.
+func shows(ts *testscript.TestScript, _ bool, args []string) {
+	pattern, err := regexp.Compile("(?m)" + args[1])
+	ts.Check(err)
+	for range 800 {
+		data, err := os.ReadFile(ts.MkAbs(args[0]))
+		if err == nil && pattern.Match(data) {
+			return
+		}
+		time.Sleep(25 * time.Millisecond)
+	}
+	ts.Fatalf("waited too long for %q in %s:\n%s", args[1], args[0], ts.ReadFile(args[0]))
 }
 
 // plain fails if the output of the last command could steer a terminal.

@@ -57,6 +57,7 @@ var directions = map[string][]string{
 	"internal/template":        {"internal/nearest"},
 	"internal/ui":              {"engine", "internal/wire"},
 	"internal/verify":          {"internal/machine", "internal/store", "internal/wire"},
+	"internal/watch":           {},
 	"internal/wire":            {},
 }
 

@@ -19,6 +19,7 @@ const (
 func (v *View) Log(text string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	v.tellDropped(v.opt.Now())
 	if !v.logs.allow(v.opt.Now()) {
 		return
 	}
