@@ -29,7 +29,7 @@ func commands() []*command {
 	return []*command{
 		runCommand, devCommand, serveCommand, attachCommand,
 		invokeCommand, listCommand, getCommand, explainCommand, historyCommand, logsCommand, callbackCommand,
-		forkCommand, redriveCommand,
+		forkCommand, redriveCommand, skipCommand,
 		pauseCommand, resumeCommand, stopCommand, deleteCommand,
 		functionsCommand, publishCommand, unpublishCommand, aliasCommand,
 		verifyCommand,

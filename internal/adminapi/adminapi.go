@@ -24,6 +24,7 @@ type Engine interface {
 	functionsEngine
 	workerEngine
 	verifyEngine
+	skipEngine
 }
 
 var _ Engine = (*engine.Engine)(nil)

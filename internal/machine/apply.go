@@ -37,6 +37,8 @@ func (d *Draft) fold(r *Record) {
 		d.applyPause(r)
 	case deletionRequested:
 		d.deleting = r.Time
+	case retrySkipped:
+		d.invokeAt, d.queuedSince = r.Time, r.Time
 	case executionForked:
 		d.applyFork()
 	case parentNotified:

@@ -58,6 +58,8 @@ const (
 	pauseCancelled wire.EventType = "pauseCancelled"
 	// deletionRequested: the execution, which is closed, is to be removed.
 	deletionRequested wire.EventType = "deletionRequested"
+	// retrySkipped: the next invocation is not put off any longer.
+	retrySkipped wire.EventType = "retrySkipped"
 	// executionForked ends the records that were copied from another
 	// execution: they are the function's past, not news.
 	executionForked wire.EventType = "executionForked"

@@ -61,6 +61,10 @@ func handler(ctx durable.Context, e event) (any, error) {
 		if err := durable.Wait(ctx, "pause", time.Second); err != nil {
 			return nil, err
 		}
+	case "wait a month":
+		if err := durable.Wait(ctx, "pause", 30*24*time.Hour); err != nil {
+			return nil, err
+		}
 	case "wait long":
 		if err := durable.Wait(ctx, "pause", 3*time.Second); err != nil {
 			return nil, err
