@@ -98,7 +98,7 @@ func (f *functionFlags) function(p program) engine.Function {
 func (f *functionFlags) ofTemplate(p program) engine.Function {
 	s := p.spec
 	fn := engine.Function{
-		Name: p.name, Timeout: s.Timeout, Concurrency: s.Concurrency,
+		Name: p.name, Timeout: s.Timeout, Concurrency: s.Concurrency, PerTenant: s.PerTenant,
 		Runtime: s.Runtime, Handler: s.Handler, MemoryMB: s.MemoryMB,
 	}
 	if f.given("timeout") {

@@ -213,7 +213,7 @@ func (l *local) retire(d *deployed) {
 func (l *local) newPool(fn engine.Function, proc *runtimes.Process, env map[string]string, output func(sandbox.Line)) (*sandbox.Pool, error) {
 	return sandbox.New(sandbox.Config{
 		Name: fn.Name, Version: fn.Version, Command: proc.Command, Handler: proc.Handler, Dir: proc.Dir, Env: env, RuntimeEnv: proc.Env,
-		MemoryMB: fn.MemoryMB, Timeout: fn.Timeout, LambdaEndpoint: l.endpointOf(fn.Name), Runtime: l.runtime, Output: l.keeping(output),
+		MemoryMB: fn.MemoryMB, PerTenant: fn.PerTenant, Timeout: fn.Timeout, LambdaEndpoint: l.endpointOf(fn.Name), Runtime: l.runtime, Output: l.keeping(output),
 	})
 }
 

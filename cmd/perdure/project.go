@@ -135,11 +135,6 @@ func (p *project) tell(line func(string)) {
 		}
 		line(w.String())
 	}
-	for _, f := range p.programs {
-		if f.spec.PerTenant {
-			line(f.spec.Position.String() + ": processes of " + f.name + " serve several tenants here [tenancy]")
-		}
-	}
 	if len(missing) > 0 {
 		line(p.path + ": not created here: " + strings.Join(missing, ", ") + " [resource]")
 	}

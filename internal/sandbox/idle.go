@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// idleStack holds the idle processes of a pool and knows how many are about to
-// be idle, so that an invocation can wait for one of them.
+// idleStack is a shelf: it holds idle processes of a pool and knows how many are
+// about to be idle, so that an invocation can wait for one of them.
 type idleStack struct {
 	timeout time.Duration  // how long a process may be idle
 	expired func(*process) // called when it has been
@@ -66,6 +66,7 @@ func (s *idleStack) put(proc *process) {
 		s.waiting = s.waiting[1:]
 		return
 	}
+	proc.idleSince = time.Now()
 	proc.idleTimer = time.AfterFunc(s.timeout, func() { s.expired(proc) })
 	s.stack = append(s.stack, proc)
 }
@@ -83,13 +84,7 @@ func (s *idleStack) remove(proc *process) bool {
 	return true
 }
 
-// pop removes the newest idle process; nil if there is none.
-func (s *idleStack) pop() *process {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.popLocked()
-}
-
+// popLocked removes the newest idle process; nil if there is none.
 func (s *idleStack) popLocked() *process {
 	n := len(s.stack)
 	if n == 0 {
@@ -107,6 +102,23 @@ func (s *idleStack) len() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.stack)
+}
+
+// empty reports whether nothing lies here and nothing is about to.
+func (s *idleStack) empty() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.stack) == 0 && s.settling == 0 && len(s.waiting) == 0
+}
+
+// oldest returns the process that has been idle the longest, or nil.
+func (s *idleStack) oldest() (*process, time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.stack) == 0 {
+		return nil, time.Time{}
+	}
+	return s.stack[0], s.stack[0].idleSince
 }
 
 // expect announces a process that will settle: become idle or end.

@@ -70,6 +70,8 @@ type Config struct {
 	// MaxProcesses bounds the processes; the default is 100. Invocations
 	// beyond it wait for as long as an initialisation may take.
 	MaxProcesses int
+	// PerTenant keeps a process that has served a tenant for that tenant.
+	PerTenant bool
 
 	Region  string // AWS_REGION; the default is us-east-1
 	Account string // AWS_ACCOUNT_ID; the default is 000000000000
@@ -115,7 +117,7 @@ type Pool struct {
 	cfg     Config
 	spawner *spawner
 	output  *output
-	idle    idleStack
+	idle    shelves
 	slots   chan struct{} // holds one value for each process that is not idle
 	crashes crashes
 
@@ -145,7 +147,7 @@ func New(cfg Config) (*Pool, error) {
 		slots:     make(chan struct{}, cfg.MaxProcesses),
 		processes: make(map[*process]struct{}),
 	}
-	p.idle.timeout, p.idle.expired = cfg.IdleTimeout, p.retire
+	p.idle.byTenant = make(map[string]*idleStack)
 	p.closing, p.beginClose = context.WithCancel(context.Background())
 	return p, nil
 }
@@ -206,13 +208,14 @@ func (p *Pool) acquire(ctx context.Context, inv *engine.Invocation) (*process, e
 	if out := p.takeSlot(ctx, inv); out != nil {
 		return nil, *out
 	}
-	if proc := p.idle.take(ctx, settleGrace); proc != nil {
+	if proc := p.shelfOf(inv).take(ctx, settleGrace); proc != nil {
 		return proc, engine.Outcome{}
 	}
 	if failed := p.crashes.recent(); failed != nil {
 		<-p.slots
 		return nil, failed(inv)
 	}
+	p.makeRoom()
 	launched := make(chan launch)
 	p.work.Go(func() { p.launch(ctx, inv, launched) })
 	select {
@@ -280,7 +283,7 @@ func (p *Pool) invoke(ctx context.Context, proc *process, inv *engine.Invocation
 	out, err := proc.session.Invoke(ctx, inv)
 	if err == nil {
 		proc.flush()
-		p.idle.expect()
+		proc.shelf.expect()
 		p.work.Go(func() { p.settle(proc, inv.Deadline) })
 		return out
 	}
@@ -300,7 +303,7 @@ func (p *Pool) invoke(ctx context.Context, proc *process, inv *engine.Invocation
 // settle waits until a process polls again after it has answered. A function
 // may work on then, until the deadline.
 func (p *Pool) settle(proc *process, deadline time.Time) {
-	defer p.idle.arrived()
+	defer proc.shelf.arrived()
 	ctx, cancel := context.WithDeadline(context.Background(), deadline)
 	defer cancel()
 	if proc.session.WaitIdle(ctx) == nil {
@@ -319,7 +322,7 @@ func (p *Pool) bury(proc *process) {
 
 // release makes a process idle and frees its slot.
 func (p *Pool) release(proc *process) {
-	p.idle.put(proc)
+	proc.shelf.put(proc)
 	<-p.slots
 	if p.closing.Err() != nil {
 		p.retire(proc)
@@ -328,7 +331,7 @@ func (p *Pool) release(proc *process) {
 
 // retire stops a process if it is idle.
 func (p *Pool) retire(proc *process) {
-	if p.idle.remove(proc) {
+	if proc.shelf.remove(proc) {
 		proc.stop(p.cfg.StopGrace)
 	}
 }
@@ -341,7 +344,7 @@ func (p *Pool) Close(ctx context.Context) error {
 	p.mu.Lock()
 	p.beginClose()
 	p.mu.Unlock()
-	for proc := p.idle.pop(); proc != nil; proc = p.idle.pop() {
+	for proc := p.idle.takeOldest(); proc != nil; proc = p.idle.takeOldest() {
 		go proc.stop(p.cfg.StopGrace)
 	}
 	unforced := context.AfterFunc(ctx, p.killAll)

@@ -31,7 +31,9 @@ type process struct {
 	exited  chan struct{}    // closed when it is dead and its output is read
 	state   *os.ProcessState // how it ended; set when exited is closed
 
-	idleTimer  *time.Timer  // guarded by the idleStack
+	shelf      *idleStack   // where it lies when it is idle
+	idleTimer  *time.Timer  // guarded by the shelf, as is idleSince
+	idleSince  time.Time    // set while it is idle
 	overMemory atomic.Int64 // the bytes that it used when it was killed for that; else 0
 
 	mu     sync.Mutex
@@ -42,7 +44,7 @@ type process struct {
 // It returns nil, and why, if that fails. The pool must have registered work.
 func (p *Pool) start(inv *engine.Invocation) (*process, engine.Outcome) {
 	began := time.Now()
-	proc, err := p.spawn(originOf(inv))
+	proc, err := p.spawn(p.shelfOf(inv), originOf(inv))
 	if err != nil {
 		p.cfg.Logger.Error("cannot start a function process", "function", p.cfg.Name, "error", err)
 		return nil, notStarted(inv, err)
@@ -77,10 +79,10 @@ func (p *Pool) initialise(proc *process) func(*engine.Invocation) engine.Outcome
 	return func(inv *engine.Invocation) engine.Outcome { return p.initFailed(inv, proc, err) }
 }
 
-// spawn starts a process, whose first output belongs to o, and the goroutines
-// that read its output and await its end.
-func (p *Pool) spawn(o origin) (_ *process, err error) {
-	proc := &process{session: p.cfg.Runtime.Attach(), exited: make(chan struct{})}
+// spawn starts a process for a shelf, whose first output belongs to o, and the
+// goroutines that read its output and await its end.
+func (p *Pool) spawn(shelf *idleStack, o origin) (_ *process, err error) {
+	proc := &process{shelf: shelf, session: p.cfg.Runtime.Attach(), exited: make(chan struct{})}
 	var files files
 	defer files.closeChildEnds()
 	defer func() {
@@ -116,7 +118,7 @@ func (p *Pool) await(proc *process) {
 	readers.Go(proc.stderr.pump)
 	state, err := reap(proc.os, func() {
 		proc.killRest()
-		p.idle.remove(proc)
+		proc.shelf.remove(proc)
 	})
 	if err != nil {
 		p.cfg.Logger.Error("cannot await a function process", "function", p.cfg.Name, "pid", proc.os.Pid, "error", err)
