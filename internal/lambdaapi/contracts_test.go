@@ -272,7 +272,7 @@ var contracts = map[string]contract{
 			wire.CodeConflict: {"The function is currently in the following state: Deleting", func(w *world) *subject {
 				return drainingShop(w)
 			}},
-			wire.CodeNotReady: {"Version 1 of function shop cannot be run.", func(w *world) *subject {
+			wire.CodeNotReady: {"Version 1 of function shop cannot be run:", func(w *world) *subject {
 				w.reopen(false)
 				return &subject{function: "shop", qualifier: "1"}
 			}},
