@@ -432,6 +432,12 @@ var contracts = map[string]contract{
 	"UpdateFunctionCode":          notHere("PUT", functions+"/shop/code", "UpdateFunctionCode"),
 
 	// Ours.
+	"ListDurableExecutions": {
+		call: func(c *caller, _ *subject) error {
+			return c.raw("GET", "/2025-12-01/durable-executions?MaxItems=1", "")
+		},
+		subject: theShop,
+	},
 	"health": {call: func(c *caller, _ *subject) error { return c.raw("GET", "/health", "") }, subject: theShop},
 }
 

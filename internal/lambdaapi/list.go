@@ -28,6 +28,18 @@ type executionSummary struct {
 func (a *api) list(w http.ResponseWriter, r *http.Request, function string) error {
 	q := newQuery(r)
 	q.text(function, "functionName", &functionNameShape)
+	return a.listOf(w, r, q, function)
+}
+
+// listAll lists the executions of all functions. AWS has no such operation; its
+// emulator of durable functions has, and what talks to that talks to us.
+func (a *api) listAll(w http.ResponseWriter, r *http.Request, _ string) error {
+	q := newQuery(r)
+	return a.listOf(w, r, q, q.optional("FunctionName", &functionNameShape))
+}
+
+// listOf answers with the executions of a function, or of all, that q selects.
+func (a *api) listOf(w http.ResponseWriter, r *http.Request, q *query, function string) error {
 	req := &engine.ListRequest{
 		Function:      function,
 		Qualifier:     q.optional("Qualifier", &qualifierShape),

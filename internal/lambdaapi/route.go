@@ -79,6 +79,7 @@ var resources = []resource{
 		{"GET", "GetFunction", (*api).getFunction},
 		{"DELETE", "DeleteFunction", (*api).deleteFunction},
 	}, func(subject string) bool { return !strings.Contains(subject, "/") }},
+	{strings.TrimSuffix(executions, "/"), "", []operation{{"GET", "ListDurableExecutions", (*api).listAll}}, nil},
 	{"/2025-12-01/functions/", "/durable-executions", []operation{{"GET", "ListDurableExecutionsByFunction", (*api).list}}, nil},
 	{"/health", "", []operation{{"GET", "health", (*api).health}}, nil},
 }

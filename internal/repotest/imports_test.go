@@ -37,6 +37,7 @@ var directions = map[string][]string{
 	"internal/credentials":     {},
 	"internal/lambdaapi":       {"engine", "internal/wire"},
 	"internal/machine":         {"internal/wire"},
+	"internal/emulator":        {"engine", "internal/lambdaapi", "internal/store", "internal/wire"},
 	"internal/golden/…":        {anything},
 	"internal/metrics":         {},
 	"internal/nearest":         {},

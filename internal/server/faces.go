@@ -17,6 +17,8 @@ type Faces struct {
 	// Page is for people, below /ui/, but for /ui/login and /ui/logout. With a
 	// page, / redirects to it.
 	Page http.Handler
+	// Emulator answers /start-durable-execution and /lambda-endpoint, for SAM.
+	Emulator http.Handler
 	// Metrics answers /metrics.
 	Metrics http.Handler
 	// Ready answers /ready: nil says that the engine takes work on, an error
@@ -38,6 +40,8 @@ func (f *Faces) face(path string) http.Handler {
 		return f.Metrics
 	case path == "/ready" && f.Ready != nil:
 		return http.HandlerFunc(f.ready)
+	case (path == "/start-durable-execution" || path == "/lambda-endpoint") && f.Emulator != nil:
+		return f.Emulator
 	case strings.HasPrefix(path, "/perdure/") && f.Admin != nil:
 		return f.Admin
 	case strings.HasPrefix(path, "/ui/") && f.Page != nil:

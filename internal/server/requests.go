@@ -44,7 +44,7 @@ func (q *requests) count(operation string, status int, began time.Time) {
 func operationOf(r *http.Request) string {
 	path := r.URL.EscapedPath()
 	switch {
-	case path == "/metrics" || path == "/ready" || path == "/health":
+	case path == "/metrics" || path == "/ready" || path == "/health" || path == "/start-durable-execution" || path == "/lambda-endpoint":
 		return path[1:]
 	case strings.HasPrefix(path, "/perdure/"):
 		return "perdure"
