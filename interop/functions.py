@@ -40,6 +40,7 @@ def flags(directory, modules):
         *handlers("python", python, "programs.py"),
         *handlers("python", python, "plain.py", plain=True),
         *handlers("python", python, "puppet.py"),
+        "--sam",
         *[f"--env={name}={value}" for name, value in LOGS.items()],
     ]
 

@@ -6,6 +6,7 @@ the end how many passed and failed.
 
 import argparse
 import concurrent.futures
+import json
 import os
 import pathlib
 import sys
@@ -77,6 +78,8 @@ def run(args, tmp):
         os.environ |= {
             "PERDURE_ENDPOINT": served.endpoint,
             "PERDURE_OUTPUT": str(log),
+            "PERDURE": str(perdure),
+            "PERDURE_FLAGS": json.dumps([str(flag) for flag in serving]),
             "SAM": args.sam,
             "AWS_REGION": "us-east-1",
             "AWS_DEFAULT_REGION": "us-east-1",

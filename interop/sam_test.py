@@ -6,9 +6,11 @@ emulator that it would start itself.
 
 import json
 import os
+import pathlib
 import subprocess
 import unittest
 import urllib.parse
+import urllib.request
 import uuid
 
 from client import ENDPOINT, api, callback_id, closed, start, until
@@ -77,3 +79,19 @@ class Invoke(unittest.TestCase):
     def test_a_plain_function(self):
         said = sam("remote", "invoke", ARN + "javascript-add", "--event", '{"a":1,"b":2}')
         self.assertIn('"sum":3', said)
+
+
+class LocalInvoke(unittest.TestCase):
+    """`sam local invoke` needs Docker for its container; the rest of it does not."""
+
+    def test_in_a_container(self):
+        name = f"sam-{uuid.uuid4()}"
+        python, script = pathlib.Path(os.environ["SAM"]).with_name("python"), pathlib.Path(__file__).with_name("samstart.py")
+        done = subprocess.run([python, "-B", script, name], capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        said = json.loads(done.stdout.splitlines()[-1])
+        self.assertEqual(said["status"], "SUCCEEDED")
+        self.assertEqual(json.loads(said["result"]), ["yes", '{"id": 1}'])
+        self.assertIn(f"/durable-execution/{name}/", said["arn"])
+        with urllib.request.urlopen(ENDPOINT + "/2025-12-01/durable-executions?DurableExecutionName=" + name) as answer:
+            self.assertEqual([e["DurableExecutionArn"] for e in json.load(answer)["DurableExecutions"]], [said["arn"]])

@@ -20,6 +20,7 @@ import (
 	"github.com/perdure/perdure/internal/adminapi"
 	"github.com/perdure/perdure/internal/attached"
 	"github.com/perdure/perdure/internal/cli"
+	"github.com/perdure/perdure/internal/emulator"
 	"github.com/perdure/perdure/internal/httpfunction"
 	"github.com/perdure/perdure/internal/lambdaapi"
 	"github.com/perdure/perdure/internal/runtimeapi"
@@ -38,6 +39,7 @@ type localFlags struct {
 	durability sqlstore.Durability
 	strict     bool
 	security   securityFlags // of verbs that define them
+	sam        bool          // stand in for SAM's emulator; of verbs that define it
 }
 
 func (f *localFlags) define(fs *flag.FlagSet, listen string) {
@@ -57,6 +59,8 @@ type local struct {
 	url    string // of the Lambda API
 	engine *engine.Engine
 	failed chan error // receives why the Lambda API stopped by itself
+
+	emulator *emulator.Emulator // nil unless SAM may start executions
 
 	store    *sqlstore.Store
 	listener net.Listener
@@ -114,6 +118,9 @@ func (l *local) openServer(log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	if l.sam {
+		opts.Hosts = append(opts.Hosts, dockerHost)
+	}
 	faces := l.faces(log)
 	l.server = server.New(faces, opts)
 	if l.security.needsDoors() {
@@ -130,8 +137,9 @@ func (l *local) faces(log *slog.Logger) server.Faces {
 		Admin:  adminapi.New(l.engine, &adminapi.Options{Shell: api, Version: version(), Workers: &l.workers}),
 		Page:   ui.New(l.engine, &ui.Options{Logger: log, Version: version()}),
 
-		Metrics: http.HandlerFunc(l.writeMetrics),
-		Ready:   l.engine.Ready,
+		Emulator: l.emulatorFace(),
+		Metrics:  http.HandlerFunc(l.writeMetrics),
+		Ready:    l.engine.Ready,
 	}
 }
 

@@ -51,6 +51,7 @@ func (v *serveVerb) define(fs *flag.FlagSet) {
 	v.localFlags.define(fs, "127.0.0.1:3001")
 	v.security.define(fs)
 	v.teller.define(fs)
+	fs.BoolVar(&v.sam, "sam", false, "stand in for the emulator of durable functions that SAM starts in a container")
 	v.templateFlags.define(fs)
 	fs.Func("function", "`NAME=PATH` of a function; may be given several times", v.addFunction)
 	fs.Func("attach", "`NAME` of a function that runs where perdure attach does; may be repeated", v.addAttached)
@@ -122,6 +123,9 @@ func (v *serveVerb) run(ctx context.Context, std *stdio, args []string) error {
 		if err := l.publishAliases(ctx, p); err != nil {
 			return err
 		}
+	}
+	if err := l.openEmulator(ctx, v.teller.log); err != nil {
+		return err
 	}
 	l.serve()
 	v.ready(l)
