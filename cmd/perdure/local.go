@@ -134,8 +134,11 @@ func (l *local) faces(log *slog.Logger) server.Faces {
 	api := lambdaapi.Options{Logger: log, Strict: l.strict}
 	return server.Faces{
 		Lambda: lambdaapi.New(l.engine, &api),
-		Admin:  adminapi.New(l.engine, &adminapi.Options{Shell: api, Version: version(), Workers: &l.workers}),
-		Page:   ui.New(l.engine, &ui.Options{Logger: log, Version: version()}),
+		Admin: adminapi.New(l.engine, &adminapi.Options{
+			Shell: api, Version: version(), Workers: &l.workers,
+			Backups: &adminapi.Backups{Dir: filepath.Join(l.data, "backup"), Make: l.store.Backup},
+		}),
+		Page: ui.New(l.engine, &ui.Options{Logger: log, Version: version()}),
 
 		Emulator: l.emulatorFace(),
 		Metrics:  http.HandlerFunc(l.writeMetrics),

@@ -79,7 +79,7 @@ func (v *verifyVerb) verify(ctx context.Context, found func(adminapi.Problem)) (
 		summary, err := r.admin.Verify(ctx, found)
 		return summary, r.fault(ctx, err)
 	}
-	st, err := openData(ctx, v.data)
+	st, err := openData(ctx, v.data, "perdure verify")
 	if err != nil {
 		return nil, err
 	}
@@ -91,12 +91,13 @@ func (v *verifyVerb) verify(ctx context.Context, found func(adminapi.Problem)) (
 	return (*adminapi.VerifySummary)(&summary), nil
 }
 
-// openData opens the store in a directory that must hold one.
-func openData(ctx context.Context, dir string) (*sqlstore.Store, error) {
+// openData opens the store in a directory that must hold one, as owner, which
+// is what others are told who want it, too.
+func openData(ctx context.Context, dir, owner string) (*sqlstore.Store, error) {
 	if !fileExists(filepath.Join(dir, "perdure.db")) {
 		return nil, cli.Usagef("%s holds no data of an engine", dir).Hintf("--data names the directory in which perdure.db is")
 	}
-	st, err := sqlstore.Open(ctx, dir, &sqlstore.Options{Owner: "perdure verify"})
+	st, err := sqlstore.Open(ctx, dir, &sqlstore.Options{Owner: owner})
 	if err != nil {
 		return nil, dataFault(dir, err)
 	}

@@ -36,6 +36,8 @@ type Options struct {
 	Shell lambdaapi.Options
 	// Version is the program's, for [About].
 	Version string
+	// Backups is where copies of the data come from; nil is nowhere.
+	Backups *Backups
 	// Workers is where workers on other machines attach; nil is nowhere.
 	Workers *attached.Hub
 }

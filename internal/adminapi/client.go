@@ -53,6 +53,15 @@ func (c *Client) call(ctx context.Context, method, path string, query url.Values
 
 // open sends a request and returns the body of its answer, which the caller closes.
 func (c *Client) open(ctx context.Context, method, path string, query url.Values, body io.Reader) (io.ReadCloser, error) {
+	resp, err := c.send(ctx, method, path, query, body)
+	if err != nil {
+		return nil, err
+	}
+	return resp.Body, nil
+}
+
+// send is open for callers who want the answer's header, too.
+func (c *Client) send(ctx context.Context, method, path string, query url.Values, body io.Reader) (*http.Response, error) {
 	target := c.Endpoint + path
 	if len(query) > 0 {
 		target += "?" + query.Encode()
@@ -72,7 +81,7 @@ func (c *Client) open(ctx context.Context, method, path string, query url.Values
 		defer resp.Body.Close()
 		return nil, c.refusal(resp)
 	}
-	return resp.Body, nil
+	return resp, nil
 }
 
 func (c *Client) do(req *http.Request) (*http.Response, error) {

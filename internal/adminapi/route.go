@@ -28,6 +28,7 @@ var routes = slices.Concat(
 	forkRoutes,
 	logRoutes,
 	verifyRoutes,
+	backupRoutes,
 	skipRoutes,
 	executionRoutes,
 	functionRoutes,
