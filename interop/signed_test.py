@@ -44,7 +44,7 @@ class Served:
         tmp = pathlib.Path(tempfile.mkdtemp(prefix="signed-"))
         atexit.register(shutil.rmtree, tmp, ignore_errors=True)
         self.file, perdure = tmp / "keys", os.environ["PERDURE"]
-        for who in ("default",), ("viewer", "--read-only"):
+        for who in ("default",), ("viewer", "--access", "read"):
             subprocess.run([perdure, "credentials", self.file, "--name", *who], check=True, capture_output=True)
         self.keys = keys(self.file)
         flags = [*json.loads(os.environ["PERDURE_FLAGS"]), "--credentials", self.file]

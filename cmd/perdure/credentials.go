@@ -11,7 +11,7 @@ import (
 
 var credentialsCommand = &command{
 	name:    "credentials",
-	args:    "FILE --name NAME [--read-only]",
+	args:    "FILE --name NAME [--access KIND]",
 	summary: "let somebody use an engine: add an access key to a file",
 	help: `
 The file has the form of the AWS CLI's credentials file, and is what perdure serve
@@ -25,13 +25,14 @@ AWS_PROFILE=NAME for the AWS CLI and SDKs, and to log in to the page.`,
 }
 
 type credentialsVerb struct {
-	name     string
-	readOnly bool
+	name   string
+	access credentials.Access
 }
 
 func (v *credentialsVerb) define(fs *flag.FlagSet) {
 	fs.StringVar(&v.name, "name", "", "`NAME` of whom the key is for")
-	fs.BoolVar(&v.readOnly, "read-only", false, "the key can look at everything and change nothing")
+	v.access = credentials.Full
+	fs.Var(&v.access, "access", "`KIND` of what the key may do: full, read, or function, which is for perdure attach")
 }
 
 func (v *credentialsVerb) run(_ context.Context, std *stdio, args []string) error {
@@ -41,11 +42,7 @@ func (v *credentialsVerb) run(_ context.Context, std *stdio, args []string) erro
 	if v.name == "" {
 		return cli.Usagef("perdure credentials needs --name NAME, of whom the key is for")
 	}
-	access := credentials.Full
-	if v.readOnly {
-		access = credentials.Read
-	}
-	c, err := credentials.Add(args[0], v.name, access)
+	c, err := credentials.Add(args[0], v.name, v.access)
 	if err != nil {
 		return cli.Usagef("no key was made: %v", err)
 	}

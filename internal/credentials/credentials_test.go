@@ -50,7 +50,7 @@ func TestParseRefusals(t *testing.T) {
 		{"no key", "[a]" + secret + "[b]", "line 3: section a lacks aws_access_key_id or aws_secret_access_key"},
 		{"odd key", "[a]\naws_access_key_id = a/b", "line 2: an access key id has 4 to 128 letters, digits and _"},
 		{"short secret", "[a]\naws_secret_access_key = password", "line 2: a secret has at least 20 characters; generate it"},
-		{"odd access", "[a]\nperdure_access = some", "line 2: perdure_access is full or read"},
+		{"odd access", "[a]\nperdure_access = some", "line 2: perdure_access: access is full, read or function"},
 		{"same name", "[a]\naws_access_key_id = AKID" + secret + "[a]\naws_access_key_id = AKID2" + secret, "there are two sections called a"},
 		{"same key", "[a]\naws_access_key_id = AKID" + secret + "[b]\naws_access_key_id = AKID" + secret, "the access key id of section b belongs to another section, too"},
 	} {

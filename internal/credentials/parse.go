@@ -22,9 +22,23 @@ type Access string
 
 // The kinds of access.
 const (
-	Full Access = "full" // everything; the default
-	Read Access = "read" // whatever changes nothing
+	Full     Access = "full"     // everything; the default
+	Read     Access = "read"     // whatever changes nothing
+	Function Access = "function" // what functions do, and the workers that run them elsewhere
 )
+
+// Set implements [flag.Value].
+func (a *Access) Set(s string) error {
+	switch Access(s) {
+	case Full, Read, Function:
+		*a = Access(s)
+		return nil
+	}
+	return fmt.Errorf("access is %s, %s or %s", Full, Read, Function)
+}
+
+// String implements [flag.Value].
+func (a *Access) String() string { return string(*a) }
 
 // minSecret is the least length of a secret. Whoever sees one signed request
 // can try secrets as fast as their machine goes, so it must not be a word.
@@ -96,9 +110,8 @@ func (p *parser) set(name, value string) error {
 			return fmt.Errorf("a secret has at least %d characters; generate it", minSecret)
 		}
 	case "perdure_access":
-		p.current.Access = Access(value)
-		if p.current.Access != Full && p.current.Access != Read {
-			return fmt.Errorf("perdure_access is %s or %s", Full, Read)
+		if err := p.current.Access.Set(value); err != nil {
+			return fmt.Errorf("perdure_access: %w", err)
 		}
 	}
 	return nil

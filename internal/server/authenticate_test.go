@@ -34,6 +34,39 @@ var (
 	viewer = credentials.Credential{Name: "viewer", KeyID: "AKIDVIEWER", Secret: "abcdefghij0123456789", Access: credentials.Read}
 )
 
+// TestAccess: what each kind of access is good for.
+func TestAccess(t *testing.T) {
+	const arn = "/2025-12-01/durable-executions/arn"
+	for _, test := range []struct {
+		method, path         string
+		full, read, function bool
+	}{
+		{"GET", arn, true, true, true},
+		{"GET", arn + "/state", true, true, true},
+		{"POST", arn + "/checkpoint", true, false, true},
+		{"POST", arn + "/stop", true, false, false},
+		{"DELETE", arn, true, false, false},
+		{"POST", "/2015-03-31/functions/f/invocations", true, false, true},
+		{"POST", "/2015-03-31/functions/f/versions", true, false, false},
+		{"GET", "/2015-03-31/functions", true, true, false},
+		{"GET", "/perdure/executions", true, true, false},
+		{"POST", "/perdure/executions/arn/fork", true, false, false},
+		{"POST", "/perdure/functions/f/workers", true, false, true},
+		{"POST", "/perdure/workers/w/next", true, false, true},
+		{"POST", "/perdure/executions/x/workers", true, false, false},
+		{"GET", "/metrics", true, true, false},
+		{"POST", "/start-durable-execution", true, false, false},
+		{"POST", "/anything", true, false, false},
+	} {
+		for access, want := range map[credentials.Access]bool{credentials.Full: test.full, credentials.Read: test.read, credentials.Function: test.function, "": false} {
+			err := authorize(&credentials.Credential{Name: "n", Access: access}, httptest.NewRequest(test.method, test.path, nil))
+			if (err == nil) != want {
+				t.Errorf("%s %s with access %q: got %v, want it allowed: %v", test.method, test.path, access, err, want)
+			}
+		}
+	}
+}
+
 // keys are credentials that do not change.
 type keys []credentials.Credential
 

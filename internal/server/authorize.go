@@ -2,6 +2,7 @@ package server
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/perdure/perdure/internal/credentials"
 	"github.com/perdure/perdure/internal/lambdaapi"
@@ -11,10 +12,37 @@ import (
 // authorize refuses what a caller may not do. Whatever changes something has
 // another method than GET, on every face.
 func authorize(caller *credentials.Credential, r *http.Request) error {
-	if caller.Access == credentials.Full || r.Method == http.MethodGet || r.Method == http.MethodHead {
-		return nil
+	allowed := false
+	switch caller.Access {
+	case credentials.Full:
+		allowed = true
+	case credentials.Read:
+		allowed = r.Method == http.MethodGet || r.Method == http.MethodHead
+	case credentials.Function:
+		allowed = forFunctions(r) || forWorkers(r.URL.EscapedPath())
 	}
-	return denied("user/"+caller.Name, r)
+	if !allowed {
+		return denied("user/"+caller.Name, r)
+	}
+	return nil
+}
+
+// functionOperations are those of the Lambda API that a function may use. It
+// knows executions by their tokens and ids, or reads them.
+var functionOperations = map[string]bool{
+	"CheckpointDurableExecution": true, "GetDurableExecutionState": true, "Invoke": true,
+	"SendDurableExecutionCallbackSuccess": true, "SendDurableExecutionCallbackFailure": true, "SendDurableExecutionCallbackHeartbeat": true,
+	"GetDurableExecution": true, "GetDurableExecutionHistory": true, "ListDurableExecutionsByFunction": true,
+}
+
+// forFunctions reports whether r is what functions do.
+func forFunctions(r *http.Request) bool { return functionOperations[lambdaapi.OperationName(r)] }
+
+// forWorkers reports whether a path of our own API is for workers that run
+// functions on other machines.
+func forWorkers(path string) bool {
+	function, isFunction := strings.CutPrefix(path, "/perdure/functions/")
+	return strings.HasPrefix(path, "/perdure/workers/") || isFunction && strings.HasSuffix(function, "/workers")
 }
 
 // denied is AWS's refusal of somebody who is known.

@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"log/slog"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 
@@ -17,8 +16,7 @@ import (
 // the endpoint that the function is given, so it works with every SDK, and with
 // whatever credentials the function has for other services.
 //
-// What a function may do by its door is what durable functions do: see
-// functionMay. Its methods may be called concurrently.
+// What a function may do by its door is what functions do. Its methods may be called concurrently.
 type Doors struct {
 	lambda http.Handler
 	shell  http.Handler // answers what serve refuses
@@ -56,13 +54,6 @@ func (d *Doors) functionOf(secret string) string {
 	return d.bySecret[secret]
 }
 
-// functionMay are the operations that a function may use.
-var functionMay = []string{
-	"CheckpointDurableExecution", "GetDurableExecutionState", "Invoke",
-	"SendDurableExecutionCallbackSuccess", "SendDurableExecutionCallbackFailure", "SendDurableExecutionCallbackHeartbeat",
-	"GetDurableExecution", "GetDurableExecutionHistory", "ListDurableExecutionsByFunction",
-}
-
 // ServeHTTP implements [http.Handler].
 func (d *Doors) ServeHTTP(w http.ResponseWriter, r *http.Request) { d.shell.ServeHTTP(w, r) }
 
@@ -74,7 +65,7 @@ func (d *Doors) serve(w http.ResponseWriter, r *http.Request) error {
 		return wire.Errorf(wire.CodeAccessDenied, "This path belongs to no function of the engine.")
 	}
 	inner := stripPath(r, doorPrefix+secret)
-	if !slices.Contains(functionMay, lambdaapi.OperationName(inner)) {
+	if !forFunctions(inner) {
 		return denied("function/"+function, inner)
 	}
 	d.lambda.ServeHTTP(w, inner)
