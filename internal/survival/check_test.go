@@ -47,8 +47,8 @@ func readNotes(t *testing.T, path string) map[string]notes {
 }
 
 // checkOrder holds the history of one order, which had to wait for a time,
-// against the promises and the notes.
-func checkOrder(t *testing.T, client *lambda.Client, arn string, wait time.Duration, ran notes) {
+// against the promises and the notes. It returns how often it was paused.
+func checkOrder(t *testing.T, client *lambda.Client, arn string, wait time.Duration, ran notes) (pauses int) {
 	t.Helper()
 	events := history(t, client, arn)
 	count := map[types.EventType]int{}
@@ -78,6 +78,7 @@ func checkOrder(t *testing.T, client *lambda.Client, arn string, wait time.Durat
 		}
 		attempts[n.attempt] = true
 	}
+	return checkPauses(t, arn, events)
 }
 
 // checkWait: neither shortened nor begun again.

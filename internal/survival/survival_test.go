@@ -42,7 +42,11 @@ func TestKilledAtRandomMoments(t *testing.T) {
 	for c := range clients {
 		orders.Go(func() {
 			for n := 0; !over.Load(); n++ {
-				arn, err := run(t.Context(), s.client(), fmt.Sprintf("order-%d-%d", c, n))
+				hold := func(context.Context, string) error { return nil }
+				if n%2 == c%2 {
+					hold = s.hold
+				}
+				arn, err := run(t.Context(), s.client(), fmt.Sprintf("order-%d-%d", c, n), hold)
 				mu.Lock()
 				arns = append(arns, arn)
 				mu.Unlock()
@@ -60,10 +64,15 @@ func TestKilledAtRandomMoments(t *testing.T) {
 	if len(arns) < clients {
 		t.Errorf("only %d orders ran", len(arns))
 	}
-	noted := readNotes(t, log)
+	noted, pauses := readNotes(t, log), 0
 	for _, arn := range arns {
-		checkOrder(t, s.client(), arn, time.Second, noted[arn])
+		pauses += checkOrder(t, s.client(), arn, time.Second, noted[arn])
 	}
+	t.Logf("%d pauses", pauses)
+	if pauses == 0 {
+		t.Error("nothing was paused")
+	}
+	checkDelete(t, s, arns)
 }
 
 func killRepeatedly(t *testing.T, s *server, chance *rand.Rand) {
@@ -88,17 +97,21 @@ func killRepeatedly(t *testing.T, s *server, chance *rand.Rand) {
 // pause up to a minute before it tries again.
 const patience = 3 * time.Minute
 
-// run starts an order by name until that is acknowledged, and waits until it
-// has closed.
-func run(ctx context.Context, client *lambda.Client, name string) (arn string, err error) {
+// run starts an order by name until that is acknowledged, does something with
+// it, and waits until it has closed.
+func run(ctx context.Context, client *lambda.Client, name string, do func(ctx context.Context, arn string) error) (arn string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	if arn, err = start(ctx, client, name, 1); err != nil {
 		return "", err
 	}
+	time.Sleep(rand.N(200 * time.Millisecond)) // it is anywhere now
+	if err := do(ctx, arn); err != nil {
+		return arn, err
+	}
 	for {
 		out, err := client.GetDurableExecution(ctx, &lambda.GetDurableExecutionInput{DurableExecutionArn: &arn})
-		if err == nil && out.Status != types.ExecutionStatusRunning {
+		if err == nil && out.EndTimestamp != nil {
 			return arn, nil
 		}
 		if pause(ctx) != nil {
