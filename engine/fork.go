@@ -45,11 +45,16 @@ const maxForkNames = 1000
 // versions are refused as [Engine.Start] does it, and an operation that there
 // is not, or cannot end so, with what package machine says.
 func (e *Engine) Fork(ctx context.Context, req *ForkRequest) (*Started, error) {
-	origin, records, err := e.read(ctx, req.ARN)
+	origin, err := e.read(ctx, req.ARN)
 	if err != nil {
 		return nil, err
 	}
-	cuts, err := cutsOf(origin, req)
+	return e.forkOf(origin, req)
+}
+
+// forkOf is Fork of an execution that was read, from here or from a file.
+func (e *Engine) forkOf(origin *reading, req *ForkRequest) (*Started, error) {
+	cuts, err := cutsOf(origin.Execution, req)
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +74,7 @@ func (e *Engine) Fork(ctx context.Context, req *ForkRequest) (*Started, error) {
 		if !wire.ValidID(arn.Name, wire.MaxExecutionName) {
 			return nil, wire.Errorf(wire.CodeInvalidParameter, "%q is not a name for an execution", arn.Name)
 		}
-		started, err := e.fork(t, arn, origin, records, cuts)
+		started, err := e.fork(t, arn, origin, cuts)
 		if !errors.Is(err, store.ErrConflict) {
 			return started, err
 		}
@@ -93,12 +98,12 @@ func numbered(name string, n int) string {
 }
 
 // fork commits one fork under a name, or fails with [store.ErrConflict].
-func (e *Engine) fork(t target, arn wire.ARN, origin *machine.Execution, records []machine.Record, cuts []machine.Cut) (*Started, error) {
+func (e *Engine) fork(t target, arn wire.ARN, origin *reading, cuts []machine.Cut) (*Started, error) {
 	if e.ctx.Err() != nil {
 		return nil, closed()
 	}
 	id := e.newIdentity(t.function, arn, &InvokeRequest{TenantID: origin.Identity().TenantID, Async: true})
-	d, err := origin.Fork(records, &machine.ForkRequest{
+	d, err := origin.Fork(origin.records, &machine.ForkRequest{
 		Identity: id, Cuts: cuts, Resolve: e.resolve,
 		CallbackID: func(position int) string { return e.callbackID(id.ARN.ID, position) },
 	}, startOf(id.ARN.ID), e.rules)
@@ -109,40 +114,6 @@ func (e *Engine) fork(t target, arn wire.ARN, origin *machine.Execution, records
 		return nil, err
 	}
 	return &Started{ARN: id.ARN.String(), Version: t.Version, Durable: true}, nil
-}
-
-// read returns an execution, as a copy that nobody else has, with its records.
-func (e *Engine) read(ctx context.Context, arn string) (*machine.Execution, []machine.Record, error) {
-	id, err := parseExecution(arn)
-	if err != nil {
-		return nil, nil, err
-	}
-	loader := machine.Load(e.rules)
-	var all []machine.Record
-	for entry, err := range e.store.Journal(ctx, id, store.Span{}) {
-		if err != nil {
-			return nil, nil, fmt.Errorf("reading execution %s: %w", id, err)
-		}
-		records, err := machine.Decode(entry.Data)
-		if err == nil {
-			err = loader.Add(entry.Data)
-		}
-		if err != nil {
-			return nil, nil, &damagedError{id, err}
-		}
-		all = append(all, records...)
-	}
-	if len(all) == 0 {
-		return nil, nil, executionNotFound()
-	}
-	x, err := loader.Execution()
-	if err != nil {
-		return nil, nil, &damagedError{id, err}
-	}
-	if x.Identity().ARN.String() != arn {
-		return nil, nil, executionNotFound()
-	}
-	return x, all, nil
 }
 
 // cutsOf says what of the origin is not copied.

@@ -32,7 +32,7 @@ func commands() []*command {
 		forkCommand, redriveCommand, skipCommand,
 		pauseCommand, resumeCommand, stopCommand, deleteCommand,
 		functionsCommand, publishCommand, unpublishCommand, aliasCommand,
-		verifyCommand, backupCommand, restoreCommand,
+		exportCommand, importCommand, verifyCommand, backupCommand, restoreCommand,
 		credentialsCommand, versionCommand, helpCommand,
 	}
 }

@@ -25,6 +25,7 @@ type Engine interface {
 	workerEngine
 	verifyEngine
 	skipEngine
+	exportEngine
 }
 
 var _ Engine = (*engine.Engine)(nil)

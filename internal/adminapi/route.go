@@ -29,6 +29,7 @@ var routes = slices.Concat(
 	logRoutes,
 	verifyRoutes,
 	backupRoutes,
+	exportRoutes,
 	skipRoutes,
 	executionRoutes,
 	functionRoutes,

@@ -27,7 +27,7 @@ var directions = map[string][]string{
 	"durable/durableinsight": {"durable"},
 	"durable/durableotel":    {"durable"},
 	"durabletest":            {anything},
-	"engine":                 {"internal/machine", "internal/metrics", "internal/span", "internal/store", "internal/verify", "internal/wire"},
+	"engine":                 {"internal/machine", "internal/metrics", "internal/portable", "internal/span", "internal/store", "internal/verify", "internal/wire"},
 
 	"internal/adminapi":        {"engine", "internal/attached", "internal/lambdaapi", "internal/wire"},
 	"internal/build":           {},
@@ -41,6 +41,7 @@ var directions = map[string][]string{
 	"internal/golden/…":        {anything},
 	"internal/metrics":         {},
 	"internal/nearest":         {},
+	"internal/portable":        {"internal/wire"},
 	"internal/repotest":        {},
 	"internal/runtimeapi":      {"engine", "internal/wire"},
 	"internal/runtimes":        {},

@@ -1,0 +1,92 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/perdure/perdure/internal/portable"
+	"github.com/perdure/perdure/internal/store"
+	"github.com/perdure/perdure/internal/wire"
+)
+
+// Export writes an execution to w as a file that [Engine.Import] takes, of this
+// engine or another one. It may be open; then it is as it is now. An unknown one
+// is a ResourceNotFoundException, of which nothing is written.
+func (e *Engine) Export(ctx context.Context, arn string, w io.Writer) error {
+	r, err := e.read(ctx, arn)
+	if err != nil {
+		return err
+	}
+	file := portable.File{ARN: arn, Status: r.Status(), Exported: now(), Entries: r.entries}
+	if err := file.Write(w); err != nil {
+		return fmt.Errorf("exporting execution %s: %w", arn, err)
+	}
+	return nil
+}
+
+// ImportRequest says how an exported execution is to come in.
+type ImportRequest struct {
+	// Fork starts a new execution that has all that happened to the exported
+	// one, in place of the execution itself.
+	Fork bool
+	// Name and Qualifier go with Fork, and are as in [ForkRequest].
+	Name, Qualifier string
+}
+
+// Import takes in an execution that was exported. It keeps its ARN and its
+// history, so it must have ended, its retention must not be over, and its region
+// and account must be this engine's. An open one comes in as a fork only: its
+// callbacks and children belong to the engine where it is. A file that is
+// damaged, and one whose execution or name is here already, is refused.
+func (e *Engine) Import(ctx context.Context, file io.Reader, req *ImportRequest) (*Started, error) {
+	f, err := portable.Read(file)
+	if err != nil {
+		return nil, wire.Errorf(wire.CodeInvalidParameter, "The file cannot be imported: %v.", err)
+	}
+	r, err := e.fold(f.Entries)
+	if err != nil {
+		return nil, wire.Errorf(wire.CodeInvalidParameter, "The file cannot be imported: its journal cannot be understood: %v.", err)
+	}
+	if len(r.problems) > 0 {
+		return nil, wire.Errorf(wire.CodeInvalidParameter, "The file cannot be imported: %s.", strings.Join(r.problems, "; "))
+	}
+	if req.Fork {
+		return e.forkOf(r, &ForkRequest{Name: req.Name, Qualifier: req.Qualifier})
+	}
+	if req.Name != "" || req.Qualifier != "" {
+		return nil, wire.Errorf(wire.CodeInvalidParameter, "An imported execution keeps its name and version, unless it is imported as a fork.")
+	}
+	return e.takeIn(ctx, r)
+}
+
+// takeIn stores an execution as it is.
+func (e *Engine) takeIn(ctx context.Context, r *reading) (*Started, error) {
+	arn := r.Identity().ARN
+	here := e.functionARN(arn.Function, arn.Version)
+	switch due := r.Due(); {
+	case !r.Status().Closed():
+		return nil, wire.Errorf(wire.CodeConflict, "Execution %s has not ended: its callbacks and the executions that it invoked belong to the engine that it was exported from. It can be imported as a fork.", arn.Name)
+	case arn.FunctionARN() != here.FunctionARN():
+		return nil, wire.Errorf(wire.CodeInvalidParameter, "Execution %s belongs to region %s and account %s, and this engine to %s and %s. It can be imported as a fork.",
+			arn.Name, arn.Region, arn.Account, here.Region, here.Account)
+	case r.Status() == wire.ExecutionDeleting || !r.OwesParent() && due <= now():
+		return nil, wire.Errorf(wire.CodeConflict, "The retention of execution %s is over. It can be imported as a fork.", arn.Name)
+	}
+	var writes []store.Write
+	for i, data := range r.entries {
+		writes = append(writes, store.Write{ID: arn.ID, Entry: store.Entry{Seq: int64(i + 1), Data: data}})
+	}
+	writes[0].Row = row(r.Draft(now()))
+	err := e.store.Commit(ctx, writes...)
+	if errors.Is(err, store.ErrConflict) {
+		return nil, wire.Errorf(wire.CodeAlreadyStarted, "Execution %s is here already, or another one of function %s with its name.", arn.Name, arn.Function)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("importing execution %s: %w", arn, err)
+	}
+	e.schedule.set(arn.ID, r.Due())
+	return &Started{ARN: arn.String(), Version: arn.Version, Durable: true}, nil
+}

@@ -1,0 +1,70 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/perdure/perdure/internal/machine"
+	"github.com/perdure/perdure/internal/store"
+)
+
+// reading is an execution as a copy that nobody else has, with all that led to
+// it.
+type reading struct {
+	*machine.Execution
+	entries  [][]byte
+	records  []machine.Record
+	problems []string // rules that the records break
+}
+
+// read reads an execution from the store. An unknown one is a
+// ResourceNotFoundException.
+func (e *Engine) read(ctx context.Context, arn string) (*reading, error) {
+	id, err := parseExecution(arn)
+	if err != nil {
+		return nil, err
+	}
+	var entries [][]byte
+	for entry, err := range e.store.Journal(ctx, id, store.Span{}) {
+		if err != nil {
+			return nil, fmt.Errorf("reading execution %s: %w", id, err)
+		}
+		entries = append(entries, entry.Data)
+	}
+	if len(entries) == 0 {
+		return nil, executionNotFound()
+	}
+	r, err := e.fold(entries)
+	if err != nil {
+		return nil, &damagedError{id, err}
+	}
+	if r.Identity().ARN.String() != arn {
+		return nil, executionNotFound()
+	}
+	return r, nil
+}
+
+// fold makes an execution of the entries of a journal.
+func (e *Engine) fold(entries [][]byte) (*reading, error) {
+	r := &reading{entries: entries}
+	loader, auditor := machine.Load(e.rules), machine.Auditor{}
+	for _, data := range entries {
+		if err := loader.Add(data); err != nil {
+			return nil, err
+		}
+		records, err := machine.Decode(data)
+		if err != nil {
+			return nil, err
+		}
+		for i := range records {
+			auditor.Add(&records[i])
+		}
+		r.records = append(r.records, records...)
+	}
+	x, err := loader.Execution()
+	if err != nil {
+		return nil, err
+	}
+	r.Execution, r.problems = x, auditor.Problems(x)
+	return r, nil
+}
