@@ -60,14 +60,14 @@ func (a *api) invoke(w http.ResponseWriter, r *http.Request, function string) er
 			return err
 		}
 	}
+	if err := f.CheckTenant(req.TenantID, a.strict); err != nil {
+		return err
+	}
 	if req.Payload, err = a.readEvent(r, how); err != nil {
 		return err
 	}
 	switch how {
 	case dryRun:
-		if err := f.CheckTenant(req.TenantID, a.strict); err != nil {
-			return err
-		}
 		w.WriteHeader(http.StatusNoContent)
 		return nil
 	case event:
