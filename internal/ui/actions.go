@@ -30,6 +30,10 @@ func (s *site) actions() map[string]act {
 		"resume": s.on(func(r *http.Request, arn string) error {
 			return s.engine.Resume(r.Context(), &engine.ResumeRequest{ARN: arn})
 		}),
+		"skip": s.on(func(r *http.Request, arn string) error {
+			_, err := s.engine.Skip(r.Context(), &engine.SkipRequest{ARN: arn})
+			return err
+		}),
 		"delete":  s.delete,
 		"redrive": s.fork(func(url.Values) engine.ForkRequest { return engine.ForkRequest{Redrive: true} }),
 		"fork":    s.fork(func(form url.Values) engine.ForkRequest { return engine.ForkRequest{Before: form.Get("before")} }),

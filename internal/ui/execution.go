@@ -28,6 +28,12 @@ func (p *executionPage) Paused() bool {
 	return p.Status == wire.ExecutionPaused || p.Status == wire.ExecutionPausing
 }
 
+// Skippable reports whether the execution waits for a moment that can be let
+// come early.
+func (p *executionPage) Skippable() bool {
+	return p.Open() && slices.ContainsFunc(p.Operations, func(o *operation) bool { return o.Open() && o.Until != 0 })
+}
+
 // maxEvents bounds the history that a page reads.
 const maxEvents = 3000
 

@@ -32,6 +32,7 @@ type Engine interface {
 	History(ctx context.Context, req *engine.HistoryRequest) (events []*wire.Event, next string, err error)
 
 	Start(ctx context.Context, req *engine.InvokeRequest) (*engine.Started, error)
+	Skip(ctx context.Context, req *engine.SkipRequest) ([]engine.Skipped, error)
 	Fork(ctx context.Context, req *engine.ForkRequest) (*engine.Started, error)
 	Stop(ctx context.Context, arn string, reason *wire.ErrorObject) (wire.Timestamp, error)
 	Pause(ctx context.Context, req *engine.PauseRequest) error

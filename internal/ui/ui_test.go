@@ -17,8 +17,7 @@ import (
 	"github.com/perdure/perdure/internal/wire"
 )
 
-// fixture is the pages of an engine with one function, approve: it makes a step
-// whose result looks like HTML, and waits for a callback.
+// fixture is the pages of an engine with one function, approve.
 type fixture struct {
 	t      *testing.T
 	engine *engine.Engine
@@ -45,6 +44,7 @@ func newFixture(t *testing.T) *fixture {
 	return f
 }
 
+// approver reserves the goods, waits for an answer, and for a day.
 type approver struct{ engine *engine.Engine }
 
 func (a approver) Invoke(ctx context.Context, inv *engine.Invocation) engine.Outcome {
@@ -53,18 +53,26 @@ func (a approver) Invoke(ctx context.Context, inv *engine.Invocation) engine.Out
 		return engine.Outcome{Error: &wire.ErrorObject{ErrorMessage: err.Error()}}
 	}
 	ops := in.InitialExecutionState.Operations
-	if last := ops[len(ops)-1]; last.Type == wire.TypeCallback {
+	var updates []wire.Update
+	switch last := ops[len(ops)-1]; {
+	case last.Type == wire.TypeExecution:
+		a.engine.Log(engine.LogLine{
+			Time: time.Now(), ExecutionARN: inv.ExecutionARN, RequestID: inv.RequestID, Stream: "stdout",
+			Text: `{"level":"WARN","msg":"stock is <low>","operationId":"1"}`,
+		})
+		result := `"<script>alert(1)</script>"`
+		updates = []wire.Update{
+			{ID: "1", Type: wire.TypeStep, SubType: wire.SubTypeStep, Name: "reserve", Action: wire.ActionSucceed, Payload: &result},
+			{ID: "2", Type: wire.TypeCallback, SubType: wire.SubTypeCallback, Name: "manager", Action: wire.ActionStart, CallbackOptions: &wire.CallbackOptions{TimeoutSeconds: 600}},
+		}
+	case last.Type == wire.TypeCallback && last.Status.Closed():
+		updates = []wire.Update{
+			{ID: "3", Type: wire.TypeWait, SubType: wire.SubTypeWait, Name: "cooling", Action: wire.ActionStart, WaitOptions: &wire.WaitOptions{WaitSeconds: 86400}},
+		}
+	case last.Type == wire.TypeWait && last.Status.Closed():
 		return engine.Outcome{Payload: []byte(`{"Status":"SUCCEEDED","Result":"\"shipped\""}`)}
 	}
-	a.engine.Log(engine.LogLine{
-		Time: time.Now(), ExecutionARN: inv.ExecutionARN, RequestID: inv.RequestID, Stream: "stdout",
-		Text: `{"level":"WARN","msg":"stock is <low>","operationId":"1"}`,
-	})
-	result := `"<script>alert(1)</script>"`
-	_, err := a.engine.Checkpoint(ctx, &engine.CheckpointRequest{ARN: in.DurableExecutionArn, Token: in.CheckpointToken, Updates: []wire.Update{
-		{ID: "1", Type: wire.TypeStep, SubType: wire.SubTypeStep, Name: "reserve", Action: wire.ActionSucceed, Payload: &result},
-		{ID: "2", Type: wire.TypeCallback, SubType: wire.SubTypeCallback, Name: "manager", Action: wire.ActionStart, CallbackOptions: &wire.CallbackOptions{TimeoutSeconds: 600}},
-	}})
+	_, err := a.engine.Checkpoint(ctx, &engine.CheckpointRequest{ARN: in.DurableExecutionArn, Token: in.CheckpointToken, Updates: updates})
 	if err != nil {
 		return engine.Outcome{Error: &wire.ErrorObject{ErrorMessage: err.Error()}}
 	}
@@ -105,15 +113,25 @@ func (f *fixture) started() string {
 	if err != nil || len(items) != 1 {
 		f.t.Fatalf("after the start there are %d executions (%v)", len(items), err)
 	}
-	for ev, err := range f.engine.Watch(f.t.Context(), items[0].ARN) {
+	f.await(items[0].ARN, wire.EventInvocationCompleted, 1)
+	return items[0].ARN
+}
+
+// await returns when the history has so many events of a type.
+func (f *fixture) await(arn string, typ wire.EventType, count int) {
+	f.t.Helper()
+	for ev, err := range f.engine.Watch(f.t.Context(), arn) {
 		if err != nil {
 			f.t.Fatal(err)
 		}
-		if ev.Type == wire.EventInvocationCompleted {
-			break
+		if ev.Type == typ {
+			count--
+		}
+		if count == 0 {
+			return
 		}
 	}
-	return items[0].ARN
+	f.t.Fatalf("the execution ended without another %s", typ)
 }
 
 func want(t *testing.T, page string, texts ...string) {
@@ -145,6 +163,9 @@ func TestAnOrderIsStartedWatchedAndApprovedOnThePage(t *testing.T) {
 	}
 	answer := url.Values{"arn": {arn}, "callback": {strings.ReplaceAll(m[1], "&#43;", "+")}, "result": {`"yes"`}}
 	f.post("/ui/succeed", answer, 200)
+	f.await(arn, wire.EventInvocationCompleted, 2)
+	want(t, f.get(executionPath(arn), 200), "cooling", "Skip the wait")
+	f.post("/ui/skip", url.Values{"arn": {arn}}, 200)
 	if r, err := f.engine.Wait(t.Context(), arn); err != nil || r.Status != wire.ExecutionSucceeded {
 		t.Fatalf("the execution ended with %v, %v", r, err)
 	}
