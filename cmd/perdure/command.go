@@ -33,7 +33,7 @@ func commands() []*command {
 		pauseCommand, resumeCommand, stopCommand, deleteCommand,
 		functionsCommand, publishCommand, unpublishCommand, aliasCommand,
 		exportCommand, importCommand, verifyCommand, backupCommand, restoreCommand,
-		credentialsCommand, versionCommand, helpCommand,
+		doctorCommand, credentialsCommand, versionCommand, helpCommand,
 	}
 }
 

@@ -3,14 +3,17 @@ package adminapi
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/internal/wire"
 )
 
 // About says who answers.
 type About struct {
 	Name      string // "perdure"
 	Version   string
+	Timestamp Time // what time it is there
 	Functions []FunctionVersion
 }
 
@@ -30,7 +33,7 @@ var aboutRoutes = []route{
 }
 
 func (a *api) about(w http.ResponseWriter, _ *http.Request, _ string) error {
-	about := About{Name: "perdure", Version: a.opts.Version}
+	about := About{Name: "perdure", Version: a.opts.Version, Timestamp: Time(wire.TimestampOf(time.Now()))}
 	functions, _ := a.engine.Functions()
 	for i := range functions {
 		f := &functions[i]

@@ -66,6 +66,10 @@ func TestAbout(t *testing.T) {
 	w.register(t, "order", `{"Status":"SUCCEEDED"}`)
 	got, err := w.client.About(t.Context())
 	want := &adminapi.About{Name: "perdure", Version: "v1", Functions: []adminapi.FunctionVersion{{Name: "order", Version: "$LATEST", Durable: true}}}
+	if age := time.Since(wire.Timestamp(got.Timestamp).Time()); age < 0 || age > time.Minute {
+		t.Errorf("got the time %d", got.Timestamp)
+	}
+	got.Timestamp = 0
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("error %v (-want +got):\n%s", err, diff)
 	}

@@ -35,6 +35,7 @@ var directions = map[string][]string{
 	"internal/httpfunction":    {"engine", "internal/wire"},
 	"internal/cli/…":           {"engine", "internal/nearest", "internal/span", "internal/wire", "internal/cli"},
 	"internal/credentials":     {},
+	"internal/doctor":          {"internal/wire"},
 	"internal/lambdaapi":       {"engine", "internal/wire"},
 	"internal/machine":         {"internal/wire"},
 	"internal/emulator":        {"engine", "internal/lambdaapi", "internal/store", "internal/wire"},

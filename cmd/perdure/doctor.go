@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"text/tabwriter"
+	"time"
+
+	"github.com/perdure/perdure/internal/cli"
+	"github.com/perdure/perdure/internal/doctor"
+	"github.com/perdure/perdure/internal/wire"
+)
+
+var doctorCommand = &command{
+	name:    "doctor",
+	args:    "[--data DIR] [--endpoint URL]",
+	summary: "check what engines and functions need of this machine",
+	help: `
+Looks at the clock, limits, languages, the data directory with its disk, and the
+engine at the endpoint, and says what to do. A note is about something that may
+not be wanted; after a problem the exit status is 1.`,
+	verb: func() verb { return &doctorVerb{} },
+}
+
+type doctorVerb struct {
+	remoteFlags
+	data string
+}
+
+func (v *doctorVerb) define(fs *flag.FlagSet) {
+	v.remoteFlags.define(fs)
+	fs.StringVar(&v.data, "data", ".perdure", "`DIR` that holds the engine's data")
+}
+
+func (v *doctorVerb) run(ctx context.Context, std *stdio, args []string) error {
+	if err := exactly(args, "doctor"); err != nil {
+		return err
+	}
+	r, err := v.dial()
+	if err != nil {
+		return err
+	}
+	problems := 0
+	table := tabwriter.NewWriter(std.out, 0, 0, 2, ' ', 0)
+	patient := &doctor.Case{Version: version(), Data: v.data, Endpoint: r.endpoint, Engine: r.whoServes}
+	doctor.Examine(ctx, patient, func(f doctor.Finding) {
+		if f.Status == doctor.Problem {
+			problems++
+		}
+		if v.json {
+			_ = json.NewEncoder(std.out).Encode(f)
+			return
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\n", f.Status, f.Check, cli.Printable(f.Text))
+		if f.Hint != "" {
+			fmt.Fprintf(table, "\t\thint: %s\n", cli.Printable(f.Hint))
+		}
+	})
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	if problems > 0 {
+		return &cli.Problem{Status: cli.StatusFailed, Message: fmt.Sprintf("%d problems were found", problems)}
+	}
+	return nil
+}
+
+// whoServes asks the engine who it is, and what time it is there.
+func (r *remote) whoServes(ctx context.Context) (*doctor.Engine, error) {
+	began := time.Now()
+	about, err := r.admin.About(ctx)
+	if err != nil {
+		return nil, err
+	}
+	e := &doctor.Engine{Version: about.Version, Functions: len(about.Functions)}
+	if at := wire.Timestamp(about.Timestamp); at != 0 {
+		middle := began.Add(time.Since(began) / 2)
+		e.Clock = at.Time().Sub(middle)
+	}
+	return e, nil
+}
