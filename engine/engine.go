@@ -31,6 +31,10 @@ type Options struct {
 	// MaxFailures is the number of failed invocations in a row after which an
 	// execution fails; 0 retries until the execution times out, as AWS does.
 	MaxFailures int
+	// Tracer hears of executions and invocations as they end; nil is nobody.
+	// With one, functions are told a trace header that lets what they export
+	// lie below their execution.
+	Tracer Tracer
 	// Cache is the number of executions kept in memory beyond those in use;
 	// the default is 1,000.
 	Cache int

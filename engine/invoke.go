@@ -115,7 +115,7 @@ func (e *Engine) begin(l *live, f *function) (inv *Invocation, err error) {
 		}
 		id := l.x.Identity()
 		inv.FunctionARN, inv.ExecutionARN = id.ARN.FunctionARN(), id.ARN.String()
-		inv.TraceID, inv.TenantID = e.invocationTrace(id.TraceHeader), id.TenantID
+		inv.TraceID, inv.TenantID = e.invocationTrace(id.TraceHeader, inv.ExecutionARN), id.TenantID
 		inv.Payload = e.envelope(l.x)
 	})
 	return inv, err
@@ -143,6 +143,7 @@ func (e *Engine) call(f *function, inv *Invocation) Outcome {
 	defer cancel()
 	e.counters.invoking.Add(1)
 	defer e.counters.invoking.Add(-1)
+	began := time.Now()
 	out := f.Invoker.Invoke(ctx, inv)
 	if out.Error == nil && out.Payload == nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		out.Error = &wire.ErrorObject{
@@ -150,6 +151,7 @@ func (e *Engine) call(f *function, inv *Invocation) Outcome {
 			ErrorMessage: fmt.Sprintf("RequestId: %s Error: Task timed out after %.2f seconds", inv.RequestID, f.Timeout.Seconds()),
 		}
 	}
+	e.traceInvocation(inv, began, out.Error)
 	return out
 }
 
@@ -204,7 +206,7 @@ func (e *Engine) Call(ctx context.Context, req *InvokeRequest) (*Result, error) 
 	}
 	inv := &Invocation{
 		RequestID: requestID, FunctionARN: f.arn.FunctionARN(), Timeout: f.Timeout,
-		Payload: payload, TraceID: e.invocationTrace(traceOf(req.TraceHeader, requestID, now())),
+		Payload: payload, TraceID: e.invocationTrace(traceOf(req.TraceHeader, requestID, now()), ""),
 		TenantID: req.TenantID, ClientContext: req.ClientContext,
 	}
 	endTail := func() string { return "" }

@@ -182,6 +182,7 @@ func (e *Engine) commit(l *live, d *machine.Draft) error {
 	}
 	l.x = d.Publish()
 	e.counters.committed(writes, records)
+	e.traceClosed(l.x, records)
 	e.published(l, records)
 	return nil
 }

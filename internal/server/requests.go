@@ -12,8 +12,9 @@ import (
 	"github.com/perdure/perdure/internal/metrics"
 )
 
-// requests counts requests by what they asked for.
+// requests counts requests by what they asked for, and traces them.
 type requests struct {
+	spans    Spans    // nil if they are not traced
 	answered sync.Map // answerKey -> *atomic.Uint64
 	seconds  sync.Map // operation -> *metrics.Histogram
 	open     atomic.Int64
@@ -94,10 +95,17 @@ func (q *requests) counted(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began, operation := time.Now(), operationOf(r)
 		counted := &statusWriter{ResponseWriter: w}
+		var trace *requestTrace
+		if q.spans != nil {
+			r, trace = traced(r, operation)
+		}
 		q.open.Add(1)
 		defer func() {
 			q.open.Add(-1)
 			q.count(operation, counted.status, began) // 0 if the client hung up before
+			if trace != nil {
+				trace.end(q.spans, counted.status, counted.Header())
+			}
 		}()
 		next.ServeHTTP(counted, r)
 	})

@@ -27,6 +27,8 @@ type Options struct {
 	Hosts []string
 	// Certificate makes the server speak TLS, and nothing else.
 	Certificate *Certificate
+	// Spans takes a span of every request to an API; nil traces none.
+	Spans Spans
 	// Credentials are those that may use the server; nil is everybody.
 	Credentials Credentials
 }
@@ -64,6 +66,7 @@ func New(faces Faces, opts *Options) *Server {
 		credentials: opts.Credentials,
 		login:       newLogin(opts.Credentials, opts.Certificate != nil),
 	}
+	s.requests.spans = opts.Spans
 	s.faces.discreet = opts.Credentials != nil
 	s.bodies.most = s.limits.BodyBytes
 	s.connections.init(s.limits.Connections)
