@@ -131,7 +131,7 @@ func openSide(r *remote, log *slog.Logger) (*side, error) {
 	}
 	// Without a time limit: a function may wait for another as long as it likes.
 	client := &http.Client{Transport: r.http.client.Transport}
-	d, err := openDoors(&forwarder{r.endpoint, &signer{client, r.key}}, log)
+	d, err := openDoors(&forwarder{r.endpoint, &signer{client, r.key}}, log, nil)
 	if err != nil {
 		runtime.Close()
 		return nil, err

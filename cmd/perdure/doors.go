@@ -18,13 +18,15 @@ type doors struct {
 	server   *server.Server
 }
 
-func openDoors(lambda http.Handler, log *slog.Logger) (*doors, error) {
+// openDoors makes doors to the Lambda API. Spans takes those of requests, if it
+// is not nil.
+func openDoors(lambda http.Handler, log *slog.Logger, spans server.Spans) (*doors, error) {
 	l, err := listen("127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
 	d := &doors{Doors: server.NewDoors(lambda, log), url: "http://" + l.Addr().String(), listener: l}
-	d.server = server.New(server.Faces{Lambda: d.Doors}, &server.Options{Logger: log})
+	d.server = server.New(server.Faces{Lambda: d.Doors}, &server.Options{Logger: log, Spans: spans})
 	return d, nil
 }
 

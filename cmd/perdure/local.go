@@ -23,6 +23,7 @@ import (
 	"github.com/perdure/perdure/internal/emulator"
 	"github.com/perdure/perdure/internal/httpfunction"
 	"github.com/perdure/perdure/internal/lambdaapi"
+	"github.com/perdure/perdure/internal/otlp"
 	"github.com/perdure/perdure/internal/runtimeapi"
 	"github.com/perdure/perdure/internal/runtimes"
 	"github.com/perdure/perdure/internal/sandbox"
@@ -60,6 +61,7 @@ type local struct {
 	engine *engine.Engine
 	failed chan error // receives why the Lambda API stopped by itself
 
+	traces   *otlp.Exporter     // nil unless they are exported
 	emulator *emulator.Emulator // nil unless SAM may start executions
 
 	store    *sqlstore.Store
@@ -97,7 +99,14 @@ func (l *local) open(ctx context.Context, log *slog.Logger) (err error) {
 		return err
 	}
 	l.url = l.security.url(l.listener.Addr())
-	if l.engine, err = engine.Open(ctx, l.store, &engine.Options{Logger: log, Strict: l.strict}); err != nil {
+	opts := &engine.Options{Logger: log, Strict: l.strict}
+	if l.traces, err = openTraces(log); err != nil {
+		return err
+	}
+	if l.traces != nil {
+		opts.Tracer = &tracer{l.traces}
+	}
+	if l.engine, err = engine.Open(ctx, l.store, opts); err != nil {
 		return dataFault(l.data, err)
 	}
 	if l.runtime, err = runtimeapi.Listen(log); err != nil {
@@ -121,10 +130,13 @@ func (l *local) openServer(log *slog.Logger) error {
 	if l.sam {
 		opts.Hosts = append(opts.Hosts, dockerHost)
 	}
+	if l.traces != nil {
+		opts.Spans = l.traces
+	}
 	faces := l.faces(log)
 	l.server = server.New(faces, opts)
 	if l.security.needsDoors() {
-		l.doors, err = openDoors(faces.Lambda, log)
+		l.doors, err = openDoors(faces.Lambda, log, opts.Spans)
 	}
 	return err
 }
@@ -331,6 +343,9 @@ func (l *local) shutdown() error {
 	}
 	if l.store != nil && ctx.Err() == nil {
 		errs = append(errs, l.store.Close())
+	}
+	if l.traces != nil {
+		errs = append(errs, l.traces.Close(ctx))
 	}
 	return errors.Join(errs...)
 }

@@ -61,6 +61,8 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"freeport":    freePort,
 			"await":       await,
+			"collector":   startCollector,
+			"families":    checkFamilies,
 			"fetch":       fetch,
 			"certificate": writeCertificate,
 			"plain":       plain,
