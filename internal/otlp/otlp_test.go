@@ -166,7 +166,7 @@ func TestParseContext(t *testing.T) {
 		"Root=1-5759e988-bd862e3fe1be46a994272793;Parent=nonsense-nonsens":            root + " 0000000000000000 true",
 		"Self=1-a-b;Root=1-5759e988-bd862e3fe1be46a994272793;Parent=" + span + ";x=y": root + " " + span + " true",
 		"00-" + root + "-" + span + "-01":                                             root + " " + span + " true",
-		"00-" + root + "-" + span + "-02":                                              root + " " + span + " false",
+		"00-" + root + "-" + span + "-02":                                             root + " " + span + " false",
 		"00-" + root + "-" + span + "-00":                                             root + " " + span + " false",
 		"00-" + strings.Repeat("0", 32) + "-" + span + "-01":                          "none",
 		"":                   "none",
