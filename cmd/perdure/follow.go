@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"iter"
 	"slices"
 	"time"
@@ -39,27 +40,44 @@ const (
 	maxPoll = time.Second
 )
 
+// toldEvent is an event with the JSON in which the engine told it.
+type toldEvent struct {
+	*wire.Event
+	raw json.RawMessage
+}
+
 // watch yields an execution's history and what is added to it, like
 // engine.Watch, by polling.
 func (r *remote) watch(ctx context.Context, arn string) iter.Seq2[*wire.Event, error] {
 	return func(yield func(*wire.Event, error) bool) {
+		for e, err := range r.watchTold(ctx, arn) {
+			if !yield(e.Event, err) {
+				return
+			}
+		}
+	}
+}
+
+// watchTold is watch for those who want the JSON, too.
+func (r *remote) watchTold(ctx context.Context, arn string) iter.Seq2[toldEvent, error] {
+	return func(yield func(toldEvent, error) bool) {
 		var last int64
 		pause := minPoll
 		for {
 			news, err := r.eventsAfter(ctx, arn, last)
 			if err != nil {
-				yield(nil, err)
+				yield(toldEvent{}, err)
 				return
 			}
 			pause = min(pause*3/2, maxPoll)
 			for _, e := range news {
-				if last, pause = e.ID, minPoll; !yield(e, nil) || endsExecution(e) {
+				if last, pause = e.ID, minPoll; !yield(e, nil) || endsExecution(e.Event) {
 					return
 				}
 			}
 			select {
 			case <-ctx.Done():
-				yield(nil, context.Cause(ctx))
+				yield(toldEvent{}, context.Cause(ctx))
 				return
 			case <-time.After(pause):
 			}
@@ -69,8 +87,8 @@ func (r *remote) watch(ctx context.Context, arn string) iter.Seq2[*wire.Event, e
 
 // eventsAfter returns the events behind the one with number last. It reads
 // from the end, so the history behind it costs nothing.
-func (r *remote) eventsAfter(ctx context.Context, arn string, last int64) ([]*wire.Event, error) {
-	var news []*wire.Event
+func (r *remote) eventsAfter(ctx context.Context, arn string, last int64) ([]toldEvent, error) {
+	var news []toldEvent
 	for raw, err := range r.events(ctx, arn, true) {
 		var e *wire.Event
 		if err == nil {
@@ -82,7 +100,7 @@ func (r *remote) eventsAfter(ctx context.Context, arn string, last int64) ([]*wi
 		if e.ID <= last {
 			break
 		}
-		news = append(news, e)
+		news = append(news, toldEvent{e, raw})
 	}
 	slices.Reverse(news)
 	return news, nil

@@ -2,9 +2,9 @@ package main
 
 import (
 	"context"
-	"encoding/json"
+	"flag"
 	"fmt"
-	"io"
+	"iter"
 
 	"github.com/perdure/perdure/internal/cli"
 	"github.com/perdure/perdure/internal/cli/progress"
@@ -12,40 +12,79 @@ import (
 
 var historyCommand = &command{
 	name:    "history",
-	args:    "EXECUTION [--function NAME]",
+	args:    "EXECUTION [--function NAME] [--follow]",
 	summary: "show what happened in one execution, event by event",
 	help: executionHelp + `
 
-With --json one event per line, as the Lambda API writes events, with payloads.`,
+OPERATION is the id by which other commands name an operation. With --json one
+event per line, as the Lambda API writes events, with payloads. --follow goes on
+until the execution has ended.`,
 	verb: func() verb { return &historyVerb{} },
 }
 
-type historyVerb struct{ executionFlags }
+type historyVerb struct {
+	executionFlags
+	follow, newest bool
+}
+
+func (v *historyVerb) define(fs *flag.FlagSet) {
+	v.executionFlags.define(fs)
+	fs.BoolVar(&v.follow, "follow", false, "wait for more events, until the execution has ended")
+	fs.BoolVar(&v.newest, "newest-first", false, "the latest event first")
+}
 
 func (v *historyVerb) run(ctx context.Context, std *stdio, args []string) error {
+	if v.follow && v.newest {
+		return cli.Usagef("--follow and --newest-first do not go together")
+	}
 	r, arn, err := v.locate(ctx, "history", args)
 	if err != nil {
 		return err
 	}
-	for raw, err := range r.events(ctx, arn, false) {
-		if err == nil {
-			err = v.event(std.out, raw)
-		}
+	if !v.json {
+		fmt.Fprintln(std.out, progress.HistoryHead())
+	}
+	for e, err := range v.events(ctx, r, arn) {
 		if err != nil {
+			return stopFollowing(ctx, err)
+		}
+		if err := v.show(std, e); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (v *historyVerb) event(w io.Writer, raw json.RawMessage) error {
+// stopFollowing leaves an interrupted command without a word: the execution
+// goes on, and what was shown is what there was.
+func stopFollowing(ctx context.Context, err error) error {
+	if interrupted(ctx) {
+		return &cli.Problem{Status: cli.StatusInterrupted}
+	}
+	return err
+}
+
+func (v *historyVerb) events(ctx context.Context, r *remote, arn string) iter.Seq2[toldEvent, error] {
+	if v.follow {
+		return r.watchTold(ctx, arn)
+	}
+	return func(yield func(toldEvent, error) bool) {
+		for raw, err := range r.events(ctx, arn, v.newest) {
+			e := toldEvent{raw: raw}
+			if err == nil {
+				e.Event, err = cli.DecodeEvent(raw)
+			}
+			if !yield(e, err) {
+				return
+			}
+		}
+	}
+}
+
+func (v *historyVerb) show(std *stdio, e toldEvent) error {
 	if v.json {
-		return printJSON(w, raw)
+		return printJSON(std.out, e.raw)
 	}
-	e, err := cli.DecodeEvent(raw)
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintln(w, progress.HistoryLine(e))
+	_, err := fmt.Fprintln(std.out, progress.HistoryLine(e.Event))
 	return err
 }

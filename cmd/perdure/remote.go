@@ -141,21 +141,6 @@ func (r *remote) execution(ctx context.Context, arn string) (*cli.Execution, jso
 	return &e, r.http.body, nil
 }
 
-// executions yields the executions of a function as the API's JSON, newest
-// first unless q says otherwise.
-func (r *remote) executions(ctx context.Context, q lambda.ListDurableExecutionsByFunctionInput) iter.Seq2[json.RawMessage, error] {
-	return r.pages(func(marker *string) (next *string, items []json.RawMessage, err error) {
-		q.Marker = marker
-		out, err := r.api.ListDurableExecutionsByFunction(ctx, &q)
-		if err != nil {
-			return nil, nil, r.fault(ctx, err)
-		}
-		var page struct{ DurableExecutions []json.RawMessage }
-		err = json.Unmarshal(r.http.body, &page)
-		return out.NextMarker, page.DurableExecutions, err
-	})
-}
-
 // events yields an execution's history as the API's JSON.
 func (r *remote) events(ctx context.Context, arn string, newestFirst bool) iter.Seq2[json.RawMessage, error] {
 	in := lambda.GetDurableExecutionHistoryInput{DurableExecutionArn: &arn, IncludeExecutionData: aws.Bool(true), ReverseOrder: &newestFirst}
@@ -198,23 +183,6 @@ func (r *remote) pages(read func(marker *string) (*string, []json.RawMessage, er
 func (r *remote) stop(ctx context.Context, arn string, reason *types.ErrorObject) error {
 	_, err := r.api.StopDurableExecution(ctx, &lambda.StopDurableExecutionInput{DurableExecutionArn: &arn, Error: reason})
 	return r.fault(ctx, err)
-}
-
-// functions returns the names of the functions that the engine knows, or
-// nothing if the engine does not tell.
-func (r *remote) functions(ctx context.Context) ([]string, error) {
-	out, err := r.api.ListFunctions(ctx, &lambda.ListFunctionsInput{})
-	if isOffline(err) {
-		return nil, r.fault(ctx, err)
-	}
-	if err != nil {
-		return nil, nil
-	}
-	var names []string
-	for _, f := range out.Functions {
-		names = append(names, aws.ToString(f.FunctionName))
-	}
-	return names, nil
 }
 
 // fault words an error of a call.

@@ -2,13 +2,11 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/service/lambda"
-
+	"github.com/perdure/perdure/internal/adminapi"
 	"github.com/perdure/perdure/internal/cli"
 	"github.com/perdure/perdure/internal/wire"
 )
@@ -61,77 +59,55 @@ func (r *remote) resolve(ctx context.Context, word, function string) (string, er
 	if _, err := wire.ParseARN(word); err == nil {
 		return word, nil
 	}
-	functions, err := r.searched(ctx, function)
+	if wire.ValidID(word, wire.MaxExecutionName) {
+		named, err := r.find(ctx, adminapi.ExecutionFilter{Function: function, Name: word}, isAny)
+		switch {
+		case err != nil:
+			return "", err
+		case len(named) == 1:
+			return named[0].DurableExecutionArn, nil
+		case len(named) > 1:
+			return "", cli.Usagef("executions of %d functions are called %q", len(named), word).Hintf("--function NAME says which is meant, or the ARN")
+		}
+	}
+	return r.resolvePiece(ctx, word, function)
+}
+
+func isAny(*adminapi.Execution) bool { return true }
+
+// resolvePiece looks at all executions there are.
+func (r *remote) resolvePiece(ctx context.Context, piece, function string) (string, error) {
+	found, err := r.find(ctx, adminapi.ExecutionFilter{Function: function}, func(e *adminapi.Execution) bool {
+		_, id, _ := strings.Cut(e.DurableExecutionArn, "/durable-execution/") // name/id
+		return strings.Contains(id, piece)
+	})
 	if err != nil {
 		return "", err
 	}
-	if wire.ValidID(word, wire.MaxExecutionName) {
-		for _, f := range functions {
-			q := lambda.ListDurableExecutionsByFunctionInput{FunctionName: &f, DurableExecutionName: &word}
-			found, err := r.find(ctx, q, func(*cli.Execution) bool { return true })
-			if err != nil || len(found) > 0 {
-				return firstARN(found), err
-			}
-		}
-	}
-	return r.resolvePiece(ctx, word, functions)
-}
-
-func firstARN(found []*cli.Execution) string {
-	if len(found) == 0 {
-		return ""
-	}
-	return found[0].ARN
-}
-
-// searched returns the functions to search: the one given, or all.
-func (r *remote) searched(ctx context.Context, function string) ([]string, error) {
-	if function != "" {
-		return []string{function}, nil
-	}
-	functions, err := r.functions(ctx)
-	if err == nil && len(functions) == 0 {
-		err = cli.Usagef("an execution is named by its ARN, or together with --function NAME")
-	}
-	return functions, err
-}
-
-func (r *remote) resolvePiece(ctx context.Context, piece string, functions []string) (string, error) {
-	var found []*cli.Execution
-	for _, f := range functions {
-		more, err := r.find(ctx, lambda.ListDurableExecutionsByFunctionInput{FunctionName: &f}, func(e *cli.Execution) bool {
-			return strings.Contains(e.Name+"/"+e.ARN[strings.LastIndexByte(e.ARN, '/')+1:], piece)
-		})
-		if err != nil {
-			return "", err
-		}
-		found = append(found, more...)
-	}
 	switch len(found) {
 	case 0:
-		return "", cli.Faultf("no execution of %s is called %q", strings.Join(functions, ", "), piece).
-			Hintf("%s shows them", commandLine(append([]string{"list"}, functions...)...))
+		whose, list := "", []string{"list"}
+		if function != "" {
+			whose, list = " of "+function, append(list, function)
+		}
+		return "", cli.Faultf("no execution%s is called %q", whose, piece).Hintf("%s shows them", commandLine(list...))
 	case 1:
-		return found[0].ARN, nil
+		return found[0].DurableExecutionArn, nil
 	}
-	return "", cli.Faultf("%q is a piece of %d executions, among them %s and %s", piece, len(found), found[0].Name, found[1].Name).
+	return "", cli.Faultf("%q is a piece of %d executions, among them %s and %s", piece, len(found), found[0].DurableExecutionName, found[1].DurableExecutionName).
 		Hintf("give more of the name, or the ARN")
 }
 
-// find returns the executions that q selects and match accepts.
-func (r *remote) find(ctx context.Context, q lambda.ListDurableExecutionsByFunctionInput, match func(*cli.Execution) bool) ([]*cli.Execution, error) {
-	q.MaxItems = wire.MaxPage
-	var found []*cli.Execution
-	for raw, err := range r.executions(ctx, q) {
+// find returns the executions that f selects and match accepts.
+func (r *remote) find(ctx context.Context, f adminapi.ExecutionFilter, match func(*adminapi.Execution) bool) ([]*adminapi.Execution, error) {
+	f.PageSize = wire.MaxPage
+	var found []*adminapi.Execution
+	for e, err := range r.admin.Executions(ctx, f) {
 		if err != nil {
-			return nil, err
+			return nil, r.fault(ctx, err)
 		}
-		var e cli.Execution
-		if err := json.Unmarshal(raw, &e); err != nil {
-			return nil, r.nonsense(err)
-		}
-		if match(&e) {
-			found = append(found, &e)
+		if match(e) {
+			found = append(found, e)
 		}
 	}
 	return found, nil

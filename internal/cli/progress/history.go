@@ -1,6 +1,7 @@
 package progress
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -8,16 +9,30 @@ import (
 	"github.com/perdure/perdure/internal/wire"
 )
 
-// HistoryLine is one event in a line: number, time, type, name, and what
-// there is to say about it.
+// historyLine lays the columns of a history out.
+const historyLine = "%4v  %-12s  %-9s  %-24s  %-24s  %s"
+
+// HistoryHead is the line above the lines of a history.
+func HistoryHead() string {
+	return fmt.Sprintf(historyLine, "ID", "TIME", "OPERATION", "EVENT", "NAME", "DETAILS")
+}
+
+// HistoryLine is one event in a line: number, time, operation, type, name, and
+// what there is to say about it.
 func HistoryLine(e *wire.Event) string {
-	name := e.Name
-	if name == "" {
-		name = "-"
-	}
 	at := e.Time.Time().Local().Format("15:04:05.000")
-	line := fmt.Sprintf("%4d  %s  %-24s  %-24s  %s", e.ID, at, e.Type, clip(cli.Printable(name), 40), details(e))
+	line := fmt.Sprintf(historyLine, e.ID, at, operationOf(e), e.Type, clip(cli.Printable(cmp.Or(e.Name, "-")), 40), details(e))
 	return strings.TrimRight(line, " ")
+}
+
+// operationOf is the id of an event's operation. The execution's own says
+// nothing here, and ids that are hashes are told apart by their first letters.
+func operationOf(e *wire.Event) string {
+	const most = 16
+	if e.OpID == "" || strings.HasPrefix(string(e.Type), "Execution") {
+		return "-"
+	}
+	return clip(cli.Printable(e.OpID), most)
 }
 
 func details(e *wire.Event) string {
