@@ -102,7 +102,8 @@ func (v *attachVerb) check(args []string) error {
 func (v *attachVerb) open(side *side, w *worker, proc *runtimes.Process, j *adminapi.Joined, std *stdio) (invoker, error) {
 	side.closePool()
 	cfg := settingsOf(j, v.program.name)
-	cfg.Command, cfg.Handler, cfg.Dir, cfg.RuntimeEnv, cfg.Env = proc.Command, proc.Handler, proc.Dir, proc.Env, v.env.vars
+	cfg.Command, cfg.Handler, cfg.OwnPort, cfg.Dir = proc.Command, proc.Handler, proc.OwnPort, proc.Dir
+	cfg.RuntimeEnv, cfg.Env = proc.Env, v.env.vars
 	cfg.MaxProcesses = v.concurrency
 	cfg.LambdaEndpoint = side.doors.url + side.doors.Path(v.program.name)
 	cfg.Runtime, cfg.Logger = side.runtime, side.log

@@ -193,7 +193,7 @@ func verbOf(method string) string {
 func (f *devFunction) process(ctx context.Context, b *build.Build) (*runtimes.Process, error) {
 	if f.isExecutable() {
 		path, err := filepath.Abs(f.path)
-		return &runtimes.Process{Command: []string{path}, Handler: filepath.Base(path), Dir: filepath.Dir(path)}, err
+		return runtimes.Executable(path, filepath.Base(path)), err
 	}
 	return resolve(ctx, b, f.dev.local.data, func(line string) {
 		if f.dev.isNews(f.name + ": " + line) {

@@ -80,7 +80,8 @@ func (f *devFunction) rehearsalPool(fn engine.Function, proc *runtimes.Process) 
 		env[name] = value
 	}
 	return sandbox.New(sandbox.Config{
-		Name: fn.Name, Version: fn.Version, Command: proc.Command, Handler: proc.Handler, Dir: proc.Dir, Env: env, RuntimeEnv: proc.Env,
+		Name: fn.Name, Version: fn.Version, Command: proc.Command, Handler: proc.Handler, OwnPort: proc.OwnPort,
+		Dir: proc.Dir, Env: env, RuntimeEnv: proc.Env,
 		MemoryMB: fn.MemoryMB, Timeout: rehearsalTime, Runtime: f.dev.local.runtime, MaxProcesses: 1,
 		StopGrace: 100 * time.Millisecond,
 	})

@@ -88,5 +88,7 @@ func (f *frozen) process(ctx context.Context, dir string, opts *runtimes.Options
 	if f.Runtime != "" {
 		return runtimes.Resolve(ctx, runtimes.Code{Runtime: f.Runtime, Handler: f.Handler, Dir: dir}, opts)
 	}
-	return &runtimes.Process{Command: append([]string{filepath.Join(dir, f.Program)}, f.Args...), Handler: f.Handler, Dir: dir}, nil
+	proc := runtimes.Executable(filepath.Join(dir, f.Program), f.Handler, f.Args...)
+	proc.Dir = dir
+	return proc, nil
 }

@@ -235,7 +235,8 @@ func (l *local) retire(d *deployed) {
 // newPool returns a pool that runs the function version fn in processes of proc.
 func (l *local) newPool(fn engine.Function, proc *runtimes.Process, env map[string]string, output func(sandbox.Line)) (*sandbox.Pool, error) {
 	return sandbox.New(sandbox.Config{
-		Name: fn.Name, Version: fn.Version, Command: proc.Command, Handler: proc.Handler, Dir: proc.Dir, Env: env, RuntimeEnv: proc.Env,
+		Name: fn.Name, Version: fn.Version, Command: proc.Command, Handler: proc.Handler, OwnPort: proc.OwnPort, Dir: proc.Dir,
+		Env: env, RuntimeEnv: proc.Env,
 		MemoryMB: fn.MemoryMB, PerTenant: fn.PerTenant, Timeout: fn.Timeout, LambdaEndpoint: l.endpointOf(fn.Name), Runtime: l.runtime, Output: l.keeping(output),
 	})
 }

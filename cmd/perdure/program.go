@@ -99,20 +99,40 @@ func (p program) source() build.Source {
 	}
 }
 
-// install builds p if need be and registers it with l.
-func (f *functionFlags) install(ctx context.Context, std *stdio, l *local, p program) error {
-	if p.attached || p.isEndpoint() {
-		return l.registerElsewhere(f.function(p), p)
+// install builds what has to be built and registers the programs with l. It
+// registers none before all are ready: executions of a function that is known
+// go on at once, and their processes would hold up what is still to be done.
+func (f *functionFlags) install(ctx context.Context, std *stdio, l *local, programs ...program) error {
+	ready := make([]*runtimes.Process, len(programs))
+	for i, p := range programs {
+		if p.isElsewhere() {
+			continue
+		}
+		var err error
+		if ready[i], err = p.prepare(ctx, std, l); err != nil {
+			return err
+		}
 	}
-	proc, err := p.prepare(ctx, std, l)
-	if err != nil {
-		return err
+	for i, p := range programs {
+		if err := f.register(ctx, l, p, ready[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *functionFlags) register(ctx context.Context, l *local, p program, proc *runtimes.Process) error {
+	if p.isElsewhere() {
+		return l.registerElsewhere(f.function(p), p)
 	}
 	if err := l.register(f.function(p), p, proc, f.environment(p)); err != nil {
 		return err
 	}
 	return l.pointAliases(ctx, p)
 }
+
+// isElsewhere reports whether p runs without us.
+func (p program) isElsewhere() bool { return p.attached || p.isEndpoint() }
 
 // prepare returns how to run p, after building it or installing what it needs.
 func (p program) prepare(ctx context.Context, std *stdio, l *local) (*runtimes.Process, error) {
@@ -121,7 +141,7 @@ func (p program) prepare(ctx context.Context, std *stdio, l *local) (*runtimes.P
 		return nil, err
 	}
 	if p.isExecutable() {
-		return &runtimes.Process{Command: []string{path}, Handler: p.handler, Dir: filepath.Dir(path)}, nil
+		return runtimes.Executable(path, p.handler), nil
 	}
 	b, err := buildProgram(ctx, std, l.data, p)
 	if err != nil {

@@ -109,12 +109,13 @@ func (v *serveVerb) run(ctx context.Context, std *stdio, args []string) error {
 		return err
 	}
 	defer l.close()
-	for _, p := range v.programs {
+	for i := range v.programs {
+		p := &v.programs[i]
 		p.executionTimeout = v.timeouts[p.name]
 		p.output = v.teller.output(p.name, "")
-		if err := v.install(ctx, std, l, p); err != nil {
-			return interruptedOr(ctx, err)
-		}
+	}
+	if err := v.install(ctx, std, l, v.programs...); err != nil {
+		return interruptedOr(ctx, err)
 	}
 	if err := l.runPublished(ctx, v.teller.output); err != nil {
 		return err

@@ -9,9 +9,12 @@
 //
 //	AWS_LAMBDA_RUNTIME_API=127.0.0.1:41234/8KJ2…
 //
-// Runtime clients put "http://" before it and "/2018-06-01/…" behind, so they
-// need not know. A process reaches its own session and no other, and another
-// user of the machine reaches none.
+// Most runtime clients put "http://" before it and "/2018-06-01/…" behind, so
+// they need not know. A process reaches its own session and no other, and
+// another user of the machine reaches none.
+//
+// Clients that want HOST:PORT, such as Rust's, get a session with a port of its
+// own; see [Server.AttachPort] for what guards it.
 //
 // # The life of a session
 //

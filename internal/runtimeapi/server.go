@@ -25,6 +25,7 @@ const (
 // Its methods may be called concurrently.
 type Server struct {
 	address string
+	logger  *slog.Logger
 	http    *http.Server
 	routes  *http.ServeMux
 	served  chan struct{} // closed when the listener is done
@@ -46,6 +47,7 @@ func Listen(logger *slog.Logger) (*Server, error) {
 	}
 	s := &Server{
 		address:  listener.Addr().String(),
+		logger:   logger,
 		served:   make(chan struct{}),
 		sessions: make(map[string]*Session),
 	}
@@ -87,13 +89,20 @@ func (s *Server) Attach() *Session {
 func (s *Server) Close() error {
 	s.mu.Lock()
 	s.closed = true
+	var ports []*port
 	for _, session := range s.sessions {
 		session.cancel()
+		if session.port != nil {
+			ports = append(ports, session.port)
+		}
 	}
 	clear(s.sessions)
 	s.mu.Unlock()
 	err := s.http.Close()
 	<-s.served
+	for _, p := range ports {
+		err = errors.Join(err, p.close())
+	}
 	return err
 }
 

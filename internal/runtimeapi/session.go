@@ -37,6 +37,7 @@ func (e *InitError) Error() string {
 type Session struct {
 	server *Server
 	secret string
+	port   *port           // nil if the session is at the server's
 	ctx    context.Context // done when the session is closed
 	cancel context.CancelFunc
 	failed chan struct{} // closed when initError is set
@@ -77,13 +78,21 @@ func newSession(server *Server, secret string) *Session {
 }
 
 // Endpoint is the value of AWS_LAMBDA_RUNTIME_API for the process.
-func (s *Session) Endpoint() string { return s.server.address + "/" + s.secret }
+func (s *Session) Endpoint() string {
+	if s.port != nil {
+		return s.port.address
+	}
+	return s.server.address + "/" + s.secret
+}
 
 // Close ends the session: requests under way are answered with an error, later
 // ones are refused. It may be called more than once.
 func (s *Session) Close() {
 	s.cancel()
 	s.server.detach(s)
+	if s.port != nil {
+		s.port.close()
+	}
 }
 
 // WaitIdle returns nil once the process asks for an invocation. It returns an

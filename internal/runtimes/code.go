@@ -65,6 +65,9 @@ type Process struct {
 	// Env is what the runtime adds to the environment. The function's own
 	// variables take precedence.
 	Env map[string]string
+	// OwnPort says that the program's client of the Runtime API may know
+	// nothing of a path; see sandbox.Config.
+	OwnPort bool
 	// Note says what is not as on Lambda, such as the version of an
 	// interpreter; it is empty if there is nothing to say.
 	Note string

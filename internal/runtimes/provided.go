@@ -2,6 +2,7 @@ package runtimes
 
 import (
 	"context"
+	"debug/buildinfo"
 	"path/filepath"
 )
 
@@ -21,5 +22,20 @@ func resolveProvided(_ context.Context, code Code, _ *Options) (*Process, error)
 	if handler == "" {
 		handler = name
 	}
-	return &Process{Handler: handler, Command: []string{path}}, nil
+	return Executable(path, handler), nil
+}
+
+// Executable returns how to run the executable at path, with arguments, in its
+// own directory.
+func Executable(path, handler string, args ...string) *Process {
+	return &Process{
+		Handler: handler, Command: append([]string{path}, args...), Dir: filepath.Dir(path), OwnPort: !isGo(path),
+	}
+}
+
+// isGo reports whether path is a program in Go, whose client of the Runtime API
+// only puts URLs together. That of Rust, for one, refuses a path.
+func isGo(path string) bool {
+	_, err := buildinfo.ReadFile(path)
+	return err == nil
 }

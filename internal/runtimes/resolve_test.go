@@ -119,3 +119,18 @@ func TestProvidedRunsTheBootstrap(t *testing.T) {
 		t.Error("AWS_EXECUTION_ENV is set, which Lambda does not do for provided runtimes")
 	}
 }
+
+// Rust's client of the Runtime API makes a URI of AWS_LAMBDA_RUNTIME_API as it
+// is, and a URI without a scheme has no path.
+func TestExecutablesHavePortsOfTheirOwnUnlessTheyAreGo(t *testing.T) {
+	script := filepath.Join(t.TempDir(), "bootstrap")
+	if err := os.WriteFile(script, []byte("#!/bin/sh\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if p := runtimes.Executable(script, ""); !p.OwnPort {
+		t.Error("a script: got a path, want a port of its own")
+	}
+	if p := runtimes.Executable(os.Args[0], ""); p.OwnPort {
+		t.Error("a program in Go: got a port of its own, want a path")
+	}
+}

@@ -40,6 +40,11 @@ type Config struct {
 	Dir string
 	// Handler is the value of _HANDLER; the default is the program's name.
 	Handler string
+	// OwnPort gives each process a port of its own for the Runtime API, in
+	// place of a path: for clients that take AWS_LAMBDA_RUNTIME_API to be
+	// HOST:PORT, as on Lambda. A path guards better, if the client knows what
+	// to do with one.
+	OwnPort bool
 	// Env is the function's own environment. It takes precedence over what a
 	// process inherits, over RuntimeEnv and over the defaults (credentials that
 	// are no credentials, TZ=:UTC as on Lambda), but not over what identifies

@@ -82,7 +82,11 @@ func (p *Pool) initialise(proc *process) func(*engine.Invocation) engine.Outcome
 // spawn starts a process for a shelf, whose first output belongs to o, and the
 // goroutines that read its output and await its end.
 func (p *Pool) spawn(shelf *idleStack, o origin) (_ *process, err error) {
-	proc := &process{shelf: shelf, session: p.cfg.Runtime.Attach(), exited: make(chan struct{})}
+	session, err := p.attach()
+	if err != nil {
+		return nil, err
+	}
+	proc := &process{shelf: shelf, session: session, exited: make(chan struct{})}
 	var files files
 	defer files.closeChildEnds()
 	defer func() {
@@ -109,6 +113,13 @@ func (p *Pool) spawn(shelf *idleStack, o origin) (_ *process, err error) {
 		p.work.Go(func() { p.watchMemory(proc) })
 	}
 	return proc, nil
+}
+
+func (p *Pool) attach() (*runtimeapi.Session, error) {
+	if p.cfg.OwnPort {
+		return p.cfg.Runtime.AttachPort()
+	}
+	return p.cfg.Runtime.Attach(), nil
 }
 
 // await reads a process's output until it ends, and then cleans up after it.

@@ -1,0 +1,101 @@
+package runtimeapi
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+)
+
+// port is a session's own port: for clients that take AWS_LAMBDA_RUNTIME_API to
+// be HOST:PORT, as it is on Lambda, and can do nothing with a path behind it.
+type port struct {
+	server  *Server
+	secret  string
+	address string
+	http    *http.Server
+	served  chan struct{} // closed when the listener is done
+}
+
+// AttachPort makes a session as [Server.Attach] does, but with a port of its
+// own, so that its Endpoint has no path. What a path keeps out has to be kept
+// out otherwise: requests that web pages cause are refused and, on Linux, those
+// of other users' processes.
+func (s *Server) AttachPort() (*Session, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("opening a loopback port for a function process: %w", err)
+	}
+	session := s.Attach()
+	p := &port{server: s, secret: session.secret, address: listener.Addr().String(), served: make(chan struct{})}
+	p.http = &http.Server{
+		Handler:           p,
+		ConnContext:       func(ctx context.Context, c net.Conn) context.Context { return withPeer(ctx, c) },
+		ReadHeaderTimeout: headerTime,
+		MaxHeaderBytes:    maxHeader,
+		ErrorLog:          slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug),
+	}
+	s.mu.Lock()
+	session.port = p
+	closed := s.closed
+	s.mu.Unlock()
+	if closed {
+		p.http.Close() // and Serve closes the listener
+	}
+	go func() {
+		defer close(p.served)
+		p.http.Serve(listener)
+	}()
+	return session, nil
+}
+
+// ServeHTTP serves the requests that a process makes, as though it knew the
+// session's secret.
+func (p *port) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if why := p.stranger(r); why != "" {
+		refuseUnread(w, http.StatusForbidden, "Forbidden", why)
+		return
+	}
+	inner, url := *r, *r.URL
+	url.Path = "/" + p.secret + url.Path
+	if url.RawPath != "" {
+		url.RawPath = "/" + p.secret + url.RawPath
+	}
+	inner.URL = &url
+	p.server.ServeHTTP(w, &inner)
+}
+
+// stranger says why r is not from the function's process; empty if it may be.
+func (p *port) stranger(r *http.Request) string {
+	switch {
+	case r.Host != p.address:
+		return "this is not how a function process addresses its Runtime API"
+	case r.Header.Get("Origin") != "" || r.Header.Get("Sec-Fetch-Mode") != "":
+		return "the Runtime API is not for web pages"
+	case !isOurs(r.Context()):
+		return "this port belongs to a function process of another user"
+	}
+	return ""
+}
+
+// close frees the port and ends its connections.
+func (p *port) close() error {
+	err := p.http.Close()
+	<-p.served
+	return err
+}
+
+type peerKey struct{}
+
+// withPeer makes known to the requests of a connection whose it is; that is
+// found out at the first of them.
+func withPeer(ctx context.Context, c net.Conn) context.Context {
+	return context.WithValue(ctx, peerKey{}, sync.OnceValue(func() bool { return peerIsOurs(c.RemoteAddr(), c.LocalAddr()) }))
+}
+
+func isOurs(ctx context.Context) bool {
+	ours, ok := ctx.Value(peerKey{}).(func() bool)
+	return ok && ours()
+}
