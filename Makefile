@@ -1,10 +1,10 @@
 # An index of what can be done here. Each check is written in .ci/run, which
 # needs no make.
 
-.PHONY: help test race lint sam interop conformance bench crash soak ci
+.PHONY: help test race lint sam interop interop-all conformance bench crash soak ci
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 test: ## run the tests; needs nothing but Go
 	go test ./...
@@ -18,8 +18,11 @@ lint: ## check formatting, go vet and staticcheck
 sam: ## let AWS SAM validate and build the order example
 	.ci/run sam
 
-interop: ## drive the engine with clients of other languages
+interop: ## run AWS's SDKs and tools for other languages against the engine
 	.ci/run interop
+
+interop-all: ## the same and functions in Rust; needs Cargo
+	.ci/run interop_all
 
 conformance: ## run AWS's conformance requirements
 	.ci/run conformance

@@ -1,11 +1,12 @@
 """Functions that invoke functions in other languages, durable and plain."""
 
 import json
+import os
 import unittest
 
 from client import api, call, closed, history, one, result, shape, start
 
-LANGUAGES = ["go", "python", "javascript"]
+LANGUAGES = ["go", "python", "javascript"] + (["rust"] if os.environ["RUST"] else [])
 
 
 class Chain(unittest.TestCase):

@@ -20,7 +20,7 @@ def build(directory, package):
     return binary
 
 
-def flags(directory, modules):
+def flags(directory, modules, rust=None):
     """What `perdure serve` is given for all functions. Files are made in directory."""
     javascript = project(directory / "javascript", modules)
     # Without AWS's runtime client the engine brings one of its own.
@@ -40,6 +40,7 @@ def flags(directory, modules):
         *handlers("python", python, "programs.py"),
         *handlers("python", python, "plain.py", plain=True),
         *handlers("python", python, "puppet.py"),
+        *([] if rust is None else compiled("rust", rust)),
         "--sam",
         *[f"--env={name}={value}" for name, value in LOGS.items()],
     ]
@@ -55,8 +56,9 @@ def function(name, path, handler=None, plain=False):
 
 def project(directory, modules, without=None):
     """Makes a Node.js project of javascript/, with installed modules but for one."""
-    shutil.copytree(HERE / "javascript", directory)
-    (directory / "node_modules").mkdir()
+    (directory / "node_modules").mkdir(parents=True)
+    for source in (HERE / "javascript").glob("*.mjs"):
+        shutil.copy(source, directory)
     for module in modules.iterdir():
         if module.name != without:
             (directory / "node_modules" / module.name).symlink_to(module)
@@ -79,6 +81,15 @@ def handlers(language, directory, file, plain=False):
     for found in ast.parse((directory / file).read_text()).body:
         if isinstance(found, ast.FunctionDef) and [a.arg for a in found.args.args] == ["event", "context"]:
             flags += function(f"{language}-{found.name}", directory, f"{module}.{found.name}", plain)
+    return flags
+
+
+def compiled(language, binary):
+    """The functions of a binary, which it chooses by its function's name."""
+    source = (HERE / language / "src" / "main.rs").read_text()
+    flags = []
+    for name, runtime in re.findall(r'^ +"(\w+)" => (durable|lambda_runtime)::run', source, re.M):
+        flags += function(f"{language}-{name}", binary, plain=runtime == "lambda_runtime")
     return flags
 
 

@@ -2,6 +2,7 @@
 and histories have to be the same."""
 
 import json
+import os
 import tempfile
 import time
 import unittest
@@ -66,10 +67,11 @@ class Programs:
     def test_step_failure(self):
         execution, events = self.run_program("step_failure", {})
         self.assertEqual(execution["Status"], "FAILED")
-        self.assertEqual(execution["Error"]["ErrorMessage"], "the card was declined")
+        self.assertRegex(execution["Error"]["ErrorMessage"], "the card was declined$")
         self.assertEqual(shape(events), ["ExecutionStarted", "StepStarted charge", "StepFailed charge"] + FAILED)
         error = one(events, "StepFailed", "charge")["Error"]["Payload"]
-        self.assertEqual((error["ErrorType"], error["ErrorMessage"]), (self.error_type, "the card was declined"))
+        self.assertEqual(error["ErrorType"], self.error_type)
+        self.assertRegex(error["ErrorMessage"], "the card was declined$")
 
     def test_step_failure_caught(self):
         execution, events = self.run_program("step_failure", {"catch": True})
@@ -281,9 +283,9 @@ class Programs:
 
     def test_invoke_of_a_durable_function_that_fails(self):
         answer, events = self.invoke(f"{self.language}-failure:$LATEST", {}, "Failed")
-        self.assertEqual(answer, {"failed": "no operation at all"})
+        self.assertRegex(answer["failed"], "no operation at all$")
         error = one(events, "ChainedInvokeFailed")["Error"]["Payload"]
-        self.assertEqual((error["ErrorType"], error["ErrorMessage"]), (self.error_type, "no operation at all"))
+        self.assertEqual((error["ErrorType"], error["ErrorMessage"]), (self.error_type, answer["failed"]))
 
     def test_invoke_of_a_plain_function(self):
         answer, _ = self.invoke(f"{self.language}-add", {"a": 2, "b": 3})
@@ -339,11 +341,12 @@ class Programs:
     def test_failure_of_the_handler(self):
         reply = call(f"{self.language}-failure", {})
         self.assertEqual((reply["StatusCode"], reply["FunctionError"]), (200, "Unhandled"))
-        self.assertEqual(reply["Answer"]["errorMessage"], "no operation at all")
+        self.assertRegex(reply["Answer"]["errorMessage"], "no operation at all$")
         self.assertEqual(reply["Answer"]["errorType"], self.error_type)
         events = history(reply["DurableExecutionArn"])
         self.assertEqual(shape(events), ["ExecutionStarted"] + FAILED)
-        self.assertEqual(one(events, "ExecutionFailed")["Error"]["Payload"]["ErrorMessage"], "no operation at all")
+        error = one(events, "ExecutionFailed")["Error"]["Payload"]
+        self.assertEqual(error["ErrorMessage"], reply["Answer"]["errorMessage"])
 
     def test_retried_context(self):
         execution, events = self.run_program("retried_context", {})
@@ -383,3 +386,13 @@ class Python(Programs, unittest.TestCase):
     language = "python"
     error_type = "programs.CardDeclined"
     interrupted = "aws_durable_execution_sdk_python.exceptions.StepInterruptedError"
+
+
+@unittest.skipUnless(os.environ["RUST"], "the functions in Rust are not built")
+class Rust(Programs, unittest.TestCase):
+    """AWS's SDK, a preview, on AWS's runtime client."""
+
+    language = "rust"
+    interrupted = "Error"
+    # It has a context for each attempt, and writes logs with tracing alone.
+    test_retried_context = test_logs_are_written_once = None

@@ -26,6 +26,7 @@ def arguments():
     parser = argparse.ArgumentParser(description="Runs clients and functions in other languages against Perdure.")
     parser.add_argument("--modules", type=pathlib.Path, required=True, metavar="DIR", help="node_modules for javascript/package.json")
     parser.add_argument("--sam", required=True, metavar="PATH", help="the AWS SAM CLI")
+    parser.add_argument("--rust", type=pathlib.Path, metavar="PATH", help="the functions of rust/, built; without it they are left out")
     parser.add_argument("--only", nargs="+", metavar="WORD", default=[""], help="checks whose name has such a word in it")
     parser.add_argument("--workers", type=int, default=6, metavar="N", help="how many checks run at a time (6)")
     return parser.parse_args()
@@ -70,7 +71,7 @@ def main():
 
 
 def run(args, tmp):
-    serving = functions.flags(tmp, args.modules.absolute())
+    serving = functions.flags(tmp, args.modules.absolute(), args.rust and args.rust.absolute())
     perdure = functions.build(tmp, "cmd/perdure")
     report = Report()
     log = tmp / "output"
@@ -78,9 +79,11 @@ def run(args, tmp):
         os.environ |= {
             "PERDURE_ENDPOINT": served.endpoint,
             "PERDURE_OUTPUT": str(log),
+            # For checks that have an engine of their own.
             "PERDURE": str(perdure),
             "PERDURE_FLAGS": json.dumps([str(flag) for flag in serving]),
             "SAM": args.sam,
+            "RUST": "yes" if args.rust else "",
             "AWS_REGION": "us-east-1",
             "AWS_DEFAULT_REGION": "us-east-1",
             "AWS_ACCESS_KEY_ID": "any",
