@@ -166,8 +166,8 @@ class Callbacks(unittest.TestCase):
 
     def setUp(self):
         self.arn = start("approval", {"document": 7})
-
         self.callback = callback_id(self.arn)
+        until(lambda: "InvocationCompleted" in event_types(self.arn))
 
     def test_success(self):
         api.send_durable_execution_callback_heartbeat(CallbackId=self.callback)

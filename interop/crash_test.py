@@ -3,7 +3,6 @@
 import json
 import os
 import pathlib
-import re
 import signal
 import tempfile
 import time
@@ -46,7 +45,9 @@ class Crash(unittest.TestCase):
     def engine(self):
         wanted = {name.split("/")[0] for name in self.names}
         serving = [
-            flag for flag in json.loads(os.environ["PERDURE_FLAGS"]) if re.split("[= ]", flag)[1] in wanted
+            flag
+            for flag in json.loads(os.environ["PERDURE_FLAGS"])
+            if flag.startswith(("--function=", "--handler=")) and flag.split("=")[1] in wanted
         ]
         return engine.Engine(os.environ["PERDURE"], self.data, serving)
 

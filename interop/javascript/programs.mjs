@@ -145,7 +145,7 @@ export const parallel = withDurableExecution(async (event, context) => {
 });
 
 export const callback = withDurableExecution(async (event, context) => {
-  const [answer, id] = await context.createCallback("approval", { timeout: { seconds: 60 } });
+  const [answer, id] = await context.createCallback("approval", { timeout: { seconds: 600 } });
   const asked = await context.step("ask", async () => id.length > 0);
   try {
     return { asked, answer: JSON.parse(await answer) };
@@ -162,7 +162,7 @@ export const wait_for_callback = withDurableExecution(async (event, context) => 
         if (event.submitter === "fails") throw new Error("nobody to ask");
       },
       {
-        timeout: { seconds: event.timeout ?? 60 },
+        timeout: { seconds: event.timeout ?? 600 },
         ...(event.heartbeat ? { heartbeatTimeout: { seconds: event.heartbeat } } : {}),
         ...once,
       },

@@ -28,7 +28,7 @@ def handle(event, client):
                     "Action": "START",
                     "Name": "approval",
                     "SubType": "Callback",
-                    "CallbackOptions": {"TimeoutSeconds": 60},
+                    "CallbackOptions": {"TimeoutSeconds": 600},
                 }
             ],
         )

@@ -174,7 +174,7 @@ def parallel(event, context):
 
 @durable_execution
 def callback(event, context):
-    approval = context.create_callback(name="approval", config=CallbackConfig(timeout=seconds(60)))
+    approval = context.create_callback(name="approval", config=CallbackConfig(timeout=seconds(600)))
     asked = context.step(lambda _: len(approval.callback_id) > 0, name="ask")
     try:
         return {"asked": asked, "answer": json.loads(approval.result())}
@@ -189,7 +189,7 @@ def wait_for_callback(event, context):
             raise Exception("nobody to ask")
 
     config = WaitForCallbackConfig(
-        timeout=seconds(event.get("timeout", 60)),
+        timeout=seconds(event.get("timeout", 600)),
         heartbeat_timeout=seconds(event.get("heartbeat", 0)),
         retry_strategy=attempts(1),
     )

@@ -163,7 +163,7 @@ async fn parallel(_: Value, ctx: DurableContext) -> Outcome {
 }
 
 async fn callback(_: Value, ctx: DurableContext) -> Outcome {
-    let approval = ctx.create_callback::<Value>().name("approval").timeout(60 * SECOND).await?;
+    let approval = ctx.create_callback::<Value>().name("approval").timeout(600 * SECOND).await?;
     let known = !approval.id().is_empty();
     let asked = ctx.step(move |_| async move { Ok(known) }).name("ask").await?;
     match approval.result().await {
@@ -180,7 +180,7 @@ async fn wait_for_callback(event: Value, ctx: DurableContext) -> Outcome {
         })
         .name("approval")
         .submitter_retry(attempts(1))
-        .timeout(Duration::from_secs(event["timeout"].as_u64().unwrap_or(60)));
+        .timeout(Duration::from_secs(event["timeout"].as_u64().unwrap_or(600)));
     if let Some(seconds) = event["heartbeat"].as_u64() {
         approval = approval.heartbeat(Duration::from_secs(seconds));
     }
