@@ -35,7 +35,7 @@ func payload(r *rand.Rand, size int) string {
 // flight, and returns its ARN, its current token and the ids of its operations.
 // The function ends when the test releases it.
 func grown(f *fixture, r *rand.Rand, release chan struct{}) (arn, token string, ids []string) {
-	steps := make([]wire.Update, 8+r.IntN(12))
+	steps := make([]wire.Update, 7+r.IntN(6))
 	for i := range steps {
 		text := payload(r, sizes[r.IntN(len(sizes))])
 		steps[i] = wire.Update{ID: fmt.Sprint("step-", i), Type: wire.TypeStep, Action: wire.ActionSucceed, Payload: &text}
@@ -43,7 +43,7 @@ func grown(f *fixture, r *rand.Rand, release chan struct{}) (arn, token string, 
 	tokens := make(chan string)
 	f.durable("grown", func(c *call) engine.Outcome {
 		if c.op("step-0").ID == "" {
-			for batch := range slices.Chunk(steps, 4) {
+			for batch := range slices.Chunk(steps, 2) {
 				c.checkpoint(batch...)
 			}
 		}
@@ -58,6 +58,14 @@ func grown(f *fixture, r *rand.Rand, release chan struct{}) (arn, token string, 
 		ids = append(ids, steps[i].ID)
 	}
 	return arn, token, ids
+}
+
+// seeds is how many executions are read.
+func seeds() uint64 {
+	if testing.Short() {
+		return 1
+	}
+	return 3
 }
 
 // everyPage reads pages until the last one.
@@ -105,7 +113,7 @@ func checkPages[T any](t *testing.T, pages [][]T, max int, name func(T) string, 
 
 func TestStatePages(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fixture) {
-		for seed := range uint64(2) {
+		for seed := range seeds() {
 			r := rand.New(rand.NewPCG(seed, 0))
 			release := make(chan struct{})
 			arn, token, want := grown(f, r, release)
@@ -163,7 +171,7 @@ func TestEnvelopePages(t *testing.T) {
 
 func TestHistoryPages(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fixture) {
-		for seed := range uint64(2) {
+		for seed := range seeds() {
 			r := rand.New(rand.NewPCG(seed, 2))
 			release := make(chan struct{})
 			arn, _, ids := grown(f, r, release)

@@ -36,6 +36,7 @@ func TestModel(t *testing.T) {
 			"stop":       m.stopInput,
 			"pause":      m.pauseInput,
 			"resume":     m.resumeInput,
+			"delete":     m.deleteInput,
 			"fork":       m.forkIt,
 			"restart":    func(*rapid.T) { m.x = m.reload() },
 			"drop":       m.dropInput,
@@ -474,6 +475,24 @@ func (m *model) resumeInput(rt *rapid.T) {
 	}
 	if now := m.x.TimesOut(); now > timesOut || !pause.TimeoutPaused && now != timesOut || now <= m.now && m.x.TimerDue() != 0 {
 		rt.Fatalf("the execution was to time out at %d, and after its pause %+v at %d", timesOut, pause, now)
+	}
+}
+
+// deleteInput asks for the deletion, which only a closed execution has.
+func (m *model) deleteInput(rt *rapid.T) {
+	m.tick(rt)
+	m.fire()
+	before, outcome, asked := m.x.Status(), m.x.Outcome(), m.x.Deleting()
+	err := m.do((*machine.Draft).Delete)
+	if !before.Closed() {
+		refusedAs(m.t, err, wire.CodeConflict, "Cannot delete a durable execution with status "+string(before)+".")
+		return
+	}
+	if m.x.Status() != wire.ExecutionDeleting || m.x.Outcome() != outcome || asked != 0 && m.x.Deleting() != asked {
+		rt.Fatalf("after %s, asked for at %d: got %s, %s, asked for at %d", outcome, asked, m.x.Status(), m.x.Outcome(), m.x.Deleting())
+	}
+	if m.x.Deletable(m.now) == m.x.OwesParent() {
+		rt.Fatalf("deletable %t, with a parent that waits %t", m.x.Deletable(m.now), m.x.OwesParent())
 	}
 }
 
