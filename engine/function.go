@@ -87,6 +87,8 @@ type Invocation struct {
 	ClientContext string
 	// ExecutionARN is empty for a plain function.
 	ExecutionARN string
+
+	hold *hold // the engine's, of its own limit; nil if there is none
 }
 
 // Outcome is how an invocation ended: with a payload, or with an error.

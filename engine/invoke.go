@@ -139,13 +139,13 @@ const killGrace = 2 * time.Second
 
 // call runs one invocation.
 func (e *Engine) call(f *function, inv *Invocation) Outcome {
-	ctx, cancel := context.WithTimeout(e.ctx, f.StartTimeout+inv.Timeout+killGrace)
+	ctx, cancel := e.limit(inv, f.StartTimeout+inv.Timeout+killGrace)
 	defer cancel()
 	e.counters.invoking.Add(1)
 	defer e.counters.invoking.Add(-1)
 	began := time.Now()
 	out := f.Invoker.Invoke(ctx, inv)
-	if out.Error == nil && out.Payload == nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+	if out.Error == nil && out.Payload == nil && context.Cause(ctx) == context.DeadlineExceeded {
 		out.Error = &wire.ErrorObject{
 			ErrorType:    wire.ErrorTypeTimedOut,
 			ErrorMessage: fmt.Sprintf("RequestId: %s Error: Task timed out after %.2f seconds", inv.RequestID, f.Timeout.Seconds()),

@@ -31,7 +31,7 @@ func (e *Engine) Rehearsal(ctx context.Context, arn string, timeout time.Duratio
 		ops, _ := l.x.Page(0, math.MaxInt, math.MaxInt)
 		inv = &Invocation{
 			RequestID: uuid.NewString(), FunctionARN: id.ARN.FunctionARN(), ExecutionARN: arn,
-			Deadline: time.Now().Add(timeout), TraceID: id.TraceHeader, TenantID: id.TenantID,
+			Timeout: timeout, TraceID: id.TraceHeader, TenantID: id.TenantID,
 			Payload: wire.AppendInput(nil, &wire.InvocationInput{
 				DurableExecutionArn:   arn,
 				CheckpointToken:       rehearsalToken,

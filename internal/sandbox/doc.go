@@ -26,6 +26,11 @@
 //	no process is free in time         Sandbox.Failure; Unstarted
 //	the pool was closed                Sandbox.Failure; Unstarted
 //
+// No deadline holds while a debugger is at the process or at one that it
+// started, which is known on Linux only. A process that has one when it gets an
+// invocation is told that there is time enough; one that gets it later knows
+// its deadline, and may end its work by that.
+//
 // An initialisation has a time limit of its own, and the function's timeout
 // runs from the moment at which a process has the invocation. After an
 // initialisation that failed, invocations fail in the same way, without another

@@ -61,6 +61,12 @@ var functions = map[string]func(){
 		deadline, _ := ctx.Deadline()
 		return int(time.Until(deadline).Seconds()), nil
 	}),
+	"wait for file": serve(func(path string) (int, error) {
+		for !exists(path) {
+			time.Sleep(time.Millisecond)
+		}
+		return os.Getpid(), nil
+	}),
 	"answer and exit": pidThen(func() { os.Exit(0) }),
 	"linger":          pidThen(func() { time.Sleep(time.Hour) }),
 	"large response":  serve(func() (string, error) { return strings.Repeat("x", 7<<20), nil }),

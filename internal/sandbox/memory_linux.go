@@ -7,19 +7,26 @@ import (
 	"strconv"
 )
 
-// maxFamily bounds how many processes are added up.
+// maxFamily bounds how many processes are looked at.
 const maxFamily = 1000
 
 // memoryOf returns the bytes of memory that belong to a process and its
 // descendants and could not be dropped: what is mapped from files is not
 // counted. Those that have ended use nothing.
 func memoryOf(pid int) (used int64) {
-	family := []int{pid}
-	for i := 0; i < len(family) && i < maxFamily; i++ {
-		used += ownMemory(family[i])
-		family = append(family, children(family[i])...)
+	for _, member := range family(pid) {
+		used += ownMemory(member)
 	}
 	return used
+}
+
+// family returns a process and its descendants.
+func family(pid int) []int {
+	all := []int{pid}
+	for i := 0; i < len(all) && i < maxFamily; i++ {
+		all = append(all, children(all[i])...)
+	}
+	return all
 }
 
 // ownMemory reads /proc/PID/statm: total, resident and shared pages.

@@ -1,11 +1,11 @@
 package sandbox
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/runtimeapi"
@@ -34,8 +34,8 @@ func unstarted(inv *engine.Invocation, errorType, text string) engine.Outcome {
 }
 
 // interrupted is the outcome of an invocation whose context is done.
-func interrupted(inv *engine.Invocation) engine.Outcome {
-	if time.Now().Before(inv.Deadline) {
+func interrupted(ctx context.Context, inv *engine.Invocation) engine.Outcome {
+	if context.Cause(ctx) != context.DeadlineExceeded {
 		return failure(inv, wire.ErrorTypeSandboxFailure, "The invocation was cancelled")
 	}
 	return failure(inv, wire.ErrorTypeTimedOut, fmt.Sprintf("Task timed out after %.2f seconds", inv.Timeout.Seconds()))

@@ -11,6 +11,7 @@ import (
 
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/runtimeapi"
+	"github.com/perdure/perdure/internal/standstill"
 	"github.com/perdure/perdure/internal/wire"
 )
 
@@ -188,12 +189,17 @@ func (p *Pool) begin() bool {
 	return true
 }
 
-// handOver returns inv with the deadline that holds from now on, and ctx with it.
-func (p *Pool) handOver(ctx context.Context, inv *engine.Invocation) (*engine.Invocation, context.Context, context.CancelFunc) {
+// handOver returns inv with the deadline that holds from now on, and ctx with
+// it; neither holds while a debugger is at the process.
+func (p *Pool) handOver(ctx context.Context, proc *process, inv *engine.Invocation) (*engine.Invocation, context.Context, context.CancelFunc) {
+	inv.Hold(proc.traced)
 	bounded := *inv
 	bounded.Timeout = p.timeout(inv)
 	bounded.Deadline = time.Now().Add(bounded.Timeout)
-	ctx, cancel := context.WithDeadline(ctx, bounded.Deadline)
+	ctx, cancel := standstill.WithDeadline(ctx, bounded.Deadline, holdEvery, proc.traced)
+	if proc.traced() {
+		bounded.Deadline = time.Now().Add(heldOff) // it ends its work by what it is told
+	}
 	return &bounded, ctx, cancel
 }
 
@@ -281,22 +287,23 @@ func (p *Pool) launch(ctx context.Context, inv *engine.Invocation, launched chan
 // invoke runs inv in proc, whose slot it gives up. The outcome is Unstarted if
 // the process ended before it knew of the invocation.
 func (p *Pool) invoke(ctx context.Context, proc *process, inv *engine.Invocation) engine.Outcome {
-	inv, ctx, cancel := p.handOver(ctx, inv)
+	inv, ctx, cancel := p.handOver(ctx, proc, inv)
 	defer cancel()
+	ends := time.Now().Add(inv.Timeout)
 	defer p.output.sync()
 	proc.tag(originOf(inv))
 	out, err := proc.session.Invoke(ctx, inv)
 	if err == nil {
 		proc.flush()
 		proc.shelf.expect()
-		p.work.Go(func() { p.settle(proc, inv.Deadline) })
+		p.work.Go(func() { p.settle(proc, ends) })
 		return out
 	}
 	p.work.Go(func() { p.bury(proc) })
 	if ctx.Err() != nil {
 		proc.kill()
 		proc.awaitExit(killWait)
-		out = interrupted(inv)
+		out = interrupted(ctx, inv)
 	} else {
 		<-proc.exited
 		out = p.exited(inv, proc)
@@ -309,7 +316,7 @@ func (p *Pool) invoke(ctx context.Context, proc *process, inv *engine.Invocation
 // may work on then, until the deadline.
 func (p *Pool) settle(proc *process, deadline time.Time) {
 	defer proc.shelf.arrived()
-	ctx, cancel := context.WithDeadline(context.Background(), deadline)
+	ctx, cancel := standstill.WithDeadline(context.Background(), deadline, holdEvery, proc.traced)
 	defer cancel()
 	if proc.session.WaitIdle(ctx) == nil {
 		p.release(proc)

@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"context"
 	"errors"
 	"os"
 	"sync"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/runtimeapi"
+	"github.com/perdure/perdure/internal/standstill"
 )
 
 const (
@@ -49,6 +49,7 @@ func (p *Pool) start(inv *engine.Invocation) (*process, engine.Outcome) {
 		p.cfg.Logger.Error("cannot start a function process", "function", p.cfg.Name, "error", err)
 		return nil, notStarted(inv, err)
 	}
+	inv.Hold(proc.traced)
 	if failed := p.initialise(proc); failed != nil {
 		p.crashes.note(failed)
 		out := failed(inv)
@@ -63,7 +64,7 @@ func (p *Pool) start(inv *engine.Invocation) (*process, engine.Outcome) {
 // initialise waits for the first poll. If it does not come, it ends the
 // process and returns what becomes of invocations.
 func (p *Pool) initialise(proc *process) func(*engine.Invocation) engine.Outcome {
-	ctx, cancel := context.WithTimeout(p.closing, p.cfg.InitTimeout)
+	ctx, cancel := standstill.WithDeadline(p.closing, time.Now().Add(p.cfg.InitTimeout), holdEvery, proc.traced)
 	defer cancel()
 	err := proc.session.WaitIdle(ctx)
 	if err == nil {
