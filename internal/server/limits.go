@@ -10,7 +10,7 @@ type Limits struct {
 	// HeaderTime is how long a request's header may take to arrive, and a TLS
 	// handshake: 10 s.
 	HeaderTime time.Duration
-	// SteadyTime is how long the next 32 KB of a request's body may take to
+	// SteadyTime is how long the next 256 KiB of a request's body may take to
 	// arrive, and of an answer to leave: 30 s. There is no limit for the whole
 	// of either, nor for the time between them, which a synchronous Invoke may
 	// need for as long as an execution lasts.
@@ -21,7 +21,8 @@ type Limits struct {
 	// HeaderBytes bounds a request's header with its first line: 64 KiB.
 	HeaderBytes int
 	// Connections bounds the connections at one time, and so the requests:
-	// 10,000. The idle ones make room for new ones.
+	// 10,000, or half of the files that the process may have open. The idle
+	// ones make room for new ones.
 	Connections int
 	// BodyBytes bounds the bodies of all requests that are not answered yet:
 	// 512 MiB.
@@ -33,7 +34,7 @@ func (l Limits) withDefaults() Limits {
 	l.SteadyTime = cmp.Or(l.SteadyTime, 30*time.Second)
 	l.IdleTime = cmp.Or(l.IdleTime, 3*time.Minute)
 	l.HeaderBytes = cmp.Or(l.HeaderBytes, 64<<10)
-	l.Connections = cmp.Or(l.Connections, 10_000)
+	l.Connections = cmp.Or(l.Connections, max(1, min(10_000, maxFiles()/2)))
 	l.BodyBytes = cmp.Or(l.BodyBytes, 512<<20)
 	return l
 }
