@@ -107,9 +107,12 @@ func (v *attachVerb) open(side *side, w *worker, proc *runtimes.Process, j *admi
 	cfg.MaxProcesses = v.concurrency
 	cfg.LambdaEndpoint = side.doors.url + side.doors.Path(v.program.name)
 	cfg.Runtime, cfg.Logger = side.runtime, side.log
+	show := throttled(func(line sandbox.Line) {
+		fmt.Fprintf(std.err, "%s | %s\n", v.program.name, cli.Printable(line.Text))
+	})
 	cfg.Output = func(line sandbox.Line) {
 		w.write(line)
-		fmt.Fprintf(std.err, "%s | %s\n", v.program.name, cli.Printable(line.Text))
+		show(line)
 	}
 	pool, err := sandbox.New(cfg)
 	side.pool = pool

@@ -252,8 +252,11 @@ func (l *local) runPublished(ctx context.Context, output func(function, version 
 }
 
 // keeping returns what keeps the lines of a function, and shows them if there
-// is a show.
+// is a show, within bounds.
 func (l *local) keeping(show func(sandbox.Line)) func(sandbox.Line) {
+	if show != nil {
+		show = throttled(show)
+	}
 	return func(line sandbox.Line) {
 		l.engine.Log(engine.LogLine{
 			Time: line.Time, ExecutionARN: line.ExecutionARN, RequestID: line.RequestID, Stream: line.Stream, Text: line.Text,

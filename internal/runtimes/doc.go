@@ -21,8 +21,9 @@
 // # Clients and the path of the Runtime API
 //
 // AWS_LAMBDA_RUNTIME_API has an unguessable path behind host and port here.
-// Runtime clients concatenate URLs, so most need not know; but awslambdaric and
-// aws-lambda-ric take the value apart when they report a failed
-// initialisation, and aws-lambda-ric refuses a path since version 4. They are
-// started by a few lines of ours that see to it.
+// Most clients put URLs together from it and need not know: Go's, Java's, our
+// own. awslambdaric takes it apart when it reports a failed initialisation, so
+// a few lines of ours start it. Others refuse it: aws-lambda-ric, and
+// lambda_runtime for Rust. For them, and for executables of which nothing is
+// known, [Process].OwnPort asks for a port without a path.
 package runtimes

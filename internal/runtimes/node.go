@@ -25,24 +25,20 @@ func resolveNode(ctx context.Context, code Code, opts *Options) (*Process, error
 	if err != nil || node == "" {
 		return nil, errorf("%s does not work: %v", found, err).hintf("install Node.js, or put one that works first on the PATH")
 	}
-	command, err := nodeCommand(node, code, opts)
-	if err != nil {
-		return nil, err
-	}
 	major, _, _ := strings.Cut(strings.TrimPrefix(version, "v"), ".")
-	return &Process{
-		Runtime: "nodejs" + major + ".x", Handler: code.Handler, Command: command,
+	p := &Process{
+		Runtime: "nodejs" + major + ".x", Handler: code.Handler,
 		Env: map[string]string{"NODE_PATH": nodePath(code.Dir)},
-	}, nil
-}
-
-func nodeCommand(node string, code Code, opts *Options) ([]string, error) {
-	if ric := findNodeRIC(code.Dir); ric != "" {
-		preload, err := placeEmbedded(opts, "node-ric.cjs")
-		return []string{node, "--require", preload, ric, code.Handler}, err
 	}
-	client, err := placeEmbedded(opts, "node.mjs")
-	return []string{node, client, code.Handler}, err
+	client := findNodeRIC(code.Dir)
+	p.OwnPort = client != ""
+	if client == "" {
+		if client, err = placeEmbedded(opts, "node.mjs"); err != nil {
+			return nil, err
+		}
+	}
+	p.Command = []string{node, client, code.Handler}
+	return p, nil
 }
 
 // nodeRICs are where versions of aws-lambda-ric have their program and its

@@ -79,7 +79,7 @@ func start(t *testing.T, code runtimes.Code, opts *runtimes.Options, files map[s
 	f := &function{t: t}
 	f.Pool, err = sandbox.New(sandbox.Config{
 		Name: "orders", MemoryMB: 256, Timeout: time.Minute, InitTimeout: time.Minute,
-		Command: p.Command, Handler: p.Handler, Dir: p.Dir, RuntimeEnv: p.Env, Runtime: server,
+		Command: p.Command, Handler: p.Handler, Dir: p.Dir, RuntimeEnv: p.Env, Runtime: server, OwnPort: p.OwnPort,
 		Env: map[string]string{"TABLE": "orders"},
 		Output: func(line sandbox.Line) {
 			f.mu.Lock()
