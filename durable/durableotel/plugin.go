@@ -62,7 +62,7 @@ func New(provider *sdktrace.TracerProvider, cfg Config) durable.Plugin {
 	}
 	tracer := provider.Tracer(scopeName)
 	return func(ctx context.Context, inv *durable.Invocation) (context.Context, *durable.Hooks) {
-		t := &tracing{Config: cfg, provider: provider, tracer: tracer, ctx: ctx, inv: inv, nodes: make(map[string]*node)}
+		t := &tracing{Config: cfg, provider: provider, tracer: tracer, ctx: ctx, inv: inv, began: time.Now(), nodes: make(map[string]*node)}
 		if !t.begin() {
 			inv.Logger.Error("the invocation is not traced: make the tracer provider with the option durableotel.WithIDs()")
 			return ctx, nil
@@ -78,6 +78,7 @@ type tracing struct {
 	tracer   trace.Tracer
 	ctx      context.Context
 	inv      *durable.Invocation
+	began    time.Time
 
 	ancestor   trace.SpanContext // of everything in the execution
 	workflow   trace.SpanContext
@@ -98,9 +99,13 @@ type node struct {
 	attempt trace.Span // under way
 }
 
+// now is the time of this invocation's clock. The machine's own may be put right
+// in the middle, and a span then end before another one that ended before it.
+func (t *tracing) now() time.Time { return t.began.Add(time.Since(t.began)) }
+
 func (t *tracing) hooks() *durable.Hooks {
 	h := &durable.Hooks{
-		OperationStart:  func(op *durable.Operation) { t.open(op, time.Now(), false) },
+		OperationStart:  func(op *durable.Operation) { t.open(op, t.now(), false) },
 		OperationResume: func(op *durable.Operation) { t.open(op, op.Start.Time(), true) },
 		OperationEnd:    t.end,
 		AttemptStart:    t.startAttempt,
@@ -163,12 +168,16 @@ func (t *tracing) derived(kind, what string) trace.SpanContext {
 	return t.ancestor.WithSpanID(spanID(t.inv.ExecutionARN, kind, what)).WithRemote(false)
 }
 
-// start starts a span with an id of our choice.
+// start starts a span with an id of our choice, now unless opts say otherwise.
 func (t *tracing) start(parent trace.SpanContext, id trace.SpanID, name string, opts ...trace.SpanStartOption) trace.Span {
 	ctx := trace.ContextWithSpanContext(t.ctx, parent)
+	opts = append([]trace.SpanStartOption{trace.WithTimestamp(t.now())}, opts...)
 	_, span := t.tracer.Start(choose(ctx, parent.TraceID(), id), name, opts...)
 	return span
 }
+
+// finish ends a span now.
+func (t *tracing) finish(span trace.Span) { span.End(trace.WithTimestamp(t.now())) }
 
 // open takes note of an operation that is open in this invocation, and may have
 // been in earlier ones.
@@ -224,9 +233,9 @@ func (t *tracing) end(op *durable.Operation) {
 	if n == nil {
 		n = t.open(op, op.Start.Time(), true)
 	}
-	span, when := n.span, time.Now()
+	span, when := n.span, t.now()
 	if span == nil {
-		when = n.ended(op)
+		when = n.ended(op, when)
 		span = t.start(t.parent(op), n.below.SpanID(), n.title(), t.links(),
 			trace.WithTimestamp(n.start), trace.WithAttributes(t.attributes(n)...))
 	}
@@ -241,9 +250,10 @@ func (t *tracing) end(op *durable.Operation) {
 	n.over = true
 }
 
-// ended is when the operation closed: what the service closed, it did by its own clock.
-func (n *node) ended(op *durable.Operation) time.Time {
-	when := time.Now()
+// ended is when the operation closed, of which we hear now: what the service
+// closed, it did by its own clock.
+func (n *node) ended(op *durable.Operation, now time.Time) time.Time {
+	when := now
 	switch op.Type {
 	case "WAIT", "CALLBACK", "CHAINED_INVOKE":
 		when = op.End.Time()
@@ -279,7 +289,7 @@ func (t *tracing) endAttempt(_ context.Context, op *durable.Operation, _ int, er
 		n.attempt.SetStatus(codes.Ok, "")
 	}
 	n.attempt.SetAttributes(outcomeKey.String(outcome))
-	n.attempt.End()
+	t.finish(n.attempt)
 	n.attempt = nil
 }
 
@@ -287,7 +297,7 @@ func (t *tracing) startContext(ctx context.Context, op *durable.Operation) conte
 	n := t.node(op.ID)
 	switch {
 	case op.Status == "": // virtual
-		n = &node{op: op, start: time.Now(), below: t.derived("virtual", op.ID)}
+		n = &node{op: op, start: t.now(), below: t.derived("virtual", op.ID)}
 		t.mu.Lock()
 		t.nodes[op.ID] = n
 		t.mu.Unlock()
@@ -314,7 +324,7 @@ func (t *tracing) endContext(_ context.Context, op *durable.Operation, err error
 	}
 	span.SetAttributes(statusKey.String(status))
 	span.SetStatus(code, text)
-	span.End()
+	t.finish(span)
 }
 
 func (t *tracing) endInvocation(ctx context.Context, outcome durable.InvocationOutcome) {
@@ -325,12 +335,12 @@ func (t *tracing) endInvocation(ctx context.Context, outcome durable.InvocationO
 		t.invocation.RecordError(outcome.Fault)
 		t.invocation.SetStatus(codes.Error, outcome.Fault.Error())
 	}
-	t.invocation.End()
+	t.finish(t.invocation)
 	if outcome.Status == "SUCCEEDED" || outcome.Status == "FAILED" {
 		workflow := t.start(t.ancestor, t.workflow.SpanID(), "Workflow", trace.WithTimestamp(t.inv.Start),
 			trace.WithAttributes(arnKey.String(t.inv.ExecutionARN), executionStatusKey.String(outcome.Status)))
 		judge(workflow, outcome.Status, outcome.Error)
-		workflow.End()
+		t.finish(workflow)
 	}
 	t.flush(ctx)
 }
@@ -345,7 +355,7 @@ func (t *tracing) interrupt() {
 		}
 	}
 	slices.SortFunc(open, func(a, b *node) int { return cmp.Compare(b.op.ID, a.op.ID) })
-	when := trace.WithTimestamp(time.Now())
+	when := trace.WithTimestamp(t.now())
 	for _, n := range open {
 		n.span.SetAttributes(statusKey.String("STARTED"))
 		n.span.End(when)
