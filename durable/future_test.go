@@ -532,3 +532,39 @@ func TestVirtualFutures(t *testing.T) {
 		}
 	})
 }
+
+// What is cancelled already, and not heard of yet, is not cancelled again: the
+// service would refuse it, and all the rest with it.
+func TestCancelledOnce(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		svc := newService(t, "{}")
+		svc.after = func(int, *durable.CheckpointReply) error {
+			if svc.invocations == 2 {
+				time.Sleep(time.Second) // on the way back
+			}
+			return nil
+		}
+		out := svc.run(handle(svc, func(ctx durable.Context) (int, error) {
+			return durable.RunInChildContext(ctx, "child", func(ctx durable.Context) (int, error) {
+				durable.Go(ctx, "outer", func(ctx durable.Context) (int, error) {
+					durable.Go(ctx, "inner", after("inner", time.Hour, 1))
+					return 1, durable.Wait(ctx, "first", time.Second)
+				})
+				err := durable.Wait(ctx, "second", time.Second)
+				time.Sleep(time.Second / 2)
+				return 1, err
+			})
+		}))
+		cancels := 0
+		for _, call := range svc.calls {
+			for _, u := range call {
+				if u.Action == wire.ActionCancel {
+					cancels++
+				}
+			}
+		}
+		if out.result() != "1" || cancels != 1 {
+			t.Errorf("got %s %s, %d cancels; want 1", out.result(), out.errorText(), cancels)
+		}
+	})
+}

@@ -42,6 +42,7 @@ type run struct {
 	joins    map[*waiter]struct{}  // who waits for another workflow goroutine
 	watched  []*task               // whose Done channels end with the run
 	news     map[string]*Operation // operation id -> newer than history, not yet asked for
+	canceled map[string]bool       // operations that were cancelled at the service
 	closing  bool                  // the handler returned: only its EXECUTION update may follow
 	halted   bool                  // a goroutine came to the end of what is recorded; see haltLocked
 	checkpointer

@@ -308,9 +308,16 @@ func (r *run) unwindLocked(w *waiter) {
 	r.wakeLocked(w)
 }
 
-// cancelOperationLocked ends an operation at the service, or takes back its
-// START if that is still here: one batch must not hold both.
+// cancelOperationLocked ends an operation at the service, once, or takes back
+// its START if that is still here: one batch must not hold both.
 func (r *run) cancelOperationLocked(u *Update) {
+	if r.canceled[u.ID] {
+		return
+	}
+	if r.canceled == nil {
+		r.canceled = make(map[string]bool)
+	}
+	r.canceled[u.ID] = true
 	i := slices.IndexFunc(r.queue, func(q queued) bool { return q.update.ID == u.ID })
 	switch {
 	case i < 0:
