@@ -48,6 +48,15 @@ func drawPart(rt *rapid.T, depth int, next *int) part {
 	return p
 }
 
+func drawWorkflow(rt *rapid.T) part {
+	next := 0
+	workflow := part{kind: "child"}
+	for range rapid.IntRange(1, 4).Draw(rt, "parts") {
+		workflow.parts = append(workflow.parts, drawPart(rt, 3, &next))
+	}
+	return workflow
+}
+
 func (p part) String() string {
 	s := fmt.Sprintf("%d:%s(%d", p.id, p.kind, p.n)
 	if p.fails {
@@ -269,11 +278,7 @@ func (f faulty) Fatalf(s string, args ...any) { panic(fmt.Sprintf(s, args...)) }
 
 func TestRandomWorkflows(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		next := 0
-		workflow := part{kind: "child"}
-		for range rapid.IntRange(1, 4).Draw(rt, "parts") {
-			workflow.parts = append(workflow.parts, drawPart(rt, 3, &next))
-		}
+		workflow := drawWorkflow(rt)
 		lost := rapid.SliceOfN(rapid.IntRange(1, 40), 0, 4).Draw(rt, "lost")
 		killed := rapid.SliceOfN(rapid.IntRange(0, 30), 0, 4).Draw(rt, "killed")
 		pipelined := rapid.IntRange(0, 3).Draw(rt, "pipelined") == 0
