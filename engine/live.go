@@ -57,10 +57,18 @@ func (c *cache) acquire(id string) *live {
 	return l
 }
 
-func (c *cache) release(l *live) {
+func (c *cache) release(l *live) { c.letGo(l, false) }
+
+// letGo is release; what is cold, in that its execution is not in memory, does
+// not take the place of an idle one that is.
+func (c *cache) letGo(l *live, cold bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if l.users--; l.users > 0 {
+		return
+	}
+	if cold {
+		delete(c.all, l.id)
 		return
 	}
 	l.idle = c.idle.PushFront(l)

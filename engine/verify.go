@@ -25,7 +25,8 @@ func (e *Engine) hold(id string) (release func()) {
 	l := e.cache.acquire(id)
 	l.mu.Lock()
 	return func() {
+		cold := l.x == nil
 		l.mu.Unlock()
-		e.cache.release(l)
+		e.cache.letGo(l, cold)
 	}
 }

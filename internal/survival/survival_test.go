@@ -72,6 +72,7 @@ func TestKilledAtRandomMoments(t *testing.T) {
 	if pauses == 0 {
 		t.Error("nothing was paused")
 	}
+	s.verify()
 	checkDelete(t, s, arns)
 }
 

@@ -42,7 +42,7 @@ func (e *execution) do(apply func(*machine.Draft)) {
 }
 
 // run begins an invocation, sends an update and ends it.
-func (e *execution) run(t *testing.T, u wire.Update, target string) {
+func (e *execution) run(t testing.TB, u wire.Update, target string) {
 	t.Helper()
 	e.do(func(d *machine.Draft) { d.BeginInvocation("r") })
 	e.do(func(d *machine.Draft) {
@@ -69,7 +69,7 @@ func (e *execution) row() *store.Row {
 }
 
 // write puts an execution into a store.
-func (e *execution) write(t *testing.T, st store.Store, row *store.Row) {
+func (e *execution) write(t testing.TB, st store.Store, row *store.Row) {
 	t.Helper()
 	var writes []store.Write
 	for i, data := range e.entries {
