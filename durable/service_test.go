@@ -140,6 +140,7 @@ func (s *service) invoke(h *durable.Handler) (output, error) {
 func (s *service) invokeWith(ctx context.Context, h *durable.Handler) (output, error) {
 	s.t.Helper()
 	reply, err := h.Invoke(ctx, s.envelope())
+	s.noGoroutineLeft()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.token = 0

@@ -1,0 +1,125 @@
+package durable_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"regexp"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/perdure/perdure/durable"
+)
+
+// TestMain fails the tests if a goroutine of the SDK outlives them all. In
+// tests on a [service] each reply is checked, too: see noGoroutineLeft.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if left := leftGoroutines(ofAnyTest); code == 0 && left != nil {
+		fmt.Fprintf(os.Stderr, "goroutines of the SDK outlived the tests:\n\n%s\n", strings.Join(left, "\n\n"))
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// noGoroutineLeft fails the test if a goroutine of the SDK outlives the reply
+// of its invocation. It has to be called in the bubble of the invocation.
+func (s *service) noGoroutineLeft() {
+	s.t.Helper()
+	bubble := bubbleOf(stacks(false)[0])
+	if bubble == "" {
+		return // in examples and benchmarks others are under way that would be taken for ours
+	}
+	if left := leftGoroutines(bubble); left != nil {
+		s.t.Errorf("goroutines outlived the reply of invocation %d:\n\n%s", s.invocations, strings.Join(left, "\n\n"))
+	}
+}
+
+// ofAnyTest is any bubble, and none.
+const ofAnyTest = ""
+
+// leftGoroutines are the stacks of the SDK's goroutines of one bubble. One
+// that is on its way out may take a moment: nothing waits for its last line.
+func leftGoroutines(bubble string) (left []string) {
+	for range 1000 {
+		left = nil
+		for _, stack := range stacks(true)[1:] { // without this one
+			if strings.Contains(stack, sdkFrame) && (bubble == ofAnyTest || bubbleOf(stack) == bubble) {
+				left = append(left, stack)
+			}
+		}
+		if left == nil {
+			return nil
+		}
+		runtime.Gosched()
+	}
+	return left
+}
+
+// sdkFrame is in the stack of every goroutine that runs code of the package
+// under test, and in no other: this package's name goes on after durable.
+const sdkFrame = "github.com/perdure/perdure/durable."
+
+var bubbleInStack = regexp.MustCompile(`^goroutine \d+ \[[^]]*synctest bubble (\d+)`)
+
+// bubbleOf is the bubble that a stack's goroutine is in.
+func bubbleOf(stack string) string {
+	m := bubbleInStack.FindStringSubmatch(stack)
+	if m == nil {
+		return ""
+	}
+	return m[1]
+}
+
+// stacks are the stacks of this goroutine and perhaps of all others.
+func stacks(all bool) []string {
+	buf := make([]byte, 64<<10)
+	for {
+		n := runtime.Stack(buf, all)
+		if n < len(buf) {
+			return strings.Split(strings.TrimSpace(string(buf[:n])), "\n\n")
+		}
+		buf = make([]byte, 2*len(buf))
+	}
+}
+
+// The check can fail: here a plain goroutine, which the SDK knows nothing of,
+// stays in one of its functions.
+func TestNoGoroutineLeftNotices(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		witness := &listener{TB: t}
+		svc := newService(witness, "{}")
+		release := make(chan struct{})
+		h := handle(svc, func(durable.Context) (int, error) {
+			values := durable.Offload{Store: stalled(release)}
+			go values.Unmarshal(t.Context(), []byte("perdure:value:1 digest 1 key"), new(int))
+			return 1, nil
+		})
+		out := svc.run(h)
+		if out.result() != "1" || len(witness.heard) != 1 || !strings.Contains(witness.heard[0], "durable.Offload.Unmarshal") {
+			t.Errorf("got %s and the complaints %q, want 1 and one about Offload.Unmarshal", out.result(), witness.heard)
+		}
+		close(release)
+	})
+}
+
+// listener hears what a test would be failed with.
+type listener struct {
+	testing.TB
+	heard []string
+}
+
+func (l *listener) Errorf(format string, args ...any) {
+	l.heard = append(l.heard, fmt.Sprintf(format, args...))
+}
+
+// stalled is a store that answers when its channel is closed.
+type stalled chan struct{}
+
+func (s stalled) Put(context.Context, string, []byte) error { <-s; return nil }
+
+func (s stalled) Get(context.Context, string) ([]byte, error) {
+	<-s
+	return nil, durable.ErrUnavailable
+}
