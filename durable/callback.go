@@ -124,7 +124,7 @@ func (o *operation) completed(ctx Context) (*Operation, error) {
 	case s.sealed:
 		s.run.fail(&NonDeterminismError{ID: o.id(), Current: o.shape()})
 	}
-	s.checkOpen(o)
+	s.checkOpen(o.kind, o.name)
 	return here.settle(o.id(), op), nil
 }
 

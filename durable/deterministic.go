@@ -19,9 +19,9 @@ var (
 
 // Now is the time at which code came to this place first: it is recorded, as a
 // step with the name "now", and later runs return the same. It is in UTC, and
-// durable before code gets it, so it costs a call of the service the first time
-// and an operation; the execution's [Context.StartTime] costs nothing. Inside
-// steps use time.Now.
+// durable before code gets it, unless [WithPipelining] is on, so it costs a call
+// of the service the first time and an operation; the execution's
+// [Context.StartTime] costs nothing. Inside steps use time.Now.
 //
 // Now panics if ctx is not a durable context.
 func Now(ctx Context) time.Time {
@@ -77,6 +77,7 @@ func (k *kind) draw(ctx Context) string {
 	if err != nil {
 		panic(err)
 	}
+	s.checkOpen(k, "")
 	if s.drawnAt != s.count {
 		s.drawnAt, s.drawn = s.count, 0
 	}

@@ -17,6 +17,7 @@ import (
 type history struct {
 	execution *Operation
 	contexts  map[string]*recordedContext // context id -> its operations; the root's id is ""
+	limit     int                         // of the numbers that slices hold
 	strays    map[string]record           // operation id -> record, for ids that no slice holds
 	// marked says that the service told which operations changed since the
 	// last invocation; without it record.updated means nothing.
@@ -38,12 +39,11 @@ var errNullOperation = errors.New("perdure: the execution's state holds null in 
 
 // newHistory arranges ops, which come in the order in which they started.
 func newHistory(ops []*Operation, updated []string) (*history, error) {
-	h := &history{contexts: make(map[string]*recordedContext), marked: len(updated) > 0}
+	h := &history{contexts: make(map[string]*recordedContext), marked: len(updated) > 0, limit: 4*len(ops) + 1024}
 	changed := make(map[string]bool, len(updated))
 	for _, id := range updated {
 		changed[id] = true
 	}
-	limit := 4*len(ops) + 1024
 	var lastPrefix string
 	last := h.context("")
 	for _, op := range ops {
@@ -61,7 +61,7 @@ func newHistory(ops []*Operation, updated []string) (*history, error) {
 			return nil, err
 		}
 		rec := record{op: op, updated: len(changed) > 0 && changed[op.ID]}
-		if n == 0 || n > limit { // no number, or too sparse for a slice
+		if n == 0 || n > h.limit { // no number, or too sparse for a slice
 			h.stray(rec)
 			continue
 		}
@@ -78,11 +78,30 @@ func (h *history) context(id string) *recordedContext {
 	if c == nil {
 		c = &recordedContext{}
 		h.contexts[id] = c
-		if i := strings.LastIndexByte(id, '-'); i >= 0 {
-			h.context(id[:i]) // which need not be recorded itself
+		if prefix, n, err := splitID(id); err == nil && n > 0 && n <= h.limit {
+			h.context(prefix).grow(n) // it need not be recorded itself
 		}
 	}
 	return c
+}
+
+// unrecorded is the first operation of the context with the given id, which is
+// not recorded itself, or in contexts of that kind below it; nil if nothing
+// was recorded there.
+func (h *history) unrecorded(id string) *Operation {
+	c := h.contexts[id]
+	if c == nil {
+		return nil
+	}
+	for i, rec := range c.records {
+		if rec.op != nil {
+			return rec.op
+		}
+		if op := h.unrecorded(childID(id, i+1)); op != nil {
+			return op
+		}
+	}
+	return nil
 }
 
 func (h *history) stray(rec record) {
@@ -93,10 +112,15 @@ func (h *history) stray(rec record) {
 }
 
 func (c *recordedContext) put(n int, rec record) {
+	c.grow(n)
+	c.records[n-1] = rec
+}
+
+// grow makes room for n operations.
+func (c *recordedContext) grow(n int) {
 	for len(c.records) < n {
 		c.records = append(c.records, record{})
 	}
-	c.records[n-1] = rec
 }
 
 // Operation ids are part of the compatibility promise: an execution that

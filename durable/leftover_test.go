@@ -90,17 +90,18 @@ func TestNoGoroutineLeftNotices(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		witness := &listener{TB: t}
 		svc := newService(witness, "{}")
-		release := make(chan struct{})
+		store := stalled{asked: make(chan struct{}), release: make(chan struct{})}
 		h := handle(svc, func(durable.Context) (int, error) {
-			values := durable.Offload{Store: stalled(release)}
+			values := durable.Offload{Store: store}
 			go values.Unmarshal(t.Context(), []byte("perdure:value:1 digest 1 key"), new(int))
+			<-store.asked
 			return 1, nil
 		})
 		out := svc.run(h)
 		if out.result() != "1" || len(witness.heard) != 1 || !strings.Contains(witness.heard[0], "durable.Offload.Unmarshal") {
 			t.Errorf("got %s and the complaints %q, want 1 and one about Offload.Unmarshal", out.result(), witness.heard)
 		}
-		close(release)
+		close(store.release)
 	})
 }
 
@@ -114,12 +115,13 @@ func (l *listener) Errorf(format string, args ...any) {
 	l.heard = append(l.heard, fmt.Sprintf(format, args...))
 }
 
-// stalled is a store that answers when its channel is closed.
-type stalled chan struct{}
+// stalled is a store that answers once it is released.
+type stalled struct{ asked, release chan struct{} }
 
-func (s stalled) Put(context.Context, string, []byte) error { <-s; return nil }
+func (s stalled) Put(context.Context, string, []byte) error { return durable.ErrUnavailable }
 
 func (s stalled) Get(context.Context, string) ([]byte, error) {
-	<-s
+	close(s.asked)
+	<-s.release
 	return nil, durable.ErrUnavailable
 }

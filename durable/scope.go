@@ -118,7 +118,11 @@ func (s *scope) close() {
 	}
 	s.run.mu.Unlock()
 	for i := s.count; i < len(s.recorded); i++ {
-		if op := s.recorded[i].op; op != nil {
+		op := s.recorded[i].op
+		if op == nil { // it may have been a virtual context
+			op = s.run.history.unrecorded(childID(s.id, i+1))
+		}
+		if op != nil {
 			s.run.fail(&NonDeterminismError{ID: op.ID, Recorded: shapeOf(op)})
 		}
 	}
@@ -200,17 +204,30 @@ func (o *operation) check() {
 	case s.sealed && !o.virtual && (op == nil || !op.Status.Closed() && !o.detached):
 		s.run.fail(&NonDeterminismError{ID: o.id(), Current: o.shape()})
 	case op == nil:
-		s.checkOpen(o)
+		o.checkVirtual()
+		s.checkOpen(o.kind, o.name)
+	}
+}
+
+// checkVirtual refuses an operation where a context was that was not recorded,
+// only what is in it.
+func (o *operation) checkVirtual() {
+	s := o.scope
+	if o.virtual || o.number > len(s.recorded) {
+		return
+	}
+	if inner := s.run.history.unrecorded(o.id()); inner != nil {
+		s.run.fail(&NonDeterminismError{ID: inner.ID, Recorded: shapeOf(inner), Current: o.shape()})
 	}
 }
 
 // checkOpen refuses new operations of a scope whose function has returned.
-func (s *scope) checkOpen(o *operation) {
+func (s *scope) checkOpen(k *kind, name string) {
 	s.run.mu.Lock()
 	returned, abandoned := s.returned && !s.abandoned, s.abandonedLocked()
 	s.run.mu.Unlock()
 	if returned {
-		s.run.fail(&MisuseError{o.describe(o.name), "its context is over: the function that got it has returned"})
+		s.run.fail(&MisuseError{k.describe(name), "its context is over: the function that got it has returned"})
 	}
 	if abandoned {
 		runtime.Goexit()

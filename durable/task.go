@@ -109,6 +109,7 @@ func (t *task) enter(ctx Context, method string) (*scope, error) {
 	}
 	s.checkRun(k, t.name)
 	s.checkGoroutine(k, t.name)
+	s.checkOpen(k, t.name)
 	switch {
 	case t.isForeign(s.run):
 		s.run.fail(&MisuseError{k.describe(t.name), foreignFuture})
@@ -222,8 +223,10 @@ func (r *run) recordedWaitsLocked(id string, cancels map[string]*Update) {
 	if c := r.history.contexts[id]; c != nil {
 		records = append(records, c.records...)
 	}
-	for _, rec := range records {
+	for n, rec := range records {
 		switch op := rec.op; {
+		case op == nil && n > 0:
+			r.recordedWaitsLocked(childID(id, n), cancels) // it may be a virtual context
 		case op == nil || op.Status.Closed():
 		case op.Type == wire.TypeContext:
 			r.recordedWaitsLocked(op.ID, cancels)

@@ -37,6 +37,7 @@ func Version(ctx Context, name string, latest int) int {
 	if err != nil {
 		panic(err)
 	}
+	s.checkOpen(versionKind, name)
 	if err := validateVersion(name, latest); err != nil {
 		s.run.fail(versionKind.errorf(name, "%w", err))
 	}

@@ -1,0 +1,154 @@
+package durable_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// Every operation has to hold in every situation. The operations are the rows
+// of matrixRows; the situations are the cells of matrixCells, which are tests
+// of any operation. So a new operation is tested once it has a row, and
+// TestEveryOperationHasARow fails until it has.
+
+// cell is a situation in which operations are tested.
+type cell struct {
+	name string
+	test func(t *testing.T, row *operationRow)
+}
+
+var matrixCells = []cell{
+	{"first run", testFirstRun},
+	{"replay", testReplay},
+	{"lost calls", testLostCalls},
+	{"suspension", testSuspension},
+	{"failure", testFailure},
+	{"panic", testPanic},
+	{"loser of a race", testLoser},
+	{"deadline", testDeadline},
+	{"large value", testLargeValue},
+	{"huge value", testHugeValue},
+	{"non-determinism", testNonDeterminism},
+	{"dead context", testDeadContext},
+	{"bad name", testBadName},
+}
+
+func TestMatrix(t *testing.T) {
+	for _, row := range matrixRows() {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			for _, c := range matrixCells {
+				t.Run(c.name, func(t *testing.T) {
+					if reason := row.not[c.name]; reason != "" {
+						t.Skip("not for this operation: " + reason)
+					}
+					c.test(t, row)
+				})
+			}
+		})
+	}
+}
+
+// notOperations take a Context first and are no operations.
+var notOperations = map[string]string{
+	"With": "it makes a context with other defaults and does nothing itself; see TestWith…",
+}
+
+func TestEveryOperationHasARow(t *testing.T) {
+	covered := map[string]bool{}
+	cells := map[string]bool{}
+	for _, c := range matrixCells {
+		cells[c.name] = true
+	}
+	for _, row := range matrixRows() {
+		for _, name := range row.covers {
+			covered[name] = true
+		}
+		for name := range row.not {
+			if !cells[name] {
+				t.Errorf("row %q leaves out %q, which is no cell of the matrix", row.name, name)
+			}
+		}
+	}
+	operations := exportedOperations(t)
+	for _, name := range operations {
+		if covered[name] == (notOperations[name] != "") {
+			t.Errorf("%s takes a durable.Context: it needs a row in matrixRows, or a reason in notOperations", name)
+		}
+	}
+	for name := range covered {
+		if !slices.Contains(operations, name) {
+			t.Errorf("the row for %s is about no operation of the package", name)
+		}
+	}
+}
+
+// exportedOperations are the package's exported functions and methods whose
+// first parameter is a Context.
+func exportedOperations(t *testing.T) (names []string) {
+	for _, file := range packageFiles(t) {
+		for _, d := range file.Decls {
+			fn, ok := d.(*ast.FuncDecl)
+			if !ok || !fn.Name.IsExported() || len(fn.Type.Params.List) == 0 {
+				continue
+			}
+			if first, ok := fn.Type.Params.List[0].Type.(*ast.Ident); !ok || first.Name != "Context" {
+				continue
+			}
+			name := fn.Name.Name
+			if fn.Recv != nil {
+				name = receiver(fn) + "." + name
+			}
+			if ast.IsExported(name) {
+				names = append(names, name)
+			}
+		}
+	}
+	if !slices.Contains(names, "Step") || !slices.Contains(names, "Future.Result") {
+		t.Fatalf("Step or Future.Result is not among the operations: %q", names)
+	}
+	return names
+}
+
+// packageFiles are the package's sources without tests.
+func packageFiles(t *testing.T) map[string]*ast.File {
+	t.Helper()
+	return parseFiles(t, func(name string) bool { return !strings.HasSuffix(name, "_test.go") })
+}
+
+// parseFiles are the Go files of this directory that are wanted, by name.
+func parseFiles(t *testing.T, wanted func(name string) bool) map[string]*ast.File {
+	t.Helper()
+	set, files := token.NewFileSet(), map[string]*ast.File{}
+	packages, err := parser.ParseDir(set, ".", func(info fs.FileInfo) bool { return wanted(info.Name()) }, parser.SkipObjectResolution)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range packages {
+		for name, file := range p.Files {
+			files[name] = file
+		}
+	}
+	return files
+}
+
+// receiver is the name of the type that a method belongs to.
+func receiver(fn *ast.FuncDecl) string {
+	typ := fn.Recv.List[0].Type
+	for {
+		switch x := typ.(type) {
+		case *ast.StarExpr:
+			typ = x.X
+		case *ast.IndexExpr:
+			typ = x.X
+		case *ast.IndexListExpr:
+			typ = x.X
+		case *ast.Ident:
+			return x.Name
+		}
+	}
+}
