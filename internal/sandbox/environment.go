@@ -60,6 +60,7 @@ func (p *Pool) addDefaults(env map[string]string) {
 	env["TZ"] = ":UTC"
 	env["LAMBDA_RUNTIME_DIR"] = p.taskRoot()
 	env["AWS_LAMBDA_LOG_FORMAT"] = "Text"
+	env["AWS_XRAY_CONTEXT_MISSING"] = "LOG_ERROR"
 	for _, name := range credentials {
 		if _, ok := p.cfg.Env[name]; ok {
 			return

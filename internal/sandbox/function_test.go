@@ -85,7 +85,27 @@ var functions = map[string]func(){
 			os.Exit(0)
 		}))
 	},
-	"environment":         serve(environment),
+	"environment":       serve(environment),
+	"durable":           serve(func() (answer, error) { fmt.Println("at work"); return succeeded("1"), nil }),
+	"durable at a gate": serve(durableAtGate),
+	"answer twice":      answerTwice,
+	"durable ignores SIGTERM": func() {
+		signal.Ignore(syscall.SIGTERM)
+		serve(func() (answer, error) { return succeeded("1"), nil })()
+	},
+	"fork and exit": serve(func() (answer, error) {
+		_, err := child("", nil)
+		os.Exit(3)
+		return answer{}, err
+	}),
+	"flood for ever": serve(func() {
+		for line := []byte(strings.Repeat("a line of the flood\n", 1000)); ; {
+			os.Stdout.Write(line)
+			os.Stderr.Write(line)
+		}
+	}),
+	"use memory for ever": serve(func() { useMemory(400) }),
+	"garbage":             serve(func() (string, error) { return "nothing of the protocol", nil }),
 	"use memory":          serve(useMemory),
 	"child uses memory":   serve(childUsesMemory),
 	"memory":              func() { useMemory(400) },
@@ -182,6 +202,39 @@ func child(end string, attr *syscall.SysProcAttr) (io.Reader, error) {
 		return &answerThen{answer, func() { os.Exit(0) }}, nil
 	}
 	return answer, nil
+}
+
+// answer is that of a durable function.
+type answer struct{ Status, Result string }
+
+func succeeded(result string) answer { return answer{"SUCCEEDED", result} }
+
+func durableAtGate() (answer, error) {
+	fmt.Println("at work")
+	for !exists(os.Getenv("GATE")) {
+		time.Sleep(time.Millisecond)
+	}
+	return succeeded(os.Getenv("BUILD")), nil
+}
+
+// answerTwice answers each invocation, and then again with something else.
+func answerTwice() {
+	base := "http://" + os.Getenv("AWS_LAMBDA_RUNTIME_API") + "/2018-06-01/runtime/invocation/"
+	for {
+		next, err := http.Get(base + "next")
+		if err != nil {
+			log.Fatal(err)
+		}
+		next.Body.Close()
+		for _, status := range []string{"SUCCEEDED", "FAILED"} {
+			url := base + next.Header.Get("Lambda-Runtime-Aws-Request-Id") + "/response"
+			response, err := http.Post(url, "application/json", strings.NewReader(`{"Status":"`+status+`"}`))
+			if err != nil {
+				log.Fatal(err)
+			}
+			response.Body.Close()
+		}
+	}
 }
 
 // useMemory takes megabytes and, if they are many, keeps them for ever.

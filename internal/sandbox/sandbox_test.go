@@ -689,7 +689,7 @@ func TestEnvironment(t *testing.T) {
 		"AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/test", "AWS_LAMBDA_LOG_FORMAT": "Text", "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
 		"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1", "AWS_ACCOUNT_ID": "000000000000",
 		"AWS_ACCESS_KEY_ID": "perdure", "AWS_SECRET_ACCESS_KEY": "perdure", "AWS_SESSION_TOKEN": "perdure",
-		"AWS_ENDPOINT_URL_LAMBDA": "http://127.0.0.1:3001",
+		"AWS_ENDPOINT_URL_LAMBDA": "http://127.0.0.1:3001", "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
 	}
 	if diff := cmp.Diff(want, env); diff != "" {
 		t.Errorf("environment (-want +got):\n%s", diff)
