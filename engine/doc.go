@@ -41,6 +41,13 @@
 //
 // An execution whose version nobody can run waits until somebody can.
 //
+// # Looking after executions
+//
+// List finds executions by what they are and what they are doing, Explain says
+// why one is not moving, Pause, Resume, Stop, Skip and Delete interfere, Fork
+// starts a copy that ends at a place in the code or tries again what failed,
+// Export and Import move one between engines, Verify checks all that is stored.
+//
 // # Errors
 //
 // Refusals, which a client of the Lambda API would see with an error code, are

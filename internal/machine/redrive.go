@@ -27,7 +27,7 @@ func (x *Execution) Redrive() ([]Cut, error) {
 func (x *Execution) blame(children map[int][]int, parent int) []Cut {
 	var failed []int
 	for _, i := range children[parent] {
-		if x.ops[i].failed() {
+		if x.ops[i].failed() || x.hasFailedItems(children, i) {
 			failed = append(failed, i)
 		}
 	}
@@ -51,12 +51,26 @@ func (x *Execution) blame(children map[int][]int, parent int) []Cut {
 	return cuts
 }
 
+// hasFailedItems reports whether operation i is a batch of which items failed.
+// SDKs record the batch itself as succeeded: its result tells of the failures.
+func (x *Execution) hasFailedItems(children map[int][]int, i int) bool {
+	if !isBatch(x.ops[i]) {
+		return false
+	}
+	for _, item := range children[i] {
+		if x.ops[item].failed() {
+			return true
+		}
+	}
+	return false
+}
+
 // abandoned returns the cuts with which what was canceled in a context goes on
-// where it was.
+// where it was. Contexts that were canceled have failed so, or are open still.
 func (x *Execution) abandoned(children map[int][]int, parent int) []Cut {
 	var cuts []Cut
 	for _, i := range children[parent] {
-		o := x.ops[i]
+		o, before := x.ops[i], len(cuts)
 		switch {
 		case o.Status == wire.StatusCancelled:
 			cuts = append(cuts, Cut{Operation: o.ID})
@@ -66,10 +80,10 @@ func (x *Execution) abandoned(children map[int][]int, parent int) []Cut {
 				below = []Cut{{Operation: o.ID, Reopen: true}}
 			}
 			cuts = append(cuts, below...)
-		default:
-			continue
+		case o.Type == wire.TypeContext && !o.Status.Closed():
+			cuts = append(cuts, x.abandoned(children, i)...)
 		}
-		if !isBatch(x.ops[parent]) {
+		if len(cuts) > before && !isBatch(x.ops[parent]) {
 			break // what comes after it is cut off with it
 		}
 	}
