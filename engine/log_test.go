@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/internal/store/memstore"
 	"github.com/perdure/perdure/internal/wire"
 )
 
@@ -140,4 +142,18 @@ func TestLogTailOfACall(t *testing.T) {
 			t.Errorf("got %d bytes, want the last 4096", len(got))
 		}
 	})
+}
+
+func BenchmarkLog(b *testing.B) {
+	e, err := engine.Open(b.Context(), memstore.New(), nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer e.Close(context.Background())
+	text := `{"time":"2026-11-23T08:00:00Z","level":"INFO","msg":"charged","executionArn":"x","operationId":"1-2","attempt":1}`
+	line := engine.LogLine{ExecutionARN: "arn:aws:lambda:us-east-1:000000000000:function:f:1/durable-execution/n/i", RequestID: "r", Stream: "stdout", Text: text}
+	for b.Loop() {
+		line.Time = time.Now()
+		e.Log(line)
+	}
 }

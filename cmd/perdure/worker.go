@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -140,6 +141,11 @@ func (w *worker) session(ctx context.Context, id string, pool invoker) {
 		leaving, cancel := context.WithTimeout(known, 5*time.Second)
 		w.client.Leave(leaving, id)
 		cancel()
+		w.mu.Lock()
+		if n := len(w.running); n > 0 {
+			w.tell(fmt.Sprintf("stopping when what runs is done: %d invocations (Ctrl-C again stops at once)", n))
+		}
+		w.mu.Unlock()
 	}
 	takers.Wait()
 	forget()
