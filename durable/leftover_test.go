@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/perdure/perdure/durable"
@@ -27,7 +28,7 @@ func TestMain(m *testing.M) {
 // of its invocation. It has to be called in the bubble of the invocation.
 func (s *service) noGoroutineLeft() {
 	s.t.Helper()
-	bubble := bubbleOf(stacks(false)[0])
+	bubble := ownBubble()
 	if bubble == "" {
 		return // in examples and benchmarks others are under way that would be taken for ours
 	}
@@ -44,7 +45,7 @@ const ofAnyTest = ""
 func leftGoroutines(bubble string) (left []string) {
 	for range 1000 {
 		left = nil
-		for _, stack := range stacks(true)[1:] { // without this one
+		for _, stack := range stacks()[1:] { // without this one
 			if strings.Contains(stack, sdkFrame) && (bubble == ofAnyTest || bubbleOf(stack) == bubble) {
 				left = append(left, stack)
 			}
@@ -72,16 +73,20 @@ func bubbleOf(stack string) string {
 	return m[1]
 }
 
-// stacks are the stacks of this goroutine and perhaps of all others.
-func stacks(all bool) []string {
-	buf := make([]byte, 64<<10)
-	for {
-		n := runtime.Stack(buf, all)
-		if n < len(buf) {
-			return strings.Split(strings.TrimSpace(string(buf[:n])), "\n\n")
-		}
-		buf = make([]byte, 2*len(buf))
-	}
+// ownBubble is the bubble that this goroutine is in.
+func ownBubble() string {
+	var head [128]byte
+	return bubbleOf(string(head[:runtime.Stack(head[:], false)]))
+}
+
+// stackText is room for the stacks of all goroutines.
+var stackText = sync.Pool{New: func() any { buf := make([]byte, 1<<20); return &buf }}
+
+// stacks are the stacks of this goroutine and of all others.
+func stacks() []string {
+	buf := stackText.Get().(*[]byte)
+	defer stackText.Put(buf)
+	return strings.Split(strings.TrimSpace(string((*buf)[:runtime.Stack(*buf, true)])), "\n\n")
 }
 
 // The check can fail: here a plain goroutine, which the SDK knows nothing of,

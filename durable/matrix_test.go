@@ -124,7 +124,7 @@ func packageFiles(t *testing.T) map[string]*ast.File {
 func parseFiles(t *testing.T, wanted func(name string) bool) map[string]*ast.File {
 	t.Helper()
 	set, files := token.NewFileSet(), map[string]*ast.File{}
-	packages, err := parser.ParseDir(set, ".", func(info fs.FileInfo) bool { return wanted(info.Name()) }, parser.SkipObjectResolution)
+	packages, err := parser.ParseDir(set, ".", func(info fs.FileInfo) bool { return wanted(info.Name()) }, parser.ParseComments|parser.SkipObjectResolution)
 	if err != nil {
 		t.Fatal(err)
 	}
