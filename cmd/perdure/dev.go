@@ -31,6 +31,9 @@ Before a new build takes over, each open execution is replayed with it, without
 running anything, to see whether it can go on: "replays", or what does not match.
 That needs package durable in the function.
 
+While a debugger is attached to a function's process, its invocations do not
+time out, on Linux. With --debug a function runs under dlv from the start.
+
 Ctrl-C stops. Nothing is lost: executions go on at the next start.`,
 	verb: func() verb { return &devVerb{} },
 }
@@ -39,13 +42,15 @@ type devVerb struct {
 	functionFlags
 	localFlags
 	templateFlags
-	name string // of a function without a template
+	debug debugFlags
+	name  string // of a function without a template
 }
 
 func (v *devVerb) define(fs *flag.FlagSet) {
 	v.functionFlags.define(fs)
 	v.localFlags.define(fs, "127.0.0.1:3001")
 	v.templateFlags.define(fs)
+	v.debug.define(fs)
 	fs.StringVar(&v.name, "function", "", "`NAME` of the function, if DIR is one, and it is not to be called after DIR")
 }
 
@@ -58,11 +63,13 @@ func (v *devVerb) run(ctx context.Context, std *stdio, args []string) error {
 	if err != nil {
 		return err
 	}
-	defer l.close()
+	defer func() {
+		l.close()
+		d.close()
+	}()
 	if err := d.open(ctx, l); err != nil {
 		return err
 	}
-	defer d.close()
 	if d.buildAll(ctx); ctx.Err() != nil {
 		return interruptedOr(ctx, context.Cause(ctx))
 	}
@@ -96,7 +103,7 @@ func (v *devVerb) prepare(std *stdio, args []string) (*dev, error) {
 		}
 		d.tellWarnings(project)
 		d.setPrograms(project.programs)
-		return d, nil
+		return d, v.debug.check(project.programs)
 	}
 	p := program{name: cmp.Or(v.name, functionNameOf(args[0])), path: args[0]}
 	if err := p.check(); err != nil {
@@ -106,7 +113,7 @@ func (v *devVerb) prepare(std *stdio, args []string) (*dev, error) {
 		return nil, err
 	}
 	d.setPrograms([]program{p})
-	return d, nil
+	return d, v.debug.check([]program{p})
 }
 
 // wait serves until a signal asks us to stop.

@@ -15,6 +15,7 @@ import (
 	"github.com/perdure/perdure/internal/build"
 	"github.com/perdure/perdure/internal/cli"
 	"github.com/perdure/perdure/internal/runtimes"
+	"github.com/perdure/perdure/internal/sandbox"
 	"github.com/perdure/perdure/internal/wire"
 )
 
@@ -106,8 +107,10 @@ func (f *devFunction) make(ctx context.Context, inputs build.Snapshot) (*build.B
 	if f.isExecutable() {
 		return &build.Build{Dir: directoryOf(f.path), Method: "none", ID: fmt.Sprint(inputs)}, nil
 	}
+	slow := time.AfterFunc(buildPatience, func() { f.say(tonePlain, "building …") })
+	defer slow.Stop()
 	return build.Do(ctx, f.source(), &build.Options{
-		Root: buildsDir(f.dev.local.data),
+		Root: buildsDir(f.dev.local.data), Debug: f.isDebugged(),
 		Tell: func(line string) { f.say(tonePlain, "%s", line) },
 	})
 }
@@ -156,7 +159,12 @@ func (f *devFunction) takeOver(ctx context.Context, b *build.Build, began time.T
 	fn := d.function(f.program)
 	fn.Runtime, fn.Handler = cmp.Or(fn.Runtime, proc.Runtime, "provided.al2023"), cmp.Or(fn.Handler, proc.Handler)
 	verdicts := f.rehearseAll(ctx, fn, proc)
-	next, err := d.local.deploy(fn, proc, d.environment(f.program), d.followers.output(f.name))
+	tune := func(*sandbox.Config) {}
+	if f.isDebugged() {
+		f.release()
+		proc, tune = f.underDebugger(&fn, proc)
+	}
+	next, err := d.local.deploy(fn, proc, d.environment(f.program), d.followers.output(f.name), tune)
 	if err != nil {
 		return err
 	}
@@ -178,6 +186,9 @@ func (f *devFunction) takeOver(ctx context.Context, b *build.Build, began time.T
 	}
 	f.tell(verdicts)
 	f.prune()
+	if !first || f.isDebugged() {
+		d.work.Go(func() { f.warm(ctx, next) })
+	}
 	return nil
 }
 

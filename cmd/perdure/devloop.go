@@ -41,6 +41,8 @@ type dev struct {
 	functions map[string]*devFunction // by name
 	order     []string                // of names
 
+	work sync.WaitGroup // what goes on beside
+
 	mu   sync.Mutex // guards told
 	told map[string]bool
 }
@@ -64,8 +66,14 @@ func (d *dev) open(ctx context.Context, l *local) (err error) {
 	return nil
 }
 
-// close ends the watching. The engine ends the rest.
-func (d *dev) close() { _ = d.watcher.Close() }
+// close ends the watching, and waits for what goes on beside. The engine, which
+// is closed before, ends the rest.
+func (d *dev) close() {
+	if d.watcher != nil {
+		_ = d.watcher.Close()
+	}
+	d.work.Wait()
+}
 
 func (d *dev) inOrder() []*devFunction {
 	var all []*devFunction

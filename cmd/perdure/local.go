@@ -213,8 +213,8 @@ func (l *local) register(fn engine.Function, p program, proc *runtimes.Process, 
 
 // deploy returns what runs the newest code of fn, until it is retired or the
 // engine closes.
-func (l *local) deploy(fn engine.Function, proc *runtimes.Process, env map[string]string, output func(sandbox.Line)) (*deployed, error) {
-	pool, err := l.newPool(fn, proc, env, output)
+func (l *local) deploy(fn engine.Function, proc *runtimes.Process, env map[string]string, output func(sandbox.Line), tune ...func(*sandbox.Config)) (*deployed, error) {
+	pool, err := l.newPool(fn, proc, env, output, tune...)
 	if err != nil {
 		return nil, cli.Faultf("%v", err)
 	}
@@ -233,12 +233,16 @@ func (l *local) retire(d *deployed) {
 }
 
 // newPool returns a pool that runs the function version fn in processes of proc.
-func (l *local) newPool(fn engine.Function, proc *runtimes.Process, env map[string]string, output func(sandbox.Line)) (*sandbox.Pool, error) {
-	return sandbox.New(sandbox.Config{
+func (l *local) newPool(fn engine.Function, proc *runtimes.Process, env map[string]string, output func(sandbox.Line), tune ...func(*sandbox.Config)) (*sandbox.Pool, error) {
+	cfg := sandbox.Config{
 		Name: fn.Name, Version: fn.Version, Command: proc.Command, Handler: proc.Handler, OwnPort: proc.OwnPort, Dir: proc.Dir,
 		Env: env, RuntimeEnv: proc.Env,
 		MemoryMB: fn.MemoryMB, PerTenant: fn.PerTenant, Timeout: fn.Timeout, LambdaEndpoint: l.endpointOf(fn.Name), Runtime: l.runtime, Output: l.keeping(output),
-	})
+	}
+	for _, set := range tune {
+		set(&cfg)
+	}
+	return sandbox.New(cfg)
 }
 
 // runPublished has published versions run, those that there are and those to

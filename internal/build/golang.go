@@ -44,11 +44,20 @@ func (golang) build(ctx context.Context, j *job) error {
 	}
 	args := []string{"build", "-buildvcs=false", "-tags", goTags, "-o", binary}
 	if j.opts.Debug {
-		args = append(args, "-gcflags=all=-N -l")
+		args = append(args, "-gcflags="+ownPackages(ctx, j.Source)+"=-N -l")
 	}
 	// Lambda runs what is called bootstrap, whatever the template's handler says.
 	j.runs = Runs{Runtime: "provided.al2023", Handler: "bootstrap"}
 	return j.run(ctx, goEnvironment(), tool, append(args, ".")...)
+}
+
+// ownPackages is a pattern for what somebody who debugs src wants to see in full.
+func ownPackages(ctx context.Context, src *Source) string {
+	packages, err := goList(ctx, src, "-e")
+	if err != nil || len(packages) == 0 || packages[0].Module == nil {
+		return "all"
+	}
+	return packages[0].Module.Path + "/..."
 }
 
 func goEnvironment() []string {
@@ -78,6 +87,7 @@ type goPackage struct {
 	Dir        string
 	Standard   bool
 	Module     *struct {
+		Path    string
 		Main    bool
 		Dir     string
 		GoMod   string

@@ -1,0 +1,29 @@
+package sandbox
+
+import (
+	"context"
+
+	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/internal/wire"
+)
+
+// Warm starts a process that waits for the next invocation. It returns when
+// the process is ready, with nil, or when it is known that it will not be, with
+// what the invocation would have failed with.
+func (p *Pool) Warm(ctx context.Context) *wire.ErrorObject {
+	inv := &engine.Invocation{RequestID: "-"}
+	if !p.begin() {
+		return unstarted(inv, wire.ErrorTypeSandboxFailure, "the sandbox is closed").Error
+	}
+	defer p.work.Done()
+	if failed := p.takeSlot(ctx, inv); failed != nil {
+		return failed.Error
+	}
+	proc, failed := p.start(inv)
+	if proc == nil {
+		<-p.slots
+		return failed.Error
+	}
+	p.release(proc)
+	return nil
+}
