@@ -22,6 +22,8 @@ const (
 	// settleGrace is how long an invocation waits for a process that has just
 	// answered and is about to poll, before another process is started.
 	settleGrace = 20 * time.Millisecond
+	// minInit and maxInit bound the default of Config.InitTimeout.
+	minInit, maxInit = 10 * time.Second, 30 * time.Second
 	// heldOff takes the place of all time limits with Config.NoTimeout.
 	heldOff = 24 * time.Hour
 )
@@ -67,7 +69,9 @@ type Config struct {
 	// limit, engine.Function.Timeout, must be as long.
 	NoTimeout bool
 	// InitTimeout bounds the time from a process's start to its first poll,
-	// which is not part of any invocation's; the default is 10 s, as on Lambda.
+	// which is not part of any invocation's. The default is 10 s or, if that is
+	// more, Timeout up to 30 s: Lambda starts an initialisation that takes
+	// longer than 10 s once more, within the function's timeout.
 	InitTimeout time.Duration
 	// IdleTimeout is how long a process stays without work; the default is 5 min.
 	IdleTimeout time.Duration
@@ -101,7 +105,7 @@ func (c *Config) setDefaults() {
 	if c.NoTimeout {
 		c.InitTimeout = heldOff
 	}
-	setDefault(&c.InitTimeout, 10*time.Second)
+	setDefault(&c.InitTimeout, min(max(c.Timeout, minInit), maxInit))
 	setDefault(&c.IdleTimeout, 5*time.Minute)
 	setDefault(&c.StopGrace, 2*time.Second)
 	setDefault(&c.MaxProcesses, 100)
