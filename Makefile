@@ -1,10 +1,10 @@
 # An index of what can be done here. Each check is written in .ci/run, which
 # needs no make.
 
-.PHONY: help test race lint sam interop interop-all conformance bench crash soak ci
+.PHONY: help test race lint sam interop interop-all conformance conformance-python bench crash soak ci
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 test: ## run the tests; needs nothing but Go
 	go test ./...
@@ -26,6 +26,9 @@ interop-all: ## the same and functions in Rust; needs Cargo
 
 conformance: ## run AWS's conformance requirements
 	.ci/run conformance
+
+conformance-python: ## the same with AWS's Python SDK, which judges the engine alone
+	.ci/run conformance_python
 
 bench: ## measure; compare two outputs with benchstat
 	go test -run '^$$' -bench . -benchmem -count 6 ./...

@@ -47,7 +47,16 @@ def go(directory):
     )
 
 
-def python(directory, handlers):
+def python(directory, interpreter):
+    """The handlers in python/, called as those in Go are, run by AWS's Python
+    runtime in an interpreter that has it and AWS's SDK."""
+    handlers = REPOSITORY / "conformance" / "python"
+    names = json.loads(subprocess.check_output([interpreter, "-B", handlers / "handlers.py"]))
+    executable = script(directory, "handlers", {}, handlers, interpreter, "handlers.handler")
+    return Deployment(functions=dict.fromkeys(names, executable), covers={name: name for name in names})
+
+
+def declared_python(directory, handlers):
     """The handlers that handlers/template.yaml declares, run by AWS's Python
     runtime in this interpreter."""
     declared = template.Template(handlers / "template.yaml")
@@ -66,15 +75,19 @@ def python(directory, handlers):
 
 def python_function(directory, handlers, declared, name, properties):
     """Writes the executable of one function and returns its path."""
-    environment = {"AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": "INFO"}
-    environment |= declared.environment(properties)
     code = (handlers / properties.get("CodeUri", ".")).resolve()
+    return script(directory, name, declared.environment(properties), code, sys.executable, properties["Handler"])
+
+
+def script(directory, name, environment, code, interpreter, handler):
+    """Writes an executable that runs a handler under AWS's Python runtime."""
+    environment = {"AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": "INFO"} | environment
     executable = directory / name
     executable.write_text(
         "#!/bin/sh\n"
         + "".join(f"export {variable}={shlex.quote(value)}\n" for variable, value in environment.items())
         + f"cd {shlex.quote(str(code))}\n"
-        + f"exec {shlex.quote(sys.executable)} -m awslambdaric {shlex.quote(properties['Handler'])}\n"
+        + f"exec {shlex.quote(str(interpreter))} -B -m awslambdaric {shlex.quote(handler)}\n"
     )
     executable.chmod(0o755)
     return executable

@@ -108,12 +108,13 @@ def arguments():
     parser = argparse.ArgumentParser(description="Runs AWS's conformance requirements for durable functions against Perdure.")
     parser.add_argument("--only", nargs="+", metavar="ID", help="requirements, such as 1-17, or suites, such as step; all by default")
     parser.add_argument("--sdk", choices=["go", "python"], default="go", help="the SDK of the handlers")
-    parser.add_argument("--handlers", type=pathlib.Path, metavar="DIR", help="with --sdk python: the directory of their template.yaml")
+    parser.add_argument("--handlers", type=pathlib.Path, metavar="DIR", help="with --sdk python: the directory of other handlers' template.yaml")
+    parser.add_argument("--interpreter", default=sys.executable, metavar="PATH", help="with --sdk python: a Python that has the SDK (this one)")
     parser.add_argument("--workers", type=int, default=4, metavar="N", help="how many requirements run at a time (4)")
     parser.add_argument("--histories", type=pathlib.Path, metavar="DIR", help="keep the histories, and what the engine said, in DIR")
     args = parser.parse_args()
-    if (args.sdk == "python") != (args.handlers is not None):
-        parser.error("--sdk python and --handlers DIR go together")
+    if args.sdk != "python" and args.handlers:
+        parser.error("--handlers is for --sdk python")
     return args
 
 
@@ -131,8 +132,14 @@ def main():
     os._exit(counts["failed"] > 0)  # a requirement that hangs does not keep us
 
 
+def deploy(args, tmp):
+    if args.handlers:
+        return deployment.declared_python(tmp, args.handlers)
+    return deployment.python(tmp, args.interpreter) if args.sdk == "python" else deployment.go(tmp)
+
+
 def run(args, wanted, tmp, options):
-    deployed = deployment.go(tmp) if args.sdk == "go" else deployment.python(tmp, args.handlers)
+    deployed = deploy(args, tmp)
     perdure = deployment.build(tmp, "cmd/perdure")
     marks = tmp / "marks"
     marks.mkdir()
