@@ -568,3 +568,36 @@ func TestCancelledOnce(t *testing.T) {
 		}
 	})
 }
+
+// A future whose result was too large to be recorded has ended all the same:
+// while it runs again to get the result back it cannot be canceled.
+func TestLargeFutureIsNotCanceled(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		svc := newService(t, "{}")
+		svc.before = func(int) error {
+			if svc.invocations == 2 && slices.Contains(svc.events, "ContextFailed bad") {
+				return errNowhere // the combinator's end
+			}
+			return nil
+		}
+		large := strings.Repeat("x", 300<<10)
+		out := svc.run(handle(svc, func(ctx durable.Context) (bool, error) {
+			f := durable.Go(ctx, "large", func(ctx durable.Context) (string, error) {
+				time.Sleep(time.Second)
+				return large, nil
+			})
+			bad := durable.Go(ctx, "bad", func(ctx durable.Context) (string, error) {
+				return "", errors.Join(durable.Wait(ctx, "w", 5*time.Second), errItem)
+			})
+			_, err := durable.All(ctx, "all", f, bad)
+			if err == nil {
+				t.Error("All succeeded")
+			}
+			v, err := f.Result(ctx)
+			return v == large, err
+		}))
+		if out.result() != "true" || svc.invocations < 3 {
+			t.Errorf("got %s %s in %d invocations, want true in 3", out.result(), out.errorText(), svc.invocations)
+		}
+	})
+}

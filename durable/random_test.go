@@ -23,6 +23,7 @@ type part struct {
 	kind  string
 	n     int // seconds, attempts, items: whatever the kind makes of it
 	fails bool
+	large bool // its result is not recorded, but computed again
 	parts []part
 }
 
@@ -42,6 +43,7 @@ func drawPart(rt *rapid.T, depth int, next *int) part {
 		return p
 	}
 	p.kind = rapid.SampledFrom(groupKinds).Draw(rt, "kind")
+	p.large = rapid.IntRange(0, 7).Draw(rt, "large") == 0
 	for range rapid.IntRange(1, 4).Draw(rt, "parts") {
 		p.parts = append(p.parts, drawPart(rt, depth-1, next))
 	}
@@ -62,6 +64,9 @@ func (p part) String() string {
 	if p.fails {
 		s += " fails"
 	}
+	if p.large {
+		s += " large"
+	}
 	for _, inner := range p.parts {
 		s += " " + inner.String()
 	}
@@ -80,7 +85,7 @@ func (m *memory) sees(at, what string) string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if before, ok := m.saw[at]; ok && before != what {
-		m.errors = append(m.errors, fmt.Sprintf("%s came to %s, and before to %s", at, what, before))
+		m.errors = append(m.errors, fmt.Sprintf("%s came to %.500s, and before to %.500s", at, what, before))
 	}
 	m.saw[at] = what
 	return what
@@ -114,15 +119,26 @@ func (m *memory) runAll(ctx durable.Context, p part, at string) (string, error) 
 	if p.fails {
 		return "", errItem
 	}
+	if p.large {
+		list = append(list, padding)
+	}
 	return strings.Join(list, ","), nil
 }
+
+var padding = strings.Repeat("x", 260<<10)
 
 func (m *memory) call(ctx durable.Context, p part, at string) (string, error) {
 	name := p.kind + fmt.Sprint(p.id)
 	seconds := time.Duration(p.n) * time.Second
 	inside := func(ctx durable.Context) (string, error) { return m.runAll(ctx, p, at) }
 	branch := func(i int) func(durable.Context) (string, error) {
-		return func(ctx durable.Context) (string, error) { return m.run(ctx, p.parts[i], at) }
+		return func(ctx durable.Context) (string, error) {
+			v, err := m.run(ctx, p.parts[i], at)
+			if p.large {
+				v += padding
+			}
+			return v, err
+		}
 	}
 	switch p.kind {
 	case "nothing":
@@ -179,7 +195,11 @@ func (m *memory) call(ctx durable.Context, p part, at string) (string, error) {
 			opts = []durable.BatchOption{durable.WithMinSuccessful(1)}
 		}
 		r, err := durable.Map(ctx, name, p.parts, func(ctx durable.Context, inner part, _ int) (string, error) {
-			return m.run(ctx, inner, at)
+			v, err := m.run(ctx, inner, at)
+			if p.large {
+				v += padding
+			}
+			return v, err
 		}, opts...)
 		return fmt.Sprint(r.Items(), r.Reason()), err
 	case "graph":

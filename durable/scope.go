@@ -33,7 +33,7 @@ type scope struct {
 	tasks     []*task     // begun in it; the run's mutex guards this and the rest
 	returned  bool        // its function returned
 	abandoned bool        // its function will not be heard
-	closing   bool        // its task's end was queued
+	closing   bool        // its task's end was queued, or recorded
 	owner     uint64      // the goroutine that may use it; 0 if nobody checks
 	unwound   atomic.Bool // its goroutine unwound with the run
 	busy      atomic.Bool

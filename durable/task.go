@@ -61,10 +61,12 @@ func (t *task) start() {
 // was recorded, or never if a closed context left it behind unfinished.
 func (t *task) begin(body func()) {
 	s := t.scope.parent
+	op := t.known.op
 	s.run.mu.Lock()
 	s.tasks = append(s.tasks, t)
+	t.scope.closing = op != nil && op.Status.Closed() // it may run again, but has ended
 	s.run.mu.Unlock()
-	switch op := t.known.op; {
+	switch {
 	case op != nil && op.Status.Closed() && !op.ReplayChildren:
 		body()
 	case s.sealed && !t.virtual && (op == nil || !op.Status.Closed()):
