@@ -127,6 +127,9 @@ func (f *Future[T]) Cancel(ctx Context) error {
 	if err != nil {
 		return err
 	}
+	if f.task.unheard {
+		s.stopAt(f.task)
+	}
 	r := s.run
 	r.lockFor(s)
 	if ended := r.cancelLocked([]*task{f.task}); len(ended) > 0 && !f.task.virtual {

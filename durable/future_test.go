@@ -601,3 +601,38 @@ func TestLargeFutureIsNotCanceled(t *testing.T) {
 		}
 	})
 }
+
+// A future that is recorded nowhere, and was left behind while it waited for one
+// that is, waits there again when the context around it runs for its result.
+func TestVirtualFutureLeftBehindAtAnother(t *testing.T) {
+	for name, use := range map[string]func(durable.Context, *durable.Future[int]) error{
+		"result": func(ctx durable.Context, f *durable.Future[int]) error { return second(f.Result(ctx)) },
+		"cancel": func(ctx durable.Context, f *durable.Future[int]) error {
+			if err := durable.Wait(ctx, "before", time.Hour); err != nil {
+				return err
+			}
+			return f.Cancel(ctx)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				svc := newService(t, "{}")
+				out := svc.run(handle(svc, func(ctx durable.Context) (int, error) {
+					text, err := durable.RunInChildContext(ctx, "large", func(ctx durable.Context) (string, error) {
+						durable.Go(ctx, "virtual", func(ctx durable.Context) (int, error) {
+							f := durable.Go(ctx, "recorded", after("recorded", 2*time.Hour, 1))
+							err := use(ctx, f)
+							t.Errorf("the code left behind went on with %v", err)
+							return 0, err
+						}, durable.WithVirtual())
+						return strings.Repeat("x", 300<<10), durable.Wait(ctx, "short", time.Second)
+					})
+					return len(text), errors.Join(err, durable.Wait(ctx, "after", time.Second))
+				}))
+				if out.result() != fmt.Sprint(300<<10) {
+					t.Errorf("got %s %s", out.result(), out.errorText())
+				}
+			})
+		})
+	}
+}

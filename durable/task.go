@@ -148,12 +148,24 @@ func (s *scope) await(t *task) {
 		r.mu.Unlock()
 	case t.unheard:
 		r.mu.Unlock()
-		r.fail(&NonDeterminismError{ID: t.id(), Current: t.shape()})
+		s.stopAt(t)
 	default:
 		w := newWaiter(s)
 		t.watchers = append(t.watchers, func() { r.wakeJoinLocked(w) })
 		r.joinLocked(w, t)
 	}
+}
+
+// stopAt does not return: a closed context left t behind unfinished, so nothing
+// in it came past a call that needs the end of t. Code that was left behind
+// itself stays there; any other has changed.
+func (s *scope) stopAt(t *task) {
+	if s.loose {
+		here := t.operation
+		here.scope = s
+		here.linger()
+	}
+	s.run.fail(&NonDeterminismError{ID: t.id(), Current: t.shape()})
 }
 
 func (t *task) doneChannel() <-chan struct{} {
