@@ -30,8 +30,8 @@ const (
 	version = 1
 )
 
-// MaxFile bounds the bytes of a file.
-const MaxFile = 1 << 30
+// MaxFile bounds the bytes of a file, which is read into memory.
+const MaxFile = 512 << 20
 
 // File is an exported execution.
 type File struct {
