@@ -239,10 +239,6 @@ func (f *followers) viewOf(function, arn string) *progress.View {
 	return v
 }
 
-// wait returns when all that was followed has been let go, which is when the
-// context has ended.
-func (f *followers) wait() { f.finished.Wait() }
-
 // mutable is a writer that can be silenced.
 type mutable struct {
 	w io.Writer
