@@ -46,7 +46,7 @@ class Report:
 
     def __init__(self):
         self.lock = threading.Lock()
-        self.passed = self.failed = 0
+        self.passed = self.failed = self.skipped = 0
 
     def run(self, test):
         result, begun = unittest.TestResult(), time.monotonic()
@@ -54,9 +54,11 @@ class Report:
         took = time.monotonic() - begun
         failures = [trace for _, trace in result.failures + result.errors]
         with self.lock:
-            self.passed += not failures
-            self.failed += bool(failures)
-            print(f"{'FAIL' if failures else 'ok':4}  {test.id()}  ({took:.1f} s)")
+            word = "FAIL" if failures else "skip" if result.skipped else "ok"
+            self.failed += word == "FAIL"
+            self.skipped += word == "skip"
+            self.passed += word == "ok"
+            print(f"{word:4}  {test.id()}  ({took:.1f} s)")
             for trace in failures:
                 print("      " + trace.rstrip().replace("\n", "\n      "))
             sys.stdout.flush()
@@ -66,7 +68,8 @@ def main():
     args = arguments()
     with tempfile.TemporaryDirectory(prefix="interop-") as tmp:
         report = run(args, pathlib.Path(tmp))
-    print(f"{report.passed} passed, {report.failed} failed", flush=True)
+    skipped = f", {report.skipped} skipped" if report.skipped else ""
+    print(f"{report.passed} passed, {report.failed} failed{skipped}", flush=True)
     sys.exit(report.failed > 0 or report.passed == 0)
 
 
