@@ -124,6 +124,7 @@ func packageFiles(t *testing.T) map[string]*ast.File {
 func parseFiles(t *testing.T, wanted func(name string) bool) map[string]*ast.File {
 	t.Helper()
 	set, files := token.NewFileSet(), map[string]*ast.File{}
+	//lint:ignore SA1019 the files of one directory, without build tags, are what is wanted
 	packages, err := parser.ParseDir(set, ".", func(info fs.FileInfo) bool { return wanted(info.Name()) }, parser.ParseComments|parser.SkipObjectResolution)
 	if err != nil {
 		t.Fatal(err)
