@@ -636,3 +636,31 @@ func TestVirtualFutureLeftBehindAtAnother(t *testing.T) {
 		})
 	}
 }
+
+// A wait that passes while its CANCEL is queued behind another call is not
+// cancelled any more.
+func TestCancelIsTakenBack(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		svc := newService(t, "{}")
+		svc.before = func(int) error {
+			if slices.Contains(svc.events, "StepStarted first") && !slices.Contains(svc.events, "StepSucceeded first") {
+				time.Sleep(3 * time.Second) // on the way there
+			}
+			return nil
+		}
+		out := svc.run(handle(svc, func(ctx durable.Context) (int, error) {
+			beside := durable.Go(ctx, "beside", after("beside", 2*time.Second, 1))
+			durable.Go(ctx, "other", func(ctx durable.Context) (int, error) {
+				return durable.Step(ctx, "first", func(context.Context) (int, error) { time.Sleep(time.Second); return 1, nil })
+			})
+			time.Sleep(1500 * time.Millisecond)
+			return 1, beside.Cancel(ctx)
+		}))
+		if out.result() != "1" {
+			t.Errorf("got %s %s", out.result(), out.errorText())
+		}
+		if op := svc.find("1-1"); op.Status != wire.StatusSucceeded {
+			t.Errorf("the wait is %s", op.Status)
+		}
+	})
+}

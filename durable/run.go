@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -224,6 +225,9 @@ func settled(op *Operation) bool {
 // deliverLocked takes in an operation that the service reports as changed.
 // What this run closed itself is no news.
 func (r *run) deliverLocked(op *Operation) {
+	if r.canceled[op.ID] && settled(op) { // what is queued is too late
+		r.queue = slices.DeleteFunc(r.queue, func(q queued) bool { return q.update.ID == op.ID && q.update.Action == wire.ActionCancel })
+	}
 	waiters := r.parked[op.ID]
 	switch {
 	case waiters == nil && selfMade(op):
