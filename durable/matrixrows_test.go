@@ -284,12 +284,17 @@ func mapRow(name string, loose bool, records, failed string, opts ...durable.Bat
 
 // second is work beside other work: where that fails, it comes too late.
 func (w *world) second(ctx durable.Context) (string, error) {
-	if w.fail || w.panics {
-		if err := durable.Wait(ctx, "second-wait", time.Hour); err != nil {
-			return "", err
-		}
+	if err := w.late(ctx); err != nil {
+		return "", err
 	}
 	return w.work(ctx)
+}
+
+func (w *world) late(ctx durable.Context) error {
+	if w.fail || w.panics {
+		return durable.Wait(ctx, "second-wait", time.Hour)
+	}
+	return nil
 }
 
 // futureRows are the operations that do several things at the same time.
@@ -318,7 +323,7 @@ func futureRows() []*operationRow {
 			name: "ParallelMixed", covers: []string{"ParallelMixed"}, call: "durable.ParallelMixed",
 			run: func(ctx durable.Context, w *world) (string, error) {
 				text := durable.NewBranch("text", w.work)
-				size := durable.NewBranch("size", func(ctx durable.Context) (int, error) { return w.size, nil })
+				size := durable.NewBranch("size", func(ctx durable.Context) (int, error) { return w.size, w.late(ctx) })
 				r, err := durable.ParallelMixed(ctx, w.name, []durable.AnyBranch{text, size})
 				if err != nil {
 					return "", err
