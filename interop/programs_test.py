@@ -218,11 +218,11 @@ class Programs:
         return [s.split()[0] if s.startswith(("Step", "Callback")) else s for s in shape(events)]
 
     def test_wait_for_callback_with_heartbeats(self):
-        arn = start(f"{self.language}-wait_for_callback", {"heartbeat": 2})
+        arn = start(f"{self.language}-wait_for_callback", {"heartbeat": 4})
         id = callback_id(arn)
         until(lambda: SUSPENDED in shape(history(arn)))
         for _ in range(3):
-            time.sleep(1)
+            time.sleep(2)
             api.send_durable_execution_callback_heartbeat(CallbackId=id)
         api.send_durable_execution_callback_success(CallbackId=id, Result=b"[1]")
         execution, events = self.finished(arn)
@@ -233,7 +233,7 @@ class Programs:
         )
         context = next(e for e in events if e["EventType"] == "ContextStarted")
         self.assertEqual(context["SubType"], "WaitForCallback")
-        self.assertEqual(one(events, "CallbackStarted")["HeartbeatTimeout"], 2)
+        self.assertEqual(one(events, "CallbackStarted")["HeartbeatTimeout"], 4)
 
     def times_out(self, event, kind):
         execution, events = self.run_program("wait_for_callback", event)
@@ -245,10 +245,10 @@ class Programs:
         self.assertEqual(one(events, "CallbackTimedOut")["Error"]["Payload"]["ErrorType"], kind)
 
     def test_wait_for_callback_without_a_heartbeat(self):
-        self.times_out({"heartbeat": 1, "timeout": 600}, "Callback.Heartbeat")
+        self.times_out({"heartbeat": 3, "timeout": 600}, "Callback.Heartbeat")
 
     def test_wait_for_callback_timeout(self):
-        self.times_out({"timeout": 1}, "Callback.Timeout")
+        self.times_out({"timeout": 3}, "Callback.Timeout")
 
     def test_wait_for_callback_whose_submitter_fails(self):
         execution, events = self.run_program("wait_for_callback", {"submitter": "fails"})

@@ -136,7 +136,7 @@ export const parallel = withDurableExecution(async (event, context) => {
     {
       name: "slow",
       func: async (branch) => {
-        await branch.wait("pause", { seconds: 1 });
+        await branch.wait("pause", { seconds: 2 });
         return branch.step("right", async () => "R");
       },
     },

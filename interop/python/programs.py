@@ -159,7 +159,7 @@ def map(event, context):
 @durable_execution
 def parallel(event, context):
     def slow(branch):
-        branch.wait(seconds(1), name="pause")
+        branch.wait(seconds(2), name="pause")
         return branch.step(lambda _: "R", name="right")
 
     batch = context.parallel(

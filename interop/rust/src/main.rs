@@ -154,7 +154,7 @@ async fn parallel(_: Value, ctx: DurableContext) -> Outcome {
             Ok(branch.step(|_| async { Ok("L".to_owned()) }).name("left").await?)
         }),
         Branch::new("slow", |branch: DurableContext| async move {
-            branch.wait(SECOND).name("pause").await?;
+            branch.wait(2 * SECOND).name("pause").await?;
             Ok(branch.step(|_| async { Ok("R".to_owned()) }).name("right").await?)
         }),
     ];
