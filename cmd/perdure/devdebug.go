@@ -83,14 +83,11 @@ func (f *devFunction) release() {
 	}
 }
 
-// warm starts the process of a new build, so that what goes wrong before the
-// first invocation shows at once, and a debugger is there to connect to.
-func (f *devFunction) warm(ctx context.Context, d *deployed) {
-	if e := d.Warm(ctx); e != nil && ctx.Err() == nil {
-		f.say(toneBad, "does not start: %s", cut(progress.ErrorLine(e)))
-		return
-	}
-	if f.isDebugged() {
+// invite starts the process, unless it was, and says where its debugger is.
+func (f *devFunction) invite(ctx context.Context, d *deployed) {
+	if e := d.Warm(ctx); e == nil {
 		f.say(tonePlain, "waits for a debugger: dlv connect %s", f.dev.debug.listen)
+	} else if ctx.Err() == nil {
+		f.say(toneBad, "does not start: %s", cut(progress.ErrorLine(e)))
 	}
 }

@@ -12,8 +12,10 @@ import (
 	"sync"
 	"time"
 
+	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/build"
 	"github.com/perdure/perdure/internal/cli"
+	"github.com/perdure/perdure/internal/cli/progress"
 	"github.com/perdure/perdure/internal/runtimes"
 	"github.com/perdure/perdure/internal/sandbox"
 	"github.com/perdure/perdure/internal/wire"
@@ -168,13 +170,19 @@ func (f *devFunction) takeOver(ctx context.Context, b *build.Build, began time.T
 	if err != nil {
 		return err
 	}
+	if f.build != nil {
+		if err := f.warm(ctx, next); err != nil {
+			d.local.retire(next)
+			return err
+		}
+	}
 	f.invoker.replace(next, f.retired)
 	f.use(next, b)
 	fn.Invoker = d.followers.watch(&f.invoker)
 	if err := d.local.engine.Register(fn); err != nil {
 		return err
 	}
-	if err := d.local.pointAliases(ctx, f.program); err != nil {
+	if err := f.moveAliases(ctx); err != nil {
 		return err
 	}
 	took, first := shortTime(time.Since(began)), f.build == nil
@@ -186,8 +194,32 @@ func (f *devFunction) takeOver(ctx context.Context, b *build.Build, began time.T
 	}
 	f.tell(verdicts)
 	f.prune()
-	if !first || f.isDebugged() {
-		d.work.Go(func() { f.warm(ctx, next) })
+	if f.isDebugged() {
+		d.work.Go(func() { f.invite(ctx, next) })
+	}
+	return nil
+}
+
+// moveAliases lets the aliases that the template gives the function lead to the
+// newest build, wherever they led: what is invoked by them is what is developed.
+func (f *devFunction) moveAliases(ctx context.Context) error {
+	if err := f.dev.local.pointAliases(ctx, f.program); err != nil || f.spec == nil {
+		return err
+	}
+	e, latest := f.dev.local.engine, wire.LatestVersion
+	for _, name := range f.spec.Aliases {
+		a, err := e.Alias(ctx, f.name, name)
+		if err != nil {
+			return err
+		}
+		if a.Version == latest && len(a.Weights) == 0 {
+			continue
+		}
+		change := &engine.AliasChange{Function: f.name, Name: name, Version: &latest, Weights: &map[string]float64{}}
+		if _, err := e.UpdateAlias(ctx, change); err != nil {
+			return err
+		}
+		f.say(tonePlain, "the alias %s led to version %s; here it leads to the newest build", name, a.Version)
 	}
 	return nil
 }
@@ -211,6 +243,16 @@ func (f *devFunction) process(ctx context.Context, b *build.Build) (*runtimes.Pr
 			f.say(tonePlain, "%s", line)
 		}
 	})
+}
+
+// warm starts a process of a new build: one that ends before it has asked for
+// an invocation does not take over.
+func (f *devFunction) warm(ctx context.Context, next *deployed) error {
+	e := next.Warm(ctx)
+	if e == nil {
+		return nil
+	}
+	return &build.Error{Message: "does not start: " + cut(progress.ErrorLine(e))}
 }
 
 // use notes that a build has processes.

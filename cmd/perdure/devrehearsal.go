@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -119,10 +120,12 @@ func (f *devFunction) rehearse(ctx context.Context, pool *sandbox.Pool, arn stri
 	return verdict{tone: toneWarn, text: "replays with the new code, and will then fail: " + cut(progress.ErrorLine(answer.Error))}
 }
 
-// reason is a message of package durable without its beginning.
+// reason is what a NonDeterminismError says of this execution, without what it
+// says of all.
 func reason(e *wire.ErrorObject) string {
 	line := progress.ErrorLine(&wire.ErrorObject{ErrorMessage: e.ErrorMessage})
-	return strings.TrimPrefix(line, "perdure: ")
+	line, _, _ = strings.Cut(line, "; ")
+	return strings.TrimPrefix(line, "perdure: non-deterministic code at ")
 }
 
 // tell tells the verdicts.
@@ -135,6 +138,9 @@ func (f *devFunction) tell(v verdicts) {
 	}
 	for _, one := range v.bad {
 		f.dev.screen.say(one.label, one.tone, "%s", one.text)
+	}
+	if slices.ContainsFunc(v.bad, func(one verdict) bool { return one.tone == toneBad }) {
+		f.say(tonePlain, "hint: with the code as it was they go on; or take one back to where it fits: perdure fork EXECUTION --before OPERATION")
 	}
 	if v.more && v.unasked == "" {
 		f.say(tonePlain, "only the newest %d open executions were replayed", maxRehearsed)

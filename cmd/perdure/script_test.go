@@ -152,7 +152,7 @@ func await(ts *testscript.TestScript, _ bool, args []string) {
 func shows(ts *testscript.TestScript, _ bool, args []string) {
 	pattern, err := regexp.Compile("(?m)" + args[1])
 	ts.Check(err)
-	for range 800 {
+	for range 1600 {
 		data, err := os.ReadFile(ts.MkAbs(args[0]))
 		if err == nil && pattern.Match(data) {
 			return

@@ -7,7 +7,8 @@ import (
 	"github.com/perdure/perdure/internal/wire"
 )
 
-// Warm starts a process that waits for the next invocation. It returns when
+// Warm starts a process that waits for the next invocation, unless there is
+// one. It returns when
 // the process is ready, with nil, or when it is known that it will not be, with
 // what the invocation would have failed with.
 func (p *Pool) Warm(ctx context.Context) *wire.ErrorObject {
@@ -18,6 +19,10 @@ func (p *Pool) Warm(ctx context.Context) *wire.ErrorObject {
 	defer p.work.Done()
 	if failed := p.takeSlot(ctx, inv); failed != nil {
 		return failed.Error
+	}
+	if idle := p.shelfOf(inv).take(ctx, 0); idle != nil {
+		p.release(idle)
+		return nil
 	}
 	proc, failed := p.start(inv)
 	if proc == nil {

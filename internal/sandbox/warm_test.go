@@ -16,6 +16,9 @@ func TestWarm(t *testing.T) {
 	if e := f.Warm(t.Context()); e != nil {
 		t.Fatalf("got %+v", e)
 	}
+	if e := f.Warm(t.Context()); e != nil {
+		t.Fatalf("the second time: got %+v", e)
+	}
 	if said := f.output(); len(said) != 1 || !strings.HasSuffix(said[0], " stdout ready") {
 		t.Errorf("before the first invocation got output %q", said)
 	}
