@@ -8,9 +8,8 @@ import (
 )
 
 // Warm starts a process that waits for the next invocation, unless there is
-// one. It returns when
-// the process is ready, with nil, or when it is known that it will not be, with
-// what the invocation would have failed with.
+// one. It returns when the process is ready, with nil, or when it is known that
+// it will not be, with what the invocation would have failed with.
 func (p *Pool) Warm(ctx context.Context) *wire.ErrorObject {
 	inv := &engine.Invocation{RequestID: "-"}
 	if !p.begin() {
