@@ -49,7 +49,7 @@ const buildPatience = 2 * time.Second
 func buildProgram(ctx context.Context, std *stdio, data string, p program) (*build.Build, error) {
 	slow := time.AfterFunc(buildPatience, func() { fmt.Fprintf(std.err, "building %s …\n", cli.Printable(p.path)) })
 	defer slow.Stop()
-	b, err := build.Do(ctx, p.source(), &build.Options{Root: buildsDir(data), Tell: func(line string) {
+	b, err := build.Do(ctx, p.source(data), &build.Options{Root: buildsDir(data), Tell: func(line string) {
 		fmt.Fprintln(std.err, cli.Printable(line))
 	}})
 	if e, ok := errors.AsType[*build.Error](err); ok {

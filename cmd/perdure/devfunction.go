@@ -48,7 +48,7 @@ func (f *devFunction) refresh(ctx context.Context, paths []string) bool {
 	changed := now.Changed(f.seen)
 	if len(changed) == 0 && f.concerns(paths) {
 		// Something that no build has read: is it an input now?
-		inputs, err := build.Find(ctx, f.source())
+		inputs, err := build.Find(ctx, f.source(f.dev.local.data))
 		if err != nil {
 			return false
 		}
@@ -111,7 +111,7 @@ func (f *devFunction) make(ctx context.Context, inputs build.Snapshot) (*build.B
 	}
 	slow := time.AfterFunc(buildPatience, func() { f.say(tonePlain, "building …") })
 	defer slow.Stop()
-	return build.Do(ctx, f.source(), &build.Options{
+	return build.Do(ctx, f.source(f.dev.local.data), &build.Options{
 		Root: buildsDir(f.dev.local.data), Debug: f.isDebugged(),
 		Tell: func(line string) { f.say(tonePlain, "%s", line) },
 	})
@@ -141,7 +141,7 @@ func (f *devFunction) remember(ctx context.Context, before build.Snapshot, fresh
 }
 
 func (f *devFunction) findInputs(ctx context.Context) {
-	switch inputs, err := build.Find(ctx, f.source()); {
+	switch inputs, err := build.Find(ctx, f.source(f.dev.local.data)); {
 	case f.isExecutable():
 		f.inputs = &build.Inputs{Files: []string{f.path}, Dirs: []string{directoryOf(f.path)}}
 	case err == nil:

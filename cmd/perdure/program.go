@@ -88,14 +88,14 @@ func (p program) code() runtimes.Code {
 
 // source is p as package build knows it. Without a template, only Go is built:
 // other languages run where they are.
-func (p program) source() build.Source {
+func (p program) source(data string) build.Source {
 	if p.spec == nil {
-		return build.Source{Name: p.name, Dir: p.path, Runtime: p.runtime, Handler: p.handler, Skip: !p.isGo()}
+		return build.Source{Name: p.name, Dir: p.path, Runtime: p.runtime, Handler: p.handler, Skip: !p.isGo(), Except: data}
 	}
 	b := &p.spec.Build
 	return build.Source{
 		Name: p.name, LogicalID: p.spec.LogicalID, Dir: p.path, Runtime: p.runtime, Handler: p.handler,
-		Method: b.Method, Properties: b.Properties, Skip: b.Skip,
+		Method: b.Method, Properties: b.Properties, Skip: b.Skip, Except: data,
 	}
 }
 

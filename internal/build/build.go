@@ -55,7 +55,7 @@ func (j *job) do(ctx context.Context, m method) (_ *Build, err error) {
 	b := &Build{Method: m.name()}
 	if _, ok := m.(asIs); ok {
 		b.Dir, b.Runs = j.Dir, j.runs
-		b.ID, err = fingerprint(j.Dir)
+		b.ID, err = fingerprint(j.Source)
 		return b, err
 	}
 	if err := os.MkdirAll(j.home, 0o755); err != nil {

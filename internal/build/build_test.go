@@ -410,6 +410,30 @@ func TestAsIs(t *testing.T) {
 	}
 }
 
+// TestDataInTheSource: an engine may keep its data where the code is, which
+// changes all the time.
+func TestDataInTheSource(t *testing.T) {
+	dir := unpack(t, "-- app.py --\n-- data/db --\n1\n-- Makefile --\nbuild-fn:\n\tcp -r . $(ARTIFACTS_DIR)\n")
+	for _, src := range []Source{
+		{Runtime: "python3.13"}, {Skip: true}, {Method: "makefile"},
+	} {
+		src.Name, src.Dir, src.Except = "fn", dir, filepath.Join(dir, "data")
+		if src.Method == "makefile" {
+			need(t, "make")
+		}
+		root := filepath.Join(dir, "data", "builds")
+		before := mustBuild(t, src, root)
+		write(t, filepath.Join(dir, "data/db"), before.ID)
+		if after := mustBuild(t, src, root); after.ID != before.ID {
+			t.Errorf("%s: what is data changed the build", before.Method)
+		}
+		in, err := Find(t.Context(), src)
+		if err != nil || slices.Contains(in.Files, filepath.Join(dir, "data/db")) || slices.Contains(in.Dirs, filepath.Join(dir, "data")) {
+			t.Errorf("%s: data is among the inputs %q, %v", before.Method, in, err)
+		}
+	}
+}
+
 func TestRefusals(t *testing.T) {
 	dir := unpack(t, "-- file --\n")
 	for want, src := range map[string]Source{

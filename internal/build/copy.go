@@ -65,15 +65,15 @@ func copyFile(path, target string) error {
 	return out.Close()
 }
 
-// copySource copies the function's source into the build, but for what is
-// excluded and for the builds themselves, if they lie within.
+// copySource copies the function's source into the build, but for what is left
+// out and for the builds themselves, if they lie within.
 func (j *job) copySource(to string) error {
 	root, err := filepath.Abs(j.opts.Root)
 	if err != nil {
 		return err
 	}
 	return copyTree(j.Dir, to, func(path string, d fs.DirEntry) bool {
-		return path == root || d.IsDir() && excluded(d.Name())
+		return path == root || d.IsDir() && j.leftOut(path)
 	})
 }
 

@@ -33,11 +33,11 @@ func digest(dir string) (string, error) {
 	})
 }
 
-// fingerprint names the state of a directory of the user's, which may be
+// fingerprint names the state of a source that is run as it is, which may be
 // large, by the sizes and times of its files.
-func fingerprint(dir string) (string, error) {
-	return walk(dir, func(h hash.Hash, path string, d fs.DirEntry) error {
-		if d.IsDir() && excluded(d.Name()) {
+func fingerprint(src *Source) (string, error) {
+	return walk(src.Dir, func(h hash.Hash, path string, d fs.DirEntry) error {
+		if d.IsDir() && src.leftOut(path) {
 			return fs.SkipDir
 		}
 		info, err := d.Info()

@@ -61,7 +61,7 @@ func findTree(src *Source) (*Inputs, error) {
 			return err
 		case err != nil:
 			return nil // it has just gone, or is not ours to read
-		case d.IsDir() && path != src.Dir && excluded(d.Name()):
+		case d.IsDir() && path != src.Dir && src.leftOut(path):
 			return fs.SkipDir
 		case d.IsDir():
 			in.addDir(path)

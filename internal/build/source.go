@@ -26,6 +26,14 @@ type Source struct {
 	Properties map[string][]string
 	// Skip takes the code as it is.
 	Skip bool
+	// Except is a path that is no part of the code, though it may lie in Dir:
+	// an engine's data directory; may be empty.
+	Except string
+}
+
+// leftOut reports whether a directory below Dir is no part of the code.
+func (s *Source) leftOut(path string) bool {
+	return s.Except != "" && path == s.Except || excluded(filepath.Base(path))
 }
 
 // property is a BuildProperty that is a single value.
@@ -179,5 +187,10 @@ func (s Source) check() (*Source, error) {
 		return nil, errorf("the code of %s, %s, is not a directory", s.Name, s.Dir).hintf("name the directory of its code; archives are not unpacked")
 	}
 	s.Dir = dir
+	if s.Except != "" {
+		if s.Except, err = filepath.Abs(s.Except); err != nil {
+			return nil, err
+		}
+	}
 	return &s, nil
 }
