@@ -101,7 +101,8 @@
 // [Context.Logger] and, in steps, [Logger] write each line once over all
 // invocations, as JSON on standard error, with the execution's ARN, the
 // request id, and the operation and attempt that it belongs to. [IsReplaying]
-// is for whatever else should happen only once.
+// is for whatever else should happen only once. [With] gives a part of the code a
+// logger with attributes of its own, and other defaults.
 //
 // # Limits
 //
