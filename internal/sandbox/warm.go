@@ -9,7 +9,8 @@ import (
 
 // Warm starts a process that waits for the next invocation, unless there is
 // one. It returns when the process is ready, with nil, or when it is known that
-// it will not be, with what the invocation would have failed with.
+// it will not be, with what the invocation would have failed with. Either
+// way, what the process has written has reached Config.Output.
 func (p *Pool) Warm(ctx context.Context) *wire.ErrorObject {
 	inv := &engine.Invocation{RequestID: "-"}
 	if !p.begin() {
@@ -28,6 +29,8 @@ func (p *Pool) Warm(ctx context.Context) *wire.ErrorObject {
 		<-p.slots
 		return failed.Error
 	}
+	proc.flush()
+	p.output.sync()
 	p.release(proc)
 	return nil
 }
