@@ -81,7 +81,7 @@ func marshalValue[T any](ctx context.Context, s Serdes, what string, v T) (strin
 			return payload, nil
 		}
 	}
-	data, err := s.Marshal(ctx, v)
+	data, err := marshal(ctx, s, v)
 	if err == nil && !utf8.Valid(data) {
 		err = errNotUTF8
 	}
@@ -89,6 +89,27 @@ func marshalValue[T any](ctx context.Context, s Serdes, what string, v T) (strin
 		return "", serdesFailed(ctx, &SerdesError{What: what, Err: err})
 	}
 	return string(data), nil
+}
+
+// marshal and unmarshal make an error of a panic, of the Serdes or of the value's
+// own methods: it would come again each time.
+
+func marshal(ctx context.Context, s Serdes, v any) (data []byte, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = newPanicError(p)
+		}
+	}()
+	return s.Marshal(ctx, v)
+}
+
+func unmarshal(ctx context.Context, s Serdes, payload string, v any) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = newPanicError(p)
+		}
+	}()
+	return s.Unmarshal(ctx, []byte(payload), v)
 }
 
 // serdesFailed returns err, unless the fault is not the value's: then it ends
@@ -107,7 +128,7 @@ func decodeValue[T any](ctx context.Context, s Serdes, what string, payload *str
 	if payload == nil || *payload == "" && s == JSON {
 		return v, nil
 	}
-	if err := s.Unmarshal(ctx, []byte(*payload), &v); err != nil {
+	if err := unmarshal(ctx, s, *payload, &v); err != nil {
 		var zero T
 		return zero, serdesFailed(ctx, &SerdesError{What: what, Err: err})
 	}
@@ -149,7 +170,7 @@ func decodeJSON[T any](o *operation) (v T) {
 	if payload == nil || *payload == "" {
 		return v
 	}
-	if err := json.Unmarshal([]byte(*payload), &v); err != nil {
+	if err := unmarshal(o.ctx, JSON, *payload, &v); err != nil {
 		o.unreadable(&SerdesError{What: o.result(), Err: err})
 	}
 	return v

@@ -191,3 +191,50 @@ func TestAbandonedResultCannotBeRead(t *testing.T) {
 		}
 	})
 }
+
+// touchy is a value that panics when it is written, or when it is read again.
+type touchy struct{ write bool }
+
+var touched int
+
+func (v touchy) MarshalJSON() ([]byte, error) {
+	if v.write {
+		panic("do not write me")
+	}
+	return []byte(`{}`), nil
+}
+
+func (v *touchy) UnmarshalJSON([]byte) error {
+	if touched++; touched > 1 {
+		panic("do not read me again")
+	}
+	return nil
+}
+
+// A panic on the way to or from the history is no failure of the step's: it is
+// not tried again, and code does not hear of it on replay.
+func TestSerdesPanics(t *testing.T) {
+	step := func(v touchy) func(durable.Context) (any, error) {
+		return func(ctx durable.Context) (any, error) {
+			_, err := durable.RunInChildContext(ctx, "c", func(ctx durable.Context) (any, error) {
+				return 1, second(durable.Step(ctx, "s", func(context.Context) (touchy, error) { return v, nil }))
+			}, durable.WithVirtual())
+			return nil, errors.Join(err, durable.Wait(ctx, "w", time.Second))
+		}
+	}
+	const what = `perdure: cannot encode or decode the result of durable.Step "s": panic: `
+	bubble(t, func(t *testing.T) {
+		svc := newService(t, "{}")
+		out := svc.run(handle(svc, step(touchy{write: true})))
+		if svc.find("1-1").Attempt != 1 || !strings.HasSuffix(strings.TrimSpace(out.errorText()), what+"do not write me") {
+			t.Errorf("got %s after %d attempts", out.errorText(), svc.find("1-1").Attempt)
+		}
+	})
+	bubble(t, func(t *testing.T) {
+		svc := newService(t, "{}")
+		touched = 0
+		if out := svc.run(handle(svc, step(touchy{}))); out.errorText() != "SerdesError: "+what+"do not read me again" {
+			t.Errorf("got %s", out.errorText())
+		}
+	})
+}
