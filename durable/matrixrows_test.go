@@ -292,7 +292,7 @@ func (w *world) second(ctx durable.Context) (string, error) {
 
 func (w *world) late(ctx durable.Context) error {
 	if w.fail || w.panics {
-		return durable.Wait(ctx, "second-wait", time.Hour)
+		return durable.Wait(ctx, "late-wait", time.Hour)
 	}
 	return nil
 }
