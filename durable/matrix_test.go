@@ -19,32 +19,35 @@ import (
 type cell struct {
 	name string
 	test func(t *testing.T, row *operationRow)
+	slow bool // and few invocations: rows are tested at the same time
 }
 
 var matrixCells = []cell{
-	{"first run", testFirstRun},
-	{"replay", testReplay},
-	{"lost calls", testLostCalls},
-	{"suspension", testSuspension},
-	{"failure", testFailure},
-	{"panic", testPanic},
-	{"loser of a race", testLoser},
-	{"deadline", testDeadline},
-	{"large value", testLargeValue},
-	{"huge value", testHugeValue},
-	{"non-determinism", testNonDeterminism},
-	{"dead context", testDeadContext},
-	{"bad name", testBadName},
+	{name: "first run", test: testFirstRun},
+	{name: "replay", test: testReplay},
+	{name: "lost calls", test: testLostCalls},
+	{name: "suspension", test: testSuspension},
+	{name: "failure", test: testFailure},
+	{name: "panic", test: testPanic},
+	{name: "loser of a race", test: testLoser},
+	{name: "deadline", test: testDeadline},
+	{name: "large value", test: testLargeValue, slow: true},
+	{name: "huge value", test: testHugeValue, slow: true},
+	{name: "non-determinism", test: testNonDeterminism},
+	{name: "dead context", test: testDeadContext},
+	{name: "bad name", test: testBadName},
 }
 
 func TestMatrix(t *testing.T) {
-	for _, row := range matrixRows() {
-		t.Run(row.name, func(t *testing.T) {
-			t.Parallel()
-			for _, c := range matrixCells {
-				t.Run(c.name, func(t *testing.T) {
+	for _, c := range matrixCells {
+		t.Run(c.name, func(t *testing.T) {
+			for _, row := range matrixRows() {
+				t.Run(row.name, func(t *testing.T) {
 					if reason := row.not[c.name]; reason != "" {
 						t.Skip("not for this operation: " + reason)
+					}
+					if c.slow {
+						t.Parallel()
 					}
 					c.test(t, row)
 				})

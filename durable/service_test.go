@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strconv"
 	"sync"
@@ -139,8 +140,9 @@ func (s *service) invoke(h *durable.Handler) (output, error) {
 
 func (s *service) invokeWith(ctx context.Context, h *durable.Handler) (output, error) {
 	s.t.Helper()
+	before := runtime.NumGoroutine()
 	reply, err := h.Invoke(ctx, s.envelope())
-	s.noGoroutineLeft()
+	s.noGoroutineLeft(before)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.token = 0
