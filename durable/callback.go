@@ -90,7 +90,9 @@ func (c *Callback[T]) ID() string { return c.id }
 // nothing, and may be called again, and under the context of any part of the
 // execution.
 //
-// If a failure was sent, or a timeout passed, the error is a [*CallbackError].
+// If a failure was sent, or a timeout passed, the error is a [*CallbackError];
+// nothing is retried. The service records how the callback was completed, so
+// later runs return the same.
 // A result that cannot be decoded is a [*SerdesError].
 func (c *Callback[T]) Result(ctx Context) (T, error) {
 	var zero T

@@ -15,7 +15,7 @@ var (
 
 // RunInChildContext runs fn with a context of its own, in which operations are
 // numbered apart, and records its result. Once it has closed, later runs
-// return the result without running fn: a part of a workflow becomes one
+// return the result, or the error, without running fn: a part of a workflow becomes one
 // operation, its history is left behind, and code may move in and out of it
 // without moving what comes after.
 //

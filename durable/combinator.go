@@ -49,7 +49,8 @@ func (e *AllFailedError) Unwrap() []error { return e.Errs }
 // cancels the others; see [Future.Cancel].
 //
 // It is recorded as a context with the given name: that it ended, and by whom.
-// On replay the same future decides, whatever finishes first then.
+// On replay the same future decides, whatever finishes first then. Nothing is
+// retried; results and errors are the futures' own, recorded with them.
 func All[T any](ctx Context, name string, futures ...*Future[T]) ([]T, error) {
 	if _, err := combine(ctx, allKind, name, tasksOf(futures), onFailure, true); err != nil {
 		return nil, err
@@ -96,7 +97,7 @@ func Race[T any](ctx Context, name string, futures ...*Future[T]) (T, error) {
 
 // Join is [All] for futures of different types: it waits until all of them have
 // succeeded, or returns the first error and cancels the others. After it
-// [Future.Result] returns at once.
+// [Future.Result] returns at once. It is recorded as [All] is.
 func Join(ctx Context, name string, futures ...Awaitable) error {
 	_, err := combine(ctx, joinKind, name, awaitables(futures), onFailure, true)
 	return err

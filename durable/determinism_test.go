@@ -87,6 +87,67 @@ func TestMisuse(t *testing.T) {
 	}
 }
 
+// A context that outlived its invocation fails the execution, rather than each
+// of the invocations to come.
+func TestContextOfAnEarlierInvocation(t *testing.T) {
+	for call, use := range map[string]func(kept durable.Context){
+		`durable.Step "x"`:    func(kept durable.Context) { durable.Step(kept, "x", zero) },
+		`durable.Version "x"`: func(kept durable.Context) { durable.Version(kept, "x", 1) },
+		`durable.UUID ""`:     func(kept durable.Context) { durable.UUID(kept) },
+	} {
+		t.Run(call, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				svc := newService(t, "{}")
+				var kept durable.Context
+				h := handle(svc, func(ctx durable.Context) (int, error) {
+					if kept == nil {
+						kept = ctx
+					}
+					if err := durable.Wait(ctx, "pause", time.Second); err != nil {
+						return 0, err
+					}
+					use(kept)
+					t.Error("the operation returned")
+					return 0, nil
+				})
+				want := "perdure: " + call + ": its context is of an earlier invocation"
+				if out := svc.run(h); !strings.Contains(out.errorText(), want) || svc.invocations != 2 {
+					t.Errorf("got %s %q after %d invocations, want %q in it after 2", out.result(), out.errorText(), svc.invocations, want)
+				}
+			})
+		})
+	}
+}
+
+// Code that waits for a future under a context that is over would never hear
+// of it.
+func TestFutureUnderAContextThatIsOver(t *testing.T) {
+	for call, use := range map[string]func(f *durable.Future[int], over durable.Context){
+		`Future.Result "f"`: func(f *durable.Future[int], over durable.Context) { f.Result(over) },
+		`Future.Cancel "f"`: func(f *durable.Future[int], over durable.Context) { f.Cancel(over) },
+	} {
+		t.Run(call, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				svc := newService(t, "{}")
+				h := handle(svc, func(ctx durable.Context) (int, error) {
+					f := durable.Go(ctx, "f", after("f", time.Hour, 1))
+					var over durable.Context
+					_, err := durable.RunInChildContext(ctx, "child", func(ctx durable.Context) (int, error) {
+						over = ctx
+						return 0, nil
+					})
+					use(f, over)
+					return 0, err
+				})
+				want := "MisuseError: perdure: " + call + ": its context is over"
+				if out := svc.run(h); !strings.HasPrefix(out.errorText(), want) {
+					t.Errorf("got %s %q, want %q", out.result(), out.errorText(), want)
+				}
+			})
+		})
+	}
+}
+
 // Ids must not change between releases: executions that sleep were recorded
 // with them.
 func TestOperationIDsGolden(t *testing.T) {

@@ -121,7 +121,8 @@ func (f *Future[T]) Done() <-chan struct{} { return f.task.doneChannel() }
 // returns once that is recorded. Work that is done stays as it is.
 //
 // A step of it that runs is not waited for, and its result is not heard; the
-// invocation only ends when the step's body does.
+// invocation only ends when the step's body does. The error is of the call
+// only. Cancel has no record of its own: later runs find the work failed.
 func (f *Future[T]) Cancel(ctx Context) error {
 	s, err := f.task.enter(ctx, "Future.Cancel")
 	if err != nil {

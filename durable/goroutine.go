@@ -57,10 +57,33 @@ func (s *scope) unwinding() {
 }
 
 // checkRun unwinds the calling goroutine if the run is over. Operations of
-// deferred functions come to nothing then; a line in the log says so.
+// deferred functions come to nothing then; a line in the log says so. A
+// goroutine of another run, which would be unwound in vain in each invocation
+// to come, panics.
 func (s *scope) checkRun(k *kind, name string) {
+	if s.run.gone.Load() && isWorkflow() {
+		panic(&MisuseError{k.describe(name), "its context is of an earlier invocation; use the one that the handler got, and keep none outside of it"})
+	}
 	if s.run.ended.Load() && s.unwound.Load() {
 		s.run.log.warn("perdure: " + k.describe(name) + " did nothing: it is in a deferred function, and the invocation is over; move it to where the function ends, behind a check of its error")
 	}
 	s.run.checkEnded()
+}
+
+// isWorkflow reports whether a run started the calling goroutine.
+func isWorkflow() bool {
+	pcs := make([]uintptr, 128)
+	for skip := 2; ; skip += len(pcs) {
+		n := runtime.Callers(skip, pcs)
+		frames := runtime.CallersFrames(pcs[:n])
+		for more := n > 0; more; {
+			var f runtime.Frame
+			if f, more = frames.Next(); strings.Contains(f.Function, "/durable.(*run).spawn") {
+				return true
+			}
+		}
+		if n < len(pcs) {
+			return false
+		}
+	}
 }

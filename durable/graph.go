@@ -245,7 +245,8 @@ var errGraphReused = errors.New("the graph has run already; make one in each run
 //
 // The graph is recorded as a context with one context for each task that ran,
 // numbered in the order in which they were added; later runs take the values
-// from there. A graph that failed is recorded with its error.
+// from there. A graph that failed is recorded with its error. No task is retried:
+// what may be tried again is a step in it.
 func (g *Graph) Run(ctx Context, name string) error {
 	err := g.err
 	if err == nil {

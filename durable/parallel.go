@@ -92,7 +92,8 @@ type AnyBranch interface {
 //	}
 //	money, err := price.Result(result)
 //
-// The values in the result have the types of their branches, on every run.
+// It is recorded as Parallel is. The values in the result have the types of
+// their branches, on every run.
 // [WithSerdes], which would have to tell them apart, is not for ParallelMixed.
 func ParallelMixed(ctx Context, name string, branches []AnyBranch, opts ...BatchOption) (BatchResult[any], error) {
 	cfg, err := newBatchConfig(opts, len(branches))

@@ -49,7 +49,9 @@ var groupKind = &kind{call: "durable.Retry", typ: wire.TypeContext, subType: wir
 // gets the error as it was recorded, so [RetryPolicy.RetryIf] finds the types
 // that were declared with [WithErrors].
 //
-// When there is no further attempt, the error is a [*RetryError].
+// When there is no further attempt, the error is a [*RetryError]. Retry has no
+// record of its own: later runs take each attempt from its record, as
+// [RunInChildContext] does.
 func Retry[T any](ctx Context, name string, fn func(ctx Context, attempt int) (T, error), opts ...RetryGroupOption) (T, error) {
 	var zero T
 	cfg := new(groupConfig)

@@ -34,6 +34,7 @@ type run struct {
 
 	tasks  sync.WaitGroup // workflow goroutines and the flusher
 	ended  atomic.Bool    // set with ending
+	gone   atomic.Bool    // all its goroutines have ended, too
 	ending chan struct{}  // closed when the outcome is decided
 
 	mu       sync.Mutex // guards the rest
@@ -278,6 +279,7 @@ func (r *run) interrupted() {
 func (r *run) wait() outcome {
 	stop := context.AfterFunc(r.callCtx, r.interrupted)
 	r.tasks.Wait()
+	r.gone.Store(true)
 	stop()
 	return r.outcome
 }

@@ -19,7 +19,8 @@ var stepKind = &kind{call: "durable.Step", typ: wire.TypeStep, subType: wire.Sub
 //
 // If fn returns an error or panics, the attempt failed, and the step's
 // [RetryPolicy] decides about another one; between attempts the execution is
-// suspended. When it gives up, Step returns a [*StepError]. fn runs again if
+// suspended. When it gives up, Step returns a [*StepError], which is recorded
+// too: later runs return it without running fn. fn runs again if
 // the function crashes before its end was recorded, unless
 // [AtMostOncePerRetry] is given. An attempt hears nothing of the one before; work
 // that goes on where the last attempt stopped is a [WaitForCondition].

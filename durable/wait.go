@@ -10,7 +10,8 @@ var waitKind = &kind{call: "durable.Wait", typ: wire.TypeWait, subType: wire.Sub
 
 // Wait lets d pass. The execution is suspended meanwhile, unless other code of
 // it runs, and costs nothing; the service wakes it up, by its own clock, and
-// no crash shortens or restarts the wait.
+// no crash shortens or restarts the wait. That it begins is recorded by the
+// function, and that it has passed by the service; later runs return at once.
 //
 // d is at least a second and at most 366 days; fractions of a second are
 // rounded up. The name is as for [Step]. The only errors are of arguments that

@@ -20,7 +20,8 @@ var waitForCallbackKind = &kind{call: "durable.WaitForCallback", typ: wire.TypeC
 // gives up the error wraps a [*SubmitterError]; it may run again after a crash,
 // under the same [IdempotencyKey]. Then the execution is suspended, unless
 // other code of it runs, until the callback is completed; if that happens
-// sooner, the submitter still runs to its end.
+// sooner, the submitter still runs to its end. Once all of that is recorded,
+// later runs return the result, or the error, without running submit.
 //
 // The error is a [*CallbackError] as from [Callback.Result], and so are
 // decoding and limits; [WithTimeout] and [WithHeartbeat] are the callback's, as

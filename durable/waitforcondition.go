@@ -25,7 +25,8 @@ var conditionKind = &kind{call: "durable.WaitForCondition", typ: wire.TypeStep, 
 //
 // check is like the body of a [Step]: a plain context, with [Attempt], [Logger]
 // and [IdempotencyKey]. It is recorded as one operation, a step with many
-// attempts. The state is at most 1 MiB encoded, on each call; a larger one, or
+// attempts; once that has ended, later runs return the last state, or the
+// error, without calling check. The state is at most 1 MiB encoded, on each call; a larger one, or
 // one that cannot be encoded, fails the operation. The name is as for [Step].
 func WaitForCondition[S any](ctx Context, name string, initial S, check func(ctx context.Context, state S) (next S, done bool, err error), opts ...ConditionOption) (S, error) {
 	var zero S
