@@ -65,7 +65,9 @@ func (l *logs) poolLocked(ctx context.Context, create bool) (*sql.DB, error) {
 	if _, err := os.Stat(l.path); !create && errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	db, err := (sqlite{path: l.path}).connect(1, "journal_mode(WAL)", "synchronous(NORMAL)", "cache_size(-1000)")
+	file := sqlite{path: l.path}
+	file.makePrivate()
+	db, err := file.connect(1, "journal_mode(WAL)", "synchronous(NORMAL)", "cache_size(-1000)")
 	if err != nil {
 		return nil, err
 	}

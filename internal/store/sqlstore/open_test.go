@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -49,6 +50,36 @@ func TestFilesArePrivateAndTidy(t *testing.T) {
 	}
 	if got, want := fmt.Sprint(names), "[perdure.db perdure.lock]"; got != want {
 		t.Errorf("after Close: got %v, want %v", got, want)
+	}
+}
+
+// TestFilesArePrivateWhereverTheyAre: the directory may be one that others can
+// enter, such as a volume of a container.
+func TestFilesArePrivateWhereverTheyAre(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("modes say nothing on Windows")
+	}
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, dir, nil)
+	if err := s.Commit(t.Context(), entry("x", 1)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.AppendLog(t.Context(), store.LogWrite{ID: "x", Lines: []store.LogLine{{Text: "secret"}}}); err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	files, _ := os.ReadDir(dir)
+	for _, f := range files {
+		if info, err := f.Info(); err != nil || info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s: got %v, %v, want a file for its owner only", f.Name(), info.Mode(), err)
+		}
+		found++
+	}
+	if found < 4 {
+		t.Errorf("got %v, want the database and the log, each with what is beside it", files)
 	}
 }
 

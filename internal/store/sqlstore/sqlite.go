@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -89,6 +90,15 @@ const (
 	tooManyPages    = 4 * checkpointPages
 )
 
+// makePrivate makes a new file that nobody but its owner can read: SQLite would
+// let everybody who can enter the directory, and gives the files beside it the
+// same mode. What stands in the way SQLite meets, too, and says better.
+func (f sqlite) makePrivate() {
+	if file, err := os.OpenFile(f.path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600); err == nil {
+		file.Close()
+	}
+}
+
 // connect opens a pool of at most n connections that begin with the pragmas.
 func (f sqlite) connect(n int, pragmas ...string) (*sql.DB, error) {
 	u := url.URL{Scheme: "file", Path: filepath.ToSlash(f.path)}
@@ -114,6 +124,7 @@ func (f sqlite) forReading() (*sql.DB, error) {
 // schema. It changes nothing in a file that is not ours.
 func (f sqlite) forWriting(ctx context.Context) (*sql.DB, error) {
 	synchronous := [...]string{Power: "FULL", Process: "NORMAL", None: "OFF"}[f.durability]
+	f.makePrivate()
 	db, err := f.connect(1, "cache_size(-16000)", "synchronous("+synchronous+")",
 		"wal_autocheckpoint(0)",         // the writer decides
 		"journal_size_limit(100000000)") // of a log that grew beyond measure
