@@ -86,7 +86,7 @@ var errChanging = errors.New("it changes while it is copied: try again when noth
 // Keep copies a source into the store, unless it is there, and returns when it
 // is on the disk.
 func (s *Store) Keep(ctx context.Context, src Source) (Code, error) {
-	if err := os.MkdirAll(s.dir, 0o755); err != nil {
+	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return Code{}, err
 	}
 	temp, err := os.MkdirTemp(s.dir, copying)
@@ -148,7 +148,8 @@ func (s *Store) place(copied string, code Code) error {
 }
 
 // Sweep removes code that is not to be kept, and copies that were never
-// finished.
+// finished. Code loses its name first: what is left of it when its removal
+// breaks off must not be taken for the whole.
 func (s *Store) Sweep(keep func(hash string) bool) error {
 	entries, err := os.ReadDir(s.dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -160,9 +161,23 @@ func (s *Store) Sweep(keep func(hash string) bool) error {
 	var errs []error
 	for _, entry := range entries {
 		name := entry.Name()
-		if strings.HasPrefix(name, copying) || isHash(name) && !keep(name) {
+		switch {
+		case strings.HasPrefix(name, copying):
 			errs = append(errs, os.RemoveAll(filepath.Join(s.dir, name)))
+		case isHash(name) && !keep(name):
+			errs = append(errs, s.remove(name))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+func (s *Store) remove(hash string) error {
+	doomed, err := os.MkdirTemp(s.dir, copying)
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(filepath.Join(s.dir, hash), filepath.Join(doomed, hash)); err != nil {
+		return errors.Join(err, os.Remove(doomed))
+	}
+	return os.RemoveAll(doomed)
 }

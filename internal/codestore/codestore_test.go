@@ -266,6 +266,36 @@ func TestSweep(t *testing.T) {
 	}
 }
 
+// TestCodeThatCouldNotBeRemoved: what a removal leaves when it breaks off is
+// not code.
+func TestCodeThatCouldNotBeRemoved(t *testing.T) {
+	if runtime.GOOS == "windows" || os.Geteuid() == 0 {
+		t.Skip("needs a user whom the mode of a directory keeps from removing what is in it")
+	}
+	dir := t.TempDir()
+	src := Source{Path: filepath.Join(dir, "a")}
+	write(t, dir, map[string]string{"a/main": "main", "a/sub/x": "x"})
+	s := New(filepath.Join(dir, "code"))
+	code, path := keep(t, s, src)
+	if err := os.Chmod(filepath.Join(path, "sub"), 0o500); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Sweep(func(string) bool { return false }); err == nil {
+		t.Fatal("the sweep could remove everything")
+	}
+	again, path := keep(t, s, src)
+	if again != code {
+		t.Errorf("got %v, want %v", again, code)
+	}
+	if got, err := os.ReadFile(filepath.Join(path, "main")); err != nil || string(got) != "main" {
+		t.Errorf("got %q, %v, want the whole code again", got, err)
+	}
+	left, _ := filepath.Glob(filepath.Join(s.dir, copying+"*", "*", "sub"))
+	for _, dir := range left {
+		_ = os.Chmod(dir, 0o700) // so that the test's directory can be removed
+	}
+}
+
 func TestKeepOfTheSameAtOnce(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, program)
