@@ -79,10 +79,10 @@ func (e *Engine) children(d *machine.Draft, writes []store.Write) ([]store.Write
 		if err != nil {
 			return nil, err
 		}
-		if err := e.admitStart(arn); err != nil {
+		f, err := e.admitStart(arn) // and no other look: it may be unregistered by then
+		if err != nil {
 			return nil, err
 		}
-		f := e.functions.find(arn.Function, arn.Version)
 		id := e.newIdentity(f, arn, &InvokeRequest{TenantID: r.TenantID, TraceHeader: r.TraceHeader})
 		id.ParentARN, id.ParentOperation = d.Identity().ARN.String(), r.OpID
 		child := machine.Start(id, r.Payload, startOf(arn.ID), e.rules)

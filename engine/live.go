@@ -171,7 +171,7 @@ func (e *Engine) commit(l *live, d *machine.Draft) error {
 	e.functions.starting.RLock()
 	defer e.functions.starting.RUnlock()
 	if d.Entries() == 0 {
-		if err := e.admitStart(d.Identity().ARN); err != nil {
+		if _, err := e.admitStart(d.Identity().ARN); err != nil {
 			return err
 		}
 	}

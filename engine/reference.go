@@ -78,14 +78,15 @@ func (t target) admit() error {
 // whyIdle says why a version has no invoker.
 func (f *function) whyIdle() string { return cmp.Or(f.fault, "nothing here runs published versions") }
 
-// admitStart refuses an execution that is about to be created on a version that
-// takes none, or is gone. The registry's starting lock is held.
-func (e *Engine) admitStart(arn wire.ARN) error {
+// admitStart returns the version on which an execution is about to be created,
+// and refuses one that takes none, or is gone. The registry's starting lock is
+// held.
+func (e *Engine) admitStart(arn wire.ARN) (*function, error) {
 	t := target{function: e.functions.find(arn.Function, arn.Version), arn: arn}
 	if t.function == nil || t.Durable == nil {
-		return functionNotFound(arn)
+		return nil, functionNotFound(arn)
 	}
-	return t.admit()
+	return t.function, t.admit()
 }
 
 func functionNotFound(arn wire.ARN) error {

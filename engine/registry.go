@@ -109,11 +109,12 @@ func (r *registry) put(f *function) {
 	}
 }
 
-func (r *registry) remove(name, version string) {
+// remove takes a version away, unless another was put in its place meanwhile.
+func (r *registry) remove(f *function) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if fam := r.byName[name]; fam != nil {
-		delete(fam.versions, version)
+	if fam := r.byName[f.Name]; fam != nil && fam.versions[f.Version] == f {
+		delete(fam.versions, f.Version)
 	}
 }
 
@@ -176,7 +177,7 @@ func (e *Engine) Unregister(name, version string) {
 	switch {
 	case f == nil:
 	case f.image == nil:
-		e.functions.remove(name, version)
+		e.functions.remove(f)
 	default:
 		idle := *f
 		idle.Invoker, idle.fault = nil, "it was unregistered"

@@ -108,7 +108,7 @@ func (e *Engine) forgetDrained(ctx context.Context, f *function) (gone bool, err
 			return false, err
 		}
 	}
-	e.functions.remove(f.Name, f.Version)
+	e.functions.remove(f)
 	e.sweep(ctx)
 	return true, nil
 }

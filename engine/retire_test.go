@@ -1,10 +1,13 @@
 package engine_test
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
 
 	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/internal/store"
+	"github.com/perdure/perdure/internal/store/memstore"
 	"github.com/perdure/perdure/internal/wire"
 )
 
@@ -115,4 +118,43 @@ func TestDeleteRefusals(t *testing.T) {
 			wantCode(t, test.function+":"+test.qualifier, err, test.code, test.text)
 		}
 	})
+}
+
+// meddlingStore calls back between the look for open executions and what the
+// engine makes of it.
+type meddlingStore struct {
+	store.Store
+	listed func()
+}
+
+func (s *meddlingStore) List(ctx context.Context, q store.Query) ([]*store.Row, error) {
+	rows, err := s.Store.List(ctx, q)
+	s.listed()
+	return rows, err
+}
+
+// TestRegisteredWhileItGoes: a function that its owner registers again just as
+// the last of it is being deleted stays registered.
+func TestRegisteredWhileItGoes(t *testing.T) {
+	st := &meddlingStore{Store: memstore.New(), listed: func() {}}
+	e, err := engine.Open(t.Context(), st, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close(context.Background())
+	order := engine.Function{Name: "order", Invoker: invoker{}} // it is never invoked
+	if err := e.Register(order); err != nil {
+		t.Fatal(err)
+	}
+	st.listed = func() {
+		if err := e.Register(order); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := e.DeleteFunction(t.Context(), "order", ""); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := e.Lookup("order", ""); err != nil {
+		t.Errorf("got %v, want the function that was registered", err)
+	}
 }
