@@ -108,3 +108,20 @@ func TestClientOfSomethingElse(t *testing.T) {
 		t.Errorf("got %v (refusal %v), want an error that is no refusal of an engine", err, refused)
 	}
 }
+
+// refusedBody is a body that the server takes no more of.
+type refusedBody struct{}
+
+func (refusedBody) Read([]byte) (int, error) {
+	return 0, wire.Errorf(wire.CodeRequestTimeout, "The body of the request did not keep arriving.")
+}
+
+// TestRefusedBody: what the server says of a body reaches the client as it is.
+func TestRefusedBody(t *testing.T) {
+	w := newWorld(t)
+	answer := httptest.NewRecorder()
+	adminapi.New(w.engine, nil).ServeHTTP(answer, httptest.NewRequest("POST", "/perdure/executions/arn/skip", refusedBody{}))
+	if got := answer.Header().Get("X-Amzn-Errortype"); got != string(wire.CodeRequestTimeout) {
+		t.Errorf("got %d %s, want %s", answer.Code, got, wire.CodeRequestTimeout)
+	}
+}

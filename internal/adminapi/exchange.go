@@ -50,6 +50,9 @@ const maxBody = 2*wire.MaxSyncPayload + 1<<20
 // readJSON reads the body of r into v. No body leaves v as it is.
 func readJSON(r *http.Request, v any) error {
 	data, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+	if _, ok := errors.AsType[*wire.Error](err); ok {
+		return err // the server's own refusal of a body
+	}
 	if err != nil {
 		return wire.Errorf(wire.CodeInvalidContent, "Could not read the request body: %v.", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/perdure/perdure/engine"
@@ -172,9 +173,19 @@ func (a *api) beat(w http.ResponseWriter, r *http.Request, worker string) error 
 	return reply(w, BeatAnswer{cancelled})
 }
 
+// maxRequestID bounds the request ids in lines: they are UUIDs.
+const maxRequestID = 64
+
+// streams are those that a line can be of.
+var streams = []string{"stdout", "stderr", "notice"}
+
 // keepLines takes in what a worker's function wrote, for its own executions.
+// Beside the text nothing may take room: a log is bounded by that.
 func (a *api) keepLines(function string, lines []WorkerLine) {
 	for _, l := range lines {
+		if !slices.Contains(streams, l.Stream) || len(l.RequestID) > maxRequestID {
+			continue
+		}
 		if arn, err := wire.ParseARN(l.ExecutionArn); l.ExecutionArn != "" && (err != nil || arn.Function != function) {
 			continue
 		}

@@ -2,6 +2,7 @@ package adminapi_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -57,7 +58,9 @@ func TestWorker(t *testing.T) {
 	line := adminapi.WorkerLine{Time: time.Now(), ExecutionArn: mine, RequestID: inv.RequestID, Stream: "stdout", Text: "hello"}
 	stolen := line
 	stolen.ExecutionArn, stolen.Text = others, "not mine"
-	if _, err := c.Beat(t.Context(), joined.Worker, &adminapi.WorkerBeat{Running: []string{inv.RequestID}, Lines: []adminapi.WorkerLine{line, stolen}}); err != nil {
+	odd, long := line, line // the bounds of a log are those of its text
+	odd.Stream, long.RequestID = strings.Repeat("x", 1<<20), strings.Repeat("x", 1<<20)
+	if _, err := c.Beat(t.Context(), joined.Worker, &adminapi.WorkerBeat{Running: []string{inv.RequestID}, Lines: []adminapi.WorkerLine{line, stolen, odd, long}}); err != nil {
 		t.Fatal(err)
 	}
 	outcome := &adminapi.WorkerOutcome{RequestID: inv.RequestID, Payload: []byte(`{"Status":"SUCCEEDED","Result":"42"}`)}
@@ -70,7 +73,7 @@ func TestWorker(t *testing.T) {
 	}
 	for arn, want := range map[string]int{mine: 1, others: 0} {
 		if lines, err := c.Log(t.Context(), arn, 0); err != nil || len(lines) != want {
-			t.Errorf("got %v, %v; want %d lines", lines, err, want)
+			t.Errorf("got %d lines, %v; want %d", len(lines), err, want)
 		}
 	}
 	if err := c.Leave(t.Context(), joined.Worker); err != nil {
