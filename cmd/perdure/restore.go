@@ -41,7 +41,8 @@ func (v *restoreVerb) run(ctx context.Context, std *stdio, args []string) error 
 		return cli.Usagef("perdure restore needs --data DIR").Hintf("perdure help restore")
 	}
 	database := filepath.Join(v.data, "perdure.db")
-	if fileExists(database) {
+	// SQLite takes a write-ahead log that was left behind for the new database's.
+	if fileExists(database) || fileExists(database+"-wal") {
 		return cli.Usagef("%s holds data already", v.data).Hintf("restore into a directory of its own")
 	}
 	if err := v.copy(ctx, args[0], database); err != nil {
