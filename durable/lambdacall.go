@@ -10,6 +10,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/perdure/perdure/internal/wire"
 )
 
 // Limits of one call of the Lambda API. A refusal that may be for the moment,
@@ -111,7 +113,7 @@ func (c *lambdaClient) request(ctx context.Context, call *apiCall) (*http.Reques
 	u := c.endpoint
 	const prefix = "/2025-12-01/durable-executions/"
 	u.Path += prefix + call.arn + call.path
-	u.RawPath += prefix + string(appendEscaped(nil, call.arn, 0)) + call.path
+	u.RawPath += prefix + string(wire.AppendEscaped(nil, call.arn, 0)) + call.path
 	u.RawQuery = call.query
 	req := (&http.Request{Method: call.method, URL: &u, Host: u.Host, Header: http.Header{"User-Agent": c.userAgent}}).WithContext(ctx)
 	if call.body != nil {

@@ -198,9 +198,9 @@ func (c *lambdaClient) rest(ctx context.Context, arn, marker string, reply *Chec
 
 // State implements [Client].
 func (c *lambdaClient) State(ctx context.Context, req *StateRequest) (*StateReply, error) {
-	query := appendEscaped([]byte("CheckpointToken="), req.Token, 0)
+	query := wire.AppendEscaped([]byte("CheckpointToken="), req.Token, 0)
 	if req.Marker != "" {
-		query = appendEscaped(append(query, "&Marker="...), req.Marker, 0)
+		query = wire.AppendEscaped(append(query, "&Marker="...), req.Marker, 0)
 	}
 	if req.MaxItems > 0 {
 		query = strconv.AppendInt(append(query, "&MaxItems="...), int64(req.MaxItems), 10)

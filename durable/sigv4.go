@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/perdure/perdure/internal/wire"
 )
 
 // Requests to AWS are signed with Signature Version 4: a MAC of the request in
@@ -67,7 +69,7 @@ func (s *signer) sign(req *http.Request, body []byte, c credentials, now time.Ti
 func canonicalRequest(req *http.Request, body []byte) (text []byte, signed string) {
 	text = make([]byte, 0, 1024)
 	text = append(append(text, req.Method...), '\n')
-	text = appendEscaped(text, req.URL.EscapedPath(), '/') // for all services but S3 it is escaped twice
+	text = wire.AppendEscaped(text, req.URL.EscapedPath(), '/') // for all services but S3 it is escaped twice
 	text = append(append(text, '\n'), req.URL.RawQuery...)
 	text = append(text, '\n')
 	names := make([]byte, 0, 80)
@@ -113,20 +115,4 @@ func mac(key []byte, text string) []byte {
 func appendHash(dst, data []byte) []byte {
 	sum := sha256.Sum256(data)
 	return hex.AppendEncode(dst, sum[:])
-}
-
-// appendEscaped appends s with everything percent-encoded that RFC 3986 does
-// not leave unreserved, except the byte in keep.
-func appendEscaped(dst []byte, s string, keep byte) []byte {
-	const digits = "0123456789ABCDEF"
-	for i := range len(s) {
-		switch c := s[i]; {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9',
-			c == '-', c == '.', c == '_', c == '~', c == keep && keep != 0:
-			dst = append(dst, c)
-		default:
-			dst = append(dst, '%', digits[c>>4], digits[c&15])
-		}
-	}
-	return dst
 }

@@ -9,9 +9,11 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	"github.com/perdure/perdure/internal/wire"
 )
 
 // Signatures are those of the AWS SDK, whatever is in the path, the query and
@@ -28,7 +30,7 @@ func TestSignAsTheAWSSDK(t *testing.T) {
 			arn:    rapid.OneOf(rapid.Just(ownARN), rapid.StringN(1, 40, -1)).Draw(t, "arn"), path: "/checkpoint",
 		}
 		if call.method == "GET" {
-			call.query = "CheckpointToken=" + string(appendEscaped(nil, rapid.StringMatching(`[A-Za-z0-9+/]{0,30}={0,2}`).Draw(t, "token"), 0)) + "&MaxItems=1000"
+			call.query = "CheckpointToken=" + string(wire.AppendEscaped(nil, rapid.StringMatching(`[A-Za-z0-9+/]{0,30}={0,2}`).Draw(t, "token"), 0)) + "&MaxItems=1000"
 		} else {
 			call.body = []byte(rapid.String().Draw(t, "body"))
 		}

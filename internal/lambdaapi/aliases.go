@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/internal/wire"
 )
 
 // aliasConfiguration is an alias as the API tells it.
@@ -122,7 +123,7 @@ func (d *jsonReader) routing(v *violations) *map[string]float64 {
 				if weight < 0 {
 					bound = "greater than or equal to 0.0"
 				}
-				v.add(quote(strconv.FormatFloat(weight, 'g', -1, 64)), "routingConfig.additionalVersionWeights."+clip(key, maxQuoted)+".member",
+				v.add(quote(strconv.FormatFloat(weight, 'g', -1, 64)), "routingConfig.additionalVersionWeights."+wire.Clip(key, maxQuoted)+".member",
 					"Member must have value "+bound)
 			}
 			weights[key] = weight

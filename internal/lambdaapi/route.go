@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/perdure/perdure/internal/wire"
 )
 
 // maxURL bounds the path and query of a request. The longest that clients
@@ -92,12 +94,12 @@ func route(r *http.Request) (*operation, string, error) {
 	}
 	res, escaped := findResource(path)
 	if res == nil {
-		return nil, "", notServed(clip(r.Method, maxQuoted) + " " + clip(path, maxQuoted))
+		return nil, "", notServed(wire.Clip(r.Method, maxQuoted) + " " + wire.Clip(path, maxQuoted))
 	}
 	op := res.operation(r.Method)
 	switch {
 	case op == nil:
-		return nil, "", refusal(codeMethodNotAllowed, "%s is not allowed on this path.", clip(r.Method, maxQuoted))
+		return nil, "", refusal(codeMethodNotAllowed, "%s is not allowed on this path.", wire.Clip(r.Method, maxQuoted))
 	case op.serve == nil:
 		return nil, "", notServed(op.name)
 	}
@@ -151,14 +153,6 @@ func elsewhere(name, how string) func(*api, http.ResponseWriter, *http.Request, 
 
 // maxQuoted bounds what a message repeats of a path.
 const maxQuoted = 200
-
-// clip shortens s to most bytes.
-func clip(s string, most int) string {
-	if len(s) > most {
-		return s[:most] + "…"
-	}
-	return s
-}
 
 // OperationName is the name of the API's operation that r asks for, or "".
 func OperationName(r *http.Request) string {

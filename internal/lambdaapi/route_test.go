@@ -77,7 +77,7 @@ func TestRouteRefusals(t *testing.T) {
 		{"OPTIONS", executions + testARN, 405, "MethodNotAllowedException", "OPTIONS is not allowed on this path."},
 		{"GET", "/health?" + strings.Repeat("x", maxURL), 414, "RequestURITooLongException", "The path and query of a request must be shorter than 16384 bytes."},
 	} {
-		t.Run(test.method+" "+clip(test.path, maxQuoted), func(t *testing.T) {
+		t.Run(test.method+" "+wire.Clip(test.path, maxQuoted), func(t *testing.T) {
 			url, _ := serve(t, &fakeEngine{}, nil)
 			checkAnswer(t, request(t, url, test.method, test.path, ""), test.status, test.code, test.message)
 		})

@@ -45,7 +45,7 @@ func (v *violations) err() error {
 
 // quote writes a value for a message: whole, unless it is of a size that only
 // serves to hurt.
-func quote(value string) string { return "'" + clip(value, 16<<10) + "'" }
+func quote(value string) string { return "'" + wire.Clip(value, 16<<10) + "'" }
 
 // missing notes that a required member is absent.
 func (v *violations) missing(at string) { v.add("null", at, "Member must not be null") }

@@ -85,10 +85,4 @@ func followsLink(r *http.Request) bool {
 }
 
 // clip shortens what a message repeats of a request.
-func clip(s string) string {
-	const most = 200
-	if len(s) > most {
-		return s[:most] + "…"
-	}
-	return s
-}
+func clip(s string) string { return wire.Clip(s, 200) }

@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/perdure/perdure/internal/wire"
 )
 
 // canonicalRequest is the text of r that a client signs. The path is escaped a
@@ -17,7 +19,7 @@ func (p *Proof) canonicalRequest(r *http.Request, payload string) []byte {
 	if path := r.URL.EscapedPath(); path == "" {
 		text = append(text, '/')
 	} else {
-		text = appendEscaped(text, path, '/')
+		text = wire.AppendEscaped(text, path, '/')
 	}
 	text = append(text, '\n')
 	text = appendQuery(text, r.URL.RawQuery)
@@ -72,7 +74,7 @@ func reescape(s string) string {
 	if plain, err := url.QueryUnescape(s); err == nil {
 		s = plain
 	}
-	return string(appendEscaped(nil, s, 0))
+	return string(wire.AppendEscaped(nil, s, 0))
 }
 
 // appendHeader appends the values of a header, without the spaces that do not
@@ -90,22 +92,6 @@ func appendHeader(dst []byte, r *http.Request, name string) []byte {
 			if value[j] != ' ' || value[j-1] != ' ' {
 				dst = append(dst, value[j])
 			}
-		}
-	}
-	return dst
-}
-
-// appendEscaped appends s with everything percent-encoded that RFC 3986 does
-// not leave unreserved, except the byte in keep.
-func appendEscaped(dst []byte, s string, keep byte) []byte {
-	const digits = "0123456789ABCDEF"
-	for i := range len(s) {
-		switch c := s[i]; {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9',
-			c == '-', c == '.', c == '_', c == '~', c == keep && keep != 0:
-			dst = append(dst, c)
-		default:
-			dst = append(dst, '%', digits[c>>4], digits[c&15])
 		}
 	}
 	return dst

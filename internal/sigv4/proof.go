@@ -182,10 +182,4 @@ func invalid(format string, args ...any) error {
 }
 
 // clip shortens what a message repeats of a request.
-func clip(s string) string {
-	const most = 100
-	if len(s) > most {
-		return s[:most] + "…"
-	}
-	return s
-}
+func clip(s string) string { return wire.Clip(s, 100) }

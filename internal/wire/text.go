@@ -1,0 +1,32 @@
+package wire
+
+import "unicode/utf8"
+
+// Clip shortens s to most bytes at the most, for messages that repeat what a
+// client sent. It cuts between characters, never inside one.
+func Clip(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	for most > 0 && !utf8.RuneStart(s[most]) {
+		most--
+	}
+	return s[:most] + "…"
+}
+
+// AppendEscaped appends s with everything percent-encoded that RFC 3986 does
+// not leave unreserved, except the byte in keep; zero is none. It is what paths
+// with execution ARNs, queries and signatures are made of.
+func AppendEscaped(dst []byte, s string, keep byte) []byte {
+	const digits = "0123456789ABCDEF"
+	for i := range len(s) {
+		switch c := s[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9',
+			c == '-', c == '.', c == '_', c == '~', c == keep && keep != 0:
+			dst = append(dst, c)
+		default:
+			dst = append(dst, '%', digits[c>>4], digits[c&15])
+		}
+	}
+	return dst
+}
