@@ -225,8 +225,10 @@ func validateFunction(name string) error {
 	case len(name) > maxFunctionName:
 		return fmt.Errorf("the function's name is %d bytes long; at most %d are allowed", len(name), maxFunctionName)
 	}
-	if i := strings.IndexFunc(name, func(r rune) bool { return !alphanumeric(r) && !strings.ContainsRune("-_.:$", r) }); i >= 0 {
-		return fmt.Errorf("the function's name %q has %q at byte %d; names have letters, digits and -_.:$ only", name, name[i], i)
+	for i, r := range name {
+		if !alphanumeric(r) && !strings.ContainsRune("-_.:$", r) {
+			return fmt.Errorf("the function's name %q has %q at byte %d; names have letters, digits and -_.:$ only", name, r, i)
+		}
 	}
 	return nil
 }

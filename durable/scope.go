@@ -329,9 +329,9 @@ func validateName(name string) error {
 	if len(name) > wire.MaxName {
 		return fmt.Errorf("the name is %d bytes long; at most %d are allowed", len(name), wire.MaxName)
 	}
-	for i := range len(name) {
-		if name[i] < ' ' || name[i] > '~' {
-			return fmt.Errorf("the name has %q at byte %d; only printable ASCII is allowed", name[i], i)
+	for i, r := range name {
+		if r < ' ' || r > '~' {
+			return fmt.Errorf("the name has %q at byte %d; only printable ASCII is allowed", r, i)
 		}
 	}
 	return nil

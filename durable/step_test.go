@@ -364,6 +364,7 @@ func TestBadCalls(t *testing.T) {
 	for want, call := range map[string]func(durable.Context) error{
 		`perdure: durable.Step "s": the function is nil`:                                                                  step("s", nil),
 		`perdure: durable.Step "` + long + `": the name is 257 bytes long; at most 256 are allowed`:                       step(long, ok),
+		`perdure: durable.Step "größe": the name has 'ö' at byte 2; only printable ASCII is allowed`:                      step("größe", ok),
 		`perdure: durable.Step "a\nb": the name has '\n' at byte 1; only printable ASCII is allowed`:                      step("a\nb", ok),
 		`perdure: durable.Step "s": an option is nil`:                                                                     step("s", ok, nil),
 		`perdure: durable.Step "s": unknown Semantics 7; use AtLeastOncePerRetry or AtMostOncePerRetry`:                   step("s", ok, durable.WithSemantics(7)),

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"unicode/utf8"
 
 	"github.com/perdure/perdure/internal/machine"
 	"github.com/perdure/perdure/internal/store"
@@ -14,10 +15,16 @@ func (e *Engine) callbackID(executionID string, position int) string {
 	return e.seal(kindCallback, executionID, int64(position))
 }
 
-// SucceedCallback completes a callback with a result; an empty one is none. A malformed id is an
-// InvalidParameterValueException; a callback that was completed, timed out, or
-// belongs to a closed or unknown execution is a CallbackTimeoutException.
+// SucceedCallback completes a callback with a result; an empty one is none. A
+// malformed id, and a result that is not UTF-8, is an
+// InvalidParameterValueException: results are recorded as text, in which other
+// bytes would become others. A callback that was completed, timed out, or
+// belongs to a closed execution is a CallbackTimeoutException; one whose
+// execution was deleted is a ResourceNotFoundException.
 func (e *Engine) SucceedCallback(ctx context.Context, callbackID string, result []byte) error {
+	if !utf8.Valid(result) {
+		return wire.Errorf(wire.CodeInvalidParameter, "The result of the callback is not valid UTF-8. Send other bytes as base64, for example.")
+	}
 	return e.callback(ctx, callbackID, func(d *machine.Draft, position int) error {
 		return d.SucceedCallback(position, callbackID, payloadOf(result))
 	})
@@ -46,7 +53,7 @@ func (e *Engine) callback(ctx context.Context, callbackID string, apply func(*ma
 	}
 	err := e.update(ctx, id, func(d *machine.Draft) error { return apply(d, int(n[0])) })
 	if errors.Is(err, store.ErrNotFound) {
-		return machine.CallbackGone()
+		return executionNotFound()
 	}
 	return err
 }

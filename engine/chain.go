@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -158,8 +159,13 @@ func (e *Engine) callFor(parentID, opID string, target *machine.InvokeTarget) {
 	if e.ctx.Err() != nil {
 		return // the next engine calls again
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		result = &Result{Status: wire.ExecutionFailed, Error: refusal(err)}
+	case result.Payload != nil && !utf8.ValidString(*result.Payload): // it is recorded as text
+		result = &Result{Status: wire.ExecutionFailed, Error: &wire.ErrorObject{
+			ErrorType: "Runtime.InvalidResponse", ErrorMessage: "The response of function " + name + " is not valid UTF-8.",
+		}}
 	}
 	for {
 		err = e.update(context.WithoutCancel(e.ctx), parentID, func(d *machine.Draft) error {

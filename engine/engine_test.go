@@ -493,13 +493,17 @@ func TestCallbackWakesTheExecution(t *testing.T) {
 		id := <-ids
 		time.Sleep(time.Minute)
 		f.restart()
+		err := f.SucceedCallback(t.Context(), id, []byte{'y', 0xff})
+		if want := "InvalidParameterValueException: The result of the callback is not valid UTF-8. Send other bytes as base64, for example."; err == nil || err.Error() != want {
+			t.Errorf("bytes that are not UTF-8: got %v, want %s", err, want)
+		}
 		if err := f.SucceedCallback(t.Context(), id, []byte("yes")); err != nil {
 			t.Fatal(err)
 		}
 		if r := f.result(arn); *r.Payload != "yes" {
 			t.Errorf("got %q, want the callback's result", *r.Payload)
 		}
-		err := f.FailCallback(t.Context(), id, nil)
+		err = f.FailCallback(t.Context(), id, nil)
 		if want := "CallbackTimeoutException: The callback is either timed out or already completed"; err == nil || err.Error() != want {
 			t.Errorf("the second completion: got %v, want %s", err, want)
 		}

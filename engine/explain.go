@@ -191,17 +191,29 @@ func text(f *machine.Reason, at wire.Timestamp) string {
 	case machine.ReasonPoll:
 		return fmt.Sprintf("step %s has looked %s, looks again %s", f.Label, times(f.Count), until(f.Until, at))
 	case machine.ReasonCallback:
-		s := fmt.Sprintf("waits for callback %s for %s", f.Label, ago(f.Since, at))
-		if f.Until != 0 {
-			s += ", times out " + until(f.Until, at)
-		}
-		return s
+		return fmt.Sprintf("waits for callback %s for %s", f.Label, ago(f.Since, at)) + timeouts(f, at)
 	case machine.ReasonInvoke:
 		return fmt.Sprintf("waits for %s for %s", callee(f.Target), ago(f.Since, at))
 	case machine.ReasonWait:
 		return fmt.Sprintf("wait %s ends %s", f.Label, until(f.Until, at))
 	}
 	return string(f.Kind)
+}
+
+// timeouts says what ends a callback that nobody completes: its timeout, or a
+// heartbeat that does not come.
+func timeouts(f *machine.Reason, at wire.Timestamp) string {
+	byTimeout := "times out " + until(f.Timeout, at)
+	byHeartbeat := "times out " + until(f.Heartbeat, at) + " unless a heartbeat comes"
+	switch {
+	case f.Heartbeat == 0 && f.Timeout == 0:
+		return ""
+	case f.Heartbeat == 0 || f.Timeout != 0 && f.Timeout <= f.Heartbeat:
+		return ", " + byTimeout
+	case f.Timeout == 0:
+		return ", " + byHeartbeat
+	}
+	return ", " + byHeartbeat + ", and " + until(f.Timeout, at) + " in any case"
 }
 
 // failing words a row of invocations that something happened to. While another

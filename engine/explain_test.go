@@ -60,6 +60,15 @@ func TestExplain(t *testing.T) {
 		{"callback with timeout", with(func(u *wire.Update) {
 			u.Type, u.CallbackOptions = wire.TypeCallback, &wire.CallbackOptions{TimeoutSeconds: 3600}
 		}), 5 * time.Minute, "waits for callback charge for 5m, times out in 55m"},
+		{"callback with heartbeat", with(func(u *wire.Update) {
+			u.Type, u.CallbackOptions = wire.TypeCallback, &wire.CallbackOptions{HeartbeatTimeoutSeconds: 600}
+		}), 5 * time.Minute, "waits for callback charge for 5m, times out in 5m unless a heartbeat comes"},
+		{"callback with both", with(func(u *wire.Update) {
+			u.Type, u.CallbackOptions = wire.TypeCallback, &wire.CallbackOptions{TimeoutSeconds: 3600, HeartbeatTimeoutSeconds: 600}
+		}), 5 * time.Minute, "waits for callback charge for 5m, times out in 5m unless a heartbeat comes, and in 55m in any case"},
+		{"callback whose timeout comes before its heartbeat", with(func(u *wire.Update) {
+			u.Type, u.CallbackOptions = wire.TypeCallback, &wire.CallbackOptions{TimeoutSeconds: 600, HeartbeatTimeoutSeconds: 3600}
+		}), 5 * time.Minute, "waits for callback charge for 5m, times out in 5m"},
 		{"wait", with(func(u *wire.Update) { u.Type, u.WaitOptions = wire.TypeWait, &wire.WaitOptions{WaitSeconds: 600} }), time.Minute, "wait charge ends in 9m"},
 		{"retry", retry, 10 * time.Second, "step charge failed once; attempt 2 in 50s: Declined: card declined"},
 		{"second retry", retry, 70 * time.Second, "step charge failed 2 times; attempt 3 in 50s: Declined: card declined"},

@@ -10,7 +10,6 @@ import (
 	"os"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
@@ -37,17 +36,19 @@ reads stdin. Whether text or JSON is wanted, the function says. fail takes --err
 
 type callbackVerb struct {
 	executionFlags
-	result, resultFile string
-	reason             struct{ kind, message, data string }
+	result        cli.Text
+	resultFile    string
+	kind          string
+	message, data cli.Text
 }
 
 func (v *callbackVerb) define(fs *flag.FlagSet) {
 	v.executionFlags.define(fs)
-	fs.StringVar(&v.result, "result", "", "`TEXT` that the callback succeeds with")
+	fs.Var(&v.result, "result", "`TEXT` that the callback succeeds with")
 	fs.StringVar(&v.resultFile, "result-file", "", "`FILE` with what the callback succeeds with")
-	fs.StringVar(&v.reason.kind, "error-type", "", "`TYPE` of the error that the callback fails with")
-	fs.StringVar(&v.reason.message, "error-message", "", "`TEXT` of the error")
-	fs.StringVar(&v.reason.data, "error-data", "", "`TEXT` that goes with the error")
+	fs.StringVar(&v.kind, "error-type", "", "`TYPE` of the error that the callback fails with")
+	fs.Var(&v.message, "error-message", "`TEXT` of the error")
+	fs.Var(&v.data, "error-data", "`TEXT` that goes with the error")
 }
 
 // answers are what can be done with a callback, and what it is then.
@@ -93,14 +94,14 @@ func (v *callbackVerb) check(std *stdio, args []string) (result []byte, err erro
 		return nil, cli.Usagef("perdure callback %s needs a callback", args[0]).Hintf("perdure help callback")
 	case len(args) > 3:
 		return nil, cli.Usagef("perdure callback: unexpected argument %q", args[3]).Hintf("perdure help callback")
-	case args[0] != "succeed" && v.result+v.resultFile != "":
+	case args[0] != "succeed" && (v.result.Value != nil || v.resultFile != ""):
 		return nil, cli.Usagef("--result is for: perdure callback succeed")
-	case args[0] != "fail" && v.reason.kind+v.reason.message+v.reason.data != "":
+	case args[0] != "fail" && (v.kind != "" || v.message.Value != nil || v.data.Value != nil):
 		return nil, cli.Usagef("--error-type and its like are for: perdure callback fail")
-	case v.result != "" && v.resultFile != "":
+	case v.result.Value != nil && v.resultFile != "":
 		return nil, cli.Usagef("--result and --result-file are two results for one callback")
 	case v.resultFile == "":
-		return []byte(v.result), nil
+		return []byte(v.result.String()), nil
 	case v.resultFile == "-":
 		result, err = io.ReadAll(io.LimitReader(std.in, wire.MaxPayload+1))
 	default:
@@ -113,13 +114,11 @@ func (v *callbackVerb) check(std *stdio, args []string) (result []byte, err erro
 }
 
 func (v *callbackVerb) errorObject() *types.ErrorObject {
-	text := func(s string) *string {
-		if s == "" {
-			return nil
-		}
-		return aws.String(s)
+	e := &types.ErrorObject{ErrorMessage: v.message.Value, ErrorData: v.data.Value}
+	if v.kind != "" {
+		e.ErrorType = &v.kind
 	}
-	return &types.ErrorObject{ErrorType: text(v.reason.kind), ErrorMessage: text(v.reason.message), ErrorData: text(v.reason.data)}
+	return e
 }
 
 // find returns the callback that words name: its id, or its execution with or

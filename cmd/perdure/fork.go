@@ -32,8 +32,9 @@ was invoked and has not answered is invoked anew. A wait ends when it would have
 type forkVerb struct {
 	copyFlags
 	before, after string
-	result        textFlag
-	kind, message string
+	result        cli.Text
+	kind          string
+	message       cli.Text
 }
 
 // copyFlags are the flags of the verbs that copy an execution.
@@ -57,23 +58,13 @@ func (f *copyFlags) tell(std *stdio, forked *adminapi.Forked) error {
 	return err
 }
 
-// textFlag is a text that may be given, and empty.
-type textFlag struct{ text *string }
-
-func (f *textFlag) String() string { return "" }
-
-func (f *textFlag) Set(s string) error {
-	f.text = &s
-	return nil
-}
-
 func (v *forkVerb) define(fs *flag.FlagSet) {
 	v.copyFlags.define(fs)
 	fs.StringVar(&v.before, "before", "", "copy until before this `OPERATION`")
 	fs.StringVar(&v.after, "after", "", "copy until this `OPERATION` has ended")
 	fs.Var(&v.result, "result", "`TEXT`, mostly JSON, with which the operation of --after ended")
 	fs.StringVar(&v.kind, "error-type", "", "`TYPE` of the error with which it ended")
-	fs.StringVar(&v.message, "error-message", "", "`TEXT` of that error")
+	fs.Var(&v.message, "error-message", "`TEXT` of that error")
 }
 
 func (v *forkVerb) run(ctx context.Context, std *stdio, args []string) error {
@@ -96,18 +87,18 @@ func (v *forkVerb) run(ctx context.Context, std *stdio, args []string) error {
 
 // outcome is how the operation of --after is to have ended; nil is as it did.
 func (v *forkVerb) outcome() (*adminapi.Outcome, error) {
-	failed := v.kind+v.message != ""
+	failed := v.kind != "" || v.message.Value != nil
 	switch {
 	case v.before != "" && v.after != "":
 		return nil, cli.Usagef("--before and --after are two ends of one copy")
-	case v.result.text == nil && !failed:
+	case v.result.Value == nil && !failed:
 		return nil, nil
 	case v.after == "":
 		return nil, cli.Usagef("--result and --error-message say how the operation of --after ended, and there is none")
-	case v.result.text != nil && failed:
+	case v.result.Value != nil && failed:
 		return nil, cli.Usagef("--result and --error-message are two outcomes of one operation")
 	case failed:
-		return &adminapi.Outcome{Error: &wire.ErrorObject{ErrorType: v.kind, ErrorMessage: v.message}}, nil
+		return &adminapi.Outcome{Error: &wire.ErrorObject{ErrorType: v.kind, ErrorMessage: v.message.String()}}, nil
 	}
-	return &adminapi.Outcome{Result: v.result.text}, nil
+	return &adminapi.Outcome{Result: v.result.Value}, nil
 }

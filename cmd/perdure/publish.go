@@ -29,13 +29,13 @@ moved to the version, or made.`,
 type publishVerb struct {
 	remoteFlags
 	alias       string
-	description string
+	description cli.Text
 }
 
 func (v *publishVerb) define(fs *flag.FlagSet) {
 	v.remoteFlags.define(fs)
 	fs.StringVar(&v.alias, "alias", "", "move the alias `NAME` to the version")
-	fs.StringVar(&v.description, "description", "", "`TEXT` to keep with the version")
+	fs.Var(&v.description, "description", "`TEXT` to keep with the version")
 }
 
 func (v *publishVerb) run(ctx context.Context, std *stdio, args []string) error {
@@ -64,10 +64,7 @@ func (v *publishVerb) publish(ctx context.Context, std *stdio, r *remote, functi
 	if err != nil {
 		return err
 	}
-	in := &lambda.PublishVersionInput{FunctionName: &function}
-	if v.description != "" {
-		in.Description = &v.description
-	}
+	in := &lambda.PublishVersionInput{FunctionName: &function, Description: v.description.Value}
 	out, err := r.api.PublishVersion(ctx, in)
 	if err != nil {
 		return r.fault(ctx, err)

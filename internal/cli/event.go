@@ -52,10 +52,13 @@ func CheckEvent(what string, data []byte) ([]byte, error) {
 	if len(bytes.TrimSpace(data)) == 0 {
 		return nil, Usagef("%s is empty", what).Hintf("an event is one JSON value; {} is the smallest object")
 	}
+	if at := wire.InvalidUTF8(data); at >= 0 {
+		return nil, Usagef("%s is not JSON: %s: a byte that is not UTF-8", what, position(data, int64(at)+1))
+	}
 	var v json.RawMessage
 	err := json.Unmarshal(data, &v)
 	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
-		return nil, Usagef("%s is not JSON: %s: %v", what, position(data, syntax.Offset), syntax)
+		return nil, Usagef("%s is not JSON: %s: %s", what, position(data, syntax.Offset), wire.SyntaxText(data, syntax))
 	}
 	if err != nil {
 		return nil, Usagef("%s is not JSON: %v", what, err)

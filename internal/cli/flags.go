@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/perdure/perdure/internal/nearest"
@@ -12,8 +13,20 @@ import (
 // ParseFlags parses args, in which flags may stand before, between and after
 // the positional arguments, and returns the latter. A lone "--" ends the
 // flags. It fails with [flag.ErrHelp] for --help, else with a [Problem].
+//
+// An empty value or argument is refused, unless the flag is a [Text]: it is mostly
+// a variable that a script forgot to set, and must not mean "none".
 func ParseFlags(fs *flag.FlagSet, args []string) ([]string, error) {
 	fs.SetOutput(io.Discard)
+	fs.VisitAll(func(f *flag.Flag) { f.Value = refuseEmpty(f.Value) })
+	positional, err := parseFlags(fs, args)
+	if err == nil && slices.Contains(positional, "") {
+		err = Usagef("%s: an argument is empty", fs.Name()).Hintf("is a variable unset? see perdure help %s", fs.Name())
+	}
+	return positional, err
+}
+
+func parseFlags(fs *flag.FlagSet, args []string) ([]string, error) {
 	var positional []string
 	for {
 		if err := fs.Parse(args); err != nil {
@@ -31,6 +44,43 @@ func ParseFlags(fs *flag.FlagSet, args []string) ([]string, error) {
 	}
 }
 
+// Text is the value of a flag that takes a text, which may be empty; nil is a
+// flag that was not given.
+type Text struct{ Value *string }
+
+// String implements [flag.Value].
+func (t *Text) String() string {
+	if t.Value == nil {
+		return ""
+	}
+	return *t.Value
+}
+
+// Set implements [flag.Value].
+func (t *Text) Set(value string) error { t.Value = &value; return nil }
+
+func (*Text) mayBeEmpty() {}
+
+// required is the value of a flag that cannot be empty.
+type required struct{ flag.Value }
+
+var errEmpty = errors.New("empty value")
+
+func (v required) Set(value string) error {
+	if value == "" {
+		return errEmpty
+	}
+	return v.Value.Set(value)
+}
+
+func refuseEmpty(v flag.Value) flag.Value {
+	switch v := v.(type) {
+	case required, interface{ mayBeEmpty() }, interface{ IsBoolFlag() bool }:
+		return v
+	}
+	return required{v}
+}
+
 // flagProblem words an error of package flag as this command line does. The
 // package has no error types, so its words are what there is to go by.
 func flagProblem(fs *flag.FlagSet, err error) error {
@@ -43,6 +93,10 @@ func flagProblem(fs *flag.FlagSet, err error) error {
 	}
 	if name, ok := strings.CutPrefix(text, "flag needs an argument: -"); ok {
 		return Usagef("--%s needs a value", name).Hintf("perdure help %s", fs.Name())
+	}
+	if name, ok := strings.CutPrefix(text, `invalid value "" for flag -`); ok {
+		name = strings.TrimSuffix(name, ": "+errEmpty.Error())
+		return Usagef("--%s is empty: give it a value, or leave it out", name).Hintf("is a variable unset? see perdure help %s", fs.Name())
 	}
 	text = strings.NewReplacer("for flag -", "for --", "for -", "for --").Replace(text)
 	return Usagef("%s", text).Hintf("perdure help %s", fs.Name())

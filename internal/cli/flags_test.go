@@ -61,3 +61,36 @@ func TestParseFlagsProblems(t *testing.T) {
 		t.Errorf("--help: got %v, want flag.ErrHelp", err)
 	}
 }
+
+// TestEmptyValues: an empty value is refused wherever it cannot be meant.
+func TestEmptyValues(t *testing.T) {
+	for _, test := range []struct {
+		args []string
+		want string // empty if they are accepted
+	}{
+		{[]string{"--name", ""}, "perdure: --name is empty: give it a value, or leave it out\nhint: is a variable unset? see perdure help run\n"},
+		{[]string{"--name="}, "perdure: --name is empty: give it a value, or leave it out\nhint: is a variable unset? see perdure help run\n"},
+		{[]string{"--timeout="}, "perdure: --timeout is empty: give it a value, or leave it out\nhint: is a variable unset? see perdure help run\n"},
+		{[]string{"--env", "", "a"}, "perdure: --env is empty: give it a value, or leave it out\nhint: is a variable unset? see perdure help run\n"},
+		{[]string{"a", ""}, "perdure: run: an argument is empty\nhint: is a variable unset? see perdure help run\n"},
+		{[]string{"--", ""}, "perdure: run: an argument is empty\nhint: is a variable unset? see perdure help run\n"},
+		{[]string{"--result", ""}, ""},
+		{[]string{"--result="}, ""},
+		{[]string{"--name", " "}, ""},
+	} {
+		fs := flag.NewFlagSet("run", flag.ContinueOnError)
+		fs.String("name", "", "")
+		fs.Duration("timeout", time.Second, "")
+		fs.Func("env", "", func(string) error { return nil })
+		var result Text
+		fs.Var(&result, "result", "")
+		_, err := ParseFlags(fs, test.args)
+		var b strings.Builder
+		if err != nil {
+			Report(&b, err)
+		}
+		if b.String() != test.want {
+			t.Errorf("%q: got %q, want %q", test.args, b.String(), test.want)
+		}
+	}
+}

@@ -45,12 +45,11 @@ var documentedErrors = map[string][]wire.Code{
 
 // Why some documented errors never come up.
 const (
-	noRates   = "there are no rates to exceed"
-	inMemory  = "it is answered from memory, which does not fail"
-	badShape  = "a malformed ARN is a ValidationException, and nothing else can be wrong"
-	noUnknown = "a callback that nobody knows is a CallbackTimeoutException, so that ids cannot be probed"
-	noRivals  = "changes take turns"
-	anyType   = "AWS's own clients send several types, so none is refused"
+	noRates  = "there are no rates to exceed"
+	inMemory = "it is answered from memory, which does not fail"
+	badShape = "a malformed ARN is a ValidationException, and nothing else can be wrong"
+	noRivals = "changes take turns"
+	anyType  = "AWS's own clients send several types, so none is refused"
 )
 
 // The subjects of most operations on executions.
@@ -75,6 +74,15 @@ func aLostCallback(w *world) *subject { s := aCallback(w); w.lose(); return s }
 func aClosedCallback(w *world) *subject {
 	s := aCallback(w)
 	w.must(w.engine.SucceedCallback(w.t.Context(), s.callback, nil))
+	return s
+}
+
+func aDeletedCallback(w *world) *subject {
+	s := aCallback(w)
+	_, err := w.engine.Stop(w.t.Context(), s.arn, nil)
+	w.must(err)
+	_, err = w.engine.Delete(w.t.Context(), s.arn)
+	w.must(err)
 	return s
 }
 
@@ -232,7 +240,7 @@ var contracts = map[string]contract{
 		},
 		subject: aCallback,
 		refused: refusedCallbacks,
-		never:   map[wire.Code]string{wire.CodeTooManyRequests: noRates, wire.CodeNotFound: noUnknown},
+		never:   map[wire.Code]string{wire.CodeTooManyRequests: noRates},
 	},
 	"SendDurableExecutionCallbackFailure": {
 		call: func(c *caller, s *subject) error {
@@ -241,7 +249,7 @@ var contracts = map[string]contract{
 		},
 		subject: aCallback,
 		refused: refusedCallbacks,
-		never:   map[wire.Code]string{wire.CodeTooManyRequests: noRates, wire.CodeNotFound: noUnknown},
+		never:   map[wire.Code]string{wire.CodeTooManyRequests: noRates},
 	},
 	"SendDurableExecutionCallbackHeartbeat": {
 		call: func(c *caller, s *subject) error {
@@ -250,7 +258,7 @@ var contracts = map[string]contract{
 		},
 		subject: aCallback,
 		refused: refusedCallbacks,
-		never:   map[wire.Code]string{wire.CodeTooManyRequests: noRates, wire.CodeNotFound: noUnknown},
+		never:   map[wire.Code]string{wire.CodeTooManyRequests: noRates},
 	},
 	"Invoke": {
 		call:    callInvoke,
@@ -452,6 +460,7 @@ var refusedCallbacks = map[wire.Code]refused{
 	wire.CodeInvalidParameter: {"Invalid callback id", aForgedCallback},
 	wire.CodeCallbackTimeout:  {"The callback is either timed out or already completed", aClosedCallback},
 	wire.CodeService:          {"unexpected error", aLostCallback},
+	wire.CodeNotFound:         {"Durable Execution does not exist", aDeletedCallback},
 }
 
 // notHere is the contract of an operation that is refused by its name.

@@ -3,6 +3,7 @@ package lambdaapi
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"time"
 	"unicode/utf8"
@@ -181,6 +182,9 @@ func validJSON(payload []byte) error {
 	}
 	var discard any
 	err := json.Unmarshal(payload, &discard) // only to learn what is wrong
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
+		return refusal(wire.CodeInvalidContent, prefix+"%s", wire.SyntaxText(payload, syntax))
+	}
 	return refusal(wire.CodeInvalidContent, prefix+"%v", err)
 }
 

@@ -87,11 +87,12 @@ func decodePause(arn string, body []byte) (*pauseBody, error) {
 	return out, v.err()
 }
 
-// accepted answers a request that has nothing to say but that what it asks for
-// is being done.
+// accepted answers a request whose status says it all: what it asks for is being
+// done. AWS's model has no body for it.
 func accepted(w http.ResponseWriter, err error) error {
 	if err == nil {
-		writeJSON(w, http.StatusAccepted, []byte("{}"))
+		w.Header().Set("Content-Length", "0")
+		w.WriteHeader(http.StatusAccepted)
 	}
 	return err
 }

@@ -15,6 +15,10 @@ type Reason struct {
 	Since wire.Timestamp
 	// Until is when it is over if nothing happens before; zero for never.
 	Until wire.Timestamp
+	// Heartbeat and Timeout are the two moments of which Until is the earlier
+	// one, for a callback: when it times out without a heartbeat, and in any
+	// case. Zero for none.
+	Heartbeat, Timeout wire.Timestamp
 
 	// Operation is what it is about, as it was then; nil if it is about the
 	// execution.
@@ -158,7 +162,7 @@ func (x *Execution) explainOperation(o *operation) (Reason, bool) {
 			r.Kind, r.Count = ReasonPoll, o.Attempt
 		}
 	case Callback:
-		r.Kind = ReasonCallback
+		r.Kind, r.Heartbeat, r.Timeout = ReasonCallback, o.heartbeatAt, o.timeoutAt
 	case Invoke, Invoke | Calling:
 		r.Kind, r.Target = ReasonInvoke, o.invoke
 	}

@@ -100,11 +100,11 @@ func (d *Draft) HeartbeatCallback(position int, id string) error {
 func (d *Draft) callback(position int, id string, r Record) error {
 	d.FireTimers()
 	if position < 0 || position >= len(d.x.ops) || d.ended() {
-		return CallbackGone()
+		return callbackGone()
 	}
 	o := d.op(position)
 	if o.Type != wire.TypeCallback || o.CallbackID != id || o.Status != wire.StatusStarted {
-		return CallbackGone()
+		return callbackGone()
 	}
 	if r.Type == callbackHeartbeat && o.heartbeatSeconds == 0 {
 		return nil // there is no deadline to move
@@ -113,8 +113,8 @@ func (d *Draft) callback(position int, id string, r Record) error {
 	return nil
 }
 
-// CallbackGone is the refusal of a callback that cannot be completed.
-func CallbackGone() error {
+// callbackGone is the refusal of a callback that cannot be completed.
+func callbackGone() error {
 	return wire.Errorf(wire.CodeCallbackTimeout, "The callback is either timed out or already completed")
 }
 

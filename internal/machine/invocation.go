@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"time"
+	"unicode/utf8"
 
 	"github.com/perdure/perdure/internal/wire"
 )
@@ -167,6 +168,9 @@ const maxBadOutputs = 4
 func (d *Draft) readOutput(answer []byte) (*wire.InvocationOutput, *wire.ErrorObject) {
 	if d.ended() {
 		return &wire.InvocationOutput{Status: wire.InvocationPending}, nil
+	}
+	if !utf8.Valid(answer) { // it is recorded as text, in which other bytes would become others
+		return nil, badOutput("The invocation output is not valid UTF-8.")
 	}
 	var out wire.InvocationOutput
 	if err := json.Unmarshal(answer, &out); err != nil {

@@ -120,6 +120,7 @@ func TestOutputs(t *testing.T) {
 		{`{}`, "Invalid Status in invocation output."},
 		{`{"Status":"RETRY"}`, "Invalid Status in invocation output."},
 		{`{"Status":"pending"}`, "Invalid Status in invocation output."},
+		{"{\"Status\":\"SUCCEEDED\",\"Result\":\"\xff\"}", "The invocation output is not valid UTF-8."},
 		{`{"Status":1}`, "Invalid Status in invocation output."},
 		{`{"Status":"PENDING"} {}`, "Invalid Status in invocation output."},
 		{`{"Status":"FAILED","Result":"1"}`, "Cannot provide a Result for FAILED status."},

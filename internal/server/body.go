@@ -49,6 +49,7 @@ type body struct {
 	taken   int64 // of the budget
 	unkept  bool
 	ended   bool
+	stalled bool // the deadline has passed
 }
 
 // watchBody returns r with a body that must keep arriving, and what is to be
@@ -78,6 +79,7 @@ func (b *body) Read(p []byte) (int, error) {
 	case err == io.EOF:
 		b.end()
 	case errors.Is(err, os.ErrDeadlineExceeded):
+		b.stalled = true
 		err = wire.Errorf(wire.CodeRequestTimeout, "The body of the request did not keep arriving.")
 	case err != nil:
 		err = wire.Errorf(wire.CodeInvalidContent, "The body of the request broke off.")
@@ -117,7 +119,7 @@ func (b *body) Discard() {
 	}
 	b.unkept = true
 	b.budget.give(b.taken)
-	if !b.ended {
+	if !b.ended && !b.stalled { // before it answers, net/http waits for the rest, up to the deadline
 		_ = b.conn.SetReadDeadline(time.Now().Add(b.time))
 	}
 }

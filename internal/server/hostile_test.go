@@ -34,9 +34,9 @@ func (echoFunction) Invoke(_ context.Context, inv *engine.Invocation) engine.Out
 	return engine.Outcome{Payload: inv.Payload}
 }
 
-func newTarget(t *testing.T, limits Limits) *target {
+// newEcho is an engine with the function echo.
+func newEcho(t *testing.T) *engine.Engine {
 	t.Helper()
-	quiet := slog.New(slog.DiscardHandler)
 	e, err := engine.Open(t.Context(), memstore.New(), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -49,6 +49,13 @@ func newTarget(t *testing.T, limits Limits) *target {
 	if err := e.Register(engine.Function{Name: "echo", Invoker: echoFunction{}, Timeout: time.Minute}); err != nil {
 		t.Fatal(err)
 	}
+	return e
+}
+
+func newTarget(t *testing.T, limits Limits) *target {
+	t.Helper()
+	quiet := slog.New(slog.DiscardHandler)
+	e := newEcho(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -1,6 +1,10 @@
 package wire
 
-import "unicode/utf8"
+import (
+	"encoding/json"
+	"strings"
+	"unicode/utf8"
+)
 
 // Clip shortens s to most bytes at the most, for messages that repeat what a
 // client sent. It cuts between characters, never inside one.
@@ -29,4 +33,28 @@ func AppendEscaped(dst []byte, s string, keep byte) []byte {
 		}
 	}
 	return dst
+}
+
+// InvalidUTF8 is the index of the first byte of data that is not UTF-8, or -1.
+func InvalidUTF8(data []byte) int {
+	for i := 0; i < len(data); {
+		r, n := utf8.DecodeRune(data[i:])
+		if r == utf8.RuneError && n == 1 {
+			return i
+		}
+		i += n
+	}
+	return -1
+}
+
+// SyntaxText is the text of a decoder's error about data. It names the character
+// at which the decoder stopped, of which the decoder itself shows one byte.
+func SyntaxText(data []byte, err *json.SyntaxError) string {
+	at := int(err.Offset) - 1
+	if at < 0 || at >= len(data) || data[at] < utf8.RuneSelf {
+		return err.Error()
+	}
+	r, _ := utf8.DecodeRune(data[at:])
+	_, context, _ := strings.Cut(err.Error(), "' ")
+	return "invalid character '" + string(r) + "' " + context
 }
