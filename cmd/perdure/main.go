@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/mattn/go-isatty"
+
 	"github.com/perdure/perdure/internal/cli"
 	"github.com/perdure/perdure/internal/nearest"
 )
@@ -29,6 +31,9 @@ type stdio struct {
 // execute runs the command line args and returns the exit status.
 func execute(args []string) int {
 	std := &stdio{in: os.Stdin, out: os.Stdout, err: os.Stderr}
+	if isatty.IsTerminal(os.Stdout.Fd()) {
+		std.out = cli.Screen(os.Stdout) // results and histories hold what others wrote
+	}
 	ctx, stop := interruptible(context.Background())
 	defer stop()
 	return cli.Report(std.err, dispatch(ctx, std, args))
