@@ -227,12 +227,12 @@ func (e *Engine) Call(ctx context.Context, req *InvokeRequest) (*Result, error) 
 // functionError reads the error document that a plain function reported.
 func functionError(r *Result) *wire.ErrorObject {
 	var doc struct {
-		ErrorType    string   `json:"errorType"`
-		ErrorMessage string   `json:"errorMessage"`
-		StackTrace   []string `json:"stackTrace"`
+		ErrorType    string          `json:"errorType"`
+		ErrorMessage string          `json:"errorMessage"`
+		StackTrace   json.RawMessage `json:"stackTrace"`
 	}
 	if len(r.ErrorPayload) == 0 || json.Unmarshal(r.ErrorPayload, &doc) != nil {
 		return r.Error
 	}
-	return &wire.ErrorObject{ErrorType: doc.ErrorType, ErrorMessage: doc.ErrorMessage, StackTrace: doc.StackTrace}
+	return &wire.ErrorObject{ErrorType: doc.ErrorType, ErrorMessage: doc.ErrorMessage, StackTrace: wire.DecodeTrace(doc.StackTrace)}
 }

@@ -47,14 +47,14 @@ func (v *invokeVerb) callPlain(ctx context.Context, std *stdio, r *remote, funct
 // failedCall is the problem of a plain function that failed.
 func failedCall(std *stdio, function string, document []byte) error {
 	var d struct {
-		Type    string   `json:"errorType"`
-		Message string   `json:"errorMessage"`
-		Trace   []string `json:"stackTrace"`
+		Type    string          `json:"errorType"`
+		Message string          `json:"errorMessage"`
+		Trace   json.RawMessage `json:"stackTrace"`
 	}
 	if json.Unmarshal(document, &d) != nil {
 		d.Message = string(document)
 	}
-	e := &wire.ErrorObject{ErrorType: d.Type, ErrorMessage: d.Message, StackTrace: d.Trace}
+	e := &wire.ErrorObject{ErrorType: d.Type, ErrorMessage: d.Message, StackTrace: wire.DecodeTrace(d.Trace)}
 	writeStack(std.err, e)
 	return &cli.Problem{Status: cli.StatusFailed, Message: "function " + function + " failed: " + progress.ErrorLine(e)}
 }

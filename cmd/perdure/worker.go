@@ -20,9 +20,10 @@ import (
 const (
 	// glance is how often a worker looks whether it has something to say.
 	glance = 500 * time.Millisecond
-	// maxBeatBytes bounds the lines of one beat, and maxWorkerBytes those that wait.
-	maxBeatBytes   = 1 << 20
-	maxWorkerBytes = 8 << 20
+	// maxLines bounds the lines of one beat, beside which a beat has little, and
+	// maxWaiting those that wait, both by their weight.
+	maxLines   = adminapi.MaxBeat * 3 / 4
+	maxWaiting = 8 * maxLines
 	// finishTime bounds how long an outcome is offered to an engine that does
 	// not answer; by then it has given the worker up.
 	finishTime = 20 * time.Second
@@ -46,7 +47,7 @@ type worker struct {
 	mu      sync.Mutex
 	running map[string]context.CancelFunc // by request id
 	lines   []adminapi.WorkerLine
-	size    int // of lines
+	size    int // what lines weigh
 	lost    int // lines that were dropped
 
 	beating sync.Mutex // held while lines are sent, which keeps them in order
@@ -56,14 +57,15 @@ type worker struct {
 func (w *worker) write(line sandbox.Line) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.size > maxWorkerBytes {
+	l := adminapi.WorkerLine{
+		Time: line.Time, ExecutionArn: line.ExecutionARN, RequestID: line.RequestID, Stream: line.Stream, Text: line.Text,
+	}
+	if w.size+l.Weight() > maxWaiting {
 		w.lost++
 		return
 	}
-	w.size += len(line.Text)
-	w.lines = append(w.lines, adminapi.WorkerLine{
-		Time: line.Time, ExecutionArn: line.ExecutionARN, RequestID: line.RequestID, Stream: line.Stream, Text: line.Text,
-	})
+	w.size += l.Weight()
+	w.lines = append(w.lines, l)
 }
 
 // work attaches to the engine, and again when that has forgotten us, until ctx
@@ -261,8 +263,8 @@ func (w *worker) nextBeat() (b *adminapi.WorkerBeat, more bool) {
 	defer w.mu.Unlock()
 	b = &adminapi.WorkerBeat{Running: slices.Collect(maps.Keys(w.running))}
 	n, size := 0, 0
-	for n < len(w.lines) && size < maxBeatBytes {
-		size += len(w.lines[n].Text)
+	for n < len(w.lines) && (n == 0 || size+w.lines[n].Weight() <= maxLines) {
+		size += w.lines[n].Weight()
 		n++
 	}
 	b.Lines = w.lines[:n:n]

@@ -44,20 +44,29 @@ func reply(w http.ResponseWriter, v any) error {
 	return nil
 }
 
-// maxBody bounds the JSON body of a request: a payload, escaped, and a bit.
-const maxBody = 2*wire.MaxSyncPayload + 1<<20
+// The budgets of JSON bodies in bytes, as [wire.Weight] counts them.
+const (
+	// smallBody is for a few settings.
+	smallBody = 64 << 10
+	// maxBody is for a payload, escaped, and a bit.
+	maxBody = 2*wire.MaxSyncPayload + 1<<20
+)
 
-// readJSON reads the body of r into v. No body leaves v as it is.
-func readJSON(r *http.Request, v any) error {
-	data, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+// readJSON reads the body of r, which may weigh budget bytes, into v. No body
+// leaves v as it is.
+func readJSON(r *http.Request, v any, budget int) error {
+	data, err := io.ReadAll(io.LimitReader(r.Body, int64(budget)+1))
 	if _, ok := errors.AsType[*wire.Error](err); ok {
 		return err // the server's own refusal of a body
 	}
 	if err != nil {
 		return wire.Errorf(wire.CodeInvalidContent, "Could not read the request body: %v.", err)
 	}
-	if len(data) > maxBody {
-		return wire.Errorf(wire.CodeRequestTooLarge, "The request body must be smaller than %d bytes.", maxBody)
+	if err := wire.CheckWeight(data, budget); err != nil {
+		return err
+	}
+	if at := wire.InvalidUTF8(data); at >= 0 {
+		return wire.Errorf(wire.CodeSerialization, "The request body cannot be understood: byte %d is not UTF-8.", at)
 	}
 	if len(bytes.TrimSpace(data)) == 0 {
 		return nil

@@ -52,7 +52,7 @@ var forkRoutes = []route{
 
 func (a *api) fork(w http.ResponseWriter, r *http.Request, req *engine.ForkRequest) error {
 	var body Fork
-	if err := readJSON(r, &body); err != nil {
+	if err := readJSON(r, &body, maxBody); err != nil {
 		return err
 	}
 	req.Before, req.After, req.Name, req.Qualifier = body.Before, body.After, body.DurableExecutionName, body.Qualifier

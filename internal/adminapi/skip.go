@@ -39,7 +39,7 @@ var skipRoutes = []route{
 
 func (a *api) skip(w http.ResponseWriter, r *http.Request, arn string) error {
 	var body Skip
-	if err := readJSON(r, &body); err != nil {
+	if err := readJSON(r, &body, smallBody); err != nil {
 		return err
 	}
 	moments, err := a.engine.Skip(r.Context(), &engine.SkipRequest{ARN: arn, Operation: body.Operation, All: body.All})

@@ -66,6 +66,18 @@ type BeatAnswer struct {
 	Cancelled []string `json:",omitempty"`
 }
 
+// MaxBeat bounds a beat in bytes, as [wire.Weight] counts its JSON.
+const MaxBeat = 8 << 20
+
+// maxOutcome bounds an outcome: a payload in base64, or two of them for an error.
+const maxOutcome = 3*wire.MaxSyncPayload + 1<<20
+
+// Weight bounds what the line adds to a beat, however its text is escaped.
+func (l *WorkerLine) Weight() int {
+	const members = 6 // with the line itself
+	return 6*len(l.Text) + len(l.ExecutionArn) + len(l.RequestID) + len(l.Stream) + members*(wire.ValueCost+32)
+}
+
 type workerEngine interface {
 	Log(line engine.LogLine)
 }
@@ -105,7 +117,7 @@ func (a *api) join(w http.ResponseWriter, r *http.Request, function string) erro
 		return err
 	}
 	var about struct{ From string }
-	if err := readJSON(r, &about); err != nil {
+	if err := readJSON(r, &about, smallBody); err != nil {
 		return err
 	}
 	id, s, err := hub.Join(function, about.From[:min(len(about.From), 100)]+" "+r.RemoteAddr)
@@ -141,8 +153,11 @@ func (a *api) outcome(w http.ResponseWriter, r *http.Request, worker string) err
 	if err != nil {
 		return err
 	}
+	if _, err := hub.FunctionOf(worker); err != nil { // of a stranger nothing is read
+		return unknown(err, noWorker)
+	}
 	var o WorkerOutcome
-	if err := readJSON(r, &o); err != nil {
+	if err := readJSON(r, &o, maxOutcome); err != nil {
 		return err
 	}
 	out := engine.Outcome{Payload: o.Payload, Error: o.Error, ErrorPayload: o.ErrorPayload, Unstarted: o.Unstarted}
@@ -157,13 +172,13 @@ func (a *api) beat(w http.ResponseWriter, r *http.Request, worker string) error 
 	if err != nil {
 		return err
 	}
-	var b WorkerBeat
-	if err := readJSON(r, &b); err != nil {
-		return err
-	}
 	function, err := hub.FunctionOf(worker)
 	if err != nil {
-		return unknown(err, noWorker)
+		return unknown(err, noWorker) // of a stranger nothing is read
+	}
+	var b WorkerBeat
+	if err := readJSON(r, &b, MaxBeat); err != nil {
+		return err
 	}
 	a.keepLines(function, b.Lines)
 	cancelled, err := hub.Beat(worker, b.Running)

@@ -274,7 +274,7 @@ func TestRefusals(t *testing.T) {
 		{"POST", emulator.StartPath, `{"FunctionName":"../x","LambdaEndpoint":"http://localhost:1"}`, 400, "a name is 1 to 64 letters"},
 		{"POST", emulator.StartPath, sam(`"a b"`, `1`, "http://localhost:1"), 400, "Value 'a b' at 'executionName' failed"},
 		{"POST", emulator.StartPath, sam(`"a"`, `1`, "file:///etc/passwd"), 400, "is not the URL of an endpoint"},
-		{"POST", emulator.StartPath, strings.Repeat(" ", 13<<20), 413, "The request must be smaller"},
+		{"POST", emulator.StartPath, strings.Repeat(" ", 13<<20), 413, "The JSON is too large"},
 		{"POST", emulator.StartPath, `{"FunctionName":"f","Input":"` + strings.Repeat("x", 7<<20) + `"}`, 413, "The input must be smaller"},
 		{"PUT", emulator.EndpointPath, `{}`, 400, "EndpointUrl is required"},
 		{"PUT", emulator.EndpointPath, `{"EndpointUrl":"localhost:1"}`, 400, "is not the URL of an endpoint"},

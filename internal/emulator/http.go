@@ -111,8 +111,9 @@ func read(r *http.Request, v any) error {
 	switch {
 	case err != nil:
 		return wire.Errorf(wire.CodeInvalidContent, "Could not read the request body: %v.", err)
-	case len(data) > maxBody:
-		return wire.Errorf(wire.CodeRequestTooLarge, "The request must be smaller than %d bytes.", maxBody)
+	}
+	if err := wire.CheckWeight(data, maxBody); err != nil {
+		return err
 	}
 	if err := json.Unmarshal(data, v); err != nil {
 		return wire.Errorf(wire.CodeSerialization, "The request body is not as expected: %v.", err)

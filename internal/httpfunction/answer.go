@@ -54,8 +54,7 @@ func errorDocument(body []byte) *wire.ErrorObject {
 	}
 	e := &wire.ErrorObject{ErrorType: *doc.ErrorType, ErrorMessage: *doc.ErrorMessage}
 	for _, trace := range []json.RawMessage{doc.StackTrace, doc.Trace} {
-		var lines []string
-		if json.Unmarshal(trace, &lines) == nil && len(lines) > 0 {
+		if lines := wire.DecodeTrace(trace); len(lines) > 0 {
 			e.StackTrace = lines
 		}
 	}

@@ -10,6 +10,10 @@ import (
 // may be escaped at length.
 const maxErrorBody = 4 * wire.MaxPayload
 
+// maxFrames bounds the frames in the stack traces of one request: a small body
+// must not become a large list.
+const maxFrames = 100_000
+
 var errErrorTooLarge = refusal(wire.CodeInvalidParameter, "Error object size must be less than or equal to %d bytes.", wire.MaxPayload)
 
 // readError reads an error object that is the whole body of a request. No body
@@ -58,6 +62,10 @@ func (d *jsonReader) errorObject() *wire.ErrorObject {
 		case "StackTrace":
 			e.StackTrace = nil
 			for range d.elements() {
+				if d.frames++; d.frames > maxFrames {
+					d.fail("The stack traces of the request have too many frames.")
+					return nil
+				}
 				e.StackTrace = append(e.StackTrace, d.string())
 			}
 		default:

@@ -25,6 +25,7 @@ type jsonReader struct {
 	pos     int
 	depth   int
 	first   bool // nothing of the innermost object or array was read yet
+	frames  int  // of stack traces that were read
 	scratch []byte
 	err     error
 }

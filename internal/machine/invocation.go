@@ -163,6 +163,10 @@ func orEmpty(e *wire.ErrorObject) *wire.ErrorObject {
 // row before it gives the execution up.
 const maxBadOutputs = 4
 
+// maxOutputWeight bounds a function's answer, of which the result is one value,
+// however large, and an error a few.
+const maxOutputWeight = 2*wire.MaxSyncPayload + 4<<20
+
 // readOutput validates the function's answer. After the execution closed, or
 // checkpointed its result, the answer no longer matters.
 func (d *Draft) readOutput(answer []byte) (*wire.InvocationOutput, *wire.ErrorObject) {
@@ -171,6 +175,9 @@ func (d *Draft) readOutput(answer []byte) (*wire.InvocationOutput, *wire.ErrorOb
 	}
 	if !utf8.Valid(answer) { // it is recorded as text, in which other bytes would become others
 		return nil, badOutput("The invocation output is not valid UTF-8.")
+	}
+	if wire.CheckWeight(answer, maxOutputWeight) != nil {
+		return nil, badOutput("The invocation output has too many values.")
 	}
 	var out wire.InvocationOutput
 	if err := json.Unmarshal(answer, &out); err != nil {

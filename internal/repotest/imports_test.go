@@ -64,6 +64,7 @@ var directions = map[string][]string{
 	"internal/verify":          {"internal/machine", "internal/store", "internal/wire"},
 	"internal/watch":           {},
 	"internal/wire":            {},
+	"internal/wire/wiretest":   {},
 }
 
 const anything = "anything"

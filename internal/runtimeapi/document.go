@@ -11,6 +11,7 @@ import (
 
 // Bounds of a decoded error, which becomes part of an execution's history.
 const (
+	maxDocument   = 2*wire.MaxSyncPayload + 4<<20 // as [wire.Weight] counts
 	maxErrorText  = 256 << 10
 	maxErrorTrace = 256 << 10
 )
@@ -31,7 +32,7 @@ func decodeError(document []byte, fallbackType string) *wire.ErrorObject {
 		ShortTrace json.RawMessage `json:"trace"`
 	}
 	e := &wire.ErrorObject{}
-	if err := json.Unmarshal(document, &d); err != nil {
+	if wire.CheckWeight(document, maxDocument) != nil || json.Unmarshal(document, &d) != nil {
 		e.ErrorMessage = cut(string(document), maxErrorText)
 	} else {
 		e.ErrorMessage = cut(text(d.Message), maxErrorText)

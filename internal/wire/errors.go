@@ -20,7 +20,22 @@ func (e *ErrorObject) Size() int {
 	if e == nil {
 		return 0
 	}
-	return len(AppendErrorObject(nil, e))
+	n := len(`{`) // each member has a comma behind it; that of the last is the closing brace
+	member := func(key, value string) {
+		if value != "" {
+			n += len(key) + StringSize(value) + len(`,`)
+		}
+	}
+	member(`"ErrorMessage":`, e.ErrorMessage)
+	member(`"ErrorType":`, e.ErrorType)
+	member(`"ErrorData":`, e.ErrorData)
+	if len(e.StackTrace) > 0 {
+		n += len(`"StackTrace":[],`) - len(`,`)
+		for _, line := range e.StackTrace {
+			n += StringSize(line) + len(`,`)
+		}
+	}
+	return max(n, len(`{}`))
 }
 
 // Line is the error on one line: its type and its message, without the request

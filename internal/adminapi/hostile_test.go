@@ -1,0 +1,63 @@
+package adminapi
+
+import (
+	"context"
+	"log/slog"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/internal/attached"
+	"github.com/perdure/perdure/internal/lambdaapi"
+	"github.com/perdure/perdure/internal/store/memstore"
+	"github.com/perdure/perdure/internal/wire/wiretest"
+)
+
+// TestBodiesMakeLittle: whatever JSON comes to a route, what is made of it is
+// bounded, and for a worker that nobody knows it is not even read.
+func TestBodiesMakeLittle(t *testing.T) {
+	e, err := engine.Open(t.Context(), memstore.New(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = e.Close(context.Background()) })
+	hub := &attached.Hub{}
+	err = e.Register(engine.Function{Name: "far", Timeout: time.Minute, Invoker: hub.Function(attached.Settings{Name: "far"})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	worker, _, err := hub.Join("far", "here")
+	if err != nil {
+		t.Fatal(err)
+	}
+	api := New(e, &Options{Shell: lambdaapi.Options{Logger: slog.New(slog.DiscardHandler)}, Workers: hub})
+	const size = 2 << 20
+	bodies := wiretest.HostileJSON(size, "Lines", "Running", "Error", "Outcome", "From", "Payload")
+	if testing.Short() {
+		bodies = wiretest.HostileJSON(size, "Lines")
+	}
+	for _, r := range routes {
+		if r.method == "GET" || strings.HasSuffix(r.path, "/next") { // which waits, and reads no body
+			continue
+		}
+		for subject, most := range map[string]uint64{worker: 28 << 20, "nobody": 28 << 20} {
+			if subject == "nobody" && strings.HasPrefix(r.path, "/perdure/workers/") {
+				most = 64 << 10
+			}
+			for _, body := range bodies {
+				req := httptest.NewRequest(r.method, strings.Replace(r.path, subjectMark, subject, 1), strings.NewReader(body))
+				answer := httptest.NewRecorder()
+				if made := wiretest.Made(func() { api.ServeHTTP(answer, req) }); made > most {
+					t.Errorf("%s %s of %s, %.40s: made %d bytes, at most %d are allowed (answer %d)", r.method, r.path, subject, body, made, most, answer.Code)
+				}
+			}
+		}
+		if strings.HasSuffix(r.path, "/leave") {
+			if worker, _, err = hub.Join("far", "here"); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
