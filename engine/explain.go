@@ -78,12 +78,12 @@ func (e *Engine) explain(ctx context.Context, arn string, followed int) (*Explan
 	x := &Explanation{ARN: arn}
 	var facts []machine.Reason
 	at := now()
-	err := e.view(ctx, arn, func(l *live) {
-		x.Status = l.x.Status()
-		x.Parent, x.Origin = l.x.Identity().ParentARN, l.x.Identity().OriginARN
-		facts = l.x.Explain(at) // snapshots, which may be kept
+	err := e.glance(ctx, arn, func(execution *machine.Execution) {
+		x.Status = execution.Status()
+		x.Parent, x.Origin = execution.Identity().ParentARN, execution.Identity().OriginARN
+		facts = execution.Explain(at) // snapshots, which may be kept
 		if !x.Status.Closed() {
-			x.TimesOut = l.x.TimesOut()
+			x.TimesOut = execution.TimesOut()
 		}
 	})
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 // ResourceNotFoundException.
 func (e *Engine) Describe(ctx context.Context, arn string) (*Description, error) {
 	var d *Description
-	err := e.view(ctx, arn, func(l *live) {
-		x, id := l.x, l.x.Identity()
+	err := e.glance(ctx, arn, func(x *machine.Execution) {
+		id := x.Identity()
 		d = &Description{
 			ARN: arn, Name: id.ARN.Name, FunctionARN: id.ARN.FunctionARN(), Version: id.ARN.Version,
 			Status: x.Status(), Started: x.Started(), Closed: x.Closed(), Input: x.Input(),
@@ -39,11 +39,7 @@ func (e *Engine) History(ctx context.Context, req *HistoryRequest) (events []*wi
 	if err != nil {
 		return nil, "", err
 	}
-	var outcome *Description
-	if outcome, err = e.Describe(ctx, req.ARN); err != nil {
-		return nil, "", err
-	}
-	id, err := parseExecution(req.ARN)
+	id, err := e.known(ctx, req.ARN)
 	if err != nil {
 		return nil, "", err
 	}
@@ -52,7 +48,13 @@ func (e *Engine) History(ctx context.Context, req *HistoryRequest) (events []*wi
 		if err != nil {
 			return nil, "", err
 		}
-		fillOutcome(ev, outcome)
+		if lacksOutcome(ev) {
+			outcome, err := e.Describe(ctx, req.ARN)
+			if err != nil {
+				return nil, "", err
+			}
+			fillOutcome(ev, outcome)
+		}
 		size += eventSize(ev)
 		if len(events) > 0 && (len(events) == max || size > pageBytes) {
 			return events, e.historyMarker(id, at, req.NewestFirst), nil
@@ -175,14 +177,16 @@ func isTerminal(ev *wire.Event) bool {
 	return false
 }
 
-// fillOutcome completes a terminal event whose outcome an earlier checkpoint
-// brought: it is journalled once, there.
+// lacksOutcome reports whether ev is a terminal event whose outcome an earlier
+// checkpoint brought: it is journalled once, there.
+func lacksOutcome(ev *wire.Event) bool {
+	return ev.Type == wire.EventExecutionSucceeded && ev.Payload == nil || ev.Type == wire.EventExecutionFailed && ev.Error == nil
+}
+
+// fillOutcome completes an event that [lacksOutcome].
 func fillOutcome(ev *wire.Event, d *Description) {
-	switch {
-	case ev.Type == wire.EventExecutionSucceeded && ev.Payload == nil:
-		ev.Payload = d.Result
-	case ev.Type == wire.EventExecutionFailed && ev.Error == nil:
-		ev.Error = d.Error
+	if lacksOutcome(ev) {
+		ev.Payload, ev.Error = d.Result, d.Error
 	}
 }
 

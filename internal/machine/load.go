@@ -3,16 +3,26 @@ package machine
 import (
 	"errors"
 	"fmt"
+	"strings"
+
+	"github.com/perdure/perdure/internal/wire"
 )
 
 // Loader rebuilds an execution from its journal.
 type Loader struct {
-	x   *Execution
-	err error // the first entry that could not be understood
+	x       *Execution
+	outline bool
+	err     error // the first entry that could not be understood
 }
 
 // Load starts a rebuild; [Loader.Add] takes the entries in order.
 func Load(rules *Rules) *Loader { return &Loader{x: blank(rules)} }
+
+// LoadOutline starts a rebuild of an execution without what its operations hold:
+// their payloads, and all of their errors but type and message. It takes the
+// memory of a list of operations, however large the journal is. It is for
+// readers only: no draft must be begun on it.
+func LoadOutline(rules *Rules) *Loader { return &Loader{x: blank(rules), outline: true} }
 
 // Add folds the next journal entry. One that cannot be understood, or that
 // contradicts those before it, is an error; there is no execution then.
@@ -44,8 +54,30 @@ func (l *Loader) add(entry []byte) (err error) {
 		d.apply(&records[i])
 	}
 	d.Publish()
+	if l.outline {
+		for _, o := range d.touched {
+			o.forget()
+		}
+	}
 	return nil
 }
+
+// forget drops what o holds, and keeps what it is.
+func (o *operation) forget() {
+	if o.Type == wire.TypeExecution {
+		return
+	}
+	o.Payload = nil
+	if e := o.Error; e != nil {
+		o.Error = &wire.ErrorObject{ErrorType: strings.Clone(wire.Clip(e.ErrorType, maxOutlined)), ErrorMessage: strings.Clone(wire.Clip(e.ErrorMessage, maxOutlined))}
+	}
+	if t := o.invoke; t != nil {
+		o.invoke = &InvokeTarget{Function: t.Function, Version: t.Version, ARN: t.ARN, TenantID: t.TenantID}
+	}
+}
+
+// maxOutlined bounds each text of an error in an outline, in bytes.
+const maxOutlined = 1 << 10
 
 // check panics if r cannot be the next record. It knows the contradictions that
 // folding would not stumble over by itself.

@@ -49,13 +49,14 @@ func TestModel(t *testing.T) {
 // model is a run with a function that believes what it is told.
 type model struct {
 	run
-	rt    *rapid.T
-	twin  *machine.Loader   // fed with the same entries
-	view  map[string]string // operations as the function in flight knows them
-	known map[string]string // operations as functions have been told for good
-	old   []machine.Fence   // tokens that were used
-	begun int               // invocations that were begun
-	last  *accepted
+	rt      *rapid.T
+	twin    *machine.Loader   // fed with the same entries
+	outline *machine.Loader   // the same, without what operations hold
+	view    map[string]string // operations as the function in flight knows them
+	known   map[string]string // operations as functions have been told for good
+	old     []machine.Fence   // tokens that were used
+	begun   int               // invocations that were begun
+	last    *accepted
 
 	interrupted bool // a pause ends the invocation in flight
 }
@@ -78,7 +79,7 @@ func newModel(t testing.TB, rt *rapid.T) *model {
 	}
 	return &model{
 		run: *newRunWith(fatal{t, rt}, id, rules), rt: rt,
-		twin: machine.Load(rules), known: map[string]string{},
+		twin: machine.Load(rules), outline: machine.LoadOutline(rules), known: map[string]string{},
 	}
 }
 
@@ -539,6 +540,9 @@ func (m *model) dropInput(rt *rapid.T) {
 // check holds after every input.
 func (m *model) check(rt *rapid.T) {
 	for len(m.journal) > int(m.entriesRead()) {
+		if err := m.outline.Add(m.journal[m.entriesRead()]); err != nil {
+			rt.Fatalf("reading the outline: %v", err)
+		}
 		if err := m.twin.Add(m.journal[m.entriesRead()]); err != nil {
 			rt.Fatalf("the journal cannot be read: %v", err)
 		}
@@ -551,6 +555,11 @@ func (m *model) check(rt *rapid.T) {
 		rt.Fatalf("a restart would read another execution:\n%s\n%s", readings(m.x, m.now), readings(twin, m.now))
 	}
 	equal(m.t, "readings", readings(twin, m.now), readings(m.x, m.now))
+	outline, err := m.outline.Execution()
+	if err != nil {
+		rt.Fatalf("reading the outline: %v", err)
+	}
+	equal(m.t, "outline", at(outline, m.now), at(m.x, m.now))
 	pending, open := m.x.Pending()
 	wantPending, wantOpen := m.x.Recount()
 	if pending != wantPending || open != wantOpen {
@@ -756,4 +765,26 @@ func show(s *string) string {
 		return "<none>"
 	}
 	return fmt.Sprintf("%q", *s)
+}
+
+// at is what an execution is at, without what its operations hold.
+func at(x *machine.Execution, now wire.Timestamp) []machine.Reason {
+	reasons := x.Explain(now)
+	for i := range reasons {
+		r := &reasons[i]
+		if r.Operation != nil {
+			o := *r.Operation
+			o.Payload, o.Error = nil, nil
+			r.Operation = &o
+		}
+		if r.Error != nil {
+			r.Error = &wire.ErrorObject{ErrorType: r.Error.ErrorType, ErrorMessage: r.Error.ErrorMessage}
+		}
+		if r.Target != nil {
+			t := *r.Target
+			t.Input, t.TraceHeader = nil, ""
+			r.Target = &t
+		}
+	}
+	return reasons
 }
