@@ -46,10 +46,11 @@ func (e *Engine) Log(line LogLine) { e.logs.add(line) }
 // ReadLog returns lines of an execution's log with a Seq above after, oldest
 // first, at most limit; 0 is 1,000, which is the most.
 func (e *Engine) ReadLog(ctx context.Context, arn string, after int64, limit int) ([]LogEntry, error) {
-	id, err := e.known(ctx, arn)
+	row, err := e.known(ctx, arn)
 	if err != nil {
 		return nil, err
 	}
+	id := row.ID
 	e.logs.flush(id)
 	if limit <= 0 || limit > maxLogPage {
 		limit = maxLogPage
@@ -67,17 +68,17 @@ func (e *Engine) ReadLog(ctx context.Context, arn string, after int64, limit int
 
 const maxLogPage = 1000
 
-// known returns the id of an execution that exists, without reading it.
-func (e *Engine) known(ctx context.Context, arn string) (string, error) {
+// known returns the row of an execution that exists, without reading it.
+func (e *Engine) known(ctx context.Context, arn string) (*store.Row, error) {
 	id, err := parseExecution(arn)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	row, err := e.store.Row(ctx, id)
 	if errors.Is(err, store.ErrNotFound) || err == nil && row.ARN != arn {
-		return "", executionNotFound()
+		return nil, executionNotFound()
 	}
-	return id, err
+	return row, err
 }
 
 // operationOf returns the id of the operation that a line is about. SDKs write

@@ -39,7 +39,7 @@ func (e *Engine) History(ctx context.Context, req *HistoryRequest) (events []*wi
 	if err != nil {
 		return nil, "", err
 	}
-	id, err := e.known(ctx, req.ARN)
+	row, err := e.known(ctx, req.ARN)
 	if err != nil {
 		return nil, "", err
 	}
@@ -57,7 +57,7 @@ func (e *Engine) History(ctx context.Context, req *HistoryRequest) (events []*wi
 		}
 		size += eventSize(ev)
 		if len(events) > 0 && (len(events) == max || size > pageBytes) {
-			return events, e.historyMarker(id, at, req.NewestFirst), nil
+			return events, e.historyMarker(row.ID, at, req.NewestFirst), nil
 		}
 		events = append(events, ev)
 	}

@@ -8,19 +8,19 @@ import (
 	"github.com/perdure/perdure/internal/wire"
 )
 
-// Revision counts what has happened to an execution. As long as it stays the
-// same, so do the execution's description and its history, and asking for it
-// reads one entry at the most. An unknown execution is a
-// ResourceNotFoundException.
-func (e *Engine) Revision(ctx context.Context, arn string) (int64, error) {
-	id, err := e.known(ctx, arn)
+// Revision counts what has happened to an execution, and says whether it is open.
+// As long as the count stays the same, so do the execution's description and its
+// history. It reads the last entry of the journal, and no other. An unknown
+// execution is a ResourceNotFoundException.
+func (e *Engine) Revision(ctx context.Context, arn string) (revision int64, open bool, err error) {
+	row, err := e.known(ctx, arn)
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
-	for entry, err := range e.store.Journal(ctx, id, store.Span{Reverse: true, Limit: 1}) {
-		return entry.Seq, err
+	for entry, err := range e.store.Journal(ctx, row.ID, store.Span{Reverse: true, Limit: 1}) {
+		return entry.Seq, !row.Status.Closed(), err
 	}
-	return 0, executionNotFound() // it was deleted meanwhile
+	return 0, false, executionNotFound() // it was deleted meanwhile
 }
 
 // Events yields an execution's events as they are now, oldest first, and holds

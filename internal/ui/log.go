@@ -22,13 +22,12 @@ type logLine struct {
 // maxLines is how many lines of a log's end a page shows.
 const maxLines = 300
 
-// readLog reads the end of an execution's log.
-func (s *site) readLog(ctx context.Context, arn string, r *record) (lines []logLine, err error) {
-	after := int64(0)
+// readLog reads the end of an execution's log, and says which line is the last.
+func (s *site) readLog(ctx context.Context, arn string, r *record) (lines []logLine, after int64, err error) {
 	for {
 		entries, err := s.engine.ReadLog(ctx, arn, after, 0)
 		if err != nil || len(entries) == 0 {
-			return lines, err
+			return lines, after, err
 		}
 		for i := range entries {
 			lines = append(lines, readLine(&entries[i], r))

@@ -2,6 +2,11 @@ package ui
 
 import (
 	"cmp"
+	"container/list"
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/perdure/perdure/internal/wire"
@@ -30,6 +35,8 @@ type operation struct {
 
 	parent   string
 	children []*operation
+	number   int           // in the order of starts
+	filed    *list.Element // its place among those that have ended
 }
 
 // Open reports whether the operation goes on.
@@ -50,31 +57,77 @@ type invocation struct {
 	Error      *wire.ErrorObject
 }
 
-// record is what an execution's history says, for the page.
+// What a page shows of a history. Whatever is open is shown, up to maxRows of it,
+// and of the rest what comes last.
+const (
+	maxRows        = 1000    // open operations, and as many that failed, and as many that ended well
+	maxInvocations = 200     // the last ones
+	maxEvents      = 1000    // the last ones
+	maxHeld        = 2 << 10 // bytes of one payload, or of one error's text
+	maxTrace       = 20      // lines of one stack trace
+	maxPayloads    = 4 << 20 // bytes of all payloads together
+)
+
+// record is what an execution's history says, for the page: read event by event,
+// in memory that does not grow with payloads, nor with what has ended.
 type record struct {
 	Operations  []*operation // depth first, in the order in which they started
-	Invocations []invocation
-	all         map[string]*operation
-	roots       []*operation
-	last        wire.Timestamp
+	Invocations []invocation // the last ones
+	Invoked     int          // how many invocations there were
+	Events      []event      // the last ones, newest first
+	LeftOut     int          // operations that are not shown
+
+	all    map[string]*operation
+	failed list.List // of *operation, the longest ended first
+	well   list.List // likewise, those that ended otherwise
+	begun  int
+	last   wire.Timestamp
+}
+
+// event is a line of the history.
+type event struct {
+	ID   int64
+	Time wire.Timestamp
+	Type wire.EventType
+	Name string
 }
 
 // read folds a history.
-func read(events []*wire.Event) *record {
+func read(events iter.Seq2[*wire.Event, error]) (*record, error) {
 	r := &record{all: map[string]*operation{}}
-	for _, ev := range events {
-		r.last = max(r.last, ev.Time)
-		switch {
-		case ev.Type == wire.EventInvocationCompleted:
-			r.Invocations = append(r.Invocations, invocation{
-				Number: len(r.Invocations) + 1, RequestID: ev.RequestID, Start: ev.Start, End: ev.End, Error: ev.Error,
-			})
-		case ev.OpID != "" && !strings.HasPrefix(string(ev.Type), "Execution"):
-			r.operation(ev).apply(ev)
+	for ev, err := range events {
+		if err != nil {
+			return nil, err
 		}
+		r.add(ev)
 	}
-	r.flatten(r.roots, 0)
-	return r
+	slices.Reverse(r.Events)
+	r.lay()
+	return r, nil
+}
+
+func (r *record) add(ev *wire.Event) {
+	r.last = max(r.last, ev.Time)
+	r.Events = keepLast(append(r.Events, event{ID: ev.ID, Time: ev.Time, Type: ev.Type, Name: ev.Name}), maxEvents)
+	switch {
+	case ev.Type == wire.EventInvocationCompleted:
+		r.Invoked++
+		r.Invocations = keepLast(append(r.Invocations, invocation{
+			Number: r.Invoked, RequestID: ev.RequestID, Start: ev.Start, End: ev.End, Error: clipError(ev.Error),
+		}), maxInvocations)
+	case ev.OpID != "" && !strings.HasPrefix(string(ev.Type), "Execution"):
+		o := r.operation(ev)
+		o.apply(ev)
+		r.file(o)
+	}
+}
+
+// keepLast drops what is first of a list that has become twice too long.
+func keepLast[T any](s []T, most int) []T {
+	if len(s) < 2*most {
+		return s
+	}
+	return append(make([]T, 0, 2*most), s[len(s)-most:]...)
 }
 
 // operation finds the operation of an event, or begins it.
@@ -82,15 +135,65 @@ func (r *record) operation(ev *wire.Event) *operation {
 	if o := r.all[ev.OpID]; o != nil {
 		return o
 	}
-	o := &operation{ID: ev.OpID, parent: ev.ParentID, Start: ev.Time, Kind: kind(ev)}
+	r.begun++
+	o := &operation{ID: ev.OpID, parent: ev.ParentID, Start: ev.Time, Kind: kind(ev), number: r.begun}
 	o.Name = cmp.Or(ev.Name, o.Kind)
 	r.all[o.ID] = o
-	if p := r.all[o.parent]; p != nil {
-		p.children = append(p.children, o)
-	} else {
-		r.roots = append(r.roots, o)
-	}
 	return o
+}
+
+// file puts an operation that has ended among its like, of which it drops the
+// one that ended first when they have become too many.
+func (r *record) file(o *operation) {
+	if o.filed != nil {
+		r.failed.Remove(o.filed) // each list leaves alone what is in the other
+		r.well.Remove(o.filed)
+		o.filed = nil
+	}
+	if o.Open() {
+		return
+	}
+	ended := &r.well
+	if o.Class() == "bad" {
+		ended = &r.failed
+	}
+	o.filed = ended.PushBack(o)
+	if ended.Len() > maxRows {
+		first := ended.Remove(ended.Front()).(*operation)
+		delete(r.all, first.ID)
+	}
+}
+
+// lay orders the operations for the page. One whose context was dropped stands
+// as if it had none.
+func (r *record) lay() {
+	r.Invocations = r.Invocations[max(0, len(r.Invocations)-maxInvocations):]
+	r.Events = r.Events[:min(len(r.Events), maxEvents)]
+	ops := slices.SortedFunc(maps.Values(r.all), func(a, b *operation) int { return a.number - b.number })
+	var roots []*operation
+	open, payloads := 0, maxPayloads
+	for _, o := range ops {
+		if o.Open() {
+			if open++; open > maxRows {
+				continue
+			}
+		}
+		for _, p := range []**string{&o.Input, &o.Result} {
+			if *p == nil {
+				continue
+			}
+			if payloads -= len(**p); payloads < 0 {
+				*p = new("…")
+			}
+		}
+		if p := r.all[o.parent]; p != nil {
+			p.children = append(p.children, o)
+		} else {
+			roots = append(roots, o)
+		}
+	}
+	r.flatten(roots, 0)
+	r.LeftOut = r.begun - len(r.Operations)
 }
 
 // kind is what the SDK calls the operation, or else the protocol.
@@ -118,11 +221,11 @@ func (o *operation) apply(ev *wire.Event) {
 	o.Attempts = max(o.Attempts, ev.CurrentAttempt)
 	if strings.HasSuffix(string(ev.Type), "Started") {
 		o.Status, o.Until = wire.StatusStarted, ev.ScheduledEnd
-		o.Input = cmp.Or(ev.Payload, o.Input)
+		o.Input = cmp.Or(hold(ev.Payload), o.Input)
 		o.Callback, o.Function, o.Child = ev.CallbackID, ev.FunctionName, ev.DurableExecutionARN
 		return
 	}
-	o.Result, o.Error = ev.Payload, ev.Error
+	o.Result, o.Error = hold(ev.Payload), clipError(ev.Error)
 	if ev.NextAttemptDelay > 0 {
 		o.Status, o.Until = wire.StatusPending, ev.Time.AddSeconds(ev.NextAttemptDelay)
 		return
@@ -141,6 +244,31 @@ func (r *record) flatten(ops []*operation, depth int) {
 		r.Operations = append(r.Operations, o)
 		r.flatten(o.children, depth+1)
 	}
+}
+
+// hold is what is kept of a payload: of a long one its beginning, apart from the
+// memory of the whole.
+func hold(payload *string) *string {
+	if payload == nil {
+		return nil
+	}
+	text := *payload
+	if len(text) <= maxHeld {
+		return new(strings.Clone(text))
+	}
+	begin := strings.Clone(wire.Clip(text, maxHeld))
+	return new(fmt.Sprintf("%s\n%d bytes in all; perdure history --json shows them", begin, len(text)))
+}
+
+func clipError(e *wire.ErrorObject) *wire.ErrorObject {
+	if e == nil {
+		return nil
+	}
+	c := &wire.ErrorObject{ErrorType: strings.Clone(wire.Clip(e.ErrorType, maxHeld)), ErrorMessage: strings.Clone(wire.Clip(e.ErrorMessage, maxHeld))}
+	for _, line := range e.StackTrace[:min(len(e.StackTrace), maxTrace)] {
+		c.StackTrace = append(c.StackTrace, strings.Clone(wire.Clip(line, maxHeld)))
+	}
+	return c
 }
 
 // scale lays the bars between the start of the execution and its last event:

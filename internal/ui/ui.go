@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"html/template"
 	"io/fs"
+	"iter"
 	"log/slog"
 	"net/http"
 
@@ -29,7 +30,8 @@ type Engine interface {
 	Describe(ctx context.Context, arn string) (*engine.Description, error)
 	Explain(ctx context.Context, arn string) (*engine.Explanation, error)
 	ReadLog(ctx context.Context, arn string, after int64, limit int) ([]engine.LogEntry, error)
-	History(ctx context.Context, req *engine.HistoryRequest) (events []*wire.Event, next string, err error)
+	Revision(ctx context.Context, arn string) (revision int64, open bool, err error)
+	Events(ctx context.Context, arn string) iter.Seq2[*wire.Event, error]
 
 	Start(ctx context.Context, req *engine.InvokeRequest) (*engine.Started, error)
 	Skip(ctx context.Context, req *engine.SkipRequest) ([]engine.Skipped, error)
@@ -59,6 +61,7 @@ type site struct {
 	log     *slog.Logger
 	version string
 	pages   map[string]*template.Template
+	reading chan struct{} // holds one for each long page that is being read
 }
 
 //go:embed assets
@@ -71,14 +74,14 @@ func New(e Engine, opts *Options) http.Handler {
 	if opts == nil {
 		opts = &Options{}
 	}
-	s := &site{engine: e, log: cmp.Or(opts.Logger, slog.Default()), version: opts.Version, pages: parse()}
+	s := &site{engine: e, log: cmp.Or(opts.Logger, slog.Default()), version: opts.Version, pages: parse(), reading: make(chan struct{}, readers)}
 	static, err := fs.Sub(assets, "assets")
 	if err != nil {
 		panic(err) // the assets are part of the program
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET "+Prefix+"{$}", s.page("list", s.list))
-	mux.Handle("GET "+Prefix+"execution", s.page("execution", s.execution))
+	mux.Handle("GET "+Prefix+"execution", http.HandlerFunc(s.execution))
 	mux.Handle("GET "+Prefix+"start", s.page("start", s.startForm))
 	for name, act := range s.actions() {
 		mux.Handle("POST "+Prefix+name, s.action(act))
@@ -108,6 +111,7 @@ type frame struct {
 	Live    bool // the page asks for itself again
 	Notice  string
 	Page    any
+	tag     string // names the state that the page shows; empty for a sum of the page
 }
 
 // page answers with a template, filled with what build returns.
@@ -131,7 +135,10 @@ func (s *site) render(w http.ResponseWriter, r *http.Request, status int, name s
 		http.Error(w, "The page could not be rendered; the log of the engine says why.", http.StatusInternalServerError)
 		return
 	}
-	tag := fmt.Sprintf(`"%x"`, sha256.Sum256(b.Bytes()))
+	tag := f.tag
+	if tag == "" {
+		tag = fmt.Sprintf(`"%x"`, sha256.Sum256(b.Bytes()))
+	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-cache")
 	w.Header().Set("ETag", tag)
