@@ -95,7 +95,7 @@ func (v *devVerb) prepare(std *stdio, args []string) (*dev, error) {
 	if err := cmp.Or(v.functionFlags.check(), v.localFlags.check()); err != nil {
 		return nil, err
 	}
-	d := newDev(v, newScreen(std.err, progressOptions(std.err).Color))
+	d := newDev(v, newScreen(std.err, progressOptions(std.err.File).Color))
 	if d.template = findTemplate(args[0]); d.template != "" {
 		project, err := readProject(std, d.template, v.parameters.values)
 		if err != nil {

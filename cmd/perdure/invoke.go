@@ -84,7 +84,7 @@ func (v *invokeVerb) printARN(std *stdio, arn string) error {
 }
 
 func (v *invokeVerb) follow(ctx context.Context, std *stdio, r *remote, arn string) error {
-	view := progress.New(std.err, progressOptions(std.err))
+	view := progress.New(std.err, progressOptions(std.err.File))
 	view.Note("execution %s", nameInARN(arn))
 	err := follow(ctx, view, r.watch(ctx, arn), nil)
 	if interrupted(ctx) {

@@ -24,19 +24,21 @@ func main() { os.Exit(execute(os.Args[1:])) }
 // stdio is where a verb reads and writes.
 type stdio struct {
 	in  io.Reader
-	out io.Writer // the result, and nothing else
-	err *os.File  // everything for people
+	out io.Writer    // the result, and nothing else
+	err *cli.Console // everything for people
 }
 
 // execute runs the command line args and returns the exit status.
 func execute(args []string) int {
-	std := &stdio{in: os.Stdin, out: os.Stdout, err: os.Stderr}
+	std := &stdio{in: os.Stdin, out: os.Stdout, err: cli.NewConsole(os.Stderr)}
 	if isatty.IsTerminal(os.Stdout.Fd()) {
 		std.out = cli.Screen(os.Stdout) // results and histories hold what others wrote
 	}
 	ctx, stop := interruptible(context.Background())
 	defer stop()
-	return cli.Report(std.err, dispatch(ctx, std, args))
+	status := cli.Report(std.err, dispatch(ctx, std, args))
+	std.err.Flush()
+	return status
 }
 
 // errInterrupted is why a verb's context ends when a signal asks us to stop.

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/perdure/perdure/internal/cli"
 	"github.com/perdure/perdure/internal/cli/progress"
@@ -83,7 +82,7 @@ func statusWords(s wire.ExecutionStatus) string {
 // maxStack bounds the lines of a stack trace; the history has all of it.
 const maxStack = 20
 
-func writeStack(w *os.File, e *wire.ErrorObject) {
+func writeStack(w io.Writer, e *wire.ErrorObject) {
 	if e == nil {
 		return
 	}

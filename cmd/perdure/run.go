@@ -74,7 +74,7 @@ func (v *runVerb) run(ctx context.Context, std *stdio, args []string) error {
 	if err != nil {
 		return err
 	}
-	view := progress.New(std.err, progressOptions(std.err))
+	view := progress.New(std.err, progressOptions(std.err.File))
 	defer view.Close()
 	l, err := openLocal(ctx, v.localFlags, newLogger(func(line string) { view.Note("%s", line) }))
 	if err != nil {

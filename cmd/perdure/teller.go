@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/perdure/perdure/internal/cli"
 	"github.com/perdure/perdure/internal/sandbox"
@@ -22,9 +25,10 @@ func (t *teller) define(fs *flag.FlagSet) {
 	fs.StringVar(&t.format, "log-format", "text", "`FORMAT` of what is said while serving: text or json")
 }
 
-// open begins to tell on err.
+// open begins to tell on err. That those who read it go away ends no engine.
 func (t *teller) open(err io.Writer) error {
 	t.err = err
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // else the runtime ends the process
 	switch t.format {
 	case "text":
 		t.log = newLogger(t.line)

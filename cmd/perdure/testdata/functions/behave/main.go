@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/perdure/perdure/durable"
@@ -38,6 +39,10 @@ func handler(ctx durable.Context, e event) (any, error) {
 		return make(chan int), nil
 	case "print":
 		fmt.Print("garbage \x1b[2J\x00\xff on stdout\n")
+	case "chatter":
+		for i := range 800 { // fewer than a log takes in a second, more than a pipe holds
+			fmt.Printf("line %d %s\n", i, strings.Repeat("x", 200))
+		}
 	case "log":
 		return durable.Step(ctx, "talk", talk)
 	case "retry":

@@ -1,0 +1,99 @@
+package cli
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+)
+
+const (
+	// consolePatience is how long a write waits to be shown. Nobody notices it,
+	// unless nobody reads.
+	consolePatience = 50 * time.Millisecond
+	// maxConsole bounds what waits to be shown, in bytes.
+	maxConsole = 1 << 20
+)
+
+// Console is a terminal, pipe or file on which people are told things, and which
+// must never hold up whoever tells them. Writes are shown in order. While nobody
+// reads, as with a paused terminal or a full pipe, they wait in memory, and those
+// that find too much waiting are dropped, counted, and told of later.
+type Console struct {
+	*os.File // for what is asked of a terminal
+
+	mu      sync.Mutex
+	waiting []byte
+	lost    int           // lines that were dropped
+	writing bool          // a goroutine is at it
+	shown   chan struct{} // closed when nothing waits any more; nil if nothing does
+	stuck   bool          // a write has lost its patience, and nothing was shown since
+}
+
+// NewConsole returns a console on f.
+func NewConsole(f *os.File) *Console { return &Console{File: f} }
+
+// Write implements [io.Writer]. It always succeeds.
+func (c *Console) Write(p []byte) (int, error) {
+	c.mu.Lock()
+	if len(c.waiting)+len(p) > maxConsole {
+		c.lost += max(1, bytes.Count(p, []byte("\n")))
+		c.mu.Unlock()
+		return len(p), nil
+	}
+	c.waiting = append(c.waiting, p...)
+	if !c.writing {
+		c.writing, c.shown = true, make(chan struct{})
+		go c.show()
+	}
+	shown, wait := c.shown, !c.stuck
+	c.mu.Unlock()
+	if wait && !awaitShown(shown, consolePatience) {
+		c.mu.Lock()
+		c.stuck = c.shown == shown
+		c.mu.Unlock()
+	}
+	return len(p), nil
+}
+
+// show writes until nothing waits.
+func (c *Console) show() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for len(c.waiting) > 0 {
+		text := c.waiting
+		c.waiting = nil
+		if c.lost > 0 {
+			text = fmt.Appendf(text, "perdure: %d lines were left out, as nobody read them\n", c.lost)
+			c.lost = 0
+		}
+		c.mu.Unlock()
+		_, _ = c.File.Write(text) // to whom should one tell that it failed?
+		c.mu.Lock()
+	}
+	c.writing, c.stuck = false, false
+	close(c.shown)
+	c.shown = nil
+}
+
+// Flush waits until everything was shown, but not for long.
+func (c *Console) Flush() {
+	c.mu.Lock()
+	shown := c.shown
+	c.mu.Unlock()
+	if shown != nil {
+		awaitShown(shown, consolePatience)
+	}
+}
+
+func awaitShown(shown <-chan struct{}, patience time.Duration) bool {
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-shown:
+		return true
+	case <-timer.C:
+		return false
+	}
+}
