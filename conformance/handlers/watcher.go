@@ -57,13 +57,13 @@ func (w watcher) plugin() *durable.Plugin {
 			all := change.Invocation.Operations
 			for _, op := range change.Updated {
 				in := all.Get(op.ID) != nil
-				w.tellOf("operation-change", op, fields{
+				w.tellOf("operation-change", op, w.outcome(op), fields{
 					"executionArn": op.Invocation.ExecutionARN, "in_full_map": in, "inFullMap": in,
 					"updatedOperationsCount": len(change.Updated), "operationsCount": all.Len(),
 				})
 			}
 		},
-		OperationEnd: func(_ context.Context, op *durable.OperationInfo) { w.tellOf("operation-end", op) },
+		OperationEnd: func(_ context.Context, op *durable.OperationInfo) { w.tellOf("operation-end", op, w.outcome(op)) },
 		AttemptStart: func(ctx context.Context, a *durable.AttemptInfo) context.Context {
 			w.tellOf("attempt-start", a.Operation, fields{"n": a.Number, "attempt": a.Number}, times(a.Start, a.End))
 			return ctx
@@ -101,7 +101,7 @@ func (w watcher) operation(op *durable.OperationInfo) fields {
 		"replay": op.Replayed, "isReplay": op.Replayed, "pending": !op.Status.Closed(),
 	}
 	if w.none {
-		f["parent"], f["result"], f["error"] = "NONE", "NONE", "NONE"
+		f["parent"] = "NONE"
 	}
 	if op.ParentID != "" {
 		f["parent"], f["parentId"] = op.ParentID, op.ParentID
@@ -109,13 +109,22 @@ func (w watcher) operation(op *durable.OperationInfo) fields {
 	if op.Attempt > 0 {
 		f["attempt"] = op.Attempt
 	}
+	maps.Copy(f, times(op.Start.Time(), op.End.Time()))
+	return f
+}
+
+// outcome is what came of an operation.
+func (w watcher) outcome(op *durable.OperationInfo) fields {
+	f := fields{}
+	if w.none {
+		f["result"], f["error"] = "NONE", "NONE"
+	}
 	if op.Payload != nil {
 		f["result"] = *op.Payload
 	}
 	if op.Error != nil {
 		f["error"] = op.Error.ErrorMessage
 	}
-	maps.Copy(f, times(op.Start.Time(), op.End.Time()))
 	return f
 }
 
