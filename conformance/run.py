@@ -86,7 +86,7 @@ class Judge:
         id, path = requirement.description_id, requirement.path
         function = self.deployed.covers.get(id)
         if function is None:
-            return Verdict("skipped", reason=self.deployed.gaps.get(id, "no handler"))
+            return Verdict("skipped", reason=self.deployed.gaps.get(id, self.deployed.gap))
         histories = self.options.history_dir
         result = validate.validate_description(
             function, id, str(path), self.invoker, histories, stack.REGION, self.clients, histories

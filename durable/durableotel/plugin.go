@@ -339,8 +339,8 @@ func (t *tracing) startContext(ctx context.Context, run *durable.ContextInfo) co
 		t.mu.Lock()
 		t.nodes[op.ID] = n
 		t.mu.Unlock()
-	case n == nil:
-		return ctx
+	case n == nil: // it ended in an earlier invocation, and runs only for its result
+		return trace.ContextWithSpanContext(ctx, t.derived("operation", op.ID))
 	case n.span != nil:
 		return trace.ContextWithSpan(ctx, n.span)
 	}

@@ -424,6 +424,24 @@ func TestChainedInvoke(t *testing.T) {
 	}
 }
 
+// Code of a context lies below the context's span, also when it runs again for a
+// result that was too large to be recorded.
+func TestContextThatRunsAgain(t *testing.T) {
+	c := newCollector(t)
+	var below []string
+	durabletest.Run(t, func(ctx durable.Context, _ any) (any, error) {
+		durable.RunInChildContext(ctx, "large", func(ctx durable.Context) (string, error) {
+			below = append(below, trace.SpanContextFromContext(ctx).SpanID().String())
+			return strings.Repeat("x", 300_000), nil
+		})
+		return nil, durable.Wait(ctx, "w", time.Second)
+	}, nil, c.traced(durableotel.Config{})).Output()
+	span := hex.EncodeToString(c.traces().span(t, "large").SpanId)
+	if want := []string{span, span}; !slices.Equal(below, want) {
+		t.Errorf("the code was below the spans %v, want %v", below, want)
+	}
+}
+
 // stuck is an exporter that gets nothing done.
 type stuck struct{}
 
