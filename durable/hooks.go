@@ -153,7 +153,9 @@ func (r *run) checkpointed(req *CheckpointRequest, reply *CheckpointReply) {
 			if j, ok := place[u.ID]; ok {
 				before = changed[j]
 			}
-			change(p.updated(before, u))
+			if before == nil || !before.Status.Closed() { // cancelling may come too late
+				change(p.updated(before, u))
+			}
 		}
 	}
 	for _, op := range reply.Operations {
@@ -266,6 +268,7 @@ func (p *plugins) attempt(o *operation, ctx *bodyContext) *OperationInfo {
 		p.open[ctx.id] = known
 	}
 	known.Status, known.Attempt = wire.StatusStarted, ctx.attempt
+	known.NextAttempt, known.Payload, known.Error = 0, nil, nil // of the attempt before
 	op := *known
 	p.mu.Unlock()
 	return p.info(&op)

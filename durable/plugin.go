@@ -161,8 +161,7 @@ type OperationChange struct {
 
 // AttemptInfo is what a [Plugin] is told of an attempt.
 type AttemptInfo struct {
-	// Operation is the step or the condition, STARTED. Its Error is that of the
-	// attempt before.
+	// Operation is the step or the condition, STARTED.
 	Operation *OperationInfo
 	Number    int       // of the attempt, from 1
 	Start     time.Time // by this machine's clock

@@ -163,6 +163,9 @@ func TestPluginSeesAttempts(t *testing.T) {
 		began := time.Now()
 		note := func(what string, a *durable.AttemptInfo) {
 			end := "-"
+			if op := a.Operation; op.Error != nil || op.Payload != nil || op.NextAttempt != 0 || op.Attempt != a.Number {
+				t.Errorf("got %+v, with something of the attempt before", op.Operation)
+			}
 			if !a.End.IsZero() {
 				end = a.End.Sub(began).String()
 			}
