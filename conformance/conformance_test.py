@@ -8,6 +8,8 @@ import unittest
 import urllib.request
 
 import telemetry  # before the packages of AWS
+from aws_durable_execution_conformance_tests import extensions
+
 import engine
 import run
 import stack
@@ -118,6 +120,45 @@ class Telemetry(unittest.TestCase):
     def export(self, spans, path, body, headers):
         headers = {"Content-Type": "application/x-protobuf"} | headers
         urllib.request.urlopen(urllib.request.Request(spans.endpoint + path, body, headers)).close()
+
+
+class Further(unittest.TestCase):
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.root = pathlib.Path(directory.name)
+        self.registry = extensions.load_extensions(self.write("package", "map/9-1", "map/9-13", "step/1-1"), entry_points=[])
+
+    def write(self, name, *files):
+        for file in files:
+            path = self.root / name / f"{file}.yaml"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("description: it\n")
+        return self.root / name
+
+    def found(self, only, *folders):
+        return [
+            (r.description_id, r.suite.name, str(r.path.relative_to(self.root).parts[0]))
+            for r in run.requirements(self.registry, only, folders)
+        ]
+
+    def test_they_add_and_replace(self):
+        first, second = self.write("first", "map/9-13", "new/20-1"), self.write("second", "map/9-13", "map/9-14")
+        self.assertEqual(
+            self.found([], first, second),
+            [
+                ("1-1", "step", "package"),
+                ("9-1", "map", "package"),
+                ("9-13", "map", "second"),
+                ("9-14", "map", "second"),
+                ("20-1", "new", "first"),
+            ],
+        )
+        self.assertEqual(self.found(["new", "9-13"], first), [("9-13", "map", "first"), ("20-1", "new", "first")])
+
+    def test_a_folder_without_any_is_refused(self):
+        with self.assertRaisesRegex(SystemExit, "there are no requirements in .*absent"):
+            self.found([], self.root / "absent")
 
 
 class Order(unittest.TestCase):

@@ -35,11 +35,25 @@ class Verdict:
     reason: str = ""
 
 
-def requirements(registry, only):
+def requirements(registry, only, folders=()):
     """All of them, or those whose id or suite is in only, in their order."""
-    found = registry.discover_requirements(["all"]).values()
-    found = [r for r in found if not only or r.description_id in only or r.suite.name in only]
-    return sorted(found, key=order)
+    found = registry.discover_requirements(["all"])
+    for folder in folders:
+        found |= further(registry, folder)
+    return sorted((r for r in found.values() if not only or r.description_id in only or r.suite.name in only), key=order)
+
+
+def further(registry, folder):
+    """The requirements in a folder, by their id: files in a folder for each suite,
+    as in AWS's package. Those of an id that the package has take its place."""
+    found = {}
+    for path in sorted(folder.glob("*/*.yaml")):
+        name = path.parent.name
+        suite = registry.suites.get(name) or extensions.RequirementSuite(name, path.parent)
+        found[path.stem] = extensions.RequirementCase(path.stem, path, suite)
+    if not found:
+        raise SystemExit(f"there are no requirements in {folder}: it needs a folder for each suite, with files such as plugin/10-8.yaml")
+    return found
 
 
 def order(requirement):
@@ -72,7 +86,7 @@ class Judge:
         id, path = requirement.description_id, requirement.path
         function = self.deployed.covers.get(id)
         if function is None:
-            return Verdict("skipped", reason=self.deployed.gaps.get(id, "no handler"))
+            return Verdict("skipped", reason=self.deployed.gaps.get(id, self.deployed.gap))
         histories = self.options.history_dir
         result = validate.validate_description(
             function, id, str(path), self.invoker, histories, stack.REGION, self.clients, histories
@@ -107,6 +121,7 @@ def judge_all(judge, wanted, workers, report):
 def arguments():
     parser = argparse.ArgumentParser(description="Runs AWS's conformance requirements for durable functions against Perdure.")
     parser.add_argument("--only", nargs="+", metavar="ID", help="requirements, such as 1-17, or suites, such as step; all by default")
+    parser.add_argument("--requirements", type=pathlib.Path, action="append", default=[], metavar="DIR", help="further requirements, in a folder for each suite; may be repeated, and the last file of an id counts")
     parser.add_argument("--sdk", choices=["go", "python"], default="go", help="the SDK of the handlers")
     parser.add_argument("--handlers", type=pathlib.Path, metavar="DIR", help="with --sdk python: the directory of other handlers' template.yaml")
     parser.add_argument("--interpreter", default=sys.executable, metavar="PATH", help="with --sdk python: a Python that has the SDK (this one)")
@@ -121,7 +136,7 @@ def arguments():
 def main():
     args = arguments()
     registry = extensions.load_extensions(config.TESTS_DIR)
-    wanted = requirements(registry, args.only)
+    wanted = requirements(registry, args.only, args.requirements)
     if not wanted:
         raise SystemExit(f"there is no requirement called {' '.join(args.only)}")
     with tempfile.TemporaryDirectory(prefix="conformance-") as tmp:

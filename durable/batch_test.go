@@ -368,7 +368,7 @@ func TestBatchBadInput(t *testing.T) {
 		`durable.Map "batch": WithCompletion decides alone`:                                call(judge(1, durable.SucceedBatch), durable.WithMinSuccessful(1)),
 		`durable.Map "batch": WithItemNames has a func(string, int) string, but the items`: call(durable.WithItemNames(func(string, int) string { return "" })),
 		`durable.Map "batch": the function of WithItemNames is nil`:                        call(durable.WithItemNames[byte](nil)),
-		`durable.Map "batch": item 1: the name has 'Ã' at byte 0`:                          call(durable.WithItemNames(func(_ byte, i int) string { return []string{"a", "é"}[i] })),
+		`durable.Map "batch": item 1: the name has 'é' at byte 0`:                          call(durable.WithItemNames(func(_ byte, i int) string { return []string{"a", "é"}[i] })),
 		`durable.Map "m": the function is nil`: func(ctx durable.Context) error {
 			_, err := durable.Map[int, int](ctx, "m", nil, nil)
 			return err

@@ -1,6 +1,7 @@
 package durable
 
 import (
+	"errors"
 	"runtime"
 	"time"
 
@@ -15,6 +16,8 @@ const (
 	updateOverhead  = 100 // what an update's JSON needs beside its texts
 	startHold       = 5 * time.Millisecond
 )
+
+var errHookGone = errors.New("perdure: a plugin's hook left its goroutine with runtime.Goexit, which t.Fatal calls too")
 
 // checkpointer is the part of a run that records updates. One goroutine, the
 // flusher, has at most one call under way; what queues meanwhile is the next
@@ -176,9 +179,10 @@ func (r *run) kick() {
 	}
 }
 
-// flush is the flusher. It ends with the run.
+// flush is the flusher. It ends with the run, and the run ends with it.
 func (r *run) flush() {
 	defer r.alarm.Stop()
+	defer r.finish(outcome{fault: errHookGone}) // in vain, unless a hook unwound it
 	for {
 		req, batch := r.nextBatch()
 		if req == nil {

@@ -85,8 +85,8 @@ type handlerConfig struct {
 	client     Client
 	logger     *slog.Logger
 	replayLogs bool
-	plugins    []Plugin
-	unchecked  bool // see WithGoroutineChecks
+	plugins    []*Plugin // each with every hook
+	unchecked  bool      // see WithGoroutineChecks
 	errors     errorCodecs
 	pipelined  bool
 	rehearsal  bool // see rehearse

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 
 	"github.com/aws/aws-lambda-go/lambda"
 
@@ -79,9 +78,6 @@ func newHandlerConfig(opts []HandlerOption) *handlerConfig {
 func (c *handlerConfig) check() {
 	if c.budget < 0 {
 		panic("perdure: the attempt budget is negative")
-	}
-	if slices.ContainsFunc(c.plugins, func(p Plugin) bool { return p == nil }) {
-		panic("perdure: a plugin is nil")
 	}
 	names := make(map[string]bool)
 	for _, codec := range c.errors {

@@ -10,6 +10,7 @@ import os
 
 import batches  # noqa: F401
 import callbacks  # noqa: F401
+import plugins  # noqa: F401
 import steps  # noqa: F401
 from suite import functions
 

@@ -42,7 +42,7 @@ const (
 )
 
 // New makes a plugin that delivers records to a sink. It panics if that is nil.
-func New(sink Sink, cfg Config) durable.Plugin {
+func New(sink Sink, cfg Config) *durable.Plugin {
 	if sink == nil {
 		panic("perdure: durableinsight.New: the sink is nil")
 	}
@@ -53,47 +53,36 @@ func New(sink Sink, cfg Config) durable.Plugin {
 		cfg.Kept = defaultKept
 	}
 	out := &outbox{sink: sink, kept: cfg.Kept, turn: make(chan struct{}, 1)}
-	return func(ctx context.Context, inv *durable.Invocation) (context.Context, *durable.Hooks) {
-		w := &watch{cfg: cfg, out: out, inv: inv}
-		return ctx, &durable.Hooks{
-			OperationEnd: func(op *durable.Operation) {
-				if out.add(w.operation(op)) {
-					w.deliver(ctx)
-				}
-			},
-			InvocationEnd: w.end,
-		}
+	return &durable.Plugin{
+		Name: "durableinsight",
+		OperationEnd: func(ctx context.Context, op *durable.OperationInfo) {
+			if out.add(cfg.operation(op)) {
+				cfg.deliver(ctx, out, op.Invocation)
+			}
+		},
+		InvocationEnd: func(ctx context.Context, end *durable.InvocationOutcome) {
+			if end.Status == "SUCCEEDED" || end.Status == "FAILED" {
+				out.add(cfg.execution(end))
+			}
+			cfg.deliver(ctx, out, end.Invocation)
+		},
 	}
-}
-
-// watch is the plugin in one invocation.
-type watch struct {
-	cfg Config
-	out *outbox
-	inv *durable.Invocation
-}
-
-func (w *watch) end(ctx context.Context, outcome durable.InvocationOutcome) {
-	if outcome.Status == "SUCCEEDED" || outcome.Status == "FAILED" {
-		w.out.add(w.execution(outcome))
-	}
-	w.deliver(ctx)
 }
 
 // deliver delivers what has gathered, of other invocations too.
-func (w *watch) deliver(ctx context.Context) {
-	limit := w.cfg.Timeout
+func (cfg Config) deliver(ctx context.Context, out *outbox, inv *durable.Invocation) {
+	limit := cfg.Timeout
 	if deadline, ok := ctx.Deadline(); ok {
 		limit = max(min(limit, time.Until(deadline)/2), 100*time.Millisecond)
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	defer cancel()
-	left, dropped, err := w.out.deliver(ctx)
+	left, dropped, err := out.deliver(ctx)
 	if err != nil {
-		w.inv.Logger.LogAttrs(ctx, slog.LevelWarn, "records of executions were not delivered; they are kept for the next invocation",
+		inv.Logger.LogAttrs(ctx, slog.LevelWarn, "records of executions were not delivered; they are kept for the next invocation",
 			slog.Int("records", left), slog.Any("error", err))
 	}
 	if dropped > 0 {
-		w.inv.Logger.LogAttrs(ctx, slog.LevelError, "records of executions were dropped, because too many could not be delivered", slog.Int("records", dropped))
+		inv.Logger.LogAttrs(ctx, slog.LevelError, "records of executions were dropped, because too many could not be delivered", slog.Int("records", dropped))
 	}
 }

@@ -59,27 +59,30 @@ type Error struct {
 }
 
 // operation is the record of an operation that closed.
-func (w *watch) operation(op *durable.Operation) Record {
-	r := w.record(w.inv.ExecutionARN+"/"+op.ID, Operation, op.Start.Time(), op.End.Time())
+func (cfg Config) operation(op *durable.OperationInfo) Record {
+	r := newRecord(op.Invocation, op.Invocation.ExecutionARN+"/"+op.ID, Operation, op.Start.Time(), op.End.Time())
 	r.Operation, r.Parent, r.Type, r.SubType, r.Name = op.ID, op.ParentID, string(op.Type), op.SubType, op.Name
-	r.Attempts, r.Status, r.Error, r.Result = op.Attempt, string(op.Status), errorOf(op.Error), w.shown(op.Payload)
+	r.Attempts, r.Status, r.Error, r.Result = op.Attempt, string(op.Status), errorOf(op.Error), cfg.shown(op.Payload)
 	return r
 }
 
 // execution is the record of an execution that ended with this invocation.
-func (w *watch) execution(outcome durable.InvocationOutcome) Record {
-	r := w.record(w.inv.ExecutionARN, Execution, w.inv.Start, time.Now())
-	r.Status, r.Error = outcome.Status, errorOf(outcome.Error)
-	r.Input, r.Result = w.shown(w.inv.Operations[0].Payload), w.shown(&outcome.Result)
+func (cfg Config) execution(end *durable.InvocationOutcome) Record {
+	r := newRecord(end.Invocation, end.ExecutionARN, Execution, end.ExecutionStart, time.Now())
+	r.Status, r.Error, r.Result = end.Status, errorOf(end.Error), cfg.shown(&end.Result)
+	for execution := range end.Operations.All() {
+		r.Input = cfg.shown(execution.Payload)
+		break
+	}
 	return r
 }
 
-func (w *watch) record(id string, kind Kind, start, end time.Time) Record {
+func newRecord(inv *durable.Invocation, id string, kind Kind, start, end time.Time) Record {
 	if end.Before(start) { // the service's clock and this machine's differ
 		end = start
 	}
 	return Record{
-		ID: id, Kind: kind, Execution: w.inv.ExecutionARN, Request: w.inv.RequestID,
+		ID: id, Kind: kind, Execution: inv.ExecutionARN, Request: inv.RequestID,
 		Start: start.UTC(), End: end.UTC(), DurationMillis: end.Sub(start).Milliseconds(),
 	}
 }
@@ -92,8 +95,8 @@ func errorOf(obj *durable.ErrorObject) *Error {
 }
 
 // shown is as much of a payload as may be seen.
-func (w *watch) shown(payload *string) string {
-	limit := w.cfg.Payloads
+func (cfg Config) shown(payload *string) string {
+	limit := cfg.Payloads
 	switch {
 	case payload == nil || limit <= 0:
 		return ""

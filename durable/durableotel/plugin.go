@@ -50,7 +50,7 @@ const scopeName = "github.com/perdure/perdure/durable/durableotel"
 // [WithIDs]. The provider belongs to the caller. New panics if it is nil; one
 // that was made without WithIDs is reported in the log of each invocation, which
 // is then not traced.
-func New(provider *sdktrace.TracerProvider, cfg Config) durable.Plugin {
+func New(provider *sdktrace.TracerProvider, cfg Config) *durable.Plugin {
 	if provider == nil {
 		panic("perdure: durableotel.New: the provider is nil")
 	}
@@ -60,14 +60,67 @@ func New(provider *sdktrace.TracerProvider, cfg Config) durable.Plugin {
 	if cfg.FlushTimeout == 0 {
 		cfg.FlushTimeout = defaultFlushTimeout
 	}
-	tracer := provider.Tracer(scopeName)
-	return func(ctx context.Context, inv *durable.Invocation) (context.Context, *durable.Hooks) {
-		t := &tracing{Config: cfg, provider: provider, tracer: tracer, ctx: ctx, inv: inv, began: time.Now(), nodes: make(map[string]*node)}
-		if !t.begin() {
-			inv.Logger.Error("the invocation is not traced: make the tracer provider with the option durableotel.WithIDs()")
-			return ctx, nil
+	tracer, key := provider.Tracer(scopeName), new(tracingKey)
+	p := &durable.Plugin{
+		Name: "durableotel",
+		InvocationStart: func(ctx context.Context, inv *durable.Invocation) context.Context {
+			t := &tracing{Config: cfg, provider: provider, tracer: tracer, ctx: ctx, inv: inv, began: time.Now(), nodes: make(map[string]*node)}
+			if !t.begin() {
+				inv.Logger.Error("the invocation is not traced: make the tracer provider with the option durableotel.WithIDs()")
+				return ctx
+			}
+			return trace.ContextWithSpan(context.WithValue(ctx, key, t), t.invocation)
+		},
+		OperationStart:  told(key, func(t *tracing, op *durable.OperationInfo) { t.open(op.Operation, t.now(), false) }),
+		OperationResume: told(key, func(t *tracing, op *durable.OperationInfo) { t.open(op.Operation, op.Start.Time(), true) }),
+		OperationEnd:    told(key, (*tracing).end),
+		AttemptStart:    entered(key, (*tracing).startAttempt),
+		AttemptEnd:      told(key, (*tracing).endAttempt),
+		ContextStart:    entered(key, (*tracing).startContext),
+		ContextEnd:      told(key, (*tracing).endContext),
+		InvocationEnd: func(ctx context.Context, end *durable.InvocationOutcome) {
+			if t := tracingOf(ctx, key); t != nil {
+				t.endInvocation(ctx, end)
+			}
+		},
+	}
+	if !cfg.Detached {
+		p.TraceHeader = func(ctx context.Context, op *durable.OperationInfo) string {
+			if t := tracingOf(ctx, key); t != nil {
+				return formatHeader(t.derived("operation", op.ID))
+			}
+			return ""
 		}
-		return trace.ContextWithSpan(ctx, t.invocation), t.hooks()
+	}
+	return p
+}
+
+// tracingKey is the context key of one plugin under which its tracing of an
+// invocation is found.
+type tracingKey struct{ _ byte }
+
+// tracingOf is nil in an invocation that is not traced.
+func tracingOf(ctx context.Context, key *tracingKey) *tracing {
+	t, _ := ctx.Value(key).(*tracing)
+	return t
+}
+
+// told is a hook that calls a method.
+func told[I any](key *tracingKey, method func(*tracing, I)) func(context.Context, I) {
+	return func(ctx context.Context, info I) {
+		if t := tracingOf(ctx, key); t != nil {
+			method(t, info)
+		}
+	}
+}
+
+// entered is a hook that calls a method for a context.
+func entered[I any](key *tracingKey, method func(*tracing, context.Context, I) context.Context) func(context.Context, I) context.Context {
+	return func(ctx context.Context, info I) context.Context {
+		if t := tracingOf(ctx, key); t != nil {
+			return method(t, ctx, info)
+		}
+		return ctx
 	}
 }
 
@@ -103,23 +156,6 @@ type node struct {
 // in the middle, and a span then end before another one that ended before it.
 func (t *tracing) now() time.Time { return t.began.Add(time.Since(t.began)) }
 
-func (t *tracing) hooks() *durable.Hooks {
-	h := &durable.Hooks{
-		OperationStart:  func(op *durable.Operation) { t.open(op, t.now(), false) },
-		OperationResume: func(op *durable.Operation) { t.open(op, op.Start.Time(), true) },
-		OperationEnd:    t.end,
-		AttemptStart:    t.startAttempt,
-		AttemptEnd:      t.endAttempt,
-		ContextStart:    t.startContext,
-		ContextEnd:      t.endContext,
-		InvocationEnd:   t.endInvocation,
-	}
-	if !t.Detached {
-		h.TraceHeader = func(op *durable.Operation) string { return formatHeader(t.derived("operation", op.ID)) }
-	}
-	return h
-}
-
 // begin starts the Invocation's span. It reports whether ids are as they are
 // chosen.
 func (t *tracing) begin() bool {
@@ -136,7 +172,7 @@ func (t *tracing) begin() bool {
 		return false
 	}
 	if root != nil && t.inv.First {
-		root.End(trace.WithTimestamp(t.inv.Start))
+		root.End(trace.WithTimestamp(t.inv.ExecutionStart))
 	}
 	return true
 }
@@ -151,10 +187,10 @@ func (t *tracing) findAncestor() trace.Span {
 	}
 	id := given.TraceID()
 	if !id.IsValid() {
-		id = traceID(t.inv.ExecutionARN, t.inv.Start)
+		id = traceID(t.inv.ExecutionARN, t.inv.ExecutionStart)
 	}
 	ctx := choose(t.ctx, id, spanID(t.inv.ExecutionARN, "root", ""))
-	_, root := t.tracer.Start(ctx, "DurableExecutionRoot", trace.WithNewRoot(), trace.WithTimestamp(t.inv.Start))
+	_, root := t.tracer.Start(ctx, "DurableExecutionRoot", trace.WithNewRoot(), trace.WithTimestamp(t.inv.ExecutionStart))
 	t.ancestor = root.SpanContext()
 	if given.HasTraceID() && !given.IsSampled() {
 		t.ancestor = t.ancestor.WithTraceFlags(0)
@@ -228,7 +264,8 @@ func (t *tracing) links() trace.SpanStartOption {
 }
 
 // end exports an operation.
-func (t *tracing) end(op *durable.Operation) {
+func (t *tracing) end(info *durable.OperationInfo) {
+	op := info.Operation
 	n := t.node(op.ID)
 	if n == nil {
 		n = t.open(op, op.Start.Time(), true)
@@ -264,24 +301,24 @@ func (n *node) ended(op *durable.Operation, now time.Time) time.Time {
 	return when
 }
 
-func (t *tracing) startAttempt(ctx context.Context, op *durable.Operation, number int) context.Context {
-	n := t.node(op.ID)
+func (t *tracing) startAttempt(ctx context.Context, a *durable.AttemptInfo) context.Context {
+	n := t.node(a.Operation.ID)
 	if n == nil {
 		return ctx
 	}
-	id := spanID(t.inv.ExecutionARN, "attempt", attemptName(op.ID, number))
-	n.attempt = t.start(n.below, id, attemptName(n.title(), number), t.links(),
-		trace.WithAttributes(append(t.attributes(n), attemptKey.Int(number))...))
+	id := spanID(t.inv.ExecutionARN, "attempt", attemptName(a.Operation.ID, a.Number))
+	n.attempt = t.start(n.below, id, attemptName(n.title(), a.Number), t.links(),
+		trace.WithAttributes(append(t.attributes(n), attemptKey.Int(a.Number))...))
 	return trace.ContextWithSpan(ctx, n.attempt)
 }
 
-func (t *tracing) endAttempt(_ context.Context, op *durable.Operation, _ int, err error) {
-	n := t.node(op.ID)
+func (t *tracing) endAttempt(a *durable.AttemptInfo) {
+	n := t.node(a.Operation.ID)
 	if n == nil || n.attempt == nil {
 		return
 	}
 	outcome := "SUCCEEDED"
-	if err != nil {
+	if err := a.Err; err != nil {
 		outcome = "FAILED"
 		n.attempt.RecordError(err)
 		n.attempt.SetStatus(codes.Error, err.Error())
@@ -293,16 +330,17 @@ func (t *tracing) endAttempt(_ context.Context, op *durable.Operation, _ int, er
 	n.attempt = nil
 }
 
-func (t *tracing) startContext(ctx context.Context, op *durable.Operation) context.Context {
+func (t *tracing) startContext(ctx context.Context, run *durable.ContextInfo) context.Context {
+	op := run.Operation
 	n := t.node(op.ID)
 	switch {
-	case op.Status == "": // virtual
-		n = &node{op: op, start: t.now(), below: t.derived("virtual", op.ID)}
+	case run.Virtual:
+		n = &node{op: op.Operation, start: t.now(), below: t.derived("virtual", op.ID)}
 		t.mu.Lock()
 		t.nodes[op.ID] = n
 		t.mu.Unlock()
-	case n == nil:
-		return ctx
+	case n == nil: // it ended in an earlier invocation, and runs only for its result
+		return trace.ContextWithSpanContext(ctx, t.derived("operation", op.ID))
 	case n.span != nil:
 		return trace.ContextWithSpan(ctx, n.span)
 	}
@@ -310,15 +348,15 @@ func (t *tracing) startContext(ctx context.Context, op *durable.Operation) conte
 }
 
 // endContext exports virtual contexts, of which nothing else is heard.
-func (t *tracing) endContext(_ context.Context, op *durable.Operation, err error) {
-	n := t.node(op.ID)
-	if op.Status != "" || n == nil {
+func (t *tracing) endContext(run *durable.ContextInfo) {
+	n := t.node(run.Operation.ID)
+	if !run.Virtual || run.OnlyReplayed || n == nil {
 		return
 	}
-	span := t.start(t.parent(op), n.below.SpanID(), n.title(), t.links(),
+	span := t.start(t.parent(n.op), n.below.SpanID(), n.title(), t.links(),
 		trace.WithTimestamp(n.start), trace.WithAttributes(t.attributes(n)...))
 	status, code, text := "SUCCEEDED", codes.Ok, ""
-	if err != nil {
+	if err := run.Err; err != nil {
 		status, code, text = "FAILED", codes.Error, err.Error()
 		span.RecordError(err)
 	}
@@ -327,7 +365,7 @@ func (t *tracing) endContext(_ context.Context, op *durable.Operation, err error
 	t.finish(span)
 }
 
-func (t *tracing) endInvocation(ctx context.Context, outcome durable.InvocationOutcome) {
+func (t *tracing) endInvocation(ctx context.Context, outcome *durable.InvocationOutcome) {
 	t.interrupt()
 	t.invocation.SetAttributes(invocationStatusKey.String(outcome.Status))
 	judge(t.invocation, outcome.Status, outcome.Error)
@@ -337,7 +375,7 @@ func (t *tracing) endInvocation(ctx context.Context, outcome durable.InvocationO
 	}
 	t.finish(t.invocation)
 	if outcome.Status == "SUCCEEDED" || outcome.Status == "FAILED" {
-		workflow := t.start(t.ancestor, t.workflow.SpanID(), "Workflow", trace.WithTimestamp(t.inv.Start),
+		workflow := t.start(t.ancestor, t.workflow.SpanID(), "Workflow", trace.WithTimestamp(t.inv.ExecutionStart),
 			trace.WithAttributes(arnKey.String(t.inv.ExecutionARN), executionStatusKey.String(outcome.Status)))
 		judge(workflow, outcome.Status, outcome.Error)
 		t.finish(workflow)

@@ -29,17 +29,12 @@ const (
 // each ran in a process of its own. What an invocation exported must have
 // arrived by its end.
 func (c *collector) traced(cfg durableotel.Config, opts ...sdktrace.TracerProviderOption) durable.HandlerOption {
-	return durable.WithPlugins(func(ctx context.Context, inv *durable.Invocation) (context.Context, *durable.Hooks) {
+	return durable.WithPlugins(afresh(func() *durable.Plugin {
 		provider := c.provider(c.t, opts...)
-		ctx, hooks := durableotel.New(provider, cfg)(ctx, inv)
-		if hooks == nil {
-			hooks = new(durable.Hooks)
-		}
-		end := hooks.InvocationEnd
-		hooks.InvocationEnd = func(ctx context.Context, o durable.InvocationOutcome) {
-			if end != nil {
-				end(ctx, o)
-			}
+		p := durableotel.New(provider, cfg)
+		end := p.InvocationEnd
+		p.InvocationEnd = func(ctx context.Context, o *durable.InvocationOutcome) {
+			end(ctx, o)
 			arrived := len(c.received())
 			if err := provider.Shutdown(context.WithoutCancel(ctx)); err != nil {
 				c.t.Error(err)
@@ -48,8 +43,39 @@ func (c *collector) traced(cfg durableotel.Config, opts ...sdktrace.TracerProvid
 				c.t.Errorf("%d spans were not sent before the invocation's end", n-arrived)
 			}
 		}
-		return ctx, hooks
-	})
+		return p
+	}))
+}
+
+type freshKey struct{}
+
+// afresh is a plugin that is another one in each invocation.
+func afresh(fresh func() *durable.Plugin) *durable.Plugin {
+	of := func(ctx context.Context) *durable.Plugin { return ctx.Value(freshKey{}).(*durable.Plugin) }
+	return &durable.Plugin{
+		InvocationStart: func(ctx context.Context, inv *durable.Invocation) context.Context {
+			p := fresh()
+			return context.WithValue(p.InvocationStart(ctx, inv), freshKey{}, p)
+		},
+		OperationStart:  func(ctx context.Context, op *durable.OperationInfo) { of(ctx).OperationStart(ctx, op) },
+		OperationResume: func(ctx context.Context, op *durable.OperationInfo) { of(ctx).OperationResume(ctx, op) },
+		OperationEnd:    func(ctx context.Context, op *durable.OperationInfo) { of(ctx).OperationEnd(ctx, op) },
+		AttemptStart: func(ctx context.Context, a *durable.AttemptInfo) context.Context {
+			return of(ctx).AttemptStart(ctx, a)
+		},
+		AttemptEnd: func(ctx context.Context, a *durable.AttemptInfo) { of(ctx).AttemptEnd(ctx, a) },
+		ContextStart: func(ctx context.Context, run *durable.ContextInfo) context.Context {
+			return of(ctx).ContextStart(ctx, run)
+		},
+		ContextEnd: func(ctx context.Context, run *durable.ContextInfo) { of(ctx).ContextEnd(ctx, run) },
+		TraceHeader: func(ctx context.Context, op *durable.OperationInfo) string {
+			if header := of(ctx).TraceHeader; header != nil {
+				return header(ctx, op)
+			}
+			return ""
+		},
+		InvocationEnd: func(ctx context.Context, o *durable.InvocationOutcome) { of(ctx).InvocationEnd(ctx, o) },
+	}
 }
 
 func step(ctx durable.Context, name string) {
@@ -366,22 +392,22 @@ func TestChainedInvoke(t *testing.T) {
 			t.Setenv("_X_AMZN_TRACE_ID", xrayHeader)
 			c := newCollector(t)
 			var sent string
-			plugin := func(ctx context.Context, inv *durable.Invocation) (context.Context, *durable.Hooks) {
+			plugin := afresh(func() *durable.Plugin {
 				provider := c.provider(t)
-				ctx, hooks := durableotel.New(provider, test.cfg)(ctx, inv)
-				if header := hooks.TraceHeader; header != nil {
-					hooks.TraceHeader = func(op *durable.Operation) string {
-						sent = header(op)
+				p := durableotel.New(provider, test.cfg)
+				if header := p.TraceHeader; header != nil {
+					p.TraceHeader = func(ctx context.Context, op *durable.OperationInfo) string {
+						sent = header(ctx, op)
 						return sent
 					}
 				}
-				end := hooks.InvocationEnd
-				hooks.InvocationEnd = func(ctx context.Context, o durable.InvocationOutcome) {
+				end := p.InvocationEnd
+				p.InvocationEnd = func(ctx context.Context, o *durable.InvocationOutcome) {
 					end(ctx, o)
 					provider.Shutdown(context.WithoutCancel(ctx))
 				}
-				return ctx, hooks
-			}
+				return p
+			})
 			durabletest.Drive(t, func(ctx durable.Context, _ any) (any, error) {
 				return durable.Invoke(ctx, "other", durable.Function[any, any]{Name: "other"}, nil)
 			}, nil, func(t *testing.T, x *durabletest.Execution) {
@@ -395,6 +421,24 @@ func TestChainedInvoke(t *testing.T) {
 				t.Errorf("the trace header is %q, want %q", sent, want)
 			}
 		})
+	}
+}
+
+// Code of a context lies below the context's span, also when it runs again for a
+// result that was too large to be recorded.
+func TestContextThatRunsAgain(t *testing.T) {
+	c := newCollector(t)
+	var below []string
+	durabletest.Run(t, func(ctx durable.Context, _ any) (any, error) {
+		durable.RunInChildContext(ctx, "large", func(ctx durable.Context) (string, error) {
+			below = append(below, trace.SpanContextFromContext(ctx).SpanID().String())
+			return strings.Repeat("x", 300_000), nil
+		})
+		return nil, durable.Wait(ctx, "w", time.Second)
+	}, nil, c.traced(durableotel.Config{})).Output()
+	span := hex.EncodeToString(c.traces().span(t, "large").SpanId)
+	if want := []string{span, span}; !slices.Equal(below, want) {
+		t.Errorf("the code was below the spans %v, want %v", below, want)
 	}
 }
 
@@ -421,11 +465,11 @@ func TestFlushIsBounded(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var took time.Duration
-			plugin := func(ctx context.Context, inv *durable.Invocation) (context.Context, *durable.Hooks) {
+			plugin := afresh(func() *durable.Plugin {
 				provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(stuck{}), durableotel.WithIDs())
-				ctx, hooks := durableotel.New(provider, test.cfg)(ctx, inv)
-				end := hooks.InvocationEnd
-				hooks.InvocationEnd = func(ctx context.Context, o durable.InvocationOutcome) {
+				p := durableotel.New(provider, test.cfg)
+				end := p.InvocationEnd
+				p.InvocationEnd = func(ctx context.Context, o *durable.InvocationOutcome) {
 					ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), test.timeout)
 					defer cancel()
 					start := time.Now()
@@ -433,8 +477,8 @@ func TestFlushIsBounded(t *testing.T) {
 					took = time.Since(start)
 					provider.Shutdown(context.WithoutCancel(ctx))
 				}
-				return ctx, hooks
-			}
+				return p
+			})
 			result := durabletest.Run(t, func(ctx durable.Context, _ any) (any, error) {
 				step(ctx, "a")
 				return nil, nil

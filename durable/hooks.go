@@ -1,0 +1,386 @@
+package durable
+
+import (
+	"context"
+	"log/slog"
+	"reflect"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"github.com/perdure/perdure/internal/wire"
+)
+
+// complete is a copy of the plugin that has every hook.
+func (p *Plugin) complete() *Plugin {
+	own := *p
+	fill(&own.InvocationStart, func(context.Context, *Invocation) context.Context { return nil })
+	fill(&own.OperationResume, func(context.Context, *OperationInfo) {})
+	fill(&own.OperationStart, func(context.Context, *OperationInfo) {})
+	fill(&own.OperationChange, func(context.Context, *OperationChange) {})
+	fill(&own.OperationEnd, func(context.Context, *OperationInfo) {})
+	fill(&own.AttemptStart, func(context.Context, *AttemptInfo) context.Context { return nil })
+	fill(&own.AttemptEnd, func(context.Context, *AttemptInfo) {})
+	fill(&own.ContextStart, func(context.Context, *ContextInfo) context.Context { return nil })
+	fill(&own.ContextEnd, func(context.Context, *ContextInfo) {})
+	fill(&own.TraceHeader, func(context.Context, *OperationInfo) string { return "" })
+	fill(&own.InvocationEnd, func(context.Context, *InvocationOutcome) {})
+	return &own
+}
+
+// fill sets a hook that is nil.
+func fill[H any](hook *H, none H) {
+	if reflect.ValueOf(hook).Elem().IsNil() {
+		*hook = none
+	}
+}
+
+// plugins tells the plugins of one invocation what happens in it.
+type plugins struct {
+	list     []*Plugin
+	ctx      context.Context // the invocation's, with what the plugins put into it
+	inv      *Invocation
+	recorded int // how many operations earlier invocations began
+
+	mu   sync.Mutex            // guards what follows
+	open map[string]*Operation // that the plugins know of, as they do: ahead of what is recorded
+}
+
+// startPlugins tells the plugins that the invocation begins, and what became
+// of the operations since the last.
+func (r *run) startPlugins(ops []*Operation, updated []string) {
+	inv := &Invocation{
+		ExecutionARN:   r.arn,
+		First:          len(ops) == 1,
+		ExecutionStart: r.history.execution.Start.Time(),
+		Operations:     newOperations(ops),
+		Logger:         slog.New(r.log.attrs()),
+	}
+	if lc, ok := lambdacontext.FromContext(r.callCtx); ok {
+		inv.RequestID = lc.AwsRequestID
+	}
+	news := make(map[string]bool, len(updated))
+	for _, id := range updated {
+		news[id] = true
+	}
+	for _, op := range ops {
+		if news[op.ID] && op.Type != wire.TypeExecution {
+			inv.Updated = append(inv.Updated, op)
+		}
+	}
+	p := &plugins{list: r.cfg.plugins, inv: inv, recorded: len(ops), open: make(map[string]*Operation)}
+	r.ctx = p.enter("InvocationStart", r.ctx, func(x *Plugin, ctx context.Context) context.Context {
+		return x.InvocationStart(ctx, inv)
+	})
+	r.plugins, p.ctx = p, r.ctx
+	p.replay(ops, news)
+}
+
+// replay tells of operations that are still open, and of those that closed
+// since the last invocation. What was abandoned, in contexts that are closed,
+// is neither.
+func (p *plugins) replay(ops []*Operation, news map[string]bool) {
+	closed := make(map[string]bool) // contexts, and what is abandoned in them
+	for _, op := range ops {
+		switch {
+		case op.Type == wire.TypeExecution:
+		case op.Status.Closed():
+			closed[op.ID] = true
+			if news[op.ID] {
+				p.ended(op)
+			}
+		case closed[op.ParentID]:
+			closed[op.ID] = true
+		default:
+			known := *op
+			p.open[op.ID] = &known
+			info := p.info(op)
+			p.tell("OperationResume", func(x *Plugin) { x.OperationResume(p.ctx, info) })
+		}
+	}
+}
+
+// starting tells that the operation of an update begins, if that is news.
+func (r *run) starting(u *Update) {
+	if r.plugins != nil && u.Action == wire.ActionStart {
+		r.plugins.starting(begun(u))
+	}
+}
+
+// begun is the operation that an update begins.
+func begun(u *Update) *Operation {
+	return &Operation{
+		ID: u.ID, Type: u.Type, Status: wire.StatusStarted, ParentID: u.ParentID, Name: u.Name, SubType: u.SubType,
+		Start: wire.TimestampOf(time.Now()),
+	}
+}
+
+func (p *plugins) starting(op *Operation) {
+	p.mu.Lock()
+	known := p.open[op.ID] != nil || p.inv.Operations.Get(op.ID) != nil
+	if !known {
+		own := *op
+		p.open[op.ID] = &own
+	}
+	p.mu.Unlock()
+	if !known {
+		info := p.info(op)
+		p.tell("OperationStart", func(x *Plugin) { x.OperationStart(p.ctx, info) })
+	}
+}
+
+// checkpointed tells what a checkpoint has changed. What the service says of an
+// operation counts; of what it passes over, the updates tell.
+func (r *run) checkpointed(req *CheckpointRequest, reply *CheckpointReply) {
+	p := r.plugins
+	if p == nil {
+		return
+	}
+	var changed []*Operation
+	place := make(map[string]int) // operation id -> place in changed
+	change := func(op *Operation) {
+		i, ok := place[op.ID]
+		if !ok {
+			i = len(changed)
+			place[op.ID], changed = i, append(changed, nil)
+		}
+		changed[i] = op
+	}
+	for i := range req.Updates {
+		if u := &req.Updates[i]; u.Type != wire.TypeExecution {
+			before := p.inv.Operations.Get(u.ID)
+			if j, ok := place[u.ID]; ok {
+				before = changed[j]
+			}
+			if before == nil || !before.Status.Closed() { // cancelling may come too late
+				change(p.updated(before, u))
+			}
+		}
+	}
+	for _, op := range reply.Operations {
+		_, ours := place[op.ID]
+		if op.Type != wire.TypeExecution && (ours || p.isNews(op)) {
+			change(op)
+		}
+	}
+	p.changed(changed)
+}
+
+// isNews reports whether the service tells something that was not known.
+func (p *plugins) isNews(op *Operation) bool {
+	known := p.inv.Operations.Get(op.ID)
+	if known == nil {
+		return true
+	}
+	return !known.Status.Closed() && (op.Status != known.Status || op.Attempt != known.Attempt || op.CallbackID != known.CallbackID)
+}
+
+// updated is what an update makes of an operation; before is nil if it was not
+// recorded.
+func (p *plugins) updated(before *Operation, u *Update) *Operation {
+	op, now := begun(u), wire.TimestampOf(time.Now())
+	p.mu.Lock()
+	known := p.open[u.ID]
+	p.mu.Unlock()
+	switch {
+	case before != nil:
+		op.Start, op.Attempt, op.CallbackID, op.ScheduledEnd = before.Start, before.Attempt, before.CallbackID, before.ScheduledEnd
+	case known != nil:
+		op.Start = known.Start
+	}
+	if known != nil && u.Action != wire.ActionStart {
+		op.Attempt = known.Attempt
+	}
+	op.Payload, op.Error = u.Payload, u.Error
+	switch u.Action {
+	case wire.ActionSucceed:
+		op.Status, op.End = wire.StatusSucceeded, now
+	case wire.ActionFail:
+		op.Status, op.End = wire.StatusFailed, now
+	case wire.ActionCancel:
+		op.Status, op.End = wire.StatusCancelled, now
+	case wire.ActionRetry:
+		op.Status = wire.StatusPending
+		op.NextAttempt = wire.TimestampOf(now.Time().Add(time.Duration(u.StepOptions.NextAttemptDelaySeconds) * time.Second))
+	}
+	op.ReplayChildren = u.ContextOptions != nil && u.ContextOptions.ReplayChildren
+	return op
+}
+
+// changed tells of operations that are now recorded as they are given.
+func (p *plugins) changed(ops []*Operation) {
+	if len(ops) == 0 {
+		return
+	}
+	change := &OperationChange{Invocation: p.inv}
+	for _, op := range ops {
+		p.starting(started(op))
+		p.inv.Operations.put(op)
+		change.Updated = append(change.Updated, p.info(op))
+	}
+	p.tell("OperationChange", func(x *Plugin) { x.OperationChange(p.ctx, change) })
+	for _, op := range ops {
+		if op.Status.Closed() {
+			p.mu.Lock()
+			delete(p.open, op.ID)
+			p.mu.Unlock()
+			p.ended(op)
+		}
+	}
+}
+
+func (p *plugins) ended(op *Operation) {
+	info := p.info(op)
+	p.tell("OperationEnd", func(x *Plugin) { x.OperationEnd(p.ctx, info) })
+}
+
+// started is an operation as it was when it began.
+func started(op *Operation) *Operation {
+	return &Operation{
+		ID: op.ID, Type: op.Type, Status: wire.StatusStarted, ParentID: op.ParentID, Name: op.Name, SubType: op.SubType, Start: op.Start,
+	}
+}
+
+// attempted makes attempt n of an operation, as ctx says, between its hooks.
+func (o *operation) attempted(ctx *bodyContext, body func() (string, error)) (string, error) {
+	p := o.scope.run.plugins
+	if p == nil {
+		return recovered(body)
+	}
+	begins := AttemptInfo{Operation: p.attempt(o, ctx), Number: ctx.attempt, Start: time.Now()}
+	ctx.Context = p.enter("AttemptStart", ctx.Context, func(x *Plugin, inner context.Context) context.Context {
+		return x.AttemptStart(inner, &begins)
+	})
+	payload, err := recovered(body)
+	ends := begins
+	ends.End, ends.Err = time.Now(), err
+	p.tell("AttemptEnd", func(x *Plugin) { x.AttemptEnd(ctx, &ends) })
+	return payload, err
+}
+
+// attempt is the operation as the hooks of an attempt see it.
+func (p *plugins) attempt(o *operation, ctx *bodyContext) *OperationInfo {
+	p.mu.Lock()
+	known := p.open[ctx.id]
+	if known == nil {
+		known = o.described(ctx.id)
+		p.open[ctx.id] = known
+	}
+	known.Status, known.Attempt = wire.StatusStarted, ctx.attempt
+	known.NextAttempt, known.Payload, known.Error = 0, nil, nil // of the attempt before
+	op := *known
+	p.mu.Unlock()
+	return p.info(&op)
+}
+
+// entered runs the function of a child context, whose scope is s, between the
+// hooks for it.
+func (o *operation) entered(s *scope, body func() (string, error)) (string, error) {
+	p := s.run.plugins
+	if p == nil {
+		return recovered(body)
+	}
+	op, virtual := o.described(s.id), s.within != s.id
+	switch {
+	case virtual:
+	case s.sealed:
+		op = o.known.op
+	default:
+		op.Status = wire.StatusStarted
+		p.starting(op)
+	}
+	begins := ContextInfo{Operation: p.info(op), Virtual: virtual, ReplaysChildren: s.ranOn(), Start: time.Now()}
+	s.Context = p.enter("ContextStart", s.Context, func(x *Plugin, ctx context.Context) context.Context {
+		return x.ContextStart(ctx, &begins)
+	})
+	payload, err := recovered(body)
+	ends := begins
+	ends.End, ends.Err, ends.OnlyReplayed = time.Now(), err, s.sealed || virtual && s.replaying.Load()
+	p.tell("ContextEnd", func(x *Plugin) { x.ContextEnd(s.Context, &ends) })
+	return payload, err
+}
+
+// described is the operation as it is known before it is recorded.
+func (o *operation) described(id string) *Operation {
+	op := &Operation{ID: id, Type: o.typ, ParentID: o.scope.within, Name: o.name, SubType: o.subType}
+	if o.known.op != nil {
+		op.Start = o.known.op.Start
+	}
+	if op.Start == 0 {
+		op.Start = wire.TimestampOf(time.Now())
+	}
+	return op
+}
+
+// traceHeader is what a chained invoke passes on.
+func (o *operation) traceHeader(id, own string) string {
+	p := o.scope.run.plugins
+	if p == nil || own != "" {
+		return own
+	}
+	op := p.info(o.described(id))
+	p.tell("TraceHeader", func(x *Plugin) {
+		if own == "" {
+			own = x.TraceHeader(hookContext{o.ctx}, op)
+		}
+	})
+	return own
+}
+
+// endPlugins tells the plugins how the invocation ended.
+func (r *run) endPlugins(o outcome) {
+	p := r.plugins
+	if p == nil {
+		return
+	}
+	told := &InvocationOutcome{Invocation: p.inv, Status: string(o.status), Result: o.result, Error: o.err, Fault: o.fault}
+	if o.fault != nil {
+		told.Status = "RETRY"
+	}
+	p.tell("InvocationEnd", func(x *Plugin) { x.InvocationEnd(lasting{r.callCtx, p.ctx}, told) })
+}
+
+// info is what plugins are told of an operation.
+func (p *plugins) info(op *Operation) *OperationInfo {
+	return &OperationInfo{Operation: op, Replayed: p.inv.Operations.wasAmong(p.recorded, op.ID), Invocation: p.inv}
+}
+
+// tell calls a hook of every plugin.
+func (p *plugins) tell(hook string, call func(*Plugin)) {
+	for _, x := range p.list {
+		p.safely(x, hook, func() { call(x) })
+	}
+}
+
+// enter has every plugin add its values to a context.
+func (p *plugins) enter(hook string, ctx context.Context, call func(*Plugin, context.Context) context.Context) context.Context {
+	p.tell(hook, func(x *Plugin) {
+		if with := call(x, hookContext{ctx}); with != nil {
+			ctx = lasting{ctx, with}
+		}
+	})
+	return ctx
+}
+
+// safely keeps a plugin's panic from the execution.
+func (p *plugins) safely(x *Plugin, hook string, call func()) {
+	_, err := recovered(func() (string, error) {
+		call()
+		return "", nil
+	})
+	if err != nil {
+		p.inv.Logger.Error("a plugin panicked; the execution goes on without what this call would have done",
+			"plugin", x.Name, "hook", hook, "error", err)
+	}
+}
+
+// hookContext hides the durable context from a hook.
+type hookContext struct{ context.Context }
+
+func (c hookContext) Value(key any) any {
+	if _, ok := key.(scopeKey); ok {
+		return nil
+	}
+	return c.Context.Value(key)
+}
