@@ -62,6 +62,9 @@ func (v *attachVerb) run(ctx context.Context, std *stdio, args []string) error {
 		t.MaxIdleConnsPerHost = v.concurrency + 2
 	}
 	tell := func(line string) { fmt.Fprintf(std.err, "perdure: %s\n", cli.Printable(line)) }
+	if err := sandbox.Shelter(); err != nil {
+		tell("functions may be able to read this command's environment: " + err.Error())
+	}
 	proc, err := v.program.prepare(ctx, std, &local{localFlags: localFlags{data: v.data}})
 	if err != nil {
 		return interruptedOr(ctx, err)

@@ -90,6 +90,9 @@ func openLocal(ctx context.Context, f localFlags, log *slog.Logger) (*local, err
 }
 
 func (l *local) open(ctx context.Context, log *slog.Logger) (err error) {
+	if err := sandbox.Shelter(); err != nil {
+		log.Warn("functions may be able to read the engine's environment", "error", err)
+	}
 	owner := fmt.Sprintf("pid %d", os.Getpid())
 	if l.store, err = sqlstore.Open(ctx, l.data, &sqlstore.Options{Durability: l.durability, Owner: owner, Logger: log}); err != nil {
 		return dataFault(l.data, err)

@@ -46,6 +46,9 @@ func Examine(ctx context.Context, c *Case, found func(Finding)) {
 	for _, f := range CheckOpenFiles() {
 		found(f)
 	}
+	for _, f := range CheckProcesses() {
+		found(f)
+	}
 	for _, tool := range Tools {
 		found(tool.Check(ctx))
 	}

@@ -141,7 +141,7 @@ func TestExamine(t *testing.T) {
 		}
 	})
 	got := strings.Join(checks, " ")
-	if want := "machine clock files go node python java data disk flush engine"; got != want && runtime.GOOS != "windows" {
+	if want := "machine clock files processes go node python java data disk flush engine"; got != want && runtime.GOOS != "windows" {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }

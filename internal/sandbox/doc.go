@@ -10,8 +10,12 @@
 // The command runs in a process group of its own, with the environment that
 // Lambda gives a function and little else (see [Config].Env), its output read
 // line by line. It polls the Runtime API of package runtimeapi. Whatever ends
-// it, its whole group is killed with it. On Linux the kernel kills it when the
-// engine dies.
+// it, its whole group is killed with it. When the engine dies, on Linux the kernel
+// kills the process, and a shell that stands by kills its group: a function may be
+// a script that started what polls.
+//
+// A process gets nothing of the engine's but what it is given: no descriptors, and
+// on Linux neither the engine's memory nor its environment, see [Shelter].
 //
 // # How an invocation ends
 //
@@ -44,6 +48,13 @@
 // means do not fit: control groups are the machine owner's to give, and limits
 // of the address space do not go with runtimes that reserve far more than they
 // use, such as Go's.
+//
+// # Processes and threads
+//
+// A process, with all in its group, may have 1,024 processes and threads, as on
+// Lambda; beyond that the group is killed. On Linux we look ten times a second,
+// and in between the kernel keeps it from taking the last processes of its user,
+// which are the engine's, too. Root is not bound by that.
 //
 // # Replacing a build
 //

@@ -126,7 +126,8 @@ var functions = map[string]func(){
 		}
 		serve(func() {})()
 	},
-	"engine": engineProcess,
+	"engine":  engineProcess,
+	"confess": confess,
 }
 
 func exists(path string) bool {

@@ -51,11 +51,18 @@ func (p *Pool) exited(inv *engine.Invocation, proc *process) engine.Outcome {
 	if used := proc.overMemory.Load(); used > 0 {
 		return failure(inv, errorTypeMemory, exitText(proc.state)+p.memoryText(used))
 	}
+	if n := proc.overTasks.Load(); n > 0 {
+		return failure(inv, wire.ErrorTypeExit, exitText(proc.state)+tasksText(n))
+	}
 	return failure(inv, wire.ErrorTypeExit, exitText(proc.state))
 }
 
 func (p *Pool) memoryText(used int64) string {
 	return fmt.Sprintf(" (it used %d MB of %d MB)", used>>20, p.cfg.MemoryMB)
+}
+
+func tasksText(n int64) string {
+	return fmt.Sprintf(" (it had %d processes and threads, and may have %d)", n, maxTasks)
 }
 
 func exitText(state *os.ProcessState) string {
@@ -91,6 +98,8 @@ func (p *Pool) initFailed(inv *engine.Invocation, proc *process, err error) engi
 		return unstarted(inv, wire.ErrorTypeSandboxFailure, "the sandbox was closed")
 	case proc.overMemory.Load() > 0:
 		return failure(inv, errorTypeMemory, exitText(proc.state)+p.memoryText(proc.overMemory.Load())+" before it asked for an invocation"+proc.lastWords())
+	case proc.overTasks.Load() > 0:
+		return failure(inv, wire.ErrorTypeExit, exitText(proc.state)+tasksText(proc.overTasks.Load())+" before it asked for an invocation"+proc.lastWords())
 	case errors.Is(err, runtimeapi.ErrClosed):
 		return failure(inv, wire.ErrorTypeExit, exitText(proc.state)+" before it asked for an invocation"+proc.lastWords())
 	default:

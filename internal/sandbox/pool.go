@@ -124,12 +124,13 @@ func setDefault[T comparable](p *T, value T) {
 // Pool runs one version of a function in processes of this machine. Its
 // methods may be called concurrently.
 type Pool struct {
-	cfg     Config
-	spawner *spawner
-	output  *output
-	idle    shelves
-	slots   chan struct{} // holds one value for each process that is not idle
-	crashes crashes
+	cfg      Config
+	spawner  *spawner
+	guardian guardian
+	output   *output
+	idle     shelves
+	slots    chan struct{} // holds one value for each process that is not idle
+	crashes  crashes
 
 	closing    context.Context // done when Close begins
 	beginClose context.CancelFunc
@@ -157,8 +158,11 @@ func New(cfg Config) (*Pool, error) {
 		slots:     make(chan struct{}, cfg.MaxProcesses),
 		processes: make(map[*process]struct{}),
 	}
+	p.guardian.log = cfg.Logger
 	p.idle.byTenant = make(map[string]*idleStack)
 	p.closing, p.beginClose = context.WithCancel(context.Background())
+	keepDescriptors()
+	p.work.Go(p.watchTasks)
 	return p, nil
 }
 
@@ -367,6 +371,7 @@ func (p *Pool) Close(ctx context.Context) error {
 	p.work.Wait()
 	forced := !unforced()
 	p.spawner.stop()
+	p.guardian.dismiss()
 	p.output.close()
 	if forced {
 		return ctx.Err()

@@ -35,6 +35,7 @@ type process struct {
 	idleTimer  *time.Timer  // guarded by the shelf, as is idleSince
 	idleSince  time.Time    // set while it is idle
 	overMemory atomic.Int64 // the bytes that it used when it was killed for that; else 0
+	overTasks  atomic.Int64 // likewise its processes and threads
 
 	mu     sync.Mutex
 	reaped bool // it is dead, and its id may come to belong to another process
@@ -103,6 +104,8 @@ func (p *Pool) spawn(shelf *idleStack, o origin) (_ *process, err error) {
 	if err != nil {
 		return nil, err
 	}
+	limitTasks(proc.os.Pid)
+	p.guardian.add(proc.os.Pid)
 	proc.stdout = newStream(files.stdout, Stdout, o, p.output.push)
 	proc.stderr = newStream(files.stderr, Stderr, o, p.output.push)
 
@@ -129,6 +132,7 @@ func (p *Pool) await(proc *process) {
 	readers.Go(proc.stdout.pump)
 	readers.Go(proc.stderr.pump)
 	state, err := reap(proc.os, func() {
+		p.guardian.remove(proc.os.Pid)
 		proc.killRest()
 		proc.shelf.remove(proc)
 	})
