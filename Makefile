@@ -1,7 +1,7 @@
 # An index of what can be done here. Each check is written in .ci/run, which
 # needs no make.
 
-.PHONY: help test race lint sam interop interop-all conformance conformance-python bench crash soak ci
+.PHONY: help test race fuzz lint sam interop interop-all conformance conformance-python bench crash soak ci
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ bench: ## measure; compare two outputs with benchstat
 
 crash: ## kill engine and function at random moments, many times
 	.ci/run crash
+
+fuzz: ## run every fuzz target for five minutes, or for FUZZTIME
+	.ci/run fuzz
 
 soak: ## kill the engine for five minutes while 10,000 executions sleep and 1,000 run
 	go test -count=1 -v -timeout 30m -run Soak ./internal/survival -soak 5m

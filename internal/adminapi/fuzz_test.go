@@ -1,0 +1,71 @@
+package adminapi
+
+import (
+	"context"
+	"log/slog"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/internal/attached"
+	"github.com/perdure/perdure/internal/lambdaapi"
+	"github.com/perdure/perdure/internal/store/memstore"
+	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/internal/wire/wiretest"
+)
+
+// FuzzBeat: whatever a worker says, the engine takes lines of the worker's own
+// executions only, answers with a status that it means, and makes no more memory
+// than the beat may weigh.
+func FuzzBeat(f *testing.F) {
+	f.Add([]byte(`{"Running":["r"],"Lines":[{"Time":"2026-11-27T00:00:00Z","ExecutionArn":"","RequestId":"r","Stream":"stdout","Text":"x"}]}`))
+	f.Add([]byte(`{"Lines":[{"ExecutionArn":"arn:aws:lambda:us-east-1:000000000000:function:other:$LATEST/durable-execution/a/b","Stream":"notice"}]}`))
+	f.Add([]byte(`{"Lines":[{},{},{}],"Running":null}`))
+	e, err := engine.Open(f.Context(), memstore.New(), nil)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() { _ = e.Close(context.Background()) })
+	hub := &attached.Hub{}
+	err = e.Register(engine.Function{Name: "far", Timeout: time.Minute, Invoker: hub.Function(attached.Settings{Name: "far"})})
+	if err != nil {
+		f.Fatal(err)
+	}
+	took := &listener{Engine: e}
+	api := New(took, &Options{Shell: lambdaapi.Options{Logger: slog.New(slog.DiscardHandler)}, Workers: hub})
+	worker := ""
+	f.Fuzz(func(t *testing.T, body []byte) {
+		if _, err := hub.FunctionOf(worker); err != nil {
+			if worker, _, err = hub.Join("far", "here"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		took.lines = nil
+		req := httptest.NewRequest("POST", "/perdure/workers/"+worker+"/beat", strings.NewReader(string(body)))
+		answer := httptest.NewRecorder()
+		if made := wiretest.Made(func() { api.ServeHTTP(answer, req) }); made > 5*MaxBeat {
+			t.Errorf("made %d bytes of %d", made, len(body))
+		}
+		switch answer.Code {
+		case 200, 400, 413:
+		default:
+			t.Errorf("got status %d: %s", answer.Code, answer.Body)
+		}
+		for _, line := range took.lines {
+			arn, err := wire.ParseARN(line.ExecutionARN)
+			if line.ExecutionARN != "" && (err != nil || arn.Function != "far") {
+				t.Errorf("took a line of %q", line.ExecutionARN)
+			}
+		}
+	})
+}
+
+// listener notes the lines that an engine is given.
+type listener struct {
+	Engine
+	lines []engine.LogLine
+}
+
+func (l *listener) Log(line engine.LogLine) { l.lines = append(l.lines, line) }
