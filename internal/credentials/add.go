@@ -25,14 +25,18 @@ func Add(path, name string, access Access) (*Credential, error) {
 	}
 	// Both are base32: 65 bits tell keys apart, 130 bits cannot be guessed.
 	c := &Credential{Name: name, KeyID: "PERDURE" + rand.Text()[:13], Secret: rand.Text() + rand.Text(), Access: access}
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	how := os.O_APPEND | os.O_WRONLY
+	if existing == nil {
+		how |= os.O_CREATE | os.O_EXCL
+	}
+	f, err := os.OpenFile(path, how, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	text := fmt.Sprintf("[%s]\naws_access_key_id = %s\naws_secret_access_key = %s\nperdure_access = %s\n", name, c.KeyID, c.Secret, access)
+	text := fmt.Sprintf("[%s]\naws_access_key_id = %s\naws_secret_access_key = %s\n%s = %s\n", name, c.KeyID, c.Secret, settingAccess, access)
 	if len(existing) > 0 {
 		text = "\n" + text
 	}
 	_, err = f.WriteString(text)
-	return c, errors.Join(err, f.Close())
+	return c, errors.Join(err, f.Sync(), f.Close())
 }

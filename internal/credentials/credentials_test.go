@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -27,7 +28,7 @@ perdure_access = read
 `
 
 var parsed = []Credential{
-	{"deploy", "AKIDDEPLOY", "0123456789abcdefghij", Full},
+	{"deploy", "AKIDDEPLOY", "0123456789abcdefghij", ""},
 	{"ops@example.org", "AKIDOPS", "0123456789abcdefghi=", Read},
 }
 
@@ -51,6 +52,17 @@ func TestParseRefusals(t *testing.T) {
 		{"odd key", "[a]\naws_access_key_id = a/b", "line 2: an access key id has 4 to 128 letters, digits and _"},
 		{"short secret", "[a]\naws_secret_access_key = password", "line 2: a secret has at least 20 characters; generate it"},
 		{"odd access", "[a]\nperdure_access = some", "line 2: perdure_access: access is full, read or function"},
+		{"misspelt access", "[a]\nperdure_access = raed", "line 2: perdure_access: access is full, read or function; did you mean read?"},
+		{"access with a comment", "[a]\nperdure_access = read # only", "line 2: perdure_access: access is full, read or function"},
+		{"no access at all", "[a]\nperdure_access =", "line 2: perdure_access: access is full, read or function"},
+		{"misspelt setting", "[a]\nperdure_acces = read", "line 2: there is no setting perdure_acces; did you mean perdure_access?"},
+		{"with a hyphen", "[a]\nperdure-access = read", "line 2: there is no setting perdure-access; did you mean perdure_access?"},
+		{"setting of ours that is none", "[a]\nperdure_functions = x", "line 2: there is no setting perdure_functions"},
+		{"setting twice", "[a]\nperdure_access = read\nPerdure_Access = full", "line 3: perdure_access is set twice in section a"},
+		{"behind a long line", "[a]\n# " + strings.Repeat("x", 70_000) + "\nperdure_acces = read", "line 3: there is no setting perdure_acces; did you mean perdure_access?"},
+		{"NUL", "[a]\nperdure_access = read\x00", `line 2: "\x00" does not belong into a text: save the file as UTF-8`},
+		{"UTF-16", "\xff\xfe[\x00a\x00]\x00", `line 1: "\xff" does not belong into a text: save the file as UTF-8`},
+		{"another end of line", "[a]\rperdure_access = read\r", `line 1: "\r" does not belong into a text: save the file as UTF-8`},
 		{"same name", "[a]\naws_access_key_id = AKID" + secret + "[a]\naws_access_key_id = AKID2" + secret, "there are two sections called a"},
 		{"same key", "[a]\naws_access_key_id = AKID" + secret + "[b]\naws_access_key_id = AKID" + secret, "the access key id of section b belongs to another section, too"},
 	} {
@@ -60,6 +72,63 @@ func TestParseRefusals(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What editors write is read: the mark at the beginning, the ends of lines, and
+// settings in capitals, as the AWS CLI reads them.
+func TestParseAsEditorsWrite(t *testing.T) {
+	file := "\ufeff" + strings.ReplaceAll(strings.Replace(good, "perdure_access", "PERDURE_Access", 1), "\n", "\r\n")
+	got, err := Parse([]byte(file))
+	if diff := cmp.Diff(parsed, got); err != nil || diff != "" {
+		t.Errorf("error %v (-want +got):\n%s", err, diff)
+	}
+}
+
+// Wherever a file is cut off, nobody may do more than with the whole of it.
+func TestCutFileGivesNoAccess(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "credentials")
+	whole := strings.Replace(good, "region = eu-west-1\n", "perdure_access = function\n", 1)
+	for n := range len(whole) {
+		write(t, path, whole[:n], 0o600)
+		f, err := Open(path, slog.New(slog.DiscardHandler))
+		if err != nil {
+			continue
+		}
+		for id, c := range f.byKey {
+			if want := map[string]Access{"AKIDDEPLOY": Function, "AKIDOPS": Read}[id]; c.Access != want {
+				t.Errorf("after %d bytes: got %s for %s, want %s", n, c.Access, id, want)
+			}
+		}
+	}
+}
+
+func TestOpenWantsAccess(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "credentials")
+	write(t, path, good, 0o600)
+	_, err := Open(path, slog.New(slog.DiscardHandler))
+	if err == nil || !strings.HasSuffix(err.Error(), "section deploy does not say what its key may do: add a line, perdure_access = full, read or function") {
+		t.Errorf("got %v", err)
+	}
+	write(t, path, good+strings.Repeat("#", maxFile), 0o600)
+	if _, err := Load(path); err == nil || !strings.Contains(err.Error(), "is larger than") {
+		t.Errorf("got %v for a file that would have to be cut", err)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(good))
+	f.Add([]byte("[a]\naws_access_key_id = AKID\naws_secret_access_key = 0123456789abcdefghij\nperdure_access = full\n"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		found, err := Parse(data)
+		if (len(found) == 0) == (err == nil) {
+			t.Fatalf("got %v and %v", found, err)
+		}
+		for _, c := range found {
+			if c.Access != "" && !slices.Contains(kindsOfAccess, string(c.Access)) || len(c.Secret) < minSecret || !validKey.MatchString(c.KeyID) {
+				t.Errorf("got %+v", c)
+			}
+		}
+	})
 }
 
 func write(t *testing.T, path, text string, mode fs.FileMode) {
@@ -88,6 +157,7 @@ func TestLoadChecksWhoMayRead(t *testing.T) {
 // TestFileIsFollowed: changes count without a restart, unless they are mistakes.
 func TestFileIsFollowed(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "credentials")
+	good := strings.Replace(good, "region = eu-west-1", "perdure_access = full", 1)
 	write(t, path, good, 0o600)
 	var logged bytes.Buffer
 	f, err := Open(path, slog.New(slog.NewTextHandler(&logged, nil)))

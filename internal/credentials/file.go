@@ -29,9 +29,12 @@ func Load(path string) ([]Credential, error) {
 	if err := checkMode(path, info.Mode()); err != nil {
 		return nil, err
 	}
-	data, err := io.ReadAll(io.LimitReader(f, maxFile))
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err != nil {
 		return nil, err
+	}
+	if len(data) > maxFile {
+		return nil, fmt.Errorf("%s is larger than %d bytes: it is no file of credentials", path, maxFile)
 	}
 	found, err := Parse(data)
 	if err != nil {
@@ -85,14 +88,31 @@ func stampOf(path string) stamp {
 
 // Open reads the file at path, and reads it again whenever it has changed. A
 // change that cannot be read is told to log, once, and leaves all as it was.
+// Each section must say what its key may do: whoever signs requests needs no
+// such setting, but who lets others in decides nothing by leaving it out.
 func Open(path string, log *slog.Logger) (*File, error) {
 	f := &File{path: path, log: log, looked: time.Now(), seen: stampOf(path)}
-	found, err := Load(path)
+	found, err := loadAccess(path)
 	if err != nil {
 		return nil, err
 	}
 	f.keep(found)
 	return f, nil
+}
+
+// loadAccess is Load of a file whose sections all say what they are good for.
+func loadAccess(path string) ([]Credential, error) {
+	found, err := Load(path)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range found {
+		if c.Access == "" {
+			return nil, fmt.Errorf("%s: section %s does not say what its key may do: add a line, %s = %s, %s or %s",
+				path, c.Name, settingAccess, Full, Read, Function)
+		}
+	}
+	return found, nil
 }
 
 func (f *File) keep(found []Credential) {
@@ -123,7 +143,7 @@ func (f *File) follow() {
 		return
 	}
 	f.seen = seen
-	found, err := Load(f.path)
+	found, err := loadAccess(f.path)
 	if err != nil {
 		f.log.Error("the credentials changed and cannot be read; the ones before stay in force", "error", err)
 		return

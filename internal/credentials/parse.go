@@ -1,12 +1,16 @@
 package credentials
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/perdure/perdure/internal/nearest"
 )
 
 // Credential is one who may use an engine.
@@ -14,31 +18,40 @@ type Credential struct {
 	Name   string // of the section
 	KeyID  string
 	Secret string
-	Access Access
+	Access Access // empty if the section does not say
 }
 
 // Access is what a credential is good for.
 type Access string
 
-// The kinds of access.
+// The kinds of access. There is no default: who may do what is written down.
 const (
-	Full     Access = "full"     // everything; the default
+	Full     Access = "full"     // everything
 	Read     Access = "read"     // whatever changes nothing
 	Function Access = "function" // what functions do, and the workers that run them elsewhere
 )
 
+var kindsOfAccess = []string{string(Full), string(Read), string(Function)}
+
 // Set implements [flag.Value].
 func (a *Access) Set(s string) error {
-	switch Access(s) {
-	case Full, Read, Function:
-		*a = Access(s)
-		return nil
+	if !slices.Contains(kindsOfAccess, s) {
+		return fmt.Errorf("access is %s, %s or %s%s", Full, Read, Function, meant(s, kindsOfAccess))
 	}
-	return fmt.Errorf("access is %s, %s or %s", Full, Read, Function)
+	*a = Access(s)
+	return nil
 }
 
 // String implements [flag.Value].
 func (a *Access) String() string { return string(*a) }
+
+// meant asks whether a word was meant for one of those that there are.
+func meant(word string, words []string) string {
+	if near := nearest.Word(word, words); near != "" {
+		return fmt.Sprintf("; did you mean %s?", near)
+	}
+	return ""
+}
 
 // minSecret is the least length of a secret. Whoever sees one signed request
 // can try secrets as fast as their machine goes, so it must not be a word.
@@ -49,13 +62,25 @@ var (
 	validKey  = regexp.MustCompile(`^[a-zA-Z0-9_]{4,128}$`)
 )
 
+// The settings that count here.
+const (
+	settingKeyID  = "aws_access_key_id"
+	settingSecret = "aws_secret_access_key"
+	settingAccess = "perdure_access"
+)
+
+// ours begins the names of settings that are no other program's.
+const ours = "perdure"
+
 // Parse reads a credentials file. Settings that it does not know, such as
-// regions, are those of other programs.
+// regions, are those of other programs, unless they begin as ours do. What could
+// be read in two ways is an error, which names the line.
 func Parse(data []byte) ([]Credential, error) {
 	p := parser{ids: map[string]bool{}, names: map[string]bool{}}
-	for lines := bufio.NewScanner(bytes.NewReader(data)); lines.Scan(); {
+	data = bytes.TrimPrefix(data, []byte("\ufeff")) // as editors on Windows write it
+	for line := range strings.SplitSeq(string(data), "\n") {
 		p.line++
-		if err := p.read(strings.TrimSpace(lines.Text())); err != nil {
+		if err := p.read(strings.TrimSpace(line)); err != nil {
 			return nil, fmt.Errorf("line %d: %w", p.line, err)
 		}
 	}
@@ -70,12 +95,16 @@ func Parse(data []byte) ([]Credential, error) {
 
 type parser struct {
 	line       int
-	current    *Credential // the section being read
+	current    *Credential     // the section being read
+	given      map[string]bool // its settings so far
 	found      []Credential
 	ids, names map[string]bool
 }
 
 func (p *parser) read(line string) error {
+	if at := strings.IndexFunc(line, unprintable); at >= 0 {
+		return fmt.Errorf("%q does not belong into a text: save the file as UTF-8", line[at:min(at+1, len(line))])
+	}
 	if line == "" || line[0] == '#' || line[0] == ';' {
 		return nil
 	}
@@ -87,31 +116,42 @@ func (p *parser) read(line string) error {
 		if err := p.end(); err != nil {
 			return err
 		}
-		p.current = &Credential{Name: name, Access: Full}
+		p.current, p.given = &Credential{Name: name}, map[string]bool{}
 		return nil
 	}
 	name, value, ok := strings.Cut(line, "=")
 	if !ok || p.current == nil {
 		return errors.New("expected a section, [NAME], and below it settings, NAME = VALUE")
 	}
-	return p.set(strings.TrimSpace(name), strings.TrimSpace(value))
+	return p.set(strings.ToLower(strings.TrimSpace(name)), strings.TrimSpace(value))
 }
 
+// unprintable tells what no editor writes into a line of text.
+func unprintable(r rune) bool { return r == utf8.RuneError || r != '\t' && unicode.IsControl(r) }
+
 func (p *parser) set(name, value string) error {
+	if p.given[name] {
+		return fmt.Errorf("%s is set twice in section %s", name, p.current.Name)
+	}
+	p.given[name] = true
 	switch name {
-	case "aws_access_key_id":
+	case settingKeyID:
 		p.current.KeyID = value
 		if !validKey.MatchString(value) {
 			return errors.New("an access key id has 4 to 128 letters, digits and _")
 		}
-	case "aws_secret_access_key":
+	case settingSecret:
 		p.current.Secret = value
 		if len(value) < minSecret {
 			return fmt.Errorf("a secret has at least %d characters; generate it", minSecret)
 		}
-	case "perdure_access":
+	case settingAccess:
 		if err := p.current.Access.Set(value); err != nil {
-			return fmt.Errorf("perdure_access: %w", err)
+			return fmt.Errorf("%s: %w", settingAccess, err)
+		}
+	default:
+		if strings.HasPrefix(name, ours) {
+			return fmt.Errorf("there is no setting %s%s", name, meant(name, []string{settingAccess}))
 		}
 	}
 	return nil
@@ -124,7 +164,7 @@ func (p *parser) end() error {
 	case c == nil:
 		return nil
 	case c.KeyID == "" || c.Secret == "":
-		return fmt.Errorf("section %s lacks aws_access_key_id or aws_secret_access_key", c.Name)
+		return fmt.Errorf("section %s lacks %s or %s", c.Name, settingKeyID, settingSecret)
 	case p.names[c.Name]:
 		return fmt.Errorf("there are two sections called %s", c.Name)
 	case p.ids[c.KeyID]:

@@ -34,7 +34,7 @@ var directions = map[string][]string{
 	"internal/attached":        {"engine", "internal/wire"},
 	"internal/httpfunction":    {"engine", "internal/wire"},
 	"internal/cli/…":           {"engine", "internal/nearest", "internal/span", "internal/wire", "internal/cli"},
-	"internal/credentials":     {},
+	"internal/credentials":     {"internal/nearest"},
 	"internal/doctor":          {"internal/wire"},
 	"internal/lambdaapi":       {"engine", "internal/wire"},
 	"internal/machine":         {"internal/wire"},
