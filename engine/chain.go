@@ -169,7 +169,7 @@ func (e *Engine) callFor(parentID, opID string, target *machine.InvokeTarget) {
 	}
 	for {
 		err = e.update(context.WithoutCancel(e.ctx), parentID, func(d *machine.Draft) error {
-			d.CompleteInvoke(opID, result.Status, result.Payload, functionError(result))
+			d.CompleteInvoke(opID, "", result.Status, result.Payload, functionError(result))
 			return nil
 		})
 		if err == nil || !e.persist(parentID, "the outcome of a chained invoke could not be recorded", err) {
@@ -227,13 +227,15 @@ func (e *Engine) notifyParent(child *machine.Execution) {
 
 func (e *Engine) tellParent(id *machine.Identity, status wire.ExecutionStatus, payload *string, failure *wire.ErrorObject) error {
 	arn, err := wire.ParseARN(id.ParentARN)
-	if err != nil {
-		return err
+	if err != nil { // so there is nobody to tell
+		e.log.Error("an execution names a parent that is none; its outcome is told to nobody", "execution", id.ARN.ID, "error", err)
+		err = store.ErrNotFound
+	} else {
+		err = e.update(e.ctx, arn.ID, func(d *machine.Draft) error {
+			d.CompleteInvoke(id.ParentOperation, id.ARN.String(), status, payload, failure)
+			return nil
+		})
 	}
-	err = e.update(e.ctx, arn.ID, func(d *machine.Draft) error {
-		d.CompleteInvoke(id.ParentOperation, status, payload, failure)
-		return nil
-	})
 	if err != nil && !errors.Is(err, store.ErrNotFound) && !e.quarantine(arn.ID, err) {
 		return err
 	}

@@ -160,8 +160,8 @@ func (e *Engine) recover(ctx context.Context) error {
 				d.LoseInvocation()
 				return nil
 			}, e.resumeCalls)
-			if err != nil && !e.quarantine(row.ID, err) {
-				return err
+			if err != nil && !errors.Is(err, store.ErrNotFound) && !e.quarantine(row.ID, err) {
+				return err // a row without a journal is for verify to tell
 			}
 		}
 	}

@@ -83,7 +83,12 @@ func (e *Engine) loadFunctions(ctx context.Context) error {
 		}
 		for _, d := range docs {
 			name, word, _ := strings.Cut(d.Key, "/")
-			if err := load(name, word, d.Value); err != nil {
+			err := errors.New("it is not what was written")
+			if !d.Damaged {
+				err = load(name, word, d.Value)
+			}
+			if err != nil {
+				e.functions.incomplete = true
 				e.log.Error("a document cannot be understood; it is left alone", "kind", kind, "key", d.Key, "error", err)
 			}
 		}

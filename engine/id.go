@@ -2,11 +2,13 @@ package engine
 
 import (
 	"encoding/binary"
+	"fmt"
 	"sync"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/perdure/perdure/internal/machine"
 	"github.com/perdure/perdure/internal/wire"
 )
 
@@ -42,6 +44,22 @@ func startOf(id string) wire.Timestamp {
 		return now()
 	}
 	return min(now(), wire.Timestamp(binary.BigEndian.Uint64(u[:8])>>16))
+}
+
+// isExecutionID reports whether an execution can have this id. Tokens and
+// markers hold the sixteen bytes of it, so there is one way to write each.
+func isExecutionID(id string) bool {
+	u, err := uuid.Parse(id)
+	return err == nil && u.String() == id
+}
+
+// checkID refuses an execution whose journal is stored under an id that is not
+// its own, or is none.
+func checkID(id string, x *machine.Execution) error {
+	if own := x.Identity().ARN.ID; own != id || !isExecutionID(id) {
+		return fmt.Errorf("it is stored under the id %q, and says that it is %q", id, own)
+	}
+	return nil
 }
 
 // lastBefore returns what sorts behind every id of an execution that started

@@ -88,7 +88,7 @@ func (e *Engine) opened(f *function) *function {
 // lock is held.
 func (e *Engine) sweep(ctx context.Context) {
 	r := &e.functions
-	if r.images == nil {
+	if r.images == nil || r.incomplete {
 		return
 	}
 	var keep []PublishedImage

@@ -69,6 +69,11 @@ func (e *Engine) List(ctx context.Context, req *ListRequest) (items []Summary, n
 			if len(items) == max {
 				return items, e.listMarker(last, &q), nil
 			}
+			if row.Damaged || !isExecutionID(row.ID) {
+				if row = e.rebuilt(ctx, row.ID); row == nil {
+					continue
+				}
+			}
 			if s := e.summary(row); wanted(req.Doing, s.Doing) {
 				items = append(items, s)
 				last = row.ID
@@ -79,6 +84,23 @@ func (e *Engine) List(ctx context.Context, req *ListRequest) (items []Summary, n
 		}
 		q.After = rows[len(rows)-1].ID
 	}
+}
+
+// rebuilt returns the row of an execution by its journal, as what is stored in
+// its place is damaged; nil if the journal is, too. Lists go on without it then.
+func (e *Engine) rebuilt(ctx context.Context, id string) (found *store.Row) {
+	l := e.cache.acquire(id)
+	defer e.cache.release(l)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	err := e.load(ctx, l)
+	if err == nil {
+		found = row(l.x.Draft(now()))
+	}
+	if ctx.Err() == nil {
+		e.log.Error("the row of an execution is damaged; perdure verify tells more", "execution", id, "journal", cmp.Or(err, errors.New("in order")))
+	}
+	return found
 }
 
 // wanted reports whether an execution does one of the wanted things, all of

@@ -95,9 +95,9 @@ func (e *Engine) load(ctx context.Context, l *live) error {
 		return nil
 	}
 	loader, found := machine.Load(e.rules), false
-	for entry, err := range e.store.Journal(ctx, l.id, store.Span{}) {
+	for entry, err := range e.journal(ctx, l.id, store.Span{}) {
 		if err != nil {
-			return fmt.Errorf("reading execution %s: %w", l.id, err)
+			return err
 		}
 		found = true
 		if err := loader.Add(entry.Data); err != nil {
@@ -108,6 +108,9 @@ func (e *Engine) load(ctx context.Context, l *live) error {
 		return store.ErrNotFound
 	}
 	x, err := loader.Execution()
+	if err == nil {
+		err = checkID(l.id, x)
+	}
 	if err != nil {
 		return &damagedError{l.id, err}
 	}

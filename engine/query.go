@@ -127,7 +127,7 @@ func (e *Engine) events(ctx context.Context, arn string, at *place, reverse bool
 		if reverse {
 			span.From, span.To = 0, at.seq
 		}
-		for entry, err := range e.store.Journal(ctx, id, span) {
+		for entry, err := range e.journal(ctx, id, span) {
 			if err != nil {
 				yield(nil, err)
 				return

@@ -2,7 +2,9 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"iter"
 
 	"github.com/perdure/perdure/internal/machine"
 	"github.com/perdure/perdure/internal/store"
@@ -25,9 +27,9 @@ func (e *Engine) read(ctx context.Context, arn string) (*reading, error) {
 		return nil, err
 	}
 	var entries [][]byte
-	for entry, err := range e.store.Journal(ctx, id, store.Span{}) {
+	for entry, err := range e.journal(ctx, id, store.Span{}) {
 		if err != nil {
-			return nil, fmt.Errorf("reading execution %s: %w", id, err)
+			return nil, err
 		}
 		entries = append(entries, entry.Data)
 	}
@@ -42,6 +44,22 @@ func (e *Engine) read(ctx context.Context, arn string) (*reading, error) {
 		return nil, executionNotFound()
 	}
 	return r, nil
+}
+
+// journal yields entries of an execution. What is damaged is a [damagedError].
+func (e *Engine) journal(ctx context.Context, id string, span store.Span) iter.Seq2[store.Entry, error] {
+	return func(yield func(store.Entry, error) bool) {
+		for entry, err := range e.store.Journal(ctx, id, span) {
+			if damaged, ok := errors.AsType[*store.DamagedError](err); ok {
+				err = &damagedError{id, damaged}
+			} else if err != nil {
+				err = fmt.Errorf("reading execution %s: %w", id, err)
+			}
+			if !yield(entry, err) || err != nil {
+				return
+			}
+		}
+	}
 }
 
 // fold makes an execution of the entries of a journal.

@@ -27,6 +27,10 @@ type registry struct {
 	// documents too, take turns. It is taken before mu.
 	editing sync.Mutex
 	images  Images // guarded by editing; nil until RunVersions
+	// incomplete: a document could not be read, so there may be versions that
+	// nobody here knows of. Whatever their code is stays. Set before anybody
+	// else has the engine.
+	incomplete bool
 
 	// starting is held for reading by who commits an execution's start, and
 	// for writing while a version begins to drain: a start is either refused

@@ -89,7 +89,7 @@ func exercise(x *machine.Execution) {
 	d := x.Draft(max(x.Due(), x.TimerDue(), epoch))
 	d.FireTimers()
 	d.SucceedCallback(3, callbackID(3), nil)
-	d.CompleteInvoke("p", wire.ExecutionSucceeded, nil, nil)
+	d.CompleteInvoke("p", x.Children()["p"], wire.ExecutionSucceeded, nil, nil)
 	d.LoseInvocation()
 	d.Due()
 	x = d.Publish()

@@ -118,12 +118,17 @@ func callbackGone() error {
 	return wire.Errorf(wire.CodeCallbackTimeout, "The callback is either timed out or already completed")
 }
 
-// CompleteInvoke records the outcome of a chained invoke. An outcome that was
-// recorded before, or comes after the execution closed, is ignored.
-func (d *Draft) CompleteInvoke(opID string, status wire.ExecutionStatus, payload *string, failure *wire.ErrorObject) {
+// CompleteInvoke records the outcome of a chained invoke that by, the ARN of an
+// execution, brings; empty if it is the answer of a plain function. An outcome
+// that was recorded before, or comes after the execution closed, is ignored, and
+// so is one of anybody but the execution that this invoke started.
+func (d *Draft) CompleteInvoke(opID, by string, status wire.ExecutionStatus, payload *string, failure *wire.ErrorObject) {
 	d.FireTimers()
 	i := d.find(opID)
 	if i < 0 || d.ended() || d.op(i).Type != wire.TypeChainedInvoke || d.op(i).Status.Closed() {
+		return
+	}
+	if target := d.op(i).invoke; target == nil || target.ARN != by {
 		return
 	}
 	r := Record{Event: wire.Event{Type: wire.EventChainedInvokeFailed, Error: failure}}

@@ -528,7 +528,7 @@ func (m *model) dropInput(rt *rapid.T) {
 	for position := range 10 {
 		d.SucceedCallback(position, callbackID(position), nil)
 	}
-	d.CompleteInvoke("a", wire.ExecutionSucceeded, nil, nil)
+	d.CompleteInvoke("a", m.x.Children()["a"], wire.ExecutionSucceeded, nil, nil)
 	d.EndInvocation(m.requestID(), []byte(pending), nil)
 	d.LoseInvocation()
 	d.Pause(&machine.PauseRequest{})

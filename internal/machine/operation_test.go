@@ -13,7 +13,36 @@ import (
 
 // complete records the outcome of a chained invoke.
 func (r *run) complete(opID string, status wire.ExecutionStatus, payload *string, failure *wire.ErrorObject) {
-	r.do(func(d *machine.Draft) error { d.CompleteInvoke(opID, status, payload, failure); return nil })
+	r.do(func(d *machine.Draft) error {
+		d.CompleteInvoke(opID, r.x.Children()[opID], status, payload, failure)
+		return nil
+	})
+}
+
+// Nobody brings the outcome of a chained invoke but the execution that it
+// started, or the call of a plain function.
+func TestInvokeOutcomeOfSomebodyElse(t *testing.T) {
+	for _, target := range []string{"child", "plain"} {
+		r := invoked(t)
+		r.must(r.checkpoint(invoke("op", target)))
+		own := r.x.Children()["op"]
+		for _, by := range []string{"", "arn:of:somebody", strings.ToUpper(own), own + "1"} {
+			if by == own {
+				continue
+			}
+			r.do(func(d *machine.Draft) error {
+				d.CompleteInvoke("op", by, wire.ExecutionSucceeded, str("forged"), nil)
+				return nil
+			})
+			if got := r.op("op").Status; got != wire.StatusStarted {
+				t.Errorf("%s, outcome of %q: got status %s", target, by, got)
+			}
+		}
+		r.complete("op", wire.ExecutionSucceeded, str("true"), nil)
+		if got := r.op("op"); got.Status != wire.StatusSucceeded || *got.Payload != "true" {
+			t.Errorf("%s: got %+v", target, got)
+		}
+	}
 }
 
 func TestInvokeOutcomes(t *testing.T) {

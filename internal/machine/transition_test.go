@@ -63,7 +63,10 @@ func (r *run) succeedCallback(position int, result *string) error {
 }
 
 func (r *run) outcome(opID string, status wire.ExecutionStatus) {
-	r.do(func(d *machine.Draft) error { d.CompleteInvoke(opID, status, nil, nil); return nil })
+	r.do(func(d *machine.Draft) error {
+		d.CompleteInvoke(opID, r.x.Children()[opID], status, nil, nil)
+		return nil
+	})
 }
 
 // well is an update that is well formed for its type and action.

@@ -19,6 +19,14 @@
 // both read entry n cannot both append n+1: the second gets [ErrConflict] and
 // must read again. There is no other locking.
 //
+// # Damage
+//
+// What a store yields is what was written. A store whose bytes lie outside of
+// the process keeps sums of them ([Entry.Sum], [Row.Sums], [Document.Sum]) and
+// looks at them when it reads; what is damaged is a [DamagedError], or in a
+// list says so. One execution that is damaged does not keep others from being
+// read.
+//
 // # Documents
 //
 // What an engine has to remember beside executions (its key, aliases, published
@@ -57,6 +65,11 @@ type Row struct {
 	Since wire.Timestamp
 	// InputHash is the SHA-256 of the input, for comparing a repeated start.
 	InputHash [32]byte
+
+	// Damaged is set by a store that finds that the row is not what was
+	// written: nothing in it can be relied on, not even the ID. It is not
+	// stored.
+	Damaged bool
 }
 
 // Entry is one accepted input of an execution, encoded by package machine.
@@ -87,6 +100,9 @@ type Count struct {
 type Document struct {
 	Key   string // unique within its kind
 	Value []byte
+
+	// Damaged is as in [Row].
+	Damaged bool
 }
 
 // The bounds of documents, in bytes. Kind and key must not be empty; a value
@@ -136,20 +152,22 @@ type Store interface {
 	// only stop a commit that has not begun.
 	Commit(ctx context.Context, writes ...Write) error
 
-	// Row returns one execution's row, or [ErrNotFound].
+	// Row returns one execution's row, or [ErrNotFound], or a [DamagedError].
 	Row(ctx context.Context, id string) (*Row, error)
 
 	// Named returns the row of the execution of function with this name, or
-	// [ErrNotFound].
+	// [ErrNotFound], or a [DamagedError].
 	Named(ctx context.Context, function, name string) (*Row, error)
 
 	// Journal yields the entries of an execution in order of Seq. An unknown
 	// execution yields none. The Data belongs to the caller. An error ends
-	// the sequence. The iteration may hold a read transaction: it must not be
+	// the sequence. An entry that is damaged or missing is a [DamagedError]:
+	// of what is yielded, nothing is left out. The iteration may hold a read transaction: it must not be
 	// kept waiting on a Commit. Entries appended meanwhile may be yielded too.
 	Journal(ctx context.Context, id string, span Span) iter.Seq2[Entry, error]
 
-	// List returns the rows that q selects, ordered by id.
+	// List returns the rows that q selects, ordered by id. Damaged ones are
+	// among them, if they are found, and say so.
 	List(ctx context.Context, q Query) ([]*Row, error)
 
 	// Count tells how many executions have one of the statuses, by function,
@@ -157,7 +175,7 @@ type Store interface {
 	Count(ctx context.Context, statuses []wire.ExecutionStatus) ([]Count, error)
 
 	// Due returns the rows with a due time that is not after before, earliest
-	// first, those of one time by id, at most limit.
+	// first, those of one time by id, at most limit. Damaged ones are among them.
 	Due(ctx context.Context, before wire.Timestamp, limit int) ([]*Row, error)
 
 	// Delete removes an execution with all its entries and its log, and frees
@@ -166,11 +184,12 @@ type Store interface {
 	// do not wait for long: its space may be given back later.
 	Delete(ctx context.Context, id string) error
 
-	// Document returns the value of a document, or [ErrNotFound]. It belongs
-	// to the caller.
+	// Document returns the value of a document, or [ErrNotFound], or a
+	// [DamagedError]. It belongs to the caller.
 	Document(ctx context.Context, kind, key string) ([]byte, error)
 
-	// Documents returns the documents of a kind, ordered by key.
+	// Documents returns the documents of a kind, ordered by key. Damaged ones
+	// are among them, and say so.
 	Documents(ctx context.Context, kind string) ([]Document, error)
 
 	// PutDocument stores a document, in place of the one that was there, and

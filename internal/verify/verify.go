@@ -61,6 +61,10 @@ func Store(ctx context.Context, st store.Store, opts Options, found func(Problem
 		}
 		for _, row := range rows {
 			q.After = row.ID
+			if row.Damaged {
+				v.problem(row.ID, "the row is damaged")
+				continue
+			}
 			if err := v.execution(row.ID); err != nil {
 				return v.summary, err
 			}
@@ -139,6 +143,9 @@ func (v *verifier) read(id string) (*store.Row, *machine.Execution, []string, er
 	loader, auditor := machine.Load(v.opts.Rules), machine.Auditor{}
 	last := int64(0)
 	for entry, err := range v.store.Journal(v.ctx, id, store.Span{}) {
+		if damaged, ok := errors.AsType[*store.DamagedError](err); ok {
+			return row, nil, []string{damaged.What + " is damaged"}, nil
+		}
 		if err != nil {
 			return nil, nil, nil, err
 		}
@@ -186,6 +193,11 @@ func compare(row *store.Row, x *machine.Execution) []string {
 	return problems
 }
 
+func isDamaged(err error) bool {
+	_, ok := errors.AsType[*store.DamagedError](err)
+	return ok
+}
+
 // child looks at the other side of a chained invoke that is open.
 func (v *verifier) child(parentID, parentARN, opID, childARN string) error {
 	wrong, err := v.wrongWithChild(parentARN, opID, childARN)
@@ -213,7 +225,9 @@ func (v *verifier) wrongWithChild(parentARN, opID, childARN string) (string, err
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return "does not exist", nil
-	case err != nil || x == nil: // it has its own problem
+	case err == nil && x == nil, isDamaged(err): // it has its own problem
+		return "", nil
+	case err != nil:
 		return "", err
 	case x.Identity().ParentARN != parentARN || x.Identity().ParentOperation != opID:
 		return "was not started by it", nil

@@ -2,7 +2,9 @@ package sqlstore
 
 import (
 	"context"
+	"fmt"
 	"iter"
+	"strings"
 )
 
 // What rows of one table say about rows of another.
@@ -10,12 +12,15 @@ const (
 	sqlIntegrity = `PRAGMA integrity_check(100)`
 	sqlOrphans   = `SELECT DISTINCT 'the journal of ' || id || ' belongs to no execution' FROM journal
 		WHERE id NOT IN (SELECT id FROM executions) AND id NOT IN (SELECT id FROM deletions)`
-	sqlEmpty = `SELECT 'execution ' || id || ' has no journal' FROM executions
+	sqlKinds  = `SELECT DISTINCT kind FROM documents`
+	sqlSchema = `SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite%'`
+	sqlEmpty  = `SELECT 'execution ' || id || ' has no journal' FROM executions
 		WHERE NOT EXISTS (SELECT 1 FROM journal WHERE journal.id = executions.id AND seq = 1)`
 )
 
 // Check looks for damage of the database, and for what its tables contradict
-// each other in; it yields a sentence for each. It reads everything.
+// each other in; it yields a sentence for each. It reads everything but the sums
+// of executions, which are looked at by whoever reads these.
 func (s *Store) Check(ctx context.Context) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		for _, query := range []string{sqlIntegrity, sqlOrphans, sqlEmpty} {
@@ -28,7 +33,61 @@ func (s *Store) Check(ctx context.Context) iter.Seq2[string, error] {
 				}
 			}
 		}
+		for _, check := range []func(context.Context) ([]string, error){s.checkSchema, s.checkDocuments} {
+			texts, err := check(ctx)
+			for _, text := range texts {
+				if !yield(text, nil) {
+					return
+				}
+			}
+			if err != nil {
+				yield("", fault(s.readers.path, err))
+				return
+			}
+		}
 	}
+}
+
+// checkSchema compares the tables and indexes that there are with those that a
+// new database gets: one that has lost a rule keeps it no longer.
+func (s *Store) checkSchema(ctx context.Context) (wrong []string, err error) {
+	want := map[string]bool{}
+	for statement := range strings.SplitSeq(schema, ";") {
+		if statement = strings.TrimSpace(statement); statement != "" {
+			want[statement] = true
+		}
+	}
+	for text, err := range s.readers.texts(ctx, sqlSchema) {
+		if err != nil {
+			return wrong, err
+		}
+		if !want[text] {
+			wrong = append(wrong, fmt.Sprintf("the schema is damaged: it has %.60q", text))
+		}
+		delete(want, text)
+	}
+	for text := range want {
+		wrong = append(wrong, fmt.Sprintf("the schema is damaged: it lacks %.60q", text))
+	}
+	return wrong, nil
+}
+
+func (s *Store) checkDocuments(ctx context.Context) (wrong []string, err error) {
+	for kind, err := range s.readers.texts(ctx, sqlKinds) {
+		if err != nil {
+			return wrong, err
+		}
+		all, err := s.Documents(ctx, kind)
+		if err != nil {
+			return wrong, err
+		}
+		for _, d := range all {
+			if d.Damaged {
+				wrong = append(wrong, damagedDocument(kind, d.Key).Error())
+			}
+		}
+	}
+	return wrong, nil
 }
 
 // texts yields the only column of a query.

@@ -4,16 +4,17 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 
 	"github.com/perdure/perdure/internal/store"
 )
 
 // Documents are few and seldom read, so readers do not keep statements for them.
 const (
-	sqlDocument       = `SELECT value FROM documents WHERE kind = $1 AND key = $2`
-	sqlDocuments      = `SELECT key, value FROM documents WHERE kind = $1 ORDER BY key`
-	sqlPutDocument    = `INSERT INTO documents (kind, key, value) VALUES ($1, $2, $3) ON CONFLICT (kind, key) DO UPDATE SET value = excluded.value`
-	sqlEnsureDocument = `INSERT INTO documents (kind, key, value) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`
+	sqlDocument       = `SELECT key, sum, value FROM documents WHERE kind = $1 AND key = $2`
+	sqlDocuments      = `SELECT key, sum, value FROM documents WHERE kind = $1 ORDER BY key`
+	sqlPutDocument    = `INSERT INTO documents (kind, key, sum, value) VALUES ($1, $2, $3, $4) ON CONFLICT (kind, key) DO UPDATE SET sum = excluded.sum, value = excluded.value`
+	sqlEnsureDocument = `INSERT INTO documents (kind, key, sum, value) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`
 	sqlDeleteDocument = `DELETE FROM documents WHERE kind = $1 AND key = $2`
 )
 
@@ -27,11 +28,32 @@ func (d *documentStatements) prepare(ctx context.Context, s *statements) {
 
 // Document implements [store.Store].
 func (s *Store) Document(ctx context.Context, kind, key string) (value []byte, err error) {
-	err = s.readers.db.QueryRowContext(ctx, sqlDocument, kind, key).Scan(&value)
+	d, err := scanDocument(kind, s.readers.db.QueryRowContext(ctx, sqlDocument, kind, key).Scan)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, store.ErrNotFound
 	}
-	return value, fault(s.readers.path, err)
+	if err == nil && d.Damaged {
+		err = damagedDocument(kind, key)
+	}
+	if err != nil {
+		return nil, fault(s.readers.path, err)
+	}
+	return d.Value, nil
+}
+
+func damagedDocument(kind, key string) error {
+	return &store.DamagedError{What: fmt.Sprintf("document %q of kind %q", key, kind)}
+}
+
+// scanDocument reads a document.
+func scanDocument(kind string, into func(dest ...any) error) (d store.Document, err error) {
+	v := make(values, 3)
+	if err := into(v.places()...); err != nil {
+		return d, err
+	}
+	d = store.Document{Key: v.text(0), Value: v.blob(2)}
+	d.Damaged = v.int(1) != int64(d.Sum(kind))
+	return d, nil
 }
 
 // Documents implements [store.Store].
@@ -43,8 +65,8 @@ func (s *Store) Documents(ctx context.Context, kind string) ([]store.Document, e
 	defer rows.Close()
 	var found []store.Document
 	for rows.Next() {
-		var d store.Document
-		if err := rows.Scan(&d.Key, &d.Value); err != nil {
+		d, err := scanDocument(kind, rows.Scan)
+		if err != nil {
 			return nil, fault(s.readers.path, err)
 		}
 		found = append(found, d)
@@ -58,7 +80,8 @@ func (s *Store) PutDocument(ctx context.Context, kind, key string, value []byte)
 		return err
 	}
 	return s.writer.do(ctx, len(value), func(tx *transaction) error {
-		_, err := tx.documents.put.Exec(kind, key, blob(value))
+		d := store.Document{Key: key, Value: value}
+		_, err := tx.documents.put.Exec(kind, key, d.Sum(kind), blob(value))
 		return err
 	})
 }
@@ -69,10 +92,16 @@ func (s *Store) EnsureDocument(ctx context.Context, kind, key string, value []by
 		return nil, err
 	}
 	err = s.writer.do(ctx, len(value), func(tx *transaction) error {
-		if _, err := tx.documents.ensure.Exec(kind, key, blob(value)); err != nil {
+		d := store.Document{Key: key, Value: value}
+		if _, err := tx.documents.ensure.Exec(kind, key, d.Sum(kind), blob(value)); err != nil {
 			return err
 		}
-		return tx.documents.read.QueryRow(kind, key).Scan(&stored)
+		d, err := scanDocument(kind, tx.documents.read.QueryRow(kind, key).Scan)
+		if err == nil && d.Damaged {
+			err = damagedDocument(kind, key)
+		}
+		stored = d.Value
+		return err
 	})
 	if err != nil {
 		return nil, err

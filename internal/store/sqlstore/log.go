@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -22,13 +21,15 @@ import (
 //
 // A row is what one call added. "upto" counts the bytes of all rows of the
 // execution up to and with this one, also of those that are gone: so two rows
-// tell the size of a log.
+// tell the size of a log. A row that is not what was written is told as one line
+// that says so.
 const logSchema = `
 CREATE TABLE IF NOT EXISTS lines (
 	id    TEXT    NOT NULL,
 	first INTEGER NOT NULL,
 	last  INTEGER NOT NULL,
 	upto  INTEGER NOT NULL,
+	sum   INTEGER NOT NULL,
 	data  BLOB    NOT NULL,
 	PRIMARY KEY (id, first)
 ) STRICT`
@@ -36,10 +37,10 @@ CREATE TABLE IF NOT EXISTS lines (
 const (
 	sqlLogEnd    = `SELECT last, upto FROM lines WHERE id = $1 ORDER BY first DESC LIMIT 1`
 	sqlLogBegin  = `SELECT upto FROM lines WHERE id = $1 ORDER BY first LIMIT 1`
-	sqlLogAppend = `INSERT INTO lines (id, first, last, upto, data) VALUES ($1, $2, $3, $4, $5)`
+	sqlLogAppend = `INSERT INTO lines (id, first, last, upto, sum, data) VALUES ($1, $2, $3, $4, $5, $6)`
 	sqlLogPrune  = `DELETE FROM lines WHERE id = $1 AND upto <= $2`
 	sqlLogDelete = `DELETE FROM lines WHERE id = $1`
-	sqlLogRead   = `SELECT first, data FROM lines WHERE id = $1
+	sqlLogRead   = `SELECT first, sum, data FROM lines WHERE id = $1
 		AND first >= coalesce((SELECT max(first) FROM lines WHERE id = $1 AND first <= $2), 0) ORDER BY first`
 )
 
@@ -167,7 +168,7 @@ func appendLog(ctx context.Context, tx *sql.Tx, w *store.LogWrite) error {
 	if err != nil {
 		return err
 	}
-	if _, err := tx.ExecContext(ctx, sqlLogAppend, w.ID, last+1, last+int64(len(w.Lines)), upto, data); err != nil {
+	if _, err := tx.ExecContext(ctx, sqlLogAppend, w.ID, last+1, last+int64(len(w.Lines)), upto, logSum(w.ID, last+1, data), data); err != nil {
 		return err
 	}
 	return pruneLog(ctx, tx, w.ID, upto)
@@ -202,16 +203,11 @@ func (s *Store) Log(ctx context.Context, id string, after int64, limit int) (fou
 		}
 		defer rows.Close()
 		for rows.Next() && len(found) < limit {
-			var first int64
-			var data []byte
-			if err := rows.Scan(&first, &data); err != nil {
+			v := make(values, 3)
+			if err := rows.Scan(v.places()...); err != nil {
 				return err
 			}
-			lines, err := decodeLines(first, data)
-			if err != nil {
-				return fmt.Errorf("%w: %w", store.ErrCorrupt, err)
-			}
-			for _, line := range lines {
+			for _, line := range readLines(id, v.int(0), v.int(1), v.blob(2)) {
 				if line.Seq > after && len(found) < limit {
 					found = append(found, line)
 				}
@@ -220,6 +216,21 @@ func (s *Store) Log(ctx context.Context, id string, after int64, limit int) (fou
 		return rows.Err()
 	})
 	return found, err
+}
+
+// logSum is the sum of a row: that of an entry in its place.
+func logSum(id string, first int64, data []byte) uint32 {
+	e := store.Entry{Seq: first, Data: data}
+	return e.Sum(id)
+}
+
+// readLines returns the lines of a row.
+func readLines(id string, first, sum int64, data []byte) []store.LogLine {
+	lines, err := decodeLines(first, data)
+	if err != nil || sum != int64(logSum(id, first, data)) {
+		return []store.LogLine{{Seq: first, Stream: "notice", Text: "what was written here is damaged"}}
+	}
+	return lines
 }
 
 // deleteLog removes an execution's log.

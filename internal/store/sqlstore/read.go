@@ -9,7 +9,7 @@ import (
 	"github.com/perdure/perdure/internal/wire"
 )
 
-const columns = `id, arn, function, version, name, status, started, closed, due, doing, since, input_hash`
+const columns = `id, arn, function, version, name, status, started, closed, due, doing, since, input_hash, sum, state_sum`
 
 // The literal in "due > 0" is what lets the planner use the partial index.
 const (
@@ -17,7 +17,7 @@ const (
 	sqlNamed   = `SELECT ` + columns + ` FROM executions WHERE function = $1 AND name = $2`
 	sqlDue     = `SELECT ` + columns + ` FROM executions WHERE due > 0 AND due <= $1 ORDER BY due, id LIMIT $2`
 	sqlCount   = `SELECT count(*) FROM executions WHERE status = $1`
-	sqlJournal = `SELECT seq, data FROM journal WHERE id = $1 AND seq >= $2 AND seq <= $3
+	sqlJournal = `SELECT seq, sum, data FROM journal WHERE id = $1 AND seq >= $2 AND seq <= $3
 		AND EXISTS (SELECT 1 FROM executions WHERE id = $1) ORDER BY seq`
 )
 
@@ -67,11 +67,13 @@ func (s *Store) Due(ctx context.Context, before wire.Timestamp, limit int) ([]*s
 
 func (r *reader) one(row *sql.Row) (*store.Row, error) {
 	found, err := scan(row.Scan)
-	if errors.Is(err, sql.ErrNoRows) {
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
 		return nil, store.ErrNotFound
-	}
-	if err != nil {
+	case err != nil:
 		return nil, fault(r.path, err)
+	case found.Damaged:
+		return nil, &store.DamagedError{ID: found.ID, What: "the row"}
 	}
 	return found, nil
 }
@@ -92,12 +94,37 @@ func (r *reader) all(rows *sql.Rows, err error) ([]*store.Row, error) {
 	return found, fault(r.path, rows.Err())
 }
 
-// scan reads the columns.
+// scan reads the columns. What stands in a column may be of another type than
+// was written, which is a damage like any other.
 func scan(into func(dest ...any) error) (*store.Row, error) {
 	var r store.Row
-	var hash []byte
-	err := into(&r.ID, &r.ARN, &r.Function, &r.Version, &r.Name, &r.Status,
-		&r.Started, &r.Closed, &r.Due, &r.Doing, &r.Since, &hash)
-	copy(r.InputHash[:], hash)
-	return &r, err
+	v := make(values, 14)
+	if err := into(v.places()...); err != nil {
+		return nil, err
+	}
+	r.ID, r.ARN, r.Function, r.Version, r.Name = v.text(0), v.text(1), v.text(2), v.text(3), v.text(4)
+	r.Status = wire.ExecutionStatus(v.text(5))
+	r.Started, r.Closed = wire.Timestamp(v.int(6)), wire.Timestamp(v.int(7))
+	r.Due, r.Doing, r.Since = wire.Timestamp(v.int(8)), uint32(v.int(9)), wire.Timestamp(v.int(10))
+	copy(r.InputHash[:], v.blob(11))
+	identity, state := r.Sums()
+	r.Damaged = v.int(12) != int64(identity) || v.int(13) != int64(state) || len(v.blob(11)) != len(r.InputHash) || v.int(9) != int64(r.Doing)
+	return &r, nil
 }
+
+// values are what the columns of a row hold, whatever their type. What is not of
+// the type that is asked for is as nothing.
+type values []any
+
+// places returns where to put them.
+func (v values) places() []any {
+	places := make([]any, len(v))
+	for i := range v {
+		places[i] = &v[i]
+	}
+	return places
+}
+
+func (v values) text(i int) string { s, _ := v[i].(string); return s }
+func (v values) int(i int) int64   { n, _ := v[i].(int64); return n }
+func (v values) blob(i int) []byte { b, _ := v[i].([]byte); return b }

@@ -21,7 +21,7 @@ import (
 // The head of the file says whose it is and which schema it has.
 const (
 	applicationID = 0x50455244 // "PERD"
-	schemaVersion = 4
+	schemaVersion = 5
 )
 
 // The journal keeps its entries in the order of arrival, with an index beside
@@ -35,10 +35,13 @@ const (
 // search passes over what it does not want without looking it up. What an
 // execution is doing stands behind its id there, so that a change stays where
 // it was: it comes with every invocation.
+//
+// The sums are those of package store.
 const schema = `
 CREATE TABLE journal (
 	id   TEXT    NOT NULL,
 	seq  INTEGER NOT NULL,
+	sum  INTEGER NOT NULL,
 	data BLOB    NOT NULL,
 	PRIMARY KEY (id, seq)
 ) STRICT;
@@ -55,7 +58,9 @@ CREATE TABLE executions (
 	due        INTEGER NOT NULL,
 	doing      INTEGER NOT NULL,
 	since      INTEGER NOT NULL,
-	input_hash BLOB    NOT NULL
+	input_hash BLOB    NOT NULL,
+	sum        INTEGER NOT NULL,
+	state_sum  INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE UNIQUE INDEX executions_name ON executions (function, name);
@@ -71,6 +76,7 @@ CREATE TABLE deletions (
 CREATE TABLE documents (
 	kind  TEXT NOT NULL,
 	key   TEXT NOT NULL,
+	sum   INTEGER NOT NULL,
 	value BLOB NOT NULL,
 	PRIMARY KEY (kind, key)
 ) STRICT, WITHOUT ROWID;
@@ -199,6 +205,9 @@ func checkpoint(conn *sql.Conn, mode string) (pages int, err error) {
 
 // fault tells the caller of the store what became of err, and where.
 func fault(path string, err error) error {
+	if _, damaged := errors.AsType[*store.DamagedError](err); damaged {
+		return err
+	}
 	switch {
 	case err == nil, errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err

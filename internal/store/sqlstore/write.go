@@ -13,13 +13,13 @@ import (
 // The fence is in the insert: an entry goes in only behind the one before it,
 // and only if its place is free.
 const (
-	sqlAppend = `INSERT INTO journal (id, seq, data)
-		SELECT $1, $2, $3 WHERE EXISTS (SELECT 1 FROM journal WHERE id = $1 AND seq = $2 - 1)
+	sqlAppend = `INSERT INTO journal (id, seq, sum, data)
+		SELECT $1, $2, $3, $4 WHERE EXISTS (SELECT 1 FROM journal WHERE id = $1 AND seq = $2 - 1)
 		ON CONFLICT DO NOTHING`
-	sqlStart  = `INSERT INTO journal (id, seq, data) VALUES ($1, 1, $2) ON CONFLICT DO NOTHING`
+	sqlStart  = `INSERT INTO journal (id, seq, sum, data) VALUES ($1, 1, $2, $3) ON CONFLICT DO NOTHING`
 	sqlCreate = `INSERT INTO executions (` + columns + `)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING`
-	sqlUpdate = `UPDATE executions SET status = $2, closed = $3, due = $4, doing = $5, since = $6 WHERE id = $1`
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT DO NOTHING`
+	sqlUpdate = `UPDATE executions SET status = $2, closed = $3, due = $4, doing = $5, since = $6, state_sum = $7 WHERE id = $1`
 )
 
 // transaction runs statements on the writer's connection, between begin and
@@ -90,11 +90,12 @@ func (tx *transaction) write(w *store.Write) error {
 	if w.Entry.Seq == 1 {
 		return tx.writeFirst(w)
 	}
-	if err := changed(tx.append.Exec(w.ID, w.Entry.Seq, blob(w.Entry.Data))); err != nil || w.Row == nil {
+	if err := changed(tx.append.Exec(w.ID, w.Entry.Seq, w.Entry.Sum(w.ID), blob(w.Entry.Data))); err != nil || w.Row == nil {
 		return err
 	}
 	r := w.Row
-	err := changed(tx.update.Exec(r.ID, string(r.Status), int64(r.Closed), int64(r.Due), int64(r.Doing), int64(r.Since)))
+	_, state := r.Sums()
+	err := changed(tx.update.Exec(r.ID, string(r.Status), int64(r.Closed), int64(r.Due), int64(r.Doing), int64(r.Since), state))
 	if errors.Is(err, store.ErrConflict) {
 		return fmt.Errorf("execution %s has a journal but no row", w.ID)
 	}
@@ -103,15 +104,17 @@ func (tx *transaction) write(w *store.Write) error {
 
 func (tx *transaction) writeFirst(w *store.Write) error {
 	r := w.Row
+	identity, state := r.Sums()
 	err := changed(tx.create.Exec(r.ID, r.ARN, r.Function, r.Version, r.Name, string(r.Status),
-		int64(r.Started), int64(r.Closed), int64(r.Due), int64(r.Doing), int64(r.Since), r.InputHash[:]))
+		int64(r.Started), int64(r.Closed), int64(r.Due), int64(r.Doing), int64(r.Since), r.InputHash[:], identity, state))
 	if err != nil {
 		return err
 	}
-	err = changed(tx.start.Exec(w.ID, blob(w.Entry.Data)))
+	sum := w.Entry.Sum(w.ID)
+	err = changed(tx.start.Exec(w.ID, sum, blob(w.Entry.Data)))
 	if errors.Is(err, store.ErrConflict) { // only what a deletion left can be there
 		if err = tx.restart(w.ID); err == nil {
-			_, err = tx.start.Exec(w.ID, blob(w.Entry.Data))
+			_, err = tx.start.Exec(w.ID, sum, blob(w.Entry.Data))
 		}
 	}
 	return err
