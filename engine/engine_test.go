@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/internal/machine"
 	"github.com/perdure/perdure/internal/store"
 	"github.com/perdure/perdure/internal/store/memstore"
 	"github.com/perdure/perdure/internal/verify"
@@ -62,11 +63,37 @@ func (f *fixture) close() {
 	if f.damaged {
 		return
 	}
+	f.vet()
 	_, err := verify.Store(context.Background(), f.store, verify.Options{}, func(p verify.Problem) {
 		f.t.Errorf("%s: %s", p.Execution, p.Text)
 	})
 	if err != nil {
 		f.t.Error(err)
+	}
+}
+
+// vet checks that another engine would believe everything that is stored.
+func (f *fixture) vet() {
+	f.t.Helper()
+	rows, err := f.store.List(context.Background(), store.Query{Limit: 100_000})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	for _, row := range rows {
+		var records []machine.Record
+		for e, err := range f.store.Journal(context.Background(), row.ID, store.Span{}) {
+			if err != nil {
+				f.t.Fatal(err)
+			}
+			more, err := machine.Decode(e.Data)
+			if err != nil {
+				f.t.Fatal(err)
+			}
+			records = append(records, more...)
+		}
+		if err := machine.Vet(records, wire.TimestampOf(time.Now()), nil); err != nil {
+			f.t.Errorf("%s: another engine would refuse what was recorded: %v", row.ARN, err)
+		}
 	}
 }
 

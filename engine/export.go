@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/perdure/perdure/internal/machine"
 	"github.com/perdure/perdure/internal/portable"
 	"github.com/perdure/perdure/internal/store"
 	"github.com/perdure/perdure/internal/wire"
@@ -44,14 +45,11 @@ type ImportRequest struct {
 func (e *Engine) Import(ctx context.Context, file io.Reader, req *ImportRequest) (*Started, error) {
 	f, err := portable.Read(file)
 	if err != nil {
-		return nil, wire.Errorf(wire.CodeInvalidParameter, "The file cannot be imported: %v.", err)
+		return nil, notImported(err)
 	}
-	r, err := e.fold(f.Entries)
+	r, err := e.admitted(f)
 	if err != nil {
-		return nil, wire.Errorf(wire.CodeInvalidParameter, "The file cannot be imported: its journal cannot be understood: %v.", err)
-	}
-	if len(r.problems) > 0 {
-		return nil, wire.Errorf(wire.CodeInvalidParameter, "The file cannot be imported: %s.", strings.Join(r.problems, "; "))
+		return nil, notImported(err)
 	}
 	if req.Fork {
 		return e.forkOf(r, &ForkRequest{Name: req.Name, Qualifier: req.Qualifier})
@@ -60,6 +58,40 @@ func (e *Engine) Import(ctx context.Context, file io.Reader, req *ImportRequest)
 		return nil, wire.Errorf(wire.CodeInvalidParameter, "An imported execution keeps its name and version, unless it is imported as a fork.")
 	}
 	return e.takeIn(ctx, r)
+}
+
+func notImported(err error) error {
+	return wire.Errorf(wire.CodeInvalidParameter, "The file cannot be imported: %v.", err)
+}
+
+// admitted returns the execution in a file, which anybody may have written:
+// nothing that it says of itself is believed before it was looked at, and what
+// passes is as if an engine had made it.
+func (e *Engine) admitted(f *portable.File) (*reading, error) {
+	records := 0
+	for _, data := range f.Entries {
+		if records += machine.CountRecords(data); records > machine.MaxForeignRecords {
+			return nil, fmt.Errorf("it has more than %d records", machine.MaxForeignRecords)
+		}
+	}
+	r, err := e.fold(f.Entries)
+	if err != nil {
+		return nil, fmt.Errorf("its journal cannot be understood: %w", err)
+	}
+	if err := machine.Vet(r.records, now(), e.rules); err != nil {
+		return nil, fmt.Errorf("its journal is not one that an engine writes: %w", err)
+	}
+	if r.audit(); len(r.problems) > 0 {
+		return nil, errors.New(strings.Join(r.problems[:min(len(r.problems), 3)], "; "))
+	}
+	id := r.Identity()
+	switch {
+	case f.ARN != id.ARN.String():
+		return nil, fmt.Errorf("it says that it is of execution %q, and its journal is of another one", f.ARN)
+	case f.Status != r.Status():
+		return nil, fmt.Errorf("it says that the status is %q, and by its journal it is %s", string(f.Status), r.Status())
+	}
+	return r, checkForeignID(id.ARN.ID, r.Started())
 }
 
 // takeIn stores an execution as it is.

@@ -39,11 +39,16 @@ func (c *clock) mint() string {
 // startOf returns when the execution with a new id starts: at the moment that
 // the id begins with. Of an id that is ahead of the clock it is now.
 func startOf(id string) wire.Timestamp {
-	u, err := uuid.Parse(id)
-	if err != nil {
+	if !isExecutionID(id) {
 		return now()
 	}
-	return min(now(), wire.Timestamp(binary.BigEndian.Uint64(u[:8])>>16))
+	return min(now(), timeIn(id))
+}
+
+// timeIn is the moment that an id begins with.
+func timeIn(id string) wire.Timestamp {
+	u := uuid.MustParse(id)
+	return wire.Timestamp(binary.BigEndian.Uint64(u[:8]) >> 16)
 }
 
 // isExecutionID reports whether an execution can have this id. Tokens and
@@ -58,6 +63,19 @@ func isExecutionID(id string) bool {
 func checkID(id string, x *machine.Execution) error {
 	if own := x.Identity().ARN.ID; own != id || !isExecutionID(id) {
 		return fmt.Errorf("it is stored under the id %q, and says that it is %q", id, own)
+	}
+	return nil
+}
+
+// checkForeignID refuses the id of an execution from elsewhere that no engine
+// gives to one that started then. Its order among others is its id's.
+func checkForeignID(id string, started wire.Timestamp) error {
+	const day = 24 * time.Hour // by which clocks may differ
+	if u, err := uuid.Parse(id); err != nil || !isExecutionID(id) || u.Version() != 7 || u.Variant() != uuid.RFC4122 {
+		return fmt.Errorf("%q is not the id of an execution", id)
+	}
+	if at := timeIn(id); at < started || at > now().Add(day) {
+		return fmt.Errorf("the id %s is of another moment than the start of the execution", id)
 	}
 	return nil
 }

@@ -16,7 +16,7 @@ type reading struct {
 	*machine.Execution
 	entries  [][]byte
 	records  []machine.Record
-	problems []string // rules that the records break
+	problems []string // rules that the records break, once it was audited
 }
 
 // read reads an execution from the store. An unknown one is a
@@ -65,7 +65,7 @@ func (e *Engine) journal(ctx context.Context, id string, span store.Span) iter.S
 // fold makes an execution of the entries of a journal.
 func (e *Engine) fold(entries [][]byte) (*reading, error) {
 	r := &reading{entries: entries}
-	loader, auditor := machine.Load(e.rules), machine.Auditor{}
+	loader := machine.Load(e.rules)
 	for _, data := range entries {
 		if err := loader.Add(data); err != nil {
 			return nil, err
@@ -74,15 +74,21 @@ func (e *Engine) fold(entries [][]byte) (*reading, error) {
 		if err != nil {
 			return nil, err
 		}
-		for i := range records {
-			auditor.Add(&records[i])
-		}
 		r.records = append(r.records, records...)
 	}
 	x, err := loader.Execution()
 	if err != nil {
 		return nil, err
 	}
-	r.Execution, r.problems = x, auditor.Problems(x)
+	r.Execution = x
 	return r, nil
+}
+
+// audit looks for rules that the records break.
+func (r *reading) audit() {
+	var auditor machine.Auditor
+	for i := range r.records {
+		auditor.Add(&r.records[i])
+	}
+	r.problems = auditor.Problems(r.Execution)
 }

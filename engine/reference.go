@@ -116,7 +116,7 @@ func (e *Engine) parseRef(ref, qualifier string) (name, of string, err error) {
 		}
 		parts = parts[2:]
 	}
-	if len(parts) > 2 || !wire.ValidID(parts[0], 64) {
+	if len(parts) > 2 || !wire.ValidID(parts[0], wire.MaxFunctionName) {
 		return "", "", wire.Errorf(wire.CodeInvalidParameter, "%q is not a function name or ARN", ref)
 	}
 	if len(parts) == 2 {

@@ -215,7 +215,7 @@ func (f *Function) setDefaults() {
 }
 
 func checkSettings(f *Function, strict bool) error {
-	if !wire.ValidID(f.Name, 64) {
+	if !wire.ValidID(f.Name, wire.MaxFunctionName) {
 		return errors.New("a name is 1 to 64 letters, digits, - and _")
 	}
 	if !validVersion(f.Version) {

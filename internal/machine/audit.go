@@ -16,6 +16,9 @@ type Auditor struct {
 	events   int64
 }
 
+// maxProblems bounds what is told of one execution.
+const maxProblems = 100
+
 // Add takes the next record.
 func (a *Auditor) Add(r *Record) {
 	if r.IsHistory() {
@@ -50,7 +53,9 @@ func (a *Auditor) Add(r *Record) {
 }
 
 func (a *Auditor) problem(format string, args ...any) {
-	a.problems = append(a.problems, fmt.Sprintf(format, args...))
+	if len(a.problems) < maxProblems {
+		a.problems = append(a.problems, fmt.Sprintf(format, args...))
+	}
 }
 
 // Problems returns what was found, and what is wrong with x, which the records

@@ -203,7 +203,7 @@ func appendMessage(b []byte, field protowire.Number, m []byte) []byte {
 
 // Decode returns the records of a journal entry.
 func Decode(entry []byte) ([]Record, error) {
-	records := make([]Record, 0, min(countRecords(entry), 64)) // a damaged entry may claim millions
+	records := make([]Record, 0, min(CountRecords(entry), 64)) // a damaged entry may claim millions
 	err := fields(entry, func(field protowire.Number, v value) error {
 		if field != entryRecord {
 			return nil
@@ -217,8 +217,8 @@ func Decode(entry []byte) ([]Record, error) {
 	return records, err
 }
 
-// countRecords returns the number of records in an entry, or fewer if it is damaged.
-func countRecords(entry []byte) (count int) {
+// CountRecords returns the number of records in an entry, or fewer if it is damaged.
+func CountRecords(entry []byte) (count int) {
 	for len(entry) > 0 {
 		field, _, n := protowire.ConsumeField(entry)
 		if n < 0 {

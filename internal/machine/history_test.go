@@ -61,6 +61,7 @@ func TestHistories(t *testing.T) {
 			if !machine.Same(s.x, s.reload()) {
 				t.Error("a restart would read another execution")
 			}
+			s.vet()
 		})
 	}
 }

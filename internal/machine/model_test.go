@@ -71,7 +71,9 @@ type accepted struct {
 func newModel(t testing.TB, rt *rapid.T) *model {
 	id := identity()
 	id.ExecutionTimeout = rapid.SampledFrom([]int64{20, 5000, 1_000_000}).Draw(rt, "timeout")
-	id.ParentARN = rapid.SampledFrom([]string{"", "parent"}).Draw(rt, "parent")
+	if rapid.Bool().Draw(rt, "child") {
+		id.ParentARN, id.ParentOperation = identity().ARN.String(), "1"
+	}
 	rules := &machine.Rules{
 		MaxOperations:  rapid.SampledFrom([]int{0, 0, 5}).Draw(rt, "max operations"),
 		MaxStoredBytes: rapid.SampledFrom([]int{0, 0, 40}).Draw(rt, "max bytes"),

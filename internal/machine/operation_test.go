@@ -161,7 +161,7 @@ func TestNoCallsAfterTheClose(t *testing.T) {
 // A child that closed is due until its parent knows.
 func TestNotifyParent(t *testing.T) {
 	id := identity()
-	id.ParentARN, id.ParentOperation = "parent", "i"
+	id.ParentARN, id.ParentOperation = identity().ARN.String(), "i"
 	r := newRunWith(t, id, nil)
 	notify := func(d *machine.Draft) error { d.NotifyParent(); return nil }
 	r.do(notify)

@@ -113,7 +113,7 @@ func TestInterruptedCheckpointIsNotRepeated(t *testing.T) {
 // A child that is to be deleted stays until its parent knows the outcome.
 func TestDeleteWaitsForTheParent(t *testing.T) {
 	id := identity()
-	id.ParentARN, id.ParentOperation = "parent", "1"
+	id.ParentARN, id.ParentOperation = identity().ARN.String(), "1"
 	r := newRunWith(t, id, nil)
 	r.do(func(d *machine.Draft) error { return d.Stop(nil) })
 	if err := r.do((*machine.Draft).Delete); err != nil {

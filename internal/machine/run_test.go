@@ -187,6 +187,22 @@ func (r *run) reload() *machine.Execution {
 	return x
 }
 
+// vet checks that another engine would take the records.
+func (r *run) vet() {
+	r.t.Helper()
+	var records []machine.Record
+	for _, entry := range r.journal {
+		more, err := machine.Decode(entry)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		records = append(records, more...)
+	}
+	if err := machine.Vet(records, r.now, r.rules); err != nil {
+		r.t.Errorf("another engine would refuse what was recorded: %v", err)
+	}
+}
+
 // op returns the operation with this id, which must be visible.
 func (r *run) op(id string) *wire.Operation {
 	r.t.Helper()

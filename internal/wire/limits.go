@@ -17,6 +17,8 @@ const (
 	MaxCallbackID = 1024
 	// MaxExecutionName bounds an execution's name; names match [a-zA-Z0-9-_]+.
 	MaxExecutionName = 64
+	// MaxFunctionName bounds a function's name; names match [a-zA-Z0-9-_]+.
+	MaxFunctionName = 64
 	// MaxARN bounds an execution ARN.
 	MaxARN = 1024
 

@@ -1,0 +1,495 @@
+package engine_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/internal/machine"
+	"github.com/perdure/perdure/internal/portable"
+	"github.com/perdure/perdure/internal/store"
+	"github.com/perdure/perdure/internal/store/memstore"
+	"github.com/perdure/perdure/internal/wire"
+)
+
+// forge changes the records of an exported execution, and makes everything
+// beside them fit. Records of several entries come as one slice.
+func forge(t testing.TB, file []byte, change func([]machine.Record) []machine.Record) []byte {
+	t.Helper()
+	f, err := portable.Read(bytes.NewReader(file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []machine.Record
+	for _, entry := range f.Entries {
+		records, err := machine.Decode(entry)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, records...)
+	}
+	all = change(all)
+	if id := all[0].Identity; id != nil {
+		f.ARN = id.ARN.String()
+	}
+	f.Entries = [][]byte{machine.Encode(all)}
+	var b bytes.Buffer
+	if err := f.Write(&b); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// renamed gives an execution another id, everywhere.
+func renamed(id string) func([]machine.Record) []machine.Record {
+	return func(all []machine.Record) []machine.Record {
+		old := all[0].Identity.ARN.ID
+		all[0].Identity.ARN.ID = id
+		for i := range all {
+			if all[i].OpID == old {
+				all[i].OpID = id
+			}
+		}
+		return all
+	}
+}
+
+// each changes the records of one type.
+func each(typ wire.EventType, change func(*machine.Record)) func([]machine.Record) []machine.Record {
+	return func(all []machine.Record) []machine.Record {
+		for i := range all {
+			if all[i].Type == typ {
+				change(&all[i])
+			}
+		}
+		return all
+	}
+}
+
+// exhibition is an execution that has something of everything, as a file.
+func exhibition(t testing.TB, f *fixture) []byte {
+	t.Helper()
+	f.durable("all", func(c *call) engine.Outcome {
+		if c.op("1").ID == "" {
+			c.checkpoint(
+				wire.Update{ID: "ctx", Type: wire.TypeContext, Action: wire.ActionStart, Name: "context", SubType: "Map"},
+				wire.Update{ID: "1", ParentID: "ctx", Type: wire.TypeStep, Action: wire.ActionSucceed, Payload: str("1")},
+				wire.Update{ID: "2", Type: wire.TypeWait, Action: wire.ActionStart, WaitOptions: &wire.WaitOptions{WaitSeconds: 5}},
+				wire.Update{ID: "3", Type: wire.TypeCallback, Action: wire.ActionStart, CallbackOptions: &wire.CallbackOptions{TimeoutSeconds: 9, HeartbeatTimeoutSeconds: 8}},
+				wire.Update{ID: "4", Type: wire.TypeStep, Action: wire.ActionRetry, Error: &wire.ErrorObject{ErrorType: "E", StackTrace: []string{"a"}}, StepOptions: &wire.StepOptions{NextAttemptDelaySeconds: 2}},
+			)
+		}
+		if c.err != nil {
+			return crash(c.err.Error())
+		}
+		if !c.op("3").Status.Closed() {
+			return pending()
+		}
+		c.checkpoint(wire.Update{ID: "ctx", Type: wire.TypeContext, Action: wire.ActionSucceed, Payload: str("[1]")})
+		return succeed(`"done"`)
+	})
+	arn := f.start("all", "exhibit", `{"a":1}`)
+	f.result(arn)
+	return f.export(arn)
+}
+
+func str(s string) *string { return &s }
+
+// Whatever an engine would not have written is refused, and nothing of it is
+// there afterwards.
+func TestImportLooksAtEverything(t *testing.T) {
+	const tooLong = wire.Timestamp(wire.MaxWaitSeconds) * 1000
+	inBubble(t, func(t *testing.T, f *fixture) {
+		file := exhibition(t, f)
+		for name, test := range map[string]struct {
+			change func([]machine.Record) []machine.Record
+			want   string
+		}{
+			"id that is no UUID":     {renamed("order-7"), `"order-7" is not the id of an execution`},
+			"id in capitals":         {renamed("01980000-ABCD-7000-8000-000000000000"), "is not the id of an execution"},
+			"id without hyphens":     {renamed("019800000000700080000000000000ab"), "is not the id of an execution"},
+			"random id":              {renamed("b5e8e9f5-3f0c-4b6f-8f8e-0123456789ab"), "is not the id of an execution"},
+			"id from the far future": {renamed("ffffffff-ffff-7000-8000-000000000000"), "is of another moment"},
+			"id from before":         {renamed("00000000-0001-7000-8000-000000000000"), "is of another moment"},
+			"id of one record only":  {each(wire.EventExecutionStarted, func(r *machine.Record) { r.OpID = "other" }), "it contradicts itself"},
+			"long function":          {each(wire.EventExecutionStarted, func(r *machine.Record) { r.Identity.ARN.Function = strings.Repeat("f", 65) }), "is no name of a function"},
+			"long version":           {each(wire.EventExecutionStarted, func(r *machine.Record) { r.Identity.ARN.Version = strings.Repeat("1", 65) }), "is no version"},
+			"long name": {each(wire.EventExecutionStarted, func(r *machine.Record) {
+				r.Name = strings.Repeat("n", 65)
+				r.Identity.ARN.Name = r.Name
+			}), "is no name of an execution"},
+			"no timeout":               {each(wire.EventExecutionStarted, func(r *machine.Record) { r.ExecutionTimeout, r.Identity.ExecutionTimeout = 0, 0 }), "it has no timeout"},
+			"kept for ever":            {each(wire.EventExecutionStarted, func(r *machine.Record) { r.Identity.RetentionDays = 1 << 40 }), "its retention is"},
+			"parent that is none":      {each(wire.EventExecutionStarted, func(r *machine.Record) { r.Identity.ParentARN, r.Identity.ParentOperation = "arn:nobody", "1" }), "of its parent"},
+			"parent without operation": {each(wire.EventExecutionStarted, func(r *machine.Record) { r.Identity.ParentARN = r.Identity.ARN.String() }), "its parent is named by half"},
+			"origin that is none":      {each(wire.EventExecutionStarted, func(r *machine.Record) { r.Identity.OriginARN = "x\n" }), "of its origin"},
+			"tenant":                   {each(wire.EventExecutionStarted, func(r *machine.Record) { r.Identity.TenantID = "\x1b[2J" }), "is no tenant id"},
+			"start in the future":      {each(wire.EventExecutionStarted, func(r *machine.Record) { r.Time += 1 << 40 }), "it is of the moment"},
+			"end before 1970":          {each(wire.EventExecutionSucceeded, func(r *machine.Record) { r.Time = -1 << 62 }), "it is of the moment"},
+			"endless wait":             {each(wire.EventWaitStarted, func(r *machine.Record) { r.ScheduledEnd = 1<<63 - 1 }), "its scheduled end is"},
+			"negative wait":            {each(wire.EventWaitStarted, func(r *machine.Record) { r.Duration = -5 }), "its duration is"},
+			"endless timeout":          {each(wire.EventCallbackStarted, func(r *machine.Record) { r.Timeout = 1 << 62 }), "its timeout is"},
+			"next try":                 {each(wire.EventInvocationCompleted, func(r *machine.Record) { r.RetryAt = r.Time + tooLong + 1 }), "its next try is"},
+			"attempts":                 {each(wire.EventStepFailed, func(r *machine.Record) { r.CurrentAttempt = -1 }), "its attempt is"},
+			"callback without id":      {each(wire.EventCallbackStarted, func(r *machine.Record) { r.CallbackID = "" }), "the callback has no id"},
+			"odd operation id": {func(all []machine.Record) []machine.Record {
+				for i := range all {
+					all[i].OpID = map[bool]string{true: "a/b", false: all[i].OpID}[all[i].OpID == "2"]
+				}
+				return all
+			}, "is no operation id"},
+			"odd subtype":            {each(wire.EventContextStarted, func(r *machine.Record) { r.SubType = "<script>" }), "is no subtype"},
+			"odd name":               {each(wire.EventContextStarted, func(r *machine.Record) { r.Name = "a\x00" }), "is no name"},
+			"parent context missing": {each(wire.EventWaitStarted, func(r *machine.Record) { r.ParentID = "nobody" }), "its parent nobody is no context"},
+			"parent that is a step":  {each(wire.EventCallbackStarted, func(r *machine.Record) { r.ParentID = "1" }), "its parent 1 is no context"},
+			"large payload":          {each(wire.EventStepSucceeded, func(r *machine.Record) { r.Payload = str(strings.Repeat("x", wire.MaxPayload+1)) }), "its payload has"},
+			"large error":            {each(wire.EventStepFailed, func(r *machine.Record) { r.Error.ErrorData = strings.Repeat("x", wire.MaxPayload+1) }), "its error is larger"},
+			"unknown record":         {each(wire.EventStepFailed, func(r *machine.Record) { r.Type = "StepVanished" }), "StepVanished"},
+			"gap in the numbers":     {each(wire.EventExecutionSucceeded, func(r *machine.Record) { r.Event.ID += 2 }), "follows event"},
+			"without its number":     {each(wire.EventContextSucceeded, func(r *machine.Record) { r.Event.ID = 0 }), "follows event"},
+			"ended twice": {func(all []machine.Record) []machine.Record {
+				for i := range all {
+					if all[i].Type == wire.EventContextSucceeded {
+						again := all[i]
+						all = append(all[:i+1], append([]machine.Record{again}, all[i+1:]...)...)
+						break
+					}
+				}
+				return numberAnew(all)
+			}, "operation ctx has ended before"},
+			"begun twice": {func(all []machine.Record) []machine.Record {
+				for i := range all {
+					if all[i].Type == wire.EventContextStarted {
+						return numberAnew(append(all[:i+1], append([]machine.Record{all[i]}, all[i+1:]...)...))
+					}
+				}
+				return all
+			}, "operation ctx begins twice"},
+			"after its end": {func(all []machine.Record) []machine.Record {
+				return numberAnew(append(all, machine.Record{Event: wire.Event{Type: wire.EventStepStarted, OpID: "late", ID: 1, Time: all[0].Time}}))
+			}, "comes after ExecutionSucceeded"},
+			"two starts": {func(all []machine.Record) []machine.Record { return append(all, all[0]) }, "is not the first record"},
+		} {
+			other := f.elsewhere(engine.Options{})
+			forged := forge(t, file, test.change)
+			for _, fork := range []bool{false, true} {
+				_, err := other.Import(t.Context(), bytes.NewReader(forged), &engine.ImportRequest{Fork: fork})
+				if !refusedWith(err, wire.CodeInvalidParameter, test.want) {
+					t.Errorf("%s, fork %t: got %v, want %q", name, fork, err, test.want)
+				}
+			}
+			if got := other.names(&engine.ListRequest{}); got != "" {
+				t.Errorf("%s: the list has %q", name, got)
+			}
+			other.close()
+		}
+		other := f.elsewhere(engine.Options{})
+		defer other.close()
+		if _, err := other.Import(t.Context(), bytes.NewReader(forge(t, file, func(all []machine.Record) []machine.Record { return all })), &engine.ImportRequest{}); err != nil {
+			t.Errorf("without a change: %v", err)
+		}
+	})
+}
+
+// numberAnew gives the events numbers without gaps.
+func numberAnew(all []machine.Record) []machine.Record {
+	n := int64(0)
+	for i := range all {
+		if all[i].Event.ID != 0 {
+			n++
+			all[i].Event.ID = n
+		}
+	}
+	return all
+}
+
+// What stands above the journal in a file agrees with it.
+func TestImportComparesTheHeader(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *fixture) {
+		file, err := portable.Read(bytes.NewReader(exhibition(t, f)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for want, change := range map[string]func(*portable.File){
+			"its journal is of another one":       func(p *portable.File) { p.ARN += "0" },
+			`it says that the status is "FAILED"`: func(p *portable.File) { p.Status = wire.ExecutionFailed },
+		} {
+			forged := *file
+			change(&forged)
+			var b bytes.Buffer
+			if err := forged.Write(&b); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := f.Import(t.Context(), &b, &engine.ImportRequest{}); !refusedWith(err, wire.CodeInvalidParameter, want) {
+				t.Errorf("got %v, want %q", err, want)
+			}
+		}
+	})
+}
+
+// An execution from elsewhere that says it is the child of one of ours brings
+// it nothing, as that one did not start it.
+func TestImportedChildIsNotBelieved(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *fixture) {
+		file := exhibition(t, f)
+		f.durable("slow", func(c *call) engine.Outcome {
+			if !c.wait("1", 60) {
+				return pending()
+			}
+			return succeed(`"true"`)
+		})
+		f.durable("parent", func(c *call) engine.Outcome {
+			o := c.op("1")
+			if o.ID == "" {
+				c.checkpoint(wire.Update{ID: "1", Type: wire.TypeChainedInvoke, Action: wire.ActionStart, ChainedInvokeOptions: &wire.ChainedInvokeOptions{FunctionName: "slow"}})
+				o = c.op("1")
+			}
+			if !o.Status.Closed() {
+				return pending()
+			}
+			return succeed(*o.Payload)
+		})
+		parent := f.start("parent", "p", "")
+		synctest.Wait()
+		forged := forge(t, file, func(all []machine.Record) []machine.Record {
+			id := all[0].Identity.ARN.ID
+			all[0].Identity.ParentARN, all[0].Identity.ParentOperation = parent, "1"
+			return renamed(id[:len(id)-4] + "beef")(forgeName(all, "forged"))
+		})
+		s, err := f.Import(t.Context(), bytes.NewReader(forged), &engine.ImportRequest{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Second)
+		if got := f.status(parent); got != wire.ExecutionRunning {
+			t.Errorf("the parent is %s with the outcome of %s", got, s.ARN)
+		}
+		if r := f.result(parent); *r.Payload != `"true"` {
+			t.Errorf("got %s", *r.Payload)
+		}
+	})
+}
+
+func forgeName(all []machine.Record, name string) []machine.Record {
+	old := all[0].Name
+	all[0].Identity.ARN.Name = name
+	for i := range all {
+		if all[i].Name == old {
+			all[i].Name = name
+		}
+	}
+	return all
+}
+
+// A parent that is no execution is given up, once and for good.
+func TestParentThatIsNone(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *fixture) {
+		var log bytes.Buffer
+		f.opts.Logger = slog.New(slog.NewTextHandler(&log, nil))
+		file := exhibition(t, f)
+		f.stored(file, func(all []machine.Record) []machine.Record {
+			id := all[0].Identity.ARN.ID
+			all[0].Identity.ParentARN, all[0].Identity.ParentOperation = "nobody", "1"
+			return renamed(id[:len(id)-4] + "beef")(forgeName(all, "stored"))
+		})
+		f.restart()
+		time.Sleep(time.Hour)
+		if n := strings.Count(log.String(), "names a parent that is none"); n != 1 {
+			t.Errorf("it was told %d times: %s", n, &log)
+		}
+	})
+}
+
+// stored puts a forged execution into the store behind the engine's back.
+func (f *fixture) stored(file []byte, change func([]machine.Record) []machine.Record) *store.Row {
+	f.t.Helper()
+	p, err := portable.Read(bytes.NewReader(forge(f.t, file, change)))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	l := machine.Load(nil)
+	if err := l.Add(p.Entries[0]); err != nil {
+		f.t.Fatal(err)
+	}
+	x, err := l.Execution()
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	arn := x.Identity().ARN
+	row := &store.Row{
+		ID: arn.ID, ARN: arn.String(), Function: arn.Function, Version: arn.Version, Name: arn.Name,
+		Status: x.Status(), Started: x.Started(), Closed: x.Closed(), Due: x.Due(), InputHash: x.InputHash(),
+	}
+	f.damaged = true
+	if err := f.store.Commit(f.t.Context(), store.Write{ID: row.ID, Entry: store.Entry{Seq: 1, Data: p.Entries[0]}, Row: row}); err != nil {
+		f.t.Fatal(err)
+	}
+	return row
+}
+
+// What is stored and no engine would have stored costs its execution, and
+// nobody else: lists go on, also from page to page.
+func TestDamagedExecutionsAreLeftAlone(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *fixture) {
+		var log bytes.Buffer
+		f.opts.Logger = slog.New(slog.NewTextHandler(&log, nil))
+		file := exhibition(t, f)
+		for _, id := range []string{"order-7", "ZZZ", "00000000-0000-7000-8000-00000000ABCD", "zzzzzzzz-0000-7000-8000-00000000abcd"} {
+			f.stored(file, func(all []machine.Record) []machine.Record { return renamed(id)(forgeName(all, "n-"+id[:3])) })
+		}
+		f.durable("order", order)
+		for n := range 3 {
+			f.result(f.start("order", fmt.Sprint("order-", n), ""))
+		}
+		f.restart()
+		var names []string
+		for req := (engine.ListRequest{MaxItems: 1}); ; {
+			items, next, err := f.List(t.Context(), &req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, item := range items {
+				names = append(names, item.Name)
+				f.readAll(item.ARN)
+			}
+			if req.Marker = next; next == "" {
+				break
+			}
+		}
+		if got, want := strings.Join(names, " "), "order-2 order-1 order-0 exhibit"; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+		if !strings.Contains(log.String(), "the row of an execution is damaged") {
+			t.Errorf("the log says nothing of it: %s", &log)
+		}
+		for _, id := range []string{"order-7", "ZZZ"} {
+			arn := strings.ReplaceAll("arn:aws:lambda:us-east-1:000000000000:function:all:$LATEST/durable-execution/n-ID/"+id, "ID", id[:3])
+			if _, err := f.Describe(t.Context(), arn); err == nil || !strings.Contains(err.Error(), "cannot be understood") {
+				t.Errorf("%s: got %v", id, err)
+			}
+			if _, _, err := f.History(t.Context(), &engine.HistoryRequest{ARN: arn, MaxItems: 1}); err == nil {
+				t.Errorf("%s: has a history", id)
+			}
+		}
+	})
+}
+
+// readAll reads an execution in all the ways that there are, and fails the test
+// on nothing but a panic.
+func (f *fixture) readAll(arn string) {
+	ctx := context.Background()
+	f.Describe(ctx, arn)
+	for _, newest := range []bool{false, true} {
+		for req := (engine.HistoryRequest{ARN: arn, MaxItems: 2, NewestFirst: newest}); ; {
+			events, next, err := f.History(ctx, &req)
+			for _, ev := range events {
+				wire.AppendEvent(nil, ev, true)
+			}
+			if req.Marker = next; err != nil || next == "" {
+				break
+			}
+		}
+	}
+	f.Explain(ctx, arn)
+	f.Export(ctx, arn, io.Discard)
+}
+
+// FuzzImport takes in arbitrary entries under a header that fits as far as
+// anything does. Either they are refused, or the execution can be listed,
+// shown, explained, exported, taken in elsewhere and forked, and ends.
+func FuzzImport(f *testing.F) {
+	seeds := &fixture{t: &testing.T{}, store: memstore.New()}
+	for _, file := range fuzzSeeds(f, seeds) {
+		p, err := portable.Read(bytes.NewReader(file))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(bytes.Join(p.Entries, nil), false)
+		f.Add(bytes.Join(p.Entries, nil), true)
+	}
+	f.Fuzz(func(t *testing.T, entry []byte, fork bool) {
+		p := &portable.File{ARN: "arn", Status: wire.ExecutionSucceeded, Entries: [][]byte{entry}}
+		l := machine.Load(nil)
+		l.Add(entry)
+		if x, err := l.Execution(); err == nil {
+			p.ARN, p.Status = x.Identity().ARN.String(), x.Status()
+		}
+		var file bytes.Buffer
+		if err := p.Write(&file); err != nil {
+			t.Fatal(err)
+		}
+		e := &fixture{t: t, store: memstore.New()}
+		e.open()
+		defer e.Close(context.Background())
+		for _, name := range []string{"all", "order", "slow"} {
+			e.register(engine.Function{Name: name, Timeout: time.Minute, Invoker: invoker{e, func(*call) engine.Outcome { return succeed("1") }},
+				Durable: &engine.DurableConfig{ExecutionTimeout: time.Hour, RetentionDays: 7}})
+		}
+		s, err := e.Import(t.Context(), bytes.NewReader(file.Bytes()), &engine.ImportRequest{Fork: fork, Name: map[bool]string{true: "fork"}[fork]})
+		items, _, listErr := e.List(t.Context(), &engine.ListRequest{})
+		if listErr != nil || len(items) > 0 != (err == nil) {
+			t.Fatalf("got %+v and %v after %v", items, listErr, err)
+		}
+		if err != nil {
+			return
+		}
+		e.readAll(s.ARN)
+		e.Fork(t.Context(), &engine.ForkRequest{ARN: s.ARN, Name: "another", Qualifier: wire.LatestVersion})
+		e.Fork(t.Context(), &engine.ForkRequest{ARN: s.ARN, Redrive: true, Name: "again", Qualifier: wire.LatestVersion})
+		var again bytes.Buffer
+		if err := e.Export(t.Context(), s.ARN, &again); err != nil {
+			t.Fatal(err)
+		}
+		if fork {
+			return
+		}
+		other := &fixture{t: t, store: memstore.New()}
+		other.open()
+		defer other.Close(context.Background())
+		if _, err := other.Import(t.Context(), &again, &engine.ImportRequest{}); err != nil {
+			t.Errorf("what one engine took in another one refuses: %v", err)
+		}
+	})
+}
+
+// fuzzSeeds are executions of several kinds, as files.
+func fuzzSeeds(f *testing.F, e *fixture) [][]byte {
+	e.open()
+	defer e.Close(context.Background())
+	e.register(engine.Function{Name: "order", Timeout: time.Minute, Invoker: invoker{e, func(c *call) engine.Outcome {
+		c.step("1", `"valid"`)
+		c.checkpoint(
+			wire.Update{ID: "ctx", Type: wire.TypeContext, Action: wire.ActionStart, Name: "context", SubType: "Map"},
+			wire.Update{ID: "2", ParentID: "ctx", Type: wire.TypeStep, Action: wire.ActionFail, Error: &wire.ErrorObject{ErrorType: "E", StackTrace: []string{"a"}}},
+			wire.Update{ID: "3", Type: wire.TypeWait, Action: wire.ActionStart, WaitOptions: &wire.WaitOptions{WaitSeconds: 500}},
+			wire.Update{ID: "4", Type: wire.TypeCallback, Action: wire.ActionStart, CallbackOptions: &wire.CallbackOptions{TimeoutSeconds: 900, HeartbeatTimeoutSeconds: 800}},
+		)
+		if strings.Contains(c.ExecutionARN, "/open/") {
+			return pending()
+		}
+		return succeed(`"done"`)
+	}}, Durable: &engine.DurableConfig{ExecutionTimeout: time.Hour, RetentionDays: 7}})
+	var files [][]byte
+	for _, name := range []string{"closed", "open"} {
+		s, err := e.Start(f.Context(), &engine.InvokeRequest{Function: "order", Name: name})
+		if err != nil {
+			f.Fatal(err)
+		}
+		if name == "closed" {
+			e.Wait(f.Context(), s.ARN)
+		}
+		var b bytes.Buffer
+		if err := e.Export(f.Context(), s.ARN, &b); err != nil {
+			f.Fatal(err)
+		}
+		files = append(files, b.Bytes())
+	}
+	return files
+}
