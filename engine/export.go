@@ -87,9 +87,9 @@ func (e *Engine) admitted(f *portable.File) (*reading, error) {
 	id := r.Identity()
 	switch {
 	case f.ARN != id.ARN.String():
-		return nil, fmt.Errorf("it says that it is of execution %q, and its journal is of another one", f.ARN)
+		return nil, fmt.Errorf("it says that it is of execution %.200q, and its journal is of another one", f.ARN)
 	case f.Status != r.Status():
-		return nil, fmt.Errorf("it says that the status is %q, and by its journal it is %s", string(f.Status), r.Status())
+		return nil, fmt.Errorf("it says that the status is %.40q, and by its journal it is %s", string(f.Status), r.Status())
 	}
 	return r, checkForeignID(id.ARN.ID, r.Started())
 }

@@ -62,7 +62,7 @@ func isExecutionID(id string) bool {
 // its own, or is none.
 func checkID(id string, x *machine.Execution) error {
 	if own := x.Identity().ARN.ID; own != id || !isExecutionID(id) {
-		return fmt.Errorf("it is stored under the id %q, and says that it is %q", id, own)
+		return fmt.Errorf("it is stored under the id %.80q, and says that it is %.80q", id, own)
 	}
 	return nil
 }
@@ -72,7 +72,7 @@ func checkID(id string, x *machine.Execution) error {
 func checkForeignID(id string, started wire.Timestamp) error {
 	const day = 24 * time.Hour // by which clocks may differ
 	if u, err := uuid.Parse(id); err != nil || !isExecutionID(id) || u.Version() != 7 || u.Variant() != uuid.RFC4122 {
-		return fmt.Errorf("%q is not the id of an execution", id)
+		return fmt.Errorf("%.80q is not the id of an execution", id)
 	}
 	if at := timeIn(id); at < started || at > now().Add(day) {
 		return fmt.Errorf("the id %s is of another moment than the start of the execution", id)

@@ -22,7 +22,8 @@ type probe struct {
 	err  error
 }
 
-// Ready returns nil if the engine takes work on: its store can be written to,
+// Ready returns nil if the engine takes work on: its store can be written to and
+// is where it was, if it knows how to tell ("Intact() error"),
 // what is due is looked at in time, and there is a function to invoke. The
 // error says in words for people why not. It may be called as often as one
 // likes, and writes every ten seconds at most.
@@ -35,6 +36,11 @@ func (e *Engine) Ready(ctx context.Context) error {
 	}
 	if functions, _ := e.Functions(); len(functions) == 0 {
 		return errors.New("no function is registered")
+	}
+	if s, ok := e.store.(interface{ Intact() error }); ok {
+		if err := s.Intact(); err != nil {
+			return err
+		}
 	}
 	if err := e.probe.write(ctx, e); err != nil {
 		return fmt.Errorf("the store cannot be written to: %w", err)

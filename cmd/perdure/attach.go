@@ -65,7 +65,9 @@ func (v *attachVerb) run(ctx context.Context, std *stdio, args []string) error {
 	if err := sandbox.Shelter(); err != nil {
 		tell("functions may be able to read this command's environment: " + err.Error())
 	}
-	proc, err := v.program.prepare(ctx, std, &local{localFlags: localFlags{data: v.data}})
+	l := &local{localFlags: localFlags{data: v.data}}
+	defer l.builds.Release()
+	proc, err := v.program.prepare(ctx, std, l)
 	if err != nil {
 		return interruptedOr(ctx, err)
 	}

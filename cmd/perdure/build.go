@@ -44,12 +44,12 @@ func checkPackage(dir string) error {
 // buildPatience is the time after which a build that goes on is worth a line.
 const buildPatience = 2 * time.Second
 
-// buildProgram builds p below the data directory. What a compiler says goes to
+// buildProgram builds p below the data directory of l. What a compiler says goes to
 // std.
-func buildProgram(ctx context.Context, std *stdio, data string, p program) (*build.Build, error) {
+func buildProgram(ctx context.Context, std *stdio, l *local, p program) (*build.Build, error) {
 	slow := time.AfterFunc(buildPatience, func() { fmt.Fprintf(std.err, "building %s …\n", cli.Printable(p.path)) })
 	defer slow.Stop()
-	b, err := build.Do(ctx, p.source(data), &build.Options{Root: buildsDir(data), Tell: func(line string) {
+	b, err := build.Do(ctx, p.source(l.data), &build.Options{Root: buildsDir(l.data), Holds: &l.builds, Tell: func(line string) {
 		fmt.Fprintln(std.err, cli.Printable(line))
 	}})
 	if e, ok := errors.AsType[*build.Error](err); ok {

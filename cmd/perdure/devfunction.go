@@ -112,7 +112,7 @@ func (f *devFunction) make(ctx context.Context, inputs build.Snapshot) (*build.B
 	slow := time.AfterFunc(buildPatience, func() { f.say(tonePlain, "building …") })
 	defer slow.Stop()
 	return build.Do(ctx, f.source(f.dev.local.data), &build.Options{
-		Root: buildsDir(f.dev.local.data), Debug: f.isDebugged(),
+		Root: buildsDir(f.dev.local.data), Holds: &f.dev.local.builds, Debug: f.isDebugged(),
 		Tell: func(line string) { f.say(tonePlain, "%s", line) },
 	})
 }
@@ -278,7 +278,7 @@ func (f *devFunction) retired(old *deployed) {
 func (f *devFunction) prune() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if err := build.Prune(buildsDir(f.dev.local.data), f.name, slices.Collect(maps.Values(f.running))...); err != nil {
+	if err := build.Prune(buildsDir(f.dev.local.data), f.name, &f.dev.local.builds, slices.Collect(maps.Values(f.running))...); err != nil {
 		f.say(toneWarn, "old builds could not be removed: %v", err)
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/adminapi"
 	"github.com/perdure/perdure/internal/attached"
+	"github.com/perdure/perdure/internal/build"
 	"github.com/perdure/perdure/internal/cli"
 	"github.com/perdure/perdure/internal/emulator"
 	"github.com/perdure/perdure/internal/httpfunction"
@@ -33,6 +34,9 @@ import (
 	"github.com/perdure/perdure/internal/wire"
 )
 
+// defaultData is the data directory where none is given.
+const defaultData = ".perdure"
+
 // localFlags are the flags of the verbs that run an engine.
 type localFlags struct {
 	data       string
@@ -44,7 +48,7 @@ type localFlags struct {
 }
 
 func (f *localFlags) define(fs *flag.FlagSet, listen string) {
-	fs.StringVar(&f.data, "data", ".perdure", "`DIR` that holds the engine's data")
+	fs.StringVar(&f.data, "data", defaultData, "`DIR` that holds the engine's data")
 	fs.StringVar(&f.listen, "listen", listen, "`ADDRESS` of the Lambda API; port 0 takes a free one")
 	fs.TextVar(&f.durability, "durability", sqlstore.Power, "what acknowledged work survives the loss of: `power`, process or none")
 	fs.BoolVar(&f.strict, "strict", false, "refuse and limit what AWS does, where it does not bind here")
@@ -72,6 +76,7 @@ type local struct {
 	pools    []*sandbox.Pool // of newest code
 	poolsMu  sync.Mutex      // guards pools
 	versions *versions       // published ones
+	builds   build.Holds     // of what runs
 	workers  attached.Hub    // on other machines
 	closing  sync.Once
 	closed   error
@@ -94,10 +99,13 @@ func (l *local) open(ctx context.Context, log *slog.Logger) (err error) {
 		log.Warn("functions may be able to read the engine's environment", "error", err)
 	}
 	owner := fmt.Sprintf("pid %d", os.Getpid())
+	made := !fileExists(l.data)
 	if l.store, err = sqlstore.Open(ctx, l.data, &sqlstore.Options{Durability: l.durability, Owner: owner, Logger: log}); err != nil {
 		return dataFault(l.data, err)
 	}
-	hideFromGit(l.data)
+	if made || filepath.Base(l.data) == defaultData {
+		hideFromGit(l.data)
+	}
 	if l.listener, err = listen(l.listen); err != nil {
 		return err
 	}
@@ -173,8 +181,8 @@ func (l *local) serve() {
 	}()
 }
 
-// hideFromGit keeps a data directory out of the repository it may be in. It is
-// a courtesy: without it the engine works as well.
+// hideFromGit keeps a data directory, which must be nothing but that, out of the
+// repository it may be in. It is a courtesy: without it the engine works as well.
 func hideFromGit(dir string) {
 	f, err := os.OpenFile(filepath.Join(dir, ".gitignore"), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
 	if err != nil {
@@ -340,6 +348,7 @@ func (l *local) shutdown() error {
 	if l.versions != nil {
 		errs = append(errs, l.versions.close(ctx))
 	}
+	l.builds.Release()
 	if l.listener != nil {
 		l.listener.Close() // the server may have done so already
 	}

@@ -143,7 +143,7 @@ func (p program) prepare(ctx context.Context, std *stdio, l *local) (*runtimes.P
 	if p.isExecutable() {
 		return runtimes.Executable(path, p.handler), nil
 	}
-	b, err := buildProgram(ctx, std, l.data, p)
+	b, err := buildProgram(ctx, std, l, p)
 	if err != nil {
 		return nil, err
 	}
@@ -152,7 +152,7 @@ func (p program) prepare(ctx context.Context, std *stdio, l *local) (*runtimes.P
 	if err != nil {
 		return nil, runtimeProblem(err)
 	}
-	if err := build.Prune(buildsDir(l.data), p.name, b.ID); err != nil {
+	if err := build.Prune(buildsDir(l.data), p.name, &l.builds, b.ID); err != nil {
 		tell("old builds could not be removed: " + err.Error())
 	}
 	return proc, nil

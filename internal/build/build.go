@@ -7,8 +7,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
+
+	"github.com/perdure/perdure/internal/fresh"
 )
 
 // Runs says how what was built is to be run.
@@ -61,13 +62,12 @@ func (j *job) do(ctx context.Context, m method) (_ *Build, err error) {
 	if err := os.MkdirAll(j.home, 0o755); err != nil {
 		return nil, fmt.Errorf("building %s: %w", j.Name, err)
 	}
-	if j.out, err = os.MkdirTemp(j.home, unfinished); err != nil {
+	out, err := fresh.MakeDir(j.home, unfinished, 0o755)
+	if err != nil {
 		return nil, fmt.Errorf("building %s: %w", j.Name, err)
 	}
-	defer os.RemoveAll(j.out)
-	if err := os.Chmod(j.out, 0o755); err != nil {
-		return nil, err
-	}
+	defer out.Remove()
+	j.out = out.Path
 	if err := m.build(ctx, j); err != nil {
 		return nil, err
 	}
@@ -76,7 +76,10 @@ func (j *job) do(ctx context.Context, m method) (_ *Build, err error) {
 		return nil, fmt.Errorf("building %s: %w", j.Name, err)
 	}
 	b.Dir = filepath.Join(j.home, b.ID)
-	return b, place(j.out, b.Dir)
+	if err := j.opts.Holds.take(b.Dir); err != nil {
+		return nil, fmt.Errorf("building %s: %w", j.Name, err)
+	}
+	return b, place(out, b.Dir)
 }
 
 // last returns the path of a file in the build that was made last; empty if
@@ -97,28 +100,10 @@ func (j *job) last(name string) string {
 const unfinished = ".new-"
 
 // place gives a finished build its name, unless the same is there already.
-func place(from, to string) error {
-	err := os.Rename(from, to)
-	if _, there := os.Stat(to); err != nil && there == nil {
+func place(made *fresh.Dir, to string) error {
+	err := made.Place(to)
+	if info, there := os.Lstat(to); errors.Is(err, fs.ErrExist) && there == nil && info.IsDir() {
 		return nil
 	}
 	return err
-}
-
-// Prune removes the builds of a function but those to keep, given by their
-// IDs, and what builds that were broken off have left. Nobody may be building
-// the function, or running a build that is not kept.
-func Prune(root, function string, keep ...string) error {
-	home := filepath.Join(root, function)
-	entries, err := os.ReadDir(home)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	var errs []error
-	for _, e := range entries {
-		if name := e.Name(); name != packagesDir && !slices.Contains(keep, name) {
-			errs = append(errs, os.RemoveAll(filepath.Join(home, name)))
-		}
-	}
-	return errors.Join(append(errs, err)...)
 }

@@ -120,7 +120,7 @@ func TestGo(t *testing.T) {
 	if out := output(t, filepath.Join(first.Dir, "bootstrap")); out != "hello\n world\n" {
 		t.Errorf("the old program said %q after a new build", out)
 	}
-	if err := Prune(root, "fn", second.ID); err != nil {
+	if err := Prune(root, "fn", nil, second.ID); err != nil {
 		t.Fatal(err)
 	}
 	if got, want := list(t, filepath.Join(root, "fn")), []string{second.ID}; !slices.Equal(got, want) {

@@ -67,5 +67,8 @@ func walk(dir string, add func(hash.Hash, string, fs.DirEntry) error) (string, e
 		}
 		return add(h, path, d)
 	})
-	return hex.EncodeToString(h.Sum(nil)[:8]), err
+	return hex.EncodeToString(h.Sum(nil)[:idBytes]), err
 }
+
+// idBytes is how many bytes of a hash name a build.
+const idBytes = 8

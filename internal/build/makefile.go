@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+
+	"github.com/perdure/perdure/internal/fresh"
 )
 
 // makefile builds with the target build-LOGICALID of the source's Makefile.
@@ -28,11 +30,12 @@ func (makefile) build(ctx context.Context, j *job) error {
 	if err != nil {
 		return errorf("%s cannot be built: there is no make on the PATH", j.Name).hintf("install make")
 	}
-	scratch, err := os.MkdirTemp(j.home, unfinished)
+	copied, err := fresh.MakeDir(j.home, unfinished, 0o700)
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(scratch)
+	defer copied.Remove()
+	scratch := copied.Path
 	root, err := filepath.Abs(j.opts.Root)
 	if err != nil {
 		return err

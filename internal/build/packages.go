@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/perdure/perdure/internal/fresh"
 )
 
 // packagesDir is where, beside a function's builds, the packages are that it
@@ -36,15 +38,15 @@ func (j *job) packages(ctx context.Context, lists []string, install func(ctx con
 	if err := os.MkdirAll(home, 0o755); err != nil {
 		return "", err
 	}
-	temp, err := os.MkdirTemp(home, unfinished)
+	if err := fresh.Sweep(home, unfinished); err != nil {
+		return "", err
+	}
+	temp, err := fresh.MakeDir(home, unfinished, 0o755)
 	if err != nil {
 		return "", err
 	}
-	defer os.RemoveAll(temp)
-	if err := os.Chmod(temp, 0o755); err != nil {
-		return "", err
-	}
-	if err := install(ctx, temp); err != nil {
+	defer temp.Remove()
+	if err := install(ctx, temp.Path); err != nil {
 		return "", err
 	}
 	return dir, place(temp, dir)

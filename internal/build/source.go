@@ -53,6 +53,9 @@ type Options struct {
 	From string
 	// Debug builds for a debugger, where that makes a difference.
 	Debug bool
+	// Holds keeps the build from being removed by others; nil for builds that
+	// nobody else removes.
+	Holds *Holds
 	// Tell receives a line when something that may take long begins; may be nil.
 	Tell func(line string)
 }

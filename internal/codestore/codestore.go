@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"github.com/perdure/perdure/internal/fresh"
 )
 
 // MaxSize bounds a piece of code, in bytes: as on Lambda, which counts it
@@ -59,7 +61,7 @@ func (s *Store) Path(hash string) (string, error) {
 		return "", fmt.Errorf("%q names no code", hash)
 	}
 	path := filepath.Join(s.dir, hash)
-	info, err := os.Stat(path)
+	info, err := os.Lstat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return "", fmt.Errorf("its code is missing: there is no %s", path)
@@ -89,13 +91,13 @@ func (s *Store) Keep(ctx context.Context, src Source) (Code, error) {
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return Code{}, err
 	}
-	temp, err := os.MkdirTemp(s.dir, copying)
+	temp, err := fresh.MakeDir(s.dir, copying, 0o700)
 	if err != nil {
 		return Code{}, err
 	}
-	defer os.RemoveAll(temp)
+	defer temp.Remove()
 	for try := 1; ; try++ {
-		copied := filepath.Join(temp, strconv.Itoa(try))
+		copied := filepath.Join(temp.Path, strconv.Itoa(try))
 		code, stamp, err := copyOnce(ctx, src, copied)
 		switch {
 		case err == nil:
@@ -161,23 +163,19 @@ func (s *Store) Sweep(keep func(hash string) bool) error {
 	var errs []error
 	for _, entry := range entries {
 		name := entry.Name()
-		switch {
-		case strings.HasPrefix(name, copying):
-			errs = append(errs, os.RemoveAll(filepath.Join(s.dir, name)))
-		case isHash(name) && !keep(name):
+		if entry.IsDir() && isHash(name) && !keep(name) {
 			errs = append(errs, s.remove(name))
 		}
 	}
+	errs = append(errs, fresh.Sweep(s.dir, copying))
 	return errors.Join(errs...)
 }
 
 func (s *Store) remove(hash string) error {
-	doomed, err := os.MkdirTemp(s.dir, copying)
+	doomed, err := fresh.MakeDir(s.dir, copying, 0o700)
 	if err != nil {
 		return err
 	}
-	if err := os.Rename(filepath.Join(s.dir, hash), filepath.Join(doomed, hash)); err != nil {
-		return errors.Join(err, os.Remove(doomed))
-	}
-	return os.RemoveAll(doomed)
+	err = os.Rename(filepath.Join(s.dir, hash), filepath.Join(doomed.Path, hash))
+	return errors.Join(err, doomed.Remove())
 }

@@ -250,16 +250,19 @@ func TestSweep(t *testing.T) {
 	}
 	a, _ := keep(t, s, Source{Path: filepath.Join(dir, "a")})
 	b, _ := keep(t, s, Source{Path: filepath.Join(dir, "b")})
-	write(t, s.dir, map[string]string{"copying-1/code/x": "of a crash", "notes.txt": "somebody's"})
+	crashed := copying + strings.Repeat("A", 26) // a name as they are made
+	write(t, s.dir, map[string]string{crashed + "/code/x": "of a crash", crashed + ".lock": "", copying + "notes": "somebody's", "notes.txt": "somebody's"})
 	if err := s.Sweep(func(hash string) bool { return hash == b.Hash }); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.Path(a.Hash); err == nil {
 		t.Error("a is still there")
 	}
-	want := map[string]string{b.Hash + "/": "", b.Hash + "/x": "b", "notes.txt": "somebody's"}
-	if err := os.Chmod(filepath.Join(s.dir, "notes.txt"), 0o444); err != nil {
-		t.Fatal(err)
+	want := map[string]string{b.Hash + "/": "", b.Hash + "/x": "b", "notes.txt": "somebody's", copying + "notes": "somebody's"}
+	for _, name := range []string{"notes.txt", copying + "notes"} {
+		if err := os.Chmod(filepath.Join(s.dir, name), 0o444); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if diff := cmp.Diff(want, files(t, s.dir)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

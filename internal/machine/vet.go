@@ -115,7 +115,7 @@ func (v *vetter) texts(r *Record) {
 	}
 	if r.DurableExecutionARN != "" {
 		_, err := wire.ParseARN(r.DurableExecutionARN)
-		v.require(err == nil, "%v", err)
+		v.require(err == nil, "%.80q is no ARN of an execution", r.DurableExecutionARN)
 	}
 	if max := v.maxPayload(r); r.Payload != nil {
 		v.require(len(*r.Payload) <= max, "its payload has %d bytes, which are at most %d", len(*r.Payload), max)
@@ -222,8 +222,8 @@ func (v *vetter) identity(r *Record) {
 func (v *vetter) link(what, arn, operation string, whole bool) {
 	if arn != "" {
 		_, err := wire.ParseARN(arn)
-		v.require(err == nil, "of its %s, %v", what, err)
+		v.require(err == nil, "its %s, %.80q, is no ARN of an execution", what, arn)
 	}
-	v.require(operation == "" || wire.ValidID(operation, wire.MaxOperationID), "of its %s, %.80q is no operation id", what, operation)
+	v.require(operation == "" || wire.ValidID(operation, wire.MaxOperationID), "its %s has the operation %.80q", what, operation)
 	v.require((arn == "") == (operation == "") || whole && arn != "", "its %s is named by half", what)
 }

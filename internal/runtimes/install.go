@@ -14,6 +14,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/perdure/perdure/internal/fresh"
 )
 
 //go:embed embedded
@@ -39,15 +41,15 @@ func placeEmbedded(opts *Options, name string) (string, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", err
 	}
-	temp, err := os.CreateTemp(dir, name+".*")
-	if err != nil {
-		return "", err
-	}
-	defer os.Remove(temp.Name())
-	_, err = temp.Write(content)
-	err = errors.Join(err, temp.Chmod(0o644), temp.Close())
-	if err == nil {
-		err = os.Rename(temp.Name(), path)
+	err = fresh.Write(path, 0o644, func(f *os.File) error {
+		_, err := f.Write(content)
+		return err
+	})
+	if errors.Is(err, fs.ErrExist) {
+		if present, err := os.ReadFile(path); err == nil && bytes.Equal(present, content) {
+			return path, nil // somebody was faster
+		}
+		return "", errorf("%s is not what was put there", path).hintf("remove it: it is made anew")
 	}
 	return path, err
 }
@@ -78,17 +80,20 @@ func ensure(ctx context.Context, opts *Options, in installation) (string, error)
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return "", err
 	}
-	temp, err := os.MkdirTemp(filepath.Dir(dir), in.name+".new-*")
+	if err := fresh.Sweep(filepath.Dir(dir), in.name+".new-"); err != nil {
+		return "", err
+	}
+	temp, err := fresh.MakeDir(filepath.Dir(dir), in.name+".new-", 0o755)
 	if err != nil {
 		return "", err
 	}
-	defer os.RemoveAll(temp)
+	defer temp.Remove()
 	opts.tell("installing %s, once, into %s", in.what, dir)
-	if err := runInstall(ctx, in, temp); err != nil {
+	if err := runInstall(ctx, in, temp.Path); err != nil {
 		return "", err
 	}
-	err = os.Rename(temp, dir)
-	if err != nil && (errors.Is(err, fs.ErrExist) || isDir(dir)) {
+	err = temp.Place(dir)
+	if errors.Is(err, fs.ErrExist) && isDir(dir) {
 		return dir, nil
 	}
 	return dir, err

@@ -2,9 +2,11 @@ package sqlstore
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -16,15 +18,15 @@ import (
 
 // What functions write is kept in a file of its own, which is not flushed to
 // the disk with each commit, so that it never gets in the way of checkpoints.
-// The file is opened when it is first needed. If it is damaged it is begun
-// anew: nothing but people depends on it.
+// The file is opened when it is first needed. If it is damaged it is put aside
+// and begun anew: nothing but people depends on it. Another program's stays.
 //
 // A row is what one call added. "upto" counts the bytes of all rows of the
 // execution up to and with this one, also of those that are gone: so two rows
 // tell the size of a log. A row that is not what was written is told as one line
 // that says so.
 const logSchema = `
-CREATE TABLE IF NOT EXISTS lines (
+CREATE TABLE lines (
 	id    TEXT    NOT NULL,
 	first INTEGER NOT NULL,
 	last  INTEGER NOT NULL,
@@ -72,12 +74,29 @@ func (l *logs) poolLocked(ctx context.Context, create bool) (*sql.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := db.ExecContext(ctx, logSchema); err != nil {
+	if err := prepareLogs(ctx, db); err != nil {
 		db.Close()
 		return nil, err
 	}
 	l.db = db
 	return db, nil
+}
+
+// logsID says whose the file is; see [applicationID].
+const logsID = 0x5045524c // "PERL"
+
+func prepareLogs(ctx context.Context, db *sql.DB) error {
+	id, _, objects, err := identify(ctx, db)
+	switch {
+	case err != nil:
+		return err
+	case id == logsID:
+		return nil
+	case id != 0 || objects != 0:
+		return errors.New("this is the database of another program")
+	}
+	_, err = db.ExecContext(ctx, fmt.Sprintf("BEGIN; PRAGMA application_id = %d; %s; COMMIT", logsID, logSchema))
+	return err
 }
 
 // use runs f on the database. A database that turns out to be damaged is begun
@@ -89,8 +108,9 @@ func (l *logs) use(ctx context.Context, create bool, f func(db *sql.DB) error) e
 	if !errors.Is(err, store.ErrCorrupt) {
 		return err
 	}
-	l.logger.Warn("the logs of functions are damaged, and begun anew", "file", l.path, "error", err)
-	l.discardLocked()
+	aside := l.path + ".damaged-" + rand.Text()
+	l.logger.Warn("the logs of functions are damaged, and begun anew", "file", l.path, "aside", aside, "error", err)
+	l.putAsideLocked(aside)
 	return l.tryLocked(ctx, create, f)
 }
 
@@ -105,13 +125,14 @@ func (l *logs) tryLocked(ctx context.Context, create bool, f func(db *sql.DB) er
 	return fault(l.path, err)
 }
 
-func (l *logs) discardLocked() {
+// putAsideLocked gives the database another name, which nobody has.
+func (l *logs) putAsideLocked(aside string) {
 	if l.db != nil {
 		l.db.Close()
 		l.db = nil
 	}
 	for _, suffix := range []string{"", "-wal", "-shm"} {
-		os.Remove(l.path + suffix)
+		os.Rename(l.path+suffix, aside+suffix)
 	}
 }
 

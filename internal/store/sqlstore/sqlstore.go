@@ -15,13 +15,16 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"sync"
 
 	"github.com/perdure/perdure/internal/store"
 )
+
+// Database is the name of the database in a data directory.
+const Database = "perdure.db"
 
 // Options adjusts [Open]. The zero value is ready to use.
 type Options struct {
@@ -30,13 +33,18 @@ type Options struct {
 	// Owner tells those who find the directory locked who has it, such as
 	// "pid 4711, http://127.0.0.1:3001". See [Store.SetOwner].
 	Owner string
+	// Lock is that of the directory, if the opener has it already. The store
+	// gives it back in the end, also if Open fails; nil to take it.
+	Lock *Lock
 	// Logger hears of trouble that no caller can be told; nil for silence.
 	Logger *slog.Logger
 }
 
 // Store is a [store.Store] in an SQL database.
 type Store struct {
-	lock    *dirLock
+	lock    *Lock
+	opened  fs.FileInfo // the database, as it was found
+	unwatch func()      // ends the watch, and waits for it
 	readers *reader
 	writer  *writer
 	purger  *purger
@@ -55,19 +63,15 @@ func Open(ctx context.Context, dir string, opts *Options) (*Store, error) {
 	if opts == nil {
 		opts = &Options{}
 	}
-	dir, err := filepath.Abs(dir)
-	if err != nil {
-		return nil, err
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("cannot make the data directory: %w", err)
-	}
-	lock, err := lockDir(dir, opts.Owner)
-	if err != nil {
-		return nil, err
+	lock := opts.Lock
+	if lock == nil {
+		var err error
+		if lock, err = TakeLock(dir, opts.Owner); err != nil {
+			return nil, err
+		}
 	}
 	s := &Store{lock: lock}
-	if err := s.open(ctx, filepath.Join(dir, "perdure.db"), opts); err != nil {
+	if err := s.open(ctx, filepath.Join(lock.dir, Database), opts); err != nil {
 		s.release()
 		return nil, err
 	}
@@ -75,6 +79,9 @@ func Open(ctx context.Context, dir string, opts *Options) (*Store, error) {
 }
 
 func (s *Store) open(ctx context.Context, path string, opts *Options) (err error) {
+	if _, err := own(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
 	file := sqlite{path: path, durability: opts.Durability}
 	logger := cmp.Or(opts.Logger, slog.New(slog.DiscardHandler))
 	s.logs = &logs{path: filepath.Join(filepath.Dir(path), "logs.db"), logger: logger}
@@ -84,7 +91,14 @@ func (s *Store) open(ctx context.Context, path string, opts *Options) (err error
 	if s.readers, err = openReader(ctx, file); err != nil {
 		return err
 	}
+	if s.opened, err = own(path); err != nil {
+		return err
+	}
 	s.purger = startPurger(s.writer, logger)
+	watching, cancel := context.WithCancel(context.Background())
+	var watch sync.WaitGroup
+	watch.Go(func() { s.watch(watching, logger) })
+	s.unwatch = func() { cancel(); watch.Wait() }
 	return nil
 }
 
@@ -102,6 +116,9 @@ func (s *Store) Close() error {
 // writer can empty the write-ahead log only when nobody reads from it.
 func (s *Store) release() error {
 	var errs []error
+	if s.unwatch != nil {
+		s.unwatch()
+	}
 	if s.purger != nil {
 		s.purger.close()
 	}
@@ -114,7 +131,7 @@ func (s *Store) release() error {
 	if s.logs != nil {
 		errs = append(errs, s.logs.close())
 	}
-	return errors.Join(append(errs, s.lock.release())...)
+	return errors.Join(append(errs, s.lock.Release())...)
 }
 
 // Commit implements [store.Store].
