@@ -1,6 +1,14 @@
 package engine
 
-import "context"
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/perdure/perdure/internal/store"
+)
 
 // Image is the code of a function, kept for good with the settings that its
 // processes get.
@@ -37,10 +45,38 @@ type Images interface {
 	Sweep(ctx context.Context, keep []PublishedImage)
 }
 
+// ImageChecker is implemented by [Images] that can tell whether code is there;
+// without it, [Engine.Verify] does not look for it.
+type ImageChecker interface {
+	// Check returns an error if the code of an image is missing, or is not
+	// what was kept. It may be called while methods of Images are.
+	Check(ctx context.Context, image *Image) error
+}
+
 // PublishedImage is the image of one version.
 type PublishedImage struct {
 	Function, Version string
 	*Image
+}
+
+// publishedImages returns the images of the published versions that a store
+// holds. A version of which the store cannot tell is an error, beside the others.
+func publishedImages(ctx context.Context, st store.Store) (found []PublishedImage, err error) {
+	docs, err := st.Documents(ctx, kindVersion)
+	if err != nil {
+		return nil, err
+	}
+	var errs []error
+	for _, d := range docs {
+		var v versionDocument
+		name, version, _ := strings.Cut(d.Key, "/")
+		if d.Damaged || json.Unmarshal(d.Value, &v) != nil {
+			errs = append(errs, fmt.Errorf("version %s of function %s cannot be understood", version, name))
+			continue
+		}
+		found = append(found, PublishedImage{name, version, &v.Image})
+	}
+	return found, errors.Join(errs...)
 }
 
 // RunVersions makes images run what was published, and what will be. It

@@ -54,6 +54,15 @@ func (m *museum) run() {
 	}
 }
 
+func (m *museum) Check(_ context.Context, image *engine.Image) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.kept[string(image.Data)] {
+		return errors.New("its code is missing")
+	}
+	return nil
+}
+
 func (m *museum) Open(f engine.Function, image *engine.Image) (engine.Invoker, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -6,11 +6,16 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 
+	"github.com/perdure/perdure/internal/archive"
 	"github.com/perdure/perdure/internal/cli"
+	"github.com/perdure/perdure/internal/codestore"
+	"github.com/perdure/perdure/internal/fresh"
+	"github.com/perdure/perdure/internal/store/sqlstore"
 )
 
 var backupCommand = &command{
@@ -19,9 +24,10 @@ var backupCommand = &command{
 	summary: "copy everything that an engine has stored into one file",
 	help: `
 The copy is one moment of the engine, which goes on meanwhile; with --data that of
-a directory whose engine does not run. FILE, which must not exist, is an SQLite
-database. "perdure restore" makes a data directory of it. What functions wrote is
-not in it.
+a directory whose engine does not run. FILE, which must not exist, is a tar
+archive: of the executions, of what functions wrote, and of the code of published
+versions. What is not in it is made anew: builds, and the runtimes of languages.
+"perdure restore" makes a data directory of it.
 
 FILE holds payloads, and the key that callback ids are signed with: keep it as you
 keep the data itself.`,
@@ -67,14 +73,53 @@ func (v *backupVerb) backup(ctx context.Context, path string) (size int64, err e
 		return 0, err
 	}
 	defer st.Close()
-	if err := st.Backup(ctx, path); err != nil {
+	if err := fresh.Sweep(v.data, "backup-"); err != nil {
+		return 0, dataFault(v.data, err)
+	}
+	dir, err := fresh.MakeDir(v.data, "backup-", 0o700)
+	if err != nil {
+		return 0, dataFault(v.data, err)
+	}
+	defer dir.Remove()
+	write, err := copyData(ctx, st, codestore.New(filepath.Join(v.data, codeDir)), dir.Path)
+	if err != nil {
 		return 0, interruptedOr(ctx, fileFault(path, err))
 	}
-	info, err := os.Stat(path)
-	if err != nil {
-		return 0, fileFault(path, err)
+	err = writeWhole(path, func(f *os.File) error {
+		if err := write(ctx, f); err != nil {
+			return interruptedOr(ctx, fileFault(path, err))
+		}
+		size, err = f.Seek(0, io.SeekCurrent)
+		return err
+	})
+	return size, err
+}
+
+// copyData copies what an engine has stored into the empty directory dir, as it
+// is at one moment, and returns what writes the copy as an archive. Code is
+// looked at before and after, as versions may come and go.
+func copyData(ctx context.Context, st *sqlstore.Store, code *codestore.Store, dir string) (func(context.Context, io.Writer) error, error) {
+	src := &archive.Source{Databases: map[string]string{}, Code: filepath.Join(dir, codeDir)}
+	if err := code.Link(ctx, src.Code); err != nil {
+		return nil, err
 	}
-	return info.Size(), nil
+	path := filepath.Join(dir, sqlstore.Database)
+	if err := st.Backup(ctx, path); err != nil {
+		return nil, err
+	}
+	src.Databases[sqlstore.Database] = path
+	if err := code.Link(ctx, src.Code); err != nil {
+		return nil, err
+	}
+	path = filepath.Join(dir, sqlstore.Logs)
+	written, err := st.BackupLogs(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	if written {
+		src.Databases[sqlstore.Logs] = path
+	}
+	return func(ctx context.Context, w io.Writer) error { return archive.Write(ctx, w, src) }, nil
 }
 
 // receive has a serving engine send the backup.
@@ -91,25 +136,18 @@ func (v *backupVerb) receive(ctx context.Context, path string) (size int64, err 
 	return size, err
 }
 
-// writeWhole makes a file that is there only with all that write puts into it,
-// safe on disk.
+// writeWhole makes a new file that is there only with all that write puts into
+// it, safe on disk.
 func writeWhole(path string, write func(*os.File) error) error {
-	f, err := os.OpenFile(path+".partial", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
-		return fileFault(path, err)
+	var own error // of write, which words it
+	err := fresh.Write(path, 0o600, func(f *os.File) error {
+		own = write(f)
+		return own
+	})
+	if own != nil || err == nil {
+		return own
 	}
-	defer os.Remove(f.Name())
-	defer f.Close()
-	if err := write(f); err != nil {
-		return err
-	}
-	if err := errors.Join(f.Sync(), f.Close()); err != nil {
-		return fileFault(path, err)
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return fileFault(path, err)
-	}
-	return nil
+	return fileFault(path, err)
 }
 
 // fileFault is a problem with a file that we were to write.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -159,7 +160,9 @@ func (l *local) faces(log *slog.Logger) server.Faces {
 		Lambda: lambdaapi.New(l.engine, &api),
 		Admin: adminapi.New(l.engine, &adminapi.Options{
 			Shell: api, Version: version(), Workers: &l.workers,
-			Backups: &adminapi.Backups{Dir: filepath.Join(l.data, "backup"), Make: l.store.Backup},
+			Backups: &adminapi.Backups{Dir: l.data, Make: func(ctx context.Context, dir string) (func(context.Context, io.Writer) error, error) {
+				return copyData(ctx, l.store, l.versions.code, dir)
+			}},
 		}),
 		Page: ui.New(l.engine, &ui.Options{Logger: log, Version: version()}),
 

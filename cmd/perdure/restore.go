@@ -2,16 +2,19 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
-	"path/filepath"
+	"strings"
+	"syscall"
 
 	"github.com/perdure/perdure/internal/adminapi"
+	"github.com/perdure/perdure/internal/archive"
 	"github.com/perdure/perdure/internal/cli"
 	"github.com/perdure/perdure/internal/store/sqlstore"
-	"github.com/perdure/perdure/internal/verify"
 )
 
 var restoreCommand = &command{
@@ -19,8 +22,9 @@ var restoreCommand = &command{
 	args:    "FILE --data DIR",
 	summary: "make a data directory of a backup",
 	help: `
-DIR must not hold data yet. What is restored is verified; if it is not in order,
-that is told, and the exit status is 1.
+DIR must be empty, or not exist. What is restored is verified; if it is not in
+order, that is told, and the exit status is 1. A backup that is damaged, or cut
+off, leaves nothing in DIR.
 
 An engine on DIR goes on from the moment of the backup: what executions did since
 then is done again. Do not run it beside the one that the backup is of.`,
@@ -40,54 +44,99 @@ func (v *restoreVerb) run(ctx context.Context, std *stdio, args []string) error 
 	if v.data == "" {
 		return cli.Usagef("perdure restore needs --data DIR").Hintf("perdure help restore")
 	}
-	database := filepath.Join(v.data, "perdure.db")
-	// SQLite takes a write-ahead log that was left behind for the new database's.
-	if fileExists(database) || fileExists(database+"-wal") {
-		return cli.Usagef("%s holds data already", v.data).Hintf("restore into a directory of its own")
-	}
-	if err := v.copy(ctx, args[0], database); err != nil {
-		return err
-	}
-	return v.check(ctx, std, args[0])
-}
-
-// copy puts the backup in its place.
-func (v *restoreVerb) copy(ctx context.Context, path, database string) error {
-	backup, err := os.Open(path)
+	backup, err := os.Open(args[0])
 	if err != nil {
 		return cli.Usagef("cannot read the backup: %v", err)
 	}
 	defer backup.Close()
-	if !sqlstore.IsDatabase(backup) {
-		return cli.Usagef("%s is not a backup of an engine", path)
+	if err := archive.Recognize(backup); err != nil {
+		return notRestored(args[0], err)
 	}
-	if err := os.MkdirAll(v.data, 0o700); err != nil {
-		return dataFault(v.data, err)
+	if _, err := backup.Seek(0, io.SeekStart); err != nil {
+		return cli.Usagef("cannot read the backup: %v", err)
 	}
-	return writeWhole(database, func(f *os.File) error {
-		if _, err := io.Copy(f, backup); err != nil {
-			return fileFault(database, err)
-		}
-		return ctx.Err()
-	})
-}
-
-// check opens what was restored, and verifies it.
-func (v *restoreVerb) check(ctx context.Context, std *stdio, path string) error {
-	st, err := openData(ctx, v.data, "perdure restore")
+	st, restored, err := v.restore(ctx, backup)
 	if err != nil {
 		return err
 	}
 	defer st.Close()
-	problems := verifyVerb{}
-	summary, err := verify.Store(ctx, st, verify.Options{}, func(p verify.Problem) { problems.tell(std, adminapi.Problem(p)) })
+	return v.check(ctx, std, st, args[0], restored)
+}
+
+// restore makes the data directory of a backup, and opens what is in it. From
+// before anything is looked at until the store is closed nobody else has it.
+func (v *restoreVerb) restore(ctx context.Context, backup *os.File) (*sqlstore.Store, *archive.Restored, error) {
+	const owner = "perdure restore"
+	lock, err := sqlstore.TakeLock(v.data, owner)
 	if err != nil {
-		return dataFault(v.data, err)
+		return nil, nil, dataFault(v.data, err)
+	}
+	restored, err := v.unpack(ctx, backup)
+	if err != nil {
+		lock.Release()
+		return nil, nil, err
+	}
+	st, err := sqlstore.Open(ctx, v.data, &sqlstore.Options{Owner: owner, Lock: lock})
+	if err != nil {
+		return nil, nil, dataFault(v.data, err)
+	}
+	return st, restored, nil
+}
+
+// unpack puts what is in a backup into the directory, which is locked.
+func (v *restoreVerb) unpack(ctx context.Context, backup *os.File) (*archive.Restored, error) {
+	entries, err := os.ReadDir(v.data)
+	if err != nil {
+		return nil, dataFault(v.data, err)
+	}
+	for _, e := range entries {
+		switch name := e.Name(); {
+		case name == sqlstore.LockFile:
+		case strings.HasPrefix(name, sqlstore.Database):
+			return nil, cli.Usagef("%s holds data already", v.data).Hintf("restore into a directory of its own; it holds %s", name)
+		default:
+			return nil, cli.Usagef("%s is not empty: it holds %s", v.data, name).Hintf("restore into a directory of its own")
+		}
+	}
+	restored, err := archive.Restore(ctx, backup, v.data, &archive.Options{
+		Databases: []string{sqlstore.Database, sqlstore.Logs},
+		Check: func(r io.ReaderAt) error {
+			if !sqlstore.IsDatabase(r) {
+				return errors.New("it is no database of an engine")
+			}
+			return nil
+		},
+	})
+	switch {
+	case err == nil:
+		return restored, nil
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, fs.ErrPermission):
+		return nil, dataFault(v.data, err)
+	}
+	return nil, interruptedOr(ctx, notRestored(backup.Name(), err))
+}
+
+func notRestored(path string, err error) error {
+	if errors.Is(err, archive.ErrForeign) {
+		return cli.Usagef("%s is not a backup of an engine", path)
+	}
+	return cli.Usagef("%s cannot be restored: %v", path, err)
+}
+
+// check verifies what was restored.
+func (v *restoreVerb) check(ctx context.Context, std *stdio, st *sqlstore.Store, path string, restored *archive.Restored) error {
+	problems := verifyVerb{}
+	summary, err := verifyData(ctx, st, v.data, func(p adminapi.Problem) { problems.tell(std, p) })
+	if err != nil {
+		return interruptedOr(ctx, dataFault(v.data, err))
 	}
 	if summary.Problems > 0 {
 		return &cli.Problem{Status: cli.StatusFailed, Message: fmt.Sprintf("%s was restored, and is not in order: %d problems", path, summary.Problems)}
 	}
 	fmt.Fprintf(std.err, "perdure: restored %d executions, %d of them open\n", summary.Executions, summary.Open)
+	if restored.Code > 0 {
+		fmt.Fprintf(std.err, "  code      of published versions, %d pieces\n", restored.Code)
+	}
 	fmt.Fprintf(std.err, "  serve     %s\n", commandLine("serve", "--data", v.data))
 	return nil
 }

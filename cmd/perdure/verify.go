@@ -7,10 +7,11 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/adminapi"
 	"github.com/perdure/perdure/internal/cli"
+	"github.com/perdure/perdure/internal/codestore"
 	"github.com/perdure/perdure/internal/store/sqlstore"
-	"github.com/perdure/perdure/internal/verify"
 )
 
 var verifyCommand = &command{
@@ -19,7 +20,8 @@ var verifyCommand = &command{
 	summary: "check that everything stored can be read and is in order",
 	help: `
 Reads all journals, folds them anew, and compares what comes of it with what is
-searched for. A serving engine goes on meanwhile; with --data the directory is
+searched for, looks at the sums of all that is stored, and reads the code of
+published versions. A serving engine goes on meanwhile; with --data the directory is
 read, of an engine that does not run. What is wrong goes to stdout, one line
 for each problem, and the exit status is 1 then.`,
 	verb: func() verb { return &verifyVerb{} },
@@ -84,18 +86,24 @@ func (v *verifyVerb) verify(ctx context.Context, found func(adminapi.Problem)) (
 		return nil, err
 	}
 	defer st.Close()
-	summary, err := verify.Store(ctx, st, verify.Options{}, func(p verify.Problem) { found(adminapi.Problem(p)) })
+	summary, err := verifyData(ctx, st, v.data, found)
 	if err != nil {
 		return nil, interruptedOr(ctx, dataFault(v.data, err))
 	}
 	return (*adminapi.VerifySummary)(&summary), nil
 }
 
+// verifyData looks at a store, and at the code beside it.
+func verifyData(ctx context.Context, st *sqlstore.Store, dir string, found func(adminapi.Problem)) (engine.VerifySummary, error) {
+	code := codeOf{codestore.New(filepath.Join(dir, codeDir))}
+	return engine.VerifyStore(ctx, st, code, func(p engine.Problem) { found(adminapi.Problem(p)) })
+}
+
 // openData opens the store in a directory that must hold one, as owner, which
 // is what others are told who want it, too.
 func openData(ctx context.Context, dir, owner string) (*sqlstore.Store, error) {
-	if !fileExists(filepath.Join(dir, "perdure.db")) {
-		return nil, cli.Usagef("%s holds no data of an engine", dir).Hintf("--data names the directory in which perdure.db is")
+	if !fileExists(filepath.Join(dir, sqlstore.Database)) {
+		return nil, cli.Usagef("%s holds no data of an engine", dir).Hintf("--data names the directory in which %s is", sqlstore.Database)
 	}
 	st, err := sqlstore.Open(ctx, dir, &sqlstore.Options{Owner: owner})
 	if err != nil {

@@ -34,7 +34,13 @@ type versions struct {
 	ending sync.WaitGroup // pools that are being closed
 }
 
-var _ engine.Images = (*versions)(nil)
+var (
+	_ engine.Images       = (*versions)(nil)
+	_ engine.ImageChecker = (*versions)(nil)
+)
+
+// codeDir is the name of the directory of code in a data directory.
+const codeDir = "code"
 
 func newVersions(l *local, log *slog.Logger) (*versions, error) {
 	data, err := filepath.Abs(l.data)
@@ -42,7 +48,7 @@ func newVersions(l *local, log *slog.Logger) (*versions, error) {
 		return nil, err
 	}
 	return &versions{
-		l: l, log: log, data: data, code: codestore.New(filepath.Join(data, "code")),
+		l: l, log: log, data: data, code: codestore.New(filepath.Join(data, codeDir)),
 		wanted: map[string]bool{}, open: map[string]*publishedPool{},
 	}, nil
 }
@@ -72,6 +78,23 @@ func (v *versions) Open(fn engine.Function, image *engine.Image) (engine.Invoker
 	defer v.mu.Unlock()
 	v.open[fn.Name+":"+fn.Version] = p
 	return p, nil
+}
+
+// Check implements [engine.ImageChecker].
+func (v *versions) Check(ctx context.Context, image *engine.Image) error {
+	return codeOf{v.code}.Check(ctx, image)
+}
+
+// codeOf checks images of which the code is, or should be, in a store.
+type codeOf struct{ *codestore.Store }
+
+// Check implements [engine.ImageChecker].
+func (c codeOf) Check(ctx context.Context, image *engine.Image) error {
+	var f frozen
+	if err := json.Unmarshal(image.Data, &f); err != nil {
+		return fmt.Errorf("its image cannot be understood: %w", err)
+	}
+	return c.Verify(ctx, f.Code)
 }
 
 // Sweep implements [engine.Images]. It ends the processes of versions that are

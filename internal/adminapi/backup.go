@@ -5,23 +5,24 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"hash"
 	"io"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strconv"
 	"sync"
 
+	"github.com/perdure/perdure/internal/fresh"
 	"github.com/perdure/perdure/internal/wire"
 )
 
 // Backups is where the API gets copies of the engine's data from.
 type Backups struct {
-	// Dir is where a copy stands while it is sent: a directory that nobody
-	// else uses, and which is made and removed as needed.
+	// Dir is where copies stand while they are sent, in directories of their
+	// own.
 	Dir string
-	// Make writes a consistent copy into a new file.
-	Make func(ctx context.Context, path string) error
+	// Make makes a consistent copy in an empty directory, and returns what
+	// writes it as one file: the same bytes each time it is called.
+	Make func(ctx context.Context, dir string) (write func(context.Context, io.Writer) error, err error)
 
 	mu sync.Mutex // held while a backup is made and sent
 }
@@ -42,44 +43,49 @@ func (a *api) backup(w http.ResponseWriter, r *http.Request, _ string) error {
 		return wire.Errorf(wire.CodeTooManyRequests, "A backup is being made already.")
 	}
 	defer b.mu.Unlock()
-	if err := os.RemoveAll(b.Dir); err != nil { // of an engine that was killed meanwhile
+	if err := fresh.Sweep(b.Dir, copying); err != nil { // of an engine that was killed meanwhile
 		return err
 	}
-	if err := os.Mkdir(b.Dir, 0o700); err != nil {
+	dir, err := fresh.MakeDir(b.Dir, copying, 0o700)
+	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(b.Dir)
-	path := filepath.Join(b.Dir, "backup.db")
-	if err := b.Make(r.Context(), path); err != nil {
+	defer dir.Remove()
+	write, err := b.Make(r.Context(), dir.Path)
+	if err != nil {
 		return err
 	}
-	return send(w, path)
+	return send(r.Context(), w, write)
 }
 
+// copying begins the names of directories in which copies stand.
+const copying = "backup-"
+
 // send answers with a file and its hash.
-func send(w http.ResponseWriter, path string) error {
-	f, err := os.Open(path)
-	if err != nil {
+func send(ctx context.Context, w http.ResponseWriter, write func(context.Context, io.Writer) error) error {
+	file := measured{hash: sha256.New()}
+	if err := write(ctx, &file); err != nil {
 		return err
 	}
-	defer f.Close()
-	hash := sha256.New()
-	size, err := io.Copy(hash, f)
-	if err != nil {
-		return err
-	}
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/vnd.sqlite3")
-	w.Header().Set("Content-Length", strconv.FormatInt(size, 10))
-	w.Header().Set(hashHeader, hex.EncodeToString(hash.Sum(nil)))
-	_, _ = io.Copy(w, f) // a failure means that the client is gone
+	w.Header().Set("Content-Type", "application/x-tar")
+	w.Header().Set("Content-Length", strconv.FormatInt(file.size, 10))
+	w.Header().Set(hashHeader, hex.EncodeToString(file.hash.Sum(nil)))
+	_ = write(ctx, w) // a failure means that the client is gone, or finds the file cut off
 	return nil
 }
 
-// Backup writes a consistent copy of the engine's data to w: an SQLite
-// database. It returns the size. What arrives otherwise than it was sent is an
+// measured is what was written, in sum.
+type measured struct {
+	hash hash.Hash
+	size int64
+}
+
+func (m *measured) Write(b []byte) (int, error) {
+	m.size += int64(len(b))
+	return m.hash.Write(b)
+}
+
+// Backup writes a consistent copy of the engine's data to w: an archive. It returns the size. What arrives otherwise than it was sent is an
 // error.
 func (c *Client) Backup(ctx context.Context, w io.Writer) (int64, error) {
 	resp, err := c.send(ctx, "POST", "/perdure/backup", nil, nil)

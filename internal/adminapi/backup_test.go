@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -17,11 +19,24 @@ import (
 
 func TestBackup(t *testing.T) {
 	began, finish := make(chan bool), make(chan error)
+	// What others have in the same directory stays, whatever it is called.
+	dir := t.TempDir()
+	theirs := []string{"backup", "backup-mine", "backup-" + strings.Repeat("A", 26)}
+	for _, name := range theirs {
+		if err := os.Mkdir(filepath.Join(dir, name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
 	backups := &adminapi.Backups{
-		Dir: filepath.Join(t.TempDir(), "backup"),
-		Make: func(_ context.Context, path string) error {
+		Dir: dir,
+		Make: func(_ context.Context, dir string) (func(context.Context, io.Writer) error, error) {
 			began <- true
-			return errors.Join(<-finish, os.WriteFile(path, []byte("data"), 0o600))
+			err := errors.Join(<-finish, os.WriteFile(filepath.Join(dir, "copy"), []byte("data"), 0o600))
+			return func(_ context.Context, w io.Writer) error {
+				data, err := os.ReadFile(filepath.Join(dir, "copy"))
+				_, failed := w.Write(data)
+				return errors.Join(err, failed)
+			}, err
 		},
 	}
 	server := httptest.NewServer(adminapi.New(nil, &adminapi.Options{Backups: backups}))
@@ -51,8 +66,14 @@ func TestBackup(t *testing.T) {
 		if got := <-answers; got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
-		if _, err := os.Stat(backups.Dir); err == nil {
-			t.Error("the copy was left behind")
+		var left []string
+		entries, _ := os.ReadDir(dir)
+		for _, e := range entries {
+			left = append(left, e.Name())
+		}
+		slices.Sort(theirs)
+		if !slices.Equal(left, theirs) {
+			t.Errorf("left behind: %q, want %q", left, theirs)
 		}
 	}
 }

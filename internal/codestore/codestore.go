@@ -57,7 +57,7 @@ func (c Code) Base64() string {
 // Path returns the directory in which code is kept; the file of a source that
 // was a file lies in it. It fails if there is no such code.
 func (s *Store) Path(hash string) (string, error) {
-	if !isHash(hash) {
+	if !IsHash(hash) {
 		return "", fmt.Errorf("%q names no code", hash)
 	}
 	path := filepath.Join(s.dir, hash)
@@ -73,7 +73,8 @@ func (s *Store) Path(hash string) (string, error) {
 	return path, nil
 }
 
-func isHash(s string) bool {
+// IsHash reports whether s can name code.
+func IsHash(s string) bool {
 	raw, err := hex.DecodeString(s)
 	return err == nil && len(raw) == 32 && s == strings.ToLower(s)
 }
@@ -163,7 +164,7 @@ func (s *Store) Sweep(keep func(hash string) bool) error {
 	var errs []error
 	for _, entry := range entries {
 		name := entry.Name()
-		if entry.IsDir() && isHash(name) && !keep(name) {
+		if entry.IsDir() && IsHash(name) && !keep(name) {
 			errs = append(errs, s.remove(name))
 		}
 	}

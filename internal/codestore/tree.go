@@ -15,8 +15,8 @@ import (
 	"strings"
 )
 
-// maxFiles bounds the files of a piece of code.
-const maxFiles = 100_000
+// MaxFiles bounds the files, directories and links of a piece of code.
+const MaxFiles = 100_000
 
 // tree is what a source consists of, sorted by path.
 type tree struct {
@@ -93,9 +93,14 @@ func (t *tree) isExcept(dir string) bool {
 func (t *tree) addLink(e entry, roots []string) error {
 	to, err := filepath.EvalSymlinks(e.from)
 	if err != nil { // it leads nowhere, which may do no harm
-		if e.link, err = os.Readlink(e.from); err != nil {
+		said, err := os.Readlink(e.from)
+		if err != nil {
 			return err
 		}
+		if e.link = filepath.ToSlash(said); !LeadsWithin(e.path, e.link) {
+			return nil // and elsewhere something may be there
+		}
+		return t.add(e)
 	}
 	root := roots[len(roots)-1]
 	if e.link == "" && within(root, to) {
@@ -129,6 +134,13 @@ func within(dir, path string) bool {
 	return err == nil && filepath.IsLocal(below)
 }
 
+// LeadsWithin reports whether a link at path, below the directory of a piece of
+// code, leads to a place in the same directory by what it says. Both are with
+// slashes.
+func LeadsWithin(path, link string) bool {
+	return link != "" && !slashes.IsAbs(link) && !filepath.IsAbs(link) && filepath.IsLocal(filepath.FromSlash(slashes.Join(slashes.Dir(path), link)))
+}
+
 func (t *tree) add(e entry) error {
 	mode := e.info.Mode()
 	if !mode.IsRegular() && !mode.IsDir() && mode.Type() != fs.ModeSymlink {
@@ -138,8 +150,8 @@ func (t *tree) add(e entry) error {
 	if mode.IsRegular() {
 		t.size += e.info.Size()
 	}
-	if t.size > MaxSize || len(t.entries) > maxFiles {
-		return fmt.Errorf("more than %d MB, or %d files, is too large for a function: give it a directory of its own", MaxSize>>20, maxFiles)
+	if t.size > MaxSize || len(t.entries) > MaxFiles {
+		return fmt.Errorf("more than %d MB, or %d files, is too large for a function: give it a directory of its own", MaxSize>>20, MaxFiles)
 	}
 	return nil
 }

@@ -24,14 +24,14 @@ func File(path string, mode fs.FileMode) (*os.File, error) {
 		return nil, err
 	}
 	if err := f.Chmod(mode); err != nil { // in spite of the umask
-		return nil, errors.Join(err, discard(f))
+		return nil, errors.Join(err, Discard(f))
 	}
 	return f, nil
 }
 
-// discard closes and removes a file that was made here, unless another one
+// Discard closes and removes a file that was made here, unless another one
 // stands in its place by now.
-func discard(f *os.File) error {
+func Discard(f *os.File) error {
 	mine := filelock.IsAt(f, f.Name())
 	err := f.Close()
 	if mine {
@@ -52,7 +52,7 @@ func Write(path string, mode fs.FileMode, write func(*os.File) error) (err error
 		return err
 	}
 	defer func() {
-		if failed := discard(f); err == nil && !errors.Is(failed, os.ErrClosed) {
+		if failed := Discard(f); err == nil && !errors.Is(failed, os.ErrClosed) {
 			err = failed
 		}
 	}()
@@ -79,7 +79,7 @@ func give(f *os.File, path string) error {
 		return err
 	}
 	if runtime.GOOS == "windows" { // it renames no open file, and over none
-		if err := errors.Join(discard(holder), f.Close()); err != nil {
+		if err := errors.Join(Discard(holder), f.Close()); err != nil {
 			return err
 		}
 		return os.Rename(f.Name(), path)
@@ -124,7 +124,7 @@ func MakeDir(parent, prefix string, mode fs.FileMode) (*Dir, error) {
 		return nil, taken(d.Path)
 	}
 	if err := os.Mkdir(d.Path, 0o700); err != nil {
-		return nil, errors.Join(err, discard(d.lock))
+		return nil, errors.Join(err, Discard(d.lock))
 	}
 	if d.info, err = os.Lstat(d.Path); err == nil {
 		err = os.Chmod(d.Path, mode)
@@ -151,7 +151,7 @@ func (d *Dir) unlock() error {
 	}
 	lock := d.lock
 	d.lock = nil
-	return discard(lock)
+	return Discard(lock)
 }
 
 // Place gives the directory the name to, and lets go of it. If something stands
@@ -196,5 +196,5 @@ func sweepOne(path string) error {
 	if err := os.RemoveAll(path); err != nil {
 		return errors.Join(fmt.Errorf("removing what was left behind: %w", err), lock.Close())
 	}
-	return discard(lock)
+	return Discard(lock)
 }

@@ -31,6 +31,7 @@ var directions = map[string][]string{
 
 	"internal/adminapi":        {"engine", "internal/attached", "internal/fresh", "internal/lambdaapi", "internal/wire"},
 	"internal/build":           {"internal/filelock", "internal/fresh"},
+	"internal/archive":         {"internal/codestore"},
 	"internal/attached":        {"engine", "internal/wire"},
 	"internal/httpfunction":    {"engine", "internal/wire"},
 	"internal/cli/…":           {"engine", "internal/nearest", "internal/span", "internal/wire", "internal/cli"},

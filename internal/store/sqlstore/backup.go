@@ -6,44 +6,65 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+
+	"github.com/perdure/perdure/internal/fresh"
+	"github.com/perdure/perdure/internal/store"
 )
 
 // Backup writes a copy of the database as it is now into a new file, without
 // holding anybody up: a single file, which is a database by itself. Under the
-// name perdure.db in a directory of its own it can be opened. What functions
-// wrote, which nothing depends on, is not in it. The file exists only if Backup
-// succeeds; that it exists already is an error.
-func (s *Store) Backup(ctx context.Context, path string) (err error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+// name [Database] in a directory of its own it can be opened. What functions
+// wrote is [Store.BackupLogs]'s. The file exists only if Backup succeeds; that
+// it exists already is an error.
+func (s *Store) Backup(ctx context.Context, path string) error {
+	return backup(ctx, s.readers.path, path)
+}
+
+// Logs is the name of the database of what functions wrote.
+const Logs = "logs.db"
+
+// BackupLogs is Backup of what functions wrote, if they wrote anything. Nothing
+// depends on it: what cannot be read is left out, and told to the log.
+func (s *Store) BackupLogs(ctx context.Context, path string) (written bool, err error) {
+	if _, err := os.Lstat(s.logs.path); errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	err = backup(ctx, s.logs.path, path)
+	if errors.Is(err, store.ErrCorrupt) {
+		s.logs.logger.Warn("the logs of functions are damaged, and not in the backup", "error", err)
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func backup(ctx context.Context, from, path string) error {
+	f, err := fresh.File(path, 0o600)
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if err != nil {
-			os.Remove(path)
-		}
-	}()
-	if err := errors.Join(s.copyInto(ctx, path), f.Sync(), f.Close()); err != nil {
-		return fmt.Errorf("copying the database: %w", fault(s.readers.path, err))
+	if err := errors.Join(copyInto(ctx, from, path), f.Sync()); err != nil {
+		return errors.Join(fmt.Errorf("copying the database: %w", fault(from, err)), fresh.Discard(f))
 	}
-	return nil
+	return f.Close()
 }
 
-// IsDatabase reports whether r holds a database of this package, or a backup of
-// one, by the head of the file.
+// IsDatabase reports whether r holds a database of this package, of executions or
+// of logs, or a backup of one, by the head of the file.
 func IsDatabase(r io.ReaderAt) bool {
 	head := make([]byte, 72)
 	if _, err := r.ReadAt(head, 0); err != nil {
 		return false
 	}
 	const idAt = 68 // where SQLite keeps the application id
-	return string(head[:16]) == "SQLite format 3\x00" && binary.BigEndian.Uint32(head[idAt:]) == applicationID
+	id := binary.BigEndian.Uint32(head[idAt:])
+	return string(head[:16]) == "SQLite format 3\x00" && (id == applicationID || id == logsID)
 }
 
 // copyInto fills the empty file at path, in one read transaction.
-func (s *Store) copyInto(ctx context.Context, path string) error {
-	db, err := sqlite{path: s.readers.path}.connect(1)
+func copyInto(ctx context.Context, from, path string) error {
+	db, err := sqlite{path: from}.connect(1)
 	if err != nil {
 		return err
 	}

@@ -84,7 +84,7 @@ func (s *Store) open(ctx context.Context, path string, opts *Options) (err error
 	}
 	file := sqlite{path: path, durability: opts.Durability}
 	logger := cmp.Or(opts.Logger, slog.New(slog.DiscardHandler))
-	s.logs = &logs{path: filepath.Join(filepath.Dir(path), "logs.db"), logger: logger}
+	s.logs = &logs{path: filepath.Join(filepath.Dir(path), Logs), logger: logger}
 	if s.writer, err = startWriter(ctx, file, logger); err != nil {
 		return err
 	}
