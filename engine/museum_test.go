@@ -54,6 +54,9 @@ func (m *museum) run() {
 	}
 }
 
+var _ engine.ImageChecker = (*museum)(nil)
+
+// Check implements [engine.ImageChecker].
 func (m *museum) Check(_ context.Context, image *engine.Image) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -8,12 +8,14 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 
 	"github.com/perdure/perdure/internal/adminapi"
 	"github.com/perdure/perdure/internal/archive"
 	"github.com/perdure/perdure/internal/cli"
+	"github.com/perdure/perdure/internal/fresh"
 	"github.com/perdure/perdure/internal/store/sqlstore"
 )
 
@@ -107,6 +109,9 @@ func (v *restoreVerb) unpack(ctx context.Context, backup *os.File) (*archive.Res
 			return nil
 		},
 	})
+	if err == nil {
+		err = fresh.Flush(filepath.Dir(filepath.Clean(v.data)))
+	}
 	switch {
 	case err == nil:
 		return restored, nil

@@ -47,7 +47,7 @@ func Take(path string, kind Kind) (*os.File, error) {
 
 func open(path string) (*os.File, error) {
 	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is no file, but a %s: it is left alone", path, info.Mode().Type())
+		return nil, fmt.Errorf("%s is not a file itself, and is left alone", path)
 	}
 	return os.OpenFile(path, os.O_RDWR|os.O_CREATE|noFollow, 0o600)
 }

@@ -59,7 +59,7 @@ func (s *Store) watch(ctx context.Context, log *slog.Logger) {
 func own(path string) (fs.FileInfo, error) {
 	info, err := os.Lstat(path)
 	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%s is no file, but a %s: name the directory in which the database itself lies", path, info.Mode().Type())
+		err = fmt.Errorf("%s is not a file itself: name the directory in which the database lies", path)
 	}
 	return info, err
 }

@@ -70,7 +70,7 @@ func (l *logs) poolLocked(ctx context.Context, create bool) (*sql.DB, error) {
 	}
 	file := sqlite{path: l.path}
 	file.makePrivate()
-	db, err := file.connect(1, "journal_mode(WAL)", "synchronous(NORMAL)", "cache_size(-1000)")
+	db, err := file.connect(1, "synchronous(NORMAL)", "cache_size(-1000)")
 	if err != nil {
 		return nil, err
 	}
@@ -90,12 +90,15 @@ func prepareLogs(ctx context.Context, db *sql.DB) error {
 	switch {
 	case err != nil:
 		return err
-	case id == logsID:
-		return nil
-	case id != 0 || objects != 0:
-		return errors.New("this is the database of another program")
+	case id == 0 && objects == 0:
+		_, err = db.ExecContext(ctx, fmt.Sprintf("BEGIN; PRAGMA application_id = %d; %s; COMMIT", logsID, logSchema))
+	case id != logsID:
+		err = errors.New("this is the database of another program")
 	}
-	_, err = db.ExecContext(ctx, fmt.Sprintf("BEGIN; PRAGMA application_id = %d; %s; COMMIT", logsID, logSchema))
+	if err != nil {
+		return err
+	}
+	_, err = db.ExecContext(ctx, "PRAGMA journal_mode = WAL")
 	return err
 }
 

@@ -1,0 +1,109 @@
+package sqlstore
+
+import (
+	"bytes"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/perdure/perdure/internal/store"
+)
+
+// A store says when its files are no longer those at their paths.
+func TestIntact(t *testing.T) {
+	for name, change := range map[string]func(dir string) error{
+		"removed":        func(dir string) error { return os.Remove(filepath.Join(dir, Database)) },
+		"moved":          func(dir string) error { return os.Rename(dir, dir+"-elsewhere") },
+		"replaced":       func(dir string) error { return replace(filepath.Join(dir, Database)) },
+		"a link instead": func(dir string) error { return os.Rename(filepath.Join(dir, Database), filepath.Join(dir, "x")) },
+		"lock removed":   func(dir string) error { return os.Remove(filepath.Join(dir, LockFile)) },
+		"lock replaced":  func(dir string) error { return replace(filepath.Join(dir, LockFile)) },
+	} {
+		dir := filepath.Join(t.TempDir(), "data")
+		s := reopened(t, dir)
+		if err := s.Intact(); err != nil {
+			t.Errorf("%s: before: %v", name, err)
+		}
+		if err := change(dir); err != nil {
+			t.Fatal(err)
+		}
+		if name == "a link instead" {
+			if err := os.Symlink("x", filepath.Join(dir, Database)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.Intact(); err == nil || !strings.Contains(err.Error(), "was removed or replaced beneath the engine") {
+			t.Errorf("%s: got %v", name, err)
+		}
+		s.Close()
+	}
+}
+
+// replace puts a copy in the place of a file.
+func replace(path string) error {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(path+".copy", data, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(path+".copy", path)
+}
+
+// The log hears of it without anybody asking, once.
+func TestLostFilesAreLogged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		dir := t.TempDir()
+		s, err := Open(t.Context(), dir, &Options{Durability: None, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(filepath.Join(dir, Database), filepath.Join(dir, "aside")); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		if n := strings.Count(log.String(), "the data of this engine is gone"); n != 1 {
+			t.Errorf("told %d times: %s", n, &log)
+		}
+		if err := os.Rename(filepath.Join(dir, "aside"), filepath.Join(dir, Database)); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		if !strings.Contains(log.String(), "is back") {
+			t.Errorf("got %s", &log)
+		}
+		s.Close()
+	})
+}
+
+// The logs of another program stay as they are.
+func TestForeignLogsStay(t *testing.T) {
+	dir := sampleStore(t)
+	db, err := sqlite{path: filepath.Join(dir, Logs)}.connect(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Exec("CREATE TABLE theirs (x)"); err != nil {
+		t.Fatal(err)
+	}
+	db.Close()
+	before, err := os.ReadFile(filepath.Join(dir, Logs))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := reopened(t, dir)
+	err = s.AppendLog(t.Context(), store.LogWrite{ID: "a", Lines: []store.LogLine{{Text: "x"}}})
+	if err == nil || !strings.Contains(err.Error(), "another program") {
+		t.Errorf("got %v", err)
+	}
+	s.Close()
+	if after, err := os.ReadFile(filepath.Join(dir, Logs)); err != nil || !bytes.Equal(before, after) {
+		t.Errorf("it was changed: %v", err)
+	}
+}
