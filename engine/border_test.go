@@ -410,6 +410,14 @@ func (r *rotten) List(ctx context.Context, q store.Query) ([]*store.Row, error) 
 	return all, err
 }
 
+func (r *rotten) Row(ctx context.Context, id string) (*store.Row, error) {
+	row, err := r.Store.Row(ctx, id)
+	if err == nil && r.rows[row.Name] {
+		return nil, &store.DamagedError{ID: id, What: "the row"}
+	}
+	return row, err
+}
+
 // A version whose document is damaged keeps its code, and code that is missing
 // is a problem that verifying finds.
 func TestCodeOfDamagedVersions(t *testing.T) {
@@ -469,7 +477,10 @@ func TestDamagedRowsAreListed(t *testing.T) {
 		}
 		items, _, err := e.List(t.Context(), &engine.ListRequest{})
 		if err != nil || len(items) != 3 || items[1].Name != "order-1" || items[1].Status != wire.ExecutionSucceeded {
-			t.Errorf("got %+v, %v", items, err)
+			t.Fatalf("got %+v, %v", items, err)
+		}
+		if events, _, err := e.History(t.Context(), &engine.HistoryRequest{ARN: items[1].ARN}); err != nil || len(events) == 0 {
+			t.Errorf("its history: got %d events, %v", len(events), err)
 		}
 		var problems []string
 		if _, err := e.Verify(t.Context(), func(p engine.Problem) { problems = append(problems, p.Text) }); err != nil || strings.Join(problems, "; ") != "the row is damaged" {

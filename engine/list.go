@@ -70,8 +70,8 @@ func (e *Engine) List(ctx context.Context, req *ListRequest) (items []Summary, n
 				return items, e.listMarker(last, &q), nil
 			}
 			if row.Damaged || !isExecutionID(row.ID) {
-				if row = e.rebuilt(ctx, row.ID); row == nil {
-					continue
+				if row, err = e.rebuilt(ctx, row.ID); err != nil {
+					continue // lists go on without it
 				}
 			}
 			if s := e.summary(row); wanted(req.Doing, s.Doing) {
@@ -87,20 +87,17 @@ func (e *Engine) List(ctx context.Context, req *ListRequest) (items []Summary, n
 }
 
 // rebuilt returns the row of an execution by its journal, as what is stored in
-// its place is damaged; nil if the journal is, too. Lists go on without it then.
-func (e *Engine) rebuilt(ctx context.Context, id string) (found *store.Row) {
-	l := e.cache.acquire(id)
-	defer e.cache.release(l)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	err := e.load(ctx, l)
-	if err == nil {
-		found = row(l.x.Draft(now()))
+// its place is damaged. Its error says that the journal is, too.
+func (e *Engine) rebuilt(ctx context.Context, id string) (*store.Row, error) {
+	x, err := e.replay(ctx, id, machine.Load(e.rules))
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
 	}
-	if ctx.Err() == nil {
-		e.log.Error("the row of an execution is damaged; perdure verify tells more", "execution", id, "journal", cmp.Or(err, errors.New("in order")))
+	e.log.Error("the row of an execution is damaged; perdure verify tells more", "execution", id, "journal", cmp.Or(err, errors.New("in order")))
+	if err != nil {
+		return nil, err
 	}
-	return found
+	return row(x.Draft(now())), nil
 }
 
 // wanted reports whether an execution does one of the wanted things, all of

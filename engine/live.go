@@ -94,28 +94,39 @@ func (e *Engine) load(ctx context.Context, l *live) error {
 	if l.x != nil {
 		return nil
 	}
-	loader, found := machine.Load(e.rules), false
-	for entry, err := range e.journal(ctx, l.id, store.Span{}) {
-		if err != nil {
-			return err
-		}
-		found = true
-		if err := loader.Add(entry.Data); err != nil {
-			return &damagedError{l.id, err}
-		}
-	}
-	if !found {
-		return store.ErrNotFound
-	}
-	x, err := loader.Execution()
-	if err == nil {
-		err = checkID(l.id, x)
-	}
+	x, err := e.replay(ctx, l.id, machine.Load(e.rules))
 	if err != nil {
-		return &damagedError{l.id, err}
+		return err
 	}
 	l.x = x
 	return nil
+}
+
+// replay reads an execution's journal into a loader. An unknown execution is
+// [store.ErrNotFound]; what cannot be understood, or is another one's, is a
+// [damagedError].
+func (e *Engine) replay(ctx context.Context, id string, loader *machine.Loader) (*machine.Execution, error) {
+	found := false
+	for entry, err := range e.journal(ctx, id, store.Span{}) {
+		if err != nil {
+			return nil, err
+		}
+		found = true
+		if err := loader.Add(entry.Data); err != nil {
+			return nil, &damagedError{id, err}
+		}
+	}
+	if !found {
+		return nil, store.ErrNotFound
+	}
+	x, err := loader.Execution()
+	if err == nil {
+		err = checkID(id, x)
+	}
+	if err != nil {
+		return nil, &damagedError{id, err}
+	}
+	return x, nil
 }
 
 // update applies one input to an execution: apply works on a draft, whose
@@ -262,25 +273,12 @@ func (e *Engine) glance(ctx context.Context, arn string, read func(*machine.Exec
 	if e.glanceInMemory(id, arn, read) {
 		return nil
 	}
-	loader, found := machine.LoadOutline(e.rules), false
-	for entry, err := range e.store.Journal(ctx, id, store.Span{}) {
-		if err != nil {
-			return fmt.Errorf("reading execution %s: %w", id, err)
-		}
-		found = true
-		if err := loader.Add(entry.Data); err != nil {
-			return &damagedError{id, err}
-		}
-	}
-	if !found {
+	x, err := e.replay(ctx, id, machine.LoadOutline(e.rules))
+	if errors.Is(err, store.ErrNotFound) || err == nil && x.Identity().ARN.String() != arn {
 		return executionNotFound()
 	}
-	x, err := loader.Execution()
 	if err != nil {
-		return &damagedError{id, err}
-	}
-	if x.Identity().ARN.String() != arn {
-		return executionNotFound()
+		return err
 	}
 	read(x)
 	return nil

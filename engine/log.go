@@ -75,6 +75,11 @@ func (e *Engine) known(ctx context.Context, arn string) (*store.Row, error) {
 		return nil, err
 	}
 	row, err := e.store.Row(ctx, id)
+	if _, damaged := errors.AsType[*store.DamagedError](err); damaged || err == nil && !isExecutionID(id) {
+		if row, err = e.rebuilt(ctx, id); err != nil {
+			return nil, err
+		}
+	}
 	if errors.Is(err, store.ErrNotFound) || err == nil && row.ARN != arn {
 		return nil, executionNotFound()
 	}
