@@ -2,11 +2,9 @@ package engine_test
 
 import (
 	"bytes"
-	"context"
-	"fmt"
-	"io"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,7 +13,6 @@ import (
 	"github.com/perdure/perdure/internal/machine"
 	"github.com/perdure/perdure/internal/portable"
 	"github.com/perdure/perdure/internal/store"
-	"github.com/perdure/perdure/internal/store/memstore"
 	"github.com/perdure/perdure/internal/wire"
 )
 
@@ -288,10 +285,28 @@ func forgeName(all []machine.Record, name string) []machine.Record {
 	return all
 }
 
+// logText is what an engine logs, to be read while it does.
+type logText struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *logText) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+func (l *logText) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
 // A parent that is no execution is given up, once and for good.
 func TestParentThatIsNone(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fixture) {
-		var log bytes.Buffer
+		var log logText
 		f.opts.Logger = slog.New(slog.NewTextHandler(&log, nil))
 		file := exhibition(t, f)
 		f.stored(file, func(all []machine.Record) []machine.Record {
@@ -334,273 +349,4 @@ func (f *fixture) stored(file []byte, change func([]machine.Record) []machine.Re
 		f.t.Fatal(err)
 	}
 	return row
-}
-
-// What is stored and no engine would have stored costs its execution, and
-// nobody else: lists go on, also from page to page.
-func TestDamagedExecutionsAreLeftAlone(t *testing.T) {
-	inBubble(t, func(t *testing.T, f *fixture) {
-		var log bytes.Buffer
-		f.opts.Logger = slog.New(slog.NewTextHandler(&log, nil))
-		file := exhibition(t, f)
-		for _, id := range []string{"order-7", "ZZZ", "00000000-0000-7000-8000-00000000ABCD", "zzzzzzzz-0000-7000-8000-00000000abcd"} {
-			f.stored(file, func(all []machine.Record) []machine.Record { return renamed(id)(forgeName(all, "n-"+id[:3])) })
-		}
-		f.durable("order", order)
-		for n := range 3 {
-			f.result(f.start("order", fmt.Sprint("order-", n), ""))
-		}
-		f.restart()
-		var names []string
-		for req := (engine.ListRequest{MaxItems: 1}); ; {
-			items, next, err := f.List(t.Context(), &req)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, item := range items {
-				names = append(names, item.Name)
-				f.readAll(item.ARN)
-			}
-			if req.Marker = next; next == "" {
-				break
-			}
-		}
-		if got, want := strings.Join(names, " "), "order-2 order-1 order-0 exhibit"; got != want {
-			t.Errorf("got %q, want %q", got, want)
-		}
-		if !strings.Contains(log.String(), "the row of an execution is damaged") {
-			t.Errorf("the log says nothing of it: %s", &log)
-		}
-		for _, id := range []string{"order-7", "ZZZ"} {
-			arn := strings.ReplaceAll("arn:aws:lambda:us-east-1:000000000000:function:all:$LATEST/durable-execution/n-ID/"+id, "ID", id[:3])
-			if _, err := f.Describe(t.Context(), arn); err == nil || !strings.Contains(err.Error(), "cannot be understood") {
-				t.Errorf("%s: got %v", id, err)
-			}
-			if _, _, err := f.History(t.Context(), &engine.HistoryRequest{ARN: arn, MaxItems: 1}); err == nil {
-				t.Errorf("%s: has a history", id)
-			}
-		}
-	})
-}
-
-// rotten is a store in which some documents and rows are damaged.
-type rotten struct {
-	*memstore.Store
-	documents map[string]bool // by key
-	rows      map[string]bool // by name
-}
-
-func (r *rotten) Documents(ctx context.Context, kind string) ([]store.Document, error) {
-	all, err := r.Store.Documents(ctx, kind)
-	for i := range all {
-		if r.documents[all[i].Key] {
-			all[i] = store.Document{Key: all[i].Key, Value: []byte("{}"), Damaged: true}
-		}
-	}
-	return all, err
-}
-
-func (r *rotten) List(ctx context.Context, q store.Query) ([]*store.Row, error) {
-	all, err := r.Store.List(ctx, q)
-	for _, row := range all {
-		if r.rows[row.Name] {
-			*row = store.Row{ID: row.ID, ARN: "arn:of\x00noise", Name: "\xff", Damaged: true}
-		}
-	}
-	return all, err
-}
-
-func (r *rotten) Row(ctx context.Context, id string) (*store.Row, error) {
-	row, err := r.Store.Row(ctx, id)
-	if err == nil && r.rows[row.Name] {
-		return nil, &store.DamagedError{ID: id, What: "the row"}
-	}
-	return row, err
-}
-
-// A version whose document is damaged keeps its code, and code that is missing
-// is a problem that verifying finds.
-func TestCodeOfDamagedVersions(t *testing.T) {
-	inBubble(t, func(t *testing.T, f *fixture) {
-		m := newMuseum(f)
-		m.run()
-		for _, build := range []string{"red", "blue"} {
-			m.build("paint", build, order)
-			f.publish("paint")
-		}
-		found := func(e *engine.Engine) (texts []string) {
-			summary, err := e.Verify(t.Context(), func(p engine.Problem) { texts = append(texts, p.Text) })
-			if err != nil || summary.Problems != int64(len(texts)) {
-				t.Errorf("got %+v and %q, %v", summary, texts, err)
-			}
-			return texts
-		}
-		if got := found(f.Engine); got != nil {
-			t.Errorf("of sound versions: got %q", got)
-		}
-		f.close()
-		e, err := engine.Open(t.Context(), &rotten{Store: f.store, documents: map[string]bool{"paint/1": true}}, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := e.RunVersions(t.Context(), m); err != nil {
-			t.Fatal(err)
-		}
-		if !m.kept["red"] || !m.kept["blue"] {
-			t.Errorf("kept is %v: the code of a version that cannot be read was removed", m.kept)
-		}
-		if got := strings.Join(found(e), "; "); got != "version 1 of function paint cannot be understood" {
-			t.Errorf("got %q", got)
-		}
-		delete(m.kept, "blue")
-		if got := strings.Join(found(e), "; "); !strings.Contains(got, "version 2 of function paint: its code is missing") {
-			t.Errorf("got %q", got)
-		}
-		if err := e.Close(t.Context()); err != nil {
-			t.Error(err)
-		}
-		m.kept["blue"] = true
-		m.reopen()
-	})
-}
-
-// A row that is damaged is listed by its journal, and told.
-func TestDamagedRowsAreListed(t *testing.T) {
-	inBubble(t, func(t *testing.T, f *fixture) {
-		f.durable("order", order)
-		for n := range 3 {
-			f.result(f.start("order", fmt.Sprint("order-", n), ""))
-		}
-		e, err := engine.Open(t.Context(), &rotten{Store: f.store, rows: map[string]bool{"order-1": true}}, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		items, _, err := e.List(t.Context(), &engine.ListRequest{})
-		if err != nil || len(items) != 3 || items[1].Name != "order-1" || items[1].Status != wire.ExecutionSucceeded {
-			t.Fatalf("got %+v, %v", items, err)
-		}
-		if events, _, err := e.History(t.Context(), &engine.HistoryRequest{ARN: items[1].ARN}); err != nil || len(events) == 0 {
-			t.Errorf("its history: got %d events, %v", len(events), err)
-		}
-		var problems []string
-		if _, err := e.Verify(t.Context(), func(p engine.Problem) { problems = append(problems, p.Text) }); err != nil || strings.Join(problems, "; ") != "the row is damaged" {
-			t.Errorf("got %q, %v", problems, err)
-		}
-		if err := e.Close(t.Context()); err != nil {
-			t.Error(err)
-		}
-	})
-}
-
-// readAll reads an execution in all the ways that there are, and fails the test
-// on nothing but a panic.
-func (f *fixture) readAll(arn string) {
-	ctx := context.Background()
-	f.Describe(ctx, arn)
-	for _, newest := range []bool{false, true} {
-		for req := (engine.HistoryRequest{ARN: arn, MaxItems: 2, NewestFirst: newest}); ; {
-			events, next, err := f.History(ctx, &req)
-			for _, ev := range events {
-				wire.AppendEvent(nil, ev, true)
-			}
-			if req.Marker = next; err != nil || next == "" {
-				break
-			}
-		}
-	}
-	f.Explain(ctx, arn)
-	f.Export(ctx, arn, io.Discard)
-}
-
-// FuzzImport takes in arbitrary entries under a header that fits as far as
-// anything does. Either they are refused, or the execution can be listed,
-// shown, explained, exported, taken in elsewhere and forked, and ends.
-func FuzzImport(f *testing.F) {
-	seeds := &fixture{t: &testing.T{}, store: memstore.New()}
-	for _, file := range fuzzSeeds(f, seeds) {
-		p, err := portable.Read(bytes.NewReader(file))
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(bytes.Join(p.Entries, nil), false)
-		f.Add(bytes.Join(p.Entries, nil), true)
-	}
-	f.Fuzz(func(t *testing.T, entry []byte, fork bool) {
-		p := &portable.File{ARN: "arn", Status: wire.ExecutionSucceeded, Entries: [][]byte{entry}}
-		l := machine.Load(nil)
-		l.Add(entry)
-		if x, err := l.Execution(); err == nil {
-			p.ARN, p.Status = x.Identity().ARN.String(), x.Status()
-		}
-		var file bytes.Buffer
-		if err := p.Write(&file); err != nil {
-			t.Fatal(err)
-		}
-		e := &fixture{t: t, store: memstore.New()}
-		e.open()
-		defer e.Close(context.Background())
-		for _, name := range []string{"all", "order", "slow"} {
-			e.register(engine.Function{Name: name, Timeout: time.Minute, Invoker: invoker{e, func(*call) engine.Outcome { return succeed("1") }},
-				Durable: &engine.DurableConfig{ExecutionTimeout: time.Hour, RetentionDays: 7}})
-		}
-		s, err := e.Import(t.Context(), bytes.NewReader(file.Bytes()), &engine.ImportRequest{Fork: fork, Name: map[bool]string{true: "fork"}[fork]})
-		items, _, listErr := e.List(t.Context(), &engine.ListRequest{})
-		if listErr != nil || len(items) > 0 != (err == nil) {
-			t.Fatalf("got %+v and %v after %v", items, listErr, err)
-		}
-		if err != nil {
-			return
-		}
-		e.readAll(s.ARN)
-		e.Fork(t.Context(), &engine.ForkRequest{ARN: s.ARN, Name: "another", Qualifier: wire.LatestVersion})
-		e.Fork(t.Context(), &engine.ForkRequest{ARN: s.ARN, Redrive: true, Name: "again", Qualifier: wire.LatestVersion})
-		var again bytes.Buffer
-		if err := e.Export(t.Context(), s.ARN, &again); err != nil {
-			t.Fatal(err)
-		}
-		if fork {
-			return
-		}
-		other := &fixture{t: t, store: memstore.New()}
-		other.open()
-		defer other.Close(context.Background())
-		if _, err := other.Import(t.Context(), &again, &engine.ImportRequest{}); err != nil {
-			t.Errorf("what one engine took in another one refuses: %v", err)
-		}
-	})
-}
-
-// fuzzSeeds are executions of several kinds, as files.
-func fuzzSeeds(f *testing.F, e *fixture) [][]byte {
-	e.open()
-	defer e.Close(context.Background())
-	e.register(engine.Function{Name: "order", Timeout: time.Minute, Invoker: invoker{e, func(c *call) engine.Outcome {
-		c.step("1", `"valid"`)
-		c.checkpoint(
-			wire.Update{ID: "ctx", Type: wire.TypeContext, Action: wire.ActionStart, Name: "context", SubType: "Map"},
-			wire.Update{ID: "2", ParentID: "ctx", Type: wire.TypeStep, Action: wire.ActionFail, Error: &wire.ErrorObject{ErrorType: "E", StackTrace: []string{"a"}}},
-			wire.Update{ID: "3", Type: wire.TypeWait, Action: wire.ActionStart, WaitOptions: &wire.WaitOptions{WaitSeconds: 500}},
-			wire.Update{ID: "4", Type: wire.TypeCallback, Action: wire.ActionStart, CallbackOptions: &wire.CallbackOptions{TimeoutSeconds: 900, HeartbeatTimeoutSeconds: 800}},
-		)
-		if strings.Contains(c.ExecutionARN, "/open/") {
-			return pending()
-		}
-		return succeed(`"done"`)
-	}}, Durable: &engine.DurableConfig{ExecutionTimeout: time.Hour, RetentionDays: 7}})
-	var files [][]byte
-	for _, name := range []string{"closed", "open"} {
-		s, err := e.Start(f.Context(), &engine.InvokeRequest{Function: "order", Name: name})
-		if err != nil {
-			f.Fatal(err)
-		}
-		if name == "closed" {
-			e.Wait(f.Context(), s.ARN)
-		}
-		var b bytes.Buffer
-		if err := e.Export(f.Context(), s.ARN, &b); err != nil {
-			f.Fatal(err)
-		}
-		files = append(files, b.Bytes())
-	}
-	return files
 }
