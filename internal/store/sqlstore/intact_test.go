@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -55,10 +56,28 @@ func replace(path string) error {
 	return os.Rename(path+".copy", path)
 }
 
+// logText is what a store logs, to be read while it does.
+type logText struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *logText) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+func (l *logText) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
 // The log hears of it without anybody asking, once.
 func TestLostFilesAreLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var log bytes.Buffer
+		var log logText
 		dir := t.TempDir()
 		s, err := Open(t.Context(), dir, &Options{Durability: None, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 		if err != nil {
@@ -68,6 +87,7 @@ func TestLostFilesAreLogged(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		if n := strings.Count(log.String(), "the data of this engine is gone"); n != 1 {
 			t.Errorf("told %d times: %s", n, &log)
 		}
@@ -75,6 +95,7 @@ func TestLostFilesAreLogged(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		if !strings.Contains(log.String(), "is back") {
 			t.Errorf("got %s", &log)
 		}
