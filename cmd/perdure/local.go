@@ -372,3 +372,16 @@ func (l *local) shutdown() error {
 	}
 	return errors.Join(errs...)
 }
+
+// unserved counts the open executions that wait because nothing here runs their
+// function.
+func (l *local) unserved(ctx context.Context) ([]engine.OpenCount, error) {
+	open, err := l.engine.CountOpen(ctx)
+	if err != nil {
+		return nil, dataFault(l.data, err)
+	}
+	return slices.DeleteFunc(open, func(c engine.OpenCount) bool {
+		f, _, err := l.engine.Lookup(c.Function, c.Version)
+		return err == nil && f.Invoker != nil
+	}), nil
+}

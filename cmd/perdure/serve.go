@@ -10,7 +10,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/cli"
+	"github.com/perdure/perdure/internal/wire"
 )
 
 var serveCommand = &command{
@@ -128,8 +130,12 @@ func (v *serveVerb) run(ctx context.Context, std *stdio, args []string) error {
 	if err := l.openEmulator(ctx, v.teller.log); err != nil {
 		return err
 	}
+	waiting, err := l.unserved(ctx)
+	if err != nil {
+		return err
+	}
 	l.serve()
-	v.ready(l)
+	v.ready(l, waiting)
 	return v.wait(ctx, l)
 }
 
@@ -194,7 +200,7 @@ func checkNames[T any](v *serveVerb, flag string, settings map[string]T) error {
 }
 
 // ready says what is served, and how to use it.
-func (v *serveVerb) ready(l *local) {
+func (v *serveVerb) ready(l *local, waiting []engine.OpenCount) {
 	lines := []string{
 		"perdure: ready: the Lambda API is on " + l.url,
 		"  page      " + l.url + "/ui/",
@@ -212,13 +218,24 @@ func (v *serveVerb) ready(l *local) {
 	for _, line := range published {
 		lines = append(lines, "  versions  "+line)
 	}
+	for _, c := range waiting {
+		lines = append(lines, fmt.Sprintf("  waiting   %d open executions of %s:%s, which cannot be run: %s", c.N, c.Function, c.Version, howToServe(&c)))
+	}
 	switch {
 	case len(v.programs) > 0:
 		lines = append(lines, "  try       "+v.example(l))
 	case len(published) == 0:
 		lines = append(lines, "  function  none; give some with --function NAME=DIR")
 	}
-	v.teller.say("ready", []any{"url", l.url, "data", v.data, "durability", v.durability.String(), "functions", names}, lines...)
+	v.teller.say("ready", []any{"url", l.url, "data", v.data, "durability", v.durability.String(), "functions", names, "waiting", waiting}, lines...)
+}
+
+// howToServe says what the open executions of a function version need.
+func howToServe(c *engine.OpenCount) string {
+	if c.Version != wire.LatestVersion {
+		return "its code is not here, see perdure functions"
+	}
+	return fmt.Sprintf("serve it with --function %s=DIR", c.Function)
 }
 
 // example is a command line that starts an execution.
