@@ -125,7 +125,7 @@ func (i invoker) Invoke(ctx context.Context, inv *engine.Invocation) engine.Outc
 		err = errCrashed
 	}
 	if !f.leave(err, sound && i.x.caller.Failed()) {
-		i.giveUp()
+		i.giveUp(inv.ExecutionARN)
 	}
 	if err == nil {
 		return engine.Outcome{Payload: answer}
@@ -135,9 +135,9 @@ func (i invoker) Invoke(ctx context.Context, inv *engine.Invocation) engine.Outc
 
 // giveUp ends an execution that would go on failing: its code called t.Fatal,
 // or nothing it does works.
-func (i invoker) giveUp() {
+func (i invoker) giveUp(arn string) {
 	reason := &durable.ErrorObject{ErrorType: "TestFailed", ErrorMessage: "the test was given up"}
-	if _, err := i.x.engine.Stop(context.Background(), i.x.arn, reason); err != nil {
+	if _, err := i.x.engine.Stop(context.Background(), arn, reason); err != nil {
 		i.x.caller.Errorf("durabletest: stopping the execution: %v", err)
 	}
 }
