@@ -169,7 +169,7 @@ func (b *batch) live() {
 	b.recorded()
 	slots := b.total.Total - b.total.Succeeded - b.total.Failed
 	if b.cfg.limit != nil {
-		slots = min(slots, max(*b.cfg.limit, 1))
+		slots = min(slots, *b.cfg.limit)
 	}
 	if slots == 0 && !b.over { // there are no items
 		b.over, b.reason = true, AllCompleted

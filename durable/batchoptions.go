@@ -1,6 +1,7 @@
 package durable
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 )
@@ -107,10 +108,29 @@ func WithItemNames[In any](name func(item In, index int) string) BatchOption {
 
 func newBatchConfig(opts []BatchOption, n int) (*batchConfig, error) {
 	cfg := new(batchConfig)
-	if err := applyOptions(cfg, opts, BatchOption.applyBatch); err != nil {
-		return cfg, err
+	err := applyOptions(cfg, opts, BatchOption.applyBatch)
+	if bad := cfg.validate(n); bad != nil {
+		cfg.mend(n)
+		err = cmp.Or(err, bad)
 	}
-	return cfg, cfg.validate(n)
+	return cfg, err
+}
+
+// mend makes numbers that cannot be meant such that can, for a batch that began
+// with others: they are not recorded before its end.
+func (c *batchConfig) mend(n int) {
+	if c.limit != nil {
+		c.limit = new(max(*c.limit, 1))
+	}
+	if c.minimum != nil {
+		c.minimum = new(min(max(*c.minimum, 1), n))
+	}
+	if c.tolerated != nil {
+		c.tolerated = new(max(*c.tolerated, 0))
+	}
+	if c.percentage != nil && !(*c.percentage >= 0) {
+		c.percentage = new(0.0)
+	}
 }
 
 var (

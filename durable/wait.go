@@ -46,7 +46,11 @@ func WaitUntil(ctx Context, name string, t time.Time) error {
 	}
 	d := max(time.Until(t), 0)
 	if !o.hasRecord() {
-		if err := o.refuse(validateWait(max(d, time.Second))); err != nil {
+		var bad error
+		if d > maxWait {
+			bad = fmt.Errorf("%s is more than %v (366 days) ahead, and the service waits no longer", t.Format(time.RFC3339), maxWait)
+		}
+		if err := o.refuse(bad); err != nil {
 			return err
 		}
 		if s := o.scope; d == 0 || o.number < len(s.recorded) || s.sealed && !s.loose {
