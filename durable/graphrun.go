@@ -178,7 +178,7 @@ func (g *graphRun) awaits() string { return graphKind.describe(g.name) }
 // checkReached fails the run if a task is recorded that the code does not get to.
 func (g *graphRun) checkReached() {
 	for _, n := range g.graph.nodes {
-		if op := g.record(n.number()).op; op != nil && (n.is(nodeWaiting) || n.is(nodeSkipped)) {
+		if op := g.record(n.number()).op; op != nil && n.task == nil {
 			g.scope.run.fail(&NonDeterminismError{ID: op.ID, Recorded: shapeOf(op), Err: g.undecided()})
 		}
 	}
