@@ -169,6 +169,26 @@ func TestCauseIsACondition(t *testing.T) {
 	})
 }
 
+// A deferred function that cleans up is what meets the record first. The panic
+// that it runs for is not forgotten.
+func TestCauseBehindADeferredOperation(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		svc := newService(t, "{}")
+		runs := 0
+		out := svc.run(handle(svc, func(ctx durable.Context) (any, error) {
+			defer durable.Step(ctx, "clean-up", zero)
+			if runs++; runs > 1 {
+				panic("no table")
+			}
+			return nil, durable.Wait(ctx, "w", time.Second)
+		}))
+		want := `recorded WAIT/Wait "w", but the code now does STEP/Step "clean-up" (at `
+		if text := out.errorText(); !strings.Contains(text, want) || !strings.Contains(text, "because it panics at ") || !strings.Contains(fmt.Sprint(out.Error.StackTrace), "cause_test.go") {
+			t.Errorf("got %s\n%q", text, out.Error.StackTrace)
+		}
+	})
+}
+
 // A choice that is made anew on each run is told with what was recorded, what the
 // code does now, and where.
 func TestChoicesMadeAnewAreNamed(t *testing.T) {

@@ -143,6 +143,10 @@ func stackOf(err error) (stack []string) {
 			if err != nil {
 				stack = err.Stack
 			}
+		case *NonDeterminismError:
+			if err != nil {
+				stack = err.panicking
+			}
 		}
 		return len(stack) > 0
 	})

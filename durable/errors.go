@@ -188,6 +188,8 @@ type NonDeterminismError struct {
 	// Err is what the code now fails with: before it got there, or where it had
 	// succeeded.
 	Err error
+
+	panicking []string // the stack of a panic that unwound the code to Where
 }
 
 func (e *NonDeterminismError) Error() string {
@@ -199,6 +201,9 @@ func (e *NonDeterminismError) difference() string {
 	where := ""
 	if e.Where != "" {
 		where = " (at " + e.Where + ")"
+	}
+	if len(e.panicking) > 0 {
+		where += " in a deferred function, because it panics at " + e.panicking[0]
 	}
 	switch {
 	case e.Current == nil && e.Err != nil:

@@ -186,8 +186,8 @@ func TestForeignErrorsAreNotOurs(t *testing.T) {
 // SDK's that it did not make.
 func checkForeign(t *testing.T, runs []sight) {
 	t.Helper()
-	if runs[0].err == "" {
-		t.Error("there is no error")
+	if len(runs) == 0 || runs[0].err == "" {
+		t.Fatal("there is no error")
 	}
 	for line := range strings.Lines(runs[0].err) {
 		line = strings.TrimSpace(line)

@@ -143,7 +143,7 @@ func (r *run) finishLocked(o outcome) {
 // user code thinks of it.
 func (r *run) fail(err error) {
 	if changed, ok := err.(*NonDeterminismError); ok && changed.Current != nil {
-		changed.Where = callSite()
+		changed.Where, changed.panicking = callSite(), panicStack()
 	}
 	r.finish(r.failed(err))
 	runtime.Goexit()
