@@ -300,7 +300,7 @@ func TestOptionsOfAnEmptyList(t *testing.T) {
 // That a batch fell short of what was asked for is recorded with it.
 func TestShortfallIsRecorded(t *testing.T) {
 	for name, size := range map[string]int{"small": 1, "large": 300 << 10} {
-		for serdes, opts := range map[string][]durable.BatchOption{"": nil, ", own Serdes": {durable.WithSerdes(new(moody))}} {
+		for serdes, opts := range map[string][]durable.BatchOption{"": nil, ", own Serdes": {durable.WithSerdes(own{})}} {
 			t.Run(name+serdes, func(t *testing.T) {
 				bubble(t, func(t *testing.T) {
 					minimum := 2

@@ -62,7 +62,7 @@ type outcome struct {
 // failed is the outcome of a run whose execution failed with err.
 func (r *run) failed(err error) outcome {
 	obj := r.cfg.errors.report(err)
-	if changed, ok := err.(*NonDeterminismError); ok && !r.cfg.rehearsal {
+	if changed, ok := err.(*NonDeterminismError); ok && !r.cfg.rehearsal && !r.ended.Load() {
 		r.log.changed(changed, obj.StackTrace)
 	}
 	return outcome{status: wire.InvocationFailed, err: obj}

@@ -17,7 +17,8 @@ import (
 	"github.com/perdure/perdure/internal/wire"
 )
 
-// What an operation returns on the first run it returns on every other one:
+// What an operation returns on the first run it returns on every other one.
+
 // testValue tries a value with every operation. refused is what the error says
 // where it cannot be recorded; empty is that it can.
 func testValue[T any](v T, refused string) func(t *testing.T) {
