@@ -16,6 +16,7 @@ var errBatchEnded = errors.New("perdure: abandoned: the batch has ended without 
 type batchWork[T any] struct {
 	values []T
 	fn     func(ctx Context, i int) (T, error)
+	check  func(s Serdes, what string, i int) error
 	encode func(ctx context.Context, s Serdes, what string, i int, v T) (string, T, error)
 	decode func(ctx context.Context, s Serdes, what string, i int, payload *string) (T, error)
 }
@@ -24,6 +25,7 @@ func newBatchWork[T any](n int, fn func(Context, int) (T, error)) *batchWork[T] 
 	return &batchWork[T]{
 		values: make([]T, n),
 		fn:     fn,
+		check:  func(s Serdes, what string, _ int) error { return checkType[T](s, recorded, what) },
 		encode: func(ctx context.Context, s Serdes, what string, _ int, v T) (string, T, error) {
 			return encodeValue(ctx, s, what, v)
 		},
@@ -35,6 +37,9 @@ func newBatchWork[T any](n int, fn func(Context, int) (T, error)) *batchWork[T] 
 
 // run runs item i, and returns its value encoded.
 func (w *batchWork[T]) run(s *scope, ctx *bodyContext, serdes Serdes, what string, i int) (string, error) {
+	if err := w.check(serdes, what, i); err != nil {
+		return "", err
+	}
 	v, err := w.fn(s, i)
 	if err != nil {
 		return "", err
@@ -71,6 +76,8 @@ type batch struct {
 	total   BatchProgress
 	over    bool
 	reason  CompletionReason
+	unmet   bool  // as it was recorded
+	failure error // of a judge that panicked
 	waiter  *waiter
 }
 
@@ -89,15 +96,15 @@ type itemEnd struct {
 }
 
 // runBatch is Map and Parallel after their arguments were checked.
-func runBatch[T any](ctx Context, k, item *kind, name string, cfg *batchConfig, work *batchWork[T]) (BatchResult[T], error) {
+func runBatch[T any](ctx Context, k, item *kind, name string, cfg *batchConfig, work *batchWork[T], bad error) (BatchResult[T], error) {
 	b := &batch{cfg: cfg, kind: item, work: work, item: make([]batchItem, len(work.values))}
 	for i := range b.item {
 		var err error
-		if b.item[i].name, err = cfg.named(i); err != nil {
-			return BatchResult[T]{}, k.errorf(name, "%w", err)
+		if b.item[i].name, err = cfg.named(i); bad == nil {
+			bad = err
 		}
 	}
-	o, err := k.begin(ctx, name)
+	o, err := k.begin(ctx, name, bad)
 	if err != nil {
 		return BatchResult[T]{}, err
 	}
@@ -120,19 +127,10 @@ func runBatch[T any](ctx Context, k, item *kind, name string, cfg *batchConfig, 
 			return BatchResult[T]{}, err
 		}
 	}
-	if b.cfg.unmet(result.reason, result.succeeded) {
+	if result.unmet || result.reason == FailureToleranceExceeded || result.reason == CustomCompletionFailed {
 		return result, result.failure(name)
 	}
 	return result, nil
-}
-
-// unmet reports whether the batch did not come to what was asked for.
-func (c *batchConfig) unmet(reason CompletionReason, succeeded int) bool {
-	switch reason {
-	case FailureToleranceExceeded, CustomCompletionFailed:
-		return true
-	}
-	return reason == AllCompleted && c.minimum != nil && succeeded < *c.minimum
 }
 
 // enter makes the scope of the items.
@@ -289,7 +287,7 @@ func runFlat(o *operation, body func(*scope) (string, error), fails func(*ErrorO
 	s.within = o.scope.within
 	_, err := o.entered(s, func() (string, error) { return body(s) })
 	r.checkInvocation()
-	s.close()
+	s.close(err)
 	if err != nil {
 		fails(r.cfg.errors.encode(err))
 	}
@@ -340,9 +338,11 @@ func (b *batch) settle(i int, end itemEnd) {
 }
 
 // verdict asks whether the batch is complete. It is the user's code that may
-// answer.
+// answer; if it panics the batch fails.
 func (b *batch) verdict(total BatchProgress) (reason CompletionReason, over bool) {
-	b.ask("completion", func() { reason, over = b.cfg.reason(total) })
+	if b.failure = b.ask("completion", func() { reason, over = b.cfg.reason(total) }); b.failure != nil {
+		return CustomCompletionFailed, true
+	}
 	return reason, over
 }
 

@@ -1,6 +1,7 @@
 package durable
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 )
@@ -62,7 +63,7 @@ func WithMaxConcurrency(n int) BatchOption {
 }
 
 // WithMinSuccessful completes the batch once n items have succeeded. It is an
-// error of the call if there are fewer items.
+// error of the call if there are fewer items, or if n is 0 and there are any.
 func WithMinSuccessful(n int) BatchOption {
 	return batchOption(func(c *batchConfig) { c.minimum = &n })
 }
@@ -107,10 +108,29 @@ func WithItemNames[In any](name func(item In, index int) string) BatchOption {
 
 func newBatchConfig(opts []BatchOption, n int) (*batchConfig, error) {
 	cfg := new(batchConfig)
-	if err := applyOptions(cfg, opts, BatchOption.applyBatch); err != nil {
-		return nil, err
+	err := applyOptions(cfg, opts, BatchOption.applyBatch)
+	if bad := cfg.validate(n); bad != nil {
+		cfg.mend(n)
+		err = cmp.Or(err, bad)
 	}
-	return cfg, cfg.validate(n)
+	return cfg, err
+}
+
+// mend makes numbers that cannot be meant such that can, for a batch that began
+// with others: they are not recorded before its end.
+func (c *batchConfig) mend(n int) {
+	if c.limit != nil {
+		c.limit = new(max(*c.limit, 1))
+	}
+	if c.minimum != nil {
+		c.minimum = new(min(max(*c.minimum, 1), n))
+	}
+	if c.tolerated != nil {
+		c.tolerated = new(max(*c.tolerated, 0))
+	}
+	if c.percentage != nil && !(*c.percentage >= 0) {
+		c.percentage = new(0.0)
+	}
 }
 
 var (
@@ -119,22 +139,26 @@ var (
 	errNilItemNamer = errors.New("the function of WithItemNames is nil")
 )
 
+// validate does not look at numbers where there are no items: what is computed
+// of an empty list may be anything, and an empty result is meant.
 func (c *batchConfig) validate(n int) error {
 	switch {
-	case c.limit != nil && *c.limit < 1:
-		return fmt.Errorf("WithMaxConcurrency is %d; at least 1 is needed, and no option means no limit", *c.limit)
-	case c.minimum != nil && *c.minimum < 1:
-		return fmt.Errorf("WithMinSuccessful is %d; at least 1 is needed", *c.minimum)
-	case c.minimum != nil && *c.minimum > n:
-		return fmt.Errorf("WithMinSuccessful is %d, but there are only %d items", *c.minimum, n)
-	case c.tolerated != nil && *c.tolerated < 0:
-		return fmt.Errorf("WithToleratedFailures is %d; it must not be negative", *c.tolerated)
-	case c.percentage != nil && !(*c.percentage >= 0 && *c.percentage <= 100):
-		return fmt.Errorf("WithToleratedFailurePercentage is %v; it must be between 0 and 100", *c.percentage)
 	case c.judged && c.judge == nil:
 		return errNilJudge
 	case c.judged && (c.minimum != nil || c.tolerated != nil || c.percentage != nil):
 		return errJudgeAnd
+	case c.minimum != nil && *c.minimum > n:
+		return fmt.Errorf("WithMinSuccessful is %d, but there are only %d items", *c.minimum, n)
+	case n == 0:
+		return nil
+	case c.limit != nil && *c.limit < 1:
+		return fmt.Errorf("WithMaxConcurrency is %d; at least 1 is needed, and no option means no limit", *c.limit)
+	case c.minimum != nil && *c.minimum < 1:
+		return fmt.Errorf("WithMinSuccessful is %d; at least 1 is needed", *c.minimum)
+	case c.tolerated != nil && *c.tolerated < 0:
+		return fmt.Errorf("WithToleratedFailures is %d; it must not be negative", *c.tolerated)
+	case c.percentage != nil && !(*c.percentage >= 0 && *c.percentage <= 100):
+		return fmt.Errorf("WithToleratedFailurePercentage is %v; it must be between 0 and 100", *c.percentage)
 	}
 	return nil
 }

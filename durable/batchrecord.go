@@ -24,6 +24,7 @@ type batchSummary struct {
 	// Items has a letter for each item: S, F, - for started, or _ for one that
 	// did not begin.
 	Items string `json:"itemStatuses"`
+	Unmet bool   `json:"unmet,omitempty"`
 }
 
 var itemLetters = map[ItemStatus]byte{ItemSucceeded: 'S', ItemFailed: 'F', ItemStarted: '-', "": '_'}
@@ -33,11 +34,16 @@ var itemLetters = map[ItemStatus]byte{ItemSucceeded: 'S', ItemFailed: 'F', ItemS
 func closeBatch[T any](b *batch, work *batchWork[T]) (BatchResult[T], error) {
 	result := resultOf(b, work)
 	payload, large := "", false
-	var err error
+	err := b.failure
+	if err != nil {
+		return result, b.recordFailure(err)
+	}
 	if b.cfg.serdes == nil || b.cfg.serdes == JSON {
-		payload, large = b.encode(result.reason)
+		payload, large = b.encode(result.unmet)
 	} else {
+		unmet := result.unmet
 		payload, result, err = encodeValue(b.body(b.id, 0), b.cfg.serdes, b.result(), result)
+		result.unmet = unmet
 		large = len(payload) > wire.MaxInlineResult
 	}
 	switch {
@@ -48,7 +54,7 @@ func closeBatch[T any](b *batch, work *batchWork[T]) (BatchResult[T], error) {
 	case err != nil:
 		return result, b.recordFailure(err)
 	case large:
-		b.record(b.summary(result.Status()), true)
+		b.record(b.summary(result.Status(), result.unmet), true)
 	default:
 		b.record(payload, false)
 	}
@@ -71,11 +77,26 @@ func resultOf[T any](b *batch, work *batchWork[T]) BatchResult[T] {
 		}
 		items = append(items, item)
 	}
-	return NewBatchResult(b.reason, items...)
+	result := NewBatchResult(b.reason, items...)
+	result.unmet = b.isUnmet(result.succeeded)
+	return result
+}
+
+// isUnmet reports whether the batch ended with fewer successes than were asked
+// for: then, if it has been recorded.
+func (b *batch) isUnmet(succeeded int) bool {
+	if op := b.known.op; op != nil && op.Status.Closed() {
+		return b.unmet
+	}
+	return b.cfg.isUnmet(b.reason, succeeded)
+}
+
+func (c *batchConfig) isUnmet(reason CompletionReason, succeeded int) bool {
+	return reason == AllCompleted && c.minimum != nil && succeeded < *c.minimum
 }
 
 // encode is the batch as it is recorded, unless that is too large.
-func (b *batch) encode(reason CompletionReason) (payload string, large bool) {
+func (b *batch) encode(unmet bool) (payload string, large bool) {
 	size := 0
 	for i := range b.item {
 		size += len(b.item[i].payload)
@@ -83,7 +104,7 @@ func (b *batch) encode(reason CompletionReason) (payload string, large bool) {
 	if size > wire.MaxInlineResult {
 		return "", true
 	}
-	out := batchJSON{All: []itemJSON{}, Reason: reason}
+	out := batchJSON{All: []itemJSON{}, Reason: b.reason, Unmet: unmet}
 	asJSON := b.serdes(b.cfg.itemSerdes) == JSON
 	for i := range b.item {
 		item := &b.item[i]
@@ -104,7 +125,7 @@ func (b *batch) encode(reason CompletionReason) (payload string, large bool) {
 	return string(data), err != nil || len(data) > wire.MaxInlineResult
 }
 
-func (b *batch) summary(status ItemStatus) string {
+func (b *batch) summary(status ItemStatus, unmet bool) string {
 	letters := make([]byte, len(b.item))
 	started := 0
 	for i := range b.item {
@@ -116,7 +137,7 @@ func (b *batch) summary(status ItemStatus) string {
 	s := batchSummary{
 		Type: b.subType + "Result", Total: b.total.Succeeded + b.total.Failed + started,
 		Succeeded: b.total.Succeeded, Failed: b.total.Failed, Started: started,
-		Reason: b.reason, Status: status, Items: string(letters),
+		Reason: b.reason, Status: status, Items: string(letters), Unmet: unmet,
 	}
 	data, _ := json.Marshal(s) // texts and numbers cannot fail
 	return string(data)
@@ -146,18 +167,19 @@ var errNoBatch = errors.New("what was recorded is no result of a batch")
 func recordedBatch[T any](b *batch, work *batchWork[T]) BatchResult[T] {
 	op, r := b.known.op, b.scope.run
 	if s := b.cfg.serdes; s != nil && s != JSON {
-		return decodeOwn[BatchResult[T]](&b.operation, s)
+		result := decodeOwn[BatchResult[T]](&b.operation, s)
+		result.unmet = result.unmet || b.cfg.isUnmet(result.reason, result.succeeded) // it may keep less than we do
+		return result
 	}
 	in := decodeJSON[batchJSON](&b.operation)
 	if in.Reason == "" {
 		b.unreadable(&SerdesError{What: b.result(), Err: errNoBatch})
 	}
+	if err := b.differs(&in); err != nil {
+		r.fail(&NonDeterminismError{ID: op.ID, Recorded: shapeOf(op), Current: b.shape(), Err: err})
+	}
 	items := make([]BatchItem[T], len(in.All))
 	for k, j := range in.All {
-		if j.Index < 0 || j.Index >= len(b.item) {
-			r.fail(&NonDeterminismError{ID: op.ID, Recorded: shapeOf(op), Current: b.shape(),
-				Err: fmt.Errorf("there are %d items, but one with index %d was recorded", len(b.item), j.Index)})
-		}
 		items[k] = BatchItem[T]{Index: j.Index, Name: j.Name, Status: j.Status}
 		switch j.Status {
 		case ItemSucceeded:
@@ -167,7 +189,25 @@ func recordedBatch[T any](b *batch, work *batchWork[T]) BatchResult[T] {
 			items[k].Err = &ItemError{Name: j.Name, Index: j.Index, Err: r.cfg.errors.decode(j.Error)}
 		}
 	}
-	return NewBatchResult(in.Reason, items...)
+	result := NewBatchResult(in.Reason, items...)
+	result.unmet = in.Unmet
+	return result
+}
+
+// differs says how the items are others than those that were recorded.
+func (b *batch) differs(in *batchJSON) error {
+	for _, j := range in.All {
+		switch {
+		case j.Index < 0 || j.Index >= len(b.item):
+			return fmt.Errorf("there are %d items, but one with index %d was recorded", len(b.item), j.Index)
+		case j.Name != b.item[j.Index].name:
+			return fmt.Errorf("item %d is called %q, but %q was recorded", j.Index, b.item[j.Index].name, j.Name)
+		}
+	}
+	if in.Reason == AllCompleted && len(in.All) != len(b.item) {
+		return fmt.Errorf("there are %d items, but %d were recorded", len(b.item), len(in.All))
+	}
+	return nil
 }
 
 // named is item i as an operation of a batch without a scope.
@@ -196,7 +236,7 @@ func (b *batch) rebuild(op *Operation) {
 			Err: fmt.Errorf("there are %d items, but %d were recorded", len(b.item), len(s.Items))})
 	}
 	b.inner.sealed, b.inner.loose = true, false
-	b.reason = s.Reason
+	b.reason, b.unmet = s.Reason, s.Unmet
 	for i := range b.item {
 		switch s.Items[i] {
 		case 'S':

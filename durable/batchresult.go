@@ -50,6 +50,7 @@ type BatchResult[T any] struct {
 	items             []BatchItem[T]
 	reason            CompletionReason
 	succeeded, failed int
+	unmet             bool        // fewer succeeded than was asked for
 	branches          []AnyBranch // of ParallelMixed
 }
 
@@ -201,6 +202,7 @@ func (e *ItemError) Unwrap() error { return e.Err }
 type batchJSON struct {
 	All    []itemJSON       `json:"all"`
 	Reason CompletionReason `json:"completionReason"`
+	Unmet  bool             `json:"unmet,omitempty"`
 }
 
 type itemJSON struct {
@@ -215,7 +217,7 @@ type itemJSON struct {
 // MarshalJSON implements [json.Marshaler]. Of errors it writes what the history
 // records of errors that were not declared.
 func (b BatchResult[T]) MarshalJSON() ([]byte, error) {
-	out := batchJSON{All: make([]itemJSON, len(b.items)), Reason: b.reason}
+	out := batchJSON{All: make([]itemJSON, len(b.items)), Reason: b.reason, Unmet: b.unmet}
 	for i, item := range b.items {
 		j := itemJSON{Index: item.Index, Name: item.Name, Status: item.Status}
 		switch item.Status {
@@ -226,7 +228,7 @@ func (b BatchResult[T]) MarshalJSON() ([]byte, error) {
 			}
 			j.Result = data
 		case ItemFailed:
-			j.Error = errorCodecs(nil).encode(cause(item.Err))
+			j.Error = errorCodecs(nil).report(cause(item.Err))
 		}
 		out.All[i] = j
 	}
@@ -258,9 +260,10 @@ func (b *BatchResult[T]) UnmarshalJSON(data []byte) error {
 				}
 			}
 		case ItemFailed:
-			items[i].Err = &ItemError{Name: j.Name, Index: j.Index, Err: errorCodecs(nil).decode(j.Error)}
+			items[i].Err = &ItemError{Name: j.Name, Index: j.Index, Err: errorCodecs(nil).decodeForeign(j.Error)}
 		}
 	}
 	*b = NewBatchResult(in.Reason, items...)
+	b.unmet = in.Unmet
 	return nil
 }

@@ -37,11 +37,11 @@ type Callback[T any] struct {
 // Serdes; [WithSerdes] decodes it differently. It is at most 1 MiB. No result,
 // or an empty one, is the zero value. The name is as for [Step].
 func CreateCallback[T any](ctx Context, name string, opts ...CallbackOption) (*Callback[T], error) {
-	cfg, err := newCallbackConfig(opts)
-	if err != nil {
-		return nil, callbackKind.errorf(name, "%w", err)
+	cfg, bad := newCallbackConfig(opts)
+	if bad == nil {
+		bad = checkSent[T](cfg.serdes, callbackKind, name)
 	}
-	o, err := callbackKind.as(cfg.subType).begin(ctx, name)
+	o, err := callbackKind.as(cfg.subType).begin(ctx, name, bad)
 	if err != nil {
 		return nil, err
 	}
@@ -135,12 +135,20 @@ func (c errorCodecs) decodeCallback(op *Operation) error {
 	if op.Status == wire.StatusTimedOut {
 		return &CallbackTimeoutError{Heartbeat: op.Error != nil && op.Error.ErrorType == wire.ErrorTypeCallbackHeartbeat}
 	}
-	return c.decode(op.Error)
+	return c.decodeForeign(op.Error)
+}
+
+// checkSent says why what others send cannot be a T.
+func checkSent[T any](serdes Serdes, k *kind, name string) error {
+	if serdes == nil {
+		serdes = JSON
+	}
+	return checkType[T](serdes, read, "the result of "+k.describe(name))
 }
 
 // decodeCallback reads what was sent: as it is, where T can hold that.
 func decodeCallback[T any](o *operation, serdes Serdes, payload *string) (T, error) {
-	if serdes != nil || payload == nil {
+	if serdes != nil || payload == nil || *payload == "" {
 		return decodeIncoming[T](o, serdes, payload)
 	}
 	var v T
@@ -223,7 +231,7 @@ func newCallbackConfig(opts []CallbackOption) (*callbackConfig, error) {
 	}
 	cfg := new(callbackConfig)
 	if err := applyOptions(cfg, opts, CallbackOption.applyCallback); err != nil {
-		return nil, err
+		return cfg, err
 	}
 	return cfg, cfg.validate()
 }

@@ -188,16 +188,34 @@ func (r *run) flush() {
 		if req == nil {
 			return
 		}
-		reply, err := r.client.Checkpoint(r.callCtx, req)
-		if err != nil && withoutCancels(req, err) {
-			reply, err = r.client.Checkpoint(r.callCtx, req)
-		}
+		reply, err := r.checkpoint(req)
 		if err == nil {
 			r.checkpointed(req, reply)
 		}
 		r.apply(batch, reply, err)
 	}
 }
+
+// checkpoint makes a call. That a client panics is a failure of the call: nobody
+// else expects it on this goroutine.
+func (r *run) checkpoint(req *CheckpointRequest) (reply *CheckpointReply, err error) {
+	_, panicked := recovered(func() (string, error) {
+		reply, err = r.client.Checkpoint(r.callCtx, req)
+		if err != nil && withoutCancels(req, err) {
+			reply, err = r.client.Checkpoint(r.callCtx, req)
+		}
+		return "", nil
+	})
+	switch {
+	case panicked != nil:
+		err = panicked
+	case err == nil && reply == nil:
+		err = errNoReply
+	}
+	return reply, err
+}
+
+var errNoReply = errors.New("the client returned neither a reply nor an error")
 
 // nextBatch blocks until a checkpoint is due; it returns nil when the run ended.
 func (r *run) nextBatch() (*CheckpointRequest, []queued) {

@@ -8,10 +8,7 @@ import (
 	"github.com/perdure/perdure/internal/wire"
 )
 
-var (
-	childKind   = &kind{call: "durable.RunInChildContext", typ: wire.TypeContext, subType: wire.SubTypeRunInChildContext}
-	virtualKind = &kind{call: "durable.RunInChildContext", typ: wire.TypeContext, subType: wire.SubTypeRunInChildContext, virtual: true}
-)
+var childKind = &kind{call: "durable.RunInChildContext", typ: wire.TypeContext, subType: wire.SubTypeRunInChildContext}
 
 // RunInChildContext runs fn with a context of its own, in which operations are
 // numbered apart, and records its result. Once it has closed, later runs
@@ -32,20 +29,28 @@ var (
 // people in its place, and [WithVirtual] records nothing at all. The name is as
 // for [Step].
 func RunInChildContext[T any](ctx Context, name string, fn func(Context) (T, error), opts ...ChildOption) (T, error) {
-	var zero T
-	if fn == nil {
-		return zero, childKind.errorf(name, "the function is nil")
-	}
-	cfg, err := newChildConfig(opts)
-	if err != nil {
-		return zero, childKind.errorf(name, "%w", err)
-	}
+	cfg, summary, fn, bad := childCall(fn, opts)
+	return childOf(ctx, childKind, name, cfg, summary, fn, bad)
+}
+
+// childCall reads the arguments that a child context is made with. bad says
+// what is wrong with them; the rest then serves a call that was recorded.
+func childCall[T any](fn func(Context) (T, error), opts []ChildOption) (cfg *childConfig, summary func(T) string, body func(Context) (T, error), bad error) {
+	cfg, bad = newChildConfig(opts)
 	summary, err := summaryOf[T](cfg)
-	if err != nil {
-		return zero, childKind.errorf(name, "%w", err)
+	if bad == nil {
+		bad = err
 	}
-	o, err := cfg.kind().begin(ctx, name)
+	if fn == nil {
+		bad, fn = errNilFunction, missing[Context, T]
+	}
+	return cfg, summary, fn, bad
+}
+
+func childOf[T any](ctx Context, k *kind, name string, cfg *childConfig, summary func(T) string, fn func(Context) (T, error), bad error) (T, error) {
+	o, err := cfg.kind(k).begin(ctx, name, bad)
 	if err != nil {
+		var zero T
 		return zero, err
 	}
 	if op := o.known.op; op != nil && op.Status == wire.StatusSucceeded && !op.ReplayChildren {
@@ -76,12 +81,15 @@ func plainChild[T any](o *operation, cfg *childConfig, summary func(T) string, f
 	run := newChildRun(o)
 	run.finished = finished
 	err := run.do(func(s *scope) (payload string, err error) {
+		if err := checkType[T](serdes, recorded, what); err != nil {
+			return "", err
+		}
 		v, err := fn(s)
 		if err != nil {
 			return "", err
 		}
 		payload, result, err = encodeValue(o.body(run.id, 0), serdes, what, v)
-		if summary != nil && len(payload) > wire.MaxInlineResult {
+		if err == nil && summary != nil && !s.sealed && len(payload) > wire.MaxInlineResult {
 			run.summary = summary(result)
 		}
 		return payload, err
@@ -107,7 +115,7 @@ func virtualChild[T any](o *operation, cfg *childConfig, fn func(Context) (T, er
 		return "", err
 	})
 	r.checkInvocation()
-	s.close()
+	s.close(err)
 	if s.count > 0 {
 		before = s.replaying.Load()
 	}
@@ -155,7 +163,7 @@ func (c *childRun) do(body func(*scope) (string, error)) error {
 	}
 	payload, err := c.entered(s, func() (string, error) { return body(s) })
 	r.checkInvocation()
-	s.close()
+	s.close(err)
 	if s.sealed {
 		return c.rebuilt(err)
 	}
@@ -184,7 +192,7 @@ func (c *childRun) record(payload string, err error) error {
 	}
 	u := c.update(c.id, wire.ActionSucceed)
 	if c.large || len(payload) > wire.MaxInlineResult {
-		payload = shorten(c.summary, wire.MaxInlineResult)
+		payload = shorten(validText(c.summary), wire.MaxInlineResult)
 		u.ContextOptions = &wire.ContextOptions{ReplayChildren: true}
 	}
 	u.Payload = &payload
@@ -218,7 +226,7 @@ func WithSummary[T any](summarize func(result T) string) ChildOption {
 // WithErrorMapping has fn make the error that [RunInChildContext] returns of the
 // [*ChildContextError] that it would have returned. It runs on every run, over
 // what was recorded, so it must do the same each time. Where it returns nil the
-// error stays as it was.
+// error stays as it was; if it panics, the error wraps both.
 func WithErrorMapping(fn func(error) error) ChildOption {
 	return errorMappingOption{fn}
 }
@@ -229,22 +237,34 @@ func (o childOption) applyChild(c *childConfig) { o(c) }
 
 type errorMappingOption struct{ fn func(error) error }
 
-func (o errorMappingOption) applyChild(c *childConfig) { c.mapErrors = &o.fn }
+func (o errorMappingOption) applyChild(c *childConfig) { c.mapErrors, c.maps = o.fn, true }
 
-func (c *childConfig) kind() *kind {
-	if c.virtual {
-		return virtualKind
+// kind is the kind k as the options make it.
+func (c *childConfig) kind(k *kind) *kind {
+	if !c.virtual {
+		return k.as(c.subType)
 	}
-	return childKind.as(c.subType)
+	own := *k
+	own.virtual = true
+	return &own
 }
 
 // mapped is err as the user wants it.
 func (c *childConfig) mapped(o *operation, err error) error {
-	if c.mapErrors == nil {
+	return c.mapErrors.apply(o, err)
+}
+
+// errorMapping is the function of WithErrorMapping; nil if there is none.
+type errorMapping func(error) error
+
+func (m errorMapping) apply(o *operation, err error) error {
+	if m == nil || err == nil {
 		return err
 	}
 	var mapped error
-	o.ask("error mapping", func() { mapped = (*c.mapErrors)(err) })
+	if failed := o.ask("error mapping", func() { mapped = m(err) }); failed != nil {
+		return fmt.Errorf("%w; %w", err, failed)
+	}
 	if mapped == nil {
 		return err
 	}
@@ -263,7 +283,7 @@ func (c *childConfig) validate() error {
 		return errVirtualOptions
 	case c.timeout != nil && (*c.timeout < time.Second || *c.timeout > maxWait):
 		return fmt.Errorf("the timeout is %v; a context's is at least 1s and at most %v (366 days)", *c.timeout, maxWait)
-	case c.mapErrors != nil && *c.mapErrors == nil:
+	case c.maps && c.mapErrors == nil:
 		return errNilMapping
 	}
 	return validateSubType(c.subType)

@@ -184,8 +184,8 @@ func TestErrorMapping(t *testing.T) {
 	}
 }
 
-// Wherever it runs, a mapping that panics fails the execution, and not the
-// process.
+// Wherever it runs, a mapping that panics is the failure of what it maps, which is
+// still there to be found.
 func TestErrorMappingPanics(t *testing.T) {
 	mapping := durable.WithErrorMapping(func(error) error { panic("oh") })
 	no := func(durable.Context) (int, error) { return 0, errors.New("no") }
@@ -201,10 +201,14 @@ func TestErrorMappingPanics(t *testing.T) {
 				svc := newService(t, `{}`)
 				out := svc.run(durable.NewHandler(func(ctx durable.Context, _ any) (int, error) {
 					n, err := call(ctx)
-					t.Errorf("the code went on with %d, %v", n, err)
+					var child *durable.ChildContextError
+					var panicked *durable.PanicError
+					if !errors.As(err, &child) || !errors.As(err, &panicked) {
+						t.Errorf("got %v, want a ChildContextError and a PanicError", err)
+					}
 					return n, err
 				}, durable.WithClient(svc)))
-				if want := "PanicError: perdure: " + want + ": panic: oh"; out.errorText() != want {
+				if want += ": panic: oh"; !strings.HasSuffix(out.errorText(), " failed: no; "+want) {
 					t.Errorf("got %s, want %s", out.errorText(), want)
 				}
 			})

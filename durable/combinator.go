@@ -71,7 +71,7 @@ func AllSettled[T any](ctx Context, name string, futures ...*Future[T]) ([]Settl
 	}
 	ends := make([]Settled[T], len(futures))
 	for i, f := range futures {
-		if ends[i].Err = f.task.err; ends[i].Err == nil {
+		if ends[i].Err = f.task.failure(); ends[i].Err == nil {
 			ends[i].Value = f.value
 		}
 	}
@@ -170,17 +170,13 @@ var errNoFutures = errors.New("there are no futures to choose from")
 // combine waits for the tasks as the rule says, and returns the index of the
 // task that decided, or -1, and the error that follows from it.
 func combine(ctx Context, k *kind, name string, tasks []*task, decides func(error) bool, cancel bool) (int, error) {
-	for i, t := range tasks {
-		if t == nil {
-			return -1, k.errorf(name, "future %d is not from durable.Go", i)
-		}
-	}
-	if len(tasks) == 0 && (k == anyKind || k == raceKind || k == selectKind) {
-		return -1, k.errorf(name, "%w", errNoFutures)
-	}
-	o, err := k.begin(ctx, name)
+	bad := validateTasks(k, tasks)
+	o, err := k.begin(ctx, name, bad)
 	if err != nil {
 		return -1, err
+	}
+	if bad != nil { // the record is of other futures
+		o.scope.run.fail(&NonDeterminismError{ID: o.id(), Recorded: shapeOf(o.known.op), Current: o.shape(), Err: bad})
 	}
 	for _, t := range tasks {
 		if t.isForeign(o.scope.run) {
@@ -197,19 +193,31 @@ func combine(ctx Context, k *kind, name string, tasks []*task, decides func(erro
 	return c.First, c.err()
 }
 
+func validateTasks(k *kind, tasks []*task) error {
+	for i, t := range tasks {
+		if t == nil {
+			return fmt.Errorf("future %d is not from durable.Go", i)
+		}
+	}
+	if len(tasks) == 0 && (k == anyKind || k == raceKind || k == selectKind) {
+		return errNoFutures
+	}
+	return nil
+}
+
 // err is what the decision comes to.
 func (c *combination) err() error {
 	switch {
 	case c.First >= 0 && c.kind == selectKind:
 		return nil
 	case c.First >= 0:
-		return c.tasks[c.First].err
+		return c.tasks[c.First].failure()
 	case c.kind != anyKind:
 		return nil
 	}
 	e := &AllFailedError{Name: c.name}
 	for _, t := range c.tasks {
-		e.Errs = append(e.Errs, t.err)
+		e.Errs = append(e.Errs, t.failure())
 	}
 	return e
 }
@@ -221,11 +229,12 @@ func (c *combination) live(cancel bool) {
 		r.hold(s, c.update(id, wire.ActionStart))
 	}
 	c.wait()
+	err := c.err()
 	r.lockFor(s)
 	if cancel {
 		c.Canceled = r.cancelLocked(c.tasks)
 	}
-	r.queueLocked(queued{update: c.outcome(id)})
+	r.queueLocked(queued{update: c.outcome(id, err)})
 	r.flushLocked(s)
 }
 
@@ -267,10 +276,9 @@ func (c *combination) note(i int) {
 func (c *combination) awaits() string { return c.describe(c.name) }
 
 // outcome is the update that records the decision.
-func (c *combination) outcome(id string) Update {
+func (c *combination) outcome(id string, err error) Update {
 	data, _ := json.Marshal(c.decision) // integers cannot fail
 	text := string(data)
-	err := c.err()
 	if err == nil {
 		u := c.update(id, wire.ActionSucceed)
 		u.Payload = &text

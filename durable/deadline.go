@@ -51,7 +51,20 @@ func newDeadline(o *operation, timeout time.Duration) *deadline {
 	timer := newTask(operation{kind: deadlineKind, scope: o.scope, ctx: o.ctx, name: o.name})
 	timer.scope.id = o.id()
 	timer.known = o.scope.run.history.strays[timer.id()]
+	timeout = recordedTimeout(timer.known.op, max(timeout, time.Second))
 	return &deadline{task: timer, child: newTask(*o), cause: &DeadlineError{Name: o.name, Timeout: timeout}}
+}
+
+// recordedTimeout is the one that the deadline began with: what the code says now
+// may have been computed.
+func recordedTimeout(op *Operation, now time.Duration) time.Duration {
+	if op == nil || op.ScheduledEnd <= op.Start {
+		return now
+	}
+	if began := op.ScheduledEnd.Sub(op.Start); began != (now + time.Second - 1).Truncate(time.Second) {
+		return began
+	}
+	return now
 }
 
 // run runs body against the clock, or not at all if that has run out.

@@ -25,7 +25,7 @@ var (
 //
 // Now panics if ctx is not a durable context.
 func Now(ctx Context) time.Time {
-	o, err := nowKind.begin(ctx, "now")
+	o, err := nowKind.begin(ctx, "now", nil)
 	if err != nil {
 		panic(err)
 	}

@@ -2,10 +2,9 @@ package durable
 
 import (
 	"encoding/json"
-	"errors"
-	"fmt"
-	"reflect"
 	"strings"
+
+	"github.com/perdure/perdure/internal/wire"
 )
 
 // ErrorCodec declares how one kind of error goes into the history and comes
@@ -20,12 +19,14 @@ type ErrorCodec struct {
 // as long as executions that recorded it. The value is stored as JSON, so it
 // comes back with what its JSON carries: exported fields, or what MarshalJSON
 // and UnmarshalJSON make of it. [errors.As] then finds it on every run.
-func ErrorType[T error](name string) ErrorCodec {
+func ErrorType[T error](name string) ErrorCodec { return errorType(name, findAs[T]) }
+
+func errorType[T error](name string, find func(error) (T, bool)) ErrorCodec {
 	return ErrorCodec{
 		name: name,
 		encode: func(err error) (string, bool) {
-			var target T
-			if !errors.As(err, &target) {
+			target, found := find(err)
+			if !found {
 				return "", false
 			}
 			data, err := recovered(func() (string, error) {
@@ -49,25 +50,29 @@ func ErrorType[T error](name string) ErrorCodec {
 
 // ErrorValue declares one error value, such as a package's ErrNotFound, so
 // that [errors.Is] finds it on every run.
-func ErrorValue(name string, value error) ErrorCodec {
+func ErrorValue(name string, value error) ErrorCodec { return errorValue(name, value, isError) }
+
+func errorValue(name string, value error, is func(err, value error) bool) ErrorCodec {
 	return ErrorCodec{
 		name:    name,
-		encode:  func(err error) (string, bool) { return "", errors.Is(err, value) },
+		encode:  func(err error) (string, bool) { return "", is(err, value) },
 		restore: func(string) error { return value },
 	}
 }
 
 // ownErrors are the SDK's errors that can be the cause of a recorded failure.
-var ownErrors = []ErrorCodec{
-	ErrorType[*StepInterruptedError]("StepInterruptedError"),
-	ErrorType[*StepTimeoutError]("StepTimeoutError"),
-	ErrorType[*DeadlineError]("DeadlineError"),
-	ErrorType[*CallbackTimeoutError]("CallbackTimeoutError"),
-	ErrorValue("ConditionNotMet", ErrConditionNotMet),
-	ErrorType[*SerdesError]("SerdesError"),
-	ErrorType[*LimitError]("LimitError"),
-	ErrorType[*PanicError]("PanicError"),
-	ErrorValue("CanceledError", ErrCanceled),
+// What they are is told by the values themselves, and not by what methods of
+// other errors say.
+var ownErrors = errorCodecs{
+	errorType("StepInterruptedError", inChain[*StepInterruptedError]),
+	errorType("StepTimeoutError", inChain[*StepTimeoutError]),
+	errorType("DeadlineError", inChain[*DeadlineError]),
+	errorType("CallbackTimeoutError", inChain[*CallbackTimeoutError]),
+	errorValue("ConditionNotMet", ErrConditionNotMet, hasValue),
+	errorType("SerdesError", inChain[*SerdesError]),
+	errorType("LimitError", inChain[*LimitError]),
+	errorType("PanicError", inChain[*PanicError]),
+	errorValue("CanceledError", ErrCanceled, hasValue),
 }
 
 // errorCodecs is a handler's declared errors; the first that matches wins, and
@@ -76,41 +81,77 @@ type errorCodecs []ErrorCodec
 
 // Limits on a recorded error, well inside every limit that the service ever had.
 const (
+	maxErrorType    = 1 << 10
 	maxErrorMessage = 16 << 10
 	maxErrorData    = 128 << 10
+	maxStackFrame   = 1 << 10
 )
 
-// encode is err as the history records it.
+// A name alone does not say whose error it is: any package may have a
+// CanceledError. So the data of an error of the SDK's own begins with a mark, and
+// that of another error that could be taken for one that was declared, or whose
+// data would look like ours, with another mark.
+const (
+	markPrefix = "perdure:"
+	ownMark    = wire.SDKErrorMark
+	otherMark  = "perdure:other:1 "
+)
+
+// encode is err as the history records it, for decode.
 func (c errorCodecs) encode(err error) *ErrorObject {
-	obj := &ErrorObject{ErrorType: typeName(err), ErrorMessage: shorten(message(err), maxErrorMessage)}
-	var p *PanicError
-	if errors.As(err, &p) {
-		obj.StackTrace = p.stack
-	}
-	var r *RecordedError
-	if errors.As(err, &r) && r.original == nil && obj.ErrorType == "RecordedError" {
-		obj.ErrorType, obj.ErrorData = r.Type, r.Data // passed on as it came
-	}
-	if cb, ok := err.(*CallbackError); ok && errors.As(cb.Err, &r) {
+	name, at := typeName(err)
+	obj := &ErrorObject{ErrorType: name, ErrorMessage: message(err), StackTrace: stackOf(err)}
+	if cb, ok := err.(*CallbackError); ok && cb != nil {
 		// Whoever asks why the execution failed asks for what was said to
 		// the callback; the conformance suite does.
-		obj.ErrorMessage = shorten(r.Message, maxErrorMessage)
-	}
-	// What was declared around one that nests wins; what was declared inside of
-	// it is its cause's.
-	var nesting nestingError
-	errors.As(err, &nesting)
-	name, data, found := c.find(err, nesting)
-	if !found && nesting != nil && c.nest(nesting, obj) {
-		return obj
-	}
-	for _, list := range []errorCodecs{c, ownErrors} {
-		if !found {
-			name, data, found = list.find(err, nil)
+		if r, ok := inChain[*RecordedError](cb.Err); ok {
+			obj.ErrorMessage = r.Message
 		}
 	}
-	if found {
-		obj.ErrorType, obj.ErrorData = name, data
+	if _, changed := err.(*NonDeterminismError); !changed { // whatever it wraps
+		obj.ErrorType, obj.ErrorData = c.identify(err, name, at)
+	}
+	return fit(obj)
+}
+
+// identify says what is recorded of an error beside its text. Its chain comes to
+// speak with at, under the given name.
+func (c errorCodecs) identify(err error, name string, at error) (errorType, data string) {
+	// What was declared around one that nests wins; what was declared inside of
+	// it is its cause's.
+	nesting := nestingIn(err)
+	if name, data, found := c.find(err, nesting); found {
+		return name, data
+	}
+	if nesting != nil {
+		if name, data, fits := c.nest(nesting); fits {
+			return name, ownMark + data
+		}
+		if name, data, found := c.find(err, nil); found {
+			return name, data
+		}
+	}
+	if name, data, found := ownErrors.find(err, nil); found {
+		return name, ownMark + data
+	}
+	if r, ok := at.(*RecordedError); ok { // passed on as it came
+		name, data = r.Type, r.Data
+	}
+	if strings.HasPrefix(data, markPrefix) || c.declares(name) {
+		data = otherMark + data
+	}
+	return name, data
+}
+
+// report is err as others are told of it: the service, and whoever invoked the
+// function.
+func (c errorCodecs) report(err error) *ErrorObject {
+	obj := c.encode(err)
+	for _, mark := range []string{ownMark, otherMark} {
+		if data, marked := strings.CutPrefix(obj.ErrorData, mark); marked {
+			obj.ErrorData = data
+			break
+		}
 	}
 	return obj
 }
@@ -132,50 +173,73 @@ func (c errorCodecs) find(err, inner error) (name, data string, found bool) {
 	return "", "", false
 }
 
-// decode is the error that code gets for a recorded one.
-func (c errorCodecs) decode(obj *ErrorObject) *RecordedError {
-	if obj == nil {
-		return &RecordedError{Type: "Error", Message: "failed without a recorded error"}
-	}
-	e := &RecordedError{Type: obj.ErrorType, Message: obj.ErrorMessage, Data: obj.ErrorData, Stack: obj.StackTrace}
-	if e.original = c.unnest(obj); e.original != nil {
-		return e
-	}
-	for _, list := range []errorCodecs{c, ownErrors} {
-		for _, codec := range list {
-			if codec.name == obj.ErrorType {
-				e.original = codec.restore(obj.ErrorData)
-				return e
-			}
+// declares reports whether errors of the name are restored.
+func (c errorCodecs) declares(name string) bool {
+	for _, codec := range c {
+		if codec.name == name {
+			return true
 		}
 	}
+	return false
+}
+
+// decode is the error that code gets for one that encode recorded.
+func (c errorCodecs) decode(obj *ErrorObject) *RecordedError {
+	e := recordedError(obj)
+	if data, own := strings.CutPrefix(e.Data, ownMark); own {
+		if e.Data = data; !c.unnest(e) {
+			e.original = ownErrors.restore(e)
+		}
+		return e
+	}
+	if data, other := strings.CutPrefix(e.Data, otherMark); other {
+		e.Data = data
+		return e
+	}
+	e.original = c.restore(e)
 	return e
 }
 
-// typeName names an error by the first type in its chain that says something:
-// what fmt and errors make are only wrappers of text.
-func typeName(err error) string {
-	for ; err != nil; err = errors.Unwrap(err) {
-		t := reflect.TypeOf(err)
-		if t.Kind() == reflect.Pointer {
-			t = t.Elem()
-		}
-		if p := t.PkgPath(); t.Name() != "" && p != "fmt" && p != "errors" {
-			return t.Name()
-		}
-	}
-	return "Error"
+// decodeForeign is decode for an error that somebody else sent: whatever it is
+// called, and carries, it is not one of this SDK's.
+func (c errorCodecs) decodeForeign(obj *ErrorObject) *RecordedError {
+	e := recordedError(obj)
+	e.original = c.restore(e)
+	return e
 }
 
-// message is err.Error(), also for an error whose Error method panics.
-func message(err error) (s string) {
-	defer func() {
-		if v := recover(); v != nil {
-			s = fmt.Sprintf("%T, whose Error method panics: %v", err, v)
-		}
-	}()
-	return err.Error()
+func recordedError(obj *ErrorObject) *RecordedError {
+	if obj == nil {
+		return &RecordedError{Type: "Error", Message: "failed without a recorded error"}
+	}
+	return &RecordedError{Type: obj.ErrorType, Message: obj.ErrorMessage, Data: obj.ErrorData, Stack: obj.StackTrace}
 }
+
+// restore is the error that was declared under the name of e.
+func (c errorCodecs) restore(e *RecordedError) error {
+	for _, codec := range c {
+		if codec.name == e.Type {
+			return codec.restore(e.Data)
+		}
+	}
+	return nil
+}
+
+// fit makes the object one that the history returns as it is: within limits, and
+// of UTF-8.
+func fit(obj *ErrorObject) *ErrorObject {
+	obj.ErrorType = shorten(validText(obj.ErrorType), maxErrorType)
+	obj.ErrorMessage = shorten(validText(obj.ErrorMessage), maxErrorMessage)
+	obj.ErrorData = shorten(validText(obj.ErrorData), wire.MaxInlineResult)
+	var stack []string
+	for _, frame := range obj.StackTrace[:min(len(obj.StackTrace), maxStackFrames)] {
+		stack = append(stack, shorten(validText(frame), maxStackFrame))
+	}
+	obj.StackTrace = stack
+	return obj
+}
+
+func validText(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 
 // shorten cuts s to at most max bytes, and says so.
 func shorten(s string, max int) string {

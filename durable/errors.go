@@ -56,13 +56,16 @@ func (e *ChildContextError) Unwrap() error { return e.Err }
 
 // RecordedError is an error that went through the execution's history. Code
 // gets one on the first run too, so that it sees the same on every run. It
-// unwraps to the original if its type or value was declared with [WithErrors].
+// unwraps to the original if its type or value was declared with [WithErrors],
+// or is the SDK's own. An error that only has the name of one of the SDK's does
+// not, whether it is of another package, or was sent by a callback or by another
+// function.
 type RecordedError struct {
 	// Type is the declared name, or else the Go type's name without package
 	// and pointer, or "Error" for what errors.New and fmt.Errorf make.
 	Type    string
 	Message string
-	// Data is what a declared error type carries, as JSON.
+	// Data is what a declared error type carries, as JSON, or what others sent.
 	Data string
 	// Stack holds the frames of a panic, innermost first.
 	Stack []string
@@ -181,21 +184,42 @@ type NonDeterminismError struct {
 	ID       string
 	Recorded *Shape // nil if nothing was recorded where something had to be
 	Current  *Shape // nil if the code ended before it got there
-	Err      error  // what the code now fails with where it had succeeded
+	Where    string // the code makes the call of Current: file:line
+	// Err is what the code now fails with: before it got there, or where it had
+	// succeeded.
+	Err error
+
+	panicking []string // the stack of a panic that unwound the code to Where
 }
 
 func (e *NonDeterminismError) Error() string {
-	const hint = "; code between operations must do the same on every run, and an execution must finish on the version it started on"
-	switch {
-	case e.Err != nil:
-		return fmt.Sprintf("perdure: non-deterministic code at operation %s: recorded that %v succeeded, but the code now fails: %v%s", e.ID, e.Recorded, e.Err, hint)
-	case e.Current == nil:
-		return fmt.Sprintf("perdure: non-deterministic code at operation %s: recorded %v, but the code returned without reaching it%s", e.ID, e.Recorded, hint)
-	case e.Recorded == nil:
-		return fmt.Sprintf("perdure: non-deterministic code at operation %s: the code now does %v, but nothing was recorded there before its context closed%s", e.ID, e.Current, hint)
-	}
-	return fmt.Sprintf("perdure: non-deterministic code at operation %s: recorded %v, but the code now does %v%s", e.ID, e.Recorded, e.Current, hint)
+	const hint = "code between operations must do the same on every run, so what is decided by time, chance, a map's order or the environment belongs in a step; and an execution must finish on the version it started on"
+	return fmt.Sprintf("perdure: non-deterministic code at operation %s: %s; %s", e.ID, e.difference(), hint)
 }
+
+func (e *NonDeterminismError) difference() string {
+	where := ""
+	if e.Where != "" {
+		where = " (at " + e.Where + ")"
+	}
+	if len(e.panicking) > 0 {
+		where += " in a deferred function, because it panics at " + e.panicking[0]
+	}
+	switch {
+	case e.Current == nil && e.Err != nil:
+		return fmt.Sprintf("recorded %v, but the code now fails without reaching it: %s", e.Recorded, message(e.Err))
+	case e.Current == nil:
+		return fmt.Sprintf("recorded %v, but the code returned without reaching it", e.Recorded)
+	case e.Err != nil:
+		return fmt.Sprintf("recorded that %v succeeded, but the code now fails: %s%s", e.Recorded, message(e.Err), where)
+	case e.Recorded == nil:
+		return fmt.Sprintf("the code now does %v, but nothing was recorded there, though the execution has come past it%s", e.Current, where)
+	}
+	return fmt.Sprintf("recorded %v, but the code now does %v%s", e.Recorded, e.Current, where)
+}
+
+// Unwrap returns what the code fails with, if it does.
+func (e *NonDeterminismError) Unwrap() error { return e.Err }
 
 // MisuseError says that a durable context was used where it must not be: by
 // two goroutines at once, inside its own step, or after its function returned.

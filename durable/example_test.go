@@ -51,6 +51,27 @@ func ExampleWait() {
 	// succeeded: "done"
 }
 
+// An invoice is reminded of when it is due, whenever that is computed to be. If
+// it has been due for long there is nothing to wait for.
+func ExampleWaitUntil() {
+	svc := simulated(`{"after": 30}`)
+	handler := func(ctx durable.Context, invoice struct{ After int }) (string, error) {
+		for _, days := range []int{-5, invoice.After} {
+			if err := durable.WaitUntil(ctx, "due", ctx.StartTime().AddDate(0, 0, days)); err != nil {
+				return "", err
+			}
+		}
+		return "reminded", nil
+	}
+	simulate(durable.NewHandler(handler, durable.WithClient(svc)), svc)
+	for _, op := range svc.ops {
+		fmt.Println(op.ID, op.Name, op.Status)
+	}
+	// Output:
+	// succeeded: "reminded"
+	// 2 due SUCCEEDED
+}
+
 // A child context makes one operation of several.
 func ExampleRunInChildContext() {
 	svc := simulated(`{}`)

@@ -4,10 +4,7 @@ import (
 	"github.com/perdure/perdure/internal/wire"
 )
 
-var (
-	goKind        = &kind{call: "durable.Go", typ: wire.TypeContext, subType: wire.SubTypeRunInChildContext, detached: true}
-	virtualGoKind = &kind{call: "durable.Go", typ: wire.TypeContext, subType: wire.SubTypeRunInChildContext, detached: true, virtual: true}
-)
+var goKind = &kind{call: "durable.Go", typ: wire.TypeContext, subType: wire.SubTypeRunInChildContext, detached: true}
 
 // Go runs fn at the same time as the code that follows, in a context of its
 // own, and returns a [Future] of its result at once. It is how any operation
@@ -37,35 +34,21 @@ var (
 // A nil fn, a name that breaks the rules, or an option that does, is an error
 // of [Future.Result].
 func Go[T any](ctx Context, name string, fn func(Context) (T, error), opts ...ChildOption) *Future[T] {
-	if fn == nil {
-		return brokenFuture[T](goKind.errorf(name, "the function is nil"))
-	}
-	cfg, err := newChildConfig(opts)
-	if err != nil {
-		return brokenFuture[T](goKind.errorf(name, "%w", err))
-	}
-	summary, err := summaryOf[T](cfg)
-	if err != nil {
-		return brokenFuture[T](goKind.errorf(name, "%w", err))
-	}
-	o, err := cfg.goKind().begin(ctx, name)
+	cfg, summary, fn, bad := childCall(fn, opts)
+	o, err := cfg.kind(goKind).begin(ctx, name, bad)
 	if err != nil {
 		return brokenFuture[T](err)
 	}
 	f := &Future[T]{task: newTask(o)}
+	if cfg.mapErrors != nil { // it is for whatever ends the future, and not only for fn
+		f.task.mapping, cfg.mapErrors = cfg.mapErrors, nil
+	}
 	f.task.begin(func() {
 		v, err := childResult(&f.task.operation, cfg, summary, fn)
 		f.task.complete(err, func() { f.value = v })
 	})
 	o.endAsync()
 	return f
-}
-
-func (c *childConfig) goKind() *kind {
-	if c.virtual {
-		return virtualGoKind
-	}
-	return goKind.as(c.subType)
 }
 
 // childResult is RunInChildContext after its begin.
@@ -102,7 +85,7 @@ func (f *Future[T]) Result(ctx Context) (T, error) {
 		var zero T
 		return zero, err
 	}
-	return f.value, f.task.err
+	return f.value, f.task.failure()
 }
 
 // Done returns a channel that is closed when the work is done, or the

@@ -255,14 +255,11 @@ func (g *Graph) Run(ctx Context, name string) error {
 	if err == nil && g.begun {
 		err = errGraphReused
 	}
-	if err != nil {
-		return graphKind.errorf(name, "%w", err)
-	}
-	g.begun = true
-	o, err := graphKind.begin(ctx, name)
+	o, err := graphKind.begin(ctx, name, err)
 	if err != nil {
 		return err
 	}
+	g.begun = true
 	defer o.end()
 	run := &graphRun{graph: g, name: name, codecs: o.scope.run.cfg.errors}
 	c := newChildRun(&o)

@@ -3,6 +3,7 @@ package durable
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 
 	"github.com/perdure/perdure/internal/wire"
 )
@@ -42,6 +43,16 @@ func (g *graphRun) failed() *node {
 	for _, n := range g.graph.nodes {
 		if n.is(nodeFailed) && !n.may {
 			return n
+		}
+	}
+	return nil
+}
+
+// undecided is the error of a condition, which nothing recorded.
+func (g *graphRun) undecided() error {
+	for _, n := range g.graph.nodes {
+		if n.is(nodeFailed) && n.task == nil {
+			return n.err
 		}
 	}
 	return nil
@@ -167,11 +178,14 @@ func (g *graphRun) awaits() string { return graphKind.describe(g.name) }
 // checkReached fails the run if a task is recorded that the code does not get to.
 func (g *graphRun) checkReached() {
 	for _, n := range g.graph.nodes {
-		if op := g.record(n.number()).op; op != nil && (n.is(nodeWaiting) || n.is(nodeSkipped)) {
-			g.scope.run.fail(&NonDeterminismError{ID: op.ID, Recorded: shapeOf(op)})
+		if op := g.record(n.number()).op; op != nil && n.task == nil {
+			g.scope.run.fail(&NonDeterminismError{ID: op.ID, Recorded: shapeOf(op), Err: g.undecided()})
 		}
 	}
 }
+
+// compensationConfig has nothing to do with the values of the user's Serdes.
+var compensationConfig = childConfig{serdes: JSON}
 
 // compensate undoes what succeeded, and returns the errors of what could not be.
 func (g *graphRun) compensate() (errs []error) {
@@ -180,7 +194,7 @@ func (g *graphRun) compensate() (errs []error) {
 			continue
 		}
 		o := g.operation(compensationKind, n.name+compensationSuffix, n.number()+1)
-		_, err := childResult(&o, &defaultChild, nil, func(ctx Context) (struct{}, error) { return struct{}{}, n.undo(ctx) })
+		_, err := childResult(&o, &compensationConfig, nil, func(ctx Context) (struct{}, error) { return struct{}{}, n.undo(ctx) })
 		if err != nil {
 			errs = append(errs, err)
 		}
@@ -205,15 +219,17 @@ func (g *graphRun) encode(err error) *ErrorObject {
 	for _, err := range e.Uncompensated {
 		data.Uncompensated = append(data.Uncompensated, g.codecs.encode(err))
 	}
-	obj.ErrorType, obj.ErrorData = "GraphError", data.fitted()
+	obj.ErrorType, obj.ErrorData = "GraphError", ownMark+data.fitted()
 	return obj
 }
+
+const maxGraphData = wire.MaxInlineResult - len(ownMark)
 
 // fitted is the data as JSON, without what makes it too large: first what
 // errors carry beside their types and messages, then compensations.
 func (d *graphErrorData) fitted() string {
 	text, _ := json.Marshal(d) // texts cannot fail
-	if len(text) <= wire.MaxInlineResult {
+	if len(text) <= maxGraphData {
 		return string(text)
 	}
 	for _, obj := range append(d.Uncompensated, d.Error) {
@@ -227,9 +243,14 @@ func (d *graphErrorData) fitted() string {
 	return string(text)
 }
 
+func (d *graphErrorData) read(data string) bool {
+	text, own := strings.CutPrefix(data, ownMark)
+	return own && json.Unmarshal([]byte(text), d) == nil
+}
+
 func (g *graphRun) decode(obj *ErrorObject) error {
 	var data graphErrorData
-	if obj == nil || obj.ErrorType != "GraphError" || json.Unmarshal([]byte(obj.ErrorData), &data) != nil {
+	if obj == nil || obj.ErrorType != "GraphError" || !data.read(obj.ErrorData) {
 		return &ChildContextError{Name: g.name, Err: g.codecs.decode(obj)}
 	}
 	e := &GraphError{Name: g.name, Task: data.Task, Err: g.codecs.decode(data.Error)}

@@ -326,7 +326,7 @@ func (brittle) Is(error) bool { panic("do not touch") }
 func TestErrorsThatPanic(t *testing.T) {
 	for want, err := range map[string]error{
 		"ChildContextError: child context \"f\" failed: vicious": new(vicious),
-		"PanicError: panic: do not touch":                        brittle{},
+		"ChildContextError: child context \"f\" failed: brittle": brittle{},
 	} {
 		t.Run(want, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {

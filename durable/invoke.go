@@ -47,21 +47,27 @@ func (f Function[In, Out]) Invoke(ctx Context, name string, in In, opts ...Invok
 // it is made in can have one, by [WithTimeout]. The name is as for [Step].
 func Invoke[In, Out any](ctx Context, name string, fn Function[In, Out], in In, opts ...InvokeOption) (Out, error) {
 	var zero Out
-	cfg, err := newInvokeConfig(fn.Name, fn.Options, opts)
-	if err != nil {
-		return zero, invokeKind.errorf(name, "%w", err)
+	cfg, bad := newInvokeConfig(fn.Name, fn.Options, opts)
+	if bad == nil {
+		bad = checkSent[Out](cfg.serdes, invokeKind, name)
 	}
-	o, err := invokeKind.begin(ctx, name)
+	o, err := invokeKind.next(ctx, name)
 	if err != nil {
 		return zero, err
 	}
-	defer o.end()
-	op := o.known.op
+	op, payload := o.known.op, ""
 	if op == nil {
-		payload, err := encodeOutgoing(&o, cfg.payloadSerdes(), in)
-		if err != nil {
+		if err := o.refuse(bad); err != nil {
 			return zero, err
 		}
+		if payload, err = encodeOutgoing(&o, cfg.payloadSerdes(), in); err != nil {
+			o.end()
+			return zero, err
+		}
+	}
+	o.compare()
+	defer o.end()
+	if op == nil {
 		o.invoke(fn.Name, payload, cfg)
 	}
 	if op == nil || !op.Status.Closed() {
@@ -76,7 +82,10 @@ func Invoke[In, Out any](ctx Context, name string, fn Function[In, Out], in In, 
 // encodeOutgoing encodes a payload that another function will read.
 func encodeOutgoing[T any](o *operation, serdes Serdes, v T) (string, error) {
 	what := "the payload of " + o.describe(o.name)
-	payload, err := marshalValue(o.value(o.id(), 0), serdes, what, v)
+	payload, err := "", checkType[T](serdes, written, what)
+	if err == nil {
+		payload, err = marshalValue(o.value(o.id(), 0), serdes, what, v)
+	}
 	if err == nil && len(payload) > wire.MaxPayload {
 		err = &LimitError{What: what, Size: len(payload), Limit: wire.MaxPayload}
 	}
@@ -98,7 +107,7 @@ func (o *operation) notInvoked(function string, op *Operation) error {
 		Function: function,
 		TimedOut: op.Status == wire.StatusTimedOut,
 		Stopped:  op.Status == wire.StatusStopped,
-		Err:      o.scope.run.cfg.errors.decode(op.Error),
+		Err:      o.scope.run.cfg.errors.decodeForeign(op.Error),
 	}
 }
 
@@ -171,19 +180,15 @@ func (o invokeOption) applyInvoke(c *invokeConfig) { o(c) }
 var defaultInvoke invokeConfig
 
 func newInvokeConfig(function string, lists ...[]InvokeOption) (*invokeConfig, error) {
-	if err := validateFunction(function); err != nil {
-		return nil, err
-	}
+	err := validateFunction(function)
 	if len(lists[0])+len(lists[1]) == 0 {
-		return &defaultInvoke, nil
+		return &defaultInvoke, err
 	}
 	cfg := new(invokeConfig)
 	for _, opts := range lists {
-		if err := applyOptions(cfg, opts, InvokeOption.applyInvoke); err != nil {
-			return nil, err
-		}
+		err = errors.Join(err, applyOptions(cfg, opts, InvokeOption.applyInvoke))
 	}
-	return cfg, cfg.validate()
+	return cfg, errors.Join(err, cfg.validate())
 }
 
 func (c *invokeConfig) payloadSerdes() Serdes {

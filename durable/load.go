@@ -51,7 +51,11 @@ func newRun(ctx context.Context, cfg *handlerConfig, in *wire.InvocationInput) *
 
 // load reads the recorded operations. If it reports false the run has ended.
 func (r *run) load(in *wire.InvocationInput) bool {
-	ops, err := r.pages(in.InitialExecutionState)
+	var ops []*Operation
+	_, err := recovered(func() (_ string, err error) {
+		ops, err = r.pages(in.InitialExecutionState)
+		return "", err
+	})
 	if err != nil {
 		r.finish(r.refused(err))
 		return false
@@ -61,7 +65,7 @@ func (r *run) load(in *wire.InvocationInput) bool {
 		err = errNoExecution
 	}
 	if err != nil {
-		r.finish(failed(r.cfg.errors.encode(err)))
+		r.finish(r.failed(err))
 		return false
 	}
 	if len(r.cfg.plugins) > 0 {
@@ -77,6 +81,9 @@ func (r *run) pages(first wire.InitialState) ([]*Operation, error) {
 		page, err := r.client.State(r.callCtx, &StateRequest{
 			ExecutionARN: r.arn, Token: r.token, Marker: marker, MaxItems: wire.MaxPage,
 		})
+		if err == nil && page == nil {
+			err = errNoReply
+		}
 		if err != nil {
 			return nil, fmt.Errorf("reading the execution's state: %w", err)
 		}

@@ -36,8 +36,18 @@ func (l *runLog) withInvocation(h slog.Handler) slog.Handler {
 	return h.WithAttrs(attrs)
 }
 
-// warn writes a line of the SDK's own.
-func (l *runLog) warn(msg string) { slog.New(l.attrs()).Warn(msg) }
+// warn writes a line of the SDK's own. The handler beneath may be the user's, so
+// it may panic, and here it would take other goroutines along.
+func (l *runLog) warn(msg string) { safely(func() { slog.New(l.attrs()).Warn(msg) }) }
+
+// changed says that the code is not what was recorded, and why if that is known.
+func (l *runLog) changed(err *NonDeterminismError, stack []string) {
+	args := []any{"operationId", err.ID, "error", err.Error()}
+	if len(stack) > 0 {
+		args = append(args, "stack", stack)
+	}
+	safely(func() { slog.New(l.attrs()).Error("the code does not do what was recorded", args...) })
+}
 
 // under is the handler beneath the loggers of code that has the given settings.
 func (l *runLog) under(set *settings) slog.Handler {

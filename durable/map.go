@@ -45,18 +45,15 @@ var errNilFunction = errors.New("the function is nil")
 //	})
 //	receipts := slices.Concat(result.Values()...)
 func Map[In, Out any](ctx Context, name string, items []In, fn func(ctx Context, item In, index int) (Out, error), opts ...BatchOption) (BatchResult[Out], error) {
+	cfg, bad := newBatchConfig(opts, len(items))
+	if err := nameItems(cfg, items); bad == nil {
+		bad = err
+	}
 	if fn == nil {
-		return BatchResult[Out]{}, mapKind.errorf(name, "%w", errNilFunction)
-	}
-	cfg, err := newBatchConfig(opts, len(items))
-	if err == nil {
-		err = nameItems(cfg, items)
-	}
-	if err != nil {
-		return BatchResult[Out]{}, mapKind.errorf(name, "%w", err)
+		bad, fn = errNilFunction, func(Context, In, int) (v Out, err error) { return v, errNilFunction }
 	}
 	work := newBatchWork(len(items), func(ctx Context, i int) (Out, error) { return fn(ctx, items[i], i) })
-	return runBatch(ctx, mapKind, itemKind, name, cfg, work)
+	return runBatch(ctx, mapKind, itemKind, name, cfg, work, bad)
 }
 
 // nameItems makes cfg.named of the namer that was given for items.
@@ -73,9 +70,12 @@ func nameItems[In any](cfg *batchConfig, items []In) error {
 		return errNilItemNamer
 	}
 	cfg.named = func(i int) (string, error) {
-		name := namer(items[i], i)
-		if err := validateName(name); err != nil {
-			return "", fmt.Errorf("item %d: %w", i, err)
+		name, err := recovered(func() (string, error) { return namer(items[i], i), nil })
+		if err == nil {
+			err = validateName(name)
+		}
+		if err != nil {
+			return name, fmt.Errorf("item %d: %w", i, err)
 		}
 		return name, nil
 	}

@@ -114,6 +114,14 @@ func singleRows() []*operationRow {
 			not:     and(without(noBody, "failure", "panic"), without(noValue, "large value", "huge value")),
 		},
 		{
+			name: "WaitUntil", covers: []string{"WaitUntil"}, call: "durable.WaitUntil",
+			run: func(ctx durable.Context, w *world) (string, error) {
+				return "v", durable.WaitUntil(ctx, w.name, ctx.StartTime().Add(max(w.delay, time.Second)))
+			},
+			records: `WAIT/Wait op SUCCEEDED`,
+			not:     and(without(noBody, "failure", "panic"), without(noValue, "large value", "huge value")),
+		},
+		{
 			name: "Invoke", covers: []string{"Invoke"}, call: "durable.Invoke",
 			run: func(ctx durable.Context, w *world) (string, error) {
 				return durable.Invoke(ctx, w.name, function, w.value())
@@ -214,7 +222,7 @@ func contextRows() []*operationRow {
 			bodies:  1, bodiesFailed: 1, known: "work",
 		},
 		{
-			name: "RunSaga", covers: []string{"RunSaga"}, call: "durable.RunInChildContext",
+			name: "RunSaga", covers: []string{"RunSaga"}, call: "durable.RunSaga",
 			run: func(ctx durable.Context, w *world) (string, error) {
 				return durable.RunSaga(ctx, w.name, func(ctx durable.Context, saga *durable.Saga) (string, error) {
 					saga.Compensate("undo", func(context.Context) error { return nil })

@@ -22,47 +22,50 @@ type nestedData struct {
 	Cause *ErrorObject
 }
 
-// nest makes obj the record of e, unless that is too large.
-func (c errorCodecs) nest(e nestingError, obj *ErrorObject) bool {
-	errorType, cause := e.nesting()
-	own, jsonErr := json.Marshal(e)
-	if jsonErr != nil {
+// nestingIn finds one in the chain of err; nil if there is none.
+func nestingIn(err error) (found nestingError) {
+	chain(err, func(err error) bool {
+		switch e := err.(type) {
+		case *SubmitterError, *CompensationError, *InvokeError:
+			found = e.(nestingError)
+			return !isNil(err)
+		}
 		return false
-	}
-	data, jsonErr := json.Marshal(nestedData{own, c.encode(cause)})
-	if jsonErr != nil || len(data) > maxErrorData {
-		return false
-	}
-	obj.ErrorType, obj.ErrorData = errorType, string(data)
-	return true
+	})
+	return found
 }
 
-// unnest undoes nest; nil if there is nothing to undo.
-func (c errorCodecs) unnest(obj *ErrorObject) error {
+// nest is the record of e, unless that is too large.
+func (c errorCodecs) nest(e nestingError) (errorType, data string, fits bool) {
+	errorType, cause := e.nesting()
+	own, err := json.Marshal(e)
+	if err != nil {
+		return "", "", false
+	}
+	text, err := json.Marshal(nestedData{own, c.encode(cause)})
+	return errorType, string(text), err == nil && len(text) <= maxErrorData
+}
+
+// unnest undoes nest, and reports whether there was something to undo.
+func (c errorCodecs) unnest(e *RecordedError) bool {
 	var data nestedData
-	switch obj.ErrorType {
+	switch e.Type {
 	case "CallbackSubmitterError":
-		e := new(SubmitterError)
-		if data.read(obj, e) {
-			e.Err = c.decode(data.Cause)
-			return e
+		if own := new(SubmitterError); data.read(e, own) {
+			own.Err, e.original = c.decode(data.Cause), own
 		}
 	case "CompensationError":
-		e := new(CompensationError)
-		if data.read(obj, e) {
-			e.Err = c.decode(data.Cause)
-			return e
+		if own := new(CompensationError); data.read(e, own) {
+			own.Err, e.original = c.decode(data.Cause), own
 		}
 	case "InvokeError":
-		e := new(InvokeError)
-		if data.read(obj, e) {
-			e.Err = c.decode(data.Cause)
-			return e
+		if own := new(InvokeError); data.read(e, own) {
+			own.Err, e.original = c.decode(data.Cause), own
 		}
 	}
-	return nil
+	return e.original != nil
 }
 
-func (d *nestedData) read(obj *ErrorObject, e error) bool {
-	return json.Unmarshal([]byte(obj.ErrorData), d) == nil && d.Cause != nil && json.Unmarshal(d.Error, e) == nil
+func (d *nestedData) read(e *RecordedError, own error) bool {
+	return json.Unmarshal([]byte(e.Data), d) == nil && d.Cause != nil && json.Unmarshal(d.Error, own) == nil
 }

@@ -74,7 +74,7 @@ func (o Offload) Marshal(ctx context.Context, v any) ([]byte, error) {
 		return nil, fmt.Errorf("storing %s: %w", ref.key, err)
 	}
 	if o.Preview != nil {
-		return []byte(ref.String() + "\n" + shorten(o.Preview(v), maxPreview)), nil
+		return []byte(ref.String() + "\n" + shorten(validText(o.Preview(v)), maxPreview)), nil
 	}
 	return []byte(ref.String()), nil
 }

@@ -107,7 +107,8 @@ type childConfig struct {
 	virtual   bool
 	summary   any // func(T) string
 	timeout   *time.Duration
-	mapErrors *func(error) error
+	mapErrors errorMapping
+	maps      bool // mapErrors was given
 }
 
 // WithRetry sets the retry policy.
@@ -237,16 +238,21 @@ var (
 )
 
 // applyOptions applies the options of one call to its configuration; apply is
-// the method of the option type that does it.
-func applyOptions[O, C any](cfg *C, opts []O, apply func(O, *C)) error {
+// the method of the option type that does it. Where the call is recorded, an
+// error is nobody's, so what can be applied is.
+func applyOptions[O, C any](cfg *C, opts []O, apply func(O, *C)) (err error) {
 	for _, o := range opts {
 		if any(o) == nil {
-			return errNilOption
+			err = errNilOption
+			continue
 		}
 		apply(o, cfg)
 	}
-	return nil
+	return err
 }
+
+// missing stands in for a function that is nil, in a call that was recorded.
+func missing[C, T any](C) (v T, err error) { return v, errNilFunction }
 
 var errNilOption = errors.New("an option is nil")
 
@@ -256,16 +262,16 @@ func newStepConfig(opts []StepOption) (*stepConfig, error) {
 	}
 	cfg := new(stepConfig)
 	if err := applyOptions(cfg, opts, StepOption.applyStep); err != nil {
-		return nil, err
+		return cfg, err
 	}
 	if cfg.semantics != AtLeastOncePerRetry && cfg.semantics != AtMostOncePerRetry {
-		return nil, fmt.Errorf("unknown Semantics %d; use AtLeastOncePerRetry or AtMostOncePerRetry", cfg.semantics)
+		return cfg, fmt.Errorf("unknown Semantics %d; use AtLeastOncePerRetry or AtMostOncePerRetry", cfg.semantics)
 	}
 	if cfg.timeout != nil && *cfg.timeout <= 0 {
-		return nil, fmt.Errorf("the timeout is %v; it must be positive", *cfg.timeout)
+		return cfg, fmt.Errorf("the timeout is %v; it must be positive", *cfg.timeout)
 	}
 	if cfg.budget != nil && *cfg.budget < 1 {
-		return nil, fmt.Errorf("the attempt budget is %d; it must be at least 1", *cfg.budget)
+		return cfg, fmt.Errorf("the attempt budget is %d; it must be at least 1", *cfg.budget)
 	}
 	return cfg, errors.Join(cfg.retry.validate(), validateSubType(cfg.subType))
 }
@@ -276,7 +282,7 @@ func newChildConfig(opts []ChildOption) (*childConfig, error) {
 	}
 	cfg := new(childConfig)
 	if err := applyOptions(cfg, opts, ChildOption.applyChild); err != nil {
-		return nil, err
+		return cfg, err
 	}
 	return cfg, cfg.validate()
 }

@@ -2,6 +2,7 @@ package durable
 
 import (
 	"fmt"
+	"reflect"
 	"runtime"
 	"strings"
 )
@@ -17,15 +18,16 @@ func recovered(fn func() (string, error)) (result string, err error) {
 }
 
 // ask has a function of the user's decide something about the operation. If it
-// panics there is no decision to go on with, and the execution fails.
-func (o *operation) ask(what string, decide func()) {
+// panics there is no decision, and the operation fails.
+func (o *operation) ask(what string, decide func()) error {
 	_, err := recovered(func() (string, error) {
 		decide()
 		return "", nil
 	})
 	if err != nil {
-		o.scope.run.fail(fmt.Errorf("perdure: the %s of %s: %w", what, o.describe(o.name), err))
+		return fmt.Errorf("the %s of %s: %w", what, o.describe(o.name), err)
 	}
+	return nil
 }
 
 // newPanicError is called by the deferred function that recovered v.
@@ -36,6 +38,29 @@ func newPanicError(v any) *PanicError {
 }
 
 const maxStackFrames = 32
+
+// callSite is where the user's code called the SDK: file:line; empty if it did
+// not, on this goroutine.
+func callSite() string {
+	pcs := make([]uintptr, 64)
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs)])
+	for {
+		f, more := frames.Next()
+		switch {
+		case f.Function == "" || strings.HasPrefix(f.Function, "runtime."):
+		case strings.HasSuffix(f.Function, ".(*run).spawn.func1"):
+			return ""
+		case !strings.HasPrefix(f.Function, packagePath):
+			return fmt.Sprintf("%s:%d", f.File, f.Line)
+		}
+		if !more {
+			return ""
+		}
+	}
+}
+
+// packagePath is what the names of the SDK's own functions begin with.
+var packagePath = reflect.TypeFor[run]().PkgPath() + "."
 
 // panicStack lists the frames from the one that panicked down to the SDK.
 func panicStack() []string {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/perdure/perdure/internal/wire"
 )
@@ -27,18 +28,20 @@ var errNamesOfBranches = errors.New("WithItemNames is for Map; branches have nam
 // returns their results in the order of the branches. Everything else is as for
 // [Map]. For branches with results of different types see [ParallelMixed].
 func Parallel[T any](ctx Context, name string, branches []Branch[T], opts ...BatchOption) (BatchResult[T], error) {
-	cfg, err := newBatchConfig(opts, len(branches))
-	if err != nil {
-		return BatchResult[T]{}, parallelKind.errorf(name, "%w", err)
-	}
+	cfg, bad := newBatchConfig(opts, len(branches))
 	for i, b := range branches {
-		if err := cfg.validateBranch(i, b.Name, b.Func == nil); err != nil {
-			return BatchResult[T]{}, parallelKind.errorf(name, "%w", err)
+		if err := cfg.validateBranch(i, b.Name, b.Func == nil); bad == nil {
+			bad = err
 		}
 	}
 	cfg.named = func(i int) (string, error) { return branchName(branches[i].Name, i), nil }
-	work := newBatchWork(len(branches), func(ctx Context, i int) (T, error) { return branches[i].Func(ctx) })
-	return runBatch(ctx, parallelKind, branchKind, name, cfg, work)
+	work := newBatchWork(len(branches), func(ctx Context, i int) (T, error) {
+		if branches[i].Func == nil { // now, though it was there when the batch began
+			return missing[Context, T](ctx)
+		}
+		return branches[i].Func(ctx)
+	})
+	return runBatch(ctx, parallelKind, branchKind, name, cfg, work, bad)
 }
 
 func (c *batchConfig) validateBranch(i int, name string, noFunc bool) error {
@@ -77,6 +80,7 @@ func NewBranch[T any](name string, fn func(Context) (T, error)) *TypedBranch[T] 
 type AnyBranch interface {
 	label() string
 	missing() bool
+	check(s Serdes, what string) error
 	run(ctx Context) (any, error)
 	encode(ctx context.Context, s Serdes, what string, v any) (string, any, error)
 	decode(ctx context.Context, s Serdes, what string, payload *string) (any, error)
@@ -96,19 +100,19 @@ type AnyBranch interface {
 // their branches, on every run.
 // [WithSerdes], which would have to tell them apart, is not for ParallelMixed.
 func ParallelMixed(ctx Context, name string, branches []AnyBranch, opts ...BatchOption) (BatchResult[any], error) {
-	cfg, err := newBatchConfig(opts, len(branches))
-	if err == nil && cfg.serdes != nil {
-		err = errMixedSerdes
+	cfg, bad := newBatchConfig(opts, len(branches))
+	if bad == nil && cfg.serdes != nil {
+		bad = errMixedSerdes
 	}
-	if err != nil {
-		return BatchResult[any]{}, mixedKind.errorf(name, "%w", err)
-	}
+	cfg.serdes = nil
+	branches = slices.Clone(branches)
 	for i, b := range branches {
 		if b == nil || b.missing() {
-			return BatchResult[any]{}, mixedKind.errorf(name, "branch %d is nil, or has no function", i)
+			b = NewBranch("", missing[Context, any])
+			branches[i], bad = b, fmt.Errorf("branch %d is nil, or has no function", i)
 		}
-		if err := cfg.validateBranch(i, b.label(), false); err != nil {
-			return BatchResult[any]{}, mixedKind.errorf(name, "%w", err)
+		if err := cfg.validateBranch(i, b.label(), false); bad == nil {
+			bad = err
 		}
 	}
 	cfg.named = func(i int) (string, error) { return branchName(branches[i].label(), i), nil }
@@ -119,7 +123,8 @@ func ParallelMixed(ctx Context, name string, branches []AnyBranch, opts ...Batch
 	work.decode = func(ctx context.Context, s Serdes, what string, i int, payload *string) (any, error) {
 		return branches[i].decode(ctx, s, what, payload)
 	}
-	result, err := runBatch(ctx, mixedKind, branchKind, name, cfg, work)
+	work.check = func(s Serdes, what string, i int) error { return branches[i].check(s, what) }
+	result, err := runBatch(ctx, mixedKind, branchKind, name, cfg, work, bad)
 	result.branches = branches
 	return result, err
 }
@@ -156,6 +161,8 @@ var ErrNotCompleted = errors.New("the batch ended before the branch did")
 func (b *TypedBranch[T]) label() string { return b.name }
 
 func (b *TypedBranch[T]) missing() bool { return b == nil || b.fn == nil }
+
+func (b *TypedBranch[T]) check(s Serdes, what string) error { return checkType[T](s, recorded, what) }
 
 func (b *TypedBranch[T]) run(ctx Context) (any, error) { return b.fn(ctx) }
 

@@ -1,7 +1,6 @@
 package durable
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
@@ -35,20 +34,18 @@ func (r *run) refused(err error) outcome {
 	case code == "" && status < 400:
 		return fault
 	}
-	return failed(r.cfg.errors.encode(&CheckpointError{Code: code, Err: err}))
+	return r.failed(&CheckpointError{Code: code, Err: err})
 }
 
 // refusalOf is the service's code and message in err, if it has any.
 func refusalOf(err error) (code, message string) {
-	var own *wire.Error
-	if errors.As(err, &own) {
+	if own, ok := inChain[*wire.Error](err); ok {
 		return string(own.Code), own.Message
 	}
-	var api refusal
-	if errors.As(err, &api) {
-		return api.ErrorCode(), api.ErrorMessage()
+	if api, ok := findAs[refusal](err); ok {
+		safely(func() { code, message = api.ErrorCode(), api.ErrorMessage() })
 	}
-	return "", ""
+	return code, message
 }
 
 // transient reports whether a code says that the request itself was fine.
@@ -62,10 +59,13 @@ func transient(code wire.Code) bool {
 	return false
 }
 
-func httpStatus(err error) int {
-	var response interface{ HTTPStatusCode() int }
-	if errors.As(err, &response) {
-		return response.HTTPStatusCode()
-	}
-	return 0
+func httpStatus(err error) (status int) {
+	chain(err, func(err error) (answered bool) {
+		response, ok := err.(interface{ HTTPStatusCode() int })
+		if ok {
+			safely(func() { status = response.HTTPStatusCode() })
+		}
+		return ok
+	})
+	return status
 }

@@ -1,7 +1,6 @@
 package durable
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -96,7 +95,7 @@ func RetryFunc(fn func(err error, attempt int) (delay time.Duration, retry bool)
 func ErrorIs(targets ...error) func(error) bool {
 	return func(err error) bool {
 		for _, target := range targets {
-			if errors.Is(err, target) {
+			if isError(err, target) {
 				return true
 			}
 		}
@@ -107,8 +106,8 @@ func ErrorIs(targets ...error) func(error) bool {
 // ErrorAs is a [RetryPolicy.RetryIf] that retries errors of type T.
 func ErrorAs[T error]() func(error) bool {
 	return func(err error) bool {
-		var target T
-		return errors.As(err, &target)
+		_, is := findAs[T](err)
+		return is
 	}
 }
 
@@ -138,8 +137,8 @@ func ErrorMatches(patterns ...interface{ MatchString(string) bool }) func(error)
 // other functions, and have no type here.
 func ErrorTypeIs(names ...string) func(error) bool {
 	return func(err error) bool {
-		name := typeName(err)
-		if r := (*RecordedError)(nil); errors.As(err, &r) {
+		name, _ := typeName(err)
+		if r, ok := inChain[*RecordedError](err); ok {
 			name = r.Type
 		}
 		return slices.Contains(names, name)
@@ -193,7 +192,10 @@ func (p *RetryPolicy) delay(attempt int) time.Duration {
 		}
 	}
 	d := float64(base)*math.Pow(factor, float64(attempt-1)) + float64(p.Increment)*float64(attempt-1)
-	return time.Duration(min(d, float64(limit), float64(maxWait)))
+	if !(d > 0) { // also for what is no number: the policy of a recorded step may be bad
+		return 0
+	}
+	return time.Duration(min(d, max(float64(limit), 0), float64(maxWait)))
 }
 
 func (p *RetryPolicy) jittered(d time.Duration) time.Duration {

@@ -1,7 +1,6 @@
 package durable
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -55,14 +54,19 @@ var groupKind = &kind{call: "durable.Retry", typ: wire.TypeContext, subType: wir
 func Retry[T any](ctx Context, name string, fn func(ctx Context, attempt int) (T, error), opts ...RetryGroupOption) (T, error) {
 	var zero T
 	cfg := new(groupConfig)
-	if err := cfg.apply(name, fn == nil, opts); err != nil {
-		return zero, groupKind.errorf(name, "%w", err)
+	if bad := cfg.apply(name, fn == nil, opts); bad != nil {
+		if err := refuseGroup(ctx, name, bad); err != nil {
+			return zero, err
+		}
 	}
 	for attempt := 1; ; attempt++ {
 		v, err := RunInChildContext(ctx, fmt.Sprintf("%s-attempt-%d", name, attempt), func(ctx Context) (T, error) {
+			if fn == nil { // now, though it was there when Retry began
+				return zero, errNilFunction
+			}
 			return fn(ctx, attempt)
 		}, cfg.attempt...)
-		if failure := (*ChildContextError)(nil); err == nil || !errors.As(err, &failure) {
+		if _, failed := err.(*ChildContextError); !failed {
 			return v, err
 		}
 		backoff := fmt.Sprintf("%s-backoff-%d", name, attempt)
@@ -74,6 +78,21 @@ func Retry[T any](ctx Context, name string, fn func(ctx Context, attempt int) (T
 			return zero, err
 		}
 	}
+}
+
+// refuseGroup is the error of a Retry with bad arguments, unless its first
+// attempt was recorded. Like any call it takes a number.
+func refuseGroup(ctx Context, name string, bad error) error {
+	s, err := groupKind.enter(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer s.busy.Store(false)
+	if s.peek().op != nil || s.run.history.contexts[childID(s.id, s.count+1)] != nil {
+		return nil
+	}
+	s.count++
+	return groupKind.errorf(name, "%w", bad)
 }
 
 func (c *groupConfig) apply(name string, noFunc bool, opts []RetryGroupOption) error {
@@ -96,13 +115,14 @@ func (c *groupConfig) next(ctx Context, name, backoff string, err error, attempt
 	if op := s.peek().op; op != nil || s.sealed {
 		return time.Second, op != nil && op.Type == wire.TypeWait && op.Name == backoff
 	}
-	var serdes *SerdesError
-	var limit *LimitError
-	if errors.As(err, &serdes) || errors.As(err, &limit) {
+	if isHopeless(err) {
 		return 0, false
 	}
 	var seconds int64
 	o := operation{kind: groupKind, scope: s, name: name}
-	o.ask("retry policy", func() { seconds, retry = c.retry.next(err, attempt) })
+	if failed := o.ask("retry policy", func() { seconds, retry = c.retry.next(err, attempt) }); failed != nil {
+		// Of this nothing is recorded, so it has no part in what Retry returns.
+		safely(func() { ctx.Logger().Error("there will be no further attempt", "error", failed) })
+	}
 	return time.Duration(seconds) * time.Second, retry
 }

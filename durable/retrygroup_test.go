@@ -99,7 +99,7 @@ func TestRetryGroupBadInput(t *testing.T) {
 		`RetryPolicy.MaxAttempts is -1`: func(ctx durable.Context) (int, error) {
 			return durable.Retry(ctx, "g", fine, durable.WithRetry(durable.RetryPolicy{MaxAttempts: -1}))
 		},
-		`the retry policy of durable.Retry "g": panic: oh`: func(ctx durable.Context) (int, error) {
+		`"g" failed after 1 attempts: child context "g-attempt-1" failed: bad item`: func(ctx durable.Context) (int, error) {
 			return durable.Retry(ctx, "g", func(durable.Context, int) (int, error) { return 0, errItem },
 				durable.WithRetry(durable.RetryFunc(func(error, int) (time.Duration, bool) { panic("oh") })))
 		},

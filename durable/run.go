@@ -59,7 +59,14 @@ type outcome struct {
 	fault  error
 }
 
-func failed(obj *ErrorObject) outcome { return outcome{status: wire.InvocationFailed, err: obj} }
+// failed is the outcome of a run whose execution failed with err.
+func (r *run) failed(err error) outcome {
+	obj := r.cfg.errors.report(err)
+	if changed, ok := err.(*NonDeterminismError); ok && !r.cfg.rehearsal && !r.ended.Load() {
+		r.log.changed(changed, obj.StackTrace)
+	}
+	return outcome{status: wire.InvocationFailed, err: obj}
+}
 
 // waiter is one blocked goroutine.
 type waiter struct {
@@ -102,7 +109,7 @@ func (r *run) spawn(s *scope, body func()) {
 			return "", nil
 		})
 		if returned = true; err != nil {
-			r.finish(failed(r.cfg.errors.encode(err)))
+			r.finish(r.failed(err))
 		}
 	})
 }
@@ -135,7 +142,10 @@ func (r *run) finishLocked(o outcome) {
 // fail ends the run and the calling goroutine: the execution failed, whatever
 // user code thinks of it.
 func (r *run) fail(err error) {
-	r.finish(failed(r.cfg.errors.encode(err)))
+	if changed, ok := err.(*NonDeterminismError); ok && changed.Current != nil {
+		changed.Where, changed.panicking = callSite(), panicStack()
+	}
+	r.finish(r.failed(err))
 	runtime.Goexit()
 }
 
@@ -146,7 +156,7 @@ func (r *run) idleLocked() {
 	case len(r.queue) > 0:
 		r.kick()
 	case len(r.parked) == 0 && len(r.joins) > 0 && !r.halted:
-		r.finishLocked(failed(r.cfg.errors.encode(r.deadlockLocked())))
+		r.finishLocked(r.failed(r.deadlockLocked()))
 	default:
 		r.finishLocked(outcome{status: wire.InvocationPending})
 	}

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+
+	"github.com/perdure/perdure/internal/wire"
 )
 
 // Saga collects how to undo what a [RunSaga] has done so far.
@@ -38,18 +41,14 @@ func (s *Saga) Compensate(name string, fn func(context.Context) error, opts ...S
 // [WithTimeout] is therefore refused; to bound the time of a part, give it to a
 // child context inside.
 func RunSaga[T any](ctx Context, name string, fn func(Context, *Saga) (T, error), opts ...ChildOption) (T, error) {
-	var zero T
-	if fn == nil {
-		return zero, sagaKind.errorf(name, "the function is nil")
+	cfg, summary, _, bad := childCall(missing[Context, T], opts)
+	switch {
+	case fn == nil:
+		bad = errNilFunction
+	case bad == nil && cfg.timeout != nil:
+		bad = errSagaTimeout
 	}
-	cfg, err := newChildConfig(opts)
-	if err == nil && cfg.timeout != nil {
-		err = errSagaTimeout
-	}
-	if err != nil {
-		return zero, sagaKind.errorf(name, "%w", err)
-	}
-	return RunInChildContext(ctx, name, func(ctx Context) (result T, err error) {
+	return childOf(ctx, sagaKind, name, cfg, summary, func(ctx Context) (result T, err error) {
 		saga := new(Saga)
 		_, err = recovered(func() (_ string, err error) {
 			result, err = fn(ctx, saga)
@@ -59,20 +58,19 @@ func RunSaga[T any](ctx Context, name string, fn func(Context, *Saga) (T, error)
 			err = saga.compensate(ctx, err)
 		}
 		return result, err
-	}, opts...)
+	}, bad)
 }
 
-var (
-	sagaKind       = &kind{call: "durable.RunSaga"}
-	errSagaTimeout = errors.New("a saga that is timed out could not compensate; give the timeout to a child context inside of it")
-)
+var sagaKind = &kind{call: "durable.RunSaga", typ: wire.TypeContext, subType: wire.SubTypeRunInChildContext}
+
+var errSagaTimeout = errors.New("a saga that is timed out could not compensate; give the timeout to a child context inside of it")
 
 // compensate undoes what was done before cause.
 func (s *Saga) compensate(ctx Context, cause error) error {
 	failed := &CompensationError{Err: cause}
 	for i := len(s.compensations) - 1; i >= 0; i-- {
 		c := s.compensations[i]
-		if _, err := Step(ctx, c.name, c.body(), c.opts...); err != nil {
+		if _, err := Step(ctx, c.name, c.body(), append(slices.Clip(c.opts), WithSerdes(JSON))...); err != nil {
 			failed.Failed = append(failed.Failed, err.Error())
 		}
 	}

@@ -108,9 +108,9 @@ func (s *scope) abandonedLocked() bool {
 	return false
 }
 
-// close ends the scope after its function returned. What was recorded in it
-// and not reached is a change of the code.
-func (s *scope) close() {
+// close ends the scope after its function returned, or failed with cause. What
+// was recorded in it and not reached is a change of the code, or of what it needs.
+func (s *scope) close(cause error) {
 	s.run.mu.Lock()
 	s.returned = true
 	if s.parent != nil { // the handler's tasks end with the run
@@ -123,7 +123,7 @@ func (s *scope) close() {
 			op = s.run.history.unrecorded(childID(s.id, i+1))
 		}
 		if op != nil {
-			s.run.fail(&NonDeterminismError{ID: op.ID, Recorded: shapeOf(op)})
+			s.run.fail(&NonDeterminismError{ID: op.ID, Recorded: shapeOf(op), Err: cause})
 		}
 	}
 }
@@ -175,22 +175,60 @@ func (k *kind) enter(ctx Context, name string) (*scope, error) {
 
 // begin gives the call its number and compares it with what was recorded
 // there. It does not return if the two differ, or if the run is over.
-func (k *kind) begin(ctx Context, name string) (operation, error) {
+//
+// bad says what is wrong with the call's arguments. That is an error of the
+// first run only: where there is a record it is the record that counts, and
+// arguments may have been computed. A call that is refused keeps its number, so
+// that those behind it have the same on every run.
+func (k *kind) begin(ctx Context, name string, bad error) (operation, error) {
+	o, err := k.next(ctx, name)
+	if err == nil && !o.hasRecord() {
+		err = o.refuse(bad)
+	}
+	if err != nil {
+		return operation{}, err
+	}
+	o.compare()
+	return o, nil
+}
+
+// next is the first half of begin, for calls that look at their arguments when
+// they know whether there is a record; compare is the second.
+func (k *kind) next(ctx Context, name string) (operation, error) {
 	s, err := k.enter(ctx, name)
 	if err != nil {
 		return operation{}, err
 	}
 	known := s.peek()
-	if op := known.op; op == nil || op.Name != name {
-		if err := validateName(name); err != nil {
-			s.busy.Store(false)
-			return operation{}, k.errorf(name, "%w", err)
-		}
-	}
 	s.count++
-	o := operation{kind: k, scope: s, ctx: ctx, name: name, number: s.count, known: known}
+	return operation{kind: k, scope: s, ctx: ctx, name: name, number: s.count, known: known}, nil
+}
+
+// hasRecord reports whether an earlier invocation began the operation.
+func (o *operation) hasRecord() bool {
+	return o.known.op != nil || o.virtual && o.scope.run.history.contexts[o.id()] != nil
+}
+
+// refuse ends a call whose arguments, or name, break a rule.
+func (o *operation) refuse(bad error) error {
+	if bad == nil {
+		bad = validateName(o.name)
+	}
+	if bad == nil {
+		return nil
+	}
+	o.end()
+	if _, named := bad.(*SerdesError); named {
+		return bad
+	}
+	return o.errorf(o.name, "%w", bad)
+}
+
+func (o *operation) compare() {
 	o.check()
-	return o, nil
+	if s := o.scope; o.known.op == nil && !o.virtual && o.number < len(s.recorded) {
+		s.run.fail(&NonDeterminismError{ID: o.id(), Current: o.shape()}) // it would happen in the past
+	}
 }
 
 // check compares the operation with its record.
@@ -240,11 +278,8 @@ func (s *scope) checkOpen(k *kind, name string) {
 func (o *operation) end() { o.scope.leave(o.known) }
 
 func (s *scope) leave(known record) {
-	replaying := false
-	if op := known.op; op != nil && op.Status.Closed() {
-		replaying = s.hadSeen(known) || s.ranOn()
-	}
-	s.leaveAs(replaying)
+	op := known.op
+	s.leaveAs(op == nil && s.ranOn() || op != nil && op.Status.Closed() && (s.hadSeen(known) || s.ranOn()))
 }
 
 // leaveAs is leave for calls that know better whether what follows ran before.

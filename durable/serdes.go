@@ -16,7 +16,8 @@ import (
 //
 // What Marshal returns must be UTF-8, and Unmarshal must make of it a value
 // that serves in place of the original: code gets that one already on the
-// first run, so that every run sees the same. The context knows the execution
+// first run, so that every run sees the same. With JSON an int in an any is a
+// float64 from the start, and a struct in it is a map. The context knows the execution
 // and the operation ([ExecutionARN], [IdempotencyKey]), so an implementation
 // may keep large values elsewhere and record where. An implementation is used
 // by many goroutines at once.
@@ -62,7 +63,7 @@ var errNotUTF8 = errors.New("the encoded value is not UTF-8 text")
 // replay will read, which is the one that user code gets.
 func encodeValue[T any](ctx context.Context, s Serdes, what string, v T) (payload string, read T, err error) {
 	if s == JSON {
-		if payload, ok := encodePlain(v); ok {
+		if payload, ok := encodePlain(&v); ok {
 			return payload, v, nil
 		}
 	}
@@ -77,7 +78,7 @@ func encodeValue[T any](ctx context.Context, s Serdes, what string, v T) (payloa
 // marshalValue writes v without a look at what will be read.
 func marshalValue[T any](ctx context.Context, s Serdes, what string, v T) (string, error) {
 	if s == JSON {
-		if payload, ok := encodePlain(v); ok {
+		if payload, ok := encodePlain(&v); ok {
 			return payload, nil
 		}
 	}
@@ -115,7 +116,7 @@ func unmarshal(ctx context.Context, s Serdes, payload string, v any) (err error)
 // serdesFailed returns err, unless the fault is not the value's: then it ends
 // the run.
 func serdesFailed(ctx context.Context, err *SerdesError) error {
-	if c := bodyOf(ctx); c != nil && errors.Is(err, ErrUnavailable) {
+	if c := bodyOf(ctx); c != nil && isError(err, ErrUnavailable) {
 		c.run.finish(outcome{fault: err})
 		c.run.checkEnded()
 	}
@@ -197,21 +198,22 @@ func (o *operation) unreadable(err error) {
 }
 
 // encodePlain and decodePlain are JSON for the types that need no package to
-// write and read: replay of a finished step is mostly decoding its result.
+// write and read: replay of a finished step is mostly decoding its result. It is
+// the type of the result that counts: an int in an any is read as a float64.
 
 func encodePlain(v any) (string, bool) {
 	switch v := v.(type) {
-	case bool:
-		return strconv.FormatBool(v), true
-	case int:
-		return strconv.Itoa(v), true
-	case int64:
-		return strconv.FormatInt(v, 10), true
-	case struct{}:
+	case *bool:
+		return strconv.FormatBool(*v), true
+	case *int:
+		return strconv.Itoa(*v), true
+	case *int64:
+		return strconv.FormatInt(*v, 10), true
+	case *struct{}:
 		return "{}", true
-	case string:
-		if utf8.ValidString(v) {
-			return string(wire.AppendString(nil, v)), true
+	case *string:
+		if utf8.ValidString(*v) {
+			return string(wire.AppendString(nil, *v)), true
 		}
 	}
 	return "", false

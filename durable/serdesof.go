@@ -18,7 +18,7 @@ func (rawSerdes) Marshal(_ context.Context, v any) ([]byte, error) {
 	switch rv := reflect.ValueOf(v); {
 	case rv.Kind() == reflect.String:
 		return []byte(rv.String()), nil
-	case isBytes(rv):
+	case rv.IsValid() && isBytes(rv.Type()):
 		return rv.Bytes(), nil
 	}
 	return nil, fmt.Errorf("durable.Raw is for strings and bytes, not for %T", v)
@@ -28,16 +28,12 @@ func (rawSerdes) Unmarshal(_ context.Context, data []byte, v any) error {
 	switch rv := reflect.ValueOf(v).Elem(); {
 	case rv.Kind() == reflect.String:
 		rv.SetString(string(data))
-	case isBytes(rv):
+	case isBytes(rv.Type()):
 		rv.SetBytes(data)
 	default:
 		return fmt.Errorf("durable.Raw is for strings and bytes, not for %s", rv.Type())
 	}
 	return nil
-}
-
-func isBytes(v reflect.Value) bool {
-	return v.Kind() == reflect.Slice && v.Type().Elem().Kind() == reflect.Uint8
 }
 
 // SerdesOf is a [Serdes] for values of one type; any other type is an error. A
@@ -56,6 +52,20 @@ var (
 	errNoMarshal   = errors.New("SerdesOf was given no function to encode with")
 	errNoUnmarshal = errors.New("SerdesOf was given no function to decode with")
 )
+
+// problem says why values of the type cannot pass.
+func (s serdesOf[T]) problem(p passage, t reflect.Type) error {
+	own := reflect.TypeFor[T]()
+	switch {
+	case t != own && (p != written || own.Kind() != reflect.Interface || !t.AssignableTo(own)):
+		return fmt.Errorf("the Serdes is for %s, not for %s", reflect.TypeFor[T](), t)
+	case p&written != 0 && s.marshal == nil:
+		return errNoMarshal
+	case p&read != 0 && s.unmarshal == nil:
+		return errNoUnmarshal
+	}
+	return nil
+}
 
 func (s serdesOf[T]) Marshal(ctx context.Context, v any) ([]byte, error) {
 	typed, ok := v.(T)

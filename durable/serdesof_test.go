@@ -3,11 +3,13 @@ package durable_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/internal/wire"
 )
 
 func TestRaw(t *testing.T) {
@@ -100,6 +102,32 @@ func TestSerdesOf(t *testing.T) {
 			if want = strings.TrimSpace(want); want == "" && out.errorText() != "" || !strings.Contains(out.errorText(), want) {
 				t.Errorf("got %q, want %q", out.errorText(), want)
 			}
+		}
+	})
+}
+
+// A Serdes that is for the user's values only has nothing to do with the SDK's own.
+func TestSerdesOfTheHandlerIsForTheUsersValues(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		svc := newService(t, "{}")
+		svc.handedOut = func(op *wire.Operation) { svc.settles(op, succeeds(0, "sent")) }
+		undone := 0
+		runs := allRunsOf(t, svc, func(ctx durable.Context) (any, error) {
+			v, err := durable.WaitForCallback[string](ctx, "callback", func(context.Context, string) error { return nil })
+			if err != nil {
+				return nil, err
+			}
+			_, saga := durable.RunSaga(ctx, "saga", func(_ durable.Context, s *durable.Saga) (string, error) {
+				s.Compensate("undo", func(context.Context) error { undone++; return nil })
+				return "", errItem
+			})
+			g := durable.NewGraph()
+			a := durable.AddTask(g, "a", func(durable.Context) (string, error) { return "a", nil }).Compensate(func(durable.Context, string) error { undone++; return nil })
+			durable.AddTask(g, "b", func(durable.Context) (string, error) { return "", errItem }).After(a)
+			return v, errors.Join(saga, g.Run(ctx, "graph"))
+		}, durable.WithSerdes(durable.Raw))
+		if undone != 2 || strings.Contains(runs[0].err, "durable.Raw is for") {
+			t.Errorf("%d compensations ran: %s", undone, runs[0].err)
 		}
 	})
 }

@@ -16,7 +16,7 @@ import (
 //
 // handler gets the execution's input, decoded from JSON, and runs once per invocation:
 // from the top each time, over what was recorded. What it returns ends the
-// execution. A result is at most 6 MB, or 1 MB if the execution was started
+// execution. Its result is written as JSON, and read by others only. It is at most 6 MB, or 1 MB if the execution was started
 // asynchronously; larger ones fail the execution. An error, or a panic, fails
 // the execution with the error's type name and message.
 func Start[In, Out any](handler func(Context, In) (Out, error), opts ...HandlerOption) {
@@ -31,15 +31,23 @@ type Handler struct {
 }
 
 // NewHandler makes a Handler of a function. It panics if the function, an option
-// or a plugin is nil, and if options cannot be meant.
+// or a plugin is nil, if options cannot be meant, and if In is a type that nothing
+// can be read into, such as an interface with methods, or Out one of which nothing
+// can be written, such as a channel.
 func NewHandler[In, Out any](handler func(Context, In) (Out, error), opts ...HandlerOption) *Handler {
 	if handler == nil {
 		panic("perdure: the handler is nil")
 	}
+	const input, what = "the execution's input", "the handler's result"
 	cfg := newHandlerConfig(opts)
-	return &Handler{cfg: cfg, main: func(s *scope, input *string) (string, error) {
+	for _, err := range []error{checkType[In](JSON, read, input), checkType[Out](JSON, written, what)} {
+		if err != nil {
+			panic(err.Error())
+		}
+	}
+	return &Handler{cfg: cfg, main: func(s *scope, payload *string) (string, error) {
 		ctx := &bodyContext{Context: s, run: s.run, id: s.run.history.execution.ID}
-		in, err := decodeValue[In](ctx, JSON, "the execution's input", input)
+		in, err := decodeValue[In](ctx, JSON, input, payload)
 		if err != nil {
 			return "", err
 		}
@@ -47,8 +55,7 @@ func NewHandler[In, Out any](handler func(Context, In) (Out, error), opts ...Han
 		if err != nil {
 			return "", err
 		}
-		result, _, err := encodeValue(ctx, JSON, "the handler's result", out)
-		return result, err
+		return marshalValue(ctx, JSON, what, out)
 	}}
 }
 
@@ -116,10 +123,10 @@ func (r *run) execute(main func(*scope, *string) (string, error)) {
 	root.owner = r.cfg.goroutine()
 	result, err := recovered(func() (string, error) { return main(root, r.history.execution.Payload) })
 	r.checkInvocation()
-	root.close()
+	root.close(err)
 	o := outcome{status: wire.InvocationSucceeded, result: result}
 	if err != nil {
-		o = failed(r.cfg.errors.encode(err))
+		o = r.failed(err)
 	}
 	if r.cfg.pipelined {
 		r.drain()
@@ -136,7 +143,7 @@ const maxReply = wire.MaxSyncPayload - 50
 func (r *run) fit(o outcome) outcome {
 	switch {
 	case len(o.result) > wire.MaxSyncPayload:
-		return failed(r.cfg.errors.encode(&LimitError{What: "the handler's result", Size: len(o.result), Limit: wire.MaxSyncPayload}))
+		return r.failed(&LimitError{What: "the handler's result", Size: len(o.result), Limit: wire.MaxSyncPayload})
 	case escapedLen(o.result) > maxReply:
 		large := o.result
 		r.recordExecution(Update{ID: "execution-result", Type: wire.TypeExecution, Action: wire.ActionSucceed, Payload: &large})

@@ -2,7 +2,7 @@ package durable
 
 import (
 	"context"
-	"errors"
+	"fmt"
 
 	"github.com/perdure/perdure/internal/wire"
 )
@@ -31,19 +31,22 @@ var stepKind = &kind{call: "durable.Step", typ: wire.TypeStep, subType: wire.Sub
 //
 // The name identifies the step in histories and in messages: printable ASCII,
 // at most 256 bytes; it may be empty. The result is at most 1 MiB encoded;
-// a larger one fails the step with a [*LimitError]. A result or an error that
-// cannot be encoded fails it too, without a retry.
+// a larger one fails the step with a [*LimitError]. A result that cannot be
+// recorded and read again fails it too, with a [*SerdesError] and without a
+// retry: before fn runs if the type alone tells, which is so for interfaces
+// other than any, channels and functions. What Step returns on the first run
+// has been through its [Serdes], so that every run gets the same.
+//
+// Name and options that break a rule are an error of the first run only, as for
+// every operation: once a call is recorded it is the record that counts.
 func Step[T any](ctx Context, name string, fn func(context.Context) (T, error), opts ...StepOption) (T, error) {
-	var zero T
+	cfg, bad := newStepConfig(opts)
 	if fn == nil {
-		return zero, stepKind.errorf(name, "the function is nil")
+		bad, fn = errNilFunction, missing[context.Context, T]
 	}
-	cfg, err := newStepConfig(opts)
+	o, err := stepKind.as(cfg.subType).begin(ctx, name, bad)
 	if err != nil {
-		return zero, stepKind.errorf(name, "%w", err)
-	}
-	o, err := stepKind.as(cfg.subType).begin(ctx, name)
-	if err != nil {
+		var zero T
 		return zero, err
 	}
 	if op := o.known.op; op != nil && op.Status == wire.StatusSucceeded {
@@ -62,6 +65,9 @@ func liveStep[T any](o operation, cfg *stepConfig, fn func(context.Context) (T, 
 	serdes, what := o.serdes(cfg.serdes), o.result()
 	run := &stepRun{operation: &o, id: o.id(), cfg: cfg}
 	err := run.do(func(ctx context.Context) (payload string, err error) {
+		if err := checkType[T](serdes, recorded, what); err != nil {
+			return "", err
+		}
 		v, err := fn(ctx)
 		if err != nil {
 			return "", err
@@ -157,7 +163,7 @@ func (s *stepRun) timed(ctx *bodyContext, body func(context.Context) (string, er
 // budget is how many attempts may begin; 0 is no limit.
 func (s *stepRun) budget() int {
 	if s.cfg.budget != nil {
-		return *s.cfg.budget
+		return max(*s.cfg.budget, 1)
 	}
 	return s.settings().budget
 }
@@ -172,8 +178,12 @@ func (s *stepRun) succeed(payload string) error {
 // failed records that attempt n failed. It returns nil if there will be another.
 func (s *stepRun) failed(cause error, n int) error {
 	r := s.scope.run
+	seconds, retry, undecided := s.retry(cause, n)
+	if undecided != nil {
+		cause = fmt.Errorf("%w; %w", cause, undecided)
+	}
 	obj := r.cfg.errors.encode(cause)
-	if seconds, retry := s.retry(cause, n); retry {
+	if retry {
 		u := s.update(s.id, wire.ActionRetry)
 		u.Error = obj
 		u.StepOptions = &wire.StepOptions{NextAttemptDelaySeconds: seconds}
@@ -186,23 +196,28 @@ func (s *stepRun) failed(cause error, n int) error {
 	return &StepError{Name: s.name, Attempts: n, Err: r.cfg.errors.decode(obj)}
 }
 
-// retry asks the policy about attempt n. What the SDK itself refuses would be
-// refused again.
-func (s *stepRun) retry(cause error, n int) (seconds int64, retry bool) {
-	var serdes *SerdesError
-	var limit *LimitError
-	if errors.As(cause, &serdes) || errors.As(cause, &limit) {
-		return 0, false
+// retry asks the policy about attempt n. A policy that panics has not decided on
+// another one. What the SDK itself refuses would be refused again.
+func (s *stepRun) retry(cause error, n int) (seconds int64, retry bool, undecided error) {
+	if isHopeless(cause) {
+		return 0, false, nil
 	}
 	if budget := s.budget(); budget > 0 {
 		_, interrupted := cause.(*StepInterruptedError)
 		switch {
 		case n >= budget:
-			return 0, false
+			return 0, false, nil
 		case interrupted && s.cfg.semantics == AtLeastOncePerRetry:
-			return wholeSeconds(s.cfg.retry.jittered(s.cfg.retry.delay(n))), true
+			return wholeSeconds(s.cfg.retry.jittered(s.cfg.retry.delay(n))), true, nil
 		}
 	}
-	s.ask("retry policy", func() { seconds, retry = s.cfg.retry.next(cause, n) })
-	return seconds, retry
+	undecided = s.ask("retry policy", func() { seconds, retry = s.cfg.retry.next(cause, n) })
+	return seconds, retry, undecided
+}
+
+// isHopeless reports whether the SDK refused a value, as it would again.
+func isHopeless(err error) bool {
+	_, serdes := inChain[*SerdesError](err)
+	_, limit := inChain[*LimitError](err)
+	return serdes || limit
 }

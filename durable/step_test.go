@@ -362,21 +362,21 @@ func TestBadCalls(t *testing.T) {
 		return step("s", ok, durable.WithRetry(p))
 	}
 	for want, call := range map[string]func(durable.Context) error{
-		`perdure: durable.Step "s": the function is nil`:                                                                  step("s", nil),
-		`perdure: durable.Step "` + long + `": the name is 257 bytes long; at most 256 are allowed`:                       step(long, ok),
-		`perdure: durable.Step "größe": the name has 'ö' at byte 2; only printable ASCII is allowed`:                      step("größe", ok),
-		`perdure: durable.Step "a\nb": the name has '\n' at byte 1; only printable ASCII is allowed`:                      step("a\nb", ok),
-		`perdure: durable.Step "s": an option is nil`:                                                                     step("s", ok, nil),
-		`perdure: durable.Step "s": unknown Semantics 7; use AtLeastOncePerRetry or AtMostOncePerRetry`:                   step("s", ok, durable.WithSemantics(7)),
-		`perdure: durable.Step "s": RetryPolicy.MaxAttempts is -1; it must not be negative`:                               retry(durable.RetryPolicy{MaxAttempts: -1}),
-		`perdure: durable.Step "s": RetryPolicy has a negative duration`:                                                  retry(durable.RetryPolicy{Delay: -1}),
-		`perdure: durable.Step "s": RetryPolicy.Multiplier is NaN; it must be a finite number that is not negative`:       retry(durable.RetryPolicy{Multiplier: math.NaN()}),
-		`perdure: durable.Step "s": RetryPolicy.Jitter is 9; use FullJitter, HalfJitter or NoJitter`:                      retry(durable.RetryPolicy{Jitter: 9}),
-		`perdure: durable.Wait "w": the duration is 999ms; the service waits at least 1s`:                                 wait(999 * time.Millisecond),
-		`perdure: durable.Wait "w": the duration is -1s; the service waits at least 1s`:                                   wait(-time.Second),
-		`perdure: durable.Wait "w": the duration is 8784h0m1s; the service waits at most 8784h0m0s (366 days)`:            wait(366*24*time.Hour + time.Second),
-		`perdure: durable.RunInChildContext "c": the function is nil`:                                                     func(ctx durable.Context) error { _, err := durable.RunInChildContext[int](ctx, "c", nil); return err },
-		`perdure: durable.Wait "w": ctx is not a durable context; pass the one that the handler or the child context got`: func(durable.Context) error { return durable.Wait(nil, "w", time.Second) },
+		`perdure: durable.Step "s": the function is nil`:                                                                                    step("s", nil),
+		`perdure: durable.Step "` + long + `": the name is 257 bytes long; at most 256 are allowed`:                                         step(long, ok),
+		`perdure: durable.Step "größe": the name has 'ö' at byte 2; only printable ASCII is allowed`:                                        step("größe", ok),
+		`perdure: durable.Step "a\nb": the name has '\n' at byte 1; only printable ASCII is allowed`:                                        step("a\nb", ok),
+		`perdure: durable.Step "s": an option is nil`:                                                                                       step("s", ok, nil),
+		`perdure: durable.Step "s": unknown Semantics 7; use AtLeastOncePerRetry or AtMostOncePerRetry`:                                     step("s", ok, durable.WithSemantics(7)),
+		`perdure: durable.Step "s": RetryPolicy.MaxAttempts is -1; it must not be negative`:                                                 retry(durable.RetryPolicy{MaxAttempts: -1}),
+		`perdure: durable.Step "s": RetryPolicy has a negative duration`:                                                                    retry(durable.RetryPolicy{Delay: -1}),
+		`perdure: durable.Step "s": RetryPolicy.Multiplier is NaN; it must be a finite number that is not negative`:                         retry(durable.RetryPolicy{Multiplier: math.NaN()}),
+		`perdure: durable.Step "s": RetryPolicy.Jitter is 9; use FullJitter, HalfJitter or NoJitter`:                                        retry(durable.RetryPolicy{Jitter: 9}),
+		`perdure: durable.Wait "w": the duration is 999ms; the service waits at least 1s, and WaitUntil takes moments that may have passed`: wait(999 * time.Millisecond),
+		`perdure: durable.Wait "w": the duration is -1s; the service waits at least 1s, and WaitUntil takes moments that may have passed`:   wait(-time.Second),
+		`perdure: durable.Wait "w": the duration is 8784h0m1s; the service waits at most 8784h0m0s (366 days)`:                              wait(366*24*time.Hour + time.Second),
+		`perdure: durable.RunInChildContext "c": the function is nil`:                                                                       func(ctx durable.Context) error { _, err := durable.RunInChildContext[int](ctx, "c", nil); return err },
+		`perdure: durable.Wait "w": ctx is not a durable context; pass the one that the handler or the child context got`:                   func(durable.Context) error { return durable.Wait(nil, "w", time.Second) },
 	} {
 		t.Run(want, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
@@ -387,8 +387,12 @@ func TestBadCalls(t *testing.T) {
 					}
 					return durable.Step(ctx, "after", ok) // the context is still usable
 				}, durable.WithClient(svc)))
-				if svc.ops[0].ID != "1" {
-					t.Errorf("the next operation has id %s, want 1: a refused call takes no number", svc.ops[0].ID)
+				id := "2" // a refused call keeps its number, so that a later run can tell it from what comes behind
+				if strings.Contains(want, "not a durable context") {
+					id = "1"
+				}
+				if svc.ops[0].ID != id {
+					t.Errorf("the next operation has id %s, want %s", svc.ops[0].ID, id)
 				}
 			})
 		})

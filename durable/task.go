@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/perdure/perdure/internal/wire"
 )
@@ -28,7 +29,9 @@ type task struct {
 	cancel    context.CancelCauseFunc
 	unheard   bool // a closed context left it behind unfinished; it never settles
 	settled   bool
-	err       error
+	err       error        // see failure
+	mapping   errorMapping // of err
+	mapped    sync.Once
 	watchers  []func() // called once it settles, under the run's mutex
 	done      chan struct{}
 }
@@ -87,6 +90,12 @@ func (t *task) complete(err error, set func()) {
 	}
 	set()
 	t.settleLocked(err)
+}
+
+// failure is what code gets to see of a task that settled with an error.
+func (t *task) failure() error {
+	t.mapped.Do(func() { t.err = t.mapping.apply(&t.operation, t.err) })
+	return t.err
 }
 
 func (t *task) settleLocked(err error) {

@@ -38,9 +38,6 @@ func Version(ctx Context, name string, latest int) int {
 		panic(err)
 	}
 	s.checkOpen(versionKind, name)
-	if err := validateVersion(name, latest); err != nil {
-		s.run.fail(versionKind.errorf(name, "%w", err))
-	}
 	v, known := s.versions[name]
 	if !known {
 		v = s.decideVersion(ctx, name, latest)
@@ -77,6 +74,9 @@ func (s *scope) decideVersion(ctx Context, name string, latest int) int {
 		s.run.fail(versionKind.errorf(name, "the recorded version is %q", *op.Payload))
 	case op == nil && (s.sealed || s.loose || s.ranOn()):
 		return 0
+	}
+	if err := validateVersion(name, latest); err != nil {
+		s.run.fail(versionKind.errorf(name, "%w", err))
 	}
 	o := operation{kind: versionKind, scope: s, ctx: ctx, name: name, known: s.run.history.strays[id]}
 	o.note(id, strconv.Itoa(latest))

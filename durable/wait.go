@@ -1,12 +1,16 @@
 package durable
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/perdure/perdure/internal/wire"
 )
 
-var waitKind = &kind{call: "durable.Wait", typ: wire.TypeWait, subType: wire.SubTypeWait}
+var (
+	waitKind  = &kind{call: "durable.Wait", typ: wire.TypeWait, subType: wire.SubTypeWait}
+	untilKind = &kind{call: "durable.WaitUntil", typ: wire.TypeWait, subType: wire.SubTypeWait}
+)
 
 // Wait lets d pass. The execution is suspended meanwhile, unless other code of
 // it runs, and costs nothing; the service wakes it up, by its own clock, and
@@ -15,18 +19,64 @@ var waitKind = &kind{call: "durable.Wait", typ: wire.TypeWait, subType: wire.Sub
 //
 // d is at least a second and at most 366 days; fractions of a second are
 // rounded up. The name is as for [Step]. The only errors are of arguments that
-// break these rules.
+// break these rules, and of the first run: once the wait has begun it is the
+// recorded one that counts, whatever d is computed to be in later runs. To wait
+// until a moment use [WaitUntil].
 func Wait(ctx Context, name string, d time.Duration) error {
-	switch {
-	case d < time.Second:
-		return waitKind.errorf(name, "the duration is %v; the service waits at least 1s", d)
-	case d > maxWait:
-		return waitKind.errorf(name, "the duration is %v; the service waits at most %v (366 days)", d, maxWait)
-	}
-	o, err := waitKind.begin(ctx, name)
+	o, err := waitKind.begin(ctx, name, validateWait(d))
 	if err != nil {
 		return err
 	}
+	o.pass(d)
+	return nil
+}
+
+// WaitUntil is [Wait] until a moment, which is at most 366 days ahead. The
+// service measures how long it takes, in whole seconds that are rounded up.
+//
+// A moment that has passed is no error and nothing to wait for: WaitUntil
+// returns at once and records nothing. Later runs, which find something recorded
+// behind it and nothing for it, return at once as well, whatever their clock
+// says. Once a wait has begun it is the recorded one that counts, whatever t is
+// computed to be in later runs.
+func WaitUntil(ctx Context, name string, t time.Time) error {
+	o, err := untilKind.next(ctx, name)
+	if err != nil {
+		return err
+	}
+	d := max(time.Until(t), 0)
+	if !o.hasRecord() {
+		var bad error
+		if d > maxWait {
+			bad = fmt.Errorf("%s is more than %v (366 days) ahead, and the service waits no longer", t.Format(time.RFC3339), maxWait)
+		}
+		if err := o.refuse(bad); err != nil {
+			return err
+		}
+		if s := o.scope; d == 0 || o.number < len(s.recorded) || s.sealed && !s.loose {
+			o.checkVirtual()
+			s.checkOpen(o.kind, name)
+			o.end()
+			return nil
+		}
+	}
+	o.compare()
+	o.pass(max(d, time.Second))
+	return nil
+}
+
+func validateWait(d time.Duration) error {
+	switch {
+	case d < time.Second:
+		return fmt.Errorf("the duration is %v; the service waits at least 1s, and WaitUntil takes moments that may have passed", d)
+	case d > maxWait:
+		return fmt.Errorf("the duration is %v; the service waits at most %v (366 days)", d, maxWait)
+	}
+	return nil
+}
+
+// pass returns when the wait, which may have begun earlier, is over.
+func (o *operation) pass(d time.Duration) {
 	switch op := o.known.op; {
 	case op == nil || !op.Status.Closed():
 		o.wait(d)
@@ -34,7 +84,6 @@ func Wait(ctx Context, name string, d time.Duration) error {
 		o.linger()
 	}
 	o.end()
-	return nil
 }
 
 func (o *operation) wait(d time.Duration) {

@@ -28,14 +28,14 @@ var waitForCallbackKind = &kind{call: "durable.WaitForCallback", typ: wire.TypeC
 // with [CreateCallback]. The name is as for [Step].
 func WaitForCallback[T any](ctx Context, name string, submit func(ctx context.Context, callbackID string) error, opts ...WaitForCallbackOption) (T, error) {
 	var zero T
-	if submit == nil {
-		return zero, waitForCallbackKind.errorf(name, "the submitter is nil")
+	cfg, bad := newWaitForCallbackConfig(opts)
+	switch {
+	case submit == nil:
+		bad = errNilSubmitter
+	case bad == nil:
+		bad = checkSent[T](cfg.serdes, waitForCallbackKind, name)
 	}
-	cfg, err := newWaitForCallbackConfig(opts)
-	if err != nil {
-		return zero, waitForCallbackKind.errorf(name, "%w", err)
-	}
-	o, err := waitForCallbackKind.begin(ctx, name)
+	o, err := waitForCallbackKind.begin(ctx, name, bad)
 	if err != nil {
 		return zero, err
 	}
@@ -70,7 +70,7 @@ func (o *operation) submitAndWait(cfg *callbackConfig, submit func(context.Conte
 }
 
 func (s *scope) submitAndWait(cfg *callbackConfig, submit func(context.Context, string) error) (*string, error) {
-	callback, err := callbackKind.begin(s, partName(s.name, "callback"))
+	callback, err := callbackKind.begin(s, partName(s.name, "callback"), cfg.validate())
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +81,12 @@ func (s *scope) submitAndWait(cfg *callbackConfig, submit func(context.Context, 
 		id = callback.createCallback(cfg)
 	}
 	callback.created()
-	_, err = Step(s, partName(s.name, "submitter"), func(ctx context.Context) (struct{}, error) { return struct{}{}, submit(ctx, id) }, WithRetry(cfg.retry))
+	_, err = Step(s, partName(s.name, "submitter"), func(ctx context.Context) (struct{}, error) {
+		if submit == nil { // now, though it was there when the context began
+			return struct{}{}, errNilSubmitter
+		}
+		return struct{}{}, submit(ctx, id)
+	}, WithRetry(cfg.retry), WithSerdes(JSON))
 	if err != nil {
 		return nil, submitterFailed(err)
 	}
@@ -94,6 +99,8 @@ func (s *scope) submitAndWait(cfg *callbackConfig, submit func(context.Context, 
 	}
 	return op.Payload, nil
 }
+
+var errNilSubmitter = errors.New("the submitter is nil")
 
 // partName is the name of a part of the operation with the given name. It has
 // none if the operation has none, or one that leaves no room.
@@ -138,7 +145,7 @@ func newWaitForCallbackConfig(opts []WaitForCallbackOption) (*callbackConfig, er
 	}
 	cfg := new(callbackConfig)
 	if err := applyOptions(cfg, opts, WaitForCallbackOption.applyWaitForCallback); err != nil {
-		return nil, err
+		return cfg, err
 	}
 	return cfg, errors.Join(cfg.validate(), cfg.retry.validate())
 }

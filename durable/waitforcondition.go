@@ -30,14 +30,12 @@ var conditionKind = &kind{call: "durable.WaitForCondition", typ: wire.TypeStep, 
 // one that cannot be encoded, fails the operation. The name is as for [Step].
 func WaitForCondition[S any](ctx Context, name string, initial S, check func(ctx context.Context, state S) (next S, done bool, err error), opts ...ConditionOption) (S, error) {
 	var zero S
+	cfg, bad := newConditionConfig(opts)
 	if check == nil {
-		return zero, conditionKind.errorf(name, "the function is nil")
+		bad = errNilFunction
+		check = func(context.Context, S) (S, bool, error) { return zero, false, errNilFunction }
 	}
-	cfg, err := newConditionConfig(opts)
-	if err != nil {
-		return zero, conditionKind.errorf(name, "%w", err)
-	}
-	o, err := conditionKind.begin(ctx, name)
+	o, err := conditionKind.begin(ctx, name, bad)
 	if err != nil {
 		return zero, err
 	}
@@ -51,10 +49,10 @@ func WaitForCondition[S any](ctx Context, name string, initial S, check func(ctx
 	case op.Status == wire.StatusFailed:
 		return zero, o.notMet(op.Attempt, op.Error)
 	}
-	if op.Payload != nil {
-		initial = recordedResult[S](o, cfg.serdes)
-	}
 	c := &condition[S]{operation: &o, id: o.id(), cfg: cfg, state: initial, check: check}
+	if op.Payload != nil {
+		c.state, c.begun = recordedResult[S](o, cfg.serdes), true
+	}
 	return c.poll(op)
 }
 
@@ -64,6 +62,7 @@ type condition[S any] struct {
 	id    string
 	cfg   *conditionConfig
 	state S
+	begun bool // state is as it is recorded, and not as the caller gave it
 	check func(context.Context, S) (S, bool, error)
 }
 
@@ -89,8 +88,11 @@ func (c *condition[S]) poll(op *Operation) (S, error) {
 			r.record(c.scope, u)
 			return c.state, nil
 		}
-		seconds, again := c.next(n)
-		if !again {
+		seconds, again, err := c.next(n)
+		switch {
+		case err != nil:
+			return c.fail(n, err)
+		case !again:
 			return c.fail(n, ErrConditionNotMet)
 		}
 		u := c.update(c.id, wire.ActionRetry)
@@ -105,26 +107,48 @@ func (c *condition[S]) poll(op *Operation) (S, error) {
 func (c *condition[S]) attempt(n int) (payload string, done bool, err error) {
 	ctx := c.body(c.id, n)
 	payload, err = c.attempted(ctx, func() (string, error) {
+		if err := c.prepare(ctx); err != nil {
+			return "", err
+		}
 		next, ok, err := c.check(ctx, c.state)
 		if err != nil {
 			return "", err
 		}
 		done = ok
-		what := "the state of " + c.describe(c.name)
-		payload, state, err := encodeValue(ctx, c.serdes(c.cfg.serdes), what, next)
+		payload, err := c.keep(ctx, next)
 		if err == nil && len(payload) > wire.MaxPayload {
-			err = &LimitError{What: what, Size: len(payload), Limit: wire.MaxPayload}
+			err = &LimitError{What: c.what(), Size: len(payload), Limit: wire.MaxPayload}
 		}
-		c.state = state
 		return payload, err
 	})
 	c.scope.run.checkInvocation()
 	return payload, done, err
 }
 
-func (c *condition[S]) next(n int) (seconds int64, again bool) {
-	c.ask("poll policy", func() { seconds, again = c.cfg.polling.next(n) })
-	return seconds, again
+func (c *condition[S]) what() string { return "the state of " + c.describe(c.name) }
+
+// prepare makes of the first state what check would get of it later.
+func (c *condition[S]) prepare(ctx context.Context) error {
+	if c.begun {
+		return nil
+	}
+	err := checkType[S](c.serdes(c.cfg.serdes), recorded, c.what())
+	if err == nil {
+		_, err = c.keep(ctx, c.state)
+	}
+	return err
+}
+
+// keep takes a state as it will be read, and returns it encoded.
+func (c *condition[S]) keep(ctx context.Context, state S) (payload string, err error) {
+	payload, c.state, err = encodeValue(ctx, c.serdes(c.cfg.serdes), c.what(), state)
+	c.begun = true
+	return payload, err
+}
+
+func (c *condition[S]) next(n int) (seconds int64, again bool, err error) {
+	err = c.ask("poll policy", func() { seconds, again = c.cfg.polling.next(n) })
+	return seconds, again, err
 }
 
 func (c *condition[S]) fail(n int, cause error) (S, error) {
@@ -244,7 +268,7 @@ func newConditionConfig(opts []ConditionOption) (*conditionConfig, error) {
 	}
 	cfg := new(conditionConfig)
 	if err := applyOptions(cfg, opts, ConditionOption.applyCondition); err != nil {
-		return nil, err
+		return cfg, err
 	}
 	return cfg, cfg.polling.validate()
 }

@@ -151,7 +151,7 @@ func TestForkInABatch(t *testing.T) {
 	))
 	r.must(r.checkpoint(update(wire.TypeWait, wire.ActionCancel, "1-4-2")))
 	canceled := failed("1-4")
-	canceled.Error = &wire.ErrorObject{ErrorType: "CanceledError"}
+	canceled.Error = &wire.ErrorObject{ErrorType: "CanceledError", ErrorData: wire.SDKErrorMark}
 	r.must(r.checkpoint(closeContext("1-1", "1", false), failed("1-2"), failed("1-3"), canceled, failed("1")))
 	r.must(r.checkpoint(succeed("2", `"undo"`)))
 	r.end(`{"Status":"FAILED"}`)

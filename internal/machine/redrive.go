@@ -1,6 +1,10 @@
 package machine
 
-import "github.com/perdure/perdure/internal/wire"
+import (
+	"strings"
+
+	"github.com/perdure/perdure/internal/wire"
+)
 
 // Redrive returns the cuts with which a fork of a closed execution tries again
 // what it failed with: nothing, for one that was stopped, timed out, or failed
@@ -108,5 +112,6 @@ func (o *operation) failed() bool {
 
 // canceled reports whether o is a context that was.
 func (o *operation) canceled() bool {
-	return o.Type == wire.TypeContext && o.Status == wire.StatusFailed && o.Error != nil && o.Error.ErrorType == errorTypeCanceled
+	return o.Type == wire.TypeContext && o.Status == wire.StatusFailed && o.Error != nil &&
+		o.Error.ErrorType == errorTypeCanceled && strings.HasPrefix(o.Error.ErrorData, wire.SDKErrorMark)
 }

@@ -14,6 +14,11 @@ type ErrorObject struct {
 	StackTrace   []string `json:"StackTrace,omitempty"`
 }
 
+// SDKErrorMark is what the ErrorData begins with of an error that our SDK made
+// and recorded itself. Its ErrorType alone does not tell: any error of anybody's
+// may be called CanceledError.
+const SDKErrorMark = "perdure:error:1 "
+
 // Size is the object's length as compact JSON, which is what the limits on
 // error objects count.
 func (e *ErrorObject) Size() int {

@@ -1,0 +1,154 @@
+package durable
+
+import (
+	"fmt"
+	"reflect"
+)
+
+// Errors are the user's values, and so are the methods by which one looks into
+// them. Here they are asked in a way that copes with all they may do: panic, on
+// a nil pointer too, or wrap themselves.
+
+// maxChain bounds how many errors one is looked for in.
+const maxChain = 1000
+
+// chain calls visit with err and all that it wraps, in the order of [errors.Is],
+// until visit says that it has found something.
+func chain(err error, visit func(error) bool) (found bool) {
+	left := maxChain
+	var walk func(err error) bool
+	walk = func(err error) bool {
+		for err != nil && left > 0 {
+			left--
+			if visit(err) {
+				return true
+			}
+			one, many := unwrap(err)
+			for _, err := range many {
+				if walk(err) {
+					return true
+				}
+			}
+			err = one
+		}
+		return false
+	}
+	return walk(err)
+}
+
+// unwrap is what err wraps.
+func unwrap(err error) (one error, many []error) {
+	safely(func() {
+		switch err := err.(type) {
+		case interface{ Unwrap() error }:
+			one = err.Unwrap()
+		case interface{ Unwrap() []error }:
+			many = err.Unwrap()
+		}
+	})
+	return one, many
+}
+
+// safely calls a method of a user's type, which comes to nothing if it panics.
+func safely(call func()) {
+	defer func() { _ = recover() }()
+	call()
+}
+
+// inChain finds an error of type T in the chain of err, whatever methods say.
+func inChain[T error](err error) (target T, found bool) {
+	found = chain(err, func(err error) (ok bool) {
+		target, ok = err.(T)
+		return ok && !isNil(err)
+	})
+	return target, found
+}
+
+// hasValue reports whether value is in the chain of err, whatever methods say.
+func hasValue(err, value error) bool {
+	return chain(err, func(err error) (same bool) {
+		safely(func() { same = err == value }) // which panics for what cannot be compared
+		return same
+	})
+}
+
+// findAs is [errors.As].
+func findAs[T error](err error) (target T, found bool) {
+	found = chain(err, func(err error) (ok bool) {
+		if target, ok = err.(T); ok {
+			return true
+		}
+		if x, asks := err.(interface{ As(any) bool }); asks {
+			safely(func() { ok = x.As(&target) })
+		}
+		return ok
+	})
+	return target, found
+}
+
+// isError is [errors.Is].
+func isError(err, value error) bool {
+	return chain(err, func(err error) (is bool) {
+		safely(func() { is = err == value })
+		if x, asks := err.(interface{ Is(error) bool }); !is && asks {
+			safely(func() { is = x.Is(value) })
+		}
+		return is
+	})
+}
+
+func isNil(err error) bool {
+	v := reflect.ValueOf(err)
+	return v.Kind() == reflect.Pointer && v.IsNil()
+}
+
+// typeName names an error by the first type in its chain that says something,
+// which is that of at: what fmt and errors make are only wrappers of text.
+func typeName(err error) (name string, at error) {
+	for range maxChain {
+		if err == nil {
+			break
+		}
+		t := reflect.TypeOf(err)
+		if t.Kind() == reflect.Pointer {
+			t = t.Elem()
+		}
+		if p := t.PkgPath(); t.Name() != "" && p != "fmt" && p != "errors" {
+			return t.Name(), err
+		}
+		err, _ = unwrap(err)
+	}
+	return "Error", nil
+}
+
+// message is err.Error(), also for an error whose Error method panics.
+func message(err error) (s string) {
+	defer func() {
+		if v := recover(); v != nil {
+			s = fmt.Sprintf("%T, whose Error method panics: %v", err, v)
+		}
+	}()
+	return err.Error()
+}
+
+// stackOf holds the frames of the panic that err comes of, if it does.
+func stackOf(err error) (stack []string) {
+	chain(err, func(err error) bool {
+		switch err := err.(type) {
+		case *PanicError:
+			if err != nil {
+				stack = err.stack
+			}
+		case *RecordedError:
+			if err != nil {
+				stack = err.Stack
+			}
+		case *NonDeterminismError:
+			if err != nil {
+				stack = err.panicking
+			}
+		}
+		return len(stack) > 0
+	})
+	return stack
+}
