@@ -65,7 +65,7 @@ func (x *Execution) options(others []durable.HandlerOption) []durable.HandlerOpt
 // open makes an engine.
 func (x *Execution) open(t *testing.T) {
 	x.t = t
-	e, err := engine.Open(t.Context(), memstore.New(), &engine.Options{Logger: engineLogger(x.caller.Output())})
+	e, err := engine.Open(t.Context(), memstore.New(), &engine.Options{VirtualTime: true, Logger: engineLogger(x.caller.Output())})
 	if err != nil {
 		t.Fatalf("durabletest: %v", err)
 	}

@@ -86,7 +86,7 @@ func (e *Engine) children(d *machine.Draft, writes []store.Write) ([]store.Write
 		}
 		id := e.newIdentity(f, arn, &InvokeRequest{TenantID: r.TenantID, TraceHeader: r.TraceHeader})
 		id.ParentARN, id.ParentOperation = d.Identity().ARN.String(), r.OpID
-		child := machine.Start(id, r.Payload, startOf(arn.ID), e.rules)
+		child := machine.Start(id, r.Payload, e.startOf(arn.ID), e.rules)
 		writes = append(writes, store.Write{
 			ID:    arn.ID,
 			Entry: store.Entry{Seq: 1, Data: machine.Encode(child.Records())},
@@ -96,106 +96,111 @@ func (e *Engine) children(d *machine.Draft, writes []store.Write) ([]store.Write
 	return writes, nil
 }
 
-// follow sees to the chained invokes that a published input began: children are
-// looked at, plain functions are called. l.mu is held.
-func (e *Engine) follow(l *live, records []machine.Record) {
-	for i := range records {
-		r := &records[i]
-		if r.Type != wire.EventChainedInvokeStarted {
-			continue
+// calls returns what a draft changes about the calls of plain functions that the
+// execution waits for.
+func (e *Engine) calls(d *machine.Draft) []store.Call {
+	begun, over := d.CallChanges()
+	var calls []store.Call
+	for opID, target := range begun {
+		name, _, err := e.parseRef(target.Function, "")
+		if err != nil {
+			continue // it could not be resolved, so it has failed
 		}
-		if arn, err := wire.ParseARN(r.DurableExecutionARN); err == nil {
-			e.schedule.set(arn.ID, r.Time)
-		} else if target := l.x.Call(r.OpID); target != nil { // else it failed at once
-			e.makeCall(l, r.OpID, target)
+		calls = append(calls, store.Call{Operation: opID, Function: name, Version: target.Version, Wanted: e.now()})
+	}
+	for _, opID := range over {
+		calls = append(calls, store.Call{Operation: opID})
+	}
+	return calls
+}
+
+// makeCall calls a plain function for a chained invoke and records the outcome,
+// unless somebody does, or nobody waits for it any more. Its error is one of
+// reading the execution, of which nothing came.
+func (e *Engine) makeCall(f *function, item store.Item) error {
+	l := e.cache.acquire(item.ID)
+	defer e.cache.release(l)
+	target, err := e.beginCall(l, item.Operation)
+	if target == nil || err != nil {
+		return err
+	}
+	defer func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		delete(l.calls, item.Operation)
+	}()
+	req := &InvokeRequest{TenantID: target.TenantID, TraceHeader: target.TraceHeader}
+	if target.Input != nil {
+		req.Payload = []byte(*target.Input)
+	}
+	result := e.callReaching(f, req)
+	if e.ctx.Err() != nil {
+		return nil // the next engine calls again
+	}
+	if result.Payload != nil && !utf8.ValidString(*result.Payload) { // it is recorded as text
+		result = &Result{Status: wire.ExecutionFailed, Error: &wire.ErrorObject{
+			ErrorType: "Runtime.InvalidResponse", ErrorMessage: "The response of function " + f.Name + " is not valid UTF-8.",
+		}}
+	}
+	for {
+		err := e.update(context.WithoutCancel(e.ctx), item.ID, func(d *machine.Draft) error {
+			d.CompleteInvoke(item.Operation, "", result.Status, result.Payload, functionError(result))
+			return nil
+		})
+		if err == nil || !e.persist(item.ID, "the outcome of a chained invoke could not be recorded", err) {
+			return nil
 		}
 	}
 }
 
-// resumeCalls makes the calls that the execution waits for and nobody is
-// making, as after a restart. l.mu is held.
-func (e *Engine) resumeCalls(l *live) {
-	for opID, target := range l.x.Calls() {
-		e.makeCall(l, opID, target)
+// beginCall returns the target of a call that is to be made now, or nil.
+func (e *Engine) beginCall(l *live, opID string) (*machine.InvokeTarget, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := e.load(e.ctx, l); err != nil {
+		return nil, err
 	}
-}
-
-// makeCall makes one call in the background, unless that is being done. l.mu is
-// held.
-func (e *Engine) makeCall(l *live, opID string, target *machine.InvokeTarget) {
-	if l.calls[opID] || e.ctx.Err() != nil {
-		return
+	target := l.x.Call(opID)
+	if target == nil || l.calls[opID] || e.ctx.Err() != nil {
+		return nil, nil
 	}
 	if l.calls == nil {
 		l.calls = map[string]bool{}
 	}
 	l.calls[opID] = true
-	e.cache.acquire(l.id) // a second hold, for the goroutine
-	e.work.Go(func() {
-		defer e.cache.release(l)
-		e.callFor(l.id, opID, target)
-		l.mu.Lock()
-		delete(l.calls, opID)
-		l.mu.Unlock()
-	})
-}
-
-// callFor calls a plain function for a chained invoke and records the outcome.
-// After a restart the function may be yet to be registered.
-func (e *Engine) callFor(parentID, opID string, target *machine.InvokeTarget) {
-	name, _, err := e.parseRef(target.Function, "")
-	if err != nil {
-		e.quarantine(parentID, &damagedError{parentID, err}) // it was accepted once
-		return
-	}
-	if !e.functions.await(e.ctx, func() bool { return e.functions.runnable(name, target.Version) != nil }) {
-		return
-	}
-	req := &InvokeRequest{Function: name, Qualifier: target.Version, TenantID: target.TenantID, TraceHeader: target.TraceHeader}
-	if target.Input != nil {
-		req.Payload = []byte(*target.Input)
-	}
-	result, err := e.callReaching(req)
-	if e.ctx.Err() != nil {
-		return // the next engine calls again
-	}
-	switch {
-	case err != nil:
-		result = &Result{Status: wire.ExecutionFailed, Error: refusal(err)}
-	case result.Payload != nil && !utf8.ValidString(*result.Payload): // it is recorded as text
-		result = &Result{Status: wire.ExecutionFailed, Error: &wire.ErrorObject{
-			ErrorType: "Runtime.InvalidResponse", ErrorMessage: "The response of function " + name + " is not valid UTF-8.",
-		}}
-	}
-	for {
-		err = e.update(context.WithoutCancel(e.ctx), parentID, func(d *machine.Draft) error {
-			d.CompleteInvoke(opID, "", result.Status, result.Payload, functionError(result))
-			return nil
-		})
-		if err == nil || !e.persist(parentID, "the outcome of a chained invoke could not be recorded", err) {
-			return
-		}
-	}
+	return target, nil
 }
 
 // reachTries bounds how often a plain function is tried that cannot be reached;
 // the pauses add up to 25 s.
 const reachTries = 9
 
-// callReaching is Call, repeated with growing pauses while the function cannot
-// be reached, as when it is being replaced.
-func (e *Engine) callReaching(req *InvokeRequest) (*Result, error) {
-	for try, pause := 1, 100*time.Millisecond; ; try, pause = try+1, 2*pause {
-		result, err := e.Call(e.ctx, req)
-		if err != nil || !result.Unstarted || try == reachTries {
-			return result, err
+// callReaching is callPlain, repeated with growing pauses while the function
+// cannot be reached, as when it is being replaced.
+func (e *Engine) callReaching(f *function, req *InvokeRequest) *Result {
+	if err := e.callable(f, req); err != nil {
+		return &Result{Status: wire.ExecutionFailed, Error: refusal(err)}
+	}
+	for try, wait := 1, 100*time.Millisecond; ; try, wait = try+1, 2*wait {
+		result := e.callPlain(f, req)
+		if !result.Unstarted || try == reachTries {
+			return result
 		}
-		select {
-		case <-time.After(pause):
-		case <-e.ctx.Done():
-			return nil, closed()
+		if pause(e.ctx, wait, nil); e.ctx.Err() != nil {
+			return result
+		}
+		if newer := e.functions.runnable(f.Name, f.Version); newer != nil {
+			f = newer
 		}
 	}
+}
+
+// callable refuses what is no call of a plain function.
+func (e *Engine) callable(f *function, req *InvokeRequest) error {
+	if f.Durable != nil {
+		return fmt.Errorf("engine: %s is durable; it is started, not called", f.Name)
+	}
+	return f.CheckTenant(req.TenantID, e.opts.Strict)
 }
 
 // invokeTimedOut is the error of a chained invoke whose child timed out.
@@ -204,43 +209,4 @@ func invokeTimedOut(seconds int64) *wire.ErrorObject {
 		ErrorType:    wire.ErrorTypeInvokeTimeout,
 		ErrorMessage: fmt.Sprintf("CHAINED_INVOKE timed out after %d seconds.", seconds),
 	}
-}
-
-// notifyParent brings the outcome of a closed child to its parent, in the
-// background: the two have their turns apart.
-func (e *Engine) notifyParent(child *machine.Execution) {
-	id := *child.Identity()
-	status := child.Outcome()
-	payload, failure := child.Result()
-	if status == wire.ExecutionTimedOut {
-		failure = invokeTimedOut(id.ExecutionTimeout)
-	}
-	e.work.Go(func() {
-		for {
-			err := e.tellParent(&id, status, payload, failure)
-			if err == nil || !e.persist(id.ARN.ID, "a parent could not be told of its child's outcome", err) {
-				return
-			}
-		}
-	})
-}
-
-func (e *Engine) tellParent(id *machine.Identity, status wire.ExecutionStatus, payload *string, failure *wire.ErrorObject) error {
-	arn, err := wire.ParseARN(id.ParentARN)
-	if err != nil { // so there is nobody to tell
-		e.log.Error("an execution names a parent that is none; its outcome is told to nobody", "execution", id.ARN.ID, "error", err)
-		err = store.ErrNotFound
-	} else {
-		err = e.update(e.ctx, arn.ID, func(d *machine.Draft) error {
-			d.CompleteInvoke(id.ParentOperation, id.ARN.String(), status, payload, failure)
-			return nil
-		})
-	}
-	if err != nil && !errors.Is(err, store.ErrNotFound) && !e.quarantine(arn.ID, err) {
-		return err
-	}
-	return e.update(e.ctx, id.ARN.ID, func(d *machine.Draft) error {
-		d.NotifyParent()
-		return nil
-	})
 }

@@ -20,7 +20,7 @@ func (e *Engine) Delete(ctx context.Context, arn string) (requested wire.Timesta
 		requested = d.Deleting()
 		return err
 	}, func(l *live) {
-		if !l.x.Deletable(now()) {
+		if !l.x.Deletable(e.now()) {
 			return
 		}
 		if err := e.remove(l); err != nil { // it is due, so there will be another try
@@ -43,7 +43,7 @@ func (e *Engine) remove(l *live) error {
 func (e *Engine) finishDeletion(ctx context.Context, row *store.Row) (err error) {
 	look := func(*machine.Draft) error { return nil }
 	found := e.updateThen(ctx, row.ID, look, func(l *live) {
-		if !l.x.Deletable(now()) {
+		if !l.x.Deletable(e.now()) {
 			err = wire.Errorf(wire.CodeConflict, "The durable execution is being deleted: %s", row.ARN)
 			return
 		}

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"time"
 
 	"github.com/perdure/perdure/internal/machine"
 	"github.com/perdure/perdure/internal/store"
@@ -35,6 +34,9 @@ type Options struct {
 	// With one, functions are told a trace header that lets what they export
 	// lie below their execution.
 	Tracer Tracer
+	// VirtualTime says that the engine runs in a bubble of testing/synctest,
+	// whose clock nobody can set, so that it need not watch the clock.
+	VirtualTime bool
 	// Cache is the number of executions kept in memory beyond those in use;
 	// the default is 1,000.
 	Cache int
@@ -64,6 +66,7 @@ type Engine struct {
 	rules  *machine.Rules
 	secret []byte // signs tokens and callback ids
 	ids    clock  // mints ids of executions
+	clock  wallClock
 
 	ctx    context.Context // done when the engine closes
 	cancel context.CancelFunc
@@ -74,6 +77,9 @@ type Engine struct {
 	functions registry
 	cache     cache
 	schedule  schedule
+	queues    queues
+	removals  removals
+	couriers  couriers
 	news      bulletin
 	logs      logbook
 }
@@ -98,9 +104,12 @@ func Open(ctx context.Context, st store.Store, opts *Options) (*Engine, error) {
 		e.rules.MaxAsyncResult = wire.MaxPayload
 	}
 	e.counters.init()
-	e.functions.init()
+	e.functions.init(e.tend)
 	e.cache.init(cmp.Or(e.opts.Cache, 1000))
-	e.schedule.init()
+	e.schedule.init(e.now())
+	e.queues.init()
+	e.removals.init()
+	e.couriers.init()
 	e.logs.init(st, e.log)
 	e.news.init()
 
@@ -120,7 +129,13 @@ func Open(ctx context.Context, st store.Store, opts *Options) (*Engine, error) {
 		e.cancel()
 		return nil, fmt.Errorf("recovering executions: %w", err)
 	}
-	e.work.Go(e.runSchedule)
+	e.clock.step()
+	e.work.Go(func() { e.runLane(e.schedule.soon, seatsSoon) })
+	e.work.Go(func() { e.runLane(e.schedule.past, seatsPast) })
+	e.work.Go(e.runRemovals)
+	if !e.opts.VirtualTime {
+		e.work.Go(e.watchClock)
+	}
 	e.work.Go(func() { e.logs.run(e.ctx) })
 	return e, nil
 }
@@ -145,26 +160,41 @@ func (e *Engine) Close(ctx context.Context) error {
 	}
 }
 
-// recover ends the invocations that a crash lost, and repeats the calls of
-// plain functions that were under way.
+// recoverers bounds the executions that are recovered at one time.
+const recoverers = 32
+
+// recover ends the invocations that a crash lost.
 func (e *Engine) recover(ctx context.Context) error {
-	after := ""
-	for {
-		rows, err := e.store.List(ctx, store.Query{Doing: uint32(machine.Fragile), After: after, Limit: 1000})
+	for after := ""; ; {
+		rows, err := e.store.List(ctx, store.Query{Doing: uint32(machine.Running), After: after, Limit: 1000})
 		if err != nil || len(rows) == 0 {
 			return err
 		}
-		for _, row := range rows {
-			after = row.ID
-			err := e.updateThen(ctx, row.ID, func(d *machine.Draft) error {
-				d.LoseInvocation()
-				return nil
-			}, e.resumeCalls)
-			if err != nil && !errors.Is(err, store.ErrNotFound) && !e.quarantine(row.ID, err) {
-				return err // a row without a journal is for verify to tell
-			}
+		after = rows[len(rows)-1].ID
+		var group sync.WaitGroup // so that they share a flush of the disk
+		errs := make([]error, recoverers)
+		for i := range recoverers {
+			group.Go(func() {
+				for n := i; n < len(rows) && errs[i] == nil; n += recoverers {
+					errs[i] = e.recoverOne(ctx, rows[n].ID)
+				}
+			})
+		}
+		if group.Wait(); errors.Join(errs...) != nil {
+			return errors.Join(errs...)
 		}
 	}
+}
+
+func (e *Engine) recoverOne(ctx context.Context, id string) error {
+	err := e.update(ctx, id, func(d *machine.Draft) error {
+		d.LoseInvocation()
+		return nil
+	})
+	if errors.Is(err, store.ErrNotFound) || err != nil && e.quarantine(id, err) {
+		return nil // a row without a journal is for verify to tell
+	}
+	return err
 }
 
 // quarantine reports whether err says that one execution's data cannot be
@@ -177,6 +207,3 @@ func (e *Engine) quarantine(id string, err error) bool {
 	e.log.Error("an execution's journal cannot be understood; it is left alone", "execution", id, "error", err)
 	return true
 }
-
-// now is the moment at which an input is applied.
-func now() wire.Timestamp { return wire.TimestampOf(time.Now()) }

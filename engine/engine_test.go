@@ -27,7 +27,9 @@ type fixture struct {
 	opts  engine.Options
 	funcs []engine.Function
 
-	damaged bool // the test damages the store, so verifying finds something
+	front   store.Store // stands before the store; nil for nothing
+	clock   bool        // the engine watches the clock, which the test sets
+	damaged bool        // the test damages the store, so verifying finds something
 }
 
 // inBubble runs a test with an engine under virtual time.
@@ -42,7 +44,12 @@ func inBubble(t *testing.T, test func(t *testing.T, f *fixture)) {
 
 func (f *fixture) open() {
 	f.t.Helper()
-	e, err := engine.Open(context.Background(), f.store, &f.opts)
+	f.opts.VirtualTime = !f.clock
+	var st store.Store = f.store
+	if f.front != nil {
+		st = f.front
+	}
+	e, err := engine.Open(context.Background(), st, &f.opts)
 	if err != nil {
 		f.t.Fatal(err)
 	}

@@ -3,7 +3,9 @@ package engine
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
+	"time"
 
 	"github.com/perdure/perdure/internal/machine"
 	"github.com/perdure/perdure/internal/span"
@@ -77,7 +79,7 @@ func (e *Engine) Explain(ctx context.Context, arn string) (*Explanation, error) 
 func (e *Engine) explain(ctx context.Context, arn string, followed int) (*Explanation, error) {
 	x := &Explanation{ARN: arn}
 	var facts []machine.Reason
-	at := now()
+	at := e.now()
 	err := e.glance(ctx, arn, func(execution *machine.Execution) {
 		x.Status = execution.Status()
 		x.Parent, x.Origin = execution.Identity().ParentARN, execution.Identity().OriginARN
@@ -94,8 +96,13 @@ func (e *Engine) explain(ctx context.Context, arn string, followed int) (*Explan
 	if err != nil {
 		return nil, err
 	}
+	calling := e.calling(parsed.ID)
 	for i := range facts[:min(len(facts), maxReasons)] {
-		x.Reasons = append(x.Reasons, e.reason(&parsed, &facts[i], at))
+		r := e.reason(&parsed, &facts[i], at)
+		if t := facts[i].Target; t != nil && !calling[r.OperationID] {
+			r.Text += e.explainCall(t)
+		}
+		x.Reasons = append(x.Reasons, r)
 	}
 	x.Text = e.oneLine(ctx, x, followed)
 	return x, nil
@@ -149,6 +156,38 @@ func (e *Engine) reason(arn *wire.ARN, f *machine.Reason, at wire.Timestamp) Rea
 	return r
 }
 
+// calling returns which calls of plain functions are under way for an execution.
+func (e *Engine) calling(id string) map[string]bool {
+	l := e.cache.acquire(id)
+	defer e.cache.release(l)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return maps.Clone(l.calls)
+}
+
+// explainCall says what a call of a plain function waits for that has not begun.
+func (e *Engine) explainCall(t *machine.InvokeTarget) string {
+	if t.ARN != "" {
+		return "" // the child has reasons of its own
+	}
+	name, _, err := e.parseRef(t.Function, "")
+	if err != nil {
+		return ""
+	}
+	f := e.functions.find(name, t.Version)
+	switch {
+	case f == nil:
+		return ", which is not registered"
+	case f.Invoker == nil:
+		return ", which cannot be run: " + f.whyIdle()
+	case f.awaiting.Load() > 0:
+		return ", of which nothing is there that runs it"
+	case len(f.places) == cap(f.places):
+		return fmt.Sprintf(", of which all %d invocations that it may have at one time are under way", cap(f.places))
+	}
+	return ""
+}
+
 // explainQueue says what an invocation that is wanted waits for.
 func (e *Engine) explainQueue(arn *wire.ARN, r *Reason, at wire.Timestamp) {
 	f := e.functions.find(arn.Function, arn.Version)
@@ -161,6 +200,8 @@ func (e *Engine) explainQueue(arn *wire.ARN, r *Reason, at wire.Timestamp) {
 		r.Kind, r.Text = ReasonUnregistered, fmt.Sprintf("function %s is not registered", name)
 	case f.Invoker == nil:
 		r.Kind, r.Text = ReasonUnregistered, fmt.Sprintf("function %s cannot be run: %s", name, f.whyIdle())
+	case f.awaiting.Load() > 0:
+		r.Text = fmt.Sprintf("has waited for %s for function %s: nothing is there that runs it", ago(r.Since, at), name)
 	case len(f.places) == cap(f.places):
 		r.Kind = ReasonNoPlace
 		r.Text = fmt.Sprintf("has waited for a place for %s: all %d invocations that function %s may have run at one time do", ago(r.Since, at), cap(f.places), name)
@@ -226,7 +267,7 @@ func failing(what string, f *machine.Reason, at wire.Timestamp) string {
 	if line := f.Error.Line(); line != "" {
 		s += " (" + clip(line) + ")"
 	}
-	if f.Until != 0 {
+	if f.Until > at { // later it waits for something else, which has a reason of its own
 		s += "; next try " + until(f.Until, at)
 	}
 	return s
@@ -259,9 +300,13 @@ func times(n int) string {
 // ago words how long before at since was.
 func ago(since, at wire.Timestamp) string { return span.Whole(at.Sub(since)) }
 
-// until words how long after at a moment comes; zero and what is past are now.
+// until words how long after at a moment comes. What has passed comes now; by
+// more than a second, the engine is behind.
 func until(moment, at wire.Timestamp) string {
-	if moment <= at {
+	switch late := at.Sub(moment); {
+	case moment != 0 && late >= time.Second:
+		return "now, " + span.Whole(late) + " late: the engine is behind"
+	case moment <= at:
 		return "now"
 	}
 	return "in " + span.Whole(moment.Sub(at))

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/internal/store"
+	"github.com/perdure/perdure/internal/store/memstore"
 	"github.com/perdure/perdure/internal/wire"
 )
 
@@ -130,6 +132,61 @@ func TestExplainTheQueue(t *testing.T) {
 		f.funcs = nil
 		f.restart()
 		if got, want := f.why(arn), "function narrow is not registered"; got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	})
+}
+
+// Calls of plain functions say what they wait for until they are made.
+func TestExplainCalls(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *fixture) {
+		f.durable("order", func(c *call) engine.Outcome {
+			c.checkpoint(wire.Update{
+				ID: "1", Type: wire.TypeChainedInvoke, Action: wire.ActionStart, ChainedInvokeOptions: &wire.ChainedInvokeOptions{FunctionName: "plain"},
+			})
+			return pending()
+		})
+		hang := func(c *call) engine.Outcome { <-c.ctx.Done(); return crash("hung") }
+		f.register(engine.Function{Name: "plain", Concurrency: 1, Timeout: time.Minute, Invoker: invoker{f, hang}})
+		first, second := f.start("order", "", ""), ""
+		synctest.Wait()
+		second = f.start("order", "", "")
+		time.Sleep(time.Second)
+		want := func(arn, want string) {
+			t.Helper()
+			if got := f.why(arn); got != want {
+				t.Errorf("got  %s\nwant %s", got, want)
+			}
+		}
+		want(first, "waits for function plain for 1s")
+		want(second, "waits for function plain for 1s, of which all 1 invocations that it may have at one time are under way")
+		f.funcs = f.funcs[:1]
+		f.restart()
+		time.Sleep(time.Second)
+		want(second, "waits for function plain for 2s, which is not registered")
+		f.register(engine.Function{Name: "plain", Concurrency: 1, Timeout: time.Minute, Invoker: never{}})
+		f.register(engine.Function{Name: "away", Timeout: time.Minute, Durable: &engine.DurableConfig{ExecutionTimeout: time.Hour}, Invoker: never{}})
+		away := f.start("away", "", "")
+		time.Sleep(time.Second)
+		want(second, "waits for function plain for 3s, of which nothing is there that runs it")
+		want(away, "has waited for 1s for function away: nothing is there that runs it")
+	})
+}
+
+// A wait that is over and that nobody has looked at says so.
+func TestExplainABacklog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fixture{t: t, store: memstore.New()}
+		last := sleeping(2999, "gone", 5)
+		f.crowd(3000, func(i int) store.Write { return sleeping(i, "gone", 5) })
+		f.store.Intercept(slowly)
+		f.open()
+		defer f.close()
+		if got, want := f.why(last.Row.ARN), "wait 3 ends now, 59m55s late: the engine is behind"; got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+		time.Sleep(time.Minute)
+		if got, want := f.why(last.Row.ARN), "function gone is not registered"; got != want {
 			t.Errorf("got  %s\nwant %s", got, want)
 		}
 	})

@@ -21,7 +21,7 @@ func (e *Engine) Export(ctx context.Context, arn string, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	file := portable.File{ARN: arn, Status: r.Status(), Exported: now(), Entries: r.entries}
+	file := portable.File{ARN: arn, Status: r.Status(), Exported: e.now(), Entries: r.entries}
 	if err := file.Write(w); err != nil {
 		return fmt.Errorf("exporting execution %s: %w", arn, err)
 	}
@@ -78,7 +78,7 @@ func (e *Engine) admitted(f *portable.File) (*reading, error) {
 	if err != nil {
 		return nil, fmt.Errorf("its journal cannot be understood: %w", err)
 	}
-	if err := machine.Vet(r.records, now(), e.rules); err != nil {
+	if err := machine.Vet(r.records, e.now(), e.rules); err != nil {
 		return nil, fmt.Errorf("its journal is not one that an engine writes: %w", err)
 	}
 	if r.audit(); len(r.problems) > 0 {
@@ -91,34 +91,35 @@ func (e *Engine) admitted(f *portable.File) (*reading, error) {
 	case f.Status != r.Status():
 		return nil, fmt.Errorf("it says that the status is %.40q, and by its journal it is %s", string(f.Status), r.Status())
 	}
-	return r, checkForeignID(id.ARN.ID, r.Started())
+	return r, checkForeignID(id.ARN.ID, r.Started(), e.now())
 }
 
 // takeIn stores an execution as it is.
 func (e *Engine) takeIn(ctx context.Context, r *reading) (*Started, error) {
 	arn := r.Identity().ARN
 	here := e.functionARN(arn.Function, arn.Version)
-	switch due := r.Due(); {
+	switch expires := r.Expires(); {
 	case !r.Status().Closed():
 		return nil, wire.Errorf(wire.CodeConflict, "Execution %s has not ended: its callbacks and the executions that it invoked belong to the engine that it was exported from. It can be imported as a fork.", arn.Name)
 	case arn.FunctionARN() != here.FunctionARN():
 		return nil, wire.Errorf(wire.CodeInvalidParameter, "Execution %s belongs to region %s and account %s, and this engine to %s and %s. It can be imported as a fork.",
 			arn.Name, arn.Region, arn.Account, here.Region, here.Account)
-	case r.Status() == wire.ExecutionDeleting || !r.OwesParent() && due <= now():
+	case r.Status() == wire.ExecutionDeleting || !r.OwesParent() && expires <= e.now():
 		return nil, wire.Errorf(wire.CodeConflict, "The retention of execution %s is over. It can be imported as a fork.", arn.Name)
 	}
 	var writes []store.Write
 	for i, data := range r.entries {
 		writes = append(writes, store.Write{ID: arn.ID, Entry: store.Entry{Seq: int64(i + 1), Data: data}})
 	}
-	writes[0].Row = row(r.Draft(now()))
+	writes[0].Row = row(r.Draft(e.now()))
 	err := e.store.Commit(ctx, writes...)
 	if errors.Is(err, store.ErrConflict) {
 		return nil, wire.Errorf(wire.CodeAlreadyStarted, "Execution %s is here already, or another one of function %s with its name.", arn.Name, arn.Function)
 	}
 	if err != nil {
+		e.missed(writes)
 		return nil, fmt.Errorf("importing execution %s: %w", arn, err)
 	}
-	e.schedule.set(arn.ID, r.Due())
+	e.plan(writes[0].Row)
 	return &Started{ARN: arn.String(), Version: arn.Version, Durable: true}, nil
 }

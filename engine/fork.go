@@ -106,7 +106,7 @@ func (e *Engine) fork(t target, arn wire.ARN, origin *reading, cuts []machine.Cu
 	d, err := origin.Fork(origin.records, &machine.ForkRequest{
 		Identity: id, Cuts: cuts, Resolve: e.resolve,
 		CallbackID: func(position int) string { return e.callbackID(id.ARN.ID, position) },
-	}, startOf(id.ARN.ID), e.rules)
+	}, e.startOf(id.ARN.ID), e.rules)
 	if err != nil {
 		return nil, err
 	}

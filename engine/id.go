@@ -38,11 +38,11 @@ func (c *clock) mint() string {
 
 // startOf returns when the execution with a new id starts: at the moment that
 // the id begins with. Of an id that is ahead of the clock it is now.
-func startOf(id string) wire.Timestamp {
+func (e *Engine) startOf(id string) wire.Timestamp {
 	if !isExecutionID(id) {
-		return now()
+		return e.now()
 	}
-	return min(now(), timeIn(id))
+	return min(e.now(), timeIn(id))
 }
 
 // timeIn is the moment that an id begins with.
@@ -69,12 +69,12 @@ func checkID(id string, x *machine.Execution) error {
 
 // checkForeignID refuses the id of an execution from elsewhere that no engine
 // gives to one that started then. Its order among others is its id's.
-func checkForeignID(id string, started wire.Timestamp) error {
+func checkForeignID(id string, started, now wire.Timestamp) error {
 	const day = 24 * time.Hour // by which clocks may differ
 	if u, err := uuid.Parse(id); err != nil || !isExecutionID(id) || u.Version() != 7 || u.Variant() != uuid.RFC4122 {
 		return fmt.Errorf("%.80q is not the id of an execution", id)
 	}
-	if at := timeIn(id); at < started || at > now().Add(day) {
+	if at := timeIn(id); at < started || at > now.Add(day) {
 		return fmt.Errorf("the id %s is of another moment than the start of the execution", id)
 	}
 	return nil

@@ -16,57 +16,30 @@ import (
 	"github.com/perdure/perdure/internal/wire"
 )
 
-// dispatch invokes the function of an execution that wants it, unless a
-// goroutine is at it. l.mu is held.
-func (e *Engine) dispatch(l *live) {
-	if l.running || e.ctx.Err() != nil {
-		return
+// invoke runs an invocation of an execution that wants it, with a place that
+// free gives back; one that wants none, or has one, is left alone. Its error is
+// one of reading the execution, of which nothing came.
+func (e *Engine) invoke(f *function, id string, free func()) error {
+	l := e.cache.acquire(id)
+	defer e.cache.release(l)
+	inv, err := e.begin(l, f)
+	if _, unread := errors.AsType[*unreadError](err); unread {
+		return err
 	}
-	arn := l.x.Identity().ARN
-	f := e.functions.runnable(arn.Function, arn.Version)
-	if f == nil {
-		return // its registration looks for what is due
-	}
-	l.running = true
-	e.cache.acquire(l.id) // a second hold, for the goroutine
-	e.work.Go(func() {
-		defer e.cache.release(l)
-		e.invokeWhileWanted(l, f)
-	})
-}
-
-// invokeWhileWanted runs invocations of one execution, one after the other,
-// until the function has heard of everything.
-func (e *Engine) invokeWhileWanted(l *live, f *function) {
-	for f != nil {
-		f = e.invokeWith(l, f)
-	}
-}
-
-// invokeWith is invokeWhileWanted with one function. It returns the function
-// that took its place in the meantime, or nil when nothing more is wanted.
-func (e *Engine) invokeWith(l *live, f *function) *function {
-	if e.place(e.ctx, f) {
-		defer func() { <-f.places }()
-	}
-	for {
-		if a, ok := f.Invoker.(Awaiter); ok {
-			a.Await(e.ctx)
-		}
-		if newer := e.functions.runnable(f.Name, f.Version); newer != nil && newer != f {
-			return newer
-		}
-		inv, err := e.begin(l, f)
-		switch {
-		case err == nil && inv != nil:
-			e.logs.begin(l.id)
-			out := e.call(f, inv)
-			e.logs.end(l.id)
-			e.finish(l, inv, out)
-		case err == nil || !e.persist(l.id, "the start of an invocation could not be recorded", err):
+	for err != nil { // the commit may have taken effect, so only this goroutine can go on
+		if !e.persist(id, "the start of an invocation could not be recorded", err) {
 			return nil
 		}
+		inv, err = e.begin(l, f)
 	}
+	if inv == nil {
+		return nil
+	}
+	e.logs.begin(id)
+	out := e.call(f, inv)
+	e.logs.end(id)
+	e.finish(l, inv, out, free)
+	return nil
 }
 
 // retryDelay is the pause before the store is asked again after it failed.
@@ -89,30 +62,30 @@ func (e *Engine) persist(id, what string, err error) bool {
 }
 
 // begin records the start of an invocation and returns it, or nil if none is
-// wanted now; then the goroutine's turn is over.
+// wanted now.
 func (e *Engine) begin(l *live, f *function) (inv *Invocation, err error) {
 	requestID := uuid.NewString()
 	apply := func(d *machine.Draft) error {
 		inv = nil
-		if e.ctx.Err() == nil {
-			// An invocation in flight can only be one whose start was recorded
-			// by a commit that seemed to fail: it never ran.
-			d.LoseInvocation()
-			d.FireTimers()
-			if d.WantsInvocation(now()) {
-				d.BeginInvocation(requestID)
-				inv = &Invocation{RequestID: requestID, Timeout: f.Timeout}
-				return nil
-			}
+		if l.running || e.ctx.Err() != nil {
+			return nil
 		}
-		l.running = false
+		// An invocation in flight can only be one whose start was recorded by a
+		// commit that seemed to fail: it never ran.
+		d.LoseInvocation()
+		d.FireTimers()
+		if d.WantsInvocation(e.now()) {
+			d.BeginInvocation(requestID)
+			inv = &Invocation{RequestID: requestID, Timeout: f.Timeout}
+		}
 		return nil
 	}
 	err = e.updateThen(e.ctx, l.id, apply, func(l *live) {
 		if inv == nil {
-			e.schedule.set(l.id, l.x.Due())
+			e.plan(row(l.x.Draft(e.now())))
 			return
 		}
+		l.running = true
 		id := l.x.Identity()
 		inv.FunctionARN, inv.ExecutionARN = id.ARN.FunctionARN(), id.ARN.String()
 		inv.TraceID, inv.TenantID = e.invocationTrace(id.TraceHeader, inv.ExecutionARN), id.TenantID
@@ -156,12 +129,14 @@ func (e *Engine) call(f *function, inv *Invocation) Outcome {
 }
 
 // finish records how an invocation ended, however long the store takes to
-// accept it. One that failed because the engine is closing is lost: the next
-// engine repeats it, as it does when even that cannot be recorded.
-func (e *Engine) finish(l *live, inv *Invocation, out Outcome) {
+// accept it; if that is long, free gives the place back before. An invocation
+// that failed because the engine is closing is lost: the next engine repeats it,
+// as it does when even that cannot be recorded.
+func (e *Engine) finish(l *live, inv *Invocation, out Outcome, free func()) {
+	over := func(l *live) { l.running = false }
 	for {
 		closing := e.ctx.Err() != nil
-		err := e.update(context.WithoutCancel(e.ctx), l.id, func(d *machine.Draft) error {
+		err := e.updateThen(context.WithoutCancel(e.ctx), l.id, func(d *machine.Draft) error {
 			switch {
 			case closing && out.Error != nil:
 				d.LoseInvocation()
@@ -171,8 +146,15 @@ func (e *Engine) finish(l *live, inv *Invocation, out Outcome) {
 				d.EndInvocation(inv.RequestID, out.Payload, out.Error)
 			}
 			return nil
-		})
-		if err == nil || !e.persist(l.id, "the end of an invocation could not be recorded", err) {
+		}, over)
+		if err == nil {
+			return
+		}
+		free()
+		if !e.persist(l.id, "the end of an invocation could not be recorded", err) {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			over(l)
 			return
 		}
 	}
@@ -188,40 +170,43 @@ func (e *Engine) Call(ctx context.Context, req *InvokeRequest) (*Result, error) 
 	if err := f.admit(); err != nil {
 		return nil, err
 	}
-	if f.Durable != nil {
-		return nil, fmt.Errorf("engine: %s is durable; it is started, not called", f.Name)
-	}
-	if err := f.CheckTenant(req.TenantID, e.opts.Strict); err != nil {
+	if err := e.callable(f.function, req); err != nil {
 		return nil, err
 	}
 	if !e.place(ctx, f.function) {
 		return nil, cmp.Or(ctx.Err(), closed())
 	}
 	defer func() { <-f.places }()
+	return e.callPlain(f.function, req), nil
+}
+
+// callPlain calls a plain function of which one has a place.
+func (e *Engine) callPlain(f *function, req *InvokeRequest) *Result {
 	e.counters.calls.Add(1)
 	requestID := cmp.Or(req.RequestID, uuid.NewString())
 	payload := req.Payload
 	if len(payload) == 0 {
 		payload = []byte("{}")
 	}
+	arn := e.functionARN(f.Name, f.Version)
 	inv := &Invocation{
-		RequestID: requestID, FunctionARN: f.arn.FunctionARN(), Timeout: f.Timeout,
-		Payload: payload, TraceID: e.invocationTrace(traceOf(req.TraceHeader, requestID, now()), ""),
+		RequestID: requestID, FunctionARN: arn.FunctionARN(), Timeout: f.Timeout,
+		Payload: payload, TraceID: e.invocationTrace(traceOf(req.TraceHeader, requestID, e.now()), ""),
 		TenantID: req.TenantID, ClientContext: req.ClientContext,
 	}
 	endTail := func() string { return "" }
 	if req.LogTail {
-		endTail = e.logs.tail(f.function, requestID)
+		endTail = e.logs.tail(f, requestID)
 	}
-	out := e.call(f.function, inv)
+	out := e.call(f, inv)
 	result := &Result{Status: wire.ExecutionSucceeded, LogTail: endTail()}
 	if out.Error != nil {
 		result.Status, result.Error, result.ErrorPayload, result.Unstarted = wire.ExecutionFailed, out.Error, out.ErrorPayload, out.Unstarted
-		return result, nil
+		return result
 	}
 	answer := string(out.Payload)
 	result.Payload = &answer
-	return result, nil
+	return result
 }
 
 // functionError reads the error document that a plain function reported.

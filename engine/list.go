@@ -97,7 +97,7 @@ func (e *Engine) rebuilt(ctx context.Context, id string) (*store.Row, error) {
 	if err != nil {
 		return nil, err
 	}
-	return row(x.Draft(now())), nil
+	return row(x.Draft(e.now())), nil
 }
 
 // wanted reports whether an execution does one of the wanted things, all of

@@ -18,7 +18,7 @@ type live struct {
 
 	mu      sync.Mutex
 	x       *machine.Execution // nil: to be read from the journal
-	running bool               // a goroutine is invoking, or about to
+	running bool               // a goroutine is invoking
 	calls   map[string]bool    // chained invokes of plain functions being called, by operation id
 
 	// Guarded by the cache's lock.
@@ -88,6 +88,15 @@ func (e *damagedError) Error() string {
 	return fmt.Sprintf("the journal of execution %s cannot be understood: %v", e.id, e.err)
 }
 
+// unreadError says that the store did not give an execution's journal.
+type unreadError struct {
+	id  string
+	err error
+}
+
+func (e *unreadError) Error() string { return fmt.Sprintf("reading execution %s: %v", e.id, e.err) }
+func (e *unreadError) Unwrap() error { return e.err }
+
 // load makes sure that l.x is there. l.mu is held. An unknown execution is
 // [store.ErrNotFound].
 func (e *Engine) load(ctx context.Context, l *live) error {
@@ -153,7 +162,7 @@ func (e *Engine) updateThen(ctx context.Context, id string, apply func(*machine.
 		if err := e.load(ctx, l); err != nil {
 			return err
 		}
-		d := l.x.Draft(now())
+		d := l.x.Draft(e.now())
 		refusal := apply(d)
 		err := e.commit(l, d)
 		if errors.Is(err, store.ErrConflict) {
@@ -182,6 +191,7 @@ func (e *Engine) commit(l *live, d *machine.Draft) error {
 	if d.Entries() == 0 || rowChanged(l.x, d) {
 		write.Row = row(d)
 	}
+	write.Calls = e.calls(d)
 	e.functions.starting.RLock()
 	defer e.functions.starting.RUnlock()
 	if d.Entries() == 0 {
@@ -197,30 +207,25 @@ func (e *Engine) commit(l *live, d *machine.Draft) error {
 		l.x = nil
 		// It may have taken effect all the same: let everybody look again.
 		e.news.announce(l.id)
-		for _, w := range writes {
-			e.schedule.set(w.ID, now().Add(retryDelay))
-		}
+		e.missed(writes)
 		return err
 	}
 	l.x = d.Publish()
 	e.counters.committed(writes, records)
 	e.traceClosed(l.x, records)
-	e.published(l, records)
+	e.published(l, writes)
 	return nil
 }
 
 // published tells everybody whom the new state concerns. l.mu is held.
-func (e *Engine) published(l *live, records []machine.Record) {
+func (e *Engine) published(l *live, writes []store.Write) {
 	e.news.announce(l.id)
-	e.follow(l, records)
-	if l.x.WantsInvocation(now()) {
-		e.dispatch(l)
+	for _, w := range writes {
+		if w.Row != nil {
+			e.plan(w.Row)
+		}
+		e.planCalls(w.ID, w.Calls)
 	}
-	due := l.x.Due()
-	if l.running {
-		due = l.x.TimerDue() // the goroutine that invokes sees to the rest
-	}
-	e.schedule.set(l.id, due)
 	if l.x.Status().Closed() {
 		e.drained(l.x.Identity().ARN)
 	}
@@ -228,7 +233,8 @@ func (e *Engine) published(l *live, records []machine.Record) {
 
 // rowChanged reports whether the draft changes what is searched for.
 func rowChanged(x *machine.Execution, d *machine.Draft) bool {
-	return x.Status() != d.Status() || x.Due() != d.Due() || x.Doing() != d.Doing() || x.Since() != d.Since()
+	return x.Status() != d.Status() || x.Due() != d.Due() || x.Wanted() != d.Wanted() || x.Expires() != d.Expires() ||
+		x.Doing() != d.Doing() || x.Since() != d.Since()
 }
 
 // row returns the draft's row in the store.
@@ -237,7 +243,7 @@ func row(d *machine.Draft) *store.Row {
 	return &store.Row{
 		ID: arn.ID, ARN: arn.String(), Function: arn.Function, Version: arn.Version, Name: arn.Name,
 		Status: d.Status(), Started: d.Started(), Closed: d.Closed(),
-		Due: d.Due(), Doing: uint32(d.Doing()), Since: d.Since(), InputHash: d.InputHash(),
+		Due: d.Due(), Wanted: d.Wanted(), Expires: d.Expires(), Doing: uint32(d.Doing()), Since: d.Since(), InputHash: d.InputHash(),
 	}
 }
 

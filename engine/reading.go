@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 
 	"github.com/perdure/perdure/internal/machine"
@@ -53,7 +52,7 @@ func (e *Engine) journal(ctx context.Context, id string, span store.Span) iter.S
 			if damaged, ok := errors.AsType[*store.DamagedError](err); ok {
 				err = &damagedError{id, damaged}
 			} else if err != nil {
-				err = fmt.Errorf("reading execution %s: %w", id, err)
+				err = &unreadError{id, err}
 			}
 			if !yield(entry, err) || err != nil {
 				return

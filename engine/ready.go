@@ -31,7 +31,7 @@ func (e *Engine) Ready(ctx context.Context) error {
 	if e.ctx.Err() != nil {
 		return errors.New("the engine is shutting down")
 	}
-	if late := e.schedule.behind(); late > tooLate {
+	if late := e.schedule.behind(e.now()); late > tooLate {
 		return fmt.Errorf("executions that were due %v ago wait to be looked at", late.Truncate(time.Second))
 	}
 	if functions, _ := e.Functions(); len(functions) == 0 {

@@ -2,12 +2,12 @@ package engine
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -18,10 +18,11 @@ import (
 // registry holds what is known of functions: the versions that are registered
 // or published, and their aliases.
 type registry struct {
-	mu      sync.Mutex
-	byName  map[string]*family
-	changed chan struct{} // signals a registration to the schedule
-	news    chan struct{} // closed by the next registration
+	mu     sync.Mutex
+	byName map[string]*family
+	// tend is told of each version that may have begun, or ceased, to be one
+	// that can be run.
+	tend func(function, version string)
 
 	// editing makes changes of published versions and aliases, which are
 	// documents too, take turns. It is taken before mu.
@@ -50,6 +51,7 @@ type family struct {
 type function struct {
 	Function               // Invoker is nil while nothing can run it
 	places   chan struct{} // one element per invocation under way
+	awaiting *atomic.Int32 // how many of them wait for an [Awaiter]
 	revision string
 	modified time.Time
 	image    *Image // nil unless it was published
@@ -59,15 +61,14 @@ type function struct {
 
 func newFunction(f Function) *function {
 	return &function{
-		Function: f, places: make(chan struct{}, f.Concurrency),
+		Function: f, places: make(chan struct{}, f.Concurrency), awaiting: new(atomic.Int32),
 		revision: uuid.NewString(), modified: time.Now(),
 	}
 }
 
-func (r *registry) init() {
+func (r *registry) init(tend func(function, version string)) {
 	r.byName = map[string]*family{}
-	r.changed = make(chan struct{}, 1)
-	r.news = make(chan struct{})
+	r.tend = tend
 }
 
 // find returns a function version, or nil.
@@ -101,25 +102,21 @@ func (r *registry) familyLocked(name string) *family {
 // put adds a version, or puts it in the place of another one.
 func (r *registry) put(f *function) {
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	fam := r.familyLocked(f.Name)
 	fam.versions[f.Version] = f
 	fam.last = max(fam.last, versionNumber(f.Version))
-	close(r.news)
-	r.news = make(chan struct{})
-	select {
-	case r.changed <- struct{}{}:
-	default:
-	}
+	r.mu.Unlock()
+	r.tend(f.Name, f.Version)
 }
 
 // remove takes a version away, unless another was put in its place meanwhile.
 func (r *registry) remove(f *function) {
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	if fam := r.byName[f.Name]; fam != nil && fam.versions[f.Version] == f {
 		delete(fam.versions, f.Version)
 	}
+	r.mu.Unlock()
+	r.tend(f.Name, f.Version)
 }
 
 // versionsOf returns the versions of a function, $LATEST first and then by number.
@@ -186,24 +183,6 @@ func (e *Engine) Unregister(name, version string) {
 		idle := *f
 		idle.Invoker, idle.fault = nil, "it was unregistered"
 		e.functions.put(&idle)
-	}
-}
-
-// await returns true as soon as ready does, which it asks after every
-// registration, and false when ctx ends first.
-func (r *registry) await(ctx context.Context, ready func() bool) bool {
-	for {
-		r.mu.Lock()
-		news := r.news
-		r.mu.Unlock()
-		if ready() {
-			return true
-		}
-		select {
-		case <-news:
-		case <-ctx.Done():
-			return false
-		}
 	}
 }
 

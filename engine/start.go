@@ -51,7 +51,7 @@ func (e *Engine) Start(ctx context.Context, req *InvokeRequest) (*Started, error
 	}
 	t.arn.Name = req.Name
 	id := e.newIdentity(t.function, t.arn, req)
-	err = e.create(machine.Start(id, payloadOf(req.Payload), startOf(id.ARN.ID), e.rules))
+	err = e.create(machine.Start(id, payloadOf(req.Payload), e.startOf(id.ARN.ID), e.rules))
 	if errors.Is(err, store.ErrConflict) { // somebody took the name meanwhile
 		s, err := e.existing(ctx, t, req)
 		if s == nil && err == nil {
@@ -77,7 +77,7 @@ func (e *Engine) newIdentity(f *function, arn wire.ARN, req *InvokeRequest) mach
 		RetentionDays:    int64(cmp.Or(f.Durable.RetentionDays, wire.DefaultRetentionDays)),
 		Async:            req.Async,
 		TenantID:         req.TenantID,
-		TraceHeader:      traceOf(req.TraceHeader, arn.ID, startOf(arn.ID)),
+		TraceHeader:      traceOf(req.TraceHeader, arn.ID, e.startOf(arn.ID)),
 	}
 }
 
@@ -170,7 +170,7 @@ func (e *Engine) Stop(ctx context.Context, arn string, reason *wire.ErrorObject)
 		if err := d.Stop(reason); err != nil {
 			return err
 		}
-		at = cmp.Or(d.Closed(), now()) // one that is about to close has no time yet
+		at = cmp.Or(d.Closed(), e.now()) // one that is about to close has no time yet
 		return nil
 	}, nothing)
 	return at, err

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"sync/atomic"
-	"time"
 
 	"github.com/perdure/perdure/internal/machine"
 	"github.com/perdure/perdure/internal/metrics"
@@ -38,9 +37,9 @@ type Stats struct {
 	Late       Distribution // seconds between what was due and the engine's looking at it
 
 	Invoking  int // invocations and calls under way
-	Waiting   int // invocations and calls that wait for a place among their function's
-	Backlog   int // executions that are due and have not been looked at
-	Scheduled int // executions that are due within minutes
+	Waiting   int // invocations and calls that wait for a place among their function's; of each function 400 are counted
+	Backlog   int // executions that are due and have not been looked at, of those scheduled
+	Scheduled int // executions that are due next, of which a few thousand are in memory
 	InMemory  int // executions
 }
 
@@ -53,8 +52,7 @@ type counters struct {
 	checkpoint  *metrics.Histogram
 	late        *metrics.Histogram
 	invoking    atomic.Int64
-	waiting     atomic.Int64
-	backlog     atomic.Int64
+	waiting     atomic.Int64 // callers that wait for a place
 }
 
 func (c *counters) init() {
@@ -139,14 +137,15 @@ func (e *Engine) place(ctx context.Context, f *function) (taken bool) {
 // Stats returns what the engine has counted.
 func (e *Engine) Stats() *Stats {
 	c := &e.counters
+	scheduled, due := e.schedule.count(e.now())
 	s := &Stats{
 		Started: c.started.Load(), Calls: c.calls.Load(),
 		Closed:      map[wire.ExecutionStatus]uint64{},
 		Events:      map[wire.EventType]uint64{},
 		Invocations: map[InvocationOutcome]uint64{},
 		Checkpoint:  c.checkpoint.Read(), Late: c.late.Read(),
-		Invoking: int(c.invoking.Load()), Waiting: int(c.waiting.Load()), Backlog: int(c.backlog.Load()),
-		Scheduled: e.schedule.len(), InMemory: e.cache.len(),
+		Invoking: int(c.invoking.Load()), Waiting: int(c.waiting.Load()) + e.queues.waiting(e.now()), Backlog: due,
+		Scheduled: scheduled, InMemory: e.cache.len(),
 	}
 	for i, t := range countedEvents {
 		s.Events[t] = c.events[i].Load()
@@ -161,24 +160,6 @@ func (e *Engine) Stats() *Stats {
 		s.Closed[status] = s.Events[t]
 	}
 	return s
-}
-
-// len is the number of executions that are due soon.
-func (s *schedule) len() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.heap)
-}
-
-// behind is for how long the earliest execution has been due that nobody has
-// looked at.
-func (s *schedule) behind() time.Duration {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.heap) == 0 {
-		return 0
-	}
-	return max(0, now().Sub(s.heap[0].due))
 }
 
 // len is the number of executions in memory.

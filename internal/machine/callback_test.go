@@ -177,21 +177,21 @@ func TestHugeNumbers(t *testing.T) {
 		r.sleep(1)
 		r.fire()
 		equal(t, "operations", ids(ops(r.x)), []string{"0001:STARTED", "w:STARTED", "c:STARTED", "s:PENDING", "soon:SUCCEEDED"})
-		if due := r.x.TimerDue(); due < r.now {
+		if due := r.x.Due(); due < r.now {
 			t.Errorf("got %d as due, which has passed", due)
 		}
 		if !machine.Same(r.x, r.reload()) {
 			t.Error("a restart reads another execution")
 		}
 		r.do(func(d *machine.Draft) error { d.Stop(nil); return nil })
-		if due := r.x.Due(); due < r.now {
+		if due := r.x.Expires(); due < r.now {
 			t.Errorf("got a retention until %d, which has passed", due)
 		}
 	}
 	// Negative ones are no deadline, and refused where one is needed.
 	r := invoked(t)
 	r.must(r.checkpoint(callback("c", -1, -1)))
-	equal(t, "due", r.x.TimerDue(), epoch.AddSeconds(identity().ExecutionTimeout))
+	equal(t, "due", r.x.Due(), epoch.AddSeconds(identity().ExecutionTimeout))
 	_, err := r.checkpoint(wait("w", -1))
 	refused(t, err, "Update for WAIT operation requires WaitOptions.")
 }

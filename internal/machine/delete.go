@@ -19,8 +19,25 @@ func (d *Draft) Delete() error {
 // Deleting returns when the deletion of the execution was asked for, or zero.
 func (s *state) Deleting() wire.Timestamp { return s.deleting }
 
-// Deletable reports whether the execution may be removed at the moment now: it
-// was marked, or its retention is over, and nobody waits for its outcome.
+// AtOnce is the moment from which on an execution may be removed whose deletion
+// was asked for: whatever the clock says, it has passed.
+const AtOnce wire.Timestamp = 1
+
+// Expires returns from when on the execution may be removed: its retention is
+// over, or it was marked. It is zero while it is open, and while the execution
+// that invoked it does not know the outcome.
+func (s *state) Expires() wire.Timestamp {
+	switch {
+	case !s.status.Closed() || s.OwesParent():
+		return 0
+	case s.deleting != 0:
+		return AtOnce
+	}
+	return s.closed.AddDays(s.identity.RetentionDays)
+}
+
+// Deletable reports whether the execution may be removed at the moment now.
 func (s *state) Deletable(now wire.Timestamp) bool {
-	return s.status.Closed() && !s.OwesParent() && s.timerDue(0) <= now
+	at := s.Expires()
+	return at != 0 && at <= now
 }

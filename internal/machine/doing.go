@@ -43,9 +43,6 @@ var (
 	callingAt  = bits.TrailingZeros(uint(Calling))
 )
 
-// Fragile is work that a crash of the engine loses.
-const Fragile = Running | Calling
-
 // Doing returns what the execution is doing. It is zero for a closed one whose
 // last invocation has ended, and for no other.
 func (s *state) Doing() Doing {

@@ -143,41 +143,33 @@ func (d *Draft) arm(i int) {
 	}
 }
 
-// Due returns when the execution must be looked at next; zero for never.
+// Due returns when a moment comes with which the execution goes on by itself: a
+// timer fires, or its parent is to be told; zero for never.
 func (d *Draft) Due() wire.Timestamp { return d.due(d.nextTimer()) }
-
-// TimerDue is Due without regard to invocations.
-func (d *Draft) TimerDue() wire.Timestamp { return d.timerDue(d.nextTimer()) }
 
 // Due is [Draft.Due] of the published state.
 func (x *Execution) Due() wire.Timestamp { return x.due(x.timers.next()) }
 
-// TimerDue is [Draft.TimerDue] of the published state.
-func (x *Execution) TimerDue() wire.Timestamp { return x.timerDue(x.timers.next()) }
-
 // due is Due, given the earliest timer of an operation.
 func (s *state) due(timer wire.Timestamp) wire.Timestamp {
-	due := s.timerDue(timer)
-	if s.invokeAt != 0 && s.status == wire.ExecutionRunning && (due == 0 || s.invokeAt < due) {
-		due = s.invokeAt
-	}
-	return due
-}
-
-func (s *state) timerDue(timer wire.Timestamp) wire.Timestamp {
 	switch {
 	case s.OwesParent():
 		return s.closed
-	case s.deleting != 0:
-		return s.deleting
-	case s.status.Closed():
-		return s.closed.AddDays(s.identity.RetentionDays)
-	case s.closing != "":
-		return 0 // the end of the invocation decides, whenever that is
+	case s.ended():
+		return 0 // or the end of the invocation decides, whenever that is
 	}
 	due := s.TimesOut()
 	if timer != 0 && timer < due {
 		due = timer
 	}
 	return due
+}
+
+// Wanted returns from when on an invocation is wanted that may begin; zero if
+// none is.
+func (s *state) Wanted() wire.Timestamp {
+	if s.status != wire.ExecutionRunning || s.Invoking() {
+		return 0
+	}
+	return s.invokeAt
 }

@@ -2,6 +2,8 @@ package machine
 
 import (
 	"crypto/sha256"
+	"maps"
+	"slices"
 
 	"github.com/perdure/perdure/internal/wire"
 )
@@ -244,8 +246,8 @@ func (s *state) OwesParent() bool {
 }
 
 // Calls returns the chained invokes of plain functions whose outcome is awaited,
-// by operation id; none after the execution closed. It looks at every
-// operation: it is for restarts.
+// by operation id; none after the execution closed. It looks at every operation
+// if there are any.
 func (x *Execution) Calls() map[string]*InvokeTarget {
 	calls := map[string]*InvokeTarget{}
 	if x.open[callingAt] == 0 || x.status.Closed() {
@@ -259,10 +261,34 @@ func (x *Execution) Calls() map[string]*InvokeTarget {
 	return calls
 }
 
+// CallChanges returns the calls of plain functions that are awaited with the
+// draft and were not before, and the operation ids of those that no longer are.
+func (d *Draft) CallChanges() (begun map[string]*InvokeTarget, over []string) {
+	if d.status.Closed() {
+		if d.x.identity == nil {
+			return nil, nil
+		}
+		return nil, slices.Sorted(maps.Keys(d.x.Calls()))
+	}
+	for i, o := range d.touched {
+		was := i < len(d.x.ops) && d.x.ops[i].calling()
+		switch {
+		case o.calling() && !was:
+			if begun == nil {
+				begun = map[string]*InvokeTarget{}
+			}
+			begun[o.ID] = o.invoke
+		case was && !o.calling():
+			over = append(over, o.ID)
+		}
+	}
+	return begun, over
+}
+
 // Call returns the target of the chained invoke with this operation id if it
-// is of a plain function and has no outcome yet, or nil.
+// is of a plain function whose outcome is awaited, or nil.
 func (x *Execution) Call(opID string) *InvokeTarget {
-	if i, ok := x.index[opID]; ok && x.ops[i].calling() {
+	if i, ok := x.index[opID]; ok && x.ops[i].calling() && !x.status.Closed() {
 		return x.ops[i].invoke
 	}
 	return nil

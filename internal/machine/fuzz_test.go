@@ -86,7 +86,7 @@ func FuzzLoad(f *testing.F) {
 // exercise asks an execution everything, and drives it on, looking for panics.
 func exercise(x *machine.Execution) {
 	readings(x, epoch)
-	d := x.Draft(max(x.Due(), x.TimerDue(), epoch))
+	d := x.Draft(max(x.Due(), x.Wanted(), epoch))
 	d.FireTimers()
 	d.SucceedCallback(3, callbackID(3), nil)
 	d.CompleteInvoke("p", x.Children()["p"], wire.ExecutionSucceeded, nil, nil)

@@ -11,9 +11,17 @@ import (
 )
 
 // WantsInvocation reports whether the function should be invoked at the moment now.
-func (s *state) WantsInvocation(now wire.Timestamp) bool {
-	return s.status == wire.ExecutionRunning && !s.Invoking() && s.invokeAt != 0 && s.invokeAt <= now
+func (s *state) WantsInvocation(now wire.Timestamp) bool { return Wants(s.Wanted(), now) }
+
+// Wants reports whether an invocation that is wanted from at on, zero for never,
+// is wanted at the moment now. No pause before an invocation is longer than a
+// minute: one that seems to be was counted by a clock that has been set back.
+func Wants(at, now wire.Timestamp) bool {
+	return at != 0 && (at <= now || at > now.Add(longestPause))
 }
+
+// longestPause is the longest before an invocation.
+const longestPause = time.Minute
 
 // BeginInvocation records that an invocation starts. Tokens of earlier ones
 // are dead from here on. What the function is to be told is read from the
@@ -87,12 +95,12 @@ func (d *Draft) MissInvocation(requestID string, failure *wire.ErrorObject) {
 // with this count of such ones before it: 100 ms, doubling to a minute. It is
 // short at first because a function that is replaced is out of reach for a moment.
 func missDelay(misses int) time.Duration {
-	return min(100*time.Millisecond<<min(misses, 10), time.Minute)
+	return min(100*time.Millisecond<<min(misses, 10), longestPause)
 }
 
 // unstickDelay is the pause before an execution is invoked again that would
 // otherwise wait for nothing.
-const unstickDelay = time.Minute
+const unstickDelay = longestPause
 
 // LoseInvocation ends an invocation whose outcome nobody will ever know, as
 // after a crash of the engine. It is no fault of the function: the next
@@ -217,7 +225,7 @@ func badOutput(format string, args ...any) *wire.ErrorObject {
 // failed together do not return together. The share is fixed by the execution
 // and the count, as the machine takes no chances of its own.
 func backoff(id string, failures int) time.Duration {
-	pause := time.Minute
+	pause := longestPause
 	if failures < 6 {
 		pause = time.Second << failures
 	}

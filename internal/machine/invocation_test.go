@@ -68,7 +68,7 @@ func TestReinvocation(t *testing.T) {
 		r.succeedCallback(1, nil)
 		r.end(pending)
 		equal(t, "next invocation", r.x.InvokeAt(), r.now)
-		equal(t, "due", r.x.Due(), r.now)
+		equal(t, "wanted", r.x.Wanted(), r.now)
 	})
 	t.Run("undelivered but due only at the end", func(t *testing.T) {
 		r := invoked(t)
@@ -184,7 +184,8 @@ func TestOutcomes(t *testing.T) {
 		equal(t, "result", result, test.result)
 		equal(t, "error", err, test.err)
 		equal(t, "closed", r.x.Closed(), r.now)
-		equal(t, "due at the end of the retention", r.x.Due(), r.now.AddSeconds(7*24*3600))
+		equal(t, "due", r.x.Due(), 0)
+		equal(t, "expires at the end of the retention", r.x.Expires(), r.now.AddSeconds(7*24*3600))
 		equal(t, "last event", *r.lastEvent(), wire.Event{
 			Type: r.lastEvent().Type, ID: 3, Time: r.now, OpID: "0001", Name: "order-1", Payload: test.result, Error: test.err,
 		})
@@ -281,7 +282,7 @@ func TestBackoff(t *testing.T) {
 			t.Errorf("got a pause of %v after failure %d, want %v to %v", pause, i+1, most*3/4, most)
 		}
 		equal(t, "failures", r.x.Failures(), i+1)
-		equal(t, "due", r.x.Due(), r.x.InvokeAt())
+		equal(t, "wanted", r.x.Wanted(), r.x.InvokeAt())
 		if r.x.WantsInvocation(r.x.InvokeAt() - 1) {
 			t.Error("an invocation is wanted before its time")
 		}
@@ -460,9 +461,21 @@ func TestEndAfterTimeout(t *testing.T) {
 	r.end(`{"Status":"SUCCEEDED","Result":"late"}`)
 	equal(t, "status", r.x.Status(), wire.ExecutionTimedOut)
 	equal(t, "history", r.types(2), []wire.EventType{wire.EventExecutionTimedOut, wire.EventInvocationCompleted})
-	if r.x.Doing()&machine.Fragile != 0 {
+	if r.x.Doing()&(machine.Running|machine.Calling) != 0 {
 		t.Error("got a closed execution that is under way")
 	}
+}
+
+// A clock that is set back leaves pauses behind that seem to take days.
+func TestPauseAfterTheClockWasSetBack(t *testing.T) {
+	r := invoked(t)
+	r.crash("Runtime.ExitError")
+	equal(t, "wanted", r.x.WantsInvocation(r.now), false)
+	r.now = r.now.AddDays(-8)
+	equal(t, "wanted days before", r.x.WantsInvocation(r.now), true)
+	r.invoke()
+	r.end(`{"Status":"SUCCEEDED"}`)
+	equal(t, "status", r.x.Status(), wire.ExecutionSucceeded)
 }
 
 // The records of one invocation's end, in one entry, in order.

@@ -137,21 +137,21 @@ func TestCalls(t *testing.T) {
 		equal(t, "i", x.Call("i"), nil)
 		equal(t, "m", x.Call("m"), nil)
 		equal(t, "nobody", x.Call("nobody"), nil)
-		equal(t, "fragile", x.Doing()&machine.Fragile != 0, true)
+		equal(t, "fragile", x.Doing()&(machine.Running|machine.Calling) != 0, true)
 	}
 	r.complete("p", wire.ExecutionSucceeded, nil, nil)
 	equal(t, "calls", r.x.Calls(), map[string]*machine.InvokeTarget{})
-	equal(t, "fragile", r.x.Doing()&machine.Fragile != 0, false)
+	equal(t, "fragile", r.x.Doing()&(machine.Running|machine.Calling) != 0, false)
 }
 
 // A closed execution awaits no call: each restart would make it again.
 func TestNoCallsAfterTheClose(t *testing.T) {
 	r := invoked(t)
 	r.must(r.checkpoint(invoke("p", "plain"), finish("1")))
-	equal(t, "fragile while the invocation runs", r.x.Doing()&machine.Fragile != 0, true)
+	equal(t, "fragile while the invocation runs", r.x.Doing()&(machine.Running|machine.Calling) != 0, true)
 	equal(t, "call", r.x.Call("p") != nil, true) // it is made, although nobody waits for it
 	r.end(pending)
-	equal(t, "fragile", r.x.Doing()&machine.Fragile != 0, false)
+	equal(t, "fragile", r.x.Doing()&(machine.Running|machine.Calling) != 0, false)
 	equal(t, "calls", len(r.x.Calls()), 0)
 	entries := len(r.journal)
 	r.complete("p", wire.ExecutionSucceeded, nil, nil)
@@ -170,10 +170,12 @@ func TestNotifyParent(t *testing.T) {
 	r.end(`{"Status":"SUCCEEDED"}`)
 	equal(t, "owes", r.x.OwesParent(), true)
 	equal(t, "due", r.x.Due(), r.x.Closed())
+	equal(t, "expires", r.x.Expires(), 0)
 	r.x = r.reload()
 	r.do(notify)
 	equal(t, "owes", r.x.OwesParent(), false)
-	equal(t, "due", r.x.Due(), r.x.Closed().AddSeconds(7*24*3600))
+	equal(t, "due", r.x.Due(), 0)
+	equal(t, "expires", r.x.Expires(), r.x.Closed().AddSeconds(7*24*3600))
 	equal(t, "events", r.x.Events(), int64(3))
 	entries := len(r.journal)
 	r.do(notify)
@@ -265,8 +267,8 @@ func TestStart(t *testing.T) {
 	equal(t, "input", r.x.Input(), str(`{"order":1}`))
 	equal(t, "entries", r.x.Entries(), 1)
 	equal(t, "invoking", r.x.Invoking(), false)
-	equal(t, "due", r.x.Due(), epoch)
-	equal(t, "timer", r.x.TimerDue(), epoch.AddSeconds(24*3600))
+	equal(t, "wanted", r.x.Wanted(), epoch)
+	equal(t, "due", r.x.Due(), epoch.AddSeconds(24*3600))
 	equal(t, "operations", ops(r.x), []*wire.Operation{{
 		ID: "0001", Name: "order-1", Type: wire.TypeExecution, Status: wire.StatusStarted, Start: epoch, Payload: str(`{"order":1}`),
 	}})

@@ -129,7 +129,7 @@ func TestDeleteWaitsForTheParent(t *testing.T) {
 	}
 	r.do(func(d *machine.Draft) error { d.NotifyParent(); return nil })
 	equal(t, "asked for", r.x.Deleting(), asked)
-	equal(t, "due", r.x.Due(), asked)
+	equal(t, "expires", r.x.Expires(), machine.AtOnce)
 	equal(t, "deletable", r.x.Deletable(r.now), true)
 	equal(t, "after a restart", machine.Same(r.x, r.reload()), true)
 }

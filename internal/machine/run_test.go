@@ -38,6 +38,8 @@ type run struct {
 	fence   machine.Fence    // what the function's token stands for
 	calls   int              // invocations begun
 	targets int              // chained invokes resolved
+
+	awaited map[string]bool // calls of plain functions, as drafts told of them
 }
 
 func newRun(t testing.TB) *run { return newRunWith(t, identity(), nil) }
@@ -74,7 +76,32 @@ func (r *run) commit(d *machine.Draft) {
 	}
 	r.journal = append(r.journal, machine.Encode(records))
 	r.records = append(r.records, records...)
+	begun, over := d.CallChanges()
 	r.x = d.Publish()
+	r.follow(begun, over)
+}
+
+// follow checks that drafts tell of every call that comes and goes.
+func (r *run) follow(begun map[string]*machine.InvokeTarget, over []string) {
+	r.t.Helper()
+	if r.awaited == nil {
+		r.awaited = map[string]bool{}
+	}
+	for id := range begun {
+		r.awaited[id] = true
+	}
+	for _, id := range over {
+		delete(r.awaited, id)
+	}
+	calls := r.x.Calls()
+	for id := range calls {
+		if !r.awaited[id] || r.x.Call(id) == nil {
+			r.t.Fatalf("call %s is awaited, and no draft told of its beginning", id)
+		}
+	}
+	if len(calls) != len(r.awaited) {
+		r.t.Fatalf("drafts told of the calls %v; those are awaited: %v", r.awaited, calls)
+	}
 }
 
 func (r *run) sleep(seconds int64) { r.now = r.now.AddSeconds(seconds) }

@@ -35,10 +35,12 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"iter"
+	"strings"
 
 	"github.com/perdure/perdure/internal/wire"
 )
@@ -54,9 +56,15 @@ type Row struct {
 	Started  wire.Timestamp
 	Closed   wire.Timestamp // zero while open
 
-	// Due is when the engine must look at this execution next. It may be
-	// earlier than necessary, never later; zero means that nothing is due.
+	// Due is when a moment comes that the engine can deal with by itself: a
+	// timer fires, or a parent is to be told. It may be earlier than necessary,
+	// never later; zero is none.
 	Due wire.Timestamp
+	// Wanted is from when on an invocation of the function is wanted, which
+	// takes the function and a free place; zero is not at all.
+	Wanted wire.Timestamp
+	// Expires is from when on the execution may be deleted; zero is never.
+	Expires wire.Timestamp
 	// Doing is what the execution was doing when the row was written: a set of
 	// bits whose meaning is the engine's. Zero is nothing, as of most closed
 	// executions.
@@ -84,8 +92,51 @@ type Write struct {
 	Entry Entry
 	// Row replaces the execution's row; nil leaves it as it is. The write of
 	// entry 1 creates the execution and needs a row. Of later rows only
-	// Status, Closed, Due, Doing and Since count; the rest stays as entry 1 had it.
+	// Status, Closed, Due, Wanted, Expires, Doing and Since count; the rest
+	// stays as entry 1 had it.
 	Row *Row
+	// Calls are the calls that begin to be wanted, and those that no longer
+	// are. They go with the execution when it is deleted.
+	Calls []Call
+}
+
+// Call is a call of a plain function that an execution waits for.
+type Call struct {
+	Operation         string // unique within the execution, in which it is awaited
+	Function, Version string
+	Wanted            wire.Timestamp // since when; zero ends the call
+}
+
+// Agenda names one of the orders in which there is work to do. Work that waits
+// for one thing is in an agenda apart from work that waits for another: however
+// much there is of the one, it does not stand before the other.
+type Agenda struct {
+	Kind AgendaKind
+	// Function and Version go with Invocations and Calls.
+	Function, Version string
+}
+
+// AgendaKind is a kind of [Agenda].
+type AgendaKind int
+
+// The kinds of agendas.
+const (
+	Moments     AgendaKind = iota // executions by Due
+	Invocations                   // those of a function version by Wanted
+	Calls                         // calls of a function version by Wanted
+	Removals                      // executions by Expires
+)
+
+// Item is something on an agenda.
+type Item struct {
+	At        wire.Timestamp
+	ID        string // of the execution
+	Operation string // of Calls
+}
+
+// Compare orders items by their members, the first first.
+func (i Item) Compare(j Item) int {
+	return cmp.Or(cmp.Compare(i.At, j.At), strings.Compare(i.ID, j.ID), strings.Compare(i.Operation, j.Operation))
 }
 
 // Count is how many executions of a function version have a status.
@@ -174,12 +225,13 @@ type Store interface {
 	// version and status, ordered by these. What there is none of is not told.
 	Count(ctx context.Context, statuses []wire.ExecutionStatus) ([]Count, error)
 
-	// Due returns the rows with a due time that is not after before, earliest
-	// first, those of one time by id, at most limit. Damaged ones are among them.
-	Due(ctx context.Context, before wire.Timestamp, limit int) ([]*Row, error)
+	// Agenda returns items of an agenda that come behind after, in their order,
+	// at most limit. What it costs depends on limit, and on nothing else that
+	// is stored.
+	Agenda(ctx context.Context, agenda Agenda, after Item, limit int) ([]Item, error)
 
-	// Delete removes an execution with all its entries and its log, and frees
-	// its name.
+	// Delete removes an execution with all its entries, its calls and its log,
+	// and frees its name.
 	// An unknown id is not an error. However long the journal is, other calls
 	// do not wait for long: its space may be given back later.
 	Delete(ctx context.Context, id string) error

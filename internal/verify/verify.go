@@ -189,6 +189,8 @@ func compare(row *store.Row, x *machine.Execution) []string {
 	differ("what it does", machine.Doing(row.Doing), x.Doing())
 	differ("since when it does so", row.Since, x.Since())
 	differ("when it is due", row.Due, x.Due())
+	differ("from when on an invocation is wanted", row.Wanted, x.Wanted())
+	differ("when it expires", row.Expires, x.Expires())
 	differ("the hash of the input", fmt.Sprintf("%x", row.InputHash), fmt.Sprintf("%x", x.InputHash()))
 	return problems
 }

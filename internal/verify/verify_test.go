@@ -64,7 +64,7 @@ func (e *execution) row() *store.Row {
 	return &store.Row{
 		ID: arn.ID, ARN: arn.String(), Function: arn.Function, Version: arn.Version, Name: arn.Name,
 		Status: e.x.Status(), Started: e.x.Started(), Closed: e.x.Closed(),
-		Due: e.x.Due(), Doing: uint32(e.x.Doing()), Since: e.x.Since(), InputHash: e.x.InputHash(),
+		Due: e.x.Due(), Wanted: e.x.Wanted(), Expires: e.x.Expires(), Doing: uint32(e.x.Doing()), Since: e.x.Since(), InputHash: e.x.InputHash(),
 	}
 }
 

@@ -23,9 +23,9 @@ type Store struct {
 	closed     bool
 	intercept  Interceptor
 	executions map[string]*execution
-	names      map[name]string              // the id of each name taken
-	started    []string                     // all ids, ascending
-	due        []deadline                   // of the rows with a due time, ascending
+	names      map[name]string // the id of each name taken
+	started    ordered[string] // all ids
+	agendas    map[store.Agenda]*ordered[store.Item]
 	documents  map[string]map[string][]byte // by kind and key
 }
 
@@ -37,6 +37,7 @@ var _ store.Store = (*Store)(nil)
 type execution struct {
 	row     store.Row
 	journal [][]byte
+	calls   map[string]store.Call // by operation
 	log     lines
 }
 
@@ -47,6 +48,8 @@ func New() *Store {
 	return &Store{
 		executions: make(map[string]*execution),
 		names:      make(map[name]string),
+		started:    ordered[string]{compare: strings.Compare},
+		agendas:    make(map[store.Agenda]*ordered[store.Item]),
 		documents:  make(map[string]map[string][]byte),
 	}
 }
@@ -123,27 +126,63 @@ func (s *Store) appendLocked(w store.Write) {
 	e := s.executions[w.ID]
 	if e == nil {
 		e = &execution{row: *w.Row}
-		e.row.Due = 0 // setRowLocked notes it
+		e.row.Due, e.row.Wanted, e.row.Expires = 0, 0, 0 // setRowLocked notes them
 		s.executions[w.ID] = e
 		s.names[name{w.Row.Function, w.Row.Name}] = w.ID
-		s.started = include(s.started, w.ID, compareIDs)
+		s.started.include(w.ID)
 	}
 	e.journal = append(e.journal, append([]byte{}, w.Entry.Data...))
 	if w.Row != nil {
 		s.setRowLocked(e, w.Row)
 	}
+	for _, c := range w.Calls {
+		s.setCallLocked(e, c)
+	}
 }
 
 // setRowLocked takes over from row what may change.
 func (s *Store) setRowLocked(e *execution, row *store.Row) {
-	if e.row.Due != row.Due {
-		s.due = exclude(s.due, deadline{e.row.Due, e.row.ID}, compareDeadlines)
-		if row.Due != 0 {
-			s.due = include(s.due, deadline{row.Due, e.row.ID}, compareDeadlines)
-		}
-	}
+	s.moveLocked(store.Agenda{Kind: store.Moments}, e, "", e.row.Due, row.Due)
+	s.moveLocked(store.Agenda{Kind: store.Invocations, Function: e.row.Function, Version: e.row.Version}, e, "", e.row.Wanted, row.Wanted)
+	s.moveLocked(store.Agenda{Kind: store.Removals}, e, "", e.row.Expires, row.Expires)
 	e.row.Status, e.row.Closed, e.row.Due = row.Status, row.Closed, row.Due
+	e.row.Wanted, e.row.Expires = row.Wanted, row.Expires
 	e.row.Doing, e.row.Since = row.Doing, row.Since
+}
+
+func (s *Store) setCallLocked(e *execution, c store.Call) {
+	old := e.calls[c.Operation]
+	s.moveLocked(store.Agenda{Kind: store.Calls, Function: old.Function, Version: old.Version}, e, c.Operation, old.Wanted, 0)
+	s.moveLocked(store.Agenda{Kind: store.Calls, Function: c.Function, Version: c.Version}, e, c.Operation, 0, c.Wanted)
+	if c.Wanted == 0 {
+		delete(e.calls, c.Operation)
+		return
+	}
+	if e.calls == nil {
+		e.calls = map[string]store.Call{}
+	}
+	e.calls[c.Operation] = c
+}
+
+// moveLocked puts an item of an agenda at another time; zero is not on it.
+func (s *Store) moveLocked(agenda store.Agenda, e *execution, op string, from, to wire.Timestamp) {
+	if from == to {
+		return
+	}
+	items := s.agendas[agenda]
+	if items == nil {
+		items = &ordered[store.Item]{compare: store.Item.Compare}
+		s.agendas[agenda] = items
+	}
+	if from != 0 {
+		items.exclude(store.Item{At: from, ID: e.row.ID, Operation: op})
+	}
+	if to != 0 {
+		items.include(store.Item{At: to, ID: e.row.ID, Operation: op})
+	}
+	if items.empty() {
+		delete(s.agendas, agenda)
+	}
 }
 
 // Row implements [store.Store].
@@ -217,7 +256,7 @@ func (s *Store) List(ctx context.Context, q store.Query) ([]*store.Row, error) {
 		return nil, err
 	}
 	var rows []*store.Row
-	for id := range resumed(s.started, q.After, q.OldestFirst) {
+	for id := range resumed(&s.started, q.After, q.OldestFirst) {
 		if passed(id, q.Until, q.OldestFirst) {
 			break
 		}
@@ -231,21 +270,24 @@ func (s *Store) List(ctx context.Context, q store.Query) ([]*store.Row, error) {
 	return rows, nil
 }
 
-// Due implements [store.Store].
-func (s *Store) Due(ctx context.Context, before wire.Timestamp, limit int) ([]*store.Row, error) {
+// Agenda implements [store.Store].
+func (s *Store) Agenda(ctx context.Context, agenda store.Agenda, after store.Item, limit int) ([]store.Item, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if err := s.usableLocked(ctx); err != nil {
 		return nil, err
 	}
-	var rows []*store.Row
-	for _, d := range s.due {
-		if d.at > before || len(rows) >= limit {
+	items := s.agendas[agenda]
+	if items == nil || limit <= 0 {
+		return nil, nil
+	}
+	var page []store.Item
+	for item := range items.after(after) {
+		if page = append(page, item); len(page) == limit {
 			break
 		}
-		rows = append(rows, s.executions[d.id].copyRow())
 	}
-	return rows, nil
+	return page, nil
 }
 
 // Delete implements [store.Store].
@@ -259,10 +301,13 @@ func (s *Store) Delete(ctx context.Context, id string) error {
 	if e == nil {
 		return nil
 	}
+	s.setRowLocked(e, &store.Row{})
+	for op := range e.calls {
+		s.setCallLocked(e, store.Call{Operation: op})
+	}
 	delete(s.executions, id)
 	delete(s.names, name{e.row.Function, e.row.Name})
-	s.started = exclude(s.started, id, compareIDs)
-	s.due = exclude(s.due, deadline{e.row.Due, id}, compareDeadlines)
+	s.started.exclude(id)
 	return nil
 }
 

@@ -31,13 +31,13 @@ const (
 
 // deleteStatements are those of the writer.
 type deleteStatements struct {
-	row, tail, cut, delay, delayed, delayOver, startAgain *sql.Stmt
+	row, calls, tail, cut, delay, delayed, delayOver, startAgain *sql.Stmt
 }
 
 func (d *deleteStatements) prepare(ctx context.Context, s *statements) {
 	d.row, d.tail, d.cut = s.of(ctx, sqlDelete), s.of(ctx, sqlTail), s.of(ctx, sqlCut)
 	d.delay, d.delayed, d.delayOver = s.of(ctx, sqlDelay), s.of(ctx, sqlDelayed), s.of(ctx, sqlDelayOver)
-	d.startAgain = s.of(ctx, sqlStartAgain)
+	d.startAgain, d.calls = s.of(ctx, sqlStartAgain), s.of(ctx, sqlCallsOver)
 }
 
 // Delete implements [store.Store]. It returns when the execution is gone for
@@ -59,6 +59,9 @@ func (s *Store) Delete(ctx context.Context, id string) error {
 
 func (tx *transaction) delete(id string) (left bool, err error) {
 	if _, err := tx.deletes.row.Exec(id); err != nil {
+		return false, err
+	}
+	if _, err := tx.deletes.calls.Exec(id); err != nil {
 		return false, err
 	}
 	if left, err = tx.cut(id); left && err == nil {

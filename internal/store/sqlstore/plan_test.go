@@ -25,7 +25,10 @@ func TestQueryPlans(t *testing.T) {
 	for _, test := range []struct{ name, query, want string }{
 		{"row", sqlRow, "USING PRIMARY KEY"},
 		{"named", sqlNamed, "executions_name"},
-		{"due", sqlDue, "executions_due"},
+		{"moments", sqlAgendas[store.Moments], "USING COVERING INDEX executions_due ((due,id)>(?,?)"},
+		{"invocations", sqlAgendas[store.Invocations], "USING COVERING INDEX executions_wanted (function=? AND version=? AND (wanted,id)>(?,?)"},
+		{"calls", sqlAgendas[store.Calls], "USING COVERING INDEX calls_wanted (function=? AND version=? AND (wanted,id,operation)>(?,?,?)"},
+		{"removals", sqlAgendas[store.Removals], "USING COVERING INDEX executions_expires ((expires,id)>(?,?)"},
 		{"count", sqlCount, "COVERING INDEX executions_status"},
 		{"journal", sqlJournal, "sqlite_autoindex_journal_1"},
 		{"journal in reverse", sqlJournal + " DESC", "sqlite_autoindex_journal_1"},

@@ -9,13 +9,11 @@ import (
 	"github.com/perdure/perdure/internal/wire"
 )
 
-const columns = `id, arn, function, version, name, status, started, closed, due, doing, since, input_hash, sum, state_sum`
+const columns = `id, arn, function, version, name, status, started, closed, due, wanted, expires, doing, since, input_hash, sum, state_sum`
 
-// The literal in "due > 0" is what lets the planner use the partial index.
 const (
 	sqlRow     = `SELECT ` + columns + ` FROM executions WHERE id = $1`
 	sqlNamed   = `SELECT ` + columns + ` FROM executions WHERE function = $1 AND name = $2`
-	sqlDue     = `SELECT ` + columns + ` FROM executions WHERE due > 0 AND due <= $1 ORDER BY due, id LIMIT $2`
 	sqlCount   = `SELECT count(*) FROM executions WHERE status = $1`
 	sqlJournal = `SELECT seq, sum, data FROM journal WHERE id = $1 AND seq >= $2 AND seq <= $3
 		AND EXISTS (SELECT 1 FROM executions WHERE id = $1) ORDER BY seq`
@@ -25,7 +23,8 @@ const (
 type reader struct {
 	path                       string
 	db                         *sql.DB
-	row, named, due            *sql.Stmt
+	row, named                 *sql.Stmt
+	agendas                    [len(sqlAgendas)]*sql.Stmt
 	journal, journalDescending *sql.Stmt
 }
 
@@ -37,8 +36,11 @@ func openReader(ctx context.Context, file sqlite) (*reader, error) {
 	s := statements{prepare: db.PrepareContext}
 	r := &reader{
 		path: file.path, db: db,
-		row: s.of(ctx, sqlRow), named: s.of(ctx, sqlNamed), due: s.of(ctx, sqlDue),
+		row: s.of(ctx, sqlRow), named: s.of(ctx, sqlNamed),
 		journal: s.of(ctx, sqlJournal+` LIMIT $4`), journalDescending: s.of(ctx, sqlJournal+` DESC LIMIT $4`),
+	}
+	for kind, query := range sqlAgendas {
+		r.agendas[kind] = s.of(ctx, query)
 	}
 	if s.err != nil {
 		db.Close()
@@ -57,12 +59,6 @@ func (s *Store) Row(ctx context.Context, id string) (*store.Row, error) {
 // Named implements [store.Store].
 func (s *Store) Named(ctx context.Context, function, name string) (*store.Row, error) {
 	return s.readers.one(s.readers.named.QueryRowContext(ctx, function, name))
-}
-
-// Due implements [store.Store].
-func (s *Store) Due(ctx context.Context, before wire.Timestamp, limit int) ([]*store.Row, error) {
-	rows, err := s.readers.due.QueryContext(ctx, int64(before), max(limit, 0))
-	return s.readers.all(rows, err)
 }
 
 func (r *reader) one(row *sql.Row) (*store.Row, error) {
@@ -98,17 +94,18 @@ func (r *reader) all(rows *sql.Rows, err error) ([]*store.Row, error) {
 // was written, which is a damage like any other.
 func scan(into func(dest ...any) error) (*store.Row, error) {
 	var r store.Row
-	v := make(values, 14)
+	v := make(values, 16)
 	if err := into(v.places()...); err != nil {
 		return nil, err
 	}
 	r.ID, r.ARN, r.Function, r.Version, r.Name = v.text(0), v.text(1), v.text(2), v.text(3), v.text(4)
 	r.Status = wire.ExecutionStatus(v.text(5))
 	r.Started, r.Closed = wire.Timestamp(v.int(6)), wire.Timestamp(v.int(7))
-	r.Due, r.Doing, r.Since = wire.Timestamp(v.int(8)), uint32(v.int(9)), wire.Timestamp(v.int(10))
-	copy(r.InputHash[:], v.blob(11))
+	r.Due, r.Wanted, r.Expires = wire.Timestamp(v.int(8)), wire.Timestamp(v.int(9)), wire.Timestamp(v.int(10))
+	r.Doing, r.Since = uint32(v.int(11)), wire.Timestamp(v.int(12))
+	copy(r.InputHash[:], v.blob(13))
 	identity, state := r.Sums()
-	r.Damaged = v.int(12) != int64(identity) || v.int(13) != int64(state) || len(v.blob(11)) != len(r.InputHash) || v.int(9) != int64(r.Doing)
+	r.Damaged = v.int(14) != int64(identity) || v.int(15) != int64(state) || len(v.blob(13)) != len(r.InputHash) || v.int(11) != int64(r.Doing)
 	return &r, nil
 }
 

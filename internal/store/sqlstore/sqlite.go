@@ -21,7 +21,7 @@ import (
 // The head of the file says whose it is and which schema it has.
 const (
 	applicationID = 0x50455244 // "PERD"
-	schemaVersion = 5
+	schemaVersion = 6
 )
 
 // The journal keeps its entries in the order of arrival, with an index beside
@@ -35,6 +35,11 @@ const (
 // search passes over what it does not want without looking it up. What an
 // execution is doing stands behind its id there, so that a change stays where
 // it was: it comes with every invocation.
+//
+// What there is to do is found by what it waits for: a moment, an invocation or
+// a call of one function version, the end of retention. Each is an index of its
+// own, so that a million rows that wait for a function are not between the
+// engine and one that waits for nothing.
 //
 // The sums are those of package store.
 const schema = `
@@ -56,6 +61,8 @@ CREATE TABLE executions (
 	started    INTEGER NOT NULL,
 	closed     INTEGER NOT NULL,
 	due        INTEGER NOT NULL,
+	wanted     INTEGER NOT NULL,
+	expires    INTEGER NOT NULL,
 	doing      INTEGER NOT NULL,
 	since      INTEGER NOT NULL,
 	input_hash BLOB    NOT NULL,
@@ -66,8 +73,21 @@ CREATE TABLE executions (
 CREATE UNIQUE INDEX executions_name ON executions (function, name);
 CREATE INDEX executions_function ON executions (function, id, status);
 CREATE INDEX executions_due ON executions (due, id) WHERE due > 0;
+CREATE INDEX executions_wanted ON executions (function, version, wanted, id) WHERE wanted > 0;
+CREATE INDEX executions_expires ON executions (expires, id) WHERE expires > 0;
 CREATE INDEX executions_status ON executions (status, id, function, version);
 CREATE INDEX executions_doing ON executions (id, doing, since, function, version, status, name) WHERE doing > 0;
+
+CREATE TABLE calls (
+	id        TEXT    NOT NULL,
+	operation TEXT    NOT NULL,
+	function  TEXT    NOT NULL,
+	version   TEXT    NOT NULL,
+	wanted    INTEGER NOT NULL,
+	PRIMARY KEY (id, operation)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX calls_wanted ON calls (function, version, wanted, id, operation);
 
 CREATE TABLE deletions (
 	id TEXT NOT NULL PRIMARY KEY

@@ -18,8 +18,8 @@ const (
 		ON CONFLICT DO NOTHING`
 	sqlStart  = `INSERT INTO journal (id, seq, sum, data) VALUES ($1, 1, $2, $3) ON CONFLICT DO NOTHING`
 	sqlCreate = `INSERT INTO executions (` + columns + `)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT DO NOTHING`
-	sqlUpdate = `UPDATE executions SET status = $2, closed = $3, due = $4, doing = $5, since = $6, state_sum = $7 WHERE id = $1`
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) ON CONFLICT DO NOTHING`
+	sqlUpdate = `UPDATE executions SET status = $2, closed = $3, due = $4, wanted = $5, expires = $6, doing = $7, since = $8, state_sum = $9 WHERE id = $1`
 )
 
 // transaction runs statements on the writer's connection, between begin and
@@ -30,6 +30,7 @@ type transaction struct {
 	beginning, ending, rollingBack *sql.Stmt
 	mark, backToMark, unmark       *sql.Stmt
 	append, start, create, update  *sql.Stmt
+	call, callOver                 *sql.Stmt
 	deletes                        deleteStatements
 	documents                      documentStatements
 }
@@ -40,6 +41,7 @@ func newTransaction(ctx context.Context, conn *sql.Conn) (*transaction, error) {
 		beginning: s.of(ctx, "BEGIN IMMEDIATE"), ending: s.of(ctx, "COMMIT"), rollingBack: s.of(ctx, "ROLLBACK"),
 		mark: s.of(ctx, "SAVEPOINT job"), backToMark: s.of(ctx, "ROLLBACK TO job"), unmark: s.of(ctx, "RELEASE job"),
 		append: s.of(ctx, sqlAppend), start: s.of(ctx, sqlStart), create: s.of(ctx, sqlCreate), update: s.of(ctx, sqlUpdate),
+		call: s.of(ctx, sqlCall), callOver: s.of(ctx, sqlCallOver),
 	}
 	tx.deletes.prepare(ctx, &s)
 	tx.documents.prepare(ctx, &s)
@@ -87,15 +89,24 @@ func (tx *transaction) commit(writes []store.Write) error {
 // write applies one write. The statement that can lose comes first, so a
 // conflict leaves nothing behind.
 func (tx *transaction) write(w *store.Write) error {
+	write := tx.writeNext
 	if w.Entry.Seq == 1 {
-		return tx.writeFirst(w)
+		write = tx.writeFirst
 	}
+	if err := write(w); err != nil {
+		return err
+	}
+	return tx.setCalls(w.ID, w.Calls)
+}
+
+func (tx *transaction) writeNext(w *store.Write) error {
 	if err := changed(tx.append.Exec(w.ID, w.Entry.Seq, w.Entry.Sum(w.ID), blob(w.Entry.Data))); err != nil || w.Row == nil {
 		return err
 	}
 	r := w.Row
 	_, state := r.Sums()
-	err := changed(tx.update.Exec(r.ID, string(r.Status), int64(r.Closed), int64(r.Due), int64(r.Doing), int64(r.Since), state))
+	err := changed(tx.update.Exec(r.ID, string(r.Status), int64(r.Closed),
+		int64(r.Due), int64(r.Wanted), int64(r.Expires), int64(r.Doing), int64(r.Since), state))
 	if errors.Is(err, store.ErrConflict) {
 		return fmt.Errorf("execution %s has a journal but no row", w.ID)
 	}
@@ -106,7 +117,7 @@ func (tx *transaction) writeFirst(w *store.Write) error {
 	r := w.Row
 	identity, state := r.Sums()
 	err := changed(tx.create.Exec(r.ID, r.ARN, r.Function, r.Version, r.Name, string(r.Status),
-		int64(r.Started), int64(r.Closed), int64(r.Due), int64(r.Doing), int64(r.Since), r.InputHash[:], identity, state))
+		int64(r.Started), int64(r.Closed), int64(r.Due), int64(r.Wanted), int64(r.Expires), int64(r.Doing), int64(r.Since), r.InputHash[:], identity, state))
 	if err != nil {
 		return err
 	}

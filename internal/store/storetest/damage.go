@@ -121,8 +121,6 @@ func found(t *testing.T, s store.Store) map[string]string {
 	}
 	rows, err := s.List(background, store.Query{Limit: 10})
 	tellRows("list ", rows, err)
-	rows, err = s.Due(background, 10, 10)
-	tellRows("due ", rows, err)
 	documents, err := s.Documents(background, "k")
 	if err != nil {
 		t.Fatal(err)

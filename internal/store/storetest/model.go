@@ -20,15 +20,16 @@ import (
 type model map[string]*modelled
 
 type modelled struct {
-	row  store.Row
-	data []string
+	row   store.Row
+	data  []string
+	calls map[string]store.Call
 }
 
 // commit appends the writes to a copy, so that a conflict changes nothing.
 func (m model) commit(writes []store.Write) (model, error) {
 	changed := make(model)
 	for id, e := range m {
-		changed[id] = &modelled{e.row, slices.Clone(e.data)}
+		changed[id] = &modelled{e.row, slices.Clone(e.data), maps.Clone(e.calls)}
 	}
 	for _, w := range writes {
 		if err := changed.write(w); err != nil {
@@ -46,12 +47,17 @@ func (m model) write(w store.Write) error {
 		if m.named(w.Row.Function, w.Row.Name) != nil {
 			return store.ErrConflict
 		}
-		m[w.ID] = new(modelled)
+		m[w.ID] = &modelled{calls: map[string]store.Call{}}
 	}
 	e := m[w.ID]
 	e.data = append(e.data, string(w.Entry.Data))
 	if w.Row != nil {
 		e.row = *w.Row
+	}
+	for _, c := range w.Calls {
+		if e.calls[c.Operation] = c; c.Wanted == 0 {
+			delete(e.calls, c.Operation)
+		}
 	}
 	return nil
 }
@@ -110,9 +116,32 @@ func (m model) count(statuses []wire.ExecutionStatus) (counts []store.Count) {
 	return counts
 }
 
-func (m model) due(before wire.Timestamp, limit int) []*store.Row {
-	return m.rows(func(r *store.Row) bool { return r.Due != 0 && r.Due <= before },
-		func(a, b *store.Row) int { return cmp.Or(cmp.Compare(a.Due, b.Due), strings.Compare(a.ID, b.ID)) }, limit)
+func (m model) agenda(a store.Agenda, after store.Item, limit int) (items []store.Item) {
+	add := func(at wire.Timestamp, id, op string) {
+		if item := (store.Item{At: at, ID: id, Operation: op}); at != 0 && item.Compare(after) > 0 {
+			items = append(items, item)
+		}
+	}
+	for id, e := range m {
+		switch a.Kind {
+		case store.Moments:
+			add(e.row.Due, id, "")
+		case store.Removals:
+			add(e.row.Expires, id, "")
+		case store.Invocations:
+			if e.row.Function == a.Function && e.row.Version == a.Version {
+				add(e.row.Wanted, id, "")
+			}
+		case store.Calls:
+			for op, c := range e.calls {
+				if c.Function == a.Function && c.Version == a.Version {
+					add(c.Wanted, id, op)
+				}
+			}
+		}
+	}
+	slices.SortFunc(items, store.Item.Compare)
+	return items[:min(limit, len(items))]
 }
 
 func (m model) journal(id string, span store.Span) []store.Entry {
@@ -136,14 +165,16 @@ func (m model) journal(id string, span store.Span) []store.Entry {
 
 // Few values of each kind, so that draws meet.
 var (
-	someIDs       = rapid.SampledFrom([]string{"a", "b", "c", "d", "e"})
-	someFunctions = rapid.SampledFrom([]string{"f", "g"})
-	someNames     = rapid.SampledFrom([]string{"x", "xy", "xz", "z~"})
-	somePrefixes  = rapid.SampledFrom([]string{"x", "xz", "z~", "a"})
-	someDoings    = rapid.SampledFrom([]uint32{0, 1, 2, 3, 6, 1 << 31})
-	someVersions  = rapid.SampledFrom([]string{"1", "$LATEST"})
-	someStatuses  = rapid.SampledFrom(wire.ExecutionStatuses[:3])
-	someTimes     = rapid.Map(rapid.Int64Range(0, 5), func(i int64) wire.Timestamp { return wire.Timestamp(i) })
+	someIDs        = rapid.SampledFrom([]string{"a", "b", "c", "d", "e"})
+	someFunctions  = rapid.SampledFrom([]string{"f", "g"})
+	someNames      = rapid.SampledFrom([]string{"x", "xy", "xz", "z~"})
+	somePrefixes   = rapid.SampledFrom([]string{"x", "xz", "z~", "a"})
+	someDoings     = rapid.SampledFrom([]uint32{0, 1, 2, 3, 6, 1 << 31})
+	someVersions   = rapid.SampledFrom([]string{"1", "$LATEST"})
+	someKinds      = []store.AgendaKind{store.Moments, store.Invocations, store.Calls, store.Removals}
+	someOperations = rapid.SampledFrom([]string{"1", "1-1", "2"})
+	someStatuses   = rapid.SampledFrom(wire.ExecutionStatuses[:3])
+	someTimes      = rapid.Map(rapid.Int64Range(0, 5), func(i int64) wire.Timestamp { return wire.Timestamp(i) })
 )
 
 func drawWrite(t *rapid.T, m model) store.Write {
@@ -162,6 +193,7 @@ func drawWrite(t *rapid.T, m model) store.Write {
 	}
 	row.Status, row.Closed = someStatuses.Draw(t, "status"), someTimes.Draw(t, "closed")
 	row.Due, row.Doing = someTimes.Draw(t, "due"), someDoings.Draw(t, "doing")
+	row.Wanted, row.Expires = someTimes.Draw(t, "wanted"), someTimes.Draw(t, "expires")
 	if row.Since = 0; row.Doing != 0 {
 		row.Since = someTimes.Draw(t, "since")
 	}
@@ -169,7 +201,14 @@ func drawWrite(t *rapid.T, m model) store.Write {
 		row = nil
 	}
 	data := rapid.SliceOfN(rapid.Byte(), 0, 20).Draw(t, "data")
-	return store.Write{ID: id, Entry: store.Entry{Seq: seq, Data: data}, Row: row}
+	w := store.Write{ID: id, Entry: store.Entry{Seq: seq, Data: data}, Row: row}
+	for range rapid.IntRange(0, 2).Draw(t, "calls") {
+		w.Calls = append(w.Calls, store.Call{
+			Operation: someOperations.Draw(t, "operation"), Wanted: someTimes.Draw(t, "since"),
+			Function: someFunctions.Draw(t, "callee"), Version: someVersions.Draw(t, "its version"),
+		})
+	}
+	return w
 }
 
 func drawQuery(t *rapid.T) store.Query {
@@ -228,10 +267,18 @@ func testModel(t *testing.T, s store.Store) {
 				got, err := s.Count(background, statuses)
 				same(t, m.count(statuses), got, err)
 			},
-			"due": func(t *rapid.T) {
-				before, limit := someTimes.Draw(t, "before"), rapid.IntRange(0, 6).Draw(t, "limit")
-				got, err := s.Due(background, before, limit)
-				same(t, m.due(before, limit), got, err)
+			"agenda": func(t *rapid.T) {
+				agenda := store.Agenda{Kind: rapid.SampledFrom(someKinds).Draw(t, "kind")}
+				after := store.Item{At: someTimes.Draw(t, "at"), ID: someIDs.Draw(t, "id")}
+				if agenda.Kind == store.Invocations || agenda.Kind == store.Calls {
+					agenda.Function, agenda.Version = someFunctions.Draw(t, "function"), someVersions.Draw(t, "version")
+				}
+				if agenda.Kind == store.Calls {
+					after.Operation = someOperations.Draw(t, "operation")
+				}
+				limit := rapid.IntRange(0, 6).Draw(t, "limit")
+				got, err := s.Agenda(background, agenda, after, limit)
+				same(t, m.agenda(agenda, after, limit), got, err)
 			},
 			"journal": func(t *rapid.T) {
 				id := someIDs.Draw(t, "id")

@@ -163,7 +163,10 @@ var calls = map[string]func(ctx context.Context, s store.Store) error{
 		_, err := s.List(ctx, store.Query{Limit: 1})
 		return err
 	},
-	"Due":         func(ctx context.Context, s store.Store) error { _, err := s.Due(ctx, 1, 1); return err },
+	"Agenda": func(ctx context.Context, s store.Store) error {
+		_, err := s.Agenda(ctx, store.Agenda{}, store.Item{}, 1)
+		return err
+	},
 	"Count":       func(ctx context.Context, s store.Store) error { _, err := s.Count(ctx, nil); return err },
 	"Document":    func(ctx context.Context, s store.Store) error { _, err := s.Document(ctx, "kind", "k"); return err },
 	"Documents":   func(ctx context.Context, s store.Store) error { _, err := s.Documents(ctx, "kind"); return err },

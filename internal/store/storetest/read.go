@@ -301,37 +301,6 @@ func testListNeedsLimit(t *testing.T, s store.Store) {
 	}
 }
 
-func testDue(t *testing.T, s store.Store) {
-	for id, due := range map[string]wire.Timestamp{"a": 50, "b": 10, "c": 0, "d": 30, "e": 30, "g": 100} {
-		row := newRow(id)
-		row.Due = due
-		mustCommit(t, s, start(row))
-	}
-	wantDue := func(before wire.Timestamp, limit int, want string) {
-		t.Helper()
-		rows, err := s.Due(background, before, limit)
-		if got := strings.Join(ids(rows), ""); err != nil || got != want {
-			t.Errorf("Due(%d, %d): got %q, %v, want %q", before, limit, got, err, want)
-		}
-	}
-	wantDue(1000, 100, "bdeag")
-	wantDue(1000, 2, "bd")
-	wantDue(1000, 0, "")
-	wantDue(1000, -1, "")
-	wantDue(30, 100, "bde")
-	wantDue(29, 100, "b")
-	wantDue(0, 100, "")
-
-	moved, cleared := next("a", 2), next("b", 2)
-	moved.Row, cleared.Row = newRow("a"), newRow("b")
-	moved.Row.Due = 5
-	mustCommit(t, s, moved, cleared)
-	wantDue(1000, 100, "adeg")
-	if row, err := first(s.Due(background, 1000, 1)); err != nil || !cmp.Equal(row, moved.Row) {
-		t.Errorf("the whole row comes back: got %+v, %v, want %+v", row, err, moved.Row)
-	}
-}
-
 func testCount(t *testing.T, s store.Store) {
 	for i, kind := range []struct {
 		function, version string

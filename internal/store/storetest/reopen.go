@@ -4,8 +4,6 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/perdure/perdure/internal/store"
 	"github.com/perdure/perdure/internal/wire"
 )
@@ -17,7 +15,9 @@ func testReopen(t *testing.T, open func() store.Store) {
 	a.Status, a.Closed, a.Due, a.Doing, a.Since = wire.ExecutionTimedOut, 3, 4, 2, 1
 	second := next("a", 2)
 	second.Row = a
-	mustCommit(t, s, second)
+	calling := next("b", 2)
+	calling.Calls = []store.Call{{Operation: "1", Function: "g", Version: "1", Wanted: 6}}
+	mustCommit(t, s, second, calling)
 	if err := s.Delete(background, "gone"); err != nil {
 		t.Fatal(err)
 	}
@@ -32,9 +32,8 @@ func testReopen(t *testing.T, open func() store.Store) {
 		wantJournal(t, s, "a", "1", "2")
 		wantJournal(t, s, "gone")
 		wantList(t, s, "all", store.Query{Limit: 10}, "ba")
-		if rows, err := s.Due(background, 100, 100); err != nil || !cmp.Equal(ids(rows), []string{"a"}) {
-			t.Errorf("Due: got %v, %v, want a", ids(rows), err)
-		}
+		wantAgenda(t, s, store.Agenda{}, "4a")
+		wantAgenda(t, s, store.Agenda{Kind: store.Calls, Function: "g", Version: "1"}, "6b1")
 		if err := s.Commit(background, next("a", 2)); !errors.Is(err, store.ErrConflict) {
 			t.Errorf("the fence: got %v, want %v", err, store.ErrConflict)
 		}

@@ -10,7 +10,7 @@ import (
 
 func testCreate(t *testing.T, s store.Store) {
 	row := newRow("a")
-	row.Due, row.Closed, row.Doing, row.Since = 77, 99, 5, 66
+	row.Due, row.Wanted, row.Expires, row.Closed, row.Doing, row.Since = 77, 78, 79, 99, 5, 66
 	mustCommit(t, s, start(row))
 	wantRow(t, s, row)
 	wantJournal(t, s, "a", "1")
@@ -25,12 +25,13 @@ func testAppend(t *testing.T, s store.Store) {
 	mustCreate(t, s, "a")
 	row := newRow("a")
 	row.Status, row.Closed, row.Due, row.Doing, row.Since = wire.ExecutionFailed, 2000, 3000, 1<<31, 2500
+	row.Wanted, row.Expires = 3001, 3002
 	write := next("a", 2)
 	write.Row = row
 	mustCommit(t, s, write)
 	wantRow(t, s, row)
 
-	row.Due, row.Closed, row.Doing, row.Since = 0, 0, 0, 0
+	row.Due, row.Wanted, row.Expires, row.Closed, row.Doing, row.Since = 0, 0, 0, 0, 0, 0
 	write = next("a", 3)
 	write.Row = row
 	mustCommit(t, s, write)
@@ -40,7 +41,7 @@ func testAppend(t *testing.T, s store.Store) {
 
 func testAppendKeepsRow(t *testing.T, s store.Store) {
 	row := newRow("a")
-	row.Due, row.Doing, row.Since = 5, 1, 4
+	row.Due, row.Wanted, row.Expires, row.Doing, row.Since = 5, 6, 7, 1, 4
 	mustCommit(t, s, start(row))
 	mustCommit(t, s, next("a", 2))
 	wantRow(t, s, row)
@@ -183,9 +184,7 @@ func testDelete(t *testing.T, s store.Store) {
 	if _, err := s.Row(background, "a"); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("Row: got %v, want %v", err, store.ErrNotFound)
 	}
-	if rows, err := s.Due(background, 10, 10); len(rows) != 0 || err != nil {
-		t.Errorf("Due: got %v, %v, want none", ids(rows), err)
-	}
+	wantAgenda(t, s, store.Agenda{}, "")
 	if err := s.Commit(background, next("a", 3)); !errors.Is(err, store.ErrConflict) {
 		t.Errorf("append to it: got %v, want %v", err, store.ErrConflict)
 	}

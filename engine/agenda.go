@@ -1,0 +1,238 @@
+package engine
+
+import (
+	"container/heap"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/perdure/perdure/internal/store"
+	"github.com/perdure/perdure/internal/wire"
+)
+
+// agenda is the beginning of one of the store's agendas in memory. The rest
+// stays in the store and is read, page by page, as the beginning is worked off.
+// So what it takes in memory does not depend on how much there is to do.
+//
+// The window is what lies before end; all of it is in memory, was taken out to
+// be done, or was lost. Something that is set for a moment behind end is left
+// to the store.
+//
+// What could not be done is lost: it stays where it is in the store, and is
+// found by going over the window once more, apart from all that comes in its
+// turn. So it is tried again, takes no memory meanwhile, and stands before
+// nothing.
+type agenda struct {
+	of    store.Agenda
+	size  int                               // up to how many items are kept in memory
+	ripe  func(at, now wire.Timestamp) bool // whether an item's time has come
+	nudge chan struct{}                     // something is to be done sooner than was thought
+	mu    sync.Mutex
+	heap  appointments
+	byKey map[key]*appointment
+	first store.Item // where it begins
+	limit store.Item // what is not before it belongs to another agenda; zero for none
+	end   store.Item // of the window
+	whole bool       // there is nothing between end and limit
+
+	reading bool // a page is being read: what is set meanwhile is kept
+	strays  bool // some of it lies behind end
+
+	lost        bool       // something in the window is not in memory
+	swept       store.Item // up to where the window was gone over
+	again       time.Time  // when to go on with that
+	failures    int        // how often something was lost, and was before this time over, and this page
+	beforeSweep int
+	beforePage  int
+}
+
+// key tells items apart.
+type key struct {
+	id string // of the execution
+	op string // of the call; empty if it is about the execution
+}
+
+// appointment is an item in memory.
+type appointment struct {
+	key
+	at    wire.Timestamp
+	since wire.Timestamp // when it came to memory
+	index int
+}
+
+func (a *appointment) item() store.Item { return store.Item{At: a.at, ID: a.id, Operation: a.op} }
+
+func newAgenda(of store.Agenda, size int, nudge chan struct{}) *agenda {
+	return &agenda{of: of, size: size, ripe: isPast, nudge: nudge, byKey: map[key]*appointment{}}
+}
+
+func isPast(at, now wire.Timestamp) bool { return at <= now }
+
+// set plans an item for a moment; zero removes it.
+func (a *agenda) set(k key, at, now wire.Timestamp) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	item := store.Item{At: at, ID: k.id, Operation: k.op}
+	behind := !a.whole && item.Compare(a.end) > 0
+	switch {
+	case at == 0, a.limit.At != 0 && item.Compare(a.limit) >= 0, behind && !a.reading:
+		a.dropLocked(k)
+		return
+	case behind:
+		a.strays = true
+	}
+	a.putLocked(k, at, now)
+	a.shrinkLocked()
+	if len(a.heap) > 0 && a.heap[0].key == k {
+		a.wake()
+	}
+}
+
+func (a *agenda) dropLocked(k key) {
+	if old := a.byKey[k]; old != nil {
+		heap.Remove(&a.heap, old.index)
+		delete(a.byKey, k)
+	}
+}
+
+func (a *agenda) putLocked(k key, at, now wire.Timestamp) {
+	if old := a.byKey[k]; old != nil {
+		old.at = at
+		heap.Fix(&a.heap, old.index)
+		return
+	}
+	p := &appointment{key: k, at: at, since: now}
+	a.byKey[k] = p
+	heap.Push(&a.heap, p)
+}
+
+// shrinkLocked leaves the later half to the store when memory is full.
+func (a *agenda) shrinkLocked() {
+	if len(a.heap) <= a.size || a.reading {
+		return
+	}
+	slices.SortFunc(a.heap, func(p, q *appointment) int { return p.item().Compare(q.item()) })
+	a.end, a.whole = a.heap[a.size/2-1].item(), false
+	a.cutLocked(func(p *appointment) bool { return p.item().Compare(a.end) > 0 })
+}
+
+// cutLocked forgets some items.
+func (a *agenda) cutLocked(out func(*appointment) bool) {
+	a.heap = slices.DeleteFunc(a.heap, func(p *appointment) bool {
+		if out(p) {
+			delete(a.byKey, p.key)
+			return true
+		}
+		return false
+	})
+	for i, p := range a.heap {
+		p.index = i
+	}
+	heap.Init(&a.heap)
+}
+
+func (a *agenda) wake() {
+	select {
+	case a.nudge <- struct{}{}:
+	default:
+	}
+}
+
+// fail says that something could not be done, or may have been missed: the
+// window is gone over again soon.
+func (a *agenda) fail() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.failures++; !a.lost {
+		a.restartLocked(true)
+		a.wake()
+	}
+}
+
+// take removes and returns the first item if its time has come. If not, it says
+// how long that will be; a long time if there is none.
+func (a *agenda) take(now wire.Timestamp) (item store.Item, wait time.Duration) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if wait = a.waitLocked(now); wait > 0 {
+		return item, wait
+	}
+	p := heap.Pop(&a.heap).(*appointment)
+	delete(a.byKey, p.key)
+	return p.item(), 0
+}
+
+// wait says how long it is until the time of the first item comes.
+func (a *agenda) wait(now wire.Timestamp) time.Duration {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.waitLocked(now)
+}
+
+// idle is how long an agenda waits for nothing.
+const idle = 24 * time.Hour
+
+func (a *agenda) waitLocked(now wire.Timestamp) time.Duration {
+	switch {
+	case len(a.heap) == 0:
+		return idle
+	case a.ripe(a.heap[0].at, now):
+		return 0
+	}
+	return min(max(a.heap[0].at.Sub(now), time.Millisecond), idle)
+}
+
+// behind is for how long the first item has been waiting, in memory, although
+// its time has come.
+func (a *agenda) behind(now wire.Timestamp) time.Duration {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.heap) == 0 || !a.ripe(a.heap[0].at, now) {
+		return 0
+	}
+	return max(0, now.Sub(max(a.heap[0].at, a.heap[0].since)))
+}
+
+// late is for how long the time of the first item has come.
+func (a *agenda) late(now wire.Timestamp) time.Duration {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.heap) == 0 {
+		return 0
+	}
+	return now.Sub(a.heap[0].at)
+}
+
+// count returns how many items are in memory, and of how many the time has come.
+func (a *agenda) count(now wire.Timestamp) (all, ripe int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, p := range a.heap {
+		if a.ripe(p.at, now) {
+			ripe++
+		}
+	}
+	return len(a.heap), ripe
+}
+
+// appointments is a heap by due time.
+type appointments []*appointment
+
+func (h appointments) Len() int           { return len(h) }
+func (h appointments) Less(i, j int) bool { return h[i].item().Compare(h[j].item()) < 0 }
+func (h appointments) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].index, h[j].index = i, j
+}
+func (h *appointments) Push(v any) {
+	a := v.(*appointment)
+	a.index = len(*h)
+	*h = append(*h, a)
+}
+func (h *appointments) Pop() any {
+	old := *h
+	last := old[len(old)-1]
+	old[len(old)-1] = nil
+	*h = old[:len(old)-1]
+	return last
+}

@@ -1,0 +1,14 @@
+package engine
+
+import "time"
+
+// SetClock sets the wall clock of an engine ahead, or back.
+func (e *Engine) SetClock(ahead time.Duration) { e.clock.shift.Add(int64(ahead)) }
+
+// EndRest has removals begin although the engine has just started.
+func (e *Engine) EndRest() {
+	e.removals.mu.Lock()
+	e.removals.rest = time.Now()
+	e.removals.mu.Unlock()
+	e.removals.wake()
+}
