@@ -118,8 +118,8 @@ func (e *Engine) calls(d *machine.Draft) []store.Call {
 // unless somebody does, or nobody waits for it any more. Its error is one of
 // reading the execution, of which nothing came.
 func (e *Engine) makeCall(f *function, item store.Item) error {
-	l := e.cache.acquire(item.ID)
-	defer e.cache.release(l)
+	l := e.cache.pin(item.ID)
+	defer e.cache.unpin(l)
 	target, err := e.beginCall(l, item.Operation)
 	if target == nil || err != nil {
 		return err
@@ -154,21 +154,18 @@ func (e *Engine) makeCall(f *function, item store.Item) error {
 }
 
 // beginCall returns the target of a call that is to be made now, or nil.
-func (e *Engine) beginCall(l *live, opID string) (*machine.InvokeTarget, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if err := e.load(e.ctx, l); err != nil {
-		return nil, err
-	}
-	target := l.x.Call(opID)
-	if target == nil || l.calls[opID] || e.ctx.Err() != nil {
-		return nil, nil
-	}
-	if l.calls == nil {
-		l.calls = map[string]bool{}
-	}
-	l.calls[opID] = true
-	return target, nil
+func (e *Engine) beginCall(l *live, opID string) (target *machine.InvokeTarget, err error) {
+	err = e.updateThen(e.ctx, l.id, look, func(l *live) {
+		if target = l.x.Call(opID); target == nil || l.calls[opID] || e.ctx.Err() != nil {
+			target = nil
+			return
+		}
+		if l.calls == nil {
+			l.calls = map[string]bool{}
+		}
+		l.calls[opID] = true
+	})
+	return target, err
 }
 
 // reachTries bounds how often a plain function is tried that cannot be reached;

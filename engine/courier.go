@@ -144,7 +144,7 @@ func (e *Engine) tellParent(parent string, children []string) (n int, err error)
 
 // newsOf returns the outcome of a child, or nil if nobody has to hear of it.
 func (e *Engine) newsOf(child string) (one *news, err error) {
-	err = e.updateThen(e.ctx, child, func(*machine.Draft) error { return nil }, func(l *live) {
+	err = e.updateThen(e.ctx, child, look, func(l *live) {
 		if !l.x.OwesParent() {
 			return
 		}

@@ -41,7 +41,6 @@ func (e *Engine) remove(l *live) error {
 // finishDeletion removes an execution that is DELETING now, for somebody who
 // wants its name. One that its parent has yet to hear of is in the way.
 func (e *Engine) finishDeletion(ctx context.Context, row *store.Row) (err error) {
-	look := func(*machine.Draft) error { return nil }
 	found := e.updateThen(ctx, row.ID, look, func(l *live) {
 		if !l.x.Deletable(e.now()) {
 			err = wire.Errorf(wire.CodeConflict, "The durable execution is being deleted: %s", row.ARN)

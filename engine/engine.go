@@ -37,8 +37,9 @@ type Options struct {
 	// VirtualTime says that the engine runs in a bubble of testing/synctest,
 	// whose clock nobody can set, so that it need not watch the clock.
 	VirtualTime bool
-	// Cache is the number of executions kept in memory beyond those in use;
-	// the default is 1,000.
+	// Cache is how many bytes of memory executions may take that are open and
+	// that nothing happens to at the moment; the default is 64 MB. Those that
+	// leave memory are read again when something happens to them.
 	Cache int
 }
 
@@ -105,7 +106,7 @@ func Open(ctx context.Context, st store.Store, opts *Options) (*Engine, error) {
 	}
 	e.counters.init()
 	e.functions.init(e.tend)
-	e.cache.init(cmp.Or(e.opts.Cache, 1000))
+	e.cache.init(cmp.Or(e.opts.Cache, 64<<20))
 	e.schedule.init(e.now())
 	e.queues.init()
 	e.removals.init()

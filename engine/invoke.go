@@ -20,8 +20,8 @@ import (
 // free gives back; one that wants none, or has one, is left alone. Its error is
 // one of reading the execution, of which nothing came.
 func (e *Engine) invoke(f *function, id string, free func()) error {
-	l := e.cache.acquire(id)
-	defer e.cache.release(l)
+	l := e.cache.pin(id)
+	defer e.cache.unpin(l)
 	inv, err := e.begin(l, f)
 	if _, unread := errors.AsType[*unreadError](err); unread {
 		return err

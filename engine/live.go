@@ -1,82 +1,14 @@
 package engine
 
 import (
-	"container/list"
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 
 	"github.com/perdure/perdure/internal/machine"
 	"github.com/perdure/perdure/internal/store"
 	"github.com/perdure/perdure/internal/wire"
 )
-
-// live is an execution in memory. Its lock makes inputs take turns.
-type live struct {
-	id string
-
-	mu      sync.Mutex
-	x       *machine.Execution // nil: to be read from the journal
-	running bool               // a goroutine is invoking
-	calls   map[string]bool    // chained invokes of plain functions being called, by operation id
-
-	// Guarded by the cache's lock.
-	users int
-	idle  *list.Element // place among the idle ones, nil while in use
-}
-
-// cache holds executions in memory: those in use, and the idle ones used last.
-type cache struct {
-	mu   sync.Mutex
-	max  int
-	all  map[string]*live
-	idle *list.List // of *live, most recently used first
-}
-
-func (c *cache) init(max int) {
-	c.max = max
-	c.all = map[string]*live{}
-	c.idle = list.New()
-}
-
-// acquire returns the execution's place in memory, to be released after use.
-func (c *cache) acquire(id string) *live {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	l := c.all[id]
-	if l == nil {
-		l = &live{id: id}
-		c.all[id] = l
-	}
-	if l.idle != nil {
-		c.idle.Remove(l.idle)
-		l.idle = nil
-	}
-	l.users++
-	return l
-}
-
-func (c *cache) release(l *live) { c.letGo(l, false) }
-
-// letGo is release; what is cold, in that its execution is not in memory, does
-// not take the place of an idle one that is.
-func (c *cache) letGo(l *live, cold bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if l.users--; l.users > 0 {
-		return
-	}
-	if cold {
-		delete(c.all, l.id)
-		return
-	}
-	l.idle = c.idle.PushFront(l)
-	if c.idle.Len() > c.max {
-		oldest := c.idle.Remove(c.idle.Back()).(*live)
-		delete(c.all, oldest.id)
-	}
-}
 
 // damagedError says that an execution's journal cannot be understood.
 type damagedError struct {
@@ -151,17 +83,22 @@ func (e *Engine) update(ctx context.Context, id string, apply func(*machine.Draf
 // nothing is what there is to do after most updates.
 func nothing(*live) {}
 
+// look is an input that changes nothing.
+func look(*machine.Draft) error { return nil }
+
 // updateThen is update followed by a look at the state it left, before the next
 // input has its turn.
 func (e *Engine) updateThen(ctx context.Context, id string, apply func(*machine.Draft) error, then func(*live)) error {
 	l := e.cache.acquire(id)
-	defer e.cache.release(l)
+	done := false
+	defer func() { e.cache.release(l, done) }()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for {
 		if err := e.load(ctx, l); err != nil {
 			return err
 		}
+		done = over(l.x)
 		d := l.x.Draft(e.now())
 		refusal := apply(d)
 		err := e.commit(l, d)
@@ -247,6 +184,9 @@ func row(d *machine.Draft) *store.Row {
 	}
 }
 
+// over reports whether nothing but its removal awaits an execution.
+func over(x *machine.Execution) bool { return x.Status().Closed() && !x.OwesParent() }
+
 // view reads an execution. read must not keep what it is given.
 func (e *Engine) view(ctx context.Context, arn string, read func(*live)) error {
 	id, err := parseExecution(arn)
@@ -254,10 +194,12 @@ func (e *Engine) view(ctx context.Context, arn string, read func(*live)) error {
 		return err
 	}
 	l := e.cache.acquire(id)
-	defer e.cache.release(l)
+	done := false
+	defer func() { e.cache.release(l, done) }()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	err = e.load(ctx, l)
+	done = err == nil && over(l.x)
 	if errors.Is(err, store.ErrNotFound) || err == nil && l.x.Identity().ARN.String() != arn {
 		return executionNotFound()
 	}

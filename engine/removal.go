@@ -93,7 +93,7 @@ func (e *Engine) removeSome() (wait time.Duration) {
 // its row says was decided when it closed, and holds while nothing happens to it.
 func (e *Engine) expire(id string) error {
 	l := e.cache.acquire(id)
-	defer e.cache.release(l)
+	defer e.cache.release(l, false)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var damaged *store.DamagedError

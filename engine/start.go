@@ -84,7 +84,7 @@ func (e *Engine) newIdentity(f *function, arn wire.ARN, req *InvokeRequest) mach
 // create commits a new execution.
 func (e *Engine) create(d *machine.Draft) error {
 	l := e.cache.acquire(d.Identity().ARN.ID)
-	defer e.cache.release(l)
+	defer e.cache.release(l, false)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return e.commit(l, d)

@@ -41,6 +41,8 @@ type Stats struct {
 	Backlog   int // executions that are due and have not been looked at, of those scheduled
 	Scheduled int // executions that are due next, of which a few thousand are in memory
 	InMemory  int // executions
+	// MemoryBytes is what those of them take that nothing happens to at the moment.
+	MemoryBytes int
 }
 
 // counters are what an engine counts as it goes. None of them is worth a lock.
@@ -138,6 +140,7 @@ func (e *Engine) place(ctx context.Context, f *function) (taken bool) {
 func (e *Engine) Stats() *Stats {
 	c := &e.counters
 	scheduled, due := e.schedule.count(e.now())
+	inMemory, bytes := e.cache.count()
 	s := &Stats{
 		Started: c.started.Load(), Calls: c.calls.Load(),
 		Closed:      map[wire.ExecutionStatus]uint64{},
@@ -145,7 +148,7 @@ func (e *Engine) Stats() *Stats {
 		Invocations: map[InvocationOutcome]uint64{},
 		Checkpoint:  c.checkpoint.Read(), Late: c.late.Read(),
 		Invoking: int(c.invoking.Load()), Waiting: int(c.waiting.Load()) + e.queues.waiting(e.now()), Backlog: due,
-		Scheduled: scheduled, InMemory: e.cache.len(),
+		Scheduled: scheduled, InMemory: inMemory, MemoryBytes: bytes,
 	}
 	for i, t := range countedEvents {
 		s.Events[t] = c.events[i].Load()
@@ -160,11 +163,4 @@ func (e *Engine) Stats() *Stats {
 		s.Closed[status] = s.Events[t]
 	}
 	return s
-}
-
-// len is the number of executions in memory.
-func (c *cache) len() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return len(c.all)
 }

@@ -64,8 +64,7 @@ func (e *Engine) hold(id string) (release func()) {
 	l := e.cache.acquire(id)
 	l.mu.Lock()
 	return func() {
-		cold := l.x == nil
 		l.mu.Unlock()
-		e.cache.letGo(l, cold)
+		e.cache.release(l, false)
 	}
 }

@@ -82,7 +82,7 @@ func (d *Draft) applyClose(r *Record) {
 	}
 	d.closing, d.pause = "", nil
 	d.invokeAt = 0
-	d.news, d.reply = nil, nil // nobody will ask
+	d.news, d.reply, d.replySize = nil, nil, 0 // nobody will ask
 }
 
 var terminalStatus = map[wire.EventType]wire.ExecutionStatus{
@@ -96,7 +96,7 @@ func (d *Draft) applyInvocationStart(r *Record) {
 	d.invocation = invocation{number: d.invocation.number + 1, requestID: r.RequestID, start: r.Time}
 	d.seq++
 	d.invokeAt = 0
-	d.reply = nil
+	d.reply, d.replySize = nil, 0
 	d.told, d.news = d.news, nil
 	d.telling++
 }
@@ -135,7 +135,7 @@ func (d *Draft) applyInvocationEnd(r *Record) {
 // invocation is interrupted.
 func (d *Draft) applyCheckpoint(r *Record) {
 	reply := &Reply{inbound: d.Fence(), clientToken: r.ClientToken, Final: d.closing != "" || r.Interrupted}
-	d.reply = reply
+	d.reply, d.replySize = reply, reply.memory()
 	d.seq++
 	if r.Interrupted {
 		d.invocation.interrupted = true
@@ -144,6 +144,7 @@ func (d *Draft) applyCheckpoint(r *Record) {
 	for _, i := range d.news {
 		reply.Operations = append(reply.Operations, &d.op(i).Operation)
 	}
+	d.replySize = reply.memory()
 	d.told, d.news = append(d.told, d.news...), nil
 	d.telling++
 	reply.Fence = d.Fence()

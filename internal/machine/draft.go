@@ -43,6 +43,10 @@ func (d *Draft) Publish() *Execution {
 		x.index[id] = first + i
 	}
 	for i, o := range d.touched {
+		if old := x.ops[i]; old != nil {
+			x.opsSize -= old.memory()
+		}
+		x.opsSize += o.memory()
 		x.ops[i] = o
 	}
 	x.addTimers(d.timers)

@@ -16,6 +16,8 @@ type Execution struct {
 	index  map[string]int // operation id -> position in ops
 	timers timerHeap
 	rules  *Rules
+
+	opsSize int // what the operations take
 }
 
 // state is the part of an execution that a draft copies whole.
@@ -63,6 +65,8 @@ type state struct {
 	news    []int
 	telling int64
 	reply   *Reply // to the last checkpoint, for repeats of it
+
+	replySize int // what the reply takes
 }
 
 // invocation is one call of the function; the zero value is none.
