@@ -21,6 +21,9 @@ func dataFault(dir string, err error) error {
 	case errors.Is(err, store.ErrCorrupt):
 		return cli.Faultf("the database in %s is damaged", dir).
 			Hintf("restore the directory from a backup, or move it away to begin anew; or %s", other)
+	case errors.Is(err, store.ErrDisk):
+		return cli.Faultf("the disk of %s fails: %v", dir, err).
+			Hintf("look for its errors in the log of the system; perdure verify --data %s tells whether the database is damaged", dir)
 	case errors.Is(err, store.ErrFull), errors.Is(err, syscall.ENOSPC):
 		return cli.Faultf("the disk of %s is full", dir).
 			Hintf("free some space and run the same command again; what was acknowledged is safe")

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"syscall"
 
+	"github.com/perdure/perdure/internal/store"
 	"github.com/perdure/perdure/internal/wire"
 )
 
@@ -40,14 +42,19 @@ var statuses = map[wire.Code]int{
 	wire.CodeTooManyRequests:  http.StatusTooManyRequests,
 	wire.CodeService:          http.StatusInternalServerError,
 	wire.CodeNotReady:         http.StatusBadGateway,
+	wire.CodeStorageFull:      http.StatusServiceUnavailable, // and not 507, which AWS's clients do not repeat
 
 	codeUnknownOperation: http.StatusNotFound,
 	codeMethodNotAllowed: http.StatusMethodNotAllowed,
 	codeURITooLong:       http.StatusRequestURITooLong,
 }
 
-// errFault is all that a client learns of a fault.
-var errFault = refusal(wire.CodeService, "Service encountered an unexpected error.")
+var (
+	// errFault is all that a client learns of a fault.
+	errFault = refusal(wire.CodeService, "Service encountered an unexpected error.")
+	// errFull is the fault that whoever runs the engine can mend.
+	errFull = refusal(wire.CodeStorageFull, "The disk of the engine is full. Nothing of this request was recorded, and everything before it is safe: free some space, and repeat the request.")
+)
 
 // errorBody is the document of every error. The operations disagree on the
 // case of the message's name; clients take the one they know.
@@ -71,6 +78,9 @@ func (s *shell) refuse(w http.ResponseWriter, r *http.Request, requestID string,
 	if !errors.As(err, &e) || statuses[e.Code] == 0 {
 		s.log.Error("request failed", "requestId", requestID, "method", r.Method, "path", r.URL.Path, "error", err)
 		e = errFault
+		if errors.Is(err, store.ErrFull) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+			e = errFull
+		}
 	}
 	drain(r)
 	writeError(w, e)

@@ -37,7 +37,7 @@ var directions = map[string][]string{
 	"internal/cli/…":           {"engine", "internal/nearest", "internal/span", "internal/wire", "internal/cli"},
 	"internal/credentials":     {"internal/nearest"},
 	"internal/doctor":          {"internal/wire"},
-	"internal/lambdaapi":       {"engine", "internal/wire"},
+	"internal/lambdaapi":       {"engine", "internal/store", "internal/wire"},
 	"internal/machine":         {"internal/wire"},
 	"internal/emulator":        {"engine", "internal/lambdaapi", "internal/store", "internal/wire"},
 	"internal/golden/…":        {anything},

@@ -282,6 +282,9 @@ var (
 	ErrClosed = errors.New("store: closed")
 	// ErrFull says that the disk is full: nothing of the write was kept.
 	ErrFull = errors.New("store: the disk is full")
+	// ErrDisk says that the disk failed to read or write. What was asked for may
+	// have happened all the same, if it was a commit.
+	ErrDisk = errors.New("store: the disk fails")
 	// ErrCorrupt says that the database cannot be read as one.
 	ErrCorrupt = errors.New("store: the database is damaged")
 )

@@ -85,6 +85,7 @@ const (
 	CodeRequestTimeout   Code = "RequestTimeoutException"
 	CodeUnsupportedMedia Code = "UnsupportedMediaTypeException"
 	CodeService          Code = "ServiceException"
+	CodeStorageFull      Code = "StorageFullException" // ours: AWS has no disk that fills up
 )
 
 // The errors about who a client is and what it may do, from AWS's request

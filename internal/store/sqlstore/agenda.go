@@ -33,10 +33,10 @@ func (s *Store) Agenda(ctx context.Context, agenda store.Agenda, after store.Ite
 	}
 	rows, err := s.readers.agendas[agenda.Kind].QueryContext(ctx, args...)
 	if err != nil {
-		return nil, fault(s.readers.path, err)
+		return nil, s.readers.fault(err)
 	}
 	items, err := scanItems(rows)
-	return items, fault(s.readers.path, err)
+	return items, s.readers.fault(err)
 }
 
 func scanItems(rows *sql.Rows) ([]store.Item, error) {

@@ -32,8 +32,8 @@ func (s *Store) BackupLogs(ctx context.Context, path string) (written bool, err 
 		return false, nil
 	}
 	err = backup(ctx, s.logs.path, path)
-	if errors.Is(err, store.ErrCorrupt) {
-		s.logs.logger.Warn("the logs of functions are damaged, and not in the backup", "error", err)
+	if errors.Is(err, store.ErrCorrupt) || errors.Is(err, store.ErrDisk) {
+		s.logs.logger.Warn("the logs of functions cannot be read, and are not in the backup", "error", err)
 		return false, nil
 	}
 	return err == nil, err
@@ -45,7 +45,7 @@ func backup(ctx context.Context, from, path string) error {
 		return err
 	}
 	if err := errors.Join(copyInto(ctx, from, path), f.Sync()); err != nil {
-		return errors.Join(fmt.Errorf("copying the database: %w", fault(from, err)), fresh.Discard(f))
+		return errors.Join(fmt.Errorf("copying the database: %w", newFile(from).fault(err)), fresh.Discard(f))
 	}
 	return f.Close()
 }
@@ -64,7 +64,7 @@ func IsDatabase(r io.ReaderAt) bool {
 
 // copyInto fills the empty file at path, in one read transaction.
 func copyInto(ctx context.Context, from, path string) error {
-	db, err := sqlite{path: from}.connect(1)
+	db, err := sqlite{file: newFile(from)}.connect(1)
 	if err != nil {
 		return err
 	}

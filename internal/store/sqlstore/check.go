@@ -16,6 +16,8 @@ const (
 	sqlSchema = `SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite%'`
 	sqlEmpty  = `SELECT 'execution ' || id || ' has no journal' FROM executions
 		WHERE NOT EXISTS (SELECT 1 FROM journal WHERE journal.id = executions.id AND seq = 1)`
+	sqlStray = `SELECT DISTINCT 'a call of function ' || function || ' belongs to no execution: ' || id FROM calls
+		WHERE id NOT IN (SELECT id FROM executions)`
 )
 
 // Check looks for damage of the database, and for what its tables contradict
@@ -23,7 +25,7 @@ const (
 // of executions, which are looked at by whoever reads these.
 func (s *Store) Check(ctx context.Context) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
-		for _, query := range []string{sqlIntegrity, sqlOrphans, sqlEmpty} {
+		for _, query := range []string{sqlIntegrity, sqlOrphans, sqlEmpty, sqlStray} {
 			for text, err := range s.readers.texts(ctx, query) {
 				if text == "ok" { // says integrity_check
 					continue
@@ -41,7 +43,7 @@ func (s *Store) Check(ctx context.Context) iter.Seq2[string, error] {
 				}
 			}
 			if err != nil {
-				yield("", fault(s.readers.path, err))
+				yield("", s.readers.fault(err))
 				return
 			}
 		}
@@ -95,19 +97,19 @@ func (r *reader) texts(ctx context.Context, query string) iter.Seq2[string, erro
 	return func(yield func(string, error) bool) {
 		rows, err := r.db.QueryContext(ctx, query)
 		if err != nil {
-			yield("", fault(r.path, err))
+			yield("", r.fault(err))
 			return
 		}
 		defer rows.Close()
 		for rows.Next() {
 			var text string
 			err := rows.Scan(&text)
-			if !yield(text, fault(r.path, err)) || err != nil {
+			if !yield(text, r.fault(err)) || err != nil {
 				return
 			}
 		}
 		if err := rows.Err(); err != nil {
-			yield("", fault(r.path, err))
+			yield("", r.fault(err))
 		}
 	}
 }

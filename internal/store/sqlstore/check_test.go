@@ -45,7 +45,7 @@ func TestCheck(t *testing.T) {
 	if got := checked(t, dir); got != "" {
 		t.Errorf("of a sound store: got %q", got)
 	}
-	db, err := sqlite{path: filepath.Join(dir, "perdure.db"), durability: None}.forWriting(t.Context())
+	db, err := sqlite{file: newFile(filepath.Join(dir, "perdure.db")), durability: None}.forWriting(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,18 +14,18 @@ func (s *Store) Count(ctx context.Context, statuses []wire.ExecutionStatus) ([]s
 	query, args := counting(statuses)
 	rows, err := s.readers.db.QueryContext(ctx, query, args...)
 	if err != nil {
-		return nil, fault(s.readers.path, err)
+		return nil, s.readers.fault(err)
 	}
 	defer rows.Close()
 	var counts []store.Count
 	for rows.Next() {
 		var c store.Count
 		if err := rows.Scan(&c.Function, &c.Version, &c.Status, &c.N); err != nil {
-			return nil, fault(s.readers.path, err)
+			return nil, s.readers.fault(err)
 		}
 		counts = append(counts, c)
 	}
-	return counts, fault(s.readers.path, rows.Err())
+	return counts, s.readers.fault(rows.Err())
 }
 
 // counting writes a count in SQL.

@@ -26,7 +26,7 @@ func reopened(t testing.TB, dir string) *Store {
 // change runs statements on the database in dir behind the back of a store.
 func change(t *testing.T, dir, statement string, args ...any) {
 	t.Helper()
-	db, err := sqlite{path: filepath.Join(dir, "perdure.db")}.connect(1)
+	db, err := sqlite{file: newFile(filepath.Join(dir, "perdure.db"))}.connect(1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -246,7 +246,7 @@ func TestDamagedLog(t *testing.T) {
 		}
 	}
 	s.Close()
-	db, err := sqlite{path: filepath.Join(dir, "logs.db")}.connect(1)
+	db, err := sqlite{file: newFile(filepath.Join(dir, "logs.db"))}.connect(1)
 	if err != nil {
 		t.Fatal(err)
 	}

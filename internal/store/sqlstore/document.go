@@ -36,7 +36,7 @@ func (s *Store) Document(ctx context.Context, kind, key string) (value []byte, e
 		err = damagedDocument(kind, key)
 	}
 	if err != nil {
-		return nil, fault(s.readers.path, err)
+		return nil, s.readers.fault(err)
 	}
 	return d.Value, nil
 }
@@ -60,18 +60,18 @@ func scanDocument(kind string, into func(dest ...any) error) (d store.Document, 
 func (s *Store) Documents(ctx context.Context, kind string) ([]store.Document, error) {
 	rows, err := s.readers.db.QueryContext(ctx, sqlDocuments, kind)
 	if err != nil {
-		return nil, fault(s.readers.path, err)
+		return nil, s.readers.fault(err)
 	}
 	defer rows.Close()
 	var found []store.Document
 	for rows.Next() {
 		d, err := scanDocument(kind, rows.Scan)
 		if err != nil {
-			return nil, fault(s.readers.path, err)
+			return nil, s.readers.fault(err)
 		}
 		found = append(found, d)
 	}
-	return found, fault(s.readers.path, rows.Err())
+	return found, s.readers.fault(rows.Err())
 }
 
 // PutDocument implements [store.Store].

@@ -106,7 +106,7 @@ func TestLostFilesAreLogged(t *testing.T) {
 // The logs of another program stay as they are.
 func TestForeignLogsStay(t *testing.T) {
 	dir := sampleStore(t)
-	db, err := sqlite{path: filepath.Join(dir, Logs)}.connect(1)
+	db, err := sqlite{file: newFile(filepath.Join(dir, Logs))}.connect(1)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,7 +31,7 @@ func (s *Store) Journal(ctx context.Context, id string, span store.Span) iter.Se
 				}
 			}
 			if err != nil {
-				yield(store.Entry{}, fault(s.readers.path, err))
+				yield(store.Entry{}, s.readers.fault(err))
 				return
 			}
 		}

@@ -24,7 +24,7 @@ func (s *Store) List(ctx context.Context, q store.Query) ([]*store.Row, error) {
 	if q.Name != "" || q.NamePrefix != "" {
 		var err error
 		if candidates, err = s.readers.candidates(ctx, &q); err != nil {
-			return nil, fault(s.readers.path, err)
+			return nil, s.readers.fault(err)
 		}
 		if len(candidates) == 0 {
 			return nil, nil

@@ -65,7 +65,7 @@ func (l *Lock) setOwner(owner string) error {
 		owner += "\n"
 	}
 	if _, err := l.file.WriteAt([]byte(owner), 0); err != nil {
-		return fault(l.file.Name(), err)
+		return newFile(l.file.Name()).fault(err)
 	}
 	return l.file.Truncate(int64(len(owner)))
 }

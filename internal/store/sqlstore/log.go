@@ -48,7 +48,7 @@ const (
 
 // logs is the file of the logs.
 type logs struct {
-	path   string
+	*file
 	logger *slog.Logger
 
 	mu     sync.Mutex
@@ -68,7 +68,7 @@ func (l *logs) poolLocked(ctx context.Context, create bool) (*sql.DB, error) {
 	if _, err := os.Stat(l.path); !create && errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	file := sqlite{path: l.path}
+	file := sqlite{file: l.file}
 	file.makePrivate()
 	db, err := file.connect(1, "synchronous(NORMAL)", "cache_size(-1000)")
 	if err != nil {
@@ -125,7 +125,7 @@ func (l *logs) tryLocked(ctx context.Context, create bool, f func(db *sql.DB) er
 	if err == nil || errors.Is(err, store.ErrClosed) {
 		return err
 	}
-	return fault(l.path, err)
+	return l.fault(err)
 }
 
 // putAsideLocked gives the database another name, which nobody has.

@@ -21,7 +21,7 @@ const (
 
 // reader owns the connections that read.
 type reader struct {
-	path                       string
+	*file
 	db                         *sql.DB
 	row, named                 *sql.Stmt
 	agendas                    [len(sqlAgendas)]*sql.Stmt
@@ -35,7 +35,7 @@ func openReader(ctx context.Context, file sqlite) (*reader, error) {
 	}
 	s := statements{prepare: db.PrepareContext}
 	r := &reader{
-		path: file.path, db: db,
+		file: file.file, db: db,
 		row: s.of(ctx, sqlRow), named: s.of(ctx, sqlNamed),
 		journal: s.of(ctx, sqlJournal+` LIMIT $4`), journalDescending: s.of(ctx, sqlJournal+` DESC LIMIT $4`),
 	}
@@ -44,7 +44,7 @@ func openReader(ctx context.Context, file sqlite) (*reader, error) {
 	}
 	if s.err != nil {
 		db.Close()
-		return nil, fault(file.path, s.err)
+		return nil, file.fault(s.err)
 	}
 	return r, nil
 }
@@ -67,7 +67,7 @@ func (r *reader) one(row *sql.Row) (*store.Row, error) {
 	case errors.Is(err, sql.ErrNoRows):
 		return nil, store.ErrNotFound
 	case err != nil:
-		return nil, fault(r.path, err)
+		return nil, r.fault(err)
 	case found.Damaged:
 		return nil, &store.DamagedError{ID: found.ID, What: "the row"}
 	}
@@ -76,18 +76,18 @@ func (r *reader) one(row *sql.Row) (*store.Row, error) {
 
 func (r *reader) all(rows *sql.Rows, err error) ([]*store.Row, error) {
 	if err != nil {
-		return nil, fault(r.path, err)
+		return nil, r.fault(err)
 	}
 	defer rows.Close()
 	var found []*store.Row
 	for rows.Next() {
 		row, err := scan(rows.Scan)
 		if err != nil {
-			return nil, fault(r.path, err)
+			return nil, r.fault(err)
 		}
 		found = append(found, row)
 	}
-	return found, fault(r.path, rows.Err())
+	return found, r.fault(rows.Err())
 }
 
 // scan reads the columns. What stands in a column may be of another type than

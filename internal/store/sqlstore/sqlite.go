@@ -10,12 +10,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"syscall"
 
 	driver "modernc.org/sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
-
-	"github.com/perdure/perdure/internal/store"
 )
 
 // The head of the file says whose it is and which schema it has.
@@ -104,7 +100,7 @@ CREATE TABLE documents (
 
 // sqlite is a database file.
 type sqlite struct {
-	path       string
+	*file
 	durability Durability
 }
 
@@ -221,43 +217,4 @@ func checkpoint(conn *sql.Conn, mode string) (pages int, err error) {
 	var busy, copied int
 	err = conn.QueryRowContext(context.Background(), "PRAGMA wal_checkpoint("+mode+")").Scan(&busy, &pages, &copied)
 	return pages, err
-}
-
-// fault tells the caller of the store what became of err, and where.
-func fault(path string, err error) error {
-	if _, damaged := errors.AsType[*store.DamagedError](err); damaged {
-		return err
-	}
-	switch {
-	case err == nil, errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return err
-	case isClosed(err):
-		return store.ErrClosed
-	case isFull(err):
-		return fmt.Errorf("%w: free some space for %s (%w)", store.ErrFull, path, err)
-	case code(err) == sqlite3.SQLITE_CORRUPT, code(err) == sqlite3.SQLITE_NOTADB:
-		return fmt.Errorf("%w: %s: restore it from a backup, or move it away to begin anew (%w)", store.ErrCorrupt, path, err)
-	}
-	return fmt.Errorf("%s: %w", path, err)
-}
-
-// isFull reports whether err says that there is no space. Nothing of the
-// transaction is then kept, even if it comes from its end.
-func isFull(err error) bool {
-	return code(err) == sqlite3.SQLITE_FULL || errors.Is(err, syscall.ENOSPC)
-}
-
-// isClosed reports whether err says that the pool was closed. Package sql has
-// no value for one of the two ways in which it says so.
-func isClosed(err error) bool {
-	return errors.Is(err, sql.ErrConnDone) || err.Error() == "sql: database is closed"
-}
-
-// code returns SQLite's primary result code, or -1 if err has none.
-func code(err error) int {
-	var e *driver.Error
-	if errors.As(err, &e) {
-		return e.Code() & 0xff
-	}
-	return -1
 }

@@ -82,9 +82,9 @@ func (s *Store) open(ctx context.Context, path string, opts *Options) (err error
 	if _, err := own(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	file := sqlite{path: path, durability: opts.Durability}
+	file := sqlite{file: newFile(path), durability: opts.Durability}
 	logger := cmp.Or(opts.Logger, slog.New(slog.DiscardHandler))
-	s.logs = &logs{path: filepath.Join(filepath.Dir(path), Logs), logger: logger}
+	s.logs = &logs{file: newFile(filepath.Join(filepath.Dir(path), Logs)), logger: logger}
 	if s.writer, err = startWriter(ctx, file, logger); err != nil {
 		return err
 	}

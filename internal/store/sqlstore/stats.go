@@ -50,7 +50,7 @@ func (s *Store) CountOpen(ctx context.Context) (map[wire.ExecutionStatus]int64, 
 	for _, status := range openStatuses {
 		var n int64
 		if err := s.readers.db.QueryRowContext(ctx, sqlCount, string(status)).Scan(&n); err != nil {
-			return nil, fault(s.writer.path, err)
+			return nil, s.writer.fault(err)
 		}
 		counts[status] = n
 	}

@@ -20,7 +20,7 @@ const (
 
 // writer owns the connection that writes.
 type writer struct {
-	path  string
+	*file
 	log   *slog.Logger
 	db    *sql.DB
 	conn  *sql.Conn
@@ -46,12 +46,12 @@ type job struct {
 
 func startWriter(ctx context.Context, file sqlite, log *slog.Logger) (*writer, error) {
 	w := &writer{
-		path: file.path, log: log,
+		file: file.file, log: log,
 		counters: newCounters(), jobs: make(chan *job, maxGroupJobs), done: make(chan struct{}),
 	}
 	if err := w.connect(ctx, file); err != nil {
 		w.disconnect()
-		return nil, fault(file.path, err)
+		return nil, file.fault(err)
 	}
 	go w.run()
 	return w, nil
@@ -157,7 +157,7 @@ func (w *writer) settle(group []*job, err error) {
 		return
 	}
 	for _, j := range group {
-		j.err = fault(w.path, err)
+		j.err = w.fault(err)
 	}
 }
 
@@ -217,7 +217,7 @@ func (w *writer) trim() {
 		_, err = checkpoint(w.conn, "TRUNCATE")
 	}
 	if err != nil {
-		w.log.Warn("the write-ahead log was not copied into the database", "error", fault(w.path, err))
+		w.log.Warn("the write-ahead log was not copied into the database", "error", w.fault(err))
 	}
 }
 
@@ -229,7 +229,7 @@ func (w *writer) close() error {
 	w.mu.Unlock()
 	<-w.done
 	if _, err := checkpoint(w.conn, "TRUNCATE"); err != nil {
-		w.log.Warn("the write-ahead log stays beside the database", "error", fault(w.path, err))
+		w.log.Warn("the write-ahead log stays beside the database", "error", w.fault(err))
 	}
 	return w.disconnect()
 }
