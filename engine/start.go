@@ -18,7 +18,7 @@ import (
 // Start starts an execution of a durable function, or finds the one that this
 // name started before, and returns when that is durable. The same name with
 // another payload or version is a DurableExecutionAlreadyStartedException; a
-// name is free again when its execution's retention is over. An alias is
+// name is free again when its execution is deleted. An alias is
 // followed here: the execution stays on the version that it gets.
 //
 // For a plain function nothing is started; see [Engine.Call].

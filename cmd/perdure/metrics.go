@@ -49,9 +49,10 @@ func (l *local) engineMetrics(e *metrics.Exposition) {
 	}{
 		{"perdure_invocations_running", "Invocations and calls under way.", s.Invoking},
 		{"perdure_invocations_waiting", "Invocations and calls that wait for a place among their function's.", s.Waiting},
-		{"perdure_due_backlog", "Executions that are due and have not been looked at.", s.Backlog},
-		{"perdure_executions_scheduled", "Executions that are due within minutes.", s.Scheduled},
+		{"perdure_due_backlog", "Executions that are due and have not been looked at, of those scheduled.", s.Backlog},
+		{"perdure_executions_scheduled", "Executions that are due next, of which a few thousand are in memory.", s.Scheduled},
 		{"perdure_executions_in_memory", "Executions held in memory.", s.InMemory},
+		{"perdure_executions_memory_bytes", "What idle executions take in memory.", s.MemoryBytes},
 	} {
 		e.Gauge(gauge.name, gauge.help)
 		e.Add(float64(gauge.value))
