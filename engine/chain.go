@@ -120,7 +120,7 @@ func (e *Engine) calls(d *machine.Draft) []store.Call {
 func (e *Engine) makeCall(f *function, item store.Item) error {
 	l := e.cache.pin(item.ID)
 	defer e.cache.unpin(l)
-	target, err := e.beginCall(l, item.Operation)
+	target, err := e.beginCall(l, item.Operation, f)
 	if target == nil || err != nil {
 		return err
 	}
@@ -153,11 +153,16 @@ func (e *Engine) makeCall(f *function, item store.Item) error {
 	}
 }
 
-// beginCall returns the target of a call that is to be made now, or nil.
-func (e *Engine) beginCall(l *live, opID string) (target *machine.InvokeTarget, err error) {
+// beginCall returns the target of a call of f that is to be made now, or nil.
+func (e *Engine) beginCall(l *live, opID string, f *function) (target *machine.InvokeTarget, err error) {
+	var wrong error
 	err = e.updateThen(e.ctx, l.id, look, func(l *live) {
 		if target = l.x.Call(opID); target == nil || l.calls[opID] || e.ctx.Err() != nil {
 			target = nil
+			return
+		}
+		if name, _, err := e.parseRef(target.Function, ""); err != nil || name != f.Name || target.Version != f.Version {
+			target, wrong = nil, &damagedError{l.id, fmt.Errorf("operation %s calls %s:%s, and is stored as a call of %s:%s", opID, target.Function, target.Version, f.Name, f.Version)}
 			return
 		}
 		if l.calls == nil {
@@ -165,7 +170,7 @@ func (e *Engine) beginCall(l *live, opID string) (target *machine.InvokeTarget, 
 		}
 		l.calls[opID] = true
 	})
-	return target, err
+	return target, cmp.Or(err, wrong)
 }
 
 // reachTries bounds how often a plain function is tried that cannot be reached;

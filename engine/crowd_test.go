@@ -331,6 +331,29 @@ func (s *unreadable) Journal(ctx context.Context, id string, span store.Span) it
 	}
 }
 
+// What a damaged index gives to another function is not given to it.
+func TestNobodyElseGetsAnInvocation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fixture{t: t, store: memstore.New(), damaged: true}
+		f.crowd(1, func(i int) store.Write {
+			w := genuine(i, "mine", "", func(*machine.Draft) {})
+			w.Row.Function = "theirs"
+			return w
+		})
+		f.open()
+		defer f.close()
+		f.durable("mine", func(c *call) engine.Outcome { return succeed("") })
+		f.durable("theirs", func(c *call) engine.Outcome {
+			t.Errorf("it was invoked for %s", c.ExecutionARN)
+			return succeed("")
+		})
+		time.Sleep(time.Minute)
+		if s := f.Stats(); s.Closed[wire.ExecutionSucceeded] != 1 {
+			t.Error("it is not given to its own function either")
+		}
+	})
+}
+
 // sleeping is an execution that waits since an hour ago, for so many seconds.
 func sleeping(i int, function string, seconds int64) store.Write {
 	return genuine(i, function, "", func(d *machine.Draft) {

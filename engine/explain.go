@@ -159,7 +159,7 @@ func (e *Engine) reason(arn *wire.ARN, f *machine.Reason, at wire.Timestamp) Rea
 // calling returns which calls of plain functions are under way for an execution.
 func (e *Engine) calling(id string) map[string]bool {
 	l := e.cache.acquire(id)
-	defer e.cache.release(l)
+	defer e.cache.release(l, false)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return maps.Clone(l.calls)

@@ -67,6 +67,9 @@ func (e *Engine) begin(l *live, f *function) (inv *Invocation, err error) {
 	requestID := uuid.NewString()
 	apply := func(d *machine.Draft) error {
 		inv = nil
+		if arn := d.Identity().ARN; arn.Function != f.Name || arn.Version != f.Version {
+			return &damagedError{l.id, fmt.Errorf("it is of function %s:%s, and stored as one of %s:%s", arn.Function, arn.Version, f.Name, f.Version)}
+		}
 		if l.running || e.ctx.Err() != nil {
 			return nil
 		}

@@ -237,13 +237,12 @@ func (e *Engine) glance(ctx context.Context, arn string, read func(*machine.Exec
 func (e *Engine) glanceInMemory(id, arn string, read func(*machine.Execution)) bool {
 	l := e.cache.acquire(id)
 	l.mu.Lock()
-	cold := l.x == nil
-	there := !cold && l.x.Identity().ARN.String() == arn
+	there := l.x != nil && l.x.Identity().ARN.String() == arn
 	if there {
 		read(l.x)
 	}
 	l.mu.Unlock()
-	e.cache.letGo(l, cold)
+	e.cache.release(l, false)
 	return there
 }
 

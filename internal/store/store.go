@@ -230,6 +230,9 @@ type Store interface {
 	// is stored.
 	Agenda(ctx context.Context, agenda Agenda, after Item, limit int) ([]Item, error)
 
+	// Calls returns the calls that an execution waits for, ordered by operation.
+	Calls(ctx context.Context, id string) ([]Call, error)
+
 	// Delete removes an execution with all its entries, its calls and its log,
 	// and frees its name.
 	// An unknown id is not an error. However long the journal is, other calls

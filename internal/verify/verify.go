@@ -9,6 +9,9 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/perdure/perdure/internal/machine"
 	"github.com/perdure/perdure/internal/store"
@@ -167,7 +170,31 @@ func (v *verifier) read(id string) (*store.Row, *machine.Execution, []string, er
 	if err != nil {
 		return row, nil, []string{fmt.Sprintf("the journal cannot be understood: %v", err)}, nil
 	}
-	return row, x, append(auditor.Problems(x), compare(row, x)...), nil
+	calls, err := v.store.Calls(v.ctx, id)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	return row, x, slices.Concat(auditor.Problems(x), compare(row, x), compareCalls(calls, x)), nil
+}
+
+// compareCalls says where the calls that are to be made are not those that the
+// execution waits for.
+func compareCalls(stored []store.Call, x *machine.Execution) (problems []string) {
+	awaited := x.Calls()
+	for _, c := range stored {
+		target := awaited[c.Operation]
+		delete(awaited, c.Operation)
+		switch {
+		case target == nil:
+			problems = append(problems, fmt.Sprintf("a call of function %s is to be made for operation %s, which waits for none", c.Function, c.Operation))
+		case target.Version != c.Version || !strings.Contains(":"+target.Function+":", ":"+c.Function+":"):
+			problems = append(problems, fmt.Sprintf("operation %s calls %s in version %s, and is to call %s:%s", c.Operation, target.Function, target.Version, c.Function, c.Version))
+		}
+	}
+	for _, opID := range slices.Sorted(maps.Keys(awaited)) {
+		problems = append(problems, fmt.Sprintf("operation %s waits for a call of %s that nobody will make", opID, awaited[opID].Function))
+	}
+	return problems
 }
 
 // compare says where a row is not what its journal comes to.

@@ -15,6 +15,7 @@ const epoch = wire.Timestamp(1_795_000_000_000)
 
 // execution is one that waits for a callback, as an engine would have left it.
 type execution struct {
+	calls   []store.Call
 	x       *machine.Execution
 	entries [][]byte
 }
@@ -75,7 +76,7 @@ func (e *execution) write(t testing.TB, st store.Store, row *store.Row) {
 	for i, data := range e.entries {
 		w := store.Write{ID: row.ID, Entry: store.Entry{Seq: int64(i + 1), Data: data}}
 		if i == 0 {
-			w.Row = row
+			w.Row, w.Calls = row, e.calls
 		}
 		writes = append(writes, w)
 	}
@@ -160,6 +161,19 @@ func TestProblems(t *testing.T) {
 			}))
 			e.write(t, st, row)
 		}, "event 3, StepStarted, comes after ExecutionStopped"},
+		{"call that nobody makes", func(t *testing.T, st store.Store) {
+			e := newExecution("p", "", "")
+			e.run(t, invokes, "")
+			e.write(t, st, e.row())
+		}, "operation 1 waits for a call of f that nobody will make"},
+		{"calls of another function, and for nothing", func(t *testing.T, st store.Store) {
+			e := newExecution("p", "", "")
+			e.run(t, invokes, "")
+			e.calls = []store.Call{
+				{Operation: "1", Function: "g", Version: "1", Wanted: epoch}, {Operation: "2", Function: "f", Version: "1", Wanted: epoch},
+			}
+			e.write(t, st, e.row())
+		}, "operation 1 calls f in version 1, and is to call g:1; a call of function f is to be made for operation 2, which waits for none"},
 		{"child that is not there", func(t *testing.T, st store.Store) {
 			e := newExecution("p", "", "")
 			e.run(t, invokes, newExecution("q", "", "").x.Identity().ARN.String())

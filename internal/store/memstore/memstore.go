@@ -9,6 +9,7 @@ import (
 	"bytes"
 	"context"
 	"iter"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -288,6 +289,22 @@ func (s *Store) Agenda(ctx context.Context, agenda store.Agenda, after store.Ite
 		}
 	}
 	return page, nil
+}
+
+// Calls implements [store.Store].
+func (s *Store) Calls(ctx context.Context, id string) ([]store.Call, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if err := s.usableLocked(ctx); err != nil {
+		return nil, err
+	}
+	var calls []store.Call
+	if e := s.executions[id]; e != nil {
+		for _, op := range slices.Sorted(maps.Keys(e.calls)) {
+			calls = append(calls, e.calls[op])
+		}
+	}
+	return calls, nil
 }
 
 // Delete implements [store.Store].

@@ -52,9 +52,28 @@ func scanItems(rows *sql.Rows) ([]store.Item, error) {
 	return items, rows.Err()
 }
 
+// Calls implements [store.Store].
+func (s *Store) Calls(ctx context.Context, id string) ([]store.Call, error) {
+	rows, err := s.readers.db.QueryContext(ctx, sqlCallsOf, id)
+	if err != nil {
+		return nil, s.readers.fault(err)
+	}
+	defer rows.Close()
+	var calls []store.Call
+	for rows.Next() {
+		var c store.Call
+		if err := rows.Scan(&c.Operation, &c.Function, &c.Version, &c.Wanted); err != nil {
+			return nil, s.readers.fault(err)
+		}
+		calls = append(calls, c)
+	}
+	return calls, s.readers.fault(rows.Err())
+}
+
 // The statements of calls.
 const (
-	sqlCall = `INSERT INTO calls (id, operation, function, version, wanted) VALUES ($1, $2, $3, $4, $5)
+	sqlCallsOf = `SELECT operation, function, version, wanted FROM calls WHERE id = $1 ORDER BY operation`
+	sqlCall    = `INSERT INTO calls (id, operation, function, version, wanted) VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT DO UPDATE SET function = excluded.function, version = excluded.version, wanted = excluded.wanted`
 	sqlCallOver  = `DELETE FROM calls WHERE id = $1 AND operation = $2`
 	sqlCallsOver = `DELETE FROM calls WHERE id = $1`

@@ -28,6 +28,7 @@ func TestQueryPlans(t *testing.T) {
 		{"moments", sqlAgendas[store.Moments], "USING COVERING INDEX executions_due ((due,id)>(?,?)"},
 		{"invocations", sqlAgendas[store.Invocations], "USING COVERING INDEX executions_wanted (function=? AND version=? AND (wanted,id)>(?,?)"},
 		{"calls", sqlAgendas[store.Calls], "USING COVERING INDEX calls_wanted (function=? AND version=? AND (wanted,id,operation)>(?,?,?)"},
+		{"calls of an execution", sqlCallsOf, "PRIMARY KEY (id=?)"},
 		{"removals", sqlAgendas[store.Removals], "USING COVERING INDEX executions_expires ((expires,id)>(?,?)"},
 		{"count", sqlCount, "COVERING INDEX executions_status"},
 		{"journal", sqlJournal, "sqlite_autoindex_journal_1"},

@@ -118,6 +118,13 @@ func testAgendaOfCalls(t *testing.T, s store.Store) {
 	wantAgenda(t, s, f, "7b1 9a1 9a2")
 	wantAgenda(t, s, g, "8a3")
 	wantPage(t, s, f, store.Item{At: 9, ID: "a", Operation: "1"}, 10, "9a2")
+	calls, err := s.Calls(background, "a")
+	if diff := cmp.Diff([]store.Call{first.Calls[1], first.Calls[0], first.Calls[2]}, calls); err != nil || diff != "" {
+		t.Errorf("the calls of a: %v (-want +got):\n%s", err, diff)
+	}
+	if calls, err := s.Calls(background, "nobody"); err != nil || len(calls) != 0 {
+		t.Errorf("the calls of nobody: got %v, %v", calls, err)
+	}
 
 	second := next("a", 2)
 	second.Calls = []store.Call{

@@ -163,6 +163,7 @@ var calls = map[string]func(ctx context.Context, s store.Store) error{
 		_, err := s.List(ctx, store.Query{Limit: 1})
 		return err
 	},
+	"Calls": func(ctx context.Context, s store.Store) error { _, err := s.Calls(ctx, "a"); return err },
 	"Agenda": func(ctx context.Context, s store.Store) error {
 		_, err := s.Agenda(ctx, store.Agenda{}, store.Item{}, 1)
 		return err
