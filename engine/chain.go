@@ -118,6 +118,10 @@ func (e *Engine) calls(d *machine.Draft) []store.Call {
 // unless somebody does, or nobody waits for it any more. Its error is one of
 // reading the execution, of which nothing came.
 func (e *Engine) makeCall(f *function, item store.Item) error {
+	if !e.flights.begin() {
+		return nil // the next engine calls
+	}
+	defer e.flights.end()
 	l := e.cache.pin(item.ID)
 	defer e.cache.unpin(l)
 	target, err := e.beginCall(l, item.Operation, f)

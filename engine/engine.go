@@ -79,6 +79,7 @@ type Engine struct {
 	cache     cache
 	schedule  schedule
 	queues    queues
+	flights   flights
 	removals  removals
 	couriers  couriers
 	news      bulletin
@@ -122,6 +123,7 @@ func Open(ctx context.Context, st store.Store, opts *Options) (*Engine, error) {
 	}
 	e.secret = secret
 	e.ctx, e.cancel = context.WithCancel(context.Background())
+	e.flights.init(e.ctx)
 	if err := e.loadFunctions(ctx); err != nil {
 		e.cancel()
 		return nil, fmt.Errorf("reading versions and aliases: %w", err)

@@ -20,6 +20,10 @@ import (
 // free gives back; one that wants none, or has one, is left alone. Its error is
 // one of reading the execution, of which nothing came.
 func (e *Engine) invoke(f *function, id string, free func()) error {
+	if !e.flights.begin() {
+		return nil // the next engine invokes it
+	}
+	defer e.flights.end()
 	l := e.cache.pin(id)
 	defer e.cache.unpin(l)
 	inv, err := e.begin(l, f)
@@ -180,6 +184,10 @@ func (e *Engine) Call(ctx context.Context, req *InvokeRequest) (*Result, error) 
 		return nil, cmp.Or(ctx.Err(), closed())
 	}
 	defer func() { <-f.places }()
+	if !e.flights.begin() {
+		return nil, closed()
+	}
+	defer e.flights.end()
 	return e.callPlain(f.function, req), nil
 }
 

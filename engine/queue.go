@@ -74,10 +74,10 @@ func (e *Engine) tend(function, version string) {
 	case q != nil:
 		q.stop()
 		delete(e.queues.byRef, ref)
-	case runs && e.ctx.Err() == nil:
+	case runs && e.flights.landing.Err() == nil:
 		q = newQueue(function, version)
 		var ctx context.Context
-		ctx, q.stop = context.WithCancel(e.ctx)
+		ctx, q.stop = context.WithCancel(e.flights.landing)
 		e.queues.byRef[ref] = q
 		e.work.Go(func() { e.runQueue(ctx, q) })
 	}

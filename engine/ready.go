@@ -28,7 +28,7 @@ type probe struct {
 // error says in words for people why not. It may be called as often as one
 // likes, and writes every ten seconds at most.
 func (e *Engine) Ready(ctx context.Context) error {
-	if e.ctx.Err() != nil {
+	if e.flights.landing.Err() != nil {
 		return errors.New("the engine is shutting down")
 	}
 	if late := e.schedule.behind(e.now()); late > tooLate {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/cli"
+	"github.com/perdure/perdure/internal/span"
 	"github.com/perdure/perdure/internal/wire"
 )
 
@@ -46,6 +47,7 @@ type serveVerb struct {
 	handlers perFunction
 	plain    map[string]bool          // functions that are not durable
 	timeouts map[string]time.Duration // of the executions of single functions
+	drain    time.Duration            // for invocations to end when we are told to stop
 }
 
 func (v *serveVerb) define(fs *flag.FlagSet) {
@@ -60,6 +62,7 @@ func (v *serveVerb) define(fs *flag.FlagSet) {
 	fs.Var(&v.handlers, "handler", "`NAME=HANDLER` of a function that is not in Go, such as orders=app.handler; may be repeated")
 	fs.Var(&v.runtimes, "runtime", "`NAME=RUNTIME` of its language as on Lambda, such as orders=python3.13; may be repeated")
 	fs.Func("plain", "`NAME` of a function that is not durable: it is called, not started; may be repeated", v.addPlain)
+	fs.DurationVar(&v.drain, "drain", 10*time.Second, "the `TIME` that invocations have to end when the engine is told to stop; 0 breaks them off")
 	fs.Func("execution-timeout-of", "`NAME=TIME` for one function in place of --execution-timeout; may be repeated", v.addTimeout)
 }
 
@@ -258,9 +261,26 @@ func (v *serveVerb) wait(ctx context.Context, l *local) error {
 		return cli.Faultf("the Lambda API stopped: %v", err)
 	case <-ctx.Done():
 	}
-	v.teller.say("stopping", nil, "perdure: stopping (Ctrl-C again stops at once); open executions go on at the next start")
+	v.finishInvocations(l)
 	if err := l.close(); err != nil {
 		return cli.Faultf("not everything ended in good order: %v", err).Hintf("nothing is lost: it is as after a crash")
 	}
 	return nil
+}
+
+// finishInvocations gives those under way their time to end: a step that is
+// broken off runs again after the next start.
+func (v *serveVerb) finishInvocations(l *local) {
+	running := ""
+	if n := l.engine.Running(); n > 0 && v.drain > 0 {
+		running = fmt.Sprintf("; invocations under way may end for %s: %d", span.Whole(v.drain), n)
+	}
+	v.teller.say("stopping", []any{"drain", v.drain.String()},
+		"perdure: stopping (Ctrl-C again stops at once)"+running+"; open executions go on at the next start")
+	ctx, cancel := context.WithTimeout(context.Background(), v.drain)
+	defer cancel()
+	if left := l.engine.Drain(ctx); left > 0 && v.drain > 0 {
+		v.teller.say("broken off", []any{"invocations", left},
+			fmt.Sprintf("perdure: invocations that did not end in time, and begin again: %d", left))
+	}
 }

@@ -39,6 +39,14 @@ func handler(ctx durable.Context, e event) (any, error) {
 		return make(chan int), nil
 	case "print":
 		fmt.Print("garbage \x1b[2J\x00\xff on stdout\n")
+	case "step slowly":
+		return durable.Step(ctx, "slow", func(context.Context) (result, error) {
+			if err := note(e.File); err != nil {
+				return result{}, err
+			}
+			time.Sleep(time.Second)
+			return result{"step slowly"}, nil
+		})
 	case "chatter":
 		for i := range 800 { // fewer than a log takes in a second, more than a pipe holds
 			fmt.Printf("line %d %s\n", i, strings.Repeat("x", 200))

@@ -1,0 +1,48 @@
+package engine_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/internal/wire"
+)
+
+// TestDrain: what runs ends in peace, what does not in time is left, and nothing
+// begins.
+func TestDrain(t *testing.T) {
+	withCache(t, 1<<20, func(t *testing.T, f *fixture) {
+		const takes = 30 * time.Second
+		f.durable("slow", func(*call) engine.Outcome { time.Sleep(takes); return succeed("1") })
+		first := f.start("slow", "first", "1")
+		synctest.Wait()
+		if n := f.Running(); n != 1 {
+			t.Errorf("%d run, want 1", n)
+		}
+		began := time.Now()
+		short, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if left := f.Drain(short); left != 1 || time.Since(began) != time.Second {
+			t.Errorf("%d are left after %s, want 1 after 1s", left, time.Since(began))
+		}
+		second := f.start("slow", "second", "1") // is durable, and begins with the next engine
+		if left := f.Drain(t.Context()); left != 0 || time.Since(began) != takes {
+			t.Errorf("%d are left after %s, want none after %s", left, time.Since(began), takes)
+		}
+		if err := f.Ready(t.Context()); err == nil {
+			t.Error("an engine that drains is ready")
+		}
+		for arn, want := range map[string]wire.ExecutionStatus{first: wire.ExecutionSucceeded, second: wire.ExecutionRunning} {
+			d, err := f.Describe(t.Context(), arn)
+			if err != nil || d.Status != want {
+				t.Errorf("%s: got %v, %v, want %s", arn, d, err, want)
+			}
+		}
+		f.restart()
+		if r := f.result(second); r.Status != wire.ExecutionSucceeded {
+			t.Errorf("after the restart: got %s", r.Status)
+		}
+	})
+}
