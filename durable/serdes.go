@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"reflect"
 	"strconv"
 	"unicode/utf8"
 
@@ -47,10 +48,27 @@ func (jsonSerdes) Marshal(_ context.Context, v any) ([]byte, error) {
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
+	if err := enc.Encode(addressable(v)); err != nil {
 		return nil, err
 	}
 	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), nil
+}
+
+// addressable is v, or a pointer to a copy of it where it may hold something that
+// is written by a method of its pointer, as big.Int is: JSON does not find
+// such methods in a value that has no address, and writes what cannot be read.
+func addressable(v any) any {
+	rv := reflect.ValueOf(v)
+	switch rv.Kind() {
+	case reflect.Struct, reflect.Array:
+	default:
+		if !rv.IsValid() || rv.Type().PkgPath() == "" || rv.Kind() == reflect.Pointer {
+			return v
+		}
+	}
+	p := reflect.New(rv.Type())
+	p.Elem().Set(rv)
+	return p.Interface()
 }
 
 func (jsonSerdes) Unmarshal(_ context.Context, data []byte, v any) error {

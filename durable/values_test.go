@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/big"
 	"reflect"
 	"strings"
 	"testing"
@@ -192,6 +193,12 @@ type (
 	nilled  struct{ p *int }
 )
 
+// byPointer has methods that its pointer has alone.
+type byPointer struct{ n int }
+
+func (b *byPointer) MarshalJSON() ([]byte, error)    { return json.Marshal(b.n) }
+func (b *byPointer) UnmarshalJSON(text []byte) error { return json.Unmarshal(text, &b.n) }
+
 func allValues() map[string]func(t *testing.T) {
 	five := 5
 	now := time.Date(2026, 3, 4, 5, 6, 7, 8, time.FixedZone("there", 5400))
@@ -226,6 +233,9 @@ func allValues() map[string]func(t *testing.T) {
 		"behind methods":        testValue(cloaked{v: 3}, ""),
 		"MarshalJSON only":      testValue(writesOnly{n: 3}, members),
 		"UnmarshalJSON only":    testValue(readsOnly{N: 3}, ""),
+		"pointer's MarshalJSON": testValue(byPointer{n: 3}, ""),
+		"member's pointer's":    testValue(struct{ A [1]byPointer }{[1]byPointer{{n: 3}}}, ""),
+		"big.Int":               testValue(*big.NewInt(1 << 60), ""),
 		"nil slice":             testValue([]int(nil), ""),
 		"empty slice":           testValue([]int{}, ""),
 		"nil map":               testValue(map[string]int(nil), ""),
