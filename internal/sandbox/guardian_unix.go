@@ -4,12 +4,12 @@ package sandbox
 
 import (
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"os/exec"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // guardian is a shell beside the engine that outlives it for a moment: it knows
@@ -21,10 +21,14 @@ type guardian struct {
 
 	mu     sync.Mutex
 	shell  *exec.Cmd
-	input  io.WriteCloser // nil while there is no shell
-	groups map[int]bool   // that it knows
-	over   bool           // no shell can be had, or none is wanted any more
+	input  *os.File     // nil while there is no shell
+	groups map[int]bool // that it knows
+	over   bool         // no shell can be had, or none is wanted any more
 }
+
+// guardianPatience is how long the shell may take to read, or to end. A function
+// of the same user can stop it, and then it is replaced.
+const guardianPatience = 300 * time.Millisecond
 
 // guardianScript reads lines of "+ GROUP" and "- GROUP".
 const guardianScript = `trap '' HUP INT QUIT TERM
@@ -64,31 +68,45 @@ func (g *guardian) remove(group int) {
 	}
 }
 
-// startLocked starts a shell that knows all groups.
+// startLocked starts a shell that knows all groups, in place of one that cannot be
+// told any more.
 func (g *guardian) startLocked() {
 	if g.over {
 		return
 	}
-	g.dismissLocked()
-	shell := exec.Command("/bin/sh", "-c", guardianScript)
-	shell.Dir, shell.Env = "/", []string{}
-	shell.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // a terminal's signals are for the engine
-	input, err := shell.StdinPipe()
-	if err == nil {
-		err = shell.Start()
+	if g.shell != nil {
+		_ = g.shell.Process.Kill() // first, as it kills the groups when its input ends
+		g.dismissLocked()
 	}
-	if err != nil {
+	if err := g.launchLocked(); err != nil {
 		g.over = true
 		g.log.Warn("functions that start processes of their own may outlive an engine that is killed", "error", err)
 		return
 	}
-	g.shell, g.input = shell, input
 	for group := range g.groups {
 		g.tell("+", group)
 	}
 }
 
+func (g *guardian) launchLocked() error {
+	reads, input, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer reads.Close()
+	shell := exec.Command("/bin/sh", "-c", guardianScript)
+	shell.Dir, shell.Env, shell.Stdin = "/", []string{}, reads
+	shell.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // a terminal's signals are for the engine
+	if err := shell.Start(); err != nil {
+		input.Close()
+		return err
+	}
+	g.shell, g.input = shell, input
+	return nil
+}
+
 func (g *guardian) tell(change string, group int) bool {
+	_ = g.input.SetWriteDeadline(time.Now().Add(guardianPatience))
 	_, err := fmt.Fprintf(g.input, "%s %d\n", change, group)
 	return err == nil
 }
@@ -104,7 +122,9 @@ func (g *guardian) dismiss() {
 func (g *guardian) dismissLocked() {
 	if g.input != nil {
 		g.input.Close()
+		late := time.AfterFunc(guardianPatience, func() { _ = g.shell.Process.Kill() })
 		_ = g.shell.Wait() // it ends by itself
+		late.Stop()
 		g.shell, g.input = nil, nil
 	}
 }
