@@ -17,9 +17,13 @@ import (
 // holding anybody up: a single file, which is a database by itself. Under the
 // name [Database] in a directory of its own it can be opened. What functions
 // wrote is [Store.BackupLogs]'s. The file exists only if Backup succeeds; that
-// it exists already is an error.
+// it exists already is an error, and so is that the database is not [Store.Intact]:
+// what stands at its path is not what the store holds.
 func (s *Store) Backup(ctx context.Context, path string) error {
-	return backup(ctx, s.readers.path, path)
+	if err := s.Intact(); err != nil {
+		return err
+	}
+	return backup(ctx, s.readers.path, path, s.Intact)
 }
 
 // Logs is the name of the database of what functions wrote.
@@ -31,7 +35,7 @@ func (s *Store) BackupLogs(ctx context.Context, path string) (written bool, err 
 	if _, err := os.Lstat(s.logs.path); errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
-	err = backup(ctx, s.logs.path, path)
+	err = backup(ctx, s.logs.path, path, func() error { return nil })
 	if errors.Is(err, store.ErrCorrupt) || errors.Is(err, store.ErrDisk) {
 		s.logs.logger.Warn("the logs of functions cannot be read, and are not in the backup", "error", err)
 		return false, nil
@@ -39,12 +43,13 @@ func (s *Store) BackupLogs(ctx context.Context, path string) (written bool, err 
 	return err == nil, err
 }
 
-func backup(ctx context.Context, from, path string) error {
+// backup copies the database at from, and asks afterwards whether it was the one.
+func backup(ctx context.Context, from, path string, same func() error) error {
 	f, err := fresh.File(path, 0o600)
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(copyInto(ctx, from, path), f.Sync()); err != nil {
+	if err := errors.Join(copyInto(ctx, from, path), f.Sync(), same()); err != nil {
 		return errors.Join(fmt.Errorf("copying the database: %w", newFile(from).fault(err)), fresh.Discard(f))
 	}
 	return f.Close()

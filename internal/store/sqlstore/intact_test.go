@@ -40,7 +40,35 @@ func TestIntact(t *testing.T) {
 		if err := s.Intact(); err == nil || !strings.Contains(err.Error(), "was removed or replaced beneath the engine") {
 			t.Errorf("%s: got %v", name, err)
 		}
+		copied := filepath.Join(t.TempDir(), Database)
+		if err := s.Backup(t.Context(), copied); err == nil {
+			t.Errorf("%s: there is a backup of what the store does not hold", name)
+		}
+		if _, err := os.Stat(copied); err == nil {
+			t.Errorf("%s: a backup that failed left a file", name)
+		}
 		s.Close()
+	}
+}
+
+// Where the database was, no connection makes another one.
+func TestNoDatabaseIsMadeBeneathAStore(t *testing.T) {
+	dir := t.TempDir()
+	reopened(t, dir).Close()
+	path := filepath.Join(dir, Database)
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	db, err := sqlite{file: newFile(path)}.forReading()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if err := db.Ping(); err == nil {
+		t.Error("a database that is gone was opened")
+	}
+	if _, err := os.Lstat(path); err == nil {
+		t.Error("a database was made")
 	}
 }
 
@@ -106,7 +134,9 @@ func TestLostFilesAreLogged(t *testing.T) {
 // The logs of another program stay as they are.
 func TestForeignLogsStay(t *testing.T) {
 	dir := sampleStore(t)
-	db, err := sqlite{file: newFile(filepath.Join(dir, Logs))}.connect(1)
+	logs := sqlite{file: newFile(filepath.Join(dir, Logs))}
+	logs.makePrivate()
+	db, err := logs.connect(1)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -121,13 +121,14 @@ func (f sqlite) makePrivate() {
 	}
 }
 
-// connect opens a pool of at most n connections that begin with the pragmas.
+// connect opens a pool of at most n connections that begin with the pragmas. They
+// make no file: where one was removed beneath us, they would find an empty one.
 func (f sqlite) connect(n int, pragmas ...string) (*sql.DB, error) {
 	u := url.URL{Scheme: "file", Path: filepath.ToSlash(f.path)}
 	if !strings.HasPrefix(u.Path, "/") { // a drive letter
 		u.Path = "/" + u.Path
 	}
-	u.RawQuery = url.Values{"_pragma": append(pragmas, "busy_timeout(5000)")}.Encode()
+	u.RawQuery = url.Values{"_pragma": append(pragmas, "busy_timeout(5000)"), "mode": {"rw"}}.Encode()
 	db, err := sql.Open("sqlite", u.String())
 	if err != nil {
 		return nil, err
