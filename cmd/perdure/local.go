@@ -101,7 +101,15 @@ func (l *local) open(ctx context.Context, log *slog.Logger) (err error) {
 	}
 	owner := fmt.Sprintf("pid %d", os.Getpid())
 	made := !fileExists(l.data)
-	if l.store, err = sqlstore.Open(ctx, l.data, &sqlstore.Options{Durability: l.durability, Owner: owner, Logger: log}); err != nil {
+	lock, err := sqlstore.TakeLock(l.data, owner)
+	if err != nil {
+		return dataFault(l.data, err)
+	}
+	if err := checkRestored(l.data); err != nil { // with the lock: nobody is still at it
+		lock.Release()
+		return err
+	}
+	if l.store, err = sqlstore.Open(ctx, l.data, &sqlstore.Options{Durability: l.durability, Owner: owner, Logger: log, Lock: lock}); err != nil {
 		return dataFault(l.data, err)
 	}
 	if made || filepath.Base(l.data) == defaultData {

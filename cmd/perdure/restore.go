@@ -87,6 +87,9 @@ func (v *restoreVerb) restore(ctx context.Context, backup *os.File) (*sqlstore.S
 
 // unpack puts what is in a backup into the directory, which is locked.
 func (v *restoreVerb) unpack(ctx context.Context, backup *os.File) (*archive.Restored, error) {
+	if err := checkRestored(v.data); err != nil {
+		return nil, err
+	}
 	entries, err := os.ReadDir(v.data)
 	if err != nil {
 		return nil, dataFault(v.data, err)
@@ -119,6 +122,16 @@ func (v *restoreVerb) unpack(ctx context.Context, backup *os.File) (*archive.Res
 		return nil, dataFault(v.data, err)
 	}
 	return nil, interruptedOr(ctx, notRestored(backup.Name(), err))
+}
+
+// checkRestored refuses a directory in which a restore was cut off: what is in it
+// is not all, and an engine would begin there with nothing.
+func checkRestored(dir string) error {
+	if !fileExists(filepath.Join(dir, archive.Partial(sqlstore.Database))) {
+		return nil
+	}
+	return cli.Faultf("%s is incomplete: a restore into it was interrupted", dir).
+		Hintf("remove the directory, and restore the backup again")
 }
 
 func notRestored(path string, err error) error {

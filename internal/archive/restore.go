@@ -159,7 +159,7 @@ func (a *reader) entry(h *tar.Header) error {
 	a.seen[name] = true
 	if slices.Contains(a.opts.Databases, name) && h.Typeflag == tar.TypeReg {
 		a.restored.Logs = a.restored.Logs || name != a.opts.Databases[0]
-		return a.file(partial(name), name, 0o600, &pieceOfCode{})
+		return a.file(Partial(name), name, 0o600, &pieceOfCode{})
 	}
 	hash, below, _ := strings.Cut(strings.TrimPrefix(name, codeName+"/"), "/")
 	if !strings.HasPrefix(name, codeName+"/") || !codestore.IsHash(hash) {
@@ -168,8 +168,9 @@ func (a *reader) entry(h *tar.Header) error {
 	return a.codeEntry(h, name, hash, below)
 }
 
-// partial is what the databases are called until everything is there.
-func partial(name string) string { return name + ".restoring" }
+// Partial is what a database is called until everything is there. Where it stands
+// and nobody restores, somebody was killed while they did.
+func Partial(name string) string { return name + ".restoring" }
 
 // codeEntry makes one entry of a piece of code.
 func (a *reader) codeEntry(h *tar.Header, name, hash, below string) error {
@@ -318,15 +319,15 @@ func (a *reader) finish() error {
 
 // give gives a database its name, which nobody has.
 func (a *reader) give(name string) error {
-	err := a.root.Link(partial(name), name)
+	err := a.root.Link(Partial(name), name)
 	if err == nil {
 		a.made = append(a.made, name)
-		return a.root.Remove(partial(name))
+		return a.root.Remove(Partial(name))
 	}
 	if _, there := a.root.Lstat(name); there == nil {
 		return fmt.Errorf("%s is there already", name)
 	}
-	if err := a.root.Rename(partial(name), name); err != nil { // there are file systems without second names
+	if err := a.root.Rename(Partial(name), name); err != nil { // there are file systems without second names
 		return err
 	}
 	a.made = append(a.made, name)
