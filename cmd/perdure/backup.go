@@ -131,6 +131,9 @@ func (v *backupVerb) receive(ctx context.Context, path string) (size int64, err 
 	r.patient()
 	err = writeWhole(path, func(f *os.File) error {
 		size, err = r.admin.Backup(ctx, f)
+		if own, ours := errors.AsType[*fs.PathError](err); ours { // of the file, not of the engine
+			return fileFault(path, own.Err)
+		}
 		return r.fault(ctx, err)
 	})
 	return size, err
