@@ -62,7 +62,7 @@ func (v *serveVerb) define(fs *flag.FlagSet) {
 	fs.Var(&v.handlers, "handler", "`NAME=HANDLER` of a function that is not in Go, such as orders=app.handler; may be repeated")
 	fs.Var(&v.runtimes, "runtime", "`NAME=RUNTIME` of its language as on Lambda, such as orders=python3.13; may be repeated")
 	fs.Func("plain", "`NAME` of a function that is not durable: it is called, not started; may be repeated", v.addPlain)
-	fs.DurationVar(&v.drain, "drain", 10*time.Second, "the `TIME` that invocations have to end when the engine is told to stop; 0 breaks them off")
+	fs.DurationVar(&v.drain, "drain", 10*time.Second, "the `TIME` that invocations have to end when the engine stops")
 	fs.Func("execution-timeout-of", "`NAME=TIME` for one function in place of --execution-timeout; may be repeated", v.addTimeout)
 }
 

@@ -374,6 +374,9 @@ func decodeIdentity(b []byte) (*Identity, error) {
 		}
 		return err
 	})
+	if err == nil && id.ARN.ID == "" {
+		err = errors.New("a start without an ARN")
+	}
 	return id, err
 }
 
