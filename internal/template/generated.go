@@ -61,6 +61,11 @@ var (
 		"AWS::Serverless::Api":          {"Deployment": "AWS::ApiGateway::Deployment"},
 		"AWS::Serverless::LayerVersion": {"": "AWS::Lambda::LayerVersion"},
 	}
+	// globalHashed are hashed for what several resources may share.
+	globalHashed = map[string]string{
+		"ApiGatewayDomainName": "AWS::ApiGateway::DomainName", "ApiGatewayDomainNameV2": "AWS::ApiGatewayV2::DomainName",
+		"RecordSetGroup": "AWS::Route53::RecordSetGroup",
+	}
 	hashDigits = regexp.MustCompile(`^[0-9a-f]{10}$`)
 )
 
@@ -107,6 +112,10 @@ func (r *reader) generatedOf(owner string, resource *node, word string) *generat
 			return &generated{typ: typeAlias, function: owner, alias: alias}
 		}
 		return &generated{typ: "AWS::StepFunctions::StateMachineAlias"}
+	case typ == "AWS::Serverless::GraphQLApi" && p.get("ApiKeys").get(word) != nil:
+		return &generated{typ: "AWS::AppSync::ApiKey"}
+	case hasRole && strings.HasSuffix(word, "CognitoPermission") && r.isAlias(p, strings.TrimSuffix(word, "CognitoPermission")):
+		return &generated{typ: typePermission}
 	}
 	for front, made := range hashed[typ] {
 		if digits, ok := strings.CutPrefix(word, front); ok && hashDigits.MatchString(digits) {
@@ -124,7 +133,7 @@ func (r *reader) isStage(p *node, word string) bool {
 		return false
 	}
 	stage, known := r.quietly(given)
-	return known && alphanumerics(stage) == name
+	return known && alphanumerics(stage) == name || name == "" && given.call != ""
 }
 
 // isAlias reports whether word is Alias with AutoPublishAlias behind it.
@@ -185,6 +194,8 @@ func (r *reader) implicit(id string) *generated {
 		return r.ifEvent("HttpApi", "AWS::ApiGatewayV2::Api")
 	case id == "ServerlessHttpApiApiGatewayDefaultStage":
 		return r.ifEvent("HttpApi", "AWS::ApiGatewayV2::Stage")
+	case len(id) > 10 && globalHashed[id[:len(id)-10]] != "" && hashDigits.MatchString(id[len(id)-10:]):
+		return &generated{typ: globalHashed[id[:len(id)-10]]}
 	case id == "ServerlessDeploymentApplication":
 		return &generated{typ: "AWS::CodeDeploy::Application"}
 	case id == "CodeDeployServiceRole":

@@ -21,7 +21,14 @@ func TestSamples(t *testing.T) {
 	if err != nil || len(paths) < 20 {
 		t.Fatalf("got %d samples, %v", len(paths), err)
 	}
+	guide, err := os.ReadFile("../../docs/guides/templates.md")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, path := range paths {
+		if !strings.Contains(string(guide), filepath.ToSlash(path)) {
+			t.Errorf("docs/guides/templates.md does not name %s", path)
+		}
 		t.Run(strings.TrimSuffix(filepath.Base(path), ".txtar"), func(t *testing.T) { sample(t, path) })
 	}
 }
