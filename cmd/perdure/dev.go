@@ -96,13 +96,18 @@ func (v *devVerb) prepare(std *stdio, args []string) (*dev, error) {
 		return nil, err
 	}
 	d := newDev(v, newScreen(std.err, progressOptions(std.err.File).Color))
-	if d.template = findTemplate(args[0]); d.template != "" {
-		project, err := readProject(std, d.template, v.parameters.values)
+	var err error
+	if d.template, err = v.findTemplate(args[0]); err != nil {
+		return nil, err
+	}
+	if d.template != "" {
+		project, err := readProject(std, d.template, &v.templateFlags)
 		if err != nil {
 			return nil, err
 		}
 		d.tellWarnings(project)
 		d.setPrograms(project.programs)
+		d.files = project.files
 		return d, v.debug.check(project.programs)
 	}
 	p := program{name: cmp.Or(v.name, functionNameOf(args[0])), path: args[0]}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/perdure/perdure/internal/samconfig"
 	"github.com/perdure/perdure/internal/template"
 	"github.com/perdure/perdure/internal/wire"
 )
@@ -42,7 +43,7 @@ func TestSameSettings(t *testing.T) {
 		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		p, err := parseProject(path, nil)
+		p, err := parseProject(path, &templateFlags{configEnv: samconfig.DefaultEnvironment})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"maps"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"sync"
@@ -37,7 +38,8 @@ type dev struct {
 	watcher   *watch.Watcher
 
 	template  string                  // path; empty if there is none
-	read      build.Snapshot          // of the template, when it was read last
+	files     []string                // that say what the functions are: the template, and what it names
+	read      build.Snapshot          // of them, when they were read last
 	functions map[string]*devFunction // by name
 	order     []string                // of names
 
@@ -60,9 +62,7 @@ func (d *dev) open(ctx context.Context, l *local) (err error) {
 	d.followers = newFollowers(ctx, d.screen, l.engine)
 	d.followers.alone = len(d.functions) == 1
 	d.screen.reserve(d.order, d.followers.alone)
-	if d.template != "" {
-		d.read = build.Take([]string{d.template}, nil)
-	}
+	d.read = build.Take(d.files, nil)
 	return nil
 }
 
@@ -171,8 +171,11 @@ func (d *dev) watchInputs() {
 			dirs = append(dirs, f.inputs.Dirs...)
 		}
 	}
-	if d.template != "" {
-		dirs = append(dirs, directoryOf(d.template))
+	for _, file := range d.files {
+		dirs = append(dirs, directoryOf(file))
+		if target, err := filepath.EvalSymlinks(file); err == nil {
+			dirs = append(dirs, directoryOf(target))
+		}
 	}
 	slices.Sort(dirs)
 	if err := d.watcher.Set(slices.Compact(dirs)); err != nil && d.isNews("not everything can be watched") {
@@ -216,21 +219,40 @@ func (d *dev) rereadTemplate() {
 	if d.template == "" {
 		return
 	}
-	now := build.Take([]string{d.template}, d.read)
-	if len(now.Changed(d.read)) == 0 {
+	now := build.Take(d.files, d.read)
+	changed := now.Changed(d.read)
+	if len(changed) == 0 {
 		return
 	}
 	d.read = now
-	project, err := parseProject(d.template, d.parameters.values)
+	project, err := parseProject(d.template, &d.templateFlags)
 	if err != nil {
 		d.tellMistakes(err)
 		return
 	}
-	d.screen.say("", tonePlain, "%s was read again", d.template)
+	d.files, d.read = project.files, build.Take(project.files, now)
+	for _, file := range d.files {
+		if was, ok := now[file]; ok {
+			d.read[file] = was // so that a change since then is seen
+		}
+	}
+	d.screen.say("", tonePlain, "%s was read again", nameFiles(changed))
 	d.tellWarnings(project)
-	for _, f := range d.setPrograms(project.programs) {
+	for _, f := range d.setPrograms(append(project.programs, d.mistaken(project)...)) {
 		f.remove()
 	}
+}
+
+// mistaken are the functions that the template has, with a mistake: as it was
+// read before, they go on.
+func (d *dev) mistaken(p *project) (programs []program) {
+	for _, f := range d.inOrder() {
+		if p.leavesOut(f.spec) && !slices.ContainsFunc(p.programs, func(q program) bool { return q.name == f.name }) {
+			f.say(toneWarn, "cannot be used as the template is now; what was read before goes on")
+			programs = append(programs, f.program)
+		}
+	}
+	return programs
 }
 
 // tellMistakes tells why the template cannot be used as it is now.

@@ -40,8 +40,8 @@ func (p program) check() error {
 	if !validFunction.MatchString(p.name) {
 		return cli.Usagef("%q cannot be a function's name", p.name).Hintf("a name has 1 to 64 letters, digits, - and _")
 	}
-	if p.attached || p.isExecutable() {
-		return nil
+	if p.attached || p.isExecutable() || p.spec != nil {
+		return nil // what is wrong with what a template says is found when it is built
 	}
 	if p.isEndpoint() {
 		if err := httpfunction.CheckURL(p.path); err != nil {
@@ -51,9 +51,6 @@ func (p program) check() error {
 	}
 	if err := checkDirectory(p.path); err != nil {
 		return err
-	}
-	if p.spec != nil {
-		return nil // what is wrong is found when it is built
 	}
 	if p.isGo() {
 		return checkPackage(p.path)
@@ -72,7 +69,7 @@ func (p program) isEndpoint() bool {
 
 func (p program) isExecutable() bool {
 	info, err := os.Stat(p.path)
-	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
+	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 && !build.IsArchive(p.path) && (p.spec == nil || p.spec.Inline == "")
 }
 
 // isGo reports whether p is to be built: it has Go files, and nobody said that
@@ -95,30 +92,51 @@ func (p program) source(data string) build.Source {
 	b := &p.spec.Build
 	return build.Source{
 		Name: p.name, LogicalID: p.spec.LogicalID, Dir: p.path, Runtime: p.runtime, Handler: p.handler,
-		Method: b.Method, Properties: b.Properties, Skip: b.Skip, Except: data,
+		Method: b.Method, Properties: b.Properties, Skip: b.Skip, Except: data, Inline: p.spec.Inline,
 	}
 }
 
-// install builds what has to be built and registers the programs with l. It
-// registers none before all are ready: executions of a function that is known
-// go on at once, and their processes would hold up what is still to be done.
-func (f *functionFlags) install(ctx context.Context, std *stdio, l *local, programs ...program) error {
-	ready := make([]*runtimes.Process, len(programs))
-	for i, p := range programs {
-		if p.isElsewhere() {
+// install builds what has to be built, registers the programs with l, and
+// returns them. It registers none before all are ready: executions of a function
+// that is known go on at once, and their processes would hold up what is still to
+// be done. A function of a template that cannot be run keeps no other from it.
+func (f *functionFlags) install(ctx context.Context, std *stdio, l *local, programs ...program) ([]program, error) {
+	var ready []*runtimes.Process
+	var served []program
+	for _, p := range programs {
+		var proc *runtimes.Process
+		var err error
+		if !p.isElsewhere() {
+			proc, err = p.prepare(ctx, std, l)
+		}
+		if err != nil && (ctx.Err() != nil || p.spec == nil || len(programs) == 1) {
+			return nil, err
+		}
+		if err != nil {
+			p.tellNotServed(std, err)
 			continue
 		}
-		var err error
-		if ready[i], err = p.prepare(ctx, std, l); err != nil {
-			return err
-		}
+		served, ready = append(served, p), append(ready, proc)
 	}
-	for i, p := range programs {
+	if len(served) == 0 && len(programs) > 0 {
+		return nil, cli.Usagef("none of the functions can be run").Hintf("the lines above say why")
+	}
+	for i, p := range served {
 		if err := f.register(ctx, l, p, ready[i]); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return served, nil
+}
+
+// tellNotServed tells why a function of a template is left out.
+func (p program) tellNotServed(std *stdio, err error) {
+	fmt.Fprintln(std.err, cli.Printable(fmt.Sprintf("%s: %s is not served: %v [%s]", p.spec.Position, p.name, err, template.KindFunction)))
+	if problem, ok := errors.AsType[*cli.Problem](err); ok {
+		for _, hint := range problem.Hints {
+			fmt.Fprintln(std.err, cli.Printable("hint: "+hint))
+		}
+	}
 }
 
 func (f *functionFlags) register(ctx context.Context, l *local, p program, proc *runtimes.Process) error {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -13,6 +14,7 @@ import (
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/cli"
 	"github.com/perdure/perdure/internal/nearest"
+	"github.com/perdure/perdure/internal/samconfig"
 	"github.com/perdure/perdure/internal/template"
 	"github.com/perdure/perdure/internal/wire"
 )
@@ -20,10 +22,13 @@ import (
 // templateFlags are the flags of the verbs that read templates.
 type templateFlags struct {
 	parameters perParameter
+	configEnv  string
+	configured string // the directory of samconfig.toml; empty for the template's
 }
 
 func (f *templateFlags) define(fs *flag.FlagSet) {
-	fs.Var(&f.parameters, "parameter", "`NAME=VALUE` of a parameter of the template; may be repeated")
+	fs.Var(&f.parameters, "parameter", "`NAME=VALUE` of a parameter of the template, over that of samconfig; may be repeated")
+	fs.StringVar(&f.configEnv, "config-env", samconfig.DefaultEnvironment, "the `ENVIRONMENT` in samconfig.toml whose settings count")
 }
 
 // perParameter is a repeatable flag of a template's parameters.
@@ -53,27 +58,34 @@ type project struct {
 	path     string // of the template
 	programs []program
 	warnings []*template.Warning
+	files    []string // that say so: the template, what is nested in it, and its configuration
 }
 
 // templateNames are looked for in a directory, in this order.
 var templateNames = []string{"template.yaml", "template.yml", "template.json"}
 
-// findTemplate returns the template that path is, or that lies in the directory
-// path; empty if there is none.
-func findTemplate(path string) string {
+// findTemplate returns the template that path is, or that belongs to the
+// directory path: the one that samconfig.toml names, or one that lies there. It
+// is empty if there is none.
+func (f *templateFlags) findTemplate(path string) (string, error) {
 	info, err := os.Stat(path)
-	if err == nil && info.IsDir() {
-		for _, name := range templateNames {
-			if t := filepath.Join(path, name); fileExists(t) {
-				return t
-			}
+	if err != nil || !info.IsDir() {
+		if isTemplate(path) {
+			return path, nil
 		}
-		return ""
+		return "", nil
 	}
-	if isTemplate(path) {
-		return path
+	config, _, err := f.configuration(path)
+	if err != nil {
+		return "", err
 	}
-	return ""
+	f.configured = path
+	for _, name := range append([]string{filepath.FromSlash(config.Template)}, templateNames...) {
+		if t := filepath.Join(path, name); name != "" && fileExists(t) {
+			return t, nil
+		}
+	}
+	return "", nil
 }
 
 // isTemplate reports whether path is called as templates are.
@@ -83,13 +95,16 @@ func isTemplate(path string) bool {
 
 // readProject reads the template at path. Its mistakes are told to std, if they
 // are several.
-func readProject(std *stdio, path string, parameters map[string]string) (*project, error) {
-	p, err := parseProject(path, parameters)
+func readProject(std *stdio, path string, f *templateFlags) (*project, error) {
+	p, err := parseProject(path, f)
 	all, ok := errors.AsType[template.Errors](err)
-	if !ok {
+	switch {
+	case err == nil && len(p.programs) == 0:
+		p.tell(func(line string) { fmt.Fprintln(std.err, cli.Printable(line)) })
+		return nil, cli.Usagef("%s has no functions that can be run here", path)
+	case !ok:
 		return p, err
-	}
-	if len(all) == 1 {
+	case len(all) == 1:
 		return nil, cli.Usagef("%s", all[0])
 	}
 	for _, e := range all {
@@ -99,29 +114,49 @@ func readProject(std *stdio, path string, parameters map[string]string) (*projec
 }
 
 // parseProject reads the template at path. Its error may be [template.Errors].
-func parseProject(path string, parameters map[string]string) (*project, error) {
-	data, err := os.ReadFile(path)
+func parseProject(path string, f *templateFlags) (*project, error) {
+	data, err := readSmall(path)
 	if err != nil {
 		return nil, cli.Usagef("cannot read the template: %v", err)
 	}
-	t, err := template.Parse(path, data, &template.Options{Parameters: parameters})
+	config, files, err := f.configuration(cmp.Or(f.configured, filepath.Dir(path)))
 	if err != nil {
 		return nil, err
 	}
-	p := &project{path: path, warnings: t.Warnings}
+	t, err := template.Parse(path, data, &template.Options{
+		Parameters: f.parameters.values, Configured: config.Parameters,
+		Region: config.Region, StackName: config.StackName, Read: readSmall,
+	})
+	if err != nil {
+		return nil, err
+	}
+	p := &project{path: path, warnings: t.Warnings, files: slices.Concat([]string{path}, files, t.Files)}
 	for _, f := range t.Functions {
-		dir := filepath.FromSlash(f.CodeURI)
-		if !filepath.IsAbs(dir) {
-			dir = filepath.Join(filepath.Dir(path), dir)
-		}
 		p.programs = append(p.programs, program{
-			name: f.Name, path: dir, runtime: f.Runtime, handler: f.Handler, spec: f, plain: f.Durable == nil,
+			name: f.Name, path: placeOf(f), runtime: f.Runtime, handler: f.Handler, spec: f, plain: f.Durable == nil,
 		})
 	}
-	if len(p.programs) == 0 {
-		return nil, cli.Usagef("%s has no functions that can be run here", path)
-	}
 	return p, nil
+}
+
+// placeOf is where a function's code is: its directory or archive, or the
+// template itself.
+func placeOf(f *template.Function) string {
+	dir := filepath.FromSlash(f.CodeURI)
+	switch {
+	case f.Inline != "":
+		return f.Position.File
+	case filepath.IsAbs(dir):
+		return dir
+	}
+	return filepath.Join(filepath.Dir(f.Position.File), dir)
+}
+
+// leavesOut reports whether a function was left out, for a reason that was told.
+func (p *project) leavesOut(f *template.Function) bool {
+	return f != nil && slices.ContainsFunc(p.warnings, func(w *template.Warning) bool {
+		return w.LeavesOut() && w.Subject == f.LogicalID && w.Position.File == f.Position.File
+	})
 }
 
 // tell tells what is not here as it would be on AWS. Resources are told in one
@@ -156,6 +191,11 @@ func (p *project) pick(name string) (program, error) {
 	if name == "" {
 		return program{}, cli.Usagef("%s has %d functions", p.path, len(names)).
 			Hintf("choose one with --function: %s", strings.Join(names, ", "))
+	}
+	for _, w := range p.warnings {
+		if w.LeavesOut() && w.Subject == name {
+			return program{}, cli.Usagef("%s", w)
+		}
 	}
 	problem := cli.Usagef("%s has no function %q", p.path, name)
 	if near := nearest.Word(name, names); near != "" {

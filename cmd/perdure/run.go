@@ -82,7 +82,7 @@ func (v *runVerb) run(ctx context.Context, std *stdio, args []string) error {
 	}
 	defer l.close()
 	v.connect(view)
-	if err := v.install(ctx, std, l, v.program); err != nil {
+	if _, err := v.install(ctx, std, l, v.program); err != nil {
 		return interruptedOr(ctx, err)
 	}
 	l.serve()
@@ -139,7 +139,7 @@ func (v *runVerb) chooseProgram(std *stdio) error {
 		v.program.name = cmp.Or(v.program.name, functionNameOf(v.path))
 		return nil
 	}
-	project, err := readProject(std, v.path, v.parameters.values)
+	project, err := readProject(std, v.path, &v.templateFlags)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"archive/zip"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -69,6 +70,7 @@ func TestScripts(t *testing.T) {
 			"lines":       countLines,
 			"settled":     settled,
 			"shows":       shows,
+			"pack":        pack,
 		},
 	})
 }
@@ -104,6 +106,26 @@ func freePort(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	ts.Setenv(args[0], l.Addr().String())
 	ts.Check(l.Close())
+}
+
+// pack makes a zip archive of files: pack ARCHIVE NAME=FILE…
+func pack(ts *testscript.TestScript, _ bool, args []string) {
+	f, err := os.Create(ts.MkAbs(args[0]))
+	ts.Check(err)
+	z := zip.NewWriter(f)
+	for _, arg := range args[1:] {
+		name, path, _ := strings.Cut(arg, "=")
+		data, err := os.ReadFile(ts.MkAbs(path))
+		ts.Check(err)
+		h := &zip.FileHeader{Name: name, Method: zip.Deflate}
+		h.SetMode(0o755)
+		w, err := z.CreateHeader(h)
+		ts.Check(err)
+		_, err = w.Write(data)
+		ts.Check(err)
+	}
+	ts.Check(z.Close())
+	ts.Check(f.Close())
 }
 
 // writeCertificate writes a certificate for loopback, and its key.

@@ -119,7 +119,7 @@ func (v *serveVerb) run(ctx context.Context, std *stdio, args []string) error {
 		p.executionTimeout = v.timeouts[p.name]
 		p.output = v.teller.output(p.name, "")
 	}
-	if err := v.install(ctx, std, l, v.programs...); err != nil {
+	if v.programs, err = v.install(ctx, std, l, v.programs...); err != nil {
 		return interruptedOr(ctx, err)
 	}
 	if err := l.runPublished(ctx, v.teller.output); err != nil {
@@ -174,11 +174,14 @@ func (v *serveVerb) addTemplate(std *stdio, args []string) error {
 	if err := exactly(args, "serve", "a template"); err != nil {
 		return err
 	}
-	path := findTemplate(args[0])
+	path, err := v.findTemplate(args[0])
+	if err != nil {
+		return err
+	}
 	if path == "" {
 		return cli.Usagef("%s is no template, and has none", args[0]).Hintf("to serve the function in a directory: --function NAME=%s", args[0])
 	}
-	project, err := readProject(std, path, v.parameters.values)
+	project, err := readProject(std, path, &v.templateFlags)
 	if err != nil {
 		return err
 	}

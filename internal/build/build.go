@@ -2,6 +2,8 @@ package build
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -25,7 +27,8 @@ type Build struct {
 	Dir string
 	// ID names the content: builds with the same are the same.
 	ID string
-	// Method is what built it: go, makefile, esbuild, nodejs, python, none.
+	// Method is what built it: go, makefile, esbuild, nodejs, python, archive,
+	// inline, none.
 	Method string
 }
 
@@ -72,7 +75,7 @@ func (j *job) do(ctx context.Context, m method) (_ *Build, err error) {
 		return nil, err
 	}
 	b.Runs = j.runs
-	if b.ID, err = digest(j.out); err != nil {
+	if b.ID, err = j.digest(); err != nil {
 		return nil, fmt.Errorf("building %s: %w", j.Name, err)
 	}
 	b.Dir = filepath.Join(j.home, b.ID)
@@ -80,6 +83,22 @@ func (j *job) do(ctx context.Context, m method) (_ *Build, err error) {
 		return nil, fmt.Errorf("building %s: %w", j.Name, err)
 	}
 	return b, place(out, b.Dir)
+}
+
+// digest names what was built, and the state of what it links to.
+func (j *job) digest() (string, error) {
+	id, err := digest(j.out)
+	if err != nil || len(j.linked) == 0 {
+		return id, err
+	}
+	h := sha256.New()
+	fmt.Fprintln(h, id)
+	for _, path := range j.linked {
+		if err := stamps(h, j.Source, path); err != nil {
+			return "", err
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil)[:8]), nil
 }
 
 // last returns the path of a file in the build that was made last; empty if

@@ -161,11 +161,14 @@ func TestGoInputs(t *testing.T) {
 		}
 		return names
 	}
-	wantFiles := []string{"app/fn/main.go", "app/go.mod", "app/go.sum", "app/words/text/hello.txt", "app/words/words.go", "lib/go.mod", "lib/go.sum", "lib/lib.go"}
+	wantFiles := []string{
+		"app/fn/main.go", "app/go.mod", "app/go.sum", "app/go.work", "app/go.work.sum", "app/vendor/modules.txt",
+		"app/words/text/hello.txt", "app/words/words.go", "go.work", "lib/go.mod", "lib/go.sum", "lib/lib.go",
+	}
 	if diff := cmp.Diff(wantFiles, within(in.Files)); diff != "" {
 		t.Errorf("files, -want +got:\n%s", diff)
 	}
-	wantDirs := []string{"app", "app/fn", "app/words", "app/words/text", "lib"}
+	wantDirs := []string{dir, "app", "app/fn", "app/words", "app/words/text", "lib"}
 	if diff := cmp.Diff(wantDirs, within(in.Dirs)); diff != "" {
 		t.Errorf("directories, -want +got:\n%s", diff)
 	}
@@ -438,7 +441,7 @@ func TestRefusals(t *testing.T) {
 	dir := unpack(t, "-- file --\n")
 	for want, src := range map[string]Source{
 		"does not exist":          {Name: "fn", Dir: filepath.Join(dir, "nowhere")},
-		"is not a directory":      {Name: "fn", Dir: filepath.Join(dir, "file")},
+		"nor a zip archive":       {Name: "fn", Dir: filepath.Join(dir, "file")},
 		"which is not known here": {Name: "fn", Dir: dir, Method: "dotnet8"},
 		"there is no Makefile":    {Name: "fn", Dir: dir, Method: "makefile"},
 		"not known which file to": {Name: "fn", Dir: unpack(t, "-- node_modules/.bin/esbuild --\n#!/bin/sh\n"), Method: "esbuild"},

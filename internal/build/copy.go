@@ -8,7 +8,7 @@ import (
 )
 
 // copyTree copies the directory from to the directory to, which exists, without
-// what is skipped.
+// what is skipped. Links stay links.
 func copyTree(from, to string, skip func(path string, d fs.DirEntry) bool) error {
 	return filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -65,16 +65,26 @@ func copyFile(path, target string) error {
 	return out.Close()
 }
 
-// copySource copies the function's source into the build, but for what is left
-// out and for the builds themselves, if they lie within.
+// copySource copies the function's source into the build, with what links lead
+// to, but without what is left out and the builds themselves, if they lie within.
 func (j *job) copySource(to string) error {
 	root, err := filepath.Abs(j.opts.Root)
 	if err != nil {
 		return err
 	}
-	return copyTree(j.Dir, to, func(path string, d fs.DirEntry) bool {
-		return path == root || d.IsDir() && j.leftOut(path)
-	})
+	w := &walker{
+		skip: func(path string, info fs.FileInfo) bool { return path == root || info.IsDir() && j.leftOut(path) },
+		visit: func(name, path string, info fs.FileInfo) error {
+			switch {
+			case info.IsDir():
+				return os.MkdirAll(filepath.Join(to, name), 0o755)
+			case info.Mode().IsRegular():
+				return copyFile(path, filepath.Join(to, name))
+			}
+			return nil // sockets and the like, and links that lead nowhere
+		},
+	}
+	return w.walk(j.Dir)
 }
 
 // linkEntries links what is in the directory from into to, unless it is there.

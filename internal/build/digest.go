@@ -36,17 +36,33 @@ func digest(dir string) (string, error) {
 // fingerprint names the state of a source that is run as it is, which may be
 // large, by the sizes and times of its files.
 func fingerprint(src *Source) (string, error) {
-	return walk(src.Dir, func(h hash.Hash, path string, d fs.DirEntry) error {
-		if d.IsDir() && src.leftOut(path) {
-			return fs.SkipDir
+	h := sha256.New()
+	err := stamps(h, src, src.Dir)
+	return hex.EncodeToString(h.Sum(nil)[:8]), err
+}
+
+// stamps writes the names, sizes and times of what is in a directory, or of a
+// file.
+func stamps(h hash.Hash, src *Source, path string) error {
+	info, err := os.Stat(path)
+	if err != nil || !info.IsDir() {
+		if err == nil {
+			fmt.Fprintln(h, path, info.Size(), info.ModTime().UnixNano())
 		}
-		info, err := d.Info()
-		if err != nil {
-			return nil // it is gone
-		}
-		fmt.Fprintln(h, info.Size(), info.ModTime().UnixNano())
-		return nil
-	})
+		return nil // what is not there is told by who needs it
+	}
+	w := &walker{
+		once: true,
+		skip: func(path string, info fs.FileInfo) bool { return info.IsDir() && src.leftOut(path) },
+		visit: func(name, _ string, info fs.FileInfo) error {
+			fmt.Fprintf(h, "%q %v\n", name, info.Mode())
+			if !info.IsDir() {
+				fmt.Fprintln(h, info.Size(), info.ModTime().UnixNano())
+			}
+			return nil
+		},
+	}
+	return w.walk(path)
 }
 
 func walk(dir string, add func(hash.Hash, string, fs.DirEntry) error) (string, error) {

@@ -11,6 +11,8 @@
 //	esbuild   the project's own esbuild, from its node_modules
 //	nodejs    a copy of the source, with its packages from npm
 //	python    a copy of the source, with its packages from pip
+//	archive   the content of a zip archive, which was built elsewhere
+//	inline    the code that is in a template, in a file
 //	none      the source as it is: a file bootstrap, classes of Java, or what a
 //	          template says not to build
 //
@@ -29,6 +31,7 @@
 //
 // [Find] lists the files of which a change calls for a new build: for Go those
 // that the compiler reads, in all packages that are not in the module cache;
-// for the rest all files of the directory, but for what tools put there. A
-// [Snapshot] of them says what has changed.
+// for the rest all files of the directory, but for what tools put there. Links
+// are followed, and so is what lists of packages, Makefiles and imports name
+// elsewhere on this machine. A [Snapshot] of them says what has changed.
 package build

@@ -14,7 +14,20 @@ type esbuild struct{}
 
 func (esbuild) name() string { return "esbuild" }
 
-func (esbuild) find(_ context.Context, src *Source) (*Inputs, error) { return findTree(src) }
+func (esbuild) find(_ context.Context, src *Source) (*Inputs, error) {
+	in := &Inputs{}
+	if err := in.addTree(src, src.Dir); err != nil {
+		return nil, err
+	}
+	in.addImports()
+	in.addProject(src)
+	for _, modules := range modulesAbove(src.Dir) {
+		if err := in.addModules(src, modules); err != nil {
+			return nil, err
+		}
+	}
+	return in.sorted(), nil
+}
 
 func (esbuild) build(ctx context.Context, j *job) error {
 	tool := findESBuild(j.Dir)
@@ -32,6 +45,7 @@ func (esbuild) build(ctx context.Context, j *job) error {
 	}
 	// What is external is looked for at run time.
 	if own := filepath.Join(j.Dir, "node_modules"); len(j.Properties["External"]) > 0 && isDir(own) {
+		j.linked = localPackages(own)
 		return os.Symlink(own, filepath.Join(j.out, "node_modules"))
 	}
 	return nil
@@ -48,6 +62,19 @@ func findESBuild(dir string) string {
 			return ""
 		}
 		dir = parent
+	}
+}
+
+// modulesAbove are the directories in which esbuild looks for packages.
+func modulesAbove(dir string) (all []string) {
+	for {
+		if modules := filepath.Join(dir, "node_modules"); isDir(modules) {
+			all = append(all, modules)
+		}
+		if dir == filepath.Dir(dir) {
+			return all
+		}
+		dir = filepath.Dir(dir)
 	}
 }
 

@@ -93,7 +93,7 @@ type goPackage struct {
 		GoMod   string
 		Replace *struct{ Version string }
 	}
-	GoFiles, CgoFiles, EmbedFiles                                          []string
+	GoFiles, CgoFiles, EmbedFiles, EmbedPatterns                           []string
 	CFiles, CXXFiles, MFiles, HFiles, FFiles, SFiles, SwigFiles, SysoFiles []string
 }
 
@@ -105,6 +105,8 @@ func (p *goPackage) editable() bool {
 		return false
 	case m == nil || m.Main:
 		return true
+	case m.Dir == "" || !isWithin(p.Dir, m.Dir):
+		return true // it is vendored
 	default:
 		return m.Replace != nil && m.Replace.Version == ""
 	}
@@ -133,7 +135,12 @@ func (golang) find(ctx context.Context, src *Source) (*Inputs, error) {
 		for _, name := range p.files() {
 			path := filepath.Join(p.Dir, name)
 			in.addFile(path)
-			in.addDir(filepath.Dir(path)) // embedded files lie deeper
+			for dir := filepath.Dir(path); isWithin(dir, p.Dir); dir = filepath.Dir(dir) {
+				in.addDir(dir) // embedded files lie deeper
+			}
+		}
+		for _, pattern := range p.EmbedPatterns {
+			in.addDir(embedDir(p.Dir, pattern))
 		}
 		if p.Module != nil && p.Module.GoMod != "" {
 			in.addFile(p.Module.GoMod)
@@ -141,8 +148,45 @@ func (golang) find(ctx context.Context, src *Source) (*Inputs, error) {
 			in.addDir(filepath.Dir(p.Module.GoMod))
 		}
 	}
+	in.addWorkspace(src.Dir)
 	in.addDir(src.Dir)
 	return in.sorted(), nil
+}
+
+// embedDir is the directory in which what a pattern embeds appears, or that of
+// its front that there is.
+func embedDir(dir, pattern string) string {
+	pattern = strings.TrimPrefix(pattern, "all:")
+	for _, part := range strings.Split(pattern, "/") {
+		next := filepath.Join(dir, part)
+		if !isDir(next) || strings.ContainsAny(part, "*?[") {
+			break
+		}
+		dir = next
+	}
+	return dir
+}
+
+// addWorkspace adds what else decides which packages are taken: the workspace,
+// and the list of what is vendored, which need not be there.
+func (in *Inputs) addWorkspace(dir string) {
+	for ; ; dir = filepath.Dir(dir) {
+		if exists(dir, "go.mod") || exists(dir, "go.work") {
+			in.addDir(dir)
+			in.addDir(filepath.Dir(dir)) // where a workspace may be made
+			in.addFile(filepath.Join(filepath.Dir(dir), "go.work"))
+			for _, name := range []string{"go.work", "go.work.sum", "vendor/modules.txt"} {
+				in.addFile(filepath.Join(dir, filepath.FromSlash(name)))
+			}
+		}
+		if dir == filepath.Dir(dir) {
+			break
+		}
+	}
+	if path := os.Getenv("GOWORK"); filepath.IsAbs(path) {
+		in.addFile(path)
+		in.addDir(filepath.Dir(path))
+	}
 }
 
 func findUnlisted(src *Source) (*Inputs, error) {
@@ -155,6 +199,7 @@ func findUnlisted(src *Source) (*Inputs, error) {
 			in.addDir(dir)
 			in.addFile(filepath.Join(dir, "go.mod"))
 			in.addFile(filepath.Join(dir, "go.sum"))
+			in.addWorkspace(src.Dir)
 			return in.sorted(), nil
 		}
 	}
@@ -165,7 +210,7 @@ func goList(ctx context.Context, src *Source, args ...string) ([]goPackage, erro
 	if err != nil {
 		return nil, err
 	}
-	const fields = "ImportPath,Dir,Standard,Module,GoFiles,CgoFiles,EmbedFiles,CFiles,CXXFiles,MFiles,HFiles,FFiles,SFiles,SwigFiles,SysoFiles"
+	const fields = "ImportPath,Dir,Standard,Module,GoFiles,CgoFiles,EmbedFiles,EmbedPatterns,CFiles,CXXFiles,MFiles,HFiles,FFiles,SFiles,SwigFiles,SysoFiles"
 	args = append([]string{"list", "-tags", goTags, "-json=" + fields}, append(args, ".")...)
 	cmd := command(ctx, src.Dir, goEnvironment(), tool, args...)
 	var said bytes.Buffer

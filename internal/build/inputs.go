@@ -23,11 +23,50 @@ func (in *Inputs) addFile(path string) { in.Files = append(in.Files, path) }
 
 func (in *Inputs) addDir(path string) { in.Dirs = append(in.Dirs, path) }
 
+// sorted completes the inputs: where a link leads is watched, too.
 func (in *Inputs) sorted() *Inputs {
+	for _, path := range in.Files {
+		if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+			if target, err := filepath.EvalSymlinks(path); err == nil {
+				in.addDir(filepath.Dir(target))
+			}
+		}
+	}
 	slices.Sort(in.Files)
 	slices.Sort(in.Dirs)
 	in.Files, in.Dirs = slices.Compact(in.Files), slices.Compact(in.Dirs)
 	return in
+}
+
+// addPath adds a file, or all that is in a directory, which need not be there.
+func (in *Inputs) addPath(src *Source, path string) error {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return in.addTree(src, path)
+	}
+	in.addFile(path)
+	in.addDir(filepath.Dir(path))
+	return nil
+}
+
+// addTree adds all files of a directory, and those that links lead to.
+func (in *Inputs) addTree(src *Source, dir string) error {
+	in.addDir(dir)
+	w := &walker{
+		once: true,
+		skip: func(path string, info fs.FileInfo) bool { return info.IsDir() && src.leftOut(path) },
+		visit: func(_, path string, info fs.FileInfo) error {
+			if !info.IsDir() {
+				in.addFile(path)
+				return nil
+			}
+			if real, err := filepath.EvalSymlinks(path); err == nil && real != path {
+				in.addDir(real) // changes are told by this path
+			}
+			in.addDir(path)
+			return nil
+		},
+	}
+	return w.walk(dir)
 }
 
 // Find lists what the build of src depends on. It works as well when the source
@@ -55,21 +94,7 @@ func excluded(name string) bool { return slices.Contains(skipped, name) }
 // findTree lists all files of the source.
 func findTree(src *Source) (*Inputs, error) {
 	in := &Inputs{}
-	err := filepath.WalkDir(src.Dir, func(path string, d fs.DirEntry, err error) error {
-		switch {
-		case err != nil && path == src.Dir:
-			return err
-		case err != nil:
-			return nil // it has just gone, or is not ours to read
-		case d.IsDir() && path != src.Dir && src.leftOut(path):
-			return fs.SkipDir
-		case d.IsDir():
-			in.addDir(path)
-		default:
-			in.addFile(path)
-		}
-		return nil
-	})
+	err := in.addTree(src, src.Dir)
 	return in.sorted(), err
 }
 

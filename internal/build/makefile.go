@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/perdure/perdure/internal/fresh"
 )
@@ -17,7 +18,50 @@ type makefile struct{}
 
 func (makefile) name() string { return "makefile" }
 
-func (makefile) find(_ context.Context, src *Source) (*Inputs, error) { return findTree(src) }
+func (makefile) find(_ context.Context, src *Source) (*Inputs, error) {
+	in := &Inputs{}
+	if err := in.addTree(src, src.Dir); err != nil {
+		return nil, err
+	}
+	for _, path := range makeWords(src.Dir, filepath.Join(src.Dir, "Makefile"), nil) {
+		if err := in.addPath(src, path); err != nil {
+			return nil, err
+		}
+	}
+	return in.sorted(), nil
+}
+
+// maxMakefiles bounds the files that include each other.
+const maxMakefiles = 50
+
+// makeWords are the words of a Makefile, and of those that it includes, that
+// are paths outside of dir: prerequisites and what recipes read.
+func makeWords(dir, file string, around []string) (paths []string) {
+	data, err := os.ReadFile(file)
+	if err != nil || slices.Contains(around, file) || len(around) >= maxMakefiles {
+		return nil
+	}
+	around = append(around, file)
+	for line := range strings.Lines(string(data)) {
+		words := strings.FieldsFunc(line, func(c rune) bool { return strings.ContainsRune(" \t\r\n:;=|&()\"'<>", c) })
+		for _, word := range words {
+			path := absolute(dir, strings.NewReplacer("${CURDIR}", dir, "$CURDIR", dir).Replace(word))
+			if !strings.Contains(word, "/") || isWithin(path, dir) || isWithin(dir, path) || !exists(path, "") {
+				continue
+			}
+			if paths = append(paths, path); strings.Contains(words[0], "include") {
+				paths = append(paths, makeWords(dir, path, around)...)
+			}
+		}
+	}
+	return paths
+}
+
+// isWithin reports whether path is dir, or below it.
+func isWithin(path, dir string) bool {
+	rel, err := filepath.Rel(dir, path)
+	return err == nil && filepath.IsLocal(rel)
+}
 
 // build runs make in a copy of the source, as SAM does: what a Makefile leaves
 // lying about is not taken for a change of the source.

@@ -14,7 +14,17 @@ type node struct{}
 
 func (node) name() string { return "nodejs" }
 
-func (node) find(_ context.Context, src *Source) (*Inputs, error) { return findTree(src) }
+func (node) find(_ context.Context, src *Source) (*Inputs, error) {
+	in := &Inputs{}
+	if err := in.addTree(src, src.Dir); err != nil {
+		return nil, err
+	}
+	needs, _ := dependencies(src) // what is wrong with them is told when it is built
+	if err := in.addModules(src, findModules(src.Dir, needs)); err != nil {
+		return nil, err
+	}
+	return in.sorted(), nil
+}
 
 func (node) build(ctx context.Context, j *job) error {
 	if err := j.copySource(j.out); err != nil {
@@ -24,6 +34,7 @@ func (node) build(ctx context.Context, j *job) error {
 	if err != nil || modules == "" {
 		return err
 	}
+	j.linked = localPackages(modules)
 	return os.Symlink(modules, filepath.Join(j.out, "node_modules"))
 }
 
@@ -31,7 +42,7 @@ func (node) build(ctx context.Context, j *job) error {
 // on: the project's own, if they are installed, or one into which npm installs
 // them; empty if there are none.
 func (j *job) nodeModules(ctx context.Context) (string, error) {
-	needs, err := j.dependencies()
+	needs, err := dependencies(j.Source)
 	if err != nil {
 		return "", err
 	}
@@ -52,8 +63,8 @@ func (j *job) nodeModules(ctx context.Context) (string, error) {
 		return "", errorf("%s cannot be built: it depends on packages, and there is no npm on the PATH", j.Name).
 			hintf("install Node.js from https://nodejs.org, or install the packages into %s", filepath.Join(j.Dir, "node_modules"))
 	}
-	lists := []string{"package.json", "package-lock.json", ".npmrc"}
-	dir, err := j.packages(ctx, lists, func(ctx context.Context, dir string) error {
+	lists := []string{"package.json", "package-lock.json", "npm-shrinkwrap.json", ".npmrc"}
+	dir, err := j.packages(ctx, lists, nil, func(ctx context.Context, dir string) error {
 		j.opts.tell("installing the packages of %s with npm", j.Name)
 		for _, list := range lists {
 			if exists(j.Dir, list) {
@@ -63,7 +74,7 @@ func (j *job) nodeModules(ctx context.Context) (string, error) {
 			}
 		}
 		verb := "install"
-		if exists(dir, "package-lock.json") {
+		if exists(dir, "package-lock.json") || exists(dir, "npm-shrinkwrap.json") {
 			verb = "ci"
 		}
 		return j.runIn(ctx, dir, os.Environ(), npm, verb, "--omit=dev", "--no-audit", "--no-fund", "--loglevel=error")
@@ -95,14 +106,14 @@ func findModules(dir string, needs map[string]string) string {
 }
 
 // dependencies are what a function needs when it runs, as package.json has it.
-func (j *job) dependencies() (map[string]string, error) {
-	data, err := os.ReadFile(filepath.Join(j.Dir, "package.json"))
+func dependencies(src *Source) (map[string]string, error) {
+	data, err := os.ReadFile(filepath.Join(src.Dir, "package.json"))
 	if err != nil {
 		return nil, nil
 	}
 	var p struct{ Dependencies map[string]string }
 	if err := json.Unmarshal(data, &p); err != nil {
-		return nil, errorf("%s cannot be built: its package.json is not JSON: %v", j.Name, err)
+		return nil, errorf("%s cannot be built: its package.json is not JSON: %v", src.Name, err)
 	}
 	return p.Dependencies, nil
 }

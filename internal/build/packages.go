@@ -18,17 +18,23 @@ import (
 const packagesDir = "packages"
 
 // packages returns the directory in which install has installed what lists
-// describe: files of the source, of which some may not exist. It is installed
-// once, and appears as a whole.
-func (j *job) packages(ctx context.Context, lists []string, install func(ctx context.Context, dir string) error) (string, error) {
+// describe: files, of which some may not exist, by their paths from the source;
+// and local, which are packages of this machine. It is installed once for each
+// state of them, and appears as a whole.
+func (j *job) packages(ctx context.Context, lists, local []string, install func(ctx context.Context, dir string) error) (string, error) {
 	h := sha256.New()
 	for _, list := range lists {
-		data, err := os.ReadFile(filepath.Join(j.Dir, list))
+		data, err := os.ReadFile(absolute(j.Dir, list))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return "", errorf("%s cannot be built: %v", j.Name, err)
 		}
 		fmt.Fprintf(h, "%s %d %v\n", list, len(data), err == nil)
 		h.Write(data)
+	}
+	for _, path := range local {
+		if err := stamps(h, j.Source, path); err != nil {
+			return "", errorf("%s cannot be built: %v", j.Name, err)
+		}
 	}
 	home := filepath.Join(j.home, packagesDir)
 	dir := filepath.Join(home, hex.EncodeToString(h.Sum(nil)[:8]))

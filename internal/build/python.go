@@ -13,22 +13,43 @@ type python struct{}
 
 func (python) name() string { return "python" }
 
-func (python) find(_ context.Context, src *Source) (*Inputs, error) { return findTree(src) }
+func (python) find(_ context.Context, src *Source) (*Inputs, error) {
+	in := &Inputs{}
+	if err := in.addTree(src, src.Dir); err != nil {
+		return nil, err
+	}
+	needs := readRequirements(src.Dir, filepath.Join(src.Dir, requirementsFile))
+	for _, path := range append(needs.files, needs.local...) {
+		if err := in.addPath(src, path); err != nil {
+			return nil, err
+		}
+	}
+	return in.sorted(), nil
+}
+
+const requirementsFile = "requirements.txt"
 
 func (python) build(ctx context.Context, j *job) error {
 	if err := j.copySource(j.out); err != nil {
 		return errorf("%s cannot be built: %v", j.Name, err)
 	}
-	const list = "requirements.txt"
-	if !hasRequirements(filepath.Join(j.Dir, list)) {
+	needs := readRequirements(j.Dir, filepath.Join(j.Dir, requirementsFile))
+	if len(needs.lines) == 0 {
 		return nil
 	}
 	tool := findPython(ctx, j.Source)
 	if tool == "" {
 		return errorf("%s cannot be built: there is no Python on the PATH", j.Name).hintf("install %s", j.Runtime)
 	}
-	dir, err := j.packages(ctx, []string{list}, func(ctx context.Context, dir string) error {
+	dir, err := j.packages(ctx, needs.files, needs.local, func(ctx context.Context, dir string) error {
 		j.opts.tell("installing the packages of %s with pip", j.Name)
+		list := requirementsFile
+		if needs.editable { // which pip does not do for a directory of its own
+			list = filepath.Join(dir, ".requirements.txt")
+			if err := os.WriteFile(list, []byte(strings.Join(needs.lines, "\n")+"\n"), 0o644); err != nil {
+				return err
+			}
+		}
 		return j.run(ctx, os.Environ(), tool, "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check",
 			"--requirement", list, "--target", dir)
 	})
@@ -36,20 +57,6 @@ func (python) build(ctx context.Context, j *job) error {
 		return err
 	}
 	return linkEntries(dir, j.out)
-}
-
-// hasRequirements reports whether a requirements.txt lists anything.
-func hasRequirements(path string) bool {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return false
-	}
-	for line := range strings.Lines(string(data)) {
-		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
-			return true
-		}
-	}
-	return false
 }
 
 // findPython returns the Python that the function asks for, or any. What is on

@@ -17,8 +17,11 @@ type Source struct {
 	// LogicalID is the name of its resource in a template, which names its
 	// target in a Makefile; the default is Name.
 	LogicalID string
-	// Dir holds the code.
+	// Dir holds the code, or is an archive of it, which is unpacked and run as
+	// it is.
 	Dir string
+	// Inline is the code itself, of a file index.py or index.js, in place of Dir.
+	Inline string
 	// Runtime and Handler are as in a template; empty to find out.
 	Runtime, Handler string
 	// Method and Properties are a template's BuildMethod and BuildProperties.
@@ -29,6 +32,8 @@ type Source struct {
 	// Except is a path that is no part of the code, though it may lie in Dir:
 	// an engine's data directory; may be empty.
 	Except string
+
+	isArchive bool
 }
 
 // leftOut reports whether a directory below Dir is no part of the code.
@@ -103,11 +108,19 @@ type job struct {
 	home string // of all builds of the function
 	out  string // where it goes
 	runs Runs   // how it is to be run
+	// linked are directories of this machine to which the build leads, and in
+	// which people work: packages of the same project.
+	linked []string
 }
 
 // choose returns the way to build src.
 func choose(src *Source) (method, error) {
-	if src.Skip {
+	switch {
+	case src.Inline != "":
+		return inline{}, nil
+	case src.isArchive:
+		return archive{}, nil
+	case src.Skip:
 		return asIs{}, nil
 	}
 	switch name := src.Method; {
@@ -176,6 +189,10 @@ func hasPython(dir string) bool {
 // check completes src and refuses what is no directory.
 func (s Source) check() (*Source, error) {
 	s.LogicalID = cmp.Or(s.LogicalID, s.Name)
+	if s.Inline != "" {
+		s.Dir = ""
+		return &s, nil
+	}
 	dir, err := filepath.Abs(s.Dir)
 	if err != nil {
 		return nil, err
@@ -186,8 +203,11 @@ func (s Source) check() (*Source, error) {
 		return nil, errorf("the directory of %s, %s, does not exist", s.Name, s.Dir).hintf("name the directory of its code")
 	case err != nil:
 		return nil, errorf("the directory of %s cannot be read: %v", s.Name, err)
-	case !info.IsDir():
-		return nil, errorf("the code of %s, %s, is not a directory", s.Name, s.Dir).hintf("name the directory of its code; archives are not unpacked")
+	case info.IsDir():
+	case IsArchive(dir):
+		s.isArchive = true
+	default:
+		return nil, errorf("the code of %s, %s, is neither a directory nor a zip archive", s.Name, s.Dir).hintf("name the directory of its code")
 	}
 	s.Dir = dir
 	if s.Except != "" {

@@ -52,6 +52,7 @@ var directions = map[string][]string{
 	"internal/codestore":       {"internal/fresh"},
 	"internal/filelock":        {},
 	"internal/fresh":           {"internal/filelock"},
+	"internal/samconfig":       {},
 	"internal/server":          {"internal/credentials", "internal/lambdaapi", "internal/metrics", "internal/otlp", "internal/sigv4", "internal/wire"},
 	"internal/sigv4":           {"internal/wire"},
 	"internal/span":            {},

@@ -2,65 +2,94 @@ package template
 
 import "strings"
 
-// condition works out whether the condition called name holds. A condition
-// that cannot be known does not.
-func (r *reader) condition(name string, at Position) bool {
-	if holds, known := r.decided[name]; known {
+// verdict is what is known of a condition.
+type verdict int
+
+const (
+	unknown verdict = iota
+	fails
+	holds
+)
+
+func verdictOf(b bool) verdict {
+	if b {
 		return holds
+	}
+	return fails
+}
+
+// condition works out whether the condition called name holds. One with a
+// mistake, which is told to whoever asks first, is not known.
+func (r *reader) condition(name string, at Position) verdict {
+	if v, decided := r.decided[name]; decided {
+		if v == unknown && r.about != "" {
+			r.unknown(&node{pos: at}, KindReference, name, "whether the condition %s holds is not known", name)
+		}
+		return v
 	}
 	n := r.conditions.byName[name]
 	if n == nil {
 		r.fail(at, "there is no condition %s%s", quoted(name), didYouMean(name, r.conditions.names))
-		r.decided[name] = false
-		return false
+		return unknown
 	}
 	if r.busy["condition "+name] {
 		r.fail(n.pos, "the condition %s depends on itself", quoted(name))
-		r.decided[name] = false
-		return false
+		return unknown
 	}
 	r.busy["condition "+name] = true
 	defer delete(r.busy, "condition "+name)
-	about := r.about
-	r.about = "" // what is not known makes it false, for everyone
-	holds := r.holds(n)
-	r.about = about
-	r.decided[name] = holds
-	return holds
+	r.decided[name] = r.decide(n)
+	return r.decided[name]
 }
 
-// holds works out an expression of conditions.
-func (r *reader) holds(n *node) bool {
+// decide works out an expression of conditions.
+func (r *reader) decide(n *node) verdict {
 	if !r.spend(n) {
-		return false
+		return unknown
 	}
 	if c := n.get("Condition"); c != nil && len(n.entries) == 1 {
 		n = &node{pos: n.pos, call: "Condition", arg: c}
 	}
 	switch n.call {
 	case "Condition":
-		name, ok := r.text(n.arg)
-		return ok && r.condition(name, n.pos)
+		if name, ok := r.text(n.arg); ok {
+			return r.condition(name, n.pos)
+		}
+		return unknown
 	case "Fn::Equals":
 		return r.equal(n)
 	case "Fn::Not":
 		args, ok := r.arguments(n, 1, 1, "a list of one condition")
-		return ok && !r.holds(args[0])
-	case "Fn::And", "Fn::Or":
-		args, ok := r.arguments(n, 1, maxConditions, "a list of conditions")
 		if !ok {
-			return false
+			return unknown
 		}
-		any := false
-		for _, arg := range args {
-			if any = r.holds(arg); any == (n.call == "Fn::Or") {
-				break
-			}
-		}
-		return any
+		return [...]verdict{unknown: unknown, fails: holds, holds: fails}[r.decide(args[0])]
+	case "Fn::And":
+		return r.combine(n, fails)
+	case "Fn::Or":
+		return r.combine(n, holds)
 	}
 	r.fail(n.pos, "a condition is one of Equals, And, Or, Not and Condition%s", insteadOf(n))
-	return false
+	return unknown
+}
+
+// combine is And or Or: one condition that is strong decides, and else one that
+// is not known leaves it open.
+func (r *reader) combine(n *node, strong verdict) verdict {
+	args, ok := r.arguments(n, 1, maxConditions, "a list of conditions")
+	if !ok {
+		return unknown
+	}
+	all := [...]verdict{fails: holds, holds: fails}[strong]
+	for _, arg := range args {
+		switch r.decide(arg) {
+		case strong:
+			return strong
+		case unknown:
+			all = unknown
+		}
+	}
+	return all
 }
 
 // maxConditions is more than AWS takes in one And or Or, which is 10.
@@ -73,15 +102,18 @@ func insteadOf(n *node) string {
 	return ", not " + n.form.String()
 }
 
-// equal compares two values as texts. One that is not known equals nothing.
-func (r *reader) equal(n *node) bool {
+// equal compares two values as texts.
+func (r *reader) equal(n *node) verdict {
 	args, ok := r.arguments(n, 2, 2, "two values")
 	if !ok {
-		return false
+		return unknown
 	}
 	a, ok1 := r.comparable(args[0])
 	b, ok2 := r.comparable(args[1])
-	return ok1 && ok2 && a == b
+	if !ok1 || !ok2 {
+		return unknown
+	}
+	return verdictOf(a == b)
 }
 
 // comparable is a value as one text, a list in the form of a parameter's.

@@ -10,10 +10,12 @@
 //	}
 //
 // It reads functions (AWS::Serverless::Function, and AWS::Lambda::Function with
-// local code), Globals, Parameters, Mappings and Conditions, in YAML with long
-// and short forms, or in JSON. The intrinsic functions it knows are Ref,
-// GetAtt, Sub, Join, Select, Split, If, FindInMap and Base64, and in conditions
-// Equals, And, Or, Not and Condition.
+// local code), Globals, Parameters, Mappings, Conditions, loops and nested
+// applications, in YAML 1.1 with long and short forms, or in JSON, as UTF-8 or
+// UTF-16. The intrinsic functions it knows are Ref, GetAtt, Sub, Join, Select,
+// Split, If, FindInMap, Base64, Cidr, Length, ToJsonString and ForEach, and in
+// conditions Equals, And, Or, Not and Condition. The ids under which SAM makes
+// versions, aliases and other resources are known.
 //
 // # Only what a function needs
 //
@@ -28,11 +30,14 @@
 // be known is left out. Properties that change nothing outside of AWS, such as
 // roles and tags, are not mentioned.
 //
-// What makes a function impossible to run is an [Error], again with its place;
-// [Errors] collects all that were found.
+// A mistake in one function leaves out that function, or the value without
+// which it runs, and is a warning, too: the others are there. Only what makes
+// the template useless as a whole is an [Error], again with its place; [Errors]
+// collects all that were found.
 //
 // # Hostile templates
 //
-// The package does no I/O. Nesting, the work to expand aliases, and the length
-// of text are bounded.
+// The package does no I/O, but for what Options.Read does. Nesting, the number of
+// values, the work to expand aliases and loops, and the bytes of texts are
+// bounded.
 package template

@@ -7,9 +7,18 @@ import (
 )
 
 // resolve works out the calls at n itself: what it returns is a scalar, a list
-// or a map, whose parts may be calls still. It returns nil for what is absent:
-// AWS::NoValue, and values that cannot be known here, of which a warning tells.
+// or a map, whose parts may be calls still. It returns nil for values that
+// cannot be known here, of which a warning tells, and for a mistake. What is
+// absent, AWS::NoValue, is null and gone.
 func (r *reader) resolve(n *node) *node {
+	if r.depth++; r.depth > maxCalls {
+		r.depth--
+		if n != nil {
+			r.fail(n.pos, "this depends on itself, or on too much")
+		}
+		return nil
+	}
+	defer func() { r.depth-- }()
 	for n != nil && n.call != "" {
 		if !r.spend(n) {
 			return nil
@@ -47,6 +56,15 @@ func (r *reader) evaluate(n *node) *node {
 			return nil
 		}
 		return r.made(n, base64.StdEncoding.EncodeToString([]byte(text)))
+	case "Fn::Length":
+		return r.length(n)
+	case "Fn::ToJsonString":
+		return r.toJSON(n)
+	case "Fn::Cidr":
+		return r.cidr(n)
+	case "Fn::ImportValue", "Fn::GetAZs", "Fn::Transform", "Fn::GetStackOutput":
+		r.unknown(n, KindIntrinsic, n.call, "what %s stands for is known to AWS only", shortName(n.call))
+		return nil
 	case "Fn::Equals", "Fn::And", "Fn::Or", "Fn::Not", "Condition":
 		r.fail(n.pos, "%s stands in conditions only", shortName(n.call))
 		return nil
@@ -72,6 +90,10 @@ func (r *reader) made(n *node, text string) *node {
 		r.fail(n.pos, "%s makes a text of more than %d bytes", shortName(n.call), maxText)
 		return nil
 	}
+	if r.bytes += len(text); r.bytes > maxMade {
+		r.exhaust(n, "the texts that the template makes have more than %d bytes", maxMade)
+		return nil
+	}
 	return &node{pos: n.pos, text: text}
 }
 
@@ -87,6 +109,9 @@ func (r *reader) text(n *node) (string, bool) {
 	case strings.Contains(v.text, "{{resolve:"):
 		r.unknown(v, KindReference, v.text, "%s is looked up by AWS only", quoted(v.text))
 		return "", false
+	case v.odd != "":
+		r.unknown(v, KindIntrinsic, v.text, "%s %s: put it between quotes", v.text, v.odd)
+		return "", false
 	}
 	return v.text, true
 }
@@ -97,13 +122,19 @@ func (r *reader) values(n *node) ([]*node, bool) {
 	if v == nil {
 		return nil, false
 	}
+	if v.gone {
+		return nil, false
+	}
 	if v.form != list {
 		r.fail(v.pos, "a list is wanted here, not %s", v.form)
 		return nil, false
 	}
 	var items []*node
 	for _, item := range v.items {
-		if item = r.resolve(item); item != nil {
+		if item = r.resolve(item); item == nil {
+			return nil, false
+		}
+		if !item.gone {
 			items = append(items, item)
 		}
 	}
@@ -199,10 +230,26 @@ func (r *reader) choose(n *node) *node {
 	if !ok {
 		return nil
 	}
-	if r.condition(name, args[0].pos) {
+	switch r.condition(name, args[0].pos) {
+	case holds:
 		return args[1]
+	case fails:
+		return args[2]
 	}
-	return args[2]
+	return nil
+}
+
+// find returns the value of a key that is given as a value: yes is true.
+func (n *node) find(key string) *node {
+	if v := n.get(key); v != nil || n == nil || n.call != "" {
+		return v
+	}
+	for _, e := range n.entries {
+		if plainYAML(e.key.text).text == key {
+			return e.value
+		}
+	}
+	return nil
 }
 
 func (r *reader) findInMap(n *node) *node {
@@ -216,7 +263,7 @@ func (r *reader) findInMap(n *node) *node {
 			return nil
 		}
 	}
-	if v := r.mappings.byName[names[0]].get(names[1]).get(names[2]); v != nil && v.call == "" {
+	if v := r.mappings.byName[names[0]].find(names[1]).find(names[2]); v != nil && v.call == "" {
 		return v
 	}
 	if len(args) == 4 {

@@ -19,15 +19,26 @@ const (
 	maxRetention        = 90
 )
 
-// function reads a function; nil if it cannot be run here.
-func (r *reader) function(id string) *Function {
+// function reads a function; nil if it cannot be run here, which is told.
+func (r *reader) function(id string) (f *Function) {
+	mistakes := r.within(func() { f = r.readFunction(id) })
+	for _, e := range mistakes {
+		r.warn(e.Position, KindFunction, id, "%s is not served: %s", id, e.Text)
+	}
+	if len(mistakes) > 0 || r.over != nil {
+		return nil
+	}
+	return f
+}
+
+func (r *reader) readFunction(id string) *Function {
 	resource := r.resources.byName[id]
 	p := r.properties(id)
 	if p == nil {
 		p = &node{pos: resource.pos, form: mapping}
 	}
 	if p.form != mapping || p.call != "" {
-		r.fail(p.pos, "the Properties of %s are a map, not %s", id, p.form)
+		r.fail(p.pos, "the Properties of %s are a map, not %s", id, p.kind())
 		return nil
 	}
 	f := &functionReader{reader: r, p: p, id: id, Function: &Function{
@@ -39,9 +50,10 @@ func (r *reader) function(id string) *Function {
 		return nil
 	}
 	f.readSettings()
-	f.readBuild(resource.get("Metadata"))
+	f.optional("Metadata of "+id, func() { f.readBuild(resource.get("Metadata")) })
 	f.readEnvironment()
-	f.readEvents()
+	f.optional("Layers of "+id, f.readLayers)
+	f.optional("Events of "+id, f.readEvents)
 	return f.Function
 }
 
@@ -106,43 +118,72 @@ func (f *functionReader) isImage() bool {
 func (f *functionReader) readCode(resource *node) bool {
 	if asset := resource.get("Metadata").get("aws:asset:path"); asset != nil && asset.form == scalar {
 		f.CodeURI, f.Build.Skip = asset.text, true // what the CDK has bundled
-		return true
+		return asset.text != ""
 	}
-	for _, name := range []string{"CodeUri", "Code"} {
-		if n := f.p.get(name); n != nil {
-			return f.readLocation(name, n)
+	for _, name := range []string{"InlineCode", "CodeUri", "Code"} {
+		n := f.p.get(name)
+		if n == nil || n.null {
+			continue
+		}
+		done := f.of(name)
+		v := f.resolve(n)
+		done()
+		switch {
+		case v == nil:
+			f.fail(n.pos, "%s of %s cannot be known here", name, f.id)
+			return false
+		case v.gone || v.null:
+		case name == "InlineCode":
+			return f.readInline(v)
+		default:
+			return f.readLocation(name, v)
 		}
 	}
-	if inline := f.p.get("InlineCode"); inline != nil {
-		f.warn(inline.pos, KindCode, f.id, "%s has its code in the template, which is not run here; it is left out", f.id)
+	if typeOf(resource) == typeFunction {
+		f.fail(f.Position, "%s has no Code: name the directory of its code", f.id)
 		return false
 	}
-	f.fail(f.Position, "%s has no CodeUri: name the directory of its code", f.id)
-	return false
+	f.CodeURI = "." // SAM's default: where the template is
+	return true
 }
 
-func (f *functionReader) readLocation(name string, n *node) bool {
+func (f *functionReader) readLocation(name string, v *node) bool {
 	defer f.of(name)()
-	v := f.resolve(n)
-	if v == nil {
-		f.fail(n.pos, "%s of %s cannot be known here", name, f.id)
-		return false
-	}
 	switch {
 	case v.form == mapping && v.get("ZipFile") != nil:
-		f.warn(v.pos, KindCode, f.id, "%s has its code in the template, which is not run here; it is left out", f.id)
-		return false
-	case v.form == mapping, strings.HasPrefix(v.text, "s3://"):
+		return f.readInline(v.get("ZipFile"))
+	case v.form == mapping, strings.HasPrefix(v.text, "s3://"), strings.HasPrefix(v.text, "https://"):
 		f.warn(v.pos, KindCode, f.id, "%s has its code in S3, not in a directory here; it is left out", f.id)
 		return false
 	}
 	uri, ok := f.text(v)
-	if ok && (uri == "" || strings.ContainsRune(uri, 0)) {
+	if ok && (uri == "" || strings.ContainsRune(uri, 0)) || !ok {
 		f.fail(v.pos, "%s of %s is no directory", name, f.id)
 		return false
 	}
 	f.CodeURI = uri
-	return ok
+	return true
+}
+
+// readInline reads code that is in the template, of a language that has no
+// compiler.
+func (f *functionReader) readInline(n *node) bool {
+	runtime, _ := f.one("Runtime")
+	if !strings.HasPrefix(runtime, "python") && !strings.HasPrefix(runtime, "nodejs") {
+		f.warn(n.pos, KindCode, f.id, "%s has its code in the template, which is run here for Python and Node.js only, not for %s; it is left out", f.id, quoted(runtime))
+		return false
+	}
+	defer f.of("the code")()
+	code, ok := f.text(n)
+	if !ok || code == "" {
+		f.fail(n.pos, "the code of %s cannot be known here", f.id)
+		return false
+	}
+	if strings.Contains(code, "cfnresponse") || strings.Contains(code, "cfn-response") {
+		f.warn(n.pos, KindProperty, f.id, "%s uses cfn-response, which AWS puts beside code in a template, and which is not here", f.id)
+	}
+	f.Inline = code
+	return true
 }
 
 // readSettings reads the properties that are single values.
@@ -150,7 +191,7 @@ func (f *functionReader) readSettings() {
 	f.readName()
 	f.Handler = f.required("Handler")
 	f.Runtime = f.required("Runtime")
-	f.readArchitecture()
+	f.optional("Architectures of "+f.id, f.readArchitecture)
 
 	seconds := 3
 	f.number(&seconds, f.p, "Timeout", 1, maxTimeout)
@@ -158,11 +199,13 @@ func (f *functionReader) readSettings() {
 	f.number(&f.MemoryMB, f.p, "MemorySize", minMemory, maxMemory)
 	f.number(&f.Concurrency, f.p, "ReservedConcurrentExecutions", 0, maxConcurrency)
 	f.readDurable()
-	if alias, ok := f.one("AutoPublishAlias"); ok {
-		f.addAlias(alias)
-	}
+	f.optional("AutoPublishAlias of "+f.id, func() {
+		if alias, ok := f.one("AutoPublishAlias"); ok {
+			f.addAlias(alias)
+		}
+	})
 	f.readTenancy()
-	f.readLogging()
+	f.optional("LoggingConfig of "+f.id, f.readLogging)
 }
 
 func (f *functionReader) readName() {
@@ -214,6 +257,7 @@ func (f *functionReader) readArchitecture() {
 	text, _ := f.text(items[len(items)-1])
 	if text != "x86_64" && text != "arm64" {
 		f.fail(n.pos, "an architecture is x86_64 or arm64, not %s", quoted(text))
+		return
 	}
 	f.Architecture = text
 }
@@ -306,23 +350,40 @@ func (f *functionReader) readEnvironment() {
 	}
 	f.Environment = map[string]string{}
 	for _, e := range variables.entries {
-		name := e.key.text
-		if name == "" || strings.ContainsAny(name, "=\x00") {
-			f.fail(e.key.pos, "%s cannot be the name of a variable", quoted(name))
-			continue
-		}
-		done := f.of(fmt.Sprintf("the variable %s", name))
-		text, ok := f.text(e.value)
-		done()
-		switch {
-		case e.value.null:
-			f.warn(e.key.pos, KindProperty, name, "the variable %s of %s has no value; it is left out", name, f.id)
-		case ok && strings.ContainsRune(text, 0):
-			f.fail(e.value.pos, "the variable %s of %s holds a zero byte", name, f.id)
-		case ok:
-			f.Environment[name] = text
-		}
+		f.optional(fmt.Sprintf("the variable %s of %s", e.key.text, f.id), func() { f.readVariable(e) })
 	}
+}
+
+func (f *functionReader) readVariable(e entry) {
+	name := e.key.text
+	if name == "" || strings.ContainsAny(name, "=\x00") || strings.HasPrefix(name, "Fn::") {
+		f.fail(e.key.pos, "%s cannot be the name of a variable", quoted(name))
+		return
+	}
+	v := f.resolve(e.value)
+	if v == nil || v.gone {
+		return // which was told, or is meant so
+	}
+	if v.null {
+		f.warn(e.key.pos, KindProperty, name, "the variable %s of %s has no value; it is left out", name, f.id)
+		return
+	}
+	text, ok := f.text(v)
+	switch {
+	case ok && strings.ContainsRune(text, 0):
+		f.fail(e.value.pos, "the value holds a zero byte")
+	case ok:
+		f.Environment[name] = text
+	}
+}
+
+// readLayers tells which layers are missing.
+func (f *functionReader) readLayers() {
+	n := f.p.get("Layers")
+	if n == nil {
+		return
+	}
+	f.warn(n.pos, KindProperty, "Layers", "Layers of %s has no effect here: the function runs without its layers", f.id)
 }
 
 // readEvents warns of each event: nothing here calls functions by itself.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -12,10 +13,14 @@ import (
 
 // The bounds of a template that is read.
 const (
-	maxSize  = 4 << 20 // bytes; AWS takes 1 MB
-	maxDepth = 100     // of nesting
-	maxText  = 1 << 20 // bytes of one value
-	maxWork  = 200_000 // nodes that are looked at, aliases included
+	maxSize  = 4 << 20  // bytes; AWS takes 1 MB
+	maxDepth = 100      // of nesting
+	maxText  = 1 << 20  // bytes of one value
+	maxWork  = 200_000  // nodes that are looked at, aliases included
+	maxCalls = 200      // in each other
+	maxMade  = 32 << 20 // bytes of all texts that calls result in
+
+	maxValues = 250_000 // places where a value may begin
 )
 
 // form is the shape of a node.
@@ -36,6 +41,9 @@ type node struct {
 	form    form
 	text    string // of a scalar
 	null    bool   // a scalar that is null
+	gone    bool   // AWS::NoValue: what has this value is not there
+	bare    bool   // a scalar that is a number or a truth value, and no text
+	odd     string // why the text of a scalar is not what AWS makes of it; or empty
 	items   []*node
 	entries []entry
 	// call is the intrinsic function that the node is, by its long name such
@@ -44,12 +52,24 @@ type node struct {
 	call string
 	arg  *node
 
-	height int // of what is below it
+	height int  // of what is below it
+	loops  bool // Fn::ForEach is somewhere below it
 }
+
+// set makes n a scalar of some value.
+func (n *node) set(v scalarValue) { n.text, n.null, n.bare, n.odd = v.text, v.null, v.bare, v.odd }
 
 type entry struct {
 	key   *node
 	value *node
+}
+
+// kind words what a node is, for errors.
+func (n *node) kind() string {
+	if n.call != "" {
+		return shortName(n.call)
+	}
+	return n.form.String()
 }
 
 // get returns the value of a key; nil if there is none.
@@ -69,8 +89,27 @@ func (n *node) get(key string) *node {
 func parse(file string, data []byte) (*node, *Error) {
 	whole := Position{File: file}
 	if len(data) > maxSize {
-		return nil, &Error{whole, fmt.Sprintf("the template has %d bytes; the most is %d", len(data), maxSize)}
+		return nil, checkSize(whole, data)
 	}
+	data, problem := decode(whole, data)
+	if problem == nil {
+		problem = checkSize(whole, data)
+	}
+	if problem != nil {
+		return nil, problem
+	}
+	if isJSON(data) {
+		return parseJSON(file, data)
+	}
+	root, problem := parseYAML(file, data)
+	if problem == nil && (root.form != mapping || root.call != "") {
+		problem = &Error{root.pos, "this is no template: a map with Resources is wanted, not " + root.form.String()}
+	}
+	return root, problem
+}
+
+func parseYAML(file string, data []byte) (*node, *Error) {
+	whole := Position{File: file}
 	loader, err := yaml.NewLoader(strings.NewReader(string(data)))
 	if err != nil {
 		return nil, &Error{whole, err.Error()}
@@ -89,9 +128,6 @@ func parse(file string, data []byte) (*node, *Error) {
 		return nil, &Error{c.at(&second), "a second document begins here; a template is one"}
 	} else if !errors.Is(err, io.EOF) {
 		return nil, notYAML(whole, err)
-	}
-	if root.form != mapping || root.call != "" {
-		return nil, &Error{root.pos, "this is no template: a map with Resources is wanted, not " + root.form.String()}
 	}
 	return root, nil
 }
@@ -124,10 +160,14 @@ func (c *converter) at(y *yaml.Node) Position {
 }
 
 func (c *converter) fail(y *yaml.Node, format string, args ...any) *node {
+	return c.failAt(c.at(y), format, args...)
+}
+
+func (c *converter) failAt(at Position, format string, args ...any) *node {
 	if c.err == nil {
-		c.err = &Error{c.at(y), fmt.Sprintf(format, args...)}
+		c.err = &Error{at, fmt.Sprintf(format, args...)}
 	}
-	return &node{pos: c.at(y)}
+	return &node{pos: at}
 }
 
 func (c *converter) convert(y *yaml.Node, depth int) *node {
@@ -156,11 +196,18 @@ func (c *converter) convert(y *yaml.Node, depth int) *node {
 }
 
 func (n *node) measure() {
+	below := func(part *node) {
+		n.height, n.loops = max(n.height, part.height+1), n.loops || part.loops
+	}
 	for _, item := range n.items {
-		n.height = max(n.height, item.height+1)
+		below(item)
 	}
 	for _, e := range n.entries {
-		n.height = max(n.height, e.value.height+1)
+		below(e.value)
+		n.loops = n.loops || isLoop(e.key.text)
+	}
+	if n.arg != nil {
+		below(n.arg)
 	}
 }
 
@@ -187,24 +234,35 @@ func (c *converter) content(y *yaml.Node, depth int) *node {
 		n.form = mapping
 		c.entries(n, y, depth)
 	case yaml.ScalarNode:
-		n.text, n.null = y.Value, y.Tag == "!!null"
-		if y.Tag == "!!bool" { // True, as Python writes it, is true
-			n.text = strings.ToLower(n.text)
-		}
+		n.set(scalarOf(y))
 		if !utf8.ValidString(y.Value) {
 			return c.fail(y, "this text is not valid UTF-8")
 		}
 	default:
 		return c.fail(y, "this is not understood")
 	}
-	return c.intrinsic(n, y.Tag)
+	return n.intrinsic(y.Tag)
+}
+
+// scalarOf is what a scalar means: what is quoted is text, and so is what has
+// a tag of a template's, such as !Ref.
+func scalarOf(y *yaml.Node) scalarValue {
+	const quotes = yaml.SingleQuotedStyle | yaml.DoubleQuotedStyle | yaml.LiteralStyle | yaml.FoldedStyle
+	tagged := y.Style&yaml.TaggedStyle != 0
+	switch {
+	case tagged && slices.Contains([]string{"!!int", "!!float", "!!bool", "!!null"}, y.Tag):
+		return plainYAML(y.Value)
+	case tagged, y.Style&quotes != 0, strings.HasPrefix(y.Tag, "!") && !strings.HasPrefix(y.Tag, "!!"):
+		return scalarValue{text: y.Value}
+	}
+	return plainYAML(y.Value)
 }
 
 func (c *converter) entries(n *node, y *yaml.Node, depth int) {
 	given := make(map[string]Position, len(y.Content)/2)
 	places := make(map[string]int, len(y.Content)/2)
 	for i := 0; i+1 < len(y.Content) && c.err == nil; i += 2 {
-		key, value := c.convert(y.Content[i], depth+1), c.convert(y.Content[i+1], depth+1)
+		key, value := c.key(y.Content[i], depth+1), c.convert(y.Content[i+1], depth+1)
 		first, twice := given[key.text]
 		switch {
 		case c.err != nil:
@@ -219,6 +277,21 @@ func (c *converter) entries(n *node, y *yaml.Node, depth int) {
 			n.put(places, entry{key, value})
 		}
 	}
+}
+
+// key is a key as it is written: a variable called yes is not called true.
+func (c *converter) key(y *yaml.Node, depth int) *node {
+	from := y
+	if y.Kind == yaml.AliasNode && y.Alias != nil {
+		from = y.Alias
+	}
+	n := c.convert(y, depth)
+	if from.Kind == yaml.ScalarNode && n.call == "" && n.text != from.Value {
+		written := *n
+		written.text = from.Value
+		return &written
+	}
+	return n
 }
 
 // put sets a key, in place of one that was merged.
@@ -256,13 +329,13 @@ func (c *converter) merge(n *node, places map[string]int, from *node, y *yaml.No
 }
 
 // intrinsic recognises the two ways of writing a call: !Sub x and {Fn::Sub: x}.
-func (c *converter) intrinsic(n *node, tag string) *node {
+func (n *node) intrinsic(tag string) *node {
 	if name, short := strings.CutPrefix(tag, "!"); short && !strings.HasPrefix(name, "!") && name != "" {
 		arg := *n
 		return &node{pos: n.pos, form: n.form, call: longName(name), arg: &arg}
 	}
 	if n.form == mapping && len(n.entries) == 1 {
-		if name := n.entries[0].key.text; name == "Ref" || strings.HasPrefix(name, "Fn::") && !strings.HasPrefix(name, "Fn::ForEach") {
+		if name := n.entries[0].key.text; name == "Ref" || strings.HasPrefix(name, "Fn::") && !isLoop(name) {
 			n.call, n.arg = name, n.entries[0].value
 		}
 	}

@@ -20,7 +20,8 @@ func (p Position) String() string {
 	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
 }
 
-// Error says why a template, or a function in it, cannot be used.
+// Error says why a template cannot be used. What is wrong with one function is
+// a [Warning]: it does not keep the others from being used.
 type Error struct {
 	Position Position
 	Text     string
@@ -55,6 +56,9 @@ const (
 	KindParameter Kind = "parameter" // it has no value here
 	KindTransform Kind = "transform" // a macro, or an include
 	KindSection   Kind = "section"   // of the template, not known
+	KindFunction  Kind = "function"  // it is not served, because of a mistake
+	KindMistake   Kind = "mistake"   // AWS would refuse it; it is left out
+	KindNested    Kind = "nested"    // an application whose functions are left out
 )
 
 // Warning says what is not here as it would be on AWS, and what follows.
@@ -69,4 +73,10 @@ type Warning struct {
 
 func (w *Warning) String() string {
 	return fmt.Sprintf("%s: %s [%s]", w.Position, w.Text, w.Kind)
+}
+
+// LeavesOut reports whether the warning is that the function Subject is not
+// served.
+func (w *Warning) LeavesOut() bool {
+	return w.Kind == KindFunction || w.Kind == KindImage || w.Kind == KindCode
 }

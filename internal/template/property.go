@@ -17,7 +17,7 @@ var effects = map[string]effect{
 	"FunctionName": used, "CodeUri": used, "Code": used, "ImageUri": used, "InlineCode": used, "PackageType": used,
 	"Handler": used, "Runtime": used, "Architectures": used, "Environment": used, "Timeout": used, "MemorySize": used,
 	"DurableConfig": used, "AutoPublishAlias": used, "ReservedConcurrentExecutions": used, "TenancyConfig": used,
-	"LoggingConfig": used, "Events": used,
+	"LoggingConfig": used, "Events": used, "Layers": used,
 
 	"Description": cloudOnly, "Role": cloudOnly, "Policies": cloudOnly, "PermissionsBoundary": cloudOnly,
 	"AssumeRolePolicyDocument": cloudOnly, "RolePath": cloudOnly, "Tags": cloudOnly, "PropagateTags": cloudOnly,
@@ -28,13 +28,12 @@ var effects = map[string]effect{
 	"SnapStart": cloudOnly, "RecursiveLoop": cloudOnly, "EphemeralStorage": cloudOnly, "CapacityProviderConfig": cloudOnly,
 	"FunctionScalingConfig": cloudOnly, "PublishToLatestPublished": cloudOnly, "ImageConfig": cloudOnly,
 
-	"Layers": noEffect, "FileSystemConfigs": noEffect, "FunctionUrlConfig": noEffect, "EventInvokeConfig": noEffect,
+	"FileSystemConfigs": noEffect, "FunctionUrlConfig": noEffect, "EventInvokeConfig": noEffect,
 	"DeadLetterQueue": noEffect, "DeadLetterConfig": noEffect,
 }
 
 // ineffective says what is missing without the properties that have no effect.
 var ineffective = map[string]string{
-	"Layers":            "the function runs without its layers",
 	"FileSystemConfigs": "no file system is mounted",
 	"FunctionUrlConfig": "there is no URL; invoke the function by its name",
 	"EventInvokeConfig": "failed events go nowhere",
@@ -51,6 +50,10 @@ func (r *reader) checkProperties(owner string, properties *node) {
 	slices.Sort(known)
 	for _, e := range properties.entries {
 		name := e.key.text
+		if name == "Fn::Transform" {
+			r.warn(e.key.pos, KindTransform, name, "what Fn::Transform brings into %s is known to AWS only; it is left out", owner)
+			continue
+		}
 		switch effects[name] {
 		case noEffect:
 			r.warn(e.key.pos, KindProperty, name, "%s of %s has no effect here: %s", name, owner, ineffective[name])
@@ -66,20 +69,48 @@ func (r *reader) properties(id string) *node {
 		return known
 	}
 	resource := r.resources.byName[id]
-	own := resource.get("Properties")
+	own := r.expand(resource.get("Properties"))
+	if own != nil && own.null {
+		own = nil
+	}
 	if typeOf(resource) == typeServerless {
-		own = r.merge(r.root.get("Globals").get("Function"), own)
+		own = r.merge(r.globals(resource), own, "")
 	}
 	r.merged[id] = own
 	return own
 }
 
-// merge lays own over global: maps key by key, anything else as a whole.
-func (r *reader) merge(global, own *node) *node {
+// globals are what Globals says of functions, but for what IgnoreGlobals names.
+func (r *reader) globals(resource *node) *node {
+	all := r.expand(r.root.get("Globals").get("Function"))
+	ignored := resource.get("IgnoreGlobals")
+	switch {
+	case all == nil || all.form != mapping || all.call != "":
+		return nil
+	case ignored == nil || ignored.call != "":
+		return all
+	case ignored.form == scalar && ignored.text == "*":
+		return nil
+	}
+	rest := *all
+	rest.entries = slices.DeleteFunc(slices.Clone(all.entries), func(e entry) bool {
+		return slices.ContainsFunc(ignored.items, func(item *node) bool { return item.text == e.key.text })
+	})
+	return &rest
+}
+
+// merge lays own over global as SAM does: maps are merged key by key, lists are
+// put behind each other but for Architectures, anything else is replaced.
+func (r *reader) merge(global, own *node, property string) *node {
 	switch {
 	case own == nil:
 		return global
-	case global == nil || own.form != mapping || global.form != mapping || own.call != "" || global.call != "" || !r.spend(own):
+	case global == nil || own.form != global.form || own.call != "" || global.call != "" || !r.spend(own):
+		return own
+	case own.form == list && property != "Architectures":
+		r.work += len(global.items)
+		return &node{pos: own.pos, form: list, items: slices.Concat(global.items, own.items)}
+	case own.form != mapping:
 		return own
 	}
 	both := &node{pos: own.pos, form: mapping}
@@ -89,7 +120,7 @@ func (r *reader) merge(global, own *node) *node {
 	}
 	for _, e := range own.entries {
 		if i, ok := places[e.key.text]; ok {
-			e.value = r.merge(both.entries[i].value, e.value)
+			e.value = r.merge(both.entries[i].value, e.value, e.key.text)
 		}
 		both.put(places, e)
 	}

@@ -8,21 +8,23 @@ import (
 )
 
 // Parse reads a template. file names it in errors and warnings. The error is an
-// [Errors]; what could be read is returned beside it, so that one mistake does
-// not hide the rest.
+// [Errors]: why nothing of the template can be used.
 func Parse(file string, data []byte, opts *Options) (*Template, error) {
 	root, err := parse(file, data)
 	if err != nil {
 		return nil, Errors{err}
 	}
-	r := newReader(root, opts.withDefaults())
-	t := &Template{Functions: r.read()}
-	t.Warnings = r.warnings
-	slices.SortStableFunc(t.Warnings, func(a, b *Warning) int { return a.Position.compare(b.Position) })
+	r := newReader(root, opts.withDefaults(), &budget{})
+	t := &Template{Functions: r.read(), Files: r.files}
+	if r.over != nil {
+		return nil, Errors{r.over}
+	}
 	slices.SortStableFunc(r.errs, func(a, b *Error) int { return a.Position.compare(b.Position) })
 	if len(r.errs) > 0 {
-		return t, r.errs
+		return nil, r.errs
 	}
+	r.checkNames(t)
+	t.Warnings = r.allWarnings()
 	return t, nil
 }
 
@@ -30,10 +32,27 @@ func (p Position) compare(q Position) int {
 	return cmp.Or(cmp.Compare(p.Line, q.Line), cmp.Compare(p.Column, q.Column))
 }
 
+// budget is what reading a template may take, with all that is nested in it.
+type budget struct {
+	work        int      // nodes looked at
+	depth       int      // of calls in each other
+	bytes       int      // of texts that were made
+	files       []string // nested templates
+	nestedBytes int      // of them
+	over        *Error   // why it ended
+}
+
 // reader works out what a template says.
 type reader struct {
+	*budget
 	opts Options
 	root *node
+
+	prefix   string             // of the names of functions: the applications around
+	above    []string           // the files around
+	withheld map[string]bool    // parameters that were given a value that is not known
+	children map[string]*reader // by logical id; nil for one that cannot be read
+	order    []*reader          // of the children that were read
 
 	resources  index
 	parameters index
@@ -41,10 +60,9 @@ type reader struct {
 	conditions index
 	merged     map[string]*node // function -> its properties, with Globals
 
-	decided map[string]bool // condition -> whether it holds
-	busy    map[string]bool // what is being worked out, to find what depends on itself
-	work    int             // nodes looked at
-	about   string          // what a value is worked out for, for warnings
+	decided map[string]verdict // of conditions
+	busy    map[string]bool    // what is being worked out, to find what depends on itself
+	about   string             // what a value is worked out for, for warnings
 
 	warnings []*Warning
 	warned   map[Warning]bool
@@ -58,15 +76,16 @@ type index struct {
 	keys   map[string]*node
 }
 
-func newReader(root *node, opts Options) *reader {
+func newReader(root *node, opts Options, b *budget) *reader {
 	r := &reader{
-		opts: opts, root: root,
-		merged:  map[string]*node{},
-		decided: map[string]bool{}, busy: map[string]bool{}, warned: map[Warning]bool{},
+		budget: b, opts: opts, root: root,
+		merged: map[string]*node{}, children: map[string]*reader{},
+		decided: map[string]verdict{}, busy: map[string]bool{}, warned: map[Warning]bool{},
 	}
-	r.resources = r.section("Resources")
 	r.parameters = r.section("Parameters")
 	r.mappings = r.section("Mappings")
+	r.expandSections()
+	r.resources = r.section("Resources")
 	r.conditions = r.section("Conditions")
 	return r
 }
@@ -96,6 +115,27 @@ func (r *reader) fail(at Position, format string, args ...any) {
 	}
 }
 
+// within does work, and returns the mistakes that it found, which then are not
+// those of the template.
+func (r *reader) within(work func()) Errors {
+	outer := r.errs
+	r.errs = nil
+	work()
+	mine := r.errs
+	r.errs = outer
+	return mine
+}
+
+// optional does work on something that can be left out, and tells its mistakes.
+func (r *reader) optional(what string, work func()) {
+	about := r.about
+	r.about = what
+	for _, e := range r.within(work) {
+		r.warn(e.Position, KindMistake, what, "%s; %s is left out", e.Text, what)
+	}
+	r.about = about
+}
+
 // maxErrors is what anybody reads.
 const maxErrors = 20
 
@@ -107,12 +147,22 @@ func (r *reader) warn(at Position, kind Kind, subject, format string, args ...an
 	}
 }
 
+// maxWarnings bounds them; a template for people has few.
+const maxWarnings = 2_000
+
 // spend counts the work on a node; false once there was too much of it.
 func (r *reader) spend(n *node) bool {
-	if r.work++; r.work == maxWork {
-		r.fail(n.pos, "the template expands to more than %d values; are its aliases meant so?", maxWork)
+	if r.work++; r.work >= maxWork {
+		r.exhaust(n, "the template expands to more than %d values; are its aliases meant so?", maxWork)
 	}
-	return r.work < maxWork
+	return r.over == nil
+}
+
+// exhaust ends the reading of the template.
+func (r *reader) exhaust(n *node, format string, args ...any) {
+	if r.over == nil {
+		r.over = &Error{n.pos, fmt.Sprintf(format, args...)}
+	}
 }
 
 // read works out everything.
@@ -124,13 +174,20 @@ func (r *reader) read() []*Function {
 	}
 	var functions []*Function
 	for _, id := range r.resources.names {
-		if f := r.resource(id); f != nil {
-			functions = append(functions, f)
-		}
+		functions = append(functions, r.resource(id)...)
 	}
 	r.addAliases(functions)
-	r.checkNames(functions)
 	return functions
+}
+
+// allWarnings are those of the template, and then of what is nested in it.
+func (r *reader) allWarnings() []*Warning {
+	slices.SortStableFunc(r.warnings, func(a, b *Warning) int { return a.Position.compare(b.Position) })
+	all := r.warnings
+	for _, child := range r.order {
+		all = append(all, child.allWarnings()...)
+	}
+	return all[:min(len(all), maxWarnings):min(len(all), maxWarnings)]
 }
 
 // sections are what a template is made of.
@@ -139,7 +196,11 @@ var sections = []string{
 	"Rules", "Globals", "Resources", "Outputs", "Hooks",
 }
 
-const serverless = "AWS::Serverless-2016-10-31"
+// The transforms whose work is done here, whether they are named or not.
+const (
+	serverless = "AWS::Serverless-2016-10-31"
+	extensions = "AWS::LanguageExtensions"
+)
 
 func (r *reader) checkSections() {
 	for _, e := range r.root.entries {
@@ -156,29 +217,40 @@ func (r *reader) checkSections() {
 		macros = transform.items
 	}
 	for _, m := range macros {
-		if name := m.text; name != serverless {
+		if name := m.text; name != serverless && name != extensions {
 			r.warn(m.pos, KindTransform, name, "the macro %s is not applied here", quoted(cmp.Or(name, "of Transform")))
 		}
 	}
 }
 
-// checkOverrides refuses values for parameters that do not exist.
+// checkOverrides refuses values for parameters that do not exist, or that the
+// parameter does not allow.
 func (r *reader) checkOverrides() {
+	whole := Position{File: r.root.pos.File}
 	for _, name := range slices.Sorted(maps.Keys(r.opts.Parameters)) {
+		if p := r.parameters.byName[name]; p != nil {
+			r.checkAllowed(name, r.opts.Parameters[name], p)
+			continue
+		}
+		r.fail(whole, "there is no parameter %s%s", quoted(name), didYouMean(name, r.parameters.names))
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.opts.Configured)) {
 		if r.parameters.byName[name] == nil {
-			r.fail(Position{File: r.root.pos.File}, "there is no parameter %s%s", quoted(name), didYouMean(name, r.parameters.names))
+			r.warn(whole, KindParameter, name, "there is no parameter %s%s, for which a value is configured", quoted(name), didYouMean(name, r.parameters.names))
 		}
 	}
 }
 
-// checkNames refuses two functions of one name.
-func (r *reader) checkNames(functions []*Function) {
+// checkNames leaves out a function whose name another one has.
+func (r *reader) checkNames(t *Template) {
 	first := map[string]*Function{}
-	for _, f := range functions {
-		if twin := first[f.Name]; twin != nil {
-			r.fail(f.Position, "%s and %s have the same FunctionName, %s", f.LogicalID, twin.LogicalID, quoted(f.Name))
-			continue
+	t.Functions = slices.DeleteFunc(t.Functions, func(f *Function) bool {
+		twin := first[f.Name]
+		if twin == nil {
+			first[f.Name] = f
+			return false
 		}
-		first[f.Name] = f
-	}
+		r.warn(f.Position, KindFunction, f.LogicalID, "%s is not served: it has the same name as %s, %s", f.LogicalID, twin.LogicalID, quoted(f.Name))
+		return true
+	})
 }

@@ -1,6 +1,7 @@
 package template
 
 import (
+	"strconv"
 	"strings"
 )
 
@@ -27,6 +28,9 @@ func (r *reader) refer(n *node, name string) *node {
 	if id, property, ok := strings.Cut(name, "."); ok && r.resources.byName[id] != nil {
 		return r.refProperty(n, id, property)
 	}
+	if g := r.generated(name); g != nil {
+		return r.refGenerated(n, name, g, "")
+	}
 	r.unknown(n, KindReference, name, "there is no parameter or resource %s%s", quoted(name),
 		didYouMean(name, append(r.parameters.names[:len(r.parameters.names):len(r.parameters.names)], r.resources.names...)))
 	return nil
@@ -36,14 +40,17 @@ func (r *reader) refer(n *node, name string) *node {
 func (r *reader) pseudo(n *node, name string) *node {
 	switch name {
 	case "AWS::NoValue":
-		return nil
+		return &node{pos: n.pos, null: true, gone: true}
 	case "AWS::Region":
 		return r.made(n, r.opts.Region)
 	case "AWS::AccountId":
 		return r.made(n, r.opts.Account)
 	case "AWS::Partition":
-		return r.made(n, "aws")
+		return r.made(n, partition(r.opts.Region))
 	case "AWS::URLSuffix":
+		if partition(r.opts.Region) == "aws-cn" {
+			return r.made(n, "amazonaws.com.cn")
+		}
 		return r.made(n, "amazonaws.com")
 	case "AWS::StackName":
 		return r.made(n, r.opts.StackName)
@@ -56,6 +63,17 @@ func (r *reader) pseudo(n *node, name string) *node {
 	return nil
 }
 
+// partition is where a region is.
+func partition(region string) string {
+	switch {
+	case strings.HasPrefix(region, "cn-"):
+		return "aws-cn"
+	case strings.HasPrefix(region, "us-gov-"):
+		return "aws-us-gov"
+	}
+	return "aws"
+}
+
 // parameter is the value of a parameter: the one given, or the default.
 func (r *reader) parameter(n *node, name string, p *node) *node {
 	kind, value := p.get("Type"), p.get("Default")
@@ -64,13 +82,20 @@ func (r *reader) parameter(n *node, name string, p *node) *node {
 		typ = kind.text
 	}
 	text, given := r.opts.Parameters[name]
+	lookedUp := strings.HasPrefix(typ, "AWS::SSM::")
+	if !given && !lookedUp {
+		text, given = r.opts.Configured[name]
+	}
 	switch {
 	case given:
+	case r.withheld[name]:
+		r.unknown(n, KindParameter, name, "the parameter %s was given a value that is not known here", name)
+		return nil
+	case lookedUp:
+		r.unknown(n, KindParameter, name, "the parameter %s is looked up in SSM by AWS, and was given no value", name)
+		return nil
 	case value == nil:
 		r.unknown(n, KindParameter, name, "the parameter %s has no default and was given no value", name)
-		return nil
-	case strings.HasPrefix(typ, "AWS::SSM::"):
-		r.unknown(n, KindParameter, name, "the parameter %s is looked up in SSM by AWS, and was given no value", name)
 		return nil
 	default:
 		plain, ok := r.literal(value)
@@ -79,8 +104,10 @@ func (r *reader) parameter(n *node, name string, p *node) *node {
 		}
 		text = plain
 	}
-	r.checkAllowed(n, name, text, p)
-	if typ == "CommaDelimitedList" || strings.HasPrefix(typ, "List<") {
+	if !r.checkAllowed(name, text, p) {
+		return nil
+	}
+	if typ == "CommaDelimitedList" || strings.HasPrefix(typ, "List<") || strings.Contains(typ, "<List<") {
 		items := strings.Split(text, ",")
 		for i := range items {
 			items[i] = strings.TrimSpace(items[i])
@@ -92,26 +119,34 @@ func (r *reader) parameter(n *node, name string, p *node) *node {
 
 // literal is a value in which no calls may stand.
 func (r *reader) literal(n *node) (string, bool) {
-	if n.call != "" || n.form != scalar {
+	if n.call != "" || n.form != scalar || n.null {
 		r.fail(n.pos, "the default of a parameter is a single value")
 		return "", false
 	}
-	return n.text, true
+	return r.text(n)
 }
 
-func (r *reader) checkAllowed(n *node, name, text string, p *node) {
+// checkAllowed refuses a value that a parameter does not take.
+func (r *reader) checkAllowed(name, text string, p *node) bool {
+	if typ := p.get("Type"); typ != nil && typ.text == "Number" {
+		if _, err := strconv.ParseFloat(text, 64); err != nil {
+			r.fail(p.pos, "%s is not a number, as the parameter %s is", quoted(text), name)
+			return false
+		}
+	}
 	allowed := p.get("AllowedValues")
 	if allowed == nil || allowed.form != list {
-		return
+		return true
 	}
 	var values []string
 	for _, v := range allowed.items {
 		if v.text == text {
-			return
+			return true
 		}
 		values = append(values, v.text)
 	}
-	r.fail(p.pos, "%s is none of the AllowedValues of the parameter %s: %s", quoted(text), name, strings.Join(values, ", "))
+	r.fail(p.pos, "%s is none of the AllowedValues of the parameter %s: %s", quoted(text), name, quotedList(values))
+	return false
 }
 
 // getAtt is GetAtt: Resource.Attribute as a text, or a list of both.
@@ -143,11 +178,23 @@ func (r *reader) getAtt(n *node) *node {
 func (r *reader) attribute(n *node, id, attribute string) *node {
 	resource := r.resources.byName[id]
 	typ := typeOf(resource)
-	switch {
+	if resource == nil {
+		if g := r.generated(id); g != nil {
+			return r.refGenerated(n, id, g, attribute)
+		}
+	}
+	switch output, nested := strings.CutPrefix(attribute, "Outputs."); {
+	case nested && isNested(typ):
+		return r.output(n, id, output)
+	case typ == typeServerless && (strings.HasPrefix(attribute, "Alias.") || strings.HasPrefix(attribute, "Version.")):
+		property, of, _ := strings.Cut(attribute, ".")
+		return r.refGenerated(n, id+"."+property, &generated{typ: "AWS::Lambda::" + property, function: id}, of)
 	case resource == nil:
 		r.unknown(n, KindReference, id, "there is no resource %s%s", quoted(id), didYouMean(id, r.resources.names))
 	case isFunction(typ) && attribute == "Arn":
 		return r.functionARN(n, id, "")
+	case typ == typeAlias && attribute == "FunctionName":
+		return r.resolve(resource.get("Properties").get("FunctionName"))
 	case typ == typeAlias && attribute == "AliasArn", typ == typeVersion && attribute == "FunctionArn":
 		return r.refResource(n, id)
 	default:
@@ -198,12 +245,14 @@ func (r *reader) refResource(n *node, id string) *node {
 }
 
 func (r *reader) refOther(n *node, id, typ string, properties *node) *node {
-	value := id
+	value, key := id, "name of "+id
 	for _, name := range names {
-		if p := properties.get(name); p != nil {
+		if p := properties.get(name); p != nil && !r.busy[key] {
+			r.busy[key] = true
 			if text, ok := r.text(p); ok {
 				value = text
 			}
+			delete(r.busy, key)
 			break
 		}
 	}
@@ -243,12 +292,15 @@ func (r *reader) functionName(n *node, id string) *node {
 	r.busy["name of "+id] = true
 	defer delete(r.busy, "name of "+id)
 	if given := r.properties(id).get("FunctionName"); given != nil {
+		about := r.about
+		r.about = "the FunctionName of " + id
 		text, ok := r.text(given)
+		r.about = about
 		if ok {
 			return r.made(n, text)
 		}
 	}
-	return r.made(n, id)
+	return r.made(n, r.prefix+id)
 }
 
 func (r *reader) functionARN(n *node, id, qualifier string) *node {
@@ -262,7 +314,7 @@ func (r *reader) functionARN(n *node, id, qualifier string) *node {
 func (r *reader) arnOf(name, qualifier string) string {
 	arn := name
 	if !strings.HasPrefix(name, "arn:") {
-		arn = "arn:aws:lambda:" + r.opts.Region + ":" + r.opts.Account + ":function:" + name
+		arn = "arn:" + partition(r.opts.Region) + ":lambda:" + r.opts.Region + ":" + r.opts.Account + ":function:" + name
 	}
 	if qualifier == "" {
 		return arn

@@ -12,28 +12,42 @@ var silent = []string{
 	typeAlias, typeVersion,
 }
 
-// resource reads a resource; it returns nil unless that is a function that can
-// be run.
-func (r *reader) resource(id string) *Function {
+// resource reads a resource, and returns the functions that it is, or has.
+func (r *reader) resource(id string) []*Function {
 	n, key := r.resources.byName[id], r.resources.keys[id]
-	if strings.HasPrefix(id, "Fn::") {
-		r.warn(key.pos, KindIntrinsic, id, "%s is not expanded here: what it makes is left out", quoted(id))
-		return nil
-	}
-	if n.form != mapping || n.call != "" {
-		r.fail(n.pos, "the resource %s is a map with a Type, not %s", quoted(id), n.form)
+	if id == "Fn::Transform" {
+		r.warn(key.pos, KindTransform, id, "what Fn::Transform makes is known to AWS only; it is left out")
 		return nil
 	}
 	typ := typeOf(n)
-	if typ == "" {
-		r.fail(key.pos, "the resource %s has no Type", quoted(id))
-		return nil
+	var wanted bool
+	mistakes := r.within(func() {
+		switch {
+		case n.form != mapping || n.call != "":
+			r.fail(n.pos, "the resource %s is a map with a Type, not %s", quoted(id), n.kind())
+		case typ == "":
+			r.fail(key.pos, "the resource %s has no Type", quoted(id))
+		default:
+			wanted = r.wanted(id, n)
+		}
+	})
+	for _, e := range mistakes {
+		if isFunction(typ) {
+			r.warn(e.Position, KindFunction, id, "%s is not served: %s", id, e.Text)
+		} else {
+			r.warn(e.Position, KindMistake, id, "%s; %s is left out", e.Text, quoted(id))
+		}
 	}
-	if !r.wanted(id, n) {
+	switch {
+	case !wanted:
 		return nil
-	}
-	if isFunction(typ) {
-		return r.function(id)
+	case isFunction(typ):
+		if f := r.function(id); f != nil {
+			return []*Function{f}
+		}
+		return nil
+	case isNested(typ):
+		return r.nested(id)
 	}
 	if !slices.ContainsFunc(silent, func(pattern string) bool { return matches(pattern, typ) }) {
 		r.warn(key.pos, KindResource, id, "%s (%s) is not created here", id, typ)
@@ -58,29 +72,37 @@ func (r *reader) wanted(id string, n *node) bool {
 		r.fail(c.pos, "the Condition of %s is the name of one", id)
 		return false
 	}
-	return r.condition(c.text, c.pos)
+	switch r.condition(c.text, c.pos) {
+	case holds:
+		return true
+	case unknown:
+		if len(r.errs) == 0 && (isFunction(typeOf(n)) || isNested(typeOf(n))) {
+			r.fail(c.pos, "it is not known whether its condition %s holds", quoted(c.text))
+		}
+	}
+	return false
 }
 
 // addAliases adds the aliases that are resources of their own.
 func (r *reader) addAliases(functions []*Function) {
 	for _, id := range r.resources.names {
 		n := r.resources.byName[id]
-		if typeOf(n) != typeAlias || !r.wanted(id, n) {
+		if typeOf(n) != typeAlias {
 			continue
 		}
-		properties := n.get("Properties")
-		r.about = "the alias " + id
-		name, ok1 := r.text(properties.get("Name"))
-		target, ok2 := r.text(properties.get("FunctionName"))
-		r.about = ""
-		if !ok1 || !ok2 {
-			continue
-		}
-		for _, f := range functions {
-			if f.Name == target || r.arnOf(f.Name, "") == target {
-				f.addAlias(name)
+		r.optional("the alias "+id, func() {
+			properties := n.get("Properties")
+			if !r.wanted(id, n) {
+				return
 			}
-		}
+			name, ok1 := r.text(properties.get("Name"))
+			target, ok2 := r.text(properties.get("FunctionName"))
+			for _, f := range functions {
+				if ok1 && ok2 && (f.Name == target || r.arnOf(f.Name, "") == target) {
+					f.addAlias(name)
+				}
+			}
+		})
 	}
 }
 

@@ -8,13 +8,19 @@ import (
 // Options say what a template is read with. The zero value, like nil, is the
 // default.
 type Options struct {
-	// Parameters takes precedence over the defaults of the parameters.
-	Parameters map[string]string
+	// Parameters takes precedence over Configured, and that over the defaults
+	// of the parameters. A parameter that does not exist is an error among
+	// Parameters, and a warning among Configured. Where AWS looks a parameter up
+	// in SSM, Parameters has what is found, and Configured has where to look.
+	Parameters, Configured map[string]string
 	// Region and Account are those of the engine that will run the functions;
 	// the defaults are us-east-1 and 000000000000.
 	Region, Account string
 	// StackName is what AWS::StackName stands for; the default is "local".
 	StackName string
+	// Read returns the content of a file: a nested template, by its path beside
+	// the file that names it. Without it, nested templates are not read.
+	Read func(file string) ([]byte, error)
 }
 
 func (o *Options) withDefaults() Options {
@@ -32,21 +38,28 @@ func (o *Options) withDefaults() Options {
 type Template struct {
 	// Functions are those that can be run here, in the order of the template.
 	Functions []*Function
-	// Warnings name what is not as on AWS, in the order of the template.
+	// Warnings name what is not as on AWS, in the order of the template; those
+	// of nested templates come behind.
 	Warnings []*Warning
+	// Files are the nested templates, whether they could be read or not.
+	Files []string
 }
 
 // Function is one function of a template.
 type Function struct {
 	Position  Position // of its resource
 	LogicalID string
-	// Name is FunctionName, or the logical id if there is none, where AWS
-	// would add random characters.
+	// Name is FunctionName, or the logical id if there is none, where AWS would
+	// add the stack's name and random characters. The logical id of the nested
+	// application is in front of it, with a hyphen.
 	Name string
 
 	// CodeURI is the directory, or the archive, of the code, relative to the
-	// template unless it is absolute.
+	// template at Position unless it is absolute. It is empty if the code is
+	// in the template.
 	CodeURI string
+	// Inline is the code, if that is in the template: of a file called index.
+	Inline  string
 	Handler string
 	Runtime string
 	// Architecture is x86_64, arm64, or empty, which is x86_64 on AWS.

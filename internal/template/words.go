@@ -2,6 +2,7 @@ package template
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/perdure/perdure/internal/nearest"
 )
@@ -13,6 +14,19 @@ func quoted(s string) string {
 		s = string(r[:most]) + "…"
 	}
 	return strconv.Quote(s)
+}
+
+// quotedList is some texts of the template, cut and on one line.
+func quotedList(texts []string) string {
+	const most = 20
+	var short []string
+	for _, text := range texts[:min(len(texts), most)] {
+		short = append(short, strings.Trim(quoted(text), `"`))
+	}
+	if len(texts) > most {
+		short = append(short, "…")
+	}
+	return strings.Join(short, ", ")
 }
 
 // didYouMean is a suggestion to end a sentence with; empty if nothing is near.
