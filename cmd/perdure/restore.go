@@ -46,6 +46,9 @@ func (v *restoreVerb) run(ctx context.Context, std *stdio, args []string) error 
 	if v.data == "" {
 		return cli.Usagef("perdure restore needs --data DIR").Hintf("perdure help restore")
 	}
+	if info, err := os.Stat(args[0]); err == nil && !info.Mode().IsRegular() {
+		return cli.Usagef("%s is not a file, but a %s", args[0], fileKind(info.Mode()))
+	}
 	backup, err := os.Open(args[0])
 	if err != nil {
 		return cli.Usagef("cannot read the backup: %v", err)
@@ -157,4 +160,17 @@ func (v *restoreVerb) check(ctx context.Context, std *stdio, st *sqlstore.Store,
 	}
 	fmt.Fprintf(std.err, "  serve     %s\n", commandLine("serve", "--data", v.data))
 	return nil
+}
+
+// fileKind is what people call something that is no regular file.
+func fileKind(m fs.FileMode) string {
+	switch {
+	case m.IsDir():
+		return "directory"
+	case m&fs.ModeNamedPipe != 0:
+		return "pipe"
+	case m&fs.ModeSocket != 0:
+		return "socket"
+	}
+	return "device"
 }

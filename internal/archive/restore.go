@@ -22,6 +22,7 @@ import (
 const (
 	maxEntries = 2_000_000
 	maxName    = 4096
+	maxNames   = 64 << 20 // bytes of all names together, which are held in memory
 	maxSums    = 256 << 20
 )
 
@@ -79,6 +80,7 @@ type reader struct {
 
 	made     []string                // what is to be undone, in order
 	seen     map[string]bool         // names
+	names    int                     // their bytes
 	dirs     map[string]bool         // directories that were made
 	pieces   map[string]*pieceOfCode // by hash
 	sums     strings.Builder         // of files, as they must stand at the end
@@ -155,6 +157,9 @@ func (a *reader) entry(h *tar.Header) error {
 	}
 	if a.seen[name] {
 		return damaged("%.80q is there twice", h.Name)
+	}
+	if a.names += len(name); a.names > maxNames {
+		return damaged("its names are longer than %d bytes together", maxNames)
 	}
 	a.seen[name] = true
 	if slices.Contains(a.opts.Databases, name) && h.Typeflag == tar.TypeReg {

@@ -23,7 +23,8 @@ type guardian struct {
 	shell  *exec.Cmd
 	input  *os.File     // nil while there is no shell
 	groups map[int]bool // that it knows
-	over   bool         // no shell can be had, or none is wanted any more
+	over   bool         // none is wanted any more
+	told   bool         // that none can be had
 }
 
 // guardianPatience is how long the shell may take to read, or to end. A function
@@ -79,10 +80,13 @@ func (g *guardian) startLocked() {
 		g.dismissLocked()
 	}
 	if err := g.launchLocked(); err != nil {
-		g.over = true
-		g.log.Warn("functions that start processes of their own may outlive an engine that is killed", "error", err)
+		if !g.told { // the next process tries again: the machine may just have had no process left
+			g.told = true
+			g.log.Warn("functions that start processes of their own may outlive an engine that is killed", "error", err)
+		}
 		return
 	}
+	g.told = false
 	for group := range g.groups {
 		g.tell("+", group)
 	}
