@@ -19,15 +19,15 @@ const module = "github.com/perdure/perdure"
 var directions = map[string][]string{
 	"bench/…":        {anything},
 	"cmd/…":          {anything},
-	"conformance/…":  {"durable", "durable/durableotel"},
+	"conformance/…":  {"durable", "durable/durableinsight", "durable/durableotel"},
 	"examples/…":     {"durable"},
 	"interop/golang": {"durable"},
 
 	"durable":                {"internal/wire"},
-	"durable/durableinsight": {"durable"},
+	"durable/durableinsight": {"durable", "internal/telemetry", "internal/wire"},
 	"durable/durableotel":    {"durable"},
 	"durabletest":            {anything},
-	"engine":                 {"internal/machine", "internal/metrics", "internal/portable", "internal/span", "internal/standstill", "internal/store", "internal/verify", "internal/wire"},
+	"engine":                 {"internal/machine", "internal/metrics", "internal/portable", "internal/span", "internal/standstill", "internal/store", "internal/telemetry", "internal/verify", "internal/wire"},
 
 	"internal/adminapi":        {"engine", "internal/attached", "internal/fresh", "internal/lambdaapi", "internal/wire"},
 	"internal/build":           {"internal/filelock", "internal/fresh"},
@@ -63,6 +63,7 @@ var directions = map[string][]string{
 	"internal/store/storetest": {"internal/store", "internal/wire"},
 	"internal/survival":        {},
 	"internal/survival/victim": {"durable"},
+	"internal/telemetry":       {"internal/wire"},
 	"internal/template":        {"internal/nearest"},
 	"internal/ui":              {"engine", "internal/wire"},
 	"internal/verify":          {"internal/machine", "internal/store", "internal/wire"},
