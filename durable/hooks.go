@@ -334,7 +334,7 @@ func (r *run) endPlugins(o outcome) {
 	if p == nil {
 		return
 	}
-	told := &InvocationOutcome{Invocation: p.inv, Status: string(o.status), Result: o.result, Error: o.err, Fault: o.fault}
+	told := &InvocationOutcome{Invocation: p.inv, Status: string(o.status), Result: o.result + o.large, Error: o.err, Fault: o.fault}
 	if o.fault != nil {
 		told.Status = "RETRY"
 	}

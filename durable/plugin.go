@@ -194,7 +194,7 @@ type InvocationOutcome struct {
 	// invocation, PENDING if it is suspended, and RETRY if the invocation
 	// failed, so that the service makes another.
 	Status string
-	Result string       // of an execution that succeeded, encoded; empty if too large for a reply
+	Result string       // of an execution that succeeded, encoded
 	Error  *ErrorObject // of an execution that failed
 	Fault  error        // of an invocation that failed
 }

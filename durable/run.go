@@ -56,6 +56,7 @@ type outcome struct {
 	status wire.InvocationStatus
 	result string
 	err    *ErrorObject
+	large  string // the result, if it was recorded because a reply has no room for it
 	fault  error
 }
 

@@ -147,7 +147,7 @@ func (r *run) fit(o outcome) outcome {
 	case escapedLen(o.result) > maxReply:
 		large := o.result
 		r.recordExecution(Update{ID: "execution-result", Type: wire.TypeExecution, Action: wire.ActionSucceed, Payload: &large})
-		o.result = ""
+		o.result, o.large = "", large
 	}
 	return o
 }

@@ -5,86 +5,155 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
+
+	"github.com/perdure/perdure/internal/telemetry"
+	"github.com/perdure/perdure/internal/wire"
 )
 
-// batchSize is how many records are delivered at a time, at most, and how many
-// gather before they are delivered without waiting for an invocation's end.
-const batchSize = 500
+// maxKept is how many bytes of records that could not be delivered are kept. The
+// oldest go first.
+const maxKept = 16 << 20
 
 // outbox holds the records of all invocations of a plugin until they are
 // delivered.
 type outbox struct {
 	sink Sink
-	kept int
-	turn chan struct{} // holds a value while somebody delivers
 
 	mu      sync.Mutex // guards what follows
-	records []Record
-	added   int // since the last delivery
+	waiting []waiting
+	busy    chan struct{}  // while somebody delivers; closed at the end of that
+	beside  bool           // a goroutine delivers, or is about to
+	emitted wire.Timestamp // of the record made last
+	dropped int            // records that nobody was told of yet
 }
 
-// add reports whether it is time to deliver.
-func (o *outbox) add(r Record) bool {
+// waiting is a record to be delivered. It is made late, so that many changes soon
+// after each other cost one; but at once if it is an execution's last.
+type waiting struct {
+	arn    string
+	make   func(now wire.Timestamp) Record // nil once it is made
+	record Record
+	size   int
+}
+
+func newOutbox(sink Sink) *outbox { return &outbox{sink: sink} }
+
+// put adds a record, in place of one of the same execution that waits and was
+// not made yet. If it is the last one it is made now.
+func (o *outbox) put(arn string, record func(wire.Timestamp) Record, last bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.records = append(o.records, r)
-	o.added++
-	return o.added == batchSize
+	o.waiting = slices.DeleteFunc(o.waiting, func(w waiting) bool { return w.arn == arn && w.make != nil })
+	w := waiting{arn: arn, make: record}
+	if last {
+		o.complete(&w)
+	}
+	o.waiting = append(o.waiting, w)
+	o.bound()
+}
+
+// complete makes the record. Records have different times, so that those of one
+// execution have.
+func (o *outbox) complete(w *waiting) {
+	if w.make == nil {
+		return
+	}
+	o.emitted = max(o.emitted+1, wire.TimestampOf(time.Now()))
+	w.record, w.make = w.make(o.emitted), nil
+	w.size = len(w.record.JSON())
+}
+
+// bound drops the oldest records while there are too many.
+func (o *outbox) bound() {
+	size := 0
+	for i := len(o.waiting) - 1; i >= 0; i-- {
+		if size += o.waiting[i].size + len(o.waiting[i].arn); size > maxKept {
+			o.dropped += i + 1
+			o.waiting = slices.Delete(o.waiting, 0, i+1)
+			return
+		}
+	}
+}
+
+// deliverBeside delivers what waits without keeping the caller waiting. What is
+// refused waits for the next delivery.
+func (o *outbox) deliverBeside(ctx context.Context) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.beside {
+		return
+	}
+	o.beside = true
+	go func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), maxDelivery)
+		defer cancel()
+		_, _ = o.offer(ctx, func() { o.beside = false }) // the end of the invocation tells
+	}()
 }
 
 // deliver offers the sink all records, and returns how many are left, and how
 // many were dropped because there are too many.
 func (o *outbox) deliver(ctx context.Context) (left, dropped int, err error) {
-	select {
-	case o.turn <- struct{}{}:
-		defer func() { <-o.turn }()
-	case <-ctx.Done():
-		return o.size(), 0, fmt.Errorf("another invocation is still delivering: %w", ctx.Err())
-	}
-	for {
-		batch := o.take()
-		if len(batch) == 0 {
-			return 0, 0, nil
-		}
-		if err := o.offer(ctx, batch); err != nil {
-			left, dropped = o.putBack(batch)
-			return left, dropped, err
-		}
-	}
+	left, err = o.offer(ctx, func() {})
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	dropped, o.dropped = o.dropped, 0
+	return left, dropped, err
 }
 
-// offer calls the sink. A panic counts as a refusal.
-func (o *outbox) offer(ctx context.Context, batch []Record) (err error) {
+// offer has the sink take what waits, and reports how many records are left. It
+// calls taken, with the lock, when it has taken them.
+func (o *outbox) offer(ctx context.Context, taken func()) (left int, err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if err := o.turn(ctx); err != nil {
+		taken()
+		return len(o.waiting), fmt.Errorf("another invocation is still delivering: %w", err)
+	}
+	taken()
+	batch := o.waiting
+	o.waiting = nil
+	if len(batch) == 0 {
+		return 0, nil
+	}
+	records := make([]Record, len(batch))
+	for i := range batch {
+		o.complete(&batch[i])
+		records[i] = batch[i].record
+	}
+	left, err = o.call(ctx, records)
+	o.waiting = slices.Insert(o.waiting, 0, batch[len(batch)-left:]...)
+	o.bound()
+	return len(o.waiting), err
+}
+
+// call calls the sink, without the lock.
+func (o *outbox) call(ctx context.Context, records []Record) (left int, err error) {
+	o.busy = make(chan struct{})
+	o.mu.Unlock()
 	defer func() {
-		if v := recover(); v != nil {
-			err = fmt.Errorf("the sink panicked: %v", v)
-		}
+		o.mu.Lock()
+		close(o.busy)
+		o.busy = nil
 	}()
-	return o.sink.Deliver(ctx, batch)
+	return telemetry.Deliver(ctx, o.sink, records)
 }
 
-func (o *outbox) take() []Record {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.added = 0
-	n := min(len(o.records), batchSize)
-	batch := slices.Clone(o.records[:n])
-	o.records = slices.Delete(o.records, 0, n)
-	return batch
-}
-
-// putBack takes back what was not delivered, before what came meanwhile.
-func (o *outbox) putBack(batch []Record) (left, dropped int) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.records = slices.Insert(o.records, 0, batch...)
-	dropped = max(len(o.records)-o.kept, 0)
-	o.records = slices.Delete(o.records, 0, dropped)
-	return len(o.records), dropped
-}
-
-func (o *outbox) size() int {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return len(o.records)
+// turn waits, without the lock, until nobody else delivers. The channels are made
+// by those who deliver, so that a test of an execution may wait in virtual time.
+func (o *outbox) turn(ctx context.Context) error {
+	for o.busy != nil {
+		busy := o.busy
+		o.mu.Unlock()
+		select {
+		case <-busy:
+		case <-ctx.Done():
+		}
+		o.mu.Lock()
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	return nil
 }

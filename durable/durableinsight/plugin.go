@@ -6,72 +6,81 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/internal/telemetry"
+	"github.com/perdure/perdure/internal/wire"
 )
 
-// Sink takes records. Its methods are called by one goroutine at a time for each
-// plugin; a sink that several plugins share has to expect more.
-type Sink interface {
-	// Deliver takes all of the records, or returns an error, upon which all are
-	// delivered again some time later. The slice belongs to the caller. ctx ends
-	// when there is no more time.
-	Deliver(ctx context.Context, records []Record) error
-}
+// maxDelivery bounds what delivering may add to an invocation.
+const maxDelivery = 5 * time.Second
 
-// SinkFunc is a function as a [Sink].
-type SinkFunc func(ctx context.Context, records []Record) error
-
-// Deliver implements [Sink].
-func (f SinkFunc) Deliver(ctx context.Context, records []Record) error { return f(ctx, records) }
-
-// Config changes what [New] makes; its zero value is good.
-type Config struct {
-	// Payloads is up to how many bytes of inputs and results are in records; 0
-	// is none.
-	Payloads int
-	// Timeout bounds what delivering may add to an invocation; 0 is 5 seconds.
-	// It never takes more than half of the time that the invocation has left.
-	Timeout time.Duration
-	// Kept is how many records that could not be delivered are kept; 0 is
-	// 10,000. The oldest go first.
-	Kept int
-}
-
-const (
-	defaultTimeout = 5 * time.Second
-	defaultKept    = 10_000
-)
-
-// New makes a plugin that delivers records to a sink. It panics if that is nil.
+// New makes a plugin that delivers records to a sink. It panics if that is nil, or
+// if the configuration is a mistake; see [Config.Check].
 func New(sink Sink, cfg Config) *durable.Plugin {
 	if sink == nil {
 		panic("perdure: durableinsight.New: the sink is nil")
 	}
-	if cfg.Timeout == 0 {
-		cfg.Timeout = defaultTimeout
+	if err := cfg.Check(); err != nil {
+		panic("perdure: durableinsight.New: " + err.Error())
 	}
-	if cfg.Kept == 0 {
-		cfg.Kept = defaultKept
-	}
-	out := &outbox{sink: sink, kept: cfg.Kept, turn: make(chan struct{}, 1)}
-	return &durable.Plugin{
+	out := newOutbox(sink)
+	p := &durable.Plugin{
 		Name: "durableinsight",
-		OperationEnd: func(ctx context.Context, op *durable.OperationInfo) {
-			if out.add(cfg.operation(op)) {
-				cfg.deliver(ctx, out, op.Invocation)
-			}
-		},
 		InvocationEnd: func(ctx context.Context, end *durable.InvocationOutcome) {
-			if end.Status == "SUCCEEDED" || end.Status == "FAILED" {
-				out.add(cfg.execution(end))
+			if !cfg.Samples(end.ExecutionARN) {
+				return
 			}
-			cfg.deliver(ctx, out, end.Invocation)
+			if x := outcome(end); cfg.Wants(x.Status) {
+				out.put(end.ExecutionARN, func(now wire.Timestamp) Record { return cfg.Record(x, now) }, x.Status.Closed())
+			}
+			deliver(ctx, out, end.Logger)
 		},
 	}
+	if cfg.Emit == OnChange {
+		changed := func(ctx context.Context, inv *durable.Invocation) {
+			if cfg.Samples(inv.ExecutionARN) {
+				out.put(inv.ExecutionARN, func(now wire.Timestamp) Record { return cfg.Record(running(inv), now) }, false)
+				out.deliverBeside(ctx)
+			}
+		}
+		p.InvocationStart = func(ctx context.Context, inv *durable.Invocation) context.Context {
+			changed(ctx, inv)
+			return nil
+		}
+		p.OperationChange = func(ctx context.Context, change *durable.OperationChange) { changed(ctx, change.Invocation) }
+	}
+	return p
+}
+
+// running is an execution of which an invocation is under way.
+func running(inv *durable.Invocation) *telemetry.Execution {
+	x := &telemetry.Execution{
+		ARN: inv.ExecutionARN, Status: wire.ExecutionRunning, Start: wire.TimestampOf(inv.ExecutionStart), Operations: inv.Operations.All(),
+	}
+	for execution := range inv.Operations.All() {
+		x.Input = execution.Payload
+		break
+	}
+	return x
+}
+
+// outcome is an execution after an invocation.
+func outcome(end *durable.InvocationOutcome) *telemetry.Execution {
+	x := running(end.Invocation)
+	switch end.Status {
+	case string(wire.InvocationSucceeded):
+		x.Status, x.Output = wire.ExecutionSucceeded, &end.Result
+	case string(wire.InvocationFailed):
+		x.Status, x.Error = wire.ExecutionFailed, end.Error
+	default:
+		return x
+	}
+	x.End = wire.TimestampOf(time.Now())
+	return x
 }
 
 // deliver delivers what has gathered, of other invocations too.
-func (cfg Config) deliver(ctx context.Context, out *outbox, inv *durable.Invocation) {
-	limit := cfg.Timeout
+func deliver(ctx context.Context, out *outbox, logger *slog.Logger) {
+	limit := maxDelivery
 	if deadline, ok := ctx.Deadline(); ok {
 		limit = max(min(limit, time.Until(deadline)/2), 100*time.Millisecond)
 	}
@@ -79,10 +88,10 @@ func (cfg Config) deliver(ctx context.Context, out *outbox, inv *durable.Invocat
 	defer cancel()
 	left, dropped, err := out.deliver(ctx)
 	if err != nil {
-		inv.Logger.LogAttrs(ctx, slog.LevelWarn, "records of executions were not delivered; they are kept for the next invocation",
+		logger.LogAttrs(ctx, slog.LevelWarn, "records of executions were not delivered; they are kept for the next invocation",
 			slog.Int("records", left), slog.Any("error", err))
 	}
 	if dropped > 0 {
-		inv.Logger.LogAttrs(ctx, slog.LevelError, "records of executions were dropped, because too many could not be delivered", slog.Int("records", dropped))
+		logger.LogAttrs(ctx, slog.LevelError, "records of executions were dropped, because too many could not be delivered", slog.Int("records", dropped))
 	}
 }

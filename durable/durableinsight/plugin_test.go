@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -22,35 +20,33 @@ import (
 type shelf struct {
 	mu      sync.Mutex
 	records []durableinsight.Record
-	batches []int
-	refuse  func() error
+	refuse  func(ctx context.Context) error
 }
 
-func (s *shelf) Deliver(_ context.Context, records []durableinsight.Record) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (s *shelf) Deliver(ctx context.Context, records []durableinsight.Record) error {
 	if s.refuse != nil {
-		if err := s.refuse(); err != nil {
+		if err := s.refuse(ctx); err != nil {
 			return err
 		}
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.records = append(s.records, records...)
-	s.batches = append(s.batches, len(records))
 	return nil
 }
 
 // lines are the records in short, without what differs from run to run.
 func (s *shelf) lines() (list []string) {
 	for _, r := range s.records {
-		line := fmt.Sprintf("%s %s %s in %q: %s %s after %v", r.Kind, r.Operation, r.Name, r.Parent, r.SubType, r.Status, time.Duration(r.DurationMillis)*time.Millisecond)
-		if r.Attempts > 0 {
-			line += fmt.Sprintf(", %d attempts", r.Attempts)
-		}
+		line := fmt.Sprintf("%s %s → %s", r.Status, r.Input, r.Output)
 		if r.Error != nil {
-			line += fmt.Sprintf(", %s: %s", r.Error.Type, r.Error.Message)
+			line += fmt.Sprintf(" %s: %s", r.Error.Name, r.Error.Message)
 		}
-		if r.Input+r.Result != "" {
-			line += fmt.Sprintf(", %s → %s", r.Input, r.Result)
+		for _, op := range r.Operations {
+			line += fmt.Sprintf(", %s %s", op.Name, op.Status)
+			if op.DurationMillis != nil {
+				line += fmt.Sprint(" after ", time.Duration(*op.DurationMillis)*time.Millisecond)
+			}
 		}
 		list = append(list, line)
 	}
@@ -86,81 +82,93 @@ func fulfil(ctx durable.Context, order string) (string, error) {
 	return charged, durable.Wait(ctx, "a-minute", time.Minute)
 }
 
-// Each operation and the execution is told once, over all invocations.
-func TestRecords(t *testing.T) {
-	sink := new(shelf)
-	result := durabletest.Run(t, fulfil, "o1", recorded(sink, durableinsight.Config{Payloads: 12}))
-	result.Output()
-	want := []string{
-		`operation 1 charge in "": Step SUCCEEDED after 20s, 3 attempts,  → "charged o1"`,
-		`operation 2-1 a-day in "2": Wait SUCCEEDED after 24h0m0s`,
-		`operation 2 notify in "": RunInChildContext FAILED after 24h0m0s, Error: nobody is at home`,
-		`operation 3 a-minute in "": Wait SUCCEEDED after 1m0s`,
-		`execution   in "":  SUCCEEDED after 24h1m20s, "o1" → "charged o1"`,
-	}
-	if diff := cmp.Diff(want, sink.lines()); diff != "" {
-		t.Errorf("records (-want +got):\n%s", diff)
-	}
-	arn := sink.records[0].Execution
-	for _, r := range sink.records {
-		id := strings.TrimSuffix(arn+"/"+r.Operation, "/")
-		if r.ID != id || r.Execution != arn || r.Request == "" || r.End.Sub(r.Start).Milliseconds() != r.DurationMillis {
-			t.Errorf("record %+v", r)
-		}
-	}
-}
+const fulfilled = `SUCCEEDED "o1" → "charged o1", charge SUCCEEDED after 20s, notify FAILED after 24h0m0s, a-minute SUCCEEDED after 1m0s`
 
-// A crash is followed by an invocation that is told again; nothing is lost, and
-// what comes twice has one id.
-func TestRecordsAfterACrash(t *testing.T) {
-	sink := new(shelf)
-	durabletest.Drive(t, fulfil, "o1", func(t *testing.T, x *durabletest.Execution) { x.CrashAfter("notify") },
-		recorded(sink, durableinsight.Config{})).Output()
-	seen := make(map[string]string)
-	for i, line := range sink.lines() {
-		id := sink.records[i].ID
-		if before, ok := seen[id]; ok && before != line {
-			t.Errorf("%s was told as\n%s\nand\n%s", id, before, line)
-		}
-		seen[id] = line
-	}
-	if len(seen) != 5 {
-		t.Errorf("told of %d things, want 5: %q", len(seen), seen)
-	}
-}
-
-func TestPayloads(t *testing.T) {
-	for limit, want := range map[int]string{0: "", 3: `"ä…`, 100: `"äöü"`} {
+// There is one record, made of all invocations, and also after a crash.
+func TestRecord(t *testing.T) {
+	for name, act := range map[string]func(*testing.T, *durabletest.Execution){
+		"without a crash": func(*testing.T, *durabletest.Execution) {},
+		"with one":        func(_ *testing.T, x *durabletest.Execution) { x.CrashAfter("notify") },
+	} {
 		sink := new(shelf)
-		durabletest.Run(t, func(durable.Context, any) (string, error) { return "äöü", nil }, nil, recorded(sink, durableinsight.Config{Payloads: limit}))
-		if got := sink.records[0].Result; got != want {
-			t.Errorf("at most %d bytes: got %s, want %s", limit, got, want)
+		durabletest.Drive(t, fulfil, "o1", act, recorded(sink, durableinsight.Config{})).Output()
+		if diff := cmp.Diff([]string{fulfilled}, sink.lines()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
 }
 
-// What a sink refuses is kept for the next invocation, and is no business of the
-// execution's.
+func TestFailureAlone(t *testing.T) {
+	sink := new(shelf)
+	plugin := recorded(sink, durableinsight.Config{Emit: durableinsight.OnFailure})
+	durabletest.Run(t, fulfil, "o1", plugin).Output()
+	durabletest.Run(t, func(durable.Context, int) (int, error) { return 0, errBusy }, 1, plugin)
+	if diff := cmp.Diff([]string{`FAILED 1 →  Error: busy`}, sink.lines()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// With on-change there are records of the open execution, in order, and the last
+// one is of its end.
+func TestChanges(t *testing.T) {
+	sink := new(shelf)
+	durabletest.Run(t, fulfil, "o1", recorded(sink, durableinsight.Config{Emit: durableinsight.OnChange})).Output()
+	lines := sink.lines()
+	if n := len(lines); n < 5 || lines[n-1] != fulfilled {
+		t.Fatalf("got %q, want at least one for each invocation, and the last of the end", lines)
+	}
+	for i, r := range sink.records[1:] {
+		if r.EmittedAt <= sink.records[i].EmittedAt || sink.records[i].Status != "RUNNING" || sink.records[i].EndTime != 0 {
+			t.Errorf("record %d is %q, and the next not later", i, lines[i])
+		}
+	}
+}
+
+// A sink that is slow does not keep a workflow from going on between records.
+func TestChangesDoNotWait(t *testing.T) {
+	sink := new(shelf)
+	sink.refuse = func(ctx context.Context) error {
+		select {
+		case <-time.After(time.Second):
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	result := durabletest.Run(t, func(ctx durable.Context, _ any) (any, error) {
+		for range 100 {
+			if _, err := durable.Step(ctx, "s", func(context.Context) (any, error) { return nil, nil }); err != nil {
+				return nil, err
+			}
+		}
+		return nil, nil
+	}, nil, recorded(sink, durableinsight.Config{Emit: durableinsight.OnChange}))
+	result.Output()
+	if result.Elapsed > 3*time.Second || len(sink.records) > 3 {
+		t.Errorf("took %v for %d records, want what one or two deliveries take", result.Elapsed, len(sink.records))
+	}
+}
+
+// What a sink refuses is kept for the next invocation of the process, of another
+// execution if need be, and is no business of the execution's.
 func TestSinkRefuses(t *testing.T) {
 	for name, refusal := range map[string]func() error{
 		"with an error": func() error { return errBusy },
 		"by a panic":    func() error { panic("no") },
 	} {
 		t.Run(name, func(t *testing.T) {
-			sink, calls := new(shelf), 0
-			sink.refuse = func() error {
-				if calls++; calls < 3 {
-					return refusal()
-				}
-				return nil
-			}
-			result := durabletest.Run(t, fulfil, "o1", recorded(sink, durableinsight.Config{}))
+			sink := new(shelf)
+			plugin := recorded(sink, durableinsight.Config{})
+			sink.refuse = func(context.Context) error { return refusal() }
+			result := durabletest.Run(t, fulfil, "o1", plugin)
 			result.Output()
-			if len(sink.records) != 5 || sink.records[0].Name != "charge" {
-				t.Errorf("got %q, want all 5 in order", sink.lines())
+			if warned := result.Logs; len(warned) != 1 || warned[0].Attrs["records"] != "1" {
+				t.Errorf("logged %v, want a warning", warned)
 			}
-			if warned := result.Logs; len(warned) != 2 || warned[0].Attrs["records"] == "" {
-				t.Errorf("logged %v, want a warning for each refusal", warned)
+			sink.refuse = nil
+			durabletest.Run(t, func(durable.Context, int) (int, error) { return 2, nil }, 1, plugin).Output()
+			if diff := cmp.Diff([]string{fulfilled, `SUCCEEDED 1 → 2`}, sink.lines()); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
 	}
@@ -168,52 +176,41 @@ func TestSinkRefuses(t *testing.T) {
 
 // A sink that stays away costs the oldest records, and time within bounds.
 func TestSinkStaysAway(t *testing.T) {
-	slow := durableinsight.SinkFunc(func(ctx context.Context, _ []durableinsight.Record) error {
-		<-ctx.Done()
-		return ctx.Err()
-	})
-	result := durabletest.Run(t, fulfil, "o1", recorded(slow, durableinsight.Config{Kept: 2, Timeout: time.Second}))
-	result.Output()
-	if result.Elapsed > 25*time.Hour {
-		t.Errorf("took %v", result.Elapsed)
-	}
-	dropped := 0
-	for _, line := range result.Logs {
-		if strings.Contains(line.Message, "dropped") {
-			n, _ := strconv.Atoi(line.Attrs["records"])
-			dropped += n
-		}
-	}
-	if dropped != 3 {
-		t.Errorf("%d records were dropped, want 3 of 5: %v", dropped, result.Logs)
-	}
-}
-
-// Many records do not wait for the invocation's end, and come in batches.
-func TestManyRecords(t *testing.T) {
 	sink := new(shelf)
-	early := 0
-	durabletest.Run(t, func(ctx durable.Context, _ any) (any, error) {
-		for range 1200 {
-			if _, err := durable.Step(ctx, "s", func(context.Context) (any, error) { return nil, nil }); err != nil {
-				return nil, err
-			}
+	plugin := recorded(sink, durableinsight.Config{Limit: 8 << 20})
+	sink.refuse = func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+	for i := range 4 {
+		large := func(durable.Context, int) (string, error) { return strings.Repeat("x", 5<<20), nil }
+		result := durabletest.Run(t, large, i, plugin)
+		result.Output()
+		if result.Elapsed > 6*time.Second {
+			t.Errorf("it took %v, want 5 s", result.Elapsed)
 		}
-		sink.mu.Lock()
-		defer sink.mu.Unlock()
-		early = len(sink.records)
-		return nil, nil
-	}, nil, recorded(sink, durableinsight.Config{})).Output()
-	if early != 1000 || len(sink.records) != 1201 || slices.Max(sink.batches) > 500 {
-		t.Errorf("got %d records, %d of them before the end, in batches of %v", len(sink.records), early, sink.batches)
+	}
+	sink.refuse = nil
+	durabletest.Run(t, func(durable.Context, int) (int, error) { return 2, nil }, 4, plugin).Output()
+	var inputs []string
+	for _, r := range sink.records {
+		inputs = append(inputs, string(r.Input))
+	}
+	if diff := cmp.Diff([]string{"1", "2", "3", "4"}, inputs); diff != "" {
+		t.Errorf("records that are left (-want +got):\n%s", diff)
 	}
 }
 
-func TestNoSink(t *testing.T) {
-	defer func() {
-		if v := recover(); v != "perdure: durableinsight.New: the sink is nil" {
-			t.Errorf("got %v", v)
-		}
-	}()
-	durableinsight.New(nil, durableinsight.Config{})
+func TestMistakes(t *testing.T) {
+	for want, make := range map[string]func(){
+		"perdure: durableinsight.New: the sink is nil":                                                 func() { durableinsight.New(nil, durableinsight.Config{}) },
+		"perdure: durableinsight.New: the sampling is 2; it is a number above 0 and at most 1":         func() { durableinsight.New(new(shelf), durableinsight.Config{Sampling: 2}) },
+		`perdure: durableinsight.New: the emit mode "x" is none of on-complete, on-failure, on-change`: func() { durableinsight.New(new(shelf), durableinsight.Config{Emit: "x"}) },
+	} {
+		func() {
+			defer func() {
+				if v := recover(); v != want {
+					t.Errorf("got %v, want %s", v, want)
+				}
+			}()
+			make()
+		}()
+	}
 }

@@ -1,107 +1,80 @@
 package durableinsight
 
 import (
-	"strings"
-	"time"
+	"encoding/json"
+	"io"
+	"log/slog"
 
-	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/internal/telemetry"
 )
 
-// Kind is what a record is of.
-type Kind string
+// What is in a record, and what takes records. Perdure's engine makes its records
+// of the same.
+type (
+	// Record is what is known of an execution at one time.
+	Record = telemetry.Record
+	// Operation is an operation in a [Record].
+	Operation = telemetry.Operation
+	// Summary is all operations of one name, in a [Record].
+	Summary = telemetry.Summary
+	// Error is why an execution or an operation failed.
+	Error = telemetry.Error
+	// Time is a moment in milliseconds since the Unix epoch, which as a text
+	// always has the same length.
+	Time = telemetry.Time
 
-// The kinds.
+	// Config says what is in records, and of which executions there are any. Its
+	// zero value is good.
+	Config = telemetry.Config
+	// Emit says when there are records.
+	Emit = telemetry.Emit
+	// Detail says which operations are in a record.
+	Detail = telemetry.Detail
+	// Format says how operations are in a record.
+	Format = telemetry.Format
+	// Transform is what a record shows in place of a value; see [Omit].
+	Transform = telemetry.Transform
+
+	// Sink takes records.
+	Sink = telemetry.Sink
+	// SinkFunc is a function as a [Sink].
+	SinkFunc = telemetry.SinkFunc
+	// PartialError is returned by a [Sink] that took some of the records.
+	PartialError = telemetry.PartialError
+	// File is a [Sink] that appends records to the file of that name, a line of
+	// JSON each.
+	File = telemetry.File
+	// HTTP is a [Sink] that posts records to a URL.
+	HTTP = telemetry.HTTP
+)
+
+// The values of [Emit], [Detail] and [Format]; the first of each is the default.
 const (
-	Operation Kind = "operation"
-	Execution Kind = "execution"
+	OnComplete = telemetry.OnComplete // one record, when the execution has ended
+	OnFailure  = telemetry.OnFailure  // the same, if it has failed
+	OnChange   = telemetry.OnChange   // also whenever operations have changed
+
+	TopLevel = telemetry.TopLevel // operations that the handler itself began
+	FullTree = telemetry.FullTree // also those in contexts
+
+	Array  = telemetry.Array  // each operation
+	ByName = telemetry.ByName // operations summed up by name
+	Both   = telemetry.Both
 )
 
-// Record is what is known of an operation, or of an execution, when it has ended.
-type Record struct {
-	// ID names the record: a second one with the same ID says the same.
-	ID   string `json:"id"`
-	Kind Kind   `json:"kind"`
-	// Execution is the ARN of the execution.
-	Execution string `json:"execution"`
-	// Request is the id of the Lambda invocation that heard of the end; empty
-	// elsewhere.
-	Request string `json:"request,omitempty"`
+// DefaultLimit is the [Config.Limit] of who sets none, in bytes.
+const DefaultLimit = telemetry.DefaultLimit
 
-	// Operation and Parent are ids as in the execution's history; Parent is
-	// empty for what the handler itself began. Like Type, SubType, Name and
-	// Attempts they are empty in the record of an execution.
-	Operation string `json:"operation,omitempty"`
-	Parent    string `json:"parent,omitempty"`
-	Type      string `json:"type,omitempty"` // such as STEP
-	SubType   string `json:"subType,omitempty"`
-	Name      string `json:"name,omitempty"`
-	Attempts  int    `json:"attempts,omitempty"` // of a step or a condition
+// Omit is the [Transform] that leaves every value out.
+func Omit(value json.RawMessage) any { return telemetry.Omit(value) }
 
-	// Status is SUCCEEDED or FAILED; of an operation also CANCELLED, TIMED_OUT
-	// or STOPPED.
-	Status string    `json:"status"`
-	Start  time.Time `json:"start"`
-	End    time.Time `json:"end"`
-	// DurationMillis is the time between the two.
-	DurationMillis int64  `json:"durationMs"`
-	Error          *Error `json:"error,omitempty"`
+// AsIs is the [Transform] that shows every value as it is.
+func AsIs(value json.RawMessage) any { return telemetry.AsIs(value) }
 
-	// Input, of an execution, and Result are as they were recorded, cut at
-	// [Config.Payloads] bytes.
-	Input  string `json:"input,omitempty"`
-	Result string `json:"result,omitempty"`
-}
+// Lines writes records as JSON, one line each, with one Write for as many as are
+// delivered together. With os.Stdout, Lambda's log has them.
+func Lines(w io.Writer) Sink { return telemetry.Lines(w) }
 
-// Error is why something failed.
-type Error struct {
-	Type    string `json:"type"`
-	Message string `json:"message"`
-}
-
-// operation is the record of an operation that closed.
-func (cfg Config) operation(op *durable.OperationInfo) Record {
-	r := newRecord(op.Invocation, op.Invocation.ExecutionARN+"/"+op.ID, Operation, op.Start.Time(), op.End.Time())
-	r.Operation, r.Parent, r.Type, r.SubType, r.Name = op.ID, op.ParentID, string(op.Type), op.SubType, op.Name
-	r.Attempts, r.Status, r.Error, r.Result = op.Attempt, string(op.Status), errorOf(op.Error), cfg.shown(op.Payload)
-	return r
-}
-
-// execution is the record of an execution that ended with this invocation.
-func (cfg Config) execution(end *durable.InvocationOutcome) Record {
-	r := newRecord(end.Invocation, end.ExecutionARN, Execution, end.ExecutionStart, time.Now())
-	r.Status, r.Error, r.Result = end.Status, errorOf(end.Error), cfg.shown(&end.Result)
-	for execution := range end.Operations.All() {
-		r.Input = cfg.shown(execution.Payload)
-		break
-	}
-	return r
-}
-
-func newRecord(inv *durable.Invocation, id string, kind Kind, start, end time.Time) Record {
-	if end.Before(start) { // the service's clock and this machine's differ
-		end = start
-	}
-	return Record{
-		ID: id, Kind: kind, Execution: inv.ExecutionARN, Request: inv.RequestID,
-		Start: start.UTC(), End: end.UTC(), DurationMillis: end.Sub(start).Milliseconds(),
-	}
-}
-
-func errorOf(obj *durable.ErrorObject) *Error {
-	if obj == nil {
-		return nil
-	}
-	return &Error{Type: obj.ErrorType, Message: obj.ErrorMessage}
-}
-
-// shown is as much of a payload as may be seen.
-func (cfg Config) shown(payload *string) string {
-	limit := cfg.Payloads
-	switch {
-	case payload == nil || limit <= 0:
-		return ""
-	case len(*payload) <= limit:
-		return *payload
-	}
-	return strings.ToValidUTF8((*payload)[:limit], "") + "…"
-}
+// Slog logs each record as one line, with the record as the attribute "record",
+// in JSON: with the level Error if the execution failed, and Info otherwise.
+func Slog(logger *slog.Logger) Sink { return telemetry.Slog(logger) }
