@@ -34,6 +34,8 @@ type Options struct {
 	// With one, functions are told a trace header that lets what they export
 	// lie below their execution.
 	Tracer Tracer
+	// Telemetry has a record of each execution that ends delivered; nil is none.
+	Telemetry *Telemetry
 	// VirtualTime says that the engine runs in a bubble of testing/synctest,
 	// whose clock nobody can set, so that it need not watch the clock.
 	VirtualTime bool
@@ -84,6 +86,7 @@ type Engine struct {
 	couriers  couriers
 	news      bulletin
 	logs      logbook
+	telemetry *reporter // nil without telemetry
 }
 
 // Open starts an engine on a store, which it does not close. Invocations that
@@ -128,6 +131,10 @@ func Open(ctx context.Context, st store.Store, opts *Options) (*Engine, error) {
 		e.cancel()
 		return nil, fmt.Errorf("reading versions and aliases: %w", err)
 	}
+	if err := e.openTelemetry(ctx); err != nil {
+		e.cancel()
+		return nil, fmt.Errorf("opening telemetry: %w", err)
+	}
 	if err := e.recover(ctx); err != nil {
 		e.cancel()
 		return nil, fmt.Errorf("recovering executions: %w", err)
@@ -140,6 +147,9 @@ func Open(ctx context.Context, st store.Store, opts *Options) (*Engine, error) {
 		e.work.Go(e.watchClock)
 	}
 	e.work.Go(func() { e.logs.run(e.ctx) })
+	if e.telemetry != nil {
+		e.work.Go(e.runTelemetry)
+	}
 	return e, nil
 }
 
@@ -153,6 +163,7 @@ func (e *Engine) Close(ctx context.Context) error {
 	go func() {
 		e.work.Wait()
 		e.logs.flush("")
+		e.finishTelemetry()
 		close(done)
 	}()
 	select {

@@ -36,9 +36,9 @@ func (c sdkClient) State(ctx context.Context, req *durable.StateRequest) (*durab
 }
 
 // sdk registers a handler that is written with the SDK.
-func sdk[In, Out any](f *fixture, name string, handler func(durable.Context, In) (Out, error)) {
+func sdk[In, Out any](f *fixture, name string, handler func(durable.Context, In) (Out, error), opts ...durable.HandlerOption) {
 	quiet := durable.WithLogger(slog.New(slog.NewTextHandler(io.Discard, nil)))
-	h := durable.NewHandler(handler, durable.WithClient(sdkClient{f}), quiet)
+	h := durable.NewHandler(handler, append(opts, durable.WithClient(sdkClient{f}), quiet)...)
 	f.durable(name, func(c *call) engine.Outcome {
 		answer, err := h.Invoke(c.ctx, c.Payload)
 		if err != nil {

@@ -12,3 +12,11 @@ func (e *Engine) EndRest() {
 	e.removals.mu.Unlock()
 	e.removals.wake()
 }
+
+// SetMaxUntold changes how many executions that are to be told of are kept in
+// memory.
+func (e *Engine) SetMaxUntold(n int) {
+	e.telemetry.mu.Lock()
+	defer e.telemetry.mu.Unlock()
+	e.telemetry.max = n
+}

@@ -145,11 +145,13 @@ func (e *Engine) commit(l *live, d *machine.Draft) error {
 		// It may have taken effect all the same: let everybody look again.
 		e.news.announce(l.id)
 		e.missed(writes)
+		e.reportDoubt(records)
 		return err
 	}
 	l.x = d.Publish()
 	e.counters.committed(writes, records)
 	e.traceClosed(l.x, records)
+	e.reportChange(l.x, records)
 	e.published(l, writes)
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/perdure/perdure/internal/machine"
@@ -59,20 +60,25 @@ func below(header, spanID string) string {
 
 // traceClosed tells the tracer of an execution that the records closed.
 func (e *Engine) traceClosed(x *machine.Execution, records []machine.Record) {
-	if e.opts.Tracer == nil || !x.Status().Closed() {
+	if e.opts.Tracer == nil || !closes(records) {
 		return
 	}
-	for i := range records {
-		switch records[i].Type {
+	id := x.Identity()
+	e.opts.Tracer.Ended(&Traced{
+		SpanID: executionSpan(id.ARN.String()), Execution: id.ARN.String(), Function: id.ARN.FunctionARN(), TraceHeader: id.TraceHeader,
+		Start: x.Started().Time(), End: x.Closed().Time(), Status: x.Status(), Failure: failureOf(x),
+	})
+}
+
+// closes reports whether the records close an execution.
+func closes(records []machine.Record) bool {
+	return slices.ContainsFunc(records, func(r machine.Record) bool {
+		switch r.Type {
 		case wire.EventExecutionSucceeded, wire.EventExecutionFailed, wire.EventExecutionTimedOut, wire.EventExecutionStopped:
-			id := x.Identity()
-			e.opts.Tracer.Ended(&Traced{
-				SpanID: executionSpan(id.ARN.String()), Execution: id.ARN.String(), Function: id.ARN.FunctionARN(), TraceHeader: id.TraceHeader,
-				Start: x.Started().Time(), End: x.Closed().Time(), Status: x.Status(), Failure: failureOf(x),
-			})
-			return
+			return true
 		}
-	}
+		return false
+	})
 }
 
 func failureOf(x *machine.Execution) string {

@@ -206,6 +206,16 @@ func (x *Execution) Page(from, maxItems, maxBytes int) (ops []*wire.Operation, n
 	return ops, 0
 }
 
+// Operations returns all operations in start order. They are as they are now: what
+// happens to the execution later does not show in them.
+func (x *Execution) Operations() []*wire.Operation {
+	ops := make([]*wire.Operation, len(x.ops))
+	for i, o := range x.ops {
+		ops[i] = &o.Operation
+	}
+	return ops
+}
+
 // hidden reports whether an ancestor's result stands for o.
 func (x *Execution) hidden(o *operation) bool {
 	for o.parent >= 0 {

@@ -1,0 +1,421 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"iter"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/perdure/perdure/internal/machine"
+	"github.com/perdure/perdure/internal/store"
+	"github.com/perdure/perdure/internal/telemetry"
+	"github.com/perdure/perdure/internal/wire"
+)
+
+// What records of executions are made of. Package durable/durableinsight, whose
+// plugin makes the same records in a function, has the same types, with files and
+// HTTP endpoints as sinks.
+type (
+	// TelemetryConfig says what is in records, and of which executions there
+	// are any. Its zero value is good.
+	TelemetryConfig = telemetry.Config
+	// TelemetryRecord is what is known of an execution at one time.
+	TelemetryRecord = telemetry.Record
+	// TelemetrySink takes records.
+	TelemetrySink = telemetry.Sink
+)
+
+// Telemetry says which records of executions an engine makes, and who takes them.
+//
+// Each execution that ends is told of at least once, unless it is deleted before.
+// What the sink refuses is offered until it takes it, also by the next engine on
+// the same store. So a record may come twice, after a crash above all: it is of
+// the same ARN then, and the same byte for byte unless the configuration changed
+// or is on-change. Nothing waits for the sink, and what waits for it takes a few
+// MB at most, however long it stays away. Records of executions that are open may
+// be left out when there are many.
+//
+// An engine begins with the executions that end from its first start with a
+// sink on. What ends while it runs without one is not told.
+type Telemetry struct {
+	TelemetryConfig
+	Sink TelemetrySink
+}
+
+const (
+	maxUntold     = 10_000           // executions in memory that are to be told of
+	changesPause  = time.Second      // between two records of one change and the next
+	deliveryLimit = 30 * time.Second // of one call of a sink
+	finalLimit    = 2 * time.Second  // of the last one
+	maxBatch      = 100              // records delivered together
+	maxBatchBytes = 1 << 20          // of them as JSON, but for the last
+	saveEvery     = 5 * time.Second
+	// commitLimit is how much later than it says an execution may be closed: the
+	// moment is taken first, and then the disk is waited for.
+	commitLimit = time.Minute
+)
+
+// reporter tells a sink of executions. What it has to tell of is in the store:
+// it only remembers which executions, and when there are too many, that it must
+// look for them.
+type reporter struct {
+	cfg  *Telemetry
+	max  int           // of untold
+	wake chan struct{} // has room for one
+
+	mu       sync.Mutex // guards what follows
+	untold   []string   // ids, each once
+	among    map[string]bool
+	behind   bool // there are more, in the store
+	finished bool // nobody looks at these any more
+
+	// Of the goroutine that tells.
+	progress progress
+	saved    time.Time
+	stamp    wire.Timestamp // of the records of open executions made last
+	stuck    chan struct{}  // not nil while a call of the sink has not returned
+}
+
+// progress is what of a reporter is stored.
+type progress struct {
+	Since wire.Timestamp // whatever closed before has been told
+	Clean bool           // whatever closed was told when the engine closed
+}
+
+const telemetryKind, telemetryKey = "telemetry", "progress"
+
+// openTelemetry finds out what has been told so far.
+func (e *Engine) openTelemetry(ctx context.Context) error {
+	if e.opts.Telemetry == nil {
+		return e.forgetTelemetry(ctx)
+	}
+	if e.opts.Telemetry.Sink == nil {
+		return errors.New("there is no sink")
+	}
+	if err := e.opts.Telemetry.Check(); err != nil {
+		return err
+	}
+	r := &reporter{cfg: e.opts.Telemetry, max: maxUntold, wake: make(chan struct{}, 1), among: map[string]bool{}}
+	data, err := e.store.Document(ctx, telemetryKind, telemetryKey)
+	if err == nil {
+		err = json.Unmarshal(data, &r.progress)
+	}
+	switch {
+	case err == nil && !r.progress.Clean:
+		r.miss()
+	case err == nil, errors.Is(err, store.ErrNotFound):
+		r.progress = progress{Since: e.now()}
+	case isUnreadable(err):
+		e.log.Error("how far records of executions were delivered cannot be read; those of all that ended are delivered again", "error", err)
+		r.progress = progress{}
+		r.miss()
+	default:
+		return err
+	}
+	e.telemetry = r
+	return e.saveTelemetry(ctx)
+}
+
+// isUnreadable reports whether a document is there and is not what was stored.
+func isUnreadable(err error) bool {
+	var damaged *store.DamagedError
+	var syntax *json.SyntaxError
+	var mismatch *json.UnmarshalTypeError
+	return errors.As(err, &damaged) || errors.As(err, &syntax) || errors.As(err, &mismatch)
+}
+
+// forgetTelemetry has the next engine with telemetry begin anew.
+func (e *Engine) forgetTelemetry(ctx context.Context) error {
+	_, err := e.store.Document(ctx, telemetryKind, telemetryKey)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	return e.store.DeleteDocument(ctx, telemetryKind, telemetryKey)
+}
+
+func (e *Engine) saveTelemetry(ctx context.Context) error {
+	data, err := json.Marshal(e.telemetry.progress)
+	if err == nil {
+		err = e.store.PutDocument(ctx, telemetryKind, telemetryKey, data)
+	}
+	return err
+}
+
+func (r *reporter) nudge() {
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+// reportChange remembers to tell of an execution that the records changed, if it
+// is to be told of. It only looks at the execution.
+func (e *Engine) reportChange(x *machine.Execution, records []machine.Record) {
+	r := e.telemetry
+	if r == nil || x.Status().Closed() && !closes(records) || !r.cfg.Wants(x.Status()) {
+		return
+	}
+	arn := x.Identity().ARN
+	if !r.cfg.Samples(arn.String()) {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case r.finished:
+		e.reportLate()
+	case r.among[arn.ID]:
+	case len(r.untold) < r.max:
+		r.untold, r.among[arn.ID] = append(r.untold, arn.ID), true
+	case x.Status().Closed():
+		r.behind = true
+	}
+	r.nudge()
+}
+
+// reportDoubt has the store asked whether the records closed an execution.
+func (e *Engine) reportDoubt(records []machine.Record) {
+	if e.telemetry != nil && closes(records) {
+		e.telemetry.miss()
+	}
+}
+
+// reportLate leaves an execution that closed after the engine did to the next one.
+func (e *Engine) reportLate() {
+	if !e.telemetry.progress.Clean {
+		return
+	}
+	e.telemetry.progress.Clean = false
+	if err := e.saveTelemetry(context.WithoutCancel(e.ctx)); err != nil {
+		e.log.Error("an execution that ended while the engine closed may not be told of", "error", err)
+	}
+}
+
+// runTelemetry tells the sink of executions, until the engine closes.
+func (e *Engine) runTelemetry() {
+	r := e.telemetry
+	for {
+		select {
+		case <-r.wake:
+		case <-e.ctx.Done():
+			return
+		}
+		if !e.report(e.ctx) {
+			r.miss()
+			pause(e.ctx, retryDelay, nil)
+		}
+		if r.cfg.Emit == telemetry.OnChange {
+			pause(e.ctx, changesPause, nil)
+		}
+	}
+}
+
+// miss has the store looked at again, after something was not told.
+func (r *reporter) miss() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.behind = true
+	r.nudge()
+}
+
+// finishTelemetry tells what has not been told when nothing runs any more, if
+// that does not take long. What is left is for the next engine.
+func (e *Engine) finishTelemetry() {
+	r := e.telemetry
+	if r == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), finalLimit)
+	defer cancel()
+	clean := e.report(ctx)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.finished = true
+	r.progress.Clean = clean && len(r.untold) == 0 && !r.behind
+	if err := e.saveTelemetry(context.Background()); err != nil {
+		e.log.Warn("how far records of executions were delivered could not be stored; the next engine delivers some again", "error", err)
+	}
+}
+
+// report tells all that is to be told now, and reports whether it did.
+func (e *Engine) report(ctx context.Context) bool {
+	r := e.telemetry
+	cut := e.now()
+	r.mu.Lock()
+	ids, behind := slices.Values(r.untold), r.behind
+	r.untold, r.behind = nil, false
+	clear(r.among)
+	r.mu.Unlock()
+	r.stamp = max(r.stamp+1, cut)
+	b := &batch{engine: e, ctx: ctx}
+	if behind {
+		ids = b.closedSince(r.progress.Since)
+	}
+	for id := range ids {
+		if b.add(id); b.failed {
+			return false
+		}
+	}
+	if b.flush(); b.failed {
+		return false
+	}
+	since := cut.Add(-commitLimit)
+	setBack := since < r.progress.Since // the clock was
+	r.progress.Since = since
+	if setBack || time.Since(r.saved) >= saveEvery {
+		r.saved = time.Now()
+		if err := e.saveTelemetry(ctx); err != nil {
+			e.log.Warn("how far records of executions were delivered could not be stored", "error", err)
+		}
+	}
+	return true
+}
+
+// batch is records that are delivered together.
+type batch struct {
+	engine  *Engine
+	ctx     context.Context
+	records []TelemetryRecord
+	size    int
+	failed  bool
+}
+
+// closedSince yields the executions that have closed since a moment.
+func (b *batch) closedSince(since wire.Timestamp) iter.Seq[string] {
+	r := b.engine.telemetry
+	q := store.Query{OldestFirst: true, Limit: 500}
+	for _, s := range wire.ExecutionStatuses {
+		if s.Closed() && r.cfg.Wants(s) {
+			q.Statuses = append(q.Statuses, s)
+		}
+	}
+	return func(yield func(string) bool) {
+		for {
+			rows, err := b.engine.store.List(b.ctx, q)
+			if err != nil {
+				b.engine.log.Error("executions that were not told of could not be looked for; trying again", "error", err)
+				b.failed = true
+			}
+			for _, row := range rows {
+				q.After = row.ID
+				if (row.Closed >= since && r.cfg.Samples(row.ARN) || row.Damaged) && !yield(row.ID) {
+					return
+				}
+			}
+			if len(rows) < q.Limit {
+				return
+			}
+		}
+	}
+}
+
+// add makes the record of an execution, and delivers what there is if that is
+// enough.
+func (b *batch) add(id string) {
+	source, err := b.engine.source(b.ctx, id)
+	var damaged *damagedError
+	r := b.engine.telemetry
+	switch {
+	case errors.Is(err, store.ErrNotFound), err == nil && !(r.cfg.Wants(source.Status) && r.cfg.Samples(source.ARN)):
+		return
+	case errors.As(err, &damaged):
+		b.engine.log.Error("there is no record of an execution whose journal cannot be understood", "execution", id, "error", err)
+		return
+	case err != nil:
+		b.engine.log.Error("an execution could not be read for its record; trying again", "execution", id, "error", err)
+		b.failed = true
+		return
+	}
+	emitted := source.End // the same again if it comes again
+	if r.cfg.Emit == telemetry.OnChange {
+		emitted = max(emitted, r.stamp)
+	}
+	record := r.cfg.Record(source, emitted)
+	b.records = append(b.records, record)
+	b.size += len(record.JSON())
+	if len(b.records) >= maxBatch || b.size >= maxBatchBytes {
+		b.flush()
+	}
+}
+
+// source is what is told of an execution, as it is now. Reading it keeps nothing in
+// memory that was not there.
+func (e *Engine) source(ctx context.Context, id string) (source *telemetry.Execution, err error) {
+	l := e.cache.acquire(id)
+	l.mu.Lock()
+	x := l.x
+	if x == nil {
+		x, err = e.replay(ctx, id, machine.Load(e.rules))
+	}
+	if err == nil {
+		source = sourceOf(x)
+	}
+	l.mu.Unlock()
+	e.cache.release(l, false)
+	return source, err
+}
+
+// sourceOf is what is told of an execution. It does not change with it.
+func sourceOf(x *machine.Execution) *telemetry.Execution {
+	result, failure := x.Result()
+	return &telemetry.Execution{
+		ARN: x.Identity().ARN.String(), Status: x.Status(), Start: x.Started(), End: x.Closed(),
+		Input: x.Input(), Output: result, Error: failure, Operations: slices.Values(x.Operations()),
+	}
+}
+
+// flush delivers what there is, however often that takes.
+func (b *batch) flush() {
+	r, log := b.engine.telemetry, b.engine.log
+	var told time.Time // of the trouble
+	for len(b.records) > 0 {
+		left, err := r.deliver(b.ctx, b.records)
+		b.records = b.records[len(b.records)-left:]
+		if err == nil {
+			continue
+		}
+		if b.ctx.Err() != nil {
+			b.failed = true
+			return
+		}
+		if time.Since(told) > time.Minute {
+			told = time.Now()
+			log.Warn("records of executions are not taken; they are offered until they are", "records", left, "error", err)
+		}
+		pause(b.ctx, retryDelay, nil)
+	}
+	b.records, b.size = nil, 0
+}
+
+// deliver calls the sink. One that does not return when its time is over keeps
+// the engine from telling more, but not from closing.
+func (r *reporter) deliver(ctx context.Context, records []TelemetryRecord) (left int, err error) {
+	if r.stuck != nil {
+		select {
+		case <-r.stuck:
+		case <-ctx.Done():
+			return len(records), ctx.Err()
+		}
+	}
+	done := make(chan struct{})
+	r.stuck = done
+	limited, cancel := context.WithTimeout(ctx, deliveryLimit)
+	defer cancel()
+	var l int
+	var e error
+	mine := slices.Clone(records)
+	go func() {
+		defer close(done)
+		l, e = telemetry.Deliver(limited, r.cfg.Sink, mine)
+	}()
+	select {
+	case <-done:
+		r.stuck = nil
+		return l, e
+	case <-ctx.Done():
+		return len(records), ctx.Err()
+	}
+}
