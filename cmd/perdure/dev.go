@@ -49,6 +49,7 @@ type devVerb struct {
 func (v *devVerb) define(fs *flag.FlagSet) {
 	v.functionFlags.define(fs)
 	v.localFlags.define(fs, "127.0.0.1:3001")
+	v.telemetry.define(fs)
 	v.templateFlags.define(fs)
 	v.debug.define(fs)
 	fs.StringVar(&v.name, "function", "", "`NAME` of the function, if DIR is one, and it is not to be called after DIR")

@@ -44,8 +44,9 @@ type localFlags struct {
 	listen     string
 	durability sqlstore.Durability
 	strict     bool
-	security   securityFlags // of verbs that define them
-	sam        bool          // stand in for SAM's emulator; of verbs that define it
+	security   securityFlags  // of verbs that define them
+	telemetry  telemetryFlags // of verbs that define them
+	sam        bool           // stand in for SAM's emulator; of verbs that define it
 }
 
 func (f *localFlags) define(fs *flag.FlagSet, listen string) {
@@ -55,8 +56,8 @@ func (f *localFlags) define(fs *flag.FlagSet, listen string) {
 	fs.BoolVar(&f.strict, "strict", false, "refuse and limit what AWS does, where it does not bind here")
 }
 
-// check returns a problem if the address may not be served.
-func (f *localFlags) check() error { return f.security.check(f.listen) }
+// check returns a problem if the address may not be served, or a flag is a mistake.
+func (f *localFlags) check() error { return cmp.Or(f.security.check(f.listen), f.telemetry.check()) }
 
 // local is an engine in this process, with all that it needs: data on disk, the
 // Lambda API for functions and others, the Runtime API and function processes.
@@ -119,7 +120,7 @@ func (l *local) open(ctx context.Context, log *slog.Logger) (err error) {
 		return err
 	}
 	l.url = l.security.url(l.listener.Addr())
-	opts := &engine.Options{Logger: log, Strict: l.strict}
+	opts := &engine.Options{Logger: log, Strict: l.strict, Telemetry: l.telemetry.options()}
 	if l.traces, err = openTraces(log); err != nil {
 		return err
 	}

@@ -53,6 +53,7 @@ type serveVerb struct {
 func (v *serveVerb) define(fs *flag.FlagSet) {
 	v.functionFlags.define(fs)
 	v.localFlags.define(fs, "127.0.0.1:3001")
+	v.telemetry.define(fs)
 	v.security.define(fs)
 	v.teller.define(fs)
 	fs.BoolVar(&v.sam, "sam", false, "stand in for the emulator of durable functions that SAM starts in a container")
