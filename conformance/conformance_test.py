@@ -106,6 +106,22 @@ class Logs(unittest.TestCase):
         self.assertEqual(len(events), 2)
 
 
+class Records(unittest.TestCase):
+    def test_only_whole_lines_of_the_execution_are_found(self):
+        with tempfile.TemporaryDirectory() as directory:
+            path = pathlib.Path(directory, "records")
+            self.assertEqual(stack.records(path, "a"), [])
+            path.write_text('{"executionArn": "b"}\n{"executionArn": "a", "n": 1}\n{"executionArn": "a"}')
+            self.assertEqual([e["message"] for e in stack.records(path, "a")], ['{"executionArn": "a", "n": 1}\n'])
+
+    def test_the_engine_is_judged_by_the_same_requirements(self):
+        suite = types.SimpleNamespace(name="telemetry")
+        case = run.extensions.RequirementCase("telemetry-1", pathlib.Path("telemetry-1.yaml"), suite)
+        other = run.extensions.RequirementCase("1-1", pathlib.Path("1-1.yaml"), types.SimpleNamespace(name="step"))
+        twins = run.engines({"telemetry-1": case, "1-1": other})
+        self.assertEqual([(id, r.path, r.suite) for id, r in twins.items()], [("telemetry-1-engine", case.path, suite)])
+
+
 class Telemetry(unittest.TestCase):
     def test_exported_spans_are_objects(self):
         with telemetry.Collector() as spans:

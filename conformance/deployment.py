@@ -57,7 +57,7 @@ def python(directory, interpreter):
     return Deployment(
         functions=dict.fromkeys(names, executable),
         covers={name: name for name in names},
-        gap="traces judge what an SDK exports, not the engine",
+        gap="it judges what an SDK exports, not the engine",
     )
 
 

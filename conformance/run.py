@@ -1,12 +1,13 @@
 """Runs AWS's conformance requirements for durable functions against Perdure.
 
 The requirements, and the code that judges histories, results and logs by them,
-are those of AWS's packages aws-durable-execution-conformance-tests and …-otel,
-unmodified. Ours is what takes the place of a deployment: see stack.py and
+are those of AWS's packages aws-durable-execution-conformance-tests, …-otel and
+…-telemetry, unmodified. Ours is what takes the place of a deployment: see stack.py and
 telemetry.py.
 """
 
 import argparse
+import copy
 import concurrent.futures
 import contextlib
 import io
@@ -16,9 +17,10 @@ import re
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import telemetry  # before the packages of AWS
+import aws_durable_execution_conformance_tests_telemetry.extension as records
 from aws_durable_execution_conformance_tests import app, config, extensions, history, sam, validate
 
 import deployment
@@ -40,6 +42,7 @@ def requirements(registry, only, folders=()):
     found = registry.discover_requirements(["all"])
     for folder in folders:
         found |= further(registry, folder)
+    found |= engines(found)
     return sorted((r for r in found.values() if not only or r.description_id in only or r.suite.name in only), key=order)
 
 
@@ -54,6 +57,13 @@ def further(registry, folder):
     if not found:
         raise SystemExit(f"there are no requirements in {folder}: it needs a folder for each suite, with files such as plugin/10-8.yaml")
     return found
+
+
+def engines(found):
+    """The requirements for records of executions once more: the engine makes
+    records, too, which are judged as those of an SDK are."""
+    own = [r for r in found.values() if r.suite.name == stack.TELEMETRY]
+    return {id: replace(r, description_id=id) for r in own for id in [r.description_id + stack.OF_ENGINE]}
 
 
 def order(requirement):
@@ -81,6 +91,7 @@ class Judge:
         self.clients = {"lambda": client, "cloudformation": cloudformation, "logs": served.output, "s3": spans}
         self.invoker = sam.Invoker("perdure", stack.REGION, lambda_client=client, cfn_client=cloudformation)
         validate.CloudWatchLogRetriever = stack.LogRetriever
+        records.CloudWatchLogRetriever = stack.RecordRetriever
 
     def judge(self, requirement):
         id, path = requirement.description_id, requirement.path
@@ -94,9 +105,16 @@ class Judge:
         hook = requirement.suite.validation_hook
         if result.passed and hook:
             result = app._run_extension_validation(
-                result=result, hook=hook, requirement_path=path, args=self.options, aws_clients=self.clients
+                result=result, hook=hook, requirement_path=path, args=self.options_of(id), aws_clients=self.clients
             )
         return Verdict("passed" if result.passed else "failed", result.errors)
+
+
+    def options_of(self, id):
+        options = copy.copy(self.options)
+        if id.endswith(stack.OF_ENGINE):
+            options.telemetry_log_group += stack.OF_ENGINE
+        return options
 
 
 def judge_all(judge, wanted, workers, report):
@@ -158,13 +176,16 @@ def run(args, wanted, tmp, options):
     perdure = deployment.build(tmp, "cmd/perdure")
     marks = tmp / "marks"
     marks.mkdir()
+    options.telemetry_log_group = str(tmp / "records")
     with telemetry.Collector() as spans:
         env = {
             "CONFORMANCE_MARKS": marks,
+            "TELEMETRY_LOG_GROUP_NAME": options.telemetry_log_group,
             "OTEL_EXPORTER_OTLP_ENDPOINT": spans.endpoint,
             "OTEL_SERVICE_NAME": telemetry.SERVICE,
         }
-        with engine.Engine(perdure, tmp / "data", deployed.flags(env)) as served:
+        told = [f"--telemetry={options.telemetry_log_group + stack.OF_ENGINE}", "--telemetry-format=by-name"]
+        with engine.Engine(perdure, tmp / "data", deployed.flags(env) + told) as served:
             judge = Judge(served, deployed, spans, options)
             report = reporter(sys.stdout)
             # AWS's code tells what it is doing.

@@ -272,3 +272,7 @@ def child_then_step_and_wait(event, context):
     result = constant(context, "outer step", child_with_wait(event, context))
     context.wait(seconds(1))
     return result
+
+
+# Its record is the engine's.
+serve("telemetry-1-engine", lambda event, context: constant(context, "increment", {"value": event["value"] + 1}))
