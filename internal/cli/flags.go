@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -81,6 +82,8 @@ func refuseEmpty(v flag.Value) flag.Value {
 	return required{v}
 }
 
+var emptyValue = regexp.MustCompile(`^invalid (?:boolean )?value "" for --([^:]+):`)
+
 // flagProblem words an error of package flag as this command line does. The
 // package has no error types, so its words are what there is to go by.
 func flagProblem(fs *flag.FlagSet, err error) error {
@@ -94,11 +97,10 @@ func flagProblem(fs *flag.FlagSet, err error) error {
 	if name, ok := strings.CutPrefix(text, "flag needs an argument: -"); ok {
 		return Usagef("--%s needs a value", name).Hintf("perdure help %s", fs.Name())
 	}
-	if name, ok := strings.CutPrefix(text, `invalid value "" for flag -`); ok {
-		name = strings.TrimSuffix(name, ": "+errEmpty.Error())
-		return Usagef("--%s is empty: give it a value, or leave it out", name).Hintf("is a variable unset? see perdure help %s", fs.Name())
-	}
 	text = strings.NewReplacer("for flag -", "for --", "for -", "for --").Replace(text)
+	if m := emptyValue.FindStringSubmatch(text); m != nil {
+		return Usagef("--%s is empty: give it a value, or leave it out", m[1]).Hintf("is a variable unset? see perdure help %s", fs.Name())
+	}
 	return Usagef("%s", text).Hintf("perdure help %s", fs.Name())
 }
 

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"bytes"
+	"database/sql"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -59,16 +60,42 @@ func TestNoDatabaseIsMadeBeneathAStore(t *testing.T) {
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	db, err := sqlite{file: newFile(path)}.forReading()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	if err := db.Ping(); err == nil {
+	if db, err := (sqlite{file: newFile(path)}).forReading(t.Context()); err == nil {
+		db.Close()
 		t.Error("a database that is gone was opened")
 	}
 	if _, err := os.Lstat(path); err == nil {
 		t.Error("a database was made")
+	}
+}
+
+// What is put in the place of the database is not read, by no connection.
+func TestReadersStayWithTheirFile(t *testing.T) {
+	dir, other := t.TempDir(), t.TempDir()
+	reopened(t, other).Close()
+	s := reopened(t, dir)
+	defer s.Close()
+	err := s.Commit(t.Context(), store.Write{ID: "a", Entry: store.Entry{Seq: 1, Data: []byte("x")}, Row: &store.Row{ID: "a", Function: "f", Name: "a"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(filepath.Join(other, Database), filepath.Join(dir, Database)); err != nil {
+		t.Fatal(err)
+	}
+	var held []*sql.Conn // so that each read has a connection of its own
+	for i := range s.readers.db.Stats().MaxOpenConnections {
+		conn, err := s.readers.db.Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		held = append(held, conn)
+		var n int
+		if err := conn.QueryRowContext(t.Context(), "SELECT count(*) FROM executions").Scan(&n); err != nil || n != 1 {
+			t.Errorf("connection %d reads %d executions, %v, want the 1 that the store holds", i, n, err)
+		}
+	}
+	for _, conn := range held {
+		conn.Close()
 	}
 }
 

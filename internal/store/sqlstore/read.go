@@ -29,7 +29,7 @@ type reader struct {
 }
 
 func openReader(ctx context.Context, file sqlite) (*reader, error) {
-	db, err := file.forReading()
+	db, err := file.forReading(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -138,9 +138,27 @@ func (f sqlite) connect(n int, pragmas ...string) (*sql.DB, error) {
 	return db, nil
 }
 
-// forReading opens the readers' pool. The file must have its schema by then.
-func (f sqlite) forReading() (*sql.DB, error) {
-	return f.connect(max(4, runtime.GOMAXPROCS(0)), "query_only(1)", "cache_size(-4000)")
+// forReading opens the readers' pool, all of it at once: a connection that is
+// opened later would be to whatever is at the path by then. The file must have
+// its schema.
+func (f sqlite) forReading(ctx context.Context) (*sql.DB, error) {
+	n := max(4, runtime.GOMAXPROCS(0))
+	db, err := f.connect(n, "query_only(1)", "cache_size(-4000)")
+	if err != nil {
+		return nil, err
+	}
+	for range n {
+		conn, err := db.Conn(ctx)
+		if err == nil {
+			defer conn.Close() // which puts it into the pool
+			err = conn.PingContext(ctx)
+		}
+		if err != nil {
+			db.Close()
+			return nil, f.fault(err)
+		}
+	}
+	return db, nil
 }
 
 // forWriting opens the one connection that writes, and gives a new file its
