@@ -380,7 +380,7 @@ func (f *functionReader) readVariable(e entry) {
 // readLayers tells which layers are missing.
 func (f *functionReader) readLayers() {
 	n := f.p.get("Layers")
-	if n == nil {
+	if n == nil || n.null || n.form == list && n.call == "" && len(n.items) == 0 {
 		return
 	}
 	f.warn(n.pos, KindProperty, "Layers", "Layers of %s has no effect here: the function runs without its layers", f.id)

@@ -102,6 +102,11 @@ func parse(file string, data []byte) (*node, *Error) {
 		return parseJSON(file, data)
 	}
 	root, problem := parseYAML(file, data)
+	if problem != nil && looksLikeJSON(file, data) {
+		if _, better := parseJSON(file, data); better != nil {
+			return nil, better
+		}
+	}
 	if problem == nil && (root.form != mapping || root.call != "") {
 		problem = &Error{root.pos, "this is no template: a map with Resources is wanted, not " + root.form.String()}
 	}

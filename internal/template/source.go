@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"path"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -60,6 +61,12 @@ func checkSize(whole Position, data []byte) *Error {
 func isJSON(data []byte) bool {
 	text := bytes.TrimLeft(data, " \t\r\n")
 	return len(text) > 0 && text[0] == '{' && json.Valid(text)
+}
+
+// looksLikeJSON reports whether data is meant as JSON, with a mistake in it.
+func looksLikeJSON(file string, data []byte) bool {
+	text := bytes.TrimLeft(data, " \t\r\n")
+	return len(text) > 0 && text[0] == '{' && path.Ext(file) == ".json"
 }
 
 // jsonReader makes nodes of JSON.

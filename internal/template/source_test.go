@@ -101,6 +101,10 @@ func TestJSONIsRefusedWithItsPlace(t *testing.T) {
 			t.Errorf("%.60q: got %v, want %s", text, err, want)
 		}
 	}
+	const cut = "{\"Description\": \"\\ud83d\\ude00\",\n \"Resources\" {}}"
+	if _, err := Parse("t.json", []byte(cut), nil); err == nil || !strings.HasPrefix(err.Error(), "t.json:2:14: this is not JSON: ") {
+		t.Errorf("got %v, want the place of the mistake", err)
+	}
 }
 
 // TestParametersAreChecked: what somebody gives must be a parameter's, and one
