@@ -23,7 +23,7 @@ func chain(err error, visit func(error) bool) (found bool) {
 			if visit(err) {
 				return true
 			}
-			one, many := unwrap(err)
+			many, one := unwrap(err)
 			for _, err := range many {
 				if walk(err) {
 					return true
@@ -37,7 +37,7 @@ func chain(err error, visit func(error) bool) (found bool) {
 }
 
 // unwrap is what err wraps.
-func unwrap(err error) (one error, many []error) {
+func unwrap(err error) (many []error, one error) {
 	safely(func() {
 		switch err := err.(type) {
 		case interface{ Unwrap() error }:
@@ -46,7 +46,7 @@ func unwrap(err error) (one error, many []error) {
 			many = err.Unwrap()
 		}
 	})
-	return one, many
+	return many, one
 }
 
 // safely calls a method of a user's type, which comes to nothing if it panics.
@@ -116,7 +116,7 @@ func typeName(err error) (name string, at error) {
 		if p := t.PkgPath(); t.Name() != "" && p != "fmt" && p != "errors" {
 			return t.Name(), err
 		}
-		err, _ = unwrap(err)
+		_, err = unwrap(err)
 	}
 	return "Error", nil
 }
