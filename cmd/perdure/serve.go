@@ -12,7 +12,6 @@ import (
 
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/cli"
-	"github.com/perdure/perdure/internal/span"
 	"github.com/perdure/perdure/internal/wire"
 )
 
@@ -112,35 +111,41 @@ func (v *serveVerb) run(ctx context.Context, std *stdio, args []string) error {
 	}
 	l, err := openLocal(ctx, v.localFlags, v.teller.log)
 	if err != nil {
-		return err
+		return interruptedOr(ctx, err)
 	}
 	defer l.close()
+	waiting, err := v.prepare(ctx, std, l)
+	if err != nil {
+		return interruptedOr(ctx, err)
+	}
+	l.serve()
+	v.ready(l, waiting)
+	return v.wait(ctx, l)
+}
+
+// prepare makes all functions known, and says which open executions wait for one
+// that is not.
+func (v *serveVerb) prepare(ctx context.Context, std *stdio, l *local) (waiting []engine.OpenCount, err error) {
 	for i := range v.programs {
 		p := &v.programs[i]
 		p.executionTimeout = v.timeouts[p.name]
 		p.output = v.teller.output(p.name, "")
 	}
 	if v.programs, err = v.install(ctx, std, l, v.programs...); err != nil {
-		return interruptedOr(ctx, err)
+		return nil, err
 	}
 	if err := l.runPublished(ctx, v.teller.output); err != nil {
-		return err
+		return nil, err
 	}
 	for _, p := range v.programs {
 		if err := l.publishAliases(ctx, p); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if err := l.openEmulator(ctx, v.teller.log); err != nil {
-		return err
+		return nil, err
 	}
-	waiting, err := l.unserved(ctx)
-	if err != nil {
-		return err
-	}
-	l.serve()
-	v.ready(l, waiting)
-	return v.wait(ctx, l)
+	return l.unserved(ctx)
 }
 
 // check finds what is wrong before anything is started.
@@ -277,7 +282,7 @@ func (v *serveVerb) wait(ctx context.Context, l *local) error {
 func (v *serveVerb) finishInvocations(l *local) {
 	running := ""
 	if n := l.engine.Running(); n > 0 && v.drain > 0 {
-		running = fmt.Sprintf("; invocations under way may end for %s: %d", span.Whole(v.drain), n)
+		running = fmt.Sprintf("; invocations under way may end for %s: %d", v.drain, n)
 	}
 	v.teller.say("stopping", []any{"drain", v.drain.String()},
 		"perdure: stopping (Ctrl-C again stops at once)"+running+"; open executions go on at the next start")

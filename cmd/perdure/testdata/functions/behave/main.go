@@ -47,6 +47,19 @@ func handler(ctx durable.Context, e event) (any, error) {
 			time.Sleep(time.Second)
 			return result{"step slowly"}, nil
 		})
+	case "hang once":
+		return durable.Step(ctx, "slow", func(context.Context) (result, error) {
+			if err := note(e.File); err != nil {
+				return result{}, err
+			}
+			if _, err := os.Stat(e.File + ".hung"); err != nil {
+				if err := os.WriteFile(e.File+".hung", nil, 0o644); err != nil {
+					return result{}, err
+				}
+				time.Sleep(time.Hour)
+			}
+			return result{"hang once"}, nil
+		})
 	case "chatter":
 		for i := range 800 { // fewer than a log takes in a second, more than a pipe holds
 			fmt.Printf("line %d %s\n", i, strings.Repeat("x", 200))
