@@ -1,17 +1,11 @@
 package adminapi
 
 import (
-	"context"
-	"log/slog"
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/perdure/perdure/engine"
-	"github.com/perdure/perdure/internal/attached"
-	"github.com/perdure/perdure/internal/lambdaapi"
-	"github.com/perdure/perdure/internal/store/memstore"
 	"github.com/perdure/perdure/internal/wire"
 	"github.com/perdure/perdure/internal/wire/wiretest"
 )
@@ -23,18 +17,9 @@ func FuzzBeat(f *testing.F) {
 	f.Add([]byte(`{"Running":["r"],"Lines":[{"Time":"2026-11-27T00:00:00Z","ExecutionArn":"","RequestId":"r","Stream":"stdout","Text":"x"}]}`))
 	f.Add([]byte(`{"Lines":[{"ExecutionArn":"arn:aws:lambda:us-east-1:000000000000:function:other:$LATEST/durable-execution/a/b","Stream":"notice"}]}`))
 	f.Add([]byte(`{"Lines":[{},{},{}],"Running":null}`))
-	e, err := engine.Open(f.Context(), memstore.New(), nil)
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Cleanup(func() { _ = e.Close(context.Background()) })
-	hub := &attached.Hub{}
-	err = e.Register(engine.Function{Name: "far", Timeout: time.Minute, Invoker: hub.Function(attached.Settings{Name: "far"})})
-	if err != nil {
-		f.Fatal(err)
-	}
+	e, hub := farEngine(f)
 	took := &listener{Engine: e}
-	api := New(took, &Options{Shell: lambdaapi.Options{Logger: slog.New(slog.DiscardHandler)}, Workers: hub})
+	api := workerAPI(took, hub)
 	worker := ""
 	f.Fuzz(func(t *testing.T, body []byte) {
 		if _, err := hub.FunctionOf(worker); err != nil {

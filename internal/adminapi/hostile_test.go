@@ -3,6 +3,7 @@ package adminapi
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -15,9 +16,9 @@ import (
 	"github.com/perdure/perdure/internal/wire/wiretest"
 )
 
-// TestBodiesMakeLittle: whatever JSON comes to a route, what is made of it is
-// bounded, and for a worker that nobody knows it is not even read.
-func TestBodiesMakeLittle(t *testing.T) {
+// farEngine is an engine with the function far, to which workers attach.
+func farEngine(t testing.TB) (*engine.Engine, *attached.Hub) {
+	t.Helper()
 	e, err := engine.Open(t.Context(), memstore.New(), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -28,11 +29,23 @@ func TestBodiesMakeLittle(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return e, hub
+}
+
+// workerAPI is the API for the workers of hub.
+func workerAPI(e Engine, hub *attached.Hub) http.Handler {
+	return New(e, &Options{Shell: lambdaapi.Options{Logger: slog.New(slog.DiscardHandler)}, Workers: hub})
+}
+
+// TestBodiesMakeLittle: whatever JSON comes to a route, what is made of it is
+// bounded, and for a worker that nobody knows it is not even read.
+func TestBodiesMakeLittle(t *testing.T) {
+	e, hub := farEngine(t)
 	worker, _, err := hub.Join("far", "here")
 	if err != nil {
 		t.Fatal(err)
 	}
-	api := New(e, &Options{Shell: lambdaapi.Options{Logger: slog.New(slog.DiscardHandler)}, Workers: hub})
+	api := workerAPI(e, hub)
 	const size = 2 << 20
 	bodies := wiretest.HostileJSON(size, "Lines", "Running", "Error", "Outcome", "From", "Payload")
 	if testing.Short() {
