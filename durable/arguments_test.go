@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/durable"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // computed are calls whose arguments are good on the first run, and bad on
@@ -345,7 +345,7 @@ func TestWaitUntil(t *testing.T) {
 		if out.result() != `"1m31s"` {
 			t.Errorf("got %s %s", out.result(), out.errorText())
 		}
-		if got, want := strings.Join(svc.shapes(), " "), "3 u"; len(svc.ops) != 2 || svc.ops[0].ID != "3" || svc.ops[0].Status != wire.StatusSucceeded {
+		if got, want := strings.Join(svc.shapes(), " "), "3 u"; len(svc.ops) != 2 || svc.ops[0].ID != "3" || svc.ops[0].Status != protocol.StatusSucceeded {
 			t.Errorf("recorded %s, want %s", got, want)
 		}
 	})

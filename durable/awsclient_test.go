@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
 	"github.com/perdure/perdure/durable"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // awsClient is the Lambda API through the AWS SDK's client: what ours must be
@@ -129,8 +129,8 @@ func fromOperations(ops []types.Operation) []*durable.Operation {
 func fromOperation(o *types.Operation) *durable.Operation {
 	out := &durable.Operation{
 		ID:       aws.ToString(o.Id),
-		Type:     wire.OperationType(o.Type),
-		Status:   wire.OperationStatus(o.Status),
+		Type:     protocol.OperationType(o.Type),
+		Status:   protocol.OperationStatus(o.Status),
 		ParentID: aws.ToString(o.ParentId),
 		Name:     aws.ToString(o.Name),
 		SubType:  aws.ToString(o.SubType),
@@ -178,9 +178,9 @@ func optional(s string) *string {
 	return &s
 }
 
-func timestamp(t *time.Time) wire.Timestamp {
+func timestamp(t *time.Time) protocol.Timestamp {
 	if t == nil {
 		return 0
 	}
-	return wire.TimestampOf(*t)
+	return protocol.TimestampOf(*t)
 }

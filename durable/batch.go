@@ -5,7 +5,7 @@ import (
 	"errors"
 	"sync"
 
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // errBatchEnded is the cause for the items that were under way when their batch
@@ -112,9 +112,9 @@ func runBatch[T any](ctx Context, k, item *kind, name string, cfg *batchConfig, 
 	defer o.end()
 	var result BatchResult[T]
 	switch op := o.known.op; {
-	case op != nil && op.Status == wire.StatusFailed:
+	case op != nil && op.Status == protocol.StatusFailed:
 		return result, &ChildContextError{Name: name, Err: o.scope.run.cfg.errors.decode(op.Error)}
-	case op != nil && op.Status == wire.StatusSucceeded && !op.ReplayChildren:
+	case op != nil && op.Status == protocol.StatusSucceeded && !op.ReplayChildren:
 		result = recordedBatch(b, work)
 	default:
 		b.enter()
@@ -163,7 +163,7 @@ func (b *batch) operationOf(i int) *operation {
 func (b *batch) live() {
 	s, r := b.scope, b.scope.run
 	if b.known.op == nil {
-		r.hold(s, b.update(b.id, wire.ActionStart))
+		r.hold(s, b.update(b.id, protocol.ActionStart))
 	}
 	b.waiter = newWaiter(s)
 	b.recorded()
@@ -246,8 +246,8 @@ func (b *batch) take() (int, *operation) {
 		}
 		o := b.operationOf(i)
 		if o.known.op == nil && !b.cfg.flat {
-			r.holdLocked(o.update(o.id(), wire.ActionStart))
-			o.known.op = &Operation{ID: o.id(), Type: o.typ, SubType: o.subType, Name: o.name, Status: wire.StatusStarted}
+			r.holdLocked(o.update(o.id(), protocol.ActionStart))
+			o.known.op = &Operation{ID: o.id(), Type: o.typ, SubType: o.subType, Name: o.name, Status: protocol.StatusStarted}
 		}
 		return i, o
 	}
@@ -268,7 +268,7 @@ func (b *batch) runItem(o *operation, i int) {
 	switch op := o.known.op; {
 	case b.cfg.flat:
 		runFlat(o, body, fails)
-	case op.Status == wire.StatusSucceeded && !op.ReplayChildren:
+	case op.Status == protocol.StatusSucceeded && !op.ReplayChildren:
 		end.payload = b.restore(o, i, op.Payload)
 	default:
 		run := newChildRun(o)

@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/perdure/perdure/durable"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 var errItem = errors.New("bad item")
@@ -74,7 +74,7 @@ func TestBatchCompletion(t *testing.T) {
 						}
 						return nil, durable.Wait(ctx, "w", time.Second)
 					}, durable.WithErrors(durable.ErrorValue("Item", errItem)))
-					if out := svc.run(h); out.Status != wire.InvocationSucceeded || runs != 2 {
+					if out := svc.run(h); out.Status != protocol.InvocationSucceeded || runs != 2 {
 						t.Errorf("got %s after %d runs", out.errorText(), runs)
 					}
 				})
@@ -699,7 +699,7 @@ func TestBatchEndsAgainAfterACrash(t *testing.T) {
 					return fmt.Sprint(r.SuccessCount(), r.StartedCount()), err
 				})
 				svc.before = func(int) error {
-					if slices.ContainsFunc(svc.calls[len(svc.calls)-1], func(u wire.Update) bool { return u.ID == "1" && u.Action == wire.ActionSucceed }) && svc.invocations < 4 {
+					if slices.ContainsFunc(svc.calls[len(svc.calls)-1], func(u protocol.Update) bool { return u.ID == "1" && u.Action == protocol.ActionSucceed }) && svc.invocations < 4 {
 						return errNowhere
 					}
 					return nil
@@ -708,7 +708,7 @@ func TestBatchEndsAgainAfterACrash(t *testing.T) {
 					t.Errorf("got %s %s, want 1 success and 2 started", out.result(), out.errorText())
 				}
 				for _, op := range svc.ops {
-					if op.Type == wire.TypeWait && !op.Status.Closed() {
+					if op.Type == protocol.TypeWait && !op.Status.Closed() {
 						t.Errorf("wait %s %q was left behind", op.ID, op.Name)
 					}
 				}

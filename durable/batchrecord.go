@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // A batch is recorded as batchJSON. Where that is too large, a summary takes its
@@ -44,7 +44,7 @@ func closeBatch[T any](b *batch, work *batchWork[T]) (BatchResult[T], error) {
 		unmet := result.unmet
 		payload, result, err = encodeValue(b.body(b.id, 0), b.cfg.serdes, b.result(), result)
 		result.unmet = unmet
-		large = len(payload) > wire.MaxInlineResult
+		large = len(payload) > protocol.MaxInlineResult
 	}
 	switch {
 	case b.known.op != nil && b.known.op.Status.Closed():
@@ -101,7 +101,7 @@ func (b *batch) encode(unmet bool) (payload string, large bool) {
 	for i := range b.item {
 		size += len(b.item[i].payload)
 	}
-	if size > wire.MaxInlineResult {
+	if size > protocol.MaxInlineResult {
 		return "", true
 	}
 	out := batchJSON{All: []itemJSON{}, Reason: b.reason, Unmet: unmet}
@@ -122,7 +122,7 @@ func (b *batch) encode(unmet bool) (payload string, large bool) {
 		out.All = append(out.All, j)
 	}
 	data, err := JSON.Marshal(context.Background(), out)
-	return string(data), err != nil || len(data) > wire.MaxInlineResult
+	return string(data), err != nil || len(data) > protocol.MaxInlineResult
 }
 
 func (b *batch) summary(status ItemStatus, unmet bool) string {
@@ -144,10 +144,10 @@ func (b *batch) summary(status ItemStatus, unmet bool) string {
 }
 
 func (b *batch) record(payload string, replayChildren bool) {
-	u := b.update(b.id, wire.ActionSucceed)
+	u := b.update(b.id, protocol.ActionSucceed)
 	u.Payload = &payload
 	if replayChildren {
-		u.ContextOptions = &wire.ContextOptions{ReplayChildren: true}
+		u.ContextOptions = &protocol.ContextOptions{ReplayChildren: true}
 	}
 	b.scope.run.record(b.scope, u)
 }
@@ -155,7 +155,7 @@ func (b *batch) record(payload string, replayChildren bool) {
 // recordFailure records that the result could not be.
 func (b *batch) recordFailure(err error) error {
 	r := b.scope.run
-	u := b.update(b.id, wire.ActionFail)
+	u := b.update(b.id, protocol.ActionFail)
 	u.Error = r.cfg.errors.encode(err)
 	r.record(b.scope, u)
 	return &ChildContextError{Name: b.name, Err: r.cfg.errors.decode(u.Error)}

@@ -10,21 +10,21 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/durable"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // finished is the envelope of an execution with n finished steps.
 func finished(n int, result string) []byte {
-	in := &wire.InvocationInput{DurableExecutionArn: testARN, CheckpointToken: "t"}
-	ops := []*wire.Operation{{ID: "exec", Type: wire.TypeExecution, Status: wire.StatusStarted}}
+	in := &protocol.InvocationInput{DurableExecutionArn: testARN, CheckpointToken: "t"}
+	ops := []*protocol.Operation{{ID: "exec", Type: protocol.TypeExecution, Status: protocol.StatusStarted}}
 	for i := range n {
-		ops = append(ops, &wire.Operation{
-			ID: strconv.Itoa(i + 1), Type: wire.TypeStep, SubType: wire.SubTypeStep, Name: "charge-card",
-			Status: wire.StatusSucceeded, Payload: &result, Attempt: 1,
+		ops = append(ops, &protocol.Operation{
+			ID: strconv.Itoa(i + 1), Type: protocol.TypeStep, SubType: protocol.SubTypeStep, Name: "charge-card",
+			Status: protocol.StatusSucceeded, Payload: &result, Attempt: 1,
 		})
 	}
 	in.InitialExecutionState.Operations = ops
-	return wire.AppendInput(nil, in)
+	return protocol.AppendInput(nil, in)
 }
 
 // BenchmarkReplayStep is one finished step of many, replayed: ns/step and

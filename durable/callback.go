@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 var (
-	callbackKind = &kind{call: "durable.CreateCallback", typ: wire.TypeCallback, subType: wire.SubTypeCallback, detached: true}
+	callbackKind = &kind{call: "durable.CreateCallback", typ: protocol.TypeCallback, subType: protocol.SubTypeCallback, detached: true}
 	resultKind   = &kind{call: "Callback.Result"}
 )
 
@@ -60,8 +60,8 @@ var errNoCallbackID = errors.New("perdure: the service gave a callback no id")
 // createCallback records the callback and returns the id that the service gave it.
 func (o *operation) createCallback(cfg *callbackConfig) string {
 	r, id := o.scope.run, o.id()
-	u := o.update(id, wire.ActionStart)
-	u.CallbackOptions = &wire.CallbackOptions{
+	u := o.update(id, protocol.ActionStart)
+	u.CallbackOptions = &protocol.CallbackOptions{
 		TimeoutSeconds: seconds(cfg.timeout), HeartbeatTimeoutSeconds: seconds(cfg.heartbeat),
 	}
 	r.record(o.scope, u)
@@ -100,7 +100,7 @@ func (c *Callback[T]) Result(ctx Context) (T, error) {
 	if err != nil {
 		return zero, err
 	}
-	if op.Status != wire.StatusSucceeded {
+	if op.Status != protocol.StatusSucceeded {
 		return zero, &CallbackError{Name: c.call.name, Err: c.call.scope.run.cfg.errors.decodeCallback(op)}
 	}
 	return decodeCallback[T](&c.call, c.serdes, op.Payload)
@@ -132,8 +132,8 @@ func (o *operation) completed(ctx Context) (*Operation, error) {
 
 // decodeCallback is the error that a callback failed with.
 func (c errorCodecs) decodeCallback(op *Operation) error {
-	if op.Status == wire.StatusTimedOut {
-		return &CallbackTimeoutError{Heartbeat: op.Error != nil && op.Error.ErrorType == wire.ErrorTypeCallbackHeartbeat}
+	if op.Status == protocol.StatusTimedOut {
+		return &CallbackTimeoutError{Heartbeat: op.Error != nil && op.Error.ErrorType == protocol.ErrorTypeCallbackHeartbeat}
 	}
 	return c.decodeForeign(op.Error)
 }
@@ -236,7 +236,7 @@ func newCallbackConfig(opts []CallbackOption) (*callbackConfig, error) {
 	return cfg, cfg.validate()
 }
 
-const maxCallbackTime = wire.MaxCallbackSeconds * time.Second
+const maxCallbackTime = protocol.MaxCallbackSeconds * time.Second
 
 func (c *callbackConfig) validate() error {
 	err := errors.Join(validateCallbackTime("timeout", c.timeout), validateCallbackTime("heartbeat timeout", c.heartbeat))

@@ -12,12 +12,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/perdure/perdure/durable"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // answers completes every callback in the same way.
 func (s *service) answers(what settling) {
-	s.handedOut = func(op *wire.Operation) { s.settles(op, what) }
+	s.handedOut = func(op *protocol.Operation) { s.settles(op, what) }
 }
 
 func TestCallback(t *testing.T) {
@@ -112,7 +112,7 @@ func TestCallbackDecoding(t *testing.T) {
 	if v, err := resultOf[string](t, succeeds(0, "abc"), durable.WithSerdes(upper{})); v != "ABC" || err != nil {
 		t.Errorf("with a Serdes: got %q, %v", v, err)
 	}
-	for _, nothing := range []settling{succeeds(0, ""), {0, wire.StatusSucceeded, nil, nil}} {
+	for _, nothing := range []settling{succeeds(0, ""), {0, protocol.StatusSucceeded, nil, nil}} {
 		if v, err := resultOf[*order](t, nothing); v != nil || err != nil {
 			t.Errorf("nothing was sent: got %v, %v", v, err)
 		}
@@ -134,7 +134,7 @@ func TestCallbackFails(t *testing.T) {
 		`callback "cb" failed: not approved`:                    {what: fails(time.Second, "Rejected", "not approved")},
 		`callback "cb" failed: it was not completed in time`:    {what: succeeds(time.Hour, ""), opts: []durable.CallbackOption{second}, timeout: true},
 		`callback "cb" failed: no heartbeat came in time`:       {what: succeeds(time.Hour, ""), opts: []durable.CallbackOption{durable.WithHeartbeat(1500 * time.Millisecond), durable.WithTimeout(3 * time.Second)}, timeout: true, heartbeat: true},
-		`callback "cb" failed: failed without a recorded error`: {what: settling{0, wire.StatusFailed, nil, nil}},
+		`callback "cb" failed: failed without a recorded error`: {what: settling{0, protocol.StatusFailed, nil, nil}},
 	} {
 		_, err := resultOf[string](t, test.what, test.opts...)
 		var callback *durable.CallbackError
@@ -175,7 +175,7 @@ func TestCallbackOptions(t *testing.T) {
 			return nil, err
 		}, durable.WithClient(svc)))
 		u := svc.calls[0][0]
-		if diff := cmp.Diff(&wire.CallbackOptions{TimeoutSeconds: 5400, HeartbeatTimeoutSeconds: 2}, u.CallbackOptions); diff != "" || u.SubType != "Approval" {
+		if diff := cmp.Diff(&protocol.CallbackOptions{TimeoutSeconds: 5400, HeartbeatTimeoutSeconds: 2}, u.CallbackOptions); diff != "" || u.SubType != "Approval" {
 			t.Errorf("subtype %q, options (-want +got):\n%s", u.SubType, diff)
 		}
 	})

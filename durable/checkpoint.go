@@ -5,7 +5,7 @@ import (
 	"runtime"
 	"time"
 
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // Bounds of one checkpoint, and how long an update that nobody waits for may
@@ -46,7 +46,7 @@ type queued struct {
 func (r *run) record(s *scope, u Update) {
 	r.rehearsed(s)
 	r.starting(&u)
-	if r.cfg.pipelined && u.Action != wire.ActionStart && r.recordLater(s, u) {
+	if r.cfg.pipelined && u.Action != protocol.ActionStart && r.recordLater(s, u) {
 		return
 	}
 	w := newWaiter(s)
@@ -316,7 +316,7 @@ func (r *run) apply(batch []queued, reply *CheckpointReply, err error) {
 	if reply.Token == "" && !closes(batch) {
 		// The execution was closed, or is being paused, by someone else.
 		r.log.warn("the service ended this invocation: its reply to a checkpoint has no token")
-		r.finishLocked(outcome{status: wire.InvocationPending})
+		r.finishLocked(outcome{status: protocol.InvocationPending})
 		return
 	}
 	r.token = reply.Token
@@ -337,5 +337,5 @@ func (r *run) apply(batch []queued, reply *CheckpointReply, err error) {
 }
 
 func closes(batch []queued) bool {
-	return len(batch) > 0 && batch[len(batch)-1].update.Type == wire.TypeExecution
+	return len(batch) > 0 && batch[len(batch)-1].update.Type == protocol.TypeExecution
 }

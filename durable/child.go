@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
-var childKind = &kind{call: "durable.RunInChildContext", typ: wire.TypeContext, subType: wire.SubTypeRunInChildContext}
+var childKind = &kind{call: "durable.RunInChildContext", typ: protocol.TypeContext, subType: protocol.SubTypeRunInChildContext}
 
 // RunInChildContext runs fn with a context of its own, in which operations are
 // numbered apart, and records its result. Once it has closed, later runs
@@ -53,7 +53,7 @@ func childOf[T any](ctx Context, k *kind, name string, cfg *childConfig, summary
 		var zero T
 		return zero, err
 	}
-	if op := o.known.op; op != nil && op.Status == wire.StatusSucceeded && !op.ReplayChildren {
+	if op := o.known.op; op != nil && op.Status == protocol.StatusSucceeded && !op.ReplayChildren {
 		v := recordedResult[T](o, cfg.serdes)
 		o.end()
 		return v, nil
@@ -89,7 +89,7 @@ func plainChild[T any](o *operation, cfg *childConfig, summary func(T) string, f
 			return "", err
 		}
 		payload, result, err = encodeValue(o.body(run.id, 0), serdes, what, v)
-		if err == nil && summary != nil && !s.sealed && len(payload) > wire.MaxInlineResult {
+		if err == nil && summary != nil && !s.sealed && len(payload) > protocol.MaxInlineResult {
 			run.summary = summary(result)
 		}
 		return payload, err
@@ -150,11 +150,11 @@ func newChildRun(o *operation) *childRun {
 // body runs the function in a scope and encodes its result.
 func (c *childRun) do(body func(*scope) (string, error)) error {
 	op, r := c.known.op, c.scope.run
-	if op != nil && op.Status == wire.StatusFailed {
+	if op != nil && op.Status == protocol.StatusFailed {
 		return c.wrap(op.Error)
 	}
 	if op == nil {
-		r.hold(c.scope, c.update(c.id, wire.ActionStart))
+		r.hold(c.scope, c.update(c.id, protocol.ActionStart))
 	}
 	s := newScope(c.ctx, r, c.scope, c.id, c.name)
 	if op != nil && op.Status.Closed() {
@@ -185,15 +185,15 @@ func (c *childRun) record(payload string, err error) error {
 		c.finished()
 	}
 	if err != nil {
-		u := c.update(c.id, wire.ActionFail)
+		u := c.update(c.id, protocol.ActionFail)
 		u.Error = c.encode(err)
 		r.record(c.scope, u)
 		return c.wrap(u.Error)
 	}
-	u := c.update(c.id, wire.ActionSucceed)
-	if c.large || len(payload) > wire.MaxInlineResult {
-		payload = shorten(validText(c.summary), wire.MaxInlineResult)
-		u.ContextOptions = &wire.ContextOptions{ReplayChildren: true}
+	u := c.update(c.id, protocol.ActionSucceed)
+	if c.large || len(payload) > protocol.MaxInlineResult {
+		payload = shorten(validText(c.summary), protocol.MaxInlineResult)
+		u.ContextOptions = &protocol.ContextOptions{ReplayChildren: true}
 	}
 	u.Payload = &payload
 	r.record(c.scope, u)

@@ -3,18 +3,18 @@ package durable
 import (
 	"context"
 
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // The protocol's records, as a [Client] sees them. Code that only writes
 // durable functions never needs them.
 type (
 	// Operation is the recorded state of one operation.
-	Operation = wire.Operation
+	Operation = protocol.Operation
 	// Update is one change of an operation that a function asks for.
-	Update = wire.Update
+	Update = protocol.Update
 	// ErrorObject is an error as the protocol records it.
-	ErrorObject = wire.ErrorObject
+	ErrorObject = protocol.ErrorObject
 )
 
 // Client is what a durable function needs of the service that records its

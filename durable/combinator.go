@@ -6,14 +6,14 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // A combinator is recorded as a context without operations in it: which future
 // decided it, and which were canceled. The results are the futures' own.
 
 func combinator(call string) *kind {
-	return &kind{call: call, typ: wire.TypeContext, subType: wire.SubTypeRunInChildContext}
+	return &kind{call: call, typ: protocol.TypeContext, subType: protocol.SubTypeRunInChildContext}
 }
 
 var (
@@ -226,7 +226,7 @@ func (c *combination) err() error {
 func (c *combination) live(cancel bool) {
 	s, r, id := c.scope, c.scope.run, c.id()
 	if c.known.op == nil {
-		r.hold(s, c.update(id, wire.ActionStart))
+		r.hold(s, c.update(id, protocol.ActionStart))
 	}
 	c.wait()
 	err := c.err()
@@ -280,11 +280,11 @@ func (c *combination) outcome(id string, err error) Update {
 	data, _ := json.Marshal(c.decision) // integers cannot fail
 	text := string(data)
 	if err == nil {
-		u := c.update(id, wire.ActionSucceed)
+		u := c.update(id, protocol.ActionSucceed)
 		u.Payload = &text
 		return u
 	}
-	u := c.update(id, wire.ActionFail)
+	u := c.update(id, protocol.ActionFail)
 	u.Error = c.scope.run.cfg.errors.encode(err)
 	u.Error.ErrorData = text
 	return u
@@ -321,7 +321,7 @@ func (c *combination) strange() bool {
 func (c *combination) read(op *Operation) {
 	text := ""
 	switch {
-	case op.Status == wire.StatusFailed && op.Error != nil:
+	case op.Status == protocol.StatusFailed && op.Error != nil:
 		text = op.Error.ErrorData
 	case op.Payload != nil:
 		text = *op.Payload

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // The deadline of a child context is a WAIT beside it, with the context's id
@@ -14,7 +14,7 @@ import (
 // and it is the service that measures it. Whichever is recorded first, the
 // context's end or the deadline's failure of it, is how it ended.
 
-var deadlineKind = &kind{call: "durable.RunInChildContext", typ: wire.TypeWait, subType: subTypeDeadline}
+var deadlineKind = &kind{call: "durable.RunInChildContext", typ: protocol.TypeWait, subType: subTypeDeadline}
 
 // deadline watches over the time of one child context.
 type deadline struct {
@@ -72,7 +72,7 @@ func (d *deadline) run(body func()) {
 	r := d.scope.run
 	d.child.start()
 	switch op := d.latest(); {
-	case op != nil && op.Status == wire.StatusSucceeded:
+	case op != nil && op.Status == protocol.StatusSucceeded:
 		r.spawn(d.scope, d.expire)
 		return
 	case op != nil && op.Status.Closed(): // the function had returned
@@ -103,8 +103,8 @@ func (d *deadline) latest() *Operation {
 }
 
 func (d *deadline) startUpdate() Update {
-	u := d.update(d.id(), wire.ActionStart)
-	u.WaitOptions = &wire.WaitOptions{WaitSeconds: int64((d.cause.Timeout + time.Second - 1) / time.Second)}
+	u := d.update(d.id(), protocol.ActionStart)
+	u.WaitOptions = &protocol.WaitOptions{WaitSeconds: int64((d.cause.Timeout + time.Second - 1) / time.Second)}
 	return u
 }
 
@@ -112,7 +112,7 @@ func (d *deadline) startUpdate() Update {
 func (d *deadline) watch() *waiter {
 	r := d.scope.run
 	w := newWaiter(d.scope)
-	cancel := d.update(d.id(), wire.ActionCancel)
+	cancel := d.update(d.id(), protocol.ActionCancel)
 	w.cancel = &cancel
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -29,7 +29,7 @@ func TestDependencies(t *testing.T) {
 	want := []string{
 		"github.com/aws/aws-lambda-go",
 		"github.com/perdure/perdure/durable",
-		"github.com/perdure/perdure/internal/wire",
+		"github.com/perdure/perdure/protocol",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("what durable links (-want +got):\n%s", diff)

@@ -8,11 +8,11 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 var (
-	nowKind  = &kind{call: "durable.Now", typ: wire.TypeStep, subType: subTypeNow}
+	nowKind  = &kind{call: "durable.Now", typ: protocol.TypeStep, subType: subTypeNow}
 	uuidKind = &kind{call: "durable.UUID"}
 	randKind = &kind{call: "durable.Rand"}
 )
@@ -30,15 +30,15 @@ func Now(ctx Context) time.Time {
 		panic(err)
 	}
 	defer o.end()
-	if op := o.known.op; op != nil && op.Status == wire.StatusSucceeded {
+	if op := o.known.op; op != nil && op.Status == protocol.StatusSucceeded {
 		return decodeJSON[time.Time](&o)
 	}
 	now := time.Now().UTC().Round(0)
 	id, payload := o.id(), strconv.Quote(now.Format(time.RFC3339Nano))
 	if o.known.op == nil {
-		o.scope.run.hold(o.scope, o.update(id, wire.ActionStart))
+		o.scope.run.hold(o.scope, o.update(id, protocol.ActionStart))
 	}
-	u := o.update(id, wire.ActionSucceed)
+	u := o.update(id, protocol.ActionSucceed)
 	u.Payload = &payload
 	o.scope.run.record(o.scope, u)
 	return now

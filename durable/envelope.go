@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"unicode/utf8"
 
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // Replay begins with decoding the envelope. With encoding/json that takes about
@@ -15,9 +15,9 @@ import (
 // expect, and encoding/json then decides what to make of it.
 
 // readInput reads an envelope; false means that it would rather not.
-func readInput(data []byte) (*wire.InvocationInput, bool) {
+func readInput(data []byte) (*protocol.InvocationInput, bool) {
 	r := &jsonReader{data: data, ok: utf8.Valid(data)}
-	in := new(wire.InvocationInput)
+	in := new(protocol.InvocationInput)
 	r.object(func(key string) {
 		switch key {
 		case "DurableExecutionArn":
@@ -36,7 +36,7 @@ func readInput(data []byte) (*wire.InvocationInput, bool) {
 	return in, r.ok && r.pos == len(data)
 }
 
-func (r *jsonReader) state(s *wire.InitialState) {
+func (r *jsonReader) state(s *protocol.InitialState) {
 	r.object(func(key string) {
 		switch key {
 		case "NextMarker":
@@ -66,9 +66,9 @@ func (r *jsonReader) operation(op *Operation) {
 		case "Id":
 			op.ID = r.text()
 		case "Type":
-			op.Type = wire.OperationType(r.word())
+			op.Type = protocol.OperationType(r.word())
 		case "Status":
-			op.Status = wire.OperationStatus(r.word())
+			op.Status = protocol.OperationStatus(r.word())
 		case "ParentId":
 			op.ParentID = r.word()
 		case "Name":
@@ -118,23 +118,23 @@ func (r *jsonReader) details(op *Operation) {
 }
 
 // time reads a moment in the dialect of what is read.
-func (r *jsonReader) time() wire.Timestamp {
+func (r *jsonReader) time() protocol.Timestamp {
 	switch {
 	case r.null():
 		return 0
-	case r.dialect == wire.API:
+	case r.dialect == protocol.API:
 		return r.seconds()
 	}
-	return wire.Timestamp(r.number())
+	return protocol.Timestamp(r.number())
 }
 
 // seconds reads seconds since the epoch, which may have a fraction.
-func (r *jsonReader) seconds() wire.Timestamp {
+func (r *jsonReader) seconds() protocol.Timestamp {
 	digits := r.numeral()
 	f, err := strconv.ParseFloat(string(digits), 64)
 	r.ok = r.ok && err == nil && json.Valid(digits) && math.Abs(f) < 1<<50
 	if !r.ok {
 		return 0
 	}
-	return wire.Timestamp(math.Round(f * 1000))
+	return protocol.Timestamp(math.Round(f * 1000))
 }

@@ -7,20 +7,20 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // What the reader accepts is what encoding/json makes of it.
 func TestReadInput(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		in := &wire.InvocationInput{
+		in := &protocol.InvocationInput{
 			DurableExecutionArn: rapid.String().Draw(t, "arn"),
 			CheckpointToken:     rapid.String().Draw(t, "token"),
 			UpdatedOperationIds: rapid.SliceOfN(rapid.String(), 0, 3).Draw(t, "updated"),
 		}
 		in.InitialExecutionState.NextMarker = rapid.String().Draw(t, "marker")
 		in.InitialExecutionState.Operations = rapid.SliceOfN(rapid.Custom(drawOperation), 0, 3).Draw(t, "operations")
-		data := wire.AppendInput(nil, in)
+		data := protocol.AppendInput(nil, in)
 		if rapid.Bool().Draw(t, "spaced") {
 			var v any
 			if err := json.Unmarshal(data, &v); err != nil {
@@ -28,7 +28,7 @@ func TestReadInput(t *testing.T) {
 			}
 			data, _ = json.MarshalIndent(v, "", "\t") // escapes HTML and sorts members
 		}
-		var want wire.InvocationInput
+		var want protocol.InvocationInput
 		if err := json.Unmarshal(data, &want); err != nil {
 			t.Fatal(err)
 		}
@@ -45,22 +45,22 @@ func TestReadInput(t *testing.T) {
 func drawOperation(t *rapid.T) *Operation {
 	op := &Operation{
 		ID: rapid.String().Draw(t, "id"), Name: rapid.String().Draw(t, "name"), ParentID: rapid.String().Draw(t, "parent"),
-		Type: rapid.SampledFrom(wire.OperationTypes).Draw(t, "type"), Status: wire.StatusStarted,
-		Start: wire.Timestamp(rapid.Int64Range(0, 1<<45).Draw(t, "start")),
+		Type: rapid.SampledFrom(protocol.OperationTypes).Draw(t, "type"), Status: protocol.StatusStarted,
+		Start: protocol.Timestamp(rapid.Int64Range(0, 1<<45).Draw(t, "start")),
 	}
 	if rapid.Bool().Draw(t, "payload") {
 		s := rapid.String().Draw(t, "result")
 		op.Payload = &s
 	}
 	switch op.Type {
-	case wire.TypeStep:
+	case protocol.TypeStep:
 		op.Attempt, op.NextAttempt = rapid.IntRange(0, 99).Draw(t, "attempt"), op.Start
 		op.Error = &ErrorObject{ErrorMessage: rapid.String().Draw(t, "message"), StackTrace: []string{"f"}}
-	case wire.TypeWait:
+	case protocol.TypeWait:
 		op.Payload, op.ScheduledEnd = nil, op.Start
-	case wire.TypeContext:
+	case protocol.TypeContext:
 		op.ReplayChildren = rapid.Bool().Draw(t, "replay")
-	case wire.TypeCallback:
+	case protocol.TypeCallback:
 		op.CallbackID = rapid.String().Draw(t, "callback")
 	}
 	return op

@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // ErrorCodec declares how one kind of error goes into the history and comes
@@ -93,7 +93,7 @@ const (
 // data would look like ours, with another mark.
 const (
 	markPrefix = "perdure:"
-	ownMark    = wire.SDKErrorMark
+	ownMark    = protocol.SDKErrorMark
 	otherMark  = "perdure:other:1 "
 )
 
@@ -230,7 +230,7 @@ func (c errorCodecs) restore(e *RecordedError) error {
 func fit(obj *ErrorObject) *ErrorObject {
 	obj.ErrorType = shorten(validText(obj.ErrorType), maxErrorType)
 	obj.ErrorMessage = shorten(validText(obj.ErrorMessage), maxErrorMessage)
-	obj.ErrorData = shorten(validText(obj.ErrorData), wire.MaxInlineResult)
+	obj.ErrorData = shorten(validText(obj.ErrorData), protocol.MaxInlineResult)
 	var stack []string
 	for _, frame := range obj.StackTrace[:min(len(obj.StackTrace), maxStackFrames)] {
 		stack = append(stack, shorten(validText(frame), maxStackFrame))

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/durable"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // Errors of other packages that have the names of the SDK's own. CanceledError is
@@ -226,11 +226,11 @@ func TestOwnErrorsAreFoundOnAllRuns(t *testing.T) {
 
 // What others send is theirs, even if it looks exactly like what the SDK records.
 func TestErrorsOfOthersAreNotOurs(t *testing.T) {
-	nested := `{"Error":{"TimedOut":true},"Cause":{"ErrorType":"CanceledError","ErrorData":"` + wire.SDKErrorMark + `"}}`
+	nested := `{"Error":{"TimedOut":true},"Cause":{"ErrorType":"CanceledError","ErrorData":"` + protocol.SDKErrorMark + `"}}`
 	for _, errorType := range []string{"CanceledError", "ConditionNotMet", "StepTimeoutError", "DeadlineError", "CallbackTimeoutError", "SerdesError",
 		"PanicError", "InvokeError", "CallbackSubmitterError", "CompensationError", "GraphError"} {
-		for _, data := range []string{"", "{}", wire.SDKErrorMark, wire.SDKErrorMark + "{}", wire.SDKErrorMark + nested, nested, "perdure:other:1 {}"} {
-			sent := &wire.ErrorObject{ErrorType: errorType, ErrorMessage: "sent", ErrorData: data}
+		for _, data := range []string{"", "{}", protocol.SDKErrorMark, protocol.SDKErrorMark + "{}", protocol.SDKErrorMark + nested, nested, "perdure:other:1 {}"} {
+			sent := &protocol.ErrorObject{ErrorType: errorType, ErrorMessage: "sent", ErrorData: data}
 			ops := map[string]func(ctx durable.Context) (any, error){
 				"Callback": func(ctx durable.Context) (any, error) {
 					c, err := durable.CreateCallback[int](ctx, "op")
@@ -262,8 +262,8 @@ func TestErrorsOfOthersAreNotOurs(t *testing.T) {
 				t.Run(errorType+"/"+name+"/"+data, func(t *testing.T) {
 					bubble(t, func(t *testing.T) {
 						svc := newService(t, "{}")
-						svc.targets = map[string]func(string) settling{"f:1": func(string) settling { return settling{0, wire.StatusFailed, nil, sent} }}
-						svc.handedOut = func(op *wire.Operation) { svc.settles(op, settling{0, wire.StatusFailed, nil, sent}) }
+						svc.targets = map[string]func(string) settling{"f:1": func(string) settling { return settling{0, protocol.StatusFailed, nil, sent} }}
+						svc.handedOut = func(op *protocol.Operation) { svc.settles(op, settling{0, protocol.StatusFailed, nil, sent}) }
 						runs := allRunsOf(t, svc, op, declaredErrors)
 						checkForeign(t, runs)
 						if want := fmt.Sprintf("[%s|sent|%s|[]]", errorType, data); name != "Callback in a context" && !strings.Contains(runs[0].err, want) {

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/durable"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // BenchmarkMap is a whole Map of 1,000 items of one step each, with a service
@@ -42,20 +42,20 @@ func BenchmarkMap(b *testing.B) {
 // BenchmarkReplayMap is a Map of 1,000 items that have all ended, in a batch that
 // has not: the most that replay of a batch has to do.
 func BenchmarkReplayMap(b *testing.B) {
-	in := &wire.InvocationInput{DurableExecutionArn: testARN, CheckpointToken: "t"}
+	in := &protocol.InvocationInput{DurableExecutionArn: testARN, CheckpointToken: "t"}
 	result := "7"
-	ops := []*wire.Operation{
-		{ID: "exec", Type: wire.TypeExecution, Status: wire.StatusStarted},
-		{ID: "1", Type: wire.TypeContext, SubType: wire.SubTypeMap, Name: "map", Status: wire.StatusStarted},
+	ops := []*protocol.Operation{
+		{ID: "exec", Type: protocol.TypeExecution, Status: protocol.StatusStarted},
+		{ID: "1", Type: protocol.TypeContext, SubType: protocol.SubTypeMap, Name: "map", Status: protocol.StatusStarted},
 	}
 	for i := range 1000 {
-		ops = append(ops, &wire.Operation{
-			ID: "1-" + strconv.Itoa(i+1), ParentID: "1", Type: wire.TypeContext, SubType: wire.SubTypeMapIteration,
-			Name: fmt.Sprint("map-item-", i), Status: wire.StatusSucceeded, Payload: &result,
+		ops = append(ops, &protocol.Operation{
+			ID: "1-" + strconv.Itoa(i+1), ParentID: "1", Type: protocol.TypeContext, SubType: protocol.SubTypeMapIteration,
+			Name: fmt.Sprint("map-item-", i), Status: protocol.StatusSucceeded, Payload: &result,
 		})
 	}
 	in.InitialExecutionState.Operations = ops
-	envelope := wire.AppendInput(nil, in)
+	envelope := protocol.AppendInput(nil, in)
 	items := make([]int, 1000)
 	h := durable.NewHandler(func(ctx durable.Context, _ any) (any, error) {
 		_, err := durable.Map(ctx, "map", items, func(ctx durable.Context, _, i int) (int, error) { return i, nil })

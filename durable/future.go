@@ -1,10 +1,10 @@
 package durable
 
 import (
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
-var goKind = &kind{call: "durable.Go", typ: wire.TypeContext, subType: wire.SubTypeRunInChildContext, detached: true}
+var goKind = &kind{call: "durable.Go", typ: protocol.TypeContext, subType: protocol.SubTypeRunInChildContext, detached: true}
 
 // Go runs fn at the same time as the code that follows, in a context of its
 // own, and returns a [Future] of its result at once. It is how any operation
@@ -56,7 +56,7 @@ func childResult[T any](o *operation, cfg *childConfig, summary func(T) string, 
 	if cfg.virtual {
 		return virtualChild(o, cfg, fn)
 	}
-	if op := o.known.op; op != nil && op.Status == wire.StatusSucceeded && !op.ReplayChildren {
+	if op := o.known.op; op != nil && op.Status == protocol.StatusSucceeded && !op.ReplayChildren {
 		return recordedResult[T](*o, cfg.serdes), nil
 	}
 	return liveChild(o, cfg, summary, fn)

@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/perdure/perdure/durable"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // handle makes a handler without input.
@@ -143,7 +143,7 @@ func TestFutureLeftBehind(t *testing.T) {
 				}
 				cancelled := 0
 				for _, op := range svc.ops {
-					if op.Status == wire.StatusCancelled {
+					if op.Status == protocol.StatusCancelled {
 						cancelled++
 					}
 				}
@@ -216,9 +216,9 @@ func TestCancelComesTooLate(t *testing.T) {
 		refused := false
 		svc.before = func(call int) error {
 			for _, u := range svc.calls[call-1] {
-				if u.Action == wire.ActionCancel {
+				if u.Action == protocol.ActionCancel {
 					refused = true
-					return wire.Errorf(wire.CodeInvalidParameter, "Cannot cancel a WAIT that does not exist or has already completed.")
+					return protocol.Errorf(protocol.CodeInvalidParameter, "Cannot cancel a WAIT that does not exist or has already completed.")
 				}
 			}
 			return nil
@@ -296,7 +296,7 @@ func TestCombinators(t *testing.T) {
 					seen = append(seen, strings.ReplaceAll(fmt.Sprint(v, " ", err), "0x", ""))
 					return nil, durable.Wait(ctx, "", time.Hour)
 				}, durable.WithErrors(durable.ErrorType[*cardDeclined]("CardDeclined")))
-				if out := svc.run(h); out.Status != wire.InvocationSucceeded {
+				if out := svc.run(h); out.Status != protocol.InvocationSucceeded {
 					t.Errorf("got %s", out.errorText())
 				}
 				for _, got := range seen {
@@ -558,7 +558,7 @@ func TestCancelledOnce(t *testing.T) {
 		cancels := 0
 		for _, call := range svc.calls {
 			for _, u := range call {
-				if u.Action == wire.ActionCancel {
+				if u.Action == protocol.ActionCancel {
 					cancels++
 				}
 			}
@@ -659,7 +659,7 @@ func TestCancelIsTakenBack(t *testing.T) {
 		if out.result() != "1" {
 			t.Errorf("got %s %s", out.result(), out.errorText())
 		}
-		if op := svc.find("1-1"); op.Status != wire.StatusSucceeded {
+		if op := svc.find("1-1"); op.Status != protocol.StatusSucceeded {
 			t.Errorf("the wait is %s", op.Status)
 		}
 	})

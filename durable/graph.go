@@ -6,7 +6,7 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // Graph is a set of tasks that depend on each other. It is made, and run once,
@@ -223,8 +223,8 @@ func hasOpen(deps []*node, done []bool) bool {
 }
 
 var (
-	graphKind     = &kind{call: "Graph.Run", typ: wire.TypeContext, subType: subTypeGraph}
-	graphTaskKind = &kind{call: "task", typ: wire.TypeContext, subType: subTypeTask}
+	graphKind     = &kind{call: "Graph.Run", typ: protocol.TypeContext, subType: subTypeGraph}
+	graphTaskKind = &kind{call: "task", typ: protocol.TypeContext, subType: subTypeTask}
 )
 
 // The subtypes are those of the other SDKs' graphs.

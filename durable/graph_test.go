@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/perdure/perdure/durable"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // A diamond: b and c come after a, and d after both.
@@ -97,7 +97,7 @@ func TestGraphCompensates(t *testing.T) {
 			}
 			return nil, durable.Wait(ctx, "after", time.Second)
 		}, durable.WithErrors(durable.ErrorType[*cardDeclined]("CardDeclined"), durable.ErrorValue("Item", errItem)))
-		if out := svc.run(h); out.Status != wire.InvocationSucceeded {
+		if out := svc.run(h); out.Status != protocol.InvocationSucceeded {
 			t.Errorf("got %s", out.errorText())
 		}
 		if diff := cmp.Diff([]string{"2", "1"}, undone); diff != "" {
@@ -223,7 +223,7 @@ func TestGraphErrorIsLarge(t *testing.T) {
 					}
 					return nil, durable.Wait(ctx, "w", time.Second)
 				}, durable.WithErrors(durable.ErrorType[*wordy]("Wordy"))))
-				if out.Status != wire.InvocationSucceeded {
+				if out.Status != protocol.InvocationSucceeded {
 					t.Errorf("got %s", out.errorText())
 				}
 				if n := len(svc.find("1").Error.ErrorData); n > 256<<10 {

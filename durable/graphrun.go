@@ -5,10 +5,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
-var compensationKind = &kind{call: "compensation", typ: wire.TypeContext, subType: wire.SubTypeRunInChildContext}
+var compensationKind = &kind{call: "compensation", typ: protocol.TypeContext, subType: protocol.SubTypeRunInChildContext}
 
 // graphRun is a Graph under way. It numbers its operations itself: task i is
 // number 2i+1, and its compensation number 2i+2, so that a task more at the end
@@ -223,7 +223,7 @@ func (g *graphRun) encode(err error) *ErrorObject {
 	return obj
 }
 
-const maxGraphData = wire.MaxInlineResult - len(ownMark)
+const maxGraphData = protocol.MaxInlineResult - len(ownMark)
 
 // fitted is the data as JSON, without what makes it too large: first what
 // errors carry beside their types and messages, then compensations.
@@ -236,7 +236,7 @@ func (d *graphErrorData) fitted() string {
 		obj.ErrorData, obj.StackTrace = "", nil
 	}
 	text, _ = json.Marshal(d)
-	for len(text) > wire.MaxInlineResult && len(d.Uncompensated) > 0 {
+	for len(text) > protocol.MaxInlineResult && len(d.Uncompensated) > 0 {
 		d.Uncompensated = d.Uncompensated[:len(d.Uncompensated)/2]
 		text, _ = json.Marshal(d)
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/perdure/perdure/durable"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 func TestNotAnEnvelope(t *testing.T) {
@@ -93,7 +93,7 @@ func TestLargeResultIsCheckpointed(t *testing.T) {
 		if err != nil || len(out.result()) != size+2 {
 			t.Fatalf("got %d bytes %s %v, want %d", len(out.result()), out.errorText(), err, size+2)
 		}
-		if u := svc.calls[0][0]; len(svc.calls) != 1 || u.Type != wire.TypeExecution || u.Action != wire.ActionSucceed {
+		if u := svc.calls[0][0]; len(svc.calls) != 1 || u.Type != protocol.TypeExecution || u.Action != protocol.ActionSucceed {
 			t.Errorf("got %d checkpoints, the first with %s %s; want one EXECUTION SUCCEED", len(svc.calls), u.Type, u.Action)
 		}
 	})
@@ -136,7 +136,7 @@ func TestSuspensionIsInvisible(t *testing.T) {
 			}
 			return nil, nil
 		}, durable.WithClient(svc))
-		if out := svc.run(h); out.Status != wire.InvocationSucceeded {
+		if out := svc.run(h); out.Status != protocol.InvocationSucceeded {
 			t.Errorf("got %s %s", out.Status, out.errorText())
 		}
 		if len(causes) != 2 || causes[0] != durable.ErrSuspended || causes[1] != nil {
@@ -165,15 +165,15 @@ func TestCheckpointRefused(t *testing.T) {
 		err   error
 		fault bool
 	}{
-		"stale token":    {wire.Errorf(wire.CodeInvalidParameter, "Invalid checkpoint token: expired"), true},
-		"throttled":      {wire.Errorf(wire.CodeTooManyRequests, "slow down"), true},
-		"service error":  {wire.Errorf(wire.CodeService, "oops"), true},
+		"stale token":    {protocol.Errorf(protocol.CodeInvalidParameter, "Invalid checkpoint token: expired"), true},
+		"throttled":      {protocol.Errorf(protocol.CodeTooManyRequests, "slow down"), true},
+		"service error":  {protocol.Errorf(protocol.CodeService, "oops"), true},
 		"network":        {errNowhere, true},
 		"proxy":          {&httpError{502}, true},
-		"other 4xx":      {wire.Errorf(wire.CodeInvalidParameter, "Inconsistent operation name."), false},
-		"other casing":   {wire.Errorf(wire.CodeInvalidParameter, "Invalid Checkpoint Token"), false},
-		"access denied":  {wire.Errorf("AccessDeniedException", "no"), false},
-		"KMS":            {wire.Errorf("KMSDisabledException", "key"), false},
+		"other 4xx":      {protocol.Errorf(protocol.CodeInvalidParameter, "Inconsistent operation name."), false},
+		"other casing":   {protocol.Errorf(protocol.CodeInvalidParameter, "Invalid Checkpoint Token"), false},
+		"access denied":  {protocol.Errorf("AccessDeniedException", "no"), false},
+		"KMS":            {protocol.Errorf("KMSDisabledException", "key"), false},
 		"unmodelled 404": {&httpError{404}, false},
 	} {
 		t.Run(name, func(t *testing.T) {

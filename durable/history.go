@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // history is what earlier invocations recorded, arranged for replay: the
@@ -50,7 +50,7 @@ func newHistory(ops []*Operation, updated []string) (*history, error) {
 		if op == nil {
 			return nil, errNullOperation
 		}
-		if op.Type == wire.TypeExecution {
+		if op.Type == protocol.TypeExecution {
 			if h.execution == nil {
 				h.execution = op
 			}
@@ -131,12 +131,12 @@ const hashedIDLength = 1 + 32
 
 // childID is the id of operation number n of the context with the given id.
 func childID(context string, n int) string {
-	buf := make([]byte, 0, wire.MaxOperationID)
+	buf := make([]byte, 0, protocol.MaxOperationID)
 	if context != "" {
 		buf = append(append(buf, context...), '-')
 	}
 	buf = strconv.AppendInt(buf, int64(n), 10)
-	if len(buf) > wire.MaxOperationID {
+	if len(buf) > protocol.MaxOperationID {
 		sum := sha256.Sum256(buf)
 		return "h" + hex.EncodeToString(sum[:16])
 	}

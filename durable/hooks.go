@@ -9,7 +9,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // complete is a copy of the plugin that has every hook.
@@ -65,7 +65,7 @@ func (r *run) startPlugins(ops []*Operation, updated []string) {
 		news[id] = true
 	}
 	for _, op := range ops {
-		if news[op.ID] && op.Type != wire.TypeExecution {
+		if news[op.ID] && op.Type != protocol.TypeExecution {
 			inv.Updated = append(inv.Updated, op)
 		}
 	}
@@ -84,7 +84,7 @@ func (p *plugins) replay(ops []*Operation, news map[string]bool) {
 	closed := make(map[string]bool) // contexts, and what is abandoned in them
 	for _, op := range ops {
 		switch {
-		case op.Type == wire.TypeExecution:
+		case op.Type == protocol.TypeExecution:
 		case op.Status.Closed():
 			closed[op.ID] = true
 			if news[op.ID] {
@@ -103,7 +103,7 @@ func (p *plugins) replay(ops []*Operation, news map[string]bool) {
 
 // starting tells that the operation of an update begins, if that is news.
 func (r *run) starting(u *Update) {
-	if r.plugins != nil && u.Action == wire.ActionStart {
+	if r.plugins != nil && u.Action == protocol.ActionStart {
 		r.plugins.starting(begun(u))
 	}
 }
@@ -111,8 +111,8 @@ func (r *run) starting(u *Update) {
 // begun is the operation that an update begins.
 func begun(u *Update) *Operation {
 	return &Operation{
-		ID: u.ID, Type: u.Type, Status: wire.StatusStarted, ParentID: u.ParentID, Name: u.Name, SubType: u.SubType,
-		Start: wire.TimestampOf(time.Now()),
+		ID: u.ID, Type: u.Type, Status: protocol.StatusStarted, ParentID: u.ParentID, Name: u.Name, SubType: u.SubType,
+		Start: protocol.TimestampOf(time.Now()),
 	}
 }
 
@@ -148,7 +148,7 @@ func (r *run) checkpointed(req *CheckpointRequest, reply *CheckpointReply) {
 		changed[i] = op
 	}
 	for i := range req.Updates {
-		if u := &req.Updates[i]; u.Type != wire.TypeExecution {
+		if u := &req.Updates[i]; u.Type != protocol.TypeExecution {
 			before := p.inv.Operations.Get(u.ID)
 			if j, ok := place[u.ID]; ok {
 				before = changed[j]
@@ -160,7 +160,7 @@ func (r *run) checkpointed(req *CheckpointRequest, reply *CheckpointReply) {
 	}
 	for _, op := range reply.Operations {
 		_, ours := place[op.ID]
-		if op.Type != wire.TypeExecution && (ours || p.isNews(op)) {
+		if op.Type != protocol.TypeExecution && (ours || p.isNews(op)) {
 			change(op)
 		}
 	}
@@ -179,7 +179,7 @@ func (p *plugins) isNews(op *Operation) bool {
 // updated is what an update makes of an operation; before is nil if it was not
 // recorded.
 func (p *plugins) updated(before *Operation, u *Update) *Operation {
-	op, now := begun(u), wire.TimestampOf(time.Now())
+	op, now := begun(u), protocol.TimestampOf(time.Now())
 	p.mu.Lock()
 	known := p.open[u.ID]
 	p.mu.Unlock()
@@ -189,20 +189,20 @@ func (p *plugins) updated(before *Operation, u *Update) *Operation {
 	case known != nil:
 		op.Start = known.Start
 	}
-	if known != nil && u.Action != wire.ActionStart {
+	if known != nil && u.Action != protocol.ActionStart {
 		op.Attempt = known.Attempt
 	}
 	op.Payload, op.Error = u.Payload, u.Error
 	switch u.Action {
-	case wire.ActionSucceed:
-		op.Status, op.End = wire.StatusSucceeded, now
-	case wire.ActionFail:
-		op.Status, op.End = wire.StatusFailed, now
-	case wire.ActionCancel:
-		op.Status, op.End = wire.StatusCancelled, now
-	case wire.ActionRetry:
-		op.Status = wire.StatusPending
-		op.NextAttempt = wire.TimestampOf(now.Time().Add(time.Duration(u.StepOptions.NextAttemptDelaySeconds) * time.Second))
+	case protocol.ActionSucceed:
+		op.Status, op.End = protocol.StatusSucceeded, now
+	case protocol.ActionFail:
+		op.Status, op.End = protocol.StatusFailed, now
+	case protocol.ActionCancel:
+		op.Status, op.End = protocol.StatusCancelled, now
+	case protocol.ActionRetry:
+		op.Status = protocol.StatusPending
+		op.NextAttempt = protocol.TimestampOf(now.Time().Add(time.Duration(u.StepOptions.NextAttemptDelaySeconds) * time.Second))
 	}
 	op.ReplayChildren = u.ContextOptions != nil && u.ContextOptions.ReplayChildren
 	return op
@@ -238,7 +238,7 @@ func (p *plugins) ended(op *Operation) {
 // started is an operation as it was when it began.
 func started(op *Operation) *Operation {
 	return &Operation{
-		ID: op.ID, Type: op.Type, Status: wire.StatusStarted, ParentID: op.ParentID, Name: op.Name, SubType: op.SubType, Start: op.Start,
+		ID: op.ID, Type: op.Type, Status: protocol.StatusStarted, ParentID: op.ParentID, Name: op.Name, SubType: op.SubType, Start: op.Start,
 	}
 }
 
@@ -267,7 +267,7 @@ func (p *plugins) attempt(o *operation, ctx *bodyContext) *OperationInfo {
 		known = o.described(ctx.id)
 		p.open[ctx.id] = known
 	}
-	known.Status, known.Attempt = wire.StatusStarted, ctx.attempt
+	known.Status, known.Attempt = protocol.StatusStarted, ctx.attempt
 	known.NextAttempt, known.Payload, known.Error = 0, nil, nil // of the attempt before
 	op := *known
 	p.mu.Unlock()
@@ -287,7 +287,7 @@ func (o *operation) entered(s *scope, body func() (string, error)) (string, erro
 	case s.sealed:
 		op = o.known.op
 	default:
-		op.Status = wire.StatusStarted
+		op.Status = protocol.StatusStarted
 		p.starting(op)
 	}
 	begins := ContextInfo{Operation: p.info(op), Virtual: virtual, ReplaysChildren: s.ranOn(), Start: time.Now()}
@@ -308,7 +308,7 @@ func (o *operation) described(id string) *Operation {
 		op.Start = o.known.op.Start
 	}
 	if op.Start == 0 {
-		op.Start = wire.TimestampOf(time.Now())
+		op.Start = protocol.TimestampOf(time.Now())
 	}
 	return op
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/perdure/perdure/durable"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // lambdaEnvironment is Lambda's, for a service at url.
@@ -90,12 +90,12 @@ func TestLikeTheAWSSDK(t *testing.T) {
 	}{
 		"poll": {checkpoint(), 200, `{"CheckpointToken":"b","NewExecutionState":{"Operations":[],"NextMarker":""}}`},
 		"updates": {checkpoint(
-			durable.Update{ID: "1", Type: "CONTEXT", Action: "SUCCEED", Name: "c", SubType: "RunInChildContext", Payload: &payload, ContextOptions: &wire.ContextOptions{ReplayChildren: true}},
-			durable.Update{ID: "2", ParentID: "1", Type: "STEP", Action: "RETRY", Error: &durable.ErrorObject{ErrorType: "T", ErrorMessage: "m", ErrorData: "d", StackTrace: []string{"f"}}, StepOptions: &wire.StepOptions{NextAttemptDelaySeconds: 5}},
-			durable.Update{ID: "3", Type: "WAIT", Action: "START", WaitOptions: &wire.WaitOptions{WaitSeconds: 7}},
-			durable.Update{ID: "4", Type: "CALLBACK", Action: "START", CallbackOptions: &wire.CallbackOptions{TimeoutSeconds: 7, HeartbeatTimeoutSeconds: 1}},
-			durable.Update{ID: "5", Type: "CALLBACK", Action: "START", CallbackOptions: &wire.CallbackOptions{}},
-			durable.Update{ID: "6", Type: "CHAINED_INVOKE", Action: "START", Payload: &payload, ChainedInvokeOptions: &wire.ChainedInvokeOptions{FunctionName: "f:1", TenantID: "t", XAmznTraceID: "x"}},
+			durable.Update{ID: "1", Type: "CONTEXT", Action: "SUCCEED", Name: "c", SubType: "RunInChildContext", Payload: &payload, ContextOptions: &protocol.ContextOptions{ReplayChildren: true}},
+			durable.Update{ID: "2", ParentID: "1", Type: "STEP", Action: "RETRY", Error: &durable.ErrorObject{ErrorType: "T", ErrorMessage: "m", ErrorData: "d", StackTrace: []string{"f"}}, StepOptions: &protocol.StepOptions{NextAttemptDelaySeconds: 5}},
+			durable.Update{ID: "3", Type: "WAIT", Action: "START", WaitOptions: &protocol.WaitOptions{WaitSeconds: 7}},
+			durable.Update{ID: "4", Type: "CALLBACK", Action: "START", CallbackOptions: &protocol.CallbackOptions{TimeoutSeconds: 7, HeartbeatTimeoutSeconds: 1}},
+			durable.Update{ID: "5", Type: "CALLBACK", Action: "START", CallbackOptions: &protocol.CallbackOptions{}},
+			durable.Update{ID: "6", Type: "CHAINED_INVOKE", Action: "START", Payload: &payload, ChainedInvokeOptions: &protocol.ChainedInvokeOptions{FunctionName: "f:1", TenantID: "t", XAmznTraceID: "x"}},
 		), 200, `{"CheckpointToken":"b","NewExecutionState":{` + operations + `}}`},
 		"the last checkpoint": {checkpoint(durable.Update{ID: "x", Type: "EXECUTION", Action: "FAIL", Error: &durable.ErrorObject{}}), 200, `{"NewExecutionState":{"Operations":[]}}`},
 		"state":               {state, 200, `{` + operations + `,"NextMarker":"m"}`},

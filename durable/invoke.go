@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
-var invokeKind = &kind{call: "durable.Invoke", typ: wire.TypeChainedInvoke, subType: wire.SubTypeChainedInvoke}
+var invokeKind = &kind{call: "durable.Invoke", typ: protocol.TypeChainedInvoke, subType: protocol.SubTypeChainedInvoke}
 
 // Function is a Lambda function, durable or not, that others call with
 // [Invoke]: what goes in and what comes out is declared once, in one place.
@@ -73,7 +73,7 @@ func Invoke[In, Out any](ctx Context, name string, fn Function[In, Out], in In, 
 	if op == nil || !op.Status.Closed() {
 		op = o.settle(o.id(), op)
 	}
-	if op.Status != wire.StatusSucceeded {
+	if op.Status != protocol.StatusSucceeded {
 		return zero, o.notInvoked(fn.Name, op)
 	}
 	return decodeIncoming[Out](&o, cfg.serdes, op.Payload)
@@ -86,16 +86,16 @@ func encodeOutgoing[T any](o *operation, serdes Serdes, v T) (string, error) {
 	if err == nil {
 		payload, err = marshalValue(o.value(o.id(), 0), serdes, what, v)
 	}
-	if err == nil && len(payload) > wire.MaxPayload {
-		err = &LimitError{What: what, Size: len(payload), Limit: wire.MaxPayload}
+	if err == nil && len(payload) > protocol.MaxPayload {
+		err = &LimitError{What: what, Size: len(payload), Limit: protocol.MaxPayload}
 	}
 	return payload, err
 }
 
 func (o *operation) invoke(function, payload string, cfg *invokeConfig) {
-	u := o.update(o.id(), wire.ActionStart)
+	u := o.update(o.id(), protocol.ActionStart)
 	u.Payload = &payload
-	u.ChainedInvokeOptions = &wire.ChainedInvokeOptions{
+	u.ChainedInvokeOptions = &protocol.ChainedInvokeOptions{
 		FunctionName: function, TenantID: cfg.tenant, XAmznTraceID: o.traceHeader(u.ID, cfg.trace),
 	}
 	o.scope.run.send(o.scope, u)
@@ -105,8 +105,8 @@ func (o *operation) notInvoked(function string, op *Operation) error {
 	return &InvokeError{
 		Name:     o.name,
 		Function: function,
-		TimedOut: op.Status == wire.StatusTimedOut,
-		Stopped:  op.Status == wire.StatusStopped,
+		TimedOut: op.Status == protocol.StatusTimedOut,
+		Stopped:  op.Status == protocol.StatusStopped,
 		Err:      o.scope.run.cfg.errors.decodeForeign(op.Error),
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/perdure/perdure/durable"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 type receipt struct{ Text string }
@@ -68,8 +68,8 @@ func TestInvokeFails(t *testing.T) {
 		text string
 	}{
 		"error":   {fails(time.Second, "CardDeclined", "no funds"), nil, `invoke "charge" of function charge:live failed: no funds`},
-		"timeout": {settling{time.Second, wire.StatusTimedOut, nil, &wire.ErrorObject{ErrorType: wire.ErrorTypeInvokeTimeout, ErrorMessage: "timed out after 5 seconds"}}, durable.ErrTimeout, `invoke "charge" of function charge:live timed out: timed out after 5 seconds`},
-		"stopped": {settling{time.Second, wire.StatusStopped, nil, nil}, durable.ErrStopped, `invoke "charge" of function charge:live was stopped: failed without a recorded error`},
+		"timeout": {settling{time.Second, protocol.StatusTimedOut, nil, &protocol.ErrorObject{ErrorType: protocol.ErrorTypeInvokeTimeout, ErrorMessage: "timed out after 5 seconds"}}, durable.ErrTimeout, `invoke "charge" of function charge:live timed out: timed out after 5 seconds`},
+		"stopped": {settling{time.Second, protocol.StatusStopped, nil, nil}, durable.ErrStopped, `invoke "charge" of function charge:live was stopped: failed without a recorded error`},
 		"at once": {fails(0, "ResourceNotFoundException", "Function not found"), nil, `invoke "charge" of function charge:live failed: Function not found`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -103,7 +103,7 @@ func TestInvokeDeclaredError(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		svc := newService(t, `{}`)
 		svc.targets = map[string]func(string) settling{"charge:live": func(string) settling {
-			return settling{0, wire.StatusFailed, nil, &wire.ErrorObject{ErrorType: "CardDeclined", ErrorMessage: "no", ErrorData: `{"Code":7}`}}
+			return settling{0, protocol.StatusFailed, nil, &protocol.ErrorObject{ErrorType: "CardDeclined", ErrorMessage: "no", ErrorData: `{"Code":7}`}}
 		}}
 		svc.run(durable.NewHandler(func(ctx durable.Context, in order) (any, error) {
 			_, err := charge.Invoke(ctx, "", in)
@@ -126,7 +126,7 @@ func TestInvokeValues(t *testing.T) {
 		var limit *durable.LimitError
 		var serdes *durable.SerdesError
 		out := svc.run(durable.NewHandler(func(ctx durable.Context, _ any) (int, error) {
-			if _, err := large.Invoke(ctx, "large", strings.Repeat("x", wire.MaxPayload)); !errors.As(err, &limit) || !strings.Contains(err.Error(), `"large"`) {
+			if _, err := large.Invoke(ctx, "large", strings.Repeat("x", protocol.MaxPayload)); !errors.As(err, &limit) || !strings.Contains(err.Error(), `"large"`) {
 				t.Errorf("a payload over the limit gave %v, want a LimitError", err)
 			}
 			if _, err := odd.Invoke(ctx, "odd", func() {}); !errors.As(err, &serdes) || !strings.Contains(err.Error(), `the payload of durable.Invoke "odd"`) {
@@ -204,7 +204,7 @@ func TestInvokeOptions(t *testing.T) {
 		svc := newService(t, `{}`)
 		svc.targets = map[string]func(string) settling{"charge:live": func(string) settling { return succeeds(0, `{}`) }}
 		svc.run(invoking(svc, func(receipt, error) {}, durable.WithTenantID("a tenant@x.org"), durable.WithTraceHeader("Root=1-2")))
-		want := &wire.ChainedInvokeOptions{FunctionName: "charge:live", TenantID: "a tenant@x.org", XAmznTraceID: "Root=1-2"}
+		want := &protocol.ChainedInvokeOptions{FunctionName: "charge:live", TenantID: "a tenant@x.org", XAmznTraceID: "Root=1-2"}
 		if diff := cmp.Diff(want, svc.calls[0][0].ChainedInvokeOptions); diff != "" {
 			t.Errorf("options (-want +got):\n%s", diff)
 		}
@@ -333,7 +333,7 @@ func ExampleInvoke() {
 func ExampleInvokeError() {
 	svc := simulated(`{}`)
 	svc.targets = map[string]func(string) settling{"slow:1": func(string) settling {
-		return settling{time.Hour, wire.StatusTimedOut, nil, &wire.ErrorObject{ErrorMessage: "timed out after 3600 seconds"}}
+		return settling{time.Hour, protocol.StatusTimedOut, nil, &protocol.ErrorObject{ErrorMessage: "timed out after 3600 seconds"}}
 	}}
 	slow := durable.Function[struct{}, string]{Name: "slow:1"}
 	handler := func(ctx durable.Context, _ struct{}) (string, error) {
@@ -353,7 +353,7 @@ func TestInvokeErrorThroughChildContext(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		svc := newService(t, `{}`)
 		svc.targets = map[string]func(string) settling{"charge:live": func(string) settling {
-			return settling{time.Second, wire.StatusTimedOut, nil, &wire.ErrorObject{ErrorType: "CardDeclined", ErrorMessage: "no", ErrorData: `{"Code":7}`}}
+			return settling{time.Second, protocol.StatusTimedOut, nil, &protocol.ErrorObject{ErrorType: "CardDeclined", ErrorMessage: "no", ErrorData: `{"Code":7}`}}
 		}}
 		seen := 0
 		svc.run(durable.NewHandler(func(ctx durable.Context, in order) (any, error) {
@@ -387,7 +387,7 @@ func TestDeclaredErrorAroundInvokeError(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		svc := newService(t, `{}`)
 		svc.targets = map[string]func(string) settling{"charge:live": func(string) settling {
-			return settling{0, wire.StatusFailed, nil, &wire.ErrorObject{ErrorType: "CardDeclined", ErrorMessage: "no", ErrorData: `{"Code":7}`}}
+			return settling{0, protocol.StatusFailed, nil, &protocol.ErrorObject{ErrorType: "CardDeclined", ErrorMessage: "no", ErrorData: `{"Code":7}`}}
 		}}
 		runs := 0
 		svc.run(durable.NewHandler(func(ctx durable.Context, in order) (any, error) {

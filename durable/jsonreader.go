@@ -3,7 +3,7 @@ package durable
 import (
 	"encoding/json"
 
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // jsonReader reads JSON whose shape is known, without reflection. It is not ok
@@ -13,7 +13,7 @@ type jsonReader struct {
 	data    []byte
 	pos     int
 	ok      bool
-	dialect wire.Dialect
+	dialect protocol.Dialect
 	seen    map[string]string // names, types and statuses repeat
 }
 

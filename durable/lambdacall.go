@@ -11,7 +11,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // Limits of one call of the Lambda API. A refusal that may be for the moment,
@@ -113,7 +113,7 @@ func (c *lambdaClient) request(ctx context.Context, call *apiCall) (*http.Reques
 	u := c.endpoint
 	const prefix = "/2025-12-01/durable-executions/"
 	u.Path += prefix + call.arn + call.path
-	u.RawPath += prefix + string(wire.AppendEscaped(nil, call.arn, 0)) + call.path
+	u.RawPath += prefix + string(protocol.AppendEscaped(nil, call.arn, 0)) + call.path
 	u.RawQuery = call.query
 	req := (&http.Request{Method: call.method, URL: &u, Host: u.Host, Header: http.Header{"User-Agent": c.userAgent}}).WithContext(ctx)
 	if call.body != nil {

@@ -17,7 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // scripted is a transport that answers with one function after the other; the
@@ -202,7 +202,7 @@ func TestReplySize(t *testing.T) {
 			}
 		}
 	}
-	large := strings.Repeat("x", wire.MaxPayload)
+	large := strings.Repeat("x", protocol.MaxPayload)
 	s := &scripted{answers: []answer{status(200, `{"Operations":[{"StepDetails":{"Result":"`+large+`"}}]}`)}}
 	reply, err := s.client(t, 0).State(t.Context(), &StateRequest{ExecutionARN: ownARN, Token: "a"})
 	if err != nil || *reply.Operations[0].Payload != large {

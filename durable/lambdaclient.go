@@ -16,7 +16,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // lazyClient connects when it is first used, so that a function starts before
@@ -172,7 +172,7 @@ func (c *lambdaClient) Checkpoint(ctx context.Context, req *CheckpointRequest) (
 	}
 	data, err := c.call(ctx, &apiCall{
 		name: "CheckpointDurableExecution", method: http.MethodPost, arn: req.ExecutionARN, path: "/checkpoint",
-		body: wire.AppendCheckpoint(make([]byte, 0, size), req.Token, newUUID(), req.Updates),
+		body: protocol.AppendCheckpoint(make([]byte, 0, size), req.Token, newUUID(), req.Updates),
 	})
 	if err != nil {
 		return nil, err
@@ -187,7 +187,7 @@ func (c *lambdaClient) Checkpoint(ctx context.Context, req *CheckpointRequest) (
 // rest adds the further pages of a checkpoint's reply.
 func (c *lambdaClient) rest(ctx context.Context, arn, marker string, reply *CheckpointReply) error {
 	for marker != "" && reply.Token != "" {
-		page, err := c.State(ctx, &StateRequest{ExecutionARN: arn, Token: reply.Token, Marker: marker, MaxItems: wire.MaxPage})
+		page, err := c.State(ctx, &StateRequest{ExecutionARN: arn, Token: reply.Token, Marker: marker, MaxItems: protocol.MaxPage})
 		if err != nil {
 			return err
 		}
@@ -198,9 +198,9 @@ func (c *lambdaClient) rest(ctx context.Context, arn, marker string, reply *Chec
 
 // State implements [Client].
 func (c *lambdaClient) State(ctx context.Context, req *StateRequest) (*StateReply, error) {
-	query := wire.AppendEscaped([]byte("CheckpointToken="), req.Token, 0)
+	query := protocol.AppendEscaped([]byte("CheckpointToken="), req.Token, 0)
 	if req.Marker != "" {
-		query = wire.AppendEscaped(append(query, "&Marker="...), req.Marker, 0)
+		query = protocol.AppendEscaped(append(query, "&Marker="...), req.Marker, 0)
 	}
 	if req.MaxItems > 0 {
 		query = strconv.AppendInt(append(query, "&MaxItems="...), int64(req.MaxItems), 10)

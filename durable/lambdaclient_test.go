@@ -18,7 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/perdure/perdure/durable"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // apiRequest is what the Lambda API saw of one request.
@@ -74,9 +74,9 @@ func TestLambdaClientCheckpoint(t *testing.T) {
 	reply, err := client.Checkpoint(t.Context(), &durable.CheckpointRequest{
 		ExecutionARN: testARN, Token: "dG9rZW4x",
 		Updates: []durable.Update{
-			{ID: "1", Type: "CONTEXT", Action: "SUCCEED", Name: "c", SubType: "RunInChildContext", Payload: &payload, ContextOptions: &wire.ContextOptions{ReplayChildren: true}},
-			{ID: "2", ParentID: "1", Type: "STEP", Action: "RETRY", Error: &durable.ErrorObject{ErrorType: "T", ErrorMessage: "m"}, StepOptions: &wire.StepOptions{NextAttemptDelaySeconds: 5}},
-			{ID: "3", Type: "WAIT", Action: "START", WaitOptions: &wire.WaitOptions{WaitSeconds: 7}},
+			{ID: "1", Type: "CONTEXT", Action: "SUCCEED", Name: "c", SubType: "RunInChildContext", Payload: &payload, ContextOptions: &protocol.ContextOptions{ReplayChildren: true}},
+			{ID: "2", ParentID: "1", Type: "STEP", Action: "RETRY", Error: &durable.ErrorObject{ErrorType: "T", ErrorMessage: "m"}, StepOptions: &protocol.StepOptions{NextAttemptDelaySeconds: 5}},
+			{ID: "3", Type: "WAIT", Action: "START", WaitOptions: &protocol.WaitOptions{WaitSeconds: 7}},
 		},
 	})
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // apiError is a refusal by the Lambda API, or by something in front of it, in
@@ -97,5 +97,5 @@ func (e *apiError) HTTPStatusCode() int  { return e.status }
 
 // temporary reports whether the same request may succeed a little later.
 func (e *apiError) temporary() bool {
-	return e.status == http.StatusTooManyRequests || e.status >= 500 || transient(wire.Code(e.code))
+	return e.status == http.StatusTooManyRequests || e.status >= 500 || transient(protocol.Code(e.code))
 }

@@ -4,14 +4,14 @@ import (
 	"bytes"
 	"fmt"
 
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // readCheckpointReply reads the answer to a checkpoint, and the marker of the
 // operations that did not fit into it.
 func readCheckpointReply(data []byte) (reply *CheckpointReply, marker string, err error) {
 	reply = new(CheckpointReply)
-	var state wire.InitialState
+	var state protocol.InitialState
 	err = readReply(data, func(r *jsonReader, key string) {
 		switch key {
 		case "CheckpointToken":
@@ -48,7 +48,7 @@ func readStateReply(data []byte) (*StateReply, error) {
 // readReply reads an object in the API's dialect. The service would never send
 // anything else, so what cannot be read is as good as not received.
 func readReply(data []byte, member func(r *jsonReader, key string)) error {
-	r := &jsonReader{data: bytes.ToValidUTF8(data, []byte("\ufffd")), ok: true, dialect: wire.API}
+	r := &jsonReader{data: bytes.ToValidUTF8(data, []byte("\ufffd")), ok: true, dialect: protocol.API}
 	r.object(func(key string) { member(r, key) })
 	r.space()
 	if !r.ok || r.pos != len(r.data) {

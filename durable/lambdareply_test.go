@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // Replies read back as what the service appended.
@@ -17,8 +17,8 @@ func TestReadReply(t *testing.T) {
 		if len(want.Operations) == 0 {
 			want.Operations = nil
 		}
-		state := wire.AppendOperations([]byte(`{"Operations":`), want.Operations, wire.API)
-		state = append(wire.AppendString(append(state, `,"Unknown":[{}],"NextMarker":`...), want.NextMarker), '}')
+		state := protocol.AppendOperations([]byte(`{"Operations":`), want.Operations, protocol.API)
+		state = append(protocol.AppendString(append(state, `,"Unknown":[{}],"NextMarker":`...), want.NextMarker), '}')
 		got, err := readStateReply(state)
 		if diff := cmp.Diff(want, got); diff != "" || err != nil {
 			t.Fatalf("%s: %v\n(-want +got):\n%s", state, err, diff)
@@ -31,7 +31,7 @@ func TestReadReply(t *testing.T) {
 }
 
 func TestReadTimes(t *testing.T) {
-	for in, want := range map[string]wire.Timestamp{
+	for in, want := range map[string]protocol.Timestamp{
 		"0": 0, "null": 0, "1": 1000, "1700000000": 1700000000000, "1700000000.5": 1700000000500, "1700000000.123": 1700000000123,
 		"1700000000.0009": 1700000000001, "1.7e9": 1700000000000, "1.700000000001E9": 1700000000001, "-1.5": -1500,
 	} {

@@ -6,18 +6,18 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // errNotDurable tells a person what to change, since it is people who meet it:
 // the service never sends anything but an envelope to a durable function.
 var errNotDurable = errors.New("perdure: the payload is not a durable invocation: this function is durable, so it needs a DurableConfig where it is deployed, and on Lambda a qualified name (version, alias or $LATEST) to be invoked by; to run it on this machine use perdure")
 
-func decodeInput(payload []byte) (*wire.InvocationInput, error) {
+func decodeInput(payload []byte) (*protocol.InvocationInput, error) {
 	if in, ok := readInput(payload); ok && in.DurableExecutionArn != "" && in.CheckpointToken != "" {
 		return in, nil
 	}
-	in := new(wire.InvocationInput)
+	in := new(protocol.InvocationInput)
 	if err := json.Unmarshal(payload, in); err != nil {
 		var syntax *json.SyntaxError
 		var shape *json.UnmarshalTypeError
@@ -32,7 +32,7 @@ func decodeInput(payload []byte) (*wire.InvocationInput, error) {
 	return in, nil
 }
 
-func newRun(ctx context.Context, cfg *handlerConfig, in *wire.InvocationInput) *run {
+func newRun(ctx context.Context, cfg *handlerConfig, in *protocol.InvocationInput) *run {
 	r := &run{
 		cfg:     cfg,
 		client:  cfg.client,
@@ -50,7 +50,7 @@ func newRun(ctx context.Context, cfg *handlerConfig, in *wire.InvocationInput) *
 }
 
 // load reads the recorded operations. If it reports false the run has ended.
-func (r *run) load(in *wire.InvocationInput) bool {
+func (r *run) load(in *protocol.InvocationInput) bool {
 	var ops []*Operation
 	_, err := recovered(func() (_ string, err error) {
 		ops, err = r.pages(in.InitialExecutionState)
@@ -75,11 +75,11 @@ func (r *run) load(in *wire.InvocationInput) bool {
 }
 
 // pages follows the first page of the state to the last.
-func (r *run) pages(first wire.InitialState) ([]*Operation, error) {
+func (r *run) pages(first protocol.InitialState) ([]*Operation, error) {
 	ops, marker := first.Operations, first.NextMarker
 	for marker != "" {
 		page, err := r.client.State(r.callCtx, &StateRequest{
-			ExecutionARN: r.arn, Token: r.token, Marker: marker, MaxItems: wire.MaxPage,
+			ExecutionARN: r.arn, Token: r.token, Marker: marker, MaxItems: protocol.MaxPage,
 		})
 		if err == nil && page == nil {
 			err = errNoReply

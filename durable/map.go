@@ -4,12 +4,12 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 var (
-	mapKind  = &kind{call: "durable.Map", typ: wire.TypeContext, subType: wire.SubTypeMap}
-	itemKind = &kind{call: "item", typ: wire.TypeContext, subType: wire.SubTypeMapIteration}
+	mapKind  = &kind{call: "durable.Map", typ: protocol.TypeContext, subType: protocol.SubTypeMap}
+	itemKind = &kind{call: "item", typ: protocol.TypeContext, subType: protocol.SubTypeMapIteration}
 )
 
 var errNilFunction = errors.New("the function is nil")

@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/perdure/perdure/durable"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // operationRow is one operation, or one way to use it.
@@ -66,7 +66,7 @@ var errBoom = errors.New("boom")
 func newWorld(t *testing.T) *world {
 	w := &world{svc: newService(t, "{}"), name: "op", size: 1, waits: 2}
 	w.svc.targets = map[string]func(string) settling{"function:1": func(payload string) settling { return w.outside(payload) }}
-	w.svc.handedOut = func(op *wire.Operation) { w.svc.settles(op, w.outside(w.value())) }
+	w.svc.handedOut = func(op *protocol.Operation) { w.svc.settles(op, w.outside(w.value())) }
 	return w
 }
 
@@ -310,7 +310,7 @@ func testSuspension(t *testing.T, row *operationRow) {
 		w.delay = 10 * time.Second
 		h := w.handler(w.do(row))
 		start := time.Now()
-		if out, err := w.svc.invoke(h); err != nil || out.Status != wire.InvocationPending || len(w.saw) != 0 {
+		if out, err := w.svc.invoke(h); err != nil || out.Status != protocol.InvocationPending || len(w.saw) != 0 {
 			t.Errorf("the first invocation ended with %s %v, and the operation returned %q; want it to be suspended", out.Status, err, w.saw)
 		}
 		w.svc.sleep()
@@ -415,7 +415,7 @@ func (w *world) isOver(t *testing.T, out output, start time.Time, want string) {
 		t.Errorf("got %s %s after %v, want %s after some seconds", out.result(), out.errorText(), time.Since(start), want)
 	}
 	for _, op := range w.svc.ops {
-		if op.Type == wire.TypeWait && !op.Status.Closed() {
+		if op.Type == protocol.TypeWait && !op.Status.Closed() {
 			t.Errorf("wait %q is %s", op.Name, op.Status)
 		}
 	}
@@ -463,19 +463,19 @@ func testNonDeterminism(t *testing.T, row *operationRow) {
 		}
 		for name, change := range map[string]struct {
 			code   func(durable.Context) (string, error)
-			record func(op *wire.Operation)
+			record func(op *protocol.Operation)
 			want   string
 		}{
 			"another step": {code: changed, want: `but the code now does STEP/Step "something-else"`},
 			"gone":         {code: func(durable.Context) (string, error) { return "", nil }, want: `but the code now does WAIT/Wait "after"`},
-			"renamed":      {record: func(op *wire.Operation) { op.Name = "once-called-so" }, want: `"once-called-so"`},
-			"another type": {record: func(op *wire.Operation) { op.Type, op.SubType = otherType(op.Type) }, want: `, but the code now does `},
+			"renamed":      {record: func(op *protocol.Operation) { op.Name = "once-called-so" }, want: `"once-called-so"`},
+			"another type": {record: func(op *protocol.Operation) { op.Type, op.SubType = otherType(op.Type) }, want: `, but the code now does `},
 		} {
 			t.Run(fmt.Sprintf("%s, after %v", name, delay), func(t *testing.T) {
 				bubble(t, func(t *testing.T) {
 					w := newWorld(t)
 					w.delay = delay
-					if out, err := w.svc.invoke(w.handler(w.do(row))); err != nil || out.Status != wire.InvocationPending {
+					if out, err := w.svc.invoke(w.handler(w.do(row))); err != nil || out.Status != protocol.InvocationPending {
 						t.Fatalf("the first invocation ended with %s %s %v", out.Status, out.errorText(), err)
 					}
 					code := change.code
@@ -493,21 +493,21 @@ func testNonDeterminism(t *testing.T, row *operationRow) {
 	}
 }
 
-func otherType(t wire.OperationType) (wire.OperationType, string) {
-	if t == wire.TypeWait {
-		return wire.TypeStep, wire.SubTypeStep
+func otherType(t protocol.OperationType) (protocol.OperationType, string) {
+	if t == protocol.TypeWait {
+		return protocol.TypeStep, protocol.SubTypeStep
 	}
-	return wire.TypeWait, wire.SubTypeWait
+	return protocol.TypeWait, protocol.SubTypeWait
 }
 
 // find is the record that the code is to differ from.
-func (w *world) find(t *testing.T, row *operationRow) *wire.Operation {
+func (w *world) find(t *testing.T, row *operationRow) *protocol.Operation {
 	t.Helper()
 	known := row.known
 	if known == "" {
 		known = w.name
 	}
-	i := slices.IndexFunc(w.svc.ops, func(op *wire.Operation) bool { return strings.HasPrefix(op.Name, known) })
+	i := slices.IndexFunc(w.svc.ops, func(op *protocol.Operation) bool { return strings.HasPrefix(op.Name, known) })
 	if i < 0 {
 		t.Fatalf("no operation called %q is recorded: %q", known, w.recorded())
 	}
@@ -534,7 +534,7 @@ func testDeadContext(t *testing.T, row *operationRow) {
 }
 
 func testBadName(t *testing.T, row *operationRow) {
-	for _, name := range []string{strings.Repeat("n", wire.MaxName+1), "two\nlines"} {
+	for _, name := range []string{strings.Repeat("n", protocol.MaxName+1), "two\nlines"} {
 		bubble(t, func(t *testing.T) {
 			w := newWorld(t)
 			w.name = name

@@ -13,7 +13,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // Store keeps values that are too large for the history; see [Offload]. Keys
@@ -115,7 +115,7 @@ func (o Offload) inner() Serdes {
 
 func (o Offload) limit() int {
 	if o.Over == 0 {
-		return wire.MaxInlineResult
+		return protocol.MaxInlineResult
 	}
 	return o.Over
 }

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/durable"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // cupboard is a Store in memory.
@@ -156,7 +156,7 @@ func TestOffloadDamage(t *testing.T) {
 				}
 				damage(store)
 				out, err := svc.invoke(h)
-				if what := `SerdesError: perdure: cannot encode or decode the result of durable.Step "s": `; err != nil || out.Status != wire.InvocationFailed ||
+				if what := `SerdesError: perdure: cannot encode or decode the result of durable.Step "s": `; err != nil || out.Status != protocol.InvocationFailed ||
 					!strings.HasPrefix(out.errorText(), what) || !strings.Contains(out.errorText(), want) {
 					t.Errorf("got %s %s %v, want a failure with %q", out.Status, out.errorText(), err, want)
 				}

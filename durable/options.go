@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // HandlerOption changes a handler; see [Start].
@@ -292,8 +292,8 @@ func validateSubType(subType *string) error {
 	switch {
 	case subType == nil:
 		return nil
-	case !wire.ValidID(*subType, wire.MaxSubType):
-		return fmt.Errorf("the subtype %q is not 1 to %d letters, digits, - and _", *subType, wire.MaxSubType)
+	case !protocol.ValidID(*subType, protocol.MaxSubType):
+		return fmt.Errorf("the subtype %q is not 1 to %d letters, digits, - and _", *subType, protocol.MaxSubType)
 	case slices.Contains(reservedSubTypes, *subType):
 		return fmt.Errorf("the subtype %q is one that the SDKs use themselves; choose another", *subType)
 	}
@@ -301,14 +301,14 @@ func validateSubType(subType *string) error {
 }
 
 var reservedSubTypes = []string{
-	wire.SubTypeStep, wire.SubTypeWaitForCondition, wire.SubTypeWait, wire.SubTypeCallback, wire.SubTypeWaitForCallback,
-	wire.SubTypeChainedInvoke, wire.SubTypeRunInChildContext, wire.SubTypeMap, wire.SubTypeMapIteration,
-	wire.SubTypeParallel, wire.SubTypeParallelBranch, subTypeDag, subTypeDagTask, subTypeDeadline, subTypeVersion, subTypeNow,
+	protocol.SubTypeStep, protocol.SubTypeWaitForCondition, protocol.SubTypeWait, protocol.SubTypeCallback, protocol.SubTypeWaitForCallback,
+	protocol.SubTypeChainedInvoke, protocol.SubTypeRunInChildContext, protocol.SubTypeMap, protocol.SubTypeMapIteration,
+	protocol.SubTypeParallel, protocol.SubTypeParallelBranch, subTypeDag, subTypeDagTask, subTypeDeadline, subTypeVersion, subTypeNow,
 }
 
 // Subtypes of our own.
 const (
-	subTypeDag      = wire.SubTypeDag
+	subTypeDag      = protocol.SubTypeDag
 	subTypeDagTask  = "DagTask"
 	subTypeDeadline = "Deadline"
 	subTypeVersion  = "Version"

@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 var (
-	parallelKind = &kind{call: "durable.Parallel", typ: wire.TypeContext, subType: wire.SubTypeParallel}
-	mixedKind    = &kind{call: "durable.ParallelMixed", typ: wire.TypeContext, subType: wire.SubTypeParallel}
-	branchKind   = &kind{call: "branch", typ: wire.TypeContext, subType: wire.SubTypeParallelBranch}
+	parallelKind = &kind{call: "durable.Parallel", typ: protocol.TypeContext, subType: protocol.SubTypeParallel}
+	mixedKind    = &kind{call: "durable.ParallelMixed", typ: protocol.TypeContext, subType: protocol.SubTypeParallel}
+	branchKind   = &kind{call: "branch", typ: protocol.TypeContext, subType: protocol.SubTypeParallelBranch}
 )
 
 // Branch is one of the functions that [Parallel] runs. A branch without a name

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/perdure/perdure/durable"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // slowly makes each call of the service take a while.
@@ -46,7 +46,7 @@ func TestPipelining(t *testing.T) {
 		}
 		// The answer waited for all of it.
 		for _, op := range svc.ops {
-			if op.Status != wire.StatusSucceeded {
+			if op.Status != protocol.StatusSucceeded {
 				t.Errorf("step %s is %s after the execution succeeded", op.Name, op.Status)
 			}
 		}
@@ -100,7 +100,7 @@ func allDurable(t *testing.T, svc *service, n int) {
 	defer svc.mu.Unlock()
 	closed := 0
 	for _, op := range svc.ops {
-		if op.Status == wire.StatusSucceeded {
+		if op.Status == protocol.StatusSucceeded {
 			closed++
 		}
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/perdure/perdure/durable"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // witness is a plugin that writes down what it hears.
@@ -251,7 +251,7 @@ func TestPluginHearsBeforeTheWorkflow(t *testing.T) {
 			w.note("the workflow goes on")
 			return f.Result(ctx)
 		}, durable.WithClient(svc), durable.WithPlugins(w.plugin()))
-		if out := svc.run(h); out.Status != wire.InvocationSucceeded || svc.invocations != 1 {
+		if out := svc.run(h); out.Status != protocol.InvocationSucceeded || svc.invocations != 1 {
 			t.Fatalf("got %s %s after %d invocations", out.Status, out.errorText(), svc.invocations)
 		}
 		heard := strings.Join(w.heard(), "\n")
@@ -278,7 +278,7 @@ func TestPluginHearsBranches(t *testing.T) {
 					}, opt)
 					return nil, err
 				}, durable.WithClient(svc), durable.WithPlugins(w.plugin()))
-				if out := svc.run(h); out.Status != wire.InvocationSucceeded {
+				if out := svc.run(h); out.Status != protocol.InvocationSucceeded {
 					t.Fatalf("got %s %s", out.Status, out.errorText())
 				}
 				first, last := make(map[string]string), make(map[string]string)
@@ -549,7 +549,7 @@ func TestPluginSeesOperations(t *testing.T) {
 		plugin := &durable.Plugin{
 			InvocationStart: func(_ context.Context, inv *durable.Invocation) context.Context {
 				for op := range inv.Operations.All() {
-					if op.Type != wire.TypeExecution || *op.Payload != `"input"` {
+					if op.Type != protocol.TypeExecution || *op.Payload != `"input"` {
 						t.Errorf("got %+v first, want the EXECUTION and its input", op)
 					}
 					break
@@ -568,7 +568,7 @@ func TestPluginSeesOperations(t *testing.T) {
 			})
 		}, durable.WithClient(svc), durable.WithPlugins(plugin))
 		svc.run(h)
-		recorded := map[string]*wire.Operation{}
+		recorded := map[string]*protocol.Operation{}
 		for _, op := range svc.ops {
 			recorded[op.ID] = op
 		}

@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/perdure/perdure/durable"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // listed is operations in short, each with how often it was replayed.
@@ -208,7 +208,7 @@ func TestPluginHearsContextsRebuilt(t *testing.T) {
 		hears(t, newService(t, "{}"), func(ctx durable.Context, _ any) (any, error) {
 			durable.RunInChildContext(ctx, "large", func(ctx durable.Context) (string, error) {
 				durable.Step(ctx, "s", nothing)
-				return strings.Repeat("x", wire.MaxInlineResult+1), nil
+				return strings.Repeat("x", protocol.MaxInlineResult+1), nil
 			})
 			return nil, durable.Wait(ctx, "w", time.Second)
 		},
@@ -258,7 +258,7 @@ func TestPluginReadsOperationsAnywhere(t *testing.T) {
 		})
 		return nil, err
 	}, durable.WithClient(svc), durable.WithPlugins(plugin))
-	if out := svc.run(h); out.Status != wire.InvocationSucceeded {
+	if out := svc.run(h); out.Status != protocol.InvocationSucceeded {
 		t.Errorf("got %s %s", out.Status, out.errorText())
 	}
 	readers.Wait()

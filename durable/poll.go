@@ -3,7 +3,7 @@ package durable
 import (
 	"time"
 
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // An operation that waits for the service while other code of the execution
@@ -23,14 +23,14 @@ type pollTimes struct {
 
 // start sets the first poll: when a wait or a retry is due, and after a second
 // for what comes from outside.
-func (p *pollTimes) start(typ wire.OperationType, op *Operation, now time.Time) {
+func (p *pollTimes) start(typ protocol.OperationType, op *Operation, now time.Time) {
 	switch {
-	case typ == wire.TypeCallback || typ == wire.TypeChainedInvoke:
+	case typ == protocol.TypeCallback || typ == protocol.TypeChainedInvoke:
 		if p.next.IsZero() {
 			p.next = now.Add(time.Second)
 		}
 	case op == nil:
-	case typ == wire.TypeWait:
+	case typ == protocol.TypeWait:
 		p.next = op.ScheduledEnd.Time()
 	default:
 		p.next = op.NextAttempt.Time()
@@ -57,7 +57,7 @@ func pollInterval(n int) time.Duration {
 
 // awaitLocked has w's operation polled for at the time that fits what is known
 // of it, and wakes the flusher if that is earlier than it expects.
-func (r *run) awaitLocked(w *waiter, typ wire.OperationType, op *Operation) {
+func (r *run) awaitLocked(w *waiter, typ protocol.OperationType, op *Operation) {
 	w.poll.start(typ, op, time.Now())
 	if t := w.poll.next; !t.IsZero() && (r.pollAt.IsZero() || t.Before(r.pollAt)) {
 		r.pollAt = t

@@ -11,7 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/perdure/perdure/durable"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // A random workflow, under a service of which random calls are lost, must end,
@@ -305,7 +305,7 @@ func TestRandomWorkflows(t *testing.T) {
 		m := &memory{saw: make(map[string]string)}
 		var out output
 		bubble(t, func(t *testing.T) { out = m.execute(workflow, lost, killed, pipelined) })
-		if len(m.errors) > 0 || out.Status != wire.InvocationSucceeded {
+		if len(m.errors) > 0 || out.Status != protocol.InvocationSucceeded {
 			rt.Fatalf("%s\nlost calls %v, killed after %v, pipelined %t: %s %s\n%s", workflow, lost, killed, pipelined, out.Status, out.errorText(), strings.Join(m.errors, "\n"))
 		}
 	})
@@ -357,7 +357,7 @@ func (m *memory) execute(workflow part, lost, killed []int, pipelined bool) (out
 		switch {
 		case err != nil:
 			time.Sleep(time.Second)
-		case out.Status != wire.InvocationPending:
+		case out.Status != protocol.InvocationPending:
 			return out
 		default:
 			svc.sleep()

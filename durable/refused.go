@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // refusal is an error in which the service says why: ours, or the AWS SDK's.
@@ -27,9 +27,9 @@ func (r *run) refused(err error) outcome {
 	status := httpStatus(err)
 	switch {
 	case strings.HasPrefix(code, "KMS"):
-	case code == string(wire.CodeInvalidParameter) && strings.HasPrefix(message, wire.StaleTokenMessage):
+	case code == string(protocol.CodeInvalidParameter) && strings.HasPrefix(message, protocol.StaleTokenMessage):
 		return fault
-	case transient(wire.Code(code)) || status == 429 || status >= 500:
+	case transient(protocol.Code(code)) || status == 429 || status >= 500:
 		return fault
 	case code == "" && status < 400:
 		return fault
@@ -39,7 +39,7 @@ func (r *run) refused(err error) outcome {
 
 // refusalOf is the service's code and message in err, if it has any.
 func refusalOf(err error) (code, message string) {
-	if own, ok := inChain[*wire.Error](err); ok {
+	if own, ok := inChain[*protocol.Error](err); ok {
 		return string(own.Code), own.Message
 	}
 	if api, ok := findAs[refusal](err); ok {
@@ -51,9 +51,9 @@ func refusalOf(err error) (code, message string) {
 // transient reports whether a code says that the request itself was fine.
 // No code, and UnknownError in the AWS SDK, come with answers that are not the
 // service's own, such as a proxy's; their HTTP status decides.
-func transient(code wire.Code) bool {
+func transient(code protocol.Code) bool {
 	switch code {
-	case wire.CodeTooManyRequests, wire.CodeService, "ThrottlingException", "InternalFailure", "ServiceUnavailable":
+	case protocol.CodeTooManyRequests, protocol.CodeService, "ThrottlingException", "InternalFailure", "ServiceUnavailable":
 		return true
 	}
 	return false

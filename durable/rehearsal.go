@@ -3,7 +3,7 @@ package durable
 import (
 	"os"
 
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // A rehearsal is an invocation that only finds out whether the code can take an
@@ -19,7 +19,7 @@ import (
 // rehearse makes each invocation a rehearsal, if the process was started for
 // them.
 func (c *handlerConfig) rehearse() {
-	if os.Getenv(wire.RehearsalVariable) != "" {
+	if os.Getenv(protocol.RehearsalVariable) != "" {
 		c.rehearsal = true
 		c.plugins = nil
 	}

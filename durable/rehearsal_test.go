@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/durable"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // rehearsal is code that recorded an execution, code that is to take it over,
@@ -103,7 +103,7 @@ func (r *rehearsal) run(t *testing.T) {
 }
 
 func (r *rehearsal) rehearse(t *testing.T, svc *service) {
-	t.Setenv(wire.RehearsalVariable, "1")
+	t.Setenv(protocol.RehearsalVariable, "1")
 	calls := len(svc.calls)
 	reply, err := durable.NewHandler(r.after, durable.WithClient(svc)).Invoke(t.Context(), svc.envelope())
 	if err != nil {
@@ -125,12 +125,12 @@ func (r *rehearsal) rehearse(t *testing.T, svc *service) {
 // run again, but not in a rehearsal.
 func TestRehearsalOfInterruptedSteps(t *testing.T) {
 	interrupted := func(ctx durable.Context, _ any) (int, error) { return durable.Step(ctx, "a", mustNotRun(t)) }
-	for _, status := range []wire.OperationStatus{wire.StatusStarted, wire.StatusReady, wire.StatusPending} {
+	for _, status := range []protocol.OperationStatus{protocol.StatusStarted, protocol.StatusReady, protocol.StatusPending} {
 		t.Run(string(status), func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				svc := newService(t, "{}")
 				svc.ops = append(svc.ops, &durable.Operation{ID: "1", Type: "STEP", SubType: "Step", Name: "a", Status: status, Attempt: 1,
-					NextAttempt: wire.TimestampOf(time.Now().Add(time.Hour))})
+					NextAttempt: protocol.TimestampOf(time.Now().Add(time.Hour))})
 				(&rehearsal{after: interrupted, want: "PENDING"}).rehearse(t, svc)
 			})
 		})

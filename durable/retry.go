@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // RetryPolicy says whether and when a failed attempt is made again. The zero
@@ -156,7 +156,7 @@ const (
 	defaultMaxDelay = 60 * time.Second
 
 	// maxWait is the longest that the service waits for anything.
-	maxWait = wire.MaxWaitSeconds * time.Second
+	maxWait = protocol.MaxWaitSeconds * time.Second
 )
 
 // next decides about the attempt that failed with err: seconds until the next
@@ -210,7 +210,7 @@ func (p *RetryPolicy) jittered(d time.Duration) time.Duration {
 
 // wholeSeconds rounds to what the service can delay by.
 func wholeSeconds(d time.Duration) int64 {
-	return min(max(int64(d.Round(time.Second)/time.Second), 1), wire.MaxWaitSeconds)
+	return min(max(int64(d.Round(time.Second)/time.Second), 1), protocol.MaxWaitSeconds)
 }
 
 func (p *RetryPolicy) validate() error { return p.validateAs("RetryPolicy") }

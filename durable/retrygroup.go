@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // RetryGroupOption changes one group of operations that is retried; see [Retry].
@@ -34,7 +34,7 @@ func (e *RetryError) Error() string {
 // Unwrap returns the cause.
 func (e *RetryError) Unwrap() error { return e.Err }
 
-var groupKind = &kind{call: "durable.Retry", typ: wire.TypeContext, subType: wire.SubTypeRunInChildContext}
+var groupKind = &kind{call: "durable.Retry", typ: protocol.TypeContext, subType: protocol.SubTypeRunInChildContext}
 
 // Retry runs fn, which may consist of any operations, until it succeeds: where
 // one step's retries do not help, because what it needs of an earlier step has
@@ -113,7 +113,7 @@ func (c *groupConfig) apply(name string, noFunc bool, opts []RetryGroupOption) e
 func (c *groupConfig) next(ctx Context, name, backoff string, err error, attempt int) (wait time.Duration, retry bool) {
 	s := scopeOf(ctx)
 	if op := s.peek().op; op != nil || s.sealed {
-		return time.Second, op != nil && op.Type == wire.TypeWait && op.Name == backoff
+		return time.Second, op != nil && op.Type == protocol.TypeWait && op.Name == backoff
 	}
 	if isHopeless(err) {
 		return 0, false

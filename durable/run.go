@@ -9,7 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // run is one invocation under way. It counts the goroutines that run workflow
@@ -53,7 +53,7 @@ type run struct {
 // outcome is how a run ended: with an answer, or with a fault, upon which the
 // service invokes the function again.
 type outcome struct {
-	status wire.InvocationStatus
+	status protocol.InvocationStatus
 	result string
 	err    *ErrorObject
 	large  string // the result, if it was recorded because a reply has no room for it
@@ -66,7 +66,7 @@ func (r *run) failed(err error) outcome {
 	if changed, ok := err.(*NonDeterminismError); ok && !r.cfg.rehearsal && !r.ended.Load() {
 		r.log.changed(changed, obj.StackTrace)
 	}
-	return outcome{status: wire.InvocationFailed, err: obj}
+	return outcome{status: protocol.InvocationFailed, err: obj}
 }
 
 // waiter is one blocked goroutine.
@@ -130,7 +130,7 @@ func (r *run) finishLocked(o outcome) {
 	r.outcome = o
 	r.ended.Store(true)
 	cause := o.fault
-	if o.status == wire.InvocationPending {
+	if o.status == protocol.InvocationPending {
 		cause = ErrSuspended
 	}
 	r.cancel(cause) // first, for the deferred functions of what unwinds
@@ -159,7 +159,7 @@ func (r *run) idleLocked() {
 	case len(r.parked) == 0 && len(r.joins) > 0 && !r.halted:
 		r.finishLocked(r.failed(r.deadlockLocked()))
 	default:
-		r.finishLocked(outcome{status: wire.InvocationPending})
+		r.finishLocked(outcome{status: protocol.InvocationPending})
 	}
 }
 
@@ -210,7 +210,7 @@ func (o *operation) park(id string, known *Operation, cancel *Update) *Operation
 		runtime.Goexit()
 	}
 	if op := r.news[id]; op != nil {
-		if o.typ != wire.TypeCallback && o.typ != wire.TypeWait { // which may be asked for again
+		if o.typ != protocol.TypeCallback && o.typ != protocol.TypeWait { // which may be asked for again
 			delete(r.news, id)
 		}
 		known = op
@@ -231,14 +231,14 @@ func (o *operation) park(id string, known *Operation, cancel *Update) *Operation
 }
 
 func settled(op *Operation) bool {
-	return op.Status.Closed() || op.Status == wire.StatusReady
+	return op.Status.Closed() || op.Status == protocol.StatusReady
 }
 
 // deliverLocked takes in an operation that the service reports as changed.
 // What this run closed itself is no news.
 func (r *run) deliverLocked(op *Operation) {
 	if r.canceled[op.ID] && settled(op) { // what is queued is too late
-		r.queue = slices.DeleteFunc(r.queue, func(q queued) bool { return q.update.ID == op.ID && q.update.Action == wire.ActionCancel })
+		r.queue = slices.DeleteFunc(r.queue, func(q queued) bool { return q.update.ID == op.ID && q.update.Action == protocol.ActionCancel })
 	}
 	waiters := r.parked[op.ID]
 	switch {
@@ -246,7 +246,7 @@ func (r *run) deliverLocked(op *Operation) {
 	case waiters == nil:
 		r.news[op.ID] = op
 	case settled(op):
-		if op.Type == wire.TypeCallback || op.Type == wire.TypeWait {
+		if op.Type == protocol.TypeCallback || op.Type == protocol.TypeWait {
 			r.news[op.ID] = op
 		}
 		delete(r.parked, op.ID)
@@ -264,9 +264,9 @@ func (r *run) deliverLocked(op *Operation) {
 // selfMade reports whether op is in a state that only its own updates cause.
 func selfMade(op *Operation) bool {
 	switch op.Type {
-	case wire.TypeStep:
-		return op.Status.Closed() || op.Status == wire.StatusStarted
-	case wire.TypeWait, wire.TypeCallback, wire.TypeChainedInvoke:
+	case protocol.TypeStep:
+		return op.Status.Closed() || op.Status == protocol.StatusStarted
+	case protocol.TypeWait, protocol.TypeCallback, protocol.TypeChainedInvoke:
 		return false
 	}
 	return true

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // Saga collects how to undo what a [RunSaga] has done so far.
@@ -61,7 +61,7 @@ func RunSaga[T any](ctx Context, name string, fn func(Context, *Saga) (T, error)
 	}, bad)
 }
 
-var sagaKind = &kind{call: "durable.RunSaga", typ: wire.TypeContext, subType: wire.SubTypeRunInChildContext}
+var sagaKind = &kind{call: "durable.RunSaga", typ: protocol.TypeContext, subType: protocol.SubTypeRunInChildContext}
 
 var errSagaTimeout = errors.New("a saga that is timed out could not compensate; give the timeout to a child context inside of it")
 

@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // scope is the durable context of a handler or of a child's function: it
@@ -131,7 +131,7 @@ func (s *scope) close(cause error) {
 // kind is what the operations of one function have in common.
 type kind struct {
 	call    string // for messages
-	typ     wire.OperationType
+	typ     protocol.OperationType
 	subType string
 
 	virtual  bool // takes a number, but is never recorded
@@ -298,7 +298,7 @@ func (o *operation) id() string {
 }
 
 // update is an update of this operation, for the caller to complete.
-func (o *operation) update(id string, action wire.Action) Update {
+func (o *operation) update(id string, action protocol.Action) Update {
 	return Update{ID: id, Type: o.typ, Action: action, ParentID: o.scope.within, Name: o.name, SubType: o.subType}
 }
 
@@ -361,8 +361,8 @@ func (k *kind) errorf(name, format string, args ...any) error {
 }
 
 func validateName(name string) error {
-	if len(name) > wire.MaxName {
-		return fmt.Errorf("the name is %d bytes long; at most %d are allowed", len(name), wire.MaxName)
+	if len(name) > protocol.MaxName {
+		return fmt.Errorf("the name is %d bytes long; at most %d are allowed", len(name), protocol.MaxName)
 	}
 	for i, r := range name {
 		if r < ' ' || r > '~' {

@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"unicode/utf8"
 
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // Serdes writes values to the history and reads them back. The default is JSON
@@ -231,7 +231,7 @@ func encodePlain(v any) (string, bool) {
 		return "{}", true
 	case *string:
 		if utf8.ValidString(*v) {
-			return string(wire.AppendString(nil, *v)), true
+			return string(protocol.AppendString(nil, *v)), true
 		}
 	}
 	return "", false

@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/perdure/perdure/durable"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 func TestRaw(t *testing.T) {
@@ -110,7 +110,7 @@ func TestSerdesOf(t *testing.T) {
 func TestSerdesOfTheHandlerIsForTheUsersValues(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		svc := newService(t, "{}")
-		svc.handedOut = func(op *wire.Operation) { svc.settles(op, succeeds(0, "sent")) }
+		svc.handedOut = func(op *protocol.Operation) { svc.settles(op, succeeds(0, "sent")) }
 		undone := 0
 		runs := allRunsOf(t, svc, func(ctx durable.Context) (any, error) {
 			v, err := durable.WaitForCallback[string](ctx, "callback", func(context.Context, string) error { return nil })

@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/durable"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 const testARN = "arn:aws:lambda:us-east-1:000000000000:function:f:$LATEST/durable-execution/n/exec"
@@ -29,8 +29,8 @@ type service struct {
 	offset time.Duration // of the service's clock, when it skips
 
 	mu          sync.Mutex
-	execution   *wire.Operation
-	ops         []*wire.Operation
+	execution   *protocol.Operation
+	ops         []*protocol.Operation
 	token       int // 0 between invocations
 	lastToken   int
 	changed     map[string]bool // since the last invocation that ended well
@@ -40,11 +40,11 @@ type service struct {
 	later   []outside                                // what others will do
 	targets map[string]func(payload string) settling // functions that can be invoked
 	// handedOut, if set, is told of each callback, with the mutex held.
-	handedOut func(op *wire.Operation)
+	handedOut func(op *protocol.Operation)
 
 	pageSize    int // of the state; 0 is all at once
 	invocations int
-	calls       [][]wire.Update
+	calls       [][]protocol.Update
 	events      []string
 	// before, if set, is asked before each checkpoint is applied; after may
 	// change the reply or lose it.
@@ -55,37 +55,37 @@ type service struct {
 // outside is something that others do to an operation: complete a callback,
 // end a function. What comes first closes the operation.
 type outside struct {
-	at   wire.Timestamp
-	op   *wire.Operation
+	at   protocol.Timestamp
+	op   *protocol.Operation
 	what settling
 }
 
 // settling is how an operation closes that others close.
 type settling struct {
 	after   time.Duration
-	status  wire.OperationStatus
+	status  protocol.OperationStatus
 	payload *string
-	err     *wire.ErrorObject
+	err     *protocol.ErrorObject
 }
 
 func succeeds(after time.Duration, payload string) settling {
-	return settling{after, wire.StatusSucceeded, &payload, nil}
+	return settling{after, protocol.StatusSucceeded, &payload, nil}
 }
 
 func fails(after time.Duration, errorType, message string) settling {
-	return settling{after, wire.StatusFailed, nil, &wire.ErrorObject{ErrorType: errorType, ErrorMessage: message}}
+	return settling{after, protocol.StatusFailed, nil, &protocol.ErrorObject{ErrorType: errorType, ErrorMessage: message}}
 }
 
 // settles arranges for op to close.
-func (s *service) settles(op *wire.Operation, what settling) {
+func (s *service) settles(op *protocol.Operation, what settling) {
 	s.later = append(s.later, outside{s.now().Add(what.after), op, what})
 }
 
 // output is how an invocation, or an execution, ended.
 type output struct {
-	Status wire.InvocationStatus
+	Status protocol.InvocationStatus
 	Result *string
-	Error  *wire.ErrorObject
+	Error  *protocol.ErrorObject
 }
 
 func (o output) result() string {
@@ -103,9 +103,9 @@ func (o output) errorText() string {
 }
 
 func newService(t testing.TB, input string) *service {
-	exec := &wire.Operation{
-		ID: "exec", Type: wire.TypeExecution, Status: wire.StatusStarted,
-		Start: wire.TimestampOf(time.Now()), Payload: &input,
+	exec := &protocol.Operation{
+		ID: "exec", Type: protocol.TypeExecution, Status: protocol.StatusStarted,
+		Start: protocol.TimestampOf(time.Now()), Payload: &input,
 	}
 	return &service{
 		t: t, execution: exec, changed: map[string]bool{"exec": true}, undelivered: make(map[string]bool),
@@ -120,7 +120,7 @@ func (s *service) run(h *durable.Handler) output {
 		switch {
 		case err != nil:
 			time.Sleep(time.Second)
-		case out.Status != wire.InvocationPending:
+		case out.Status != protocol.InvocationPending:
 			return out
 		default:
 			s.sleep()
@@ -154,7 +154,7 @@ func (s *service) invokeWith(ctx context.Context, h *durable.Handler) (output, e
 		s.t.Fatalf("reply %s: %v", reply, err)
 	}
 	s.changed = make(map[string]bool)
-	if out.Status == wire.InvocationPending && s.closed == nil {
+	if out.Status == protocol.InvocationPending && s.closed == nil {
 		s.checkPending()
 	}
 	if s.closed != nil {
@@ -165,7 +165,7 @@ func (s *service) invokeWith(ctx context.Context, h *durable.Handler) (output, e
 
 func (s *service) checkPending() {
 	for _, op := range s.ops {
-		if op.Type != wire.TypeContext && !op.Status.Closed() {
+		if op.Type != protocol.TypeContext && !op.Status.Closed() {
 			return
 		}
 	}
@@ -182,7 +182,7 @@ func (s *service) envelope() []byte {
 	s.token = s.lastToken
 	all := s.visible()
 	first := all
-	in := &wire.InvocationInput{DurableExecutionArn: testARN, CheckpointToken: strconv.Itoa(s.token)}
+	in := &protocol.InvocationInput{DurableExecutionArn: testARN, CheckpointToken: strconv.Itoa(s.token)}
 	if s.pageSize > 0 && len(all) > s.pageSize {
 		first = all[:s.pageSize]
 		in.InitialExecutionState.NextMarker = strconv.Itoa(s.pageSize)
@@ -193,12 +193,12 @@ func (s *service) envelope() []byte {
 			in.UpdatedOperationIds = append(in.UpdatedOperationIds, op.ID)
 		}
 	}
-	return wire.AppendInput(nil, in)
+	return protocol.AppendInput(nil, in)
 }
 
 // visible is the state: without what lies below contexts that closed for good.
-func (s *service) visible() []*wire.Operation {
-	list := []*wire.Operation{s.execution}
+func (s *service) visible() []*protocol.Operation {
+	list := []*protocol.Operation{s.execution}
 	for _, op := range s.ops {
 		hidden := false
 		for p := s.find(op.ParentID); p != nil; p = s.find(p.ParentID) {
@@ -211,7 +211,7 @@ func (s *service) visible() []*wire.Operation {
 	return list
 }
 
-func (s *service) find(id string) *wire.Operation {
+func (s *service) find(id string) *protocol.Operation {
 	for _, op := range s.ops {
 		if op.ID == id && id != "" {
 			return op
@@ -225,11 +225,11 @@ func (s *service) tick() {
 	now := s.now()
 	for _, op := range s.ops {
 		switch {
-		case op.Type == wire.TypeWait && op.Status == wire.StatusStarted && op.ScheduledEnd <= now:
-			op.Status, op.End = wire.StatusSucceeded, now
+		case op.Type == protocol.TypeWait && op.Status == protocol.StatusStarted && op.ScheduledEnd <= now:
+			op.Status, op.End = protocol.StatusSucceeded, now
 			s.note(op, "WaitSucceeded")
-		case op.Type == wire.TypeStep && op.Status == wire.StatusPending && op.NextAttempt <= now:
-			op.Status, op.NextAttempt = wire.StatusReady, 0
+		case op.Type == protocol.TypeStep && op.Status == protocol.StatusPending && op.NextAttempt <= now:
+			op.Status, op.NextAttempt = protocol.StatusReady, 0
 			s.note(op, "")
 		}
 	}
@@ -242,16 +242,16 @@ func (s *service) tick() {
 	}
 }
 
-var closings = map[wire.OperationStatus]string{
-	wire.StatusSucceeded: "Succeeded", wire.StatusFailed: "Failed", wire.StatusTimedOut: "TimedOut", wire.StatusStopped: "Stopped",
+var closings = map[protocol.OperationStatus]string{
+	protocol.StatusSucceeded: "Succeeded", protocol.StatusFailed: "Failed", protocol.StatusTimedOut: "TimedOut", protocol.StatusStopped: "Stopped",
 }
 
 // sleep lets time pass to the next timer.
 func (s *service) sleep() {
 	s.mu.Lock()
-	var next wire.Timestamp
+	var next protocol.Timestamp
 	for _, op := range s.ops {
-		for _, due := range []wire.Timestamp{op.NextAttempt, op.ScheduledEnd} {
+		for _, due := range []protocol.Timestamp{op.NextAttempt, op.ScheduledEnd} {
 			if due != 0 && !op.Status.Closed() && (next == 0 || due < next) {
 				next = due
 			}
@@ -273,10 +273,10 @@ func (s *service) sleep() {
 	time.Sleep(time.Until(next.Time()))
 }
 
-func (s *service) now() wire.Timestamp { return wire.TimestampOf(time.Now().Add(s.offset)) }
+func (s *service) now() protocol.Timestamp { return protocol.TimestampOf(time.Now().Add(s.offset)) }
 
 // note records that op changed, and the event that goes with it.
-func (s *service) note(op *wire.Operation, event string) {
+func (s *service) note(op *protocol.Operation, event string) {
 	s.changed[op.ID] = true
 	s.undelivered[op.ID] = true
 	if event != "" {
@@ -292,7 +292,7 @@ func (s *service) State(_ context.Context, req *durable.StateRequest) (*durable.
 	}
 	all := s.visible()
 	from, err := strconv.Atoi(req.Marker)
-	if err != nil || req.MaxItems != wire.MaxPage {
+	if err != nil || req.MaxItems != protocol.MaxPage {
 		s.t.Errorf("state request with marker %q, MaxItems %d", req.Marker, req.MaxItems)
 	}
 	reply := &durable.StateReply{Operations: copies(all[from:min(len(all), from+s.pageSize)])}
@@ -304,7 +304,7 @@ func (s *service) State(_ context.Context, req *durable.StateRequest) (*durable.
 
 func (s *service) checkToken(token string) error {
 	if s.token == 0 || token != strconv.Itoa(s.token) {
-		return wire.Errorf(wire.CodeInvalidParameter, "%s", wire.StaleTokenMessage)
+		return protocol.Errorf(protocol.CodeInvalidParameter, "%s", protocol.StaleTokenMessage)
 	}
 	return nil
 }
@@ -351,8 +351,8 @@ func (s *service) reply() *durable.CheckpointReply {
 	return reply
 }
 
-func copies(ops []*wire.Operation) []*wire.Operation {
-	out := make([]*wire.Operation, len(ops))
+func copies(ops []*protocol.Operation) []*protocol.Operation {
+	out := make([]*protocol.Operation, len(ops))
 	for i, op := range ops {
 		c := *op
 		out[i] = &c
@@ -361,14 +361,14 @@ func copies(ops []*wire.Operation) []*wire.Operation {
 }
 
 // apply applies a batch; it is only ever refused because of a bug.
-func (s *service) apply(updates []wire.Update) error {
-	seen := make(map[string]wire.Action)
+func (s *service) apply(updates []protocol.Update) error {
+	seen := make(map[string]protocol.Action)
 	for i, u := range updates {
 		first, dup := seen[u.ID]
 		switch {
-		case dup && (first != wire.ActionStart || u.Action == wire.ActionStart || u.Type == wire.TypeWait):
+		case dup && (first != protocol.ActionStart || u.Action == protocol.ActionStart || u.Type == protocol.TypeWait):
 			return fmt.Errorf("two updates of %s in one batch", u.ID)
-		case u.Type == wire.TypeExecution && i != len(updates)-1:
+		case u.Type == protocol.TypeExecution && i != len(updates)-1:
 			return errors.New("EXECUTION must be the last update")
 		case u.ParentID != "" && (s.find(u.ParentID) == nil || s.find(u.ParentID).Status.Closed()):
 			return fmt.Errorf("parent %s of %s is not open", u.ParentID, u.ID)
@@ -383,40 +383,40 @@ func (s *service) apply(updates []wire.Update) error {
 
 var errTransition = errors.New("the operation is not in a state for that")
 
-func (s *service) applyOne(u *wire.Update) error {
+func (s *service) applyOne(u *protocol.Update) error {
 	now := s.now()
 	op := s.find(u.ID)
 	fresh := op == nil
 	if fresh {
-		op = &wire.Operation{ID: u.ID, Type: u.Type, ParentID: u.ParentID, Name: u.Name, SubType: u.SubType, Start: now}
+		op = &protocol.Operation{ID: u.ID, Type: u.Type, ParentID: u.ParentID, Name: u.Name, SubType: u.SubType, Start: now}
 	}
-	open := fresh || op.Status == wire.StatusStarted || op.Status == wire.StatusReady
+	open := fresh || op.Status == protocol.StatusStarted || op.Status == protocol.StatusReady
 	event := ""
 	switch {
-	case u.Type == wire.TypeExecution:
-		s.closed = &output{Status: wire.InvocationSucceeded, Result: u.Payload, Error: u.Error}
+	case u.Type == protocol.TypeExecution:
+		s.closed = &output{Status: protocol.InvocationSucceeded, Result: u.Payload, Error: u.Error}
 		return nil
-	case u.Action == wire.ActionStart && !fresh && (u.Type != wire.TypeStep || op.Status != wire.StatusReady):
+	case u.Action == protocol.ActionStart && !fresh && (u.Type != protocol.TypeStep || op.Status != protocol.StatusReady):
 		return errTransition
-	case u.Action != wire.ActionStart && !open:
+	case u.Action != protocol.ActionStart && !open:
 		return errTransition
-	case u.Action == wire.ActionStart:
-		op.Status, event = wire.StatusStarted, "Started"
+	case u.Action == protocol.ActionStart:
+		op.Status, event = protocol.StatusStarted, "Started"
 		if u.WaitOptions != nil {
 			op.ScheduledEnd = now.AddSeconds(u.WaitOptions.WaitSeconds)
 		}
 		s.startOutside(op, u)
-	case u.Action == wire.ActionSucceed:
-		op.Status, op.Payload, op.Error, op.End, event = wire.StatusSucceeded, u.Payload, nil, now, "Succeeded"
+	case u.Action == protocol.ActionSucceed:
+		op.Status, op.Payload, op.Error, op.End, event = protocol.StatusSucceeded, u.Payload, nil, now, "Succeeded"
 		op.ReplayChildren = u.ContextOptions != nil && u.ContextOptions.ReplayChildren
 		op.Attempt++
-	case u.Action == wire.ActionFail:
-		op.Status, op.Error, op.End, event = wire.StatusFailed, u.Error, now, "Failed"
+	case u.Action == protocol.ActionFail:
+		op.Status, op.Error, op.End, event = protocol.StatusFailed, u.Error, now, "Failed"
 		op.Attempt++
-	case u.Action == wire.ActionCancel:
-		op.Status, op.End, event = wire.StatusCancelled, now, "Cancelled"
-	case u.Action == wire.ActionRetry:
-		op.Status, op.Payload, op.Error, event = wire.StatusPending, u.Payload, u.Error, "Retried"
+	case u.Action == protocol.ActionCancel:
+		op.Status, op.End, event = protocol.StatusCancelled, now, "Cancelled"
+	case u.Action == protocol.ActionRetry:
+		op.Status, op.Payload, op.Error, event = protocol.StatusPending, u.Payload, u.Error, "Retried"
 		if u.Error != nil {
 			event = "Failed"
 		}
@@ -430,13 +430,13 @@ func (s *service) applyOne(u *wire.Update) error {
 	return nil
 }
 
-var eventPrefix = map[wire.OperationType]string{
-	wire.TypeStep: "Step", wire.TypeWait: "Wait", wire.TypeContext: "Context",
-	wire.TypeCallback: "Callback", wire.TypeChainedInvoke: "ChainedInvoke",
+var eventPrefix = map[protocol.OperationType]string{
+	protocol.TypeStep: "Step", protocol.TypeWait: "Wait", protocol.TypeContext: "Context",
+	protocol.TypeCallback: "Callback", protocol.TypeChainedInvoke: "ChainedInvoke",
 }
 
 // startOutside begins what others will end.
-func (s *service) startOutside(op *wire.Operation, u *wire.Update) {
+func (s *service) startOutside(op *protocol.Operation, u *protocol.Update) {
 	switch {
 	case u.ChainedInvokeOptions != nil:
 		target := s.targets[u.ChainedInvokeOptions.FunctionName]
@@ -447,10 +447,10 @@ func (s *service) startOutside(op *wire.Operation, u *wire.Update) {
 	case u.CallbackOptions != nil:
 		op.CallbackID = "cb-" + op.ID
 		for errorType, seconds := range map[string]int64{
-			wire.ErrorTypeCallbackTimeout: u.CallbackOptions.TimeoutSeconds, wire.ErrorTypeCallbackHeartbeat: u.CallbackOptions.HeartbeatTimeoutSeconds,
+			protocol.ErrorTypeCallbackTimeout: u.CallbackOptions.TimeoutSeconds, protocol.ErrorTypeCallbackHeartbeat: u.CallbackOptions.HeartbeatTimeoutSeconds,
 		} {
 			if seconds > 0 {
-				s.settles(op, settling{time.Duration(seconds) * time.Second, wire.StatusTimedOut, nil, &wire.ErrorObject{ErrorType: errorType}})
+				s.settles(op, settling{time.Duration(seconds) * time.Second, protocol.StatusTimedOut, nil, &protocol.ErrorObject{ErrorType: errorType}})
 			}
 		}
 		if s.handedOut != nil {
@@ -478,7 +478,7 @@ func (s *service) updates() (n int) {
 // how it ended.
 func simulate(h *durable.Handler, svc *service) {
 	switch out := svc.run(h); out.Status {
-	case wire.InvocationSucceeded:
+	case protocol.InvocationSucceeded:
 		fmt.Println("succeeded:", out.result())
 	default:
 		fmt.Println("failed:", out.errorText())

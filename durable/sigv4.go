@@ -11,7 +11,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // Requests to AWS are signed with Signature Version 4: a MAC of the request in
@@ -69,7 +69,7 @@ func (s *signer) sign(req *http.Request, body []byte, c credentials, now time.Ti
 func canonicalRequest(req *http.Request, body []byte) (text []byte, signed string) {
 	text = make([]byte, 0, 1024)
 	text = append(append(text, req.Method...), '\n')
-	text = wire.AppendEscaped(text, req.URL.EscapedPath(), '/') // for all services but S3 it is escaped twice
+	text = protocol.AppendEscaped(text, req.URL.EscapedPath(), '/') // for all services but S3 it is escaped twice
 	text = append(append(text, '\n'), req.URL.RawQuery...)
 	text = append(text, '\n')
 	names := make([]byte, 0, 80)

@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // Signatures are those of the AWS SDK, whatever is in the path, the query and
@@ -30,7 +30,7 @@ func TestSignAsTheAWSSDK(t *testing.T) {
 			arn:    rapid.OneOf(rapid.Just(ownARN), rapid.StringN(1, 40, -1)).Draw(t, "arn"), path: "/checkpoint",
 		}
 		if call.method == "GET" {
-			call.query = "CheckpointToken=" + string(wire.AppendEscaped(nil, rapid.StringMatching(`[A-Za-z0-9+/]{0,30}={0,2}`).Draw(t, "token"), 0)) + "&MaxItems=1000"
+			call.query = "CheckpointToken=" + string(protocol.AppendEscaped(nil, rapid.StringMatching(`[A-Za-z0-9+/]{0,30}={0,2}`).Draw(t, "token"), 0)) + "&MaxItems=1000"
 		} else {
 			call.body = []byte(rapid.String().Draw(t, "body"))
 		}

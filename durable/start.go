@@ -8,7 +8,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // Start runs handler as a durable Lambda function and does not return. It is
@@ -124,7 +124,7 @@ func (r *run) execute(main func(*scope, *string) (string, error)) {
 	result, err := recovered(func() (string, error) { return main(root, r.history.execution.Payload) })
 	r.checkInvocation()
 	root.close(err)
-	o := outcome{status: wire.InvocationSucceeded, result: result}
+	o := outcome{status: protocol.InvocationSucceeded, result: result}
 	if err != nil {
 		o = r.failed(err)
 	}
@@ -135,18 +135,18 @@ func (r *run) execute(main func(*scope, *string) (string, error)) {
 }
 
 // maxReply leaves room around a result for the rest of the reply.
-const maxReply = wire.MaxSyncPayload - 50
+const maxReply = protocol.MaxSyncPayload - 50
 
 // fit sees to it that the service can take the outcome: a result that is too
 // large for the reply goes through a checkpoint, and one that is too large for
 // that fails the execution.
 func (r *run) fit(o outcome) outcome {
 	switch {
-	case len(o.result) > wire.MaxSyncPayload:
-		return r.failed(&LimitError{What: "the handler's result", Size: len(o.result), Limit: wire.MaxSyncPayload})
+	case len(o.result) > protocol.MaxSyncPayload:
+		return r.failed(&LimitError{What: "the handler's result", Size: len(o.result), Limit: protocol.MaxSyncPayload})
 	case escapedLen(o.result) > maxReply:
 		large := o.result
-		r.recordExecution(Update{ID: "execution-result", Type: wire.TypeExecution, Action: wire.ActionSucceed, Payload: &large})
+		r.recordExecution(Update{ID: "execution-result", Type: protocol.TypeExecution, Action: protocol.ActionSucceed, Payload: &large})
 		o.result, o.large = "", large
 	}
 	return o
@@ -160,10 +160,10 @@ func encodeOutcome(o outcome) ([]byte, error) {
 	}
 	buf := fmt.Appendf(make([]byte, 0, len(o.result)+64), `{"Status":%q`, o.status)
 	switch o.status {
-	case wire.InvocationSucceeded:
-		buf = wire.AppendString(append(buf, `,"Result":`...), o.result)
-	case wire.InvocationFailed:
-		buf = wire.AppendErrorObject(append(buf, `,"Error":`...), o.err)
+	case protocol.InvocationSucceeded:
+		buf = protocol.AppendString(append(buf, `,"Result":`...), o.result)
+	case protocol.InvocationFailed:
+		buf = protocol.AppendErrorObject(append(buf, `,"Error":`...), o.err)
 	}
 	return append(buf, '}'), nil
 }

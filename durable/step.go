@@ -4,10 +4,10 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
-var stepKind = &kind{call: "durable.Step", typ: wire.TypeStep, subType: wire.SubTypeStep}
+var stepKind = &kind{call: "durable.Step", typ: protocol.TypeStep, subType: protocol.SubTypeStep}
 
 // Step runs fn and records its result; everything with a side effect, and
 // everything that could differ from run to run, belongs in a step. Once the
@@ -49,7 +49,7 @@ func Step[T any](ctx Context, name string, fn func(context.Context) (T, error), 
 		var zero T
 		return zero, err
 	}
-	if op := o.known.op; op != nil && op.Status == wire.StatusSucceeded {
+	if op := o.known.op; op != nil && op.Status == protocol.StatusSucceeded {
 		v := recordedResult[T](o, cfg.serdes)
 		o.end()
 		return v, nil
@@ -73,8 +73,8 @@ func liveStep[T any](o operation, cfg *stepConfig, fn func(context.Context) (T, 
 			return "", err
 		}
 		payload, result, err = encodeValue(ctx, serdes, what, v)
-		if err == nil && len(payload) > wire.MaxPayload {
-			err = &LimitError{What: what, Size: len(payload), Limit: wire.MaxPayload}
+		if err == nil && len(payload) > protocol.MaxPayload {
+			err = &LimitError{What: what, Size: len(payload), Limit: protocol.MaxPayload}
 		}
 		return payload, err
 	})
@@ -100,9 +100,9 @@ func (s *stepRun) do(body func(context.Context) (string, error)) error {
 	if op == nil {
 		op = &Operation{ID: s.id}
 	}
-	started := op.Status == wire.StatusStarted // by an earlier invocation
-	for op.Status != wire.StatusFailed {
-		if op.Status == wire.StatusPending {
+	started := op.Status == protocol.StatusStarted // by an earlier invocation
+	for op.Status != protocol.StatusFailed {
+		if op.Status == protocol.StatusPending {
 			op = s.settle(s.id, op)
 			continue
 		}
@@ -126,9 +126,9 @@ func (s *stepRun) attempt(n int, started bool, body func(context.Context) (strin
 	case counted && started:
 		return "", &StepInterruptedError{Name: s.name, Attempt: n}
 	case counted:
-		r.record(s.scope, s.update(s.id, wire.ActionStart))
+		r.record(s.scope, s.update(s.id, protocol.ActionStart))
 	case !started:
-		r.hold(s.scope, s.update(s.id, wire.ActionStart))
+		r.hold(s.scope, s.update(s.id, protocol.ActionStart))
 	}
 	payload, err := s.call(n, body)
 	r.checkInvocation()
@@ -169,7 +169,7 @@ func (s *stepRun) budget() int {
 }
 
 func (s *stepRun) succeed(payload string) error {
-	u := s.update(s.id, wire.ActionSucceed)
+	u := s.update(s.id, protocol.ActionSucceed)
 	u.Payload = &payload
 	s.scope.run.record(s.scope, u)
 	return nil
@@ -184,13 +184,13 @@ func (s *stepRun) failed(cause error, n int) error {
 	}
 	obj := r.cfg.errors.encode(cause)
 	if retry {
-		u := s.update(s.id, wire.ActionRetry)
+		u := s.update(s.id, protocol.ActionRetry)
 		u.Error = obj
-		u.StepOptions = &wire.StepOptions{NextAttemptDelaySeconds: seconds}
+		u.StepOptions = &protocol.StepOptions{NextAttemptDelaySeconds: seconds}
 		r.send(s.scope, u)
 		return nil
 	}
-	u := s.update(s.id, wire.ActionFail)
+	u := s.update(s.id, protocol.ActionFail)
 	u.Error = obj
 	r.record(s.scope, u)
 	return &StepError{Name: s.name, Attempts: n, Err: r.cfg.errors.decode(obj)}

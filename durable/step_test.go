@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/perdure/perdure/durable"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 type order struct {
@@ -294,10 +294,10 @@ func TestStepResultTooLarge(t *testing.T) {
 		h := durable.NewHandler(func(ctx durable.Context, _ any) (string, error) {
 			_, err := durable.Step(ctx, "s", func(context.Context) (string, error) {
 				runs++
-				return strings.Repeat("x", wire.MaxPayload-1), nil // and two quotes
+				return strings.Repeat("x", protocol.MaxPayload-1), nil // and two quotes
 			})
 			var limit *durable.LimitError
-			if !errors.As(err, &limit) || limit.Limit != wire.MaxPayload {
+			if !errors.As(err, &limit) || limit.Limit != protocol.MaxPayload {
 				t.Errorf("got %v, want a LimitError", err)
 			}
 			return "", err

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // ErrCanceled is what canceled work failed with: the loser of a [Race], of an
@@ -56,8 +56,8 @@ func (t *task) start() {
 		return
 	}
 	id := t.id()
-	t.scope.run.hold(t.scope, t.update(id, wire.ActionStart))
-	t.known.op = &Operation{ID: id, Type: t.typ, SubType: t.subType, Name: t.name, Status: wire.StatusStarted}
+	t.scope.run.hold(t.scope, t.update(id, protocol.ActionStart))
+	t.known.op = &Operation{ID: id, Type: t.typ, SubType: t.subType, Name: t.name, Status: protocol.StatusStarted}
 }
 
 // begin runs the task: body in a goroutine of its own, or at once if its end
@@ -251,10 +251,10 @@ func (r *run) recordedWaitsLocked(id string, cancels map[string]*Update) {
 		case op == nil && n > 0:
 			r.recordedWaitsLocked(childID(id, n), cancels) // it may be a virtual context
 		case op == nil || op.Status.Closed():
-		case op.Type == wire.TypeContext:
+		case op.Type == protocol.TypeContext:
 			r.recordedWaitsLocked(op.ID, cancels)
-		case op.Type == wire.TypeWait && r.news[op.ID] == nil:
-			cancels[op.ID] = &Update{ID: op.ID, Type: op.Type, Action: wire.ActionCancel, ParentID: op.ParentID, Name: op.Name, SubType: op.SubType}
+		case op.Type == protocol.TypeWait && r.news[op.ID] == nil:
+			cancels[op.ID] = &Update{ID: op.ID, Type: op.Type, Action: protocol.ActionCancel, ParentID: op.ParentID, Name: op.Name, SubType: op.SubType}
 		}
 	}
 }
@@ -275,7 +275,7 @@ func (r *run) endLocked(tasks []*task, cause error) (ended []int) {
 	}
 	r.abandonLocked(doomed, cause)
 	for _, t := range doomed {
-		u := t.update(t.id(), wire.ActionFail)
+		u := t.update(t.id(), protocol.ActionFail)
 		u.Error = r.cfg.errors.encode(cause)
 		if !t.virtual {
 			r.queueLocked(queued{update: u})
@@ -348,7 +348,7 @@ func (r *run) cancelOperationLocked(u *Update) {
 	switch {
 	case i < 0:
 		r.queueLocked(queued{update: *u})
-	case r.queue[i].update.Action == wire.ActionStart:
+	case r.queue[i].update.Action == protocol.ActionStart:
 		r.queue = slices.Delete(r.queue, i, i+1)
 	}
 }
@@ -358,10 +358,10 @@ func (r *run) cancelOperationLocked(u *Update) {
 // it is cancelled, which the service refuses along with all the rest.
 func withoutCancels(req *CheckpointRequest, err error) bool {
 	code, message := refusalOf(err)
-	if code != string(wire.CodeInvalidParameter) || strings.HasPrefix(message, wire.StaleTokenMessage) {
+	if code != string(protocol.CodeInvalidParameter) || strings.HasPrefix(message, protocol.StaleTokenMessage) {
 		return false
 	}
-	kept := slices.DeleteFunc(slices.Clone(req.Updates), func(u Update) bool { return u.Action == wire.ActionCancel })
+	kept := slices.DeleteFunc(slices.Clone(req.Updates), func(u Update) bool { return u.Action == protocol.ActionCancel })
 	found := len(kept) < len(req.Updates)
 	req.Updates = kept
 	return found

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/durable"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // Functions and methods of the user's that the SDK calls may panic. That is the
@@ -137,9 +137,9 @@ func TestClientThatPanics(t *testing.T) {
 				if out, err := h.Invoke(t.Context(), finished(0, "")); err == nil {
 					t.Errorf("got %s, want a fault", out)
 				}
-				paged := &wire.InvocationInput{DurableExecutionArn: testARN, CheckpointToken: "t"}
+				paged := &protocol.InvocationInput{DurableExecutionArn: testARN, CheckpointToken: "t"}
 				paged.InitialExecutionState.NextMarker = "1"
-				if out, err := h.Invoke(t.Context(), wire.AppendInput(nil, paged)); err == nil {
+				if out, err := h.Invoke(t.Context(), protocol.AppendInput(nil, paged)); err == nil {
 					t.Errorf("reading the state: got %s, want a fault", out)
 				}
 			})

@@ -15,7 +15,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/perdure/perdure/durable"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // What an operation returns on the first run it returns on every other one.
@@ -80,7 +80,7 @@ func allRuns(t *testing.T, sent string, op func(durable.Context) (any, error), o
 	t.Helper()
 	svc := newService(t, "{}")
 	svc.targets = map[string]func(string) settling{"echo:1": func(payload string) settling { return succeeds(time.Second, payload) }}
-	svc.handedOut = func(op *wire.Operation) { svc.settles(op, succeeds(time.Second, sent)) }
+	svc.handedOut = func(op *protocol.Operation) { svc.settles(op, succeeds(time.Second, sent)) }
 	return allRunsOf(t, svc, op, opts...)
 }
 
@@ -96,7 +96,7 @@ func allRunsOf(t *testing.T, svc *service, op func(durable.Context) (any, error)
 		}
 		return nil, nil
 	}, opts...))
-	if out.Status != wire.InvocationSucceeded || len(runs) < 3 {
+	if out.Status != protocol.InvocationSucceeded || len(runs) < 3 {
 		t.Errorf("got %s %s after %d runs", out.Status, out.errorText(), len(runs))
 	}
 	for i, run := range runs {
@@ -342,7 +342,7 @@ func testRefusedBefore[T any](t *testing.T, serdes durable.Serdes) {
 				t.Errorf("operation %d: got %v, want a SerdesError", i, err)
 			}
 		}
-		if done != 0 || out.Status != wire.InvocationSucceeded {
+		if done != 0 || out.Status != protocol.InvocationSucceeded {
 			t.Errorf("%d bodies ran; %s %s", done, out.Status, out.errorText())
 		}
 	})

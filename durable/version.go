@@ -7,10 +7,10 @@ import (
 	"fmt"
 	"strconv"
 
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
-var versionKind = &kind{call: "durable.Version", typ: wire.TypeStep, subType: subTypeVersion}
+var versionKind = &kind{call: "durable.Version", typ: protocol.TypeStep, subType: subTypeVersion}
 
 // Version lets code change while executions of it are under way. Where the new
 // code does something else, it asks which way this execution goes:
@@ -67,7 +67,7 @@ func validateVersion(name string, latest int) error {
 func (s *scope) decideVersion(ctx Context, name string, latest int) int {
 	id := versionID(s.id, name)
 	switch op := s.run.history.strays[id].op; {
-	case op != nil && op.Status == wire.StatusSucceeded && op.Payload != nil:
+	case op != nil && op.Status == protocol.StatusSucceeded && op.Payload != nil:
 		if v, err := strconv.Atoi(*op.Payload); err == nil {
 			return v
 		}
@@ -87,9 +87,9 @@ func (s *scope) decideVersion(ctx Context, name string, latest int) int {
 // the code does next is recorded behind it.
 func (o *operation) note(id, payload string) {
 	if o.known.op == nil {
-		o.scope.run.hold(o.scope, o.update(id, wire.ActionStart))
+		o.scope.run.hold(o.scope, o.update(id, protocol.ActionStart))
 	}
-	u := o.update(id, wire.ActionSucceed)
+	u := o.update(id, protocol.ActionSucceed)
 	u.Payload = &payload
 	o.scope.run.hold(o.scope, u)
 }

@@ -4,12 +4,12 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 var (
-	waitKind  = &kind{call: "durable.Wait", typ: wire.TypeWait, subType: wire.SubTypeWait}
-	untilKind = &kind{call: "durable.WaitUntil", typ: wire.TypeWait, subType: wire.SubTypeWait}
+	waitKind  = &kind{call: "durable.Wait", typ: protocol.TypeWait, subType: protocol.SubTypeWait}
+	untilKind = &kind{call: "durable.WaitUntil", typ: protocol.TypeWait, subType: protocol.SubTypeWait}
 )
 
 // Wait lets d pass. The execution is suspended meanwhile, unless other code of
@@ -80,7 +80,7 @@ func (o *operation) pass(d time.Duration) {
 	switch op := o.known.op; {
 	case op == nil || !op.Status.Closed():
 		o.wait(d)
-	case op.Status == wire.StatusCancelled:
+	case op.Status == protocol.StatusCancelled:
 		o.linger()
 	}
 	o.end()
@@ -89,10 +89,10 @@ func (o *operation) pass(d time.Duration) {
 func (o *operation) wait(d time.Duration) {
 	id := o.id()
 	if o.known.op == nil {
-		u := o.update(id, wire.ActionStart)
-		u.WaitOptions = &wire.WaitOptions{WaitSeconds: int64((d + time.Second - 1) / time.Second)}
+		u := o.update(id, protocol.ActionStart)
+		u.WaitOptions = &protocol.WaitOptions{WaitSeconds: int64((d + time.Second - 1) / time.Second)}
 		o.scope.run.send(o.scope, u)
 	}
-	cancel := o.update(id, wire.ActionCancel)
+	cancel := o.update(id, protocol.ActionCancel)
 	o.park(id, o.known.op, &cancel)
 }

@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
-var waitForCallbackKind = &kind{call: "durable.WaitForCallback", typ: wire.TypeContext, subType: wire.SubTypeWaitForCallback}
+var waitForCallbackKind = &kind{call: "durable.WaitForCallback", typ: protocol.TypeContext, subType: protocol.SubTypeWaitForCallback}
 
 // WaitForCallback makes a callback, has submit give its id to whoever shall
 // complete it, and returns the result that they send. It is recorded as a child
@@ -41,7 +41,7 @@ func WaitForCallback[T any](ctx Context, name string, submit func(ctx context.Co
 	}
 	defer o.end()
 	payload := ""
-	if op := o.known.op; op != nil && op.Status == wire.StatusSucceeded && !op.ReplayChildren {
+	if op := o.known.op; op != nil && op.Status == protocol.StatusSucceeded && !op.ReplayChildren {
 		if op.Payload != nil {
 			payload = *op.Payload
 		}
@@ -94,7 +94,7 @@ func (s *scope) submitAndWait(cfg *callbackConfig, submit func(context.Context, 
 	if err != nil {
 		return nil, err
 	}
-	if op.Status != wire.StatusSucceeded {
+	if op.Status != protocol.StatusSucceeded {
 		return nil, s.run.cfg.errors.decodeCallback(op)
 	}
 	return op.Payload, nil
@@ -105,7 +105,7 @@ var errNilSubmitter = errors.New("the submitter is nil")
 // partName is the name of a part of the operation with the given name. It has
 // none if the operation has none, or one that leaves no room.
 func partName(name, part string) string {
-	if name == "" || len(name)+1+len(part) > wire.MaxName {
+	if name == "" || len(name)+1+len(part) > protocol.MaxName {
 		return ""
 	}
 	return name + "-" + part

@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/perdure/perdure/durable"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // approving is a handler that waits for a callback, and then a second, so that
@@ -51,7 +51,7 @@ func TestWaitForCallback(t *testing.T) {
 		if diff := cmp.Diff(want, svc.events); diff != "" {
 			t.Errorf("events (-want +got):\n%s", diff)
 		}
-		if c := svc.ops[0]; c.SubType != wire.SubTypeWaitForCallback || svc.ops[1].ParentID != c.ID || svc.ops[2].ParentID != c.ID {
+		if c := svc.ops[0]; c.SubType != protocol.SubTypeWaitForCallback || svc.ops[1].ParentID != c.ID || svc.ops[2].ParentID != c.ID {
 			t.Errorf("got operations %+v", svc.ops)
 		}
 	})
@@ -96,7 +96,7 @@ func TestWaitForCallbackFails(t *testing.T) {
 			var r *durable.RecordedError
 			return errors.As(err, &r) && r.Type == "Rejected"
 		}},
-		`callback "approval" failed: declined with 3`: {settling{0, wire.StatusFailed, nil, &wire.ErrorObject{ErrorType: "CardDeclined", ErrorMessage: "declined with 3", ErrorData: `{"Code":3}`}}, fine, nil, func(err error) bool {
+		`callback "approval" failed: declined with 3`: {settling{0, protocol.StatusFailed, nil, &protocol.ErrorObject{ErrorType: "CardDeclined", ErrorMessage: "declined with 3", ErrorData: `{"Code":3}`}}, fine, nil, func(err error) bool {
 			var card *cardDeclined
 			return errors.As(err, &card) && card.Code == 3
 		}},
@@ -126,7 +126,7 @@ func TestWaitForCallbackFails(t *testing.T) {
 						t.Errorf("got %v, want a CallbackError %q", err, want)
 					}
 				}, test.opts...))
-				if seen != 2 || svc.ops[0].Status != wire.StatusFailed {
+				if seen != 2 || svc.ops[0].Status != protocol.StatusFailed {
 					t.Errorf("the handler saw it %d times, the context is %s; want 2, FAILED", seen, svc.ops[0].Status)
 				}
 			})
@@ -164,7 +164,7 @@ func TestWaitForCallbackValues(t *testing.T) {
 	}{
 		"JSON":     {succeeds(0, `"a\nb"`), "a\nb", []durable.WaitForCallbackOption{durable.WithSerdes(durable.JSON)}},
 		"own":      {succeeds(0, "abc"), "ABC", []durable.WaitForCallbackOption{durable.WithSerdes(upper{})}},
-		"nothing":  {settling{0, wire.StatusSucceeded, nil, nil}, "", []durable.WaitForCallbackOption{durable.WithSerdes(upper{})}},
+		"nothing":  {settling{0, protocol.StatusSucceeded, nil, nil}, "", []durable.WaitForCallbackOption{durable.WithSerdes(upper{})}},
 		"large":    {succeeds(0, large), large, nil},
 		"not JSON": {succeeds(0, "<a>"), "<a>", nil},
 	} {

@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
-var conditionKind = &kind{call: "durable.WaitForCondition", typ: wire.TypeStep, subType: wire.SubTypeWaitForCondition}
+var conditionKind = &kind{call: "durable.WaitForCondition", typ: protocol.TypeStep, subType: protocol.SubTypeWaitForCondition}
 
 // WaitForCondition calls check until it reports that it is done, and returns
 // the last state. Between calls the execution is suspended, unless other code
@@ -44,9 +44,9 @@ func WaitForCondition[S any](ctx Context, name string, initial S, check func(ctx
 	switch {
 	case op == nil:
 		op = &Operation{}
-	case op.Status == wire.StatusSucceeded:
+	case op.Status == protocol.StatusSucceeded:
 		return recordedResult[S](o, cfg.serdes), nil
-	case op.Status == wire.StatusFailed:
+	case op.Status == protocol.StatusFailed:
 		return zero, o.notMet(op.Attempt, op.Error)
 	}
 	c := &condition[S]{operation: &o, id: o.id(), cfg: cfg, state: initial, check: check}
@@ -68,14 +68,14 @@ type condition[S any] struct {
 
 func (c *condition[S]) poll(op *Operation) (S, error) {
 	r := c.scope.run
-	started := op.Status == wire.StatusStarted // by an earlier invocation
+	started := op.Status == protocol.StatusStarted // by an earlier invocation
 	for {
-		if op.Status == wire.StatusPending {
+		if op.Status == protocol.StatusPending {
 			op = c.settle(c.id, op)
 		}
 		r.rehearsed(c.scope)
 		if !started {
-			r.hold(c.scope, c.update(c.id, wire.ActionStart))
+			r.hold(c.scope, c.update(c.id, protocol.ActionStart))
 		}
 		n := op.Attempt + 1
 		payload, done, err := c.attempt(n)
@@ -83,7 +83,7 @@ func (c *condition[S]) poll(op *Operation) (S, error) {
 		case err != nil:
 			return c.fail(n, err)
 		case done:
-			u := c.update(c.id, wire.ActionSucceed)
+			u := c.update(c.id, protocol.ActionSucceed)
 			u.Payload = &payload
 			r.record(c.scope, u)
 			return c.state, nil
@@ -95,9 +95,9 @@ func (c *condition[S]) poll(op *Operation) (S, error) {
 		case !again:
 			return c.fail(n, ErrConditionNotMet)
 		}
-		u := c.update(c.id, wire.ActionRetry)
+		u := c.update(c.id, protocol.ActionRetry)
 		u.Payload = &payload
-		u.StepOptions = &wire.StepOptions{NextAttemptDelaySeconds: seconds}
+		u.StepOptions = &protocol.StepOptions{NextAttemptDelaySeconds: seconds}
 		r.send(c.scope, u)
 		op, started = c.settle(c.id, nil), false
 	}
@@ -116,8 +116,8 @@ func (c *condition[S]) attempt(n int) (payload string, done bool, err error) {
 		}
 		done = ok
 		payload, err := c.keep(ctx, next)
-		if err == nil && len(payload) > wire.MaxPayload {
-			err = &LimitError{What: c.what(), Size: len(payload), Limit: wire.MaxPayload}
+		if err == nil && len(payload) > protocol.MaxPayload {
+			err = &LimitError{What: c.what(), Size: len(payload), Limit: protocol.MaxPayload}
 		}
 		return payload, err
 	})
@@ -153,7 +153,7 @@ func (c *condition[S]) next(n int) (seconds int64, again bool, err error) {
 
 func (c *condition[S]) fail(n int, cause error) (S, error) {
 	var zero S
-	u := c.update(c.id, wire.ActionFail)
+	u := c.update(c.id, protocol.ActionFail)
 	u.Error = c.scope.run.cfg.errors.encode(cause)
 	c.scope.run.record(c.scope, u)
 	return zero, c.notMet(n, u.Error)

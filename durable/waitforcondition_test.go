@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/perdure/perdure/durable"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // job is a state that is more than a number.
@@ -65,7 +65,7 @@ func TestWaitForCondition(t *testing.T) {
 		if diff := cmp.Diff(want, svc.events); diff != "" {
 			t.Errorf("events (-want +got):\n%s", diff)
 		}
-		if op := svc.ops[0]; op.SubType != wire.SubTypeWaitForCondition || len(svc.calls) != 4 {
+		if op := svc.ops[0]; op.SubType != protocol.SubTypeWaitForCondition || len(svc.calls) != 4 {
 			t.Errorf("subtype %q, %d checkpoints; want WaitForCondition, one a call and one for the wait", op.SubType, len(svc.calls))
 		}
 	})
@@ -85,7 +85,7 @@ func TestWaitForConditionFails(t *testing.T) {
 		`waiting for condition "job" ended at attempt 1: panic: boom`: {check: func(context.Context, job) (job, bool, error) { panic("boom") }},
 		`waiting for condition "job" ended at attempt 1: perdure: the state of durable.WaitForCondition "job" is 1048609 bytes long, over the limit of 1048576; store it elsewhere and return a reference`: {
 			check: func(context.Context, job) (job, bool, error) {
-				return job{Status: strings.Repeat("x", wire.MaxPayload+10)}, false, nil
+				return job{Status: strings.Repeat("x", protocol.MaxPayload+10)}, false, nil
 			},
 		},
 	} {

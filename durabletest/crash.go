@@ -3,7 +3,7 @@ package durabletest
 import (
 	"testing/synctest"
 
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // Crashes are simulated by cutting the function off: its context ends, and
@@ -50,9 +50,9 @@ type crashPoint struct {
 }
 
 // in reports whether updates record what the point is about.
-func (p crashPoint) in(updates []wire.Update) bool {
+func (p crashPoint) in(updates []protocol.Update) bool {
 	for _, u := range updates {
-		if u.Name == p.name && (u.Action != wire.ActionStart || startIsAll(u.Type)) {
+		if u.Name == p.name && (u.Action != protocol.ActionStart || startIsAll(u.Type)) {
 			return true
 		}
 	}
@@ -61,9 +61,9 @@ func (p crashPoint) in(updates []wire.Update) bool {
 
 // startIsAll reports whether a function records no more of an operation than
 // its start; the rest is the service's.
-func startIsAll(t wire.OperationType) bool {
+func startIsAll(t protocol.OperationType) bool {
 	switch t {
-	case wire.TypeWait, wire.TypeCallback, wire.TypeChainedInvoke:
+	case protocol.TypeWait, protocol.TypeCallback, protocol.TypeChainedInvoke:
 		return true
 	}
 	return false

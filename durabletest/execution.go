@@ -11,8 +11,8 @@ import (
 
 	"github.com/perdure/perdure/durable"
 	"github.com/perdure/perdure/engine"
-	"github.com/perdure/perdure/internal/store/memstore"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/internal/core/store/memstore"
+	"github.com/perdure/perdure/protocol"
 )
 
 // functionName is what the function under test is registered as.
@@ -47,7 +47,7 @@ type Execution struct {
 func newExecution(caller *testing.T, event []byte) *Execution {
 	return &Execution{
 		Timeout:          15 * time.Minute,
-		ExecutionTimeout: wire.MaxWaitSeconds * time.Second,
+		ExecutionTimeout: protocol.MaxWaitSeconds * time.Second,
 		caller:           caller,
 		payload:          event,
 		logs:             newLogBook(caller.Output()),
@@ -80,7 +80,7 @@ func engineLogger(w io.Writer) *slog.Logger {
 // close ends everything that still runs. A body that does not heed the end of
 // its context gets a year of virtual time to end by itself.
 func (x *Execution) close() {
-	ctx, cancel := context.WithTimeout(context.Background(), wire.MaxWaitSeconds*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), protocol.MaxWaitSeconds*time.Second)
 	defer cancel()
 	if err := x.engine.Close(ctx); err != nil {
 		x.t.Error("durabletest: the function does not end: a step is blocked and ignores that its context ended; the stacks below show where")
@@ -141,7 +141,7 @@ func (x *Execution) Await(name string) *durable.Operation {
 }
 
 func isStart(ev *Event) bool {
-	return strings.HasSuffix(string(ev.Type), "Started") && ev.Type != wire.EventExecutionStarted
+	return strings.HasSuffix(string(ev.Type), "Started") && ev.Type != protocol.EventExecutionStarted
 }
 
 func find(ops []*durable.Operation, id string) *durable.Operation {
@@ -170,7 +170,7 @@ func (x *Execution) History() History {
 		return nil
 	}
 	var all History
-	for req := (&engine.HistoryRequest{ARN: x.arn, MaxItems: wire.MaxPage}); ; {
+	for req := (&engine.HistoryRequest{ARN: x.arn, MaxItems: protocol.MaxPage}); ; {
 		events, next, err := x.engine.History(context.Background(), req)
 		if err != nil {
 			x.t.Fatalf("durabletest: reading the history: %v", err)

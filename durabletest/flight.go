@@ -13,7 +13,7 @@ import (
 
 	"github.com/perdure/perdure/durable"
 	"github.com/perdure/perdure/engine"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // maxFailures is the number of invocations that may fail in a row, for reasons
@@ -43,7 +43,7 @@ func (f *flight) plan(name string, at moment) {
 
 // due reports whether a crash is planned for this moment, and takes it off the
 // list.
-func (f *flight) due(updates []wire.Update, at moment) bool {
+func (f *flight) due(updates []protocol.Update, at moment) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	i := slices.IndexFunc(f.plans, func(p crashPoint) bool { return p.at == at && p.in(updates) })
@@ -154,9 +154,9 @@ func failure(ctx context.Context, inv *engine.Invocation, timeout time.Duration,
 	errorType, text := "Error", err.Error()
 	switch {
 	case errors.Is(err, errCrashed):
-		errorType, text = wire.ErrorTypeExit, "Runtime exited with error: signal: killed"
+		errorType, text = protocol.ErrorTypeExit, "Runtime exited with error: signal: killed"
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		errorType, text = wire.ErrorTypeTimedOut, fmt.Sprintf("Task timed out after %.2f seconds", timeout.Seconds())
+		errorType, text = protocol.ErrorTypeTimedOut, fmt.Sprintf("Task timed out after %.2f seconds", timeout.Seconds())
 	}
 	return engine.Outcome{Error: &durable.ErrorObject{
 		ErrorType: errorType, ErrorMessage: "RequestId: " + inv.RequestID + " Error: " + text,

@@ -5,11 +5,11 @@ import (
 	"strings"
 
 	"github.com/perdure/perdure/durable"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // Event is one event of a history.
-type Event = wire.Event
+type Event = protocol.Event
 
 // History is what the service recorded of an execution, in order. Event n has
 // the id n.
@@ -50,7 +50,7 @@ func line(ev *Event, rest []string) string {
 
 // constants are the details of an event that are the same on every run.
 func constants(ev *Event) (list []string) {
-	if ev.Duration > 0 && ev.Type == wire.EventWaitStarted {
+	if ev.Duration > 0 && ev.Type == protocol.EventWaitStarted {
 		list = append(list, fmt.Sprintf("%ds", ev.Duration))
 	}
 	if ev.CurrentAttempt > 0 {
@@ -111,24 +111,24 @@ func (h History) Operations() []*durable.Operation {
 }
 
 // operationTypes are the types of operations by the first word of their events.
-var operationTypes = map[string]wire.OperationType{
-	"Step": wire.TypeStep, "Wait": wire.TypeWait, "Context": wire.TypeContext,
-	"Callback": wire.TypeCallback, "ChainedInvoke": wire.TypeChainedInvoke,
+var operationTypes = map[string]protocol.OperationType{
+	"Step": protocol.TypeStep, "Wait": protocol.TypeWait, "Context": protocol.TypeContext,
+	"Callback": protocol.TypeCallback, "ChainedInvoke": protocol.TypeChainedInvoke,
 }
 
 // statuses are the statuses of operations by the last word of their events.
-var statuses = map[string]wire.OperationStatus{
-	"Started": wire.StatusStarted, "Succeeded": wire.StatusSucceeded, "Failed": wire.StatusFailed,
-	"TimedOut": wire.StatusTimedOut, "Stopped": wire.StatusStopped, "Cancelled": wire.StatusCancelled,
+var statuses = map[string]protocol.OperationStatus{
+	"Started": protocol.StatusStarted, "Succeeded": protocol.StatusSucceeded, "Failed": protocol.StatusFailed,
+	"TimedOut": protocol.StatusTimedOut, "Stopped": protocol.StatusStopped, "Cancelled": protocol.StatusCancelled,
 }
 
 // kind is the type of the operation that an event is about, empty for an event
 // of the execution, and the status that it has now.
-func kind(ev *Event) (wire.OperationType, wire.OperationStatus) {
+func kind(ev *Event) (protocol.OperationType, protocol.OperationStatus) {
 	for last, status := range statuses {
 		if first, ok := strings.CutSuffix(string(ev.Type), last); ok {
 			if ev.NextAttemptDelay > 0 {
-				status = wire.StatusPending
+				status = protocol.StatusPending
 			}
 			return operationTypes[first], status
 		}
@@ -137,12 +137,12 @@ func kind(ev *Event) (wire.OperationType, wire.OperationStatus) {
 }
 
 // apply takes an event into the record of its operation.
-func apply(op *durable.Operation, ev *Event, status wire.OperationStatus) {
+func apply(op *durable.Operation, ev *Event, status protocol.OperationStatus) {
 	op.Status = status
 	if status.Closed() {
 		op.End = ev.Time
 	}
-	if status == wire.StatusStarted {
+	if status == protocol.StatusStarted {
 		op.CallbackID, op.ScheduledEnd = ev.CallbackID, ev.ScheduledEnd
 		return
 	}

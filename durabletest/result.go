@@ -9,18 +9,18 @@ import (
 
 	"github.com/perdure/perdure/durable"
 	"github.com/perdure/perdure/engine"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // Status is how an execution ended.
-type Status = wire.ExecutionStatus
+type Status = protocol.ExecutionStatus
 
 // The ends of an execution.
 const (
-	Succeeded = wire.ExecutionSucceeded
-	Failed    = wire.ExecutionFailed
-	TimedOut  = wire.ExecutionTimedOut
-	Stopped   = wire.ExecutionStopped
+	Succeeded = protocol.ExecutionSucceeded
+	Failed    = protocol.ExecutionFailed
+	TimedOut  = protocol.ExecutionTimedOut
+	Stopped   = protocol.ExecutionStopped
 )
 
 // Result is what came of an execution. Its methods fail the test that ran it
@@ -106,7 +106,7 @@ func (r *Result[Out]) Operation(name string) *durable.Operation {
 func (r *Result[Out]) Decode(name string, result any) {
 	r.t.Helper()
 	op := r.Operation(name)
-	if op.Status != wire.StatusSucceeded || op.Payload == nil {
+	if op.Status != protocol.StatusSucceeded || op.Payload == nil {
 		r.t.Fatalf("durabletest: %q has no result, its status is %s:\n%s", name, op.Status, r.History.Details())
 	}
 	if err := json.Unmarshal([]byte(*op.Payload), result); err != nil {

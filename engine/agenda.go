@@ -6,8 +6,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/perdure/perdure/internal/store"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/internal/core/store"
+	"github.com/perdure/perdure/protocol"
 )
 
 // agenda is the beginning of one of the store's agendas in memory. The rest
@@ -24,9 +24,9 @@ import (
 // nothing.
 type agenda struct {
 	of    store.Agenda
-	size  int                               // up to how many items are kept in memory
-	ripe  func(at, now wire.Timestamp) bool // whether an item's time has come
-	nudge chan struct{}                     // something is to be done sooner than was thought
+	size  int                                   // up to how many items are kept in memory
+	ripe  func(at, now protocol.Timestamp) bool // whether an item's time has come
+	nudge chan struct{}                         // something is to be done sooner than was thought
 	mu    sync.Mutex
 	heap  appointments
 	byKey map[key]*appointment
@@ -55,8 +55,8 @@ type key struct {
 // appointment is an item in memory.
 type appointment struct {
 	key
-	at    wire.Timestamp
-	since wire.Timestamp // when it came to memory
+	at    protocol.Timestamp
+	since protocol.Timestamp // when it came to memory
 	index int
 }
 
@@ -66,10 +66,10 @@ func newAgenda(of store.Agenda, size int, nudge chan struct{}) *agenda {
 	return &agenda{of: of, size: size, ripe: isPast, nudge: nudge, byKey: map[key]*appointment{}}
 }
 
-func isPast(at, now wire.Timestamp) bool { return at <= now }
+func isPast(at, now protocol.Timestamp) bool { return at <= now }
 
 // set plans an item for a moment; zero removes it.
-func (a *agenda) set(k key, at, now wire.Timestamp) {
+func (a *agenda) set(k key, at, now protocol.Timestamp) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	item := store.Item{At: at, ID: k.id, Operation: k.op}
@@ -95,7 +95,7 @@ func (a *agenda) dropLocked(k key) {
 	}
 }
 
-func (a *agenda) putLocked(k key, at, now wire.Timestamp) {
+func (a *agenda) putLocked(k key, at, now protocol.Timestamp) {
 	if old := a.byKey[k]; old != nil {
 		old.at = at
 		heap.Fix(&a.heap, old.index)
@@ -151,7 +151,7 @@ func (a *agenda) fail() {
 
 // take removes and returns the first item if its time has come. If not, it says
 // how long that will be; a long time if there is none.
-func (a *agenda) take(now wire.Timestamp) (item store.Item, wait time.Duration) {
+func (a *agenda) take(now protocol.Timestamp) (item store.Item, wait time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if wait = a.waitLocked(now); wait > 0 {
@@ -163,7 +163,7 @@ func (a *agenda) take(now wire.Timestamp) (item store.Item, wait time.Duration) 
 }
 
 // wait says how long it is until the time of the first item comes.
-func (a *agenda) wait(now wire.Timestamp) time.Duration {
+func (a *agenda) wait(now protocol.Timestamp) time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.waitLocked(now)
@@ -172,7 +172,7 @@ func (a *agenda) wait(now wire.Timestamp) time.Duration {
 // idle is how long an agenda waits for nothing.
 const idle = 24 * time.Hour
 
-func (a *agenda) waitLocked(now wire.Timestamp) time.Duration {
+func (a *agenda) waitLocked(now protocol.Timestamp) time.Duration {
 	switch {
 	case len(a.heap) == 0:
 		return idle
@@ -184,7 +184,7 @@ func (a *agenda) waitLocked(now wire.Timestamp) time.Duration {
 
 // behind is for how long the first item has been waiting, in memory, although
 // its time has come.
-func (a *agenda) behind(now wire.Timestamp) time.Duration {
+func (a *agenda) behind(now protocol.Timestamp) time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if len(a.heap) == 0 || !a.ripe(a.heap[0].at, now) {
@@ -194,7 +194,7 @@ func (a *agenda) behind(now wire.Timestamp) time.Duration {
 }
 
 // late is for how long the time of the first item has come.
-func (a *agenda) late(now wire.Timestamp) time.Duration {
+func (a *agenda) late(now protocol.Timestamp) time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if len(a.heap) == 0 {
@@ -204,7 +204,7 @@ func (a *agenda) late(now wire.Timestamp) time.Duration {
 }
 
 // count returns how many items are in memory, and of how many the time has come.
-func (a *agenda) count(now wire.Timestamp) (all, ripe int) {
+func (a *agenda) count(now protocol.Timestamp) (all, ripe int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, p := range a.heap {

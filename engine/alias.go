@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // Alias is a name for a version of a function, which can be moved to another.
@@ -129,7 +129,7 @@ func (e *Engine) Aliases(ctx context.Context, ref, version string) ([]*Alias, er
 // checkName refuses a function of which there is no version.
 func (e *Engine) checkName(function string) error {
 	if len(e.functions.versionsOf(function)) == 0 {
-		return wire.Errorf(wire.CodeNotFound, "Function not found: %s", e.unqualifiedARN(function))
+		return protocol.Errorf(protocol.CodeNotFound, "Function not found: %s", e.unqualifiedARN(function))
 	}
 	return nil
 }
@@ -140,7 +140,7 @@ func (e *Engine) CreateAlias(ctx context.Context, change *AliasChange) (*Alias, 
 	return e.changeAlias(ctx, change, func(function string, a *Alias) (*Alias, error) {
 		arn := e.functionARN(function, change.Name)
 		if a != nil {
-			return nil, wire.Errorf(wire.CodeConflict, "Alias already exists: %s", arn.FunctionARN())
+			return nil, protocol.Errorf(protocol.CodeConflict, "Alias already exists: %s", arn.FunctionARN())
 		}
 		return &Alias{Function: function, Name: change.Name, ARN: arn.FunctionARN()}, nil
 	})
@@ -168,7 +168,7 @@ func (e *Engine) changeAlias(ctx context.Context, change *AliasChange, begin fun
 		return nil, err
 	}
 	if !validAlias(change.Name) {
-		return nil, wire.Errorf(wire.CodeInvalidParameter, "%q cannot be an alias: it has 1 to 128 letters, digits, - and _, and is not a number", change.Name)
+		return nil, protocol.Errorf(protocol.CodeInvalidParameter, "%q cannot be an alias: it has 1 to 128 letters, digits, - and _, and is not a number", change.Name)
 	}
 	e.functions.editing.Lock()
 	defer e.functions.editing.Unlock()
@@ -200,27 +200,27 @@ func (c *AliasChange) apply(a *Alias) {
 	a.Revision = uuid.NewString()
 }
 
-func validAlias(s string) bool { return wire.ValidID(s, 128) && !isNumber(s) }
+func validAlias(s string) bool { return protocol.ValidID(s, 128) && !isNumber(s) }
 
 // checkAlias refuses an alias that leads nowhere, or in ways that AWS does not
 // know.
 func (e *Engine) checkAlias(a *Alias) error {
 	for _, version := range a.versions() {
 		if f := e.functions.find(a.Function, version); f == nil || f.draining || !validVersion(version) {
-			return functionNotFound(e.functionARN(a.Function, cmp.Or(version, wire.LatestVersion)))
+			return functionNotFound(e.functionARN(a.Function, cmp.Or(version, protocol.LatestVersion)))
 		}
 	}
 	if len(a.Weights) > 1 {
-		return wire.Errorf(wire.CodeInvalidParameter, "Number of items in AdditionalVersionWeights cannot be greater than 1")
+		return protocol.Errorf(protocol.CodeInvalidParameter, "Number of items in AdditionalVersionWeights cannot be greater than 1")
 	}
 	for version, weight := range a.Weights {
 		switch {
-		case version == wire.LatestVersion || a.Version == wire.LatestVersion:
-			return wire.Errorf(wire.CodeInvalidParameter, "$LATEST is not supported for an alias pointing to more than 1 version.")
+		case version == protocol.LatestVersion || a.Version == protocol.LatestVersion:
+			return protocol.Errorf(protocol.CodeInvalidParameter, "$LATEST is not supported for an alias pointing to more than 1 version.")
 		case version == a.Version:
-			return wire.Errorf(wire.CodeInvalidParameter, "Invalid function version %s. Function version %s is already included in routing configuration.", version, version)
+			return protocol.Errorf(protocol.CodeInvalidParameter, "Invalid function version %s. Function version %s is already included in routing configuration.", version, version)
 		case !(weight >= 0 && weight <= 1):
-			return wire.Errorf(wire.CodeInvalidParameter, "The weight of version %s must be between 0 and 1.", version)
+			return protocol.Errorf(protocol.CodeInvalidParameter, "The weight of version %s must be between 0 and 1.", version)
 		}
 	}
 	return nil
@@ -262,11 +262,11 @@ func (e *Engine) deleteAlias(ctx context.Context, function, name string) error {
 func (e *Engine) plainRef(ref string) (name string, err error) {
 	name, qualifier, err := e.parseRef(ref, "")
 	if err == nil && qualifier != "" {
-		err = wire.Errorf(wire.CodeInvalidParameter, "The function name must not be qualified: %s", ref)
+		err = protocol.Errorf(protocol.CodeInvalidParameter, "The function name must not be qualified: %s", ref)
 	}
 	return name, err
 }
 
-func aliasNotFound(arn wire.ARN) error {
-	return wire.Errorf(wire.CodeNotFound, "Cannot find alias arn: %s", arn.FunctionARN())
+func aliasNotFound(arn protocol.ARN) error {
+	return protocol.Errorf(protocol.CodeNotFound, "Cannot find alias arn: %s", arn.FunctionARN())
 }

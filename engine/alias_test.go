@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/perdure/perdure/engine"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 func TestAliases(t *testing.T) {
@@ -20,7 +20,7 @@ func TestAliases(t *testing.T) {
 		f.publish("order")
 		m.build("order", "blue", saying("blue"))
 		f.publish("order")
-		one, latest, text := "1", wire.LatestVersion, "for customers"
+		one, latest, text := "1", protocol.LatestVersion, "for customers"
 		a, err := f.CreateAlias(t.Context(), &engine.AliasChange{Function: "order", Name: "live", Version: &one, Description: &text})
 		want := &engine.Alias{Function: "order", Name: "live", ARN: "arn:aws:lambda:us-east-1:000000000000:function:order:live", Version: "1", Description: text}
 		if err != nil || a.Revision == "" {
@@ -57,9 +57,9 @@ func TestAliases(t *testing.T) {
 		}
 		m.reopen()
 		_, err = f.Alias(t.Context(), "order", "live")
-		wantCode(t, "deleted", err, wire.CodeNotFound, "Cannot find alias arn: arn:aws:lambda:us-east-1:000000000000:function:order:live")
+		wantCode(t, "deleted", err, protocol.CodeNotFound, "Cannot find alias arn: arn:aws:lambda:us-east-1:000000000000:function:order:live")
 		_, err = f.Start(t.Context(), &engine.InvokeRequest{Function: "order", Qualifier: "live"})
-		wantCode(t, "start", err, wire.CodeNotFound, "Function not found: arn:aws:lambda:us-east-1:000000000000:function:order:live")
+		wantCode(t, "start", err, protocol.CodeNotFound, "Function not found: arn:aws:lambda:us-east-1:000000000000:function:order:live")
 	})
 }
 
@@ -74,20 +74,20 @@ func TestAliasRefusals(t *testing.T) {
 		for _, test := range []struct {
 			name, function, alias, version string
 			weights                        map[string]float64
-			code                           wire.Code
+			code                           protocol.Code
 			text                           string
 		}{
-			{"exists", "order", "live", "1", nil, wire.CodeConflict, "Alias already exists: arn:aws:lambda:us-east-1:000000000000:function:order:live"},
-			{"no version", "order", "a", "7", nil, wire.CodeNotFound, "Function not found: arn:aws:lambda:us-east-1:000000000000:function:order:7"},
-			{"no function", "nobody", "a", "1", nil, wire.CodeNotFound, "function:nobody:1"},
-			{"an alias of an alias", "order", "a", "live", nil, wire.CodeNotFound, "function:order:live"},
-			{"a number", "order", "12", "1", nil, wire.CodeInvalidParameter, "cannot be an alias"},
-			{"$LATEST", "order", "$LATEST", "1", nil, wire.CodeInvalidParameter, "cannot be an alias"},
-			{"qualified", "order:1", "a", "1", nil, wire.CodeInvalidParameter, "must not be qualified"},
-			{"the same twice", "order", "a", "1", half, wire.CodeInvalidParameter, "already included"},
-			{"weighted $LATEST", "order", "a", "$LATEST", half, wire.CodeInvalidParameter, "$LATEST is not supported"},
-			{"weight beyond", "order", "a", "1", map[string]float64{"2": 2}, wire.CodeNotFound, "function:order:2"},
-			{"too many", "order", "a", "1", map[string]float64{"1": 0.1, "$LATEST": 0.2}, wire.CodeInvalidParameter, "cannot be greater than 1"},
+			{"exists", "order", "live", "1", nil, protocol.CodeConflict, "Alias already exists: arn:aws:lambda:us-east-1:000000000000:function:order:live"},
+			{"no version", "order", "a", "7", nil, protocol.CodeNotFound, "Function not found: arn:aws:lambda:us-east-1:000000000000:function:order:7"},
+			{"no function", "nobody", "a", "1", nil, protocol.CodeNotFound, "function:nobody:1"},
+			{"an alias of an alias", "order", "a", "live", nil, protocol.CodeNotFound, "function:order:live"},
+			{"a number", "order", "12", "1", nil, protocol.CodeInvalidParameter, "cannot be an alias"},
+			{"$LATEST", "order", "$LATEST", "1", nil, protocol.CodeInvalidParameter, "cannot be an alias"},
+			{"qualified", "order:1", "a", "1", nil, protocol.CodeInvalidParameter, "must not be qualified"},
+			{"the same twice", "order", "a", "1", half, protocol.CodeInvalidParameter, "already included"},
+			{"weighted $LATEST", "order", "a", "$LATEST", half, protocol.CodeInvalidParameter, "$LATEST is not supported"},
+			{"weight beyond", "order", "a", "1", map[string]float64{"2": 2}, protocol.CodeNotFound, "function:order:2"},
+			{"too many", "order", "a", "1", map[string]float64{"1": 0.1, "$LATEST": 0.2}, protocol.CodeInvalidParameter, "cannot be greater than 1"},
 		} {
 			_, err := f.CreateAlias(t.Context(), &engine.AliasChange{Function: test.function, Name: test.alias, Version: &test.version, Weights: &test.weights})
 			wantCode(t, test.name, err, test.code, test.text)
@@ -95,11 +95,11 @@ func TestAliasRefusals(t *testing.T) {
 		m.build("order", "blue", saying("blue"))
 		f.publish("order")
 		_, err := f.CreateAlias(t.Context(), &engine.AliasChange{Function: "order", Name: "a", Version: new("1"), Weights: &map[string]float64{"2": 2}})
-		wantCode(t, "weight", err, wire.CodeInvalidParameter, "between 0 and 1")
+		wantCode(t, "weight", err, protocol.CodeInvalidParameter, "between 0 and 1")
 		_, err = f.UpdateAlias(t.Context(), &engine.AliasChange{Function: "order", Name: "a", Version: new("1")})
-		wantCode(t, "unknown", err, wire.CodeNotFound, "Cannot find alias")
+		wantCode(t, "unknown", err, protocol.CodeNotFound, "Cannot find alias")
 		_, err = f.UpdateAlias(t.Context(), &engine.AliasChange{Function: "order", Name: "live", Version: new("2"), Revision: "old"})
-		wantCode(t, "revision", err, wire.CodePrecondition, "GetAlias")
+		wantCode(t, "revision", err, protocol.CodePrecondition, "GetAlias")
 	})
 }
 
@@ -160,7 +160,7 @@ func TestRepeatedStartAfterTheAliasMoved(t *testing.T) {
 			t.Errorf("got %s, want %s", again, arn)
 		}
 		_, err := f.Start(t.Context(), &engine.InvokeRequest{Function: "order:2", Name: "o-1", Payload: []byte("1")})
-		wantCode(t, "another version by its number", err, wire.CodeAlreadyStarted, arn)
+		wantCode(t, "another version by its number", err, protocol.CodeAlreadyStarted, arn)
 		items, _, err := f.List(t.Context(), &engine.ListRequest{Function: "order", Qualifier: "live"})
 		if err != nil || len(items) != 0 {
 			t.Errorf("executions of what live is now: got %v, %v, want none", items, err)
@@ -186,7 +186,7 @@ func TestChainedInvokesFollowAliases(t *testing.T) {
 			if c.op("1").ID == "" {
 				c.checkpoint(invokeUpdate("1", "child:live", `1`), invokeUpdate("2", "plain:live", `1`), invokeUpdate("3", "child:dead", `1`))
 			}
-			if c.op("1").Status != wire.StatusSucceeded || c.op("2").Status != wire.StatusSucceeded {
+			if c.op("1").Status != protocol.StatusSucceeded || c.op("2").Status != protocol.StatusSucceeded {
 				return pending()
 			}
 			return succeed(*c.op("1").Payload + *c.op("2").Payload + c.op("3").Error.ErrorType)

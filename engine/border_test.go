@@ -10,10 +10,10 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/engine"
-	"github.com/perdure/perdure/internal/machine"
-	"github.com/perdure/perdure/internal/portable"
-	"github.com/perdure/perdure/internal/store"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/internal/core/machine"
+	"github.com/perdure/perdure/internal/core/portable"
+	"github.com/perdure/perdure/internal/core/store"
+	"github.com/perdure/perdure/protocol"
 )
 
 // forge changes the records of an exported execution, and makes everything
@@ -59,7 +59,7 @@ func renamed(id string) func([]machine.Record) []machine.Record {
 }
 
 // each changes the records of one type.
-func each(typ wire.EventType, change func(*machine.Record)) func([]machine.Record) []machine.Record {
+func each(typ protocol.EventType, change func(*machine.Record)) func([]machine.Record) []machine.Record {
 	return func(all []machine.Record) []machine.Record {
 		for i := range all {
 			if all[i].Type == typ {
@@ -76,11 +76,11 @@ func exhibition(t testing.TB, f *fixture) []byte {
 	f.durable("all", func(c *call) engine.Outcome {
 		if c.op("1").ID == "" {
 			c.checkpoint(
-				wire.Update{ID: "ctx", Type: wire.TypeContext, Action: wire.ActionStart, Name: "context", SubType: "Map"},
-				wire.Update{ID: "1", ParentID: "ctx", Type: wire.TypeStep, Action: wire.ActionSucceed, Payload: str("1")},
-				wire.Update{ID: "2", Type: wire.TypeWait, Action: wire.ActionStart, WaitOptions: &wire.WaitOptions{WaitSeconds: 5}},
-				wire.Update{ID: "3", Type: wire.TypeCallback, Action: wire.ActionStart, CallbackOptions: &wire.CallbackOptions{TimeoutSeconds: 9, HeartbeatTimeoutSeconds: 8}},
-				wire.Update{ID: "4", Type: wire.TypeStep, Action: wire.ActionRetry, Error: &wire.ErrorObject{ErrorType: "E", StackTrace: []string{"a"}}, StepOptions: &wire.StepOptions{NextAttemptDelaySeconds: 2}},
+				protocol.Update{ID: "ctx", Type: protocol.TypeContext, Action: protocol.ActionStart, Name: "context", SubType: "Map"},
+				protocol.Update{ID: "1", ParentID: "ctx", Type: protocol.TypeStep, Action: protocol.ActionSucceed, Payload: str("1")},
+				protocol.Update{ID: "2", Type: protocol.TypeWait, Action: protocol.ActionStart, WaitOptions: &protocol.WaitOptions{WaitSeconds: 5}},
+				protocol.Update{ID: "3", Type: protocol.TypeCallback, Action: protocol.ActionStart, CallbackOptions: &protocol.CallbackOptions{TimeoutSeconds: 9, HeartbeatTimeoutSeconds: 8}},
+				protocol.Update{ID: "4", Type: protocol.TypeStep, Action: protocol.ActionRetry, Error: &protocol.ErrorObject{ErrorType: "E", StackTrace: []string{"a"}}, StepOptions: &protocol.StepOptions{NextAttemptDelaySeconds: 2}},
 			)
 		}
 		if c.err != nil {
@@ -89,7 +89,7 @@ func exhibition(t testing.TB, f *fixture) []byte {
 		if !c.op("3").Status.Closed() {
 			return pending()
 		}
-		c.checkpoint(wire.Update{ID: "ctx", Type: wire.TypeContext, Action: wire.ActionSucceed, Payload: str("[1]")})
+		c.checkpoint(protocol.Update{ID: "ctx", Type: protocol.TypeContext, Action: protocol.ActionSucceed, Payload: str("[1]")})
 		return succeed(`"done"`)
 	})
 	arn := f.start("all", "exhibit", `{"a":1}`)
@@ -102,7 +102,7 @@ func str(s string) *string { return &s }
 // Whatever an engine would not have written is refused, and nothing of it is
 // there afterwards.
 func TestImportLooksAtEverything(t *testing.T) {
-	const tooLong = wire.Timestamp(wire.MaxWaitSeconds) * 1000
+	const tooLong = protocol.Timestamp(protocol.MaxWaitSeconds) * 1000
 	inBubble(t, func(t *testing.T, f *fixture) {
 		file := exhibition(t, f)
 		for name, test := range map[string]struct {
@@ -115,45 +115,45 @@ func TestImportLooksAtEverything(t *testing.T) {
 			"random id":              {renamed("b5e8e9f5-3f0c-4b6f-8f8e-0123456789ab"), "is not the id of an execution"},
 			"id from the far future": {renamed("ffffffff-ffff-7000-8000-000000000000"), "is of another moment"},
 			"id from before":         {renamed("00000000-0001-7000-8000-000000000000"), "is of another moment"},
-			"id of one record only":  {each(wire.EventExecutionStarted, func(r *machine.Record) { r.OpID = "other" }), "it contradicts itself"},
-			"long function":          {each(wire.EventExecutionStarted, func(r *machine.Record) { r.Identity.ARN.Function = strings.Repeat("f", 65) }), "is no name of a function"},
-			"long version":           {each(wire.EventExecutionStarted, func(r *machine.Record) { r.Identity.ARN.Version = strings.Repeat("1", 65) }), "is no version"},
-			"long name": {each(wire.EventExecutionStarted, func(r *machine.Record) {
+			"id of one record only":  {each(protocol.EventExecutionStarted, func(r *machine.Record) { r.OpID = "other" }), "it contradicts itself"},
+			"long function":          {each(protocol.EventExecutionStarted, func(r *machine.Record) { r.Identity.ARN.Function = strings.Repeat("f", 65) }), "is no name of a function"},
+			"long version":           {each(protocol.EventExecutionStarted, func(r *machine.Record) { r.Identity.ARN.Version = strings.Repeat("1", 65) }), "is no version"},
+			"long name": {each(protocol.EventExecutionStarted, func(r *machine.Record) {
 				r.Name = strings.Repeat("n", 65)
 				r.Identity.ARN.Name = r.Name
 			}), "is no name of an execution"},
-			"no timeout":               {each(wire.EventExecutionStarted, func(r *machine.Record) { r.ExecutionTimeout, r.Identity.ExecutionTimeout = 0, 0 }), "it has no timeout"},
-			"kept for ever":            {each(wire.EventExecutionStarted, func(r *machine.Record) { r.Identity.RetentionDays = 1 << 40 }), "its retention is"},
-			"parent that is none":      {each(wire.EventExecutionStarted, func(r *machine.Record) { r.Identity.ParentARN, r.Identity.ParentOperation = "arn:nobody", "1" }), "its parent, \"arn:nobody\", is no ARN"},
-			"parent without operation": {each(wire.EventExecutionStarted, func(r *machine.Record) { r.Identity.ParentARN = r.Identity.ARN.String() }), "its parent is named by half"},
-			"origin that is none":      {each(wire.EventExecutionStarted, func(r *machine.Record) { r.Identity.OriginARN = "x\n" }), "its origin, "},
-			"tenant":                   {each(wire.EventExecutionStarted, func(r *machine.Record) { r.Identity.TenantID = "\x1b[2J" }), "is no tenant id"},
-			"start in the future":      {each(wire.EventExecutionStarted, func(r *machine.Record) { r.Time += 1 << 40 }), "it is of the moment"},
-			"end before 1970":          {each(wire.EventExecutionSucceeded, func(r *machine.Record) { r.Time = -1 << 62 }), "it is of the moment"},
-			"endless wait":             {each(wire.EventWaitStarted, func(r *machine.Record) { r.ScheduledEnd = 1<<63 - 1 }), "its scheduled end is"},
-			"negative wait":            {each(wire.EventWaitStarted, func(r *machine.Record) { r.Duration = -5 }), "its duration is"},
-			"endless timeout":          {each(wire.EventCallbackStarted, func(r *machine.Record) { r.Timeout = 1 << 62 }), "its timeout is"},
-			"next try":                 {each(wire.EventInvocationCompleted, func(r *machine.Record) { r.RetryAt = r.Time + tooLong + 1 }), "its next try is"},
-			"attempts":                 {each(wire.EventStepFailed, func(r *machine.Record) { r.CurrentAttempt = -1 }), "its attempt is"},
-			"callback without id":      {each(wire.EventCallbackStarted, func(r *machine.Record) { r.CallbackID = "" }), "the callback has no id"},
+			"no timeout":               {each(protocol.EventExecutionStarted, func(r *machine.Record) { r.ExecutionTimeout, r.Identity.ExecutionTimeout = 0, 0 }), "it has no timeout"},
+			"kept for ever":            {each(protocol.EventExecutionStarted, func(r *machine.Record) { r.Identity.RetentionDays = 1 << 40 }), "its retention is"},
+			"parent that is none":      {each(protocol.EventExecutionStarted, func(r *machine.Record) { r.Identity.ParentARN, r.Identity.ParentOperation = "arn:nobody", "1" }), "its parent, \"arn:nobody\", is no ARN"},
+			"parent without operation": {each(protocol.EventExecutionStarted, func(r *machine.Record) { r.Identity.ParentARN = r.Identity.ARN.String() }), "its parent is named by half"},
+			"origin that is none":      {each(protocol.EventExecutionStarted, func(r *machine.Record) { r.Identity.OriginARN = "x\n" }), "its origin, "},
+			"tenant":                   {each(protocol.EventExecutionStarted, func(r *machine.Record) { r.Identity.TenantID = "\x1b[2J" }), "is no tenant id"},
+			"start in the future":      {each(protocol.EventExecutionStarted, func(r *machine.Record) { r.Time += 1 << 40 }), "it is of the moment"},
+			"end before 1970":          {each(protocol.EventExecutionSucceeded, func(r *machine.Record) { r.Time = -1 << 62 }), "it is of the moment"},
+			"endless wait":             {each(protocol.EventWaitStarted, func(r *machine.Record) { r.ScheduledEnd = 1<<63 - 1 }), "its scheduled end is"},
+			"negative wait":            {each(protocol.EventWaitStarted, func(r *machine.Record) { r.Duration = -5 }), "its duration is"},
+			"endless timeout":          {each(protocol.EventCallbackStarted, func(r *machine.Record) { r.Timeout = 1 << 62 }), "its timeout is"},
+			"next try":                 {each(protocol.EventInvocationCompleted, func(r *machine.Record) { r.RetryAt = r.Time + tooLong + 1 }), "its next try is"},
+			"attempts":                 {each(protocol.EventStepFailed, func(r *machine.Record) { r.CurrentAttempt = -1 }), "its attempt is"},
+			"callback without id":      {each(protocol.EventCallbackStarted, func(r *machine.Record) { r.CallbackID = "" }), "the callback has no id"},
 			"odd operation id": {func(all []machine.Record) []machine.Record {
 				for i := range all {
 					all[i].OpID = map[bool]string{true: "a/b", false: all[i].OpID}[all[i].OpID == "2"]
 				}
 				return all
 			}, "is no operation id"},
-			"odd subtype":            {each(wire.EventContextStarted, func(r *machine.Record) { r.SubType = "<script>" }), "is no subtype"},
-			"odd name":               {each(wire.EventContextStarted, func(r *machine.Record) { r.Name = "a\x00" }), "is no name"},
-			"parent context missing": {each(wire.EventWaitStarted, func(r *machine.Record) { r.ParentID = "nobody" }), "its parent nobody is no context"},
-			"parent that is a step":  {each(wire.EventCallbackStarted, func(r *machine.Record) { r.ParentID = "1" }), "its parent 1 is no context"},
-			"large payload":          {each(wire.EventStepSucceeded, func(r *machine.Record) { r.Payload = str(strings.Repeat("x", wire.MaxPayload+1)) }), "its payload has"},
-			"large error":            {each(wire.EventStepFailed, func(r *machine.Record) { r.Error.ErrorData = strings.Repeat("x", wire.MaxPayload+1) }), "its error is larger"},
-			"unknown record":         {each(wire.EventStepFailed, func(r *machine.Record) { r.Type = "StepVanished" }), "StepVanished"},
-			"gap in the numbers":     {each(wire.EventExecutionSucceeded, func(r *machine.Record) { r.Event.ID += 2 }), "follows event"},
-			"without its number":     {each(wire.EventContextSucceeded, func(r *machine.Record) { r.Event.ID = 0 }), "follows event"},
+			"odd subtype":            {each(protocol.EventContextStarted, func(r *machine.Record) { r.SubType = "<script>" }), "is no subtype"},
+			"odd name":               {each(protocol.EventContextStarted, func(r *machine.Record) { r.Name = "a\x00" }), "is no name"},
+			"parent context missing": {each(protocol.EventWaitStarted, func(r *machine.Record) { r.ParentID = "nobody" }), "its parent nobody is no context"},
+			"parent that is a step":  {each(protocol.EventCallbackStarted, func(r *machine.Record) { r.ParentID = "1" }), "its parent 1 is no context"},
+			"large payload":          {each(protocol.EventStepSucceeded, func(r *machine.Record) { r.Payload = str(strings.Repeat("x", protocol.MaxPayload+1)) }), "its payload has"},
+			"large error":            {each(protocol.EventStepFailed, func(r *machine.Record) { r.Error.ErrorData = strings.Repeat("x", protocol.MaxPayload+1) }), "its error is larger"},
+			"unknown record":         {each(protocol.EventStepFailed, func(r *machine.Record) { r.Type = "StepVanished" }), "StepVanished"},
+			"gap in the numbers":     {each(protocol.EventExecutionSucceeded, func(r *machine.Record) { r.Event.ID += 2 }), "follows event"},
+			"without its number":     {each(protocol.EventContextSucceeded, func(r *machine.Record) { r.Event.ID = 0 }), "follows event"},
 			"ended twice": {func(all []machine.Record) []machine.Record {
 				for i := range all {
-					if all[i].Type == wire.EventContextSucceeded {
+					if all[i].Type == protocol.EventContextSucceeded {
 						again := all[i]
 						all = append(all[:i+1], append([]machine.Record{again}, all[i+1:]...)...)
 						break
@@ -163,14 +163,14 @@ func TestImportLooksAtEverything(t *testing.T) {
 			}, "operation ctx has ended before"},
 			"begun twice": {func(all []machine.Record) []machine.Record {
 				for i := range all {
-					if all[i].Type == wire.EventContextStarted {
+					if all[i].Type == protocol.EventContextStarted {
 						return numberAnew(append(all[:i+1], append([]machine.Record{all[i]}, all[i+1:]...)...))
 					}
 				}
 				return all
 			}, "operation ctx begins twice"},
 			"after its end": {func(all []machine.Record) []machine.Record {
-				return numberAnew(append(all, machine.Record{Event: wire.Event{Type: wire.EventStepStarted, OpID: "late", ID: 1, Time: all[0].Time}}))
+				return numberAnew(append(all, machine.Record{Event: protocol.Event{Type: protocol.EventStepStarted, OpID: "late", ID: 1, Time: all[0].Time}}))
 			}, "comes after ExecutionSucceeded"},
 			"two starts": {func(all []machine.Record) []machine.Record { return append(all, all[0]) }, "is not the first record"},
 		} {
@@ -178,7 +178,7 @@ func TestImportLooksAtEverything(t *testing.T) {
 			forged := forge(t, file, test.change)
 			for _, fork := range []bool{false, true} {
 				_, err := other.Import(t.Context(), bytes.NewReader(forged), &engine.ImportRequest{Fork: fork})
-				if !refusedWith(err, wire.CodeInvalidParameter, test.want) {
+				if !refusedWith(err, protocol.CodeInvalidParameter, test.want) {
 					t.Errorf("%s, fork %t: got %v, want %q", name, fork, err, test.want)
 				}
 			}
@@ -216,7 +216,7 @@ func TestImportComparesTheHeader(t *testing.T) {
 		}
 		for want, change := range map[string]func(*portable.File){
 			"its journal is of another one":       func(p *portable.File) { p.ARN += "0" },
-			`it says that the status is "FAILED"`: func(p *portable.File) { p.Status = wire.ExecutionFailed },
+			`it says that the status is "FAILED"`: func(p *portable.File) { p.Status = protocol.ExecutionFailed },
 		} {
 			forged := *file
 			change(&forged)
@@ -224,7 +224,7 @@ func TestImportComparesTheHeader(t *testing.T) {
 			if err := forged.Write(&b); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := f.Import(t.Context(), &b, &engine.ImportRequest{}); !refusedWith(err, wire.CodeInvalidParameter, want) {
+			if _, err := f.Import(t.Context(), &b, &engine.ImportRequest{}); !refusedWith(err, protocol.CodeInvalidParameter, want) {
 				t.Errorf("got %v, want %q", err, want)
 			}
 		}
@@ -245,7 +245,7 @@ func TestImportedChildIsNotBelieved(t *testing.T) {
 		f.durable("parent", func(c *call) engine.Outcome {
 			o := c.op("1")
 			if o.ID == "" {
-				c.checkpoint(wire.Update{ID: "1", Type: wire.TypeChainedInvoke, Action: wire.ActionStart, ChainedInvokeOptions: &wire.ChainedInvokeOptions{FunctionName: "slow"}})
+				c.checkpoint(protocol.Update{ID: "1", Type: protocol.TypeChainedInvoke, Action: protocol.ActionStart, ChainedInvokeOptions: &protocol.ChainedInvokeOptions{FunctionName: "slow"}})
 				o = c.op("1")
 			}
 			if !o.Status.Closed() {
@@ -265,7 +265,7 @@ func TestImportedChildIsNotBelieved(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(5 * time.Second)
-		if got := f.status(parent); got != wire.ExecutionRunning {
+		if got := f.status(parent); got != protocol.ExecutionRunning {
 			t.Errorf("the parent is %s with the outcome of %s", got, s.ARN)
 		}
 		if r := f.result(parent); *r.Payload != `"true"` {

@@ -4,7 +4,7 @@ import (
 	"container/list"
 	"sync"
 
-	"github.com/perdure/perdure/internal/machine"
+	"github.com/perdure/perdure/internal/core/machine"
 )
 
 // live is an execution's place in memory. Its lock makes inputs take turns.

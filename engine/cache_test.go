@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/engine"
-	"github.com/perdure/perdure/internal/store/memstore"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/internal/core/store/memstore"
+	"github.com/perdure/perdure/protocol"
 )
 
 // withCache runs a test with an engine that keeps executions of so many bytes.
@@ -49,8 +49,8 @@ func TestCacheIsBoundedInBytes(t *testing.T) {
 				}
 				time.Sleep(time.Minute)
 				synctest.Wait()
-				if s := f.Stats(); s.Closed[wire.ExecutionSucceeded] != 41 {
-					t.Errorf("got %d that succeeded", s.Closed[wire.ExecutionSucceeded])
+				if s := f.Stats(); s.Closed[protocol.ExecutionSucceeded] != 41 {
+					t.Errorf("got %d that succeeded", s.Closed[protocol.ExecutionSucceeded])
 				}
 			})
 		})
@@ -102,7 +102,7 @@ func TestRunningExecutionsLeaveMemory(t *testing.T) {
 			t.Errorf("got %d bytes in memory, %d invocations", s.MemoryBytes, s.Invoking)
 		}
 		for _, arn := range arns {
-			if r := f.result(arn); r.Status != wire.ExecutionSucceeded {
+			if r := f.result(arn); r.Status != protocol.ExecutionSucceeded {
 				t.Errorf("got %s", r.Status)
 			}
 			if got, want := f.history(arn), "ExecutionStarted StepStarted StepSucceeded InvocationCompleted ExecutionSucceeded"; got != want {

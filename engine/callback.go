@@ -5,9 +5,9 @@ import (
 	"errors"
 	"unicode/utf8"
 
-	"github.com/perdure/perdure/internal/machine"
-	"github.com/perdure/perdure/internal/store"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/internal/core/machine"
+	"github.com/perdure/perdure/internal/core/store"
+	"github.com/perdure/perdure/protocol"
 )
 
 // callbackID mints the id of the callback at a position of an execution.
@@ -23,7 +23,7 @@ func (e *Engine) callbackID(executionID string, position int) string {
 // execution was deleted is a ResourceNotFoundException.
 func (e *Engine) SucceedCallback(ctx context.Context, callbackID string, result []byte) error {
 	if !utf8.Valid(result) {
-		return wire.Errorf(wire.CodeInvalidParameter, "The result of the callback is not valid UTF-8. Send other bytes as base64, for example.")
+		return protocol.Errorf(protocol.CodeInvalidParameter, "The result of the callback is not valid UTF-8. Send other bytes as base64, for example.")
 	}
 	return e.callback(ctx, callbackID, func(d *machine.Draft, position int) error {
 		return d.SucceedCallback(position, callbackID, payloadOf(result))
@@ -32,7 +32,7 @@ func (e *Engine) SucceedCallback(ctx context.Context, callbackID string, result 
 
 // FailCallback completes a callback with an error, which may be nil; see
 // [Engine.SucceedCallback].
-func (e *Engine) FailCallback(ctx context.Context, callbackID string, reason *wire.ErrorObject) error {
+func (e *Engine) FailCallback(ctx context.Context, callbackID string, reason *protocol.ErrorObject) error {
 	return e.callback(ctx, callbackID, func(d *machine.Draft, position int) error {
 		return d.FailCallback(position, callbackID, reason)
 	})
@@ -49,7 +49,7 @@ func (e *Engine) HeartbeatCallback(ctx context.Context, callbackID string) error
 func (e *Engine) callback(ctx context.Context, callbackID string, apply func(*machine.Draft, int) error) error {
 	id, n, ok := e.unseal(kindCallback, callbackID, 1)
 	if !ok {
-		return wire.Errorf(wire.CodeInvalidParameter, "Invalid callback id")
+		return protocol.Errorf(protocol.CodeInvalidParameter, "Invalid callback id")
 	}
 	err := e.update(ctx, id, func(d *machine.Draft) error { return apply(d, int(n[0])) })
 	if errors.Is(err, store.ErrNotFound) {

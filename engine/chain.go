@@ -11,9 +11,9 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/perdure/perdure/internal/machine"
-	"github.com/perdure/perdure/internal/store"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/internal/core/machine"
+	"github.com/perdure/perdure/internal/core/store"
+	"github.com/perdure/perdure/protocol"
 )
 
 // A chained invoke of a durable function is a child execution. It is created in
@@ -25,7 +25,7 @@ import (
 
 // resolve finds the target of a chained invoke and names the child. What cannot
 // be invoked now fails the operation; what never could refuses the checkpoint.
-func (e *Engine) resolve(opts *wire.ChainedInvokeOptions) (*machine.InvokeTarget, *wire.ErrorObject, error) {
+func (e *Engine) resolve(opts *protocol.ChainedInvokeOptions) (*machine.InvokeTarget, *protocol.ErrorObject, error) {
 	if err := e.checkHome(opts.FunctionName); err != nil {
 		return nil, nil, err
 	}
@@ -43,7 +43,7 @@ func (e *Engine) resolve(opts *wire.ChainedInvokeOptions) (*machine.InvokeTarget
 	case t.Durable == nil:
 		return &machine.InvokeTarget{Version: t.Version}, nil, nil
 	case e.opts.Strict && qualifier == "":
-		return nil, refusal(wire.Errorf(wire.CodeInvalidParameter, "You cannot invoke a durable function using an unqualified ARN.")), nil
+		return nil, refusal(protocol.Errorf(protocol.CodeInvalidParameter, "You cannot invoke a durable function using an unqualified ARN.")), nil
 	}
 	t.arn.Name, t.arn.ID = uuid.NewString(), e.ids.mint()
 	return &machine.InvokeTarget{Version: t.Version, ARN: t.arn.String()}, nil, nil
@@ -54,29 +54,29 @@ func (e *Engine) checkHome(ref string) error {
 	region, account := homeOf(ref)
 	switch {
 	case account != "" && account != e.opts.Account:
-		return wire.Errorf(wire.CodeInvalidParameter, "Cannot start a CHAINED_INVOKE on a function in another account.")
+		return protocol.Errorf(protocol.CodeInvalidParameter, "Cannot start a CHAINED_INVOKE on a function in another account.")
 	case region != "" && region != e.opts.Region:
-		return wire.Errorf(wire.CodeInvalidParameter, "Cannot start a CHAINED_INVOKE on a function in another region.")
+		return protocol.Errorf(protocol.CodeInvalidParameter, "Cannot start a CHAINED_INVOKE on a function in another region.")
 	}
 	return nil
 }
 
 // refusal is an error of the API as an operation records it.
-func refusal(err error) *wire.ErrorObject {
-	var coded *wire.Error
+func refusal(err error) *protocol.ErrorObject {
+	var coded *protocol.Error
 	if !errors.As(err, &coded) {
-		coded = wire.Errorf(wire.CodeService, "%v", err)
+		coded = protocol.Errorf(protocol.CodeService, "%v", err)
 	}
-	return &wire.ErrorObject{ErrorType: string(coded.Code), ErrorMessage: coded.Message}
+	return &protocol.ErrorObject{ErrorType: string(coded.Code), ErrorMessage: coded.Message}
 }
 
 // children adds the writes that create the executions which a draft invokes.
 func (e *Engine) children(d *machine.Draft, writes []store.Write) ([]store.Write, error) {
 	for _, r := range d.Records() {
-		if r.Type != wire.EventChainedInvokeStarted || r.DurableExecutionARN == "" || !d.Open(r.OpID) {
+		if r.Type != protocol.EventChainedInvokeStarted || r.DurableExecutionARN == "" || !d.Open(r.OpID) {
 			continue // a fork's past may have chained invokes that are over
 		}
-		arn, err := wire.ParseARN(r.DurableExecutionARN)
+		arn, err := protocol.ParseARN(r.DurableExecutionARN)
 		if err != nil {
 			return nil, err
 		}
@@ -142,7 +142,7 @@ func (e *Engine) makeCall(f *function, item store.Item) error {
 		return nil // the next engine calls again
 	}
 	if result.Payload != nil && !utf8.ValidString(*result.Payload) { // it is recorded as text
-		result = &Result{Status: wire.ExecutionFailed, Error: &wire.ErrorObject{
+		result = &Result{Status: protocol.ExecutionFailed, Error: &protocol.ErrorObject{
 			ErrorType: "Runtime.InvalidResponse", ErrorMessage: "The response of function " + f.Name + " is not valid UTF-8.",
 		}}
 	}
@@ -185,7 +185,7 @@ const reachTries = 9
 // cannot be reached, as when it is being replaced.
 func (e *Engine) callReaching(f *function, req *InvokeRequest) *Result {
 	if err := e.callable(f, req); err != nil {
-		return &Result{Status: wire.ExecutionFailed, Error: refusal(err)}
+		return &Result{Status: protocol.ExecutionFailed, Error: refusal(err)}
 	}
 	for try, wait := 1, 100*time.Millisecond; ; try, wait = try+1, 2*wait {
 		result := e.callPlain(f, req)
@@ -210,9 +210,9 @@ func (e *Engine) callable(f *function, req *InvokeRequest) error {
 }
 
 // invokeTimedOut is the error of a chained invoke whose child timed out.
-func invokeTimedOut(seconds int64) *wire.ErrorObject {
-	return &wire.ErrorObject{
-		ErrorType:    wire.ErrorTypeInvokeTimeout,
+func invokeTimedOut(seconds int64) *protocol.ErrorObject {
+	return &protocol.ErrorObject{
+		ErrorType:    protocol.ErrorTypeInvokeTimeout,
 		ErrorMessage: fmt.Sprintf("CHAINED_INVOKE timed out after %d seconds.", seconds),
 	}
 }

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"time"
 
-	"github.com/perdure/perdure/internal/machine"
-	"github.com/perdure/perdure/internal/store"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/internal/core/machine"
+	"github.com/perdure/perdure/internal/core/store"
+	"github.com/perdure/perdure/protocol"
 )
 
 // Checkpoint applies the updates of a running invocation and returns when they
@@ -55,7 +55,7 @@ const pageBytes = 5 << 20
 
 // State returns a page of the operations that a running invocation may see.
 // token must be the current one; it stays valid.
-func (e *Engine) State(ctx context.Context, arn, token, marker string, maxItems int) (ops []*wire.Operation, next string, err error) {
+func (e *Engine) State(ctx context.Context, arn, token, marker string, maxItems int) (ops []*protocol.Operation, next string, err error) {
 	id, fence, err := e.fence(arn, token)
 	if err != nil {
 		return nil, "", err
@@ -72,7 +72,7 @@ func (e *Engine) State(ctx context.Context, arn, token, marker string, maxItems 
 			next = e.stateMarker(id, to)
 		}
 	})
-	var refusal *wire.Error
+	var refusal *protocol.Error
 	if errors.As(err, &refusal) || err == nil && !current {
 		return nil, "", machine.StaleToken()
 	}
@@ -82,7 +82,7 @@ func (e *Engine) State(ctx context.Context, arn, token, marker string, maxItems 
 // pageSize applies the service's default and maximum.
 func pageSize(maxItems int) int {
 	if maxItems <= 0 {
-		return wire.DefaultPage
+		return protocol.DefaultPage
 	}
-	return min(maxItems, wire.MaxPage)
+	return min(maxItems, protocol.MaxPage)
 }

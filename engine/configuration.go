@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // FunctionState says whether a function version can be invoked.
@@ -71,7 +71,7 @@ func (e *Engine) Configurations(ctx context.Context, ref string) ([]*Configurati
 		}
 	}
 	if ref != "" && len(all) == 0 {
-		return nil, wire.Errorf(wire.CodeNotFound, "Function not found: %s", e.unqualifiedARN(names[0]))
+		return nil, protocol.Errorf(protocol.CodeNotFound, "Function not found: %s", e.unqualifiedARN(names[0]))
 	}
 	return all, nil
 }

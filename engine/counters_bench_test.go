@@ -4,9 +4,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/perdure/perdure/internal/machine"
-	"github.com/perdure/perdure/internal/store"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/internal/core/machine"
+	"github.com/perdure/perdure/internal/core/store"
+	"github.com/perdure/perdure/protocol"
 )
 
 // BenchmarkCounters is what counting adds to a checkpoint with one short step.
@@ -14,7 +14,7 @@ func BenchmarkCounters(b *testing.B) {
 	var c counters
 	c.init()
 	writes := []store.Write{{Entry: store.Entry{Seq: 7}}}
-	records := []machine.Record{{Event: wire.Event{Type: wire.EventStepStarted}}, {Event: wire.Event{Type: wire.EventStepSucceeded}}, {}}
+	records := []machine.Record{{Event: protocol.Event{Type: protocol.EventStepStarted}}, {Event: protocol.Event{Type: protocol.EventStepSucceeded}}, {}}
 	b.ReportAllocs()
 	for b.Loop() {
 		began := time.Now()

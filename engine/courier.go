@@ -5,9 +5,9 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/perdure/perdure/internal/machine"
-	"github.com/perdure/perdure/internal/store"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/internal/core/machine"
+	"github.com/perdure/perdure/internal/core/store"
+	"github.com/perdure/perdure/protocol"
 )
 
 // A closed child is due until the execution that invoked it knows the outcome.
@@ -38,7 +38,7 @@ func (c *couriers) init() {
 // are too many news already, the child goes to the backlog, or with patience
 // waits until there is room.
 func (e *Engine) sendNews(parent, child string, patient bool) error {
-	if _, err := wire.ParseARN(parent); err != nil { // so there is nobody to tell
+	if _, err := protocol.ParseARN(parent); err != nil { // so there is nobody to tell
 		e.log.Error("an execution names a parent that is none; its outcome is told to nobody", "execution", child, "error", err)
 		return e.told(child)
 	}
@@ -118,9 +118,9 @@ func (e *Engine) deliver(parent string) {
 type news struct {
 	child, operation string
 	arn              string // the child's, by which the parent knows it
-	status           wire.ExecutionStatus
+	status           protocol.ExecutionStatus
 	payload          *string
-	failure          *wire.ErrorObject
+	failure          *protocol.ErrorObject
 }
 
 // tellParent tells a parent of some of its children, the first ones, and these
@@ -150,7 +150,7 @@ func (e *Engine) newsOf(child string) (one *news, err error) {
 		}
 		one = &news{child: child, arn: l.x.Identity().ARN.String(), operation: l.x.Identity().ParentOperation, status: l.x.Outcome()}
 		one.payload, one.failure = l.x.Result()
-		if one.status == wire.ExecutionTimedOut {
+		if one.status == protocol.ExecutionTimedOut {
 			one.failure = invokeTimedOut(l.x.Identity().ExecutionTimeout)
 		}
 	})

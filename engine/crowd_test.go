@@ -13,10 +13,10 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/engine"
-	"github.com/perdure/perdure/internal/machine"
-	"github.com/perdure/perdure/internal/store"
-	"github.com/perdure/perdure/internal/store/memstore"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/internal/core/machine"
+	"github.com/perdure/perdure/internal/core/store"
+	"github.com/perdure/perdure/internal/core/store/memstore"
+	"github.com/perdure/perdure/protocol"
 )
 
 // crowdID is the id of one of a crowd. They are older than all others.
@@ -41,7 +41,7 @@ func bare(i int, function string) store.Write {
 	id := crowdID(i)
 	return store.Write{
 		ID: id, Entry: store.Entry{Seq: 1},
-		Row: &store.Row{ID: id, Function: function, Version: wire.LatestVersion, Name: id, Status: wire.ExecutionRunning, Started: 1},
+		Row: &store.Row{ID: id, Function: function, Version: protocol.LatestVersion, Name: id, Status: protocol.ExecutionRunning, Started: 1},
 	}
 }
 
@@ -49,8 +49,8 @@ func bare(i int, function string) store.Write {
 func genuine(i int, function, parent string, do func(d *machine.Draft)) store.Write {
 	id := crowdID(i)
 	identity := machine.Identity{
-		ARN: wire.ARN{
-			Partition: "aws", Region: "us-east-1", Account: "000000000000", Function: function, Version: wire.LatestVersion, Name: id, ID: id,
+		ARN: protocol.ARN{
+			Partition: "aws", Region: "us-east-1", Account: "000000000000", Function: function, Version: protocol.LatestVersion, Name: id, ID: id,
 		},
 		ExecutionTimeout: 366 * 24 * 3600, RetentionDays: 7,
 	}
@@ -60,13 +60,13 @@ func genuine(i int, function, parent string, do func(d *machine.Draft)) store.Wr
 	d := machine.Start(identity, nil, anHourAgo(), nil)
 	do(d)
 	return store.Write{ID: id, Entry: store.Entry{Seq: 1, Data: machine.Encode(d.Records())}, Row: &store.Row{
-		ID: id, ARN: identity.ARN.String(), Function: function, Version: wire.LatestVersion, Name: id,
+		ID: id, ARN: identity.ARN.String(), Function: function, Version: protocol.LatestVersion, Name: id,
 		Status: d.Status(), Started: d.Started(), Closed: d.Closed(), Due: d.Due(), Wanted: d.Wanted(), Expires: d.Expires(),
 		Doing: uint32(d.Doing()), Since: d.Since(), InputHash: d.InputHash(),
 	}}
 }
 
-func anHourAgo() wire.Timestamp { return wire.TimestampOf(time.Now().Add(-time.Hour)) }
+func anHourAgo() protocol.Timestamp { return protocol.TimestampOf(time.Now().Add(-time.Hour)) }
 
 // stubborn is a store that does not give the journals of a crowd.
 type stubborn struct {
@@ -107,17 +107,17 @@ var crowds = map[string]func(i int) store.Write{
 	},
 	"calls of a function that is not registered": func(i int) store.Write {
 		w := bare(i, "caller")
-		w.Calls = []store.Call{{Operation: "1", Function: "gone", Version: wire.LatestVersion, Wanted: anHourAgo()}}
+		w.Calls = []store.Call{{Operation: "1", Function: "gone", Version: protocol.LatestVersion, Wanted: anHourAgo()}}
 		return w
 	},
 	"calls without a free place": func(i int) store.Write {
 		w := bare(i, "caller")
-		w.Calls = []store.Call{{Operation: "1", Function: "busy", Version: wire.LatestVersion, Wanted: anHourAgo()}}
+		w.Calls = []store.Call{{Operation: "1", Function: "busy", Version: protocol.LatestVersion, Wanted: anHourAgo()}}
 		return w
 	},
 	"retention over": func(i int) store.Write {
 		w := bare(i, "order")
-		w.Row.Status, w.Row.Closed, w.Row.Expires = wire.ExecutionSucceeded, 1, anHourAgo()
+		w.Row.Status, w.Row.Closed, w.Row.Expires = protocol.ExecutionSucceeded, 1, anHourAgo()
 		return w
 	},
 	"not readable, a timer": func(i int) store.Write {
@@ -132,7 +132,7 @@ var crowds = map[string]func(i int) store.Write{
 	},
 	"paused": func(i int) store.Write {
 		w := bare(i, "order")
-		w.Row.Status, w.Row.Due = wire.ExecutionPaused, wire.TimestampOf(time.Now().Add(366*24*time.Hour))
+		w.Row.Status, w.Row.Due = protocol.ExecutionPaused, protocol.TimestampOf(time.Now().Add(366*24*time.Hour))
 		return w
 	},
 }
@@ -146,7 +146,7 @@ func TestACrowdIsInNobodysWay(t *testing.T) {
 				for range 2 {
 					begin := time.Now()
 					arn := f.start("order", "", "{}")
-					if r := f.result(arn); r.Status != wire.ExecutionSucceeded {
+					if r := f.result(arn); r.Status != protocol.ExecutionSucceeded {
 						t.Errorf("got %s", r.Status)
 					}
 					if took := time.Since(begin); took != 5*time.Second {
@@ -239,8 +239,8 @@ func TestABacklogIsDoneAtOnce(t *testing.T) {
 			return succeed("")
 		})
 		time.Sleep(time.Second)
-		if s := f.Stats(); s.Closed[wire.ExecutionSucceeded] != uint64(n) || s.Backlog != 0 {
-			t.Errorf("after a second %d of %d are done, and %d in the backlog", s.Closed[wire.ExecutionSucceeded], n, s.Backlog)
+		if s := f.Stats(); s.Closed[protocol.ExecutionSucceeded] != uint64(n) || s.Backlog != 0 {
+			t.Errorf("after a second %d of %d are done, and %d in the backlog", s.Closed[protocol.ExecutionSucceeded], n, s.Backlog)
 		}
 	})
 }
@@ -257,13 +257,13 @@ func TestARegistrationWakesWhatWaitsForIt(t *testing.T) {
 		defer f.close()
 		f.durable("f0", func(*call) engine.Outcome { return succeed("") })
 		time.Sleep(time.Second)
-		if s := f.Stats(); s.Closed[wire.ExecutionSucceeded] != uint64(n/2) {
-			t.Errorf("got %d, want %d", s.Closed[wire.ExecutionSucceeded], n/2)
+		if s := f.Stats(); s.Closed[protocol.ExecutionSucceeded] != uint64(n/2) {
+			t.Errorf("got %d, want %d", s.Closed[protocol.ExecutionSucceeded], n/2)
 		}
 		f.durable("f1", func(*call) engine.Outcome { return succeed("") })
 		time.Sleep(time.Second)
-		if s := f.Stats(); s.Closed[wire.ExecutionSucceeded] != uint64(n) {
-			t.Errorf("with the other function: got %d, want %d", s.Closed[wire.ExecutionSucceeded], n)
+		if s := f.Stats(); s.Closed[protocol.ExecutionSucceeded] != uint64(n) {
+			t.Errorf("with the other function: got %d, want %d", s.Closed[protocol.ExecutionSucceeded], n)
 		}
 	})
 }
@@ -293,8 +293,8 @@ func TestWhatFailedIsTriedAgain(t *testing.T) {
 		f.open()
 		defer f.close()
 		time.Sleep(time.Second)
-		if s := f.Stats(); s.Closed[wire.ExecutionSucceeded] != uint64(n) {
-			t.Errorf("got %d done, want %d", s.Closed[wire.ExecutionSucceeded], n)
+		if s := f.Stats(); s.Closed[protocol.ExecutionSucceeded] != uint64(n) {
+			t.Errorf("got %d done, want %d", s.Closed[protocol.ExecutionSucceeded], n)
 		}
 	})
 }
@@ -360,8 +360,8 @@ func TestNobodyElseGetsAnInvocation(t *testing.T) {
 func sleeping(i int, function string, seconds int64) store.Write {
 	return genuine(i, function, "", func(d *machine.Draft) {
 		d.BeginInvocation("r")
-		_, err := d.Checkpoint(&machine.Checkpoint{Fence: d.Fence(), Updates: []wire.Update{{
-			ID: "3", Type: wire.TypeWait, SubType: "Wait", Action: wire.ActionStart, WaitOptions: &wire.WaitOptions{WaitSeconds: seconds},
+		_, err := d.Checkpoint(&machine.Checkpoint{Fence: d.Fence(), Updates: []protocol.Update{{
+			ID: "3", Type: protocol.TypeWait, SubType: "Wait", Action: protocol.ActionStart, WaitOptions: &protocol.WaitOptions{WaitSeconds: seconds},
 		}}})
 		if err != nil {
 			panic(err)
@@ -392,8 +392,8 @@ func TestABacklogIsInNobodysWay(t *testing.T) {
 					t.Errorf("the wait is %v late", late)
 				}
 				time.Sleep(time.Minute)
-				if s := f.Stats(); s.Backlog != 0 || s.Events[wire.EventWaitSucceeded] != 20_001 {
-					t.Errorf("got a backlog of %d, and %d waits that ended", s.Backlog, s.Events[wire.EventWaitSucceeded])
+				if s := f.Stats(); s.Backlog != 0 || s.Events[protocol.EventWaitSucceeded] != 20_001 {
+					t.Errorf("got a backlog of %d, and %d waits that ended", s.Backlog, s.Events[protocol.EventWaitSucceeded])
 				}
 			})
 		})
@@ -416,12 +416,12 @@ func lateOf(t testing.TB, e *engine.Engine, arn string) (late time.Duration) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var due wire.Timestamp
+	var due protocol.Timestamp
 	for _, ev := range events {
 		switch ev.Type {
-		case wire.EventWaitStarted:
+		case protocol.EventWaitStarted:
 			due = ev.ScheduledEnd
-		case wire.EventWaitSucceeded:
+		case protocol.EventWaitSucceeded:
 			late = ev.Time.Sub(due)
 		}
 	}
@@ -442,16 +442,16 @@ func TestManyChildrenEndAtOnce(t *testing.T) {
 			Invoker: invoker{f, func(*call) engine.Outcome { <-release; return succeed("1") }},
 		})
 		f.durable("parent", func(c *call) engine.Outcome {
-			var updates []wire.Update
+			var updates []protocol.Update
 			done := 0
 			for i := range n {
 				switch id := fmt.Sprint(i); c.op(id).Status {
 				case "":
-					updates = append(updates, wire.Update{
-						ID: id, Type: wire.TypeChainedInvoke, SubType: "ChainedInvoke", Action: wire.ActionStart,
-						ChainedInvokeOptions: &wire.ChainedInvokeOptions{FunctionName: "child:$LATEST"},
+					updates = append(updates, protocol.Update{
+						ID: id, Type: protocol.TypeChainedInvoke, SubType: "ChainedInvoke", Action: protocol.ActionStart,
+						ChainedInvokeOptions: &protocol.ChainedInvokeOptions{FunctionName: "child:$LATEST"},
 					})
-				case wire.StatusSucceeded:
+				case protocol.StatusSucceeded:
 					done++
 				}
 			}
@@ -476,7 +476,7 @@ func TestManyChildrenEndAtOnce(t *testing.T) {
 		if late := lateOf(t, f.Engine, arn); late > 20*time.Millisecond {
 			t.Errorf("the wait is %v late", late)
 		}
-		if r := f.result(parent); r.Status != wire.ExecutionSucceeded {
+		if r := f.result(parent); r.Status != protocol.ExecutionSucceeded {
 			t.Errorf("got %s", r.Status)
 		}
 	})

@@ -17,9 +17,9 @@ import (
 	"modernc.org/sqlite"
 
 	"github.com/perdure/perdure/engine"
-	"github.com/perdure/perdure/internal/store"
-	"github.com/perdure/perdure/internal/store/sqlstore"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/internal/core/store"
+	"github.com/perdure/perdure/internal/core/store/sqlstore"
+	"github.com/perdure/perdure/protocol"
 )
 
 // sqlCrowd stores rows of which nothing can be done: for a function that is not
@@ -50,8 +50,8 @@ var addSums = sync.OnceFunc(func() {
 
 func expired(value int64) *store.Row {
 	return &store.Row{
-		ID: fmt.Sprintf("00000000-0000-7000-8000-%012x", value), Function: "other", Version: wire.LatestVersion,
-		Name: fmt.Sprintf("%07d", value), Status: wire.ExecutionSucceeded, Started: 1, Expires: 1,
+		ID: fmt.Sprintf("00000000-0000-7000-8000-%012x", value), Function: "other", Version: protocol.LatestVersion,
+		Name: fmt.Sprintf("%07d", value), Status: protocol.ExecutionSucceeded, Started: 1, Expires: 1,
 	}
 }
 
@@ -166,15 +166,15 @@ type sleeper struct {
 }
 
 func (s sleeper) Invoke(ctx context.Context, inv *engine.Invocation) engine.Outcome {
-	var in wire.InvocationInput
+	var in protocol.InvocationInput
 	if err := json.Unmarshal(inv.Payload, &in); err != nil {
 		s.t.Error(err)
 	}
 	if len(in.InitialExecutionState.Operations) > 1 {
 		return succeed("")
 	}
-	_, err := s.e.Checkpoint(ctx, &engine.CheckpointRequest{ARN: inv.ExecutionARN, Token: in.CheckpointToken, Updates: []wire.Update{
-		{ID: "1", Type: wire.TypeWait, SubType: "Wait", Action: wire.ActionStart, WaitOptions: &wire.WaitOptions{WaitSeconds: 1}},
+	_, err := s.e.Checkpoint(ctx, &engine.CheckpointRequest{ARN: inv.ExecutionARN, Token: in.CheckpointToken, Updates: []protocol.Update{
+		{ID: "1", Type: protocol.TypeWait, SubType: "Wait", Action: protocol.ActionStart, WaitOptions: &protocol.WaitOptions{WaitSeconds: 1}},
 	}})
 	if err != nil {
 		return crash(err.Error())

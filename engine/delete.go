@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 
-	"github.com/perdure/perdure/internal/machine"
-	"github.com/perdure/perdure/internal/store"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/internal/core/machine"
+	"github.com/perdure/perdure/internal/core/store"
+	"github.com/perdure/perdure/protocol"
 )
 
 // Delete deletes a closed execution, with its history and payloads, and returns
@@ -14,7 +14,7 @@ import (
 // chained invoke started is DELETING until the invoking one knows the outcome;
 // its own children are not deleted with it. An open execution is a
 // ResourceConflictException.
-func (e *Engine) Delete(ctx context.Context, arn string) (requested wire.Timestamp, err error) {
+func (e *Engine) Delete(ctx context.Context, arn string) (requested protocol.Timestamp, err error) {
 	err = e.updateExecution(ctx, arn, func(d *machine.Draft) error {
 		err := d.Delete()
 		requested = d.Deleting()
@@ -43,7 +43,7 @@ func (e *Engine) remove(l *live) error {
 func (e *Engine) finishDeletion(ctx context.Context, row *store.Row) (err error) {
 	found := e.updateThen(ctx, row.ID, look, func(l *live) {
 		if !l.x.Deletable(e.now()) {
-			err = wire.Errorf(wire.CodeConflict, "The durable execution is being deleted: %s", row.ARN)
+			err = protocol.Errorf(protocol.CodeConflict, "The durable execution is being deleted: %s", row.ARN)
 			return
 		}
 		err = e.remove(l)

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/engine"
-	"github.com/perdure/perdure/internal/store"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/internal/core/store"
+	"github.com/perdure/perdure/protocol"
 )
 
 func TestDelete(t *testing.T) {
@@ -73,7 +73,7 @@ func TestDeleteOfFamily(t *testing.T) {
 			if c.op("1").ID == "" {
 				c.checkpoint(invokeUpdate("1", "child:$LATEST", "1"))
 			}
-			if c.op("1").Status != wire.StatusSucceeded {
+			if c.op("1").Status != protocol.StatusSucceeded {
 				return pending()
 			}
 			return succeed(*c.op("1").Payload)
@@ -109,7 +109,7 @@ func TestDeletingUntilTheParentKnows(t *testing.T) {
 			if c.op("1").ID == "" {
 				c.checkpoint(invokeUpdate("1", "child:$LATEST", "1"))
 			}
-			if c.op("1").Status != wire.StatusSucceeded {
+			if c.op("1").Status != protocol.StatusSucceeded {
 				return pending()
 			}
 			return succeed(*c.op("1").Payload)
@@ -134,14 +134,14 @@ func TestDeletingUntilTheParentKnows(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(10 * time.Second)
-		items, _, err = f.List(t.Context(), &engine.ListRequest{Function: "child", Statuses: []wire.ExecutionStatus{wire.ExecutionDeleting}})
-		if err != nil || len(items) != 1 || f.status(child.ARN) != wire.ExecutionDeleting {
+		items, _, err = f.List(t.Context(), &engine.ListRequest{Function: "child", Statuses: []protocol.ExecutionStatus{protocol.ExecutionDeleting}})
+		if err != nil || len(items) != 1 || f.status(child.ARN) != protocol.ExecutionDeleting {
 			t.Errorf("got %+v, %v and status %s", items, err, f.status(child.ARN))
 		}
 		if again, err := f.Delete(t.Context(), child.ARN); err != nil || again != first {
 			t.Errorf("got %v, %v, want the time of the first request, %v", again, err, first)
 		}
-		if r := f.result(child.ARN); r.Status != wire.ExecutionSucceeded {
+		if r := f.result(child.ARN); r.Status != protocol.ExecutionSucceeded {
 			t.Errorf("who waits for the outcome got %s", r.Status)
 		}
 		_, err = f.Start(t.Context(), &engine.InvokeRequest{Function: "child", Name: child.Name, Payload: []byte("1")})

@@ -51,5 +51,5 @@
 // # Errors
 //
 // Refusals, which a client of the Lambda API would see with an error code, are
-// [*wire.Error] values. Every other error is a fault of the store.
+// [*protocol.Error] values. Every other error is a fault of the store.
 package engine

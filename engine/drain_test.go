@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/engine"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // TestDrain: what runs ends in peace, what does not in time is left, and nothing
@@ -34,14 +34,14 @@ func TestDrain(t *testing.T) {
 		if err := f.Ready(t.Context()); err == nil {
 			t.Error("an engine that drains is ready")
 		}
-		for arn, want := range map[string]wire.ExecutionStatus{first: wire.ExecutionSucceeded, second: wire.ExecutionRunning} {
+		for arn, want := range map[string]protocol.ExecutionStatus{first: protocol.ExecutionSucceeded, second: protocol.ExecutionRunning} {
 			d, err := f.Describe(t.Context(), arn)
 			if err != nil || d.Status != want {
 				t.Errorf("%s: got %v, %v, want %s", arn, d, err, want)
 			}
 		}
 		f.restart()
-		if r := f.result(second); r.Status != wire.ExecutionSucceeded {
+		if r := f.result(second); r.Status != protocol.ExecutionSucceeded {
 			t.Errorf("after the restart: got %s", r.Status)
 		}
 	})

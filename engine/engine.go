@@ -9,9 +9,9 @@ import (
 	"log/slog"
 	"sync"
 
-	"github.com/perdure/perdure/internal/machine"
-	"github.com/perdure/perdure/internal/store"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/internal/core/machine"
+	"github.com/perdure/perdure/internal/core/store"
+	"github.com/perdure/perdure/protocol"
 )
 
 // Options configure an engine. The zero value, like nil, is the default.
@@ -47,8 +47,8 @@ type Options struct {
 
 // check refuses what would make ARNs that nobody can read back.
 func (o *Options) check() error {
-	arn := wire.ARN{Partition: "aws", Region: o.Region, Account: o.Account, Function: "f", Version: "1", Name: "n", ID: "i"}
-	if _, err := wire.ParseARN(arn.String()); err != nil {
+	arn := protocol.ARN{Partition: "aws", Region: o.Region, Account: o.Account, Function: "f", Version: "1", Name: "n", ID: "i"}
+	if _, err := protocol.ParseARN(arn.String()); err != nil {
 		return fmt.Errorf("opening the engine: region %q and account %q make no ARN; an account is 12 digits", o.Region, o.Account)
 	}
 	return nil
@@ -105,8 +105,8 @@ func Open(ctx context.Context, st store.Store, opts *Options) (*Engine, error) {
 	e.log = e.opts.logger()
 	e.rules = &machine.Rules{MaxFailures: e.opts.MaxFailures}
 	if e.opts.Strict {
-		e.rules.MaxOperations, e.rules.MaxStoredBytes = wire.MaxOperations, wire.MaxStoredBytes
-		e.rules.MaxAsyncResult = wire.MaxPayload
+		e.rules.MaxOperations, e.rules.MaxStoredBytes = protocol.MaxOperations, protocol.MaxStoredBytes
+		e.rules.MaxAsyncResult = protocol.MaxPayload
 	}
 	e.counters.init()
 	e.functions.init(e.tend)

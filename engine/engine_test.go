@@ -12,11 +12,11 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/engine"
-	"github.com/perdure/perdure/internal/machine"
-	"github.com/perdure/perdure/internal/store"
-	"github.com/perdure/perdure/internal/store/memstore"
-	"github.com/perdure/perdure/internal/verify"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/internal/core/machine"
+	"github.com/perdure/perdure/internal/core/store"
+	"github.com/perdure/perdure/internal/core/store/memstore"
+	"github.com/perdure/perdure/internal/core/verify"
+	"github.com/perdure/perdure/protocol"
 )
 
 // fixture is an engine in a synctest bubble, on a store that outlives it.
@@ -98,7 +98,7 @@ func (f *fixture) vet() {
 			}
 			records = append(records, more...)
 		}
-		if err := machine.Vet(records, wire.TimestampOf(time.Now()), nil); err != nil {
+		if err := machine.Vet(records, protocol.TimestampOf(time.Now()), nil); err != nil {
 			f.t.Errorf("%s: another engine would refuse what was recorded: %v", row.ARN, err)
 		}
 	}
@@ -187,23 +187,23 @@ type call struct {
 	ctx    context.Context
 	f      *fixture
 	engine *engine.Engine // the one that invoked, whatever runs now
-	in     wire.InvocationInput
+	in     protocol.InvocationInput
 	token  string
 	err    error // of the last checkpoint
 }
 
 // op returns the operation with this id, or an empty one.
-func (c *call) op(id string) *wire.Operation {
+func (c *call) op(id string) *protocol.Operation {
 	for _, o := range c.in.InitialExecutionState.Operations {
 		if o.ID == id {
 			return o
 		}
 	}
-	return &wire.Operation{}
+	return &protocol.Operation{}
 }
 
 // checkpoint sends updates and takes in the reply.
-func (c *call) checkpoint(updates ...wire.Update) bool {
+func (c *call) checkpoint(updates ...protocol.Update) bool {
 	reply, err := c.engine.Checkpoint(c.ctx, &engine.CheckpointRequest{ARN: c.ExecutionARN, Token: c.token, Updates: updates})
 	if c.err = err; err != nil {
 		return false
@@ -215,32 +215,32 @@ func (c *call) checkpoint(updates ...wire.Update) bool {
 	return true
 }
 
-func (c *call) grow(id string) *wire.Operation {
+func (c *call) grow(id string) *protocol.Operation {
 	if o := c.op(id); o.ID != "" {
 		return o
 	}
-	o := &wire.Operation{ID: id}
+	o := &protocol.Operation{ID: id}
 	c.in.InitialExecutionState.Operations = append(c.in.InitialExecutionState.Operations, o)
 	return o
 }
 
 // step runs a step once: one checkpoint with its start and result.
 func (c *call) step(id, result string) bool {
-	if c.op(id).Status == wire.StatusSucceeded {
+	if c.op(id).Status == protocol.StatusSucceeded {
 		return true
 	}
 	return c.checkpoint(
-		wire.Update{ID: id, Type: wire.TypeStep, SubType: "Step", Action: wire.ActionStart},
-		wire.Update{ID: id, Type: wire.TypeStep, SubType: "Step", Action: wire.ActionSucceed, Payload: &result},
+		protocol.Update{ID: id, Type: protocol.TypeStep, SubType: "Step", Action: protocol.ActionStart},
+		protocol.Update{ID: id, Type: protocol.TypeStep, SubType: "Step", Action: protocol.ActionSucceed, Payload: &result},
 	)
 }
 
 // wait starts a wait and reports whether it has elapsed.
 func (c *call) wait(id string, seconds int64) bool {
 	if c.op(id).ID == "" {
-		c.checkpoint(wire.Update{ID: id, Type: wire.TypeWait, SubType: "Wait", Action: wire.ActionStart, WaitOptions: &wire.WaitOptions{WaitSeconds: seconds}})
+		c.checkpoint(protocol.Update{ID: id, Type: protocol.TypeWait, SubType: "Wait", Action: protocol.ActionStart, WaitOptions: &protocol.WaitOptions{WaitSeconds: seconds}})
 	}
-	return c.op(id).Status == wire.StatusSucceeded
+	return c.op(id).Status == protocol.StatusSucceeded
 }
 
 func pending() engine.Outcome { return engine.Outcome{Payload: []byte(`{"Status":"PENDING"}`)} }
@@ -251,7 +251,7 @@ func succeed(result string) engine.Outcome {
 }
 
 func crash(message string) engine.Outcome {
-	return engine.Outcome{Error: &wire.ErrorObject{ErrorType: wire.ErrorTypeExit, ErrorMessage: message}}
+	return engine.Outcome{Error: &protocol.ErrorObject{ErrorType: protocol.ErrorTypeExit, ErrorMessage: message}}
 }
 
 // order is the first program: validate, pay, wait, fulfil.
@@ -275,7 +275,7 @@ func TestOrderRunsToItsEnd(t *testing.T) {
 		begin := time.Now()
 		arn := f.start("order", "", `{"id":1}`)
 		r := f.result(arn)
-		if r.Status != wire.ExecutionSucceeded || *r.Payload != `"done"` {
+		if r.Status != protocol.ExecutionSucceeded || *r.Payload != `"done"` {
 			t.Errorf("got %s %v, want SUCCEEDED \"done\"", r.Status, r.Payload)
 		}
 		if took := time.Since(begin); took != 5*time.Second {
@@ -382,7 +382,7 @@ func TestInvocationTimesOut(t *testing.T) {
 			return engine.Outcome{}
 		})
 		r := f.result(f.start("hang", "", ""))
-		if r.Status != wire.ExecutionFailed || r.Error.ErrorType != "Sandbox.Timedout" || !strings.HasSuffix(r.Error.ErrorMessage, "Task timed out after 60.00 seconds") {
+		if r.Status != protocol.ExecutionFailed || r.Error.ErrorType != "Sandbox.Timedout" || !strings.HasSuffix(r.Error.ErrorMessage, "Task timed out after 60.00 seconds") {
 			t.Errorf("got %s %+v, want FAILED with Sandbox.Timedout", r.Status, r.Error)
 		}
 	})
@@ -396,7 +396,7 @@ func TestExecutionTimesOut(t *testing.T) {
 		})
 		begin := time.Now()
 		r := f.result(f.start("sleeper", "", ""))
-		if r.Status != wire.ExecutionTimedOut || r.Error.ErrorMessage != "Execution timed out after 3600 seconds." {
+		if r.Status != protocol.ExecutionTimedOut || r.Error.ErrorMessage != "Execution timed out after 3600 seconds." {
 			t.Errorf("got %s %+v, want TIMED_OUT", r.Status, r.Error)
 		}
 		if took := time.Since(begin); took != time.Hour {
@@ -488,16 +488,16 @@ func TestStopWhileInvoking(t *testing.T) {
 		})
 		arn := f.start("busy", "", "")
 		synctest.Wait()
-		at, err := f.Stop(t.Context(), arn, &wire.ErrorObject{ErrorMessage: "enough"})
+		at, err := f.Stop(t.Context(), arn, &protocol.ErrorObject{ErrorMessage: "enough"})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r := f.result(arn); r.Status != wire.ExecutionStopped || r.Error.ErrorMessage != "enough" {
+		if r := f.result(arn); r.Status != protocol.ExecutionStopped || r.Error.ErrorMessage != "enough" {
 			t.Errorf("got %s %+v, want STOPPED: enough", r.Status, r.Error)
 		}
 		close(release)
-		if err := <-refused; err == nil || !strings.Contains(err.Error(), wire.StaleTokenMessage) {
-			t.Errorf("a checkpoint after the stop: got %v, want %q", err, wire.StaleTokenMessage)
+		if err := <-refused; err == nil || !strings.Contains(err.Error(), protocol.StaleTokenMessage) {
+			t.Errorf("a checkpoint after the stop: got %v, want %q", err, protocol.StaleTokenMessage)
 		}
 		synctest.Wait()
 		if got, want := f.history(arn), "ExecutionStarted ExecutionStopped InvocationCompleted"; got != want {
@@ -515,10 +515,10 @@ func TestCallbackWakesTheExecution(t *testing.T) {
 		ids := make(chan string, 1)
 		f.durable("approval", func(c *call) engine.Outcome {
 			if c.op("1").ID == "" {
-				c.checkpoint(wire.Update{ID: "1", Type: wire.TypeCallback, Action: wire.ActionStart})
+				c.checkpoint(protocol.Update{ID: "1", Type: protocol.TypeCallback, Action: protocol.ActionStart})
 				ids <- c.op("1").CallbackID
 			}
-			if c.op("1").Status != wire.StatusSucceeded {
+			if c.op("1").Status != protocol.StatusSucceeded {
 				return pending()
 			}
 			return succeed(*c.op("1").Payload)
@@ -548,10 +548,10 @@ func TestCallbackWakesTheExecution(t *testing.T) {
 }
 
 // invokeUpdate starts a chained invoke.
-func invokeUpdate(id, function, input string) wire.Update {
-	return wire.Update{
-		ID: id, Type: wire.TypeChainedInvoke, Action: wire.ActionStart, Payload: &input,
-		ChainedInvokeOptions: &wire.ChainedInvokeOptions{FunctionName: function},
+func invokeUpdate(id, function, input string) protocol.Update {
+	return protocol.Update{
+		ID: id, Type: protocol.TypeChainedInvoke, Action: protocol.ActionStart, Payload: &input,
+		ChainedInvokeOptions: &protocol.ChainedInvokeOptions{FunctionName: function},
 	}
 }
 
@@ -583,11 +583,11 @@ func TestChainedInvokes(t *testing.T) {
 		f.durable("parent", func(c *call) engine.Outcome {
 			if c.op("1").ID == "" {
 				c.checkpoint(invokeUpdate("1", "child", `{"n":1}`), invokeUpdate("2", "plain", `2`), invokeUpdate("3", "nobody", `3`))
-				if got := c.op("3"); got.Status != wire.StatusFailed || got.Error.ErrorType != "ResourceNotFoundException" {
+				if got := c.op("3"); got.Status != protocol.StatusFailed || got.Error.ErrorType != "ResourceNotFoundException" {
 					t.Errorf("an unknown target: got %s %+v in the reply, want FAILED", got.Status, got.Error)
 				}
 			}
-			if c.op("1").Status == wire.StatusStarted || c.op("2").Status == wire.StatusStarted {
+			if c.op("1").Status == protocol.StatusStarted || c.op("2").Status == protocol.StatusStarted {
 				return pending()
 			}
 			return succeed(*c.op("1").Payload + *c.op("2").Payload)
@@ -632,7 +632,7 @@ func TestChainedInvokesSurviveARestart(t *testing.T) {
 			if c.op("1").ID == "" {
 				c.checkpoint(invokeUpdate("1", "child", `{}`), invokeUpdate("2", "plain", `2`))
 			}
-			if c.op("1").Status == wire.StatusStarted || c.op("2").Status == wire.StatusStarted {
+			if c.op("1").Status == protocol.StatusStarted || c.op("2").Status == protocol.StatusStarted {
 				return pending()
 			}
 			return succeed(*c.op("1").Payload + *c.op("2").Payload)
@@ -640,7 +640,7 @@ func TestChainedInvokesSurviveARestart(t *testing.T) {
 		arn := f.start("parent", "", "")
 		time.Sleep(3 * time.Second)
 		f.restart()
-		if r := f.result(arn); r.Status != wire.ExecutionSucceeded || *r.Payload != `"done"2` {
+		if r := f.result(arn); r.Status != protocol.ExecutionSucceeded || *r.Payload != `"done"2` {
 			t.Errorf("got %s %v, want both results", r.Status, r.Error)
 		}
 	})
@@ -685,7 +685,7 @@ func TestAmbiguousCommits(t *testing.T) {
 				arn := f.start("order", "", "")
 				r := f.result(arn)
 				f.store.Intercept(nil)
-				if r.Status != wire.ExecutionSucceeded {
+				if r.Status != protocol.ExecutionSucceeded {
 					t.Errorf("got %s %+v, want SUCCEEDED", r.Status, r.Error)
 				}
 				got := f.history(arn)
@@ -768,7 +768,7 @@ func TestDamagedExecutionIsLeftAlone(t *testing.T) {
 			t.Fatal(err)
 		}
 		f.open()
-		if r := f.result(good); r.Status != wire.ExecutionSucceeded {
+		if r := f.result(good); r.Status != protocol.ExecutionSucceeded {
 			t.Errorf("its neighbour: got %s, want SUCCEEDED", r.Status)
 		}
 		if _, err := f.Describe(t.Context(), bad); err == nil || !strings.Contains(err.Error(), "cannot be understood") {
@@ -784,7 +784,7 @@ func TestPendingForNothingIsInvokedAgain(t *testing.T) {
 		var at []time.Time
 		f.durable("forgetful", func(c *call) engine.Outcome {
 			if at = append(at, time.Now()); len(at) == 1 {
-				c.checkpoint(wire.Update{ID: "1", Type: wire.TypeStep, Action: wire.ActionStart})
+				c.checkpoint(protocol.Update{ID: "1", Type: protocol.TypeStep, Action: protocol.ActionStart})
 				return pending()
 			}
 			return succeed("1")

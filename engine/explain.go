@@ -7,15 +7,15 @@ import (
 	"strings"
 	"time"
 
-	"github.com/perdure/perdure/internal/machine"
-	"github.com/perdure/perdure/internal/span"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/internal/core/machine"
+	"github.com/perdure/perdure/internal/text"
+	"github.com/perdure/perdure/protocol"
 )
 
 // Explanation says why an execution is where it is.
 type Explanation struct {
 	ARN    string
-	Status wire.ExecutionStatus
+	Status protocol.ExecutionStatus
 	// Text says it in one line.
 	Text string
 	// Reasons says it one by one, the more telling ones first; at most 100.
@@ -24,7 +24,7 @@ type Explanation struct {
 	// Total is how many reasons there are.
 	Total int
 	// TimesOut is when an open execution times out.
-	TimesOut wire.Timestamp
+	TimesOut protocol.Timestamp
 	// Parent is the execution that invoked this one, Origin the one that it
 	// is a fork of; empty if there is none.
 	Parent, Origin string
@@ -36,15 +36,15 @@ type Reason struct {
 	Kind string // as package machine names it, or one of those below
 	Text string
 	// Since is when it began, Until when it is over if nothing happens before.
-	Since, Until wire.Timestamp
+	Since, Until protocol.Timestamp
 	// OperationID and Type say which operation it is about, Name what people
 	// call it.
 	OperationID string
-	Type        wire.OperationType
+	Type        protocol.OperationType
 	Name        string
 	// Count is the number of the invocation, or how often something was tried.
 	Count int
-	Error *wire.ErrorObject
+	Error *protocol.ErrorObject
 	// CallbackID completes the callback.
 	CallbackID string
 	// Function is whom a chained invoke called, and Execution the execution
@@ -92,7 +92,7 @@ func (e *Engine) explain(ctx context.Context, arn string, followed int) (*Explan
 		return nil, err
 	}
 	x.Total = len(facts)
-	parsed, err := wire.ParseARN(arn)
+	parsed, err := protocol.ParseARN(arn)
 	if err != nil {
 		return nil, err
 	}
@@ -133,7 +133,7 @@ func (e *Engine) oneLine(ctx context.Context, x *Explanation, followed int) stri
 }
 
 // reason words a fact, with what the registry knows.
-func (e *Engine) reason(arn *wire.ARN, f *machine.Reason, at wire.Timestamp) Reason {
+func (e *Engine) reason(arn *protocol.ARN, f *machine.Reason, at protocol.Timestamp) Reason {
 	r := Reason{Kind: string(f.Kind), Since: f.Since, Until: f.Until, Name: f.Label, Count: f.Count, Error: f.Error}
 	if o := f.Operation; o != nil {
 		r.OperationID, r.Type, r.CallbackID = o.ID, o.Type, o.CallbackID
@@ -151,7 +151,7 @@ func (e *Engine) reason(arn *wire.ARN, f *machine.Reason, at wire.Timestamp) Rea
 			r.Text += ", times out " + until(r.Until, at)
 		}
 	default:
-		r.Text = text(f, at)
+		r.Text = wording(f, at)
 	}
 	return r
 }
@@ -189,10 +189,10 @@ func (e *Engine) explainCall(t *machine.InvokeTarget) string {
 }
 
 // explainQueue says what an invocation that is wanted waits for.
-func (e *Engine) explainQueue(arn *wire.ARN, r *Reason, at wire.Timestamp) {
+func (e *Engine) explainQueue(arn *protocol.ARN, r *Reason, at protocol.Timestamp) {
 	f := e.functions.find(arn.Function, arn.Version)
 	name := arn.Function
-	if arn.Version != wire.LatestVersion {
+	if arn.Version != protocol.LatestVersion {
 		name += ":" + arn.Version
 	}
 	switch {
@@ -210,8 +210,8 @@ func (e *Engine) explainQueue(arn *wire.ARN, r *Reason, at wire.Timestamp) {
 	}
 }
 
-// text words a fact for which the registry does not matter.
-func text(f *machine.Reason, at wire.Timestamp) string {
+// wording words a fact for which the registry does not matter.
+func wording(f *machine.Reason, at protocol.Timestamp) string {
 	switch f.Kind {
 	case machine.ReasonInStep:
 		return fmt.Sprintf("in step %s for %s%s", f.Label, ago(f.Since, at), attempt(f.Count))
@@ -243,7 +243,7 @@ func text(f *machine.Reason, at wire.Timestamp) string {
 
 // timeouts says what ends a callback that nobody completes: its timeout, or a
 // heartbeat that does not come.
-func timeouts(f *machine.Reason, at wire.Timestamp) string {
+func timeouts(f *machine.Reason, at protocol.Timestamp) string {
 	byTimeout := "times out " + until(f.Timeout, at)
 	byHeartbeat := "times out " + until(f.Heartbeat, at) + " unless a heartbeat comes"
 	switch {
@@ -259,7 +259,7 @@ func timeouts(f *machine.Reason, at wire.Timestamp) string {
 
 // failing words a row of invocations that something happened to. While another
 // one is in flight there is no next try.
-func failing(what string, f *machine.Reason, at wire.Timestamp) string {
+func failing(what string, f *machine.Reason, at protocol.Timestamp) string {
 	s := "the last invocation " + what
 	if f.Count > 1 {
 		s = fmt.Sprintf("%d invocations in a row %s", f.Count, what)
@@ -275,7 +275,7 @@ func failing(what string, f *machine.Reason, at wire.Timestamp) string {
 
 // callee names whom a chained invoke waits for.
 func callee(t *machine.InvokeTarget) string {
-	arn, err := wire.ParseARN(t.ARN)
+	arn, err := protocol.ParseARN(t.ARN)
 	if err != nil {
 		return "function " + t.Function
 	}
@@ -298,18 +298,18 @@ func times(n int) string {
 }
 
 // ago words how long before at since was.
-func ago(since, at wire.Timestamp) string { return span.Whole(at.Sub(since)) }
+func ago(since, at protocol.Timestamp) string { return text.Duration(at.Sub(since)) }
 
 // until words how long after at a moment comes. What has passed comes now; by
 // more than a second, the engine is behind.
-func until(moment, at wire.Timestamp) string {
+func until(moment, at protocol.Timestamp) string {
 	switch late := at.Sub(moment); {
 	case moment != 0 && late >= time.Second:
-		return "now, " + span.Whole(late) + " late: the engine is behind"
+		return "now, " + text.Duration(late) + " late: the engine is behind"
 	case moment <= at:
 		return "now"
 	}
-	return "in " + span.Whole(moment.Sub(at))
+	return "in " + text.Duration(moment.Sub(at))
 }
 
 // because is a text as the end of a sentence, if there is one.

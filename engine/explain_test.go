@@ -7,9 +7,9 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/engine"
-	"github.com/perdure/perdure/internal/store"
-	"github.com/perdure/perdure/internal/store/memstore"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/internal/core/store"
+	"github.com/perdure/perdure/internal/core/store/memstore"
+	"github.com/perdure/perdure/protocol"
 )
 
 // why explains an execution in one line.
@@ -23,8 +23,8 @@ func (f *fixture) why(arn string) string {
 }
 
 func TestExplain(t *testing.T) {
-	start := wire.Update{ID: "1", Name: "charge", Action: wire.ActionStart}
-	with := func(change func(*wire.Update)) func(*call) engine.Outcome {
+	start := protocol.Update{ID: "1", Name: "charge", Action: protocol.ActionStart}
+	with := func(change func(*protocol.Update)) func(*call) engine.Outcome {
 		return func(c *call) engine.Outcome {
 			u := start
 			change(&u)
@@ -33,9 +33,9 @@ func TestExplain(t *testing.T) {
 		}
 	}
 	retry := func(c *call) engine.Outcome {
-		c.checkpoint(wire.Update{
-			ID: "1", Name: "charge", Type: wire.TypeStep, Action: wire.ActionRetry,
-			Error: &wire.ErrorObject{ErrorType: "Declined", ErrorMessage: "card\ndeclined"}, StepOptions: &wire.StepOptions{NextAttemptDelaySeconds: 60},
+		c.checkpoint(protocol.Update{
+			ID: "1", Name: "charge", Type: protocol.TypeStep, Action: protocol.ActionRetry,
+			Error: &protocol.ErrorObject{ErrorType: "Declined", ErrorMessage: "card\ndeclined"}, StepOptions: &protocol.StepOptions{NextAttemptDelaySeconds: 60},
 		})
 		return pending()
 	}
@@ -53,41 +53,43 @@ func TestExplain(t *testing.T) {
 		{"running", hang, 4 * time.Second, "invocation 1 running for 4s, times out in 56s"},
 		{"running in a step", func(c *call) engine.Outcome {
 			u := start
-			u.Type = wire.TypeStep
+			u.Type = protocol.TypeStep
 			time.Sleep(time.Second)
 			c.checkpoint(u)
 			return hang(c)
 		}, 4 * time.Second, "invocation 1 running for 4s, times out in 56s; in step charge for 3s"},
-		{"callback", with(func(u *wire.Update) { u.Type = wire.TypeCallback }), 2 * time.Minute, "waits for callback charge for 2m"},
-		{"callback with timeout", with(func(u *wire.Update) {
-			u.Type, u.CallbackOptions = wire.TypeCallback, &wire.CallbackOptions{TimeoutSeconds: 3600}
+		{"callback", with(func(u *protocol.Update) { u.Type = protocol.TypeCallback }), 2 * time.Minute, "waits for callback charge for 2m"},
+		{"callback with timeout", with(func(u *protocol.Update) {
+			u.Type, u.CallbackOptions = protocol.TypeCallback, &protocol.CallbackOptions{TimeoutSeconds: 3600}
 		}), 5 * time.Minute, "waits for callback charge for 5m, times out in 55m"},
-		{"callback with heartbeat", with(func(u *wire.Update) {
-			u.Type, u.CallbackOptions = wire.TypeCallback, &wire.CallbackOptions{HeartbeatTimeoutSeconds: 600}
+		{"callback with heartbeat", with(func(u *protocol.Update) {
+			u.Type, u.CallbackOptions = protocol.TypeCallback, &protocol.CallbackOptions{HeartbeatTimeoutSeconds: 600}
 		}), 5 * time.Minute, "waits for callback charge for 5m, times out in 5m unless a heartbeat comes"},
-		{"callback with both", with(func(u *wire.Update) {
-			u.Type, u.CallbackOptions = wire.TypeCallback, &wire.CallbackOptions{TimeoutSeconds: 3600, HeartbeatTimeoutSeconds: 600}
+		{"callback with both", with(func(u *protocol.Update) {
+			u.Type, u.CallbackOptions = protocol.TypeCallback, &protocol.CallbackOptions{TimeoutSeconds: 3600, HeartbeatTimeoutSeconds: 600}
 		}), 5 * time.Minute, "waits for callback charge for 5m, times out in 5m unless a heartbeat comes, and in 55m in any case"},
-		{"callback whose timeout comes before its heartbeat", with(func(u *wire.Update) {
-			u.Type, u.CallbackOptions = wire.TypeCallback, &wire.CallbackOptions{TimeoutSeconds: 600, HeartbeatTimeoutSeconds: 3600}
+		{"callback whose timeout comes before its heartbeat", with(func(u *protocol.Update) {
+			u.Type, u.CallbackOptions = protocol.TypeCallback, &protocol.CallbackOptions{TimeoutSeconds: 600, HeartbeatTimeoutSeconds: 3600}
 		}), 5 * time.Minute, "waits for callback charge for 5m, times out in 5m"},
-		{"wait", with(func(u *wire.Update) { u.Type, u.WaitOptions = wire.TypeWait, &wire.WaitOptions{WaitSeconds: 600} }), time.Minute, "wait charge ends in 9m"},
+		{"wait", with(func(u *protocol.Update) {
+			u.Type, u.WaitOptions = protocol.TypeWait, &protocol.WaitOptions{WaitSeconds: 600}
+		}), time.Minute, "wait charge ends in 9m"},
 		{"retry", retry, 10 * time.Second, "step charge failed once; attempt 2 in 50s: Declined: card declined"},
 		{"second retry", retry, 70 * time.Second, "step charge failed 2 times; attempt 3 in 50s: Declined: card declined"},
-		{"poll", with(func(u *wire.Update) {
-			u.Type, u.Action, u.StepOptions = wire.TypeStep, wire.ActionRetry, &wire.StepOptions{NextAttemptDelaySeconds: 60}
+		{"poll", with(func(u *protocol.Update) {
+			u.Type, u.Action, u.StepOptions = protocol.TypeStep, protocol.ActionRetry, &protocol.StepOptions{NextAttemptDelaySeconds: 60}
 		}), 0, "step charge has looked once, looks again in 1m"},
-		{"plain function", with(func(u *wire.Update) {
-			u.Type, u.ChainedInvokeOptions = wire.TypeChainedInvoke, &wire.ChainedInvokeOptions{FunctionName: "plain"}
+		{"plain function", with(func(u *protocol.Update) {
+			u.Type, u.ChainedInvokeOptions = protocol.TypeChainedInvoke, &protocol.ChainedInvokeOptions{FunctionName: "plain"}
 		}), 3 * time.Second, "waits for function plain for 3s"},
 		{"forgotten", func(c *call) engine.Outcome {
 			u := start
-			u.Type = wire.TypeStep
+			u.Type = protocol.TypeStep
 			c.checkpoint(u)
 			return pending()
 		}, time.Second, "its function ended without waiting for anything; it is invoked again in 59s"},
 		{"out of reach", func(*call) engine.Outcome {
-			return engine.Outcome{Unstarted: true, Error: &wire.ErrorObject{ErrorType: "Sandbox.Failure", ErrorMessage: "no such file"}}
+			return engine.Outcome{Unstarted: true, Error: &protocol.ErrorObject{ErrorType: "Sandbox.Failure", ErrorMessage: "no such file"}}
 		}, 10 * time.Second, "7 invocations in a row did not reach the function (Sandbox.Failure: no such file); next try in 3s"},
 		{"crashing", func(*call) engine.Outcome { return crash("RequestId: 1-2 Error: exit status 1") }, 0,
 			"the last invocation failed (Runtime.ExitError: exit status 1); next try in 1s"},
@@ -95,7 +97,7 @@ func TestExplain(t *testing.T) {
 			"3 invocations in a row failed (Runtime.ExitError: exit status 1); next try in …"}, // with jitter
 		{"many things", func(c *call) engine.Outcome {
 			for _, id := range strings.Split("abcdef", "") {
-				c.checkpoint(wire.Update{ID: id, Type: wire.TypeCallback, Action: wire.ActionStart})
+				c.checkpoint(protocol.Update{ID: id, Type: protocol.TypeCallback, Action: protocol.ActionStart})
 			}
 			return pending()
 		}, 0, "waits for callback a for 0s; waits for callback b for 0s; waits for callback c for 0s; and 3 more"},
@@ -141,8 +143,8 @@ func TestExplainTheQueue(t *testing.T) {
 func TestExplainCalls(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fixture) {
 		f.durable("order", func(c *call) engine.Outcome {
-			c.checkpoint(wire.Update{
-				ID: "1", Type: wire.TypeChainedInvoke, Action: wire.ActionStart, ChainedInvokeOptions: &wire.ChainedInvokeOptions{FunctionName: "plain"},
+			c.checkpoint(protocol.Update{
+				ID: "1", Type: protocol.TypeChainedInvoke, Action: protocol.ActionStart, ChainedInvokeOptions: &protocol.ChainedInvokeOptions{FunctionName: "plain"},
 			})
 			return pending()
 		})
@@ -196,12 +198,12 @@ func TestExplainABacklog(t *testing.T) {
 func TestExplainTheChain(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fixture) {
 		f.durable("child", func(c *call) engine.Outcome {
-			c.checkpoint(wire.Update{ID: "1", Name: "approve", Type: wire.TypeCallback, Action: wire.ActionStart})
+			c.checkpoint(protocol.Update{ID: "1", Name: "approve", Type: protocol.TypeCallback, Action: protocol.ActionStart})
 			return pending()
 		})
 		f.durable("parent", func(c *call) engine.Outcome {
-			c.checkpoint(wire.Update{
-				ID: "1", Type: wire.TypeChainedInvoke, Action: wire.ActionStart, ChainedInvokeOptions: &wire.ChainedInvokeOptions{FunctionName: "child"},
+			c.checkpoint(protocol.Update{
+				ID: "1", Type: protocol.TypeChainedInvoke, Action: protocol.ActionStart, ChainedInvokeOptions: &protocol.ChainedInvokeOptions{FunctionName: "child"},
 			})
 			return pending()
 		})
@@ -241,7 +243,7 @@ func TestExplainPauses(t *testing.T) {
 func TestExplainUnknown(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fixture) {
 		_, err := f.Explain(t.Context(), "arn:aws:lambda:us-east-1:000000000000:function:f:1/durable-execution/n/01980000-0000-7000-8000-000000000000")
-		if refused, ok := err.(*wire.Error); !ok || refused.Code != wire.CodeNotFound {
+		if refused, ok := err.(*protocol.Error); !ok || refused.Code != protocol.CodeNotFound {
 			t.Errorf("got %v, want that there is none", err)
 		}
 	})

@@ -7,10 +7,10 @@ import (
 	"io"
 	"strings"
 
-	"github.com/perdure/perdure/internal/machine"
-	"github.com/perdure/perdure/internal/portable"
-	"github.com/perdure/perdure/internal/store"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/internal/core/machine"
+	"github.com/perdure/perdure/internal/core/portable"
+	"github.com/perdure/perdure/internal/core/store"
+	"github.com/perdure/perdure/protocol"
 )
 
 // Export writes an execution to w as a file that [Engine.Import] takes, of this
@@ -55,13 +55,13 @@ func (e *Engine) Import(ctx context.Context, file io.Reader, req *ImportRequest)
 		return e.forkOf(r, &ForkRequest{Name: req.Name, Qualifier: req.Qualifier})
 	}
 	if req.Name != "" || req.Qualifier != "" {
-		return nil, wire.Errorf(wire.CodeInvalidParameter, "An imported execution keeps its name and version, unless it is imported as a fork.")
+		return nil, protocol.Errorf(protocol.CodeInvalidParameter, "An imported execution keeps its name and version, unless it is imported as a fork.")
 	}
 	return e.takeIn(ctx, r)
 }
 
 func notImported(err error) error {
-	return wire.Errorf(wire.CodeInvalidParameter, "The file cannot be imported: %v.", err)
+	return protocol.Errorf(protocol.CodeInvalidParameter, "The file cannot be imported: %v.", err)
 }
 
 // admitted returns the execution in a file, which anybody may have written:
@@ -100,12 +100,12 @@ func (e *Engine) takeIn(ctx context.Context, r *reading) (*Started, error) {
 	here := e.functionARN(arn.Function, arn.Version)
 	switch expires := r.Expires(); {
 	case !r.Status().Closed():
-		return nil, wire.Errorf(wire.CodeConflict, "Execution %s has not ended: its callbacks and the executions that it invoked belong to the engine that it was exported from. It can be imported as a fork.", arn.Name)
+		return nil, protocol.Errorf(protocol.CodeConflict, "Execution %s has not ended: its callbacks and the executions that it invoked belong to the engine that it was exported from. It can be imported as a fork.", arn.Name)
 	case arn.FunctionARN() != here.FunctionARN():
-		return nil, wire.Errorf(wire.CodeInvalidParameter, "Execution %s belongs to region %s and account %s, and this engine to %s and %s. It can be imported as a fork.",
+		return nil, protocol.Errorf(protocol.CodeInvalidParameter, "Execution %s belongs to region %s and account %s, and this engine to %s and %s. It can be imported as a fork.",
 			arn.Name, arn.Region, arn.Account, here.Region, here.Account)
-	case r.Status() == wire.ExecutionDeleting || !r.OwesParent() && expires <= e.now():
-		return nil, wire.Errorf(wire.CodeConflict, "The retention of execution %s is over. It can be imported as a fork.", arn.Name)
+	case r.Status() == protocol.ExecutionDeleting || !r.OwesParent() && expires <= e.now():
+		return nil, protocol.Errorf(protocol.CodeConflict, "The retention of execution %s is over. It can be imported as a fork.", arn.Name)
 	}
 	var writes []store.Write
 	for i, data := range r.entries {
@@ -114,7 +114,7 @@ func (e *Engine) takeIn(ctx context.Context, r *reading) (*Started, error) {
 	writes[0].Row = row(r.Draft(e.now()))
 	err := e.store.Commit(ctx, writes...)
 	if errors.Is(err, store.ErrConflict) {
-		return nil, wire.Errorf(wire.CodeAlreadyStarted, "Execution %s is here already, or another one of function %s with its name.", arn.Name, arn.Function)
+		return nil, protocol.Errorf(protocol.CodeAlreadyStarted, "Execution %s is here already, or another one of function %s with its name.", arn.Name, arn.Function)
 	}
 	if err != nil {
 		e.missed(writes)

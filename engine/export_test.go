@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/engine"
-	"github.com/perdure/perdure/internal/store/memstore"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/internal/core/store/memstore"
+	"github.com/perdure/perdure/protocol"
 )
 
 // export returns an execution as a file.
@@ -48,24 +48,24 @@ func TestExportAndImport(t *testing.T) {
 		if got := other.result(arn); got.Status != want.Status || *got.Payload != *want.Payload || other.history(arn) != history {
 			t.Errorf("got %+v, history %s", got, other.history(arn))
 		}
-		if got := other.names(&engine.ListRequest{Name: "order-7", Statuses: []wire.ExecutionStatus{wire.ExecutionSucceeded}}); got != "order-7" {
+		if got := other.names(&engine.ListRequest{Name: "order-7", Statuses: []protocol.ExecutionStatus{protocol.ExecutionSucceeded}}); got != "order-7" {
 			t.Errorf("the list has %q", got)
 		}
-		if _, err := other.Import(t.Context(), bytes.NewReader(file), &engine.ImportRequest{}); !refusedWith(err, wire.CodeAlreadyStarted, "is here already") {
+		if _, err := other.Import(t.Context(), bytes.NewReader(file), &engine.ImportRequest{}); !refusedWith(err, protocol.CodeAlreadyStarted, "is here already") {
 			t.Errorf("a second time: got %v", err)
 		}
 		time.Sleep(8 * 24 * time.Hour) // its retention is a week
 		if _, err := other.Describe(t.Context(), arn); err == nil {
 			t.Error("the imported execution is kept beyond its retention")
 		}
-		if _, err := other.Import(t.Context(), bytes.NewReader(file), &engine.ImportRequest{}); !refusedWith(err, wire.CodeConflict, "retention of execution order-7 is over") {
+		if _, err := other.Import(t.Context(), bytes.NewReader(file), &engine.ImportRequest{}); !refusedWith(err, protocol.CodeConflict, "retention of execution order-7 is over") {
 			t.Errorf("after its retention: got %v", err)
 		}
 	})
 }
 
-func refusedWith(err error, code wire.Code, message string) bool {
-	refused, ok := errors.AsType[*wire.Error](err)
+func refusedWith(err error, code protocol.Code, message string) bool {
+	refused, ok := errors.AsType[*protocol.Error](err)
 	return ok && refused.Code == code && strings.Contains(refused.Message, message)
 }
 
@@ -77,10 +77,10 @@ func TestImportOfAnOpenExecution(t *testing.T) {
 		file := f.export(arn)
 		other := f.elsewhere(engine.Options{Region: "eu-central-1"})
 		defer other.close()
-		if _, err := other.Import(t.Context(), bytes.NewReader(file), &engine.ImportRequest{}); !refusedWith(err, wire.CodeConflict, "order-7 has not ended") {
+		if _, err := other.Import(t.Context(), bytes.NewReader(file), &engine.ImportRequest{}); !refusedWith(err, protocol.CodeConflict, "order-7 has not ended") {
 			t.Errorf("got %v", err)
 		}
-		if _, err := other.Import(t.Context(), bytes.NewReader(file), &engine.ImportRequest{Fork: true}); !refusedWith(err, wire.CodeNotFound, "Function not found") {
+		if _, err := other.Import(t.Context(), bytes.NewReader(file), &engine.ImportRequest{Fork: true}); !refusedWith(err, protocol.CodeNotFound, "Function not found") {
 			t.Errorf("without its function: got %v", err)
 		}
 		other.durable("order", order)
@@ -88,7 +88,7 @@ func TestImportOfAnOpenExecution(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r := other.result(s.ARN); r.Status != wire.ExecutionSucceeded {
+		if r := other.result(s.ARN); r.Status != protocol.ExecutionSucceeded {
 			t.Errorf("got %s", r.Status)
 		}
 		f.result(arn)
@@ -103,7 +103,7 @@ func TestImportRefuses(t *testing.T) {
 		file := f.export(arn)
 		abroad := f.elsewhere(engine.Options{Region: "eu-central-1"})
 		defer abroad.close()
-		if _, err := abroad.Import(t.Context(), bytes.NewReader(file), &engine.ImportRequest{}); !refusedWith(err, wire.CodeInvalidParameter, "belongs to region us-east-1") {
+		if _, err := abroad.Import(t.Context(), bytes.NewReader(file), &engine.ImportRequest{}); !refusedWith(err, protocol.CodeInvalidParameter, "belongs to region us-east-1") {
 			t.Errorf("abroad: got %v", err)
 		}
 		for name, test := range map[string]struct {
@@ -115,12 +115,12 @@ func TestImportRefuses(t *testing.T) {
 			"cut":      {string(file[:len(file)-1]), engine.ImportRequest{}, "The file cannot be imported: it is cut off."},
 			"renaming": {string(file), engine.ImportRequest{Name: "n"}, "keeps its name"},
 		} {
-			if _, err := f.Import(t.Context(), strings.NewReader(test.file), &test.req); !refusedWith(err, wire.CodeInvalidParameter, test.want) {
+			if _, err := f.Import(t.Context(), strings.NewReader(test.file), &test.req); !refusedWith(err, protocol.CodeInvalidParameter, test.want) {
 				t.Errorf("%s: got %v, want %q", name, err, test.want)
 			}
 		}
 		var b bytes.Buffer
-		if err := f.Export(t.Context(), arn+"0", &b); !refusedWith(err, wire.CodeNotFound, "") || b.Len() > 0 {
+		if err := f.Export(t.Context(), arn+"0", &b); !refusedWith(err, protocol.CodeNotFound, "") || b.Len() > 0 {
 			t.Errorf("export of what is not there: got %v and %d bytes", err, b.Len())
 		}
 	})

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/perdure/perdure/internal/machine"
-	"github.com/perdure/perdure/internal/store"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/internal/core/machine"
+	"github.com/perdure/perdure/internal/core/store"
+	"github.com/perdure/perdure/protocol"
 )
 
 // ForkRequest asks for a new execution that begins with a part of the history
@@ -35,7 +35,7 @@ type ForkRequest struct {
 // none, or with an error.
 type ForkOutcome struct {
 	Result *string
-	Error  *wire.ErrorObject
+	Error  *protocol.ErrorObject
 }
 
 // maxForkNames bounds how many names are tried for a fork without one.
@@ -64,27 +64,27 @@ func (e *Engine) forkOf(origin *reading, req *ForkRequest) (*Started, error) {
 		return nil, err
 	}
 	if t.Durable == nil {
-		return nil, wire.Errorf(wire.CodeInvalidParameter, "Function %s is not durable", t.Name)
+		return nil, protocol.Errorf(protocol.CodeInvalidParameter, "Function %s is not durable", t.Name)
 	}
 	for n := 2; ; n++ {
 		arn := t.arn
 		if arn.Name = req.Name; arn.Name == "" {
 			arn.Name = numbered(from.Name, n)
 		}
-		if !wire.ValidID(arn.Name, wire.MaxExecutionName) {
-			return nil, wire.Errorf(wire.CodeInvalidParameter, "%q is not a name for an execution", arn.Name)
+		if !protocol.ValidID(arn.Name, protocol.MaxExecutionName) {
+			return nil, protocol.Errorf(protocol.CodeInvalidParameter, "%q is not a name for an execution", arn.Name)
 		}
 		started, err := e.fork(t, arn, origin, cuts)
 		if !errors.Is(err, store.ErrConflict) {
 			return started, err
 		}
 		if req.Name != "" || n > maxForkNames {
-			return nil, wire.Errorf(wire.CodeAlreadyStarted, "Function %s has an execution of the name %s already", t.Name, arn.Name)
+			return nil, protocol.Errorf(protocol.CodeAlreadyStarted, "Function %s has an execution of the name %s already", t.Name, arn.Name)
 		}
 	}
 }
 
-func forkQualifier(from wire.ARN, req *ForkRequest) string {
+func forkQualifier(from protocol.ARN, req *ForkRequest) string {
 	if req.Qualifier != "" {
 		return req.Qualifier
 	}
@@ -94,11 +94,11 @@ func forkQualifier(from wire.ARN, req *ForkRequest) string {
 // numbered is a name with a number behind it, cut so that it is one.
 func numbered(name string, n int) string {
 	suffix := fmt.Sprintf("-%d", n)
-	return name[:min(len(name), wire.MaxExecutionName-len(suffix))] + suffix
+	return name[:min(len(name), protocol.MaxExecutionName-len(suffix))] + suffix
 }
 
 // fork commits one fork under a name, or fails with [store.ErrConflict].
-func (e *Engine) fork(t target, arn wire.ARN, origin *reading, cuts []machine.Cut) (*Started, error) {
+func (e *Engine) fork(t target, arn protocol.ARN, origin *reading, cuts []machine.Cut) (*Started, error) {
 	if e.ctx.Err() != nil {
 		return nil, closed()
 	}
@@ -129,11 +129,11 @@ func cutsOf(origin *machine.Execution, req *ForkRequest) ([]machine.Cut, error) 
 	word, keep := req.Before, false
 	switch {
 	case req.Before != "" && req.After != "":
-		return nil, wire.Errorf(wire.CodeInvalidParameter, "A fork ends before an operation, or after one, not both")
+		return nil, protocol.Errorf(protocol.CodeInvalidParameter, "A fork ends before an operation, or after one, not both")
 	case req.After != "":
 		word, keep = req.After, true
 	case req.Outcome != nil:
-		return nil, wire.Errorf(wire.CodeInvalidParameter, "An outcome belongs to the operation after which the fork ends, and there is none")
+		return nil, protocol.Errorf(protocol.CodeInvalidParameter, "An outcome belongs to the operation after which the fork ends, and there is none")
 	}
 	if word == "" {
 		return cuts, nil

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/engine"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // payments is a program that books, charges and confirms. It charges as long as
@@ -20,7 +20,7 @@ type payments struct {
 
 func (p *payments) handle(c *call) engine.Outcome {
 	step := func(id string) bool {
-		if c.op(id).Status == wire.StatusSucceeded {
+		if c.op(id).Status == protocol.StatusSucceeded {
 			return true
 		}
 		p.did = append(p.did, id)
@@ -33,10 +33,10 @@ func (p *payments) handle(c *call) engine.Outcome {
 		if p.did = append(p.did, "2"); p.charge() {
 			c.step("2", `"paid"`)
 		} else {
-			c.checkpoint(wire.Update{ID: "2", Name: "charge", Type: wire.TypeStep, Action: wire.ActionFail, Error: &wire.ErrorObject{ErrorMessage: "declined"}})
+			c.checkpoint(protocol.Update{ID: "2", Name: "charge", Type: protocol.TypeStep, Action: protocol.ActionFail, Error: &protocol.ErrorObject{ErrorMessage: "declined"}})
 		}
 	}
-	if c.op("2").Status == wire.StatusFailed {
+	if c.op("2").Status == protocol.StatusFailed {
 		if c.op("3").Name == "confirm" {
 			return crash("this is another history")
 		}
@@ -44,7 +44,7 @@ func (p *payments) handle(c *call) engine.Outcome {
 		return engine.Outcome{Payload: []byte(`{"Status":"FAILED","Error":{"ErrorMessage":"declined"}}`)}
 	}
 	if c.op("3").ID == "" {
-		c.checkpoint(wire.Update{ID: "3", Name: "confirm", Type: wire.TypeStep, Action: wire.ActionSucceed})
+		c.checkpoint(protocol.Update{ID: "3", Name: "confirm", Type: protocol.TypeStep, Action: protocol.ActionSucceed})
 	}
 	if c.op("3").Name != "confirm" {
 		return crash("this is another history")
@@ -57,7 +57,7 @@ func TestRedrive(t *testing.T) {
 		p := &payments{charge: func() bool { return false }}
 		f.durable("order", p.handle)
 		arn := f.start("order", "order-7", `{"order":7}`)
-		if r := f.result(arn); r.Status != wire.ExecutionFailed {
+		if r := f.result(arn); r.Status != protocol.ExecutionFailed {
 			t.Fatalf("got %s, want the execution to fail", r.Status)
 		}
 		p.charge = func() bool { return true }
@@ -65,7 +65,7 @@ func TestRedrive(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r := f.result(s.ARN); r.Status != wire.ExecutionSucceeded || *r.Payload != `"paid"` {
+		if r := f.result(s.ARN); r.Status != protocol.ExecutionSucceeded || *r.Payload != `"paid"` {
 			t.Errorf("got %s %v, want the redriven one to succeed", r.Status, r.Error)
 		}
 		if got, want := strings.Join(p.did, " "), "1 2 3 2"; got != want {
@@ -103,7 +103,7 @@ func TestForkWithAnotherResult(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r := f.result(s.ARN); r.Status != wire.ExecutionSucceeded || *r.Payload != result {
+		if r := f.result(s.ARN); r.Status != protocol.ExecutionSucceeded || *r.Payload != result {
 			t.Errorf("got %s %v", r.Status, r.Error)
 		}
 		for want, req := range map[string]*engine.ForkRequest{
@@ -117,7 +117,7 @@ func TestForkWithAnotherResult(t *testing.T) {
 			"Durable Execution does not exist":            {ARN: arn + "0"},
 		} {
 			_, err := f.Fork(t.Context(), req)
-			if refused, ok := errors.AsType[*wire.Error](err); !ok || !strings.Contains(refused.Message, want) {
+			if refused, ok := errors.AsType[*protocol.Error](err); !ok || !strings.Contains(refused.Message, want) {
 				t.Errorf("%+v: got %v, want %q", req, err, want)
 			}
 		}
@@ -130,9 +130,9 @@ func TestForkOfAnOpenExecution(t *testing.T) {
 		f.durable("child", func(c *call) engine.Outcome { return succeed("child of " + c.ExecutionARN) })
 		f.durable("order", func(c *call) engine.Outcome {
 			if c.op("1").ID == "" {
-				c.checkpoint(wire.Update{ID: "1", Name: "approve", Type: wire.TypeCallback, Action: wire.ActionStart})
+				c.checkpoint(protocol.Update{ID: "1", Name: "approve", Type: protocol.TypeCallback, Action: protocol.ActionStart})
 			}
-			if c.op("1").Status != wire.StatusSucceeded {
+			if c.op("1").Status != protocol.StatusSucceeded {
 				return pending()
 			}
 			return succeed(*c.op("1").Payload)
@@ -169,11 +169,11 @@ func TestForkInvokesAnew(t *testing.T) {
 		})
 		f.durable("parent", func(c *call) engine.Outcome {
 			if c.op("1").ID == "" {
-				c.checkpoint(wire.Update{
-					ID: "1", Type: wire.TypeChainedInvoke, Action: wire.ActionStart, ChainedInvokeOptions: &wire.ChainedInvokeOptions{FunctionName: "child"},
+				c.checkpoint(protocol.Update{
+					ID: "1", Type: protocol.TypeChainedInvoke, Action: protocol.ActionStart, ChainedInvokeOptions: &protocol.ChainedInvokeOptions{FunctionName: "child"},
 				})
 			}
-			if c.op("1").Status != wire.StatusSucceeded {
+			if c.op("1").Status != protocol.StatusSucceeded {
 				return pending()
 			}
 			return succeed(*c.op("1").Payload)

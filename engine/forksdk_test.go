@@ -16,7 +16,7 @@ import (
 
 	"github.com/perdure/perdure/durable"
 	"github.com/perdure/perdure/engine"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // sdkClient gives the SDK for Go an engine.
@@ -106,7 +106,7 @@ func TestRedriveOfAMap(t *testing.T) {
 			return "done", nil
 		})
 		arn := f.start("order", "", `["a","b","c"]`)
-		if r := f.result(arn); r.Status != wire.ExecutionFailed {
+		if r := f.result(arn); r.Status != protocol.ExecutionFailed {
 			t.Fatalf("got %s %v, want the execution to fail", r.Status, r.Payload)
 		}
 		if got, want := did.String(), "apologise:1 pack a:1 pack b:1 pack c:1 send a:1 send b:1"; got != want {
@@ -117,7 +117,7 @@ func TestRedriveOfAMap(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r := f.result(s.ARN); r.Status != wire.ExecutionSucceeded || *r.Payload != `"done"` {
+		if r := f.result(s.ARN); r.Status != protocol.ExecutionSucceeded || *r.Payload != `"done"` {
 			t.Errorf("got %s %v %s", r.Status, r.Error, f.history(s.ARN))
 		}
 		if got, want := did.String(), "apologise:1 pack a:1 pack b:1 pack c:1 send a:1 send b:2 send c:1"; got != want {
@@ -160,7 +160,7 @@ func TestRedriveOfASequence(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r := f.result(s.ARN); r.Status != wire.ExecutionSucceeded {
+		if r := f.result(s.ARN); r.Status != protocol.ExecutionSucceeded {
 			t.Errorf("got %s %v", r.Status, r.Error)
 		}
 		if got, want := did.String(), "charge:2 release:1 reserve:1 ship:1"; got != want {

@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // Function is one version of a function that the engine can invoke.
@@ -97,7 +97,7 @@ type Outcome struct {
 	Payload []byte
 	// Error is set if the function failed to answer: it reported an error,
 	// crashed, timed out or could not be started.
-	Error *wire.ErrorObject
+	Error *protocol.ErrorObject
 	// ErrorPayload is the error document as the function reported it, for
 	// callers of plain functions; empty if the function did not report one.
 	ErrorPayload []byte

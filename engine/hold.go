@@ -5,7 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/perdure/perdure/internal/standstill"
+	"github.com/perdure/perdure/internal/core/standstill"
 )
 
 // hold says whether time stands still for an invocation.

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/engine"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // TestHeldInvocations: an invocation is not cancelled while a debugger holds it.
@@ -19,7 +19,7 @@ func TestHeldInvocations(t *testing.T) {
 			held = time.Since(began)
 			return succeed(`"done"`)
 		})
-		if r := f.result(f.start("f", "", `{}`)); r.Status != wire.ExecutionSucceeded {
+		if r := f.result(f.start("f", "", `{}`)); r.Status != protocol.ExecutionSucceeded {
 			t.Errorf("got %s", r.Status)
 		}
 		if held < 10*time.Minute || held > 11*time.Minute {

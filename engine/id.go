@@ -8,8 +8,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/perdure/perdure/internal/machine"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/internal/core/machine"
+	"github.com/perdure/perdure/protocol"
 )
 
 // The ids of executions are UUIDs of version 7 that begin with the moment at
@@ -38,7 +38,7 @@ func (c *clock) mint() string {
 
 // startOf returns when the execution with a new id starts: at the moment that
 // the id begins with. Of an id that is ahead of the clock it is now.
-func (e *Engine) startOf(id string) wire.Timestamp {
+func (e *Engine) startOf(id string) protocol.Timestamp {
 	if !isExecutionID(id) {
 		return e.now()
 	}
@@ -46,9 +46,9 @@ func (e *Engine) startOf(id string) wire.Timestamp {
 }
 
 // timeIn is the moment that an id begins with.
-func timeIn(id string) wire.Timestamp {
+func timeIn(id string) protocol.Timestamp {
 	u := uuid.MustParse(id)
-	return wire.Timestamp(binary.BigEndian.Uint64(u[:8]) >> 16)
+	return protocol.Timestamp(binary.BigEndian.Uint64(u[:8]) >> 16)
 }
 
 // isExecutionID reports whether an execution can have this id. Tokens and
@@ -69,7 +69,7 @@ func checkID(id string, x *machine.Execution) error {
 
 // checkForeignID refuses the id of an execution from elsewhere that no engine
 // gives to one that started then. Its order among others is its id's.
-func checkForeignID(id string, started, now wire.Timestamp) error {
+func checkForeignID(id string, started, now protocol.Timestamp) error {
 	const day = 24 * time.Hour // by which clocks may differ
 	if u, err := uuid.Parse(id); err != nil || !isExecutionID(id) || u.Version() != 7 || u.Variant() != uuid.RFC4122 {
 		return fmt.Errorf("%.80q is not the id of an execution", id)
@@ -82,7 +82,7 @@ func checkForeignID(id string, started, now wire.Timestamp) error {
 
 // lastBefore returns what sorts behind every id of an execution that started
 // before t, and before those of all others.
-func lastBefore(t wire.Timestamp) string {
+func lastBefore(t protocol.Timestamp) string {
 	const end = 1<<48 - 1 // of the time in an id, in the year 10889
 	var id uuid.UUID
 	binary.BigEndian.PutUint64(id[:8], uint64(min(max(t, 0), end))<<16)

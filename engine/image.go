@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/perdure/perdure/internal/store"
+	"github.com/perdure/perdure/internal/core/store"
 )
 
 // Image is the code of a function, kept for good with the settings that its

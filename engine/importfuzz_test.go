@@ -8,10 +8,10 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/engine"
-	"github.com/perdure/perdure/internal/machine"
-	"github.com/perdure/perdure/internal/portable"
-	"github.com/perdure/perdure/internal/store/memstore"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/internal/core/machine"
+	"github.com/perdure/perdure/internal/core/portable"
+	"github.com/perdure/perdure/internal/core/store/memstore"
+	"github.com/perdure/perdure/protocol"
 )
 
 // FuzzImport takes in arbitrary entries under a header that fits as far as
@@ -28,7 +28,7 @@ func FuzzImport(f *testing.F) {
 		f.Add(bytes.Join(p.Entries, nil), true)
 	}
 	f.Fuzz(func(t *testing.T, entry []byte, fork bool) {
-		p := &portable.File{ARN: "arn", Status: wire.ExecutionSucceeded, Entries: [][]byte{entry}}
+		p := &portable.File{ARN: "arn", Status: protocol.ExecutionSucceeded, Entries: [][]byte{entry}}
 		l := machine.Load(nil)
 		l.Add(entry)
 		if x, err := l.Execution(); err == nil {
@@ -54,8 +54,8 @@ func FuzzImport(f *testing.F) {
 			return
 		}
 		e.readAll(s.ARN)
-		e.Fork(t.Context(), &engine.ForkRequest{ARN: s.ARN, Name: "another", Qualifier: wire.LatestVersion})
-		e.Fork(t.Context(), &engine.ForkRequest{ARN: s.ARN, Redrive: true, Name: "again", Qualifier: wire.LatestVersion})
+		e.Fork(t.Context(), &engine.ForkRequest{ARN: s.ARN, Name: "another", Qualifier: protocol.LatestVersion})
+		e.Fork(t.Context(), &engine.ForkRequest{ARN: s.ARN, Redrive: true, Name: "again", Qualifier: protocol.LatestVersion})
 		var again bytes.Buffer
 		if err := e.Export(t.Context(), s.ARN, &again); err != nil {
 			t.Fatal(err)
@@ -79,10 +79,10 @@ func fuzzSeeds(f *testing.F, e *fixture) [][]byte {
 	e.register(engine.Function{Name: "order", Timeout: time.Minute, Invoker: invoker{e, func(c *call) engine.Outcome {
 		c.step("1", `"valid"`)
 		c.checkpoint(
-			wire.Update{ID: "ctx", Type: wire.TypeContext, Action: wire.ActionStart, Name: "context", SubType: "Map"},
-			wire.Update{ID: "2", ParentID: "ctx", Type: wire.TypeStep, Action: wire.ActionFail, Error: &wire.ErrorObject{ErrorType: "E", StackTrace: []string{"a"}}},
-			wire.Update{ID: "3", Type: wire.TypeWait, Action: wire.ActionStart, WaitOptions: &wire.WaitOptions{WaitSeconds: 500}},
-			wire.Update{ID: "4", Type: wire.TypeCallback, Action: wire.ActionStart, CallbackOptions: &wire.CallbackOptions{TimeoutSeconds: 900, HeartbeatTimeoutSeconds: 800}},
+			protocol.Update{ID: "ctx", Type: protocol.TypeContext, Action: protocol.ActionStart, Name: "context", SubType: "Map"},
+			protocol.Update{ID: "2", ParentID: "ctx", Type: protocol.TypeStep, Action: protocol.ActionFail, Error: &protocol.ErrorObject{ErrorType: "E", StackTrace: []string{"a"}}},
+			protocol.Update{ID: "3", Type: protocol.TypeWait, Action: protocol.ActionStart, WaitOptions: &protocol.WaitOptions{WaitSeconds: 500}},
+			protocol.Update{ID: "4", Type: protocol.TypeCallback, Action: protocol.ActionStart, CallbackOptions: &protocol.CallbackOptions{TimeoutSeconds: 900, HeartbeatTimeoutSeconds: 800}},
 		)
 		if strings.Contains(c.ExecutionARN, "/open/") {
 			return pending()

@@ -11,9 +11,9 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/perdure/perdure/internal/machine"
-	"github.com/perdure/perdure/internal/store"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/internal/core/machine"
+	"github.com/perdure/perdure/internal/core/store"
+	"github.com/perdure/perdure/protocol"
 )
 
 // invoke runs an invocation of an execution that wants it, with a place that
@@ -104,11 +104,11 @@ func (e *Engine) begin(l *live, f *function) (inv *Invocation, err error) {
 // envelope is the payload of a durable invocation.
 func (e *Engine) envelope(x *machine.Execution) []byte {
 	id := x.Identity()
-	ops, next := x.Page(0, wire.MaxPage, pageBytes)
-	return wire.AppendInput(nil, &wire.InvocationInput{
+	ops, next := x.Page(0, protocol.MaxPage, pageBytes)
+	return protocol.AppendInput(nil, &protocol.InvocationInput{
 		DurableExecutionArn:   id.ARN.String(),
 		CheckpointToken:       e.token(id.ARN.ID, x.Fence()),
-		InitialExecutionState: wire.InitialState{Operations: ops, NextMarker: e.stateMarker(id.ARN.ID, next)},
+		InitialExecutionState: protocol.InitialState{Operations: ops, NextMarker: e.stateMarker(id.ARN.ID, next)},
 		UpdatedOperationIds:   x.Updated(),
 	})
 }
@@ -126,8 +126,8 @@ func (e *Engine) call(f *function, inv *Invocation) Outcome {
 	began := time.Now()
 	out := f.Invoker.Invoke(ctx, inv)
 	if out.Error == nil && out.Payload == nil && context.Cause(ctx) == context.DeadlineExceeded {
-		out.Error = &wire.ErrorObject{
-			ErrorType:    wire.ErrorTypeTimedOut,
+		out.Error = &protocol.ErrorObject{
+			ErrorType:    protocol.ErrorTypeTimedOut,
 			ErrorMessage: fmt.Sprintf("RequestId: %s Error: Task timed out after %.2f seconds", inv.RequestID, f.Timeout.Seconds()),
 		}
 	}
@@ -210,9 +210,9 @@ func (e *Engine) callPlain(f *function, req *InvokeRequest) *Result {
 		endTail = e.logs.tail(f, requestID)
 	}
 	out := e.call(f, inv)
-	result := &Result{Status: wire.ExecutionSucceeded, LogTail: endTail()}
+	result := &Result{Status: protocol.ExecutionSucceeded, LogTail: endTail()}
 	if out.Error != nil {
-		result.Status, result.Error, result.ErrorPayload, result.Unstarted = wire.ExecutionFailed, out.Error, out.ErrorPayload, out.Unstarted
+		result.Status, result.Error, result.ErrorPayload, result.Unstarted = protocol.ExecutionFailed, out.Error, out.ErrorPayload, out.Unstarted
 		return result
 	}
 	answer := string(out.Payload)
@@ -221,7 +221,7 @@ func (e *Engine) callPlain(f *function, req *InvokeRequest) *Result {
 }
 
 // functionError reads the error document that a plain function reported.
-func functionError(r *Result) *wire.ErrorObject {
+func functionError(r *Result) *protocol.ErrorObject {
 	var doc struct {
 		ErrorType    string          `json:"errorType"`
 		ErrorMessage string          `json:"errorMessage"`
@@ -230,5 +230,5 @@ func functionError(r *Result) *wire.ErrorObject {
 	if len(r.ErrorPayload) == 0 || json.Unmarshal(r.ErrorPayload, &doc) != nil {
 		return r.Error
 	}
-	return &wire.ErrorObject{ErrorType: doc.ErrorType, ErrorMessage: doc.ErrorMessage, StackTrace: wire.DecodeTrace(doc.StackTrace)}
+	return &protocol.ErrorObject{ErrorType: doc.ErrorType, ErrorMessage: doc.ErrorMessage, StackTrace: protocol.DecodeTrace(doc.StackTrace)}
 }

@@ -6,9 +6,9 @@ import (
 	"errors"
 	"slices"
 
-	"github.com/perdure/perdure/internal/machine"
-	"github.com/perdure/perdure/internal/store"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/internal/core/machine"
+	"github.com/perdure/perdure/internal/core/store"
+	"github.com/perdure/perdure/protocol"
 )
 
 // Activity is one of the things that an execution may be doing.
@@ -114,7 +114,7 @@ func (e *Engine) query(ctx context.Context, req *ListRequest) (store.Query, erro
 	}
 	for _, a := range req.Doing {
 		if !slices.Contains(Activities, a) {
-			return q, wire.Errorf(wire.CodeInvalidParameter, "No execution is ever doing %q", string(a))
+			return q, protocol.Errorf(protocol.CodeInvalidParameter, "No execution is ever doing %q", string(a))
 		}
 		q.Doing |= uint32(doings[a])
 	}
@@ -163,7 +163,7 @@ func (e *Engine) summary(row *store.Row) Summary {
 		ARN: row.ARN, Name: row.Name, Status: row.Status, Started: row.Started, Closed: row.Closed,
 		Doing: e.activities(row), Since: row.Since,
 	}
-	if arn, err := wire.ParseARN(row.ARN); err == nil {
+	if arn, err := protocol.ParseARN(row.ARN); err == nil {
 		s.FunctionARN = arn.FunctionARN()
 	}
 	return s
@@ -173,7 +173,7 @@ func (e *Engine) summary(row *store.Row) Summary {
 // registration is over may still have executions.
 func (e *Engine) knownFunction(ctx context.Context, name, version string) error {
 	t, err := e.lookup(name, version, primary)
-	var unknown *wire.Error
+	var unknown *protocol.Error
 	if !errors.As(err, &unknown) {
 		return err
 	}

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/engine"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // names lists executions by name.
@@ -32,8 +32,8 @@ func (f *fixture) names(req *engine.ListRequest) string {
 
 // waitFor is a handler that starts what a name asks for, and suspends.
 func waitFor(c *call) engine.Outcome {
-	arn, _ := wire.ParseARN(c.ExecutionARN)
-	u := wire.Update{ID: "1", Action: wire.ActionStart}
+	arn, _ := protocol.ParseARN(c.ExecutionARN)
+	u := protocol.Update{ID: "1", Action: protocol.ActionStart}
 	switch {
 	case c.op("1").Status.Closed():
 		return succeed("1")
@@ -42,12 +42,12 @@ func waitFor(c *call) engine.Outcome {
 	case strings.HasPrefix(arn.Name, "done"):
 		return succeed("1")
 	case strings.HasPrefix(arn.Name, "call"):
-		u.Type = wire.TypeCallback
+		u.Type = protocol.TypeCallback
 	case strings.HasPrefix(arn.Name, "wait"):
-		u.Type, u.WaitOptions = wire.TypeWait, &wire.WaitOptions{WaitSeconds: 600}
+		u.Type, u.WaitOptions = protocol.TypeWait, &protocol.WaitOptions{WaitSeconds: 600}
 	case strings.HasPrefix(arn.Name, "step"):
-		u.Type, u.Action = wire.TypeStep, wire.ActionRetry
-		u.Error, u.StepOptions = &wire.ErrorObject{ErrorMessage: "no"}, &wire.StepOptions{NextAttemptDelaySeconds: 600}
+		u.Type, u.Action = protocol.TypeStep, protocol.ActionRetry
+		u.Error, u.StepOptions = &protocol.ErrorObject{ErrorMessage: "no"}, &protocol.StepOptions{NextAttemptDelaySeconds: 600}
 	case strings.HasPrefix(arn.Name, "hang"):
 		<-c.ctx.Done()
 		return crash("hung")
@@ -68,8 +68,8 @@ func TestList(t *testing.T) {
 		f.funcs = f.funcs[:1] // g is gone after the restart
 		f.restart()
 		synctest.Wait()
-		at := func(seconds int) wire.Timestamp {
-			return wire.TimestampOf(began.Add(time.Duration(seconds) * time.Second))
+		at := func(seconds int) protocol.Timestamp {
+			return protocol.TimestampOf(began.Add(time.Duration(seconds) * time.Second))
 		}
 		doing := func(all ...engine.Activity) *engine.ListRequest { return &engine.ListRequest{Doing: all} }
 		for _, test := range []struct {
@@ -83,7 +83,7 @@ func TestList(t *testing.T) {
 			{"function", &engine.ListRequest{Function: "f"}, "call2 crash1 wait1 done1"},
 			{"name", &engine.ListRequest{Name: "call1"}, "call1"},
 			{"prefix", &engine.ListRequest{NamePrefix: "call"}, "call2 call1"},
-			{"status", &engine.ListRequest{Statuses: []wire.ExecutionStatus{wire.ExecutionSucceeded}}, "done1"},
+			{"status", &engine.ListRequest{Statuses: []protocol.ExecutionStatus{protocol.ExecutionSucceeded}}, "done1"},
 			{"started between", &engine.ListRequest{StartedAfter: at(1), StartedBefore: at(4)}, "step1 wait1"},
 			{"started between, oldest first, in pages", &engine.ListRequest{StartedAfter: at(1), StartedBefore: at(5), OldestFirst: true, MaxItems: 1}, "wait1 step1 crash1"},
 			{"started between, in pages", &engine.ListRequest{StartedAfter: at(1), StartedBefore: at(5), MaxItems: 1}, "crash1 step1 wait1"},

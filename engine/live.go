@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/perdure/perdure/internal/machine"
-	"github.com/perdure/perdure/internal/store"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/internal/core/machine"
+	"github.com/perdure/perdure/internal/core/store"
+	"github.com/perdure/perdure/protocol"
 )
 
 // damagedError says that an execution's journal cannot be understood.
@@ -249,14 +249,14 @@ func (e *Engine) glanceInMemory(id, arn string, read func(*machine.Execution)) b
 }
 
 func executionNotFound() error {
-	return wire.Errorf(wire.CodeNotFound, "Durable Execution does not exist")
+	return protocol.Errorf(protocol.CodeNotFound, "Durable Execution does not exist")
 }
 
 // parseExecution returns the execution id of an ARN.
 func parseExecution(arn string) (id string, err error) {
-	a, err := wire.ParseARN(arn)
+	a, err := protocol.ParseARN(arn)
 	if err != nil {
-		return "", wire.Errorf(wire.CodeInvalidParameter, "Invalid durable execution ARN: %s", arn)
+		return "", protocol.Errorf(protocol.CodeInvalidParameter, "Invalid durable execution ARN: %s", arn)
 	}
 	return a.ID, nil
 }

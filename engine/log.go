@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/perdure/perdure/internal/store"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/internal/core/store"
+	"github.com/perdure/perdure/protocol"
 )
 
 // LogLine is one line that a function wrote during an invocation.
@@ -25,7 +25,7 @@ type LogEntry struct {
 	// Seq is the line's place in the log, from 1. The oldest lines of a long
 	// log are dropped, so the first may have a higher one.
 	Seq       int64
-	Time      wire.Timestamp
+	Time      protocol.Timestamp
 	RequestID string
 	// Operation is the id of the operation that the line is about, if the line
 	// says so: JSON with a member operationId, as SDKs write it.
@@ -96,7 +96,7 @@ func operationOf(text string) string {
 	var line struct {
 		OperationID string `json:"operationId"`
 	}
-	if json.Unmarshal([]byte(text[begin:]), &line) != nil || len(line.OperationID) > wire.MaxOperationID {
+	if json.Unmarshal([]byte(text[begin:]), &line) != nil || len(line.OperationID) > protocol.MaxOperationID {
 		return ""
 	}
 	return line.OperationID

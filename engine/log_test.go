@@ -10,8 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/perdure/perdure/engine"
-	"github.com/perdure/perdure/internal/store/memstore"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/internal/core/store/memstore"
+	"github.com/perdure/perdure/protocol"
 )
 
 // say writes a line as the sandbox would.
@@ -71,7 +71,7 @@ func TestLogIsKeptWithTheExecution(t *testing.T) {
 		}
 		time.Sleep(8 * 24 * time.Hour) // its retention
 		_, err := f.ReadLog(t.Context(), arn, 0, 0)
-		wantCode(t, "after the retention", err, wire.CodeNotFound, "Durable Execution does not exist")
+		wantCode(t, "after the retention", err, protocol.CodeNotFound, "Durable Execution does not exist")
 	})
 }
 

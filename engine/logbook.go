@@ -8,8 +8,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/perdure/perdure/internal/store"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/internal/core/store"
+	"github.com/perdure/perdure/protocol"
 )
 
 const (
@@ -97,7 +97,7 @@ func (b *logbook) add(line LogLine) {
 	}
 	b.noticeLocked(p)
 	b.appendLocked(p, store.LogLine{
-		Time: wire.TimestampOf(line.Time), RequestID: line.RequestID, Operation: operationOf(line.Text),
+		Time: protocol.TimestampOf(line.Time), RequestID: line.RequestID, Operation: operationOf(line.Text),
 		Stream: line.Stream, Text: line.Text,
 	})
 }
@@ -132,7 +132,7 @@ func (b *logbook) noticeLocked(p *logPage) {
 	}
 	p.noticed = time.Now()
 	b.appendLocked(p, store.LogLine{
-		Time: wire.TimestampOf(p.noticed), RequestID: p.droppedOf, Stream: "notice",
+		Time: protocol.TimestampOf(p.noticed), RequestID: p.droppedOf, Stream: "notice",
 		Text: fmt.Sprintf("%d lines (%d bytes) were dropped here: the function writes more than is kept", p.dropped.lines, p.dropped.bytes),
 	})
 	p.dropped = quota{}

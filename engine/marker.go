@@ -3,8 +3,8 @@ package engine
 import (
 	"hash/crc32"
 
-	"github.com/perdure/perdure/internal/store"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/internal/core/store"
+	"github.com/perdure/perdure/protocol"
 )
 
 // A marker says where the page before ended. It is sealed like a token, with
@@ -31,7 +31,7 @@ func (e *Engine) readStateMarker(executionID, marker string) (position int, err 
 	}
 	id, n, ok := e.unseal(kindState, marker, 1)
 	if !ok || id != executionID {
-		return 0, wire.Errorf(wire.CodeInvalidParameter, "Invalid marker")
+		return 0, protocol.Errorf(protocol.CodeInvalidParameter, "Invalid marker")
 	}
 	return int(n[0]), nil
 }
@@ -84,4 +84,4 @@ func direction(newestFirst bool) int64 {
 	return 0
 }
 
-func invalidMarker() error { return wire.Errorf(wire.CodeInvalidParameter, "Invalid Marker") }
+func invalidMarker() error { return protocol.Errorf(protocol.CodeInvalidParameter, "Invalid Marker") }

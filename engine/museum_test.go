@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/engine"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // museum keeps builds of functions: an image is the name of one. It outlives
@@ -120,7 +120,7 @@ func (f *fixture) alias(function, name, version string, weights map[string]float
 	f.t.Helper()
 	change := &engine.AliasChange{Function: function, Name: name, Version: &version, Weights: &weights}
 	_, err := f.CreateAlias(f.t.Context(), change)
-	if isCode(err, wire.CodeConflict) {
+	if isCode(err, protocol.CodeConflict) {
 		_, err = f.UpdateAlias(f.t.Context(), change)
 	}
 	if err != nil {
@@ -132,7 +132,7 @@ func (f *fixture) alias(function, name, version string, weights map[string]float
 func (f *fixture) versions(function string) string {
 	f.t.Helper()
 	all, err := f.Configurations(f.t.Context(), function)
-	if isCode(err, wire.CodeNotFound) {
+	if isCode(err, protocol.CodeNotFound) {
 		return "none"
 	}
 	if err != nil {
@@ -145,12 +145,12 @@ func (f *fixture) versions(function string) string {
 	return strings.Join(words, ", ")
 }
 
-func isCode(err error, code wire.Code) bool {
-	var refusal *wire.Error
+func isCode(err error, code protocol.Code) bool {
+	var refusal *protocol.Error
 	return errors.As(err, &refusal) && refusal.Code == code
 }
 
-func wantCode(t *testing.T, what string, err error, code wire.Code, text string) {
+func wantCode(t *testing.T, what string, err error, code protocol.Code, text string) {
 	t.Helper()
 	if !isCode(err, code) || !strings.Contains(err.Error(), text) {
 		t.Errorf("%s: got %v, want %s: …%s…", what, err, code, text)

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // Who waits for an execution hears of its end even if it has left memory, and
@@ -24,7 +24,7 @@ func TestWaitersOutliveTheCache(t *testing.T) {
 			arn := f.start("order", fmt.Sprintf("n-%d", n), `{}`)
 			waiters.Go(func() {
 				r, err := f.Wait(ctx, arn)
-				if err != nil || r.Status != wire.ExecutionSucceeded {
+				if err != nil || r.Status != protocol.ExecutionSucceeded {
 					t.Errorf("waiting for execution %d: %v, %v", n, r, err)
 				}
 			})

@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/perdure/perdure/engine"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // What a page may have as JSON, and what must fit on one: what the engine
@@ -23,7 +23,7 @@ const (
 )
 
 // sizes are those of payloads: small ones, and such that few make a page.
-var sizes = []int{0, 1, 1000, 300_000, 700_000, wire.MaxPayload - 1, wire.MaxPayload}
+var sizes = []int{0, 1, 1000, 300_000, 700_000, protocol.MaxPayload - 1, protocol.MaxPayload}
 
 // payload is as long as asked for, and longer in JSON.
 func payload(r *rand.Rand, size int) string {
@@ -35,10 +35,10 @@ func payload(r *rand.Rand, size int) string {
 // flight, and returns its ARN, its current token and the ids of its operations.
 // The function ends when the test releases it.
 func grown(f *fixture, r *rand.Rand, release chan struct{}) (arn, token string, ids []string) {
-	steps := make([]wire.Update, 7+r.IntN(6))
+	steps := make([]protocol.Update, 7+r.IntN(6))
 	for i := range steps {
 		text := payload(r, sizes[r.IntN(len(sizes))])
-		steps[i] = wire.Update{ID: fmt.Sprint("step-", i), Type: wire.TypeStep, Action: wire.ActionSucceed, Payload: &text}
+		steps[i] = protocol.Update{ID: fmt.Sprint("step-", i), Type: protocol.TypeStep, Action: protocol.ActionSucceed, Payload: &text}
 	}
 	tokens := make(chan string)
 	f.durable("grown", func(c *call) engine.Outcome {
@@ -118,10 +118,10 @@ func TestStatePages(t *testing.T) {
 			release := make(chan struct{})
 			arn, token, want := grown(f, r, release)
 			for _, max := range []int{1, 3, 0} {
-				pages := everyPage(t, func(marker string) ([]*wire.Operation, string, error) {
+				pages := everyPage(t, func(marker string) ([]*protocol.Operation, string, error) {
 					return f.State(t.Context(), arn, token, marker, max)
 				})
-				checkPages(t, pages, mostItems(max), func(o *wire.Operation) string { return o.ID }, encodeOperations, want)
+				checkPages(t, pages, mostItems(max), func(o *protocol.Operation) string { return o.ID }, encodeOperations, want)
 			}
 			close(release)
 			f.result(arn)
@@ -133,17 +133,17 @@ func TestStatePages(t *testing.T) {
 func TestEnvelopePages(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fixture) {
 		r := rand.New(rand.NewPCG(1, 1))
-		big := payload(r, wire.MaxPayload)
+		big := payload(r, protocol.MaxPayload)
 		got := make(chan []string, 1)
 		f.durable("resumed", func(c *call) engine.Outcome {
 			if c.op("0").ID == "" {
 				for i := range 12 {
-					c.checkpoint(wire.Update{ID: fmt.Sprint(i), Type: wire.TypeStep, Action: wire.ActionSucceed, Payload: &big})
+					c.checkpoint(protocol.Update{ID: fmt.Sprint(i), Type: protocol.TypeStep, Action: protocol.ActionSucceed, Payload: &big})
 				}
 				c.wait("wait", 1)
 				return pending()
 			}
-			if len(c.Payload) > wire.MaxSyncPayload {
+			if len(c.Payload) > protocol.MaxSyncPayload {
 				t.Errorf("the envelope has %d bytes", len(c.Payload))
 			}
 			all := c.in.InitialExecutionState.Operations
@@ -183,14 +183,14 @@ func TestHistoryPages(t *testing.T) {
 			}
 			for _, max := range []int{1, 3, 0} {
 				for _, newestFirst := range []bool{false, true} {
-					pages := everyPage(t, func(marker string) ([]*wire.Event, string, error) {
+					pages := everyPage(t, func(marker string) ([]*protocol.Event, string, error) {
 						return f.History(t.Context(), &engine.HistoryRequest{ARN: arn, Marker: marker, MaxItems: max, NewestFirst: newestFirst})
 					})
 					want := slices.Clone(want)
 					if newestFirst {
 						slices.Reverse(want)
 					}
-					checkPages(t, pages, mostItems(max), func(ev *wire.Event) string { return fmt.Sprint(ev.ID) }, encodeEvents, want)
+					checkPages(t, pages, mostItems(max), func(ev *protocol.Event) string { return fmt.Sprint(ev.ID) }, encodeEvents, want)
 				}
 			}
 		}
@@ -302,18 +302,20 @@ func TestForeignMarkersAreRefused(t *testing.T) {
 	})
 }
 
-func encodeOperations(ops []*wire.Operation) []byte { return wire.AppendOperations(nil, ops, wire.API) }
+func encodeOperations(ops []*protocol.Operation) []byte {
+	return protocol.AppendOperations(nil, ops, protocol.API)
+}
 
-func encodeEvents(events []*wire.Event) (all []byte) {
+func encodeEvents(events []*protocol.Event) (all []byte) {
 	for _, ev := range events {
-		all = wire.AppendEvent(all, ev, true)
+		all = protocol.AppendEvent(all, ev, true)
 	}
 	return all
 }
 
 func mostItems(asked int) int {
 	if asked == 0 {
-		return wire.DefaultPage
+		return protocol.DefaultPage
 	}
 	return asked
 }
@@ -344,7 +346,7 @@ func TestListPagesNewestFirst(t *testing.T) {
 		if fmt.Sprint(got) != fmt.Sprint(want) {
 			t.Errorf("got  %v\nwant %v", got, want)
 		}
-		items, _, err := f.List(t.Context(), &engine.ListRequest{Function: "order", Statuses: []wire.ExecutionStatus{wire.ExecutionRunning}})
+		items, _, err := f.List(t.Context(), &engine.ListRequest{Function: "order", Statuses: []protocol.ExecutionStatus{protocol.ExecutionRunning}})
 		if err != nil || len(items) != 4 {
 			t.Errorf("running: got %d, %v; want the 4 that wait", len(items), err)
 		}

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 
-	"github.com/perdure/perdure/internal/machine"
-	"github.com/perdure/perdure/internal/store"
+	"github.com/perdure/perdure/internal/core/machine"
+	"github.com/perdure/perdure/internal/core/store"
 )
 
 // PauseRequest asks for a pause of an execution.

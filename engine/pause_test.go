@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/engine"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 func (f *fixture) pause(arn string) {
@@ -25,7 +25,7 @@ func (f *fixture) resume(arn string) {
 	}
 }
 
-func (f *fixture) status(arn string) wire.ExecutionStatus {
+func (f *fixture) status(arn string) protocol.ExecutionStatus {
 	f.t.Helper()
 	d, err := f.Describe(f.t.Context(), arn)
 	if err != nil {
@@ -53,14 +53,14 @@ func TestPauseOutlivesEngines(t *testing.T) {
 		f.restart()
 		time.Sleep(30 * time.Minute)
 		f.restart()
-		if got, want := f.status(arn), wire.ExecutionPaused; got != want {
+		if got, want := f.status(arn), protocol.ExecutionPaused; got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
 		before := "ExecutionStarted StepStarted StepSucceeded StepStarted StepSucceeded WaitStarted InvocationCompleted ExecutionPaused WaitSucceeded"
 		if got := f.history(arn); got != before {
 			t.Errorf("history:\n got %s\nwant %s", got, before)
 		}
-		if again := f.start("order", "mine", `{}`); again != arn || f.status(arn) != wire.ExecutionPaused {
+		if again := f.start("order", "mine", `{}`); again != arn || f.status(arn) != protocol.ExecutionPaused {
 			t.Errorf("starting it again got %s, %s", again, f.status(arn))
 		}
 		f.resume(arn)
@@ -77,7 +77,7 @@ func TestPauseInterruptsAnInvocation(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fixture) {
 		release := make(chan struct{})
 		f.durable("busy", func(c *call) engine.Outcome {
-			if c.op("1").Status == wire.StatusSucceeded {
+			if c.op("1").Status == protocol.StatusSucceeded {
 				return succeed(fmt.Sprintf("%v", c.in.UpdatedOperationIds))
 			}
 			<-release
@@ -90,13 +90,13 @@ func TestPauseInterruptsAnInvocation(t *testing.T) {
 		arn := f.start("busy", "", "")
 		synctest.Wait()
 		f.pause(arn)
-		if got, want := f.status(arn), wire.ExecutionPausing; got != want {
+		if got, want := f.status(arn), protocol.ExecutionPausing; got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
 		wantRefusal(t, f.Pause(t.Context(), &engine.PauseRequest{ARN: arn}), "ResourceConflictException: Cannot pause a durable execution with status PAUSING.")
 		close(release)
 		time.Sleep(time.Minute)
-		if got, want := f.status(arn), wire.ExecutionPaused; got != want {
+		if got, want := f.status(arn), protocol.ExecutionPaused; got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
 		f.resume(arn)
@@ -133,7 +133,7 @@ func TestPauseAndTheTimeout(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fixture) {
 		f.durable("stuck", func(c *call) engine.Outcome {
 			if c.op("1").ID == "" {
-				c.checkpoint(wire.Update{ID: "1", Type: wire.TypeCallback, Action: wire.ActionStart})
+				c.checkpoint(protocol.Update{ID: "1", Type: protocol.TypeCallback, Action: protocol.ActionStart})
 			}
 			return pending()
 		})
@@ -150,17 +150,17 @@ func TestPauseAndTheTimeout(t *testing.T) {
 			t.Errorf("got %+v, %+v, %v", d, d.Pause, err)
 		}
 		time.Sleep(3 * time.Hour)
-		if got, want := f.status(kept), wire.ExecutionTimedOut; got != want {
+		if got, want := f.status(kept), protocol.ExecutionTimedOut; got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
 		f.resume(put)
 		time.Sleep(time.Hour - time.Second)
-		if got, want := f.status(put), wire.ExecutionRunning; got != want {
+		if got, want := f.status(put), protocol.ExecutionRunning; got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
 		time.Sleep(time.Second)
 		synctest.Wait()
-		if got, want := f.status(put), wire.ExecutionTimedOut; got != want {
+		if got, want := f.status(put), protocol.ExecutionTimedOut; got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
 		if d, err := f.Describe(t.Context(), put); err != nil || d.TimesOut != 0 || d.Pause != nil {
@@ -178,7 +178,7 @@ func TestStopPaused(t *testing.T) {
 		if _, err := f.Stop(t.Context(), arn, nil); err != nil {
 			t.Fatal(err)
 		}
-		if r := f.result(arn); r.Status != wire.ExecutionStopped {
+		if r := f.result(arn); r.Status != protocol.ExecutionStopped {
 			t.Errorf("got %s", r.Status)
 		}
 		wantRefusal(t, f.Resume(t.Context(), &engine.ResumeRequest{ARN: arn}), "Cannot resume a durable execution with status STOPPED.")

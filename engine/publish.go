@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // PublishRequest publishes what $LATEST is now.
@@ -33,12 +33,12 @@ func (e *Engine) PublishVersion(ctx context.Context, req *PublishRequest) (*Conf
 	if err != nil {
 		return nil, err
 	}
-	if qualifier != "" && qualifier != wire.LatestVersion {
-		return nil, wire.Errorf(wire.CodeInvalidParameter, "Only %s can be published, not %s.", wire.LatestVersion, qualifier)
+	if qualifier != "" && qualifier != protocol.LatestVersion {
+		return nil, protocol.Errorf(protocol.CodeInvalidParameter, "Only %s can be published, not %s.", protocol.LatestVersion, qualifier)
 	}
 	e.functions.editing.Lock()
 	defer e.functions.editing.Unlock()
-	latest, err := e.lookup(name, wire.LatestVersion, primary)
+	latest, err := e.lookup(name, protocol.LatestVersion, primary)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +66,7 @@ func (e *Engine) freeze(ctx context.Context, latest target, req *PublishRequest)
 	}
 	freezer, ok := latest.Invoker.(Freezer)
 	if !ok || e.functions.images == nil {
-		return nil, wire.Errorf(wire.CodeInvalidParameter, "Function %s has no code that could be kept: it is part of another program. "+
+		return nil, protocol.Errorf(protocol.CodeInvalidParameter, "Function %s has no code that could be kept: it is part of another program. "+
 			"Register its versions there, each with its number.", latest.Name)
 	}
 	image, err := freezer.Freeze(ctx)
@@ -74,7 +74,7 @@ func (e *Engine) freeze(ctx context.Context, latest target, req *PublishRequest)
 		return nil, fmt.Errorf("keeping the code of function %s: %w", latest.Name, err)
 	}
 	if req.CodeSHA256 != "" && req.CodeSHA256 != image.CodeSHA256 {
-		return nil, wire.Errorf(wire.CodeInvalidParameter, "CodeSHA256 (%s) is different from current CodeSHA256 in $LATEST (%s). "+
+		return nil, protocol.Errorf(protocol.CodeInvalidParameter, "CodeSHA256 (%s) is different from current CodeSHA256 in $LATEST (%s). "+
 			"Please try again with the CodeSHA256 in $LATEST.", req.CodeSHA256, image.CodeSHA256)
 	}
 	return image, nil
@@ -82,7 +82,7 @@ func (e *Engine) freeze(ctx context.Context, latest target, req *PublishRequest)
 
 // stale refuses a change that was meant for an earlier revision.
 func stale(what string) error {
-	return wire.Errorf(wire.CodePrecondition, "The Revision Id provided does not match the latest Revision Id. Call the Get%s API to retrieve the latest Revision Id",
+	return protocol.Errorf(protocol.CodePrecondition, "The Revision Id provided does not match the latest Revision Id. Call the Get%s API to retrieve the latest Revision Id",
 		map[string]string{"function": "Function", "alias": "Alias"}[what])
 }
 

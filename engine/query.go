@@ -4,9 +4,9 @@ import (
 	"context"
 	"iter"
 
-	"github.com/perdure/perdure/internal/machine"
-	"github.com/perdure/perdure/internal/store"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/internal/core/machine"
+	"github.com/perdure/perdure/internal/core/store"
+	"github.com/perdure/perdure/protocol"
 )
 
 // Describe returns what is known of an execution. An unknown one is a
@@ -34,7 +34,7 @@ func (e *Engine) Describe(ctx context.Context, arn string) (*Description, error)
 
 // History returns a page of an execution's events, oldest first unless asked
 // otherwise. next is empty on the last page.
-func (e *Engine) History(ctx context.Context, req *HistoryRequest) (events []*wire.Event, next string, err error) {
+func (e *Engine) History(ctx context.Context, req *HistoryRequest) (events []*protocol.Event, next string, err error) {
 	at, err := e.readHistoryMarker(req)
 	if err != nil {
 		return nil, "", err
@@ -67,8 +67,8 @@ func (e *Engine) History(ctx context.Context, req *HistoryRequest) (events []*wi
 // Watch yields an execution's events from the first on, and goes on with new
 // ones as they are recorded until the execution has closed. A failure ends the
 // sequence.
-func (e *Engine) Watch(ctx context.Context, arn string) iter.Seq2[*wire.Event, error] {
-	return func(yield func(*wire.Event, error) bool) {
+func (e *Engine) Watch(ctx context.Context, arn string) iter.Seq2[*protocol.Event, error] {
+	return func(yield func(*protocol.Event, error) bool) {
 		var at place
 		for {
 			more, err := e.watchOnce(ctx, arn, &at, yield)
@@ -84,7 +84,7 @@ func (e *Engine) Watch(ctx context.Context, arn string) iter.Seq2[*wire.Event, e
 
 // watchOnce yields the events behind at and waits until there may be more. It
 // returns false after the last one, or when nobody wants more.
-func (e *Engine) watchOnce(ctx context.Context, arn string, at *place, yield func(*wire.Event, error) bool) (more bool, err error) {
+func (e *Engine) watchOnce(ctx context.Context, arn string, at *place, yield func(*protocol.Event, error) bool) (more bool, err error) {
 	var changed <-chan struct{}
 	leave := func() {}
 	defer func() { leave() }()
@@ -116,8 +116,8 @@ type place struct {
 
 // events yields the history events of an execution from at on, and keeps at
 // before the event that it yields until the next one is asked for.
-func (e *Engine) events(ctx context.Context, arn string, at *place, reverse bool) iter.Seq2[*wire.Event, error] {
-	return func(yield func(*wire.Event, error) bool) {
+func (e *Engine) events(ctx context.Context, arn string, at *place, reverse bool) iter.Seq2[*protocol.Event, error] {
+	return func(yield func(*protocol.Event, error) bool) {
 		id, err := parseExecution(arn)
 		if err != nil {
 			yield(nil, err)
@@ -155,8 +155,8 @@ func (e *Engine) events(ctx context.Context, arn string, at *place, reverse bool
 }
 
 // history returns the events among records.
-func history(records []machine.Record, reverse bool) []*wire.Event {
-	var events []*wire.Event
+func history(records []machine.Record, reverse bool) []*protocol.Event {
+	var events []*protocol.Event
 	for i := range records {
 		r := &records[i]
 		if reverse {
@@ -169,9 +169,9 @@ func history(records []machine.Record, reverse bool) []*wire.Event {
 	return events
 }
 
-func isTerminal(ev *wire.Event) bool {
+func isTerminal(ev *protocol.Event) bool {
 	switch ev.Type {
-	case wire.EventExecutionSucceeded, wire.EventExecutionFailed, wire.EventExecutionTimedOut, wire.EventExecutionStopped:
+	case protocol.EventExecutionSucceeded, protocol.EventExecutionFailed, protocol.EventExecutionTimedOut, protocol.EventExecutionStopped:
 		return true
 	}
 	return false
@@ -179,22 +179,22 @@ func isTerminal(ev *wire.Event) bool {
 
 // lacksOutcome reports whether ev is a terminal event whose outcome an earlier
 // checkpoint brought: it is journalled once, there.
-func lacksOutcome(ev *wire.Event) bool {
-	return ev.Type == wire.EventExecutionSucceeded && ev.Payload == nil || ev.Type == wire.EventExecutionFailed && ev.Error == nil
+func lacksOutcome(ev *protocol.Event) bool {
+	return ev.Type == protocol.EventExecutionSucceeded && ev.Payload == nil || ev.Type == protocol.EventExecutionFailed && ev.Error == nil
 }
 
 // fillOutcome completes an event that [lacksOutcome].
-func fillOutcome(ev *wire.Event, d *Description) {
+func fillOutcome(ev *protocol.Event, d *Description) {
 	if lacksOutcome(ev) {
 		ev.Payload, ev.Error = d.Result, d.Error
 	}
 }
 
 // eventSize is at least the length of the event's JSON, and not much more.
-func eventSize(ev *wire.Event) int {
+func eventSize(ev *protocol.Event) int {
 	n := 512 + len(ev.CallbackID) + len(ev.FunctionName) + len(ev.DurableExecutionARN) + ev.Error.Size()
 	if ev.Payload != nil {
-		n += wire.StringSize(*ev.Payload)
+		n += protocol.StringSize(*ev.Payload)
 	}
 	return n
 }

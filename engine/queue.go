@@ -5,9 +5,9 @@ import (
 	"errors"
 	"sync"
 
-	"github.com/perdure/perdure/internal/machine"
-	"github.com/perdure/perdure/internal/store"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/internal/core/machine"
+	"github.com/perdure/perdure/internal/core/store"
+	"github.com/perdure/perdure/protocol"
 )
 
 // inQueue bounds the items of a queue in memory, about 100 KB.
@@ -49,7 +49,7 @@ func (q *queues) wake() {
 }
 
 // waiting is how many items in memory wait for a place.
-func (q *queues) waiting(now wire.Timestamp) (n int) {
+func (q *queues) waiting(now protocol.Timestamp) (n int) {
 	q.mu.RLock()
 	defer q.mu.RUnlock()
 	for _, one := range q.byRef {
@@ -123,7 +123,7 @@ func (e *Engine) runQueue(ctx context.Context, q *queue) {
 
 // take removes what has waited longest, and returns it with the agenda that it
 // was on; nil if there is nothing.
-func (q *queue) take(now wire.Timestamp) (*agenda, store.Item) {
+func (q *queue) take(now protocol.Timestamp) (*agenda, store.Item) {
 	first, second := q.invocations, q.calls
 	if second.late(now) > first.late(now) {
 		first, second = second, first

@@ -8,11 +8,11 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/engine"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 func unreached() engine.Outcome {
-	return engine.Outcome{Unstarted: true, Error: &wire.ErrorObject{ErrorType: wire.ErrorTypeSandboxFailure, ErrorMessage: "no place"}}
+	return engine.Outcome{Unstarted: true, Error: &protocol.ErrorObject{ErrorType: protocol.ErrorTypeSandboxFailure, ErrorMessage: "no place"}}
 }
 
 // A function that cannot be reached is not to blame: it may be so more often
@@ -30,7 +30,7 @@ func TestUnreachedFunctionDoesNotFail(t *testing.T) {
 			return succeed(`1`)
 		})
 		began := time.Now()
-		if r := f.result(f.start("far", "x", `1`)); r.Status != wire.ExecutionSucceeded {
+		if r := f.result(f.start("far", "x", `1`)); r.Status != protocol.ExecutionSucceeded {
 			t.Errorf("got %s %+v, want SUCCEEDED", r.Status, r.Error)
 		}
 		if took := time.Since(began); took > 4*time.Second {
@@ -55,7 +55,7 @@ func TestChainedInvokeWaitsForAnUnreachedFunction(t *testing.T) {
 			if c.op("1").ID == "" {
 				c.checkpoint(invokeUpdate("1", "plain", `1`))
 			}
-			if op := c.op("1"); op.Status == wire.StatusSucceeded {
+			if op := c.op("1"); op.Status == protocol.StatusSucceeded {
 				return succeed(*op.Payload)
 			}
 			return pending()
@@ -86,7 +86,7 @@ func TestStartIsNotPartOfTheTimeout(t *testing.T) {
 			return succeed(`1`)
 		}}
 		f.register(fn)
-		if r := f.result(f.start("slow", "x", `1`)); r.Status != wire.ExecutionSucceeded {
+		if r := f.result(f.start("slow", "x", `1`)); r.Status != protocol.ExecutionSucceeded {
 			t.Errorf("got %s %+v, want SUCCEEDED", r.Status, r.Error)
 		}
 	})

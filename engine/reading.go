@@ -5,8 +5,8 @@ import (
 	"errors"
 	"iter"
 
-	"github.com/perdure/perdure/internal/machine"
-	"github.com/perdure/perdure/internal/store"
+	"github.com/perdure/perdure/internal/core/machine"
+	"github.com/perdure/perdure/internal/core/store"
 )
 
 // reading is an execution as a copy that nobody else has, with all that led to

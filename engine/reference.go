@@ -8,14 +8,14 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // target is the function version that a reference means.
 type target struct {
 	*function
-	arn   wire.ARN // of the version
-	alias *Alias   // through which it was found; nil if the reference names a version
+	arn   protocol.ARN // of the version
+	alias *Alias       // through which it was found; nil if the reference names a version
 }
 
 // Lookup finds a function by name or ARN, and returns it with its ARN, which is
@@ -37,7 +37,7 @@ func (e *Engine) lookup(ref, qualifier string, share float64) (target, error) {
 	if err != nil {
 		return target{}, err
 	}
-	t := target{arn: e.functionARN(name, cmp.Or(qualifier, wire.LatestVersion))}
+	t := target{arn: e.functionARN(name, cmp.Or(qualifier, protocol.LatestVersion))}
 	if !validVersion(t.arn.Version) {
 		if t.alias = e.functions.alias(name, qualifier); t.alias == nil {
 			return t, functionNotFound(t.arn)
@@ -68,9 +68,9 @@ func shareOf(executionName string) float64 {
 func (t target) admit() error {
 	switch {
 	case t.draining:
-		return wire.Errorf(wire.CodeConflict, "The operation cannot be performed at this time. The function is currently in the following state: %s", StateDeleting)
+		return protocol.Errorf(protocol.CodeConflict, "The operation cannot be performed at this time. The function is currently in the following state: %s", StateDeleting)
 	case t.Invoker == nil:
-		return wire.Errorf(wire.CodeNotReady, "Version %s of function %s cannot be run: %s", t.Version, t.Name, t.whyIdle())
+		return protocol.Errorf(protocol.CodeNotReady, "Version %s of function %s cannot be run: %s", t.Version, t.Name, t.whyIdle())
 	}
 	return nil
 }
@@ -81,7 +81,7 @@ func (f *function) whyIdle() string { return cmp.Or(f.fault, "nothing here runs 
 // admitStart returns the version on which an execution is about to be created,
 // and refuses one that takes none, or is gone. The registry's starting lock is
 // held.
-func (e *Engine) admitStart(arn wire.ARN) (*function, error) {
+func (e *Engine) admitStart(arn protocol.ARN) (*function, error) {
 	t := target{function: e.functions.find(arn.Function, arn.Version), arn: arn}
 	if t.function == nil || t.Durable == nil {
 		return nil, functionNotFound(arn)
@@ -89,13 +89,13 @@ func (e *Engine) admitStart(arn wire.ARN) (*function, error) {
 	return t.function, t.admit()
 }
 
-func functionNotFound(arn wire.ARN) error {
-	return wire.Errorf(wire.CodeNotFound, "Function not found: %s", arn.FunctionARN())
+func functionNotFound(arn protocol.ARN) error {
+	return protocol.Errorf(protocol.CodeNotFound, "Function not found: %s", arn.FunctionARN())
 }
 
 // functionARN names a version, or whatever else qualifies a function.
-func (e *Engine) functionARN(name, qualifier string) wire.ARN {
-	return wire.ARN{Partition: "aws", Region: e.opts.Region, Account: e.opts.Account, Function: name, Version: qualifier}
+func (e *Engine) functionARN(name, qualifier string) protocol.ARN {
+	return protocol.ARN{Partition: "aws", Region: e.opts.Region, Account: e.opts.Account, Function: name, Version: qualifier}
 }
 
 // parseRef reads a function reference: name, name:qualifier,
@@ -107,21 +107,21 @@ func (e *Engine) parseRef(ref, qualifier string) (name, of string, err error) {
 	switch {
 	case len(parts) >= 7 && parts[0] == "arn" && parts[2] == "lambda" && parts[5] == "function":
 		if parts[3] != e.opts.Region || parts[4] != e.opts.Account {
-			return "", "", wire.Errorf(wire.CodeNotFound, "Function not found: %s", ref)
+			return "", "", protocol.Errorf(protocol.CodeNotFound, "Function not found: %s", ref)
 		}
 		parts = parts[6:]
 	case len(parts) >= 3 && parts[1] == "function":
 		if parts[0] != e.opts.Account {
-			return "", "", wire.Errorf(wire.CodeNotFound, "Function not found: %s", ref)
+			return "", "", protocol.Errorf(protocol.CodeNotFound, "Function not found: %s", ref)
 		}
 		parts = parts[2:]
 	}
-	if len(parts) > 2 || !wire.ValidID(parts[0], wire.MaxFunctionName) {
-		return "", "", wire.Errorf(wire.CodeInvalidParameter, "%q is not a function name or ARN", ref)
+	if len(parts) > 2 || !protocol.ValidID(parts[0], protocol.MaxFunctionName) {
+		return "", "", protocol.Errorf(protocol.CodeInvalidParameter, "%q is not a function name or ARN", ref)
 	}
 	if len(parts) == 2 {
 		if qualifier != "" && qualifier != parts[1] {
-			return "", "", wire.Errorf(wire.CodeInvalidParameter, "The derived qualifier from the function name does not match the specified qualifier.")
+			return "", "", protocol.Errorf(protocol.CodeInvalidParameter, "The derived qualifier from the function name does not match the specified qualifier.")
 		}
 		qualifier = parts[1]
 	}

@@ -12,7 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // registry holds what is known of functions: the versions that are registered
@@ -171,7 +171,7 @@ func (e *Engine) Register(f Function) error {
 // would; its open executions wait until the version is registered again. What
 // was published stays published, but cannot be run before that.
 func (e *Engine) Unregister(name, version string) {
-	version = cmp.Or(version, wire.LatestVersion)
+	version = cmp.Or(version, protocol.LatestVersion)
 	e.functions.editing.Lock()
 	defer e.functions.editing.Unlock()
 	f := e.functions.find(name, version)
@@ -187,39 +187,39 @@ func (e *Engine) Unregister(name, version string) {
 }
 
 func (f *Function) setDefaults() {
-	f.Version = cmp.Or(f.Version, wire.LatestVersion)
+	f.Version = cmp.Or(f.Version, protocol.LatestVersion)
 	f.Timeout = cmp.Or(f.Timeout, 3*time.Second)
 	f.StartTimeout = cmp.Or(f.StartTimeout, 30*time.Second)
 	f.Concurrency = cmp.Or(f.Concurrency, 100)
 }
 
 func checkSettings(f *Function, strict bool) error {
-	if !wire.ValidID(f.Name, wire.MaxFunctionName) {
+	if !protocol.ValidID(f.Name, protocol.MaxFunctionName) {
 		return errors.New("a name is 1 to 64 letters, digits, - and _")
 	}
 	if !validVersion(f.Version) {
-		return fmt.Errorf("version %q is neither %s nor a number", f.Version, wire.LatestVersion)
+		return fmt.Errorf("version %q is neither %s nor a number", f.Version, protocol.LatestVersion)
 	}
 	if f.Timeout < 0 || f.StartTimeout < 0 || f.Concurrency < 0 {
 		return errors.New("timeouts and concurrency cannot be negative")
 	}
-	if strict && f.Timeout > wire.MaxFunctionSeconds*time.Second {
-		return fmt.Errorf("a timeout is at most %d s, not %v", wire.MaxFunctionSeconds, f.Timeout)
+	if strict && f.Timeout > protocol.MaxFunctionSeconds*time.Second {
+		return fmt.Errorf("a timeout is at most %d s, not %v", protocol.MaxFunctionSeconds, f.Timeout)
 	}
 	c := f.Durable
 	if c == nil {
 		return nil
 	}
-	if c.ExecutionTimeout < time.Second || c.ExecutionTimeout > wire.MaxWaitSeconds*time.Second {
+	if c.ExecutionTimeout < time.Second || c.ExecutionTimeout > protocol.MaxWaitSeconds*time.Second {
 		return fmt.Errorf("an execution timeout is between 1 s and 366 days, not %v", c.ExecutionTimeout)
 	}
-	if c.RetentionDays < 0 || c.RetentionDays > wire.MaxRetentionDays {
-		return fmt.Errorf("a retention is between 1 and %d days, not %d", wire.MaxRetentionDays, c.RetentionDays)
+	if c.RetentionDays < 0 || c.RetentionDays > protocol.MaxRetentionDays {
+		return fmt.Errorf("a retention is between 1 and %d days, not %d", protocol.MaxRetentionDays, c.RetentionDays)
 	}
 	return nil
 }
 
-func validVersion(v string) bool { return v == wire.LatestVersion || isNumber(v) }
+func validVersion(v string) bool { return v == protocol.LatestVersion || isNumber(v) }
 
 func isNumber(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
 

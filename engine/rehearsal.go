@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // rehearsalToken is in the place of a checkpoint token. It is nobody's.
@@ -21,7 +21,7 @@ const rehearsalToken = "rehearsal"
 //
 // The invoker must know that it is a rehearsal: code that does not would run
 // the bodies of its steps. Processes with package durable know it from
-// [wire.RehearsalVariable].
+// [protocol.RehearsalVariable].
 func (e *Engine) Rehearsal(ctx context.Context, arn string, timeout time.Duration) (inv *Invocation, err error) {
 	err = e.view(ctx, arn, func(l *live) {
 		if l.x.Status().Closed() {
@@ -32,10 +32,10 @@ func (e *Engine) Rehearsal(ctx context.Context, arn string, timeout time.Duratio
 		inv = &Invocation{
 			RequestID: uuid.NewString(), FunctionARN: id.ARN.FunctionARN(), ExecutionARN: arn,
 			Timeout: timeout, TraceID: id.TraceHeader, TenantID: id.TenantID,
-			Payload: wire.AppendInput(nil, &wire.InvocationInput{
+			Payload: protocol.AppendInput(nil, &protocol.InvocationInput{
 				DurableExecutionArn:   arn,
 				CheckpointToken:       rehearsalToken,
-				InitialExecutionState: wire.InitialState{Operations: ops},
+				InitialExecutionState: protocol.InitialState{Operations: ops},
 				UpdatedOperationIds:   l.x.Updated(),
 			}),
 		}

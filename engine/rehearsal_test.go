@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/engine"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // TestRehearsal: it shows all of an execution, and can change nothing of it.
@@ -22,7 +22,7 @@ func TestRehearsal(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var in wire.InvocationInput
+		var in protocol.InvocationInput
 		if err := json.Unmarshal(inv.Payload, &in); err != nil {
 			t.Fatal(err)
 		}

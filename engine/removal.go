@@ -5,9 +5,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/perdure/perdure/internal/machine"
-	"github.com/perdure/perdure/internal/store"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/internal/core/machine"
+	"github.com/perdure/perdure/internal/core/store"
+	"github.com/perdure/perdure/protocol"
 )
 
 // Executions whose retention is over are removed in the background, a few at a
@@ -31,7 +31,7 @@ type removals struct {
 
 func (r *removals) init() {
 	r.agenda = newAgenda(store.Agenda{Kind: store.Removals}, inRemovals, make(chan struct{}, 1))
-	r.ripe = func(at, now wire.Timestamp) bool {
+	r.ripe = func(at, now protocol.Timestamp) bool {
 		return at == machine.AtOnce || at <= now && r.resting() <= 0
 	}
 	r.restFor(restAfterStart)

@@ -4,8 +4,8 @@ import (
 	"context"
 	"strings"
 
-	"github.com/perdure/perdure/internal/store"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/internal/core/store"
+	"github.com/perdure/perdure/protocol"
 )
 
 // A function version that is deleted while executions of it are open drains: it
@@ -40,10 +40,10 @@ func (e *Engine) DeleteFunction(ctx context.Context, ref, qualifier string) (dra
 // deletable returns the version that can be deleted alone.
 func (e *Engine) deletable(name, qualifier string) (*function, error) {
 	switch {
-	case qualifier == wire.LatestVersion:
-		return nil, wire.Errorf(wire.CodeInvalidParameter, "$LATEST version cannot be deleted without deleting the function.")
+	case qualifier == protocol.LatestVersion:
+		return nil, protocol.Errorf(protocol.CodeInvalidParameter, "$LATEST version cannot be deleted without deleting the function.")
 	case !validVersion(qualifier):
-		return nil, wire.Errorf(wire.CodeInvalidParameter, "Deletion of aliases is not currently supported.")
+		return nil, protocol.Errorf(protocol.CodeInvalidParameter, "Deletion of aliases is not currently supported.")
 	}
 	f := e.functions.find(name, qualifier)
 	if f == nil {
@@ -57,13 +57,13 @@ func (e *Engine) deletable(name, qualifier string) (*function, error) {
 	for _, a := range aliases {
 		names = append(names, a.Name)
 	}
-	return nil, wire.Errorf(wire.CodeConflict, "Unable to delete version because the following aliases reference it: [%s]", strings.Join(names, ", "))
+	return nil, protocol.Errorf(protocol.CodeConflict, "Unable to delete version because the following aliases reference it: [%s]", strings.Join(names, ", "))
 }
 
 func (e *Engine) deleteWhole(ctx context.Context, name string) (draining bool, err error) {
 	versions := e.functions.versionsOf(name)
 	if len(versions) == 0 {
-		return false, wire.Errorf(wire.CodeNotFound, "Function not found: %s", e.unqualifiedARN(name))
+		return false, protocol.Errorf(protocol.CodeNotFound, "Function not found: %s", e.unqualifiedARN(name))
 	}
 	for _, a := range e.functions.aliasesOf(name) {
 		if err := e.deleteAlias(ctx, name, a.Name); err != nil {
@@ -114,8 +114,8 @@ func (e *Engine) forgetDrained(ctx context.Context, f *function) (gone bool, err
 }
 
 // openStatuses are those of executions that are not closed.
-func openStatuses() (open []wire.ExecutionStatus) {
-	for _, s := range wire.ExecutionStatuses {
+func openStatuses() (open []protocol.ExecutionStatus) {
+	for _, s := range protocol.ExecutionStatuses {
 		if !s.Closed() {
 			open = append(open, s)
 		}
@@ -125,7 +125,7 @@ func openStatuses() (open []wire.ExecutionStatus) {
 
 // drained looks, in the background, whether the execution that closed was the
 // last of a version that drains.
-func (e *Engine) drained(arn wire.ARN) {
+func (e *Engine) drained(arn protocol.ARN) {
 	if f := e.functions.find(arn.Function, arn.Version); f == nil || !f.draining {
 		return
 	}

@@ -6,9 +6,9 @@ import (
 	"testing/synctest"
 
 	"github.com/perdure/perdure/engine"
-	"github.com/perdure/perdure/internal/store"
-	"github.com/perdure/perdure/internal/store/memstore"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/internal/core/store"
+	"github.com/perdure/perdure/internal/core/store/memstore"
+	"github.com/perdure/perdure/protocol"
 )
 
 func TestDeletedVersionDrains(t *testing.T) {
@@ -30,9 +30,9 @@ func TestDeletedVersionDrains(t *testing.T) {
 			t.Errorf("repeating the start: got %s, want %s", again, arn)
 		}
 		_, err := f.Start(t.Context(), &engine.InvokeRequest{Function: "order:1"})
-		wantCode(t, "start", err, wire.CodeConflict, "currently in the following state: Deleting")
+		wantCode(t, "start", err, protocol.CodeConflict, "currently in the following state: Deleting")
 		_, err = f.CreateAlias(t.Context(), &engine.AliasChange{Function: "order", Name: "live", Version: new("1")})
-		wantCode(t, "alias", err, wire.CodeNotFound, "order:1")
+		wantCode(t, "alias", err, protocol.CodeNotFound, "order:1")
 
 		f.wantResult(arn, "red")
 		synctest.Wait()
@@ -82,11 +82,11 @@ func TestDeletedFunctionDrains(t *testing.T) {
 			t.Fatalf("got %v, %v, want it to drain", draining, err)
 		}
 		_, err := f.Start(t.Context(), &engine.InvokeRequest{Function: "order"})
-		wantCode(t, "start", err, wire.CodeConflict, "Deleting")
+		wantCode(t, "start", err, protocol.CodeConflict, "Deleting")
 		_, err = f.Start(t.Context(), &engine.InvokeRequest{Function: "order:live"})
-		wantCode(t, "start through the alias", err, wire.CodeNotFound, "order:live")
+		wantCode(t, "start through the alias", err, protocol.CodeNotFound, "order:live")
 		_, err = f.PublishVersion(t.Context(), &engine.PublishRequest{Function: "order"})
-		wantCode(t, "publish", err, wire.CodeConflict, "Deleting")
+		wantCode(t, "publish", err, protocol.CodeConflict, "Deleting")
 		f.wantResult(onLatest, "red")
 		f.wantResult(onLive, "red")
 		synctest.Wait()
@@ -105,14 +105,14 @@ func TestDeleteRefusals(t *testing.T) {
 		f.alias("order", "live", "1", nil)
 		for _, test := range []struct {
 			function, qualifier string
-			code                wire.Code
+			code                protocol.Code
 			text                string
 		}{
-			{"order", "$LATEST", wire.CodeInvalidParameter, "$LATEST version cannot be deleted without deleting the function."},
-			{"order", "live", wire.CodeInvalidParameter, "Deletion of aliases is not currently supported."},
-			{"order", "1", wire.CodeConflict, "Unable to delete version because the following aliases reference it: [live]"},
-			{"order", "2", wire.CodeNotFound, "Function not found: arn:aws:lambda:us-east-1:000000000000:function:order:2"},
-			{"nobody", "", wire.CodeNotFound, "Function not found: arn:aws:lambda:us-east-1:000000000000:function:nobody"},
+			{"order", "$LATEST", protocol.CodeInvalidParameter, "$LATEST version cannot be deleted without deleting the function."},
+			{"order", "live", protocol.CodeInvalidParameter, "Deletion of aliases is not currently supported."},
+			{"order", "1", protocol.CodeConflict, "Unable to delete version because the following aliases reference it: [live]"},
+			{"order", "2", protocol.CodeNotFound, "Function not found: arn:aws:lambda:us-east-1:000000000000:function:order:2"},
+			{"nobody", "", protocol.CodeNotFound, "Function not found: arn:aws:lambda:us-east-1:000000000000:function:nobody"},
 		} {
 			_, err := f.DeleteFunction(t.Context(), test.function, test.qualifier)
 			wantCode(t, test.function+":"+test.qualifier, err, test.code, test.text)

@@ -4,8 +4,8 @@ import (
 	"context"
 	"iter"
 
-	"github.com/perdure/perdure/internal/store"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/internal/core/store"
+	"github.com/perdure/perdure/protocol"
 )
 
 // Revision counts what has happened to an execution, and says whether it is open.
@@ -27,8 +27,8 @@ func (e *Engine) Revision(ctx context.Context, arn string) (revision int64, open
 // one journal entry in memory at a time. The last event lacks a result, or an
 // error, that a checkpoint brought before; [Engine.Describe] has it. A failure
 // ends the sequence.
-func (e *Engine) Events(ctx context.Context, arn string) iter.Seq2[*wire.Event, error] {
-	return func(yield func(*wire.Event, error) bool) {
+func (e *Engine) Events(ctx context.Context, arn string) iter.Seq2[*protocol.Event, error] {
+	return func(yield func(*protocol.Event, error) bool) {
 		if _, err := e.known(ctx, arn); err != nil {
 			yield(nil, err)
 			return

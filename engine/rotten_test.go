@@ -9,10 +9,10 @@ import (
 	"testing"
 
 	"github.com/perdure/perdure/engine"
-	"github.com/perdure/perdure/internal/machine"
-	"github.com/perdure/perdure/internal/store"
-	"github.com/perdure/perdure/internal/store/memstore"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/internal/core/machine"
+	"github.com/perdure/perdure/internal/core/store"
+	"github.com/perdure/perdure/internal/core/store/memstore"
+	"github.com/perdure/perdure/protocol"
 )
 
 // What is stored and no engine would have stored costs its execution, and
@@ -155,7 +155,7 @@ func TestDamagedRowsAreListed(t *testing.T) {
 			t.Fatal(err)
 		}
 		items, _, err := e.List(t.Context(), &engine.ListRequest{})
-		if err != nil || len(items) != 3 || items[1].Name != "order-1" || items[1].Status != wire.ExecutionSucceeded {
+		if err != nil || len(items) != 3 || items[1].Name != "order-1" || items[1].Status != protocol.ExecutionSucceeded {
 			t.Fatalf("got %+v, %v", items, err)
 		}
 		if events, _, err := e.History(t.Context(), &engine.HistoryRequest{ARN: items[1].ARN}); err != nil || len(events) == 0 {
@@ -180,7 +180,7 @@ func (f *fixture) readAll(arn string) {
 		for req := (engine.HistoryRequest{ARN: arn, MaxItems: 2, NewestFirst: newest}); ; {
 			events, next, err := f.History(ctx, &req)
 			for _, ev := range events {
-				wire.AppendEvent(nil, ev, true)
+				protocol.AppendEvent(nil, ev, true)
 			}
 			if req.Marker = next; err != nil || next == "" {
 				break

@@ -6,9 +6,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/perdure/perdure/internal/machine"
-	"github.com/perdure/perdure/internal/store"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/internal/core/machine"
+	"github.com/perdure/perdure/internal/core/store"
+	"github.com/perdure/perdure/protocol"
 )
 
 // The schedule wakes executions when a moment comes: a timer, or news for a
@@ -32,7 +32,7 @@ type schedule struct {
 	again   map[string]bool // the executions that are being looked at, and whether they are to be once more
 }
 
-func (s *schedule) init(now wire.Timestamp) {
+func (s *schedule) init(now protocol.Timestamp) {
 	moments := store.Agenda{Kind: store.Moments}
 	s.past = newAgenda(moments, inLane, make(chan struct{}, 1))
 	s.soon = newAgenda(moments, inLane, make(chan struct{}, 1))
@@ -63,7 +63,7 @@ func (s *schedule) leave(id string) (again bool) {
 }
 
 // set plans to look at an execution when it is due; zero is never.
-func (s *schedule) set(id string, due, now wire.Timestamp) {
+func (s *schedule) set(id string, due, now protocol.Timestamp) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	k := key{id: id}
@@ -77,13 +77,13 @@ func (s *schedule) set(id string, due, now wire.Timestamp) {
 }
 
 // split makes what is due by now the backlog.
-func (s *schedule) split(now wire.Timestamp) {
+func (s *schedule) split(now protocol.Timestamp) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.splitLocked(now)
 }
 
-func (s *schedule) splitLocked(now wire.Timestamp) {
+func (s *schedule) splitLocked(now protocol.Timestamp) {
 	between := store.Item{At: now + 1} // before all items of that moment, which have ids
 	s.past.extend(between)
 	if s.soon.begin(between) {
@@ -233,12 +233,12 @@ func (e *Engine) missed(writes []store.Write) {
 
 // behind is for how long the first execution has been due that nobody has
 // looked at.
-func (s *schedule) behind(now wire.Timestamp) time.Duration {
+func (s *schedule) behind(now protocol.Timestamp) time.Duration {
 	return max(s.soon.behind(now), s.past.behind(now))
 }
 
 // count returns how many executions are in memory, and how many of them are due.
-func (s *schedule) count(now wire.Timestamp) (all, due int) {
+func (s *schedule) count(now protocol.Timestamp) (all, due int) {
 	all, due = s.soon.count(now)
 	allPast, duePast := s.past.count(now)
 	return all + allPast, due + duePast

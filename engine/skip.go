@@ -3,8 +3,8 @@ package engine
 import (
 	"context"
 
-	"github.com/perdure/perdure/internal/machine"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/internal/core/machine"
+	"github.com/perdure/perdure/protocol"
 )
 
 // SkipRequest asks for moments to come at once that an execution waits for.
@@ -24,10 +24,10 @@ type Skipped struct {
 	// OperationID, Type and Name are empty if it is the next try after a
 	// failed invocation.
 	OperationID string
-	Type        wire.OperationType
+	Type        protocol.OperationType
 	Name        string
 	// Due is when it would have come.
-	Due wire.Timestamp
+	Due protocol.Timestamp
 }
 
 // Skip lets moments come early. The history has them with the time at which

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/engine"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 func TestSkip(t *testing.T) {
@@ -17,14 +17,14 @@ func TestSkip(t *testing.T) {
 		arn := f.start("order", "wait", "")
 		synctest.Wait()
 		skipped, err := f.Skip(t.Context(), &engine.SkipRequest{ARN: arn})
-		if err != nil || len(skipped) != 1 || skipped[0].OperationID != "1" || skipped[0].Type != wire.TypeWait {
+		if err != nil || len(skipped) != 1 || skipped[0].OperationID != "1" || skipped[0].Type != protocol.TypeWait {
 			t.Fatalf("got %+v, %v", skipped, err)
 		}
-		if r := f.result(arn); r.Status != wire.ExecutionSucceeded || time.Since(began) > time.Second {
+		if r := f.result(arn); r.Status != protocol.ExecutionSucceeded || time.Since(began) > time.Second {
 			t.Errorf("got %s after %v", r.Status, time.Since(began))
 		}
 		_, err = f.Skip(t.Context(), &engine.SkipRequest{ARN: arn})
-		if refused, ok := errors.AsType[*wire.Error](err); !ok || refused.Code != wire.CodeConflict {
+		if refused, ok := errors.AsType[*protocol.Error](err); !ok || refused.Code != protocol.CodeConflict {
 			t.Errorf("of an execution that has ended: got %v", err)
 		}
 		crashed := f.start("order", "crash", "")

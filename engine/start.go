@@ -10,9 +10,9 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/perdure/perdure/internal/machine"
-	"github.com/perdure/perdure/internal/store"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/internal/core/machine"
+	"github.com/perdure/perdure/internal/core/store"
+	"github.com/perdure/perdure/protocol"
 )
 
 // Start starts an execution of a durable function, or finds the one that this
@@ -30,12 +30,12 @@ func (e *Engine) Start(ctx context.Context, req *InvokeRequest) (*Started, error
 	if t.Durable == nil {
 		return &Started{Version: t.Version}, nil
 	}
-	if req.Name != "" && !wire.ValidID(req.Name, wire.MaxExecutionName) {
-		return nil, wire.Errorf(wire.CodeValidation,
+	if req.Name != "" && !protocol.ValidID(req.Name, protocol.MaxExecutionName) {
+		return nil, protocol.Errorf(protocol.CodeValidation,
 			"1 validation error detected: Value '%s' at 'durableExecutionName' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9-_]{1,64}", req.Name)
 	}
-	if len(req.Payload) > wire.MaxSyncPayload {
-		return nil, wire.Errorf(wire.CodeRequestTooLarge, "Request must be smaller than %d bytes for the InvokeFunction operation", wire.MaxSyncPayload)
+	if len(req.Payload) > protocol.MaxSyncPayload {
+		return nil, protocol.Errorf(protocol.CodeRequestTooLarge, "Request must be smaller than %d bytes for the InvokeFunction operation", protocol.MaxSyncPayload)
 	}
 	if err := t.CheckTenant(req.TenantID, e.opts.Strict); err != nil {
 		return nil, err
@@ -66,7 +66,7 @@ func (e *Engine) Start(ctx context.Context, req *InvokeRequest) (*Started, error
 }
 
 // newIdentity completes the names of a new execution of f.
-func (e *Engine) newIdentity(f *function, arn wire.ARN, req *InvokeRequest) machine.Identity {
+func (e *Engine) newIdentity(f *function, arn protocol.ARN, req *InvokeRequest) machine.Identity {
 	arn.Name = cmp.Or(arn.Name, uuid.NewString())
 	if arn.ID == "" {
 		arn.ID = e.ids.mint()
@@ -74,7 +74,7 @@ func (e *Engine) newIdentity(f *function, arn wire.ARN, req *InvokeRequest) mach
 	return machine.Identity{
 		ARN:              arn,
 		ExecutionTimeout: int64((f.Durable.ExecutionTimeout + time.Second - 1) / time.Second),
-		RetentionDays:    int64(cmp.Or(f.Durable.RetentionDays, wire.DefaultRetentionDays)),
+		RetentionDays:    int64(cmp.Or(f.Durable.RetentionDays, protocol.DefaultRetentionDays)),
 		Async:            req.Async,
 		TenantID:         req.TenantID,
 		TraceHeader:      traceOf(req.TraceHeader, arn.ID, e.startOf(arn.ID)),
@@ -101,11 +101,11 @@ func (e *Engine) existing(ctx context.Context, t target, req *InvokeRequest) (*S
 	if err != nil {
 		return nil, err
 	}
-	if row.Status == wire.ExecutionDeleting {
+	if row.Status == protocol.ExecutionDeleting {
 		return nil, e.finishDeletion(ctx, row)
 	}
 	if row.InputHash != sha256.Sum256(req.Payload) || t.alias == nil && row.Version != t.Version {
-		return nil, wire.Errorf(wire.CodeAlreadyStarted, "Execution already started: %s", row.ARN)
+		return nil, protocol.Errorf(protocol.CodeAlreadyStarted, "Execution already started: %s", row.ARN)
 	}
 	return &Started{ARN: row.ARN, Version: row.Version, Durable: true, Existing: true}, nil
 }
@@ -120,7 +120,7 @@ func payloadOf(b []byte) *string {
 }
 
 func closed() error {
-	return wire.Errorf(wire.CodeService, "The engine is shutting down.")
+	return protocol.Errorf(protocol.CodeService, "The engine is shutting down.")
 }
 
 // Wait returns the outcome of an execution once it has closed. The outcome of a
@@ -164,8 +164,8 @@ func (e *Engine) await(ctx context.Context, changed <-chan struct{}, leave func(
 // Stop closes an execution and returns when it closed; reason may be nil. The
 // invocation under way runs to its end, but its checkpoints are refused. A
 // closed execution stays as it is.
-func (e *Engine) Stop(ctx context.Context, arn string, reason *wire.ErrorObject) (wire.Timestamp, error) {
-	var at wire.Timestamp
+func (e *Engine) Stop(ctx context.Context, arn string, reason *protocol.ErrorObject) (protocol.Timestamp, error) {
+	var at protocol.Timestamp
 	err := e.updateExecution(ctx, arn, func(d *machine.Draft) error {
 		if err := d.Stop(reason); err != nil {
 			return err

@@ -4,10 +4,10 @@ import (
 	"context"
 	"sync/atomic"
 
-	"github.com/perdure/perdure/internal/machine"
-	"github.com/perdure/perdure/internal/metrics"
-	"github.com/perdure/perdure/internal/store"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/internal/core/machine"
+	"github.com/perdure/perdure/internal/core/store"
+	"github.com/perdure/perdure/internal/observe/metrics"
+	"github.com/perdure/perdure/protocol"
 )
 
 // Distribution says how many values of which size there were.
@@ -27,11 +27,11 @@ const (
 // Stats is what an engine has counted since it was opened, and what it has to
 // do at the moment.
 type Stats struct {
-	Started     uint64                          // executions, chained invokes of durable functions among them
-	Closed      map[wire.ExecutionStatus]uint64 // executions, by what they ended as
-	Events      map[wire.EventType]uint64       // events added to histories
-	Invocations map[InvocationOutcome]uint64    // of executions
-	Calls       uint64                          // of plain functions
+	Started     uint64                              // executions, chained invokes of durable functions among them
+	Closed      map[protocol.ExecutionStatus]uint64 // executions, by what they ended as
+	Events      map[protocol.EventType]uint64       // events added to histories
+	Invocations map[InvocationOutcome]uint64        // of executions
+	Calls       uint64                              // of plain functions
 
 	Checkpoint Distribution // seconds that a checkpoint took until it was durable and answered
 	Late       Distribution // seconds between what was due and the engine's looking at it
@@ -63,21 +63,21 @@ func (c *counters) init() {
 }
 
 // countedEvents are all events of histories.
-var countedEvents = [...]wire.EventType{
-	wire.EventExecutionStarted, wire.EventExecutionSucceeded, wire.EventExecutionFailed, wire.EventExecutionTimedOut, wire.EventExecutionStopped,
-	wire.EventExecutionPaused, wire.EventExecutionResumed,
-	wire.EventContextStarted, wire.EventContextSucceeded, wire.EventContextFailed,
-	wire.EventWaitStarted, wire.EventWaitSucceeded, wire.EventWaitCancelled,
-	wire.EventStepStarted, wire.EventStepSucceeded, wire.EventStepFailed,
-	wire.EventChainedInvokeStarted, wire.EventChainedInvokeSucceeded, wire.EventChainedInvokeFailed,
-	wire.EventChainedInvokeTimedOut, wire.EventChainedInvokeStopped,
-	wire.EventCallbackStarted, wire.EventCallbackSucceeded, wire.EventCallbackFailed, wire.EventCallbackTimedOut,
-	wire.EventInvocationCompleted,
+var countedEvents = [...]protocol.EventType{
+	protocol.EventExecutionStarted, protocol.EventExecutionSucceeded, protocol.EventExecutionFailed, protocol.EventExecutionTimedOut, protocol.EventExecutionStopped,
+	protocol.EventExecutionPaused, protocol.EventExecutionResumed,
+	protocol.EventContextStarted, protocol.EventContextSucceeded, protocol.EventContextFailed,
+	protocol.EventWaitStarted, protocol.EventWaitSucceeded, protocol.EventWaitCancelled,
+	protocol.EventStepStarted, protocol.EventStepSucceeded, protocol.EventStepFailed,
+	protocol.EventChainedInvokeStarted, protocol.EventChainedInvokeSucceeded, protocol.EventChainedInvokeFailed,
+	protocol.EventChainedInvokeTimedOut, protocol.EventChainedInvokeStopped,
+	protocol.EventCallbackStarted, protocol.EventCallbackSucceeded, protocol.EventCallbackFailed, protocol.EventCallbackTimedOut,
+	protocol.EventInvocationCompleted,
 }
 
 // eventIndex is the place of each among countedEvents.
-var eventIndex = func() map[wire.EventType]int {
-	index := make(map[wire.EventType]int, len(countedEvents))
+var eventIndex = func() map[protocol.EventType]int {
+	index := make(map[protocol.EventType]int, len(countedEvents))
 	for i, t := range countedEvents {
 		index[t] = i
 	}
@@ -98,7 +98,7 @@ func (c *counters) committed(writes []store.Write, records []machine.Record) {
 		if at, ok := eventIndex[r.Type]; ok {
 			c.events[at].Add(1)
 		}
-		if r.Type == wire.EventInvocationCompleted {
+		if r.Type == protocol.EventInvocationCompleted {
 			c.invocations[outcomeOf(r)].Add(1)
 		}
 	}
@@ -109,7 +109,7 @@ func outcomeOf(r *machine.Record) int {
 	switch {
 	case r.Lost:
 		return 3
-	case r.Failed && r.Error != nil && r.Error.ErrorType == wire.ErrorTypeTimedOut:
+	case r.Failed && r.Error != nil && r.Error.ErrorType == protocol.ErrorTypeTimedOut:
 		return 2
 	case r.Failed:
 		return 1
@@ -143,8 +143,8 @@ func (e *Engine) Stats() *Stats {
 	inMemory, bytes := e.cache.count()
 	s := &Stats{
 		Started: c.started.Load(), Calls: c.calls.Load(),
-		Closed:      map[wire.ExecutionStatus]uint64{},
-		Events:      map[wire.EventType]uint64{},
+		Closed:      map[protocol.ExecutionStatus]uint64{},
+		Events:      map[protocol.EventType]uint64{},
 		Invocations: map[InvocationOutcome]uint64{},
 		Checkpoint:  c.checkpoint.Read(), Late: c.late.Read(),
 		Invoking: int(c.invoking.Load()), Waiting: int(c.waiting.Load()) + e.queues.waiting(e.now()), Backlog: due,
@@ -156,9 +156,9 @@ func (e *Engine) Stats() *Stats {
 	for i, o := range outcomes {
 		s.Invocations[o] = c.invocations[i].Load()
 	}
-	for t, status := range map[wire.EventType]wire.ExecutionStatus{
-		wire.EventExecutionSucceeded: wire.ExecutionSucceeded, wire.EventExecutionFailed: wire.ExecutionFailed,
-		wire.EventExecutionTimedOut: wire.ExecutionTimedOut, wire.EventExecutionStopped: wire.ExecutionStopped,
+	for t, status := range map[protocol.EventType]protocol.ExecutionStatus{
+		protocol.EventExecutionSucceeded: protocol.ExecutionSucceeded, protocol.EventExecutionFailed: protocol.ExecutionFailed,
+		protocol.EventExecutionTimedOut: protocol.ExecutionTimedOut, protocol.EventExecutionStopped: protocol.ExecutionStopped,
 	} {
 		s.Closed[status] = s.Events[t]
 	}

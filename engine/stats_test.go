@@ -12,8 +12,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/perdure/perdure/engine"
-	"github.com/perdure/perdure/internal/store/memstore"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/internal/core/store/memstore"
+	"github.com/perdure/perdure/protocol"
 )
 
 func TestStats(t *testing.T) {
@@ -30,7 +30,7 @@ func TestStats(t *testing.T) {
 		f.register(engine.Function{Name: "plain", Invoker: invoker{f, func(*call) engine.Outcome { return succeed("") }}})
 		arn := f.start("order", "", `{}`)
 		time.Sleep(time.Second)
-		if s := f.Stats(); s.Started != 1 || s.Scheduled != 1 || s.InMemory != 1 || s.Invoking != 0 || s.Closed[wire.ExecutionSucceeded] != 0 {
+		if s := f.Stats(); s.Started != 1 || s.Scheduled != 1 || s.InMemory != 1 || s.Invoking != 0 || s.Closed[protocol.ExecutionSucceeded] != 0 {
 			t.Errorf("while it waits: got %+v", s)
 		}
 		f.result(arn)
@@ -40,14 +40,14 @@ func TestStats(t *testing.T) {
 		}
 		synctest.Wait()
 		s := f.Stats()
-		if diff := cmp.Diff(map[wire.ExecutionStatus]uint64{
-			wire.ExecutionSucceeded: 1, wire.ExecutionFailed: 1, wire.ExecutionTimedOut: 0, wire.ExecutionStopped: 0}, s.Closed); diff != "" {
+		if diff := cmp.Diff(map[protocol.ExecutionStatus]uint64{
+			protocol.ExecutionSucceeded: 1, protocol.ExecutionFailed: 1, protocol.ExecutionTimedOut: 0, protocol.ExecutionStopped: 0}, s.Closed); diff != "" {
 			t.Errorf("closed (-want +got):\n%s", diff)
 		}
 		if diff := cmp.Diff(map[engine.InvocationOutcome]uint64{engine.Answered: 3, engine.Failed: 1, engine.TimedOut: 0, engine.Lost: 0}, s.Invocations); diff != "" {
 			t.Errorf("invocations (-want +got):\n%s", diff)
 		}
-		if s.Started != 2 || s.Calls != 1 || s.Events[wire.EventStepSucceeded] != 3 || s.Events[wire.EventWaitSucceeded] != 1 {
+		if s.Started != 2 || s.Calls != 1 || s.Events[protocol.EventStepSucceeded] != 3 || s.Events[protocol.EventWaitSucceeded] != 1 {
 			t.Errorf("got %+v", s)
 		}
 		if n := s.Checkpoint.Count(); n != 4 {
@@ -78,7 +78,7 @@ func TestStatsOfAQueue(t *testing.T) {
 		}
 		close(finish)
 		synctest.Wait()
-		if s := f.Stats(); s.Invoking != 0 || s.Waiting != 0 || s.Closed[wire.ExecutionSucceeded] != 5 {
+		if s := f.Stats(); s.Invoking != 0 || s.Waiting != 0 || s.Closed[protocol.ExecutionSucceeded] != 5 {
 			t.Errorf("got %+v, want all done", s)
 		}
 	})

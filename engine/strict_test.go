@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/engine"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // strictly runs a test with a strict engine, and with one that is not.
@@ -30,9 +30,9 @@ func TestStrictQuota(t *testing.T) {
 	strictly(t, func(t *testing.T, f *fixture, strict bool) {
 		f.durable("greedy", func(c *call) engine.Outcome {
 			for batch := range 4 {
-				updates := make([]wire.Update, 1000)
+				updates := make([]protocol.Update, 1000)
 				for i := range updates {
-					updates[i] = wire.Update{ID: fmt.Sprint(batch, "-", i), Type: wire.TypeContext, Action: wire.ActionStart}
+					updates[i] = protocol.Update{ID: fmt.Sprint(batch, "-", i), Type: protocol.TypeContext, Action: protocol.ActionStart}
 				}
 				if !c.checkpoint(updates...) {
 					t.Errorf("batch %d: %v", batch, c.err)
@@ -45,12 +45,12 @@ func TestStrictQuota(t *testing.T) {
 		})
 		r := f.result(f.start("greedy", "", ""))
 		if !strict {
-			if r.Status != wire.ExecutionSucceeded {
+			if r.Status != protocol.ExecutionSucceeded {
 				t.Errorf("got %s %+v", r.Status, r.Error)
 			}
 			return
 		}
-		if want := "The durable execution exceeded its limit of 3000 operations."; r.Status != wire.ExecutionFailed || r.Error.ErrorMessage != want || r.Error.ErrorType != "ServiceQuotaExceededException" {
+		if want := "The durable execution exceeded its limit of 3000 operations."; r.Status != protocol.ExecutionFailed || r.Error.ErrorMessage != want || r.Error.ErrorType != "ServiceQuotaExceededException" {
 			t.Errorf("got %s %+v, want %s", r.Status, r.Error, want)
 		}
 	})
@@ -59,16 +59,16 @@ func TestStrictQuota(t *testing.T) {
 // Nobody waits for what an asynchronous start returns, so AWS keeps only 1 MB.
 func TestStrictAsyncResult(t *testing.T) {
 	strictly(t, func(t *testing.T, f *fixture, strict bool) {
-		large := strings.Repeat("x", wire.MaxPayload+1)
+		large := strings.Repeat("x", protocol.MaxPayload+1)
 		f.durable("large", func(*call) engine.Outcome { return succeed(large) })
 		for _, async := range []bool{false, true} {
 			s, err := f.Start(t.Context(), &engine.InvokeRequest{Function: "large", Async: async})
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := wire.ExecutionSucceeded
+			want := protocol.ExecutionSucceeded
 			if strict && async {
-				want = wire.ExecutionFailed
+				want = protocol.ExecutionFailed
 			}
 			if r := f.result(s.ARN); r.Status != want {
 				t.Errorf("async %t: got %s, want %s", async, r.Status, want)

@@ -9,10 +9,10 @@ import (
 	"sync"
 	"time"
 
-	"github.com/perdure/perdure/internal/machine"
-	"github.com/perdure/perdure/internal/store"
-	"github.com/perdure/perdure/internal/telemetry"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/internal/core/machine"
+	"github.com/perdure/perdure/internal/core/store"
+	"github.com/perdure/perdure/internal/observe/telemetry"
+	"github.com/perdure/perdure/protocol"
 )
 
 // What records of executions are made of. Package durable/durableinsight, whose
@@ -75,14 +75,14 @@ type reporter struct {
 	// Of the goroutine that tells.
 	progress progress
 	saved    time.Time
-	stamp    wire.Timestamp // of the records of open executions made last
-	stuck    chan struct{}  // not nil while a call of the sink has not returned
+	stamp    protocol.Timestamp // of the records of open executions made last
+	stuck    chan struct{}      // not nil while a call of the sink has not returned
 }
 
 // progress is what of a reporter is stored.
 type progress struct {
-	Since wire.Timestamp // whatever closed before has been told
-	Clean bool           // whatever closed was told when the engine closed
+	Since protocol.Timestamp // whatever closed before has been told
+	Clean bool               // whatever closed was told when the engine closed
 }
 
 const telemetryKind, telemetryKey = "telemetry", "progress"
@@ -284,10 +284,10 @@ type batch struct {
 }
 
 // closedSince yields the executions that have closed since a moment.
-func (b *batch) closedSince(since wire.Timestamp) iter.Seq[string] {
+func (b *batch) closedSince(since protocol.Timestamp) iter.Seq[string] {
 	r := b.engine.telemetry
 	q := store.Query{OldestFirst: true, Limit: 500}
-	for _, s := range wire.ExecutionStatuses {
+	for _, s := range protocol.ExecutionStatuses {
 		if s.Closed() && r.cfg.Wants(s) {
 			q.Statuses = append(q.Statuses, s)
 		}

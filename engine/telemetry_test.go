@@ -17,9 +17,9 @@ import (
 	"github.com/perdure/perdure/durable"
 	"github.com/perdure/perdure/durable/durableinsight"
 	"github.com/perdure/perdure/engine"
-	"github.com/perdure/perdure/internal/store"
-	"github.com/perdure/perdure/internal/store/memstore"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/internal/core/store"
+	"github.com/perdure/perdure/internal/core/store/memstore"
+	"github.com/perdure/perdure/protocol"
 )
 
 // shelf is a sink in memory, which can refuse.
@@ -169,7 +169,7 @@ func workflows() []workflow {
 		{name: "stopped", status: "STOPPED", alone: true, handler: func(ctx durable.Context, _ any) (any, error) {
 			return nil, durable.Wait(ctx, "an-hour", 30*time.Minute)
 		}, act: func(f *fixture, arn string) {
-			if _, err := f.Stop(f.t.Context(), arn, &wire.ErrorObject{ErrorType: "Operator", ErrorMessage: "not today"}); err != nil {
+			if _, err := f.Stop(f.t.Context(), arn, &protocol.ErrorObject{ErrorType: "Operator", ErrorMessage: "not today"}); err != nil {
 				f.t.Error(err)
 			}
 		}},
@@ -279,7 +279,7 @@ func TestTelemetryOfStoppedExecution(t *testing.T) {
 		arn := f.start("order", "o-1", `{"a": 1}`)
 		time.Sleep(time.Second)
 		f.pause(arn)
-		if _, err := f.Stop(t.Context(), arn, &wire.ErrorObject{ErrorType: "Operator", ErrorMessage: "not today"}); err != nil {
+		if _, err := f.Stop(t.Context(), arn, &protocol.ErrorObject{ErrorType: "Operator", ErrorMessage: "not today"}); err != nil {
 			t.Fatal(err)
 		}
 		synctest.Wait()

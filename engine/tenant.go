@@ -1,6 +1,6 @@
 package engine
 
-import "github.com/perdure/perdure/internal/wire"
+import "github.com/perdure/perdure/protocol"
 
 // CheckTenant refuses an invocation without a tenant of a function that keeps
 // its tenants apart, and, as only AWS does, one with a tenant of any other
@@ -8,10 +8,10 @@ import "github.com/perdure/perdure/internal/wire"
 func (f *Function) CheckTenant(tenantID string, strict bool) error {
 	switch {
 	case f.PerTenant && tenantID == "":
-		return wire.Errorf(wire.CodeInvalidParameter,
+		return protocol.Errorf(protocol.CodeInvalidParameter,
 			"The invoked function is enabled with tenancy configuration. Add a valid tenant ID in your request and try again.")
 	case strict && !f.PerTenant && tenantID != "":
-		return wire.Errorf(wire.CodeInvalidParameter,
+		return protocol.Errorf(protocol.CodeInvalidParameter,
 			"The invoked function is not enabled with tenancy configuration. Remove the tenant ID from your request and try again.")
 	}
 	return nil

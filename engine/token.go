@@ -8,8 +8,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/perdure/perdure/internal/machine"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/internal/core/machine"
+	"github.com/perdure/perdure/protocol"
 )
 
 // Checkpoint tokens and callback ids are capabilities: base64 of the execution's
@@ -78,9 +78,9 @@ func (e *Engine) fence(arn, token string) (executionID string, f machine.Fence, 
 	if !ok {
 		return "", f, machine.StaleToken()
 	}
-	a, err := wire.ParseARN(arn)
+	a, err := protocol.ParseARN(arn)
 	if err != nil || a.ID != id {
-		return "", f, wire.Errorf(wire.CodeInvalidParameter, "Checkpoint token is not valid for the durable execution ARN")
+		return "", f, protocol.Errorf(protocol.CodeInvalidParameter, "Checkpoint token is not valid for the durable execution ARN")
 	}
 	return id, machine.Fence{Invocation: n[0], Seq: n[1]}, nil
 }

@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // An execution belongs to a trace from its start on: to that of the header with
@@ -21,7 +21,7 @@ import (
 
 // traceOf is the trace header of an execution, or of the call of a plain
 // function, that id names.
-func traceOf(given, id string, start wire.Timestamp) string {
+func traceOf(given, id string, start protocol.Timestamp) string {
 	if given != "" {
 		return given
 	}

@@ -8,8 +8,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/perdure/perdure/internal/machine"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/internal/core/machine"
+	"github.com/perdure/perdure/protocol"
 )
 
 // Tracer hears of executions, invocations and calls when they have ended. Each
@@ -37,7 +37,7 @@ type Traced struct {
 	TraceHeader string
 	Start, End  time.Time
 	// Status is what an execution ended as; empty for the others.
-	Status wire.ExecutionStatus
+	Status protocol.ExecutionStatus
 	// Failure says in words what failed; empty if nothing did.
 	Failure string
 }
@@ -74,7 +74,7 @@ func (e *Engine) traceClosed(x *machine.Execution, records []machine.Record) {
 func closes(records []machine.Record) bool {
 	return slices.ContainsFunc(records, func(r machine.Record) bool {
 		switch r.Type {
-		case wire.EventExecutionSucceeded, wire.EventExecutionFailed, wire.EventExecutionTimedOut, wire.EventExecutionStopped:
+		case protocol.EventExecutionSucceeded, protocol.EventExecutionFailed, protocol.EventExecutionTimedOut, protocol.EventExecutionStopped:
 			return true
 		}
 		return false
@@ -82,7 +82,7 @@ func closes(records []machine.Record) bool {
 }
 
 func failureOf(x *machine.Execution) string {
-	if x.Status() == wire.ExecutionSucceeded {
+	if x.Status() == protocol.ExecutionSucceeded {
 		return ""
 	}
 	if _, failure := x.Result(); failure != nil && failure.ErrorMessage != "" {
@@ -92,7 +92,7 @@ func failureOf(x *machine.Execution) string {
 }
 
 // traceInvocation tells the tracer of an invocation, or a call, that ended now.
-func (e *Engine) traceInvocation(inv *Invocation, began time.Time, failure *wire.ErrorObject) {
+func (e *Engine) traceInvocation(inv *Invocation, began time.Time, failure *protocol.ErrorObject) {
 	if e.opts.Tracer == nil {
 		return
 	}

@@ -1,7 +1,7 @@
 package engine
 
 import (
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // InvokeRequest starts an execution of a durable function, or calls a plain one.
@@ -44,11 +44,11 @@ type Started struct {
 
 // Result is how an execution, or the call of a plain function, ended.
 type Result struct {
-	Status wire.ExecutionStatus
+	Status protocol.ExecutionStatus
 	// Payload is the result, nil if there is none.
 	Payload *string
 	// Error is set for every status but SUCCEEDED; a stop may leave it empty.
-	Error *wire.ErrorObject
+	Error *protocol.ErrorObject
 	// ErrorPayload is the error document of a plain function, as it sent it.
 	ErrorPayload []byte
 	// Unstarted says that a plain function was never reached.
@@ -63,28 +63,28 @@ type Description struct {
 	Name             string
 	FunctionARN      string // qualified
 	Version          string
-	Status           wire.ExecutionStatus
-	Started          wire.Timestamp
-	Closed           wire.Timestamp // zero while open
+	Status           protocol.ExecutionStatus
+	Started          protocol.Timestamp
+	Closed           protocol.Timestamp // zero while open
 	Input            *string
 	Result           *string
-	Error            *wire.ErrorObject
+	Error            *protocol.ErrorObject
 	TraceHeader      string
 	ExecutionTimeout int64 // seconds
 	RetentionDays    int64
 	// TimesOut is when an open execution will time out, with what pauses put
 	// it off; zero once closed.
-	TimesOut wire.Timestamp
+	TimesOut protocol.Timestamp
 	// Pause is that of an execution that is PAUSING or PAUSED, else nil.
 	Pause *Pause
 }
 
 // Pause is why an execution is PAUSING or PAUSED.
 type Pause struct {
-	Requested     wire.Timestamp
-	Since         wire.Timestamp // zero until the invocation under way checkpoints or ends
-	Reason        *string        // nil for none
-	TimeoutPaused bool           // it puts off the execution's timeout
+	Requested     protocol.Timestamp
+	Since         protocol.Timestamp // zero until the invocation under way checkpoints or ends
+	Reason        *string            // nil for none
+	TimeoutPaused bool               // it puts off the execution's timeout
 }
 
 // Summary is one row of a list of executions.
@@ -92,12 +92,12 @@ type Summary struct {
 	ARN         string
 	Name        string
 	FunctionARN string
-	Status      wire.ExecutionStatus
-	Started     wire.Timestamp
-	Closed      wire.Timestamp
+	Status      protocol.ExecutionStatus
+	Started     protocol.Timestamp
+	Closed      protocol.Timestamp
 	// Doing is what the execution is doing, empty if nothing; Since is since when.
 	Doing []Activity
-	Since wire.Timestamp
+	Since protocol.Timestamp
 }
 
 // ListRequest selects executions; zero members do not restrict.
@@ -106,11 +106,11 @@ type ListRequest struct {
 	Qualifier     string // of Function
 	Name          string
 	NamePrefix    string
-	Statuses      []wire.ExecutionStatus
-	StartedAfter  wire.Timestamp // exclusive
-	StartedBefore wire.Timestamp // exclusive
-	Doing         []Activity     // one of these at least
-	Since         wire.Timestamp // doing something since before this moment
+	Statuses      []protocol.ExecutionStatus
+	StartedAfter  protocol.Timestamp // exclusive
+	StartedBefore protocol.Timestamp // exclusive
+	Doing         []Activity         // one of these at least
+	Since         protocol.Timestamp // doing something since before this moment
 	OldestFirst   bool
 	Marker        string
 	MaxItems      int // 0 is 100; at most 1000
@@ -121,14 +121,14 @@ type CheckpointRequest struct {
 	ARN         string
 	Token       string
 	ClientToken string
-	Updates     []wire.Update
+	Updates     []protocol.Update
 }
 
 // CheckpointReply answers a checkpoint. An empty Token says that the invocation
 // must not checkpoint again: the execution closed.
 type CheckpointReply struct {
 	Token      string
-	Operations []*wire.Operation
+	Operations []*protocol.Operation
 }
 
 // HistoryRequest reads events of an execution.

@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/perdure/perdure/internal/store"
-	"github.com/perdure/perdure/internal/verify"
+	"github.com/perdure/perdure/internal/core/store"
+	"github.com/perdure/perdure/internal/core/verify"
 )
 
 // Problem is something about the stored executions that must not be.

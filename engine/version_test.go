@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/engine"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 func TestExecutionsStayOnTheirVersion(t *testing.T) {
@@ -83,15 +83,15 @@ func TestPublishRefusals(t *testing.T) {
 			_, err := f.PublishVersion(t.Context(), &req)
 			return err
 		}
-		wantCode(t, "without RunVersions", publish(engine.PublishRequest{Function: "order"}), wire.CodeInvalidParameter, "no code that could be kept")
+		wantCode(t, "without RunVersions", publish(engine.PublishRequest{Function: "order"}), protocol.CodeInvalidParameter, "no code that could be kept")
 		m.run()
 		f.durable("inprocess", order)
-		wantCode(t, "unknown", publish(engine.PublishRequest{Function: "nobody"}), wire.CodeNotFound, "function:nobody:$LATEST")
-		wantCode(t, "in process", publish(engine.PublishRequest{Function: "inprocess"}), wire.CodeInvalidParameter, "part of another program")
-		wantCode(t, "a number", publish(engine.PublishRequest{Function: "order:3"}), wire.CodeInvalidParameter, "Only $LATEST")
-		wantCode(t, "other code", publish(engine.PublishRequest{Function: "order", CodeSHA256: "sha-blue"}), wire.CodeInvalidParameter,
+		wantCode(t, "unknown", publish(engine.PublishRequest{Function: "nobody"}), protocol.CodeNotFound, "function:nobody:$LATEST")
+		wantCode(t, "in process", publish(engine.PublishRequest{Function: "inprocess"}), protocol.CodeInvalidParameter, "part of another program")
+		wantCode(t, "a number", publish(engine.PublishRequest{Function: "order:3"}), protocol.CodeInvalidParameter, "Only $LATEST")
+		wantCode(t, "other code", publish(engine.PublishRequest{Function: "order", CodeSHA256: "sha-blue"}), protocol.CodeInvalidParameter,
 			"CodeSHA256 (sha-blue) is different from current CodeSHA256 in $LATEST (sha-red)")
-		wantCode(t, "other revision", publish(engine.PublishRequest{Function: "order", Revision: "x"}), wire.CodePrecondition, "Revision Id")
+		wantCode(t, "other revision", publish(engine.PublishRequest{Function: "order", Revision: "x"}), protocol.CodePrecondition, "Revision Id")
 		c, err := f.Configuration(t.Context(), "order", "")
 		if err != nil {
 			t.Fatal(err)
@@ -145,7 +145,7 @@ func TestVersionWithoutCodeWaitsVisibly(t *testing.T) {
 		m.broken = errors.New("the disk is not mounted")
 		m.reopen()
 		time.Sleep(time.Minute)
-		if d, err := f.Describe(t.Context(), arn); err != nil || d.Status != wire.ExecutionRunning {
+		if d, err := f.Describe(t.Context(), arn); err != nil || d.Status != protocol.ExecutionRunning {
 			t.Fatalf("got %+v, %v, want it to wait", d, err)
 		}
 		c, err := f.Configuration(t.Context(), "order", "1")
@@ -153,7 +153,7 @@ func TestVersionWithoutCodeWaitsVisibly(t *testing.T) {
 			t.Errorf("got %+v, %v, want it to say what is wrong", c, err)
 		}
 		_, err = f.Start(t.Context(), &engine.InvokeRequest{Function: "order:1"})
-		wantCode(t, "start", err, wire.CodeNotReady, "not mounted")
+		wantCode(t, "start", err, protocol.CodeNotReady, "not mounted")
 		m.broken = nil
 		m.run()
 		f.wantResult(arn, "red")

@@ -5,7 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // Waits and retentions end at moments of the wall clock, which somebody may set
@@ -27,8 +27,8 @@ type wallClock struct {
 }
 
 // now is the moment at which an input is applied.
-func (e *Engine) now() wire.Timestamp {
-	return wire.TimestampOf(time.Now().Add(time.Duration(e.clock.shift.Load())))
+func (e *Engine) now() protocol.Timestamp {
+	return protocol.TimestampOf(time.Now().Add(time.Duration(e.clock.shift.Load())))
 }
 
 // step returns by how much the wall clock was set since the last look.

@@ -9,9 +9,9 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/engine"
-	"github.com/perdure/perdure/internal/store"
-	"github.com/perdure/perdure/internal/store/memstore"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/internal/core/store"
+	"github.com/perdure/perdure/internal/core/store/memstore"
+	"github.com/perdure/perdure/protocol"
 )
 
 // inSettableTime runs a test whose wall clock can be set. It gives the lines of
@@ -98,7 +98,7 @@ func TestNothingIsDeletedSoonAfterAJump(t *testing.T) {
 		time.Sleep(time.Minute)
 		f.SetClock(-8 * day)
 		time.Sleep(2 * time.Hour)
-		if d, err := f.Describe(t.Context(), arn); err != nil || d.Status != wire.ExecutionSucceeded {
+		if d, err := f.Describe(t.Context(), arn); err != nil || d.Status != protocol.ExecutionSucceeded {
 			t.Fatalf("after the jump: got %v, %v", d, err)
 		}
 		f.close()

@@ -3,8 +3,8 @@ package engine
 import (
 	"time"
 
-	"github.com/perdure/perdure/internal/store"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/internal/core/store"
+	"github.com/perdure/perdure/protocol"
 )
 
 // prepare brings what an agenda needs next from the store to memory, and says
@@ -71,7 +71,7 @@ func (e *Engine) readPage(a *agenda) error {
 
 // mergeLocked takes in what was read. What was set since is newer; to look too
 // early does no harm.
-func (a *agenda) mergeLocked(item store.Item, now wire.Timestamp) {
+func (a *agenda) mergeLocked(item store.Item, now protocol.Timestamp) {
 	k := key{item.ID, item.Operation}
 	if old := a.byKey[k]; old == nil || item.At < old.at {
 		a.putLocked(k, item.At, now)

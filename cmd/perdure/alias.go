@@ -17,7 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
 	"github.com/perdure/perdure/internal/cli"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 var aliasCommand = &command{
@@ -145,7 +145,7 @@ func parseVersion(s string) (string, error) {
 		return s, nil
 	}
 	if strings.EqualFold(strings.TrimPrefix(s, "$"), "latest") {
-		return wire.LatestVersion, nil
+		return protocol.LatestVersion, nil
 	}
 	return "", cli.Usagef("%q is not a version", s).Hintf("a version is a number, or latest")
 }

@@ -8,11 +8,11 @@ import (
 	"net/http"
 	"os"
 
-	"github.com/perdure/perdure/internal/adminapi"
+	"github.com/perdure/perdure/internal/api/adminapi"
+	"github.com/perdure/perdure/internal/api/runtimeapi"
 	"github.com/perdure/perdure/internal/cli"
-	"github.com/perdure/perdure/internal/runtimeapi"
-	"github.com/perdure/perdure/internal/runtimes"
-	"github.com/perdure/perdure/internal/sandbox"
+	"github.com/perdure/perdure/internal/function/runtimes"
+	"github.com/perdure/perdure/internal/function/sandbox"
 )
 
 var attachCommand = &command{

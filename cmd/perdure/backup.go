@@ -11,11 +11,11 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/perdure/perdure/internal/archive"
 	"github.com/perdure/perdure/internal/cli"
-	"github.com/perdure/perdure/internal/codestore"
-	"github.com/perdure/perdure/internal/fresh"
-	"github.com/perdure/perdure/internal/store/sqlstore"
+	"github.com/perdure/perdure/internal/core/store/sqlstore"
+	"github.com/perdure/perdure/internal/files/archive"
+	"github.com/perdure/perdure/internal/files/fresh"
+	"github.com/perdure/perdure/internal/function/codestore"
 )
 
 var backupCommand = &command{

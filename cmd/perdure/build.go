@@ -9,9 +9,9 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/perdure/perdure/internal/build"
 	"github.com/perdure/perdure/internal/cli"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/internal/function/build"
+	"github.com/perdure/perdure/protocol"
 )
 
 const whatIsAFunction = "give the directory of a function (Go, JavaScript, Python, Java), or an executable"
@@ -78,9 +78,9 @@ func buildProblem(e *build.Error) *cli.Problem {
 
 // checkName returns a problem unless name can name an execution.
 func checkName(name string) error {
-	if wire.ValidID(name, wire.MaxExecutionName) {
+	if protocol.ValidID(name, protocol.MaxExecutionName) {
 		return nil
 	}
 	return cli.Usagef("%q cannot be an execution's name", name).
-		Hintf("a name has 1 to %d letters, digits, - and _", wire.MaxExecutionName)
+		Hintf("a name has 1 to %d letters, digits, - and _", protocol.MaxExecutionName)
 }

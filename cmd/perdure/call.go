@@ -10,7 +10,7 @@ import (
 
 	"github.com/perdure/perdure/internal/cli"
 	"github.com/perdure/perdure/internal/cli/progress"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // isPlain reports whether a function is known not to be durable: it is called,
@@ -54,7 +54,7 @@ func failedCall(std *stdio, function string, document []byte) error {
 	if json.Unmarshal(document, &d) != nil {
 		d.Message = string(document)
 	}
-	e := &wire.ErrorObject{ErrorType: d.Type, ErrorMessage: d.Message, StackTrace: wire.DecodeTrace(d.Trace)}
+	e := &protocol.ErrorObject{ErrorType: d.Type, ErrorMessage: d.Message, StackTrace: protocol.DecodeTrace(d.Trace)}
 	writeStack(std.err, e)
 	return &cli.Problem{Status: cli.StatusFailed, Message: "function " + function + " failed: " + progress.ErrorLine(e)}
 }

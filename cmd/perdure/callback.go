@@ -13,9 +13,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
-	"github.com/perdure/perdure/internal/adminapi"
+	"github.com/perdure/perdure/internal/api/adminapi"
 	"github.com/perdure/perdure/internal/cli"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 var callbackCommand = &command{
@@ -103,7 +103,7 @@ func (v *callbackVerb) check(std *stdio, args []string) (result []byte, err erro
 	case v.resultFile == "":
 		return []byte(v.result.String()), nil
 	case v.resultFile == "-":
-		result, err = io.ReadAll(io.LimitReader(std.in, wire.MaxPayload+1))
+		result, err = io.ReadAll(io.LimitReader(std.in, protocol.MaxPayload+1))
 	default:
 		result, err = os.ReadFile(v.resultFile)
 	}

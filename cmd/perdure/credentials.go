@@ -5,8 +5,8 @@ import (
 	"flag"
 	"fmt"
 
+	"github.com/perdure/perdure/internal/api/credentials"
 	"github.com/perdure/perdure/internal/cli"
-	"github.com/perdure/perdure/internal/credentials"
 )
 
 var credentialsCommand = &command{

@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"github.com/perdure/perdure/internal/cli"
-	"github.com/perdure/perdure/internal/sandbox"
+	"github.com/perdure/perdure/internal/function/sandbox"
 )
 
 var devCommand = &command{

@@ -10,9 +10,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/perdure/perdure/internal/samconfig"
-	"github.com/perdure/perdure/internal/template"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/internal/function/samconfig"
+	"github.com/perdure/perdure/internal/function/template"
+	"github.com/perdure/perdure/protocol"
 )
 
 func TestScreen(t *testing.T) {
@@ -104,7 +104,7 @@ func mustGetwd(t *testing.T) string {
 }
 
 func TestReason(t *testing.T) {
-	e := &wire.ErrorObject{ErrorType: "NonDeterminismError", ErrorMessage: `perdure: non-deterministic code at operation 2: recorded WAIT/Wait "pause", but the code returned without reaching it; code between operations must do the same`}
+	e := &protocol.ErrorObject{ErrorType: "NonDeterminismError", ErrorMessage: `perdure: non-deterministic code at operation 2: recorded WAIT/Wait "pause", but the code returned without reaching it; code between operations must do the same`}
 	if got, want := reason(e), `operation 2: recorded WAIT/Wait "pause", but the code returned without reaching it`; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}

@@ -13,12 +13,12 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/engine"
-	"github.com/perdure/perdure/internal/build"
 	"github.com/perdure/perdure/internal/cli"
 	"github.com/perdure/perdure/internal/cli/progress"
-	"github.com/perdure/perdure/internal/runtimes"
-	"github.com/perdure/perdure/internal/sandbox"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/internal/function/build"
+	"github.com/perdure/perdure/internal/function/runtimes"
+	"github.com/perdure/perdure/internal/function/sandbox"
+	"github.com/perdure/perdure/protocol"
 )
 
 // devFunction is one function under development.
@@ -206,7 +206,7 @@ func (f *devFunction) moveAliases(ctx context.Context) error {
 	if err := f.dev.local.pointAliases(ctx, f.program); err != nil || f.spec == nil {
 		return err
 	}
-	e, latest := f.dev.local.engine, wire.LatestVersion
+	e, latest := f.dev.local.engine, protocol.LatestVersion
 	for _, name := range f.spec.Aliases {
 		a, err := e.Alias(ctx, f.name, name)
 		if err != nil {
@@ -285,7 +285,7 @@ func (f *devFunction) prune() {
 
 // remove takes the function away: the template has it no more.
 func (f *devFunction) remove() {
-	f.dev.local.engine.Unregister(f.name, wire.LatestVersion)
+	f.dev.local.engine.Unregister(f.name, protocol.LatestVersion)
 	f.invoker.end(f.retired)
 	f.say(tonePlain, "is not in the template any more; its open executions wait until it is")
 }

@@ -10,10 +10,10 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/perdure/perdure/internal/build"
 	"github.com/perdure/perdure/internal/cli"
-	"github.com/perdure/perdure/internal/template"
-	"github.com/perdure/perdure/internal/watch"
+	"github.com/perdure/perdure/internal/function/build"
+	"github.com/perdure/perdure/internal/function/template"
+	"github.com/perdure/perdure/internal/function/watch"
 )
 
 const (

@@ -11,9 +11,9 @@ import (
 
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/cli/progress"
-	"github.com/perdure/perdure/internal/runtimes"
-	"github.com/perdure/perdure/internal/sandbox"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/internal/function/runtimes"
+	"github.com/perdure/perdure/internal/function/sandbox"
+	"github.com/perdure/perdure/protocol"
 )
 
 const (
@@ -40,8 +40,8 @@ type verdict struct {
 // takes over.
 func (f *devFunction) rehearseAll(ctx context.Context, fn engine.Function, proc *runtimes.Process) (v verdicts) {
 	open, next, err := f.dev.local.engine.List(ctx, &engine.ListRequest{
-		Function: f.name, Qualifier: wire.LatestVersion, MaxItems: maxRehearsed,
-		Statuses: []wire.ExecutionStatus{wire.ExecutionRunning},
+		Function: f.name, Qualifier: protocol.LatestVersion, MaxItems: maxRehearsed,
+		Statuses: []protocol.ExecutionStatus{protocol.ExecutionRunning},
 	})
 	if err != nil || len(open) == 0 || fn.Durable == nil {
 		return v // a function that is new here has none
@@ -76,7 +76,7 @@ func (f *devFunction) rehearseAll(ctx context.Context, fn engine.Function, proc 
 // rehearsalPool runs processes that replay and do nothing else. What they write
 // is not shown: it was, when it was new.
 func (f *devFunction) rehearsalPool(fn engine.Function, proc *runtimes.Process) (*sandbox.Pool, error) {
-	env := map[string]string{wire.RehearsalVariable: "1"}
+	env := map[string]string{protocol.RehearsalVariable: "1"}
 	for name, value := range f.dev.environment(f.program) {
 		env[name] = value
 	}
@@ -92,7 +92,7 @@ func (f *devFunction) rehearsalPool(fn engine.Function, proc *runtimes.Process) 
 // knows what a rehearsal is. Another would run the bodies of its steps.
 func knowsRehearsals(proc *runtimes.Process) bool {
 	program, err := os.ReadFile(proc.Command[0])
-	return err == nil && bytes.Contains(program, []byte(wire.RehearsalVariable))
+	return err == nil && bytes.Contains(program, []byte(protocol.RehearsalVariable))
 }
 
 // rehearse tries one execution. The verdict is empty if it has closed meanwhile.
@@ -106,13 +106,13 @@ func (f *devFunction) rehearse(ctx context.Context, pool *sandbox.Pool, arn stri
 		return verdict{tone: toneWarn, text: "may not replay with the new code: " + cut(progress.ErrorLine(out.Error))}
 	}
 	var answer struct {
-		Status wire.InvocationStatus
-		Error  *wire.ErrorObject
+		Status protocol.InvocationStatus
+		Error  *protocol.ErrorObject
 	}
 	switch err := json.Unmarshal(out.Payload, &answer); {
 	case err != nil:
 		return verdict{tone: toneWarn, text: "may not replay with the new code: the function did not answer as a durable function does"}
-	case answer.Status != wire.InvocationFailed:
+	case answer.Status != protocol.InvocationFailed:
 		return verdict{tone: toneGood, text: "replays"}
 	case answer.Error != nil && answer.Error.ErrorType == "NonDeterminismError":
 		return verdict{tone: toneBad, text: "does not replay with the new code, and will fail when it goes on: " + cut(reason(answer.Error))}
@@ -122,8 +122,8 @@ func (f *devFunction) rehearse(ctx context.Context, pool *sandbox.Pool, arn stri
 
 // reason is what a NonDeterminismError says of this execution, without what it
 // says of all.
-func reason(e *wire.ErrorObject) string {
-	line := progress.ErrorLine(&wire.ErrorObject{ErrorMessage: e.ErrorMessage})
+func reason(e *protocol.ErrorObject) string {
+	line := progress.ErrorLine(&protocol.ErrorObject{ErrorMessage: e.ErrorMessage})
 	line, _, _ = strings.Cut(line, "; ")
 	return strings.TrimPrefix(line, "perdure: non-deterministic code at ")
 }

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/internal/cli"
-	"github.com/perdure/perdure/internal/doctor"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/internal/cli/doctor"
+	"github.com/perdure/perdure/protocol"
 )
 
 var doctorCommand = &command{
@@ -75,7 +75,7 @@ func (r *remote) whoServes(ctx context.Context) (*doctor.Engine, error) {
 		return nil, err
 	}
 	e := &doctor.Engine{Version: about.Version, Functions: len(about.Functions)}
-	if at := wire.Timestamp(about.Timestamp); at != 0 {
+	if at := protocol.Timestamp(about.Timestamp); at != 0 {
 		middle := began.Add(time.Since(began) / 2)
 		e.Clock = at.Time().Sub(middle)
 	}

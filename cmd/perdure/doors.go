@@ -6,7 +6,7 @@ import (
 	"net"
 	"net/http"
 
-	"github.com/perdure/perdure/internal/server"
+	"github.com/perdure/perdure/internal/api/server"
 )
 
 // doors are how the functions of an engine come in that lets others in by

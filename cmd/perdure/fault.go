@@ -7,8 +7,8 @@ import (
 	"syscall"
 
 	"github.com/perdure/perdure/internal/cli"
-	"github.com/perdure/perdure/internal/store"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/internal/core/store"
+	"github.com/perdure/perdure/protocol"
 )
 
 // dataFault words an error of opening or using the data directory dir.
@@ -54,15 +54,15 @@ func lockedFault(dir, owner string) error {
 
 // engineFault words an error of the engine with its data in dir.
 func engineFault(dir string, err error) error {
-	if refused, ok := errors.AsType[*wire.Error](err); ok {
+	if refused, ok := errors.AsType[*protocol.Error](err); ok {
 		return cli.Faultf("the engine refused: %s", refused.Message)
 	}
 	return dataFault(dir, err)
 }
 
 // refusal returns the engine's refusal in err, if it is one.
-func refusal(err error, code wire.Code) (*wire.Error, bool) {
-	e, ok := errors.AsType[*wire.Error](err)
+func refusal(err error, code protocol.Code) (*protocol.Error, bool) {
+	e, ok := errors.AsType[*protocol.Error](err)
 	return e, ok && e.Code == code
 }
 

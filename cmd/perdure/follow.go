@@ -9,12 +9,12 @@ import (
 
 	"github.com/perdure/perdure/internal/cli"
 	"github.com/perdure/perdure/internal/cli/progress"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // follow shows an execution's events on view until it has ended, ctx is done
 // or stop, which may be nil, returns an error.
-func follow(ctx context.Context, view *progress.View, events iter.Seq2[*wire.Event, error], stop func(*wire.Event) error) error {
+func follow(ctx context.Context, view *progress.View, events iter.Seq2[*protocol.Event, error], stop func(*protocol.Event) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go view.Animate(ctx)
@@ -42,14 +42,14 @@ const (
 
 // toldEvent is an event with the JSON in which the engine told it.
 type toldEvent struct {
-	*wire.Event
+	*protocol.Event
 	raw json.RawMessage
 }
 
 // watch yields an execution's history and what is added to it, like
 // engine.Watch, by polling.
-func (r *remote) watch(ctx context.Context, arn string) iter.Seq2[*wire.Event, error] {
-	return func(yield func(*wire.Event, error) bool) {
+func (r *remote) watch(ctx context.Context, arn string) iter.Seq2[*protocol.Event, error] {
+	return func(yield func(*protocol.Event, error) bool) {
 		for e, err := range r.watchTold(ctx, arn) {
 			if !yield(e.Event, err) {
 				return
@@ -90,7 +90,7 @@ func (r *remote) watchTold(ctx context.Context, arn string) iter.Seq2[toldEvent,
 func (r *remote) eventsAfter(ctx context.Context, arn string, last int64) ([]toldEvent, error) {
 	var news []toldEvent
 	for raw, err := range r.events(ctx, arn, true) {
-		var e *wire.Event
+		var e *protocol.Event
 		if err == nil {
 			e, err = cli.DecodeEvent(raw)
 		}
@@ -106,9 +106,9 @@ func (r *remote) eventsAfter(ctx context.Context, arn string, last int64) ([]tol
 	return news, nil
 }
 
-func endsExecution(e *wire.Event) bool {
+func endsExecution(e *protocol.Event) bool {
 	switch e.Type {
-	case wire.EventExecutionSucceeded, wire.EventExecutionFailed, wire.EventExecutionTimedOut, wire.EventExecutionStopped:
+	case protocol.EventExecutionSucceeded, protocol.EventExecutionFailed, protocol.EventExecutionTimedOut, protocol.EventExecutionStopped:
 		return true
 	}
 	return false

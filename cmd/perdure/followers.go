@@ -10,8 +10,8 @@ import (
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/cli"
 	"github.com/perdure/perdure/internal/cli/progress"
-	"github.com/perdure/perdure/internal/sandbox"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/internal/function/sandbox"
+	"github.com/perdure/perdure/protocol"
 )
 
 // maxFollowed bounds how many executions are shown line by line at a time.
@@ -94,7 +94,7 @@ var uuidPattern = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a
 // label is what an execution is called on the screen: its name, of which eight
 // characters will do if it is a UUID, behind its function's if there are several.
 func (f *followers) label(arn string) string {
-	parsed, err := wire.ParseARN(arn)
+	parsed, err := protocol.ParseARN(arn)
 	if err != nil {
 		return arn
 	}
@@ -121,7 +121,7 @@ func (f *followers) follow(arn string, one *follower) {
 	}
 	one.view.Resume(recorded)
 	events := f.events(arn)
-	var held *wire.Event
+	var held *protocol.Event
 	for {
 		e := held
 		if e == nil {
@@ -131,7 +131,7 @@ func (f *followers) follow(arn string, one *follower) {
 			return
 		}
 		held = nil
-		if e.Type == wire.EventStepStarted || e.Type == wire.EventContextStarted {
+		if e.Type == protocol.EventStepStarted || e.Type == protocol.EventContextStarted {
 			held = soon(events)
 		}
 		// The start of what is over at once is no news.
@@ -145,8 +145,8 @@ func (f *followers) follow(arn string, one *follower) {
 
 // events yields the events of an execution until it has ended or was deleted,
 // or the engine closes.
-func (f *followers) events(arn string) <-chan *wire.Event {
-	events := make(chan *wire.Event)
+func (f *followers) events(arn string) <-chan *protocol.Event {
+	events := make(chan *protocol.Event)
 	f.finished.Go(func() {
 		defer close(events)
 		for e, err := range f.engine.Watch(f.ctx, arn) {
@@ -163,7 +163,7 @@ func (f *followers) events(arn string) <-chan *wire.Event {
 const atOnce = 100 * time.Millisecond
 
 // soon returns the next event, or nil if it does not come at once.
-func soon(events <-chan *wire.Event) *wire.Event {
+func soon(events <-chan *protocol.Event) *protocol.Event {
 	timer := time.NewTimer(atOnce)
 	defer timer.Stop()
 	select {
@@ -192,7 +192,7 @@ func (f *followers) lookBack(arn string) (recorded int64, input *string) {
 }
 
 // tellEnd shows the result, or the error.
-func (one *follower) tellEnd(s *screen, e *wire.Event) {
+func (one *follower) tellEnd(s *screen, e *protocol.Event) {
 	switch {
 	case e.Error != nil:
 		s.say(one.name, toneBad, "%s", cut(progress.ErrorLine(e.Error)))

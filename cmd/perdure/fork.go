@@ -6,9 +6,9 @@ import (
 	"flag"
 	"fmt"
 
-	"github.com/perdure/perdure/internal/adminapi"
+	"github.com/perdure/perdure/internal/api/adminapi"
 	"github.com/perdure/perdure/internal/cli"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 var forkCommand = &command{
@@ -98,7 +98,7 @@ func (v *forkVerb) outcome() (*adminapi.Outcome, error) {
 	case v.result.Value != nil && failed:
 		return nil, cli.Usagef("--result and --error-message are two outcomes of one operation")
 	case failed:
-		return &adminapi.Outcome{Error: &wire.ErrorObject{ErrorType: v.kind, ErrorMessage: v.message.String()}}, nil
+		return &adminapi.Outcome{Error: &protocol.ErrorObject{ErrorType: v.kind, ErrorMessage: v.message.String()}}, nil
 	}
 	return &adminapi.Outcome{Result: v.result.Value}, nil
 }

@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // forwarder sends the requests of functions on to an engine elsewhere, signed
@@ -24,7 +24,7 @@ var notForwarded = []string{
 
 // ServeHTTP implements [http.Handler].
 func (f *forwarder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, wire.MaxSyncPayload+10<<20))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, protocol.MaxSyncPayload+10<<20))
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusRequestEntityTooLarge)
 		return

@@ -8,9 +8,9 @@ import (
 	"path/filepath"
 
 	"github.com/perdure/perdure/engine"
-	"github.com/perdure/perdure/internal/codestore"
-	"github.com/perdure/perdure/internal/runtimes"
-	"github.com/perdure/perdure/internal/sandbox"
+	"github.com/perdure/perdure/internal/function/codestore"
+	"github.com/perdure/perdure/internal/function/runtimes"
+	"github.com/perdure/perdure/internal/function/sandbox"
 )
 
 // frozen is what is needed to run the code of a published version: the data of

@@ -11,7 +11,7 @@ import (
 
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/cli"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // functionFlags are the settings with which run and serve register functions.
@@ -38,13 +38,13 @@ func (f *functionFlags) check() error {
 		return cli.Usagef("--timeout must be positive, such as 30s")
 	case !validExecutionTimeout(f.executionTimeout):
 		return cli.Usagef("--execution-timeout must be %s", executionTimeouts)
-	case f.retention < 1 || f.retention > wire.MaxRetentionDays:
-		return cli.Usagef("--retention must be between 1 and %d days", wire.MaxRetentionDays)
+	case f.retention < 1 || f.retention > protocol.MaxRetentionDays:
+		return cli.Usagef("--retention must be between 1 and %d days", protocol.MaxRetentionDays)
 	}
 	return nil
 }
 
-const maxExecutionTimeout = wire.MaxWaitSeconds * time.Second
+const maxExecutionTimeout = protocol.MaxWaitSeconds * time.Second
 
 var executionTimeouts = fmt.Sprintf("between 1s and %dh (366 days)", int(maxExecutionTimeout.Hours()))
 

@@ -11,10 +11,10 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/engine"
-	"github.com/perdure/perdure/internal/adminapi"
+	"github.com/perdure/perdure/internal/api/adminapi"
 	"github.com/perdure/perdure/internal/cli"
-	"github.com/perdure/perdure/internal/span"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/internal/text"
+	"github.com/perdure/perdure/protocol"
 )
 
 var functionsCommand = &command{
@@ -75,7 +75,7 @@ func writeFunctions(std *stdio, all []adminapi.Function) error {
 			x := &f.Versions[j]
 			since := ""
 			if x.LastModified != 0 {
-				since = span.Whole(time.Since(wire.Timestamp(x.LastModified).Time())) + " ago"
+				since = text.Duration(time.Since(protocol.Timestamp(x.LastModified).Time())) + " ago"
 			}
 			fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t%s\t%s\n", name, x.Version, strings.Join(aliasesTo(f, x.Version), " "),
 				x.OpenExecutions, megabytes(x.CodeSize), since, strings.ToLower(string(x.State)))

@@ -8,7 +8,7 @@ import (
 	"io"
 	"os"
 
-	"github.com/perdure/perdure/internal/adminapi"
+	"github.com/perdure/perdure/internal/api/adminapi"
 	"github.com/perdure/perdure/internal/cli"
 )
 

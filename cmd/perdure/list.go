@@ -13,11 +13,11 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/engine"
-	"github.com/perdure/perdure/internal/adminapi"
+	"github.com/perdure/perdure/internal/api/adminapi"
 	"github.com/perdure/perdure/internal/cli"
 	"github.com/perdure/perdure/internal/cli/progress"
-	"github.com/perdure/perdure/internal/span"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/internal/text"
+	"github.com/perdure/perdure/protocol"
 )
 
 var listCommand = &command{
@@ -92,7 +92,7 @@ func (v *listVerb) run(ctx context.Context, std *stdio, args []string) error {
 		return err
 	}
 	if v.limit > 0 {
-		v.filter.PageSize = min(v.limit+1, wire.MaxPage)
+		v.filter.PageSize = min(v.limit+1, protocol.MaxPage)
 	}
 	table := tabwriter.NewWriter(std.out, 0, 0, 3, ' ', 0)
 	if !v.json {
@@ -121,9 +121,9 @@ func (v *listVerb) run(ctx context.Context, std *stdio, args []string) error {
 
 func (v *listVerb) checkStatus() error {
 	for _, word := range separated(v.status) {
-		status := wire.ExecutionStatus(strings.ToUpper(word))
-		if !slices.Contains(wire.ExecutionStatuses, status) {
-			return cli.Usagef("there is no status %q", word).Hintf("the statuses are %s", join(wire.ExecutionStatuses))
+		status := protocol.ExecutionStatus(strings.ToUpper(word))
+		if !slices.Contains(protocol.ExecutionStatuses, status) {
+			return cli.Usagef("there is no status %q", word).Hintf("the statuses are %s", join(protocol.ExecutionStatuses))
 		}
 		v.filter.Statuses = append(v.filter.Statuses, status)
 	}
@@ -179,19 +179,19 @@ func (v *listVerb) list(ctx context.Context, out, table io.Writer, r *remote) (m
 // row shows one execution.
 func (v *listVerb) row(table io.Writer, e *adminapi.Execution) {
 	function := e.FunctionArn
-	if arn, err := wire.ParseARN(e.DurableExecutionArn); err == nil {
+	if arn, err := protocol.ParseARN(e.DurableExecutionArn); err == nil {
 		function = arn.Function
 	}
 	doing, since := "", ""
 	if len(e.Doing) > 0 {
-		doing, since = join(e.Doing), span.Whole(age(e.Since))
+		doing, since = join(e.Doing), text.Duration(age(e.Since))
 	}
 	fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", function, e.DurableExecutionName, e.Status, doing, since,
-		localTime(cli.Seconds(float64(e.StartTimestamp)/1000)), took(wire.Timestamp(e.StartTimestamp), wire.Timestamp(e.EndTimestamp)))
+		localTime(cli.Seconds(float64(e.StartTimestamp)/1000)), took(protocol.Timestamp(e.StartTimestamp), protocol.Timestamp(e.EndTimestamp)))
 }
 
 // age is how long ago t was.
-func age(t adminapi.Time) time.Duration { return time.Since(wire.Timestamp(t).Time()) }
+func age(t adminapi.Time) time.Duration { return time.Since(protocol.Timestamp(t).Time()) }
 
 func localTime(s cli.Seconds) string {
 	return s.Timestamp().Time().Local().Format(time.DateTime)
@@ -200,9 +200,9 @@ func localTime(s cli.Seconds) string {
 // duration is how long an execution took, or has been open.
 func duration(e *cli.Execution) string { return took(e.Started.Timestamp(), e.Closed.Timestamp()) }
 
-func took(started, closed wire.Timestamp) string {
+func took(started, closed protocol.Timestamp) string {
 	if closed == 0 {
-		return span.Whole(time.Since(started.Time())) + " so far"
+		return text.Duration(time.Since(started.Time())) + " so far"
 	}
 	return progress.Span(closed.Sub(started))
 }

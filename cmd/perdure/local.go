@@ -18,21 +18,21 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/engine"
-	"github.com/perdure/perdure/internal/adminapi"
-	"github.com/perdure/perdure/internal/attached"
-	"github.com/perdure/perdure/internal/build"
+	"github.com/perdure/perdure/internal/api/adminapi"
+	"github.com/perdure/perdure/internal/api/emulator"
+	"github.com/perdure/perdure/internal/api/lambdaapi"
+	"github.com/perdure/perdure/internal/api/page"
+	"github.com/perdure/perdure/internal/api/runtimeapi"
+	"github.com/perdure/perdure/internal/api/server"
 	"github.com/perdure/perdure/internal/cli"
-	"github.com/perdure/perdure/internal/emulator"
-	"github.com/perdure/perdure/internal/httpfunction"
-	"github.com/perdure/perdure/internal/lambdaapi"
-	"github.com/perdure/perdure/internal/otlp"
-	"github.com/perdure/perdure/internal/runtimeapi"
-	"github.com/perdure/perdure/internal/runtimes"
-	"github.com/perdure/perdure/internal/sandbox"
-	"github.com/perdure/perdure/internal/server"
-	"github.com/perdure/perdure/internal/store/sqlstore"
-	"github.com/perdure/perdure/internal/ui"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/internal/core/store/sqlstore"
+	"github.com/perdure/perdure/internal/function/attached"
+	"github.com/perdure/perdure/internal/function/build"
+	"github.com/perdure/perdure/internal/function/httpfunction"
+	"github.com/perdure/perdure/internal/function/runtimes"
+	"github.com/perdure/perdure/internal/function/sandbox"
+	"github.com/perdure/perdure/internal/observe/otlp"
+	"github.com/perdure/perdure/protocol"
 )
 
 // defaultData is the data directory where none is given.
@@ -173,7 +173,7 @@ func (l *local) faces(log *slog.Logger) server.Faces {
 				return copyData(ctx, l.store, l.versions.code, dir)
 			}},
 		}),
-		Page: ui.New(l.engine, &ui.Options{Logger: log, Version: version()}),
+		Page: page.New(l.engine, &page.Options{Logger: log, Version: version()}),
 
 		Emulator: l.emulatorFace(),
 		Metrics:  http.HandlerFunc(l.writeMetrics),
@@ -299,7 +299,7 @@ func (l *local) keeping(show func(sandbox.Line)) func(sandbox.Line) {
 func (l *local) registerElsewhere(fn engine.Function, p program) error {
 	if p.attached {
 		fn.Invoker = l.workers.Function(attached.Settings{
-			Name: fn.Name, Version: wire.LatestVersion, Timeout: fn.Timeout, MemoryMB: fn.MemoryMB, Region: region, Account: account,
+			Name: fn.Name, Version: protocol.LatestVersion, Timeout: fn.Timeout, MemoryMB: fn.MemoryMB, Region: region, Account: account,
 		})
 		fn.StartTimeout = workerPatience
 	} else {

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/perdure/perdure/internal/adminapi"
+	"github.com/perdure/perdure/internal/api/adminapi"
 	"github.com/perdure/perdure/internal/cli"
 )
 

@@ -16,7 +16,7 @@ import (
 	"github.com/mattn/go-isatty"
 
 	"github.com/perdure/perdure/internal/cli"
-	"github.com/perdure/perdure/internal/nearest"
+	"github.com/perdure/perdure/internal/text"
 )
 
 func main() { os.Exit(execute(os.Args[1:])) }
@@ -109,7 +109,7 @@ func find(name string) (*command, error) {
 		names = append(names, c.name)
 	}
 	p := cli.Usagef("there is no command %q", name)
-	if near := nearest.Word(name, names); near != "" {
+	if near := text.Nearest(name, names); near != "" {
 		p.Hintf("did you mean perdure %s?", near)
 	}
 	return nil, p.Hintf("perdure help lists the commands")

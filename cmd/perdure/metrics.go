@@ -8,7 +8,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/perdure/perdure/internal/metrics"
+	"github.com/perdure/perdure/internal/observe/metrics"
 )
 
 // started is when this process did.

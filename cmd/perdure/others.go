@@ -5,7 +5,7 @@ import (
 	"sync"
 
 	"github.com/perdure/perdure/engine"
-	"github.com/perdure/perdure/internal/sandbox"
+	"github.com/perdure/perdure/internal/function/sandbox"
 )
 
 // maxMentions bounds how many other executions are mentioned.

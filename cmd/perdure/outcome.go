@@ -7,19 +7,19 @@ import (
 
 	"github.com/perdure/perdure/internal/cli"
 	"github.com/perdure/perdure/internal/cli/progress"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // outcome is how an execution ended.
 type outcome struct {
-	ARN    string               `json:"DurableExecutionArn"`
-	Name   string               `json:"DurableExecutionName"`
-	Status wire.ExecutionStatus `json:"Status"`
-	Result json.RawMessage      `json:"Result,omitempty"`
-	Error  *wire.ErrorObject    `json:"Error,omitempty"`
+	ARN    string                   `json:"DurableExecutionArn"`
+	Name   string                   `json:"DurableExecutionName"`
+	Status protocol.ExecutionStatus `json:"Status"`
+	Result json.RawMessage          `json:"Result,omitempty"`
+	Error  *protocol.ErrorObject    `json:"Error,omitempty"`
 }
 
-func newOutcome(arn string, status wire.ExecutionStatus, result *string, reason *wire.ErrorObject) *outcome {
+func newOutcome(arn string, status protocol.ExecutionStatus, result *string, reason *protocol.ErrorObject) *outcome {
 	o := &outcome{ARN: arn, Name: nameInARN(arn), Status: status, Error: reason}
 	if result != nil {
 		o.Result = json.RawMessage(*result)
@@ -33,7 +33,7 @@ func (o *outcome) tell(std *stdio, asJSON bool) error {
 	if err := o.write(std.out, asJSON); err != nil {
 		return cli.Faultf("cannot write the result: %v", err)
 	}
-	if o.Status == wire.ExecutionSucceeded {
+	if o.Status == protocol.ExecutionSucceeded {
 		return nil
 	}
 	writeStack(std.err, o.Error)
@@ -48,7 +48,7 @@ func (o *outcome) write(w io.Writer, asJSON bool) error {
 	if asJSON {
 		return json.NewEncoder(w).Encode(o.encodable())
 	}
-	if o.Status != wire.ExecutionSucceeded {
+	if o.Status != protocol.ExecutionSucceeded {
 		return nil
 	}
 	result := o.Result
@@ -69,11 +69,11 @@ func (o *outcome) encodable() *outcome {
 	return &c
 }
 
-func statusWords(s wire.ExecutionStatus) string {
+func statusWords(s protocol.ExecutionStatus) string {
 	switch s {
-	case wire.ExecutionTimedOut:
+	case protocol.ExecutionTimedOut:
 		return "timed out"
-	case wire.ExecutionStopped:
+	case protocol.ExecutionStopped:
 		return "was stopped"
 	}
 	return "failed"
@@ -82,7 +82,7 @@ func statusWords(s wire.ExecutionStatus) string {
 // maxStack bounds the lines of a stack trace; the history has all of it.
 const maxStack = 20
 
-func writeStack(w io.Writer, e *wire.ErrorObject) {
+func writeStack(w io.Writer, e *protocol.ErrorObject) {
 	if e == nil {
 		return
 	}

@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"github.com/perdure/perdure/internal/cli/progress"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // maxNoAnswer is how many invocations in a row may fail without progress.
@@ -18,15 +18,15 @@ type patience struct {
 	ignored  int64 // events up to this one do not count
 	endless  bool
 	failures int
-	last     *wire.ErrorObject
+	last     *protocol.ErrorObject
 }
 
 // judge takes in an event and returns errNoAnswer when patience is at its end.
-func (p *patience) judge(e *wire.Event) error {
+func (p *patience) judge(e *protocol.Event) error {
 	switch {
 	case e.ID <= p.ignored || p.endless:
 		return nil
-	case e.Type != wire.EventInvocationCompleted || e.Error == nil:
+	case e.Type != protocol.EventInvocationCompleted || e.Error == nil:
 		p.failures = 0
 		return nil
 	}

@@ -11,12 +11,12 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/engine"
-	"github.com/perdure/perdure/internal/build"
 	"github.com/perdure/perdure/internal/cli"
-	"github.com/perdure/perdure/internal/httpfunction"
-	"github.com/perdure/perdure/internal/runtimes"
-	"github.com/perdure/perdure/internal/sandbox"
-	"github.com/perdure/perdure/internal/template"
+	"github.com/perdure/perdure/internal/function/build"
+	"github.com/perdure/perdure/internal/function/httpfunction"
+	"github.com/perdure/perdure/internal/function/runtimes"
+	"github.com/perdure/perdure/internal/function/sandbox"
+	"github.com/perdure/perdure/internal/function/template"
 )
 
 // program is a function's code: the directory of a main package of Go, that of

@@ -13,10 +13,10 @@ import (
 
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/cli"
-	"github.com/perdure/perdure/internal/nearest"
-	"github.com/perdure/perdure/internal/samconfig"
-	"github.com/perdure/perdure/internal/template"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/internal/function/samconfig"
+	"github.com/perdure/perdure/internal/function/template"
+	"github.com/perdure/perdure/internal/text"
+	"github.com/perdure/perdure/protocol"
 )
 
 // templateFlags are the flags of the verbs that read templates.
@@ -198,7 +198,7 @@ func (p *project) pick(name string) (program, error) {
 		}
 	}
 	problem := cli.Usagef("%s has no function %q", p.path, name)
-	if near := nearest.Word(name, names); near != "" {
+	if near := text.Nearest(name, names); near != "" {
 		return program{}, problem.Hintf("did you mean %s?", near)
 	}
 	return program{}, problem.Hintf("it has %s", strings.Join(names, ", "))
@@ -229,9 +229,9 @@ func (l *local) pointAliases(ctx context.Context, p program) error {
 		return nil
 	}
 	for _, name := range p.spec.Aliases {
-		latest := wire.LatestVersion
+		latest := protocol.LatestVersion
 		_, err := l.engine.CreateAlias(ctx, &engine.AliasChange{Function: p.name, Name: name, Version: &latest})
-		if _, exists := refusal(err, wire.CodeConflict); err != nil && !exists {
+		if _, exists := refusal(err, protocol.CodeConflict); err != nil && !exists {
 			return cli.Faultf("the alias %s of %s could not be made: %v", name, p.name, err)
 		}
 	}

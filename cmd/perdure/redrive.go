@@ -4,7 +4,7 @@ import (
 	"context"
 	"flag"
 
-	"github.com/perdure/perdure/internal/adminapi"
+	"github.com/perdure/perdure/internal/api/adminapi"
 )
 
 var redriveCommand = &command{

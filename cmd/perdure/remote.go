@@ -22,9 +22,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/smithy-go"
 
-	"github.com/perdure/perdure/internal/adminapi"
+	"github.com/perdure/perdure/internal/api/adminapi"
 	"github.com/perdure/perdure/internal/cli"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 const defaultEndpoint = "http://127.0.0.1:3001"
@@ -126,7 +126,7 @@ func qualified(function string) string {
 	if strings.HasPrefix(function, "arn:") && strings.Count(function, ":") >= 7 || !strings.HasPrefix(function, "arn:") && strings.Contains(function, ":") {
 		return function
 	}
-	return function + ":" + wire.LatestVersion
+	return function + ":" + protocol.LatestVersion
 }
 
 // execution describes one execution, and returns the description's JSON too.
@@ -200,7 +200,7 @@ func (r *remote) fault(ctx context.Context, err error) error {
 	case isAPI && isStranger(code):
 		return cli.Faultf("the engine at %s does not let us in: %s", r.endpoint, message).
 			Hintf("give your access key with --credentials FILE, or in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
-	case isAPI && code == wire.CodeService:
+	case isAPI && code == protocol.CodeService:
 		return cli.Faultf("the engine at %s failed: %s", r.endpoint, message)
 	case isAPI:
 		return cli.Faultf("the engine refused: %s", message)
@@ -213,11 +213,11 @@ func (r *remote) fault(ctx context.Context, err error) error {
 }
 
 // refusalOf reads what either API refused with.
-func refusalOf(err error) (code wire.Code, message string, ok bool) {
+func refusalOf(err error) (code protocol.Code, message string, ok bool) {
 	if e, ok := errors.AsType[smithy.APIError](err); ok {
-		return wire.Code(e.ErrorCode()), e.ErrorMessage(), true
+		return protocol.Code(e.ErrorCode()), e.ErrorMessage(), true
 	}
-	if e, ok := errors.AsType[*wire.Error](err); ok {
+	if e, ok := errors.AsType[*protocol.Error](err); ok {
 		return e.Code, e.Message, true
 	}
 	return "", "", false
@@ -229,8 +229,8 @@ func (r *remote) nonsense(err error) error {
 }
 
 // isStranger reports whether a refusal says that we are not known.
-func isStranger(code wire.Code) bool {
-	return code == wire.CodeMissingToken || code == wire.CodeUnrecognizedClient || code == wire.CodeInvalidSignature || code == wire.CodeIncompleteSignature
+func isStranger(code protocol.Code) bool {
+	return code == protocol.CodeMissingToken || code == protocol.CodeUnrecognizedClient || code == protocol.CodeInvalidSignature || code == protocol.CodeIncompleteSignature
 }
 
 // isOffline reports whether err says that nobody listens.

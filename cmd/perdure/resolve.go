@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/perdure/perdure/internal/adminapi"
+	"github.com/perdure/perdure/internal/api/adminapi"
 	"github.com/perdure/perdure/internal/cli"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // executionFlags are the flags of the verbs about one execution.
@@ -56,10 +56,10 @@ func (f *executionFlags) tell(ctx context.Context, std *stdio, r *remote, arn st
 // resolve finds the execution that word names: by ARN, by name, or by a piece
 // of its id or name that only one execution has.
 func (r *remote) resolve(ctx context.Context, word, function string) (string, error) {
-	if _, err := wire.ParseARN(word); err == nil {
+	if _, err := protocol.ParseARN(word); err == nil {
 		return word, nil
 	}
-	if wire.ValidID(word, wire.MaxExecutionName) {
+	if protocol.ValidID(word, protocol.MaxExecutionName) {
 		named, err := r.find(ctx, adminapi.ExecutionFilter{Function: function, Name: word}, isAny)
 		switch {
 		case err != nil:
@@ -100,7 +100,7 @@ func (r *remote) resolvePiece(ctx context.Context, piece, function string) (stri
 
 // find returns the executions that f selects and match accepts.
 func (r *remote) find(ctx context.Context, f adminapi.ExecutionFilter, match func(*adminapi.Execution) bool) ([]*adminapi.Execution, error) {
-	f.PageSize = wire.MaxPage
+	f.PageSize = protocol.MaxPage
 	var found []*adminapi.Execution
 	for e, err := range r.admin.Executions(ctx, f) {
 		if err != nil {
@@ -115,7 +115,7 @@ func (r *remote) find(ctx context.Context, f adminapi.ExecutionFilter, match fun
 
 // nameInARN is what a person calls an execution: the name in its ARN.
 func nameInARN(arn string) string {
-	parsed, err := wire.ParseARN(arn)
+	parsed, err := protocol.ParseARN(arn)
 	if err != nil {
 		return arn
 	}

@@ -12,11 +12,11 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/perdure/perdure/internal/adminapi"
-	"github.com/perdure/perdure/internal/archive"
+	"github.com/perdure/perdure/internal/api/adminapi"
 	"github.com/perdure/perdure/internal/cli"
-	"github.com/perdure/perdure/internal/fresh"
-	"github.com/perdure/perdure/internal/store/sqlstore"
+	"github.com/perdure/perdure/internal/core/store/sqlstore"
+	"github.com/perdure/perdure/internal/files/archive"
+	"github.com/perdure/perdure/internal/files/fresh"
 )
 
 var restoreCommand = &command{

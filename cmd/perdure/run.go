@@ -13,8 +13,8 @@ import (
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/cli"
 	"github.com/perdure/perdure/internal/cli/progress"
-	"github.com/perdure/perdure/internal/sandbox"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/internal/function/sandbox"
+	"github.com/perdure/perdure/protocol"
 )
 
 var runCommand = &command{
@@ -183,8 +183,8 @@ func (v *runVerb) start(ctx context.Context, e *engine.Engine, event []byte) (*e
 			return nil, err
 		}
 	}
-	started, err := e.Start(ctx, &engine.InvokeRequest{Function: v.program.name, Qualifier: wire.LatestVersion, Name: v.name, Payload: event})
-	if _, taken := refusal(err, wire.CodeAlreadyStarted); taken {
+	started, err := e.Start(ctx, &engine.InvokeRequest{Function: v.program.name, Qualifier: protocol.LatestVersion, Name: v.name, Payload: event})
+	if _, taken := refusal(err, protocol.CodeAlreadyStarted); taken {
 		return nil, nameTaken(v.name)
 	}
 	if err != nil {

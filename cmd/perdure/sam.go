@@ -6,8 +6,8 @@ import (
 	"net/http"
 
 	"github.com/perdure/perdure/engine"
-	"github.com/perdure/perdure/internal/emulator"
-	"github.com/perdure/perdure/internal/httpfunction"
+	"github.com/perdure/perdure/internal/api/emulator"
+	"github.com/perdure/perdure/internal/function/httpfunction"
 )
 
 // dockerHost is the name by which containers know the machine that they are on.

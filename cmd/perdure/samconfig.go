@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/perdure/perdure/internal/cli"
-	"github.com/perdure/perdure/internal/samconfig"
+	"github.com/perdure/perdure/internal/function/samconfig"
 )
 
 // configuration reads how SAM's command is configured in dir. files are those

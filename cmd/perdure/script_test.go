@@ -26,8 +26,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/perdure/perdure/engine"
-	"github.com/perdure/perdure/internal/adminapi"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/internal/api/adminapi"
+	"github.com/perdure/perdure/protocol"
 )
 
 var update = flag.Bool("update", false, "rewrite the expectations in the scripts")
@@ -207,7 +207,7 @@ func countLines(ts *testscript.TestScript, _ bool, args []string) {
 func settled(ts *testscript.TestScript, _ bool, args []string) {
 	client := &adminapi.Client{Endpoint: ts.Getenv("URL")}
 	filter := adminapi.ExecutionFilter{Name: args[0]}
-	if status := wire.ExecutionStatus(args[1]); status.Closed() {
+	if status := protocol.ExecutionStatus(args[1]); status.Closed() {
 		filter.Statuses = append(filter.Statuses, status)
 	} else {
 		filter.Doing = append(filter.Doing, engine.Activity(args[1]))

@@ -6,9 +6,9 @@ import (
 	"log/slog"
 	"net"
 
+	"github.com/perdure/perdure/internal/api/credentials"
+	"github.com/perdure/perdure/internal/api/server"
 	"github.com/perdure/perdure/internal/cli"
-	"github.com/perdure/perdure/internal/credentials"
-	"github.com/perdure/perdure/internal/server"
 )
 
 // securityFlags are the settings with which an engine serves more than its own

@@ -12,7 +12,7 @@ import (
 
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/cli"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 var serveCommand = &command{
@@ -244,7 +244,7 @@ func (v *serveVerb) ready(l *local, waiting []engine.OpenCount) {
 
 // howToServe says what the open executions of a function version need.
 func howToServe(c *engine.OpenCount) string {
-	if c.Version != wire.LatestVersion {
+	if c.Version != protocol.LatestVersion {
 		return "its code is not here, see perdure functions"
 	}
 	return fmt.Sprintf("serve it with --function %s=DIR", c.Function)

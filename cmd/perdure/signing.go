@@ -17,8 +17,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
+	"github.com/perdure/perdure/internal/api/credentials"
 	"github.com/perdure/perdure/internal/cli"
-	"github.com/perdure/perdure/internal/credentials"
 )
 
 // identityFlags say who we are to an engine, and how we know that it is one.

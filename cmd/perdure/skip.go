@@ -8,9 +8,9 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/perdure/perdure/internal/adminapi"
+	"github.com/perdure/perdure/internal/api/adminapi"
 	"github.com/perdure/perdure/internal/cli"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 var skipCommand = &command{
@@ -59,7 +59,7 @@ func (v *skipVerb) run(ctx context.Context, std *stdio, args []string) error {
 			continue
 		}
 		what := cmp.Or(s.Name, s.OperationId, "the next invocation")
-		fmt.Fprintf(std.out, "%s\twas due %s\n", cli.Printable(what), wire.Timestamp(s.DueTimestamp).Time().Local().Format(time.DateTime))
+		fmt.Fprintf(std.out, "%s\twas due %s\n", cli.Printable(what), protocol.Timestamp(s.DueTimestamp).Time().Local().Format(time.DateTime))
 	}
 	return nil
 }

@@ -11,7 +11,7 @@ import (
 
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/cli"
-	"github.com/perdure/perdure/internal/telemetry"
+	"github.com/perdure/perdure/internal/observe/telemetry"
 )
 
 // telemetryFlags say which records of executions an engine makes, and for whom.

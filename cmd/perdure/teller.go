@@ -10,7 +10,7 @@ import (
 	"syscall"
 
 	"github.com/perdure/perdure/internal/cli"
-	"github.com/perdure/perdure/internal/sandbox"
+	"github.com/perdure/perdure/internal/function/sandbox"
 )
 
 // teller says what happens while an engine serves: in lines for people, or in

@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/perdure/perdure/internal/sandbox"
+	"github.com/perdure/perdure/internal/function/sandbox"
 )
 
 // What of a function's output is shown within a second. What is shown may end

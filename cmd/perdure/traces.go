@@ -8,7 +8,7 @@ import (
 
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/cli"
-	"github.com/perdure/perdure/internal/otlp"
+	"github.com/perdure/perdure/internal/observe/otlp"
 )
 
 // openTraces begins to export traces, if OpenTelemetry's variables in our

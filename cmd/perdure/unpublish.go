@@ -9,9 +9,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
 	"github.com/perdure/perdure/engine"
-	"github.com/perdure/perdure/internal/adminapi"
+	"github.com/perdure/perdure/internal/api/adminapi"
 	"github.com/perdure/perdure/internal/cli"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 var unpublishCommand = &command{
@@ -102,7 +102,7 @@ func (r *remote) unusedVersions(ctx context.Context, names []string) (unused []s
 		}
 		newest := true
 		for _, x := range f.Versions {
-			if x.Version == wire.LatestVersion || x.State != engine.StateActive {
+			if x.Version == protocol.LatestVersion || x.State != engine.StateActive {
 				continue
 			}
 			if !newest && x.OpenExecutions == 0 && len(aliasesTo(f, x.Version)) == 0 {

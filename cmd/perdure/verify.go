@@ -8,10 +8,10 @@ import (
 	"path/filepath"
 
 	"github.com/perdure/perdure/engine"
-	"github.com/perdure/perdure/internal/adminapi"
+	"github.com/perdure/perdure/internal/api/adminapi"
 	"github.com/perdure/perdure/internal/cli"
-	"github.com/perdure/perdure/internal/codestore"
-	"github.com/perdure/perdure/internal/store/sqlstore"
+	"github.com/perdure/perdure/internal/core/store/sqlstore"
+	"github.com/perdure/perdure/internal/function/codestore"
 )
 
 var verifyCommand = &command{

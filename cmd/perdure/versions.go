@@ -11,10 +11,10 @@ import (
 	"sync"
 
 	"github.com/perdure/perdure/engine"
-	"github.com/perdure/perdure/internal/codestore"
-	"github.com/perdure/perdure/internal/runtimes"
-	"github.com/perdure/perdure/internal/sandbox"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/internal/function/codestore"
+	"github.com/perdure/perdure/internal/function/runtimes"
+	"github.com/perdure/perdure/internal/function/sandbox"
+	"github.com/perdure/perdure/protocol"
 )
 
 // versions runs what was published. The code is in the data directory; a
@@ -183,8 +183,8 @@ type publishedPool struct {
 func (p *publishedPool) Invoke(ctx context.Context, inv *engine.Invocation) engine.Outcome {
 	pool, err := p.start(ctx)
 	if err != nil {
-		return engine.Outcome{Unstarted: true, Error: &wire.ErrorObject{
-			ErrorType:    wire.ErrorTypeSandboxFailure,
+		return engine.Outcome{Unstarted: true, Error: &protocol.ErrorObject{
+			ErrorType:    protocol.ErrorTypeSandboxFailure,
 			ErrorMessage: fmt.Sprintf("RequestId: %s Error: version %s cannot be run: %v", inv.RequestID, p.fn.Version, err),
 		}}
 	}
@@ -244,7 +244,7 @@ func (l *local) published() (lines []string) {
 	byName := map[string][]string{}
 	var names []string
 	for _, c := range all {
-		if c.Version == wire.LatestVersion {
+		if c.Version == protocol.LatestVersion {
 			continue
 		}
 		if byName[c.Name] == nil {

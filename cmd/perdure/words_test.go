@@ -14,8 +14,8 @@ import (
 
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/cli"
-	"github.com/perdure/perdure/internal/sandbox"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/internal/function/sandbox"
+	"github.com/perdure/perdure/protocol"
 )
 
 func TestQuote(t *testing.T) {
@@ -84,15 +84,15 @@ func TestCommandLineToGoOn(t *testing.T) {
 }
 
 func TestPatience(t *testing.T) {
-	crash := &wire.ErrorObject{ErrorType: "Runtime.ExitError"}
-	events := func(kinds string) (list []*wire.Event) {
+	crash := &protocol.ErrorObject{ErrorType: "Runtime.ExitError"}
+	events := func(kinds string) (list []*protocol.Event) {
 		for i, kind := range kinds {
-			e := &wire.Event{ID: int64(i + 1), Type: wire.EventInvocationCompleted}
+			e := &protocol.Event{ID: int64(i + 1), Type: protocol.EventInvocationCompleted}
 			switch kind {
 			case 'x':
 				e.Error = crash
 			case 's':
-				e.Type = wire.EventStepStarted
+				e.Type = protocol.EventStepStarted
 			}
 			list = append(list, e)
 		}

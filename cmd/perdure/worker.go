@@ -11,10 +11,10 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/engine"
-	"github.com/perdure/perdure/internal/adminapi"
-	"github.com/perdure/perdure/internal/attached"
-	"github.com/perdure/perdure/internal/sandbox"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/internal/api/adminapi"
+	"github.com/perdure/perdure/internal/function/attached"
+	"github.com/perdure/perdure/internal/function/sandbox"
+	"github.com/perdure/perdure/protocol"
 )
 
 const (
@@ -102,7 +102,7 @@ func (w *worker) join(ctx context.Context) (*adminapi.Joined, error) {
 		if ctx.Err() != nil {
 			return nil, nil
 		}
-		if _, refused := errors.AsType[*wire.Error](err); refused {
+		if _, refused := errors.AsType[*protocol.Error](err); refused {
 			return nil, err
 		}
 		if !told {
@@ -156,8 +156,8 @@ func (w *worker) session(ctx context.Context, id string, pool invoker) {
 
 // forgotten reports whether err says that the engine does not know us.
 func forgotten(err error) bool {
-	refused, ok := errors.AsType[*wire.Error](err)
-	return ok && refused.Code == wire.CodeNotFound
+	refused, ok := errors.AsType[*protocol.Error](err)
+	return ok && refused.Code == protocol.CodeNotFound
 }
 
 // take runs one invocation after the other.
@@ -210,7 +210,7 @@ func (w *worker) finish(known context.Context, id string, out *adminapi.WorkerOu
 	defer cancel()
 	for pause := minPoll; ; pause = min(2*pause, maxPoll) {
 		err := w.client.Finish(ctx, id, out)
-		_, refused := errors.AsType[*wire.Error](err)
+		_, refused := errors.AsType[*protocol.Error](err)
 		if err == nil || refused || !sleep(ctx, pause) {
 			return
 		}
@@ -280,7 +280,7 @@ func (w *worker) nextBeat() (b *adminapi.WorkerBeat, more bool) {
 // settingsOf makes a pool's settings of what the engine told.
 func settingsOf(j *adminapi.Joined, function string) sandbox.Config {
 	return sandbox.Config{
-		Name: function, Version: cmp.Or(j.Version, wire.LatestVersion), MemoryMB: j.MemoryMB,
+		Name: function, Version: cmp.Or(j.Version, protocol.LatestVersion), MemoryMB: j.MemoryMB,
 		Timeout: time.Duration(j.TimeoutMs) * time.Millisecond, Region: j.Region, Account: j.Account,
 	}
 }

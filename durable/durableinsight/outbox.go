@@ -7,8 +7,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/perdure/perdure/internal/telemetry"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/internal/observe/telemetry"
+	"github.com/perdure/perdure/protocol"
 )
 
 // maxKept is how many bytes of records that could not be delivered are kept. The
@@ -22,17 +22,17 @@ type outbox struct {
 
 	mu      sync.Mutex // guards what follows
 	waiting []waiting
-	busy    chan struct{}  // while somebody delivers; closed at the end of that
-	beside  bool           // a goroutine delivers, or is about to
-	emitted wire.Timestamp // of the record made last
-	dropped int            // records that nobody was told of yet
+	busy    chan struct{}      // while somebody delivers; closed at the end of that
+	beside  bool               // a goroutine delivers, or is about to
+	emitted protocol.Timestamp // of the record made last
+	dropped int                // records that nobody was told of yet
 }
 
 // waiting is a record to be delivered. It is made late, so that many changes soon
 // after each other cost one; but at once if it is an execution's last.
 type waiting struct {
 	arn    string
-	make   func(now wire.Timestamp) Record // nil once it is made
+	make   func(now protocol.Timestamp) Record // nil once it is made
 	record Record
 	size   int
 }
@@ -41,7 +41,7 @@ func newOutbox(sink Sink) *outbox { return &outbox{sink: sink} }
 
 // put adds a record, in place of one of the same execution that waits and was
 // not made yet. If it is the last one it is made now.
-func (o *outbox) put(arn string, record func(wire.Timestamp) Record, last bool) {
+func (o *outbox) put(arn string, record func(protocol.Timestamp) Record, last bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.waiting = slices.DeleteFunc(o.waiting, func(w waiting) bool { return w.arn == arn && w.make != nil })
@@ -59,7 +59,7 @@ func (o *outbox) complete(w *waiting) {
 	if w.make == nil {
 		return
 	}
-	o.emitted = max(o.emitted+1, wire.TimestampOf(time.Now()))
+	o.emitted = max(o.emitted+1, protocol.TimestampOf(time.Now()))
 	w.record, w.make = w.make(o.emitted), nil
 	w.size = len(w.record.JSON())
 }

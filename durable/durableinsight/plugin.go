@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/durable"
-	"github.com/perdure/perdure/internal/telemetry"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/internal/observe/telemetry"
+	"github.com/perdure/perdure/protocol"
 )
 
 // maxDelivery bounds what delivering may add to an invocation.
@@ -30,7 +30,7 @@ func New(sink Sink, cfg Config) *durable.Plugin {
 				return
 			}
 			if x := outcome(end); cfg.Wants(x.Status) {
-				out.put(end.ExecutionARN, func(now wire.Timestamp) Record { return cfg.Record(x, now) }, x.Status.Closed())
+				out.put(end.ExecutionARN, func(now protocol.Timestamp) Record { return cfg.Record(x, now) }, x.Status.Closed())
 			}
 			deliver(ctx, out, end.Logger)
 		},
@@ -38,7 +38,7 @@ func New(sink Sink, cfg Config) *durable.Plugin {
 	if cfg.Emit == OnChange {
 		changed := func(ctx context.Context, inv *durable.Invocation) {
 			if cfg.Samples(inv.ExecutionARN) {
-				out.put(inv.ExecutionARN, func(now wire.Timestamp) Record { return cfg.Record(running(inv), now) }, false)
+				out.put(inv.ExecutionARN, func(now protocol.Timestamp) Record { return cfg.Record(running(inv), now) }, false)
 				out.deliverBeside(ctx)
 			}
 		}
@@ -54,7 +54,7 @@ func New(sink Sink, cfg Config) *durable.Plugin {
 // running is an execution of which an invocation is under way.
 func running(inv *durable.Invocation) *telemetry.Execution {
 	x := &telemetry.Execution{
-		ARN: inv.ExecutionARN, Status: wire.ExecutionRunning, Start: wire.TimestampOf(inv.ExecutionStart), Operations: inv.Operations.All(),
+		ARN: inv.ExecutionARN, Status: protocol.ExecutionRunning, Start: protocol.TimestampOf(inv.ExecutionStart), Operations: inv.Operations.All(),
 	}
 	for execution := range inv.Operations.All() {
 		x.Input = execution.Payload
@@ -67,14 +67,14 @@ func running(inv *durable.Invocation) *telemetry.Execution {
 func outcome(end *durable.InvocationOutcome) *telemetry.Execution {
 	x := running(end.Invocation)
 	switch end.Status {
-	case string(wire.InvocationSucceeded):
-		x.Status, x.Output = wire.ExecutionSucceeded, &end.Result
-	case string(wire.InvocationFailed):
-		x.Status, x.Error = wire.ExecutionFailed, end.Error
+	case string(protocol.InvocationSucceeded):
+		x.Status, x.Output = protocol.ExecutionSucceeded, &end.Result
+	case string(protocol.InvocationFailed):
+		x.Status, x.Error = protocol.ExecutionFailed, end.Error
 	default:
 		return x
 	}
-	x.End = wire.TimestampOf(time.Now())
+	x.End = protocol.TimestampOf(time.Now())
 	return x
 }
 

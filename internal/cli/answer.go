@@ -6,30 +6,30 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // Seconds is a timestamp of the Lambda API: epoch seconds with a fraction.
 type Seconds float64
 
 // Timestamp converts s to milliseconds.
-func (s Seconds) Timestamp() wire.Timestamp {
-	return wire.Timestamp(math.Round(float64(s) * 1000))
+func (s Seconds) Timestamp() protocol.Timestamp {
+	return protocol.Timestamp(math.Round(float64(s) * 1000))
 }
 
 // Execution is an execution as the Lambda API describes it. A row of a list
 // has only the first members.
 type Execution struct {
-	ARN         string               `json:"DurableExecutionArn"`
-	Name        string               `json:"DurableExecutionName"`
-	FunctionARN string               `json:"FunctionArn"`
-	Status      wire.ExecutionStatus `json:"Status"`
-	Started     Seconds              `json:"StartTimestamp"`
-	Closed      Seconds              `json:"EndTimestamp"`
+	ARN         string                   `json:"DurableExecutionArn"`
+	Name        string                   `json:"DurableExecutionName"`
+	FunctionARN string                   `json:"FunctionArn"`
+	Status      protocol.ExecutionStatus `json:"Status"`
+	Started     Seconds                  `json:"StartTimestamp"`
+	Closed      Seconds                  `json:"EndTimestamp"`
 
-	Input  *string           `json:"InputPayload"`
-	Result *string           `json:"Result"`
-	Error  *wire.ErrorObject `json:"Error"`
+	Input  *string               `json:"InputPayload"`
+	Result *string               `json:"Result"`
+	Error  *protocol.ErrorObject `json:"Error"`
 
 	Pause    *Pause  `json:"PauseDetails"`                      // of one that is PAUSING or PAUSED
 	TimesOut Seconds `json:"ExpectedExecutionTimeoutTimestamp"` // of one that is open
@@ -49,7 +49,7 @@ type payload struct{ Payload *string }
 type eventDetails struct {
 	Input, Result, Reason payload
 
-	Error        struct{ Payload *wire.ErrorObject }
+	Error        struct{ Payload *protocol.ErrorObject }
 	RetryDetails struct {
 		CurrentAttempt          int
 		NextAttemptDelaySeconds int64
@@ -73,9 +73,9 @@ type eventDetails struct {
 
 // DecodeEvent reads a history event of the Lambda API. Kinds of events and
 // members that this version does not know are no error.
-func DecodeEvent(data []byte) (*wire.Event, error) {
+func DecodeEvent(data []byte) (*protocol.Event, error) {
 	var head struct {
-		EventType      wire.EventType
+		EventType      protocol.EventType
 		EventID        int64 `json:"EventId"`
 		EventTimestamp Seconds
 		ID             string `json:"Id"`
@@ -96,7 +96,7 @@ func DecodeEvent(data []byte) (*wire.Event, error) {
 			return nil, fmt.Errorf("decoding the details of event %d, %s: %w", head.EventID, head.EventType, err)
 		}
 	}
-	e := &wire.Event{
+	e := &protocol.Event{
 		Type: head.EventType, ID: head.EventID, Time: head.EventTimestamp.Timestamp(),
 		OpID: head.ID, Name: head.Name, ParentID: head.ParentID, SubType: head.SubType,
 	}
@@ -104,7 +104,7 @@ func DecodeEvent(data []byte) (*wire.Event, error) {
 	return e, nil
 }
 
-func (d *eventDetails) fill(e *wire.Event) {
+func (d *eventDetails) fill(e *protocol.Event) {
 	e.Payload = cmp.Or(d.Result.Payload, d.Input.Payload, d.Reason.Payload)
 	e.Error = d.Error.Payload
 	e.CurrentAttempt, e.NextAttemptDelay = d.RetryDetails.CurrentAttempt, d.RetryDetails.NextAttemptDelaySeconds

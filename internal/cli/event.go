@@ -10,7 +10,7 @@ import (
 	"os"
 	"unicode/utf8"
 
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // ReadEvent reads the JSON event at path, or from stdin if path is "-". The
@@ -18,7 +18,7 @@ import (
 // is bound to them.
 func ReadEvent(path string, stdin io.Reader) ([]byte, error) {
 	if path == "-" {
-		data, err := io.ReadAll(io.LimitReader(stdin, wire.MaxSyncPayload+1))
+		data, err := io.ReadAll(io.LimitReader(stdin, protocol.MaxSyncPayload+1))
 		if err != nil {
 			return nil, Usagef("cannot read the event from stdin: %v", err)
 		}
@@ -46,19 +46,19 @@ func eventFileProblem(path string, err error) *Problem {
 // The text in what names it at the start of the problem.
 func CheckEvent(what string, data []byte) ([]byte, error) {
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
-	if len(data) > wire.MaxSyncPayload {
-		return nil, Usagef("%s is larger than %d bytes, the most that a function can be sent", what, wire.MaxSyncPayload)
+	if len(data) > protocol.MaxSyncPayload {
+		return nil, Usagef("%s is larger than %d bytes, the most that a function can be sent", what, protocol.MaxSyncPayload)
 	}
 	if len(bytes.TrimSpace(data)) == 0 {
 		return nil, Usagef("%s is empty", what).Hintf("an event is one JSON value; {} is the smallest object")
 	}
-	if at := wire.InvalidUTF8(data); at >= 0 {
+	if at := protocol.InvalidUTF8(data); at >= 0 {
 		return nil, Usagef("%s is not JSON: %s: a byte that is not UTF-8", what, position(data, int64(at)+1))
 	}
 	var v json.RawMessage
 	err := json.Unmarshal(data, &v)
 	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
-		return nil, Usagef("%s is not JSON: %s: %s", what, position(data, syntax.Offset), wire.SyntaxText(data, syntax))
+		return nil, Usagef("%s is not JSON: %s: %s", what, position(data, syntax.Offset), protocol.SyntaxText(data, syntax))
 	}
 	if err != nil {
 		return nil, Usagef("%s is not JSON: %v", what, err)

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/perdure/perdure/internal/nearest"
+	"github.com/perdure/perdure/internal/text"
 )
 
 // ParseFlags parses args, in which flags may stand before, between and after
@@ -108,7 +108,7 @@ func unknownFlag(fs *flag.FlagSet, name string) error {
 	var names []string
 	fs.VisitAll(func(f *flag.Flag) { names = append(names, f.Name) })
 	p := Usagef("%s has no flag --%s", fs.Name(), strings.TrimLeft(name, "-"))
-	if near := nearest.Word(name, names); near != "" {
+	if near := text.Nearest(name, names); near != "" {
 		p.Hintf("did you mean --%s?", near)
 	}
 	return p.Hintf("perdure help %s", fs.Name())

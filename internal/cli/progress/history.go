@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/perdure/perdure/internal/cli"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // historyLine lays the columns of a history out.
@@ -19,7 +19,7 @@ func HistoryHead() string {
 
 // HistoryLine is one event in a line: number, time, operation, type, name, and
 // what there is to say about it.
-func HistoryLine(e *wire.Event) string {
+func HistoryLine(e *protocol.Event) string {
 	at := e.Time.Time().Local().Format("15:04:05.000")
 	line := fmt.Sprintf(historyLine, e.ID, at, operationOf(e), e.Type, clip(cli.Printable(cmp.Or(e.Name, "-")), 40), details(e))
 	return strings.TrimRight(line, " ")
@@ -27,7 +27,7 @@ func HistoryLine(e *wire.Event) string {
 
 // operationOf is the id of an event's operation. The execution's own says
 // nothing here, and ids that are hashes are told apart by their first letters.
-func operationOf(e *wire.Event) string {
+func operationOf(e *protocol.Event) string {
 	const most = 16
 	if e.OpID == "" || strings.HasPrefix(string(e.Type), "Execution") {
 		return "-"
@@ -35,7 +35,7 @@ func operationOf(e *wire.Event) string {
 	return clip(cli.Printable(e.OpID), most)
 }
 
-func details(e *wire.Event) string {
+func details(e *protocol.Event) string {
 	var words []string
 	if e.CurrentAttempt > 1 || e.NextAttemptDelay > 0 {
 		words = append(words, fmt.Sprintf("attempt %d", e.CurrentAttempt))
@@ -52,10 +52,10 @@ func details(e *wire.Event) string {
 	if e.CallbackID != "" {
 		words = append(words, "callback "+cli.Printable(e.CallbackID))
 	}
-	if e.Type == wire.EventExecutionPaused && !e.TimeoutPaused {
+	if e.Type == protocol.EventExecutionPaused && !e.TimeoutPaused {
 		words = append(words, "its timeout runs on")
 	}
-	if e.Type == wire.EventInvocationCompleted {
+	if e.Type == protocol.EventInvocationCompleted {
 		words = append(words, "took "+Span(e.End.Sub(e.Start)))
 	}
 	if s := ErrorLine(e.Error); s != "" {

@@ -5,8 +5,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/perdure/perdure/internal/span"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/internal/text"
+	"github.com/perdure/perdure/protocol"
 )
 
 var spinner = []rune("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")
@@ -47,7 +47,7 @@ func (v *View) liveLine(o *operation, columns int) string {
 // state says what an open operation is doing, with the time it has left or,
 // if it has no end, the time it has taken.
 func (v *View) state(o *operation) string {
-	now := wire.TimestampOf(v.opt.Now())
+	now := protocol.TimestampOf(v.opt.Now())
 	left, taken := o.until.Sub(now), now.Sub(o.started)
 	words := []string{o.kind}
 	if o.note != "" {
@@ -55,15 +55,15 @@ func (v *View) state(o *operation) string {
 	}
 	switch {
 	case o.next != "" && left > 0:
-		words = append(words, o.next+" in "+span.Whole(left))
+		words = append(words, o.next+" in "+text.Duration(left))
 	case o.next != "":
 		words = append(words, o.next+" is due")
 	case o.until != 0 && left > 0:
-		words = append(words, span.Whole(left)+" left")
+		words = append(words, text.Duration(left)+" left")
 	case o.until != 0:
 		words = append(words, "due")
 	case taken >= time.Second:
-		words = append(words, span.Whole(taken.Truncate(time.Second)))
+		words = append(words, text.Duration(taken.Truncate(time.Second)))
 	}
 	return strings.Join(words, ", ")
 }

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/internal/cli"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // operation is what the view knows of one operation.
@@ -14,16 +14,16 @@ type operation struct {
 	id, name string
 	kind     string // step, wait, …
 	depth    int
-	started  wire.Timestamp // of the operation, or of a step's attempt
+	started  protocol.Timestamp // of the operation, or of a step's attempt
 	attempt  int
-	until    wire.Timestamp // when the wait or the delay is over; zero if there is none
-	next     string         // what happens then; empty for the end of the operation
-	note     string         // what it is waiting for
+	until    protocol.Timestamp // when the wait or the delay is over; zero if there is none
+	next     string             // what happens then; empty for the end of the operation
+	note     string             // what it is waiting for
 }
 
 // line says that something happened.
 type line struct {
-	at      wire.Timestamp
+	at      protocol.Timestamp
 	name    string
 	depth   int
 	text    string // empty: nothing to say
@@ -32,14 +32,14 @@ type line struct {
 }
 
 // apply takes e in and words it.
-func (v *View) apply(e *wire.Event) line {
+func (v *View) apply(e *protocol.Event) line {
 	switch {
-	case e.Type == wire.EventExecutionStarted:
+	case e.Type == protocol.EventExecutionStarted:
 		v.idle = "handler running"
 		return line{}
-	case e.Type == wire.EventInvocationCompleted:
+	case e.Type == protocol.EventInvocationCompleted:
 		return v.invocationCompleted(e)
-	case e.Type == wire.EventExecutionPaused, e.Type == wire.EventExecutionResumed:
+	case e.Type == protocol.EventExecutionPaused, e.Type == protocol.EventExecutionResumed:
 		return v.pauseChanged(e)
 	case endsExecution(e.Type):
 		v.open = nil
@@ -54,7 +54,7 @@ func (v *View) apply(e *wire.Event) line {
 	return l
 }
 
-func (v *View) operation(e *wire.Event) *operation {
+func (v *View) operation(e *protocol.Event) *operation {
 	if o := v.ops[e.OpID]; o != nil {
 		return o
 	}
@@ -69,7 +69,7 @@ func (v *View) operation(e *wire.Event) *operation {
 	return o
 }
 
-func (v *View) setOpen(o *operation, at wire.Timestamp) {
+func (v *View) setOpen(o *operation, at protocol.Timestamp) {
 	o.started, o.until, o.next, o.note = at, 0, "", ""
 	if !slices.Contains(v.open, o) {
 		v.open = append(v.open, o)
@@ -81,32 +81,32 @@ func (v *View) setClosed(o *operation) {
 }
 
 // operationEvent words an event of o and keeps o up to date.
-func (v *View) operationEvent(o *operation, e *wire.Event) (text string, t tone, passing bool) {
+func (v *View) operationEvent(o *operation, e *protocol.Event) (text string, t tone, passing bool) {
 	switch e.Type {
-	case wire.EventStepStarted, wire.EventContextStarted:
+	case protocol.EventStepStarted, protocol.EventContextStarted:
 		v.setOpen(o, e.Time)
 		return o.kind + " started" + o.again(), quiet, true
-	case wire.EventWaitStarted:
+	case protocol.EventWaitStarted:
 		v.setOpen(o, e.Time)
 		o.until = e.ScheduledEnd
 		return fmt.Sprintf("wait %s, until %s", seconds(e.Duration), clock(e.ScheduledEnd)), quiet, true
-	case wire.EventCallbackStarted:
+	case protocol.EventCallbackStarted:
 		return v.callbackStarted(o, e), quiet, false
-	case wire.EventChainedInvokeStarted:
+	case protocol.EventChainedInvokeStarted:
 		v.setOpen(o, e.Time)
 		o.note = "function " + cli.Printable(e.FunctionName)
 		return "invokes " + cli.Printable(e.FunctionName), quiet, true
-	case wire.EventStepSucceeded:
+	case protocol.EventStepSucceeded:
 		return v.stepSucceeded(o, e), good, false
-	case wire.EventStepFailed:
+	case protocol.EventStepFailed:
 		return v.stepFailed(o, e)
-	case wire.EventWaitSucceeded:
+	case protocol.EventWaitSucceeded:
 		v.setClosed(o)
 		return "wait over after " + seconds(e.Duration), good, false
-	case wire.EventWaitCancelled:
+	case protocol.EventWaitCancelled:
 		v.setClosed(o)
 		return "wait cancelled" + because(e.Error), quiet, false
-	case wire.EventContextSucceeded, wire.EventCallbackSucceeded, wire.EventChainedInvokeSucceeded:
+	case protocol.EventContextSucceeded, protocol.EventCallbackSucceeded, protocol.EventChainedInvokeSucceeded:
 		v.setClosed(o)
 		return o.kind + " succeeded" + took(e.Time.Sub(o.started)), good, false
 	}
@@ -114,7 +114,7 @@ func (v *View) operationEvent(o *operation, e *wire.Event) (text string, t tone,
 	return o.kind + " " + ending(e.Type) + because(e.Error), bad, false
 }
 
-func (v *View) callbackStarted(o *operation, e *wire.Event) string {
+func (v *View) callbackStarted(o *operation, e *protocol.Event) string {
 	v.setOpen(o, e.Time)
 	if e.Timeout > 0 {
 		o.until = e.Time.AddSeconds(e.Timeout)
@@ -123,7 +123,7 @@ func (v *View) callbackStarted(o *operation, e *wire.Event) string {
 	return "waits for callback " + cli.Printable(e.CallbackID)
 }
 
-func (v *View) stepSucceeded(o *operation, e *wire.Event) string {
+func (v *View) stepSucceeded(o *operation, e *protocol.Event) string {
 	attempt := max(e.CurrentAttempt, 1)
 	if e.NextAttemptDelay > 0 {
 		v.pause(o, e, "next check")
@@ -137,7 +137,7 @@ func (v *View) stepSucceeded(o *operation, e *wire.Event) string {
 	return text + took(e.Time.Sub(o.started))
 }
 
-func (v *View) stepFailed(o *operation, e *wire.Event) (string, tone, bool) {
+func (v *View) stepFailed(o *operation, e *protocol.Event) (string, tone, bool) {
 	attempt := max(e.CurrentAttempt, 1)
 	if e.NextAttemptDelay > 0 {
 		v.pause(o, e, fmt.Sprintf("attempt %d", attempt+1))
@@ -151,14 +151,14 @@ func (v *View) stepFailed(o *operation, e *wire.Event) (string, tone, bool) {
 }
 
 // pause shows o as waiting for what is next.
-func (v *View) pause(o *operation, e *wire.Event, next string) {
+func (v *View) pause(o *operation, e *protocol.Event, next string) {
 	v.setOpen(o, e.Time)
 	o.attempt = max(e.CurrentAttempt, 1) + 1
 	o.until, o.next = e.Time.AddSeconds(e.NextAttemptDelay), next
 }
 
 // invocationCompleted says nothing of an invocation that went well.
-func (v *View) invocationCompleted(e *wire.Event) line {
+func (v *View) invocationCompleted(e *protocol.Event) line {
 	v.idle = "suspended"
 	if e.Error == nil {
 		return line{}
@@ -168,8 +168,8 @@ func (v *View) invocationCompleted(e *wire.Event) line {
 }
 
 // pauseChanged tells of an execution that somebody paused or resumed.
-func (v *View) pauseChanged(e *wire.Event) line {
-	v.paused = e.Type == wire.EventExecutionPaused
+func (v *View) pauseChanged(e *protocol.Event) line {
+	v.paused = e.Type == protocol.EventExecutionPaused
 	l := line{at: e.Time, name: "(execution)", text: "execution resumed", tone: quiet}
 	if v.paused {
 		l.text, l.tone = "execution paused", warn
@@ -180,15 +180,15 @@ func (v *View) pauseChanged(e *wire.Event) line {
 	return l
 }
 
-func (v *View) executionEnded(e *wire.Event) line {
+func (v *View) executionEnded(e *protocol.Event) line {
 	l := line{at: e.Time, name: "(execution)", tone: bad}
 	after := " after " + Span(e.Time.Sub(v.started))
 	switch e.Type {
-	case wire.EventExecutionSucceeded:
+	case protocol.EventExecutionSucceeded:
 		l.text, l.tone = "execution succeeded"+after, good
-	case wire.EventExecutionFailed:
+	case protocol.EventExecutionFailed:
 		l.text = "execution failed" + after // the error is told at the end
-	case wire.EventExecutionTimedOut:
+	case protocol.EventExecutionTimedOut:
 		l.text = "execution timed out" + after
 	default:
 		l.text = "execution stopped" + after

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/internal/cli"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
 // Options say what the output can show. The zero value is a pipe.
@@ -28,7 +28,7 @@ type View struct {
 
 	mu      sync.Mutex
 	w       io.Writer
-	started wire.Timestamp // of the execution, once known
+	started protocol.Timestamp // of the execution, once known
 	ops     map[string]*operation
 	open    []*operation // in the order in which they started
 	nameCol int
@@ -51,7 +51,7 @@ func New(w io.Writer, opt Options) *View {
 }
 
 // Event shows one event. Events must come in order.
-func (v *View) Event(e *wire.Event) {
+func (v *View) Event(e *protocol.Event) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.started == 0 {
@@ -60,9 +60,9 @@ func (v *View) Event(e *wire.Event) {
 	l := v.apply(e)
 	v.tellHeld(endsExecution(e.Type))
 	switch {
-	case l.text == "", e.ID <= v.past && e.Type == wire.EventInvocationCompleted:
+	case l.text == "", e.ID <= v.past && e.Type == protocol.EventInvocationCompleted:
 	case l.passing && v.opt.Live: // the live area shows it
-	case e.Type == wire.EventInvocationCompleted:
+	case e.Type == protocol.EventInvocationCompleted:
 		v.held = &l
 	default:
 		v.print(v.render(l))

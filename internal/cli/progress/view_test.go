@@ -8,29 +8,29 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/protocol"
 )
 
-const start = wire.Timestamp(1_795_000_000_000)
+const start = protocol.Timestamp(1_795_000_000_000)
 
 // order is the history of a small order with a step that needs two attempts.
-func order() []*wire.Event {
-	reason := &wire.ErrorObject{ErrorType: "Declined", ErrorMessage: "the card\nwas \x1b[31mdeclined"}
-	events := []*wire.Event{
-		{Type: wire.EventExecutionStarted, Time: start},
-		{Type: wire.EventStepStarted, Time: start + 10, OpID: "1", Name: "validate_order", SubType: "Step"},
-		{Type: wire.EventStepSucceeded, Time: start + 10, OpID: "1", Name: "validate_order", SubType: "Step", CurrentAttempt: 1},
-		{Type: wire.EventStepStarted, Time: start + 20, OpID: "2", Name: "process_payment", SubType: "Step"},
-		{Type: wire.EventStepFailed, Time: start + 80, OpID: "2", Name: "process_payment", SubType: "Step", Error: reason, CurrentAttempt: 1, NextAttemptDelay: 2},
-		{Type: wire.EventInvocationCompleted, Time: start + 90},
-		{Type: wire.EventStepStarted, Time: start + 2080, OpID: "2", Name: "process_payment", SubType: "Step"},
-		{Type: wire.EventInvocationCompleted, Time: start + 2100, Error: &wire.ErrorObject{ErrorType: "Runtime.ExitError", ErrorMessage: "exit status 2"}},
-		{Type: wire.EventStepSucceeded, Time: start + 3180, OpID: "2", Name: "process_payment", SubType: "Step", CurrentAttempt: 2},
-		{Type: wire.EventContextStarted, Time: start + 3200, OpID: "3", SubType: "RunInChildContext", Name: "later"},
-		{Type: wire.EventWaitStarted, Time: start + 3200, OpID: "3-1", ParentID: "3", SubType: "Wait", Duration: 65, ScheduledEnd: start + 68200},
-		{Type: wire.EventWaitSucceeded, Time: start + 68200, OpID: "3-1", ParentID: "3", SubType: "Wait", Duration: 65},
-		{Type: wire.EventContextSucceeded, Time: start + 68300, OpID: "3", SubType: "RunInChildContext", Name: "later"},
-		{Type: wire.EventExecutionSucceeded, Time: start + 68300},
+func order() []*protocol.Event {
+	reason := &protocol.ErrorObject{ErrorType: "Declined", ErrorMessage: "the card\nwas \x1b[31mdeclined"}
+	events := []*protocol.Event{
+		{Type: protocol.EventExecutionStarted, Time: start},
+		{Type: protocol.EventStepStarted, Time: start + 10, OpID: "1", Name: "validate_order", SubType: "Step"},
+		{Type: protocol.EventStepSucceeded, Time: start + 10, OpID: "1", Name: "validate_order", SubType: "Step", CurrentAttempt: 1},
+		{Type: protocol.EventStepStarted, Time: start + 20, OpID: "2", Name: "process_payment", SubType: "Step"},
+		{Type: protocol.EventStepFailed, Time: start + 80, OpID: "2", Name: "process_payment", SubType: "Step", Error: reason, CurrentAttempt: 1, NextAttemptDelay: 2},
+		{Type: protocol.EventInvocationCompleted, Time: start + 90},
+		{Type: protocol.EventStepStarted, Time: start + 2080, OpID: "2", Name: "process_payment", SubType: "Step"},
+		{Type: protocol.EventInvocationCompleted, Time: start + 2100, Error: &protocol.ErrorObject{ErrorType: "Runtime.ExitError", ErrorMessage: "exit status 2"}},
+		{Type: protocol.EventStepSucceeded, Time: start + 3180, OpID: "2", Name: "process_payment", SubType: "Step", CurrentAttempt: 2},
+		{Type: protocol.EventContextStarted, Time: start + 3200, OpID: "3", SubType: "RunInChildContext", Name: "later"},
+		{Type: protocol.EventWaitStarted, Time: start + 3200, OpID: "3-1", ParentID: "3", SubType: "Wait", Duration: 65, ScheduledEnd: start + 68200},
+		{Type: protocol.EventWaitSucceeded, Time: start + 68200, OpID: "3-1", ParentID: "3", SubType: "Wait", Duration: 65},
+		{Type: protocol.EventContextSucceeded, Time: start + 68300, OpID: "3", SubType: "RunInChildContext", Name: "later"},
+		{Type: protocol.EventExecutionSucceeded, Time: start + 68300},
 	}
 	for i, e := range events {
 		e.ID = int64(i + 1)
@@ -107,22 +107,22 @@ func TestLiveArea(t *testing.T) {
 
 // An invocation that ends its execution is told as one thing, not as two.
 func TestFailureIsToldOnce(t *testing.T) {
-	reason := &wire.ErrorObject{ErrorType: "E", ErrorMessage: "RequestId: 1-2 Error: m"}
-	crash := &wire.Event{Type: wire.EventInvocationCompleted, ID: 2, Time: start, Error: reason}
+	reason := &protocol.ErrorObject{ErrorType: "E", ErrorMessage: "RequestId: 1-2 Error: m"}
+	crash := &protocol.Event{Type: protocol.EventInvocationCompleted, ID: 2, Time: start, Error: reason}
 	for _, test := range []struct {
 		name string
 		then func(v *View)
 		want string
 	}{
 		{"execution failed", func(v *View) {
-			v.Event(&wire.Event{Type: wire.EventExecutionFailed, ID: 3, Time: start, Error: reason})
+			v.Event(&protocol.Event{Type: protocol.EventExecutionFailed, ID: 3, Time: start, Error: reason})
 		}, "execution failed after 0ms"},
 		{"nothing for a while", func(v *View) { v.tick() }, "invocation failed: E: m; it will be tried again"},
 		{"closed", func(*View) {}, "invocation failed: E: m; it will be tried again"},
 	} {
 		var b strings.Builder
 		v := New(&b, Options{})
-		v.Event(&wire.Event{Type: wire.EventExecutionStarted, ID: 1, Time: start})
+		v.Event(&protocol.Event{Type: protocol.EventExecutionStarted, ID: 1, Time: start})
 		v.Event(crash)
 		test.then(v)
 		v.Close()
@@ -136,7 +136,7 @@ func TestLiveAreaIsBounded(t *testing.T) {
 	var b strings.Builder
 	v := New(&b, Options{Live: true, Size: func() (int, int) { return 40, 6 }, Now: start.Time})
 	for i := range 100 {
-		v.Event(&wire.Event{Type: wire.EventStepStarted, ID: int64(i + 1), Time: start, OpID: fmt.Sprint(i), Name: strings.Repeat("long", 20)})
+		v.Event(&protocol.Event{Type: protocol.EventStepStarted, ID: int64(i + 1), Time: start, OpID: fmt.Sprint(i), Name: strings.Repeat("long", 20)})
 	}
 	got := emulate(b.String())
 	if len(got) != 4 || !strings.Contains(got[3], "and 97 more") {
@@ -172,7 +172,7 @@ func TestWords(t *testing.T) {
 			t.Errorf("Span(%v): got %s, want %s", d, got, want)
 		}
 	}
-	if got := ErrorLine(&wire.ErrorObject{}); got != "" {
+	if got := ErrorLine(&protocol.ErrorObject{}); got != "" {
 		t.Errorf("ErrorLine of an empty object: got %q", got)
 	}
 }
@@ -206,8 +206,8 @@ func emulate(s string) []string {
 
 func TestPauses(t *testing.T) {
 	reason := "look into\x00 it"
-	paused := &wire.Event{Type: wire.EventExecutionPaused, ID: 1, Time: start, Payload: &reason}
-	resumed := &wire.Event{Type: wire.EventExecutionResumed, ID: 2, Time: start + 1000}
+	paused := &protocol.Event{Type: protocol.EventExecutionPaused, ID: 1, Time: start, Payload: &reason}
+	resumed := &protocol.Event{Type: protocol.EventExecutionResumed, ID: 2, Time: start + 1000}
 	var b strings.Builder
 	v := New(&b, Options{})
 	v.Event(paused)

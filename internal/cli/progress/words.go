@@ -6,27 +6,27 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/internal/cli"
-	"github.com/perdure/perdure/internal/span"
-	"github.com/perdure/perdure/internal/wire"
+	"github.com/perdure/perdure/internal/text"
+	"github.com/perdure/perdure/protocol"
 )
 
 // kindOf names an operation in the words of the protocol: its subtype where
 // it says more than the type.
-func kindOf(e *wire.Event) string {
+func kindOf(e *protocol.Event) string {
 	switch e.SubType {
-	case wire.SubTypeStep, wire.SubTypeWait, wire.SubTypeCallback, wire.SubTypeMap, wire.SubTypeParallel:
+	case protocol.SubTypeStep, protocol.SubTypeWait, protocol.SubTypeCallback, protocol.SubTypeMap, protocol.SubTypeParallel:
 		return strings.ToLower(e.SubType)
-	case wire.SubTypeRunInChildContext:
+	case protocol.SubTypeRunInChildContext:
 		return "context"
-	case wire.SubTypeWaitForCondition:
+	case protocol.SubTypeWaitForCondition:
 		return "wait for condition"
-	case wire.SubTypeWaitForCallback:
+	case protocol.SubTypeWaitForCallback:
 		return "wait for callback"
-	case wire.SubTypeChainedInvoke:
+	case protocol.SubTypeChainedInvoke:
 		return "invoke"
-	case wire.SubTypeMapIteration:
+	case protocol.SubTypeMapIteration:
 		return "item"
-	case wire.SubTypeParallelBranch:
+	case protocol.SubTypeParallelBranch:
 		return "branch"
 	}
 	for _, kind := range []string{"Step", "Wait", "Callback", "Context"} {
@@ -38,7 +38,7 @@ func kindOf(e *wire.Event) string {
 }
 
 // ending words the events that end an operation badly.
-func ending(t wire.EventType) string {
+func ending(t protocol.EventType) string {
 	switch {
 	case strings.HasSuffix(string(t), "TimedOut"):
 		return "timed out"
@@ -50,16 +50,16 @@ func ending(t wire.EventType) string {
 	return string(t) // of a newer engine
 }
 
-func endsExecution(t wire.EventType) bool {
+func endsExecution(t protocol.EventType) bool {
 	switch t {
-	case wire.EventExecutionSucceeded, wire.EventExecutionFailed, wire.EventExecutionTimedOut, wire.EventExecutionStopped:
+	case protocol.EventExecutionSucceeded, protocol.EventExecutionFailed, protocol.EventExecutionTimedOut, protocol.EventExecutionStopped:
 		return true
 	}
 	return false
 }
 
 // because words an error as the end of a sentence.
-func because(e *wire.ErrorObject) string {
+func because(e *protocol.ErrorObject) string {
 	if s := ErrorLine(e); s != "" {
 		return ": " + clip(s, 300)
 	}
@@ -67,7 +67,7 @@ func because(e *wire.ErrorObject) string {
 }
 
 // ErrorLine is an error object on one line that cannot steer a terminal.
-func ErrorLine(e *wire.ErrorObject) string { return cli.Printable(e.Line()) }
+func ErrorLine(e *protocol.ErrorObject) string { return cli.Printable(e.Line()) }
 
 // Span words a duration that was measured.
 func Span(d time.Duration) string {
@@ -77,22 +77,22 @@ func Span(d time.Duration) string {
 	case d < time.Minute:
 		return fmt.Sprintf("%.1fs", d.Seconds())
 	}
-	return span.Whole(d)
+	return text.Duration(d)
 }
 
 // seconds words a duration in whole seconds, as waits have.
-func seconds(n int64) string { return span.Whole(time.Duration(n) * time.Second) }
+func seconds(n int64) string { return text.Duration(time.Duration(n) * time.Second) }
 
 // offset is the time since the execution's start, for the left edge of a line.
 func offset(d time.Duration) string {
 	if d < time.Minute {
 		return fmt.Sprintf("+%.2fs", max(d, 0).Seconds())
 	}
-	return "+" + span.Whole(d)
+	return "+" + text.Duration(d)
 }
 
 // clock is the local time of day, with the date if it is not today.
-func clock(t wire.Timestamp) string {
+func clock(t protocol.Timestamp) string {
 	local := t.Time().Local()
 	if local.Format(time.DateOnly) == time.Now().Format(time.DateOnly) {
 		return local.Format(time.TimeOnly)

@@ -1,0 +1,49 @@
+package adminapi
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/protocol"
+)
+
+// About says who answers.
+type About struct {
+	Name      string // "perdure"
+	Version   string
+	Timestamp Time // what time it is there
+	Functions []FunctionVersion
+}
+
+// FunctionVersion is one version of a function that can be invoked.
+type FunctionVersion struct {
+	Name    string
+	Version string
+	Durable bool
+}
+
+type aboutEngine interface {
+	Functions() (functions []engine.Function, functionARNs []string)
+}
+
+var aboutRoutes = []route{
+	{"GET", "/perdure/about", (*api).about},
+}
+
+func (a *api) about(w http.ResponseWriter, _ *http.Request, _ string) error {
+	about := About{Name: "perdure", Version: a.opts.Version, Timestamp: Time(protocol.TimestampOf(time.Now()))}
+	functions, _ := a.engine.Functions()
+	for i := range functions {
+		f := &functions[i]
+		about.Functions = append(about.Functions, FunctionVersion{f.Name, f.Version, f.Durable != nil})
+	}
+	return reply(w, about)
+}
+
+// About asks who answers.
+func (c *Client) About(ctx context.Context) (*About, error) {
+	var about About
+	return &about, c.call(ctx, "GET", "/perdure/about", nil, nil, &about)
+}

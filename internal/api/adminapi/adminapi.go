@@ -1,0 +1,67 @@
+package adminapi
+
+import (
+	"net/http"
+
+	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/internal/api/lambdaapi"
+	"github.com/perdure/perdure/internal/function/attached"
+)
+
+// Prefix begins the path of every route.
+const Prefix = "/perdure/"
+
+// Engine is what the API needs of the durable execution service. A refusal is
+// an error that wraps a *protocol.Error and reaches the client as it is; any other
+// error is a fault, which is logged and not shown. Every method may be called
+// concurrently.
+type Engine interface {
+	aboutEngine
+	listEngine
+	explainEngine
+	logEngine
+	forkEngine
+	functionsEngine
+	workerEngine
+	verifyEngine
+	skipEngine
+	exportEngine
+}
+
+var _ Engine = (*engine.Engine)(nil)
+
+// Options are what the API has to know beside the engine. The zero value, like
+// nil, is ready to use.
+type Options struct {
+	// Shell says whom requests are taken from, and where faults are logged.
+	Shell lambdaapi.Options
+	// Version is the program's, for [About].
+	Version string
+	// Backups is where copies of the data come from; nil is nowhere.
+	Backups *Backups
+	// Workers is where workers on other machines attach; nil is nowhere.
+	Workers *attached.Hub
+}
+
+// api answers the routes.
+type api struct {
+	engine Engine
+	opts   Options
+}
+
+// New returns the API in front of e, for the paths that begin with [Prefix].
+func New(e Engine, opts *Options) http.Handler {
+	a := &api{engine: e}
+	if opts != nil {
+		a.opts = *opts
+	}
+	return lambdaapi.Shell(&a.opts.Shell, a.serve)
+}
+
+func (a *api) serve(w http.ResponseWriter, r *http.Request) error {
+	handle, subject, err := find(r)
+	if err != nil {
+		return err
+	}
+	return handle(a, w, r, subject)
+}

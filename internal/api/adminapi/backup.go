@@ -1,0 +1,105 @@
+package adminapi
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"io"
+	"net/http"
+	"strconv"
+	"sync"
+
+	"github.com/perdure/perdure/internal/files/fresh"
+	"github.com/perdure/perdure/protocol"
+)
+
+// Backups is where the API gets copies of the engine's data from.
+type Backups struct {
+	// Dir is where copies stand while they are sent, in directories of their
+	// own.
+	Dir string
+	// Make makes a consistent copy in an empty directory, and returns what
+	// writes it as one file: the same bytes each time it is called.
+	Make func(ctx context.Context, dir string) (write func(context.Context, io.Writer) error, err error)
+
+	mu sync.Mutex // held while a backup is made and sent
+}
+
+// hashHeader holds the SHA-256 of the answer's body in hexadecimal.
+const hashHeader = "X-Perdure-Sha256"
+
+var backupRoutes = []route{
+	{"POST", "/perdure/backup", (*api).backup},
+}
+
+func (a *api) backup(w http.ResponseWriter, r *http.Request, _ string) error {
+	b := a.opts.Backups
+	if b == nil {
+		return protocol.Errorf(protocol.CodeInvalidParameter, "This engine's store makes no backups.")
+	}
+	if !b.mu.TryLock() {
+		return protocol.Errorf(protocol.CodeTooManyRequests, "A backup is being made already.")
+	}
+	defer b.mu.Unlock()
+	if err := fresh.Sweep(b.Dir, copying); err != nil { // of an engine that was killed meanwhile
+		return err
+	}
+	dir, err := fresh.MakeDir(b.Dir, copying, 0o700)
+	if err != nil {
+		return err
+	}
+	defer dir.Remove()
+	write, err := b.Make(r.Context(), dir.Path)
+	if err != nil {
+		return err
+	}
+	return send(r.Context(), w, write)
+}
+
+// copying begins the names of directories in which copies stand.
+const copying = "backup-"
+
+// send answers with a file and its hash.
+func send(ctx context.Context, w http.ResponseWriter, write func(context.Context, io.Writer) error) error {
+	file := measured{hash: sha256.New()}
+	if err := write(ctx, &file); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/x-tar")
+	w.Header().Set("Content-Length", strconv.FormatInt(file.size, 10))
+	w.Header().Set(hashHeader, hex.EncodeToString(file.hash.Sum(nil)))
+	_ = write(ctx, w) // a failure means that the client is gone, or finds the file cut off
+	return nil
+}
+
+// measured is what was written, in sum.
+type measured struct {
+	hash hash.Hash
+	size int64
+}
+
+func (m *measured) Write(b []byte) (int, error) {
+	m.size += int64(len(b))
+	return m.hash.Write(b)
+}
+
+// Backup writes a consistent copy of the engine's data to w: an archive. It returns the size. What arrives otherwise than it was sent is an
+// error.
+func (c *Client) Backup(ctx context.Context, w io.Writer) (int64, error) {
+	resp, err := c.send(ctx, "POST", "/perdure/backup", nil, nil)
+	if err != nil {
+		return 0, err
+	}
+	defer resp.Body.Close()
+	hash := sha256.New()
+	size, err := io.Copy(io.MultiWriter(w, hash), resp.Body)
+	if err != nil {
+		return size, fmt.Errorf("receiving the backup: %w", err)
+	}
+	if got := hex.EncodeToString(hash.Sum(nil)); got != resp.Header.Get(hashHeader) {
+		return size, fmt.Errorf("the backup arrived damaged: its hash is %s, and was %s", got, resp.Header.Get(hashHeader))
+	}
+	return size, nil
+}

@@ -1,0 +1,82 @@
+package adminapi_test
+
+import (
+	"errors"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/internal/api/adminapi"
+	"github.com/perdure/perdure/protocol"
+)
+
+func TestExecutions(t *testing.T) {
+	w := newWorld(t)
+	w.register(t, "f", `{"Status":"SUCCEEDED","Result":"1"}`)
+	w.register(t, "g", `{"Status":"FAILED","Error":{"ErrorMessage":"no"}}`)
+	began := time.Now().Add(-time.Second)
+	for _, name := range []string{"a1", "a2", "b1"} {
+		for _, function := range []string{"f", "g"} {
+			s, err := w.engine.Start(t.Context(), &engine.InvokeRequest{Function: function, Name: name})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := w.engine.Wait(t.Context(), s.ARN); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for _, test := range []struct {
+		name   string
+		filter adminapi.ExecutionFilter
+		want   string
+	}{
+		{"all, in pages", adminapi.ExecutionFilter{PageSize: 1}, "g/b1 f/b1 g/a2 f/a2 g/a1 f/a1 "},
+		{"oldest first", adminapi.ExecutionFilter{OldestFirst: true}, "f/a1 g/a1 f/a2 g/a2 f/b1 g/b1 "},
+		{"function", adminapi.ExecutionFilter{Function: "g"}, "g/b1 g/a2 g/a1 "},
+		{"version", adminapi.ExecutionFilter{Function: "g:$LATEST"}, "g/b1 g/a2 g/a1 "},
+		{"status", adminapi.ExecutionFilter{Statuses: []protocol.ExecutionStatus{protocol.ExecutionFailed}, NamePrefix: "a"}, "g/a2 g/a1 "},
+		{"name", adminapi.ExecutionFilter{Name: "b1"}, "g/b1 f/b1 "},
+		{"started", adminapi.ExecutionFilter{Name: "b1", StartedAfter: began, StartedBefore: time.Now().Add(time.Hour)}, "g/b1 f/b1 "},
+		{"started later", adminapi.ExecutionFilter{StartedAfter: time.Now().Add(time.Hour)}, ""},
+		{"doing", adminapi.ExecutionFilter{Doing: []engine.Activity{engine.Callback, engine.Waiting}, LongerThan: time.Millisecond}, ""},
+	} {
+		got := ""
+		for e, err := range w.client.Executions(t.Context(), test.filter) {
+			if err != nil {
+				t.Fatalf("%s: %v", test.name, err)
+			}
+			arn, err := protocol.ParseARN(e.DurableExecutionArn)
+			if err != nil || e.DurableExecutionName != arn.Name || e.FunctionArn != arn.FunctionARN() || e.StartTimestamp == 0 || e.EndTimestamp < e.StartTimestamp {
+				t.Errorf("%s: got %+v, %v", test.name, e, err)
+			}
+			got += arn.Function + "/" + arn.Name + " "
+		}
+		if got != test.want {
+			t.Errorf("%s: got %q, want %q", test.name, got, test.want)
+		}
+	}
+}
+
+func TestExecutionsRefusals(t *testing.T) {
+	w := newWorld(t)
+	for _, test := range []struct{ query, want string }{
+		{"Nonsense=1", `There is no parameter "Nonsense" here.`},
+		{"MaxItems=1001", `MaxItems "1001" is not a number from 0 to 1000.`},
+		{"OldestFirst=yes", `OldestFirst "yes" is not true or false.`},
+		{"StartedAfter=yesterday", `StartedAfter "yesterday" is not a moment such as 2026-11-23T08:00:00Z.`},
+		{"Doing=dancing", `No execution is ever doing "dancing"`},
+		{"Marker=%2F", "Invalid Marker"},
+		{"Function=nosuch", "Function not found: arn:aws:lambda:us-east-1:000000000000:function:nosuch:$LATEST"},
+	} {
+		resp, err := http.Get(w.url + "/perdure/executions?" + test.query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := w.client.Refusal(resp)
+		if e, ok := errors.AsType[*protocol.Error](got); !ok || e.Message != test.want {
+			t.Errorf("%s: got %v, want %q", test.query, got, test.want)
+		}
+	}
+}

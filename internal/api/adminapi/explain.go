@@ -1,0 +1,81 @@
+package adminapi
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/protocol"
+)
+
+// Explanation says why an execution is where it is: in one line, and one by one.
+type Explanation struct {
+	DurableExecutionArn string
+	Status              protocol.ExecutionStatus
+	Text                string
+	Reasons             []Reason `json:",omitempty"`
+	// Total counts the reasons, of which at most 100 are told.
+	Total int
+	// ExpectedExecutionTimeoutTimestamp is when an open execution times out.
+	ExpectedExecutionTimeoutTimestamp Time `json:",omitzero"`
+	// ParentArn is the execution that invoked this one, OriginArn the one that
+	// it is a fork of.
+	ParentArn string `json:",omitempty"`
+	OriginArn string `json:",omitempty"`
+}
+
+// Reason is one thing that an execution is at, or waits for.
+type Reason struct {
+	Kind                string
+	Text                string
+	Since               Time                   `json:",omitzero"`
+	Until               Time                   `json:",omitzero"`
+	OperationId         string                 `json:",omitempty"`
+	Type                protocol.OperationType `json:",omitempty"`
+	Name                string                 `json:",omitempty"`
+	Count               int                    `json:",omitempty"`
+	Error               *protocol.ErrorObject  `json:",omitempty"`
+	CallbackId          string                 `json:",omitempty"`
+	FunctionName        string                 `json:",omitempty"`
+	DurableExecutionArn string                 `json:",omitempty"`
+}
+
+type explainEngine interface {
+	Explain(ctx context.Context, arn string) (*engine.Explanation, error)
+}
+
+var explainRoutes = []route{
+	{"GET", "/perdure/executions/{subject}/explain", (*api).explain},
+}
+
+func (a *api) explain(w http.ResponseWriter, r *http.Request, arn string) error {
+	if err := newQuery(r).err(); err != nil {
+		return err
+	}
+	x, err := a.engine.Explain(r.Context(), arn)
+	if err != nil {
+		return err
+	}
+	out := Explanation{
+		DurableExecutionArn: x.ARN, Status: x.Status, Text: x.Text, Total: x.Total,
+		ExpectedExecutionTimeoutTimestamp: Time(x.TimesOut), ParentArn: x.Parent, OriginArn: x.Origin,
+	}
+	for i := range x.Reasons {
+		out.Reasons = append(out.Reasons, reasonOf(&x.Reasons[i]))
+	}
+	return reply(w, out)
+}
+
+func reasonOf(r *engine.Reason) Reason {
+	return Reason{
+		Kind: r.Kind, Text: r.Text, Since: Time(r.Since), Until: Time(r.Until),
+		OperationId: r.OperationID, Type: r.Type, Name: r.Name, Count: r.Count, Error: r.Error,
+		CallbackId: r.CallbackID, FunctionName: r.Function, DurableExecutionArn: r.Execution,
+	}
+}
+
+// Explain asks why an execution is where it is.
+func (c *Client) Explain(ctx context.Context, arn string) (*Explanation, error) {
+	var x Explanation
+	return &x, c.call(ctx, "GET", path("/perdure/executions/", arn, "/explain"), nil, nil, &x)
+}

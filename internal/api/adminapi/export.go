@@ -1,0 +1,110 @@
+package adminapi
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+
+	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/protocol"
+)
+
+// Import says how an exported execution is to come in.
+type Import struct {
+	// Fork starts a new execution that has all that happened to the exported
+	// one; Name and Qualifier are that one's.
+	Fork      bool
+	Name      string
+	Qualifier string
+}
+
+type exportEngine interface {
+	Export(ctx context.Context, arn string, w io.Writer) error
+	Import(ctx context.Context, file io.Reader, req *engine.ImportRequest) (*engine.Started, error)
+}
+
+var exportRoutes = []route{
+	{"GET", "/perdure/executions/{subject}/export", (*api).export},
+	{"POST", "/perdure/import", (*api).importFile},
+}
+
+// export answers with a file whose end says whether it is whole.
+func (a *api) export(w http.ResponseWriter, r *http.Request, arn string) error {
+	out := &lateWriter{w: w}
+	err := a.engine.Export(r.Context(), arn, out)
+	if err != nil && out.begun {
+		return nil // the client finds the file cut off
+	}
+	return err
+}
+
+// lateWriter begins to answer with the first byte.
+type lateWriter struct {
+	w     http.ResponseWriter
+	begun bool
+}
+
+func (l *lateWriter) Write(p []byte) (int, error) {
+	if !l.begun {
+		l.begun = true
+		l.w.Header().Set("Content-Type", "application/x-ndjson")
+	}
+	return l.w.Write(p)
+}
+
+func (a *api) importFile(w http.ResponseWriter, r *http.Request, _ string) error {
+	q := newQuery(r)
+	req := &engine.ImportRequest{Fork: q.boolean("Fork"), Name: q.text("Name"), Qualifier: q.text("Qualifier")}
+	if err := q.err(); err != nil {
+		return err
+	}
+	started, err := a.engine.Import(r.Context(), r.Body, req)
+	if err != nil {
+		return err
+	}
+	arn, err := protocol.ParseARN(started.ARN)
+	if err != nil {
+		return err
+	}
+	return reply(w, Forked{DurableExecutionArn: started.ARN, DurableExecutionName: arn.Name, Version: started.Version})
+}
+
+// Export writes an execution to w as a file that [Client.Import] takes. What it
+// wrote before an error is not to be kept.
+func (c *Client) Export(ctx context.Context, arn string, w io.Writer) error {
+	answer, err := c.open(ctx, "GET", path("/perdure/executions/", arn, "/export"), nil, nil)
+	if err != nil {
+		return err
+	}
+	defer answer.Close()
+	if _, err := io.Copy(w, answer); err != nil {
+		return fmt.Errorf("receiving the execution: %w", err)
+	}
+	return nil
+}
+
+// Import takes in an execution from a file.
+func (c *Client) Import(ctx context.Context, file io.Reader, how *Import) (*Forked, error) {
+	query := url.Values{}
+	if how.Fork {
+		query.Set("Fork", "true")
+	}
+	for key, value := range map[string]string{"Name": how.Name, "Qualifier": how.Qualifier} {
+		if value != "" {
+			query.Set(key, value)
+		}
+	}
+	answer, err := c.open(ctx, "POST", "/perdure/import", query, file)
+	if err != nil {
+		return nil, err
+	}
+	defer answer.Close()
+	var forked Forked
+	if err := json.NewDecoder(answer).Decode(&forked); err != nil {
+		return nil, fmt.Errorf("%s answered what is not an answer of a Perdure engine: %w", c.Endpoint, err)
+	}
+	return &forked, nil
+}

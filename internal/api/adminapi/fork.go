@@ -1,0 +1,84 @@
+package adminapi
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/protocol"
+)
+
+// Fork is the body of a request for a fork, or for a redrive, of an execution.
+type Fork struct {
+	// Before and After name an operation, by its id or its name, at which the
+	// copy ends: without it, or with it.
+	Before string `json:",omitempty"`
+	After  string `json:",omitempty"`
+	// Outcome is how the operation After ended, in place of how it did.
+	Outcome *Outcome `json:",omitempty"`
+	// DurableExecutionName is the new execution's; the default is that of the
+	// other with a number behind it.
+	DurableExecutionName string `json:",omitempty"`
+	// Qualifier is the version or alias that runs it; the default is the
+	// version of the other.
+	Qualifier string `json:",omitempty"`
+}
+
+// Outcome is how an operation ends: with a result, or with an error.
+type Outcome struct {
+	Result *string               `json:",omitempty"`
+	Error  *protocol.ErrorObject `json:",omitempty"`
+}
+
+// Forked is a new execution.
+type Forked struct {
+	DurableExecutionArn  string
+	DurableExecutionName string
+	Version              string
+}
+
+type forkEngine interface {
+	Fork(ctx context.Context, req *engine.ForkRequest) (*engine.Started, error)
+}
+
+var forkRoutes = []route{
+	{"POST", "/perdure/executions/{subject}/fork", func(a *api, w http.ResponseWriter, r *http.Request, arn string) error {
+		return a.fork(w, r, &engine.ForkRequest{ARN: arn})
+	}},
+	{"POST", "/perdure/executions/{subject}/redrive", func(a *api, w http.ResponseWriter, r *http.Request, arn string) error {
+		return a.fork(w, r, &engine.ForkRequest{ARN: arn, Redrive: true})
+	}},
+}
+
+func (a *api) fork(w http.ResponseWriter, r *http.Request, req *engine.ForkRequest) error {
+	var body Fork
+	if err := readJSON(r, &body, maxBody); err != nil {
+		return err
+	}
+	req.Before, req.After, req.Name, req.Qualifier = body.Before, body.After, body.DurableExecutionName, body.Qualifier
+	if body.Outcome != nil {
+		req.Outcome = &engine.ForkOutcome{Result: body.Outcome.Result, Error: body.Outcome.Error}
+	}
+	started, err := a.engine.Fork(r.Context(), req)
+	if err != nil {
+		return err
+	}
+	arn, err := protocol.ParseARN(started.ARN)
+	if err != nil {
+		return err
+	}
+	return reply(w, Forked{DurableExecutionArn: started.ARN, DurableExecutionName: arn.Name, Version: started.Version})
+}
+
+// Fork starts a copy of an execution.
+func (c *Client) Fork(ctx context.Context, arn string, f *Fork) (*Forked, error) {
+	var forked Forked
+	return &forked, c.call(ctx, "POST", path("/perdure/executions/", arn, "/fork"), nil, f, &forked)
+}
+
+// Redrive starts a copy of an execution that did not succeed, without what it
+// failed with.
+func (c *Client) Redrive(ctx context.Context, arn string, f *Fork) (*Forked, error) {
+	var forked Forked
+	return &forked, c.call(ctx, "POST", path("/perdure/executions/", arn, "/redrive"), nil, f, &forked)
+}

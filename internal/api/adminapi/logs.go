@@ -1,0 +1,57 @@
+package adminapi
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/protocol"
+)
+
+// LogLine is a line of an execution's log.
+type LogLine struct {
+	Seq       int64 // its place in the log, from 1; the oldest lines of a long log are gone
+	Time      Time
+	RequestID string `json:"RequestId"`
+	Operation string `json:",omitempty"` // the id of the operation that it is about, if it says so
+	Stream    string // stdout, stderr, or notice for lines about lines that were dropped
+	Text      string
+}
+
+// Log is a piece of a log.
+type Log struct{ Lines []LogLine }
+
+type logEngine interface {
+	ReadLog(ctx context.Context, arn string, after int64, limit int) ([]engine.LogEntry, error)
+}
+
+var logRoutes = []route{
+	{"GET", "/perdure/executions/" + subjectMark + "/logs", (*api).log},
+}
+
+func (a *api) log(w http.ResponseWriter, r *http.Request, arn string) error {
+	q := newQuery(r)
+	after, limit := q.integer("After", 0, 1<<62), q.integer("MaxItems", 1, protocol.MaxPage)
+	if err := q.err(); err != nil {
+		return err
+	}
+	entries, err := a.engine.ReadLog(r.Context(), arn, after, int(limit))
+	if err != nil {
+		return err
+	}
+	log := Log{Lines: make([]LogLine, len(entries))}
+	for i, e := range entries {
+		log.Lines[i] = LogLine{e.Seq, Time(e.Time), e.RequestID, e.Operation, e.Stream, e.Text}
+	}
+	return reply(w, log)
+}
+
+// Log returns lines of an execution's log with a Seq above after, at most 1,000.
+func (c *Client) Log(ctx context.Context, arn string, after int64) ([]LogLine, error) {
+	var log Log
+	query := url.Values{"After": {strconv.FormatInt(after, 10)}}
+	err := c.call(ctx, "GET", path("/perdure/executions/", arn, "/logs"), query, nil, &log)
+	return log.Lines, err
+}

@@ -1,0 +1,87 @@
+package adminapi
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/perdure/perdure/protocol"
+)
+
+// query reads the members that a request carries in its URL. The first mistake
+// counts; a key that nobody asked for is one.
+type query struct {
+	values  url.Values
+	asked   []string
+	mistake error
+}
+
+func newQuery(r *http.Request) *query { return &query{values: r.URL.Query()} }
+
+// err returns the refusal. It is called after everything was read.
+func (q *query) err() error {
+	for key := range q.values {
+		if !slices.Contains(q.asked, key) {
+			return protocol.Errorf(protocol.CodeInvalidParameter, "There is no parameter %q here.", key)
+		}
+	}
+	return q.mistake
+}
+
+func (q *query) refuse(key, want string) {
+	if q.mistake == nil {
+		q.mistake = protocol.Errorf(protocol.CodeInvalidParameter, "%s %q is not %s.", key, q.values.Get(key), want)
+	}
+}
+
+// text reads a string; absent is empty.
+func (q *query) text(key string) string {
+	q.asked = append(q.asked, key)
+	return q.values.Get(key)
+}
+
+// texts reads a list of strings, whose key repeats.
+func texts[T ~string](q *query, key string) []T {
+	q.asked = append(q.asked, key)
+	var list []T
+	for _, s := range q.values[key] {
+		list = append(list, T(s))
+	}
+	return list
+}
+
+func (q *query) boolean(key string) bool {
+	s := q.text(key)
+	if s != "" && s != "true" && s != "false" {
+		q.refuse(key, "true or false")
+	}
+	return s == "true"
+}
+
+// integer reads a number within bounds; absent is zero.
+func (q *query) integer(key string, least, most int64) int64 {
+	s := q.text(key)
+	if s == "" {
+		return 0
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || n < least || n > most {
+		q.refuse(key, "a number from "+strconv.FormatInt(least, 10)+" to "+strconv.FormatInt(most, 10))
+	}
+	return n
+}
+
+// time reads a moment as RFC 3339 writes it; absent is zero.
+func (q *query) time(key string) protocol.Timestamp {
+	s := q.text(key)
+	if s == "" {
+		return 0
+	}
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil {
+		q.refuse(key, "a moment such as 2026-11-23T08:00:00Z")
+	}
+	return protocol.TimestampOf(t)
+}

@@ -1,0 +1,129 @@
+package emulator
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+
+	"github.com/perdure/perdure/protocol"
+)
+
+// The paths that an emulator has beside the Lambda API.
+const (
+	StartPath    = "/start-durable-execution"
+	EndpointPath = "/lambda-endpoint"
+)
+
+// maxBody bounds a request: an event, in JSON text with every other character
+// escaped, and room for the rest.
+const maxBody = 2*protocol.MaxSyncPayload + 64<<10
+
+// ServeHTTP answers at StartPath and EndpointPath.
+func (m *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) { m.shell.ServeHTTP(w, r) }
+
+func (m *Emulator) serve(w http.ResponseWriter, r *http.Request) error {
+	switch route := r.Method + " " + r.URL.EscapedPath(); route {
+	case "POST " + StartPath:
+		return m.start(w, r)
+	case "PUT " + EndpointPath:
+		return m.setEndpoint(w, r)
+	default:
+		return protocol.Errorf(protocol.CodeInvalidParameter, "%s is not a route of the emulator: those are POST %s and PUT %s.", r.Method, StartPath, EndpointPath)
+	}
+}
+
+// startBody is the body of a start. SAM sends null for what it was not told.
+type startBody struct {
+	AccountID                    *string `json:"AccountId"` // of any: there is one account here
+	FunctionName                 *string
+	FunctionQualifier            *string
+	ExecutionName                *string
+	ExecutionTimeoutSeconds      *int64
+	ExecutionRetentionPeriodDays *int
+	TenantID                     *string `json:"TenantId"`
+	Input                        *string
+	LambdaEndpoint               *string
+}
+
+func (m *Emulator) start(w http.ResponseWriter, r *http.Request) error {
+	var body startBody
+	if err := read(r, &body); err != nil {
+		return err
+	}
+	if body.FunctionName == nil {
+		return protocol.Errorf(protocol.CodeInvalidParameter, "Missing required field: FunctionName")
+	}
+	req := &StartRequest{
+		Function: *body.FunctionName, Qualifier: value(body.FunctionQualifier), Name: value(body.ExecutionName),
+		ExecutionTimeout: value(body.ExecutionTimeoutSeconds), RetentionDays: value(body.ExecutionRetentionPeriodDays),
+		TenantID: value(body.TenantID), Endpoint: value(body.LambdaEndpoint), Input: event(body.Input),
+	}
+	if len(req.Input) > protocol.MaxSyncPayload {
+		return protocol.Errorf(protocol.CodeRequestTooLarge, "The input must be smaller than %d bytes.", protocol.MaxSyncPayload)
+	}
+	arn, err := m.Start(r.Context(), req)
+	if err != nil {
+		return err
+	}
+	return write(w, http.StatusCreated, map[string]string{"ExecutionArn": arn})
+}
+
+// event is the input as JSON: text that is none becomes a string.
+func event(input *string) []byte {
+	if input == nil || *input == "" || json.Valid([]byte(*input)) {
+		return []byte(value(input))
+	}
+	text, _ := json.Marshal(*input) // a string always has a form
+	return text
+}
+
+func (m *Emulator) setEndpoint(w http.ResponseWriter, r *http.Request) error {
+	var body struct {
+		EndpointURL *string `json:"EndpointUrl"`
+		RegionName  *string // there is one region here
+	}
+	if err := read(r, &body); err != nil {
+		return err
+	}
+	if value(body.EndpointURL) == "" {
+		return protocol.Errorf(protocol.CodeInvalidParameter, "EndpointUrl is required")
+	}
+	if err := m.SetEndpoint(r.Context(), *body.EndpointURL); err != nil {
+		return err
+	}
+	return write(w, http.StatusOK, map[string]string{"message": "Lambda endpoint updated successfully"})
+}
+
+func value[T any](p *T) (v T) {
+	if p != nil {
+		v = *p
+	}
+	return v
+}
+
+// read reads the body of r into v. Members that are not known are ignored.
+func read(r *http.Request, v any) error {
+	data, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+	if refused, ok := errors.AsType[*protocol.Error](err); ok {
+		return refused
+	}
+	switch {
+	case err != nil:
+		return protocol.Errorf(protocol.CodeInvalidContent, "Could not read the request body: %v.", err)
+	}
+	if err := protocol.CheckWeight(data, maxBody); err != nil {
+		return err
+	}
+	if err := json.Unmarshal(data, v); err != nil {
+		return protocol.Errorf(protocol.CodeSerialization, "The request body is not as expected: %v.", err)
+	}
+	return nil
+}
+
+func write(w http.ResponseWriter, status int, v any) error {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v) // a failure means that the client is gone
+	return nil
+}

@@ -1,0 +1,101 @@
+package lambdaapi
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"net/http"
+
+	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/protocol"
+)
+
+// Engine is what the API needs of the durable execution service. A refusal is
+// an error that wraps a *protocol.Error and reaches the client as it is; any other
+// error is a fault, which is logged and not shown. Every method may be called
+// concurrently. The strings and slices handed in belong to the engine from
+// then on.
+type Engine interface {
+	Configurations(ctx context.Context, function string) ([]*engine.Configuration, error)
+	Configuration(ctx context.Context, function, qualifier string) (*engine.Configuration, error)
+	DeleteFunction(ctx context.Context, function, qualifier string) (draining bool, err error)
+	PublishVersion(ctx context.Context, req *engine.PublishRequest) (*engine.Configuration, error)
+	Alias(ctx context.Context, function, name string) (*engine.Alias, error)
+	Aliases(ctx context.Context, function, version string) ([]*engine.Alias, error)
+	CreateAlias(ctx context.Context, change *engine.AliasChange) (*engine.Alias, error)
+	UpdateAlias(ctx context.Context, change *engine.AliasChange) (*engine.Alias, error)
+	DeleteAlias(ctx context.Context, function, name string) error
+	Lookup(function, qualifier string) (f engine.Function, functionARN string, err error)
+	Start(ctx context.Context, req *engine.InvokeRequest) (*engine.Started, error)
+	Wait(ctx context.Context, arn string) (*engine.Result, error)
+	Call(ctx context.Context, req *engine.InvokeRequest) (*engine.Result, error)
+	LogTail(ctx context.Context, arn string) (string, error)
+	Checkpoint(ctx context.Context, req *engine.CheckpointRequest) (*engine.CheckpointReply, error)
+	State(ctx context.Context, arn, token, marker string, maxItems int) (ops []*protocol.Operation, next string, err error)
+	Describe(ctx context.Context, arn string) (*engine.Description, error)
+	History(ctx context.Context, req *engine.HistoryRequest) (events []*protocol.Event, next string, err error)
+	List(ctx context.Context, req *engine.ListRequest) (items []engine.Summary, next string, err error)
+	Stop(ctx context.Context, arn string, reason *protocol.ErrorObject) (protocol.Timestamp, error)
+	Pause(ctx context.Context, req *engine.PauseRequest) error
+	Resume(ctx context.Context, req *engine.ResumeRequest) error
+	Delete(ctx context.Context, arn string) (protocol.Timestamp, error)
+	SucceedCallback(ctx context.Context, callbackID string, result []byte) error
+	FailCallback(ctx context.Context, callbackID string, reason *protocol.ErrorObject) error
+	HeartbeatCallback(ctx context.Context, callbackID string) error
+}
+
+var _ Engine = (*engine.Engine)(nil)
+
+// Options change how the API behaves. The zero value is the relaxed API that
+// development wants.
+type Options struct {
+	// Logger receives the causes of faults; nil is slog.Default().
+	Logger *slog.Logger
+	// Strict refuses what AWS refuses for reasons that do not bind here:
+	// unqualified names of durable functions, synchronous invocations of
+	// functions that may run longer than 15 minutes, events over 1 MB, and
+	// lists filtered by more than one status. The engine has a Strict option
+	// for the rest.
+	Strict bool
+}
+
+// api answers the operations.
+type api struct {
+	engine     Engine
+	log        *slog.Logger
+	strict     bool
+	asyncCalls chan struct{} // one element per call that nobody waits for
+}
+
+// New returns the Lambda API in front of e. Nil options are the defaults.
+func New(e Engine, opts *Options) http.Handler {
+	if opts == nil {
+		opts = &Options{}
+	}
+	return Shell(opts, newAPI(e, opts).serve)
+}
+
+func newAPI(e Engine, opts *Options) *api {
+	return &api{
+		engine:     e,
+		log:        cmp.Or(opts.Logger, slog.Default()),
+		strict:     opts.Strict,
+		asyncCalls: make(chan struct{}, maxAsyncCalls),
+	}
+}
+
+// serve answers one request. Paths are matched as they came, escaped and
+// uncleaned, because execution ARNs and callback ids contain slashes.
+func (a *api) serve(w http.ResponseWriter, r *http.Request) error {
+	op, subject, err := route(r)
+	if err != nil {
+		return err
+	}
+	return op.serve(a, w, r, subject)
+}
+
+func (a *api) health(w http.ResponseWriter, _ *http.Request, _ string) error {
+	return reply(w, struct {
+		Status string `json:"status"`
+	}{"healthy"})
+}

@@ -1,0 +1,62 @@
+package lambdaapi
+
+import (
+	"net/http"
+
+	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/protocol"
+)
+
+// maxCheckpointBody bounds a checkpoint's body: the largest payload there is,
+// in JSON text with every other character escaped, and room for the rest.
+const maxCheckpointBody = 2*protocol.MaxSyncPayload + 1<<20
+
+var errCheckpointTooLarge = refusal(protocol.CodeRequestTooLarge,
+	"Request must be smaller than %d bytes for the CheckpointDurableExecution operation", maxCheckpointBody)
+
+// checkpoint is CheckpointDurableExecution, the request that a durable
+// function sends for every few operations: one scratch buffer serves its body
+// and its answer.
+func (a *api) checkpoint(w http.ResponseWriter, r *http.Request, arn string) error {
+	buf := getBuffer()
+	defer buf.free()
+	var err error
+	if buf.b, err = readBody(r, buf.b[:0], maxCheckpointBody, errCheckpointTooLarge); err != nil {
+		return err
+	}
+	req, err := decodeCheckpoint(arn, buf.b)
+	if err != nil {
+		return err
+	}
+	answer, err := a.engine.Checkpoint(r.Context(), req)
+	if err != nil {
+		return err
+	}
+	buf.b = appendCheckpointReply(buf.b[:0], answer)
+	writeJSON(w, http.StatusOK, buf.b)
+	return nil
+}
+
+// appendCheckpointReply leaves the token out when there is none, which tells
+// the function to stop.
+func appendCheckpointReply(dst []byte, answer *engine.CheckpointReply) []byte {
+	dst = append(dst, '{')
+	if answer.Token != "" {
+		dst = append(dst, `"CheckpointToken":`...)
+		dst = protocol.AppendString(dst, answer.Token)
+		dst = append(dst, ',')
+	}
+	dst = append(dst, `"NewExecutionState":`...)
+	dst = appendState(dst, answer.Operations, "")
+	return append(dst, '}')
+}
+
+// appendState appends a page of operations. Its marker is empty, not absent,
+// on the last page.
+func appendState(dst []byte, ops []*protocol.Operation, next string) []byte {
+	dst = append(dst, `{"Operations":`...)
+	dst = protocol.AppendOperations(dst, ops, protocol.API)
+	dst = append(dst, `,"NextMarker":`...)
+	dst = protocol.AppendString(dst, next)
+	return append(dst, '}')
+}

@@ -1,0 +1,103 @@
+package lambdaapi
+
+import (
+	"net/http"
+
+	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/protocol"
+)
+
+// executionDescription is the answer of GetDurableExecution.
+type executionDescription struct {
+	DurableExecutionArn   string
+	DurableExecutionName  string
+	FunctionArn           string
+	Version               string
+	Status                protocol.ExecutionStatus
+	StartTimestamp        seconds
+	EndTimestamp          seconds               `json:",omitzero"`
+	InputPayload          *string               `json:",omitempty"`
+	Result                *string               `json:",omitempty"`
+	Error                 *protocol.ErrorObject `json:",omitempty"`
+	TraceHeader           *traceHeader          `json:",omitempty"`
+	DurableConfig         durableConfig
+	ExecutionDataIncluded bool
+	PauseDetails          *pauseDetails `json:",omitempty"`
+
+	ExpectedExecutionTimeoutTimestamp seconds `json:",omitzero"`
+}
+
+type pauseDetails struct {
+	PauseRequestTimestamp  seconds
+	ExecutionTimeoutPaused bool
+	Reason                 *string `json:",omitempty"`
+}
+
+type traceHeader struct {
+	XAmznTraceID string `json:"XAmznTraceId"`
+}
+
+type durableConfig struct {
+	ExecutionTimeout      int64
+	RetentionPeriodInDays int64
+}
+
+// describe is GetDurableExecution.
+func (a *api) describe(w http.ResponseWriter, r *http.Request, arn string) error {
+	q := newQuery(r)
+	q.text(arn, "durableExecutionArn", &executionARNShape)
+	data := q.boolean("IncludeExecutionData", true)
+	if err := q.err(); err != nil {
+		return err
+	}
+	d, err := a.engine.Describe(r.Context(), arn)
+	if err != nil {
+		return err
+	}
+	return reply(w, describeExecution(d, data))
+}
+
+func describeExecution(d *engine.Description, data bool) *executionDescription {
+	out := &executionDescription{
+		DurableExecutionArn:   d.ARN,
+		DurableExecutionName:  d.Name,
+		FunctionArn:           d.FunctionARN,
+		Version:               d.Version,
+		Status:                d.Status,
+		StartTimestamp:        seconds(d.Started),
+		EndTimestamp:          seconds(d.Closed),
+		DurableConfig:         durableConfig{d.ExecutionTimeout, d.RetentionDays},
+		ExecutionDataIncluded: data,
+
+		ExpectedExecutionTimeoutTimestamp: seconds(d.TimesOut),
+	}
+	if p := d.Pause; p != nil {
+		out.PauseDetails = &pauseDetails{seconds(p.Requested), p.TimeoutPaused, nil}
+		if data {
+			out.PauseDetails.Reason = p.Reason
+		}
+	}
+	if d.TraceHeader != "" {
+		out.TraceHeader = &traceHeader{d.TraceHeader}
+	}
+	if data {
+		out.InputPayload, out.Result, out.Error = d.Input, d.Result, d.Error
+	}
+	return out
+}
+
+// stop is StopDurableExecution. Its body is the error to stop with.
+func (a *api) stop(w http.ResponseWriter, r *http.Request, arn string) error {
+	reason, err := readError(r)
+	if err != nil {
+		return err
+	}
+	if err := check(arn, "durableExecutionArn", &executionARNShape); err != nil {
+		return err
+	}
+	at, err := a.engine.Stop(r.Context(), arn, reason)
+	if err != nil {
+		return err
+	}
+	return reply(w, struct{ StopTimestamp seconds }{seconds(at)})
+}

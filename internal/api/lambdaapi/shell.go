@@ -1,0 +1,67 @@
+package lambdaapi
+
+import (
+	"cmp"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+
+	"github.com/google/uuid"
+)
+
+// requestIDHeader tells a client the id of its request. It is written without
+// [http.Header.Set], as the canonical form of its name.
+const requestIDHeader = "X-Amzn-Requestid"
+
+// shell is what surrounds every request: an id, and answers to errors and
+// panics.
+type shell struct {
+	log   *slog.Logger
+	serve func(w http.ResponseWriter, r *http.Request) error
+}
+
+// Shell returns a handler for another API on the port of the Lambda API. It
+// answers the errors of serve, and its panics, as the Lambda API answers its
+// own: an error that wraps a *protocol.Error reaches the client as it is, any other
+// is a fault, which is logged and not shown. serve must not have begun to
+// answer when it returns an error. A shell within a shell keeps the id that the
+// request has. Of opts it takes the Logger; nil is the defaults.
+func Shell(opts *Options, serve func(w http.ResponseWriter, r *http.Request) error) http.Handler {
+	if opts == nil {
+		opts = &Options{}
+	}
+	return &shell{log: cmp.Or(opts.Logger, slog.Default()), serve: serve}
+}
+
+// ServeHTTP answers one request.
+func (s *shell) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	requestID := requestIDOf(w.Header())
+	defer s.recoverPanic(w, r, requestID)
+	if err := s.serve(w, r); err != nil {
+		s.refuse(w, r, requestID, err)
+	}
+}
+
+// requestIDOf returns the id of the request that h is the answer's header of,
+// and gives it one if it has none.
+func requestIDOf(h http.Header) string {
+	if ids := h[requestIDHeader]; len(ids) > 0 {
+		return ids[0]
+	}
+	id := uuid.NewString()
+	h[requestIDHeader] = []string{id}
+	return id
+}
+
+// recoverPanic turns a broken invariant into a fault of one request.
+func (s *shell) recoverPanic(w http.ResponseWriter, r *http.Request, requestID string) {
+	v := recover()
+	if v == nil {
+		return
+	}
+	if v == http.ErrAbortHandler {
+		panic(v)
+	}
+	s.log.Error("panic", "requestId", requestID, "path", r.URL.Path, "panic", v, "stack", string(debug.Stack()))
+	writeError(w, errFault)
+}

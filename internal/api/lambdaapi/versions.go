@@ -1,0 +1,109 @@
+package lambdaapi
+
+import (
+	"net/http"
+
+	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/protocol"
+)
+
+// publish is PublishVersion.
+func (a *api) publish(w http.ResponseWriter, r *http.Request, function string) error {
+	var v violations
+	v.text(function, "functionName", &functionNameShape)
+	req := &engine.PublishRequest{Function: function}
+	err := readMembers(r, func(d *jsonReader, name string) {
+		switch name {
+		case "CodeSha256":
+			req.CodeSHA256 = d.string()
+		case "RevisionId":
+			req.Revision = d.string()
+		case "Description":
+			req.Description = d.string()
+			v.text(req.Description, "description", &descriptionShape)
+		case "PublishTo":
+			if !d.null() {
+				v.add(quote(d.string()), "publishTo", "Member is not supported here")
+			}
+		default:
+			d.skip()
+		}
+	})
+	if err == nil {
+		err = v.err()
+	}
+	if err != nil {
+		return err
+	}
+	c, err := a.engine.PublishVersion(r.Context(), req)
+	if err != nil {
+		return err
+	}
+	writeJSON(w, http.StatusCreated, encode(describeFunction(c)))
+	return nil
+}
+
+// versionList is the answer of ListVersionsByFunction.
+type versionList struct {
+	Versions   []functionConfiguration
+	NextMarker string `json:",omitempty"`
+}
+
+// versions is ListVersionsByFunction.
+func (a *api) versions(w http.ResponseWriter, r *http.Request, function string) error {
+	q := newQuery(r)
+	q.text(function, "functionName", &functionNameShape)
+	page := q.page()
+	if err := q.err(); err != nil {
+		return err
+	}
+	all, err := a.engine.Configurations(r.Context(), function)
+	if err != nil {
+		return err
+	}
+	shown, next, err := cut(page, all, func(c *engine.Configuration) string { return c.Version })
+	if err != nil {
+		return err
+	}
+	out := versionList{Versions: make([]functionConfiguration, len(shown)), NextMarker: next}
+	for i, c := range shown {
+		out.Versions[i] = describeFunction(c)
+	}
+	return reply(w, out)
+}
+
+// page is which part of a list a client asks for. Lists of functions, versions
+// and aliases are short: the whole is at hand, and a part of it is cut out.
+type page struct {
+	marker string
+	max    int
+}
+
+// page reads the members that ask for a part of a list.
+func (q *query) page() page {
+	const usual, most = 50, 10_000
+	p := page{q.values.Get("Marker"), usual}
+	if q.values.Has("MaxItems") {
+		p.max = q.integer("MaxItems", 1, most)
+	}
+	return p
+}
+
+// cut returns the part of all that p asks for, and the marker of the next one.
+// A marker is the key of the last item before it.
+func cut[T any](p page, all []T, key func(T) string) (shown []T, next string, err error) {
+	begin := 0
+	if p.marker != "" {
+		for begin < len(all) && key(all[begin]) != p.marker {
+			begin++
+		}
+		if begin++; begin > len(all) {
+			return nil, "", refusal(protocol.CodeInvalidParameter, "Invalid Marker")
+		}
+	}
+	end := min(begin+p.max, len(all))
+	if end < len(all) {
+		next = key(all[end-1])
+	}
+	return all[begin:end], next, nil
+}

@@ -1,0 +1,139 @@
+package page
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/protocol"
+)
+
+// executionPage is one execution.
+type executionPage struct {
+	*engine.Description
+	*record
+	Function string
+	Why      string    // it does not go on; empty for a closed one
+	Log      []logLine // the end of it
+}
+
+// Open reports whether the execution goes on.
+func (p *executionPage) Open() bool { return !p.Status.Closed() }
+
+// Paused reports whether the execution is kept from going on.
+func (p *executionPage) Paused() bool {
+	return p.Status == protocol.ExecutionPaused || p.Status == protocol.ExecutionPausing
+}
+
+// Skippable reports whether the execution waits for a moment that can be let
+// come early.
+func (p *executionPage) Skippable() bool {
+	return p.Open() && slices.ContainsFunc(p.Operations, func(o *operation) bool { return o.Open() && o.Until != 0 })
+}
+
+// readers bounds the pages that are read at one time: each may take the time and
+// the memory of a long history.
+const readers = 2
+
+// execution answers with the page of an execution. Whoever has it already is told
+// so before anything of the history is read.
+func (s *site) execution(w http.ResponseWriter, r *http.Request) {
+	arn := r.URL.Query().Get("arn")
+	seen := parseState(r.Header.Get("If-None-Match"))
+	now, err := s.stateOf(r.Context(), arn, seen.LogSeq)
+	if err == nil && now == seen {
+		w.Header().Set("ETag", now.tag())
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	var p *executionPage
+	if err == nil {
+		select {
+		case s.reading <- struct{}{}:
+			p, err = s.read(r.Context(), arn, &now)
+			<-s.reading
+		case <-r.Context().Done():
+			return
+		}
+	}
+	if err != nil {
+		s.refuse(w, r, err)
+		return
+	}
+	s.render(w, r, http.StatusOK, "execution", frame{Title: p.Name, Live: p.Open(), Page: p, tag: now.tag()})
+}
+
+// state says what an execution's page was made of.
+type state struct {
+	Version  string // of the program
+	Revision int64
+	LogSeq   int64 // the last line
+	Minute   int64 // in which it was made, as it says for how long things go on; zero for a closed one
+}
+
+func (s *state) tag() string {
+	return fmt.Sprintf(`"%d.%d.%d.%s"`, s.Revision, s.LogSeq, s.Minute, hex.EncodeToString([]byte(s.Version)))
+}
+
+// parseState reads a tag; one that is not ours is the zero state.
+func parseState(tag string) state {
+	var s state
+	var version string
+	if n, _ := fmt.Sscanf(tag, `"%d.%d.%d.%s`, &s.Revision, &s.LogSeq, &s.Minute, &version); n < 4 {
+		return state{}
+	}
+	decoded, _ := hex.DecodeString(strings.TrimSuffix(version, `"`))
+	s.Version = string(decoded)
+	return s
+}
+
+// stateOf looks at an execution without reading it, given the last line of its
+// log that the client has.
+func (s *site) stateOf(ctx context.Context, arn string, line int64) (state, error) {
+	now := state{Version: s.version, LogSeq: line}
+	revision, open, err := s.engine.Revision(ctx, arn)
+	if err != nil {
+		return state{}, err
+	}
+	now.Revision = revision
+	if open {
+		now.Minute = time.Now().Unix() / 60
+	}
+	more, err := s.engine.ReadLog(ctx, arn, line, 1)
+	if len(more) > 0 {
+		now.LogSeq = more[0].Seq
+	}
+	return now, err
+}
+
+// read reads an execution, and notes which line of its log was the last.
+func (s *site) read(ctx context.Context, arn string, now *state) (*executionPage, error) {
+	d, err := s.engine.Describe(ctx, arn)
+	if err != nil {
+		return nil, err
+	}
+	p := &executionPage{Description: d}
+	if p.record, err = read(s.engine.Events(ctx, arn)); err != nil {
+		return nil, err
+	}
+	if parsed, err := protocol.ParseARN(arn); err == nil {
+		p.Function = parsed.Function
+	}
+	if p.Log, now.LogSeq, err = s.readLog(ctx, arn, p.record); err != nil {
+		return nil, err
+	}
+	if p.Open() {
+		why, err := s.engine.Explain(ctx, arn)
+		if err != nil {
+			return nil, err
+		}
+		p.Why = why.Text
+	}
+	p.scale(d.Started, p.Open())
+	return p, nil
+}

@@ -1,0 +1,113 @@
+package server
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"crypto/subtle"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/perdure/perdure/internal/api/credentials"
+	"github.com/perdure/perdure/internal/api/sigv4"
+	"github.com/perdure/perdure/protocol"
+)
+
+// Credentials finds who may use a server, by access key id. Find may be called
+// concurrently.
+type Credentials interface {
+	Find(keyID string) (credentials.Credential, bool)
+}
+
+// isOpen reports whether r is for everybody: balancers and supervisors have no
+// credentials, and learn nothing but that the engine is well.
+func isOpen(r *http.Request) bool {
+	path := r.URL.EscapedPath()
+	return (path == "/health" || path == "/ready") && (r.Method == http.MethodGet || r.Method == http.MethodHead)
+}
+
+var errUnknownKey = protocol.Errorf(protocol.CodeUnrecognizedClient, "The security token included in the request is invalid.")
+
+// authenticate finds out who sent r.
+func (s *Server) authenticate(r *http.Request) (*credentials.Credential, error) {
+	path := r.URL.EscapedPath()
+	if c := s.login.session(r); c != nil && isPage(path) {
+		return c, nil
+	}
+	if path == "/metrics" {
+		if c, ok := s.basic(r); ok {
+			return c, nil
+		}
+	}
+	return s.signer(r)
+}
+
+// basic finds whose access key id and secret r has as user and password, which
+// is what Prometheus can send.
+func (s *Server) basic(r *http.Request) (*credentials.Credential, bool) {
+	keyID, secret, ok := r.BasicAuth()
+	if !ok {
+		return nil, false
+	}
+	c, ok := s.credentials.Find(keyID)
+	return &c, ok && sameSecret(c.Secret, secret)
+}
+
+// sameSecret compares without telling by its time how much of b is right.
+func sameSecret(a, b string) bool {
+	x, y := sha256.Sum256([]byte(a)), sha256.Sum256([]byte(b))
+	return subtle.ConstantTimeCompare(x[:], y[:]) == 1
+}
+
+// signer finds out whose secret signed r. A stranger is sent away before his
+// body is read.
+func (s *Server) signer(r *http.Request) (*credentials.Credential, error) {
+	proof, err := sigv4.Parse(r)
+	if err != nil {
+		return nil, err
+	}
+	c, ok := s.credentials.Find(proof.KeyID)
+	if !ok {
+		return nil, errUnknownKey
+	}
+	if err := proof.Fresh(time.Now()); err != nil {
+		return nil, err
+	}
+	var hash [sha256.Size]byte
+	if proof.NeedsBody() {
+		if hash, err = hashBody(r); err != nil {
+			return nil, err
+		}
+	}
+	if err := proof.Verify(r, c.Secret, hash); err != nil {
+		return nil, err
+	}
+	return &c, nil
+}
+
+// maxSignedBody bounds a body that has to be held until its signature is known
+// to be true: the largest checkpoint. A larger one must be sent unsigned, which
+// TLS allows.
+const maxSignedBody = 16 << 20
+
+// hashBody reads r's body and puts what it read in its place.
+func hashBody(r *http.Request) (hash [sha256.Size]byte, err error) {
+	tooLarge := protocol.Errorf(protocol.CodeRequestTooLarge, "A signed body must be smaller than %d bytes; send a larger one with x-amz-content-sha256: %s.",
+		maxSignedBody, sigv4.Unsigned)
+	if r.ContentLength > maxSignedBody {
+		return hash, tooLarge
+	}
+	// The announced length is believed only so far, as it costs the client
+	// nothing to lie.
+	const trusted = 64 << 10
+	var text bytes.Buffer
+	text.Grow(int(min(max(r.ContentLength, 0), trusted)) + bytes.MinRead)
+	if _, err := text.ReadFrom(io.LimitReader(r.Body, maxSignedBody+1)); err != nil {
+		return hash, err
+	}
+	if text.Len() > maxSignedBody {
+		return hash, tooLarge
+	}
+	r.Body = io.NopCloser(&text)
+	return sha256.Sum256(text.Bytes()), nil
+}

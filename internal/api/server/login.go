@@ -1,0 +1,155 @@
+package server
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/perdure/perdure/internal/api/credentials"
+)
+
+const (
+	loginPath  = "/ui/login"
+	logoutPath = "/ui/logout"
+	// sessionTime is how long a person stays logged in.
+	sessionTime = 12 * time.Hour
+)
+
+// login lets people in to the page, with the access key id and the secret that
+// programs sign with. A session is a cookie that says whose it is and until
+// when, under a MAC: nothing is stored, and whoever is taken out of the
+// credentials is out at once, as everybody is when the server starts anew.
+type login struct {
+	credentials Credentials
+	secure      bool // the cookie travels over TLS only
+	key         []byte
+	tries       tries
+}
+
+func newLogin(c Credentials, secure bool) *login {
+	l := &login{credentials: c, secure: secure, key: make([]byte, sha256.Size)}
+	rand.Read(l.key)
+	l.tries.init()
+	return l
+}
+
+// takes answers the requests of a page that are about logging in: the form, and
+// whatever comes without a session.
+func (l *login) takes(w http.ResponseWriter, r *http.Request) bool {
+	path := r.URL.EscapedPath()
+	switch {
+	case path == loginPath && r.Method == http.MethodPost:
+		l.enter(w, r)
+	case path == loginPath:
+		writeForm(w, http.StatusOK, "", r.URL.Query().Get("to"))
+	case path == logoutPath && r.Method == http.MethodPost:
+		http.SetCookie(w, l.cookie("", -1))
+		http.Redirect(w, r, loginPath, http.StatusSeeOther)
+	case isPage(path) && l.session(r) == nil:
+		l.send(w, r)
+	default:
+		return false
+	}
+	return true
+}
+
+// send sends a person to the form, and afterwards back to where they were going.
+func (l *login) send(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet {
+		http.Error(w, "Your session has ended; log in again.", http.StatusForbidden)
+		return
+	}
+	target := loginPath
+	if to := r.URL.RequestURI(); localPage(to) {
+		target += "?to=" + urlQueryEscape(to)
+	}
+	http.Redirect(w, r, target, http.StatusFound)
+}
+
+// maxForm bounds what the form sends.
+const maxForm = 8 << 10
+
+// enter checks what the form sent.
+func (l *login) enter(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	if err := r.ParseForm(); err != nil {
+		writeForm(w, http.StatusBadRequest, "That was not what the form sends.", "")
+		return
+	}
+	to := r.PostForm.Get("to")
+	if !l.tries.allow(remoteHost(r)) {
+		w.Header().Set("Retry-After", "60")
+		writeForm(w, http.StatusTooManyRequests, "Too many tries; wait a minute.", to)
+		return
+	}
+	c, ok := l.credentials.Find(strings.TrimSpace(r.PostForm.Get("key")))
+	if !sameSecret(c.Secret, strings.TrimSpace(r.PostForm.Get("secret"))) || !ok {
+		writeForm(w, http.StatusForbidden, "There is no such access key, or the secret is another one.", to)
+		return
+	}
+	http.SetCookie(w, l.cookie(l.seal(&c, time.Now().Add(sessionTime)), int(sessionTime/time.Second)))
+	if !localPage(to) {
+		to = "/ui/"
+	}
+	http.Redirect(w, r, to, http.StatusSeeOther)
+}
+
+// cookie carries a session. Lax is enough: what changes something is a POST,
+// and the guard looks where it comes from. Strict would ask everybody to log in
+// again who follows a link.
+func (l *login) cookie(value string, maxAge int) *http.Cookie {
+	return &http.Cookie{Name: l.cookieName(), Value: value, Path: "/", MaxAge: maxAge,
+		Secure: l.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode}
+}
+
+// cookieName binds the cookie to this very host where browsers allow it.
+func (l *login) cookieName() string {
+	if l.secure {
+		return "__Host-perdure"
+	}
+	return "perdure"
+}
+
+// seal makes a session of c's.
+func (l *login) seal(c *credentials.Credential, until time.Time) string {
+	claim := c.KeyID + "." + strconv.FormatInt(until.Unix(), 36)
+	return claim + "." + l.mac(claim, c.Secret)
+}
+
+func (l *login) mac(claim, secret string) string {
+	h := hmac.New(sha256.New, l.key)
+	h.Write([]byte(claim + "\x00" + secret))
+	return base64.RawURLEncoding.EncodeToString(h.Sum(nil))
+}
+
+// session returns whose session r belongs to, or nil.
+func (l *login) session(r *http.Request) *credentials.Credential {
+	cookie, err := r.Cookie(l.cookieName())
+	if err != nil {
+		return nil
+	}
+	parts := strings.Split(cookie.Value, ".")
+	if len(parts) != 3 {
+		return nil
+	}
+	until, err := strconv.ParseInt(parts[1], 36, 64)
+	if err != nil || time.Now().Unix() >= until {
+		return nil
+	}
+	c, ok := l.credentials.Find(parts[0])
+	if !ok || !hmac.Equal([]byte(parts[2]), []byte(l.mac(parts[0]+"."+parts[1], c.Secret))) {
+		return nil
+	}
+	return &c
+}
+
+// localPage reports whether to is a path of our page, to which a person may be
+// sent: not another site's address.
+func localPage(to string) bool {
+	return strings.HasPrefix(to, "/ui/") && !strings.ContainsAny(to, "\\\r\n")
+}

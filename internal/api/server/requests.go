@@ -1,0 +1,131 @@
+package server
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/perdure/perdure/internal/api/lambdaapi"
+	"github.com/perdure/perdure/internal/observe/metrics"
+)
+
+// requests counts requests by what they asked for, and traces them.
+type requests struct {
+	spans    Spans    // nil if they are not traced
+	answered sync.Map // answerKey -> *atomic.Uint64
+	seconds  sync.Map // operation -> *metrics.Histogram
+	open     atomic.Int64
+}
+
+type answerKey struct {
+	operation string
+	status    int
+}
+
+// count notes a request that was answered. The operation is one of few: what a
+// client can choose freely is not in it.
+func (q *requests) count(operation string, status int, began time.Time) {
+	key := answerKey{operation, status}
+	n, ok := q.answered.Load(key)
+	if !ok {
+		n, _ = q.answered.LoadOrStore(key, new(atomic.Uint64))
+	}
+	n.(*atomic.Uint64).Add(1)
+	h, ok := q.seconds.Load(operation)
+	if !ok {
+		h, _ = q.seconds.LoadOrStore(operation, metrics.NewHistogram(metrics.Seconds))
+	}
+	h.(*metrics.Histogram).Since(began)
+}
+
+// operationOf names what r asks for: an operation of the Lambda API, or a face.
+func operationOf(r *http.Request) string {
+	path := r.URL.EscapedPath()
+	switch {
+	case path == "/metrics" || path == "/ready" || path == "/health" || path == "/start-durable-execution" || path == "/lambda-endpoint":
+		return path[1:]
+	case strings.HasPrefix(path, "/perdure/"):
+		return "perdure"
+	case isPage(path):
+		return "page"
+	}
+	if name := lambdaapi.OperationName(r); name != "" {
+		return name
+	}
+	return "unknown"
+}
+
+// statusWriter remembers the status of an answer.
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+// WriteHeader implements [http.ResponseWriter].
+func (w *statusWriter) WriteHeader(status int) {
+	if w.status < http.StatusOK {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements [http.ResponseWriter].
+func (w *statusWriter) Write(p []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	return w.ResponseWriter.Write(p)
+}
+
+// Flush implements [http.Flusher].
+func (w *statusWriter) Flush() {
+	if f, ok := w.ResponseWriter.(http.Flusher); ok {
+		f.Flush()
+	}
+}
+
+// Unwrap is for [http.ResponseController].
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// counted counts the requests that next answers.
+func (q *requests) counted(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		began, operation := time.Now(), operationOf(r)
+		counted := &statusWriter{ResponseWriter: w}
+		var trace *requestTrace
+		if q.spans != nil {
+			r, trace = traced(r, operation)
+		}
+		q.open.Add(1)
+		defer func() {
+			q.open.Add(-1)
+			q.count(operation, counted.status, began) // 0 if the client hung up before
+			if trace != nil {
+				trace.end(q.spans, counted.status, counted.Header())
+			}
+		}()
+		next.ServeHTTP(counted, r)
+	})
+}
+
+// WriteMetrics adds what the server has counted.
+func (s *Server) WriteMetrics(e *metrics.Exposition) {
+	e.Counter("perdure_http_requests_total", "Requests answered, by operation of the API and HTTP status; status 0 is a client that hung up before.")
+	for key, n := range s.requests.answered.Range {
+		k := key.(answerKey)
+		e.Add(float64(n.(*atomic.Uint64).Load()), "operation", k.operation, "status", strconv.Itoa(k.status))
+	}
+	e.Histogram("perdure_http_request_seconds", "Time from a request's header to the end of its answer. Synchronous invocations wait for their executions.")
+	for operation, h := range s.requests.seconds.Range {
+		e.AddDistribution(h.(*metrics.Histogram).Read(), "operation", operation.(string))
+	}
+	e.Gauge("perdure_http_requests_open", "Requests that are not answered yet.")
+	e.Add(float64(s.requests.open.Load()))
+	e.Gauge("perdure_http_connections", "Connections of clients.")
+	e.Add(float64(s.connections.count()))
+	e.Gauge("perdure_http_body_bytes", "Memory that the bodies of open requests take.")
+	e.Add(float64(s.bodies.taken.Load()))
+}

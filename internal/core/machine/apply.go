@@ -1,0 +1,342 @@
+package machine
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/perdure/perdure/protocol"
+)
+
+// apply folds one record into the draft. It decides nothing: whoever made the
+// record did. It is the only code that changes state, so that an execution
+// read back from its journal is the one that was.
+func (d *Draft) apply(r *Record) {
+	if r.IsHistory() {
+		d.events = r.Event.ID
+	}
+	retrying, queued := d.retrying(), d.invokeAt != 0
+	d.fold(r)
+	if d.retrying() && !retrying {
+		d.retryingSince = r.Time
+	}
+	if d.invokeAt != 0 && !queued {
+		d.queuedSince = r.Time
+	}
+}
+
+func (d *Draft) fold(r *Record) {
+	d.meter(r)
+	switch r.Type {
+	case protocol.EventExecutionStarted:
+		d.applyStart(r)
+	case protocol.EventExecutionSucceeded, protocol.EventExecutionFailed, protocol.EventExecutionTimedOut, protocol.EventExecutionStopped:
+		d.applyClose(r)
+	case executionClosing:
+		d.closing, d.result, d.err = r.Status, r.Payload, r.Error
+	case protocol.EventExecutionPaused, protocol.EventExecutionResumed, pauseRequested, pauseCancelled:
+		d.applyPause(r)
+	case deletionRequested:
+		d.deleting = r.Time
+	case retrySkipped:
+		d.invokeAt, d.queuedSince = r.Time, r.Time
+	case executionForked:
+		d.applyFork()
+	case parentNotified:
+		d.notified = true
+	case invocationStarted:
+		d.applyInvocationStart(r)
+	case protocol.EventInvocationCompleted:
+		d.applyInvocationEnd(r)
+	case checkpointAccepted:
+		d.applyCheckpoint(r)
+	case protocol.EventContextStarted, protocol.EventWaitStarted, protocol.EventStepStarted, protocol.EventCallbackStarted, protocol.EventChainedInvokeStarted:
+		d.applyOperationStart(r)
+	default:
+		d.applyOperationChange(r)
+	}
+}
+
+func (d *Draft) applyStart(r *Record) {
+	d.identity = r.Identity
+	d.inputHash = hashInput(r.Payload)
+	d.status = protocol.ExecutionRunning
+	d.started = r.Time
+	d.invokeAt = r.Time
+	d.add(&operation{
+		Operation: protocol.Operation{
+			ID: r.OpID, Name: r.Name, Type: protocol.TypeExecution, Status: protocol.StatusStarted,
+			Start: r.Time, Payload: r.Payload,
+		},
+		parent: -1,
+	})
+}
+
+func (d *Draft) applyClose(r *Record) {
+	d.closed = r.Time
+	d.status = terminalStatus[r.Type]
+	if d.closing == "" { // else the closing checkpoint brought the outcome
+		d.result, d.err = r.Payload, r.Error
+	}
+	if r.Type == protocol.EventExecutionTimedOut {
+		d.err = timeoutError(d.identity.ExecutionTimeout)
+	}
+	d.closing, d.pause = "", nil
+	d.invokeAt = 0
+	d.news, d.reply, d.replySize = nil, nil, 0 // nobody will ask
+}
+
+var terminalStatus = map[protocol.EventType]protocol.ExecutionStatus{
+	protocol.EventExecutionSucceeded: protocol.ExecutionSucceeded,
+	protocol.EventExecutionFailed:    protocol.ExecutionFailed,
+	protocol.EventExecutionTimedOut:  protocol.ExecutionTimedOut,
+	protocol.EventExecutionStopped:   protocol.ExecutionStopped,
+}
+
+func (d *Draft) applyInvocationStart(r *Record) {
+	d.invocation = invocation{number: d.invocation.number + 1, requestID: r.RequestID, start: r.Time}
+	d.seq++
+	d.invokeAt = 0
+	d.reply, d.replySize = nil, 0
+	d.told, d.news = d.news, nil
+	d.telling++
+}
+
+func (d *Draft) applyInvocationEnd(r *Record) {
+	d.invocation.requestID, d.invocation.interrupted = "", false
+	d.idleSince = r.Time
+	if r.Lost {
+		d.misses++
+	} else {
+		d.misses = 0
+	}
+	switch {
+	case r.BadOutput:
+		d.badOutputs++
+		d.failures++
+	case r.Lost:
+	case r.Failed:
+		d.badOutputs = 0
+		d.failures++
+	default:
+		d.badOutputs, d.failures, d.failure = 0, 0, nil
+	}
+	if r.Failed {
+		d.failure = r.Error
+		d.news = slices.Concat(d.told, d.news)
+	}
+	d.told = nil
+	d.invokeAt = r.RetryAt
+	if r.RetryAt == 0 && len(d.news) > 0 && !d.status.Closed() {
+		d.invokeAt = r.Time
+	}
+}
+
+// applyCheckpoint delivers what the function has not heard of, unless the
+// invocation is interrupted.
+func (d *Draft) applyCheckpoint(r *Record) {
+	reply := &Reply{inbound: d.Fence(), clientToken: r.ClientToken, Final: d.closing != "" || r.Interrupted}
+	d.reply, d.replySize = reply, reply.memory()
+	d.seq++
+	if r.Interrupted {
+		d.invocation.interrupted = true
+		return
+	}
+	for _, i := range d.news {
+		reply.Operations = append(reply.Operations, &d.op(i).Operation)
+	}
+	d.replySize = reply.memory()
+	d.told, d.news = append(d.told, d.news...), nil
+	d.telling++
+	reply.Fence = d.Fence()
+}
+
+func (d *Draft) applyOperationStart(r *Record) {
+	if i := d.find(r.OpID); i >= 0 { // the next attempt of a step
+		o := d.edit(i)
+		d.waking -= count(o.wakes())
+		before := o.doing()
+		o.Status, o.NextAttempt = protocol.StatusStarted, 0
+		d.recount(before, o.doing())
+		return
+	}
+	o := d.newOperation(r)
+	i := d.add(o)
+	d.pending += count(o.pending())
+	d.waking += count(o.wakes())
+	d.recount(0, o.doing())
+	d.arm(i)
+}
+
+// newOperation makes the operation that a …Started event begins.
+func (d *Draft) newOperation(r *Record) *operation {
+	o := &operation{
+		Operation: protocol.Operation{
+			ID: r.OpID, ParentID: r.ParentID, Name: r.Name, SubType: r.SubType,
+			Type: operationTypes[r.Type], Status: protocol.StatusStarted, Start: r.Time,
+		},
+		parent: -1,
+	}
+	if r.ParentID != "" {
+		o.parent = d.find(r.ParentID)
+	}
+	switch r.Type {
+	case protocol.EventWaitStarted:
+		o.waitSeconds, o.ScheduledEnd = r.Duration, r.ScheduledEnd
+	case protocol.EventCallbackStarted:
+		o.CallbackID = r.CallbackID
+		o.heartbeatSeconds = r.HeartbeatTimeout
+		if r.Timeout > 0 {
+			o.timeoutAt = r.Time.AddSeconds(r.Timeout)
+		}
+		if r.HeartbeatTimeout > 0 {
+			o.heartbeatAt = r.Time.AddSeconds(r.HeartbeatTimeout)
+		}
+	case protocol.EventChainedInvokeStarted:
+		o.invoke = &InvokeTarget{Function: r.FunctionName, Version: r.ExecutedVersion, ARN: r.DurableExecutionARN}
+		if r.DurableExecutionARN == "" { // else the child holds the rest
+			o.invoke.Input, o.invoke.TenantID, o.invoke.TraceHeader = r.Payload, r.TenantID, r.TraceHeader
+		}
+	}
+	return o
+}
+
+// operationTypes names the type of the operations that a record is about.
+var operationTypes = map[protocol.EventType]protocol.OperationType{
+	protocol.EventContextStarted:         protocol.TypeContext,
+	protocol.EventContextSucceeded:       protocol.TypeContext,
+	protocol.EventContextFailed:          protocol.TypeContext,
+	protocol.EventWaitStarted:            protocol.TypeWait,
+	protocol.EventWaitSucceeded:          protocol.TypeWait,
+	protocol.EventWaitCancelled:          protocol.TypeWait,
+	protocol.EventStepStarted:            protocol.TypeStep,
+	protocol.EventStepSucceeded:          protocol.TypeStep,
+	protocol.EventStepFailed:             protocol.TypeStep,
+	stepReady:                            protocol.TypeStep,
+	protocol.EventCallbackStarted:        protocol.TypeCallback,
+	protocol.EventCallbackSucceeded:      protocol.TypeCallback,
+	protocol.EventCallbackFailed:         protocol.TypeCallback,
+	protocol.EventCallbackTimedOut:       protocol.TypeCallback,
+	callbackHeartbeat:                    protocol.TypeCallback,
+	protocol.EventChainedInvokeStarted:   protocol.TypeChainedInvoke,
+	protocol.EventChainedInvokeSucceeded: protocol.TypeChainedInvoke,
+	protocol.EventChainedInvokeFailed:    protocol.TypeChainedInvoke,
+	protocol.EventChainedInvokeTimedOut:  protocol.TypeChainedInvoke,
+	protocol.EventChainedInvokeStopped:   protocol.TypeChainedInvoke,
+}
+
+// applyOperationChange folds what happens to an operation after its start. A
+// step may be closed without ever having been started on the record.
+func (d *Draft) applyOperationChange(r *Record) {
+	i := d.find(r.OpID)
+	if i < 0 {
+		if r.Type != protocol.EventStepSucceeded && r.Type != protocol.EventStepFailed {
+			panic(fmt.Sprintf("%s of unknown operation %q", r.Type, r.OpID))
+		}
+		started := *r
+		started.Type = protocol.EventStepStarted
+		d.applyOperationStart(&started)
+		i = d.find(r.OpID)
+	}
+	if r.Type == callbackHeartbeat {
+		d.applyHeartbeat(i, r)
+		return
+	}
+	o := d.edit(i)
+	before := *o
+	switch r.Type {
+	case stepReady:
+		o.Status, o.NextAttempt = protocol.StatusReady, 0
+	case protocol.EventStepSucceeded, protocol.EventStepFailed:
+		applyAttempt(o, r)
+	default:
+		applyEnd(o, r)
+	}
+	d.pending += count(o.pending()) - count(before.pending())
+	d.waking += count(o.wakes()) - count(before.wakes())
+	d.recount(before.doing(), o.doing())
+	d.arm(i)
+	d.wake(r.Time)
+}
+
+// applyAttempt folds the end of a step's attempt: the last one, or one that is
+// to be repeated after a delay.
+func applyAttempt(o *operation, r *Record) {
+	o.Attempt = r.CurrentAttempt
+	o.Payload, o.Error = r.Payload, r.Error
+	if r.NextAttemptDelay > 0 {
+		o.Status, o.NextAttempt = protocol.StatusPending, r.Time.AddSeconds(r.NextAttemptDelay)
+		return
+	}
+	o.Status, o.End = closedStatus[r.Type], r.Time
+}
+
+// applyEnd folds the end of an operation that is no step.
+func applyEnd(o *operation, r *Record) {
+	status, ok := closedStatus[r.Type]
+	if !ok {
+		panic(fmt.Sprintf("unknown record type %q", r.Type))
+	}
+	o.Status, o.End = status, r.Time
+	o.Payload, o.Error, o.ReplayChildren = r.Payload, operationError(r), r.ReplayChildren
+	o.invoke = nil // its input has served
+}
+
+var closedStatus = map[protocol.EventType]protocol.OperationStatus{
+	protocol.EventContextSucceeded:       protocol.StatusSucceeded,
+	protocol.EventContextFailed:          protocol.StatusFailed,
+	protocol.EventWaitSucceeded:          protocol.StatusSucceeded,
+	protocol.EventWaitCancelled:          protocol.StatusCancelled,
+	protocol.EventStepSucceeded:          protocol.StatusSucceeded,
+	protocol.EventStepFailed:             protocol.StatusFailed,
+	protocol.EventCallbackSucceeded:      protocol.StatusSucceeded,
+	protocol.EventCallbackFailed:         protocol.StatusFailed,
+	protocol.EventCallbackTimedOut:       protocol.StatusTimedOut,
+	protocol.EventChainedInvokeSucceeded: protocol.StatusSucceeded,
+	protocol.EventChainedInvokeFailed:    protocol.StatusFailed,
+	protocol.EventChainedInvokeTimedOut:  protocol.StatusTimedOut,
+	protocol.EventChainedInvokeStopped:   protocol.StatusStopped,
+}
+
+// applyHeartbeat moves a deadline, which the function need not hear of.
+func (d *Draft) applyHeartbeat(i int, r *Record) {
+	o := *d.op(i)
+	o.heartbeatAt = r.Time.AddSeconds(o.heartbeatSeconds)
+	d.touch(i, &o)
+	d.arm(i)
+}
+
+// wake asks for an invocation, unless one is in flight or wanted already. In
+// the time after a failed invocation the retry takes the news along.
+func (d *Draft) wake(now protocol.Timestamp) {
+	if !d.status.Closed() && !d.Invoking() && d.invokeAt == 0 {
+		d.invokeAt = now
+	}
+}
+
+// operationError is the error that an operation's record shows. A callback's
+// timeout event carries only the type; its record has the message too.
+func operationError(r *Record) *protocol.ErrorObject {
+	if r.Type != protocol.EventCallbackTimedOut || r.Error == nil {
+		return r.Error
+	}
+	e := *r.Error
+	e.ErrorMessage = "Callback timed out"
+	if e.ErrorType == protocol.ErrorTypeCallbackHeartbeat {
+		e.ErrorMessage = "Callback timed out on heartbeat"
+	}
+	return &e
+}
+
+func timeoutError(seconds int64) *protocol.ErrorObject {
+	return &protocol.ErrorObject{
+		ErrorType:    "ExecutionTimedOut",
+		ErrorMessage: fmt.Sprintf("Execution timed out after %d seconds.", seconds),
+	}
+}
+
+func count(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}

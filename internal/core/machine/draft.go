@@ -1,0 +1,179 @@
+package machine
+
+import "github.com/perdure/perdure/protocol"
+
+// Draft is one input being applied to an execution: a copy-on-write view with
+// the records made so far. It is for one goroutine and one use. An execution
+// has one draft at a time: after the next one is begun, the one before must not
+// be used any more.
+type Draft struct {
+	state
+	x       *Execution
+	now     protocol.Timestamp
+	records []Record
+
+	touched map[int]*operation // changed or new operations by position
+	added   []string           // ids of new operations, in order
+	newIDs  map[string]int     // the same, by id
+	timers  []timer            // deadlines set by this draft
+}
+
+// Draft starts an input at the moment now.
+func (x *Execution) Draft(now protocol.Timestamp) *Draft {
+	return &Draft{state: x.state, x: x, now: now}
+}
+
+// Records returns what the draft has recorded, in order. No records: the input
+// changed nothing, and there is nothing to commit.
+func (d *Draft) Records() []Record { return d.records }
+
+// Publish makes the draft the execution's state and returns the execution. A
+// driver publishes after the records are durable. A draft without records has
+// nothing to publish.
+func (d *Draft) Publish() *Execution {
+	x := d.x
+	if len(d.records) == 0 {
+		return x
+	}
+	d.entries++
+	x.state = d.state
+	first := len(x.ops)
+	x.ops = append(x.ops, make([]*operation, len(d.added))...)
+	for i, id := range d.added {
+		x.index[id] = first + i
+	}
+	for i, o := range d.touched {
+		if old := x.ops[i]; old != nil {
+			x.opsSize -= old.memory()
+		}
+		x.opsSize += o.memory()
+		x.ops[i] = o
+	}
+	x.addTimers(d.timers)
+	return x
+}
+
+// emit completes a record, keeps it and folds it into the draft.
+func (d *Draft) emit(r Record) {
+	r.Time = d.now
+	if c := r.Type[0]; c >= 'A' && c <= 'Z' { // a history event, not an internal record
+		r.Event.ID = d.events + 1
+	}
+	d.records = append(d.records, r)
+	d.apply(&d.records[len(d.records)-1])
+}
+
+// emitFor records an event about operation o.
+func (d *Draft) emitFor(o *operation, r Record) {
+	r.OpID, r.Name, r.ParentID, r.SubType = o.ID, o.Name, o.ParentID, o.SubType
+	d.emit(r)
+}
+
+// op returns the operation at position i as the draft sees it. It is read-only.
+func (d *Draft) op(i int) *operation {
+	if o, ok := d.touched[i]; ok {
+		return o
+	}
+	return d.x.ops[i]
+}
+
+// Open reports whether there is an operation with this id that has not ended.
+func (d *Draft) Open(opID string) bool {
+	i := d.find(opID)
+	return i >= 0 && !d.op(i).Status.Closed()
+}
+
+// find returns the position of the operation with this id, or -1.
+func (d *Draft) find(id string) int {
+	if i, ok := d.x.index[id]; ok {
+		return i
+	}
+	if i, ok := d.newIDs[id]; ok {
+		return i
+	}
+	return -1
+}
+
+// edit returns a copy of operation i that belongs to the draft, and lists the
+// operation as changed.
+func (d *Draft) edit(i int) *operation {
+	o, ok := d.touched[i]
+	if !ok {
+		// A copy made earlier in this draft is edited in place: snapshots of
+		// operations are handed out only by its last record.
+		c := *d.x.ops[i]
+		o = &c
+		d.touch(i, o)
+	}
+	d.list(i, o)
+	return o
+}
+
+// add appends a new operation and lists it as changed.
+func (d *Draft) add(o *operation) int {
+	i := len(d.x.ops) + len(d.added)
+	if d.newIDs == nil {
+		d.newIDs = make(map[string]int, 1)
+	}
+	d.newIDs[o.ID] = i
+	d.added = append(d.added, o.ID)
+	d.used.Operations++
+	d.touch(i, o)
+	d.list(i, o)
+	return i
+}
+
+func (d *Draft) touch(i int, o *operation) {
+	if d.touched == nil {
+		d.touched = make(map[int]*operation, 1)
+	}
+	d.touched[i] = o
+}
+
+// list puts operation i among those the function has not heard of, unless it
+// is there already.
+func (d *Draft) list(i int, o *operation) {
+	if o.listed == d.telling {
+		return
+	}
+	o.listed = d.telling
+	d.news = append(d.news, i)
+}
+
+// arm sets the timer of operation i to its current deadline.
+func (d *Draft) arm(i int) {
+	if due := d.op(i).deadline(); due != 0 {
+		d.timers = append(d.timers, timer{due, i})
+	}
+}
+
+// Due returns when a moment comes with which the execution goes on by itself: a
+// timer fires, or its parent is to be told; zero for never.
+func (d *Draft) Due() protocol.Timestamp { return d.due(d.nextTimer()) }
+
+// Due is [Draft.Due] of the published state.
+func (x *Execution) Due() protocol.Timestamp { return x.due(x.timers.next()) }
+
+// due is Due, given the earliest timer of an operation.
+func (s *state) due(timer protocol.Timestamp) protocol.Timestamp {
+	switch {
+	case s.OwesParent():
+		return s.closed
+	case s.ended():
+		return 0 // or the end of the invocation decides, whenever that is
+	}
+	due := s.TimesOut()
+	if timer != 0 && timer < due {
+		due = timer
+	}
+	return due
+}
+
+// Wanted returns from when on an invocation is wanted that may begin; zero if
+// none is.
+func (s *state) Wanted() protocol.Timestamp {
+	if s.status != protocol.ExecutionRunning || s.Invoking() {
+		return 0
+	}
+	return s.invokeAt
+}

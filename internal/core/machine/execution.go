@@ -1,0 +1,325 @@
+package machine
+
+import (
+	"crypto/sha256"
+	"maps"
+	"slices"
+
+	"github.com/perdure/perdure/protocol"
+)
+
+// Execution is the published state of one execution. It must not be read while
+// a draft of it is being published; the driver serialises the two.
+type Execution struct {
+	state
+	ops    []*operation   // in start order; the first is the EXECUTION
+	index  map[string]int // operation id -> position in ops
+	timers timerHeap
+	rules  *Rules
+
+	opsSize int // what the operations take
+}
+
+// state is the part of an execution that a draft copies whole.
+type state struct {
+	identity  *Identity
+	inputHash [32]byte
+	status    protocol.ExecutionStatus // terminal once closed; DELETING is a matter of deleting
+	started   protocol.Timestamp
+	closed    protocol.Timestamp
+	result    *string
+	err       *protocol.ErrorObject
+	closing   protocol.ExecutionStatus // set between the final checkpoint and the terminal event
+	notified  bool                     // the parent knows the outcome
+	deleting  protocol.Timestamp       // when deletion was asked for; zero if it was not
+
+	pause                 *Pause             // while PAUSING or PAUSED
+	putOff                protocol.Timestamp // milliseconds for which the timeout was paused
+	lastPause, lastResume accepted
+
+	entries int64 // journal entries folded into this state
+	events  int64 // the last EventId
+	pending int   // operations that justify a PENDING answer
+	waking  int   // operations that something will happen to by itself
+	used    Usage
+
+	open          [doings]int        // operations by what the execution does because of them
+	retryingSince protocol.Timestamp // when retrying last began
+	queuedSince   protocol.Timestamp // when an invocation was last wanted that was not before
+	idleSince     protocol.Timestamp // when the last invocation ended
+
+	invocation invocation
+	seq        int64                 // moves with every accepted checkpoint and every invocation
+	invokeAt   protocol.Timestamp    // when an invocation is wanted; zero for none
+	failures   int                   // failed invocations in a row
+	failure    *protocol.ErrorObject // how the latest of these failed, or was missed
+	badOutputs int                   // answers against the rules in a row
+	misses     int                   // invocations in a row that were lost or did not reach the function
+
+	// told and news list operations whose record changed, in order, by
+	// position: those that the current invocation was told of, by its envelope
+	// or by replies, and those that it has not heard of. If it fails, nobody
+	// knows what it made of them, so the next is told again. telling moves
+	// whenever news are told.
+	told    []int
+	news    []int
+	telling int64
+	reply   *Reply // to the last checkpoint, for repeats of it
+
+	replySize int // what the reply takes
+}
+
+// invocation is one call of the function; the zero value is none.
+type invocation struct {
+	number    int64 // counts the execution's invocations from 1
+	requestID string
+	start     protocol.Timestamp
+	// interrupted: a pause cut it off from checkpointing; another one follows.
+	interrupted bool
+}
+
+// Rules are the limits that a driver chooses.
+type Rules struct {
+	MaxPayload int // bytes of one operation's payload; 0 is protocol.MaxPayload
+	MaxResult  int // bytes of the execution's result; 0 is protocol.MaxSyncPayload
+	MaxError   int // bytes of an error object; 0 is protocol.MaxPayload
+	// MaxAsyncResult bounds the result of an execution that nobody waits for;
+	// 0 is as MaxResult.
+	MaxAsyncResult int
+	// MaxOperations and MaxStoredBytes are quotas: an execution that exceeds
+	// one fails. 0 is no limit. See [Usage] for what counts.
+	MaxOperations  int
+	MaxStoredBytes int
+	// MaxFailures is the number of failed invocations in a row after which
+	// the execution fails; 0 retries until the execution times out.
+	MaxFailures int
+}
+
+func (r *Rules) maxPayload() int { return orDefault(r.MaxPayload, protocol.MaxPayload) }
+func (r *Rules) maxResult() int  { return orDefault(r.MaxResult, protocol.MaxSyncPayload) }
+func (r *Rules) maxError() int   { return orDefault(r.MaxError, protocol.MaxPayload) }
+
+// maxResult is the bound of this execution's result.
+func (d *Draft) maxResult() int {
+	if n := d.x.rules.MaxAsyncResult; n > 0 && d.identity.Async {
+		return n
+	}
+	return d.x.rules.maxResult()
+}
+
+func orDefault(n, def int) int {
+	if n > 0 {
+		return n
+	}
+	return def
+}
+
+func blank(rules *Rules) *Execution {
+	if rules == nil {
+		rules = &Rules{}
+	}
+	return &Execution{state: state{telling: 1}, index: map[string]int{}, rules: rules}
+}
+
+// Start returns the draft of a new execution, which wants its first invocation
+// at once. input is the event, nil for none.
+func Start(id Identity, input *string, now protocol.Timestamp, rules *Rules) *Draft {
+	d := blank(rules).Draft(now)
+	d.emit(Record{
+		Event: protocol.Event{
+			Type: protocol.EventExecutionStarted, OpID: id.ARN.ID, Name: id.ARN.Name,
+			Payload: input, ExecutionTimeout: id.ExecutionTimeout,
+		},
+		Identity: &id,
+	})
+	return d
+}
+
+// Identity returns what is fixed about the execution. It must not be modified.
+func (s *state) Identity() *Identity { return s.identity }
+
+// InputHash is the SHA-256 of the input.
+func (s *state) InputHash() [32]byte { return s.inputHash }
+
+// Status returns the execution's status.
+func (s *state) Status() protocol.ExecutionStatus {
+	if s.deleting != 0 {
+		return protocol.ExecutionDeleting
+	}
+	return s.status
+}
+
+// Outcome is the status with which a closed execution ended, be it marked for
+// deletion or not.
+func (s *state) Outcome() protocol.ExecutionStatus { return s.status }
+
+// Started returns when the execution started.
+func (s *state) Started() protocol.Timestamp { return s.started }
+
+// Closed returns when the execution ended; zero while it is open.
+func (s *state) Closed() protocol.Timestamp { return s.closed }
+
+// Result returns the result or the error of a closed execution.
+func (s *state) Result() (*string, *protocol.ErrorObject) { return s.result, s.err }
+
+// Entries returns the number of journal entries behind this state.
+func (s *state) Entries() int64 { return s.entries }
+
+// Events returns the last EventId.
+func (s *state) Events() int64 { return s.events }
+
+// Invoking reports whether an invocation is in flight.
+func (s *state) Invoking() bool { return s.invocation.requestID != "" }
+
+// Fence returns what the current checkpoint token must say.
+func (s *state) Fence() Fence { return Fence{Invocation: s.invocation.number, Seq: s.seq} }
+
+// Failures returns the number of failed invocations in a row.
+func (s *state) Failures() int { return s.failures }
+
+// InvokeAt returns when the next invocation is wanted, or zero. While the
+// execution is paused it is wanted all the same, and waits.
+func (s *state) InvokeAt() protocol.Timestamp { return s.invokeAt }
+
+// Input returns the execution's input, nil for none.
+func (x *Execution) Input() *string { return x.ops[0].Payload }
+
+// Page returns the operations a function may see, in start order, from
+// position from on: at most maxItems and, after the first, at most maxBytes of
+// payload. next is the position to go on from, or zero at the end.
+//
+// Descendants of a context that closed with its result are left out: the
+// result stands for them.
+func (x *Execution) Page(from, maxItems, maxBytes int) (ops []*protocol.Operation, next int) {
+	size := 0
+	for i := from; i >= 0 && i < len(x.ops); i++ {
+		o := x.ops[i]
+		if x.hidden(o) {
+			continue
+		}
+		size += o.size()
+		if len(ops) > 0 && (len(ops) >= maxItems || size > maxBytes) {
+			return ops, i
+		}
+		ops = append(ops, &o.Operation)
+	}
+	return ops, 0
+}
+
+// Operations returns all operations in start order. They are as they are now: what
+// happens to the execution later does not show in them.
+func (x *Execution) Operations() []*protocol.Operation {
+	ops := make([]*protocol.Operation, len(x.ops))
+	for i, o := range x.ops {
+		ops[i] = &o.Operation
+	}
+	return ops
+}
+
+// hidden reports whether an ancestor's result stands for o.
+func (x *Execution) hidden(o *operation) bool {
+	for o.parent >= 0 {
+		o = x.ops[o.parent]
+		if o.Status.Closed() && !o.ReplayChildren {
+			return true
+		}
+	}
+	return false
+}
+
+// size is at least the length of the operation's JSON, and not much more.
+func (o *operation) size() int {
+	n := 320 + len(o.ID) + len(o.ParentID) + len(o.SubType) + len(o.CallbackID) + protocol.StringSize(o.Name)
+	if o.Payload != nil {
+		n += protocol.StringSize(*o.Payload)
+	}
+	if o.Error != nil {
+		n += o.Error.Size()
+	}
+	return n
+}
+
+// Updated returns the ids of the operations that the current invocation, which
+// just began, is told have changed since the last one that ended well.
+func (x *Execution) Updated() []string {
+	ids := make([]string, 0, len(x.told))
+	seen := make(map[int]bool, len(x.told)) // an operation may change again after a failed invocation
+	for _, i := range x.told {
+		if !seen[i] {
+			seen[i] = true
+			ids = append(ids, x.ops[i].ID)
+		}
+	}
+	return ids
+}
+
+// OwesParent reports whether the execution closed and the one that invoked it
+// does not know yet.
+func (s *state) OwesParent() bool {
+	return s.status.Closed() && s.identity.ParentARN != "" && !s.notified
+}
+
+// Calls returns the chained invokes of plain functions whose outcome is awaited,
+// by operation id; none after the execution closed. It looks at every operation
+// if there are any.
+func (x *Execution) Calls() map[string]*InvokeTarget {
+	calls := map[string]*InvokeTarget{}
+	if x.open[callingAt] == 0 || x.status.Closed() {
+		return calls
+	}
+	for _, o := range x.ops {
+		if o.calling() {
+			calls[o.ID] = o.invoke
+		}
+	}
+	return calls
+}
+
+// CallChanges returns the calls of plain functions that are awaited with the
+// draft and were not before, and the operation ids of those that no longer are.
+func (d *Draft) CallChanges() (begun map[string]*InvokeTarget, over []string) {
+	if d.status.Closed() {
+		if d.x.identity == nil {
+			return nil, nil
+		}
+		return nil, slices.Sorted(maps.Keys(d.x.Calls()))
+	}
+	for i, o := range d.touched {
+		was := i < len(d.x.ops) && d.x.ops[i].calling()
+		switch {
+		case o.calling() && !was:
+			if begun == nil {
+				begun = map[string]*InvokeTarget{}
+			}
+			begun[o.ID] = o.invoke
+		case was && !o.calling():
+			over = append(over, o.ID)
+		}
+	}
+	return begun, over
+}
+
+// Call returns the target of the chained invoke with this operation id if it
+// is of a plain function whose outcome is awaited, or nil.
+func (x *Execution) Call(opID string) *InvokeTarget {
+	if i, ok := x.index[opID]; ok && x.ops[i].calling() && !x.status.Closed() {
+		return x.ops[i].invoke
+	}
+	return nil
+}
+
+func hashInput(input *string) [32]byte {
+	if input == nil {
+		return sha256.Sum256(nil)
+	}
+	return sha256.Sum256([]byte(*input))
+}
+
+// Current reports whether a checkpoint token that stands for f is valid now.
+func (s *state) Current(f Fence) bool {
+	return s.Invoking() && !s.ended() && !s.invocation.interrupted && f == s.Fence()
+}
+
+// ended reports whether nothing more can happen to the operations: the
+// execution closed, or its result is in and it closes with the invocation.
+func (s *state) ended() bool { return s.status.Closed() || s.closing != "" }

@@ -1,0 +1,189 @@
+package machine
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/perdure/perdure/protocol"
+)
+
+// Reason is one thing that an open execution is at, or waits for. Only the
+// members that its kind names are set.
+type Reason struct {
+	Kind ReasonKind
+	// Since is when it began.
+	Since protocol.Timestamp
+	// Until is when it is over if nothing happens before; zero for never.
+	Until protocol.Timestamp
+	// Heartbeat and Timeout are the two moments of which Until is the earlier
+	// one, for a callback: when it times out without a heartbeat, and in any
+	// case. Zero for none.
+	Heartbeat, Timeout protocol.Timestamp
+
+	// Operation is what it is about, as it was then; nil if it is about the
+	// execution.
+	Operation *protocol.Operation
+	// Label is the operation's name, or that of the context around it, or the
+	// operation's id.
+	Label string
+	// Count is a number that belongs to the kind.
+	Count int
+	// Error is what happened before.
+	Error *protocol.ErrorObject
+	// Target is whom a chained invoke called.
+	Target *InvokeTarget
+	// Text is what somebody said who caused it.
+	Text string
+}
+
+// ReasonKind is a kind of reason.
+type ReasonKind string
+
+// The kinds of reason.
+const (
+	// ReasonRunning: an invocation is in flight, the Count-th.
+	ReasonRunning ReasonKind = "running"
+	// ReasonInStep: the function has begun the Count-th attempt of a step.
+	ReasonInStep ReasonKind = "in step"
+	// ReasonClosing: the result is in; the execution closes when the
+	// invocation in flight ends.
+	ReasonClosing ReasonKind = "closing"
+	// ReasonPausing: a pause begins when the invocation in flight
+	// checkpoints or ends. Text is its reason.
+	ReasonPausing ReasonKind = "pausing"
+	// ReasonPaused: the execution is paused. Text is the pause's reason.
+	ReasonPaused ReasonKind = "paused"
+	// ReasonFailing: the last Count invocations failed, the latest with
+	// Error; the next one comes at Until.
+	ReasonFailing ReasonKind = "failing"
+	// ReasonUnreached: the last Count invocations did not reach the function,
+	// the latest because of Error; the next one comes at Until.
+	ReasonUnreached ReasonKind = "unreached"
+	// ReasonQueued: an invocation is wanted.
+	ReasonQueued ReasonKind = "queued"
+	// ReasonForgotten: a function left a step that it has begun and waits
+	// for nothing; it is invoked again at Until.
+	ReasonForgotten ReasonKind = "forgotten"
+	// ReasonRetry: a step failed Count times, the last time with Error; the
+	// next attempt comes at Until.
+	ReasonRetry ReasonKind = "retry"
+	// ReasonPoll: a step has looked Count times for a condition and looks
+	// again at Until.
+	ReasonPoll ReasonKind = "poll"
+	// ReasonCallback: somebody must complete a callback, or keep it alive,
+	// before Until.
+	ReasonCallback ReasonKind = "callback"
+	// ReasonInvoke: the Target of a chained invoke must answer.
+	ReasonInvoke ReasonKind = "invoke"
+	// ReasonWait: a wait ends at Until.
+	ReasonWait ReasonKind = "wait"
+)
+
+// order is in which order reasons are told: what holds up everything first,
+// then what went wrong, then what others must do.
+var order = []ReasonKind{
+	ReasonPaused, ReasonPausing, ReasonClosing, ReasonRunning, ReasonInStep, ReasonFailing, ReasonUnreached, ReasonQueued, ReasonForgotten,
+	ReasonRetry, ReasonCallback, ReasonInvoke, ReasonPoll, ReasonWait,
+}
+
+// Explain says at the moment now why an open execution is where it is, what
+// tells most first and what is over first before what takes longer. A closed
+// one has no reasons. It looks at every operation.
+func (x *Execution) Explain(now protocol.Timestamp) []Reason {
+	if x.status.Closed() {
+		return nil
+	}
+	reasons := x.explainInvocation(now)
+	for _, o := range x.ops {
+		if r, ok := x.explainOperation(o); ok {
+			reasons = append(reasons, r)
+		}
+	}
+	slices.SortStableFunc(reasons, func(a, b Reason) int {
+		return cmp.Or(cmp.Compare(slices.Index(order, a.Kind), slices.Index(order, b.Kind)), compareUntil(a.Until, b.Until))
+	})
+	return reasons
+}
+
+// compareUntil puts never last.
+func compareUntil(a, b protocol.Timestamp) int {
+	if (a == 0) != (b == 0) {
+		return cmp.Compare(b, a)
+	}
+	return cmp.Compare(a, b)
+}
+
+// explainInvocation says what there is to say of invocations.
+func (x *Execution) explainInvocation(now protocol.Timestamp) []Reason {
+	var reasons []Reason
+	add := func(r Reason) { reasons = append(reasons, r) }
+	if p := x.pause; p != nil {
+		r := Reason{Kind: ReasonPausing, Since: p.Requested}
+		if p.Since != 0 {
+			r.Kind, r.Since = ReasonPaused, p.Since
+		}
+		if p.Reason != nil {
+			r.Text = *p.Reason
+		}
+		add(r)
+	}
+	if x.Invoking() {
+		if x.closing != "" {
+			add(Reason{Kind: ReasonClosing, Since: x.invocation.start})
+		}
+		add(Reason{Kind: ReasonRunning, Since: x.invocation.start, Count: int(x.invocation.number)})
+	}
+	if x.failures > 0 {
+		add(Reason{Kind: ReasonFailing, Since: x.retryingSince, Until: x.invokeAt, Count: x.failures, Error: x.failure})
+	}
+	if x.misses > 0 && !x.Invoking() {
+		add(Reason{Kind: ReasonUnreached, Since: x.idleSince, Until: x.invokeAt, Count: x.misses, Error: x.failure})
+	}
+	switch {
+	case x.invokeAt == 0 || x.status == protocol.ExecutionPaused:
+	case x.invokeAt <= now:
+		add(Reason{Kind: ReasonQueued, Since: x.invokeAt})
+	case x.failures == 0 && x.misses == 0:
+		add(Reason{Kind: ReasonForgotten, Since: x.queuedSince, Until: x.invokeAt})
+	}
+	return reasons
+}
+
+// explainOperation says what keeps an operation open, if anything does that is
+// not the function's own affair.
+func (x *Execution) explainOperation(o *operation) (Reason, bool) {
+	r := Reason{Since: o.Start, Until: o.deadline(), Operation: &o.Operation, Label: x.label(o)}
+	switch o.doing() {
+	case Retrying:
+		r.Kind, r.Count, r.Error = ReasonRetry, o.Attempt, o.Error
+	case Waiting:
+		r.Kind, r.Count = ReasonWait, 0
+		if o.Type == protocol.TypeStep {
+			r.Kind, r.Count = ReasonPoll, o.Attempt
+		}
+	case Callback:
+		r.Kind, r.Heartbeat, r.Timeout = ReasonCallback, o.heartbeatAt, o.timeoutAt
+	case Invoke, Invoke | Calling:
+		r.Kind, r.Target = ReasonInvoke, o.invoke
+	}
+	if x.Invoking() && o.Type == protocol.TypeStep && o.Status == protocol.StatusStarted {
+		r.Kind, r.Count, r.Error = ReasonInStep, o.Attempt+1, o.Error
+	}
+	return r, r.Kind != ""
+}
+
+// label is what a person calls o. SDKs give the callback within a wait for one
+// a name that nobody has seen in the code.
+func (x *Execution) label(o *operation) string {
+	if o.Type == protocol.TypeCallback && o.parent >= 0 && x.ops[o.parent].SubType == protocol.SubTypeWaitForCallback {
+		o = x.ops[o.parent]
+	}
+	for p := o; ; p = x.ops[p.parent] {
+		if p.Name != "" {
+			return p.Name
+		}
+		if p.parent < 0 {
+			return o.ID
+		}
+	}
+}

@@ -1,0 +1,163 @@
+package machine
+
+import (
+	"fmt"
+
+	"github.com/perdure/perdure/protocol"
+)
+
+// FireTimers applies everything that is due at the draft's moment, in the
+// order in which it was due: waits elapse, steps become ready, callbacks and
+// finally the execution itself time out.
+//
+// An execution that has checkpointed its result is past all timers.
+func (d *Draft) FireTimers() {
+	if d.ended() {
+		return
+	}
+	timeout := d.TimesOut()
+	for _, t := range d.dueTimers() {
+		if t.due < timeout {
+			d.fire(t)
+		}
+	}
+	if timeout <= d.now {
+		d.emitExecution(Record{Event: protocol.Event{Type: protocol.EventExecutionTimedOut}})
+	}
+}
+
+func (d *Draft) fire(t timer) {
+	o := d.op(t.op)
+	r := Record{}
+	switch o.Type {
+	case protocol.TypeWait:
+		r.Type, r.Duration = protocol.EventWaitSucceeded, o.waitSeconds
+	case protocol.TypeStep:
+		r.Type = stepReady
+	case protocol.TypeCallback:
+		r.Type = protocol.EventCallbackTimedOut
+		r.Error = &protocol.ErrorObject{ErrorType: protocol.ErrorTypeCallbackTimeout}
+		if t.due == o.heartbeatAt && t.due != o.timeoutAt {
+			r.Error.ErrorType = protocol.ErrorTypeCallbackHeartbeat
+		}
+	}
+	d.emitFor(o, r)
+}
+
+// emitExecution records an event about the execution as a whole.
+func (d *Draft) emitExecution(r Record) {
+	r.OpID, r.Name = d.identity.ARN.ID, d.identity.ARN.Name
+	d.emit(r)
+}
+
+// Stop closes the execution at a client's request; reason may be nil. On a
+// closed execution it does nothing, and on one that has checkpointed its
+// result it comes too late. A reason that is too large is refused.
+func (d *Draft) Stop(reason *protocol.ErrorObject) error {
+	if err := d.checkError(reason); err != nil {
+		return err
+	}
+	d.FireTimers()
+	if d.ended() {
+		return nil
+	}
+	if reason == nil {
+		reason = &protocol.ErrorObject{}
+	}
+	d.emitExecution(Record{Event: protocol.Event{Type: protocol.EventExecutionStopped, Error: reason}})
+	return nil
+}
+
+// SucceedCallback completes the callback at a position with a result. It and
+// its siblings refuse a callback that cannot be completed (unknown, completed,
+// timed out, or of a closed execution) but the draft may still hold records,
+// of timers that were due, which are to be committed all the same.
+func (d *Draft) SucceedCallback(position int, id string, result *string) error {
+	if n := d.x.rules.maxPayload(); result != nil && len(*result) > n {
+		return protocol.Errorf(protocol.CodeValidation, "1 validation error detected: Value at 'result' failed to satisfy constraint: Member must have length less than or equal to %d", n)
+	}
+	return d.callback(position, id, Record{Event: protocol.Event{Type: protocol.EventCallbackSucceeded, Payload: result}})
+}
+
+// FailCallback completes the callback at a position with an error; see
+// [Draft.SucceedCallback].
+func (d *Draft) FailCallback(position int, id string, reason *protocol.ErrorObject) error {
+	if err := d.checkError(reason); err != nil {
+		return err
+	}
+	if reason == nil {
+		reason = &protocol.ErrorObject{}
+	}
+	return d.callback(position, id, Record{Event: protocol.Event{Type: protocol.EventCallbackFailed, Error: reason}})
+}
+
+// HeartbeatCallback moves the callback's heartbeat deadline; the overall
+// timeout stays. See [Draft.SucceedCallback].
+func (d *Draft) HeartbeatCallback(position int, id string) error {
+	return d.callback(position, id, Record{Event: protocol.Event{Type: callbackHeartbeat}})
+}
+
+func (d *Draft) callback(position int, id string, r Record) error {
+	d.FireTimers()
+	if position < 0 || position >= len(d.x.ops) || d.ended() {
+		return callbackGone()
+	}
+	o := d.op(position)
+	if o.Type != protocol.TypeCallback || o.CallbackID != id || o.Status != protocol.StatusStarted {
+		return callbackGone()
+	}
+	if r.Type == callbackHeartbeat && o.heartbeatSeconds == 0 {
+		return nil // there is no deadline to move
+	}
+	d.emitFor(o, r)
+	return nil
+}
+
+// callbackGone is the refusal of a callback that cannot be completed.
+func callbackGone() error {
+	return protocol.Errorf(protocol.CodeCallbackTimeout, "The callback is either timed out or already completed")
+}
+
+// CompleteInvoke records the outcome of a chained invoke that by, the ARN of an
+// execution, brings; empty if it is the answer of a plain function. An outcome
+// that was recorded before, or comes after the execution closed, is ignored, and
+// so is one of anybody but the execution that this invoke started.
+func (d *Draft) CompleteInvoke(opID, by string, status protocol.ExecutionStatus, payload *string, failure *protocol.ErrorObject) {
+	d.FireTimers()
+	i := d.find(opID)
+	if i < 0 || d.ended() || d.op(i).Type != protocol.TypeChainedInvoke || d.op(i).Status.Closed() {
+		return
+	}
+	if target := d.op(i).invoke; target == nil || target.ARN != by {
+		return
+	}
+	r := Record{Event: protocol.Event{Type: protocol.EventChainedInvokeFailed, Error: failure}}
+	switch status {
+	case protocol.ExecutionSucceeded:
+		r = d.invokeSucceeded(payload)
+	case protocol.ExecutionTimedOut:
+		r.Type = protocol.EventChainedInvokeTimedOut
+	case protocol.ExecutionStopped:
+		r.Type = protocol.EventChainedInvokeStopped
+	}
+	d.emitFor(d.op(i), r)
+}
+
+func (d *Draft) invokeSucceeded(payload *string) Record {
+	n := d.x.rules.maxPayload()
+	if payload == nil || len(*payload) <= n {
+		return Record{Event: protocol.Event{Type: protocol.EventChainedInvokeSucceeded, Payload: payload}}
+	}
+	return Record{Event: protocol.Event{Type: protocol.EventChainedInvokeFailed, Error: &protocol.ErrorObject{
+		ErrorType:    string(protocol.CodeInvalidParameter),
+		ErrorMessage: fmt.Sprintf("CHAINED_INVOKE output payload size must be less than or equal to %d bytes.", n),
+	}}}
+}
+
+// NotifyParent records that the outcome of a closed execution has reached the
+// execution that invoked it.
+func (d *Draft) NotifyParent() {
+	if d.status.Closed() && !d.notified {
+		d.emit(Record{Event: protocol.Event{Type: parentNotified}})
+	}
+}

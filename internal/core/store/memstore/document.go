@@ -1,0 +1,86 @@
+package memstore
+
+import (
+	"bytes"
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/perdure/perdure/internal/core/store"
+)
+
+// Document implements [store.Store].
+func (s *Store) Document(ctx context.Context, kind, key string) ([]byte, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if err := s.usableLocked(ctx); err != nil {
+		return nil, err
+	}
+	value, ok := s.documents[kind][key]
+	if !ok {
+		return nil, store.ErrNotFound
+	}
+	return bytes.Clone(value), nil
+}
+
+// Documents implements [store.Store].
+func (s *Store) Documents(ctx context.Context, kind string) ([]store.Document, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if err := s.usableLocked(ctx); err != nil {
+		return nil, err
+	}
+	var found []store.Document
+	for _, key := range slices.Sorted(maps.Keys(s.documents[kind])) {
+		found = append(found, store.Document{Key: key, Value: bytes.Clone(s.documents[kind][key])})
+	}
+	return found, nil
+}
+
+// PutDocument implements [store.Store].
+func (s *Store) PutDocument(ctx context.Context, kind, key string, value []byte) error {
+	if err := store.CheckDocument(kind, key, value); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.usableLocked(ctx); err != nil {
+		return err
+	}
+	s.putLocked(kind, key, value)
+	return nil
+}
+
+// EnsureDocument implements [store.Store].
+func (s *Store) EnsureDocument(ctx context.Context, kind, key string, value []byte) ([]byte, error) {
+	if err := store.CheckDocument(kind, key, value); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.usableLocked(ctx); err != nil {
+		return nil, err
+	}
+	if _, ok := s.documents[kind][key]; !ok {
+		s.putLocked(kind, key, value)
+	}
+	return bytes.Clone(s.documents[kind][key]), nil
+}
+
+func (s *Store) putLocked(kind, key string, value []byte) {
+	if s.documents[kind] == nil {
+		s.documents[kind] = make(map[string][]byte)
+	}
+	s.documents[kind][key] = append([]byte{}, value...)
+}
+
+// DeleteDocument implements [store.Store].
+func (s *Store) DeleteDocument(ctx context.Context, kind, key string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.usableLocked(ctx); err != nil {
+		return err
+	}
+	delete(s.documents[kind], key)
+	return nil
+}

@@ -1,0 +1,31 @@
+package verify_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/perdure/perdure/internal/core/store/sqlstore"
+	"github.com/perdure/perdure/internal/core/verify"
+)
+
+// BenchmarkStore measures looking at executions that wait for a callback.
+func BenchmarkStore(b *testing.B) {
+	st, err := sqlstore.Open(b.Context(), b.TempDir(), &sqlstore.Options{Durability: sqlstore.None})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer st.Close()
+	const executions = 10_000
+	for i := range executions {
+		e := newExecution(fmt.Sprintf("%08d", i), "", "")
+		e.run(b, waits, "")
+		e.write(b, st, e.row())
+	}
+
+	for b.Loop() {
+		if _, err := verify.Store(b.Context(), st, verify.Options{}, func(p verify.Problem) { b.Error(p) }); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(executions*float64(b.N)/b.Elapsed().Seconds(), "executions/s")
+}

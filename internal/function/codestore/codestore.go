@@ -1,0 +1,182 @@
+package codestore
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/perdure/perdure/internal/files/fresh"
+)
+
+// MaxSize bounds a piece of code, in bytes: as on Lambda, which counts it
+// unpacked.
+const MaxSize = 250 << 20
+
+// Store is a directory of code. Its methods may be called concurrently, but a
+// Sweep must not run beside a Keep whose code it would remove.
+type Store struct {
+	dir string
+
+	mu     sync.Mutex
+	hashes map[string]hashed // by path of the source
+}
+
+// New returns the store in dir, which is made when something is kept.
+func New(dir string) *Store { return &Store{dir: dir, hashes: map[string]hashed{}} }
+
+// Source is code where its owner changes it.
+type Source struct {
+	Path string // of a file, or of a directory
+	// Except is a directory that is left out if it is below Path.
+	Except string
+}
+
+// Code is a piece of code as it was at one moment.
+type Code struct {
+	Hash string // SHA-256 of all that is in it, in hexadecimal
+	Size int64  // of its files, in bytes
+}
+
+// Base64 is the hash as Lambda writes hashes.
+func (c Code) Base64() string {
+	raw, err := hex.DecodeString(c.Hash)
+	if err != nil {
+		return ""
+	}
+	return base64.StdEncoding.EncodeToString(raw)
+}
+
+// Path returns the directory in which code is kept; the file of a source that
+// was a file lies in it. It fails if there is no such code.
+func (s *Store) Path(hash string) (string, error) {
+	if !IsHash(hash) {
+		return "", fmt.Errorf("%q names no code", hash)
+	}
+	path := filepath.Join(s.dir, hash)
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "", fmt.Errorf("its code is missing: there is no %s", path)
+	case err != nil:
+		return "", fmt.Errorf("its code cannot be read: %w", err)
+	case !info.IsDir():
+		return "", fmt.Errorf("its code is missing: %s is no directory", path)
+	}
+	return path, nil
+}
+
+// IsHash reports whether s can name code.
+func IsHash(s string) bool {
+	raw, err := hex.DecodeString(s)
+	return err == nil && len(raw) == 32 && s == strings.ToLower(s)
+}
+
+const copying = "copying-"
+
+// maxTries bounds how often code is copied that changes under the copy.
+const maxTries = 3
+
+var errChanging = errors.New("it changes while it is copied: try again when nothing writes to it")
+
+// Keep copies a source into the store, unless it is there, and returns when it
+// is on the disk.
+func (s *Store) Keep(ctx context.Context, src Source) (Code, error) {
+	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+		return Code{}, err
+	}
+	temp, err := fresh.MakeDir(s.dir, copying, 0o700)
+	if err != nil {
+		return Code{}, err
+	}
+	defer temp.Remove()
+	for try := 1; ; try++ {
+		copied := filepath.Join(temp.Path, strconv.Itoa(try))
+		code, stamp, err := copyOnce(ctx, src, copied)
+		switch {
+		case err == nil:
+			s.remember(src, stamp, code)
+			return code, s.place(copied, code)
+		case !errors.Is(err, errChanging) || try == maxTries:
+			return Code{}, fmt.Errorf("copying %s: %w", src.Path, err)
+		}
+	}
+}
+
+// copyOnce copies a source, unless somebody writes to it meanwhile.
+func copyOnce(ctx context.Context, src Source, to string) (code Code, stamp string, err error) {
+	before, err := look(src)
+	if err != nil {
+		return Code{}, "", err
+	}
+	code, err = before.copy(ctx, to)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Code{}, "", errChanging
+	}
+	if err != nil {
+		return Code{}, "", err
+	}
+	stamp = before.stamp()
+	after, err := look(src)
+	if err != nil || after.stamp() != stamp {
+		return Code{}, "", errChanging
+	}
+	return code, stamp, nil
+}
+
+// place puts a copy on the disk and then where it belongs.
+func (s *Store) place(copied string, code Code) error {
+	place := filepath.Join(s.dir, code.Hash)
+	if _, err := os.Stat(place); err == nil {
+		return nil
+	}
+	if err := flush(copied); err != nil {
+		return err
+	}
+	err := os.Rename(copied, place)
+	if _, there := os.Stat(place); err != nil && there == nil {
+		return nil // somebody was faster
+	}
+	if err != nil {
+		return err
+	}
+	return flushEntry(s.dir)
+}
+
+// Sweep removes code that is not to be kept, and copies that were never
+// finished. Code loses its name first: what is left of it when its removal
+// breaks off must not be taken for the whole.
+func (s *Store) Sweep(keep func(hash string) bool) error {
+	entries, err := os.ReadDir(s.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, entry := range entries {
+		name := entry.Name()
+		if entry.IsDir() && IsHash(name) && !keep(name) {
+			errs = append(errs, s.remove(name))
+		}
+	}
+	errs = append(errs, fresh.Sweep(s.dir, copying))
+	return errors.Join(errs...)
+}
+
+func (s *Store) remove(hash string) error {
+	doomed, err := fresh.MakeDir(s.dir, copying, 0o700)
+	if err != nil {
+		return err
+	}
+	err = os.Rename(filepath.Join(s.dir, hash), filepath.Join(doomed.Path, hash))
+	return errors.Join(err, doomed.Remove())
+}

@@ -1,0 +1,118 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/internal/api/runtimeapi"
+	"github.com/perdure/perdure/protocol"
+)
+
+const (
+	// errorTypeEntrypoint is the error of a function whose command cannot be executed.
+	errorTypeEntrypoint = "Runtime.InvalidEntrypoint"
+	// errorTypeMemory is the error of a process that used more than its memory.
+	errorTypeMemory = "Runtime.OutOfMemory"
+)
+
+// failure is an outcome in the words of Lambda's own errors.
+func failure(inv *engine.Invocation, errorType, text string) engine.Outcome {
+	return engine.Outcome{Error: &protocol.ErrorObject{
+		ErrorType:    errorType,
+		ErrorMessage: "RequestId: " + inv.RequestID + " Error: " + text,
+	}}
+}
+
+func unstarted(inv *engine.Invocation, errorType, text string) engine.Outcome {
+	out := failure(inv, errorType, text)
+	out.Unstarted = true
+	return out
+}
+
+// interrupted is the outcome of an invocation whose context is done.
+func interrupted(ctx context.Context, inv *engine.Invocation) engine.Outcome {
+	if context.Cause(ctx) != context.DeadlineExceeded {
+		return failure(inv, protocol.ErrorTypeSandboxFailure, "The invocation was cancelled")
+	}
+	return failure(inv, protocol.ErrorTypeTimedOut, fmt.Sprintf("Task timed out after %.2f seconds", inv.Timeout.Seconds()))
+}
+
+// cancelled is the same for an invocation that had no process yet.
+func cancelled(inv *engine.Invocation) engine.Outcome {
+	return unstarted(inv, protocol.ErrorTypeSandboxFailure, "The invocation was cancelled while it waited for a function process")
+}
+
+// exited is the outcome of an invocation whose process ended without an answer.
+func (p *Pool) exited(inv *engine.Invocation, proc *process) engine.Outcome {
+	if used := proc.overMemory.Load(); used > 0 {
+		return failure(inv, errorTypeMemory, exitText(proc.state)+p.memoryText(used))
+	}
+	if n := proc.overTasks.Load(); n > 0 {
+		return failure(inv, protocol.ErrorTypeExit, exitText(proc.state)+tasksText(n))
+	}
+	return failure(inv, protocol.ErrorTypeExit, exitText(proc.state))
+}
+
+func (p *Pool) memoryText(used int64) string {
+	return fmt.Sprintf(" (it used %d MB of %d MB)", used>>20, p.cfg.MemoryMB)
+}
+
+func tasksText(n int64) string {
+	return fmt.Sprintf(" (it had %d processes and threads, and may have %d)", n, maxTasks)
+}
+
+func exitText(state *os.ProcessState) string {
+	if state != nil && state.Success() {
+		return "Runtime exited without providing a reason"
+	}
+	return "Runtime exited with error: " + describe(state)
+}
+
+func describe(state *os.ProcessState) string {
+	if state == nil {
+		return "unknown"
+	}
+	return state.String()
+}
+
+// notStarted is the outcome of an invocation for which no process could be started.
+func notStarted(inv *engine.Invocation, err error) engine.Outcome {
+	if _, ok := errors.AsType[*entrypointError](err); ok {
+		return failure(inv, errorTypeEntrypoint, err.Error())
+	}
+	return unstarted(inv, protocol.ErrorTypeSandboxFailure, err.Error())
+}
+
+// initFailed is the outcome of an invocation for which a process was started
+// that ended without a poll; err is what the wait for the poll returned.
+func (p *Pool) initFailed(inv *engine.Invocation, proc *process, err error) engine.Outcome {
+	reported, ok := errors.AsType[*runtimeapi.InitError](err)
+	switch {
+	case ok:
+		return engine.Outcome{Error: reported.Object, ErrorPayload: reported.Document}
+	case p.closing.Err() != nil:
+		return unstarted(inv, protocol.ErrorTypeSandboxFailure, "the sandbox was closed")
+	case proc.overMemory.Load() > 0:
+		return failure(inv, errorTypeMemory, exitText(proc.state)+p.memoryText(proc.overMemory.Load())+" before it asked for an invocation"+proc.lastWords())
+	case proc.overTasks.Load() > 0:
+		return failure(inv, protocol.ErrorTypeExit, exitText(proc.state)+tasksText(proc.overTasks.Load())+" before it asked for an invocation"+proc.lastWords())
+	case errors.Is(err, runtimeapi.ErrClosed):
+		return failure(inv, protocol.ErrorTypeExit, exitText(proc.state)+" before it asked for an invocation"+proc.lastWords())
+	default:
+		return failure(inv, protocol.ErrorTypeTimedOut,
+			fmt.Sprintf("the function did not ask for an invocation within %.2f seconds of its start; does it call a Lambda runtime client (lambda.Start, durable.Start)?%s",
+				p.cfg.InitTimeout.Seconds(), proc.lastWords()))
+	}
+}
+
+// lastWords are the last lines that the process wrote to stderr, on lines of their own.
+func (proc *process) lastWords() string {
+	if len(proc.stderr.tail) == 0 {
+		return ""
+	}
+	return "\n" + strings.Join(proc.stderr.tail, "\n")
+}

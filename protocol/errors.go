@@ -1,0 +1,119 @@
+package protocol
+
+import (
+	"fmt"
+	"strings"
+)
+
+// ErrorObject is an error as the protocol records it: what a step, a context,
+// a callback or an execution failed with. Every member is optional.
+type ErrorObject struct {
+	ErrorMessage string   `json:"ErrorMessage,omitempty"`
+	ErrorType    string   `json:"ErrorType,omitempty"`
+	ErrorData    string   `json:"ErrorData,omitempty"`
+	StackTrace   []string `json:"StackTrace,omitempty"`
+}
+
+// SDKErrorMark is what the ErrorData begins with of an error that our SDK made
+// and recorded itself. Its ErrorType alone does not tell: any error of anybody's
+// may be called CanceledError.
+const SDKErrorMark = "perdure:error:1 "
+
+// Size is the object's length as compact JSON, which is what the limits on
+// error objects count.
+func (e *ErrorObject) Size() int {
+	if e == nil {
+		return 0
+	}
+	n := len(`{`) // each member has a comma behind it; that of the last is the closing brace
+	member := func(key, value string) {
+		if value != "" {
+			n += len(key) + StringSize(value) + len(`,`)
+		}
+	}
+	member(`"ErrorMessage":`, e.ErrorMessage)
+	member(`"ErrorType":`, e.ErrorType)
+	member(`"ErrorData":`, e.ErrorData)
+	if len(e.StackTrace) > 0 {
+		n += len(`"StackTrace":[],`) - len(`,`)
+		for _, line := range e.StackTrace {
+			n += StringSize(line) + len(`,`)
+		}
+	}
+	return max(n, len(`{}`))
+}
+
+// Line is the error on one line: its type and its message, without the request
+// id with which Lambda's runtimes begin theirs. Nil is the empty line.
+func (e *ErrorObject) Line() string {
+	if e == nil {
+		return ""
+	}
+	message := strings.Join(strings.Fields(e.ErrorMessage), " ")
+	if rest, ok := strings.CutPrefix(message, "RequestId: "); ok {
+		if _, after, ok := strings.Cut(rest, " "); ok {
+			message = strings.TrimPrefix(after, "Error: ")
+		}
+	}
+	switch {
+	case e.ErrorType == "":
+		return message
+	case message == "":
+		return e.ErrorType
+	}
+	return e.ErrorType + ": " + message
+}
+
+// Code names an error of the Lambda API, as in the x-amzn-ErrorType header.
+type Code string
+
+// The errors of the Lambda API that durable executions use. Validation and
+// Serialization come from AWS's request framework rather than the API model.
+const (
+	CodeInvalidParameter Code = "InvalidParameterValueException"
+	CodeValidation       Code = "ValidationException"
+	CodeSerialization    Code = "SerializationException"
+	CodeInvalidContent   Code = "InvalidRequestContentException"
+	CodeNotFound         Code = "ResourceNotFoundException"
+	CodeConflict         Code = "ResourceConflictException"
+	CodeNotReady         Code = "ResourceNotReadyException"
+	CodePrecondition     Code = "PreconditionFailedException"
+	CodeAlreadyStarted   Code = "DurableExecutionAlreadyStartedException"
+	CodeCallbackTimeout  Code = "CallbackTimeoutException"
+	CodeTooManyRequests  Code = "TooManyRequestsException"
+	CodeRequestTooLarge  Code = "RequestTooLargeException"
+	CodeRequestTimeout   Code = "RequestTimeoutException"
+	CodeUnsupportedMedia Code = "UnsupportedMediaTypeException"
+	CodeService          Code = "ServiceException"
+	CodeStorageFull      Code = "StorageFullException" // ours: AWS has no disk that fills up
+)
+
+// The errors about who a client is and what it may do, from AWS's request
+// framework too.
+const (
+	CodeMissingToken        Code = "MissingAuthenticationTokenException"
+	CodeIncompleteSignature Code = "IncompleteSignatureException"
+	CodeInvalidSignature    Code = "InvalidSignatureException"
+	CodeUnrecognizedClient  Code = "UnrecognizedClientException"
+	CodeAccessDenied        Code = "AccessDeniedException"
+)
+
+// Error is a refusal that a client of the API sees: a code, and a message that
+// clients may match on. The engine and the state machine return it; lambdaapi
+// turns the code into an HTTP status, and is the only place that does.
+type Error struct {
+	Code    Code
+	Message string
+}
+
+func (e *Error) Error() string { return string(e.Code) + ": " + e.Message }
+
+// Errorf makes an [Error] with a formatted message.
+func Errorf(code Code, format string, args ...any) *Error {
+	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+// StaleTokenMessage is the text with which the service refuses a checkpoint
+// token that is not, or no longer, the current one. SDKs match it with its
+// case to tell a lost race from a broken request.
+const StaleTokenMessage = "Invalid checkpoint token"

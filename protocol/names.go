@@ -1,0 +1,155 @@
+package protocol
+
+// OperationType says what kind of work an operation records.
+type OperationType string
+
+// The operation types of the protocol.
+const (
+	TypeExecution     OperationType = "EXECUTION"
+	TypeContext       OperationType = "CONTEXT"
+	TypeStep          OperationType = "STEP"
+	TypeWait          OperationType = "WAIT"
+	TypeCallback      OperationType = "CALLBACK"
+	TypeChainedInvoke OperationType = "CHAINED_INVOKE"
+)
+
+// OperationTypes lists every operation type, in the order the service names
+// them in validation messages.
+var OperationTypes = []OperationType{TypeExecution, TypeContext, TypeStep, TypeWait, TypeCallback, TypeChainedInvoke}
+
+// Action is what an update asks for.
+type Action string
+
+// The actions of the protocol.
+const (
+	ActionStart   Action = "START"
+	ActionSucceed Action = "SUCCEED"
+	ActionFail    Action = "FAIL"
+	ActionRetry   Action = "RETRY"
+	ActionCancel  Action = "CANCEL"
+)
+
+// Actions lists every action, in the order the service names them.
+var Actions = []Action{ActionStart, ActionSucceed, ActionFail, ActionRetry, ActionCancel}
+
+// OperationStatus is where an operation stands.
+type OperationStatus string
+
+// The operation statuses of the protocol. PENDING and READY belong to steps
+// between two attempts: PENDING until the delay is over, then READY.
+const (
+	StatusStarted   OperationStatus = "STARTED"
+	StatusPending   OperationStatus = "PENDING"
+	StatusReady     OperationStatus = "READY"
+	StatusSucceeded OperationStatus = "SUCCEEDED"
+	StatusFailed    OperationStatus = "FAILED"
+	StatusCancelled OperationStatus = "CANCELLED"
+	StatusTimedOut  OperationStatus = "TIMED_OUT"
+	StatusStopped   OperationStatus = "STOPPED"
+)
+
+// Closed reports whether an operation with this status can never change again.
+func (s OperationStatus) Closed() bool {
+	switch s {
+	case StatusSucceeded, StatusFailed, StatusCancelled, StatusTimedOut, StatusStopped:
+		return true
+	}
+	return false
+}
+
+// ExecutionStatus is where an execution stands.
+type ExecutionStatus string
+
+// The execution statuses of the protocol.
+const (
+	ExecutionRunning   ExecutionStatus = "RUNNING"
+	ExecutionSucceeded ExecutionStatus = "SUCCEEDED"
+	ExecutionFailed    ExecutionStatus = "FAILED"
+	ExecutionTimedOut  ExecutionStatus = "TIMED_OUT"
+	ExecutionStopped   ExecutionStatus = "STOPPED"
+	ExecutionPausing   ExecutionStatus = "PAUSING"
+	ExecutionPaused    ExecutionStatus = "PAUSED"
+	ExecutionDeleting  ExecutionStatus = "DELETING"
+)
+
+// ExecutionStatuses lists every execution status in the order in which the
+// service's validation message names them.
+var ExecutionStatuses = []ExecutionStatus{
+	ExecutionSucceeded, ExecutionTimedOut, ExecutionDeleting, ExecutionStopped,
+	ExecutionPaused, ExecutionPausing, ExecutionFailed, ExecutionRunning,
+}
+
+// Closed reports whether an execution with this status has ended.
+func (s ExecutionStatus) Closed() bool {
+	switch s {
+	case ExecutionSucceeded, ExecutionFailed, ExecutionTimedOut, ExecutionStopped, ExecutionDeleting:
+		return true
+	}
+	return false
+}
+
+// EventType names one kind of history event.
+type EventType string
+
+// The history events of the protocol.
+const (
+	EventExecutionStarted       EventType = "ExecutionStarted"
+	EventExecutionSucceeded     EventType = "ExecutionSucceeded"
+	EventExecutionFailed        EventType = "ExecutionFailed"
+	EventExecutionTimedOut      EventType = "ExecutionTimedOut"
+	EventExecutionStopped       EventType = "ExecutionStopped"
+	EventExecutionPaused        EventType = "ExecutionPaused"
+	EventExecutionResumed       EventType = "ExecutionResumed"
+	EventContextStarted         EventType = "ContextStarted"
+	EventContextSucceeded       EventType = "ContextSucceeded"
+	EventContextFailed          EventType = "ContextFailed"
+	EventWaitStarted            EventType = "WaitStarted"
+	EventWaitSucceeded          EventType = "WaitSucceeded"
+	EventWaitCancelled          EventType = "WaitCancelled"
+	EventStepStarted            EventType = "StepStarted"
+	EventStepSucceeded          EventType = "StepSucceeded"
+	EventStepFailed             EventType = "StepFailed"
+	EventChainedInvokeStarted   EventType = "ChainedInvokeStarted"
+	EventChainedInvokeSucceeded EventType = "ChainedInvokeSucceeded"
+	EventChainedInvokeFailed    EventType = "ChainedInvokeFailed"
+	EventChainedInvokeTimedOut  EventType = "ChainedInvokeTimedOut"
+	EventChainedInvokeStopped   EventType = "ChainedInvokeStopped"
+	EventCallbackStarted        EventType = "CallbackStarted"
+	EventCallbackSucceeded      EventType = "CallbackSucceeded"
+	EventCallbackFailed         EventType = "CallbackFailed"
+	EventCallbackTimedOut       EventType = "CallbackTimedOut"
+	EventInvocationCompleted    EventType = "InvocationCompleted"
+)
+
+// The subtypes that SDKs send. The service treats a subtype as opaque; these
+// are the agreed words (the conformance suite matches them).
+const (
+	SubTypeStep              = "Step"
+	SubTypeWaitForCondition  = "WaitForCondition"
+	SubTypeWait              = "Wait"
+	SubTypeCallback          = "Callback"
+	SubTypeWaitForCallback   = "WaitForCallback"
+	SubTypeChainedInvoke     = "ChainedInvoke"
+	SubTypeRunInChildContext = "RunInChildContext"
+	SubTypeMap               = "Map"
+	SubTypeMapIteration      = "MapIteration"
+	SubTypeParallel          = "Parallel"
+	SubTypeParallelBranch    = "ParallelBranch"
+	SubTypeDag               = "Dag"
+)
+
+// Error types that the service itself writes into error objects.
+const (
+	ErrorTypeCallbackTimeout   = "Callback.Timeout"
+	ErrorTypeCallbackHeartbeat = "Callback.Heartbeat"
+	ErrorTypeInvokeTimeout     = "ChainedInvoke.Timeout"
+	ErrorTypeExit              = "Runtime.ExitError"
+	ErrorTypeTimedOut          = "Sandbox.Timedout"
+	ErrorTypeQuota             = "ServiceQuotaExceededException"
+	ErrorTypeSandboxFailure    = "Sandbox.Failure"
+)
+
+// RehearsalVariable is the environment variable that makes package durable
+// replay without recording anything and without running a body, to find out
+// whether an execution can go on with code that has changed.
+const RehearsalVariable = "PERDURE_REHEARSAL"

@@ -1,0 +1,60 @@
+package protocol
+
+import (
+	"encoding/json"
+	"strings"
+	"unicode/utf8"
+)
+
+// Clip shortens s to most bytes at the most, for messages that repeat what a
+// client sent. It cuts between characters, never inside one.
+func Clip(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	for most > 0 && !utf8.RuneStart(s[most]) {
+		most--
+	}
+	return s[:most] + "…"
+}
+
+// AppendEscaped appends s with everything percent-encoded that RFC 3986 does
+// not leave unreserved, except the byte in keep; zero is none. It is what paths
+// with execution ARNs, queries and signatures are made of.
+func AppendEscaped(dst []byte, s string, keep byte) []byte {
+	const digits = "0123456789ABCDEF"
+	for i := range len(s) {
+		switch c := s[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9',
+			c == '-', c == '.', c == '_', c == '~', c == keep && keep != 0:
+			dst = append(dst, c)
+		default:
+			dst = append(dst, '%', digits[c>>4], digits[c&15])
+		}
+	}
+	return dst
+}
+
+// InvalidUTF8 is the index of the first byte of data that is not UTF-8, or -1.
+func InvalidUTF8(data []byte) int {
+	for i := 0; i < len(data); {
+		r, n := utf8.DecodeRune(data[i:])
+		if r == utf8.RuneError && n == 1 {
+			return i
+		}
+		i += n
+	}
+	return -1
+}
+
+// SyntaxText is the text of a decoder's error about data. It names the character
+// at which the decoder stopped, of which the decoder itself shows one byte.
+func SyntaxText(data []byte, err *json.SyntaxError) string {
+	at := int(err.Offset) - 1
+	if at < 0 || at >= len(data) || data[at] < utf8.RuneSelf {
+		return err.Error()
+	}
+	r, _ := utf8.DecodeRune(data[at:])
+	_, context, _ := strings.Cut(err.Error(), "' ")
+	return "invalid character '" + string(r) + "' " + context
+}

@@ -1,0 +1,45 @@
+package protocol
+
+import (
+	"encoding/json"
+)
+
+// ValueCost is what [Weight] counts for each value of a JSON text, in bytes: no
+// member of our shapes, and no element of their lists, takes more memory beside
+// its text.
+const ValueCost = 128
+
+// Weight bounds the memory that a JSON text becomes when it is decoded, in
+// bytes: its length, and ValueCost for each value in it. Seven megabytes of
+// empty objects weigh three hundred. It looks at a text once and makes nothing.
+func Weight(data []byte) int {
+	values, quoted := 1, false
+	for i := 0; i < len(data); i++ {
+		switch c := data[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case !quoted && (c == ',' || c == '{' || c == '['):
+			values++
+		}
+	}
+	return len(data) + values*ValueCost
+}
+
+// CheckWeight refuses a JSON text that weighs more than budget bytes.
+func CheckWeight(data []byte, budget int) error {
+	if len(data) > budget || Weight(data) > budget {
+		return Errorf(CodeRequestTooLarge, "The JSON is too large, or has too many values: together they may take %d bytes, with %d for each value.", budget, ValueCost)
+	}
+	return nil
+}
+
+// DecodeTrace reads a stack trace: an array of lines. What is none, or weighs
+// more than two payloads, is none.
+func DecodeTrace(raw []byte) (lines []string) {
+	if len(raw) == 0 || CheckWeight(raw, 2*MaxPayload) != nil || json.Unmarshal(raw, &lines) != nil {
+		return nil
+	}
+	return lines
+}

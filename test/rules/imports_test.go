@@ -1,0 +1,113 @@
+package rules
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/perdure/perdure"
+
+// floors is the map in docs/design.md: the folders of the repository, and what
+// the packages in each may import of ours, as folders. A package may import its
+// neighbours in its own folder. "anything" lifts the rule.
+var floors = []floor{
+	{"protocol", ""},
+	{"internal/text", ""},
+	{"internal/files", "internal/function/codestore"},
+	{"internal/observe", "protocol"},
+	{"internal/core", "protocol internal/files internal/observe/metrics"},
+	{"durable", "protocol internal/observe/telemetry"},
+	{"engine", "protocol internal/core internal/observe internal/text"},
+	{"internal/api", "protocol engine internal/core/store internal/files internal/function/attached internal/observe internal/text"},
+	{"internal/function", "protocol engine internal/api/runtimeapi internal/core/standstill internal/files internal/text"},
+	{"internal/cli", "protocol engine internal/text"},
+	{"cmd/perdure", anything},
+	{"durabletest", anything},
+	{"examples", "durable"},
+	{"test", anything},
+}
+
+const anything = "anything"
+
+// floor is a line of the map.
+type floor struct{ folder, may string }
+
+// pkg is what `go list` says of a package.
+type pkg struct {
+	ImportPath string
+	Imports    []string
+}
+
+func TestImportsRunOneWay(t *testing.T) {
+	for _, p := range list(t) {
+		path := ours(p.ImportPath)
+		i := slices.IndexFunc(floors, func(f floor) bool { return within(path, f.folder) })
+		if i < 0 {
+			t.Errorf("%s is in no folder of floors", path)
+			continue
+		}
+		may := strings.Fields(floors[i].folder + " " + floors[i].may)
+		if slices.Contains(may, anything) {
+			continue
+		}
+		for _, imported := range p.Imports {
+			own := ours(imported)
+			if own != "" && !slices.ContainsFunc(may, func(folder string) bool { return within(own, folder) }) {
+				t.Errorf("%s imports %s; it may import only what is in %q", path, own, may)
+			}
+		}
+	}
+}
+
+func TestOnlyTestPackagesImportTesting(t *testing.T) {
+	for _, p := range list(t) {
+		if slices.Contains(p.Imports, "testing") && !strings.HasSuffix(p.ImportPath, "test") {
+			t.Errorf("%s imports testing, so every program with it links the flags of tests", p.ImportPath)
+		}
+	}
+}
+
+// list returns all packages of the module.
+func list(t *testing.T) []pkg {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports", "./...")
+	cmd.Dir = root
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v\n%s", err, stderr.Bytes())
+	}
+	var pkgs []pkg
+	for dec := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p pkg
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			return pkgs
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		pkgs = append(pkgs, p)
+	}
+}
+
+// ours returns the path of one of our packages within the module, "." for its
+// root, and "" for anyone else's.
+func ours(path string) string {
+	if path == module {
+		return "."
+	}
+	own, _ := strings.CutPrefix(path, module+"/")
+	if own == path {
+		return ""
+	}
+	return own
+}
+
+// within reports whether path is folder, or below it.
+func within(path, folder string) bool { return path == folder || strings.HasPrefix(path, folder+"/") }
