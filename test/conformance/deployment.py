@@ -39,7 +39,7 @@ def build(directory, package):
 def go(directory):
     """The handlers in handlers/: one binary for all functions, which are called
     after the requirements; the others are targets of theirs."""
-    binary = build(directory, "conformance/handlers")
+    binary = build(directory, "test/conformance/handlers")
     listing = json.loads(subprocess.check_output([binary, "list"]))
     return Deployment(
         functions={name: binary for name in listing["functions"]},
@@ -51,7 +51,7 @@ def go(directory):
 def python(directory, interpreter):
     """The handlers in python/, called as those in Go are, run by AWS's Python
     runtime in an interpreter that has it and AWS's SDK."""
-    handlers = REPOSITORY / "conformance" / "python"
+    handlers = REPOSITORY / "test" / "conformance" / "python"
     names = json.loads(subprocess.check_output([interpreter, "-B", handlers / "handlers.py"]))
     executable = script(directory, "handlers", {}, handlers, interpreter, "handlers.handler")
     return Deployment(

@@ -26,7 +26,7 @@ def flags(directory, modules, rust=None):
     # Without AWS's runtime client the engine brings one of its own.
     plainer = project(directory / "node", modules, without="aws-lambda-ric")
     python = HERE / "python"
-    golang = build(directory, "interop/golang")
+    golang = build(directory, "test/interop/golang")
     return [
         *function("order", build(directory, "examples/order")),
         *function("approval", approval(directory)),
