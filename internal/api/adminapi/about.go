@@ -28,10 +28,6 @@ type aboutEngine interface {
 	Functions() (functions []engine.Function, functionARNs []string)
 }
 
-var aboutRoutes = []route{
-	{"GET", "/perdure/about", (*api).about},
-}
-
 func (a *api) about(w http.ResponseWriter, _ *http.Request, _ string) error {
 	about := About{Name: "perdure", Version: a.opts.Version, Timestamp: Time(protocol.TimestampOf(time.Now()))}
 	functions, _ := a.engine.Functions()

@@ -3,6 +3,7 @@ package lambdaapi
 import (
 	"encoding/json"
 	"errors"
+	"github.com/perdure/perdure/internal/api/route"
 	"net/http"
 	"net/url"
 	"strings"
@@ -105,26 +106,25 @@ func FuzzRoute(f *testing.F) {
 		f.Add("GET", "/"+url.PathEscape(seed), seed)
 		f.Add("POST", executions+seed+"/stop", seed)
 	}
+	routes := new(api).routes()
 	f.Fuzz(func(t *testing.T, method, path, subject string) {
 		if u, err := url.ParseRequestURI(path); err == nil {
-			op, _, err := route(&http.Request{Method: method, URL: u})
-			if (op == nil) == (err == nil) {
-				t.Fatalf("got %v and %v", op, err)
+			op, _, err := routed(&http.Request{Method: method, URL: u})
+			if (op == "") == (err == nil) {
+				t.Fatalf("got %q and %v", op, err)
 			}
 		}
 		if subject == "" || len(subject) > 1000 {
 			return
 		}
-		for _, res := range resources {
-			for _, want := range res.operations {
-				u, err := url.ParseRequestURI(res.prefix + url.PathEscape(subject) + res.suffix)
-				if err != nil || want.serve == nil || !res.hasSubject() || res.narrow != nil && !res.narrow(url.PathEscape(subject)) {
-					continue
-				}
-				op, got, err := route(&http.Request{Method: want.method, URL: u})
-				if err != nil || op.name != want.name || got != subject {
-					t.Fatalf("%s: got %v of %q, %v, want %s of %q", u, op, got, err, want.name, subject)
-				}
+		for _, want := range routes {
+			u, err := url.ParseRequestURI(strings.Replace(want.Path, route.Subject, url.PathEscape(subject), 1))
+			if err != nil || !strings.Contains(want.Path, route.Subject) || want.Only != nil && !want.Only(url.PathEscape(subject)) {
+				continue
+			}
+			op, got, err := routed(&http.Request{Method: want.Method, URL: u})
+			if err != nil || op != want.Operation || got != subject {
+				t.Fatalf("%s: got %v of %q, %v, want %s of %q", u, op, got, err, want.Operation, subject)
 			}
 		}
 	})

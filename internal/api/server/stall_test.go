@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/internal/api/lambdaapi"
+	"github.com/perdure/perdure/internal/api/route"
 )
 
 // pipes is a listener whose connections are in memory, so that they keep
@@ -42,7 +43,7 @@ func TestStalledBodyIsAnsweredInTime(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				l := make(pipes)
-				s := New(Faces{Lambda: lambdaapi.New(newEcho(t), &lambdaapi.Options{})}, &Options{})
+				s := New([]*route.Face{lambdaapi.New(newEcho(t), &lambdaapi.Options{})}, &Options{})
 				go s.Serve(l)
 				defer s.http.Close()
 				client, conn := net.Pipe()
