@@ -24,12 +24,13 @@ var floors = []floor{
 	{"internal/core", "protocol internal/files internal/observe/metrics"},
 	{"durable", "protocol internal/observe/telemetry"},
 	{"engine", "protocol internal/core internal/observe internal/text"},
+	{".", "protocol durable engine internal/api internal/function/inprocess"},
 	{"internal/api", "protocol engine internal/core/store internal/files internal/function/attached internal/observe internal/text"},
-	{"internal/function", "protocol engine internal/api/runtimeapi internal/core/standstill internal/files internal/text"},
+	{"internal/function", "protocol durable engine internal/api/runtimeapi internal/core/standstill internal/files internal/text"},
 	{"internal/cli", "protocol engine internal/text"},
 	{"cmd/perdure", anything},
 	{"durabletest", anything},
-	{"examples", "durable"},
+	{"examples", ". durable"},
 	{"test", anything},
 }
 

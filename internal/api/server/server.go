@@ -157,3 +157,6 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 	return err
 }
+
+// Handler answers as the server does, for a server of somebody else's.
+func (s *Server) Handler() http.Handler { return s.http.Handler }

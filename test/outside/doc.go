@@ -1,0 +1,3 @@
+// Package outside tests what a module outside of the repository can do with the
+// public packages.
+package outside
