@@ -92,7 +92,7 @@ type Engine struct {
 // Open starts an engine on a store, which it does not close. Invocations that
 // an earlier engine left in flight are recorded as lost and run again once
 // their function is registered.
-func Open(ctx context.Context, st store.Store, opts *Options) (*Engine, error) {
+func Open(ctx context.Context, st Store, opts *Options) (*Engine, error) {
 	e := &Engine{store: st}
 	if opts != nil {
 		e.opts = *opts

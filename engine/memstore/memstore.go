@@ -1,3 +1,5 @@
+// Package memstore keeps the executions of an engine in memory, for tests: they
+// end with the process.
 package memstore
 
 import (
@@ -5,4 +7,5 @@ import (
 	"github.com/perdure/perdure/internal/core/store/memstore"
 )
 
+// New returns an empty store.
 func New() engine.Store { return memstore.New() }
