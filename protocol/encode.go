@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -68,61 +69,58 @@ func AppendEvent(dst []byte, e *Event, data bool) []byte {
 	w.optStr("ParentId", e.ParentID)
 	w.optStr("SubType", e.SubType)
 	w.open(string(e.Type) + "Details")
-	w.eventDetails(e, data)
+	for _, d := range e.Type.Meaning().Details {
+		name, optional := strings.CutSuffix(d, "?")
+		w.detail(e, name, optional, data)
+	}
 	w.close()
 	w.close()
 	return w.buf
 }
 
-func (w *objectWriter) eventDetails(e *Event, data bool) {
-	switch e.Type {
-	case EventExecutionStarted:
-		w.payload("Input", e.Payload, data)
-		w.num("ExecutionTimeout", e.ExecutionTimeout)
-	case EventExecutionSucceeded, EventContextSucceeded, EventChainedInvokeSucceeded, EventCallbackSucceeded:
-		w.payload("Result", e.Payload, data)
-	case EventExecutionFailed, EventExecutionStopped, EventContextFailed, EventChainedInvokeFailed,
-		EventChainedInvokeTimedOut, EventChainedInvokeStopped, EventCallbackFailed, EventCallbackTimedOut:
-		w.errorPayload("Error", e.Error, data)
-	case EventExecutionPaused:
-		w.time("PauseRequestTimestamp", e.Requested, API)
-		w.raw("ExecutionTimeoutPaused", strconv.FormatBool(e.TimeoutPaused))
-		w.optPayload("Reason", e.Payload, data)
-	case EventExecutionResumed:
-		w.time("ResumeRequestTimestamp", e.Requested, API)
-		w.optPayload("Reason", e.Payload, data)
-	case EventExecutionTimedOut, EventWaitCancelled:
-		if e.Error != nil {
-			w.errorPayload("Error", e.Error, data)
+// detail writes one member of the details of e. [Reader.detail] reads it back.
+func (w *objectWriter) detail(e *Event, name string, optional, data bool) {
+	switch name {
+	case "Input", "Result", "Reason":
+		if e.Payload != nil || !optional {
+			w.payload(name, e.Payload, data)
 		}
-	case EventWaitStarted:
-		w.num("Duration", e.Duration)
-		w.time("ScheduledEndTimestamp", e.ScheduledEnd, API)
-	case EventWaitSucceeded:
-		w.num("Duration", e.Duration)
-	case EventStepSucceeded:
-		w.payload("Result", e.Payload, data)
-		w.retry(e)
-	case EventStepFailed:
-		w.errorPayload("Error", e.Error, data)
-		w.retry(e)
-	case EventCallbackStarted:
-		w.str("CallbackId", e.CallbackID)
-		w.optNum("Timeout", e.Timeout)
-		w.optNum("HeartbeatTimeout", e.HeartbeatTimeout)
-	case EventChainedInvokeStarted:
-		w.str("FunctionName", e.FunctionName)
-		w.optStr("TenantId", e.TenantID)
-		w.optPayload("Input", e.Payload, data)
-		w.optStr("ExecutedVersion", e.ExecutedVersion)
-		w.optStr("DurableExecutionArn", e.DurableExecutionARN)
-	case EventInvocationCompleted:
-		w.time("StartTimestamp", e.Start, API)
-		w.time("EndTimestamp", e.End, API)
-		w.str("RequestId", e.RequestID)
-		if e.Error != nil {
-			w.errorPayload("Error", e.Error, data)
+	case "Error":
+		if e.Error != nil || !optional {
+			w.errorPayload(name, e.Error, data)
 		}
+	case "RetryDetails":
+		w.retry(e)
+	case "ExecutionTimeout":
+		w.num(name, e.ExecutionTimeout)
+	case "PauseRequestTimestamp", "ResumeRequestTimestamp":
+		w.time(name, e.Requested, API)
+	case "ExecutionTimeoutPaused":
+		w.raw(name, strconv.FormatBool(e.TimeoutPaused))
+	case "Duration":
+		w.num(name, e.Duration)
+	case "ScheduledEndTimestamp":
+		w.time(name, e.ScheduledEnd, API)
+	case "CallbackId":
+		w.str(name, e.CallbackID)
+	case "Timeout":
+		w.optNum(name, e.Timeout)
+	case "HeartbeatTimeout":
+		w.optNum(name, e.HeartbeatTimeout)
+	case "FunctionName":
+		w.str(name, e.FunctionName)
+	case "TenantId":
+		w.optStr(name, e.TenantID)
+	case "ExecutedVersion":
+		w.optStr(name, e.ExecutedVersion)
+	case "DurableExecutionArn":
+		w.optStr(name, e.DurableExecutionARN)
+	case "StartTimestamp":
+		w.time(name, e.Start, API)
+	case "EndTimestamp":
+		w.time(name, e.End, API)
+	case "RequestId":
+		w.str(name, e.RequestID)
 	}
 }
 
@@ -281,12 +279,6 @@ func (w *objectWriter) payload(name string, p *string, data bool) {
 		w.raw("Truncated", "true")
 	}
 	w.close()
-}
-
-func (w *objectWriter) optPayload(name string, p *string, data bool) {
-	if p != nil {
-		w.payload(name, p, data)
-	}
 }
 
 func (w *objectWriter) errorPayload(name string, e *ErrorObject, data bool) {

@@ -41,3 +41,126 @@ type Event struct {
 	Start     Timestamp //
 	End       Timestamp //
 }
+
+// EventType names one kind of history event.
+type EventType string
+
+// The history events of the protocol.
+const (
+	EventExecutionStarted       EventType = "ExecutionStarted"
+	EventExecutionSucceeded     EventType = "ExecutionSucceeded"
+	EventExecutionFailed        EventType = "ExecutionFailed"
+	EventExecutionTimedOut      EventType = "ExecutionTimedOut"
+	EventExecutionStopped       EventType = "ExecutionStopped"
+	EventExecutionPaused        EventType = "ExecutionPaused"
+	EventExecutionResumed       EventType = "ExecutionResumed"
+	EventContextStarted         EventType = "ContextStarted"
+	EventContextSucceeded       EventType = "ContextSucceeded"
+	EventContextFailed          EventType = "ContextFailed"
+	EventWaitStarted            EventType = "WaitStarted"
+	EventWaitSucceeded          EventType = "WaitSucceeded"
+	EventWaitCancelled          EventType = "WaitCancelled"
+	EventStepStarted            EventType = "StepStarted"
+	EventStepSucceeded          EventType = "StepSucceeded"
+	EventStepFailed             EventType = "StepFailed"
+	EventChainedInvokeStarted   EventType = "ChainedInvokeStarted"
+	EventChainedInvokeSucceeded EventType = "ChainedInvokeSucceeded"
+	EventChainedInvokeFailed    EventType = "ChainedInvokeFailed"
+	EventChainedInvokeTimedOut  EventType = "ChainedInvokeTimedOut"
+	EventChainedInvokeStopped   EventType = "ChainedInvokeStopped"
+	EventCallbackStarted        EventType = "CallbackStarted"
+	EventCallbackSucceeded      EventType = "CallbackSucceeded"
+	EventCallbackFailed         EventType = "CallbackFailed"
+	EventCallbackTimedOut       EventType = "CallbackTimedOut"
+	EventInvocationCompleted    EventType = "InvocationCompleted"
+)
+
+// Meaning is what the events of one type say. Everybody who reads a history asks
+// here; nobody reads the name of a type. At most one of Operation and Execution
+// is set: an event of an invocation has neither.
+type Meaning struct {
+	// Operation is the type of the operation that the event is about.
+	Operation OperationType
+	// Status is what the operation is from then on. A step whose event has a
+	// NextAttemptDelay is PENDING instead; see [Event.Status].
+	Status OperationStatus
+	// Execution is what the execution is from then on.
+	Execution ExecutionStatus
+	// Details are the members of the event's details, by name, in the order in
+	// which they are written. One that ends in a question mark may be absent.
+	Details []string
+}
+
+// Meanings has every event type of the protocol. It must not be changed.
+var Meanings = map[EventType]*Meaning{
+	EventExecutionStarted:   {Execution: ExecutionRunning, Details: []string{"Input", "ExecutionTimeout"}},
+	EventExecutionSucceeded: {Execution: ExecutionSucceeded, Details: []string{"Result"}},
+	EventExecutionFailed:    {Execution: ExecutionFailed, Details: []string{"Error"}},
+	EventExecutionTimedOut:  {Execution: ExecutionTimedOut, Details: []string{"Error?"}},
+	EventExecutionStopped:   {Execution: ExecutionStopped, Details: []string{"Error"}},
+	EventExecutionPaused: {Execution: ExecutionPaused,
+		Details: []string{"PauseRequestTimestamp", "ExecutionTimeoutPaused", "Reason?"}},
+	EventExecutionResumed: {Execution: ExecutionRunning, Details: []string{"ResumeRequestTimestamp", "Reason?"}},
+
+	EventContextStarted:   {Operation: TypeContext, Status: StatusStarted},
+	EventContextSucceeded: {Operation: TypeContext, Status: StatusSucceeded, Details: []string{"Result"}},
+	EventContextFailed:    {Operation: TypeContext, Status: StatusFailed, Details: []string{"Error"}},
+
+	EventWaitStarted: {Operation: TypeWait, Status: StatusStarted,
+		Details: []string{"Duration", "ScheduledEndTimestamp"}},
+	EventWaitSucceeded: {Operation: TypeWait, Status: StatusSucceeded, Details: []string{"Duration"}},
+	EventWaitCancelled: {Operation: TypeWait, Status: StatusCancelled, Details: []string{"Error?"}},
+
+	EventStepStarted:   {Operation: TypeStep, Status: StatusStarted},
+	EventStepSucceeded: {Operation: TypeStep, Status: StatusSucceeded, Details: []string{"Result", "RetryDetails"}},
+	EventStepFailed:    {Operation: TypeStep, Status: StatusFailed, Details: []string{"Error", "RetryDetails"}},
+
+	EventChainedInvokeStarted: {Operation: TypeChainedInvoke, Status: StatusStarted,
+		Details: []string{"FunctionName", "TenantId?", "Input?", "ExecutedVersion?", "DurableExecutionArn?"}},
+	EventChainedInvokeSucceeded: {Operation: TypeChainedInvoke, Status: StatusSucceeded, Details: []string{"Result"}},
+	EventChainedInvokeFailed:    {Operation: TypeChainedInvoke, Status: StatusFailed, Details: []string{"Error"}},
+	EventChainedInvokeTimedOut:  {Operation: TypeChainedInvoke, Status: StatusTimedOut, Details: []string{"Error"}},
+	EventChainedInvokeStopped:   {Operation: TypeChainedInvoke, Status: StatusStopped, Details: []string{"Error"}},
+
+	EventCallbackStarted: {Operation: TypeCallback, Status: StatusStarted,
+		Details: []string{"CallbackId", "Timeout?", "HeartbeatTimeout?"}},
+	EventCallbackSucceeded: {Operation: TypeCallback, Status: StatusSucceeded, Details: []string{"Result"}},
+	EventCallbackFailed:    {Operation: TypeCallback, Status: StatusFailed, Details: []string{"Error"}},
+	EventCallbackTimedOut:  {Operation: TypeCallback, Status: StatusTimedOut, Details: []string{"Error"}},
+
+	EventInvocationCompleted: {Details: []string{"StartTimestamp", "EndTimestamp", "RequestId", "Error?"}},
+}
+
+var unknown Meaning
+
+// Meaning is what the table says of t. A type of a newer service has an empty
+// meaning, never nil.
+func (t EventType) Meaning() *Meaning {
+	if m := Meanings[t]; m != nil {
+		return m
+	}
+	return &unknown
+}
+
+// EventOf is the event type that says of an operation of some type that it has a
+// status now; empty if there is none.
+func EventOf(typ OperationType, status OperationStatus) EventType {
+	for t, m := range Meanings {
+		if m.Operation == typ && m.Status == status {
+			return t
+		}
+	}
+	return ""
+}
+
+// EndsExecution reports whether e is the last event of an execution.
+func (e *Event) EndsExecution() bool { return e.Type.Meaning().Execution.Closed() }
+
+// Status is what e leaves the operation as that it is about; empty if it is about
+// none.
+func (e *Event) Status() OperationStatus {
+	if e.NextAttemptDelay > 0 {
+		return StatusPending
+	}
+	return e.Type.Meaning().Status
+}
