@@ -43,6 +43,11 @@ func (e *ErrorObject) Size() int {
 	return max(n, len(`{}`))
 }
 
+// InvocationError is why an invocation failed, in the form of Lambda's own errors.
+func InvocationError(requestID, errorType, format string, args ...any) *ErrorObject {
+	return &ErrorObject{ErrorType: errorType, ErrorMessage: "RequestId: " + requestID + " Error: " + fmt.Sprintf(format, args...)}
+}
+
 // Line is the error on one line: its type and its message, without the request
 // id with which Lambda's runtimes begin theirs. Nil is the empty line.
 func (e *ErrorObject) Line() string {

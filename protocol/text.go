@@ -12,10 +12,19 @@ func Clip(s string, most int) string {
 	if len(s) <= most {
 		return s
 	}
+	return Head(s, most) + "…"
+}
+
+// Head is the beginning of s, of most bytes at the most. It ends between
+// characters, never inside one.
+func Head(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
 	for most > 0 && !utf8.RuneStart(s[most]) {
 		most--
 	}
-	return s[:most] + "…"
+	return s[:most]
 }
 
 // AppendEscaped appends s with everything percent-encoded that RFC 3986 does

@@ -317,10 +317,7 @@ func (r *router) Invoke(ctx context.Context, inv *engine.Invocation) engine.Outc
 	}
 	to, err := r.emulator.invoker(r.function, name)
 	if err != nil {
-		return engine.Outcome{Unstarted: true, Error: &protocol.ErrorObject{
-			ErrorType:    protocol.ErrorTypeSandboxFailure,
-			ErrorMessage: fmt.Sprintf("RequestId: %s Error: %v", inv.RequestID, err),
-		}}
+		return engine.Outcome{Unstarted: true, Error: protocol.InvocationError(inv.RequestID, protocol.ErrorTypeSandboxFailure, "%v", err)}
 	}
 	return to.Invoke(ctx, inv)
 }

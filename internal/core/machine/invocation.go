@@ -113,10 +113,7 @@ func (d *Draft) LoseInvocation() {
 	r := Record{
 		Event: protocol.Event{
 			Type: protocol.EventInvocationCompleted, RequestID: id, Start: d.invocation.start, End: d.now,
-			Error: &protocol.ErrorObject{
-				ErrorType:    protocol.ErrorTypeSandboxFailure,
-				ErrorMessage: fmt.Sprintf("RequestId: %s Error: the engine stopped during the invocation", id),
-			},
+			Error: protocol.InvocationError(id, protocol.ErrorTypeSandboxFailure, "the engine stopped during the invocation"),
 		},
 		Failed: true,
 		Lost:   true,

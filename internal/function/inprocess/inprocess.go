@@ -49,9 +49,7 @@ func Failure(ctx context.Context, inv *engine.Invocation, err error) engine.Outc
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		errorType, text = protocol.ErrorTypeTimedOut, fmt.Sprintf("Task timed out after %.2f seconds", inv.Timeout.Seconds())
 	}
-	return engine.Outcome{Error: &protocol.ErrorObject{
-		ErrorType: errorType, ErrorMessage: "RequestId: " + inv.RequestID + " Error: " + text,
-	}}
+	return engine.Outcome{Error: protocol.InvocationError(inv.RequestID, errorType, "%s", text)}
 }
 
 // Client gives handlers an engine without HTTP between them.
