@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"log/slog"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -129,7 +128,7 @@ func (x *Execution) Await(name string) *durable.Operation {
 		if err != nil {
 			x.t.Fatalf("durabletest: waiting for %q: %v", name, err)
 		}
-		if isStart(ev) && ev.Name == name && !x.awaited[ev.OpID] {
+		if ev.Status() == protocol.StatusStarted && ev.Name == name && !x.awaited[ev.OpID] {
 			x.awaited[ev.OpID] = true
 			synctest.Wait()
 			return find(x.History().Operations(), ev.OpID)
@@ -138,10 +137,6 @@ func (x *Execution) Await(name string) *durable.Operation {
 	x.flight.check(x.t)
 	x.t.Fatalf("durabletest: the execution closed without starting an operation called %q (again):\n%s", name, x.History().Details())
 	return nil
-}
-
-func isStart(ev *Event) bool {
-	return strings.HasSuffix(string(ev.Type), "Started") && ev.Type != protocol.EventExecutionStarted
 }
 
 func find(ops []*durable.Operation, id string) *durable.Operation {

@@ -101,7 +101,7 @@ func (e *Engine) watchOnce(ctx context.Context, arn string, at *place, yield fun
 			return false, err
 		}
 		fillOutcome(ev, outcome)
-		if !yield(ev, nil) || isTerminal(ev) {
+		if !yield(ev, nil) || ev.EndsExecution() {
 			return false, nil
 		}
 	}
@@ -167,14 +167,6 @@ func history(records []machine.Record, reverse bool) []*protocol.Event {
 		}
 	}
 	return events
-}
-
-func isTerminal(ev *protocol.Event) bool {
-	switch ev.Type {
-	case protocol.EventExecutionSucceeded, protocol.EventExecutionFailed, protocol.EventExecutionTimedOut, protocol.EventExecutionStopped:
-		return true
-	}
-	return false
 }
 
 // lacksOutcome reports whether ev is a terminal event whose outcome an earlier

@@ -49,7 +49,7 @@ type Stats struct {
 type counters struct {
 	started     atomic.Uint64
 	calls       atomic.Uint64
-	events      [len(countedEvents)]atomic.Uint64
+	events      map[protocol.EventType]*atomic.Uint64 // has all of the protocol from the start
 	invocations [len(outcomes)]atomic.Uint64
 	checkpoint  *metrics.Histogram
 	late        *metrics.Histogram
@@ -60,29 +60,11 @@ type counters struct {
 func (c *counters) init() {
 	c.checkpoint = metrics.NewHistogram(metrics.Seconds)
 	c.late = metrics.NewHistogram(metrics.Seconds)
-}
-
-// countedEvents are all events of histories.
-var countedEvents = [...]protocol.EventType{
-	protocol.EventExecutionStarted, protocol.EventExecutionSucceeded, protocol.EventExecutionFailed, protocol.EventExecutionTimedOut, protocol.EventExecutionStopped,
-	protocol.EventExecutionPaused, protocol.EventExecutionResumed,
-	protocol.EventContextStarted, protocol.EventContextSucceeded, protocol.EventContextFailed,
-	protocol.EventWaitStarted, protocol.EventWaitSucceeded, protocol.EventWaitCancelled,
-	protocol.EventStepStarted, protocol.EventStepSucceeded, protocol.EventStepFailed,
-	protocol.EventChainedInvokeStarted, protocol.EventChainedInvokeSucceeded, protocol.EventChainedInvokeFailed,
-	protocol.EventChainedInvokeTimedOut, protocol.EventChainedInvokeStopped,
-	protocol.EventCallbackStarted, protocol.EventCallbackSucceeded, protocol.EventCallbackFailed, protocol.EventCallbackTimedOut,
-	protocol.EventInvocationCompleted,
-}
-
-// eventIndex is the place of each among countedEvents.
-var eventIndex = func() map[protocol.EventType]int {
-	index := make(map[protocol.EventType]int, len(countedEvents))
-	for i, t := range countedEvents {
-		index[t] = i
+	c.events = make(map[protocol.EventType]*atomic.Uint64, len(protocol.Meanings))
+	for t := range protocol.Meanings {
+		c.events[t] = new(atomic.Uint64)
 	}
-	return index
-}()
+}
 
 var outcomes = [...]InvocationOutcome{Answered, Failed, TimedOut, Lost}
 
@@ -95,8 +77,8 @@ func (c *counters) committed(writes []store.Write, records []machine.Record) {
 	}
 	for i := range records {
 		r := &records[i]
-		if at, ok := eventIndex[r.Type]; ok {
-			c.events[at].Add(1)
+		if n := c.events[r.Type]; n != nil {
+			n.Add(1)
 		}
 		if r.Type == protocol.EventInvocationCompleted {
 			c.invocations[outcomeOf(r)].Add(1)
@@ -150,17 +132,14 @@ func (e *Engine) Stats() *Stats {
 		Invoking: int(c.invoking.Load()), Waiting: int(c.waiting.Load()) + e.queues.waiting(e.now()), Backlog: due,
 		Scheduled: scheduled, InMemory: inMemory, MemoryBytes: bytes,
 	}
-	for i, t := range countedEvents {
-		s.Events[t] = c.events[i].Load()
+	for t, n := range c.events {
+		s.Events[t] = n.Load()
+		if status := t.Meaning().Execution; status.Closed() {
+			s.Closed[status] = s.Events[t]
+		}
 	}
 	for i, o := range outcomes {
 		s.Invocations[o] = c.invocations[i].Load()
-	}
-	for t, status := range map[protocol.EventType]protocol.ExecutionStatus{
-		protocol.EventExecutionSucceeded: protocol.ExecutionSucceeded, protocol.EventExecutionFailed: protocol.ExecutionFailed,
-		protocol.EventExecutionTimedOut: protocol.ExecutionTimedOut, protocol.EventExecutionStopped: protocol.ExecutionStopped,
-	} {
-		s.Closed[status] = s.Events[t]
 	}
 	return s
 }

@@ -72,13 +72,7 @@ func (e *Engine) traceClosed(x *machine.Execution, records []machine.Record) {
 
 // closes reports whether the records close an execution.
 func closes(records []machine.Record) bool {
-	return slices.ContainsFunc(records, func(r machine.Record) bool {
-		switch r.Type {
-		case protocol.EventExecutionSucceeded, protocol.EventExecutionFailed, protocol.EventExecutionTimedOut, protocol.EventExecutionStopped:
-			return true
-		}
-		return false
-	})
+	return slices.ContainsFunc(records, func(r machine.Record) bool { return r.EndsExecution() })
 }
 
 func failureOf(x *machine.Execution) string {

@@ -164,3 +164,17 @@ func (e *Event) Status() OperationStatus {
 	}
 	return e.Type.Meaning().Status
 }
+
+// OperationError is the error that e leaves the operation with. A callback's
+// timeout event carries only the type; its operation has the message too.
+func (e *Event) OperationError() *ErrorObject {
+	if e.Type != EventCallbackTimedOut || e.Error == nil {
+		return e.Error
+	}
+	o := *e.Error
+	o.ErrorMessage = "Callback timed out"
+	if o.ErrorType == ErrorTypeCallbackHeartbeat {
+		o.ErrorMessage = "Callback timed out on heartbeat"
+	}
+	return &o
+}

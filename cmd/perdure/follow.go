@@ -71,7 +71,7 @@ func (r *remote) watchTold(ctx context.Context, arn string) iter.Seq2[toldEvent,
 			}
 			pause = min(pause*3/2, maxPoll)
 			for _, e := range news {
-				if last, pause = e.ID, minPoll; !yield(e, nil) || endsExecution(e.Event) {
+				if last, pause = e.ID, minPoll; !yield(e, nil) || e.EndsExecution() {
 					return
 				}
 			}
@@ -104,14 +104,6 @@ func (r *remote) eventsAfter(ctx context.Context, arn string, last int64) ([]tol
 	}
 	slices.Reverse(news)
 	return news, nil
-}
-
-func endsExecution(e *protocol.Event) bool {
-	switch e.Type {
-	case protocol.EventExecutionSucceeded, protocol.EventExecutionFailed, protocol.EventExecutionTimedOut, protocol.EventExecutionStopped:
-		return true
-	}
-	return false
 }
 
 // outcomeOf asks how an execution that has ended did so.

@@ -166,12 +166,7 @@ func TestLogIsBounded(t *testing.T) {
 	}
 }
 
-func TestWords(t *testing.T) {
-	for d, want := range map[time.Duration]string{5 * time.Millisecond: "5ms", 5200 * time.Millisecond: "5.2s", 2 * time.Minute: "2m"} {
-		if got := Span(d); got != want {
-			t.Errorf("Span(%v): got %s, want %s", d, got, want)
-		}
-	}
+func TestErrorLineOfNothing(t *testing.T) {
 	if got := ErrorLine(&protocol.ErrorObject{}); got != "" {
 		t.Errorf("ErrorLine of an empty object: got %q", got)
 	}

@@ -249,7 +249,7 @@ func applyEnd(o *operation, r *Record, status protocol.OperationStatus) {
 		panic(fmt.Sprintf("unknown record type %q", r.Type))
 	}
 	o.Status, o.End = status, r.Time
-	o.Payload, o.Error, o.ReplayChildren = r.Payload, operationError(r), r.ReplayChildren
+	o.Payload, o.Error, o.ReplayChildren = r.Payload, r.OperationError(), r.ReplayChildren
 	o.invoke = nil // its input has served
 }
 
@@ -267,20 +267,6 @@ func (d *Draft) wake(now protocol.Timestamp) {
 	if !d.status.Closed() && !d.Invoking() && d.invokeAt == 0 {
 		d.invokeAt = now
 	}
-}
-
-// operationError is the error that an operation's record shows. A callback's
-// timeout event carries only the type; its record has the message too.
-func operationError(r *Record) *protocol.ErrorObject {
-	if r.Type != protocol.EventCallbackTimedOut || r.Error == nil {
-		return r.Error
-	}
-	e := *r.Error
-	e.ErrorMessage = "Callback timed out"
-	if e.ErrorType == protocol.ErrorTypeCallbackHeartbeat {
-		e.ErrorMessage = "Callback timed out on heartbeat"
-	}
-	return &e
 }
 
 func timeoutError(seconds int64) *protocol.ErrorObject {

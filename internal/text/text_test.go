@@ -13,3 +13,17 @@ func TestNearest(t *testing.T) {
 		}
 	}
 }
+
+func TestClip(t *testing.T) {
+	for _, test := range []struct {
+		s    string
+		most int
+		want string
+	}{
+		{"short", 5, "short"}, {"longer", 5, "long…"}, {"Zürich", 6, "Zürich"}, {"日本語", 2, "日…"}, {"日本", 0, "…"},
+	} {
+		if got := Clip(test.s, test.most); got != test.want {
+			t.Errorf("Clip(%q, %d): got %q, want %q", test.s, test.most, got, test.want)
+		}
+	}
+}

@@ -1,6 +1,21 @@
+// Package text words things for people: durations, texts that are too long, and
+// what somebody meant.
 package text
 
 import "strings"
+
+// Clip cuts s to at most most characters, of which the last is … if something
+// was cut off.
+func Clip(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	r := []rune(s)
+	if len(r) <= most {
+		return s
+	}
+	return string(r[:max(most-1, 0)]) + "…"
+}
 
 // Nearest returns the candidate that word most likely meant, or "": one that
 // starts with it, or one that a few slips of the finger turn into it. Upper and
