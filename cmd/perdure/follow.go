@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/perdure/perdure/internal/cli"
 	"github.com/perdure/perdure/internal/cli/progress"
 	"github.com/perdure/perdure/protocol"
 )
@@ -92,7 +91,7 @@ func (r *remote) eventsAfter(ctx context.Context, arn string, last int64) ([]tol
 	for raw, err := range r.events(ctx, arn, true) {
 		var e *protocol.Event
 		if err == nil {
-			e, err = cli.DecodeEvent(raw)
+			e, err = protocol.ReadEvent(raw)
 		}
 		if err != nil {
 			return nil, err

@@ -8,46 +8,11 @@ import (
 	"net/url"
 	"strings"
 	"testing"
-	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/perdure/perdure/protocol"
 )
-
-// FuzzJSONReader compares the reader with encoding/json: they accept the same
-// texts and read the same strings.
-func FuzzJSONReader(f *testing.F) {
-	for _, seed := range []string{
-		``, ` {} `, `[1,-0,0.5,1e9,1E-2,01,1.,-]`, `{"a":"b","a":[true,false,null]}`, `"\ud834\udd1e\ud834\u0041\u00e9"`,
-		`[1,]`, `{,}`, `{"a"}`, "\"\x7f\x1f\"", `tru`, `nul`, `"\x"`, "\"\xff\"", `{} {}`, `[[]`, `[]]`, "\x00",
-	} {
-		f.Add([]byte(seed))
-	}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		d := newJSONReader(data)
-		d.skip()
-		d.end()
-		if want := json.Valid(data) && utf8.Valid(data); want != (d.err == nil) && !nestsTooDeep(d.err) {
-			t.Fatalf("got %v, want accepted: %v", d.err, want)
-		}
-		var want string
-		if d.err != nil || json.Unmarshal(data, &want) != nil || d.peekAgain() != '"' {
-			return
-		}
-		if got := d.string(); got != want {
-			t.Fatalf("got %q, want %q", got, want)
-		}
-	})
-}
-
-func nestsTooDeep(err error) bool { return err != nil && strings.Contains(err.Error(), "too deep") }
-
-// peekAgain goes back to the beginning.
-func (d *jsonReader) peekAgain() byte {
-	d.pos = 0
-	return d.peek()
-}
 
 // FuzzDecodeCheckpoint decodes hostile bodies. What is accepted must be of the
 // right shape, and mean the same after a round trip.

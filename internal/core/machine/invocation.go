@@ -1,7 +1,6 @@
 package machine
 
 import (
-	"encoding/json"
 	"fmt"
 	"hash/fnv"
 	"time"
@@ -184,8 +183,8 @@ func (d *Draft) readOutput(answer []byte) (*protocol.InvocationOutput, *protocol
 	if protocol.CheckWeight(answer, maxOutputWeight) != nil {
 		return nil, badOutput("The invocation output has too many values.")
 	}
-	var out protocol.InvocationOutput
-	if err := json.Unmarshal(answer, &out); err != nil {
+	out, err := protocol.ReadOutput(answer)
+	if err != nil {
 		return nil, badOutput("Invalid Status in invocation output.")
 	}
 	switch out.Status {
@@ -210,7 +209,7 @@ func (d *Draft) readOutput(answer []byte) (*protocol.InvocationOutput, *protocol
 	default:
 		return nil, badOutput("Invalid Status in invocation output.")
 	}
-	return &out, nil
+	return out, nil
 }
 
 func badOutput(format string, args ...any) *protocol.ErrorObject {

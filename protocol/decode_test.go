@@ -1,15 +1,49 @@
-package cli
+package protocol_test
 
 import (
+	"encoding/json"
+	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/perdure/perdure/protocol"
 )
 
+// FuzzReader compares the reader with encoding/json: they accept the same
+// texts and read the same strings.
+func FuzzReader(f *testing.F) {
+	for _, seed := range []string{
+		``, ` {} `, `[1,-0,0.5,1e9,1E-2,01,1.,-]`, `{"a":"b","a":[true,false,null]}`, `"\ud834\udd1e\ud834\u0041\u00e9"`,
+		`[1,]`, `{,}`, `{"a"}`, "\"\x7f\x1f\"", `tru`, `nul`, `"\x"`, "\"\xff\"", `{} {}`, `[[]`, `[]]`, "\x00",
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		d := protocol.NewReader(data)
+		d.Skip()
+		d.End()
+		if want := json.Valid(data) && utf8.Valid(data); want != (d.Err() == nil) && !nestsTooDeep(d.Err()) {
+			t.Fatalf("got %v, want accepted: %v", d.Err(), want)
+		}
+		var want string
+		if d.Err() != nil || json.Unmarshal(data, &want) != nil || first(data) != '"' {
+			return
+		}
+		if got := protocol.NewReader(data).Text(); got != want {
+			t.Fatalf("got %q, want %q", got, want)
+		}
+	})
+}
+
+func nestsTooDeep(err error) bool { return err != nil && strings.Contains(err.Error(), "too deep") }
+
+// first is the first byte of data that is no white space.
+func first(data []byte) byte { return protocol.NewReader(data).Peek() }
+
 // Events that the engine writes must come back as they were.
-func TestDecodeEventReadsWhatTheEngineWrites(t *testing.T) {
+func TestReadEventReadsWhatTheEngineWrites(t *testing.T) {
 	text, reason := `{"a":1}`, &protocol.ErrorObject{ErrorType: "E", ErrorMessage: "m", StackTrace: []string{"at x"}}
 	at := protocol.Timestamp(1_795_000_000_123)
 	for _, want := range []*protocol.Event{
@@ -25,7 +59,7 @@ func TestDecodeEventReadsWhatTheEngineWrites(t *testing.T) {
 		{Type: protocol.EventExecutionResumed, ID: 9, Time: at, OpID: "id", Name: "n", Requested: at - 5},
 		{Type: protocol.EventExecutionFailed, ID: 9, Time: at, OpID: "id", Name: "n", Error: reason},
 	} {
-		got, err := DecodeEvent(protocol.AppendEvent(nil, want, true))
+		got, err := protocol.ReadEvent(protocol.AppendEvent(nil, want, true))
 		if err != nil {
 			t.Fatalf("%s: %v", want.Type, err)
 		}
@@ -35,23 +69,23 @@ func TestDecodeEventReadsWhatTheEngineWrites(t *testing.T) {
 	}
 }
 
-func TestDecodeEventOfNewerEngine(t *testing.T) {
-	got, err := DecodeEvent([]byte(`{"EventType":"MoonRose","EventId":4,"EventTimestamp":1.5,"MoonRoseDetails":{"Phase":"full"}}`))
+func TestReadEventOfNewerEngine(t *testing.T) {
+	got, err := protocol.ReadEvent([]byte(`{"EventType":"MoonRose","EventId":4,"EventTimestamp":1.5,"MoonRoseDetails":{"Phase":"full"}}`))
 	want := &protocol.Event{Type: "MoonRose", ID: 4, Time: 1500}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("error %v (-want +got):\n%s", err, diff)
 	}
 	for _, bad := range []string{``, `[]`, `{"EventId":"x"}`, `{"EventType":"StepStarted","StepStartedDetails":3}`} {
-		if _, err := DecodeEvent([]byte(bad)); err == nil {
-			t.Errorf("DecodeEvent(%q): got no error", bad)
+		if _, err := protocol.ReadEvent([]byte(bad)); err == nil {
+			t.Errorf("ReadEvent(%q): got no error", bad)
 		}
 	}
 }
 
-func FuzzDecodeEvent(f *testing.F) {
+func FuzzReadEvent(f *testing.F) {
 	f.Add([]byte(`{"EventType":"StepFailed","EventId":3,"EventTimestamp":1.5,"StepFailedDetails":{"Error":{"Payload":{"ErrorType":"E"}}}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if e, err := DecodeEvent(data); (e == nil) == (err == nil) {
+		if e, err := protocol.ReadEvent(data); (e == nil) == (err == nil) {
 			t.Errorf("got event %v and error %v", e, err)
 		}
 	})
