@@ -247,5 +247,5 @@ func shorten(s string, max int) string {
 		return s
 	}
 	const mark = " … (cut)"
-	return strings.ToValidUTF8(s[:max-len(mark)], "") + mark
+	return protocol.Head(s, max-len(mark)) + mark
 }

@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/perdure/perdure/protocol"
 )
@@ -64,14 +63,7 @@ func retryAfter(s string, now time.Time) time.Duration {
 // excerpt is the beginning of what was not expected, for an error message.
 func excerpt(body []byte) string {
 	s := strings.Join(strings.Fields(string(body[:min(len(body), 500)])), " ")
-	if len(s) <= 200 {
-		return s
-	}
-	end := 200
-	for !utf8.RuneStart(s[end]) {
-		end--
-	}
-	return s[:end] + "…"
+	return protocol.Clip(s, 200)
 }
 
 func (e *apiError) Error() string {

@@ -12,16 +12,14 @@ import (
 func readCheckpointReply(data []byte) (reply *CheckpointReply, marker string, err error) {
 	reply = new(CheckpointReply)
 	var state protocol.InitialState
-	err = readReply(data, func(r *jsonReader, key string) {
-		switch key {
+	err = readReply(data, func(r *protocol.Reader, name string) {
+		switch name {
 		case "CheckpointToken":
-			reply.Token = r.text()
+			reply.Token = r.Text()
 		case "NewExecutionState":
-			if !r.null() {
-				r.state(&state)
-			}
+			state = r.State(protocol.API)
 		default:
-			r.skip()
+			r.Skip()
 		}
 	})
 	reply.Operations = state.Operations
@@ -30,16 +28,14 @@ func readCheckpointReply(data []byte) (reply *CheckpointReply, marker string, er
 
 func readStateReply(data []byte) (*StateReply, error) {
 	reply := new(StateReply)
-	err := readReply(data, func(r *jsonReader, key string) {
-		switch key {
+	err := readReply(data, func(r *protocol.Reader, name string) {
+		switch name {
 		case "NextMarker":
-			reply.NextMarker = r.text()
+			reply.NextMarker = r.Text()
 		case "Operations":
-			if !r.null() {
-				reply.Operations = r.operations()
-			}
+			reply.Operations = r.Operations(protocol.API)
 		default:
-			r.skip()
+			r.Skip()
 		}
 	})
 	return reply, err
@@ -47,12 +43,17 @@ func readStateReply(data []byte) (*StateReply, error) {
 
 // readReply reads an object in the API's dialect. The service would never send
 // anything else, so what cannot be read is as good as not received.
-func readReply(data []byte, member func(r *jsonReader, key string)) error {
-	r := &jsonReader{data: bytes.ToValidUTF8(data, []byte("\ufffd")), ok: true, dialect: protocol.API}
-	r.object(func(key string) { member(r, key) })
-	r.space()
-	if !r.ok || r.pos != len(r.data) {
-		return fmt.Errorf("the service's reply of %d bytes is not one, at %q", len(data), excerpt(r.data[min(r.pos, len(r.data)):]))
+func readReply(data []byte, member func(r *protocol.Reader, name string)) error {
+	r := protocol.NewReader(bytes.ToValidUTF8(data, []byte("\ufffd")))
+	if r.Peek() != '{' {
+		r.Fail("The reply is not an object.")
+	}
+	for name := range r.Members() {
+		member(r, string(name))
+	}
+	r.End()
+	if r.Err() != nil {
+		return fmt.Errorf("the service's reply of %d bytes is not one, at %q", len(data), excerpt(r.Rest()))
 	}
 	return nil
 }

@@ -2,7 +2,6 @@ package durable
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -14,19 +13,8 @@ import (
 var errNotDurable = errors.New("perdure: the payload is not a durable invocation: this function is durable, so it needs a DurableConfig where it is deployed, and on Lambda a qualified name (version, alias or $LATEST) to be invoked by; to run it on this machine use perdure")
 
 func decodeInput(payload []byte) (*protocol.InvocationInput, error) {
-	if in, ok := readInput(payload); ok && in.DurableExecutionArn != "" && in.CheckpointToken != "" {
-		return in, nil
-	}
-	in := new(protocol.InvocationInput)
-	if err := json.Unmarshal(payload, in); err != nil {
-		var syntax *json.SyntaxError
-		var shape *json.UnmarshalTypeError
-		if errors.As(err, &syntax) || errors.As(err, &shape) {
-			return nil, errNotDurable
-		}
-		return nil, fmt.Errorf("perdure: reading the invocation: %w", err)
-	}
-	if in.DurableExecutionArn == "" || in.CheckpointToken == "" {
+	in, err := protocol.ReadInput(payload)
+	if err != nil || in.DurableExecutionArn == "" || in.CheckpointToken == "" {
 		return nil, errNotDurable
 	}
 	return in, nil

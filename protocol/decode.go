@@ -10,18 +10,18 @@ import (
 // What is read here was written by a service, or by a function, that may be newer:
 // members that are not known are skipped.
 
-// textOf replaces what is not UTF-8 in data. A client does without some characters
-// rather than without the answer.
-func textOf(data []byte) []byte {
-	if utf8.Valid(data) {
-		return data
+// lenient is a reader of data in which what is not UTF-8 is replaced. A client does
+// without some characters rather than without the answer.
+func lenient(data []byte) *Reader {
+	if !utf8.Valid(data) {
+		data = bytes.ToValidUTF8(data, []byte("\ufffd"))
 	}
-	return bytes.ToValidUTF8(data, []byte("\ufffd"))
+	return &Reader{data: data}
 }
 
 // ReadInput reads the invocation envelope. Any other JSON object is an empty one.
 func ReadInput(data []byte) (*InvocationInput, error) {
-	r, in := NewReader(textOf(data)), &InvocationInput{}
+	r, in := lenient(data), &InvocationInput{}
 	for name := range r.Members() {
 		switch string(name) {
 		case "DurableExecutionArn":
@@ -77,9 +77,12 @@ func (r *Reader) State(d Dialect) (s InitialState) {
 	return s
 }
 
-// Operations reads an array of operations in dialect d.
+// Operations reads an array of operations in dialect d, none of which is null.
 func (r *Reader) Operations(d Dialect) (ops []*Operation) {
 	for range r.Elements() {
+		if r.Null() {
+			r.Fail("An operation is null.")
+		}
 		o := &Operation{}
 		r.operation(o, d)
 		ops = append(ops, o)
@@ -142,7 +145,7 @@ func (r *Reader) operationDetails(o *Operation, d Dialect) {
 // UnmarshalJSON reads the envelope's dialect, in which timestamps are integer
 // milliseconds.
 func (o *Operation) UnmarshalJSON(data []byte) error {
-	r := NewReader(textOf(data))
+	r := lenient(data)
 	*o = Operation{}
 	r.operation(o, Envelope)
 	r.End()
@@ -195,8 +198,7 @@ func (r *Reader) trace() (lines []string) {
 // ReadEvent reads an event of a history, in the API's dialect. An event of a type
 // that this version does not know has no details.
 func ReadEvent(data []byte) (*Event, error) {
-	data = textOf(data)
-	r, e := NewReader(data), &Event{}
+	r, e := lenient(data), &Event{}
 	details := map[string]int{} // where they begin: their name tells only when the type is known
 	if r.Peek() != '{' {
 		r.malformed()

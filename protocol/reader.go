@@ -74,6 +74,13 @@ func (r *Reader) malformed() {
 
 // Peek returns the next byte that is not white space, or 0.
 func (r *Reader) Peek() byte {
+	if r.err == nil && r.pos < len(r.data) && r.data[r.pos] > ' ' {
+		return r.data[r.pos]
+	}
+	return r.peek()
+}
+
+func (r *Reader) peek() byte {
 	if r.err != nil {
 		return 0
 	}
@@ -295,6 +302,9 @@ func (r *Reader) Int() (n int64, present bool) {
 	if !r.present('0') {
 		return 0, false
 	}
+	if n, ok := r.small(); ok {
+		return n, true
+	}
 	token := r.number()
 	if r.err != nil {
 		return 0, false
@@ -308,6 +318,23 @@ func (r *Reader) Int() (n int64, present bool) {
 		return 0, false
 	}
 	return int64(f), true
+}
+
+// small takes a whole number that is as short as most are, and leaves any other.
+func (r *Reader) small() (n int64, ok bool) {
+	i := r.pos
+	for ; i < len(r.data) && '0' <= r.data[i] && r.data[i] <= '9' && i-r.pos < 18; i++ {
+		n = n*10 + int64(r.data[i]-'0')
+	}
+	if i == r.pos || i == len(r.data) || r.data[r.pos] == '0' && i-r.pos > 1 {
+		return 0, false
+	}
+	switch c := r.data[i]; {
+	case c == ',', c == '}', c == ']', c == ' ', c == '\n':
+		r.pos = i
+		return n, true
+	}
+	return 0, false
 }
 
 // Float reads a number; null is zero.
@@ -408,11 +435,16 @@ func (r *Reader) Skip() {
 // piece of the text if it has no escapes, else the scratch buffer.
 func (r *Reader) quoted() []byte {
 	start := r.pos + 1
-	end := r.plain(start)
-	if r.pos = end; r.at('"') {
-		r.pos++
-		return r.data[start:end]
+	for i, c := range r.data[start:] {
+		if c == '"' {
+			r.pos = start + i + 1
+			return r.data[start : start+i]
+		}
+		if c == '\\' || c < ' ' {
+			break
+		}
 	}
+	r.pos = r.plain(start)
 	out := r.scratch[:0]
 	for {
 		out = append(out, r.data[start:r.pos]...)
@@ -454,16 +486,15 @@ func (r *Reader) escape(out []byte) []byte {
 	if c == 'u' {
 		return utf8.AppendRune(out, r.unicode())
 	}
-	const names, values = `"\/bfnrt`, "\"\\/\b\f\n\r\t"
-	for i := range len(names) {
-		if names[i] == c {
-			r.pos += 2
-			return append(out, values[i])
-		}
+	if escapes[c] == 0 {
+		r.malformed()
+		return out
 	}
-	r.malformed()
-	return out
+	r.pos += 2
+	return append(out, escapes[c])
 }
+
+var escapes = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
 
 // unicode takes a \u escape, or the two of a surrogate pair. Half a pair
 // becomes the replacement character.
