@@ -48,7 +48,7 @@ func (e *Engine) load(ctx context.Context, l *live) error {
 // [damagedError].
 func (e *Engine) replay(ctx context.Context, id string, loader *machine.Loader) (*machine.Execution, error) {
 	found := false
-	for entry, err := range e.journal(ctx, id, store.Span{}) {
+	for entry, err := range e.journal(ctx, id, store.Range{}) {
 		if err != nil {
 			return nil, err
 		}

@@ -123,11 +123,11 @@ func (e *Engine) events(ctx context.Context, arn string, at *place, reverse bool
 			yield(nil, err)
 			return
 		}
-		span := store.Span{From: at.seq, Reverse: reverse}
+		part := store.Range{From: at.seq, Reverse: reverse}
 		if reverse {
-			span.From, span.To = 0, at.seq
+			part.From, part.To = 0, at.seq
 		}
-		for entry, err := range e.journal(ctx, id, span) {
+		for entry, err := range e.journal(ctx, id, part) {
 			if err != nil {
 				yield(nil, err)
 				return

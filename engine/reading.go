@@ -26,7 +26,7 @@ func (e *Engine) read(ctx context.Context, arn string) (*reading, error) {
 		return nil, err
 	}
 	var entries [][]byte
-	for entry, err := range e.journal(ctx, id, store.Span{}) {
+	for entry, err := range e.journal(ctx, id, store.Range{}) {
 		if err != nil {
 			return nil, err
 		}
@@ -46,9 +46,9 @@ func (e *Engine) read(ctx context.Context, arn string) (*reading, error) {
 }
 
 // journal yields entries of an execution. What is damaged is a [damagedError].
-func (e *Engine) journal(ctx context.Context, id string, span store.Span) iter.Seq2[store.Entry, error] {
+func (e *Engine) journal(ctx context.Context, id string, part store.Range) iter.Seq2[store.Entry, error] {
 	return func(yield func(store.Entry, error) bool) {
-		for entry, err := range e.store.Journal(ctx, id, span) {
+		for entry, err := range e.store.Journal(ctx, id, part) {
 			if damaged, ok := errors.AsType[*store.DamagedError](err); ok {
 				err = &damagedError{id, damaged}
 			} else if err != nil {

@@ -17,7 +17,7 @@ func (e *Engine) Revision(ctx context.Context, arn string) (revision int64, open
 	if err != nil {
 		return 0, false, err
 	}
-	for entry, err := range e.journal(ctx, row.ID, store.Span{Reverse: true, Limit: 1}) {
+	for entry, err := range e.journal(ctx, row.ID, store.Range{Reverse: true, Limit: 1}) {
 		return entry.Seq, !row.Status.Closed(), err
 	}
 	return 0, false, executionNotFound() // it was deleted meanwhile

@@ -183,11 +183,11 @@ func (r *record) scale(start protocol.Timestamp, open bool) {
 	if open {
 		past = whole * 17 / 20
 	}
-	span := max(1, int64(r.fold.Last-start))
+	length := max(1, int64(r.fold.Last-start))
 	for _, o := range r.Operations {
-		left, right := int64(o.Start-start)*past/span, int64(whole)
+		left, right := int64(o.Start-start)*past/length, int64(whole)
 		if o.End != 0 {
-			right = int64(o.End-start) * past / span
+			right = int64(o.End-start) * past / length
 		}
 		left = min(left, whole-least)
 		o.Bar = bar{Left: left, Width: max(least, right-left)}
