@@ -212,7 +212,7 @@ func (b *batch) differs(in *batchJSON) error {
 
 // named is item i as an operation of a batch without a scope.
 func (b *batch) named(i int) *operation {
-	known := record{op: &Operation{ID: childID(b.id, i+1)}}
+	known := record{op: &protocol.Operation{ID: childID(b.id, i+1)}}
 	return &operation{kind: b.kind, scope: b.scope, ctx: b.ctx, name: b.item[i].name, number: i + 1, known: known}
 }
 
@@ -225,7 +225,7 @@ func (j *itemJSON) payload() *string {
 }
 
 // rebuild gathers the items of a batch that was too large to be recorded.
-func (b *batch) rebuild(op *Operation) {
+func (b *batch) rebuild(op *protocol.Operation) {
 	r := b.scope.run
 	var s batchSummary
 	if op.Payload != nil {

@@ -108,7 +108,7 @@ func (c *Callback[T]) Result(ctx Context) (T, error) {
 
 // completed blocks the goroutine that ctx belongs to until the callback o is
 // completed.
-func (o *operation) completed(ctx Context) (*Operation, error) {
+func (o *operation) completed(ctx Context) (*protocol.Operation, error) {
 	s, err := resultKind.enter(ctx, o.name)
 	if err != nil {
 		return nil, err
@@ -131,7 +131,7 @@ func (o *operation) completed(ctx Context) (*Operation, error) {
 }
 
 // decodeCallback is the error that a callback failed with.
-func (c errorCodecs) decodeCallback(op *Operation) error {
+func (c errorCodecs) decodeCallback(op *protocol.Operation) error {
 	if op.Status == protocol.StatusTimedOut {
 		return &CallbackTimeoutError{Heartbeat: op.Error != nil && op.Error.ErrorType == protocol.ErrorTypeCallbackHeartbeat}
 	}

@@ -304,7 +304,7 @@ func TestCallbackWithoutID(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		svc := newService(t, `{}`)
 		svc.answers(succeeds(0, "yes"))
-		svc.after = func(call int, reply *durable.CheckpointReply) error {
+		svc.after = func(call int, reply *protocol.CheckpointReply) error {
 			if call == 1 {
 				reply.Operations = nil
 			}

@@ -131,9 +131,9 @@ func virtualChild[T any](o *operation, cfg *childConfig, fn func(Context) (T, er
 type childRun struct {
 	*operation
 	id      string
-	summary string                   // in place of a result that is too large
-	encode  func(error) *ErrorObject // makes the record of a failure
-	wrap    func(*ErrorObject) error // and the error of the record
+	summary string                            // in place of a result that is too large
+	encode  func(error) *protocol.ErrorObject // makes the record of a failure
+	wrap    func(*protocol.ErrorObject) error // and the error of the record
 
 	large    bool   // its result is never recorded, whatever its size
 	finished func() // called before the context closes, if set
@@ -141,7 +141,7 @@ type childRun struct {
 
 func newChildRun(o *operation) *childRun {
 	codecs := o.scope.run.cfg.errors
-	return &childRun{operation: o, id: o.id(), encode: codecs.encode, wrap: func(obj *ErrorObject) error {
+	return &childRun{operation: o, id: o.id(), encode: codecs.encode, wrap: func(obj *protocol.ErrorObject) error {
 		return &ChildContextError{Name: o.name, Err: codecs.decode(obj)}
 	}}
 }

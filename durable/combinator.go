@@ -276,7 +276,7 @@ func (c *combination) note(i int) {
 func (c *combination) awaits() string { return c.describe(c.name) }
 
 // outcome is the update that records the decision.
-func (c *combination) outcome(id string, err error) Update {
+func (c *combination) outcome(id string, err error) protocol.Update {
 	data, _ := json.Marshal(c.decision) // integers cannot fail
 	text := string(data)
 	if err == nil {
@@ -291,7 +291,7 @@ func (c *combination) outcome(id string, err error) Update {
 }
 
 // replay waits for the tasks that the recorded decision is about.
-func (c *combination) replay(op *Operation) {
+func (c *combination) replay(op *protocol.Operation) {
 	c.read(op)
 	if c.First >= 0 {
 		c.scope.await(c.tasks[c.First])
@@ -318,7 +318,7 @@ func (c *combination) strange() bool {
 }
 
 // read fails the run if the decision is not about these tasks.
-func (c *combination) read(op *Operation) {
+func (c *combination) read(op *protocol.Operation) {
 	text := ""
 	switch {
 	case op.Status == protocol.StatusFailed && op.Error != nil:

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/protocol"
 )
 
 // deadlined is a handler with a child context that has a minute, and that then
@@ -100,7 +101,7 @@ func TestDeadlineInTime(t *testing.T) {
 func TestDeadlineHoldsOverInvocations(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		svc := newService(t, `{}`)
-		svc.after = func(call int, _ *durable.CheckpointReply) error {
+		svc.after = func(call int, _ *protocol.CheckpointReply) error {
 			if call == 2 {
 				return errors.New("connection lost")
 			}

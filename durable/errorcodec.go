@@ -98,9 +98,9 @@ const (
 )
 
 // encode is err as the history records it, for decode.
-func (c errorCodecs) encode(err error) *ErrorObject {
+func (c errorCodecs) encode(err error) *protocol.ErrorObject {
 	name, at := typeName(err)
-	obj := &ErrorObject{ErrorType: name, ErrorMessage: message(err), StackTrace: stackOf(err)}
+	obj := &protocol.ErrorObject{ErrorType: name, ErrorMessage: message(err), StackTrace: stackOf(err)}
 	if cb, ok := err.(*CallbackError); ok && cb != nil {
 		// Whoever asks why the execution failed asks for what was said to
 		// the callback; the conformance suite does.
@@ -145,7 +145,7 @@ func (c errorCodecs) identify(err error, name string, at error) (errorType, data
 
 // report is err as others are told of it: the service, and whoever invoked the
 // function.
-func (c errorCodecs) report(err error) *ErrorObject {
+func (c errorCodecs) report(err error) *protocol.ErrorObject {
 	obj := c.encode(err)
 	for _, mark := range []string{ownMark, otherMark} {
 		if data, marked := strings.CutPrefix(obj.ErrorData, mark); marked {
@@ -184,7 +184,7 @@ func (c errorCodecs) declares(name string) bool {
 }
 
 // decode is the error that code gets for one that encode recorded.
-func (c errorCodecs) decode(obj *ErrorObject) *RecordedError {
+func (c errorCodecs) decode(obj *protocol.ErrorObject) *RecordedError {
 	e := recordedError(obj)
 	if data, own := strings.CutPrefix(e.Data, ownMark); own {
 		if e.Data = data; !c.unnest(e) {
@@ -202,13 +202,13 @@ func (c errorCodecs) decode(obj *ErrorObject) *RecordedError {
 
 // decodeForeign is decode for an error that somebody else sent: whatever it is
 // called, and carries, it is not one of this SDK's.
-func (c errorCodecs) decodeForeign(obj *ErrorObject) *RecordedError {
+func (c errorCodecs) decodeForeign(obj *protocol.ErrorObject) *RecordedError {
 	e := recordedError(obj)
 	e.original = c.restore(e)
 	return e
 }
 
-func recordedError(obj *ErrorObject) *RecordedError {
+func recordedError(obj *protocol.ErrorObject) *RecordedError {
 	if obj == nil {
 		return &RecordedError{Type: "Error", Message: "failed without a recorded error"}
 	}
@@ -227,7 +227,7 @@ func (c errorCodecs) restore(e *RecordedError) error {
 
 // fit makes the object one that the history returns as it is: within limits, and
 // of UTF-8.
-func fit(obj *ErrorObject) *ErrorObject {
+func fit(obj *protocol.ErrorObject) *protocol.ErrorObject {
 	obj.ErrorType = shorten(validText(obj.ErrorType), maxErrorType)
 	obj.ErrorMessage = shorten(validText(obj.ErrorMessage), maxErrorMessage)
 	obj.ErrorData = shorten(validText(obj.ErrorData), protocol.MaxInlineResult)

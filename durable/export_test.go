@@ -8,9 +8,6 @@ var ChildID = childID
 // NewLogger is the default logger.
 var NewLogger = newLogger
 
-// NewLambdaClient reads the environment.
-var NewLambdaClient = newLambdaClient
-
 // Spawn runs fn in a goroutine and a context of its own, numbered as an
 // operation of ctx that is not recorded: what fan-out will be made of.
 func Spawn(ctx Context, fn func(Context)) {

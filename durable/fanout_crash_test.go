@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/protocol"
 )
 
 // fanOutOfEveryKind is a workflow with all kinds of fan-out, nested in each other.
@@ -75,7 +76,7 @@ func TestFanOutSurvivesLostCalls(t *testing.T) {
 		})
 		t.Run(fmt.Sprintf("call %d after", n), func(t *testing.T) {
 			run(t, func(svc *service) {
-				svc.after = func(call int, _ *durable.CheckpointReply) error {
+				svc.after = func(call int, _ *protocol.CheckpointReply) error {
 					if call == n {
 						return context.DeadlineExceeded
 					}

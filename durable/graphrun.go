@@ -204,12 +204,12 @@ func (g *graphRun) compensate() (errs []error) {
 
 // graphErrorData is what is recorded of a GraphError.
 type graphErrorData struct {
-	Task          string         `json:"task"`
-	Error         *ErrorObject   `json:"error"`
-	Uncompensated []*ErrorObject `json:"uncompensated,omitempty"`
+	Task          string                  `json:"task"`
+	Error         *protocol.ErrorObject   `json:"error"`
+	Uncompensated []*protocol.ErrorObject `json:"uncompensated,omitempty"`
 }
 
-func (g *graphRun) encode(err error) *ErrorObject {
+func (g *graphRun) encode(err error) *protocol.ErrorObject {
 	obj := g.codecs.encode(err)
 	e, ok := err.(*GraphError)
 	if !ok {
@@ -248,7 +248,7 @@ func (d *graphErrorData) read(data string) bool {
 	return own && json.Unmarshal([]byte(text), d) == nil
 }
 
-func (g *graphRun) decode(obj *ErrorObject) error {
+func (g *graphRun) decode(obj *protocol.ErrorObject) error {
 	var data graphErrorData
 	if obj == nil || obj.ErrorType != "GraphError" || !data.read(obj.ErrorData) {
 		return &ChildContextError{Name: g.name, Err: g.codecs.decode(obj)}

@@ -43,13 +43,13 @@ type plugins struct {
 	inv      *Invocation
 	recorded int // how many operations earlier invocations began
 
-	mu   sync.Mutex            // guards what follows
-	open map[string]*Operation // that the plugins know of, as they do: ahead of what is recorded
+	mu   sync.Mutex                     // guards what follows
+	open map[string]*protocol.Operation // that the plugins know of, as they do: ahead of what is recorded
 }
 
 // startPlugins tells the plugins that the invocation begins, and what became
 // of the operations since the last.
-func (r *run) startPlugins(ops []*Operation, updated []string) {
+func (r *run) startPlugins(ops []*protocol.Operation, updated []string) {
 	inv := &Invocation{
 		ExecutionARN:   r.arn,
 		First:          len(ops) == 1,
@@ -69,7 +69,7 @@ func (r *run) startPlugins(ops []*Operation, updated []string) {
 			inv.Updated = append(inv.Updated, op)
 		}
 	}
-	p := &plugins{list: r.cfg.plugins, inv: inv, recorded: len(ops), open: make(map[string]*Operation)}
+	p := &plugins{list: r.cfg.plugins, inv: inv, recorded: len(ops), open: make(map[string]*protocol.Operation)}
 	r.ctx = p.enter("InvocationStart", r.ctx, func(x *Plugin, ctx context.Context) context.Context {
 		return x.InvocationStart(ctx, inv)
 	})
@@ -80,7 +80,7 @@ func (r *run) startPlugins(ops []*Operation, updated []string) {
 // replay tells of operations that are still open, and of those that closed
 // since the last invocation. What was abandoned, in contexts that are closed,
 // is neither.
-func (p *plugins) replay(ops []*Operation, news map[string]bool) {
+func (p *plugins) replay(ops []*protocol.Operation, news map[string]bool) {
 	closed := make(map[string]bool) // contexts, and what is abandoned in them
 	for _, op := range ops {
 		switch {
@@ -102,21 +102,21 @@ func (p *plugins) replay(ops []*Operation, news map[string]bool) {
 }
 
 // starting tells that the operation of an update begins, if that is news.
-func (r *run) starting(u *Update) {
+func (r *run) starting(u *protocol.Update) {
 	if r.plugins != nil && u.Action == protocol.ActionStart {
 		r.plugins.starting(begun(u))
 	}
 }
 
 // begun is the operation that an update begins.
-func begun(u *Update) *Operation {
-	return &Operation{
+func begun(u *protocol.Update) *protocol.Operation {
+	return &protocol.Operation{
 		ID: u.ID, Type: u.Type, Status: protocol.StatusStarted, ParentID: u.ParentID, Name: u.Name, SubType: u.SubType,
 		Start: protocol.TimestampOf(time.Now()),
 	}
 }
 
-func (p *plugins) starting(op *Operation) {
+func (p *plugins) starting(op *protocol.Operation) {
 	p.mu.Lock()
 	known := p.open[op.ID] != nil || p.inv.Operations.Get(op.ID) != nil
 	if !known {
@@ -132,14 +132,14 @@ func (p *plugins) starting(op *Operation) {
 
 // checkpointed tells what a checkpoint has changed. What the service says of an
 // operation counts; of what it passes over, the updates tell.
-func (r *run) checkpointed(req *CheckpointRequest, reply *CheckpointReply) {
+func (r *run) checkpointed(req *protocol.CheckpointRequest, reply *protocol.CheckpointReply) {
 	p := r.plugins
 	if p == nil {
 		return
 	}
-	var changed []*Operation
+	var changed []*protocol.Operation
 	place := make(map[string]int) // operation id -> place in changed
-	change := func(op *Operation) {
+	change := func(op *protocol.Operation) {
 		i, ok := place[op.ID]
 		if !ok {
 			i = len(changed)
@@ -168,7 +168,7 @@ func (r *run) checkpointed(req *CheckpointRequest, reply *CheckpointReply) {
 }
 
 // isNews reports whether the service tells something that was not known.
-func (p *plugins) isNews(op *Operation) bool {
+func (p *plugins) isNews(op *protocol.Operation) bool {
 	known := p.inv.Operations.Get(op.ID)
 	if known == nil {
 		return true
@@ -178,7 +178,7 @@ func (p *plugins) isNews(op *Operation) bool {
 
 // updated is what an update makes of an operation; before is nil if it was not
 // recorded.
-func (p *plugins) updated(before *Operation, u *Update) *Operation {
+func (p *plugins) updated(before *protocol.Operation, u *protocol.Update) *protocol.Operation {
 	op, now := begun(u), protocol.TimestampOf(time.Now())
 	p.mu.Lock()
 	known := p.open[u.ID]
@@ -209,7 +209,7 @@ func (p *plugins) updated(before *Operation, u *Update) *Operation {
 }
 
 // changed tells of operations that are now recorded as they are given.
-func (p *plugins) changed(ops []*Operation) {
+func (p *plugins) changed(ops []*protocol.Operation) {
 	if len(ops) == 0 {
 		return
 	}
@@ -230,14 +230,14 @@ func (p *plugins) changed(ops []*Operation) {
 	}
 }
 
-func (p *plugins) ended(op *Operation) {
+func (p *plugins) ended(op *protocol.Operation) {
 	info := p.info(op)
 	p.tell("OperationEnd", func(x *Plugin) { x.OperationEnd(p.ctx, info) })
 }
 
 // started is an operation as it was when it began.
-func started(op *Operation) *Operation {
-	return &Operation{
+func started(op *protocol.Operation) *protocol.Operation {
+	return &protocol.Operation{
 		ID: op.ID, Type: op.Type, Status: protocol.StatusStarted, ParentID: op.ParentID, Name: op.Name, SubType: op.SubType, Start: op.Start,
 	}
 }
@@ -302,8 +302,8 @@ func (o *operation) entered(s *scope, body func() (string, error)) (string, erro
 }
 
 // described is the operation as it is known before it is recorded.
-func (o *operation) described(id string) *Operation {
-	op := &Operation{ID: id, Type: o.typ, ParentID: o.scope.within, Name: o.name, SubType: o.subType}
+func (o *operation) described(id string) *protocol.Operation {
+	op := &protocol.Operation{ID: id, Type: o.typ, ParentID: o.scope.within, Name: o.name, SubType: o.subType}
 	if o.known.op != nil {
 		op.Start = o.known.op.Start
 	}
@@ -342,7 +342,7 @@ func (r *run) endPlugins(o outcome) {
 }
 
 // info is what plugins are told of an operation.
-func (p *plugins) info(op *Operation) *OperationInfo {
+func (p *plugins) info(op *protocol.Operation) *OperationInfo {
 	return &OperationInfo{Operation: op, Replayed: p.inv.Operations.wasAmong(p.recorded, op.ID), Invocation: p.inv}
 }
 

@@ -101,7 +101,7 @@ func (o *operation) invoke(function, payload string, cfg *invokeConfig) {
 	o.scope.run.send(o.scope, u)
 }
 
-func (o *operation) notInvoked(function string, op *Operation) error {
+func (o *operation) notInvoked(function string, op *protocol.Operation) error {
 	return &InvokeError{
 		Name:     o.name,
 		Function: function,

@@ -293,7 +293,7 @@ func TestInvokeInterrupted(t *testing.T) {
 			calls++
 			return succeeds(time.Minute, `{"Text":"ok"}`)
 		}}
-		svc.after = func(call int, _ *durable.CheckpointReply) error {
+		svc.after = func(call int, _ *protocol.CheckpointReply) error {
 			if call == 1 {
 				return errors.New("connection lost")
 			}

@@ -285,7 +285,7 @@ func (row *operationRow) losing(t *testing.T, set func(*world), opts []durable.H
 			return nil
 		}
 		if taken {
-			w.svc.after = func(call int, _ *durable.CheckpointReply) error { return lose(call) }
+			w.svc.after = func(call int, _ *protocol.CheckpointReply) error { return lose(call) }
 		} else {
 			w.svc.before = lose
 		}
@@ -361,7 +361,7 @@ func testLoser(t *testing.T, row *operationRow) {
 		bubble(t, func(t *testing.T) {
 			w := newWorld(t)
 			w.delay = 100 * 24 * time.Hour
-			w.svc.after = func(call int, _ *durable.CheckpointReply) error {
+			w.svc.after = func(call int, _ *protocol.CheckpointReply) error {
 				if call == n {
 					return context.DeadlineExceeded
 				}

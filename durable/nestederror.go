@@ -1,6 +1,10 @@
 package durable
 
-import "encoding/json"
+import (
+	"encoding/json"
+
+	"github.com/perdure/perdure/protocol"
+)
 
 // Some of the SDK's errors say something of their own about a cause whose type
 // the user may have declared. Their record holds both: what they say, and the
@@ -19,7 +23,7 @@ func (e *InvokeError) nesting() (string, error)       { return "InvokeError", e.
 // nestedData is the data of a recorded error with a cause.
 type nestedData struct {
 	Error json.RawMessage
-	Cause *ErrorObject
+	Cause *protocol.ErrorObject
 }
 
 // nestingIn finds one in the chain of err; nil if there is none.

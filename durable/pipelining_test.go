@@ -15,7 +15,7 @@ import (
 
 // slowly makes each call of the service take a while.
 func (s *service) slowly(d time.Duration) {
-	s.after = func(int, *durable.CheckpointReply) error { time.Sleep(d); return nil }
+	s.after = func(int, *protocol.CheckpointReply) error { time.Sleep(d); return nil }
 }
 
 // chain is a handler of n steps in a row, each of which takes a millisecond.

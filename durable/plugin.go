@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/perdure/perdure/protocol"
 )
 
 // Plugin is a set of hooks that hear what happens in the invocations of a
@@ -132,7 +134,7 @@ type Invocation struct {
 	// Updated are the operations that changed since the last invocation, by
 	// somebody else or in its last moments, in the order in which they started.
 	// After an invocation that failed it is also what that one was told.
-	Updated []*Operation
+	Updated []*protocol.Operation
 	// Operations are all operations, as of the moment in which one asks.
 	Operations *Operations
 	// Logger writes lines that carry the execution and the request.
@@ -144,7 +146,7 @@ type Invocation struct {
 type OperationInfo struct {
 	// Operation is as it is recorded. One that begins, or an attempt of it, is
 	// not yet: its Start is then by this machine's clock.
-	*Operation
+	*protocol.Operation
 	// Replayed says that an earlier invocation began it, so that this one found
 	// it recorded.
 	Replayed   bool
@@ -194,9 +196,9 @@ type InvocationOutcome struct {
 	// invocation, PENDING if it is suspended, and RETRY if the invocation
 	// failed, so that the service makes another.
 	Status string
-	Result string       // of an execution that succeeded, encoded
-	Error  *ErrorObject // of an execution that failed
-	Fault  error        // of an invocation that failed
+	Result string                // of an execution that succeeded, encoded
+	Error  *protocol.ErrorObject // of an execution that failed
+	Fault  error                 // of an invocation that failed
 }
 
 // Operations are the operations of an execution that an invocation knows: those
@@ -207,11 +209,11 @@ type InvocationOutcome struct {
 // too.
 type Operations struct {
 	mu    sync.RWMutex
-	list  []*Operation   // in the order in which they started
-	index map[string]int // operation id -> place in list
+	list  []*protocol.Operation // in the order in which they started
+	index map[string]int        // operation id -> place in list
 }
 
-func newOperations(recorded []*Operation) *Operations {
+func newOperations(recorded []*protocol.Operation) *Operations {
 	o := &Operations{list: slices.Clone(recorded), index: make(map[string]int, len(recorded))}
 	for i, op := range o.list {
 		o.index[op.ID] = i
@@ -228,7 +230,7 @@ func (o *Operations) Len() int {
 
 // Get returns the operation with the given id, or nil. It must not be changed;
 // what happens to the operation later does not show in it.
-func (o *Operations) Get(id string) *Operation {
+func (o *Operations) Get(id string) *protocol.Operation {
 	o.mu.RLock()
 	defer o.mu.RUnlock()
 	if i, ok := o.index[id]; ok {
@@ -240,8 +242,8 @@ func (o *Operations) Get(id string) *Operation {
 // All yields the operations in the order in which they started, as they are when
 // the iteration begins: first the EXECUTION, whose payload is the input. They must
 // not be changed.
-func (o *Operations) All() iter.Seq[*Operation] {
-	return func(yield func(*Operation) bool) {
+func (o *Operations) All() iter.Seq[*protocol.Operation] {
+	return func(yield func(*protocol.Operation) bool) {
 		o.mu.RLock()
 		list := slices.Clone(o.list)
 		o.mu.RUnlock()
@@ -262,7 +264,7 @@ func (o *Operations) wasAmong(n int, id string) bool {
 }
 
 // put takes in an operation that is new, or newer.
-func (o *Operations) put(op *Operation) {
+func (o *Operations) put(op *protocol.Operation) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if i, ok := o.index[op.ID]; ok {

@@ -545,7 +545,7 @@ func TestPluginContexts(t *testing.T) {
 func TestPluginSeesOperations(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		svc := newService(t, `"input"`)
-		var ended []*durable.Operation
+		var ended []*protocol.Operation
 		plugin := &durable.Plugin{
 			InvocationStart: func(_ context.Context, inv *durable.Invocation) context.Context {
 				for op := range inv.Operations.All() {

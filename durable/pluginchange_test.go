@@ -123,8 +123,8 @@ func TestPluginHearsChangesOfAQuietService(t *testing.T) {
 // quiet is a service that accepts everything and tells nothing.
 type quiet struct{ nowhere }
 
-func (quiet) Checkpoint(context.Context, *durable.CheckpointRequest) (*durable.CheckpointReply, error) {
-	return &durable.CheckpointReply{Token: "t"}, nil
+func (quiet) Checkpoint(context.Context, *protocol.CheckpointRequest) (*protocol.CheckpointReply, error) {
+	return &protocol.CheckpointReply{Token: "t"}, nil
 }
 
 // The start and the end of an invocation tell the same of it.

@@ -337,7 +337,7 @@ func (m *memory) execute(workflow part, lost, killed []int, pipelined bool) (out
 		return nil
 	}
 	svc.before = func(call int) error { return lose(call, 0) }
-	svc.after = func(call int, _ *durable.CheckpointReply) error { return lose(call, 1) }
+	svc.after = func(call int, _ *protocol.CheckpointReply) error { return lose(call, 1) }
 	opts := []durable.HandlerOption{durable.WithErrors(durable.ErrorValue("Item", errItem))}
 	if pipelined {
 		opts = append(opts, durable.WithPipelining())

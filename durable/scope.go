@@ -298,8 +298,8 @@ func (o *operation) id() string {
 }
 
 // update is an update of this operation, for the caller to complete.
-func (o *operation) update(id string, action protocol.Action) Update {
-	return Update{ID: id, Type: o.typ, Action: action, ParentID: o.scope.within, Name: o.name, SubType: o.subType}
+func (o *operation) update(id string, action protocol.Action) protocol.Update {
+	return protocol.Update{ID: id, Type: o.typ, Action: action, ParentID: o.scope.within, Name: o.name, SubType: o.subType}
 }
 
 // body is the context for a step's body, or for a value that comes of it.
@@ -338,7 +338,7 @@ func (o *operation) shape() *Shape {
 	return &Shape{Type: string(o.typ), SubType: o.subType, Name: o.name}
 }
 
-func shapeOf(op *Operation) *Shape {
+func shapeOf(op *protocol.Operation) *Shape {
 	return &Shape{Type: string(op.Type), SubType: op.SubType, Name: op.Name}
 }
 

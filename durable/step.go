@@ -98,7 +98,7 @@ type stepRun struct {
 func (s *stepRun) do(body func(context.Context) (string, error)) error {
 	op, r := s.known.op, s.scope.run
 	if op == nil {
-		op = &Operation{ID: s.id}
+		op = &protocol.Operation{ID: s.id}
 	}
 	started := op.Status == protocol.StatusStarted // by an earlier invocation
 	for op.Status != protocol.StatusFailed {

@@ -149,14 +149,14 @@ func TestClientThatPanics(t *testing.T) {
 
 type brokenClient struct{ panics bool }
 
-func (c brokenClient) Checkpoint(context.Context, *durable.CheckpointRequest) (*durable.CheckpointReply, error) {
+func (c brokenClient) Checkpoint(context.Context, *protocol.CheckpointRequest) (*protocol.CheckpointReply, error) {
 	if c.panics {
 		panic(errors.New("no client"))
 	}
 	return nil, nil
 }
 
-func (c brokenClient) State(context.Context, *durable.StateRequest) (*durable.StateReply, error) {
+func (c brokenClient) State(context.Context, *protocol.StateRequest) (*protocol.StateReply, error) {
 	if c.panics {
 		panic(errors.New("no client"))
 	}

@@ -56,7 +56,7 @@ func WaitForCallback[T any](ctx Context, name string, submit func(ctx context.Co
 func (o *operation) submitAndWait(cfg *callbackConfig, submit func(context.Context, string) error) (string, error) {
 	var payload string
 	run := newChildRun(o)
-	run.wrap = func(obj *ErrorObject) error {
+	run.wrap = func(obj *protocol.ErrorObject) error {
 		return &CallbackError{Name: o.name, Err: o.scope.run.cfg.errors.decode(obj)}
 	}
 	err := run.do(func(s *scope) (string, error) {

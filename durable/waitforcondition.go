@@ -43,7 +43,7 @@ func WaitForCondition[S any](ctx Context, name string, initial S, check func(ctx
 	op := o.known.op
 	switch {
 	case op == nil:
-		op = &Operation{}
+		op = &protocol.Operation{}
 	case op.Status == protocol.StatusSucceeded:
 		return recordedResult[S](o, cfg.serdes), nil
 	case op.Status == protocol.StatusFailed:
@@ -66,7 +66,7 @@ type condition[S any] struct {
 	check func(context.Context, S) (S, bool, error)
 }
 
-func (c *condition[S]) poll(op *Operation) (S, error) {
+func (c *condition[S]) poll(op *protocol.Operation) (S, error) {
 	r := c.scope.run
 	started := op.Status == protocol.StatusStarted // by an earlier invocation
 	for {
@@ -159,7 +159,7 @@ func (c *condition[S]) fail(n int, cause error) (S, error) {
 	return zero, c.notMet(n, u.Error)
 }
 
-func (o *operation) notMet(attempts int, obj *ErrorObject) error {
+func (o *operation) notMet(attempts int, obj *protocol.ErrorObject) error {
 	return &WaitForConditionError{Name: o.name, Attempts: attempts, Err: o.scope.run.cfg.errors.decode(obj)}
 }
 

@@ -3,15 +3,15 @@ package durabletest
 import (
 	"context"
 
-	"github.com/perdure/perdure/durable"
 	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/protocol"
 )
 
 // client gives the handler the engine without HTTP between them.
 type client struct{ x *Execution }
 
 // Checkpoint implements [durable.Client].
-func (c client) Checkpoint(ctx context.Context, req *durable.CheckpointRequest) (*durable.CheckpointReply, error) {
+func (c client) Checkpoint(ctx context.Context, req *protocol.CheckpointRequest) (*protocol.CheckpointReply, error) {
 	f := &c.x.flight
 	if f.due(req.Updates, before) {
 		f.crash()
@@ -27,14 +27,14 @@ func (c client) Checkpoint(ctx context.Context, req *durable.CheckpointRequest) 
 		f.crash()
 		return nil, errCrashed
 	}
-	return &durable.CheckpointReply{Token: reply.Token, Operations: reply.Operations}, nil
+	return &protocol.CheckpointReply{Token: reply.Token, Operations: reply.Operations}, nil
 }
 
 // State implements [durable.Client].
-func (c client) State(ctx context.Context, req *durable.StateRequest) (*durable.StateReply, error) {
+func (c client) State(ctx context.Context, req *protocol.StateRequest) (*protocol.StateReply, error) {
 	ops, next, err := c.x.engine.State(ctx, req.ExecutionARN, req.Token, req.Marker, req.MaxItems)
 	if err != nil {
 		return nil, err
 	}
-	return &durable.StateReply{Operations: ops, NextMarker: next}, nil
+	return &protocol.StateReply{Operations: ops, NextMarker: next}, nil
 }

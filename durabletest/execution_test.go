@@ -9,6 +9,7 @@ import (
 
 	"github.com/perdure/perdure/durable"
 	"github.com/perdure/perdure/durabletest"
+	"github.com/perdure/perdure/protocol"
 )
 
 func TestDriveTakesTurns(t *testing.T) {
@@ -77,7 +78,7 @@ func TestStop(t *testing.T) {
 		x.Advance(time.Hour)
 		x.Stop("Cancelled", "no time to travel")
 	})
-	want := &durable.ErrorObject{ErrorType: "Cancelled", ErrorMessage: "no time to travel"}
+	want := &protocol.ErrorObject{ErrorType: "Cancelled", ErrorMessage: "no time to travel"}
 	if diff := cmp.Diff(want, r.Error); diff != "" {
 		t.Errorf("error (-want +got):\n%s", diff)
 	}

@@ -11,7 +11,6 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
-	"github.com/perdure/perdure/durable"
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/protocol"
 )
@@ -136,7 +135,7 @@ func (i invoker) Invoke(ctx context.Context, inv *engine.Invocation) engine.Outc
 // giveUp ends an execution that would go on failing: its code called t.Fatal,
 // or nothing it does works.
 func (i invoker) giveUp(arn string) {
-	reason := &durable.ErrorObject{ErrorType: "TestFailed", ErrorMessage: "the test was given up"}
+	reason := &protocol.ErrorObject{ErrorType: "TestFailed", ErrorMessage: "the test was given up"}
 	if _, err := i.x.engine.Stop(context.Background(), arn, reason); err != nil {
 		i.x.caller.Errorf("durabletest: stopping the execution: %v", err)
 	}
@@ -158,7 +157,7 @@ func failure(ctx context.Context, inv *engine.Invocation, timeout time.Duration,
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		errorType, text = protocol.ErrorTypeTimedOut, fmt.Sprintf("Task timed out after %.2f seconds", timeout.Seconds())
 	}
-	return engine.Outcome{Error: &durable.ErrorObject{
+	return engine.Outcome{Error: &protocol.ErrorObject{
 		ErrorType: errorType, ErrorMessage: "RequestId: " + inv.RequestID + " Error: " + text,
 	}}
 }

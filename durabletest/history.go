@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/perdure/perdure/durable"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -91,9 +90,9 @@ func shorten(s string) string {
 // Operations are all operations, as their last event left them, in the order
 // in which they started. That a step is READY for its next attempt is no
 // event: it stays PENDING here until the attempt starts.
-func (h History) Operations() []*durable.Operation {
-	var ops []*durable.Operation
-	byID := map[string]*durable.Operation{}
+func (h History) Operations() []*protocol.Operation {
+	var ops []*protocol.Operation
+	byID := map[string]*protocol.Operation{}
 	for _, ev := range h {
 		typ, status := kind(ev)
 		if typ == "" {
@@ -101,7 +100,7 @@ func (h History) Operations() []*durable.Operation {
 		}
 		op := byID[ev.OpID]
 		if op == nil {
-			op = &durable.Operation{ID: ev.OpID, Type: typ, Name: ev.Name, ParentID: ev.ParentID, SubType: ev.SubType, Start: ev.Time}
+			op = &protocol.Operation{ID: ev.OpID, Type: typ, Name: ev.Name, ParentID: ev.ParentID, SubType: ev.SubType, Start: ev.Time}
 			byID[ev.OpID] = op
 			ops = append(ops, op)
 		}
@@ -137,7 +136,7 @@ func kind(ev *Event) (protocol.OperationType, protocol.OperationStatus) {
 }
 
 // apply takes an event into the record of its operation.
-func apply(op *durable.Operation, ev *Event, status protocol.OperationStatus) {
+func apply(op *protocol.Operation, ev *Event, status protocol.OperationStatus) {
 	op.Status = status
 	if status.Closed() {
 		op.End = ev.Time

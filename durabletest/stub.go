@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/perdure/perdure/durable"
 	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/protocol"
 )
 
 // Stub makes fn the function that the workflow calls as name with
@@ -47,7 +47,7 @@ type stub func(ctx context.Context, payload []byte) ([]byte, error)
 func (s stub) Invoke(ctx context.Context, inv *engine.Invocation) engine.Outcome {
 	answer, err := s(lambdaContext(ctx, inv), inv.Payload)
 	if err != nil {
-		return engine.Outcome{Error: &durable.ErrorObject{ErrorType: typeName(err), ErrorMessage: err.Error()}}
+		return engine.Outcome{Error: &protocol.ErrorObject{ErrorType: typeName(err), ErrorMessage: err.Error()}}
 	}
 	return engine.Outcome{Payload: answer}
 }

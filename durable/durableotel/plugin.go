@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/protocol"
 )
 
 // View says how spans are arranged; see the package's documentation.
@@ -143,7 +144,7 @@ type tracing struct {
 
 // node is an operation that was open in this invocation.
 type node struct {
-	op    *durable.Operation
+	op    *protocol.Operation
 	start time.Time
 	below trace.SpanContext // what its attempts and operations lie below
 	span  trace.Span        // in this invocation: only in the InvocationView
@@ -217,7 +218,7 @@ func (t *tracing) finish(span trace.Span) { span.End(trace.WithTimestamp(t.now()
 
 // open takes note of an operation that is open in this invocation, and may have
 // been in earlier ones.
-func (t *tracing) open(op *durable.Operation, start time.Time, continued bool) *node {
+func (t *tracing) open(op *protocol.Operation, start time.Time, continued bool) *node {
 	n := &node{op: op, start: start, below: t.derived("operation", op.ID)}
 	if t.View == InvocationView {
 		links := []trace.Link{{SpanContext: t.workflow}}
@@ -242,7 +243,7 @@ func (t *tracing) node(id string) *node {
 }
 
 // parent is what the span of an operation lies below.
-func (t *tracing) parent(op *durable.Operation) trace.SpanContext {
+func (t *tracing) parent(op *protocol.Operation) trace.SpanContext {
 	if n := t.node(op.ParentID); n != nil {
 		return n.below
 	}
@@ -289,7 +290,7 @@ func (t *tracing) end(info *durable.OperationInfo) {
 
 // ended is when the operation closed, of which we hear now: what the service
 // closed, it did by its own clock.
-func (n *node) ended(op *durable.Operation, now time.Time) time.Time {
+func (n *node) ended(op *protocol.Operation, now time.Time) time.Time {
 	when := now
 	switch op.Type {
 	case "WAIT", "CALLBACK", "CHAINED_INVOKE":

@@ -1,7 +1,9 @@
-package durable
+package transport
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"math"
 	"strconv"
 	"unicode/utf8"
@@ -13,6 +15,30 @@ import (
 // 7 µs per recorded operation, seventy times what replaying it takes. This
 // reader knows the envelope's shape. It gives up on anything it does not
 // expect, and encoding/json then decides what to make of it.
+
+// errNotDurable tells a person what to change, since it is people who meet it:
+// the service never sends anything but an envelope to a durable function.
+var errNotDurable = errors.New("perdure: the payload is not a durable invocation: this function is durable, so it needs a DurableConfig where it is deployed, and on Lambda a qualified name (version, alias or $LATEST) to be invoked by; to run it on this machine use perdure")
+
+// ReadInvocation reads what the service sends to invoke a durable function.
+func ReadInvocation(payload []byte) (*protocol.InvocationInput, error) {
+	if in, ok := readInput(payload); ok && in.DurableExecutionArn != "" && in.CheckpointToken != "" {
+		return in, nil
+	}
+	in := new(protocol.InvocationInput)
+	if err := json.Unmarshal(payload, in); err != nil {
+		var syntax *json.SyntaxError
+		var shape *json.UnmarshalTypeError
+		if errors.As(err, &syntax) || errors.As(err, &shape) {
+			return nil, errNotDurable
+		}
+		return nil, fmt.Errorf("perdure: reading the invocation: %w", err)
+	}
+	if in.DurableExecutionArn == "" || in.CheckpointToken == "" {
+		return nil, errNotDurable
+	}
+	return in, nil
+}
 
 // readInput reads an envelope; false means that it would rather not.
 func readInput(data []byte) (*protocol.InvocationInput, bool) {
@@ -51,16 +77,16 @@ func (r *jsonReader) state(s *protocol.InitialState) {
 	})
 }
 
-func (r *jsonReader) operations() (ops []*Operation) {
+func (r *jsonReader) operations() (ops []*protocol.Operation) {
 	r.array(func() {
-		op := new(Operation)
+		op := new(protocol.Operation)
 		r.operation(op)
 		ops = append(ops, op)
 	})
 	return ops
 }
 
-func (r *jsonReader) operation(op *Operation) {
+func (r *jsonReader) operation(op *protocol.Operation) {
 	r.object(func(key string) {
 		switch key {
 		case "Id":
@@ -88,7 +114,7 @@ func (r *jsonReader) operation(op *Operation) {
 }
 
 // details reads any of the details objects: their members do not clash.
-func (r *jsonReader) details(op *Operation) {
+func (r *jsonReader) details(op *protocol.Operation) {
 	if r.null() {
 		return
 	}
