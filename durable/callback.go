@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/perdure/perdure/durable/retry"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -220,7 +221,7 @@ type callbackConfig struct {
 	heartbeat *time.Duration
 	serdes    Serdes // nil is as T suggests
 	subType   *string
-	retry     RetryPolicy // of the submitter
+	retry     retry.Policy // of the submitter
 }
 
 var defaultCallback callbackConfig

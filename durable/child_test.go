@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/durable/retry"
 )
 
 func TestChildContext(t *testing.T) {
@@ -60,7 +61,7 @@ func TestChildContextFails(t *testing.T) {
 		"error": func(durable.Context) (int, error) { return 0, &cardDeclined{Code: 5} },
 		"panic": func(durable.Context) (int, error) { panic(&cardDeclined{Code: 5}) },
 		"in a step of it": func(ctx durable.Context) (int, error) {
-			return durable.Step(ctx, "", func(context.Context) (int, error) { return 0, &cardDeclined{Code: 5} }, durable.WithRetry(durable.NoRetry()))
+			return durable.Step(ctx, "", func(context.Context) (int, error) { return 0, &cardDeclined{Code: 5} }, durable.WithRetry(retry.None()))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

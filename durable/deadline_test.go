@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/durable/retry"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -31,7 +32,7 @@ func TestDeadlinePasses(t *testing.T) {
 			return 1, errors.Join(durable.Wait(ctx, "a", 40*time.Second), durable.Wait(ctx, "b", 40*time.Second))
 		},
 		"in a retry": func(ctx durable.Context) (int, error) {
-			return durable.Step(ctx, "s", func(context.Context) (int, error) { return 0, errors.New("busy") }, durable.WithRetry(durable.FixedRetry(100, 20*time.Second)))
+			return durable.Step(ctx, "s", func(context.Context) (int, error) { return 0, errors.New("busy") }, durable.WithRetry(retry.Fixed(100, 20*time.Second)))
 		},
 		"in a step": func(ctx durable.Context) (int, error) {
 			return durable.Step(ctx, "s", func(ctx context.Context) (int, error) {

@@ -77,7 +77,7 @@
 //
 // # Failure
 //
-// A step that fails is tried again by its [RetryPolicy], across invocations;
+// A step that fails is tried again by its [retry.Policy], across invocations;
 // when that gives up, [Step] returns a [*StepError]. What the step failed with
 // went through the history: its text and type name always survive, its Go type
 // if it was declared with [WithErrors]. Code sees the same error on the first

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/durable/retry"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -93,14 +94,14 @@ var ownErrors = map[string]error{
 
 // failingOperations fail with err, in whichever way code can have an operation do so.
 func failingOperations(err error) map[string]func(ctx durable.Context) (any, error) {
-	once := durable.WithRetry(durable.NoRetry())
+	once := durable.WithRetry(retry.None())
 	body := func(context.Context) (int, error) { return 0, err }
 	work := func(durable.Context) (int, error) { return 0, err }
 	item := func(durable.Context, int, int) (int, error) { return 0, err }
 	return map[string]func(ctx durable.Context) (any, error){
 		"Step": func(ctx durable.Context) (any, error) { return durable.Step(ctx, "op", body, once) },
 		"Step, retried": func(ctx durable.Context) (any, error) {
-			return durable.Step(ctx, "op", body, durable.WithRetry(durable.FixedRetry(2, time.Second)))
+			return durable.Step(ctx, "op", body, durable.WithRetry(retry.Fixed(2, time.Second)))
 		},
 		"RunInChildContext": func(ctx durable.Context) (any, error) { return durable.RunInChildContext(ctx, "op", work) },
 		"virtual": func(ctx durable.Context) (any, error) {

@@ -5,6 +5,9 @@ package durable
 // ChildID is the id scheme.
 var ChildID = childID
 
+// PollInterval is the time after the nth poll.
+var PollInterval = pollInterval
+
 // NewLogger is the default logger.
 var NewLogger = newLogger
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/durable/retry"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -22,7 +23,7 @@ func fanOutOfEveryKind(ctx durable.Context) (string, error) {
 					return "", errItem
 				}
 				return after("w", time.Duration(n)*time.Second, fmt.Sprint(n, "x"))(ctx)
-			}, durable.WithRetry(durable.FixedRetry(2, time.Second)))
+			}, durable.WithRetry(retry.Fixed(2, time.Second)))
 		}, durable.WithMaxConcurrency(3), durable.WithMinSuccessful(4))
 		return fmt.Sprint(r.Values()), err
 	})

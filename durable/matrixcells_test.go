@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/durable/retry"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -116,7 +117,7 @@ func (w *world) work(ctx durable.Context) (string, error) {
 // quick is work without the delay. A large value is of the code's making: that
 // of the step is small.
 func (w *world) quick(ctx durable.Context) (string, error) {
-	v, err := durable.Step(ctx, "work", func(context.Context) (string, error) { return "v", w.begun() }, durable.WithRetry(durable.NoRetry()))
+	v, err := durable.Step(ctx, "work", func(context.Context) (string, error) { return "v", w.begun() }, durable.WithRetry(retry.None()))
 	if err != nil && w.panics {
 		panic("boom")
 	}

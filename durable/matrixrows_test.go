@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/durable/retry"
 )
 
 // Why cells are left out.
@@ -57,11 +58,11 @@ func (w *world) suspendable(ctx context.Context) (string, error) {
 	return w.body(ctx)
 }
 
-func (w *world) policy() durable.RetryPolicy {
+func (w *world) policy() retry.Policy {
 	if w.delay > 0 {
-		return durable.FixedRetry(2, w.delay)
+		return retry.Fixed(2, w.delay)
 	}
-	return durable.NoRetry()
+	return retry.None()
 }
 
 // singleRows are the operations that are one record each.
@@ -82,7 +83,7 @@ func singleRows() []*operationRow {
 		{
 			name: "Step, at most once", covers: []string{"Step"}, call: "durable.Step",
 			run: func(ctx durable.Context, w *world) (string, error) {
-				policy := durable.FixedRetry(3, max(w.delay, time.Second))
+				policy := retry.Fixed(3, max(w.delay, time.Second))
 				policy.RetryIf = func(err error) bool {
 					return !errors.Is(err, errBoom) && !strings.Contains(err.Error(), "boom") && !isLimit(err)
 				}
@@ -166,7 +167,7 @@ func singleRows() []*operationRow {
 					}
 					v, err := w.body(ctx)
 					return v, true, err
-				}, durable.WithPolling(durable.FixedPolling(2, max(w.delay, time.Second))))
+				}, durable.WithPolling(retry.Fixed(2, max(w.delay, time.Second))))
 			},
 			records:     `STEP/WaitForCondition op SUCCEEDED`,
 			failed:      `STEP/WaitForCondition op FAILED`,
@@ -183,7 +184,7 @@ func contextRows() []*operationRow {
 		{
 			name: "WaitForCallback", covers: []string{"WaitForCallback"}, call: "durable.WaitForCallback",
 			run: func(ctx durable.Context, w *world) (string, error) {
-				return durable.WaitForCallback[string](ctx, w.name, func(context.Context, string) error { return w.begun() }, durable.WithRetry(durable.NoRetry()))
+				return durable.WaitForCallback[string](ctx, w.name, func(context.Context, string) error { return w.begun() }, durable.WithRetry(retry.None()))
 			},
 			records: `CALLBACK/Callback op-callback SUCCEEDED, CONTEXT/WaitForCallback op SUCCEEDED, STEP/Step op-submitter SUCCEEDED`,
 			failed:  `CALLBACK/Callback op-callback FAILED, CONTEXT/WaitForCallback op FAILED, STEP/Step op-submitter FAILED`,

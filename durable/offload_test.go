@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/durable/retry"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -46,7 +47,7 @@ func (c *cupboard) Get(_ context.Context, key string) ([]byte, error) {
 // storing is a handler with a step and a child context of the given size.
 func storing(svc *service, size int, opts ...durable.HandlerOption) *durable.Handler {
 	return durable.NewHandler(func(ctx durable.Context, _ any) (int, error) {
-		s, err := durable.Step(ctx, "s", func(context.Context) (string, error) { return strings.Repeat("s", size), nil }, durable.WithRetry(durable.NoRetry()))
+		s, err := durable.Step(ctx, "s", func(context.Context) (string, error) { return strings.Repeat("s", size), nil }, durable.WithRetry(retry.None()))
 		if err != nil {
 			return 0, err
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/durable/retry"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -160,7 +161,7 @@ func TestPipeliningKeepsMeaning(t *testing.T) {
 						return 2, nil
 					})
 				})
-				_, failed := durable.Step(ctx, "fails", func(context.Context) (int, error) { return 0, errors.New("no") }, durable.WithRetry(durable.NoRetry()))
+				_, failed := durable.Step(ctx, "fails", func(context.Context) (int, error) { return 0, errors.New("no") }, durable.WithRetry(retry.None()))
 				if err != nil || failed == nil {
 					return 0, errors.Join(err, errors.New("it did not fail"))
 				}

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/durable/retry"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -162,7 +163,7 @@ func TestPluginHearsOverSuspensions(t *testing.T) {
 
 func TestPluginHearsAttempts(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		retry := durable.WithRetry(durable.FixedRetry(3, time.Second))
+		often := durable.WithRetry(retry.Fixed(3, time.Second))
 		hears(t, newService(t, "{}"), func(ctx durable.Context, _ any) (any, error) {
 			durable.Step(ctx, "s", func(ctx context.Context) (any, error) {
 				switch durable.Attempt(ctx) {
@@ -172,10 +173,10 @@ func TestPluginHearsAttempts(t *testing.T) {
 					<-ctx.Done()
 				}
 				return nil, context.Cause(ctx)
-			}, retry, durable.WithTimeout(time.Second))
+			}, often, durable.WithTimeout(time.Second))
 			return durable.WaitForCondition(ctx, "c", 0, func(_ context.Context, n int) (int, bool, error) {
 				return n + 1, n == 1, nil
-			}, durable.WithPolling(durable.FixedPolling(2, time.Second)))
+			}, durable.WithPolling(retry.Fixed(2, time.Second)))
 		},
 			"invocation starts, first true, 1 operations",
 			"1 Step s starts",
@@ -564,7 +565,7 @@ func TestPluginSeesOperations(t *testing.T) {
 		h := durable.NewHandler(func(ctx durable.Context, _ any) (any, error) {
 			return durable.RunInChildContext(ctx, "c", func(ctx durable.Context) (any, error) {
 				durable.Wait(ctx, "w", time.Second)
-				return durable.Step(ctx, "s", func(context.Context) (any, error) { return nil, errors.New("no") }, durable.WithRetry(durable.NoRetry()))
+				return durable.Step(ctx, "s", func(context.Context) (any, error) { return nil, errors.New("no") }, durable.WithRetry(retry.None()))
 			})
 		}, durable.WithClient(svc), durable.WithPlugins(plugin))
 		svc.run(h)

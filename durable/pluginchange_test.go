@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/durable/retry"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -62,9 +63,9 @@ func TestPluginHearsChanges(t *testing.T) {
 					return nil, errors.New("not yet")
 				}
 				return nil, nil
-			}, durable.WithRetry(durable.FixedRetry(2, time.Second)))
+			}, durable.WithRetry(retry.Fixed(2, time.Second)))
 			durable.Wait(ctx, "w", time.Second)
-			_, err := durable.Step(ctx, "failing", func(context.Context) (any, error) { return nil, errors.New("no") }, durable.WithRetry(durable.NoRetry()))
+			_, err := durable.Step(ctx, "failing", func(context.Context) (any, error) { return nil, errors.New("no") }, durable.WithRetry(retry.None()))
 			return nil, err
 		}, durable.WithClient(svc), durable.WithPlugins(plugin))
 		svc.run(h)
@@ -97,7 +98,7 @@ func TestPluginHearsChangesOfAQuietService(t *testing.T) {
 		plugin := &durable.Plugin{InvocationEnd: func(_ context.Context, end *durable.InvocationOutcome) { last = end.Invocation }}
 		h := durable.NewHandler(func(ctx durable.Context, _ any) (any, error) {
 			durable.RunInChildContext(ctx, "c", func(ctx durable.Context) (any, error) { return durable.Step(ctx, "s", nothing) })
-			durable.Step(ctx, "retried", func(context.Context) (any, error) { return nil, errors.New("no") }, durable.WithRetry(durable.FixedRetry(2, time.Minute)))
+			durable.Step(ctx, "retried", func(context.Context) (any, error) { return nil, errors.New("no") }, durable.WithRetry(retry.Fixed(2, time.Minute)))
 			return nil, nil
 		}, durable.WithClient(quiet{}), durable.WithPlugins(plugin))
 		if _, err := h.Invoke(t.Context(), finished(0, "")); err != nil {
@@ -186,7 +187,7 @@ func TestPluginSeesAttempts(t *testing.T) {
 					panic("not yet")
 				}
 				return nil, nil
-			}, durable.WithRetry(durable.FixedRetry(2, 10*time.Second)))
+			}, durable.WithRetry(retry.Fixed(2, 10*time.Second)))
 		}, durable.WithClient(svc), durable.WithPlugins(plugin))
 		svc.run(h)
 		want := []string{

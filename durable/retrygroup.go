@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/perdure/perdure/durable/retry"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -11,11 +12,11 @@ import (
 type RetryGroupOption interface{ applyGroup(*groupConfig) }
 
 type groupConfig struct {
-	retry   RetryPolicy
+	retry   retry.Policy
 	attempt []ChildOption // of each attempt's context
 }
 
-func (o retryOption) applyGroup(c *groupConfig)   { c.retry = RetryPolicy(o) }
+func (o retryOption) applyGroup(c *groupConfig)   { c.retry = retry.Policy(o) }
 func (o serdesOption) applyGroup(c *groupConfig)  { c.attempt = append(c.attempt, o) }
 func (o virtualOption) applyGroup(c *groupConfig) { c.attempt = append(c.attempt, o) }
 
@@ -45,7 +46,7 @@ var groupKind = &kind{call: "durable.Retry", typ: protocol.TypeContext, subType:
 // Retry was called in; with [WithVirtual] only the attempts' operations are
 // recorded. [WithRetry] says how often and when; it decides once, and what it
 // decided is recorded by the wait, so the policy may be changed at any time. It
-// gets the error as it was recorded, so [RetryPolicy.RetryIf] finds the types
+// gets the error as it was recorded, so [retry.Policy.RetryIf] finds the types
 // that were declared with [WithErrors].
 //
 // When there is no further attempt, the error is a [*RetryError]. Retry has no
@@ -105,7 +106,7 @@ func (c *groupConfig) apply(name string, noFunc bool, opts []RetryGroupOption) e
 	if err := validateName(name + "-attempt-9999"); err != nil {
 		return err
 	}
-	return c.retry.validate()
+	return c.retry.Validate()
 }
 
 // next is the wait before the attempt after the given one, which failed with
@@ -120,7 +121,7 @@ func (c *groupConfig) next(ctx Context, name, backoff string, err error, attempt
 	}
 	var seconds int64
 	o := operation{kind: groupKind, scope: s, name: name}
-	if failed := o.ask("retry policy", func() { seconds, retry = c.retry.next(err, attempt) }); failed != nil {
+	if failed := o.ask("retry policy", func() { seconds, retry = nextAttempt(c.retry, err, attempt) }); failed != nil {
 		// Of this nothing is recorded, so it has no part in what Retry returns.
 		safely(func() { ctx.Logger().Error("there will be no further attempt", "error", failed) })
 	}

@@ -18,7 +18,7 @@ var stepKind = &kind{call: "durable.Step", typ: protocol.TypeStep, subType: prot
 // services ([IdempotencyKey]), and ends when the invocation ends.
 //
 // If fn returns an error or panics, the attempt failed, and the step's
-// [RetryPolicy] decides about another one; between attempts the execution is
+// [retry.Policy] decides about another one; between attempts the execution is
 // suspended. When it gives up, Step returns a [*StepError], which is recorded
 // too: later runs return it without running fn. fn runs again if
 // the function crashes before its end was recorded, unless
@@ -208,10 +208,10 @@ func (s *stepRun) retry(cause error, n int) (seconds int64, retry bool, undecide
 		case n >= budget:
 			return 0, false, nil
 		case interrupted && s.cfg.semantics == AtLeastOncePerRetry:
-			return wholeSeconds(s.cfg.retry.jittered(s.cfg.retry.delay(n))), true, nil
+			return wholeSeconds(s.cfg.retry.Backoff(n)), true, nil
 		}
 	}
-	undecided = s.ask("retry policy", func() { seconds, retry = s.cfg.retry.next(cause, n) })
+	undecided = s.ask("retry policy", func() { seconds, retry = nextAttempt(s.cfg.retry, cause, n) })
 	return seconds, retry, undecided
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/durable/retry"
 )
 
 // own is a Serdes of which the SDK knows nothing.
@@ -103,7 +104,7 @@ func valueOperations[T any](v T) map[string]func(ctx durable.Context) (any, erro
 			last, err := durable.WaitForCondition(ctx, "op", v, func(ctx context.Context, state T) (T, bool, error) {
 				saw = append(saw, state)
 				return v, durable.Attempt(ctx) == 2, nil
-			}, durable.WithPolling(durable.FixedPolling(2, time.Second)))
+			}, durable.WithPolling(retry.Fixed(2, time.Second)))
 			for i := range saw {
 				if err == nil && !reflect.DeepEqual(saw[i], last) {
 					return nil, fmt.Errorf("call %d saw %#v, and the end is %#v", i+1, saw[i], last)

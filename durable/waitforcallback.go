@@ -147,5 +147,5 @@ func newWaitForCallbackConfig(opts []WaitForCallbackOption) (*callbackConfig, er
 	if err := applyOptions(cfg, opts, WaitForCallbackOption.applyWaitForCallback); err != nil {
 		return cfg, err
 	}
-	return cfg, errors.Join(cfg.validate(), cfg.retry.validate())
+	return cfg, errors.Join(cfg.validate(), cfg.retry.Validate())
 }

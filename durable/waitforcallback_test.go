@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/durable/retry"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -85,7 +86,7 @@ func TestWaitForCallbackNames(t *testing.T) {
 func TestWaitForCallbackFails(t *testing.T) {
 	declined := func(context.Context, string) error { return &cardDeclined{Code: 9} }
 	fine := func(context.Context, string) error { return nil }
-	twice := durable.WithRetry(durable.FixedRetry(2, time.Second))
+	twice := durable.WithRetry(retry.Fixed(2, time.Second))
 	for want, test := range map[string]struct {
 		what   settling
 		submit func(context.Context, string) error
@@ -147,7 +148,7 @@ func TestWaitForCallbackSubmitterRetries(t *testing.T) {
 			}
 			return nil
 		}
-		out := svc.run(approving(svc, submit, func(string, error) {}, durable.WithRetry(durable.FixedRetry(3, 10*time.Second))))
+		out := svc.run(approving(svc, submit, func(string, error) {}, durable.WithRetry(retry.Fixed(3, 10*time.Second))))
 		if diff := cmp.Diff([]string{"cb-1-11", "cb-1-12", "cb-1-13"}, attempts); diff != "" || out.result() != `"early"` {
 			t.Errorf("got %s %s, attempts (-want +got):\n%s", out.result(), out.errorText(), diff)
 		}
@@ -200,7 +201,7 @@ func TestWaitForCallbackBadInput(t *testing.T) {
 			return err
 		},
 		"MaxAttempts is -1": func(ctx durable.Context) error {
-			_, err := durable.WaitForCallback[int](ctx, "x", fine, durable.WithRetry(durable.RetryPolicy{MaxAttempts: -1}))
+			_, err := durable.WaitForCallback[int](ctx, "x", fine, durable.WithRetry(retry.Policy{MaxAttempts: -1}))
 			return err
 		},
 		"the name has '\\n' at byte": func(ctx durable.Context) error { _, err := durable.WaitForCallback[int](ctx, "x\n", fine); return err },

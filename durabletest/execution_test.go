@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/durable/retry"
 	"github.com/perdure/perdure/durabletest"
 	"github.com/perdure/perdure/protocol"
 )
@@ -151,7 +152,7 @@ func TestCrashTwice(t *testing.T) {
 }
 
 func TestAtMostOnceDoesNotSurviveACrash(t *testing.T) {
-	c := &charging{opts: []durable.StepOption{durable.WithSemantics(durable.AtMostOncePerRetry), durable.WithRetry(durable.NoRetry())}}
+	c := &charging{opts: []durable.StepOption{durable.WithSemantics(durable.AtMostOncePerRetry), durable.WithRetry(retry.None())}}
 	r := durabletest.Drive(t, c.handle, nil, func(_ *testing.T, x *durabletest.Execution) { x.CrashBefore("charge") })
 	if r.Status != durabletest.Failed || r.Error.ErrorType != "StepInterruptedError" || c.times != 1 {
 		t.Errorf("got %s with %+v and %d charges, want FAILED with StepInterruptedError and 1", r.Status, r.Error, c.times)

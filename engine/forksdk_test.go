@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/durable/retry"
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/protocol"
 )
@@ -74,7 +75,7 @@ func (d *tally) String() string {
 }
 
 // once is a policy without second attempts.
-var once = durable.WithRetry(durable.RetryPolicy{MaxAttempts: 1})
+var once = durable.WithRetry(retry.Policy{MaxAttempts: 1})
 
 // A map of which one item failed is redriven: the others are not done again,
 // those that were canceled go on, and the compensation is forgotten.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/perdure/perdure/durable"
 	"github.com/perdure/perdure/durable/durableotel"
+	"github.com/perdure/perdure/durable/retry"
 	"github.com/perdure/perdure/durabletest"
 )
 
@@ -90,7 +91,7 @@ func fulfil(ctx durable.Context, _ any) (any, error) {
 			return nil, errors.New("no connection")
 		}
 		return nil, nil
-	}, durable.WithRetry(durable.FixedRetry(2, time.Second)))
+	}, durable.WithRetry(retry.Fixed(2, time.Second)))
 	durable.RunInChildContext(ctx, "pack", func(ctx durable.Context) (any, error) {
 		durable.Wait(ctx, "cool", time.Minute)
 		step(ctx, "wrap")
@@ -185,7 +186,7 @@ func TestAttributes(t *testing.T) {
 	c := newCollector(t)
 	result := durabletest.Run(t, func(ctx durable.Context, _ any) (any, error) {
 		return durable.Step(ctx, "charge", func(ctx context.Context) (any, error) { return nil, errors.New("declined") },
-			durable.WithRetry(durable.NoRetry()))
+			durable.WithRetry(retry.None()))
 	}, nil, c.traced(durableotel.Config{}))
 	tr := c.traces()
 	arn := tr.attributes(t, "Workflow")["durable.execution.arn"]

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/durable/retry"
 )
 
 var conditions = suite{
@@ -26,8 +27,8 @@ var conditions = suite{
 }
 
 var (
-	everySecond     = durable.WithPolling(durable.FixedPolling(10, time.Second))
-	everyTwoSeconds = durable.WithPolling(durable.FixedPolling(10, 2*time.Second))
+	everySecond     = durable.WithPolling(retry.Fixed(10, time.Second))
+	everyTwoSeconds = durable.WithPolling(retry.Fixed(10, 2*time.Second))
 )
 
 // count adds one to the state with each check, until it reaches limit.
@@ -47,7 +48,7 @@ func metAtOnce(ctx durable.Context, limit int) (int, error) {
 func neverMet(ctx durable.Context, _ int) (int, error) {
 	return durable.WaitForCondition(ctx, "", 0, func(_ context.Context, n int) (int, bool, error) {
 		return n + 1, false, nil
-	}, durable.WithPolling(durable.FixedPolling(3, time.Second)))
+	}, durable.WithPolling(retry.Fixed(3, time.Second)))
 }
 
 func failingCheck(ctx durable.Context) (string, error) {
