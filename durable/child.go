@@ -192,7 +192,7 @@ func (c *childRun) record(payload string, err error) error {
 	}
 	u := c.update(c.id, protocol.ActionSucceed)
 	if c.large || len(payload) > protocol.MaxInlineResult {
-		payload = shorten(validText(c.summary), protocol.MaxInlineResult)
+		payload = protocol.Shorten(c.summary, protocol.MaxInlineResult)
 		u.ContextOptions = &protocol.ContextOptions{ReplayChildren: true}
 	}
 	u.Payload = &payload

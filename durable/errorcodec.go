@@ -228,24 +228,13 @@ func (c errorCodecs) restore(e *RecordedError) error {
 // fit makes the object one that the history returns as it is: within limits, and
 // of UTF-8.
 func fit(obj *protocol.ErrorObject) *protocol.ErrorObject {
-	obj.ErrorType = shorten(validText(obj.ErrorType), maxErrorType)
-	obj.ErrorMessage = shorten(validText(obj.ErrorMessage), maxErrorMessage)
-	obj.ErrorData = shorten(validText(obj.ErrorData), protocol.MaxInlineResult)
+	obj.ErrorType = protocol.Shorten(obj.ErrorType, maxErrorType)
+	obj.ErrorMessage = protocol.Shorten(obj.ErrorMessage, maxErrorMessage)
+	obj.ErrorData = protocol.Shorten(obj.ErrorData, protocol.MaxInlineResult)
 	var stack []string
 	for _, frame := range obj.StackTrace[:min(len(obj.StackTrace), maxStackFrames)] {
-		stack = append(stack, shorten(validText(frame), maxStackFrame))
+		stack = append(stack, protocol.Shorten(frame, maxStackFrame))
 	}
 	obj.StackTrace = stack
 	return obj
-}
-
-func validText(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
-
-// shorten cuts s to at most max bytes, and says so.
-func shorten(s string, max int) string {
-	if len(s) <= max {
-		return s
-	}
-	const mark = " … (cut)"
-	return strings.ToValidUTF8(s[:max-len(mark)], "") + mark
 }

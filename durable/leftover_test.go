@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/durable/offload"
 )
 
 // TestMain fails the tests if a goroutine of the SDK outlives them all. In
@@ -101,13 +102,13 @@ func TestNoGoroutineLeftNotices(t *testing.T) {
 		svc := newService(witness, "{}")
 		store := stalled{asked: make(chan struct{}), release: make(chan struct{})}
 		h := handle(svc, func(durable.Context) (int, error) {
-			values := durable.Offload{Store: store}
+			values := offload.Values{Store: store}
 			go values.Unmarshal(t.Context(), []byte("perdure:value:1 digest 1 key"), new(int))
 			<-store.asked
 			return 1, nil
 		})
 		out := svc.run(h)
-		if out.result() != "1" || len(witness.heard) != 1 || !strings.Contains(witness.heard[0], "durable.Offload.Unmarshal") {
+		if out.result() != "1" || len(witness.heard) != 1 || !strings.Contains(witness.heard[0], "offload.Values.Unmarshal") {
 			t.Errorf("got %s and the complaints %q, want 1 and one about Offload.Unmarshal", out.result(), witness.heard)
 		}
 		close(store.release)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/durable/offload"
 	"github.com/perdure/perdure/durable/retry"
 )
 
@@ -99,7 +100,7 @@ func singleRows() []*operationRow {
 		{
 			name: "Step, with Offload", covers: []string{"Step"}, call: "durable.Step",
 			run: func(ctx durable.Context, w *world) (string, error) {
-				return durable.Step(ctx, w.name, w.suspendable, durable.WithRetry(w.policy()), durable.WithSerdes(durable.Offload{Store: &w.store}))
+				return durable.Step(ctx, w.name, w.suspendable, durable.WithRetry(w.policy()), durable.WithSerdes(offload.Values{Store: &w.store}))
 			},
 			records: `STEP/Step op SUCCEEDED`,
 			failed:  `STEP/Step op FAILED`,

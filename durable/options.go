@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/perdure/perdure/durable/plugin"
 	"github.com/perdure/perdure/durable/retry"
 	"github.com/perdure/perdure/protocol"
 )
@@ -86,8 +87,8 @@ type handlerConfig struct {
 	client     Client
 	logger     *slog.Logger
 	replayLogs bool
-	plugins    []*Plugin // each with every hook
-	unchecked  bool      // see WithGoroutineChecks
+	plugins    []*plugin.Plugin // each with every hook
+	unchecked  bool             // see WithGoroutineChecks
 	errors     errorCodecs
 	pipelined  bool
 	rehearsal  bool // see rehearse
@@ -187,6 +188,19 @@ func WithReplayLogs() HandlerOption {
 // act on what is durable.
 func WithPipelining() HandlerOption {
 	return handlerOption(func(cfg *handlerConfig) { cfg.pipelined = true })
+}
+
+// WithPlugins adds plugins, which hear of everything in the order in which
+// they are given. They are copied.
+func WithPlugins(plugins ...*plugin.Plugin) HandlerOption {
+	return handlerOption(func(cfg *handlerConfig) {
+		for _, p := range plugins {
+			if p == nil {
+				panic("perdure: a plugin is nil")
+			}
+			cfg.plugins = append(cfg.plugins, complete(p))
+		}
+	})
 }
 
 // WithErrors declares errors that [errors.As] and [errors.Is] shall find on

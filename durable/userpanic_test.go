@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/durable/offload"
 	"github.com/perdure/perdure/durable/retry"
 	"github.com/perdure/perdure/protocol"
 )
@@ -40,10 +41,10 @@ func TestPanicsOfTheUsersFunctions(t *testing.T) {
 				durable.WithSummary(func(string) string { oh(); return "" }))
 		}, "panic: oh"},
 		"preview": {func(ctx durable.Context) (any, error) {
-			return durable.Step(ctx, "op", zero, durable.WithSerdes(durable.Offload{Store: new(cupboard), Over: -1, Preview: func(any) string { oh(); return "" }}))
+			return durable.Step(ctx, "op", zero, durable.WithSerdes(offload.Values{Store: new(cupboard), Over: -1, Preview: func(any) string { oh(); return "" }}))
 		}, "panic: oh"},
 		"store": {func(ctx durable.Context) (any, error) {
-			return durable.Step(ctx, "op", zero, durable.WithSerdes(durable.Offload{Store: (*cupboard)(nil), Over: -1}))
+			return durable.Step(ctx, "op", zero, durable.WithSerdes(offload.Values{Store: (*cupboard)(nil), Over: -1}))
 		}, "panic: runtime error"},
 		"nil Serdes": {func(ctx durable.Context) (any, error) {
 			return durable.Step(ctx, "op", zero, durable.WithSerdes(silent{}))

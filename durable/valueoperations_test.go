@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/durable/offload"
 	"github.com/perdure/perdure/durable/retry"
 )
 
@@ -23,7 +24,7 @@ func (own) Unmarshal(ctx context.Context, data []byte, v any) error {
 
 // valueOperations are the ways by which a value comes to the code, by name.
 func valueOperations[T any](v T) map[string]func(ctx durable.Context) (any, error) {
-	stored := durable.Offload{Store: new(cupboard), Over: -1}
+	stored := offload.Values{Store: new(cupboard), Over: -1}
 	body := func(context.Context) (T, error) { return v, nil }
 	work := func(durable.Context) (T, error) { return v, nil }
 	item := func(durable.Context, int, int) (T, error) { return v, nil }
