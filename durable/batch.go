@@ -113,7 +113,7 @@ func runBatch[T any](ctx Context, k, item *kind, name string, cfg *batchConfig, 
 	var result BatchResult[T]
 	switch op := o.known.op; {
 	case op != nil && op.Status == protocol.StatusFailed:
-		return result, &ChildContextError{Name: name, Err: o.scope.run.cfg.errors.decode(op.Error)}
+		return result, &OperationError{Kind: protocol.SubTypeRunInChildContext, Name: name, Err: o.scope.run.cfg.errors.decode(op.Error)}
 	case op != nil && op.Status == protocol.StatusSucceeded && !op.ReplayChildren:
 		result = recordedBatch(b, work)
 	default:

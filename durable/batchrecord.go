@@ -158,7 +158,7 @@ func (b *batch) recordFailure(err error) error {
 	u := b.update(b.id, protocol.ActionFail)
 	u.Error = r.cfg.errors.encode(err)
 	r.record(b.scope, u)
-	return &ChildContextError{Name: b.name, Err: r.cfg.errors.decode(u.Error)}
+	return &OperationError{Kind: protocol.SubTypeRunInChildContext, Name: b.name, Err: r.cfg.errors.decode(u.Error)}
 }
 
 var errNoBatch = errors.New("what was recorded is no result of a batch")

@@ -91,7 +91,8 @@ func (c *Callback[T]) ID() string { return c.id }
 // nothing, and may be called again, and under the context of any part of the
 // execution.
 //
-// If a failure was sent, or a timeout passed, the error is a [*CallbackError];
+// If a failure was sent, or a timeout passed, the error is an [*OperationError]
+// that wraps a [*RecordedError] with what was sent, or a [*CallbackTimeoutError];
 // nothing is retried. The service records how the callback was completed, so
 // later runs return the same.
 // A result that cannot be decoded is a [*SerdesError].
@@ -102,7 +103,7 @@ func (c *Callback[T]) Result(ctx Context) (T, error) {
 		return zero, err
 	}
 	if op.Status != protocol.StatusSucceeded {
-		return zero, &CallbackError{Name: c.call.name, Err: c.call.scope.run.cfg.errors.decodeCallback(op)}
+		return zero, &OperationError{Kind: protocol.SubTypeCallback, Name: c.call.name, Err: c.call.scope.run.cfg.errors.decodeCallback(op)}
 	}
 	return decodeCallback[T](&c.call, c.serdes, op.Payload)
 }
@@ -165,19 +166,6 @@ func decodeCallback[T any](o *operation, serdes Serdes, payload *string) (T, err
 	}
 	return v, nil
 }
-
-// CallbackError is returned by [Callback.Result] and [WaitForCallback] when the
-// callback was not completed with a result. It wraps why: a [*RecordedError]
-// with what was sent, a [*CallbackTimeoutError], or a [*SubmitterError].
-type CallbackError struct {
-	Name string
-	Err  error
-}
-
-func (e *CallbackError) Error() string { return fmt.Sprintf("callback %q failed: %v", e.Name, e.Err) }
-
-// Unwrap returns the cause.
-func (e *CallbackError) Unwrap() error { return e.Err }
 
 // CallbackTimeoutError says that nobody completed a callback in time. errors.Is
 // finds [ErrTimeout] in it.

@@ -18,7 +18,7 @@ var childKind = &kind{call: "durable.RunInChildContext", typ: protocol.TypeConte
 //
 // fn runs again with every invocation until it returned. It must use the
 // context that it gets, and only for as long as it runs. If it returns an
-// error or panics, RunInChildContext returns a [*ChildContextError], or what
+// error or panics, RunInChildContext returns an [*OperationError], or what
 // [WithErrorMapping] makes of it; nothing is retried. [WithTimeout] bounds the
 // time until it returns: over all invocations, and by the service's clock. When
 // it passes, fn's context ends and so does fn, at its next operation, and the
@@ -122,7 +122,7 @@ func virtualChild[T any](o *operation, cfg *childConfig, fn func(Context) (T, er
 	outer.leaveAs(before || outer.ranOn())
 	if err != nil {
 		var zero T
-		return zero, cfg.mapped(o, &ChildContextError{Name: o.name, Err: r.cfg.errors.decode(r.cfg.errors.encode(err))})
+		return zero, cfg.mapped(o, &OperationError{Kind: protocol.SubTypeRunInChildContext, Name: o.name, Err: r.cfg.errors.decode(r.cfg.errors.encode(err))})
 	}
 	return result, nil
 }
@@ -142,7 +142,7 @@ type childRun struct {
 func newChildRun(o *operation) *childRun {
 	codecs := o.scope.run.cfg.errors
 	return &childRun{operation: o, id: o.id(), encode: codecs.encode, wrap: func(obj *protocol.ErrorObject) error {
-		return &ChildContextError{Name: o.name, Err: codecs.decode(obj)}
+		return &OperationError{Kind: protocol.SubTypeRunInChildContext, Name: o.name, Err: codecs.decode(obj)}
 	}}
 }
 
@@ -224,7 +224,7 @@ func WithSummary[T any](summarize func(result T) string) ChildOption {
 }
 
 // WithErrorMapping has fn make the error that [RunInChildContext] returns of the
-// [*ChildContextError] that it would have returned. It runs on every run, over
+// [*OperationError] that it would have returned. It runs on every run, over
 // what was recorded, so it must do the same each time. Where it returns nil the
 // error stays as it was; if it panics, the error wraps both.
 func WithErrorMapping(fn func(error) error) ChildOption {

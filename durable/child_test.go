@@ -11,6 +11,7 @@ import (
 
 	"github.com/perdure/perdure/durable"
 	"github.com/perdure/perdure/durable/retry"
+	"github.com/perdure/perdure/protocol"
 )
 
 func TestChildContext(t *testing.T) {
@@ -71,8 +72,8 @@ func TestChildContextFails(t *testing.T) {
 				h := durable.NewHandler(func(ctx durable.Context, _ any) (any, error) {
 					_, err := durable.RunInChildContext(ctx, "child", fn)
 					var card *cardDeclined
-					var child *durable.ChildContextError
-					if !errors.As(err, &card) || card.Code != 5 || !errors.As(err, &child) {
+					_, isChild := durable.Failed(err, protocol.SubTypeRunInChildContext)
+					if !errors.As(err, &card) || card.Code != 5 || !isChild {
 						t.Errorf("got %v, want a ChildContextError of a cardDeclined", err)
 					}
 					seen = append(seen, err.Error())

@@ -78,7 +78,7 @@
 // # Failure
 //
 // A step that fails is tried again by its [retry.Policy], across invocations;
-// when that gives up, [Step] returns a [*StepError]. What the step failed with
+// when that gives up, [Step] returns an [*OperationError]. What the step failed with
 // went through the history: its text and type name always survive, its Go type
 // if it was declared with [WithErrors]. Code sees the same error on the first
 // run as on any later one. A panic is a failure like any other. Whatever took

@@ -109,6 +109,9 @@ func typeName(err error) (name string, at error) {
 		if err == nil {
 			break
 		}
+		if own, ok := err.(*OperationError); ok {
+			return own.recordedAs(), err
+		}
 		t := reflect.TypeOf(err)
 		if t.Kind() == reflect.Pointer {
 			t = t.Elem()

@@ -101,7 +101,7 @@ const (
 func (c errorCodecs) encode(err error) *protocol.ErrorObject {
 	name, at := typeName(err)
 	obj := &protocol.ErrorObject{ErrorType: name, ErrorMessage: message(err), StackTrace: stackOf(err)}
-	if cb, ok := err.(*CallbackError); ok && cb != nil {
+	if cb, ok := err.(*OperationError); ok && cb != nil && cb.Kind == protocol.SubTypeCallback {
 		// Whoever asks why the execution failed asks for what was said to
 		// the callback; the conformance suite does.
 		if r, ok := inChain[*RecordedError](cb.Err); ok {
@@ -119,13 +119,13 @@ func (c errorCodecs) encode(err error) *protocol.ErrorObject {
 func (c errorCodecs) identify(err error, name string, at error) (errorType, data string) {
 	// What was declared around one that nests wins; what was declared inside of
 	// it is its cause's.
-	nesting := nestingIn(err)
+	nesting := nestedIn(err)
 	if name, data, found := c.find(err, nesting); found {
 		return name, data
 	}
 	if nesting != nil {
-		if name, data, fits := c.nest(nesting); fits {
-			return name, ownMark + data
+		if data, fits := c.nest(nesting); fits {
+			return nesting.errorType, ownMark + data
 		}
 		if name, data, found := c.find(err, nil); found {
 			return name, data
@@ -157,14 +157,14 @@ func (c errorCodecs) report(err error) *protocol.ErrorObject {
 }
 
 // find encodes err by the first codec that matches, and does not match inner.
-func (c errorCodecs) find(err, inner error) (name, data string, found bool) {
+func (c errorCodecs) find(err error, inner *nested) (name, data string, found bool) {
 	for _, codec := range c {
 		data, ok := codec.encode(err)
 		if !ok || len(data) > maxErrorData {
 			continue
 		}
 		if inner != nil {
-			if _, within := codec.encode(inner); within {
+			if _, within := codec.encode(inner.err); within {
 				continue
 			}
 		}

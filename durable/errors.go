@@ -1,11 +1,14 @@
 package durable
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/perdure/perdure/protocol"
 )
 
 // ErrSuspended is the [context.Cause] of a durable context after its
@@ -22,37 +25,94 @@ var ErrTimeout = errors.New("perdure: timed out")
 // stopped.
 var ErrStopped = errors.New("perdure: stopped")
 
-// StepError is returned by [Step] when the step failed for good. It wraps what
-// the last attempt failed with, as it was recorded: a [*RecordedError].
-type StepError struct {
-	Name     string
+// OperationError is returned by an operation that failed for good. It wraps the
+// cause as it was recorded: mostly a [*RecordedError], in which errors.As and
+// errors.Is find what was declared with [WithErrors]. [ErrTimeout], [ErrStopped],
+// [ErrCanceled] and [ErrConditionNotMet] are found like that, too.
+//
+// One may wrap another: that of a [Retry] the one of its last attempt. errors.As
+// finds the outer one, and [Failed] that of one kind.
+type OperationError struct {
+	// Kind is the protocol's subtype for what failed: [protocol.SubTypeStep],
+	// SubTypeWaitForCondition, SubTypeCallback for both ways to wait for one,
+	// SubTypeChainedInvoke, SubTypeRunInChildContext for all that has a context of
+	// its own; or it is [KindRetry] or [KindSubmitter].
+	Kind string
+	Name string // of the operation; a submitter has none
+	// Attempts is how many a step, a submitter or a group was given, and how often
+	// a condition was asked; elsewhere it is 0.
 	Attempts int
+	Function string // that was invoked
 	Err      error
+
+	status protocol.OperationStatus // of an invoke, if it is not FAILED
 }
 
-func (e *StepError) Error() string {
+// Kinds of an [OperationError] that the protocol has no word for: a [Retry], and
+// the submitter of a [WaitForCallback].
+const (
+	KindRetry     = "Retry"
+	KindSubmitter = "Submitter"
+)
+
+func (e *OperationError) Error() string {
+	attempts := ""
 	if e.Attempts > 1 {
-		return fmt.Sprintf("step %q failed after %d attempts: %v", e.Name, e.Attempts, e.Err)
+		attempts = fmt.Sprintf(" after %d attempts", e.Attempts)
 	}
-	return fmt.Sprintf("step %q failed: %v", e.Name, e.Err)
+	switch e.Kind {
+	case protocol.SubTypeStep:
+		return fmt.Sprintf("step %q failed%s: %v", e.Name, attempts, e.Err)
+	case protocol.SubTypeRunInChildContext:
+		return fmt.Sprintf("child context %q failed: %v", e.Name, e.Err)
+	case protocol.SubTypeWaitForCondition:
+		return fmt.Sprintf("waiting for condition %q ended at attempt %d: %v", e.Name, e.Attempts, e.Err)
+	case protocol.SubTypeCallback:
+		return fmt.Sprintf("callback %q failed: %v", e.Name, e.Err)
+	case protocol.SubTypeChainedInvoke:
+		verb := map[protocol.OperationStatus]string{
+			protocol.StatusTimedOut: "timed out", protocol.StatusStopped: "was stopped",
+		}[e.status]
+		return fmt.Sprintf("invoke %q of function %s %s: %v", e.Name, e.Function, cmp.Or(verb, "failed"), e.Err)
+	case KindRetry:
+		return fmt.Sprintf("%q failed after %d attempts: %v", e.Name, e.Attempts, e.Err)
+	case KindSubmitter:
+		return fmt.Sprintf("its submitter failed%s: %v", attempts, e.Err)
+	}
+	return fmt.Sprintf("%s %q failed%s: %v", e.Kind, e.Name, attempts, e.Err)
 }
 
 // Unwrap returns the cause.
-func (e *StepError) Unwrap() error { return e.Err }
+func (e *OperationError) Unwrap() error { return e.Err }
 
-// ChildContextError is returned by [RunInChildContext] when its function
-// failed. It wraps the failure as it was recorded: a [*RecordedError].
-type ChildContextError struct {
-	Name string
-	Err  error
+// Is finds [ErrTimeout] and [ErrStopped] in the error of an [Invoke].
+func (e *OperationError) Is(target error) bool {
+	return target == ErrTimeout && e.status == protocol.StatusTimedOut || target == ErrStopped && e.status == protocol.StatusStopped
 }
 
-func (e *ChildContextError) Error() string {
-	return fmt.Sprintf("child context %q failed: %v", e.Name, e.Err)
+// Failed finds the error of an operation of the given kind in the chain of err,
+// as errors.As does that of any kind; see [OperationError.Kind].
+func Failed(err error, kind string) (failed *OperationError, found bool) {
+	found = chain(err, func(err error) (is bool) {
+		failed, is = err.(*OperationError)
+		return is && failed != nil && failed.Kind == kind
+	})
+	return failed, found
 }
 
-// Unwrap returns the cause.
-func (e *ChildContextError) Unwrap() error { return e.Err }
+// recordedAs is the ErrorType of an error that is recorded as it is.
+func (e *OperationError) recordedAs() string {
+	if e == nil {
+		return "OperationError"
+	}
+	switch e.Kind {
+	case protocol.SubTypeRunInChildContext:
+		return "ChildContextError"
+	case protocol.SubTypeChainedInvoke:
+		return "InvokeError"
+	}
+	return e.Kind + "Error"
+}
 
 // RecordedError is an error that went through the execution's history. Code
 // gets one on the first run too, so that it sees the same on every run. It

@@ -88,8 +88,8 @@ var foreignErrors = map[string]error{
 var ownErrors = map[string]error{
 	"ErrCanceled": durable.ErrCanceled, "wrapped": fmt.Errorf("so: %w", durable.ErrCanceled), "joined": errors.Join(errors.New("a"), durable.ErrConditionNotMet),
 	"StepTimeoutError": &durable.StepTimeoutError{Name: "\xff", Timeout: time.Second}, "shop": fmt.Errorf("so: %w", errShop), "declared": &cardDeclined{Code: 3},
-	"InvokeError": &durable.InvokeError{Name: "i", TimedOut: true, Err: &cardDeclined{Code: 4}}, "declared, panics": &declare{},
-	"SubmitterError": &durable.SubmitterError{Attempts: 2, Err: fmt.Errorf("x: %w", durable.ErrCanceled)},
+	"InvokeError": durable.TimedOut("i", &cardDeclined{Code: 4}), "declared, panics": &declare{},
+	"SubmitterError": &durable.OperationError{Kind: durable.KindSubmitter, Attempts: 2, Err: fmt.Errorf("x: %w", durable.ErrCanceled)},
 }
 
 // failingOperations fail with err, in whichever way code can have an operation do so.

@@ -1,5 +1,7 @@
 package durable
 
+import "github.com/perdure/perdure/protocol"
+
 // What tests outside the package need of its inside.
 
 // ChildID is the id scheme.
@@ -7,6 +9,11 @@ var ChildID = childID
 
 // PollInterval is the time after the nth poll.
 var PollInterval = pollInterval
+
+// TimedOut is the error of an invoke of f whose execution timed out.
+func TimedOut(name string, err error) error {
+	return &OperationError{Kind: protocol.SubTypeChainedInvoke, Name: name, Function: "f", Err: err, status: protocol.StatusTimedOut}
+}
 
 // NewLogger is the default logger.
 var NewLogger = newLogger

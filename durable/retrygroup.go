@@ -20,21 +20,6 @@ func (o retryOption) applyGroup(c *groupConfig)   { c.retry = retry.Policy(o) }
 func (o serdesOption) applyGroup(c *groupConfig)  { c.attempt = append(c.attempt, o) }
 func (o virtualOption) applyGroup(c *groupConfig) { c.attempt = append(c.attempt, o) }
 
-// RetryError is returned by [Retry] when its last attempt failed. It wraps what
-// that failed with: a [*ChildContextError].
-type RetryError struct {
-	Name     string
-	Attempts int
-	Err      error
-}
-
-func (e *RetryError) Error() string {
-	return fmt.Sprintf("%q failed after %d attempts: %v", e.Name, e.Attempts, e.Err)
-}
-
-// Unwrap returns the cause.
-func (e *RetryError) Unwrap() error { return e.Err }
-
 var groupKind = &kind{call: "durable.Retry", typ: protocol.TypeContext, subType: protocol.SubTypeRunInChildContext}
 
 // Retry runs fn, which may consist of any operations, until it succeeds: where
@@ -49,7 +34,7 @@ var groupKind = &kind{call: "durable.Retry", typ: protocol.TypeContext, subType:
 // gets the error as it was recorded, so [retry.Policy.RetryIf] finds the types
 // that were declared with [WithErrors].
 //
-// When there is no further attempt, the error is a [*RetryError]. Retry has no
+// When there is no further attempt, the error is a [*OperationError]. Retry has no
 // record of its own: later runs take each attempt from its record, as
 // [RunInChildContext] does.
 func Retry[T any](ctx Context, name string, fn func(ctx Context, attempt int) (T, error), opts ...RetryGroupOption) (T, error) {
@@ -67,13 +52,13 @@ func Retry[T any](ctx Context, name string, fn func(ctx Context, attempt int) (T
 			}
 			return fn(ctx, attempt)
 		}, cfg.attempt...)
-		if _, failed := err.(*ChildContextError); !failed {
+		if _, failed := err.(*OperationError); !failed {
 			return v, err
 		}
 		backoff := fmt.Sprintf("%s-backoff-%d", name, attempt)
 		d, retry := cfg.next(ctx, name, backoff, err, attempt)
 		if !retry {
-			return zero, &RetryError{Name: name, Attempts: attempt, Err: err}
+			return zero, &OperationError{Kind: KindRetry, Name: name, Attempts: attempt, Err: err}
 		}
 		if err := Wait(ctx, backoff, d); err != nil {
 			return zero, err

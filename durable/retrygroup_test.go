@@ -75,9 +75,9 @@ func TestRetryGroupGivesUp(t *testing.T) {
 		policy := retry.Fixed(2, 3*time.Second)
 		h := handle(svc, func(ctx durable.Context) (any, error) {
 			_, err := durable.Retry(ctx, "group", func(durable.Context, int) (int, error) { return 0, &cardDeclined{Code: 9} }, durable.WithRetry(policy))
-			var group *durable.RetryError
+			group, isGroup := durable.Failed(err, durable.KindRetry)
 			var card *cardDeclined
-			if !errors.As(err, &group) || group.Attempts != 2 || !errors.As(err, &card) {
+			if !isGroup || group.Attempts != 2 || !errors.As(err, &card) {
 				t.Errorf("got %v, want a RetryError of a cardDeclined", err)
 			}
 			seen = append(seen, err.Error())

@@ -152,9 +152,9 @@ func TestStepFails(t *testing.T) {
 				var seen []string
 				h := durable.NewHandler(func(ctx durable.Context, _ any) (int, error) {
 					_, err := durable.Step(ctx, "s", test.body, durable.WithRetry(retry.Fixed(2, time.Second)))
-					var step *durable.StepError
+					_, isStep := durable.Failed(err, protocol.SubTypeStep)
 					var card *cardDeclined
-					seen = append(seen, fmt.Sprint(err, errors.As(err, &step), errors.As(err, &card), card, errors.Is(err, errSentinel)))
+					seen = append(seen, fmt.Sprint(err, isStep, errors.As(err, &card), card, errors.Is(err, errSentinel)))
 					if len(seen) == 1 && test.text != "" && err.Error() != test.text {
 						t.Errorf("got %q, want %q", err, test.text)
 					}

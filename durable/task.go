@@ -280,7 +280,7 @@ func (r *run) endLocked(tasks []*task, cause error) (ended []int) {
 		if !t.virtual {
 			r.queueLocked(queued{update: u})
 		}
-		t.settleLocked(&ChildContextError{Name: t.name, Err: r.cfg.errors.decode(u.Error)})
+		t.settleLocked(&OperationError{Kind: protocol.SubTypeRunInChildContext, Name: t.name, Err: r.cfg.errors.decode(u.Error)})
 	}
 	return ended
 }

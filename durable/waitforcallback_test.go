@@ -111,8 +111,8 @@ func TestWaitForCallbackFails(t *testing.T) {
 		}},
 		`callback "approval" failed: its submitter failed after 2 attempts: declined with 9`: {succeeds(time.Hour, ""), declined, []durable.WaitForCallbackOption{twice}, func(err error) bool {
 			var card *cardDeclined
-			var submitter *durable.SubmitterError
-			return errors.As(err, &submitter) && submitter.Attempts == 2 && errors.As(err, &card) && card.Code == 9
+			submitter, isSubmitter := durable.Failed(err, durable.KindSubmitter)
+			return isSubmitter && submitter.Attempts == 2 && errors.As(err, &card) && card.Code == 9
 		}},
 	} {
 		t.Run(want, func(t *testing.T) {
@@ -122,8 +122,8 @@ func TestWaitForCallbackFails(t *testing.T) {
 				seen := 0
 				svc.run(approving(svc, test.submit, func(_ string, err error) {
 					seen++
-					var callback *durable.CallbackError
-					if !errors.As(err, &callback) || err.Error() != want || !test.check(err) {
+					_, isCallback := durable.Failed(err, protocol.SubTypeCallback)
+					if !isCallback || err.Error() != want || !test.check(err) {
 						t.Errorf("got %v, want a CallbackError %q", err, want)
 					}
 				}, test.opts...))

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/perdure/perdure/durable/retry"
@@ -20,7 +19,7 @@ var conditionKind = &kind{call: "durable.WaitForCondition", typ: protocol.TypeSt
 //
 // How often and for how long it asks is the policy of [WithPolling]: by
 // default 60 times, after 5 s, then 1.5 times later each time up to 5 minutes,
-// with full jitter. When the policy gives up, the [*WaitForConditionError]
+// with full jitter. When the policy gives up, the [*OperationError]
 // wraps [ErrConditionNotMet]. If check returns an error or panics, that is the
 // end too: nothing is retried but the condition. A call that was interrupted is
 // made again, from the state it began with.
@@ -162,28 +161,12 @@ func (c *condition[S]) fail(n int, cause error) (S, error) {
 }
 
 func (o *operation) notMet(attempts int, obj *protocol.ErrorObject) error {
-	return &WaitForConditionError{Name: o.name, Attempts: attempts, Err: o.scope.run.cfg.errors.decode(obj)}
+	return &OperationError{Kind: protocol.SubTypeWaitForCondition, Name: o.name, Attempts: attempts, Err: o.scope.run.cfg.errors.decode(obj)}
 }
 
-// ErrConditionNotMet is in the chain of a [*WaitForConditionError] if its
+// ErrConditionNotMet is in the chain of a [WaitForCondition] whose
 // policy gave up.
 var ErrConditionNotMet = errors.New("the condition was not met")
-
-// WaitForConditionError is returned by [WaitForCondition] when it gave up, or
-// when its function failed. It wraps the cause as it was recorded: a
-// [*RecordedError].
-type WaitForConditionError struct {
-	Name     string
-	Attempts int // calls of the function
-	Err      error
-}
-
-func (e *WaitForConditionError) Error() string {
-	return fmt.Sprintf("waiting for condition %q ended at attempt %d: %v", e.Name, e.Attempts, e.Err)
-}
-
-// Unwrap returns the cause.
-func (e *WaitForConditionError) Unwrap() error { return e.Err }
 
 // polls is the policy with the defaults of polling.
 func polls(p retry.Policy) retry.Policy {

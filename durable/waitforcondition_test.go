@@ -96,9 +96,9 @@ func TestWaitForConditionFails(t *testing.T) {
 				seen := 0
 				svc.run(polling(svc, test.check, func(_ job, err error) {
 					seen++
-					var condition *durable.WaitForConditionError
+					_, isCondition := durable.Failed(err, protocol.SubTypeWaitForCondition)
 					var card *cardDeclined
-					if !errors.As(err, &condition) || err.Error() != want || test.isDone != nil && !errors.Is(err, test.isDone) || errors.As(err, &card) != test.card {
+					if !isCondition || err.Error() != want || test.isDone != nil && !errors.Is(err, test.isDone) || errors.As(err, &card) != test.card {
 						t.Errorf("got %v, want a WaitForConditionError %q", err, want)
 					}
 				}, durable.WithPolling(retry.Fixed(3, time.Second))))

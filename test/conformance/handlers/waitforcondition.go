@@ -8,6 +8,7 @@ import (
 
 	"github.com/perdure/perdure/durable"
 	"github.com/perdure/perdure/durable/retry"
+	"github.com/perdure/perdure/protocol"
 )
 
 var conditions = suite{
@@ -58,8 +59,8 @@ func failingCheck(ctx durable.Context) (string, error) {
 }
 
 func recoveredCheck(ctx durable.Context, _ any) (string, error) {
-	var failed *durable.WaitForConditionError
-	if _, err := failingCheck(ctx); !errors.As(err, &failed) {
+	_, err := failingCheck(ctx)
+	if _, failed := durable.Failed(err, protocol.SubTypeWaitForCondition); !failed {
 		return "", errors.New("the check did not fail with a WaitForConditionError")
 	}
 	return "recovered", nil
