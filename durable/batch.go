@@ -143,7 +143,7 @@ func (b *batch) enter() {
 	b.total.Total = len(b.item)
 	for i, rec := range b.inner.recorded {
 		if rec.op != nil && i >= len(b.item) {
-			s.run.fail(&NonDeterminismError{ID: rec.op.ID, Recorded: shapeOf(rec.op)})
+			s.run.fail(&nonDeterminism{ID: rec.op.ID, Recorded: shapeOf(rec.op)})
 		}
 	}
 }

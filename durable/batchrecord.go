@@ -176,7 +176,7 @@ func recordedBatch[T any](b *batch, work *batchWork[T]) BatchResult[T] {
 		b.unreadable(&SerdesError{What: b.result(), Err: errNoBatch})
 	}
 	if err := b.differs(&in); err != nil {
-		r.fail(&NonDeterminismError{ID: op.ID, Recorded: shapeOf(op), Current: b.shape(), Err: err})
+		r.fail(&nonDeterminism{ID: op.ID, Recorded: shapeOf(op), Current: b.shape(), Err: err})
 	}
 	items := make([]BatchItem[T], len(in.All))
 	for k, j := range in.All {
@@ -232,7 +232,7 @@ func (b *batch) rebuild(op *protocol.Operation) {
 		_ = json.Unmarshal([]byte(*op.Payload), &s) // what it lacks shows below
 	}
 	if len(s.Items) != len(b.item) {
-		r.fail(&NonDeterminismError{ID: op.ID, Recorded: shapeOf(op), Current: b.shape(),
+		r.fail(&nonDeterminism{ID: op.ID, Recorded: shapeOf(op), Current: b.shape(),
 			Err: fmt.Errorf("there are %d items, but %d were recorded", len(b.item), len(s.Items))})
 	}
 	b.inner.sealed, b.inner.loose = true, false
@@ -262,7 +262,7 @@ func (b *batch) rebuildItem(i int, status ItemStatus) {
 	b.item[i].status = ItemStarted
 	b.runItem(o, i)
 	if b.item[i].status != status {
-		b.scope.run.fail(&NonDeterminismError{ID: o.id(), Recorded: o.shape(), Current: o.shape(),
+		b.scope.run.fail(&nonDeterminism{ID: o.id(), Recorded: o.shape(), Current: o.shape(),
 			Err: fmt.Errorf("the item was recorded as %s and is now %s", status, b.item[i].status)})
 	}
 }

@@ -120,13 +120,13 @@ func (o *operation) completed(ctx Context) (*protocol.Operation, error) {
 	here.scope = s
 	switch {
 	case o.scope.run != s.run:
-		s.run.fail(&MisuseError{resultKind.describe(o.name), "the callback is of another invocation; get it from CreateCallback on every run"})
+		s.run.fail(misuse(resultKind.describe(o.name), "the callback is of another invocation; get it from CreateCallback on every run"))
 	case op != nil && op.Status.Closed():
 		return op, nil
 	case s.loose:
 		here.linger()
 	case s.sealed:
-		s.run.fail(&NonDeterminismError{ID: o.id(), Current: o.shape()})
+		s.run.fail(&nonDeterminism{ID: o.id(), Current: o.shape()})
 	}
 	s.checkOpen(o.kind, o.name)
 	return here.settle(o.id(), op), nil

@@ -176,11 +176,11 @@ func combine(ctx Context, k *kind, name string, tasks []*task, decides func(erro
 		return -1, err
 	}
 	if bad != nil { // the record is of other futures
-		o.scope.run.fail(&NonDeterminismError{ID: o.id(), Recorded: shapeOf(o.known.op), Current: o.shape(), Err: bad})
+		o.scope.run.fail(&nonDeterminism{ID: o.id(), Recorded: shapeOf(o.known.op), Current: o.shape(), Err: bad})
 	}
 	for _, t := range tasks {
 		if t.isForeign(o.scope.run) {
-			o.scope.run.fail(&MisuseError{o.describe(name), foreignFuture})
+			o.scope.run.fail(misuse(o.describe(name), foreignFuture))
 		}
 	}
 	c := &combination{operation: o, tasks: tasks, decides: decides, open: len(tasks), decision: decision{First: -1}}
@@ -327,7 +327,7 @@ func (c *combination) read(op *protocol.Operation) {
 		text = *op.Payload
 	}
 	if err := json.Unmarshal([]byte(text), &c.decision); err != nil || c.First < -1 || c.First >= len(c.tasks) || c.strange() {
-		c.scope.run.fail(&NonDeterminismError{ID: op.ID, Recorded: shapeOf(op), Current: c.shape(),
+		c.scope.run.fail(&nonDeterminism{ID: op.ID, Recorded: shapeOf(op), Current: c.shape(),
 			Err: fmt.Errorf("%d futures do not fit what was recorded: %.100q", len(c.tasks), text)})
 	}
 }

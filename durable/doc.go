@@ -53,7 +53,7 @@
 // into a step: time.Now, random numbers, reading a database, iterating over a
 // map. [Context.StartTime], [Now], [UUID] and [Rand] are safe. Where the code
 // no longer does what was recorded, the execution fails with a
-// [NonDeterminismError] that shows both. It is safe to change the inside of
+// NonDeterminismError that shows both. It is safe to change the inside of
 // steps, retry policies and log lines at any time; [Version] makes other
 // changes safe.
 //

@@ -109,8 +109,13 @@ func typeName(err error) (name string, at error) {
 		if err == nil {
 			break
 		}
-		if own, ok := err.(*OperationError); ok {
+		switch own := err.(type) {
+		case *OperationError:
 			return own.recordedAs(), err
+		case *fatalError:
+			return own.name, err
+		case *nonDeterminism:
+			return "NonDeterminismError", err
 		}
 		t := reflect.TypeOf(err)
 		if t.Kind() == reflect.Pointer {
@@ -146,7 +151,7 @@ func stackOf(err error) (stack []string) {
 			if err != nil {
 				stack = err.Stack
 			}
-		case *NonDeterminismError:
+		case *nonDeterminism:
 			if err != nil {
 				stack = err.panicking
 			}

@@ -108,7 +108,7 @@ func (c errorCodecs) encode(err error) *protocol.ErrorObject {
 			obj.ErrorMessage = r.Message
 		}
 	}
-	if _, changed := err.(*NonDeterminismError); !changed { // whatever it wraps
+	if _, changed := err.(*nonDeterminism); !changed { // whatever it wraps
 		obj.ErrorType, obj.ErrorData = c.identify(err, name, at)
 	}
 	return fit(obj)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/perdure/perdure/protocol"
@@ -218,32 +217,13 @@ func (e *PanicError) Error() string { return "panic: " + e.Value }
 // Unwrap returns the panic's value if it is an error.
 func (e *PanicError) Unwrap() error { return e.err }
 
-// Shape is what replay compares of an operation.
-type Shape struct {
-	Type    string // the protocol's type, such as STEP
-	SubType string
-	Name    string
-}
-
-func (s Shape) String() string {
-	var b strings.Builder
-	b.WriteString(s.Type)
-	if s.SubType != "" {
-		b.WriteString("/" + s.SubType)
-	}
-	if s.Name != "" {
-		fmt.Fprintf(&b, " %q", s.Name)
-	}
-	return b.String()
-}
-
-// NonDeterminismError says that the code no longer does what the execution's
+// nonDeterminism says that the code no longer does what the execution's
 // history recorded. It fails the execution and is never returned to code,
 // which might otherwise compensate for work that went well.
-type NonDeterminismError struct {
+type nonDeterminism struct {
 	ID       string
-	Recorded *Shape // nil if nothing was recorded where something had to be
-	Current  *Shape // nil if the code ended before it got there
+	Recorded string // a shape; empty if nothing was recorded where something had to be
+	Current  string // a shape; empty if the code ended before it got there
 	Where    string // the code makes the call of Current: file:line
 	// Err is what the code now fails with: before it got there, or where it had
 	// succeeded.
@@ -252,12 +232,12 @@ type NonDeterminismError struct {
 	panicking []string // the stack of a panic that unwound the code to Where
 }
 
-func (e *NonDeterminismError) Error() string {
+func (e *nonDeterminism) Error() string {
 	const hint = "code between operations must do the same on every run, so what is decided by time, chance, a map's order or the environment belongs in a step; and an execution must finish on the version it started on"
 	return fmt.Sprintf("perdure: non-deterministic code at operation %s: %s; %s", e.ID, e.difference(), hint)
 }
 
-func (e *NonDeterminismError) difference() string {
+func (e *nonDeterminism) difference() string {
 	where := ""
 	if e.Where != "" {
 		where = " (at " + e.Where + ")"
@@ -266,41 +246,34 @@ func (e *NonDeterminismError) difference() string {
 		where += " in a deferred function, because it panics at " + e.panicking[0]
 	}
 	switch {
-	case e.Current == nil && e.Err != nil:
+	case e.Current == "" && e.Err != nil:
 		return fmt.Sprintf("recorded %v, but the code now fails without reaching it: %s", e.Recorded, message(e.Err))
-	case e.Current == nil:
+	case e.Current == "":
 		return fmt.Sprintf("recorded %v, but the code returned without reaching it", e.Recorded)
 	case e.Err != nil:
 		return fmt.Sprintf("recorded that %v succeeded, but the code now fails: %s%s", e.Recorded, message(e.Err), where)
-	case e.Recorded == nil:
+	case e.Recorded == "":
 		return fmt.Sprintf("the code now does %v, but nothing was recorded there, though the execution has come past it%s", e.Current, where)
 	}
 	return fmt.Sprintf("recorded %v, but the code now does %v%s", e.Recorded, e.Current, where)
 }
 
 // Unwrap returns what the code fails with, if it does.
-func (e *NonDeterminismError) Unwrap() error { return e.Err }
+func (e *nonDeterminism) Unwrap() error { return e.Err }
 
-// MisuseError says that a durable context was used where it must not be: by
-// two goroutines at once, inside its own step, or after its function returned.
-// It fails the execution.
-type MisuseError struct {
-	Call string // such as `durable.Step "charge"`
-	Rule string
+// fatalError fails the execution, under its name. No code gets one: see package
+// documentation, "Failure".
+type fatalError struct {
+	name string
+	text string
+	err  error // that it wraps, if any
 }
 
-func (e *MisuseError) Error() string { return "perdure: " + e.Call + ": " + e.Rule }
+func (e *fatalError) Error() string { return "perdure: " + e.text }
 
-// CheckpointError says that the service refused a checkpoint for a reason that
-// another try would not change. It fails the execution.
-type CheckpointError struct {
-	Code string // the service's error code
-	Err  error
+func (e *fatalError) Unwrap() error { return e.err }
+
+// misuse says that a call breaks a rule about who may use a context, and when.
+func misuse(call, rule string) error {
+	return &fatalError{name: "MisuseError", text: call + ": " + rule}
 }
-
-func (e *CheckpointError) Error() string {
-	return fmt.Sprintf("perdure: the service refused a checkpoint: %v", e.Err)
-}
-
-// Unwrap returns the client's error.
-func (e *CheckpointError) Unwrap() error { return e.Err }

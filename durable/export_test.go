@@ -10,6 +10,9 @@ var ChildID = childID
 // PollInterval is the time after the nth poll.
 var PollInterval = pollInterval
 
+// NonDeterminism says that code fails with err without reaching a step.
+func NonDeterminism(err error) error { return &nonDeterminism{ID: "1", Recorded: "STEP", Err: err} }
+
 // TimedOut is the error of an invoke of f whose execution timed out.
 func TimedOut(name string, err error) error {
 	return &OperationError{Kind: protocol.SubTypeChainedInvoke, Name: name, Function: "f", Err: err, status: protocol.StatusTimedOut}

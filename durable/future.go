@@ -79,7 +79,7 @@ func brokenFuture[T any](err error) *Future[T] {
 // use meanwhile, as by any operation. Waiting is not recorded.
 //
 // Work that waits for itself, or for work that waits for it, fails the
-// execution with a [DeadlockError] once nothing else is under way.
+// execution with a DeadlockError once nothing else is under way.
 func (f *Future[T]) Result(ctx Context) (T, error) {
 	if err := f.task.await(ctx); err != nil {
 		var zero T

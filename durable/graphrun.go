@@ -179,7 +179,7 @@ func (g *graphRun) awaits() string { return graphKind.describe(g.name) }
 func (g *graphRun) checkReached() {
 	for _, n := range g.graph.nodes {
 		if op := g.record(n.number()).op; op != nil && n.task == nil {
-			g.scope.run.fail(&NonDeterminismError{ID: op.ID, Recorded: shapeOf(op), Err: g.undecided()})
+			g.scope.run.fail(&nonDeterminism{ID: op.ID, Recorded: shapeOf(op), Err: g.undecided()})
 		}
 	}
 }

@@ -35,7 +35,7 @@ func (r *run) refused(err error) outcome {
 	case code == "" && status < 400:
 		return fault
 	}
-	return r.failed(&CheckpointError{Code: code, Err: err})
+	return r.failed(&fatalError{"CheckpointError", fmt.Sprintf("the service refused a checkpoint: %v", err), err})
 }
 
 // refusalOf is the service's code and message in err, if it has any.

@@ -63,7 +63,7 @@ type outcome struct {
 // failed is the outcome of a run whose execution failed with err.
 func (r *run) failed(err error) outcome {
 	obj := r.cfg.errors.report(err)
-	if changed, ok := err.(*NonDeterminismError); ok && !r.cfg.rehearsal && !r.ended.Load() {
+	if changed, ok := err.(*nonDeterminism); ok && !r.cfg.rehearsal && !r.ended.Load() {
 		r.log.changed(changed, obj.StackTrace)
 	}
 	return outcome{status: protocol.InvocationFailed, err: obj}
@@ -143,7 +143,7 @@ func (r *run) finishLocked(o outcome) {
 // fail ends the run and the calling goroutine: the execution failed, whatever
 // user code thinks of it.
 func (r *run) fail(err error) {
-	if changed, ok := err.(*NonDeterminismError); ok && changed.Current != nil {
+	if changed, ok := err.(*nonDeterminism); ok && changed.Current != "" {
 		changed.Where, changed.panicking = callSite(), panicStack()
 	}
 	r.finish(r.failed(err))

@@ -123,9 +123,9 @@ func (t *task) enter(ctx Context, method string) (*scope, error) {
 	s.checkOpen(k, t.name)
 	switch {
 	case t.isForeign(s.run):
-		s.run.fail(&MisuseError{k.describe(t.name), foreignFuture})
+		s.run.fail(misuse(k.describe(t.name), foreignFuture))
 	case !s.busy.CompareAndSwap(false, true):
-		s.run.fail(&MisuseError{k.describe(t.name), "its context is in use by another operation: use the context of the function that makes the call"})
+		s.run.fail(misuse(k.describe(t.name), "its context is in use by another operation: use the context of the function that makes the call"))
 	}
 	return s, nil
 }
@@ -174,7 +174,7 @@ func (s *scope) stopAt(t *task) {
 		here.scope = s
 		here.linger()
 	}
-	s.run.fail(&NonDeterminismError{ID: t.id(), Current: t.shape()})
+	s.run.fail(&nonDeterminism{ID: t.id(), Current: t.shape()})
 }
 
 func (t *task) doneChannel() <-chan struct{} {
@@ -388,25 +388,16 @@ func (r *run) wakeJoinLocked(w *waiter) {
 	}
 }
 
-// DeadlockError says that every goroutine of the workflow waits for another
-// one of them, and nothing is pending at the service that could change that.
-// It fails the execution.
-type DeadlockError struct {
-	// Waits says who waits for what, one line for each goroutine.
-	Waits []string
-}
-
-func (e *DeadlockError) Error() string {
-	return "perdure: deadlock: nothing is pending, and all that is under way waits for each other: " + strings.Join(e.Waits, "; ")
-}
-
+// deadlockLocked says that every goroutine of the workflow waits for another one,
+// and that nothing is pending at the service that could change that.
 func (r *run) deadlockLocked() error {
-	e := new(DeadlockError)
+	var waits []string
 	for w := range r.joins {
-		e.Waits = append(e.Waits, w.scope.describe()+" waits for "+w.on.awaits())
+		waits = append(waits, w.scope.describe()+" waits for "+w.on.awaits())
 	}
-	slices.Sort(e.Waits)
-	return e
+	slices.Sort(waits)
+	return &fatalError{name: "DeadlockError",
+		text: "deadlock: nothing is pending, and all that is under way waits for each other: " + strings.Join(waits, "; ")}
 }
 
 // describe names the scope's function in messages.
