@@ -13,6 +13,7 @@ import (
 
 	"github.com/perdure/perdure"
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/durable/retry"
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/engine/memstore"
 	"github.com/perdure/perdure/protocol"
@@ -46,7 +47,7 @@ func double(ctx durable.Context, n int) (int, error) {
 			return 0, errors.New("there is less than nothing")
 		}
 		return 2 * n, nil
-	}, durable.WithRetry(durable.NoRetry()))
+	}, durable.WithRetry(retry.None()))
 }
 
 func handle[In, Out any](t *testing.T, p *perdure.Service, name string, handler func(durable.Context, In) (Out, error), settings ...perdure.Setting) {

@@ -2,8 +2,8 @@ package durabletest
 
 import (
 	"context"
+	"github.com/perdure/perdure/protocol"
 
-	"github.com/perdure/perdure/durable"
 	"github.com/perdure/perdure/internal/function/inprocess"
 )
 
@@ -11,7 +11,7 @@ import (
 type client struct{ x *Execution }
 
 // Checkpoint implements [durable.Client].
-func (c client) Checkpoint(ctx context.Context, req *durable.CheckpointRequest) (*durable.CheckpointReply, error) {
+func (c client) Checkpoint(ctx context.Context, req *protocol.CheckpointRequest) (*protocol.CheckpointReply, error) {
 	f := &c.x.flight
 	if f.due(req.Updates, before) {
 		f.crash()
@@ -31,6 +31,6 @@ func (c client) Checkpoint(ctx context.Context, req *durable.CheckpointRequest) 
 }
 
 // State implements [durable.Client].
-func (c client) State(ctx context.Context, req *durable.StateRequest) (*durable.StateReply, error) {
+func (c client) State(ctx context.Context, req *protocol.StateRequest) (*protocol.StateReply, error) {
 	return inprocess.Client{Engine: c.x.engine}.State(ctx, req)
 }

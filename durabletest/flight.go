@@ -8,7 +8,6 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/perdure/perdure/durable"
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/function/inprocess"
 	"github.com/perdure/perdure/protocol"
@@ -132,7 +131,7 @@ func (i invoker) Invoke(ctx context.Context, inv *engine.Invocation) engine.Outc
 // giveUp ends an execution that would go on failing: its code called t.Fatal,
 // or nothing it does works.
 func (i invoker) giveUp(arn string) {
-	reason := &durable.ErrorObject{ErrorType: "TestFailed", ErrorMessage: "the test was given up"}
+	reason := &protocol.ErrorObject{ErrorType: "TestFailed", ErrorMessage: "the test was given up"}
 	if _, err := i.x.engine.Stop(context.Background(), arn, reason); err != nil {
 		i.x.caller.Errorf("durabletest: stopping the execution: %v", err)
 	}

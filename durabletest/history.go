@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/perdure/perdure/durable"
 	"github.com/perdure/perdure/internal/core/history"
 	"github.com/perdure/perdure/protocol"
 )
@@ -86,12 +85,12 @@ const maxShown = 200
 // Operations are all operations, as their last event left them, in the order
 // in which they started. That a step is READY for its next attempt is no
 // event: it stays PENDING here until the attempt starts.
-func (h History) Operations() []*durable.Operation {
+func (h History) Operations() []*protocol.Operation {
 	var fold history.Fold
 	for _, ev := range h {
 		fold.Add(ev)
 	}
-	var ops []*durable.Operation
+	var ops []*protocol.Operation
 	for _, op := range fold.Operations() {
 		ops = append(ops, &op.Operation)
 	}

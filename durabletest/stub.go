@@ -4,11 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"github.com/perdure/perdure/protocol"
 	"reflect"
 	"strings"
 	"time"
 
-	"github.com/perdure/perdure/durable"
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/function/inprocess"
 )
@@ -50,7 +50,7 @@ func (s stub) Invoke(ctx context.Context, inv *engine.Invocation) engine.Outcome
 	defer cancel()
 	answer, err := s(ctx, inv.Payload)
 	if err != nil {
-		return engine.Outcome{Error: &durable.ErrorObject{ErrorType: typeName(err), ErrorMessage: err.Error()}}
+		return engine.Outcome{Error: &protocol.ErrorObject{ErrorType: typeName(err), ErrorMessage: err.Error()}}
 	}
 	return engine.Outcome{Payload: answer}
 }

@@ -27,6 +27,17 @@ func Head(s string, most int) string {
 	return s[:most]
 }
 
+// Shorten makes s at most max bytes of UTF-8, and says so where it cuts: what
+// is recorded of texts without a limit.
+func Shorten(s string, max int) string {
+	const mark = " … (cut)"
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	if len(s) <= max {
+		return s
+	}
+	return strings.ToValidUTF8(s[:max-len(mark)], "") + mark
+}
+
 // AppendEscaped appends s with everything percent-encoded that RFC 3986 does
 // not leave unreserved, except the byte in keep; zero is none. It is what paths
 // with execution ARNs, queries and signatures are made of.

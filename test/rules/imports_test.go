@@ -22,7 +22,8 @@ var floors = []floor{
 	{"internal/files", "internal/function/codestore"},
 	{"internal/observe", "protocol"},
 	{"internal/core", "protocol internal/files internal/observe/metrics"},
-	{"durable", "protocol internal/observe/telemetry"},
+	{"internal/sdk", "protocol"},
+	{"durable", "protocol internal/observe/telemetry internal/sdk"},
 	{"engine", "protocol internal/core internal/observe internal/text"},
 	{".", "protocol durable engine internal/api internal/function/inprocess"},
 	{"internal/api", "protocol engine internal/core/history internal/core/store internal/files internal/function/attached internal/observe internal/text"},
@@ -30,7 +31,7 @@ var floors = []floor{
 	{"internal/cli", "protocol engine internal/core/history internal/text"},
 	{"cmd/perdure", anything},
 	{"durabletest", anything},
-	{"examples", ". durable"},
+	{"examples", ". durable protocol"},
 	{"test", anything},
 }
 

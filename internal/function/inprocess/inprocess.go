@@ -56,19 +56,19 @@ func Failure(ctx context.Context, inv *engine.Invocation, err error) engine.Outc
 type Client struct{ Engine *engine.Engine }
 
 // Checkpoint implements [durable.Client].
-func (c Client) Checkpoint(ctx context.Context, req *durable.CheckpointRequest) (*durable.CheckpointReply, error) {
+func (c Client) Checkpoint(ctx context.Context, req *protocol.CheckpointRequest) (*protocol.CheckpointReply, error) {
 	reply, err := c.Engine.Checkpoint(ctx, &engine.CheckpointRequest{ARN: req.ExecutionARN, Token: req.Token, Updates: req.Updates})
 	if err != nil {
 		return nil, err
 	}
-	return &durable.CheckpointReply{Token: reply.Token, Operations: reply.Operations}, nil
+	return &protocol.CheckpointReply{Token: reply.Token, Operations: reply.Operations}, nil
 }
 
 // State implements [durable.Client].
-func (c Client) State(ctx context.Context, req *durable.StateRequest) (*durable.StateReply, error) {
+func (c Client) State(ctx context.Context, req *protocol.StateRequest) (*protocol.StateReply, error) {
 	ops, next, err := c.Engine.State(ctx, req.ExecutionARN, req.Token, req.Marker, req.MaxItems)
 	if err != nil {
 		return nil, err
 	}
-	return &durable.StateReply{Operations: ops, NextMarker: next}, nil
+	return &protocol.StateReply{Operations: ops, NextMarker: next}, nil
 }

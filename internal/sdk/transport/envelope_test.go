@@ -1,4 +1,4 @@
-package durable
+package transport
 
 import (
 	"bytes"
@@ -43,8 +43,8 @@ func TestReadInput(t *testing.T) {
 	})
 }
 
-func drawOperation(t *rapid.T) *Operation {
-	op := &Operation{
+func drawOperation(t *rapid.T) *protocol.Operation {
+	op := &protocol.Operation{
 		ID: rapid.String().Draw(t, "id"), Name: rapid.String().Draw(t, "name"), ParentID: rapid.String().Draw(t, "parent"),
 		Type: rapid.SampledFrom(protocol.OperationTypes).Draw(t, "type"), Status: protocol.StatusStarted,
 		Start: protocol.Timestamp(rapid.Int64Range(0, 1<<45).Draw(t, "start")),
@@ -56,7 +56,7 @@ func drawOperation(t *rapid.T) *Operation {
 	switch op.Type {
 	case protocol.TypeStep:
 		op.Attempt, op.NextAttempt = rapid.IntRange(0, 99).Draw(t, "attempt"), op.Start
-		op.Error = &ErrorObject{ErrorMessage: rapid.String().Draw(t, "message"), StackTrace: []string{"f"}}
+		op.Error = &protocol.ErrorObject{ErrorMessage: rapid.String().Draw(t, "message"), StackTrace: []string{"f"}}
 	case protocol.TypeWait:
 		op.Payload, op.ScheduledEnd = nil, op.Start
 	case protocol.TypeContext:

@@ -1,4 +1,4 @@
-package durable
+package transport
 
 import (
 	"context"
@@ -19,39 +19,36 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// lazyClient connects when it is first used, so that a function starts before
-// its client of the Lambda API is set up.
-type lazyClient struct {
-	connect func() (Client, error)
-	once    sync.Once
-	client  Client
-	err     error
-}
+// Client makes the two calls of the Lambda API that a durable function needs.
+// It reads the environment when it is first used, so that a function starts
+// before that.
+type Client struct{ connect func() (*lambdaClient, error) }
 
-func (c *lazyClient) get() (Client, error) {
-	c.once.Do(func() { c.client, c.err = c.connect() })
-	return c.client, c.err
-}
+// NewClient makes a client for what Lambda puts into the environment.
+func NewClient() *Client { return &Client{sync.OnceValues(connect)} }
 
-func (c *lazyClient) Checkpoint(ctx context.Context, req *CheckpointRequest) (*CheckpointReply, error) {
-	client, err := c.get()
+// Checkpoint records updates, all or none. However often the request is sent,
+// its ClientToken stays the same, so a lost reply is not a lost checkpoint.
+func (c *Client) Checkpoint(ctx context.Context, req *protocol.CheckpointRequest) (*protocol.CheckpointReply, error) {
+	client, err := c.connect()
 	if err != nil {
 		return nil, err
 	}
 	return client.Checkpoint(ctx, req)
 }
 
-func (c *lazyClient) State(ctx context.Context, req *StateRequest) (*StateReply, error) {
-	client, err := c.get()
+// State reads one page of the execution's operations.
+func (c *Client) State(ctx context.Context, req *protocol.StateRequest) (*protocol.StateReply, error) {
+	client, err := c.connect()
 	if err != nil {
 		return nil, err
 	}
 	return client.State(ctx, req)
 }
 
-// lambdaClient makes the two calls of the Lambda API that a durable function
-// needs. The AWS SDK's client knows ninety more, for which every function
-// would pay with its size and its start-up; a test holds the two side by side.
+// lambdaClient is a [Client] that has read the environment. The AWS SDK's client
+// knows ninety calls more, for which every function would pay with its size and
+// its start-up; a test holds the two side by side.
 type lambdaClient struct {
 	endpoint  url.URL // its paths do not end in a slash
 	transport http.RoundTripper
@@ -60,9 +57,9 @@ type lambdaClient struct {
 	backoff   time.Duration // at most, before the second attempt; twice that before the third
 }
 
-// newLambdaClient reads what Lambda puts into the environment, and nothing
-// else. Without credentials, requests to an endpoint of one's own go unsigned.
-func newLambdaClient() (Client, error) {
+// connect reads what Lambda puts into the environment, and nothing else. Without
+// credentials, requests to an endpoint of one's own go unsigned.
+func connect() (*lambdaClient, error) {
 	region := firstEnv("AWS_REGION", "AWS_DEFAULT_REGION")
 	if region == "" {
 		return nil, errors.New("perdure: AWS_REGION is not set; on Lambda and under perdure it always is")
@@ -163,12 +160,10 @@ func version() string {
 	return strings.TrimPrefix(v, "v")
 }
 
-// Checkpoint implements [Client]. However often the request is sent, its
-// ClientToken stays the same, so a lost reply is not a lost checkpoint.
-func (c *lambdaClient) Checkpoint(ctx context.Context, req *CheckpointRequest) (*CheckpointReply, error) {
+func (c *lambdaClient) Checkpoint(ctx context.Context, req *protocol.CheckpointRequest) (*protocol.CheckpointReply, error) {
 	size := 256 + len(req.Token)
 	for i := range req.Updates {
-		size += updateSize(&req.Updates[i])
+		size += UpdateSize(&req.Updates[i])
 	}
 	data, err := c.call(ctx, &apiCall{
 		name: "CheckpointDurableExecution", method: http.MethodPost, arn: req.ExecutionARN, path: "/checkpoint",
@@ -185,9 +180,9 @@ func (c *lambdaClient) Checkpoint(ctx context.Context, req *CheckpointRequest) (
 }
 
 // rest adds the further pages of a checkpoint's reply.
-func (c *lambdaClient) rest(ctx context.Context, arn, marker string, reply *CheckpointReply) error {
+func (c *lambdaClient) rest(ctx context.Context, arn, marker string, reply *protocol.CheckpointReply) error {
 	for marker != "" && reply.Token != "" {
-		page, err := c.State(ctx, &StateRequest{ExecutionARN: arn, Token: reply.Token, Marker: marker, MaxItems: protocol.MaxPage})
+		page, err := c.State(ctx, &protocol.StateRequest{ExecutionARN: arn, Token: reply.Token, Marker: marker, MaxItems: protocol.MaxPage})
 		if err != nil {
 			return err
 		}
@@ -196,8 +191,7 @@ func (c *lambdaClient) rest(ctx context.Context, arn, marker string, reply *Chec
 	return nil
 }
 
-// State implements [Client].
-func (c *lambdaClient) State(ctx context.Context, req *StateRequest) (*StateReply, error) {
+func (c *lambdaClient) State(ctx context.Context, req *protocol.StateRequest) (*protocol.StateReply, error) {
 	query := protocol.AppendEscaped([]byte("CheckpointToken="), req.Token, 0)
 	if req.Marker != "" {
 		query = protocol.AppendEscaped(append(query, "&Marker="...), req.Marker, 0)

@@ -1,4 +1,4 @@
-package durable
+package transport
 
 import (
 	"encoding/json"
@@ -13,7 +13,7 @@ import (
 // Replies read back as what the service appended.
 func TestReadReply(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		want := &StateReply{NextMarker: rapid.String().Draw(t, "marker"), Operations: rapid.SliceOfN(rapid.Custom(drawOperation), 0, 3).Draw(t, "operations")}
+		want := &protocol.StateReply{NextMarker: rapid.String().Draw(t, "marker"), Operations: rapid.SliceOfN(rapid.Custom(drawOperation), 0, 3).Draw(t, "operations")}
 		if len(want.Operations) == 0 {
 			want.Operations = nil
 		}
@@ -24,7 +24,7 @@ func TestReadReply(t *testing.T) {
 			t.Fatalf("%s: %v\n(-want +got):\n%s", state, err, diff)
 		}
 		reply, marker, err := readCheckpointReply([]byte(`{"NewExecutionState":` + string(state) + `,"CheckpointToken":"t"}`))
-		if diff := cmp.Diff(&CheckpointReply{Token: "t", Operations: want.Operations}, reply); diff != "" || err != nil || marker != want.NextMarker {
+		if diff := cmp.Diff(&protocol.CheckpointReply{Token: "t", Operations: want.Operations}, reply); diff != "" || err != nil || marker != want.NextMarker {
 			t.Fatalf("%s: %q %v\n(-want +got):\n%s", state, marker, err, diff)
 		}
 	})
@@ -60,7 +60,7 @@ func TestReadOddReplies(t *testing.T) {
 	}
 	for _, in := range []string{`{}`, ` {"NewExecutionState":null,"CheckpointToken":null} `, `{"NewExecutionState":{"Operations":null,"NextMarker":null}}`} {
 		reply, marker, err := readCheckpointReply([]byte(in))
-		if diff := cmp.Diff(&CheckpointReply{}, reply); diff != "" || marker != "" || err != nil {
+		if diff := cmp.Diff(&protocol.CheckpointReply{}, reply); diff != "" || marker != "" || err != nil {
 			t.Errorf("%s: got %+v, %q, %v", in, reply, marker, err)
 		}
 	}

@@ -1,4 +1,4 @@
-package durable_test
+package transport_test
 
 import (
 	"bufio"
@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/protocol"
 )
 
 // canned is a service that answers every request with the same reply, at next
@@ -67,7 +68,7 @@ func serveCanned(c net.Conn, answer []byte) {
 func BenchmarkCheckpointCall(b *testing.B) {
 	lambdaEnvironment(b, canned(b, `{"CheckpointToken":"dG9rZW4y","NewExecutionState":{"Operations":[],"NextMarker":""}}`))
 	payload := `{"id":"o1","amount":3}`
-	req := &durable.CheckpointRequest{ExecutionARN: testARN, Token: "dG9rZW4x", Updates: []durable.Update{
+	req := &protocol.CheckpointRequest{ExecutionARN: testARN, Token: "dG9rZW4x", Updates: []protocol.Update{
 		{ID: "1", Type: "STEP", Action: "START", Name: "charge-card", SubType: "Step"},
 		{ID: "1", Type: "STEP", Action: "SUCCEED", Name: "charge-card", SubType: "Step", Payload: &payload},
 	}}

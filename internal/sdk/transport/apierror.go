@@ -1,4 +1,4 @@
-package durable
+package transport
 
 import (
 	"encoding/json"
@@ -89,5 +89,16 @@ func (e *apiError) HTTPStatusCode() int  { return e.status }
 
 // temporary reports whether the same request may succeed a little later.
 func (e *apiError) temporary() bool {
-	return e.status == http.StatusTooManyRequests || e.status >= 500 || transient(protocol.Code(e.code))
+	return e.status == http.StatusTooManyRequests || e.status >= 500 || Temporary(protocol.Code(e.code))
+}
+
+// Temporary reports whether a code says that the request itself was fine.
+// No code, and UnknownError in the AWS SDK, come with answers that are not the
+// service's own, such as a proxy's; their HTTP status decides.
+func Temporary(code protocol.Code) bool {
+	switch code {
+	case protocol.CodeTooManyRequests, protocol.CodeService, "ThrottlingException", "InternalFailure", "ServiceUnavailable":
+		return true
+	}
+	return false
 }

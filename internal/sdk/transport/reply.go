@@ -1,4 +1,4 @@
-package durable
+package transport
 
 import (
 	"bytes"
@@ -9,8 +9,8 @@ import (
 
 // readCheckpointReply reads the answer to a checkpoint, and the marker of the
 // operations that did not fit into it.
-func readCheckpointReply(data []byte) (reply *CheckpointReply, marker string, err error) {
-	reply = new(CheckpointReply)
+func readCheckpointReply(data []byte) (reply *protocol.CheckpointReply, marker string, err error) {
+	reply = new(protocol.CheckpointReply)
 	var state protocol.InitialState
 	err = readReply(data, func(r *protocol.Reader, name string) {
 		switch name {
@@ -26,8 +26,8 @@ func readCheckpointReply(data []byte) (reply *CheckpointReply, marker string, er
 	return reply, state.NextMarker, err
 }
 
-func readStateReply(data []byte) (*StateReply, error) {
-	reply := new(StateReply)
+func readStateReply(data []byte) (*protocol.StateReply, error) {
+	reply := new(protocol.StateReply)
 	err := readReply(data, func(r *protocol.Reader, name string) {
 		switch name {
 		case "NextMarker":

@@ -1,4 +1,4 @@
-package durable
+package transport
 
 import (
 	"bytes"
@@ -160,4 +160,30 @@ func readBody(call string, resp *http.Response, limit int64) ([]byte, error) {
 		return nil, fmt.Errorf("%s: the service's reply is larger than %d bytes", call, limit)
 	}
 	return buf.Bytes(), nil
+}
+
+// UpdateSize estimates how long an update is as JSON.
+func UpdateSize(u *protocol.Update) int {
+	n := 100 + len(u.Name)
+	if u.Payload != nil {
+		n += EscapedLen(*u.Payload)
+	}
+	if u.Error != nil {
+		n += u.Error.Size()
+	}
+	return n
+}
+
+// EscapedLen is how long s is inside a JSON string.
+func EscapedLen(s string) int {
+	n := len(s)
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '"' || c == '\\' || c == '\n' || c == '\r' || c == '\t':
+			n++
+		case c < ' ':
+			n += 5
+		}
+	}
+	return n
 }

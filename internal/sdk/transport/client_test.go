@@ -1,4 +1,4 @@
-package durable_test
+package transport_test
 
 import (
 	"context"
@@ -18,8 +18,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/internal/sdk/transport"
 	"github.com/perdure/perdure/protocol"
 )
+
+const testARN = "arn:aws:lambda:us-east-1:000000000000:function:f:$LATEST/durable-execution/n/exec"
 
 // apiRequest is what the Lambda API saw of one request.
 type apiRequest struct {
@@ -56,11 +59,11 @@ func lambdaAPI(t *testing.T, answers ...string) (durable.Client, *[]apiRequest) 
 	t.Setenv("AWS_ACCESS_KEY_ID", "AKID")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
 	t.Setenv("AWS_ENDPOINT_URL_LAMBDA", srv.URL)
-	client, err := durable.NewLambdaClient()
+	client, err := transport.Connect()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return durable.Hurried(client), &seen
+	return transport.Hurried(client), &seen
 }
 
 func TestLambdaClientCheckpoint(t *testing.T) {
@@ -71,22 +74,22 @@ func TestLambdaClientCheckpoint(t *testing.T) {
 			 "StepDetails":{"Attempt":1,"NextAttemptTimestamp":1700000005.25,"Error":{"ErrorType":"T","ErrorMessage":"m","ErrorData":"d","StackTrace":["f"]}}},
 			{"Id":"3","Type":"WAIT","Status":"STARTED","StartTimestamp":1700000000,"WaitDetails":{"ScheduledEndTimestamp":1700000007}}]}}`)
 	payload := "\"<&>\""
-	reply, err := client.Checkpoint(t.Context(), &durable.CheckpointRequest{
+	reply, err := client.Checkpoint(t.Context(), &protocol.CheckpointRequest{
 		ExecutionARN: testARN, Token: "dG9rZW4x",
-		Updates: []durable.Update{
+		Updates: []protocol.Update{
 			{ID: "1", Type: "CONTEXT", Action: "SUCCEED", Name: "c", SubType: "RunInChildContext", Payload: &payload, ContextOptions: &protocol.ContextOptions{ReplayChildren: true}},
-			{ID: "2", ParentID: "1", Type: "STEP", Action: "RETRY", Error: &durable.ErrorObject{ErrorType: "T", ErrorMessage: "m"}, StepOptions: &protocol.StepOptions{NextAttemptDelaySeconds: 5}},
+			{ID: "2", ParentID: "1", Type: "STEP", Action: "RETRY", Error: &protocol.ErrorObject{ErrorType: "T", ErrorMessage: "m"}, StepOptions: &protocol.StepOptions{NextAttemptDelaySeconds: 5}},
 			{ID: "3", Type: "WAIT", Action: "START", WaitOptions: &protocol.WaitOptions{WaitSeconds: 7}},
 		},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &durable.CheckpointReply{Token: "dG9rZW4y", Operations: []*durable.Operation{
+	want := &protocol.CheckpointReply{Token: "dG9rZW4y", Operations: []*protocol.Operation{
 		{
 			ID: "2", Type: "STEP", SubType: "Step", Name: "s", Status: "PENDING", Start: 1700000000500,
 			Attempt: 1, NextAttempt: 1700000005250,
-			Error: &durable.ErrorObject{ErrorType: "T", ErrorMessage: "m", ErrorData: "d", StackTrace: []string{"f"}},
+			Error: &protocol.ErrorObject{ErrorType: "T", ErrorMessage: "m", ErrorData: "d", StackTrace: []string{"f"}},
 		},
 		{ID: "3", Type: "WAIT", Status: "STARTED", Start: 1700000000000, ScheduledEnd: 1700000007000},
 	}}
@@ -117,12 +120,12 @@ func TestLambdaClientCheckpoint(t *testing.T) {
 
 func TestLambdaClientState(t *testing.T) {
 	client, seen := lambdaAPI(t, `{"NextMarker":"","Operations":[{"Id":"e","Type":"EXECUTION","Status":"STARTED","StartTimestamp":1,"ExecutionDetails":{"InputPayload":"{}"}}]}`)
-	reply, err := client.State(t.Context(), &durable.StateRequest{ExecutionARN: testARN, Token: "dA==", Marker: "m", MaxItems: 1000})
+	reply, err := client.State(t.Context(), &protocol.StateRequest{ExecutionARN: testARN, Token: "dA==", Marker: "m", MaxItems: 1000})
 	if err != nil {
 		t.Fatal(err)
 	}
 	input := "{}"
-	want := &durable.StateReply{Operations: []*durable.Operation{{ID: "e", Type: "EXECUTION", Status: "STARTED", Start: 1000, Payload: &input}}}
+	want := &protocol.StateReply{Operations: []*protocol.Operation{{ID: "e", Type: "EXECUTION", Status: "STARTED", Start: 1000, Payload: &input}}}
 	if diff := cmp.Diff(want, reply); diff != "" {
 		t.Errorf("reply (-want +got):\n%s", diff)
 	}
@@ -144,7 +147,7 @@ func TestLambdaClientRefusals(t *testing.T) {
 			h := durable.NewHandler(func(ctx durable.Context, _ any) (int, error) {
 				return durable.Step(ctx, "s", func(context.Context) (int, error) { return 0, nil })
 			}, durable.WithClient(client))
-			reply, err := h.Invoke(t.Context(), finished(0, ""))
+			reply, err := h.Invoke(t.Context(), begun())
 			if (err != nil) != fault || !fault && !strings.Contains(string(reply), `"ErrorType":"CheckpointError"`) {
 				t.Errorf("got %s %v, want fault %v", reply, err, fault)
 			}
@@ -152,11 +155,18 @@ func TestLambdaClientRefusals(t *testing.T) {
 	}
 }
 
+// begun is the payload of an execution's first invocation.
+func begun() []byte {
+	in := &protocol.InvocationInput{DurableExecutionArn: testARN, CheckpointToken: "t"}
+	in.InitialExecutionState.Operations = []*protocol.Operation{{ID: "exec", Type: protocol.TypeExecution, Status: protocol.StatusStarted}}
+	return protocol.AppendInput(nil, in)
+}
+
 func TestLambdaClientEnvironment(t *testing.T) {
 	t.Run("no region", func(t *testing.T) {
 		t.Setenv("AWS_REGION", "")
 		t.Setenv("AWS_DEFAULT_REGION", "")
-		if _, err := durable.NewLambdaClient(); err == nil || !strings.Contains(err.Error(), "AWS_REGION") {
+		if _, err := transport.Connect(); err == nil || !strings.Contains(err.Error(), "AWS_REGION") {
 			t.Errorf("got %v, want an error that names AWS_REGION", err)
 		}
 	})
@@ -165,31 +175,31 @@ func TestLambdaClientEnvironment(t *testing.T) {
 		t.Setenv("AWS_ACCESS_KEY_ID", "")
 		t.Setenv("AWS_ENDPOINT_URL", "")
 		t.Setenv("AWS_ENDPOINT_URL_LAMBDA", "")
-		client, err := durable.NewLambdaClient()
+		client, err := transport.Connect()
 		if err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
-		_, err = client.Checkpoint(ctx, &durable.CheckpointRequest{ExecutionARN: testARN, Token: "dA=="})
+		_, err = client.Checkpoint(ctx, &protocol.CheckpointRequest{ExecutionARN: testARN, Token: "dA=="})
 		if err == nil || errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "AWS_ACCESS_KEY_ID") {
 			t.Errorf("got %v, want an error that names AWS_ACCESS_KEY_ID", err)
 		}
 	})
 	t.Run("not an endpoint", func(t *testing.T) {
 		lambdaEnvironment(t, "127.0.0.1:9500")
-		if _, err := durable.NewLambdaClient(); err == nil || !strings.Contains(err.Error(), "AWS_ENDPOINT_URL_LAMBDA") {
+		if _, err := transport.Connect(); err == nil || !strings.Contains(err.Error(), "AWS_ENDPOINT_URL_LAMBDA") {
 			t.Errorf("got %v, want an error that names AWS_ENDPOINT_URL_LAMBDA", err)
 		}
 	})
 	t.Run("no credentials, elsewhere", func(t *testing.T) {
 		_, seen := lambdaAPI(t, `{"Operations":[]}`)
 		t.Setenv("AWS_ACCESS_KEY_ID", "")
-		client, err := durable.NewLambdaClient()
+		client, err := transport.Connect()
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := client.State(t.Context(), &durable.StateRequest{ExecutionARN: testARN, Token: "dA=="}); err != nil || (*seen)[0].Signed {
+		if _, err := client.State(t.Context(), &protocol.StateRequest{ExecutionARN: testARN, Token: "dA=="}); err != nil || (*seen)[0].Signed {
 			t.Errorf("got %v, %+v; want an unsigned request", err, *seen)
 		}
 	})
@@ -214,9 +224,9 @@ func TestLambdaClientDeadConnection(t *testing.T) {
 	client := ourClient(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	attempts := durable.CountAttempts(client)
+	attempts := transport.CountAttempts(client)
 	for range 2 {
-		if _, err := client.Checkpoint(ctx, &durable.CheckpointRequest{ExecutionARN: testARN, Token: "a"}); err != nil {
+		if _, err := client.Checkpoint(ctx, &protocol.CheckpointRequest{ExecutionARN: testARN, Token: "a"}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -228,7 +238,7 @@ func TestLambdaClientDeadConnection(t *testing.T) {
 // Proxies are for other machines only, and see requests as they are signed.
 func TestLambdaClientProxy(t *testing.T) {
 	if os.Getenv("PERDURE_TEST_PROXY") != "" { // the environment is read once in a process
-		reply, err := ourClient(t).State(t.Context(), &durable.StateRequest{ExecutionARN: testARN, Token: "a"})
+		reply, err := ourClient(t).State(t.Context(), &protocol.StateRequest{ExecutionARN: testARN, Token: "a"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -271,7 +281,7 @@ func TestLambdaClientEndpoint(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, want := durable.Endpoint(ourClient(t)), resolved.URI.String(); got != want {
+		if got, want := transport.Endpoint(ourClient(t)), resolved.URI.String(); got != want {
 			t.Errorf("%s: got %s, want %s", region, got, want)
 		}
 	}
@@ -280,7 +290,7 @@ func TestLambdaClientEndpoint(t *testing.T) {
 		"https://h:80": "https://h:80", "http://[::1]:80": "http://[::1]", "http://[::1]": "http://[::1]",
 	} {
 		lambdaEnvironment(t, set)
-		if got := durable.Endpoint(ourClient(t)); got != want {
+		if got := transport.Endpoint(ourClient(t)); got != want {
 			t.Errorf("%s: got %s, want %s", set, got, want)
 		}
 	}

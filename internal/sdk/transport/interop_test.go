@@ -1,4 +1,4 @@
-package durable_test
+package transport_test
 
 import (
 	"encoding/json"
@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/internal/sdk/transport"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -28,7 +29,7 @@ func lambdaEnvironment(t testing.TB, url string) {
 
 func ourClient(t testing.TB) durable.Client {
 	t.Helper()
-	c, err := durable.NewLambdaClient()
+	c, err := transport.Connect()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,13 +68,13 @@ func TestLikeTheAWSSDK(t *testing.T) {
 	ours, theirs := ourClient(t), newAWSClient()
 
 	payload := "\"<&>\"\u2028\x00é"
-	checkpoint := func(updates ...durable.Update) func(durable.Client) (any, error) {
+	checkpoint := func(updates ...protocol.Update) func(durable.Client) (any, error) {
 		return func(c durable.Client) (any, error) {
-			return c.Checkpoint(t.Context(), &durable.CheckpointRequest{ExecutionARN: testARN, Token: "dG9r+/==", Updates: updates})
+			return c.Checkpoint(t.Context(), &protocol.CheckpointRequest{ExecutionARN: testARN, Token: "dG9r+/==", Updates: updates})
 		}
 	}
 	state := func(c durable.Client) (any, error) {
-		return c.State(t.Context(), &durable.StateRequest{ExecutionARN: testARN + "/é ~%2F?#", Token: "dG9r+/==", Marker: "a b/c", MaxItems: 7})
+		return c.State(t.Context(), &protocol.StateRequest{ExecutionARN: testARN + "/é ~%2F?#", Token: "dG9r+/==", Marker: "a b/c", MaxItems: 7})
 	}
 	const operations = `"Operations":[
 		{"Id":"e","Type":"EXECUTION","Status":"STARTED","StartTimestamp":1.7E9,"ExecutionDetails":{"InputPayload":"{}"}},
@@ -90,14 +91,14 @@ func TestLikeTheAWSSDK(t *testing.T) {
 	}{
 		"poll": {checkpoint(), 200, `{"CheckpointToken":"b","NewExecutionState":{"Operations":[],"NextMarker":""}}`},
 		"updates": {checkpoint(
-			durable.Update{ID: "1", Type: "CONTEXT", Action: "SUCCEED", Name: "c", SubType: "RunInChildContext", Payload: &payload, ContextOptions: &protocol.ContextOptions{ReplayChildren: true}},
-			durable.Update{ID: "2", ParentID: "1", Type: "STEP", Action: "RETRY", Error: &durable.ErrorObject{ErrorType: "T", ErrorMessage: "m", ErrorData: "d", StackTrace: []string{"f"}}, StepOptions: &protocol.StepOptions{NextAttemptDelaySeconds: 5}},
-			durable.Update{ID: "3", Type: "WAIT", Action: "START", WaitOptions: &protocol.WaitOptions{WaitSeconds: 7}},
-			durable.Update{ID: "4", Type: "CALLBACK", Action: "START", CallbackOptions: &protocol.CallbackOptions{TimeoutSeconds: 7, HeartbeatTimeoutSeconds: 1}},
-			durable.Update{ID: "5", Type: "CALLBACK", Action: "START", CallbackOptions: &protocol.CallbackOptions{}},
-			durable.Update{ID: "6", Type: "CHAINED_INVOKE", Action: "START", Payload: &payload, ChainedInvokeOptions: &protocol.ChainedInvokeOptions{FunctionName: "f:1", TenantID: "t", XAmznTraceID: "x"}},
+			protocol.Update{ID: "1", Type: "CONTEXT", Action: "SUCCEED", Name: "c", SubType: "RunInChildContext", Payload: &payload, ContextOptions: &protocol.ContextOptions{ReplayChildren: true}},
+			protocol.Update{ID: "2", ParentID: "1", Type: "STEP", Action: "RETRY", Error: &protocol.ErrorObject{ErrorType: "T", ErrorMessage: "m", ErrorData: "d", StackTrace: []string{"f"}}, StepOptions: &protocol.StepOptions{NextAttemptDelaySeconds: 5}},
+			protocol.Update{ID: "3", Type: "WAIT", Action: "START", WaitOptions: &protocol.WaitOptions{WaitSeconds: 7}},
+			protocol.Update{ID: "4", Type: "CALLBACK", Action: "START", CallbackOptions: &protocol.CallbackOptions{TimeoutSeconds: 7, HeartbeatTimeoutSeconds: 1}},
+			protocol.Update{ID: "5", Type: "CALLBACK", Action: "START", CallbackOptions: &protocol.CallbackOptions{}},
+			protocol.Update{ID: "6", Type: "CHAINED_INVOKE", Action: "START", Payload: &payload, ChainedInvokeOptions: &protocol.ChainedInvokeOptions{FunctionName: "f:1", TenantID: "t", XAmznTraceID: "x"}},
 		), 200, `{"CheckpointToken":"b","NewExecutionState":{` + operations + `}}`},
-		"the last checkpoint": {checkpoint(durable.Update{ID: "x", Type: "EXECUTION", Action: "FAIL", Error: &durable.ErrorObject{}}), 200, `{"NewExecutionState":{"Operations":[]}}`},
+		"the last checkpoint": {checkpoint(protocol.Update{ID: "x", Type: "EXECUTION", Action: "FAIL", Error: &protocol.ErrorObject{}}), 200, `{"NewExecutionState":{"Operations":[]}}`},
 		"state":               {state, 200, `{` + operations + `,"NextMarker":"m"}`},
 		"last page":           {state, 200, `{"Operations":[],"NextMarker":""}`},
 		"stale token":         {checkpoint(), 400, `{"__type":"InvalidParameterValueException","message":"Invalid checkpoint token","Type":"User"}`},
@@ -112,8 +113,8 @@ func TestLikeTheAWSSDK(t *testing.T) {
 			if diff := cmp.Diff(describe(wantErr), describe(gotErr)); diff != "" {
 				t.Errorf("error (-AWS SDK +ours):\n%s", diff)
 			}
-			if diff := cmp.Diff(want, got, cmp.Transformer("slice", func(ops []*durable.Operation) map[int]*durable.Operation {
-				m := make(map[int]*durable.Operation) // nil and empty are the same
+			if diff := cmp.Diff(want, got, cmp.Transformer("slice", func(ops []*protocol.Operation) map[int]*protocol.Operation {
+				m := make(map[int]*protocol.Operation) // nil and empty are the same
 				for i, op := range ops {
 					m[i] = op
 				}

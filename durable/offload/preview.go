@@ -1,4 +1,4 @@
-package durable
+package offload
 
 import (
 	"bytes"
@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/protocol"
 )
 
 // Bounds of what PreviewJSON shows.
@@ -16,13 +19,13 @@ const (
 	previewText  = 200 // bytes of one text
 )
 
-// PreviewJSON makes a function for [Offload.Preview] that shows the value as
+// PreviewJSON makes a function for [Values.Preview] that shows the value as
 // JSON: of a long text its beginning, of a long list its first items, and of a
 // member of an object with one of the names, at whatever depth and in whatever
 // case, only "***".
 func PreviewJSON(masked ...string) func(v any) string {
 	return func(v any) string {
-		data, err := JSON.Marshal(context.Background(), v)
+		data, err := durable.JSON.Marshal(context.Background(), v)
 		if err != nil {
 			return fmt.Sprintf("%T", v)
 		}
@@ -32,7 +35,7 @@ func PreviewJSON(masked ...string) func(v any) string {
 		if dec.Decode(&generic) != nil {
 			return fmt.Sprintf("%T", v)
 		}
-		text, _ := JSON.Marshal(context.Background(), abridged(generic, masked, previewDepth)) // came from JSON
+		text, _ := durable.JSON.Marshal(context.Background(), abridged(generic, masked, previewDepth)) // came from JSON
 		return string(text)
 	}
 }
@@ -42,7 +45,7 @@ func PreviewJSON(masked ...string) func(v any) string {
 func abridged(v any, masked []string, depth int) any {
 	switch v := v.(type) {
 	case string:
-		return shorten(v, previewText)
+		return protocol.Shorten(v, previewText)
 	case []any:
 		if depth == 0 {
 			return "[…]"

@@ -1,16 +1,16 @@
-package durable
+package plugin
 
 import (
 	"context"
 	"iter"
 	"log/slog"
-	"slices"
-	"sync"
 	"time"
+
+	"github.com/perdure/perdure/protocol"
 )
 
 // Plugin is a set of hooks that hear what happens in the invocations of a
-// handler; see [WithPlugins]. It is made once and serves all of them, several at
+// handler; see durable.WithPlugins. It is made once and serves all of them, several at
 // the same time too. A hook that is nil hears nothing.
 //
 // What a plugin keeps for one invocation it puts into the context that
@@ -21,7 +21,7 @@ import (
 // # Who calls
 //
 // The workflow's goroutine on which something happens calls the hooks for it,
-// one plugin after the other in the order of [WithPlugins], and waits for them.
+// one plugin after the other in the order of durable.WithPlugins, and waits for them.
 // So hooks of branches that run at the same time are called at the same time, and
 // a slow hook makes the workflow slow. OperationChange and OperationEnd are
 // called by the one goroutine that records, never twice at once. Nothing is
@@ -54,69 +54,56 @@ type Plugin struct {
 
 	// OperationResume is called, before the handler runs, for each operation
 	// that earlier invocations began and that is still open.
-	OperationResume func(ctx context.Context, op *OperationInfo)
+	OperationResume func(ctx context.Context, op *Operation)
 
 	// OperationStart is called as the workflow begins an operation, before that
 	// is recorded, and before any attempt of it; not when it goes on with one, or
 	// replays it. When the invocation ends before it could be recorded, the next
 	// one begins the operation anew.
-	OperationStart func(ctx context.Context, op *OperationInfo)
+	OperationStart func(ctx context.Context, op *Operation)
 
 	// OperationChange is called after each answer of the service that left some
 	// operations other than they were, before the workflow hears of it. What
 	// changed between two invocations is in [Invocation] instead.
-	OperationChange func(ctx context.Context, change *OperationChange)
+	OperationChange func(ctx context.Context, change *Change)
 
 	// OperationEnd is called once the service has recorded that an operation is
 	// closed: if that happened in this invocation, after OperationChange and
-	// before the workflow goes on (but see [WithPipelining]); if it happened
+	// before the workflow goes on (but see durable.WithPipelining); if it happened
 	// since the last one, before the handler runs. The service decides what is
 	// news: after an invocation that failed it tells again what it told that one,
 	// and so does this hook.
-	OperationEnd func(ctx context.Context, op *OperationInfo)
+	OperationEnd func(ctx context.Context, op *Operation)
 
 	// AttemptStart is called before each attempt of a step, and before each call
 	// of a condition's function. The attempt runs under the context that it
 	// returns, derived from ctx; nil is ctx.
-	AttemptStart func(ctx context.Context, attempt *AttemptInfo) context.Context
+	AttemptStart func(ctx context.Context, attempt *Attempt) context.Context
 
 	// AttemptEnd is called, under the attempt's context, when the attempt has
 	// returned, or has panicked, and before that is recorded.
-	AttemptEnd func(ctx context.Context, attempt *AttemptInfo)
+	AttemptEnd func(ctx context.Context, attempt *Attempt)
 
 	// ContextStart is called before each run of a child context's function: in
 	// the invocation that begins it, in those that go on with it, and in those
 	// that run it again for a result too large to be recorded. The function's
 	// context derives from the one returned; nil is ctx.
-	ContextStart func(ctx context.Context, run *ContextInfo) context.Context
+	ContextStart func(ctx context.Context, run *ContextRun) context.Context
 
 	// ContextEnd is called when the function of a child context has returned, or
 	// has panicked; not when the invocation ended in it.
-	ContextEnd func(ctx context.Context, run *ContextInfo)
+	ContextEnd func(ctx context.Context, run *ContextRun)
 
 	// TraceHeader returns the X-Amzn-Trace-Id header that a chained invoke which
-	// begins passes to its function, unless [WithTraceHeader] says which; empty
+	// begins passes to its function, unless durable.WithTraceHeader says which; empty
 	// is none. The first plugin that returns one decides.
-	TraceHeader func(ctx context.Context, op *OperationInfo) string
+	TraceHeader func(ctx context.Context, op *Operation) string
 
 	// InvocationEnd is called when nothing of the invocation runs any more, and
 	// before the service is told how it ended. On Lambda the process may be frozen
 	// right after it: what is buffered must be sent now. ctx ends when the
 	// invocation's time is over.
-	InvocationEnd func(ctx context.Context, outcome *InvocationOutcome)
-}
-
-// WithPlugins adds plugins, which hear of everything in the order in which
-// they are given. They are copied.
-func WithPlugins(plugins ...*Plugin) HandlerOption {
-	return handlerOption(func(cfg *handlerConfig) {
-		for _, p := range plugins {
-			if p == nil {
-				panic("perdure: a plugin is nil")
-			}
-			cfg.plugins = append(cfg.plugins, p.complete())
-		}
-	})
+	InvocationEnd func(ctx context.Context, outcome *Outcome)
 }
 
 // Invocation is what a [Plugin] is told of an invocation. It is the same one in
@@ -132,49 +119,49 @@ type Invocation struct {
 	// Updated are the operations that changed since the last invocation, by
 	// somebody else or in its last moments, in the order in which they started.
 	// After an invocation that failed it is also what that one was told.
-	Updated []*Operation
+	Updated []*protocol.Operation
 	// Operations are all operations, as of the moment in which one asks.
-	Operations *Operations
+	Operations Operations
 	// Logger writes lines that carry the execution and the request.
 	Logger *slog.Logger
 }
 
-// OperationInfo is what a [Plugin] is told of an operation. The operation is
+// Operation is what a [Plugin] is told of one. The operation is
 // shared, with the workflow too, and must not be changed.
-type OperationInfo struct {
+type Operation struct {
 	// Operation is as it is recorded. One that begins, or an attempt of it, is
 	// not yet: its Start is then by this machine's clock.
-	*Operation
+	*protocol.Operation
 	// Replayed says that an earlier invocation began it, so that this one found
 	// it recorded.
 	Replayed   bool
 	Invocation *Invocation
 }
 
-// OperationChange is what one answer of the service changed.
-type OperationChange struct {
+// Change is what one answer of the service changed.
+type Change struct {
 	// Updated are the operations that changed, as they are now: each one once,
 	// however much happened to it. Invocation.Operations holds them all.
-	Updated    []*OperationInfo
+	Updated    []*Operation
 	Invocation *Invocation
 }
 
-// AttemptInfo is what a [Plugin] is told of an attempt.
-type AttemptInfo struct {
+// Attempt is what a [Plugin] is told of an attempt.
+type Attempt struct {
 	// Operation is the step or the condition, STARTED.
-	Operation *OperationInfo
+	Operation *Operation
 	Number    int       // of the attempt, from 1
 	Start     time.Time // by this machine's clock
 	End       time.Time // the same; zero until it ended
 	Err       error     // how it failed; nil until it ended, and if it did well
 }
 
-// ContextInfo is what a [Plugin] is told of one run of a child context's
+// ContextRun is what a [Plugin] is told of one run of a child context's
 // function.
-type ContextInfo struct {
+type ContextRun struct {
 	// Operation is the context. One that is virtual is recorded nowhere, and its
 	// Status is empty.
-	Operation *OperationInfo
+	Operation *Operation
 	Virtual   bool
 	// ReplaysChildren says that the run begins with operations that were recorded
 	// in an earlier one.
@@ -186,17 +173,17 @@ type ContextInfo struct {
 	Err          error     // how the function failed; nil until it ended, and if it did well
 }
 
-// InvocationOutcome is how an invocation ended. The Operations of its Invocation
+// Outcome is how an invocation ended. The Operations of its Invocation
 // are then all that is known of the execution.
-type InvocationOutcome struct {
+type Outcome struct {
 	*Invocation
 	// Status is SUCCEEDED or FAILED if the execution ended with the
 	// invocation, PENDING if it is suspended, and RETRY if the invocation
 	// failed, so that the service makes another.
 	Status string
-	Result string       // of an execution that succeeded, encoded
-	Error  *ErrorObject // of an execution that failed
-	Fault  error        // of an invocation that failed
+	Result string                // of an execution that succeeded, encoded
+	Error  *protocol.ErrorObject // of an execution that failed
+	Fault  error                 // of an invocation that failed
 }
 
 // Operations are the operations of an execution that an invocation knows: those
@@ -205,70 +192,14 @@ type InvocationOutcome struct {
 // them, for the service no longer tells it, unless the result was too large to be
 // recorded. Operations may be used by several goroutines, and after the invocation
 // too.
-type Operations struct {
-	mu    sync.RWMutex
-	list  []*Operation   // in the order in which they started
-	index map[string]int // operation id -> place in list
-}
-
-func newOperations(recorded []*Operation) *Operations {
-	o := &Operations{list: slices.Clone(recorded), index: make(map[string]int, len(recorded))}
-	for i, op := range o.list {
-		o.index[op.ID] = i
-	}
-	return o
-}
-
-// Len is how many there are, the EXECUTION among them.
-func (o *Operations) Len() int {
-	o.mu.RLock()
-	defer o.mu.RUnlock()
-	return len(o.list)
-}
-
-// Get returns the operation with the given id, or nil. It must not be changed;
-// what happens to the operation later does not show in it.
-func (o *Operations) Get(id string) *Operation {
-	o.mu.RLock()
-	defer o.mu.RUnlock()
-	if i, ok := o.index[id]; ok {
-		return o.list[i]
-	}
-	return nil
-}
-
-// All yields the operations in the order in which they started, as they are when
-// the iteration begins: first the EXECUTION, whose payload is the input. They must
-// not be changed.
-func (o *Operations) All() iter.Seq[*Operation] {
-	return func(yield func(*Operation) bool) {
-		o.mu.RLock()
-		list := slices.Clone(o.list)
-		o.mu.RUnlock()
-		for _, op := range list {
-			if !yield(op) {
-				return
-			}
-		}
-	}
-}
-
-// wasAmong reports whether an operation is one of the first n.
-func (o *Operations) wasAmong(n int, id string) bool {
-	o.mu.RLock()
-	defer o.mu.RUnlock()
-	i, ok := o.index[id]
-	return ok && i < n
-}
-
-// put takes in an operation that is new, or newer.
-func (o *Operations) put(op *Operation) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if i, ok := o.index[op.ID]; ok {
-		o.list[i] = op
-		return
-	}
-	o.index[op.ID] = len(o.list)
-	o.list = append(o.list, op)
+type Operations interface {
+	// Len is how many there are, the EXECUTION among them.
+	Len() int
+	// Get returns the operation with the given id, or nil. It must not be
+	// changed; what happens to the operation later does not show in it.
+	Get(id string) *protocol.Operation
+	// All yields the operations in the order in which they started, as they are
+	// when the iteration begins: first the EXECUTION, whose payload is the input.
+	// They must not be changed.
+	All() iter.Seq[*protocol.Operation]
 }

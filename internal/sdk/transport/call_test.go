@@ -1,4 +1,4 @@
-package durable
+package transport
 
 import (
 	"context"
@@ -111,7 +111,7 @@ func TestCallAttempts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := &scripted{answers: tt.answers}
-				reply, err := s.client(t, callBackoff).Checkpoint(t.Context(), &CheckpointRequest{ExecutionARN: ownARN, Token: "a"})
+				reply, err := s.client(t, callBackoff).Checkpoint(t.Context(), &protocol.CheckpointRequest{ExecutionARN: ownARN, Token: "a"})
 				if got := len(s.at); got != tt.want || (err == nil) != tt.ok || tt.ok && reply.Token != "b" {
 					t.Errorf("got %+v %v after %d attempts, want success %v after %d", reply, err, got, tt.ok, tt.want)
 				}
@@ -130,7 +130,7 @@ func TestClientTokens(t *testing.T) {
 	s := &scripted{answers: []answer{fine}}
 	c := s.client(t, 0)
 	for range 2 {
-		if _, err := c.Checkpoint(t.Context(), &CheckpointRequest{ExecutionARN: ownARN, Token: "a"}); err != nil {
+		if _, err := c.Checkpoint(t.Context(), &protocol.CheckpointRequest{ExecutionARN: ownARN, Token: "a"}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -142,7 +142,7 @@ func TestClientTokens(t *testing.T) {
 func TestCallBackoff(t *testing.T) {
 	call := func(t *testing.T, ctx context.Context, answers ...answer) ([]time.Duration, error) {
 		s := &scripted{answers: answers}
-		_, err := s.client(t, callBackoff).State(ctx, &StateRequest{ExecutionARN: ownARN, Token: "a"})
+		_, err := s.client(t, callBackoff).State(ctx, &protocol.StateRequest{ExecutionARN: ownARN, Token: "a"})
 		return s.at, err
 	}
 	synctest.Test(t, func(t *testing.T) {
@@ -179,7 +179,8 @@ func TestCallBackoff(t *testing.T) {
 		defer cancel()
 		start := time.Now()
 		at, err := call(t, ctx, status(429, "", "Retry-After", "6"))
-		if took := time.Since(start); len(at) != 1 || took != 0 || httpStatus(err) != 429 {
+		var refused *apiError
+		if took := time.Since(start); len(at) != 1 || took != 0 || !errors.As(err, &refused) || refused.HTTPStatusCode() != 429 {
 			t.Errorf("%d attempts in %v: %v", len(at), took, err)
 		}
 		cancel()
@@ -204,7 +205,7 @@ func TestReplySize(t *testing.T) {
 	}
 	large := strings.Repeat("x", protocol.MaxPayload)
 	s := &scripted{answers: []answer{status(200, `{"Operations":[{"StepDetails":{"Result":"`+large+`"}}]}`)}}
-	reply, err := s.client(t, 0).State(t.Context(), &StateRequest{ExecutionARN: ownARN, Token: "a"})
+	reply, err := s.client(t, 0).State(t.Context(), &protocol.StateRequest{ExecutionARN: ownARN, Token: "a"})
 	if err != nil || *reply.Operations[0].Payload != large {
 		t.Errorf("got %v of a large reply", err)
 	}
@@ -224,12 +225,14 @@ func TestCheckpointPages(t *testing.T) {
 		}
 	}
 	s := &scripted{answers: []answer{page("1", "m/"), page("2", "n"), page("3", "")}}
-	reply, err := s.client(t, 0).Checkpoint(t.Context(), &CheckpointRequest{ExecutionARN: ownARN, Token: "a"})
+	reply, err := s.client(t, 0).Checkpoint(t.Context(), &protocol.CheckpointRequest{ExecutionARN: ownARN, Token: "a"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	op := func(id string) *Operation { return &Operation{ID: id, Type: "STEP", Status: "READY", Start: 1500} }
-	if diff := cmp.Diff(&CheckpointReply{Token: "b+", Operations: []*Operation{op("1"), op("2"), op("3")}}, reply); diff != "" {
+	op := func(id string) *protocol.Operation {
+		return &protocol.Operation{ID: id, Type: "STEP", Status: "READY", Start: 1500}
+	}
+	if diff := cmp.Diff(&protocol.CheckpointReply{Token: "b+", Operations: []*protocol.Operation{op("1"), op("2"), op("3")}}, reply); diff != "" {
 		t.Errorf("reply (-want +got):\n%s", diff)
 	}
 	want := []string{"", "CheckpointToken=b%2B&Marker=m%2F&MaxItems=1000", "CheckpointToken=b%2B&Marker=n&MaxItems=1000"}
@@ -242,14 +245,14 @@ func TestRequestHeaders(t *testing.T) {
 	t.Setenv("AWS_REGION", "eu-west-1")
 	t.Setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
 	t.Setenv("AWS_ACCESS_KEY_ID", "")
-	c, err := newLambdaClient()
+	c, err := connect()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for trace, want := range map[string]string{"Root=1-a-b;Sampled=1": "Root=1-a-b;Sampled=1", "a\nb": "", "": ""} {
 		//lint:ignore SA1029 it is the key that the Lambda runtime uses
 		ctx := context.WithValue(t.Context(), "x-amzn-trace-id", trace)
-		req, err := c.(*lambdaClient).request(ctx, &apiCall{method: "GET", arn: ownARN})
+		req, err := c.request(ctx, &apiCall{method: "GET", arn: ownARN})
 		if err != nil {
 			t.Fatal(err)
 		}

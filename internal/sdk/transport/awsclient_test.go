@@ -1,4 +1,4 @@
-package durable_test
+package transport_test
 
 import (
 	"context"
@@ -33,7 +33,7 @@ func newAWSClient() durable.Client {
 	})}
 }
 
-func (c *awsClient) Checkpoint(ctx context.Context, req *durable.CheckpointRequest) (*durable.CheckpointReply, error) {
+func (c *awsClient) Checkpoint(ctx context.Context, req *protocol.CheckpointRequest) (*protocol.CheckpointReply, error) {
 	out, err := c.api.CheckpointDurableExecution(ctx, &lambda.CheckpointDurableExecutionInput{
 		DurableExecutionArn: &req.ExecutionARN,
 		CheckpointToken:     &req.Token,
@@ -42,14 +42,14 @@ func (c *awsClient) Checkpoint(ctx context.Context, req *durable.CheckpointReque
 	if err != nil {
 		return nil, err
 	}
-	reply := &durable.CheckpointReply{Token: aws.ToString(out.CheckpointToken)}
+	reply := &protocol.CheckpointReply{Token: aws.ToString(out.CheckpointToken)}
 	if state := out.NewExecutionState; state != nil {
 		reply.Operations = fromOperations(state.Operations)
 	}
 	return reply, nil
 }
 
-func (c *awsClient) State(ctx context.Context, req *durable.StateRequest) (*durable.StateReply, error) {
+func (c *awsClient) State(ctx context.Context, req *protocol.StateRequest) (*protocol.StateReply, error) {
 	out, err := c.api.GetDurableExecutionState(ctx, &lambda.GetDurableExecutionStateInput{
 		DurableExecutionArn: &req.ExecutionARN,
 		CheckpointToken:     &req.Token,
@@ -59,10 +59,10 @@ func (c *awsClient) State(ctx context.Context, req *durable.StateRequest) (*dura
 	if err != nil {
 		return nil, err
 	}
-	return &durable.StateReply{Operations: fromOperations(out.Operations), NextMarker: aws.ToString(out.NextMarker)}, nil
+	return &protocol.StateReply{Operations: fromOperations(out.Operations), NextMarker: aws.ToString(out.NextMarker)}, nil
 }
 
-func toUpdates(updates []durable.Update) []types.OperationUpdate {
+func toUpdates(updates []protocol.Update) []types.OperationUpdate {
 	out := make([]types.OperationUpdate, len(updates))
 	for i := range updates {
 		out[i] = toUpdate(&updates[i])
@@ -70,7 +70,7 @@ func toUpdates(updates []durable.Update) []types.OperationUpdate {
 	return out
 }
 
-func toUpdate(u *durable.Update) types.OperationUpdate {
+func toUpdate(u *protocol.Update) types.OperationUpdate {
 	out := types.OperationUpdate{
 		Id:       &u.ID,
 		Type:     types.OperationType(u.Type),
@@ -106,7 +106,7 @@ func toUpdate(u *durable.Update) types.OperationUpdate {
 	return out
 }
 
-func toError(e *durable.ErrorObject) *types.ErrorObject {
+func toError(e *protocol.ErrorObject) *types.ErrorObject {
 	if e == nil {
 		return nil
 	}
@@ -118,16 +118,16 @@ func toError(e *durable.ErrorObject) *types.ErrorObject {
 	}
 }
 
-func fromOperations(ops []types.Operation) []*durable.Operation {
-	out := make([]*durable.Operation, len(ops))
+func fromOperations(ops []types.Operation) []*protocol.Operation {
+	out := make([]*protocol.Operation, len(ops))
 	for i := range ops {
 		out[i] = fromOperation(&ops[i])
 	}
 	return out
 }
 
-func fromOperation(o *types.Operation) *durable.Operation {
-	out := &durable.Operation{
+func fromOperation(o *types.Operation) *protocol.Operation {
+	out := &protocol.Operation{
 		ID:       aws.ToString(o.Id),
 		Type:     protocol.OperationType(o.Type),
 		Status:   protocol.OperationStatus(o.Status),
@@ -159,11 +159,11 @@ func fromOperation(o *types.Operation) *durable.Operation {
 	return out
 }
 
-func fromError(e *types.ErrorObject) *durable.ErrorObject {
+func fromError(e *types.ErrorObject) *protocol.ErrorObject {
 	if e == nil {
 		return nil
 	}
-	return &durable.ErrorObject{
+	return &protocol.ErrorObject{
 		ErrorMessage: aws.ToString(e.ErrorMessage),
 		ErrorType:    aws.ToString(e.ErrorType),
 		ErrorData:    aws.ToString(e.ErrorData),

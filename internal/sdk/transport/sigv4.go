@@ -1,4 +1,4 @@
-package durable
+package transport
 
 import (
 	"crypto/hmac"

@@ -1,10 +1,10 @@
-package durable_test
+package offload_test
 
 import (
 	"strings"
 	"testing"
 
-	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/durable/offload"
 )
 
 func TestPreviewJSON(t *testing.T) {
@@ -16,7 +16,7 @@ func TestPreviewJSON(t *testing.T) {
 	for range 40 {
 		deep = []any{deep}
 	}
-	preview := durable.PreviewJSON("Number", "pin")
+	preview := offload.PreviewJSON("Number", "pin")
 	for want, v := range map[string]any{
 		`{"cards":[{"holder":"Ann","number":"***"}],"pin":"***"}`:   map[string]any{"cards": []card{{"4242", "Ann"}}, "pin": []int{1, 2}},
 		`[0,1,2,3,4,5,6,7,8,9,"… (2 more)"]`:                        []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11},

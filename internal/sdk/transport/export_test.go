@@ -1,24 +1,28 @@
-package durable
+package transport
 
 import (
 	"net/http"
 	"time"
 )
 
+// Connect reads the environment.
+var Connect = connect
+
 // Hurried makes a client of the Lambda API wait next to nothing between
 // attempts.
-func Hurried(c Client) Client {
-	c.(*lambdaClient).backoff = time.Millisecond
+func Hurried(c *lambdaClient) *lambdaClient {
+	c.backoff = time.Millisecond
 	return c
 }
 
 // Endpoint is where a client of the Lambda API sends requests.
-func Endpoint(c Client) string { return c.(*lambdaClient).endpoint.String() }
+func Endpoint(c any) string { return c.(*lambdaClient).endpoint.String() }
 
 // CountAttempts counts a client's requests, without what net/http repeats.
-func CountAttempts(c Client) *int {
-	counter := &countingTransport{next: c.(*lambdaClient).transport}
-	c.(*lambdaClient).transport = counter
+func CountAttempts(client any) *int {
+	c := client.(*lambdaClient)
+	counter := &countingTransport{next: c.transport}
+	c.transport = counter
 	return &counter.n
 }
 
