@@ -134,3 +134,38 @@ func TestWhatIsNotInTheTable(t *testing.T) {
 		t.Errorf("a step to be repeated: got %s, want %s", got, protocol.StatusPending)
 	}
 }
+
+// TestEventsReadBack: whatever the table has written of an event, the reader finds.
+func TestEventsReadBack(t *testing.T) {
+	payload, at := `{"a":"\u00e9\n"}`, protocol.Timestamp(1_795_000_000_123)
+	for typ, m := range protocol.Meanings {
+		full := &protocol.Event{
+			Type: typ, ID: 7, Time: at, OpID: "1", Name: "n", ParentID: "p", SubType: "s",
+			ExecutionTimeout: 1, Requested: at + 1, TimeoutPaused: true, CurrentAttempt: 2, NextAttemptDelay: 3,
+			Duration: 4, ScheduledEnd: at + 2, CallbackID: "c", Timeout: 5, HeartbeatTimeout: 6,
+			FunctionName: "f", TenantID: "t", ExecutedVersion: "8", DurableExecutionARN: "arn",
+			RequestID: "r", Start: at + 3, End: at + 4,
+		}
+		for _, d := range m.Details {
+			switch strings.TrimSuffix(d, "?") {
+			case "Input", "Result", "Reason":
+				full.Payload = &payload
+			case "Error":
+				full.Error = &protocol.ErrorObject{ErrorType: "E", ErrorMessage: "m", ErrorData: "d", StackTrace: []string{"l"}}
+			}
+		}
+		want := string(protocol.AppendEvent(nil, full, true))
+		for _, d := range m.Details {
+			if name := strings.TrimSuffix(d, "?"); !strings.Contains(want, `"`+name+`":`) {
+				t.Errorf("%s: %s lacks %s", typ, want, name)
+			}
+		}
+		back, err := protocol.ReadEvent([]byte(want))
+		if err != nil {
+			t.Fatalf("%s: %v", typ, err)
+		}
+		if got := string(protocol.AppendEvent(nil, back, true)); got != want {
+			t.Errorf("%s: got %s, want %s", typ, got, want)
+		}
+	}
+}

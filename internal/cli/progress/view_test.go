@@ -225,3 +225,19 @@ func TestPauses(t *testing.T) {
 		t.Errorf("screen (-want +got):\n%s", diff)
 	}
 }
+
+// TestEventOfNewerEngine: it is told by its type, and nothing that is open ends.
+func TestEventOfNewerEngine(t *testing.T) {
+	var b strings.Builder
+	v := New(&b, Options{})
+	for i, e := range []*protocol.Event{
+		{Type: protocol.EventExecutionStarted, OpID: "x"}, {Type: protocol.EventStepStarted, OpID: "1", Name: "pay"},
+		{Type: "StepDreamt", OpID: "1", Name: "pay"},
+	} {
+		e.ID, e.Time = int64(i+1), protocol.Timestamp(1000*(i+1))
+		v.Event(e)
+	}
+	if got, want := b.String(), "StepDreamt"; !strings.Contains(got, want) || len(v.open) != 1 {
+		t.Errorf("got %q with %d operations open, want %s with 1", got, len(v.open), want)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/perdure/perdure/protocol"
 )
@@ -87,6 +88,32 @@ func FuzzReadEvent(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if e, err := protocol.ReadEvent(data); (e == nil) == (err == nil) {
 			t.Errorf("got event %v and error %v", e, err)
+		}
+	})
+}
+
+// FuzzReadOutput: what is accepted is JSON, and reads the same when written again.
+func FuzzReadOutput(f *testing.F) {
+	for _, seed := range []string{
+		`{"Status":"SUCCEEDED","Result":"\"1\""}`, `{"Status":"FAILED","Error":{"ErrorType":"E","StackTrace":["a",null]}}`,
+		`{"Status":null,"Result":null,"Error":null}`, `null`, `[]`, `{"Status":1}`, `{"x":{"Status":"PENDING"}}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		got, err := protocol.ReadOutput(data)
+		if err != nil {
+			return
+		}
+		if !json.Valid(data) {
+			t.Fatalf("accepted %q as %+v", data, got)
+		}
+		again, err := protocol.ReadOutput(must(json.Marshal(got)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(got, again, cmpopts.EquateEmpty()); diff != "" {
+			t.Fatalf("%q (-first +second):\n%s", data, diff)
 		}
 	})
 }
