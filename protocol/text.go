@@ -35,7 +35,7 @@ func Shorten(s string, max int) string {
 	if len(s) <= max {
 		return s
 	}
-	return strings.ToValidUTF8(s[:max-len(mark)], "") + mark
+	return Head(s, max-len(mark)) + mark
 }
 
 // AppendEscaped appends s with everything percent-encoded that RFC 3986 does
