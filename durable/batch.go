@@ -16,41 +16,28 @@ var errBatchEnded = errors.New("perdure: abandoned: the batch has ended without 
 type batchWork[T any] struct {
 	values []T
 	fn     func(ctx Context, i int) (T, error)
-	check  func(s Serdes, what string, i int) error
-	encode func(ctx context.Context, s Serdes, what string, i int, v T) (string, T, error)
-	decode func(ctx context.Context, s Serdes, what string, i int, payload *string) (T, error)
 }
 
 func newBatchWork[T any](n int, fn func(Context, int) (T, error)) *batchWork[T] {
-	return &batchWork[T]{
-		values: make([]T, n),
-		fn:     fn,
-		check:  func(s Serdes, what string, _ int) error { return checkType[T](s, recorded, what) },
-		encode: func(ctx context.Context, s Serdes, what string, _ int, v T) (string, T, error) {
-			return encodeValue(ctx, s, what, v)
-		},
-		decode: func(ctx context.Context, s Serdes, what string, _ int, payload *string) (T, error) {
-			return decodeValue[T](ctx, s, what, payload)
-		},
-	}
+	return &batchWork[T]{make([]T, n), fn}
 }
 
 // run runs item i, and returns its value encoded.
 func (w *batchWork[T]) run(s *scope, ctx *bodyContext, serdes Serdes, what string, i int) (string, error) {
-	if err := w.check(serdes, what, i); err != nil {
+	if err := checkType[T](serdes, recorded, what); err != nil {
 		return "", err
 	}
 	v, err := w.fn(s, i)
 	if err != nil {
 		return "", err
 	}
-	payload, v, err := w.encode(ctx, serdes, what, i, v)
+	payload, v, err := encodeValue(ctx, serdes, what, v)
 	w.values[i] = v
 	return payload, err
 }
 
 func (w *batchWork[T]) restore(ctx *bodyContext, serdes Serdes, what string, i int, payload *string) (err error) {
-	w.values[i], err = w.decode(ctx, serdes, what, i, payload)
+	w.values[i], err = decodeValue[T](ctx, serdes, what, payload)
 	return err
 }
 
@@ -90,17 +77,17 @@ type batchItem struct {
 // itemEnd is how an item ended, or that it is under way; an empty status is one
 // that did not begin.
 type itemEnd struct {
-	status  ItemStatus
+	status  protocol.OperationStatus
 	payload string
 	err     *protocol.ErrorObject
 }
 
 // runBatch is Map and Parallel after their arguments were checked.
-func runBatch[T any](ctx Context, k, item *kind, name string, cfg *batchConfig, work *batchWork[T], bad error) (BatchResult[T], error) {
+func runBatch[T any](ctx Context, k, item *kind, name string, cfg *batchConfig, named func(i int) (string, error), work *batchWork[T], bad error) (BatchResult[T], error) {
 	b := &batch{cfg: cfg, kind: item, work: work, item: make([]batchItem, len(work.values))}
 	for i := range b.item {
 		var err error
-		if b.item[i].name, err = cfg.named(i); bad == nil {
+		if b.item[i].name, err = named(i); bad == nil {
 			bad = err
 		}
 	}
@@ -127,7 +114,7 @@ func runBatch[T any](ctx Context, k, item *kind, name string, cfg *batchConfig, 
 			return BatchResult[T]{}, err
 		}
 	}
-	if result.unmet || result.reason == FailureToleranceExceeded || result.reason == CustomCompletionFailed {
+	if result.unmet || result.Reason == FailureToleranceExceeded || result.Reason == CustomCompletionFailed {
 		return result, result.failure(name)
 	}
 	return result, nil
@@ -196,13 +183,13 @@ func (b *batch) recorded() {
 		o := b.operationOf(i)
 		if o.known.op == nil {
 			if b.cfg.flat && b.inner.run.history.contexts[o.id()] != nil {
-				b.item[i].status = ItemStarted
+				b.item[i].status = protocol.StatusStarted
 				b.total.Started++
 			}
 			continue
 		}
 		o.check()
-		b.item[i].status = ItemStarted
+		b.item[i].status = protocol.StatusStarted
 		b.total.Started++
 		if o.known.op.Status.Closed() && !b.over {
 			b.runItem(o, i)
@@ -236,12 +223,12 @@ func (b *batch) take() (int, *operation) {
 	for ; b.next < len(b.item) && !b.over; b.next++ {
 		i := b.next
 		item := &b.item[i]
-		if item.status == ItemSucceeded || item.status == ItemFailed {
+		if item.status == protocol.StatusSucceeded || item.status == protocol.StatusFailed {
 			continue
 		}
 		b.next++
 		if item.status == "" {
-			item.status = ItemStarted
+			item.status = protocol.StatusStarted
 			b.total.Started++
 		}
 		o := b.operationOf(i)
@@ -256,9 +243,9 @@ func (b *batch) take() (int, *operation) {
 
 // runItem takes an item from where it stands to its end.
 func (b *batch) runItem(o *operation, i int) {
-	end := itemEnd{status: ItemSucceeded}
+	end := itemEnd{status: protocol.StatusSucceeded}
 	fails := func(obj *protocol.ErrorObject) error {
-		end.status, end.err = ItemFailed, obj
+		end.status, end.err = protocol.StatusFailed, obj
 		return errItemFailed
 	}
 	body := func(s *scope) (payload string, err error) {
@@ -317,7 +304,7 @@ func (b *batch) settle(i int, end itemEnd) {
 	}
 	b.item[i].itemEnd = end
 	b.total.Started--
-	if end.status == ItemFailed {
+	if end.status == protocol.StatusFailed {
 		b.total.Failed++
 	} else {
 		b.total.Succeeded++
@@ -357,7 +344,7 @@ func (b *batch) abandon() {
 		cancels := make(map[string]*protocol.Update)
 		r.recordedWaitsLocked(b.id, cancels)
 		for i := range b.item {
-			if b.cfg.flat && b.item[i].status == ItemStarted {
+			if b.cfg.flat && b.item[i].status == protocol.StatusStarted {
 				r.recordedWaitsLocked(childID(b.id, i+1), cancels)
 			}
 		}

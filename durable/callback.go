@@ -186,14 +186,13 @@ func (e *CallbackTimeoutError) Is(target error) bool { return target == ErrTimeo
 // CallbackOption changes one callback; see [CreateCallback].
 type CallbackOption interface{ applyCallback(*callbackConfig) }
 
-// HeartbeatOption is an option of operations that others show to be alive.
-type HeartbeatOption interface {
+// WithHeartbeat fails a callback for which no sign of life was sent for d.
+func WithHeartbeat(d time.Duration) interface {
 	CallbackOption
 	WaitForCallbackOption
+} {
+	return heartbeatOption(d)
 }
-
-// WithHeartbeat fails a callback for which no sign of life was sent for d.
-func WithHeartbeat(d time.Duration) HeartbeatOption { return heartbeatOption(d) }
 
 type heartbeatOption time.Duration
 

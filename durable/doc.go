@@ -93,7 +93,7 @@
 // A step whose result was recorded never runs again. One that was interrupted
 // does, so its side effect may happen twice: give [IdempotencyKey] to services
 // that accept one. Where twice is worse than not at all, use
-// [AtMostOncePerRetry]; where a step may kill the function each time,
+// [WithAtMostOncePerRetry]; where a step may kill the function each time,
 // [WithAttemptBudget].
 //
 // # Logs

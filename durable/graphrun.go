@@ -194,7 +194,7 @@ func (g *graphRun) compensate() (errs []error) {
 			continue
 		}
 		o := g.operation(compensationKind, n.name+compensationSuffix, n.number()+1)
-		_, err := childResult(&o, &compensationConfig, nil, func(ctx Context) (struct{}, error) { return struct{}{}, n.undo(ctx) })
+		_, err := childResult(&o, &compensationConfig, func(ctx Context) (struct{}, error) { return struct{}{}, n.undo(ctx) })
 		if err != nil {
 			errs = append(errs, err)
 		}

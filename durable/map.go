@@ -46,38 +46,16 @@ var errNilFunction = errors.New("the function is nil")
 //	receipts := slices.Concat(result.Values()...)
 func Map[In, Out any](ctx Context, name string, items []In, fn func(ctx Context, item In, index int) (Out, error), opts ...BatchOption) (BatchResult[Out], error) {
 	cfg, bad := newBatchConfig(opts, len(items))
-	if err := nameItems(cfg, items); bad == nil {
-		bad = err
-	}
 	if fn == nil {
 		bad, fn = errNilFunction, func(Context, In, int) (v Out, err error) { return v, errNilFunction }
 	}
-	work := newBatchWork(len(items), func(ctx Context, i int) (Out, error) { return fn(ctx, items[i], i) })
-	return runBatch(ctx, mapKind, itemKind, name, cfg, work, bad)
-}
-
-// nameItems makes cfg.named of the namer that was given for items.
-func nameItems[In any](cfg *batchConfig, items []In) error {
-	cfg.named = func(i int) (string, error) { return fmt.Sprintf("map-item-%d", i), nil }
-	if cfg.namer == nil {
-		return nil
-	}
-	namer, ok := cfg.namer.(func(In, int) string)
-	if !ok {
-		return fmt.Errorf("WithItemNames has a %T, but the items are %T", cfg.namer, *new(In))
-	}
-	if namer == nil {
-		return errNilItemNamer
-	}
-	cfg.named = func(i int) (string, error) {
-		name, err := recovered(func() (string, error) { return namer(items[i], i), nil })
-		if err == nil {
-			err = validateName(name)
-		}
+	named := func(i int) (string, error) {
+		name, err := cfg.nameOf(i, "", "map-item-%d")
 		if err != nil {
-			return name, fmt.Errorf("item %d: %w", i, err)
+			err = fmt.Errorf("item %d: %w", i, err)
 		}
-		return name, nil
+		return name, err
 	}
-	return nil
+	work := newBatchWork(len(items), func(ctx Context, i int) (Out, error) { return fn(ctx, items[i], i) })
+	return runBatch(ctx, mapKind, itemKind, name, cfg, named, work, bad)
 }

@@ -26,6 +26,7 @@ type scope struct {
 	versions map[string]int // what Version decided
 	drawn    int            // draws of UUID and Rand since operation drawnAt began
 	drawnAt  int
+	summary  func() string // of a result that is too large to be recorded; nil is none
 
 	sealed    bool        // its context closed with ReplayChildren: nothing new may happen
 	loose     bool        // though sealed it may hold unfinished operations, at which its code lingers
