@@ -235,7 +235,7 @@ func (b *batch) rebuild(op *protocol.Operation) {
 		r.fail(&nonDeterminism{ID: op.ID, Recorded: shapeOf(op), Current: b.shape(),
 			Err: fmt.Errorf("there are %d items, but %d were recorded", len(b.item), len(s.Items))})
 	}
-	b.inner.sealed, b.inner.loose = true, false
+	b.inner.sealing = sealed
 	b.reason, b.unmet = s.Reason, s.Unmet
 	for i := range b.item {
 		switch s.Items[i] {
@@ -249,7 +249,7 @@ func (b *batch) rebuild(op *protocol.Operation) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	b.inner.returned = true
+	b.inner.life = returned
 	b.cancel(errBatchEnded)
 }
 

@@ -123,9 +123,9 @@ func (o *operation) completed(ctx Context) (*protocol.Operation, error) {
 		s.run.fail(misuse(resultKind.describe(o.name), "the callback is of another invocation; get it from CreateCallback on every run"))
 	case op != nil && op.Status.Closed():
 		return op, nil
-	case s.loose:
+	case s.sealing == loose:
 		here.linger()
-	case s.sealed:
+	case s.sealing == sealed:
 		s.run.fail(&nonDeterminism{ID: o.id(), Current: o.shape()})
 	}
 	s.checkOpen(o.kind, o.name)

@@ -79,7 +79,7 @@ func plainChild[T any](o *operation, cfg *childConfig, fn func(Context) (T, erro
 			return "", err
 		}
 		payload, result, err = encodeValue(o.body(run.id, 0), serdes, what, v)
-		if err == nil && s.summary != nil && !s.sealed && len(payload) > protocol.MaxInlineResult {
+		if err == nil && s.summary != nil && s.sealing == open && len(payload) > protocol.MaxInlineResult {
 			run.summary = s.summary()
 		}
 		return payload, err
@@ -148,13 +148,13 @@ func (c *childRun) do(body func(*scope) (string, error)) error {
 	}
 	s := newScope(c.ctx, r, c.scope, c.id, c.name)
 	if op != nil && op.Status.Closed() {
-		s.sealed, s.loose = true, false
+		s.sealing = sealed
 		s.replaying.Store(true)
 	}
 	payload, err := c.entered(s, func() (string, error) { return body(s) })
 	r.checkInvocation()
 	s.close(err)
-	if s.sealed {
+	if s.sealing != open {
 		return c.rebuilt(err)
 	}
 	return c.record(payload, err)
