@@ -29,7 +29,7 @@ var errNilFunction = errors.New("the function is nil")
 //
 // When a batch ends early, the items under way are abandoned: their contexts
 // end, their waits are cancelled, and their goroutines unwind at their next
-// operation. They count as [ItemStarted]. The side effects of steps that they
+// operation. They stay STARTED. The side effects of steps that they
 // had begun may or may not happen.
 //
 // Map is recorded as a context with one context for each item, or without them
