@@ -17,30 +17,23 @@ var (
 
 var errNilFunction = errors.New("the function is nil")
 
-// Map runs fn for each of the items at the same time, each in a context of its
-// own, and returns the results in the order of the items. An execution may be
-// suspended in the middle of any number of items.
+// Map runs fn for each of the items at the same time, each in a context of its own, and returns the results in the
+// order of the items. An execution may be suspended in the middle of any number of items.
 //
-// The error is a [*BatchError] if too many items failed: by default, if one did,
-// which also ends the batch. [BatchOption] says what else may complete a batch.
-// The result is there beside the error, for code that wants to know what
-// succeeded. An item fails when fn returns an error or panics; nothing is
-// retried.
+// The error is a [*BatchError] if too many items failed: by default, if one did, which also ends the batch.
+// [BatchOption] says what else may complete a batch. The result is there beside the error, for code that wants to
+// know what succeeded. An item fails when fn returns an error or panics; nothing is retried.
 //
-// When a batch ends early, the items under way are abandoned: their contexts
-// end, their waits are cancelled, and their goroutines unwind at their next
-// operation. They stay STARTED. The side effects of steps that they
-// had begun may or may not happen.
+// When a batch ends early, the items under way are abandoned: their contexts end, their waits are cancelled, and
+// their goroutines unwind at their next operation. They stay STARTED. The side effects of steps that they had begun
+// may or may not happen.
 //
-// Map is recorded as a context with one context for each item, or without them
-// by [WithFlat]; items are numbered by their index, so changes of concurrency, or
-// an early end, move nothing. The batch's record holds the results of its items,
-// unless they come to more than 256 KiB; then later runs gather them from the
-// items' own records. The items must be the same on every run: what they come
-// from belongs in a step.
+// Map is recorded as a context with one context for each item, or without them by [WithFlat]; items are numbered by
+// their index, so changes of concurrency, or an early end, move nothing. The batch's record holds the results of
+// its items, unless they come to more than 256 KiB; then later runs gather them from the items' own records. The
+// items must be the same on every run: what they come from belongs in a step.
 //
-// Where an operation for each item is too much, let the items be batches, and
-// one step deal with a whole batch:
+// Where an operation for each item is too much, let the items be batches, and one step deal with a whole batch:
 //
 //	batches := slices.Collect(slices.Chunk(orders, 100))
 //	result, err := durable.Map(ctx, "orders", batches, func(ctx durable.Context, batch []Order, _ int) ([]Receipt, error) {

@@ -43,11 +43,10 @@ func (o batchOption) applyBatch(c *batchConfig) { o(c) }
 
 func (o serdesOption) applyBatch(c *batchConfig) { c.serdes = o.serdes }
 
-// WithMaxConcurrency bounds how many items are under way at once, from their
-// beginning to their end: one that waits, even while the execution is suspended,
-// counts. With 1 the items run one after the other. Items begin in the order of
-// their indexes. The limit may be changed at any time without regard to running
-// executions. Without it all items begin at once.
+// WithMaxConcurrency bounds how many items are under way at once, from their beginning to their end: one that
+// waits, even while the execution is suspended, counts. With 1 the items run one after the other. Items begin in
+// the order of their indexes. The limit may be changed at any time without regard to running executions. Without it
+// all items begin at once.
 func WithMaxConcurrency(n int) BatchOption {
 	return batchOption(func(c *batchConfig) { c.limit = &n })
 }
@@ -69,19 +68,17 @@ func WithToleratedFailurePercentage(percent float64) BatchOption {
 	return batchOption(func(c *batchConfig) { c.percentage = &percent })
 }
 
-// WithCompletion leaves the decision to judge, which is asked each time that an
-// item has ended, by one goroutine at a time: [CustomCompletionSucceeded] ends the
-// batch because what there is suffices, [CustomCompletionFailed] because it has
-// failed, and nothing lets it go on, to its last item. Any other reason fails the
-// batch. What judge decides is recorded with the batch.
+// WithCompletion leaves the decision to judge, which is asked each time that an item has ended, by one goroutine at
+// a time: [CustomCompletionSucceeded] ends the batch because what there is suffices, [CustomCompletionFailed]
+// because it has failed, and nothing lets it go on, to its last item. Any other reason fails the batch. What judge
+// decides is recorded with the batch.
 func WithCompletion(judge func(BatchProgress) CompletionReason) BatchOption {
 	return batchOption(func(c *batchConfig) { c.judge, c.judged = judge, true })
 }
 
-// WithFlat does not record the items as contexts of their own: what they do is
-// recorded as the batch's. That saves an operation for each item; in return an
-// item that is done runs again, over what it did, in each invocation until the
-// batch is complete.
+// WithFlat does not record the items as contexts of their own: what they do is recorded as the batch's. That saves
+// an operation for each item; in return an item that is done runs again, over what it did, in each invocation until
+// the batch is complete.
 func WithFlat() BatchOption {
 	return batchOption(func(c *batchConfig) { c.flat = true })
 }
@@ -92,9 +89,8 @@ func WithItemSerdes(s Serdes) BatchOption {
 	return batchOption(func(c *batchConfig) { c.itemSerdes = s })
 }
 
-// WithItemNames names the items of a [Map] after their index, in place of
-// map-item-0, map-item-1, …, and the branches of a [Parallel] that have no name of
-// their own:
+// WithItemNames names the items of a [Map] after their index, in place of map-item-0, map-item-1, …, and the
+// branches of a [Parallel] that have no name of their own:
 //
 //	durable.WithItemNames(func(i int) string { return orders[i].ID })
 //
@@ -103,8 +99,7 @@ func WithItemNames(name func(index int) string) BatchOption {
 	return batchOption(func(c *batchConfig) { c.namer, c.names = name, true })
 }
 
-// nameOf is the name of item i: own, or what the namer says, or else the protocol's
-// form with the index.
+// nameOf is the name of item i: own, or what the namer says, or else the protocol's form with the index.
 func (c *batchConfig) nameOf(i int, own, form string) (name string, err error) {
 	switch {
 	case own != "":

@@ -21,8 +21,7 @@ type batchSummary struct {
 	Started   int                      `json:"startedCount"`
 	Reason    CompletionReason         `json:"completionReason"`
 	Status    protocol.OperationStatus `json:"status"`
-	// Items has a letter for each item: S, F, - for started, or _ for one that
-	// did not begin.
+	// Items has a letter for each item: S, F, - for started, or _ for one that did not begin.
 	Items string `json:"itemStatuses"`
 	Unmet bool   `json:"unmet,omitempty"`
 }
@@ -31,8 +30,7 @@ var itemLetters = map[protocol.OperationStatus]byte{
 	protocol.StatusSucceeded: 'S', protocol.StatusFailed: 'F', protocol.StatusStarted: '-', "": '_',
 }
 
-// closeBatch makes the result of a batch that is complete, and records it
-// unless it was.
+// closeBatch makes the result of a batch that is complete, and records it unless it was.
 func closeBatch[T any](b *batch, work *batchWork[T]) (BatchResult[T], error) {
 	result := resultOf(b, work)
 	payload, large := "", false
@@ -82,8 +80,7 @@ func resultOf[T any](b *batch, work *batchWork[T]) BatchResult[T] {
 	return BatchResult[T]{items, b.reason, b.isUnmet(b.total.Succeeded)}
 }
 
-// isUnmet reports whether the batch ended with fewer successes than were asked
-// for: then, if it has been recorded.
+// isUnmet reports whether the batch ended with fewer successes than were asked for: then, if it has been recorded.
 func (b *batch) isUnmet(succeeded int) bool {
 	if op := b.known.op; op != nil && op.Status.Closed() {
 		return b.unmet

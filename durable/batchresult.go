@@ -66,8 +66,7 @@ func (b BatchResult[T]) Only(status protocol.OperationStatus) []BatchItem[T] {
 	return items
 }
 
-// Err is a [*BatchError] of all failures, also of those that the batch
-// tolerated; nil if there are none.
+// Err is a [*BatchError] of all failures, also of those that the batch tolerated; nil if there are none.
 func (b BatchResult[T]) Err() error {
 	if e := b.failure(""); e.Failed > 0 || b.Reason == CustomCompletionFailed {
 		return e

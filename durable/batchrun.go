@@ -8,8 +8,7 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// errBatchEnded is the cause for the items that were under way when their batch
-// ended early.
+// errBatchEnded is the cause for the items that were under way when their batch ended early.
 var errBatchEnded = errors.New("perdure: abandoned: the batch has ended without this item")
 
 // batchWork is what a batch does, and the values that come of it.
@@ -74,8 +73,7 @@ type batchItem struct {
 	itemEnd
 }
 
-// itemEnd is how an item ended, or that it is under way; an empty status is one
-// that did not begin.
+// itemEnd is how an item ended, or that it is under way; an empty status is one that did not begin.
 type itemEnd struct {
 	status  protocol.OperationStatus
 	payload string
@@ -319,8 +317,7 @@ func (b *batch) settle(i int, end itemEnd) {
 	r.wakeJoinLocked(b.waiter)
 }
 
-// verdict asks whether the batch is complete. It is the user's code that may
-// answer; if it panics the batch fails.
+// verdict asks whether the batch is complete. It is the user's code that may answer; if it panics the batch fails.
 func (b *batch) verdict(total BatchProgress) (reason CompletionReason, over bool) {
 	if b.failure = b.ask("completion", func() { reason, over = b.cfg.reason(total) }); b.failure != nil {
 		return CustomCompletionFailed, true

@@ -86,16 +86,13 @@ func (o *operation) created() {
 // ID is what the service knows the callback by. It is the same on every run.
 func (c *Callback[T]) ID() string { return c.id }
 
-// Result blocks until the callback is completed, and returns what was sent; the
-// execution is suspended meanwhile, unless other code of it runs. It records
-// nothing, and may be called again, and under the context of any part of the
-// execution.
+// Result blocks until the callback is completed, and returns what was sent; the execution is suspended meanwhile,
+// unless other code of it runs. It records nothing, and may be called again, and under the context of any part of
+// the execution.
 //
-// If a failure was sent, or a timeout passed, the error is an [*OperationError]
-// that wraps a [*RecordedError] with what was sent, or a [*CallbackTimeoutError];
-// nothing is retried. The service records how the callback was completed, so
-// later runs return the same.
-// A result that cannot be decoded is a [*SerdesError].
+// If a failure was sent, or a timeout passed, the error is an [*OperationError] that wraps a [*RecordedError] with
+// what was sent, or a [*CallbackTimeoutError]; nothing is retried. The service records how the callback was
+// completed, so later runs return the same. A result that cannot be decoded is a [*SerdesError].
 func (c *Callback[T]) Result(ctx Context) (T, error) {
 	var zero T
 	op, err := c.call.completed(ctx)
@@ -109,8 +106,7 @@ func (c *Callback[T]) Result(ctx Context) (T, error) {
 	return decodeCallback[T](&c.call, c.serdes, op.Payload)
 }
 
-// completed blocks the goroutine that ctx belongs to until the callback o is
-// completed.
+// completed blocks the goroutine that ctx belongs to until the callback o is completed.
 func (o *operation) completed(ctx Context) (*protocol.Operation, error) {
 	s, err := resultKind.enter(ctx, o.name)
 	if err != nil {
@@ -168,8 +164,7 @@ func decodeCallback[T any](o *operation, serdes Serdes, payload *string) (T, err
 	return v, nil
 }
 
-// CallbackTimeoutError says that nobody completed a callback in time. errors.Is
-// finds [ErrTimeout] in it.
+// CallbackTimeoutError says that nobody completed a callback in time. errors.Is finds [ErrTimeout] in it.
 type CallbackTimeoutError struct {
 	Heartbeat bool // it was a sign of life that was missing
 }

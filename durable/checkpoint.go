@@ -19,9 +19,8 @@ const (
 
 var errHookGone = errors.New("perdure: a plugin's hook left its goroutine with runtime.Goexit, which t.Fatal calls too")
 
-// checkpointer is the part of a run that records updates. One goroutine, the
-// flusher, has at most one call under way; what queues meanwhile is the next
-// batch. The run's mutex guards it.
+// checkpointer is the part of a run that records updates. One goroutine, the flusher, has at most one call under
+// way; what queues meanwhile is the next batch. The run's mutex guards it.
 type checkpointer struct {
 	token    string
 	queue    []queued
@@ -119,8 +118,7 @@ func (r *run) holdLocked(u protocol.Update) {
 	r.alarm.Reset(time.Until(r.heldTill))
 }
 
-// flushLocked returns when the service has recorded all that is queued. It gives
-// up the lock.
+// flushLocked returns when the service has recorded all that is queued. It gives up the lock.
 func (r *run) flushLocked(s *scope) {
 	w := newWaiter(s)
 	if r.cfg.rehearsal {
@@ -200,8 +198,7 @@ func (r *run) flush() {
 	}
 }
 
-// checkpoint makes a call. That a client panics is a failure of the call: nobody
-// else expects it on this goroutine.
+// checkpoint makes a call. That a client panics is a failure of the call: nobody else expects it on this goroutine.
 func (r *run) checkpoint(req *protocol.CheckpointRequest) (reply *protocol.CheckpointReply, err error) {
 	_, panicked := recovered(func() (string, error) {
 		reply, err = r.client.Checkpoint(r.callCtx, req)

@@ -190,9 +190,8 @@ func (c *childRun) record(payload string, err error) error {
 	return nil
 }
 
-// WithVirtual makes a child context that is not recorded: it saves an
-// operation, and fn runs again on every run, over what its operations recorded.
-// Those are recorded as the surrounding context's. It goes with none of the
+// WithVirtual makes a child context that is not recorded: it saves an operation, and fn runs again on every run,
+// over what its operations recorded. Those are recorded as the surrounding context's. It goes with none of the
 // options that say how a context is recorded.
 func WithVirtual() interface {
 	ChildOption
@@ -207,10 +206,9 @@ type virtualOption struct{}
 func (virtualOption) applyChild(c *childConfig) { c.virtual = true }
 func (virtualOption) applySaga(c *childConfig)  { c.virtual = true }
 
-// Summarized is fn with a text for people who read the history, which summarize
-// makes of a result that is too large to be recorded: it is recorded in its place.
-// It is for the function of a child context, of [Go], or of a task. In a context
-// that is virtual it fails, as nothing is recorded. A text over 256 KiB is cut.
+// Summarized is fn with a text for people who read the history, which summarize makes of a result that is too large
+// to be recorded: it is recorded in its place. It is for the function of a child context, of [Go], or of a task. In
+// a context that is virtual it fails, as nothing is recorded. A text over 256 KiB is cut.
 func Summarized[T any](fn func(Context) (T, error), summarize func(result T) string) func(Context) (T, error) {
 	if fn == nil {
 		return nil

@@ -44,13 +44,11 @@ func (e *AllFailedError) Error() string {
 // Unwrap returns the errors of the futures.
 func (e *AllFailedError) Unwrap() []error { return e.Errs }
 
-// All waits until every future has succeeded and returns their results in the
-// order of the futures. When one fails, All returns its error at once and
-// cancels the others; see [Future.Cancel].
+// All waits until every future has succeeded and returns their results in the order of the futures. When one fails,
+// All returns its error at once and cancels the others; see [Future.Cancel].
 //
-// It is recorded as a context with the given name: that it ended, and by whom.
-// On replay the same future decides, whatever finishes first then. Nothing is
-// retried; results and errors are the futures' own, recorded with them.
+// It is recorded as a context with the given name: that it ended, and by whom. On replay the same future decides,
+// whatever finishes first then. Nothing is retried; results and errors are the futures' own, recorded with them.
 func All[T any](ctx Context, name string, futures ...*Future[T]) ([]T, error) {
 	if _, err := combine(ctx, allKind, name, tasksOf(futures), onFailure, true); err != nil {
 		return nil, err
@@ -78,9 +76,8 @@ func AllSettled[T any](ctx Context, name string, futures ...*Future[T]) ([]Settl
 	return ends, nil
 }
 
-// Any returns the result of the first future that succeeds, and cancels the
-// others; see [Future.Cancel]. When all fail, the error is an [*AllFailedError].
-// It is recorded as [All] is.
+// Any returns the result of the first future that succeeds, and cancels the others; see [Future.Cancel]. When all
+// fail, the error is an [*AllFailedError]. It is recorded as [All] is.
 func Any[T any](ctx Context, name string, futures ...*Future[T]) (T, error) {
 	first, err := combine(ctx, anyKind, name, tasksOf(futures), onSuccess, true)
 	return valueOf(futures, first, err)
@@ -103,9 +100,8 @@ func Join(ctx Context, name string, futures ...Awaitable) error {
 	return err
 }
 
-// Select waits until one of the futures is done, however it ended, and returns
-// its index. The others go on, and may be waited for again: Select is Race
-// without losers, and for futures of different types. It is recorded as [All]
+// Select waits until one of the futures is done, however it ended, and returns its index. The others go on, and may
+// be waited for again: Select is Race without losers, and for futures of different types. It is recorded as [All]
 // is, so code may branch on the index. The error is of the call only.
 func Select(ctx Context, name string, futures ...Awaitable) (int, error) {
 	first, err := combine(ctx, selectKind, name, awaitables(futures), always, false)
@@ -141,8 +137,7 @@ func awaitables(futures []Awaitable) []*task {
 	return tasks
 }
 
-// The rules by which the end of one future decides; if none did, the last end
-// does.
+// The rules by which the end of one future decides; if none did, the last end does.
 func always(error) bool        { return true }
 func never(error) bool         { return false }
 func onFailure(err error) bool { return err != nil }

@@ -6,16 +6,14 @@ import (
 	"time"
 )
 
-// Context is what durable code runs under: the handler, and the functions of
-// child contexts. Its operations are the package's functions ([Step], [Wait],
-// …), which number themselves by it, so a Context belongs to one goroutine at
+// Context is what durable code runs under: the handler, and the functions of child contexts. Its operations are the
+// package's functions ([Step], [Wait], …), which number themselves by it, so a Context belongs to one goroutine at
 // a time, and the code that uses it must do the same on every run.
 //
-// It is a [context.Context] that ends when the invocation ends, at the latest
-// with the function's timeout; that is not the end of the execution. Types
-// that embed a Context may be passed to operations in its place. What Lambda
-// tells of an invocation, such as its request id, is found by
-// lambdacontext.FromContext of aws-lambda-go; it differs from run to run.
+// It is a [context.Context] that ends when the invocation ends, at the latest with the function's timeout; that is
+// not the end of the execution. Types that embed a Context may be passed to operations in its place. What Lambda
+// tells of an invocation, such as its request id, is found by lambdacontext.FromContext of aws-lambda-go; it
+// differs from run to run.
 type Context interface {
 	context.Context
 	// Logger returns a logger that is silent while the code runs again over
@@ -97,8 +95,7 @@ func bodyOf(ctx context.Context) *bodyContext {
 	return c
 }
 
-// Attempt returns the number of the attempt that a step's body runs as, from
-// 1. Outside of steps it is 0.
+// Attempt returns the number of the attempt that a step's body runs as, from 1. Outside of steps it is 0.
 func Attempt(ctx context.Context) int {
 	if c := bodyOf(ctx); c != nil {
 		return c.attempt
@@ -106,10 +103,9 @@ func Attempt(ctx context.Context) int {
 	return 0
 }
 
-// IdempotencyKey returns a text that names the operation that ctx belongs to
-// among all operations of all executions, and is the same for every attempt.
-// Give it to services that refuse to do the same thing twice. Outside of
-// operations it is empty.
+// IdempotencyKey returns a text that names the operation that ctx belongs to among all operations of all
+// executions, and is the same for every attempt. Give it to services that refuse to do the same thing twice.
+// Outside of operations it is empty.
 func IdempotencyKey(ctx context.Context) string {
 	if c := bodyOf(ctx); c != nil {
 		return c.run.arn + "/" + c.id
@@ -129,11 +125,10 @@ func ExecutionARN(ctx context.Context) string {
 	return ""
 }
 
-// IsReplaying reports whether the code that ctx belongs to ran in an earlier
-// invocation as well, which is when [Context.Logger] is silent. It is for what
-// should happen once, or be measured once, and has no part in the workflow: what
-// code does because of it must not show in any operation. In the body of a step,
-// which is never replayed, it is false.
+// IsReplaying reports whether the code that ctx belongs to ran in an earlier invocation as well, which is when
+// [Context.Logger] is silent. It is for what should happen once, or be measured once, and has no part in the
+// workflow: what code does because of it must not show in any operation. In the body of a step, which is never
+// replayed, it is false.
 func IsReplaying(ctx context.Context) bool {
 	s, ok := ctx.Value(scopeKey{}).(*scope)
 	return ok && s.replaying.Load()

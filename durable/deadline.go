@@ -8,11 +8,10 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// The deadline of a child context is a WAIT beside it, with the context's id
-// and the number 0, which no operation has: so it can be given to a context, or
-// taken away, without moving anything. It is recorded as the context starts,
-// and it is the service that measures it. Whichever is recorded first, the
-// context's end or the deadline's failure of it, is how it ended.
+// The deadline of a child context is a WAIT beside it, with the context's id and the number 0, which no operation
+// has: so it can be given to a context, or taken away, without moving anything. It is recorded as the context
+// starts, and it is the service that measures it. Whichever is recorded first, the context's end or the deadline's
+// failure of it, is how it ended.
 
 var deadlineKind = &kind{call: "durable.RunInChildContext", typ: protocol.TypeWait, subType: subTypeDeadline}
 
@@ -55,8 +54,7 @@ func newDeadline(o *operation, timeout time.Duration) *deadline {
 	return &deadline{task: timer, child: newTask(*o), cause: &DeadlineError{Name: o.name, Timeout: timeout}}
 }
 
-// recordedTimeout is the one that the deadline began with: what the code says now
-// may have been computed.
+// recordedTimeout is the one that the deadline began with: what the code says now may have been computed.
 func recordedTimeout(op *protocol.Operation, now time.Duration) time.Duration {
 	if op == nil || op.ScheduledEnd <= op.Start {
 		return now

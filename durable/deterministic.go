@@ -44,13 +44,11 @@ func Now(ctx Context) time.Time {
 	return now
 }
 
-// UUID returns a UUID, of version 5, that is the same on every run and that no
-// other call gets, in this execution or any other. It is not recorded but
-// derived, from the execution's ARN, the operations that the context has begun,
-// and how many the code has drawn since: so it costs nothing, and who knows the
-// ARN can compute it. It is for keys and names, not for secrets. As long as an
-// execution is under way, code must not draw more or fewer between the same two
-// operations.
+// UUID returns a UUID, of version 5, that is the same on every run and that no other call gets, in this execution
+// or any other. It is not recorded but derived, from the execution's ARN, the operations that the context has
+// begun, and how many the code has drawn since: so it costs nothing, and who knows the ARN can compute it. It is
+// for keys and names, not for secrets. As long as an execution is under way, code must not draw more or fewer
+// between the same two operations.
 //
 // UUID panics if ctx is not a durable context.
 func UUID(ctx Context) string {
@@ -61,9 +59,8 @@ func UUID(ctx Context) string {
 	return text[:8] + "-" + text[8:12] + "-" + text[12:16] + "-" + text[16:20] + "-" + text[20:]
 }
 
-// Rand returns a source of random numbers that gives the same ones on every
-// run. Its seed is derived as [UUID] is, so numbers are not for secrets; each
-// call returns another source. The numbers that code takes from it must not
+// Rand returns a source of random numbers that gives the same ones on every run. Its seed is derived as [UUID] is,
+// so numbers are not for secrets; each call returns another source. The numbers that code takes from it must not
 // depend on anything that differs from run to run.
 //
 // Rand panics if ctx is not a durable context.

@@ -5,9 +5,8 @@ import (
 	"reflect"
 )
 
-// Errors are the user's values, and so are the methods by which one looks into
-// them. Here they are asked in a way that copes with all they may do: panic, on
-// a nil pointer too, or wrap themselves.
+// Errors are the user's values, and so are the methods by which one looks into them. Here they are asked in a way
+// that copes with all they may do: panic, on a nil pointer too, or wrap themselves.
 
 // maxChain bounds how many errors one is looked for in.
 const maxChain = 1000

@@ -10,18 +10,15 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// ErrSuspended is the [context.Cause] of a durable context after its
-// invocation was suspended. Code that runs in deferred functions can tell a
-// suspension from an end by it; there is no other way to meet it.
+// ErrSuspended is the [context.Cause] of a durable context after its invocation was suspended. Code that runs in
+// deferred functions can tell a suspension from an end by it; there is no other way to meet it.
 var ErrSuspended = errors.New("perdure: the invocation is suspended until an operation completes")
 
-// ErrTimeout is in the chain of every error that says that something took too
-// long: an invoked function, a callback, an attempt of a step, a child context
-// with a deadline.
+// ErrTimeout is in the chain of every error that says that something took too long: an invoked function, a
+// callback, an attempt of a step, a child context with a deadline.
 var ErrTimeout = errors.New("perdure: timed out")
 
-// ErrStopped is in the chain of the error of an invoked execution that someone
-// stopped.
+// ErrStopped is in the chain of the error of an invoked execution that someone stopped.
 var ErrStopped = errors.New("perdure: stopped")
 
 // OperationError is returned by an operation that failed for good. It wraps the
@@ -32,10 +29,9 @@ var ErrStopped = errors.New("perdure: stopped")
 // One may wrap another: that of a [Retry] the one of its last attempt. errors.As
 // finds the outer one, and [Failed] that of one kind.
 type OperationError struct {
-	// Kind is the protocol's subtype for what failed: [protocol.SubTypeStep],
-	// SubTypeWaitForCondition, SubTypeCallback for both ways to wait for one,
-	// SubTypeChainedInvoke, SubTypeRunInChildContext for all that has a context of
-	// its own; or it is [KindRetry] or [KindSubmitter].
+	// Kind is the protocol's subtype for what failed: [protocol.SubTypeStep], SubTypeWaitForCondition,
+	// SubTypeCallback for both ways to wait for one, SubTypeChainedInvoke, SubTypeRunInChildContext for all that
+	// has a context of its own; or it is [KindRetry] or [KindSubmitter].
 	Kind string
 	Name string // of the operation; a submitter has none
 	// Attempts is how many a step, a submitter or a group was given, and how often
@@ -113,12 +109,10 @@ func (e *OperationError) recordedAs() string {
 	return e.Kind + "Error"
 }
 
-// RecordedError is an error that went through the execution's history. Code
-// gets one on the first run too, so that it sees the same on every run. It
-// unwraps to the original if its type or value was declared with [WithErrors],
-// or is the SDK's own. An error that only has the name of one of the SDK's does
-// not, whether it is of another package, or was sent by a callback or by another
-// function.
+// RecordedError is an error that went through the execution's history. Code gets one on the first run too, so that
+// it sees the same on every run. It unwraps to the original if its type or value was declared with [WithErrors], or
+// is the SDK's own. An error that only has the name of one of the SDK's does not, whether it is of another package,
+// or was sent by a callback or by another function.
 type RecordedError struct {
 	// Type is the declared name, or else the Go type's name without package
 	// and pointer, or "Error" for what errors.New and fmt.Errorf make.
@@ -142,9 +136,8 @@ func (e *RecordedError) Error() string {
 // Unwrap returns the original error, or nil if its type was not declared.
 func (e *RecordedError) Unwrap() error { return e.original }
 
-// StepInterruptedError is the failure of an at-most-once attempt that started
-// but whose end was never recorded: the function crashed, or timed out, in
-// between. Whether its side effects happened is unknown.
+// StepInterruptedError is the failure of an at-most-once attempt that started but whose end was never recorded: the
+// function crashed, or timed out, in between. Whether its side effects happened is unknown.
 type StepInterruptedError struct {
 	Name    string
 	Attempt int
@@ -190,9 +183,8 @@ func (e *SerdesError) Error() string {
 // Unwrap returns the encoder's or decoder's error; nil after replay.
 func (e *SerdesError) Unwrap() error { return e.Err }
 
-// LimitError says that a value is larger than the service can record. It is
-// never retried. Store the value elsewhere and return a reference to it, or
-// give a [Serdes] that does so.
+// LimitError says that a value is larger than the service can record. It is never retried. Store the value
+// elsewhere and return a reference to it, or give a [Serdes] that does so.
 type LimitError struct {
 	What  string
 	Size  int // bytes
@@ -217,16 +209,14 @@ func (e *PanicError) Error() string { return "panic: " + e.Value }
 // Unwrap returns the panic's value if it is an error.
 func (e *PanicError) Unwrap() error { return e.err }
 
-// nonDeterminism says that the code no longer does what the execution's
-// history recorded. It fails the execution and is never returned to code,
-// which might otherwise compensate for work that went well.
+// nonDeterminism says that the code no longer does what the execution's history recorded. It fails the execution
+// and is never returned to code, which might otherwise compensate for work that went well.
 type nonDeterminism struct {
 	ID       string
 	Recorded string // a shape; empty if nothing was recorded where something had to be
 	Current  string // a shape; empty if the code ended before it got there
 	Where    string // the code makes the call of Current: file:line
-	// Err is what the code now fails with: before it got there, or where it had
-	// succeeded.
+	// Err is what the code now fails with: before it got there, or where it had succeeded.
 	Err error
 
 	panicking []string // the stack of a panic that unwound the code to Where
@@ -261,8 +251,7 @@ func (e *nonDeterminism) difference() string {
 // Unwrap returns what the code fails with, if it does.
 func (e *nonDeterminism) Unwrap() error { return e.Err }
 
-// fatalError fails the execution, under its name. No code gets one: see package
-// documentation, "Failure".
+// fatalError fails the execution, under its name. No code gets one: see package documentation, "Failure".
 type fatalError struct {
 	name string
 	text string

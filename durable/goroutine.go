@@ -6,12 +6,10 @@ import (
 	"strings"
 )
 
-// WithGoroutineChecks says whether every operation checks that it is called by
-// the goroutine that its context belongs to, and fails the execution with a
-// MisuseError if not. Without it only calls at the very same time are
-// found. The check takes some microseconds for each operation, as Go has no
-// cheap way to tell goroutines apart, so it is on by default only in programs
-// that go test made.
+// WithGoroutineChecks says whether every operation checks that it is called by the goroutine that its context
+// belongs to, and fails the execution with a MisuseError if not. Without it only calls at the very same time are
+// found. The check takes some microseconds for each operation, as Go has no cheap way to tell goroutines apart, so
+// it is on by default only in programs that go test made.
 func WithGoroutineChecks(on bool) HandlerOption {
 	return handlerOption(func(cfg *handlerConfig) { cfg.unchecked = !on })
 }
@@ -56,10 +54,9 @@ func (s *scope) unwinding() {
 	}
 }
 
-// checkRun unwinds the calling goroutine if the run is over. Operations of
-// deferred functions come to nothing then; a line in the log says so. A
-// goroutine of another run, which would be unwound in vain in each invocation
-// to come, panics.
+// checkRun unwinds the calling goroutine if the run is over. Operations of deferred functions come to nothing then;
+// a line in the log says so. A goroutine of another run, which would be unwound in vain in each invocation to come,
+// panics.
 func (s *scope) checkRun(k *kind, name string) {
 	if s.run.gone.Load() && isWorkflow() {
 		panic(misuse(k.describe(name),

@@ -10,9 +10,8 @@ import (
 
 var compensationKind = &kind{call: "compensation", typ: protocol.TypeContext, subType: protocol.SubTypeRunInChildContext}
 
-// graphRun is a Graph under way. It numbers its operations itself: task i is
-// number 2i+1, and its compensation number 2i+2, so that a task more at the end
-// moves nothing.
+// graphRun is a Graph under way. It numbers its operations itself: task i is number 2i+1, and its compensation
+// number 2i+2, so that a task more at the end moves nothing.
 type graphRun struct {
 	graph  *Graph
 	name   string
@@ -37,8 +36,7 @@ func (g *graphRun) do(s *scope) error {
 	return &GraphError{Name: g.name, Task: failed.name, Err: failed.err, Uncompensated: g.compensate()}
 }
 
-// failed is the first task, in the order in which they were added, that fails
-// the graph.
+// failed is the first task, in the order in which they were added, that fails the graph.
 func (g *graphRun) failed() *node {
 	for _, n := range g.graph.nodes {
 		if n.is(nodeFailed) && !n.may {
@@ -70,8 +68,7 @@ func (g *graphRun) launchReady() (more bool) {
 	return more
 }
 
-// ready reports whether a task may begin. After a failure only what had begun
-// before it does.
+// ready reports whether a task may begin. After a failure only what had begun before it does.
 func (g *graphRun) ready(n *node) bool {
 	if g.scope.recordOf(n.number()).op == nil && g.failed() != nil {
 		return false

@@ -11,9 +11,8 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// history is what earlier invocations recorded, arranged for replay: the
-// operations of each context in a slice by their number. It never changes
-// after it was loaded, so replay reads it without a lock.
+// history is what earlier invocations recorded, arranged for replay: the operations of each context in a slice by
+// their number. It never changes after it was loaded, so replay reads it without a lock.
 type history struct {
 	execution *protocol.Operation
 	contexts  map[string]*recordedContext // context id -> its operations; the root's id is ""
@@ -85,9 +84,8 @@ func (h *history) context(id string) *recordedContext {
 	return c
 }
 
-// unrecorded is the first operation of the context with the given id, which is
-// not recorded itself, or in contexts of that kind below it; nil if nothing
-// was recorded there.
+// unrecorded is the first operation of the context with the given id, which is not recorded itself, or in contexts
+// of that kind below it; nil if nothing was recorded there.
 func (h *history) unrecorded(id string) *protocol.Operation {
 	c := h.contexts[id]
 	if c == nil {
@@ -123,10 +121,9 @@ func (c *recordedContext) grow(n int) {
 	}
 }
 
-// Operation ids are part of the compatibility promise: an execution that
-// sleeps today wakes up on the next release. The third operation of the
-// handler is "3", the first inside it "3-1". What would pass the service's
-// limit is hashed, and its children count on from the hash.
+// Operation ids are part of the compatibility promise: an execution that sleeps today wakes up on the next release.
+// The third operation of the handler is "3", the first inside it "3-1". What would pass the service's limit is
+// hashed, and its children count on from the hash.
 const hashedIDLength = 1 + 32
 
 // childID is the id of operation number n of the context with the given id.

@@ -51,8 +51,7 @@ type plugins struct {
 	open map[string]*protocol.Operation // that the plugins know of, as they do: ahead of what is recorded
 }
 
-// startPlugins tells the plugins that the invocation begins, and what became
-// of the operations since the last.
+// startPlugins tells the plugins that the invocation begins, and what became of the operations since the last.
 func (r *run) startPlugins(ops []*protocol.Operation, updated []string) {
 	known := newOperations(ops)
 	inv := &plugin.Invocation{
@@ -82,9 +81,8 @@ func (r *run) startPlugins(ops []*protocol.Operation, updated []string) {
 	p.replay(ops, news)
 }
 
-// replay tells of operations that are still open, and of those that closed
-// since the last invocation. What was abandoned, in contexts that are closed,
-// is neither.
+// replay tells of operations that are still open, and of those that closed since the last invocation. What was
+// abandoned, in contexts that are closed, is neither.
 func (p *plugins) replay(ops []*protocol.Operation, news map[string]bool) {
 	closed := make(map[string]bool) // contexts, and what is abandoned in them
 	for _, op := range ops {
@@ -181,8 +179,7 @@ func (p *plugins) isNews(op *protocol.Operation) bool {
 	return !known.Status.Closed() && (op.Status != known.Status || op.Attempt != known.Attempt || op.CallbackID != known.CallbackID)
 }
 
-// updated is what an update makes of an operation; before is nil if it was not
-// recorded.
+// updated is what an update makes of an operation; before is nil if it was not recorded.
 func (p *plugins) updated(before *protocol.Operation, u *protocol.Update) *protocol.Operation {
 	op, now := begun(u), protocol.TimestampOf(time.Now())
 	p.mu.Lock()
@@ -279,8 +276,7 @@ func (p *plugins) attempt(o *operation, ctx *bodyContext) *plugin.Operation {
 	return p.info(&op)
 }
 
-// entered runs the function of a child context, whose scope is s, between the
-// hooks for it.
+// entered runs the function of a child context, whose scope is s, between the hooks for it.
 func (o *operation) entered(s *scope, body func() (string, error)) (string, error) {
 	p := s.run.plugins
 	if p == nil {

@@ -27,24 +27,19 @@ func (f Function[In, Out]) Invoke(ctx Context, name string, in In, opts ...Invok
 	return Invoke(ctx, name, f, in, opts...)
 }
 
-// Invoke calls another function and returns its result; the execution is
-// suspended for as long as that takes, unless other code of it runs. The
-// service makes the call, once, however often this function is interrupted. If
-// fn is durable too, an execution of it is started, which lives on if this one
-// is stopped.
+// Invoke calls another function and returns its result; the execution is suspended for as long as that takes,
+// unless other code of it runs. The service makes the call, once, however often this function is interrupted. If fn
+// is durable too, an execution of it is started, which lives on if this one is stopped.
 //
-// That the call starts is durable before it is made; its outcome is recorded
-// by the service, and later runs return it. If the function failed, Invoke
-// returns an [*OperationError]; nothing is retried, but a failing function may
-// retry inside, and a durable one is not lost by crashes. A function that does
-// not exist is such a failure.
+// That the call starts is durable before it is made; its outcome is recorded by the service, and later runs return
+// it. If the function failed, Invoke returns an [*OperationError]; nothing is retried, but a failing function may
+// retry inside, and a durable one is not lost by crashes. A function that does not exist is such a failure.
 //
-// Payload and result are JSON, whatever the handler's Serdes, because another
-// function reads and writes them; [WithSerdes] and [WithPayloadSerdes] change
-// that. Each is at most 1 MiB. A payload that cannot be encoded, or does not
-// fit, and a result that cannot be decoded, are returned as a [*SerdesError]
-// or a [*LimitError]. A call has no timeout of its own; the child context that
-// it is made in can have one, by [WithTimeout]. The name is as for [Step].
+// Payload and result are JSON, whatever the handler's Serdes, because another function reads and writes them;
+// [WithSerdes] and [WithPayloadSerdes] change that. Each is at most 1 MiB. A payload that cannot be encoded, or
+// does not fit, and a result that cannot be decoded, are returned as a [*SerdesError] or a [*LimitError]. A call
+// has no timeout of its own; the child context that it is made in can have one, by [WithTimeout]. The name is as
+// for [Step].
 func Invoke[In, Out any](ctx Context, name string, fn Function[In, Out], in In, opts ...InvokeOption) (Out, error) {
 	var zero Out
 	cfg, bad := newInvokeConfig(fn.Name, fn.Options, opts)
@@ -125,14 +120,12 @@ func WithTenantID(id string) InvokeOption {
 	return invokeOption(func(cfg *invokeConfig) { cfg.tenant = id })
 }
 
-// WithTraceHeader passes an X-Amzn-Trace-Id header on to the function: at most
-// 8,192 bytes.
+// WithTraceHeader passes an X-Amzn-Trace-Id header on to the function: at most 8,192 bytes.
 func WithTraceHeader(header string) InvokeOption {
 	return invokeOption(func(cfg *invokeConfig) { cfg.trace = header })
 }
 
-// WithPayloadSerdes sets how a function's payload is written, where that
-// differs from how its result is read.
+// WithPayloadSerdes sets how a function's payload is written, where that differs from how its result is read.
 func WithPayloadSerdes(s Serdes) InvokeOption {
 	return invokeOption(func(cfg *invokeConfig) { cfg.payload = s })
 }

@@ -105,8 +105,7 @@ func (s *scope) newLogger(set *settings) *slog.Logger {
 	return slog.New(onceHandler{Handler: h, scope: s})
 }
 
-// onceHandler drops the records of code that ran in an earlier invocation, or
-// marks them if the handler wants them.
+// onceHandler drops the records of code that ran in an earlier invocation, or marks them if the handler wants them.
 type onceHandler struct {
 	slog.Handler
 	scope *scope

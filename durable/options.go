@@ -69,10 +69,9 @@ func WithRetry(policy retry.Policy) interface {
 // under an [IdempotencyKey].
 func WithAtMostOncePerRetry() StepOption { return atMostOnceOption{} }
 
-// WithSerdes sets how values are written to the history; nil is what it is
-// without the option. What an execution wrote with one, it must read with the
-// same. On a handler, or with [With], it is the default of all operations; the
-// execution's input and result, which others write and read, are always JSON.
+// WithSerdes sets how values are written to the history; nil is what it is without the option. What an execution
+// wrote with one, it must read with the same. On a handler, or with [With], it is the default of all operations;
+// the execution's input and result, which others write and read, are always JSON.
 func WithSerdes(s Serdes) interface {
 	HandlerOption
 	ContextOption
@@ -122,9 +121,8 @@ func WithAttemptBudget(attempts int) interface {
 	return attemptBudgetOption(attempts)
 }
 
-// WithSubType gives an operation a subtype of its own, for people and tools
-// that read histories: 1 to 32 letters, digits, - and _, and none of those that
-// the SDKs use themselves. Replay compares it like the name.
+// WithSubType gives an operation a subtype of its own, for people and tools that read histories: 1 to 32 letters,
+// digits, - and _, and none of those that the SDKs use themselves. Replay compares it like the name.
 func WithSubType(subType string) interface {
 	StepOption
 	ChildOption
@@ -134,8 +132,7 @@ func WithSubType(subType string) interface {
 	return subTypeOption(subType)
 }
 
-// WithClient sets the service that records executions, in place of the Lambda
-// API that the environment names.
+// WithClient sets the service that records executions, in place of the Lambda API that the environment names.
 func WithClient(c Client) HandlerOption {
 	return handlerOption(func(cfg *handlerConfig) { cfg.client = c })
 }
@@ -150,9 +147,8 @@ func WithLogger(l *slog.Logger) interface {
 	return loggerOption{l}
 }
 
-// WithReplayLogs makes [Context.Logger] write on every run of a line, replays
-// too, with the attribute "replay" on those; without it each line is written
-// once over all invocations. It is for finding out what a replay does.
+// WithReplayLogs makes [Context.Logger] write on every run of a line, replays too, with the attribute "replay" on
+// those; without it each line is written once over all invocations. It is for finding out what a replay does.
 func WithReplayLogs() HandlerOption {
 	return handlerOption(func(cfg *handlerConfig) { cfg.replayLogs = true })
 }
@@ -174,8 +170,7 @@ func WithPipelining() HandlerOption {
 	return handlerOption(func(cfg *handlerConfig) { cfg.pipelined = true })
 }
 
-// WithPlugins adds plugins, which hear of everything in the order in which
-// they are given. They are copied.
+// WithPlugins adds plugins, which hear of everything in the order in which they are given. They are copied.
 func WithPlugins(plugins ...*plugin.Plugin) HandlerOption {
 	return handlerOption(func(cfg *handlerConfig) {
 		for _, p := range plugins {
@@ -187,9 +182,8 @@ func WithPlugins(plugins ...*plugin.Plugin) HandlerOption {
 	})
 }
 
-// WithErrors declares errors that [errors.As] and [errors.Is] shall find on
-// every run, the first and any replay. The first codec that matches an error
-// records it. Codecs belong to a handler rather than to the process, so two
+// WithErrors declares errors that [errors.As] and [errors.Is] shall find on every run, the first and any replay.
+// The first codec that matches an error records it. Codecs belong to a handler rather than to the process, so two
 // handlers in one process never fight over a name.
 func WithErrors(codecs ...ErrorCodec) HandlerOption {
 	return handlerOption(func(cfg *handlerConfig) { cfg.errors = append(cfg.errors, codecs...) })
@@ -231,16 +225,14 @@ func (o subTypeOption) applyStep(c *stepConfig)                { c.subType = (*s
 func (o subTypeOption) applyChild(c *childConfig)              { c.subType = (*string)(&o) }
 func (o subTypeOption) applyCallback(c *callbackConfig)        { c.subType = (*string)(&o) }
 
-// The configurations of operations without options: replay shares them, so
-// that it does not allocate.
+// The configurations of operations without options: replay shares them, so that it does not allocate.
 var (
 	defaultStep  stepConfig
 	defaultChild childConfig
 )
 
-// applyOptions applies the options of one call to its configuration; apply is
-// the method of the option type that does it. Where the call is recorded, an
-// error is nobody's, so what can be applied is.
+// applyOptions applies the options of one call to its configuration; apply is the method of the option type that
+// does it. Where the call is recorded, an error is nobody's, so what can be applied is.
 func applyOptions[O, C any](cfg *C, opts []O, apply func(O, *C)) (err error) {
 	for _, o := range opts {
 		if any(o) == nil {
@@ -313,8 +305,7 @@ const (
 	subTypeNow      = "Now"
 )
 
-// settings are what a handler's options say of all operations, and [With] of
-// some.
+// settings are what a handler's options say of all operations, and [With] of some.
 type settings struct {
 	serdes  Serdes
 	budget  int          // of a step's attempts; 0 is none
@@ -324,8 +315,7 @@ type settings struct {
 // settingsKey is the context key under which a *settings is found.
 type settingsKey struct{}
 
-// settingsOf finds the settings of code that runs under ctx; nil if there are
-// none.
+// settingsOf finds the settings of code that runs under ctx; nil if there are none.
 func settingsOf(ctx context.Context) *settings {
 	set, _ := ctx.Value(settingsKey{}).(*settings)
 	return set

@@ -39,8 +39,7 @@ func newPanicError(v any) *PanicError {
 
 const maxStackFrames = 32
 
-// callSite is where the user's code called the SDK: file:line; empty if it did
-// not, on this goroutine.
+// callSite is where the user's code called the SDK: file:line; empty if it did not, on this goroutine.
 func callSite() string {
 	pcs := make([]uintptr, 64)
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs)])

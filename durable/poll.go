@@ -6,13 +6,11 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// An operation that waits for the service while other code of the execution
-// runs is polled for with empty checkpoints, because the service has no other
-// way to tell. Any checkpoint serves as a poll. When nothing runs, the
-// invocation suspends instead, so most executions never poll.
+// An operation that waits for the service while other code of the execution runs is polled for with empty
+// checkpoints, because the service has no other way to tell. Any checkpoint serves as a poll. When nothing runs,
+// the invocation suspends instead, so most executions never poll.
 
-// pollMargin before the invocation's deadline nothing is polled for: it could
-// not be used any more.
+// pollMargin before the invocation's deadline nothing is polled for: it could not be used any more.
 const pollMargin = time.Second
 
 // pollTimes is when to poll for one operation.
@@ -21,8 +19,7 @@ type pollTimes struct {
 	polls int
 }
 
-// start sets the first poll: when a wait or a retry is due, and after a second
-// for what comes from outside.
+// start sets the first poll: when a wait or a retry is due, and after a second for what comes from outside.
 func (p *pollTimes) start(typ protocol.OperationType, op *protocol.Operation, now time.Time) {
 	switch {
 	case typ == protocol.TypeCallback || typ == protocol.TypeChainedInvoke:
@@ -46,8 +43,7 @@ func (p *pollTimes) polled(now time.Time) {
 	p.next = now.Add(pollInterval(p.polls))
 }
 
-// pollInterval is the time after the nth poll: 1, 2, 3 … 10 s, and after a
-// quarter of an hour a minute.
+// pollInterval is the time after the nth poll: 1, 2, 3 … 10 s, and after a quarter of an hour a minute.
 func pollInterval(n int) time.Duration {
 	if n > 95 {
 		return time.Minute

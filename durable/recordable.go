@@ -9,9 +9,8 @@ import (
 	"sync"
 )
 
-// What no value of a type can pass is told before the work that would make one:
-// an operation whose result cannot be recorded is refused before its side
-// effect. Where only the value tells, the operation fails once there is one.
+// What no value of a type can pass is told before the work that would make one: an operation whose result cannot be
+// recorded is refused before its side effect. Where only the value tells, the operation fails once there is one.
 
 // passage is what a value has to pass.
 type passage int
@@ -156,8 +155,7 @@ func isOpaque(t reflect.Type) bool {
 	return false
 }
 
-// isSuspect reports whether every value of the type may hold something that JSON
-// has nothing for.
+// isSuspect reports whether every value of the type may hold something that JSON has nothing for.
 func isSuspect(t reflect.Type, seen map[reflect.Type]bool) bool {
 	if isOpaque(t) || t.Kind() == reflect.Map {
 		return true

@@ -13,14 +13,12 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// run is one invocation under way. It counts the goroutines that run workflow
-// code: each is runnable, or blocked in an operation. When none can run and
-// nothing is left to record, only the service can move the execution on, and
+// run is one invocation under way. It counts the goroutines that run workflow code: each is runnable, or blocked in
+// an operation. When none can run and nothing is left to record, only the service can move the execution on, and
 // the run suspends at once.
 //
-// A blocked goroutine of a run that ended is unwound with [runtime.Goexit], so
-// no error that means "suspended" ever reaches user code; every goroutine has
-// ended before the function answers.
+// A blocked goroutine of a run that ended is unwound with [runtime.Goexit], so no error that means "suspended" ever
+// reaches user code; every goroutine has ended before the function answers.
 type run struct {
 	cfg     *handlerConfig
 	client  Client
@@ -51,8 +49,7 @@ type run struct {
 	checkpointer
 }
 
-// outcome is how a run ended: with an answer, or with a fault, upon which the
-// service invokes the function again.
+// outcome is how a run ended: with an answer, or with a fault, upon which the service invokes the function again.
 type outcome struct {
 	status protocol.InvocationStatus
 	result string
@@ -85,9 +82,8 @@ func newWaiter(s *scope) *waiter { return &waiter{woken: make(chan struct{}), sc
 
 var errHandlerGone = errors.New("perdure: workflow code left its goroutine with runtime.Goexit, which t.Fatal calls too")
 
-// spawn runs body as a workflow goroutine, in which scope s is used. A panic
-// that nothing expects, such as one of an error's own methods, would come again
-// in every invocation, so it fails the execution.
+// spawn runs body as a workflow goroutine, in which scope s is used. A panic that nothing expects, such as one of
+// an error's own methods, would come again in every invocation, so it fails the execution.
 func (r *run) spawn(s *scope, body func()) {
 	r.mu.Lock()
 	r.runnable++
@@ -141,8 +137,7 @@ func (r *run) finishLocked(o outcome) {
 	}
 }
 
-// fail ends the run and the calling goroutine: the execution failed, whatever
-// user code thinks of it.
+// fail ends the run and the calling goroutine: the execution failed, whatever user code thinks of it.
 func (r *run) fail(err error) {
 	if changed, ok := err.(*nonDeterminism); ok && changed.Current != "" {
 		changed.Where, changed.panicking = callSite(), panicStack()
@@ -181,8 +176,7 @@ func (r *run) blockLocked(w *waiter) {
 	r.checkEnded()
 }
 
-// wakeLocked counts w's goroutine as runnable before it really is, so that the
-// run never looks idle in between.
+// wakeLocked counts w's goroutine as runnable before it really is, so that the run never looks idle in between.
 func (r *run) wakeLocked(w *waiter) {
 	r.runnable++
 	close(w.woken)
@@ -235,8 +229,7 @@ func settled(op *protocol.Operation) bool {
 	return op.Status.Closed() || op.Status == protocol.StatusReady
 }
 
-// deliverLocked takes in an operation that the service reports as changed.
-// What this run closed itself is no news.
+// deliverLocked takes in an operation that the service reports as changed. What this run closed itself is no news.
 func (r *run) deliverLocked(op *protocol.Operation) {
 	if r.canceled[op.ID] && settled(op) { // what is queued is too late
 		r.queue = slices.DeleteFunc(r.queue, func(q queued) bool { return q.update.ID == op.ID && q.update.Action == protocol.ActionCancel })
@@ -356,18 +349,15 @@ func (r *run) pages(first protocol.InitialState) ([]*protocol.Operation, error) 
 	return ops, nil
 }
 
-// A rehearsal is an invocation that only finds out whether the code can take an
-// execution on from what is recorded: perdure dev makes one for each open
-// execution before code that has changed takes them over.
+// A rehearsal is an invocation that only finds out whether the code can take an execution on from what is recorded:
+// perdure dev makes one for each open execution before code that has changed takes them over.
 //
-// It replays. Where something would have to be recorded, or the body of a step
-// would run, the goroutine halts; what needs no answer, such as the start of a
-// context, is passed over. When no goroutine can go on, the answer is PENDING:
-// all that is recorded was met. Code that does not match what is recorded fails
-// as in any invocation. The service is not called, and plugins hear of nothing.
+// It replays. Where something would have to be recorded, or the body of a step would run, the goroutine halts; what
+// needs no answer, such as the start of a context, is passed over. When no goroutine can go on, the answer is
+// PENDING: all that is recorded was met. Code that does not match what is recorded fails as in any invocation. The
+// service is not called, and plugins hear of nothing.
 
-// rehearse makes each invocation a rehearsal, if the process was started for
-// them.
+// rehearse makes each invocation a rehearsal, if the process was started for them.
 func (c *handlerConfig) rehearse() {
 	if os.Getenv(protocol.RehearsalVariable) != "" {
 		c.rehearsal = true
@@ -383,8 +373,7 @@ func (r *run) rehearsed(s *scope) {
 	}
 }
 
-// haltLocked blocks the calling goroutine until the rehearsal ends, and it with
-// it.
+// haltLocked blocks the calling goroutine until the rehearsal ends, and it with it.
 func (r *run) haltLocked(w *waiter) {
 	r.halted = true
 	r.blockLocked(w)

@@ -23,25 +23,21 @@ type compensation struct {
 	opts []StepOption
 }
 
-// Compensate adds fn to what is done if the saga fails: as a [Step] with the
-// given name and options, before all that was added earlier. Add it before the
-// step that it undoes if that may have done its work and failed even so; fn
-// then has to cope with nothing to undo.
+// Compensate adds fn to what is done if the saga fails: as a [Step] with the given name and options, before all
+// that was added earlier. Add it before the step that it undoes if that may have done its work and failed even so;
+// fn then has to cope with nothing to undo.
 func (s *Saga) Compensate(name string, fn func(context.Context) error, opts ...StepOption) {
 	s.compensations = append(s.compensations, compensation{name, fn, opts})
 }
 
-// RunSaga runs fn as [RunInChildContext] does. If fn returns an error or panics,
-// what it added with [Saga.Compensate] is done first, in reverse order, each as
-// a step with its retries, recorded in the same context. The error is the one
-// of fn, in an [*OperationError]; if compensations failed for good, the others
-// were done nevertheless, and the error wraps a [*CompensationError].
+// RunSaga runs fn as [RunInChildContext] does. If fn returns an error or panics, what it added with
+// [Saga.Compensate] is done first, in reverse order, each as a step with its retries, recorded in the same context.
+// The error is the one of fn, in an [*OperationError]; if compensations failed for good, the others were done
+// nevertheless, and the error wraps a [*CompensationError].
 //
-// A suspension or a crash is no failure: fn goes on from where it was, and so do
-// compensations. Nor does a saga compensate that is canceled with its future,
-// or abandoned, or whose execution is stopped or times out: nothing runs then.
-// So it takes no [WithTimeout]; to bound the time of a part, give it to a child
-// context inside.
+// A suspension or a crash is no failure: fn goes on from where it was, and so do compensations. Nor does a saga
+// compensate that is canceled with its future, or abandoned, or whose execution is stopped or times out: nothing
+// runs then. So it takes no [WithTimeout]; to bound the time of a part, give it to a child context inside.
 func RunSaga[T any](ctx Context, name string, fn func(Context, *Saga) (T, error), opts ...SagaOption) (T, error) {
 	cfg, bad := newChildConfig(opts, SagaOption.applySaga)
 	if fn == nil {

@@ -193,12 +193,11 @@ func (k *kind) enter(ctx Context, name string) (*scope, error) {
 	return s, nil
 }
 
-// begin gives the call its number and compares it with what was recorded
-// there. It does not return if the two differ, or if the run is over.
+// begin gives the call its number and compares it with what was recorded there. It does not return if the two
+// differ, or if the run is over.
 //
-// bad says what is wrong with the call's arguments. That is an error of the
-// first run only: where there is a record it is the record that counts, and
-// arguments may have been computed. A call that is refused keeps its number, so
+// bad says what is wrong with the call's arguments. That is an error of the first run only: where there is a record
+// it is the record that counts, and arguments may have been computed. A call that is refused keeps its number, so
 // that those behind it have the same on every run.
 func (k *kind) begin(ctx Context, name string, bad error) (operation, error) {
 	o, err := k.next(ctx, name)
@@ -267,8 +266,7 @@ func (o *operation) check() {
 	}
 }
 
-// checkVirtual refuses an operation where a context was that was not recorded,
-// only what is in it.
+// checkVirtual refuses an operation where a context was that was not recorded, only what is in it.
 func (o *operation) checkVirtual() {
 	s := o.scope
 	if o.virtual || o.number > len(s.recorded) {

@@ -13,26 +13,20 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// Serdes writes values to the history and reads them back. The default is JSON
-// without HTML escaping.
+// Serdes writes values to the history and reads them back. The default is JSON without HTML escaping.
 //
-// What Marshal returns must be UTF-8, and Unmarshal must make of it a value
-// that serves in place of the original: code gets that one already on the
-// first run, so that every run sees the same. With JSON an int in an any is a
-// float64 from the start, and a struct in it is a map. The context knows the execution
-// and the operation ([ExecutionARN], [IdempotencyKey]), so an implementation
-// may keep large values elsewhere and record where. An implementation is used
-// by many goroutines at once. One that only wraps another may have a method
-// Inner() Serdes: then a type that the other cannot pass is refused before the
-// work that would make a value of it.
+// What Marshal returns must be UTF-8, and Unmarshal must make of it a value that serves in place of the original:
+// code gets that one already on the first run, so that every run sees the same. With JSON an int in an any is a
+// float64 from the start, and a struct in it is a map. The context knows the execution and the operation
+// ([ExecutionARN], [IdempotencyKey]), so an implementation may keep large values elsewhere and record where. An
+// implementation is used by many goroutines at once. One that only wraps another may have a method Inner() Serdes:
+// then a type that the other cannot pass is refused before the work that would make a value of it.
 //
-// An error fails the operation for good, without a retry. When Unmarshal cannot
-// read on replay what it could read on the first run, that is not the
-// operation's failure, and code that took it for one would undo what went well:
-// it fails the execution, with a [*SerdesError] that names the operation. Only
-// an error that wraps [ErrUnavailable] does neither: it ends the invocation, and
-// the service makes another. So whoever keeps values elsewhere wraps it in
-// whatever may pass: timeouts, throttling, lost connections.
+// An error fails the operation for good, without a retry. When Unmarshal cannot read on replay what it could read
+// on the first run, that is not the operation's failure, and code that took it for one would undo what went well:
+// it fails the execution, with a [*SerdesError] that names the operation. Only an error that wraps [ErrUnavailable]
+// does neither: it ends the invocation, and the service makes another. So whoever keeps values elsewhere wraps it
+// in whatever may pass: timeouts, throttling, lost connections.
 type Serdes interface {
 	Marshal(ctx context.Context, v any) ([]byte, error)
 	Unmarshal(ctx context.Context, data []byte, v any) error
@@ -134,8 +128,7 @@ func unmarshal(ctx context.Context, s Serdes, payload string, v any) (err error)
 	return s.Unmarshal(ctx, []byte(payload), v)
 }
 
-// serdesFailed returns err, unless the fault is not the value's: then it ends
-// the run.
+// serdesFailed returns err, unless the fault is not the value's: then it ends the run.
 func serdesFailed(ctx context.Context, err *SerdesError) error {
 	if c := bodyOf(ctx); c != nil && isError(err, ErrUnavailable) {
 		c.run.finish(outcome{fault: err})
@@ -157,9 +150,8 @@ func decodeValue[T any](ctx context.Context, s Serdes, what string, payload *str
 	return v, nil
 }
 
-// decodeIncoming reads a result that others wrote: the function that was
-// invoked, or whoever completed a callback. What they sent is not this code's
-// doing, so code may deal with a result that cannot be read.
+// decodeIncoming reads a result that others wrote: the function that was invoked, or whoever completed a callback.
+// What they sent is not this code's doing, so code may deal with a result that cannot be read.
 func decodeIncoming[T any](o *operation, serdes Serdes, payload *string) (T, error) {
 	if payload == nil || *payload == "" {
 		var zero T
@@ -175,8 +167,7 @@ func decodeIncoming[T any](o *operation, serdes Serdes, payload *string) (T, err
 	return v, err
 }
 
-// recordedResult reads the result of an operation that succeeded. Replay is
-// mostly this.
+// recordedResult reads the result of an operation that succeeded. Replay is mostly this.
 func recordedResult[T any](o operation, own Serdes) T {
 	if serdes := o.serdes(own); serdes != JSON {
 		return decodeOwn[T](&o, serdes)
@@ -207,9 +198,8 @@ func decodeOwn[T any](o *operation, serdes Serdes) T {
 	return v
 }
 
-// unreadable fails the execution, because what was recorded of an operation
-// that went well cannot be read: its type has changed, or its Serdes refuses.
-// Code that got an error would compensate for what needs no compensation.
+// unreadable fails the execution, because what was recorded of an operation that went well cannot be read: its type
+// has changed, or its Serdes refuses. Code that got an error would compensate for what needs no compensation.
 func (o *operation) unreadable(err error) {
 	r := o.scope.run
 	r.checkInvocation() // whose end says nothing about the value
@@ -306,9 +296,8 @@ func (rawSerdes) Unmarshal(_ context.Context, data []byte, v any) error {
 	return nil
 }
 
-// SerdesOf is a [Serdes] for values of one type; any other type is an error. A
-// function that is never needed may be nil: what comes from a [Callback] is only
-// read.
+// SerdesOf is a [Serdes] for values of one type; any other type is an error. A function that is never needed may be
+// nil: what comes from a [Callback] is only read.
 func SerdesOf[T any](marshal func(ctx context.Context, v T) ([]byte, error), unmarshal func(ctx context.Context, data []byte) (T, error)) Serdes {
 	return serdesOf[T]{marshal, unmarshal}
 }

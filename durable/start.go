@@ -12,14 +12,13 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// Start runs handler as a durable Lambda function and does not return. It is
-// what a function's main calls, in place of lambda.Start.
+// Start runs handler as a durable Lambda function and does not return. It is what a function's main calls, in place
+// of lambda.Start.
 //
-// handler gets the execution's input, decoded from JSON, and runs once per invocation:
-// from the top each time, over what was recorded. What it returns ends the
-// execution. Its result is written as JSON, and read by others only. It is at most 6 MB, or 1 MB if the execution was started
-// asynchronously; larger ones fail the execution. An error, or a panic, fails
-// the execution with the error's type name and message.
+// handler gets the execution's input, decoded from JSON, and runs once per invocation: from the top each time, over
+// what was recorded. What it returns ends the execution. Its result is written as JSON, and read by others only. It
+// is at most 6 MB, or 1 MB if the execution was started asynchronously; larger ones fail the execution. An error,
+// or a panic, fails the execution with the error's type name and message.
 func Start[In, Out any](handler func(Context, In) (Out, error), opts ...HandlerOption) {
 	lambda.Start(NewHandler(handler, opts...))
 }
@@ -31,10 +30,9 @@ type Handler struct {
 	main func(s *scope, input *string) (result string, err error)
 }
 
-// NewHandler makes a Handler of a function. It panics if the function, an option
-// or a plugin is nil, if options cannot be meant, and if In is a type that nothing
-// can be read into, such as an interface with methods, or Out one of which nothing
-// can be written, such as a channel.
+// NewHandler makes a Handler of a function. It panics if the function, an option or a plugin is nil, if options
+// cannot be meant, and if In is a type that nothing can be read into, such as an interface with methods, or Out one
+// of which nothing can be written, such as a channel.
 func NewHandler[In, Out any](handler func(Context, In) (Out, error), opts ...HandlerOption) *Handler {
 	if handler == nil {
 		panic("perdure: the handler is nil")
@@ -99,11 +97,9 @@ func (c *handlerConfig) check() {
 	}
 }
 
-// Invoke runs one invocation: payload is the envelope that the service sends,
-// and the reply is what the service expects. An error means that this
-// invocation failed, not the execution: the service will start another.
-// Nothing that Invoke started is left running when it returns, as long as
-// steps respect the end of their context.
+// Invoke runs one invocation: payload is the envelope that the service sends, and the reply is what the service
+// expects. An error means that this invocation failed, not the execution: the service will start another. Nothing
+// that Invoke started is left running when it returns, as long as steps respect the end of their context.
 func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	in, err := transport.ReadInvocation(payload)
 	if err != nil {
@@ -138,9 +134,8 @@ func (r *run) execute(main func(*scope, *string) (string, error)) {
 // maxReply leaves room around a result for the rest of the reply.
 const maxReply = protocol.MaxSyncPayload - 50
 
-// fit sees to it that the service can take the outcome: a result that is too
-// large for the reply goes through a checkpoint, and one that is too large for
-// that fails the execution.
+// fit sees to it that the service can take the outcome: a result that is too large for the reply goes through a
+// checkpoint, and one that is too large for that fails the execution.
 func (r *run) fit(o outcome) outcome {
 	switch {
 	case len(o.result) > protocol.MaxSyncPayload:

@@ -57,8 +57,7 @@ func Step[T any](ctx Context, name string, fn func(context.Context) (T, error), 
 	return liveStep(o, cfg, fn)
 }
 
-// liveStep is Step unless the result was recorded: what its closures capture
-// must not cost replay an allocation.
+// liveStep is Step unless the result was recorded: what its closures capture must not cost replay an allocation.
 func liveStep[T any](o operation, cfg *stepConfig, fn func(context.Context) (T, error)) (T, error) {
 	defer o.end()
 	var result T
@@ -92,9 +91,8 @@ type stepRun struct {
 	cfg *stepConfig
 }
 
-// do returns when the step has closed: nil, or an *OperationError. It does not
-// return if the run suspends first. body runs one attempt and encodes its
-// result.
+// do returns when the step has closed: nil, or an *OperationError. It does not return if the run suspends first.
+// body runs one attempt and encodes its result.
 func (s *stepRun) do(body func(context.Context) (string, error)) error {
 	op, r := s.known.op, s.scope.run
 	if op == nil {

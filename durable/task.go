@@ -18,8 +18,7 @@ import (
 // the steps that the work was busy with.
 var ErrCanceled = errors.New("perdure: canceled: its result is not needed any more")
 
-// errEnclosingEnded is the cause for work that was still under way when the
-// function that started it returned.
+// errEnclosingEnded is the cause for work that was still under way when the function that started it returned.
 var errEnclosingEnded = errors.New("perdure: abandoned: the function that started it has returned")
 
 // task is work in a goroutine of its own whose end others may wait for. The
@@ -52,8 +51,7 @@ func newTask(o operation) *task {
 	return &task{operation: o, cancel: cancel}
 }
 
-// start records that the task begins, unless it was, before anything that the
-// caller does next.
+// start records that the task begins, unless it was, before anything that the caller does next.
 func (t *task) start() {
 	if t.known.op != nil || t.virtual {
 		return
@@ -137,8 +135,7 @@ func (t *task) enter(ctx Context, method string) (*scope, error) {
 
 const foreignFuture = "the future belongs to another invocation; keep futures inside of the handler"
 
-// isForeign reports whether the task is of another run. One that never began is
-// of none.
+// isForeign reports whether the task is of another run. One that never began is of none.
 func (t *task) isForeign(r *run) bool { return t.scope != nil && t.scope.run != r }
 
 // await blocks until the task has settled. The error is of the call only.
@@ -170,9 +167,8 @@ func (s *scope) await(t *task) {
 	}
 }
 
-// stopAt does not return: a closed context left t behind unfinished, so nothing
-// in it came past a call that needs the end of t. Code that was left behind
-// itself stays there; any other has changed.
+// stopAt does not return: a closed context left t behind unfinished, so nothing in it came past a call that needs
+// the end of t. Code that was left behind itself stays there; any other has changed.
 func (s *scope) stopAt(t *task) {
 	if s.sealing == loose {
 		here := t.operation
@@ -243,9 +239,8 @@ func (r *run) abandonLocked(tasks []*task, cause error) {
 	}
 }
 
-// recordedWaitsLocked collects the CANCELs of the waits that earlier
-// invocations began in a context, and below: the code may not have come to
-// them in this one.
+// recordedWaitsLocked collects the CANCELs of the waits that earlier invocations began in a context, and below: the
+// code may not have come to them in this one.
 func (r *run) recordedWaitsLocked(id string, cancels map[string]*protocol.Update) {
 	records := []record{r.history.strays[childID(id, 0)]} // its deadline
 	if c := r.history.contexts[id]; c != nil {
@@ -267,10 +262,9 @@ func (r *run) recordedWaitsLocked(id string, cancels map[string]*protocol.Update
 // cancelLocked ends tasks that are not needed any more.
 func (r *run) cancelLocked(tasks []*task) (ended []int) { return r.endLocked(tasks, ErrCanceled) }
 
-// endLocked ends tasks for good: what the service does for them is cancelled,
-// and they are recorded as failed with cause. A task whose end is already on
-// its way to the service is spared. It returns the indexes of the tasks that it
-// ended.
+// endLocked ends tasks for good: what the service does for them is cancelled, and they are recorded as failed with
+// cause. A task whose end is already on its way to the service is spared. It returns the indexes of the tasks that
+// it ended.
 func (r *run) endLocked(tasks []*task, cause error) (ended []int) {
 	var doomed []*task
 	for i, t := range tasks {
@@ -358,9 +352,8 @@ func (r *run) cancelOperationLocked(u *protocol.Update) {
 	}
 }
 
-// withoutCancels takes the CANCELs out of a checkpoint that was refused, and
-// reports whether there were any: a wait may pass in the very moment in which
-// it is cancelled, which the service refuses along with all the rest.
+// withoutCancels takes the CANCELs out of a checkpoint that was refused, and reports whether there were any: a wait
+// may pass in the very moment in which it is cancelled, which the service refuses along with all the rest.
 func withoutCancels(req *protocol.CheckpointRequest, err error) bool {
 	code, message := refusalOf(err)
 	if code != string(protocol.CodeInvalidParameter) || strings.HasPrefix(message, protocol.StaleTokenMessage) {
@@ -377,8 +370,7 @@ type awaited interface{ awaits() string }
 
 func (t *task) awaits() string { return fmt.Sprintf("future %q", t.name) }
 
-// joinLocked blocks the goroutine of scope s until another one wakes it. It
-// gives up the lock.
+// joinLocked blocks the goroutine of scope s until another one wakes it. It gives up the lock.
 func (r *run) joinLocked(w *waiter, on awaited) {
 	w.on = on
 	r.joins[w] = struct{}{}

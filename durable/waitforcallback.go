@@ -9,22 +9,18 @@ import (
 
 var waitForCallbackKind = &kind{call: "durable.WaitForCallback", typ: protocol.TypeContext, subType: protocol.SubTypeWaitForCallback}
 
-// WaitForCallback makes a callback, has submit give its id to whoever shall
-// complete it, and returns the result that they send. It is recorded as a child
-// context with the callback and a step, the submitter, in it: under the name
-// "approve" they are called "approve-callback" and "approve-submitter".
+// WaitForCallback makes a callback, has submit give its id to whoever shall complete it, and returns the result
+// that they send. It is recorded as a child context with the callback and a step, the submitter, in it: under the
+// name "approve" they are called "approve-callback" and "approve-submitter".
 //
-// The submitter starts once the callback's id is durable. It is a [Step]: if it
-// fails it is tried again by its policy, the option [WithRetry], and when that
-// gives up the error wraps one of [KindSubmitter]; it may run again after a crash,
-// under the same [IdempotencyKey]. Then the execution is suspended, unless
-// other code of it runs, until the callback is completed; if that happens
-// sooner, the submitter still runs to its end. Once all of that is recorded,
-// later runs return the result, or the error, without running submit.
+// The submitter starts once the callback's id is durable. It is a [Step]: if it fails it is tried again by its
+// policy, the option [WithRetry], and when that gives up the error wraps one of [KindSubmitter]; it may run again
+// after a crash, under the same [IdempotencyKey]. Then the execution is suspended, unless other code of it runs,
+// until the callback is completed; if that happens sooner, the submitter still runs to its end. Once all of that is
+// recorded, later runs return the result, or the error, without running submit.
 //
-// The error is an [*OperationError] as from [Callback.Result], and so are
-// decoding and limits; [WithTimeout] and [WithHeartbeat] are the callback's, as
-// with [CreateCallback]. The name is as for [Step].
+// The error is an [*OperationError] as from [Callback.Result], and so are decoding and limits; [WithTimeout] and
+// [WithHeartbeat] are the callback's, as with [CreateCallback]. The name is as for [Step].
 func WaitForCallback[T any](ctx Context, name string, submit func(ctx context.Context, callbackID string) error, opts ...WaitForCallbackOption) (T, error) {
 	var zero T
 	cfg, bad := newWaitForCallbackConfig(opts)

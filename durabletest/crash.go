@@ -6,15 +6,13 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// Crashes are simulated by cutting the function off: its context ends, and
-// nothing that it records from then on arrives. Unlike a process that is killed
-// it unwinds, so deferred functions run, and a body that ignores its context
-// goes on to its own end before the engine hears of the crash.
+// Crashes are simulated by cutting the function off: its context ends, and nothing that it records from then on
+// arrives. Unlike a process that is killed it unwinds, so deferred functions run, and a body that ignores its
+// context goes on to its own end before the engine hears of the crash.
 
-// CrashBefore kills the function once, when it is about to record the operation
-// called name: the result of a step or child context, or the start of anything
-// else. It has done the work, and nobody will ever know. Call it before the
-// operation runs. The test fails if no such operation is recorded.
+// CrashBefore kills the function once, when it is about to record the operation called name: the result of a step
+// or child context, or the start of anything else. It has done the work, and nobody will ever know. Call it before
+// the operation runs. The test fails if no such operation is recorded.
 func (x *Execution) CrashBefore(name string) { x.flight.plan(name, before) }
 
 // CrashAfter kills the function once, when the operation called name has just
@@ -22,9 +20,8 @@ func (x *Execution) CrashBefore(name string) { x.flight.plan(name, before) }
 // [Execution.CrashBefore].
 func (x *Execution) CrashAfter(name string) { x.flight.plan(name, after) }
 
-// Crash kills the function now, and waits until it is gone. The test fails if
-// the function does not run: while the execution is suspended there is nothing
-// to kill.
+// Crash kills the function now, and waits until it is gone. The test fails if the function does not run: while the
+// execution is suspended there is nothing to kill.
 func (x *Execution) Crash() {
 	x.t.Helper()
 	x.begin()
@@ -59,8 +56,7 @@ func (p crashPoint) in(updates []protocol.Update) bool {
 	return false
 }
 
-// startIsAll reports whether a function records no more of an operation than
-// its start; the rest is the service's.
+// startIsAll reports whether a function records no more of an operation than its start; the rest is the service's.
 func startIsAll(t protocol.OperationType) bool {
 	switch t {
 	case protocol.TypeWait, protocol.TypeCallback, protocol.TypeChainedInvoke:

@@ -13,9 +13,8 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// maxFailures is the number of invocations that may fail in a row, for reasons
-// that the test did not ask for, before the test is failed. The engine itself
-// would go on for a year.
+// maxFailures is the number of invocations that may fail in a row, for reasons that the test did not ask for,
+// before the test is failed. The engine itself would go on for a year.
 const maxFailures = 10
 
 // flight is what the goroutines of the function and the test's share: the
@@ -36,8 +35,7 @@ func (f *flight) plan(name string, at moment) {
 	f.plans = append(f.plans, crashPoint{name, at})
 }
 
-// due reports whether a crash is planned for this moment, and takes it off the
-// list.
+// due reports whether a crash is planned for this moment, and takes it off the list.
 func (f *flight) due(updates []protocol.Update, at moment) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -89,8 +87,7 @@ func (f *flight) leave(err error, failed bool) bool {
 	return f.verdict == ""
 }
 
-// check fails the test if the execution was no use, or did not get where it
-// was to crash.
+// check fails the test if the execution was no use, or did not get where it was to crash.
 func (f *flight) check(t *testing.T) {
 	t.Helper()
 	f.mu.Lock()
@@ -128,8 +125,7 @@ func (i invoker) Invoke(ctx context.Context, inv *engine.Invocation) engine.Outc
 	return inprocess.Failure(ctx, inv, err)
 }
 
-// giveUp ends an execution that would go on failing: its code called t.Fatal,
-// or nothing it does works.
+// giveUp ends an execution that would go on failing: its code called t.Fatal, or nothing it does works.
 func (i invoker) giveUp(arn string) {
 	reason := &protocol.ErrorObject{ErrorType: "TestFailed", ErrorMessage: "the test was given up"}
 	if _, err := i.x.engine.Stop(context.Background(), arn, reason); err != nil {

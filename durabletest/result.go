@@ -22,12 +22,10 @@ const (
 	Stopped   = protocol.ExecutionStopped
 )
 
-// Result is what came of an execution. Its methods fail the test that ran it
-// rather than return an error.
+// Result is what came of an execution. Its methods fail the test that ran it rather than return an error.
 type Result[Out any] struct {
 	Status Status
-	// Error is why the execution failed, was stopped or timed out, as it was
-	// recorded; nil if it succeeded.
+	// Error is why the execution failed, was stopped or timed out, as it was recorded; nil if it succeeded.
 	Error *protocol.ErrorObject
 	// Elapsed is the virtual time from the start of the execution to its end.
 	Elapsed time.Duration
@@ -100,8 +98,7 @@ func (r *Result[Out]) Operation(name string) *protocol.Operation {
 	return found[0]
 }
 
-// Decode reads the result of the operation called name, which must have
-// succeeded, from JSON.
+// Decode reads the result of the operation called name, which must have succeeded, from JSON.
 func (r *Result[Out]) Decode(name string, result any) {
 	r.t.Helper()
 	op := r.Operation(name)

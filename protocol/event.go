@@ -6,9 +6,8 @@ import (
 	"strings"
 )
 
-// Event is one entry of an execution's history. Like [Operation] it is flat;
-// the protocol nests everything below SubType in a member named after the
-// event type.
+// Event is one entry of an execution's history. Like [Operation] it is flat; the protocol nests everything below
+// SubType in a member named after the event type.
 type Event struct {
 	Type     EventType
 	ID       int64 // EventId: 1, 2, 3 … without gaps
@@ -81,9 +80,8 @@ const (
 	EventInvocationCompleted    EventType = "InvocationCompleted"
 )
 
-// Meaning is what the events of one type say. Everybody who reads a history asks
-// here; nobody reads the name of a type. At most one of Operation and Execution
-// is set: an event of an invocation has neither.
+// Meaning is what the events of one type say. Everybody who reads a history asks here; nobody reads the name of a
+// type. At most one of Operation and Execution is set: an event of an invocation has neither.
 type Meaning struct {
 	// Operation is the type of the operation that the event is about.
 	Operation OperationType
@@ -139,8 +137,7 @@ var Meanings = map[EventType]*Meaning{
 
 var unknown Meaning
 
-// Meaning is what the table says of t. A type of a newer service has an empty
-// meaning, never nil.
+// Meaning is what the table says of t. A type of a newer service has an empty meaning, never nil.
 func (t EventType) Meaning() *Meaning {
 	if m := Meanings[t]; m != nil {
 		return m
@@ -162,8 +159,7 @@ func EventOf(typ OperationType, status OperationStatus) EventType {
 // EndsExecution reports whether e is the last event of an execution.
 func (e *Event) EndsExecution() bool { return e.Type.Meaning().Execution.Closed() }
 
-// Status is what e leaves the operation as that it is about; empty if it is about
-// none.
+// Status is what e leaves the operation as that it is about; empty if it is about none.
 func (e *Event) Status() OperationStatus {
 	if e.NextAttemptDelay > 0 {
 		return StatusPending

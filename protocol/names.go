@@ -13,8 +13,7 @@ const (
 	TypeChainedInvoke OperationType = "CHAINED_INVOKE"
 )
 
-// OperationTypes lists every operation type, in the order the service names
-// them in validation messages.
+// OperationTypes lists every operation type, in the order the service names them in validation messages.
 var OperationTypes = []OperationType{TypeExecution, TypeContext, TypeStep, TypeWait, TypeCallback, TypeChainedInvoke}
 
 // Action is what an update asks for.
@@ -72,8 +71,7 @@ const (
 	ExecutionDeleting  ExecutionStatus = "DELETING"
 )
 
-// ExecutionStatuses lists every execution status in the order in which the
-// service's validation message names them.
+// ExecutionStatuses lists every execution status in the order in which the service's validation message names them.
 var ExecutionStatuses = []ExecutionStatus{
 	ExecutionSucceeded, ExecutionTimedOut, ExecutionDeleting, ExecutionStopped,
 	ExecutionPaused, ExecutionPausing, ExecutionFailed, ExecutionRunning,
@@ -116,7 +114,6 @@ const (
 	ErrorTypeSandboxFailure    = "Sandbox.Failure"
 )
 
-// RehearsalVariable is the environment variable that makes package durable
-// replay without recording anything and without running a body, to find out
-// whether an execution can go on with code that has changed.
+// RehearsalVariable is the environment variable that makes package durable replay without recording anything and
+// without running a body, to find out whether an execution can go on with code that has changed.
 const RehearsalVariable = "PERDURE_REHEARSAL"

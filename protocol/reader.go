@@ -11,14 +11,12 @@ import (
 // maxDepth bounds how deep values may nest.
 const maxDepth = 500
 
-// Reader pulls the values that a text in the protocol's JSON is known to have out
-// of it, and skips the rest. It is what every shape of the protocol is read with.
-// It differs from encoding/json where AWS does: member names are matched with
-// their case, null is absent, and a value of the wrong type is refused in AWS's
-// words.
+// Reader pulls the values that a text in the protocol's JSON is known to have out of it, and skips the rest. It is
+// what every shape of the protocol is read with. It differs from encoding/json where AWS does: member names are
+// matched with their case, null is absent, and a value of the wrong type is refused in AWS's words.
 //
-// The first problem stays in Err; from then on every method returns zero values
-// and every loop ends. Strings are copies unless a method says otherwise.
+// The first problem stays in Err; from then on every method returns zero values and every loop ends. Strings are
+// copies unless a method says otherwise.
 type Reader struct {
 	// MaxFrames bounds the lines of all stack traces together, unless it is zero:
 	// a small text must not become a large list.
@@ -34,8 +32,7 @@ type Reader struct {
 	err     *Error
 }
 
-// NewReader returns a reader of data, which must be UTF-8 and must not change
-// while it is read.
+// NewReader returns a reader of data, which must be UTF-8 and must not change while it is read.
 func NewReader(data []byte) *Reader {
 	r := &Reader{}
 	r.Reset(data)
@@ -120,9 +117,8 @@ func (r *Reader) End() {
 	}
 }
 
-// Members enters the object that comes next and yields the names of its
-// members. The loop must read or skip the value of each. A name is valid until
-// then. Null has no members.
+// Members enters the object that comes next and yields the names of its members. The loop must read or skip the
+// value of each. A name is valid until then. Null has no members.
 func (r *Reader) Members() iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		if !r.enter('{') {
@@ -245,8 +241,7 @@ func (r *Reader) literal(word string) {
 	r.pos += len(word)
 }
 
-// Bytes reads a string. The bytes are valid until the next call; they are not
-// present for null.
+// Bytes reads a string. The bytes are valid until the next call; they are not present for null.
 func (r *Reader) Bytes() (b []byte, present bool) {
 	if !r.present('"') {
 		return nil, false

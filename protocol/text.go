@@ -15,8 +15,7 @@ func Clip(s string, most int) string {
 	return Head(s, most) + "…"
 }
 
-// Head is the beginning of s, of most bytes at the most. It ends between
-// characters, never inside one.
+// Head is the beginning of s, of most bytes at the most. It ends between characters, never inside one.
 func Head(s string, most int) string {
 	if len(s) <= most {
 		return s
@@ -27,8 +26,7 @@ func Head(s string, most int) string {
 	return s[:most]
 }
 
-// Shorten makes s at most max bytes of UTF-8, and says so where it cuts: what
-// is recorded of texts without a limit.
+// Shorten makes s at most max bytes of UTF-8, and says so where it cuts: what is recorded of texts without a limit.
 func Shorten(s string, max int) string {
 	const mark = " … (cut)"
 	s = strings.ToValidUTF8(s, "\uFFFD")
@@ -38,9 +36,8 @@ func Shorten(s string, max int) string {
 	return Head(s, max-len(mark)) + mark
 }
 
-// AppendEscaped appends s with everything percent-encoded that RFC 3986 does
-// not leave unreserved, except the byte in keep; zero is none. It is what paths
-// with execution ARNs, queries and signatures are made of.
+// AppendEscaped appends s with everything percent-encoded that RFC 3986 does not leave unreserved, except the byte
+// in keep; zero is none. It is what paths with execution ARNs, queries and signatures are made of.
 func AppendEscaped(dst []byte, s string, keep byte) []byte {
 	const digits = "0123456789ABCDEF"
 	for i := range len(s) {

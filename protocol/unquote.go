@@ -70,8 +70,7 @@ func (r *Reader) escape(out []byte) []byte {
 
 var escapes = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
 
-// unicode takes a \u escape, or the two of a surrogate pair. Half a pair
-// becomes the replacement character.
+// unicode takes a \u escape, or the two of a surrogate pair. Half a pair becomes the replacement character.
 func (r *Reader) unicode() rune {
 	c := r.hex()
 	if c < 0 {

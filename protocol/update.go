@@ -49,9 +49,8 @@ type ChainedInvokeOptions struct {
 	XAmznTraceID string `json:"XAmznTraceId,omitempty"`
 }
 
-// AppendCheckpoint appends the body of a CheckpointDurableExecution request.
-// clientToken makes the request safe to repeat: the service applies updates
-// with the same token once.
+// AppendCheckpoint appends the body of a CheckpointDurableExecution request. clientToken makes the request safe to
+// repeat: the service applies updates with the same token once.
 func AppendCheckpoint(dst []byte, token, clientToken string, updates []Update) []byte {
 	w := object(dst)
 	w.str("CheckpointToken", token)

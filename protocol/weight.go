@@ -1,8 +1,7 @@
 package protocol
 
-// ValueCost is what [Weight] counts for each value of a JSON text, in bytes: no
-// member of our shapes, and no element of their lists, takes more memory beside
-// its text.
+// ValueCost is what [Weight] counts for each value of a JSON text, in bytes: no member of our shapes, and no
+// element of their lists, takes more memory beside its text.
 const ValueCost = 128
 
 // Weight bounds the memory that a JSON text becomes when it is decoded, in
@@ -31,8 +30,7 @@ func CheckWeight(data []byte, budget int) error {
 	return nil
 }
 
-// DecodeTrace reads a stack trace: an array of lines. What is none, or weighs
-// more than two payloads, is none.
+// DecodeTrace reads a stack trace: an array of lines. What is none, or weighs more than two payloads, is none.
 func DecodeTrace(raw []byte) []string {
 	if len(raw) == 0 || CheckWeight(raw, 2*MaxPayload) != nil {
 		return nil

@@ -21,8 +21,7 @@ type View int
 const (
 	// ExecutionView has one span for each operation, below Workflow.
 	ExecutionView View = iota
-	// InvocationView has a span for each operation in each invocation that it is
-	// open in, below Invocation.
+	// InvocationView has a span for each operation in each invocation that it is open in, below Invocation.
 	InvocationView
 )
 
@@ -36,9 +35,8 @@ type Config struct {
 	Parent func(ctx context.Context) trace.SpanContext
 	// Detached keeps executions that chained invokes start out of this trace.
 	Detached bool
-	// FlushTimeout bounds what exporting may add to an invocation; 0 is 5
-	// seconds. It never takes more than half of the time that the invocation
-	// has left. What is not exported by then may come with the next invocation.
+	// FlushTimeout bounds what exporting may add to an invocation; 0 is 5 seconds. It never takes more than half of
+	// the time that the invocation has left. What is not exported by then may come with the next invocation.
 	FlushTimeout time.Duration
 }
 
@@ -96,8 +94,7 @@ func New(provider *sdktrace.TracerProvider, cfg Config) *plugin.Plugin {
 	return p
 }
 
-// tracingKey is the context key of one plugin under which its tracing of an
-// invocation is found.
+// tracingKey is the context key of one plugin under which its tracing of an invocation is found.
 type tracingKey struct{ _ byte }
 
 // tracingOf is nil in an invocation that is not traced.
@@ -157,8 +154,7 @@ type node struct {
 // in the middle, and a span then end before another one that ended before it.
 func (t *tracing) now() time.Time { return t.began.Add(time.Since(t.began)) }
 
-// begin starts the Invocation's span. It reports whether ids are as they are
-// chosen.
+// begin starts the Invocation's span. It reports whether ids are as they are chosen.
 func (t *tracing) begin() bool {
 	root := t.findAncestor()
 	t.workflow = t.derived("workflow", "")
@@ -178,9 +174,8 @@ func (t *tracing) begin() bool {
 	return true
 }
 
-// findAncestor finds the parent that the invocation was given. If there is none
-// it returns the span that stands in for one: each invocation makes the same,
-// for what the sampler says of it, but only the first exports it.
+// findAncestor finds the parent that the invocation was given. If there is none it returns the span that stands in
+// for one: each invocation makes the same, for what the sampler says of it, but only the first exports it.
 func (t *tracing) findAncestor() trace.Span {
 	given := t.Parent(t.ctx)
 	if t.ancestor = given; given.IsValid() {
@@ -216,8 +211,7 @@ func (t *tracing) start(parent trace.SpanContext, id trace.SpanID, name string, 
 // finish ends a span now.
 func (t *tracing) finish(span trace.Span) { span.End(trace.WithTimestamp(t.now())) }
 
-// open takes note of an operation that is open in this invocation, and may have
-// been in earlier ones.
+// open takes note of an operation that is open in this invocation, and may have been in earlier ones.
 func (t *tracing) open(op *protocol.Operation, start time.Time, continued bool) *node {
 	n := &node{op: op, start: start, below: t.derived("operation", op.ID)}
 	if t.View == InvocationView {
@@ -288,8 +282,7 @@ func (t *tracing) end(info *plugin.Operation) {
 	n.over = true
 }
 
-// ended is when the operation closed, of which we hear now: what the service
-// closed, it did by its own clock.
+// ended is when the operation closed, of which we hear now: what the service closed, it did by its own clock.
 func (n *node) ended(op *protocol.Operation, now time.Time) time.Time {
 	when := now
 	switch op.Type {
@@ -384,8 +377,7 @@ func (t *tracing) endInvocation(ctx context.Context, outcome *plugin.Outcome) {
 	t.flush(ctx)
 }
 
-// interrupt ends the spans of operations that go on after the invocation: the
-// inner ones first.
+// interrupt ends the spans of operations that go on after the invocation: the inner ones first.
 func (t *tracing) interrupt() {
 	var open []*node
 	for _, n := range t.nodes {

@@ -14,45 +14,38 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// Store keeps values that are too large for the history; see [Values]. Keys
-// have letters, digits, '-', '_' and '/' only, and at most 200 bytes. An
-// implementation is used by many goroutines at once. An error that another try
-// may not meet wraps [durable.ErrUnavailable].
+// Store keeps values that are too large for the history; see [Values]. Keys have letters, digits, '-', '_' and '/'
+// only, and at most 200 bytes. An implementation is used by many goroutines at once. An error that another try may
+// not meet wraps [durable.ErrUnavailable].
 type Store interface {
-	// Put stores data under a key. The same key always has the same data, so a
-	// value that is there already may be kept or replaced. When it returns
-	// nil, the data is durable: the history will point to it.
+	// Put stores data under a key. The same key always has the same data, so a value that is there already may be
+	// kept or replaced. When it returns nil, the data is durable: the history will point to it.
 	Put(ctx context.Context, key string, data []byte) error
-	// Get returns what was stored under a key, whatever invocation did that;
-	// absence is an error.
+	// Get returns what was stored under a key, whatever invocation did that; absence is an error.
 	Get(ctx context.Context, key string) ([]byte, error)
 }
 
-// Values is a [durable.Serdes] that keeps large values in a [Store] and records where
-// they are. Give it to a handler, for all its operations, or to one operation.
+// Values is a [durable.Serdes] that keeps large values in a [Store] and records where they are. Give it to a
+// handler, for all its operations, or to one operation.
 //
-// What is recorded of a large value is one line of text: its digest, its size
-// and its key. A value is stored before it is recorded, so a crash may leave one
-// that nothing points to; nothing is deleted, because only the store's owner
-// knows for how long executions are kept. A value that is missing on replay, or
-// not what was stored, fails the execution with a [*durable.SerdesError]. A store that is
-// out of reach ends the invocation, and the service makes another.
+// What is recorded of a large value is one line of text: its digest, its size and its key. A value is stored before
+// it is recorded, so a crash may leave one that nothing points to; nothing is deleted, because only the store's
+// owner knows for how long executions are kept. A value that is missing on replay, or not what was stored, fails
+// the execution with a [*durable.SerdesError]. A store that is out of reach ends the invocation, and the service
+// makes another.
 //
-// A value that was recorded without it, by its inner Serdes, is read as
-// ever, so it may be added while executions are under way; to take it away,
-// let those finish.
+// A value that was recorded without it, by its inner Serdes, is read as ever, so it may be added while executions
+// are under way; to take it away, let those finish.
 type Values struct {
 	Store Store
-	// Over is the size in bytes up to which values are recorded themselves; 0
-	// is 256 KiB, above which the results of child contexts would not be, and
-	// with -1 every value is stored.
+	// Over is the size in bytes up to which values are recorded themselves; 0 is 256 KiB, above which the results
+	// of child contexts would not be, and with -1 every value is stored.
 	Over int
 	// Serdes encodes the values; nil is [durable.JSON].
 	Serdes durable.Serdes
-	// Preview, if set, says in a few words what a stored value is, for people
-	// who read the history; see [PreviewJSON]. It is recorded as it is, so it
-	// must not tell what the history may not know; it is cut at 4 KiB. Replay
-	// ignores it.
+	// Preview, if set, says in a few words what a stored value is, for people who read the history; see
+	// [PreviewJSON]. It is recorded as it is, so it must not tell what the history may not know; it is cut at 4
+	// KiB. Replay ignores it.
 	Preview func(v any) string
 }
 
@@ -102,8 +95,7 @@ func (o Values) Unmarshal(ctx context.Context, data []byte, v any) error {
 
 var errNoStore = errors.New("offload.Values.Store is nil")
 
-// Inner is the Serdes that encodes the values: what it cannot pass is told before
-// the work that would make it.
+// Inner is the Serdes that encodes the values: what it cannot pass is told before the work that would make it.
 func (o Values) Inner() durable.Serdes {
 	if o.Serdes == nil {
 		return durable.JSON
@@ -124,8 +116,7 @@ func (o Values) limit() int {
 //
 // A preview follows on the next line.
 //
-// JSON never begins like that; a value of another Serdes that does is stored,
-// whatever its size.
+// JSON never begins like that; a value of another Serdes that does is stored, whatever its size.
 type reference struct {
 	digest string
 	size   int

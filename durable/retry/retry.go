@@ -12,23 +12,20 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// Policy says whether and when a failed attempt is made again. The zero
-// value is the default of every operation that retries: 6 attempts, 5 s before
-// the second, doubled each time up to 60 s, full jitter.
+// Policy says whether and when a failed attempt is made again. The zero value is the default of every operation
+// that retries: 6 attempts, 5 s before the second, doubled each time up to 60 s, full jitter.
 //
-// The decision is made once, when an attempt fails, and recorded with it: a
-// policy may be changed at any time without regard to running executions. The
-// service measures the delay, in whole seconds and at least one.
+// The decision is made once, when an attempt fails, and recorded with it: a policy may be changed at any time
+// without regard to running executions. The service measures the delay, in whole seconds and at least one.
 //
-// durable.WithPolling has other defaults, for a condition is asked more often
-// than a failure is repeated: 60 attempts, a multiplier of 1.5, at most 5 minutes.
+// durable.WithPolling has other defaults, for a condition is asked more often than a failure is repeated: 60
+// attempts, a multiplier of 1.5, at most 5 minutes.
 type Policy struct {
 	// MaxAttempts counts the first attempt too; 0 is 6, 1 never retries.
 	MaxAttempts int
 	// Delay comes before the second attempt; 0 is 5 s.
 	Delay time.Duration
-	// Multiplier is applied to the delay after each retry. 0 is 2, or 1 if
-	// there is an Increment.
+	// Multiplier is applied to the delay after each retry. 0 is 2, or 1 if there is an Increment.
 	Multiplier float64
 	// Increment is added to the delay after each retry.
 	Increment time.Duration
@@ -41,8 +38,7 @@ type Policy struct {
 	// [Is], [As] and [Not]. An error of another function has its type's name in a
 	// durable.RecordedError.
 	RetryIf func(error) bool
-	// Decide, if set, replaces everything above: attempt is the number of the
-	// attempt that failed, from 1.
+	// Decide, if set, replaces everything above: attempt is the number of the attempt that failed, from 1.
 	Decide func(err error, attempt int) (delay time.Duration, retry bool)
 }
 
@@ -59,21 +55,18 @@ const (
 // None makes one attempt.
 func None() Policy { return Policy{MaxAttempts: 1} }
 
-// Fixed makes at most the given number of attempts, always the same time
-// apart.
+// Fixed makes at most the given number of attempts, always the same time apart.
 func Fixed(attempts int, delay time.Duration) Policy {
 	return Policy{MaxAttempts: attempts, Delay: delay, Multiplier: 1, MaxDelay: delay, Jitter: NoJitter}
 }
 
-// Linear makes at most the given number of attempts: the first retry
-// after delay, each later one increment later, with no more than 5 minutes
-// between two.
+// Linear makes at most the given number of attempts: the first retry after delay, each later one increment later,
+// with no more than 5 minutes between two.
 func Linear(attempts int, delay, increment time.Duration) Policy {
 	return Policy{MaxAttempts: attempts, Delay: delay, Increment: increment, MaxDelay: 5 * time.Minute, Jitter: NoJitter}
 }
 
-// Transient is for what passes within seconds: 3 attempts, 1 s before the
-// second, doubled up to 5 s, half jitter.
+// Transient is for what passes within seconds: 3 attempts, 1 s before the second, doubled up to 5 s, half jitter.
 func Transient() Policy {
 	return Policy{MaxAttempts: 3, Delay: time.Second, Multiplier: 2, MaxDelay: 5 * time.Second, Jitter: HalfJitter}
 }
@@ -90,8 +83,7 @@ func Critical() Policy {
 	return Policy{MaxAttempts: 10, Delay: time.Second, Multiplier: 1.5, MaxDelay: time.Minute, Jitter: NoJitter}
 }
 
-// Func leaves each decision to fn; attempt is the number of the attempt
-// that failed, from 1.
+// Func leaves each decision to fn; attempt is the number of the attempt that failed, from 1.
 func Func(fn func(err error, attempt int) (delay time.Duration, retry bool)) Policy {
 	return Policy{Decide: fn}
 }
@@ -137,8 +129,7 @@ func (p Policy) Next(err error, attempt int) (delay time.Duration, again bool) {
 	return p.Backoff(attempt), true
 }
 
-// Backoff is the delay after the given failed attempt, from 1, if there is to be
-// another one.
+// Backoff is the delay after the given failed attempt, from 1, if there is to be another one.
 func (p Policy) Backoff(attempt int) time.Duration {
 	d := p.full(attempt)
 	switch p.Jitter {

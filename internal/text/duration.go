@@ -30,8 +30,7 @@ func Elapsed(d time.Duration) string {
 	return Duration(d)
 }
 
-// Spaced words a duration that was measured, in at most two units, for where
-// there is room.
+// Spaced words a duration that was measured, in at most two units, for where there is room.
 func Spaced(d time.Duration) string {
 	switch {
 	case d < time.Second:

@@ -1,7 +1,6 @@
-// Package history folds the events of an execution into its operations, for
-// whoever shows them. It does not decide what events mean: [protocol.Meanings]
-// does. The machine has a fold of its own, which knows more than events say; a
-// test there holds the two to the same operations.
+// Package history folds the events of an execution into its operations, for whoever shows them. It does not decide
+// what events mean: [protocol.Meanings] does. The machine has a fold of its own, which knows more than events say;
+// a test there holds the two to the same operations.
 package history
 
 import (
@@ -139,9 +138,8 @@ func (f *Fold) Operations() []*Operation {
 // Forget drops an operation that has ended, for those who cannot keep all.
 func (f *Fold) Forget(o *Operation) { delete(f.operations, o.ID) }
 
-// Tree yields operations, which are in the order in which they started, with
-// what is in each behind it, and how deep that lies. One whose context is not
-// among them stands at the top.
+// Tree yields operations, which are in the order in which they started, with what is in each behind it, and how
+// deep that lies. One whose context is not among them stands at the top.
 func Tree(operations []*Operation) iter.Seq2[int, *Operation] {
 	among := make(map[string]bool, len(operations))
 	for _, o := range operations {

@@ -7,9 +7,8 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// apply folds one record into the draft. It decides nothing: whoever made the
-// record did. It is the only code that changes state, so that an execution
-// read back from its journal is the one that was.
+// apply folds one record into the draft. It decides nothing: whoever made the record did. It is the only code that
+// changes state, so that an execution read back from its journal is the one that was.
 func (d *Draft) apply(r *Record) {
 	if r.IsHistory() {
 		d.events = r.Event.ID
@@ -128,8 +127,7 @@ func (d *Draft) applyInvocationEnd(r *Record) {
 	}
 }
 
-// applyCheckpoint delivers what the function has not heard of, unless the
-// invocation is interrupted.
+// applyCheckpoint delivers what the function has not heard of, unless the invocation is interrupted.
 func (d *Draft) applyCheckpoint(r *Record) {
 	reply := &Reply{inbound: d.Fence(), clientToken: r.ClientToken, Final: d.closing != "" || r.Interrupted}
 	d.reply, d.replySize = reply, reply.memory()
@@ -231,8 +229,7 @@ func (d *Draft) applyOperationChange(r *Record, m *protocol.Meaning) {
 	d.wake(r.Time)
 }
 
-// applyAttempt folds the end of a step's attempt: the last one, or one that is
-// to be repeated after a delay.
+// applyAttempt folds the end of a step's attempt: the last one, or one that is to be repeated after a delay.
 func applyAttempt(o *operation, r *Record, status protocol.OperationStatus) {
 	o.Attempt = r.CurrentAttempt
 	o.Payload, o.Error = r.Payload, r.Error

@@ -59,8 +59,7 @@ func (a *Auditor) problem(format string, args ...any) {
 	}
 }
 
-// Problems returns what was found, and what is wrong with x, which the records
-// were folded into.
+// Problems returns what was found, and what is wrong with x, which the records were folded into.
 func (a *Auditor) Problems(x *Execution) []string {
 	if x.Invoking() != (a.inFlight != "") {
 		a.problem("an invocation is in flight: %t by the records, %t by the state", a.inFlight != "", x.Invoking())
@@ -78,8 +77,7 @@ func (a *Auditor) Problems(x *Execution) []string {
 	return a.problems
 }
 
-// Children returns the executions that open chained invokes wait for, by
-// operation id.
+// Children returns the executions that open chained invokes wait for, by operation id.
 func (x *Execution) Children() map[string]string {
 	children := map[string]string{}
 	if x.status.Closed() {

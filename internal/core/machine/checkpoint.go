@@ -33,26 +33,22 @@ type Reply struct {
 	// Final says that the invocation must not checkpoint again, because the
 	// execution closes, or pauses: there is no next token.
 	Final bool
-	// Operations are the records that changed since the function was last
-	// told, each once. They are snapshots.
+	// Operations are the records that changed since the function was last told, each once. They are snapshots.
 	Operations []*protocol.Operation
 
 	inbound     Fence
 	clientToken string
 }
 
-// repeats reports whether req is the request that r answered. A reply without a
-// token is never repeated.
+// repeats reports whether req is the request that r answered. A reply without a token is never repeated.
 func (r *Reply) repeats(req *Checkpoint) bool {
 	return r != nil && !r.Final && req.ClientToken != "" && r.clientToken == req.ClientToken && r.inbound == req.Fence
 }
 
-// Checkpoint applies a checkpoint, all of it or, if it is refused, nothing. The
-// repeat of an accepted request, known by its client token, returns the
-// original reply and records nothing.
+// Checkpoint applies a checkpoint, all of it or, if it is refused, nothing. The repeat of an accepted request,
+// known by its client token, returns the original reply and records nothing.
 //
-// A checkpoint with which the execution exceeds a quota is accepted, and closes
-// it.
+// A checkpoint with which the execution exceeds a quota is accepted, and closes it.
 //
 // Timers that are due are applied first, so that the reply brings them.
 func (d *Draft) Checkpoint(req *Checkpoint) (*Reply, error) {
@@ -119,8 +115,7 @@ func checkBatch(updates []protocol.Update) error {
 	return checkRepeats(updates)
 }
 
-// checkRepeats allows an operation twice in a batch only as the START of a
-// step or context and then its end.
+// checkRepeats allows an operation twice in a batch only as the START of a step or context and then its end.
 func checkRepeats(updates []protocol.Update) error {
 	if len(updates) < 2 {
 		return nil

@@ -9,9 +9,8 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// A journal entry is a protobuf message whose field 1 repeats, one per record.
-// Field numbers below are part of the format: they are never reused, and a
-// field that is not known is skipped, so newer entries can be read as far as
+// A journal entry is a protobuf message whose field 1 repeats, one per record. Field numbers below are part of the
+// format: they are never reused, and a field that is not known is skipped, so newer entries can be read as far as
 // they are understood. An absent member has no field.
 
 // entryRecord is the field of an entry that holds a record.

@@ -6,12 +6,10 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// Doing is what an execution is doing: a set, since its branches may do
-// different things at one time.
+// Doing is what an execution is doing: a set, since its branches may do different things at one time.
 type Doing uint32
 
-// What there is to do. The values are stored with rows: they never change
-// their meaning.
+// What there is to do. The values are stored with rows: they never change their meaning.
 const (
 	// Running: an invocation is in flight. Nothing else is said meanwhile but
 	// Retrying: only the function knows, and it changes all the time.
@@ -20,15 +18,13 @@ const (
 	Queued
 	// Retrying: a step, or an invocation, failed and is tried again.
 	Retrying
-	// Waiting: a moment must come. It is a wait's end, or the next look of a
-	// step that waits for a condition.
+	// Waiting: a moment must come. It is a wait's end, or the next look of a step that waits for a condition.
 	Waiting
 	// Callback: somebody outside must answer.
 	Callback
 	// Invoke: another function must answer.
 	Invoke
-	// Calling: of these functions, a plain one is being called by this very
-	// process. It is an Invoke as well.
+	// Calling: of these functions, a plain one is being called by this very process. It is an Invoke as well.
 	Calling
 	// Paused: the function is not invoked until somebody ends the pause. What
 	// the execution would wait for otherwise is still said.
@@ -73,10 +69,9 @@ func (s *state) Doing() Doing {
 	return doing
 }
 
-// Since returns since when an execution has been doing what it does: paused
-// since the pause began, trying again since the first failure, running since the invocation began, queued
-// since the invocation was wanted, everything else since the last invocation
-// ended. It is zero if it does nothing.
+// Since returns since when an execution has been doing what it does: paused since the pause began, trying again
+// since the first failure, running since the invocation began, queued since the invocation was wanted, everything
+// else since the last invocation ended. It is zero if it does nothing.
 func (s *state) Since() protocol.Timestamp {
 	switch doing := s.Doing(); {
 	case doing == 0:

@@ -2,10 +2,9 @@ package machine
 
 import "github.com/perdure/perdure/protocol"
 
-// Draft is one input being applied to an execution: a copy-on-write view with
-// the records made so far. It is for one goroutine and one use. An execution
-// has one draft at a time: after the next one is begun, the one before must not
-// be used any more.
+// Draft is one input being applied to an execution: a copy-on-write view with the records made so far. It is for
+// one goroutine and one use. An execution has one draft at a time: after the next one is begun, the one before must
+// not be used any more.
 type Draft struct {
 	state
 	x       *Execution
@@ -27,9 +26,8 @@ func (x *Execution) Draft(now protocol.Timestamp) *Draft {
 // changed nothing, and there is nothing to commit.
 func (d *Draft) Records() []Record { return d.records }
 
-// Publish makes the draft the execution's state and returns the execution. A
-// driver publishes after the records are durable. A draft without records has
-// nothing to publish.
+// Publish makes the draft the execution's state and returns the execution. A driver publishes after the records are
+// durable. A draft without records has nothing to publish.
 func (d *Draft) Publish() *Execution {
 	x := d.x
 	if len(d.records) == 0 {
@@ -94,8 +92,7 @@ func (d *Draft) find(id string) int {
 	return -1
 }
 
-// edit returns a copy of operation i that belongs to the draft, and lists the
-// operation as changed.
+// edit returns a copy of operation i that belongs to the draft, and lists the operation as changed.
 func (d *Draft) edit(i int) *operation {
 	o, ok := d.touched[i]
 	if !ok {
@@ -130,8 +127,7 @@ func (d *Draft) touch(i int, o *operation) {
 	d.touched[i] = o
 }
 
-// list puts operation i among those the function has not heard of, unless it
-// is there already.
+// list puts operation i among those the function has not heard of, unless it is there already.
 func (d *Draft) list(i int, o *operation) {
 	if o.listed == d.telling {
 		return
@@ -169,8 +165,7 @@ func (s *state) due(timer protocol.Timestamp) protocol.Timestamp {
 	return due
 }
 
-// Wanted returns from when on an invocation is wanted that may begin; zero if
-// none is.
+// Wanted returns from when on an invocation is wanted that may begin; zero if none is.
 func (s *state) Wanted() protocol.Timestamp {
 	if s.status != protocol.ExecutionRunning || s.Invoking() {
 		return 0

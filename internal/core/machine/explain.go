@@ -7,24 +7,20 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// Reason is one thing that an open execution is at, or waits for. Only the
-// members that its kind names are set.
+// Reason is one thing that an open execution is at, or waits for. Only the members that its kind names are set.
 type Reason struct {
 	Kind ReasonKind
 	// Since is when it began.
 	Since protocol.Timestamp
 	// Until is when it is over if nothing happens before; zero for never.
 	Until protocol.Timestamp
-	// Heartbeat and Timeout are the two moments of which Until is the earlier
-	// one, for a callback: when it times out without a heartbeat, and in any
-	// case. Zero for none.
+	// Heartbeat and Timeout are the two moments of which Until is the earlier one, for a callback: when it times
+	// out without a heartbeat, and in any case. Zero for none.
 	Heartbeat, Timeout protocol.Timestamp
 
-	// Operation is what it is about, as it was then; nil if it is about the
-	// execution.
+	// Operation is what it is about, as it was then; nil if it is about the execution.
 	Operation *protocol.Operation
-	// Label is the operation's name, or that of the context around it, or the
-	// operation's id.
+	// Label is the operation's name, or that of the context around it, or the operation's id.
 	Label string
 	// Count is a number that belongs to the kind.
 	Count int
@@ -45,16 +41,13 @@ const (
 	ReasonRunning ReasonKind = "running"
 	// ReasonInStep: the function has begun the Count-th attempt of a step.
 	ReasonInStep ReasonKind = "in step"
-	// ReasonClosing: the result is in; the execution closes when the
-	// invocation in flight ends.
+	// ReasonClosing: the result is in; the execution closes when the invocation in flight ends.
 	ReasonClosing ReasonKind = "closing"
-	// ReasonPausing: a pause begins when the invocation in flight
-	// checkpoints or ends. Text is its reason.
+	// ReasonPausing: a pause begins when the invocation in flight checkpoints or ends. Text is its reason.
 	ReasonPausing ReasonKind = "pausing"
 	// ReasonPaused: the execution is paused. Text is the pause's reason.
 	ReasonPaused ReasonKind = "paused"
-	// ReasonFailing: the last Count invocations failed, the latest with
-	// Error; the next one comes at Until.
+	// ReasonFailing: the last Count invocations failed, the latest with Error; the next one comes at Until.
 	ReasonFailing ReasonKind = "failing"
 	// ReasonUnreached: the last Count invocations did not reach the function,
 	// the latest because of Error; the next one comes at Until.
@@ -64,14 +57,11 @@ const (
 	// ReasonForgotten: a function left a step that it has begun and waits
 	// for nothing; it is invoked again at Until.
 	ReasonForgotten ReasonKind = "forgotten"
-	// ReasonRetry: a step failed Count times, the last time with Error; the
-	// next attempt comes at Until.
+	// ReasonRetry: a step failed Count times, the last time with Error; the next attempt comes at Until.
 	ReasonRetry ReasonKind = "retry"
-	// ReasonPoll: a step has looked Count times for a condition and looks
-	// again at Until.
+	// ReasonPoll: a step has looked Count times for a condition and looks again at Until.
 	ReasonPoll ReasonKind = "poll"
-	// ReasonCallback: somebody must complete a callback, or keep it alive,
-	// before Until.
+	// ReasonCallback: somebody must complete a callback, or keep it alive, before Until.
 	ReasonCallback ReasonKind = "callback"
 	// ReasonInvoke: the Target of a chained invoke must answer.
 	ReasonInvoke ReasonKind = "invoke"
@@ -86,9 +76,8 @@ var order = []ReasonKind{
 	ReasonRetry, ReasonCallback, ReasonInvoke, ReasonPoll, ReasonWait,
 }
 
-// Explain says at the moment now why an open execution is where it is, what
-// tells most first and what is over first before what takes longer. A closed
-// one has no reasons. It looks at every operation.
+// Explain says at the moment now why an open execution is where it is, what tells most first and what is over first
+// before what takes longer. A closed one has no reasons. It looks at every operation.
 func (x *Execution) Explain(now protocol.Timestamp) []Reason {
 	if x.status.Closed() {
 		return nil
@@ -149,8 +138,7 @@ func (x *Execution) explainInvocation(now protocol.Timestamp) []Reason {
 	return reasons
 }
 
-// explainOperation says what keeps an operation open, if anything does that is
-// not the function's own affair.
+// explainOperation says what keeps an operation open, if anything does that is not the function's own affair.
 func (x *Execution) explainOperation(o *operation) (Reason, bool) {
 	r := Reason{Since: o.Start, Until: o.deadline(), Operation: &o.Operation, Label: x.label(o)}
 	switch o.doing() {

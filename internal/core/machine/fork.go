@@ -4,18 +4,15 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// A fork is a new execution that begins with a part of another one's history.
-// Where that part ends is not a moment but a place in the code: an operation is
-// cut off together with what its context did after it, and the contexts around
-// it are open again. What ran beside it, in other items of the same batch, has
-// nothing to do with it and is kept.
+// A fork is a new execution that begins with a part of another one's history. Where that part ends is not a moment
+// but a place in the code: an operation is cut off together with what its context did after it, and the contexts
+// around it are open again. What ran beside it, in other items of the same batch, has nothing to do with it and is
+// kept.
 //
-// Only what happened to operations is copied: invocations, checkpoints and
-// pauses were the other execution's. All of it is dated with the fork, which is
-// when it happened to the new execution. A wait ends when it would have ended;
-// timeouts of callbacks and delays of retries begin anew. Callbacks and chained
-// invokes that are open belong to the other execution, so the new one has its
-// own: new ids, new children.
+// Only what happened to operations is copied: invocations, checkpoints and pauses were the other execution's. All
+// of it is dated with the fork, which is when it happened to the new execution. A wait ends when it would have
+// ended; timeouts of callbacks and delays of retries begin anew. Callbacks and chained invokes that are open belong
+// to the other execution, so the new one has its own: new ids, new children.
 
 // ForkRequest asks for a fork.
 type ForkRequest struct {
@@ -23,21 +20,18 @@ type ForkRequest struct {
 	Identity Identity
 	// Cuts say what is not copied; none copies everything.
 	Cuts []Cut
-	// CallbackID and Resolve are as in [Checkpoint]. Resolve is asked for the
-	// chained invokes that are open.
+	// CallbackID and Resolve are as in [Checkpoint]. Resolve is asked for the chained invokes that are open.
 	CallbackID func(position int) string
 	Resolve    func(*protocol.ChainedInvokeOptions) (*InvokeTarget, *protocol.ErrorObject, error)
 }
 
-// Cut says where the copy ends in the context of an operation. Contexts around
-// it are open again.
+// Cut says where the copy ends in the context of an operation. Contexts around it are open again.
 type Cut struct {
 	// Operation is the id of the operation after or before which it ends.
 	Operation string
 	// Keep copies the operation, too.
 	Keep bool
-	// Outcome is how a kept operation ended, in place of how it did; nil
-	// leaves it as it was.
+	// Outcome is how a kept operation ended, in place of how it did; nil leaves it as it was.
 	Outcome *Outcome
 	// Reopen keeps a context with all that it did, but not its end.
 	Reopen bool
@@ -49,9 +43,8 @@ type Outcome struct {
 	Error   *protocol.ErrorObject
 }
 
-// Fork returns the draft of a copy of x, whose journal holds the records. It
-// wants its first invocation at once. Cuts that name no operation, or ask for
-// what an operation of its type cannot be, are refused.
+// Fork returns the draft of a copy of x, whose journal holds the records. It wants its first invocation at once.
+// Cuts that name no operation, or ask for what an operation of its type cannot be, are refused.
 func (x *Execution) Fork(records []Record, req *ForkRequest, now protocol.Timestamp, rules *Rules) (*Draft, error) {
 	p := &forkPlan{x: x, fate: make([]fate, len(x.ops)), outcomes: map[int]*Outcome{}}
 	for i := range req.Cuts {
@@ -150,8 +143,7 @@ func (p *forkPlan) mark(i int, f fate) {
 	}
 }
 
-// dropAfter drops what the context of operation i did after it. Items of a batch
-// do nothing after each other.
+// dropAfter drops what the context of operation i did after it. Items of a batch do nothing after each other.
 func (p *forkPlan) dropAfter(i int) {
 	parent := p.x.ops[i].parent
 	if parent >= 0 && isBatch(p.x.ops[parent]) {
@@ -164,9 +156,8 @@ func (p *forkPlan) dropAfter(i int) {
 	}
 }
 
-// spread drops what is below dropped and edited operations, and waits for
-// callbacks that are open: whoever was told the callback's id knows one of the
-// other execution's, so they begin anew.
+// spread drops what is below dropped and edited operations, and waits for callbacks that are open: whoever was told
+// the callback's id knows one of the other execution's, so they begin anew.
 func (p *forkPlan) spread() {
 	for i, o := range p.x.ops {
 		if o.Type != protocol.TypeCallback || o.Status.Closed() || p.fate[i] != copied || o.parent < 0 {
@@ -183,8 +174,7 @@ func (p *forkPlan) spread() {
 	}
 }
 
-// isBatch reports whether the contexts in o run beside each other: SDKs of all
-// languages say so in the subtype.
+// isBatch reports whether the contexts in o run beside each other: SDKs of all languages say so in the subtype.
 func isBatch(o *operation) bool {
 	switch o.SubType {
 	case protocol.SubTypeMap, protocol.SubTypeParallel, protocol.SubTypeDag:
@@ -257,8 +247,7 @@ func (c *copier) begin(r *Record, closed bool) error {
 			ChainedInvokeOptions: &protocol.ChainedInvokeOptions{FunctionName: r.FunctionName, TenantID: r.TenantID, XAmznTraceID: r.TraceHeader},
 		}, c.req.Resolve)
 	case endsAttempt(meaning(r.Type)):
-		// A step whose start was never recorded. If it has another end, that
-		// will say everything.
+		// A step whose start was never recorded. If it has another end, that will say everything.
 		if c.fate[c.x.index[r.OpID]] != edited {
 			c.again(*r)
 		}
@@ -287,8 +276,7 @@ func (c *copier) end(i int) {
 	c.d.emit(r)
 }
 
-// applyFork folds the end of the copying: what was copied is not news to the
-// function, but its own past.
+// applyFork folds the end of the copying: what was copied is not news to the function, but its own past.
 func (d *Draft) applyFork() {
 	d.news = d.news[:1]
 	d.telling++

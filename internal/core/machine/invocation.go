@@ -29,12 +29,11 @@ func (d *Draft) BeginInvocation(requestID string) {
 	d.emit(Record{Event: protocol.Event{Type: invocationStarted, RequestID: requestID}})
 }
 
-// EndInvocation records how the invocation with this request id ended: with
-// the function's answer, or with a failure. The end of an invocation that is
-// not the current one is ignored.
+// EndInvocation records how the invocation with this request id ended: with the function's answer, or with a
+// failure. The end of an invocation that is not the current one is ignored.
 //
-// An answer against the rules is a failed invocation; the fourth in a row
-// fails the execution. Other failures are retried with growing delays.
+// An answer against the rules is a failed invocation; the fourth in a row fails the execution. Other failures are
+// retried with growing delays.
 func (d *Draft) EndInvocation(requestID string, answer []byte, failure *protocol.ErrorObject) {
 	if d.invocation.requestID != requestID || requestID == "" {
 		return
@@ -67,10 +66,9 @@ func (d *Draft) EndInvocation(requestID string, answer []byte, failure *protocol
 	d.conclude(out, failure)
 }
 
-// MissInvocation ends an invocation that never reached the function: there was
-// no place to run it, or no way to it. That says nothing about the function's
-// code, and does not count as its failure; the delay before the next try grows
-// apart from that after failures.
+// MissInvocation ends an invocation that never reached the function: there was no place to run it, or no way to it.
+// That says nothing about the function's code, and does not count as its failure; the delay before the next try
+// grows apart from that after failures.
 func (d *Draft) MissInvocation(requestID string, failure *protocol.ErrorObject) {
 	if d.invocation.requestID != requestID || requestID == "" {
 		return
@@ -97,13 +95,11 @@ func missDelay(misses int) time.Duration {
 	return min(100*time.Millisecond<<min(misses, 10), longestPause)
 }
 
-// unstickDelay is the pause before an execution is invoked again that would
-// otherwise wait for nothing.
+// unstickDelay is the pause before an execution is invoked again that would otherwise wait for nothing.
 const unstickDelay = longestPause
 
-// LoseInvocation ends an invocation whose outcome nobody will ever know, as
-// after a crash of the engine. It is no fault of the function: the next
-// invocation follows at once.
+// LoseInvocation ends an invocation whose outcome nobody will ever know, as after a crash of the engine. It is no
+// fault of the function: the next invocation follows at once.
 func (d *Draft) LoseInvocation() {
 	if !d.Invoking() {
 		return
@@ -163,12 +159,10 @@ func orEmpty(e *protocol.ErrorObject) *protocol.ErrorObject {
 	return e
 }
 
-// maxBadOutputs is how many answers against the rules the service takes in a
-// row before it gives the execution up.
+// maxBadOutputs is how many answers against the rules the service takes in a row before it gives the execution up.
 const maxBadOutputs = 4
 
-// maxOutputWeight bounds a function's answer, of which the result is one value,
-// however large, and an error a few.
+// maxOutputWeight bounds a function's answer, of which the result is one value, however large, and an error a few.
 const maxOutputWeight = 2*protocol.MaxSyncPayload + 4<<20
 
 // readOutput validates the function's answer. After the execution closed, or
@@ -216,9 +210,8 @@ func badOutput(format string, args ...any) *protocol.ErrorObject {
 	return &protocol.ErrorObject{ErrorType: string(protocol.CodeInvalidParameter), ErrorMessage: fmt.Sprintf(format, args...)}
 }
 
-// backoff is the pause after the failure with this count of failures before
-// it: 1 s, doubling to a minute, less up to a quarter so that executions that
-// failed together do not return together. The share is fixed by the execution
+// backoff is the pause after the failure with this count of failures before it: 1 s, doubling to a minute, less up
+// to a quarter so that executions that failed together do not return together. The share is fixed by the execution
 // and the count, as the machine takes no chances of its own.
 func backoff(id string, failures int) time.Duration {
 	pause := longestPause

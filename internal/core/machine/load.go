@@ -18,9 +18,8 @@ type Loader struct {
 // Load starts a rebuild; [Loader.Add] takes the entries in order.
 func Load(rules *Rules) *Loader { return &Loader{x: blank(rules)} }
 
-// LoadOutline starts a rebuild of an execution without what its operations hold:
-// their payloads, and all of their errors but type and message. It takes the
-// memory of a list of operations, however large the journal is. It is for
+// LoadOutline starts a rebuild of an execution without what its operations hold: their payloads, and all of their
+// errors but type and message. It takes the memory of a list of operations, however large the journal is. It is for
 // readers only: no draft must be begun on it.
 func LoadOutline(rules *Rules) *Loader { return &Loader{x: blank(rules), outline: true} }
 

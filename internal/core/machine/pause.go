@@ -2,14 +2,12 @@ package machine
 
 import "github.com/perdure/perdure/protocol"
 
-// A pause keeps the function from being invoked, and nothing else: timers
-// fire, callbacks and chained invokes complete, and the execution may time out
-// or be stopped. What the function is to hear of waits for the resumption.
+// A pause keeps the function from being invoked, and nothing else: timers fire, callbacks and chained invokes
+// complete, and the execution may time out or be stopped. What the function is to hear of waits for the resumption.
 //
-// An execution whose function is running becomes PAUSING, and PAUSED when that
-// invocation checkpoints or ends. The checkpoint is applied, but its reply has
-// no token and tells nothing, so the function answers PENDING; the invocation
-// was interrupted, and another one makes up for it after the resumption.
+// An execution whose function is running becomes PAUSING, and PAUSED when that invocation checkpoints or ends. The
+// checkpoint is applied, but its reply has no token and tells nothing, so the function answers PENDING; the
+// invocation was interrupted, and another one makes up for it after the resumption.
 
 // PauseRequest asks for a pause or, without TimeoutPaused, a resumption.
 type PauseRequest struct {
@@ -59,9 +57,8 @@ func (a *accepted) repeats(req *PauseRequest, now protocol.Timestamp) bool {
 // Paused returns the pause of an execution that is PAUSING or PAUSED, or nil.
 func (s *state) Paused() *Pause { return s.pause }
 
-// Pause pauses the execution, or has it pause as soon as the invocation in
-// flight checkpoints or ends. One that is not RUNNING is refused, unless req is
-// a repeat. One that has checkpointed its result is past pausing, and is left
+// Pause pauses the execution, or has it pause as soon as the invocation in flight checkpoints or ends. One that is
+// not RUNNING is refused, unless req is a repeat. One that has checkpointed its result is past pausing, and is left
 // alone: it closes by itself.
 func (d *Draft) Pause(req *PauseRequest) error {
 	if d.lastPause.repeats(req, d.now) {
@@ -91,10 +88,9 @@ func (d *Draft) beginPause() {
 	}})
 }
 
-// Resume ends the execution's pause, or calls it off if it has not begun. The
-// function is invoked if the pause interrupted an invocation, or if there is
-// something that it has not heard of. An execution that is neither PAUSED nor
-// PAUSING is refused, unless req is a repeat.
+// Resume ends the execution's pause, or calls it off if it has not begun. The function is invoked if the pause
+// interrupted an invocation, or if there is something that it has not heard of. An execution that is neither PAUSED
+// nor PAUSING is refused, unless req is a repeat.
 func (d *Draft) Resume(req *PauseRequest) error {
 	if d.lastResume.repeats(req, d.now) {
 		return nil
@@ -143,9 +139,8 @@ func (d *Draft) unpause(r *Record) {
 	d.lastResume = acceptedOf(r)
 }
 
-// TimesOut returns when the execution times out if nothing else happens.
-// Pauses that pause the timeout put it off, one that is under way without end;
-// 366 days after the start it comes in any case.
+// TimesOut returns when the execution times out if nothing else happens. Pauses that pause the timeout put it off,
+// one that is under way without end; 366 days after the start it comes in any case.
 func (s *state) TimesOut() protocol.Timestamp {
 	latest := s.started.AddSeconds(protocol.MaxExecutionSeconds)
 	if s.pause != nil && s.pause.Since != 0 && s.pause.TimeoutPaused {

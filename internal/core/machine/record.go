@@ -2,9 +2,8 @@ package machine
 
 import "github.com/perdure/perdure/protocol"
 
-// Record is one fact about an execution, the unit that is journalled. Most
-// records are history events; those of an internal type carry no EventId and
-// appear in no history.
+// Record is one fact about an execution, the unit that is journalled. Most records are history events; those of an
+// internal type carry no EventId and appear in no history.
 type Record struct {
 	protocol.Event
 
@@ -12,25 +11,21 @@ type Record struct {
 	Identity *Identity
 	// ReplayChildren goes with ContextSucceeded.
 	ReplayChildren bool
-	// ClientToken goes with checkpointAccepted and with the requests for a
-	// pause and for its end.
+	// ClientToken goes with checkpointAccepted and with the requests for a pause and for its end.
 	ClientToken string
 	// TraceHeader goes with ChainedInvokeStarted.
 	TraceHeader string
-	// Interrupted goes with checkpointAccepted: a pause ends the invocation,
-	// and the reply tells nothing.
+	// Interrupted goes with checkpointAccepted: a pause ends the invocation, and the reply tells nothing.
 	Interrupted bool
 	// Failed goes with InvocationCompleted: the invocation gave no valid
 	// answer, so what it was told must be told again.
 	Failed bool
-	// BadOutput goes with a failed InvocationCompleted: the function did
-	// answer, but not by the rules.
+	// BadOutput goes with a failed InvocationCompleted: the function did answer, but not by the rules.
 	BadOutput bool
 	// Lost goes with a failed InvocationCompleted: the function is not to
 	// blame, and the failure does not count as one.
 	Lost bool
-	// RetryAt goes with InvocationCompleted: when to invoke again although
-	// nothing happens meanwhile.
+	// RetryAt goes with InvocationCompleted: when to invoke again although nothing happens meanwhile.
 	RetryAt protocol.Timestamp
 	// Status goes with executionClosing: what the execution will end as.
 	Status protocol.ExecutionStatus
@@ -110,13 +105,11 @@ type Identity struct {
 	Async            bool // nobody waited for the outcome when it started
 	TenantID         string
 	TraceHeader      string
-	// ParentARN and ParentOperation name the chained invoke that started
-	// this execution; empty if a client did.
+	// ParentARN and ParentOperation name the chained invoke that started this execution; empty if a client did.
 	ParentARN       string
 	ParentOperation string
-	// OriginARN names the execution that this one was forked from, and
-	// OriginOperation the first operation at which it was cut; empty if it
-	// is no fork, or everything was copied.
+	// OriginARN names the execution that this one was forked from, and OriginOperation the first operation at which
+	// it was cut; empty if it is no fork, or everything was copied.
 	OriginARN       string
 	OriginOperation string
 }

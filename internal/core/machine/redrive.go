@@ -6,11 +6,10 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// Redrive returns the cuts with which a fork of a closed execution tries again
-// what it failed with: nothing, for one that was stopped, timed out, or failed
-// by itself; else the last operation that failed, or within a context that
-// failed the one that it failed with, and in a batch all of them. The items of
-// such a batch that were canceled go on, too.
+// Redrive returns the cuts with which a fork of a closed execution tries again what it failed with: nothing, for
+// one that was stopped, timed out, or failed by itself; else the last operation that failed, or within a context
+// that failed the one that it failed with, and in a batch all of them. The items of such a batch that were canceled
+// go on, too.
 func (x *Execution) Redrive() ([]Cut, error) {
 	switch x.status {
 	case protocol.ExecutionFailed, protocol.ExecutionTimedOut, protocol.ExecutionStopped:
@@ -94,12 +93,10 @@ func (x *Execution) abandoned(children map[int][]int, parent int) []Cut {
 	return cuts
 }
 
-// errorTypeCanceled is what the SDK for Go records of a context that was
-// canceled.
+// errorTypeCanceled is what the SDK for Go records of a context that was canceled.
 const errorTypeCanceled = "CanceledError"
 
-// failed reports whether o ended badly by itself. What was cancelled did not: it
-// lost a race.
+// failed reports whether o ended badly by itself. What was cancelled did not: it lost a race.
 func (o *operation) failed() bool {
 	switch o.Status {
 	case protocol.StatusFailed:

@@ -8,9 +8,8 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// timer says that operation op may be due at a moment. Timers are never
-// removed when an operation moves on: a timer counts only while it equals its
-// operation's current deadline, so one that is outdated falls out by itself.
+// timer says that operation op may be due at a moment. Timers are never removed when an operation moves on: a timer
+// counts only while it equals its operation's current deadline, so one that is outdated falls out by itself.
 type timer struct {
 	due protocol.Timestamp
 	op  int
@@ -94,9 +93,8 @@ func (h timerHeap) next() protocol.Timestamp {
 	return h[0].due
 }
 
-// addTimers puts the timers of a draft, whose operations are published already,
-// into the heap, and drops outdated ones from its top. Those below it that
-// outnumber the operations, as heartbeats can, go too.
+// addTimers puts the timers of a draft, whose operations are published already, into the heap, and drops outdated
+// ones from its top. Those below it that outnumber the operations, as heartbeats can, go too.
 func (x *Execution) addTimers(timers []timer) {
 	for _, t := range timers {
 		heap.Push(&x.timers, t)

@@ -171,8 +171,7 @@ func (d *Draft) updateInvoke(o *operation, u *protocol.Update, resolve func(*pro
 	return d.startInvoke(u, resolve)
 }
 
-// startInvoke begins a chained invoke. One whose target cannot be found fails
-// at once.
+// startInvoke begins a chained invoke. One whose target cannot be found fails at once.
 func (d *Draft) startInvoke(u *protocol.Update, resolve func(*protocol.ChainedInvokeOptions) (*InvokeTarget, *protocol.ErrorObject, error)) error {
 	opts := u.ChainedInvokeOptions
 	target, failure, err := resolve(opts)

@@ -19,11 +19,10 @@ const (
 	maxHeader = 8 << 10
 )
 
-// Vet checks the records of an execution that another engine made, or somebody
-// who says so, at the moment now: whether each is one that this machine could
-// have made, with identifiers of the right alphabet and numbers within limits,
-// and whether they are about operations that can have them. What folding the
-// records stumbles over, and what the [Auditor] finds, is not looked for.
+// Vet checks the records of an execution that another engine made, or somebody who says so, at the moment now:
+// whether each is one that this machine could have made, with identifiers of the right alphabet and numbers within
+// limits, and whether they are about operations that can have them. What folding the records stumbles over, and
+// what the [Auditor] finds, is not looked for.
 func Vet(records []Record, now protocol.Timestamp, rules *Rules) error {
 	if rules == nil {
 		rules = &Rules{}

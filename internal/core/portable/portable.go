@@ -1,6 +1,5 @@
-// Package portable is one execution as a file: what it is, its journal, and a
-// checksum. The file is lines of JSON, so that people can look at it, with the
-// entries of the journal as the machine encodes them:
+// Package portable is one execution as a file: what it is, its journal, and a checksum. The file is lines of JSON,
+// so that people can look at it, with the entries of the journal as the machine encodes them:
 //
 //	{"Format":"perdure-execution","Version":1,"DurableExecutionArn":"arn:…","Status":"SUCCEEDED","Entries":2,"ExportTimestamp":1795000000}
 //	{"Seq":1,"Data":"CrIB…"}
@@ -73,9 +72,8 @@ func (f *File) Write(w io.Writer) error {
 	return json.NewEncoder(w).Encode(trailer{hex.EncodeToString(sum.Sum(nil))})
 }
 
-// Read reads a file. What is not one, is cut off, or is not what was written,
-// is an error that says so. Whether the entries can be understood is not its
-// affair.
+// Read reads a file. What is not one, is cut off, or is not what was written, is an error that says so. Whether the
+// entries can be understood is not its affair.
 func Read(r io.Reader) (*File, error) {
 	limited := &io.LimitedReader{R: r, N: MaxFile + 1}
 	l := &lineReader{r: bufio.NewReaderSize(limited, 1<<16), sum: sha256.New()}

@@ -6,12 +6,10 @@ import (
 	"hash/crc32"
 )
 
-// A store in a database keeps a sum beside everything that it keeps, and looks
-// at it whenever it reads: a bit that has turned over on a disk, in memory or on
-// the way is noticed. The sums are CRC-32C, of what is stored together with the
-// place that it is stored at, so that what is whole in the wrong place is
-// noticed, too. They are no protection against somebody who can write to the
-// database: that one has the engine's key as well.
+// A store in a database keeps a sum beside everything that it keeps, and looks at it whenever it reads: a bit that
+// has turned over on a disk, in memory or on the way is noticed. The sums are CRC-32C, of what is stored together
+// with the place that it is stored at, so that what is whole in the wrong place is noticed, too. They are no
+// protection against somebody who can write to the database: that one has the engine's key as well.
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
@@ -34,8 +32,7 @@ func (e *Entry) Sum(id string) uint32 {
 	return make(place, 0, len(id)+16).text(id).number(e.Seq).sum(e.Data)
 }
 
-// Sums are the sums of a row: of what entry 1 gives it, and of what later
-// entries change.
+// Sums are the sums of a row: of what entry 1 gives it, and of what later entries change.
 func (r *Row) Sums() (identity, state uint32) {
 	own := make(place, 0, len(r.ID)+len(r.ARN)+len(r.Function)+len(r.Version)+len(r.Name)+64).
 		text(r.ID).text(r.ARN).text(r.Function).text(r.Version).text(r.Name).number(int64(r.Started))
@@ -50,8 +47,7 @@ func (d *Document) Sum(kind string) uint32 {
 	return make(place, 0, len(kind)+len(d.Key)+16).text(kind).text(d.Key).sum(d.Value)
 }
 
-// DamagedError says that something which is stored is not what was written.
-// What else is stored is not concerned.
+// DamagedError says that something which is stored is not what was written. What else is stored is not concerned.
 type DamagedError struct {
 	ID   string // of the execution; empty if it is about a document
 	What string // such as "entry 7"

@@ -1,6 +1,5 @@
-// Package verify checks what a store holds against what the state machine says
-// of it: whether every journal can be read and folded, keeps the rules, and
-// agrees with its row, and whether executions that wait for each other do so
+// Package verify checks what a store holds against what the state machine says of it: whether every journal can be
+// read and folded, keeps the rules, and agrees with its row, and whether executions that wait for each other do so
 // on both sides.
 package verify
 
@@ -20,8 +19,7 @@ import (
 
 // Problem is something that must not be.
 type Problem struct {
-	// Execution is the ARN of the execution, or its id; empty if it is about
-	// the store as a whole.
+	// Execution is the ARN of the execution, or its id; empty if it is about the store as a whole.
 	Execution string
 	Text      string
 }
@@ -35,8 +33,7 @@ type Summary struct {
 type Options struct {
 	// Rules are those under which the executions ran.
 	Rules *machine.Rules
-	// Hold keeps an execution from changing until release is called; nil if
-	// nobody would change it.
+	// Hold keeps an execution from changing until release is called; nil if nobody would change it.
 	Hold func(id string) (release func())
 }
 
@@ -177,8 +174,7 @@ func (v *verifier) read(id string) (*store.Row, *machine.Execution, []string, er
 	return row, x, slices.Concat(auditor.Problems(x), compare(row, x), compareCalls(calls, x)), nil
 }
 
-// compareCalls says where the calls that are to be made are not those that the
-// execution waits for.
+// compareCalls says where the calls that are to be made are not those that the execution waits for.
 func compareCalls(stored []store.Call, x *machine.Execution) (problems []string) {
 	awaited := x.Calls()
 	for _, c := range stored {
@@ -233,8 +229,7 @@ func (v *verifier) child(parentID, parentARN, opID, childARN string) error {
 	if wrong == "" || err != nil {
 		return err
 	}
-	// The parent may have heard of the outcome meanwhile: it does before its
-	// child knows that it has.
+	// The parent may have heard of the outcome meanwhile: it does before its child knows that it has.
 	_, x, _, err := v.read(parentID)
 	if errors.Is(err, store.ErrNotFound) || err == nil && (x == nil || x.Children()[opID] != childARN) {
 		return nil

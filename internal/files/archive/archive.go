@@ -1,5 +1,4 @@
-// Package archive is the data of an engine as one file: a tar archive, so that
-// people can look into it.
+// Package archive is the data of an engine as one file: a tar archive, so that people can look into it.
 //
 //	perdure.json        what it is
 //	perdure.db          the database
@@ -7,9 +6,8 @@
 //	code/3f9c…/…        the code of published versions, as package codestore keeps it
 //	perdure.sha256      the SHA-256 of each file above, as sha256sum writes them
 //
-// What an archive says is not believed: [Restore] makes nothing outside of the
-// directory that it is given, follows no link, replaces nothing, and makes no
-// more bytes than it reads.
+// What an archive says is not believed: [Restore] makes nothing outside of the directory that it is given, follows
+// no link, replaces nothing, and makes no more bytes than it reads.
 package archive
 
 import (
@@ -46,8 +44,7 @@ var current = head{"perdure-backup", 1}
 
 // Source is what goes into an archive.
 type Source struct {
-	// Databases are the paths of database files that nobody writes to, by their
-	// names in a data directory.
+	// Databases are the paths of database files that nobody writes to, by their names in a data directory.
 	Databases map[string]string
 	// Code is a directory of package codestore; it need not exist.
 	Code string

@@ -41,10 +41,9 @@ type Options struct {
 	Check func(io.ReaderAt) error
 }
 
-// Restore puts what is in an archive into dir, which holds nothing of the kind,
-// and returns when it is safe on the disk. What is not an archive, is cut off,
-// or is not what was written, is an error that says so. Whatever an archive that
-// is refused has made is removed again.
+// Restore puts what is in an archive into dir, which holds nothing of the kind, and returns when it is safe on the
+// disk. What is not an archive, is cut off, or is not what was written, is an error that says so. Whatever an
+// archive that is refused has made is removed again.
 func Restore(ctx context.Context, r io.Reader, dir string, opts *Options) (_ *Restored, err error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -128,8 +127,7 @@ func (a *reader) all() error {
 // ErrForeign says that a file is something else.
 var ErrForeign = errors.New("it is not a backup of an engine")
 
-// Recognize returns an error if what r begins with is not the beginning of an
-// archive that Restore can read.
+// Recognize returns an error if what r begins with is not the beginning of an archive that Restore can read.
 func Recognize(r io.Reader) error { return readHead(tar.NewReader(r)) }
 
 // readHead reads what an archive says that it is.
@@ -229,8 +227,7 @@ func (a *reader) dir(name string, mode fs.FileMode) error {
 	return nil
 }
 
-// file makes the file path of what follows, safe on the disk; name is what the
-// archive calls it.
+// file makes the file path of what follows, safe on the disk; name is what the archive calls it.
 func (a *reader) file(path, name string, mode fs.FileMode, piece *pieceOfCode) error {
 	f, err := a.root.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, mode|0o600)
 	if err != nil {
@@ -300,8 +297,7 @@ func (a *reader) end(h *tar.Header) error {
 	return nil
 }
 
-// finish gives the databases their names, the first one last, when all that
-// they need is on the disk.
+// finish gives the databases their names, the first one last, when all that they need is on the disk.
 func (a *reader) finish() error {
 	for name := range a.dirs {
 		if err := a.flush(name); err != nil {
@@ -339,8 +335,7 @@ func (a *reader) give(name string) error {
 	return nil
 }
 
-// undo removes what was made, and nothing else: a directory that somebody put
-// something into stays.
+// undo removes what was made, and nothing else: a directory that somebody put something into stays.
 func (a *reader) undo() error {
 	var errs []error
 	for _, name := range slices.Backward(a.made) {

@@ -17,12 +17,11 @@ const (
 	Shared    Kind = false // any number of those who share
 )
 
-// Take opens the file at path, which is made for its owner alone if there is
-// none, and locks it. It returns nil and no error if somebody else's lock is in
-// the way. What is not a file, such as a link, is an error and left alone.
+// Take opens the file at path, which is made for its owner alone if there is none, and locks it. It returns nil and
+// no error if somebody else's lock is in the way. What is not a file, such as a link, is an error and left alone.
 //
-// A file that its locker removes before it unlocks it is never locked by two:
-// whoever waited for it has the lock of a file that is gone, and tries again.
+// A file that its locker removes before it unlocks it is never locked by two: whoever waited for it has the lock of
+// a file that is gone, and tries again.
 func Take(path string, kind Kind) (*os.File, error) {
 	for {
 		f, err := open(path)

@@ -1,6 +1,5 @@
-// Package fresh makes files and directories that did not exist before, among
-// those of others. Nothing is made through a link, nothing is replaced, and
-// nothing is removed but what was made here.
+// Package fresh makes files and directories that did not exist before, among those of others. Nothing is made
+// through a link, nothing is replaced, and nothing is removed but what was made here.
 package fresh
 
 import (
@@ -29,8 +28,7 @@ func File(path string, mode fs.FileMode) (*os.File, error) {
 	return f, nil
 }
 
-// Discard closes and removes a file that was made here, unless another one
-// stands in its place by now.
+// Discard closes and removes a file that was made here, unless another one stands in its place by now.
 func Discard(f *os.File) error {
 	mine := filelock.IsAt(f, f.Name())
 	err := f.Close()
@@ -40,9 +38,8 @@ func Discard(f *os.File) error {
 	return err
 }
 
-// Write makes a new file that is there only with all that write puts into it,
-// safe on the disk. Until then it has a name of its own beside path. That the
-// name is taken, also by somebody who was faster, is [fs.ErrExist].
+// Write makes a new file that is there only with all that write puts into it, safe on the disk. Until then it has a
+// name of its own beside path. That the name is taken, also by somebody who was faster, is [fs.ErrExist].
 func Write(path string, mode fs.FileMode, write func(*os.File) error) (err error) {
 	if _, err := os.Lstat(path); err == nil {
 		return taken(path)
@@ -101,8 +98,7 @@ func Flush(dir string) error {
 	return d.Sync()
 }
 
-// Dir is a directory that was made here, to be filled and given its name, or
-// removed.
+// Dir is a directory that was made here, to be filled and given its name, or removed.
 type Dir struct {
 	Path string
 	info fs.FileInfo
@@ -135,8 +131,7 @@ func MakeDir(parent, prefix string, mode fs.FileMode) (*Dir, error) {
 	return d, nil
 }
 
-// Remove removes the directory with all that is in it, unless it has another
-// name by now. It may be called again.
+// Remove removes the directory with all that is in it, unless it has another name by now. It may be called again.
 func (d *Dir) Remove() (err error) {
 	there, statErr := os.Lstat(d.Path)
 	if statErr == nil && d.info != nil && os.SameFile(there, d.info) {
@@ -169,9 +164,8 @@ func (d *Dir) Place(to string) error {
 	return d.unlock()
 }
 
-// Sweep removes the directories that [MakeDir] made in parent with this prefix,
-// and whose makers are gone without having removed them. It is not an error that
-// there is no parent.
+// Sweep removes the directories that [MakeDir] made in parent with this prefix, and whose makers are gone without
+// having removed them. It is not an error that there is no parent.
 func Sweep(parent, prefix string) error {
 	entries, err := os.ReadDir(parent)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -103,8 +103,7 @@ func (f *Function) Await(ctx context.Context) {
 	}
 }
 
-// Invoke implements [engine.Invoker]. It waits for a worker that is free for as
-// long as ctx allows.
+// Invoke implements [engine.Invoker]. It waits for a worker that is free for as long as ctx allows.
 func (f *Function) Invoke(ctx context.Context, inv *engine.Invocation) engine.Outcome {
 	c := &call{inv: inv, taken: make(chan *worker, 1), outcome: make(chan engine.Outcome, 1)}
 	var w *worker
@@ -210,8 +209,7 @@ func (w *worker) leaveOnce() {
 	}
 }
 
-// Next waits for an invocation that the worker is to run. It returns nil when
-// ctx is done or the worker leaves.
+// Next waits for an invocation that the worker is to run. It returns nil when ctx is done or the worker leaves.
 func (h *Hub) Next(ctx context.Context, id string) (*engine.Invocation, error) {
 	h.mu.Lock()
 	w, err := h.hear(id)
@@ -247,8 +245,7 @@ func (h *Hub) give(w *worker, c *call) *engine.Invocation {
 	return c.inv
 }
 
-// Finish brings back how an invocation ended. It is [ErrUnknown] if the worker
-// does not have it, or not any more.
+// Finish brings back how an invocation ended. It is [ErrUnknown] if the worker does not have it, or not any more.
 func (h *Hub) Finish(id, requestID string, out engine.Outcome) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -266,8 +263,7 @@ func (h *Hub) Finish(id, requestID string, out engine.Outcome) error {
 	return nil
 }
 
-// Beat says that the worker is there and which invocations it is at, and
-// returns those that it should end.
+// Beat says that the worker is there and which invocations it is at, and returns those that it should end.
 func (h *Hub) Beat(id string, running []string) (cancelled []string, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -285,8 +281,7 @@ func (h *Hub) Beat(id string, running []string) (cancelled []string, err error) 
 	return cancelled, nil
 }
 
-// Leave says that the worker takes nothing more. It is forgotten when it has
-// finished what it has, or is silent.
+// Leave says that the worker takes nothing more. It is forgotten when it has finished what it has, or is silent.
 func (h *Hub) Leave(id string) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -310,8 +305,7 @@ func (h *Hub) forgetIfDoneLocked(w *worker) {
 	}
 }
 
-// FunctionOf returns the name of the function that a worker runs, of whose
-// executions it may write the logs.
+// FunctionOf returns the name of the function that a worker runs, of whose executions it may write the logs.
 func (h *Hub) FunctionOf(id string) (string, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -12,8 +12,7 @@ import (
 	"time"
 )
 
-// command is a tool that is asked to end, with its children, when ctx is done,
-// and killed a while later.
+// command is a tool that is asked to end, with its children, when ctx is done, and killed a while later.
 func command(ctx context.Context, dir string, env []string, tool string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, tool, args...)
 	cmd.Dir, cmd.Env = dir, env
@@ -22,12 +21,10 @@ func command(ctx context.Context, dir string, env []string, tool string, args ..
 	return cmd
 }
 
-// maxOutput bounds what is kept of what a tool says: its beginning, where the
-// first mistakes are.
+// maxOutput bounds what is kept of what a tool says: its beginning, where the first mistakes are.
 const maxOutput = 64 << 10
 
-// run runs a tool in the source's directory. What it says is in the error, if
-// it fails.
+// run runs a tool in the source's directory. What it says is in the error, if it fails.
 func (j *job) run(ctx context.Context, env []string, tool string, args ...string) error {
 	return j.runIn(ctx, j.Dir, env, tool, args...)
 }

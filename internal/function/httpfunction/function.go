@@ -25,8 +25,7 @@ const placeTime = 10 * time.Second
 
 // Config says where a function is. URL is required.
 type Config struct {
-	// URL is the whole Invoke route, such as
-	// http://127.0.0.1:9000/2015-03-31/functions/function/invocations.
+	// URL is the whole Invoke route, such as http://127.0.0.1:9000/2015-03-31/functions/function/invocations.
 	URL string
 	// Timeout bounds invocations that have no timeout; the default is 3 s.
 	Timeout time.Duration
@@ -36,8 +35,7 @@ type Config struct {
 	Transport http.RoundTripper
 }
 
-// Function is a function behind an endpoint. Its methods may be called
-// concurrently.
+// Function is a function behind an endpoint. Its methods may be called concurrently.
 type Function struct {
 	cfg    Config
 	client http.Client

@@ -25,8 +25,7 @@ func resolveProvided(_ context.Context, code Code, _ *Options) (*Process, error)
 	return Executable(path, handler), nil
 }
 
-// Executable returns how to run the executable at path, with arguments, in its
-// own directory.
+// Executable returns how to run the executable at path, with arguments, in its own directory.
 func Executable(path, handler string, args ...string) *Process {
 	return &Process{
 		Handler: handler, Command: append([]string{path}, args...), Dir: filepath.Dir(path), OwnPort: !isGo(path),

@@ -2,18 +2,16 @@ package sandbox
 
 import "time"
 
-// maxTasks bounds the processes and threads of one function process and those
-// that it started, as on Lambda.
+// maxTasks bounds the processes and threads of one function process and those that it started, as on Lambda.
 // https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 const maxTasks = 1024
 
 // tasksEvery is how often one looks whether there are too many.
 const tasksEvery = 100 * time.Millisecond
 
-// watchTasks kills process groups that have grown beyond maxTasks, until the pool
-// is closed. The kernel's limit, see limitTasks, is per user and does not hold
-// for root. All processes are looked at only when there are many more of them
-// than there were.
+// watchTasks kills process groups that have grown beyond maxTasks, until the pool is closed. The kernel's limit,
+// see limitTasks, is per user and does not hold for root. All processes are looked at only when there are many more
+// of them than there were.
 func (p *Pool) watchTasks() {
 	ticker := time.NewTicker(tasksEvery)
 	defer ticker.Stop()

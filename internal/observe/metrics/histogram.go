@@ -13,8 +13,7 @@ type Histogram struct {
 	sum    atomic.Uint64   // the bits of a float64
 }
 
-// Seconds are bounds for how long things take, from a tenth of a millisecond to
-// a minute.
+// Seconds are bounds for how long things take, from a tenth of a millisecond to a minute.
 var Seconds = []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}
 
 // NewHistogram returns a histogram with a count for the values up to each of
@@ -56,8 +55,7 @@ func (d Distribution) Count() (n uint64) {
 	return n
 }
 
-// Read returns what h has counted. Values that are observed meanwhile may be in
-// the counts and not yet in the sum.
+// Read returns what h has counted. Values that are observed meanwhile may be in the counts and not yet in the sum.
 func (h *Histogram) Read() Distribution {
 	d := Distribution{Bounds: h.bounds, Counts: make([]uint64, len(h.counts)), Sum: math.Float64frombits(h.sum.Load())}
 	for i := range h.counts {

@@ -4,8 +4,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// The messages below are those of opentelemetry/proto, with the numbers of
-// their fields.
+// The messages below are those of opentelemetry/proto, with the numbers of their fields.
 
 // appendRequest appends an ExportTraceServiceRequest.
 func appendRequest(b []byte, resource []Attribute, version string, spans []*Span) []byte {

@@ -75,8 +75,7 @@ func (e *Exporter) run() {
 	}
 }
 
-// collect returns the next batch. There are no more after it when the exporter
-// closes and the queue is empty.
+// collect returns the next batch. There are no more after it when the exporter closes and the queue is empty.
 func (e *Exporter) collect() (batch []*Span, more bool) {
 	timer := time.NewTimer(batchEvery)
 	defer timer.Stop()
@@ -106,8 +105,7 @@ func (e *Exporter) rest(batch []*Span) ([]*Span, bool) {
 	return batch, true
 }
 
-// send sends a batch, once: what a collector does not take is not worth holding
-// up what follows.
+// send sends a batch, once: what a collector does not take is not worth holding up what follows.
 func (e *Exporter) send(batch []*Span) {
 	err := e.post(appendRequest(nil, e.cfg.Resource, e.cfg.Version, batch))
 	if dropped := e.dropped.Swap(0); dropped > 0 || err != nil {

@@ -76,10 +76,9 @@ func unknown[T ~string](got T, values []T) error {
 	return fmt.Errorf("%q is none of %s", got, strings.Join(words, ", "))
 }
 
-// Transform is what a record shows in place of a value, which is JSON; one that
-// is not JSON is given as a JSON string. What it returns must be something that
-// encoding/json can encode. nil leaves the value out, and so do a panic and what
-// cannot be encoded: a mistake must not show what was to be hidden.
+// Transform is what a record shows in place of a value, which is JSON; one that is not JSON is given as a JSON
+// string. What it returns must be something that encoding/json can encode. nil leaves the value out, and so do a
+// panic and what cannot be encoded: a mistake must not show what was to be hidden.
 type Transform func(value json.RawMessage) any
 
 // Omit is the [Transform] that leaves every value out.
@@ -91,17 +90,15 @@ func AsIs(value json.RawMessage) any { return value }
 // DefaultLimit is the [Config.Limit] of who sets none.
 const DefaultLimit = 256_000
 
-// Config says what is in records, and of which executions there are records. Its
-// zero value makes those of AWS's exporters: one at the end of each execution, with
-// its input and output, and the operations of the top level.
+// Config says what is in records, and of which executions there are records. Its zero value makes those of AWS's
+// exporters: one at the end of each execution, with its input and output, and the operations of the top level.
 type Config struct {
 	Emit   Emit
 	Detail Detail
 	Format Format
 
-	// Sampling is the part of all executions that there are records of, above 0
-	// and at most 1; 0 is 1. A hash of the ARN decides, so all who use the same
-	// number agree on the executions.
+	// Sampling is the part of all executions that there are records of, above 0 and at most 1; 0 is 1. A hash of
+	// the ARN decides, so all who use the same number agree on the executions.
 	Sampling float64
 	// Limit is the greatest size of a record as JSON, in bytes; 0 is
 	// [DefaultLimit]. What is too large loses the results of operations, then

@@ -18,8 +18,7 @@ type Execution struct {
 	Input      *string
 	Output     *string               // of one that succeeded
 	Error      *protocol.ErrorObject // of one that failed, or was stopped
-	// Operations are all, in the order in which they started. The EXECUTION may
-	// be among them.
+	// Operations are all, in the order in which they started. The EXECUTION may be among them.
 	Operations iter.Seq[*protocol.Operation]
 }
 
@@ -95,8 +94,7 @@ func capped(s string) string {
 	return strings.ToValidUTF8(s, "\uFFFD")
 }
 
-// show is a payload as a record has it: nil if there is none, or nothing is to
-// be seen of it.
+// show is a payload as a record has it: nil if there is none, or nothing is to be seen of it.
 func show(payload *string, transform Transform) json.RawMessage {
 	if payload == nil || *payload == "" {
 		return nil

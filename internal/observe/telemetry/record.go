@@ -47,8 +47,7 @@ type Record struct {
 	Operations       []Operation         `json:"operations,omitzero"`
 	OperationsByName map[string]*Summary `json:"operationsByName,omitzero"`
 
-	// Truncated says that the record would have been too large, and the others
-	// what it lost.
+	// Truncated says that the record would have been too large, and the others what it lost.
 	Truncated         bool `json:"truncated,omitempty"`
 	DroppedOperations int  `json:"droppedOperations,omitempty"`
 	DroppedInput      bool `json:"droppedInput,omitempty"`
@@ -88,16 +87,14 @@ type Summary struct {
 	Result              json.RawMessage `json:"result,omitempty"`
 }
 
-// Error is why something failed. Both texts have at most 8,192 characters, and an
-// ellipsis if there were more.
+// Error is why something failed. Both texts have at most 8,192 characters, and an ellipsis if there were more.
 type Error struct {
 	Name    string `json:"name"`
 	Message string `json:"message"`
 }
 
-// Time is a moment in milliseconds since the Unix epoch. As text it has always
-// the same length, so that texts are in order as the moments are:
-// 2026-10-23T18:42:40.784Z.
+// Time is a moment in milliseconds since the Unix epoch. As text it has always the same length, so that texts are
+// in order as the moments are: 2026-10-23T18:42:40.784Z.
 type Time protocol.Timestamp
 
 const timeLayout = "2006-01-02T15:04:05.000Z"

@@ -16,15 +16,13 @@ import (
 // Sink takes records. It is called by one goroutine at a time for whoever it was
 // given to; a sink that several share has to expect more.
 type Sink interface {
-	// Deliver takes all of the records, or returns an error, upon which all are
-	// delivered again some time later; if that is a [*PartialError], only those
-	// that were not taken. The slice belongs to the caller. ctx ends when there is
-	// no more time.
+	// Deliver takes all of the records, or returns an error, upon which all are delivered again some time later; if
+	// that is a [*PartialError], only those that were not taken. The slice belongs to the caller. ctx ends when
+	// there is no more time.
 	Deliver(ctx context.Context, records []Record) error
 }
 
-// PartialError is returned by a [Sink] that took the first Taken records and no
-// more.
+// PartialError is returned by a [Sink] that took the first Taken records and no more.
 type PartialError struct {
 	Taken int
 	Err   error
@@ -33,8 +31,7 @@ type PartialError struct {
 func (e *PartialError) Error() string { return e.Err.Error() }
 func (e *PartialError) Unwrap() error { return e.Err }
 
-// Deliver has a sink take records, and returns how many it did not take. A panic
-// counts as a refusal of all.
+// Deliver has a sink take records, and returns how many it did not take. A panic counts as a refusal of all.
 func Deliver(ctx context.Context, sink Sink, records []Record) (left int, err error) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -79,10 +76,9 @@ func lines(records []Record) []byte {
 	return buf.Bytes()
 }
 
-// File is a [Sink] that appends records to the file of that name as [Lines] does.
-// It is made when there are records, and opened for each delivery, so it may be
-// moved away at any time. Several processes may append to one file, if its file
-// system appends what is written at once as a whole.
+// File is a [Sink] that appends records to the file of that name as [Lines] does. It is made when there are
+// records, and opened for each delivery, so it may be moved away at any time. Several processes may append to one
+// file, if its file system appends what is written at once as a whole.
 type File string
 
 // Deliver implements [Sink].
@@ -101,9 +97,8 @@ type HTTP struct {
 	URL string
 	// Header is sent with each request, such as an Authorization.
 	Header http.Header
-	// Together posts all that are delivered together in one request, as lines of
-	// JSON with the type application/x-ndjson. It is for endpoints that are far
-	// away or busy.
+	// Together posts all that are delivered together in one request, as lines of JSON with the type
+	// application/x-ndjson. It is for endpoints that are far away or busy.
 	Together bool
 	// Client makes the requests; nil is http.DefaultClient, without redirects.
 	Client *http.Client
@@ -133,9 +128,8 @@ func (h HTTP) post(ctx context.Context, kind string, body []byte) error {
 		req.Header = h.Header.Clone()
 	}
 	req.Header.Set("Content-Type", kind)
-	// Without a value it is not sent. It allows net/http to send the request
-	// again if the connection it kept died while the function was frozen: a
-	// record may come twice.
+	// Without a value it is not sent. It allows net/http to send the request again if the connection it kept died
+	// while the function was frozen: a record may come twice.
 	req.Header["X-Idempotency-Key"] = nil
 	client := h.Client
 	if client == nil {
@@ -153,9 +147,8 @@ func (h HTTP) post(ctx context.Context, kind string, body []byte) error {
 	return nil
 }
 
-// Slog logs each record as one line, with the record as the attribute "record",
-// in JSON: with the level Error if the execution failed or timed out, and Info
-// otherwise.
+// Slog logs each record as one line, with the record as the attribute "record", in JSON: with the level Error if
+// the execution failed or timed out, and Info otherwise.
 func Slog(logger *slog.Logger) Sink {
 	return SinkFunc(func(ctx context.Context, records []Record) error {
 		for i := range records {

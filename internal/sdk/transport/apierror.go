@@ -11,8 +11,7 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// apiError is a refusal by the Lambda API, or by something in front of it, in
-// which case it may have no code.
+// apiError is a refusal by the Lambda API, or by something in front of it, in which case it may have no code.
 type apiError struct {
 	call       string
 	status     int
@@ -92,9 +91,8 @@ func (e *apiError) temporary() bool {
 	return e.status == http.StatusTooManyRequests || e.status >= 500 || Temporary(protocol.Code(e.code))
 }
 
-// Temporary reports whether a code says that the request itself was fine.
-// No code, and UnknownError in the AWS SDK, come with answers that are not the
-// service's own, such as a proxy's; their HTTP status decides.
+// Temporary reports whether a code says that the request itself was fine. No code, and UnknownError in the AWS SDK,
+// come with answers that are not the service's own, such as a proxy's; their HTTP status decides.
 func Temporary(code protocol.Code) bool {
 	switch code {
 	case protocol.CodeTooManyRequests, protocol.CodeService, "ThrottlingException", "InternalFailure", "ServiceUnavailable":

@@ -7,8 +7,7 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// readCheckpointReply reads the answer to a checkpoint, and the marker of the
-// operations that did not fit into it.
+// readCheckpointReply reads the answer to a checkpoint, and the marker of the operations that did not fit into it.
 func readCheckpointReply(data []byte) (reply *protocol.CheckpointReply, marker string, err error) {
 	reply = new(protocol.CheckpointReply)
 	var state protocol.InitialState

@@ -14,10 +14,9 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// Requests to AWS are signed with Signature Version 4: a MAC of the request in
-// a canonical form, under a key derived from the secret, the day, the region
-// and the service. The signer of the AWS SDK does the same, but brings along
-// 28 packages; a test compares the two.
+// Requests to AWS are signed with Signature Version 4: a MAC of the request in a canonical form, under a key
+// derived from the secret, the day, the region and the service. The signer of the AWS SDK does the same, but brings
+// along 28 packages; a test compares the two.
 
 // credentials are what Lambda gives to a function.
 type credentials struct {
@@ -37,8 +36,7 @@ const (
 	signingTime      = "20060102T150405Z"
 )
 
-// signer signs requests to the Lambda API of one region. It is safe for
-// concurrent use.
+// signer signs requests to the Lambda API of one region. It is safe for concurrent use.
 type signer struct {
 	region string
 

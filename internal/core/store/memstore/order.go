@@ -114,8 +114,7 @@ func resumed(ids *ordered[string], after string, oldestFirst bool) iter.Seq[stri
 	return ids.before(after)
 }
 
-// passed reports whether id is not before until in the chosen order. Without
-// until, none is.
+// passed reports whether id is not before until in the chosen order. Without until, none is.
 func passed(id, until string, oldestFirst bool) bool {
 	if oldestFirst {
 		return until != "" && id >= until

@@ -7,9 +7,8 @@ import (
 	"github.com/perdure/perdure/internal/core/store"
 )
 
-// Each agenda is a walk along an index of its own that begins where the page
-// before it ended. The literal in "due > 0" is what lets the planner use the
-// partial index; behind the comparison of pairs, or it would seek by the time
+// Each agenda is a walk along an index of its own that begins where the page before it ended. The literal in "due >
+// 0" is what lets the planner use the partial index; behind the comparison of pairs, or it would seek by the time
 // alone, and a page would pass over all of that time before it.
 var sqlAgendas = [...]string{
 	store.Moments: `SELECT due, id, '' FROM executions INDEXED BY executions_due

@@ -13,12 +13,10 @@ import (
 	"github.com/perdure/perdure/internal/files/fresh"
 )
 
-// Backup writes a copy of the database as it is now into a new file, without
-// holding anybody up: a single file, which is a database by itself. Under the
-// name [Database] in a directory of its own it can be opened. What functions
-// wrote is [Store.BackupLogs]'s. The file exists only if Backup succeeds; that
-// it exists already is an error, and so is that the database is not [Store.Intact]:
-// what stands at its path is not what the store holds.
+// Backup writes a copy of the database as it is now into a new file, without holding anybody up: a single file,
+// which is a database by itself. Under the name [Database] in a directory of its own it can be opened. What
+// functions wrote is [Store.BackupLogs]'s. The file exists only if Backup succeeds; that it exists already is an
+// error, and so is that the database is not [Store.Intact]: what stands at its path is not what the store holds.
 func (s *Store) Backup(ctx context.Context, path string) error {
 	if err := s.Intact(); err != nil {
 		return err

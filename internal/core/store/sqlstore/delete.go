@@ -14,11 +14,9 @@ const (
 	maxCutBytes   = 4 << 20
 )
 
-// An execution is gone when its row is, and the end of its journal: without
-// the row nobody finds the rest, and without its end nothing is appended. If
-// that is not all, the rest is removed bit by bit, from the end, and a line in
-// deletions says so until nothing is left; a store that is opened goes on with
-// what the one before left.
+// An execution is gone when its row is, and the end of its journal: without the row nobody finds the rest, and
+// without its end nothing is appended. If that is not all, the rest is removed bit by bit, from the end, and a line
+// in deletions says so until nothing is left; a store that is opened goes on with what the one before left.
 const (
 	sqlDelete     = `DELETE FROM executions WHERE id = $1`
 	sqlTail       = `SELECT seq, length(data) FROM journal WHERE id = $1 ORDER BY seq DESC LIMIT $2`

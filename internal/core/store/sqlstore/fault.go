@@ -42,8 +42,7 @@ var diagnoses = map[int]diagnosis{
 	sqlite3.SQLITE_TOOBIG:   {nil, "a value is larger than the database takes"},
 }
 
-// extended are those of extended result codes that mean something else than
-// their primary code.
+// extended are those of extended result codes that mean something else than their primary code.
 var extended = map[int]diagnosis{
 	sqlite3.SQLITE_IOERR_NOMEM:        {nil, "there is not enough memory"},
 	sqlite3.SQLITE_IOERR_LOCK:         busy,
@@ -125,9 +124,8 @@ func extendedCode(err error) int {
 	return 0
 }
 
-// SQLite says of a disk that does not give a page, as of a page that makes no
-// sense, that the database is damaged. Who believes that throws the work of a
-// day away for a cable. So the files are looked at a second time, for a few
+// SQLite says of a disk that does not give a page, as of a page that makes no sense, that the database is damaged.
+// Who believes that throws the work of a day away for a cable. So the files are looked at a second time, for a few
 // seconds at most, and not more often than every minute.
 const (
 	lookFor   = 3 * time.Second
@@ -155,9 +153,8 @@ func (f *file) secondLook() diagnosis {
 	return f.found
 }
 
-// examine finds out whether the disk fails or the database is damaged. read
-// reads the files, and check has SQLite look at them; both give up when their
-// context ends.
+// examine finds out whether the disk fails or the database is damaged. read reads the files, and check has SQLite
+// look at them; both give up when their context ends.
 func examine(path string, read, check func(ctx context.Context, path string) error) diagnosis {
 	ctx, cancel := context.WithTimeout(context.Background(), lookFor)
 	defer cancel()

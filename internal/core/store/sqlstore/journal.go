@@ -12,9 +12,8 @@ import (
 	"github.com/perdure/perdure/internal/core/store"
 )
 
-// The bounds of what an iteration over a journal reads at a time. It holds
-// neither a connection nor a transaction while its caller works, so a slow
-// caller hinders nobody, and may call the store.
+// The bounds of what an iteration over a journal reads at a time. It holds neither a connection nor a transaction
+// while its caller works, so a slow caller hinders nobody, and may call the store.
 const (
 	maxChunkEntries = 500
 	maxChunkBytes   = 1 << 20
@@ -91,8 +90,7 @@ func (c *cursor) next(ctx context.Context, r *reader) (chunk []store.Entry, err 
 	return chunk, nil
 }
 
-// begins is why a journal that is read backwards ends before its beginning. It
-// may have been deleted meanwhile.
+// begins is why a journal that is read backwards ends before its beginning. It may have been deleted meanwhile.
 func (c *cursor) begins(ctx context.Context, r *reader) error {
 	_, err := r.one(r.row.QueryRowContext(ctx, c.id))
 	if errors.Is(err, store.ErrNotFound) {
@@ -123,8 +121,7 @@ func (c *cursor) scan(rows *sql.Rows) (e store.Entry, err error) {
 	return e, nil
 }
 
-// follows is the number of the entry that must come next; zero if any may, as
-// nobody knows which is the last.
+// follows is the number of the entry that must come next; zero if any may, as nobody knows which is the last.
 func (c *cursor) follows() int64 {
 	if c.reverse {
 		return max(c.last-1, 0)

@@ -82,9 +82,8 @@ func (r *reader) candidates(ctx context.Context, q *store.Query) ([]string, erro
 	return ids, rows.Err()
 }
 
-// list reads what q selects, among the candidates only if there are any. Of
-// several statuses each is read for itself where their index is walked, as
-// together they are in no order there.
+// list reads what q selects, among the candidates only if there are any. Of several statuses each is read for
+// itself where their index is walked, as together they are in no order there.
 func (r *reader) list(ctx context.Context, q *store.Query, candidates []string) ([]*store.Row, error) {
 	if len(q.Statuses) < 2 || len(candidates) > 0 || walked(q) != "executions_status" {
 		query, args := listing(q, candidates)
@@ -108,9 +107,8 @@ func (r *reader) list(ctx context.Context, q *store.Query, candidates []string) 
 	return found[:min(q.Limit, len(found))], nil
 }
 
-// walked names the index that a list without candidates walks; empty is the
-// table itself. Most executions end SUCCEEDED: a function's are found sooner
-// among its own than among all of that status.
+// walked names the index that a list without candidates walks; empty is the table itself. Most executions end
+// SUCCEEDED: a function's are found sooner among its own than among all of that status.
 func walked(q *store.Query) string {
 	switch {
 	case q.Doing != 0 || q.Since != 0:

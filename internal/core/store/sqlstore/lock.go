@@ -22,9 +22,8 @@ type Lock struct {
 	file *os.File
 }
 
-// TakeLock makes the directory dir, if need be, and locks it. Others who find it
-// locked are told owner, such as "pid 4711, http://127.0.0.1:3001". While
-// somebody else has the lock it fails with a [store.LockedError].
+// TakeLock makes the directory dir, if need be, and locks it. Others who find it locked are told owner, such as
+// "pid 4711, http://127.0.0.1:3001". While somebody else has the lock it fails with a [store.LockedError].
 func TakeLock(dir, owner string) (*Lock, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {

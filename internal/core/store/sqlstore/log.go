@@ -16,15 +16,13 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// What functions write is kept in a file of its own, which is not flushed to
-// the disk with each commit, so that it never gets in the way of checkpoints.
-// The file is opened when it is first needed. If it is damaged it is put aside
-// and begun anew: nothing but people depends on it. Another program's stays.
+// What functions write is kept in a file of its own, which is not flushed to the disk with each commit, so that it
+// never gets in the way of checkpoints. The file is opened when it is first needed. If it is damaged it is put
+// aside and begun anew: nothing but people depends on it. Another program's stays.
 //
-// A row is what one call added. "upto" counts the bytes of all rows of the
-// execution up to and with this one, also of those that are gone: so two rows
-// tell the size of a log. A row that is not what was written is told as one line
-// that says so.
+// A row is what one call added. "upto" counts the bytes of all rows of the execution up to and with this one, also
+// of those that are gone: so two rows tell the size of a log. A row that is not what was written is told as one
+// line that says so.
 const logSchema = `
 CREATE TABLE lines (
 	id    TEXT    NOT NULL,
@@ -56,8 +54,7 @@ type logs struct {
 	closed bool
 }
 
-// pool returns the database, opened. Without create it is nil if there is no
-// file yet. l.mu is held.
+// pool returns the database, opened. Without create it is nil if there is no file yet. l.mu is held.
 func (l *logs) poolLocked(ctx context.Context, create bool) (*sql.DB, error) {
 	if l.closed {
 		return nil, store.ErrClosed

@@ -1,10 +1,8 @@
-// Package sqlstore keeps executions in an SQL database: an SQLite file in a
-// directory of its own.
+// Package sqlstore keeps executions in an SQL database: an SQLite file in a directory of its own.
 //
-// One goroutine writes. It takes whatever commits have queued while it wrote
-// the ones before, and makes them durable together, so that under load many
-// commits share one flush of the disk, and a single commit never waits for
-// company. Readers use connections of their own and see what was committed.
+// One goroutine writes. It takes whatever commits have queued while it wrote the ones before, and makes them
+// durable together, so that under load many commits share one flush of the disk, and a single commit never waits
+// for company. Readers use connections of their own and see what was committed.
 //
 // What belongs to SQLite rather than to SQL is in sqlite.go.
 package sqlstore
@@ -56,9 +54,8 @@ type Store struct {
 
 var _ store.Store = (*Store)(nil)
 
-// Open opens the database in the directory dir; it makes both if need be. It
-// fails with a [store.LockedError] while another Store has the directory open,
-// in this process or another.
+// Open opens the database in the directory dir; it makes both if need be. It fails with a [store.LockedError] while
+// another Store has the directory open, in this process or another.
 func Open(ctx context.Context, dir string, opts *Options) (*Store, error) {
 	if opts == nil {
 		opts = &Options{}
@@ -146,8 +143,7 @@ func (s *Store) Commit(ctx context.Context, writes ...store.Write) error {
 	return s.writer.do(ctx, size, func(tx *transaction) error { return tx.commit(writes) })
 }
 
-// statements prepares what a connection runs again and again. The first error
-// sticks, so that callers check once.
+// statements prepares what a connection runs again and again. The first error sticks, so that callers check once.
 type statements struct {
 	prepare func(ctx context.Context, query string) (*sql.Stmt, error)
 	all     []*sql.Stmt

@@ -83,9 +83,8 @@ func (w *writer) disconnect() error {
 	return errors.Join(errs...)
 }
 
-// do has the writer apply a change, and returns when it is durable or failed.
-// It does not return before, even if ctx ends: the writer may be reading what
-// the caller owns.
+// do has the writer apply a change, and returns when it is durable or failed. It does not return before, even if
+// ctx ends: the writer may be reading what the caller owns.
 func (w *writer) do(ctx context.Context, size int, apply func(*transaction) error) error {
 	j := &job{ctx: ctx, size: size, apply: apply, answer: make(chan error, 1)}
 	if err := w.send(j); err != nil {
@@ -167,8 +166,7 @@ type spoiltError struct{ error }
 
 func (e spoiltError) Unwrap() error { return e.error }
 
-// transact leaves in the jobs how each fared, unless the whole transaction
-// fails.
+// transact leaves in the jobs how each fared, unless the whole transaction fails.
 func (w *writer) transact(group []*job) error {
 	if err := w.tx.begin(); err != nil {
 		w.tx.rollback()
@@ -197,8 +195,7 @@ func (j *job) run(tx *transaction) error {
 	return j.apply(tx)
 }
 
-// isAnswer tells the outcomes of a job that left the transaction as it was
-// from those after which it cannot go on.
+// isAnswer tells the outcomes of a job that left the transaction as it was from those after which it cannot go on.
 func isAnswer(err error) bool {
 	return errors.Is(err, store.ErrConflict) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }

@@ -18,9 +18,8 @@ type Place struct {
 	Kind, Key string
 }
 
-// RunDamage checks that a store notices what has changed behind its back, and
-// that nothing else is harmed. Damage changes one bit of the bytes that are kept
-// in a place; it is called while the store is closed.
+// RunDamage checks that a store notices what has changed behind its back, and that nothing else is harmed. Damage
+// changes one bit of the bytes that are kept in a place; it is called while the store is closed.
 func RunDamage(t *testing.T, prepare func(t *testing.T) (open func() store.Store, damage func(Place))) {
 	places := map[string]Place{
 		"first entry": {ID: "b", Seq: 1}, "entry": {ID: "b", Seq: 2}, "last entry": {ID: "b", Seq: 3},

@@ -130,8 +130,7 @@ func testReadersDuringWrites(t *testing.T, s store.Store) {
 	})
 }
 
-// readWhole reads the row, which names the entry it was written with, and
-// looks for that entry in the journal.
+// readWhole reads the row, which names the entry it was written with, and looks for that entry in the journal.
 func readWhole(t *testing.T, s store.Store) {
 	row, err := s.Row(background, "a")
 	if err != nil {
