@@ -23,6 +23,8 @@ import (
 // turn. So it is tried again, takes no memory meanwhile, and stands before
 // nothing.
 type agenda struct {
+	*life
+	store store.Store
 	of    store.Agenda
 	size  int                                   // up to how many items are kept in memory
 	ripe  func(at, now protocol.Timestamp) bool // whether an item's time has come
@@ -62,8 +64,10 @@ type appointment struct {
 
 func (a *appointment) item() store.Item { return store.Item{At: a.at, ID: a.id, Operation: a.op} }
 
-func newAgenda(of store.Agenda, size int, nudge chan struct{}) *agenda {
-	return &agenda{of: of, size: size, ripe: isPast, nudge: nudge, byKey: map[key]*appointment{}}
+func newAgenda(p *plans, of store.Agenda, size int, nudge chan struct{}) *agenda {
+	return &agenda{
+		life: p.life, store: p.store, of: of, size: size, ripe: isPast, nudge: nudge, byKey: map[key]*appointment{},
+	}
 }
 
 func isPast(at, now protocol.Timestamp) bool { return at <= now }
@@ -147,6 +151,33 @@ func (a *agenda) fail() {
 		a.restartLocked(true)
 		a.wake()
 	}
+}
+
+// extend moves the limit of an agenda. What lies before it is read from the
+// store.
+func (a *agenda) extend(limit store.Item) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.whole && a.limit.Compare(a.end) > 0 {
+		a.end = a.limit
+	}
+	a.limit, a.whole = limit, false
+	a.wake()
+}
+
+// begin makes an agenda begin later, and reports whether something was lost
+// before that.
+func (a *agenda) begin(first store.Item) (lost bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	lost = a.lost
+	a.first = first
+	if a.end.Compare(first) < 0 {
+		a.end = first
+	}
+	a.restartLocked(a.lost)
+	a.cutLocked(func(p *appointment) bool { return p.item().Compare(first) < 0 })
+	return lost
 }
 
 // take removes and returns the first item if its time has come. If not, it says

@@ -35,17 +35,17 @@ type Configuration struct {
 
 // Configuration describes the function version that a reference means. An
 // unknown one is a ResourceNotFoundException.
-func (e *Engine) Configuration(ctx context.Context, ref, qualifier string) (*Configuration, error) {
-	t, err := e.lookup(ref, qualifier, primary)
+func (fs *Functions) Configuration(ctx context.Context, ref, qualifier string) (*Configuration, error) {
+	t, err := fs.lookup(ref, qualifier, primary)
 	if err != nil {
 		return nil, err
 	}
-	name, qualifier, err := e.parseRef(ref, qualifier)
+	name, qualifier, err := fs.home.parseRef(ref, qualifier)
 	if err != nil {
 		return nil, err
 	}
-	c := e.configuration(ctx, t.function)
-	c.ARN = e.unqualifiedARN(name)
+	c := fs.configuration(ctx, t.function)
+	c.ARN = fs.home.unqualifiedARN(name)
 	if qualifier != "" {
 		c.ARN += ":" + qualifier
 	}
@@ -55,10 +55,10 @@ func (e *Engine) Configuration(ctx context.Context, ref, qualifier string) (*Con
 // Configurations describes the versions of a function, $LATEST first and then
 // by number; with an empty reference those of all functions, ordered by name.
 // An unknown function is a ResourceNotFoundException.
-func (e *Engine) Configurations(ctx context.Context, ref string) ([]*Configuration, error) {
-	names := e.functions.names()
+func (fs *Functions) Configurations(ctx context.Context, ref string) ([]*Configuration, error) {
+	names := fs.names()
 	if ref != "" {
-		name, _, err := e.parseRef(ref, "")
+		name, _, err := fs.home.parseRef(ref, "")
 		if err != nil {
 			return nil, err
 		}
@@ -66,20 +66,20 @@ func (e *Engine) Configurations(ctx context.Context, ref string) ([]*Configurati
 	}
 	var all []*Configuration
 	for _, name := range names {
-		for _, f := range e.functions.versionsOf(name) {
-			all = append(all, e.configuration(ctx, f))
+		for _, f := range fs.versionsOf(name) {
+			all = append(all, fs.configuration(ctx, f))
 		}
 	}
 	if ref != "" && len(all) == 0 {
-		return nil, protocol.Errorf(protocol.CodeNotFound, "Function not found: %s", e.unqualifiedARN(names[0]))
+		return nil, protocol.Errorf(protocol.CodeNotFound, "Function not found: %s", fs.home.unqualifiedARN(names[0]))
 	}
 	return all, nil
 }
 
 // configuration describes f, with its version's ARN.
-func (e *Engine) configuration(ctx context.Context, f *function) *Configuration {
+func (fs *Functions) configuration(ctx context.Context, f *function) *Configuration {
 	c := &Configuration{
-		Function: f.Function, ARN: e.functionARN(f.Name, f.Version).FunctionARN(),
+		Function: f.Function, ARN: fs.home.functionARN(f.Name, f.Version).FunctionARN(),
 		Revision: f.revision, Modified: f.modified, State: StateActive,
 	}
 	c.Invoker = nil
@@ -102,9 +102,4 @@ func (e *Engine) configuration(ctx context.Context, f *function) *Configuration 
 		}
 	}
 	return c
-}
-
-func (e *Engine) unqualifiedARN(name string) string {
-	arn := e.functionARN(name, "").FunctionARN()
-	return arn[:len(arn)-1]
 }

@@ -3,11 +3,10 @@ package engine
 import (
 	"context"
 	"encoding/json"
-	"errors"
+	"fmt"
 	"strings"
 	"time"
 
-	"github.com/perdure/perdure/internal/core/store"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -46,7 +45,7 @@ func (e *Engine) Log(line LogLine) { e.logs.add(line) }
 // ReadLog returns lines of an execution's log with a Seq above after, oldest
 // first, at most limit; 0 is 1,000, which is the most.
 func (e *Engine) ReadLog(ctx context.Context, arn string, after int64, limit int) ([]LogEntry, error) {
-	row, err := e.known(ctx, arn)
+	row, err := e.ledger.known(ctx, arn)
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +54,7 @@ func (e *Engine) ReadLog(ctx context.Context, arn string, after int64, limit int
 	if limit <= 0 || limit > maxLogPage {
 		limit = maxLogPage
 	}
-	lines, err := e.store.Log(ctx, id, after, limit)
+	lines, err := e.ledger.store.Log(ctx, id, after, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -68,22 +67,57 @@ func (e *Engine) ReadLog(ctx context.Context, arn string, after int64, limit int
 
 const maxLogPage = 1000
 
-// known returns the row of an execution that exists, without reading it.
-func (e *Engine) known(ctx context.Context, arn string) (*store.Row, error) {
-	id, err := parseExecution(arn)
-	if err != nil {
-		return nil, err
-	}
-	row, err := e.store.Row(ctx, id)
-	if _, damaged := errors.AsType[*store.DamagedError](err); damaged || err == nil && !isExecutionID(id) {
-		if row, err = e.rebuilt(ctx, id); err != nil {
-			return nil, err
+// LogTail returns the end of an execution's log: at most 4 KiB, as Lambda has
+// it for those who invoke a function and wait.
+func (e *Engine) LogTail(ctx context.Context, arn string) (string, error) {
+	var t logTail
+	for after := int64(0); ; {
+		entries, err := e.ReadLog(ctx, arn, after, maxLogPage)
+		if err != nil || len(entries) == 0 {
+			return t.end(), err
+		}
+		for _, entry := range entries {
+			t.add(entry.Text)
+			after = entry.Seq
 		}
 	}
-	if errors.Is(err, store.ErrNotFound) || err == nil && row.ARN != arn {
-		return nil, executionNotFound()
+}
+
+// maxTail is how much of the end of a log a caller gets, as on Lambda.
+const maxTail = 4 << 10
+
+// logTail keeps the end of what a call writes.
+type logTail struct{ text string }
+
+func (t *logTail) add(line string) {
+	t.text += line + "\n"
+	if len(t.text) > 2*maxTail {
+		t.text = t.text[len(t.text)-maxTail:]
 	}
-	return row, err
+}
+
+// end returns what fits, without the first half of a character.
+func (t *logTail) end() string {
+	return strings.ToValidUTF8(t.text[max(0, len(t.text)-maxTail):], "")
+}
+
+// tail begins to keep the end of the log of a call, and returns what ends it.
+func (b *logbook) tail(f *function, requestID string) (end func() string) {
+	t := &logTail{}
+	t.add(fmt.Sprintf("START RequestId: %s Version: %s", requestID, f.Version))
+	began := time.Now()
+	b.mu.Lock()
+	b.tails[requestID] = t
+	b.mu.Unlock()
+	return func() string {
+		took := float64(time.Since(began).Microseconds()) / 1000
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		delete(b.tails, requestID)
+		t.add("END RequestId: " + requestID)
+		t.add(fmt.Sprintf("REPORT RequestId: %s\tDuration: %.2f ms", requestID, took))
+		return t.end()
+	}
 }
 
 // operationOf returns the id of the operation that a line is about. SDKs write

@@ -63,11 +63,10 @@ func (q *quota) add(text string) {
 	q.bytes += len(text)
 }
 
-func (b *logbook) init(st store.Store, log *slog.Logger) {
-	b.store, b.log = st, log
-	b.wake = make(chan struct{}, 1)
-	b.pages = map[string]*logPage{}
-	b.tails = map[string]*logTail{}
+func newLogbook(st store.Store, log *slog.Logger) *logbook {
+	return &logbook{
+		store: st, log: log, wake: make(chan struct{}, 1), pages: map[string]*logPage{}, tails: map[string]*logTail{},
+	}
 }
 
 // add takes in a line.

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/perdure/perdure/internal/core/store"
 )
 
 const (
@@ -31,33 +33,101 @@ func (e *Engine) Ready(ctx context.Context) error {
 	if e.flights.landing.Err() != nil {
 		return errors.New("the engine is shutting down")
 	}
-	if late := e.schedule.behind(e.now()); late > tooLate {
+	if late := e.plans.moments.behind(e.life.now()); late > tooLate {
 		return fmt.Errorf("executions that were due %v ago wait to be looked at", late.Truncate(time.Second))
 	}
-	if functions, _ := e.Functions(); len(functions) == 0 {
+	if functions, _ := e.functions.List(); len(functions) == 0 {
 		return errors.New("no function is registered")
 	}
-	if s, ok := e.store.(interface{ Intact() error }); ok {
+	if s, ok := e.ledger.store.(interface{ Intact() error }); ok {
 		if err := s.Intact(); err != nil {
 			return err
 		}
 	}
-	if err := e.probe.write(ctx, e); err != nil {
+	if err := e.probe.write(ctx, e.ledger.store); err != nil {
 		return fmt.Errorf("the store cannot be written to: %w", err)
 	}
 	return nil
 }
 
 // write writes to the store, unless somebody did a moment ago.
-func (p *probe) write(ctx context.Context, e *Engine) error {
+func (p *probe) write(ctx context.Context, st store.Store) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if time.Since(p.last) < probeEvery {
 		return p.err
 	}
-	err := e.store.PutDocument(ctx, "probe", "ready", []byte("ok"))
+	err := st.PutDocument(ctx, "probe", "ready", []byte("ok"))
 	if ctx.Err() == nil { // else it says nothing about the store
 		p.last, p.err = time.Now(), err
 	}
 	return err
 }
+
+// flights are the invocations under way. None begins any more once they land.
+type flights struct {
+	landing context.Context // done when no more may begin
+	land    context.CancelFunc
+
+	mu     sync.Mutex
+	n      int
+	landed chan struct{} // closed, by over, when they land and none is left
+	over   func()
+}
+
+func newFlights(ctx context.Context) *flights {
+	f := &flights{landed: make(chan struct{})}
+	f.landing, f.land = context.WithCancel(ctx)
+	f.over = sync.OnceFunc(func() { close(f.landed) })
+	context.AfterFunc(f.landing, func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if f.n == 0 {
+			f.over()
+		}
+	})
+	return f
+}
+
+// begin reports whether another invocation may begin; then end must follow.
+func (f *flights) begin() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.landing.Err() != nil {
+		return false
+	}
+	f.n++
+	return true
+}
+
+func (f *flights) end() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.n--; f.n == 0 && f.landing.Err() != nil {
+		f.over()
+	}
+}
+
+// count is how many are under way.
+func (f *flights) count() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.n
+}
+
+// Drain is for an engine that is about to be closed: no invocation begins any
+// more, and Drain returns when those under way have ended, and their ends are
+// recorded, or when ctx is done. It returns how many are left; [Engine.Close]
+// breaks these off, and the next engine repeats them. Everything else is
+// answered as before, and what would begin now begins with the next engine.
+func (e *Engine) Drain(ctx context.Context) int {
+	e.flights.land()
+	select {
+	case <-e.flights.landed:
+	case <-ctx.Done():
+	}
+	return e.flights.count()
+}
+
+// Running is how many invocations are under way.
+func (e *Engine) Running() int { return e.flights.count() }

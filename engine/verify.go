@@ -20,7 +20,8 @@ type VerifySummary = verify.Summary
 // Executions go on meanwhile; each is held for as long as it is
 // read.
 func (e *Engine) Verify(ctx context.Context, found func(Problem)) (VerifySummary, error) {
-	summary, err := verify.Store(ctx, e.store, verify.Options{Rules: e.rules, Hold: e.hold}, found)
+	hold := func(id string) func() { _, release := e.ledger.hold(id); return release }
+	summary, err := verify.Store(ctx, e.ledger.store, verify.Options{Rules: e.ledger.rules, Hold: hold}, found)
 	if err != nil {
 		return summary, err
 	}
@@ -28,7 +29,7 @@ func (e *Engine) Verify(ctx context.Context, found func(Problem)) (VerifySummary
 	images := e.functions.images
 	e.functions.editing.Unlock()
 	if checker, ok := images.(ImageChecker); ok {
-		summary.Problems += verifyImages(ctx, e.store, checker, found)
+		summary.Problems += verifyImages(ctx, e.ledger.store, checker, found)
 	}
 	return summary, ctx.Err()
 }
@@ -57,14 +58,4 @@ func verifyImages(ctx context.Context, st store.Store, images ImageChecker, foun
 		}
 	}
 	return problems
-}
-
-// hold keeps an execution from changing until release is called.
-func (e *Engine) hold(id string) (release func()) {
-	l := e.cache.acquire(id)
-	l.mu.Lock()
-	return func() {
-		l.mu.Unlock()
-		e.cache.release(l, false)
-	}
 }

@@ -9,25 +9,25 @@ import (
 
 // prepare brings what an agenda needs next from the store to memory, and says
 // for how long that is enough.
-func (e *Engine) prepare(a *agenda) (enough time.Duration) {
+func (a *agenda) prepare() (enough time.Duration) {
 	for a.wantsPage() {
-		if err := e.readPage(a); err != nil {
-			return e.unread(err)
+		if err := a.readPage(); err != nil {
+			return a.unread(err)
 		}
 	}
 	wait := a.untilSweep()
 	if wait > 0 {
 		return wait
 	}
-	if err := e.sweepPage(a); err != nil {
-		return e.unread(err)
+	if err := a.sweepPage(); err != nil {
+		return a.unread(err)
 	}
 	return a.untilSweep()
 }
 
-func (e *Engine) unread(err error) time.Duration {
-	if e.ctx.Err() == nil {
-		e.log.Error("what there is to do could not be read; trying again", "error", err)
+func (a *agenda) unread(err error) time.Duration {
+	if !a.closing() {
+		a.log.Error("what there is to do could not be read; trying again", "error", err)
 	}
 	return retryDelay
 }
@@ -42,11 +42,11 @@ func (a *agenda) wantsPage() bool {
 }
 
 // readPage makes the window reach a page further.
-func (e *Engine) readPage(a *agenda) error {
+func (a *agenda) readPage() error {
 	a.mu.Lock()
 	after := a.end
 	a.mu.Unlock()
-	page, err := e.store.Agenda(e.ctx, a.of, after, a.size/2)
+	page, err := a.store.Agenda(a.ctx, a.of, after, a.size/2)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.reading = false
@@ -58,7 +58,7 @@ func (e *Engine) readPage(a *agenda) error {
 				break
 			}
 			a.end = item
-			a.mergeLocked(item, e.now())
+			a.mergeLocked(item, a.now())
 		}
 	}
 	if a.strays && !a.whole {
@@ -90,18 +90,18 @@ func (a *agenda) untilSweep() time.Duration {
 
 // sweepPage goes over a page of the window for what was lost. It goes on at
 // once unless something was lost again.
-func (e *Engine) sweepPage(a *agenda) error {
+func (a *agenda) sweepPage() error {
 	a.mu.Lock()
 	after, limit := a.swept, a.size/4
 	a.mu.Unlock()
-	page, err := e.store.Agenda(e.ctx, a.of, after, limit)
+	page, err := a.store.Agenda(a.ctx, a.of, after, limit)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if err != nil {
 		a.again = time.Now().Add(retryDelay)
 		return err
 	}
-	now, over := e.now(), len(page) < limit
+	now, over := a.now(), len(page) < limit
 	for _, item := range page {
 		if a.beyondLocked(item) {
 			over = true

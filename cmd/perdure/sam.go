@@ -19,7 +19,7 @@ func (l *local) openEmulator(ctx context.Context, log *slog.Logger) (err error) 
 	if !l.sam {
 		return nil
 	}
-	l.emulator, err = emulator.Open(ctx, l.engine, l.store, &emulator.Options{
+	l.emulator, err = emulator.Open(ctx, l.engine, l.engine.Functions(), l.store, &emulator.Options{
 		Logger: log,
 		Dial: func(url string) (engine.Invoker, error) {
 			return httpfunction.New(httpfunction.Config{URL: url})

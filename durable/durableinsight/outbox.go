@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/perdure/perdure/internal/observe/telemetry"
+	"github.com/perdure/perdure/telemetry"
 	"github.com/perdure/perdure/protocol"
 )
 

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/durable"
-	"github.com/perdure/perdure/internal/observe/telemetry"
+	"github.com/perdure/perdure/telemetry"
 	"github.com/perdure/perdure/protocol"
 )
 

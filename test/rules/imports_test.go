@@ -22,7 +22,7 @@ var floors = []floor{
 	{"internal/files", "internal/function/codestore"},
 	{"internal/observe", "protocol"},
 	{"internal/core", "protocol internal/files internal/observe/metrics"},
-	{"durable", "protocol internal/observe/telemetry"},
+	{"durable", "protocol telemetry"},
 	{"engine", "protocol internal/core internal/observe internal/text"},
 	{"internal/api", "protocol engine internal/core/store internal/files internal/function/attached internal/observe internal/text"},
 	{"internal/function", "protocol engine internal/api/runtimeapi internal/core/standstill internal/files internal/text"},

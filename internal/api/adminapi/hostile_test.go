@@ -25,7 +25,7 @@ func farEngine(t testing.TB) (*engine.Engine, *attached.Hub) {
 	}
 	t.Cleanup(func() { _ = e.Close(context.Background()) })
 	hub := &attached.Hub{}
-	err = e.Register(engine.Function{Name: "far", Timeout: time.Minute, Invoker: hub.Function(attached.Settings{Name: "far"})})
+	err = e.Functions().Register(engine.Function{Name: "far", Timeout: time.Minute, Invoker: hub.Function(attached.Settings{Name: "far"})})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,8 +33,8 @@ func farEngine(t testing.TB) (*engine.Engine, *attached.Hub) {
 }
 
 // workerAPI is the API for the workers of hub.
-func workerAPI(e Engine, hub *attached.Hub) http.Handler {
-	return New(e, &Options{Shell: lambdaapi.Options{Logger: slog.New(slog.DiscardHandler)}, Workers: hub})
+func workerAPI(e Engine, functions Functions, hub *attached.Hub) http.Handler {
+	return New(e, functions, &Options{Shell: lambdaapi.Options{Logger: slog.New(slog.DiscardHandler)}, Workers: hub})
 }
 
 // TestBodiesMakeLittle: whatever JSON comes to a route, what is made of it is
@@ -45,7 +45,7 @@ func TestBodiesMakeLittle(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	api := workerAPI(e, hub)
+	api := workerAPI(e, e.Functions(), hub)
 	const size = 2 << 20
 	bodies := hostile.HostileJSON(size, "Lines", "Running", "Error", "Outcome", "From", "Payload")
 	if testing.Short() {

@@ -25,7 +25,6 @@ const Prefix = "/ui/"
 // an error that wraps a *protocol.Error and is shown; any other error is a fault,
 // which is logged and not shown.
 type Engine interface {
-	Functions() (functions []engine.Function, functionARNs []string)
 	List(ctx context.Context, req *engine.ListRequest) (items []engine.Summary, next string, err error)
 	Describe(ctx context.Context, arn string) (*engine.Description, error)
 	Explain(ctx context.Context, arn string) (*engine.Explanation, error)
@@ -44,7 +43,15 @@ type Engine interface {
 	FailCallback(ctx context.Context, callbackID string, reason *protocol.ErrorObject) error
 }
 
-var _ Engine = (*engine.Engine)(nil)
+// Functions is what the pages show of functions.
+type Functions interface {
+	List() (functions []engine.Function, functionARNs []string)
+}
+
+var (
+	_ Engine    = (*engine.Engine)(nil)
+	_ Functions = (*engine.Functions)(nil)
+)
 
 // Options are what the pages have to know beside the engine. The zero value,
 // like nil, is ready to use.
@@ -57,24 +64,28 @@ type Options struct {
 
 // site answers the routes.
 type site struct {
-	engine  Engine
-	log     *slog.Logger
-	version string
-	pages   map[string]*template.Template
-	reading chan struct{} // holds one for each long page that is being read
+	engine    Engine
+	functions Functions
+	log       *slog.Logger
+	version   string
+	pages     map[string]*template.Template
+	reading   chan struct{} // holds one for each long page that is being read
 }
 
 //go:embed assets
 var assets embed.FS
 
-// New returns the pages of e, for the paths that begin with [Prefix]. It keeps
-// other sites from pressing its buttons; who may see the pages at all is the
-// server's to decide.
-func New(e Engine, opts *Options) http.Handler {
+// New returns the pages of e and its functions, for the paths that begin with
+// [Prefix]. It keeps other sites from pressing its buttons; who may see the pages
+// at all is the server's to decide.
+func New(e Engine, functions Functions, opts *Options) http.Handler {
 	if opts == nil {
 		opts = &Options{}
 	}
-	s := &site{engine: e, log: cmp.Or(opts.Logger, slog.Default()), version: opts.Version, pages: parse(), reading: make(chan struct{}, readers)}
+	s := &site{
+		engine: e, functions: functions, log: cmp.Or(opts.Logger, slog.Default()), version: opts.Version,
+		pages: parse(), reading: make(chan struct{}, readers),
+	}
 	static, err := fs.Sub(assets, "assets")
 	if err != nil {
 		panic(err) // the assets are part of the program

@@ -46,7 +46,7 @@ func newEcho(t *testing.T) *engine.Engine {
 			t.Error(err)
 		}
 	})
-	if err := e.Register(engine.Function{Name: "echo", Invoker: echoFunction{}, Timeout: time.Minute}); err != nil {
+	if err := e.Functions().Register(engine.Function{Name: "echo", Invoker: echoFunction{}, Timeout: time.Minute}); err != nil {
 		t.Fatal(err)
 	}
 	return e
@@ -60,7 +60,7 @@ func newTarget(t *testing.T, limits Limits) *target {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := New(Faces{Lambda: lambdaapi.New(e, &lambdaapi.Options{Logger: quiet})}, &Options{Logger: quiet, Limits: limits})
+	s := New(Faces{Lambda: lambdaapi.New(e, e.Functions(), &lambdaapi.Options{Logger: quiet})}, &Options{Logger: quiet, Limits: limits})
 	go s.Serve(l)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithCancel(context.Background())

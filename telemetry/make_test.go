@@ -12,7 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/perdure/perdure/internal/observe/telemetry"
+	"github.com/perdure/perdure/telemetry"
 	"github.com/perdure/perdure/protocol"
 )
 

@@ -1,0 +1,113 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+
+	"github.com/perdure/perdure/internal/core/machine"
+	"github.com/perdure/perdure/protocol"
+)
+
+// Stop closes an execution and returns when it closed; reason may be nil. The
+// invocation under way runs to its end, but its checkpoints are refused. A
+// closed execution stays as it is.
+func (e *Engine) Stop(ctx context.Context, arn string, reason *protocol.ErrorObject) (protocol.Timestamp, error) {
+	return updateNamed(ctx, e.ledger, arn, func(d *machine.Draft) (protocol.Timestamp, error) {
+		if err := d.Stop(reason); err != nil {
+			return 0, err
+		}
+		return cmp.Or(d.Closed(), e.life.now()), nil // one that is about to close has no time yet
+	}, nothing)
+}
+
+// PauseRequest asks for a pause of an execution.
+type PauseRequest struct {
+	ARN string
+	// ClientToken makes the request safe to repeat for 15 minutes; empty is
+	// no token.
+	ClientToken string
+	// Reason is for people, and goes into the history; nil is none.
+	Reason *string
+	// KeepTimeout lets the execution's timeout run on. Without it the timeout
+	// is put off by the time that the execution is paused, up to 366 days
+	// after its start.
+	KeepTimeout bool
+}
+
+// ResumeRequest asks for the end of a pause; its members are as in PauseRequest.
+type ResumeRequest struct {
+	ARN         string
+	ClientToken string
+	Reason      *string
+}
+
+// Pause keeps a running execution from being invoked until it is resumed. Its
+// waits, retries, callbacks and chained invokes go on. An invocation under way
+// is not interrupted at once: the execution is PAUSING until it checkpoints or
+// ends. An execution that is not RUNNING is a ResourceConflictException.
+func (e *Engine) Pause(ctx context.Context, req *PauseRequest) error {
+	pause := machine.PauseRequest{ClientToken: req.ClientToken, Reason: req.Reason, TimeoutPaused: !req.KeepTimeout}
+	_, err := updateNamed(ctx, e.ledger, req.ARN, func(d *machine.Draft) (none, error) { return none{}, d.Pause(&pause) }, nothing)
+	return err
+}
+
+// Resume ends a pause, or calls it off before it began. The function is invoked
+// if the pause interrupted it or something completed meanwhile. An execution
+// that is neither PAUSED nor PAUSING is a ResourceConflictException.
+func (e *Engine) Resume(ctx context.Context, req *ResumeRequest) error {
+	resume := machine.PauseRequest{ClientToken: req.ClientToken, Reason: req.Reason}
+	_, err := updateNamed(ctx, e.ledger, req.ARN, func(d *machine.Draft) (none, error) { return none{}, d.Resume(&resume) }, nothing)
+	return err
+}
+
+// SkipRequest asks for moments to come at once that an execution waits for.
+type SkipRequest struct {
+	ARN string
+	// Operation is the id, or a name that no other has, of an operation that
+	// waits for a moment: the end of a wait, the next attempt of a step, the
+	// timeout of a callback. Empty is the earliest of all moments with which
+	// the execution goes on, of which timeouts are none.
+	Operation string
+	// All is every moment with which the execution goes on.
+	All bool
+}
+
+// Skipped is a moment that came early.
+type Skipped struct {
+	// OperationID, Type and Name are empty if it is the next try after a
+	// failed invocation.
+	OperationID string
+	Type        protocol.OperationType
+	Name        string
+	// Due is when it would have come.
+	Due protocol.Timestamp
+}
+
+// Skip lets moments come early. The history has them with the time at which
+// they did come. An execution that waits for no moment, or has ended, is a
+// ResourceConflictException.
+func (e *Engine) Skip(ctx context.Context, req *SkipRequest) ([]Skipped, error) {
+	skip := machine.SkipRequest{Operation: req.Operation, All: req.All}
+	if req.Operation != "" {
+		var err error
+		viewErr := e.ledger.view(ctx, req.ARN, func(l *live) { skip.Operation, err = l.x.Named(req.Operation) })
+		if viewErr != nil {
+			return nil, viewErr
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return updateNamed(ctx, e.ledger, req.ARN, func(d *machine.Draft) ([]Skipped, error) {
+		var skipped []Skipped
+		all, err := d.Skip(&skip)
+		for _, s := range all {
+			one := Skipped{Due: s.Due}
+			if o := s.Operation; o != nil {
+				one.OperationID, one.Type, one.Name = o.ID, o.Type, o.Name
+			}
+			skipped = append(skipped, one)
+		}
+		return skipped, err
+	}, nothing)
+}
