@@ -34,8 +34,8 @@ type ForkRequest struct {
 // ForkOutcome is how an operation ends in a fork: with a result, which may be
 // none, or with an error.
 type ForkOutcome struct {
-	Result *string
-	Error  *protocol.ErrorObject
+	Result *string               `json:",omitempty"`
+	Error  *protocol.ErrorObject `json:",omitempty"`
 }
 
 // maxForkNames bounds how many names are tried for a fork without one.

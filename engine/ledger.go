@@ -155,6 +155,9 @@ func (g *ledger) commit(l *live, d *machine.Draft) error {
 	c := change{id: l.id, records: records, writes: writes}
 	if err := g.store.Commit(context.WithoutCancel(g.ctx), writes...); err != nil {
 		l.x = nil
+		if errors.Is(err, store.ErrConflict) {
+			c.records = nil // nothing of the input took effect
+		}
 		g.tell(c)
 		return err
 	}

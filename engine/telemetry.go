@@ -11,8 +11,8 @@ import (
 
 	"github.com/perdure/perdure/internal/core/machine"
 	"github.com/perdure/perdure/internal/core/store"
-	"github.com/perdure/perdure/telemetry"
 	"github.com/perdure/perdure/protocol"
+	"github.com/perdure/perdure/telemetry"
 )
 
 // Telemetry says which records of executions an engine makes, and who takes them.

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -9,53 +10,52 @@ import (
 )
 
 // Problem is something about the stored executions that must not be.
-type Problem = verify.Problem
+type Problem struct {
+	// Execution is the ARN of the execution, or its id; empty if it is about
+	// the store as a whole.
+	Execution string `json:",omitempty"`
+	Text      string
+}
 
 // VerifySummary counts what [Engine.Verify] looked at.
-type VerifySummary = verify.Summary
+type VerifySummary struct {
+	Executions, Open, Entries, Events, Problems int64
+}
 
 // Verify looks at every execution in the store and calls found for each problem:
 // a journal that cannot be read, breaks a rule, or disagrees with what is
 // searched for, and code of a published version that is missing or damaged.
-// Executions go on meanwhile; each is held for as long as it is
-// read.
+// Executions go on meanwhile; each is held for as long as it is read.
 func (e *Engine) Verify(ctx context.Context, found func(Problem)) (VerifySummary, error) {
 	hold := func(id string) func() { _, release := e.ledger.hold(id); return release }
-	summary, err := verify.Store(ctx, e.ledger.store, verify.Options{Rules: e.ledger.rules, Hold: hold}, found)
-	if err != nil {
-		return summary, err
-	}
 	e.functions.editing.Lock()
-	images := e.functions.images
+	images, _ := e.functions.images.(ImageChecker)
 	e.functions.editing.Unlock()
-	if checker, ok := images.(ImageChecker); ok {
-		summary.Problems += verifyImages(ctx, e.ledger.store, checker, found)
-	}
-	return summary, ctx.Err()
+	return verifyStore(ctx, e.ledger.store, verify.Options{Rules: e.ledger.rules, Hold: hold}, images, found)
 }
 
 // VerifyStore is [Engine.Verify] of a store that no engine has open, whose
 // versions' code images knows.
-func VerifyStore(ctx context.Context, st store.Store, images ImageChecker, found func(Problem)) (VerifySummary, error) {
-	summary, err := verify.Store(ctx, st, verify.Options{}, found)
-	if err != nil {
-		return summary, err
-	}
-	summary.Problems += verifyImages(ctx, st, images, found)
-	return summary, ctx.Err()
+func VerifyStore(ctx context.Context, st Store, images ImageChecker, found func(Problem)) (VerifySummary, error) {
+	return verifyStore(ctx, st, verify.Options{}, images, found)
 }
 
-func verifyImages(ctx context.Context, st store.Store, images ImageChecker, found func(Problem)) (problems int64) {
+func verifyStore(ctx context.Context, st store.Store, opts verify.Options, images ImageChecker, found func(Problem)) (VerifySummary, error) {
+	s, err := verify.Store(ctx, st, opts, func(p verify.Problem) { found(Problem(p)) })
+	summary := VerifySummary(s)
+	if err != nil || images == nil {
+		return summary, cmp.Or(err, ctx.Err())
+	}
 	versions, err := publishedImages(ctx, st)
 	if err != nil {
-		problems++
+		summary.Problems++
 		found(Problem{Text: err.Error()})
 	}
 	for _, v := range versions {
 		if err := images.Check(ctx, v.Image); err != nil && ctx.Err() == nil {
-			problems++
+			summary.Problems++
 			found(Problem{Text: fmt.Sprintf("version %s of function %s: %v", v.Version, v.Function, err)})
 		}
 	}
-	return problems
+	return summary, ctx.Err()
 }

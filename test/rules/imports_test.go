@@ -18,12 +18,13 @@ const module = "github.com/perdure/perdure"
 // neighbours in its own folder. "anything" lifts the rule.
 var floors = []floor{
 	{"protocol", ""},
+	{"telemetry", "protocol"},
 	{"internal/text", ""},
 	{"internal/files", "internal/function/codestore"},
 	{"internal/observe", "protocol"},
 	{"internal/core", "protocol internal/files internal/observe/metrics"},
 	{"durable", "protocol telemetry"},
-	{"engine", "protocol internal/core internal/observe internal/text"},
+	{"engine", "protocol telemetry internal/core internal/observe internal/text"},
 	{"internal/api", "protocol engine internal/core/store internal/files internal/function/attached internal/observe internal/text"},
 	{"internal/function", "protocol engine internal/api/runtimeapi internal/core/standstill internal/files internal/text"},
 	{"internal/cli", "protocol engine internal/text"},
