@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/durable/retry"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -37,8 +38,8 @@ func computed() map[string]func(ctx durable.Context, bad bool) (any, error) {
 		}
 		return better
 	}
-	policy := func(bad bool) durable.RetryPolicy {
-		p := durable.FixedRetry(3, time.Second)
+	policy := func(bad bool) retry.Policy {
+		p := retry.Fixed(3, time.Second)
 		if bad {
 			p.Delay, p.Increment, p.Multiplier, p.Jitter = -time.Hour, -1, math.NaN(), 77
 		}
@@ -77,7 +78,7 @@ func computed() map[string]func(ctx durable.Context, bad bool) (any, error) {
 		},
 		"Step, nil": func(ctx durable.Context, bad bool) (any, error) { return durable.Step(ctx, "op", bodies(bad)) },
 		"Step, nil option": func(ctx durable.Context, bad bool) (any, error) {
-			var option durable.StepOption = durable.WithRetry(durable.NoRetry())
+			var option durable.StepOption = durable.WithRetry(retry.None())
 			if bad {
 				option = nil
 			}
@@ -156,7 +157,7 @@ func computed() map[string]func(ctx durable.Context, bad bool) (any, error) {
 			return durable.WaitForCallback[string](ctx, "op", submit, durable.WithTimeout(or(bad, -1, time.Hour)), durable.WithRetry(policy(bad)))
 		},
 		"WaitForCondition": func(ctx durable.Context, bad bool) (any, error) {
-			p := durable.FixedPolling(5, time.Second)
+			p := retry.Fixed(5, time.Second)
 			if bad {
 				p.Delay, p.Multiplier = -1, math.Inf(1)
 			}

@@ -92,7 +92,7 @@ type batchItem struct {
 type itemEnd struct {
 	status  ItemStatus
 	payload string
-	err     *ErrorObject
+	err     *protocol.ErrorObject
 }
 
 // runBatch is Map and Parallel after their arguments were checked.
@@ -113,7 +113,7 @@ func runBatch[T any](ctx Context, k, item *kind, name string, cfg *batchConfig, 
 	var result BatchResult[T]
 	switch op := o.known.op; {
 	case op != nil && op.Status == protocol.StatusFailed:
-		return result, &ChildContextError{Name: name, Err: o.scope.run.cfg.errors.decode(op.Error)}
+		return result, &OperationError{Kind: protocol.SubTypeRunInChildContext, Name: name, Err: o.scope.run.cfg.errors.decode(op.Error)}
 	case op != nil && op.Status == protocol.StatusSucceeded && !op.ReplayChildren:
 		result = recordedBatch(b, work)
 	default:
@@ -143,7 +143,7 @@ func (b *batch) enter() {
 	b.total.Total = len(b.item)
 	for i, rec := range b.inner.recorded {
 		if rec.op != nil && i >= len(b.item) {
-			s.run.fail(&NonDeterminismError{ID: rec.op.ID, Recorded: shapeOf(rec.op)})
+			s.run.fail(&nonDeterminism{ID: rec.op.ID, Recorded: shapeOf(rec.op)})
 		}
 	}
 }
@@ -247,7 +247,7 @@ func (b *batch) take() (int, *operation) {
 		o := b.operationOf(i)
 		if o.known.op == nil && !b.cfg.flat {
 			r.holdLocked(o.update(o.id(), protocol.ActionStart))
-			o.known.op = &Operation{ID: o.id(), Type: o.typ, SubType: o.subType, Name: o.name, Status: protocol.StatusStarted}
+			o.known.op = &protocol.Operation{ID: o.id(), Type: o.typ, SubType: o.subType, Name: o.name, Status: protocol.StatusStarted}
 		}
 		return i, o
 	}
@@ -257,7 +257,7 @@ func (b *batch) take() (int, *operation) {
 // runItem takes an item from where it stands to its end.
 func (b *batch) runItem(o *operation, i int) {
 	end := itemEnd{status: ItemSucceeded}
-	fails := func(obj *ErrorObject) error {
+	fails := func(obj *protocol.ErrorObject) error {
 		end.status, end.err = ItemFailed, obj
 		return errItemFailed
 	}
@@ -281,7 +281,7 @@ func (b *batch) runItem(o *operation, i int) {
 var errItemFailed = errors.New("the item failed")
 
 // runFlat runs an item that is not recorded itself.
-func runFlat(o *operation, body func(*scope) (string, error), fails func(*ErrorObject) error) {
+func runFlat(o *operation, body func(*scope) (string, error), fails func(*protocol.ErrorObject) error) {
 	r := o.scope.run
 	s := newScope(o.ctx, r, o.scope, o.id(), o.name)
 	s.within = o.scope.within
@@ -354,7 +354,7 @@ func (b *batch) abandon() {
 	b.inner.returned = true
 	b.cancel(errBatchEnded)
 	if b.total.Started > 0 {
-		cancels := make(map[string]*Update)
+		cancels := make(map[string]*protocol.Update)
 		r.recordedWaitsLocked(b.id, cancels)
 		for i := range b.item {
 			if b.cfg.flat && b.item[i].status == ItemStarted {

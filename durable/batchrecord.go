@@ -158,7 +158,7 @@ func (b *batch) recordFailure(err error) error {
 	u := b.update(b.id, protocol.ActionFail)
 	u.Error = r.cfg.errors.encode(err)
 	r.record(b.scope, u)
-	return &ChildContextError{Name: b.name, Err: r.cfg.errors.decode(u.Error)}
+	return &OperationError{Kind: protocol.SubTypeRunInChildContext, Name: b.name, Err: r.cfg.errors.decode(u.Error)}
 }
 
 var errNoBatch = errors.New("what was recorded is no result of a batch")
@@ -176,7 +176,7 @@ func recordedBatch[T any](b *batch, work *batchWork[T]) BatchResult[T] {
 		b.unreadable(&SerdesError{What: b.result(), Err: errNoBatch})
 	}
 	if err := b.differs(&in); err != nil {
-		r.fail(&NonDeterminismError{ID: op.ID, Recorded: shapeOf(op), Current: b.shape(), Err: err})
+		r.fail(&nonDeterminism{ID: op.ID, Recorded: shapeOf(op), Current: b.shape(), Err: err})
 	}
 	items := make([]BatchItem[T], len(in.All))
 	for k, j := range in.All {
@@ -212,7 +212,7 @@ func (b *batch) differs(in *batchJSON) error {
 
 // named is item i as an operation of a batch without a scope.
 func (b *batch) named(i int) *operation {
-	known := record{op: &Operation{ID: childID(b.id, i+1)}}
+	known := record{op: &protocol.Operation{ID: childID(b.id, i+1)}}
 	return &operation{kind: b.kind, scope: b.scope, ctx: b.ctx, name: b.item[i].name, number: i + 1, known: known}
 }
 
@@ -225,14 +225,14 @@ func (j *itemJSON) payload() *string {
 }
 
 // rebuild gathers the items of a batch that was too large to be recorded.
-func (b *batch) rebuild(op *Operation) {
+func (b *batch) rebuild(op *protocol.Operation) {
 	r := b.scope.run
 	var s batchSummary
 	if op.Payload != nil {
 		_ = json.Unmarshal([]byte(*op.Payload), &s) // what it lacks shows below
 	}
 	if len(s.Items) != len(b.item) {
-		r.fail(&NonDeterminismError{ID: op.ID, Recorded: shapeOf(op), Current: b.shape(),
+		r.fail(&nonDeterminism{ID: op.ID, Recorded: shapeOf(op), Current: b.shape(),
 			Err: fmt.Errorf("there are %d items, but %d were recorded", len(b.item), len(s.Items))})
 	}
 	b.inner.sealed, b.inner.loose = true, false
@@ -262,7 +262,7 @@ func (b *batch) rebuildItem(i int, status ItemStatus) {
 	b.item[i].status = ItemStarted
 	b.runItem(o, i)
 	if b.item[i].status != status {
-		b.scope.run.fail(&NonDeterminismError{ID: o.id(), Recorded: o.shape(), Current: o.shape(),
+		b.scope.run.fail(&nonDeterminism{ID: o.id(), Recorded: o.shape(), Current: o.shape(),
 			Err: fmt.Errorf("the item was recorded as %s and is now %s", status, b.item[i].status)})
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+
+	"github.com/perdure/perdure/protocol"
 )
 
 // CompletionReason is why a batch ended.
@@ -206,12 +208,12 @@ type batchJSON struct {
 }
 
 type itemJSON struct {
-	Index   int             `json:"index"`
-	Name    string          `json:"name,omitempty"`
-	Status  ItemStatus      `json:"status"`
-	Result  json.RawMessage `json:"result,omitempty"`
-	Encoded *string         `json:"encoded,omitempty"` // in place of result, if a Serdes wrote it
-	Error   *ErrorObject    `json:"error,omitempty"`
+	Index   int                   `json:"index"`
+	Name    string                `json:"name,omitempty"`
+	Status  ItemStatus            `json:"status"`
+	Result  json.RawMessage       `json:"result,omitempty"`
+	Encoded *string               `json:"encoded,omitempty"` // in place of result, if a Serdes wrote it
+	Error   *protocol.ErrorObject `json:"error,omitempty"`
 }
 
 // MarshalJSON implements [json.Marshaler]. Of errors it writes what the history

@@ -83,12 +83,12 @@ func BenchmarkDecodeResult(b *testing.B) {
 // instant is a service that accepts everything at once and remembers nothing.
 type instant struct{ calls int }
 
-func (s *instant) Checkpoint(_ context.Context, req *durable.CheckpointRequest) (*durable.CheckpointReply, error) {
+func (s *instant) Checkpoint(_ context.Context, req *protocol.CheckpointRequest) (*protocol.CheckpointReply, error) {
 	s.calls++
-	return &durable.CheckpointReply{Token: "t"}, nil
+	return &protocol.CheckpointReply{Token: "t"}, nil
 }
 
-func (s *instant) State(context.Context, *durable.StateRequest) (*durable.StateReply, error) {
+func (s *instant) State(context.Context, *protocol.StateRequest) (*protocol.StateReply, error) {
 	return nil, errNowhere
 }
 

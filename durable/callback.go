@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/perdure/perdure/durable/retry"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -90,7 +91,8 @@ func (c *Callback[T]) ID() string { return c.id }
 // nothing, and may be called again, and under the context of any part of the
 // execution.
 //
-// If a failure was sent, or a timeout passed, the error is a [*CallbackError];
+// If a failure was sent, or a timeout passed, the error is an [*OperationError]
+// that wraps a [*RecordedError] with what was sent, or a [*CallbackTimeoutError];
 // nothing is retried. The service records how the callback was completed, so
 // later runs return the same.
 // A result that cannot be decoded is a [*SerdesError].
@@ -101,14 +103,14 @@ func (c *Callback[T]) Result(ctx Context) (T, error) {
 		return zero, err
 	}
 	if op.Status != protocol.StatusSucceeded {
-		return zero, &CallbackError{Name: c.call.name, Err: c.call.scope.run.cfg.errors.decodeCallback(op)}
+		return zero, &OperationError{Kind: protocol.SubTypeCallback, Name: c.call.name, Err: c.call.scope.run.cfg.errors.decodeCallback(op)}
 	}
 	return decodeCallback[T](&c.call, c.serdes, op.Payload)
 }
 
 // completed blocks the goroutine that ctx belongs to until the callback o is
 // completed.
-func (o *operation) completed(ctx Context) (*Operation, error) {
+func (o *operation) completed(ctx Context) (*protocol.Operation, error) {
 	s, err := resultKind.enter(ctx, o.name)
 	if err != nil {
 		return nil, err
@@ -118,20 +120,20 @@ func (o *operation) completed(ctx Context) (*Operation, error) {
 	here.scope = s
 	switch {
 	case o.scope.run != s.run:
-		s.run.fail(&MisuseError{resultKind.describe(o.name), "the callback is of another invocation; get it from CreateCallback on every run"})
+		s.run.fail(misuse(resultKind.describe(o.name), "the callback is of another invocation; get it from CreateCallback on every run"))
 	case op != nil && op.Status.Closed():
 		return op, nil
 	case s.loose:
 		here.linger()
 	case s.sealed:
-		s.run.fail(&NonDeterminismError{ID: o.id(), Current: o.shape()})
+		s.run.fail(&nonDeterminism{ID: o.id(), Current: o.shape()})
 	}
 	s.checkOpen(o.kind, o.name)
 	return here.settle(o.id(), op), nil
 }
 
 // decodeCallback is the error that a callback failed with.
-func (c errorCodecs) decodeCallback(op *Operation) error {
+func (c errorCodecs) decodeCallback(op *protocol.Operation) error {
 	if op.Status == protocol.StatusTimedOut {
 		return &CallbackTimeoutError{Heartbeat: op.Error != nil && op.Error.ErrorType == protocol.ErrorTypeCallbackHeartbeat}
 	}
@@ -164,19 +166,6 @@ func decodeCallback[T any](o *operation, serdes Serdes, payload *string) (T, err
 	}
 	return v, nil
 }
-
-// CallbackError is returned by [Callback.Result] and [WaitForCallback] when the
-// callback was not completed with a result. It wraps why: a [*RecordedError]
-// with what was sent, a [*CallbackTimeoutError], or a [*SubmitterError].
-type CallbackError struct {
-	Name string
-	Err  error
-}
-
-func (e *CallbackError) Error() string { return fmt.Sprintf("callback %q failed: %v", e.Name, e.Err) }
-
-// Unwrap returns the cause.
-func (e *CallbackError) Unwrap() error { return e.Err }
 
 // CallbackTimeoutError says that nobody completed a callback in time. errors.Is
 // finds [ErrTimeout] in it.
@@ -220,7 +209,7 @@ type callbackConfig struct {
 	heartbeat *time.Duration
 	serdes    Serdes // nil is as T suggests
 	subType   *string
-	retry     RetryPolicy // of the submitter
+	retry     retry.Policy // of the submitter
 }
 
 var defaultCallback callbackConfig

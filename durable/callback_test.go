@@ -137,8 +137,8 @@ func TestCallbackFails(t *testing.T) {
 		`callback "cb" failed: failed without a recorded error`: {what: settling{0, protocol.StatusFailed, nil, nil}},
 	} {
 		_, err := resultOf[string](t, test.what, test.opts...)
-		var callback *durable.CallbackError
-		if !errors.As(err, &callback) || err.Error() != want {
+		_, isCallback := durable.Failed(err, protocol.SubTypeCallback)
+		if !isCallback || err.Error() != want {
 			t.Errorf("got %v, want a CallbackError %q", err, want)
 		}
 		var timeout *durable.CallbackTimeoutError
@@ -304,7 +304,7 @@ func TestCallbackWithoutID(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		svc := newService(t, `{}`)
 		svc.answers(succeeds(0, "yes"))
-		svc.after = func(call int, reply *durable.CheckpointReply) error {
+		svc.after = func(call int, reply *protocol.CheckpointReply) error {
 			if call == 1 {
 				reply.Operations = nil
 			}
@@ -351,7 +351,7 @@ func ExampleCreateCallback() {
 }
 
 // Nobody answered in time.
-func ExampleCallbackError() {
+func ExampleCallback_tooLate() {
 	svc := simulated(`{}`)
 	handler := func(ctx durable.Context, _ struct{}) (string, error) {
 		cb, err := durable.CreateCallback[string](ctx, "approval", durable.WithTimeout(time.Hour))

@@ -112,7 +112,7 @@ func inContext(check func() error, step func(durable.Context) (int, error)) func
 
 // The cause is in the error's chain, and does not give it another name.
 func TestCauseIsInTheChain(t *testing.T) {
-	err := &durable.NonDeterminismError{ID: "1", Recorded: &durable.Shape{Type: "STEP"}, Err: errShop}
+	err := durable.NonDeterminism(errShop)
 	if !errors.Is(err, errShop) || !strings.Contains(err.Error(), "but the code now fails without reaching it: "+errShop.Error()) {
 		t.Errorf("got %v", err)
 	}

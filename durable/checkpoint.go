@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/perdure/perdure/internal/sdk/transport"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -13,7 +14,6 @@ import (
 const (
 	maxBatchUpdates = 250
 	maxBatchBytes   = 750 << 10
-	updateOverhead  = 100 // what an update's JSON needs beside its texts
 	startHold       = 5 * time.Millisecond
 )
 
@@ -37,13 +37,13 @@ type checkpointer struct {
 
 // queued is an update on its way; ack, if any, is who waits until it is recorded.
 type queued struct {
-	update Update
+	update protocol.Update
 	ack    *waiter
 }
 
 // record queues an update and returns when the service has recorded it. In a
 // pipelined run it does not wait for an end, as long as the queue is short.
-func (r *run) record(s *scope, u Update) {
+func (r *run) record(s *scope, u protocol.Update) {
 	r.rehearsed(s)
 	r.starting(&u)
 	if r.cfg.pipelined && u.Action != protocol.ActionStart && r.recordLater(s, u) {
@@ -58,7 +58,7 @@ func (r *run) record(s *scope, u Update) {
 }
 
 // recordLater queues an update unless the queue is full.
-func (r *run) recordLater(s *scope, u Update) bool {
+func (r *run) recordLater(s *scope, u protocol.Update) bool {
 	r.lockFor(s)
 	defer r.mu.Unlock()
 	if len(r.queue) >= maxBatchUpdates {
@@ -85,7 +85,7 @@ func (r *run) drain() {
 }
 
 // send queues an update that should go out at once, without waiting for it.
-func (r *run) send(s *scope, u Update) {
+func (r *run) send(s *scope, u protocol.Update) {
 	r.rehearsed(s)
 	r.starting(&u)
 	r.lockFor(s)
@@ -97,14 +97,14 @@ func (r *run) send(s *scope, u Update) {
 
 // hold queues an update that may wait a moment for company: the START of work
 // that, if it is short, ends before the START was worth a call of its own.
-func (r *run) hold(s *scope, u Update) {
+func (r *run) hold(s *scope, u protocol.Update) {
 	r.starting(&u)
 	r.lockFor(s)
 	defer r.mu.Unlock()
 	r.holdLocked(u)
 }
 
-func (r *run) holdLocked(u Update) {
+func (r *run) holdLocked(u protocol.Update) {
 	if r.cfg.rehearsal {
 		return
 	}
@@ -139,7 +139,7 @@ func (r *run) lockFor(s *scope) {
 }
 
 // recordExecution records the handler's end, after which nothing may follow.
-func (r *run) recordExecution(u Update) {
+func (r *run) recordExecution(u protocol.Update) {
 	w := newWaiter(nil)
 	r.mu.Lock()
 	if r.cfg.rehearsal {
@@ -198,7 +198,7 @@ func (r *run) flush() {
 
 // checkpoint makes a call. That a client panics is a failure of the call: nobody
 // else expects it on this goroutine.
-func (r *run) checkpoint(req *CheckpointRequest) (reply *CheckpointReply, err error) {
+func (r *run) checkpoint(req *protocol.CheckpointRequest) (reply *protocol.CheckpointReply, err error) {
 	_, panicked := recovered(func() (string, error) {
 		reply, err = r.client.Checkpoint(r.callCtx, req)
 		if err != nil && withoutCancels(req, err) {
@@ -218,7 +218,7 @@ func (r *run) checkpoint(req *CheckpointRequest) (reply *CheckpointReply, err er
 var errNoReply = errors.New("the client returned neither a reply nor an error")
 
 // nextBatch blocks until a checkpoint is due; it returns nil when the run ended.
-func (r *run) nextBatch() (*CheckpointRequest, []queued) {
+func (r *run) nextBatch() (*protocol.CheckpointRequest, []queued) {
 	for {
 		r.mu.Lock()
 		if r.ended.Load() {
@@ -258,10 +258,10 @@ func (r *run) dueLocked(now time.Time) time.Time {
 }
 
 // takeLocked takes the next batch from the queue.
-func (r *run) takeLocked() (*CheckpointRequest, []queued) {
+func (r *run) takeLocked() (*protocol.CheckpointRequest, []queued) {
 	n, size := 0, 0
 	for n < len(r.queue) && n < maxBatchUpdates {
-		size += updateSize(&r.queue[n].update)
+		size += transport.UpdateSize(&r.queue[n].update)
 		if n > 0 && size > maxBatchBytes {
 			break
 		}
@@ -271,41 +271,15 @@ func (r *run) takeLocked() (*CheckpointRequest, []queued) {
 	r.queue = r.queue[n:]
 	r.urgent = len(r.queue) > 0 // what did not fit has waited long enough
 	r.sending = true
-	req := &CheckpointRequest{ExecutionARN: r.arn, Token: r.token, Updates: make([]Update, n)}
+	req := &protocol.CheckpointRequest{ExecutionARN: r.arn, Token: r.token, Updates: make([]protocol.Update, n)}
 	for i := range batch {
 		req.Updates[i] = batch[i].update
 	}
 	return req, batch
 }
 
-// updateSize estimates how long an update is as JSON.
-func updateSize(u *Update) int {
-	n := updateOverhead + len(u.Name)
-	if u.Payload != nil {
-		n += escapedLen(*u.Payload)
-	}
-	if u.Error != nil {
-		n += u.Error.Size()
-	}
-	return n
-}
-
-// escapedLen is how long s is inside a JSON string.
-func escapedLen(s string) int {
-	n := len(s)
-	for i := range len(s) {
-		switch c := s[i]; {
-		case c == '"' || c == '\\' || c == '\n' || c == '\r' || c == '\t':
-			n++
-		case c < ' ':
-			n += 5
-		}
-	}
-	return n
-}
-
 // apply takes in what the service answered to a batch.
-func (r *run) apply(batch []queued, reply *CheckpointReply, err error) {
+func (r *run) apply(batch []queued, reply *protocol.CheckpointReply, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.sending = false

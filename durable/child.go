@@ -18,7 +18,7 @@ var childKind = &kind{call: "durable.RunInChildContext", typ: protocol.TypeConte
 //
 // fn runs again with every invocation until it returned. It must use the
 // context that it gets, and only for as long as it runs. If it returns an
-// error or panics, RunInChildContext returns a [*ChildContextError], or what
+// error or panics, RunInChildContext returns an [*OperationError], or what
 // [WithErrorMapping] makes of it; nothing is retried. [WithTimeout] bounds the
 // time until it returns: over all invocations, and by the service's clock. When
 // it passes, fn's context ends and so does fn, at its next operation, and the
@@ -122,7 +122,7 @@ func virtualChild[T any](o *operation, cfg *childConfig, fn func(Context) (T, er
 	outer.leaveAs(before || outer.ranOn())
 	if err != nil {
 		var zero T
-		return zero, cfg.mapped(o, &ChildContextError{Name: o.name, Err: r.cfg.errors.decode(r.cfg.errors.encode(err))})
+		return zero, cfg.mapped(o, &OperationError{Kind: protocol.SubTypeRunInChildContext, Name: o.name, Err: r.cfg.errors.decode(r.cfg.errors.encode(err))})
 	}
 	return result, nil
 }
@@ -131,9 +131,9 @@ func virtualChild[T any](o *operation, cfg *childConfig, fn func(Context) (T, er
 type childRun struct {
 	*operation
 	id      string
-	summary string                   // in place of a result that is too large
-	encode  func(error) *ErrorObject // makes the record of a failure
-	wrap    func(*ErrorObject) error // and the error of the record
+	summary string                            // in place of a result that is too large
+	encode  func(error) *protocol.ErrorObject // makes the record of a failure
+	wrap    func(*protocol.ErrorObject) error // and the error of the record
 
 	large    bool   // its result is never recorded, whatever its size
 	finished func() // called before the context closes, if set
@@ -141,8 +141,8 @@ type childRun struct {
 
 func newChildRun(o *operation) *childRun {
 	codecs := o.scope.run.cfg.errors
-	return &childRun{operation: o, id: o.id(), encode: codecs.encode, wrap: func(obj *ErrorObject) error {
-		return &ChildContextError{Name: o.name, Err: codecs.decode(obj)}
+	return &childRun{operation: o, id: o.id(), encode: codecs.encode, wrap: func(obj *protocol.ErrorObject) error {
+		return &OperationError{Kind: protocol.SubTypeRunInChildContext, Name: o.name, Err: codecs.decode(obj)}
 	}}
 }
 
@@ -173,7 +173,7 @@ func (c *childRun) do(body func(*scope) (string, error)) error {
 // rebuilt judges the end of a function that ran again only for its result.
 func (c *childRun) rebuilt(err error) error {
 	if err != nil {
-		c.scope.run.fail(&NonDeterminismError{ID: c.id, Recorded: c.shape(), Current: c.shape(), Err: err})
+		c.scope.run.fail(&nonDeterminism{ID: c.id, Recorded: c.shape(), Current: c.shape(), Err: err})
 	}
 	return nil
 }
@@ -192,7 +192,7 @@ func (c *childRun) record(payload string, err error) error {
 	}
 	u := c.update(c.id, protocol.ActionSucceed)
 	if c.large || len(payload) > protocol.MaxInlineResult {
-		payload = shorten(validText(c.summary), protocol.MaxInlineResult)
+		payload = protocol.Shorten(c.summary, protocol.MaxInlineResult)
 		u.ContextOptions = &protocol.ContextOptions{ReplayChildren: true}
 	}
 	u.Payload = &payload
@@ -224,7 +224,7 @@ func WithSummary[T any](summarize func(result T) string) ChildOption {
 }
 
 // WithErrorMapping has fn make the error that [RunInChildContext] returns of the
-// [*ChildContextError] that it would have returned. It runs on every run, over
+// [*OperationError] that it would have returned. It runs on every run, over
 // what was recorded, so it must do the same each time. Where it returns nil the
 // error stays as it was; if it panics, the error wraps both.
 func WithErrorMapping(fn func(error) error) ChildOption {

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/protocol"
 )
 
 func one(context.Context) (int, error) { return 1, nil }
@@ -71,9 +72,9 @@ func TestVirtualContextFails(t *testing.T) {
 		svc := newService(t, `{}`)
 		svc.run(durable.NewHandler(func(ctx durable.Context, _ any) (any, error) {
 			_, err := durable.RunInChildContext(ctx, "group", func(durable.Context) (int, error) { return 0, &cardDeclined{Code: 5} }, durable.WithVirtual())
-			var child *durable.ChildContextError
+			_, isChild := durable.Failed(err, protocol.SubTypeRunInChildContext)
 			var recorded *durable.RecordedError
-			if !errors.As(err, &child) || !errors.As(err, &recorded) || recorded.Type != "cardDeclined" {
+			if !isChild || !errors.As(err, &recorded) || recorded.Type != "cardDeclined" {
 				t.Errorf("got %v, want a ChildContextError as of a context that is recorded", err)
 			}
 			return nil, nil
@@ -170,8 +171,8 @@ func TestErrorMapping(t *testing.T) {
 				svc.run(durable.NewHandler(func(ctx durable.Context, _ any) (any, error) {
 					_, err := durable.RunInChildContext(ctx, "c", func(durable.Context) (int, error) { return 0, errors.New("no") }, durable.WithErrorMapping(fn))
 					seen++
-					var child *durable.ChildContextError
-					if errors.Is(err, errShop) != (name == "mapped") || !errors.As(err, &child) {
+					_, isChild := durable.Failed(err, protocol.SubTypeRunInChildContext)
+					if errors.Is(err, errShop) != (name == "mapped") || !isChild {
 						t.Errorf("got %v", err)
 					}
 					return nil, durable.Wait(ctx, "", time.Second)
@@ -201,9 +202,9 @@ func TestErrorMappingPanics(t *testing.T) {
 				svc := newService(t, `{}`)
 				out := svc.run(durable.NewHandler(func(ctx durable.Context, _ any) (int, error) {
 					n, err := call(ctx)
-					var child *durable.ChildContextError
+					_, isChild := durable.Failed(err, protocol.SubTypeRunInChildContext)
 					var panicked *durable.PanicError
-					if !errors.As(err, &child) || !errors.As(err, &panicked) {
+					if !isChild || !errors.As(err, &panicked) {
 						t.Errorf("got %v, want a ChildContextError and a PanicError", err)
 					}
 					return n, err

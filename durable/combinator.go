@@ -176,11 +176,11 @@ func combine(ctx Context, k *kind, name string, tasks []*task, decides func(erro
 		return -1, err
 	}
 	if bad != nil { // the record is of other futures
-		o.scope.run.fail(&NonDeterminismError{ID: o.id(), Recorded: shapeOf(o.known.op), Current: o.shape(), Err: bad})
+		o.scope.run.fail(&nonDeterminism{ID: o.id(), Recorded: shapeOf(o.known.op), Current: o.shape(), Err: bad})
 	}
 	for _, t := range tasks {
 		if t.isForeign(o.scope.run) {
-			o.scope.run.fail(&MisuseError{o.describe(name), foreignFuture})
+			o.scope.run.fail(misuse(o.describe(name), foreignFuture))
 		}
 	}
 	c := &combination{operation: o, tasks: tasks, decides: decides, open: len(tasks), decision: decision{First: -1}}
@@ -276,7 +276,7 @@ func (c *combination) note(i int) {
 func (c *combination) awaits() string { return c.describe(c.name) }
 
 // outcome is the update that records the decision.
-func (c *combination) outcome(id string, err error) Update {
+func (c *combination) outcome(id string, err error) protocol.Update {
 	data, _ := json.Marshal(c.decision) // integers cannot fail
 	text := string(data)
 	if err == nil {
@@ -291,7 +291,7 @@ func (c *combination) outcome(id string, err error) Update {
 }
 
 // replay waits for the tasks that the recorded decision is about.
-func (c *combination) replay(op *Operation) {
+func (c *combination) replay(op *protocol.Operation) {
 	c.read(op)
 	if c.First >= 0 {
 		c.scope.await(c.tasks[c.First])
@@ -318,7 +318,7 @@ func (c *combination) strange() bool {
 }
 
 // read fails the run if the decision is not about these tasks.
-func (c *combination) read(op *Operation) {
+func (c *combination) read(op *protocol.Operation) {
 	text := ""
 	switch {
 	case op.Status == protocol.StatusFailed && op.Error != nil:
@@ -327,7 +327,7 @@ func (c *combination) read(op *Operation) {
 		text = *op.Payload
 	}
 	if err := json.Unmarshal([]byte(text), &c.decision); err != nil || c.First < -1 || c.First >= len(c.tasks) || c.strange() {
-		c.scope.run.fail(&NonDeterminismError{ID: op.ID, Recorded: shapeOf(op), Current: c.shape(),
+		c.scope.run.fail(&nonDeterminism{ID: op.ID, Recorded: shapeOf(op), Current: c.shape(),
 			Err: fmt.Errorf("%d futures do not fit what was recorded: %.100q", len(c.tasks), text)})
 	}
 }

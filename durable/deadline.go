@@ -57,7 +57,7 @@ func newDeadline(o *operation, timeout time.Duration) *deadline {
 
 // recordedTimeout is the one that the deadline began with: what the code says now
 // may have been computed.
-func recordedTimeout(op *Operation, now time.Duration) time.Duration {
+func recordedTimeout(op *protocol.Operation, now time.Duration) time.Duration {
 	if op == nil || op.ScheduledEnd <= op.Start {
 		return now
 	}
@@ -92,7 +92,7 @@ func (d *deadline) run(body func()) {
 }
 
 // latest is the newest record of the timer; nil if there is none.
-func (d *deadline) latest() *Operation {
+func (d *deadline) latest() *protocol.Operation {
 	r := d.scope.run
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -102,7 +102,7 @@ func (d *deadline) latest() *Operation {
 	return d.known.op
 }
 
-func (d *deadline) startUpdate() Update {
+func (d *deadline) startUpdate() protocol.Update {
 	u := d.update(d.id(), protocol.ActionStart)
 	u.WaitOptions = &protocol.WaitOptions{WaitSeconds: int64((d.cause.Timeout + time.Second - 1) / time.Second)}
 	return u

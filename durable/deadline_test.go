@@ -11,6 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/durable/retry"
+	"github.com/perdure/perdure/protocol"
 )
 
 // deadlined is a handler with a child context that has a minute, and that then
@@ -30,7 +32,7 @@ func TestDeadlinePasses(t *testing.T) {
 			return 1, errors.Join(durable.Wait(ctx, "a", 40*time.Second), durable.Wait(ctx, "b", 40*time.Second))
 		},
 		"in a retry": func(ctx durable.Context) (int, error) {
-			return durable.Step(ctx, "s", func(context.Context) (int, error) { return 0, errors.New("busy") }, durable.WithRetry(durable.FixedRetry(100, 20*time.Second)))
+			return durable.Step(ctx, "s", func(context.Context) (int, error) { return 0, errors.New("busy") }, durable.WithRetry(retry.Fixed(100, 20*time.Second)))
 		},
 		"in a step": func(ctx durable.Context) (int, error) {
 			return durable.Step(ctx, "s", func(ctx context.Context) (int, error) {
@@ -100,7 +102,7 @@ func TestDeadlineInTime(t *testing.T) {
 func TestDeadlineHoldsOverInvocations(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		svc := newService(t, `{}`)
-		svc.after = func(call int, _ *durable.CheckpointReply) error {
+		svc.after = func(call int, _ *protocol.CheckpointReply) error {
 			if call == 2 {
 				return errors.New("connection lost")
 			}

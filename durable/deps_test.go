@@ -29,6 +29,9 @@ func TestDependencies(t *testing.T) {
 	want := []string{
 		"github.com/aws/aws-lambda-go",
 		"github.com/perdure/perdure/durable",
+		"github.com/perdure/perdure/durable/plugin",
+		"github.com/perdure/perdure/durable/retry",
+		"github.com/perdure/perdure/internal/sdk/transport",
 		"github.com/perdure/perdure/protocol",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

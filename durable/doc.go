@@ -53,7 +53,7 @@
 // into a step: time.Now, random numbers, reading a database, iterating over a
 // map. [Context.StartTime], [Now], [UUID] and [Rand] are safe. Where the code
 // no longer does what was recorded, the execution fails with a
-// [NonDeterminismError] that shows both. It is safe to change the inside of
+// NonDeterminismError that shows both. It is safe to change the inside of
 // steps, retry policies and log lines at any time; [Version] makes other
 // changes safe.
 //
@@ -77,8 +77,8 @@
 //
 // # Failure
 //
-// A step that fails is tried again by its [RetryPolicy], across invocations;
-// when that gives up, [Step] returns a [*StepError]. What the step failed with
+// A step that fails is tried again by its [retry.Policy], across invocations;
+// when that gives up, [Step] returns an [*OperationError]. What the step failed with
 // went through the history: its text and type name always survive, its Go type
 // if it was declared with [WithErrors]. Code sees the same error on the first
 // run as on any later one. A panic is a failure like any other. Whatever took

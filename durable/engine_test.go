@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/durable/retry"
 	"github.com/perdure/perdure/durabletest"
 )
 
@@ -57,7 +58,7 @@ func everything(ctx durable.Context, _ struct{}) (string, error) {
 	}
 	_, err = durable.RunSaga(ctx, "saga", func(ctx durable.Context, saga *durable.Saga) (int, error) {
 		saga.Compensate("undo", func(context.Context) error { return nil })
-		return durable.Step(ctx, "do", func(context.Context) (int, error) { return 0, errors.New("no") }, durable.WithRetry(durable.NoRetry()), durable.WithAttemptBudget(2))
+		return durable.Step(ctx, "do", func(context.Context) (int, error) { return 0, errors.New("no") }, durable.WithRetry(retry.None()), durable.WithAttemptBudget(2))
 	})
 	note(fmt.Sprint(err), nil)
 	return strings.Join(did, ", "), nil

@@ -109,6 +109,14 @@ func typeName(err error) (name string, at error) {
 		if err == nil {
 			break
 		}
+		switch own := err.(type) {
+		case *OperationError:
+			return own.recordedAs(), err
+		case *fatalError:
+			return own.name, err
+		case *nonDeterminism:
+			return "NonDeterminismError", err
+		}
 		t := reflect.TypeOf(err)
 		if t.Kind() == reflect.Pointer {
 			t = t.Elem()
@@ -143,7 +151,7 @@ func stackOf(err error) (stack []string) {
 			if err != nil {
 				stack = err.Stack
 			}
-		case *NonDeterminismError:
+		case *nonDeterminism:
 			if err != nil {
 				stack = err.panicking
 			}

@@ -98,17 +98,17 @@ const (
 )
 
 // encode is err as the history records it, for decode.
-func (c errorCodecs) encode(err error) *ErrorObject {
+func (c errorCodecs) encode(err error) *protocol.ErrorObject {
 	name, at := typeName(err)
-	obj := &ErrorObject{ErrorType: name, ErrorMessage: message(err), StackTrace: stackOf(err)}
-	if cb, ok := err.(*CallbackError); ok && cb != nil {
+	obj := &protocol.ErrorObject{ErrorType: name, ErrorMessage: message(err), StackTrace: stackOf(err)}
+	if cb, ok := err.(*OperationError); ok && cb != nil && cb.Kind == protocol.SubTypeCallback {
 		// Whoever asks why the execution failed asks for what was said to
 		// the callback; the conformance suite does.
 		if r, ok := inChain[*RecordedError](cb.Err); ok {
 			obj.ErrorMessage = r.Message
 		}
 	}
-	if _, changed := err.(*NonDeterminismError); !changed { // whatever it wraps
+	if _, changed := err.(*nonDeterminism); !changed { // whatever it wraps
 		obj.ErrorType, obj.ErrorData = c.identify(err, name, at)
 	}
 	return fit(obj)
@@ -119,13 +119,13 @@ func (c errorCodecs) encode(err error) *ErrorObject {
 func (c errorCodecs) identify(err error, name string, at error) (errorType, data string) {
 	// What was declared around one that nests wins; what was declared inside of
 	// it is its cause's.
-	nesting := nestingIn(err)
+	nesting := nestedIn(err)
 	if name, data, found := c.find(err, nesting); found {
 		return name, data
 	}
 	if nesting != nil {
-		if name, data, fits := c.nest(nesting); fits {
-			return name, ownMark + data
+		if data, fits := c.nest(nesting); fits {
+			return nesting.errorType, ownMark + data
 		}
 		if name, data, found := c.find(err, nil); found {
 			return name, data
@@ -145,7 +145,7 @@ func (c errorCodecs) identify(err error, name string, at error) (errorType, data
 
 // report is err as others are told of it: the service, and whoever invoked the
 // function.
-func (c errorCodecs) report(err error) *ErrorObject {
+func (c errorCodecs) report(err error) *protocol.ErrorObject {
 	obj := c.encode(err)
 	for _, mark := range []string{ownMark, otherMark} {
 		if data, marked := strings.CutPrefix(obj.ErrorData, mark); marked {
@@ -157,14 +157,14 @@ func (c errorCodecs) report(err error) *ErrorObject {
 }
 
 // find encodes err by the first codec that matches, and does not match inner.
-func (c errorCodecs) find(err, inner error) (name, data string, found bool) {
+func (c errorCodecs) find(err error, inner *nested) (name, data string, found bool) {
 	for _, codec := range c {
 		data, ok := codec.encode(err)
 		if !ok || len(data) > maxErrorData {
 			continue
 		}
 		if inner != nil {
-			if _, within := codec.encode(inner); within {
+			if _, within := codec.encode(inner.err); within {
 				continue
 			}
 		}
@@ -184,7 +184,7 @@ func (c errorCodecs) declares(name string) bool {
 }
 
 // decode is the error that code gets for one that encode recorded.
-func (c errorCodecs) decode(obj *ErrorObject) *RecordedError {
+func (c errorCodecs) decode(obj *protocol.ErrorObject) *RecordedError {
 	e := recordedError(obj)
 	if data, own := strings.CutPrefix(e.Data, ownMark); own {
 		if e.Data = data; !c.unnest(e) {
@@ -202,13 +202,13 @@ func (c errorCodecs) decode(obj *ErrorObject) *RecordedError {
 
 // decodeForeign is decode for an error that somebody else sent: whatever it is
 // called, and carries, it is not one of this SDK's.
-func (c errorCodecs) decodeForeign(obj *ErrorObject) *RecordedError {
+func (c errorCodecs) decodeForeign(obj *protocol.ErrorObject) *RecordedError {
 	e := recordedError(obj)
 	e.original = c.restore(e)
 	return e
 }
 
-func recordedError(obj *ErrorObject) *RecordedError {
+func recordedError(obj *protocol.ErrorObject) *RecordedError {
 	if obj == nil {
 		return &RecordedError{Type: "Error", Message: "failed without a recorded error"}
 	}
@@ -227,25 +227,14 @@ func (c errorCodecs) restore(e *RecordedError) error {
 
 // fit makes the object one that the history returns as it is: within limits, and
 // of UTF-8.
-func fit(obj *ErrorObject) *ErrorObject {
-	obj.ErrorType = shorten(validText(obj.ErrorType), maxErrorType)
-	obj.ErrorMessage = shorten(validText(obj.ErrorMessage), maxErrorMessage)
-	obj.ErrorData = shorten(validText(obj.ErrorData), protocol.MaxInlineResult)
+func fit(obj *protocol.ErrorObject) *protocol.ErrorObject {
+	obj.ErrorType = protocol.Shorten(obj.ErrorType, maxErrorType)
+	obj.ErrorMessage = protocol.Shorten(obj.ErrorMessage, maxErrorMessage)
+	obj.ErrorData = protocol.Shorten(obj.ErrorData, protocol.MaxInlineResult)
 	var stack []string
 	for _, frame := range obj.StackTrace[:min(len(obj.StackTrace), maxStackFrames)] {
-		stack = append(stack, shorten(validText(frame), maxStackFrame))
+		stack = append(stack, protocol.Shorten(frame, maxStackFrame))
 	}
 	obj.StackTrace = stack
 	return obj
-}
-
-func validText(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
-
-// shorten cuts s to at most max bytes, and says so.
-func shorten(s string, max int) string {
-	if len(s) <= max {
-		return s
-	}
-	const mark = " … (cut)"
-	return strings.ToValidUTF8(s[:max-len(mark)], "") + mark
 }

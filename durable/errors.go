@@ -1,11 +1,13 @@
 package durable
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
+
+	"github.com/perdure/perdure/protocol"
 )
 
 // ErrSuspended is the [context.Cause] of a durable context after its
@@ -22,37 +24,94 @@ var ErrTimeout = errors.New("perdure: timed out")
 // stopped.
 var ErrStopped = errors.New("perdure: stopped")
 
-// StepError is returned by [Step] when the step failed for good. It wraps what
-// the last attempt failed with, as it was recorded: a [*RecordedError].
-type StepError struct {
-	Name     string
+// OperationError is returned by an operation that failed for good. It wraps the
+// cause as it was recorded: mostly a [*RecordedError], in which errors.As and
+// errors.Is find what was declared with [WithErrors]. [ErrTimeout], [ErrStopped],
+// [ErrCanceled] and [ErrConditionNotMet] are found like that, too.
+//
+// One may wrap another: that of a [Retry] the one of its last attempt. errors.As
+// finds the outer one, and [Failed] that of one kind.
+type OperationError struct {
+	// Kind is the protocol's subtype for what failed: [protocol.SubTypeStep],
+	// SubTypeWaitForCondition, SubTypeCallback for both ways to wait for one,
+	// SubTypeChainedInvoke, SubTypeRunInChildContext for all that has a context of
+	// its own; or it is [KindRetry] or [KindSubmitter].
+	Kind string
+	Name string // of the operation; a submitter has none
+	// Attempts is how many a step, a submitter or a group was given, and how often
+	// a condition was asked; elsewhere it is 0.
 	Attempts int
+	Function string // that was invoked
 	Err      error
+
+	status protocol.OperationStatus // of an invoke, if it is not FAILED
 }
 
-func (e *StepError) Error() string {
+// Kinds of an [OperationError] that the protocol has no word for: a [Retry], and
+// the submitter of a [WaitForCallback].
+const (
+	KindRetry     = "Retry"
+	KindSubmitter = "Submitter"
+)
+
+func (e *OperationError) Error() string {
+	attempts := ""
 	if e.Attempts > 1 {
-		return fmt.Sprintf("step %q failed after %d attempts: %v", e.Name, e.Attempts, e.Err)
+		attempts = fmt.Sprintf(" after %d attempts", e.Attempts)
 	}
-	return fmt.Sprintf("step %q failed: %v", e.Name, e.Err)
+	switch e.Kind {
+	case protocol.SubTypeStep:
+		return fmt.Sprintf("step %q failed%s: %v", e.Name, attempts, e.Err)
+	case protocol.SubTypeRunInChildContext:
+		return fmt.Sprintf("child context %q failed: %v", e.Name, e.Err)
+	case protocol.SubTypeWaitForCondition:
+		return fmt.Sprintf("waiting for condition %q ended at attempt %d: %v", e.Name, e.Attempts, e.Err)
+	case protocol.SubTypeCallback:
+		return fmt.Sprintf("callback %q failed: %v", e.Name, e.Err)
+	case protocol.SubTypeChainedInvoke:
+		verb := map[protocol.OperationStatus]string{
+			protocol.StatusTimedOut: "timed out", protocol.StatusStopped: "was stopped",
+		}[e.status]
+		return fmt.Sprintf("invoke %q of function %s %s: %v", e.Name, e.Function, cmp.Or(verb, "failed"), e.Err)
+	case KindRetry:
+		return fmt.Sprintf("%q failed after %d attempts: %v", e.Name, e.Attempts, e.Err)
+	case KindSubmitter:
+		return fmt.Sprintf("its submitter failed%s: %v", attempts, e.Err)
+	}
+	return fmt.Sprintf("%s %q failed%s: %v", e.Kind, e.Name, attempts, e.Err)
 }
 
 // Unwrap returns the cause.
-func (e *StepError) Unwrap() error { return e.Err }
+func (e *OperationError) Unwrap() error { return e.Err }
 
-// ChildContextError is returned by [RunInChildContext] when its function
-// failed. It wraps the failure as it was recorded: a [*RecordedError].
-type ChildContextError struct {
-	Name string
-	Err  error
+// Is finds [ErrTimeout] and [ErrStopped] in the error of an [Invoke].
+func (e *OperationError) Is(target error) bool {
+	return target == ErrTimeout && e.status == protocol.StatusTimedOut || target == ErrStopped && e.status == protocol.StatusStopped
 }
 
-func (e *ChildContextError) Error() string {
-	return fmt.Sprintf("child context %q failed: %v", e.Name, e.Err)
+// Failed finds the error of an operation of the given kind in the chain of err,
+// as errors.As does that of any kind; see [OperationError.Kind].
+func Failed(err error, kind string) (failed *OperationError, found bool) {
+	found = chain(err, func(err error) (is bool) {
+		failed, is = err.(*OperationError)
+		return is && failed != nil && failed.Kind == kind
+	})
+	return failed, found
 }
 
-// Unwrap returns the cause.
-func (e *ChildContextError) Unwrap() error { return e.Err }
+// recordedAs is the ErrorType of an error that is recorded as it is.
+func (e *OperationError) recordedAs() string {
+	if e == nil {
+		return "OperationError"
+	}
+	switch e.Kind {
+	case protocol.SubTypeRunInChildContext:
+		return "ChildContextError"
+	case protocol.SubTypeChainedInvoke:
+		return "InvokeError"
+	}
+	return e.Kind + "Error"
+}
 
 // RecordedError is an error that went through the execution's history. Code
 // gets one on the first run too, so that it sees the same on every run. It
@@ -158,32 +217,13 @@ func (e *PanicError) Error() string { return "panic: " + e.Value }
 // Unwrap returns the panic's value if it is an error.
 func (e *PanicError) Unwrap() error { return e.err }
 
-// Shape is what replay compares of an operation.
-type Shape struct {
-	Type    string // the protocol's type, such as STEP
-	SubType string
-	Name    string
-}
-
-func (s Shape) String() string {
-	var b strings.Builder
-	b.WriteString(s.Type)
-	if s.SubType != "" {
-		b.WriteString("/" + s.SubType)
-	}
-	if s.Name != "" {
-		fmt.Fprintf(&b, " %q", s.Name)
-	}
-	return b.String()
-}
-
-// NonDeterminismError says that the code no longer does what the execution's
+// nonDeterminism says that the code no longer does what the execution's
 // history recorded. It fails the execution and is never returned to code,
 // which might otherwise compensate for work that went well.
-type NonDeterminismError struct {
+type nonDeterminism struct {
 	ID       string
-	Recorded *Shape // nil if nothing was recorded where something had to be
-	Current  *Shape // nil if the code ended before it got there
+	Recorded string // a shape; empty if nothing was recorded where something had to be
+	Current  string // a shape; empty if the code ended before it got there
 	Where    string // the code makes the call of Current: file:line
 	// Err is what the code now fails with: before it got there, or where it had
 	// succeeded.
@@ -192,12 +232,12 @@ type NonDeterminismError struct {
 	panicking []string // the stack of a panic that unwound the code to Where
 }
 
-func (e *NonDeterminismError) Error() string {
+func (e *nonDeterminism) Error() string {
 	const hint = "code between operations must do the same on every run, so what is decided by time, chance, a map's order or the environment belongs in a step; and an execution must finish on the version it started on"
 	return fmt.Sprintf("perdure: non-deterministic code at operation %s: %s; %s", e.ID, e.difference(), hint)
 }
 
-func (e *NonDeterminismError) difference() string {
+func (e *nonDeterminism) difference() string {
 	where := ""
 	if e.Where != "" {
 		where = " (at " + e.Where + ")"
@@ -206,41 +246,34 @@ func (e *NonDeterminismError) difference() string {
 		where += " in a deferred function, because it panics at " + e.panicking[0]
 	}
 	switch {
-	case e.Current == nil && e.Err != nil:
+	case e.Current == "" && e.Err != nil:
 		return fmt.Sprintf("recorded %v, but the code now fails without reaching it: %s", e.Recorded, message(e.Err))
-	case e.Current == nil:
+	case e.Current == "":
 		return fmt.Sprintf("recorded %v, but the code returned without reaching it", e.Recorded)
 	case e.Err != nil:
 		return fmt.Sprintf("recorded that %v succeeded, but the code now fails: %s%s", e.Recorded, message(e.Err), where)
-	case e.Recorded == nil:
+	case e.Recorded == "":
 		return fmt.Sprintf("the code now does %v, but nothing was recorded there, though the execution has come past it%s", e.Current, where)
 	}
 	return fmt.Sprintf("recorded %v, but the code now does %v%s", e.Recorded, e.Current, where)
 }
 
 // Unwrap returns what the code fails with, if it does.
-func (e *NonDeterminismError) Unwrap() error { return e.Err }
+func (e *nonDeterminism) Unwrap() error { return e.Err }
 
-// MisuseError says that a durable context was used where it must not be: by
-// two goroutines at once, inside its own step, or after its function returned.
-// It fails the execution.
-type MisuseError struct {
-	Call string // such as `durable.Step "charge"`
-	Rule string
+// fatalError fails the execution, under its name. No code gets one: see package
+// documentation, "Failure".
+type fatalError struct {
+	name string
+	text string
+	err  error // that it wraps, if any
 }
 
-func (e *MisuseError) Error() string { return "perdure: " + e.Call + ": " + e.Rule }
+func (e *fatalError) Error() string { return "perdure: " + e.text }
 
-// CheckpointError says that the service refused a checkpoint for a reason that
-// another try would not change. It fails the execution.
-type CheckpointError struct {
-	Code string // the service's error code
-	Err  error
+func (e *fatalError) Unwrap() error { return e.err }
+
+// misuse says that a call breaks a rule about who may use a context, and when.
+func misuse(call, rule string) error {
+	return &fatalError{name: "MisuseError", text: call + ": " + rule}
 }
-
-func (e *CheckpointError) Error() string {
-	return fmt.Sprintf("perdure: the service refused a checkpoint: %v", e.Err)
-}
-
-// Unwrap returns the client's error.
-func (e *CheckpointError) Unwrap() error { return e.Err }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/durable/retry"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -87,20 +88,20 @@ var foreignErrors = map[string]error{
 var ownErrors = map[string]error{
 	"ErrCanceled": durable.ErrCanceled, "wrapped": fmt.Errorf("so: %w", durable.ErrCanceled), "joined": errors.Join(errors.New("a"), durable.ErrConditionNotMet),
 	"StepTimeoutError": &durable.StepTimeoutError{Name: "\xff", Timeout: time.Second}, "shop": fmt.Errorf("so: %w", errShop), "declared": &cardDeclined{Code: 3},
-	"InvokeError": &durable.InvokeError{Name: "i", TimedOut: true, Err: &cardDeclined{Code: 4}}, "declared, panics": &declare{},
-	"SubmitterError": &durable.SubmitterError{Attempts: 2, Err: fmt.Errorf("x: %w", durable.ErrCanceled)},
+	"InvokeError": durable.TimedOut("i", &cardDeclined{Code: 4}), "declared, panics": &declare{},
+	"SubmitterError": &durable.OperationError{Kind: durable.KindSubmitter, Attempts: 2, Err: fmt.Errorf("x: %w", durable.ErrCanceled)},
 }
 
 // failingOperations fail with err, in whichever way code can have an operation do so.
 func failingOperations(err error) map[string]func(ctx durable.Context) (any, error) {
-	once := durable.WithRetry(durable.NoRetry())
+	once := durable.WithRetry(retry.None())
 	body := func(context.Context) (int, error) { return 0, err }
 	work := func(durable.Context) (int, error) { return 0, err }
 	item := func(durable.Context, int, int) (int, error) { return 0, err }
 	return map[string]func(ctx durable.Context) (any, error){
 		"Step": func(ctx durable.Context) (any, error) { return durable.Step(ctx, "op", body, once) },
 		"Step, retried": func(ctx durable.Context) (any, error) {
-			return durable.Step(ctx, "op", body, durable.WithRetry(durable.FixedRetry(2, time.Second)))
+			return durable.Step(ctx, "op", body, durable.WithRetry(retry.Fixed(2, time.Second)))
 		},
 		"RunInChildContext": func(ctx durable.Context) (any, error) { return durable.RunInChildContext(ctx, "op", work) },
 		"virtual": func(ctx durable.Context) (any, error) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/durable/retry"
 )
 
 // quote is a step that asks a supplier, who takes a while.
@@ -22,7 +23,7 @@ func quote(supplier string, after time.Duration, price int) func(durable.Context
 				return 0, errors.New(supplier + " is closed")
 			}
 			return price, nil
-		}, durable.WithRetry(durable.NoRetry()))
+		}, durable.WithRetry(retry.None()))
 	}
 }
 
@@ -199,7 +200,7 @@ func ExampleMap_failures() {
 					return 0, errors.New("division by zero")
 				}
 				return 12 / n, nil
-			}, durable.WithRetry(durable.NoRetry()))
+			}, durable.WithRetry(retry.None()))
 		}, durable.WithToleratedFailures(1))
 		for _, item := range result.Failed() {
 			fmt.Println(item.Name, "failed")
@@ -266,8 +267,8 @@ func ExampleRetry() {
 					return "", errors.New("the token has expired")
 				}
 				return "sent with " + token, nil
-			}, durable.WithRetry(durable.NoRetry()))
-		}, durable.WithRetry(durable.FixedRetry(3, 10*time.Second)))
+			}, durable.WithRetry(retry.None()))
+		}, durable.WithRetry(retry.Fixed(3, 10*time.Second)))
 	}, durable.WithClient(svc))
 	simulate(h, svc)
 	// Output: succeeded: "sent with token-2"

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/durable/retry"
 )
 
 // A step runs once; what it returned is there on every later run. The handler
@@ -103,10 +104,10 @@ func ExampleWithRetry() {
 				return "", errBusy
 			}
 			return "answer", nil
-		}, durable.WithRetry(durable.RetryPolicy{
+		}, durable.WithRetry(retry.Policy{
 			MaxAttempts: 5,
 			Delay:       time.Minute,
-			RetryIf:     durable.ErrorIs(errBusy),
+			RetryIf:     retry.Is(errBusy),
 		}))
 	}
 	simulate(durable.NewHandler(handler, durable.WithClient(svc)), svc)
@@ -124,7 +125,7 @@ func ExampleWithSemantics() {
 	handler := func(ctx durable.Context, _ struct{}) (string, error) {
 		return durable.Step(ctx, "send-letter", func(context.Context) (string, error) {
 			return "sent", nil
-		}, durable.WithSemantics(durable.AtMostOncePerRetry), durable.WithRetry(durable.NoRetry()))
+		}, durable.WithSemantics(durable.AtMostOncePerRetry), durable.WithRetry(retry.None()))
 	}
 	simulate(durable.NewHandler(handler, durable.WithClient(svc)), svc)
 	// Output: succeeded: "sent"
@@ -174,7 +175,7 @@ func ExampleWithErrors() {
 	handler := func(ctx durable.Context, _ struct{}) (string, error) {
 		_, err := durable.Step(ctx, "charge", func(context.Context) (string, error) {
 			return "", &Declined{Reason: "no funds"}
-		}, durable.WithRetry(durable.NoRetry()))
+		}, durable.WithRetry(retry.None()))
 		if err := durable.Wait(ctx, "pause", time.Minute); err != nil {
 			return "", err
 		}

@@ -1,15 +1,25 @@
 package durable
 
+import "github.com/perdure/perdure/protocol"
+
 // What tests outside the package need of its inside.
 
 // ChildID is the id scheme.
 var ChildID = childID
 
+// PollInterval is the time after the nth poll.
+var PollInterval = pollInterval
+
+// NonDeterminism says that code fails with err without reaching a step.
+func NonDeterminism(err error) error { return &nonDeterminism{ID: "1", Recorded: "STEP", Err: err} }
+
+// TimedOut is the error of an invoke of f whose execution timed out.
+func TimedOut(name string, err error) error {
+	return &OperationError{Kind: protocol.SubTypeChainedInvoke, Name: name, Function: "f", Err: err, status: protocol.StatusTimedOut}
+}
+
 // NewLogger is the default logger.
 var NewLogger = newLogger
-
-// NewLambdaClient reads the environment.
-var NewLambdaClient = newLambdaClient
 
 // Spawn runs fn in a goroutine and a context of its own, numbered as an
 // operation of ctx that is not recorded: what fan-out will be made of.

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/durable/retry"
+	"github.com/perdure/perdure/protocol"
 )
 
 // fanOutOfEveryKind is a workflow with all kinds of fan-out, nested in each other.
@@ -21,7 +23,7 @@ func fanOutOfEveryKind(ctx durable.Context) (string, error) {
 					return "", errItem
 				}
 				return after("w", time.Duration(n)*time.Second, fmt.Sprint(n, "x"))(ctx)
-			}, durable.WithRetry(durable.FixedRetry(2, time.Second)))
+			}, durable.WithRetry(retry.Fixed(2, time.Second)))
 		}, durable.WithMaxConcurrency(3), durable.WithMinSuccessful(4))
 		return fmt.Sprint(r.Values()), err
 	})
@@ -75,7 +77,7 @@ func TestFanOutSurvivesLostCalls(t *testing.T) {
 		})
 		t.Run(fmt.Sprintf("call %d after", n), func(t *testing.T) {
 			run(t, func(svc *service) {
-				svc.after = func(call int, _ *durable.CheckpointReply) error {
+				svc.after = func(call int, _ *protocol.CheckpointReply) error {
 					if call == n {
 						return context.DeadlineExceeded
 					}

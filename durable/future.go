@@ -75,11 +75,11 @@ func brokenFuture[T any](err error) *Future[T] {
 }
 
 // Result waits until the work is done and returns what it returned: its result,
-// or a [*ChildContextError]. ctx is the context of the code that waits; it is in
+// or an [*OperationError]. ctx is the context of the code that waits; it is in
 // use meanwhile, as by any operation. Waiting is not recorded.
 //
 // Work that waits for itself, or for work that waits for it, fails the
-// execution with a [DeadlockError] once nothing else is under way.
+// execution with a DeadlockError once nothing else is under way.
 func (f *Future[T]) Result(ctx Context) (T, error) {
 	if err := f.task.await(ctx); err != nil {
 		var zero T

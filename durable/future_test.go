@@ -538,7 +538,7 @@ func TestVirtualFutures(t *testing.T) {
 func TestCancelledOnce(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		svc := newService(t, "{}")
-		svc.after = func(int, *durable.CheckpointReply) error {
+		svc.after = func(int, *protocol.CheckpointReply) error {
 			if svc.invocations == 2 {
 				time.Sleep(time.Second) // on the way back
 			}

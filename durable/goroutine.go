@@ -8,7 +8,7 @@ import (
 
 // WithGoroutineChecks says whether every operation checks that it is called by
 // the goroutine that its context belongs to, and fails the execution with a
-// [*MisuseError] if not. Without it only calls at the very same time are
+// MisuseError if not. Without it only calls at the very same time are
 // found. The check takes some microseconds for each operation, as Go has no
 // cheap way to tell goroutines apart, so it is on by default only in programs
 // that go test made.
@@ -42,7 +42,7 @@ const wrongGoroutine = "it is called by a goroutine that its context does not be
 // checkGoroutine fails the run if the scope belongs to another goroutine.
 func (s *scope) checkGoroutine(k *kind, name string) {
 	if s.owner != 0 && s.owner != s.run.cfg.goroutine() {
-		s.run.fail(&MisuseError{k.describe(name), wrongGoroutine})
+		s.run.fail(misuse(k.describe(name), wrongGoroutine))
 	}
 }
 
@@ -62,7 +62,7 @@ func (s *scope) unwinding() {
 // to come, panics.
 func (s *scope) checkRun(k *kind, name string) {
 	if s.run.gone.Load() && isWorkflow() {
-		panic(&MisuseError{k.describe(name), "its context is of an earlier invocation; use the one that the handler got, and keep none outside of it"})
+		panic(misuse(k.describe(name), "its context is of an earlier invocation; use the one that the handler got, and keep none outside of it"))
 	}
 	if s.run.ended.Load() && s.unwound.Load() {
 		s.run.log.warn("perdure: " + k.describe(name) + " did nothing: it is in a deferred function, and the invocation is over; move it to where the function ends, behind a check of its error")

@@ -179,7 +179,7 @@ func (g *graphRun) awaits() string { return graphKind.describe(g.name) }
 func (g *graphRun) checkReached() {
 	for _, n := range g.graph.nodes {
 		if op := g.record(n.number()).op; op != nil && n.task == nil {
-			g.scope.run.fail(&NonDeterminismError{ID: op.ID, Recorded: shapeOf(op), Err: g.undecided()})
+			g.scope.run.fail(&nonDeterminism{ID: op.ID, Recorded: shapeOf(op), Err: g.undecided()})
 		}
 	}
 }
@@ -204,12 +204,12 @@ func (g *graphRun) compensate() (errs []error) {
 
 // graphErrorData is what is recorded of a GraphError.
 type graphErrorData struct {
-	Task          string         `json:"task"`
-	Error         *ErrorObject   `json:"error"`
-	Uncompensated []*ErrorObject `json:"uncompensated,omitempty"`
+	Task          string                  `json:"task"`
+	Error         *protocol.ErrorObject   `json:"error"`
+	Uncompensated []*protocol.ErrorObject `json:"uncompensated,omitempty"`
 }
 
-func (g *graphRun) encode(err error) *ErrorObject {
+func (g *graphRun) encode(err error) *protocol.ErrorObject {
 	obj := g.codecs.encode(err)
 	e, ok := err.(*GraphError)
 	if !ok {
@@ -248,10 +248,10 @@ func (d *graphErrorData) read(data string) bool {
 	return own && json.Unmarshal([]byte(text), d) == nil
 }
 
-func (g *graphRun) decode(obj *ErrorObject) error {
+func (g *graphRun) decode(obj *protocol.ErrorObject) error {
 	var data graphErrorData
 	if obj == nil || obj.ErrorType != "GraphError" || !data.read(obj.ErrorData) {
-		return &ChildContextError{Name: g.name, Err: g.codecs.decode(obj)}
+		return &OperationError{Kind: protocol.SubTypeRunInChildContext, Name: g.name, Err: g.codecs.decode(obj)}
 	}
 	e := &GraphError{Name: g.name, Task: data.Task, Err: g.codecs.decode(data.Error)}
 	for _, obj := range data.Uncompensated {

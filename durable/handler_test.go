@@ -42,11 +42,11 @@ type nowhere struct{}
 
 var errNowhere = errors.New("connection refused")
 
-func (nowhere) Checkpoint(context.Context, *durable.CheckpointRequest) (*durable.CheckpointReply, error) {
+func (nowhere) Checkpoint(context.Context, *protocol.CheckpointRequest) (*protocol.CheckpointReply, error) {
 	return nil, errNowhere
 }
 
-func (nowhere) State(context.Context, *durable.StateRequest) (*durable.StateReply, error) {
+func (nowhere) State(context.Context, *protocol.StateRequest) (*protocol.StateReply, error) {
 	return nil, errNowhere
 }
 
@@ -206,7 +206,7 @@ func TestNoTokenMeansPending(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		svc := newService(t, "{}")
 		log := captureLog()
-		svc.after = func(_ int, reply *durable.CheckpointReply) error {
+		svc.after = func(_ int, reply *protocol.CheckpointReply) error {
 			reply.Token, reply.Operations = "", nil
 			return nil
 		}
@@ -229,7 +229,7 @@ func TestNoTokenMeansPending(t *testing.T) {
 func TestLostReply(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		svc := newService(t, "{}")
-		svc.after = func(call int, _ *durable.CheckpointReply) error {
+		svc.after = func(call int, _ *protocol.CheckpointReply) error {
 			if call == 1 {
 				return errNowhere
 			}

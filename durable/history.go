@@ -15,7 +15,7 @@ import (
 // operations of each context in a slice by their number. It never changes
 // after it was loaded, so replay reads it without a lock.
 type history struct {
-	execution *Operation
+	execution *protocol.Operation
 	contexts  map[string]*recordedContext // context id -> its operations; the root's id is ""
 	limit     int                         // of the numbers that slices hold
 	strays    map[string]record           // operation id -> record, for ids that no slice holds
@@ -31,14 +31,14 @@ type recordedContext struct {
 
 // record is one recorded operation; a nil op was never heard of.
 type record struct {
-	op      *Operation
+	op      *protocol.Operation
 	updated bool // changed since the last invocation that ended well
 }
 
 var errNullOperation = errors.New("perdure: the execution's state holds null in place of an operation")
 
 // newHistory arranges ops, which come in the order in which they started.
-func newHistory(ops []*Operation, updated []string) (*history, error) {
+func newHistory(ops []*protocol.Operation, updated []string) (*history, error) {
 	h := &history{contexts: make(map[string]*recordedContext), marked: len(updated) > 0, limit: 4*len(ops) + 1024}
 	changed := make(map[string]bool, len(updated))
 	for _, id := range updated {
@@ -88,7 +88,7 @@ func (h *history) context(id string) *recordedContext {
 // unrecorded is the first operation of the context with the given id, which is
 // not recorded itself, or in contexts of that kind below it; nil if nothing
 // was recorded there.
-func (h *history) unrecorded(id string) *Operation {
+func (h *history) unrecorded(id string) *protocol.Operation {
 	c := h.contexts[id]
 	if c == nil {
 		return nil

@@ -2,30 +2,33 @@ package durable
 
 import (
 	"context"
+	"iter"
 	"log/slog"
 	"reflect"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
+	"github.com/perdure/perdure/durable/plugin"
 	"github.com/perdure/perdure/protocol"
 )
 
 // complete is a copy of the plugin that has every hook.
-func (p *Plugin) complete() *Plugin {
+func complete(p *plugin.Plugin) *plugin.Plugin {
 	own := *p
-	fill(&own.InvocationStart, func(context.Context, *Invocation) context.Context { return nil })
-	fill(&own.OperationResume, func(context.Context, *OperationInfo) {})
-	fill(&own.OperationStart, func(context.Context, *OperationInfo) {})
-	fill(&own.OperationChange, func(context.Context, *OperationChange) {})
-	fill(&own.OperationEnd, func(context.Context, *OperationInfo) {})
-	fill(&own.AttemptStart, func(context.Context, *AttemptInfo) context.Context { return nil })
-	fill(&own.AttemptEnd, func(context.Context, *AttemptInfo) {})
-	fill(&own.ContextStart, func(context.Context, *ContextInfo) context.Context { return nil })
-	fill(&own.ContextEnd, func(context.Context, *ContextInfo) {})
-	fill(&own.TraceHeader, func(context.Context, *OperationInfo) string { return "" })
-	fill(&own.InvocationEnd, func(context.Context, *InvocationOutcome) {})
+	fill(&own.InvocationStart, func(context.Context, *plugin.Invocation) context.Context { return nil })
+	fill(&own.OperationResume, func(context.Context, *plugin.Operation) {})
+	fill(&own.OperationStart, func(context.Context, *plugin.Operation) {})
+	fill(&own.OperationChange, func(context.Context, *plugin.Change) {})
+	fill(&own.OperationEnd, func(context.Context, *plugin.Operation) {})
+	fill(&own.AttemptStart, func(context.Context, *plugin.Attempt) context.Context { return nil })
+	fill(&own.AttemptEnd, func(context.Context, *plugin.Attempt) {})
+	fill(&own.ContextStart, func(context.Context, *plugin.ContextRun) context.Context { return nil })
+	fill(&own.ContextEnd, func(context.Context, *plugin.ContextRun) {})
+	fill(&own.TraceHeader, func(context.Context, *plugin.Operation) string { return "" })
+	fill(&own.InvocationEnd, func(context.Context, *plugin.Outcome) {})
 	return &own
 }
 
@@ -38,23 +41,25 @@ func fill[H any](hook *H, none H) {
 
 // plugins tells the plugins of one invocation what happens in it.
 type plugins struct {
-	list     []*Plugin
-	ctx      context.Context // the invocation's, with what the plugins put into it
-	inv      *Invocation
-	recorded int // how many operations earlier invocations began
+	list       []*plugin.Plugin
+	ctx        context.Context // the invocation's, with what the plugins put into it
+	inv        *plugin.Invocation
+	operations *operations // those of inv
+	recorded   int         // how many operations earlier invocations began
 
-	mu   sync.Mutex            // guards what follows
-	open map[string]*Operation // that the plugins know of, as they do: ahead of what is recorded
+	mu   sync.Mutex                     // guards what follows
+	open map[string]*protocol.Operation // that the plugins know of, as they do: ahead of what is recorded
 }
 
 // startPlugins tells the plugins that the invocation begins, and what became
 // of the operations since the last.
-func (r *run) startPlugins(ops []*Operation, updated []string) {
-	inv := &Invocation{
+func (r *run) startPlugins(ops []*protocol.Operation, updated []string) {
+	known := newOperations(ops)
+	inv := &plugin.Invocation{
 		ExecutionARN:   r.arn,
 		First:          len(ops) == 1,
 		ExecutionStart: r.history.execution.Start.Time(),
-		Operations:     newOperations(ops),
+		Operations:     known,
 		Logger:         slog.New(r.log.attrs()),
 	}
 	if lc, ok := lambdacontext.FromContext(r.callCtx); ok {
@@ -69,8 +74,8 @@ func (r *run) startPlugins(ops []*Operation, updated []string) {
 			inv.Updated = append(inv.Updated, op)
 		}
 	}
-	p := &plugins{list: r.cfg.plugins, inv: inv, recorded: len(ops), open: make(map[string]*Operation)}
-	r.ctx = p.enter("InvocationStart", r.ctx, func(x *Plugin, ctx context.Context) context.Context {
+	p := &plugins{list: r.cfg.plugins, inv: inv, operations: known, recorded: len(ops), open: make(map[string]*protocol.Operation)}
+	r.ctx = p.enter("InvocationStart", r.ctx, func(x *plugin.Plugin, ctx context.Context) context.Context {
 		return x.InvocationStart(ctx, inv)
 	})
 	r.plugins, p.ctx = p, r.ctx
@@ -80,7 +85,7 @@ func (r *run) startPlugins(ops []*Operation, updated []string) {
 // replay tells of operations that are still open, and of those that closed
 // since the last invocation. What was abandoned, in contexts that are closed,
 // is neither.
-func (p *plugins) replay(ops []*Operation, news map[string]bool) {
+func (p *plugins) replay(ops []*protocol.Operation, news map[string]bool) {
 	closed := make(map[string]bool) // contexts, and what is abandoned in them
 	for _, op := range ops {
 		switch {
@@ -96,27 +101,27 @@ func (p *plugins) replay(ops []*Operation, news map[string]bool) {
 			known := *op
 			p.open[op.ID] = &known
 			info := p.info(op)
-			p.tell("OperationResume", func(x *Plugin) { x.OperationResume(p.ctx, info) })
+			p.tell("OperationResume", func(x *plugin.Plugin) { x.OperationResume(p.ctx, info) })
 		}
 	}
 }
 
 // starting tells that the operation of an update begins, if that is news.
-func (r *run) starting(u *Update) {
+func (r *run) starting(u *protocol.Update) {
 	if r.plugins != nil && u.Action == protocol.ActionStart {
 		r.plugins.starting(begun(u))
 	}
 }
 
 // begun is the operation that an update begins.
-func begun(u *Update) *Operation {
-	return &Operation{
+func begun(u *protocol.Update) *protocol.Operation {
+	return &protocol.Operation{
 		ID: u.ID, Type: u.Type, Status: protocol.StatusStarted, ParentID: u.ParentID, Name: u.Name, SubType: u.SubType,
 		Start: protocol.TimestampOf(time.Now()),
 	}
 }
 
-func (p *plugins) starting(op *Operation) {
+func (p *plugins) starting(op *protocol.Operation) {
 	p.mu.Lock()
 	known := p.open[op.ID] != nil || p.inv.Operations.Get(op.ID) != nil
 	if !known {
@@ -126,20 +131,20 @@ func (p *plugins) starting(op *Operation) {
 	p.mu.Unlock()
 	if !known {
 		info := p.info(op)
-		p.tell("OperationStart", func(x *Plugin) { x.OperationStart(p.ctx, info) })
+		p.tell("OperationStart", func(x *plugin.Plugin) { x.OperationStart(p.ctx, info) })
 	}
 }
 
 // checkpointed tells what a checkpoint has changed. What the service says of an
 // operation counts; of what it passes over, the updates tell.
-func (r *run) checkpointed(req *CheckpointRequest, reply *CheckpointReply) {
+func (r *run) checkpointed(req *protocol.CheckpointRequest, reply *protocol.CheckpointReply) {
 	p := r.plugins
 	if p == nil {
 		return
 	}
-	var changed []*Operation
+	var changed []*protocol.Operation
 	place := make(map[string]int) // operation id -> place in changed
-	change := func(op *Operation) {
+	change := func(op *protocol.Operation) {
 		i, ok := place[op.ID]
 		if !ok {
 			i = len(changed)
@@ -168,7 +173,7 @@ func (r *run) checkpointed(req *CheckpointRequest, reply *CheckpointReply) {
 }
 
 // isNews reports whether the service tells something that was not known.
-func (p *plugins) isNews(op *Operation) bool {
+func (p *plugins) isNews(op *protocol.Operation) bool {
 	known := p.inv.Operations.Get(op.ID)
 	if known == nil {
 		return true
@@ -178,7 +183,7 @@ func (p *plugins) isNews(op *Operation) bool {
 
 // updated is what an update makes of an operation; before is nil if it was not
 // recorded.
-func (p *plugins) updated(before *Operation, u *Update) *Operation {
+func (p *plugins) updated(before *protocol.Operation, u *protocol.Update) *protocol.Operation {
 	op, now := begun(u), protocol.TimestampOf(time.Now())
 	p.mu.Lock()
 	known := p.open[u.ID]
@@ -209,17 +214,17 @@ func (p *plugins) updated(before *Operation, u *Update) *Operation {
 }
 
 // changed tells of operations that are now recorded as they are given.
-func (p *plugins) changed(ops []*Operation) {
+func (p *plugins) changed(ops []*protocol.Operation) {
 	if len(ops) == 0 {
 		return
 	}
-	change := &OperationChange{Invocation: p.inv}
+	change := &plugin.Change{Invocation: p.inv}
 	for _, op := range ops {
 		p.starting(started(op))
-		p.inv.Operations.put(op)
+		p.operations.put(op)
 		change.Updated = append(change.Updated, p.info(op))
 	}
-	p.tell("OperationChange", func(x *Plugin) { x.OperationChange(p.ctx, change) })
+	p.tell("OperationChange", func(x *plugin.Plugin) { x.OperationChange(p.ctx, change) })
 	for _, op := range ops {
 		if op.Status.Closed() {
 			p.mu.Lock()
@@ -230,14 +235,14 @@ func (p *plugins) changed(ops []*Operation) {
 	}
 }
 
-func (p *plugins) ended(op *Operation) {
+func (p *plugins) ended(op *protocol.Operation) {
 	info := p.info(op)
-	p.tell("OperationEnd", func(x *Plugin) { x.OperationEnd(p.ctx, info) })
+	p.tell("OperationEnd", func(x *plugin.Plugin) { x.OperationEnd(p.ctx, info) })
 }
 
 // started is an operation as it was when it began.
-func started(op *Operation) *Operation {
-	return &Operation{
+func started(op *protocol.Operation) *protocol.Operation {
+	return &protocol.Operation{
 		ID: op.ID, Type: op.Type, Status: protocol.StatusStarted, ParentID: op.ParentID, Name: op.Name, SubType: op.SubType, Start: op.Start,
 	}
 }
@@ -248,19 +253,19 @@ func (o *operation) attempted(ctx *bodyContext, body func() (string, error)) (st
 	if p == nil {
 		return recovered(body)
 	}
-	begins := AttemptInfo{Operation: p.attempt(o, ctx), Number: ctx.attempt, Start: time.Now()}
-	ctx.Context = p.enter("AttemptStart", ctx.Context, func(x *Plugin, inner context.Context) context.Context {
+	begins := plugin.Attempt{Operation: p.attempt(o, ctx), Number: ctx.attempt, Start: time.Now()}
+	ctx.Context = p.enter("AttemptStart", ctx.Context, func(x *plugin.Plugin, inner context.Context) context.Context {
 		return x.AttemptStart(inner, &begins)
 	})
 	payload, err := recovered(body)
 	ends := begins
 	ends.End, ends.Err = time.Now(), err
-	p.tell("AttemptEnd", func(x *Plugin) { x.AttemptEnd(ctx, &ends) })
+	p.tell("AttemptEnd", func(x *plugin.Plugin) { x.AttemptEnd(ctx, &ends) })
 	return payload, err
 }
 
 // attempt is the operation as the hooks of an attempt see it.
-func (p *plugins) attempt(o *operation, ctx *bodyContext) *OperationInfo {
+func (p *plugins) attempt(o *operation, ctx *bodyContext) *plugin.Operation {
 	p.mu.Lock()
 	known := p.open[ctx.id]
 	if known == nil {
@@ -290,20 +295,20 @@ func (o *operation) entered(s *scope, body func() (string, error)) (string, erro
 		op.Status = protocol.StatusStarted
 		p.starting(op)
 	}
-	begins := ContextInfo{Operation: p.info(op), Virtual: virtual, ReplaysChildren: s.ranOn(), Start: time.Now()}
-	s.Context = p.enter("ContextStart", s.Context, func(x *Plugin, ctx context.Context) context.Context {
+	begins := plugin.ContextRun{Operation: p.info(op), Virtual: virtual, ReplaysChildren: s.ranOn(), Start: time.Now()}
+	s.Context = p.enter("ContextStart", s.Context, func(x *plugin.Plugin, ctx context.Context) context.Context {
 		return x.ContextStart(ctx, &begins)
 	})
 	payload, err := recovered(body)
 	ends := begins
 	ends.End, ends.Err, ends.OnlyReplayed = time.Now(), err, s.sealed || virtual && s.replaying.Load()
-	p.tell("ContextEnd", func(x *Plugin) { x.ContextEnd(s.Context, &ends) })
+	p.tell("ContextEnd", func(x *plugin.Plugin) { x.ContextEnd(s.Context, &ends) })
 	return payload, err
 }
 
 // described is the operation as it is known before it is recorded.
-func (o *operation) described(id string) *Operation {
-	op := &Operation{ID: id, Type: o.typ, ParentID: o.scope.within, Name: o.name, SubType: o.subType}
+func (o *operation) described(id string) *protocol.Operation {
+	op := &protocol.Operation{ID: id, Type: o.typ, ParentID: o.scope.within, Name: o.name, SubType: o.subType}
 	if o.known.op != nil {
 		op.Start = o.known.op.Start
 	}
@@ -320,7 +325,7 @@ func (o *operation) traceHeader(id, own string) string {
 		return own
 	}
 	op := p.info(o.described(id))
-	p.tell("TraceHeader", func(x *Plugin) {
+	p.tell("TraceHeader", func(x *plugin.Plugin) {
 		if own == "" {
 			own = x.TraceHeader(hookContext{o.ctx}, op)
 		}
@@ -334,28 +339,28 @@ func (r *run) endPlugins(o outcome) {
 	if p == nil {
 		return
 	}
-	told := &InvocationOutcome{Invocation: p.inv, Status: string(o.status), Result: o.result + o.large, Error: o.err, Fault: o.fault}
+	told := &plugin.Outcome{Invocation: p.inv, Status: string(o.status), Result: o.result + o.large, Error: o.err, Fault: o.fault}
 	if o.fault != nil {
 		told.Status = "RETRY"
 	}
-	p.tell("InvocationEnd", func(x *Plugin) { x.InvocationEnd(lasting{r.callCtx, p.ctx}, told) })
+	p.tell("InvocationEnd", func(x *plugin.Plugin) { x.InvocationEnd(lasting{r.callCtx, p.ctx}, told) })
 }
 
 // info is what plugins are told of an operation.
-func (p *plugins) info(op *Operation) *OperationInfo {
-	return &OperationInfo{Operation: op, Replayed: p.inv.Operations.wasAmong(p.recorded, op.ID), Invocation: p.inv}
+func (p *plugins) info(op *protocol.Operation) *plugin.Operation {
+	return &plugin.Operation{Operation: op, Replayed: p.operations.wasAmong(p.recorded, op.ID), Invocation: p.inv}
 }
 
 // tell calls a hook of every plugin.
-func (p *plugins) tell(hook string, call func(*Plugin)) {
+func (p *plugins) tell(hook string, call func(*plugin.Plugin)) {
 	for _, x := range p.list {
 		p.safely(x, hook, func() { call(x) })
 	}
 }
 
 // enter has every plugin add its values to a context.
-func (p *plugins) enter(hook string, ctx context.Context, call func(*Plugin, context.Context) context.Context) context.Context {
-	p.tell(hook, func(x *Plugin) {
+func (p *plugins) enter(hook string, ctx context.Context, call func(*plugin.Plugin, context.Context) context.Context) context.Context {
+	p.tell(hook, func(x *plugin.Plugin) {
 		if with := call(x, hookContext{ctx}); with != nil {
 			ctx = lasting{ctx, with}
 		}
@@ -364,7 +369,7 @@ func (p *plugins) enter(hook string, ctx context.Context, call func(*Plugin, con
 }
 
 // safely keeps a plugin's panic from the execution.
-func (p *plugins) safely(x *Plugin, hook string, call func()) {
+func (p *plugins) safely(x *plugin.Plugin, hook string, call func()) {
 	_, err := recovered(func() (string, error) {
 		call()
 		return "", nil
@@ -383,4 +388,67 @@ func (c hookContext) Value(key any) any {
 		return nil
 	}
 	return c.Context.Value(key)
+}
+
+// operations is a [plugin.Operations] that grows.
+type operations struct {
+	mu    sync.RWMutex
+	list  []*protocol.Operation // in the order in which they started
+	index map[string]int        // operation id -> place in list
+}
+
+func newOperations(recorded []*protocol.Operation) *operations {
+	o := &operations{list: slices.Clone(recorded), index: make(map[string]int, len(recorded))}
+	for i, op := range o.list {
+		o.index[op.ID] = i
+	}
+	return o
+}
+
+func (o *operations) Len() int {
+	o.mu.RLock()
+	defer o.mu.RUnlock()
+	return len(o.list)
+}
+
+func (o *operations) Get(id string) *protocol.Operation {
+	o.mu.RLock()
+	defer o.mu.RUnlock()
+	if i, ok := o.index[id]; ok {
+		return o.list[i]
+	}
+	return nil
+}
+
+func (o *operations) All() iter.Seq[*protocol.Operation] {
+	return func(yield func(*protocol.Operation) bool) {
+		o.mu.RLock()
+		list := slices.Clone(o.list)
+		o.mu.RUnlock()
+		for _, op := range list {
+			if !yield(op) {
+				return
+			}
+		}
+	}
+}
+
+// wasAmong reports whether an operation is one of the first n.
+func (o *operations) wasAmong(n int, id string) bool {
+	o.mu.RLock()
+	defer o.mu.RUnlock()
+	i, ok := o.index[id]
+	return ok && i < n
+}
+
+// put takes in an operation that is new, or newer.
+func (o *operations) put(op *protocol.Operation) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if i, ok := o.index[op.ID]; ok {
+		o.list[i] = op
+		return
+	}
+	o.index[op.ID] = len(o.list)
+	o.list = append(o.list, op)
 }

@@ -35,7 +35,7 @@ func (f Function[In, Out]) Invoke(ctx Context, name string, in In, opts ...Invok
 //
 // That the call starts is durable before it is made; its outcome is recorded
 // by the service, and later runs return it. If the function failed, Invoke
-// returns an [*InvokeError]; nothing is retried, but a failing function may
+// returns an [*OperationError]; nothing is retried, but a failing function may
 // retry inside, and a durable one is not lost by crashes. A function that does
 // not exist is such a failure.
 //
@@ -101,48 +101,12 @@ func (o *operation) invoke(function, payload string, cfg *invokeConfig) {
 	o.scope.run.send(o.scope, u)
 }
 
-func (o *operation) notInvoked(function string, op *Operation) error {
-	return &InvokeError{
-		Name:     o.name,
-		Function: function,
-		TimedOut: op.Status == protocol.StatusTimedOut,
-		Stopped:  op.Status == protocol.StatusStopped,
-		Err:      o.scope.run.cfg.errors.decodeForeign(op.Error),
+func (o *operation) notInvoked(function string, op *protocol.Operation) error {
+	e := &OperationError{Kind: o.subType, Name: o.name, Function: function, Err: o.scope.run.cfg.errors.decodeForeign(op.Error)}
+	if op.Status != protocol.StatusFailed {
+		e.status = op.Status
 	}
-}
-
-// InvokeError is returned by [Invoke] when the function did not succeed. It
-// wraps what the service recorded: a [*RecordedError] with the type and
-// message of the function's own error.
-type InvokeError struct {
-	Name     string // of the operation
-	Function string
-	// TimedOut says that the execution of a durable function timed out;
-	// errors.Is finds [ErrTimeout] too.
-	TimedOut bool
-	// Stopped says that it was stopped by someone; errors.Is finds
-	// [ErrStopped] too.
-	Stopped bool
-	Err     error `json:"-"`
-}
-
-func (e *InvokeError) Error() string {
-	verb := "failed"
-	switch {
-	case e.TimedOut:
-		verb = "timed out"
-	case e.Stopped:
-		verb = "was stopped"
-	}
-	return fmt.Sprintf("invoke %q of function %s %s: %v", e.Name, e.Function, verb, e.Err)
-}
-
-// Unwrap returns the cause.
-func (e *InvokeError) Unwrap() error { return e.Err }
-
-// Is finds [ErrTimeout] and [ErrStopped].
-func (e *InvokeError) Is(target error) bool {
-	return target == ErrTimeout && e.TimedOut || target == ErrStopped && e.Stopped
+	return e
 }
 
 // InvokeOption changes one call of a function; see [Invoke].

@@ -78,8 +78,8 @@ func TestInvokeFails(t *testing.T) {
 				svc.targets = map[string]func(string) settling{"charge:live": func(string) settling { return test.how }}
 				var seen []string
 				h := invoking(svc, func(_ receipt, err error) {
-					var invoke *durable.InvokeError
-					if !errors.As(err, &invoke) || test.is != nil && !errors.Is(err, test.is) || errors.Is(err, durable.ErrTimeout) != (test.is == durable.ErrTimeout) {
+					_, isInvoke := durable.Failed(err, protocol.SubTypeChainedInvoke)
+					if !isInvoke || test.is != nil && !errors.Is(err, test.is) || errors.Is(err, durable.ErrTimeout) != (test.is == durable.ErrTimeout) {
 						t.Errorf("got %#v, want an InvokeError that is %v", err, test.is)
 					}
 					seen = append(seen, err.Error())
@@ -293,7 +293,7 @@ func TestInvokeInterrupted(t *testing.T) {
 			calls++
 			return succeeds(time.Minute, `{"Text":"ok"}`)
 		}}
-		svc.after = func(call int, _ *durable.CheckpointReply) error {
+		svc.after = func(call int, _ *protocol.CheckpointReply) error {
 			if call == 1 {
 				return errors.New("connection lost")
 			}
@@ -359,9 +359,9 @@ func TestInvokeErrorThroughChildContext(t *testing.T) {
 		svc.run(durable.NewHandler(func(ctx durable.Context, in order) (any, error) {
 			_, err := durable.RunInChildContext(ctx, "child", func(ctx durable.Context) (receipt, error) { return charge.Invoke(ctx, "charge", in) })
 			seen++
-			var invoke *durable.InvokeError
+			invoke, isInvoke := durable.Failed(err, protocol.SubTypeChainedInvoke)
 			var card *cardDeclined
-			if !errors.Is(err, durable.ErrTimeout) || errors.Is(err, durable.ErrStopped) || !errors.As(err, &invoke) || invoke.Function != "charge:live" || !errors.As(err, &card) || card.Code != 7 {
+			if !errors.Is(err, durable.ErrTimeout) || errors.Is(err, durable.ErrStopped) || !isInvoke || invoke.Function != "charge:live" || !errors.As(err, &card) || card.Code != 7 {
 				t.Errorf("got %v, want an InvokeError of a cardDeclined", err)
 			}
 			return nil, durable.Wait(ctx, "", time.Second)
@@ -406,9 +406,9 @@ func TestDeclaredErrorAroundInvokeError(t *testing.T) {
 			if err := charging(true); !errors.As(err, &failed) || failed.ID != "o1" {
 				t.Errorf("got %v, want an orderFailed", err)
 			}
-			var invoke *durable.InvokeError
 			var card *cardDeclined
-			if err := charging(false); !errors.As(err, &invoke) || invoke.Function != "charge:live" || !errors.As(err, &card) || card.Code != 7 {
+			err := charging(false)
+			if invoke, isInvoke := durable.Failed(err, protocol.SubTypeChainedInvoke); !isInvoke || invoke.Function != "charge:live" || !errors.As(err, &card) || card.Code != 7 {
 				t.Errorf("got %v, want a cardDeclined in an InvokeError", err)
 			}
 			return nil, durable.Wait(ctx, "", time.Second)

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/durable/offload"
 )
 
 // TestMain fails the tests if a goroutine of the SDK outlives them all. In
@@ -50,7 +51,7 @@ func leftGoroutines(bubble string) (left []string) {
 	for range 1000 {
 		left = nil
 		for _, stack := range stacks()[1:] { // without this one
-			if strings.Contains(stack, sdkFrame) && (bubble == ofAnyTest || bubbleOf(stack) == bubble) {
+			if sdkFrame.MatchString(stack) && (bubble == ofAnyTest || bubbleOf(stack) == bubble) {
 				left = append(left, stack)
 			}
 		}
@@ -64,7 +65,7 @@ func leftGoroutines(bubble string) (left []string) {
 
 // sdkFrame is in the stack of every goroutine that runs code of the package
 // under test, and in no other: this package's name goes on after durable.
-const sdkFrame = "github.com/perdure/perdure/durable."
+var sdkFrame = regexp.MustCompile(`github\.com/perdure/perdure/durable(/\w+)?\.`)
 
 var bubbleInStack = regexp.MustCompile(`^goroutine \d+ \[[^]]*synctest bubble (\d+)`)
 
@@ -101,14 +102,14 @@ func TestNoGoroutineLeftNotices(t *testing.T) {
 		svc := newService(witness, "{}")
 		store := stalled{asked: make(chan struct{}), release: make(chan struct{})}
 		h := handle(svc, func(durable.Context) (int, error) {
-			values := durable.Offload{Store: store}
+			values := offload.Values{Store: store}
 			go values.Unmarshal(t.Context(), []byte("perdure:value:1 digest 1 key"), new(int))
 			<-store.asked
 			return 1, nil
 		})
 		out := svc.run(h)
-		if out.result() != "1" || len(witness.heard) != 1 || !strings.Contains(witness.heard[0], "durable.Offload.Unmarshal") {
-			t.Errorf("got %s and the complaints %q, want 1 and one about Offload.Unmarshal", out.result(), witness.heard)
+		if out.result() != "1" || len(witness.heard) != 1 || !strings.Contains(witness.heard[0], "offload.Values.Unmarshal") {
+			t.Errorf("got %s and the complaints %q, want 1 and one about offload.Values.Unmarshal", out.result(), witness.heard)
 		}
 		close(store.release)
 	})

@@ -2,35 +2,10 @@ package durable
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 
 	"github.com/perdure/perdure/protocol"
 )
-
-// errNotDurable tells a person what to change, since it is people who meet it:
-// the service never sends anything but an envelope to a durable function.
-var errNotDurable = errors.New("perdure: the payload is not a durable invocation: this function is durable, so it needs a DurableConfig where it is deployed, and on Lambda a qualified name (version, alias or $LATEST) to be invoked by; to run it on this machine use perdure")
-
-func decodeInput(payload []byte) (*protocol.InvocationInput, error) {
-	if in, ok := readInput(payload); ok && in.DurableExecutionArn != "" && in.CheckpointToken != "" {
-		return in, nil
-	}
-	in := new(protocol.InvocationInput)
-	if err := json.Unmarshal(payload, in); err != nil {
-		var syntax *json.SyntaxError
-		var shape *json.UnmarshalTypeError
-		if errors.As(err, &syntax) || errors.As(err, &shape) {
-			return nil, errNotDurable
-		}
-		return nil, fmt.Errorf("perdure: reading the invocation: %w", err)
-	}
-	if in.DurableExecutionArn == "" || in.CheckpointToken == "" {
-		return nil, errNotDurable
-	}
-	return in, nil
-}
 
 func newRun(ctx context.Context, cfg *handlerConfig, in *protocol.InvocationInput) *run {
 	r := &run{
@@ -42,7 +17,7 @@ func newRun(ctx context.Context, cfg *handlerConfig, in *protocol.InvocationInpu
 		ending:  make(chan struct{}),
 		parked:  make(map[string][]*waiter),
 		joins:   make(map[*waiter]struct{}),
-		news:    make(map[string]*Operation),
+		news:    make(map[string]*protocol.Operation),
 	}
 	r.ctx, r.cancel = context.WithCancelCause(ctx)
 	r.token = in.CheckpointToken
@@ -51,7 +26,7 @@ func newRun(ctx context.Context, cfg *handlerConfig, in *protocol.InvocationInpu
 
 // load reads the recorded operations. If it reports false the run has ended.
 func (r *run) load(in *protocol.InvocationInput) bool {
-	var ops []*Operation
+	var ops []*protocol.Operation
 	_, err := recovered(func() (_ string, err error) {
 		ops, err = r.pages(in.InitialExecutionState)
 		return "", err
@@ -75,10 +50,10 @@ func (r *run) load(in *protocol.InvocationInput) bool {
 }
 
 // pages follows the first page of the state to the last.
-func (r *run) pages(first protocol.InitialState) ([]*Operation, error) {
+func (r *run) pages(first protocol.InitialState) ([]*protocol.Operation, error) {
 	ops, marker := first.Operations, first.NextMarker
 	for marker != "" {
-		page, err := r.client.State(r.callCtx, &StateRequest{
+		page, err := r.client.State(r.callCtx, &protocol.StateRequest{
 			ExecutionARN: r.arn, Token: r.token, Marker: marker, MaxItems: protocol.MaxPage,
 		})
 		if err == nil && page == nil {

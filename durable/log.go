@@ -41,7 +41,7 @@ func (l *runLog) withInvocation(h slog.Handler) slog.Handler {
 func (l *runLog) warn(msg string) { safely(func() { slog.New(l.attrs()).Warn(msg) }) }
 
 // changed says that the code is not what was recorded, and why if that is known.
-func (l *runLog) changed(err *NonDeterminismError, stack []string) {
+func (l *runLog) changed(err *nonDeterminism, stack []string) {
 	args := []any{"operationId", err.ID, "error", err.Error()}
 	if len(stack) > 0 {
 		args = append(args, "stack", stack)

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/protocol"
 )
 
 // logBuffer collects log lines.
@@ -60,7 +61,7 @@ func (b *logBuffer) messages() (list []string) {
 func TestLogOnceBeforeVirtualContexts(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		svc, log := newService(t, "{}"), captureLog()
-		svc.after = func(int, *durable.CheckpointReply) error {
+		svc.after = func(int, *protocol.CheckpointReply) error {
 			if svc.invocations == 1 && slices.Contains(svc.events, "StepSucceeded inner") {
 				return errNowhere
 			}

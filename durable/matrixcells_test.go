@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/durable/retry"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -116,7 +117,7 @@ func (w *world) work(ctx durable.Context) (string, error) {
 // quick is work without the delay. A large value is of the code's making: that
 // of the step is small.
 func (w *world) quick(ctx durable.Context) (string, error) {
-	v, err := durable.Step(ctx, "work", func(context.Context) (string, error) { return "v", w.begun() }, durable.WithRetry(durable.NoRetry()))
+	v, err := durable.Step(ctx, "work", func(context.Context) (string, error) { return "v", w.begun() }, durable.WithRetry(retry.None()))
 	if err != nil && w.panics {
 		panic("boom")
 	}
@@ -285,7 +286,7 @@ func (row *operationRow) losing(t *testing.T, set func(*world), opts []durable.H
 			return nil
 		}
 		if taken {
-			w.svc.after = func(call int, _ *durable.CheckpointReply) error { return lose(call) }
+			w.svc.after = func(call int, _ *protocol.CheckpointReply) error { return lose(call) }
 		} else {
 			w.svc.before = lose
 		}
@@ -361,7 +362,7 @@ func testLoser(t *testing.T, row *operationRow) {
 		bubble(t, func(t *testing.T) {
 			w := newWorld(t)
 			w.delay = 100 * 24 * time.Hour
-			w.svc.after = func(call int, _ *durable.CheckpointReply) error {
+			w.svc.after = func(call int, _ *protocol.CheckpointReply) error {
 				if call == n {
 					return context.DeadlineExceeded
 				}

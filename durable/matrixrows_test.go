@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/durable/offload"
+	"github.com/perdure/perdure/durable/retry"
 )
 
 // Why cells are left out.
@@ -57,11 +59,11 @@ func (w *world) suspendable(ctx context.Context) (string, error) {
 	return w.body(ctx)
 }
 
-func (w *world) policy() durable.RetryPolicy {
+func (w *world) policy() retry.Policy {
 	if w.delay > 0 {
-		return durable.FixedRetry(2, w.delay)
+		return retry.Fixed(2, w.delay)
 	}
-	return durable.NoRetry()
+	return retry.None()
 }
 
 // singleRows are the operations that are one record each.
@@ -75,14 +77,14 @@ func singleRows() []*operationRow {
 			},
 			records:     `STEP/Step op SUCCEEDED`,
 			failed:      `STEP/Step op FAILED`,
-			failure:     `*durable.StepError: step "op" failed: boom`,
-			hugeFailure: `*durable.StepError: step "op" failed: perdure: the result of durable.Step "op" is 6291459 bytes long, over the limit of 1048576; store it elsewhere and return a reference`,
+			failure:     `*durable.OperationError: step "op" failed: boom`,
+			hugeFailure: `*durable.OperationError: step "op" failed: perdure: the result of durable.Step "op" is 6291459 bytes long, over the limit of 1048576; store it elsewhere and return a reference`,
 			bodies:      1, bodiesFailed: 1,
 		},
 		{
 			name: "Step, at most once", covers: []string{"Step"}, call: "durable.Step",
 			run: func(ctx durable.Context, w *world) (string, error) {
-				policy := durable.FixedRetry(3, max(w.delay, time.Second))
+				policy := retry.Fixed(3, max(w.delay, time.Second))
 				policy.RetryIf = func(err error) bool {
 					return !errors.Is(err, errBoom) && !strings.Contains(err.Error(), "boom") && !isLimit(err)
 				}
@@ -90,19 +92,19 @@ func singleRows() []*operationRow {
 			},
 			records:     `STEP/Step op SUCCEEDED`,
 			failed:      `STEP/Step op FAILED`,
-			failure:     `*durable.StepError: step "op" failed: boom`,
-			hugeFailure: `*durable.StepError: step "op" failed: perdure: the result of durable.Step "op" is 6291459 bytes long, over the limit of 1048576; store it elsewhere and return a reference`,
+			failure:     `*durable.OperationError: step "op" failed: boom`,
+			hugeFailure: `*durable.OperationError: step "op" failed: perdure: the result of durable.Step "op" is 6291459 bytes long, over the limit of 1048576; store it elsewhere and return a reference`,
 			bodies:      1, bodiesFailed: 1,
 			not: without("a lost call counts as an attempt: see TestInterruptedAtMostOnce", "lost calls"),
 		},
 		{
 			name: "Step, with Offload", covers: []string{"Step"}, call: "durable.Step",
 			run: func(ctx durable.Context, w *world) (string, error) {
-				return durable.Step(ctx, w.name, w.suspendable, durable.WithRetry(w.policy()), durable.WithSerdes(durable.Offload{Store: &w.store}))
+				return durable.Step(ctx, w.name, w.suspendable, durable.WithRetry(w.policy()), durable.WithSerdes(offload.Values{Store: &w.store}))
 			},
 			records: `STEP/Step op SUCCEEDED`,
 			failed:  `STEP/Step op FAILED`,
-			failure: `*durable.StepError: step "op" failed: boom`,
+			failure: `*durable.OperationError: step "op" failed: boom`,
 			bodies:  1, bodiesFailed: 1,
 		},
 		{
@@ -128,7 +130,7 @@ func singleRows() []*operationRow {
 			},
 			records:     `CHAINED_INVOKE/ChainedInvoke op SUCCEEDED`,
 			failed:      `CHAINED_INVOKE/ChainedInvoke op FAILED`,
-			failure:     `*durable.InvokeError: invoke "op" of function function:1 failed: boom`,
+			failure:     `*durable.OperationError: invoke "op" of function function:1 failed: boom`,
 			hugeFailure: `*durable.LimitError: perdure: the payload of durable.Invoke "op" is 6291459 bytes long, over the limit of 1048576; store it elsewhere and return a reference`,
 			not:         without(noPanic, "panic"),
 		},
@@ -139,7 +141,7 @@ func singleRows() []*operationRow {
 			},
 			records:     `CHAINED_INVOKE/ChainedInvoke op SUCCEEDED`,
 			failed:      `CHAINED_INVOKE/ChainedInvoke op FAILED`,
-			failure:     `*durable.InvokeError: invoke "op" of function function:1 failed: boom`,
+			failure:     `*durable.OperationError: invoke "op" of function function:1 failed: boom`,
 			hugeFailure: `*durable.LimitError: perdure: the payload of durable.Invoke "op" is 6291459 bytes long, over the limit of 1048576; store it elsewhere and return a reference`,
 			not:         without(noPanic, "panic"),
 		},
@@ -154,7 +156,7 @@ func singleRows() []*operationRow {
 			},
 			records: `CALLBACK/Callback op SUCCEEDED`,
 			failed:  `CALLBACK/Callback op FAILED`,
-			failure: `*durable.CallbackError: callback "op" failed: boom`,
+			failure: `*durable.OperationError: callback "op" failed: boom`,
 			not:     and(without(noPanic, "panic"), without("the service takes no such value from others", "huge value")),
 		},
 		{
@@ -166,12 +168,12 @@ func singleRows() []*operationRow {
 					}
 					v, err := w.body(ctx)
 					return v, true, err
-				}, durable.WithPolling(durable.FixedPolling(2, max(w.delay, time.Second))))
+				}, durable.WithPolling(retry.Fixed(2, max(w.delay, time.Second))))
 			},
 			records:     `STEP/WaitForCondition op SUCCEEDED`,
 			failed:      `STEP/WaitForCondition op FAILED`,
-			failure:     `*durable.WaitForConditionError: waiting for condition "op" ended at attempt 1: boom`,
-			hugeFailure: `*durable.WaitForConditionError: waiting for condition "op" ended at attempt 1: perdure: the state of durable.WaitForCondition "op" is 6291459 bytes long, over the limit of 1048576; store it elsewhere and return a reference`,
+			failure:     `*durable.OperationError: waiting for condition "op" ended at attempt 1: boom`,
+			hugeFailure: `*durable.OperationError: waiting for condition "op" ended at attempt 1: perdure: the state of durable.WaitForCondition "op" is 6291459 bytes long, over the limit of 1048576; store it elsewhere and return a reference`,
 			bodies:      1, bodiesFailed: 1,
 		},
 	}
@@ -183,11 +185,11 @@ func contextRows() []*operationRow {
 		{
 			name: "WaitForCallback", covers: []string{"WaitForCallback"}, call: "durable.WaitForCallback",
 			run: func(ctx durable.Context, w *world) (string, error) {
-				return durable.WaitForCallback[string](ctx, w.name, func(context.Context, string) error { return w.begun() }, durable.WithRetry(durable.NoRetry()))
+				return durable.WaitForCallback[string](ctx, w.name, func(context.Context, string) error { return w.begun() }, durable.WithRetry(retry.None()))
 			},
 			records: `CALLBACK/Callback op-callback SUCCEEDED, CONTEXT/WaitForCallback op SUCCEEDED, STEP/Step op-submitter SUCCEEDED`,
 			failed:  `CALLBACK/Callback op-callback FAILED, CONTEXT/WaitForCallback op FAILED, STEP/Step op-submitter FAILED`,
-			failure: `*durable.CallbackError: callback "op" failed: its submitter failed: boom`,
+			failure: `*durable.OperationError: callback "op" failed: its submitter failed: boom`,
 			bodies:  1, bodiesFailed: 1,
 			not: without("the service takes no such value from others", "huge value"),
 		},
@@ -198,7 +200,7 @@ func contextRows() []*operationRow {
 			},
 			records: `CONTEXT/RunInChildContext op SUCCEEDED, STEP/Step work SUCCEEDED`,
 			failed:  `CONTEXT/RunInChildContext op FAILED, STEP/Step work FAILED`,
-			failure: `*durable.ChildContextError: child context "op" failed: step "work" failed: boom`,
+			failure: `*durable.OperationError: child context "op" failed: step "work" failed: boom`,
 			bodies:  1, bodiesFailed: 1,
 		},
 		{
@@ -208,7 +210,7 @@ func contextRows() []*operationRow {
 			},
 			records: `CONTEXT/RunInChildContext op SUCCEEDED, STEP/Step work SUCCEEDED, WAIT/Deadline op CANCELLED`,
 			failed:  `CONTEXT/RunInChildContext op FAILED, STEP/Step work FAILED, WAIT/Deadline op CANCELLED`,
-			failure: `*durable.ChildContextError: child context "op" failed: step "work" failed: boom`,
+			failure: `*durable.OperationError: child context "op" failed: step "work" failed: boom`,
 			bodies:  1, bodiesFailed: 1,
 		},
 		{
@@ -218,7 +220,7 @@ func contextRows() []*operationRow {
 			},
 			records: `STEP/Step work SUCCEEDED`,
 			failed:  `STEP/Step work FAILED`,
-			failure: `*durable.ChildContextError: child context "op" failed: step "work" failed: boom`,
+			failure: `*durable.OperationError: child context "op" failed: step "work" failed: boom`,
 			bodies:  1, bodiesFailed: 1, known: "work",
 		},
 		{
@@ -231,7 +233,7 @@ func contextRows() []*operationRow {
 			},
 			records: `CONTEXT/RunInChildContext op SUCCEEDED, STEP/Step work SUCCEEDED`,
 			failed:  `CONTEXT/RunInChildContext op FAILED, STEP/Step undo SUCCEEDED, STEP/Step work FAILED`,
-			failure: `*durable.ChildContextError: child context "op" failed: step "work" failed: boom`,
+			failure: `*durable.OperationError: child context "op" failed: step "work" failed: boom`,
 			bodies:  1, bodiesFailed: 1,
 		},
 		{
@@ -246,7 +248,7 @@ func contextRows() []*operationRow {
 			},
 			records: `CONTEXT/RunInChildContext op-attempt-1 SUCCEEDED, STEP/Step work SUCCEEDED`,
 			failed:  `CONTEXT/RunInChildContext op-attempt-1 FAILED, STEP/Step work FAILED`,
-			failure: `*durable.RetryError: "op" failed after 1 attempts: child context "op-attempt-1" failed: step "work" failed: boom`,
+			failure: `*durable.OperationError: "op" failed after 1 attempts: child context "op-attempt-1" failed: step "work" failed: boom`,
 			bodies:  1, bodiesFailed: 1,
 		},
 		{
@@ -356,7 +358,7 @@ func futureRows() []*operationRow {
 			},
 			records: `CONTEXT/RunInChildContext op SUCCEEDED, STEP/Step work SUCCEEDED`,
 			failed:  `CONTEXT/RunInChildContext op FAILED, STEP/Step work FAILED`,
-			failure: `*durable.ChildContextError: child context "op" failed: step "work" failed: boom`,
+			failure: `*durable.OperationError: child context "op" failed: step "work" failed: boom`,
 			bodies:  1, bodiesFailed: 1,
 		},
 		{
@@ -366,7 +368,7 @@ func futureRows() []*operationRow {
 			},
 			records: `STEP/Step work SUCCEEDED`,
 			failed:  `STEP/Step work FAILED`,
-			failure: `*durable.ChildContextError: child context "op" failed: step "work" failed: boom`,
+			failure: `*durable.OperationError: child context "op" failed: step "work" failed: boom`,
 			bodies:  1, bodiesFailed: 1, known: "work",
 		},
 		{
@@ -395,7 +397,7 @@ func futureRows() []*operationRow {
 			},
 			records: `CONTEXT/RunInChildContext a SUCCEEDED, CONTEXT/RunInChildContext b SUCCEEDED, CONTEXT/RunInChildContext op SUCCEEDED, STEP/Step work SUCCEEDED, STEP/Step work SUCCEEDED`,
 			failed:  `CONTEXT/RunInChildContext a FAILED, CONTEXT/RunInChildContext op FAILED, STEP/Step work FAILED`,
-			failure: `*durable.ChildContextError: child context "a" failed: step "work" failed: boom`,
+			failure: `*durable.OperationError: child context "a" failed: step "work" failed: boom`,
 			loose:   true,
 			copies:  2, bodies: 2, bodiesFailed: 1,
 		},
@@ -410,7 +412,7 @@ func futureRows() []*operationRow {
 			},
 			records: `CONTEXT/RunInChildContext a SUCCEEDED, CONTEXT/RunInChildContext b SUCCEEDED, CONTEXT/RunInChildContext op SUCCEEDED, STEP/Step work SUCCEEDED, STEP/Step work SUCCEEDED`,
 			failed:  `CONTEXT/RunInChildContext a FAILED, CONTEXT/RunInChildContext b FAILED, CONTEXT/RunInChildContext op SUCCEEDED, STEP/Step work FAILED, STEP/Step work FAILED`,
-			failure: `*durable.ChildContextError: child context "b" failed: step "work" failed: boom`,
+			failure: `*durable.OperationError: child context "b" failed: step "work" failed: boom`,
 			copies:  2, bodies: 2, bodiesFailed: 2,
 		},
 		{
@@ -431,7 +433,7 @@ func futureRows() []*operationRow {
 			},
 			records: `CONTEXT/RunInChildContext a SUCCEEDED, CONTEXT/RunInChildContext forever FAILED, CONTEXT/RunInChildContext op SUCCEEDED, STEP/Step work SUCCEEDED`,
 			failed:  `CONTEXT/RunInChildContext a FAILED, CONTEXT/RunInChildContext forever FAILED, CONTEXT/RunInChildContext op FAILED, STEP/Step work FAILED`,
-			failure: `*durable.ChildContextError: child context "a" failed: step "work" failed: boom`,
+			failure: `*durable.OperationError: child context "a" failed: step "work" failed: boom`,
 			loose:   true,
 			bodies:  1, bodiesFailed: 1,
 		},
@@ -446,7 +448,7 @@ func futureRows() []*operationRow {
 			},
 			records: `CONTEXT/RunInChildContext a SUCCEEDED, CONTEXT/RunInChildContext b SUCCEEDED, CONTEXT/RunInChildContext op SUCCEEDED, STEP/Step work SUCCEEDED`,
 			failed:  `CONTEXT/RunInChildContext a FAILED, CONTEXT/RunInChildContext op FAILED, STEP/Step work FAILED`,
-			failure: `*durable.ChildContextError: child context "a" failed: step "work" failed: boom`,
+			failure: `*durable.OperationError: child context "a" failed: step "work" failed: boom`,
 			loose:   true,
 			bodies:  1, bodiesFailed: 1,
 		},
@@ -461,7 +463,7 @@ func futureRows() []*operationRow {
 			},
 			records: `CONTEXT/RunInChildContext a SUCCEEDED, CONTEXT/RunInChildContext forever STARTED, CONTEXT/RunInChildContext op SUCCEEDED, STEP/Step work SUCCEEDED, WAIT/Wait for-ever STARTED`,
 			failed:  `CONTEXT/RunInChildContext a FAILED, CONTEXT/RunInChildContext forever STARTED, CONTEXT/RunInChildContext op SUCCEEDED, STEP/Step work FAILED, WAIT/Wait for-ever STARTED`,
-			failure: `*durable.ChildContextError: child context "a" failed: step "work" failed: boom`,
+			failure: `*durable.OperationError: child context "a" failed: step "work" failed: boom`,
 			bodies:  1, bodiesFailed: 1,
 		},
 	}

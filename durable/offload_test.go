@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/durable/offload"
+	"github.com/perdure/perdure/durable/retry"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -46,7 +48,7 @@ func (c *cupboard) Get(_ context.Context, key string) ([]byte, error) {
 // storing is a handler with a step and a child context of the given size.
 func storing(svc *service, size int, opts ...durable.HandlerOption) *durable.Handler {
 	return durable.NewHandler(func(ctx durable.Context, _ any) (int, error) {
-		s, err := durable.Step(ctx, "s", func(context.Context) (string, error) { return strings.Repeat("s", size), nil }, durable.WithRetry(durable.NoRetry()))
+		s, err := durable.Step(ctx, "s", func(context.Context) (string, error) { return strings.Repeat("s", size), nil }, durable.WithRetry(retry.None()))
 		if err != nil {
 			return 0, err
 		}
@@ -73,7 +75,7 @@ func TestOffload(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				svc := newService(t, `{}`)
 				store := new(cupboard)
-				out := svc.run(storing(svc, test.size, durable.WithSerdes(durable.Offload{Store: store, Over: test.over})))
+				out := svc.run(storing(svc, test.size, durable.WithSerdes(offload.Values{Store: store, Over: test.over})))
 				if out.result() != fmt.Sprint(2*test.size) || len(store.values) != test.stored || svc.invocations != 2 {
 					t.Errorf("got %s %s, %d values stored, %d invocations; want %d, %d, 2", out.result(), out.errorText(), len(store.values), svc.invocations, 2*test.size, test.stored)
 				}
@@ -91,7 +93,7 @@ func TestOffload(t *testing.T) {
 func TestOffloadPreview(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		svc := newService(t, "{}")
-		offload := durable.Offload{Store: new(cupboard), Over: 100, Preview: func(v any) string {
+		offload := offload.Values{Store: new(cupboard), Over: 100, Preview: func(v any) string {
 			return fmt.Sprintf("%.1s × %d\n%s", v, len(v.(string)), strings.Repeat("!", 5000))
 		}}
 		out := svc.run(storing(svc, 1000, durable.WithSerdes(offload)))
@@ -110,7 +112,7 @@ func TestOffloadUnavailable(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		svc := newService(t, `{}`)
 		store := &cupboard{down: fmt.Errorf("%w: no route", durable.ErrUnavailable)}
-		h := storing(svc, 100, durable.WithSerdes(durable.Offload{Store: store, Over: 10}))
+		h := storing(svc, 100, durable.WithSerdes(offload.Values{Store: store, Over: 10}))
 		for range 3 {
 			if _, err := svc.invoke(h); err == nil || !errors.Is(err, durable.ErrUnavailable) || !strings.Contains(err.Error(), `the result of durable.Step "s"`) {
 				t.Errorf("got %v, want a fault that names the operation", err)
@@ -128,7 +130,7 @@ func TestOffloadFails(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		svc := newService(t, `{}`)
 		store := &cupboard{down: errors.New("forbidden")}
-		out := svc.run(storing(svc, 100, durable.WithSerdes(durable.Offload{Store: store, Over: 10})))
+		out := svc.run(storing(svc, 100, durable.WithSerdes(offload.Values{Store: store, Over: 10})))
 		if want := `SerdesError: step "s" failed: perdure: cannot encode or decode the result of durable.Step "s": storing `; !strings.HasPrefix(out.errorText(), want) || !strings.HasSuffix(out.errorText(), "forbidden") {
 			t.Errorf("got %s", out.errorText())
 		}
@@ -150,7 +152,7 @@ func TestOffloadDamage(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				svc := newService(t, `{}`)
 				store := new(cupboard)
-				h := storing(svc, 100, durable.WithSerdes(durable.Offload{Store: store, Over: 10}))
+				h := storing(svc, 100, durable.WithSerdes(offload.Values{Store: store, Over: 10}))
 				if _, err := svc.invoke(h); err != nil {
 					t.Fatal(err)
 				}
@@ -170,12 +172,12 @@ func TestOffloadDamage(t *testing.T) {
 func TestOffloadOddities(t *testing.T) {
 	ctx := t.Context()
 	store := new(cupboard)
-	o := durable.Offload{Store: store, Serdes: upper{}}
+	o := offload.Values{Store: store, Serdes: upper{}}
 	odd := "PERDURE:VALUE:1 X"
-	data, err := durable.Offload{Store: store, Serdes: verbatim{}}.Marshal(ctx, "perdure:value:1 x")
+	data, err := offload.Values{Store: store, Serdes: verbatim{}}.Marshal(ctx, "perdure:value:1 x")
 	var got string
 	if err == nil {
-		err = durable.Offload{Store: store, Serdes: verbatim{}}.Unmarshal(ctx, data, &got)
+		err = offload.Values{Store: store, Serdes: verbatim{}}.Unmarshal(ctx, data, &got)
 	}
 	if err != nil || got != "perdure:value:1 x" || len(store.values) != 1 {
 		t.Errorf("got %q, %v and %d values; want the text back, stored", got, err, len(store.values))
@@ -188,7 +190,7 @@ func TestOffloadOddities(t *testing.T) {
 			t.Errorf("%q was read", damaged)
 		}
 	}
-	if _, err := (durable.Offload{}).Marshal(ctx, 1); err == nil || !strings.Contains(err.Error(), "Store is nil") {
+	if _, err := (offload.Values{}).Marshal(ctx, 1); err == nil || !strings.Contains(err.Error(), "Store is nil") {
 		t.Errorf("got %v without a store", err)
 	}
 }
@@ -205,7 +207,7 @@ func (verbatim) Unmarshal(_ context.Context, data []byte, v any) error {
 
 func TestDirStore(t *testing.T) {
 	ctx, dir := t.Context(), t.TempDir()
-	store := durable.DirStore(filepath.Join(dir, "values"))
+	store := offload.Dir(filepath.Join(dir, "values"))
 	for range 2 {
 		if err := store.Put(ctx, "a/b-1", []byte("data")); err != nil {
 			t.Fatal(err)
@@ -233,16 +235,16 @@ func TestDirStore(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := durable.DirStore(filepath.Join(dir, "not-mounted")).Get(ctx, "a/b-1"); !errors.Is(err, durable.ErrUnavailable) {
+	if _, err := offload.Dir(filepath.Join(dir, "not-mounted")).Get(ctx, "a/b-1"); !errors.Is(err, durable.ErrUnavailable) {
 		t.Errorf("a directory that is absent: got %v, want ErrUnavailable", err)
 	}
-	if err := durable.DirStore(file).Put(ctx, "k/v", []byte("x")); !errors.Is(err, durable.ErrUnavailable) {
+	if err := offload.Dir(file).Put(ctx, "k/v", []byte("x")); !errors.Is(err, durable.ErrUnavailable) {
 		t.Errorf("a directory that is a file: got %v, want ErrUnavailable", err)
 	}
 }
 
 // A report of any size, in a handler's default Serdes.
-func ExampleOffload() {
+func ExampleWithSerdes_offload() {
 	dir, err := os.MkdirTemp("", "values")
 	if err != nil {
 		panic(err)
@@ -258,7 +260,7 @@ func ExampleOffload() {
 		}
 		return len(report), durable.Wait(ctx, "a-day", 24*time.Hour)
 	}
-	h := durable.NewHandler(handler, durable.WithClient(svc), durable.WithSerdes(durable.Offload{Store: durable.DirStore(dir)}))
+	h := durable.NewHandler(handler, durable.WithClient(svc), durable.WithSerdes(offload.Values{Store: offload.Dir(dir)}))
 	simulate(h, svc)
 	fmt.Println("recorded:", len(*svc.ops[0].Payload) < 256)
 	// Output:

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/perdure/perdure/durable/plugin"
+	"github.com/perdure/perdure/durable/retry"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -76,7 +78,7 @@ const (
 	// AtMostOncePerRetry never runs an attempt twice: that it starts is made
 	// durable before the body runs, and an interrupted attempt counts as
 	// failed with a [*StepInterruptedError]. The retry policy then decides;
-	// with [NoRetry] the body runs at most once in all.
+	// with [retry.None] the body runs at most once in all.
 	AtMostOncePerRetry
 )
 
@@ -85,15 +87,15 @@ type handlerConfig struct {
 	client     Client
 	logger     *slog.Logger
 	replayLogs bool
-	plugins    []*Plugin // each with every hook
-	unchecked  bool      // see WithGoroutineChecks
+	plugins    []*plugin.Plugin // each with every hook
+	unchecked  bool             // see WithGoroutineChecks
 	errors     errorCodecs
 	pipelined  bool
 	rehearsal  bool // see rehearse
 }
 
 type stepConfig struct {
-	retry     RetryPolicy
+	retry     retry.Policy
 	serdes    Serdes
 	semantics Semantics
 	subType   *string
@@ -112,7 +114,7 @@ type childConfig struct {
 }
 
 // WithRetry sets the retry policy.
-func WithRetry(policy RetryPolicy) RetryOption { return retryOption(policy) }
+func WithRetry(policy retry.Policy) RetryOption { return retryOption(policy) }
 
 // WithSemantics says how an interrupted attempt of a step is treated.
 func WithSemantics(s Semantics) StepOption { return semanticsOption(s) }
@@ -133,7 +135,7 @@ func WithTimeout(d time.Duration) TimeoutOption { return timeoutOption(d) }
 // times out, because the service knows only that an attempt began, not how
 // often. With it an interrupted attempt is recorded as failed with a
 // [*StepInterruptedError], the step begins again after the delay of its
-// [RetryPolicy], whatever else that says, and fails for good with the last of
+// [retry.Policy], whatever else that says, and fails for good with the last of
 // the budget. Failures of other kinds are the policy's to judge, up to the same
 // budget.
 //
@@ -188,6 +190,19 @@ func WithPipelining() HandlerOption {
 	return handlerOption(func(cfg *handlerConfig) { cfg.pipelined = true })
 }
 
+// WithPlugins adds plugins, which hear of everything in the order in which
+// they are given. They are copied.
+func WithPlugins(plugins ...*plugin.Plugin) HandlerOption {
+	return handlerOption(func(cfg *handlerConfig) {
+		for _, p := range plugins {
+			if p == nil {
+				panic("perdure: a plugin is nil")
+			}
+			cfg.plugins = append(cfg.plugins, complete(p))
+		}
+	})
+}
+
 // WithErrors declares errors that [errors.As] and [errors.Is] shall find on
 // every run, the first and any replay. The first codec that matches an error
 // records it. Codecs belong to a handler rather than to the process, so two
@@ -198,7 +213,7 @@ func WithErrors(codecs ...ErrorCodec) HandlerOption {
 
 type (
 	handlerOption   func(*handlerConfig)
-	retryOption     RetryPolicy
+	retryOption     retry.Policy
 	semanticsOption Semantics
 	serdesOption    struct{ serdes Serdes }
 	timeoutOption   time.Duration
@@ -210,7 +225,7 @@ type (
 
 func (o handlerOption) applyHandler(c *handlerConfig)          { o(c) }
 func (o loggerOption) applyHandler(c *handlerConfig)           { c.logger = o.logger }
-func (o retryOption) applyStep(c *stepConfig)                  { c.retry = RetryPolicy(o) }
+func (o retryOption) applyStep(c *stepConfig)                  { c.retry = retry.Policy(o) }
 func (o semanticsOption) applyStep(c *stepConfig)              { c.semantics = Semantics(o) }
 func (o serdesOption) applyHandler(c *handlerConfig)           { c.serdes = o.serdes }
 func (o serdesOption) applyStep(c *stepConfig)                 { c.serdes = o.serdes }
@@ -219,7 +234,7 @@ func (o serdesOption) applyInvoke(c *invokeConfig)             { c.serdes = o.se
 func (o serdesOption) applyCallback(c *callbackConfig)         { c.serdes = o.serdes }
 func (o serdesOption) applyWaitForCallback(c *callbackConfig)  { c.serdes = o.serdes }
 func (o serdesOption) applyCondition(c *conditionConfig)       { c.serdes = o.serdes }
-func (o retryOption) applyWaitForCallback(c *callbackConfig)   { c.retry = RetryPolicy(o) }
+func (o retryOption) applyWaitForCallback(c *callbackConfig)   { c.retry = retry.Policy(o) }
 func (o timeoutOption) applyStep(c *stepConfig)                { d := time.Duration(o); c.timeout = &d }
 func (o timeoutOption) applyChild(c *childConfig)              { d := time.Duration(o); c.timeout = &d }
 func (o timeoutOption) applyCallback(c *callbackConfig)        { d := time.Duration(o); c.timeout = &d }
@@ -273,7 +288,7 @@ func newStepConfig(opts []StepOption) (*stepConfig, error) {
 	if cfg.budget != nil && *cfg.budget < 1 {
 		return cfg, fmt.Errorf("the attempt budget is %d; it must be at least 1", *cfg.budget)
 	}
-	return cfg, errors.Join(cfg.retry.validate(), validateSubType(cfg.subType))
+	return cfg, errors.Join(cfg.retry.Validate(), validateSubType(cfg.subType))
 }
 
 func newChildConfig(opts []ChildOption) (*childConfig, error) {

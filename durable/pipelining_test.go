@@ -10,12 +10,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/durable/retry"
 	"github.com/perdure/perdure/protocol"
 )
 
 // slowly makes each call of the service take a while.
 func (s *service) slowly(d time.Duration) {
-	s.after = func(int, *durable.CheckpointReply) error { time.Sleep(d); return nil }
+	s.after = func(int, *protocol.CheckpointReply) error { time.Sleep(d); return nil }
 }
 
 // chain is a handler of n steps in a row, each of which takes a millisecond.
@@ -160,7 +161,7 @@ func TestPipeliningKeepsMeaning(t *testing.T) {
 						return 2, nil
 					})
 				})
-				_, failed := durable.Step(ctx, "fails", func(context.Context) (int, error) { return 0, errors.New("no") }, durable.WithRetry(durable.NoRetry()))
+				_, failed := durable.Step(ctx, "fails", func(context.Context) (int, error) { return 0, errors.New("no") }, durable.WithRetry(retry.None()))
 				if err != nil || failed == nil {
 					return 0, errors.Join(err, errors.New("it did not fail"))
 				}

@@ -15,6 +15,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/durable/plugin"
+	"github.com/perdure/perdure/durable/retry"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -39,36 +41,36 @@ func (w *witness) heard() []string {
 	return lines
 }
 
-func opText(op *durable.OperationInfo) string {
+func opText(op *plugin.Operation) string {
 	return strings.TrimSpace(fmt.Sprintf("%s %s %s", op.ID, op.SubType, op.Name))
 }
 
 // plugin tells starts, ends and outcomes; changes are for tests of their own.
-func (w *witness) plugin() *durable.Plugin {
-	return &durable.Plugin{
+func (w *witness) plugin() *plugin.Plugin {
+	return &plugin.Plugin{
 		Name: "witness",
-		InvocationStart: func(_ context.Context, inv *durable.Invocation) context.Context {
+		InvocationStart: func(_ context.Context, inv *plugin.Invocation) context.Context {
 			w.note("invocation starts, first %t, %d operations", inv.First, inv.Operations.Len())
 			return nil
 		},
-		OperationStart:  func(_ context.Context, op *durable.OperationInfo) { w.note("%s starts", opText(op)) },
-		OperationResume: func(_ context.Context, op *durable.OperationInfo) { w.note("%s resumes %s", opText(op), op.Status) },
-		OperationEnd:    func(_ context.Context, op *durable.OperationInfo) { w.note("%s ends %s", opText(op), op.Status) },
-		AttemptStart: func(_ context.Context, a *durable.AttemptInfo) context.Context {
+		OperationStart:  func(_ context.Context, op *plugin.Operation) { w.note("%s starts", opText(op)) },
+		OperationResume: func(_ context.Context, op *plugin.Operation) { w.note("%s resumes %s", opText(op), op.Status) },
+		OperationEnd:    func(_ context.Context, op *plugin.Operation) { w.note("%s ends %s", opText(op), op.Status) },
+		AttemptStart: func(_ context.Context, a *plugin.Attempt) context.Context {
 			w.note("%s attempt %d starts", opText(a.Operation), a.Number)
 			return nil
 		},
-		AttemptEnd: func(_ context.Context, a *durable.AttemptInfo) {
+		AttemptEnd: func(_ context.Context, a *plugin.Attempt) {
 			w.note("%s attempt %d ends %s", opText(a.Operation), a.Number, errorText(a.Err))
 		},
-		ContextStart: func(_ context.Context, run *durable.ContextInfo) context.Context {
+		ContextStart: func(_ context.Context, run *plugin.ContextRun) context.Context {
 			w.note("%s runs%s", opText(run.Operation), mark(run.ReplaysChildren, ", replaying"))
 			return nil
 		},
-		ContextEnd: func(_ context.Context, run *durable.ContextInfo) {
+		ContextEnd: func(_ context.Context, run *plugin.ContextRun) {
 			w.note("%s returns %s%s", opText(run.Operation), errorText(run.Err), mark(run.OnlyReplayed, ", only replayed"))
 		},
-		InvocationEnd: func(_ context.Context, o *durable.InvocationOutcome) {
+		InvocationEnd: func(_ context.Context, o *plugin.Outcome) {
 			switch {
 			case o.Fault != nil:
 				w.note("invocation ends %s: %v", o.Status, o.Fault)
@@ -162,7 +164,7 @@ func TestPluginHearsOverSuspensions(t *testing.T) {
 
 func TestPluginHearsAttempts(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		retry := durable.WithRetry(durable.FixedRetry(3, time.Second))
+		often := durable.WithRetry(retry.Fixed(3, time.Second))
 		hears(t, newService(t, "{}"), func(ctx durable.Context, _ any) (any, error) {
 			durable.Step(ctx, "s", func(ctx context.Context) (any, error) {
 				switch durable.Attempt(ctx) {
@@ -172,10 +174,10 @@ func TestPluginHearsAttempts(t *testing.T) {
 					<-ctx.Done()
 				}
 				return nil, context.Cause(ctx)
-			}, retry, durable.WithTimeout(time.Second))
+			}, often, durable.WithTimeout(time.Second))
 			return durable.WaitForCondition(ctx, "c", 0, func(_ context.Context, n int) (int, bool, error) {
 				return n + 1, n == 1, nil
-			}, durable.WithPolling(durable.FixedPolling(2, time.Second)))
+			}, durable.WithPolling(retry.Fixed(2, time.Second)))
 		},
 			"invocation starts, first true, 1 operations",
 			"1 Step s starts",
@@ -368,19 +370,19 @@ func TestPluginHearsAgainAfterAFault(t *testing.T) {
 func TestPluginsCannotHarm(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		svc, log, after := newService(t, "{}"), captureLog(), new(witness)
-		faulty := &durable.Plugin{
+		faulty := &plugin.Plugin{
 			Name:            "faulty",
-			InvocationStart: func(context.Context, *durable.Invocation) context.Context { panic("invocation start") },
-			OperationStart:  func(context.Context, *durable.OperationInfo) { panic("start") },
-			OperationResume: func(context.Context, *durable.OperationInfo) { panic("resume") },
-			OperationChange: func(context.Context, *durable.OperationChange) { panic("change") },
-			OperationEnd:    func(context.Context, *durable.OperationInfo) { panic(errors.New("end")) },
-			AttemptStart:    func(context.Context, *durable.AttemptInfo) context.Context { panic("attempt") },
-			AttemptEnd:      func(context.Context, *durable.AttemptInfo) { panic("attempt end") },
-			ContextStart:    func(context.Context, *durable.ContextInfo) context.Context { panic("context") },
-			ContextEnd:      func(context.Context, *durable.ContextInfo) { panic("context end") },
-			TraceHeader:     func(context.Context, *durable.OperationInfo) string { panic(nil) },
-			InvocationEnd:   func(context.Context, *durable.InvocationOutcome) { panic(panicsAsText{}) },
+			InvocationStart: func(context.Context, *plugin.Invocation) context.Context { panic("invocation start") },
+			OperationStart:  func(context.Context, *plugin.Operation) { panic("start") },
+			OperationResume: func(context.Context, *plugin.Operation) { panic("resume") },
+			OperationChange: func(context.Context, *plugin.Change) { panic("change") },
+			OperationEnd:    func(context.Context, *plugin.Operation) { panic(errors.New("end")) },
+			AttemptStart:    func(context.Context, *plugin.Attempt) context.Context { panic("attempt") },
+			AttemptEnd:      func(context.Context, *plugin.Attempt) { panic("attempt end") },
+			ContextStart:    func(context.Context, *plugin.ContextRun) context.Context { panic("context") },
+			ContextEnd:      func(context.Context, *plugin.ContextRun) { panic("context end") },
+			TraceHeader:     func(context.Context, *plugin.Operation) string { panic(nil) },
+			InvocationEnd:   func(context.Context, *plugin.Outcome) { panic(panicsAsText{}) },
 		}
 		h := durable.NewHandler(func(ctx durable.Context, _ any) (string, error) {
 			return durable.RunInChildContext(ctx, "c", func(ctx durable.Context) (string, error) {
@@ -388,7 +390,7 @@ func TestPluginsCannotHarm(t *testing.T) {
 				durable.Invoke(ctx, "i", durable.Function[int, any]{Name: "f"}, 1)
 				return durable.Step(ctx, "s", func(ctx context.Context) (string, error) { return "fine", ctx.Err() })
 			})
-		}, durable.WithClient(svc), durable.WithLogger(log.logger()), durable.WithPlugins(faulty, new(durable.Plugin), after.plugin()))
+		}, durable.WithClient(svc), durable.WithLogger(log.logger()), durable.WithPlugins(faulty, new(plugin.Plugin), after.plugin()))
 		if out := svc.run(h); out.result() != `"fine"` {
 			t.Errorf("got %s %s", out.result(), out.errorText())
 		}
@@ -419,9 +421,9 @@ func (panicsAsText) Error() string { panic("no text") }
 
 // A hook that leaves its goroutine ends the invocation; nothing waits for ever.
 func TestPluginGoexit(t *testing.T) {
-	for name, leaving := range map[string]*durable.Plugin{
-		"on the workflow's goroutine": {OperationStart: func(context.Context, *durable.OperationInfo) { runtime.Goexit() }},
-		"on the one that records":     {OperationEnd: func(context.Context, *durable.OperationInfo) { runtime.Goexit() }},
+	for name, leaving := range map[string]*plugin.Plugin{
+		"on the workflow's goroutine": {OperationStart: func(context.Context, *plugin.Operation) { runtime.Goexit() }},
+		"on the one that records":     {OperationEnd: func(context.Context, *plugin.Operation) { runtime.Goexit() }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
@@ -447,10 +449,10 @@ func TestPluginsContextsEndNothing(t *testing.T) {
 			cancel()
 			return ctx
 		}
-		plugin := &durable.Plugin{
-			InvocationStart: func(ctx context.Context, _ *durable.Invocation) context.Context { return ended(ctx) },
-			AttemptStart:    func(ctx context.Context, _ *durable.AttemptInfo) context.Context { return ended(ctx) },
-			ContextStart:    func(context.Context, *durable.ContextInfo) context.Context { return ended(context.Background()) },
+		plugin := &plugin.Plugin{
+			InvocationStart: func(ctx context.Context, _ *plugin.Invocation) context.Context { return ended(ctx) },
+			AttemptStart:    func(ctx context.Context, _ *plugin.Attempt) context.Context { return ended(ctx) },
+			ContextStart:    func(context.Context, *plugin.ContextRun) context.Context { return ended(context.Background()) },
 		}
 		h := durable.NewHandler(func(ctx durable.Context, _ any) (string, error) {
 			return durable.RunInChildContext(ctx, "c", func(ctx durable.Context) (string, error) {
@@ -470,13 +472,13 @@ func TestPluginHearsTheStart(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		svc := newService(t, "{}")
 		var heard []string
-		plugin := func(name string) *durable.Plugin {
-			return &durable.Plugin{
-				InvocationStart: func(ctx context.Context, _ *durable.Invocation) context.Context {
+		plugin := func(name string) *plugin.Plugin {
+			return &plugin.Plugin{
+				InvocationStart: func(ctx context.Context, _ *plugin.Invocation) context.Context {
 					heard = append(heard, fmt.Sprint(name, " starts after ", ctx.Value(pluginKey("a"))))
 					return context.WithValue(ctx, pluginKey(name), name)
 				},
-				OperationEnd: func(ctx context.Context, op *durable.OperationInfo) {
+				OperationEnd: func(ctx context.Context, op *plugin.Operation) {
 					heard = append(heard, fmt.Sprint(ctx.Value(pluginKey(name)), " hears the end of ", op.Name))
 				},
 			}
@@ -499,18 +501,18 @@ type pluginKey string
 func TestPluginContexts(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		svc := newService(t, "{}")
-		with := func(key pluginKey) *durable.Plugin {
-			return &durable.Plugin{
-				InvocationStart: func(ctx context.Context, inv *durable.Invocation) context.Context {
+		with := func(key pluginKey) *plugin.Plugin {
+			return &plugin.Plugin{
+				InvocationStart: func(ctx context.Context, inv *plugin.Invocation) context.Context {
 					return context.WithValue(ctx, key, "invocation "+inv.RequestID)
 				},
-				AttemptStart: func(ctx context.Context, a *durable.AttemptInfo) context.Context {
+				AttemptStart: func(ctx context.Context, a *plugin.Attempt) context.Context {
 					return context.WithValue(ctx, key, fmt.Sprint(ctx.Value(key), ", attempt ", a.Number, " of ", a.Operation.Name))
 				},
-				ContextStart: func(ctx context.Context, run *durable.ContextInfo) context.Context {
+				ContextStart: func(ctx context.Context, run *plugin.ContextRun) context.Context {
 					return context.WithValue(ctx, key, fmt.Sprint(ctx.Value(key), ", context ", run.Operation.Name))
 				},
-				TraceHeader: func(ctx context.Context, op *durable.OperationInfo) string {
+				TraceHeader: func(ctx context.Context, op *plugin.Operation) string {
 					return fmt.Sprint(key, " ", op.Name, " in ", ctx.Value(key))
 				},
 			}
@@ -545,9 +547,9 @@ func TestPluginContexts(t *testing.T) {
 func TestPluginSeesOperations(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		svc := newService(t, `"input"`)
-		var ended []*durable.Operation
-		plugin := &durable.Plugin{
-			InvocationStart: func(_ context.Context, inv *durable.Invocation) context.Context {
+		var ended []*protocol.Operation
+		plugin := &plugin.Plugin{
+			InvocationStart: func(_ context.Context, inv *plugin.Invocation) context.Context {
 				for op := range inv.Operations.All() {
 					if op.Type != protocol.TypeExecution || *op.Payload != `"input"` {
 						t.Errorf("got %+v first, want the EXECUTION and its input", op)
@@ -559,12 +561,12 @@ func TestPluginSeesOperations(t *testing.T) {
 				}
 				return nil
 			},
-			OperationEnd: func(_ context.Context, op *durable.OperationInfo) { ended = append(ended, op.Operation) },
+			OperationEnd: func(_ context.Context, op *plugin.Operation) { ended = append(ended, op.Operation) },
 		}
 		h := durable.NewHandler(func(ctx durable.Context, _ any) (any, error) {
 			return durable.RunInChildContext(ctx, "c", func(ctx durable.Context) (any, error) {
 				durable.Wait(ctx, "w", time.Second)
-				return durable.Step(ctx, "s", func(context.Context) (any, error) { return nil, errors.New("no") }, durable.WithRetry(durable.NoRetry()))
+				return durable.Step(ctx, "s", func(context.Context) (any, error) { return nil, errors.New("no") }, durable.WithRetry(retry.None()))
 			})
 		}, durable.WithClient(svc), durable.WithPlugins(plugin))
 		svc.run(h)
@@ -584,14 +586,14 @@ func TestPluginSeesOperations(t *testing.T) {
 }
 
 // timings is a plugin that prints how long the steps of an execution took.
-var timings = &durable.Plugin{
+var timings = &plugin.Plugin{
 	Name: "timings",
-	OperationEnd: func(_ context.Context, op *durable.OperationInfo) {
+	OperationEnd: func(_ context.Context, op *plugin.Operation) {
 		if op.Type == "STEP" {
 			fmt.Println("step", op.Name, op.Status, "after", op.Attempt, "attempts")
 		}
 	},
-	InvocationEnd: func(_ context.Context, end *durable.InvocationOutcome) {
+	InvocationEnd: func(_ context.Context, end *plugin.Outcome) {
 		fmt.Println("invocation", end.Status, "first", end.First, "operations", end.Operations.Len())
 	},
 }
@@ -631,7 +633,7 @@ func TestReplayUnderPluginsAllocatesNoMore(t *testing.T) {
 		}
 		return result
 	}
-	if without, with := allocs(), allocs(durable.WithPlugins(new(durable.Plugin))); with > without {
+	if without, with := allocs(), allocs(durable.WithPlugins(new(plugin.Plugin))); with > without {
 		t.Errorf("got %v allocations for a replayed step, without a plugin %v", with, without)
 	}
 }

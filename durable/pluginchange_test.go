@@ -14,11 +14,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/durable/plugin"
+	"github.com/perdure/perdure/durable/retry"
 	"github.com/perdure/perdure/protocol"
 )
 
 // listed is operations in short, each with how often it was replayed.
-func listed(ops []*durable.OperationInfo) string {
+func listed(ops []*plugin.Operation) string {
 	var list []string
 	for _, op := range ops {
 		list = append(list, fmt.Sprintf("%s %s %d%s", op.Name, op.Status, op.Attempt, mark(op.Replayed, " replayed")))
@@ -32,8 +34,8 @@ func TestPluginHearsChanges(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		svc := newService(t, "{}")
 		var heard []string
-		plugin := &durable.Plugin{
-			InvocationStart: func(_ context.Context, inv *durable.Invocation) context.Context {
+		plugin := &plugin.Plugin{
+			InvocationStart: func(_ context.Context, inv *plugin.Invocation) context.Context {
 				var updated []string
 				for _, op := range inv.Updated {
 					updated = append(updated, op.Name)
@@ -41,7 +43,7 @@ func TestPluginHearsChanges(t *testing.T) {
 				heard = append(heard, fmt.Sprint("starts with ", inv.Operations.Len(), ", updated ", updated))
 				return nil
 			},
-			OperationChange: func(_ context.Context, c *durable.OperationChange) {
+			OperationChange: func(_ context.Context, c *plugin.Change) {
 				for _, op := range c.Updated {
 					if all := c.Invocation.Operations.Get(op.ID); all != op.Operation {
 						t.Errorf("got %v among all operations, want %v", all, op.Operation)
@@ -49,10 +51,10 @@ func TestPluginHearsChanges(t *testing.T) {
 				}
 				heard = append(heard, listed(c.Updated))
 			},
-			OperationEnd: func(_ context.Context, op *durable.OperationInfo) {
+			OperationEnd: func(_ context.Context, op *plugin.Operation) {
 				heard = append(heard, op.Name+" ends"+mark(op.Replayed, " replayed"))
 			},
-			InvocationEnd: func(_ context.Context, end *durable.InvocationOutcome) {
+			InvocationEnd: func(_ context.Context, end *plugin.Outcome) {
 				heard = append(heard, fmt.Sprint("ends ", end.Status, " with ", end.Operations.Len()))
 			},
 		}
@@ -62,9 +64,9 @@ func TestPluginHearsChanges(t *testing.T) {
 					return nil, errors.New("not yet")
 				}
 				return nil, nil
-			}, durable.WithRetry(durable.FixedRetry(2, time.Second)))
+			}, durable.WithRetry(retry.Fixed(2, time.Second)))
 			durable.Wait(ctx, "w", time.Second)
-			_, err := durable.Step(ctx, "failing", func(context.Context) (any, error) { return nil, errors.New("no") }, durable.WithRetry(durable.NoRetry()))
+			_, err := durable.Step(ctx, "failing", func(context.Context) (any, error) { return nil, errors.New("no") }, durable.WithRetry(retry.None()))
 			return nil, err
 		}, durable.WithClient(svc), durable.WithPlugins(plugin))
 		svc.run(h)
@@ -93,11 +95,11 @@ func TestPluginHearsChanges(t *testing.T) {
 // updates: what is told is the same.
 func TestPluginHearsChangesOfAQuietService(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		var last *durable.Invocation
-		plugin := &durable.Plugin{InvocationEnd: func(_ context.Context, end *durable.InvocationOutcome) { last = end.Invocation }}
+		var last *plugin.Invocation
+		plugin := &plugin.Plugin{InvocationEnd: func(_ context.Context, end *plugin.Outcome) { last = end.Invocation }}
 		h := durable.NewHandler(func(ctx durable.Context, _ any) (any, error) {
 			durable.RunInChildContext(ctx, "c", func(ctx durable.Context) (any, error) { return durable.Step(ctx, "s", nothing) })
-			durable.Step(ctx, "retried", func(context.Context) (any, error) { return nil, errors.New("no") }, durable.WithRetry(durable.FixedRetry(2, time.Minute)))
+			durable.Step(ctx, "retried", func(context.Context) (any, error) { return nil, errors.New("no") }, durable.WithRetry(retry.Fixed(2, time.Minute)))
 			return nil, nil
 		}, durable.WithClient(quiet{}), durable.WithPlugins(plugin))
 		if _, err := h.Invoke(t.Context(), finished(0, "")); err != nil {
@@ -123,21 +125,21 @@ func TestPluginHearsChangesOfAQuietService(t *testing.T) {
 // quiet is a service that accepts everything and tells nothing.
 type quiet struct{ nowhere }
 
-func (quiet) Checkpoint(context.Context, *durable.CheckpointRequest) (*durable.CheckpointReply, error) {
-	return &durable.CheckpointReply{Token: "t"}, nil
+func (quiet) Checkpoint(context.Context, *protocol.CheckpointRequest) (*protocol.CheckpointReply, error) {
+	return &protocol.CheckpointReply{Token: "t"}, nil
 }
 
 // The start and the end of an invocation tell the same of it.
 func TestPluginSeesInvocations(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		svc := newService(t, "{}")
-		var started []*durable.Invocation
-		plugin := &durable.Plugin{
-			InvocationStart: func(_ context.Context, inv *durable.Invocation) context.Context {
+		var started []*plugin.Invocation
+		plugin := &plugin.Plugin{
+			InvocationStart: func(_ context.Context, inv *plugin.Invocation) context.Context {
 				started = append(started, inv)
 				return nil
 			},
-			InvocationEnd: func(ctx context.Context, end *durable.InvocationOutcome) {
+			InvocationEnd: func(ctx context.Context, end *plugin.Outcome) {
 				if end.Invocation != started[len(started)-1] || end.RequestID != "r1" || ctx.Err() != nil {
 					t.Errorf("got end %+v under a context with error %v, want that of %+v", end.Invocation, ctx.Err(), started)
 				}
@@ -161,7 +163,7 @@ func TestPluginSeesAttempts(t *testing.T) {
 		svc := newService(t, "{}")
 		var heard []string
 		began := time.Now()
-		note := func(what string, a *durable.AttemptInfo) {
+		note := func(what string, a *plugin.Attempt) {
 			end := "-"
 			if op := a.Operation; op.Error != nil || op.Payload != nil || op.NextAttempt != 0 || op.Attempt != a.Number {
 				t.Errorf("got %+v, with something of the attempt before", op.Operation)
@@ -172,12 +174,12 @@ func TestPluginSeesAttempts(t *testing.T) {
 			heard = append(heard, fmt.Sprintf("%s %d of %s %s: %v to %s, %v%s", what, a.Number, a.Operation.Name, a.Operation.Status,
 				a.Start.Sub(began), end, a.Err, mark(a.Operation.Replayed, ", replayed")))
 		}
-		plugin := &durable.Plugin{
-			AttemptStart: func(_ context.Context, a *durable.AttemptInfo) context.Context {
+		plugin := &plugin.Plugin{
+			AttemptStart: func(_ context.Context, a *plugin.Attempt) context.Context {
 				note("start", a)
 				return nil
 			},
-			AttemptEnd: func(_ context.Context, a *durable.AttemptInfo) { note("end", a) },
+			AttemptEnd: func(_ context.Context, a *plugin.Attempt) { note("end", a) },
 		}
 		h := durable.NewHandler(func(ctx durable.Context, _ any) (any, error) {
 			return durable.Step(ctx, "s", func(ctx context.Context) (any, error) {
@@ -186,7 +188,7 @@ func TestPluginSeesAttempts(t *testing.T) {
 					panic("not yet")
 				}
 				return nil, nil
-			}, durable.WithRetry(durable.FixedRetry(2, 10*time.Second)))
+			}, durable.WithRetry(retry.Fixed(2, 10*time.Second)))
 		}, durable.WithClient(svc), durable.WithPlugins(plugin))
 		svc.run(h)
 		want := []string{
@@ -236,7 +238,7 @@ func TestPluginHearsContextsRebuilt(t *testing.T) {
 func TestPluginReadsOperationsAnywhere(t *testing.T) {
 	svc := simulated("{}")
 	var readers sync.WaitGroup
-	plugin := &durable.Plugin{OperationChange: func(_ context.Context, c *durable.OperationChange) {
+	plugin := &plugin.Plugin{OperationChange: func(_ context.Context, c *plugin.Change) {
 		all := c.Invocation.Operations
 		n := all.Len()
 		readers.Go(func() {

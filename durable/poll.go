@@ -23,7 +23,7 @@ type pollTimes struct {
 
 // start sets the first poll: when a wait or a retry is due, and after a second
 // for what comes from outside.
-func (p *pollTimes) start(typ protocol.OperationType, op *Operation, now time.Time) {
+func (p *pollTimes) start(typ protocol.OperationType, op *protocol.Operation, now time.Time) {
 	switch {
 	case typ == protocol.TypeCallback || typ == protocol.TypeChainedInvoke:
 		if p.next.IsZero() {
@@ -57,7 +57,7 @@ func pollInterval(n int) time.Duration {
 
 // awaitLocked has w's operation polled for at the time that fits what is known
 // of it, and wakes the flusher if that is earlier than it expects.
-func (r *run) awaitLocked(w *waiter, typ protocol.OperationType, op *Operation) {
+func (r *run) awaitLocked(w *waiter, typ protocol.OperationType, op *protocol.Operation) {
 	w.poll.start(typ, op, time.Now())
 	if t := w.poll.next; !t.IsZero() && (r.pollAt.IsZero() || t.Before(r.pollAt)) {
 		r.pollAt = t

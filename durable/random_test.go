@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/durable/retry"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -155,7 +156,7 @@ func (m *memory) call(ctx durable.Context, p part, at string) (string, error) {
 				return "", errItem
 			}
 			return name, nil
-		}, durable.WithRetry(durable.FixedRetry(p.n, time.Second)))
+		}, durable.WithRetry(retry.Fixed(p.n, time.Second)))
 	case "wait":
 		return name, durable.Wait(ctx, name, seconds)
 	case "version":
@@ -165,7 +166,7 @@ func (m *memory) call(ctx durable.Context, p part, at string) (string, error) {
 	case "condition":
 		n, err := durable.WaitForCondition(ctx, name, 0, func(_ context.Context, n int) (int, bool, error) {
 			return n + 1, n+1 >= p.n, nil
-		}, durable.WithPolling(durable.FixedPolling(4, time.Second)))
+		}, durable.WithPolling(retry.Fixed(4, time.Second)))
 		return fmt.Sprint(n), err
 	case "callback":
 		return durable.WaitForCallback[string](ctx, name, func(context.Context, string) error { return nil }, durable.WithTimeout(3*time.Second))
@@ -180,7 +181,7 @@ func (m *memory) call(ctx durable.Context, p part, at string) (string, error) {
 	case "retry":
 		return durable.Retry(ctx, name, func(ctx durable.Context, attempt int) (string, error) {
 			return m.runAll(ctx, p, fmt.Sprint(at, "-attempt-", attempt))
-		}, durable.WithRetry(durable.FixedRetry(2, time.Second)))
+		}, durable.WithRetry(retry.Fixed(2, time.Second)))
 	case "saga":
 		return durable.RunSaga(ctx, name, func(ctx durable.Context, saga *durable.Saga) (string, error) {
 			saga.Compensate("undo", func(context.Context) error { return nil })
@@ -337,7 +338,7 @@ func (m *memory) execute(workflow part, lost, killed []int, pipelined bool) (out
 		return nil
 	}
 	svc.before = func(call int) error { return lose(call, 0) }
-	svc.after = func(call int, _ *durable.CheckpointReply) error { return lose(call, 1) }
+	svc.after = func(call int, _ *protocol.CheckpointReply) error { return lose(call, 1) }
 	opts := []durable.HandlerOption{durable.WithErrors(durable.ErrorValue("Item", errItem))}
 	if pipelined {
 		opts = append(opts, durable.WithPipelining())

@@ -39,10 +39,8 @@ func checkType[T any](s Serdes, p passage, what string) error {
 
 func typeProblem(s Serdes, p passage, t reflect.Type) error {
 	switch s := s.(type) {
-	case Offload:
-		return typeProblem(s.inner(), p, t)
-	case *Offload:
-		return typeProblem(s.inner(), p, t)
+	case interface{ Inner() Serdes }:
+		return typeProblem(s.Inner(), p, t)
 	case jsonSerdes:
 		return jsonProblem(p, t)
 	case rawSerdes:

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/perdure/perdure/internal/sdk/transport"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -29,12 +30,12 @@ func (r *run) refused(err error) outcome {
 	case strings.HasPrefix(code, "KMS"):
 	case code == string(protocol.CodeInvalidParameter) && strings.HasPrefix(message, protocol.StaleTokenMessage):
 		return fault
-	case transient(protocol.Code(code)) || status == 429 || status >= 500:
+	case transport.Temporary(protocol.Code(code)) || status == 429 || status >= 500:
 		return fault
 	case code == "" && status < 400:
 		return fault
 	}
-	return r.failed(&CheckpointError{Code: code, Err: err})
+	return r.failed(&fatalError{"CheckpointError", fmt.Sprintf("the service refused a checkpoint: %v", err), err})
 }
 
 // refusalOf is the service's code and message in err, if it has any.
@@ -46,17 +47,6 @@ func refusalOf(err error) (code, message string) {
 		safely(func() { code, message = api.ErrorCode(), api.ErrorMessage() })
 	}
 	return code, message
-}
-
-// transient reports whether a code says that the request itself was fine.
-// No code, and UnknownError in the AWS SDK, come with answers that are not the
-// service's own, such as a proxy's; their HTTP status decides.
-func transient(code protocol.Code) bool {
-	switch code {
-	case protocol.CodeTooManyRequests, protocol.CodeService, "ThrottlingException", "InternalFailure", "ServiceUnavailable":
-		return true
-	}
-	return false
 }
 
 func httpStatus(err error) (status int) {

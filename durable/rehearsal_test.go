@@ -129,7 +129,7 @@ func TestRehearsalOfInterruptedSteps(t *testing.T) {
 		t.Run(string(status), func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				svc := newService(t, "{}")
-				svc.ops = append(svc.ops, &durable.Operation{ID: "1", Type: "STEP", SubType: "Step", Name: "a", Status: status, Attempt: 1,
+				svc.ops = append(svc.ops, &protocol.Operation{ID: "1", Type: "STEP", SubType: "Step", Name: "a", Status: status, Attempt: 1,
 					NextAttempt: protocol.TimestampOf(time.Now().Add(time.Hour))})
 				(&rehearsal{after: interrupted, want: "PENDING"}).rehearse(t, svc)
 			})

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/perdure/perdure/durable/retry"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -11,28 +12,13 @@ import (
 type RetryGroupOption interface{ applyGroup(*groupConfig) }
 
 type groupConfig struct {
-	retry   RetryPolicy
+	retry   retry.Policy
 	attempt []ChildOption // of each attempt's context
 }
 
-func (o retryOption) applyGroup(c *groupConfig)   { c.retry = RetryPolicy(o) }
+func (o retryOption) applyGroup(c *groupConfig)   { c.retry = retry.Policy(o) }
 func (o serdesOption) applyGroup(c *groupConfig)  { c.attempt = append(c.attempt, o) }
 func (o virtualOption) applyGroup(c *groupConfig) { c.attempt = append(c.attempt, o) }
-
-// RetryError is returned by [Retry] when its last attempt failed. It wraps what
-// that failed with: a [*ChildContextError].
-type RetryError struct {
-	Name     string
-	Attempts int
-	Err      error
-}
-
-func (e *RetryError) Error() string {
-	return fmt.Sprintf("%q failed after %d attempts: %v", e.Name, e.Attempts, e.Err)
-}
-
-// Unwrap returns the cause.
-func (e *RetryError) Unwrap() error { return e.Err }
 
 var groupKind = &kind{call: "durable.Retry", typ: protocol.TypeContext, subType: protocol.SubTypeRunInChildContext}
 
@@ -45,10 +31,10 @@ var groupKind = &kind{call: "durable.Retry", typ: protocol.TypeContext, subType:
 // Retry was called in; with [WithVirtual] only the attempts' operations are
 // recorded. [WithRetry] says how often and when; it decides once, and what it
 // decided is recorded by the wait, so the policy may be changed at any time. It
-// gets the error as it was recorded, so [RetryPolicy.RetryIf] finds the types
+// gets the error as it was recorded, so [retry.Policy.RetryIf] finds the types
 // that were declared with [WithErrors].
 //
-// When there is no further attempt, the error is a [*RetryError]. Retry has no
+// When there is no further attempt, the error is a [*OperationError]. Retry has no
 // record of its own: later runs take each attempt from its record, as
 // [RunInChildContext] does.
 func Retry[T any](ctx Context, name string, fn func(ctx Context, attempt int) (T, error), opts ...RetryGroupOption) (T, error) {
@@ -66,13 +52,13 @@ func Retry[T any](ctx Context, name string, fn func(ctx Context, attempt int) (T
 			}
 			return fn(ctx, attempt)
 		}, cfg.attempt...)
-		if _, failed := err.(*ChildContextError); !failed {
+		if _, failed := err.(*OperationError); !failed {
 			return v, err
 		}
 		backoff := fmt.Sprintf("%s-backoff-%d", name, attempt)
 		d, retry := cfg.next(ctx, name, backoff, err, attempt)
 		if !retry {
-			return zero, &RetryError{Name: name, Attempts: attempt, Err: err}
+			return zero, &OperationError{Kind: KindRetry, Name: name, Attempts: attempt, Err: err}
 		}
 		if err := Wait(ctx, backoff, d); err != nil {
 			return zero, err
@@ -105,7 +91,7 @@ func (c *groupConfig) apply(name string, noFunc bool, opts []RetryGroupOption) e
 	if err := validateName(name + "-attempt-9999"); err != nil {
 		return err
 	}
-	return c.retry.validate()
+	return c.retry.Validate()
 }
 
 // next is the wait before the attempt after the given one, which failed with
@@ -120,7 +106,7 @@ func (c *groupConfig) next(ctx Context, name, backoff string, err error, attempt
 	}
 	var seconds int64
 	o := operation{kind: groupKind, scope: s, name: name}
-	if failed := o.ask("retry policy", func() { seconds, retry = c.retry.next(err, attempt) }); failed != nil {
+	if failed := o.ask("retry policy", func() { seconds, retry = nextAttempt(c.retry, err, attempt) }); failed != nil {
 		// Of this nothing is recorded, so it has no part in what Retry returns.
 		safely(func() { ctx.Logger().Error("there will be no further attempt", "error", failed) })
 	}

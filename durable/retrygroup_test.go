@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/durable/retry"
 )
 
 func TestRetryGroup(t *testing.T) {
@@ -29,7 +30,7 @@ func TestRetryGroup(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				svc := newService(t, "{}")
 				asked := 0
-				policy := durable.RetryFunc(func(err error, attempt int) (time.Duration, bool) {
+				policy := retry.Func(func(err error, attempt int) (time.Duration, bool) {
 					asked++
 					var card *cardDeclined
 					return time.Duration(attempt) * 10 * time.Second, errors.As(err, &card) && card.Code == attempt
@@ -71,16 +72,16 @@ func TestRetryGroupGivesUp(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		svc := newService(t, "{}")
 		var seen []string
-		policy := durable.FixedRetry(2, 3*time.Second)
+		policy := retry.Fixed(2, 3*time.Second)
 		h := handle(svc, func(ctx durable.Context) (any, error) {
 			_, err := durable.Retry(ctx, "group", func(durable.Context, int) (int, error) { return 0, &cardDeclined{Code: 9} }, durable.WithRetry(policy))
-			var group *durable.RetryError
+			group, isGroup := durable.Failed(err, durable.KindRetry)
 			var card *cardDeclined
-			if !errors.As(err, &group) || group.Attempts != 2 || !errors.As(err, &card) {
+			if !isGroup || group.Attempts != 2 || !errors.As(err, &card) {
 				t.Errorf("got %v, want a RetryError of a cardDeclined", err)
 			}
 			seen = append(seen, err.Error())
-			policy = durable.FixedRetry(9, time.Second) // what was decided stays decided
+			policy = retry.Fixed(9, time.Second) // what was decided stays decided
 			return nil, durable.Wait(ctx, "after", time.Second)
 		}, durable.WithErrors(durable.ErrorType[*cardDeclined]("CardDeclined")))
 		svc.run(h)
@@ -96,12 +97,12 @@ func TestRetryGroupBadInput(t *testing.T) {
 		`perdure: durable.Retry "g": the function is nil`: func(ctx durable.Context) (int, error) { return durable.Retry[int](ctx, "g", nil) },
 		`perdure: durable.Retry "g": an option is nil`:    func(ctx durable.Context) (int, error) { return durable.Retry(ctx, "g", fine, nil) },
 		`at most 256 are allowed`:                         func(ctx durable.Context) (int, error) { return durable.Retry(ctx, strings.Repeat("g", 250), fine) },
-		`RetryPolicy.MaxAttempts is -1`: func(ctx durable.Context) (int, error) {
-			return durable.Retry(ctx, "g", fine, durable.WithRetry(durable.RetryPolicy{MaxAttempts: -1}))
+		`retry.Policy.MaxAttempts is -1`: func(ctx durable.Context) (int, error) {
+			return durable.Retry(ctx, "g", fine, durable.WithRetry(retry.Policy{MaxAttempts: -1}))
 		},
 		`"g" failed after 1 attempts: child context "g-attempt-1" failed: bad item`: func(ctx durable.Context) (int, error) {
 			return durable.Retry(ctx, "g", func(durable.Context, int) (int, error) { return 0, errItem },
-				durable.WithRetry(durable.RetryFunc(func(error, int) (time.Duration, bool) { panic("oh") })))
+				durable.WithRetry(retry.Func(func(error, int) (time.Duration, bool) { panic("oh") })))
 		},
 	} {
 		t.Run(want, func(t *testing.T) {

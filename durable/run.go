@@ -39,14 +39,14 @@ type run struct {
 
 	mu       sync.Mutex // guards the rest
 	outcome  outcome
-	runnable int                   // workflow goroutines that are not blocked
-	parked   map[string][]*waiter  // operation id -> who waits for the service to settle it
-	joins    map[*waiter]struct{}  // who waits for another workflow goroutine
-	watched  []*task               // whose Done channels end with the run
-	news     map[string]*Operation // operation id -> newer than history, not yet asked for
-	canceled map[string]bool       // operations that were cancelled at the service
-	closing  bool                  // the handler returned: only its EXECUTION update may follow
-	halted   bool                  // a goroutine came to the end of what is recorded; see haltLocked
+	runnable int                            // workflow goroutines that are not blocked
+	parked   map[string][]*waiter           // operation id -> who waits for the service to settle it
+	joins    map[*waiter]struct{}           // who waits for another workflow goroutine
+	watched  []*task                        // whose Done channels end with the run
+	news     map[string]*protocol.Operation // operation id -> newer than history, not yet asked for
+	canceled map[string]bool                // operations that were cancelled at the service
+	closing  bool                           // the handler returned: only its EXECUTION update may follow
+	halted   bool                           // a goroutine came to the end of what is recorded; see haltLocked
 	checkpointer
 }
 
@@ -55,7 +55,7 @@ type run struct {
 type outcome struct {
 	status protocol.InvocationStatus
 	result string
-	err    *ErrorObject
+	err    *protocol.ErrorObject
 	large  string // the result, if it was recorded because a reply has no room for it
 	fault  error
 }
@@ -63,7 +63,7 @@ type outcome struct {
 // failed is the outcome of a run whose execution failed with err.
 func (r *run) failed(err error) outcome {
 	obj := r.cfg.errors.report(err)
-	if changed, ok := err.(*NonDeterminismError); ok && !r.cfg.rehearsal && !r.ended.Load() {
+	if changed, ok := err.(*nonDeterminism); ok && !r.cfg.rehearsal && !r.ended.Load() {
 		r.log.changed(changed, obj.StackTrace)
 	}
 	return outcome{status: protocol.InvocationFailed, err: obj}
@@ -72,12 +72,12 @@ func (r *run) failed(err error) outcome {
 // waiter is one blocked goroutine.
 type waiter struct {
 	woken  chan struct{}
-	scope  *scope     // whose goroutine it is
-	gone   bool       // it was woken to unwind: nobody will hear of its scope any more
-	op     *Operation // what woke it, if it waited for an operation
+	scope  *scope              // whose goroutine it is
+	gone   bool                // it was woken to unwind: nobody will hear of its scope any more
+	op     *protocol.Operation // what woke it, if it waited for an operation
 	poll   pollTimes
-	cancel *Update // ends at the service what it waits for
-	on     awaited // what it waits for, if that is another goroutine
+	cancel *protocol.Update // ends at the service what it waits for
+	on     awaited          // what it waits for, if that is another goroutine
 }
 
 func newWaiter(s *scope) *waiter { return &waiter{woken: make(chan struct{}), scope: s} }
@@ -143,7 +143,7 @@ func (r *run) finishLocked(o outcome) {
 // fail ends the run and the calling goroutine: the execution failed, whatever
 // user code thinks of it.
 func (r *run) fail(err error) {
-	if changed, ok := err.(*NonDeterminismError); ok && changed.Current != nil {
+	if changed, ok := err.(*nonDeterminism); ok && changed.Current != "" {
 		changed.Where, changed.panicking = callSite(), panicStack()
 	}
 	r.finish(r.failed(err))
@@ -196,13 +196,13 @@ func (r *run) checkEnded() {
 
 // settle blocks until the service has settled the operation: closed it, or made
 // a step READY for its next attempt. known is the latest record the caller has.
-func (o *operation) settle(id string, known *Operation) *Operation {
+func (o *operation) settle(id string, known *protocol.Operation) *protocol.Operation {
 	return o.park(id, known, nil)
 }
 
 // park is settle with the update that ends the operation at the service when
 // nobody waits for it any more; nil if there is none.
-func (o *operation) park(id string, known *Operation, cancel *Update) *Operation {
+func (o *operation) park(id string, known *protocol.Operation, cancel *protocol.Update) *protocol.Operation {
 	r := o.scope.run
 	r.mu.Lock()
 	if o.scope.abandonedLocked() { // before what was cancelled looks like settled
@@ -230,13 +230,13 @@ func (o *operation) park(id string, known *Operation, cancel *Update) *Operation
 	return w.op
 }
 
-func settled(op *Operation) bool {
+func settled(op *protocol.Operation) bool {
 	return op.Status.Closed() || op.Status == protocol.StatusReady
 }
 
 // deliverLocked takes in an operation that the service reports as changed.
 // What this run closed itself is no news.
-func (r *run) deliverLocked(op *Operation) {
+func (r *run) deliverLocked(op *protocol.Operation) {
 	if r.canceled[op.ID] && settled(op) { // what is queued is too late
 		r.queue = slices.DeleteFunc(r.queue, func(q queued) bool { return q.update.ID == op.ID && q.update.Action == protocol.ActionCancel })
 	}
@@ -262,7 +262,7 @@ func (r *run) deliverLocked(op *Operation) {
 }
 
 // selfMade reports whether op is in a state that only its own updates cause.
-func selfMade(op *Operation) bool {
+func selfMade(op *protocol.Operation) bool {
 	switch op.Type {
 	case protocol.TypeStep:
 		return op.Status.Closed() || op.Status == protocol.StatusStarted

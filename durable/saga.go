@@ -32,7 +32,7 @@ func (s *Saga) Compensate(name string, fn func(context.Context) error, opts ...S
 // RunSaga runs fn as [RunInChildContext] does. If fn returns an error or panics,
 // what it added with [Saga.Compensate] is done first, in reverse order, each as
 // a step with its retries, recorded in the same context. The error is the one
-// of fn, in a [*ChildContextError]; if compensations failed for good, the others
+// of fn, in an [*OperationError]; if compensations failed for good, the others
 // were done nevertheless, and the error wraps a [*CompensationError].
 //
 // A suspension or a crash is no failure: fn goes on from where it was, and so do
@@ -90,7 +90,7 @@ func (c *compensation) body() func(context.Context) (struct{}, error) {
 // CompensationError says that a saga failed, and that it was not undone
 // completely. It wraps what the saga failed with.
 type CompensationError struct {
-	Err    error    `json:"-"`
+	Err    error
 	Failed []string // what the compensations failed with
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/durable/retry"
 )
 
 // trip is a saga that books three things and fails at the last, unless fail is nil.
@@ -75,7 +76,7 @@ func TestSagaCompensationFails(t *testing.T) {
 		svc.run(durable.NewHandler(func(ctx durable.Context, _ any) (any, error) {
 			_, err := durable.RunSaga(ctx, "s", func(ctx durable.Context, saga *durable.Saga) (int, error) {
 				saga.Compensate("first", func(context.Context) error { undone++; return nil })
-				saga.Compensate("second", func(context.Context) error { attempts++; return errors.New("busy") }, durable.WithRetry(durable.FixedRetry(3, time.Second)))
+				saga.Compensate("second", func(context.Context) error { attempts++; return errors.New("busy") }, durable.WithRetry(retry.Fixed(3, time.Second)))
 				return 0, &cardDeclined{Code: 6}
 			})
 			seen++
@@ -148,7 +149,7 @@ func ExampleRunSaga() {
 				fmt.Println("cancelled", flight)
 				return nil
 			})
-			_, err = durable.Step(ctx, "book-car", book("car"), durable.WithRetry(durable.NoRetry()))
+			_, err = durable.Step(ctx, "book-car", book("car"), durable.WithRetry(retry.None()))
 			return flight, err
 		})
 	}

@@ -123,7 +123,7 @@ func (s *scope) close(cause error) {
 			op = s.run.history.unrecorded(childID(s.id, i+1))
 		}
 		if op != nil {
-			s.run.fail(&NonDeterminismError{ID: op.ID, Recorded: shapeOf(op), Err: cause})
+			s.run.fail(&nonDeterminism{ID: op.ID, Recorded: shapeOf(op), Err: cause})
 		}
 	}
 }
@@ -168,7 +168,7 @@ func (k *kind) enter(ctx Context, name string) (*scope, error) {
 	s.checkRun(k, name)
 	s.checkGoroutine(k, name)
 	if !s.busy.CompareAndSwap(false, true) {
-		s.run.fail(&MisuseError{k.describe(name), "its context is in use by another operation: inside a step use none, inside a child context use the child's, and for work at the same time use a context each"})
+		s.run.fail(misuse(k.describe(name), "its context is in use by another operation: inside a step use none, inside a child context use the child's, and for work at the same time use a context each"))
 	}
 	return s, nil
 }
@@ -227,7 +227,7 @@ func (o *operation) refuse(bad error) error {
 func (o *operation) compare() {
 	o.check()
 	if s := o.scope; o.known.op == nil && !o.virtual && o.number < len(s.recorded) {
-		s.run.fail(&NonDeterminismError{ID: o.id(), Current: o.shape()}) // it would happen in the past
+		s.run.fail(&nonDeterminism{ID: o.id(), Current: o.shape()}) // it would happen in the past
 	}
 }
 
@@ -236,11 +236,11 @@ func (o *operation) check() {
 	op, s := o.known.op, o.scope
 	switch {
 	case op != nil && (op.Type != o.typ || op.SubType != o.subType || op.Name != o.name):
-		s.run.fail(&NonDeterminismError{ID: op.ID, Recorded: shapeOf(op), Current: o.shape()})
+		s.run.fail(&nonDeterminism{ID: op.ID, Recorded: shapeOf(op), Current: o.shape()})
 	case s.loose && !o.virtual && (op == nil || !op.Status.Closed() && !o.detached):
 		o.linger()
 	case s.sealed && !o.virtual && (op == nil || !op.Status.Closed() && !o.detached):
-		s.run.fail(&NonDeterminismError{ID: o.id(), Current: o.shape()})
+		s.run.fail(&nonDeterminism{ID: o.id(), Current: o.shape()})
 	case op == nil:
 		o.checkVirtual()
 		s.checkOpen(o.kind, o.name)
@@ -255,7 +255,7 @@ func (o *operation) checkVirtual() {
 		return
 	}
 	if inner := s.run.history.unrecorded(o.id()); inner != nil {
-		s.run.fail(&NonDeterminismError{ID: inner.ID, Recorded: shapeOf(inner), Current: o.shape()})
+		s.run.fail(&nonDeterminism{ID: inner.ID, Recorded: shapeOf(inner), Current: o.shape()})
 	}
 }
 
@@ -265,7 +265,7 @@ func (s *scope) checkOpen(k *kind, name string) {
 	returned, abandoned := s.returned && !s.abandoned, s.abandonedLocked()
 	s.run.mu.Unlock()
 	if returned {
-		s.run.fail(&MisuseError{k.describe(name), "its context is over: the function that got it has returned"})
+		s.run.fail(misuse(k.describe(name), "its context is over: the function that got it has returned"))
 	}
 	if abandoned {
 		runtime.Goexit()
@@ -298,8 +298,8 @@ func (o *operation) id() string {
 }
 
 // update is an update of this operation, for the caller to complete.
-func (o *operation) update(id string, action protocol.Action) Update {
-	return Update{ID: id, Type: o.typ, Action: action, ParentID: o.scope.within, Name: o.name, SubType: o.subType}
+func (o *operation) update(id string, action protocol.Action) protocol.Update {
+	return protocol.Update{ID: id, Type: o.typ, Action: action, ParentID: o.scope.within, Name: o.name, SubType: o.subType}
 }
 
 // body is the context for a step's body, or for a value that comes of it.
@@ -334,12 +334,20 @@ func (o *operation) serdes(own Serdes) Serdes {
 // result names the operation's result in messages.
 func (o *operation) result() string { return "the result of " + o.describe(o.name) }
 
-func (o *operation) shape() *Shape {
-	return &Shape{Type: string(o.typ), SubType: o.subType, Name: o.name}
-}
+func (o *operation) shape() string { return shape(o.typ, o.subType, o.name) }
 
-func shapeOf(op *Operation) *Shape {
-	return &Shape{Type: string(op.Type), SubType: op.SubType, Name: op.Name}
+func shapeOf(op *protocol.Operation) string { return shape(op.Type, op.SubType, op.Name) }
+
+// shape is what replay compares of an operation, such as STEP/Step "charge".
+func shape(typ protocol.OperationType, subType, name string) string {
+	text := string(typ)
+	if subType != "" {
+		text += "/" + subType
+	}
+	if name != "" {
+		text += fmt.Sprintf(" %q", name)
+	}
+	return text
 }
 
 func scopeOf(ctx Context) *scope {

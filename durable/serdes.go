@@ -21,7 +21,9 @@ import (
 // float64 from the start, and a struct in it is a map. The context knows the execution
 // and the operation ([ExecutionARN], [IdempotencyKey]), so an implementation
 // may keep large values elsewhere and record where. An implementation is used
-// by many goroutines at once.
+// by many goroutines at once. One that only wraps another may have a method
+// Inner() Serdes: then a type that the other cannot pass is refused before the
+// work that would make a value of it.
 //
 // An error fails the operation for good, without a retry. When Unmarshal cannot
 // read on replay what it could read on the first run, that is not the

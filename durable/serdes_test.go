@@ -11,19 +11,19 @@ import (
 	"github.com/perdure/perdure/durable"
 )
 
-// offload keeps values elsewhere, under the operation's own key.
-type offload struct {
+// elsewhere keeps values elsewhere, under the operation's own key.
+type elsewhere struct {
 	values map[string][]byte
 }
 
-func (s *offload) Marshal(ctx context.Context, v any) ([]byte, error) {
+func (s *elsewhere) Marshal(ctx context.Context, v any) ([]byte, error) {
 	key := durable.IdempotencyKey(ctx)
 	data, err := durable.JSON.Marshal(ctx, v)
 	s.values[key] = data
 	return []byte(key), err
 }
 
-func (s *offload) Unmarshal(ctx context.Context, data []byte, v any) error {
+func (s *elsewhere) Unmarshal(ctx context.Context, data []byte, v any) error {
 	return durable.JSON.Unmarshal(ctx, s.values[string(data)], v)
 }
 
@@ -38,12 +38,12 @@ func TestSerdes(t *testing.T) {
 			return len(v), durable.Wait(ctx, "pause", time.Second)
 		}
 	}
-	store := func() *offload { return &offload{values: make(map[string][]byte)} }
-	for name, handle := range map[string]func(*service, *offload) *durable.Handler{
-		"of the step": func(svc *service, s *offload) *durable.Handler {
+	store := func() *elsewhere { return &elsewhere{values: make(map[string][]byte)} }
+	for name, handle := range map[string]func(*service, *elsewhere) *durable.Handler{
+		"of the step": func(svc *service, s *elsewhere) *durable.Handler {
 			return durable.NewHandler(handler(durable.WithSerdes(s)), durable.WithClient(svc))
 		},
-		"of the handler": func(svc *service, s *offload) *durable.Handler {
+		"of the handler": func(svc *service, s *elsewhere) *durable.Handler {
 			return durable.NewHandler(handler(), durable.WithClient(svc), durable.WithSerdes(s))
 		},
 	} {

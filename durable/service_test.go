@@ -49,7 +49,7 @@ type service struct {
 	// before, if set, is asked before each checkpoint is applied; after may
 	// change the reply or lose it.
 	before func(call int) error
-	after  func(call int, reply *durable.CheckpointReply) error
+	after  func(call int, reply *protocol.CheckpointReply) error
 }
 
 // outside is something that others do to an operation: complete a callback,
@@ -284,7 +284,7 @@ func (s *service) note(op *protocol.Operation, event string) {
 	}
 }
 
-func (s *service) State(_ context.Context, req *durable.StateRequest) (*durable.StateReply, error) {
+func (s *service) State(_ context.Context, req *protocol.StateRequest) (*protocol.StateReply, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.checkToken(req.Token); err != nil {
@@ -295,7 +295,7 @@ func (s *service) State(_ context.Context, req *durable.StateRequest) (*durable.
 	if err != nil || req.MaxItems != protocol.MaxPage {
 		s.t.Errorf("state request with marker %q, MaxItems %d", req.Marker, req.MaxItems)
 	}
-	reply := &durable.StateReply{Operations: copies(all[from:min(len(all), from+s.pageSize)])}
+	reply := &protocol.StateReply{Operations: copies(all[from:min(len(all), from+s.pageSize)])}
 	if from+s.pageSize < len(all) {
 		reply.NextMarker = strconv.Itoa(from + s.pageSize)
 	}
@@ -309,7 +309,7 @@ func (s *service) checkToken(token string) error {
 	return nil
 }
 
-func (s *service) Checkpoint(ctx context.Context, req *durable.CheckpointRequest) (*durable.CheckpointReply, error) {
+func (s *service) Checkpoint(ctx context.Context, req *protocol.CheckpointRequest) (*protocol.CheckpointReply, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.calls = append(s.calls, slices.Clone(req.Updates))
@@ -333,9 +333,9 @@ func (s *service) Checkpoint(ctx context.Context, req *durable.CheckpointRequest
 	return reply, nil
 }
 
-func (s *service) reply() *durable.CheckpointReply {
+func (s *service) reply() *protocol.CheckpointReply {
 	s.tick()
-	reply := new(durable.CheckpointReply)
+	reply := new(protocol.CheckpointReply)
 	for _, op := range s.ops {
 		if s.undelivered[op.ID] {
 			reply.Operations = append(reply.Operations, op)

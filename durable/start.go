@@ -8,6 +8,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 
+	"github.com/perdure/perdure/internal/sdk/transport"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -73,7 +74,7 @@ func newHandlerConfig(opts []HandlerOption) *handlerConfig {
 	}
 	cfg.rehearse()
 	if cfg.client == nil {
-		cfg.client = &lazyClient{connect: newLambdaClient}
+		cfg.client = transport.NewClient()
 	}
 	if cfg.logger == nil {
 		cfg.logger = newLogger(os.Stderr)
@@ -104,7 +105,7 @@ func (c *handlerConfig) check() {
 // Nothing that Invoke started is left running when it returns, as long as
 // steps respect the end of their context.
 func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
-	in, err := decodeInput(payload)
+	in, err := transport.ReadInvocation(payload)
 	if err != nil {
 		return nil, err
 	}
@@ -144,9 +145,9 @@ func (r *run) fit(o outcome) outcome {
 	switch {
 	case len(o.result) > protocol.MaxSyncPayload:
 		return r.failed(&LimitError{What: "the handler's result", Size: len(o.result), Limit: protocol.MaxSyncPayload})
-	case escapedLen(o.result) > maxReply:
+	case transport.EscapedLen(o.result) > maxReply:
 		large := o.result
-		r.recordExecution(Update{ID: "execution-result", Type: protocol.TypeExecution, Action: protocol.ActionSucceed, Payload: &large})
+		r.recordExecution(protocol.Update{ID: "execution-result", Type: protocol.TypeExecution, Action: protocol.ActionSucceed, Payload: &large})
 		o.result, o.large = "", large
 	}
 	return o

@@ -18,8 +18,8 @@ var stepKind = &kind{call: "durable.Step", typ: protocol.TypeStep, subType: prot
 // services ([IdempotencyKey]), and ends when the invocation ends.
 //
 // If fn returns an error or panics, the attempt failed, and the step's
-// [RetryPolicy] decides about another one; between attempts the execution is
-// suspended. When it gives up, Step returns a [*StepError], which is recorded
+// [retry.Policy] decides about another one; between attempts the execution is
+// suspended. When it gives up, Step returns an [*OperationError], which is recorded
 // too: later runs return it without running fn. fn runs again if
 // the function crashes before its end was recorded, unless
 // [AtMostOncePerRetry] is given. An attempt hears nothing of the one before; work
@@ -92,13 +92,13 @@ type stepRun struct {
 	cfg *stepConfig
 }
 
-// do returns when the step has closed: nil, or a *StepError. It does not
+// do returns when the step has closed: nil, or an *OperationError. It does not
 // return if the run suspends first. body runs one attempt and encodes its
 // result.
 func (s *stepRun) do(body func(context.Context) (string, error)) error {
 	op, r := s.known.op, s.scope.run
 	if op == nil {
-		op = &Operation{ID: s.id}
+		op = &protocol.Operation{ID: s.id}
 	}
 	started := op.Status == protocol.StatusStarted // by an earlier invocation
 	for op.Status != protocol.StatusFailed {
@@ -115,7 +115,7 @@ func (s *stepRun) do(body func(context.Context) (string, error)) error {
 		}
 		op, started = s.settle(s.id, nil), false
 	}
-	return &StepError{Name: s.name, Attempts: op.Attempt, Err: r.cfg.errors.decode(op.Error)}
+	return &OperationError{Kind: protocol.SubTypeStep, Name: s.name, Attempts: op.Attempt, Err: r.cfg.errors.decode(op.Error)}
 }
 
 // attempt makes one attempt, and records that it starts unless it did.
@@ -193,7 +193,7 @@ func (s *stepRun) failed(cause error, n int) error {
 	u := s.update(s.id, protocol.ActionFail)
 	u.Error = obj
 	r.record(s.scope, u)
-	return &StepError{Name: s.name, Attempts: n, Err: r.cfg.errors.decode(obj)}
+	return &OperationError{Kind: protocol.SubTypeStep, Name: s.name, Attempts: n, Err: r.cfg.errors.decode(obj)}
 }
 
 // retry asks the policy about attempt n. A policy that panics has not decided on
@@ -208,10 +208,10 @@ func (s *stepRun) retry(cause error, n int) (seconds int64, retry bool, undecide
 		case n >= budget:
 			return 0, false, nil
 		case interrupted && s.cfg.semantics == AtLeastOncePerRetry:
-			return wholeSeconds(s.cfg.retry.jittered(s.cfg.retry.delay(n))), true, nil
+			return wholeSeconds(s.cfg.retry.Backoff(n)), true, nil
 		}
 	}
-	undecided = s.ask("retry policy", func() { seconds, retry = s.cfg.retry.next(cause, n) })
+	undecided = s.ask("retry policy", func() { seconds, retry = nextAttempt(s.cfg.retry, cause, n) })
 	return seconds, retry, undecided
 }
 

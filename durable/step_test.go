@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/durable/retry"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -88,7 +89,7 @@ func TestStepRetries(t *testing.T) {
 				return 0, errors.New("busy")
 			}
 			return 7, nil
-		}, durable.WithRetry(durable.FixedRetry(3, 10*time.Second)))
+		}, durable.WithRetry(retry.Fixed(3, 10*time.Second)))
 		start := time.Now()
 		out := svc.run(h)
 		if out.result() != "7" || time.Since(start) != 20*time.Second {
@@ -150,10 +151,10 @@ func TestStepFails(t *testing.T) {
 				svc := newService(t, "{}")
 				var seen []string
 				h := durable.NewHandler(func(ctx durable.Context, _ any) (int, error) {
-					_, err := durable.Step(ctx, "s", test.body, durable.WithRetry(durable.FixedRetry(2, time.Second)))
-					var step *durable.StepError
+					_, err := durable.Step(ctx, "s", test.body, durable.WithRetry(retry.Fixed(2, time.Second)))
+					_, isStep := durable.Failed(err, protocol.SubTypeStep)
 					var card *cardDeclined
-					seen = append(seen, fmt.Sprint(err, errors.As(err, &step), errors.As(err, &card), card, errors.Is(err, errSentinel)))
+					seen = append(seen, fmt.Sprint(err, isStep, errors.As(err, &card), card, errors.Is(err, errSentinel)))
 					if len(seen) == 1 && test.text != "" && err.Error() != test.text {
 						t.Errorf("got %q, want %q", err, test.text)
 					}
@@ -230,7 +231,7 @@ func TestInterruptedAtMostOnce(t *testing.T) {
 		bubble(t, func(t *testing.T) {
 			svc := newService(t, "{}")
 			body, _ := hourOnce()
-			out := crashedStep(t, svc, body, atMostOnce, durable.WithRetry(durable.FixedRetry(2, time.Second)))
+			out := crashedStep(t, svc, body, atMostOnce, durable.WithRetry(retry.Fixed(2, time.Second)))
 			if out.result() != "2" {
 				t.Errorf("got %s %s, want 2", out.result(), out.errorText())
 			}
@@ -244,7 +245,7 @@ func TestInterruptedAtMostOnce(t *testing.T) {
 		bubble(t, func(t *testing.T) {
 			svc := newService(t, "{}")
 			body, runs := hourOnce()
-			out := crashedStep(t, svc, body, atMostOnce, durable.WithRetry(durable.NoRetry()))
+			out := crashedStep(t, svc, body, atMostOnce, durable.WithRetry(retry.None()))
 			if *runs != 1 || out.errorText() != `StepInterruptedError: step "s" failed: attempt 1 of step "s" was interrupted: its outcome is unknown` {
 				t.Errorf("got %d runs and %q", *runs, out.errorText())
 			}
@@ -358,7 +359,7 @@ func TestBadCalls(t *testing.T) {
 	wait := func(d time.Duration) func(durable.Context) error {
 		return func(ctx durable.Context) error { return durable.Wait(ctx, "w", d) }
 	}
-	retry := func(p durable.RetryPolicy) func(durable.Context) error {
+	with := func(p retry.Policy) func(durable.Context) error {
 		return step("s", ok, durable.WithRetry(p))
 	}
 	for want, call := range map[string]func(durable.Context) error{
@@ -368,10 +369,10 @@ func TestBadCalls(t *testing.T) {
 		`perdure: durable.Step "a\nb": the name has '\n' at byte 1; only printable ASCII is allowed`:                                        step("a\nb", ok),
 		`perdure: durable.Step "s": an option is nil`:                                                                                       step("s", ok, nil),
 		`perdure: durable.Step "s": unknown Semantics 7; use AtLeastOncePerRetry or AtMostOncePerRetry`:                                     step("s", ok, durable.WithSemantics(7)),
-		`perdure: durable.Step "s": RetryPolicy.MaxAttempts is -1; it must not be negative`:                                                 retry(durable.RetryPolicy{MaxAttempts: -1}),
-		`perdure: durable.Step "s": RetryPolicy has a negative duration`:                                                                    retry(durable.RetryPolicy{Delay: -1}),
-		`perdure: durable.Step "s": RetryPolicy.Multiplier is NaN; it must be a finite number that is not negative`:                         retry(durable.RetryPolicy{Multiplier: math.NaN()}),
-		`perdure: durable.Step "s": RetryPolicy.Jitter is 9; use FullJitter, HalfJitter or NoJitter`:                                        retry(durable.RetryPolicy{Jitter: 9}),
+		`perdure: durable.Step "s": retry.Policy.MaxAttempts is -1; it must not be negative`:                                                with(retry.Policy{MaxAttempts: -1}),
+		`perdure: durable.Step "s": retry.Policy has a negative duration`:                                                                   with(retry.Policy{Delay: -1}),
+		`perdure: durable.Step "s": retry.Policy.Multiplier is NaN; it must be a finite number that is not negative`:                        with(retry.Policy{Multiplier: math.NaN()}),
+		`perdure: durable.Step "s": retry.Policy.Jitter is 9; use FullJitter, HalfJitter or NoJitter`:                                       with(retry.Policy{Jitter: 9}),
 		`perdure: durable.Wait "w": the duration is 999ms; the service waits at least 1s, and WaitUntil takes moments that may have passed`: wait(999 * time.Millisecond),
 		`perdure: durable.Wait "w": the duration is -1s; the service waits at least 1s, and WaitUntil takes moments that may have passed`:   wait(-time.Second),
 		`perdure: durable.Wait "w": the duration is 8784h0m1s; the service waits at most 8784h0m0s (366 days)`:                              wait(366*24*time.Hour + time.Second),

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/durable/retry"
 )
 
 func TestStepTimeout(t *testing.T) {
@@ -22,7 +23,7 @@ func TestStepTimeout(t *testing.T) {
 				return 0, fmt.Errorf("calling: %w", ctx.Err())
 			}
 			return 7, nil
-		}, durable.WithTimeout(time.Minute), durable.WithRetry(durable.FixedRetry(3, time.Second)))
+		}, durable.WithTimeout(time.Minute), durable.WithRetry(retry.Fixed(3, time.Second)))
 		start := time.Now()
 		if out := svc.run(h); out.result() != "7" || time.Since(start) != 2*time.Minute+2*time.Second {
 			t.Errorf("got %s %s after %v, want 7 after 2m2s", out.result(), out.errorText(), time.Since(start))
@@ -39,7 +40,7 @@ func TestStepTimeoutError(t *testing.T) {
 			_, err := durable.Step(ctx, "s", func(ctx context.Context) (int, error) {
 				<-ctx.Done()
 				return 0, ctx.Err()
-			}, durable.WithTimeout(time.Second), durable.WithRetry(durable.RetryPolicy{RetryIf: func(err error) bool {
+			}, durable.WithTimeout(time.Second), durable.WithRetry(retry.Policy{RetryIf: func(err error) bool {
 				asked++
 				return !errors.Is(err, durable.ErrTimeout) || !errors.Is(err, context.DeadlineExceeded)
 			}}))
@@ -71,7 +72,7 @@ func TestStepTimeoutIsNotTheReason(t *testing.T) {
 	})
 	bubble(t, func(t *testing.T) {
 		svc := newService(t, `{}`)
-		out := svc.run(stepHandler(svc, func(context.Context) (int, error) { return 0, errors.New("no") }, durable.WithTimeout(time.Hour), durable.WithRetry(durable.NoRetry())))
+		out := svc.run(stepHandler(svc, func(context.Context) (int, error) { return 0, errors.New("no") }, durable.WithTimeout(time.Hour), durable.WithRetry(retry.None())))
 		if out.errorText() != `StepError: step "s" failed: no` {
 			t.Errorf("got %s", out.errorText())
 		}
@@ -109,7 +110,7 @@ func survive(t *testing.T, svc *service, h *durable.Handler, crash *context.Canc
 }
 
 func TestAttemptBudget(t *testing.T) {
-	never := durable.WithRetry(durable.NoRetry())
+	never := durable.WithRetry(retry.None())
 	for name, test := range map[string]struct {
 		kills int
 		opts  []durable.StepOption
@@ -158,7 +159,7 @@ func TestAttemptBudgetBoundsRetries(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		svc := newService(t, `{}`)
 		out := svc.run(stepHandler(svc, func(context.Context) (int, error) { return 0, errors.New("no") },
-			durable.WithAttemptBudget(2), durable.WithRetry(durable.FixedRetry(9, time.Second))))
+			durable.WithAttemptBudget(2), durable.WithRetry(retry.Fixed(9, time.Second))))
 		if want := `StepError: step "s" failed after 2 attempts: no`; out.errorText() != want {
 			t.Errorf("got %s, want %s", out.errorText(), want)
 		}

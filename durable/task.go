@@ -57,7 +57,7 @@ func (t *task) start() {
 	}
 	id := t.id()
 	t.scope.run.hold(t.scope, t.update(id, protocol.ActionStart))
-	t.known.op = &Operation{ID: id, Type: t.typ, SubType: t.subType, Name: t.name, Status: protocol.StatusStarted}
+	t.known.op = &protocol.Operation{ID: id, Type: t.typ, SubType: t.subType, Name: t.name, Status: protocol.StatusStarted}
 }
 
 // begin runs the task: body in a goroutine of its own, or at once if its end
@@ -123,9 +123,9 @@ func (t *task) enter(ctx Context, method string) (*scope, error) {
 	s.checkOpen(k, t.name)
 	switch {
 	case t.isForeign(s.run):
-		s.run.fail(&MisuseError{k.describe(t.name), foreignFuture})
+		s.run.fail(misuse(k.describe(t.name), foreignFuture))
 	case !s.busy.CompareAndSwap(false, true):
-		s.run.fail(&MisuseError{k.describe(t.name), "its context is in use by another operation: use the context of the function that makes the call"})
+		s.run.fail(misuse(k.describe(t.name), "its context is in use by another operation: use the context of the function that makes the call"))
 	}
 	return s, nil
 }
@@ -174,7 +174,7 @@ func (s *scope) stopAt(t *task) {
 		here.scope = s
 		here.linger()
 	}
-	s.run.fail(&NonDeterminismError{ID: t.id(), Current: t.shape()})
+	s.run.fail(&nonDeterminism{ID: t.id(), Current: t.shape()})
 }
 
 func (t *task) doneChannel() <-chan struct{} {
@@ -219,7 +219,7 @@ func (o *operation) endAsync() {
 // abandonLocked leaves those of the tasks that are under way to themselves:
 // their contexts end, and their goroutines unwind at their next operation.
 func (r *run) abandonLocked(tasks []*task, cause error) {
-	var cancels map[string]*Update
+	var cancels map[string]*protocol.Update
 	for _, t := range tasks {
 		if t.settled || t.scope.abandoned {
 			continue
@@ -227,7 +227,7 @@ func (r *run) abandonLocked(tasks []*task, cause error) {
 		t.scope.abandoned = true
 		t.cancel(cause)
 		if cancels == nil {
-			cancels = make(map[string]*Update)
+			cancels = make(map[string]*protocol.Update)
 		}
 		if !t.scope.sealed { // what closed with its context is past cancelling
 			r.recordedWaitsLocked(t.id(), cancels)
@@ -241,7 +241,7 @@ func (r *run) abandonLocked(tasks []*task, cause error) {
 // recordedWaitsLocked collects the CANCELs of the waits that earlier
 // invocations began in a context, and below: the code may not have come to
 // them in this one.
-func (r *run) recordedWaitsLocked(id string, cancels map[string]*Update) {
+func (r *run) recordedWaitsLocked(id string, cancels map[string]*protocol.Update) {
 	records := []record{r.history.strays[childID(id, 0)]} // its deadline
 	if c := r.history.contexts[id]; c != nil {
 		records = append(records, c.records...)
@@ -254,7 +254,7 @@ func (r *run) recordedWaitsLocked(id string, cancels map[string]*Update) {
 		case op.Type == protocol.TypeContext:
 			r.recordedWaitsLocked(op.ID, cancels)
 		case op.Type == protocol.TypeWait && r.news[op.ID] == nil:
-			cancels[op.ID] = &Update{ID: op.ID, Type: op.Type, Action: protocol.ActionCancel, ParentID: op.ParentID, Name: op.Name, SubType: op.SubType}
+			cancels[op.ID] = &protocol.Update{ID: op.ID, Type: op.Type, Action: protocol.ActionCancel, ParentID: op.ParentID, Name: op.Name, SubType: op.SubType}
 		}
 	}
 }
@@ -280,7 +280,7 @@ func (r *run) endLocked(tasks []*task, cause error) (ended []int) {
 		if !t.virtual {
 			r.queueLocked(queued{update: u})
 		}
-		t.settleLocked(&ChildContextError{Name: t.name, Err: r.cfg.errors.decode(u.Error)})
+		t.settleLocked(&OperationError{Kind: protocol.SubTypeRunInChildContext, Name: t.name, Err: r.cfg.errors.decode(u.Error)})
 	}
 	return ended
 }
@@ -302,7 +302,7 @@ func (o leftBehind) awaits() string {
 
 // sweepLocked unwinds the goroutines that are blocked in abandoned scopes, and
 // cancels what the service waits for on their behalf.
-func (r *run) sweepLocked(cancels map[string]*Update) {
+func (r *run) sweepLocked(cancels map[string]*protocol.Update) {
 	for id, waiters := range r.parked {
 		kept := slices.DeleteFunc(waiters, func(w *waiter) bool {
 			if !w.scope.abandonedLocked() {
@@ -336,7 +336,7 @@ func (r *run) unwindLocked(w *waiter) {
 
 // cancelOperationLocked ends an operation at the service, once, or takes back
 // its START if that is still here: one batch must not hold both.
-func (r *run) cancelOperationLocked(u *Update) {
+func (r *run) cancelOperationLocked(u *protocol.Update) {
 	if r.canceled[u.ID] {
 		return
 	}
@@ -356,12 +356,12 @@ func (r *run) cancelOperationLocked(u *Update) {
 // withoutCancels takes the CANCELs out of a checkpoint that was refused, and
 // reports whether there were any: a wait may pass in the very moment in which
 // it is cancelled, which the service refuses along with all the rest.
-func withoutCancels(req *CheckpointRequest, err error) bool {
+func withoutCancels(req *protocol.CheckpointRequest, err error) bool {
 	code, message := refusalOf(err)
 	if code != string(protocol.CodeInvalidParameter) || strings.HasPrefix(message, protocol.StaleTokenMessage) {
 		return false
 	}
-	kept := slices.DeleteFunc(slices.Clone(req.Updates), func(u Update) bool { return u.Action == protocol.ActionCancel })
+	kept := slices.DeleteFunc(slices.Clone(req.Updates), func(u protocol.Update) bool { return u.Action == protocol.ActionCancel })
 	found := len(kept) < len(req.Updates)
 	req.Updates = kept
 	return found
@@ -388,25 +388,16 @@ func (r *run) wakeJoinLocked(w *waiter) {
 	}
 }
 
-// DeadlockError says that every goroutine of the workflow waits for another
-// one of them, and nothing is pending at the service that could change that.
-// It fails the execution.
-type DeadlockError struct {
-	// Waits says who waits for what, one line for each goroutine.
-	Waits []string
-}
-
-func (e *DeadlockError) Error() string {
-	return "perdure: deadlock: nothing is pending, and all that is under way waits for each other: " + strings.Join(e.Waits, "; ")
-}
-
+// deadlockLocked says that every goroutine of the workflow waits for another one,
+// and that nothing is pending at the service that could change that.
 func (r *run) deadlockLocked() error {
-	e := new(DeadlockError)
+	var waits []string
 	for w := range r.joins {
-		e.Waits = append(e.Waits, w.scope.describe()+" waits for "+w.on.awaits())
+		waits = append(waits, w.scope.describe()+" waits for "+w.on.awaits())
 	}
-	slices.Sort(e.Waits)
-	return e
+	slices.Sort(waits)
+	return &fatalError{name: "DeadlockError",
+		text: "deadlock: nothing is pending, and all that is under way waits for each other: " + strings.Join(waits, "; ")}
 }
 
 // describe names the scope's function in messages.

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/durable/offload"
+	"github.com/perdure/perdure/durable/retry"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -24,10 +26,10 @@ func oh() { panic("oh") }
 func TestPanicsOfTheUsersFunctions(t *testing.T) {
 	fail := func(context.Context) (int, error) { return 0, errItem }
 	no := func(durable.Context) (int, error) { return 0, errItem }
-	policies := map[string]durable.RetryPolicy{
-		"Decide":     durable.RetryFunc(func(error, int) (time.Duration, bool) { oh(); return 0, false }),
+	policies := map[string]retry.Policy{
+		"Decide":     retry.Func(func(error, int) (time.Duration, bool) { oh(); return 0, false }),
 		"RetryIf":    {RetryIf: func(error) bool { oh(); return false }},
-		"a nil func": {RetryIf: durable.Not(nil)},
+		"a nil func": {RetryIf: retry.Not(nil)},
 	}
 	type call = func(ctx durable.Context) (any, error)
 	tests := map[string]struct {
@@ -39,10 +41,10 @@ func TestPanicsOfTheUsersFunctions(t *testing.T) {
 				durable.WithSummary(func(string) string { oh(); return "" }))
 		}, "panic: oh"},
 		"preview": {func(ctx durable.Context) (any, error) {
-			return durable.Step(ctx, "op", zero, durable.WithSerdes(durable.Offload{Store: new(cupboard), Over: -1, Preview: func(any) string { oh(); return "" }}))
+			return durable.Step(ctx, "op", zero, durable.WithSerdes(offload.Values{Store: new(cupboard), Over: -1, Preview: func(any) string { oh(); return "" }}))
 		}, "panic: oh"},
 		"store": {func(ctx durable.Context) (any, error) {
-			return durable.Step(ctx, "op", zero, durable.WithSerdes(durable.Offload{Store: (*cupboard)(nil), Over: -1}))
+			return durable.Step(ctx, "op", zero, durable.WithSerdes(offload.Values{Store: (*cupboard)(nil), Over: -1}))
 		}, "panic: runtime error"},
 		"nil Serdes": {func(ctx durable.Context) (any, error) {
 			return durable.Step(ctx, "op", zero, durable.WithSerdes(silent{}))
@@ -64,7 +66,7 @@ func TestPanicsOfTheUsersFunctions(t *testing.T) {
 		}, `child context "op" failed: the completion of durable.Map "op": panic: oh`},
 		"polling": {func(ctx durable.Context) (any, error) {
 			return durable.WaitForCondition(ctx, "op", 0, func(context.Context, int) (int, bool, error) { return 0, false, nil },
-				durable.WithPolling(durable.PollPolicy{Decide: func(int) (time.Duration, bool) { oh(); return 0, false }}))
+				durable.WithPolling(retry.Policy{Decide: func(error, int) (time.Duration, bool) { oh(); return 0, false }}))
 		}, `the poll policy of durable.WaitForCondition "op": panic: oh`},
 		"error mapping": {func(ctx durable.Context) (any, error) {
 			return durable.Go(ctx, "op", no, durable.WithErrorMapping(func(error) error { oh(); return nil })).Result(ctx)
@@ -75,7 +77,7 @@ func TestPanicsOfTheUsersFunctions(t *testing.T) {
 			return nil, g.Run(ctx, "op")
 		}, "panic: oh"},
 		"error of a step": {func(ctx durable.Context) (any, error) {
-			return durable.Step(ctx, "op", func(context.Context) (int, error) { return 0, (*silent)(nil) }, durable.WithRetry(durable.FixedRetry(3, time.Second)))
+			return durable.Step(ctx, "op", func(context.Context) (int, error) { return 0, (*silent)(nil) }, durable.WithRetry(retry.Fixed(3, time.Second)))
 		}, "failed after 3 attempts: *durable_test.silent, whose Error method panics: no text"},
 		"panic with an error": {func(ctx durable.Context) (any, error) {
 			return durable.RunInChildContext(ctx, "op", func(durable.Context) (int, error) { panic((*silent)(nil)) })
@@ -86,7 +88,7 @@ func TestPanicsOfTheUsersFunctions(t *testing.T) {
 					panic(errItem)
 				}
 				return 3, nil
-			}, durable.WithRetry(durable.FixedRetry(3, time.Second)))
+			}, durable.WithRetry(retry.Fixed(3, time.Second)))
 		}, ""},
 	}
 	for name, policy := range policies {
@@ -149,14 +151,14 @@ func TestClientThatPanics(t *testing.T) {
 
 type brokenClient struct{ panics bool }
 
-func (c brokenClient) Checkpoint(context.Context, *durable.CheckpointRequest) (*durable.CheckpointReply, error) {
+func (c brokenClient) Checkpoint(context.Context, *protocol.CheckpointRequest) (*protocol.CheckpointReply, error) {
 	if c.panics {
 		panic(errors.New("no client"))
 	}
 	return nil, nil
 }
 
-func (c brokenClient) State(context.Context, *durable.StateRequest) (*durable.StateReply, error) {
+func (c brokenClient) State(context.Context, *protocol.StateRequest) (*protocol.StateReply, error) {
 	if c.panics {
 		panic(errors.New("no client"))
 	}

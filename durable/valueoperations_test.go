@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/durable/offload"
+	"github.com/perdure/perdure/durable/retry"
 )
 
 // own is a Serdes of which the SDK knows nothing.
@@ -22,7 +24,7 @@ func (own) Unmarshal(ctx context.Context, data []byte, v any) error {
 
 // valueOperations are the ways by which a value comes to the code, by name.
 func valueOperations[T any](v T) map[string]func(ctx durable.Context) (any, error) {
-	stored := durable.Offload{Store: new(cupboard), Over: -1}
+	stored := offload.Values{Store: new(cupboard), Over: -1}
 	body := func(context.Context) (T, error) { return v, nil }
 	work := func(durable.Context) (T, error) { return v, nil }
 	item := func(durable.Context, int, int) (T, error) { return v, nil }
@@ -103,7 +105,7 @@ func valueOperations[T any](v T) map[string]func(ctx durable.Context) (any, erro
 			last, err := durable.WaitForCondition(ctx, "op", v, func(ctx context.Context, state T) (T, bool, error) {
 				saw = append(saw, state)
 				return v, durable.Attempt(ctx) == 2, nil
-			}, durable.WithPolling(durable.FixedPolling(2, time.Second)))
+			}, durable.WithPolling(retry.Fixed(2, time.Second)))
 			for i := range saw {
 				if err == nil && !reflect.DeepEqual(saw[i], last) {
 					return nil, fmt.Errorf("call %d saw %#v, and the end is %#v", i+1, saw[i], last)

@@ -15,6 +15,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/durable/offload"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -302,7 +303,7 @@ func TestUnrecordableTypesAreRefusedBeforeTheWork(t *testing.T) {
 	t.Run("channel", func(t *testing.T) { testRefusedBefore[chan int](t, durable.JSON) })
 	t.Run("member", func(t *testing.T) { testRefusedBefore[*channels](t, durable.JSON) })
 	t.Run("text", func(t *testing.T) { testRefusedBefore[textOnly](t, durable.JSON) })
-	t.Run("Offload", func(t *testing.T) { testRefusedBefore[error](t, durable.Offload{Store: new(cupboard)}) })
+	t.Run("Offload", func(t *testing.T) { testRefusedBefore[error](t, offload.Values{Store: new(cupboard)}) })
 	t.Run("Raw", func(t *testing.T) { testRefusedBefore[int](t, durable.Raw) })
 	t.Run("SerdesOf", func(t *testing.T) { testRefusedBefore[int](t, durable.SerdesOf[string](nil, nil)) })
 }

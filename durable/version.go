@@ -29,7 +29,7 @@ var versionKind = &kind{call: "durable.Version", typ: protocol.TypeStep, subType
 // A call takes no number: it moves no operation, and may be taken out again.
 // It is recorded as a step, and that does not cost a call of the service of its
 // own. The name is as for [Step], but not empty, and latest is at least 1;
-// otherwise the execution fails. It fails too, with a [*VersionError], if newer
+// otherwise the execution fails. It fails too, with a VersionError, if newer
 // code has recorded a number over latest. Version panics if ctx is not a durable
 // context.
 func Version(ctx Context, name string, latest int) int {
@@ -47,7 +47,8 @@ func Version(ctx Context, name string, latest int) int {
 		s.versions[name] = v
 	}
 	if v > latest {
-		s.run.fail(&VersionError{Name: name, Recorded: v, Latest: latest})
+		s.run.fail(&fatalError{name: "VersionError", text: fmt.Sprintf("version %q of this execution is %d, but the code knows it up to %d only; "+
+			"let the code that recorded it finish the execution", name, v, latest)})
 	}
 	s.busy.Store(false)
 	return v
@@ -99,18 +100,6 @@ func (o *operation) note(id, payload string) {
 func versionID(context, name string) string {
 	sum := sha256.Sum256([]byte("version\x00" + context + "\x00" + name))
 	return "h" + hex.EncodeToString(sum[:16])
-}
-
-// VersionError says that an execution has recorded a version that the code does
-// not know: it came from newer code, which has to finish it.
-type VersionError struct {
-	Name     string
-	Recorded int
-	Latest   int // that the code knows
-}
-
-func (e *VersionError) Error() string {
-	return fmt.Sprintf("perdure: version %q of this execution is %d, but the code knows it up to %d only; let the code that recorded it finish the execution", e.Name, e.Recorded, e.Latest)
 }
 
 var errNoVersionName = errors.New("the name is empty; each place that changes needs one")

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/perdure/perdure/durable/retry"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -11,6 +12,24 @@ var (
 	waitKind  = &kind{call: "durable.Wait", typ: protocol.TypeWait, subType: protocol.SubTypeWait}
 	untilKind = &kind{call: "durable.WaitUntil", typ: protocol.TypeWait, subType: protocol.SubTypeWait}
 )
+
+// maxWait is the longest that the service waits for anything.
+const maxWait = protocol.MaxWaitSeconds * time.Second
+
+// wholeSeconds rounds to what the service can delay by.
+func wholeSeconds(d time.Duration) int64 {
+	return min(max(int64(d.Round(time.Second)/time.Second), 1), protocol.MaxWaitSeconds)
+}
+
+// nextAttempt asks the policy about the attempt that failed with err: seconds
+// until the next one, or false.
+func nextAttempt(p retry.Policy, err error, attempt int) (seconds int64, again bool) {
+	delay, again := p.Next(err, attempt)
+	if !again {
+		return 0, false
+	}
+	return wholeSeconds(delay), true
+}
 
 // Wait lets d pass. The execution is suspended meanwhile, unless other code of
 // it runs, and costs nothing; the service wakes it up, by its own clock, and

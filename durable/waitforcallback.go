@@ -3,7 +3,6 @@ package durable
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/perdure/perdure/protocol"
 )
@@ -17,13 +16,13 @@ var waitForCallbackKind = &kind{call: "durable.WaitForCallback", typ: protocol.T
 //
 // The submitter starts once the callback's id is durable. It is a [Step]: if it
 // fails it is tried again by its policy, the option [WithRetry], and when that
-// gives up the error wraps a [*SubmitterError]; it may run again after a crash,
+// gives up the error wraps one of [KindSubmitter]; it may run again after a crash,
 // under the same [IdempotencyKey]. Then the execution is suspended, unless
 // other code of it runs, until the callback is completed; if that happens
 // sooner, the submitter still runs to its end. Once all of that is recorded,
 // later runs return the result, or the error, without running submit.
 //
-// The error is a [*CallbackError] as from [Callback.Result], and so are
+// The error is an [*OperationError] as from [Callback.Result], and so are
 // decoding and limits; [WithTimeout] and [WithHeartbeat] are the callback's, as
 // with [CreateCallback]. The name is as for [Step].
 func WaitForCallback[T any](ctx Context, name string, submit func(ctx context.Context, callbackID string) error, opts ...WaitForCallbackOption) (T, error) {
@@ -56,8 +55,8 @@ func WaitForCallback[T any](ctx Context, name string, submit func(ctx context.Co
 func (o *operation) submitAndWait(cfg *callbackConfig, submit func(context.Context, string) error) (string, error) {
 	var payload string
 	run := newChildRun(o)
-	run.wrap = func(obj *ErrorObject) error {
-		return &CallbackError{Name: o.name, Err: o.scope.run.cfg.errors.decode(obj)}
+	run.wrap = func(obj *protocol.ErrorObject) error {
+		return &OperationError{Kind: protocol.SubTypeCallback, Name: o.name, Err: o.scope.run.cfg.errors.decode(obj)}
 	}
 	err := run.do(func(s *scope) (string, error) {
 		sent, err := s.submitAndWait(cfg, submit)
@@ -112,29 +111,11 @@ func partName(name, part string) string {
 }
 
 func submitterFailed(err error) error {
-	var step *StepError
-	if errors.As(err, &step) {
-		return &SubmitterError{Attempts: step.Attempts, Err: step.Err}
+	if step, ok := err.(*OperationError); ok {
+		return &OperationError{Kind: KindSubmitter, Attempts: step.Attempts, Err: step.Err}
 	}
 	return err
 }
-
-// SubmitterError says that the submitter of [WaitForCallback] failed for good.
-// It wraps what its last attempt failed with.
-type SubmitterError struct {
-	Attempts int
-	Err      error `json:"-"`
-}
-
-func (e *SubmitterError) Error() string {
-	if e.Attempts > 1 {
-		return fmt.Sprintf("its submitter failed after %d attempts: %v", e.Attempts, e.Err)
-	}
-	return fmt.Sprintf("its submitter failed: %v", e.Err)
-}
-
-// Unwrap returns the cause.
-func (e *SubmitterError) Unwrap() error { return e.Err }
 
 // WaitForCallbackOption changes one [WaitForCallback].
 type WaitForCallbackOption interface{ applyWaitForCallback(*callbackConfig) }
@@ -147,5 +128,5 @@ func newWaitForCallbackConfig(opts []WaitForCallbackOption) (*callbackConfig, er
 	if err := applyOptions(cfg, opts, WaitForCallbackOption.applyWaitForCallback); err != nil {
 		return cfg, err
 	}
-	return cfg, errors.Join(cfg.validate(), cfg.retry.validate())
+	return cfg, errors.Join(cfg.validate(), cfg.retry.Validate())
 }

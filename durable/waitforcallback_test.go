@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/durable/retry"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -85,7 +86,7 @@ func TestWaitForCallbackNames(t *testing.T) {
 func TestWaitForCallbackFails(t *testing.T) {
 	declined := func(context.Context, string) error { return &cardDeclined{Code: 9} }
 	fine := func(context.Context, string) error { return nil }
-	twice := durable.WithRetry(durable.FixedRetry(2, time.Second))
+	twice := durable.WithRetry(retry.Fixed(2, time.Second))
 	for want, test := range map[string]struct {
 		what   settling
 		submit func(context.Context, string) error
@@ -110,8 +111,8 @@ func TestWaitForCallbackFails(t *testing.T) {
 		}},
 		`callback "approval" failed: its submitter failed after 2 attempts: declined with 9`: {succeeds(time.Hour, ""), declined, []durable.WaitForCallbackOption{twice}, func(err error) bool {
 			var card *cardDeclined
-			var submitter *durable.SubmitterError
-			return errors.As(err, &submitter) && submitter.Attempts == 2 && errors.As(err, &card) && card.Code == 9
+			submitter, isSubmitter := durable.Failed(err, durable.KindSubmitter)
+			return isSubmitter && submitter.Attempts == 2 && errors.As(err, &card) && card.Code == 9
 		}},
 	} {
 		t.Run(want, func(t *testing.T) {
@@ -121,8 +122,8 @@ func TestWaitForCallbackFails(t *testing.T) {
 				seen := 0
 				svc.run(approving(svc, test.submit, func(_ string, err error) {
 					seen++
-					var callback *durable.CallbackError
-					if !errors.As(err, &callback) || err.Error() != want || !test.check(err) {
+					_, isCallback := durable.Failed(err, protocol.SubTypeCallback)
+					if !isCallback || err.Error() != want || !test.check(err) {
 						t.Errorf("got %v, want a CallbackError %q", err, want)
 					}
 				}, test.opts...))
@@ -147,7 +148,7 @@ func TestWaitForCallbackSubmitterRetries(t *testing.T) {
 			}
 			return nil
 		}
-		out := svc.run(approving(svc, submit, func(string, error) {}, durable.WithRetry(durable.FixedRetry(3, 10*time.Second))))
+		out := svc.run(approving(svc, submit, func(string, error) {}, durable.WithRetry(retry.Fixed(3, 10*time.Second))))
 		if diff := cmp.Diff([]string{"cb-1-11", "cb-1-12", "cb-1-13"}, attempts); diff != "" || out.result() != `"early"` {
 			t.Errorf("got %s %s, attempts (-want +got):\n%s", out.result(), out.errorText(), diff)
 		}
@@ -200,7 +201,7 @@ func TestWaitForCallbackBadInput(t *testing.T) {
 			return err
 		},
 		"MaxAttempts is -1": func(ctx durable.Context) error {
-			_, err := durable.WaitForCallback[int](ctx, "x", fine, durable.WithRetry(durable.RetryPolicy{MaxAttempts: -1}))
+			_, err := durable.WaitForCallback[int](ctx, "x", fine, durable.WithRetry(retry.Policy{MaxAttempts: -1}))
 			return err
 		},
 		"the name has '\\n' at byte": func(ctx durable.Context) error { _, err := durable.WaitForCallback[int](ctx, "x\n", fine); return err },

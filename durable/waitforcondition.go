@@ -1,11 +1,12 @@
 package durable
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
+	"github.com/perdure/perdure/durable/retry"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -16,9 +17,9 @@ var conditionKind = &kind{call: "durable.WaitForCondition", typ: protocol.TypeSt
 // of it runs. The state begins as initial; what each call returns is recorded
 // and given to the next, so it can carry what is known so far.
 //
-// How often and for how long it asks is the [PollPolicy] of [WithPolling]: by
+// How often and for how long it asks is the policy of [WithPolling]: by
 // default 60 times, after 5 s, then 1.5 times later each time up to 5 minutes,
-// with full jitter. When the policy gives up, the [*WaitForConditionError]
+// with full jitter. When the policy gives up, the [*OperationError]
 // wraps [ErrConditionNotMet]. If check returns an error or panics, that is the
 // end too: nothing is retried but the condition. A call that was interrupted is
 // made again, from the state it began with.
@@ -43,7 +44,7 @@ func WaitForCondition[S any](ctx Context, name string, initial S, check func(ctx
 	op := o.known.op
 	switch {
 	case op == nil:
-		op = &Operation{}
+		op = &protocol.Operation{}
 	case op.Status == protocol.StatusSucceeded:
 		return recordedResult[S](o, cfg.serdes), nil
 	case op.Status == protocol.StatusFailed:
@@ -66,7 +67,7 @@ type condition[S any] struct {
 	check func(context.Context, S) (S, bool, error)
 }
 
-func (c *condition[S]) poll(op *Operation) (S, error) {
+func (c *condition[S]) poll(op *protocol.Operation) (S, error) {
 	r := c.scope.run
 	started := op.Status == protocol.StatusStarted // by an earlier invocation
 	for {
@@ -147,7 +148,7 @@ func (c *condition[S]) keep(ctx context.Context, state S) (payload string, err e
 }
 
 func (c *condition[S]) next(n int) (seconds int64, again bool, err error) {
-	err = c.ask("poll policy", func() { seconds, again = c.cfg.polling.next(n) })
+	err = c.ask("poll policy", func() { seconds, again = nextAttempt(polls(c.cfg.polling), ErrConditionNotMet, n) })
 	return seconds, again, err
 }
 
@@ -159,104 +160,38 @@ func (c *condition[S]) fail(n int, cause error) (S, error) {
 	return zero, c.notMet(n, u.Error)
 }
 
-func (o *operation) notMet(attempts int, obj *ErrorObject) error {
-	return &WaitForConditionError{Name: o.name, Attempts: attempts, Err: o.scope.run.cfg.errors.decode(obj)}
+func (o *operation) notMet(attempts int, obj *protocol.ErrorObject) error {
+	return &OperationError{Kind: protocol.SubTypeWaitForCondition, Name: o.name, Attempts: attempts, Err: o.scope.run.cfg.errors.decode(obj)}
 }
 
-// ErrConditionNotMet is in the chain of a [*WaitForConditionError] if its
-// [PollPolicy] gave up.
+// ErrConditionNotMet is in the chain of a [WaitForCondition] whose
+// policy gave up.
 var ErrConditionNotMet = errors.New("the condition was not met")
 
-// WaitForConditionError is returned by [WaitForCondition] when it gave up, or
-// when its function failed. It wraps the cause as it was recorded: a
-// [*RecordedError].
-type WaitForConditionError struct {
-	Name     string
-	Attempts int // calls of the function
-	Err      error
-}
-
-func (e *WaitForConditionError) Error() string {
-	return fmt.Sprintf("waiting for condition %q ended at attempt %d: %v", e.Name, e.Attempts, e.Err)
-}
-
-// Unwrap returns the cause.
-func (e *WaitForConditionError) Unwrap() error { return e.Err }
-
-// PollPolicy says how often [WaitForCondition] asks. The zero value asks at
-// most 60 times, 5 s after the first time, then 1.5 times later each time up to
-// 5 minutes, with full jitter. The service measures the delay, in whole seconds
-// and at least one.
-type PollPolicy struct {
-	// MaxAttempts counts the first attempt too; 0 is 60.
-	MaxAttempts int
-	// Delay comes before the second attempt; 0 is 5 s.
-	Delay time.Duration
-	// Multiplier is applied to the delay after each attempt; 0 is 1.5.
-	Multiplier float64
-	// MaxDelay bounds the delay; 0 is 5 minutes.
-	MaxDelay time.Duration
-	// Jitter spreads the attempts of many executions; the zero value is FullJitter.
-	Jitter Jitter
-	// Decide, if set, replaces everything above: attempt is the number of the
-	// attempt that was made, from 1.
-	Decide func(attempt int) (delay time.Duration, again bool)
-}
-
-// FixedPolling asks at most the given number of times, always the same time
-// apart.
-func FixedPolling(attempts int, delay time.Duration) PollPolicy {
-	return PollPolicy{MaxAttempts: attempts, Delay: delay, Multiplier: 1, MaxDelay: delay, Jitter: NoJitter}
-}
-
-const (
-	defaultPolls        = 60
-	defaultPollFactor   = 1.5
-	defaultMaxPollDelay = 5 * time.Minute
-)
-
-// next decides after the given attempt: seconds until the next, or false.
-func (p *PollPolicy) next(attempt int) (seconds int64, again bool) {
-	if p.Decide != nil {
-		delay, again := p.Decide(attempt)
-		return wholeSeconds(delay), again
+// polls is the policy with the defaults of polling.
+func polls(p retry.Policy) retry.Policy {
+	p.MaxAttempts = cmp.Or(p.MaxAttempts, 60)
+	p.MaxDelay = cmp.Or(p.MaxDelay, 5*time.Minute)
+	if p.Increment == 0 {
+		p.Multiplier = cmp.Or(p.Multiplier, 1.5)
 	}
-	backoff := p.backoff()
-	return backoff.next(nil, attempt)
-}
-
-// backoff is the policy as one for retries, whose defaults differ.
-func (p *PollPolicy) backoff() RetryPolicy {
-	b := RetryPolicy{MaxAttempts: p.MaxAttempts, Delay: p.Delay, Multiplier: p.Multiplier, MaxDelay: p.MaxDelay, Jitter: p.Jitter}
-	if b.MaxAttempts == 0 {
-		b.MaxAttempts = defaultPolls
-	}
-	if b.Multiplier == 0 {
-		b.Multiplier = defaultPollFactor
-	}
-	if b.MaxDelay == 0 {
-		b.MaxDelay = defaultMaxPollDelay
-	}
-	return b
-}
-
-func (p *PollPolicy) validate() error {
-	backoff := p.backoff()
-	return backoff.validateAs("PollPolicy")
+	return p
 }
 
 // ConditionOption changes one [WaitForCondition].
 type ConditionOption interface{ applyCondition(*conditionConfig) }
 
-// WithPolling sets how often [WaitForCondition] asks.
-func WithPolling(policy PollPolicy) ConditionOption { return pollingOption(policy) }
+// WithPolling sets how often [WaitForCondition] asks. An attempt is a call of its
+// function that did not report that it is done; for [retry.Policy.RetryIf] and
+// Decide it failed with [ErrConditionNotMet].
+func WithPolling(policy retry.Policy) ConditionOption { return pollingOption(policy) }
 
-type pollingOption PollPolicy
+type pollingOption retry.Policy
 
-func (o pollingOption) applyCondition(c *conditionConfig) { c.polling = PollPolicy(o) }
+func (o pollingOption) applyCondition(c *conditionConfig) { c.polling = retry.Policy(o) }
 
 type conditionConfig struct {
-	polling PollPolicy
+	polling retry.Policy
 	serdes  Serdes
 }
 
@@ -270,5 +205,5 @@ func newConditionConfig(opts []ConditionOption) (*conditionConfig, error) {
 	if err := applyOptions(cfg, opts, ConditionOption.applyCondition); err != nil {
 		return cfg, err
 	}
-	return cfg, cfg.polling.validate()
+	return cfg, cfg.polling.Validate()
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/durable/retry"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -50,7 +51,7 @@ func TestWaitForCondition(t *testing.T) {
 			if j != (job{"DONE", 3}) || err != nil {
 				t.Errorf("got %+v, %v", j, err)
 			}
-		}, durable.WithPolling(durable.FixedPolling(5, 2*time.Second)))
+		}, durable.WithPolling(retry.Fixed(5, 2*time.Second)))
 		start := time.Now()
 		if out := svc.run(h); out.result() != `{"Status":"DONE","Polls":3}` || time.Since(start) != 5*time.Second {
 			t.Errorf("got %s %s after %v, want 5s", out.result(), out.errorText(), time.Since(start))
@@ -95,12 +96,12 @@ func TestWaitForConditionFails(t *testing.T) {
 				seen := 0
 				svc.run(polling(svc, test.check, func(_ job, err error) {
 					seen++
-					var condition *durable.WaitForConditionError
+					_, isCondition := durable.Failed(err, protocol.SubTypeWaitForCondition)
 					var card *cardDeclined
-					if !errors.As(err, &condition) || err.Error() != want || test.isDone != nil && !errors.Is(err, test.isDone) || errors.As(err, &card) != test.card {
+					if !isCondition || err.Error() != want || test.isDone != nil && !errors.Is(err, test.isDone) || errors.As(err, &card) != test.card {
 						t.Errorf("got %v, want a WaitForConditionError %q", err, want)
 					}
-				}, durable.WithPolling(durable.FixedPolling(3, time.Second))))
+				}, durable.WithPolling(retry.Fixed(3, time.Second))))
 				if seen != 2 {
 					t.Errorf("the handler saw it %d times, want 2", seen)
 				}
@@ -124,7 +125,7 @@ func TestWaitForConditionInterrupted(t *testing.T) {
 			j.Polls++
 			return j, j.Polls == 3, nil
 		}
-		h := polling(svc, check, func(job, error) {}, durable.WithPolling(durable.FixedPolling(9, time.Second)))
+		h := polling(svc, check, func(job, error) {}, durable.WithPolling(retry.Fixed(9, time.Second)))
 		if _, err := svc.invoke(h); err != nil {
 			t.Fatal(err)
 		}
@@ -157,7 +158,7 @@ func TestWaitForConditionSerdes(t *testing.T) {
 
 // The delays of the default policy, without jitter.
 func TestPollPolicyDelays(t *testing.T) {
-	delaysOf := func(p durable.PollPolicy) (delays []int64) {
+	delaysOf := func(p retry.Policy) (delays []int64) {
 		bubble(t, func(t *testing.T) {
 			svc := newService(t, `{}`)
 			svc.skip = true
@@ -173,12 +174,12 @@ func TestPollPolicyDelays(t *testing.T) {
 		})
 		return delays
 	}
-	got := delaysOf(durable.PollPolicy{Jitter: durable.NoJitter})
+	got := delaysOf(retry.Policy{Jitter: retry.NoJitter})
 	want := []int64{5, 8, 11, 17, 25, 38, 57, 85, 128, 192, 288, 300}
 	if diff := cmp.Diff(want, got[:len(want)]); diff != "" || len(got) != 59 {
 		t.Errorf("%d delays, want 59; (-want +got):\n%s", len(got), diff)
 	}
-	decide := durable.PollPolicy{Decide: func(n int) (time.Duration, bool) { return time.Duration(n-1) * time.Minute, n < 4 }}
+	decide := retry.Policy{Decide: func(_ error, n int) (time.Duration, bool) { return time.Duration(n-1) * time.Minute, n < 4 }}
 	if diff := cmp.Diff([]int64{1, 60, 120}, delaysOf(decide)); diff != "" {
 		t.Errorf("delays of Decide (-want +got):\n%s", diff)
 	}
@@ -186,7 +187,7 @@ func TestPollPolicyDelays(t *testing.T) {
 
 func TestWaitForConditionBadInput(t *testing.T) {
 	check := func(_ context.Context, n int) (int, bool, error) { return n, true, nil }
-	with := func(p durable.PollPolicy) func(durable.Context) error {
+	with := func(p retry.Policy) func(durable.Context) error {
 		return func(ctx durable.Context) error {
 			_, err := durable.WaitForCondition(ctx, "x", 0, check, durable.WithPolling(p))
 			return err
@@ -198,10 +199,10 @@ func TestWaitForConditionBadInput(t *testing.T) {
 			_, err := durable.WaitForCondition(ctx, "x", 0, check, nil)
 			return err
 		},
-		"PollPolicy.MaxAttempts is -1": with(durable.PollPolicy{MaxAttempts: -1}),
-		"negative duration":            with(durable.PollPolicy{Delay: -1}),
-		"Multiplier is NaN":            with(durable.PollPolicy{Multiplier: math.NaN()}),
-		"Jitter is 7":                  with(durable.PollPolicy{Jitter: 7}),
+		"retry.Policy.MaxAttempts is -1": with(retry.Policy{MaxAttempts: -1}),
+		"negative duration":              with(retry.Policy{Delay: -1}),
+		"Multiplier is NaN":              with(retry.Policy{Multiplier: math.NaN()}),
+		"Jitter is 7":                    with(retry.Policy{Jitter: 7}),
 	} {
 		refusedAtTheCall(t, "durable.WaitForCondition", want, call)
 	}
@@ -212,7 +213,7 @@ func TestPollPolicyPanics(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		svc := newService(t, `{}`)
 		out := svc.run(polling(svc, func(_ context.Context, j job) (job, bool, error) { return j, false, nil }, func(job, error) {},
-			durable.WithPolling(durable.PollPolicy{Decide: func(int) (time.Duration, bool) { panic("boom") }})))
+			durable.WithPolling(retry.Policy{Decide: func(error, int) (time.Duration, bool) { panic("boom") }})))
 		if want := `the poll policy of durable.WaitForCondition "job": panic: boom`; !strings.Contains(out.errorText(), want) {
 			t.Errorf("got %q, want %q", out.errorText(), want)
 		}
@@ -243,7 +244,7 @@ func ExampleWaitForCondition() {
 		return durable.WaitForCondition(ctx, "job", 0, func(ctx context.Context, polls int) (int, bool, error) {
 			fmt.Println(status[polls])
 			return polls + 1, status[polls] == "done", nil
-		}, durable.WithPolling(durable.PollPolicy{Delay: time.Minute, MaxDelay: time.Hour}))
+		}, durable.WithPolling(retry.Policy{Delay: time.Minute, MaxDelay: time.Hour}))
 	}
 	simulate(durable.NewHandler(handler, durable.WithClient(svc)), svc)
 	// Output:

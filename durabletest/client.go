@@ -2,16 +2,16 @@ package durabletest
 
 import (
 	"context"
+	"github.com/perdure/perdure/protocol"
 
-	"github.com/perdure/perdure/durable"
-	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/internal/function/inprocess"
 )
 
 // client gives the handler the engine without HTTP between them.
 type client struct{ x *Execution }
 
 // Checkpoint implements [durable.Client].
-func (c client) Checkpoint(ctx context.Context, req *durable.CheckpointRequest) (*durable.CheckpointReply, error) {
+func (c client) Checkpoint(ctx context.Context, req *protocol.CheckpointRequest) (*protocol.CheckpointReply, error) {
 	f := &c.x.flight
 	if f.due(req.Updates, before) {
 		f.crash()
@@ -19,22 +19,18 @@ func (c client) Checkpoint(ctx context.Context, req *durable.CheckpointRequest) 
 	if err := ctx.Err(); err != nil {
 		return nil, context.Cause(ctx)
 	}
-	reply, err := c.x.engine.Checkpoint(ctx, &engine.CheckpointRequest{ARN: req.ExecutionARN, Token: req.Token, Updates: req.Updates})
+	reply, err := inprocess.Client{Engine: c.x.engine}.Checkpoint(ctx, req)
 	if err != nil {
 		return nil, err
 	}
 	if f.due(req.Updates, after) {
 		f.crash()
-		return nil, errCrashed
+		return nil, inprocess.ErrCrashed
 	}
-	return &durable.CheckpointReply{Token: reply.Token, Operations: reply.Operations}, nil
+	return reply, nil
 }
 
 // State implements [durable.Client].
-func (c client) State(ctx context.Context, req *durable.StateRequest) (*durable.StateReply, error) {
-	ops, next, err := c.x.engine.State(ctx, req.ExecutionARN, req.Token, req.Marker, req.MaxItems)
-	if err != nil {
-		return nil, err
-	}
-	return &durable.StateReply{Operations: ops, NextMarker: next}, nil
+func (c client) State(ctx context.Context, req *protocol.StateRequest) (*protocol.StateReply, error) {
+	return inprocess.Client{Engine: c.x.engine}.State(ctx, req)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"log/slog"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -122,14 +121,14 @@ func (x *Execution) ARN() string {
 //
 // What a step records of its start may be held back for some milliseconds, in
 // the hope that the end can go with it.
-func (x *Execution) Await(name string) *durable.Operation {
+func (x *Execution) Await(name string) *protocol.Operation {
 	x.t.Helper()
 	x.begin()
 	for ev, err := range x.engine.Watch(x.t.Context(), x.arn) {
 		if err != nil {
 			x.t.Fatalf("durabletest: waiting for %q: %v", name, err)
 		}
-		if isStart(ev) && ev.Name == name && !x.awaited[ev.OpID] {
+		if ev.Status() == protocol.StatusStarted && ev.Name == name && !x.awaited[ev.OpID] {
 			x.awaited[ev.OpID] = true
 			synctest.Wait()
 			return find(x.History().Operations(), ev.OpID)
@@ -140,11 +139,7 @@ func (x *Execution) Await(name string) *durable.Operation {
 	return nil
 }
 
-func isStart(ev *Event) bool {
-	return strings.HasSuffix(string(ev.Type), "Started") && ev.Type != protocol.EventExecutionStarted
-}
-
-func find(ops []*durable.Operation, id string) *durable.Operation {
+func find(ops []*protocol.Operation, id string) *protocol.Operation {
 	for _, op := range ops {
 		if op.ID == id {
 			return op
@@ -187,7 +182,7 @@ func (x *Execution) History() History {
 // has closed stays as it is.
 func (x *Execution) Stop(errorType, message string) {
 	x.t.Helper()
-	reason := &durable.ErrorObject{ErrorType: errorType, ErrorMessage: message}
+	reason := &protocol.ErrorObject{ErrorType: errorType, ErrorMessage: message}
 	if _, err := x.engine.Stop(context.Background(), x.ARN(), reason); err != nil {
 		x.t.Fatalf("durabletest: stopping the execution: %v", err)
 	}
@@ -220,7 +215,7 @@ func (x *Execution) SucceedCallback(id, result string) {
 // FailCallback completes a callback with an error.
 func (x *Execution) FailCallback(id, errorType, message string) {
 	x.t.Helper()
-	reason := &durable.ErrorObject{ErrorType: errorType, ErrorMessage: message}
+	reason := &protocol.ErrorObject{ErrorType: errorType, ErrorMessage: message}
 	if err := x.engine.FailCallback(context.Background(), id, reason); err != nil {
 		x.t.Fatalf("durabletest: failing a callback: %v", err)
 	}

@@ -8,7 +8,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/durable/retry"
 	"github.com/perdure/perdure/durabletest"
+	"github.com/perdure/perdure/protocol"
 )
 
 func TestDriveTakesTurns(t *testing.T) {
@@ -77,7 +79,7 @@ func TestStop(t *testing.T) {
 		x.Advance(time.Hour)
 		x.Stop("Cancelled", "no time to travel")
 	})
-	want := &durable.ErrorObject{ErrorType: "Cancelled", ErrorMessage: "no time to travel"}
+	want := &protocol.ErrorObject{ErrorType: "Cancelled", ErrorMessage: "no time to travel"}
 	if diff := cmp.Diff(want, r.Error); diff != "" {
 		t.Errorf("error (-want +got):\n%s", diff)
 	}
@@ -150,7 +152,7 @@ func TestCrashTwice(t *testing.T) {
 }
 
 func TestAtMostOnceDoesNotSurviveACrash(t *testing.T) {
-	c := &charging{opts: []durable.StepOption{durable.WithSemantics(durable.AtMostOncePerRetry), durable.WithRetry(durable.NoRetry())}}
+	c := &charging{opts: []durable.StepOption{durable.WithSemantics(durable.AtMostOncePerRetry), durable.WithRetry(retry.None())}}
 	r := durabletest.Drive(t, c.handle, nil, func(_ *testing.T, x *durabletest.Execution) { x.CrashBefore("charge") })
 	if r.Status != durabletest.Failed || r.Error.ErrorType != "StepInterruptedError" || c.times != 1 {
 		t.Errorf("got %s with %+v and %d charges, want FAILED with StepInterruptedError and 1", r.Status, r.Error, c.times)

@@ -7,12 +7,9 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"time"
 
-	"github.com/aws/aws-lambda-go/lambdacontext"
-
-	"github.com/perdure/perdure/durable"
 	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/internal/function/inprocess"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -20,8 +17,6 @@ import (
 // that the test did not ask for, before the test is failed. The engine itself
 // would go on for a year.
 const maxFailures = 10
-
-var errCrashed = errors.New("durabletest: the function was crashed by the test")
 
 // flight is what the goroutines of the function and the test's share: the
 // invocation under way, and what is to happen to it.
@@ -61,7 +56,7 @@ func (f *flight) crash() bool {
 	if f.kill == nil {
 		return false
 	}
-	f.kill(errCrashed)
+	f.kill(inprocess.ErrCrashed)
 	return true
 }
 
@@ -82,7 +77,7 @@ func (f *flight) leave(err error, failed bool) bool {
 	switch {
 	case err == nil:
 		f.failures = 0
-	case errors.Is(err, errCrashed):
+	case errors.Is(err, inprocess.ErrCrashed):
 	case failed:
 		f.verdict = "durabletest: the test was failed in the course of an invocation, as by t.Fatal"
 	default:
@@ -114,15 +109,15 @@ type invoker struct{ x *Execution }
 
 // Invoke implements [engine.Invoker].
 func (i invoker) Invoke(ctx context.Context, inv *engine.Invocation) engine.Outcome {
-	ctx, cancel := context.WithTimeout(ctx, inv.Timeout)
+	ctx, cancel := inprocess.Context(ctx, inv)
 	defer cancel()
 	ctx, kill := context.WithCancelCause(ctx)
 	defer kill(nil)
 	f, sound := &i.x.flight, !i.x.caller.Failed()
 	f.enter(kill)
-	answer, err := i.x.invoke(lambdaContext(ctx, inv), inv.Payload)
-	if errors.Is(context.Cause(ctx), errCrashed) {
-		err = errCrashed
+	answer, err := i.x.invoke(ctx, inv.Payload)
+	if errors.Is(context.Cause(ctx), inprocess.ErrCrashed) {
+		err = inprocess.ErrCrashed
 	}
 	if !f.leave(err, sound && i.x.caller.Failed()) {
 		i.giveUp(inv.ExecutionARN)
@@ -130,35 +125,14 @@ func (i invoker) Invoke(ctx context.Context, inv *engine.Invocation) engine.Outc
 	if err == nil {
 		return engine.Outcome{Payload: answer}
 	}
-	return failure(ctx, inv, i.x.Timeout, err)
+	return inprocess.Failure(ctx, inv, err)
 }
 
 // giveUp ends an execution that would go on failing: its code called t.Fatal,
 // or nothing it does works.
 func (i invoker) giveUp(arn string) {
-	reason := &durable.ErrorObject{ErrorType: "TestFailed", ErrorMessage: "the test was given up"}
+	reason := &protocol.ErrorObject{ErrorType: "TestFailed", ErrorMessage: "the test was given up"}
 	if _, err := i.x.engine.Stop(context.Background(), arn, reason); err != nil {
 		i.x.caller.Errorf("durabletest: stopping the execution: %v", err)
 	}
-}
-
-// lambdaContext adds what the Lambda runtime adds.
-func lambdaContext(ctx context.Context, inv *engine.Invocation) context.Context {
-	return lambdacontext.NewContext(ctx, &lambdacontext.LambdaContext{
-		AwsRequestID: inv.RequestID, InvokedFunctionArn: inv.FunctionARN, TenantID: inv.TenantID,
-	})
-}
-
-// failure is an invocation without an answer, in the words of Lambda.
-func failure(ctx context.Context, inv *engine.Invocation, timeout time.Duration, err error) engine.Outcome {
-	errorType, text := "Error", err.Error()
-	switch {
-	case errors.Is(err, errCrashed):
-		errorType, text = protocol.ErrorTypeExit, "Runtime exited with error: signal: killed"
-	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		errorType, text = protocol.ErrorTypeTimedOut, fmt.Sprintf("Task timed out after %.2f seconds", timeout.Seconds())
-	}
-	return engine.Outcome{Error: &durable.ErrorObject{
-		ErrorType: errorType, ErrorMessage: "RequestId: " + inv.RequestID + " Error: " + text,
-	}}
 }

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/internal/core/history"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -39,7 +39,7 @@ func (h History) Details() string {
 
 func line(ev *Event, rest []string) string {
 	s := fmt.Sprintf("%3d %-20s", ev.ID, ev.Type)
-	if ev.OpID != "" && !strings.HasPrefix(string(ev.Type), "Execution") {
+	if ev.Type.Meaning().Operation != "" {
 		s += " " + strings.TrimSpace(ev.OpID+" "+ev.Name)
 	}
 	if len(rest) > 0 {
@@ -71,84 +71,28 @@ func variables(ev *Event) (list []string) {
 		list = append(list, fmt.Sprintf("in %ds", ev.NextAttemptDelay))
 	}
 	if ev.Payload != nil {
-		list = append(list, shorten(*ev.Payload))
+		list = append(list, protocol.Clip(*ev.Payload, maxShown))
 	}
 	if ev.Error != nil && ev.Error.ErrorMessage != "" {
-		list = append(list, shorten(ev.Error.ErrorMessage))
+		list = append(list, protocol.Clip(ev.Error.ErrorMessage, maxShown))
 	}
 	return list
 }
 
-// shorten keeps a line readable.
-func shorten(s string) string {
-	const most = 200
-	if len(s) <= most {
-		return s
-	}
-	return strings.ToValidUTF8(s[:most], "") + "…"
-}
+// maxShown keeps a line readable, in bytes of a payload or a message.
+const maxShown = 200
 
 // Operations are all operations, as their last event left them, in the order
 // in which they started. That a step is READY for its next attempt is no
 // event: it stays PENDING here until the attempt starts.
-func (h History) Operations() []*durable.Operation {
-	var ops []*durable.Operation
-	byID := map[string]*durable.Operation{}
+func (h History) Operations() []*protocol.Operation {
+	var fold history.Fold
 	for _, ev := range h {
-		typ, status := kind(ev)
-		if typ == "" {
-			continue
-		}
-		op := byID[ev.OpID]
-		if op == nil {
-			op = &durable.Operation{ID: ev.OpID, Type: typ, Name: ev.Name, ParentID: ev.ParentID, SubType: ev.SubType, Start: ev.Time}
-			byID[ev.OpID] = op
-			ops = append(ops, op)
-		}
-		apply(op, ev, status)
+		fold.Add(ev)
+	}
+	var ops []*protocol.Operation
+	for _, op := range fold.Operations() {
+		ops = append(ops, &op.Operation)
 	}
 	return ops
-}
-
-// operationTypes are the types of operations by the first word of their events.
-var operationTypes = map[string]protocol.OperationType{
-	"Step": protocol.TypeStep, "Wait": protocol.TypeWait, "Context": protocol.TypeContext,
-	"Callback": protocol.TypeCallback, "ChainedInvoke": protocol.TypeChainedInvoke,
-}
-
-// statuses are the statuses of operations by the last word of their events.
-var statuses = map[string]protocol.OperationStatus{
-	"Started": protocol.StatusStarted, "Succeeded": protocol.StatusSucceeded, "Failed": protocol.StatusFailed,
-	"TimedOut": protocol.StatusTimedOut, "Stopped": protocol.StatusStopped, "Cancelled": protocol.StatusCancelled,
-}
-
-// kind is the type of the operation that an event is about, empty for an event
-// of the execution, and the status that it has now.
-func kind(ev *Event) (protocol.OperationType, protocol.OperationStatus) {
-	for last, status := range statuses {
-		if first, ok := strings.CutSuffix(string(ev.Type), last); ok {
-			if ev.NextAttemptDelay > 0 {
-				status = protocol.StatusPending
-			}
-			return operationTypes[first], status
-		}
-	}
-	return "", ""
-}
-
-// apply takes an event into the record of its operation.
-func apply(op *durable.Operation, ev *Event, status protocol.OperationStatus) {
-	op.Status = status
-	if status.Closed() {
-		op.End = ev.Time
-	}
-	if status == protocol.StatusStarted {
-		op.CallbackID, op.ScheduledEnd = ev.CallbackID, ev.ScheduledEnd
-		return
-	}
-	op.Payload, op.Error = ev.Payload, ev.Error
-	op.Attempt = ev.CurrentAttempt
-	if ev.NextAttemptDelay > 0 {
-		op.NextAttempt = ev.Time.AddSeconds(ev.NextAttemptDelay)
-	}
 }

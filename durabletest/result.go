@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/perdure/perdure/durable"
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/protocol"
 )
@@ -29,7 +28,7 @@ type Result[Out any] struct {
 	Status Status
 	// Error is why the execution failed, was stopped or timed out, as it was
 	// recorded; nil if it succeeded.
-	Error *durable.ErrorObject
+	Error *protocol.ErrorObject
 	// Elapsed is the virtual time from the start of the execution to its end.
 	Elapsed time.Duration
 	// Invocations is how often the function was invoked.
@@ -77,7 +76,7 @@ func (r *Result[Out]) Output() Out {
 }
 
 // ending is a failed end in words.
-func ending(s Status, err *durable.ErrorObject) string {
+func ending(s Status, err *protocol.ErrorObject) string {
 	verb := strings.ToLower(strings.ReplaceAll(string(s), "_", " "))
 	if err == nil {
 		return verb
@@ -87,9 +86,9 @@ func ending(s Status, err *durable.ErrorObject) string {
 
 // Operation is the last record of the operation called name. The test fails if
 // there is none, or more than one; for those see [History.Operations].
-func (r *Result[Out]) Operation(name string) *durable.Operation {
+func (r *Result[Out]) Operation(name string) *protocol.Operation {
 	r.t.Helper()
-	var found []*durable.Operation
+	var found []*protocol.Operation
 	for _, op := range r.History.Operations() {
 		if op.Name == name {
 			found = append(found, op)

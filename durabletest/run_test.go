@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/durable/retry"
 	"github.com/perdure/perdure/durabletest"
 )
 
@@ -123,7 +124,7 @@ var errSoldOut = errors.New("sold out")
 
 func TestAFailedExecutionDoesNotFailTheTest(t *testing.T) {
 	r := durabletest.Run(t, func(ctx durable.Context, in trip) (trip, error) {
-		_, err := durable.Step(ctx, "ask", func(context.Context) (int, error) { return 0, errSoldOut }, durable.WithRetry(durable.FixedRetry(3, time.Minute)))
+		_, err := durable.Step(ctx, "ask", func(context.Context) (int, error) { return 0, errSoldOut }, durable.WithRetry(retry.Fixed(3, time.Minute)))
 		if !errors.Is(err, errSoldOut) {
 			t.Errorf("got error %v, want one that is errSoldOut", err)
 		}

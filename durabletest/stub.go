@@ -4,12 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"github.com/perdure/perdure/protocol"
 	"reflect"
 	"strings"
 	"time"
 
-	"github.com/perdure/perdure/durable"
 	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/internal/function/inprocess"
 )
 
 // Stub makes fn the function that the workflow calls as name with
@@ -45,9 +46,11 @@ type stub func(ctx context.Context, payload []byte) ([]byte, error)
 
 // Invoke implements [engine.Invoker].
 func (s stub) Invoke(ctx context.Context, inv *engine.Invocation) engine.Outcome {
-	answer, err := s(lambdaContext(ctx, inv), inv.Payload)
+	ctx, cancel := inprocess.Context(ctx, inv)
+	defer cancel()
+	answer, err := s(ctx, inv.Payload)
 	if err != nil {
-		return engine.Outcome{Error: &durable.ErrorObject{ErrorType: typeName(err), ErrorMessage: err.Error()}}
+		return engine.Outcome{Error: &protocol.ErrorObject{ErrorType: typeName(err), ErrorMessage: err.Error()}}
 	}
 	return engine.Outcome{Payload: answer}
 }

@@ -74,9 +74,9 @@ type stubborn struct {
 	reads atomic.Int64
 }
 
-func (s *stubborn) Journal(ctx context.Context, id string, span store.Span) iter.Seq2[store.Entry, error] {
+func (s *stubborn) Journal(ctx context.Context, id string, part store.Range) iter.Seq2[store.Entry, error] {
 	if !strings.HasPrefix(id, "00000000-") {
-		return s.Store.Journal(ctx, id, span)
+		return s.Store.Journal(ctx, id, part)
 	}
 	s.reads.Add(1)
 	return func(yield func(store.Entry, error) bool) {
@@ -328,9 +328,9 @@ type unreadable struct {
 	id string
 }
 
-func (s *unreadable) Journal(ctx context.Context, id string, span store.Span) iter.Seq2[store.Entry, error] {
+func (s *unreadable) Journal(ctx context.Context, id string, part store.Range) iter.Seq2[store.Entry, error] {
 	if id != s.id {
-		return s.Store.Journal(ctx, id, span)
+		return s.Store.Journal(ctx, id, part)
 	}
 	return func(yield func(store.Entry, error) bool) {
 		yield(store.Entry{}, errors.New("input/output error"))

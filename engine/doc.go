@@ -3,7 +3,7 @@
 // answers questions. The Lambda API, the command line and the test kit are
 // faces of it.
 //
-//	st, err := sqlstore.Open(ctx, ".perdure", nil)
+//	st, err := sqlitestore.Open(ctx, ".perdure", nil)
 //	eng, err := engine.Open(ctx, st, nil)
 //	err = eng.Register(engine.Function{Name: "order", Invoker: pool, Durable: &engine.DurableConfig{…}})
 //	started, err := eng.Start(ctx, &engine.InvokeRequest{Function: "order", Payload: event})

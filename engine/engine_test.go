@@ -88,7 +88,7 @@ func (f *fixture) vet() {
 	}
 	for _, row := range rows {
 		var records []machine.Record
-		for e, err := range f.store.Journal(context.Background(), row.ID, store.Span{}) {
+		for e, err := range f.store.Journal(context.Background(), row.ID, store.Range{}) {
 			if err != nil {
 				f.t.Fatal(err)
 			}
@@ -759,7 +759,7 @@ func TestDamagedExecutionIsLeftAlone(t *testing.T) {
 		synctest.Wait()
 		id := bad[strings.LastIndex(bad, "/")+1:]
 		n := int64(0)
-		for range f.store.Journal(t.Context(), id, store.Span{}) {
+		for range f.store.Journal(t.Context(), id, store.Range{}) {
 			n++
 		}
 		f.close()

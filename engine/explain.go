@@ -271,7 +271,7 @@ func failing(what string, f *machine.Reason, at protocol.Timestamp) string {
 		s = fmt.Sprintf("%d invocations in a row %s", f.Count, what)
 	}
 	if line := f.Error.Line(); line != "" {
-		s += " (" + clip(line) + ")"
+		s += " (" + text.Clip(line, maxReason) + ")"
 	}
 	if f.Until > at { // later it waits for something else, which has a reason of its own
 		s += "; next try " + until(f.Until, at)
@@ -318,20 +318,13 @@ func until(moment, at protocol.Timestamp) string {
 	return "in " + text.Duration(moment.Sub(at))
 }
 
-// because is a text as the end of a sentence, if there is one.
-func because(text string) string {
-	if text == "" {
+// because is words as the end of a sentence, if there are any.
+func because(words string) string {
+	if words == "" {
 		return ""
 	}
-	return ": " + clip(text)
+	return ": " + text.Clip(words, maxReason)
 }
 
-// clip keeps a text from being more than a line.
-func clip(s string) string {
-	const most = 200
-	r := []rune(s)
-	if len(r) <= most {
-		return s
-	}
-	return string(r[:most-1]) + "…"
-}
+// maxReason keeps what somebody wrote from being more than a line, in characters.
+const maxReason = 200

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/durable/retry"
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/protocol"
 )
@@ -22,17 +23,17 @@ import (
 // sdkClient gives the SDK for Go an engine.
 type sdkClient struct{ f *fixture }
 
-func (c sdkClient) Checkpoint(ctx context.Context, req *durable.CheckpointRequest) (*durable.CheckpointReply, error) {
+func (c sdkClient) Checkpoint(ctx context.Context, req *protocol.CheckpointRequest) (*protocol.CheckpointReply, error) {
 	reply, err := c.f.Checkpoint(ctx, &engine.CheckpointRequest{ARN: req.ExecutionARN, Token: req.Token, Updates: req.Updates})
 	if err != nil {
 		return nil, err
 	}
-	return &durable.CheckpointReply{Token: reply.Token, Operations: reply.Operations}, nil
+	return &protocol.CheckpointReply{Token: reply.Token, Operations: reply.Operations}, nil
 }
 
-func (c sdkClient) State(ctx context.Context, req *durable.StateRequest) (*durable.StateReply, error) {
+func (c sdkClient) State(ctx context.Context, req *protocol.StateRequest) (*protocol.StateReply, error) {
 	ops, next, err := c.f.State(ctx, req.ExecutionARN, req.Token, req.Marker, req.MaxItems)
-	return &durable.StateReply{Operations: ops, NextMarker: next}, err
+	return &protocol.StateReply{Operations: ops, NextMarker: next}, err
 }
 
 // sdk registers a handler that is written with the SDK.
@@ -74,7 +75,7 @@ func (d *tally) String() string {
 }
 
 // once is a policy without second attempts.
-var once = durable.WithRetry(durable.RetryPolicy{MaxAttempts: 1})
+var once = durable.WithRetry(retry.Policy{MaxAttempts: 1})
 
 // A map of which one item failed is redriven: the others are not done again,
 // those that were canceled go on, and the compensation is forgotten.

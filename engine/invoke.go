@@ -119,10 +119,7 @@ func (r *runner) call(f *function, inv *Invocation) Outcome {
 	began := time.Now()
 	out := f.Invoker.Invoke(ctx, inv)
 	if out.Error == nil && out.Payload == nil && context.Cause(ctx) == context.DeadlineExceeded {
-		out.Error = &protocol.ErrorObject{
-			ErrorType:    protocol.ErrorTypeTimedOut,
-			ErrorMessage: fmt.Sprintf("RequestId: %s Error: Task timed out after %.2f seconds", inv.RequestID, f.Timeout.Seconds()),
-		}
+		out.Error = protocol.InvocationError(inv.RequestID, protocol.ErrorTypeTimedOut, "Task timed out after %.2f seconds", f.Timeout.Seconds())
 	}
 	r.tracing.invocationEnded(inv, began, out.Error)
 	return out

@@ -49,7 +49,7 @@ func (g *ledger) load(ctx context.Context, l *live) error {
 // [damagedError].
 func (g *ledger) replay(ctx context.Context, id string, loader *machine.Loader) (*machine.Execution, error) {
 	found := false
-	for entry, err := range g.journal(ctx, id, store.Span{}) {
+	for entry, err := range g.journal(ctx, id, store.Range{}) {
 		if err != nil {
 			return nil, err
 		}
@@ -88,7 +88,7 @@ func (g *ledger) read(ctx context.Context, arn string) (*reading, error) {
 		return nil, err
 	}
 	var entries [][]byte
-	for entry, err := range g.journal(ctx, id, store.Span{}) {
+	for entry, err := range g.journal(ctx, id, store.Range{}) {
 		if err != nil {
 			return nil, err
 		}
@@ -108,9 +108,9 @@ func (g *ledger) read(ctx context.Context, arn string) (*reading, error) {
 }
 
 // journal yields entries of an execution. What is damaged is a [damagedError].
-func (g *ledger) journal(ctx context.Context, id string, span store.Span) iter.Seq2[store.Entry, error] {
+func (g *ledger) journal(ctx context.Context, id string, part store.Range) iter.Seq2[store.Entry, error] {
 	return func(yield func(store.Entry, error) bool) {
-		for entry, err := range g.store.Journal(ctx, id, span) {
+		for entry, err := range g.store.Journal(ctx, id, part) {
 			if damaged, ok := errors.AsType[*store.DamagedError](err); ok {
 				err = &damagedError{id, damaged}
 			} else if err != nil {

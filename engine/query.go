@@ -79,11 +79,11 @@ func (g *ledger) events(ctx context.Context, arn string, at *place, reverse bool
 			yield(nil, err)
 			return
 		}
-		span := store.Span{From: at.seq, Reverse: reverse}
+		part := store.Range{From: at.seq, Reverse: reverse}
 		if reverse {
-			span.From, span.To = 0, at.seq
+			part.From, part.To = 0, at.seq
 		}
-		for entry, err := range g.journal(ctx, id, span) {
+		for entry, err := range g.journal(ctx, id, part) {
 			if err != nil {
 				yield(nil, err)
 				return
@@ -123,14 +123,6 @@ func history(records []machine.Record, reverse bool) []*protocol.Event {
 		}
 	}
 	return events
-}
-
-func isTerminal(ev *protocol.Event) bool {
-	switch ev.Type {
-	case protocol.EventExecutionSucceeded, protocol.EventExecutionFailed, protocol.EventExecutionTimedOut, protocol.EventExecutionStopped:
-		return true
-	}
-	return false
 }
 
 // lacksOutcome reports whether ev is a terminal event whose outcome an earlier

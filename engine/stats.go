@@ -54,7 +54,7 @@ type Stats struct {
 type counters struct {
 	started     atomic.Uint64
 	calls       atomic.Uint64
-	events      [len(countedEvents)]atomic.Uint64
+	events      map[protocol.EventType]*atomic.Uint64 // has all of the protocol from the start
 	invocations [len(outcomes)]atomic.Uint64
 	checkpoint  *metrics.Histogram
 	late        *metrics.Histogram
@@ -63,30 +63,15 @@ type counters struct {
 }
 
 func newCounters() *counters {
-	return &counters{checkpoint: metrics.NewHistogram(metrics.Seconds), late: metrics.NewHistogram(metrics.Seconds)}
-}
-
-// countedEvents are all events of histories.
-var countedEvents = [...]protocol.EventType{
-	protocol.EventExecutionStarted, protocol.EventExecutionSucceeded, protocol.EventExecutionFailed, protocol.EventExecutionTimedOut, protocol.EventExecutionStopped,
-	protocol.EventExecutionPaused, protocol.EventExecutionResumed,
-	protocol.EventContextStarted, protocol.EventContextSucceeded, protocol.EventContextFailed,
-	protocol.EventWaitStarted, protocol.EventWaitSucceeded, protocol.EventWaitCancelled,
-	protocol.EventStepStarted, protocol.EventStepSucceeded, protocol.EventStepFailed,
-	protocol.EventChainedInvokeStarted, protocol.EventChainedInvokeSucceeded, protocol.EventChainedInvokeFailed,
-	protocol.EventChainedInvokeTimedOut, protocol.EventChainedInvokeStopped,
-	protocol.EventCallbackStarted, protocol.EventCallbackSucceeded, protocol.EventCallbackFailed, protocol.EventCallbackTimedOut,
-	protocol.EventInvocationCompleted,
-}
-
-// eventIndex is the place of each among countedEvents.
-var eventIndex = func() map[protocol.EventType]int {
-	index := make(map[protocol.EventType]int, len(countedEvents))
-	for i, t := range countedEvents {
-		index[t] = i
+	c := &counters{
+		events:     make(map[protocol.EventType]*atomic.Uint64, len(protocol.Meanings)),
+		checkpoint: metrics.NewHistogram(metrics.Seconds), late: metrics.NewHistogram(metrics.Seconds),
 	}
-	return index
-}()
+	for t := range protocol.Meanings {
+		c.events[t] = new(atomic.Uint64)
+	}
+	return c
+}
 
 var outcomes = [...]InvocationOutcome{Answered, Failed, TimedOut, Lost}
 
@@ -102,8 +87,8 @@ func (c *counters) heard(of change) {
 	}
 	for i := range of.records {
 		r := &of.records[i]
-		if at, ok := eventIndex[r.Type]; ok {
-			c.events[at].Add(1)
+		if n := c.events[r.Type]; n != nil {
+			n.Add(1)
 		}
 		if r.Type == protocol.EventInvocationCompleted {
 			c.invocations[outcomeOf(r)].Add(1)
@@ -138,17 +123,14 @@ func (e *Engine) Stats() *Stats {
 		Invoking: int(c.invoking.Load()), Waiting: int(c.waiting.Load()) + e.plans.queues.waiting(e.life.now()), Backlog: due,
 		Scheduled: scheduled, InMemory: inMemory, MemoryBytes: bytes,
 	}
-	for i, t := range countedEvents {
-		s.Events[t] = c.events[i].Load()
+	for t, n := range c.events {
+		s.Events[t] = n.Load()
+		if status := t.Meaning().Execution; status.Closed() {
+			s.Closed[status] = s.Events[t]
+		}
 	}
 	for i, o := range outcomes {
 		s.Invocations[o] = c.invocations[i].Load()
-	}
-	for t, status := range map[protocol.EventType]protocol.ExecutionStatus{
-		protocol.EventExecutionSucceeded: protocol.ExecutionSucceeded, protocol.EventExecutionFailed: protocol.ExecutionFailed,
-		protocol.EventExecutionTimedOut: protocol.ExecutionTimedOut, protocol.EventExecutionStopped: protocol.ExecutionStopped,
-	} {
-		s.Closed[status] = s.Events[t]
 	}
 	return s
 }

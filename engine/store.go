@@ -2,15 +2,15 @@ package engine
 
 import "github.com/perdure/perdure/internal/core/store"
 
-// Store keeps what an engine knows. Packages engine/sqlitestore and
-// engine/memstore have one each; others cannot be made outside of this module
-// yet, as the contract may still change.
+// contract is what an engine needs of a store. It is not public, because it
+// changes with the engine.
+type contract interface{ store.Store }
+
+// Store keeps the executions of an engine: one of package sqlitestore or
+// memstore. An engine is its only user at a time, and does not close it.
 type Store interface {
 	contract
-	// Close waits for what is being written and releases the store. An engine
-	// does not close its store.
+	// Close ends what the store does in the background, and gives its files
+	// back. The engine must be closed before.
 	Close() error
 }
-
-// contract is what an engine asks of a store.
-type contract interface{ store.Store }

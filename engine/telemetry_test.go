@@ -16,6 +16,7 @@ import (
 
 	"github.com/perdure/perdure/durable"
 	"github.com/perdure/perdure/durable/durableinsight"
+	"github.com/perdure/perdure/durable/retry"
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/core/store"
 	"github.com/perdure/perdure/internal/core/store/memstore"
@@ -120,7 +121,7 @@ func workflows() []workflow {
 					return nil, errors.New("busy")
 				}
 				return 7, nil
-			}, durable.WithRetry(durable.FixedRetry(3, 10*time.Second)))
+			}, durable.WithRetry(retry.Fixed(3, 10*time.Second)))
 		}},
 		{name: "fails", status: "FAILED", handler: func(ctx durable.Context, _ any) (any, error) {
 			return durable.Step(ctx, "charge", fail, once)

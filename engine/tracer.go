@@ -80,13 +80,7 @@ func (t *tracing) heard(c change) {
 
 // closes reports whether the records close an execution.
 func closes(records []machine.Record) bool {
-	return slices.ContainsFunc(records, func(r machine.Record) bool {
-		switch r.Type {
-		case protocol.EventExecutionSucceeded, protocol.EventExecutionFailed, protocol.EventExecutionTimedOut, protocol.EventExecutionStopped:
-			return true
-		}
-		return false
-	})
+	return slices.ContainsFunc(records, func(r machine.Record) bool { return r.EndsExecution() })
 }
 
 func failureOf(x *machine.Execution) string {

@@ -135,7 +135,7 @@ func (e *Engine) watchOnce(ctx context.Context, arn string, at *place, yield fun
 			return false, err
 		}
 		fillOutcome(ev, outcome)
-		if !yield(ev, nil) || isTerminal(ev) {
+		if !yield(ev, nil) || ev.EndsExecution() {
 			return false, nil
 		}
 	}
@@ -151,7 +151,7 @@ func (e *Engine) Revision(ctx context.Context, arn string) (revision int64, open
 	if err != nil {
 		return 0, false, err
 	}
-	for entry, err := range e.ledger.journal(ctx, row.ID, store.Span{Reverse: true, Limit: 1}) {
+	for entry, err := range e.ledger.journal(ctx, row.ID, store.Range{Reverse: true, Limit: 1}) {
 		return entry.Seq, !row.Status.Closed(), err
 	}
 	return 0, false, executionNotFound() // it was deleted meanwhile

@@ -9,8 +9,14 @@
 // An [Operation] travels in two dialects. Inside the invocation envelope that
 // a function receives, timestamps are integer milliseconds; in the bodies of
 // the Lambda API they are epoch seconds with a fraction. The structs here are
-// flat and dialect-free; [AppendOperation] and [AppendEvent] write either
-// dialect, and [Operation.UnmarshalJSON] reads the envelope's.
+// flat and dialect-free. [AppendOperation] writes either dialect, and
+// [Reader.Operations] reads it.
+//
+// # What events mean
+//
+// [Meanings] says of each type of event which operation it is about, what that
+// is from then on, and what the event's details hold. Whoever reads histories,
+// or writes them, asks there.
 //
 // # Absent and empty
 //

@@ -34,3 +34,69 @@ type InvocationOutput struct {
 	Result *string          `json:"Result,omitempty"`
 	Error  *ErrorObject     `json:"Error,omitempty"`
 }
+
+// AppendInput appends the invocation envelope.
+func AppendInput(dst []byte, in *InvocationInput) []byte {
+	w := object(dst)
+	w.str("DurableExecutionArn", in.DurableExecutionArn)
+	w.str("CheckpointToken", in.CheckpointToken)
+	w.open("InitialExecutionState")
+	w.key("Operations")
+	w.buf = AppendOperations(w.buf, in.InitialExecutionState.Operations, Envelope)
+	w.str("NextMarker", in.InitialExecutionState.NextMarker)
+	w.close()
+	w.key("UpdatedOperationIds")
+	w.buf = append(w.buf, '[')
+	for i, id := range in.UpdatedOperationIds {
+		if i > 0 {
+			w.buf = append(w.buf, ',')
+		}
+		w.buf = AppendString(w.buf, id)
+	}
+	w.buf = append(w.buf, ']')
+	w.close()
+	return w.buf
+}
+
+// ReadInput reads the invocation envelope. Any other JSON object is an empty one.
+func ReadInput(data []byte) (*InvocationInput, error) {
+	r, in := lenient(data), &InvocationInput{}
+	for name := range r.Members() {
+		switch string(name) {
+		case "DurableExecutionArn":
+			in.DurableExecutionArn = r.Text()
+		case "CheckpointToken":
+			in.CheckpointToken = r.Text()
+		case "InitialExecutionState":
+			in.InitialExecutionState = r.State(Envelope)
+		case "UpdatedOperationIds":
+			in.UpdatedOperationIds = nil
+			for range r.Elements() {
+				in.UpdatedOperationIds = append(in.UpdatedOperationIds, r.Text())
+			}
+		default:
+			r.Skip()
+		}
+	}
+	r.End()
+	return in, r.Err()
+}
+
+// ReadOutput reads a durable function's answer.
+func ReadOutput(data []byte) (*InvocationOutput, error) {
+	r, out := NewReader(data), &InvocationOutput{}
+	for name := range r.Members() {
+		switch string(name) {
+		case "Status":
+			out.Status = InvocationStatus(r.Text())
+		case "Result":
+			out.Result = r.Optional()
+		case "Error":
+			out.Error = r.ErrorObject()
+		default:
+			r.Skip()
+		}
+	}
+	r.End()
+	return out, r.Err()
+}

@@ -43,6 +43,69 @@ func (e *ErrorObject) Size() int {
 	return max(n, len(`{}`))
 }
 
+// AppendErrorObject appends e as a JSON object; nil is the empty object.
+func AppendErrorObject(dst []byte, e *ErrorObject) []byte {
+	w := object(dst)
+	if e != nil {
+		w.optStr("ErrorMessage", e.ErrorMessage)
+		w.optStr("ErrorType", e.ErrorType)
+		w.optStr("ErrorData", e.ErrorData)
+		if len(e.StackTrace) > 0 {
+			w.key("StackTrace")
+			w.buf = append(w.buf, '[')
+			for i, line := range e.StackTrace {
+				if i > 0 {
+					w.buf = append(w.buf, ',')
+				}
+				w.buf = AppendString(w.buf, line)
+			}
+			w.buf = append(w.buf, ']')
+		}
+	}
+	w.close()
+	return w.buf
+}
+
+// ErrorObject reads an error object, nil for null.
+func (r *Reader) ErrorObject() *ErrorObject {
+	if r.Null() {
+		return nil
+	}
+	e := &ErrorObject{}
+	for name := range r.Members() {
+		switch string(name) {
+		case "ErrorMessage":
+			e.ErrorMessage = r.Text()
+		case "ErrorType":
+			e.ErrorType = r.Text()
+		case "ErrorData":
+			e.ErrorData = r.Text()
+		case "StackTrace":
+			e.StackTrace = r.trace()
+		default:
+			r.Skip()
+		}
+	}
+	return e
+}
+
+// trace reads a stack trace.
+func (r *Reader) trace() (lines []string) {
+	for range r.Elements() {
+		if r.frames++; r.MaxFrames > 0 && r.frames > r.MaxFrames {
+			r.Fail("The stack traces of the request have too many frames.")
+			return nil
+		}
+		lines = append(lines, r.Text())
+	}
+	return lines
+}
+
+// InvocationError is why an invocation failed, in the form of Lambda's own errors.
+func InvocationError(requestID, errorType, format string, args ...any) *ErrorObject {
+	return &ErrorObject{ErrorType: errorType, ErrorMessage: "RequestId: " + requestID + " Error: " + fmt.Sprintf(format, args...)}
+}
+
 // Line is the error on one line: its type and its message, without the request
 // id with which Lambda's runtimes begin theirs. Nil is the empty line.
 func (e *ErrorObject) Line() string {

@@ -88,39 +88,6 @@ func (s ExecutionStatus) Closed() bool {
 	return false
 }
 
-// EventType names one kind of history event.
-type EventType string
-
-// The history events of the protocol.
-const (
-	EventExecutionStarted       EventType = "ExecutionStarted"
-	EventExecutionSucceeded     EventType = "ExecutionSucceeded"
-	EventExecutionFailed        EventType = "ExecutionFailed"
-	EventExecutionTimedOut      EventType = "ExecutionTimedOut"
-	EventExecutionStopped       EventType = "ExecutionStopped"
-	EventExecutionPaused        EventType = "ExecutionPaused"
-	EventExecutionResumed       EventType = "ExecutionResumed"
-	EventContextStarted         EventType = "ContextStarted"
-	EventContextSucceeded       EventType = "ContextSucceeded"
-	EventContextFailed          EventType = "ContextFailed"
-	EventWaitStarted            EventType = "WaitStarted"
-	EventWaitSucceeded          EventType = "WaitSucceeded"
-	EventWaitCancelled          EventType = "WaitCancelled"
-	EventStepStarted            EventType = "StepStarted"
-	EventStepSucceeded          EventType = "StepSucceeded"
-	EventStepFailed             EventType = "StepFailed"
-	EventChainedInvokeStarted   EventType = "ChainedInvokeStarted"
-	EventChainedInvokeSucceeded EventType = "ChainedInvokeSucceeded"
-	EventChainedInvokeFailed    EventType = "ChainedInvokeFailed"
-	EventChainedInvokeTimedOut  EventType = "ChainedInvokeTimedOut"
-	EventChainedInvokeStopped   EventType = "ChainedInvokeStopped"
-	EventCallbackStarted        EventType = "CallbackStarted"
-	EventCallbackSucceeded      EventType = "CallbackSucceeded"
-	EventCallbackFailed         EventType = "CallbackFailed"
-	EventCallbackTimedOut       EventType = "CallbackTimedOut"
-	EventInvocationCompleted    EventType = "InvocationCompleted"
-)
-
 // The subtypes that SDKs send. The service treats a subtype as opaque; these
 // are the agreed words (the conformance suite matches them).
 const (

@@ -1,9 +1,6 @@
 package protocol
 
-import (
-	"encoding/json"
-	"fmt"
-)
+import "fmt"
 
 // Operation is the current record of one operation of an execution. It is
 // flat: the protocol nests the members below Start and End in a details object
@@ -32,72 +29,162 @@ type Operation struct {
 	ReplayChildren bool      // CONTEXT: closed without its result; children stay visible
 }
 
-// operationJSON is an Operation as the protocol spells it, for decoding.
-type operationJSON struct {
-	ID               string          `json:"Id"`
-	Type             OperationType   `json:"Type"`
-	Status           OperationStatus `json:"Status"`
-	ParentID         string          `json:"ParentId"`
-	Name             string          `json:"Name"`
-	SubType          string          `json:"SubType"`
-	StartTimestamp   Timestamp       `json:"StartTimestamp"`
-	EndTimestamp     Timestamp       `json:"EndTimestamp"`
-	ExecutionDetails *struct {
-		InputPayload *string
+// AppendOperation appends o as a JSON object in dialect d.
+func AppendOperation(dst []byte, o *Operation, d Dialect) []byte {
+	w := object(dst)
+	w.str("Id", o.ID)
+	w.str("Type", string(o.Type))
+	w.optStr("ParentId", o.ParentID)
+	w.optStr("Name", o.Name)
+	w.optStr("SubType", o.SubType)
+	w.str("Status", string(o.Status))
+	w.time("StartTimestamp", o.Start, d)
+	w.optTime("EndTimestamp", o.End, d)
+	switch o.Type {
+	case TypeExecution:
+		w.open("ExecutionDetails")
+		w.optPtr("InputPayload", o.Payload)
+		w.close()
+	case TypeContext:
+		w.open("ContextDetails")
+		if o.ReplayChildren {
+			w.raw("ReplayChildren", "true")
+		}
+		w.outcome(o)
+		w.close()
+	case TypeStep:
+		w.open("StepDetails")
+		w.num("Attempt", int64(o.Attempt))
+		w.optTime("NextAttemptTimestamp", o.NextAttempt, d)
+		w.outcome(o)
+		w.close()
+	case TypeWait:
+		w.open("WaitDetails")
+		w.optTime("ScheduledEndTimestamp", o.ScheduledEnd, d)
+		w.close()
+	case TypeCallback:
+		w.open("CallbackDetails")
+		w.optStr("CallbackId", o.CallbackID)
+		w.outcome(o)
+		w.close()
+	case TypeChainedInvoke:
+		w.open("ChainedInvokeDetails")
+		w.outcome(o)
+		w.close()
 	}
-	ContextDetails *struct {
-		ReplayChildren bool
-		Result         *string
-		Error          *ErrorObject
+	w.close()
+	return w.buf
+}
+
+func (w *objectWriter) outcome(o *Operation) {
+	w.optPtr("Result", o.Payload)
+	if o.Error != nil {
+		w.key("Error")
+		w.buf = AppendErrorObject(w.buf, o.Error)
 	}
-	StepDetails *struct {
-		Attempt              int
-		NextAttemptTimestamp Timestamp
-		Result               *string
-		Error                *ErrorObject
+}
+
+// AppendOperations appends ops as a JSON array in dialect d.
+func AppendOperations(dst []byte, ops []*Operation, d Dialect) []byte {
+	dst = append(dst, '[')
+	for i, o := range ops {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = AppendOperation(dst, o, d)
 	}
-	WaitDetails *struct {
-		ScheduledEndTimestamp Timestamp
+	return append(dst, ']')
+}
+
+// State reads a page of operations in dialect d.
+func (r *Reader) State(d Dialect) (s InitialState) {
+	for name := range r.Members() {
+		switch string(name) {
+		case "NextMarker":
+			s.NextMarker = r.Text()
+		case "Operations":
+			s.Operations = r.Operations(d)
+		default:
+			r.Skip()
+		}
 	}
-	CallbackDetails *struct {
-		CallbackID string `json:"CallbackId"`
-		Result     *string
-		Error      *ErrorObject
+	return s
+}
+
+// Operations reads an array of operations in dialect d, none of which is null.
+func (r *Reader) Operations(d Dialect) (ops []*Operation) {
+	for range r.Elements() {
+		if r.Null() {
+			r.Fail("An operation is null.")
+		}
+		o := &Operation{}
+		r.operation(o, d)
+		ops = append(ops, o)
 	}
-	ChainedInvokeDetails *struct {
-		Result *string
-		Error  *ErrorObject
+	return ops
+}
+
+func (r *Reader) operation(o *Operation, d Dialect) {
+	for name := range r.Members() {
+		switch string(name) {
+		case "Id":
+			o.ID = r.Text()
+		case "Type":
+			o.Type = OperationType(r.Word())
+		case "Status":
+			o.Status = OperationStatus(r.Word())
+		case "ParentId":
+			o.ParentID = r.Word()
+		case "Name":
+			o.Name = r.Word()
+		case "SubType":
+			o.SubType = r.Word()
+		case "StartTimestamp":
+			o.Start = r.Time(d)
+		case "EndTimestamp":
+			o.End = r.Time(d)
+		case "StepDetails", "WaitDetails", "ContextDetails", "ExecutionDetails", "CallbackDetails", "ChainedInvokeDetails":
+			r.operationDetails(o, d)
+		default:
+			r.Skip()
+		}
+	}
+}
+
+// operationDetails reads any of the details objects: their members do not clash.
+func (r *Reader) operationDetails(o *Operation, d Dialect) {
+	for name := range r.Members() {
+		switch string(name) {
+		case "Result", "InputPayload":
+			o.Payload = r.Optional()
+		case "Error":
+			o.Error = r.ErrorObject()
+		case "Attempt":
+			n, _ := r.Int()
+			o.Attempt = int(n)
+		case "NextAttemptTimestamp":
+			o.NextAttempt = r.Time(d)
+		case "ScheduledEndTimestamp":
+			o.ScheduledEnd = r.Time(d)
+		case "CallbackId":
+			o.CallbackID = r.Text()
+		case "ReplayChildren":
+			o.ReplayChildren = r.Bool()
+		default:
+			r.Skip()
+		}
 	}
 }
 
 // UnmarshalJSON reads the envelope's dialect, in which timestamps are integer
-// milliseconds. Unknown members are ignored, as newer services may add some.
+// milliseconds.
 func (o *Operation) UnmarshalJSON(data []byte) error {
-	var j operationJSON
-	if err := json.Unmarshal(data, &j); err != nil {
-		return fmt.Errorf("decoding an operation: %w", err)
-	}
-	*o = Operation{
-		ID: j.ID, Type: j.Type, Status: j.Status, ParentID: j.ParentID, Name: j.Name, SubType: j.SubType,
-		Start: j.StartTimestamp, End: j.EndTimestamp,
-	}
-	if d := j.ExecutionDetails; d != nil {
-		o.Payload = d.InputPayload
-	}
-	if d := j.ContextDetails; d != nil {
-		o.ReplayChildren, o.Payload, o.Error = d.ReplayChildren, d.Result, d.Error
-	}
-	if d := j.StepDetails; d != nil {
-		o.Attempt, o.NextAttempt, o.Payload, o.Error = d.Attempt, d.NextAttemptTimestamp, d.Result, d.Error
-	}
-	if d := j.WaitDetails; d != nil {
-		o.ScheduledEnd = d.ScheduledEndTimestamp
-	}
-	if d := j.CallbackDetails; d != nil {
-		o.CallbackID, o.Payload, o.Error = d.CallbackID, d.Result, d.Error
-	}
-	if d := j.ChainedInvokeDetails; d != nil {
-		o.Payload, o.Error = d.Result, d.Error
+	r := lenient(data)
+	*o = Operation{}
+	r.operation(o, Envelope)
+	r.End()
+	if r.Err() != nil {
+		return fmt.Errorf("decoding an operation: %w", r.Err())
 	}
 	return nil
 }

@@ -12,10 +12,30 @@ func Clip(s string, most int) string {
 	if len(s) <= most {
 		return s
 	}
+	return Head(s, most) + "…"
+}
+
+// Head is the beginning of s, of most bytes at the most. It ends between
+// characters, never inside one.
+func Head(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
 	for most > 0 && !utf8.RuneStart(s[most]) {
 		most--
 	}
-	return s[:most] + "…"
+	return s[:most]
+}
+
+// Shorten makes s at most max bytes of UTF-8, and says so where it cuts: what
+// is recorded of texts without a limit.
+func Shorten(s string, max int) string {
+	const mark = " … (cut)"
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	if len(s) <= max {
+		return s
+	}
+	return Head(s, max-len(mark)) + mark
 }
 
 // AppendEscaped appends s with everything percent-encoded that RFC 3986 does

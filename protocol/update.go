@@ -48,3 +48,81 @@ type ChainedInvokeOptions struct {
 	TenantID     string `json:"TenantId,omitempty"`
 	XAmznTraceID string `json:"XAmznTraceId,omitempty"`
 }
+
+// AppendCheckpoint appends the body of a CheckpointDurableExecution request.
+// clientToken makes the request safe to repeat: the service applies updates
+// with the same token once.
+func AppendCheckpoint(dst []byte, token, clientToken string, updates []Update) []byte {
+	w := object(dst)
+	w.str("CheckpointToken", token)
+	w.str("ClientToken", clientToken)
+	w.key("Updates")
+	w.buf = AppendUpdates(w.buf, updates)
+	w.close()
+	return w.buf
+}
+
+// AppendUpdates appends updates as a JSON array.
+func AppendUpdates(dst []byte, updates []Update) []byte {
+	dst = append(dst, '[')
+	for i := range updates {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = AppendUpdate(dst, &updates[i])
+	}
+	return append(dst, ']')
+}
+
+// AppendUpdate appends u as a JSON object. Options that are there are written
+// even when they are empty: their presence means something.
+func AppendUpdate(dst []byte, u *Update) []byte {
+	w := object(dst)
+	w.str("Id", u.ID)
+	w.str("Type", string(u.Type))
+	w.str("Action", string(u.Action))
+	w.optStr("ParentId", u.ParentID)
+	w.optStr("Name", u.Name)
+	w.optStr("SubType", u.SubType)
+	w.optPtr("Payload", u.Payload)
+	if u.Error != nil {
+		w.key("Error")
+		w.buf = AppendErrorObject(w.buf, u.Error)
+	}
+	w.updateOptions(u)
+	w.close()
+	return w.buf
+}
+
+func (w *objectWriter) updateOptions(u *Update) {
+	if o := u.ContextOptions; o != nil {
+		w.open("ContextOptions")
+		if o.ReplayChildren {
+			w.raw("ReplayChildren", "true")
+		}
+		w.close()
+	}
+	if o := u.StepOptions; o != nil {
+		w.open("StepOptions")
+		w.optNum("NextAttemptDelaySeconds", o.NextAttemptDelaySeconds)
+		w.close()
+	}
+	if o := u.WaitOptions; o != nil {
+		w.open("WaitOptions")
+		w.optNum("WaitSeconds", o.WaitSeconds)
+		w.close()
+	}
+	if o := u.CallbackOptions; o != nil {
+		w.open("CallbackOptions")
+		w.optNum("TimeoutSeconds", o.TimeoutSeconds)
+		w.optNum("HeartbeatTimeoutSeconds", o.HeartbeatTimeoutSeconds)
+		w.close()
+	}
+	if o := u.ChainedInvokeOptions; o != nil {
+		w.open("ChainedInvokeOptions")
+		w.str("FunctionName", o.FunctionName)
+		w.optStr("TenantId", o.TenantID)
+		w.optStr("XAmznTraceId", o.XAmznTraceID)
+		w.close()
+	}
+}

@@ -1,9 +1,5 @@
 package protocol
 
-import (
-	"encoding/json"
-)
-
 // ValueCost is what [Weight] counts for each value of a JSON text, in bytes: no
 // member of our shapes, and no element of their lists, takes more memory beside
 // its text.
@@ -37,8 +33,13 @@ func CheckWeight(data []byte, budget int) error {
 
 // DecodeTrace reads a stack trace: an array of lines. What is none, or weighs
 // more than two payloads, is none.
-func DecodeTrace(raw []byte) (lines []string) {
-	if len(raw) == 0 || CheckWeight(raw, 2*MaxPayload) != nil || json.Unmarshal(raw, &lines) != nil {
+func DecodeTrace(raw []byte) []string {
+	if len(raw) == 0 || CheckWeight(raw, 2*MaxPayload) != nil {
+		return nil
+	}
+	r := NewReader(raw)
+	lines := r.trace()
+	if r.End(); r.Err() != nil {
 		return nil
 	}
 	return lines

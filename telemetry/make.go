@@ -33,7 +33,7 @@ func (c *Config) Record(x *Execution, emitted protocol.Timestamp) Record {
 	if arn, err := protocol.ParseARN(x.ARN); err == nil {
 		r.ExecutionName, r.FunctionName, r.FunctionQualifier, r.Region, r.AccountID = arn.Name, arn.Function, arn.Version, arn.Region, arn.Account
 	}
-	r.StartTime, r.EndTime, r.DurationMillis = span(x.Start, x.End)
+	r.StartTime, r.EndTime, r.DurationMillis = interval(x.Start, x.End)
 	r.Input, r.Output, r.Error = show(x.Input, c.Input), show(x.Output, c.Output), errorOf(x.Error)
 	return c.truncate(r, c.operations(x.Operations))
 }
@@ -49,7 +49,7 @@ func (c *Config) operations(all iter.Seq[*protocol.Operation]) []Operation {
 		o := Operation{
 			ID: op.ID, Name: strings.ToValidUTF8(op.Name, "\uFFFD"), Type: string(op.Type), SubType: op.SubType, ParentID: op.ParentID, Status: string(op.Status),
 		}
-		o.StartTime, o.EndTime, o.DurationMillis = span(op.Start, op.End)
+		o.StartTime, o.EndTime, o.DurationMillis = interval(op.Start, op.End)
 		if op.Type == protocol.TypeStep {
 			o.Attempt = new(op.Attempt)
 		}
@@ -64,9 +64,9 @@ func (c *Config) operations(all iter.Seq[*protocol.Operation]) []Operation {
 	return list
 }
 
-// span is when something began and ended, and how long it took. By two clocks
+// interval is when something began and ended, and how long it took. By two clocks
 // it may have ended before it began: then it took no time.
-func span(start, end protocol.Timestamp) (from, to Time, millis *int64) {
+func interval(start, end protocol.Timestamp) (from, to Time, millis *int64) {
 	if start != 0 && end != 0 {
 		end = max(start, end)
 		millis = new(int64(end - start))

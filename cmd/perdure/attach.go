@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"github.com/perdure/perdure/internal/api/adminapi"
+	"github.com/perdure/perdure/internal/api/lambdaapi"
 	"github.com/perdure/perdure/internal/api/runtimeapi"
 	"github.com/perdure/perdure/internal/cli"
 	"github.com/perdure/perdure/internal/function/runtimes"
@@ -140,7 +141,7 @@ func openSide(r *remote, log *slog.Logger) (*side, error) {
 	}
 	// Without a time limit: a function may wait for another as long as it likes.
 	client := &http.Client{Transport: r.http.client.Transport}
-	d, err := openDoors(&forwarder{r.endpoint, &signer{client, r.key}}, log, nil)
+	d, err := openDoors(lambdaapi.Through(&forwarder{r.endpoint, &signer{client, r.key}}, log), log, nil)
 	if err != nil {
 		runtime.Close()
 		return nil, err

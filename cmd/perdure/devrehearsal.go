@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"os"
 	"slices"
 	"strings"
@@ -105,11 +104,8 @@ func (f *devFunction) rehearse(ctx context.Context, pool *sandbox.Pool, arn stri
 	if out.Error != nil {
 		return verdict{tone: toneWarn, text: "may not replay with the new code: " + cut(progress.ErrorLine(out.Error))}
 	}
-	var answer struct {
-		Status protocol.InvocationStatus
-		Error  *protocol.ErrorObject
-	}
-	switch err := json.Unmarshal(out.Payload, &answer); {
+	answer, err := protocol.ReadOutput(out.Payload)
+	switch {
 	case err != nil:
 		return verdict{tone: toneWarn, text: "may not replay with the new code: the function did not answer as a durable function does"}
 	case answer.Status != protocol.InvocationFailed:

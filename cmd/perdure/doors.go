@@ -4,8 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"net"
-	"net/http"
 
+	"github.com/perdure/perdure/internal/api/route"
 	"github.com/perdure/perdure/internal/api/server"
 )
 
@@ -20,13 +20,13 @@ type doors struct {
 
 // openDoors makes doors to the Lambda API. Spans takes those of requests, if it
 // is not nil.
-func openDoors(lambda http.Handler, log *slog.Logger, spans server.Spans) (*doors, error) {
+func openDoors(lambda *route.Face, log *slog.Logger, spans server.Spans) (*doors, error) {
 	l, err := listen("127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
-	d := &doors{Doors: server.NewDoors(lambda, log), url: "http://" + l.Addr().String(), listener: l}
-	d.server = server.New(server.Faces{Lambda: d.Doors}, &server.Options{Logger: log, Spans: spans})
+	d := &doors{Doors: server.NewDoors(), url: "http://" + l.Addr().String(), listener: l}
+	d.server = server.New([]*route.Face{lambda}, &server.Options{Logger: log, Spans: spans, Doors: d.Doors})
 	return d, nil
 }
 

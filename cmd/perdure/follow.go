@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/perdure/perdure/internal/cli"
 	"github.com/perdure/perdure/internal/cli/progress"
 	"github.com/perdure/perdure/protocol"
 )
@@ -71,7 +70,7 @@ func (r *remote) watchTold(ctx context.Context, arn string) iter.Seq2[toldEvent,
 			}
 			pause = min(pause*3/2, maxPoll)
 			for _, e := range news {
-				if last, pause = e.ID, minPoll; !yield(e, nil) || endsExecution(e.Event) {
+				if last, pause = e.ID, minPoll; !yield(e, nil) || e.EndsExecution() {
 					return
 				}
 			}
@@ -92,7 +91,7 @@ func (r *remote) eventsAfter(ctx context.Context, arn string, last int64) ([]tol
 	for raw, err := range r.events(ctx, arn, true) {
 		var e *protocol.Event
 		if err == nil {
-			e, err = cli.DecodeEvent(raw)
+			e, err = protocol.ReadEvent(raw)
 		}
 		if err != nil {
 			return nil, err
@@ -104,14 +103,6 @@ func (r *remote) eventsAfter(ctx context.Context, arn string, last int64) ([]tol
 	}
 	slices.Reverse(news)
 	return news, nil
-}
-
-func endsExecution(e *protocol.Event) bool {
-	switch e.Type {
-	case protocol.EventExecutionSucceeded, protocol.EventExecutionFailed, protocol.EventExecutionTimedOut, protocol.EventExecutionStopped:
-		return true
-	}
-	return false
 }
 
 // outcomeOf asks how an execution that has ended did so.

@@ -11,6 +11,7 @@ import (
 	"github.com/perdure/perdure/internal/cli"
 	"github.com/perdure/perdure/internal/cli/progress"
 	"github.com/perdure/perdure/internal/function/sandbox"
+	"github.com/perdure/perdure/internal/text"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -137,7 +138,7 @@ func (f *followers) follow(arn string, one *follower) {
 		// The start of what is over at once is no news.
 		one.out.mute(e.ID <= recorded || held != nil && held.OpID == e.OpID)
 		one.view.Event(e)
-		if endsExecution(e) {
+		if e.EndsExecution() {
 			one.tellEnd(f.screen, e)
 		}
 	}
@@ -201,7 +202,7 @@ func (one *follower) tellEnd(s *screen, e *protocol.Event) {
 	}
 }
 
-// maxShown is how much of a payload or an error is shown.
+// maxShown is how much of a payload or an error is shown, in characters.
 const maxShown = 400
 
 func with(payload *string) string {
@@ -211,12 +212,7 @@ func with(payload *string) string {
 	return " " + cut(cli.Payload(*payload))
 }
 
-func cut(s string) string {
-	if r := []rune(s); len(r) > maxShown {
-		return string(r[:maxShown]) + "…"
-	}
-	return s
-}
+func cut(s string) string { return text.Clip(s, maxShown) }
 
 // output returns what shows the lines that a function writes.
 func (f *followers) output(function string) func(sandbox.Line) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/perdure/perdure/internal/cli"
 	"github.com/perdure/perdure/internal/cli/progress"
+	"github.com/perdure/perdure/protocol"
 )
 
 var historyCommand = &command{
@@ -72,7 +73,7 @@ func (v *historyVerb) events(ctx context.Context, r *remote, arn string) iter.Se
 		for raw, err := range r.events(ctx, arn, v.newest) {
 			e := toldEvent{raw: raw}
 			if err == nil {
-				e.Event, err = cli.DecodeEvent(raw)
+				e.Event, err = protocol.ReadEvent(raw)
 			}
 			if !yield(e, err) {
 				return

@@ -15,7 +15,6 @@ import (
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/api/adminapi"
 	"github.com/perdure/perdure/internal/cli"
-	"github.com/perdure/perdure/internal/cli/progress"
 	"github.com/perdure/perdure/internal/text"
 	"github.com/perdure/perdure/protocol"
 )
@@ -204,5 +203,5 @@ func took(started, closed protocol.Timestamp) string {
 	if closed == 0 {
 		return text.Duration(time.Since(started.Time())) + " so far"
 	}
-	return progress.Span(closed.Sub(started))
+	return text.Elapsed(closed.Sub(started))
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/perdure/perdure/internal/api/emulator"
 	"github.com/perdure/perdure/internal/api/lambdaapi"
 	"github.com/perdure/perdure/internal/api/page"
+	"github.com/perdure/perdure/internal/api/route"
 	"github.com/perdure/perdure/internal/api/runtimeapi"
 	"github.com/perdure/perdure/internal/api/server"
 	"github.com/perdure/perdure/internal/cli"
@@ -154,31 +155,31 @@ func (l *local) openServer(log *slog.Logger) error {
 	if l.traces != nil {
 		opts.Spans = l.traces
 	}
+	opts.Metrics, opts.Ready = http.HandlerFunc(l.writeMetrics), l.engine.Ready
 	faces := l.faces(log)
 	l.server = server.New(faces, opts)
 	if l.security.needsDoors() {
-		l.doors, err = openDoors(faces.Lambda, log, opts.Spans)
+		l.doors, err = openDoors(faces[0], log, opts.Spans)
 	}
 	return err
 }
 
-// faces are what the engine shows on its port.
-func (l *local) faces(log *slog.Logger) server.Faces {
-	api := lambdaapi.Options{Logger: log, Strict: l.strict}
-	return server.Faces{
-		Lambda: lambdaapi.New(l.engine, l.engine.Functions(), &api),
-		Admin: adminapi.New(l.engine, l.engine.Functions(), &adminapi.Options{
-			Shell: api, Version: version(), Workers: &l.workers,
+// faces are what the engine shows on its port, the Lambda API first.
+func (l *local) faces(log *slog.Logger) []*route.Face {
+	faces := []*route.Face{
+		lambdaapi.New(l.engine, l.engine.Functions(), &lambdaapi.Options{Logger: log, Strict: l.strict}),
+		adminapi.New(l.engine, l.engine.Functions(), &adminapi.Options{
+			Logger: log, Version: version(), Workers: &l.workers,
 			Backups: &adminapi.Backups{Dir: l.data, Make: func(ctx context.Context, dir string) (func(context.Context, io.Writer) error, error) {
 				return copyData(ctx, l.store, l.versions.code, dir)
 			}},
 		}),
-		Page: page.New(l.engine, l.engine.Functions(), &page.Options{Logger: log, Version: version()}),
-
-		Emulator: l.emulatorFace(),
-		Metrics:  http.HandlerFunc(l.writeMetrics),
-		Ready:    l.engine.Ready,
+		page.New(l.engine, l.engine.Functions(), &page.Options{Logger: log, Version: version()}),
 	}
+	if l.newEmulator(log); l.emulator != nil {
+		faces = append(faces, l.emulator.Face())
+	}
+	return faces
 }
 
 // serve begins to answer on the port, and at the doors.

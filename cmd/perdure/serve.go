@@ -142,7 +142,7 @@ func (v *serveVerb) prepare(ctx context.Context, std *stdio, l *local) (waiting 
 			return nil, err
 		}
 	}
-	if err := l.openEmulator(ctx, v.teller.log); err != nil {
+	if err := l.openEmulator(ctx); err != nil {
 		return nil, err
 	}
 	return l.unserved(ctx)

@@ -183,10 +183,8 @@ type publishedPool struct {
 func (p *publishedPool) Invoke(ctx context.Context, inv *engine.Invocation) engine.Outcome {
 	pool, err := p.start(ctx)
 	if err != nil {
-		return engine.Outcome{Unstarted: true, Error: &protocol.ErrorObject{
-			ErrorType:    protocol.ErrorTypeSandboxFailure,
-			ErrorMessage: fmt.Sprintf("RequestId: %s Error: version %s cannot be run: %v", inv.RequestID, p.fn.Version, err),
-		}}
+		failure := protocol.InvocationError(inv.RequestID, protocol.ErrorTypeSandboxFailure, "version %s cannot be run: %v", p.fn.Version, err)
+		return engine.Outcome{Unstarted: true, Error: failure}
 	}
 	return pool.Invoke(ctx, inv)
 }

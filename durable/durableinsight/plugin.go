@@ -5,9 +5,9 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/perdure/perdure/durable"
-	"github.com/perdure/perdure/telemetry"
+	"github.com/perdure/perdure/durable/plugin"
 	"github.com/perdure/perdure/protocol"
+	"github.com/perdure/perdure/telemetry"
 )
 
 // maxDelivery bounds what delivering may add to an invocation.
@@ -15,7 +15,7 @@ const maxDelivery = 5 * time.Second
 
 // New makes a plugin that delivers records to a sink. It panics if that is nil, or
 // if the configuration is a mistake; see [Config.Check].
-func New(sink Sink, cfg Config) *durable.Plugin {
+func New(sink Sink, cfg Config) *plugin.Plugin {
 	if sink == nil {
 		panic("perdure: durableinsight.New: the sink is nil")
 	}
@@ -23,9 +23,9 @@ func New(sink Sink, cfg Config) *durable.Plugin {
 		panic("perdure: durableinsight.New: " + err.Error())
 	}
 	out := newOutbox(sink)
-	p := &durable.Plugin{
+	p := &plugin.Plugin{
 		Name: "durableinsight",
-		InvocationEnd: func(ctx context.Context, end *durable.InvocationOutcome) {
+		InvocationEnd: func(ctx context.Context, end *plugin.Outcome) {
 			if !cfg.Samples(end.ExecutionARN) {
 				return
 			}
@@ -36,23 +36,23 @@ func New(sink Sink, cfg Config) *durable.Plugin {
 		},
 	}
 	if cfg.Emit == OnChange {
-		changed := func(ctx context.Context, inv *durable.Invocation) {
+		changed := func(ctx context.Context, inv *plugin.Invocation) {
 			if cfg.Samples(inv.ExecutionARN) {
 				out.put(inv.ExecutionARN, func(now protocol.Timestamp) Record { return cfg.Record(running(inv), now) }, false)
 				out.deliverBeside(ctx)
 			}
 		}
-		p.InvocationStart = func(ctx context.Context, inv *durable.Invocation) context.Context {
+		p.InvocationStart = func(ctx context.Context, inv *plugin.Invocation) context.Context {
 			changed(ctx, inv)
 			return nil
 		}
-		p.OperationChange = func(ctx context.Context, change *durable.OperationChange) { changed(ctx, change.Invocation) }
+		p.OperationChange = func(ctx context.Context, change *plugin.Change) { changed(ctx, change.Invocation) }
 	}
 	return p
 }
 
 // running is an execution of which an invocation is under way.
-func running(inv *durable.Invocation) *telemetry.Execution {
+func running(inv *plugin.Invocation) *telemetry.Execution {
 	x := &telemetry.Execution{
 		ARN: inv.ExecutionARN, Status: protocol.ExecutionRunning, Start: protocol.TimestampOf(inv.ExecutionStart), Operations: inv.Operations.All(),
 	}
@@ -64,7 +64,7 @@ func running(inv *durable.Invocation) *telemetry.Execution {
 }
 
 // outcome is an execution after an invocation.
-func outcome(end *durable.InvocationOutcome) *telemetry.Execution {
+func outcome(end *plugin.Outcome) *telemetry.Execution {
 	x := running(end.Invocation)
 	switch end.Status {
 	case string(protocol.InvocationSucceeded):

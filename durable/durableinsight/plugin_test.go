@@ -13,6 +13,7 @@ import (
 
 	"github.com/perdure/perdure/durable"
 	"github.com/perdure/perdure/durable/durableinsight"
+	"github.com/perdure/perdure/durable/retry"
 	"github.com/perdure/perdure/durabletest"
 )
 
@@ -66,7 +67,7 @@ func fulfil(ctx durable.Context, order string) (string, error) {
 			return "", errBusy
 		}
 		return "charged " + order, nil
-	}, durable.WithRetry(durable.FixedRetry(3, 10*time.Second)))
+	}, durable.WithRetry(retry.Fixed(3, 10*time.Second)))
 	if err != nil {
 		return "", err
 	}

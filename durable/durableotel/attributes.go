@@ -8,7 +8,7 @@ import (
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/protocol"
 )
 
 const (
@@ -50,7 +50,7 @@ func attemptName(operation string, number int) string {
 }
 
 // judge sets a span's status by that of what it stands for.
-func judge(span trace.Span, status string, failure *durable.ErrorObject) {
+func judge(span trace.Span, status string, failure *protocol.ErrorObject) {
 	switch status {
 	case "SUCCEEDED", "PENDING":
 		span.SetStatus(codes.Ok, "")
@@ -60,7 +60,7 @@ func judge(span trace.Span, status string, failure *durable.ErrorObject) {
 }
 
 // fail records a failure as an exception, as OpenTelemetry calls it.
-func fail(span trace.Span, status string, failure *durable.ErrorObject) {
+func fail(span trace.Span, status string, failure *protocol.ErrorObject) {
 	if failure == nil {
 		span.SetStatus(codes.Error, status)
 		return

@@ -11,7 +11,8 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/durable/plugin"
+	"github.com/perdure/perdure/protocol"
 )
 
 // View says how spans are arranged; see the package's documentation.
@@ -50,7 +51,7 @@ const scopeName = "github.com/perdure/perdure/durable/durableotel"
 // [WithIDs]. The provider belongs to the caller. New panics if it is nil; one
 // that was made without WithIDs is reported in the log of each invocation, which
 // is then not traced.
-func New(provider *sdktrace.TracerProvider, cfg Config) *durable.Plugin {
+func New(provider *sdktrace.TracerProvider, cfg Config) *plugin.Plugin {
 	if provider == nil {
 		panic("perdure: durableotel.New: the provider is nil")
 	}
@@ -61,9 +62,9 @@ func New(provider *sdktrace.TracerProvider, cfg Config) *durable.Plugin {
 		cfg.FlushTimeout = defaultFlushTimeout
 	}
 	tracer, key := provider.Tracer(scopeName), new(tracingKey)
-	p := &durable.Plugin{
+	p := &plugin.Plugin{
 		Name: "durableotel",
-		InvocationStart: func(ctx context.Context, inv *durable.Invocation) context.Context {
+		InvocationStart: func(ctx context.Context, inv *plugin.Invocation) context.Context {
 			t := &tracing{Config: cfg, provider: provider, tracer: tracer, ctx: ctx, inv: inv, began: time.Now(), nodes: make(map[string]*node)}
 			if !t.begin() {
 				inv.Logger.Error("the invocation is not traced: make the tracer provider with the option durableotel.WithIDs()")
@@ -71,21 +72,21 @@ func New(provider *sdktrace.TracerProvider, cfg Config) *durable.Plugin {
 			}
 			return trace.ContextWithSpan(context.WithValue(ctx, key, t), t.invocation)
 		},
-		OperationStart:  told(key, func(t *tracing, op *durable.OperationInfo) { t.open(op.Operation, t.now(), false) }),
-		OperationResume: told(key, func(t *tracing, op *durable.OperationInfo) { t.open(op.Operation, op.Start.Time(), true) }),
+		OperationStart:  told(key, func(t *tracing, op *plugin.Operation) { t.open(op.Operation, t.now(), false) }),
+		OperationResume: told(key, func(t *tracing, op *plugin.Operation) { t.open(op.Operation, op.Start.Time(), true) }),
 		OperationEnd:    told(key, (*tracing).end),
 		AttemptStart:    entered(key, (*tracing).startAttempt),
 		AttemptEnd:      told(key, (*tracing).endAttempt),
 		ContextStart:    entered(key, (*tracing).startContext),
 		ContextEnd:      told(key, (*tracing).endContext),
-		InvocationEnd: func(ctx context.Context, end *durable.InvocationOutcome) {
+		InvocationEnd: func(ctx context.Context, end *plugin.Outcome) {
 			if t := tracingOf(ctx, key); t != nil {
 				t.endInvocation(ctx, end)
 			}
 		},
 	}
 	if !cfg.Detached {
-		p.TraceHeader = func(ctx context.Context, op *durable.OperationInfo) string {
+		p.TraceHeader = func(ctx context.Context, op *plugin.Operation) string {
 			if t := tracingOf(ctx, key); t != nil {
 				return formatHeader(t.derived("operation", op.ID))
 			}
@@ -130,7 +131,7 @@ type tracing struct {
 	provider *sdktrace.TracerProvider
 	tracer   trace.Tracer
 	ctx      context.Context
-	inv      *durable.Invocation
+	inv      *plugin.Invocation
 	began    time.Time
 
 	ancestor   trace.SpanContext // of everything in the execution
@@ -143,7 +144,7 @@ type tracing struct {
 
 // node is an operation that was open in this invocation.
 type node struct {
-	op    *durable.Operation
+	op    *protocol.Operation
 	start time.Time
 	below trace.SpanContext // what its attempts and operations lie below
 	span  trace.Span        // in this invocation: only in the InvocationView
@@ -217,7 +218,7 @@ func (t *tracing) finish(span trace.Span) { span.End(trace.WithTimestamp(t.now()
 
 // open takes note of an operation that is open in this invocation, and may have
 // been in earlier ones.
-func (t *tracing) open(op *durable.Operation, start time.Time, continued bool) *node {
+func (t *tracing) open(op *protocol.Operation, start time.Time, continued bool) *node {
 	n := &node{op: op, start: start, below: t.derived("operation", op.ID)}
 	if t.View == InvocationView {
 		links := []trace.Link{{SpanContext: t.workflow}}
@@ -242,7 +243,7 @@ func (t *tracing) node(id string) *node {
 }
 
 // parent is what the span of an operation lies below.
-func (t *tracing) parent(op *durable.Operation) trace.SpanContext {
+func (t *tracing) parent(op *protocol.Operation) trace.SpanContext {
 	if n := t.node(op.ParentID); n != nil {
 		return n.below
 	}
@@ -264,7 +265,7 @@ func (t *tracing) links() trace.SpanStartOption {
 }
 
 // end exports an operation.
-func (t *tracing) end(info *durable.OperationInfo) {
+func (t *tracing) end(info *plugin.Operation) {
 	op := info.Operation
 	n := t.node(op.ID)
 	if n == nil {
@@ -289,7 +290,7 @@ func (t *tracing) end(info *durable.OperationInfo) {
 
 // ended is when the operation closed, of which we hear now: what the service
 // closed, it did by its own clock.
-func (n *node) ended(op *durable.Operation, now time.Time) time.Time {
+func (n *node) ended(op *protocol.Operation, now time.Time) time.Time {
 	when := now
 	switch op.Type {
 	case "WAIT", "CALLBACK", "CHAINED_INVOKE":
@@ -301,7 +302,7 @@ func (n *node) ended(op *durable.Operation, now time.Time) time.Time {
 	return when
 }
 
-func (t *tracing) startAttempt(ctx context.Context, a *durable.AttemptInfo) context.Context {
+func (t *tracing) startAttempt(ctx context.Context, a *plugin.Attempt) context.Context {
 	n := t.node(a.Operation.ID)
 	if n == nil {
 		return ctx
@@ -312,7 +313,7 @@ func (t *tracing) startAttempt(ctx context.Context, a *durable.AttemptInfo) cont
 	return trace.ContextWithSpan(ctx, n.attempt)
 }
 
-func (t *tracing) endAttempt(a *durable.AttemptInfo) {
+func (t *tracing) endAttempt(a *plugin.Attempt) {
 	n := t.node(a.Operation.ID)
 	if n == nil || n.attempt == nil {
 		return
@@ -330,7 +331,7 @@ func (t *tracing) endAttempt(a *durable.AttemptInfo) {
 	n.attempt = nil
 }
 
-func (t *tracing) startContext(ctx context.Context, run *durable.ContextInfo) context.Context {
+func (t *tracing) startContext(ctx context.Context, run *plugin.ContextRun) context.Context {
 	op := run.Operation
 	n := t.node(op.ID)
 	switch {
@@ -348,7 +349,7 @@ func (t *tracing) startContext(ctx context.Context, run *durable.ContextInfo) co
 }
 
 // endContext exports virtual contexts, of which nothing else is heard.
-func (t *tracing) endContext(run *durable.ContextInfo) {
+func (t *tracing) endContext(run *plugin.ContextRun) {
 	n := t.node(run.Operation.ID)
 	if !run.Virtual || run.OnlyReplayed || n == nil {
 		return
@@ -365,7 +366,7 @@ func (t *tracing) endContext(run *durable.ContextInfo) {
 	t.finish(span)
 }
 
-func (t *tracing) endInvocation(ctx context.Context, outcome *durable.InvocationOutcome) {
+func (t *tracing) endInvocation(ctx context.Context, outcome *plugin.Outcome) {
 	t.interrupt()
 	t.invocation.SetAttributes(invocationStatusKey.String(outcome.Status))
 	judge(t.invocation, outcome.Status, outcome.Error)

@@ -16,6 +16,8 @@ import (
 
 	"github.com/perdure/perdure/durable"
 	"github.com/perdure/perdure/durable/durableotel"
+	"github.com/perdure/perdure/durable/plugin"
+	"github.com/perdure/perdure/durable/retry"
 	"github.com/perdure/perdure/durabletest"
 )
 
@@ -29,11 +31,11 @@ const (
 // each ran in a process of its own. What an invocation exported must have
 // arrived by its end.
 func (c *collector) traced(cfg durableotel.Config, opts ...sdktrace.TracerProviderOption) durable.HandlerOption {
-	return durable.WithPlugins(afresh(func() *durable.Plugin {
+	return durable.WithPlugins(afresh(func() *plugin.Plugin {
 		provider := c.provider(c.t, opts...)
 		p := durableotel.New(provider, cfg)
 		end := p.InvocationEnd
-		p.InvocationEnd = func(ctx context.Context, o *durable.InvocationOutcome) {
+		p.InvocationEnd = func(ctx context.Context, o *plugin.Outcome) {
 			end(ctx, o)
 			arrived := len(c.received())
 			if err := provider.Shutdown(context.WithoutCancel(ctx)); err != nil {
@@ -50,31 +52,31 @@ func (c *collector) traced(cfg durableotel.Config, opts ...sdktrace.TracerProvid
 type freshKey struct{}
 
 // afresh is a plugin that is another one in each invocation.
-func afresh(fresh func() *durable.Plugin) *durable.Plugin {
-	of := func(ctx context.Context) *durable.Plugin { return ctx.Value(freshKey{}).(*durable.Plugin) }
-	return &durable.Plugin{
-		InvocationStart: func(ctx context.Context, inv *durable.Invocation) context.Context {
+func afresh(fresh func() *plugin.Plugin) *plugin.Plugin {
+	of := func(ctx context.Context) *plugin.Plugin { return ctx.Value(freshKey{}).(*plugin.Plugin) }
+	return &plugin.Plugin{
+		InvocationStart: func(ctx context.Context, inv *plugin.Invocation) context.Context {
 			p := fresh()
 			return context.WithValue(p.InvocationStart(ctx, inv), freshKey{}, p)
 		},
-		OperationStart:  func(ctx context.Context, op *durable.OperationInfo) { of(ctx).OperationStart(ctx, op) },
-		OperationResume: func(ctx context.Context, op *durable.OperationInfo) { of(ctx).OperationResume(ctx, op) },
-		OperationEnd:    func(ctx context.Context, op *durable.OperationInfo) { of(ctx).OperationEnd(ctx, op) },
-		AttemptStart: func(ctx context.Context, a *durable.AttemptInfo) context.Context {
+		OperationStart:  func(ctx context.Context, op *plugin.Operation) { of(ctx).OperationStart(ctx, op) },
+		OperationResume: func(ctx context.Context, op *plugin.Operation) { of(ctx).OperationResume(ctx, op) },
+		OperationEnd:    func(ctx context.Context, op *plugin.Operation) { of(ctx).OperationEnd(ctx, op) },
+		AttemptStart: func(ctx context.Context, a *plugin.Attempt) context.Context {
 			return of(ctx).AttemptStart(ctx, a)
 		},
-		AttemptEnd: func(ctx context.Context, a *durable.AttemptInfo) { of(ctx).AttemptEnd(ctx, a) },
-		ContextStart: func(ctx context.Context, run *durable.ContextInfo) context.Context {
+		AttemptEnd: func(ctx context.Context, a *plugin.Attempt) { of(ctx).AttemptEnd(ctx, a) },
+		ContextStart: func(ctx context.Context, run *plugin.ContextRun) context.Context {
 			return of(ctx).ContextStart(ctx, run)
 		},
-		ContextEnd: func(ctx context.Context, run *durable.ContextInfo) { of(ctx).ContextEnd(ctx, run) },
-		TraceHeader: func(ctx context.Context, op *durable.OperationInfo) string {
+		ContextEnd: func(ctx context.Context, run *plugin.ContextRun) { of(ctx).ContextEnd(ctx, run) },
+		TraceHeader: func(ctx context.Context, op *plugin.Operation) string {
 			if header := of(ctx).TraceHeader; header != nil {
 				return header(ctx, op)
 			}
 			return ""
 		},
-		InvocationEnd: func(ctx context.Context, o *durable.InvocationOutcome) { of(ctx).InvocationEnd(ctx, o) },
+		InvocationEnd: func(ctx context.Context, o *plugin.Outcome) { of(ctx).InvocationEnd(ctx, o) },
 	}
 }
 
@@ -90,7 +92,7 @@ func fulfil(ctx durable.Context, _ any) (any, error) {
 			return nil, errors.New("no connection")
 		}
 		return nil, nil
-	}, durable.WithRetry(durable.FixedRetry(2, time.Second)))
+	}, durable.WithRetry(retry.Fixed(2, time.Second)))
 	durable.RunInChildContext(ctx, "pack", func(ctx durable.Context) (any, error) {
 		durable.Wait(ctx, "cool", time.Minute)
 		step(ctx, "wrap")
@@ -185,7 +187,7 @@ func TestAttributes(t *testing.T) {
 	c := newCollector(t)
 	result := durabletest.Run(t, func(ctx durable.Context, _ any) (any, error) {
 		return durable.Step(ctx, "charge", func(ctx context.Context) (any, error) { return nil, errors.New("declined") },
-			durable.WithRetry(durable.NoRetry()))
+			durable.WithRetry(retry.None()))
 	}, nil, c.traced(durableotel.Config{}))
 	tr := c.traces()
 	arn := tr.attributes(t, "Workflow")["durable.execution.arn"]
@@ -392,17 +394,17 @@ func TestChainedInvoke(t *testing.T) {
 			t.Setenv("_X_AMZN_TRACE_ID", xrayHeader)
 			c := newCollector(t)
 			var sent string
-			plugin := afresh(func() *durable.Plugin {
+			plugin := afresh(func() *plugin.Plugin {
 				provider := c.provider(t)
 				p := durableotel.New(provider, test.cfg)
 				if header := p.TraceHeader; header != nil {
-					p.TraceHeader = func(ctx context.Context, op *durable.OperationInfo) string {
+					p.TraceHeader = func(ctx context.Context, op *plugin.Operation) string {
 						sent = header(ctx, op)
 						return sent
 					}
 				}
 				end := p.InvocationEnd
-				p.InvocationEnd = func(ctx context.Context, o *durable.InvocationOutcome) {
+				p.InvocationEnd = func(ctx context.Context, o *plugin.Outcome) {
 					end(ctx, o)
 					provider.Shutdown(context.WithoutCancel(ctx))
 				}
@@ -465,11 +467,11 @@ func TestFlushIsBounded(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var took time.Duration
-			plugin := afresh(func() *durable.Plugin {
+			plugin := afresh(func() *plugin.Plugin {
 				provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(stuck{}), durableotel.WithIDs())
 				p := durableotel.New(provider, test.cfg)
 				end := p.InvocationEnd
-				p.InvocationEnd = func(ctx context.Context, o *durable.InvocationOutcome) {
+				p.InvocationEnd = func(ctx context.Context, o *plugin.Outcome) {
 					ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), test.timeout)
 					defer cancel()
 					start := time.Now()

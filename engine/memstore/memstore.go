@@ -1,5 +1,5 @@
-// Package memstore has the store of an engine in memory, for tests and
-// programs that keep nothing.
+// Package memstore keeps the executions of an engine in memory, for tests: they
+// end with the process.
 package memstore
 
 import (
@@ -7,5 +7,5 @@ import (
 	"github.com/perdure/perdure/internal/core/store/memstore"
 )
 
-// New returns an empty store. What is in it ends with the process.
+// New returns an empty store.
 func New() engine.Store { return memstore.New() }

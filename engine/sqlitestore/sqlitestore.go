@@ -1,8 +1,9 @@
-// Package sqlitestore has the store of an engine in an SQLite database, which is
-// a directory of its own. It needs no cgo.
+// Package sqlitestore keeps the executions of an engine in a directory, with
+// SQLite inside. It needs no C compiler, and no other process.
 package sqlitestore
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 
@@ -10,43 +11,36 @@ import (
 	"github.com/perdure/perdure/internal/core/store/sqlstore"
 )
 
-// Options adjust [Open]. The zero value, like nil, is the default.
-type Options struct {
-	// Durability says what a checkpoint survives; the default is [Power].
-	Durability Durability
-	// Owner tells those who find the directory in use who has it, such as
-	// "pid 4711". It may be empty.
-	Owner string
-	// Logger hears of trouble that no caller can be told; nil is nobody.
-	Logger *slog.Logger
-}
-
-// Durability says what is left of a checkpoint that was acknowledged.
+// Durability says what a change survives once it was acknowledged.
 type Durability int
 
+// The durabilities. Each is faster than the one before.
 const (
-	// Power survives the loss of power: every checkpoint waits for the disk.
+	// Power survives the loss of power: every commit waits for the disk.
 	Power Durability = iota
-	// Process survives the death of the process. A loss of power may cost the
-	// latest checkpoints, and leaves the database whole.
+	// Process survives the death of the process. The loss of power may cost
+	// the latest changes, but leaves the database whole.
 	Process
-	// None survives the death of the process, too. A loss of power may cost
-	// the whole database.
+	// None survives the death of the process too, but the loss of power may
+	// cost the whole database.
 	None
 )
 
-// Open opens the database in the directory dir, and makes both if need be. It
-// fails while another store has the directory open, in this process or another.
+// Options change a store. The zero value, like nil, is ready to use.
+type Options struct {
+	// Durability is [Power] by default.
+	Durability Durability
+	// Logger hears of trouble that no caller can be told; nil is silence.
+	Logger *slog.Logger
+}
+
+// Open opens the store in a directory; it makes both if need be. It fails while
+// another store has the directory open, in this process or another.
 func Open(ctx context.Context, dir string, opts *Options) (engine.Store, error) {
-	if opts == nil {
-		opts = &Options{}
-	}
-	durability := map[Durability]sqlstore.Durability{Power: sqlstore.Power, Process: sqlstore.Process, None: sqlstore.None}
-	st, err := sqlstore.Open(ctx, dir, &sqlstore.Options{
-		Durability: durability[opts.Durability], Owner: opts.Owner, Logger: opts.Logger,
-	})
+	opts = cmp.Or(opts, &Options{})
+	st, err := sqlstore.Open(ctx, dir, &sqlstore.Options{Durability: sqlstore.Durability(opts.Durability), Logger: opts.Logger})
 	if err != nil {
-		return nil, err // not a nil *sqlstore.Store, which is not a nil engine.Store
+		return nil, err // and not a nil *sqlstore.Store that is not nil
 	}
 	return st, nil
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/durable/retry"
 )
 
 // confirmationTime is how long the payment provider takes to confirm.
@@ -25,7 +26,7 @@ func processOrder(ctx durable.Context, order Order) (Receipt, error) {
 	// An invalid order stays invalid: a retry would only delay the answer.
 	_, err := durable.Step(ctx, "validate_order", func(context.Context) (struct{}, error) {
 		return struct{}{}, validate(order)
-	}, durable.WithRetry(durable.NoRetry()))
+	}, durable.WithRetry(retry.None()))
 	if err != nil {
 		return Receipt{}, err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/durable/retry"
 	"github.com/perdure/perdure/durabletest"
 )
 
@@ -199,7 +200,7 @@ func TestAFailingPaymentIsTriedAgain(t *testing.T) {
 				return Payment{}, errProviderDown
 			}
 			return charge(keys[0], order), nil
-		}, durable.WithRetry(durable.RetryPolicy{Delay: 10 * time.Second, Jitter: durable.NoJitter}))
+		}, durable.WithRetry(retry.Policy{Delay: 10 * time.Second, Jitter: retry.NoJitter}))
 	}
 	result := durabletest.Run(t, handler, sample(t))
 	if got := result.Output().AmountCents; got != 9999 {

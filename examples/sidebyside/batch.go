@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/durable/retry"
 )
 
 // Gallery makes small pictures of large ones.
@@ -18,7 +19,7 @@ func (g Gallery) Thumbnails(ctx durable.Context, pictures []string) (string, err
 		func(ctx durable.Context, picture string, _ int) (string, error) {
 			return durable.Step(ctx, "shrink", func(ctx context.Context) (string, error) {
 				return g.Shrink(ctx, picture)
-			}, durable.WithRetry(durable.NoRetry()))
+			}, durable.WithRetry(retry.None()))
 		},
 		durable.WithMaxConcurrency(3),
 		durable.WithToleratedFailures(2),

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/durable/retry"
 )
 
 // Transcode is a job on somebody else's machine.
@@ -25,6 +26,6 @@ func (s Studio) Await(ctx durable.Context, id string) (string, error) {
 		func(ctx context.Context, job Transcode) (Transcode, bool, error) {
 			job, err := s.Look(ctx, job.ID)
 			return job, job.Done, err
-		}, durable.WithPolling(durable.FixedPolling(360, 10*time.Second)))
+		}, durable.WithPolling(retry.Fixed(360, 10*time.Second)))
 	return job.URL, err
 }

@@ -1,10 +1,10 @@
 package sidebyside
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/protocol"
 )
 
 // Parcel is what a carrier takes.
@@ -22,7 +22,7 @@ var Carrier = durable.Function[Parcel, Label]{Name: "carrier:1"}
 // Ship has the carrier print a label.
 func Ship(ctx durable.Context, to string) (string, error) {
 	label, err := Carrier.Invoke(ctx, "print_label", Parcel{To: to, Grams: 500})
-	if failed := new(durable.InvokeError); errors.As(err, &failed) {
+	if _, failed := durable.Failed(err, protocol.SubTypeChainedInvoke); failed {
 		return "", fmt.Errorf("nobody ships to %s: %w", to, err)
 	}
 	return label.Tracking, err

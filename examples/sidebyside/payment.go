@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/durable/retry"
 )
 
 // Till takes money by a device that knows no idempotency keys.
@@ -16,7 +17,7 @@ type Till struct {
 func (s Till) Pay(ctx durable.Context, cents int) (string, error) {
 	receipt, err := durable.Step(ctx, "charge", func(ctx context.Context) (string, error) {
 		return s.Charge(ctx, cents)
-	}, durable.WithSemantics(durable.AtMostOncePerRetry), durable.WithRetry(durable.NoRetry()))
+	}, durable.WithSemantics(durable.AtMostOncePerRetry), durable.WithRetry(retry.None()))
 
 	if unknown := new(durable.StepInterruptedError); errors.As(err, &unknown) {
 		return "ask the cashier", nil

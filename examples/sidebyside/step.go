@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/durable/retry"
 )
 
 // UnknownCurrencyError is final: asking again would not help.
@@ -22,10 +23,10 @@ type Bank struct {
 func (b Bank) Convert(ctx durable.Context, currency string) (string, error) {
 	rate, err := durable.Step(ctx, "rate", func(ctx context.Context) (float64, error) {
 		return b.Rate(ctx, currency)
-	}, durable.WithRetry(durable.RetryPolicy{
+	}, durable.WithRetry(retry.Policy{
 		MaxAttempts: 5,
 		Delay:       2 * time.Second,
-		RetryIf:     durable.Not(durable.ErrorAs[*UnknownCurrencyError]()),
+		RetryIf:     retry.Not(retry.As[*UnknownCurrencyError]()),
 	}))
 	if err != nil {
 		return "", err

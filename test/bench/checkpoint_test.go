@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
-	"net/http"
 	"net/http/httptest"
 	"sync"
 	"sync/atomic"
@@ -19,6 +18,7 @@ import (
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/api/credentials"
 	"github.com/perdure/perdure/internal/api/lambdaapi"
+	"github.com/perdure/perdure/internal/api/route"
 	"github.com/perdure/perdure/internal/api/server"
 	"github.com/perdure/perdure/internal/core/store/sqlstore"
 	"github.com/perdure/perdure/protocol"
@@ -68,7 +68,7 @@ func (k oneKey) Find(keyID string) (credentials.Credential, bool) {
 }
 
 // front serves the API on loopback, behind a server unless opts is nil.
-func front(b *testing.B, api http.Handler, opts *server.Options) (url string) {
+func front(b *testing.B, api *route.Face, opts *server.Options) (url string) {
 	if opts == nil {
 		bare := httptest.NewServer(api)
 		b.Cleanup(bare.Close)
@@ -78,7 +78,7 @@ func front(b *testing.B, api http.Handler, opts *server.Options) (url string) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	s := server.New(server.Faces{Lambda: api}, opts)
+	s := server.New([]*route.Face{api}, opts)
 	go s.Serve(l)
 	b.Cleanup(func() { s.Shutdown(context.Background()) })
 	return "http://" + l.Addr().String()

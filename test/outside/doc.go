@@ -1,3 +1,3 @@
-// Package outside builds programs in modules of their own, as those of users are:
-// what they need of this module must be public. It is tests only.
+// Package outside tests what a module outside of the repository can do with the
+// public packages.
 package outside

@@ -80,3 +80,15 @@ func files(t *testing.T, extensions ...string) map[string][]byte {
 	}
 	return found
 }
+
+// apart matches code that takes the name of a type apart: an event's, say.
+var apart = regexp.MustCompile(`(HasPrefix|HasSuffix|CutPrefix|CutSuffix|TrimPrefix|TrimSuffix|Contains)\(string\((\w+\.)*([Tt]ype|[Tt]yp|t)\),`)
+
+// TestEventsMeanWhatTheTableSays: protocol.Meanings, and not how they are called.
+func TestEventsMeanWhatTheTableSays(t *testing.T) {
+	for path, data := range files(t, ".go") {
+		if at := apart.FindIndex(data); at != nil && !strings.HasSuffix(path, "_test.go") {
+			t.Errorf("%s:%d: %s takes a name apart", path, 1+bytes.Count(data[:at[0]], []byte("\n")), data[at[0]:at[1]])
+		}
+	}
+}

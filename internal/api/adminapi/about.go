@@ -23,10 +23,6 @@ type FunctionVersion struct {
 	Durable bool
 }
 
-var aboutRoutes = []route{
-	{"GET", "/perdure/about", (*api).about},
-}
-
 func (a *api) about(w http.ResponseWriter, _ *http.Request, _ string) error {
 	about := About{Name: "perdure", Version: a.opts.Version, Timestamp: Time(protocol.TimestampOf(time.Now()))}
 	functions, _ := a.registry.List()

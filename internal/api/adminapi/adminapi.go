@@ -2,10 +2,11 @@ package adminapi
 
 import (
 	"context"
-	"net/http"
+	"log/slog"
 
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/api/lambdaapi"
+	"github.com/perdure/perdure/internal/api/route"
 	"github.com/perdure/perdure/internal/function/attached"
 )
 
@@ -43,8 +44,8 @@ var (
 // Options are what the API has to know beside the engine. The zero value, like
 // nil, is ready to use.
 type Options struct {
-	// Shell says whom requests are taken from, and where faults are logged.
-	Shell lambdaapi.Options
+	// Logger receives the causes of faults; nil is slog.Default().
+	Logger *slog.Logger
 	// Version is the program's, for [About].
 	Version string
 	// Backups is where copies of the data come from; nil is nowhere.
@@ -61,18 +62,10 @@ type api struct {
 }
 
 // New returns the API in front of e and its functions, for the paths that begin with [Prefix].
-func New(e Engine, functions Functions, opts *Options) http.Handler {
+func New(e Engine, functions Functions, opts *Options) *route.Face {
 	a := &api{engine: e, registry: functions}
 	if opts != nil {
 		a.opts = *opts
 	}
-	return lambdaapi.Shell(&a.opts.Shell, a.serve)
-}
-
-func (a *api) serve(w http.ResponseWriter, r *http.Request) error {
-	handle, subject, err := find(r)
-	if err != nil {
-		return err
-	}
-	return handle(a, w, r, subject)
+	return route.New(route.Face{Service: "perdure", Prefix: Prefix, Routes: a.routes(), Refuse: refuse}, lambdaapi.Shell(a.opts.Logger))
 }

@@ -13,7 +13,6 @@ import (
 
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/api/adminapi"
-	"github.com/perdure/perdure/internal/api/lambdaapi"
 	"github.com/perdure/perdure/internal/core/store/memstore"
 	"github.com/perdure/perdure/internal/function/attached"
 	"github.com/perdure/perdure/protocol"
@@ -33,9 +32,9 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	quiet := lambdaapi.Options{Logger: slog.New(slog.DiscardHandler)}
+	quiet := slog.New(slog.DiscardHandler)
 	workers := &attached.Hub{}
-	server := httptest.NewServer(adminapi.New(e, e.Functions(), &adminapi.Options{Shell: quiet, Version: "v1", Workers: workers}))
+	server := httptest.NewServer(adminapi.New(e, e.Functions(), &adminapi.Options{Logger: quiet, Version: "v1", Workers: workers}))
 	t.Cleanup(func() {
 		server.Close()
 		if err := e.Close(context.Background()); err != nil {

@@ -30,10 +30,6 @@ type Backups struct {
 // hashHeader holds the SHA-256 of the answer's body in hexadecimal.
 const hashHeader = "X-Perdure-Sha256"
 
-var backupRoutes = []route{
-	{"POST", "/perdure/backup", (*api).backup},
-}
-
 func (a *api) backup(w http.ResponseWriter, r *http.Request, _ string) error {
 	b := a.opts.Backups
 	if b == nil {

@@ -22,8 +22,8 @@
 //
 // # Adding a route
 //
-// A group of routes is a file: its shapes, its handlers, its slice of routes,
-// which the table in route.go lists, and the client's methods. What the
+// A route is a line of the table in route.go, which says who may use it. A group
+// of routes is a file: its shapes, its handlers and the client's methods. What the
 // handlers need of the engine is an interface in that file, which [Engine]
 // embeds.
 package adminapi

@@ -51,10 +51,6 @@ type listEngine interface {
 	List(ctx context.Context, req *engine.ListRequest) (items []engine.Summary, next string, err error)
 }
 
-var executionRoutes = []route{
-	{"GET", "/perdure/executions", (*api).executions},
-}
-
 func (a *api) executions(w http.ResponseWriter, r *http.Request, _ string) error {
 	q := newQuery(r)
 	req := &engine.ListRequest{

@@ -44,10 +44,6 @@ type explainEngine interface {
 	Explain(ctx context.Context, arn string) (*engine.Explanation, error)
 }
 
-var explainRoutes = []route{
-	{"GET", "/perdure/executions/{subject}/explain", (*api).explain},
-}
-
 func (a *api) explain(w http.ResponseWriter, r *http.Request, arn string) error {
 	if err := newQuery(r).err(); err != nil {
 		return err

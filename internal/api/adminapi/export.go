@@ -26,11 +26,6 @@ type exportEngine interface {
 	Import(ctx context.Context, file io.Reader, req *engine.ImportRequest) (*engine.Started, error)
 }
 
-var exportRoutes = []route{
-	{"GET", "/perdure/executions/{subject}/export", (*api).export},
-	{"POST", "/perdure/import", (*api).importFile},
-}
-
 // export answers with a file whose end says whether it is whole.
 func (a *api) export(w http.ResponseWriter, r *http.Request, arn string) error {
 	out := &lateWriter{w: w}

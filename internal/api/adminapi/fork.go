@@ -35,13 +35,12 @@ type forkEngine interface {
 	Fork(ctx context.Context, req *engine.ForkRequest) (*engine.Started, error)
 }
 
-var forkRoutes = []route{
-	{"POST", "/perdure/executions/{subject}/fork", func(a *api, w http.ResponseWriter, r *http.Request, arn string) error {
-		return a.fork(w, r, &engine.ForkRequest{ARN: arn})
-	}},
-	{"POST", "/perdure/executions/{subject}/redrive", func(a *api, w http.ResponseWriter, r *http.Request, arn string) error {
-		return a.fork(w, r, &engine.ForkRequest{ARN: arn, Redrive: true})
-	}},
+func (a *api) forkWhole(w http.ResponseWriter, r *http.Request, arn string) error {
+	return a.fork(w, r, &engine.ForkRequest{ARN: arn})
+}
+
+func (a *api) redrive(w http.ResponseWriter, r *http.Request, arn string) error {
+	return a.fork(w, r, &engine.ForkRequest{ARN: arn, Redrive: true})
 }
 
 func (a *api) fork(w http.ResponseWriter, r *http.Request, req *engine.ForkRequest) error {

@@ -59,10 +59,6 @@ type functionsEngine interface {
 	CountOpen(ctx context.Context) ([]engine.OpenCount, error)
 }
 
-var functionRoutes = []route{
-	{"GET", "/perdure/functions", (*api).functions},
-}
-
 func (a *api) functions(w http.ResponseWriter, r *http.Request, _ string) error {
 	if err := newQuery(r).err(); err != nil {
 		return err

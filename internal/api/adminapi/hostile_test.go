@@ -3,14 +3,13 @@ package adminapi
 import (
 	"context"
 	"log/slog"
-	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/perdure/perdure/engine"
-	"github.com/perdure/perdure/internal/api/lambdaapi"
+	"github.com/perdure/perdure/internal/api/route"
 	"github.com/perdure/perdure/internal/core/store/memstore"
 	"github.com/perdure/perdure/internal/function/attached"
 	"github.com/perdure/perdure/test/hostile"
@@ -33,8 +32,8 @@ func farEngine(t testing.TB) (*engine.Engine, *attached.Hub) {
 }
 
 // workerAPI is the API for the workers of hub.
-func workerAPI(e Engine, functions Functions, hub *attached.Hub) http.Handler {
-	return New(e, functions, &Options{Shell: lambdaapi.Options{Logger: slog.New(slog.DiscardHandler)}, Workers: hub})
+func workerAPI(e Engine, functions Functions, hub *attached.Hub) *route.Face {
+	return New(e, functions, &Options{Logger: slog.New(slog.DiscardHandler), Workers: hub})
 }
 
 // TestBodiesMakeLittle: whatever JSON comes to a route, what is made of it is
@@ -51,23 +50,23 @@ func TestBodiesMakeLittle(t *testing.T) {
 	if testing.Short() {
 		bodies = hostile.HostileJSON(size, "Lines")
 	}
-	for _, r := range routes {
-		if r.method == "GET" || strings.HasSuffix(r.path, "/next") { // which waits, and reads no body
+	for _, r := range api.Routes {
+		if r.Method == "GET" || strings.HasSuffix(r.Path, "/next") { // which waits, and reads no body
 			continue
 		}
 		for subject, most := range map[string]uint64{worker: 28 << 20, "nobody": 28 << 20} {
-			if subject == "nobody" && strings.HasPrefix(r.path, "/perdure/workers/") {
+			if subject == "nobody" && strings.HasPrefix(r.Path, "/perdure/workers/") {
 				most = 64 << 10
 			}
 			for _, body := range bodies {
-				req := httptest.NewRequest(r.method, strings.Replace(r.path, subjectMark, subject, 1), strings.NewReader(body))
+				req := httptest.NewRequest(r.Method, strings.Replace(r.Path, route.Subject, subject, 1), strings.NewReader(body))
 				answer := httptest.NewRecorder()
 				if made := hostile.Made(func() { api.ServeHTTP(answer, req) }); made > most {
-					t.Errorf("%s %s of %s, %.40s: made %d bytes, at most %d are allowed (answer %d)", r.method, r.path, subject, body, made, most, answer.Code)
+					t.Errorf("%s %s of %s, %.40s: made %d bytes, at most %d are allowed (answer %d)", r.Method, r.Path, subject, body, made, most, answer.Code)
 				}
 			}
 		}
-		if strings.HasSuffix(r.path, "/leave") {
+		if strings.HasSuffix(r.Path, "/leave") {
 			if worker, _, err = hub.Join("far", "here"); err != nil {
 				t.Fatal(err)
 			}

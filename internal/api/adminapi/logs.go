@@ -27,10 +27,6 @@ type logEngine interface {
 	ReadLog(ctx context.Context, arn string, after int64, limit int) ([]engine.LogEntry, error)
 }
 
-var logRoutes = []route{
-	{"GET", "/perdure/executions/" + subjectMark + "/logs", (*api).log},
-}
-
 func (a *api) log(w http.ResponseWriter, r *http.Request, arn string) error {
 	q := newQuery(r)
 	after, limit := q.integer("After", 0, 1<<62), q.integer("MaxItems", 1, protocol.MaxPage)

@@ -2,84 +2,52 @@ package adminapi
 
 import (
 	"net/http"
-	"net/url"
-	"slices"
-	"strings"
 
+	"github.com/perdure/perdure/internal/api/route"
 	"github.com/perdure/perdure/protocol"
 )
 
-// route is one thing that can be asked for: a method, and a path that may have
-// a {subject} in it, which may contain slashes, as execution ARNs do.
-type route struct {
-	method, path string
-	handle       handler
+// routes are what can be asked for. A path that ends with its subject comes
+// after those that go on.
+func (a *api) routes() []route.Route {
+	const (
+		execution = Prefix + "executions/" + route.Subject
+		function  = Prefix + "functions/" + route.Subject
+		worker    = Prefix + "workers/" + route.Subject
+	)
+	return []route.Route{
+		{Method: "GET", Path: Prefix + "about", Operation: "About", Access: route.Readers, Serve: a.about},
+		{Method: "POST", Path: Prefix + "verify", Operation: "Verify", Access: route.Operators, Serve: a.verify},
+		{Method: "POST", Path: Prefix + "backup", Operation: "Backup", Access: route.Operators, Serve: a.backup},
+		{Method: "POST", Path: Prefix + "import", Operation: "ImportExecution", Access: route.Operators, Serve: a.importFile},
+
+		{Method: "GET", Path: Prefix + "executions", Operation: "FindExecutions", Access: route.Readers, Serve: a.executions},
+		{Method: "GET", Path: execution + "/explain", Operation: "ExplainExecution", Access: route.Readers, Serve: a.explain},
+		{Method: "GET", Path: execution + "/export", Operation: "ExportExecution", Access: route.Readers, Serve: a.export},
+		{Method: "GET", Path: execution + "/logs", Operation: "GetExecutionLogs", Access: route.Readers, Serve: a.log},
+		{Method: "POST", Path: execution + "/fork", Operation: "ForkExecution", Access: route.Operators, Serve: a.forkWhole},
+		{Method: "POST", Path: execution + "/redrive", Operation: "RedriveExecution", Access: route.Operators, Serve: a.redrive},
+		{Method: "POST", Path: execution + "/skip", Operation: "SkipOperation", Access: route.Operators, Serve: a.skip},
+
+		{Method: "GET", Path: Prefix + "functions", Operation: "FindFunctions", Access: route.Readers, Serve: a.functions},
+		{Method: "POST", Path: function + "/workers", Operation: "JoinWorker", Access: route.Functions, Serve: a.join},
+		{Method: "POST", Path: worker + "/next", Operation: "NextInvocation", Access: route.Functions, Serve: a.next},
+		{Method: "POST", Path: worker + "/outcome", Operation: "InvocationOutcome", Access: route.Functions, Serve: a.outcome},
+		{Method: "POST", Path: worker + "/beat", Operation: "WorkerBeat", Access: route.Functions, Serve: a.beat},
+		{Method: "POST", Path: worker + "/leave", Operation: "LeaveWorker", Access: route.Functions, Serve: a.leave},
+	}
 }
 
-// handler answers a request for a subject, which is unescaped and empty if
-// the path has none.
-type handler func(a *api, w http.ResponseWriter, r *http.Request, subject string) error
-
-// routes lists all groups. The first whose path matches counts, so a path that
-// ends with its subject comes after those that go on.
-var routes = slices.Concat(
-	aboutRoutes,
-	explainRoutes,
-	forkRoutes,
-	logRoutes,
-	verifyRoutes,
-	backupRoutes,
-	exportRoutes,
-	skipRoutes,
-	executionRoutes,
-	functionRoutes,
-	workerRoutes,
-)
-
-const (
-	subjectMark = "{subject}"
-	maxPath     = 16 << 10 // an ARN is at most 1 KB, three times that when escaped
-)
-
-// find returns the handler for r, and the subject of its path. Paths are
-// matched as they came, escaped and uncleaned.
-func find(r *http.Request) (handler, string, error) {
-	path := r.URL.EscapedPath()
-	if len(path)+len(r.URL.RawQuery) > maxPath {
-		return nil, "", protocol.Errorf(protocol.CodeInvalidParameter, "The path and query of a request must be shorter than %d bytes.", maxPath)
+// refuse words why a request has no route.
+func refuse(r *http.Request, why route.Reason) error {
+	switch why {
+	case route.TooLong:
+		return protocol.Errorf(protocol.CodeInvalidParameter, "The path and query of a request must be shorter than %d bytes.", route.MaxURL)
+	case route.NotMethod:
+		return protocol.Errorf(protocol.CodeInvalidParameter, "%s is not for this path, or is this engine older than the client?", protocol.Clip(r.Method, 20))
+	case route.NotEscaped:
+		return protocol.Errorf(protocol.CodeInvalidParameter, "The path is not correctly percent-encoded.")
+	default:
+		return protocol.Errorf(protocol.CodeNotFound, "This engine serves no such path below %s; is it older than the client?", Prefix)
 	}
-	var other string // a method that the path does have
-	for i := range routes {
-		escaped, ok := routes[i].match(path)
-		if !ok {
-			continue
-		}
-		if routes[i].method != r.Method {
-			other = routes[i].method
-			continue
-		}
-		subject, err := url.PathUnescape(escaped)
-		if err != nil {
-			return nil, "", protocol.Errorf(protocol.CodeInvalidParameter, "The path is not correctly percent-encoded: %v.", err)
-		}
-		return routes[i].handle, subject, nil
-	}
-	if other != "" {
-		return nil, "", protocol.Errorf(protocol.CodeInvalidParameter, "This path is for %s.", other)
-	}
-	return nil, "", protocol.Errorf(protocol.CodeNotFound, "This engine serves no such path below %s; is it older than the client?", Prefix)
-}
-
-// match reports whether path is the route's, and what stands for the subject.
-func (r *route) match(path string) (subject string, ok bool) {
-	before, after, has := strings.Cut(r.path, subjectMark)
-	if !has {
-		return "", path == r.path
-	}
-	subject, ok = strings.CutPrefix(path, before)
-	if !ok {
-		return "", false
-	}
-	subject, ok = strings.CutSuffix(subject, after)
-	return subject, ok && subject != ""
 }

@@ -33,10 +33,6 @@ type skipEngine interface {
 	Skip(ctx context.Context, req *engine.SkipRequest) ([]engine.Skipped, error)
 }
 
-var skipRoutes = []route{
-	{"POST", "/perdure/executions/{subject}/skip", (*api).skip},
-}
-
 func (a *api) skip(w http.ResponseWriter, r *http.Request, arn string) error {
 	var body Skip
 	if err := readJSON(r, &body, smallBody); err != nil {

@@ -24,10 +24,6 @@ type verifyEngine interface {
 	Verify(ctx context.Context, found func(engine.Problem)) (engine.VerifySummary, error)
 }
 
-var verifyRoutes = []route{
-	{"POST", "/perdure/verify", (*api).verify},
-}
-
 // verify answers with lines as there is something to tell, which may take long.
 func (a *api) verify(w http.ResponseWriter, r *http.Request, _ string) error {
 	w.Header().Set("Content-Type", "application/x-ndjson")

@@ -85,14 +85,6 @@ type workerEngine interface {
 // pollTime is how long a worker's request for an invocation waits.
 const pollTime = 20 * time.Second
 
-var workerRoutes = []route{
-	{"POST", "/perdure/functions/" + subjectMark + "/workers", (*api).join},
-	{"POST", "/perdure/workers/" + subjectMark + "/next", (*api).next},
-	{"POST", "/perdure/workers/" + subjectMark + "/outcome", (*api).outcome},
-	{"POST", "/perdure/workers/" + subjectMark + "/beat", (*api).beat},
-	{"POST", "/perdure/workers/" + subjectMark + "/leave", (*api).leave},
-}
-
 // hub returns where workers attach; a refusal if they cannot.
 func (a *api) hub() (*attached.Hub, error) {
 	if a.opts.Workers == nil {

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"net/url"
 	"strings"
 	"sync"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/api/lambdaapi"
+	"github.com/perdure/perdure/internal/api/route"
 	"github.com/perdure/perdure/internal/core/store"
 	"github.com/perdure/perdure/protocol"
 )
@@ -55,7 +55,7 @@ type Emulator struct {
 	registry Functions
 	docs     Documents
 	opts     Options
-	shell    http.Handler
+	face     *route.Face
 
 	starting sync.Mutex // held by one start at a time
 
@@ -84,22 +84,28 @@ const general = "*"
 // an execution does not say.
 const invocationTimeout = 15 * time.Minute
 
-// Open makes an emulator in front of e, and registers the functions of which an
-// earlier one left executions.
-func Open(ctx context.Context, e Engine, functions Functions, docs Documents, opts *Options) (*Emulator, error) {
+// New makes an emulator in front of e. It can be used after [Emulator.Recall].
+func New(e Engine, functions Functions, docs Documents, opts *Options) *Emulator {
 	m := &Emulator{
 		engine: e, registry: functions, docs: docs, opts: *opts,
 		functions: map[string]settings{}, endpoints: map[string]string{}, invokers: map[string]engine.Invoker{},
 	}
-	m.shell = lambdaapi.Shell(&lambdaapi.Options{Logger: opts.Logger}, m.serve)
-	if err := m.recall(ctx); err != nil {
-		return nil, fmt.Errorf("reading the endpoints of executions: %w", err)
-	}
-	return m, nil
+	m.face = route.New(route.Face{Service: "perdure", Refuse: refuse, Routes: []route.Route{
+		{Method: "POST", Path: StartPath, Operation: "start-durable-execution", Access: route.Operators, Serve: m.start},
+		{Method: "PUT", Path: EndpointPath, Operation: "lambda-endpoint", Access: route.Operators, Serve: m.setEndpoint},
+	}}, lambdaapi.Shell(opts.Logger))
+	return m
 }
 
-// recall reads what an earlier emulator kept, and removes what is not needed
-// any more.
+// Recall reads what an earlier emulator kept, registers the functions of which
+// it left executions, and removes what is not needed any more.
+func (m *Emulator) Recall(ctx context.Context) error {
+	if err := m.recall(ctx); err != nil {
+		return fmt.Errorf("reading the endpoints of executions: %w", err)
+	}
+	return nil
+}
+
 func (m *Emulator) recall(ctx context.Context) error {
 	functions, err := m.docs.Documents(ctx, functionDocs)
 	if err != nil {
@@ -316,10 +322,7 @@ func (r *router) Invoke(ctx context.Context, inv *engine.Invocation) engine.Outc
 	}
 	to, err := r.emulator.invoker(r.function, name)
 	if err != nil {
-		return engine.Outcome{Unstarted: true, Error: &protocol.ErrorObject{
-			ErrorType:    protocol.ErrorTypeSandboxFailure,
-			ErrorMessage: fmt.Sprintf("RequestId: %s Error: %v", inv.RequestID, err),
-		}}
+		return engine.Outcome{Unstarted: true, Error: protocol.InvocationError(inv.RequestID, protocol.ErrorTypeSandboxFailure, "%v", err)}
 	}
 	return to.Invoke(ctx, inv)
 }

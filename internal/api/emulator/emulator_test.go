@@ -44,14 +44,14 @@ func (w *world) open() {
 		w.t.Fatal(err)
 	}
 	quiet := slog.New(slog.DiscardHandler)
-	w.emulator, err = emulator.Open(context.Background(), w.Engine, w.Functions(), w.store, &emulator.Options{Logger: quiet, Dial: dial})
-	if err != nil {
+	w.emulator = emulator.New(w.Engine, w.Functions(), w.store, &emulator.Options{Logger: quiet, Dial: dial})
+	if err = w.emulator.Recall(context.Background()); err != nil {
 		w.t.Fatal(err)
 	}
 	lambda := lambdaapi.New(w.Engine, w.Functions(), &lambdaapi.Options{Logger: quiet})
 	w.server = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == emulator.StartPath || r.URL.Path == emulator.EndpointPath {
-			w.emulator.ServeHTTP(rw, r)
+			w.emulator.Face().ServeHTTP(rw, r)
 			return
 		}
 		lambda.ServeHTTP(rw, r)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 
+	"github.com/perdure/perdure/internal/api/route"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -19,18 +20,13 @@ const (
 // escaped, and room for the rest.
 const maxBody = 2*protocol.MaxSyncPayload + 64<<10
 
-// ServeHTTP answers at StartPath and EndpointPath.
-func (m *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) { m.shell.ServeHTTP(w, r) }
+// Face is where the emulator answers, at StartPath and EndpointPath.
+func (m *Emulator) Face() *route.Face { return m.face }
 
-func (m *Emulator) serve(w http.ResponseWriter, r *http.Request) error {
-	switch route := r.Method + " " + r.URL.EscapedPath(); route {
-	case "POST " + StartPath:
-		return m.start(w, r)
-	case "PUT " + EndpointPath:
-		return m.setEndpoint(w, r)
-	default:
-		return protocol.Errorf(protocol.CodeInvalidParameter, "%s is not a route of the emulator: those are POST %s and PUT %s.", r.Method, StartPath, EndpointPath)
-	}
+// refuse words why a request has no route.
+func refuse(r *http.Request, _ route.Reason) error {
+	return protocol.Errorf(protocol.CodeInvalidParameter, "%s is not a route of the emulator: those are POST %s and PUT %s.",
+		protocol.Clip(r.Method, 20), StartPath, EndpointPath)
 }
 
 // startBody is the body of a start. SAM sends null for what it was not told.
@@ -46,7 +42,7 @@ type startBody struct {
 	LambdaEndpoint               *string
 }
 
-func (m *Emulator) start(w http.ResponseWriter, r *http.Request) error {
+func (m *Emulator) start(w http.ResponseWriter, r *http.Request, _ string) error {
 	var body startBody
 	if err := read(r, &body); err != nil {
 		return err
@@ -78,7 +74,7 @@ func event(input *string) []byte {
 	return text
 }
 
-func (m *Emulator) setEndpoint(w http.ResponseWriter, r *http.Request) error {
+func (m *Emulator) setEndpoint(w http.ResponseWriter, r *http.Request, _ string) error {
 	var body struct {
 		EndpointURL *string `json:"EndpointUrl"`
 		RegionName  *string // there is one region here

@@ -71,20 +71,20 @@ func readAlias(r *http.Request, function, alias string) (*engine.AliasChange, er
 	v.text(function, "functionName", &functionNameShape)
 	change := &engine.AliasChange{Function: function, Name: alias}
 	creating := alias == ""
-	err := readMembers(r, func(d *jsonReader, name string) {
+	err := readMembers(r, func(d *protocol.Reader, name string) {
 		switch {
 		case name == "Name" && creating:
-			change.Name = d.string()
+			change.Name = d.Text()
 		case name == "FunctionVersion":
-			change.Version = d.optional()
+			change.Version = d.Optional()
 		case name == "Description":
-			change.Description = d.optional()
-		case name == "RoutingConfig" && !d.null():
-			change.Weights = d.routing(&v)
+			change.Description = d.Optional()
+		case name == "RoutingConfig" && !d.Null():
+			change.Weights = readRouting(d, &v)
 		case name == "RevisionId":
-			change.Revision = d.string()
+			change.Revision = d.Text()
 		default:
-			d.skip()
+			d.Skip()
 		}
 	})
 	if err != nil {
@@ -107,17 +107,17 @@ func readAlias(r *http.Request, function, alias string) (*engine.AliasChange, er
 }
 
 // routing reads a RoutingConfig. An empty one takes the routing away.
-func (d *jsonReader) routing(v *violations) *map[string]float64 {
+func readRouting(d *protocol.Reader, v *violations) *map[string]float64 {
 	weights := map[string]float64{}
-	for name := range d.members() {
-		if string(name) != "AdditionalVersionWeights" || d.null() {
-			d.skip()
+	for name := range d.Members() {
+		if string(name) != "AdditionalVersionWeights" || d.Null() {
+			d.Skip()
 			continue
 		}
-		for version := range d.members() {
+		for version := range d.Members() {
 			key := string(version)
 			v.text(key, "routingConfig.additionalVersionWeights", &numberShape)
-			weight := d.double()
+			weight := d.Float()
 			if !(weight >= 0 && weight <= 1) {
 				bound := "less than or equal to 1.0"
 				if weight < 0 {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/internal/api/route"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -78,11 +79,21 @@ type api struct {
 
 // New returns the Lambda API in front of e and its functions. Nil options are the
 // defaults.
-func New(e Engine, functions Functions, opts *Options) http.Handler {
+func New(e Engine, functions Functions, opts *Options) *route.Face {
 	if opts == nil {
 		opts = &Options{}
 	}
-	return Shell(opts, newAPI(e, functions, opts).serve)
+	return route.New(route.Face{Service: "lambda", Routes: newAPI(e, functions, opts).routes(), Refuse: Refuse}, Shell(opts.Logger))
+}
+
+// Through is the Lambda API of an engine elsewhere: h passes requests on. A nil
+// log is slog.Default().
+func Through(h http.Handler, log *slog.Logger) *route.Face {
+	routes := new(api).routes()
+	for i := range routes {
+		routes[i].Serve = route.Handler(h)
+	}
+	return route.New(route.Face{Service: "lambda", Routes: routes, Refuse: Refuse}, Shell(log))
 }
 
 func newAPI(e Engine, functions Functions, opts *Options) *api {
@@ -93,16 +104,6 @@ func newAPI(e Engine, functions Functions, opts *Options) *api {
 		strict:     opts.Strict,
 		asyncCalls: make(chan struct{}, maxAsyncCalls),
 	}
-}
-
-// serve answers one request. Paths are matched as they came, escaped and
-// uncleaned, because execution ARNs and callback ids contain slashes.
-func (a *api) serve(w http.ResponseWriter, r *http.Request) error {
-	op, subject, err := route(r)
-	if err != nil {
-		return err
-	}
-	return op.serve(a, w, r, subject)
 }
 
 func (a *api) health(w http.ResponseWriter, _ *http.Request, _ string) error {

@@ -77,21 +77,21 @@ var errSettingsTooLarge = refusal(protocol.CodeRequestTooLarge, "Request must be
 
 // readMembers reads a body that is an object, or empty. It has read take the
 // value of each member.
-func readMembers(r *http.Request, read func(d *jsonReader, name string)) error {
+func readMembers(r *http.Request, read func(d *protocol.Reader, name string)) error {
 	buf := getBuffer()
 	defer buf.free()
 	var err error
 	if buf.b, err = readBody(r, buf.b, maxSettings, errSettingsTooLarge); err != nil {
 		return err
 	}
-	d := newJSONReader(buf.b)
-	if d.peek() != 0 {
-		for name := range d.members() {
+	d := newReader(buf.b)
+	if d.Peek() != 0 {
+		for name := range d.Members() {
 			read(d, string(name))
 		}
 	}
-	d.end()
-	return d.err
+	d.End()
+	return d.Err()
 }
 
 // reply answers with v as JSON.

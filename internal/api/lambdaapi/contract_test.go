@@ -107,15 +107,13 @@ func TestEveryErrorReachesTheClient(t *testing.T) {
 func eachContract(t *testing.T) map[string]contract {
 	t.Helper()
 	all := map[string]contract{}
-	for _, res := range resources {
-		for _, op := range res.operations {
-			c, ok := contracts[op.name]
-			if !ok {
-				t.Errorf("%s has no entry in contracts: every operation is tested with a client of AWS's, and each of its documented errors", op.name)
-				continue
-			}
-			all[op.name] = c
+	for _, r := range new(api).routes() {
+		c, ok := contracts[r.Operation]
+		if !ok {
+			t.Errorf("%s has no entry in contracts: every operation is tested with a client of AWS's, and each of its documented errors", r.Operation)
+			continue
 		}
+		all[r.Operation] = c
 	}
 	for name := range contracts {
 		if _, ok := all[name]; !ok {
@@ -226,7 +224,7 @@ func (w *world) open(versions bool) {
 	w.must(w.engine.Functions().Register(engine.Function{Name: "shop", Invoker: w.made.made["red"], Durable: durable}))
 	w.must(w.engine.Functions().Register(engine.Function{Name: "manual", Invoker: manual{w}, Durable: durable, Timeout: time.Minute}))
 	w.must(w.engine.Functions().Register(engine.Function{Name: "slow", Invoker: release{"slow", make(chan struct{})}, Timeout: time.Minute}))
-	h := New(w.engine, w.engine.Functions(), &Options{Logger: quiet})
+	var h http.Handler = New(w.engine, w.engine.Functions(), &Options{Logger: quiet})
 	w.api.Store(&h)
 }
 

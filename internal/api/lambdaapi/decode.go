@@ -15,12 +15,14 @@ const maxUpdates = 2 * protocol.MaxOperations
 // decodeCheckpoint reads and checks the body of a checkpoint. It copies what
 // it keeps of the body.
 func decodeCheckpoint(arn string, body []byte) (*engine.CheckpointRequest, error) {
-	d := checkpointDecoder{jsonReader: *newJSONReader(body)}
+	var d checkpointDecoder
+	d.MaxFrames = maxFrames
+	d.Reset(body)
 	d.violations.text(arn, "durableExecutionArn", &executionARNShape)
 	req := &engine.CheckpointRequest{ARN: arn}
 	d.request(req)
-	if d.err != nil {
-		return nil, d.err
+	if d.Err() != nil {
+		return nil, d.Err()
 	}
 	if err := d.violations.err(); err != nil {
 		return nil, err
@@ -31,15 +33,15 @@ func decodeCheckpoint(arn string, body []byte) (*engine.CheckpointRequest, error
 // checkpointDecoder reads a checkpoint and checks the shape of its members on
 // the way. The latest of members with the same name wins, as on AWS.
 type checkpointDecoder struct {
-	jsonReader
+	protocol.Reader
 	violations violations
 	update     int // the update being read, from 1
 }
 
 func (d *checkpointDecoder) request(req *engine.CheckpointRequest) {
 	var token bool
-	if d.peek() != 0 { // no body is an empty request
-		for name := range d.members() {
+	if d.Peek() != 0 { // no body is an empty request
+		for name := range d.Members() {
 			switch string(name) {
 			case "CheckpointToken":
 				req.Token, token = d.requestText("checkpointToken", &tokenShape)
@@ -48,18 +50,18 @@ func (d *checkpointDecoder) request(req *engine.CheckpointRequest) {
 			case "Updates":
 				req.Updates = d.updates()
 			default:
-				d.skip()
+				d.Skip()
 			}
 		}
 	}
-	d.end()
+	d.End()
 	if !token {
 		d.violations.missing("checkpointToken")
 	}
 }
 
 func (d *checkpointDecoder) requestText(member string, shape *textShape) (s string, present bool) {
-	b, present := d.text()
+	b, present := d.Bytes()
 	if s = string(b); present {
 		d.violations.text(s, member, shape)
 	}
@@ -68,9 +70,9 @@ func (d *checkpointDecoder) requestText(member string, shape *textShape) (s stri
 
 func (d *checkpointDecoder) updates() (updates []protocol.Update) {
 	d.update = 0
-	for d.update = range d.elements() {
+	for d.update = range d.Elements() {
 		if d.update > maxUpdates {
-			d.skip()
+			d.Skip()
 			continue
 		}
 		if updates == nil {
@@ -93,7 +95,7 @@ func (d *checkpointDecoder) operationUpdate(updates []protocol.Update) {
 		previous = &updates[len(updates)-2]
 	}
 	var id, kind, action bool
-	for name := range d.members() {
+	for name := range d.Members() {
 		switch string(name) {
 		case "Id":
 			u.ID, id = d.shared("id", &operationIDShape, previous.ID)
@@ -110,7 +112,7 @@ func (d *checkpointDecoder) operationUpdate(updates []protocol.Update) {
 		case "Payload":
 			u.Payload = d.payload()
 		case "Error":
-			u.Error = d.errorObject()
+			u.Error = d.ErrorObject()
 		case "ContextOptions":
 			u.ContextOptions = d.contextOptions()
 		case "StepOptions":
@@ -122,7 +124,7 @@ func (d *checkpointDecoder) operationUpdate(updates []protocol.Update) {
 		case "ChainedInvokeOptions":
 			u.ChainedInvokeOptions = d.chainedInvokeOptions()
 		default:
-			d.skip()
+			d.Skip()
 		}
 	}
 	d.require("id", id)
@@ -143,7 +145,7 @@ func (d *checkpointDecoder) path(member string) string {
 
 // shared reads a string member, and returns candidate if it is the same.
 func (d *checkpointDecoder) shared(member string, shape *textShape, candidate string) (s string, present bool) {
-	b, present := d.text()
+	b, present := d.Bytes()
 	if !present {
 		return "", false
 	}
@@ -158,7 +160,7 @@ func (d *checkpointDecoder) shared(member string, shape *textShape, candidate st
 
 // word reads a member that is one of a set of words.
 func word[T ~string](d *checkpointDecoder, member string, set []T, constraint string) (w T, present bool) {
-	b, present := d.text()
+	b, present := d.Bytes()
 	if !present {
 		return "", false
 	}
@@ -172,7 +174,7 @@ func word[T ~string](d *checkpointDecoder, member string, set []T, constraint st
 }
 
 func (d *checkpointDecoder) payload() *string {
-	b, present := d.text()
+	b, present := d.Bytes()
 	if !present {
 		return nil
 	}
@@ -185,7 +187,7 @@ func (d *checkpointDecoder) payload() *string {
 
 // number reads a whole number between least and most; absent is zero.
 func (d *checkpointDecoder) number(member string, least, most int64) int64 {
-	n, present := d.integer()
+	n, present := d.Int()
 	if present && (n < least || n > most) {
 		d.violations.number(n, d.path(member), least, most)
 	}

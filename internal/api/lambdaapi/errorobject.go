@@ -10,9 +10,15 @@ import (
 // may be escaped at length.
 const maxErrorBody = 4 * protocol.MaxPayload
 
-// maxFrames bounds the frames in the stack traces of one request: a small body
-// must not become a large list.
+// maxFrames bounds the frames in the stack traces of one request.
 const maxFrames = 100_000
+
+// newReader reads the body of a request.
+func newReader(body []byte) *protocol.Reader {
+	d := &protocol.Reader{MaxFrames: maxFrames}
+	d.Reset(body)
+	return d
+}
 
 var errErrorTooLarge = refusal(protocol.CodeInvalidParameter, "Error object size must be less than or equal to %d bytes.", protocol.MaxPayload)
 
@@ -29,48 +35,17 @@ func readError(r *http.Request) (*protocol.ErrorObject, error) {
 }
 
 func decodeError(body []byte) (*protocol.ErrorObject, error) {
-	d := newJSONReader(body)
+	d := newReader(body)
 	e := &protocol.ErrorObject{}
-	if d.peek() != 0 && !d.null() {
-		e = d.errorObject()
+	if d.Peek() != 0 && !d.Null() {
+		e = d.ErrorObject()
 	}
-	d.end()
+	d.End()
 	switch {
-	case d.err != nil:
-		return nil, d.err
+	case d.Err() != nil:
+		return nil, d.Err()
 	case e.Size() > protocol.MaxPayload:
 		return nil, errErrorTooLarge
 	}
 	return e, nil
-}
-
-// errorObject reads an error object, nil for null. The model bounds none of
-// its members.
-func (d *jsonReader) errorObject() *protocol.ErrorObject {
-	if d.null() {
-		return nil
-	}
-	e := &protocol.ErrorObject{}
-	for name := range d.members() {
-		switch string(name) {
-		case "ErrorMessage":
-			e.ErrorMessage = d.string()
-		case "ErrorType":
-			e.ErrorType = d.string()
-		case "ErrorData":
-			e.ErrorData = d.string()
-		case "StackTrace":
-			e.StackTrace = nil
-			for range d.elements() {
-				if d.frames++; d.frames > maxFrames {
-					d.fail("The stack traces of the request have too many frames.")
-					return nil
-				}
-				e.StackTrace = append(e.StackTrace, d.string())
-			}
-		default:
-			d.skip()
-		}
-	}
-	return e
 }

@@ -49,7 +49,7 @@ func TestFullDisk(t *testing.T) {
 		wantFull(t, api, path)
 	}
 	for _, err := range []error{syscall.ENOSPC, syscall.EDQUOT} {
-		wantFull(t, Shell(&Options{Logger: quiet}, func(http.ResponseWriter, *http.Request) error {
+		wantFull(t, Shell(quiet)(func(http.ResponseWriter, *http.Request) error {
 			return &os.PathError{Op: "write", Path: "code/1/bootstrap", Err: err}
 		}), "/")
 	}

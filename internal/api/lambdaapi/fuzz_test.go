@@ -3,50 +3,16 @@ package lambdaapi
 import (
 	"encoding/json"
 	"errors"
+	"github.com/perdure/perdure/internal/api/route"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
-	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/perdure/perdure/protocol"
 )
-
-// FuzzJSONReader compares the reader with encoding/json: they accept the same
-// texts and read the same strings.
-func FuzzJSONReader(f *testing.F) {
-	for _, seed := range []string{
-		``, ` {} `, `[1,-0,0.5,1e9,1E-2,01,1.,-]`, `{"a":"b","a":[true,false,null]}`, `"\ud834\udd1e\ud834\u0041\u00e9"`,
-		`[1,]`, `{,}`, `{"a"}`, "\"\x7f\x1f\"", `tru`, `nul`, `"\x"`, "\"\xff\"", `{} {}`, `[[]`, `[]]`, "\x00",
-	} {
-		f.Add([]byte(seed))
-	}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		d := newJSONReader(data)
-		d.skip()
-		d.end()
-		if want := json.Valid(data) && utf8.Valid(data); want != (d.err == nil) && !nestsTooDeep(d.err) {
-			t.Fatalf("got %v, want accepted: %v", d.err, want)
-		}
-		var want string
-		if d.err != nil || json.Unmarshal(data, &want) != nil || d.peekAgain() != '"' {
-			return
-		}
-		if got := d.string(); got != want {
-			t.Fatalf("got %q, want %q", got, want)
-		}
-	})
-}
-
-func nestsTooDeep(err error) bool { return err != nil && strings.Contains(err.Error(), "too deep") }
-
-// peekAgain goes back to the beginning.
-func (d *jsonReader) peekAgain() byte {
-	d.pos = 0
-	return d.peek()
-}
 
 // FuzzDecodeCheckpoint decodes hostile bodies. What is accepted must be of the
 // right shape, and mean the same after a round trip.
@@ -105,26 +71,25 @@ func FuzzRoute(f *testing.F) {
 		f.Add("GET", "/"+url.PathEscape(seed), seed)
 		f.Add("POST", executions+seed+"/stop", seed)
 	}
+	routes := new(api).routes()
 	f.Fuzz(func(t *testing.T, method, path, subject string) {
 		if u, err := url.ParseRequestURI(path); err == nil {
-			op, _, err := route(&http.Request{Method: method, URL: u})
-			if (op == nil) == (err == nil) {
-				t.Fatalf("got %v and %v", op, err)
+			op, _, err := routed(&http.Request{Method: method, URL: u})
+			if (op == "") == (err == nil) {
+				t.Fatalf("got %q and %v", op, err)
 			}
 		}
 		if subject == "" || len(subject) > 1000 {
 			return
 		}
-		for _, res := range resources {
-			for _, want := range res.operations {
-				u, err := url.ParseRequestURI(res.prefix + url.PathEscape(subject) + res.suffix)
-				if err != nil || want.serve == nil || !res.hasSubject() || res.narrow != nil && !res.narrow(url.PathEscape(subject)) {
-					continue
-				}
-				op, got, err := route(&http.Request{Method: want.method, URL: u})
-				if err != nil || op.name != want.name || got != subject {
-					t.Fatalf("%s: got %v of %q, %v, want %s of %q", u, op, got, err, want.name, subject)
-				}
+		for _, want := range routes {
+			u, err := url.ParseRequestURI(strings.Replace(want.Path, route.Subject, url.PathEscape(subject), 1))
+			if err != nil || !strings.Contains(want.Path, route.Subject) || want.Only != nil && !want.Only(url.PathEscape(subject)) {
+				continue
+			}
+			op, got, err := routed(&http.Request{Method: want.Method, URL: u})
+			if err != nil || op != want.Operation || got != subject {
+				t.Fatalf("%s: got %v of %q, %v, want %s of %q", u, op, got, err, want.Operation, subject)
 			}
 		}
 	})

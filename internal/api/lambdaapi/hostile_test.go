@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/internal/api/route"
 	"github.com/perdure/perdure/internal/core/store/memstore"
 	"github.com/perdure/perdure/test/hostile"
 )
@@ -26,26 +27,25 @@ func TestBodiesMakeLittle(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	api := New(e, e.Functions(), &Options{Logger: slog.New(slog.DiscardHandler)})
+	face := New(e, e.Functions(), &Options{Logger: slog.New(slog.DiscardHandler)})
 	const size, most = 2 << 20, 24 << 20
 	bodies := hostile.HostileJSON(size, "Updates", "StackTrace", "Error", "AdditionalVersionWeights", "RoutingConfig")
 	for _, text := range hostile.HostileJSON(size, "StackTrace", "Payload") {
 		bodies = append(bodies, `{"CheckpointToken":"`+testToken+`","Updates":[{"Id":"1","Type":"STEP","Action":"FAIL","Error":`+text+`}]}`)
 	}
 	subjects := map[string]string{executions: testARN, callbacks: testID, functions + "/": "order"}
-	for _, res := range resources {
-		for _, op := range res.operations {
-			if op.method == "GET" || op.method == "DELETE" {
-				continue
-			}
-			path := res.prefix + url.PathEscape(subjects[res.prefix]) + res.suffix
-			for _, body := range bodies {
-				req := httptest.NewRequest(op.method, path, strings.NewReader(body))
-				req.Header.Set("X-Amz-Invocation-Type", "DryRun") // the event is read, and nothing is started
-				answer := httptest.NewRecorder()
-				if made := hostile.Made(func() { api.ServeHTTP(answer, req) }); made > most {
-					t.Errorf("%s, %.60s: made %d bytes, at most %d are allowed (answer %d)", op.name, body, made, most, answer.Code)
-				}
+	for _, op := range face.Routes {
+		if op.Method == "GET" || op.Method == "DELETE" {
+			continue
+		}
+		before, after, _ := strings.Cut(op.Path, route.Subject)
+		path := before + url.PathEscape(subjects[before]) + after
+		for _, body := range bodies {
+			req := httptest.NewRequest(op.Method, path, strings.NewReader(body))
+			req.Header.Set("X-Amz-Invocation-Type", "DryRun") // the event is read, and nothing is started
+			answer := httptest.NewRecorder()
+			if made := hostile.Made(func() { face.ServeHTTP(answer, req) }); made > most {
+				t.Errorf("%s, %.60s: made %d bytes, at most %d are allowed (answer %d)", op.Operation, body, made, most, answer.Code)
 			}
 		}
 	}

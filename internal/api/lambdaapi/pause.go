@@ -54,35 +54,35 @@ func readPause(r *http.Request, arn string) (*pauseBody, error) {
 }
 
 func decodePause(arn string, body []byte) (*pauseBody, error) {
-	d := newJSONReader(body)
+	d := newReader(body)
 	var v violations
 	v.text(arn, "durableExecutionArn", &executionARNShape)
 	out := &pauseBody{timeoutPaused: true}
-	if d.peek() != 0 { // no body is an empty request
-		for name := range d.members() {
+	if d.Peek() != 0 { // no body is an empty request
+		for name := range d.Members() {
 			switch string(name) {
 			case "ClientToken":
-				if s, present := d.text(); present {
+				if s, present := d.Bytes(); present {
 					out.clientToken = string(s)
 					v.text(out.clientToken, "clientToken", &clientTokenShape)
 				}
 			case "Reason":
-				if s, present := d.text(); present {
+				if s, present := d.Bytes(); present {
 					out.reason = new(string(s))
 					v.text(*out.reason, "reason", &reasonShape)
 				}
 			case "ExecutionTimeoutPaused":
-				if !d.null() {
-					out.timeoutPaused = d.boolean()
+				if !d.Null() {
+					out.timeoutPaused = d.Bool()
 				}
 			default:
-				d.skip()
+				d.Skip()
 			}
 		}
 	}
-	d.end()
-	if d.err != nil {
-		return nil, d.err
+	d.End()
+	if d.Err() != nil {
+		return nil, d.Err()
 	}
 	return out, v.err()
 }

@@ -4,12 +4,14 @@ import (
 	"bufio"
 	"errors"
 	"net"
+	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
 
 	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/internal/api/route"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -47,15 +49,26 @@ func TestRouteSubjects(t *testing.T) {
 		{"GET", "/2025-12-01/functions/order:7/durable-executions", "ListDurableExecutionsByFunction", "order:7"},
 		{"GET", "/health", "health", ""},
 	} {
-		op, subject, err := route(httptest.NewRequest(test.method, test.path, nil))
-		if err != nil {
-			t.Errorf("%s %s: %v", test.method, test.path, err)
-			continue
-		}
-		if op.name != test.operation || subject != test.subject {
-			t.Errorf("%s %s: got %s of %q, want %s of %q", test.method, test.path, op.name, subject, test.operation, test.subject)
+		operation, subject, err := routed(httptest.NewRequest(test.method, test.path, nil))
+		if err != nil || operation != test.operation || subject != test.subject {
+			t.Errorf("%s %s: got %s of %q, %v, want %s of %q", test.method, test.path, operation, subject, err, test.operation, test.subject)
 		}
 	}
+}
+
+// routed returns the operation that r names, and its subject, or the refusal.
+func routed(r *http.Request) (operation, subject string, err error) {
+	routes := new(api).routes()
+	for i := range routes {
+		name := routes[i].Operation
+		routes[i].Serve = func(_ http.ResponseWriter, _ *http.Request, s string) error {
+			operation, subject = name, s
+			return nil
+		}
+	}
+	face := route.Face{Routes: routes, Refuse: Refuse}
+	err = face.Serve(nil, r)
+	return operation, subject, err
 }
 
 func TestRouteRefusals(t *testing.T) {
@@ -75,7 +88,7 @@ func TestRouteRefusals(t *testing.T) {
 		{"PUT", checkpointPath, 405, "MethodNotAllowedException", "PUT is not allowed on this path."},
 		{"GET", checkpointPath, 405, "MethodNotAllowedException", "GET is not allowed on this path."},
 		{"OPTIONS", executions + testARN, 405, "MethodNotAllowedException", "OPTIONS is not allowed on this path."},
-		{"GET", "/health?" + strings.Repeat("x", maxURL), 414, "RequestURITooLongException", "The path and query of a request must be shorter than 16384 bytes."},
+		{"GET", "/health?" + strings.Repeat("x", route.MaxURL), 414, "RequestURITooLongException", "The path and query of a request must be shorter than 16384 bytes."},
 	} {
 		t.Run(test.method+" "+protocol.Clip(test.path, maxQuoted), func(t *testing.T) {
 			url, _ := serve(t, &fakeEngine{}, nil)

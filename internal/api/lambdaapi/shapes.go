@@ -1,6 +1,7 @@
 package lambdaapi
 
 import (
+	"github.com/perdure/perdure/internal/api/route"
 	"regexp"
 	"strings"
 
@@ -30,7 +31,7 @@ var (
 	versionShape       = textShape{min: 1, max: 1024, match: isVersion, pattern: `(\$LATEST(\.PUBLISHED)?|[0-9]+)`}
 	numberShape        = textShape{min: 1, max: 1024, match: isNumber, pattern: `[0-9]+`}
 	descriptionShape   = textShape{max: 256}
-	anyText            = textShape{max: maxURL}
+	anyText            = textShape{max: route.MaxURL}
 )
 
 const (

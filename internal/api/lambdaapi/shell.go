@@ -7,6 +7,8 @@ import (
 	"runtime/debug"
 
 	"github.com/google/uuid"
+
+	"github.com/perdure/perdure/internal/api/route"
 )
 
 // requestIDHeader tells a client the id of its request. It is written without
@@ -20,17 +22,16 @@ type shell struct {
 	serve func(w http.ResponseWriter, r *http.Request) error
 }
 
-// Shell returns a handler for another API on the port of the Lambda API. It
-// answers the errors of serve, and its panics, as the Lambda API answers its
-// own: an error that wraps a *protocol.Error reaches the client as it is, any other
-// is a fault, which is logged and not shown. serve must not have begun to
-// answer when it returns an error. A shell within a shell keeps the id that the
-// request has. Of opts it takes the Logger; nil is the defaults.
-func Shell(opts *Options, serve func(w http.ResponseWriter, r *http.Request) error) http.Handler {
-	if opts == nil {
-		opts = &Options{}
+// Shell is for the faces on the port of the Lambda API. It answers errors, and
+// panics, as the Lambda API answers its own: an error that wraps a
+// *protocol.Error reaches the client as it is, any other is a fault, which is
+// logged and not shown. A shell within a shell keeps the id that the request
+// has. A nil log is slog.Default().
+func Shell(log *slog.Logger) route.Shell {
+	log = cmp.Or(log, slog.Default())
+	return func(serve func(w http.ResponseWriter, r *http.Request) error) http.Handler {
+		return &shell{log: log, serve: serve}
 	}
-	return &shell{log: cmp.Or(opts.Logger, slog.Default()), serve: serve}
 }
 
 // ServeHTTP answers one request.

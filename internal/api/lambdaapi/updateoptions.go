@@ -6,78 +6,78 @@ import "github.com/perdure/perdure/protocol"
 // there. What goes with which type and action is the engine's matter.
 
 func (d *checkpointDecoder) contextOptions() *protocol.ContextOptions {
-	if d.null() {
+	if d.Null() {
 		return nil
 	}
 	o := &protocol.ContextOptions{}
-	for name := range d.members() {
+	for name := range d.Members() {
 		switch string(name) {
 		case "ReplayChildren":
-			o.ReplayChildren = d.boolean()
+			o.ReplayChildren = d.Bool()
 		default:
-			d.skip()
+			d.Skip()
 		}
 	}
 	return o
 }
 
 func (d *checkpointDecoder) stepOptions() *protocol.StepOptions {
-	if d.null() {
+	if d.Null() {
 		return nil
 	}
 	o := &protocol.StepOptions{}
-	for name := range d.members() {
+	for name := range d.Members() {
 		switch string(name) {
 		case "NextAttemptDelaySeconds":
 			o.NextAttemptDelaySeconds = d.number("stepOptions.nextAttemptDelaySeconds", 1, protocol.MaxWaitSeconds)
 		default:
-			d.skip()
+			d.Skip()
 		}
 	}
 	return o
 }
 
 func (d *checkpointDecoder) waitOptions() *protocol.WaitOptions {
-	if d.null() {
+	if d.Null() {
 		return nil
 	}
 	o := &protocol.WaitOptions{}
-	for name := range d.members() {
+	for name := range d.Members() {
 		switch string(name) {
 		case "WaitSeconds":
 			o.WaitSeconds = d.number("waitOptions.waitSeconds", 1, protocol.MaxWaitSeconds)
 		default:
-			d.skip()
+			d.Skip()
 		}
 	}
 	return o
 }
 
 func (d *checkpointDecoder) callbackOptions() *protocol.CallbackOptions {
-	if d.null() {
+	if d.Null() {
 		return nil
 	}
 	o := &protocol.CallbackOptions{}
-	for name := range d.members() {
+	for name := range d.Members() {
 		switch string(name) {
 		case "TimeoutSeconds":
 			o.TimeoutSeconds = d.number("callbackOptions.timeoutSeconds", 0, protocol.MaxCallbackSeconds)
 		case "HeartbeatTimeoutSeconds":
 			o.HeartbeatTimeoutSeconds = d.number("callbackOptions.heartbeatTimeoutSeconds", 0, protocol.MaxCallbackSeconds)
 		default:
-			d.skip()
+			d.Skip()
 		}
 	}
 	return o
 }
 
 func (d *checkpointDecoder) chainedInvokeOptions() *protocol.ChainedInvokeOptions {
-	if d.null() {
+	if d.Null() {
 		return nil
 	}
 	o := &protocol.ChainedInvokeOptions{}
 	function := false
-	for name := range d.members() {
+	for name := range d.Members() {
 		switch string(name) {
 		case "FunctionName":
 			o.FunctionName, function = d.shared("chainedInvokeOptions.functionName", &functionNameShape, "")
@@ -86,7 +86,7 @@ func (d *checkpointDecoder) chainedInvokeOptions() *protocol.ChainedInvokeOption
 		case "XAmznTraceId":
 			o.XAmznTraceID, _ = d.shared("chainedInvokeOptions.xAmznTraceId", &traceShape, "")
 		default:
-			d.skip()
+			d.Skip()
 		}
 	}
 	d.require("chainedInvokeOptions.functionName", function)

@@ -12,21 +12,21 @@ func (a *api) publish(w http.ResponseWriter, r *http.Request, function string) e
 	var v violations
 	v.text(function, "functionName", &functionNameShape)
 	req := &engine.PublishRequest{Function: function}
-	err := readMembers(r, func(d *jsonReader, name string) {
+	err := readMembers(r, func(d *protocol.Reader, name string) {
 		switch name {
 		case "CodeSha256":
-			req.CodeSHA256 = d.string()
+			req.CodeSHA256 = d.Text()
 		case "RevisionId":
-			req.Revision = d.string()
+			req.Revision = d.Text()
 		case "Description":
-			req.Description = d.string()
+			req.Description = d.Text()
 			v.text(req.Description, "description", &descriptionShape)
 		case "PublishTo":
-			if !d.null() {
-				v.add(quote(d.string()), "publishTo", "Member is not supported here")
+			if !d.Null() {
+				v.add(quote(d.Text()), "publishTo", "Member is not supported here")
 			}
 		default:
-			d.skip()
+			d.Skip()
 		}
 	})
 	if err == nil {

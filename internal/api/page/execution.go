@@ -33,7 +33,7 @@ func (p *executionPage) Paused() bool {
 // Skippable reports whether the execution waits for a moment that can be let
 // come early.
 func (p *executionPage) Skippable() bool {
-	return p.Open() && slices.ContainsFunc(p.Operations, func(o *operation) bool { return o.Open() && o.Until != 0 })
+	return p.Open() && slices.ContainsFunc(p.Operations, func(o *operation) bool { return o.Until() != 0 })
 }
 
 // readers bounds the pages that are read at one time: each may take the time and

@@ -40,8 +40,8 @@ func (s *site) readLog(ctx context.Context, arn string, r *record) (lines []logL
 // readLine takes out of a structured line what a person reads first.
 func readLine(e *engine.LogEntry, r *record) logLine {
 	line := logLine{Time: e.Time, Stream: e.Stream, Message: e.Text, Raw: e.Text}
-	if o := r.all[e.Operation]; o != nil {
-		line.Operation = o.Name
+	if o := r.fold.Operation(e.Operation); o != nil {
+		line.Operation = nameOf(o)
 	}
 	var members struct{ Level, Message, Msg string }
 	if strings.HasPrefix(e.Text, "{") && json.Unmarshal([]byte(e.Text), &members) == nil && members.Message+members.Msg != "" {

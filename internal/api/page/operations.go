@@ -2,48 +2,25 @@ package page
 
 import (
 	"cmp"
-	"container/list"
 	"fmt"
 	"iter"
-	"maps"
 	"slices"
 	"strings"
 
+	"github.com/perdure/perdure/internal/core/history"
 	"github.com/perdure/perdure/protocol"
 )
 
 // operation is one row of an execution's timeline.
 type operation struct {
-	ID       string
-	Name     string // never empty: the kind of an operation without a name
-	Kind     string
-	Depth    int
-	Status   protocol.OperationStatus
-	Start    protocol.Timestamp
-	End      protocol.Timestamp // zero while open
-	Attempts int                // of a step
-	Until    protocol.Timestamp // when a wait ends, or the next attempt of a step begins
-	Input    *string            // of a chained invoke
-	Result   *string
-	Error    *protocol.ErrorObject
-
-	Callback string // the id with which somebody completes it
-	Function string // that a chained invoke calls
-	Child    string // ARN of the execution that it started
-
-	Bar bar
-
-	parent   string
-	children []*operation
-	number   int           // in the order of starts
-	filed    *list.Element // its place among those that have ended
+	*history.Operation
+	Name  string // never empty: the kind of an operation without a name
+	Depth int    // among the rows
+	Bar   bar
 }
 
-// Open reports whether the operation goes on.
-func (o *operation) Open() bool { return !o.Status.Closed() }
-
 // Waits reports whether a callback waits for somebody to complete it.
-func (o *operation) Waits() bool { return o.Callback != "" && o.Open() }
+func (o *operation) Waits() bool { return o.CallbackID != "" && o.Open() }
 
 // bar is where an operation lies in the timeline, in hundredths of percents,
 // as SVG wants it.
@@ -77,11 +54,9 @@ type record struct {
 	Events      []event      // the last ones, newest first
 	LeftOut     int          // operations that are not shown
 
-	all    map[string]*operation
-	failed list.List // of *operation, the longest ended first
-	well   list.List // likewise, those that ended otherwise
-	begun  int
-	last   protocol.Timestamp
+	fold   history.Fold
+	failed []*history.Operation // the longest ended first
+	well   []*history.Operation // likewise, those that ended otherwise
 }
 
 // event is a line of the history.
@@ -94,7 +69,7 @@ type event struct {
 
 // read folds a history.
 func read(events iter.Seq2[*protocol.Event, error]) (*record, error) {
-	r := &record{all: map[string]*operation{}}
+	r := &record{}
 	for ev, err := range events {
 		if err != nil {
 			return nil, err
@@ -107,17 +82,16 @@ func read(events iter.Seq2[*protocol.Event, error]) (*record, error) {
 }
 
 func (r *record) add(ev *protocol.Event) {
-	r.last = max(r.last, ev.Time)
+	short := *ev
+	short.Payload, short.Error = hold(ev.Payload), clipError(ev.Error)
 	r.Events = keepLast(append(r.Events, event{ID: ev.ID, Time: ev.Time, Type: ev.Type, Name: ev.Name}), maxEvents)
-	switch {
-	case ev.Type == protocol.EventInvocationCompleted:
+	if ev.Type == protocol.EventInvocationCompleted {
 		r.Invoked++
 		r.Invocations = keepLast(append(r.Invocations, invocation{
-			Number: r.Invoked, RequestID: ev.RequestID, Start: ev.Start, End: ev.End, Error: clipError(ev.Error),
+			Number: r.Invoked, RequestID: ev.RequestID, Start: ev.Start, End: ev.End, Error: short.Error,
 		}), maxInvocations)
-	case ev.OpID != "" && !strings.HasPrefix(string(ev.Type), "Execution"):
-		o := r.operation(ev)
-		o.apply(ev)
+	}
+	if o := r.fold.Add(&short); o != nil && !o.Open() {
 		r.file(o)
 	}
 }
@@ -130,55 +104,34 @@ func keepLast[T any](s []T, most int) []T {
 	return append(make([]T, 0, 2*most), s[len(s)-most:]...)
 }
 
-// operation finds the operation of an event, or begins it.
-func (r *record) operation(ev *protocol.Event) *operation {
-	if o := r.all[ev.OpID]; o != nil {
-		return o
-	}
-	r.begun++
-	o := &operation{ID: ev.OpID, parent: ev.ParentID, Start: ev.Time, Kind: kind(ev), number: r.begun}
-	o.Name = cmp.Or(ev.Name, o.Kind)
-	r.all[o.ID] = o
-	return o
-}
-
 // file puts an operation that has ended among its like, of which it drops the
 // one that ended first when they have become too many.
-func (r *record) file(o *operation) {
-	if o.filed != nil {
-		r.failed.Remove(o.filed) // each list leaves alone what is in the other
-		r.well.Remove(o.filed)
-		o.filed = nil
-	}
-	if o.Open() {
-		return
-	}
+func (r *record) file(o *history.Operation) {
 	ended := &r.well
-	if o.Class() == "bad" {
+	if class(o.Status) == "bad" {
 		ended = &r.failed
 	}
-	o.filed = ended.PushBack(o)
-	if ended.Len() > maxRows {
-		first := ended.Remove(ended.Front()).(*operation)
-		delete(r.all, first.ID)
+	*ended = append(*ended, o)
+	if len(*ended) > maxRows {
+		r.fold.Forget((*ended)[0])
+		*ended = (*ended)[1:]
 	}
 }
 
-// lay orders the operations for the page. One whose context was dropped stands
+// lay orders the operations for the page. One whose context is not shown stands
 // as if it had none.
 func (r *record) lay() {
 	r.Invocations = r.Invocations[max(0, len(r.Invocations)-maxInvocations):]
 	r.Events = r.Events[:min(len(r.Events), maxEvents)]
-	ops := slices.SortedFunc(maps.Values(r.all), func(a, b *operation) int { return a.number - b.number })
-	var roots []*operation
+	var shown []*history.Operation
 	open, payloads := 0, maxPayloads
-	for _, o := range ops {
+	for _, o := range r.fold.Operations() {
 		if o.Open() {
 			if open++; open > maxRows {
 				continue
 			}
 		}
-		for _, p := range []**string{&o.Input, &o.Result} {
+		for _, p := range []**string{&o.Input, &o.Payload} {
 			if *p == nil {
 				continue
 			}
@@ -186,65 +139,15 @@ func (r *record) lay() {
 				*p = new("…")
 			}
 		}
-		if p := r.all[o.parent]; p != nil {
-			p.children = append(p.children, o)
-		} else {
-			roots = append(roots, o)
-		}
+		shown = append(shown, o)
 	}
-	r.flatten(roots, 0)
-	r.LeftOut = r.begun - len(r.Operations)
+	for depth, o := range history.Tree(shown) {
+		r.Operations = append(r.Operations, &operation{Operation: o, Name: nameOf(o), Depth: depth})
+	}
+	r.LeftOut = r.fold.Begun - len(r.Operations)
 }
 
-// kind is what the SDK calls the operation, or else the protocol.
-func kind(ev *protocol.Event) string {
-	if ev.SubType != "" {
-		return ev.SubType
-	}
-	name := string(ev.Type)
-	for _, suffix := range []string{"Started", "Succeeded", "Failed", "Cancelled", "TimedOut", "Stopped"} {
-		name = strings.TrimSuffix(name, suffix)
-	}
-	return name
-}
-
-// endings are the events that end an operation, by what their names end in.
-var endings = []struct {
-	suffix string
-	status protocol.OperationStatus
-}{
-	{"Succeeded", protocol.StatusSucceeded}, {"Failed", protocol.StatusFailed}, {"Cancelled", protocol.StatusCancelled},
-	{"TimedOut", protocol.StatusTimedOut}, {"Stopped", protocol.StatusStopped},
-}
-
-func (o *operation) apply(ev *protocol.Event) {
-	o.Attempts = max(o.Attempts, ev.CurrentAttempt)
-	if strings.HasSuffix(string(ev.Type), "Started") {
-		o.Status, o.Until = protocol.StatusStarted, ev.ScheduledEnd
-		o.Input = cmp.Or(hold(ev.Payload), o.Input)
-		o.Callback, o.Function, o.Child = ev.CallbackID, ev.FunctionName, ev.DurableExecutionARN
-		return
-	}
-	o.Result, o.Error = hold(ev.Payload), clipError(ev.Error)
-	if ev.NextAttemptDelay > 0 {
-		o.Status, o.Until = protocol.StatusPending, ev.Time.AddSeconds(ev.NextAttemptDelay)
-		return
-	}
-	o.End, o.Until = ev.Time, 0
-	for _, e := range endings {
-		if strings.HasSuffix(string(ev.Type), e.suffix) {
-			o.Status = e.status
-		}
-	}
-}
-
-func (r *record) flatten(ops []*operation, depth int) {
-	for _, o := range ops {
-		o.Depth = depth
-		r.Operations = append(r.Operations, o)
-		r.flatten(o.children, depth+1)
-	}
-}
+func nameOf(o *history.Operation) string { return cmp.Or(o.Name, o.Kind()) }
 
 // hold is what is kept of a payload: of a long one its beginning, apart from the
 // memory of the whole.
@@ -280,11 +183,11 @@ func (r *record) scale(start protocol.Timestamp, open bool) {
 	if open {
 		past = whole * 17 / 20
 	}
-	span := max(1, int64(r.last-start))
+	length := max(1, int64(r.fold.Last-start))
 	for _, o := range r.Operations {
-		left, right := int64(o.Start-start)*past/span, int64(whole)
+		left, right := int64(o.Start-start)*past/length, int64(whole)
 		if o.End != 0 {
-			right = int64(o.End-start) * past / span
+			right = int64(o.End-start) * past / length
 		}
 		left = min(left, whole-least)
 		o.Bar = bar{Left: left, Width: max(least, right-left)}
@@ -292,8 +195,10 @@ func (r *record) scale(start protocol.Timestamp, open bool) {
 }
 
 // Class is how the page paints the operation.
-func (o *operation) Class() string {
-	switch o.Status {
+func (o *operation) Class() string { return class(o.Status) }
+
+func class(s protocol.OperationStatus) string {
+	switch s {
 	case protocol.StatusSucceeded:
 		return "good"
 	case protocol.StatusFailed, protocol.StatusTimedOut:
@@ -315,7 +220,7 @@ func (o *operation) State() string {
 		return "asks again"
 	case o.Waits():
 		return "waits for an answer"
-	case o.Open() && o.Until != 0:
+	case o.Open() && o.Until() != 0:
 		return "waits"
 	case o.Open():
 		return "runs"

@@ -15,6 +15,8 @@ import (
 	"net/http"
 
 	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/internal/api/lambdaapi"
+	"github.com/perdure/perdure/internal/api/route"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -75,10 +77,10 @@ type site struct {
 //go:embed assets
 var assets embed.FS
 
-// New returns the pages of e and its functions, for the paths that begin with
-// [Prefix]. It keeps other sites from pressing its buttons; who may see the pages
-// at all is the server's to decide.
-func New(e Engine, functions Functions, opts *Options) http.Handler {
+// New returns the pages of e, for the paths that begin with [Prefix]. It keeps
+// other sites from pressing its buttons; who may see the pages at all is the
+// server's to decide.
+func New(e Engine, functions Functions, opts *Options) *route.Face {
 	if opts == nil {
 		opts = &Options{}
 	}
@@ -86,19 +88,39 @@ func New(e Engine, functions Functions, opts *Options) http.Handler {
 		engine: e, functions: functions, log: cmp.Or(opts.Logger, slog.Default()), version: opts.Version,
 		pages: parse(), reading: make(chan struct{}, readers),
 	}
+	return route.New(route.Face{Service: "perdure", Prefix: Prefix, Login: route.Session, Routes: s.routes(), Refuse: missing}, lambdaapi.Shell(opts.Logger))
+}
+
+func missing(*http.Request, route.Reason) error {
+	return protocol.Errorf(protocol.CodeNotFound, "There is no such page; the list of executions is at %s.", Prefix)
+}
+
+// routes are the pages, the buttons and the assets.
+func (s *site) routes() []route.Route {
 	static, err := fs.Sub(assets, "assets")
 	if err != nil {
 		panic(err) // the assets are part of the program
 	}
-	mux := http.NewServeMux()
-	mux.Handle("GET "+Prefix+"{$}", s.page("list", s.list))
-	mux.Handle("GET "+Prefix+"execution", http.HandlerFunc(s.execution))
-	mux.Handle("GET "+Prefix+"start", s.page("start", s.startForm))
-	for name, act := range s.actions() {
-		mux.Handle("POST "+Prefix+name, s.action(act))
+	var routes []route.Route
+	add := func(method, path string, access route.Access, h http.Handler) {
+		routes = append(routes, route.Route{
+			Method: method, Path: path, Operation: "page", Access: access, Quiet: true, Serve: route.Handler(protect(h)),
+		})
 	}
-	mux.Handle("GET "+Prefix+"static/", http.StripPrefix(Prefix+"static/", http.FileServerFS(static)))
-	return protect(mux)
+	for path, h := range map[string]http.Handler{
+		"/":                                http.RedirectHandler(Prefix, http.StatusFound),
+		Prefix:                             s.page("list", s.list),
+		Prefix + "execution":               http.HandlerFunc(s.execution),
+		Prefix + "start":                   s.page("start", s.startForm),
+		Prefix + "static/" + route.Subject: http.StripPrefix(Prefix+"static/", http.FileServerFS(static)),
+	} {
+		add("GET", path, route.Readers, h)
+		add("HEAD", path, route.Readers, h)
+	}
+	for name, act := range s.actions() {
+		add("POST", Prefix+name, route.Operators, s.action(act))
+	}
+	return routes
 }
 
 // protect adds what keeps a page from being used by other sites: requests that

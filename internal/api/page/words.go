@@ -7,8 +7,8 @@ import (
 	"html/template"
 	"strings"
 	"time"
-	"unicode/utf8"
 
+	"github.com/perdure/perdure/internal/text"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -18,7 +18,7 @@ var words = template.FuncMap{
 	"iso":      iso,
 	"millis":   func(t protocol.Timestamp) int64 { return int64(t) },
 	"between":  between,
-	"seconds":  func(s int64) string { return duration(time.Duration(s) * time.Second) },
+	"seconds":  func(s int64) string { return text.Spaced(time.Duration(s) * time.Second) },
 	"payload":  payload,
 	"function": function,
 	"lower":    func(s protocol.ExecutionStatus) string { return strings.ToLower(string(s)) },
@@ -40,24 +40,7 @@ func between(from, to protocol.Timestamp) string {
 	if from == 0 || to == 0 {
 		return ""
 	}
-	return duration(to.Sub(from))
-}
-
-// duration is a time for people: two units at most.
-func duration(d time.Duration) string {
-	switch {
-	case d < time.Second:
-		return fmt.Sprintf("%d ms", d.Milliseconds())
-	case d < 10*time.Second:
-		return fmt.Sprintf("%.1f s", d.Seconds())
-	case d < time.Minute:
-		return fmt.Sprintf("%d s", int(d.Seconds()))
-	case d < time.Hour:
-		return fmt.Sprintf("%d min %d s", int(d.Minutes()), int(d.Seconds())%60)
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%d h %d min", int(d.Hours()), int(d.Minutes())%60)
-	}
-	return fmt.Sprintf("%d d %d h", int(d.Hours())/24, int(d.Hours())%24)
+	return text.Spaced(to.Sub(from))
 }
 
 // maxShown bounds what a page shows of one payload.
@@ -68,19 +51,15 @@ func payload(p *string) string {
 	if p == nil {
 		return ""
 	}
-	text := *p
-	if len(text) > maxShown {
-		cut := maxShown
-		for !utf8.RuneStart(text[cut]) {
-			cut--
-		}
-		return fmt.Sprintf("%s\n… and %d bytes more; perdure history --json shows all", text[:cut], len(text)-cut)
+	if len(*p) > maxShown {
+		shown := protocol.Head(*p, maxShown)
+		return fmt.Sprintf("%s\n… and %d bytes more; perdure history --json shows all", shown, len(*p)-len(shown))
 	}
 	var b bytes.Buffer
-	if json.Indent(&b, []byte(text), "", "  ") == nil {
+	if json.Indent(&b, []byte(*p), "", "  ") == nil {
 		return b.String()
 	}
-	return text
+	return *p
 }
 
 // function is the name and version in a function's ARN.

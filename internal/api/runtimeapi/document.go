@@ -100,12 +100,5 @@ func frame(raw json.RawMessage) string {
 
 // cut makes s valid UTF-8 of at most max bytes.
 func cut(s string, max int) string {
-	if len(s) > max {
-		s = s[:max]
-	}
-	s = strings.ToValidUTF8(s, "\ufffd")
-	for len(s) > max { // replacement characters are longer than what they replace
-		s = strings.ToValidUTF8(s[:max], "")
-	}
-	return s
+	return protocol.Head(strings.ToValidUTF8(s[:min(len(s), max)], "\ufffd"), max)
 }

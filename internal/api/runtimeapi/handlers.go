@@ -202,10 +202,7 @@ func readBody(w http.ResponseWriter, r *http.Request, ctx context.Context) ([]by
 
 // failure is an outcome for which the function is not to blame alone.
 func failure(c *call, errorType, text string) engine.Outcome {
-	return engine.Outcome{Error: &protocol.ErrorObject{
-		ErrorType:    errorType,
-		ErrorMessage: "RequestId: " + c.inv.RequestID + " Error: " + text,
-	}}
+	return engine.Outcome{Error: protocol.InvocationError(c.inv.RequestID, errorType, "%s", text)}
 }
 
 func accept(w http.ResponseWriter) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/internal/api/credentials"
+	"github.com/perdure/perdure/internal/api/route"
 	"github.com/perdure/perdure/internal/api/sigv4"
 	"github.com/perdure/perdure/protocol"
 )
@@ -19,22 +20,16 @@ type Credentials interface {
 	Find(keyID string) (credentials.Credential, bool)
 }
 
-// isOpen reports whether r is for everybody: balancers and supervisors have no
-// credentials, and learn nothing but that the engine is well.
-func isOpen(r *http.Request) bool {
-	path := r.URL.EscapedPath()
-	return (path == "/health" || path == "/ready") && (r.Method == http.MethodGet || r.Method == http.MethodHead)
-}
-
 var errUnknownKey = protocol.Errorf(protocol.CodeUnrecognizedClient, "The security token included in the request is invalid.")
 
 // authenticate finds out who sent r.
-func (s *Server) authenticate(r *http.Request) (*credentials.Credential, error) {
-	path := r.URL.EscapedPath()
-	if c := s.login.session(r); c != nil && isPage(path) {
-		return c, nil
-	}
-	if path == "/metrics" {
+func (s *Server) authenticate(r *http.Request, a asked) (*credentials.Credential, error) {
+	switch a.face.Login {
+	case route.Session:
+		if c := s.login.session(r); c != nil {
+			return c, nil
+		}
+	case route.Basic:
 		if c, ok := s.basic(r); ok {
 			return c, nil
 		}

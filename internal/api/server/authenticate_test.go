@@ -26,7 +26,6 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/perdure/perdure/internal/api/credentials"
-	"github.com/perdure/perdure/internal/api/lambdaapi"
 )
 
 var (
@@ -37,6 +36,7 @@ var (
 // TestAccess: what each kind of access is good for.
 func TestAccess(t *testing.T) {
 	const arn = "/2025-12-01/durable-executions/arn"
+	s := New(allFaces(), withProbes())
 	for _, test := range []struct {
 		method, path         string
 		full, read, function bool
@@ -59,9 +59,9 @@ func TestAccess(t *testing.T) {
 		{"POST", "/anything", true, false, false},
 	} {
 		for access, want := range map[credentials.Access]bool{credentials.Full: test.full, credentials.Read: test.read, credentials.Function: test.function, "": false} {
-			err := authorize(&credentials.Credential{Name: "n", Access: access}, httptest.NewRequest(test.method, test.path, nil))
-			if (err == nil) != want {
-				t.Errorf("%s %s with access %q: got %v, want it allowed: %v", test.method, test.path, access, err, want)
+			asked := find(s.faces, test.method, test.path)
+			if got := asked.mayBeUsedBy(access, test.method); got != want {
+				t.Errorf("%s %s with access %q: got %v, want %v", test.method, test.path, access, got, want)
 			}
 		}
 	}
@@ -92,7 +92,7 @@ func client(url string, c credentials.Credential, hc *http.Client) *lambda.Clien
 // echo answers Invoke with its event, and everything else with a JSON object.
 var echo = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
-	if lambdaapi.OperationName(r) != "Invoke" {
+	if !strings.HasSuffix(r.URL.Path, "/invocations") {
 		io.WriteString(w, "{}")
 		return
 	}
@@ -112,7 +112,7 @@ func wantCode(t *testing.T, err error, code, message string) {
 // TestSignatures: what AWS's own client sends is understood, and so are the
 // answers by it.
 func TestSignatures(t *testing.T) {
-	url := "http://" + start(t, Faces{Lambda: echo}, secured())
+	url := "http://" + start(t, lambdaOf(echo), secured())
 	invoke := func(c credentials.Credential) (string, error) {
 		out, err := client(url, c, http.DefaultClient).Invoke(t.Context(), &lambda.InvokeInput{
 			FunctionName: aws.String("order:$LATEST"), Payload: []byte(`{"id":1}`), DurableExecutionName: aws.String("first"),
@@ -145,7 +145,9 @@ func TestSignatures(t *testing.T) {
 
 // TestWithoutCredentials: strangers reach nothing but the two probes.
 func TestWithoutCredentials(t *testing.T) {
-	url := "http://" + start(t, allFaces(), secured())
+	opts := withProbes()
+	opts.Credentials = secured().Credentials
+	url := "http://" + start(t, allFaces(), opts)
 	for path, want := range map[string]int{
 		"/health": 200, "/ready": 200, "/metrics": 403, "/perdure/about": 403, "/2015-03-31/functions": 403, "/anything": 403,
 		"/": 302, "/ui/": 302, "/ui/login": 200, "//ui/": 403, "/health/": 403,
@@ -167,7 +169,7 @@ func TestWithoutCredentials(t *testing.T) {
 // TestStrangersBodyIsNotKept: who has no key cannot make the server hold
 // anything, and one with a key only so much.
 func TestSignedBodies(t *testing.T) {
-	s := New(Faces{Lambda: echo}, secured())
+	s := New(lambdaOf(echo), secured())
 	for keyID, want := range map[string]string{"AKIDNOBODY": "UnrecognizedClientException", "AKIDDEPLOY": "RequestTooLargeException"} {
 		now := time.Now().UTC()
 		r := httptest.NewRequest("POST", "http://localhost/x", &endless{t: t, most: maxSignedBody + 33<<20})
@@ -200,7 +202,9 @@ func (e *endless) Read(p []byte) (int, error) {
 }
 
 func TestMetricsWithAPassword(t *testing.T) {
-	url := "http://" + start(t, allFaces(), secured())
+	opts := withProbes()
+	opts.Credentials = secured().Credentials
+	url := "http://" + start(t, allFaces(), opts)
 	for _, test := range []struct {
 		path, user, password string
 		status               int
@@ -268,7 +272,7 @@ func TestTLS(t *testing.T) {
 	}
 	opts := secured()
 	opts.Certificate = cert
-	address := start(t, Faces{Lambda: echo}, opts)
+	address := start(t, lambdaOf(echo), opts)
 
 	hc := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}}
 	out, err := client("https://"+address, deploy, hc).Invoke(t.Context(), &lambda.InvokeInput{FunctionName: aws.String("f"), Payload: []byte("1")})
@@ -318,7 +322,7 @@ func TestTLS(t *testing.T) {
 func TestElsewhereNeedsBoth(t *testing.T) {
 	for name, opts := range map[string]*Options{"nothing": nil, "credentials": secured(), "TLS": {Certificate: &Certificate{}}} {
 		l := &elsewhere{}
-		if err := New(Faces{Lambda: echo}, opts).Serve(l); err == nil || !strings.Contains(err.Error(), "is not a loopback address") || !l.closed {
+		if err := New(lambdaOf(echo), opts).Serve(l); err == nil || !strings.Contains(err.Error(), "is not a loopback address") || !l.closed {
 			t.Errorf("with %s: got %v, closed %v", name, err, l.closed)
 		}
 	}

@@ -5,61 +5,77 @@ import (
 	"strings"
 
 	"github.com/perdure/perdure/internal/api/credentials"
-	"github.com/perdure/perdure/internal/api/lambdaapi"
+	"github.com/perdure/perdure/internal/api/route"
 	"github.com/perdure/perdure/protocol"
 )
 
-// authorize refuses what a caller may not do. Whatever changes something has
-// another method than GET, on every face.
-func authorize(caller *credentials.Credential, r *http.Request) error {
-	allowed := false
-	switch caller.Access {
-	case credentials.Full:
-		allowed = true
-	case credentials.Read:
-		allowed = r.Method == http.MethodGet || r.Method == http.MethodHead
-	case credentials.Function:
-		allowed = forFunctions(r) || forWorkers(r.URL.EscapedPath())
-	}
-	if !allowed {
-		return denied("user/"+caller.Name, r)
-	}
-	return nil
+// asked is what a request asks for.
+type asked struct {
+	face     *route.Face
+	match    route.Match
+	function string // whose door it came by
 }
 
-// functionOperations are those of the Lambda API that a function may use. It
-// knows executions by their tokens and ids, or reads them.
-var functionOperations = map[string]bool{
-	"CheckpointDurableExecution": true, "GetDurableExecutionState": true, "Invoke": true,
-	"SendDurableExecutionCallbackSuccess": true, "SendDurableExecutionCallbackFailure": true, "SendDurableExecutionCallbackHeartbeat": true,
-	"GetDurableExecution": true, "GetDurableExecutionHistory": true, "ListDurableExecutionsByFunction": true,
+// find returns what a method and an escaped path ask for: a route, or the face
+// that refuses it.
+func find(faces []*route.Face, method, path string) asked {
+	refusing := asked{face: faces[0]}
+	for _, f := range faces {
+		m := f.Find(method, path)
+		if m.Route != nil {
+			return asked{face: f, match: m}
+		}
+		if m.Known || f.Prefix != "" && strings.HasPrefix(path, f.Prefix) {
+			refusing = asked{face: f, match: m}
+		}
+	}
+	return refusing
 }
 
-// forFunctions reports whether r is what functions do.
-func forFunctions(r *http.Request) bool { return functionOperations[lambdaapi.OperationName(r)] }
+// operation names what is asked for. It is one of few: what a client can choose
+// freely is not in it.
+func (a *asked) operation() string {
+	if a.match.Route == nil {
+		return "unknown"
+	}
+	return a.match.Route.Operation
+}
 
-// forWorkers reports whether a path of our own API is for workers that run
-// functions on other machines.
-func forWorkers(path string) bool {
-	function, isFunction := strings.CutPrefix(path, "/perdure/functions/")
-	return strings.HasPrefix(path, "/perdure/workers/") || isFunction && strings.HasSuffix(function, "/workers")
+// isQuiet reports whether traces do not tell of it.
+func (a *asked) isQuiet() bool { return a.match.Route == nil || a.match.Route.Quiet }
+
+// isOpen reports whether callers need not say who they are: balancers and
+// supervisors have no credentials, and learn nothing but that the engine is well.
+func (a *asked) isOpen() bool {
+	return a.match.Route != nil && a.match.Route.Access&route.Everybody != 0
+}
+
+// mayBeUsedBy reports whether access is enough. What has no route may be asked
+// for by those who may see everything, and change nothing: they hear why.
+func (a *asked) mayBeUsedBy(access credentials.Access, method string) bool {
+	has := map[credentials.Access]route.Access{
+		credentials.Full: ^route.Access(0), credentials.Read: route.Readers, credentials.Function: route.Functions,
+	}[access]
+	if a.match.Route == nil {
+		return access == credentials.Full || access == credentials.Read && (method == http.MethodGet || method == http.MethodHead)
+	}
+	return a.match.Route.Access&has != 0
 }
 
 // denied is AWS's refusal of somebody who is known.
-func denied(who string, r *http.Request) error {
-	action := actionOf(r)
-	return protocol.Errorf(protocol.CodeAccessDenied, "User: arn:aws:iam::000000000000:%s is not authorized to perform: %s "+
-		"because no identity-based policy allows the %[2]s action", who, action)
+func (a *asked) denied(who string, r *http.Request) error {
+	return protocol.Errorf(protocol.CodeAccessDenied, "User: arn:aws:iam::000000000000:%s is not authorized to perform: %s:%s "+
+		"because no identity-based policy allows the %[2]s:%[3]s action", who, a.face.Service, a.action(r))
 }
 
-// actionOf names what r asks for, as policies do.
-func actionOf(r *http.Request) string {
-	switch name := lambdaapi.OperationName(r); name {
-	case "":
-		return "perdure:" + clip(r.Method+" "+r.URL.EscapedPath())
-	case "Invoke":
-		return "lambda:InvokeFunction"
+// action names what is asked for, as policies do.
+func (a *asked) action(r *http.Request) string {
+	switch m := a.match.Route; {
+	case m == nil:
+		return clip(r.Method + " " + r.URL.EscapedPath())
+	case m.Action != "":
+		return m.Action
 	default:
-		return "lambda:" + name
+		return m.Operation
 	}
 }

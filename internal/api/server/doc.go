@@ -9,10 +9,10 @@
 //	body.go           a body may take long, but must not stand still
 //	guard.go          is it from a web page that has no business here?
 //	authenticate.go   who sends it? Signatures, and login.go for people
-//	authorize.go      may they?
-//	faces.go          which face does the path belong to?
+//	authorize.go      which route do they ask for, and may they?
 //
-// What a path means is the face's business. The server does not clean or
+// What a path means, and who may use it, is declared by its face, see package
+// [route]; own.go has the few routes of the server itself. The server does not clean or
 // unescape paths, since execution ARNs and callback ids contain slashes.
 //
 // Loopback needs neither credentials nor TLS. On any other address

@@ -2,12 +2,10 @@ package server
 
 import (
 	"crypto/rand"
-	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
 
-	"github.com/perdure/perdure/internal/api/lambdaapi"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -18,21 +16,13 @@ import (
 //
 // What a function may do by its door is what functions do. Its methods may be called concurrently.
 type Doors struct {
-	lambda http.Handler
-	shell  http.Handler // answers what serve refuses
-
 	mu         sync.Mutex
 	byFunction map[string]string // function -> secret
 	bySecret   map[string]string // secret -> function
 }
 
-// NewDoors returns doors to the Lambda API, to be served on loopback. A nil log
-// is slog.Default().
-func NewDoors(lambda http.Handler, log *slog.Logger) *Doors {
-	d := &Doors{lambda: lambda, byFunction: map[string]string{}, bySecret: map[string]string{}}
-	d.shell = lambdaapi.Shell(&lambdaapi.Options{Logger: log}, d.serve)
-	return d
-}
+// NewDoors returns doors for a server of their own, on loopback.
+func NewDoors() *Doors { return &Doors{byFunction: map[string]string{}, bySecret: map[string]string{}} }
 
 const doorPrefix = "/function/"
 
@@ -48,29 +38,21 @@ func (d *Doors) Path(function string) string {
 	return doorPrefix + secret
 }
 
-func (d *Doors) functionOf(secret string) string {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.bySecret[secret]
-}
-
-// ServeHTTP implements [http.Handler].
-func (d *Doors) ServeHTTP(w http.ResponseWriter, r *http.Request) { d.shell.ServeHTTP(w, r) }
-
-func (d *Doors) serve(w http.ResponseWriter, r *http.Request) error {
+// enter returns the request that a function makes behind its door, and the
+// function: none if there is no such door.
+func (d *Doors) enter(r *http.Request) (inner *http.Request, function string) {
 	rest, ok := strings.CutPrefix(r.URL.EscapedPath(), doorPrefix)
 	secret, _, _ := strings.Cut(rest, "/")
-	function := d.functionOf(secret)
-	if !ok || function == "" {
-		return protocol.Errorf(protocol.CodeAccessDenied, "This path belongs to no function of the engine.")
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if function = d.bySecret[secret]; !ok || function == "" {
+		return r, ""
 	}
-	inner := stripPath(r, doorPrefix+secret)
-	if !forFunctions(inner) {
-		return denied("function/"+function, inner)
-	}
-	d.lambda.ServeHTTP(w, inner)
-	return nil
+	return stripPath(r, doorPrefix+secret), function
 }
+
+// errNoDoor refuses what comes by no door.
+var errNoDoor = protocol.Errorf(protocol.CodeAccessDenied, "This path belongs to no function of the engine.")
 
 // stripPath returns r with a path that starts behind prefix, which has nothing
 // in it that is escaped.

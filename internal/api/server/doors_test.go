@@ -14,8 +14,8 @@ import (
 // TestDoors: a function of the engine comes in by its own door, with any
 // credentials, and does there what functions do.
 func TestDoors(t *testing.T) {
-	doors := NewDoors(named("lambda"), nil)
-	url := "http://" + start(t, Faces{Lambda: doors}, nil)
+	doors := NewDoors()
+	url := "http://" + start(t, lambdaOf(named("lambda")), &Options{Doors: doors})
 	order := url + doors.Path("order")
 	if again := url + doors.Path("order"); again != order || url+doors.Path("other") == order {
 		t.Error("a function has one door, and no other has it")

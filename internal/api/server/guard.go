@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"github.com/perdure/perdure/internal/api/route"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -28,12 +29,12 @@ func newGuard(names []string) guard {
 }
 
 // check refuses requests that a web page of another site caused.
-func (g guard) check(r *http.Request) error {
+func (g guard) check(r *http.Request, a asked) error {
 	if onLoopback(r) && !g.knows(r.Host) {
 		return protocol.Errorf(protocol.CodeAccessDenied, "The host name %q is not allowed on a loopback address: "+
 			"use localhost, or add the name to the allowed hosts.", clip(r.Host))
 	}
-	if !sameSite(r) && !followsLink(r) {
+	if !sameSite(r) && !followsLink(r, a) {
 		return protocol.Errorf(protocol.CodeAccessDenied, "Requests from web pages of other sites are not allowed (origin %q).",
 			clip(r.Header.Get("Origin")))
 	}
@@ -79,8 +80,8 @@ func sameSite(r *http.Request) bool {
 
 // followsLink reports whether somebody followed a link to our page: then the
 // browser shows it, and the site with the link sees nothing of it.
-func followsLink(r *http.Request) bool {
-	return r.Method == http.MethodGet && isPage(r.URL.EscapedPath()) && r.Header.Get("Origin") == "" &&
+func followsLink(r *http.Request, a asked) bool {
+	return r.Method == http.MethodGet && a.face.Login == route.Session && r.Header.Get("Origin") == "" &&
 		r.Header.Get("Sec-Fetch-Mode") == "navigate" && r.Header.Get("Sec-Fetch-Dest") == "document"
 }
 

@@ -12,19 +12,12 @@ import (
 // everyFace is one path of each face.
 var everyFace = []string{"/", "/health", "/ready", "/metrics", "/ui/", "/perdure/about", "/2015-03-31/functions"}
 
-func allFaces() Faces {
-	return Faces{
-		Lambda: named("lambda"), Admin: named("admin"), Page: named("page"), Metrics: named("metrics"),
-		Ready: func(context.Context) error { return nil },
-	}
-}
-
 func TestGuard(t *testing.T) {
 	const (
 		badHost   = `is not allowed on a loopback address: use localhost, or add the name to the allowed hosts.`
 		badOrigin = `Requests from web pages of other sites are not allowed (origin `
 	)
-	h := New(allFaces(), &Options{Hosts: []string{"host.docker.internal"}}).http.Handler
+	h := New(allFaces(), &Options{Hosts: []string{"host.docker.internal"}, Metrics: named("metrics"), Ready: withProbes().Ready}).http.Handler
 	for _, test := range []struct {
 		name    string
 		header  []string
@@ -73,7 +66,7 @@ func quoted(text string) string { return strings.ReplaceAll(text, `"`, `\"`) }
 // TestLinksToThePage: a link on another site may lead to our page, and nowhere else.
 func TestLinksToThePage(t *testing.T) {
 	h := New(allFaces(), nil).http.Handler
-	for path, status := range map[string]int{"/": 302, "/ui/executions": 200, "/2015-03-31/functions": 403, "/perdure/about": 403} {
+	for path, status := range map[string]int{"/": 200, "/ui/execution": 200, "/2015-03-31/functions": 403, "/perdure/about": 403} {
 		for _, method := range []string{"GET", "POST"} {
 			r := httptest.NewRequest(method, "http://localhost"+path, nil)
 			for name, value := range map[string]string{"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"} {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/api/lambdaapi"
+	"github.com/perdure/perdure/internal/api/route"
 	"github.com/perdure/perdure/internal/core/store/memstore"
 )
 
@@ -60,7 +61,7 @@ func newTarget(t *testing.T, limits Limits) *target {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := New(Faces{Lambda: lambdaapi.New(e, e.Functions(), &lambdaapi.Options{Logger: quiet})}, &Options{Logger: quiet, Limits: limits})
+	s := New([]*route.Face{lambdaapi.New(e, e.Functions(), &lambdaapi.Options{Logger: quiet})}, &Options{Logger: quiet, Limits: limits})
 	go s.Serve(l)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithCancel(context.Background())
@@ -411,12 +412,12 @@ func TestShutdown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := New(Faces{Lambda: slow}, nil)
+	s := New(lambdaOf(slow), nil)
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(l) }()
 	answers := make(chan string, 1)
 	go func() {
-		resp, err := http.Get("http://" + l.Addr().String() + "/x")
+		resp, err := http.Get("http://" + l.Addr().String() + "/health")
 		if err != nil {
 			answers <- err.Error()
 			return

@@ -38,65 +38,60 @@ func newLogin(c Credentials, secure bool) *login {
 	return l
 }
 
-// takes answers the requests of a page that are about logging in: the form, and
-// whatever comes without a session.
-func (l *login) takes(w http.ResponseWriter, r *http.Request) bool {
-	path := r.URL.EscapedPath()
-	switch {
-	case path == loginPath && r.Method == http.MethodPost:
-		l.enter(w, r)
-	case path == loginPath:
-		writeForm(w, http.StatusOK, "", r.URL.Query().Get("to"))
-	case path == logoutPath && r.Method == http.MethodPost:
-		http.SetCookie(w, l.cookie("", -1))
-		http.Redirect(w, r, loginPath, http.StatusSeeOther)
-	case isPage(path) && l.session(r) == nil:
-		l.send(w, r)
-	default:
-		return false
-	}
-	return true
+// show answers with the form.
+func (l *login) show(w http.ResponseWriter, r *http.Request, _ string) error {
+	writeForm(w, http.StatusOK, "", r.URL.Query().Get("to"))
+	return nil
+}
+
+// leave ends a session.
+func (l *login) leave(w http.ResponseWriter, r *http.Request, _ string) error {
+	http.SetCookie(w, l.cookie("", -1))
+	http.Redirect(w, r, loginPath, http.StatusSeeOther)
+	return nil
 }
 
 // send sends a person to the form, and afterwards back to where they were going.
-func (l *login) send(w http.ResponseWriter, r *http.Request) {
+func (l *login) send(w http.ResponseWriter, r *http.Request) error {
 	if r.Method != http.MethodGet {
 		http.Error(w, "Your session has ended; log in again.", http.StatusForbidden)
-		return
+		return nil
 	}
 	target := loginPath
 	if to := r.URL.RequestURI(); localPage(to) {
 		target += "?to=" + urlQueryEscape(to)
 	}
 	http.Redirect(w, r, target, http.StatusFound)
+	return nil
 }
 
 // maxForm bounds what the form sends.
 const maxForm = 8 << 10
 
 // enter checks what the form sent.
-func (l *login) enter(w http.ResponseWriter, r *http.Request) {
+func (l *login) enter(w http.ResponseWriter, r *http.Request, _ string) error {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	if err := r.ParseForm(); err != nil {
 		writeForm(w, http.StatusBadRequest, "That was not what the form sends.", "")
-		return
+		return nil
 	}
 	to := r.PostForm.Get("to")
 	if !l.tries.allow(remoteHost(r)) {
 		w.Header().Set("Retry-After", "60")
 		writeForm(w, http.StatusTooManyRequests, "Too many tries; wait a minute.", to)
-		return
+		return nil
 	}
 	c, ok := l.credentials.Find(strings.TrimSpace(r.PostForm.Get("key")))
 	if !sameSecret(c.Secret, strings.TrimSpace(r.PostForm.Get("secret"))) || !ok {
 		writeForm(w, http.StatusForbidden, "There is no such access key, or the secret is another one.", to)
-		return
+		return nil
 	}
 	http.SetCookie(w, l.cookie(l.seal(&c, time.Now().Add(sessionTime)), int(sessionTime/time.Second)))
 	if !localPage(to) {
 		to = "/ui/"
 	}
 	http.Redirect(w, r, to, http.StatusSeeOther)
+	return nil
 }
 
 // cookie carries a session. Lax is enough: what changes something is a POST,

@@ -49,17 +49,17 @@ func TestLogin(t *testing.T) {
 	enter := func(key, secret, to string) url.Values {
 		return url.Values{"key": {key}, "secret": {secret}, "to": {to}}
 	}
-	want("GET", "/ui/executions?status=FAILED", nil, 302, "/ui/login?to=%2Fui%2Fexecutions%3Fstatus%3DFAILED")
+	want("GET", "/ui/execution?status=FAILED", nil, 302, "/ui/login?to=%2Fui%2Fexecution%3Fstatus%3DFAILED")
 	want("POST", "/ui/stop", nil, 403, "")
 	want("POST", "/ui/login", enter("AKIDDEPLOY", "wrong", ""), 403, "")
 	want("POST", "/ui/login", enter("", "", ""), 403, "")
 	want("POST", "/ui/login", enter(" AKIDVIEWER ", viewer.Secret+" ", "https://evil.example/ui/"), 303, "/ui/")
-	want("GET", "/ui/executions", nil, 200, "")
+	want("GET", "/ui/execution", nil, 200, "")
 	want("POST", "/ui/stop", nil, 403, "") // viewer may only look
 	want("GET", "/perdure/about", nil, 403, "")
 	want("POST", "/ui/logout", nil, 303, "/ui/login")
 	want("GET", "/ui/", nil, 302, "/ui/login?to=%2Fui%2F")
-	want("POST", "/ui/login", enter("AKIDDEPLOY", deploy.Secret, "/ui/executions?status=FAILED"), 303, "/ui/executions?status=FAILED")
+	want("POST", "/ui/login", enter("AKIDDEPLOY", deploy.Secret, "/ui/execution?status=FAILED"), 303, "/ui/execution?status=FAILED")
 	want("POST", "/ui/stop", nil, 200, "")
 }
 

@@ -3,12 +3,10 @@ package server
 import (
 	"net/http"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/perdure/perdure/internal/api/lambdaapi"
 	"github.com/perdure/perdure/internal/observe/metrics"
 )
 
@@ -41,31 +39,15 @@ func (q *requests) count(operation string, status int, began time.Time) {
 	h.(*metrics.Histogram).Since(began)
 }
 
-// operationOf names what r asks for: an operation of the Lambda API, or a face.
-func operationOf(r *http.Request) string {
-	path := r.URL.EscapedPath()
-	switch {
-	case path == "/metrics" || path == "/ready" || path == "/health" || path == "/start-durable-execution" || path == "/lambda-endpoint":
-		return path[1:]
-	case strings.HasPrefix(path, "/perdure/"):
-		return "perdure"
-	case isPage(path):
-		return "page"
-	}
-	if name := lambdaapi.OperationName(r); name != "" {
-		return name
-	}
-	return "unknown"
-}
-
-// statusWriter remembers the status of an answer.
-type statusWriter struct {
+// answer remembers what was asked for, and the status of the answer.
+type answer struct {
 	http.ResponseWriter
+	asked  asked
 	status int
 }
 
 // WriteHeader implements [http.ResponseWriter].
-func (w *statusWriter) WriteHeader(status int) {
+func (w *answer) WriteHeader(status int) {
 	if w.status < http.StatusOK {
 		w.status = status
 	}
@@ -73,7 +55,7 @@ func (w *statusWriter) WriteHeader(status int) {
 }
 
 // Write implements [http.ResponseWriter].
-func (w *statusWriter) Write(p []byte) (int, error) {
+func (w *answer) Write(p []byte) (int, error) {
 	if w.status == 0 {
 		w.status = http.StatusOK
 	}
@@ -81,22 +63,28 @@ func (w *statusWriter) Write(p []byte) (int, error) {
 }
 
 // Flush implements [http.Flusher].
-func (w *statusWriter) Flush() {
+func (w *answer) Flush() {
 	if f, ok := w.ResponseWriter.(http.Flusher); ok {
 		f.Flush()
 	}
 }
 
 // Unwrap is for [http.ResponseController].
-func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+func (w *answer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// counted counts the requests that next answers.
-func (q *requests) counted(next http.Handler) http.Handler {
+// counted finds out what requests ask for, and counts those that next answers.
+func (s *Server) counted(next http.Handler) http.Handler {
+	q := &s.requests
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		began, operation := time.Now(), operationOf(r)
-		counted := &statusWriter{ResponseWriter: w}
+		began, function := time.Now(), ""
+		if s.doors != nil {
+			r, function = s.doors.enter(r)
+		}
+		counted := &answer{ResponseWriter: w, asked: find(s.faces, r.Method, r.URL.EscapedPath())}
+		counted.asked.function = function
+		operation := counted.asked.operation()
 		var trace *requestTrace
-		if q.spans != nil {
+		if q.spans != nil && !counted.asked.isQuiet() {
 			r, trace = traced(r, operation)
 		}
 		q.open.Add(1)

@@ -9,8 +9,11 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 
+	"github.com/perdure/perdure/internal/api/credentials"
 	"github.com/perdure/perdure/internal/api/lambdaapi"
+	"github.com/perdure/perdure/internal/api/route"
 )
 
 // Options configure a server. The zero value, like nil, is a server for
@@ -31,16 +34,25 @@ type Options struct {
 	Spans Spans
 	// Credentials are those that may use the server; nil is everybody.
 	Credentials Credentials
+	// Doors are the only ways in, for functions; nil is a server for others.
+	Doors *Doors
+	// Metrics answers /metrics; nil is nothing there.
+	Metrics http.Handler
+	// Ready answers /ready: nil says that the engine takes work on, an error
+	// why it does not. It is called for every request and should be quick. A nil
+	// Ready is nothing there.
+	Ready func(ctx context.Context) error
 }
 
 // Server serves the faces of one engine. Its methods may be called
 // concurrently.
 type Server struct {
-	faces       Faces
+	faces       []*route.Face
 	limits      Limits
 	guard       guard
 	certificate *Certificate
 	credentials Credentials
+	doors       *Doors
 	login       *login
 
 	requests    requests
@@ -49,30 +61,27 @@ type Server struct {
 	connections connections
 }
 
-// New returns a server of faces, of which Lambda must be set. Nil options are
-// the defaults.
-func New(faces Faces, opts *Options) *Server {
-	if faces.Lambda == nil {
-		panic("server: New without the Lambda API")
-	}
+// New returns a server of faces. The first, which is the Lambda API, has what is
+// no other's to refuse. Nil options are the defaults.
+func New(faces []*route.Face, opts *Options) *Server {
 	if opts == nil {
 		opts = &Options{}
 	}
 	s := &Server{
-		faces:       faces,
 		limits:      opts.Limits.withDefaults(),
 		guard:       newGuard(opts.Hosts),
 		certificate: opts.Certificate,
 		credentials: opts.Credentials,
+		doors:       opts.Doors,
 		login:       newLogin(opts.Credentials, opts.Certificate != nil),
 	}
 	s.requests.spans = opts.Spans
-	s.faces.discreet = opts.Credentials != nil
+	s.faces = slices.Concat(faces, s.own(opts))
 	s.bodies.most = s.limits.BodyBytes
 	s.connections.init(s.limits.Connections)
 	log := cmp.Or(opts.Logger, slog.Default())
 	s.http = http.Server{
-		Handler:           s.requests.counted(lambdaapi.Shell(&lambdaapi.Options{Logger: log}, s.serve)),
+		Handler:           s.counted(lambdaapi.Shell(log)(s.serve)),
 		ReadHeaderTimeout: s.limits.HeaderTime,
 		IdleTimeout:       s.limits.IdleTime,
 		MaxHeaderBytes:    s.limits.HeaderBytes,
@@ -86,25 +95,33 @@ func New(faces Faces, opts *Options) *Server {
 
 // serve answers one request.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) error {
+	asked := w.(*answer).asked
 	r, answered := s.watchBody(w, r)
 	defer answered()
-	if err := s.guard.check(r); err != nil {
+	if err := s.guard.check(r, asked); err != nil {
 		return err
 	}
-	if s.credentials != nil && !isOpen(r) {
-		if s.login.takes(w, r) {
-			return nil
+	if s.doors != nil {
+		if asked.function == "" {
+			return errNoDoor
 		}
-		caller, err := s.authenticate(r)
+		if !asked.mayBeUsedBy(credentials.Function, r.Method) {
+			return asked.denied("function/"+asked.function, r)
+		}
+	}
+	if s.credentials != nil && !asked.isOpen() {
+		if asked.face.Login == route.Session && s.login.session(r) == nil {
+			return s.login.send(w, r)
+		}
+		caller, err := s.authenticate(r, asked)
 		if err != nil {
 			return err
 		}
-		if err := authorize(caller, r); err != nil {
-			return err
+		if !asked.mayBeUsedBy(caller.Access, r.Method) {
+			return asked.denied("user/"+caller.Name, r)
 		}
 	}
-	s.faces.ServeHTTP(w, r)
-	return nil
+	return asked.face.Answer(w, r, asked.match)
 }
 
 // Serve answers the connections that l accepts until the server is shut down,
@@ -140,3 +157,6 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 	return err
 }
+
+// Handler answers as the server does, for a server of somebody else's.
+func (s *Server) Handler() http.Handler { return s.http.Handler }

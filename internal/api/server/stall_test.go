@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/internal/api/lambdaapi"
+	"github.com/perdure/perdure/internal/api/route"
 )
 
 // pipes is a listener whose connections are in memory, so that they keep
@@ -43,7 +44,7 @@ func TestStalledBodyIsAnsweredInTime(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				l := make(pipes)
 				e := newEcho(t)
-				s := New(Faces{Lambda: lambdaapi.New(e, e.Functions(), &lambdaapi.Options{})}, &Options{})
+				s := New([]*route.Face{lambdaapi.New(e, e.Functions(), &lambdaapi.Options{})}, &Options{})
 				go s.Serve(l)
 				defer s.http.Close()
 				client, conn := net.Pipe()

@@ -21,12 +21,8 @@ type requestTrace struct {
 
 // traced begins the span of a request to an API, below the client's if that
 // says which it is, and tells the API that the request is where whatever it
-// starts belongs. Probes and pages are not worth a span.
+// starts belongs.
 func traced(r *http.Request, operation string) (*http.Request, *requestTrace) {
-	switch operation {
-	case "health", "ready", "metrics", "page", "unknown":
-		return r, nil
-	}
 	given := r.Header.Get(traceHeader)
 	if given == "" {
 		given = r.Header.Get("Traceparent")

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/perdure/perdure/internal/api/adminapi"
+	"github.com/perdure/perdure/internal/api/page"
 	"github.com/perdure/perdure/internal/observe/otlp"
 )
 
@@ -30,18 +32,18 @@ func TestSpans(t *testing.T) {
 	const root, span = "5759e988bd862e3fe1be46a994272793", "53995c3f42cd8ad8"
 	xray := "Root=1-" + root[:8] + "-" + root[8:]
 	for _, test := range []struct {
-		name, path, header, value string
-		trace, parent             string // "any" for one that is new; no trace is no span
+		name, method, path, header, value string
+		trace, parent                     string // "any" for one that is new; no trace is no span
 	}{
-		{"X-Ray", "/2015-03-31/functions/f/invocations", "X-Amzn-Trace-Id", xray + ";Parent=" + span + ";Sampled=1", root, span},
-		{"X-Ray without parent", "/2015-03-31/functions/f/invocations", "X-Amzn-Trace-Id", xray, root, "0000000000000000"},
-		{"not sampled", "/2015-03-31/functions/f/invocations", "X-Amzn-Trace-Id", xray + ";Sampled=0", "", ""},
-		{"W3C", "/perdure/about", "Traceparent", "00-" + root + "-" + span + "-01", root, span},
-		{"none", "/2015-03-31/functions/f/invocations", "", "", "any", "0000000000000000"},
-		{"nonsense", "/2015-03-31/functions/f/invocations", "X-Amzn-Trace-Id", "x", "any", "0000000000000000"},
-		{"probe", "/health", "", "", "", ""},
-		{"page", "/ui/", "", "", "", ""},
-		{"unknown", "/x", "", "", "", ""},
+		{"X-Ray", "POST", "/2015-03-31/functions/f/invocations", "X-Amzn-Trace-Id", xray + ";Parent=" + span + ";Sampled=1", root, span},
+		{"X-Ray without parent", "POST", "/2015-03-31/functions/f/invocations", "X-Amzn-Trace-Id", xray, root, "0000000000000000"},
+		{"not sampled", "POST", "/2015-03-31/functions/f/invocations", "X-Amzn-Trace-Id", xray + ";Sampled=0", "", ""},
+		{"W3C", "GET", "/perdure/about", "Traceparent", "00-" + root + "-" + span + "-01", root, span},
+		{"none", "POST", "/2015-03-31/functions/f/invocations", "", "", "any", "0000000000000000"},
+		{"nonsense", "POST", "/2015-03-31/functions/f/invocations", "X-Amzn-Trace-Id", "x", "any", "0000000000000000"},
+		{"probe", "GET", "/health", "", "", "", ""},
+		{"page", "GET", "/ui/", "", "", "", ""},
+		{"unknown", "GET", "/x", "", "", "", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var told string
@@ -52,8 +54,8 @@ func TestSpans(t *testing.T) {
 				io.WriteString(w, "x")
 			})
 			var list spanList
-			s := New(Faces{Lambda: face, Admin: face, Page: face}, &Options{Spans: &list})
-			r := httptest.NewRequest("POST", "http://localhost"+test.path, nil)
+			s := New(append(lambdaOf(face), answeredBy(face, adminapi.New(nil, nil, nil)), answeredBy(face, page.New(nil, nil, nil))), &Options{Spans: &list})
+			r := httptest.NewRequest(test.method, "http://localhost"+test.path, nil)
 			if test.header != "" {
 				r.Header.Set(test.header, test.value)
 			}
@@ -82,7 +84,7 @@ func TestSpans(t *testing.T) {
 			for _, a := range got.Attributes {
 				attributes = append(attributes, fmt.Sprintf("%s=%v", a.Key, a.Value))
 			}
-			if all := strings.Join(attributes, " "); all != "http.request.method=POST url.path="+test.path+" http.response.status_code=500 durable.execution.arn=arn:x" {
+			if all := strings.Join(attributes, " "); all != "http.request.method="+test.method+" url.path="+test.path+" http.response.status_code=500 durable.execution.arn=arn:x" {
 				t.Errorf("got attributes %s", all)
 			}
 		})

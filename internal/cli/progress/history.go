@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/perdure/perdure/internal/cli"
+	"github.com/perdure/perdure/internal/text"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -21,7 +22,7 @@ func HistoryHead() string {
 // what there is to say about it.
 func HistoryLine(e *protocol.Event) string {
 	at := e.Time.Time().Local().Format("15:04:05.000")
-	line := fmt.Sprintf(historyLine, e.ID, at, operationOf(e), e.Type, clip(cli.Printable(cmp.Or(e.Name, "-")), 40), details(e))
+	line := fmt.Sprintf(historyLine, e.ID, at, operationOf(e), e.Type, text.Clip(cli.Printable(cmp.Or(e.Name, "-")), 40), details(e))
 	return strings.TrimRight(line, " ")
 }
 
@@ -29,10 +30,10 @@ func HistoryLine(e *protocol.Event) string {
 // nothing here, and ids that are hashes are told apart by their first letters.
 func operationOf(e *protocol.Event) string {
 	const most = 16
-	if e.OpID == "" || strings.HasPrefix(string(e.Type), "Execution") {
+	if e.OpID == "" || e.Type.Meaning().Execution != "" {
 		return "-"
 	}
-	return clip(cli.Printable(e.OpID), most)
+	return text.Clip(cli.Printable(e.OpID), most)
 }
 
 func details(e *protocol.Event) string {
@@ -56,13 +57,13 @@ func details(e *protocol.Event) string {
 		words = append(words, "its timeout runs on")
 	}
 	if e.Type == protocol.EventInvocationCompleted {
-		words = append(words, "took "+Span(e.End.Sub(e.Start)))
+		words = append(words, "took "+text.Elapsed(e.End.Sub(e.Start)))
 	}
 	if s := ErrorLine(e.Error); s != "" {
-		words = append(words, clip(s, 200))
+		words = append(words, text.Clip(s, 200))
 	}
 	if e.Payload != nil {
-		words = append(words, clip(cli.Payload(*e.Payload), 100))
+		words = append(words, text.Clip(cli.Payload(*e.Payload), 100))
 	}
 	return strings.Join(words, ", ")
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/internal/cli"
+	"github.com/perdure/perdure/internal/text"
 )
 
 const (
@@ -16,14 +17,14 @@ const (
 )
 
 // Log shows one line that the function wrote, a structured record in words.
-func (v *View) Log(text string) {
+func (v *View) Log(s string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.tellDropped(v.opt.Now())
 	if !v.logs.allow(v.opt.Now()) {
 		return
 	}
-	v.print(v.paint(dim, logBar+clip(cli.Printable(readable(text)), maxLogLine)))
+	v.print(v.paint(dim, logBar+text.Clip(cli.Printable(readable(s)), maxLogLine)))
 	v.draw()
 }
 

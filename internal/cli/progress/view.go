@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/internal/cli"
+	"github.com/perdure/perdure/internal/core/history"
+	"github.com/perdure/perdure/internal/text"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -28,14 +30,12 @@ type View struct {
 
 	mu      sync.Mutex
 	w       io.Writer
-	started protocol.Timestamp // of the execution, once known
-	ops     map[string]*operation
-	open    []*operation // in the order in which they started
+	fold    history.Fold
+	open    []*history.Operation // in the order in which they started
 	nameCol int
 	held    *line  // not written yet
 	past    int64  // events up to this one are old
 	idle    string // what to show while no operation is open
-	paused  bool   // nobody is invoked
 	drawn   int    // lines of the live area on the screen
 	frame   int
 	logs    limiter
@@ -47,18 +47,15 @@ func New(w io.Writer, opt Options) *View {
 	if opt.Now == nil {
 		opt.Now = time.Now
 	}
-	return &View{opt: opt, w: w, ops: map[string]*operation{}, nameCol: 20}
+	return &View{opt: opt, w: w, nameCol: 20}
 }
 
 // Event shows one event. Events must come in order.
 func (v *View) Event(e *protocol.Event) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.started == 0 {
-		v.started = e.Time
-	}
 	l := v.apply(e)
-	v.tellHeld(endsExecution(e.Type))
+	v.tellHeld(e.EndsExecution())
 	switch {
 	case l.text == "", e.ID <= v.past && e.Type == protocol.EventInvocationCompleted:
 	case l.passing && v.opt.Live: // the live area shows it
@@ -167,14 +164,14 @@ func (v *View) render(l line) string {
 	if v.opt.Live {
 		return fmt.Sprintf("%s %s  %s", v.paint(l.tone, l.tone.mark()), v.label(l), v.paint(l.tone.forText(), l.text))
 	}
-	return fmt.Sprintf("%8s  %s  %s", offset(l.at.Sub(v.started)), v.label(l), v.paint(l.tone.forText(), l.text))
+	return fmt.Sprintf("%8s  %s  %s", offset(l.at.Sub(v.fold.First)), v.label(l), v.paint(l.tone.forText(), l.text))
 }
 
 // label is the operation's name, indented below its context, padded to a
 // column that only grows.
 func (v *View) label(l line) string {
 	name := strings.Repeat("  ", l.depth) + cli.Printable(l.name)
-	name = clip(name, 40)
+	name = text.Clip(name, 40)
 	n := len([]rune(name))
 	v.nameCol = max(v.nameCol, n)
 	return name + strings.Repeat(" ", v.nameCol-n)

@@ -166,12 +166,7 @@ func TestLogIsBounded(t *testing.T) {
 	}
 }
 
-func TestWords(t *testing.T) {
-	for d, want := range map[time.Duration]string{5 * time.Millisecond: "5ms", 5200 * time.Millisecond: "5.2s", 2 * time.Minute: "2m"} {
-		if got := Span(d); got != want {
-			t.Errorf("Span(%v): got %s, want %s", d, got, want)
-		}
-	}
+func TestErrorLineOfNothing(t *testing.T) {
 	if got := ErrorLine(&protocol.ErrorObject{}); got != "" {
 		t.Errorf("ErrorLine of an empty object: got %q", got)
 	}
@@ -228,5 +223,21 @@ func TestPauses(t *testing.T) {
 	screen[1] = "· (execution)           execution resumed"
 	if diff := cmp.Diff(screen, emulate(b.String())[:2]); diff != "" {
 		t.Errorf("screen (-want +got):\n%s", diff)
+	}
+}
+
+// TestEventOfNewerEngine: it is told by its type, and nothing that is open ends.
+func TestEventOfNewerEngine(t *testing.T) {
+	var b strings.Builder
+	v := New(&b, Options{})
+	for i, e := range []*protocol.Event{
+		{Type: protocol.EventExecutionStarted, OpID: "x"}, {Type: protocol.EventStepStarted, OpID: "1", Name: "pay"},
+		{Type: "StepDreamt", OpID: "1", Name: "pay"},
+	} {
+		e.ID, e.Time = int64(i+1), protocol.Timestamp(1000*(i+1))
+		v.Event(e)
+	}
+	if got, want := b.String(), "StepDreamt"; !strings.Contains(got, want) || len(v.open) != 1 {
+		t.Errorf("got %q with %d operations open, want %s with 1", got, len(v.open), want)
 	}
 }

@@ -25,12 +25,11 @@ func (d *Draft) apply(r *Record) {
 }
 
 func (d *Draft) fold(r *Record) {
-	d.meter(r)
+	m := meaning(r.Type)
+	d.meter(r, m)
 	switch r.Type {
 	case protocol.EventExecutionStarted:
 		d.applyStart(r)
-	case protocol.EventExecutionSucceeded, protocol.EventExecutionFailed, protocol.EventExecutionTimedOut, protocol.EventExecutionStopped:
-		d.applyClose(r)
 	case executionClosing:
 		d.closing, d.result, d.err = r.Status, r.Payload, r.Error
 	case protocol.EventExecutionPaused, protocol.EventExecutionResumed, pauseRequested, pauseCancelled:
@@ -49,10 +48,15 @@ func (d *Draft) fold(r *Record) {
 		d.applyInvocationEnd(r)
 	case checkpointAccepted:
 		d.applyCheckpoint(r)
-	case protocol.EventContextStarted, protocol.EventWaitStarted, protocol.EventStepStarted, protocol.EventCallbackStarted, protocol.EventChainedInvokeStarted:
-		d.applyOperationStart(r)
 	default:
-		d.applyOperationChange(r)
+		switch {
+		case m.Execution.Closed():
+			d.applyClose(r, m.Execution)
+		case m.Status == protocol.StatusStarted:
+			d.applyOperationStart(r, m)
+		default:
+			d.applyOperationChange(r, m)
+		}
 	}
 }
 
@@ -71,9 +75,9 @@ func (d *Draft) applyStart(r *Record) {
 	})
 }
 
-func (d *Draft) applyClose(r *Record) {
+func (d *Draft) applyClose(r *Record, status protocol.ExecutionStatus) {
 	d.closed = r.Time
-	d.status = terminalStatus[r.Type]
+	d.status = status
 	if d.closing == "" { // else the closing checkpoint brought the outcome
 		d.result, d.err = r.Payload, r.Error
 	}
@@ -83,13 +87,6 @@ func (d *Draft) applyClose(r *Record) {
 	d.closing, d.pause = "", nil
 	d.invokeAt = 0
 	d.news, d.reply, d.replySize = nil, nil, 0 // nobody will ask
-}
-
-var terminalStatus = map[protocol.EventType]protocol.ExecutionStatus{
-	protocol.EventExecutionSucceeded: protocol.ExecutionSucceeded,
-	protocol.EventExecutionFailed:    protocol.ExecutionFailed,
-	protocol.EventExecutionTimedOut:  protocol.ExecutionTimedOut,
-	protocol.EventExecutionStopped:   protocol.ExecutionStopped,
 }
 
 func (d *Draft) applyInvocationStart(r *Record) {
@@ -150,16 +147,16 @@ func (d *Draft) applyCheckpoint(r *Record) {
 	reply.Fence = d.Fence()
 }
 
-func (d *Draft) applyOperationStart(r *Record) {
+func (d *Draft) applyOperationStart(r *Record, m *protocol.Meaning) {
 	if i := d.find(r.OpID); i >= 0 { // the next attempt of a step
 		o := d.edit(i)
 		d.waking -= count(o.wakes())
 		before := o.doing()
-		o.Status, o.NextAttempt = protocol.StatusStarted, 0
+		o.Status, o.NextAttempt = m.Status, 0
 		d.recount(before, o.doing())
 		return
 	}
-	o := d.newOperation(r)
+	o := d.newOperation(r, m)
 	i := d.add(o)
 	d.pending += count(o.pending())
 	d.waking += count(o.wakes())
@@ -168,11 +165,11 @@ func (d *Draft) applyOperationStart(r *Record) {
 }
 
 // newOperation makes the operation that a …Started event begins.
-func (d *Draft) newOperation(r *Record) *operation {
+func (d *Draft) newOperation(r *Record, m *protocol.Meaning) *operation {
 	o := &operation{
 		Operation: protocol.Operation{
 			ID: r.OpID, ParentID: r.ParentID, Name: r.Name, SubType: r.SubType,
-			Type: operationTypes[r.Type], Status: protocol.StatusStarted, Start: r.Time,
+			Type: m.Operation, Status: m.Status, Start: r.Time,
 		},
 		parent: -1,
 	}
@@ -200,41 +197,17 @@ func (d *Draft) newOperation(r *Record) *operation {
 	return o
 }
 
-// operationTypes names the type of the operations that a record is about.
-var operationTypes = map[protocol.EventType]protocol.OperationType{
-	protocol.EventContextStarted:         protocol.TypeContext,
-	protocol.EventContextSucceeded:       protocol.TypeContext,
-	protocol.EventContextFailed:          protocol.TypeContext,
-	protocol.EventWaitStarted:            protocol.TypeWait,
-	protocol.EventWaitSucceeded:          protocol.TypeWait,
-	protocol.EventWaitCancelled:          protocol.TypeWait,
-	protocol.EventStepStarted:            protocol.TypeStep,
-	protocol.EventStepSucceeded:          protocol.TypeStep,
-	protocol.EventStepFailed:             protocol.TypeStep,
-	stepReady:                            protocol.TypeStep,
-	protocol.EventCallbackStarted:        protocol.TypeCallback,
-	protocol.EventCallbackSucceeded:      protocol.TypeCallback,
-	protocol.EventCallbackFailed:         protocol.TypeCallback,
-	protocol.EventCallbackTimedOut:       protocol.TypeCallback,
-	callbackHeartbeat:                    protocol.TypeCallback,
-	protocol.EventChainedInvokeStarted:   protocol.TypeChainedInvoke,
-	protocol.EventChainedInvokeSucceeded: protocol.TypeChainedInvoke,
-	protocol.EventChainedInvokeFailed:    protocol.TypeChainedInvoke,
-	protocol.EventChainedInvokeTimedOut:  protocol.TypeChainedInvoke,
-	protocol.EventChainedInvokeStopped:   protocol.TypeChainedInvoke,
-}
-
 // applyOperationChange folds what happens to an operation after its start. A
 // step may be closed without ever having been started on the record.
-func (d *Draft) applyOperationChange(r *Record) {
+func (d *Draft) applyOperationChange(r *Record, m *protocol.Meaning) {
 	i := d.find(r.OpID)
 	if i < 0 {
-		if r.Type != protocol.EventStepSucceeded && r.Type != protocol.EventStepFailed {
+		if !endsAttempt(m) {
 			panic(fmt.Sprintf("%s of unknown operation %q", r.Type, r.OpID))
 		}
 		started := *r
 		started.Type = protocol.EventStepStarted
-		d.applyOperationStart(&started)
+		d.applyOperationStart(&started, meaning(started.Type))
 		i = d.find(r.OpID)
 	}
 	if r.Type == callbackHeartbeat {
@@ -243,13 +216,13 @@ func (d *Draft) applyOperationChange(r *Record) {
 	}
 	o := d.edit(i)
 	before := *o
-	switch r.Type {
-	case stepReady:
-		o.Status, o.NextAttempt = protocol.StatusReady, 0
-	case protocol.EventStepSucceeded, protocol.EventStepFailed:
-		applyAttempt(o, r)
+	switch {
+	case r.Type == stepReady:
+		o.Status, o.NextAttempt = m.Status, 0
+	case endsAttempt(m):
+		applyAttempt(o, r, m.Status)
 	default:
-		applyEnd(o, r)
+		applyEnd(o, r, m.Status)
 	}
 	d.pending += count(o.pending()) - count(before.pending())
 	d.waking += count(o.wakes()) - count(before.wakes())
@@ -260,41 +233,24 @@ func (d *Draft) applyOperationChange(r *Record) {
 
 // applyAttempt folds the end of a step's attempt: the last one, or one that is
 // to be repeated after a delay.
-func applyAttempt(o *operation, r *Record) {
+func applyAttempt(o *operation, r *Record, status protocol.OperationStatus) {
 	o.Attempt = r.CurrentAttempt
 	o.Payload, o.Error = r.Payload, r.Error
 	if r.NextAttemptDelay > 0 {
 		o.Status, o.NextAttempt = protocol.StatusPending, r.Time.AddSeconds(r.NextAttemptDelay)
 		return
 	}
-	o.Status, o.End = closedStatus[r.Type], r.Time
+	o.Status, o.End = status, r.Time
 }
 
 // applyEnd folds the end of an operation that is no step.
-func applyEnd(o *operation, r *Record) {
-	status, ok := closedStatus[r.Type]
-	if !ok {
+func applyEnd(o *operation, r *Record, status protocol.OperationStatus) {
+	if !status.Closed() {
 		panic(fmt.Sprintf("unknown record type %q", r.Type))
 	}
 	o.Status, o.End = status, r.Time
-	o.Payload, o.Error, o.ReplayChildren = r.Payload, operationError(r), r.ReplayChildren
+	o.Payload, o.Error, o.ReplayChildren = r.Payload, r.OperationError(), r.ReplayChildren
 	o.invoke = nil // its input has served
-}
-
-var closedStatus = map[protocol.EventType]protocol.OperationStatus{
-	protocol.EventContextSucceeded:       protocol.StatusSucceeded,
-	protocol.EventContextFailed:          protocol.StatusFailed,
-	protocol.EventWaitSucceeded:          protocol.StatusSucceeded,
-	protocol.EventWaitCancelled:          protocol.StatusCancelled,
-	protocol.EventStepSucceeded:          protocol.StatusSucceeded,
-	protocol.EventStepFailed:             protocol.StatusFailed,
-	protocol.EventCallbackSucceeded:      protocol.StatusSucceeded,
-	protocol.EventCallbackFailed:         protocol.StatusFailed,
-	protocol.EventCallbackTimedOut:       protocol.StatusTimedOut,
-	protocol.EventChainedInvokeSucceeded: protocol.StatusSucceeded,
-	protocol.EventChainedInvokeFailed:    protocol.StatusFailed,
-	protocol.EventChainedInvokeTimedOut:  protocol.StatusTimedOut,
-	protocol.EventChainedInvokeStopped:   protocol.StatusStopped,
 }
 
 // applyHeartbeat moves a deadline, which the function need not hear of.
@@ -311,20 +267,6 @@ func (d *Draft) wake(now protocol.Timestamp) {
 	if !d.status.Closed() && !d.Invoking() && d.invokeAt == 0 {
 		d.invokeAt = now
 	}
-}
-
-// operationError is the error that an operation's record shows. A callback's
-// timeout event carries only the type; its record has the message too.
-func operationError(r *Record) *protocol.ErrorObject {
-	if r.Type != protocol.EventCallbackTimedOut || r.Error == nil {
-		return r.Error
-	}
-	e := *r.Error
-	e.ErrorMessage = "Callback timed out"
-	if e.ErrorType == protocol.ErrorTypeCallbackHeartbeat {
-		e.ErrorMessage = "Callback timed out on heartbeat"
-	}
-	return &e
 }
 
 func timeoutError(seconds int64) *protocol.ErrorObject {

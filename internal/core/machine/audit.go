@@ -28,7 +28,8 @@ func (a *Auditor) Add(r *Record) {
 			a.events = r.Event.ID
 		}
 	}
-	if a.terminal != "" && (operationTypes[r.Type] != "" || terminalStatus[r.Type] != "" || r.Type == invocationStarted) {
+	m := meaning(r.Type)
+	if a.terminal != "" && (m.Operation != "" || m.Execution.Closed() || r.Type == invocationStarted) {
 		a.problem("event %d, %s, comes after %s", r.Event.ID, r.Type, a.terminal)
 	}
 	switch r.Type {
@@ -47,7 +48,7 @@ func (a *Auditor) Add(r *Record) {
 			a.problem("it became a fork after it was invoked")
 		}
 	}
-	if terminalStatus[r.Type] != "" {
+	if m.Execution.Closed() {
 		a.terminal = r.Type
 	}
 }

@@ -218,7 +218,7 @@ type copier struct {
 
 // copy takes one record over, if it is about an operation and to be kept.
 func (c *copier) copy(r *Record) (err error) {
-	if operationTypes[r.Type] == "" || r.Type == callbackHeartbeat {
+	if meaning(r.Type).Status == "" {
 		return nil
 	}
 	i := c.x.index[r.OpID]
@@ -256,7 +256,7 @@ func (c *copier) begin(r *Record, closed bool) error {
 			ID: r.OpID, Name: r.Name, ParentID: r.ParentID, SubType: r.SubType, Payload: r.Payload,
 			ChainedInvokeOptions: &protocol.ChainedInvokeOptions{FunctionName: r.FunctionName, TenantID: r.TenantID, XAmznTraceID: r.TraceHeader},
 		}, c.req.Resolve)
-	case r.Type == protocol.EventStepSucceeded || r.Type == protocol.EventStepFailed:
+	case endsAttempt(meaning(r.Type)):
 		// A step whose start was never recorded. If it has another end, that
 		// will say everything.
 		if c.fate[c.x.index[r.OpID]] != edited {
@@ -270,14 +270,14 @@ func (c *copier) begin(r *Record, closed bool) error {
 
 // end records the outcome that was asked for of operation i.
 func (c *copier) end(i int) {
-	o, out := c.x.ops[i], c.outcomes[i]
+	o, out, status := c.x.ops[i], c.outcomes[i], protocol.StatusSucceeded
+	if out.Error != nil {
+		status = protocol.StatusFailed
+	}
 	r := Record{Event: protocol.Event{
-		Type: succeededEvents[o.Type], OpID: o.ID, Name: o.Name, ParentID: o.ParentID, SubType: o.SubType,
+		Type: protocol.EventOf(o.Type, status), OpID: o.ID, Name: o.Name, ParentID: o.ParentID, SubType: o.SubType,
 		Payload: out.Payload, Error: out.Error,
 	}}
-	if out.Error != nil {
-		r.Type = failedEvents[o.Type]
-	}
 	switch o.Type {
 	case protocol.TypeStep:
 		r.CurrentAttempt = 1
@@ -285,21 +285,6 @@ func (c *copier) end(i int) {
 		r.Duration = o.waitSeconds
 	}
 	c.d.emit(r)
-}
-
-var succeededEvents = map[protocol.OperationType]protocol.EventType{
-	protocol.TypeContext:       protocol.EventContextSucceeded,
-	protocol.TypeStep:          protocol.EventStepSucceeded,
-	protocol.TypeWait:          protocol.EventWaitSucceeded,
-	protocol.TypeCallback:      protocol.EventCallbackSucceeded,
-	protocol.TypeChainedInvoke: protocol.EventChainedInvokeSucceeded,
-}
-
-var failedEvents = map[protocol.OperationType]protocol.EventType{
-	protocol.TypeContext:       protocol.EventContextFailed,
-	protocol.TypeStep:          protocol.EventStepFailed,
-	protocol.TypeCallback:      protocol.EventCallbackFailed,
-	protocol.TypeChainedInvoke: protocol.EventChainedInvokeFailed,
 }
 
 // applyFork folds the end of the copying: what was copied is not news to the

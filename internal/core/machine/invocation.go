@@ -1,7 +1,6 @@
 package machine
 
 import (
-	"encoding/json"
 	"fmt"
 	"hash/fnv"
 	"time"
@@ -113,10 +112,7 @@ func (d *Draft) LoseInvocation() {
 	r := Record{
 		Event: protocol.Event{
 			Type: protocol.EventInvocationCompleted, RequestID: id, Start: d.invocation.start, End: d.now,
-			Error: &protocol.ErrorObject{
-				ErrorType:    protocol.ErrorTypeSandboxFailure,
-				ErrorMessage: fmt.Sprintf("RequestId: %s Error: the engine stopped during the invocation", id),
-			},
+			Error: protocol.InvocationError(id, protocol.ErrorTypeSandboxFailure, "the engine stopped during the invocation"),
 		},
 		Failed: true,
 		Lost:   true,
@@ -187,8 +183,8 @@ func (d *Draft) readOutput(answer []byte) (*protocol.InvocationOutput, *protocol
 	if protocol.CheckWeight(answer, maxOutputWeight) != nil {
 		return nil, badOutput("The invocation output has too many values.")
 	}
-	var out protocol.InvocationOutput
-	if err := json.Unmarshal(answer, &out); err != nil {
+	out, err := protocol.ReadOutput(answer)
+	if err != nil {
 		return nil, badOutput("Invalid Status in invocation output.")
 	}
 	switch out.Status {
@@ -213,7 +209,7 @@ func (d *Draft) readOutput(answer []byte) (*protocol.InvocationOutput, *protocol
 	default:
 		return nil, badOutput("Invalid Status in invocation output.")
 	}
-	return &out, nil
+	return out, nil
 }
 
 func badOutput(format string, args ...any) *protocol.ErrorObject {

@@ -89,7 +89,7 @@ func (d *Draft) check(r *Record) {
 	if id := r.Event.ID; id != 0 && id != d.events+1 {
 		panic(fmt.Sprintf("event %d follows event %d", id, d.events))
 	}
-	if typ := operationTypes[r.Type]; typ != "" {
+	if typ := meaning(r.Type).Operation; typ != "" {
 		if i := d.find(r.OpID); i >= 0 && d.op(i).Type != typ {
 			panic(fmt.Sprintf("%s of operation %q, which is a %s", r.Type, r.OpID, d.op(i).Type))
 		}

@@ -8,6 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/perdure/perdure/internal/core/history"
 	"github.com/perdure/perdure/internal/core/machine"
 	"github.com/perdure/perdure/protocol"
 )
@@ -607,6 +608,7 @@ func (m *model) checkDue(rt *rapid.T) {
 // checkHistory replays the history and compares what it says with the state.
 func (m *model) checkHistory(rt *rapid.T) {
 	told := map[string]*protocol.Operation{}
+	var fold history.Fold
 	next, completed, closed, paused := int64(1), 0, int64(0), false
 	for i := range m.records {
 		if !m.records[i].IsHistory() {
@@ -617,6 +619,7 @@ func (m *model) checkHistory(rt *rapid.T) {
 			rt.Fatalf("event %d follows event %d", ev.ID, next-1)
 		}
 		next++
+		changed := fold.Add(ev)
 		if closed != 0 && ev.Type != protocol.EventInvocationCompleted {
 			rt.Fatalf("%s came after the close", ev.Type)
 		}
@@ -637,7 +640,13 @@ func (m *model) checkHistory(rt *rapid.T) {
 			paused = !paused
 		default:
 			retell(rt, told, ev)
+			if ev.Type != protocol.EventExecutionStarted {
+				equal(m.t, "operation "+ev.OpID+" by the fold", changed.Operation, *told[ev.OpID])
+			}
 		}
+	}
+	if s := m.x.Status(); s != fold.Status && s != protocol.ExecutionPausing && s != protocol.ExecutionDeleting {
+		rt.Fatalf("by the fold the execution is %s, by its status %s", fold.Status, s)
 	}
 	if want := m.begun - btoi(m.x.Invoking()); completed != want {
 		rt.Fatalf("got the ends of %d invocations, want %d", completed, want)

@@ -19,12 +19,11 @@ func (s *state) Usage() Usage { return s.used }
 
 // meter counts what a record uses. New operations are counted where they are
 // added.
-func (d *Draft) meter(r *Record) {
-	switch r.Type {
-	case protocol.EventExecutionSucceeded, protocol.EventExecutionFailed, protocol.EventExecutionTimedOut, protocol.EventExecutionStopped,
-		protocol.EventExecutionPaused, protocol.EventExecutionResumed, executionClosing, pauseRequested, pauseCancelled:
+func (d *Draft) meter(r *Record, m *protocol.Meaning) {
+	switch {
+	case r.Type == executionClosing, m.Execution != "" && r.Type != protocol.EventExecutionStarted:
 		return
-	case protocol.EventInvocationCompleted:
+	case r.Type == protocol.EventInvocationCompleted:
 		if !r.Failed || r.Lost {
 			return
 		}

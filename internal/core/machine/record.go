@@ -67,6 +67,38 @@ const (
 	parentNotified protocol.EventType = "parentNotified"
 )
 
+// internal says what internal records mean, as [protocol.Meanings] does of events.
+var internal = map[protocol.EventType]*protocol.Meaning{
+	stepReady:         {Operation: protocol.TypeStep, Status: protocol.StatusReady},
+	callbackHeartbeat: {Operation: protocol.TypeCallback},
+	pauseRequested:    {Execution: protocol.ExecutionPausing},
+	pauseCancelled:    {Execution: protocol.ExecutionRunning},
+	invocationStarted: {}, checkpointAccepted: {}, executionClosing: {}, deletionRequested: {},
+	retrySkipped: {}, executionForked: {}, parentNotified: {},
+}
+
+// meaning is what a record of type t says; empty for a type that there is not.
+func meaning(t protocol.EventType) *protocol.Meaning {
+	if m := protocol.Meanings[t]; m != nil {
+		return m
+	}
+	if m := internal[t]; m != nil {
+		return m
+	}
+	return t.Meaning()
+}
+
+// known reports whether there are records of a type.
+func known(t protocol.EventType) bool { return internal[t] != nil || isEventType(t) }
+
+// isEventType tells the types of history events from internal ones.
+func isEventType(t protocol.EventType) bool { return protocol.Meanings[t] != nil }
+
+// endsAttempt reports whether a record with this meaning ends an attempt of a step.
+func endsAttempt(m *protocol.Meaning) bool {
+	return m.Operation == protocol.TypeStep && m.Status.Closed()
+}
+
 // IsHistory reports whether the record is an event of the history.
 func (r *Record) IsHistory() bool { return r.Event.ID > 0 }
 

@@ -66,7 +66,7 @@ func (v *vetter) record(r *Record) error {
 	v.texts(r)
 	v.numbers(r)
 	switch {
-	case operationTypes[r.Type] != "":
+	case meaning(r.Type).Operation != "":
 		v.operation(r)
 	case r.Identity != nil:
 		v.identity(r)
@@ -76,20 +76,6 @@ func (v *vetter) record(r *Record) error {
 	}
 	return nil
 }
-
-// known reports whether there are records of a type.
-func known(t protocol.EventType) bool {
-	switch t {
-	case protocol.EventExecutionStarted, protocol.EventInvocationCompleted, protocol.EventExecutionPaused, protocol.EventExecutionResumed,
-		invocationStarted, checkpointAccepted, executionClosing, pauseRequested, pauseCancelled,
-		deletionRequested, retrySkipped, executionForked, parentNotified:
-		return true
-	}
-	return operationTypes[t] != "" || terminalStatus[t] != ""
-}
-
-// isEventType tells the types of history events from internal ones.
-func isEventType(t protocol.EventType) bool { return t != "" && t[0] >= 'A' && t[0] <= 'Z' }
 
 // texts checks the members of a record that are texts.
 func (v *vetter) texts(r *Record) {
@@ -125,13 +111,12 @@ func (v *vetter) texts(r *Record) {
 
 // maxPayload bounds the payload of a record.
 func (v *vetter) maxPayload(r *Record) int {
-	switch r.Type {
-	case protocol.EventExecutionPaused, protocol.EventExecutionResumed, pauseRequested, pauseCancelled:
-		return 4 * protocol.MaxReason // bytes of so many characters
-	case protocol.EventExecutionStarted:
+	switch m := meaning(r.Type); {
+	case r.Type == protocol.EventExecutionStarted:
 		return protocol.MaxSyncPayload
-	}
-	if operationTypes[r.Type] != "" {
+	case m.Execution != "" && !m.Execution.Closed(): // a pause begins or ends
+		return 4 * protocol.MaxReason // bytes of so many characters
+	case m.Operation != "":
 		return v.rules.maxPayload()
 	}
 	return v.rules.maxResult()
@@ -170,9 +155,9 @@ func (v *vetter) numbers(r *Record) {
 
 // operation checks a record about an operation against those before it.
 func (v *vetter) operation(r *Record) {
-	typ, step := operationTypes[r.Type], r.Type == protocol.EventStepSucceeded || r.Type == protocol.EventStepFailed
-	_, ends := closedStatus[r.Type]
-	starts := !ends && r.Type != stepReady && r.Type != callbackHeartbeat
+	m := meaning(r.Type)
+	typ, step := m.Operation, endsAttempt(m)
+	starts, ends := m.Status == protocol.StatusStarted, m.Status.Closed()
 	o := v.ops[r.OpID]
 	switch {
 	case r.OpID == "":

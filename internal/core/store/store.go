@@ -181,9 +181,9 @@ type Query struct {
 	Limit       int    // at most this many; required, at least 1
 }
 
-// Span selects journal entries for [Store.Journal]: those with
+// Range selects journal entries for [Store.Journal]: those with
 // From <= Seq <= To, where zero members do not restrict.
-type Span struct {
+type Range struct {
 	From, To int64
 	Reverse  bool // descending sequence
 	Limit    int  // at most this many; zero for no limit
@@ -215,7 +215,7 @@ type Store interface {
 	// the sequence. An entry that is damaged or missing is a [DamagedError]:
 	// of what is yielded, nothing is left out. The iteration may hold a read transaction: it must not be
 	// kept waiting on a Commit. Entries appended meanwhile may be yielded too.
-	Journal(ctx context.Context, id string, span Span) iter.Seq2[Entry, error]
+	Journal(ctx context.Context, id string, part Range) iter.Seq2[Entry, error]
 
 	// List returns the rows that q selects, ordered by id. Damaged ones are
 	// among them, if they are found, and say so.

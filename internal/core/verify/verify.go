@@ -145,7 +145,7 @@ func (v *verifier) read(id string) (*store.Row, *machine.Execution, []string, er
 	}
 	loader, auditor := machine.Load(v.opts.Rules), machine.Auditor{}
 	last := int64(0)
-	for entry, err := range v.store.Journal(v.ctx, id, store.Span{}) {
+	for entry, err := range v.store.Journal(v.ctx, id, store.Range{}) {
 		if damaged, ok := errors.AsType[*store.DamagedError](err); ok {
 			return row, nil, []string{damaged.What + " is damaged"}, nil
 		}

@@ -139,9 +139,7 @@ func (h *Hub) cancel(w *worker, c *call, out engine.Outcome) engine.Outcome {
 }
 
 func failure(inv *engine.Invocation, errorType, text string, unstarted bool) engine.Outcome {
-	return engine.Outcome{Unstarted: unstarted, Error: &protocol.ErrorObject{
-		ErrorType: errorType, ErrorMessage: "RequestId: " + inv.RequestID + " Error: " + text,
-	}}
+	return engine.Outcome{Unstarted: unstarted, Error: protocol.InvocationError(inv.RequestID, errorType, "%s", text)}
 }
 
 // Join attaches a worker to a function; from says where it is, for people.

@@ -149,9 +149,7 @@ func broken(inv *engine.Invocation, err error) engine.Outcome {
 }
 
 func failure(inv *engine.Invocation, errorType, text string) engine.Outcome {
-	return engine.Outcome{Error: &protocol.ErrorObject{
-		ErrorType: errorType, ErrorMessage: "RequestId: " + inv.RequestID + " Error: " + text,
-	}}
+	return engine.Outcome{Error: protocol.InvocationError(inv.RequestID, errorType, "%s", text)}
 }
 
 func unreached(inv *engine.Invocation, text string) engine.Outcome {

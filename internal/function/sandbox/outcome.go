@@ -21,10 +21,7 @@ const (
 
 // failure is an outcome in the words of Lambda's own errors.
 func failure(inv *engine.Invocation, errorType, text string) engine.Outcome {
-	return engine.Outcome{Error: &protocol.ErrorObject{
-		ErrorType:    errorType,
-		ErrorMessage: "RequestId: " + inv.RequestID + " Error: " + text,
-	}}
+	return engine.Outcome{Error: protocol.InvocationError(inv.RequestID, errorType, "%s", text)}
 }
 
 func unstarted(inv *engine.Invocation, errorType, text string) engine.Outcome {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/protocol"
 )
 
 var callbacks = suite{
@@ -83,9 +84,9 @@ func awaitThenWait(ctx durable.Context, name string) (string, error) {
 }
 
 func failureThenWait(ctx durable.Context, name string, opts ...durable.CallbackOption) (string, error) {
-	var failed *durable.CallbackError
 	_, err := awaitCallback(ctx, name, opts...)
-	if !errors.As(err, &failed) {
+	failed, found := durable.Failed(err, protocol.SubTypeCallback)
+	if !found {
 		return "", errors.New("the callback did not fail with a CallbackError")
 	}
 	return failed.Error(), durable.Wait(ctx, "", 2*time.Second)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/protocol"
 )
 
 var children = suite{
@@ -57,8 +58,8 @@ func failingChild(ctx durable.Context) (string, error) {
 }
 
 func caughtChild(ctx durable.Context, input string) (string, error) {
-	var failed *durable.ChildContextError
-	if _, err := failingChild(ctx); !errors.As(err, &failed) {
+	_, err := failingChild(ctx)
+	if _, failed := durable.Failed(err, protocol.SubTypeRunInChildContext); !failed {
 		return "", errors.New("the child did not fail with a ChildContextError")
 	}
 	return constant(ctx, "recover", input)

@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/protocol"
 )
 
 var invokes = suite{
@@ -65,8 +66,8 @@ func namedInvoke(ctx durable.Context, input struct{ Name, Payload string }) (any
 }
 
 func caughtInvoke(ctx durable.Context, _ any) (any, error) {
-	var failed *durable.InvokeError
-	if _, err := durable.Invoke(ctx, "", failing, nil); !errors.As(err, &failed) {
+	_, err := durable.Invoke(ctx, "", failing, nil)
+	if _, failed := durable.Failed(err, protocol.SubTypeChainedInvoke); !failed {
 		return nil, errors.New("the invoke did not fail with an InvokeError")
 	}
 	return "fallback", nil

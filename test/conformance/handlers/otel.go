@@ -13,6 +13,7 @@ import (
 
 	"github.com/perdure/perdure/durable"
 	"github.com/perdure/perdure/durable/durableotel"
+	"github.com/perdure/perdure/durable/retry"
 )
 
 // scenarios are what the requirements for traces run, by their number; each
@@ -136,7 +137,7 @@ func failOnce(ctx durable.Context, name string, delay time.Duration) (any, error
 			return nil, errors.New("not yet")
 		}
 		return "done", nil
-	}, durable.WithRetry(durable.FixedRetry(2, delay)))
+	}, durable.WithRetry(retry.Fixed(2, delay)))
 }
 
 // failForGood is a step that is tried once.

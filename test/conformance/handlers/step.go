@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/durable/retry"
 )
 
 var steps = suite{
@@ -24,12 +25,12 @@ var steps = suite{
 	"1-10": serve(failedStepThenWait),
 	"1-11": serve(func(ctx durable.Context, _ any) (string, error) { return failingTimes(ctx, 1, retrySoon) }),
 	"1-12": serve(func(ctx durable.Context, _ any) (string, error) {
-		return failingTimes(ctx, 4, durable.WithRetry(durable.FixedRetry(4, time.Second)))
+		return failingTimes(ctx, 4, durable.WithRetry(retry.Fixed(4, time.Second)))
 	}),
 	"1-13": serve(func(ctx durable.Context, _ any) (string, error) { return failingTimes(ctx, 2) }),
 	"1-14": serve(func(ctx durable.Context, _ any) (string, error) {
-		return failingTimes(ctx, 2, durable.WithRetry(durable.RetryPolicy{
-			MaxAttempts: 5, Delay: 2 * time.Second, Multiplier: 3, Jitter: durable.NoJitter,
+		return failingTimes(ctx, 2, durable.WithRetry(retry.Policy{
+			MaxAttempts: 5, Delay: 2 * time.Second, Multiplier: 3, Jitter: retry.NoJitter,
 		}))
 	}),
 	"1-15": serve(retriedError),
@@ -41,8 +42,8 @@ var steps = suite{
 }
 
 var (
-	noRetry   = durable.WithRetry(durable.NoRetry())
-	retrySoon = durable.WithRetry(durable.FixedRetry(2, time.Second))
+	noRetry   = durable.WithRetry(retry.None())
+	retrySoon = durable.WithRetry(retry.Fixed(2, time.Second))
 )
 
 func greetInStep(ctx durable.Context, name string) (string, error) {
@@ -145,14 +146,14 @@ type TransientError struct{}
 
 func (*TransientError) Error() string { return "for a moment it does not work" }
 
-var isTransient = durable.ErrorAs[*TransientError]()
+var isTransient = retry.As[*TransientError]()
 
 func retriedError(ctx durable.Context, _ any) (string, error) {
 	return transientStep(ctx, isTransient)
 }
 
 func unretriedError(ctx durable.Context, _ any) (string, error) {
-	return transientStep(ctx, durable.Not(isTransient))
+	return transientStep(ctx, retry.Not(isTransient))
 }
 
 func transientStep(ctx durable.Context, retryIf func(error) bool) (string, error) {
@@ -161,8 +162,8 @@ func transientStep(ctx durable.Context, retryIf func(error) bool) (string, error
 			return "", &TransientError{}
 		}
 		return "done", nil
-	}, durable.WithRetry(durable.RetryPolicy{
-		MaxAttempts: 3, Delay: time.Second, Jitter: durable.NoJitter, RetryIf: retryIf,
+	}, durable.WithRetry(retry.Policy{
+		MaxAttempts: 3, Delay: time.Second, Jitter: retry.NoJitter, RetryIf: retryIf,
 	}))
 }
 

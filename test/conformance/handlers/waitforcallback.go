@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/protocol"
 )
 
 var callbackWaits = suite{
@@ -47,8 +48,8 @@ func waitForCallback(ctx durable.Context, name string, opts ...durable.WaitForCa
 }
 
 func recoveredCallback(ctx durable.Context, name, recovered string, opts ...durable.WaitForCallbackOption) (string, error) {
-	var failed *durable.CallbackError
-	if _, err := waitForCallback(ctx, name, opts...); !errors.As(err, &failed) {
+	_, err := waitForCallback(ctx, name, opts...)
+	if _, failed := durable.Failed(err, protocol.SubTypeCallback); !failed {
 		return "", errors.New("the wait did not fail with a CallbackError")
 	}
 	return recovered, nil

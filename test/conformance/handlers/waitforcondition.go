@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/durable/retry"
+	"github.com/perdure/perdure/protocol"
 )
 
 var conditions = suite{
@@ -26,8 +28,8 @@ var conditions = suite{
 }
 
 var (
-	everySecond     = durable.WithPolling(durable.FixedPolling(10, time.Second))
-	everyTwoSeconds = durable.WithPolling(durable.FixedPolling(10, 2*time.Second))
+	everySecond     = durable.WithPolling(retry.Fixed(10, time.Second))
+	everyTwoSeconds = durable.WithPolling(retry.Fixed(10, 2*time.Second))
 )
 
 // count adds one to the state with each check, until it reaches limit.
@@ -47,7 +49,7 @@ func metAtOnce(ctx durable.Context, limit int) (int, error) {
 func neverMet(ctx durable.Context, _ int) (int, error) {
 	return durable.WaitForCondition(ctx, "", 0, func(_ context.Context, n int) (int, bool, error) {
 		return n + 1, false, nil
-	}, durable.WithPolling(durable.FixedPolling(3, time.Second)))
+	}, durable.WithPolling(retry.Fixed(3, time.Second)))
 }
 
 func failingCheck(ctx durable.Context) (string, error) {
@@ -57,8 +59,8 @@ func failingCheck(ctx durable.Context) (string, error) {
 }
 
 func recoveredCheck(ctx durable.Context, _ any) (string, error) {
-	var failed *durable.WaitForConditionError
-	if _, err := failingCheck(ctx); !errors.As(err, &failed) {
+	_, err := failingCheck(ctx)
+	if _, failed := durable.Failed(err, protocol.SubTypeWaitForCondition); !failed {
 		return "", errors.New("the check did not fail with a WaitForConditionError")
 	}
 	return "recovered", nil

@@ -9,30 +9,31 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/durable/plugin"
 )
 
 // watched adds a plugin that tells of some operations.
-func watched(only func(*durable.OperationInfo) bool) durable.HandlerOption {
+func watched(only func(*plugin.Operation) bool) durable.HandlerOption {
 	return durable.WithPlugins(watcher{name: "CONFPLUGIN", only: only}.plugin())
 }
 
 // watchedWithNone is watched with a word for what is absent.
-func watchedWithNone(only func(*durable.OperationInfo) bool) durable.HandlerOption {
+func watchedWithNone(only func(*plugin.Operation) bool) durable.HandlerOption {
 	return durable.WithPlugins(watcher{name: "CONFPLUGIN", only: only, none: true}.plugin())
 }
 
-func isAny(*durable.OperationInfo) bool        { return true }
-func isStep(op *durable.OperationInfo) bool    { return op.Type == "STEP" }
-func isWait(op *durable.OperationInfo) bool    { return op.Type == "WAIT" }
-func isContext(op *durable.OperationInfo) bool { return op.Type == "CONTEXT" }
-func isBranch(op *durable.OperationInfo) bool  { return op.SubType == "ParallelBranch" }
+func isAny(*plugin.Operation) bool        { return true }
+func isStep(op *plugin.Operation) bool    { return op.Type == "STEP" }
+func isWait(op *plugin.Operation) bool    { return op.Type == "WAIT" }
+func isContext(op *plugin.Operation) bool { return op.Type == "CONTEXT" }
+func isBranch(op *plugin.Operation) bool  { return op.SubType == "ParallelBranch" }
 
 // watcher is a plugin that writes what it hears as JSON lines on standard
 // output. The requirements ask for lines of two kinds, in which the same things
 // have other names; each line here has what both want.
 type watcher struct {
 	name   string
-	only   func(*durable.OperationInfo) bool
+	only   func(*plugin.Operation) bool
 	none   bool // says NONE where an operation has no parent, result or error
 	faulty bool // panics in every hook
 }
@@ -40,20 +41,20 @@ type watcher struct {
 // fields are members of a line. What is not known is left out.
 type fields map[string]any
 
-func (w watcher) plugin() *durable.Plugin {
-	return &durable.Plugin{
+func (w watcher) plugin() *plugin.Plugin {
+	return &plugin.Plugin{
 		Name: w.name,
-		InvocationStart: func(ctx context.Context, inv *durable.Invocation) context.Context {
+		InvocationStart: func(ctx context.Context, inv *plugin.Invocation) context.Context {
 			for _, op := range inv.Updated {
-				info := &durable.OperationInfo{Operation: op, Invocation: inv}
+				info := &plugin.Operation{Operation: op, Invocation: inv}
 				w.tellOf("updated-on-invoke", info, fields{"first": inv.First})
 			}
 			w.tell("invocation-start", inv, invocation(inv), fields{"updatedOperationsCount": len(inv.Updated)})
 			return ctx
 		},
-		OperationResume: func(_ context.Context, op *durable.OperationInfo) { w.tellOf("operation-start", op) },
-		OperationStart:  func(_ context.Context, op *durable.OperationInfo) { w.tellOf("operation-start", op) },
-		OperationChange: func(_ context.Context, change *durable.OperationChange) {
+		OperationResume: func(_ context.Context, op *plugin.Operation) { w.tellOf("operation-start", op) },
+		OperationStart:  func(_ context.Context, op *plugin.Operation) { w.tellOf("operation-start", op) },
+		OperationChange: func(_ context.Context, change *plugin.Change) {
 			all := change.Invocation.Operations
 			for _, op := range change.Updated {
 				in := all.Get(op.ID) != nil
@@ -63,22 +64,22 @@ func (w watcher) plugin() *durable.Plugin {
 				})
 			}
 		},
-		OperationEnd: func(_ context.Context, op *durable.OperationInfo) { w.tellOf("operation-end", op, w.outcome(op)) },
-		AttemptStart: func(ctx context.Context, a *durable.AttemptInfo) context.Context {
+		OperationEnd: func(_ context.Context, op *plugin.Operation) { w.tellOf("operation-end", op, w.outcome(op)) },
+		AttemptStart: func(ctx context.Context, a *plugin.Attempt) context.Context {
 			w.tellOf("attempt-start", a.Operation, fields{"n": a.Number, "attempt": a.Number}, times(a.Start, a.End))
 			return ctx
 		},
-		AttemptEnd: func(_ context.Context, a *durable.AttemptInfo) {
+		AttemptEnd: func(_ context.Context, a *plugin.Attempt) {
 			w.tellOf("attempt-end", a.Operation, fields{"n": a.Number, "attempt": a.Number}, times(a.Start, a.End), outcome(a.Err))
 		},
-		ContextStart: func(ctx context.Context, run *durable.ContextInfo) context.Context {
+		ContextStart: func(ctx context.Context, run *plugin.ContextRun) context.Context {
 			w.tellOf("fn-start", run.Operation, fields{"isReplayingChildren": run.ReplaysChildren})
 			return ctx
 		},
-		ContextEnd: func(_ context.Context, run *durable.ContextInfo) {
+		ContextEnd: func(_ context.Context, run *plugin.ContextRun) {
 			w.tellOf("fn-end", run.Operation, fields{"isReplayingChildren": run.ReplaysChildren}, outcome(run.Err))
 		},
-		InvocationEnd: func(_ context.Context, end *durable.InvocationOutcome) {
+		InvocationEnd: func(_ context.Context, end *plugin.Outcome) {
 			how := fields{"status": end.Status, "terminal": end.Status == "SUCCEEDED" || end.Status == "FAILED"}
 			if end.Error != nil {
 				how["executionError"] = end.Error.ErrorMessage
@@ -88,14 +89,14 @@ func (w watcher) plugin() *durable.Plugin {
 	}
 }
 
-func invocation(inv *durable.Invocation) fields {
+func invocation(inv *plugin.Invocation) fields {
 	return fields{
 		"first": inv.First, "isFirstInvocation": inv.First, "requestId": inv.RequestID,
 		"operationsCount": inv.Operations.Len(), "executionStartTimestamp": inv.ExecutionStart.UTC(),
 	}
 }
 
-func (w watcher) operation(op *durable.OperationInfo) fields {
+func (w watcher) operation(op *plugin.Operation) fields {
 	f := fields{
 		"op": op.ID, "id": op.ID, "name": op.Name, "type": op.Type, "subType": op.SubType, "status": op.Status,
 		"replay": op.Replayed, "isReplay": op.Replayed, "pending": !op.Status.Closed(),
@@ -114,7 +115,7 @@ func (w watcher) operation(op *durable.OperationInfo) fields {
 }
 
 // outcome is what came of an operation.
-func (w watcher) outcome(op *durable.OperationInfo) fields {
+func (w watcher) outcome(op *plugin.Operation) fields {
 	f := fields{}
 	if w.none {
 		f["result"], f["error"] = "NONE", "NONE"
@@ -143,14 +144,14 @@ func outcome(err error) fields {
 	return fields{"outcome": "SUCCEEDED"}
 }
 
-func (w watcher) tellOf(hook string, op *durable.OperationInfo, more ...fields) {
+func (w watcher) tellOf(hook string, op *plugin.Operation, more ...fields) {
 	if w.only(op) {
 		w.tell(hook, op.Invocation, append([]fields{w.operation(op)}, more...)...)
 	}
 }
 
 // tell writes a line.
-func (w watcher) tell(hook string, inv *durable.Invocation, all ...fields) {
+func (w watcher) tell(hook string, inv *plugin.Invocation, all ...fields) {
 	line := fields{"plugin": w.name, "hook": hook, "durableExecutionArn": inv.ExecutionARN}
 	for _, f := range all {
 		maps.Copy(line, f)

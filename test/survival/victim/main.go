@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/durable/retry"
 )
 
 // job is the event: how long to wait, so that the test chooses.
@@ -23,7 +24,7 @@ func main() { durable.Start(handle) }
 func handle(ctx durable.Context, j job) (string, error) {
 	// An interrupted at-most-once attempt counts, so there must be more
 	// attempts than anybody can kill.
-	often := durable.WithRetry(durable.RetryPolicy{MaxAttempts: 1000, Delay: time.Second, Multiplier: 1, Jitter: durable.NoJitter})
+	often := durable.WithRetry(retry.Policy{MaxAttempts: 1000, Delay: time.Second, Multiplier: 1, Jitter: retry.NoJitter})
 	if _, err := durable.Step(ctx, "validate", body("validate"), often); err != nil {
 		return "", err
 	}

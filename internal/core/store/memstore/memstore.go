@@ -215,14 +215,14 @@ func (s *Store) Named(ctx context.Context, function, n string) (*store.Row, erro
 }
 
 // Journal implements [store.Store]. It holds no lock while it yields.
-func (s *Store) Journal(ctx context.Context, id string, span store.Span) iter.Seq2[store.Entry, error] {
+func (s *Store) Journal(ctx context.Context, id string, part store.Range) iter.Seq2[store.Entry, error] {
 	return func(yield func(store.Entry, error) bool) {
 		journal, err := s.journal(ctx, id)
 		if err != nil {
 			yield(store.Entry{}, err)
 			return
 		}
-		for seq := range selected(span, int64(len(journal))) {
+		for seq := range selected(part, int64(len(journal))) {
 			if err := ctx.Err(); err != nil {
 				yield(store.Entry{}, err)
 				return

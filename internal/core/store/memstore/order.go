@@ -123,19 +123,19 @@ func passed(id, until string, oldestFirst bool) bool {
 	return id <= until
 }
 
-// selected yields the numbers that span selects from a journal of n entries.
-func selected(span store.Span, n int64) iter.Seq[int64] {
-	first, last := max(span.From, 1), n
-	if span.To > 0 {
-		last = min(last, span.To)
+// selected yields the numbers that part selects from a journal of n entries.
+func selected(part store.Range, n int64) iter.Seq[int64] {
+	first, last := max(part.From, 1), n
+	if part.To > 0 {
+		last = min(last, part.To)
 	}
 	seq, step := first, int64(1)
-	if span.Reverse {
+	if part.Reverse {
 		seq, step = last, -1
 	}
 	return func(yield func(int64) bool) {
 		for count := 0; first <= seq && seq <= last; seq += step {
-			if span.Limit > 0 && count == span.Limit || !yield(seq) {
+			if part.Limit > 0 && count == part.Limit || !yield(seq) {
 				return
 			}
 			count++

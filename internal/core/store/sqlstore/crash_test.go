@@ -65,7 +65,7 @@ func entry(id string, seq int64) store.Write {
 }
 
 func length(ctx context.Context, s store.Store, id string) (last int64) {
-	for e := range s.Journal(ctx, id, store.Span{Reverse: true, Limit: 1}) {
+	for e := range s.Journal(ctx, id, store.Range{Reverse: true, Limit: 1}) {
 		last = e.Seq
 	}
 	return last
@@ -124,7 +124,7 @@ func checkSurvivors(t *testing.T, dir string, acknowledged map[string]int64) {
 	defer s.Close()
 	for i := range executions {
 		id, last := fmt.Sprintf("x%d", i), int64(0)
-		for e, err := range s.Journal(t.Context(), id, store.Span{}) {
+		for e, err := range s.Journal(t.Context(), id, store.Range{}) {
 			if err != nil {
 				t.Fatal(err)
 			}

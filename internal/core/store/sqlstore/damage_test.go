@@ -70,7 +70,7 @@ func TestWrongPlaceIsNoticed(t *testing.T) {
 		s := reopened(t, dir)
 		for _, reverse := range []bool{false, true} {
 			var failure error
-			for _, err := range s.Journal(t.Context(), "a", store.Span{Reverse: reverse}) {
+			for _, err := range s.Journal(t.Context(), "a", store.Range{Reverse: reverse}) {
 				failure = err
 			}
 			if _, ok := failure.(*store.DamagedError); !ok {
@@ -135,7 +135,7 @@ func contents(t *testing.T, dir string) (text string, noticed error) {
 			return "", fmt.Errorf("the row of %q", row.ID)
 		}
 		fmt.Fprintf(&b, "%+v\n", row)
-		for e, err := range s.Journal(t.Context(), row.ID, store.Span{}) {
+		for e, err := range s.Journal(t.Context(), row.ID, store.Range{}) {
 			if err != nil {
 				return "", err
 			}
@@ -224,7 +224,7 @@ func TestFlippedPayloadHarmsNobodyElse(t *testing.T) {
 	}
 	for _, row := range rows {
 		var failure error
-		for _, err := range s.Journal(t.Context(), row.ID, store.Span{}) {
+		for _, err := range s.Journal(t.Context(), row.ID, store.Range{}) {
 			failure = err
 		}
 		if row.Damaged || (failure != nil) != (row.ID == "c") {

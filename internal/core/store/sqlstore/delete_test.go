@@ -109,7 +109,7 @@ func TestDeletionOutlivesAStore(t *testing.T) {
 
 func allEntries(t *testing.T, s *Store, id string) (all []store.Entry) {
 	t.Helper()
-	for e, err := range s.Journal(t.Context(), id, store.Span{}) {
+	for e, err := range s.Journal(t.Context(), id, store.Range{}) {
 		if err != nil {
 			t.Fatal(err)
 		}

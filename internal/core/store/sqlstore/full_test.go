@@ -156,7 +156,7 @@ func TestLogStaysShort(t *testing.T) {
 func wantEntries(t *testing.T, s *Store, id string, want int64) {
 	t.Helper()
 	got := int64(0)
-	for _, err := range s.Journal(t.Context(), id, store.Span{}) {
+	for _, err := range s.Journal(t.Context(), id, store.Range{}) {
 		if err != nil {
 			t.Fatal(err)
 		}

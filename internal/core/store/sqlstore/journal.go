@@ -21,9 +21,9 @@ const (
 )
 
 // Journal implements [store.Store].
-func (s *Store) Journal(ctx context.Context, id string, span store.Span) iter.Seq2[store.Entry, error] {
+func (s *Store) Journal(ctx context.Context, id string, part store.Range) iter.Seq2[store.Entry, error] {
 	return func(yield func(store.Entry, error) bool) {
-		for c := newCursor(id, span); !c.done; {
+		for c := newCursor(id, part); !c.done; {
 			chunk, err := c.next(ctx, s.readers)
 			for _, e := range chunk {
 				if !yield(e, nil) {
@@ -48,8 +48,8 @@ type cursor struct {
 	done     bool
 }
 
-func newCursor(id string, span store.Span) *cursor {
-	c := &cursor{id: id, from: max(span.From, 1), to: span.To, reverse: span.Reverse, left: span.Limit}
+func newCursor(id string, part store.Range) *cursor {
+	c := &cursor{id: id, from: max(part.From, 1), to: part.To, reverse: part.Reverse, left: part.Limit}
 	if c.to == 0 {
 		c.to = math.MaxInt64
 	}

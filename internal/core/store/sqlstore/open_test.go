@@ -151,7 +151,7 @@ func TestCorruptPages(t *testing.T) {
 	}
 	s := open(t, dir, nil)
 	var last error
-	for _, last = range s.Journal(t.Context(), "x", store.Span{}) {
+	for _, last = range s.Journal(t.Context(), "x", store.Range{}) {
 	}
 	if !errors.Is(last, store.ErrCorrupt) {
 		t.Errorf("Journal: got %v, want %v", last, store.ErrCorrupt)

@@ -100,10 +100,10 @@ func found(t *testing.T, s store.Store) map[string]string {
 		tell("named "+id, row, false, err)
 		value, err := s.Document(background, "k", id)
 		tell("document "+id, value, false, err)
-		for key, span := range map[string]store.Span{"journal ": {}, "reverse ": {Reverse: true}} {
+		for key, part := range map[string]store.Range{"journal ": {}, "reverse ": {Reverse: true}} {
 			var entries []store.Entry
 			var failure error
-			for e, err := range s.Journal(background, id, span) {
+			for e, err := range s.Journal(background, id, part) {
 				if entries, failure = append(entries, e), err; err != nil {
 					break
 				}

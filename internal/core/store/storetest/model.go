@@ -144,21 +144,21 @@ func (m model) agenda(a store.Agenda, after store.Item, limit int) (items []stor
 	return items[:min(limit, len(items))]
 }
 
-func (m model) journal(id string, span store.Span) []store.Entry {
+func (m model) journal(id string, part store.Range) []store.Entry {
 	var all []store.Entry
 	if m[id] == nil {
 		return nil
 	}
 	for i, data := range m[id].data {
-		if seq := int64(i + 1); seq >= span.From && (span.To == 0 || seq <= span.To) {
+		if seq := int64(i + 1); seq >= part.From && (part.To == 0 || seq <= part.To) {
 			all = append(all, store.Entry{Seq: seq, Data: []byte(data)})
 		}
 	}
-	if span.Reverse {
+	if part.Reverse {
 		slices.Reverse(all)
 	}
-	if span.Limit > 0 {
-		all = all[:min(span.Limit, len(all))]
+	if part.Limit > 0 {
+		all = all[:min(part.Limit, len(all))]
 	}
 	return all
 }
@@ -282,11 +282,11 @@ func testModel(t *testing.T, s store.Store) {
 			},
 			"journal": func(t *rapid.T) {
 				id := someIDs.Draw(t, "id")
-				span := store.Span{
+				part := store.Range{
 					From: rapid.Int64Range(0, 6).Draw(t, "from"), To: rapid.Int64Range(0, 6).Draw(t, "to"),
 					Reverse: rapid.Bool().Draw(t, "reverse"), Limit: rapid.IntRange(0, 4).Draw(t, "limit"),
 				}
-				same(t, m.journal(id, span), collect(t, s, id, span), nil)
+				same(t, m.journal(id, part), collect(t, s, id, part), nil)
 			},
 		})
 		same(t, slices.Sorted(maps.Keys(m)), stored(t, s), nil)
@@ -327,9 +327,9 @@ func absent(t *rapid.T, row *store.Row, err error) *store.Row {
 	return row
 }
 
-func collect(t *rapid.T, s store.Store, id string, span store.Span) []store.Entry {
+func collect(t *rapid.T, s store.Store, id string, part store.Range) []store.Entry {
 	var all []store.Entry
-	for e, err := range s.Journal(background, id, span) {
+	for e, err := range s.Journal(background, id, part) {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -48,7 +48,7 @@ func testAppendRace(t *testing.T, s store.Store) {
 			t.Errorf("entry %d: %d writers won, want 1", seq, won.Load())
 		}
 	}
-	if got := len(entries(t, s.Journal(background, "a", store.Span{}))); got != 1+rounds {
+	if got := len(entries(t, s.Journal(background, "a", store.Range{}))); got != 1+rounds {
 		t.Errorf("got %d entries, want %d", got, 1+rounds)
 	}
 }
@@ -99,7 +99,7 @@ func testIndependentWriters(t *testing.T, s store.Store) {
 	})
 	for i := range writers {
 		id := fmt.Sprintf("x%02d", i)
-		if got := len(entries(t, s.Journal(background, id, store.Span{}))); got != length {
+		if got := len(entries(t, s.Journal(background, id, store.Range{}))); got != length {
 			t.Errorf("%s: got %d entries, want %d", id, got, length)
 		}
 	}
@@ -139,7 +139,7 @@ func readWhole(t *testing.T, s store.Store) {
 		return
 	}
 	last := int64(0)
-	for e, err := range s.Journal(background, "a", store.Span{}) {
+	for e, err := range s.Journal(background, "a", store.Range{}) {
 		if err != nil || e.Seq != last+1 {
 			t.Errorf("behind entry %d: got entry %d, %v", last, e.Seq, err)
 			return
@@ -158,7 +158,7 @@ var calls = map[string]func(ctx context.Context, s store.Store) error{
 	"Delete":        func(ctx context.Context, s store.Store) error { return s.Delete(ctx, "a") },
 	"Row":           func(ctx context.Context, s store.Store) error { _, err := s.Row(ctx, "a"); return err },
 	"Named":         func(ctx context.Context, s store.Store) error { _, err := s.Named(ctx, "f", "name of a"); return err },
-	"Journal":       func(ctx context.Context, s store.Store) error { return lastError(s.Journal(ctx, "a", store.Span{})) },
+	"Journal":       func(ctx context.Context, s store.Store) error { return lastError(s.Journal(ctx, "a", store.Range{})) },
 	"List": func(ctx context.Context, s store.Store) error {
 		_, err := s.List(ctx, store.Query{Limit: 1})
 		return err

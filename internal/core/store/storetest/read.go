@@ -31,31 +31,31 @@ func testJournal(t *testing.T, s store.Store) {
 	mustCommit(t, s, start(newRow("a")), next("a", 2), next("a", 3), next("a", 4), next("a", 5))
 	mustCommit(t, s, start(newRow("aa")), start(newRow("b")), next("b", 2)) // neighbours
 	for _, test := range []struct {
-		span store.Span
+		part store.Range
 		want []int64
 	}{
-		{store.Span{}, []int64{1, 2, 3, 4, 5}},
-		{store.Span{From: 3}, []int64{3, 4, 5}},
-		{store.Span{To: 2}, []int64{1, 2}},
-		{store.Span{From: 2, To: 4}, []int64{2, 3, 4}},
-		{store.Span{From: 3, To: 3}, []int64{3}},
-		{store.Span{From: 4, To: 3}, nil},
-		{store.Span{From: 6}, nil},
-		{store.Span{To: 9, Limit: 9}, []int64{1, 2, 3, 4, 5}},
-		{store.Span{Limit: 2}, []int64{1, 2}},
-		{store.Span{Reverse: true}, []int64{5, 4, 3, 2, 1}},
-		{store.Span{Reverse: true, Limit: 1}, []int64{5}},
-		{store.Span{Reverse: true, From: 2, To: 4, Limit: 2}, []int64{4, 3}},
+		{store.Range{}, []int64{1, 2, 3, 4, 5}},
+		{store.Range{From: 3}, []int64{3, 4, 5}},
+		{store.Range{To: 2}, []int64{1, 2}},
+		{store.Range{From: 2, To: 4}, []int64{2, 3, 4}},
+		{store.Range{From: 3, To: 3}, []int64{3}},
+		{store.Range{From: 4, To: 3}, nil},
+		{store.Range{From: 6}, nil},
+		{store.Range{To: 9, Limit: 9}, []int64{1, 2, 3, 4, 5}},
+		{store.Range{Limit: 2}, []int64{1, 2}},
+		{store.Range{Reverse: true}, []int64{5, 4, 3, 2, 1}},
+		{store.Range{Reverse: true, Limit: 1}, []int64{5}},
+		{store.Range{Reverse: true, From: 2, To: 4, Limit: 2}, []int64{4, 3}},
 	} {
 		var got []int64
-		for _, e := range entries(t, s.Journal(background, "a", test.span)) {
+		for _, e := range entries(t, s.Journal(background, "a", test.part)) {
 			got = append(got, e.Seq)
 			if string(e.Data) != fmt.Sprint(e.Seq) {
-				t.Errorf("%+v: entry %d holds %q", test.span, e.Seq, e.Data)
+				t.Errorf("%+v: entry %d holds %q", test.part, e.Seq, e.Data)
 			}
 		}
 		if !slices.Equal(got, test.want) {
-			t.Errorf("%+v: got %v, want %v", test.span, got, test.want)
+			t.Errorf("%+v: got %v, want %v", test.part, got, test.want)
 		}
 	}
 }
@@ -72,7 +72,7 @@ func testJournalOfManyEntries(t *testing.T, s store.Store) {
 	mustCommit(t, s, writes...)
 	for _, reverse := range []bool{false, true} {
 		for _, limit := range []int{0, 2500} {
-			all := entries(t, s.Journal(background, "a", store.Span{Reverse: reverse, Limit: limit}))
+			all := entries(t, s.Journal(background, "a", store.Range{Reverse: reverse, Limit: limit}))
 			if want := max(limit, n*(1-min(limit, 1))); len(all) != want {
 				t.Errorf("reverse %v, limit %d: got %d entries, want %d", reverse, limit, len(all), want)
 			}
@@ -92,13 +92,13 @@ func testJournalOfManyEntries(t *testing.T, s store.Store) {
 func testJournalStopsEarly(t *testing.T, s store.Store) {
 	mustCommit(t, s, start(newRow("a")), next("a", 2), next("a", 3))
 	for range 100 { // would exhaust whatever an iteration holds on to
-		for e := range s.Journal(background, "a", store.Span{}) {
+		for e := range s.Journal(background, "a", store.Range{}) {
 			if e.Seq == 2 {
 				break
 			}
 		}
 	}
-	again := s.Journal(background, "a", store.Span{From: 2})
+	again := s.Journal(background, "a", store.Range{From: 2})
 	if a, b := entries(t, again), entries(t, again); !cmp.Equal(a, b) || len(a) != 2 {
 		t.Errorf("ranging twice over one sequence: got %v and %v", a, b)
 	}
@@ -109,7 +109,7 @@ func testJournalAllowsCalls(t *testing.T, s store.Store) {
 	mustCommit(t, s, start(newRow("a")), next("a", 2))
 	var nest func(depth int)
 	nest = func(depth int) {
-		for range s.Journal(background, "a", store.Span{Limit: 1}) {
+		for range s.Journal(background, "a", store.Range{Limit: 1}) {
 			if depth > 0 {
 				nest(depth - 1)
 			}
@@ -131,7 +131,7 @@ func testEntrySizes(t *testing.T, s store.Store) {
 		mustCommit(t, s, w)
 		want = append(want, e)
 	}
-	got := entries(t, s.Journal(background, "a", store.Span{}))
+	got := entries(t, s.Journal(background, "a", store.Range{}))
 	if len(got) != len(want) {
 		t.Fatalf("got %d entries, want %d", len(got), len(want))
 	}
@@ -149,7 +149,7 @@ func testOwnership(t *testing.T, s store.Store) {
 	spoil(data)
 	row.Name, row.InputHash = "spoilt", [32]byte{}
 	wantRow(t, s, newRow("a"))
-	for _, e := range entries(t, s.Journal(background, "a", store.Span{})) {
+	for _, e := range entries(t, s.Journal(background, "a", store.Range{})) {
 		spoil(e.Data)
 	}
 	wantJournal(t, s, "a", "1")

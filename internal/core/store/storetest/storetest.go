@@ -141,7 +141,7 @@ func wantJournal(t testing.TB, s store.Store, id string, data ...string) {
 	for i, d := range data {
 		want = append(want, store.Entry{Seq: int64(i + 1), Data: []byte(d)})
 	}
-	if diff := cmp.Diff(want, entries(t, s.Journal(background, id, store.Span{}))); diff != "" {
+	if diff := cmp.Diff(want, entries(t, s.Journal(background, id, store.Range{}))); diff != "" {
 		t.Errorf("Journal(%q) (-want +got):\n%s", id, diff)
 	}
 }

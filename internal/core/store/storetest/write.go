@@ -212,7 +212,7 @@ func testDeleteLong(t *testing.T, s store.Store) {
 		t.Fatalf("Delete: %v", err)
 	}
 	wantJournal(t, s, "a")
-	if got := entries(t, s.Journal(background, "a", store.Span{Reverse: true, Limit: 1})); got != nil {
+	if got := entries(t, s.Journal(background, "a", store.Range{Reverse: true, Limit: 1})); got != nil {
 		t.Errorf("the journal still has entry %d", got[0].Seq)
 	}
 	for _, seq := range []int64{2, length, length + 1} {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/durable/retry"
 )
 
 type event struct {
@@ -75,13 +76,13 @@ func handler(ctx durable.Context, e event) (any, error) {
 		}
 		return result{answer}, nil
 	case "charge":
-		once := durable.WithRetry(durable.RetryPolicy{MaxAttempts: 1})
+		once := durable.WithRetry(retry.Policy{MaxAttempts: 1})
 		return durable.Step(ctx, "charge", func(context.Context) (result, error) {
 			_, err := os.Stat(e.File + ".paid")
 			return result{"charge"}, err
 		}, once)
 	case "fail slowly":
-		policy := durable.RetryPolicy{Delay: time.Hour, MaxDelay: time.Hour, Jitter: durable.NoJitter}
+		policy := retry.Policy{Delay: time.Hour, MaxDelay: time.Hour, Jitter: retry.NoJitter}
 		return durable.Step(ctx, "charge", func(context.Context) (any, error) { return nil, errors.New("card declined") }, durable.WithRetry(policy))
 	case "wait":
 		if err := durable.Wait(ctx, "pause", time.Second); err != nil {

@@ -1,0 +1,7 @@
+// Package offload keeps values elsewhere that are too large for the history, and
+// has recorded where they are:
+//
+//	durable.Start(handler, durable.WithSerdes(offload.Values{Store: offload.Dir("/mnt/values")}))
+//
+// [Dir] keeps them as files; any other place is a [Store] of two methods.
+package offload

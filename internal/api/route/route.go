@@ -1,0 +1,184 @@
+// Package route says what the faces of an engine answer over HTTP, and to whom.
+//
+// A face is a table of routes. Each has a method, a path, a name and who may use
+// it; the server mounts, counts, traces and authorises from that alone. A new
+// route is a line in its face's table, and nothing else.
+package route
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// Route is one thing that can be asked for.
+type Route struct {
+	Method string
+	// Path may have one [Subject] in it, which may contain slashes, as
+	// execution ARNs do. Paths are matched as they come: escaped and uncleaned.
+	Path string
+	// Operation is the route's name, in metrics and traces.
+	Operation string
+	Access    Access
+	// Serve answers a request. The subject is unescaped, and empty if the path
+	// has none. Serve must not have begun to answer when it returns an error.
+	Serve func(w http.ResponseWriter, r *http.Request, subject string) error
+
+	// Only says of what form a subject is, where others are something else; nil
+	// is any.
+	Only func(subject string) bool
+	// Action is what policies call the operation, if that is another name.
+	Action string
+	// Quiet keeps requests out of traces: probes and pages are not worth a span.
+	Quiet bool
+}
+
+// Subject stands in a path for what the request is about.
+const Subject = "{subject}"
+
+// Access says who may use a route, beside those who may use every one. The zero
+// value is a mistake.
+type Access uint8
+
+// Who may use a route.
+const (
+	Operators Access = 1 << iota // those with full access, who are among all others
+	Readers                      // those who may see everything and change nothing
+	Functions                    // functions, and the workers that run them elsewhere
+	Everybody                    // anyone, without saying who he is
+)
+
+// Login is a way for a face's callers to say who they are, beside signing each
+// request.
+type Login uint8
+
+// The ways to log in.
+const (
+	Signature Login = iota // none
+	Session                // the cookie that a person got for a key and a secret; links from elsewhere may lead here
+	Basic                  // a key and a secret as user and password
+)
+
+// Handler answers with h, which knows paths itself.
+func Handler(h http.Handler) func(http.ResponseWriter, *http.Request, string) error {
+	return func(w http.ResponseWriter, r *http.Request, _ string) error {
+		h.ServeHTTP(w, r)
+		return nil
+	}
+}
+
+// MaxURL bounds the path and query of a request. The longest that clients
+// send carry an execution ARN, a checkpoint token and a marker, percent-encoded.
+const MaxURL = 16 << 10
+
+// Face is a part of what an engine answers.
+type Face struct {
+	// Handler answers requests by Serve, and the errors of Serve as the face's
+	// clients want it.
+	http.Handler
+	// Service begins the names of the face's actions in policies.
+	Service string
+	// Prefix begins the paths that are the face's even if they have no route.
+	// The first face of a server has what is no other's.
+	Prefix string
+	// Login is how callers may say who they are.
+	Login Login
+	// Routes are matched in this order. The first whose path matches decides
+	// which others can: those with the same path.
+	Routes []Route
+	// Refuse returns the error for a request that has no route, in the words of
+	// the face.
+	Refuse func(r *http.Request, why Reason) error
+}
+
+// Reason is why a request has no route.
+type Reason uint8
+
+// The reasons.
+const (
+	TooLong    Reason = iota // its path and query are longer than MaxURL
+	Unknown                  // no route has its path
+	NotMethod                // the path is for other methods
+	NotEscaped               // the path is not correctly percent-encoded
+)
+
+// Shell surrounds what may fail with the answers to errors.
+type Shell func(serve func(w http.ResponseWriter, r *http.Request) error) http.Handler
+
+// New makes f ready, after a look at its routes: one that does not say what it
+// is, or who may use it, is a mistake of the program.
+func New(f Face, shell Shell) *Face {
+	for i := range f.Routes {
+		if r := &f.Routes[i]; r.Method == "" || r.Path == "" || r.Operation == "" || r.Access == 0 || r.Serve == nil {
+			panic(fmt.Sprintf("route: %s %s: Method, Path, Operation, Access and Serve are required", r.Method, r.Path))
+		}
+	}
+	f.Handler = shell(f.Serve)
+	return &f
+}
+
+// Match is what a face has for a request.
+type Match struct {
+	Route   *Route // nil if there is none
+	Known   bool   // the path has routes
+	subject string // escaped
+}
+
+// Find returns what the face has for a method and an escaped path.
+func (f *Face) Find(method, path string) (m Match) {
+	known := ""
+	for i := range f.Routes {
+		r := &f.Routes[i]
+		if m.Known && r.Path != known {
+			continue
+		}
+		subject, ok := r.match(path)
+		if !ok {
+			continue
+		}
+		m.Known, known = true, r.Path
+		if r.Method == method {
+			m.Route, m.subject = r, subject
+			return m
+		}
+	}
+	return m
+}
+
+// match matches greedily: all between what stands before the subject and what
+// stands after it is the subject, whether its slashes are escaped or not.
+func (r *Route) match(path string) (subject string, ok bool) {
+	before, after, has := strings.Cut(r.Path, Subject)
+	if !has {
+		return "", path == r.Path
+	}
+	if subject, ok = strings.CutPrefix(path, before); !ok {
+		return "", false
+	}
+	subject, ok = strings.CutSuffix(subject, after)
+	return subject, ok && (r.Only == nil || r.Only(subject))
+}
+
+// Answer answers a request for which the face has m, or returns why it has
+// nothing.
+func (f *Face) Answer(w http.ResponseWriter, r *http.Request, m Match) error {
+	switch {
+	case len(r.URL.EscapedPath())+len(r.URL.RawQuery) > MaxURL:
+		return f.Refuse(r, TooLong)
+	case !m.Known:
+		return f.Refuse(r, Unknown)
+	case m.Route == nil:
+		return f.Refuse(r, NotMethod)
+	}
+	subject, err := url.PathUnescape(m.subject)
+	if err != nil {
+		return f.Refuse(r, NotEscaped)
+	}
+	return m.Route.Serve(w, r, subject)
+}
+
+// Serve answers a request.
+func (f *Face) Serve(w http.ResponseWriter, r *http.Request) error {
+	return f.Answer(w, r, f.Find(r.Method, r.URL.EscapedPath()))
+}

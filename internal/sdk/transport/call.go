@@ -1,0 +1,189 @@
+package transport
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/perdure/perdure/protocol"
+)
+
+// Limits of one call of the Lambda API. A refusal that may be for the moment,
+// or a lost connection, is followed by another attempt, as in the AWS SDK.
+const (
+	callAttempts  = 3
+	callTimeout   = 55 * time.Second // of one attempt
+	callBackoff   = 2 * time.Second
+	maxRetryAfter = time.Minute // is believed
+	maxReplySize  = 64 << 20    // pages of the state are 5 MB, plus a payload
+	maxErrorSize  = 64 << 10
+)
+
+// apiCall is one call of the Lambda API about an execution.
+type apiCall struct {
+	name   string // of the API's operation
+	method string
+	arn    string
+	path   string // below the execution
+	query  string // canonical: names in order, values escaped
+	body   []byte
+}
+
+// call returns the body of the service's reply. An error is an [*apiError] if
+// the service, or something on the way to it, refused.
+func (c *lambdaClient) call(ctx context.Context, call *apiCall) ([]byte, error) {
+	for attempt := 1; ; attempt++ {
+		reply, err := c.attempt(ctx, call)
+		if err == nil {
+			return reply, nil
+		}
+		delay, again := another(err)
+		if !again || attempt == callAttempts || !pause(ctx, max(delay, rand.N(c.backoff<<(attempt-1)))) {
+			return nil, err
+		}
+	}
+}
+
+// another reports whether what failed with err may succeed soon, and after
+// which time the service wants to see it again.
+func another(err error) (after time.Duration, again bool) {
+	var refused *apiError
+	if errors.As(err, &refused) {
+		return refused.retryAfter, refused.temporary()
+	}
+	var lost *lostError
+	var dns *net.DNSError
+	return 0, errors.As(err, &lost) && !(errors.As(err, &dns) && dns.IsNotFound)
+}
+
+// pause waits. It reports false, at once, if the invocation would be over by then.
+func pause(ctx context.Context, d time.Duration) bool {
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= d {
+		return false
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// lostError says that a connection broke, or timed out: whether the service
+// got the request is not known.
+type lostError struct {
+	call string
+	err  error
+}
+
+func (e *lostError) Error() string { return e.call + ": " + e.err.Error() }
+
+func (e *lostError) Unwrap() error { return e.err }
+
+// attempt sends the request once.
+func (c *lambdaClient) attempt(ctx context.Context, call *apiCall) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	req, err := c.request(ctx, call)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := c.transport.RoundTrip(req)
+	if err != nil {
+		return nil, &lostError{call.name, err}
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode/100 != 2 {
+		body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorSize))
+		return nil, newAPIError(call.name, resp, body)
+	}
+	return readBody(call.name, resp, maxReplySize)
+}
+
+// request builds what is sent: the execution's ARN is one segment of the path.
+func (c *lambdaClient) request(ctx context.Context, call *apiCall) (*http.Request, error) {
+	u := c.endpoint
+	const prefix = "/2025-12-01/durable-executions/"
+	u.Path += prefix + call.arn + call.path
+	u.RawPath += prefix + string(protocol.AppendEscaped(nil, call.arn, 0)) + call.path
+	u.RawQuery = call.query
+	req := (&http.Request{Method: call.method, URL: &u, Host: u.Host, Header: http.Header{"User-Agent": c.userAgent}}).WithContext(ctx)
+	if call.body != nil {
+		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(call.body)), nil }
+		req.Body, _ = req.GetBody()
+		req.ContentLength = int64(len(call.body))
+		req.Header["Content-Type"] = []string{"application/json"}
+		// Without a value it is not sent. It allows net/http to send the
+		// request again, at once, if the connection it kept turns out to be
+		// dead, as after a freeze of the function.
+		req.Header["X-Idempotency-Key"] = nil
+	}
+	if trace, ok := ctx.Value("x-amzn-trace-id").(string); ok && printable(trace) {
+		req.Header["X-Amzn-Trace-Id"] = []string{trace}
+	}
+	if c.signer == nil {
+		return req, nil
+	}
+	creds, err := environmentCredentials()
+	if err != nil {
+		return nil, err
+	}
+	c.signer.sign(req, call.body, creds, time.Now())
+	return req, nil
+}
+
+// printable reports whether s can be the value of a header.
+func printable(s string) bool {
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// readBody reads the body of a reply, if it is not larger than limit.
+func readBody(call string, resp *http.Response, limit int64) ([]byte, error) {
+	buf := bytes.NewBuffer(make([]byte, 0, min(max(resp.ContentLength, 0), 1<<20)+bytes.MinRead))
+	switch n, err := buf.ReadFrom(io.LimitReader(resp.Body, limit+1)); {
+	case err != nil:
+		return nil, &lostError{call, fmt.Errorf("the reply broke off: %w", err)}
+	case n > limit:
+		return nil, fmt.Errorf("%s: the service's reply is larger than %d bytes", call, limit)
+	}
+	return buf.Bytes(), nil
+}
+
+// UpdateSize estimates how long an update is as JSON.
+func UpdateSize(u *protocol.Update) int {
+	n := 100 + len(u.Name)
+	if u.Payload != nil {
+		n += EscapedLen(*u.Payload)
+	}
+	if u.Error != nil {
+		n += u.Error.Size()
+	}
+	return n
+}
+
+// EscapedLen is how long s is inside a JSON string.
+func EscapedLen(s string) int {
+	n := len(s)
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '"' || c == '\\' || c == '\n' || c == '\r' || c == '\t':
+			n++
+		case c < ' ':
+			n += 5
+		}
+	}
+	return n
+}

@@ -1,0 +1,224 @@
+package transport
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/perdure/perdure/protocol"
+)
+
+// Client makes the two calls of the Lambda API that a durable function needs.
+// It reads the environment when it is first used, so that a function starts
+// before that.
+type Client struct{ connect func() (*lambdaClient, error) }
+
+// NewClient makes a client for what Lambda puts into the environment.
+func NewClient() *Client { return &Client{sync.OnceValues(connect)} }
+
+// Checkpoint records updates, all or none. However often the request is sent,
+// its ClientToken stays the same, so a lost reply is not a lost checkpoint.
+func (c *Client) Checkpoint(ctx context.Context, req *protocol.CheckpointRequest) (*protocol.CheckpointReply, error) {
+	client, err := c.connect()
+	if err != nil {
+		return nil, err
+	}
+	return client.Checkpoint(ctx, req)
+}
+
+// State reads one page of the execution's operations.
+func (c *Client) State(ctx context.Context, req *protocol.StateRequest) (*protocol.StateReply, error) {
+	client, err := c.connect()
+	if err != nil {
+		return nil, err
+	}
+	return client.State(ctx, req)
+}
+
+// lambdaClient is a [Client] that has read the environment. The AWS SDK's client
+// knows ninety calls more, for which every function would pay with its size and
+// its start-up; a test holds the two side by side.
+type lambdaClient struct {
+	endpoint  url.URL // its paths do not end in a slash
+	transport http.RoundTripper
+	signer    *signer // nil leaves requests unsigned
+	userAgent []string
+	backoff   time.Duration // at most, before the second attempt; twice that before the third
+}
+
+// connect reads what Lambda puts into the environment, and nothing else. Without
+// credentials, requests to an endpoint of one's own go unsigned.
+func connect() (*lambdaClient, error) {
+	region := firstEnv("AWS_REGION", "AWS_DEFAULT_REGION")
+	if region == "" {
+		return nil, errors.New("perdure: AWS_REGION is not set; on Lambda and under perdure it always is")
+	}
+	c := &lambdaClient{
+		transport: newTransport(),
+		signer:    &signer{region: region},
+		userAgent: []string{"perdure/" + version()},
+		backoff:   callBackoff,
+	}
+	custom := firstEnv("AWS_ENDPOINT_URL_LAMBDA", "AWS_ENDPOINT_URL")
+	if custom == "" {
+		c.endpoint = url.URL{Scheme: "https", Host: "lambda." + region + "." + domain(region)}
+		return c, nil
+	}
+	if os.Getenv("AWS_ACCESS_KEY_ID") == "" {
+		c.signer = nil
+	}
+	var err error
+	c.endpoint, err = parseEndpoint(custom)
+	return c, err
+}
+
+func firstEnv(names ...string) string {
+	for _, name := range names {
+		if v := os.Getenv(name); v != "" {
+			return v
+		}
+	}
+	return ""
+}
+
+// parseEndpoint reads the URL that an endpoint variable holds.
+func parseEndpoint(s string) (url.URL, error) {
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return url.URL{}, fmt.Errorf("perdure: the endpoint of the Lambda API is set to %q; AWS_ENDPOINT_URL_LAMBDA and AWS_ENDPOINT_URL hold a URL such as http://127.0.0.1:3001", s)
+	}
+	host := u.Host // is signed as it is sent, which is without the default port
+	if u.Port() == map[string]string{"http": "80", "https": "443"}[u.Scheme] {
+		host = strings.TrimSuffix(host, ":"+u.Port())
+	}
+	return url.URL{
+		Scheme: u.Scheme, Host: host,
+		Path: strings.TrimRight(u.Path, "/"), RawPath: strings.TrimRight(u.EscapedPath(), "/"),
+	}, nil
+}
+
+// domain is where the partition of a region has its services.
+func domain(region string) string {
+	for _, partition := range [][2]string{
+		{"cn-", "amazonaws.com.cn"},
+		{"eusc-", "amazonaws.eu"},
+		{"us-iso-", "c2s.ic.gov"},
+		{"us-isob-", "sc2s.sgov.gov"},
+		{"us-isof-", "csp.hci.ic.gov"},
+		{"eu-isoe-", "cloud.adc-e.uk"},
+	} {
+		if strings.HasPrefix(region, partition[0]) {
+			return partition[1]
+		}
+	}
+	return "amazonaws.com"
+}
+
+// newTransport has the time limits that the service's other SDKs have; the one
+// for a whole call is callTimeout. Connections are kept alive from one
+// checkpoint, and one invocation, to the next.
+func newTransport() *http.Transport {
+	return &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment, // which never applies to loopback
+		DialContext:           (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		TLSHandshakeTimeout:   5 * time.Second,
+		ResponseHeaderTimeout: 50 * time.Second,
+		ForceAttemptHTTP2:     true,
+		MaxIdleConnsPerHost:   16,
+		IdleConnTimeout:       90 * time.Second,
+	}
+}
+
+// version is this module's in the program that it is a part of.
+func version() string {
+	const module = "github.com/perdure/perdure"
+	v := ""
+	if info, ok := debug.ReadBuildInfo(); ok {
+		if info.Main.Path == module {
+			v = info.Main.Version
+		}
+		for _, dep := range info.Deps {
+			if dep.Path == module {
+				v = dep.Version
+			}
+		}
+	}
+	if v == "" || v == "(devel)" {
+		return "devel"
+	}
+	return strings.TrimPrefix(v, "v")
+}
+
+func (c *lambdaClient) Checkpoint(ctx context.Context, req *protocol.CheckpointRequest) (*protocol.CheckpointReply, error) {
+	size := 256 + len(req.Token)
+	for i := range req.Updates {
+		size += UpdateSize(&req.Updates[i])
+	}
+	data, err := c.call(ctx, &apiCall{
+		name: "CheckpointDurableExecution", method: http.MethodPost, arn: req.ExecutionARN, path: "/checkpoint",
+		body: protocol.AppendCheckpoint(make([]byte, 0, size), req.Token, newUUID(), req.Updates),
+	})
+	if err != nil {
+		return nil, err
+	}
+	reply, marker, err := readCheckpointReply(data)
+	if err != nil {
+		return nil, err
+	}
+	return reply, c.rest(ctx, req.ExecutionARN, marker, reply)
+}
+
+// rest adds the further pages of a checkpoint's reply.
+func (c *lambdaClient) rest(ctx context.Context, arn, marker string, reply *protocol.CheckpointReply) error {
+	for marker != "" && reply.Token != "" {
+		page, err := c.State(ctx, &protocol.StateRequest{ExecutionARN: arn, Token: reply.Token, Marker: marker, MaxItems: protocol.MaxPage})
+		if err != nil {
+			return err
+		}
+		reply.Operations, marker = append(reply.Operations, page.Operations...), page.NextMarker
+	}
+	return nil
+}
+
+func (c *lambdaClient) State(ctx context.Context, req *protocol.StateRequest) (*protocol.StateReply, error) {
+	query := protocol.AppendEscaped([]byte("CheckpointToken="), req.Token, 0)
+	if req.Marker != "" {
+		query = protocol.AppendEscaped(append(query, "&Marker="...), req.Marker, 0)
+	}
+	if req.MaxItems > 0 {
+		query = strconv.AppendInt(append(query, "&MaxItems="...), int64(req.MaxItems), 10)
+	}
+	data, err := c.call(ctx, &apiCall{
+		name: "GetDurableExecutionState", method: http.MethodGet, arn: req.ExecutionARN, path: "/state", query: string(query),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return readStateReply(data)
+}
+
+// newUUID is a random UUID.
+func newUUID() string {
+	var b [16]byte
+	rand.Read(b[:]) // never fails
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	text := make([]byte, 0, 36)
+	for i, c := range b {
+		if i == 4 || i == 6 || i == 8 || i == 10 {
+			text = append(text, '-')
+		}
+		text = hex.AppendEncode(text, []byte{c})
+	}
+	return string(text)
+}

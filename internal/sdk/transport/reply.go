@@ -1,0 +1,59 @@
+package transport
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/perdure/perdure/protocol"
+)
+
+// readCheckpointReply reads the answer to a checkpoint, and the marker of the
+// operations that did not fit into it.
+func readCheckpointReply(data []byte) (reply *protocol.CheckpointReply, marker string, err error) {
+	reply = new(protocol.CheckpointReply)
+	var state protocol.InitialState
+	err = readReply(data, func(r *protocol.Reader, name string) {
+		switch name {
+		case "CheckpointToken":
+			reply.Token = r.Text()
+		case "NewExecutionState":
+			state = r.State(protocol.API)
+		default:
+			r.Skip()
+		}
+	})
+	reply.Operations = state.Operations
+	return reply, state.NextMarker, err
+}
+
+func readStateReply(data []byte) (*protocol.StateReply, error) {
+	reply := new(protocol.StateReply)
+	err := readReply(data, func(r *protocol.Reader, name string) {
+		switch name {
+		case "NextMarker":
+			reply.NextMarker = r.Text()
+		case "Operations":
+			reply.Operations = r.Operations(protocol.API)
+		default:
+			r.Skip()
+		}
+	})
+	return reply, err
+}
+
+// readReply reads an object in the API's dialect. The service would never send
+// anything else, so what cannot be read is as good as not received.
+func readReply(data []byte, member func(r *protocol.Reader, name string)) error {
+	r := protocol.NewReader(bytes.ToValidUTF8(data, []byte("\ufffd")))
+	if r.Peek() != '{' {
+		r.Fail("The reply is not an object.")
+	}
+	for name := range r.Members() {
+		member(r, string(name))
+	}
+	r.End()
+	if r.Err() != nil {
+		return fmt.Errorf("the service's reply of %d bytes is not one, at %q", len(data), excerpt(r.Rest()))
+	}
+	return nil
+}

@@ -1,2 +1,0 @@
-// Package text words things for people: durations, and what somebody meant.
-package text

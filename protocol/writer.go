@@ -1,0 +1,150 @@
+package protocol
+
+import (
+	"strconv"
+	"unicode/utf8"
+)
+
+// The functions that append write to a buffer that the caller owns, and never fail:
+// every value of these types has a JSON form. Checkpoints are answered through
+// them, so they do without reflection.
+
+// objectWriter appends the members of nested JSON objects.
+type objectWriter struct {
+	buf   []byte
+	comma bool
+}
+
+func object(dst []byte) *objectWriter { return &objectWriter{buf: append(dst, '{')} }
+
+func (w *objectWriter) key(name string) {
+	if w.comma {
+		w.buf = append(w.buf, ',')
+	}
+	w.comma = true
+	w.buf = append(w.buf, '"')
+	w.buf = append(w.buf, name...)
+	w.buf = append(w.buf, '"', ':')
+}
+
+func (w *objectWriter) open(name string) {
+	w.key(name)
+	w.buf = append(w.buf, '{')
+	w.comma = false
+}
+
+func (w *objectWriter) close() {
+	w.buf = append(w.buf, '}')
+	w.comma = true
+}
+
+func (w *objectWriter) raw(name, value string) {
+	w.key(name)
+	w.buf = append(w.buf, value...)
+}
+
+func (w *objectWriter) str(name, value string) {
+	w.key(name)
+	w.buf = AppendString(w.buf, value)
+}
+
+func (w *objectWriter) optStr(name, value string) {
+	if value != "" {
+		w.str(name, value)
+	}
+}
+
+func (w *objectWriter) optPtr(name string, value *string) {
+	if value != nil {
+		w.str(name, *value)
+	}
+}
+
+func (w *objectWriter) num(name string, n int64) {
+	w.key(name)
+	w.buf = strconv.AppendInt(w.buf, n, 10)
+}
+
+func (w *objectWriter) optNum(name string, n int64) {
+	if n != 0 {
+		w.num(name, n)
+	}
+}
+
+func (w *objectWriter) time(name string, t Timestamp, d Dialect) {
+	w.key(name)
+	w.buf = AppendTime(w.buf, t, d)
+}
+
+func (w *objectWriter) optTime(name string, t Timestamp, d Dialect) {
+	if t != 0 {
+		w.time(name, t, d)
+	}
+}
+
+// StringSize is the length of what [AppendString] appends for s.
+func StringSize(s string) int {
+	n := len(s) + 2
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c < utf8.RuneSelf {
+			switch {
+			case c == '"' || c == '\\' || c == '\n' || c == '\r' || c == '\t':
+				n++
+			case c < ' ':
+				n += 5
+			}
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(s[i:])
+		if r == utf8.RuneError && size == 1 {
+			n += 2
+		}
+		i += size
+	}
+	return n
+}
+
+const hex = "0123456789abcdef"
+
+// AppendString appends s as a JSON string. Bytes that are not UTF-8 become the
+// replacement character, as encoding/json does; HTML is not escaped.
+func AppendString(dst []byte, s string) []byte {
+	dst = append(dst, '"')
+	start := 0
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c >= ' ' && c != '"' && c != '\\' && c < utf8.RuneSelf {
+			i++
+			continue
+		}
+		if c < utf8.RuneSelf {
+			dst = append(dst, s[start:i]...)
+			switch c {
+			case '"', '\\':
+				dst = append(dst, '\\', c)
+			case '\n':
+				dst = append(dst, '\\', 'n')
+			case '\r':
+				dst = append(dst, '\\', 'r')
+			case '\t':
+				dst = append(dst, '\\', 't')
+			default:
+				dst = append(dst, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+			}
+			i++
+			start = i
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(s[i:])
+		if r == utf8.RuneError && size == 1 {
+			dst = append(dst, s[start:i]...)
+			dst = append(dst, "\ufffd"...)
+			start = i + 1
+		}
+		i += size
+	}
+	dst = append(dst, s[start:]...)
+	return append(dst, '"')
+}
