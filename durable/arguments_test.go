@@ -60,7 +60,7 @@ func computed() map[string]func(ctx durable.Context, bad bool) (any, error) {
 	mapped := func(option func(bad bool) durable.BatchOption) func(ctx durable.Context, bad bool) (any, error) {
 		return func(ctx durable.Context, bad bool) (any, error) {
 			r, err := durable.Map(ctx, "op", []int{1, 2}, func(ctx durable.Context, n, _ int) (int, error) { return n, durable.Wait(ctx, "inner", time.Minute) }, option(bad))
-			return r.Items(), err
+			return r.Items, err
 		}
 	}
 	return map[string]func(ctx durable.Context, bad bool) (any, error){
@@ -93,9 +93,6 @@ func computed() map[string]func(ctx durable.Context, bad bool) (any, error) {
 		"Step, budget": func(ctx durable.Context, bad bool) (any, error) {
 			return durable.Step(ctx, "op", flaky, durable.WithRetry(policy(false)), durable.WithAttemptBudget(int(or(bad, -1, 3))))
 		},
-		"Step, semantics": func(ctx durable.Context, bad bool) (any, error) {
-			return durable.Step(ctx, "op", flaky, durable.WithRetry(policy(false)), durable.WithSemantics(durable.Semantics(or(bad, 9, 0))))
-		},
 		"RunInChildContext, nil": func(ctx durable.Context, bad bool) (any, error) {
 			return durable.RunInChildContext(ctx, "op", works(bad && closed(ctx)))
 		},
@@ -116,10 +113,10 @@ func computed() map[string]func(ctx durable.Context, bad bool) (any, error) {
 			}
 			return durable.RunInChildContext(ctx, "op", still, opts...)
 		},
-		"RunSaga, timeout": func(ctx durable.Context, bad bool) (any, error) {
-			var opts []durable.ChildOption
+		"RunSaga, nil option": func(ctx durable.Context, bad bool) (any, error) {
+			var opts []durable.SagaOption
 			if bad {
-				opts = append(opts, durable.WithTimeout(time.Hour))
+				opts = append(opts, nil)
 			}
 			return durable.RunSaga(ctx, "op", func(ctx durable.Context, _ *durable.Saga) (string, error) { return still(ctx) }, opts...)
 		},
@@ -135,7 +132,7 @@ func computed() map[string]func(ctx durable.Context, bad bool) (any, error) {
 			}, durable.WithRetry(policy(bad)))
 		},
 		"Graph": func(ctx durable.Context, bad bool) (any, error) {
-			g := durable.NewGraph()
+			g := new(durable.Graph)
 			a := durable.AddTask(g, "a", still)
 			if bad {
 				a.After(nil)
@@ -186,15 +183,7 @@ func computed() map[string]func(ctx durable.Context, bad bool) (any, error) {
 		}),
 		"Parallel": func(ctx durable.Context, bad bool) (any, error) {
 			r, err := durable.Parallel(ctx, "op", []durable.Branch[string]{{Func: still}}, batch(bad, durable.WithMinSuccessful(1), durable.WithMinSuccessful(0)))
-			return r.Items(), err
-		},
-		"ParallelMixed": func(ctx durable.Context, bad bool) (any, error) {
-			b := durable.NewBranch("b", still)
-			r, err := durable.ParallelMixed(ctx, "op", []durable.AnyBranch{b}, batch(bad, durable.WithMaxConcurrency(1), durable.WithMaxConcurrency(-1)))
-			if err != nil {
-				return nil, err
-			}
-			return b.Result(r)
+			return r.Items, err
 		},
 		"Version": func(ctx durable.Context, bad bool) (any, error) { return durable.Version(ctx, "op", 2), nil },
 	}
@@ -279,7 +268,7 @@ func TestOptionsOfAnEmptyList(t *testing.T) {
 	for name, opts := range map[string][]durable.BatchOption{
 		"minimum": {durable.WithMinSuccessful(n)}, "concurrency": {durable.WithMaxConcurrency(n)}, "tolerated": {durable.WithToleratedFailures(n - 1)},
 		"percentage": {durable.WithToleratedFailurePercentage(percent)}, "all": {durable.WithMinSuccessful(n), durable.WithMaxConcurrency(n), durable.WithToleratedFailures(n - 1)},
-		"completion": {durable.WithCompletion(func(durable.BatchProgress) durable.Verdict { panic("asked") })}, "flat": {durable.WithFlat(), durable.WithMinSuccessful(n)},
+		"completion": {durable.WithCompletion(func(durable.BatchProgress) durable.CompletionReason { panic("asked") })}, "flat": {durable.WithFlat(), durable.WithMinSuccessful(n)},
 		"negative": {durable.WithMinSuccessful(n - 1)},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -287,10 +276,9 @@ func TestOptionsOfAnEmptyList(t *testing.T) {
 				runs := allRuns(t, "", func(ctx durable.Context) (any, error) {
 					a, err := durable.Map(ctx, "map", none, func(_ durable.Context, n, _ int) (int, error) { return n, nil }, opts...)
 					b, err2 := durable.Parallel[int](ctx, "parallel", nil, opts...)
-					c, err3 := durable.ParallelMixed(ctx, "mixed", nil, opts...)
-					return []any{a.Items(), b.Items(), c.Items(), a.Reason(), b.Reason(), c.Reason()}, errors.Join(err, err2, err3)
+					return []any{a.Items, b.Items, a.Reason, b.Reason}, errors.Join(err, err2)
 				})
-				if len(runs) == 0 || runs[0].err != "" || fmt.Sprint(runs[0].value) != "[[] [] [] ALL_COMPLETED ALL_COMPLETED ALL_COMPLETED]" {
+				if len(runs) == 0 || runs[0].err != "" || fmt.Sprint(runs[0].value) != "[[] [] ALL_COMPLETED ALL_COMPLETED]" {
 					t.Errorf("got %v", runs)
 				}
 			})
@@ -313,7 +301,7 @@ func TestShortfallIsRecorded(t *testing.T) {
 							return strings.Repeat("x", size), nil
 						}, append(opts, durable.WithMinSuccessful(minimum), durable.WithToleratedFailures(2))...)
 						minimum = 1
-						return r.Items(), err
+						return r.Items, err
 					})
 					if len(runs) == 0 || !strings.HasPrefix(runs[0].err, "*durable.BatchError") {
 						t.Errorf("got %v, want a BatchError", runs)

@@ -1,366 +1,99 @@
 package durable
 
 import (
-	"context"
 	"errors"
-	"sync"
+	"fmt"
 
 	"github.com/perdure/perdure/protocol"
 )
 
-// errBatchEnded is the cause for the items that were under way when their batch
-// ended early.
-var errBatchEnded = errors.New("perdure: abandoned: the batch has ended without this item")
+var (
+	parallelKind = &kind{call: "durable.Parallel", typ: protocol.TypeContext, subType: protocol.SubTypeParallel}
+	branchKind   = &kind{call: "branch", typ: protocol.TypeContext, subType: protocol.SubTypeParallelBranch}
 
-// batchWork is what a batch does, and the values that come of it.
-type batchWork[T any] struct {
-	values []T
-	fn     func(ctx Context, i int) (T, error)
-	check  func(s Serdes, what string, i int) error
-	encode func(ctx context.Context, s Serdes, what string, i int, v T) (string, T, error)
-	decode func(ctx context.Context, s Serdes, what string, i int, payload *string) (T, error)
-}
+	mapKind  = &kind{call: "durable.Map", typ: protocol.TypeContext, subType: protocol.SubTypeMap}
+	itemKind = &kind{call: "item", typ: protocol.TypeContext, subType: protocol.SubTypeMapIteration}
+)
 
-func newBatchWork[T any](n int, fn func(Context, int) (T, error)) *batchWork[T] {
-	return &batchWork[T]{
-		values: make([]T, n),
-		fn:     fn,
-		check:  func(s Serdes, what string, _ int) error { return checkType[T](s, recorded, what) },
-		encode: func(ctx context.Context, s Serdes, what string, _ int, v T) (string, T, error) {
-			return encodeValue(ctx, s, what, v)
-		},
-		decode: func(ctx context.Context, s Serdes, what string, _ int, payload *string) (T, error) {
-			return decodeValue[T](ctx, s, what, payload)
-		},
+var errNilFunction = errors.New("the function is nil")
+
+// Map runs fn for each of the items at the same time, each in a context of its
+// own, and returns the results in the order of the items. An execution may be
+// suspended in the middle of any number of items.
+//
+// The error is a [*BatchError] if too many items failed: by default, if one did,
+// which also ends the batch. [BatchOption] says what else may complete a batch.
+// The result is there beside the error, for code that wants to know what
+// succeeded. An item fails when fn returns an error or panics; nothing is
+// retried.
+//
+// When a batch ends early, the items under way are abandoned: their contexts
+// end, their waits are cancelled, and their goroutines unwind at their next
+// operation. They stay STARTED. The side effects of steps that they
+// had begun may or may not happen.
+//
+// Map is recorded as a context with one context for each item, or without them
+// by [WithFlat]; items are numbered by their index, so changes of concurrency, or
+// an early end, move nothing. The batch's record holds the results of its items,
+// unless they come to more than 256 KiB; then later runs gather them from the
+// items' own records. The items must be the same on every run: what they come
+// from belongs in a step.
+//
+// Where an operation for each item is too much, let the items be batches, and
+// one step deal with a whole batch:
+//
+//	batches := slices.Collect(slices.Chunk(orders, 100))
+//	result, err := durable.Map(ctx, "orders", batches, func(ctx durable.Context, batch []Order, _ int) ([]Receipt, error) {
+//		…
+//	})
+//	receipts := slices.Concat(result.Values()...)
+func Map[In, Out any](ctx Context, name string, items []In, fn func(ctx Context, item In, index int) (Out, error), opts ...BatchOption) (BatchResult[Out], error) {
+	cfg, bad := newBatchConfig(opts, len(items))
+	if fn == nil {
+		bad, fn = errNilFunction, func(Context, In, int) (v Out, err error) { return v, errNilFunction }
 	}
-}
-
-// run runs item i, and returns its value encoded.
-func (w *batchWork[T]) run(s *scope, ctx *bodyContext, serdes Serdes, what string, i int) (string, error) {
-	if err := w.check(serdes, what, i); err != nil {
-		return "", err
+	named := func(i int) (string, error) {
+		name, err := cfg.nameOf(i, "", "map-item-%d")
+		if err != nil {
+			err = fmt.Errorf("item %d: %w", i, err)
+		}
+		return name, err
 	}
-	v, err := w.fn(s, i)
-	if err != nil {
-		return "", err
-	}
-	payload, v, err := w.encode(ctx, serdes, what, i, v)
-	w.values[i] = v
-	return payload, err
+	work := newBatchWork(len(items), func(ctx Context, i int) (Out, error) { return fn(ctx, items[i], i) })
+	return runBatch(ctx, mapKind, itemKind, name, cfg, named, work, bad)
 }
 
-func (w *batchWork[T]) restore(ctx *bodyContext, serdes Serdes, what string, i int, payload *string) (err error) {
-	w.values[i], err = w.decode(ctx, serdes, what, i, payload)
-	return err
+// Branch is one of the functions that [Parallel] runs. A branch without a name
+// is called parallel-branch-0, parallel-branch-1, … after its index.
+type Branch[T any] struct {
+	Name string
+	Func func(Context) (T, error)
 }
 
-// worker is batchWork of whatever type.
-type worker interface {
-	run(s *scope, ctx *bodyContext, serdes Serdes, what string, i int) (string, error)
-	restore(ctx *bodyContext, serdes Serdes, what string, i int, payload *string) error
-}
-
-// batch is a Map or Parallel under way.
-type batch struct {
-	operation
-	id     string
-	cfg    *batchConfig
-	kind   *kind  // of the items
-	inner  *scope // in which the items are numbered
-	cancel context.CancelCauseFunc
-	work   worker
-	item   []batchItem
-
-	judging sync.Mutex // one verdict at a time; taken before the run's mutex, which guards the rest
-	next    int        // the first item that may not have begun
-	total   BatchProgress
-	over    bool
-	reason  CompletionReason
-	unmet   bool  // as it was recorded
-	failure error // of a judge that panicked
-	waiter  *waiter
-}
-
-// batchItem is the state of one item.
-type batchItem struct {
-	name string
-	itemEnd
-}
-
-// itemEnd is how an item ended, or that it is under way; an empty status is one
-// that did not begin.
-type itemEnd struct {
-	status  ItemStatus
-	payload string
-	err     *protocol.ErrorObject
-}
-
-// runBatch is Map and Parallel after their arguments were checked.
-func runBatch[T any](ctx Context, k, item *kind, name string, cfg *batchConfig, work *batchWork[T], bad error) (BatchResult[T], error) {
-	b := &batch{cfg: cfg, kind: item, work: work, item: make([]batchItem, len(work.values))}
-	for i := range b.item {
-		var err error
-		if b.item[i].name, err = cfg.named(i); bad == nil {
-			bad = err
+// Parallel runs the branches at the same time, each in a context of its own, and
+// returns their results in the order of the branches. Everything else is as for
+// [Map]. Where results have different types, [Go] and [Join] have them checked by
+// the compiler; a limit of concurrency, or tolerated failures, goes with branches
+// of [encoding/json.RawMessage].
+func Parallel[T any](ctx Context, name string, branches []Branch[T], opts ...BatchOption) (BatchResult[T], error) {
+	cfg, bad := newBatchConfig(opts, len(branches))
+	for i, b := range branches {
+		if b.Func == nil && bad == nil {
+			bad = fmt.Errorf("branch %d: %w", i, errNilFunction)
 		}
 	}
-	o, err := k.begin(ctx, name, bad)
-	if err != nil {
-		return BatchResult[T]{}, err
-	}
-	b.operation, b.id = o, o.id()
-	defer o.end()
-	var result BatchResult[T]
-	switch op := o.known.op; {
-	case op != nil && op.Status == protocol.StatusFailed:
-		return result, &OperationError{Kind: protocol.SubTypeRunInChildContext, Name: name, Err: o.scope.run.cfg.errors.decode(op.Error)}
-	case op != nil && op.Status == protocol.StatusSucceeded && !op.ReplayChildren:
-		result = recordedBatch(b, work)
-	default:
-		b.enter()
-		if op != nil && op.Status.Closed() {
-			b.rebuild(op)
-		} else {
-			b.live()
+	named := func(i int) (string, error) {
+		name, err := cfg.nameOf(i, branches[i].Name, "parallel-branch-%d")
+		if err != nil {
+			err = fmt.Errorf("branch %d: %w", i, err)
 		}
-		if result, err = closeBatch(b, work); err != nil {
-			return BatchResult[T]{}, err
+		return name, err
+	}
+	work := newBatchWork(len(branches), func(ctx Context, i int) (T, error) {
+		if branches[i].Func == nil { // now, though it was there when the batch began
+			return missing[Context, T](ctx)
 		}
-	}
-	if result.unmet || result.reason == FailureToleranceExceeded || result.reason == CustomCompletionFailed {
-		return result, result.failure(name)
-	}
-	return result, nil
-}
-
-// enter makes the scope of the items.
-func (b *batch) enter() {
-	s := b.scope
-	ctx, cancel := context.WithCancelCause(context.Context(b.ctx))
-	b.cancel = cancel
-	b.inner = newScope(ctx, s.run, s, b.id, b.name)
-	b.inner.count = len(b.item)
-	b.total.Total = len(b.item)
-	for i, rec := range b.inner.recorded {
-		if rec.op != nil && i >= len(b.item) {
-			s.run.fail(&nonDeterminism{ID: rec.op.ID, Recorded: shapeOf(rec.op)})
-		}
-	}
-}
-
-// operationOf is item i as an operation.
-func (b *batch) operationOf(i int) *operation {
-	o := &operation{kind: b.kind, scope: b.inner, ctx: b.inner, name: b.item[i].name, number: i + 1}
-	if i < len(b.inner.recorded) {
-		o.known = b.inner.recorded[i]
-	} else if strays := b.inner.run.history.strays; len(strays) > 0 {
-		o.known = strays[childID(b.id, i+1)]
-	}
-	return o
-}
-
-// live runs the items until the batch is complete.
-func (b *batch) live() {
-	s, r := b.scope, b.scope.run
-	if b.known.op == nil {
-		r.hold(s, b.update(b.id, protocol.ActionStart))
-	}
-	b.waiter = newWaiter(s)
-	b.recorded()
-	slots := b.total.Total - b.total.Succeeded - b.total.Failed
-	if b.cfg.limit != nil {
-		slots = min(slots, *b.cfg.limit)
-	}
-	if slots == 0 && !b.over { // there are no items
-		b.over, b.reason = true, AllCompleted
-	}
-	for range slots {
-		s := b.newSlot()
-		r.spawn(s, func() { b.slot(s) })
-	}
-	r.lockFor(s)
-	if b.over {
-		r.mu.Unlock()
-	} else {
-		r.joinLocked(b.waiter, b)
-	}
-	b.abandon()
-}
-
-func (b *batch) awaits() string { return "the items of " + b.describe(b.name) }
-
-// recorded takes in the items that began in earlier invocations, and those that
-// ended there until the batch is over.
-func (b *batch) recorded() {
-	for i := range b.item {
-		o := b.operationOf(i)
-		if o.known.op == nil {
-			if b.cfg.flat && b.inner.run.history.contexts[o.id()] != nil {
-				b.item[i].status = ItemStarted
-				b.total.Started++
-			}
-			continue
-		}
-		o.check()
-		b.item[i].status = ItemStarted
-		b.total.Started++
-		if o.known.op.Status.Closed() && !b.over {
-			b.runItem(o, i)
-		}
-	}
-}
-
-// newSlot makes the scope of one goroutine, between the batch's and the items'.
-func (b *batch) newSlot() *scope {
-	in := b.inner
-	return &scope{Context: in, run: in.run, settings: in.settings, parent: in, id: in.id, within: in.within, name: in.name, task: true}
-}
-
-// slot runs one item after the other, as long as there are any.
-func (b *batch) slot(s *scope) {
-	for {
-		i, o := b.take()
-		if o == nil {
-			return
-		}
-		o.scope, o.ctx = s, s
-		b.runItem(o, i)
-	}
-}
-
-// take begins the next item.
-func (b *batch) take() (int, *operation) {
-	r := b.inner.run
-	r.lockFor(b.inner)
-	defer r.mu.Unlock()
-	for ; b.next < len(b.item) && !b.over; b.next++ {
-		i := b.next
-		item := &b.item[i]
-		if item.status == ItemSucceeded || item.status == ItemFailed {
-			continue
-		}
-		b.next++
-		if item.status == "" {
-			item.status = ItemStarted
-			b.total.Started++
-		}
-		o := b.operationOf(i)
-		if o.known.op == nil && !b.cfg.flat {
-			r.holdLocked(o.update(o.id(), protocol.ActionStart))
-			o.known.op = &protocol.Operation{ID: o.id(), Type: o.typ, SubType: o.subType, Name: o.name, Status: protocol.StatusStarted}
-		}
-		return i, o
-	}
-	return 0, nil
-}
-
-// runItem takes an item from where it stands to its end.
-func (b *batch) runItem(o *operation, i int) {
-	end := itemEnd{status: ItemSucceeded}
-	fails := func(obj *protocol.ErrorObject) error {
-		end.status, end.err = ItemFailed, obj
-		return errItemFailed
-	}
-	body := func(s *scope) (payload string, err error) {
-		end.payload, err = b.work.run(s, o.body(o.id(), 0), o.serdes(b.cfg.itemSerdes), o.result(), i)
-		return end.payload, err
-	}
-	switch op := o.known.op; {
-	case b.cfg.flat:
-		runFlat(o, body, fails)
-	case op.Status == protocol.StatusSucceeded && !op.ReplayChildren:
-		end.payload = b.restore(o, i, op.Payload)
-	default:
-		run := newChildRun(o)
-		run.wrap = fails
-		run.do(body)
-	}
-	b.settle(i, end)
-}
-
-var errItemFailed = errors.New("the item failed")
-
-// runFlat runs an item that is not recorded itself.
-func runFlat(o *operation, body func(*scope) (string, error), fails func(*protocol.ErrorObject) error) {
-	r := o.scope.run
-	s := newScope(o.ctx, r, o.scope, o.id(), o.name)
-	s.within = o.scope.within
-	_, err := o.entered(s, func() (string, error) { return body(s) })
-	r.checkInvocation()
-	s.close(err)
-	if err != nil {
-		fails(r.cfg.errors.encode(err))
-	}
-}
-
-// restore reads the recorded value of item i, and returns it as it is recorded.
-func (b *batch) restore(o *operation, i int, payload *string) string {
-	serdes := o.serdes(b.cfg.itemSerdes)
-	if err := b.work.restore(o.value(o.id(), 0), serdes, o.result(), i, payload); err != nil {
-		o.unreadable(err)
-	}
-	if payload == nil {
-		return ""
-	}
-	return *payload
-}
-
-// settle takes in how item i has ended, unless the batch has without it.
-func (b *batch) settle(i int, end itemEnd) {
-	b.judging.Lock()
-	defer b.judging.Unlock()
-	r := b.inner.run
-	r.mu.Lock()
-	if b.over {
-		r.mu.Unlock()
-		return
-	}
-	b.item[i].itemEnd = end
-	b.total.Started--
-	if end.status == ItemFailed {
-		b.total.Failed++
-	} else {
-		b.total.Succeeded++
-	}
-	total := b.total
-	r.mu.Unlock()
-	if b.inner.sealed {
-		return // the verdict was recorded
-	}
-	reason, over := b.verdict(total)
-	if !over {
-		return
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	b.over, b.reason = true, reason
-	r.wakeJoinLocked(b.waiter)
-}
-
-// verdict asks whether the batch is complete. It is the user's code that may
-// answer; if it panics the batch fails.
-func (b *batch) verdict(total BatchProgress) (reason CompletionReason, over bool) {
-	if b.failure = b.ask("completion", func() { reason, over = b.cfg.reason(total) }); b.failure != nil {
-		return CustomCompletionFailed, true
-	}
-	return reason, over
-}
-
-// abandon leaves the items that are under way to themselves.
-func (b *batch) abandon() {
-	r := b.inner.run
-	r.lockFor(b.scope)
-	defer r.mu.Unlock()
-	b.inner.returned = true
-	b.cancel(errBatchEnded)
-	if b.total.Started > 0 {
-		cancels := make(map[string]*protocol.Update)
-		r.recordedWaitsLocked(b.id, cancels)
-		for i := range b.item {
-			if b.cfg.flat && b.item[i].status == ItemStarted {
-				r.recordedWaitsLocked(childID(b.id, i+1), cancels)
-			}
-		}
-		r.sweepLocked(cancels)
-	}
+		return branches[i].Func(ctx)
+	})
+	return runBatch(ctx, parallelKind, branchKind, name, cfg, named, work, bad)
 }

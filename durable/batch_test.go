@@ -50,9 +50,9 @@ func TestBatchCompletion(t *testing.T) {
 		"percentage at the boundary":       {"fsss", opts(durable.WithToleratedFailurePercentage(25)), "ALL_COMPLETED FAILED 3 1 4 [10 20 30] <nil>"},
 		"percentage exceeded":              {"ffss", opts(durable.WithToleratedFailurePercentage(25)), "FAILURE_TOLERANCE_EXCEEDED FAILED 0 2 2 [] BatchError"},
 		"combined":                         {"ffss", opts(durable.WithMinSuccessful(3), durable.WithToleratedFailures(1)), "FAILURE_TOLERANCE_EXCEEDED FAILED 0 2 2 [] BatchError"},
-		"custom, success":                  {"sss", opts(judge(2, durable.SucceedBatch)), "CUSTOM_COMPLETION_SUCCEEDED SUCCEEDED 2 0 2 [0 10] <nil>"},
-		"custom, failure":                  {"sss", opts(judge(1, durable.FailBatch)), "CUSTOM_COMPLETION_FAILED FAILED 1 0 1 [0] BatchError"},
-		"custom tolerates all, to the end": {"fsf", opts(judge(9, durable.FailBatch)), "ALL_COMPLETED FAILED 1 2 3 [10] <nil>"},
+		"custom, success":                  {"sss", opts(judge(2, durable.CustomCompletionSucceeded)), "CUSTOM_COMPLETION_SUCCEEDED SUCCEEDED 2 0 2 [0 10] <nil>"},
+		"custom, failure":                  {"sss", opts(judge(1, durable.CustomCompletionFailed)), "CUSTOM_COMPLETION_FAILED FAILED 1 0 1 [0] BatchError"},
+		"custom tolerates all, to the end": {"fsf", opts(judge(9, durable.CustomCompletionFailed)), "ALL_COMPLETED FAILED 1 2 3 [10] <nil>"},
 	} {
 		for mode, more := range map[string][]durable.BatchOption{"nested": {one}, "flat": {one, durable.WithFlat()}} {
 			t.Run(name+", "+mode, func(t *testing.T) {
@@ -62,14 +62,15 @@ func TestBatchCompletion(t *testing.T) {
 					h := handle(svc, func(ctx durable.Context) (any, error) {
 						runs++
 						r, err := outcomes(ctx, test.letters, append(more, test.opts...)...)
-						got := fmt.Sprint(r.Reason(), " ", r.Status(), " ", r.SuccessCount(), " ", r.FailureCount(), " ", r.TotalCount(), " ", r.Values(), " ", kindOf(err))
+						status := protocol.StatusSucceeded
+						if r.Err() != nil {
+							status = protocol.StatusFailed
+						}
+						got := fmt.Sprint(r.Reason, " ", status, " ", len(r.Only(protocol.StatusSucceeded)), " ", len(r.Only(protocol.StatusFailed)), " ", len(r.Items), " ", r.Values(), " ", kindOf(err))
 						if got != test.want {
 							t.Errorf("run %d: got  %s\nwant %s", runs, got, test.want)
 						}
-						if len(r.Errors()) != r.FailureCount() || len(r.Failed()) != r.FailureCount() || len(r.Succeeded()) != r.SuccessCount() || len(r.Started()) != r.StartedCount() {
-							t.Errorf("the accessors disagree: %+v", r)
-						}
-						if (r.Err() != nil) != (r.HasFailure() || r.Reason() == durable.CustomCompletionFailed) || r.HasFailure() && !errors.Is(r.Err(), errItem) {
+						if (r.Err() != nil) != (len(r.Only(protocol.StatusFailed)) > 0 || r.Reason == durable.CustomCompletionFailed) || len(r.Only(protocol.StatusFailed)) > 0 && !errors.Is(r.Err(), errItem) {
 							t.Errorf("Err is %v", r.Err())
 						}
 						return nil, durable.Wait(ctx, "w", time.Second)
@@ -86,12 +87,12 @@ func TestBatchCompletion(t *testing.T) {
 func opts(list ...durable.BatchOption) []durable.BatchOption { return list }
 
 // judge decides once n items have ended.
-func judge(n int, v durable.Verdict) durable.BatchOption {
-	return durable.WithCompletion(func(p durable.BatchProgress) durable.Verdict {
+func judge(n int, v durable.CompletionReason) durable.BatchOption {
+	return durable.WithCompletion(func(p durable.BatchProgress) durable.CompletionReason {
 		if p.Succeeded+p.Failed >= n {
 			return v
 		}
-		return durable.ContinueBatch
+		return ""
 	})
 }
 
@@ -111,7 +112,7 @@ func TestMapHistory(t *testing.T) {
 		"flat": {opts(durable.WithFlat()), []string{
 			"ContextStarted map", "StepStarted greet", "StepSucceeded greet", "StepStarted greet", "StepSucceeded greet", "ContextSucceeded map",
 		}},
-		"named": {opts(durable.WithItemNames(func(item string, i int) string { return fmt.Sprint(item, "-", i) })), []string{
+		"named": {opts(durable.WithItemNames(func(i int) string { return fmt.Sprint([]string{"World", "Kiro"}[i], "-", i) })), []string{
 			"ContextStarted map", "ContextStarted World-0", "StepStarted greet", "StepSucceeded greet", "ContextSucceeded World-0",
 			"ContextStarted Kiro-1", "StepStarted greet", "StepSucceeded greet", "ContextSucceeded Kiro-1", "ContextSucceeded map",
 		}},
@@ -183,7 +184,7 @@ func TestMaxConcurrency(t *testing.T) {
 			r, err := durable.Map(ctx, "map", make([]int, 7), func(ctx durable.Context, _, i int) (int, error) {
 				return 0, durable.Wait(ctx, "w", 10*time.Second)
 			}, durable.WithMaxConcurrency(3))
-			return r.SuccessCount(), err
+			return len(r.Only(protocol.StatusSucceeded)), err
 		})
 		start := time.Now()
 		if out := svc.run(h); out.result() != "7" {
@@ -228,10 +229,10 @@ func TestEarlyCompletion(t *testing.T) {
 						return "", err
 					}
 					var names []string
-					for _, item := range r.Started() {
+					for _, item := range r.Only(protocol.StatusStarted) {
 						names = append(names, item.Name)
 					}
-					return fmt.Sprint(r.Values(), names, r.Reason()), durable.Wait(ctx, "pause", 3*time.Hour)
+					return fmt.Sprint(r.Values(), names, r.Reason), durable.Wait(ctx, "pause", 3*time.Hour)
 				})
 				want := `"[0 2] [map-item-1 map-item-3 map-item-4]MIN_SUCCESSFUL_REACHED"`
 				if out := svc.run(h); out.result() != want {
@@ -265,11 +266,11 @@ func TestLargeBatch(t *testing.T) {
 							return "", err
 						}
 						return strings.Repeat("x", size), durable.Wait(ctx, "w", 2*time.Second)
-					}, append(more, durable.WithCompletion(func(p durable.BatchProgress) durable.Verdict {
+					}, append(more, durable.WithCompletion(func(p durable.BatchProgress) durable.CompletionReason {
 						if p.Succeeded == 4 && p.Failed == 1 {
-							return durable.SucceedBatch
+							return durable.CustomCompletionSucceeded
 						}
-						return durable.ContinueBatch
+						return ""
 					}))...)
 					if err != nil {
 						return "", err
@@ -278,7 +279,7 @@ func TestLargeBatch(t *testing.T) {
 					for _, v := range r.Values() {
 						sum += len(v)
 					}
-					return fmt.Sprint(sum, r.SuccessCount(), r.FailureCount(), r.StartedCount(), errors.Is(r.Err(), errItem)), durable.Wait(ctx, "w", time.Second)
+					return fmt.Sprint(sum, len(r.Only(protocol.StatusSucceeded)), len(r.Only(protocol.StatusFailed)), len(r.Only(protocol.StatusStarted)), errors.Is(r.Err(), errItem)), durable.Wait(ctx, "w", time.Second)
 				}, durable.WithErrors(durable.ErrorValue("Item", errItem)))
 				if out := svc.run(h); out.result() != `"540000 4 1 1 true"` {
 					t.Errorf("got %s %s", out.result(), out.errorText())
@@ -306,10 +307,10 @@ func TestBatchReplayDetectsChanges(t *testing.T) {
 			if err != nil {
 				return 0, err
 			}
-			return r.TotalCount(), durable.Wait(ctx, "w", time.Second)
+			return len(r.Items), durable.Wait(ctx, "w", time.Second)
 		}
 	}
-	other := durable.WithItemNames(func(_, i int) string { return fmt.Sprint("other-", i) })
+	other := durable.WithItemNames(func(i int) string { return fmt.Sprint("other-", i) })
 	for want, test := range map[string]struct {
 		before, now job
 		invocations int
@@ -358,33 +359,24 @@ func TestBatchBadInput(t *testing.T) {
 	}
 	nothing := func(durable.Context) (int, error) { return 0, nil }
 	for want, fn := range map[string]func(durable.Context) error{
-		`durable.Map "batch": an option is nil`:                                            call(nil),
-		`durable.Map "batch": WithMaxConcurrency is 0`:                                     call(durable.WithMaxConcurrency(0)),
-		`durable.Map "batch": WithMinSuccessful is 0`:                                      call(durable.WithMinSuccessful(0)),
-		`durable.Map "batch": WithMinSuccessful is 3, but there are only 2 items`:          call(durable.WithMinSuccessful(3)),
-		`durable.Map "batch": WithToleratedFailures is -1`:                                 call(durable.WithToleratedFailures(-1)),
-		`durable.Map "batch": WithToleratedFailurePercentage is 101`:                       call(durable.WithToleratedFailurePercentage(101)),
-		`durable.Map "batch": the function of WithCompletion is nil`:                       call(durable.WithCompletion(nil)),
-		`durable.Map "batch": WithCompletion decides alone`:                                call(judge(1, durable.SucceedBatch), durable.WithMinSuccessful(1)),
-		`durable.Map "batch": WithItemNames has a func(string, int) string, but the items`: call(durable.WithItemNames(func(string, int) string { return "" })),
-		`durable.Map "batch": the function of WithItemNames is nil`:                        call(durable.WithItemNames[byte](nil)),
-		`durable.Map "batch": item 1: the name has 'é' at byte 0`:                          call(durable.WithItemNames(func(_ byte, i int) string { return []string{"a", "é"}[i] })),
+		`durable.Map "batch": an option is nil`:                                   call(nil),
+		`durable.Map "batch": WithMaxConcurrency is 0`:                            call(durable.WithMaxConcurrency(0)),
+		`durable.Map "batch": WithMinSuccessful is 0`:                             call(durable.WithMinSuccessful(0)),
+		`durable.Map "batch": WithMinSuccessful is 3, but there are only 2 items`: call(durable.WithMinSuccessful(3)),
+		`durable.Map "batch": WithToleratedFailures is -1`:                        call(durable.WithToleratedFailures(-1)),
+		`durable.Map "batch": WithToleratedFailurePercentage is 101`:              call(durable.WithToleratedFailurePercentage(101)),
+		`durable.Map "batch": the function of WithCompletion is nil`:              call(durable.WithCompletion(nil)),
+		`durable.Map "batch": WithCompletion decides alone`:                       call(judge(1, durable.CustomCompletionSucceeded), durable.WithMinSuccessful(1)),
+		`durable.Map "batch": the function of WithItemNames is nil`:               call(durable.WithItemNames(nil)),
+		`durable.Map "batch": item 1: the name has 'é' at byte 0`:                 call(durable.WithItemNames(func(i int) string { return []string{"a", "é"}[i] })),
 		`durable.Map "m": the function is nil`: func(ctx durable.Context) error {
 			_, err := durable.Map[int, int](ctx, "m", nil, nil)
 			return err
 		},
 		`durable.Parallel "p": branch 1: the function is nil`: parallel([]durable.Branch[int]{{Func: nothing}, {}}),
 		`durable.Parallel "p": branch 0: the name has`:        parallel([]durable.Branch[int]{{Name: "\n", Func: nothing}}),
-		`durable.Parallel "p": WithItemNames is for Map`:      parallel([]durable.Branch[int]{{Func: nothing}}, durable.WithItemNames(func(int, int) string { return "" })),
+		`durable.Parallel "p": branch 0: the name has 'é'`:    parallel([]durable.Branch[int]{{Func: nothing}}, durable.WithItemNames(func(int) string { return "é" })),
 		`durable.Parallel "p": WithMaxConcurrency is 0`:       parallel([]durable.Branch[int]{{Func: nothing}}, durable.WithMaxConcurrency(0)),
-		`durable.ParallelMixed "p": branch 0 is nil`: func(ctx durable.Context) error {
-			_, err := durable.ParallelMixed(ctx, "p", []durable.AnyBranch{durable.NewBranch[int]("x", nil)})
-			return err
-		},
-		`durable.ParallelMixed "p": WithSerdes is for results of one type`: func(ctx durable.Context) error {
-			_, err := durable.ParallelMixed(ctx, "p", nil, durable.WithSerdes(durable.JSON))
-			return err
-		},
 	} {
 		t.Run(want, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
@@ -412,8 +404,8 @@ func TestParallel(t *testing.T) {
 			if err != nil {
 				return nil, err
 			}
-			item, ok := r.Item("parallel-branch-0")
-			if !ok || item.Index != 0 {
+			item := r.Items[0]
+			if item.Name != "parallel-branch-0" || item.Index != 0 {
 				t.Errorf("the branch was not found: %+v", r)
 			}
 			return item.Value, nil
@@ -432,41 +424,64 @@ func TestParallel(t *testing.T) {
 	})
 }
 
-func TestParallelMixed(t *testing.T) {
-	type offer struct{ Price int }
-	hello := durable.NewBranch("hello", func(durable.Context) (string, error) { return "hello", nil })
-	answer := durable.NewBranch("", after("answer", time.Second, 42))
-	structured := durable.NewBranch("offer", func(durable.Context) (offer, error) { return offer{7}, nil })
-	broken := durable.NewBranch("broken", func(durable.Context) (offer, error) { return offer{7}, errItem })
-	late := durable.NewBranch("late", after("late", time.Hour, 1))
-	stranger := durable.NewBranch("stranger", func(durable.Context) (int, error) { return 0, nil })
+// Branches may have a name from the option where they have none of their own.
+func TestParallelNames(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		svc := newService(t, "{}")
-		h := handle(svc, func(ctx durable.Context) ([]any, error) {
-			r, err := durable.ParallelMixed(ctx, "mixed", []durable.AnyBranch{hello, answer, structured, broken, late},
-				durable.WithMinSuccessful(3))
+		one := func(durable.Context) (int, error) { return 1, nil }
+		svc.run(handle(svc, func(ctx durable.Context) (any, error) {
+			r, err := durable.Parallel(ctx, "p", []durable.Branch[int]{{Name: "own", Func: one}, {Func: one}},
+				durable.WithItemNames(func(i int) string { return fmt.Sprint("branch ", i) }))
+			if err != nil || r.Items[0].Name != "own" || r.Items[1].Name != "branch 1" {
+				t.Errorf("got %+v, %v", r, err)
+			}
+			return nil, nil
+		}))
+	})
+}
+
+// rawly is a branch whose result is of a type of its own.
+func rawly[T any](name string, fn func(durable.Context) (T, error)) durable.Branch[json.RawMessage] {
+	return durable.Branch[json.RawMessage]{Name: name, Func: func(ctx durable.Context) (json.RawMessage, error) {
+		v, err := fn(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return json.Marshal(v)
+	}}
+}
+
+// Branches of different types, in a batch that ends early: what each came to is
+// read as what it is.
+func TestParallelOfDifferentTypes(t *testing.T) {
+	type offer struct{ Price int }
+	bubble(t, func(t *testing.T) {
+		svc := newService(t, "{}")
+		h := handle(svc, func(ctx durable.Context) (any, error) {
+			r, err := durable.Parallel(ctx, "mixed", []durable.Branch[json.RawMessage]{
+				rawly("hello", func(durable.Context) (string, error) { return "hello", nil }),
+				rawly("", after("answer", time.Second, 42)),
+				rawly("offer", func(durable.Context) (offer, error) { return offer{7}, nil }),
+				rawly("broken", func(durable.Context) (offer, error) { return offer{7}, errItem }),
+				rawly("late", after("late", time.Hour, 1)),
+			}, durable.WithMinSuccessful(3))
 			if err != nil {
 				return nil, err
 			}
-			s, err1 := hello.Result(r)
-			n, err2 := answer.Result(r)
-			o, err3 := structured.Result(r)
-			if err := errors.Join(err1, err2, err3); err != nil || s != "hello" || n != 42 || o != (offer{7}) {
-				t.Errorf("got %q %d %v %v", s, n, o, err)
+			var o offer
+			if err := json.Unmarshal(r.Items[2].Value, &o); err != nil || o != (offer{7}) {
+				t.Errorf("got %v, %v", o, err)
 			}
-			if _, err := broken.Result(r); !errors.Is(err, errItem) {
-				t.Errorf("the broken branch ended with %v", err)
-			}
-			if _, err := late.Result(r); !errors.Is(err, durable.ErrNotCompleted) {
-				t.Errorf("the late branch ended with %v", err)
-			}
-			if _, err := stranger.Result(r); err == nil || !strings.Contains(err.Error(), "not among the branches") {
-				t.Errorf("the stranger ended with %v", err)
+			if !errors.Is(r.Items[3].Err, errItem) || r.Items[4].Status != protocol.StatusStarted {
+				t.Errorf("the broken branch ended with %v and the late one is %s", r.Items[3].Err, r.Items[4].Status)
 			}
 			return r.Values(), durable.Wait(ctx, "w", time.Second)
 		}, durable.WithErrors(durable.ErrorValue("Item", errItem)))
 		if out := svc.run(h); out.result() != `["hello",42,{"Price":7}]` {
 			t.Errorf("got %s %s", out.result(), out.errorText())
+		}
+		if got, want := *svc.ops[0].Payload, `{"all":[{"index":0,"name":"hello","status":"SUCCEEDED","result":"hello"},`; !strings.HasPrefix(got, want) {
+			t.Errorf("recorded %s", got)
 		}
 	})
 }
@@ -497,9 +512,9 @@ func (joined) Marshal(_ context.Context, v any) ([]byte, error) {
 func (joined) Unmarshal(_ context.Context, data []byte, v any) error {
 	var items []durable.BatchItem[string]
 	for i, text := range strings.Split(strings.TrimPrefix(string(data), "OPSERDE:"), ",") {
-		items = append(items, durable.BatchItem[string]{Index: i, Status: durable.ItemSucceeded, Value: text})
+		items = append(items, durable.BatchItem[string]{Index: i, Status: protocol.StatusSucceeded, Value: text})
 	}
-	*v.(*durable.BatchResult[string]) = durable.NewBatchResult(durable.AllCompleted, items...)
+	*v.(*durable.BatchResult[string]) = durable.BatchResult[string]{Items: items, Reason: durable.AllCompleted}
 	return nil
 }
 
@@ -571,7 +586,7 @@ func TestJudgePanics(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		svc := newService(t, "{}")
 		h := handle(svc, func(ctx durable.Context) (any, error) {
-			_, err := outcomes(ctx, "ss", durable.WithCompletion(func(durable.BatchProgress) durable.Verdict { panic("oh") }))
+			_, err := outcomes(ctx, "ss", durable.WithCompletion(func(durable.BatchProgress) durable.CompletionReason { panic("oh") }))
 			return nil, err
 		})
 		if out := svc.run(h); !strings.Contains(out.errorText(), `the completion of durable.Map "batch": panic: oh`) {
@@ -593,7 +608,7 @@ func TestBatchResultAsJSON(t *testing.T) {
 			t.Errorf("got      %s\nrecorded %s\nwant     %s", out.result(), *svc.find("1").Payload, want)
 		}
 		var r durable.BatchResult[int]
-		if err := json.Unmarshal([]byte(want), &r); err != nil || len(r.Items()) != 2 || r.FailureCount() != 1 {
+		if err := json.Unmarshal([]byte(want), &r); err != nil || len(r.Items) != 2 || len(r.Only(protocol.StatusFailed)) != 1 {
 			t.Errorf("read back: %+v %v", r, err)
 		}
 		if got := r.Err().Error(); got != `batch "": 1 items failed, 1 succeeded (ALL_COMPLETED); the first: "map-item-1" (item 1) failed: bad item` {
@@ -672,7 +687,7 @@ func TestAbandonedItemReturns(t *testing.T) {
 						<-ctx.Done()
 						return "late", nil
 					}, append(opts, durable.WithMinSuccessful(1))...)
-					return r.SuccessCount(), err
+					return len(r.Only(protocol.StatusSucceeded)), err
 				})
 				if out := svc.run(h); out.result() != "1" {
 					t.Errorf("got %s %s", out.result(), out.errorText())
@@ -696,7 +711,7 @@ func TestBatchEndsAgainAfterACrash(t *testing.T) {
 						}
 						return i, durable.Wait(ctx, "long", time.Hour)
 					}, append(opts, durable.WithMinSuccessful(1))...)
-					return fmt.Sprint(r.SuccessCount(), r.StartedCount()), err
+					return fmt.Sprint(len(r.Only(protocol.StatusSucceeded)), len(r.Only(protocol.StatusStarted))), err
 				})
 				svc.before = func(int) error {
 					if slices.ContainsFunc(svc.calls[len(svc.calls)-1], func(u protocol.Update) bool { return u.ID == "1" && u.Action == protocol.ActionSucceed }) && svc.invocations < 4 {

@@ -23,28 +23,18 @@ type BatchProgress struct {
 	Failed    int
 }
 
-// Verdict is what a function for [WithCompletion] decides.
-type Verdict int
-
-// The verdicts.
-const (
-	ContinueBatch Verdict = iota // go on
-	SucceedBatch                 // end now, with what there is: it suffices
-	FailBatch                    // end now: the batch has failed
-)
-
 type batchConfig struct {
 	limit      *int
 	minimum    *int     // successes
 	tolerated  *int     // failures
 	percentage *float64 // failures
-	judge      func(BatchProgress) Verdict
+	judge      func(BatchProgress) CompletionReason
 	judged     bool // judge was given
 	flat       bool
 	serdes     Serdes // of the whole result
 	itemSerdes Serdes
-	namer      any // func(In, int) string
-	named      func(i int) (string, error)
+	namer      func(i int) string
+	names      bool // namer was given
 }
 
 type batchOption func(*batchConfig)
@@ -80,9 +70,11 @@ func WithToleratedFailurePercentage(percent float64) BatchOption {
 }
 
 // WithCompletion leaves the decision to judge, which is asked each time that an
-// item has ended, by one goroutine at a time. What it decides is recorded with
-// the batch. While it says [ContinueBatch], the batch goes on to its last item.
-func WithCompletion(judge func(BatchProgress) Verdict) BatchOption {
+// item has ended, by one goroutine at a time: [CustomCompletionSucceeded] ends the
+// batch because what there is suffices, [CustomCompletionFailed] because it has
+// failed, and nothing lets it go on, to its last item. Any other reason fails the
+// batch. What judge decides is recorded with the batch.
+func WithCompletion(judge func(BatchProgress) CompletionReason) BatchOption {
 	return batchOption(func(c *batchConfig) { c.judge, c.judged = judge, true })
 }
 
@@ -100,10 +92,32 @@ func WithItemSerdes(s Serdes) BatchOption {
 	return batchOption(func(c *batchConfig) { c.itemSerdes = s })
 }
 
-// WithItemNames names the items of a [Map], whose type In must be, in place of
-// map-item-0, map-item-1, …. The names must be the same on every run.
-func WithItemNames[In any](name func(item In, index int) string) BatchOption {
-	return batchOption(func(c *batchConfig) { c.namer = name })
+// WithItemNames names the items of a [Map] after their index, in place of
+// map-item-0, map-item-1, …, and the branches of a [Parallel] that have no name of
+// their own:
+//
+//	durable.WithItemNames(func(i int) string { return orders[i].ID })
+//
+// The names must be the same on every run.
+func WithItemNames(name func(index int) string) BatchOption {
+	return batchOption(func(c *batchConfig) { c.namer, c.names = name, true })
+}
+
+// nameOf is the name of item i: own, or what the namer says, or else the protocol's
+// form with the index.
+func (c *batchConfig) nameOf(i int, own, form string) (name string, err error) {
+	switch {
+	case own != "":
+		name = own
+	case c.namer != nil:
+		name, err = recovered(func() (string, error) { return c.namer(i), nil })
+	default:
+		return fmt.Sprintf(form, i), nil
+	}
+	if err == nil {
+		err = validateName(name)
+	}
+	return name, err
 }
 
 func newBatchConfig(opts []BatchOption, n int) (*batchConfig, error) {
@@ -143,6 +157,8 @@ var (
 // of an empty list may be anything, and an empty result is meant.
 func (c *batchConfig) validate(n int) error {
 	switch {
+	case c.names && c.namer == nil:
+		return errNilItemNamer
 	case c.judged && c.judge == nil:
 		return errNilJudge
 	case c.judged && (c.minimum != nil || c.tolerated != nil || c.percentage != nil):
@@ -166,11 +182,12 @@ func (c *batchConfig) validate(n int) error {
 // reason says whether the batch is complete, and why.
 func (c *batchConfig) reason(p BatchProgress) (CompletionReason, bool) {
 	if c.judge != nil {
-		switch c.judge(p) {
-		case SucceedBatch:
-			return CustomCompletionSucceeded, true
-		case FailBatch:
-			return CustomCompletionFailed, true
+		switch reason := c.judge(p); reason {
+		case CustomCompletionSucceeded, CustomCompletionFailed:
+			return reason, true
+		case "":
+		default:
+			panic(fmt.Sprintf("the function of WithCompletion returned %q; it returns CustomCompletionSucceeded, CustomCompletionFailed or nothing", reason))
 		}
 	}
 	switch {

@@ -14,20 +14,20 @@ import (
 
 // batchSummary is what is recorded of a batch that is too large.
 type batchSummary struct {
-	Type      string           `json:"type"` // MapResult or ParallelResult
-	Total     int              `json:"totalCount"`
-	Succeeded int              `json:"successCount"`
-	Failed    int              `json:"failureCount"`
-	Started   int              `json:"startedCount"`
-	Reason    CompletionReason `json:"completionReason"`
-	Status    ItemStatus       `json:"status"`
+	Type      string                   `json:"type"` // MapResult or ParallelResult
+	Total     int                      `json:"totalCount"`
+	Succeeded int                      `json:"successCount"`
+	Failed    int                      `json:"failureCount"`
+	Started   int                      `json:"startedCount"`
+	Reason    CompletionReason         `json:"completionReason"`
+	Status    protocol.OperationStatus `json:"status"`
 	// Items has a letter for each item: S, F, - for started, or _ for one that
 	// did not begin.
 	Items string `json:"itemStatuses"`
 	Unmet bool   `json:"unmet,omitempty"`
 }
 
-var itemLetters = map[ItemStatus]byte{ItemSucceeded: 'S', ItemFailed: 'F', ItemStarted: '-', "": '_'}
+var itemLetters = map[protocol.OperationStatus]byte{protocol.StatusSucceeded: 'S', protocol.StatusFailed: 'F', protocol.StatusStarted: '-', "": '_'}
 
 // closeBatch makes the result of a batch that is complete, and records it
 // unless it was.
@@ -54,7 +54,7 @@ func closeBatch[T any](b *batch, work *batchWork[T]) (BatchResult[T], error) {
 	case err != nil:
 		return result, b.recordFailure(err)
 	case large:
-		b.record(b.summary(result.Status(), result.unmet), true)
+		b.record(b.summary(result.unmet), true)
 	default:
 		b.record(payload, false)
 	}
@@ -70,16 +70,14 @@ func resultOf[T any](b *batch, work *batchWork[T]) BatchResult[T] {
 		switch item.Status {
 		case "":
 			continue
-		case ItemSucceeded:
+		case protocol.StatusSucceeded:
 			item.Value = work.values[i]
-		case ItemFailed:
+		case protocol.StatusFailed:
 			item.Err = &ItemError{Name: item.Name, Index: i, Err: codecs.decode(b.item[i].err)}
 		}
 		items = append(items, item)
 	}
-	result := NewBatchResult(b.reason, items...)
-	result.unmet = b.isUnmet(result.succeeded)
-	return result
+	return BatchResult[T]{items, b.reason, b.isUnmet(b.total.Succeeded)}
 }
 
 // isUnmet reports whether the batch ended with fewer successes than were asked
@@ -112,11 +110,11 @@ func (b *batch) encode(unmet bool) (payload string, large bool) {
 		switch {
 		case item.status == "":
 			continue
-		case item.status == ItemFailed:
+		case item.status == protocol.StatusFailed:
 			j.Error = item.err
-		case item.status == ItemSucceeded && asJSON:
+		case item.status == protocol.StatusSucceeded && asJSON:
 			j.Result = json.RawMessage(item.payload)
-		case item.status == ItemSucceeded:
+		case item.status == protocol.StatusSucceeded:
 			j.Encoded = &item.payload
 		}
 		out.All = append(out.All, j)
@@ -125,12 +123,16 @@ func (b *batch) encode(unmet bool) (payload string, large bool) {
 	return string(data), err != nil || len(data) > protocol.MaxInlineResult
 }
 
-func (b *batch) summary(status ItemStatus, unmet bool) string {
+func (b *batch) summary(unmet bool) string {
+	status := protocol.StatusSucceeded
+	if b.total.Failed > 0 || b.reason == CustomCompletionFailed {
+		status = protocol.StatusFailed
+	}
 	letters := make([]byte, len(b.item))
 	started := 0
 	for i := range b.item {
 		letters[i] = itemLetters[b.item[i].status]
-		if b.item[i].status == ItemStarted {
+		if b.item[i].status == protocol.StatusStarted {
 			started++
 		}
 	}
@@ -168,7 +170,7 @@ func recordedBatch[T any](b *batch, work *batchWork[T]) BatchResult[T] {
 	op, r := b.known.op, b.scope.run
 	if s := b.cfg.serdes; s != nil && s != JSON {
 		result := decodeOwn[BatchResult[T]](&b.operation, s)
-		result.unmet = result.unmet || b.cfg.isUnmet(result.reason, result.succeeded) // it may keep less than we do
+		result.unmet = result.unmet || b.cfg.isUnmet(result.Reason, len(result.Only(protocol.StatusSucceeded))) // it may keep less than we do
 		return result
 	}
 	in := decodeJSON[batchJSON](&b.operation)
@@ -182,16 +184,14 @@ func recordedBatch[T any](b *batch, work *batchWork[T]) BatchResult[T] {
 	for k, j := range in.All {
 		items[k] = BatchItem[T]{Index: j.Index, Name: j.Name, Status: j.Status}
 		switch j.Status {
-		case ItemSucceeded:
+		case protocol.StatusSucceeded:
 			b.restore(b.named(j.Index), j.Index, j.payload())
 			items[k].Value = work.values[j.Index]
-		case ItemFailed:
+		case protocol.StatusFailed:
 			items[k].Err = &ItemError{Name: j.Name, Index: j.Index, Err: r.cfg.errors.decode(j.Error)}
 		}
 	}
-	result := NewBatchResult(in.Reason, items...)
-	result.unmet = in.Unmet
-	return result
+	return BatchResult[T]{items, in.Reason, in.Unmet}
 }
 
 // differs says how the items are others than those that were recorded.
@@ -235,31 +235,31 @@ func (b *batch) rebuild(op *protocol.Operation) {
 		r.fail(&nonDeterminism{ID: op.ID, Recorded: shapeOf(op), Current: b.shape(),
 			Err: fmt.Errorf("there are %d items, but %d were recorded", len(b.item), len(s.Items))})
 	}
-	b.inner.sealed, b.inner.loose = true, false
+	b.inner.sealing = sealed
 	b.reason, b.unmet = s.Reason, s.Unmet
 	for i := range b.item {
 		switch s.Items[i] {
 		case 'S':
-			b.rebuildItem(i, ItemSucceeded)
+			b.rebuildItem(i, protocol.StatusSucceeded)
 		case 'F':
-			b.rebuildItem(i, ItemFailed)
+			b.rebuildItem(i, protocol.StatusFailed)
 		case '-':
-			b.item[i].status = ItemStarted
+			b.item[i].status = protocol.StatusStarted
 		}
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	b.inner.returned = true
+	b.inner.life = returned
 	b.cancel(errBatchEnded)
 }
 
 // rebuildItem runs an item again, over its records, to the end that it had.
-func (b *batch) rebuildItem(i int, status ItemStatus) {
+func (b *batch) rebuildItem(i int, status protocol.OperationStatus) {
 	o := b.operationOf(i)
 	if !b.cfg.flat {
 		o.check()
 	}
-	b.item[i].status = ItemStarted
+	b.item[i].status = protocol.StatusStarted
 	b.runItem(o, i)
 	if b.item[i].status != status {
 		b.scope.run.fail(&nonDeterminism{ID: o.id(), Recorded: o.shape(), Current: o.shape(),

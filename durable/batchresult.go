@@ -19,106 +19,46 @@ const (
 	MinSuccessfulReached CompletionReason = "MIN_SUCCESSFUL_REACHED"
 	// FailureToleranceExceeded ends a batch early: too many items have failed.
 	FailureToleranceExceeded CompletionReason = "FAILURE_TOLERANCE_EXCEEDED"
-	// CustomCompletionSucceeded is [SucceedBatch].
+	// CustomCompletionSucceeded ends a batch early: [WithCompletion] says that it suffices.
 	CustomCompletionSucceeded CompletionReason = "CUSTOM_COMPLETION_SUCCEEDED"
-	// CustomCompletionFailed is [FailBatch].
+	// CustomCompletionFailed ends a batch early: [WithCompletion] says that it has failed.
 	CustomCompletionFailed CompletionReason = "CUSTOM_COMPLETION_FAILED"
-)
-
-// ItemStatus is how one item of a batch stands, and whether a batch is free of
-// failures.
-type ItemStatus string
-
-// The statuses.
-const (
-	ItemSucceeded ItemStatus = "SUCCEEDED"
-	ItemFailed    ItemStatus = "FAILED"
-	ItemStarted   ItemStatus = "STARTED" // under way when the batch ended early
 )
 
 // BatchItem is one item of a [Map], or branch of a [Parallel], that began.
 type BatchItem[T any] struct {
 	Index  int
 	Name   string
-	Status ItemStatus
-	Value  T     // if it succeeded
-	Err    error // if it failed: an *ItemError
+	Status protocol.OperationStatus // SUCCEEDED, FAILED, or STARTED if the batch ended early without it
+	Value  T                        // if it succeeded
+	Err    error                    // if it failed: an *ItemError
 }
 
-// BatchResult is what [Map] and [Parallel] return: the items that began, in the
-// order of their indexes. Items that never began are not in it. It does not
-// change.
+// BatchResult is what [Map] and [Parallel] return.
 type BatchResult[T any] struct {
-	items             []BatchItem[T]
-	reason            CompletionReason
-	succeeded, failed int
-	unmet             bool        // fewer succeeded than was asked for
-	branches          []AnyBranch // of ParallelMixed
-}
+	// Items are those that began, in the order of their indexes.
+	Items []BatchItem[T]
+	// Reason is why the batch ended.
+	Reason CompletionReason
 
-// NewBatchResult makes a result, which is for tests and for a [Serdes] that
-// reads whole results. The items must be in the order of their indexes.
-func NewBatchResult[T any](reason CompletionReason, items ...BatchItem[T]) BatchResult[T] {
-	b := BatchResult[T]{items: items, reason: reason}
-	for i := range items {
-		switch items[i].Status {
-		case ItemSucceeded:
-			b.succeeded++
-		case ItemFailed:
-			b.failed++
-		}
-	}
-	return b
-}
-
-// Items returns the items that began. It is the result's own slice.
-func (b BatchResult[T]) Items() []BatchItem[T] { return b.items }
-
-// Reason is why the batch ended.
-func (b BatchResult[T]) Reason() CompletionReason { return b.reason }
-
-// Status is ItemFailed if an item has failed, and ItemSucceeded otherwise.
-func (b BatchResult[T]) Status() ItemStatus {
-	if b.HasFailure() || b.reason == CustomCompletionFailed {
-		return ItemFailed
-	}
-	return ItemSucceeded
+	unmet bool // fewer succeeded than was asked for
 }
 
 // Values returns the results of the items that succeeded. It is never nil.
 func (b BatchResult[T]) Values() []T {
-	values := make([]T, 0, b.succeeded)
-	for i := range b.items {
-		if b.items[i].Status == ItemSucceeded {
-			values = append(values, b.items[i].Value)
+	values := make([]T, 0, len(b.Items))
+	for i := range b.Items {
+		if b.Items[i].Status == protocol.StatusSucceeded {
+			values = append(values, b.Items[i].Value)
 		}
 	}
 	return values
 }
 
-// Errors returns the errors of the items that failed: *ItemError values.
-func (b BatchResult[T]) Errors() []error {
-	var errs []error
-	for i := range b.items {
-		if b.items[i].Status == ItemFailed {
-			errs = append(errs, b.items[i].Err)
-		}
-	}
-	return errs
-}
-
-// Succeeded returns the items that succeeded.
-func (b BatchResult[T]) Succeeded() []BatchItem[T] { return b.with(ItemSucceeded, b.succeeded) }
-
-// Failed returns the items that failed.
-func (b BatchResult[T]) Failed() []BatchItem[T] { return b.with(ItemFailed, b.failed) }
-
-// Started returns the items that were under way when the batch ended early.
-func (b BatchResult[T]) Started() []BatchItem[T] { return b.with(ItemStarted, b.StartedCount()) }
-
-func (b BatchResult[T]) with(status ItemStatus, n int) []BatchItem[T] {
-	items := make([]BatchItem[T], 0, n)
-	for _, item := range b.items {
+// Only returns the items of a status; len of it says how many there are.
+func (b BatchResult[T]) Only(status protocol.OperationStatus) []BatchItem[T] {
+	items := make([]BatchItem[T], 0, len(b.Items))
+	for _, item := range b.Items {
 		if item.Status == status {
 			items = append(items, item)
 		}
@@ -126,42 +66,27 @@ func (b BatchResult[T]) with(status ItemStatus, n int) []BatchItem[T] {
 	return items
 }
 
-// SuccessCount is how many items succeeded.
-func (b BatchResult[T]) SuccessCount() int { return b.succeeded }
-
-// FailureCount is how many items failed.
-func (b BatchResult[T]) FailureCount() int { return b.failed }
-
-// StartedCount is how many items were under way when the batch ended early.
-func (b BatchResult[T]) StartedCount() int { return len(b.items) - b.succeeded - b.failed }
-
-// TotalCount is how many items began.
-func (b BatchResult[T]) TotalCount() int { return len(b.items) }
-
-// HasFailure reports whether an item has failed.
-func (b BatchResult[T]) HasFailure() bool { return b.failed > 0 }
-
-// Item finds the first item of a name.
-func (b BatchResult[T]) Item(name string) (BatchItem[T], bool) {
-	for _, item := range b.items {
-		if item.Name == name {
-			return item, true
-		}
-	}
-	return BatchItem[T]{}, false
-}
-
 // Err is a [*BatchError] of all failures, also of those that the batch
 // tolerated; nil if there are none.
 func (b BatchResult[T]) Err() error {
-	if !b.HasFailure() && b.reason != CustomCompletionFailed {
-		return nil
+	if e := b.failure(""); e.Failed > 0 || b.Reason == CustomCompletionFailed {
+		return e
 	}
-	return b.failure("")
+	return nil
 }
 
 func (b BatchResult[T]) failure(name string) *BatchError {
-	return &BatchError{Name: name, Reason: b.reason, Succeeded: b.succeeded, Failed: b.failed, Errs: b.Errors()}
+	e := &BatchError{Name: name, Reason: b.Reason}
+	for i := range b.Items {
+		switch b.Items[i].Status {
+		case protocol.StatusSucceeded:
+			e.Succeeded++
+		case protocol.StatusFailed:
+			e.Failed++
+			e.Errs = append(e.Errs, b.Items[i].Err)
+		}
+	}
+	return e
 }
 
 // BatchError says that a batch did not come to what its options ask for: too
@@ -208,28 +133,28 @@ type batchJSON struct {
 }
 
 type itemJSON struct {
-	Index   int                   `json:"index"`
-	Name    string                `json:"name,omitempty"`
-	Status  ItemStatus            `json:"status"`
-	Result  json.RawMessage       `json:"result,omitempty"`
-	Encoded *string               `json:"encoded,omitempty"` // in place of result, if a Serdes wrote it
-	Error   *protocol.ErrorObject `json:"error,omitempty"`
+	Index   int                      `json:"index"`
+	Name    string                   `json:"name,omitempty"`
+	Status  protocol.OperationStatus `json:"status"`
+	Result  json.RawMessage          `json:"result,omitempty"`
+	Encoded *string                  `json:"encoded,omitempty"` // in place of result, if a Serdes wrote it
+	Error   *protocol.ErrorObject    `json:"error,omitempty"`
 }
 
 // MarshalJSON implements [json.Marshaler]. Of errors it writes what the history
 // records of errors that were not declared.
 func (b BatchResult[T]) MarshalJSON() ([]byte, error) {
-	out := batchJSON{All: make([]itemJSON, len(b.items)), Reason: b.reason, Unmet: b.unmet}
-	for i, item := range b.items {
+	out := batchJSON{All: make([]itemJSON, len(b.Items)), Reason: b.Reason, Unmet: b.unmet}
+	for i, item := range b.Items {
 		j := itemJSON{Index: item.Index, Name: item.Name, Status: item.Status}
 		switch item.Status {
-		case ItemSucceeded:
+		case protocol.StatusSucceeded:
 			data, err := JSON.Marshal(context.Background(), item.Value)
 			if err != nil {
 				return nil, err
 			}
 			j.Result = data
-		case ItemFailed:
+		case protocol.StatusFailed:
 			j.Error = errorCodecs(nil).report(cause(item.Err))
 		}
 		out.All[i] = j
@@ -255,17 +180,16 @@ func (b *BatchResult[T]) UnmarshalJSON(data []byte) error {
 	for i, j := range in.All {
 		items[i] = BatchItem[T]{Index: j.Index, Name: j.Name, Status: j.Status}
 		switch j.Status {
-		case ItemSucceeded:
+		case protocol.StatusSucceeded:
 			if len(j.Result) > 0 {
 				if err := json.Unmarshal(j.Result, &items[i].Value); err != nil {
 					return err
 				}
 			}
-		case ItemFailed:
+		case protocol.StatusFailed:
 			items[i].Err = &ItemError{Name: j.Name, Index: j.Index, Err: errorCodecs(nil).decodeForeign(j.Error)}
 		}
 	}
-	*b = NewBatchResult(in.Reason, items...)
-	b.unmet = in.Unmet
+	*b = BatchResult[T]{items, in.Reason, in.Unmet}
 	return nil
 }

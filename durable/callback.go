@@ -123,9 +123,9 @@ func (o *operation) completed(ctx Context) (*protocol.Operation, error) {
 		s.run.fail(misuse(resultKind.describe(o.name), "the callback is of another invocation; get it from CreateCallback on every run"))
 	case op != nil && op.Status.Closed():
 		return op, nil
-	case s.loose:
+	case s.sealing == loose:
 		here.linger()
-	case s.sealed:
+	case s.sealing == sealed:
 		s.run.fail(&nonDeterminism{ID: o.id(), Current: o.shape()})
 	}
 	s.checkOpen(o.kind, o.name)
@@ -186,14 +186,13 @@ func (e *CallbackTimeoutError) Is(target error) bool { return target == ErrTimeo
 // CallbackOption changes one callback; see [CreateCallback].
 type CallbackOption interface{ applyCallback(*callbackConfig) }
 
-// HeartbeatOption is an option of operations that others show to be alive.
-type HeartbeatOption interface {
+// WithHeartbeat fails a callback for which no sign of life was sent for d.
+func WithHeartbeat(d time.Duration) interface {
 	CallbackOption
 	WaitForCallbackOption
+} {
+	return heartbeatOption(d)
 }
-
-// WithHeartbeat fails a callback for which no sign of life was sent for d.
-func WithHeartbeat(d time.Duration) HeartbeatOption { return heartbeatOption(d) }
 
 type heartbeatOption time.Duration
 

@@ -52,7 +52,7 @@ func TestCauseOfNotReachingWhatIsRecorded(t *testing.T) {
 			return second(durable.Retry(ctx, "r", func(ctx durable.Context, _ int) (int, error) { return inContext(check, step)(ctx) }))
 		},
 		"task": func(ctx durable.Context, check func() error) error {
-			g := durable.NewGraph()
+			g := new(durable.Graph)
 			durable.AddTask(g, "t", inContext(check, step))
 			return g.Run(ctx, "g")
 		},
@@ -154,7 +154,7 @@ func TestCauseIsACondition(t *testing.T) {
 		runs := 0
 		out := svc.run(handle(svc, func(ctx durable.Context) (any, error) {
 			runs++
-			g := durable.NewGraph()
+			g := new(durable.Graph)
 			durable.AddTask(g, "t", func(ctx durable.Context) (int, error) { return 0, durable.Wait(ctx, "w", time.Second) }).When(func() bool {
 				if runs > 1 {
 					panic("no answer")
@@ -222,7 +222,7 @@ func TestChoicesMadeAnewAreNamed(t *testing.T) {
 			}
 			here()
 			r, err := durable.Map(ctx, "m", names, func(_ durable.Context, name string, _ int) (string, error) { return name, nil },
-				durable.WithItemNames(func(name string, _ int) string { return name }))
+				durable.WithItemNames(func(i int) string { return names[i] }))
 			return r.Values(), err
 		}, `item 0 is called "b", but "a" was recorded`},
 		"number": {func(ctx durable.Context) (any, error) {

@@ -51,7 +51,9 @@ func (r *run) record(s *scope, u protocol.Update) {
 	}
 	w := newWaiter(s)
 	r.lockFor(s)
-	s.closing = s.task
+	if s.isTask {
+		s.life = ending
+	}
 	r.queueLocked(queued{u, w})
 	r.urgent = true
 	r.blockLocked(w)
@@ -64,7 +66,9 @@ func (r *run) recordLater(s *scope, u protocol.Update) bool {
 	if len(r.queue) >= maxBatchUpdates {
 		return false
 	}
-	s.closing = s.task
+	if s.isTask {
+		s.life = ending
+	}
 	r.queueLocked(queued{update: u})
 	r.urgent = true
 	r.kick()

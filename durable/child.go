@@ -25,29 +25,19 @@ var childKind = &kind{call: "durable.RunInChildContext", typ: protocol.TypeConte
 // error wraps a [*DeadlineError].
 //
 // A result of more than 256 KiB encoded is not recorded: replay runs fn again
-// over its recorded operations to get it back. [WithSummary] records a text for
+// over its recorded operations to get it back. [Summarized] records a text for
 // people in its place, and [WithVirtual] records nothing at all. The name is as
 // for [Step].
 func RunInChildContext[T any](ctx Context, name string, fn func(Context) (T, error), opts ...ChildOption) (T, error) {
-	cfg, summary, fn, bad := childCall(fn, opts)
-	return childOf(ctx, childKind, name, cfg, summary, fn, bad)
+	cfg, bad := newChildConfig(opts, ChildOption.applyChild)
+	return childOf(ctx, childKind, name, cfg, fn, bad)
 }
 
-// childCall reads the arguments that a child context is made with. bad says
-// what is wrong with them; the rest then serves a call that was recorded.
-func childCall[T any](fn func(Context) (T, error), opts []ChildOption) (cfg *childConfig, summary func(T) string, body func(Context) (T, error), bad error) {
-	cfg, bad = newChildConfig(opts)
-	summary, err := summaryOf[T](cfg)
-	if bad == nil {
-		bad = err
-	}
+// childOf is a child context of kind k. bad says what is wrong with its options.
+func childOf[T any](ctx Context, k *kind, name string, cfg *childConfig, fn func(Context) (T, error), bad error) (T, error) {
 	if fn == nil {
 		bad, fn = errNilFunction, missing[Context, T]
 	}
-	return cfg, summary, fn, bad
-}
-
-func childOf[T any](ctx Context, k *kind, name string, cfg *childConfig, summary func(T) string, fn func(Context) (T, error), bad error) (T, error) {
 	o, err := cfg.kind(k).begin(ctx, name, bad)
 	if err != nil {
 		var zero T
@@ -62,20 +52,20 @@ func childOf[T any](ctx Context, k *kind, name string, cfg *childConfig, summary
 		return virtualChild(&o, cfg, fn)
 	}
 	defer o.end()
-	return liveChild(&o, cfg, summary, fn)
+	return liveChild(&o, cfg, fn)
 }
 
 // liveChild is RunInChildContext unless the result was recorded.
-func liveChild[T any](o *operation, cfg *childConfig, summary func(T) string, fn func(Context) (T, error)) (T, error) {
+func liveChild[T any](o *operation, cfg *childConfig, fn func(Context) (T, error)) (T, error) {
 	if op := o.known.op; cfg.timeout != nil && (op == nil || !op.Status.Closed()) {
-		return timedChild(o, cfg, summary, fn)
+		return timedChild(o, cfg, fn)
 	}
-	return plainChild(o, cfg, summary, fn, nil)
+	return plainChild(o, cfg, fn, nil)
 }
 
 // plainChild is liveChild without a deadline, or under one that someone else
 // watches, who is told with finished before the context closes.
-func plainChild[T any](o *operation, cfg *childConfig, summary func(T) string, fn func(Context) (T, error), finished func()) (T, error) {
+func plainChild[T any](o *operation, cfg *childConfig, fn func(Context) (T, error), finished func()) (T, error) {
 	var result T
 	what, serdes := o.result(), o.serdes(cfg.serdes)
 	run := newChildRun(o)
@@ -89,8 +79,8 @@ func plainChild[T any](o *operation, cfg *childConfig, summary func(T) string, f
 			return "", err
 		}
 		payload, result, err = encodeValue(o.body(run.id, 0), serdes, what, v)
-		if err == nil && summary != nil && !s.sealed && len(payload) > protocol.MaxInlineResult {
-			run.summary = summary(result)
+		if err == nil && s.summary != nil && s.sealing == open && len(payload) > protocol.MaxInlineResult {
+			run.summary = s.summary()
 		}
 		return payload, err
 	})
@@ -158,13 +148,13 @@ func (c *childRun) do(body func(*scope) (string, error)) error {
 	}
 	s := newScope(c.ctx, r, c.scope, c.id, c.name)
 	if op != nil && op.Status.Closed() {
-		s.sealed, s.loose = true, false
+		s.sealing = sealed
 		s.replaying.Store(true)
 	}
 	payload, err := c.entered(s, func() (string, error) { return body(s) })
 	r.checkInvocation()
 	s.close(err)
-	if s.sealed {
+	if s.sealing != open {
 		return c.rebuilt(err)
 	}
 	return c.record(payload, err)
@@ -204,40 +194,57 @@ func (c *childRun) record(payload string, err error) error {
 // operation, and fn runs again on every run, over what its operations recorded.
 // Those are recorded as the surrounding context's. It goes with none of the
 // options that say how a context is recorded.
-func WithVirtual() VirtualOption { return virtualOption{} }
-
-// VirtualOption is an option of what may be recorded nowhere.
-type VirtualOption interface {
+func WithVirtual() interface {
 	ChildOption
+	SagaOption
 	RetryGroupOption
+} {
+	return virtualOption{}
 }
 
 type virtualOption struct{}
 
 func (virtualOption) applyChild(c *childConfig) { c.virtual = true }
+func (virtualOption) applySaga(c *childConfig)  { c.virtual = true }
 
-// WithSummary makes a text of a result that is too large to be recorded, which
-// is recorded in its place, for people who read the history. T is the child's
-// result. A summary over 256 KiB is cut.
-func WithSummary[T any](summarize func(result T) string) ChildOption {
-	return childOption(func(cfg *childConfig) { cfg.summary = summarize })
+// Summarized is fn with a text for people who read the history, which summarize
+// makes of a result that is too large to be recorded: it is recorded in its place.
+// It is for the function of a child context, of [Go], or of a task. In a context
+// that is virtual it fails, as nothing is recorded. A text over 256 KiB is cut.
+func Summarized[T any](fn func(Context) (T, error), summarize func(result T) string) func(Context) (T, error) {
+	if fn == nil {
+		return nil
+	}
+	return func(ctx Context) (v T, err error) {
+		s := scopeOf(ctx)
+		switch {
+		case summarize == nil:
+			return v, errNilSummary
+		case s != nil && s.within != s.id:
+			return v, errVirtualSummary
+		}
+		if v, err = fn(ctx); s != nil {
+			s.summary = func() string { return summarize(v) }
+		}
+		return v, err
+	}
 }
 
 // WithErrorMapping has fn make the error that [RunInChildContext] returns of the
 // [*OperationError] that it would have returned. It runs on every run, over
 // what was recorded, so it must do the same each time. Where it returns nil the
 // error stays as it was; if it panics, the error wraps both.
-func WithErrorMapping(fn func(error) error) ChildOption {
+func WithErrorMapping(fn func(error) error) interface {
+	ChildOption
+	SagaOption
+} {
 	return errorMappingOption{fn}
 }
-
-type childOption func(*childConfig)
-
-func (o childOption) applyChild(c *childConfig) { o(c) }
 
 type errorMappingOption struct{ fn func(error) error }
 
 func (o errorMappingOption) applyChild(c *childConfig) { c.mapErrors, c.maps = o.fn, true }
+func (o errorMappingOption) applySaga(c *childConfig)  { o.applyChild(c) }
 
 // kind is the kind k as the options make it.
 func (c *childConfig) kind(k *kind) *kind {
@@ -272,14 +279,15 @@ func (m errorMapping) apply(o *operation, err error) error {
 }
 
 var (
-	errVirtualOptions = errors.New("a virtual context is not recorded, so it has neither Serdes, summary, subtype nor timeout")
-	errNilSummary     = errors.New("the function of WithSummary is nil")
+	errVirtualOptions = errors.New("a virtual context is not recorded, so it has neither Serdes, subtype nor timeout")
+	errVirtualSummary = errors.New("a virtual context is not recorded, so it has no summary")
+	errNilSummary     = errors.New("the function that Summarized should make a text with is nil")
 	errNilMapping     = errors.New("the function of WithErrorMapping is nil")
 )
 
 func (c *childConfig) validate() error {
 	switch {
-	case c.virtual && (c.serdes != nil || c.summary != nil || c.subType != nil || c.timeout != nil):
+	case c.virtual && (c.serdes != nil || c.subType != nil || c.timeout != nil):
 		return errVirtualOptions
 	case c.timeout != nil && (*c.timeout < time.Second || *c.timeout > maxWait):
 		return fmt.Errorf("the timeout is %v; a context's is at least 1s and at most %v (366 days)", *c.timeout, maxWait)
@@ -287,19 +295,4 @@ func (c *childConfig) validate() error {
 		return errNilMapping
 	}
 	return validateSubType(c.subType)
-}
-
-// summaryOf is the summary function, if there is one, for results of type T.
-func summaryOf[T any](c *childConfig) (func(T) string, error) {
-	if c.summary == nil {
-		return nil, nil
-	}
-	fn, ok := c.summary.(func(T) string)
-	switch {
-	case !ok:
-		return nil, fmt.Errorf("the summary is a %T, but the result is a %T", c.summary, *new(T))
-	case fn == nil:
-		return nil, errNilSummary
-	}
-	return fn, nil
 }

@@ -131,8 +131,9 @@ func TestSummary(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				svc := newService(t, `{}`)
 				out := svc.run(durable.NewHandler(func(ctx durable.Context, _ any) (int, error) {
-					s, err := durable.RunInChildContext(ctx, "c", func(durable.Context) (string, error) { return strings.Repeat("x", test.size), nil },
-						durable.WithSummary(func(s string) string { return fmt.Sprint(len(s), " bytes") }))
+					s, err := durable.RunInChildContext(ctx, "c", durable.Summarized(
+						func(durable.Context) (string, error) { return strings.Repeat("x", test.size), nil },
+						func(s string) string { return fmt.Sprint(len(s), " bytes") }))
 					return len(s), errors.Join(err, durable.Wait(ctx, "", time.Second))
 				}, durable.WithClient(svc)))
 				if got := *svc.ops[0].Payload; got != test.want || out.result() != fmt.Sprint(test.size) {
@@ -147,14 +148,62 @@ func TestSummaryPanics(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		svc := newService(t, `{}`)
 		svc.run(durable.NewHandler(func(ctx durable.Context, _ any) (any, error) {
-			_, err := durable.RunInChildContext(ctx, "c", func(durable.Context) (string, error) { return strings.Repeat("x", 300<<10), nil },
-				durable.WithSummary(func(string) string { panic("boom") }))
+			_, err := durable.RunInChildContext(ctx, "c", durable.Summarized(
+				func(durable.Context) (string, error) { return strings.Repeat("x", 300<<10), nil },
+				func(string) string { panic("boom") }))
 			if err == nil || !strings.Contains(err.Error(), `child context "c" failed: panic: boom`) {
 				t.Errorf("got %v, want the panic", err)
 			}
 			return nil, nil
 		}, durable.WithClient(svc)))
 	})
+}
+
+// A summary goes with whatever is recorded as a context, and with nothing else.
+func TestSummarizedWhere(t *testing.T) {
+	large := func(durable.Context) (string, error) { return strings.Repeat("x", 300<<10), nil }
+	brief := durable.Summarized(large, func(string) string { return "brief" })
+	for name, test := range map[string]struct {
+		run  func(ctx durable.Context) error
+		want string // of the last payload, or in the error
+	}{
+		"future": {func(ctx durable.Context) error { _, err := durable.Go(ctx, "op", brief).Result(ctx); return err }, "brief"},
+		"saga": {func(ctx durable.Context) error {
+			_, err := durable.RunSaga(ctx, "op", func(ctx durable.Context, _ *durable.Saga) (string, error) { return brief(ctx) })
+			return err
+		}, "brief"},
+		"derived context": {func(ctx durable.Context) error {
+			_, err := durable.RunInChildContext(ctx, "op", func(ctx durable.Context) (string, error) { return brief(durable.With(ctx)) })
+			return err
+		}, "brief"},
+		"virtual": {func(ctx durable.Context) error {
+			_, err := durable.RunInChildContext(ctx, "op", brief, durable.WithVirtual())
+			return err
+		}, "a virtual context is not recorded, so it has no summary"},
+		"nil": {func(ctx durable.Context) error {
+			_, err := durable.RunInChildContext(ctx, "op", durable.Summarized[string](large, nil))
+			return err
+		}, "the function that Summarized should make a text with is nil"},
+		"of nil": {func(ctx durable.Context) error {
+			_, err := durable.RunInChildContext(ctx, "op", durable.Summarized(nil, func(string) string { return "" }))
+			return err
+		}, "the function is nil"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				svc := newService(t, `{}`)
+				var err error
+				svc.run(handle(svc, func(ctx durable.Context) (any, error) { err = test.run(ctx); return nil, nil }))
+				got := fmt.Sprint(err)
+				if err == nil {
+					got = *svc.ops[len(svc.ops)-1].Payload
+				}
+				if !strings.Contains(got, test.want) {
+					t.Errorf("got %.100q, want %q", got, test.want)
+				}
+			})
+		})
+	}
 }
 
 var errShop = errors.New("the shop is closed")
@@ -264,8 +313,6 @@ func TestChildOptionsBadInput(t *testing.T) {
 	for want, call := range map[string]func(durable.Context) error{
 		"a virtual context is not recorded":              with(durable.WithVirtual(), durable.WithSubType("x")),
 		"so it has neither Serdes":                       with(durable.WithVirtual(), durable.WithSerdes(durable.JSON)),
-		"the summary is a func(string) string":           with(durable.WithSummary(func(string) string { return "" })),
-		"the function of WithSummary is nil":             with(durable.WithSummary[int](nil)),
 		"the function of WithErrorMapping is nil":        with(durable.WithErrorMapping(nil)),
 		`the subtype "MapIteration" is one that the SDK`: with(durable.WithSubType("MapIteration")),
 		"is not 1 to 32 letters":                         with(durable.WithSubType(strings.Repeat("x", 33))),
@@ -292,12 +339,12 @@ func ExampleWithVirtual() {
 }
 
 // What is too large to be recorded is at least described.
-func ExampleWithSummary() {
+func ExampleSummarized() {
 	svc := simulated(`{}`)
 	handler := func(ctx durable.Context, _ struct{}) (int, error) {
-		report, err := durable.RunInChildContext(ctx, "report", func(durable.Context) (string, error) {
+		report, err := durable.RunInChildContext(ctx, "report", durable.Summarized(func(durable.Context) (string, error) {
 			return strings.Repeat("all is well. ", 40_000), nil
-		}, durable.WithSummary(func(report string) string { return fmt.Sprintf("%d bytes, good news", len(report)) }))
+		}, func(report string) string { return fmt.Sprintf("%d bytes, good news", len(report)) }))
 		return len(report), err
 	}
 	simulate(durable.NewHandler(handler, durable.WithClient(svc)), svc)

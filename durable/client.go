@@ -2,7 +2,10 @@ package durable
 
 import (
 	"context"
+	"fmt"
+	"strings"
 
+	"github.com/perdure/perdure/internal/sdk/transport"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -21,4 +24,56 @@ type Client interface {
 	Checkpoint(ctx context.Context, req *protocol.CheckpointRequest) (*protocol.CheckpointReply, error)
 	// State reads one page of the execution's operations.
 	State(ctx context.Context, req *protocol.StateRequest) (*protocol.StateReply, error)
+}
+
+// refusal is an error in which the service says why: ours, or the AWS SDK's.
+type refusal interface {
+	error
+	ErrorCode() string
+	ErrorMessage() string
+}
+
+// refused judges an error of a [Client]: either another invocation may do
+// better, which is a fault, or none will, which fails the execution.
+//
+//	keys of the execution's encryption are gone    fails
+//	the token is stale: another invocation owns    fault
+//	throttled, server error, connection lost       fault
+//	any other refusal                              fails
+func (r *run) refused(err error) outcome {
+	fault := outcome{fault: fmt.Errorf("perdure: checkpoint: %w", err)}
+	code, message := refusalOf(err)
+	status := httpStatus(err)
+	switch {
+	case strings.HasPrefix(code, "KMS"):
+	case code == string(protocol.CodeInvalidParameter) && strings.HasPrefix(message, protocol.StaleTokenMessage):
+		return fault
+	case transport.Temporary(protocol.Code(code)) || status == 429 || status >= 500:
+		return fault
+	case code == "" && status < 400:
+		return fault
+	}
+	return r.failed(&fatalError{"CheckpointError", fmt.Sprintf("the service refused a checkpoint: %v", err), err})
+}
+
+// refusalOf is the service's code and message in err, if it has any.
+func refusalOf(err error) (code, message string) {
+	if own, ok := inChain[*protocol.Error](err); ok {
+		return string(own.Code), own.Message
+	}
+	if api, ok := findAs[refusal](err); ok {
+		safely(func() { code, message = api.ErrorCode(), api.ErrorMessage() })
+	}
+	return code, message
+}
+
+func httpStatus(err error) (status int) {
+	chain(err, func(err error) (answered bool) {
+		response, ok := err.(interface{ HTTPStatusCode() int })
+		if ok {
+			safely(func() { status = response.HTTPStatusCode() })
+		}
+		return ok
+	})
+	return status
 }

@@ -25,11 +25,11 @@ type deadline struct {
 }
 
 // timedChild is liveChild for a function that has only so much time.
-func timedChild[T any](o *operation, cfg *childConfig, summary func(T) string, fn func(Context) (T, error)) (T, error) {
+func timedChild[T any](o *operation, cfg *childConfig, fn func(Context) (T, error)) (T, error) {
 	d := newDeadline(o, *cfg.timeout)
 	var result T
 	d.run(func() {
-		v, err := plainChild(&d.child.operation, cfg, summary, fn, d.stop)
+		v, err := plainChild(&d.child.operation, cfg, fn, d.stop)
 		d.child.complete(err, func() { result = v })
 	})
 	o.scope.await(d.child)

@@ -84,7 +84,11 @@
 // run as on any later one. A panic is a failure like any other. Whatever took
 // longer than [WithTimeout] allows is an [ErrTimeout].
 //
-// The error that the handler returns fails the execution. Failures that are
+// The error that the handler returns fails the execution. So does what no code
+// gets to see: a NonDeterminismError, a MisuseError (a context that is used where it
+// must not be), a DeadlockError (everything waits for everything), a VersionError
+// (the code is older than the execution) and a CheckpointError (the service refused
+// a record). These are names in the history, not types. Failures that are
 // not the code's, such as a crash, a timeout, or a service that cannot be
 // reached, fail only the invocation; the service makes another.
 //
@@ -93,7 +97,7 @@
 // A step whose result was recorded never runs again. One that was interrupted
 // does, so its side effect may happen twice: give [IdempotencyKey] to services
 // that accept one. Where twice is worse than not at all, use
-// [AtMostOncePerRetry]; where a step may kill the function each time,
+// [WithAtMostOncePerRetry]; where a step may kill the function each time,
 // [WithAttemptBudget].
 //
 // # Logs
@@ -108,8 +112,8 @@
 //
 // A step's result is at most 1 MiB, as JSON. Child contexts may return more:
 // over 256 KiB their result is not recorded but computed again from the steps
-// inside. A handler's result is at most 6 MiB. [Offload] keeps larger values
-// elsewhere. The service allows 3,000 operations in one execution on
+// inside. A handler's result is at most 6 MiB. Package offload keeps larger
+// values elsewhere. The service allows 3,000 operations in one execution on
 // AWS.
 //
 // # Tests

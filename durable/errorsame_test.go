@@ -130,7 +130,7 @@ func failingOperations(err error) map[string]func(ctx durable.Context) (any, err
 			return durable.Retry(ctx, "op", func(durable.Context, int) (int, error) { return 0, err }, once)
 		},
 		"Graph": func(ctx durable.Context) (any, error) {
-			g := durable.NewGraph()
+			g := new(durable.Graph)
 			a := durable.AddTask(g, "a", func(durable.Context) (int, error) { return 1, nil }).Compensate(func(durable.Context, int) error { return err })
 			durable.AddTask(g, "b", work).After(a)
 			return nil, g.Run(ctx, "op")
@@ -162,7 +162,7 @@ func failingOperations(err error) map[string]func(ctx durable.Context) (any, err
 		"an item that is passed on": func(ctx durable.Context) (any, error) {
 			return durable.RunInChildContext(ctx, "op", func(ctx durable.Context) (durable.BatchResult[int], error) {
 				r, _ := durable.Map(ctx, "op", []int{1}, item)
-				return r, r.Items()[0].Err
+				return r, r.Items[0].Err
 			})
 		},
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/perdure/perdure/durable"
 	"github.com/perdure/perdure/durable/retry"
+	"github.com/perdure/perdure/protocol"
 )
 
 // quote is a step that asks a supplier, who takes a while.
@@ -202,7 +203,7 @@ func ExampleMap_failures() {
 				return 12 / n, nil
 			}, durable.WithRetry(retry.None()))
 		}, durable.WithToleratedFailures(1))
-		for _, item := range result.Failed() {
+		for _, item := range result.Only(protocol.StatusFailed) {
 			fmt.Println(item.Name, "failed")
 		}
 		sum := 0
@@ -226,28 +227,10 @@ func ExampleParallel() {
 			{Name: "late", Func: quote("late", time.Hour, 9)},
 			{Name: "apex", Func: quote("apex", time.Minute, 15)},
 		}, durable.WithMinSuccessful(2))
-		return fmt.Sprint(result.Values(), " ", result.Reason(), " without ", result.Started()[0].Name), err
+		return fmt.Sprint(result.Values(), " ", result.Reason, " without ", result.Only(protocol.StatusStarted)[0].Name), err
 	}, durable.WithClient(svc))
 	simulate(h, svc)
 	// Output: succeeded: "[12 15] MIN_SUCCESSFUL_REACHED without late"
-}
-
-func ExampleParallelMixed() {
-	price := durable.NewBranch("price", quote("acme", time.Second, 12))
-	name := durable.NewBranch("name", func(durable.Context) (string, error) { return "teapot", nil })
-
-	svc := simulated(`{}`)
-	h := durable.NewHandler(func(ctx durable.Context, _ any) (string, error) {
-		result, err := durable.ParallelMixed(ctx, "offer", []durable.AnyBranch{price, name})
-		if err != nil {
-			return "", err
-		}
-		p, _ := price.Result(result) // an int
-		n, _ := name.Result(result)  // a string
-		return fmt.Sprintf("a %s for %d", n, p), nil
-	}, durable.WithClient(svc))
-	simulate(h, svc)
-	// Output: succeeded: "a teapot for 12"
 }
 
 // What a step needs was fetched by the step before, and may be stale: then both
@@ -279,7 +262,7 @@ func ExampleRetry() {
 func ExampleGraph() {
 	svc := simulated(`{"gift":true}`)
 	h := durable.NewHandler(func(ctx durable.Context, order struct{ Gift bool }) (string, error) {
-		g := durable.NewGraph()
+		g := new(durable.Graph)
 		stock := durable.AddTask(g, "reserve", func(ctx durable.Context) (int, error) {
 			return durable.Step(ctx, "reserve", func(context.Context) (int, error) { return 1, nil })
 		}).Compensate(func(ctx durable.Context, n int) error {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/protocol"
 )
 
 // The batch judges for itself when it has enough: here once three have
@@ -19,13 +20,13 @@ func ExampleWithCompletion() {
 	h := durable.NewHandler(func(ctx durable.Context, votes []string) (string, error) {
 		result, err := durable.Map(ctx, "poll", votes, func(ctx durable.Context, vote string, i int) (string, error) {
 			return vote, durable.Wait(ctx, "think", time.Duration(i+1)*time.Second)
-		}, durable.WithCompletion(func(p durable.BatchProgress) durable.Verdict {
+		}, durable.WithCompletion(func(p durable.BatchProgress) durable.CompletionReason {
 			if p.Succeeded == 3 {
-				return durable.SucceedBatch
+				return durable.CustomCompletionSucceeded
 			}
-			return durable.ContinueBatch
+			return ""
 		}))
-		return fmt.Sprint(result.Values(), " ", result.Reason()), err
+		return fmt.Sprint(result.Values(), " ", result.Reason), err
 	}, durable.WithClient(svc))
 	simulate(h, svc)
 	// Output: succeeded: "[yes no yes] CUSTOM_COMPLETION_SUCCEEDED"
@@ -62,7 +63,7 @@ func ExampleWithToleratedFailurePercentage() {
 			}
 			return address, nil
 		}, durable.WithToleratedFailurePercentage(25))
-		return fmt.Sprintf("%d sent, %d failed", len(result.Values()), len(result.Failed())), err
+		return fmt.Sprintf("%d sent, %d failed", len(result.Values()), len(result.Only(protocol.StatusFailed))), err
 	}, durable.WithClient(svc))
 	simulate(h, svc)
 	// Output: succeeded: "3 sent, 1 failed"
@@ -75,8 +76,8 @@ func ExampleWithItemNames() {
 	h := durable.NewHandler(func(ctx durable.Context, orders []Order) (int, error) {
 		result, err := durable.Map(ctx, "orders", orders, func(ctx durable.Context, o Order, _ int) (int, error) {
 			return len(o.ID), nil
-		}, durable.WithItemNames(func(o Order, _ int) string { return "order-" + o.ID }))
-		for _, item := range result.Items() {
+		}, durable.WithItemNames(func(i int) string { return "order-" + orders[i].ID }))
+		for _, item := range result.Items {
 			fmt.Println(item.Name)
 		}
 		return len(result.Values()), err

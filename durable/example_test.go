@@ -120,12 +120,12 @@ func ExampleWithRetry() {
 
 // For work that must never be done twice, and may be left undone: an attempt
 // that was interrupted is not made again.
-func ExampleWithSemantics() {
+func ExampleWithAtMostOncePerRetry() {
 	svc := simulated(`{}`)
 	handler := func(ctx durable.Context, _ struct{}) (string, error) {
 		return durable.Step(ctx, "send-letter", func(context.Context) (string, error) {
 			return "sent", nil
-		}, durable.WithSemantics(durable.AtMostOncePerRetry), durable.WithRetry(retry.None()))
+		}, durable.WithAtMostOncePerRetry(), durable.WithRetry(retry.None()))
 	}
 	simulate(durable.NewHandler(handler, durable.WithClient(svc)), svc)
 	// Output: succeeded: "sent"

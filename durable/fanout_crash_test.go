@@ -27,7 +27,7 @@ func fanOutOfEveryKind(ctx durable.Context) (string, error) {
 		}, durable.WithMaxConcurrency(3), durable.WithMinSuccessful(4))
 		return fmt.Sprint(r.Values()), err
 	})
-	g := durable.NewGraph()
+	g := new(durable.Graph)
 	a := durable.AddTask(g, "a", after("a", time.Second, 1))
 	b := durable.AddTask(g, "b", func(ctx durable.Context) (int, error) {
 		r, err := durable.Parallel(ctx, "par", []durable.Branch[int]{{Func: after("p", time.Second, 2)}, {Func: after("q", 2*time.Second, 3)}}, durable.WithFlat())

@@ -114,7 +114,7 @@ func TestEngineMapCrashes(t *testing.T) {
 
 func TestEngineGraph(t *testing.T) {
 	result := durabletest.Run(t, func(ctx durable.Context, fail bool) (string, error) {
-		g := durable.NewGraph()
+		g := new(durable.Graph)
 		a := durable.AddTask(g, "a", after("a", time.Second, "A")).Compensate(func(ctx durable.Context, _ string) error {
 			return durable.Wait(ctx, "undo", time.Second)
 		})

@@ -34,7 +34,10 @@ var goKind = &kind{call: "durable.Go", typ: protocol.TypeContext, subType: proto
 // A nil fn, a name that breaks the rules, or an option that does, is an error
 // of [Future.Result].
 func Go[T any](ctx Context, name string, fn func(Context) (T, error), opts ...ChildOption) *Future[T] {
-	cfg, summary, fn, bad := childCall(fn, opts)
+	cfg, bad := newChildConfig(opts, ChildOption.applyChild)
+	if fn == nil {
+		bad, fn = errNilFunction, missing[Context, T]
+	}
 	o, err := cfg.kind(goKind).begin(ctx, name, bad)
 	if err != nil {
 		return brokenFuture[T](err)
@@ -44,7 +47,7 @@ func Go[T any](ctx Context, name string, fn func(Context) (T, error), opts ...Ch
 		f.task.mapping, cfg.mapErrors = cfg.mapErrors, nil
 	}
 	f.task.begin(func() {
-		v, err := childResult(&f.task.operation, cfg, summary, fn)
+		v, err := childResult(&f.task.operation, cfg, fn)
 		f.task.complete(err, func() { f.value = v })
 	})
 	o.endAsync()
@@ -52,14 +55,14 @@ func Go[T any](ctx Context, name string, fn func(Context) (T, error), opts ...Ch
 }
 
 // childResult is RunInChildContext after its begin.
-func childResult[T any](o *operation, cfg *childConfig, summary func(T) string, fn func(Context) (T, error)) (T, error) {
+func childResult[T any](o *operation, cfg *childConfig, fn func(Context) (T, error)) (T, error) {
 	if cfg.virtual {
 		return virtualChild(o, cfg, fn)
 	}
 	if op := o.known.op; op != nil && op.Status == protocol.StatusSucceeded && !op.ReplayChildren {
 		return recordedResult[T](*o, cfg.serdes), nil
 	}
-	return liveChild(o, cfg, summary, fn)
+	return liveChild(o, cfg, fn)
 }
 
 // Future is the result of work that [Go] started. It belongs to the invocation

@@ -50,7 +50,7 @@ func (s *scope) checkGoroutine(k *kind, name string) {
 func (s *scope) unwinding() {
 	for ; s != nil; s = s.parent {
 		s.unwound.Store(true)
-		if s.task {
+		if s.isTask {
 			return
 		}
 	}

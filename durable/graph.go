@@ -9,10 +9,10 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// Graph is a set of tasks that depend on each other. It is made, and run once,
-// in each run of the code that uses it:
+// Graph is a set of tasks that depend on each other; the zero value has none. It
+// is made, and run once, in each run of the code that uses it:
 //
-//	g := durable.NewGraph()
+//	g := new(durable.Graph)
 //	stock := durable.AddTask(g, "reserve", reserve).Compensate(release)
 //	money := durable.AddTask(g, "charge", charge).Compensate(refund)
 //	durable.AddTask(g, "ship", func(ctx durable.Context) (Parcel, error) {
@@ -26,9 +26,6 @@ type Graph struct {
 	begun bool
 	err   error // of building it
 }
-
-// NewGraph makes an empty graph.
-func NewGraph() *Graph { return new(Graph) }
 
 // Task is one task of a [Graph].
 type Task[T any] struct {
@@ -82,7 +79,7 @@ func AddTask[T any](g *Graph, name string, fn func(Context) (T, error)) *Task[T]
 		g.mistake("task %q: %w", name, err)
 	}
 	t.work = func(o *operation) error {
-		v, err := childResult(o, &defaultChild, nil, fn)
+		v, err := childResult(o, &defaultChild, fn)
 		t.value = v
 		return err
 	}

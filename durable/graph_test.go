@@ -35,7 +35,7 @@ func TestGraph(t *testing.T) {
 			}
 		}
 		h := handle(svc, func(ctx durable.Context) (string, error) {
-			g := durable.NewGraph()
+			g := new(durable.Graph)
 			a := durable.AddTask(g, "a", step("a", "A"))
 			b := durable.AddTask(g, "b", func(ctx durable.Context) (string, error) { return step("b", a.Value()+"B")(ctx) }).After(a)
 			c := durable.AddTask(g, "c", func(ctx durable.Context) (int, error) { return len(a.Value()), durable.Wait(ctx, "w", time.Second) }).After(a)
@@ -80,7 +80,7 @@ func TestGraphCompensates(t *testing.T) {
 			return err
 		}
 		h := handle(svc, func(ctx durable.Context) (any, error) {
-			g := durable.NewGraph()
+			g := new(durable.Graph)
 			a := durable.AddTask(g, "a", after("a", time.Second, 1)).Compensate(undo)
 			b := durable.AddTask(g, "b", after("b", 5*time.Second, 2)).Compensate(undo)
 			durable.AddTask(g, "bad", func(durable.Context) (int, error) { return 0, &cardDeclined{Code: 3} }).After(a).Compensate(undo)
@@ -131,7 +131,7 @@ func TestGraphMistakes(t *testing.T) {
 			return g.Run(ctx, "g")
 		},
 		`task "x" comes after a task that is not of this graph`: func(ctx durable.Context, g *durable.Graph) error {
-			durable.AddTask(g, "x", fine).After(durable.AddTask(durable.NewGraph(), "y", fine))
+			durable.AddTask(g, "x", fine).After(durable.AddTask(new(durable.Graph), "y", fine))
 			return g.Run(ctx, "g")
 		},
 		`the tasks "x", "y" come after each other`: func(ctx durable.Context, g *durable.Graph) error {
@@ -155,7 +155,7 @@ func TestGraphMistakes(t *testing.T) {
 		t.Run(want, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				svc := newService(t, "{}")
-				out := svc.run(handle(svc, func(ctx durable.Context) (any, error) { return nil, build(ctx, durable.NewGraph()) }))
+				out := svc.run(handle(svc, func(ctx durable.Context) (any, error) { return nil, build(ctx, new(durable.Graph)) }))
 				if !strings.Contains(out.errorText(), want) {
 					t.Errorf("got %q, want %q in it", out.errorText(), want)
 				}
@@ -167,7 +167,7 @@ func TestGraphMistakes(t *testing.T) {
 func TestGraphNonDeterminism(t *testing.T) {
 	run := func(name string, want bool) func(ctx durable.Context) (any, error) {
 		return func(ctx durable.Context) (any, error) {
-			g := durable.NewGraph()
+			g := new(durable.Graph)
 			durable.AddTask(g, name, after("x", time.Second, 1)).When(func() bool { return want })
 			if err := g.Run(ctx, "g"); err != nil {
 				return nil, err
@@ -208,7 +208,7 @@ func TestGraphErrorIsLarge(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				svc := newService(t, "{}")
 				out := svc.run(handle(svc, func(ctx durable.Context) (any, error) {
-					g := durable.NewGraph()
+					g := new(durable.Graph)
 					for i := range 20 {
 						done := durable.AddTask(g, fmt.Sprint("done", i), func(durable.Context) (int, error) { return i, nil })
 						if undo != nil {
@@ -241,7 +241,7 @@ func TestGraphForgetsNoTask(t *testing.T) {
 		bubble(t, func(t *testing.T) {
 			svc := newService(t, "{}")
 			out := svc.run(handle(svc, func(ctx durable.Context) (int, error) {
-				g := durable.NewGraph()
+				g := new(durable.Graph)
 				last := durable.AddTask(g, "t", func(durable.Context) (int, error) { return 0, nil })
 				for range 20 {
 					before := last
@@ -262,7 +262,7 @@ func TestGraphOptional(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		svc := newService(t, "{}")
 		out := svc.run(handle(svc, func(ctx durable.Context) (string, error) {
-			g := durable.NewGraph()
+			g := new(durable.Graph)
 			bad := durable.AddTask(g, "bad", func(ctx durable.Context) (int, error) { return 7, &cardDeclined{Code: 3} }).Optional()
 			good := durable.AddTask(g, "good", after("good", time.Second, 1))
 			tidy := durable.AddTask(g, "tidy", func(durable.Context) (string, error) {

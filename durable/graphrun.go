@@ -73,7 +73,7 @@ func (g *graphRun) launchReady() (more bool) {
 // ready reports whether a task may begin. After a failure only what had begun
 // before it does.
 func (g *graphRun) ready(n *node) bool {
-	if g.record(n.number()).op == nil && g.failed() != nil {
+	if g.scope.recordOf(n.number()).op == nil && g.failed() != nil {
 		return false
 	}
 	return !slices.ContainsFunc(n.deps, func(d *node) bool { return !d.hasEnded() })
@@ -81,15 +81,8 @@ func (g *graphRun) ready(n *node) bool {
 
 func (n *node) number() int { return 2*n.index + 1 }
 
-func (g *graphRun) record(number int) record {
-	if s := g.scope; number <= len(s.recorded) {
-		return s.recorded[number-1]
-	}
-	return g.scope.run.history.strays[childID(g.scope.id, number)]
-}
-
 func (g *graphRun) operation(k *kind, name string, number int) operation {
-	o := operation{kind: k, scope: g.scope, ctx: g.scope, name: name, number: number, known: g.record(number)}
+	o := operation{kind: k, scope: g.scope, ctx: g.scope, name: name, number: number, known: g.scope.recordOf(number)}
 	o.check()
 	return o
 }
@@ -178,7 +171,7 @@ func (g *graphRun) awaits() string { return graphKind.describe(g.name) }
 // checkReached fails the run if a task is recorded that the code does not get to.
 func (g *graphRun) checkReached() {
 	for _, n := range g.graph.nodes {
-		if op := g.record(n.number()).op; op != nil && n.task == nil {
+		if op := g.scope.recordOf(n.number()).op; op != nil && n.task == nil {
 			g.scope.run.fail(&nonDeterminism{ID: op.ID, Recorded: shapeOf(op), Err: g.undecided()})
 		}
 	}
@@ -194,7 +187,7 @@ func (g *graphRun) compensate() (errs []error) {
 			continue
 		}
 		o := g.operation(compensationKind, n.name+compensationSuffix, n.number()+1)
-		_, err := childResult(&o, &compensationConfig, nil, func(ctx Context) (struct{}, error) { return struct{}{}, n.undo(ctx) })
+		_, err := childResult(&o, &compensationConfig, func(ctx Context) (struct{}, error) { return struct{}{}, n.undo(ctx) })
 		if err != nil {
 			errs = append(errs, err)
 		}

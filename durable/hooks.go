@@ -289,7 +289,7 @@ func (o *operation) entered(s *scope, body func() (string, error)) (string, erro
 	op, virtual := o.described(s.id), s.within != s.id
 	switch {
 	case virtual:
-	case s.sealed:
+	case s.sealing == sealed:
 		op = o.known.op
 	default:
 		op.Status = protocol.StatusStarted
@@ -301,7 +301,7 @@ func (o *operation) entered(s *scope, body func() (string, error)) (string, erro
 	})
 	payload, err := recovered(body)
 	ends := begins
-	ends.End, ends.Err, ends.OnlyReplayed = time.Now(), err, s.sealed || virtual && s.replaying.Load()
+	ends.End, ends.Err, ends.OnlyReplayed = time.Now(), err, s.sealing != open || virtual && s.replaying.Load()
 	p.tell("ContextEnd", func(x *plugin.Plugin) { x.ContextEnd(s.Context, &ends) })
 	return payload, err
 }

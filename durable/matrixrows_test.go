@@ -88,7 +88,7 @@ func singleRows() []*operationRow {
 				policy.RetryIf = func(err error) bool {
 					return !errors.Is(err, errBoom) && !strings.Contains(err.Error(), "boom") && !isLimit(err)
 				}
-				return durable.Step(ctx, w.name, w.suspendable, durable.WithRetry(policy), durable.WithSemantics(durable.AtMostOncePerRetry))
+				return durable.Step(ctx, w.name, w.suspendable, durable.WithRetry(policy), durable.WithAtMostOncePerRetry())
 			},
 			records:     `STEP/Step op SUCCEEDED`,
 			failed:      `STEP/Step op FAILED`,
@@ -254,7 +254,7 @@ func contextRows() []*operationRow {
 		{
 			name: "Graph", covers: []string{"Graph.Run"}, call: "Graph.Run",
 			run: func(ctx durable.Context, w *world) (string, error) {
-				g := durable.NewGraph()
+				g := new(durable.Graph)
 				a := durable.AddTask(g, "a", w.work).Compensate(func(durable.Context, string) error { return nil })
 				b := durable.AddTask(g, "b", w.quick).After(a)
 				if err := g.Run(ctx, w.name); err != nil {
@@ -328,28 +328,6 @@ func futureRows() []*operationRow {
 			failure: `*durable.BatchError: batch "op": 1 items failed, 0 succeeded (FAILURE_TOLERANCE_EXCEEDED); the first: "parallel-branch-0" (item 0) failed: step "work" failed: boom`,
 			loose:   true,
 			copies:  2, bodies: 2, bodiesFailed: 1,
-		},
-		{
-			name: "ParallelMixed", covers: []string{"ParallelMixed"}, call: "durable.ParallelMixed",
-			run: func(ctx durable.Context, w *world) (string, error) {
-				text := durable.NewBranch("text", w.work)
-				size := durable.NewBranch("size", func(ctx durable.Context) (int, error) { return w.size, w.late(ctx) })
-				r, err := durable.ParallelMixed(ctx, w.name, []durable.AnyBranch{text, size})
-				if err != nil {
-					return "", err
-				}
-				v, err := text.Result(r)
-				n, sizeErr := size.Result(r)
-				if n != w.size {
-					err = fmt.Errorf("the other branch came to %d", n)
-				}
-				return v, errors.Join(err, sizeErr)
-			},
-			records: `CONTEXT/Parallel op SUCCEEDED, CONTEXT/ParallelBranch size SUCCEEDED, CONTEXT/ParallelBranch text SUCCEEDED, STEP/Step work SUCCEEDED`,
-			failed:  `CONTEXT/Parallel op SUCCEEDED, CONTEXT/ParallelBranch text FAILED, STEP/Step work FAILED`,
-			failure: `*durable.BatchError: batch "op": 1 items failed, 0 succeeded (FAILURE_TOLERANCE_EXCEEDED); the first: "text" (item 0) failed: step "work" failed: boom`,
-			loose:   true,
-			bodies:  1, bodiesFailed: 1,
 		},
 		{
 			name: "Go", covers: []string{"Go", "Future.Result"}, call: "durable.Go",

@@ -1,6 +1,7 @@
 package durable
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -21,67 +22,6 @@ type StepOption interface{ applyStep(*stepConfig) }
 // ChildOption changes one child context; see [RunInChildContext].
 type ChildOption interface{ applyChild(*childConfig) }
 
-// RetryOption is an option of operations that retry.
-type RetryOption interface {
-	StepOption
-	WaitForCallbackOption
-	RetryGroupOption
-}
-
-// SerdesOption is an option of operations that store a value. On a handler, or
-// with [With], it sets the default of all operations; the execution's input and
-// result, which others write and read, are always JSON.
-type SerdesOption interface {
-	HandlerOption
-	ContextOption
-	StepOption
-	ChildOption
-	InvokeOption
-	CallbackOption
-	WaitForCallbackOption
-	ConditionOption
-	BatchOption
-	RetryGroupOption
-}
-
-// TimeoutOption is an option of operations that can take too long.
-type TimeoutOption interface {
-	StepOption
-	ChildOption
-	CallbackOption
-	WaitForCallbackOption
-}
-
-// AttemptBudgetOption is an option of steps; on a handler, or with [With], of all
-// steps.
-type AttemptBudgetOption interface {
-	HandlerOption
-	ContextOption
-	StepOption
-}
-
-// SubTypeOption is an option of operations that can be given a subtype.
-type SubTypeOption interface {
-	StepOption
-	ChildOption
-	CallbackOption
-}
-
-// Semantics says what happens to a step whose attempt was interrupted.
-type Semantics int
-
-const (
-	// AtLeastOncePerRetry runs an interrupted attempt again. It is the
-	// default, and right for work that can be repeated, such as work under
-	// an [IdempotencyKey].
-	AtLeastOncePerRetry Semantics = iota
-	// AtMostOncePerRetry never runs an attempt twice: that it starts is made
-	// durable before the body runs, and an interrupted attempt counts as
-	// failed with a [*StepInterruptedError]. The retry policy then decides;
-	// with [retry.None] the body runs at most once in all.
-	AtMostOncePerRetry
-)
-
 type handlerConfig struct {
 	settings
 	client     Client
@@ -95,39 +35,71 @@ type handlerConfig struct {
 }
 
 type stepConfig struct {
-	retry     retry.Policy
-	serdes    Serdes
-	semantics Semantics
-	subType   *string
-	timeout   *time.Duration // of an attempt
-	budget    *int           // of attempts; nil is the handler's
+	retry      retry.Policy
+	serdes     Serdes
+	atMostOnce bool
+	subType    *string
+	timeout    *time.Duration // of an attempt
+	budget     *int           // of attempts; nil is the handler's
 }
 
 type childConfig struct {
 	serdes    Serdes
 	subType   *string
 	virtual   bool
-	summary   any // func(T) string
 	timeout   *time.Duration
 	mapErrors errorMapping
 	maps      bool // mapErrors was given
 }
 
-// WithRetry sets the retry policy.
-func WithRetry(policy retry.Policy) RetryOption { return retryOption(policy) }
+// WithRetry sets the retry policy of operations that retry.
+func WithRetry(policy retry.Policy) interface {
+	StepOption
+	WaitForCallbackOption
+	RetryGroupOption
+} {
+	return retryOption(policy)
+}
 
-// WithSemantics says how an interrupted attempt of a step is treated.
-func WithSemantics(s Semantics) StepOption { return semanticsOption(s) }
+// WithAtMostOncePerRetry never runs an attempt twice: that it starts is made
+// durable before the body runs, and an attempt that was interrupted counts as
+// failed with a [*StepInterruptedError]. The retry policy then decides; with
+// [retry.None] the body runs at most once in all. Without it an interrupted
+// attempt runs again, which is right for work that can be repeated, such as work
+// under an [IdempotencyKey].
+func WithAtMostOncePerRetry() StepOption { return atMostOnceOption{} }
 
 // WithSerdes sets how values are written to the history; nil is what it is
 // without the option. What an execution wrote with one, it must read with the
-// same.
-func WithSerdes(s Serdes) SerdesOption { return serdesOption{s} }
+// same. On a handler, or with [With], it is the default of all operations; the
+// execution's input and result, which others write and read, are always JSON.
+func WithSerdes(s Serdes) interface {
+	HandlerOption
+	ContextOption
+	StepOption
+	ChildOption
+	SagaOption
+	InvokeOption
+	CallbackOption
+	WaitForCallbackOption
+	ConditionOption
+	BatchOption
+	RetryGroupOption
+} {
+	return serdesOption{s}
+}
 
 // WithTimeout bounds the time that something takes: of a step, each attempt; of
 // a callback, the time until it is completed; of a child context, the time from
 // its start, in whichever invocation that was, until its function has returned.
-func WithTimeout(d time.Duration) TimeoutOption { return timeoutOption(d) }
+func WithTimeout(d time.Duration) interface {
+	StepOption
+	ChildOption
+	CallbackOption
+	WaitForCallbackOption
+} {
+	return timeoutOption(d)
+}
 
 // WithAttemptBudget bounds how often the body of a step may begin, interrupted
 // attempts included. Without it a step that kills the function, by running out
@@ -142,12 +114,25 @@ func WithTimeout(d time.Duration) TimeoutOption { return timeoutOption(d) }
 // That an attempt begins must be durable before it does, which costs each step
 // a call of the service. On a handler, or with [With], it is the budget of every
 // step that has none of its own.
-func WithAttemptBudget(attempts int) AttemptBudgetOption { return attemptBudgetOption(attempts) }
+func WithAttemptBudget(attempts int) interface {
+	HandlerOption
+	ContextOption
+	StepOption
+} {
+	return attemptBudgetOption(attempts)
+}
 
 // WithSubType gives an operation a subtype of its own, for people and tools
 // that read histories: 1 to 32 letters, digits, - and _, and none of those that
 // the SDKs use themselves. Replay compares it like the name.
-func WithSubType(subType string) SubTypeOption { return subTypeOption(subType) }
+func WithSubType(subType string) interface {
+	StepOption
+	ChildOption
+	SagaOption
+	CallbackOption
+} {
+	return subTypeOption(subType)
+}
 
 // WithClient sets the service that records executions, in place of the Lambda
 // API that the environment names.
@@ -158,12 +143,11 @@ func WithClient(c Client) HandlerOption {
 // WithLogger sets the logger under [Context.Logger] and [Logger], in place of
 // JSON lines on standard error. With [With] it may be one that was made of
 // [Context.Logger], to have attributes of its own on every line.
-func WithLogger(l *slog.Logger) LoggerOption { return loggerOption{l} }
-
-// LoggerOption is an option of handlers, and of [With].
-type LoggerOption interface {
+func WithLogger(l *slog.Logger) interface {
 	HandlerOption
 	ContextOption
+} {
+	return loggerOption{l}
 }
 
 // WithReplayLogs makes [Context.Logger] write on every run of a line, replays
@@ -178,13 +162,13 @@ func WithReplayLogs() HandlerOption {
 // steps needs one call for as many steps as end during the call before.
 //
 // What leaves the execution is held back until everything before it is durable:
-// the START of a step that is [AtMostOncePerRetry] or has an attempt budget, an
+// the START of a step that is [WithAtMostOncePerRetry] or has an attempt budget, an
 // [Invoke], the id of a callback, a suspension, the handler's answer. The body of
 // any other step is not. So after a crash not only the step that was under way
 // runs again, but also those whose results were not durable yet, and they may
 // then do or return something else: what later steps did with the first result
 // has happened all the same. Use it where steps are idempotent and depend on
-// nothing that changes, or give [AtMostOncePerRetry] to those that must only
+// nothing that changes, or give [WithAtMostOncePerRetry] to those that must only
 // act on what is durable.
 func WithPipelining() HandlerOption {
 	return handlerOption(func(cfg *handlerConfig) { cfg.pipelined = true })
@@ -212,13 +196,13 @@ func WithErrors(codecs ...ErrorCodec) HandlerOption {
 }
 
 type (
-	handlerOption   func(*handlerConfig)
-	retryOption     retry.Policy
-	semanticsOption Semantics
-	serdesOption    struct{ serdes Serdes }
-	timeoutOption   time.Duration
-	subTypeOption   string
-	loggerOption    struct{ logger *slog.Logger }
+	handlerOption    func(*handlerConfig)
+	retryOption      retry.Policy
+	atMostOnceOption struct{}
+	serdesOption     struct{ serdes Serdes }
+	timeoutOption    time.Duration
+	subTypeOption    string
+	loggerOption     struct{ logger *slog.Logger }
 
 	attemptBudgetOption int
 )
@@ -226,10 +210,12 @@ type (
 func (o handlerOption) applyHandler(c *handlerConfig)          { o(c) }
 func (o loggerOption) applyHandler(c *handlerConfig)           { c.logger = o.logger }
 func (o retryOption) applyStep(c *stepConfig)                  { c.retry = retry.Policy(o) }
-func (o semanticsOption) applyStep(c *stepConfig)              { c.semantics = Semantics(o) }
+func (atMostOnceOption) applyStep(c *stepConfig)               { c.atMostOnce = true }
 func (o serdesOption) applyHandler(c *handlerConfig)           { c.serdes = o.serdes }
 func (o serdesOption) applyStep(c *stepConfig)                 { c.serdes = o.serdes }
 func (o serdesOption) applyChild(c *childConfig)               { c.serdes = o.serdes }
+func (o serdesOption) applySaga(c *childConfig)                { c.serdes = o.serdes }
+func (o subTypeOption) applySaga(c *childConfig)               { o.applyChild(c) }
 func (o serdesOption) applyInvoke(c *invokeConfig)             { c.serdes = o.serdes }
 func (o serdesOption) applyCallback(c *callbackConfig)         { c.serdes = o.serdes }
 func (o serdesOption) applyWaitForCallback(c *callbackConfig)  { c.serdes = o.serdes }
@@ -279,9 +265,6 @@ func newStepConfig(opts []StepOption) (*stepConfig, error) {
 	if err := applyOptions(cfg, opts, StepOption.applyStep); err != nil {
 		return cfg, err
 	}
-	if cfg.semantics != AtLeastOncePerRetry && cfg.semantics != AtMostOncePerRetry {
-		return cfg, fmt.Errorf("unknown Semantics %d; use AtLeastOncePerRetry or AtMostOncePerRetry", cfg.semantics)
-	}
 	if cfg.timeout != nil && *cfg.timeout <= 0 {
 		return cfg, fmt.Errorf("the timeout is %v; it must be positive", *cfg.timeout)
 	}
@@ -291,12 +274,12 @@ func newStepConfig(opts []StepOption) (*stepConfig, error) {
 	return cfg, errors.Join(cfg.retry.Validate(), validateSubType(cfg.subType))
 }
 
-func newChildConfig(opts []ChildOption) (*childConfig, error) {
+func newChildConfig[O any](opts []O, apply func(O, *childConfig)) (*childConfig, error) {
 	if len(opts) == 0 {
 		return &defaultChild, nil
 	}
 	cfg := new(childConfig)
-	if err := applyOptions(cfg, opts, ChildOption.applyChild); err != nil {
+	if err := applyOptions(cfg, opts, apply); err != nil {
 		return cfg, err
 	}
 	return cfg, cfg.validate()
@@ -329,3 +312,74 @@ const (
 	subTypeVersion  = "Version"
 	subTypeNow      = "Now"
 )
+
+// settings are what a handler's options say of all operations, and [With] of
+// some.
+type settings struct {
+	serdes  Serdes
+	budget  int          // of a step's attempts; 0 is none
+	handler slog.Handler // beneath all loggers; nil is the invocation's
+}
+
+// settingsKey is the context key under which a *settings is found.
+type settingsKey struct{}
+
+// settingsOf finds the settings of code that runs under ctx; nil if there are
+// none.
+func settingsOf(ctx context.Context) *settings {
+	set, _ := ctx.Value(settingsKey{}).(*settings)
+	return set
+}
+
+func (o *operation) settings() *settings {
+	if s, ok := o.ctx.(*scope); ok {
+		return s.settings
+	}
+	return settingsOf(o.ctx)
+}
+
+// ContextOption changes the defaults of a part of the code; see [With].
+type ContextOption interface {
+	applyContext(s *scope, set *settings)
+}
+
+// With returns a context that is ctx with other defaults for all that is done
+// with it: for operations, for what is inside of them, for loggers.
+//
+//	ctx = durable.With(ctx, durable.WithLogger(ctx.Logger().With("order", order.ID)))
+//
+// It takes the place of ctx in the same code, and belongs to the same goroutine.
+// With panics if ctx is not a durable context, or an option is nil.
+func With(ctx Context, opts ...ContextOption) Context {
+	s := scopeOf(ctx)
+	if s == nil {
+		panic("perdure: durable.With: ctx is not a durable context; pass the one that the handler or the child context got")
+	}
+	set := *settingsOf(ctx)
+	for _, o := range opts {
+		if o == nil {
+			panic("perdure: durable.With: an option is nil")
+		}
+		o.applyContext(s, &set)
+	}
+	return derived{context.WithValue(ctx, settingsKey{}, &set), s}
+}
+
+func (o serdesOption) applyContext(_ *scope, set *settings) {
+	if o.serdes != nil {
+		set.serdes = o.serdes
+	}
+}
+
+func (o attemptBudgetOption) applyContext(_ *scope, set *settings) {
+	if o < 0 {
+		panic("perdure: durable.With: the attempt budget is negative")
+	}
+	set.budget = int(o)
+}
+
+func (o loggerOption) applyContext(s *scope, set *settings) {
+	if o.logger != nil {
+		set.handler = s.run.log.of(o.logger, set)
+	}
+}

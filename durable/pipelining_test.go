@@ -58,7 +58,7 @@ func TestPipelining(t *testing.T) {
 func TestPipeliningHoldsEffectsBack(t *testing.T) {
 	for name, effect := range map[string]func(t *testing.T, svc *service, ctx durable.Context) error{
 		"at-most-once step": func(t *testing.T, svc *service, ctx durable.Context) error {
-			_, err := durable.Step(ctx, "effect", func(context.Context) (int, error) { allDurable(t, svc, 6); return 1, nil }, durable.WithSemantics(durable.AtMostOncePerRetry))
+			_, err := durable.Step(ctx, "effect", func(context.Context) (int, error) { allDurable(t, svc, 6); return 1, nil }, durable.WithAtMostOncePerRetry())
 			return err
 		},
 		"step with a budget": func(t *testing.T, svc *service, ctx durable.Context) error {

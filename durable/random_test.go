@@ -202,7 +202,7 @@ func (m *memory) call(ctx durable.Context, p part, at string) (string, error) {
 			}
 			return v, err
 		}, opts...)
-		return fmt.Sprint(r.Items(), r.Reason()), err
+		return fmt.Sprint(r.Items, r.Reason), err
 	case "graph":
 		return m.graph(ctx, p, name, branch)
 	}
@@ -218,7 +218,7 @@ func (m *memory) call(ctx durable.Context, p part, at string) (string, error) {
 }
 
 func (m *memory) graph(ctx durable.Context, p part, name string, branch func(int) func(durable.Context) (string, error)) (string, error) {
-	g := durable.NewGraph()
+	g := new(durable.Graph)
 	var tasks []*durable.Task[string]
 	for i := range p.parts {
 		task := durable.AddTask(g, fmt.Sprint("task", i), branch(i)).Compensate(func(ctx durable.Context, _ string) error {

@@ -98,7 +98,7 @@ func (c *groupConfig) apply(name string, noFunc bool, opts []RetryGroupOption) e
 // err: as it was recorded, or else as the policy says.
 func (c *groupConfig) next(ctx Context, name, backoff string, err error, attempt int) (wait time.Duration, retry bool) {
 	s := scopeOf(ctx)
-	if op := s.peek().op; op != nil || s.sealed {
+	if op := s.peek().op; op != nil || s.sealing != open {
 		return time.Second, op != nil && op.Type == protocol.TypeWait && op.Name == backoff
 	}
 	if isHopeless(err) {

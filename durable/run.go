@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
 	"slices"
 	"sync"
@@ -293,4 +294,98 @@ func (r *run) wait() outcome {
 	r.gone.Store(true)
 	stop()
 	return r.outcome
+}
+
+func newRun(ctx context.Context, cfg *handlerConfig, in *protocol.InvocationInput) *run {
+	r := &run{
+		cfg:     cfg,
+		client:  cfg.client,
+		arn:     in.DurableExecutionArn,
+		log:     newRunLog(ctx, cfg.logger, in.DurableExecutionArn),
+		callCtx: ctx,
+		ending:  make(chan struct{}),
+		parked:  make(map[string][]*waiter),
+		joins:   make(map[*waiter]struct{}),
+		news:    make(map[string]*protocol.Operation),
+	}
+	r.ctx, r.cancel = context.WithCancelCause(ctx)
+	r.token = in.CheckpointToken
+	return r
+}
+
+// load reads the recorded operations. If it reports false the run has ended.
+func (r *run) load(in *protocol.InvocationInput) bool {
+	var ops []*protocol.Operation
+	_, err := recovered(func() (_ string, err error) {
+		ops, err = r.pages(in.InitialExecutionState)
+		return "", err
+	})
+	if err != nil {
+		r.finish(r.refused(err))
+		return false
+	}
+	r.history, err = newHistory(ops, in.UpdatedOperationIds)
+	if err == nil && r.history.execution == nil {
+		err = errNoExecution
+	}
+	if err != nil {
+		r.finish(r.failed(err))
+		return false
+	}
+	if len(r.cfg.plugins) > 0 {
+		r.startPlugins(ops, in.UpdatedOperationIds)
+	}
+	return true
+}
+
+// pages follows the first page of the state to the last.
+func (r *run) pages(first protocol.InitialState) ([]*protocol.Operation, error) {
+	ops, marker := first.Operations, first.NextMarker
+	for marker != "" {
+		page, err := r.client.State(r.callCtx, &protocol.StateRequest{
+			ExecutionARN: r.arn, Token: r.token, Marker: marker, MaxItems: protocol.MaxPage,
+		})
+		if err == nil && page == nil {
+			err = errNoReply
+		}
+		if err != nil {
+			return nil, fmt.Errorf("reading the execution's state: %w", err)
+		}
+		ops, marker = append(ops, page.Operations...), page.NextMarker
+	}
+	return ops, nil
+}
+
+// A rehearsal is an invocation that only finds out whether the code can take an
+// execution on from what is recorded: perdure dev makes one for each open
+// execution before code that has changed takes them over.
+//
+// It replays. Where something would have to be recorded, or the body of a step
+// would run, the goroutine halts; what needs no answer, such as the start of a
+// context, is passed over. When no goroutine can go on, the answer is PENDING:
+// all that is recorded was met. Code that does not match what is recorded fails
+// as in any invocation. The service is not called, and plugins hear of nothing.
+
+// rehearse makes each invocation a rehearsal, if the process was started for
+// them.
+func (c *handlerConfig) rehearse() {
+	if os.Getenv(protocol.RehearsalVariable) != "" {
+		c.rehearsal = true
+		c.plugins = nil
+	}
+}
+
+// rehearsed ends the calling goroutine if this is a rehearsal.
+func (r *run) rehearsed(s *scope) {
+	if r.cfg.rehearsal {
+		r.lockFor(s)
+		r.haltLocked(newWaiter(s))
+	}
+}
+
+// haltLocked blocks the calling goroutine until the rehearsal ends, and it with
+// it.
+func (r *run) haltLocked(w *waiter) {
+	r.halted = true
+	r.blockLocked(w)
 }

@@ -2,13 +2,15 @@ package durable
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/perdure/perdure/protocol"
 )
+
+// SagaOption changes one saga; see [RunSaga].
+type SagaOption interface{ applySaga(*childConfig) }
 
 // Saga collects how to undo what a [RunSaga] has done so far.
 type Saga struct {
@@ -38,17 +40,14 @@ func (s *Saga) Compensate(name string, fn func(context.Context) error, opts ...S
 // A suspension or a crash is no failure: fn goes on from where it was, and so do
 // compensations. Nor does a saga compensate that is canceled with its future,
 // or abandoned, or whose execution is stopped or times out: nothing runs then.
-// [WithTimeout] is therefore refused; to bound the time of a part, give it to a
-// child context inside.
-func RunSaga[T any](ctx Context, name string, fn func(Context, *Saga) (T, error), opts ...ChildOption) (T, error) {
-	cfg, summary, _, bad := childCall(missing[Context, T], opts)
-	switch {
-	case fn == nil:
+// So it takes no [WithTimeout]; to bound the time of a part, give it to a child
+// context inside.
+func RunSaga[T any](ctx Context, name string, fn func(Context, *Saga) (T, error), opts ...SagaOption) (T, error) {
+	cfg, bad := newChildConfig(opts, SagaOption.applySaga)
+	if fn == nil {
 		bad = errNilFunction
-	case bad == nil && cfg.timeout != nil:
-		bad = errSagaTimeout
 	}
-	return childOf(ctx, sagaKind, name, cfg, summary, func(ctx Context) (result T, err error) {
+	return childOf(ctx, sagaKind, name, cfg, func(ctx Context) (result T, err error) {
 		saga := new(Saga)
 		_, err = recovered(func() (_ string, err error) {
 			result, err = fn(ctx, saga)
@@ -62,8 +61,6 @@ func RunSaga[T any](ctx Context, name string, fn func(Context, *Saga) (T, error)
 }
 
 var sagaKind = &kind{call: "durable.RunSaga", typ: protocol.TypeContext, subType: protocol.SubTypeRunInChildContext}
-
-var errSagaTimeout = errors.New("a saga that is timed out could not compensate; give the timeout to a child context inside of it")
 
 // compensate undoes what was done before cause.
 func (s *Saga) compensate(ctx Context, cause error) error {

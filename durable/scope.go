@@ -26,20 +26,39 @@ type scope struct {
 	versions map[string]int // what Version decided
 	drawn    int            // draws of UUID and Rand since operation drawnAt began
 	drawnAt  int
+	summary  func() string // of a result that is too large to be recorded; nil is none
 
-	sealed    bool        // its context closed with ReplayChildren: nothing new may happen
-	loose     bool        // though sealed it may hold unfinished operations, at which its code lingers
-	task      bool        // it stands for a task: what is recorded in it is the task's own end
-	tasks     []*task     // begun in it; the run's mutex guards this and the rest
-	returned  bool        // its function returned
-	abandoned bool        // its function will not be heard
-	closing   bool        // its task's end was queued, or recorded
-	owner     uint64      // the goroutine that may use it; 0 if nobody checks
-	unwound   atomic.Bool // its goroutine unwound with the run
-	busy      atomic.Bool
+	sealing sealing // what may still be recorded
+	isTask  bool    // it stands for a task: what is recorded in it is the task's own end
+	tasks   []*task // begun in it; the run's mutex guards this and life
+	life    life
+	owner   uint64 // the goroutine that may use it; 0 if nobody checks
+
+	busy      atomic.Bool // an operation uses it
 	replaying atomic.Bool // code runs that ran before: logs are dropped
+	unwound   atomic.Bool // its goroutine unwound with the run
 	logger    atomic.Pointer[slog.Logger]
 }
+
+// sealing is what may still be recorded in a scope. It is settled as the scope is
+// made, from that of the one around it, or as its context turns out to be closed.
+type sealing int
+
+const (
+	open   sealing = iota // everything
+	sealed                // nothing: its context closed with ReplayChildren, and its code runs again for the result
+	loose                 // nothing, and operations may be unfinished: its code was left behind at one, and lingers there
+)
+
+// life is how far the code of a scope has come. The run's mutex guards it.
+type life int
+
+const (
+	running   life = iota
+	ending         // a task only: its end is queued, or recorded, so nothing cancels it any more
+	returned       // its function returned; what uses the scope now is a misuse
+	abandoned      // a task only: nobody will hear of it, and its goroutine unwinds at the next operation
+)
 
 func newScope(ctx context.Context, r *run, parent *scope, id, name string) *scope {
 	s := &scope{Context: ctx, run: r, settings: settingsOf(ctx), parent: parent, id: id, within: id, name: name}
@@ -49,10 +68,8 @@ func newScope(ctx context.Context, r *run, parent *scope, id, name string) *scop
 	if c := r.history.contexts[id]; c != nil {
 		s.recorded = c.records
 	}
-	s.sealed = parent != nil && parent.sealed
-	s.loose = parent != nil && parent.loose
 	if parent != nil {
-		s.owner = parent.owner
+		s.sealing, s.owner = parent.sealing, parent.owner
 	}
 	s.replaying.Store(s.ranOn())
 	return s
@@ -74,16 +91,19 @@ func (s *scope) ExecutionARN() string { return s.run.arn }
 
 func (s *scope) StartTime() time.Time { return s.run.history.execution.Start.Time() }
 
-// peek is the record of the operation that would begin next.
-func (s *scope) peek() record {
-	if s.count < len(s.recorded) {
-		return s.recorded[s.count]
+// recordOf is the record of operation number n, from 1.
+func (s *scope) recordOf(n int) record {
+	if n <= len(s.recorded) {
+		return s.recorded[n-1]
 	}
 	if strays := s.run.history.strays; len(strays) > 0 {
-		return strays[childID(s.id, s.count+1)]
+		return strays[childID(s.id, n)]
 	}
 	return record{}
 }
+
+// peek is the record of the operation that would begin next.
+func (s *scope) peek() record { return s.recordOf(s.count + 1) }
 
 // ranOn reports whether an earlier invocation came past this point: something
 // was recorded behind it. What comes next need not be recorded itself.
@@ -94,14 +114,14 @@ func (s *scope) ranOn() bool {
 // hadSeen reports whether an earlier invocation, one that ended well, knew as
 // much of an operation as this one does.
 func (s *scope) hadSeen(known record) bool {
-	return s.sealed || s.run.history.marked && !known.updated
+	return s.sealing != open || s.run.history.marked && !known.updated
 }
 
 // abandonedLocked reports whether nobody will hear of this scope's work any
 // more, because its function, or one around it, is over.
 func (s *scope) abandonedLocked() bool {
 	for ; s != nil; s = s.parent {
-		if s.returned || s.abandoned {
+		if s.life == returned || s.life == abandoned {
 			return true
 		}
 	}
@@ -112,7 +132,7 @@ func (s *scope) abandonedLocked() bool {
 // was recorded in it and not reached is a change of the code, or of what it needs.
 func (s *scope) close(cause error) {
 	s.run.mu.Lock()
-	s.returned = true
+	s.life = returned
 	if s.parent != nil { // the handler's tasks end with the run
 		s.run.abandonLocked(s.tasks, errEnclosingEnded)
 	}
@@ -237,9 +257,9 @@ func (o *operation) check() {
 	switch {
 	case op != nil && (op.Type != o.typ || op.SubType != o.subType || op.Name != o.name):
 		s.run.fail(&nonDeterminism{ID: op.ID, Recorded: shapeOf(op), Current: o.shape()})
-	case s.loose && !o.virtual && (op == nil || !op.Status.Closed() && !o.detached):
+	case s.sealing == loose && !o.virtual && (op == nil || !op.Status.Closed() && !o.detached):
 		o.linger()
-	case s.sealed && !o.virtual && (op == nil || !op.Status.Closed() && !o.detached):
+	case s.sealing == sealed && !o.virtual && (op == nil || !op.Status.Closed() && !o.detached):
 		s.run.fail(&nonDeterminism{ID: o.id(), Current: o.shape()})
 	case op == nil:
 		o.checkVirtual()
@@ -262,12 +282,12 @@ func (o *operation) checkVirtual() {
 // checkOpen refuses new operations of a scope whose function has returned.
 func (s *scope) checkOpen(k *kind, name string) {
 	s.run.mu.Lock()
-	returned, abandoned := s.returned && !s.abandoned, s.abandonedLocked()
+	over, unheard := s.life == returned, s.abandonedLocked()
 	s.run.mu.Unlock()
-	if returned {
+	if over {
 		s.run.fail(misuse(k.describe(name), "its context is over: the function that got it has returned"))
 	}
-	if abandoned {
+	if unheard {
 		runtime.Goexit()
 	}
 }

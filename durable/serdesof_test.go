@@ -121,7 +121,7 @@ func TestSerdesOfTheHandlerIsForTheUsersValues(t *testing.T) {
 				s.Compensate("undo", func(context.Context) error { undone++; return nil })
 				return "", errItem
 			})
-			g := durable.NewGraph()
+			g := new(durable.Graph)
 			a := durable.AddTask(g, "a", func(durable.Context) (string, error) { return "a", nil }).Compensate(func(durable.Context, string) error { undone++; return nil })
 			durable.AddTask(g, "b", func(durable.Context) (string, error) { return "", errItem }).After(a)
 			return v, errors.Join(saga, g.Run(ctx, "graph"))

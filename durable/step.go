@@ -22,7 +22,7 @@ var stepKind = &kind{call: "durable.Step", typ: protocol.TypeStep, subType: prot
 // suspended. When it gives up, Step returns an [*OperationError], which is recorded
 // too: later runs return it without running fn. fn runs again if
 // the function crashes before its end was recorded, unless
-// [AtMostOncePerRetry] is given. An attempt hears nothing of the one before; work
+// [WithAtMostOncePerRetry] is given. An attempt hears nothing of the one before; work
 // that goes on where the last attempt stopped is a [WaitForCondition].
 //
 // With [WithTimeout] each attempt has a time after which its context ends. If
@@ -122,7 +122,7 @@ func (s *stepRun) do(body func(context.Context) (string, error)) error {
 func (s *stepRun) attempt(n int, started bool, body func(context.Context) (string, error)) (string, error) {
 	r := s.scope.run
 	r.rehearsed(s.scope)
-	switch counted := s.cfg.semantics == AtMostOncePerRetry || s.budget() > 0; {
+	switch counted := s.cfg.atMostOnce || s.budget() > 0; {
 	case counted && started:
 		return "", &StepInterruptedError{Name: s.name, Attempt: n}
 	case counted:
@@ -207,7 +207,7 @@ func (s *stepRun) retry(cause error, n int) (seconds int64, retry bool, undecide
 		switch {
 		case n >= budget:
 			return 0, false, nil
-		case interrupted && s.cfg.semantics == AtLeastOncePerRetry:
+		case interrupted && !s.cfg.atMostOnce:
 			return wholeSeconds(s.cfg.retry.Backoff(n)), true, nil
 		}
 	}

@@ -226,7 +226,7 @@ func TestInterruptedAtLeastOnce(t *testing.T) {
 }
 
 func TestInterruptedAtMostOnce(t *testing.T) {
-	atMostOnce := durable.WithSemantics(durable.AtMostOncePerRetry)
+	atMostOnce := durable.WithAtMostOncePerRetry()
 	t.Run("retried", func(t *testing.T) {
 		bubble(t, func(t *testing.T) {
 			svc := newService(t, "{}")
@@ -262,7 +262,7 @@ func TestAtMostOnceStartsFirst(t *testing.T) {
 				t.Errorf("the body runs after checkpoints %v, want one with the START", svc.calls)
 			}
 			return 0, nil
-		}, durable.WithSemantics(durable.AtMostOncePerRetry)))
+		}, durable.WithAtMostOncePerRetry()))
 	})
 }
 
@@ -368,7 +368,6 @@ func TestBadCalls(t *testing.T) {
 		`perdure: durable.Step "größe": the name has 'ö' at byte 2; only printable ASCII is allowed`:                                        step("größe", ok),
 		`perdure: durable.Step "a\nb": the name has '\n' at byte 1; only printable ASCII is allowed`:                                        step("a\nb", ok),
 		`perdure: durable.Step "s": an option is nil`:                                                                                       step("s", ok, nil),
-		`perdure: durable.Step "s": unknown Semantics 7; use AtLeastOncePerRetry or AtMostOncePerRetry`:                                     step("s", ok, durable.WithSemantics(7)),
 		`perdure: durable.Step "s": retry.Policy.MaxAttempts is -1; it must not be negative`:                                                with(retry.Policy{MaxAttempts: -1}),
 		`perdure: durable.Step "s": retry.Policy has a negative duration`:                                                                   with(retry.Policy{Delay: -1}),
 		`perdure: durable.Step "s": retry.Policy.Multiplier is NaN; it must be a finite number that is not negative`:                        with(retry.Policy{Multiplier: math.NaN()}),

@@ -120,8 +120,8 @@ func TestAttemptBudget(t *testing.T) {
 		"one":                   {9, []durable.StepOption{durable.WithAttemptBudget(1)}, `StepInterruptedError: step "s" failed: attempt 1 of step "s" was interrupted: its outcome is unknown`},
 		"enough":                {2, []durable.StepOption{durable.WithAttemptBudget(3), never}, "3"},
 		"none":                  {20, nil, "21"},
-		"at most once, retries": {9, []durable.StepOption{durable.WithAttemptBudget(2), durable.WithSemantics(durable.AtMostOncePerRetry)}, `StepInterruptedError: step "s" failed after 2 attempts: attempt 2 of step "s" was interrupted: its outcome is unknown`},
-		"at most once, never":   {9, []durable.StepOption{durable.WithAttemptBudget(2), durable.WithSemantics(durable.AtMostOncePerRetry), never}, `StepInterruptedError: step "s" failed: attempt 1 of step "s" was interrupted: its outcome is unknown`},
+		"at most once, retries": {9, []durable.StepOption{durable.WithAttemptBudget(2), durable.WithAtMostOncePerRetry()}, `StepInterruptedError: step "s" failed after 2 attempts: attempt 2 of step "s" was interrupted: its outcome is unknown`},
+		"at most once, never":   {9, []durable.StepOption{durable.WithAttemptBudget(2), durable.WithAtMostOncePerRetry(), never}, `StepInterruptedError: step "s" failed: attempt 1 of step "s" was interrupted: its outcome is unknown`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {

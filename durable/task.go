@@ -43,7 +43,10 @@ func newTask(o operation) *task {
 	ctx, cancel := context.WithCancelCause(context.Context(o.ctx))
 	o.scope = &scope{
 		Context: ctx, run: s.run, settings: settingsOf(o.ctx), parent: s, id: s.id, within: s.within, name: s.name,
-		sealed: s.sealed, loose: s.loose || s.sealed && o.virtual, task: true,
+		sealing: s.sealing, isTask: true,
+	}
+	if s.sealing == sealed && o.virtual {
+		o.scope.sealing = loose
 	}
 	o.ctx = derived{ctx, o.scope}
 	return &task{operation: o, cancel: cancel}
@@ -67,12 +70,14 @@ func (t *task) begin(body func()) {
 	op := t.known.op
 	s.run.mu.Lock()
 	s.tasks = append(s.tasks, t)
-	t.scope.closing = op != nil && op.Status.Closed() // it may run again, but has ended
+	if op != nil && op.Status.Closed() { // it may run again, but has ended
+		t.scope.life = ending
+	}
 	s.run.mu.Unlock()
 	switch {
 	case op != nil && op.Status.Closed() && !op.ReplayChildren:
 		body()
-	case s.sealed && !t.virtual && (op == nil || !op.Status.Closed()):
+	case s.sealing != open && !t.virtual && (op == nil || !op.Status.Closed()):
 		t.unheard = true
 	default:
 		t.start()
@@ -169,7 +174,7 @@ func (s *scope) await(t *task) {
 // in it came past a call that needs the end of t. Code that was left behind
 // itself stays there; any other has changed.
 func (s *scope) stopAt(t *task) {
-	if s.loose {
+	if s.sealing == loose {
 		here := t.operation
 		here.scope = s
 		here.linger()
@@ -221,15 +226,15 @@ func (o *operation) endAsync() {
 func (r *run) abandonLocked(tasks []*task, cause error) {
 	var cancels map[string]*protocol.Update
 	for _, t := range tasks {
-		if t.settled || t.scope.abandoned {
+		if t.settled || t.scope.life == abandoned {
 			continue
 		}
-		t.scope.abandoned = true
+		t.scope.life = abandoned
 		t.cancel(cause)
 		if cancels == nil {
 			cancels = make(map[string]*protocol.Update)
 		}
-		if !t.scope.sealed { // what closed with its context is past cancelling
+		if t.scope.sealing == open { // what closed with its context is past cancelling
 			r.recordedWaitsLocked(t.id(), cancels)
 		}
 	}
@@ -269,7 +274,7 @@ func (r *run) cancelLocked(tasks []*task) (ended []int) { return r.endLocked(tas
 func (r *run) endLocked(tasks []*task, cause error) (ended []int) {
 	var doomed []*task
 	for i, t := range tasks {
-		if !t.settled && !t.unheard && !t.scope.closing && !t.scope.abandonedLocked() {
+		if !t.settled && !t.unheard && t.scope.life != ending && !t.scope.abandonedLocked() {
 			ended, doomed = append(ended, i), append(doomed, t)
 		}
 	}

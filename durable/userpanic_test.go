@@ -37,8 +37,9 @@ func TestPanicsOfTheUsersFunctions(t *testing.T) {
 		want string // in the error
 	}{
 		"summary": {func(ctx durable.Context) (any, error) {
-			return durable.RunInChildContext(ctx, "op", func(durable.Context) (string, error) { return strings.Repeat("x", 300<<10), nil },
-				durable.WithSummary(func(string) string { oh(); return "" }))
+			return durable.RunInChildContext(ctx, "op", durable.Summarized(
+				func(durable.Context) (string, error) { return strings.Repeat("x", 300<<10), nil },
+				func(string) string { oh(); return "" }))
 		}, "panic: oh"},
 		"preview": {func(ctx durable.Context) (any, error) {
 			return durable.Step(ctx, "op", zero, durable.WithSerdes(offload.Values{Store: new(cupboard), Over: -1, Preview: func(any) string { oh(); return "" }}))
@@ -59,11 +60,15 @@ func TestPanicsOfTheUsersFunctions(t *testing.T) {
 			return durable.WaitForCallback[stubborn](ctx, "op", func(context.Context, string) error { return nil })
 		}, "panic: do not read me"},
 		"names of items": {func(ctx durable.Context) (any, error) {
-			return durable.Map(ctx, "op", []int{1}, func(durable.Context, int, int) (int, error) { return 0, nil }, durable.WithItemNames(func(int, int) string { oh(); return "" }))
+			return durable.Map(ctx, "op", []int{1}, func(durable.Context, int, int) (int, error) { return 0, nil }, durable.WithItemNames(func(int) string { oh(); return "" }))
 		}, `perdure: durable.Map "op": item 0: panic: oh`},
 		"completion": {func(ctx durable.Context) (any, error) {
-			return durable.Map(ctx, "op", []int{1, 2}, func(durable.Context, int, int) (int, error) { return 0, nil }, durable.WithCompletion(func(durable.BatchProgress) durable.Verdict { oh(); return 0 }))
+			return durable.Map(ctx, "op", []int{1, 2}, func(durable.Context, int, int) (int, error) { return 0, nil }, durable.WithCompletion(func(durable.BatchProgress) durable.CompletionReason { oh(); return "" }))
 		}, `child context "op" failed: the completion of durable.Map "op": panic: oh`},
+		"completion, strange": {func(ctx durable.Context) (any, error) {
+			return durable.Map(ctx, "op", []int{1, 2}, func(durable.Context, int, int) (int, error) { return 0, nil },
+				durable.WithCompletion(func(durable.BatchProgress) durable.CompletionReason { return durable.AllCompleted }))
+		}, `the function of WithCompletion returned "ALL_COMPLETED"; it returns CustomCompletionSucceeded, CustomCompletionFailed or nothing`},
 		"polling": {func(ctx durable.Context) (any, error) {
 			return durable.WaitForCondition(ctx, "op", 0, func(context.Context, int) (int, bool, error) { return 0, false, nil },
 				durable.WithPolling(retry.Policy{Decide: func(error, int) (time.Duration, bool) { oh(); return 0, false }}))
@@ -72,7 +77,7 @@ func TestPanicsOfTheUsersFunctions(t *testing.T) {
 			return durable.Go(ctx, "op", no, durable.WithErrorMapping(func(error) error { oh(); return nil })).Result(ctx)
 		}, "panic: oh"},
 		"condition of a task": {func(ctx durable.Context) (any, error) {
-			g := durable.NewGraph()
+			g := new(durable.Graph)
 			durable.AddTask(g, "t", no).When(func() bool { oh(); return true })
 			return nil, g.Run(ctx, "op")
 		}, "panic: oh"},

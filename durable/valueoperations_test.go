@@ -31,7 +31,7 @@ func valueOperations[T any](v T) map[string]func(ctx durable.Context) (any, erro
 	mapped := func(opts ...durable.BatchOption) func(ctx durable.Context) (any, error) {
 		return func(ctx durable.Context) (any, error) {
 			r, err := durable.Map(ctx, "op", []int{1, 2}, item, opts...)
-			return r.Items(), err
+			return r.Items, err
 		}
 	}
 	return map[string]func(ctx durable.Context) (any, error){
@@ -56,7 +56,7 @@ func valueOperations[T any](v T) map[string]func(ctx durable.Context) (any, erro
 			return durable.Retry(ctx, "op", func(durable.Context, int) (T, error) { return v, nil })
 		},
 		"Graph": func(ctx durable.Context) (any, error) {
-			g := durable.NewGraph()
+			g := new(durable.Graph)
 			a := durable.AddTask(g, "a", work)
 			b := durable.AddTask(g, "b", func(durable.Context) (T, error) { return a.Value(), nil }).After(a)
 			err := g.Run(ctx, "op")
@@ -86,19 +86,11 @@ func valueOperations[T any](v T) map[string]func(ctx durable.Context) (any, erro
 				Pad string
 			}
 			r, err := durable.Map(ctx, "op", []int{1}, func(durable.Context, int, int) (padded, error) { return padded{v, strings.Repeat("x", 300<<10)}, nil })
-			return r.Items(), err
+			return r.Items, err
 		},
 		"Parallel": func(ctx durable.Context) (any, error) {
 			r, err := durable.Parallel(ctx, "op", []durable.Branch[T]{{Func: work}})
-			return r.Items(), err
-		},
-		"ParallelMixed": func(ctx durable.Context) (any, error) {
-			b := durable.NewBranch("b", work)
-			r, err := durable.ParallelMixed(ctx, "op", []durable.AnyBranch{b, durable.NewBranch("n", func(durable.Context) (int, error) { return 1, nil })})
-			if err != nil {
-				return nil, err
-			}
-			return b.Result(r)
+			return r.Items, err
 		},
 		"WaitForCondition": func(ctx durable.Context) (any, error) {
 			var saw []T

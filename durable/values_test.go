@@ -111,7 +111,7 @@ func allRunsOf(t *testing.T, svc *service, op func(durable.Context) (any, error)
 // sentinels are the errors that code compares with.
 var sentinels = map[string]error{
 	"ErrCanceled": durable.ErrCanceled, "ErrConditionNotMet": durable.ErrConditionNotMet, "ErrTimeout": durable.ErrTimeout,
-	"ErrStopped": durable.ErrStopped, "ErrSuspended": durable.ErrSuspended, "ErrNotCompleted": durable.ErrNotCompleted,
+	"ErrStopped": durable.ErrStopped, "ErrSuspended": durable.ErrSuspended,
 	"ErrUnavailable": durable.ErrUnavailable, "DeadlineExceeded": context.DeadlineExceeded,
 }
 
@@ -324,9 +324,9 @@ func testRefusedBefore[T any](t *testing.T, serdes durable.Serdes) {
 			note(durable.RunInChildContext(ctx, "child", work))
 			note(durable.Go(ctx, "go", work).Result(ctx))
 			note(durable.Map(ctx, "map", []int{1}, func(ctx durable.Context, _, _ int) (T, error) { return work(ctx) }))
-			note(durable.ParallelMixed(ctx, "mixed", []durable.AnyBranch{durable.NewBranch("b", work)}))
+			note(durable.Parallel(ctx, "parallel", []durable.Branch[T]{{Name: "b", Func: work}}))
 			note(durable.WaitForCondition(ctx, "condition", *new(T), func(context.Context, T) (v T, ok bool, err error) { done++; return v, true, nil }))
-			g := durable.NewGraph()
+			g := new(durable.Graph)
 			durable.AddTask(g, "task", work)
 			note(nil, g.Run(ctx, "graph"))
 			if serdes == durable.JSON {

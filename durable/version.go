@@ -73,7 +73,7 @@ func (s *scope) decideVersion(ctx Context, name string, latest int) int {
 			return v
 		}
 		s.run.fail(versionKind.errorf(name, "the recorded version is %q", *op.Payload))
-	case op == nil && (s.sealed || s.loose || s.ranOn()):
+	case op == nil && (s.sealing != open || s.ranOn()):
 		return 0
 	}
 	if err := validateVersion(name, latest); err != nil {

@@ -72,7 +72,7 @@ func WaitUntil(ctx Context, name string, t time.Time) error {
 		if err := o.refuse(bad); err != nil {
 			return err
 		}
-		if s := o.scope; d == 0 || o.number < len(s.recorded) || s.sealed && !s.loose {
+		if s := o.scope; d == 0 || o.number < len(s.recorded) || s.sealing == sealed {
 			o.checkVirtual()
 			s.checkOpen(o.kind, name)
 			o.end()

@@ -152,7 +152,7 @@ func TestCrashTwice(t *testing.T) {
 }
 
 func TestAtMostOnceDoesNotSurviveACrash(t *testing.T) {
-	c := &charging{opts: []durable.StepOption{durable.WithSemantics(durable.AtMostOncePerRetry), durable.WithRetry(retry.None())}}
+	c := &charging{opts: []durable.StepOption{durable.WithAtMostOncePerRetry(), durable.WithRetry(retry.None())}}
 	r := durabletest.Drive(t, c.handle, nil, func(_ *testing.T, x *durabletest.Execution) { x.CrashBefore("charge") })
 	if r.Status != durabletest.Failed || r.Error.ErrorType != "StepInterruptedError" || c.times != 1 {
 		t.Errorf("got %s with %+v and %d charges, want FAILED with StepInterruptedError and 1", r.Status, r.Error, c.times)

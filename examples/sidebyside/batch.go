@@ -6,6 +6,7 @@ import (
 
 	"github.com/perdure/perdure/durable"
 	"github.com/perdure/perdure/durable/retry"
+	"github.com/perdure/perdure/protocol"
 )
 
 // Gallery makes small pictures of large ones.
@@ -23,9 +24,9 @@ func (g Gallery) Thumbnails(ctx durable.Context, pictures []string) (string, err
 		},
 		durable.WithMaxConcurrency(3),
 		durable.WithToleratedFailures(2),
-		durable.WithItemNames(func(picture string, _ int) string { return picture }))
+		durable.WithItemNames(func(i int) string { return pictures[i] }))
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("made %d, failed %d", made.SuccessCount(), made.FailureCount()), nil
+	return fmt.Sprintf("made %d, failed %d", len(made.Values()), len(made.Only(protocol.StatusFailed))), nil
 }

@@ -17,7 +17,7 @@ type Till struct {
 func (s Till) Pay(ctx durable.Context, cents int) (string, error) {
 	receipt, err := durable.Step(ctx, "charge", func(ctx context.Context) (string, error) {
 		return s.Charge(ctx, cents)
-	}, durable.WithSemantics(durable.AtMostOncePerRetry), durable.WithRetry(retry.None()))
+	}, durable.WithAtMostOncePerRetry(), durable.WithRetry(retry.None()))
 
 	if unknown := new(durable.StepInterruptedError); errors.As(err, &unknown) {
 		return "ask the cashier", nil

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/protocol"
 )
 
 // oneByOne makes histories of batches predictable.
@@ -34,14 +35,18 @@ func (p projection) only(names ...string) projection {
 }
 
 func project[T any](result durable.BatchResult[T]) projection {
+	status := protocol.StatusSucceeded
+	if result.Err() != nil {
+		status = protocol.StatusFailed
+	}
 	return projection{
-		"completionReason": result.Reason(),
-		"status":           result.Status(),
-		"successCount":     result.SuccessCount(),
-		"failureCount":     result.FailureCount(),
-		"totalCount":       result.TotalCount(),
-		"hasFailure":       result.HasFailure(),
-		"errorCount":       len(result.Errors()),
+		"completionReason": result.Reason,
+		"status":           status,
+		"successCount":     len(result.Only(protocol.StatusSucceeded)),
+		"failureCount":     len(result.Only(protocol.StatusFailed)),
+		"totalCount":       len(result.Items),
+		"hasFailure":       len(result.Only(protocol.StatusFailed)) > 0,
+		"errorCount":       len(result.Only(protocol.StatusFailed)),
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/protocol"
 )
 
 var mappings = suite{
@@ -90,7 +91,7 @@ func rethrowingMap(ctx durable.Context, _ any) (any, error) {
 func namedItems(ctx durable.Context, numbers []int) ([]int, error) {
 	return values(durable.Map(ctx, "named-items", numbers, func(_ durable.Context, n, _ int) (int, error) {
 		return 10 * n, nil
-	}, oneByOne, durable.WithItemNames(func(n, _ int) string { return fmt.Sprintf("item-%d", n) })))
+	}, oneByOne, durable.WithItemNames(func(i int) string { return fmt.Sprintf("item-%d", numbers[i]) })))
 }
 
 // prefixed writes strings with a prefix, without quotes.
@@ -154,8 +155,8 @@ func (joined) Unmarshal(_ context.Context, data []byte, v any) error {
 	var items []durable.BatchItem[string]
 	texts := strings.TrimPrefix(string(data), joinedPrefix)
 	for i, text := range strings.Split(texts, ",") {
-		items = append(items, durable.BatchItem[string]{Index: i, Status: durable.ItemSucceeded, Value: text})
+		items = append(items, durable.BatchItem[string]{Index: i, Status: protocol.StatusSucceeded, Value: text})
 	}
-	*v.(*durable.BatchResult[string]) = durable.NewBatchResult(durable.AllCompleted, items...)
+	*v.(*durable.BatchResult[string]) = durable.BatchResult[string]{Items: items, Reason: durable.AllCompleted}
 	return nil
 }

@@ -193,7 +193,7 @@ func failingMap(ctx durable.Context, _ any) (any, error) {
 }
 
 func itemsNamed(prefix string) durable.BatchOption {
-	return durable.WithItemNames(func(_ string, i int) string { return fmt.Sprint(prefix, i) })
+	return durable.WithItemNames(func(i int) string { return fmt.Sprint(prefix, i) })
 }
 
 func recoverFromStep(ctx durable.Context, _ any) (any, error) {

@@ -114,12 +114,11 @@ func namedBranches(ctx durable.Context, _ any) ([]string, error) {
 }
 
 func mixedBranches(ctx durable.Context, _ any) ([]any, error) {
-	text := durable.NewBranch("text", func(durable.Context) (string, error) { return "hello", nil })
-	number := durable.NewBranch("number", func(durable.Context) (int, error) { return 42, nil })
-	object := durable.NewBranch("object", func(durable.Context) (map[string]string, error) {
-		return map[string]string{"k": "v"}, nil
-	})
-	return values(durable.ParallelMixed(ctx, "hetero", []durable.AnyBranch{text, number, object}, oneByOne))
+	return values(durable.Parallel(ctx, "hetero", []durable.Branch[any]{
+		{Name: "text", Func: func(durable.Context) (any, error) { return "hello", nil }},
+		{Name: "number", Func: func(durable.Context) (any, error) { return 42, nil }},
+		{Name: "object", Func: func(durable.Context) (any, error) { return map[string]string{"k": "v"}, nil }},
+	}, oneByOne))
 }
 
 func rethrowingParallel(ctx durable.Context, _ any) (any, error) {

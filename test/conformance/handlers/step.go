@@ -174,7 +174,7 @@ func crashingStep(ctx durable.Context, input string, retry durable.StepOption) (
 			os.Exit(1)
 		}
 		return "succeeded on second attempt", nil
-	}, durable.WithSemantics(durable.AtMostOncePerRetry), retry)
+	}, durable.WithAtMostOncePerRetry(), retry)
 }
 
 func caughtError(ctx durable.Context, _ any) (string, error) {

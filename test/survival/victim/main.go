@@ -28,7 +28,7 @@ func handle(ctx durable.Context, j job) (string, error) {
 	if _, err := durable.Step(ctx, "validate", body("validate"), often); err != nil {
 		return "", err
 	}
-	if _, err := durable.Step(ctx, "charge", body("charge"), often, durable.WithSemantics(durable.AtMostOncePerRetry)); err != nil {
+	if _, err := durable.Step(ctx, "charge", body("charge"), often, durable.WithAtMostOncePerRetry()); err != nil {
 		return "", err
 	}
 	if err := durable.Wait(ctx, "confirmation", time.Duration(j.WaitSeconds)*time.Second); err != nil {
