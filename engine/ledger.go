@@ -216,30 +216,23 @@ func (g *ledger) glance(ctx context.Context, arn string, read func(*machine.Exec
 	if err != nil {
 		return err
 	}
-	if g.glanceInMemory(id, arn, read) {
+	l, release := g.hold(id)
+	there := l.x != nil && l.x.Identity().ARN.String() == arn
+	if there {
+		read(l.x)
+	}
+	release()
+	if there {
 		return nil
 	}
 	x, err := g.replay(ctx, id, machine.LoadOutline(g.rules))
 	if errors.Is(err, store.ErrNotFound) || err == nil && x.Identity().ARN.String() != arn {
 		return executionNotFound()
 	}
-	if err != nil {
-		return err
+	if err == nil {
+		read(x)
 	}
-	read(x)
-	return nil
-}
-
-// glanceInMemory is glance at an execution that is in memory; it reports whether
-// it is.
-func (g *ledger) glanceInMemory(id, arn string, read func(*machine.Execution)) bool {
-	l, release := g.hold(id)
-	defer release()
-	there := l.x != nil && l.x.Identity().ARN.String() == arn
-	if there {
-		read(l.x)
-	}
-	return there
+	return err
 }
 
 // rowChanged reports whether the draft changes what is searched for.

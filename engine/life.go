@@ -28,7 +28,9 @@ func newLife(log *slog.Logger) *life {
 }
 
 // now is the moment at which an input is applied.
-func (l *life) now() protocol.Timestamp { return l.clock.now() }
+func (l *life) now() protocol.Timestamp {
+	return protocol.TimestampOf(time.Now().Add(time.Duration(l.clock.shift.Load())))
+}
 
 // closing reports whether the engine closes.
 func (l *life) closing() bool { return l.ctx.Err() != nil }
@@ -89,10 +91,6 @@ type wallClock struct {
 	mu    sync.Mutex
 	wall  time.Time // the last look, at both clocks
 	mono  time.Time
-}
-
-func (c *wallClock) now() protocol.Timestamp {
-	return protocol.TimestampOf(time.Now().Add(time.Duration(c.shift.Load())))
 }
 
 // step returns by how much the wall clock was set since the last look.
