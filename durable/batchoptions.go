@@ -187,7 +187,8 @@ func (c *batchConfig) reason(p BatchProgress) (CompletionReason, bool) {
 			return reason, true
 		case "":
 		default:
-			panic(fmt.Sprintf("the function of WithCompletion returned %q; it returns CustomCompletionSucceeded, CustomCompletionFailed or nothing", reason))
+			panic(fmt.Sprintf("the function of WithCompletion returned %q; "+
+				"it returns CustomCompletionSucceeded, CustomCompletionFailed or nothing", reason))
 		}
 	}
 	switch {

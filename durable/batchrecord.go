@@ -27,7 +27,9 @@ type batchSummary struct {
 	Unmet bool   `json:"unmet,omitempty"`
 }
 
-var itemLetters = map[protocol.OperationStatus]byte{protocol.StatusSucceeded: 'S', protocol.StatusFailed: 'F', protocol.StatusStarted: '-', "": '_'}
+var itemLetters = map[protocol.OperationStatus]byte{
+	protocol.StatusSucceeded: 'S', protocol.StatusFailed: 'F', protocol.StatusStarted: '-', "": '_',
+}
 
 // closeBatch makes the result of a batch that is complete, and records it
 // unless it was.
@@ -160,7 +162,7 @@ func (b *batch) recordFailure(err error) error {
 	u := b.update(b.id, protocol.ActionFail)
 	u.Error = r.cfg.errors.encode(err)
 	r.record(b.scope, u)
-	return &OperationError{Kind: protocol.SubTypeRunInChildContext, Name: b.name, Err: r.cfg.errors.decode(u.Error)}
+	return r.cfg.errors.contextFailed(b.name, u.Error)
 }
 
 var errNoBatch = errors.New("what was recorded is no result of a batch")
@@ -170,7 +172,8 @@ func recordedBatch[T any](b *batch, work *batchWork[T]) BatchResult[T] {
 	op, r := b.known.op, b.scope.run
 	if s := b.cfg.serdes; s != nil && s != JSON {
 		result := decodeOwn[BatchResult[T]](&b.operation, s)
-		result.unmet = result.unmet || b.cfg.isUnmet(result.Reason, len(result.Only(protocol.StatusSucceeded))) // it may keep less than we do
+		succeeded := len(result.Only(protocol.StatusSucceeded))
+		result.unmet = result.unmet || b.cfg.isUnmet(result.Reason, succeeded) // it may keep less than we do
 		return result
 	}
 	in := decodeJSON[batchJSON](&b.operation)

@@ -83,7 +83,8 @@ type itemEnd struct {
 }
 
 // runBatch is Map and Parallel after their arguments were checked.
-func runBatch[T any](ctx Context, k, item *kind, name string, cfg *batchConfig, named func(i int) (string, error), work *batchWork[T], bad error) (BatchResult[T], error) {
+func runBatch[T any](ctx Context, k, item *kind, name string, cfg *batchConfig, named func(i int) (string, error),
+	work *batchWork[T], bad error) (BatchResult[T], error) {
 	b := &batch{cfg: cfg, kind: item, work: work, item: make([]batchItem, len(work.values))}
 	for i := range b.item {
 		var err error
@@ -100,7 +101,7 @@ func runBatch[T any](ctx Context, k, item *kind, name string, cfg *batchConfig, 
 	var result BatchResult[T]
 	switch op := o.known.op; {
 	case op != nil && op.Status == protocol.StatusFailed:
-		return result, &OperationError{Kind: protocol.SubTypeRunInChildContext, Name: name, Err: o.scope.run.cfg.errors.decode(op.Error)}
+		return result, o.scope.run.cfg.errors.contextFailed(name, op.Error)
 	case op != nil && op.Status == protocol.StatusSucceeded && !op.ReplayChildren:
 		result = recordedBatch(b, work)
 	default:

@@ -103,7 +103,8 @@ func (c *Callback[T]) Result(ctx Context) (T, error) {
 		return zero, err
 	}
 	if op.Status != protocol.StatusSucceeded {
-		return zero, &OperationError{Kind: protocol.SubTypeCallback, Name: c.call.name, Err: c.call.scope.run.cfg.errors.decodeCallback(op)}
+		cause := c.call.scope.run.cfg.errors.decodeCallback(op)
+		return zero, &OperationError{Kind: protocol.SubTypeCallback, Name: c.call.name, Err: cause}
 	}
 	return decodeCallback[T](&c.call, c.serdes, op.Payload)
 }

@@ -112,7 +112,7 @@ func virtualChild[T any](o *operation, cfg *childConfig, fn func(Context) (T, er
 	outer.leaveAs(before || outer.ranOn())
 	if err != nil {
 		var zero T
-		return zero, cfg.mapped(o, &OperationError{Kind: protocol.SubTypeRunInChildContext, Name: o.name, Err: r.cfg.errors.decode(r.cfg.errors.encode(err))})
+		return zero, cfg.mapped(o, r.cfg.errors.contextFailed(o.name, r.cfg.errors.encode(err)))
 	}
 	return result, nil
 }
@@ -132,7 +132,7 @@ type childRun struct {
 func newChildRun(o *operation) *childRun {
 	codecs := o.scope.run.cfg.errors
 	return &childRun{operation: o, id: o.id(), encode: codecs.encode, wrap: func(obj *protocol.ErrorObject) error {
-		return &OperationError{Kind: protocol.SubTypeRunInChildContext, Name: o.name, Err: codecs.decode(obj)}
+		return codecs.contextFailed(o.name, obj)
 	}}
 }
 

@@ -200,6 +200,11 @@ func (c errorCodecs) decode(obj *protocol.ErrorObject) *RecordedError {
 	return e
 }
 
+// contextFailed is the error of a context that failed as obj records.
+func (c errorCodecs) contextFailed(name string, obj *protocol.ErrorObject) error {
+	return &OperationError{Kind: protocol.SubTypeRunInChildContext, Name: name, Err: c.decode(obj)}
+}
+
 // decodeForeign is decode for an error that somebody else sent: whatever it is
 // called, and carries, it is not one of this SDK's.
 func (c errorCodecs) decodeForeign(obj *protocol.ErrorObject) *RecordedError {

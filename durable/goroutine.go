@@ -62,7 +62,8 @@ func (s *scope) unwinding() {
 // to come, panics.
 func (s *scope) checkRun(k *kind, name string) {
 	if s.run.gone.Load() && isWorkflow() {
-		panic(misuse(k.describe(name), "its context is of an earlier invocation; use the one that the handler got, and keep none outside of it"))
+		panic(misuse(k.describe(name),
+			"its context is of an earlier invocation; use the one that the handler got, and keep none outside of it"))
 	}
 	if s.run.ended.Load() && s.unwound.Load() {
 		s.run.log.warn("perdure: " + k.describe(name) + " did nothing: it is in a deferred function, and the invocation is over; move it to where the function ends, behind a check of its error")

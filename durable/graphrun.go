@@ -244,7 +244,7 @@ func (d *graphErrorData) read(data string) bool {
 func (g *graphRun) decode(obj *protocol.ErrorObject) error {
 	var data graphErrorData
 	if obj == nil || obj.ErrorType != "GraphError" || !data.read(obj.ErrorData) {
-		return &OperationError{Kind: protocol.SubTypeRunInChildContext, Name: g.name, Err: g.codecs.decode(obj)}
+		return g.codecs.contextFailed(g.name, obj)
 	}
 	e := &GraphError{Name: g.name, Task: data.Task, Err: g.codecs.decode(data.Error)}
 	for _, obj := range data.Uncompensated {

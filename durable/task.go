@@ -285,7 +285,7 @@ func (r *run) endLocked(tasks []*task, cause error) (ended []int) {
 		if !t.virtual {
 			r.queueLocked(queued{update: u})
 		}
-		t.settleLocked(&OperationError{Kind: protocol.SubTypeRunInChildContext, Name: t.name, Err: r.cfg.errors.decode(u.Error)})
+		t.settleLocked(r.cfg.errors.contextFailed(t.name, u.Error))
 	}
 	return ended
 }
