@@ -66,9 +66,9 @@ func Open(ctx context.Context, dir string, opts *Options) (*Service, error) {
 	}
 	s.engine = e
 	s.handler = server.New([]*route.Face{
-		lambdaapi.New(e, &lambdaapi.Options{Logger: log}),
-		adminapi.New(e, &adminapi.Options{Logger: log}),
-		page.New(e, &page.Options{Logger: log}),
+		lambdaapi.New(e, e.Functions(), &lambdaapi.Options{Logger: log}),
+		adminapi.New(e, e.Functions(), &adminapi.Options{Logger: log}),
+		page.New(e, e.Functions(), &page.Options{Logger: log}),
 	}, &server.Options{Logger: log, Hosts: opts.Hosts, Ready: e.Ready}).Handler()
 	return s, nil
 }
@@ -147,5 +147,5 @@ func Handle[In, Out any](s *Service, name string, handler func(durable.Context, 
 	}
 	options := append(r.handler, durable.WithClient(inprocess.Client{Engine: s.engine}))
 	r.function.Invoker = inprocess.Invoker{Handler: durable.NewHandler(handler, options...)}
-	return s.engine.Register(r.function)
+	return s.engine.Functions().Register(r.function)
 }

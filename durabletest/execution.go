@@ -92,7 +92,7 @@ func (x *Execution) begin() {
 	if x.arn != "" {
 		return
 	}
-	err := x.engine.Register(engine.Function{
+	err := x.engine.Functions().Register(engine.Function{
 		Name: functionName, Timeout: x.Timeout, Invoker: invoker{x},
 		Durable: &engine.DurableConfig{ExecutionTimeout: x.ExecutionTimeout},
 	})

@@ -23,7 +23,7 @@ import (
 func Stub[In, Out any](x *Execution, name string, fn func(context.Context, In) (Out, error)) {
 	x.t.Helper()
 	name, version, _ := strings.Cut(name, ":")
-	err := x.engine.Register(engine.Function{
+	err := x.engine.Functions().Register(engine.Function{
 		Name: name, Version: version, Timeout: 15 * time.Minute, Invoker: stub(func(ctx context.Context, payload []byte) ([]byte, error) {
 			var in In
 			if err := json.Unmarshal(payload, &in); err != nil {

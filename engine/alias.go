@@ -60,85 +60,85 @@ func (a *Alias) copy() *Alias {
 }
 
 // alias returns an alias, or nil.
-func (r *registry) alias(function, name string) *Alias {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if fam := r.byName[function]; fam != nil {
+func (fs *Functions) alias(function, name string) *Alias {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	if fam := fs.byName[function]; fam != nil {
 		return fam.aliases[name]
 	}
 	return nil
 }
 
 // aliasesOf returns the aliases of a function, ordered by name.
-func (r *registry) aliasesOf(function string) []*Alias {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+func (fs *Functions) aliasesOf(function string) []*Alias {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
 	var all []*Alias
-	if fam := r.byName[function]; fam != nil {
+	if fam := fs.byName[function]; fam != nil {
 		all = slices.SortedFunc(maps.Values(fam.aliases), func(a, b *Alias) int { return strings.Compare(a.Name, b.Name) })
 	}
 	return all
 }
 
-func (r *registry) putAlias(a *Alias) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.familyLocked(a.Function).aliases[a.Name] = a
+func (fs *Functions) putAlias(a *Alias) {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	fs.familyLocked(a.Function).aliases[a.Name] = a
 }
 
-func (r *registry) removeAlias(function, name string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if fam := r.byName[function]; fam != nil {
+func (fs *Functions) removeAlias(function, name string) {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	if fam := fs.byName[function]; fam != nil {
 		delete(fam.aliases, name)
 	}
 }
 
 // Alias returns an alias of a function, or a ResourceNotFoundException.
-func (e *Engine) Alias(ctx context.Context, ref, name string) (*Alias, error) {
-	function, err := e.plainRef(ref)
+func (fs *Functions) Alias(ctx context.Context, ref, name string) (*Alias, error) {
+	function, err := fs.home.plainRef(ref)
 	if err != nil {
 		return nil, err
 	}
-	a := e.functions.alias(function, name)
+	a := fs.alias(function, name)
 	if a == nil {
-		return nil, aliasNotFound(e.functionARN(function, name))
+		return nil, aliasNotFound(fs.home.functionARN(function, name))
 	}
 	return a.copy(), nil
 }
 
 // Aliases returns the aliases of a function, ordered by name; with a version
 // those that lead to it. An unknown function is a ResourceNotFoundException.
-func (e *Engine) Aliases(ctx context.Context, ref, version string) ([]*Alias, error) {
-	function, err := e.plainRef(ref)
+func (fs *Functions) Aliases(ctx context.Context, ref, version string) ([]*Alias, error) {
+	function, err := fs.home.plainRef(ref)
 	if err != nil {
 		return nil, err
 	}
 	var all []*Alias
-	for _, a := range e.functions.aliasesOf(function) {
+	for _, a := range fs.aliasesOf(function) {
 		if version == "" || slices.Contains(a.versions(), version) {
 			all = append(all, a.copy())
 		}
 	}
 	if len(all) == 0 {
-		err = e.checkName(function)
+		err = fs.checkName(function)
 	}
 	return all, err
 }
 
 // checkName refuses a function of which there is no version.
-func (e *Engine) checkName(function string) error {
-	if len(e.functions.versionsOf(function)) == 0 {
-		return protocol.Errorf(protocol.CodeNotFound, "Function not found: %s", e.unqualifiedARN(function))
+func (fs *Functions) checkName(function string) error {
+	if len(fs.versionsOf(function)) == 0 {
+		return protocol.Errorf(protocol.CodeNotFound, "Function not found: %s", fs.home.unqualifiedARN(function))
 	}
 	return nil
 }
 
 // CreateAlias makes an alias. One that exists is a ResourceConflictException, a
 // version that does not a ResourceNotFoundException.
-func (e *Engine) CreateAlias(ctx context.Context, change *AliasChange) (*Alias, error) {
-	return e.changeAlias(ctx, change, func(function string, a *Alias) (*Alias, error) {
-		arn := e.functionARN(function, change.Name)
+func (fs *Functions) CreateAlias(ctx context.Context, change *AliasChange) (*Alias, error) {
+	return fs.changeAlias(ctx, change, func(function string, a *Alias) (*Alias, error) {
+		arn := fs.home.functionARN(function, change.Name)
 		if a != nil {
 			return nil, protocol.Errorf(protocol.CodeConflict, "Alias already exists: %s", arn.FunctionARN())
 		}
@@ -148,11 +148,11 @@ func (e *Engine) CreateAlias(ctx context.Context, change *AliasChange) (*Alias, 
 
 // UpdateAlias changes an alias. An unknown alias or version is a
 // ResourceNotFoundException, another revision a PreconditionFailedException.
-func (e *Engine) UpdateAlias(ctx context.Context, change *AliasChange) (*Alias, error) {
-	return e.changeAlias(ctx, change, func(function string, a *Alias) (*Alias, error) {
+func (fs *Functions) UpdateAlias(ctx context.Context, change *AliasChange) (*Alias, error) {
+	return fs.changeAlias(ctx, change, func(function string, a *Alias) (*Alias, error) {
 		switch {
 		case a == nil:
-			return nil, aliasNotFound(e.functionARN(function, change.Name))
+			return nil, aliasNotFound(fs.home.functionARN(function, change.Name))
 		case change.Revision != "" && change.Revision != a.Revision:
 			return nil, stale("alias")
 		}
@@ -162,28 +162,28 @@ func (e *Engine) UpdateAlias(ctx context.Context, change *AliasChange) (*Alias, 
 
 // changeAlias applies a change to what begin makes of the alias that exists,
 // which may be nil.
-func (e *Engine) changeAlias(ctx context.Context, change *AliasChange, begin func(function string, existing *Alias) (*Alias, error)) (*Alias, error) {
-	function, err := e.plainRef(change.Function)
+func (fs *Functions) changeAlias(ctx context.Context, change *AliasChange, begin func(function string, existing *Alias) (*Alias, error)) (*Alias, error) {
+	function, err := fs.home.plainRef(change.Function)
 	if err != nil {
 		return nil, err
 	}
 	if !validAlias(change.Name) {
 		return nil, protocol.Errorf(protocol.CodeInvalidParameter, "%q cannot be an alias: it has 1 to 128 letters, digits, - and _, and is not a number", change.Name)
 	}
-	e.functions.editing.Lock()
-	defer e.functions.editing.Unlock()
-	a, err := begin(function, e.functions.alias(function, change.Name))
+	fs.editing.Lock()
+	defer fs.editing.Unlock()
+	a, err := begin(function, fs.alias(function, change.Name))
 	if err != nil {
 		return nil, err
 	}
 	change.apply(a)
-	if err := e.checkAlias(a); err != nil {
+	if err := fs.checkAlias(a); err != nil {
 		return nil, err
 	}
-	if err := e.storeAlias(ctx, a); err != nil {
+	if err := fs.storeAlias(ctx, a); err != nil {
 		return nil, err
 	}
-	e.functions.putAlias(a)
+	fs.putAlias(a)
 	return a.copy(), nil
 }
 
@@ -204,10 +204,10 @@ func validAlias(s string) bool { return protocol.ValidID(s, 128) && !isNumber(s)
 
 // checkAlias refuses an alias that leads nowhere, or in ways that AWS does not
 // know.
-func (e *Engine) checkAlias(a *Alias) error {
+func (fs *Functions) checkAlias(a *Alias) error {
 	for _, version := range a.versions() {
-		if f := e.functions.find(a.Function, version); f == nil || f.draining || !validVersion(version) {
-			return functionNotFound(e.functionARN(a.Function, cmp.Or(version, protocol.LatestVersion)))
+		if f := fs.find(a.Function, version); f == nil || f.draining || !validVersion(version) {
+			return functionNotFound(fs.home.functionARN(a.Function, cmp.Or(version, protocol.LatestVersion)))
 		}
 	}
 	if len(a.Weights) > 1 {
@@ -226,45 +226,36 @@ func (e *Engine) checkAlias(a *Alias) error {
 	return nil
 }
 
-func (e *Engine) storeAlias(ctx context.Context, a *Alias) error {
+func (fs *Functions) storeAlias(ctx context.Context, a *Alias) error {
 	doc := &aliasDocument{Version: a.Version, Description: a.Description, Weights: a.Weights, Revision: a.Revision}
-	return e.store.PutDocument(ctx, kindAlias, documentKey(a.Function, a.Name), encodeDocument(doc))
+	return fs.store.PutDocument(ctx, kindAlias, documentKey(a.Function, a.Name), encodeDocument(doc))
 }
 
 // DeleteAlias removes an alias; executions that started through it go on. An
 // unknown one of a known function is not an error, as on AWS.
-func (e *Engine) DeleteAlias(ctx context.Context, ref, name string) error {
-	function, err := e.plainRef(ref)
-	if err == nil && e.functions.alias(function, name) == nil {
-		err = e.checkName(function)
+func (fs *Functions) DeleteAlias(ctx context.Context, ref, name string) error {
+	function, err := fs.home.plainRef(ref)
+	if err == nil && fs.alias(function, name) == nil {
+		err = fs.checkName(function)
 	}
 	if err != nil {
 		return err
 	}
-	e.functions.editing.Lock()
-	defer e.functions.editing.Unlock()
-	return e.deleteAlias(ctx, function, name)
+	fs.editing.Lock()
+	defer fs.editing.Unlock()
+	return fs.deleteAlias(ctx, function, name)
 }
 
 // deleteAlias removes an alias. The registry's editing lock is held.
-func (e *Engine) deleteAlias(ctx context.Context, function, name string) error {
-	if e.functions.alias(function, name) == nil {
+func (fs *Functions) deleteAlias(ctx context.Context, function, name string) error {
+	if fs.alias(function, name) == nil {
 		return nil
 	}
-	if err := e.store.DeleteDocument(ctx, kindAlias, documentKey(function, name)); err != nil {
+	if err := fs.store.DeleteDocument(ctx, kindAlias, documentKey(function, name)); err != nil {
 		return err
 	}
-	e.functions.removeAlias(function, name)
+	fs.removeAlias(function, name)
 	return nil
-}
-
-// plainRef reads a function reference that must not be qualified.
-func (e *Engine) plainRef(ref string) (name string, err error) {
-	name, qualifier, err := e.parseRef(ref, "")
-	if err == nil && qualifier != "" {
-		err = protocol.Errorf(protocol.CodeInvalidParameter, "The function name must not be qualified: %s", ref)
-	}
-	return name, err
 }
 
 func aliasNotFound(arn protocol.ARN) error {

@@ -21,24 +21,24 @@ func TestAliases(t *testing.T) {
 		m.build("order", "blue", saying("blue"))
 		f.publish("order")
 		one, latest, text := "1", protocol.LatestVersion, "for customers"
-		a, err := f.CreateAlias(t.Context(), &engine.AliasChange{Function: "order", Name: "live", Version: &one, Description: &text})
+		a, err := f.Functions().CreateAlias(t.Context(), &engine.AliasChange{Function: "order", Name: "live", Version: &one, Description: &text})
 		want := &engine.Alias{Function: "order", Name: "live", ARN: "arn:aws:lambda:us-east-1:000000000000:function:order:live", Version: "1", Description: text}
 		if err != nil || a.Revision == "" {
 			t.Fatalf("got %+v, %v", a, err)
 		}
 		want.Revision = a.Revision
 		m.reopen()
-		got, err := f.Alias(t.Context(), "order", "live")
+		got, err := f.Functions().Alias(t.Context(), "order", "live")
 		if diff := cmp.Diff(want, got); err != nil || diff != "" {
 			t.Errorf("after a restart: error %v (-want +got):\n%s", err, diff)
 		}
-		moved, err := f.UpdateAlias(t.Context(), &engine.AliasChange{Function: "order", Name: "live", Version: &latest, Revision: a.Revision})
+		moved, err := f.Functions().UpdateAlias(t.Context(), &engine.AliasChange{Function: "order", Name: "live", Version: &latest, Revision: a.Revision})
 		if err != nil || moved.Version != latest || moved.Description != text || moved.Revision == a.Revision {
 			t.Errorf("got %+v, %v, want it moved with its description", moved, err)
 		}
 		f.alias("order", "beta", "2", nil)
 		names := func(version string) (names []string) {
-			all, err := f.Aliases(t.Context(), "order", version)
+			all, err := f.Functions().Aliases(t.Context(), "order", version)
 			if err != nil {
 				t.Error(err)
 			}
@@ -51,12 +51,12 @@ func TestAliases(t *testing.T) {
 			t.Errorf("got %s", got)
 		}
 		for range 2 { // an unknown alias is not an error
-			if err := f.DeleteAlias(t.Context(), "order", "live"); err != nil {
+			if err := f.Functions().DeleteAlias(t.Context(), "order", "live"); err != nil {
 				t.Fatal(err)
 			}
 		}
 		m.reopen()
-		_, err = f.Alias(t.Context(), "order", "live")
+		_, err = f.Functions().Alias(t.Context(), "order", "live")
 		wantCode(t, "deleted", err, protocol.CodeNotFound, "Cannot find alias arn: arn:aws:lambda:us-east-1:000000000000:function:order:live")
 		_, err = f.Start(t.Context(), &engine.InvokeRequest{Function: "order", Qualifier: "live"})
 		wantCode(t, "start", err, protocol.CodeNotFound, "Function not found: arn:aws:lambda:us-east-1:000000000000:function:order:live")
@@ -89,16 +89,16 @@ func TestAliasRefusals(t *testing.T) {
 			{"weight beyond", "order", "a", "1", map[string]float64{"2": 2}, protocol.CodeNotFound, "function:order:2"},
 			{"too many", "order", "a", "1", map[string]float64{"1": 0.1, "$LATEST": 0.2}, protocol.CodeInvalidParameter, "cannot be greater than 1"},
 		} {
-			_, err := f.CreateAlias(t.Context(), &engine.AliasChange{Function: test.function, Name: test.alias, Version: &test.version, Weights: &test.weights})
+			_, err := f.Functions().CreateAlias(t.Context(), &engine.AliasChange{Function: test.function, Name: test.alias, Version: &test.version, Weights: &test.weights})
 			wantCode(t, test.name, err, test.code, test.text)
 		}
 		m.build("order", "blue", saying("blue"))
 		f.publish("order")
-		_, err := f.CreateAlias(t.Context(), &engine.AliasChange{Function: "order", Name: "a", Version: new("1"), Weights: &map[string]float64{"2": 2}})
+		_, err := f.Functions().CreateAlias(t.Context(), &engine.AliasChange{Function: "order", Name: "a", Version: new("1"), Weights: &map[string]float64{"2": 2}})
 		wantCode(t, "weight", err, protocol.CodeInvalidParameter, "between 0 and 1")
-		_, err = f.UpdateAlias(t.Context(), &engine.AliasChange{Function: "order", Name: "a", Version: new("1")})
+		_, err = f.Functions().UpdateAlias(t.Context(), &engine.AliasChange{Function: "order", Name: "a", Version: new("1")})
 		wantCode(t, "unknown", err, protocol.CodeNotFound, "Cannot find alias")
-		_, err = f.UpdateAlias(t.Context(), &engine.AliasChange{Function: "order", Name: "live", Version: new("2"), Revision: "old"})
+		_, err = f.Functions().UpdateAlias(t.Context(), &engine.AliasChange{Function: "order", Name: "live", Version: new("2"), Revision: "old"})
 		wantCode(t, "revision", err, protocol.CodePrecondition, "GetAlias")
 	})
 }
@@ -137,7 +137,7 @@ func TestWeightsDivideStarts(t *testing.T) {
 		if onTwo < starts/8 || onTwo > starts*3/8 { // six standard deviations
 			t.Errorf("%d of %d starts went to version 2, want about a quarter", onTwo, starts)
 		}
-		if fn, _, err := f.Lookup("order:live", ""); err != nil || fn.Version != "1" {
+		if fn, _, err := f.Functions().Lookup("order:live", ""); err != nil || fn.Version != "1" {
 			t.Errorf("Lookup: got version %s, %v, want 1", fn.Version, err)
 		}
 	})

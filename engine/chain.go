@@ -2,12 +2,9 @@ package engine
 
 import (
 	"cmp"
-	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"time"
-	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -23,42 +20,39 @@ import (
 // A chained invoke of a plain function is a call by this process. A crash loses
 // the call, and the next engine makes it again.
 
+// starter knows what a new execution begins with, and what else begins in the
+// same commit.
+type starter struct {
+	*life
+	functions *Functions
+	rules     *machine.Rules
+	ids       mint
+}
+
 // resolve finds the target of a chained invoke and names the child. What cannot
 // be invoked now fails the operation; what never could refuses the checkpoint.
-func (e *Engine) resolve(opts *protocol.ChainedInvokeOptions) (*machine.InvokeTarget, *protocol.ErrorObject, error) {
-	if err := e.checkHome(opts.FunctionName); err != nil {
+func (s *starter) resolve(opts *protocol.ChainedInvokeOptions) (*machine.InvokeTarget, *protocol.ErrorObject, error) {
+	if err := s.functions.home.checkHome(opts.FunctionName); err != nil {
 		return nil, nil, err
 	}
-	_, qualifier, err := e.parseRef(opts.FunctionName, "")
+	_, qualifier, err := s.functions.home.parseRef(opts.FunctionName, "")
 	if err != nil {
 		return nil, refusal(err), nil
 	}
-	t, err := e.lookup(opts.FunctionName, "", rand.Float64())
+	t, err := s.functions.lookup(opts.FunctionName, "", rand.Float64())
 	if err == nil {
-		err = cmp.Or(t.admit(), t.CheckTenant(opts.TenantID, e.opts.Strict))
+		err = cmp.Or(t.admit(), t.CheckTenant(opts.TenantID, s.functions.strict))
 	}
 	switch {
 	case err != nil:
 		return nil, refusal(err), nil
 	case t.Durable == nil:
 		return &machine.InvokeTarget{Version: t.Version}, nil, nil
-	case e.opts.Strict && qualifier == "":
+	case s.functions.strict && qualifier == "":
 		return nil, refusal(protocol.Errorf(protocol.CodeInvalidParameter, "You cannot invoke a durable function using an unqualified ARN.")), nil
 	}
-	t.arn.Name, t.arn.ID = uuid.NewString(), e.ids.mint()
+	t.arn.Name, t.arn.ID = uuid.NewString(), s.ids.next()
 	return &machine.InvokeTarget{Version: t.Version, ARN: t.arn.String()}, nil, nil
-}
-
-// checkHome refuses a chained invoke of a function that lives elsewhere.
-func (e *Engine) checkHome(ref string) error {
-	region, account := homeOf(ref)
-	switch {
-	case account != "" && account != e.opts.Account:
-		return protocol.Errorf(protocol.CodeInvalidParameter, "Cannot start a CHAINED_INVOKE on a function in another account.")
-	case region != "" && region != e.opts.Region:
-		return protocol.Errorf(protocol.CodeInvalidParameter, "Cannot start a CHAINED_INVOKE on a function in another region.")
-	}
-	return nil
 }
 
 // refusal is an error of the API as an operation records it.
@@ -70,25 +64,28 @@ func refusal(err error) *protocol.ErrorObject {
 	return &protocol.ErrorObject{ErrorType: string(coded.Code), ErrorMessage: coded.Message}
 }
 
-// children adds the writes that create the executions which a draft invokes.
-func (e *Engine) children(d *machine.Draft, writes []store.Write) ([]store.Write, error) {
+// complete returns the writes of a draft's commit: its own, with the calls that
+// begin and end, and those of the children that it starts. It refuses a start
+// that the function does not admit. The starting lock of the functions is held
+// until all of it is committed.
+func (s *starter) complete(d *machine.Draft, own store.Write) ([]store.Write, error) {
+	if d.Entries() == 0 {
+		if _, err := s.functions.admitStart(d.Identity().ARN); err != nil {
+			return nil, err
+		}
+	}
+	own.Calls = s.calls(d)
+	writes := []store.Write{own}
 	for _, r := range d.Records() {
 		if r.Type != protocol.EventChainedInvokeStarted || r.DurableExecutionARN == "" || !d.Open(r.OpID) {
 			continue // a fork's past may have chained invokes that are over
 		}
-		arn, err := protocol.ParseARN(r.DurableExecutionARN)
+		child, err := s.child(d.Identity().ARN, &r)
 		if err != nil {
 			return nil, err
 		}
-		f, err := e.admitStart(arn) // and no other look: it may be unregistered by then
-		if err != nil {
-			return nil, err
-		}
-		id := e.newIdentity(f, arn, &InvokeRequest{TenantID: r.TenantID, TraceHeader: r.TraceHeader})
-		id.ParentARN, id.ParentOperation = d.Identity().ARN.String(), r.OpID
-		child := machine.Start(id, r.Payload, e.startOf(arn.ID), e.rules)
 		writes = append(writes, store.Write{
-			ID:    arn.ID,
+			ID:    child.Identity().ARN.ID,
 			Entry: store.Entry{Seq: 1, Data: machine.Encode(child.Records())},
 			Row:   row(child),
 		})
@@ -96,17 +93,32 @@ func (e *Engine) children(d *machine.Draft, writes []store.Write) ([]store.Write
 	return writes, nil
 }
 
+// child is the execution that a chained invoke starts.
+func (s *starter) child(parent protocol.ARN, r *machine.Record) (*machine.Draft, error) {
+	arn, err := protocol.ParseARN(r.DurableExecutionARN)
+	if err != nil {
+		return nil, err
+	}
+	f, err := s.functions.admitStart(arn) // and no other look: it may be unregistered by then
+	if err != nil {
+		return nil, err
+	}
+	id := s.newIdentity(f, arn, &InvokeRequest{TenantID: r.TenantID, TraceHeader: r.TraceHeader})
+	id.ParentARN, id.ParentOperation = parent.String(), r.OpID
+	return machine.Start(id, r.Payload, s.startOf(arn.ID), s.rules), nil
+}
+
 // calls returns what a draft changes about the calls of plain functions that the
 // execution waits for.
-func (e *Engine) calls(d *machine.Draft) []store.Call {
+func (s *starter) calls(d *machine.Draft) []store.Call {
 	begun, over := d.CallChanges()
 	var calls []store.Call
 	for opID, target := range begun {
-		name, _, err := e.parseRef(target.Function, "")
+		name, _, err := s.functions.home.parseRef(target.Function, "")
 		if err != nil {
 			continue // it could not be resolved, so it has failed
 		}
-		calls = append(calls, store.Call{Operation: opID, Function: name, Version: target.Version, Wanted: e.now()})
+		calls = append(calls, store.Call{Operation: opID, Function: name, Version: target.Version, Wanted: s.now()})
 	}
 	for _, opID := range over {
 		calls = append(calls, store.Call{Operation: opID})
@@ -114,105 +126,27 @@ func (e *Engine) calls(d *machine.Draft) []store.Call {
 	return calls
 }
 
-// makeCall calls a plain function for a chained invoke and records the outcome,
-// unless somebody does, or nobody waits for it any more. Its error is one of
-// reading the execution, of which nothing came.
-func (e *Engine) makeCall(f *function, item store.Item) error {
-	if !e.flights.begin() {
-		return nil // the next engine calls
+// newIdentity completes the names of a new execution of f.
+func (s *starter) newIdentity(f *function, arn protocol.ARN, req *InvokeRequest) machine.Identity {
+	arn.Name = cmp.Or(arn.Name, uuid.NewString())
+	if arn.ID == "" {
+		arn.ID = s.ids.next()
 	}
-	defer e.flights.end()
-	l := e.cache.pin(item.ID)
-	defer e.cache.unpin(l)
-	target, err := e.beginCall(l, item.Operation, f)
-	if target == nil || err != nil {
-		return err
-	}
-	defer func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		delete(l.calls, item.Operation)
-	}()
-	req := &InvokeRequest{TenantID: target.TenantID, TraceHeader: target.TraceHeader}
-	if target.Input != nil {
-		req.Payload = []byte(*target.Input)
-	}
-	result := e.callReaching(f, req)
-	if e.ctx.Err() != nil {
-		return nil // the next engine calls again
-	}
-	if result.Payload != nil && !utf8.ValidString(*result.Payload) { // it is recorded as text
-		result = &Result{Status: protocol.ExecutionFailed, Error: &protocol.ErrorObject{
-			ErrorType: "Runtime.InvalidResponse", ErrorMessage: "The response of function " + f.Name + " is not valid UTF-8.",
-		}}
-	}
-	for {
-		err := e.update(context.WithoutCancel(e.ctx), item.ID, func(d *machine.Draft) error {
-			d.CompleteInvoke(item.Operation, "", result.Status, result.Payload, functionError(result))
-			return nil
-		})
-		if err == nil || !e.persist(item.ID, "the outcome of a chained invoke could not be recorded", err) {
-			return nil
-		}
+	return machine.Identity{
+		ARN:              arn,
+		ExecutionTimeout: int64((f.Durable.ExecutionTimeout + time.Second - 1) / time.Second),
+		RetentionDays:    int64(cmp.Or(f.Durable.RetentionDays, protocol.DefaultRetentionDays)),
+		Async:            req.Async,
+		TenantID:         req.TenantID,
+		TraceHeader:      traceOf(req.TraceHeader, arn.ID, s.startOf(arn.ID)),
 	}
 }
 
-// beginCall returns the target of a call of f that is to be made now, or nil.
-func (e *Engine) beginCall(l *live, opID string, f *function) (target *machine.InvokeTarget, err error) {
-	var wrong error
-	err = e.updateThen(e.ctx, l.id, look, func(l *live) {
-		if target = l.x.Call(opID); target == nil || l.calls[opID] || e.ctx.Err() != nil {
-			target = nil
-			return
-		}
-		if name, _, err := e.parseRef(target.Function, ""); err != nil || name != f.Name || target.Version != f.Version {
-			target, wrong = nil, &damagedError{l.id, fmt.Errorf("operation %s calls %s:%s, and is stored as a call of %s:%s", opID, target.Function, target.Version, f.Name, f.Version)}
-			return
-		}
-		if l.calls == nil {
-			l.calls = map[string]bool{}
-		}
-		l.calls[opID] = true
-	})
-	return target, cmp.Or(err, wrong)
-}
-
-// reachTries bounds how often a plain function is tried that cannot be reached;
-// the pauses add up to 25 s.
-const reachTries = 9
-
-// callReaching is callPlain, repeated with growing pauses while the function
-// cannot be reached, as when it is being replaced.
-func (e *Engine) callReaching(f *function, req *InvokeRequest) *Result {
-	if err := e.callable(f, req); err != nil {
-		return &Result{Status: protocol.ExecutionFailed, Error: refusal(err)}
+// startOf returns when the execution with a new id starts: at the moment that
+// the id begins with. Of an id that is ahead of the clock it is now.
+func (s *starter) startOf(id string) protocol.Timestamp {
+	if !isExecutionID(id) {
+		return s.now()
 	}
-	for try, wait := 1, 100*time.Millisecond; ; try, wait = try+1, 2*wait {
-		result := e.callPlain(f, req)
-		if !result.Unstarted || try == reachTries {
-			return result
-		}
-		if pause(e.ctx, wait, nil); e.ctx.Err() != nil {
-			return result
-		}
-		if newer := e.functions.runnable(f.Name, f.Version); newer != nil {
-			f = newer
-		}
-	}
-}
-
-// callable refuses what is no call of a plain function.
-func (e *Engine) callable(f *function, req *InvokeRequest) error {
-	if f.Durable != nil {
-		return fmt.Errorf("engine: %s is durable; it is started, not called", f.Name)
-	}
-	return f.CheckTenant(req.TenantID, e.opts.Strict)
-}
-
-// invokeTimedOut is the error of a chained invoke whose child timed out.
-func invokeTimedOut(seconds int64) *protocol.ErrorObject {
-	return &protocol.ErrorObject{
-		ErrorType:    protocol.ErrorTypeInvokeTimeout,
-		ErrorMessage: fmt.Sprintf("CHAINED_INVOKE timed out after %d seconds.", seconds),
-	}
+	return min(s.now(), timeIn(id))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"time"
+	"unicode/utf8"
 
 	"github.com/perdure/perdure/internal/core/machine"
 	"github.com/perdure/perdure/internal/core/store"
@@ -16,7 +17,7 @@ import (
 // request with its ClientToken returns the original reply.
 func (e *Engine) Checkpoint(ctx context.Context, req *CheckpointRequest) (*CheckpointReply, error) {
 	began := time.Now()
-	id, fence, err := e.fence(req.ARN, req.Token)
+	id, fence, err := e.seals.fence(req.ARN, req.Token)
 	if err != nil {
 		return nil, err
 	}
@@ -24,16 +25,14 @@ func (e *Engine) Checkpoint(ctx context.Context, req *CheckpointRequest) (*Check
 		Fence:       fence,
 		ClientToken: req.ClientToken,
 		Updates:     req.Updates,
-		CallbackID:  func(position int) string { return e.callbackID(id, position) },
-		Resolve:     e.resolve,
+		CallbackID:  func(position int) string { return e.seals.callbackID(id, position) },
+		Resolve:     e.starts.resolve,
 	}
-	var reply *machine.Reply
-	err = e.update(ctx, id, func(d *machine.Draft) (err error) {
+	reply, err := update(ctx, e.ledger, id, func(d *machine.Draft) (*machine.Reply, error) {
 		if d.Identity().ARN.String() != req.ARN {
-			return machine.StaleToken()
+			return nil, machine.StaleToken()
 		}
-		reply, err = d.Checkpoint(&input)
-		return err
+		return d.Checkpoint(&input)
 	})
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, machine.StaleToken()
@@ -43,7 +42,7 @@ func (e *Engine) Checkpoint(ctx context.Context, req *CheckpointRequest) (*Check
 	}
 	out := &CheckpointReply{Operations: reply.Operations}
 	if !reply.Final {
-		out.Token = e.token(id, reply.Fence)
+		out.Token = e.seals.token(id, reply.Fence)
 	}
 	e.counters.checkpoint.Since(began)
 	return out, nil
@@ -56,20 +55,20 @@ const pageBytes = 5 << 20
 // State returns a page of the operations that a running invocation may see.
 // token must be the current one; it stays valid.
 func (e *Engine) State(ctx context.Context, arn, token, marker string, maxItems int) (ops []*protocol.Operation, next string, err error) {
-	id, fence, err := e.fence(arn, token)
+	id, fence, err := e.seals.fence(arn, token)
 	if err != nil {
 		return nil, "", err
 	}
-	from, err := e.readStateMarker(id, marker)
+	from, err := e.seals.readStateMarker(id, marker)
 	if err != nil {
 		return nil, "", err
 	}
 	current := false
-	err = e.view(ctx, arn, func(l *live) {
+	err = e.ledger.view(ctx, arn, func(l *live) {
 		if current = l.x.Current(fence); current {
 			var to int
 			ops, to = l.x.Page(from, pageSize(maxItems), pageBytes)
-			next = e.stateMarker(id, to)
+			next = e.seals.stateMarker(id, to)
 		}
 	})
 	var refusal *protocol.Error
@@ -85,4 +84,47 @@ func pageSize(maxItems int) int {
 		return protocol.DefaultPage
 	}
 	return min(maxItems, protocol.MaxPage)
+}
+
+// SucceedCallback completes a callback with a result; an empty one is none. A
+// malformed id, and a result that is not UTF-8, is an
+// InvalidParameterValueException: results are recorded as text, in which other
+// bytes would become others. A callback that was completed, timed out, or
+// belongs to a closed execution is a CallbackTimeoutException; one whose
+// execution was deleted is a ResourceNotFoundException.
+func (e *Engine) SucceedCallback(ctx context.Context, callbackID string, result []byte) error {
+	if !utf8.Valid(result) {
+		return protocol.Errorf(protocol.CodeInvalidParameter, "The result of the callback is not valid UTF-8. Send other bytes as base64, for example.")
+	}
+	return e.callback(ctx, callbackID, func(d *machine.Draft, position int) error {
+		return d.SucceedCallback(position, callbackID, payloadOf(result))
+	})
+}
+
+// FailCallback completes a callback with an error, which may be nil; see
+// [Engine.SucceedCallback].
+func (e *Engine) FailCallback(ctx context.Context, callbackID string, reason *protocol.ErrorObject) error {
+	return e.callback(ctx, callbackID, func(d *machine.Draft, position int) error {
+		return d.FailCallback(position, callbackID, reason)
+	})
+}
+
+// HeartbeatCallback moves a callback's heartbeat deadline; see
+// [Engine.SucceedCallback].
+func (e *Engine) HeartbeatCallback(ctx context.Context, callbackID string) error {
+	return e.callback(ctx, callbackID, func(d *machine.Draft, position int) error {
+		return d.HeartbeatCallback(position, callbackID)
+	})
+}
+
+func (e *Engine) callback(ctx context.Context, callbackID string, apply func(*machine.Draft, int) error) error {
+	id, n, ok := e.seals.unseal(kindCallback, callbackID, 1)
+	if !ok {
+		return protocol.Errorf(protocol.CodeInvalidParameter, "Invalid callback id")
+	}
+	_, err := update(ctx, e.ledger, id, func(d *machine.Draft) (none, error) { return none{}, apply(d, int(n[0])) })
+	if errors.Is(err, store.ErrNotFound) {
+		return executionNotFound()
+	}
+	return err
 }

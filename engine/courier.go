@@ -22,37 +22,41 @@ const (
 
 // couriers know which children have news for which parent.
 type couriers struct {
+	*life
+	ledger   *ledger
+	schedule *schedule // which tries again what failed
+
 	mu       sync.Mutex
 	room     chan struct{}       // one element for each child
 	children map[string]bool     // their ids
 	byParent map[string][]string // the children that wait, by the ARN of a parent to whom a courier is under way
 }
 
-func (c *couriers) init() {
-	c.room = make(chan struct{}, newsInMemory)
-	c.children = map[string]bool{}
-	c.byParent = map[string][]string{}
+func newCouriers(g *ledger, s *schedule) *couriers {
+	return &couriers{
+		life: g.life, ledger: g, schedule: s,
+		room: make(chan struct{}, newsInMemory), children: map[string]bool{}, byParent: map[string][]string{},
+	}
 }
 
-// sendNews has a parent told of a child that closed, in the background. If there
+// send has a parent told of a child that closed, in the background. If there
 // are too many news already, the child goes to the backlog, or with patience
 // waits until there is room.
-func (e *Engine) sendNews(parent, child string, patient bool) error {
+func (c *couriers) send(parent, child string, patient bool) error {
 	if _, err := protocol.ParseARN(parent); err != nil { // so there is nobody to tell
-		e.log.Error("an execution names a parent that is none; its outcome is told to nobody", "execution", child, "error", err)
-		return e.told(child)
+		c.log.Error("an execution names a parent that is none; its outcome is told to nobody", "execution", child, "error", err)
+		return c.told(child)
 	}
-	c := &e.couriers
 	select {
 	case c.room <- struct{}{}:
 	default:
 		if !patient {
-			e.schedule.past.fail()
+			c.schedule.past.fail()
 			return nil
 		}
 		select {
 		case c.room <- struct{}{}:
-		case <-e.ctx.Done():
+		case <-c.ctx.Done():
 			return nil
 		}
 	}
@@ -66,7 +70,7 @@ func (e *Engine) sendNews(parent, child string, patient bool) error {
 	waiting, underWay := c.byParent[parent]
 	c.byParent[parent] = append(waiting, child)
 	if !underWay {
-		e.work.Go(func() { e.deliver(parent) })
+		c.work.Go(func() { c.deliver(parent) })
 	}
 	return nil
 }
@@ -94,22 +98,22 @@ func (c *couriers) done(child string) {
 }
 
 // deliver tells a parent until there is nothing more to tell.
-func (e *Engine) deliver(parent string) {
+func (c *couriers) deliver(parent string) {
 	for {
-		children := e.couriers.next(parent)
+		children := c.next(parent)
 		if len(children) == 0 {
 			return
 		}
-		for rest := children; len(rest) > 0 && e.ctx.Err() == nil; {
-			told, err := e.tellParent(parent, rest)
-			if err != nil && e.ctx.Err() == nil {
-				e.log.Error("an execution could not be told of the outcome of those that it invoked; trying again", "execution", parent, "error", err)
-				e.schedule.fail()
+		for rest := children; len(rest) > 0 && !c.closing(); {
+			told, err := c.tellParent(parent, rest)
+			if err != nil && !c.closing() {
+				c.log.Error("an execution could not be told of the outcome of those that it invoked; trying again", "execution", parent, "error", err)
+				c.schedule.fail()
 			}
 			rest = rest[told:]
 		}
 		for _, child := range children {
-			e.couriers.done(child)
+			c.done(child)
 		}
 	}
 }
@@ -125,12 +129,12 @@ type news struct {
 
 // tellParent tells a parent of some of its children, the first ones, and these
 // that it knows. It returns how many that were, told or not.
-func (e *Engine) tellParent(parent string, children []string) (n int, err error) {
+func (c *couriers) tellParent(parent string, children []string) (n int, err error) {
 	var all []news
 	for size := 0; n < len(children) && size < newsBytes; n++ {
-		one, err := e.newsOf(children[n])
+		one, err := c.newsOf(children[n])
 		if err != nil {
-			return n + 1, errors.Join(err, e.bring(parent, all))
+			return n + 1, errors.Join(err, c.bring(parent, all))
 		}
 		if one != nil {
 			all = append(all, *one)
@@ -139,12 +143,12 @@ func (e *Engine) tellParent(parent string, children []string) (n int, err error)
 			}
 		}
 	}
-	return n, e.bring(parent, all)
+	return n, c.bring(parent, all)
 }
 
 // newsOf returns the outcome of a child, or nil if nobody has to hear of it.
-func (e *Engine) newsOf(child string) (one *news, err error) {
-	err = e.updateThen(e.ctx, child, look, func(l *live) {
+func (c *couriers) newsOf(child string) (one *news, err error) {
+	_, err = updateThen(c.ctx, c.ledger, child, look, func(l *live, _ none, _ error) {
 		if !l.x.OwesParent() {
 			return
 		}
@@ -154,7 +158,7 @@ func (e *Engine) newsOf(child string) (one *news, err error) {
 			one.failure = invokeTimedOut(l.x.Identity().ExecutionTimeout)
 		}
 	})
-	if errors.Is(err, store.ErrNotFound) || e.quarantine(child, err) {
+	if errors.Is(err, store.ErrNotFound) || c.quarantine(child, err) {
 		return nil, nil
 	}
 	return one, err
@@ -162,7 +166,7 @@ func (e *Engine) newsOf(child string) (one *news, err error) {
 
 // bring records outcomes with a parent, and then with each child that the parent
 // knows. A parent that is gone, or cannot be understood, needs to know nothing.
-func (e *Engine) bring(parent string, all []news) error {
+func (c *couriers) bring(parent string, all []news) error {
 	if len(all) == 0 {
 		return nil
 	}
@@ -170,20 +174,19 @@ func (e *Engine) bring(parent string, all []news) error {
 	if err != nil {
 		return err
 	}
-	err = e.update(e.ctx, id, func(d *machine.Draft) error {
+	_, err = update(c.ctx, c.ledger, id, unrefused(func(d *machine.Draft) {
 		for _, one := range all {
 			d.CompleteInvoke(one.operation, one.arn, one.status, one.payload, one.failure)
 		}
-		return nil
-	})
-	if err != nil && !errors.Is(err, store.ErrNotFound) && !e.quarantine(id, err) {
+	}))
+	if err != nil && !errors.Is(err, store.ErrNotFound) && !c.quarantine(id, err) {
 		return err
 	}
 	errs := make([]error, len(all))
 	var group sync.WaitGroup // so that they share a flush of the disk
 	for i, one := range all {
 		group.Go(func() {
-			errs[i] = e.told(one.child)
+			errs[i] = c.told(one.child)
 		})
 	}
 	group.Wait()
@@ -191,9 +194,7 @@ func (e *Engine) bring(parent string, all []news) error {
 }
 
 // told records with a child that its parent knows.
-func (e *Engine) told(child string) error {
-	return e.update(e.ctx, child, func(d *machine.Draft) error {
-		d.NotifyParent()
-		return nil
-	})
+func (c *couriers) told(child string) error {
+	_, err := update(c.ctx, c.ledger, child, unrefused(func(d *machine.Draft) { d.NotifyParent() }))
+	return err
 }

@@ -114,7 +114,7 @@ func TestAMillionThatCannotRunInSQLite(t *testing.T) {
 		{Name: "busy", Concurrency: 1, Timeout: time.Hour, Durable: durable, Invoker: never{}},
 		{Name: "sleeper", Timeout: time.Minute, Durable: durable, Invoker: sleeper{t, e}},
 	} {
-		if err := e.Register(f); err != nil {
+		if err := e.Functions().Register(f); err != nil {
 			t.Fatal(err)
 		}
 	}

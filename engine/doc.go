@@ -1,13 +1,8 @@
 // Package engine is the durable execution service as a Go library: it starts
 // executions, invokes functions, takes their checkpoints, fires timers and
 // answers questions. The Lambda API, the command line and the test kit are
-// faces of it.
-//
-//	st, err := sqlitestore.Open(ctx, ".perdure", nil)
-//	eng, err := engine.Open(ctx, st, nil)
-//	err = eng.Register(engine.Function{Name: "order", Invoker: pool, Durable: &engine.DurableConfig{…}})
-//	started, err := eng.Start(ctx, &engine.InvokeRequest{Function: "order", Payload: event})
-//	result, err := eng.Wait(ctx, started.ARN)
+// faces of it. The example below is a program; packages sqlitestore and memstore
+// have the stores.
 //
 // # The life of an input
 //
@@ -15,8 +10,8 @@
 // of an invocation) takes one path, in update: the execution is read, from
 // memory or from its journal; package machine applies the input to a draft; the
 // draft's records are committed to the store as one journal entry; the draft is
-// published; only then is anybody answered. Inputs of one execution take turns,
-// those of different executions share commits.
+// published, and those who subscribed hear of it; only then is anybody answered.
+// Inputs of one execution take turns, those of different executions share commits.
 //
 // A commit that loses against another writer, or fails in a way that leaves its
 // outcome unknown, costs the copy in memory: the next input reads the journal
@@ -32,8 +27,9 @@
 //
 // # Versions and aliases
 //
-// Register makes $LATEST known, or a version by its number. PublishVersion keeps
-// what $LATEST is now under the next number, for ever: the code of an invoker
+// [Functions] are what can be invoked. Register makes $LATEST known, or a version
+// by its number. PublishVersion keeps what $LATEST is now under the next number,
+// for ever: the code of an invoker
 // that is a [Freezer], the settings in a document of the store. A start names a
 // version or an alias; an alias is followed there and then, so that an execution
 // belongs to one version for its whole life, and its ARN says which. What a

@@ -3,11 +3,8 @@ package engine
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
-	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 
 	"github.com/perdure/perdure/internal/core/machine"
 	"github.com/perdure/perdure/internal/core/store"
@@ -45,6 +42,21 @@ type Options struct {
 	Cache int
 }
 
+func (o *Options) setDefaults() {
+	o.Region = cmp.Or(o.Region, "us-east-1")
+	o.Account = cmp.Or(o.Account, "000000000000")
+	o.Cache = cmp.Or(o.Cache, 64<<20)
+}
+
+func (o *Options) rules() *machine.Rules {
+	rules := &machine.Rules{MaxFailures: o.MaxFailures}
+	if o.Strict {
+		rules.MaxOperations, rules.MaxStoredBytes = protocol.MaxOperations, protocol.MaxStoredBytes
+		rules.MaxAsyncResult = protocol.MaxPayload
+	}
+	return rules
+}
+
 // check refuses what would make ARNs that nobody can read back.
 func (o *Options) check() error {
 	arn := protocol.ARN{Partition: "aws", Region: o.Region, Account: o.Account, Function: "f", Version: "1", Name: "n", ID: "i"}
@@ -62,108 +74,130 @@ func (o *Options) logger() *slog.Logger {
 }
 
 // Engine runs durable executions. All methods may be called concurrently.
+//
+// It is the parts below, put together. What happens to an execution goes one
+// way: through the ledger, which tells the plans and others of it, and from the
+// plans to those who do the work, which goes through the ledger again.
 type Engine struct {
-	opts   Options
-	log    *slog.Logger
-	store  store.Store
-	rules  *machine.Rules
-	secret []byte // signs tokens and callback ids
-	ids    clock  // mints ids of executions
-	clock  wallClock
-
-	ctx    context.Context // done when the engine closes
-	cancel context.CancelFunc
-	work   sync.WaitGroup // goroutines that must end before the store may close
-
-	counters  counters
-	probe     probe
-	functions registry
-	cache     cache
-	schedule  schedule
-	queues    queues
-	flights   flights
-	removals  removals
-	couriers  couriers
-	news      bulletin
-	logs      logbook
+	life      *life
+	functions *Functions
+	seals     seals
+	starts    *starter
+	ledger    *ledger
+	news      *bulletin
+	counters  *counters
+	plans     *plans
+	logs      *logbook
+	flights   *flights
+	runner    *runner
 	telemetry *reporter // nil without telemetry
+	probe     probe
 }
 
 // Open starts an engine on a store, which it does not close. Invocations that
 // an earlier engine left in flight are recorded as lost and run again once
 // their function is registered.
-func Open(ctx context.Context, st Store, opts *Options) (*Engine, error) {
-	e := &Engine{store: st}
-	if opts != nil {
-		e.opts = *opts
+func Open(ctx context.Context, st Store, options *Options) (*Engine, error) {
+	var opts Options
+	if options != nil {
+		opts = *options
 	}
-	e.opts.Region = cmp.Or(e.opts.Region, "us-east-1")
-	e.opts.Account = cmp.Or(e.opts.Account, "000000000000")
-	if err := e.opts.check(); err != nil {
+	opts.setDefaults()
+	if err := opts.check(); err != nil {
 		return nil, err
 	}
-	e.log = e.opts.logger()
-	e.rules = &machine.Rules{MaxFailures: e.opts.MaxFailures}
-	if e.opts.Strict {
-		e.rules.MaxOperations, e.rules.MaxStoredBytes = protocol.MaxOperations, protocol.MaxStoredBytes
-		e.rules.MaxAsyncResult = protocol.MaxPayload
-	}
-	e.counters.init()
-	e.functions.init(e.tend)
-	e.cache.init(cmp.Or(e.opts.Cache, 64<<20))
-	e.schedule.init(e.now())
-	e.queues.init()
-	e.removals.init()
-	e.couriers.init()
-	e.logs.init(st, e.log)
-	e.news.init()
-
-	fresh := make([]byte, 32)
-	rand.Read(fresh)
-	secret, err := st.EnsureDocument(ctx, "secret", "token-key", fresh)
+	seals, err := openSeals(ctx, st)
 	if err != nil {
 		return nil, fmt.Errorf("opening the engine: %w", err)
 	}
-	e.secret = secret
-	e.ctx, e.cancel = context.WithCancel(context.Background())
-	e.flights.init(e.ctx)
-	if err := e.loadFunctions(ctx); err != nil {
-		e.cancel()
-		return nil, fmt.Errorf("reading versions and aliases: %w", err)
-	}
-	if err := e.openTelemetry(ctx); err != nil {
-		e.cancel()
-		return nil, fmt.Errorf("opening telemetry: %w", err)
-	}
-	if err := e.recover(ctx); err != nil {
-		e.cancel()
-		return nil, fmt.Errorf("recovering executions: %w", err)
-	}
-	e.clock.step()
-	e.work.Go(func() { e.runLane(e.schedule.soon, seatsSoon) })
-	e.work.Go(func() { e.runLane(e.schedule.past, seatsPast) })
-	e.work.Go(e.runRemovals)
-	if !e.opts.VirtualTime {
-		e.work.Go(e.watchClock)
-	}
-	e.work.Go(func() { e.logs.run(e.ctx) })
-	if e.telemetry != nil {
-		e.work.Go(e.runTelemetry)
+	e := assemble(st, seals, &opts)
+	if err := e.begin(ctx, &opts); err != nil {
+		e.life.cancel()
+		return nil, err
 	}
 	return e, nil
 }
+
+// assemble makes the parts of an engine. Nothing happens yet.
+func assemble(st store.Store, seals seals, opts *Options) *Engine {
+	life, rules := newLife(opts.logger()), opts.rules()
+	functions := newFunctions(life, st, home{opts.Region, opts.Account}, opts.Strict)
+	starts := &starter{life: life, functions: functions, rules: rules}
+	ledger := newLedger(life, st, starts, opts.Cache)
+	e := &Engine{
+		life: life, functions: functions, seals: seals, starts: starts, ledger: ledger,
+		news: newBulletin(life), counters: newCounters(), plans: newPlans(life, st),
+		logs: newLogbook(st, life.log), flights: newFlights(life.ctx),
+	}
+	e.runner = &runner{
+		life: life, ledger: ledger, plans: e.plans, functions: functions, flights: e.flights, logs: e.logs,
+		counters: e.counters, tracing: &tracing{opts.Tracer, opts.Strict}, seals: seals,
+	}
+	return e
+}
+
+// begin subscribes to changes whoever is to hear of them, takes up what an
+// earlier engine left, and sets the engine to work.
+func (e *Engine) begin(ctx context.Context, opts *Options) (err error) {
+	dispatcher := &dispatcher{life: e.life, plans: e.plans, functions: e.functions, flights: e.flights, runner: e.runner}
+	e.functions.tend = dispatcher.tend
+	if err := e.functions.load(ctx); err != nil {
+		return fmt.Errorf("reading versions and aliases: %w", err)
+	}
+	if e.telemetry, err = openReporter(ctx, e.ledger, opts.Telemetry); err != nil {
+		return fmt.Errorf("opening telemetry: %w", err)
+	}
+	e.ledger.subscribe(e.counters.heard)
+	if opts.Tracer != nil {
+		e.ledger.subscribe(e.runner.tracing.heard)
+	}
+	if e.telemetry != nil {
+		e.ledger.subscribe(e.telemetry.heard)
+	}
+	e.ledger.subscribe(e.news.heard)
+	e.ledger.subscribe(e.plans.heard)
+	e.ledger.subscribe(e.functions.heard)
+	if err := e.ledger.recover(ctx); err != nil {
+		return fmt.Errorf("recovering executions: %w", err)
+	}
+	e.work(opts)
+	return nil
+}
+
+// work starts what runs in the background until the engine closes.
+func (e *Engine) work(opts *Options) {
+	e.life.clock.step()
+	moments := &e.plans.moments
+	lanes := newLanes(e.plans, newCouriers(e.ledger, moments), e.counters.late)
+	removals := &remover{life: e.life, plans: e.plans, ledger: e.ledger}
+	e.life.work.Go(func() { lanes.run(moments.soon, seatsSoon) })
+	e.life.work.Go(func() { lanes.run(moments.past, seatsPast) })
+	e.life.work.Go(removals.run)
+	if !opts.VirtualTime {
+		e.life.work.Go(e.plans.watchClock)
+	}
+	e.life.work.Go(func() { e.logs.run(e.life.ctx) })
+	if e.telemetry != nil {
+		e.life.work.Go(e.telemetry.run)
+	}
+}
+
+// Functions are the functions that the engine knows.
+func (e *Engine) Functions() *Functions { return e.functions }
 
 // Close stops starting work, cancels the invocations under way, records them
 // as lost so that the next engine repeats them at once, and waits for all that.
 // When ctx ends first, Close returns its error, and the store must not be
 // closed yet.
 func (e *Engine) Close(ctx context.Context) error {
-	e.cancel()
+	e.life.cancel()
 	done := make(chan struct{})
 	go func() {
-		e.work.Wait()
+		e.life.work.Wait()
 		e.logs.flush("")
-		e.finishTelemetry()
+		if e.telemetry != nil {
+			e.telemetry.finish()
+		}
 		close(done)
 	}()
 	select {
@@ -174,50 +208,15 @@ func (e *Engine) Close(ctx context.Context) error {
 	}
 }
 
-// recoverers bounds the executions that are recovered at one time.
-const recoverers = 32
+// contract is what an engine needs of a store. It is not public, because it
+// changes with the engine.
+type contract interface{ store.Store }
 
-// recover ends the invocations that a crash lost.
-func (e *Engine) recover(ctx context.Context) error {
-	for after := ""; ; {
-		rows, err := e.store.List(ctx, store.Query{Doing: uint32(machine.Running), After: after, Limit: 1000})
-		if err != nil || len(rows) == 0 {
-			return err
-		}
-		after = rows[len(rows)-1].ID
-		var group sync.WaitGroup // so that they share a flush of the disk
-		errs := make([]error, recoverers)
-		for i := range recoverers {
-			group.Go(func() {
-				for n := i; n < len(rows) && errs[i] == nil; n += recoverers {
-					errs[i] = e.recoverOne(ctx, rows[n].ID)
-				}
-			})
-		}
-		if group.Wait(); errors.Join(errs...) != nil {
-			return errors.Join(errs...)
-		}
-	}
-}
-
-func (e *Engine) recoverOne(ctx context.Context, id string) error {
-	err := e.update(ctx, id, func(d *machine.Draft) error {
-		d.LoseInvocation()
-		return nil
-	})
-	if errors.Is(err, store.ErrNotFound) || err != nil && e.quarantine(id, err) {
-		return nil // a row without a journal is for verify to tell
-	}
-	return err
-}
-
-// quarantine reports whether err says that one execution's data cannot be
-// understood. That must not stop the engine: the execution is left alone.
-func (e *Engine) quarantine(id string, err error) bool {
-	var damaged *damagedError
-	if !errors.As(err, &damaged) {
-		return false
-	}
-	e.log.Error("an execution's journal cannot be understood; it is left alone", "execution", id, "error", err)
-	return true
+// Store keeps the executions of an engine: one of package sqlitestore or
+// memstore. An engine is its only user at a time, and does not close it.
+type Store interface {
+	contract
+	// Close ends what the store does in the background, and gives its files
+	// back. The engine must be closed before.
+	Close() error
 }

@@ -55,7 +55,7 @@ func (f *fixture) open() {
 	}
 	f.Engine = e
 	for _, fn := range f.funcs {
-		if err := e.Register(fn); err != nil {
+		if err := e.Functions().Register(fn); err != nil {
 			f.t.Fatal(err)
 		}
 	}
@@ -122,7 +122,7 @@ func (f *fixture) durable(name string, handle func(*call) engine.Outcome) {
 func (f *fixture) register(fn engine.Function) {
 	f.t.Helper()
 	f.funcs = append(f.funcs, fn)
-	if err := f.Register(fn); err != nil {
+	if err := f.Functions().Register(fn); err != nil {
 		f.t.Fatal(err)
 	}
 }

@@ -73,14 +73,22 @@ const (
 // Explain says why an execution is where it is. An unknown one is a
 // ResourceNotFoundException.
 func (e *Engine) Explain(ctx context.Context, arn string) (*Explanation, error) {
-	return e.explain(ctx, arn, 0)
+	x := explainer{ledger: e.ledger, functions: e.functions}
+	return x.explain(ctx, arn, 0)
 }
 
-func (e *Engine) explain(ctx context.Context, arn string, followed int) (*Explanation, error) {
+// explainer words what the machine knows of an execution, with what is known of
+// functions.
+type explainer struct {
+	ledger    *ledger
+	functions *Functions
+}
+
+func (e *explainer) explain(ctx context.Context, arn string, followed int) (*Explanation, error) {
 	x := &Explanation{ARN: arn}
 	var facts []machine.Reason
-	at := e.now()
-	err := e.glance(ctx, arn, func(execution *machine.Execution) {
+	at := e.ledger.now()
+	err := e.ledger.glance(ctx, arn, func(execution *machine.Execution) {
 		x.Status = execution.Status()
 		x.Parent, x.Origin = execution.Identity().ParentARN, execution.Identity().OriginARN
 		facts = execution.Explain(at) // snapshots, which may be kept
@@ -110,7 +118,7 @@ func (e *Engine) explain(ctx context.Context, arn string, followed int) (*Explan
 
 // oneLine puts the most telling reasons together. If the first is another
 // execution, that one's follow.
-func (e *Engine) oneLine(ctx context.Context, x *Explanation, followed int) string {
+func (e *explainer) oneLine(ctx context.Context, x *Explanation, followed int) string {
 	if x.Status.Closed() {
 		return "closed: " + string(x.Status)
 	}
@@ -133,7 +141,7 @@ func (e *Engine) oneLine(ctx context.Context, x *Explanation, followed int) stri
 }
 
 // reason words a fact, with what the registry knows.
-func (e *Engine) reason(arn *protocol.ARN, f *machine.Reason, at protocol.Timestamp) Reason {
+func (e *explainer) reason(arn *protocol.ARN, f *machine.Reason, at protocol.Timestamp) Reason {
 	r := Reason{Kind: string(f.Kind), Since: f.Since, Until: f.Until, Name: f.Label, Count: f.Count, Error: f.Error}
 	if o := f.Operation; o != nil {
 		r.OperationID, r.Type, r.CallbackID = o.ID, o.Type, o.CallbackID
@@ -157,20 +165,18 @@ func (e *Engine) reason(arn *protocol.ARN, f *machine.Reason, at protocol.Timest
 }
 
 // calling returns which calls of plain functions are under way for an execution.
-func (e *Engine) calling(id string) map[string]bool {
-	l := e.cache.acquire(id)
-	defer e.cache.release(l, false)
-	l.mu.Lock()
-	defer l.mu.Unlock()
+func (e *explainer) calling(id string) map[string]bool {
+	l, release := e.ledger.hold(id)
+	defer release()
 	return maps.Clone(l.calls)
 }
 
 // explainCall says what a call of a plain function waits for that has not begun.
-func (e *Engine) explainCall(t *machine.InvokeTarget) string {
+func (e *explainer) explainCall(t *machine.InvokeTarget) string {
 	if t.ARN != "" {
 		return "" // the child has reasons of its own
 	}
-	name, _, err := e.parseRef(t.Function, "")
+	name, _, err := e.functions.home.parseRef(t.Function, "")
 	if err != nil {
 		return ""
 	}
@@ -189,7 +195,7 @@ func (e *Engine) explainCall(t *machine.InvokeTarget) string {
 }
 
 // explainQueue says what an invocation that is wanted waits for.
-func (e *Engine) explainQueue(arn *protocol.ARN, r *Reason, at protocol.Timestamp) {
+func (e *explainer) explainQueue(arn *protocol.ARN, r *Reason, at protocol.Timestamp) {
 	f := e.functions.find(arn.Function, arn.Version)
 	name := arn.Function
 	if arn.Version != protocol.LatestVersion {

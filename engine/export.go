@@ -17,11 +17,11 @@ import (
 // engine or another one. It may be open; then it is as it is now. An unknown one
 // is a ResourceNotFoundException, of which nothing is written.
 func (e *Engine) Export(ctx context.Context, arn string, w io.Writer) error {
-	r, err := e.read(ctx, arn)
+	r, err := e.ledger.read(ctx, arn)
 	if err != nil {
 		return err
 	}
-	file := portable.File{ARN: arn, Status: r.Status(), Exported: e.now(), Entries: r.entries}
+	file := portable.File{ARN: arn, Status: r.Status(), Exported: e.life.now(), Entries: r.entries}
 	if err := file.Write(w); err != nil {
 		return fmt.Errorf("exporting execution %s: %w", arn, err)
 	}
@@ -47,7 +47,7 @@ func (e *Engine) Import(ctx context.Context, file io.Reader, req *ImportRequest)
 	if err != nil {
 		return nil, notImported(err)
 	}
-	r, err := e.admitted(f)
+	r, err := e.ledger.admitted(f)
 	if err != nil {
 		return nil, notImported(err)
 	}
@@ -67,18 +67,18 @@ func notImported(err error) error {
 // admitted returns the execution in a file, which anybody may have written:
 // nothing that it says of itself is believed before it was looked at, and what
 // passes is as if an engine had made it.
-func (e *Engine) admitted(f *portable.File) (*reading, error) {
+func (g *ledger) admitted(f *portable.File) (*reading, error) {
 	records := 0
 	for _, data := range f.Entries {
 		if records += machine.CountRecords(data); records > machine.MaxForeignRecords {
 			return nil, fmt.Errorf("it has more than %d records", machine.MaxForeignRecords)
 		}
 	}
-	r, err := e.fold(f.Entries)
+	r, err := g.fold(f.Entries)
 	if err != nil {
 		return nil, fmt.Errorf("its journal cannot be understood: %w", err)
 	}
-	if err := machine.Vet(r.records, e.now(), e.rules); err != nil {
+	if err := machine.Vet(r.records, g.now(), g.rules); err != nil {
 		return nil, fmt.Errorf("its journal is not one that an engine writes: %w", err)
 	}
 	if r.audit(); len(r.problems) > 0 {
@@ -91,35 +91,35 @@ func (e *Engine) admitted(f *portable.File) (*reading, error) {
 	case f.Status != r.Status():
 		return nil, fmt.Errorf("it says that the status is %.40q, and by its journal it is %s", string(f.Status), r.Status())
 	}
-	return r, checkForeignID(id.ARN.ID, r.Started(), e.now())
+	return r, checkForeignID(id.ARN.ID, r.Started(), g.now())
 }
 
 // takeIn stores an execution as it is.
 func (e *Engine) takeIn(ctx context.Context, r *reading) (*Started, error) {
 	arn := r.Identity().ARN
-	here := e.functionARN(arn.Function, arn.Version)
+	here := e.functions.home.functionARN(arn.Function, arn.Version)
 	switch expires := r.Expires(); {
 	case !r.Status().Closed():
 		return nil, protocol.Errorf(protocol.CodeConflict, "Execution %s has not ended: its callbacks and the executions that it invoked belong to the engine that it was exported from. It can be imported as a fork.", arn.Name)
 	case arn.FunctionARN() != here.FunctionARN():
 		return nil, protocol.Errorf(protocol.CodeInvalidParameter, "Execution %s belongs to region %s and account %s, and this engine to %s and %s. It can be imported as a fork.",
 			arn.Name, arn.Region, arn.Account, here.Region, here.Account)
-	case r.Status() == protocol.ExecutionDeleting || !r.OwesParent() && expires <= e.now():
+	case r.Status() == protocol.ExecutionDeleting || !r.OwesParent() && expires <= e.life.now():
 		return nil, protocol.Errorf(protocol.CodeConflict, "The retention of execution %s is over. It can be imported as a fork.", arn.Name)
 	}
 	var writes []store.Write
 	for i, data := range r.entries {
 		writes = append(writes, store.Write{ID: arn.ID, Entry: store.Entry{Seq: int64(i + 1), Data: data}})
 	}
-	writes[0].Row = row(r.Draft(e.now()))
-	err := e.store.Commit(ctx, writes...)
+	writes[0].Row = row(r.Draft(e.life.now()))
+	err := e.ledger.store.Commit(ctx, writes...)
 	if errors.Is(err, store.ErrConflict) {
 		return nil, protocol.Errorf(protocol.CodeAlreadyStarted, "Execution %s is here already, or another one of function %s with its name.", arn.Name, arn.Function)
 	}
 	if err != nil {
-		e.missed(writes)
+		e.plans.missed(writes)
 		return nil, fmt.Errorf("importing execution %s: %w", arn, err)
 	}
-	e.plan(writes[0].Row)
+	e.plans.plan(writes[0].Row)
 	return &Started{ARN: arn.String(), Version: arn.Version, Durable: true}, nil
 }

@@ -34,8 +34,8 @@ type ForkRequest struct {
 // ForkOutcome is how an operation ends in a fork: with a result, which may be
 // none, or with an error.
 type ForkOutcome struct {
-	Result *string
-	Error  *protocol.ErrorObject
+	Result *string               `json:",omitempty"`
+	Error  *protocol.ErrorObject `json:",omitempty"`
 }
 
 // maxForkNames bounds how many names are tried for a fork without one.
@@ -45,7 +45,7 @@ const maxForkNames = 1000
 // versions are refused as [Engine.Start] does it, and an operation that there
 // is not, or cannot end so, with what package machine says.
 func (e *Engine) Fork(ctx context.Context, req *ForkRequest) (*Started, error) {
-	origin, err := e.read(ctx, req.ARN)
+	origin, err := e.ledger.read(ctx, req.ARN)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +59,7 @@ func (e *Engine) forkOf(origin *reading, req *ForkRequest) (*Started, error) {
 		return nil, err
 	}
 	from := origin.Identity().ARN
-	t, err := e.lookup(from.Function, forkQualifier(from, req), shareOf(req.Name))
+	t, err := e.functions.lookup(from.Function, forkQualifier(from, req), shareOf(req.Name))
 	if err != nil {
 		return nil, err
 	}
@@ -99,18 +99,18 @@ func numbered(name string, n int) string {
 
 // fork commits one fork under a name, or fails with [store.ErrConflict].
 func (e *Engine) fork(t target, arn protocol.ARN, origin *reading, cuts []machine.Cut) (*Started, error) {
-	if e.ctx.Err() != nil {
+	if e.life.closing() {
 		return nil, closed()
 	}
-	id := e.newIdentity(t.function, arn, &InvokeRequest{TenantID: origin.Identity().TenantID, Async: true})
+	id := e.starts.newIdentity(t.function, arn, &InvokeRequest{TenantID: origin.Identity().TenantID, Async: true})
 	d, err := origin.Fork(origin.records, &machine.ForkRequest{
-		Identity: id, Cuts: cuts, Resolve: e.resolve,
-		CallbackID: func(position int) string { return e.callbackID(id.ARN.ID, position) },
-	}, e.startOf(id.ARN.ID), e.rules)
+		Identity: id, Cuts: cuts, Resolve: e.starts.resolve,
+		CallbackID: func(position int) string { return e.seals.callbackID(id.ARN.ID, position) },
+	}, e.starts.startOf(id.ARN.ID), e.ledger.rules)
 	if err != nil {
 		return nil, err
 	}
-	if err := e.create(d); err != nil {
+	if err := e.ledger.create(d); err != nil {
 		return nil, err
 	}
 	return &Started{ARN: id.ARN.String(), Version: t.Version, Durable: true}, nil

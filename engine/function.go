@@ -1,9 +1,15 @@
 package engine
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
 	"time"
 
+	"github.com/perdure/perdure/internal/core/standstill"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -49,6 +55,58 @@ type DurableConfig struct {
 	// RetentionDays is how long a closed execution stays readable: 1 to 90
 	// days; the default is 14.
 	RetentionDays int
+}
+
+func (f *Function) setDefaults() {
+	f.Version = cmp.Or(f.Version, protocol.LatestVersion)
+	f.Timeout = cmp.Or(f.Timeout, 3*time.Second)
+	f.StartTimeout = cmp.Or(f.StartTimeout, 30*time.Second)
+	f.Concurrency = cmp.Or(f.Concurrency, 100)
+}
+
+func checkSettings(f *Function, strict bool) error {
+	if !protocol.ValidID(f.Name, protocol.MaxFunctionName) {
+		return errors.New("a name is 1 to 64 letters, digits, - and _")
+	}
+	if !validVersion(f.Version) {
+		return fmt.Errorf("version %q is neither %s nor a number", f.Version, protocol.LatestVersion)
+	}
+	if f.Timeout < 0 || f.StartTimeout < 0 || f.Concurrency < 0 {
+		return errors.New("timeouts and concurrency cannot be negative")
+	}
+	if strict && f.Timeout > protocol.MaxFunctionSeconds*time.Second {
+		return fmt.Errorf("a timeout is at most %d s, not %v", protocol.MaxFunctionSeconds, f.Timeout)
+	}
+	c := f.Durable
+	if c == nil {
+		return nil
+	}
+	if c.ExecutionTimeout < time.Second || c.ExecutionTimeout > protocol.MaxWaitSeconds*time.Second {
+		return fmt.Errorf("an execution timeout is between 1 s and 366 days, not %v", c.ExecutionTimeout)
+	}
+	if c.RetentionDays < 0 || c.RetentionDays > protocol.MaxRetentionDays {
+		return fmt.Errorf("a retention is between 1 and %d days, not %d", protocol.MaxRetentionDays, c.RetentionDays)
+	}
+	return nil
+}
+
+func validVersion(v string) bool { return v == protocol.LatestVersion || isNumber(v) }
+
+func isNumber(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
+
+// CheckTenant refuses an invocation without a tenant of a function that keeps
+// its tenants apart, and, as only AWS does, one with a tenant of any other
+// function.
+func (f *Function) CheckTenant(tenantID string, strict bool) error {
+	switch {
+	case f.PerTenant && tenantID == "":
+		return protocol.Errorf(protocol.CodeInvalidParameter,
+			"The invoked function is enabled with tenancy configuration. Add a valid tenant ID in your request and try again.")
+	case strict && !f.PerTenant && tenantID != "":
+		return protocol.Errorf(protocol.CodeInvalidParameter,
+			"The invoked function is not enabled with tenancy configuration. Remove the tenant ID from your request and try again.")
+	}
+	return nil
 }
 
 // Invoker runs invocations of one function version.
@@ -105,4 +163,32 @@ type Outcome struct {
 	// says nothing about its code: it is repeated soon, and does not count as
 	// the function's failure.
 	Unstarted bool
+}
+
+// hold says whether time stands still for an invocation.
+type hold struct {
+	held atomic.Pointer[func() bool]
+}
+
+// Hold is for the [Invoker] that runs inv: as long as held returns true, the
+// engine does not cancel the invocation for taking too long. A debugger that
+// has stopped the function's process is what it is for.
+func (inv *Invocation) Hold(held func() bool) {
+	if inv.hold != nil {
+		inv.hold.held.Store(&held)
+	}
+}
+
+func (h *hold) isHeld() bool {
+	held := h.held.Load()
+	return held != nil && (*held)()
+}
+
+// holdEvery is how often one looks whether time stands still.
+const holdEvery = time.Second
+
+// limit returns a context that ends after d, and later while inv is held.
+func (inv *Invocation) limit(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	inv.hold = &hold{}
+	return standstill.WithDeadline(ctx, time.Now().Add(d), holdEvery, inv.hold.isHeld)
 }

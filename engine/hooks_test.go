@@ -3,14 +3,15 @@ package engine
 import "time"
 
 // SetClock sets the wall clock of an engine ahead, or back.
-func (e *Engine) SetClock(ahead time.Duration) { e.clock.shift.Add(int64(ahead)) }
+func (e *Engine) SetClock(ahead time.Duration) { e.life.clock.shift.Add(int64(ahead)) }
 
 // EndRest has removals begin although the engine has just started.
 func (e *Engine) EndRest() {
-	e.removals.mu.Lock()
-	e.removals.rest = time.Now()
-	e.removals.mu.Unlock()
-	e.removals.wake()
+	r := &e.plans.removals
+	r.mu.Lock()
+	r.rest = time.Now()
+	r.mu.Unlock()
+	r.wake()
 }
 
 // SetMaxUntold changes how many executions that are to be told of are kept in

@@ -16,33 +16,24 @@ import (
 // which the execution starts, so that the order of ids is the order of starts,
 // and a range of time is a range of ids.
 
-// clock mints ids.
-type clock struct {
+// mint makes ids.
+type mint struct {
 	mu   sync.Mutex
 	last uint64 // milliseconds << 12 | fraction of the id before
 }
 
-// mint returns a new id. Ids of one engine ascend, even if its clock is set
+// next returns a new id. Ids of one engine ascend, even if its clock is set
 // back; then they run ahead of it.
-func (c *clock) mint() string {
+func (m *mint) next() string {
 	t := time.Now()
 	at := uint64(t.UnixMilli())<<12 | uint64(t.Nanosecond()%1e6)<<12/1e6
-	c.mu.Lock()
-	at = max(at, c.last+1)
-	c.last = at
-	c.mu.Unlock()
+	m.mu.Lock()
+	at = max(at, m.last+1)
+	m.last = at
+	m.mu.Unlock()
 	id := uuid.New() // for its random bits, and the variant
 	binary.BigEndian.PutUint64(id[:8], at>>12<<16|7<<12|at&0xfff)
 	return id.String()
-}
-
-// startOf returns when the execution with a new id starts: at the moment that
-// the id begins with. Of an id that is ahead of the clock it is now.
-func (e *Engine) startOf(id string) protocol.Timestamp {
-	if !isExecutionID(id) {
-		return e.now()
-	}
-	return min(e.now(), timeIn(id))
 }
 
 // timeIn is the moment that an id begins with.

@@ -39,10 +39,10 @@ var doings = map[Activity]machine.Doing{
 }
 
 // activities returns what an execution is doing by its row.
-func (e *Engine) activities(row *store.Row) []Activity {
+func (fs *Functions) activities(row *store.Row) []Activity {
 	var all []Activity
 	for _, a := range Activities {
-		if machine.Doing(row.Doing)&doings[a] == 0 || a == Unregistered && e.functions.runnable(row.Function, row.Version) != nil {
+		if machine.Doing(row.Doing)&doings[a] == 0 || a == Unregistered && fs.runnable(row.Function, row.Version) != nil {
 			continue
 		}
 		all = append(all, a)
@@ -61,20 +61,20 @@ func (e *Engine) List(ctx context.Context, req *ListRequest) (items []Summary, n
 	last, max := "", pageSize(req.MaxItems)
 	q.Limit = max + 1
 	for {
-		rows, err := e.store.List(ctx, q)
+		rows, err := e.ledger.store.List(ctx, q)
 		if err != nil {
 			return nil, "", err
 		}
 		for _, row := range rows {
 			if len(items) == max {
-				return items, e.listMarker(last, &q), nil
+				return items, e.seals.listMarker(last, &q), nil
 			}
 			if row.Damaged || !isExecutionID(row.ID) {
-				if row, err = e.rebuilt(ctx, row.ID); err != nil {
+				if row, err = e.ledger.rebuilt(ctx, row.ID); err != nil {
 					continue // lists go on without it
 				}
 			}
-			if s := e.summary(row); wanted(req.Doing, s.Doing) {
+			if s := e.functions.summary(row); wanted(req.Doing, s.Doing) {
 				items = append(items, s)
 				last = row.ID
 			}
@@ -84,20 +84,6 @@ func (e *Engine) List(ctx context.Context, req *ListRequest) (items []Summary, n
 		}
 		q.After = rows[len(rows)-1].ID
 	}
-}
-
-// rebuilt returns the row of an execution by its journal, as what is stored in
-// its place is damaged. Its error says that the journal is, too.
-func (e *Engine) rebuilt(ctx context.Context, id string) (*store.Row, error) {
-	x, err := e.replay(ctx, id, machine.Load(e.rules))
-	if ctx.Err() != nil {
-		return nil, ctx.Err()
-	}
-	e.log.Error("the row of an execution is damaged; perdure verify tells more", "execution", id, "journal", cmp.Or(err, errors.New("in order")))
-	if err != nil {
-		return nil, err
-	}
-	return row(x.Draft(e.now())), nil
 }
 
 // wanted reports whether an execution does one of the wanted things, all of
@@ -120,14 +106,14 @@ func (e *Engine) query(ctx context.Context, req *ListRequest) (store.Query, erro
 	}
 	if req.Function != "" {
 		var err error
-		if q.Function, q.Version, err = e.parseRef(req.Function, req.Qualifier); err != nil {
+		if q.Function, q.Version, err = e.functions.home.parseRef(req.Function, req.Qualifier); err != nil {
 			return q, err
 		}
 		if a := e.functions.alias(q.Function, q.Version); a != nil {
 			q.Version = a.Version
 		}
 	}
-	last, err := e.readListMarker(req.Marker, &q)
+	last, err := e.seals.readListMarker(req.Marker, &q)
 	if err != nil {
 		return q, err
 	}
@@ -135,7 +121,7 @@ func (e *Engine) query(ctx context.Context, req *ListRequest) (store.Query, erro
 	if q.Function == "" {
 		return q, nil
 	}
-	return q, e.knownFunction(ctx, q.Function, q.Version)
+	return q, e.functions.mustBeKnown(ctx, q.Function, q.Version)
 }
 
 // between restricts q to the executions that started within the request's
@@ -158,10 +144,10 @@ func between(q *store.Query, req *ListRequest, before string) {
 	}
 }
 
-func (e *Engine) summary(row *store.Row) Summary {
+func (fs *Functions) summary(row *store.Row) Summary {
 	s := Summary{
 		ARN: row.ARN, Name: row.Name, Status: row.Status, Started: row.Started, Closed: row.Closed,
-		Doing: e.activities(row), Since: row.Since,
+		Doing: fs.activities(row), Since: row.Since,
 	}
 	if arn, err := protocol.ParseARN(row.ARN); err == nil {
 		s.FunctionARN = arn.FunctionARN()
@@ -169,17 +155,42 @@ func (e *Engine) summary(row *store.Row) Summary {
 	return s
 }
 
-// knownFunction refuses a function that nothing is known of. A function whose
+// mustBeKnown refuses a function that nothing is known of. A function whose
 // registration is over may still have executions.
-func (e *Engine) knownFunction(ctx context.Context, name, version string) error {
-	t, err := e.lookup(name, version, primary)
+func (fs *Functions) mustBeKnown(ctx context.Context, name, version string) error {
+	t, err := fs.lookup(name, version, primary)
 	var unknown *protocol.Error
 	if !errors.As(err, &unknown) {
 		return err
 	}
-	rows, err := e.store.List(ctx, store.Query{Function: name, Version: version, Limit: 1})
+	rows, err := fs.store.List(ctx, store.Query{Function: name, Version: version, Limit: 1})
 	if err == nil && len(rows) == 0 {
 		return functionNotFound(t.arn)
 	}
 	return err
+}
+
+// OpenCount is how many executions of a function version are open.
+type OpenCount struct {
+	Function string
+	Version  string
+	N        int
+}
+
+// CountOpen counts the open executions of each function version that has any,
+// also of those that nobody has registered.
+func (e *Engine) CountOpen(ctx context.Context) ([]OpenCount, error) {
+	counts, err := e.ledger.store.Count(ctx, openStatuses())
+	if err != nil {
+		return nil, err
+	}
+	var open []OpenCount
+	for _, c := range counts {
+		if last := len(open) - 1; last >= 0 && open[last].Function == c.Function && open[last].Version == c.Version {
+			open[last].N += c.N // another status
+			continue
+		}
+		open = append(open, OpenCount{c.Function, c.Version, c.N})
+	}
+	return open, nil
 }

@@ -3,8 +3,10 @@ package engine
 import (
 	"context"
 	"encoding/json"
-	"errors"
+	"fmt"
+	"log/slog"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/perdure/perdure/internal/core/store"
@@ -46,7 +48,7 @@ func (e *Engine) Log(line LogLine) { e.logs.add(line) }
 // ReadLog returns lines of an execution's log with a Seq above after, oldest
 // first, at most limit; 0 is 1,000, which is the most.
 func (e *Engine) ReadLog(ctx context.Context, arn string, after int64, limit int) ([]LogEntry, error) {
-	row, err := e.known(ctx, arn)
+	row, err := e.ledger.known(ctx, arn)
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +57,7 @@ func (e *Engine) ReadLog(ctx context.Context, arn string, after int64, limit int
 	if limit <= 0 || limit > maxLogPage {
 		limit = maxLogPage
 	}
-	lines, err := e.store.Log(ctx, id, after, limit)
+	lines, err := e.ledger.store.Log(ctx, id, after, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -68,22 +70,57 @@ func (e *Engine) ReadLog(ctx context.Context, arn string, after int64, limit int
 
 const maxLogPage = 1000
 
-// known returns the row of an execution that exists, without reading it.
-func (e *Engine) known(ctx context.Context, arn string) (*store.Row, error) {
-	id, err := parseExecution(arn)
-	if err != nil {
-		return nil, err
-	}
-	row, err := e.store.Row(ctx, id)
-	if _, damaged := errors.AsType[*store.DamagedError](err); damaged || err == nil && !isExecutionID(id) {
-		if row, err = e.rebuilt(ctx, id); err != nil {
-			return nil, err
+// LogTail returns the end of an execution's log: at most 4 KiB, as Lambda has
+// it for those who invoke a function and wait.
+func (e *Engine) LogTail(ctx context.Context, arn string) (string, error) {
+	var t logTail
+	for after := int64(0); ; {
+		entries, err := e.ReadLog(ctx, arn, after, maxLogPage)
+		if err != nil || len(entries) == 0 {
+			return t.end(), err
+		}
+		for _, entry := range entries {
+			t.add(entry.Text)
+			after = entry.Seq
 		}
 	}
-	if errors.Is(err, store.ErrNotFound) || err == nil && row.ARN != arn {
-		return nil, executionNotFound()
+}
+
+// maxTail is how much of the end of a log a caller gets, as on Lambda.
+const maxTail = 4 << 10
+
+// logTail keeps the end of what a call writes.
+type logTail struct{ text string }
+
+func (t *logTail) add(line string) {
+	t.text += line + "\n"
+	if len(t.text) > 2*maxTail {
+		t.text = t.text[len(t.text)-maxTail:]
 	}
-	return row, err
+}
+
+// end returns what fits, without the first half of a character.
+func (t *logTail) end() string {
+	return strings.ToValidUTF8(t.text[max(0, len(t.text)-maxTail):], "")
+}
+
+// tail begins to keep the end of the log of a call, and returns what ends it.
+func (b *logbook) tail(f *function, requestID string) (end func() string) {
+	t := &logTail{}
+	t.add(fmt.Sprintf("START RequestId: %s Version: %s", requestID, f.Version))
+	began := time.Now()
+	b.mu.Lock()
+	b.tails[requestID] = t
+	b.mu.Unlock()
+	return func() string {
+		took := float64(time.Since(began).Microseconds()) / 1000
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		delete(b.tails, requestID)
+		t.add("END RequestId: " + requestID)
+		t.add(fmt.Sprintf("REPORT RequestId: %s\tDuration: %.2f ms", requestID, took))
+		return t.end()
+	}
 }
 
 // operationOf returns the id of the operation that a line is about. SDKs write
@@ -100,4 +137,218 @@ func operationOf(text string) string {
 		return ""
 	}
 	return line.OperationID
+}
+
+const (
+	// What of an invocation is kept, and of an execution within a second.
+	maxInvocationLines, maxInvocationBytes = 10_000, 1 << 20
+	maxSecondLines, maxSecondBytes         = 1_000, 256 << 10
+	// maxLogLine bounds one line.
+	maxLogLine = 64 << 10
+	// maxLogWaiting bounds the bytes that wait to be written, of all executions.
+	maxLogWaiting = 8 << 20
+	// logPause is the time for which lines gather.
+	logPause = 100 * time.Millisecond
+	// noticeEvery is how often lines that are dropped all the time are mentioned.
+	noticeEvery = 10 * time.Second
+	// logIdle is how long a page without lines is remembered.
+	logIdle = time.Minute
+)
+
+// logbook gathers what functions write, and brings it to the store.
+type logbook struct {
+	store store.Store
+	log   *slog.Logger
+	wake  chan struct{} // there are lines
+
+	writing sync.Mutex // held while the store is written: one execution's lines stay in order
+
+	mu      sync.Mutex
+	pages   map[string]*logPage // by execution id
+	waiting int                 // bytes in pages
+	tails   map[string]*logTail // of calls whose caller wants the end of the log, by request id
+	failing bool                // the store failed last time
+}
+
+// logPage is what the logbook knows of one execution.
+type logPage struct {
+	lines      []store.LogLine
+	used       time.Time
+	invocation quota
+	second     quota
+	secondAt   int64 // which second
+	dropped    quota // since the last notice
+	droppedOf  string
+	noticed    time.Time
+}
+
+// quota counts lines and their bytes.
+type quota struct{ lines, bytes int }
+
+func (q *quota) add(text string) {
+	q.lines++
+	q.bytes += len(text)
+}
+
+func newLogbook(st store.Store, log *slog.Logger) *logbook {
+	return &logbook{
+		store: st, log: log, wake: make(chan struct{}, 1), pages: map[string]*logPage{}, tails: map[string]*logTail{},
+	}
+}
+
+// add takes in a line.
+func (b *logbook) add(line LogLine) {
+	if len(line.Text) > maxLogLine {
+		line.Text = strings.ToValidUTF8(line.Text[:maxLogLine], "") + " … (cut)"
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if t := b.tails[line.RequestID]; t != nil {
+		t.add(line.Text)
+	}
+	id := line.ExecutionARN[strings.LastIndexByte(line.ExecutionARN, '/')+1:]
+	if id == "" {
+		return
+	}
+	p := b.pages[id]
+	if p == nil {
+		p = &logPage{}
+		b.pages[id] = p
+	}
+	p.used = time.Now()
+	if b.waiting > maxLogWaiting || !p.admit(line) {
+		p.dropped.add(line.Text)
+		p.droppedOf = line.RequestID
+		return
+	}
+	b.noticeLocked(p)
+	b.appendLocked(p, store.LogLine{
+		Time: protocol.TimestampOf(line.Time), RequestID: line.RequestID, Operation: operationOf(line.Text),
+		Stream: line.Stream, Text: line.Text,
+	})
+}
+
+// admit reports whether a line is within bounds, and counts it then.
+func (p *logPage) admit(line LogLine) bool {
+	if second := p.used.Unix(); second != p.secondAt {
+		p.secondAt, p.second = second, quota{}
+	}
+	if p.invocation.lines >= maxInvocationLines || p.invocation.bytes+len(line.Text) > maxInvocationBytes ||
+		p.second.lines >= maxSecondLines || p.second.bytes+len(line.Text) > maxSecondBytes {
+		return false
+	}
+	p.invocation.add(line.Text)
+	p.second.add(line.Text)
+	return true
+}
+
+func (b *logbook) appendLocked(p *logPage, line store.LogLine) {
+	p.lines = append(p.lines, line)
+	b.waiting += line.Size()
+	select {
+	case b.wake <- struct{}{}:
+	default:
+	}
+}
+
+// noticeLocked says how many lines were dropped, if any were.
+func (b *logbook) noticeLocked(p *logPage) {
+	if p.dropped.lines == 0 {
+		return
+	}
+	p.noticed = time.Now()
+	b.appendLocked(p, store.LogLine{
+		Time: protocol.TimestampOf(p.noticed), RequestID: p.droppedOf, Stream: "notice",
+		Text: fmt.Sprintf("%d lines (%d bytes) were dropped here: the function writes more than is kept", p.dropped.lines, p.dropped.bytes),
+	})
+	p.dropped = quota{}
+}
+
+// begin says that an invocation of an execution begins: it may write anew.
+func (b *logbook) begin(id string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if p := b.pages[id]; p != nil {
+		p.invocation = quota{}
+	}
+}
+
+// end says that an invocation has ended.
+func (b *logbook) end(id string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if p := b.pages[id]; p != nil {
+		b.noticeLocked(p)
+	}
+}
+
+// run writes lines when some have gathered, until ctx is done.
+func (b *logbook) run(ctx context.Context) {
+	for {
+		select {
+		case <-b.wake:
+		case <-ctx.Done():
+			return
+		}
+		select {
+		case <-time.After(logPause):
+		case <-ctx.Done():
+			return
+		}
+		b.flush("")
+	}
+}
+
+// flush writes what has gathered: of one execution, or of all if id is empty.
+func (b *logbook) flush(id string) {
+	b.writing.Lock()
+	defer b.writing.Unlock()
+	writes := b.take(id)
+	if len(writes) == 0 {
+		return
+	}
+	// It is not the reader's context that this should end with.
+	err := b.store.AppendLog(context.Background(), writes...)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err != nil && !b.failing {
+		b.log.Warn("what functions write cannot be kept", "error", err)
+	}
+	b.failing = err != nil
+}
+
+// take removes the lines to write, and forgets pages that nobody writes on.
+func (b *logbook) take(id string) (writes []store.LogWrite) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if id != "" {
+		if p := b.pages[id]; p != nil {
+			b.noticeLocked(p)
+			writes = b.takeLocked(writes, id, p)
+		}
+		return writes
+	}
+	now := time.Now()
+	for id, p := range b.pages {
+		if now.Sub(p.noticed) > noticeEvery {
+			b.noticeLocked(p)
+		}
+		writes = b.takeLocked(writes, id, p)
+		if now.Sub(p.used) > logIdle && p.dropped.lines == 0 {
+			delete(b.pages, id)
+		}
+	}
+	return writes
+}
+
+func (b *logbook) takeLocked(writes []store.LogWrite, id string, p *logPage) []store.LogWrite {
+	if len(p.lines) == 0 {
+		return writes
+	}
+	for i := range p.lines {
+		b.waiting -= p.lines[i].Size()
+	}
+	writes = append(writes, store.LogWrite{ID: id, Lines: p.lines})
+	p.lines = nil
+	return writes
 }

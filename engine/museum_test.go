@@ -49,7 +49,7 @@ func (m *museum) reopen() {
 func (m *museum) run() {
 	m.f.t.Helper()
 	m.opened = nil
-	if err := m.f.RunVersions(m.f.t.Context(), m); err != nil {
+	if err := m.f.Functions().RunVersions(m.f.t.Context(), m); err != nil {
 		m.f.t.Fatal(err)
 	}
 }
@@ -109,7 +109,7 @@ func (x exhibit) Freeze(context.Context) (*engine.Image, error) {
 
 func (f *fixture) publish(function string) string {
 	f.t.Helper()
-	c, err := f.PublishVersion(f.t.Context(), &engine.PublishRequest{Function: function})
+	c, err := f.Functions().PublishVersion(f.t.Context(), &engine.PublishRequest{Function: function})
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -119,9 +119,9 @@ func (f *fixture) publish(function string) string {
 func (f *fixture) alias(function, name, version string, weights map[string]float64) {
 	f.t.Helper()
 	change := &engine.AliasChange{Function: function, Name: name, Version: &version, Weights: &weights}
-	_, err := f.CreateAlias(f.t.Context(), change)
+	_, err := f.Functions().CreateAlias(f.t.Context(), change)
 	if isCode(err, protocol.CodeConflict) {
-		_, err = f.UpdateAlias(f.t.Context(), change)
+		_, err = f.Functions().UpdateAlias(f.t.Context(), change)
 	}
 	if err != nil {
 		f.t.Fatal(err)
@@ -131,7 +131,7 @@ func (f *fixture) alias(function, name, version string, weights map[string]float
 // versions lists the versions of a function with their states.
 func (f *fixture) versions(function string) string {
 	f.t.Helper()
-	all, err := f.Configurations(f.t.Context(), function)
+	all, err := f.Functions().Configurations(f.t.Context(), function)
 	if isCode(err, protocol.CodeNotFound) {
 		return "none"
 	}

@@ -13,7 +13,7 @@ import (
 // ResourceNotFoundException.
 func (e *Engine) Describe(ctx context.Context, arn string) (*Description, error) {
 	var d *Description
-	err := e.glance(ctx, arn, func(x *machine.Execution) {
+	err := e.ledger.glance(ctx, arn, func(x *machine.Execution) {
 		id := x.Identity()
 		d = &Description{
 			ARN: arn, Name: id.ARN.Name, FunctionARN: id.ARN.FunctionARN(), Version: id.ARN.Version,
@@ -35,16 +35,16 @@ func (e *Engine) Describe(ctx context.Context, arn string) (*Description, error)
 // History returns a page of an execution's events, oldest first unless asked
 // otherwise. next is empty on the last page.
 func (e *Engine) History(ctx context.Context, req *HistoryRequest) (events []*protocol.Event, next string, err error) {
-	at, err := e.readHistoryMarker(req)
+	at, err := e.seals.readHistoryMarker(req)
 	if err != nil {
 		return nil, "", err
 	}
-	row, err := e.known(ctx, req.ARN)
+	row, err := e.ledger.known(ctx, req.ARN)
 	if err != nil {
 		return nil, "", err
 	}
 	size, max := 0, pageSize(req.MaxItems)
-	for ev, err := range e.events(ctx, req.ARN, &at, req.NewestFirst) {
+	for ev, err := range e.ledger.events(ctx, req.ARN, &at, req.NewestFirst) {
 		if err != nil {
 			return nil, "", err
 		}
@@ -57,55 +57,11 @@ func (e *Engine) History(ctx context.Context, req *HistoryRequest) (events []*pr
 		}
 		size += eventSize(ev)
 		if len(events) > 0 && (len(events) == max || size > pageBytes) {
-			return events, e.historyMarker(row.ID, at, req.NewestFirst), nil
+			return events, e.seals.historyMarker(row.ID, at, req.NewestFirst), nil
 		}
 		events = append(events, ev)
 	}
 	return events, "", nil
-}
-
-// Watch yields an execution's events from the first on, and goes on with new
-// ones as they are recorded until the execution has closed. A failure ends the
-// sequence.
-func (e *Engine) Watch(ctx context.Context, arn string) iter.Seq2[*protocol.Event, error] {
-	return func(yield func(*protocol.Event, error) bool) {
-		var at place
-		for {
-			more, err := e.watchOnce(ctx, arn, &at, yield)
-			if err != nil {
-				yield(nil, err)
-			}
-			if err != nil || !more {
-				return
-			}
-		}
-	}
-}
-
-// watchOnce yields the events behind at and waits until there may be more. It
-// returns false after the last one, or when nobody wants more.
-func (e *Engine) watchOnce(ctx context.Context, arn string, at *place, yield func(*protocol.Event, error) bool) (more bool, err error) {
-	var changed <-chan struct{}
-	leave := func() {}
-	defer func() { leave() }()
-	outcome := &Description{}
-	err = e.view(ctx, arn, func(l *live) {
-		outcome.Result, outcome.Error = l.x.Result()
-		changed, leave = e.news.listen(l.id)
-	})
-	if err != nil {
-		return false, err
-	}
-	for ev, err := range e.events(ctx, arn, at, false) {
-		if err != nil {
-			return false, err
-		}
-		fillOutcome(ev, outcome)
-		if !yield(ev, nil) || ev.EndsExecution() {
-			return false, nil
-		}
-	}
-	return true, e.await(ctx, changed, func() {})
 }
 
 // place is a position in a journal: so many events of entry seq were read.
@@ -116,7 +72,7 @@ type place struct {
 
 // events yields the history events of an execution from at on, and keeps at
 // before the event that it yields until the next one is asked for.
-func (e *Engine) events(ctx context.Context, arn string, at *place, reverse bool) iter.Seq2[*protocol.Event, error] {
+func (g *ledger) events(ctx context.Context, arn string, at *place, reverse bool) iter.Seq2[*protocol.Event, error] {
 	return func(yield func(*protocol.Event, error) bool) {
 		id, err := parseExecution(arn)
 		if err != nil {
@@ -127,7 +83,7 @@ func (e *Engine) events(ctx context.Context, arn string, at *place, reverse bool
 		if reverse {
 			part.From, part.To = 0, at.seq
 		}
-		for entry, err := range e.journal(ctx, id, part) {
+		for entry, err := range g.journal(ctx, id, part) {
 			if err != nil {
 				yield(nil, err)
 				return

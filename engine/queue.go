@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"sync"
 
 	"github.com/perdure/perdure/internal/core/machine"
@@ -60,48 +59,58 @@ func (q *queues) waiting(now protocol.Timestamp) (n int) {
 	return n
 }
 
+// dispatcher gives the places of function versions to what waits for them.
+type dispatcher struct {
+	*life
+	plans     *plans
+	functions *Functions
+	flights   *flights
+	runner    *runner
+}
+
 // tend opens the queue of a version that can be run from now on, and closes that
 // of one that no longer can. A commit that finds no queue was durable before
 // this one is opened, and so before it is filled from the store.
-func (e *Engine) tend(function, version string) {
-	e.queues.mu.Lock()
-	defer e.queues.mu.Unlock()
+func (w *dispatcher) tend(function, version string) {
+	queues := &w.plans.queues
+	queues.mu.Lock()
+	defer queues.mu.Unlock()
 	ref := [2]string{function, version}
-	q, runs := e.queues.byRef[ref], e.functions.runnable(function, version) != nil
+	q, runs := queues.byRef[ref], w.functions.runnable(function, version) != nil
 	switch {
 	case q != nil && runs:
 		q.invocations.wake()
 	case q != nil:
 		q.stop()
-		delete(e.queues.byRef, ref)
-	case runs && e.flights.landing.Err() == nil:
-		q = newQueue(function, version)
+		delete(queues.byRef, ref)
+	case runs && w.flights.landing.Err() == nil:
+		q = newQueue(w.plans, function, version)
 		var ctx context.Context
-		ctx, q.stop = context.WithCancel(e.flights.landing)
-		e.queues.byRef[ref] = q
-		e.work.Go(func() { e.runQueue(ctx, q) })
+		ctx, q.stop = context.WithCancel(w.flights.landing)
+		queues.byRef[ref] = q
+		w.work.Go(func() { w.run(ctx, q) })
 	}
 }
 
-func newQueue(function, version string) *queue {
+func newQueue(p *plans, function, version string) *queue {
 	q := &queue{function: function, version: version, nudge: make(chan struct{}, 1)}
-	q.invocations = newAgenda(store.Agenda{Kind: store.Invocations, Function: function, Version: version}, inQueue, q.nudge)
-	q.calls = newAgenda(store.Agenda{Kind: store.Calls, Function: function, Version: version}, inQueue, q.nudge)
+	q.invocations = newAgenda(p, store.Agenda{Kind: store.Invocations, Function: function, Version: version}, inQueue, q.nudge)
+	q.calls = newAgenda(p, store.Agenda{Kind: store.Calls, Function: function, Version: version}, inQueue, q.nudge)
 	q.invocations.ripe = machine.Wants
 	return q
 }
 
-// runQueue gives the places of a function version to what waits for them, until
+// run gives the places of a function version to what waits for them, until
 // ctx ends.
-func (e *Engine) runQueue(ctx context.Context, q *queue) {
+func (w *dispatcher) run(ctx context.Context, q *queue) {
 	for ctx.Err() == nil {
-		enough := min(e.prepare(q.invocations), e.prepare(q.calls))
-		f := e.functions.runnable(q.function, q.version)
+		enough := min(q.invocations.prepare(), q.calls.prepare())
+		f := w.functions.runnable(q.function, q.version)
 		if f == nil { // the queue is being closed, or the version is being replaced
 			pause(ctx, idle, q.nudge)
 			continue
 		}
-		if wait := min(q.invocations.wait(e.now()), q.calls.wait(e.now())); wait > 0 {
+		if wait := min(q.invocations.wait(w.now()), q.calls.wait(w.now())); wait > 0 {
 			pause(ctx, min(wait, enough), q.nudge)
 			continue
 		}
@@ -112,12 +121,12 @@ func (e *Engine) runQueue(ctx context.Context, q *queue) {
 		case <-ctx.Done():
 			return
 		}
-		a, item := q.take(e.now())
+		a, item := q.take(w.now())
 		if a == nil {
 			<-f.places
 			continue
 		}
-		e.work.Go(func() { e.serve(f, a, item) })
+		w.work.Go(func() { w.serve(f, a, item) })
 	}
 }
 
@@ -137,27 +146,27 @@ func (q *queue) take(now protocol.Timestamp) (*agenda, store.Item) {
 }
 
 // serve does what waited for a place, with the place that it got.
-func (e *Engine) serve(f *function, a *agenda, item store.Item) {
+func (w *dispatcher) serve(f *function, a *agenda, item store.Item) {
 	free := sync.OnceFunc(func() { <-f.places })
 	defer free()
 	if waiter, ok := f.Invoker.(Awaiter); ok {
 		f.awaiting.Add(1)
-		waiter.Await(e.ctx)
+		waiter.Await(w.ctx)
 		f.awaiting.Add(-1)
 	}
-	if e.functions.runnable(f.Name, f.Version) != f {
-		a.set(key{item.ID, item.Operation}, item.At, e.now()) // it waits for the one that took its place
+	if w.functions.runnable(f.Name, f.Version) != f {
+		a.set(key{item.ID, item.Operation}, item.At, w.now()) // it waits for the one that took its place
 		return
 	}
 	var err error
 	if a.of.Kind == store.Calls {
-		err = e.makeCall(f, item)
+		err = w.runner.makeCall(f, item)
 	} else {
-		err = e.invoke(f, item.ID, free)
+		err = w.runner.invoke(f, item.ID, free)
 	}
-	if err == nil || e.ctx.Err() != nil || errors.Is(err, store.ErrNotFound) || e.quarantine(item.ID, err) {
+	if err == nil || w.hopeless(item.ID, err) {
 		return
 	}
-	e.log.Error("an execution that waited for a place could not be read; trying again", "execution", item.ID, "error", err)
+	w.log.Error("an execution that waited for a place could not be read; trying again", "execution", item.ID, "error", err)
 	a.fail()
 }

@@ -22,8 +22,8 @@ type target struct {
 // qualified with the version. A reference without a version means $LATEST, one
 // with an alias the version that it points to. An unknown function is a
 // ResourceNotFoundException.
-func (e *Engine) Lookup(ref, qualifier string) (Function, string, error) {
-	t, err := e.lookup(ref, qualifier, primary)
+func (fs *Functions) Lookup(ref, qualifier string) (Function, string, error) {
+	t, err := fs.lookup(ref, qualifier, primary)
 	if err != nil {
 		return Function{}, "", err
 	}
@@ -32,19 +32,19 @@ func (e *Engine) Lookup(ref, qualifier string) (Function, string, error) {
 
 // lookup finds what a reference means. The share, from 0 up to 1, decides where
 // an alias leads that divides starts among two versions.
-func (e *Engine) lookup(ref, qualifier string, share float64) (target, error) {
-	name, qualifier, err := e.parseRef(ref, qualifier)
+func (fs *Functions) lookup(ref, qualifier string, share float64) (target, error) {
+	name, qualifier, err := fs.home.parseRef(ref, qualifier)
 	if err != nil {
 		return target{}, err
 	}
-	t := target{arn: e.functionARN(name, cmp.Or(qualifier, protocol.LatestVersion))}
+	t := target{arn: fs.home.functionARN(name, cmp.Or(qualifier, protocol.LatestVersion))}
 	if !validVersion(t.arn.Version) {
-		if t.alias = e.functions.alias(name, qualifier); t.alias == nil {
+		if t.alias = fs.alias(name, qualifier); t.alias == nil {
 			return t, functionNotFound(t.arn)
 		}
 		t.arn.Version = t.alias.route(share)
 	}
-	if t.function = e.functions.find(name, t.arn.Version); t.function == nil {
+	if t.function = fs.find(name, t.arn.Version); t.function == nil {
 		return t, functionNotFound(t.arn)
 	}
 	return t, nil
@@ -81,8 +81,8 @@ func (f *function) whyIdle() string { return cmp.Or(f.fault, "nothing here runs 
 // admitStart returns the version on which an execution is about to be created,
 // and refuses one that takes none, or is gone. The registry's starting lock is
 // held.
-func (e *Engine) admitStart(arn protocol.ARN) (*function, error) {
-	t := target{function: e.functions.find(arn.Function, arn.Version), arn: arn}
+func (fs *Functions) admitStart(arn protocol.ARN) (*function, error) {
+	t := target{function: fs.find(arn.Function, arn.Version), arn: arn}
 	if t.function == nil || t.Durable == nil {
 		return nil, functionNotFound(arn)
 	}
@@ -93,25 +93,43 @@ func functionNotFound(arn protocol.ARN) error {
 	return protocol.Errorf(protocol.CodeNotFound, "Function not found: %s", arn.FunctionARN())
 }
 
+// versionNumber is the number of a version; $LATEST has none.
+func versionNumber(version string) int {
+	n, err := strconv.Atoi(version)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// compareVersions orders $LATEST before all numbers.
+func compareVersions(a, b string) int {
+	return cmp.Or(cmp.Compare(versionNumber(a), versionNumber(b)), cmp.Compare(a, b))
+}
+
+// home is where an engine's functions live: it reads references to them, and
+// names them.
+type home struct{ region, account string }
+
 // functionARN names a version, or whatever else qualifies a function.
-func (e *Engine) functionARN(name, qualifier string) protocol.ARN {
-	return protocol.ARN{Partition: "aws", Region: e.opts.Region, Account: e.opts.Account, Function: name, Version: qualifier}
+func (h home) functionARN(name, qualifier string) protocol.ARN {
+	return protocol.ARN{Partition: "aws", Region: h.region, Account: h.account, Function: name, Version: qualifier}
 }
 
 // parseRef reads a function reference: name, name:qualifier,
 // account:function:name or the full ARN, the last two with or without a
 // qualifier, which is a version or an alias. It is empty if none is given. A
 // function of another account or region does not exist here.
-func (e *Engine) parseRef(ref, qualifier string) (name, of string, err error) {
+func (h home) parseRef(ref, qualifier string) (name, of string, err error) {
 	parts := strings.Split(ref, ":")
 	switch {
 	case len(parts) >= 7 && parts[0] == "arn" && parts[2] == "lambda" && parts[5] == "function":
-		if parts[3] != e.opts.Region || parts[4] != e.opts.Account {
+		if parts[3] != h.region || parts[4] != h.account {
 			return "", "", protocol.Errorf(protocol.CodeNotFound, "Function not found: %s", ref)
 		}
 		parts = parts[6:]
 	case len(parts) >= 3 && parts[1] == "function":
-		if parts[0] != e.opts.Account {
+		if parts[0] != h.account {
 			return "", "", protocol.Errorf(protocol.CodeNotFound, "Function not found: %s", ref)
 		}
 		parts = parts[2:]
@@ -128,6 +146,33 @@ func (e *Engine) parseRef(ref, qualifier string) (name, of string, err error) {
 	return parts[0], qualifier, nil
 }
 
+// unqualifiedARN names a function.
+func (h home) unqualifiedARN(name string) string {
+	arn := h.functionARN(name, "").FunctionARN()
+	return arn[:len(arn)-1]
+}
+
+// plainRef reads a function reference that must not be qualified.
+func (h home) plainRef(ref string) (name string, err error) {
+	name, qualifier, err := h.parseRef(ref, "")
+	if err == nil && qualifier != "" {
+		err = protocol.Errorf(protocol.CodeInvalidParameter, "The function name must not be qualified: %s", ref)
+	}
+	return name, err
+}
+
+// checkHome refuses a chained invoke of a function that lives elsewhere.
+func (h home) checkHome(ref string) error {
+	region, account := homeOf(ref)
+	switch {
+	case account != "" && account != h.account:
+		return protocol.Errorf(protocol.CodeInvalidParameter, "Cannot start a CHAINED_INVOKE on a function in another account.")
+	case region != "" && region != h.region:
+		return protocol.Errorf(protocol.CodeInvalidParameter, "Cannot start a CHAINED_INVOKE on a function in another region.")
+	}
+	return nil
+}
+
 // homeOf returns the region and the account that a function reference names;
 // empty if it names none.
 func homeOf(ref string) (region, account string) {
@@ -138,18 +183,4 @@ func homeOf(ref string) (region, account string) {
 		return "", parts[0]
 	}
 	return "", ""
-}
-
-// versionNumber is the number of a version; $LATEST has none.
-func versionNumber(version string) int {
-	n, err := strconv.Atoi(version)
-	if err != nil {
-		return 0
-	}
-	return n
-}
-
-// compareVersions orders $LATEST before all numbers.
-func compareVersions(a, b string) int {
-	return cmp.Or(cmp.Compare(versionNumber(a), versionNumber(b)), cmp.Compare(a, b))
 }

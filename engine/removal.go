@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"sync"
 	"time"
@@ -29,8 +30,8 @@ type removals struct {
 	rest time.Time // none that has only expired is removed before
 }
 
-func (r *removals) init() {
-	r.agenda = newAgenda(store.Agenda{Kind: store.Removals}, inRemovals, make(chan struct{}, 1))
+func (r *removals) init(p *plans) {
+	r.agenda = newAgenda(p, store.Agenda{Kind: store.Removals}, inRemovals, make(chan struct{}, 1))
 	r.ripe = func(at, now protocol.Timestamp) bool {
 		return at == machine.AtOnce || at <= now && r.resting() <= 0
 	}
@@ -52,36 +53,45 @@ func (r *removals) resting() time.Duration {
 	return time.Until(r.rest)
 }
 
+// remover removes executions when their retention is over.
+type remover struct {
+	*life
+	plans  *plans
+	ledger *ledger
+}
+
 // runRemovals removes executions when their retention is over, until the engine
 // closes.
-func (e *Engine) runRemovals() {
-	for e.ctx.Err() == nil {
-		enough := e.prepare(e.removals.agenda)
-		e.checkClock() // or what a jump made ripe would be gone before it is noticed
+func (w *remover) run() {
+	due := &w.plans.removals
+	for !w.closing() {
+		enough := due.prepare()
+		w.plans.checkClock() // or what a jump made ripe would be gone before it is noticed
 		began := time.Now()
-		wait := e.removeSome()
+		wait := w.removeSome()
 		if wait == 0 {
 			wait = time.Since(began)
 		} else {
-			wait = max(wait, e.removals.resting())
+			wait = max(wait, due.resting())
 		}
-		pause(e.ctx, min(wait, enough), e.removals.nudge)
+		pause(w.ctx, min(wait, enough), due.nudge)
 	}
 }
 
 // removeSome removes a few executions at one time, or says when there will be one.
-func (e *Engine) removeSome() (wait time.Duration) {
+func (w *remover) removeSome() (wait time.Duration) {
+	due := &w.plans.removals
 	var all sync.WaitGroup
 	for range removedAtOnce {
 		var item store.Item
-		if item, wait = e.removals.take(e.now()); wait > 0 {
+		if item, wait = due.take(w.now()); wait > 0 {
 			break
 		}
 		all.Go(func() {
-			err := e.expire(item.ID)
-			if err != nil && e.ctx.Err() == nil {
-				e.log.Error("an execution whose retention is over could not be deleted; trying again", "execution", item.ID, "error", err)
-				e.removals.fail()
+			err := w.expire(item.ID)
+			if err != nil && !w.closing() {
+				w.log.Error("an execution whose retention is over could not be deleted; trying again", "execution", item.ID, "error", err)
+				due.fail()
 			}
 		})
 	}
@@ -91,24 +101,57 @@ func (e *Engine) removeSome() (wait time.Duration) {
 
 // expire removes an execution whose retention is over. It does not read it: what
 // its row says was decided when it closed, and holds while nothing happens to it.
-func (e *Engine) expire(id string) error {
-	l := e.cache.acquire(id)
-	defer e.cache.release(l, false)
-	l.mu.Lock()
-	defer l.mu.Unlock()
+func (w *remover) expire(id string) error {
+	l, release := w.ledger.hold(id)
+	defer release()
 	var damaged *store.DamagedError
-	row, err := e.store.Row(e.ctx, id)
+	row, err := w.plans.store.Row(w.ctx, id)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return nil
 	case errors.As(err, &damaged):
-		e.quarantine(id, &damagedError{id, damaged})
+		w.quarantine(id, &damagedError{id, damaged})
 		return nil
 	case err != nil:
 		return err
-	case row.Expires == 0 || row.Expires > e.now():
-		e.plan(row)
+	case row.Expires == 0 || row.Expires > w.now():
+		w.plans.plan(row)
 		return nil
 	}
-	return e.remove(l)
+	return w.ledger.remove(l)
+}
+
+// Delete deletes a closed execution, with its history and payloads, and returns
+// when that was asked for first. Its name is free then. An execution that a
+// chained invoke started is DELETING until the invoking one knows the outcome;
+// its own children are not deleted with it. An open execution is a
+// ResourceConflictException.
+func (e *Engine) Delete(ctx context.Context, arn string) (requested protocol.Timestamp, err error) {
+	return updateNamed(ctx, e.ledger, arn, func(d *machine.Draft) (protocol.Timestamp, error) {
+		err := d.Delete()
+		return d.Deleting(), err
+	}, func(l *live, _ protocol.Timestamp, refusal error) {
+		if refusal != nil || !l.x.Deletable(e.life.now()) {
+			return
+		}
+		if err := e.ledger.remove(l); err != nil { // it is due, so there will be another try
+			e.life.log.Error("an execution could not be deleted; trying again", "execution", l.id, "error", err)
+		}
+	})
+}
+
+// finishDeletion removes an execution that is DELETING now, for somebody who
+// wants its name. One that its parent has yet to hear of is in the way.
+func (g *ledger) finishDeletion(ctx context.Context, row *store.Row) (err error) {
+	_, found := updateThen(ctx, g, row.ID, look, func(l *live, _ none, _ error) {
+		if !l.x.Deletable(g.now()) {
+			err = protocol.Errorf(protocol.CodeConflict, "The durable execution is being deleted: %s", row.ARN)
+			return
+		}
+		err = g.remove(l)
+	})
+	if errors.Is(found, store.ErrNotFound) {
+		return nil // it is gone already
+	}
+	return errors.Join(found, err)
 }

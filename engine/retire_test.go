@@ -19,7 +19,7 @@ func TestDeletedVersionDrains(t *testing.T) {
 		f.publish("order")
 		m.build("order", "blue", saying("blue"))
 		arn := f.start("order:1", "o-1", "")
-		if draining, err := f.DeleteFunction(t.Context(), "order", "1"); !draining || err != nil {
+		if draining, err := f.Functions().DeleteFunction(t.Context(), "order", "1"); !draining || err != nil {
 			t.Fatalf("got %v, %v, want it to drain", draining, err)
 		}
 		m.reopen()
@@ -31,7 +31,7 @@ func TestDeletedVersionDrains(t *testing.T) {
 		}
 		_, err := f.Start(t.Context(), &engine.InvokeRequest{Function: "order:1"})
 		wantCode(t, "start", err, protocol.CodeConflict, "currently in the following state: Deleting")
-		_, err = f.CreateAlias(t.Context(), &engine.AliasChange{Function: "order", Name: "live", Version: new("1")})
+		_, err = f.Functions().CreateAlias(t.Context(), &engine.AliasChange{Function: "order", Name: "live", Version: new("1")})
 		wantCode(t, "alias", err, protocol.CodeNotFound, "order:1")
 
 		f.wantResult(arn, "red")
@@ -56,7 +56,7 @@ func TestDrainedWhileDown(t *testing.T) {
 		m.build("order", "red", saying("red"))
 		f.publish("order")
 		arn := f.start("order:1", "", "")
-		if _, err := f.DeleteFunction(t.Context(), "order", "1"); err != nil {
+		if _, err := f.Functions().DeleteFunction(t.Context(), "order", "1"); err != nil {
 			t.Fatal(err)
 		}
 		f.restart() // nobody runs versions here
@@ -78,14 +78,14 @@ func TestDeletedFunctionDrains(t *testing.T) {
 		f.publish("order")
 		f.alias("order", "live", "1", nil)
 		onLatest, onLive := f.start("order", "", ""), f.start("order:live", "", "")
-		if draining, err := f.DeleteFunction(t.Context(), "order", ""); !draining || err != nil {
+		if draining, err := f.Functions().DeleteFunction(t.Context(), "order", ""); !draining || err != nil {
 			t.Fatalf("got %v, %v, want it to drain", draining, err)
 		}
 		_, err := f.Start(t.Context(), &engine.InvokeRequest{Function: "order"})
 		wantCode(t, "start", err, protocol.CodeConflict, "Deleting")
 		_, err = f.Start(t.Context(), &engine.InvokeRequest{Function: "order:live"})
 		wantCode(t, "start through the alias", err, protocol.CodeNotFound, "order:live")
-		_, err = f.PublishVersion(t.Context(), &engine.PublishRequest{Function: "order"})
+		_, err = f.Functions().PublishVersion(t.Context(), &engine.PublishRequest{Function: "order"})
 		wantCode(t, "publish", err, protocol.CodeConflict, "Deleting")
 		f.wantResult(onLatest, "red")
 		f.wantResult(onLive, "red")
@@ -114,7 +114,7 @@ func TestDeleteRefusals(t *testing.T) {
 			{"order", "2", protocol.CodeNotFound, "Function not found: arn:aws:lambda:us-east-1:000000000000:function:order:2"},
 			{"nobody", "", protocol.CodeNotFound, "Function not found: arn:aws:lambda:us-east-1:000000000000:function:nobody"},
 		} {
-			_, err := f.DeleteFunction(t.Context(), test.function, test.qualifier)
+			_, err := f.Functions().DeleteFunction(t.Context(), test.function, test.qualifier)
 			wantCode(t, test.function+":"+test.qualifier, err, test.code, test.text)
 		}
 	})
@@ -143,18 +143,18 @@ func TestRegisteredWhileItGoes(t *testing.T) {
 	}
 	defer e.Close(context.Background())
 	order := engine.Function{Name: "order", Invoker: invoker{}} // it is never invoked
-	if err := e.Register(order); err != nil {
+	if err := e.Functions().Register(order); err != nil {
 		t.Fatal(err)
 	}
 	st.listed = func() {
-		if err := e.Register(order); err != nil {
+		if err := e.Functions().Register(order); err != nil {
 			t.Error(err)
 		}
 	}
-	if _, err := e.DeleteFunction(t.Context(), "order", ""); err != nil {
+	if _, err := e.Functions().DeleteFunction(t.Context(), "order", ""); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := e.Lookup("order", ""); err != nil {
+	if _, _, err := e.Functions().Lookup("order", ""); err != nil {
 		t.Errorf("got %v, want the function that was registered", err)
 	}
 }

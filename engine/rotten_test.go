@@ -122,7 +122,7 @@ func TestCodeOfDamagedVersions(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := e.RunVersions(t.Context(), m); err != nil {
+		if err := e.Functions().RunVersions(t.Context(), m); err != nil {
 			t.Fatal(err)
 		}
 		if !m.kept["red"] || !m.kept["blue"] {

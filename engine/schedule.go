@@ -1,13 +1,12 @@
 package engine
 
 import (
-	"context"
-	"errors"
 	"sync"
 	"time"
 
 	"github.com/perdure/perdure/internal/core/machine"
 	"github.com/perdure/perdure/internal/core/store"
+	"github.com/perdure/perdure/internal/observe/metrics"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -27,39 +26,13 @@ const (
 type schedule struct {
 	mu         sync.Mutex // held by who changes where one lane ends and the other begins
 	soon, past *agenda
-
-	looking sync.Mutex      // guards
-	again   map[string]bool // the executions that are being looked at, and whether they are to be once more
 }
 
-func (s *schedule) init(now protocol.Timestamp) {
+func (s *schedule) init(p *plans) {
 	moments := store.Agenda{Kind: store.Moments}
-	s.past = newAgenda(moments, inLane, make(chan struct{}, 1))
-	s.soon = newAgenda(moments, inLane, make(chan struct{}, 1))
-	s.splitLocked(now)
-	s.again = map[string]bool{}
-}
-
-// enter reports whether an execution is to be looked at. If somebody does, he
-// looks once more.
-func (s *schedule) enter(id string) bool {
-	s.looking.Lock()
-	defer s.looking.Unlock()
-	_, taken := s.again[id]
-	s.again[id] = taken
-	return !taken
-}
-
-// leave ends a look, and reports whether there is to be another one.
-func (s *schedule) leave(id string) (again bool) {
-	s.looking.Lock()
-	defer s.looking.Unlock()
-	if again = s.again[id]; again {
-		s.again[id] = false
-	} else {
-		delete(s.again, id)
-	}
-	return again
+	s.past = newAgenda(p, moments, inLane, make(chan struct{}, 1))
+	s.soon = newAgenda(p, moments, inLane, make(chan struct{}, 1))
+	s.splitLocked(p.now())
 }
 
 // set plans to look at an execution when it is due; zero is never.
@@ -91,144 +64,10 @@ func (s *schedule) splitLocked(now protocol.Timestamp) {
 	}
 }
 
-// extend moves the limit of an agenda. What lies before it is read from the
-// store.
-func (a *agenda) extend(limit store.Item) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.whole && a.limit.Compare(a.end) > 0 {
-		a.end = a.limit
-	}
-	a.limit, a.whole = limit, false
-	a.wake()
-}
-
-// begin makes an agenda begin later, and reports whether something was lost
-// before that.
-func (a *agenda) begin(first store.Item) (lost bool) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	lost = a.lost
-	a.first = first
-	if a.end.Compare(first) < 0 {
-		a.end = first
-	}
-	a.restartLocked(a.lost)
-	a.cutLocked(func(p *appointment) bool { return p.item().Compare(first) < 0 })
-	return lost
-}
-
 // fail has what could not be done tried again; see [agenda.fail].
 func (s *schedule) fail() {
 	s.soon.fail()
 	s.past.fail()
-}
-
-// runLane looks at executions when they are due, until the engine closes.
-func (e *Engine) runLane(a *agenda, seats int) {
-	taken := make(chan struct{}, seats)
-	for e.ctx.Err() == nil {
-		enough := e.prepare(a)
-		if a == e.schedule.soon && a.late(e.now()) > tooMuch {
-			e.schedule.split(e.now())
-			continue
-		}
-		item, wait := a.take(e.now())
-		if wait > 0 {
-			pause(e.ctx, min(wait, enough), a.nudge)
-			continue
-		}
-		select {
-		case taken <- struct{}{}:
-		case <-e.ctx.Done():
-			return
-		}
-		e.work.Go(func() {
-			defer func() { <-taken }()
-			e.counters.late.Observe(max(0, e.now().Sub(item.At).Seconds()))
-			if !e.schedule.enter(item.ID) {
-				return
-			}
-			for again := true; again; again = e.schedule.leave(item.ID) {
-				e.look(item.ID, a == e.schedule.past)
-			}
-		})
-	}
-}
-
-// pause returns when d is over, somebody nudges, or ctx ends.
-func pause(ctx context.Context, d time.Duration, nudge <-chan struct{}) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-nudge:
-	case <-ctx.Done():
-	}
-}
-
-// look does what is due for an execution: timers fire, and a parent is told.
-// With patience it waits until the news for parents are few enough.
-func (e *Engine) look(id string, patient bool) {
-	var parent string
-	err := e.updateThen(e.ctx, id, func(d *machine.Draft) error {
-		d.FireTimers()
-		return nil
-	}, func(l *live) {
-		if l.x.OwesParent() {
-			parent = l.x.Identity().ParentARN
-			return
-		}
-		e.plan(row(l.x.Draft(e.now())))
-	})
-	if err == nil && parent != "" {
-		err = e.sendNews(parent, id, patient)
-	}
-	if err == nil || e.ctx.Err() != nil || errors.Is(err, store.ErrNotFound) || e.quarantine(id, err) {
-		return
-	}
-	e.log.Error("what was due could not be done; trying again", "execution", id, "error", err)
-	e.schedule.fail()
-}
-
-// plan takes over from a row, as it is stored now, what there is to do. The
-// execution's lock is held, or nobody else knows of it yet.
-func (e *Engine) plan(row *store.Row) {
-	now := e.now()
-	e.schedule.set(row.ID, row.Due, now)
-	e.removals.set(key{id: row.ID}, row.Expires, now)
-	if q := e.queues.find(row.Function, row.Version); q != nil {
-		q.invocations.set(key{id: row.ID}, row.Wanted, now)
-	}
-}
-
-// planCalls is plan for the calls that an execution waits for. Those that are
-// over are noticed when it is their turn.
-func (e *Engine) planCalls(id string, calls []store.Call) {
-	for _, c := range calls {
-		if q := e.queues.find(c.Function, c.Version); q != nil && c.Wanted != 0 {
-			q.calls.set(key{id, c.Operation}, c.Wanted, e.now())
-		}
-	}
-}
-
-// missed says that the store may have taken writes whose commit failed, so that
-// there may be something to do that nobody planned.
-func (e *Engine) missed(writes []store.Write) {
-	for _, w := range writes {
-		if w.Row != nil {
-			e.schedule.fail()
-			e.removals.fail()
-			if q := e.queues.find(w.Row.Function, w.Row.Version); q != nil {
-				q.invocations.fail()
-			}
-		}
-		for _, c := range w.Calls {
-			if q := e.queues.find(c.Function, c.Version); q != nil {
-				q.calls.fail()
-			}
-		}
-	}
 }
 
 // behind is for how long the first execution has been due that nobody has
@@ -242,4 +81,96 @@ func (s *schedule) count(now protocol.Timestamp) (all, due int) {
 	all, due = s.soon.count(now)
 	allPast, duePast := s.past.count(now)
 	return all + allPast, due + duePast
+}
+
+// lanes are worked off by looking at executions when they are due.
+type lanes struct {
+	*life
+	plans    *plans
+	ledger   *ledger
+	couriers *couriers
+	late     *metrics.Histogram
+
+	mu    sync.Mutex
+	again map[string]bool // the executions that are being looked at, and whether they are to be once more
+}
+
+func newLanes(p *plans, c *couriers, late *metrics.Histogram) *lanes {
+	return &lanes{life: p.life, plans: p, ledger: c.ledger, couriers: c, late: late, again: map[string]bool{}}
+}
+
+// run looks at executions when they are due, until the engine closes.
+func (w *lanes) run(a *agenda, seats int) {
+	taken := make(chan struct{}, seats)
+	for !w.closing() {
+		enough := a.prepare()
+		if a == w.plans.moments.soon && a.late(w.now()) > tooMuch {
+			w.plans.moments.split(w.now())
+			continue
+		}
+		item, wait := a.take(w.now())
+		if wait > 0 {
+			pause(w.ctx, min(wait, enough), a.nudge)
+			continue
+		}
+		select {
+		case taken <- struct{}{}:
+		case <-w.ctx.Done():
+			return
+		}
+		w.work.Go(func() {
+			defer func() { <-taken }()
+			w.late.Observe(max(0, w.now().Sub(item.At).Seconds()))
+			if !w.enter(item.ID) {
+				return
+			}
+			for again := true; again; again = w.leave(item.ID) {
+				w.look(item.ID, a == w.plans.moments.past)
+			}
+		})
+	}
+}
+
+// look does what is due for an execution: timers fire, and a parent is told.
+// With patience it waits until the news for parents are few enough.
+func (w *lanes) look(id string, patient bool) {
+	fire := unrefused(func(d *machine.Draft) { d.FireTimers() })
+	parent := ""
+	_, err := updateThen(w.ctx, w.ledger, id, fire, func(l *live, _ none, _ error) {
+		if l.x.OwesParent() {
+			parent = l.x.Identity().ParentARN
+			return
+		}
+		w.plans.plan(row(l.x.Draft(w.now())))
+	})
+	if err == nil && parent != "" {
+		err = w.couriers.send(parent, id, patient)
+	}
+	if err == nil || w.hopeless(id, err) {
+		return
+	}
+	w.log.Error("what was due could not be done; trying again", "execution", id, "error", err)
+	w.plans.moments.fail()
+}
+
+// enter reports whether an execution is to be looked at. If somebody does, he
+// looks once more.
+func (w *lanes) enter(id string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	_, taken := w.again[id]
+	w.again[id] = taken
+	return !taken
+}
+
+// leave ends a look, and reports whether there is to be another one.
+func (w *lanes) leave(id string) (again bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if again = w.again[id]; again {
+		w.again[id] = false
+	} else {
+		delete(w.again, id)
+	}
+	return again
 }

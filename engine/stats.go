@@ -1,17 +1,22 @@
 package engine
 
 import (
-	"context"
 	"sync/atomic"
 
 	"github.com/perdure/perdure/internal/core/machine"
-	"github.com/perdure/perdure/internal/core/store"
 	"github.com/perdure/perdure/internal/observe/metrics"
 	"github.com/perdure/perdure/protocol"
 )
 
 // Distribution says how many values of which size there were.
-type Distribution = metrics.Distribution
+type Distribution struct {
+	Bounds []float64
+	Counts []uint64 // of the values up to each bound and above the one before; the last is of those above all
+	Sum    float64  // of the values
+}
+
+// Count is the number of values.
+func (d Distribution) Count() uint64 { return metrics.Distribution(d).Count() }
 
 // InvocationOutcome is how an invocation ended, for those who watch an engine.
 type InvocationOutcome string
@@ -57,26 +62,31 @@ type counters struct {
 	waiting     atomic.Int64 // callers that wait for a place
 }
 
-func (c *counters) init() {
-	c.checkpoint = metrics.NewHistogram(metrics.Seconds)
-	c.late = metrics.NewHistogram(metrics.Seconds)
-	c.events = make(map[protocol.EventType]*atomic.Uint64, len(protocol.Meanings))
+func newCounters() *counters {
+	c := &counters{
+		events:     make(map[protocol.EventType]*atomic.Uint64, len(protocol.Meanings)),
+		checkpoint: metrics.NewHistogram(metrics.Seconds), late: metrics.NewHistogram(metrics.Seconds),
+	}
 	for t := range protocol.Meanings {
 		c.events[t] = new(atomic.Uint64)
 	}
+	return c
 }
 
 var outcomes = [...]InvocationOutcome{Answered, Failed, TimedOut, Lost}
 
-// committed counts what is durable now.
-func (c *counters) committed(writes []store.Write, records []machine.Record) {
-	for i := range writes {
-		if writes[i].Entry.Seq == 1 {
+// heard counts what is durable now.
+func (c *counters) heard(of change) {
+	if of.x == nil {
+		return
+	}
+	for i := range of.writes {
+		if of.writes[i].Entry.Seq == 1 {
 			c.started.Add(1)
 		}
 	}
-	for i := range records {
-		r := &records[i]
+	for i := range of.records {
+		r := &of.records[i]
 		if n := c.events[r.Type]; n != nil {
 			n.Add(1)
 		}
@@ -99,37 +109,18 @@ func outcomeOf(r *machine.Record) int {
 	return 0
 }
 
-// place takes one of the places of f, unless ctx ends or the engine closes
-// before there is one, and counts who waits.
-func (e *Engine) place(ctx context.Context, f *function) (taken bool) {
-	select {
-	case f.places <- struct{}{}:
-		return true
-	default:
-	}
-	e.counters.waiting.Add(1)
-	defer e.counters.waiting.Add(-1)
-	select {
-	case f.places <- struct{}{}:
-		return true
-	case <-ctx.Done():
-	case <-e.ctx.Done():
-	}
-	return false
-}
-
 // Stats returns what the engine has counted.
 func (e *Engine) Stats() *Stats {
-	c := &e.counters
-	scheduled, due := e.schedule.count(e.now())
-	inMemory, bytes := e.cache.count()
+	c := e.counters
+	scheduled, due := e.plans.moments.count(e.life.now())
+	inMemory, bytes := e.ledger.cache.count()
 	s := &Stats{
 		Started: c.started.Load(), Calls: c.calls.Load(),
 		Closed:      map[protocol.ExecutionStatus]uint64{},
 		Events:      map[protocol.EventType]uint64{},
 		Invocations: map[InvocationOutcome]uint64{},
-		Checkpoint:  c.checkpoint.Read(), Late: c.late.Read(),
-		Invoking: int(c.invoking.Load()), Waiting: int(c.waiting.Load()) + e.queues.waiting(e.now()), Backlog: due,
+		Checkpoint:  Distribution(c.checkpoint.Read()), Late: Distribution(c.late.Read()),
+		Invoking: int(c.invoking.Load()), Waiting: int(c.waiting.Load()) + e.plans.queues.waiting(e.life.now()), Backlog: due,
 		Scheduled: scheduled, InMemory: inMemory, MemoryBytes: bytes,
 	}
 	for t, n := range c.events {

@@ -117,7 +117,7 @@ func TestReady(t *testing.T) {
 			}
 		}
 		want("no function is registered")
-		if err := e.Register(engine.Function{Name: "f", Invoker: invoker{}}); err != nil {
+		if err := e.Functions().Register(engine.Function{Name: "f", Invoker: invoker{}}); err != nil {
 			t.Fatal(err)
 		}
 		want("")

@@ -79,7 +79,7 @@ func TestStrictAsyncResult(t *testing.T) {
 
 func TestStrictFunctionTimeout(t *testing.T) {
 	strictly(t, func(t *testing.T, f *fixture, strict bool) {
-		err := f.Register(engine.Function{Name: "slow", Invoker: invoker{f, order}, Timeout: 901 * time.Second})
+		err := f.Functions().Register(engine.Function{Name: "slow", Invoker: invoker{f, order}, Timeout: 901 * time.Second})
 		if (err != nil) != strict {
 			t.Errorf("got error %v", err)
 		}

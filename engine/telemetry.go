@@ -11,21 +11,8 @@ import (
 
 	"github.com/perdure/perdure/internal/core/machine"
 	"github.com/perdure/perdure/internal/core/store"
-	"github.com/perdure/perdure/internal/observe/telemetry"
 	"github.com/perdure/perdure/protocol"
-)
-
-// What records of executions are made of. Package durable/durableinsight, whose
-// plugin makes the same records in a function, has the same types, with files and
-// HTTP endpoints as sinks.
-type (
-	// TelemetryConfig says what is in records, and of which executions there
-	// are any. Its zero value is good.
-	TelemetryConfig = telemetry.Config
-	// TelemetryRecord is what is known of an execution at one time.
-	TelemetryRecord = telemetry.Record
-	// TelemetrySink takes records.
-	TelemetrySink = telemetry.Sink
+	"github.com/perdure/perdure/telemetry"
 )
 
 // Telemetry says which records of executions an engine makes, and who takes them.
@@ -41,8 +28,8 @@ type (
 // An engine begins with the executions that end from its first start with a
 // sink on. What ends while it runs without one is not told.
 type Telemetry struct {
-	TelemetryConfig
-	Sink TelemetrySink
+	telemetry.Config
+	Sink telemetry.Sink
 }
 
 const (
@@ -62,9 +49,11 @@ const (
 // it only remembers which executions, and when there are too many, that it must
 // look for them.
 type reporter struct {
-	cfg  *Telemetry
-	max  int           // of untold
-	wake chan struct{} // has room for one
+	*life
+	ledger *ledger
+	cfg    *Telemetry
+	max    int           // of untold
+	wake   chan struct{} // has room for one
 
 	mu       sync.Mutex // guards what follows
 	untold   []string   // ids, each once
@@ -87,19 +76,20 @@ type progress struct {
 
 const telemetryKind, telemetryKey = "telemetry", "progress"
 
-// openTelemetry finds out what has been told so far.
-func (e *Engine) openTelemetry(ctx context.Context) error {
-	if e.opts.Telemetry == nil {
-		return e.forgetTelemetry(ctx)
+// openReporter finds out what has been told so far. Without telemetry it returns
+// nil, and has the next engine with telemetry begin anew.
+func openReporter(ctx context.Context, g *ledger, cfg *Telemetry) (*reporter, error) {
+	if cfg == nil {
+		return nil, forgetProgress(ctx, g.store)
 	}
-	if e.opts.Telemetry.Sink == nil {
-		return errors.New("there is no sink")
+	if cfg.Sink == nil {
+		return nil, errors.New("there is no sink")
 	}
-	if err := e.opts.Telemetry.Check(); err != nil {
-		return err
+	if err := cfg.Check(); err != nil {
+		return nil, err
 	}
-	r := &reporter{cfg: e.opts.Telemetry, max: maxUntold, wake: make(chan struct{}, 1), among: map[string]bool{}}
-	data, err := e.store.Document(ctx, telemetryKind, telemetryKey)
+	r := &reporter{life: g.life, ledger: g, cfg: cfg, max: maxUntold, wake: make(chan struct{}, 1), among: map[string]bool{}}
+	data, err := g.store.Document(ctx, telemetryKind, telemetryKey)
 	if err == nil {
 		err = json.Unmarshal(data, &r.progress)
 	}
@@ -107,16 +97,15 @@ func (e *Engine) openTelemetry(ctx context.Context) error {
 	case err == nil && !r.progress.Clean:
 		r.miss()
 	case err == nil, errors.Is(err, store.ErrNotFound):
-		r.progress = progress{Since: e.now()}
+		r.progress = progress{Since: r.now()}
 	case isUnreadable(err):
-		e.log.Error("how far records of executions were delivered cannot be read; those of all that ended are delivered again", "error", err)
+		r.log.Error("how far records of executions were delivered cannot be read; those of all that ended are delivered again", "error", err)
 		r.progress = progress{}
 		r.miss()
 	default:
-		return err
+		return nil, err
 	}
-	e.telemetry = r
-	return e.saveTelemetry(ctx)
+	return r, r.save(ctx)
 }
 
 // isUnreadable reports whether a document is there and is not what was stored.
@@ -127,19 +116,18 @@ func isUnreadable(err error) bool {
 	return errors.As(err, &damaged) || errors.As(err, &syntax) || errors.As(err, &mismatch)
 }
 
-// forgetTelemetry has the next engine with telemetry begin anew.
-func (e *Engine) forgetTelemetry(ctx context.Context) error {
-	_, err := e.store.Document(ctx, telemetryKind, telemetryKey)
+func forgetProgress(ctx context.Context, st store.Store) error {
+	_, err := st.Document(ctx, telemetryKind, telemetryKey)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
 	}
-	return e.store.DeleteDocument(ctx, telemetryKind, telemetryKey)
+	return st.DeleteDocument(ctx, telemetryKind, telemetryKey)
 }
 
-func (e *Engine) saveTelemetry(ctx context.Context) error {
-	data, err := json.Marshal(e.telemetry.progress)
+func (r *reporter) save(ctx context.Context) error {
+	data, err := json.Marshal(r.progress)
 	if err == nil {
-		err = e.store.PutDocument(ctx, telemetryKind, telemetryKey, data)
+		err = r.ledger.store.PutDocument(ctx, telemetryKind, telemetryKey, data)
 	}
 	return err
 }
@@ -151,11 +139,18 @@ func (r *reporter) nudge() {
 	}
 }
 
-// reportChange remembers to tell of an execution that the records changed, if it
-// is to be told of. It only looks at the execution.
-func (e *Engine) reportChange(x *machine.Execution, records []machine.Record) {
-	r := e.telemetry
-	if r == nil || x.Status().Closed() && !closes(records) || !r.cfg.Wants(x.Status()) {
+// heard remembers to tell of an execution that changed, if it is to be told of.
+// It only looks at the execution. If a commit failed that would have closed it,
+// the store is asked.
+func (r *reporter) heard(c change) {
+	if c.x == nil {
+		if closes(c.records) {
+			r.miss()
+		}
+		return
+	}
+	x := c.x
+	if x.Status().Closed() && !closes(c.records) || !r.cfg.Wants(x.Status()) {
 		return
 	}
 	arn := x.Identity().ARN
@@ -166,7 +161,7 @@ func (e *Engine) reportChange(x *machine.Execution, records []machine.Record) {
 	defer r.mu.Unlock()
 	switch {
 	case r.finished:
-		e.reportLate()
+		r.late()
 	case r.among[arn.ID]:
 	case len(r.untold) < r.max:
 		r.untold, r.among[arn.ID] = append(r.untold, arn.ID), true
@@ -176,39 +171,31 @@ func (e *Engine) reportChange(x *machine.Execution, records []machine.Record) {
 	r.nudge()
 }
 
-// reportDoubt has the store asked whether the records closed an execution.
-func (e *Engine) reportDoubt(records []machine.Record) {
-	if e.telemetry != nil && closes(records) {
-		e.telemetry.miss()
-	}
-}
-
-// reportLate leaves an execution that closed after the engine did to the next one.
-func (e *Engine) reportLate() {
-	if !e.telemetry.progress.Clean {
+// late leaves an execution that closed after the engine did to the next one.
+func (r *reporter) late() {
+	if !r.progress.Clean {
 		return
 	}
-	e.telemetry.progress.Clean = false
-	if err := e.saveTelemetry(context.WithoutCancel(e.ctx)); err != nil {
-		e.log.Error("an execution that ended while the engine closed may not be told of", "error", err)
+	r.progress.Clean = false
+	if err := r.save(context.WithoutCancel(r.ctx)); err != nil {
+		r.log.Error("an execution that ended while the engine closed may not be told of", "error", err)
 	}
 }
 
-// runTelemetry tells the sink of executions, until the engine closes.
-func (e *Engine) runTelemetry() {
-	r := e.telemetry
+// run tells the sink of executions, until the engine closes.
+func (r *reporter) run() {
 	for {
 		select {
 		case <-r.wake:
-		case <-e.ctx.Done():
+		case <-r.ctx.Done():
 			return
 		}
-		if !e.report(e.ctx) {
+		if !r.report(r.ctx) {
 			r.miss()
-			pause(e.ctx, retryDelay, nil)
+			pause(r.ctx, retryDelay, nil)
 		}
 		if r.cfg.Emit == telemetry.OnChange {
-			pause(e.ctx, changesPause, nil)
+			pause(r.ctx, changesPause, nil)
 		}
 	}
 }
@@ -221,36 +208,31 @@ func (r *reporter) miss() {
 	r.nudge()
 }
 
-// finishTelemetry tells what has not been told when nothing runs any more, if
+// finish tells what has not been told when nothing runs any more, if
 // that does not take long. What is left is for the next engine.
-func (e *Engine) finishTelemetry() {
-	r := e.telemetry
-	if r == nil {
-		return
-	}
+func (r *reporter) finish() {
 	ctx, cancel := context.WithTimeout(context.Background(), finalLimit)
 	defer cancel()
-	clean := e.report(ctx)
+	clean := r.report(ctx)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.finished = true
 	r.progress.Clean = clean && len(r.untold) == 0 && !r.behind
-	if err := e.saveTelemetry(context.Background()); err != nil {
-		e.log.Warn("how far records of executions were delivered could not be stored; the next engine delivers some again", "error", err)
+	if err := r.save(context.Background()); err != nil {
+		r.log.Warn("how far records of executions were delivered could not be stored; the next engine delivers some again", "error", err)
 	}
 }
 
 // report tells all that is to be told now, and reports whether it did.
-func (e *Engine) report(ctx context.Context) bool {
-	r := e.telemetry
-	cut := e.now()
+func (r *reporter) report(ctx context.Context) bool {
+	cut := r.now()
 	r.mu.Lock()
 	ids, behind := slices.Values(r.untold), r.behind
 	r.untold, r.behind = nil, false
 	clear(r.among)
 	r.mu.Unlock()
 	r.stamp = max(r.stamp+1, cut)
-	b := &batch{engine: e, ctx: ctx}
+	b := &batch{reporter: r, ctx: ctx}
 	if behind {
 		ids = b.closedSince(r.progress.Since)
 	}
@@ -267,8 +249,8 @@ func (e *Engine) report(ctx context.Context) bool {
 	r.progress.Since = since
 	if setBack || time.Since(r.saved) >= saveEvery {
 		r.saved = time.Now()
-		if err := e.saveTelemetry(ctx); err != nil {
-			e.log.Warn("how far records of executions were delivered could not be stored", "error", err)
+		if err := r.save(ctx); err != nil {
+			r.log.Warn("how far records of executions were delivered could not be stored", "error", err)
 		}
 	}
 	return true
@@ -276,16 +258,16 @@ func (e *Engine) report(ctx context.Context) bool {
 
 // batch is records that are delivered together.
 type batch struct {
-	engine  *Engine
-	ctx     context.Context
-	records []TelemetryRecord
-	size    int
-	failed  bool
+	reporter *reporter
+	ctx      context.Context
+	records  []telemetry.Record
+	size     int
+	failed   bool
 }
 
 // closedSince yields the executions that have closed since a moment.
 func (b *batch) closedSince(since protocol.Timestamp) iter.Seq[string] {
-	r := b.engine.telemetry
+	r := b.reporter
 	q := store.Query{OldestFirst: true, Limit: 500}
 	for _, s := range protocol.ExecutionStatuses {
 		if s.Closed() && r.cfg.Wants(s) {
@@ -294,9 +276,9 @@ func (b *batch) closedSince(since protocol.Timestamp) iter.Seq[string] {
 	}
 	return func(yield func(string) bool) {
 		for {
-			rows, err := b.engine.store.List(b.ctx, q)
+			rows, err := r.ledger.store.List(b.ctx, q)
 			if err != nil {
-				b.engine.log.Error("executions that were not told of could not be looked for; trying again", "error", err)
+				r.log.Error("executions that were not told of could not be looked for; trying again", "error", err)
 				b.failed = true
 			}
 			for _, row := range rows {
@@ -315,17 +297,17 @@ func (b *batch) closedSince(since protocol.Timestamp) iter.Seq[string] {
 // add makes the record of an execution, and delivers what there is if that is
 // enough.
 func (b *batch) add(id string) {
-	source, err := b.engine.source(b.ctx, id)
+	r := b.reporter
+	source, err := r.source(b.ctx, id)
 	var damaged *damagedError
-	r := b.engine.telemetry
 	switch {
 	case errors.Is(err, store.ErrNotFound), err == nil && !(r.cfg.Wants(source.Status) && r.cfg.Samples(source.ARN)):
 		return
 	case errors.As(err, &damaged):
-		b.engine.log.Error("there is no record of an execution whose journal cannot be understood", "execution", id, "error", err)
+		r.log.Error("there is no record of an execution whose journal cannot be understood", "execution", id, "error", err)
 		return
 	case err != nil:
-		b.engine.log.Error("an execution could not be read for its record; trying again", "execution", id, "error", err)
+		r.log.Error("an execution could not be read for its record; trying again", "execution", id, "error", err)
 		b.failed = true
 		return
 	}
@@ -343,19 +325,17 @@ func (b *batch) add(id string) {
 
 // source is what is told of an execution, as it is now. Reading it keeps nothing in
 // memory that was not there.
-func (e *Engine) source(ctx context.Context, id string) (source *telemetry.Execution, err error) {
-	l := e.cache.acquire(id)
-	l.mu.Lock()
+func (r *reporter) source(ctx context.Context, id string) (source *telemetry.Execution, err error) {
+	l, release := r.ledger.hold(id)
+	defer release()
 	x := l.x
 	if x == nil {
-		x, err = e.replay(ctx, id, machine.Load(e.rules))
+		x, err = r.ledger.replay(ctx, id, machine.Load(r.ledger.rules))
 	}
-	if err == nil {
-		source = sourceOf(x)
+	if err != nil {
+		return nil, err
 	}
-	l.mu.Unlock()
-	e.cache.release(l, false)
-	return source, err
+	return sourceOf(x), nil
 }
 
 // sourceOf is what is told of an execution. It does not change with it.
@@ -369,7 +349,7 @@ func sourceOf(x *machine.Execution) *telemetry.Execution {
 
 // flush delivers what there is, however often that takes.
 func (b *batch) flush() {
-	r, log := b.engine.telemetry, b.engine.log
+	r := b.reporter
 	var told time.Time // of the trouble
 	for len(b.records) > 0 {
 		left, err := r.deliver(b.ctx, b.records)
@@ -383,7 +363,7 @@ func (b *batch) flush() {
 		}
 		if time.Since(told) > time.Minute {
 			told = time.Now()
-			log.Warn("records of executions are not taken; they are offered until they are", "records", left, "error", err)
+			r.log.Warn("records of executions are not taken; they are offered until they are", "records", left, "error", err)
 		}
 		pause(b.ctx, retryDelay, nil)
 	}
@@ -392,7 +372,7 @@ func (b *batch) flush() {
 
 // deliver calls the sink. One that does not return when its time is over keeps
 // the engine from telling more, but not from closing.
-func (r *reporter) deliver(ctx context.Context, records []TelemetryRecord) (left int, err error) {
+func (r *reporter) deliver(ctx context.Context, records []telemetry.Record) (left int, err error) {
 	if r.stuck != nil {
 		select {
 		case <-r.stuck:

@@ -21,16 +21,17 @@ import (
 	"github.com/perdure/perdure/internal/core/store"
 	"github.com/perdure/perdure/internal/core/store/memstore"
 	"github.com/perdure/perdure/protocol"
+	"github.com/perdure/perdure/telemetry"
 )
 
 // shelf is a sink in memory, which can refuse.
 type shelf struct {
 	mu      sync.Mutex
-	records []engine.TelemetryRecord
+	records []telemetry.Record
 	refuse  func(ctx context.Context) error
 }
 
-func (s *shelf) Deliver(ctx context.Context, records []engine.TelemetryRecord) error {
+func (s *shelf) Deliver(ctx context.Context, records []telemetry.Record) error {
 	s.mu.Lock()
 	refuse := s.refuse
 	s.mu.Unlock()
@@ -63,7 +64,7 @@ func (s *shelf) told() string {
 }
 
 // of are the records of an execution.
-func (s *shelf) of(arn string) (list []engine.TelemetryRecord) {
+func (s *shelf) of(arn string) (list []telemetry.Record) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, r := range s.records {
@@ -75,7 +76,7 @@ func (s *shelf) of(arn string) (list []engine.TelemetryRecord) {
 }
 
 // all are the records that the shelf has.
-func (s *shelf) all() []engine.TelemetryRecord {
+func (s *shelf) all() []telemetry.Record {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.records)
@@ -88,9 +89,9 @@ func (s *shelf) clear() {
 }
 
 // tellingTo has the fixture's engine tell a shelf.
-func tellingTo(f *fixture, cfg engine.TelemetryConfig) *shelf {
+func tellingTo(f *fixture, cfg telemetry.Config) *shelf {
 	s := new(shelf)
-	f.opts.Telemetry = &engine.Telemetry{TelemetryConfig: cfg, Sink: s}
+	f.opts.Telemetry = &engine.Telemetry{Config: cfg, Sink: s}
 	f.restart()
 	return s
 }
@@ -200,7 +201,7 @@ func (f *fixture) complete(arn, result string) {
 // in whatever way they are asked to; and the engine also tells of those whose end
 // no SDK sees.
 func TestTelemetryOfEngineAndPlugin(t *testing.T) {
-	for _, cfg := range []engine.TelemetryConfig{
+	for _, cfg := range []telemetry.Config{
 		{},
 		{Format: durableinsight.ByName},
 		{Format: durableinsight.Both, Limit: 900},
@@ -215,7 +216,7 @@ func TestTelemetryOfEngineAndPlugin(t *testing.T) {
 	}
 }
 
-func compare(t *testing.T, f *fixture, cfg engine.TelemetryConfig) {
+func compare(t *testing.T, f *fixture, cfg telemetry.Config) {
 	own, theirs := tellingTo(f, cfg), new(shelf)
 	for _, w := range workflows() {
 		sdk(f, w.name, w.handler, durable.WithPlugins(durableinsight.New(theirs, cfg)))
@@ -253,7 +254,7 @@ func compare(t *testing.T, f *fixture, cfg engine.TelemetryConfig) {
 
 // onlyTold removes from the engine's record what the plugin cannot know: what was
 // inside of contexts that closed in earlier invocations.
-func onlyTold(t *testing.T, r *engine.TelemetryRecord, theirs []durableinsight.Record) {
+func onlyTold(t *testing.T, r *telemetry.Record, theirs []durableinsight.Record) {
 	t.Helper()
 	told, closed := map[string]bool{}, map[string]bool{}
 	for _, record := range theirs {
@@ -275,7 +276,7 @@ func onlyTold(t *testing.T, r *engine.TelemetryRecord, theirs []durableinsight.R
 // What is told of an execution that the engine ends by itself is all that it did.
 func TestTelemetryOfStoppedExecution(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fixture) {
-		s := tellingTo(f, engine.TelemetryConfig{})
+		s := tellingTo(f, telemetry.Config{})
 		sdk(f, "order", func(ctx durable.Context, _ any) (any, error) { return nil, durable.Wait(ctx, "a-minute", time.Minute) })
 		arn := f.start("order", "o-1", `{"a": 1}`)
 		time.Sleep(time.Second)
@@ -309,7 +310,7 @@ func instant(*call) engine.Outcome {
 // the next engine offers what this one could not.
 func TestTelemetrySinkRefuses(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fixture) {
-		s := tellingTo(f, engine.TelemetryConfig{})
+		s := tellingTo(f, telemetry.Config{})
 		f.durable("f", instant)
 		s.refusing(func(context.Context) error { return errors.New("full") })
 		began := time.Now()
@@ -347,7 +348,7 @@ func TestTelemetrySinkRefuses(t *testing.T) {
 // is not called twice at once. A panic is a refusal.
 func TestTelemetrySinkIsStuck(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fixture) {
-		s := tellingTo(f, engine.TelemetryConfig{})
+		s := tellingTo(f, telemetry.Config{})
 		f.durable("f", instant)
 		release := make(chan struct{})
 		var calls atomic.Int32
@@ -374,7 +375,7 @@ func TestTelemetrySinkIsStuck(t *testing.T) {
 // what closed since. One that has had no telemetry begins anew.
 func TestTelemetryAfterACrash(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fixture) {
-		s := tellingTo(f, engine.TelemetryConfig{})
+		s := tellingTo(f, telemetry.Config{})
 		f.durable("f", instant)
 		f.result(f.start("f", "old", ""))
 		time.Sleep(time.Hour)
@@ -438,7 +439,7 @@ func TestTelemetryOfDoubtfulCommit(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fixture) {
 		front := &doubtful{Store: f.store}
 		f.front = front
-		s := tellingTo(f, engine.TelemetryConfig{})
+		s := tellingTo(f, telemetry.Config{})
 		f.durable("f", instant)
 		front.doubts.Store(true)
 		f.result(f.start("f", "n", ""))
@@ -454,7 +455,7 @@ func TestTelemetryOfDoubtfulCommit(t *testing.T) {
 func TestTelemetryProgressIsUnreadable(t *testing.T) {
 	for _, value := range []string{"", "{", `{"Since":"x"}`, "[]"} {
 		inBubble(t, func(t *testing.T, f *fixture) {
-			s := tellingTo(f, engine.TelemetryConfig{})
+			s := tellingTo(f, telemetry.Config{})
 			f.durable("f", instant)
 			f.result(f.start("f", "n", ""))
 			time.Sleep(time.Hour)
@@ -475,7 +476,7 @@ func TestTelemetryProgressIsUnreadable(t *testing.T) {
 // More executions than the engine keeps in mind are told of all the same.
 func TestTelemetryFallsBehind(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fixture) {
-		s := tellingTo(f, engine.TelemetryConfig{})
+		s := tellingTo(f, telemetry.Config{})
 		f.durable("f", instant)
 		s.refusing(func(context.Context) error { return errors.New("full") })
 		f.result(f.start("f", "first", "")) // which the engine is at, from now on
@@ -500,7 +501,7 @@ func TestTelemetryFallsBehind(t *testing.T) {
 // says how it ended.
 func TestTelemetryOnChange(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fixture) {
-		s := tellingTo(f, engine.TelemetryConfig{Emit: durableinsight.OnChange})
+		s := tellingTo(f, telemetry.Config{Emit: durableinsight.OnChange})
 		sdk(f, "f", func(ctx durable.Context, _ any) (any, error) {
 			for range 3 {
 				if err := durable.Wait(ctx, "a-minute", time.Minute); err != nil {
@@ -529,7 +530,7 @@ func TestTelemetryOnChange(t *testing.T) {
 // Sampling decides by the ARN, so that all who ask agree.
 func TestTelemetrySamples(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fixture) {
-		cfg := engine.TelemetryConfig{Sampling: 0.5}
+		cfg := telemetry.Config{Sampling: 0.5}
 		own, theirs := tellingTo(f, cfg), new(shelf)
 		sdk(f, "f", func(durable.Context, any) (any, error) { return nil, nil }, durable.WithPlugins(durableinsight.New(theirs, cfg)))
 		for i := range 64 {
@@ -549,8 +550,8 @@ func TestTelemetrySamples(t *testing.T) {
 func TestTelemetryConfiguration(t *testing.T) {
 	for _, bad := range []*engine.Telemetry{
 		{},
-		{Sink: new(shelf), TelemetryConfig: engine.TelemetryConfig{Sampling: 2}},
-		{Sink: new(shelf), TelemetryConfig: engine.TelemetryConfig{Emit: "sometimes"}},
+		{Sink: new(shelf), Config: telemetry.Config{Sampling: 2}},
+		{Sink: new(shelf), Config: telemetry.Config{Emit: "sometimes"}},
 	} {
 		if e, err := engine.Open(t.Context(), memstore.New(), &engine.Options{Telemetry: bad}); err == nil {
 			t.Errorf("an engine opened with %+v", bad)

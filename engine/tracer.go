@@ -2,10 +2,12 @@ package engine
 
 import (
 	"cmp"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/perdure/perdure/internal/core/machine"
@@ -58,13 +60,19 @@ func below(header, spanID string) string {
 	return fmt.Sprintf("Root=%s;Parent=%s;Sampled=%s", root, spanID, cmp.Or(sampled, "1"))
 }
 
-// traceClosed tells the tracer of an execution that the records closed.
-func (e *Engine) traceClosed(x *machine.Execution, records []machine.Record) {
-	if e.opts.Tracer == nil || !closes(records) {
+// tracing is what an engine does about traces.
+type tracing struct {
+	tracer Tracer // nil for none
+	strict bool
+}
+
+// heard tells the tracer of an execution that a change closed.
+func (t *tracing) heard(c change) {
+	if t.tracer == nil || c.x == nil || !closes(c.records) {
 		return
 	}
-	id := x.Identity()
-	e.opts.Tracer.Ended(&Traced{
+	x, id := c.x, c.x.Identity()
+	t.tracer.Ended(&Traced{
 		SpanID: executionSpan(id.ARN.String()), Execution: id.ARN.String(), Function: id.ARN.FunctionARN(), TraceHeader: id.TraceHeader,
 		Start: x.Started().Time(), End: x.Closed().Time(), Status: x.Status(), Failure: failureOf(x),
 	})
@@ -85,18 +93,73 @@ func failureOf(x *machine.Execution) string {
 	return string(x.Status())
 }
 
-// traceInvocation tells the tracer of an invocation, or a call, that ended now.
-func (e *Engine) traceInvocation(inv *Invocation, began time.Time, failure *protocol.ErrorObject) {
-	if e.opts.Tracer == nil {
+// invocationEnded tells the tracer of an invocation, or a call, that ended now.
+func (t *tracing) invocationEnded(inv *Invocation, began time.Time, failure *protocol.ErrorObject) {
+	if t.tracer == nil {
 		return
 	}
 	sum := sha256.Sum256([]byte("invocation " + inv.RequestID))
-	t := &Traced{
+	ended := &Traced{
 		SpanID: hex.EncodeToString(sum[:8]), Execution: inv.ExecutionARN, RequestID: inv.RequestID, Function: inv.FunctionARN,
 		TraceHeader: inv.TraceID, Start: began, End: time.Now(),
 	}
 	if failure != nil {
-		t.Failure = cmp.Or(failure.ErrorMessage, failure.ErrorType, "it failed")
+		ended.Failure = cmp.Or(failure.ErrorMessage, failure.ErrorType, "it failed")
 	}
-	e.opts.Tracer.Ended(t)
+	t.tracer.Ended(ended)
+}
+
+// An execution belongs to a trace from its start on: to that of the header with
+// which it was started, or to a new one. Functions are told by X-Ray's header.
+//
+// Lambda puts an id of its own between the caller and each invocation, for a
+// segment of its own in X-Ray. An engine without a tracer exports nothing of the
+// kind, so whoever follows the trace would lose its way; it does so only if it
+// is strict. With a tracer that id is the execution's span.
+
+// traceOf is the trace header of an execution, or of the call of a plain
+// function, that id names.
+func traceOf(given, id string, start protocol.Timestamp) string {
+	if given != "" {
+		return given
+	}
+	sum := sha256.Sum256([]byte(id)) // repeatable, like all that follows from an execution's identity
+	return fmt.Sprintf("Root=1-%08x-%s", uint32(start/1000), hex.EncodeToString(sum[:12]))
+}
+
+// invocationTrace is the trace header of one invocation of the execution with
+// that ARN, or of a call, which has none.
+func (t *tracing) invocationTrace(header, arn string) string {
+	switch {
+	case t.tracer != nil && arn != "":
+		return below(header, executionSpan(arn))
+	case t.strict:
+		return ownParent(header)
+	}
+	return header
+}
+
+// ownParent is what Lambda makes of a trace header: its own id is the parent,
+// and what nobody has decided to sample is not sampled.
+func ownParent(header string) string {
+	root, sampled := traceFields(header)
+	if root == "" {
+		return header // of another kind than X-Ray's
+	}
+	id := make([]byte, 8)
+	rand.Read(id)
+	return fmt.Sprintf("Root=%s;Parent=%x;Sampled=%s", root, id, cmp.Or(sampled, "0"))
+}
+
+// traceFields reads X-Ray's header; what is not there is empty.
+func traceFields(header string) (root, sampled string) {
+	for field := range strings.SplitSeq(header, ";") {
+		switch name, value, _ := strings.Cut(strings.TrimSpace(field), "="); name {
+		case "Root":
+			root = value
+		case "Sampled":
+			sampled = value
+		}
+	}
+	return root, sampled
 }

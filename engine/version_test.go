@@ -68,7 +68,7 @@ func TestPublishingTheSameTwiceIsOneVersion(t *testing.T) {
 		if got, want := f.versions("order"), "$LATEST Active, 1 Active, 2 Active, 3 Active"; got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
-		c, err := f.Configuration(t.Context(), "order:2", "")
+		c, err := f.Functions().Configuration(t.Context(), "order:2", "")
 		if err != nil || c.Timeout != time.Hour || c.CodeSHA256 != "sha-red" || c.ARN != "arn:aws:lambda:us-east-1:000000000000:function:order:2" {
 			t.Errorf("got %+v, %v; want version 2 with its timeout", c, err)
 		}
@@ -80,7 +80,7 @@ func TestPublishRefusals(t *testing.T) {
 		m := newMuseum(f)
 		m.build("order", "red", saying("red"))
 		publish := func(req engine.PublishRequest) error {
-			_, err := f.PublishVersion(t.Context(), &req)
+			_, err := f.Functions().PublishVersion(t.Context(), &req)
 			return err
 		}
 		wantCode(t, "without RunVersions", publish(engine.PublishRequest{Function: "order"}), protocol.CodeInvalidParameter, "no code that could be kept")
@@ -92,7 +92,7 @@ func TestPublishRefusals(t *testing.T) {
 		wantCode(t, "other code", publish(engine.PublishRequest{Function: "order", CodeSHA256: "sha-blue"}), protocol.CodeInvalidParameter,
 			"CodeSHA256 (sha-blue) is different from current CodeSHA256 in $LATEST (sha-red)")
 		wantCode(t, "other revision", publish(engine.PublishRequest{Function: "order", Revision: "x"}), protocol.CodePrecondition, "Revision Id")
-		c, err := f.Configuration(t.Context(), "order", "")
+		c, err := f.Functions().Configuration(t.Context(), "order", "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -110,7 +110,7 @@ func TestNumbersAreGivenOnce(t *testing.T) {
 		m.run()
 		m.build("order", "red", saying("red"))
 		f.publish("order")
-		if draining, err := f.DeleteFunction(t.Context(), "order", "1"); draining || err != nil {
+		if draining, err := f.Functions().DeleteFunction(t.Context(), "order", "1"); draining || err != nil {
 			t.Fatalf("got %v, %v, want it gone at once", draining, err)
 		}
 		if m.kept["red"] {
@@ -120,7 +120,7 @@ func TestNumbersAreGivenOnce(t *testing.T) {
 		if got := f.publish("order"); got != "2" {
 			t.Errorf("got version %s, want 2: 1 was given before", got)
 		}
-		if _, err := f.DeleteFunction(t.Context(), "order", ""); err != nil {
+		if _, err := f.Functions().DeleteFunction(t.Context(), "order", ""); err != nil {
 			t.Fatal(err)
 		}
 		if got := f.versions("order"); got != "none" {
@@ -148,7 +148,7 @@ func TestVersionWithoutCodeWaitsVisibly(t *testing.T) {
 		if d, err := f.Describe(t.Context(), arn); err != nil || d.Status != protocol.ExecutionRunning {
 			t.Fatalf("got %+v, %v, want it to wait", d, err)
 		}
-		c, err := f.Configuration(t.Context(), "order", "1")
+		c, err := f.Functions().Configuration(t.Context(), "order", "1")
 		if err != nil || c.State != engine.StateFailed || !strings.Contains(c.StateReason, "not mounted") {
 			t.Errorf("got %+v, %v, want it to say what is wrong", c, err)
 		}
@@ -168,9 +168,9 @@ func TestUnregisteredFunctionsExecutionsWait(t *testing.T) {
 		f.publish("order")
 		onLatest, onOne := f.start("order", "", ""), f.start("order:1", "", "")
 		synctest.Wait()
-		f.Unregister("order", "")
-		f.Unregister("order", "1")
-		f.Unregister("nobody", "")
+		f.Functions().Unregister("order", "")
+		f.Functions().Unregister("order", "1")
+		f.Functions().Unregister("nobody", "")
 		time.Sleep(time.Minute)
 		if got, want := f.versions("order"), "1 Failed"; got != want {
 			t.Errorf("got %s, want %s", got, want)

@@ -179,7 +179,7 @@ func (f *devFunction) takeOver(ctx context.Context, b *build.Build, began time.T
 	f.invoker.replace(next, f.retired)
 	f.use(next, b)
 	fn.Invoker = d.followers.watch(&f.invoker)
-	if err := d.local.engine.Register(fn); err != nil {
+	if err := d.local.engine.Functions().Register(fn); err != nil {
 		return err
 	}
 	if err := f.moveAliases(ctx); err != nil {
@@ -208,7 +208,7 @@ func (f *devFunction) moveAliases(ctx context.Context) error {
 	}
 	e, latest := f.dev.local.engine, protocol.LatestVersion
 	for _, name := range f.spec.Aliases {
-		a, err := e.Alias(ctx, f.name, name)
+		a, err := e.Functions().Alias(ctx, f.name, name)
 		if err != nil {
 			return err
 		}
@@ -216,7 +216,7 @@ func (f *devFunction) moveAliases(ctx context.Context) error {
 			continue
 		}
 		change := &engine.AliasChange{Function: f.name, Name: name, Version: &latest, Weights: &map[string]float64{}}
-		if _, err := e.UpdateAlias(ctx, change); err != nil {
+		if _, err := e.Functions().UpdateAlias(ctx, change); err != nil {
 			return err
 		}
 		f.say(tonePlain, "the alias %s led to version %s; here it leads to the newest build", name, a.Version)
@@ -285,7 +285,7 @@ func (f *devFunction) prune() {
 
 // remove takes the function away: the template has it no more.
 func (f *devFunction) remove() {
-	f.dev.local.engine.Unregister(f.name, protocol.LatestVersion)
+	f.dev.local.engine.Functions().Unregister(f.name, protocol.LatestVersion)
 	f.invoker.end(f.retired)
 	f.say(tonePlain, "is not in the template any more; its open executions wait until it is")
 }

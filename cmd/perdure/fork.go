@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 
+	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/api/adminapi"
 	"github.com/perdure/perdure/internal/cli"
 	"github.com/perdure/perdure/protocol"
@@ -86,7 +87,7 @@ func (v *forkVerb) run(ctx context.Context, std *stdio, args []string) error {
 }
 
 // outcome is how the operation of --after is to have ended; nil is as it did.
-func (v *forkVerb) outcome() (*adminapi.Outcome, error) {
+func (v *forkVerb) outcome() (*engine.ForkOutcome, error) {
 	failed := v.kind != "" || v.message.Value != nil
 	switch {
 	case v.before != "" && v.after != "":
@@ -98,7 +99,7 @@ func (v *forkVerb) outcome() (*adminapi.Outcome, error) {
 	case v.result.Value != nil && failed:
 		return nil, cli.Usagef("--result and --error-message are two outcomes of one operation")
 	case failed:
-		return &adminapi.Outcome{Error: &protocol.ErrorObject{ErrorType: v.kind, ErrorMessage: v.message.String()}}, nil
+		return &engine.ForkOutcome{Error: &protocol.ErrorObject{ErrorType: v.kind, ErrorMessage: v.message.String()}}, nil
 	}
-	return &adminapi.Outcome{Result: v.result.Value}, nil
+	return &engine.ForkOutcome{Result: v.result.Value}, nil
 }

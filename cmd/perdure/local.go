@@ -167,14 +167,14 @@ func (l *local) openServer(log *slog.Logger) error {
 // faces are what the engine shows on its port, the Lambda API first.
 func (l *local) faces(log *slog.Logger) []*route.Face {
 	faces := []*route.Face{
-		lambdaapi.New(l.engine, &lambdaapi.Options{Logger: log, Strict: l.strict}),
-		adminapi.New(l.engine, &adminapi.Options{
+		lambdaapi.New(l.engine, l.engine.Functions(), &lambdaapi.Options{Logger: log, Strict: l.strict}),
+		adminapi.New(l.engine, l.engine.Functions(), &adminapi.Options{
 			Logger: log, Version: version(), Workers: &l.workers,
 			Backups: &adminapi.Backups{Dir: l.data, Make: func(ctx context.Context, dir string) (func(context.Context, io.Writer) error, error) {
 				return copyData(ctx, l.store, l.versions.code, dir)
 			}},
 		}),
-		page.New(l.engine, &page.Options{Logger: log, Version: version()}),
+		page.New(l.engine, l.engine.Functions(), &page.Options{Logger: log, Version: version()}),
 	}
 	if l.newEmulator(log); l.emulator != nil {
 		faces = append(faces, l.emulator.Face())
@@ -229,7 +229,7 @@ func (l *local) register(fn engine.Function, p program, proc *runtimes.Process, 
 	if p.watch != nil {
 		fn.Invoker = p.watch(pool)
 	}
-	if err := l.engine.Register(fn); err != nil {
+	if err := l.engine.Functions().Register(fn); err != nil {
 		return cli.Faultf("%v", err)
 	}
 	return nil
@@ -273,7 +273,7 @@ func (l *local) newPool(fn engine.Function, proc *runtimes.Process, env map[stri
 // come. What their processes write goes to output; see [versions].
 func (l *local) runPublished(ctx context.Context, output func(function, version string) func(sandbox.Line)) error {
 	l.versions.output = output
-	if err := l.engine.RunVersions(ctx, l.versions); err != nil {
+	if err := l.engine.Functions().RunVersions(ctx, l.versions); err != nil {
 		return dataFault(l.data, err)
 	}
 	return nil
@@ -313,7 +313,7 @@ func (l *local) registerElsewhere(fn engine.Function, p program) error {
 	if p.watch != nil {
 		fn.Invoker = p.watch(fn.Invoker)
 	}
-	if err := l.engine.Register(fn); err != nil {
+	if err := l.engine.Functions().Register(fn); err != nil {
 		return cli.Faultf("%v", err)
 	}
 	return nil
@@ -391,7 +391,7 @@ func (l *local) unserved(ctx context.Context) ([]engine.OpenCount, error) {
 		return nil, dataFault(l.data, err)
 	}
 	return slices.DeleteFunc(open, func(c engine.OpenCount) bool {
-		f, _, err := l.engine.Lookup(c.Function, c.Version)
+		f, _, err := l.engine.Functions().Lookup(c.Function, c.Version)
 		return err == nil && f.Invoker != nil
 	}), nil
 }

@@ -40,9 +40,9 @@ func (l *local) engineMetrics(e *metrics.Exposition) {
 	e.Counter("perdure_calls_total", "Calls of functions that are not durable.")
 	e.Add(float64(s.Calls))
 	e.Histogram("perdure_checkpoint_seconds", "Time that a checkpoint took until it was durable.")
-	e.AddDistribution(s.Checkpoint)
+	e.AddDistribution(metrics.Distribution(s.Checkpoint))
 	e.Histogram("perdure_late_seconds", "Time between the moment at which something of an execution was due and the engine's looking at it.")
-	e.AddDistribution(s.Late)
+	e.AddDistribution(metrics.Distribution(s.Late))
 	for _, gauge := range []struct {
 		name, help string
 		value      int
@@ -73,9 +73,9 @@ func (l *local) storeMetrics(ctx context.Context, e *metrics.Exposition) {
 	}
 	s := l.store.Stats()
 	e.Histogram("perdure_store_commit_seconds", "Time that a transaction took until it was on disk.")
-	e.AddDistribution(s.Commit)
+	e.AddDistribution(metrics.Distribution(s.Commit))
 	e.Histogram("perdure_store_commit_changes", "Changes that shared a transaction.")
-	e.AddDistribution(s.Group)
+	e.AddDistribution(metrics.Distribution(s.Group))
 	e.Gauge("perdure_store_bytes", "Size of the database on disk.")
 	e.Add(float64(l.store.Size()))
 }

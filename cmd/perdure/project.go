@@ -210,12 +210,12 @@ func (l *local) publishAliases(ctx context.Context, p program) error {
 	if p.spec == nil || len(p.spec.Aliases) == 0 {
 		return nil
 	}
-	c, err := l.engine.PublishVersion(ctx, &engine.PublishRequest{Function: p.name})
+	c, err := l.engine.Functions().PublishVersion(ctx, &engine.PublishRequest{Function: p.name})
 	if err != nil {
 		return cli.Faultf("%s could not be published: %v", p.name, err)
 	}
 	for _, name := range p.spec.Aliases {
-		if _, err := l.engine.UpdateAlias(ctx, &engine.AliasChange{Function: p.name, Name: name, Version: &c.Version}); err != nil {
+		if _, err := l.engine.Functions().UpdateAlias(ctx, &engine.AliasChange{Function: p.name, Name: name, Version: &c.Version}); err != nil {
 			return cli.Faultf("the alias %s of %s could not be moved: %v", name, p.name, err)
 		}
 	}
@@ -230,7 +230,7 @@ func (l *local) pointAliases(ctx context.Context, p program) error {
 	}
 	for _, name := range p.spec.Aliases {
 		latest := protocol.LatestVersion
-		_, err := l.engine.CreateAlias(ctx, &engine.AliasChange{Function: p.name, Name: name, Version: &latest})
+		_, err := l.engine.Functions().CreateAlias(ctx, &engine.AliasChange{Function: p.name, Name: name, Version: &latest})
 		if _, exists := refusal(err, protocol.CodeConflict); err != nil && !exists {
 			return cli.Faultf("the alias %s of %s could not be made: %v", name, p.name, err)
 		}

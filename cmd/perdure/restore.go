@@ -12,7 +12,7 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/perdure/perdure/internal/api/adminapi"
+	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/cli"
 	"github.com/perdure/perdure/internal/core/store/sqlstore"
 	"github.com/perdure/perdure/internal/files/archive"
@@ -147,7 +147,7 @@ func notRestored(path string, err error) error {
 // check verifies what was restored.
 func (v *restoreVerb) check(ctx context.Context, std *stdio, st *sqlstore.Store, path string, restored *archive.Restored) error {
 	problems := verifyVerb{}
-	summary, err := verifyData(ctx, st, v.data, func(p adminapi.Problem) { problems.tell(std, p) })
+	summary, err := verifyData(ctx, st, v.data, func(p engine.Problem) { problems.tell(std, p) })
 	if err != nil {
 		return interruptedOr(ctx, dataFault(v.data, err))
 	}

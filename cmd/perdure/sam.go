@@ -16,7 +16,7 @@ const dockerHost = "host.docker.internal"
 // wanted. It is opened once the engine's own functions are registered.
 func (l *local) newEmulator(log *slog.Logger) {
 	if l.sam {
-		l.emulator = emulator.New(l.engine, l.store, &emulator.Options{
+		l.emulator = emulator.New(l.engine, l.engine.Functions(), l.store, &emulator.Options{
 			Logger: log,
 			Dial: func(url string) (engine.Invoker, error) {
 				return httpfunction.New(httpfunction.Config{URL: url})

@@ -11,7 +11,7 @@ import (
 
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/cli"
-	"github.com/perdure/perdure/internal/observe/telemetry"
+	"github.com/perdure/perdure/telemetry"
 )
 
 // telemetryFlags say which records of executions an engine makes, and for whom.
@@ -129,5 +129,5 @@ func (f *telemetryFlags) options() *engine.Telemetry {
 	if f.sink == nil {
 		return nil
 	}
-	return &engine.Telemetry{TelemetryConfig: f.Config, Sink: f.sink}
+	return &engine.Telemetry{Config: f.Config, Sink: f.sink}
 }

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 
 	"github.com/perdure/perdure/engine"
-	"github.com/perdure/perdure/internal/api/adminapi"
 	"github.com/perdure/perdure/internal/cli"
 	"github.com/perdure/perdure/internal/core/store/sqlstore"
 	"github.com/perdure/perdure/internal/function/codestore"
@@ -41,7 +40,7 @@ func (v *verifyVerb) run(ctx context.Context, std *stdio, args []string) error {
 	if err := exactly(args, "verify"); err != nil {
 		return err
 	}
-	found := func(p adminapi.Problem) { v.tell(std, p) }
+	found := func(p engine.Problem) { v.tell(std, p) }
 	summary, err := v.verify(ctx, found)
 	if err != nil {
 		return err
@@ -59,7 +58,7 @@ func (v *verifyVerb) run(ctx context.Context, std *stdio, args []string) error {
 	return nil
 }
 
-func (v *verifyVerb) tell(std *stdio, p adminapi.Problem) {
+func (v *verifyVerb) tell(std *stdio, p engine.Problem) {
 	if v.json {
 		_ = json.NewEncoder(std.out).Encode(map[string]any{"Problem": p})
 		return
@@ -71,7 +70,7 @@ func (v *verifyVerb) tell(std *stdio, p adminapi.Problem) {
 }
 
 // verify looks at a serving engine's store, or at one in a directory.
-func (v *verifyVerb) verify(ctx context.Context, found func(adminapi.Problem)) (*adminapi.VerifySummary, error) {
+func (v *verifyVerb) verify(ctx context.Context, found func(engine.Problem)) (*engine.VerifySummary, error) {
 	if v.data == "" {
 		r, err := v.dial()
 		if err != nil {
@@ -90,13 +89,13 @@ func (v *verifyVerb) verify(ctx context.Context, found func(adminapi.Problem)) (
 	if err != nil {
 		return nil, interruptedOr(ctx, dataFault(v.data, err))
 	}
-	return (*adminapi.VerifySummary)(&summary), nil
+	return &summary, nil
 }
 
 // verifyData looks at a store, and at the code beside it.
-func verifyData(ctx context.Context, st *sqlstore.Store, dir string, found func(adminapi.Problem)) (engine.VerifySummary, error) {
+func verifyData(ctx context.Context, st *sqlstore.Store, dir string, found func(engine.Problem)) (engine.VerifySummary, error) {
 	code := codeOf{codestore.New(filepath.Join(dir, codeDir))}
-	return engine.VerifyStore(ctx, st, code, func(p engine.Problem) { found(adminapi.Problem(p)) })
+	return engine.VerifyStore(ctx, st, code, found)
 }
 
 // openData opens the store in a directory that must hold one, as owner, which

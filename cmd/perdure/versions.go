@@ -235,7 +235,7 @@ const maxTold = 5
 // newest last, and where its aliases lead.
 func (l *local) published() (lines []string) {
 	ctx := context.Background()
-	all, err := l.engine.Configurations(ctx, "")
+	all, err := l.engine.Functions().Configurations(ctx, "")
 	if err != nil {
 		return nil
 	}
@@ -260,7 +260,7 @@ func (l *local) published() (lines []string) {
 			words = append([]string{fmt.Sprintf("%d more", more)}, words[more:]...)
 		}
 		line := name + ": " + strings.Join(words, ", ")
-		aliases, _ := l.engine.Aliases(ctx, name, "")
+		aliases, _ := l.engine.Functions().Aliases(ctx, name, "")
 		for _, a := range aliases {
 			line += "; " + a.Name + " → " + aliasLeads(a.Version, a.Weights)
 		}

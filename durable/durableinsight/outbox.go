@@ -7,8 +7,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/perdure/perdure/internal/observe/telemetry"
 	"github.com/perdure/perdure/protocol"
+	"github.com/perdure/perdure/telemetry"
 )
 
 // maxKept is how many bytes of records that could not be delivered are kept. The

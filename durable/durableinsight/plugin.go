@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/durable/plugin"
-	"github.com/perdure/perdure/internal/observe/telemetry"
 	"github.com/perdure/perdure/protocol"
+	"github.com/perdure/perdure/telemetry"
 )
 
 // maxDelivery bounds what delivering may add to an invocation.

@@ -5,7 +5,7 @@ import (
 	"io"
 	"log/slog"
 
-	"github.com/perdure/perdure/internal/observe/telemetry"
+	"github.com/perdure/perdure/telemetry"
 )
 
 // What is in a record, and what takes records. Perdure's engine makes its records

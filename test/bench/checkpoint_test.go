@@ -47,7 +47,7 @@ func BenchmarkCheckpointHTTP(b *testing.B) {
 		for _, writers := range []int{1, 64} {
 			b.Run(fmt.Sprintf("front=%s/writers=%d", f.name, writers), func(b *testing.B) {
 				e := open(b, sqlstore.Power)
-				url := front(b, lambdaapi.New(e, nil), f.opts)
+				url := front(b, lambdaapi.New(e, e.Functions(), nil), f.opts)
 				client := lambda.New(lambda.Options{
 					BaseEndpoint: &url, Region: "us-east-1",
 					Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
@@ -138,7 +138,7 @@ func invoke(b *testing.B, e *engine.Engine, executions int, body func(*protocol.
 	ready.Add(executions)
 	done.Add(executions)
 	begin := make(chan struct{})
-	err := e.Register(engine.Function{
+	err := e.Functions().Register(engine.Function{
 		Name: "bench", Timeout: time.Hour, Durable: &engine.DurableConfig{ExecutionTimeout: time.Hour},
 		Invoker: invokerFunc(func(inv *engine.Invocation) engine.Outcome {
 			defer done.Done()

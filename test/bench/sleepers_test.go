@@ -60,7 +60,7 @@ func reopen(b *testing.B, dir string) (e *engine.Engine, closeAll func()) {
 	if e, err = engine.Open(context.Background(), st, nil); err != nil {
 		b.Fatal(err)
 	}
-	err = e.Register(engine.Function{
+	err = e.Functions().Register(engine.Function{
 		Name: "sleeper", Timeout: time.Minute, Durable: &engine.DurableConfig{ExecutionTimeout: 366 * 24 * time.Hour},
 		Invoker: invokerFunc(func(inv *engine.Invocation) engine.Outcome { return sleep(b, e, inv) }),
 	})

@@ -103,14 +103,21 @@ func TestEmbedding(t *testing.T) {
 	p.kill()
 }
 
-// buildOutside makes a module in dir that uses the repository, with the files of
-// the order example, and builds it.
+// TestEngineExample runs the example of package engine as a program of its own.
+func TestEngineExample(t *testing.T) {
+	dir := t.TempDir()
+	example := read(t, filepath.Join(root, "engine/example_test.go"))
+	write(t, dir, "main.go", strings.NewReplacer("package engine_test", "package main", "func Example()", "func main()").Replace(example))
+	out, err := exec.CommandContext(t.Context(), buildModule(t, dir)).CombinedOutput()
+	if got, want := string(out), "SUCCEEDED \"Hello\"\n"; err != nil || got != want {
+		t.Errorf("got %q, %v, want %q", got, err, want)
+	}
+}
+
+// buildOutside builds a module in dir with the program and the files of the order
+// example.
 func buildOutside(t *testing.T, dir string) (binary string) {
 	t.Helper()
-	repository, err := filepath.Abs(root)
-	if err != nil {
-		t.Fatal(err)
-	}
 	files, err := filepath.Glob(filepath.Join(root, "examples/order/*.go"))
 	if err != nil {
 		t.Fatal(err)
@@ -122,6 +129,16 @@ func buildOutside(t *testing.T, dir string) (binary string) {
 		}
 		text := read(t, path)
 		write(t, dir, filepath.Base(path), strings.Replace(text, "func main() { durable.Start(processOrder) }\n", "", 1))
+	}
+	return buildModule(t, dir)
+}
+
+// buildModule makes of dir a module that uses the repository, and builds it.
+func buildModule(t *testing.T, dir string) (binary string) {
+	t.Helper()
+	repository, err := filepath.Abs(root)
+	if err != nil {
+		t.Fatal(err)
 	}
 	mod := regexp.MustCompile(`(?m)^module .*$`).ReplaceAllString(read(t, filepath.Join(root, "go.mod")), "module outside")
 	write(t, dir, "go.mod", fmt.Sprintf("%s\nrequire github.com/perdure/perdure v0.0.0\nreplace github.com/perdure/perdure => %s\n", mod, repository))

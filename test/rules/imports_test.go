@@ -18,13 +18,14 @@ const module = "github.com/perdure/perdure"
 // neighbours in its own folder. "anything" lifts the rule.
 var floors = []floor{
 	{"protocol", ""},
+	{"telemetry", "protocol"},
 	{"internal/text", ""},
 	{"internal/files", "internal/function/codestore"},
 	{"internal/observe", "protocol"},
 	{"internal/core", "protocol internal/files internal/observe/metrics"},
 	{"internal/sdk", "protocol"},
-	{"durable", "protocol internal/observe/telemetry internal/sdk"},
-	{"engine", "protocol internal/core internal/observe internal/text"},
+	{"durable", "protocol telemetry internal/sdk"},
+	{"engine", "protocol telemetry internal/core internal/observe internal/text"},
 	{".", "protocol durable engine internal/api internal/function/inprocess"},
 	{"internal/api", "protocol engine internal/core/history internal/core/store internal/files internal/function/attached internal/observe internal/text"},
 	{"internal/function", "protocol durable engine internal/api/runtimeapi internal/core/standstill internal/files internal/text"},

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -24,13 +23,9 @@ type FunctionVersion struct {
 	Durable bool
 }
 
-type aboutEngine interface {
-	Functions() (functions []engine.Function, functionARNs []string)
-}
-
 func (a *api) about(w http.ResponseWriter, _ *http.Request, _ string) error {
 	about := About{Name: "perdure", Version: a.opts.Version, Timestamp: Time(protocol.TimestampOf(time.Now()))}
-	functions, _ := a.engine.Functions()
+	functions, _ := a.registry.List()
 	for i := range functions {
 		f := &functions[i]
 		about.Functions = append(about.Functions, FunctionVersion{f.Name, f.Version, f.Durable != nil})

@@ -1,6 +1,7 @@
 package adminapi
 
 import (
+	"context"
 	"log/slog"
 
 	"github.com/perdure/perdure/engine"
@@ -17,7 +18,6 @@ const Prefix = "/perdure/"
 // error is a fault, which is logged and not shown. Every method may be called
 // concurrently.
 type Engine interface {
-	aboutEngine
 	listEngine
 	explainEngine
 	logEngine
@@ -29,7 +29,17 @@ type Engine interface {
 	exportEngine
 }
 
-var _ Engine = (*engine.Engine)(nil)
+// Functions is what the API needs to know of the functions of the service.
+type Functions interface {
+	List() (functions []engine.Function, functionARNs []string)
+	Configurations(ctx context.Context, function string) ([]*engine.Configuration, error)
+	Aliases(ctx context.Context, function, version string) ([]*engine.Alias, error)
+}
+
+var (
+	_ Engine    = (*engine.Engine)(nil)
+	_ Functions = (*engine.Functions)(nil)
+)
 
 // Options are what the API has to know beside the engine. The zero value, like
 // nil, is ready to use.
@@ -46,13 +56,14 @@ type Options struct {
 
 // api answers the routes.
 type api struct {
-	engine Engine
-	opts   Options
+	engine   Engine
+	registry Functions
+	opts     Options
 }
 
-// New returns the API in front of e, for the paths that begin with [Prefix].
-func New(e Engine, opts *Options) *route.Face {
-	a := &api{engine: e}
+// New returns the API in front of e and its functions, for the paths that begin with [Prefix].
+func New(e Engine, functions Functions, opts *Options) *route.Face {
+	a := &api{engine: e, registry: functions}
 	if opts != nil {
 		a.opts = *opts
 	}

@@ -34,7 +34,7 @@ func newWorld(t *testing.T) *world {
 	}
 	quiet := slog.New(slog.DiscardHandler)
 	workers := &attached.Hub{}
-	server := httptest.NewServer(adminapi.New(e, &adminapi.Options{Logger: quiet, Version: "v1", Workers: workers}))
+	server := httptest.NewServer(adminapi.New(e, e.Functions(), &adminapi.Options{Logger: quiet, Version: "v1", Workers: workers}))
 	t.Cleanup(func() {
 		server.Close()
 		if err := e.Close(context.Background()); err != nil {
@@ -47,7 +47,7 @@ func newWorld(t *testing.T) *world {
 // register adds a durable function that answers every invocation with answer.
 func (w *world) register(t *testing.T, name string, answer string) {
 	t.Helper()
-	err := w.engine.Register(engine.Function{
+	err := w.engine.Functions().Register(engine.Function{
 		Name: name, Invoker: invoker(func(*engine.Invocation) engine.Outcome { return engine.Outcome{Payload: []byte(answer)} }),
 		Durable: &engine.DurableConfig{ExecutionTimeout: time.Hour},
 	})
@@ -119,7 +119,7 @@ func (refusedBody) Read([]byte) (int, error) {
 func TestRefusedBody(t *testing.T) {
 	w := newWorld(t)
 	answer := httptest.NewRecorder()
-	adminapi.New(w.engine, nil).ServeHTTP(answer, httptest.NewRequest("POST", "/perdure/executions/arn/skip", refusedBody{}))
+	adminapi.New(w.engine, w.engine.Functions(), nil).ServeHTTP(answer, httptest.NewRequest("POST", "/perdure/executions/arn/skip", refusedBody{}))
 	if got := answer.Header().Get("X-Amzn-Errortype"); got != string(protocol.CodeRequestTimeout) {
 		t.Errorf("got %d %s, want %s", answer.Code, got, protocol.CodeRequestTimeout)
 	}

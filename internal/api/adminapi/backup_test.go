@@ -39,7 +39,7 @@ func TestBackup(t *testing.T) {
 			}, err
 		},
 	}
-	server := httptest.NewServer(adminapi.New(nil, &adminapi.Options{Backups: backups}))
+	server := httptest.NewServer(adminapi.New(nil, nil, &adminapi.Options{Backups: backups}))
 	defer server.Close()
 	client := &adminapi.Client{Endpoint: server.URL}
 

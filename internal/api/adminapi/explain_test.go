@@ -11,7 +11,7 @@ import (
 
 func TestExplain(t *testing.T) {
 	w := newWorld(t)
-	err := w.engine.Register(engine.Function{
+	err := w.engine.Functions().Register(engine.Function{
 		Name: "f", Durable: &engine.DurableConfig{ExecutionTimeout: time.Hour},
 		Invoker: invoker(func(*engine.Invocation) engine.Outcome {
 			return engine.Outcome{Error: &protocol.ErrorObject{ErrorType: "Runtime.ExitError", ErrorMessage: "exit status 7"}}

@@ -15,19 +15,13 @@ type Fork struct {
 	Before string `json:",omitempty"`
 	After  string `json:",omitempty"`
 	// Outcome is how the operation After ended, in place of how it did.
-	Outcome *Outcome `json:",omitempty"`
+	Outcome *engine.ForkOutcome `json:",omitempty"`
 	// DurableExecutionName is the new execution's; the default is that of the
 	// other with a number behind it.
 	DurableExecutionName string `json:",omitempty"`
 	// Qualifier is the version or alias that runs it; the default is the
 	// version of the other.
 	Qualifier string `json:",omitempty"`
-}
-
-// Outcome is how an operation ends: with a result, or with an error.
-type Outcome struct {
-	Result *string               `json:",omitempty"`
-	Error  *protocol.ErrorObject `json:",omitempty"`
 }
 
 // Forked is a new execution.
@@ -55,9 +49,7 @@ func (a *api) fork(w http.ResponseWriter, r *http.Request, req *engine.ForkReque
 		return err
 	}
 	req.Before, req.After, req.Name, req.Qualifier = body.Before, body.After, body.DurableExecutionName, body.Qualifier
-	if body.Outcome != nil {
-		req.Outcome = &engine.ForkOutcome{Result: body.Outcome.Result, Error: body.Outcome.Error}
-	}
+	req.Outcome = body.Outcome
 	started, err := a.engine.Fork(r.Context(), req)
 	if err != nil {
 		return err

@@ -34,7 +34,7 @@ func TestForkAndRedrive(t *testing.T) {
 			t.Errorf("got %+v, %v, want the origin %s", x, err, s.ARN)
 		}
 	}
-	_, err = w.client.Fork(t.Context(), s.ARN, &adminapi.Fork{After: "x", Outcome: &adminapi.Outcome{}})
+	_, err = w.client.Fork(t.Context(), s.ARN, &adminapi.Fork{After: "x", Outcome: &engine.ForkOutcome{}})
 	if e, ok := errors.AsType[*protocol.Error](err); !ok || e.Code != protocol.CodeNotFound || e.Message != "The execution has no operation x" {
 		t.Errorf("got %v", err)
 	}

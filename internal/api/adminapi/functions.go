@@ -56,8 +56,6 @@ type Alias struct {
 }
 
 type functionsEngine interface {
-	Configurations(ctx context.Context, function string) ([]*engine.Configuration, error)
-	Aliases(ctx context.Context, function, version string) ([]*engine.Alias, error)
 	CountOpen(ctx context.Context) ([]engine.OpenCount, error)
 }
 
@@ -73,7 +71,7 @@ func (a *api) functions(w http.ResponseWriter, r *http.Request, _ string) error 
 }
 
 func (a *api) listFunctions(ctx context.Context) (*FunctionList, error) {
-	all, err := a.engine.Configurations(ctx, "")
+	all, err := a.registry.Configurations(ctx, "")
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +127,7 @@ func (f *Function) count(c engine.OpenCount) {
 }
 
 func (a *api) addAliases(ctx context.Context, f *Function) error {
-	aliases, err := a.engine.Aliases(ctx, f.FunctionName, "")
+	aliases, err := a.registry.Aliases(ctx, f.FunctionName, "")
 	if e, ok := errors.AsType[*protocol.Error](err); ok && e.Code == protocol.CodeNotFound {
 		return nil // executions are all that is left
 	}

@@ -17,7 +17,7 @@ func TestFunctions(t *testing.T) {
 	}
 	w.register(t, "order", `{"Status":"SUCCEEDED"}`)
 	for _, version := range []string{"2", "10"} {
-		fn, _, err := w.engine.Lookup("order", "")
+		fn, _, err := w.engine.Functions().Lookup("order", "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -25,11 +25,11 @@ func TestFunctions(t *testing.T) {
 		fn.Invoker = invoker(func(*engine.Invocation) engine.Outcome {
 			return engine.Outcome{Payload: []byte(`{"Status":"PENDING"}`)}
 		})
-		if err := w.engine.Register(fn); err != nil {
+		if err := w.engine.Functions().Register(fn); err != nil {
 			t.Fatal(err)
 		}
 	}
-	_, err := w.engine.CreateAlias(t.Context(), &engine.AliasChange{Function: "order", Name: "live", Version: new("2"), Weights: &map[string]float64{"10": 0.25}})
+	_, err := w.engine.Functions().CreateAlias(t.Context(), &engine.AliasChange{Function: "order", Name: "live", Version: new("2"), Weights: &map[string]float64{"10": 0.25}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +41,7 @@ func TestFunctions(t *testing.T) {
 	if _, err := w.engine.Start(t.Context(), &engine.InvokeRequest{Function: "order:10"}); err != nil {
 		t.Fatal(err)
 	}
-	w.engine.Unregister("order", "10")
+	w.engine.Functions().Unregister("order", "10")
 	got, err := w.client.Functions(t.Context())
 	want := []adminapi.Function{{
 		FunctionName: "order",

@@ -19,7 +19,7 @@ func FuzzBeat(f *testing.F) {
 	f.Add([]byte(`{"Lines":[{},{},{}],"Running":null}`))
 	e, hub := farEngine(f)
 	took := &listener{Engine: e}
-	api := workerAPI(took, hub)
+	api := workerAPI(took, e.Functions(), hub)
 	worker := ""
 	f.Fuzz(func(t *testing.T, body []byte) {
 		if _, err := hub.FunctionOf(worker); err != nil {

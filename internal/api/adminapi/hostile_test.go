@@ -24,7 +24,7 @@ func farEngine(t testing.TB) (*engine.Engine, *attached.Hub) {
 	}
 	t.Cleanup(func() { _ = e.Close(context.Background()) })
 	hub := &attached.Hub{}
-	err = e.Register(engine.Function{Name: "far", Timeout: time.Minute, Invoker: hub.Function(attached.Settings{Name: "far"})})
+	err = e.Functions().Register(engine.Function{Name: "far", Timeout: time.Minute, Invoker: hub.Function(attached.Settings{Name: "far"})})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,8 +32,8 @@ func farEngine(t testing.TB) (*engine.Engine, *attached.Hub) {
 }
 
 // workerAPI is the API for the workers of hub.
-func workerAPI(e Engine, hub *attached.Hub) *route.Face {
-	return New(e, &Options{Logger: slog.New(slog.DiscardHandler), Workers: hub})
+func workerAPI(e Engine, functions Functions, hub *attached.Hub) *route.Face {
+	return New(e, functions, &Options{Logger: slog.New(slog.DiscardHandler), Workers: hub})
 }
 
 // TestBodiesMakeLittle: whatever JSON comes to a route, what is made of it is
@@ -44,7 +44,7 @@ func TestBodiesMakeLittle(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	api := workerAPI(e, hub)
+	api := workerAPI(e, e.Functions(), hub)
 	const size = 2 << 20
 	bodies := hostile.HostileJSON(size, "Lines", "Running", "Error", "Outcome", "From", "Payload")
 	if testing.Short() {

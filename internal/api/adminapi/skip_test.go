@@ -11,7 +11,7 @@ import (
 
 func TestSkip(t *testing.T) {
 	w := newWorld(t)
-	err := w.engine.Register(engine.Function{
+	err := w.engine.Functions().Register(engine.Function{
 		Name: "f", Durable: &engine.DurableConfig{ExecutionTimeout: 3600e9},
 		Invoker: invoker(func(*engine.Invocation) engine.Outcome {
 			return engine.Outcome{Error: &protocol.ErrorObject{ErrorType: "Runtime.ExitError"}}

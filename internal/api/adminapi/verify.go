@@ -12,24 +12,12 @@ import (
 	"github.com/perdure/perdure/engine"
 )
 
-// Problem is something about the stored executions that must not be.
-type Problem struct {
-	// Execution is an ARN or an id; empty if it is about the store as a whole.
-	Execution string `json:",omitempty"`
-	Text      string
-}
-
-// VerifySummary counts what was looked at.
-type VerifySummary struct {
-	Executions, Open, Entries, Events, Problems int64
-}
-
 // finding is one line of the answer: a problem, or at the end the summary or
 // why there is none.
 type finding struct {
-	Problem *Problem       `json:",omitempty"`
-	Summary *VerifySummary `json:",omitempty"`
-	Error   string         `json:",omitempty"`
+	Problem *engine.Problem       `json:",omitempty"`
+	Summary *engine.VerifySummary `json:",omitempty"`
+	Error   string                `json:",omitempty"`
 }
 
 type verifyEngine interface {
@@ -45,18 +33,18 @@ func (a *api) verify(w http.ResponseWriter, r *http.Request, _ string) error {
 		_ = lines.Encode(f) // a failure means that the client is gone, and so does the context
 		_ = flusher.Flush()
 	}
-	summary, err := a.engine.Verify(r.Context(), func(p engine.Problem) { tell(finding{Problem: &Problem{p.Execution, p.Text}}) })
+	summary, err := a.engine.Verify(r.Context(), func(p engine.Problem) { tell(finding{Problem: &p}) })
 	if err != nil {
 		tell(finding{Error: err.Error()})
 		return nil
 	}
-	tell(finding{Summary: (*VerifySummary)(&summary)})
+	tell(finding{Summary: &summary})
 	return nil
 }
 
 // Verify has the engine look at everything in its store, calls found for each
 // problem, and returns what was looked at.
-func (c *Client) Verify(ctx context.Context, found func(Problem)) (*VerifySummary, error) {
+func (c *Client) Verify(ctx context.Context, found func(engine.Problem)) (*engine.VerifySummary, error) {
 	answer, err := c.open(ctx, "POST", "/perdure/verify", nil, nil)
 	if err != nil {
 		return nil, err

@@ -22,7 +22,7 @@ func TestVerify(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	summary, err := w.client.Verify(t.Context(), func(p adminapi.Problem) { t.Errorf("got %+v", p) })
+	summary, err := w.client.Verify(t.Context(), func(p engine.Problem) { t.Errorf("got %+v", p) })
 	if err != nil || summary.Executions != 3 || summary.Events != 9 || summary.Problems != 0 {
 		t.Errorf("got %+v, %v", summary, err)
 	}
@@ -35,7 +35,7 @@ func TestVerifyThatBreaksOff(t *testing.T) {
 		`nonsense`:                     "is not an answer",
 	} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(answer)) }))
-		_, err := (&adminapi.Client{Endpoint: server.URL}).Verify(t.Context(), func(adminapi.Problem) {})
+		_, err := (&adminapi.Client{Endpoint: server.URL}).Verify(t.Context(), func(engine.Problem) {})
 		server.Close()
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q", answer, err, want)

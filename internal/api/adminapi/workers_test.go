@@ -23,7 +23,7 @@ func wantNotFound(t *testing.T, what string, err error) {
 
 func TestWorker(t *testing.T) {
 	w := newWorld(t)
-	err := w.engine.Register(engine.Function{
+	err := w.engine.Functions().Register(engine.Function{
 		Name: "far", Timeout: time.Minute, Durable: &engine.DurableConfig{ExecutionTimeout: time.Hour},
 		Invoker: w.workers.Function(attached.Settings{Name: "far", Version: "$LATEST", Timeout: time.Minute, MemoryMB: 256, Region: "us-east-1", Account: "000000000000"}),
 	})

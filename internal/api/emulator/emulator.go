@@ -23,10 +23,14 @@ import (
 
 // Engine is what the emulator needs of the durable execution service.
 type Engine interface {
-	Register(f engine.Function) error
-	Lookup(function, qualifier string) (f engine.Function, functionARN string, err error)
 	Start(ctx context.Context, req *engine.InvokeRequest) (*engine.Started, error)
 	List(ctx context.Context, req *engine.ListRequest) (items []engine.Summary, next string, err error)
+}
+
+// Functions is where the emulator registers the functions behind endpoints.
+type Functions interface {
+	Register(f engine.Function) error
+	Lookup(function, qualifier string) (f engine.Function, functionARN string, err error)
 }
 
 // Documents keep what must survive a restart. A store does.
@@ -47,10 +51,11 @@ type Options struct {
 // Emulator runs executions of functions behind endpoints. Its methods may be
 // called concurrently.
 type Emulator struct {
-	engine Engine
-	docs   Documents
-	opts   Options
-	face   *route.Face
+	engine   Engine
+	registry Functions
+	docs     Documents
+	opts     Options
+	face     *route.Face
 
 	starting sync.Mutex // held by one start at a time
 
@@ -80,9 +85,9 @@ const general = "*"
 const invocationTimeout = 15 * time.Minute
 
 // New makes an emulator in front of e. It can be used after [Emulator.Recall].
-func New(e Engine, docs Documents, opts *Options) *Emulator {
+func New(e Engine, functions Functions, docs Documents, opts *Options) *Emulator {
 	m := &Emulator{
-		engine: e, docs: docs, opts: *opts,
+		engine: e, registry: functions, docs: docs, opts: *opts,
 		functions: map[string]settings{}, endpoints: map[string]string{}, invokers: map[string]engine.Invoker{},
 	}
 	m.face = route.New(route.Face{Service: "perdure", Refuse: refuse, Routes: []route.Route{
@@ -111,7 +116,7 @@ func (m *Emulator) recall(ctx context.Context) error {
 		if err := json.Unmarshal(doc.Value, &s); err != nil {
 			return err
 		}
-		if _, _, err := m.engine.Lookup(doc.Key, ""); err == nil {
+		if _, _, err := m.registry.Lookup(doc.Key, ""); err == nil {
 			continue // the engine has a function of that name by now
 		}
 		if err := m.register(doc.Key, s); err != nil {
@@ -150,7 +155,7 @@ func (m *Emulator) isOpen(ctx context.Context, key string) (bool, error) {
 
 // register makes a function known to the engine.
 func (m *Emulator) register(name string, s settings) error {
-	err := m.engine.Register(engine.Function{
+	err := m.registry.Register(engine.Function{
 		Name: name, Timeout: invocationTimeout, Invoker: &router{m, name},
 		Durable: &engine.DurableConfig{ExecutionTimeout: time.Duration(s.ExecutionTimeout) * time.Second, RetentionDays: s.RetentionDays},
 	})
@@ -211,7 +216,7 @@ func (m *Emulator) isTheEngines(function string) bool {
 	if ours {
 		return false
 	}
-	_, _, err := m.engine.Lookup(function, "")
+	_, _, err := m.registry.Lookup(function, "")
 	return err == nil
 }
 

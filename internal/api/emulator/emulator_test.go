@@ -44,11 +44,11 @@ func (w *world) open() {
 		w.t.Fatal(err)
 	}
 	quiet := slog.New(slog.DiscardHandler)
-	w.emulator = emulator.New(w.Engine, w.store, &emulator.Options{Logger: quiet, Dial: dial})
+	w.emulator = emulator.New(w.Engine, w.Functions(), w.store, &emulator.Options{Logger: quiet, Dial: dial})
 	if err = w.emulator.Recall(context.Background()); err != nil {
 		w.t.Fatal(err)
 	}
-	lambda := lambdaapi.New(w.Engine, &lambdaapi.Options{Logger: quiet})
+	lambda := lambdaapi.New(w.Engine, w.Functions(), &lambdaapi.Options{Logger: quiet})
 	w.server = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == emulator.StartPath || r.URL.Path == emulator.EndpointPath {
 			w.emulator.Face().ServeHTTP(rw, r)
@@ -242,7 +242,7 @@ func TestNames(t *testing.T) {
 // TestFunctionsOfTheEngine can be started by the emulator's route, too.
 func TestFunctionsOfTheEngine(t *testing.T) {
 	w := newWorld(t)
-	err := w.Register(engine.Function{
+	err := w.Functions().Register(engine.Function{
 		Name: "own", Durable: &engine.DurableConfig{ExecutionTimeout: time.Minute},
 		Invoker: answering(`{"Status":"SUCCEEDED","Result":"7"}`),
 	})

@@ -42,7 +42,7 @@ func (a *api) createAlias(w http.ResponseWriter, r *http.Request, function strin
 	if err != nil {
 		return err
 	}
-	created, err := a.engine.CreateAlias(r.Context(), change)
+	created, err := a.registry.CreateAlias(r.Context(), change)
 	if err != nil {
 		return err
 	}
@@ -57,7 +57,7 @@ func (a *api) updateAlias(w http.ResponseWriter, r *http.Request, subject string
 	if err != nil {
 		return err
 	}
-	changed, err := a.engine.UpdateAlias(r.Context(), change)
+	changed, err := a.registry.UpdateAlias(r.Context(), change)
 	if err != nil {
 		return err
 	}
@@ -138,7 +138,7 @@ func (a *api) getAlias(w http.ResponseWriter, r *http.Request, subject string) e
 	if err != nil {
 		return err
 	}
-	alias, err := a.engine.Alias(r.Context(), function, name)
+	alias, err := a.registry.Alias(r.Context(), function, name)
 	if err != nil {
 		return err
 	}
@@ -151,7 +151,7 @@ func (a *api) deleteAlias(w http.ResponseWriter, r *http.Request, subject string
 	if err != nil {
 		return err
 	}
-	if err := a.engine.DeleteAlias(r.Context(), function, name); err != nil {
+	if err := a.registry.DeleteAlias(r.Context(), function, name); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)
@@ -181,7 +181,7 @@ func (a *api) aliases(w http.ResponseWriter, r *http.Request, function string) e
 	if err := q.err(); err != nil {
 		return err
 	}
-	all, err := a.engine.Aliases(r.Context(), function, version)
+	all, err := a.registry.Aliases(r.Context(), function, version)
 	if err != nil {
 		return err
 	}

@@ -17,16 +17,6 @@ import (
 // concurrently. The strings and slices handed in belong to the engine from
 // then on.
 type Engine interface {
-	Configurations(ctx context.Context, function string) ([]*engine.Configuration, error)
-	Configuration(ctx context.Context, function, qualifier string) (*engine.Configuration, error)
-	DeleteFunction(ctx context.Context, function, qualifier string) (draining bool, err error)
-	PublishVersion(ctx context.Context, req *engine.PublishRequest) (*engine.Configuration, error)
-	Alias(ctx context.Context, function, name string) (*engine.Alias, error)
-	Aliases(ctx context.Context, function, version string) ([]*engine.Alias, error)
-	CreateAlias(ctx context.Context, change *engine.AliasChange) (*engine.Alias, error)
-	UpdateAlias(ctx context.Context, change *engine.AliasChange) (*engine.Alias, error)
-	DeleteAlias(ctx context.Context, function, name string) error
-	Lookup(function, qualifier string) (f engine.Function, functionARN string, err error)
 	Start(ctx context.Context, req *engine.InvokeRequest) (*engine.Started, error)
 	Wait(ctx context.Context, arn string) (*engine.Result, error)
 	Call(ctx context.Context, req *engine.InvokeRequest) (*engine.Result, error)
@@ -45,7 +35,25 @@ type Engine interface {
 	HeartbeatCallback(ctx context.Context, callbackID string) error
 }
 
-var _ Engine = (*engine.Engine)(nil)
+// Functions is what the API needs to know of the functions of the service. What
+// is said of [Engine] holds here, too.
+type Functions interface {
+	Configurations(ctx context.Context, function string) ([]*engine.Configuration, error)
+	Configuration(ctx context.Context, function, qualifier string) (*engine.Configuration, error)
+	DeleteFunction(ctx context.Context, function, qualifier string) (draining bool, err error)
+	PublishVersion(ctx context.Context, req *engine.PublishRequest) (*engine.Configuration, error)
+	Alias(ctx context.Context, function, name string) (*engine.Alias, error)
+	Aliases(ctx context.Context, function, version string) ([]*engine.Alias, error)
+	CreateAlias(ctx context.Context, change *engine.AliasChange) (*engine.Alias, error)
+	UpdateAlias(ctx context.Context, change *engine.AliasChange) (*engine.Alias, error)
+	DeleteAlias(ctx context.Context, function, name string) error
+	Lookup(function, qualifier string) (f engine.Function, functionARN string, err error)
+}
+
+var (
+	_ Engine    = (*engine.Engine)(nil)
+	_ Functions = (*engine.Functions)(nil)
+)
 
 // Options change how the API behaves. The zero value is the relaxed API that
 // development wants.
@@ -63,17 +71,19 @@ type Options struct {
 // api answers the operations.
 type api struct {
 	engine     Engine
+	registry   Functions
 	log        *slog.Logger
 	strict     bool
 	asyncCalls chan struct{} // one element per call that nobody waits for
 }
 
-// New returns the Lambda API in front of e. Nil options are the defaults.
-func New(e Engine, opts *Options) *route.Face {
+// New returns the Lambda API in front of e and its functions. Nil options are the
+// defaults.
+func New(e Engine, functions Functions, opts *Options) *route.Face {
 	if opts == nil {
 		opts = &Options{}
 	}
-	return route.New(route.Face{Service: "lambda", Routes: newAPI(e, opts).routes(), Refuse: Refuse}, Shell(opts.Logger))
+	return route.New(route.Face{Service: "lambda", Routes: newAPI(e, functions, opts).routes(), Refuse: Refuse}, Shell(opts.Logger))
 }
 
 // Through is the Lambda API of an engine elsewhere: h passes requests on. A nil
@@ -86,9 +96,10 @@ func Through(h http.Handler, log *slog.Logger) *route.Face {
 	return route.New(route.Face{Service: "lambda", Routes: routes, Refuse: Refuse}, Shell(log))
 }
 
-func newAPI(e Engine, opts *Options) *api {
+func newAPI(e Engine, functions Functions, opts *Options) *api {
 	return &api{
 		engine:     e,
+		registry:   functions,
 		log:        cmp.Or(opts.Logger, slog.Default()),
 		strict:     opts.Strict,
 		asyncCalls: make(chan struct{}, maxAsyncCalls),

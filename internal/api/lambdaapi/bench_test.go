@@ -82,7 +82,7 @@ func BenchmarkNothingHTTP(b *testing.B) {
 func BenchmarkCheckpointHandler(b *testing.B) {
 	for _, n := range []int{1, 100} {
 		b.Run(fmt.Sprintf("steps=%d", n), func(b *testing.B) {
-			h := New(stepReply(n), nil)
+			h := New(stepReply(n), nil, nil)
 			body := bytes.NewReader(stepBatch(n))
 			r, err := http.NewRequest("POST", "http://localhost"+checkpointPath, io.NopCloser(body))
 			if err != nil {

@@ -38,7 +38,7 @@ func TestTenants(t *testing.T) {
 		{Name: "together", Invoker: witness{}, Durable: durable},
 		{Name: "plain", Invoker: witness{}, PerTenant: true},
 	} {
-		if err := e.Register(f); err != nil {
+		if err := e.Functions().Register(f); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -68,7 +68,7 @@ func TestTenants(t *testing.T) {
 func TestTraceHeader(t *testing.T) {
 	const header = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
 	e := realEngine(t)
-	if err := e.Register(engine.Function{Name: "witness", Invoker: witness{}, Durable: &engine.DurableConfig{ExecutionTimeout: time.Minute}}); err != nil {
+	if err := e.Functions().Register(engine.Function{Name: "witness", Invoker: witness{}, Durable: &engine.DurableConfig{ExecutionTimeout: time.Minute}}); err != nil {
 		t.Fatal(err)
 	}
 	url, _ := serve(t, e, nil)

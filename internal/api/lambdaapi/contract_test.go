@@ -95,7 +95,7 @@ func TestEveryErrorReachesTheClient(t *testing.T) {
 		for _, code := range documentedErrors[name] {
 			t.Run(name+"/"+string(code), func(t *testing.T) {
 				e := &refusing{err: protocol.Errorf(code, "why not")}
-				to := &caller{t: t, url: newServer(t, New(e, &Options{Logger: quiet})).URL}
+				to := &caller{t: t, url: newServer(t, New(e, e, &Options{Logger: quiet})).URL}
 				checkError(t, c.call(to, sample), code, "why not")
 			})
 		}
@@ -197,9 +197,9 @@ func newWorld(t *testing.T) *world {
 		(*w.api.Load()).ServeHTTP(rw, r)
 	})).URL
 	ctx := t.Context()
-	_, err := w.engine.PublishVersion(ctx, &engine.PublishRequest{Function: "shop"})
+	_, err := w.engine.Functions().PublishVersion(ctx, &engine.PublishRequest{Function: "shop"})
 	w.must(err)
-	_, err = w.engine.CreateAlias(ctx, &engine.AliasChange{Function: "shop", Name: "live", Version: aws.String("1")})
+	_, err = w.engine.Functions().CreateAlias(ctx, &engine.AliasChange{Function: "shop", Name: "live", Version: aws.String("1")})
 	w.must(err)
 	return w
 }
@@ -218,13 +218,13 @@ func (w *world) open(versions bool) {
 	w.engine, err = engine.Open(w.t.Context(), w.store, nil)
 	w.must(err)
 	if versions {
-		w.must(w.engine.RunVersions(w.t.Context(), w.made))
+		w.must(w.engine.Functions().RunVersions(w.t.Context(), w.made))
 	}
 	durable := &engine.DurableConfig{ExecutionTimeout: time.Hour}
-	w.must(w.engine.Register(engine.Function{Name: "shop", Invoker: w.made.made["red"], Durable: durable}))
-	w.must(w.engine.Register(engine.Function{Name: "manual", Invoker: manual{w}, Durable: durable, Timeout: time.Minute}))
-	w.must(w.engine.Register(engine.Function{Name: "slow", Invoker: release{"slow", make(chan struct{})}, Timeout: time.Minute}))
-	var h http.Handler = New(w.engine, &Options{Logger: quiet})
+	w.must(w.engine.Functions().Register(engine.Function{Name: "shop", Invoker: w.made.made["red"], Durable: durable}))
+	w.must(w.engine.Functions().Register(engine.Function{Name: "manual", Invoker: manual{w}, Durable: durable, Timeout: time.Minute}))
+	w.must(w.engine.Functions().Register(engine.Function{Name: "slow", Invoker: release{"slow", make(chan struct{})}, Timeout: time.Minute}))
+	var h http.Handler = New(w.engine, w.engine.Functions(), &Options{Logger: quiet})
 	w.api.Store(&h)
 }
 
@@ -300,6 +300,7 @@ func (w *world) callback() (id, arn string) {
 // refusing is an engine that does nothing but refuse. It knows one function.
 type refusing struct {
 	Engine
+	Functions
 	err error
 }
 

@@ -484,9 +484,9 @@ func drainingShop(w *world) *subject {
 	w.made.mu.Unlock()
 	w.reopen(true)
 	ctx := w.t.Context()
-	w.must(w.engine.DeleteAlias(ctx, "shop", "live"))
+	w.must(w.engine.Functions().DeleteAlias(ctx, "shop", "live"))
 	w.must(callInvoke(w.caller(), &subject{function: "shop", qualifier: "1", kind: types.InvocationTypeEvent}))
-	_, err := w.engine.DeleteFunction(ctx, "shop", "1")
+	_, err := w.engine.Functions().DeleteFunction(ctx, "shop", "1")
 	w.must(err)
 	return &subject{function: "shop", qualifier: "1"}
 }

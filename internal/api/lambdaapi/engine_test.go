@@ -93,7 +93,7 @@ func TestWithEngine(t *testing.T) {
 	url, logged := serve(t, e, nil)
 	c := sdkClient(url)
 	f := &orderFunction{t: t, client: c, callbacks: make(chan string, 1), tokens: make(chan string, 1)}
-	err := e.Register(engine.Function{Name: "order", Version: "7", Invoker: f, Durable: &engine.DurableConfig{ExecutionTimeout: time.Minute}})
+	err := e.Functions().Register(engine.Function{Name: "order", Version: "7", Invoker: f, Durable: &engine.DurableConfig{ExecutionTimeout: time.Minute}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -201,7 +201,7 @@ func TestWithEngineStopped(t *testing.T) {
 	url, _ := serve(t, e, nil)
 	c := sdkClient(url)
 	f := &orderFunction{t: t, client: c, callbacks: make(chan string, 1), tokens: make(chan string, 1)}
-	if err := e.Register(engine.Function{Name: "order", Invoker: f, Durable: &engine.DurableConfig{ExecutionTimeout: time.Minute}}); err != nil {
+	if err := e.Functions().Register(engine.Function{Name: "order", Invoker: f, Durable: &engine.DurableConfig{ExecutionTimeout: time.Minute}}); err != nil {
 		t.Fatal(err)
 	}
 	answer := make(chan *lambda.InvokeOutput)

@@ -30,6 +30,7 @@ const (
 // does not expect panics.
 type fakeEngine struct {
 	Engine
+	Functions
 	lookup     func(function, qualifier string) (engine.Function, error)
 	start      func(*engine.InvokeRequest) (*engine.Started, error)
 	wait       func(ctx context.Context, arn string) (*engine.Result, error)
@@ -129,7 +130,11 @@ func serve(t testing.TB, e Engine, opts *Options) (url string, logged *bytes.Buf
 	}
 	logged = &bytes.Buffer{}
 	opts.Logger = slog.New(slog.NewTextHandler(logged, nil))
-	return newServer(t, New(e, opts)).URL, logged
+	functions, fake := e.(Functions)
+	if !fake {
+		functions = e.(*engine.Engine).Functions()
+	}
+	return newServer(t, New(e, functions, opts)).URL, logged
 }
 
 func newServer(t testing.TB, h http.Handler) *httptest.Server {

@@ -26,7 +26,7 @@ func TestFullDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer e.Close(context.Background())
-	err = e.Register(engine.Function{Name: "order", Durable: &engine.DurableConfig{ExecutionTimeout: time.Hour}, Invoker: hanging{}})
+	err = e.Functions().Register(engine.Function{Name: "order", Durable: &engine.DurableConfig{ExecutionTimeout: time.Hour}, Invoker: hanging{}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +41,7 @@ func TestFullDisk(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	api := New(e, &Options{Logger: quiet})
+	api := New(e, e.Functions(), &Options{Logger: quiet})
 	for _, path := range []string{
 		"/2015-03-31/functions/order:$LATEST/invocations",
 		executions + url.PathEscape(started.ARN) + "/stop", executions + url.PathEscape(started.ARN) + "/pause",

@@ -76,7 +76,7 @@ func (a *api) functions(w http.ResponseWriter, r *http.Request, _ string) error 
 	if err := q.err(); err != nil {
 		return err
 	}
-	all, err := a.engine.Configurations(r.Context(), "")
+	all, err := a.registry.Configurations(r.Context(), "")
 	if err != nil {
 		return err
 	}
@@ -142,7 +142,7 @@ func (a *api) configurationOf(r *http.Request, function string) (*engine.Configu
 	if err != nil {
 		return nil, err
 	}
-	return a.engine.Configuration(r.Context(), function, qualifier)
+	return a.registry.Configuration(r.Context(), function, qualifier)
 }
 
 func functionQualifier(r *http.Request, function string) (string, error) {
@@ -159,7 +159,7 @@ func (a *api) deleteFunction(w http.ResponseWriter, r *http.Request, function st
 	if err != nil {
 		return err
 	}
-	draining, err := a.engine.DeleteFunction(r.Context(), function, qualifier)
+	draining, err := a.registry.DeleteFunction(r.Context(), function, qualifier)
 	switch {
 	case err != nil:
 		return err

@@ -69,7 +69,7 @@ func newShop(t *testing.T) *shop {
 	e := realEngine(t)
 	url, _ := serve(t, e, nil)
 	s := &shop{t, e, sdkClient(url), url, &releases{made: map[string]release{}}}
-	if err := e.RunVersions(t.Context(), s.releases); err != nil {
+	if err := e.Functions().RunVersions(t.Context(), s.releases); err != nil {
 		t.Fatal(err)
 	}
 	return s
@@ -78,7 +78,7 @@ func newShop(t *testing.T) *shop {
 func (s *shop) register(name string, r release) {
 	s.t.Helper()
 	s.releases.made[r.name] = r
-	err := s.engine.Register(engine.Function{
+	err := s.engine.Functions().Register(engine.Function{
 		Name: name, Invoker: r, Timeout: time.Minute, Durable: &engine.DurableConfig{ExecutionTimeout: time.Hour, RetentionDays: 3},
 		Description: "sells", Runtime: "provided.al2023", Handler: "bootstrap", MemoryMB: 256,
 	})
@@ -182,7 +182,7 @@ func TestListVersionsAndFunctions(t *testing.T) {
 		s.publish("shop")
 	}
 	s.register("other", release{name: "red"})
-	if err := s.engine.Register(engine.Function{Name: "numbered", Version: "7", Invoker: release{name: "x"}}); err != nil {
+	if err := s.engine.Functions().Register(engine.Function{Name: "numbered", Version: "7", Invoker: release{name: "x"}}); err != nil {
 		t.Fatal(err)
 	}
 	var versions []string

@@ -23,11 +23,11 @@ func TestBodiesMakeLittle(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = e.Close(context.Background()) })
-	err = e.Register(engine.Function{Name: "order", Timeout: time.Minute, Durable: &engine.DurableConfig{ExecutionTimeout: time.Hour}, Invoker: release{"order", make(chan struct{})}})
+	err = e.Functions().Register(engine.Function{Name: "order", Timeout: time.Minute, Durable: &engine.DurableConfig{ExecutionTimeout: time.Hour}, Invoker: release{"order", make(chan struct{})}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	face := New(e, &Options{Logger: slog.New(slog.DiscardHandler)})
+	face := New(e, e.Functions(), &Options{Logger: slog.New(slog.DiscardHandler)})
 	const size, most = 2 << 20, 24 << 20
 	bodies := hostile.HostileJSON(size, "Updates", "StackTrace", "Error", "AdditionalVersionWeights", "RoutingConfig")
 	for _, text := range hostile.HostileJSON(size, "StackTrace", "Payload") {

@@ -183,7 +183,7 @@ func TestInvokeTooManyEvents(t *testing.T) {
 			<-release
 			return nil, errors.New("closed")
 		}}
-		a := newAPI(e, &Options{Logger: quiet})
+		a := newAPI(e, e, &Options{Logger: quiet})
 		for range maxAsyncCalls {
 			if err := a.callLater(t.Context(), &engine.InvokeRequest{}); err != nil {
 				t.Fatal(err)
@@ -263,7 +263,7 @@ func TestInvokeHangUp(t *testing.T) {
 	var logged bytes.Buffer
 	w := httptest.NewRecorder()
 	r := httptest.NewRequestWithContext(ctx, "POST", "http://localhost"+invokePath, nil)
-	New(e, &Options{Logger: slog.New(slog.NewTextHandler(&logged, nil))}).ServeHTTP(w, r)
+	New(e, e, &Options{Logger: slog.New(slog.NewTextHandler(&logged, nil))}).ServeHTTP(w, r)
 	if logged.Len() > 0 || w.Body.Len() > 0 {
 		t.Errorf("got log %q and body %q, want neither", &logged, w.Body)
 	}

@@ -35,7 +35,7 @@ func (a *api) publish(w http.ResponseWriter, r *http.Request, function string) e
 	if err != nil {
 		return err
 	}
-	c, err := a.engine.PublishVersion(r.Context(), req)
+	c, err := a.registry.PublishVersion(r.Context(), req)
 	if err != nil {
 		return err
 	}
@@ -57,7 +57,7 @@ func (a *api) versions(w http.ResponseWriter, r *http.Request, function string) 
 	if err := q.err(); err != nil {
 		return err
 	}
-	all, err := a.engine.Configurations(r.Context(), function)
+	all, err := a.registry.Configurations(r.Context(), function)
 	if err != nil {
 		return err
 	}

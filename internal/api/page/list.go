@@ -52,7 +52,7 @@ func (s *site) list(r *http.Request) (frame, error) {
 }
 
 func (s *site) functionNames() []string {
-	functions, _ := s.engine.Functions()
+	functions, _ := s.functions.List()
 	var names []string
 	for _, f := range functions {
 		names = append(names, f.Name)

@@ -59,7 +59,7 @@ func (b busy) Invoke(ctx context.Context, inv *engine.Invocation) engine.Outcome
 func (f *fixture) run(b busy) string {
 	f.t.Helper()
 	b.engine = f.engine
-	err := f.engine.Register(engine.Function{Name: "busy", Timeout: time.Minute, Invoker: b, Durable: &engine.DurableConfig{ExecutionTimeout: time.Hour}})
+	err := f.engine.Functions().Register(engine.Function{Name: "busy", Timeout: time.Minute, Invoker: b, Durable: &engine.DurableConfig{ExecutionTimeout: time.Hour}})
 	if err != nil {
 		f.t.Fatal(err)
 	}

@@ -27,7 +27,6 @@ const Prefix = "/ui/"
 // an error that wraps a *protocol.Error and is shown; any other error is a fault,
 // which is logged and not shown.
 type Engine interface {
-	Functions() (functions []engine.Function, functionARNs []string)
 	List(ctx context.Context, req *engine.ListRequest) (items []engine.Summary, next string, err error)
 	Describe(ctx context.Context, arn string) (*engine.Description, error)
 	Explain(ctx context.Context, arn string) (*engine.Explanation, error)
@@ -46,7 +45,15 @@ type Engine interface {
 	FailCallback(ctx context.Context, callbackID string, reason *protocol.ErrorObject) error
 }
 
-var _ Engine = (*engine.Engine)(nil)
+// Functions is what the pages show of functions.
+type Functions interface {
+	List() (functions []engine.Function, functionARNs []string)
+}
+
+var (
+	_ Engine    = (*engine.Engine)(nil)
+	_ Functions = (*engine.Functions)(nil)
+)
 
 // Options are what the pages have to know beside the engine. The zero value,
 // like nil, is ready to use.
@@ -59,11 +66,12 @@ type Options struct {
 
 // site answers the routes.
 type site struct {
-	engine  Engine
-	log     *slog.Logger
-	version string
-	pages   map[string]*template.Template
-	reading chan struct{} // holds one for each long page that is being read
+	engine    Engine
+	functions Functions
+	log       *slog.Logger
+	version   string
+	pages     map[string]*template.Template
+	reading   chan struct{} // holds one for each long page that is being read
 }
 
 //go:embed assets
@@ -72,11 +80,14 @@ var assets embed.FS
 // New returns the pages of e, for the paths that begin with [Prefix]. It keeps
 // other sites from pressing its buttons; who may see the pages at all is the
 // server's to decide.
-func New(e Engine, opts *Options) *route.Face {
+func New(e Engine, functions Functions, opts *Options) *route.Face {
 	if opts == nil {
 		opts = &Options{}
 	}
-	s := &site{engine: e, log: cmp.Or(opts.Logger, slog.Default()), version: opts.Version, pages: parse(), reading: make(chan struct{}, readers)}
+	s := &site{
+		engine: e, functions: functions, log: cmp.Or(opts.Logger, slog.Default()), version: opts.Version,
+		pages: parse(), reading: make(chan struct{}, readers),
+	}
 	return route.New(route.Face{Service: "perdure", Prefix: Prefix, Login: route.Session, Routes: s.routes(), Refuse: missing}, lambdaapi.Shell(opts.Logger))
 }
 

@@ -30,12 +30,12 @@ func newFixture(t *testing.T) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &fixture{t: t, engine: e, server: httptest.NewServer(New(e, &Options{Version: "9.9"}))}
+	f := &fixture{t: t, engine: e, server: httptest.NewServer(New(e, e.Functions(), &Options{Version: "9.9"}))}
 	t.Cleanup(func() {
 		f.server.Close()
 		e.Close(context.Background())
 	})
-	err = e.Register(engine.Function{
+	err = e.Functions().Register(engine.Function{
 		Name: "approve", Timeout: time.Minute, Invoker: approver{e}, Durable: &engine.DurableConfig{ExecutionTimeout: time.Hour},
 	})
 	if err != nil {

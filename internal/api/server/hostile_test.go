@@ -47,7 +47,7 @@ func newEcho(t *testing.T) *engine.Engine {
 			t.Error(err)
 		}
 	})
-	if err := e.Register(engine.Function{Name: "echo", Invoker: echoFunction{}, Timeout: time.Minute}); err != nil {
+	if err := e.Functions().Register(engine.Function{Name: "echo", Invoker: echoFunction{}, Timeout: time.Minute}); err != nil {
 		t.Fatal(err)
 	}
 	return e
@@ -61,7 +61,7 @@ func newTarget(t *testing.T, limits Limits) *target {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := New([]*route.Face{lambdaapi.New(e, &lambdaapi.Options{Logger: quiet})}, &Options{Logger: quiet, Limits: limits})
+	s := New([]*route.Face{lambdaapi.New(e, e.Functions(), &lambdaapi.Options{Logger: quiet})}, &Options{Logger: quiet, Limits: limits})
 	go s.Serve(l)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithCancel(context.Background())

@@ -41,8 +41,8 @@ func lambdaOf(h http.Handler) []*route.Face { return []*route.Face{lambdaapi.Thr
 // allFaces are those of an engine, each of which says its name.
 func allFaces() []*route.Face {
 	return append(lambdaOf(named("lambda")),
-		answeredBy(named("admin"), adminapi.New(nil, nil)), answeredBy(named("page"), page.New(nil, nil)),
-		answeredBy(named("emulator"), emulator.New(nil, nil, &emulator.Options{}).Face()))
+		answeredBy(named("admin"), adminapi.New(nil, nil, nil)), answeredBy(named("page"), page.New(nil, nil, nil)),
+		answeredBy(named("emulator"), emulator.New(nil, nil, nil, &emulator.Options{}).Face()))
 }
 
 // withProbes are options for the server's own routes.

@@ -43,7 +43,8 @@ func TestStalledBodyIsAnsweredInTime(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				l := make(pipes)
-				s := New([]*route.Face{lambdaapi.New(newEcho(t), &lambdaapi.Options{})}, &Options{})
+				e := newEcho(t)
+				s := New([]*route.Face{lambdaapi.New(e, e.Functions(), &lambdaapi.Options{})}, &Options{})
 				go s.Serve(l)
 				defer s.http.Close()
 				client, conn := net.Pipe()

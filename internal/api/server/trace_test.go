@@ -54,7 +54,7 @@ func TestSpans(t *testing.T) {
 				io.WriteString(w, "x")
 			})
 			var list spanList
-			s := New(append(lambdaOf(face), answeredBy(face, adminapi.New(nil, nil)), answeredBy(face, page.New(nil, nil))), &Options{Spans: &list})
+			s := New(append(lambdaOf(face), answeredBy(face, adminapi.New(nil, nil, nil)), answeredBy(face, page.New(nil, nil, nil))), &Options{Spans: &list})
 			r := httptest.NewRequest(test.method, "http://localhost"+test.path, nil)
 			if test.header != "" {
 				r.Header.Set(test.header, test.value)

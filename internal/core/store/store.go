@@ -304,3 +304,73 @@ func (e *LockedError) Error() string {
 	}
 	return fmt.Sprintf("%s is in use by another engine (%s)", e.Path, e.Owner)
 }
+
+// Check refuses writes that no store can accept whatever it holds: mistakes of
+// the caller, not lost races. Every Commit begins with it.
+func Check(writes []Write) error {
+	for _, w := range writes {
+		switch {
+		case w.ID == "":
+			return fmt.Errorf("store: a write without an execution id")
+		case w.Entry.Seq < 1:
+			return fmt.Errorf("store: %s: entry %d: entries count from 1", w.ID, w.Entry.Seq)
+		case w.Entry.Seq == 1 && w.Row == nil:
+			return fmt.Errorf("store: %s: the first entry needs a row", w.ID)
+		case w.Row != nil && w.Row.ID != w.ID:
+			return fmt.Errorf("store: %s: the row is of execution %q", w.ID, w.Row.ID)
+		}
+	}
+	return nil
+}
+
+// Check refuses a query without a limit.
+func (q *Query) Check() error {
+	if q.Limit < 1 {
+		return fmt.Errorf("store: a list needs a limit, got %d", q.Limit)
+	}
+	return nil
+}
+
+// CheckDocument refuses a document that is out of bounds. Every PutDocument and
+// EnsureDocument begins with it.
+func CheckDocument(kind, key string, value []byte) error {
+	for _, name := range []string{kind, key} {
+		if name == "" || len(name) > MaxDocumentName {
+			return fmt.Errorf("store: document %.40q of kind %.40q: a kind and a key have 1 to %d bytes", key, kind, MaxDocumentName)
+		}
+	}
+	if len(value) > MaxDocument {
+		return fmt.Errorf("store: document %q of kind %q: a value has at most %d bytes, not %d", key, kind, MaxDocument, len(value))
+	}
+	return nil
+}
+
+// LogLine is one line that a function wrote for an execution.
+type LogLine struct {
+	// Seq is the line's place in the execution's log, from 1. The store gives
+	// it. Lines that were dropped leave a gap at the beginning.
+	Seq       int64
+	Time      protocol.Timestamp
+	RequestID string // the invocation during which it was written
+	Operation string // the id of the operation that it is about; empty if unknown
+	Stream    string // stdout, stderr or notice
+	Text      string // valid UTF-8
+}
+
+// LogWrite adds lines to the log of one execution.
+type LogWrite struct {
+	ID    string
+	Lines []LogLine // their Seq does not count
+}
+
+const (
+	// MaxLog bounds the log of one execution in bytes, as [LogLine.Size]
+	// counts them. When a log grows beyond it, its oldest lines are dropped. A
+	// store may keep up to half as much again, so as not to do it for each line.
+	MaxLog = 2 << 20
+	// lineCost is what a line counts beside its text.
+	lineCost = 64
+)
+
+// Size is what a line counts against [MaxLog].
+func (l *LogLine) Size() int { return len(l.Text) + lineCost }

@@ -76,7 +76,7 @@ func (w *world) register(name, function string, configure func(*sandbox.Config))
 	}
 	w.pools = append(w.pools, pool)
 	fn.Invoker = pool
-	if err := w.Register(fn); err != nil {
+	if err := w.Functions().Register(fn); err != nil {
 		w.t.Fatal(err)
 	}
 	return pool

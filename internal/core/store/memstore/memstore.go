@@ -7,6 +7,7 @@ package memstore
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"iter"
 	"maps"
@@ -357,4 +358,28 @@ func selects(q *store.Query, row *store.Row) bool {
 		strings.HasPrefix(row.Name, q.NamePrefix) &&
 		(q.Doing == 0 || row.Doing&q.Doing != 0) &&
 		(q.Since == 0 || row.Doing != 0 && row.Since < q.Since)
+}
+
+// Count implements [store.Store].
+func (s *Store) Count(ctx context.Context, statuses []protocol.ExecutionStatus) ([]store.Count, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if err := s.usableLocked(ctx); err != nil {
+		return nil, err
+	}
+	numbers := map[store.Count]int{}
+	for _, e := range s.executions {
+		if slices.Contains(statuses, e.row.Status) {
+			numbers[store.Count{Function: e.row.Function, Version: e.row.Version, Status: e.row.Status}]++
+		}
+	}
+	var counts []store.Count
+	for c, n := range numbers {
+		c.N = n
+		counts = append(counts, c)
+	}
+	slices.SortFunc(counts, func(a, b store.Count) int {
+		return cmp.Or(strings.Compare(a.Function, b.Function), strings.Compare(a.Version, b.Version), cmp.Compare(a.Status, b.Status))
+	})
+	return counts, nil
 }

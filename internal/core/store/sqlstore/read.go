@@ -4,8 +4,12 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
+	"os"
+	"strings"
 
 	"github.com/perdure/perdure/internal/core/store"
+	"github.com/perdure/perdure/internal/observe/metrics"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -125,3 +129,82 @@ func (v values) places() []any {
 func (v values) text(i int) string { s, _ := v[i].(string); return s }
 func (v values) int(i int) int64   { n, _ := v[i].(int64); return n }
 func (v values) blob(i int) []byte { b, _ := v[i].([]byte); return b }
+
+// Count implements [store.Store]. It reads an index that has all it needs.
+func (s *Store) Count(ctx context.Context, statuses []protocol.ExecutionStatus) ([]store.Count, error) {
+	query, args := counting(statuses)
+	rows, err := s.readers.db.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, s.readers.fault(err)
+	}
+	defer rows.Close()
+	var counts []store.Count
+	for rows.Next() {
+		var c store.Count
+		if err := rows.Scan(&c.Function, &c.Version, &c.Status, &c.N); err != nil {
+			return nil, s.readers.fault(err)
+		}
+		counts = append(counts, c)
+	}
+	return counts, s.readers.fault(rows.Err())
+}
+
+// counting writes a count in SQL.
+func counting(statuses []protocol.ExecutionStatus) (string, []any) {
+	places, args := []string{"NULL"}, []any(nil)
+	for _, status := range statuses {
+		args = append(args, string(status))
+		places = append(places, fmt.Sprintf("$%d", len(args)))
+	}
+	return "SELECT function, version, status, count(*) FROM executions WHERE status IN (" + strings.Join(places, ", ") +
+		") GROUP BY function, version, status ORDER BY function, version, status", args
+}
+
+// Stats is what a store has counted since it was opened.
+type Stats struct {
+	Commit metrics.Distribution // seconds that a transaction took until it was durable
+	Group  metrics.Distribution // commits and other changes in one transaction
+}
+
+// counters are what the writer counts.
+type counters struct{ commit, group *metrics.Histogram }
+
+func newCounters() counters {
+	return counters{
+		commit: metrics.NewHistogram(metrics.Seconds),
+		group:  metrics.NewHistogram([]float64{1, 2, 4, 8, 16, 32, 64, 128, 256}),
+	}
+}
+
+// Stats returns what the store has counted.
+func (s *Store) Stats() Stats {
+	c := &s.writer.counters
+	return Stats{Commit: c.commit.Read(), Group: c.group.Read()}
+}
+
+// Size is how many bytes the database takes on disk, its log included.
+func (s *Store) Size() (bytes int64) {
+	for _, suffix := range []string{"", "-wal"} {
+		if info, err := os.Stat(s.writer.path + suffix); err == nil {
+			bytes += info.Size()
+		}
+	}
+	return bytes
+}
+
+// openStatuses are those of executions that have not ended.
+var openStatuses = []protocol.ExecutionStatus{protocol.ExecutionRunning, protocol.ExecutionPausing, protocol.ExecutionPaused}
+
+// CountOpen counts the executions that have not ended, by status. It looks at
+// each of them in an index: 100,000 take some milliseconds.
+func (s *Store) CountOpen(ctx context.Context) (map[protocol.ExecutionStatus]int64, error) {
+	counts := make(map[protocol.ExecutionStatus]int64, len(openStatuses))
+	for _, status := range openStatuses {
+		var n int64
+		if err := s.readers.db.QueryRowContext(ctx, sqlCount, string(status)).Scan(&n); err != nil {
+			return nil, s.writer.fault(err)
+		}
+		counts[status] = n
+	}
+	return counts, nil
+}

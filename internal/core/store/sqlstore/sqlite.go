@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	driver "modernc.org/sqlite"
@@ -236,4 +237,35 @@ func checkpoint(conn *sql.Conn, mode string) (pages int, err error) {
 	var busy, copied int
 	err = conn.QueryRowContext(context.Background(), "PRAGMA wal_checkpoint("+mode+")").Scan(&busy, &pages, &copied)
 	return pages, err
+}
+
+// Durability says what a commit survives once it was acknowledged.
+type Durability int
+
+const (
+	// Power survives the loss of power: every commit waits for the disk.
+	Power Durability = iota
+	// Process survives the death of the process. The loss of power may cost
+	// the latest commits, but leaves the database whole.
+	Process
+	// None survives the death of the process too, but the loss of power may
+	// cost the whole database.
+	None
+)
+
+var durabilities = []string{Power: "power", Process: "process", None: "none"}
+
+func (d Durability) String() string { return durabilities[d] }
+
+// MarshalText returns the name of d, for flags and configuration files.
+func (d Durability) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+// UnmarshalText accepts a name.
+func (d *Durability) UnmarshalText(text []byte) error {
+	i := slices.Index(durabilities, string(text))
+	if i < 0 {
+		return fmt.Errorf("durability %q: choose one of %s", text, strings.Join(durabilities, ", "))
+	}
+	*d = Durability(i)
+	return nil
 }

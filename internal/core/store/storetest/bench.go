@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/perdure/perdure/internal/core/store"
+	"github.com/perdure/perdure/protocol"
 )
 
 // entrySize is that of a small checkpoint.
@@ -69,4 +70,75 @@ func small(id string, seq int64) store.Write {
 		w.Row = newRow(id)
 	}
 	return w
+}
+
+// benchExecutions is how many open executions [BenchmarkList] lists.
+const benchExecutions = 100_000
+
+// BenchmarkList measures the first page of lists of 100,000 open executions of
+// ten functions, with filters that many rows pass, and that none does.
+func BenchmarkList(b *testing.B, open func(b *testing.B) store.Store) {
+	s := open(b)
+	defer s.Close()
+	fill(b, s)
+	running := []protocol.ExecutionStatus{protocol.ExecutionRunning}
+	failed := []protocol.ExecutionStatus{protocol.ExecutionFailed}
+	for _, test := range []struct {
+		name  string
+		query store.Query
+	}{
+		{"all", store.Query{}},
+		{"oldest first", store.Query{OldestFirst: true}},
+		{"function", store.Query{Function: "f3"}},
+		{"status", store.Query{Statuses: running}},
+		{"status of none", store.Query{Statuses: failed}},
+		{"function and status of none", store.Query{Function: "f3", Statuses: failed}},
+		{"function and common status of none", store.Query{Function: "f3", Statuses: []protocol.ExecutionStatus{protocol.ExecutionSucceeded}}},
+		{"name", store.Query{Name: "order-00054321"}},
+		{"name prefix of few", store.Query{NamePrefix: "order-0005432"}},
+		{"name prefix of all", store.Query{NamePrefix: "order"}},
+		{"name prefix of the oldest 1111", store.Query{NamePrefix: "order-00000"}},
+		{"name prefix of none", store.Query{NamePrefix: "x"}},
+		{"doing", store.Query{Doing: 4}},
+		{"doing of few", store.Query{Doing: 1 << 20}},
+		{"doing of none", store.Query{Doing: 1 << 30}},
+		{"since of none", store.Query{Since: 1}},
+		{"function, doing, since of none", store.Query{Function: "f3", Doing: 4, Since: 1}},
+		{"name prefix and doing of none", store.Query{NamePrefix: "order", Doing: 1 << 30}},
+		{"last page", store.Query{After: benchID(60)}},
+		{"between", store.Query{After: benchID(50_100), Until: benchID(50_000), Function: "f3"}},
+	} {
+		b.Run(test.name, func(b *testing.B) {
+			test.query.Limit = 50
+			for b.Loop() {
+				if _, err := s.List(background, test.query); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func benchID(i int) string { return fmt.Sprintf("01980000-%04x-7000-8000-%012x", i>>16, i) }
+
+// fill starts the executions; each hundredth does something special.
+func fill(b *testing.B, s store.Store) {
+	b.Helper()
+	var writes []store.Write
+	for i := range benchExecutions {
+		row := newRow(benchID(i))
+		row.ARN = fmt.Sprintf("arn:aws:lambda:us-east-1:000000000000:function:f:1/durable-execution/%d/%s", i, row.ID)
+		row.Function, row.Name = fmt.Sprintf("f%d", i%10), fmt.Sprintf("order-%08d", i)
+		row.Started, row.Due = protocol.Timestamp(1000+i), protocol.Timestamp(5000+i)
+		row.Doing, row.Since = 1<<(i%4), row.Started
+		if i%100 == 0 {
+			row.Doing |= 1 << 20
+		}
+		w := start(row)
+		w.Entry.Data = make([]byte, entrySize)
+		if writes = append(writes, w); len(writes) == 1000 {
+			mustCommit(b, s, writes...)
+			writes = writes[:0]
+		}
+	}
 }

@@ -72,12 +72,12 @@ func encodeDocument(v any) []byte {
 	return data
 }
 
-// loadFunctions reads the documents of functions.
-func (e *Engine) loadFunctions(ctx context.Context) error {
-	for kind, load := range map[string]func(name, word string, data []byte) error{
-		kindNumbering: e.loadNumbering, kindVersion: e.loadVersion, kindAlias: e.loadAlias,
+// load reads the documents of functions.
+func (fs *Functions) load(ctx context.Context) error {
+	for kind, read := range map[string]func(name, word string, data []byte) error{
+		kindNumbering: fs.loadNumbering, kindVersion: fs.loadVersion, kindAlias: fs.loadAlias,
 	} {
-		docs, err := e.store.Documents(ctx, kind)
+		docs, err := fs.store.Documents(ctx, kind)
 		if err != nil {
 			return err
 		}
@@ -85,30 +85,30 @@ func (e *Engine) loadFunctions(ctx context.Context) error {
 			name, word, _ := strings.Cut(d.Key, "/")
 			err := errors.New("it is not what was written")
 			if !d.Damaged {
-				err = load(name, word, d.Value)
+				err = read(name, word, d.Value)
 			}
 			if err != nil {
-				e.functions.incomplete = true
-				e.log.Error("a document cannot be understood; it is left alone", "kind", kind, "key", d.Key, "error", err)
+				fs.incomplete = true
+				fs.log.Error("a document cannot be understood; it is left alone", "kind", kind, "key", d.Key, "error", err)
 			}
 		}
 	}
 	return nil
 }
 
-func (e *Engine) loadNumbering(name, _ string, data []byte) error {
+func (fs *Functions) loadNumbering(name, _ string, data []byte) error {
 	var d numberingDocument
 	if err := json.Unmarshal(data, &d); err != nil {
 		return err
 	}
-	e.functions.mu.Lock()
-	defer e.functions.mu.Unlock()
-	fam := e.functions.familyLocked(name)
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	fam := fs.familyLocked(name)
 	fam.last = max(fam.last, d.LastVersion)
 	return nil
 }
 
-func (e *Engine) loadVersion(name, version string, data []byte) error {
+func (fs *Functions) loadVersion(name, version string, data []byte) error {
 	var d versionDocument
 	if err := json.Unmarshal(data, &d); err != nil {
 		return err
@@ -120,17 +120,17 @@ func (e *Engine) loadVersion(name, version string, data []byte) error {
 	if !isNumber(version) || d.Image.CodeSHA256 == "" {
 		return errors.New("it describes no published version")
 	}
-	e.functions.put(f)
+	fs.put(f)
 	return nil
 }
 
-func (e *Engine) loadAlias(name, alias string, data []byte) error {
+func (fs *Functions) loadAlias(name, alias string, data []byte) error {
 	var d aliasDocument
 	if err := json.Unmarshal(data, &d); err != nil {
 		return err
 	}
-	e.functions.putAlias(&Alias{
-		Function: name, Name: alias, ARN: e.functionARN(name, alias).FunctionARN(),
+	fs.putAlias(&Alias{
+		Function: name, Name: alias, ARN: fs.home.functionARN(name, alias).FunctionARN(),
 		Version: d.Version, Description: d.Description, Weights: d.Weights, Revision: d.Revision,
 	})
 	return nil

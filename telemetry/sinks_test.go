@@ -16,7 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/perdure/perdure/internal/observe/telemetry"
+	"github.com/perdure/perdure/telemetry"
 )
 
 // two are the records that the sinks are tested with.

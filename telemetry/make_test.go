@@ -12,8 +12,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/perdure/perdure/internal/observe/telemetry"
 	"github.com/perdure/perdure/protocol"
+	"github.com/perdure/perdure/telemetry"
 )
 
 const arn = "arn:aws:lambda:us-east-1:000000000000:function:order:$LATEST/durable-execution/o-1/00dc6acf-ac00-7000-beee-0a967e858084"

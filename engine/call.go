@@ -1,0 +1,204 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+
+	"github.com/perdure/perdure/internal/core/machine"
+	"github.com/perdure/perdure/internal/core/store"
+	"github.com/perdure/perdure/protocol"
+)
+
+// Call calls a plain function and returns its answer. A durable function is a
+// mistake of the caller.
+func (e *Engine) Call(ctx context.Context, req *InvokeRequest) (*Result, error) {
+	f, err := e.functions.lookup(req.Function, req.Qualifier, rand.Float64())
+	if err != nil {
+		return nil, err
+	}
+	if err := f.admit(); err != nil {
+		return nil, err
+	}
+	if err := e.runner.callable(f.function, req); err != nil {
+		return nil, err
+	}
+	if !e.runner.place(ctx, f.function) {
+		return nil, cmp.Or(ctx.Err(), closed())
+	}
+	defer func() { <-f.places }()
+	if !e.flights.begin() {
+		return nil, closed()
+	}
+	defer e.flights.end()
+	return e.runner.callPlain(f.function, req), nil
+}
+
+// makeCall calls a plain function for a chained invoke and records the outcome,
+// unless somebody does, or nobody waits for it any more. Its error is one of
+// reading the execution, of which nothing came.
+func (r *runner) makeCall(f *function, item store.Item) error {
+	if !r.flights.begin() {
+		return nil // the next engine calls
+	}
+	defer r.flights.end()
+	l := r.ledger.cache.pin(item.ID)
+	defer r.ledger.cache.unpin(l)
+	target, err := r.beginCall(l, item.Operation, f)
+	if target == nil || err != nil {
+		return err
+	}
+	defer func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		delete(l.calls, item.Operation)
+	}()
+	req := &InvokeRequest{TenantID: target.TenantID, TraceHeader: target.TraceHeader}
+	if target.Input != nil {
+		req.Payload = []byte(*target.Input)
+	}
+	result := r.callReaching(f, req)
+	if r.closing() {
+		return nil // the next engine calls again
+	}
+	if result.Payload != nil && !utf8.ValidString(*result.Payload) { // it is recorded as text
+		result = &Result{Status: protocol.ExecutionFailed, Error: &protocol.ErrorObject{
+			ErrorType: "Runtime.InvalidResponse", ErrorMessage: "The response of function " + f.Name + " is not valid UTF-8.",
+		}}
+	}
+	for {
+		_, err := update(context.WithoutCancel(r.ctx), r.ledger, item.ID, unrefused(func(d *machine.Draft) {
+			d.CompleteInvoke(item.Operation, "", result.Status, result.Payload, functionError(result))
+		}))
+		if err == nil || !r.persist(item.ID, "the outcome of a chained invoke could not be recorded", err) {
+			return nil
+		}
+	}
+}
+
+// beginCall returns the target of a call of f that is to be made now, or nil.
+func (r *runner) beginCall(l *live, opID string, f *function) (target *machine.InvokeTarget, err error) {
+	var wrong error
+	_, err = updateThen(r.ctx, r.ledger, l.id, look, func(l *live, _ none, _ error) {
+		if target = l.x.Call(opID); target == nil || l.calls[opID] || r.closing() {
+			target = nil
+			return
+		}
+		if name, _, err := r.functions.home.parseRef(target.Function, ""); err != nil || name != f.Name || target.Version != f.Version {
+			target, wrong = nil, &damagedError{l.id, fmt.Errorf("operation %s calls %s:%s, and is stored as a call of %s:%s", opID, target.Function, target.Version, f.Name, f.Version)}
+			return
+		}
+		if l.calls == nil {
+			l.calls = map[string]bool{}
+		}
+		l.calls[opID] = true
+	})
+	return target, cmp.Or(err, wrong)
+}
+
+// reachTries bounds how often a plain function is tried that cannot be reached;
+// the pauses add up to 25 s.
+const reachTries = 9
+
+// callReaching is callPlain, repeated with growing pauses while the function
+// cannot be reached, as when it is being replaced.
+func (r *runner) callReaching(f *function, req *InvokeRequest) *Result {
+	if err := r.callable(f, req); err != nil {
+		return &Result{Status: protocol.ExecutionFailed, Error: refusal(err)}
+	}
+	for try, wait := 1, 100*time.Millisecond; ; try, wait = try+1, 2*wait {
+		result := r.callPlain(f, req)
+		if !result.Unstarted || try == reachTries {
+			return result
+		}
+		if pause(r.ctx, wait, nil); r.closing() {
+			return result
+		}
+		if newer := r.functions.runnable(f.Name, f.Version); newer != nil {
+			f = newer
+		}
+	}
+}
+
+// callable refuses what is no call of a plain function.
+func (r *runner) callable(f *function, req *InvokeRequest) error {
+	if f.Durable != nil {
+		return fmt.Errorf("engine: %s is durable; it is started, not called", f.Name)
+	}
+	return f.CheckTenant(req.TenantID, r.functions.strict)
+}
+
+// invokeTimedOut is the error of a chained invoke whose child timed out.
+func invokeTimedOut(seconds int64) *protocol.ErrorObject {
+	return &protocol.ErrorObject{
+		ErrorType:    protocol.ErrorTypeInvokeTimeout,
+		ErrorMessage: fmt.Sprintf("CHAINED_INVOKE timed out after %d seconds.", seconds),
+	}
+}
+
+// callPlain calls a plain function of which one has a place.
+func (r *runner) callPlain(f *function, req *InvokeRequest) *Result {
+	r.counters.calls.Add(1)
+	requestID := cmp.Or(req.RequestID, uuid.NewString())
+	payload := req.Payload
+	if len(payload) == 0 {
+		payload = []byte("{}")
+	}
+	arn := r.functions.home.functionARN(f.Name, f.Version)
+	inv := &Invocation{
+		RequestID: requestID, FunctionARN: arn.FunctionARN(), Timeout: f.Timeout,
+		Payload: payload, TraceID: r.tracing.invocationTrace(traceOf(req.TraceHeader, requestID, r.now()), ""),
+		TenantID: req.TenantID, ClientContext: req.ClientContext,
+	}
+	endTail := func() string { return "" }
+	if req.LogTail {
+		endTail = r.logs.tail(f, requestID)
+	}
+	out := r.call(f, inv)
+	result := &Result{Status: protocol.ExecutionSucceeded, LogTail: endTail()}
+	if out.Error != nil {
+		result.Status, result.Error, result.ErrorPayload, result.Unstarted = protocol.ExecutionFailed, out.Error, out.ErrorPayload, out.Unstarted
+		return result
+	}
+	answer := string(out.Payload)
+	result.Payload = &answer
+	return result
+}
+
+// functionError reads the error document that a plain function reported.
+func functionError(r *Result) *protocol.ErrorObject {
+	var doc struct {
+		ErrorType    string          `json:"errorType"`
+		ErrorMessage string          `json:"errorMessage"`
+		StackTrace   json.RawMessage `json:"stackTrace"`
+	}
+	if len(r.ErrorPayload) == 0 || json.Unmarshal(r.ErrorPayload, &doc) != nil {
+		return r.Error
+	}
+	return &protocol.ErrorObject{ErrorType: doc.ErrorType, ErrorMessage: doc.ErrorMessage, StackTrace: protocol.DecodeTrace(doc.StackTrace)}
+}
+
+// place takes one of the places of f, unless ctx ends or the engine closes
+// before there is one, and counts who waits.
+func (r *runner) place(ctx context.Context, f *function) (taken bool) {
+	select {
+	case f.places <- struct{}{}:
+		return true
+	default:
+	}
+	r.counters.waiting.Add(1)
+	defer r.counters.waiting.Add(-1)
+	select {
+	case f.places <- struct{}{}:
+		return true
+	case <-ctx.Done():
+	case <-r.ctx.Done():
+	}
+	return false
+}

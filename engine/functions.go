@@ -1,0 +1,304 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/perdure/perdure/internal/core/store"
+	"github.com/perdure/perdure/protocol"
+)
+
+// Functions are the functions that an engine knows: the versions that are
+// registered or published, and their aliases. All methods may be called
+// concurrently.
+type Functions struct {
+	*life
+	store  store.Store
+	home   home
+	strict bool
+	// tend is told of each version that may have begun, or ceased, to be one
+	// that can be run.
+	tend func(function, version string)
+
+	mu     sync.Mutex
+	byName map[string]*family
+
+	// editing makes changes of published versions and aliases, which are
+	// documents too, take turns. It is taken before mu.
+	editing sync.Mutex
+	images  Images // guarded by editing; nil until RunVersions
+	// incomplete: a document could not be read, so there may be versions that
+	// nobody here knows of. Whatever their code is stays. Set before anybody
+	// else has the engine.
+	incomplete bool
+
+	// starting is held for reading by who commits an execution's start, and
+	// for writing while a version begins to drain: a start is either refused
+	// or counted.
+	starting sync.RWMutex
+}
+
+// family is what is known under one function name.
+type family struct {
+	versions map[string]*function // by version
+	aliases  map[string]*Alias    // by name
+	last     int                  // the highest number that a version ever had
+}
+
+// function is a version of a function with its free places. It does not change;
+// a change puts another in its place.
+type function struct {
+	Function               // Invoker is nil while nothing can run it
+	places   chan struct{} // one element per invocation under way
+	awaiting *atomic.Int32 // how many of them wait for an [Awaiter]
+	revision string
+	modified time.Time
+	image    *Image // nil unless it was published
+	draining bool   // deleted, but not yet without open executions
+	fault    string // why it cannot be run, if that is known
+}
+
+func newFunction(f Function) *function {
+	return &function{
+		Function: f, places: make(chan struct{}, f.Concurrency), awaiting: new(atomic.Int32),
+		revision: uuid.NewString(), modified: time.Now(),
+	}
+}
+
+func newFunctions(l *life, st store.Store, at home, strict bool) *Functions {
+	return &Functions{life: l, store: st, home: at, strict: strict, byName: map[string]*family{}}
+}
+
+// find returns a function version, or nil.
+func (fs *Functions) find(name, version string) *function {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	if fam := fs.byName[name]; fam != nil {
+		return fam.versions[version]
+	}
+	return nil
+}
+
+// runnable is find for a version that can be invoked.
+func (fs *Functions) runnable(name, version string) *function {
+	if f := fs.find(name, version); f != nil && f.Invoker != nil {
+		return f
+	}
+	return nil
+}
+
+// familyLocked returns the family of a name, a new one if need be.
+func (fs *Functions) familyLocked(name string) *family {
+	fam := fs.byName[name]
+	if fam == nil {
+		fam = &family{versions: map[string]*function{}, aliases: map[string]*Alias{}}
+		fs.byName[name] = fam
+	}
+	return fam
+}
+
+// put adds a version, or puts it in the place of another one.
+func (fs *Functions) put(f *function) {
+	fs.mu.Lock()
+	fam := fs.familyLocked(f.Name)
+	fam.versions[f.Version] = f
+	fam.last = max(fam.last, versionNumber(f.Version))
+	fs.mu.Unlock()
+	fs.tend(f.Name, f.Version)
+}
+
+// remove takes a version away, unless another was put in its place meanwhile.
+func (fs *Functions) remove(f *function) {
+	fs.mu.Lock()
+	if fam := fs.byName[f.Name]; fam != nil && fam.versions[f.Version] == f {
+		delete(fam.versions, f.Version)
+	}
+	fs.mu.Unlock()
+	fs.tend(f.Name, f.Version)
+}
+
+// versionsOf returns the versions of a function, $LATEST first and then by number.
+func (fs *Functions) versionsOf(name string) []*function {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	var all []*function
+	if fam := fs.byName[name]; fam != nil {
+		for _, f := range fam.versions {
+			all = append(all, f)
+		}
+	}
+	slices.SortFunc(all, func(a, b *function) int { return compareVersions(a.Version, b.Version) })
+	return all
+}
+
+// names returns the names of all functions that have a version.
+func (fs *Functions) names() []string {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	var names []string
+	for name, fam := range fs.byName {
+		if len(fam.versions) > 0 {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Register adds a function version, or replaces it: invocations under way end
+// with the old one, later ones use the new. Open executions of the function
+// that wait for an invocation get it now.
+func (fs *Functions) Register(f Function) error {
+	f.setDefaults()
+	err := checkSettings(&f, fs.strict)
+	if err == nil && f.Invoker == nil {
+		err = errors.New("an Invoker is required")
+	}
+	if err != nil {
+		return fmt.Errorf("registering function %q: %w", f.Name, err)
+	}
+	registered := newFunction(f)
+	if old := fs.find(f.Name, f.Version); old != nil && old.image != nil {
+		registered.image, registered.draining = old.image, old.draining // it stays published, or deleted
+	}
+	fs.put(registered)
+	return nil
+}
+
+// Unregister takes a function version away. Invocations under way end as they
+// would; its open executions wait until the version is registered again. What
+// was published stays published, but cannot be run before that.
+func (fs *Functions) Unregister(name, version string) {
+	version = cmp.Or(version, protocol.LatestVersion)
+	fs.editing.Lock()
+	defer fs.editing.Unlock()
+	f := fs.find(name, version)
+	switch {
+	case f == nil:
+	case f.image == nil:
+		fs.remove(f)
+	default:
+		idle := *f
+		idle.Invoker, idle.fault = nil, "it was unregistered"
+		fs.put(&idle)
+	}
+}
+
+// List returns the function versions that can be invoked, ordered by name and
+// version, each with its qualified ARN.
+func (fs *Functions) List() (functions []Function, arns []string) {
+	for _, name := range fs.names() {
+		for _, f := range fs.versionsOf(name) {
+			if f.Invoker != nil && !f.draining {
+				functions = append(functions, f.Function)
+				arns = append(arns, fs.home.functionARN(name, f.Version).FunctionARN())
+			}
+		}
+	}
+	return functions, arns
+}
+
+// FunctionState says whether a function version can be invoked.
+type FunctionState string
+
+// The states of a function version.
+const (
+	StateActive   FunctionState = "Active"
+	StateFailed   FunctionState = "Failed"   // it was published, but its code cannot be run now
+	StateDeleting FunctionState = "Deleting" // deleted, while executions of it are still open
+)
+
+// Configuration is what is known of a function version.
+type Configuration struct {
+	Function        // without its Invoker
+	ARN      string // with the qualifier that was asked for
+	Revision string // changes with every change
+	Modified time.Time
+
+	State       FunctionState
+	StateReason string // for people; empty for an active one
+	// StateReasonCode is Lambda's word for it.
+	StateReasonCode string
+
+	CodeSHA256 string // in base64; empty for a function of this process
+	CodeSize   int64  // in bytes
+}
+
+// Configuration describes the function version that a reference means. An
+// unknown one is a ResourceNotFoundException.
+func (fs *Functions) Configuration(ctx context.Context, ref, qualifier string) (*Configuration, error) {
+	t, err := fs.lookup(ref, qualifier, primary)
+	if err != nil {
+		return nil, err
+	}
+	name, qualifier, err := fs.home.parseRef(ref, qualifier)
+	if err != nil {
+		return nil, err
+	}
+	c := fs.configuration(ctx, t.function)
+	c.ARN = fs.home.unqualifiedARN(name)
+	if qualifier != "" {
+		c.ARN += ":" + qualifier
+	}
+	return c, nil
+}
+
+// Configurations describes the versions of a function, $LATEST first and then
+// by number; with an empty reference those of all functions, ordered by name.
+// An unknown function is a ResourceNotFoundException.
+func (fs *Functions) Configurations(ctx context.Context, ref string) ([]*Configuration, error) {
+	names := fs.names()
+	if ref != "" {
+		name, _, err := fs.home.parseRef(ref, "")
+		if err != nil {
+			return nil, err
+		}
+		names = []string{name}
+	}
+	var all []*Configuration
+	for _, name := range names {
+		for _, f := range fs.versionsOf(name) {
+			all = append(all, fs.configuration(ctx, f))
+		}
+	}
+	if ref != "" && len(all) == 0 {
+		return nil, protocol.Errorf(protocol.CodeNotFound, "Function not found: %s", fs.home.unqualifiedARN(names[0]))
+	}
+	return all, nil
+}
+
+// configuration describes f, with its version's ARN.
+func (fs *Functions) configuration(ctx context.Context, f *function) *Configuration {
+	c := &Configuration{
+		Function: f.Function, ARN: fs.home.functionARN(f.Name, f.Version).FunctionARN(),
+		Revision: f.revision, Modified: f.modified, State: StateActive,
+	}
+	c.Invoker = nil
+	switch {
+	case f.draining:
+		c.State, c.StateReasonCode = StateDeleting, "DrainingDurableExecutions"
+		c.StateReason = "The function was deleted. Its open durable executions go on to their end."
+	case f.Invoker == nil:
+		c.State, c.StateReasonCode = StateFailed, "InvalidImage"
+		c.StateReason = f.whyIdle()
+	}
+	if f.image != nil {
+		c.CodeSHA256, c.CodeSize = f.image.CodeSHA256, f.image.CodeSize
+		return c
+	}
+	if z, ok := f.Invoker.(Freezer); ok {
+		var err error
+		if c.CodeSHA256, c.CodeSize, err = z.Code(ctx); err != nil {
+			c.State, c.StateReasonCode, c.StateReason = StateFailed, "InvalidImage", err.Error()
+		}
+	}
+	return c
+}

@@ -1,0 +1,302 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/perdure/perdure/internal/core/machine"
+	"github.com/perdure/perdure/internal/core/store"
+	"github.com/perdure/perdure/protocol"
+)
+
+// ledger is where executions change. It holds those that are in memory, applies
+// inputs to them, commits what comes of that, and tells those who subscribed.
+type ledger struct {
+	*life
+	store  store.Store
+	rules  *machine.Rules
+	starts *starter
+	cache  cache
+	// subscribers hear of each change in this order, with the execution's lock
+	// held: they neither wait nor change an execution. They are set before the
+	// first commit.
+	subscribers []func(change)
+}
+
+// change is what there is to hear about an execution.
+type change struct {
+	id string
+	// x is the new state, which nobody keeps. It is nil if nobody can know it
+	// from here: a commit failed, and may have taken effect all the same, or the
+	// execution was removed. Whom that concerns looks into the store.
+	x       *machine.Execution
+	records []machine.Record // of the input
+	writes  []store.Write    // the execution's, and those of the children that it began
+}
+
+func newLedger(l *life, st store.Store, starts *starter, cacheBytes int) *ledger {
+	g := &ledger{life: l, store: st, rules: starts.rules, starts: starts}
+	g.cache.init(cacheBytes)
+	return g
+}
+
+func (g *ledger) subscribe(hear func(change)) { g.subscribers = append(g.subscribers, hear) }
+
+func (g *ledger) tell(c change) {
+	for _, hear := range g.subscribers {
+		hear(c)
+	}
+}
+
+// An input is pure: it looks at the draft and at what does not change, and
+// changes the draft alone. It may be applied again, on another draft, after its
+// commit lost against another writer. What it finds out is its result, and what
+// else is to happen is done with that after the commit.
+type input[T any] func(*machine.Draft) (T, error)
+
+// none is the result of an input that finds nothing out.
+type none = struct{}
+
+// unrefused is an input that is never refused and finds nothing out.
+func unrefused(apply func(*machine.Draft)) input[none] {
+	return func(d *machine.Draft) (none, error) {
+		apply(d)
+		return none{}, nil
+	}
+}
+
+// look is an input that changes nothing.
+func look(*machine.Draft) (none, error) { return none{}, nil }
+
+// update applies an input to an execution, commits what came of it, and returns
+// its result. It commits also if the input was refused, with which timers that
+// were due may have fired. The error is the refusal, or that of the commit.
+func update[T any](ctx context.Context, g *ledger, id string, apply input[T]) (T, error) {
+	return updateThen(ctx, g, id, apply, nothing)
+}
+
+// nothing is what there is to do after most updates.
+func nothing[T any](*live, T, error) {}
+
+// updateThen is update and something to do after the commit, before the next
+// input has its turn: then is called once, with the result and the refusal.
+func updateThen[T any](ctx context.Context, g *ledger, id string, apply input[T], then func(*live, T, error)) (T, error) {
+	l := g.cache.acquire(id)
+	done := false
+	defer func() { g.cache.release(l, done) }()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for {
+		if err := g.load(ctx, l); err != nil {
+			return *new(T), err
+		}
+		done = over(l.x)
+		d := l.x.Draft(g.now())
+		result, refusal := apply(d)
+		err := g.commit(l, d)
+		if errors.Is(err, store.ErrConflict) {
+			g.log.Debug("another writer was first; reading again", "execution", id)
+			continue
+		}
+		if err != nil {
+			return *new(T), err
+		}
+		then(l, result, refusal)
+		return result, refusal
+	}
+}
+
+// updateNamed is updateThen for clients, who name an execution by its ARN.
+func updateNamed[T any](ctx context.Context, g *ledger, arn string, apply input[T], then func(*live, T, error)) (T, error) {
+	id, err := parseExecution(arn)
+	if err != nil {
+		return *new(T), err
+	}
+	result, err := updateThen(ctx, g, id, func(d *machine.Draft) (T, error) {
+		if d.Identity().ARN.String() != arn {
+			return *new(T), executionNotFound()
+		}
+		return apply(d)
+	}, then)
+	if errors.Is(err, store.ErrNotFound) {
+		err = executionNotFound()
+	}
+	return result, err
+}
+
+// create commits a new execution.
+func (g *ledger) create(d *machine.Draft) error {
+	l, release := g.hold(d.Identity().ARN.ID)
+	defer release()
+	return g.commit(l, d)
+}
+
+// commit makes a draft durable, publishes it and tells of it. l.mu is held. If
+// it fails, the copy in memory is dropped.
+//
+// The commit does not end with the caller's context: who gave up waiting must
+// not leave the outcome open.
+func (g *ledger) commit(l *live, d *machine.Draft) error {
+	records := d.Records()
+	if len(records) == 0 {
+		return nil
+	}
+	write := store.Write{ID: l.id, Entry: store.Entry{Seq: d.Entries() + 1, Data: machine.Encode(records)}}
+	if d.Entries() == 0 || rowChanged(l.x, d) {
+		write.Row = row(d)
+	}
+	g.starts.functions.starting.RLock()
+	defer g.starts.functions.starting.RUnlock()
+	writes, err := g.starts.complete(d, write)
+	if err != nil {
+		return err
+	}
+	c := change{id: l.id, records: records, writes: writes}
+	if err := g.store.Commit(context.WithoutCancel(g.ctx), writes...); err != nil {
+		l.x = nil
+		if errors.Is(err, store.ErrConflict) {
+			c.records = nil // nothing of the input took effect
+		}
+		g.tell(c)
+		return err
+	}
+	l.x = d.Publish()
+	c.x = l.x
+	g.tell(c)
+	return nil
+}
+
+// remove takes an execution that may go out of the store. l.mu is held.
+func (g *ledger) remove(l *live) error {
+	l.x = nil
+	err := g.store.Delete(g.ctx, l.id)
+	g.tell(change{id: l.id})
+	return err
+}
+
+// hold keeps an execution from changing until release is called.
+func (g *ledger) hold(id string) (l *live, release func()) {
+	l = g.cache.acquire(id)
+	l.mu.Lock()
+	return l, func() {
+		l.mu.Unlock()
+		g.cache.release(l, false)
+	}
+}
+
+// view reads an execution. read must not keep what it is given.
+func (g *ledger) view(ctx context.Context, arn string, read func(*live)) error {
+	id, err := parseExecution(arn)
+	if err != nil {
+		return err
+	}
+	l := g.cache.acquire(id)
+	done := false
+	defer func() { g.cache.release(l, done) }()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	err = g.load(ctx, l)
+	done = err == nil && over(l.x)
+	if errors.Is(err, store.ErrNotFound) || err == nil && l.x.Identity().ARN.String() != arn {
+		return executionNotFound()
+	}
+	if err != nil {
+		return err
+	}
+	read(l)
+	return nil
+}
+
+// glance reads an execution of which nobody needs what its operations hold. One
+// that is not in memory is read as an outline and does not come to stay. read
+// must not keep what it is given.
+func (g *ledger) glance(ctx context.Context, arn string, read func(*machine.Execution)) error {
+	id, err := parseExecution(arn)
+	if err != nil {
+		return err
+	}
+	l, release := g.hold(id)
+	there := l.x != nil && l.x.Identity().ARN.String() == arn
+	if there {
+		read(l.x)
+	}
+	release()
+	if there {
+		return nil
+	}
+	x, err := g.replay(ctx, id, machine.LoadOutline(g.rules))
+	if errors.Is(err, store.ErrNotFound) || err == nil && x.Identity().ARN.String() != arn {
+		return executionNotFound()
+	}
+	if err == nil {
+		read(x)
+	}
+	return err
+}
+
+// rowChanged reports whether the draft changes what is searched for.
+func rowChanged(x *machine.Execution, d *machine.Draft) bool {
+	return x.Status() != d.Status() || x.Due() != d.Due() || x.Wanted() != d.Wanted() || x.Expires() != d.Expires() ||
+		x.Doing() != d.Doing() || x.Since() != d.Since()
+}
+
+// row returns the draft's row in the store.
+func row(d *machine.Draft) *store.Row {
+	arn := d.Identity().ARN
+	return &store.Row{
+		ID: arn.ID, ARN: arn.String(), Function: arn.Function, Version: arn.Version, Name: arn.Name,
+		Status: d.Status(), Started: d.Started(), Closed: d.Closed(),
+		Due: d.Due(), Wanted: d.Wanted(), Expires: d.Expires(), Doing: uint32(d.Doing()), Since: d.Since(), InputHash: d.InputHash(),
+	}
+}
+
+// over reports whether nothing but its removal awaits an execution.
+func over(x *machine.Execution) bool { return x.Status().Closed() && !x.OwesParent() }
+
+func executionNotFound() error {
+	return protocol.Errorf(protocol.CodeNotFound, "Durable Execution does not exist")
+}
+
+// parseExecution returns the execution id of an ARN.
+func parseExecution(arn string) (id string, err error) {
+	a, err := protocol.ParseARN(arn)
+	if err != nil {
+		return "", protocol.Errorf(protocol.CodeInvalidParameter, "Invalid durable execution ARN: %s", arn)
+	}
+	return a.ID, nil
+}
+
+// recoverers bounds the executions that are recovered at one time.
+const recoverers = 32
+
+// recover ends the invocations that a crash lost.
+func (g *ledger) recover(ctx context.Context) error {
+	for after := ""; ; {
+		rows, err := g.store.List(ctx, store.Query{Doing: uint32(machine.Running), After: after, Limit: 1000})
+		if err != nil || len(rows) == 0 {
+			return err
+		}
+		after = rows[len(rows)-1].ID
+		var group sync.WaitGroup // so that they share a flush of the disk
+		errs := make([]error, recoverers)
+		for i := range recoverers {
+			group.Go(func() {
+				for n := i; n < len(rows) && errs[i] == nil; n += recoverers {
+					errs[i] = g.recoverOne(ctx, rows[n].ID)
+				}
+			})
+		}
+		if group.Wait(); errors.Join(errs...) != nil {
+			return errors.Join(errs...)
+		}
+	}
+}
+
+func (g *ledger) recoverOne(ctx context.Context, id string) error {
+	_, err := update(ctx, g, id, unrefused(func(d *machine.Draft) { d.LoseInvocation() }))
+	if errors.Is(err, store.ErrNotFound) || err != nil && g.quarantine(id, err) {
+		return nil // a row without a journal is for verify to tell
+	}
+	return err
+}

@@ -1,0 +1,110 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/perdure/perdure/internal/core/store"
+)
+
+// plans are all that there is to do, on agendas by what it waits for: moments
+// that come, retentions that end, and queues for places. They hear of changes,
+// and know nothing of who does the work.
+type plans struct {
+	*life
+	store    store.Store
+	moments  schedule
+	removals removals
+	queues   queues
+}
+
+func newPlans(l *life, st store.Store) *plans {
+	p := &plans{life: l, store: st}
+	p.moments.init(p)
+	p.removals.init(p)
+	p.queues.init()
+	return p
+}
+
+// heard takes over what a change leaves to do.
+func (p *plans) heard(c change) {
+	if c.x == nil {
+		p.missed(c.writes)
+		return
+	}
+	for _, w := range c.writes {
+		if w.Row != nil {
+			p.plan(w.Row)
+		}
+		p.planCalls(w.ID, w.Calls)
+	}
+}
+
+// plan takes over from a row, as it is stored now, what there is to do. The
+// execution's lock is held, or nobody else knows of it yet.
+func (p *plans) plan(row *store.Row) {
+	now := p.now()
+	p.moments.set(row.ID, row.Due, now)
+	p.removals.set(key{id: row.ID}, row.Expires, now)
+	if q := p.queues.find(row.Function, row.Version); q != nil {
+		q.invocations.set(key{id: row.ID}, row.Wanted, now)
+	}
+}
+
+// planCalls is plan for the calls that an execution waits for. Those that are
+// over are noticed when it is their turn.
+func (p *plans) planCalls(id string, calls []store.Call) {
+	for _, c := range calls {
+		if q := p.queues.find(c.Function, c.Version); q != nil && c.Wanted != 0 {
+			q.calls.set(key{id, c.Operation}, c.Wanted, p.now())
+		}
+	}
+}
+
+// missed says that the store may have taken writes whose commit failed, so that
+// there may be something to do that nobody planned.
+func (p *plans) missed(writes []store.Write) {
+	for _, w := range writes {
+		if w.Row != nil {
+			p.moments.fail()
+			p.removals.fail()
+			if q := p.queues.find(w.Row.Function, w.Row.Version); q != nil {
+				q.invocations.fail()
+			}
+		}
+		for _, c := range w.Calls {
+			if q := p.queues.find(c.Function, c.Version); q != nil {
+				q.calls.fail()
+			}
+		}
+	}
+}
+
+// checkClock sees to what a step of the wall clock changes.
+func (p *plans) checkClock() {
+	step := p.clock.step()
+	size := step.Abs()
+	if size < smallStep {
+		return
+	}
+	if size > jump {
+		p.removals.restFor(restAfterJump)
+		way := "ahead"
+		if step < 0 {
+			way = "back"
+		}
+		p.log.Warn("the clock was set "+way+", or the machine slept: waits end by the new time, and no execution is deleted for an hour",
+			"by", size.Round(time.Millisecond).String(), "now", p.now().Time().UTC().Format(time.RFC3339))
+	}
+	p.moments.soon.wake()
+	p.moments.past.wake()
+	p.removals.wake()
+	p.queues.wake()
+}
+
+// watchClock looks at the clock until the engine closes.
+func (p *plans) watchClock() {
+	for !p.closing() {
+		pause(p.ctx, checkClockEvery, nil)
+		p.checkClock()
+	}
+}

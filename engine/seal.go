@@ -1,0 +1,185 @@
+package engine
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"hash/crc32"
+
+	"github.com/google/uuid"
+
+	"github.com/perdure/perdure/internal/core/machine"
+	"github.com/perdure/perdure/internal/core/store"
+	"github.com/perdure/perdure/protocol"
+)
+
+// Checkpoint tokens and callback ids are capabilities: base64 of the execution's
+// id, one or two numbers, and a truncated HMAC of both under a key that the
+// store keeps. They cannot be guessed, and they say where they belong without a
+// lookup.
+
+// macSize is 128 bits, out of reach of guessing.
+const macSize = 16
+
+// The kinds of capability; the kind is signed, so one never passes for the other.
+const (
+	kindToken    = 't'
+	kindCallback = 'c'
+)
+
+// seals makes and reads capabilities with the key of an engine.
+type seals struct{ key []byte }
+
+// openSeals returns the seals of the engine whose store this is.
+func openSeals(ctx context.Context, st store.Store) (seals, error) {
+	fresh := make([]byte, 32)
+	rand.Read(fresh)
+	key, err := st.EnsureDocument(ctx, "secret", "token-key", fresh)
+	return seals{key}, err
+}
+
+// seal makes a capability.
+func (s seals) seal(kind byte, executionID string, numbers ...int64) string {
+	id, err := uuid.Parse(executionID)
+	if err != nil {
+		panic("engine: execution id is not a UUID: " + executionID)
+	}
+	b := append(make([]byte, 0, 64), kind)
+	b = append(b, id[:]...)
+	for _, n := range numbers {
+		b = binary.AppendUvarint(b, uint64(n))
+	}
+	return base64.StdEncoding.EncodeToString(append(b, s.mac(b)...))
+}
+
+// unseal reads a capability with count numbers.
+func (s seals) unseal(kind byte, sealed string, count int) (executionID string, numbers []int64, ok bool) {
+	b, err := base64.StdEncoding.DecodeString(sealed)
+	if err != nil || len(b) < 17+count+macSize || b[0] != kind {
+		return "", nil, false
+	}
+	body, mac := b[:len(b)-macSize], b[len(b)-macSize:]
+	if !hmac.Equal(mac, s.mac(body)) {
+		return "", nil, false
+	}
+	id, rest := uuid.UUID(body[1:17]), body[17:]
+	for range count {
+		n, size := binary.Uvarint(rest)
+		if size <= 0 {
+			return "", nil, false
+		}
+		numbers, rest = append(numbers, int64(n)), rest[size:]
+	}
+	return id.String(), numbers, len(rest) == 0
+}
+
+func (s seals) mac(b []byte) []byte {
+	h := hmac.New(sha256.New, s.key)
+	h.Write(b)
+	return h.Sum(nil)[:macSize]
+}
+
+// callbackID mints the id of the callback at a position of an execution.
+func (s seals) callbackID(executionID string, position int) string {
+	return s.seal(kindCallback, executionID, int64(position))
+}
+
+// token is the checkpoint token that stands for a fence.
+func (s seals) token(executionID string, f machine.Fence) string {
+	return s.seal(kindToken, executionID, f.Invocation, f.Seq)
+}
+
+// fence reads a token that belongs to the execution with this ARN.
+func (s seals) fence(arn, token string) (executionID string, f machine.Fence, err error) {
+	id, n, ok := s.unseal(kindToken, token, 2)
+	if !ok {
+		return "", f, machine.StaleToken()
+	}
+	a, err := protocol.ParseARN(arn)
+	if err != nil || a.ID != id {
+		return "", f, protocol.Errorf(protocol.CodeInvalidParameter, "Checkpoint token is not valid for the durable execution ARN")
+	}
+	return id, machine.Fence{Invocation: n[0], Seq: n[1]}, nil
+}
+
+// A marker says where the page before ended. It is sealed like a token, with
+// what it belongs to, so that one of another execution, of another list, or of
+// nobody's making is refused rather than understood in some way.
+const (
+	kindState   = 's' // of an execution's operations: the position to go on from
+	kindHistory = 'h' // of its events: a place, and the direction
+	kindList    = 'l' // of executions: the last one, and which list it is
+)
+
+// stateMarker names the operation at which the next page starts; zero is none.
+func (s seals) stateMarker(executionID string, position int) string {
+	if position == 0 {
+		return ""
+	}
+	return s.seal(kindState, executionID, int64(position))
+}
+
+// readStateMarker is the inverse of stateMarker.
+func (s seals) readStateMarker(executionID, marker string) (position int, err error) {
+	if marker == "" {
+		return 0, nil
+	}
+	id, n, ok := s.unseal(kindState, marker, 1)
+	if !ok || id != executionID {
+		return 0, protocol.Errorf(protocol.CodeInvalidParameter, "Invalid marker")
+	}
+	return int(n[0]), nil
+}
+
+func (s seals) historyMarker(executionID string, at place, newestFirst bool) string {
+	return s.seal(kindHistory, executionID, at.seq, int64(at.skip), direction(newestFirst))
+}
+
+func (s seals) readHistoryMarker(req *HistoryRequest) (at place, err error) {
+	if req.Marker == "" {
+		return at, nil
+	}
+	executionID, err := parseExecution(req.ARN)
+	if err != nil {
+		return at, err
+	}
+	id, n, ok := s.unseal(kindHistory, req.Marker, 3)
+	if !ok || id != executionID || n[2] != direction(req.NewestFirst) {
+		return at, invalidMarker()
+	}
+	return place{seq: n[0], skip: int(n[1])}, nil
+}
+
+// listMarker says that the execution lastID was the last one of a page of q.
+func (s seals) listMarker(lastID string, q *store.Query) string {
+	return s.seal(kindList, lastID, listOf(q))
+}
+
+func (s seals) readListMarker(marker string, q *store.Query) (lastID string, err error) {
+	if marker == "" {
+		return "", nil
+	}
+	lastID, n, ok := s.unseal(kindList, marker, 1)
+	if !ok || n[0] != listOf(q) {
+		return "", invalidMarker()
+	}
+	return lastID, nil
+}
+
+// listOf tells lists apart. Filters may change between pages; they do no harm.
+func listOf(q *store.Query) int64 {
+	sum := crc32.ChecksumIEEE([]byte(q.Function + ":" + q.Version))
+	return int64(sum)<<1 | direction(!q.OldestFirst)
+}
+
+func direction(newestFirst bool) int64 {
+	if newestFirst {
+		return 1
+	}
+	return 0
+}
+
+func invalidMarker() error { return protocol.Errorf(protocol.CodeInvalidParameter, "Invalid Marker") }

@@ -1,0 +1,414 @@
+package engine
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/perdure/perdure/internal/core/store"
+	"github.com/perdure/perdure/protocol"
+)
+
+// Image is the code of a function, kept for good with the settings that its
+// processes get.
+type Image struct {
+	CodeSHA256 string // SHA-256 of the code, in base64, as Lambda tells it
+	CodeSize   int64  // in bytes
+	// Data says how to run the code, to the [Images] that kept it. Images with
+	// equal Data run the same. It is stored with the version, so it is small.
+	Data []byte
+}
+
+// Freezer is an [Invoker] whose code can be published.
+type Freezer interface {
+	Invoker
+	// Code returns hash and size of the code as it is now, as an [Image] of
+	// it would have them.
+	Code(ctx context.Context) (sha256 string, size int64, err error)
+	// Freeze keeps the code and its settings as they are now. It changes
+	// nothing for this invoker. To keep the same twice costs no more room.
+	Freeze(ctx context.Context) (*Image, error)
+}
+
+// Images runs published versions from what a [Freezer] kept of them. The engine
+// calls one method at a time.
+type Images interface {
+	// Open returns the invoker of a published version, whose Invoker is nil.
+	// It should start nothing before the first invocation: most old versions
+	// are never invoked again.
+	Open(f Function, image *Image) (Invoker, error)
+	// Sweep removes every image that is not among keep, and ends the invokers
+	// of other versions than those. A version is not among them once it is
+	// deleted and has no open execution, but an invocation of one that was
+	// stopped may be under way.
+	Sweep(ctx context.Context, keep []PublishedImage)
+}
+
+// ImageChecker is implemented by [Images] that can tell whether code is there;
+// without it, [Engine.Verify] does not look for it.
+type ImageChecker interface {
+	// Check returns an error if the code of an image is missing, or is not
+	// what was kept. It may be called while methods of Images are.
+	Check(ctx context.Context, image *Image) error
+}
+
+// PublishedImage is the image of one version.
+type PublishedImage struct {
+	Function, Version string
+	*Image
+}
+
+// publishedImages returns the images of the published versions that a store
+// holds. A version of which the store cannot tell is an error, beside the others.
+func publishedImages(ctx context.Context, st store.Store) (found []PublishedImage, err error) {
+	docs, err := st.Documents(ctx, kindVersion)
+	if err != nil {
+		return nil, err
+	}
+	var errs []error
+	for _, d := range docs {
+		var v versionDocument
+		name, version, _ := strings.Cut(d.Key, "/")
+		if d.Damaged || json.Unmarshal(d.Value, &v) != nil {
+			errs = append(errs, fmt.Errorf("version %s of function %s cannot be understood", version, name))
+			continue
+		}
+		found = append(found, PublishedImage{name, version, &v.Image})
+	}
+	return found, errors.Join(errs...)
+}
+
+// RunVersions makes images run what was published, and what will be. It
+// registers every published version; one that cannot be opened is logged, and
+// its executions wait. Without RunVersions there is nothing to publish with.
+func (fs *Functions) RunVersions(ctx context.Context, images Images) error {
+	fs.editing.Lock()
+	defer fs.editing.Unlock()
+	fs.images = images
+	for _, name := range fs.names() {
+		for _, f := range fs.versionsOf(name) {
+			if f.image != nil {
+				fs.put(fs.opened(f))
+			}
+		}
+	}
+	for _, name := range fs.names() {
+		for _, f := range fs.versionsOf(name) {
+			if f.draining {
+				if _, err := fs.forgetDrained(ctx, f); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	fs.sweep(ctx)
+	return nil
+}
+
+// opened returns f with an invoker, or with the reason why it has none. The
+// registry's editing lock is held.
+func (fs *Functions) opened(f *function) *function {
+	open := *f
+	var err error
+	open.Invoker, open.fault = nil, ""
+	if open.Invoker, err = fs.images.Open(open.Function, f.image); err != nil {
+		open.Invoker, open.fault = nil, err.Error()
+		fs.log.Error("a published version cannot be run; its executions wait", "function", f.Name, "version", f.Version, "error", err)
+	}
+	return &open
+}
+
+// sweep lets go of the images that no version needs. The registry's editing
+// lock is held.
+func (fs *Functions) sweep(ctx context.Context) {
+	if fs.images == nil || fs.incomplete {
+		return
+	}
+	var keep []PublishedImage
+	for _, name := range fs.names() {
+		for _, f := range fs.versionsOf(name) {
+			if f.image != nil {
+				keep = append(keep, PublishedImage{name, f.Version, f.image})
+			}
+		}
+	}
+	fs.images.Sweep(ctx, keep)
+}
+
+// PublishRequest publishes what $LATEST is now.
+type PublishRequest struct {
+	Function    string // as in InvokeRequest, without a version
+	Description string // takes the place of the function's; may be empty
+	// CodeSHA256 and Revision, unless empty, must be those of $LATEST.
+	CodeSHA256 string
+	Revision   string
+}
+
+// PublishVersion keeps the code and the settings that $LATEST has now as the
+// next version, and returns its configuration. If nothing has changed since the
+// last version was published, that is the one. Numbers are never given twice.
+//
+// The version stays until it is deleted, over restarts too, if the engine is
+// told how to run it; see [Functions.RunVersions].
+func (fs *Functions) PublishVersion(ctx context.Context, req *PublishRequest) (*Configuration, error) {
+	name, qualifier, err := fs.home.parseRef(req.Function, "")
+	if err != nil {
+		return nil, err
+	}
+	if qualifier != "" && qualifier != protocol.LatestVersion {
+		return nil, protocol.Errorf(protocol.CodeInvalidParameter, "Only %s can be published, not %s.", protocol.LatestVersion, qualifier)
+	}
+	fs.editing.Lock()
+	defer fs.editing.Unlock()
+	latest, err := fs.lookup(name, protocol.LatestVersion, primary)
+	if err != nil {
+		return nil, err
+	}
+	image, err := fs.freeze(ctx, latest, req)
+	if err != nil {
+		return nil, err
+	}
+	if last := fs.lastPublished(name); last != nil && last.sameAs(latest.function, image) {
+		return fs.configuration(ctx, last), nil
+	}
+	f, err := fs.publish(ctx, latest.function, image, req.Description)
+	if err != nil {
+		return nil, err
+	}
+	return fs.configuration(ctx, f), nil
+}
+
+// freeze keeps the code of $LATEST, if it is the code that the caller means.
+func (fs *Functions) freeze(ctx context.Context, latest target, req *PublishRequest) (*Image, error) {
+	if req.Revision != "" && req.Revision != latest.revision {
+		return nil, stale("function")
+	}
+	if err := latest.admit(); err != nil {
+		return nil, err
+	}
+	freezer, ok := latest.Invoker.(Freezer)
+	if !ok || fs.images == nil {
+		return nil, protocol.Errorf(protocol.CodeInvalidParameter, "Function %s has no code that could be kept: it is part of another program. "+
+			"Register its versions there, each with its number.", latest.Name)
+	}
+	image, err := freezer.Freeze(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("keeping the code of function %s: %w", latest.Name, err)
+	}
+	if req.CodeSHA256 != "" && req.CodeSHA256 != image.CodeSHA256 {
+		return nil, protocol.Errorf(protocol.CodeInvalidParameter, "CodeSHA256 (%s) is different from current CodeSHA256 in $LATEST (%s). "+
+			"Please try again with the CodeSHA256 in $LATEST.", req.CodeSHA256, image.CodeSHA256)
+	}
+	return image, nil
+}
+
+// stale refuses a change that was meant for an earlier revision.
+func stale(what string) error {
+	return protocol.Errorf(protocol.CodePrecondition, "The Revision Id provided does not match the latest Revision Id. Call the Get%s API to retrieve the latest Revision Id",
+		map[string]string{"function": "Function", "alias": "Alias"}[what])
+}
+
+// lastPublished returns the newest version that was published and not deleted,
+// or nil.
+func (fs *Functions) lastPublished(name string) (last *function) {
+	for _, f := range fs.versionsOf(name) {
+		if f.image != nil && !f.draining {
+			last = f
+		}
+	}
+	return last
+}
+
+// sameAs reports whether publishing latest, of which image was made, would
+// only repeat f.
+func (f *function) sameAs(latest *function, image *Image) bool {
+	a, b := f.settings(), latest.settings()
+	a.Description, b.Description = "", ""
+	return bytes.Equal(encodeDocument(&a), encodeDocument(&b)) &&
+		f.image.CodeSHA256 == image.CodeSHA256 && bytes.Equal(f.image.Data, image.Data)
+}
+
+// publish makes the next version of latest. Its document is what makes it
+// exist; a crash before that costs a number.
+func (fs *Functions) publish(ctx context.Context, latest *function, image *Image, description string) (*function, error) {
+	for {
+		n, err := fs.nextNumber(ctx, latest.Name)
+		if err != nil {
+			return nil, err
+		}
+		settings := latest.Function
+		settings.Version, settings.Invoker = strconv.Itoa(n), nil
+		settings.Description = cmp.Or(description, latest.Description)
+		f := newFunction(settings)
+		f.image, f.modified, f.revision = image, time.Now().UTC(), uuid.NewString()
+		if f = fs.opened(f); f.Invoker == nil {
+			return nil, fmt.Errorf("the version that was to be published cannot be run: %s", f.fault)
+		}
+		mine := encodeDocument(f.document())
+		stored, err := fs.store.EnsureDocument(ctx, kindVersion, documentKey(f.Name, f.Version), mine)
+		if err != nil {
+			return nil, err
+		}
+		if bytes.Equal(stored, mine) {
+			fs.put(f)
+			return f, nil
+		}
+	}
+}
+
+// nextNumber gives out the number of a version. It is stored before it is used.
+func (fs *Functions) nextNumber(ctx context.Context, name string) (int, error) {
+	fs.mu.Lock()
+	fam := fs.familyLocked(name)
+	fam.last++
+	n := fam.last
+	fs.mu.Unlock()
+	return n, fs.store.PutDocument(ctx, kindNumbering, name, encodeDocument(&numberingDocument{n}))
+}
+
+// A function version that is deleted while executions of it are open drains: it
+// takes no new ones, those that there are go on, and with the last of them it is
+// gone.
+
+// DeleteFunction deletes a version, or without a qualifier the whole function
+// with its aliases. It reports whether open executions delay that. An unknown
+// function or version is a ResourceNotFoundException, a version that an alias
+// leads to a ResourceConflictException. Numbers of deleted versions are not
+// given again.
+//
+// A function that its owner registers again is a new one.
+func (fs *Functions) DeleteFunction(ctx context.Context, ref, qualifier string) (draining bool, err error) {
+	name, qualifier, err := fs.home.parseRef(ref, qualifier)
+	if err != nil {
+		return false, err
+	}
+	fs.editing.Lock()
+	defer fs.editing.Unlock()
+	if qualifier == "" {
+		return fs.deleteWhole(ctx, name)
+	}
+	f, err := fs.deletable(name, qualifier)
+	if err != nil {
+		return false, err
+	}
+	gone, err := fs.drain(ctx, f)
+	return !gone, err
+}
+
+// deletable returns the version that can be deleted alone.
+func (fs *Functions) deletable(name, qualifier string) (*function, error) {
+	switch {
+	case qualifier == protocol.LatestVersion:
+		return nil, protocol.Errorf(protocol.CodeInvalidParameter, "$LATEST version cannot be deleted without deleting the function.")
+	case !validVersion(qualifier):
+		return nil, protocol.Errorf(protocol.CodeInvalidParameter, "Deletion of aliases is not currently supported.")
+	}
+	f := fs.find(name, qualifier)
+	if f == nil {
+		return nil, functionNotFound(fs.home.functionARN(name, qualifier))
+	}
+	aliases, err := fs.Aliases(context.Background(), name, qualifier)
+	if err != nil || len(aliases) == 0 {
+		return f, err
+	}
+	var names []string
+	for _, a := range aliases {
+		names = append(names, a.Name)
+	}
+	return nil, protocol.Errorf(protocol.CodeConflict, "Unable to delete version because the following aliases reference it: [%s]", strings.Join(names, ", "))
+}
+
+func (fs *Functions) deleteWhole(ctx context.Context, name string) (draining bool, err error) {
+	versions := fs.versionsOf(name)
+	if len(versions) == 0 {
+		return false, protocol.Errorf(protocol.CodeNotFound, "Function not found: %s", fs.home.unqualifiedARN(name))
+	}
+	for _, a := range fs.aliasesOf(name) {
+		if err := fs.deleteAlias(ctx, name, a.Name); err != nil {
+			return false, err
+		}
+	}
+	for _, f := range versions {
+		gone, err := fs.drain(ctx, f)
+		if err != nil {
+			return false, err
+		}
+		draining = draining || !gone
+	}
+	return draining, nil
+}
+
+// drain lets no more executions start on a version, and forgets it if none is
+// open. The registry's editing lock is held.
+func (fs *Functions) drain(ctx context.Context, f *function) (gone bool, err error) {
+	draining := *f
+	draining.draining = true
+	if f.image != nil {
+		if err := fs.store.PutDocument(ctx, kindVersion, documentKey(f.Name, f.Version), encodeDocument(draining.document())); err != nil {
+			return false, err
+		}
+	}
+	fs.starting.Lock()
+	fs.put(&draining)
+	fs.starting.Unlock()
+	return fs.forgetDrained(ctx, &draining)
+}
+
+// forgetDrained forgets a version that drains, unless executions of it are
+// open. The registry's editing lock is held.
+func (fs *Functions) forgetDrained(ctx context.Context, f *function) (gone bool, err error) {
+	open, err := fs.store.List(ctx, store.Query{Function: f.Name, Version: f.Version, Statuses: openStatuses(), Limit: 1})
+	if err != nil || len(open) > 0 {
+		return false, err
+	}
+	if f.image != nil {
+		if err := fs.store.DeleteDocument(ctx, kindVersion, documentKey(f.Name, f.Version)); err != nil {
+			return false, err
+		}
+	}
+	fs.remove(f)
+	fs.sweep(ctx)
+	return true, nil
+}
+
+// openStatuses are those of executions that are not closed.
+func openStatuses() (open []protocol.ExecutionStatus) {
+	for _, s := range protocol.ExecutionStatuses {
+		if !s.Closed() {
+			open = append(open, s)
+		}
+	}
+	return open
+}
+
+// heard looks, in the background, whether an execution that closed was the last
+// of a version that drains.
+func (fs *Functions) heard(c change) {
+	if c.x == nil || !c.x.Status().Closed() {
+		return
+	}
+	arn := c.x.Identity().ARN
+	if f := fs.find(arn.Function, arn.Version); f == nil || !f.draining {
+		return
+	}
+	fs.work.Go(func() {
+		fs.editing.Lock()
+		defer fs.editing.Unlock()
+		f := fs.find(arn.Function, arn.Version)
+		if f == nil || !f.draining || fs.ctx.Err() != nil {
+			return
+		}
+		if _, err := fs.forgetDrained(fs.ctx, f); err != nil {
+			// The next execution that closes, or the next start, looks again.
+			fs.log.Error("a deleted version could not be removed", "function", f.Name, "version", f.Version, "error", err)
+		}
+	})
+}

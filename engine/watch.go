@@ -1,0 +1,172 @@
+package engine
+
+import (
+	"context"
+	"iter"
+	"sync"
+
+	"github.com/perdure/perdure/internal/core/store"
+	"github.com/perdure/perdure/protocol"
+)
+
+// bulletin tells those who wait for an execution that it may have changed. It
+// is apart from the executions in memory: a waiter must be told even if the
+// execution has left memory since it came, and must not keep it there.
+type bulletin struct {
+	*life
+	mu       sync.Mutex
+	channels map[string]*bulletinChannel // by execution id; only while someone listens
+}
+
+type bulletinChannel struct {
+	changed   chan struct{}
+	listeners int
+}
+
+func newBulletin(l *life) *bulletin {
+	return &bulletin{life: l, channels: map[string]*bulletinChannel{}}
+}
+
+// listen returns a channel that is closed at the next change. The caller
+// calls leave once, when it no longer listens. Who reads the state first must
+// still hold the execution's lock, so that nothing is told in between.
+func (b *bulletin) listen(id string) (changed <-chan struct{}, leave func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	c := b.channels[id]
+	if c == nil {
+		c = &bulletinChannel{changed: make(chan struct{})}
+		b.channels[id] = c
+	}
+	c.listeners++
+	return c.changed, func() { b.leave(id, c) }
+}
+
+func (b *bulletin) leave(id string, c *bulletinChannel) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if c.listeners--; c.listeners == 0 && b.channels[id] == c {
+		delete(b.channels, id)
+	}
+}
+
+// heard tells all who listen to look again.
+func (b *bulletin) heard(c change) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if listened := b.channels[c.id]; listened != nil {
+		close(listened.changed)
+		delete(b.channels, c.id)
+	}
+}
+
+// Wait returns the outcome of an execution once it has closed. The outcome of a
+// closed execution is there at once, until its retention is over.
+func (e *Engine) Wait(ctx context.Context, arn string) (*Result, error) {
+	for {
+		var result *Result
+		var changed <-chan struct{}
+		leave := func() {}
+		err := e.ledger.view(ctx, arn, func(l *live) {
+			if !l.x.Status().Closed() {
+				changed, leave = e.news.listen(l.id)
+				return
+			}
+			payload, failure := l.x.Result()
+			result = &Result{Status: l.x.Outcome(), Payload: payload, Error: failure}
+		})
+		if err != nil || result != nil {
+			return result, err
+		}
+		if err := e.news.await(ctx, changed, leave); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// await returns when the execution may have changed, or with an error when
+// there is no point in waiting any longer. It leaves the bulletin.
+func (b *bulletin) await(ctx context.Context, changed <-chan struct{}, leave func()) error {
+	defer leave()
+	select {
+	case <-changed:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-b.ctx.Done():
+		return closed()
+	}
+}
+
+// Watch yields an execution's events from the first on, and goes on with new
+// ones as they are recorded until the execution has closed. A failure ends the
+// sequence.
+func (e *Engine) Watch(ctx context.Context, arn string) iter.Seq2[*protocol.Event, error] {
+	return func(yield func(*protocol.Event, error) bool) {
+		var at place
+		for {
+			more, err := e.watchOnce(ctx, arn, &at, yield)
+			if err != nil {
+				yield(nil, err)
+			}
+			if err != nil || !more {
+				return
+			}
+		}
+	}
+}
+
+// watchOnce yields the events behind at and waits until there may be more. It
+// returns false after the last one, or when nobody wants more.
+func (e *Engine) watchOnce(ctx context.Context, arn string, at *place, yield func(*protocol.Event, error) bool) (more bool, err error) {
+	var changed <-chan struct{}
+	leave := func() {}
+	defer func() { leave() }()
+	outcome := &Description{}
+	err = e.ledger.view(ctx, arn, func(l *live) {
+		outcome.Result, outcome.Error = l.x.Result()
+		changed, leave = e.news.listen(l.id)
+	})
+	if err != nil {
+		return false, err
+	}
+	for ev, err := range e.ledger.events(ctx, arn, at, false) {
+		if err != nil {
+			return false, err
+		}
+		fillOutcome(ev, outcome)
+		if !yield(ev, nil) || ev.EndsExecution() {
+			return false, nil
+		}
+	}
+	return true, e.news.await(ctx, changed, func() {})
+}
+
+// Revision counts what has happened to an execution, and says whether it is open.
+// As long as the count stays the same, so do the execution's description and its
+// history. It reads the last entry of the journal, and no other. An unknown
+// execution is a ResourceNotFoundException.
+func (e *Engine) Revision(ctx context.Context, arn string) (revision int64, open bool, err error) {
+	row, err := e.ledger.known(ctx, arn)
+	if err != nil {
+		return 0, false, err
+	}
+	for entry, err := range e.ledger.journal(ctx, row.ID, store.Range{Reverse: true, Limit: 1}) {
+		return entry.Seq, !row.Status.Closed(), err
+	}
+	return 0, false, executionNotFound() // it was deleted meanwhile
+}
+
+// Events yields an execution's events as they are now, oldest first, and holds
+// one journal entry in memory at a time. The last event lacks a result, or an
+// error, that a checkpoint brought before; [Engine.Describe] has it. A failure
+// ends the sequence.
+func (e *Engine) Events(ctx context.Context, arn string) iter.Seq2[*protocol.Event, error] {
+	return func(yield func(*protocol.Event, error) bool) {
+		if _, err := e.ledger.known(ctx, arn); err != nil {
+			yield(nil, err)
+			return
+		}
+		e.ledger.events(ctx, arn, &place{}, false)(yield)
+	}
+}
