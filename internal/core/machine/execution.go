@@ -57,11 +57,9 @@ type state struct {
 	badOutputs int                   // answers against the rules in a row
 	misses     int                   // invocations in a row that were lost or did not reach the function
 
-	// told and news list operations whose record changed, in order, by
-	// position: those that the current invocation was told of, by its envelope
-	// or by replies, and those that it has not heard of. If it fails, nobody
-	// knows what it made of them, so the next is told again. telling moves
-	// whenever news are told.
+	// told and news list operations whose record changed, in order, by position: those that the current invocation
+	// was told of, by its envelope or by replies, and those that it has not heard of. If it fails, nobody knows
+	// what it made of them, so the next is told again. telling moves whenever news are told.
 	told    []int
 	news    []int
 	telling int64
@@ -84,8 +82,7 @@ type Rules struct {
 	MaxPayload int // bytes of one operation's payload; 0 is protocol.MaxPayload
 	MaxResult  int // bytes of the execution's result; 0 is protocol.MaxSyncPayload
 	MaxError   int // bytes of an error object; 0 is protocol.MaxPayload
-	// MaxAsyncResult bounds the result of an execution that nobody waits for;
-	// 0 is as MaxResult.
+	// MaxAsyncResult bounds the result of an execution that nobody waits for; 0 is as MaxResult.
 	MaxAsyncResult int
 	// MaxOperations and MaxStoredBytes are quotas: an execution that exceeds
 	// one fails. 0 is no limit. See [Usage] for what counts.
@@ -150,8 +147,7 @@ func (s *state) Status() protocol.ExecutionStatus {
 	return s.status
 }
 
-// Outcome is the status with which a closed execution ended, be it marked for
-// deletion or not.
+// Outcome is the status with which a closed execution ended, be it marked for deletion or not.
 func (s *state) Outcome() protocol.ExecutionStatus { return s.status }
 
 // Started returns when the execution started.
@@ -185,12 +181,10 @@ func (s *state) InvokeAt() protocol.Timestamp { return s.invokeAt }
 // Input returns the execution's input, nil for none.
 func (x *Execution) Input() *string { return x.ops[0].Payload }
 
-// Page returns the operations a function may see, in start order, from
-// position from on: at most maxItems and, after the first, at most maxBytes of
-// payload. next is the position to go on from, or zero at the end.
+// Page returns the operations a function may see, in start order, from position from on: at most maxItems and,
+// after the first, at most maxBytes of payload. next is the position to go on from, or zero at the end.
 //
-// Descendants of a context that closed with its result are left out: the
-// result stands for them.
+// Descendants of a context that closed with its result are left out: the result stands for them.
 func (x *Execution) Page(from, maxItems, maxBytes int) (ops []*protocol.Operation, next int) {
 	size := 0
 	for i := from; i >= 0 && i < len(x.ops); i++ {
@@ -254,15 +248,13 @@ func (x *Execution) Updated() []string {
 	return ids
 }
 
-// OwesParent reports whether the execution closed and the one that invoked it
-// does not know yet.
+// OwesParent reports whether the execution closed and the one that invoked it does not know yet.
 func (s *state) OwesParent() bool {
 	return s.status.Closed() && s.identity.ParentARN != "" && !s.notified
 }
 
-// Calls returns the chained invokes of plain functions whose outcome is awaited,
-// by operation id; none after the execution closed. It looks at every operation
-// if there are any.
+// Calls returns the chained invokes of plain functions whose outcome is awaited, by operation id; none after the
+// execution closed. It looks at every operation if there are any.
 func (x *Execution) Calls() map[string]*InvokeTarget {
 	calls := map[string]*InvokeTarget{}
 	if x.open[callingAt] == 0 || x.status.Closed() {
@@ -325,9 +317,8 @@ func (s *state) Current(f Fence) bool {
 // execution closed, or its result is in and it closes with the invocation.
 func (s *state) ended() bool { return s.status.Closed() || s.closing != "" }
 
-// Size is about how many bytes of memory the execution takes: what it is made
-// of, not what was read to make it. It is counted as the execution changes, at a
-// cost that does not depend on how much there is of it.
+// Size is about how many bytes of memory the execution takes: what it is made of, not what was read to make it. It
+// is counted as the execution changes, at a cost that does not depend on how much there is of it.
 func (x *Execution) Size() int {
 	const (
 		fixed    = 2048 // with the identity

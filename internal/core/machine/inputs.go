@@ -6,9 +6,8 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// FireTimers applies everything that is due at the draft's moment, in the
-// order in which it was due: waits elapse, steps become ready, callbacks and
-// finally the execution itself time out.
+// FireTimers applies everything that is due at the draft's moment, in the order in which it was due: waits elapse,
+// steps become ready, callbacks and finally the execution itself time out.
 //
 // An execution that has checkpointed its result is past all timers.
 func (d *Draft) FireTimers() {
@@ -50,9 +49,8 @@ func (d *Draft) emitExecution(r Record) {
 	d.emit(r)
 }
 
-// Stop closes the execution at a client's request; reason may be nil. On a
-// closed execution it does nothing, and on one that has checkpointed its
-// result it comes too late. A reason that is too large is refused.
+// Stop closes the execution at a client's request; reason may be nil. On a closed execution it does nothing, and on
+// one that has checkpointed its result it comes too late. A reason that is too large is refused.
 func (d *Draft) Stop(reason *protocol.ErrorObject) error {
 	if err := d.checkError(reason); err != nil {
 		return err
@@ -68,10 +66,9 @@ func (d *Draft) Stop(reason *protocol.ErrorObject) error {
 	return nil
 }
 
-// SucceedCallback completes the callback at a position with a result. It and
-// its siblings refuse a callback that cannot be completed (unknown, completed,
-// timed out, or of a closed execution) but the draft may still hold records,
-// of timers that were due, which are to be committed all the same.
+// SucceedCallback completes the callback at a position with a result. It and its siblings refuse a callback that
+// cannot be completed (unknown, completed, timed out, or of a closed execution) but the draft may still hold
+// records, of timers that were due, which are to be committed all the same.
 func (d *Draft) SucceedCallback(position int, id string, result *string) error {
 	if n := d.x.rules.maxPayload(); result != nil && len(*result) > n {
 		return protocol.Errorf(protocol.CodeValidation, "1 validation error detected: Value at 'result' failed to satisfy constraint: Member must have length less than or equal to %d", n)
@@ -118,10 +115,9 @@ func callbackGone() error {
 	return protocol.Errorf(protocol.CodeCallbackTimeout, "The callback is either timed out or already completed")
 }
 
-// CompleteInvoke records the outcome of a chained invoke that by, the ARN of an
-// execution, brings; empty if it is the answer of a plain function. An outcome
-// that was recorded before, or comes after the execution closed, is ignored, and
-// so is one of anybody but the execution that this invoke started.
+// CompleteInvoke records the outcome of a chained invoke that by, the ARN of an execution, brings; empty if it is
+// the answer of a plain function. An outcome that was recorded before, or comes after the execution closed, is
+// ignored, and so is one of anybody but the execution that this invoke started.
 func (d *Draft) CompleteInvoke(opID, by string, status protocol.ExecutionStatus, payload *string, failure *protocol.ErrorObject) {
 	d.FireTimers()
 	i := d.find(opID)
@@ -154,17 +150,15 @@ func (d *Draft) invokeSucceeded(payload *string) Record {
 	}}}
 }
 
-// NotifyParent records that the outcome of a closed execution has reached the
-// execution that invoked it.
+// NotifyParent records that the outcome of a closed execution has reached the execution that invoked it.
 func (d *Draft) NotifyParent() {
 	if d.status.Closed() && !d.notified {
 		d.emit(Record{Event: protocol.Event{Type: parentNotified}})
 	}
 }
 
-// Delete marks a closed execution for deletion, which whoever drives it then
-// carries out; one that is marked already stays as it is. An open execution is
-// refused.
+// Delete marks a closed execution for deletion, which whoever drives it then carries out; one that is marked
+// already stays as it is. An open execution is refused.
 func (d *Draft) Delete() error {
 	d.FireTimers()
 	switch {
@@ -183,9 +177,8 @@ func (s *state) Deleting() protocol.Timestamp { return s.deleting }
 // was asked for: whatever the clock says, it has passed.
 const AtOnce protocol.Timestamp = 1
 
-// Expires returns from when on the execution may be removed: its retention is
-// over, or it was marked. It is zero while it is open, and while the execution
-// that invoked it does not know the outcome.
+// Expires returns from when on the execution may be removed: its retention is over, or it was marked. It is zero
+// while it is open, and while the execution that invoked it does not know the outcome.
 func (s *state) Expires() protocol.Timestamp {
 	switch {
 	case !s.status.Closed() || s.OwesParent():

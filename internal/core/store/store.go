@@ -1,37 +1,30 @@
-// Package store is the storage contract of the engine: what it asks of a
-// database, and nothing about how one fulfils it.
+// Package store is the storage contract of the engine: what it asks of a database, and nothing about how one
+// fulfils it.
 //
 // # What is stored
 //
-// An execution is a journal: entries numbered 1, 2, 3 …, each the encoded
-// outcome of one input (see package machine), appended and never rewritten.
-// Beside the journal stands one row per execution that can be searched: its
-// names, status and due time. The row is an index; everything in it can be
-// rebuilt from the journal.
+// An execution is a journal: entries numbered 1, 2, 3 …, each the encoded outcome of one input (see package
+// machine), appended and never rewritten. Beside the journal stands one row per execution that can be searched: its
+// names, status and due time. The row is an index; everything in it can be rebuilt from the journal.
 //
-// One input is one entry, so a checkpoint costs one insert however many
-// operations it touches and however long the history behind it is, and every
-// payload is stored once.
+// One input is one entry, so a checkpoint costs one insert however many operations it touches and however long the
+// history behind it is, and every payload is stored once.
 //
 // # The fence
 //
-// An entry is accepted only if its number is the next one. Two writers that
-// both read entry n cannot both append n+1: the second gets [ErrConflict] and
-// must read again. There is no other locking.
+// An entry is accepted only if its number is the next one. Two writers that both read entry n cannot both append
+// n+1: the second gets [ErrConflict] and must read again. There is no other locking.
 //
 // # Damage
 //
-// What a store yields is what was written. A store whose bytes lie outside of
-// the process keeps sums of them ([Entry.Sum], [Row.Sums], [Document.Sum]) and
-// looks at them when it reads; what is damaged is a [DamagedError], or in a
-// list says so. One execution that is damaged does not keep others from being
-// read.
+// What a store yields is what was written. A store whose bytes lie outside of the process keeps sums of them
+// ([Entry.Sum], [Row.Sums], [Document.Sum]) and looks at them when it reads; what is damaged is a [DamagedError],
+// or in a list says so. One execution that is damaged does not keep others from being read.
 //
 // # Documents
 //
-// What an engine has to remember beside executions (its key, aliases, published
-// versions) are documents: a few small values, each under a kind and a key.
-// What they mean is their owner's affair.
+// What an engine has to remember beside executions (its key, aliases, published versions) are documents: a few
+// small values, each under a kind and a key. What they mean is their owner's affair.
 package store
 
 import (
@@ -56,27 +49,24 @@ type Row struct {
 	Started  protocol.Timestamp
 	Closed   protocol.Timestamp // zero while open
 
-	// Due is when a moment comes that the engine can deal with by itself: a
-	// timer fires, or a parent is to be told. It may be earlier than necessary,
-	// never later; zero is none.
+	// Due is when a moment comes that the engine can deal with by itself: a timer fires, or a parent is to be told.
+	// It may be earlier than necessary, never later; zero is none.
 	Due protocol.Timestamp
 	// Wanted is from when on an invocation of the function is wanted, which
 	// takes the function and a free place; zero is not at all.
 	Wanted protocol.Timestamp
 	// Expires is from when on the execution may be deleted; zero is never.
 	Expires protocol.Timestamp
-	// Doing is what the execution was doing when the row was written: a set of
-	// bits whose meaning is the engine's. Zero is nothing, as of most closed
-	// executions.
+	// Doing is what the execution was doing when the row was written: a set of bits whose meaning is the engine's.
+	// Zero is nothing, as of most closed executions.
 	Doing uint32
 	// Since is since when; zero with a zero Doing.
 	Since protocol.Timestamp
 	// InputHash is the SHA-256 of the input, for comparing a repeated start.
 	InputHash [32]byte
 
-	// Damaged is set by a store that finds that the row is not what was
-	// written: nothing in it can be relied on, not even the ID. It is not
-	// stored.
+	// Damaged is set by a store that finds that the row is not what was written: nothing in it can be relied on,
+	// not even the ID. It is not stored.
 	Damaged bool
 }
 
@@ -90,10 +80,9 @@ type Entry struct {
 type Write struct {
 	ID    string
 	Entry Entry
-	// Row replaces the execution's row; nil leaves it as it is. The write of
-	// entry 1 creates the execution and needs a row. Of later rows only
-	// Status, Closed, Due, Wanted, Expires, Doing and Since count; the rest
-	// stays as entry 1 had it.
+	// Row replaces the execution's row; nil leaves it as it is. The write of entry 1 creates the execution and
+	// needs a row. Of later rows only Status, Closed, Due, Wanted, Expires, Doing and Since count; the rest stays
+	// as entry 1 had it.
 	Row *Row
 	// Calls are the calls that begin to be wanted, and those that no longer
 	// are. They go with the execution when it is deleted.
@@ -107,9 +96,8 @@ type Call struct {
 	Wanted            protocol.Timestamp // since when; zero ends the call
 }
 
-// Agenda names one of the orders in which there is work to do. Work that waits
-// for one thing is in an agenda apart from work that waits for another: however
-// much there is of the one, it does not stand before the other.
+// Agenda names one of the orders in which there is work to do. Work that waits for one thing is in an agenda apart
+// from work that waits for another: however much there is of the one, it does not stand before the other.
 type Agenda struct {
 	Kind AgendaKind
 	// Function and Version go with Invocations and Calls.
@@ -156,16 +144,14 @@ type Document struct {
 	Damaged bool
 }
 
-// The bounds of documents, in bytes. Kind and key must not be empty; a value
-// may be.
+// The bounds of documents, in bytes. Kind and key must not be empty; a value may be.
 const (
 	MaxDocumentName = 512 // of a kind, and of a key
 	MaxDocument     = 256 << 10
 )
 
-// Query selects rows for [Store.List]. Zero members do not restrict. When
-// executions started is a matter of their ids, which sort by it: After and
-// Until restrict that.
+// Query selects rows for [Store.List]. Zero members do not restrict. When executions started is a matter of their
+// ids, which sort by it: After and Until restrict that.
 type Query struct {
 	Function   string
 	Version    string
@@ -191,16 +177,13 @@ type Range struct {
 
 // Store keeps executions. All methods may be called concurrently.
 //
-// A method that fails with anything but the errors below has met a fault of
-// the database; the caller cannot know whether a Commit took effect and must
-// read before it goes on.
+// A method that fails with anything but the errors below has met a fault of the database; the caller cannot know
+// whether a Commit took effect and must read before it goes on.
 type Store interface {
-	// Commit appends the writes, all or none, and returns when they are
-	// durable. It fails with [ErrConflict] if an entry is not the next of its
-	// execution, if entry 1 names an id that exists, or if its function and
-	// name are taken. Several writes may append to one execution, in order.
-	// The store does not keep the slices after it returns. An end of ctx can
-	// only stop a commit that has not begun.
+	// Commit appends the writes, all or none, and returns when they are durable. It fails with [ErrConflict] if an
+	// entry is not the next of its execution, if entry 1 names an id that exists, or if its function and name are
+	// taken. Several writes may append to one execution, in order. The store does not keep the slices after it
+	// returns. An end of ctx can only stop a commit that has not begun.
 	Commit(ctx context.Context, writes ...Write) error
 
 	// Row returns one execution's row, or [ErrNotFound], or a [DamagedError].
@@ -210,11 +193,10 @@ type Store interface {
 	// [ErrNotFound], or a [DamagedError].
 	Named(ctx context.Context, function, name string) (*Row, error)
 
-	// Journal yields the entries of an execution in order of Seq. An unknown
-	// execution yields none. The Data belongs to the caller. An error ends
-	// the sequence. An entry that is damaged or missing is a [DamagedError]:
-	// of what is yielded, nothing is left out. The iteration may hold a read transaction: it must not be
-	// kept waiting on a Commit. Entries appended meanwhile may be yielded too.
+	// Journal yields the entries of an execution in order of Seq. An unknown execution yields none. The Data
+	// belongs to the caller. An error ends the sequence. An entry that is damaged or missing is a [DamagedError]:
+	// of what is yielded, nothing is left out. The iteration may hold a read transaction: it must not be kept
+	// waiting on a Commit. Entries appended meanwhile may be yielded too.
 	Journal(ctx context.Context, id string, part Range) iter.Seq2[Entry, error]
 
 	// List returns the rows that q selects, ordered by id. Damaged ones are
@@ -225,45 +207,39 @@ type Store interface {
 	// version and status, ordered by these. What there is none of is not told.
 	Count(ctx context.Context, statuses []protocol.ExecutionStatus) ([]Count, error)
 
-	// Agenda returns items of an agenda that come behind after, in their order,
-	// at most limit. What it costs depends on limit, and on nothing else that
-	// is stored.
+	// Agenda returns items of an agenda that come behind after, in their order, at most limit. What it costs
+	// depends on limit, and on nothing else that is stored.
 	Agenda(ctx context.Context, agenda Agenda, after Item, limit int) ([]Item, error)
 
 	// Calls returns the calls that an execution waits for, ordered by operation.
 	Calls(ctx context.Context, id string) ([]Call, error)
 
-	// Delete removes an execution with all its entries, its calls and its log,
-	// and frees its name.
-	// An unknown id is not an error. However long the journal is, other calls
-	// do not wait for long: its space may be given back later.
+	// Delete removes an execution with all its entries, its calls and its log, and frees its name. An unknown id is
+	// not an error. However long the journal is, other calls do not wait for long: its space may be given back
+	// later.
 	Delete(ctx context.Context, id string) error
 
 	// Document returns the value of a document, or [ErrNotFound], or a
 	// [DamagedError]. It belongs to the caller.
 	Document(ctx context.Context, kind, key string) ([]byte, error)
 
-	// Documents returns the documents of a kind, ordered by key. Damaged ones
-	// are among them, and say so.
+	// Documents returns the documents of a kind, ordered by key. Damaged ones are among them, and say so.
 	Documents(ctx context.Context, kind string) ([]Document, error)
 
-	// PutDocument stores a document, in place of the one that was there, and
-	// returns when that is durable.
+	// PutDocument stores a document, in place of the one that was there, and returns when that is durable.
 	PutDocument(ctx context.Context, kind, key string, value []byte) error
 
-	// EnsureDocument returns the value of a document; if there is none, it
-	// stores value first. Concurrent callers agree on the result, so whoever
-	// gets back a value of its own making made the document.
+	// EnsureDocument returns the value of a document; if there is none, it stores value first. Concurrent callers
+	// agree on the result, so whoever gets back a value of its own making made the document.
 	EnsureDocument(ctx context.Context, kind, key string, value []byte) ([]byte, error)
 
 	// DeleteDocument removes a document. An unknown one is not an error.
 	DeleteDocument(ctx context.Context, kind, key string) error
 
-	// AppendLog adds lines to the logs of executions, in order. A log is what
-	// people read, and nothing depends on it: the lines may be lost if the
-	// machine stops within seconds, and no Commit waits for them. Lines of an
-	// execution that does not exist are dropped. A log beyond [MaxLog] loses its
-	// oldest lines. Concurrent calls must not be about the same execution.
+	// AppendLog adds lines to the logs of executions, in order. A log is what people read, and nothing depends on
+	// it: the lines may be lost if the machine stops within seconds, and no Commit waits for them. Lines of an
+	// execution that does not exist are dropped. A log beyond [MaxLog] loses its oldest lines. Concurrent calls
+	// must not be about the same execution.
 	AppendLog(ctx context.Context, writes ...LogWrite) error
 
 	// Log returns lines of an execution's log with a Seq above after, in order,
@@ -331,8 +307,7 @@ func (q *Query) Check() error {
 	return nil
 }
 
-// CheckDocument refuses a document that is out of bounds. Every PutDocument and
-// EnsureDocument begins with it.
+// CheckDocument refuses a document that is out of bounds. Every PutDocument and EnsureDocument begins with it.
 func CheckDocument(kind, key string, value []byte) error {
 	for _, name := range []string{kind, key} {
 		if name == "" || len(name) > MaxDocumentName {
@@ -364,9 +339,8 @@ type LogWrite struct {
 }
 
 const (
-	// MaxLog bounds the log of one execution in bytes, as [LogLine.Size]
-	// counts them. When a log grows beyond it, its oldest lines are dropped. A
-	// store may keep up to half as much again, so as not to do it for each line.
+	// MaxLog bounds the log of one execution in bytes, as [LogLine.Size] counts them. When a log grows beyond it,
+	// its oldest lines are dropped. A store may keep up to half as much again, so as not to do it for each line.
 	MaxLog = 2 << 20
 	// lineCost is what a line counts beside its text.
 	lineCost = 64

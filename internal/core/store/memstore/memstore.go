@@ -1,8 +1,7 @@
-// Package memstore keeps executions in memory. It serves tests, and everything
-// else that may forget its executions when the process ends.
+// Package memstore keeps executions in memory. It serves tests, and everything else that may forget its executions
+// when the process ends.
 //
-// It starts no goroutine and reads no clock, so it works inside a
-// testing/synctest bubble.
+// It starts no goroutine and reads no clock, so it works inside a testing/synctest bubble.
 package memstore
 
 import (
@@ -33,9 +32,8 @@ type Store struct {
 
 var _ store.Store = (*Store)(nil)
 
-// execution is one row and its journal: entry n is journal[n-1]. The journal
-// only grows and its entries never change, so a reader may keep the slice it
-// saw under the lock.
+// execution is one row and its journal: entry n is journal[n-1]. The journal only grows and its entries never
+// change, so a reader may keep the slice it saw under the lock.
 type execution struct {
 	row     store.Row
 	journal [][]byte
@@ -56,9 +54,8 @@ func New() *Store {
 	}
 }
 
-// An Interceptor stands in for the Commit of writes. It calls commit to let
-// the commit take effect, or leaves it out; what it returns is what the caller
-// of Commit sees.
+// An Interceptor stands in for the Commit of writes. It calls commit to let the commit take effect, or leaves it
+// out; what it returns is what the caller of Commit sees.
 type Interceptor func(writes []store.Write, commit func() error) error
 
 // Intercept sends every later Commit through f, so that a test can count,

@@ -69,7 +69,6 @@ func (s *Store) Calls(ctx context.Context, id string) ([]store.Call, error) {
 	return calls, s.readers.fault(rows.Err())
 }
 
-// The statements of calls.
 const (
 	sqlCallsOf = `SELECT operation, function, version, wanted FROM calls WHERE id = $1 ORDER BY operation`
 	sqlCall    = `INSERT INTO calls (id, operation, function, version, wanted) VALUES ($1, $2, $3, $4, $5)
@@ -78,7 +77,7 @@ const (
 	sqlCallsOver = `DELETE FROM calls WHERE id = $1`
 )
 
-// setCalls applies what a write says of calls.
+// setCalls applies the calls of a write.
 func (tx *transaction) setCalls(id string, calls []store.Call) error {
 	for _, c := range calls {
 		var err error

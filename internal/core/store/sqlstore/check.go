@@ -26,9 +26,8 @@ const (
 		WHERE id NOT IN (SELECT id FROM executions)`
 )
 
-// Check looks for damage of the database, and for what its tables contradict
-// each other in; it yields a sentence for each. It reads everything but the sums
-// of executions, which are looked at by whoever reads these.
+// Check looks for damage of the database, and for what its tables contradict each other in; it yields a sentence
+// for each. It reads everything but the sums of executions, which are looked at by whoever reads these.
 func (s *Store) Check(ctx context.Context) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		for _, query := range []string{sqlIntegrity, sqlOrphans, sqlEmpty, sqlStray} {
@@ -123,9 +122,8 @@ func (r *reader) texts(ctx context.Context, query string) iter.Seq2[string, erro
 // intactEvery is how often a store looks by itself whether its files are there.
 const intactEvery = 10 * time.Second
 
-// Intact returns an error if the database, or the lock, is not at its path any
-// more: somebody removed it, or put another in its place. The store goes on with
-// the files that it has open; nobody will find what it writes.
+// Intact returns an error if the database, or the lock, is not at its path any more: somebody removed it, or put
+// another in its place. The store goes on with the files that it has open; nobody will find what it writes.
 func (s *Store) Intact() error {
 	there, err := os.Lstat(s.readers.path)
 	if err != nil || !os.SameFile(there, s.opened) {
@@ -163,8 +161,7 @@ func (s *Store) watch(ctx context.Context, log *slog.Logger) {
 	}
 }
 
-// own returns the file at path as it is known again, and refuses a link: the
-// database is where its lock is.
+// own returns the file at path as it is known again, and refuses a link: the database is where its lock is.
 func own(path string) (fs.FileInfo, error) {
 	info, err := os.Lstat(path)
 	if err == nil && !info.Mode().IsRegular() {

@@ -21,22 +21,19 @@ const (
 	schemaVersion = 6
 )
 
-// The journal keeps its entries in the order of arrival, with an index beside
-// it: entries of all executions share the last page, which for small entries
-// makes a commit a third cheaper than a journal clustered by execution, where
-// each one touches a page of its own. Reading an execution back costs about
-// half as much again; that happens far less often.
+// The journal keeps its entries in the order of arrival, with an index beside it: entries of all executions share
+// the last page, which for small entries makes a commit a third cheaper than a journal clustered by execution,
+// where each one touches a page of its own. Reading an execution back costs about half as much again; that happens
+// far less often.
 //
-// Executions are clustered by id, in which order they start and are listed. The
-// indexes for lists hold what a list may be restricted by besides, so that a
-// search passes over what it does not want without looking it up. What an
-// execution is doing stands behind its id there, so that a change stays where
-// it was: it comes with every invocation.
+// Executions are clustered by id, in which order they start and are listed. The indexes for lists hold what a list
+// may be restricted by besides, so that a search passes over what it does not want without looking it up. What an
+// execution is doing stands behind its id there, so that a change stays where it was: it comes with every
+// invocation.
 //
-// What there is to do is found by what it waits for: a moment, an invocation or
-// a call of one function version, the end of retention. Each is an index of its
-// own, so that a million rows that wait for a function are not between the
-// engine and one that waits for nothing.
+// What there is to do is found by what it waits for: a moment, an invocation or a call of one function version, the
+// end of retention. Each is an index of its own, so that a million rows that wait for a function are not between
+// the engine and one that waits for nothing.
 //
 // The sums are those of package store.
 const schema = `
@@ -105,9 +102,8 @@ type sqlite struct {
 	durability Durability
 }
 
-// The write-ahead log is copied into the database when it has checkpointPages
-// pages of 4 KiB. It is then written anew from its start, unless a reader was
-// in the way; if readers were in the way for too long, we wait for them.
+// The write-ahead log is copied into the database when it has checkpointPages pages of 4 KiB. It is then written
+// anew from its start, unless a reader was in the way; if readers were in the way for too long, we wait for them.
 const (
 	checkpointPages = 4000 // 16 MB
 	tooManyPages    = 4 * checkpointPages
@@ -139,9 +135,8 @@ func (f sqlite) connect(n int, pragmas ...string) (*sql.DB, error) {
 	return db, nil
 }
 
-// forReading opens the readers' pool, all of it at once: a connection that is
-// opened later would be to whatever is at the path by then. The file must have
-// its schema.
+// forReading opens the readers' pool, all of it at once: a connection that is opened later would be to whatever is
+// at the path by then. The file must have its schema.
 func (f sqlite) forReading(ctx context.Context) (*sql.DB, error) {
 	n := max(4, runtime.GOMAXPROCS(0))
 	db, err := f.connect(n, "query_only(1)", "cache_size(-4000)")
@@ -248,8 +243,7 @@ const (
 	// Process survives the death of the process. The loss of power may cost
 	// the latest commits, but leaves the database whole.
 	Process
-	// None survives the death of the process too, but the loss of power may
-	// cost the whole database.
+	// None survives the death of the process too, but the loss of power may cost the whole database.
 	None
 )
 

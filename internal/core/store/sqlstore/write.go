@@ -47,14 +47,14 @@ func newTransaction(ctx context.Context, conn *sql.Conn) (*transaction, error) {
 	return tx, s.err
 }
 
-// close lets go of the statements. Without that SQLite would keep the
-// connection, which package sql does only for statements of its pool.
+// close closes the statements. Otherwise SQLite would keep the connection; package sql does this only for
+// statements of its pool.
 func (tx *transaction) close() { tx.statements.close() }
 
 func (tx *transaction) begin() error { return run(tx.beginning) }
 func (tx *transaction) end() error   { return run(tx.ending) }
 
-// rollback undoes everything since begin. It fails if a statement's error has already done so.
+// rollback undoes everything since begin. It fails if a statement's error has done so already.
 func (tx *transaction) rollback() { _ = run(tx.rollingBack) }
 
 func run(stmt *sql.Stmt) error {
@@ -82,7 +82,7 @@ func (tx *transaction) commit(writes []store.Write) error {
 	return run(tx.unmark)
 }
 
-// write applies one write. The statement that can lose comes first, so a conflict leaves nothing behind.
+// write applies one write. The statement that can conflict comes first, so a conflict leaves nothing behind.
 func (tx *transaction) write(w *store.Write) error {
 	write := tx.writeNext
 	if w.Entry.Seq == 1 {
@@ -118,7 +118,7 @@ func (tx *transaction) writeFirst(w *store.Write) error {
 	}
 	sum := w.Entry.Sum(w.ID)
 	err = changed(tx.start.Exec(w.ID, sum, blob(w.Entry.Data)))
-	if errors.Is(err, store.ErrConflict) { // only what a deletion left can be there
+	if errors.Is(err, store.ErrConflict) { // only remains of a deletion can be there
 		if err = tx.restart(w.ID); err == nil {
 			_, err = tx.start.Exec(w.ID, sum, blob(w.Entry.Data))
 		}
