@@ -19,6 +19,7 @@ type Auditor struct {
 // maxProblems bounds the problems told of one execution.
 const maxProblems = 100
 
+// Add takes the next record.
 func (a *Auditor) Add(r *Record) {
 	if r.IsHistory() {
 		a.events++

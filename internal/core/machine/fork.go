@@ -13,6 +13,7 @@ import (
 // callbacks and delays of retries begin anew. Open callbacks and chained invokes belong to the other execution, so
 // the new one gets new ids and new children.
 
+// ForkRequest asks for a fork.
 type ForkRequest struct {
 	// Identity is the new execution's. Fork sets its Origin… members.
 	Identity Identity

@@ -56,6 +56,7 @@ type entry struct {
 
 type trailer struct{ Sha256 string }
 
+// Write writes the file to w.
 func (f *File) Write(w io.Writer) error {
 	sum := sha256.New()
 	lines := json.NewEncoder(io.MultiWriter(w, sum))

@@ -16,12 +16,14 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
+// Problem is a fault in a store.
 type Problem struct {
 	// Execution is the ARN of the execution, or its id; empty if the problem is the store's.
 	Execution string
 	Text      string
 }
 
+// Summary counts what was checked.
 type Summary struct {
 	Executions, Open, Entries, Events, Problems int64
 }

@@ -38,6 +38,7 @@ type Options struct {
 	Logger *slog.Logger
 }
 
+// Store is a [store.Store] in an SQL database.
 type Store struct {
 	lock    *Lock
 	opened  fs.FileInfo // the database file as it was opened
