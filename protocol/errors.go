@@ -14,13 +14,11 @@ type ErrorObject struct {
 	StackTrace   []string `json:"StackTrace,omitempty"`
 }
 
-// SDKErrorMark is what the ErrorData begins with of an error that our SDK made
-// and recorded itself. Its ErrorType alone does not tell: any error of anybody's
-// may be called CanceledError.
+// SDKErrorMark is what the ErrorData begins with of an error that our SDK made and recorded itself. Its ErrorType
+// alone does not tell: any error of anybody's may be called CanceledError.
 const SDKErrorMark = "perdure:error:1 "
 
-// Size is the object's length as compact JSON, which is what the limits on
-// error objects count.
+// Size is the object's length as compact JSON, which is what the limits on error objects count.
 func (e *ErrorObject) Size() int {
 	if e == nil {
 		return 0
@@ -151,8 +149,7 @@ const (
 	CodeStorageFull      Code = "StorageFullException" // ours: AWS has no disk that fills up
 )
 
-// The errors about who a client is and what it may do, from AWS's request
-// framework too.
+// The errors about who a client is and what it may do, from AWS's request framework too.
 const (
 	CodeMissingToken        Code = "MissingAuthenticationTokenException"
 	CodeIncompleteSignature Code = "IncompleteSignatureException"
@@ -161,9 +158,8 @@ const (
 	CodeAccessDenied        Code = "AccessDeniedException"
 )
 
-// Error is a refusal that a client of the API sees: a code, and a message that
-// clients may match on. The engine and the state machine return it; lambdaapi
-// turns the code into an HTTP status, and is the only place that does.
+// Error is a refusal that a client of the API sees: a code, and a message that clients may match on. The engine and
+// the state machine return it; lambdaapi turns the code into an HTTP status, and is the only place that does.
 type Error struct {
 	Code    Code
 	Message string
@@ -176,7 +172,6 @@ func Errorf(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
-// StaleTokenMessage is the text with which the service refuses a checkpoint
-// token that is not, or no longer, the current one. SDKs match it with its
-// case to tell a lost race from a broken request.
+// StaleTokenMessage is the text with which the service refuses a checkpoint token that is not, or no longer, the
+// current one. SDKs match it with its case to tell a lost race from a broken request.
 const StaleTokenMessage = "Invalid checkpoint token"

@@ -6,8 +6,7 @@ import (
 	"time"
 )
 
-// Timestamp is a moment in milliseconds since the Unix epoch, the precision of
-// the protocol. Zero means absent.
+// Timestamp is a moment in milliseconds since the Unix epoch, the precision of the protocol. Zero means absent.
 type Timestamp int64
 
 // TimestampOf truncates t to the protocol's millisecond. The zero time is absent.
@@ -40,8 +39,7 @@ func (t Timestamp) AddDays(n int64) Timestamp {
 	return t.AddSeconds(seconds * min(max(n, math.MinInt64/seconds), math.MaxInt64/seconds))
 }
 
-// addMillis stays at the ends of the range: a deadline must not wrap around
-// into the past.
+// addMillis stays at the ends of the range: a deadline must not wrap around into the past.
 func (t Timestamp) addMillis(ms int64) Timestamp {
 	switch u := t + Timestamp(ms); {
 	case ms > 0 && u < t:

@@ -77,8 +77,7 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// lostError says that a connection broke, or timed out: whether the service
-// got the request is not known.
+// lostError says that a connection broke, or timed out: whether the service got the request is not known.
 type lostError struct {
 	call string
 	err  error
@@ -121,9 +120,8 @@ func (c *lambdaClient) request(ctx context.Context, call *apiCall) (*http.Reques
 		req.Body, _ = req.GetBody()
 		req.ContentLength = int64(len(call.body))
 		req.Header["Content-Type"] = []string{"application/json"}
-		// Without a value it is not sent. It allows net/http to send the
-		// request again, at once, if the connection it kept turns out to be
-		// dead, as after a freeze of the function.
+		// Without a value it is not sent. It allows net/http to send the request again, at once, if the connection
+		// it kept turns out to be dead, as after a freeze of the function.
 		req.Header["X-Idempotency-Key"] = nil
 	}
 	if trace, ok := ctx.Value("x-amzn-trace-id").(string); ok && printable(trace) {

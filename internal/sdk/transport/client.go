@@ -19,9 +19,8 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// Client makes the two calls of the Lambda API that a durable function needs.
-// It reads the environment when it is first used, so that a function starts
-// before that.
+// Client makes the two calls of the Lambda API that a durable function needs. It reads the environment when it is
+// first used, so that a function starts before that.
 type Client struct{ connect func() (*lambdaClient, error) }
 
 // NewClient makes a client for what Lambda puts into the environment.
@@ -46,9 +45,8 @@ func (c *Client) State(ctx context.Context, req *protocol.StateRequest) (*protoc
 	return client.State(ctx, req)
 }
 
-// lambdaClient is a [Client] that has read the environment. The AWS SDK's client
-// knows ninety calls more, for which every function would pay with its size and
-// its start-up; a test holds the two side by side.
+// lambdaClient is a [Client] that has read the environment. The AWS SDK's client knows ninety calls more, for which
+// every function would pay with its size and its start-up; a test holds the two side by side.
 type lambdaClient struct {
 	endpoint  url.URL // its paths do not end in a slash
 	transport http.RoundTripper
@@ -125,9 +123,8 @@ func domain(region string) string {
 	return "amazonaws.com"
 }
 
-// newTransport has the time limits that the service's other SDKs have; the one
-// for a whole call is callTimeout. Connections are kept alive from one
-// checkpoint, and one invocation, to the next.
+// newTransport has the time limits that the service's other SDKs have; the one for a whole call is callTimeout.
+// Connections are kept alive from one checkpoint, and one invocation, to the next.
 func newTransport() *http.Transport {
 	return &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment, // which never applies to loopback
