@@ -15,8 +15,8 @@ import (
 )
 
 // Requests to AWS are signed with Signature Version 4: a MAC of the request in a canonical form, under a key
-// derived from the secret, the day, the region and the service. The signer of the AWS SDK does the same, but brings
-// along 28 packages; a test compares the two.
+// derived from the secret, the day, the region and the service. AWS's signer does the same, but brings 28 packages;
+// a test compares the two.
 
 // credentials are what Lambda gives to a function.
 type credentials struct {
@@ -41,13 +41,13 @@ type signer struct {
 	region string
 
 	mu     sync.Mutex
-	secret string // what key was derived from, with day
+	secret string // key is derived from it and day
 	day    string
 	key    []byte
 }
 
-// sign adds the headers that prove who sends req, which must have its final
-// URL, Host and body, and only canonical values in its headers.
+// sign adds the headers that prove who sends req. req must have its final URL, Host and body, and only canonical
+// header values.
 func (s *signer) sign(req *http.Request, body []byte, c credentials, now time.Time) {
 	date := now.UTC().Format(signingTime)
 	req.Header["X-Amz-Date"] = []string{date}
@@ -63,7 +63,7 @@ func (s *signer) sign(req *http.Request, body []byte, c credentials, now time.Ti
 		", SignedHeaders=" + signed + ", Signature=" + signature}
 }
 
-// canonicalRequest is the text that is signed, and the names of the headers in it.
+// canonicalRequest is the text to sign, and the names of its headers.
 func canonicalRequest(req *http.Request, body []byte) (text []byte, signed string) {
 	text = make([]byte, 0, 1024)
 	text = append(append(text, req.Method...), '\n')
@@ -109,7 +109,6 @@ func mac(key []byte, text string) []byte {
 	return h.Sum(nil)
 }
 
-// appendHash appends the hash of data in hexadecimal.
 func appendHash(dst, data []byte) []byte {
 	sum := sha256.Sum256(data)
 	return hex.AppendEncode(dst, sum[:])
