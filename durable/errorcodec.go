@@ -7,18 +7,16 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// ErrorCodec declares how one kind of error goes into the history and comes
-// back; see [ErrorType] and [ErrorValue].
+// ErrorCodec declares how one kind of error goes into the history and comes back; see [ErrorType] and [ErrorValue].
 type ErrorCodec struct {
 	name    string
 	encode  func(err error) (data string, ok bool)
 	restore func(data string) error
 }
 
-// ErrorType declares errors of type T under a name that must stay the same for
-// as long as executions that recorded it. The value is stored as JSON, so it
-// comes back with what its JSON carries: exported fields, or what MarshalJSON
-// and UnmarshalJSON make of it. [errors.As] then finds it on every run.
+// ErrorType declares errors of type T under a name that must stay the same for as long as executions that recorded
+// it. The value is stored as JSON, so it comes back with what its JSON carries: exported fields, or what
+// MarshalJSON and UnmarshalJSON make of it. [errors.As] then finds it on every run.
 func ErrorType[T error](name string) ErrorCodec { return errorType(name, findAs[T]) }
 
 func errorType[T error](name string, find func(error) (T, bool)) ErrorCodec {
@@ -48,8 +46,7 @@ func errorType[T error](name string, find func(error) (T, bool)) ErrorCodec {
 	}
 }
 
-// ErrorValue declares one error value, such as a package's ErrNotFound, so
-// that [errors.Is] finds it on every run.
+// ErrorValue declares one error value, such as a package's ErrNotFound, so that [errors.Is] finds it on every run.
 func ErrorValue(name string, value error) ErrorCodec { return errorValue(name, value, isError) }
 
 func errorValue(name string, value error, is func(err, value error) bool) ErrorCodec {
@@ -60,9 +57,8 @@ func errorValue(name string, value error, is func(err, value error) bool) ErrorC
 	}
 }
 
-// ownErrors are the SDK's errors that can be the cause of a recorded failure.
-// What they are is told by the values themselves, and not by what methods of
-// other errors say.
+// ownErrors are the SDK's errors that can be the cause of a recorded failure. What they are is told by the values
+// themselves, and not by what methods of other errors say.
 var ownErrors = errorCodecs{
 	errorType("StepInterruptedError", inChain[*StepInterruptedError]),
 	errorType("StepTimeoutError", inChain[*StepTimeoutError]),
@@ -75,8 +71,7 @@ var ownErrors = errorCodecs{
 	errorValue("CanceledError", ErrCanceled, hasValue),
 }
 
-// errorCodecs is a handler's declared errors; the first that matches wins, and
-// the SDK's own come last.
+// errorCodecs is a handler's declared errors; the first that matches wins, and the SDK's own come last.
 type errorCodecs []ErrorCodec
 
 // Limits on a recorded error, well inside every limit that the service ever had.
@@ -87,9 +82,8 @@ const (
 	maxStackFrame   = 1 << 10
 )
 
-// A name alone does not say whose error it is: any package may have a
-// CanceledError. So the data of an error of the SDK's own begins with a mark, and
-// that of another error that could be taken for one that was declared, or whose
+// A name alone does not say whose error it is: any package may have a CanceledError. So the data of an error of the
+// SDK's own begins with a mark, and that of another error that could be taken for one that was declared, or whose
 // data would look like ours, with another mark.
 const (
 	markPrefix = "perdure:"
@@ -102,8 +96,7 @@ func (c errorCodecs) encode(err error) *protocol.ErrorObject {
 	name, at := typeName(err)
 	obj := &protocol.ErrorObject{ErrorType: name, ErrorMessage: message(err), StackTrace: stackOf(err)}
 	if cb, ok := err.(*OperationError); ok && cb != nil && cb.Kind == protocol.SubTypeCallback {
-		// Whoever asks why the execution failed asks for what was said to
-		// the callback; the conformance suite does.
+		// Whoever asks why the execution failed asks for what was said to the callback; the conformance suite does.
 		if r, ok := inChain[*RecordedError](cb.Err); ok {
 			obj.ErrorMessage = r.Message
 		}
@@ -117,8 +110,7 @@ func (c errorCodecs) encode(err error) *protocol.ErrorObject {
 // identify says what is recorded of an error beside its text. Its chain comes to
 // speak with at, under the given name.
 func (c errorCodecs) identify(err error, name string, at error) (errorType, data string) {
-	// What was declared around one that nests wins; what was declared inside of
-	// it is its cause's.
+	// What was declared around one that nests wins; what was declared inside of it is its cause's.
 	nesting := nestedIn(err)
 	if name, data, found := c.find(err, nesting); found {
 		return name, data
@@ -143,8 +135,7 @@ func (c errorCodecs) identify(err error, name string, at error) (errorType, data
 	return name, data
 }
 
-// report is err as others are told of it: the service, and whoever invoked the
-// function.
+// report is err as others are told of it: the service, and whoever invoked the function.
 func (c errorCodecs) report(err error) *protocol.ErrorObject {
 	obj := c.encode(err)
 	for _, mark := range []string{ownMark, otherMark} {
@@ -230,8 +221,7 @@ func (c errorCodecs) restore(e *RecordedError) error {
 	return nil
 }
 
-// fit makes the object one that the history returns as it is: within limits, and
-// of UTF-8.
+// fit makes the object one that the history returns as it is: within limits, and of UTF-8.
 func fit(obj *protocol.ErrorObject) *protocol.ErrorObject {
 	obj.ErrorType = protocol.Shorten(obj.ErrorType, maxErrorType)
 	obj.ErrorMessage = protocol.Shorten(obj.ErrorMessage, maxErrorMessage)
@@ -244,9 +234,8 @@ func fit(obj *protocol.ErrorObject) *protocol.ErrorObject {
 	return obj
 }
 
-// Some of the SDK's errors say something of their own about a cause whose type
-// the user may have declared. Their record holds both: what they say, and the
-// record of the cause, so that errors.As finds either on every run.
+// Some of the SDK's errors say something of their own about a cause whose type the user may have declared. Their
+// record holds both: what they say, and the record of the cause, so that errors.As finds either on every run.
 
 // nested is such an error, taken apart.
 type nested struct {

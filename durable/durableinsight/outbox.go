@@ -11,12 +11,10 @@ import (
 	"github.com/perdure/perdure/telemetry"
 )
 
-// maxKept is how many bytes of records that could not be delivered are kept. The
-// oldest go first.
+// maxKept is how many bytes of records that could not be delivered are kept. The oldest go first.
 const maxKept = 16 << 20
 
-// outbox holds the records of all invocations of a plugin until they are
-// delivered.
+// outbox holds the records of all invocations of a plugin until they are delivered.
 type outbox struct {
 	sink Sink
 
@@ -53,8 +51,7 @@ func (o *outbox) put(arn string, record func(protocol.Timestamp) Record, last bo
 	o.bound()
 }
 
-// complete makes the record. Records have different times, so that those of one
-// execution have.
+// complete makes the record. Records have different times, so that those of one execution have.
 func (o *outbox) complete(w *waiting) {
 	if w.make == nil {
 		return

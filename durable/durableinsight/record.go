@@ -8,8 +8,7 @@ import (
 	"github.com/perdure/perdure/telemetry"
 )
 
-// What is in a record, and what takes records. Perdure's engine makes its records
-// of the same.
+// What is in a record, and what takes records. Perdure's engine makes its records of the same.
 type (
 	// Record is what is known of an execution at one time.
 	Record = telemetry.Record
@@ -19,12 +18,10 @@ type (
 	Summary = telemetry.Summary
 	// Error is why an execution or an operation failed.
 	Error = telemetry.Error
-	// Time is a moment in milliseconds since the Unix epoch, which as a text
-	// always has the same length.
+	// Time is a moment in milliseconds since the Unix epoch, which as a text always has the same length.
 	Time = telemetry.Time
 
-	// Config says what is in records, and of which executions there are any. Its
-	// zero value is good.
+	// Config says what is in records, and of which executions there are any. Its zero value is good.
 	Config = telemetry.Config
 	// Emit says when there are records.
 	Emit = telemetry.Emit
@@ -41,8 +38,7 @@ type (
 	SinkFunc = telemetry.SinkFunc
 	// PartialError is returned by a [Sink] that took some of the records.
 	PartialError = telemetry.PartialError
-	// File is a [Sink] that appends records to the file of that name, a line of
-	// JSON each.
+	// File is a [Sink] that appends records to the file of that name, a line of JSON each.
 	File = telemetry.File
 	// HTTP is a [Sink] that posts records to a URL.
 	HTTP = telemetry.HTTP
