@@ -1,6 +1,5 @@
-// Package perdure runs durable functions inside a Go program: one import, no
-// server, no other process. What runs survives the program's crashes and
-// restarts, and may wait a year without using anything but a row in a database.
+// Package perdure runs durable functions inside a Go program: one import, no server, no other process. What runs
+// survives the program's crashes and restarts, and may wait a year without using anything but a row in a database.
 //
 //	p, err := perdure.Open(ctx, "data", nil)
 //	…
@@ -12,26 +11,23 @@
 //
 // # Functions
 //
-// A handler is a function of package [durable], the same that runs on AWS Lambda:
-// it takes its steps through its context, and each step's result is recorded
-// before the next begins. [Handle] registers it under a name. After a restart,
-// register it again under that name: executions go on where they were.
+// A handler is a function of package [durable], the same that runs on AWS Lambda: it takes its steps through its
+// context, and each step's result is recorded before the next begins. [Handle] registers it under a name. After a
+// restart, register it again under that name: executions go on where they were.
 //
-// A handler runs in goroutines of the program. When the program ends, steps
-// should end with their context; those that do not are lost as in a crash, and
-// repeated.
+// A handler runs in goroutines of the program. When the program ends, steps should end with their context; those
+// that do not are lost as in a crash, and repeated.
 //
 // # Executions
 //
-// [Start] begins one, and returns as soon as that is durable. A name makes it
-// idempotent: the same name with the same input is the execution that exists, so
-// that a request that is repeated starts nothing twice. [Wait] waits for the
-// end, [Get] looks at how it is, [Find] finds one by its name.
+// [Start] begins one, and returns as soon as that is durable. A name makes it idempotent: the same name with the
+// same input is the execution that exists, so that a request that is repeated starts nothing twice. [Wait] waits
+// for the end, [Get] looks at how it is, [Find] finds one by its name.
 //
 // # The API and the page
 //
-// [Service.Handler] has the Lambda API, the engine's own API for the command
-// perdure, and the page at /ui/, for the program's own mux:
+// [Service.Handler] has the Lambda API, the engine's own API for the command perdure, and the page at /ui/, for the
+// program's own mux:
 //
 //	mux.Handle("/", p.Handler())
 //
@@ -39,7 +35,6 @@
 //
 // # More
 //
-// [Service.Engine] is the engine itself: callbacks, pauses, lists, explanations,
-// versions. Data is in a directory, with SQLite inside; [Options] take another
-// store. One process at a time has a directory open.
+// [Service.Engine] is the engine itself: callbacks, pauses, lists, explanations, versions. Data is in a directory,
+// with SQLite inside; [Options] take another store. One process at a time has a directory open.
 package perdure

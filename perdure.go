@@ -89,10 +89,9 @@ const closeTime = 10 * time.Second
 // Engine is the engine of the service, for what this package has no function for.
 func (s *Service) Engine() *engine.Engine { return s.engine }
 
-// Handler answers the Lambda API, the engine's own API, below /perdure/, and the
-// page, at /ui/. These paths are fixed: mount it at the root of a mux, or behind
-// [http.StripPrefix] if nobody needs the page. It authenticates nobody, but
-// refuses what web pages of other sites send.
+// Handler answers the Lambda API, the engine's own API, below /perdure/, and the page, at /ui/. These paths are
+// fixed: mount it at the root of a mux, or behind [http.StripPrefix] if nobody needs the page. It authenticates
+// nobody, but refuses what web pages of other sites send.
 func (s *Service) Handler() http.Handler { return s.handler }
 
 // Setting changes how a function is registered; see [Handle].

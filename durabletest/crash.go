@@ -15,9 +15,8 @@ import (
 // the operation runs. The test fails if no such operation is recorded.
 func (x *Execution) CrashBefore(name string) { x.flight.plan(name, before) }
 
-// CrashAfter kills the function once, when the operation called name has just
-// been recorded, before the function hears of that. Otherwise it is as
-// [Execution.CrashBefore].
+// CrashAfter kills the function once, when the operation called name has just been recorded, before the function
+// hears of that. Otherwise it is as [Execution.CrashBefore].
 func (x *Execution) CrashAfter(name string) { x.flight.plan(name, after) }
 
 // Crash kills the function now, and waits until it is gone. The test fails if the function does not run: while the

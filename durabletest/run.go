@@ -11,14 +11,12 @@ import (
 
 // Run runs one execution of handler to its end and returns what came of it.
 //
-// event is what the execution is started with. It goes through JSON as it does
-// in production, so it may be a value of the handler's input type, a
-// [json.RawMessage] with the text of an event, or anything else that has the
-// right JSON; nil is no event. The options are those of [durable.Start].
+// event is what the execution is started with. It goes through JSON as it does in production, so it may be a value
+// of the handler's input type, a [json.RawMessage] with the text of an event, or anything else that has the right
+// JSON; nil is no event. The options are those of [durable.Start].
 //
-// An execution in which nothing can happen any more, such as one that waits
-// for a callback that nobody completes, ends with its timeout; see
-// [Execution]. The test fails if the function's invocations keep failing.
+// An execution in which nothing can happen any more, such as one that waits for a callback that nobody completes,
+// ends with its timeout; see [Execution]. The test fails if the function's invocations keep failing.
 func Run[In, Out any](t *testing.T, handler func(durable.Context, In) (Out, error), event any, opts ...durable.HandlerOption) *Result[Out] {
 	t.Helper()
 	return Drive(t, handler, event, func(*testing.T, *Execution) {}, opts...)

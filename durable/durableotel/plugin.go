@@ -28,10 +28,9 @@ const (
 // Config changes what [New] makes; its zero value is good.
 type Config struct {
 	View View
-	// Parent finds the span that an execution lies below; nil is
-	// [TraceHeaderParent]. It must find the same in every invocation of an
-	// execution. An empty span context is none: the execution is a trace of
-	// its own, and the provider's sampler decides about it.
+	// Parent finds the span that an execution lies below; nil is [TraceHeaderParent]. It must find the same in
+	// every invocation of an execution. An empty span context is none: the execution is a trace of its own, and the
+	// provider's sampler decides about it.
 	Parent func(ctx context.Context) trace.SpanContext
 	// Detached keeps executions that chained invokes start out of this trace.
 	Detached bool
@@ -45,10 +44,9 @@ const defaultFlushTimeout = 5 * time.Second
 // scopeName is the instrumentation scope of all spans.
 const scopeName = "github.com/perdure/perdure/durable/durableotel"
 
-// New makes a plugin that traces executions with a provider made with
-// [WithIDs]. The provider belongs to the caller. New panics if it is nil; one
-// that was made without WithIDs is reported in the log of each invocation, which
-// is then not traced.
+// New makes a plugin that traces executions with a provider made with [WithIDs]. The provider belongs to the
+// caller. New panics if it is nil; one that was made without WithIDs is reported in the log of each invocation,
+// which is then not traced.
 func New(provider *sdktrace.TracerProvider, cfg Config) *plugin.Plugin {
 	if provider == nil {
 		panic("perdure: durableotel.New: the provider is nil")

@@ -33,10 +33,9 @@ type Policy struct {
 	MaxDelay time.Duration
 	// Jitter spreads retries that failed together; the zero value is FullJitter.
 	Jitter Jitter
-	// RetryIf says whether an error is worth another attempt; nil is always.
-	// It gets the error of the attempt itself, or durable.ErrConditionNotMet; see
-	// [Is], [As] and [Not]. An error of another function has its type's name in a
-	// durable.RecordedError.
+	// RetryIf says whether an error is worth another attempt; nil is always. It gets the error of the attempt
+	// itself, or durable.ErrConditionNotMet; see [Is], [As] and [Not]. An error of another function has its type's
+	// name in a durable.RecordedError.
 	RetryIf func(error) bool
 	// Decide, if set, replaces everything above: attempt is the number of the attempt that failed, from 1.
 	Decide func(err error, attempt int) (delay time.Duration, retry bool)

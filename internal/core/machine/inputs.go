@@ -75,8 +75,7 @@ func (d *Draft) SucceedCallback(position int, id string, result *string) error {
 	return d.callback(position, id, Record{Event: protocol.Event{Type: protocol.EventCallbackSucceeded, Payload: result}})
 }
 
-// FailCallback completes the callback at a position with an error; see
-// [Draft.SucceedCallback].
+// FailCallback completes the callback at a position with an error; see [Draft.SucceedCallback].
 func (d *Draft) FailCallback(position int, id string, reason *protocol.ErrorObject) error {
 	if err := d.checkError(reason); err != nil {
 		return err

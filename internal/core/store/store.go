@@ -185,8 +185,7 @@ type Store interface {
 	// Row returns one execution's row, or [ErrNotFound], or a [DamagedError].
 	Row(ctx context.Context, id string) (*Row, error)
 
-	// Named returns the row of the execution of function with this name, or
-	// [ErrNotFound], or a [DamagedError].
+	// Named returns the row of the execution of function with this name, or [ErrNotFound], or a [DamagedError].
 	Named(ctx context.Context, function, name string) (*Row, error)
 
 	// Journal yields the entries of an execution in order of Seq; none for an unknown execution. The Data belongs

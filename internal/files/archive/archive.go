@@ -6,7 +6,8 @@
 //	code/3f9c…/…        the code of published versions, as package codestore keeps it
 //	perdure.sha256      the SHA-256 of each file above, as sha256sum writes them
 //
-// [Restore] trusts no archive: it makes nothing outside of the directory that it is given, follows no link, replaces nothing, and writes no more bytes than it reads.
+// [Restore] trusts no archive: it makes nothing outside of the directory that it is given, follows no link,
+// replaces nothing, and writes no more bytes than it reads.
 package archive
 
 import (
