@@ -19,7 +19,7 @@ type LogLine struct {
 	Attrs   map[string]string
 }
 
-// String leaves out executionArn and requestId, which are long and tell little in a test.
+// String leaves out executionArn and requestId, which tell little in a test.
 func (l LogLine) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s", l.Level, l.Message)

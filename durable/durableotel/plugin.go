@@ -29,7 +29,7 @@ const (
 type Config struct {
 	View View
 	// Parent finds the span that an execution lies below; nil is [TraceHeaderParent]. It must find the same in
-	// every invocation of an execution. An empty span context is none: the execution is a trace of its own, and the
+	// every invocation of an execution. With an empty span context the execution is a trace of its own, and the
 	// provider's sampler decides about it.
 	Parent func(ctx context.Context) trace.SpanContext
 	// Detached keeps executions that chained invokes start out of this trace.
@@ -143,7 +143,7 @@ type node struct {
 	start time.Time
 	below trace.SpanContext // what its attempts and operations lie below
 	span  trace.Span        // in this invocation: only in the InvocationView
-	over  bool              // the operation has ended
+	over  bool              // parent of its attempts and operations
 
 	attempt trace.Span // under way
 }
