@@ -117,7 +117,7 @@ var (
 func parseAliasTarget(function, word string) (t aliasTarget, err error) {
 	name, versions, ok := strings.Cut(word, "=")
 	if !ok || versions == "" {
-		return t, cli.Usagef("%q is not NAME=VERSION", word).Hintf("%s", commandLine("help", "alias"))
+		return t, cli.Usagef("%q is not NAME=VERSION", word).Hintf("%s", cli.CommandLine("help", "alias"))
 	}
 	if err := checkAlias(name); err != nil {
 		return t, err

@@ -43,7 +43,7 @@ func (v *functionsVerb) run(ctx context.Context, std *stdio, args []string) erro
 	}
 	for _, name := range args {
 		if !slices.ContainsFunc(all, func(f adminapi.Function) bool { return f.FunctionName == name }) {
-			return cli.Faultf("there is no function %q", name).Hintf("%s shows all", commandLine("functions"))
+			return cli.Faultf("there is no function %q", name).Hintf("%s shows all", cli.CommandLine("functions"))
 		}
 	}
 	if len(args) > 0 {

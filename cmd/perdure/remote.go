@@ -195,7 +195,7 @@ func (r *remote) fault(ctx context.Context, err error) error {
 		return context.Cause(ctx)
 	case isOffline(err):
 		return cli.Faultf("no engine at %s", r.endpoint).
-			Hintf("start one with: %s", commandLine("serve")).
+			Hintf("start one with: %s", cli.CommandLine("serve")).
 			Hintf("or name another with --endpoint URL")
 	case isAPI && isStranger(code):
 		return cli.Faultf("the engine at %s does not let us in: %s", r.endpoint, message).

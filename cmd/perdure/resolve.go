@@ -90,7 +90,7 @@ func (r *remote) resolvePiece(ctx context.Context, piece, function string) (stri
 		if function != "" {
 			whose, list = " of "+function, append(list, function)
 		}
-		return "", cli.Faultf("no execution%s is called %q", whose, piece).Hintf("%s shows them", commandLine(list...))
+		return "", cli.Faultf("no execution%s is called %q", whose, piece).Hintf("%s shows them", cli.CommandLine(list...))
 	case 1:
 		return found[0].DurableExecutionArn, nil
 	}

@@ -98,7 +98,7 @@ func (r *remote) unusedVersions(ctx context.Context, names []string) (unused []s
 	for _, name := range names {
 		f := byName[name]
 		if f == nil {
-			return nil, cli.Faultf("there is no function %q", name).Hintf("%s shows all", commandLine("functions"))
+			return nil, cli.Faultf("there is no function %q", name).Hintf("%s shows all", cli.CommandLine("functions"))
 		}
 		newest := true
 		for _, x := range f.Versions {

@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"context"
 	"flag"
-	"fmt"
 	"io"
-	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -14,34 +14,8 @@ import (
 
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/cli"
-	"github.com/perdure/perdure/internal/function/sandbox"
 	"github.com/perdure/perdure/protocol"
 )
-
-func TestQuote(t *testing.T) {
-	for in, want := range map[string]string{
-		"plain/path.json": "plain/path.json",
-		"":                "''",
-		`{"a":1}`:         `'{"a":1}'`,
-		"it's":            `'it'\''s'`,
-		"$LATEST":         "'$LATEST'",
-	} {
-		if got := quote(in); got != want {
-			t.Errorf("quote(%q): got %s, want %s", in, got, want)
-		}
-	}
-}
-
-func TestFunctionNameOf(t *testing.T) {
-	for path, want := range map[string]string{
-		"examples/order": "order", "./my.func/": "my-func", "/": "function", "/tmp/ä": "function",
-		strings.Repeat("a", 80): strings.Repeat("a", 64),
-	} {
-		if got := functionNameOf(path); got != want {
-			t.Errorf("functionNameOf(%q): got %q, want %q", path, got, want)
-		}
-	}
-}
 
 func TestQualified(t *testing.T) {
 	const arn = "arn:aws:lambda:us-east-1:000000000000:function:f"
@@ -133,43 +107,22 @@ func TestReadingTheEventCanBeInterrupted(t *testing.T) {
 	}
 }
 
-// answered is an invoker that answers at once.
-type answered struct{}
-
-func (answered) Invoke(context.Context, *engine.Invocation) engine.Outcome { return engine.Outcome{} }
-
 func TestOthers(t *testing.T) {
 	var met []string
 	o := others{name: "mine", meet: func(name string) { met = append(met, name) }}
-	inv := o.watch(answered{})
-	for i, name := range []string{"mine", "a", "a", "b", "c", "d", "e"} {
-		arn := "arn:aws:lambda:us-east-1:000000000000:function:f:$LATEST/durable-execution/" + name + "/id"
-		inv.Invoke(t.Context(), &engine.Invocation{RequestID: fmt.Sprint(i), ExecutionARN: arn})
+	arn := func(name string) string {
+		return "arn:aws:lambda:us-east-1:000000000000:function:f:$LATEST/durable-execution/" + name + "/id"
+	}
+	for _, name := range []string{"mine", "a", "a", "b", "c", "d", "e"} {
+		o.note(&engine.Invocation{ExecutionARN: arn(name)})
 	}
 	if diff := cmp.Diff([]string{"a", "b", "c"}, met); diff != "" {
 		t.Errorf("executions mentioned (-want +got):\n%s", diff)
 	}
-	for request, want := range map[string]bool{"0": false, "1": true, "2": true, "6": true, "": false} {
-		if got := o.wrote(sandbox.Line{RequestID: request}); got != want {
-			t.Errorf("line of invocation %q: another's %v, want %v", request, got, want)
+	for of, want := range map[string]bool{arn("mine"): false, arn("a"): true, arn("e"): true, "": false} {
+		if got := o.wrote(engine.LogLine{ExecutionARN: of}); got != want {
+			t.Errorf("line of %q: another's %v, want %v", of, got, want)
 		}
-	}
-}
-
-func TestLogger(t *testing.T) {
-	var b bytes.Buffer
-	log := newLogger(func(line string) { fmt.Fprintln(&b, line) }).With("execution", "x")
-	log.Info("not worth a line")
-	for range 3 {
-		log.Warn("trying again", "error", "full")
-	}
-	log.WithGroup("g").Error("gave up")
-	want := "perdure: trying again, execution: x, error: full\nperdure: gave up, execution: x\n"
-	if diff := cmp.Diff(want, b.String()); diff != "" {
-		t.Errorf("lines (-want +got):\n%s", diff)
-	}
-	if log.Enabled(t.Context(), slog.LevelInfo) {
-		t.Error("info records are made though nobody sees them")
 	}
 }
 
@@ -184,6 +137,25 @@ func TestHelpOfEveryCommand(t *testing.T) {
 			if n := len([]rune(line)); n > 130 {
 				t.Errorf("help %s has a line of %d characters: %s", c.name, n, line)
 			}
+		}
+	}
+}
+
+func TestSampleEvent(t *testing.T) {
+	dir := t.TempDir()
+	if got := sampleEvent(dir); got != "" {
+		t.Errorf("without events: got %q", got)
+	}
+	for _, name := range []string{"another.json", "event.json"} {
+		path := filepath.Join(dir, "events", name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if got := sampleEvent("nowhere", dir); got != path {
+			t.Errorf("got %q, want %q", got, path)
 		}
 	}
 }

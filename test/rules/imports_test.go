@@ -30,7 +30,11 @@ var floors = []floor{
 	{"internal/api", "protocol engine internal/core/history internal/core/store internal/files internal/function/attached internal/observe internal/text"},
 	{"internal/function", "protocol durable engine internal/api/runtimeapi internal/core/standstill internal/files internal/text"},
 	{"internal/cli", "protocol engine internal/core/history internal/text"},
-	{"cmd/perdure", anything},
+	{"internal/host", "protocol engine internal/api internal/core/store internal/files internal/function internal/observe"},
+	{"internal/dev", "protocol engine internal/cli internal/function internal/host internal/text"},
+	{"cmd/perdure", "protocol engine internal/api internal/cli internal/dev internal/files/fresh internal/function/attached " +
+		"internal/function/build internal/function/project internal/function/runtimes internal/function/samconfig " +
+		"internal/function/template internal/function/watch internal/host internal/observe internal/text telemetry"},
 	{"durabletest", anything},
 	{"examples", ". durable protocol"},
 	{"test", anything},
