@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -180,3 +181,9 @@ func Errorf(code Code, format string, args ...any) *Error {
 // token that is not, or no longer, the current one. SDKs match it with its
 // case to tell a lost race from a broken request.
 const StaleTokenMessage = "Invalid checkpoint token"
+
+// HasCode reports whether err is a refusal with a code.
+func HasCode(err error, code Code) bool {
+	var refusal *Error
+	return errors.As(err, &refusal) && refusal.Code == code
+}

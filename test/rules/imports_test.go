@@ -29,6 +29,7 @@ var floors = []floor{
 	{".", "protocol durable engine internal/api internal/function/inprocess"},
 	{"internal/api", "protocol engine internal/core/history internal/core/store internal/files internal/function/attached internal/observe internal/text"},
 	{"internal/function", "protocol durable engine internal/api/runtimeapi internal/core/standstill internal/files internal/text"},
+	{"internal/client", "protocol engine internal/api/adminapi internal/sdk/sign"},
 	{"internal/cli", "protocol engine internal/core/history internal/text"},
 	{"internal/host", "protocol engine internal/api internal/core/store internal/files internal/function internal/observe"},
 	{"internal/dev", "protocol engine internal/cli internal/function internal/host internal/text"},

@@ -1,7 +1,6 @@
 package adminapi
 
 import (
-	"context"
 	"net/http"
 	"time"
 
@@ -31,10 +30,4 @@ func (a *api) about(w http.ResponseWriter, _ *http.Request, _ string) error {
 		about.Functions = append(about.Functions, FunctionVersion{f.Name, f.Version, f.Durable != nil})
 	}
 	return reply(w, about)
-}
-
-// About asks who answers.
-func (c *Client) About(ctx context.Context) (*About, error) {
-	var about About
-	return &about, c.call(ctx, "GET", "/perdure/about", nil, nil, &about)
 }

@@ -69,9 +69,3 @@ func reasonOf(r *engine.Reason) Reason {
 		CallbackId: r.CallbackID, FunctionName: r.Function, DurableExecutionArn: r.Execution,
 	}
 }
-
-// Explain asks why an execution is where it is.
-func (c *Client) Explain(ctx context.Context, arn string) (*Explanation, error) {
-	var x Explanation
-	return &x, c.call(ctx, "GET", path("/perdure/executions/", arn, "/explain"), nil, nil, &x)
-}

@@ -152,10 +152,3 @@ func newestFirst(a, b Version) int {
 	}
 	return cmp.Compare(y, x)
 }
-
-// Functions lists all functions.
-func (c *Client) Functions(ctx context.Context) ([]Function, error) {
-	var list FunctionList
-	err := c.call(ctx, "GET", "/perdure/functions", nil, nil, &list)
-	return list.Functions, err
-}

@@ -3,8 +3,6 @@ package adminapi
 import (
 	"context"
 	"net/http"
-	"net/url"
-	"strconv"
 
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/protocol"
@@ -42,12 +40,4 @@ func (a *api) log(w http.ResponseWriter, r *http.Request, arn string) error {
 		log.Lines[i] = LogLine{e.Seq, Time(e.Time), e.RequestID, e.Operation, e.Stream, e.Text}
 	}
 	return reply(w, log)
-}
-
-// Log returns lines of an execution's log with a Seq above after, at most 1,000.
-func (c *Client) Log(ctx context.Context, arn string, after int64) ([]LogLine, error) {
-	var log Log
-	query := url.Values{"After": {strconv.FormatInt(after, 10)}}
-	err := c.call(ctx, "GET", path("/perdure/executions/", arn, "/logs"), query, nil, &log)
-	return log.Lines, err
 }

@@ -13,13 +13,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/perdure/perdure/internal/sdk/sign"
 	"github.com/perdure/perdure/protocol"
 )
 
 // Signatures are those of the AWS SDK, whatever is in the path, the query and
 // the body.
 func TestSignAsTheAWSSDK(t *testing.T) {
-	s := &signer{region: "eu-west-1"}
+	s := &sign.Signer{Region: "eu-west-1"}
 	rapid.Check(t, func(t *rapid.T) {
 		c := &lambdaClient{userAgent: []string{"perdure/test"}}
 		c.endpoint, _ = parseEndpoint(rapid.SampledFrom([]string{
@@ -34,9 +35,9 @@ func TestSignAsTheAWSSDK(t *testing.T) {
 		} else {
 			call.body = []byte(rapid.String().Draw(t, "body"))
 		}
-		creds := credentials{
-			key: "AKID", secret: rapid.StringN(1, 40, -1).Draw(t, "secret"),
-			session: rapid.StringMatching(`[A-Za-z0-9+/=]{0,20}`).Draw(t, "session"),
+		creds := sign.Credentials{
+			KeyID: "AKID", Secret: rapid.StringN(1, 40, -1).Draw(t, "secret"),
+			Session: rapid.StringMatching(`[A-Za-z0-9+/=]{0,20}`).Draw(t, "session"),
 		}
 		at := time.Unix(rapid.Int64Range(0, 1<<33).Draw(t, "time"), 0)
 
@@ -46,10 +47,10 @@ func TestSignAsTheAWSSDK(t *testing.T) {
 		}
 		theirs := ours.Clone(t.Context())
 		theirs.Header.Del("X-Idempotency-Key") // is not sent
-		s.sign(ours, call.body, creds, at)
+		s.Sign(ours, call.body, creds, at)
 		hash := sha256.Sum256(call.body)
 		err = v4.NewSigner().SignHTTP(t.Context(), aws.Credentials{
-			AccessKeyID: creds.key, SecretAccessKey: creds.secret, SessionToken: creds.session,
+			AccessKeyID: creds.KeyID, SecretAccessKey: creds.Secret, SessionToken: creds.Session,
 		}, theirs, hex.EncodeToString(hash[:]), "lambda", "eu-west-1", at)
 		if err != nil {
 			t.Fatal(err)

@@ -1,35 +1,30 @@
-package transport
+// Package sign signs requests to the Lambda API, for functions and for the
+// command.
+//
+// Requests to AWS are signed with Signature Version 4: a MAC of the request in
+// a canonical form, under a key derived from the secret, the day, the region
+// and the service. The signer of the AWS SDK does the same, but brings along
+// 28 packages; a test compares the two.
+package sign
 
 import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"net/http"
-	"os"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/perdure/perdure/protocol"
 )
 
-// Requests to AWS are signed with Signature Version 4: a MAC of the request in
-// a canonical form, under a key derived from the secret, the day, the region
-// and the service. The signer of the AWS SDK does the same, but brings along
-// 28 packages; a test compares the two.
-
-// credentials are what Lambda gives to a function.
-type credentials struct {
-	key, secret, session string
-}
-
-func environmentCredentials() (credentials, error) {
-	c := credentials{os.Getenv("AWS_ACCESS_KEY_ID"), os.Getenv("AWS_SECRET_ACCESS_KEY"), os.Getenv("AWS_SESSION_TOKEN")}
-	if c.key == "" || c.secret == "" {
-		return c, errors.New("perdure: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set; on Lambda and under perdure they always are")
-	}
-	return c, nil
+// Credentials are what a signature proves that somebody has.
+type Credentials struct {
+	KeyID, Secret string
+	Session       string // empty for those that last
 }
 
 const (
@@ -37,10 +32,14 @@ const (
 	signingTime      = "20060102T150405Z"
 )
 
-// signer signs requests to the Lambda API of one region. It is safe for
+// Unsigned stands in the header X-Amz-Content-Sha256 of a request whose body no
+// signature covers, because it is sent as it goes.
+const Unsigned = "UNSIGNED-PAYLOAD"
+
+// Signer signs requests to the Lambda API of one region. It is safe for
 // concurrent use.
-type signer struct {
-	region string
+type Signer struct {
+	Region string
 
 	mu     sync.Mutex
 	secret string // what key was derived from, with day
@@ -48,20 +47,20 @@ type signer struct {
 	key    []byte
 }
 
-// sign adds the headers that prove who sends req, which must have its final
-// URL, Host and body, and only canonical values in its headers.
-func (s *signer) sign(req *http.Request, body []byte, c credentials, now time.Time) {
+// Sign adds the headers that prove who sends req, which must have its final URL,
+// Host and body, only canonical values in its headers, and a sorted query.
+func (s *Signer) Sign(req *http.Request, body []byte, c Credentials, now time.Time) {
 	date := now.UTC().Format(signingTime)
 	req.Header["X-Amz-Date"] = []string{date}
-	if c.session != "" {
-		req.Header["X-Amz-Security-Token"] = []string{c.session}
+	if c.Session != "" {
+		req.Header["X-Amz-Security-Token"] = []string{c.Session}
 	}
 	day := date[:8]
-	scope := day + "/" + s.region + "/lambda/aws4_request"
+	scope := day + "/" + s.Region + "/lambda/aws4_request"
 	canonical, signed := canonicalRequest(req, body)
 	toSign := appendHash([]byte(signingAlgorithm+"\n"+date+"\n"+scope+"\n"), canonical)
-	signature := hex.EncodeToString(mac(s.dayKey(c.secret, day), string(toSign)))
-	req.Header["Authorization"] = []string{signingAlgorithm + " Credential=" + c.key + "/" + scope +
+	signature := hex.EncodeToString(mac(s.dayKey(c.Secret, day), string(toSign)))
+	req.Header["Authorization"] = []string{signingAlgorithm + " Credential=" + c.KeyID + "/" + scope +
 		", SignedHeaders=" + signed + ", Signature=" + signature}
 }
 
@@ -84,20 +83,31 @@ func canonicalRequest(req *http.Request, body []byte) (text []byte, signed strin
 	}
 	header("content-type", req.Header.Get("Content-Type"))
 	header("host", req.Host)
-	header("x-amz-date", req.Header.Get("X-Amz-Date"))
-	header("x-amz-security-token", req.Header.Get("X-Amz-Security-Token"))
+	ours := make([]string, 0, 4)
+	for name := range req.Header {
+		if strings.HasPrefix(name, "X-Amz-") {
+			ours = append(ours, name)
+		}
+	}
+	slices.Sort(ours)
+	for _, name := range ours {
+		header(strings.ToLower(name), req.Header[name][0])
+	}
 	signed = string(names[:len(names)-1])
 	text = append(append(append(text, '\n'), signed...), '\n')
+	if hash := req.Header.Get("X-Amz-Content-Sha256"); hash != "" {
+		return append(text, hash...), signed
+	}
 	return appendHash(text, body), signed
 }
 
 // dayKey derives the key of one day, once.
-func (s *signer) dayKey(secret, day string) []byte {
+func (s *Signer) dayKey(secret, day string) []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.secret != secret || s.day != day {
 		key := mac([]byte("AWS4"+secret), day)
-		for _, part := range []string{s.region, "lambda", "aws4_request"} {
+		for _, part := range []string{s.Region, "lambda", "aws4_request"} {
 			key = mac(key, part)
 		}
 		s.secret, s.day, s.key = secret, day, key
