@@ -1,14 +1,11 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"flag"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/perdure/perdure/engine"
@@ -17,7 +14,6 @@ import (
 	"github.com/perdure/perdure/internal/cli"
 	"github.com/perdure/perdure/internal/function/project"
 	"github.com/perdure/perdure/internal/host"
-	"github.com/perdure/perdure/protocol"
 )
 
 var attachCommand = &command{
@@ -63,7 +59,7 @@ func (v *attachVerb) run(ctx context.Context, std *stdio, args []string) error {
 	if err != nil {
 		return err
 	}
-	if t, ok := r.http.client.Transport.(*http.Transport); ok {
+	if t, ok := r.Transport.(*http.Transport); ok {
 		t.MaxIdleConnsPerHost = v.concurrency + 2
 	}
 	tell := func(line string) { fmt.Fprintf(std.err, "perdure: %s\n", cli.Printable(line)) }
@@ -74,15 +70,13 @@ func (v *attachVerb) run(ctx context.Context, std *stdio, args []string) error {
 		return interruptedOr(ctx, err)
 	}
 	proc.Command = append(proc.Command, args[1:]...)
-	// Without a time limit: a function may wait for another as long as it likes.
-	client := &http.Client{Transport: r.http.client.Transport}
 	log := cli.NewLogger(tell)
-	post, err := host.OpenOutpost(lambdaapi.Through(&forwarder{r.endpoint, &signer{client, r.key}}, log), log)
+	post, err := host.OpenOutpost(lambdaapi.Through(r.Forward(), log), log)
 	if err != nil {
 		return err
 	}
 	defer post.Close()
-	w := &worker{client: r.admin, function: v.program.Name, slots: v.concurrency, tell: tell}
+	w := &worker{client: r.Client, function: v.program.Name, slots: v.concurrency, tell: tell}
 	w.from, _ = os.Hostname()
 	w.pool = func(j *adminapi.Joined) (engine.Invoker, error) {
 		code := &host.Code{Function: v.function(j), Process: proc, Env: v.env.values}
@@ -127,53 +121,4 @@ func (v *attachVerb) check(args []string) error {
 		return cli.Usagef("%s is not an executable, so it takes no arguments", args[0])
 	}
 	return v.program.Check()
-}
-
-// forwarder sends the requests of functions on to an engine elsewhere, signed
-// with our key: they need neither know it, nor the engine's certificate.
-type forwarder struct {
-	endpoint string
-	client   *signer
-}
-
-// notForwarded are headers that belong to one connection, or to a signature.
-var notForwarded = []string{
-	"Authorization", "X-Amz-Date", "X-Amz-Security-Token", "X-Amz-Content-Sha256",
-	"Connection", "Keep-Alive", "Te", "Trailer", "Transfer-Encoding", "Upgrade", "Proxy-Connection",
-}
-
-// ServeHTTP implements [http.Handler].
-func (f *forwarder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, protocol.MaxSyncPayload+10<<20))
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusRequestEntityTooLarge)
-		return
-	}
-	target := f.endpoint + r.URL.EscapedPath()
-	if r.URL.RawQuery != "" {
-		target += "?" + r.URL.RawQuery
-	}
-	req, err := http.NewRequestWithContext(r.Context(), r.Method, target, bytes.NewReader(body))
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
-	}
-	req.Header = r.Header.Clone()
-	for _, name := range notForwarded {
-		req.Header.Del(name)
-	}
-	resp, err := f.client.Do(req)
-	if err != nil {
-		// SDKs repeat what failed with this status.
-		http.Error(w, "the engine cannot be reached: "+err.Error(), http.StatusServiceUnavailable)
-		return
-	}
-	defer resp.Body.Close()
-	for name, values := range resp.Header {
-		if !strings.EqualFold(name, "Connection") {
-			w.Header()[name] = values
-		}
-	}
-	w.WriteHeader(resp.StatusCode)
-	_, _ = io.Copy(w, resp.Body) // a failure means that one of the two is gone
 }

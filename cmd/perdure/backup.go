@@ -86,9 +86,8 @@ func (v *backupVerb) receive(ctx context.Context, path string) (size int64, err 
 	if err != nil {
 		return 0, err
 	}
-	r.patient()
 	err = writeWhole(path, func(f *os.File) error {
-		size, err = r.admin.Backup(ctx, f)
+		size, err = r.Backup(ctx, f)
 		if own, ours := errors.AsType[*fs.PathError](err); ours { // of the file, not of the engine
 			return fileFault(path, own.Err)
 		}

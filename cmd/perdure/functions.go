@@ -37,7 +37,7 @@ func (v *functionsVerb) run(ctx context.Context, std *stdio, args []string) erro
 	if err != nil {
 		return err
 	}
-	all, err := r.admin.Functions(ctx)
+	all, err := r.Functions(ctx)
 	if err != nil {
 		return r.fault(ctx, err)
 	}

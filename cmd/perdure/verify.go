@@ -74,8 +74,7 @@ func (v *verifyVerb) verify(ctx context.Context, found func(engine.Problem)) (*e
 		if err != nil {
 			return nil, err
 		}
-		r.patient()
-		summary, err := r.admin.Verify(ctx, found)
+		summary, err := r.Verify(ctx, found)
 		return summary, r.fault(ctx, err)
 	}
 	summary, err := host.Verify(ctx, v.data, found)

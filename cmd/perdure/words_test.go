@@ -5,8 +5,6 @@ import (
 	"context"
 	"flag"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -16,15 +14,6 @@ import (
 	"github.com/perdure/perdure/internal/cli"
 	"github.com/perdure/perdure/protocol"
 )
-
-func TestQualified(t *testing.T) {
-	const arn = "arn:aws:lambda:us-east-1:000000000000:function:f"
-	for in, want := range map[string]string{"f": "f:$LATEST", "f:7": "f:7", arn: arn + ":$LATEST", arn + ":7": arn + ":7"} {
-		if got := qualified(in); got != want {
-			t.Errorf("qualified(%q): got %q, want %q", in, got, want)
-		}
-	}
-}
 
 func TestShortDuration(t *testing.T) {
 	for in, want := range map[string]string{"1h0m0s": "1h", "15m0s": "15m", "1h30m0s": "1h30m", "10m30s": "10m30s", "127.0.0.1:0": "127.0.0.1:0"} {
@@ -137,25 +126,6 @@ func TestHelpOfEveryCommand(t *testing.T) {
 			if n := len([]rune(line)); n > 130 {
 				t.Errorf("help %s has a line of %d characters: %s", c.name, n, line)
 			}
-		}
-	}
-}
-
-func TestSampleEvent(t *testing.T) {
-	dir := t.TempDir()
-	if got := sampleEvent(dir); got != "" {
-		t.Errorf("without events: got %q", got)
-	}
-	for _, name := range []string{"another.json", "event.json"} {
-		path := filepath.Join(dir, "events", name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, nil, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		if got := sampleEvent("nowhere", dir); got != path {
-			t.Errorf("got %q, want %q", got, path)
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/api/adminapi"
+	"github.com/perdure/perdure/internal/client"
 	"github.com/perdure/perdure/internal/function/attached"
 	"github.com/perdure/perdure/protocol"
 )
@@ -29,7 +30,7 @@ const (
 
 // worker runs a function here for an engine elsewhere.
 type worker struct {
-	client   *adminapi.Client
+	client   *client.Client
 	function string
 	from     string
 	slots    int

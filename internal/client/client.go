@@ -5,6 +5,7 @@
 //	executions.go  executions and callbacks, by the Lambda API
 //	functions.go   functions, versions and aliases, by the Lambda API
 //	operators.go   what package adminapi serves
+//	forward.go     the requests of functions, sent on
 //
 // What an engine answers is kept as it came, too: whoever prints JSON prints what
 // the engine said, not what a type had room for.
@@ -118,7 +119,7 @@ func (c *Client) send(ctx context.Context, in call) (*http.Response, error) {
 func (c *Client) request(ctx context.Context, in call) (*http.Request, error) {
 	target := c.Endpoint + in.path
 	if len(in.query) > 0 {
-		target += "?" + strings.ReplaceAll(in.query.Encode(), "+", "%20") // as it is signed
+		target += "?" + queryText(in.query)
 	}
 	body := cmp.Or[io.Reader](in.stream, bytes.NewReader(in.body))
 	req, err := http.NewRequestWithContext(ctx, in.method, target, body)
@@ -139,6 +140,9 @@ func (c *Client) request(ctx context.Context, in call) (*http.Request, error) {
 	c.Sign(req, in.body)
 	return req, nil
 }
+
+// queryText is a query as it is signed: sorted, and with spaces as %20.
+func queryText(query url.Values) string { return strings.ReplaceAll(query.Encode(), "+", "%20") }
 
 // Sign signs a request of somebody else's with the client's key. A nil body is
 // one that is not covered, if the header says so, or none.

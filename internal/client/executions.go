@@ -13,7 +13,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/perdure/perdure/internal/api/adminapi"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -75,24 +74,24 @@ type Execution struct {
 	Name        string                   `json:"DurableExecutionName"`
 	FunctionARN string                   `json:"FunctionArn"`
 	Status      protocol.ExecutionStatus `json:"Status"`
-	Started     adminapi.Time            `json:"StartTimestamp"`
-	Closed      adminapi.Time            `json:"EndTimestamp"`
+	Started     protocol.Seconds         `json:"StartTimestamp"`
+	Closed      protocol.Seconds         `json:"EndTimestamp"`
 
 	Input  *string               `json:"InputPayload"`
 	Result *string               `json:"Result"`
 	Error  *protocol.ErrorObject `json:"Error"`
 
-	Pause    *Pause        `json:"PauseDetails"`                      // of one that is PAUSING or PAUSED
-	TimesOut adminapi.Time `json:"ExpectedExecutionTimeoutTimestamp"` // of one that is open
+	Pause    *Pause           `json:"PauseDetails"`                      // of one that is PAUSING or PAUSED
+	TimesOut protocol.Seconds `json:"ExpectedExecutionTimeoutTimestamp"` // of one that is open
 
 	JSON json.RawMessage `json:"-"` // as the engine said it
 }
 
 // Pause says when and why an execution was asked to pause.
 type Pause struct {
-	Requested     adminapi.Time `json:"PauseRequestTimestamp"`
-	TimeoutPaused bool          `json:"ExecutionTimeoutPaused"`
-	Reason        string        `json:"Reason"`
+	Requested     protocol.Seconds `json:"PauseRequestTimestamp"`
+	TimeoutPaused bool             `json:"ExecutionTimeoutPaused"`
+	Reason        string           `json:"Reason"`
 }
 
 // Execution describes an execution.

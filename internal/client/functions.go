@@ -94,16 +94,21 @@ func (c *Client) Aliases(ctx context.Context, function string) iter.Seq2[*Alias,
 	})
 }
 
-// CreateAlias makes an alias.
-func (c *Client) CreateAlias(ctx context.Context, function string, a *Alias) error {
-	_, err := c.read(ctx, call{method: http.MethodPost, path: path(functionPath, function, "/aliases"), body: jsonBody(a)}, nil)
-	return err
+// CreateAlias makes an alias, and returns it.
+func (c *Client) CreateAlias(ctx context.Context, function string, a *Alias) (*Alias, error) {
+	return c.writeAlias(ctx, http.MethodPost, path(functionPath, function, "/aliases"), a)
 }
 
-// UpdateAlias changes an alias, if it still has the revision of a.
-func (c *Client) UpdateAlias(ctx context.Context, function string, a *Alias) error {
-	_, err := c.read(ctx, call{method: http.MethodPut, path: path(functionPath, function, path(aliasPath, a.Name, "")), body: jsonBody(a)}, nil)
-	return err
+// UpdateAlias changes an alias, if it still has the revision of a, and returns it.
+func (c *Client) UpdateAlias(ctx context.Context, function string, a *Alias) (*Alias, error) {
+	return c.writeAlias(ctx, http.MethodPut, path(functionPath, function, path(aliasPath, a.Name, "")), a)
+}
+
+func (c *Client) writeAlias(ctx context.Context, method, path string, a *Alias) (*Alias, error) {
+	var out Alias
+	var err error
+	out.JSON, err = c.read(ctx, call{method: method, path: path, body: jsonBody(a)}, &out)
+	return &out, err
 }
 
 // DeleteAlias deletes an alias.

@@ -16,7 +16,7 @@ import (
 
 	"github.com/perdure/perdure/durable"
 	"github.com/perdure/perdure/engine"
-	"github.com/perdure/perdure/internal/api/adminapi"
+	"github.com/perdure/perdure/internal/client"
 	"github.com/perdure/perdure/internal/function/inprocess"
 	"github.com/perdure/perdure/internal/function/project"
 	"github.com/perdure/perdure/internal/host"
@@ -162,7 +162,7 @@ func (f *fixture) get(path string) (int, string) {
 }
 
 // admin is a client of the engine's own API.
-func (f *fixture) admin() *adminapi.Client { return &adminapi.Client{Endpoint: f.URL} }
+func (f *fixture) admin() *client.Client { return &client.Client{Endpoint: f.URL} }
 
 // metric returns the lines of the metrics that begin with prefix.
 func (f *fixture) metric(prefix string) (lines []string) {

@@ -11,7 +11,7 @@ import (
 type About struct {
 	Name      string // "perdure"
 	Version   string
-	Timestamp Time // what time it is there
+	Timestamp protocol.Seconds // what time it is there
 	Functions []FunctionVersion
 }
 
@@ -23,7 +23,7 @@ type FunctionVersion struct {
 }
 
 func (a *api) about(w http.ResponseWriter, _ *http.Request, _ string) error {
-	about := About{Name: "perdure", Version: a.opts.Version, Timestamp: Time(protocol.TimestampOf(time.Now()))}
+	about := About{Name: "perdure", Version: a.opts.Version, Timestamp: protocol.Seconds(protocol.TimestampOf(time.Now()))}
 	functions, _ := a.registry.List()
 	for i := range functions {
 		f := &functions[i]

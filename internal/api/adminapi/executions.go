@@ -16,11 +16,11 @@ type Execution struct {
 	DurableExecutionName string
 	FunctionArn          string
 	Status               protocol.ExecutionStatus
-	StartTimestamp       Time
-	EndTimestamp         Time              `json:",omitzero"`
+	StartTimestamp       protocol.Seconds
+	EndTimestamp         protocol.Seconds  `json:",omitzero"`
 	Doing                []engine.Activity `json:",omitempty"`
 	// Since is since when it has been doing that.
-	Since Time `json:",omitzero"`
+	Since protocol.Seconds `json:",omitzero"`
 }
 
 // ExecutionList is a page of executions; NextMarker is empty on the last one.
@@ -67,6 +67,6 @@ func (a *api) executions(w http.ResponseWriter, r *http.Request, _ string) error
 func executionOf(s *engine.Summary) Execution {
 	return Execution{
 		DurableExecutionArn: s.ARN, DurableExecutionName: s.Name, FunctionArn: s.FunctionARN, Status: s.Status,
-		StartTimestamp: Time(s.Started), EndTimestamp: Time(s.Closed), Doing: s.Doing, Since: Time(s.Since),
+		StartTimestamp: protocol.Seconds(s.Started), EndTimestamp: protocol.Seconds(s.Closed), Doing: s.Doing, Since: protocol.Seconds(s.Since),
 	}
 }

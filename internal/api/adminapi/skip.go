@@ -23,7 +23,7 @@ type Skipped struct {
 	OperationId  string                 `json:",omitempty"`
 	Type         protocol.OperationType `json:",omitempty"`
 	Name         string                 `json:",omitempty"`
-	DueTimestamp Time                   // when it would have come
+	DueTimestamp protocol.Seconds       // when it would have come
 }
 
 type skipEngine interface {
@@ -41,7 +41,7 @@ func (a *api) skip(w http.ResponseWriter, r *http.Request, arn string) error {
 	}
 	var out struct{ Skipped []Skipped }
 	for _, m := range moments {
-		out.Skipped = append(out.Skipped, Skipped{OperationId: m.OperationID, Type: m.Type, Name: m.Name, DueTimestamp: Time(m.Due)})
+		out.Skipped = append(out.Skipped, Skipped{OperationId: m.OperationID, Type: m.Type, Name: m.Name, DueTimestamp: protocol.Seconds(m.Due)})
 	}
 	return reply(w, out)
 }
