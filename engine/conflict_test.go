@@ -110,6 +110,7 @@ func effects(t *testing.T, do func(f *fixture, arn, callback string) any, confli
 		})
 		arn := f.start("parent", "", "{}")
 		time.Sleep(5 * time.Second)
+		synctest.Wait() // the callback has its id
 		seen = append(seen, fmt.Sprintf("answered %v", do(f, arn, callbackID)))
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()

@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -174,3 +175,9 @@ func Errorf(code Code, format string, args ...any) *Error {
 // StaleTokenMessage is the service's text for a checkpoint token that is not the current one. SDKs match it, case
 // and all, to tell a lost race from a broken request.
 const StaleTokenMessage = "Invalid checkpoint token"
+
+// HasCode reports whether err is a refusal with a code.
+func HasCode(err error, code Code) bool {
+	var refusal *Error
+	return errors.As(err, &refusal) && refusal.Code == code
+}

@@ -79,3 +79,21 @@ func AppendTime(dst []byte, t Timestamp, d Dialect) []byte {
 	}
 	return append(dst, '.', byte('0'+ms/100), byte('0'+ms/10%10), byte('0'+ms%10))
 }
+
+// Seconds is a moment that JSON has as the Lambda API writes it: epoch seconds
+// with milliseconds.
+type Seconds Timestamp
+
+// Time is the moment in the package time's form.
+func (s Seconds) Time() time.Time { return Timestamp(s).Time() }
+
+// MarshalJSON writes epoch seconds.
+func (s Seconds) MarshalJSON() ([]byte, error) { return AppendTime(nil, Timestamp(s), API), nil }
+
+// UnmarshalJSON reads epoch seconds.
+func (s *Seconds) UnmarshalJSON(data []byte) error {
+	r := NewReader(data)
+	*s = Seconds(r.Time(API))
+	r.End()
+	return r.Err()
+}

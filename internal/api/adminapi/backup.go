@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"hash"
 	"io"
 	"net/http"
@@ -27,8 +26,8 @@ type Backups struct {
 	mu sync.Mutex // held while a backup is made and sent
 }
 
-// hashHeader holds the SHA-256 of the answer's body in hexadecimal.
-const hashHeader = "X-Perdure-Sha256"
+// HashHeader holds the SHA-256 of the answer's body in hexadecimal.
+const HashHeader = "X-Perdure-Sha256"
 
 func (a *api) backup(w http.ResponseWriter, r *http.Request, _ string) error {
 	b := a.opts.Backups
@@ -65,7 +64,7 @@ func send(ctx context.Context, w http.ResponseWriter, write func(context.Context
 	}
 	w.Header().Set("Content-Type", "application/x-tar")
 	w.Header().Set("Content-Length", strconv.FormatInt(file.size, 10))
-	w.Header().Set(hashHeader, hex.EncodeToString(file.hash.Sum(nil)))
+	w.Header().Set(HashHeader, hex.EncodeToString(file.hash.Sum(nil)))
 	_ = write(ctx, w) // a failure means that the client is gone, or finds the file cut off
 	return nil
 }
@@ -79,23 +78,4 @@ type measured struct {
 func (m *measured) Write(b []byte) (int, error) {
 	m.size += int64(len(b))
 	return m.hash.Write(b)
-}
-
-// Backup writes a consistent copy of the engine's data to w: an archive. It returns the size. What arrives otherwise than it was sent is an
-// error.
-func (c *Client) Backup(ctx context.Context, w io.Writer) (int64, error) {
-	resp, err := c.send(ctx, "POST", "/perdure/backup", nil, nil)
-	if err != nil {
-		return 0, err
-	}
-	defer resp.Body.Close()
-	hash := sha256.New()
-	size, err := io.Copy(io.MultiWriter(w, hash), resp.Body)
-	if err != nil {
-		return size, fmt.Errorf("receiving the backup: %w", err)
-	}
-	if got := hex.EncodeToString(hash.Sum(nil)); got != resp.Header.Get(hashHeader) {
-		return size, fmt.Errorf("the backup arrived damaged: its hash is %s, and was %s", got, resp.Header.Get(hashHeader))
-	}
-	return size, nil
 }

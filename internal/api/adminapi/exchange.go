@@ -5,30 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"math"
 	"net/http"
 	"strconv"
 
 	"github.com/perdure/perdure/protocol"
 )
-
-// Time is a moment as bodies carry it: epoch seconds with milliseconds.
-type Time protocol.Timestamp
-
-// MarshalJSON writes epoch seconds.
-func (t Time) MarshalJSON() ([]byte, error) {
-	return protocol.AppendTime(nil, protocol.Timestamp(t), protocol.API), nil
-}
-
-// UnmarshalJSON reads epoch seconds.
-func (t *Time) UnmarshalJSON(data []byte) error {
-	var seconds float64
-	if err := json.Unmarshal(data, &seconds); err != nil {
-		return err
-	}
-	*t = Time(math.Round(seconds * 1000))
-	return nil
-}
 
 // reply answers with v, one of this package's shapes.
 func reply(w http.ResponseWriter, v any) error {

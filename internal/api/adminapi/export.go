@@ -2,11 +2,8 @@ package adminapi
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/protocol"
@@ -65,41 +62,4 @@ func (a *api) importFile(w http.ResponseWriter, r *http.Request, _ string) error
 		return err
 	}
 	return reply(w, Forked{DurableExecutionArn: started.ARN, DurableExecutionName: arn.Name, Version: started.Version})
-}
-
-// Export writes an execution to w as a file that [Client.Import] takes. What it
-// wrote before an error is not to be kept.
-func (c *Client) Export(ctx context.Context, arn string, w io.Writer) error {
-	answer, err := c.open(ctx, "GET", path("/perdure/executions/", arn, "/export"), nil, nil)
-	if err != nil {
-		return err
-	}
-	defer answer.Close()
-	if _, err := io.Copy(w, answer); err != nil {
-		return fmt.Errorf("receiving the execution: %w", err)
-	}
-	return nil
-}
-
-// Import takes in an execution from a file.
-func (c *Client) Import(ctx context.Context, file io.Reader, how *Import) (*Forked, error) {
-	query := url.Values{}
-	if how.Fork {
-		query.Set("Fork", "true")
-	}
-	for key, value := range map[string]string{"Name": how.Name, "Qualifier": how.Qualifier} {
-		if value != "" {
-			query.Set(key, value)
-		}
-	}
-	answer, err := c.open(ctx, "POST", "/perdure/import", query, file)
-	if err != nil {
-		return nil, err
-	}
-	defer answer.Close()
-	var forked Forked
-	if err := json.NewDecoder(answer).Decode(&forked); err != nil {
-		return nil, fmt.Errorf("%s answered what is not an answer of a Perdure engine: %w", c.Endpoint, err)
-	}
-	return &forked, nil
 }

@@ -60,16 +60,3 @@ func (a *api) fork(w http.ResponseWriter, r *http.Request, req *engine.ForkReque
 	}
 	return reply(w, Forked{DurableExecutionArn: started.ARN, DurableExecutionName: arn.Name, Version: started.Version})
 }
-
-// Fork starts a copy of an execution.
-func (c *Client) Fork(ctx context.Context, arn string, f *Fork) (*Forked, error) {
-	var forked Forked
-	return &forked, c.call(ctx, "POST", path("/perdure/executions/", arn, "/fork"), nil, f, &forked)
-}
-
-// Redrive starts a copy of an execution that did not succeed, without what it
-// failed with.
-func (c *Client) Redrive(ctx context.Context, arn string, f *Fork) (*Forked, error) {
-	var forked Forked
-	return &forked, c.call(ctx, "POST", path("/perdure/executions/", arn, "/redrive"), nil, f, &forked)
-}

@@ -38,7 +38,7 @@ type Version struct {
 	CodeSha256  string `json:",omitempty"`
 	CodeSize    int64  `json:",omitempty"`
 	// LastModified is when it was registered, or published.
-	LastModified Time `json:",omitzero"`
+	LastModified protocol.Seconds `json:",omitzero"`
 	// OpenExecutions counts those that have not ended.
 	OpenExecutions int
 }
@@ -108,7 +108,7 @@ func (a *api) listFunctions(ctx context.Context) (*FunctionList, error) {
 func versionOf(c *engine.Configuration) Version {
 	return Version{
 		Version: c.Version, Description: c.Description, State: c.State, StateReason: c.StateReason, Durable: c.Durable != nil,
-		Runtime: c.Runtime, CodeSha256: c.CodeSHA256, CodeSize: c.CodeSize, LastModified: Time(protocol.TimestampOf(c.Modified)),
+		Runtime: c.Runtime, CodeSha256: c.CodeSHA256, CodeSize: c.CodeSize, LastModified: protocol.Seconds(protocol.TimestampOf(c.Modified)),
 	}
 }
 
@@ -151,11 +151,4 @@ func newestFirst(a, b Version) int {
 		return cmp.Compare(x, y)
 	}
 	return cmp.Compare(y, x)
-}
-
-// Functions lists all functions.
-func (c *Client) Functions(ctx context.Context) ([]Function, error) {
-	var list FunctionList
-	err := c.call(ctx, "GET", "/perdure/functions", nil, nil, &list)
-	return list.Functions, err
 }

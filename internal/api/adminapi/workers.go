@@ -210,37 +210,3 @@ func (a *api) leave(w http.ResponseWriter, _ *http.Request, worker string) error
 	}
 	return reply(w, struct{}{})
 }
-
-// Join attaches a worker to a function; from says where it is.
-func (c *Client) Join(ctx context.Context, function, from string) (*Joined, error) {
-	var joined Joined
-	in := struct{ From string }{from}
-	return &joined, c.call(ctx, "POST", path("/perdure/functions/", function, "/workers"), nil, in, &joined)
-}
-
-// Next waits for an invocation for a while; nil if there was none.
-func (c *Client) Next(ctx context.Context, worker string) (*WorkerInvocation, error) {
-	var inv WorkerInvocation
-	err := c.call(ctx, "POST", path("/perdure/workers/", worker, "/next"), nil, nil, &inv)
-	if err != nil || inv.RequestID == "" {
-		return nil, err
-	}
-	return &inv, nil
-}
-
-// Finish brings back how an invocation ended.
-func (c *Client) Finish(ctx context.Context, worker string, o *WorkerOutcome) error {
-	return c.call(ctx, "POST", path("/perdure/workers/", worker, "/outcome"), nil, o, nil)
-}
-
-// Beat says that a worker is there, and returns which invocations it should end.
-func (c *Client) Beat(ctx context.Context, worker string, b *WorkerBeat) (cancelled []string, err error) {
-	var answer BeatAnswer
-	err = c.call(ctx, "POST", path("/perdure/workers/", worker, "/beat"), nil, b, &answer)
-	return answer.Cancelled, err
-}
-
-// Leave says that a worker takes nothing more.
-func (c *Client) Leave(ctx context.Context, worker string) error {
-	return c.call(ctx, "POST", path("/perdure/workers/", worker, "/leave"), nil, nil, nil)
-}

@@ -79,8 +79,10 @@ func readAlias(r *http.Request, function, alias string) (*engine.AliasChange, er
 			change.Version = d.Optional()
 		case name == "Description":
 			change.Description = d.Optional()
-		case name == "RoutingConfig" && !d.Null():
-			change.Weights = readRouting(d, &v)
+		case name == "RoutingConfig":
+			if !d.Null() {
+				change.Weights = readRouting(d, &v)
+			}
 		case name == "RevisionId":
 			change.Revision = d.Text()
 		default:
@@ -110,7 +112,7 @@ func readAlias(r *http.Request, function, alias string) (*engine.AliasChange, er
 func readRouting(d *protocol.Reader, v *violations) *map[string]float64 {
 	weights := map[string]float64{}
 	for name := range d.Members() {
-		if string(name) != "AdditionalVersionWeights" || d.Null() {
+		if string(name) != "AdditionalVersionWeights" {
 			d.Skip()
 			continue
 		}

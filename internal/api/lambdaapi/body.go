@@ -123,11 +123,3 @@ func writeJSON(w http.ResponseWriter, status int, body []byte) {
 	w.WriteHeader(status)
 	_, _ = w.Write(body)
 }
-
-// seconds is a timestamp as replies carry it.
-type seconds protocol.Timestamp
-
-// MarshalJSON writes epoch seconds with a fraction.
-func (s seconds) MarshalJSON() ([]byte, error) {
-	return protocol.AppendTime(nil, protocol.Timestamp(s), protocol.API), nil
-}

@@ -20,8 +20,8 @@ type executionSummary struct {
 	DurableExecutionName string
 	FunctionArn          string
 	Status               protocol.ExecutionStatus
-	StartTimestamp       seconds
-	EndTimestamp         seconds `json:",omitzero"`
+	StartTimestamp       protocol.Seconds
+	EndTimestamp         protocol.Seconds `json:",omitzero"`
 }
 
 // list is ListDurableExecutionsByFunction.
@@ -73,8 +73,8 @@ func listExecutions(items []engine.Summary, next string) *executionList {
 			DurableExecutionName: s.Name,
 			FunctionArn:          s.FunctionARN,
 			Status:               s.Status,
-			StartTimestamp:       seconds(s.Started),
-			EndTimestamp:         seconds(s.Closed),
+			StartTimestamp:       protocol.Seconds(s.Started),
+			EndTimestamp:         protocol.Seconds(s.Closed),
 		}
 	}
 	return out

@@ -106,6 +106,6 @@ func (a *api) delete(w http.ResponseWriter, r *http.Request, arn string) error {
 	if err != nil {
 		return err
 	}
-	writeJSON(w, http.StatusAccepted, encode(struct{ DeletionRequestTimestamp seconds }{seconds(at)}))
+	writeJSON(w, http.StatusAccepted, encode(struct{ DeletionRequestTimestamp protocol.Seconds }{protocol.Seconds(at)}))
 	return nil
 }

@@ -230,16 +230,3 @@ func goList(ctx context.Context, src *Source, args ...string) ([]goPackage, erro
 		packages = append(packages, p)
 	}
 }
-
-// Links reports whether the function in Go of src links the package.
-func Links(ctx context.Context, source Source, path string) (bool, error) {
-	src, err := source.check()
-	if err != nil {
-		return false, err
-	}
-	if m, err := choose(src); err != nil || m != (golang{}) {
-		return false, err
-	}
-	packages, err := goList(ctx, src, "-e", "-deps")
-	return slices.ContainsFunc(packages, func(p goPackage) bool { return p.ImportPath == path }), err
-}

@@ -2,6 +2,7 @@ package runtimes
 
 import (
 	"context"
+	"debug/buildinfo"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -162,13 +163,6 @@ func resolver(runtime string) (func(context.Context, Code, *Options) (*Process, 
 		hintf("these can: provided.al2023 and the like, nodejs, python and java, each with a version as on Lambda; any other language as provided, with an executable called bootstrap")
 }
 
-// Supported reports whether functions of a runtime can be run, given the tools
-// that they need.
-func Supported(runtime string) bool {
-	_, err := resolver(runtime)
-	return err == nil
-}
-
 // addShared sets what Lambda sets for every runtime that it brings.
 func (p *Process) addShared() {
 	if p.Env == nil {
@@ -190,4 +184,38 @@ func isDir(path string) bool {
 func isFile(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.Mode().IsRegular()
+}
+
+// resolveProvided runs the executable that the directory holds: bootstrap, or
+// what go1.x called by the handler's name.
+func resolveProvided(_ context.Context, code Code, _ *Options) (*Process, error) {
+	name := "bootstrap"
+	if code.Runtime == "go1.x" && code.Handler != "" && filepath.IsLocal(code.Handler) {
+		name = code.Handler
+	}
+	path := filepath.Join(code.Dir, name)
+	if !isFile(path) {
+		return nil, errorf("%s has no file %s", code.Dir, name).
+			hintf("a function for %s is an executable of that name: build it first", code.Runtime)
+	}
+	handler := code.Handler
+	if handler == "" {
+		handler = name
+	}
+	return Executable(path, handler), nil
+}
+
+// Executable returns how to run the executable at path, with arguments, in its
+// own directory.
+func Executable(path, handler string, args ...string) *Process {
+	return &Process{
+		Handler: handler, Command: append([]string{path}, args...), Dir: filepath.Dir(path), OwnPort: !isGo(path),
+	}
+}
+
+// isGo reports whether path is a program in Go, whose client of the Runtime API
+// only puts URLs together. That of Rust, for one, refuses a path.
+func isGo(path string) bool {
+	_, err := buildinfo.ReadFile(path)
+	return err == nil
 }

@@ -92,8 +92,10 @@ type Config struct {
 	Runtime *runtimeapi.Server
 	// Output receives what the processes write, from one goroutine at a time.
 	// It may be slow: lines that find too much waiting are dropped, counted,
-	// and the count reported as a line. Nil discards.
-	Output func(Line)
+	// and the count reported as a line. One longer than 256 KiB is cut, with a
+	// mark, and a carriage return ends a line, too: AWS's runtime clients write
+	// them within one message. Nil discards.
+	Output func(engine.LogLine)
 	// Logger receives starts and ends of processes; nil discards.
 	Logger *slog.Logger
 }
@@ -385,4 +387,32 @@ func (p *Pool) killAll() {
 	for proc := range p.processes {
 		proc.kill()
 	}
+}
+
+// Warm starts a process that waits for the next invocation, unless there is
+// one. It returns when the process is ready, with nil, or when it is known that
+// it will not be, with what the invocation would have failed with. Either
+// way, what the process has written has reached Config.Output.
+func (p *Pool) Warm(ctx context.Context) *protocol.ErrorObject {
+	inv := &engine.Invocation{RequestID: "-"}
+	if !p.begin() {
+		return unstarted(inv, protocol.ErrorTypeSandboxFailure, "the sandbox is closed").Error
+	}
+	defer p.work.Done()
+	if failed := p.takeSlot(ctx, inv); failed != nil {
+		return failed.Error
+	}
+	if idle := p.shelfOf(inv).take(ctx, 0); idle != nil {
+		p.release(idle)
+		return nil
+	}
+	proc, failed := p.start(inv)
+	if proc == nil {
+		<-p.slots
+		return failed.Error
+	}
+	proc.flush()
+	p.output.sync()
+	p.release(proc)
+	return nil
 }

@@ -37,7 +37,7 @@ type fixture struct {
 	t testing.TB
 
 	mu    sync.Mutex
-	lines []sandbox.Line
+	lines []engine.LogLine
 }
 
 // newFixture makes a pool of the function with the given name (see
@@ -74,7 +74,7 @@ func newFixture(t testing.TB, function string, configure func(*sandbox.Config)) 
 	return f
 }
 
-func (f *fixture) receive(l sandbox.Line) {
+func (f *fixture) receive(l engine.LogLine) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.lines = append(f.lines, l)
@@ -732,9 +732,9 @@ func TestOutput(t *testing.T) {
 func TestFlood(t *testing.T) {
 	hang := make(chan struct{})
 	received := 0
-	var last sandbox.Line
+	var last engine.LogLine
 	f := newFixture(t, "flood", func(c *sandbox.Config) {
-		c.Output = func(l sandbox.Line) {
+		c.Output = func(l engine.LogLine) {
 			<-hang
 			received += len(l.Text)
 			last = l

@@ -4,9 +4,11 @@ package watch
 
 import (
 	"errors"
+	"io/fs"
 	"maps"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -123,4 +125,10 @@ func (w *Watcher) run() {
 			out = nil
 		}
 	}
+}
+
+// isMissing reports whether a directory could not be watched because it is not
+// there, or is none any more.
+func isMissing(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
 }

@@ -9,8 +9,10 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"os"
 	"time"
 
+	"github.com/perdure/perdure/internal/sdk/sign"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -131,8 +133,19 @@ func (c *lambdaClient) request(ctx context.Context, call *apiCall) (*http.Reques
 	if err != nil {
 		return nil, err
 	}
-	c.signer.sign(req, call.body, creds, time.Now())
+	c.signer.Sign(req, call.body, creds, time.Now())
 	return req, nil
+}
+
+// environmentCredentials are what Lambda gives to a function.
+func environmentCredentials() (sign.Credentials, error) {
+	c := sign.Credentials{
+		KeyID: os.Getenv("AWS_ACCESS_KEY_ID"), Secret: os.Getenv("AWS_SECRET_ACCESS_KEY"), Session: os.Getenv("AWS_SESSION_TOKEN"),
+	}
+	if c.KeyID == "" || c.Secret == "" {
+		return c, errors.New("perdure: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set; on Lambda and under perdure they always are")
+	}
+	return c, nil
 }
 
 // printable reports whether s can be the value of a header.

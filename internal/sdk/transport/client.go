@@ -16,6 +16,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/perdure/perdure/internal/sdk/sign"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -50,7 +51,7 @@ func (c *Client) State(ctx context.Context, req *protocol.StateRequest) (*protoc
 type lambdaClient struct {
 	endpoint  url.URL // its paths do not end in a slash
 	transport http.RoundTripper
-	signer    *signer // nil leaves requests unsigned
+	signer    *sign.Signer // nil leaves requests unsigned
 	userAgent []string
 	backoff   time.Duration // at most, before the second attempt; twice that before the third
 }
@@ -64,7 +65,7 @@ func connect() (*lambdaClient, error) {
 	}
 	c := &lambdaClient{
 		transport: newTransport(),
-		signer:    &signer{region: region},
+		signer:    &sign.Signer{Region: region},
 		userAgent: []string{"perdure/" + version()},
 		backoff:   callBackoff,
 	}
