@@ -17,6 +17,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,7 +34,16 @@ import (
 var update = flag.Bool("update", false, "rewrite the expectations in the scripts")
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"perdure": main})
+	testscript.Main(waiting{m}, map[string]func(){"perdure": main})
+}
+
+// waiting runs more scripts at a time than there are processors: they mostly wait.
+type waiting struct{ *testing.M }
+
+func (w waiting) Run() int {
+	flag.Parse()
+	flag.Set("test.parallel", strconv.Itoa(4*runtime.GOMAXPROCS(0)))
+	return w.M.Run()
 }
 
 // TestScripts runs testdata/script: each is a session at a shell, with the
