@@ -1,5 +1,5 @@
-// Package client is a client of an engine, for what the command asks of one: of
-// the Lambda API and of our own, with one way to sign, to wait and to be refused.
+// Package client is a client of an engine, for what the command asks of one: of the Lambda API and of our own, with
+// one way to sign, to wait and to be refused.
 //
 //	client.go      how a request is made, signed, sent and answered
 //	executions.go  executions and callbacks, by the Lambda API
@@ -7,11 +7,10 @@
 //	operators.go   what package adminapi serves
 //	forward.go     the requests of functions, sent on
 //
-// What an engine answers is kept as it came, too: whoever prints JSON prints what
-// the engine said, not what a type had room for.
+// What an engine answers is kept as it came, too: whoever prints JSON prints what the engine said, not what a type
+// had room for.
 //
-// A refusal is a *[protocol.Error] with the engine's code and message; any other
-// error is of the way there.
+// A refusal is a *[protocol.Error] with the engine's code and message; any other error is of the way there.
 package client
 
 import (
@@ -45,8 +44,7 @@ type Client struct {
 // signer signs for a region; an engine has one and takes any.
 var signer = sign.Signer{Region: "us-east-1"}
 
-// patience is how long an answer may take that is not about everything that an
-// engine has.
+// patience is how long an answer may take that is not about everything that an engine has.
 const patience = time.Minute
 
 // call is a request to be made.
@@ -71,8 +69,7 @@ func jsonBody(v any) []byte {
 	return data
 }
 
-// read makes a call, and reads the answer into out, unless that is nil. It
-// returns the answer, too.
+// read makes a call, and reads the answer into out, unless that is nil. It returns the answer, too.
 func (c *Client) read(ctx context.Context, in call, out any) (json.RawMessage, error) {
 	resp, err := c.send(ctx, in)
 	if err != nil {

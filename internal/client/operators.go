@@ -118,8 +118,7 @@ func (c *Client) Fork(ctx context.Context, arn string, f *adminapi.Fork) (*admin
 	return post[adminapi.Forked](ctx, c, path(ownExecution, arn, "/fork"), f)
 }
 
-// Redrive starts a copy of an execution that did not succeed, without what it
-// failed with.
+// Redrive starts a copy of an execution that did not succeed, without what it failed with.
 func (c *Client) Redrive(ctx context.Context, arn string, f *adminapi.Fork) (*adminapi.Forked, error) {
 	return post[adminapi.Forked](ctx, c, path(ownExecution, arn, "/redrive"), f)
 }

@@ -13,10 +13,9 @@ import (
 // Prefix begins the path of every route.
 const Prefix = "/perdure/"
 
-// Engine is what the API needs of the durable execution service. A refusal is
-// an error that wraps a *protocol.Error and reaches the client as it is; any other
-// error is a fault, which is logged and not shown. Every method may be called
-// concurrently.
+// Engine is what the API needs of the durable execution service. A refusal is an error that wraps a *protocol.Error
+// and reaches the client as it is; any other error is a fault, which is logged and not shown. Every method may be
+// called concurrently.
 type Engine interface {
 	listEngine
 	explainEngine
@@ -41,8 +40,7 @@ var (
 	_ Functions = (*engine.Functions)(nil)
 )
 
-// Options are what the API has to know beside the engine. The zero value, like
-// nil, is ready to use.
+// Options are what the API has to know beside the engine. The zero value, like nil, is ready to use.
 type Options struct {
 	// Logger receives the causes of faults; nil is slog.Default().
 	Logger *slog.Logger

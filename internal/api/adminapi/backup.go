@@ -16,8 +16,7 @@ import (
 
 // Backups is where the API gets copies of the engine's data from.
 type Backups struct {
-	// Dir is where copies stand while they are sent, in directories of their
-	// own.
+	// Dir is where copies stand while they are sent, in directories of their own.
 	Dir string
 	// Make makes a consistent copy in an empty directory, and returns what
 	// writes it as one file: the same bytes each time it is called.

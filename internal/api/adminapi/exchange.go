@@ -33,8 +33,7 @@ const (
 	maxBody = 2*protocol.MaxSyncPayload + 1<<20
 )
 
-// readJSON reads the body of r, which may weigh budget bytes, into v. No body
-// leaves v as it is.
+// readJSON reads the body of r, which may weigh budget bytes, into v. No body leaves v as it is.
 func readJSON(r *http.Request, v any, budget int) error {
 	data, err := io.ReadAll(io.LimitReader(r.Body, int64(budget)+1))
 	if _, ok := errors.AsType[*protocol.Error](err); ok {

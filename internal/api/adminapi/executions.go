@@ -9,8 +9,7 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// Execution is one of a list: what ListDurableExecutionsByFunction tells, and
-// what it is doing.
+// Execution is one of a list: what ListDurableExecutionsByFunction tells, and what it is doing.
 type Execution struct {
 	DurableExecutionArn  string
 	DurableExecutionName string

@@ -18,8 +18,7 @@ type Explanation struct {
 	Total int
 	// ExpectedExecutionTimeoutTimestamp is when an open execution times out.
 	ExpectedExecutionTimeoutTimestamp protocol.Seconds `json:",omitzero"`
-	// ParentArn is the execution that invoked this one, OriginArn the one that
-	// it is a fork of.
+	// ParentArn is the execution that invoked this one, OriginArn the one that it is a fork of.
 	ParentArn string `json:",omitempty"`
 	OriginArn string `json:",omitempty"`
 }

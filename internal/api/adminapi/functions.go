@@ -29,8 +29,7 @@ type Function struct {
 type Version struct {
 	Version     string
 	Description string `json:",omitempty"`
-	// State is the Lambda API's, or Unregistered for one of which nothing is
-	// left but executions.
+	// State is the Lambda API's, or Unregistered for one of which nothing is left but executions.
 	State       engine.FunctionState
 	StateReason string `json:",omitempty"`
 	Durable     bool
@@ -43,8 +42,7 @@ type Version struct {
 	OpenExecutions int
 }
 
-// StateUnregistered is the state of a version that executions belong to and
-// that is not there.
+// StateUnregistered is the state of a version that executions belong to and that is not there.
 const StateUnregistered engine.FunctionState = "Unregistered"
 
 // Alias is a name for a version.

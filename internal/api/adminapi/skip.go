@@ -17,8 +17,7 @@ type Skip struct {
 	All bool `json:",omitempty"`
 }
 
-// Skipped is a moment that came early; without an operation it is the next try
-// after a failed invocation.
+// Skipped is a moment that came early; without an operation it is the next try after a failed invocation.
 type Skipped struct {
 	OperationId  string                 `json:",omitempty"`
 	Type         protocol.OperationType `json:",omitempty"`

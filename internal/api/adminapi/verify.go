@@ -8,8 +8,7 @@ import (
 	"github.com/perdure/perdure/engine"
 )
 
-// Finding is one line of the answer: a problem, or at the end the summary or
-// why there is none.
+// Finding is one line of the answer: a problem, or at the end the summary or why there is none.
 type Finding struct {
 	Problem *engine.Problem       `json:",omitempty"`
 	Summary *engine.VerifySummary `json:",omitempty"`

@@ -12,8 +12,7 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// What workers on other machines say to the engine that they are attached to;
-// see package attached.
+// What workers on other machines say to the engine that they are attached to; see package attached.
 
 // Joined answers a worker that joins.
 type Joined struct {

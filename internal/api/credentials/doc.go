@@ -1,6 +1,5 @@
-// Package credentials reads the file that says who may use an engine. It has
-// the form of the AWS CLI's credentials file, so that one file serves both
-// sides:
+// Package credentials reads the file that says who may use an engine. It has the form of the AWS CLI's credentials
+// file, so that one file serves both sides:
 //
 //	[deploy]
 //	aws_access_key_id = PERDURE7XK2…

@@ -14,8 +14,7 @@ import (
 // maxFile bounds a credentials file.
 const maxFile = 1 << 20
 
-// Load reads the credentials file at path. One that others on the machine can
-// read, or write, is refused.
+// Load reads the credentials file at path. One that others on the machine can read, or write, is refused.
 func Load(path string) ([]Credential, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -86,9 +85,8 @@ func stampOf(path string) stamp {
 	return stamp{info.ModTime(), info.Size()}
 }
 
-// Open reads the file at path, and reads it again whenever it has changed. A
-// change that cannot be read is told to log, once, and leaves all as it was.
-// Each section must say what its key may do: whoever signs requests needs no
+// Open reads the file at path, and reads it again whenever it has changed. A change that cannot be read is told to
+// log, once, and leaves all as it was. Each section must say what its key may do: whoever signs requests needs no
 // such setting, but who lets others in decides nothing by leaving it out.
 func Open(path string, log *slog.Logger) (*File, error) {
 	f := &File{path: path, log: log, looked: time.Now(), seen: stampOf(path)}

@@ -72,9 +72,8 @@ const (
 // ours begins the names of settings that are no other program's.
 const ours = "perdure"
 
-// Parse reads a credentials file. Settings that it does not know, such as
-// regions, are those of other programs, unless they begin as ours do. What could
-// be read in two ways is an error, which names the line.
+// Parse reads a credentials file. Settings that it does not know, such as regions, are those of other programs,
+// unless they begin as ours do. What could be read in two ways is an error, which names the line.
 func Parse(data []byte) ([]Credential, error) {
 	p := parser{ids: map[string]bool{}, names: map[string]bool{}}
 	data = bytes.TrimPrefix(data, []byte("\ufeff")) // as editors on Windows write it

@@ -48,8 +48,7 @@ type Options struct {
 	Dial func(url string) (engine.Invoker, error)
 }
 
-// Emulator runs executions of functions behind endpoints. Its methods may be
-// called concurrently.
+// Emulator runs executions of functions behind endpoints. Its methods may be called concurrently.
 type Emulator struct {
 	engine   Engine
 	registry Functions
@@ -80,8 +79,7 @@ const (
 // general is the key of the endpoint for executions that have none of their own.
 const general = "*"
 
-// invocationTimeout is how long an invocation may take: the request that starts
-// an execution does not say.
+// invocationTimeout is how long an invocation may take: the request that starts an execution does not say.
 const invocationTimeout = 15 * time.Minute
 
 // New makes an emulator in front of e. It can be used after [Emulator.Recall].

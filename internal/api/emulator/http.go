@@ -16,8 +16,7 @@ const (
 	EndpointPath = "/lambda-endpoint"
 )
 
-// maxBody bounds a request: an event, in JSON text with every other character
-// escaped, and room for the rest.
+// maxBody bounds a request: an event, in JSON text with every other character escaped, and room for the rest.
 const maxBody = 2*protocol.MaxSyncPayload + 64<<10
 
 // Face is where the emulator answers, at StartPath and EndpointPath.

@@ -64,8 +64,7 @@ func (a *api) updateAlias(w http.ResponseWriter, r *http.Request, subject string
 	return reply(w, describeAlias(changed))
 }
 
-// readAlias reads the body of CreateAlias, or with the alias from the path that
-// of UpdateAlias.
+// readAlias reads the body of CreateAlias, or with the alias from the path that of UpdateAlias.
 func readAlias(r *http.Request, function, alias string) (*engine.AliasChange, error) {
 	var v violations
 	v.text(function, "functionName", &functionNameShape)

@@ -11,11 +11,9 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// Engine is what the API needs of the durable execution service. A refusal is
-// an error that wraps a *protocol.Error and reaches the client as it is; any other
-// error is a fault, which is logged and not shown. Every method may be called
-// concurrently. The strings and slices handed in belong to the engine from
-// then on.
+// Engine is what the API needs of the durable execution service. A refusal is an error that wraps a *protocol.Error
+// and reaches the client as it is; any other error is a fault, which is logged and not shown. Every method may be
+// called concurrently. The strings and slices handed in belong to the engine from then on.
 type Engine interface {
 	Start(ctx context.Context, req *engine.InvokeRequest) (*engine.Started, error)
 	Wait(ctx context.Context, arn string) (*engine.Result, error)
@@ -55,16 +53,13 @@ var (
 	_ Functions = (*engine.Functions)(nil)
 )
 
-// Options change how the API behaves. The zero value is the relaxed API that
-// development wants.
+// Options change how the API behaves. The zero value is the relaxed API that development wants.
 type Options struct {
 	// Logger receives the causes of faults; nil is slog.Default().
 	Logger *slog.Logger
-	// Strict refuses what AWS refuses for reasons that do not bind here:
-	// unqualified names of durable functions, synchronous invocations of
-	// functions that may run longer than 15 minutes, events over 1 MB, and
-	// lists filtered by more than one status. The engine has a Strict option
-	// for the rest.
+	// Strict refuses what AWS refuses for reasons that do not bind here: unqualified names of durable functions,
+	// synchronous invocations of functions that may run longer than 15 minutes, events over 1 MB, and lists
+	// filtered by more than one status. The engine has a Strict option for the rest.
 	Strict bool
 }
 
@@ -77,8 +72,7 @@ type api struct {
 	asyncCalls chan struct{} // one element per call that nobody waits for
 }
 
-// New returns the Lambda API in front of e and its functions. Nil options are the
-// defaults.
+// New returns the Lambda API in front of e and its functions. Nil options are the defaults.
 func New(e Engine, functions Functions, opts *Options) *route.Face {
 	if opts == nil {
 		opts = &Options{}
@@ -86,8 +80,7 @@ func New(e Engine, functions Functions, opts *Options) *route.Face {
 	return route.New(route.Face{Service: "lambda", Routes: newAPI(e, functions, opts).routes(), Refuse: Refuse}, Shell(opts.Logger))
 }
 
-// Through is the Lambda API of an engine elsewhere: h passes requests on. A nil
-// log is slog.Default().
+// Through is the Lambda API of an engine elsewhere: h passes requests on. A nil log is slog.Default().
 func Through(h http.Handler, log *slog.Logger) *route.Face {
 	routes := new(api).routes()
 	for i := range routes {

@@ -29,14 +29,12 @@ func (b *buffer) free() {
 	buffers.Put(b)
 }
 
-// readBody appends the body of r to dst, or refuses one of more than limit
-// bytes with tooLarge.
+// readBody appends the body of r to dst, or refuses one of more than limit bytes with tooLarge.
 func readBody(r *http.Request, dst []byte, limit int, tooLarge error) ([]byte, error) {
 	if r.ContentLength > int64(limit) {
 		return dst, tooLarge
 	}
-	// The announced length is believed only so far, as it costs the client
-	// nothing to lie.
+	// The announced length is believed only so far, as it costs the client nothing to lie.
 	const trusted = 64 << 10
 	want := trusted
 	if r.ContentLength >= 0 {
@@ -75,8 +73,7 @@ const maxSettings = 64 << 10
 
 var errSettingsTooLarge = refusal(protocol.CodeRequestTooLarge, "Request must be smaller than %d bytes", maxSettings)
 
-// readMembers reads a body that is an object, or empty. It has read take the
-// value of each member.
+// readMembers reads a body that is an object, or empty. It has read take the value of each member.
 func readMembers(r *http.Request, read func(d *protocol.Reader, name string)) error {
 	buf := getBuffer()
 	defer buf.free()
@@ -100,8 +97,7 @@ func reply(w http.ResponseWriter, v any) error {
 	return nil
 }
 
-// encode writes one of this package's own reply shapes, all of which have a
-// JSON form, without escaping HTML.
+// encode writes one of this package's own reply shapes, all of which have a JSON form, without escaping HTML.
 func encode(v any) []byte {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)

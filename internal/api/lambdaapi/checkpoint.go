@@ -14,9 +14,8 @@ const maxCheckpointBody = 2*protocol.MaxSyncPayload + 1<<20
 var errCheckpointTooLarge = refusal(protocol.CodeRequestTooLarge,
 	"Request must be smaller than %d bytes for the CheckpointDurableExecution operation", maxCheckpointBody)
 
-// checkpoint is CheckpointDurableExecution, the request that a durable
-// function sends for every few operations: one scratch buffer serves its body
-// and its answer.
+// checkpoint is CheckpointDurableExecution, the request that a durable function sends for every few operations: one
+// scratch buffer serves its body and its answer.
 func (a *api) checkpoint(w http.ResponseWriter, r *http.Request, arn string) error {
 	buf := getBuffer()
 	defer buf.free()
@@ -37,8 +36,7 @@ func (a *api) checkpoint(w http.ResponseWriter, r *http.Request, arn string) err
 	return nil
 }
 
-// appendCheckpointReply leaves the token out when there is none, which tells
-// the function to stop.
+// appendCheckpointReply leaves the token out when there is none, which tells the function to stop.
 func appendCheckpointReply(dst []byte, answer *engine.CheckpointReply) []byte {
 	dst = append(dst, '{')
 	if answer.Token != "" {
@@ -51,8 +49,7 @@ func appendCheckpointReply(dst []byte, answer *engine.CheckpointReply) []byte {
 	return append(dst, '}')
 }
 
-// appendState appends a page of operations. Its marker is empty, not absent,
-// on the last page.
+// appendState appends a page of operations. Its marker is empty, not absent, on the last page.
 func appendState(dst []byte, ops []*protocol.Operation, next string) []byte {
 	dst = append(dst, `{"Operations":`...)
 	dst = protocol.AppendOperations(dst, ops, protocol.API)

@@ -7,13 +7,11 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// maxUpdates bounds the updates of one checkpoint, well above what SDKs send
-// and twice the operations that an execution may have. It keeps a small body
-// of empty updates from becoming a large slice.
+// maxUpdates bounds the updates of one checkpoint, well above what SDKs send and twice the operations that an
+// execution may have. It keeps a small body of empty updates from becoming a large slice.
 const maxUpdates = 2 * protocol.MaxOperations
 
-// decodeCheckpoint reads and checks the body of a checkpoint. It copies what
-// it keeps of the body.
+// decodeCheckpoint reads and checks the body of a checkpoint. It copies what it keeps of the body.
 func decodeCheckpoint(arn string, body []byte) (*engine.CheckpointRequest, error) {
 	var d checkpointDecoder
 	d.MaxFrames = maxFrames

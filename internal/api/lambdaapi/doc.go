@@ -1,7 +1,6 @@
-// Package lambdaapi serves the Lambda API in front of the engine: Invoke, the
-// durable-execution operations and the callbacks, with the paths, shapes,
-// headers and error texts of AWS, so that the AWS SDKs and the AWS CLI work
-// with no more than another endpoint URL.
+// Package lambdaapi serves the Lambda API in front of the engine: Invoke, the durable-execution operations and the
+// callbacks, with the paths, shapes, headers and error texts of AWS, so that the AWS SDKs and the AWS CLI work with
+// no more than another endpoint URL.
 //
 // A request passes through the same stations whatever it asks for:
 //
@@ -12,11 +11,9 @@
 //	invoke.go, …           one engine call, and the answer
 //	errors.go              or a refusal: the only place where errors become statuses
 //
-// Shape is checked here and meaning in the engine. As on AWS, a value of the
-// wrong type is reported before a value out of range, all values out of range
-// are reported together, and only a request of the right shape reaches the
+// Shape is checked here and meaning in the engine. As on AWS, a value of the wrong type is reported before a value
+// out of range, all values out of range are reported together, and only a request of the right shape reaches the
 // engine.
 //
-// The API asks for no credentials and knows no limits of time: package server
-// stands in front of it.
+// The API asks for no credentials and knows no limits of time: package server stands in front of it.
 package lambdaapi

@@ -86,10 +86,9 @@ func (s *shell) refuse(w http.ResponseWriter, r *http.Request, requestID string,
 	writeError(w, e)
 }
 
-// drain reads what is left of a refused request, within limits, for clients
-// that do not listen before they have sent everything: they would see a broken
-// connection instead of the refusal. A client that asked first does listen.
-// A body that is counted for as long as it is kept hears that it is not.
+// drain reads what is left of a refused request, within limits, for clients that do not listen before they have
+// sent everything: they would see a broken connection instead of the refusal. A client that asked first does
+// listen. A body that is counted for as long as it is kept hears that it is not.
 func drain(r *http.Request) {
 	const most = 32 << 20
 	if b, ok := r.Body.(interface{ Discard() }); ok {

@@ -94,8 +94,7 @@ func (a *api) functions(w http.ResponseWriter, r *http.Request, _ string) error 
 	return reply(w, out)
 }
 
-// onePerFunction picks $LATEST of every function, under the function's own
-// ARN, or else the newest version.
+// onePerFunction picks $LATEST of every function, under the function's own ARN, or else the newest version.
 func onePerFunction(all []*engine.Configuration) []*engine.Configuration {
 	var picked []*engine.Configuration
 	for _, c := range all {
@@ -115,8 +114,7 @@ func onePerFunction(all []*engine.Configuration) []*engine.Configuration {
 	return picked
 }
 
-// getFunction is GetFunction. There is no place from which the code could be
-// fetched.
+// getFunction is GetFunction. There is no place from which the code could be fetched.
 func (a *api) getFunction(w http.ResponseWriter, r *http.Request, function string) error {
 	c, err := a.configurationOf(r, function)
 	if err != nil {

@@ -143,8 +143,7 @@ func clientContext(h http.Header) (string, error) {
 	return string(decoded), nil
 }
 
-// admit refuses what AWS does not do with a durable function, and this engine
-// could.
+// admit refuses what AWS does not do with a durable function, and this engine could.
 func admit(how invocationType, req *engine.InvokeRequest, config *engine.DurableConfig) error {
 	if req.Qualifier == "" && !isQualified(req.Function) {
 		return errUnqualified
@@ -199,8 +198,7 @@ func (a *api) start(w http.ResponseWriter, r *http.Request, req *engine.InvokeRe
 	return started, nil
 }
 
-// invokeAsync starts an execution, or the call of a plain function, and answers
-// without its result.
+// invokeAsync starts an execution, or the call of a plain function, and answers without its result.
 func (a *api) invokeAsync(w http.ResponseWriter, r *http.Request, req *engine.InvokeRequest, f *engine.Function) error {
 	var err error
 	if f.Durable == nil {

@@ -7,14 +7,12 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// maxPauseBody bounds the body of a pause or a resumption: a reason, escaped at
-// length, and little else.
+// maxPauseBody bounds the body of a pause or a resumption: a reason, escaped at length, and little else.
 const maxPauseBody = 64 << 10
 
 var errPauseTooLarge = refusal(protocol.CodeRequestTooLarge, "Request must be smaller than %d bytes", maxPauseBody)
 
-// pauseBody is the body of PauseDurableExecution and, without the last member,
-// of ResumeDurableExecution.
+// pauseBody is the body of PauseDurableExecution and, without the last member, of ResumeDurableExecution.
 type pauseBody struct {
 	clientToken   string
 	reason        *string

@@ -11,8 +11,7 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// query reads the members that a request carries in its URL, and collects what
-// is wrong with them.
+// query reads the members that a request carries in its URL, and collects what is wrong with them.
 type query struct {
 	violations
 	values  url.Values

@@ -40,8 +40,7 @@ func resultPayload(result *engine.Result) []byte {
 	return []byte(*result.Payload)
 }
 
-// describeFailure renders an execution's error. Stops and timeouts often come
-// without one.
+// describeFailure renders an execution's error. Stops and timeouts often come without one.
 func describeFailure(result *engine.Result) functionError {
 	var out functionError
 	if e := result.Error; e != nil {

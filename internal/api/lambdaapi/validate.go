@@ -43,8 +43,7 @@ func (v *violations) err() error {
 	return refusal(protocol.CodeValidation, "%d%s detected: %s", v.n, noun, strings.Join(v.list, "; "))
 }
 
-// quote writes a value for a message: whole, unless it is of a size that only
-// serves to hurt.
+// quote writes a value for a message: whole, unless it is of a size that only serves to hurt.
 func quote(value string) string { return "'" + protocol.Clip(value, 16<<10) + "'" }
 
 // missing notes that a required member is absent.

@@ -30,14 +30,12 @@ func (p *executionPage) Paused() bool {
 	return p.Status == protocol.ExecutionPaused || p.Status == protocol.ExecutionPausing
 }
 
-// Skippable reports whether the execution waits for a moment that can be let
-// come early.
+// Skippable reports whether the execution waits for a moment that can be let come early.
 func (p *executionPage) Skippable() bool {
 	return p.Open() && slices.ContainsFunc(p.Operations, func(o *operation) bool { return o.Until() != 0 })
 }
 
-// readers bounds the pages that are read at one time: each may take the time and
-// the memory of a long history.
+// readers bounds the pages that are read at one time: each may take the time and the memory of a long history.
 const readers = 2
 
 // execution answers with the page of an execution. Whoever has it already is told
@@ -92,8 +90,7 @@ func parseState(tag string) state {
 	return s
 }
 
-// stateOf looks at an execution without reading it, given the last line of its
-// log that the client has.
+// stateOf looks at an execution without reading it, given the last line of its log that the client has.
 func (s *site) stateOf(ctx context.Context, arn string, line int64) (state, error) {
 	now := state{Version: s.version, LogSeq: line}
 	revision, open, err := s.engine.Revision(ctx, arn)

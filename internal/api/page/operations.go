@@ -22,8 +22,7 @@ type operation struct {
 // Waits reports whether a callback waits for somebody to complete it.
 func (o *operation) Waits() bool { return o.CallbackID != "" && o.Open() }
 
-// bar is where an operation lies in the timeline, in hundredths of percents,
-// as SVG wants it.
+// bar is where an operation lies in the timeline, in hundredths of percents, as SVG wants it.
 type bar struct{ Left, Width int64 }
 
 // invocation is one call of the function.
@@ -34,8 +33,7 @@ type invocation struct {
 	Error      *protocol.ErrorObject
 }
 
-// What a page shows of a history. Whatever is open is shown, up to maxRows of it,
-// and of the rest what comes last.
+// What a page shows of a history. Whatever is open is shown, up to maxRows of it, and of the rest what comes last.
 const (
 	maxRows        = 1000    // open operations, and as many that failed, and as many that ended well
 	maxInvocations = 200     // the last ones
@@ -118,8 +116,7 @@ func (r *record) file(o *history.Operation) {
 	}
 }
 
-// lay orders the operations for the page. One whose context is not shown stands
-// as if it had none.
+// lay orders the operations for the page. One whose context is not shown stands as if it had none.
 func (r *record) lay() {
 	r.Invocations = r.Invocations[max(0, len(r.Invocations)-maxInvocations):]
 	r.Events = r.Events[:min(len(r.Events), maxEvents)]
@@ -149,8 +146,7 @@ func (r *record) lay() {
 
 func nameOf(o *history.Operation) string { return cmp.Or(o.Name, o.Kind()) }
 
-// hold is what is kept of a payload: of a long one its beginning, apart from the
-// memory of the whole.
+// hold is what is kept of a payload: of a long one its beginning, apart from the memory of the whole.
 func hold(payload *string) *string {
 	if payload == nil {
 		return nil
@@ -174,9 +170,8 @@ func clipError(e *protocol.ErrorObject) *protocol.ErrorObject {
 	return c
 }
 
-// scale lays the bars between the start of the execution and its last event:
-// not the present, so that a page at which nothing happens stays as it is. What
-// is open reaches beyond it, to the right edge.
+// scale lays the bars between the start of the execution and its last event: not the present, so that a page at
+// which nothing happens stays as it is. What is open reaches beyond it, to the right edge.
 func (r *record) scale(start protocol.Timestamp, open bool) {
 	const whole, least = 10_000, 40
 	past := int64(whole)

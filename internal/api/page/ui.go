@@ -23,9 +23,8 @@ import (
 // Prefix begins the path of every page.
 const Prefix = "/ui/"
 
-// Engine is what the pages need of the durable execution service. A refusal is
-// an error that wraps a *protocol.Error and is shown; any other error is a fault,
-// which is logged and not shown.
+// Engine is what the pages need of the durable execution service. A refusal is an error that wraps a
+// *protocol.Error and is shown; any other error is a fault, which is logged and not shown.
 type Engine interface {
 	List(ctx context.Context, req *engine.ListRequest) (items []engine.Summary, next string, err error)
 	Describe(ctx context.Context, arn string) (*engine.Description, error)
@@ -55,8 +54,7 @@ var (
 	_ Functions = (*engine.Functions)(nil)
 )
 
-// Options are what the pages have to know beside the engine. The zero value,
-// like nil, is ready to use.
+// Options are what the pages have to know beside the engine. The zero value, like nil, is ready to use.
 type Options struct {
 	// Logger receives the causes of faults; nil is slog.Default().
 	Logger *slog.Logger
@@ -77,9 +75,8 @@ type site struct {
 //go:embed assets
 var assets embed.FS
 
-// New returns the pages of e, for the paths that begin with [Prefix]. It keeps
-// other sites from pressing its buttons; who may see the pages at all is the
-// server's to decide.
+// New returns the pages of e, for the paths that begin with [Prefix]. It keeps other sites from pressing its
+// buttons; who may see the pages at all is the server's to decide.
 func New(e Engine, functions Functions, opts *Options) *route.Face {
 	if opts == nil {
 		opts = &Options{}

@@ -1,8 +1,7 @@
 // Package route says what the faces of an engine answer over HTTP, and to whom.
 //
-// A face is a table of routes. Each has a method, a path, a name and who may use
-// it; the server mounts, counts, traces and authorises from that alone. A new
-// route is a line in its face's table, and nothing else.
+// A face is a table of routes. Each has a method, a path, a name and who may use it; the server mounts, counts,
+// traces and authorises from that alone. A new route is a line in its face's table, and nothing else.
 package route
 
 import (
@@ -25,8 +24,7 @@ type Route struct {
 	// has none. Serve must not have begun to answer when it returns an error.
 	Serve func(w http.ResponseWriter, r *http.Request, subject string) error
 
-	// Only says of what form a subject is, where others are something else; nil
-	// is any.
+	// Only says of what form a subject is, where others are something else; nil is any.
 	Only func(subject string) bool
 	// Action is what policies call the operation, if that is another name.
 	Action string
@@ -37,8 +35,7 @@ type Route struct {
 // Subject stands in a path for what the request is about.
 const Subject = "{subject}"
 
-// Access says who may use a route, beside those who may use every one. The zero
-// value is a mistake.
+// Access says who may use a route, beside those who may use every one. The zero value is a mistake.
 type Access uint8
 
 // Who may use a route.
@@ -49,8 +46,7 @@ const (
 	Everybody                    // anyone, without saying who he is
 )
 
-// Login is a way for a face's callers to say who they are, beside signing each
-// request.
+// Login is a way for a face's callers to say who they are, beside signing each request.
 type Login uint8
 
 // The ways to log in.
@@ -74,8 +70,7 @@ const MaxURL = 16 << 10
 
 // Face is a part of what an engine answers.
 type Face struct {
-	// Handler answers requests by Serve, and the errors of Serve as the face's
-	// clients want it.
+	// Handler answers requests by Serve, and the errors of Serve as the face's clients want it.
 	http.Handler
 	// Service begins the names of the face's actions in policies.
 	Service string
@@ -87,8 +82,7 @@ type Face struct {
 	// Routes are matched in this order. The first whose path matches decides
 	// which others can: those with the same path.
 	Routes []Route
-	// Refuse returns the error for a request that has no route, in the words of
-	// the face.
+	// Refuse returns the error for a request that has no route, in the words of the face.
 	Refuse func(r *http.Request, why Reason) error
 }
 
@@ -160,8 +154,7 @@ func (r *Route) match(path string) (subject string, ok bool) {
 	return subject, ok && (r.Only == nil || r.Only(subject))
 }
 
-// Answer answers a request for which the face has m, or returns why it has
-// nothing.
+// Answer answers a request for which the face has m, or returns why it has nothing.
 func (f *Face) Answer(w http.ResponseWriter, r *http.Request, m Match) error {
 	switch {
 	case len(r.URL.EscapedPath())+len(r.URL.RawQuery) > MaxURL:

@@ -19,9 +19,8 @@ const (
 // unknownErrorType stands for an error whose report does not name its type.
 const unknownErrorType = "Runtime.Unknown"
 
-// decodeError reads the error document of a runtime client. It takes whatever
-// a client may send: a document that is not JSON becomes the message, members
-// of an unexpected type keep their JSON. fallbackType is used if the document
+// decodeError reads the error document of a runtime client. It takes whatever a client may send: a document that is
+// not JSON becomes the message, members of an unexpected type keep their JSON. fallbackType is used if the document
 // names no type.
 func decodeError(document []byte, fallbackType string) *protocol.ErrorObject {
 	var d struct {
@@ -67,8 +66,7 @@ func text(raw json.RawMessage) string {
 	return *s
 }
 
-// frames reads a stack trace: an array of lines, or of the frames that the Go
-// client sends.
+// frames reads a stack trace: an array of lines, or of the frames that the Go client sends.
 func frames(raw json.RawMessage) []string {
 	var elements []json.RawMessage
 	if json.Unmarshal(raw, &elements) != nil {

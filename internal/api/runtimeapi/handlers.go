@@ -103,8 +103,7 @@ func (s *Session) serveError(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// serveAnswer reads the answer to the invocation that the path names and
-// records the outcome that read makes of it.
+// serveAnswer reads the answer to the invocation that the path names and records the outcome that read makes of it.
 func (s *Session) serveAnswer(w http.ResponseWriter, r *http.Request, outcome func(body []byte) engine.Outcome) {
 	c := s.expectAnswer(w, r)
 	if c == nil {
@@ -116,8 +115,7 @@ func (s *Session) serveAnswer(w http.ResponseWriter, r *http.Request, outcome fu
 			ErrorType:    errorTypeTooLarge,
 			ErrorMessage: fmt.Sprintf("Response payload size exceeded maximum allowed payload size (%d bytes).", MaxAnswer),
 		}})
-		// Read on for a while: a client that is cut off while it writes may
-		// never see why.
+		// Read on for a while: a client that is cut off while it writes may never see why.
 		http.NewResponseController(w).SetReadDeadline(time.Now().Add(discardTime))
 		io.CopyN(io.Discard, r.Body, 4*MaxAnswer)
 	}
@@ -132,8 +130,7 @@ func (s *Session) serveAnswer(w http.ResponseWriter, r *http.Request, outcome fu
 	accept(w)
 }
 
-// expectAnswer returns the call that the path names, or refuses the request
-// and returns nil.
+// expectAnswer returns the call that the path names, or refuses the request and returns nil.
 func (s *Session) expectAnswer(w http.ResponseWriter, r *http.Request) *call {
 	id := r.PathValue("id")
 	c, again := s.find(id)

@@ -9,9 +9,8 @@ import (
 	"strconv"
 )
 
-// peerIsOurs reports whether the other end of a loopback connection belongs to
-// a process of our own user. The kernel knows, and tells in its table of
-// sockets; a socket that is gone from there is nobody's.
+// peerIsOurs reports whether the other end of a loopback connection belongs to a process of our own user. The
+// kernel knows, and tells in its table of sockets; a socket that is gone from there is nobody's.
 func peerIsOurs(peer, local net.Addr) bool {
 	p, ok1 := peer.(*net.TCPAddr)
 	l, ok2 := local.(*net.TCPAddr)
@@ -47,8 +46,7 @@ func socketUser(table []byte, here, there string) (uid int, ok bool) {
 	return 0, false
 }
 
-// hexIP writes an address as the kernel does: a number in the order of this
-// machine's bytes.
+// hexIP writes an address as the kernel does: a number in the order of this machine's bytes.
 func hexIP(ip net.IP) string {
 	ip = ip.To4()
 	if ip == nil {

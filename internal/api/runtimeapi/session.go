@@ -10,11 +10,9 @@ import (
 )
 
 var (
-	// ErrNotTaken says that an invocation ended before the process asked for
-	// it: the function knows nothing of it.
+	// ErrNotTaken says that an invocation ended before the process asked for it: the function knows nothing of it.
 	ErrNotTaken = errors.New("the function process did not take the invocation")
-	// ErrUnanswered says that an invocation ended after the process took it
-	// and before it answered.
+	// ErrUnanswered says that an invocation ended after the process took it and before it answered.
 	ErrUnanswered = errors.New("the function process did not answer the invocation")
 	// ErrBusy says that the process has an invocation that it did not answer.
 	ErrBusy = errors.New("the function process has an invocation under way")
@@ -123,10 +121,9 @@ func (s *Session) WaitIdle(ctx context.Context) error {
 	return ErrClosed
 }
 
-// Invoke hands inv to the process at its next poll and returns what the
-// process answered. It returns [ErrNotTaken] or [ErrUnanswered] when ctx is
-// done or the session is closed before, and [ErrBusy] if another invocation
-// was not answered yet. An answer that was received wins over the end of ctx.
+// Invoke hands inv to the process at its next poll and returns what the process answered. It returns [ErrNotTaken]
+// or [ErrUnanswered] when ctx is done or the session is closed before, and [ErrBusy] if another invocation was not
+// answered yet. An answer that was received wins over the end of ctx.
 func (s *Session) Invoke(ctx context.Context, inv *engine.Invocation) (engine.Outcome, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -193,9 +190,8 @@ func (s *Session) find(id string) (c *call, again bool) {
 	return nil, s.answered == id
 }
 
-// beginPoll registers a request for the next invocation; nil if the process
-// has one that it did not answer. A newer poll takes the place of an older one,
-// whose connection may have broken without notice.
+// beginPoll registers a request for the next invocation; nil if the process has one that it did not answer. A newer
+// poll takes the place of an older one, whose connection may have broken without notice.
 func (s *Session) beginPoll() *poll {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -244,8 +240,7 @@ func (s *Session) matchLocked() {
 	s.idle = make(chan struct{})
 }
 
-// failInit records the report of a failed initialisation. It is refused after
-// the first poll or report.
+// failInit records the report of a failed initialisation. It is refused after the first poll or report.
 func (s *Session) failInit(e *InitError) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

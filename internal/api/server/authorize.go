@@ -16,8 +16,7 @@ type asked struct {
 	function string // whose door it came by
 }
 
-// find returns what a method and an escaped path ask for: a route, or the face
-// that refuses it.
+// find returns what a method and an escaped path ask for: a route, or the face that refuses it.
 func find(faces []*route.Face, method, path string) asked {
 	refusing := asked{face: faces[0]}
 	for _, f := range faces {
@@ -32,8 +31,7 @@ func find(faces []*route.Face, method, path string) asked {
 	return refusing
 }
 
-// operation names what is asked for. It is one of few: what a client can choose
-// freely is not in it.
+// operation names what is asked for. It is one of few: what a client can choose freely is not in it.
 func (a *asked) operation() string {
 	if a.match.Route == nil {
 		return "unknown"

@@ -12,9 +12,8 @@ import (
 )
 
 const (
-	// progress is how much of a body has to arrive, or of an answer to leave,
-	// within Limits.SteadyTime, unless that is its end. The whole has no time
-	// limit: a client with a slow line may take as long as it gets on.
+	// progress is how much of a body has to arrive, or of an answer to leave, within Limits.SteadyTime, unless that
+	// is its end. The whole has no time limit: a client with a slow line may take as long as it gets on.
 	progress = 256 << 10
 	// share is what a body takes of the budget at a time.
 	share = 16 << 10
@@ -52,9 +51,8 @@ type body struct {
 	stalled bool // the deadline has passed
 }
 
-// watchBody returns r with a body that must keep arriving, and what is to be
-// called when it has been answered. r itself stays as it is, because net/http
-// decides by its body how to go on with the connection.
+// watchBody returns r with a body that must keep arriving, and what is to be called when it has been answered. r
+// itself stays as it is, because net/http decides by its body how to go on with the connection.
 func (s *Server) watchBody(w http.ResponseWriter, r *http.Request) (watched *http.Request, answered func()) {
 	if r.Body == nil || r.Body == http.NoBody {
 		return r, func() {}
@@ -101,8 +99,7 @@ func (b *body) count() bool {
 	return true
 }
 
-// end lifts the deadline, because net/http goes on reading to learn whether the
-// client hangs up.
+// end lifts the deadline, because net/http goes on reading to learn whether the client hangs up.
 func (b *body) end() {
 	if !b.ended {
 		b.ended = true
@@ -110,9 +107,8 @@ func (b *body) end() {
 	}
 }
 
-// Discard says that nobody keeps what arrives any more. What is read all the
-// same, by us or by net/http, has to be there soon; after that the connection
-// is closed.
+// Discard says that nobody keeps what arrives any more. What is read all the same, by us or by net/http, has to be
+// there soon; after that the connection is closed.
 func (b *body) Discard() {
 	if b.unkept {
 		return

@@ -9,8 +9,7 @@ import (
 	"time"
 )
 
-// Certificate is a certificate with its key, in files that may be renewed while
-// the server runs.
+// Certificate is a certificate with its key, in files that may be renewed while the server runs.
 type Certificate struct {
 	certFile, keyFile string
 	log               *slog.Logger
@@ -21,9 +20,8 @@ type Certificate struct {
 	seen    [2]time.Time // when the files had been changed as they were last read
 }
 
-// LoadCertificate reads a certificate chain and its key, both PEM. When a file
-// has changed both are read again; a pair that does not fit is told to log,
-// once, and the one before stays in use.
+// LoadCertificate reads a certificate chain and its key, both PEM. When a file has changed both are read again; a
+// pair that does not fit is told to log, once, and the one before stays in use.
 func LoadCertificate(certFile, keyFile string, log *slog.Logger) (*Certificate, error) {
 	c := &Certificate{certFile: certFile, keyFile: keyFile, log: log, looked: time.Now()}
 	c.seen = c.changed()

@@ -8,9 +8,8 @@ import (
 	"time"
 )
 
-// connections bounds how many there are. At the limit a new one takes the place
-// of the one that has been idle the longest, so that whoever only keeps
-// connections open keeps nobody out; if all are in use it is closed.
+// connections bounds how many there are. At the limit a new one takes the place of the one that has been idle the
+// longest, so that whoever only keeps connections open keeps nobody out; if all are in use it is closed.
 type connections struct {
 	mu   sync.Mutex
 	most int
@@ -24,8 +23,7 @@ func (c *connections) init(most int) {
 	c.idle = list.New()
 }
 
-// note is told of every change by net/http. A connection that has not sent
-// anything yet is idle, too.
+// note is told of every change by net/http. A connection that has not sent anything yet is idle, too.
 func (c *connections) note(conn net.Conn, state http.ConnState) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -67,8 +65,7 @@ func (c *connections) count() int {
 	return len(c.open)
 }
 
-// steadyListener accepts connections that whoever answers them cannot be kept
-// waiting on for ever.
+// steadyListener accepts connections that whoever answers them cannot be kept waiting on for ever.
 type steadyListener struct {
 	net.Listener
 	time time.Duration

@@ -9,10 +9,9 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// Doors let the functions of this engine in to the Lambda API, each by a path
-// that nobody else can guess, as the Runtime API does. The path is a part of
-// the endpoint that the function is given, so it works with every SDK, and with
-// whatever credentials the function has for other services.
+// Doors let the functions of this engine in to the Lambda API, each by a path that nobody else can guess, as the
+// Runtime API does. The path is a part of the endpoint that the function is given, so it works with every SDK, and
+// with whatever credentials the function has for other services.
 //
 // What a function may do by its door is what functions do. Its methods may be called concurrently.
 type Doors struct {
@@ -38,8 +37,7 @@ func (d *Doors) Path(function string) string {
 	return doorPrefix + secret
 }
 
-// enter returns the request that a function makes behind its door, and the
-// function: none if there is no such door.
+// enter returns the request that a function makes behind its door, and the function: none if there is no such door.
 func (d *Doors) enter(r *http.Request) (inner *http.Request, function string) {
 	rest, ok := strings.CutPrefix(r.URL.EscapedPath(), doorPrefix)
 	secret, _, _ := strings.Cut(rest, "/")
@@ -54,8 +52,7 @@ func (d *Doors) enter(r *http.Request) (inner *http.Request, function string) {
 // errNoDoor refuses what comes by no door.
 var errNoDoor = protocol.Errorf(protocol.CodeAccessDenied, "This path belongs to no function of the engine.")
 
-// stripPath returns r with a path that starts behind prefix, which has nothing
-// in it that is escaped.
+// stripPath returns r with a path that starts behind prefix, which has nothing in it that is escaped.
 func stripPath(r *http.Request, prefix string) *http.Request {
 	inner, u := *r, *r.URL
 	u.Path = strings.TrimPrefix(u.Path, prefix)

@@ -20,9 +20,8 @@ const (
 	sessionTime = 12 * time.Hour
 )
 
-// login lets people in to the page, with the access key id and the secret that
-// programs sign with. A session is a cookie that says whose it is and until
-// when, under a MAC: nothing is stored, and whoever is taken out of the
+// login lets people in to the page, with the access key id and the secret that programs sign with. A session is a
+// cookie that says whose it is and until when, under a MAC: nothing is stored, and whoever is taken out of the
 // credentials is out at once, as everybody is when the server starts anew.
 type login struct {
 	credentials Credentials
@@ -94,9 +93,8 @@ func (l *login) enter(w http.ResponseWriter, r *http.Request, _ string) error {
 	return nil
 }
 
-// cookie carries a session. Lax is enough: what changes something is a POST,
-// and the guard looks where it comes from. Strict would ask everybody to log in
-// again who follows a link.
+// cookie carries a session. Lax is enough: what changes something is a POST, and the guard looks where it comes
+// from. Strict would ask everybody to log in again who follows a link.
 func (l *login) cookie(value string, maxAge int) *http.Cookie {
 	return &http.Cookie{Name: l.cookieName(), Value: value, Path: "/", MaxAge: maxAge,
 		Secure: l.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode}
@@ -143,8 +141,7 @@ func (l *login) session(r *http.Request) *credentials.Credential {
 	return &c
 }
 
-// localPage reports whether to is a path of our page, to which a person may be
-// sent: not another site's address.
+// localPage reports whether to is a path of our page, to which a person may be sent: not another site's address.
 func localPage(to string) bool {
 	return strings.HasPrefix(to, "/ui/") && !strings.ContainsAny(to, "\\\r\n")
 }

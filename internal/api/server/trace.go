@@ -19,9 +19,8 @@ type requestTrace struct {
 	sampled bool
 }
 
-// traced begins the span of a request to an API, below the client's if that
-// says which it is, and tells the API that the request is where whatever it
-// starts belongs.
+// traced begins the span of a request to an API, below the client's if that says which it is, and tells the API
+// that the request is where whatever it starts belongs.
 func traced(r *http.Request, operation string) (*http.Request, *requestTrace) {
 	given := r.Header.Get(traceHeader)
 	if given == "" {

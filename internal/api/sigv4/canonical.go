@@ -9,10 +9,9 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// canonicalRequest is the text of r that a client signs. The path is escaped a
-// second time, as for every service but S3, and otherwise stays as it came:
-// some clients also remove its dots and double slashes before they sign, but
-// what means two things must not be proved by one signature.
+// canonicalRequest is the text of r that a client signs. The path is escaped a second time, as for every service
+// but S3, and otherwise stays as it came: some clients also remove its dots and double slashes before they sign,
+// but what means two things must not be proved by one signature.
 func (p *Proof) canonicalRequest(r *http.Request, payload string) []byte {
 	text := make([]byte, 0, 1024)
 	text = append(append(text, r.Method...), '\n')
@@ -77,8 +76,7 @@ func reescape(s string) string {
 	return string(protocol.AppendEscaped(nil, s, 0))
 }
 
-// appendHeader appends the values of a header, without the spaces that do not
-// matter.
+// appendHeader appends the values of a header, without the spaces that do not matter.
 func appendHeader(dst []byte, r *http.Request, name string) []byte {
 	if name == "host" {
 		return append(dst, r.Host...)

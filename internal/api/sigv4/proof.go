@@ -42,8 +42,7 @@ type Proof struct {
 // Parse reads the proof that r carries.
 func Parse(r *http.Request) (*Proof, error) {
 	authorization := r.Header["Authorization"]
-	// The raw query is searched first because most requests have none, and
-	// parsing one costs.
+	// The raw query is searched first because most requests have none, and parsing one costs.
 	presigned := strings.Contains(r.URL.RawQuery, "X-Amz-Signature=") || strings.Contains(r.URL.RawQuery, "X-Amz-Algorithm=")
 	switch {
 	case len(authorization) > 1 || len(authorization) == 1 && presigned:

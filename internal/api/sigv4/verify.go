@@ -14,9 +14,8 @@ const macSize = sha256.Size
 // NeedsBody reports whether the body must be read and hashed before [Verify].
 func (p *Proof) NeedsBody() bool { return p.Payload != Unsigned }
 
-// Verify refuses r unless somebody with the secret signed it. hash is that of
-// the body, and is not looked at if the proof does not need it. The comparison
-// takes the same time whatever the request says.
+// Verify refuses r unless somebody with the secret signed it. hash is that of the body, and is not looked at if the
+// proof does not need it. The comparison takes the same time whatever the request says.
 func (p *Proof) Verify(r *http.Request, secret string, hash [sha256.Size]byte) error {
 	if err := p.covers(r.Header); err != nil {
 		return err

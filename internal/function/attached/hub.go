@@ -1,10 +1,9 @@
-// Package attached runs functions on other machines: workers there attach to
-// the engine, take invocations and bring back how they ended.
+// Package attached runs functions on other machines: workers there attach to the engine, take invocations and bring
+// back how they ended.
 //
-// A [Hub] knows the functions that are declared to run so; each is an
-// [engine.Invoker] made by [Hub.Function]. What a worker does is in the Hub's
-// other methods; how it reaches them is package adminapi's business, and what
-// runs the function on its machine is package sandbox, as on the engine's own.
+// A [Hub] knows the functions that are declared to run so; each is an [engine.Invoker] made by [Hub.Function]. What
+// a worker does is in the Hub's other methods; how it reaches them is package adminapi's business, and what runs
+// the function on its machine is package sandbox, as on the engine's own.
 //
 // # The life of a worker
 //
@@ -14,13 +13,12 @@
 //	Beat              every few seconds it says what it is at, and hears what was cancelled
 //	Leave             it takes nothing more
 //
-// A worker of which nothing was heard for a while is lost, and so are its
-// invocations: they failed, and the engine repeats them. A worker that comes
-// back must join again, and outcomes of lost invocations are refused. An
+// A worker of which nothing was heard for a while is lost, and so are its invocations: they failed, and the engine
+// repeats them. A worker that comes back must join again, and outcomes of lost invocations are refused. An
 // invocation that a worker was handed and does not know of never began.
 //
-// An invocation for which no worker is free waits. While a function has no
-// worker at all, its executions wait without a trace; see [engine.Awaiter].
+// An invocation for which no worker is free waits. While a function has no worker at all, its executions wait
+// without a trace; see [engine.Awaiter].
 package attached
 
 import (
@@ -126,8 +124,7 @@ func (f *Function) Await(ctx context.Context) {
 	}
 }
 
-// Invoke implements [engine.Invoker]. It waits for a worker that is free for as
-// long as ctx allows.
+// Invoke implements [engine.Invoker]. It waits for a worker that is free for as long as ctx allows.
 func (f *Function) Invoke(ctx context.Context, inv *engine.Invocation) engine.Outcome {
 	c := &call{inv: inv, taken: make(chan *worker, 1), outcome: make(chan engine.Outcome, 1)}
 	var w *worker
@@ -233,8 +230,7 @@ func (w *worker) leaveOnce() {
 	}
 }
 
-// Next waits for an invocation that the worker is to run. It returns nil when
-// ctx is done or the worker leaves.
+// Next waits for an invocation that the worker is to run. It returns nil when ctx is done or the worker leaves.
 func (h *Hub) Next(ctx context.Context, id string) (*engine.Invocation, error) {
 	h.mu.Lock()
 	w, err := h.hear(id)
@@ -270,8 +266,7 @@ func (h *Hub) give(w *worker, c *call) *engine.Invocation {
 	return c.inv
 }
 
-// Finish brings back how an invocation ended. It is [ErrUnknown] if the worker
-// does not have it, or not any more.
+// Finish brings back how an invocation ended. It is [ErrUnknown] if the worker does not have it, or not any more.
 func (h *Hub) Finish(id, requestID string, out engine.Outcome) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -289,8 +284,7 @@ func (h *Hub) Finish(id, requestID string, out engine.Outcome) error {
 	return nil
 }
 
-// Beat says that the worker is there and which invocations it is at, and
-// returns those that it should end.
+// Beat says that the worker is there and which invocations it is at, and returns those that it should end.
 func (h *Hub) Beat(id string, running []string) (cancelled []string, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -308,8 +302,7 @@ func (h *Hub) Beat(id string, running []string) (cancelled []string, err error) 
 	return cancelled, nil
 }
 
-// Leave says that the worker takes nothing more. It is forgotten when it has
-// finished what it has, or is silent.
+// Leave says that the worker takes nothing more. It is forgotten when it has finished what it has, or is silent.
 func (h *Hub) Leave(id string) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -333,8 +326,7 @@ func (h *Hub) forgetIfDoneLocked(w *worker) {
 	}
 }
 
-// FunctionOf returns the name of the function that a worker runs, of whose
-// executions it may write the logs.
+// FunctionOf returns the name of the function that a worker runs, of whose executions it may write the logs.
 func (h *Hub) FunctionOf(id string) (string, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

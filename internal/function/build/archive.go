@@ -92,8 +92,7 @@ func unzip(ctx context.Context, file, to string, most int64) error {
 	return nil
 }
 
-// checkDirectory refuses an archive whose list of members is too long to be
-// read: that lies at its end.
+// checkDirectory refuses an archive whose list of members is too long to be read: that lies at its end.
 func checkDirectory(f io.ReaderAt, size int64) error {
 	tail := make([]byte, min(size, 65_557)) // with the longest comment
 	if _, err := f.ReadAt(tail, size-int64(len(tail))); err != nil && err != io.EOF {
@@ -191,8 +190,7 @@ func (asIs) build(context.Context, *job) error { return nil }
 
 func (asIs) find(_ context.Context, src *Source) (*Inputs, error) { return findTree(src) }
 
-// inline writes the code that is in a template into the file that Lambda makes
-// of it.
+// inline writes the code that is in a template into the file that Lambda makes of it.
 type inline struct{}
 
 func (inline) name() string { return "inline" }

@@ -27,13 +27,11 @@ type Build struct {
 	Dir string
 	// ID names the content: builds with the same are the same.
 	ID string
-	// Method is what built it: go, makefile, esbuild, nodejs, python, archive,
-	// inline, none.
+	// Method is what built it: go, makefile, esbuild, nodejs, python, archive, inline, none.
 	Method string
 }
 
-// Do builds src. What the user can mend is an [*Error]. It may be called
-// concurrently, for different functions.
+// Do builds src. What the user can mend is an [*Error]. It may be called concurrently, for different functions.
 func Do(ctx context.Context, source Source, opts *Options) (*Build, error) {
 	src, err := source.check()
 	if err != nil {
@@ -101,8 +99,7 @@ func (j *job) digest() (string, error) {
 	return hex.EncodeToString(h.Sum(nil)[:8]), nil
 }
 
-// last returns the path of a file in the build that was made last; empty if
-// there is none.
+// last returns the path of a file in the build that was made last; empty if there is none.
 func (j *job) last(name string) string {
 	found, _ := filepath.Glob(filepath.Join(j.home, "[0-9a-f]*", name))
 	var newest time.Time

@@ -7,8 +7,7 @@ import (
 	"path/filepath"
 )
 
-// copyTree copies the directory from to the directory to, which exists, without
-// what is skipped. Links stay links.
+// copyTree copies the directory from to the directory to, which exists, without what is skipped. Links stay links.
 func copyTree(from, to string, skip func(path string, d fs.DirEntry) bool) error {
 	return filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {

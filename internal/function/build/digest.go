@@ -11,8 +11,7 @@ import (
 	"path/filepath"
 )
 
-// digest names the content of a directory: names, modes, bytes, and where
-// links lead.
+// digest names the content of a directory: names, modes, bytes, and where links lead.
 func digest(dir string) (string, error) {
 	return walk(dir, func(h hash.Hash, path string, d fs.DirEntry) error {
 		switch {
@@ -41,8 +40,7 @@ func fingerprint(src *Source) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)[:8]), err
 }
 
-// stamps writes the names, sizes and times of what is in a directory, or of a
-// file.
+// stamps writes the names, sizes and times of what is in a directory, or of a file.
 func stamps(h hash.Hash, src *Source, path string) error {
 	info, err := os.Stat(path)
 	if err != nil || !info.IsDir() {

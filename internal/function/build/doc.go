@@ -1,5 +1,5 @@
-// Package build makes of a function's source what a process can run, as `sam
-// build` does, but for this machine and in a blink.
+// Package build makes of a function's source what a process can run, as `sam build` does, but for this machine and
+// in a blink.
 //
 //	b, err := build.Do(ctx, src, &build.Options{Root: ".perdure/builds"})
 //	// run what is in b.Dir
@@ -16,22 +16,19 @@
 //	none      the source as it is: a file bootstrap, classes of Java, or what a
 //	          template says not to build
 //
-// The method is the template's BuildMethod, or else follows from the runtime
-// and from what lies in the directory.
+// The method is the template's BuildMethod, or else follows from the runtime and from what lies in the directory.
 //
 // # Builds are replaced, never changed
 //
-// A build goes into a directory of its own, named after its content, and
-// appears there as a whole. A process that runs keeps the files it was started
-// with; [Prune] removes old builds once nobody runs them. Building the same
-// again yields the same directory. Packages are installed once for each list of
-// them, beside the builds, and linked into each.
+// A build goes into a directory of its own, named after its content, and appears there as a whole. A process that
+// runs keeps the files it was started with; [Prune] removes old builds once nobody runs them. Building the same
+// again yields the same directory. Packages are installed once for each list of them, beside the builds, and linked
+// into each.
 //
 // # What a build depends on
 //
-// [Find] lists the files of which a change calls for a new build: for Go those
-// that the compiler reads, in all packages that are not in the module cache;
-// for the rest all files of the directory, but for what tools put there. Links
-// are followed, and so is what lists of packages, Makefiles and imports name
-// elsewhere on this machine. A [Snapshot] of them says what has changed.
+// [Find] lists the files of which a change calls for a new build: for Go those that the compiler reads, in all
+// packages that are not in the module cache; for the rest all files of the directory, but for what tools put there.
+// Links are followed, and so is what lists of packages, Makefiles and imports name elsewhere on this machine. A
+// [Snapshot] of them says what has changed.
 package build

@@ -78,8 +78,7 @@ func modulesAbove(dir string) (all []string) {
 	}
 }
 
-// entryPoints are the files to begin with: those of the template, or that of
-// the handler.
+// entryPoints are the files to begin with: those of the template, or that of the handler.
 func (j *job) entryPoints() ([]string, error) {
 	if given := j.Properties["EntryPoints"]; len(given) > 0 {
 		for _, path := range given {

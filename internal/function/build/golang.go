@@ -153,8 +153,7 @@ func (golang) find(ctx context.Context, src *Source) (*Inputs, error) {
 	return in.sorted(), nil
 }
 
-// embedDir is the directory in which what a pattern embeds appears, or that of
-// its front that there is.
+// embedDir is the directory in which what a pattern embeds appears, or that of its front that there is.
 func embedDir(dir, pattern string) string {
 	pattern = strings.TrimPrefix(pattern, "all:")
 	for _, part := range strings.Split(pattern, "/") {

@@ -14,9 +14,8 @@ import (
 	"github.com/perdure/perdure/internal/files/fresh"
 )
 
-// Holds keep builds from being removed by other processes that build below the
-// same root. The zero value is ready to use; what it holds is given back by
-// Release, by [Prune], or by the end of the process.
+// Holds keep builds from being removed by other processes that build below the same root. The zero value is ready
+// to use; what it holds is given back by Release, by [Prune], or by the end of the process.
 type Holds struct {
 	mu    sync.Mutex
 	files map[string]*os.File // locks, by the directory of the build
@@ -28,8 +27,7 @@ const locked = ".lock"
 // removing is how long somebody who removes a build may take.
 const removing = 30 * time.Second
 
-// take holds the build in dir, which need not be there yet. It waits for who is
-// just removing it.
+// take holds the build in dir, which need not be there yet. It waits for who is just removing it.
 func (h *Holds) take(dir string) error {
 	if h == nil {
 		return nil
@@ -79,10 +77,9 @@ func (h *Holds) Release() {
 	}
 }
 
-// Prune removes the builds of a function but those to keep, given by their IDs,
-// and those that others hold, and what builds that were broken off have left.
-// It gives back what holds has of the builds that are not kept: none of their
-// processes may be running here.
+// Prune removes the builds of a function but those to keep, given by their IDs, and those that others hold, and
+// what builds that were broken off have left. It gives back what holds has of the builds that are not kept: none of
+// their processes may be running here.
 func Prune(root, function string, holds *Holds, keep ...string) error {
 	home := filepath.Join(root, function)
 	kept := map[string]bool{}

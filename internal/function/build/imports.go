@@ -8,8 +8,7 @@ import (
 	"strings"
 )
 
-// importForm is how JavaScript and TypeScript name a file beside the one that
-// they are in.
+// importForm is how JavaScript and TypeScript name a file beside the one that they are in.
 var importForm = regexp.MustCompile(`(?:from|import|require|extends|resolve)["']?\s*[:(]?\s*["'](\.{1,2}/[^"'\n]*)["']`)
 
 const (
@@ -77,8 +76,7 @@ func importsOf(file string) (paths []string) {
 	return paths
 }
 
-// addProject adds the files of the project around the source that decide how
-// it is bundled and what is installed.
+// addProject adds the files of the project around the source that decide how it is bundled and what is installed.
 func (in *Inputs) addProject(src *Source) {
 	for dir := src.Dir; ; dir = filepath.Dir(dir) {
 		for _, name := range []string{"package.json", "package-lock.json", "npm-shrinkwrap.json", "tsconfig.json", ".npmrc"} {
@@ -93,8 +91,7 @@ func (in *Inputs) addProject(src *Source) {
 	}
 }
 
-// addModules adds what says which packages are installed, and the packages that
-// are directories of this machine.
+// addModules adds what says which packages are installed, and the packages that are directories of this machine.
 func (in *Inputs) addModules(src *Source, modules string) error {
 	if modules == "" {
 		in.addFile(filepath.Join(src.Dir, "node_modules", ".package-lock.json"))

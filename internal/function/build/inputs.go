@@ -69,8 +69,7 @@ func (in *Inputs) addTree(src *Source, dir string) error {
 	return w.walk(dir)
 }
 
-// Find lists what the build of src depends on. It works as well when the source
-// does not compile.
+// Find lists what the build of src depends on. It works as well when the source does not compile.
 func Find(ctx context.Context, source Source) (*Inputs, error) {
 	src, err := source.check()
 	if err != nil {
@@ -98,8 +97,7 @@ func findTree(src *Source) (*Inputs, error) {
 	return in.sorted(), err
 }
 
-// Snapshot says how files were at some moment, by their paths. Files that did
-// not exist are not in it.
+// Snapshot says how files were at some moment, by their paths. Files that did not exist are not in it.
 type Snapshot map[string]stamp
 
 type stamp struct {

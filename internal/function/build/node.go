@@ -38,9 +38,8 @@ func (node) build(ctx context.Context, j *job) error {
 	return os.Symlink(modules, filepath.Join(j.out, "node_modules"))
 }
 
-// nodeModules returns the directory of the packages that package.json depends
-// on: the project's own, if they are installed, or one into which npm installs
-// them; empty if there are none.
+// nodeModules returns the directory of the packages that package.json depends on: the project's own, if they are
+// installed, or one into which npm installs them; empty if there are none.
 func (j *job) nodeModules(ctx context.Context) (string, error) {
 	needs, err := dependencies(j.Source)
 	if err != nil {
@@ -85,8 +84,7 @@ func (j *job) nodeModules(ctx context.Context) (string, error) {
 	return filepath.Join(dir, "node_modules"), nil
 }
 
-// findModules returns the node_modules of dir, or of a directory above it if
-// all that is needed is there.
+// findModules returns the node_modules of dir, or of a directory above it if all that is needed is there.
 func findModules(dir string, needs map[string]string) string {
 	if own := filepath.Join(dir, "node_modules"); isDir(own) {
 		return own

@@ -7,22 +7,19 @@ import (
 	"strings"
 )
 
-// requirements are what a requirements.txt asks for, with the files that it
-// names.
+// requirements are what a requirements.txt asks for, with the files that it names.
 type requirements struct {
 	files []string // that were read, or would be; absolute
 	local []string // packages and directories of this machine; absolute
 	lines []string // of all files, as pip may be given them
-	// editable says that some line installs a package in place, which pip
-	// cannot do for a directory of its own.
+	// editable says that some line installs a package in place, which pip cannot do for a directory of its own.
 	editable bool
 }
 
 // maxRequirements bounds the files that name each other.
 const maxRequirements = 50
 
-// readRequirements reads a requirements.txt. Where pip looks for a package, it
-// looks from dir.
+// readRequirements reads a requirements.txt. Where pip looks for a package, it looks from dir.
 func readRequirements(dir, file string) *requirements {
 	r := &requirements{}
 	r.read(dir, file, "")

@@ -11,14 +11,12 @@ import (
 
 // Source is a function's code as it was written.
 type Source struct {
-	// Name is the function's. Its builds are in the directory of that name
-	// below Options.Root.
+	// Name is the function's. Its builds are in the directory of that name below Options.Root.
 	Name string
 	// LogicalID is the name of its resource in a template, which names its
 	// target in a Makefile; the default is Name.
 	LogicalID string
-	// Dir holds the code, or is an archive of it, which is unpacked and run as
-	// it is.
+	// Dir holds the code, or is an archive of it, which is unpacked and run as it is.
 	Dir string
 	// Inline is the code itself, of a file index.py or index.js, in place of Dir.
 	Inline string
@@ -58,8 +56,7 @@ type Options struct {
 	From string
 	// Debug builds for a debugger, where that makes a difference.
 	Debug bool
-	// Holds keeps the build from being removed by others; nil for builds that
-	// nobody else removes.
+	// Holds keeps the build from being removed by others; nil for builds that nobody else removes.
 	Holds *Holds
 	// Tell receives a line when something that may take long begins; may be nil.
 	Tell func(line string)
@@ -75,8 +72,7 @@ func (o *Options) tell(format string, args ...any) {
 type Error struct {
 	Message string
 	Hint    string // may be empty
-	// Output is what the tool said, line by line; may be empty. Paths in it
-	// are relative to Options.From.
+	// Output is what the tool said, line by line; may be empty. Paths in it are relative to Options.From.
 	Output []string
 }
 

@@ -18,8 +18,7 @@ import (
 	"github.com/perdure/perdure/internal/files/fresh"
 )
 
-// command is a tool that is asked to end, with its children, when ctx is done,
-// and killed a while later.
+// command is a tool that is asked to end, with its children, when ctx is done, and killed a while later.
 func command(ctx context.Context, dir string, env []string, tool string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, tool, args...)
 	cmd.Dir, cmd.Env = dir, env
@@ -28,12 +27,10 @@ func command(ctx context.Context, dir string, env []string, tool string, args ..
 	return cmd
 }
 
-// maxOutput bounds what is kept of what a tool says: its beginning, where the
-// first mistakes are.
+// maxOutput bounds what is kept of what a tool says: its beginning, where the first mistakes are.
 const maxOutput = 64 << 10
 
-// run runs a tool in the source's directory. What it says is in the error, if
-// it fails.
+// run runs a tool in the source's directory. What it says is in the error, if it fails.
 func (j *job) run(ctx context.Context, env []string, tool string, args ...string) error {
 	return j.runIn(ctx, j.Dir, env, tool, args...)
 }
@@ -128,10 +125,9 @@ func (b *bounded) String() string {
 // needs from elsewhere: a directory for each list of them that was installed.
 const packagesDir = "packages"
 
-// packages returns the directory in which install has installed what lists
-// describe: files, of which some may not exist, by their paths from the source;
-// and local, which are packages of this machine. It is installed once for each
-// state of them, and appears as a whole.
+// packages returns the directory in which install has installed what lists describe: files, of which some may not
+// exist, by their paths from the source; and local, which are packages of this machine. It is installed once for
+// each state of them, and appears as a whole.
 func (j *job) packages(ctx context.Context, lists, local []string, install func(ctx context.Context, dir string) error) (string, error) {
 	h := sha256.New()
 	for _, list := range lists {

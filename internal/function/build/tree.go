@@ -8,15 +8,13 @@ import (
 	"slices"
 )
 
-// maxLinked bounds the files that are reached by links: one may lead to the root
-// of the disk.
+// maxLinked bounds the files that are reached by links: one may lead to the root of the disk.
 const maxLinked = 100_000
 
 // walker walks a source as AWS gets it: a link stands for what it leads to. A
 // directory that is inside of itself, by links, ends there.
 type walker struct {
-	// skip reports whether a file or directory is no part of the source. path
-	// is how it was reached.
+	// skip reports whether a file or directory is no part of the source. path is how it was reached.
 	skip func(path string, info fs.FileInfo) bool
 	// visit gets all that is, directories before what is in them, with the
 	// name below the source. What has gone meanwhile is not told.

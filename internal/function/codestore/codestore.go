@@ -1,19 +1,16 @@
-// Package codestore keeps the code of published function versions: files and
-// directories, copied as they are, each under the hash of what is in it.
+// Package codestore keeps the code of published function versions: files and directories, copied as they are, each
+// under the hash of what is in it.
 //
 //	DIR/3f9c…/bootstrap      the code of a function in Go
 //	DIR/81d0…/app.py, …      that of a function in Python
 //	DIR/copying-…            a copy that is being made
 //
-// A copy is made beside its place, put on the disk and then renamed, so that
-// code is there as a whole or not at all. Versions of the same code share it,
-// also those of different functions.
+// A copy is made beside its place, put on the disk and then renamed, so that code is there as a whole or not at
+// all. Versions of the same code share it, also those of different functions.
 //
-// What is hashed and copied are names, contents and whether a file can be
-// executed. Symbolic links stay links if they lead to a place in the same
-// directory; what others lead to, such as packages that are installed elsewhere,
-// is copied. Directories that hold caches and histories (.git, __pycache__) are
-// no part of the code.
+// What is hashed and copied are names, contents and whether a file can be executed. Symbolic links stay links if
+// they lead to a place in the same directory; what others lead to, such as packages that are installed elsewhere,
+// is copied. Directories that hold caches and histories (.git, __pycache__) are no part of the code.
 package codestore
 
 import (
@@ -34,8 +31,7 @@ import (
 	"github.com/perdure/perdure/internal/files/fresh"
 )
 
-// MaxSize bounds a piece of code, in bytes: as on Lambda, which counts it
-// unpacked.
+// MaxSize bounds a piece of code, in bytes: as on Lambda, which counts it unpacked.
 const MaxSize = 250 << 20
 
 // Store is a directory of code. Its methods may be called concurrently, but a
@@ -104,8 +100,7 @@ const maxTries = 3
 
 var errChanging = errors.New("it changes while it is copied: try again when nothing writes to it")
 
-// Keep copies a source into the store, unless it is there, and returns when it
-// is on the disk.
+// Keep copies a source into the store, unless it is there, and returns when it is on the disk.
 func (s *Store) Keep(ctx context.Context, src Source) (Code, error) {
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return Code{}, err
@@ -168,9 +163,8 @@ func (s *Store) place(copied string, code Code) error {
 	return flushEntry(s.dir)
 }
 
-// Sweep removes code that is not to be kept, and copies that were never
-// finished. Code loses its name first: what is left of it when its removal
-// breaks off must not be taken for the whole.
+// Sweep removes code that is not to be kept, and copies that were never finished. Code loses its name first: what
+// is left of it when its removal breaks off must not be taken for the whole.
 func (s *Store) Sweep(keep func(hash string) bool) error {
 	entries, err := os.ReadDir(s.dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -213,8 +207,7 @@ func flushEntry(path string) error {
 	return f.Sync()
 }
 
-// trusted is for how long a hash is told without another look at the source,
-// which may have many files.
+// trusted is for how long a hash is told without another look at the source, which may have many files.
 const trusted = 2 * time.Second
 
 // hashed is a code's hash as long as its source is not written to.

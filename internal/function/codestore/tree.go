@@ -134,9 +134,8 @@ func within(dir, path string) bool {
 	return err == nil && filepath.IsLocal(below)
 }
 
-// LeadsWithin reports whether a link at path, below the directory of a piece of
-// code, leads to a place in the same directory by what it says. Both are with
-// slashes.
+// LeadsWithin reports whether a link at path, below the directory of a piece of code, leads to a place in the same
+// directory by what it says. Both are with slashes.
 func LeadsWithin(path, link string) bool {
 	return link != "" && !slashes.IsAbs(link) && !filepath.IsAbs(link) && filepath.IsLocal(filepath.FromSlash(slashes.Join(slashes.Dir(path), link)))
 }
@@ -193,8 +192,7 @@ func (t *tree) copy(ctx context.Context, to string) (Code, error) {
 
 func executable(info fs.FileInfo) bool { return info.Mode()&0o111 != 0 }
 
-// read hashes a tree and writes each file into what open returns for it; for
-// other entries that is not looked at.
+// read hashes a tree and writes each file into what open returns for it; for other entries that is not looked at.
 func (t *tree) read(ctx context.Context, open func(entry) (io.WriteCloser, error)) (Code, error) {
 	h := sha256.New()
 	var code Code

@@ -1,6 +1,5 @@
-// Package httpfunction invokes functions behind an HTTP endpoint with Lambda's
-// Invoke route, such as a container that has AWS's runtime interface emulator
-// in it, or any other engine.
+// Package httpfunction invokes functions behind an HTTP endpoint with Lambda's Invoke route, such as a container
+// that has AWS's runtime interface emulator in it, or any other engine.
 //
 // # What an answer means
 //
@@ -13,9 +12,8 @@
 //	no connection                             the same
 //	the connection breaks                     Sandbox.Failure: what the function did is not known
 //
-// The emulator runs one invocation at a time and refuses more, so the default
-// is one at a time here, too. It knows nothing of durable functions; they get
-// their executions from the payload, and the endpoint of the Lambda API from
+// The emulator runs one invocation at a time and refuses more, so the default is one at a time here, too. It knows
+// nothing of durable functions; they get their executions from the payload, and the endpoint of the Lambda API from
 // their own environment, which must name this engine (AWS_ENDPOINT_URL_LAMBDA).
 package httpfunction
 
@@ -44,8 +42,7 @@ const placeTime = 10 * time.Second
 
 // Config says where a function is. URL is required.
 type Config struct {
-	// URL is the whole Invoke route, such as
-	// http://127.0.0.1:9000/2015-03-31/functions/function/invocations.
+	// URL is the whole Invoke route, such as http://127.0.0.1:9000/2015-03-31/functions/function/invocations.
 	URL string
 	// Timeout bounds invocations that have no timeout; the default is 3 s.
 	Timeout time.Duration
@@ -55,8 +52,7 @@ type Config struct {
 	Transport http.RoundTripper
 }
 
-// Function is a function behind an endpoint. Its methods may be called
-// concurrently.
+// Function is a function behind an endpoint. Its methods may be called concurrently.
 type Function struct {
 	cfg    Config
 	client http.Client

@@ -20,9 +20,8 @@ import (
 	"github.com/perdure/perdure/internal/function/template"
 )
 
-// Program is a function's code: the directory of a main package of Go, that of
-// a function in another language, or an executable. Or it is elsewhere: behind
-// the URL of an endpoint, or where workers attach.
+// Program is a function's code: the directory of a main package of Go, that of a function in another language, or
+// an executable. Or it is elsewhere: behind the URL of an endpoint, or where workers attach.
 type Program struct {
 	Name, Path       string
 	Runtime, Handler string             // of other languages; empty to find out
@@ -36,9 +35,8 @@ var validName = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,64}$`)
 
 const whatIsAFunction = "give the directory of a function (Go, JavaScript, Python, Java), or an executable"
 
-// Check returns an error unless p can be built or run: a [build.Error] or a
-// [runtimes.Error]. What is wrong with what a template says is found when it is
-// built.
+// Check returns an error unless p can be built or run: a [build.Error] or a [runtimes.Error]. What is wrong with
+// what a template says is found when it is built.
 func (p *Program) Check() error {
 	if !validName.MatchString(p.Name) {
 		return mistake("a name has 1 to 64 letters, digits, - and _", "%q cannot be a function's name", p.Name)
@@ -108,8 +106,7 @@ func (p *Program) IsExecutable() bool {
 
 func (p *Program) isInline() bool { return p.Spec != nil && p.Spec.Inline != "" }
 
-// isGo reports whether p is to be built: it has Go files, and nobody said that
-// it is something else.
+// isGo reports whether p is to be built: it has Go files, and nobody said that it is something else.
 func (p *Program) isGo() bool {
 	files, _ := filepath.Glob(filepath.Join(p.Path, "*.go"))
 	return len(files) > 0 && p.Runtime == "" && p.Handler == ""
@@ -128,8 +125,7 @@ func (p *Program) Source(data string) build.Source {
 	return src
 }
 
-// SameSettings reports whether q is the same code with the same settings as p,
-// wherever in a template that is said.
+// SameSettings reports whether q is the same code with the same settings as p, wherever in a template that is said.
 func (p *Program) SameSettings(q *Program) bool {
 	said := func(p *Program) (spec template.Function) {
 		if p.Spec != nil {
@@ -148,8 +144,7 @@ const (
 	DefaultRetentionDays    = 7
 )
 
-// Settings are those of all functions, and take precedence over what a template
-// says. What is zero was not said.
+// Settings are those of all functions, and take precedence over what a template says. What is zero was not said.
 type Settings struct {
 	Timeout          time.Duration     // of an invocation
 	ExecutionTimeout time.Duration     // of executions, in whole seconds

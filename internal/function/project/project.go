@@ -1,11 +1,9 @@
-// Package project reads what is to run: the code of one function, or a SAM
-// template, with the samconfig.toml that belongs to it, and the functions that it
-// has. It starts nothing and writes nothing.
+// Package project reads what is to run: the code of one function, or a SAM template, with the samconfig.toml that
+// belongs to it, and the functions that it has. It starts nothing and writes nothing.
 //
-// [Find] finds the template of a directory, [Read] reads it into [Program]s, and
-// a Program says what the builders and the engine need to know of it. To change
-// what is understood of a template, see package template; of its configuration,
-// package samconfig; how code is built, package build.
+// [Find] finds the template of a directory, [Read] reads it into [Program]s, and a Program says what the builders
+// and the engine need to know of it. To change what is understood of a template, see package template; of its
+// configuration, package samconfig; how code is built, package build.
 package project
 
 import (
@@ -35,13 +33,11 @@ type Project struct {
 type Options struct {
 	Parameters  map[string]string // take precedence over those of samconfig.toml
 	Environment string            // the one in samconfig.toml whose settings count
-	// Configured is the directory of samconfig.toml; the default is the
-	// template's. [Find] sets it.
+	// Configured is the directory of samconfig.toml; the default is the template's. [Find] sets it.
 	Configured string
 }
 
-// ErrNoConfiguration says that there is no samconfig.toml, of which an
-// environment was asked for.
+// ErrNoConfiguration says that there is no samconfig.toml, of which an environment was asked for.
 var ErrNoConfiguration = errors.New("there is no " + samconfig.Names[0])
 
 // TemplateNames are looked for in a directory, in this order.
@@ -52,9 +48,8 @@ func IsTemplate(path string) bool {
 	return slices.Contains([]string{".yaml", ".yml", ".json", ".template"}, filepath.Ext(path))
 }
 
-// Find returns the template that path is, or that belongs to the directory path:
-// the one that samconfig.toml names, or one that lies there. It is empty if there
-// is none.
+// Find returns the template that path is, or that belongs to the directory path: the one that samconfig.toml names,
+// or one that lies there. It is empty if there is none.
 func Find(path string, opts *Options) (string, error) {
 	if info, err := os.Stat(path); err != nil || !info.IsDir() {
 		if IsTemplate(path) {
@@ -105,8 +100,7 @@ func Read(path string, opts *Options) (*Project, error) {
 	return p, nil
 }
 
-// configuration reads how SAM's command is configured in dir. files are those
-// that say so, or would.
+// configuration reads how SAM's command is configured in dir. files are those that say so, or would.
 func configuration(dir string, opts *Options) (config *samconfig.Config, files []string, err error) {
 	for _, name := range samconfig.Names {
 		file := filepath.Join(dir, name)
@@ -133,8 +127,7 @@ func configuration(dir string, opts *Options) (config *samconfig.Config, files [
 // maxTemplate is more than the packages that read such files take.
 const maxTemplate = 5 << 20
 
-// readSmall reads a file of people, or the beginning of one that is too large
-// to be meant so.
+// readSmall reads a file of people, or the beginning of one that is too large to be meant so.
 func readSmall(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -144,8 +137,7 @@ func readSmall(path string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, maxTemplate))
 }
 
-// placeOf is where a function's code is: its directory or archive, or the
-// template itself.
+// placeOf is where a function's code is: its directory or archive, or the template itself.
 func placeOf(f *template.Function) string {
 	dir := filepath.FromSlash(f.CodeURI)
 	switch {
@@ -157,8 +149,7 @@ func placeOf(f *template.Function) string {
 	return filepath.Join(filepath.Dir(f.Position.File), dir)
 }
 
-// LeavesOut reports whether the template has p, but with a mistake for which it
-// was left out. A warning says so.
+// LeavesOut reports whether the template has p, but with a mistake for which it was left out. A warning says so.
 func (p *Project) LeavesOut(q *Program) bool {
 	return q.Spec != nil && slices.ContainsFunc(p.Warnings, func(w *template.Warning) bool {
 		return w.LeavesOut() && w.Subject == q.Spec.LogicalID && w.Position.File == q.Spec.Position.File

@@ -17,14 +17,12 @@ const (
 // pythonHandlerNames in order of preference.
 var pythonHandlerNames = []string{"lambda_handler", "handler"}
 
-// modules are the files that are taken for the function's if no handler is
-// named, in order of preference.
+// modules are the files that are taken for the function's if no handler is named, in order of preference.
 var modules = []string{"index", "app", "main", "handler", "lambda_function", "function"}
 
-// Detect completes a code's Runtime and Handler, as far as they are empty, by
-// what lies in code.Dir. A handler is index.handler for
-// JavaScript, or whatever package.json's "main" names; for Python,
-// lambda_handler or handler in app.py, main.py, lambda_function.py …
+// Detect completes a code's Runtime and Handler, as far as they are empty, by what lies in code.Dir. A handler is
+// index.handler for JavaScript, or whatever package.json's "main" names; for Python, lambda_handler or handler in
+// app.py, main.py, lambda_function.py …
 //
 // A directory with Go files is not for Detect: it must be built first.
 func Detect(code Code) (Code, error) {
@@ -60,8 +58,7 @@ func Detect(code Code) (Code, error) {
 		hintf("it may hold Go's package main, an executable called bootstrap, index.js, app.py or the like; or name the handler as FILE.FUNCTION")
 }
 
-// guessHandler completes code whose runtime is known. What cannot be guessed is
-// left for the runtime to refuse.
+// guessHandler completes code whose runtime is known. What cannot be guessed is left for the runtime to refuse.
 func guessHandler(code Code) Code {
 	switch {
 	case code.Handler != "":
@@ -126,8 +123,7 @@ func detectPython(dir, handler string) (string, bool) {
 	return "", false
 }
 
-// definesPython reports whether a module defines a function, or something else,
-// with this name.
+// definesPython reports whether a module defines a function, or something else, with this name.
 func definesPython(source, name string) bool {
 	for line := range strings.Lines(source) {
 		line = strings.TrimPrefix(line, "async ")

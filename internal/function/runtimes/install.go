@@ -21,9 +21,8 @@ import (
 //go:embed embedded
 var embedded embed.FS
 
-// placeEmbedded writes one of our own files into the cache, unless it is there,
-// and returns its path. Its directory is named after its content, so that
-// engines of several versions can share a cache.
+// placeEmbedded writes one of our own files into the cache, unless it is there, and returns its path. Its directory
+// is named after its content, so that engines of several versions can share a cache.
 func placeEmbedded(opts *Options, name string) (string, error) {
 	content, err := embedded.ReadFile("embedded/" + name)
 	if err != nil {
@@ -66,9 +65,8 @@ type installation struct {
 	command func(dir string) *exec.Cmd
 }
 
-// ensure returns the directory of an installation, and makes it if it is not
-// there. It is made beside its place and then renamed: whoever is second, in
-// this process or another, throws his away.
+// ensure returns the directory of an installation, and makes it if it is not there. It is made beside its place and
+// then renamed: whoever is second, in this process or another, throws his away.
 func ensure(ctx context.Context, opts *Options, in installation) (string, error) {
 	dir, err := opts.cache(in.name)
 	if err != nil || isDir(dir) {

@@ -21,8 +21,7 @@ var forms = []*regexp.Regexp{
 	regexp.MustCompile(` ` + nameForm + `=` + valueForm),
 }
 
-// overrides adds what parameter_overrides says in file: texts, maps, lists of
-// them, and files that have more.
+// overrides adds what parameter_overrides says in file: texts, maps, lists of them, and files that have more.
 func (r *reader) overrides(file string, value any, depth int) error {
 	if depth > maxIncludes {
 		return fmt.Errorf("is nested too deep")
@@ -117,8 +116,7 @@ func listOf(value any) string {
 	return strings.Join(texts, ",")
 }
 
-// textOf is a single value as a text; true is True, as SAM, which is written in
-// Python, has it.
+// textOf is a single value as a text; true is True, as SAM, which is written in Python, has it.
 func textOf(value any) string {
 	switch v := value.(type) {
 	case nil:

@@ -12,10 +12,9 @@ import (
 	"time"
 )
 
-// guardian is a shell beside the engine that outlives it for a moment: it knows
-// the process groups of the pool, and kills them when its input ends, which is
-// when the engine has died, however it died. The kernel's own means reach the
-// process that we started, and none that it started, as a script does.
+// guardian is a shell beside the engine that outlives it for a moment: it knows the process groups of the pool, and
+// kills them when its input ends, which is when the engine has died, however it died. The kernel's own means reach
+// the process that we started, and none that it started, as a script does.
 type guardian struct {
 	log *slog.Logger
 
@@ -58,8 +57,7 @@ func (g *guardian) add(group int) {
 	g.startLocked()
 }
 
-// remove forgets a group. It must be called before the group's id can be that of
-// another one.
+// remove forgets a group. It must be called before the group's id can be that of another one.
 func (g *guardian) remove(group int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -69,8 +67,7 @@ func (g *guardian) remove(group int) {
 	}
 }
 
-// startLocked starts a shell that knows all groups, in place of one that cannot be
-// told any more.
+// startLocked starts a shell that knows all groups, in place of one that cannot be told any more.
 func (g *guardian) startLocked() {
 	if g.over {
 		return
@@ -133,9 +130,8 @@ func (g *guardian) dismissLocked() {
 	}
 }
 
-// keepDescriptors keeps the files that this process was given, beside the
-// standard ones, from the processes that it starts. Those that Go opens are kept
-// anyway.
+// keepDescriptors keeps the files that this process was given, beside the standard ones, from the processes that it
+// starts. Those that Go opens are kept anyway.
 func keepDescriptors() {
 	open, err := os.ReadDir("/dev/fd")
 	if err != nil {

@@ -53,8 +53,7 @@ func (s *idleStack) leave(turn chan *process) *process {
 	return <-turn
 }
 
-// put makes proc idle, or gives it to who waits longest. A process that has
-// ended is left out.
+// put makes proc idle, or gives it to who waits longest. A process that has ended is left out.
 func (s *idleStack) put(proc *process) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -128,8 +127,7 @@ func (s *idleStack) expect() {
 	s.settling++
 }
 
-// arrived takes an announcement back, after the process was put or ended.
-// Whoever now waits in vain is sent away.
+// arrived takes an announcement back, after the process was put or ended. Whoever now waits in vain is sent away.
 func (s *idleStack) arrived() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -22,8 +22,7 @@ func (s *stream) readWhenReady() bool {
 	return err == nil
 }
 
-// readNow does nothing: lines at the edge of an invocation may count towards
-// its neighbour.
+// readNow does nothing: lines at the edge of an invocation may count towards its neighbour.
 func (s *stream) readNow() bool { return false }
 
 // guardian does nothing here.

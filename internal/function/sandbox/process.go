@@ -14,8 +14,7 @@ import (
 )
 
 const (
-	// killWait bounds how long an invocation waits for the end of a process
-	// that it killed.
+	// killWait bounds how long an invocation waits for the end of a process that it killed.
 	killWait = time.Second
 	// outputWait bounds how long output is read after a process has ended, in
 	// case a child that left its group holds the pipes open.
@@ -238,9 +237,8 @@ const (
 	maxCrashPause   = 5 * time.Second
 )
 
-// crashes remembers that processes failed to initialise, so that a function
-// which cannot start is not started for each of a thousand executions that
-// want it. Those that come within the pause get the same failure.
+// crashes remembers that processes failed to initialise, so that a function which cannot start is not started for
+// each of a thousand executions that want it. Those that come within the pause get the same failure.
 type crashes struct {
 	mu     sync.Mutex
 	inARow int
@@ -274,8 +272,7 @@ func (c *crashes) recent() func(*engine.Invocation) engine.Outcome {
 // Function returns which function version the pool runs.
 func (p *Pool) Function() (name, version string) { return p.cfg.Name, p.cfg.Version }
 
-// Processes returns how many processes the pool has, and how many of them wait
-// for an invocation.
+// Processes returns how many processes the pool has, and how many of them wait for an invocation.
 func (p *Pool) Processes() (all, idle int) {
 	p.mu.Lock()
 	all = len(p.processes)
@@ -283,8 +280,7 @@ func (p *Pool) Processes() (all, idle int) {
 	return all, p.idle.len()
 }
 
-// holdEvery is how often one looks whether a debugger is still at a process
-// whose time is over.
+// holdEvery is how often one looks whether a debugger is still at a process whose time is over.
 const holdEvery = 250 * time.Millisecond
 
 // traced reports whether a debugger is at the process, or at one that it
@@ -299,10 +295,9 @@ const memoryEvery = 100 * time.Millisecond
 
 func (p *Pool) limitsMemory() bool { return p.cfg.MemoryMB > 0 && !p.cfg.NoTimeout }
 
-// watchMemory kills a process that uses more memory than its function has,
-// with its children, until it ends. There is no limit that the kernel would
-// enforce for us: control groups belong to the machine's owner, and limits of
-// the address space are far from what a runtime that reserves it really uses.
+// watchMemory kills a process that uses more memory than its function has, with its children, until it ends. There
+// is no limit that the kernel would enforce for us: control groups belong to the machine's owner, and limits of the
+// address space are far from what a runtime that reserves it really uses.
 func (p *Pool) watchMemory(proc *process) {
 	limit := int64(p.cfg.MemoryMB) << 20
 	ticker := time.NewTicker(memoryEvery)
@@ -321,18 +316,16 @@ func (p *Pool) watchMemory(proc *process) {
 	}
 }
 
-// maxTasks bounds the processes and threads of one function process and those
-// that it started, as on Lambda.
+// maxTasks bounds the processes and threads of one function process and those that it started, as on Lambda.
 // https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 const maxTasks = 1024
 
 // tasksEvery is how often one looks whether there are too many.
 const tasksEvery = 100 * time.Millisecond
 
-// watchTasks kills process groups that have grown beyond maxTasks, until the pool
-// is closed. The kernel's limit, see limitTasks, is per user and does not hold
-// for root. All processes are looked at only when there are many more of them
-// than there were.
+// watchTasks kills process groups that have grown beyond maxTasks, until the pool is closed. The kernel's limit,
+// see limitTasks, is per user and does not hold for root. All processes are looked at only when there are many more
+// of them than there were.
 func (p *Pool) watchTasks() {
 	ticker := time.NewTicker(tasksEvery)
 	defer ticker.Stop()

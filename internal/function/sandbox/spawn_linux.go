@@ -9,10 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// spawner starts processes from one OS thread that lives as long as they do.
-// The kernel kills a process with Pdeathsig when the thread that started it
-// ends, not the engine; and the Go runtime ends threads as it pleases, unless
-// a goroutine is locked to them.
+// spawner starts processes from one OS thread that lives as long as they do. The kernel kills a process with
+// Pdeathsig when the thread that started it ends, not the engine; and the Go runtime ends threads as it pleases,
+// unless a goroutine is locked to them.
 type spawner struct {
 	starts chan func()
 	stop   func()

@@ -7,12 +7,10 @@ import (
 	"github.com/perdure/perdure/engine"
 )
 
-// A process that served a tenant is for that tenant alone, if the function asks
-// for it: idle processes lie on a shelf for each tenant. Other functions have
-// one shelf.
+// A process that served a tenant is for that tenant alone, if the function asks for it: idle processes lie on a
+// shelf for each tenant. Other functions have one shelf.
 
-// maxShelves bounds the shelves of tenants that are kept although nothing lies
-// on them.
+// maxShelves bounds the shelves of tenants that are kept although nothing lies on them.
 const maxShelves = 10_000
 
 // shelves are the idle processes of a pool.
@@ -61,8 +59,7 @@ func (s *shelves) len() (n int) {
 	return n
 }
 
-// takeOldest removes the process that has been idle the longest; nil if there
-// is none.
+// takeOldest removes the process that has been idle the longest; nil if there is none.
 func (s *shelves) takeOldest() *process {
 	for {
 		var oldest *process
@@ -87,8 +84,7 @@ func (p *Pool) shelfOf(inv *engine.Invocation) *idleStack {
 	return p.idle.of(tenant, func() *idleStack { return &idleStack{timeout: p.cfg.IdleTimeout, expired: p.retire} })
 }
 
-// makeRoom ends processes that idle for other tenants when there are as many
-// as there may be.
+// makeRoom ends processes that idle for other tenants when there are as many as there may be.
 func (p *Pool) makeRoom() {
 	if !p.cfg.PerTenant {
 		return

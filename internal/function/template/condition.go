@@ -73,8 +73,7 @@ func (r *reader) decide(n *node) verdict {
 	return unknown
 }
 
-// combine is And or Or: one condition that is strong decides, and else one that
-// is not known leaves it open.
+// combine is And or Or: one condition that is strong decides, and else one that is not known leaves it open.
 func (r *reader) combine(n *node, strong verdict) verdict {
 	args, ok := r.arguments(n, 1, maxConditions, "a list of conditions")
 	if !ok {

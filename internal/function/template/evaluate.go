@@ -6,9 +6,8 @@ import (
 	"strings"
 )
 
-// resolve works out the calls at n itself: what it returns is a scalar, a list
-// or a map, whose parts may be calls still. It returns nil for values that
-// cannot be known here, of which a warning tells, and for a mistake. What is
+// resolve works out the calls at n itself: what it returns is a scalar, a list or a map, whose parts may be calls
+// still. It returns nil for values that cannot be known here, of which a warning tells, and for a mistake. What is
 // absent, AWS::NoValue, is null and gone.
 func (r *reader) resolve(n *node) *node {
 	if r.depth++; r.depth > maxCalls {

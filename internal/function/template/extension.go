@@ -26,8 +26,7 @@ func (r *reader) toJSON(n *node) *node {
 	return r.made(n, b.String())
 }
 
-// writeJSON writes a value with all that is in it; false if some of it is not
-// known.
+// writeJSON writes a value with all that is in it; false if some of it is not known.
 func (r *reader) writeJSON(b *strings.Builder, n *node) bool {
 	v := r.resolve(n)
 	switch {

@@ -165,8 +165,7 @@ func (f *functionReader) readLocation(name string, v *node) bool {
 	return true
 }
 
-// readInline reads code that is in the template, of a language that has no
-// compiler.
+// readInline reads code that is in the template, of a language that has no compiler.
 func (f *functionReader) readInline(n *node) bool {
 	runtime, _ := f.one("Runtime")
 	if !strings.HasPrefix(runtime, "python") && !strings.HasPrefix(runtime, "nodejs") {

@@ -5,8 +5,7 @@ import (
 	"strings"
 )
 
-// generated is a resource that SAM makes of those in the template, which do not
-// name it.
+// generated is a resource that SAM makes of those in the template, which do not name it.
 type generated struct {
 	typ      string // of CloudFormation
 	function string // whose version or alias it is; or empty
@@ -69,8 +68,7 @@ var (
 	hashDigits = regexp.MustCompile(`^[0-9a-f]{10}$`)
 )
 
-// generated returns the resource that SAM makes under an id; nil if it makes
-// none.
+// generated returns the resource that SAM makes under an id; nil if it makes none.
 func (r *reader) generated(id string) *generated {
 	key := "resource " + id
 	if r.busy[key] {
@@ -149,8 +147,7 @@ func (r *reader) isAlias(p *node, word string) bool {
 
 func alphanumerics(s string) string { return strings.Map(alphanumeric, s) }
 
-// quietly works out a text without telling what is not known of it: it is only
-// compared.
+// quietly works out a text without telling what is not known of it: it is only compared.
 func (r *reader) quietly(n *node) (text string, ok bool) {
 	warnings, warned := r.warnings, r.warned
 	r.warned = map[Warning]bool{}

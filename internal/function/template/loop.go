@@ -14,8 +14,7 @@ type loops struct {
 	values map[string]string // of the identifiers around
 }
 
-// expand returns n with its loops expanded. What cannot be expanded is left
-// out, and told.
+// expand returns n with its loops expanded. What cannot be expanded is left out, and told.
 func (r *reader) expand(n *node) *node {
 	if n == nil || !n.loops {
 		return n

@@ -35,8 +35,7 @@ func (r *reader) nested(id string) []*Function {
 	return functions
 }
 
-// child returns the reader of a nested application; nil if it is not here,
-// which is told once.
+// child returns the reader of a nested application; nil if it is not here, which is told once.
 func (r *reader) child(id string) *reader {
 	if child, known := r.children[id]; known {
 		return child

@@ -46,9 +46,8 @@ type node struct {
 	odd     string // why the text of a scalar is not what AWS makes of it; or empty
 	items   []*node
 	entries []entry
-	// call is the intrinsic function that the node is, by its long name such
-	// as Fn::Sub; arg is what it is called with. The node's own form and
-	// content are then of no interest.
+	// call is the intrinsic function that the node is, by its long name such as Fn::Sub; arg is what it is called
+	// with. The node's own form and content are then of no interest.
 	call string
 	arg  *node
 
@@ -151,8 +150,7 @@ func notYAML(at Position, err error) *Error {
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
-// converter makes nodes of YAML's nodes, and finds what YAML allows and a
-// template does not.
+// converter makes nodes of YAML's nodes, and finds what YAML allows and a template does not.
 type converter struct {
 	file   string
 	known  map[*yaml.Node]*node // of what has an anchor; nil while it is converted
@@ -249,8 +247,7 @@ func (c *converter) content(y *yaml.Node, depth int) *node {
 	return n.intrinsic(y.Tag)
 }
 
-// scalarOf is what a scalar means: what is quoted is text, and so is what has
-// a tag of a template's, such as !Ref.
+// scalarOf is what a scalar means: what is quoted is text, and so is what has a tag of a template's, such as !Ref.
 func scalarOf(y *yaml.Node) scalarValue {
 	const quotes = yaml.SingleQuotedStyle | yaml.DoubleQuotedStyle | yaml.LiteralStyle | yaml.FoldedStyle
 	tagged := y.Style&yaml.TaggedStyle != 0

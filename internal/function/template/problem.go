@@ -8,8 +8,7 @@ import (
 	"github.com/perdure/perdure/internal/text"
 )
 
-// Position is a place in a template. Lines and columns count from 1; a line of
-// 0 is the template as a whole.
+// Position is a place in a template. Lines and columns count from 1; a line of 0 is the template as a whole.
 type Position struct {
 	File         string
 	Line, Column int
@@ -32,8 +31,7 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Position.String() + ": " + e.Text }
 
-// Errors are all that were found, in the order of the template. There is at
-// least one.
+// Errors are all that were found, in the order of the template. There is at least one.
 type Errors []*Error
 
 func (e Errors) Error() string {
@@ -68,8 +66,7 @@ const (
 type Warning struct {
 	Position Position
 	Kind     Kind
-	// Subject is the name of what the warning is about: a logical id, a
-	// property, an intrinsic function.
+	// Subject is the name of what the warning is about: a logical id, a property, an intrinsic function.
 	Subject string
 	Text    string
 }
@@ -78,8 +75,7 @@ func (w *Warning) String() string {
 	return fmt.Sprintf("%s: %s [%s]", w.Position, w.Text, w.Kind)
 }
 
-// LeavesOut reports whether the warning is that the function Subject is not
-// served.
+// LeavesOut reports whether the warning is that the function Subject is not served.
 func (w *Warning) LeavesOut() bool {
 	return w.Kind == KindFunction || w.Kind == KindImage || w.Kind == KindCode
 }

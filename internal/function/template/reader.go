@@ -115,8 +115,7 @@ func (r *reader) fail(at Position, format string, args ...any) {
 	}
 }
 
-// within does work, and returns the mistakes that it found, which then are not
-// those of the template.
+// within does work, and returns the mistakes that it found, which then are not those of the template.
 func (r *reader) within(work func()) Errors {
 	outer := r.errs
 	r.errs = nil
@@ -223,8 +222,7 @@ func (r *reader) checkSections() {
 	}
 }
 
-// checkOverrides refuses values for parameters that do not exist, or that the
-// parameter does not allow.
+// checkOverrides refuses values for parameters that do not exist, or that the parameter does not allow.
 func (r *reader) checkOverrides() {
 	whole := Position{File: r.root.pos.File}
 	for _, name := range slices.Sorted(maps.Keys(r.opts.Parameters)) {

@@ -322,8 +322,7 @@ func (r *reader) arnOf(name, qualifier string) string {
 	return arn + ":" + qualifier
 }
 
-// onFunction is the ARN of a version or alias of the function that a property
-// names, by its name or its ARN.
+// onFunction is the ARN of a version or alias of the function that a property names, by its name or its ARN.
 func (r *reader) onFunction(n, property *node, qualifier string) *node {
 	if property == nil {
 		r.fail(n.pos, "this resource names no function")

@@ -5,8 +5,7 @@ import (
 	"strings"
 )
 
-// silent are resources that nobody misses here. A type that ends in * stands
-// for all that begin so.
+// silent are resources that nobody misses here. A type that ends in * stands for all that begin so.
 var silent = []string{
 	"AWS::IAM::*", "AWS::Logs::LogGroup", "AWS::Lambda::Permission", "AWS::CDK::Metadata",
 	typeAlias, typeVersion,

@@ -16,8 +16,7 @@ type scalarValue struct {
 	odd  string // why the text is not known; empty if it is
 }
 
-// AWS reads YAML 1.1, as PyYAML and SnakeYAML have it, except for dates, which
-// stay as they are.
+// AWS reads YAML 1.1, as PyYAML and SnakeYAML have it, except for dates, which stay as they are.
 var (
 	yamlInt    = regexp.MustCompile(`^[-+]?(0b[01_]+|0x[0-9a-fA-F_]+|0[0-7_]*|[1-9][0-9_]*)$`)
 	yamlClock  = regexp.MustCompile(`^[-+]?[1-9][0-9_]*(:[0-5]?[0-9])+$`)
@@ -95,8 +94,7 @@ func sexagesimal(digits string) (whole *big.Int, fraction float64) {
 	return whole, fraction
 }
 
-// fractional is a number as Java writes it. Where that needs an exponent, the
-// tools on the way to AWS do not agree.
+// fractional is a number as Java writes it. Where that needs an exponent, the tools on the way to AWS do not agree.
 func fractional(text string, value float64) scalarValue {
 	if size := math.Abs(value); size != 0 && (size < 1e-3 || size >= 1e7) {
 		return scalarValue{text: text, odd: "is a number that AWS writes with an exponent"}

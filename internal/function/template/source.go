@@ -37,8 +37,7 @@ func decode16(whole Position, data []byte, order binary.ByteOrder) ([]byte, *Err
 	return []byte(string(utf16.Decode(units))), nil
 }
 
-// checkSize refuses a text of which too much would be made: each value, however
-// short, takes some hundred bytes.
+// checkSize refuses a text of which too much would be made: each value, however short, takes some hundred bytes.
 func checkSize(whole Position, data []byte) *Error {
 	if len(data) > maxSize {
 		return &Error{whole, fmt.Sprintf("the template has %d bytes; the most is %d", len(data), maxSize)}

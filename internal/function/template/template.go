@@ -5,12 +5,10 @@ import (
 	"time"
 )
 
-// Options say what a template is read with. The zero value, like nil, is the
-// default.
+// Options say what a template is read with. The zero value, like nil, is the default.
 type Options struct {
-	// Parameters takes precedence over Configured, and that over the defaults
-	// of the parameters. A parameter that does not exist is an error among
-	// Parameters, and a warning among Configured. Where AWS looks a parameter up
+	// Parameters takes precedence over Configured, and that over the defaults of the parameters. A parameter that
+	// does not exist is an error among Parameters, and a warning among Configured. Where AWS looks a parameter up
 	// in SSM, Parameters has what is found, and Configured has where to look.
 	Parameters, Configured map[string]string
 	// Region and Account are those of the engine that will run the functions;
@@ -38,8 +36,7 @@ func (o *Options) withDefaults() Options {
 type Template struct {
 	// Functions are those that can be run here, in the order of the template.
 	Functions []*Function
-	// Warnings name what is not as on AWS, in the order of the template; those
-	// of nested templates come behind.
+	// Warnings name what is not as on AWS, in the order of the template; those of nested templates come behind.
 	Warnings []*Warning
 	// Files are the nested templates, whether they could be read or not.
 	Files []string
@@ -49,14 +46,12 @@ type Template struct {
 type Function struct {
 	Position  Position // of its resource
 	LogicalID string
-	// Name is FunctionName, or the logical id if there is none, where AWS would
-	// add the stack's name and random characters. The logical id of the nested
-	// application is in front of it, with a hyphen.
+	// Name is FunctionName, or the logical id if there is none, where AWS would add the stack's name and random
+	// characters. The logical id of the nested application is in front of it, with a hyphen.
 	Name string
 
-	// CodeURI is the directory, or the archive, of the code, relative to the
-	// template at Position unless it is absolute. It is empty if the code is
-	// in the template.
+	// CodeURI is the directory, or the archive, of the code, relative to the template at Position unless it is
+	// absolute. It is empty if the code is in the template.
 	CodeURI string
 	// Inline is the code, if that is in the template: of a file called index.
 	Inline  string
@@ -66,8 +61,7 @@ type Function struct {
 	Architecture string
 	Build        Build
 
-	// Environment are the function's variables. Those whose value cannot be
-	// known here are missing, with a warning.
+	// Environment are the function's variables. Those whose value cannot be known here are missing, with a warning.
 	Environment map[string]string
 	Timeout     time.Duration // of one invocation; 3 s unless set
 	MemoryMB    int           // 128 unless set
@@ -76,8 +70,7 @@ type Function struct {
 	Durable *Durable
 	// PerTenant says that each process serves one tenant only.
 	PerTenant bool
-	// Aliases point to the function: AutoPublishAlias, and resources of type
-	// AWS::Lambda::Alias.
+	// Aliases point to the function: AutoPublishAlias, and resources of type AWS::Lambda::Alias.
 	Aliases []string
 	// LogFormat is Text, JSON, or empty; LogLevel is for the format JSON.
 	LogFormat, LogLevel string
@@ -95,7 +88,6 @@ type Build struct {
 	Method string
 	// Skip says that the code is to be run as it is.
 	Skip bool
-	// Properties are BuildProperties. A property that is a single value is a
-	// list of one.
+	// Properties are BuildProperties. A property that is a single value is a list of one.
 	Properties map[string][]string
 }

@@ -1,10 +1,8 @@
-// Package sign signs requests to the Lambda API, for functions and for the
-// command.
+// Package sign signs requests to the Lambda API, for functions and for the command.
 //
-// Requests to AWS are signed with Signature Version 4: a MAC of the request in
-// a canonical form, under a key derived from the secret, the day, the region
-// and the service. The signer of the AWS SDK does the same, but brings along
-// 28 packages; a test compares the two.
+// Requests to AWS are signed with Signature Version 4: a MAC of the request in a canonical form, under a key
+// derived from the secret, the day, the region and the service. The signer of the AWS SDK does the same, but brings
+// along 28 packages; a test compares the two.
 package sign
 
 import (
@@ -36,8 +34,7 @@ const (
 // signature covers, because it is sent as it goes.
 const Unsigned = "UNSIGNED-PAYLOAD"
 
-// Signer signs requests to the Lambda API of one region. It is safe for
-// concurrent use.
+// Signer signs requests to the Lambda API of one region. It is safe for concurrent use.
 type Signer struct {
 	Region string
 

@@ -7,9 +7,8 @@ import (
 	"github.com/perdure/perdure/internal/core/store"
 )
 
-// Each agenda is a walk along an index of its own that begins where the page
-// before it ended. The literal in "due > 0" is what lets the planner use the
-// partial index; behind the comparison of pairs, or it would seek by the time
+// Each agenda is a walk along an index of its own that begins where the page before it ended. The literal in "due >
+// 0" is what lets the planner use the partial index; behind the comparison of pairs, or it would seek by the time
 // alone, and a page would pass over all of that time before it.
 var sqlAgendas = [...]string{
 	store.Moments: `SELECT due, id, '' FROM executions INDEXED BY executions_due
@@ -70,7 +69,6 @@ func (s *Store) Calls(ctx context.Context, id string) ([]store.Call, error) {
 	return calls, s.readers.fault(rows.Err())
 }
 
-// The statements of calls.
 const (
 	sqlCallsOf = `SELECT operation, function, version, wanted FROM calls WHERE id = $1 ORDER BY operation`
 	sqlCall    = `INSERT INTO calls (id, operation, function, version, wanted) VALUES ($1, $2, $3, $4, $5)
@@ -79,7 +77,7 @@ const (
 	sqlCallsOver = `DELETE FROM calls WHERE id = $1`
 )
 
-// setCalls applies what a write says of calls.
+// setCalls applies the calls of a write.
 func (tx *transaction) setCalls(id string, calls []store.Call) error {
 	for _, c := range calls {
 		var err error

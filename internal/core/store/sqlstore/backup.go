@@ -13,12 +13,10 @@ import (
 	"github.com/perdure/perdure/internal/files/fresh"
 )
 
-// Backup writes a copy of the database as it is now into a new file, without
-// holding anybody up: a single file, which is a database by itself. Under the
-// name [Database] in a directory of its own it can be opened. What functions
-// wrote is [Store.BackupLogs]'s. The file exists only if Backup succeeds; that
-// it exists already is an error, and so is that the database is not [Store.Intact]:
-// what stands at its path is not what the store holds.
+// Backup copies the database as it is now into a new file, without blocking anybody. The file is a complete
+// database; named [Database] in a directory of its own, it can be opened. It exists only if Backup succeeds. Backup
+// fails if the file exists, and if the database is not [Store.Intact]: the file at its path is then not the
+// store's. [Store.BackupLogs] copies the logs.
 func (s *Store) Backup(ctx context.Context, path string) error {
 	if err := s.Intact(); err != nil {
 		return err
@@ -26,11 +24,11 @@ func (s *Store) Backup(ctx context.Context, path string) error {
 	return backup(ctx, s.readers.path, path, s.Intact)
 }
 
-// Logs is the name of the database of what functions wrote.
+// Logs is the name of the database of functions' output.
 const Logs = "logs.db"
 
-// BackupLogs is Backup of what functions wrote, if they wrote anything. Nothing
-// depends on it: what cannot be read is left out, and told to the log.
+// BackupLogs is Backup for functions' output; written is false if there is none. Nothing depends on logs, so a log
+// that cannot be read is left out, with a line in the store's log.
 func (s *Store) BackupLogs(ctx context.Context, path string) (written bool, err error) {
 	if _, err := os.Lstat(s.logs.path); errors.Is(err, fs.ErrNotExist) {
 		return false, nil
@@ -43,7 +41,7 @@ func (s *Store) BackupLogs(ctx context.Context, path string) (written bool, err 
 	return err == nil, err
 }
 
-// backup copies the database at from, and asks afterwards whether it was the one.
+// backup copies the database at from, then asks same whether that was the right one.
 func backup(ctx context.Context, from, path string, same func() error) error {
 	f, err := fresh.File(path, 0o600)
 	if err != nil {
@@ -55,8 +53,8 @@ func backup(ctx context.Context, from, path string, same func() error) error {
 	return f.Close()
 }
 
-// IsDatabase reports whether r holds a database of this package, of executions or
-// of logs, or a backup of one, by the head of the file.
+// IsDatabase reports whether the head of r is that of a database of this package: executions or logs, or a backup
+// of them.
 func IsDatabase(r io.ReaderAt) bool {
 	head := make([]byte, 72)
 	if _, err := r.ReadAt(head, 0); err != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/perdure/perdure/internal/files/filelock"
 )
 
-// What rows of one table say about rows of another.
+// Statements that compare one table with another.
 const (
 	sqlIntegrity = `PRAGMA integrity_check(100)`
 	sqlOrphans   = `SELECT DISTINCT 'the journal of ' || id || ' belongs to no execution' FROM journal
@@ -26,9 +26,8 @@ const (
 		WHERE id NOT IN (SELECT id FROM executions)`
 )
 
-// Check looks for damage of the database, and for what its tables contradict
-// each other in; it yields a sentence for each. It reads everything but the sums
-// of executions, which are looked at by whoever reads these.
+// Check looks for damage of the database and for contradictions between its tables, and yields a sentence for each.
+// It leaves the sums of executions to those who read them.
 func (s *Store) Check(ctx context.Context) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		for _, query := range []string{sqlIntegrity, sqlOrphans, sqlEmpty, sqlStray} {
@@ -56,8 +55,8 @@ func (s *Store) Check(ctx context.Context) iter.Seq2[string, error] {
 	}
 }
 
-// checkSchema compares the tables and indexes that there are with those that a
-// new database gets: one that has lost a rule keeps it no longer.
+// checkSchema compares the tables and indexes with those of a new database: a database that has lost a rule no
+// longer keeps it.
 func (s *Store) checkSchema(ctx context.Context) (wrong []string, err error) {
 	want := map[string]bool{}
 	for statement := range strings.SplitSeq(schema, ";") {
@@ -120,12 +119,11 @@ func (r *reader) texts(ctx context.Context, query string) iter.Seq2[string, erro
 	}
 }
 
-// intactEvery is how often a store looks by itself whether its files are there.
+// intactEvery is the interval at which a store checks that its files are there.
 const intactEvery = 10 * time.Second
 
-// Intact returns an error if the database, or the lock, is not at its path any
-// more: somebody removed it, or put another in its place. The store goes on with
-// the files that it has open; nobody will find what it writes.
+// Intact returns an error if the database, or the lock, is no longer at its path: somebody removed or replaced it.
+// The store goes on with its open files, but nobody will find what it writes.
 func (s *Store) Intact() error {
 	there, err := os.Lstat(s.readers.path)
 	if err != nil || !os.SameFile(there, s.opened) {
@@ -141,7 +139,7 @@ func missing(path string) error {
 	return fmt.Errorf("%s was removed or replaced beneath the engine: what is acknowledged now is lost with its end; stop it, and put the file back or restore a backup", path)
 }
 
-// watch tells the log when the files are gone, and when they are back.
+// watch logs when the files are gone, and when they are back.
 func (s *Store) watch(ctx context.Context, log *slog.Logger) {
 	ticker := time.NewTicker(intactEvery)
 	defer ticker.Stop()
@@ -163,8 +161,7 @@ func (s *Store) watch(ctx context.Context, log *slog.Logger) {
 	}
 }
 
-// own returns the file at path as it is known again, and refuses a link: the
-// database is where its lock is.
+// own returns the identity of the file at path, and refuses a link: the database must be where its lock is.
 func own(path string) (fs.FileInfo, error) {
 	info, err := os.Lstat(path)
 	if err == nil && !info.Mode().IsRegular() {

@@ -7,18 +7,16 @@ import (
 	"log/slog"
 )
 
-// The bounds of what one transaction removes of a journal. Others wait for it,
-// and the write-ahead log keeps a copy of every page that it touches.
+// Bounds for one transaction that removes parts of a journal. Others wait for it, and the write-ahead log keeps a
+// copy of every page that it touches.
 const (
 	maxCutEntries = 500
 	maxCutBytes   = 4 << 20
 )
 
-// An execution is gone when its row is, and the end of its journal: without
-// the row nobody finds the rest, and without its end nothing is appended. If
-// that is not all, the rest is removed bit by bit, from the end, and a line in
-// deletions says so until nothing is left; a store that is opened goes on with
-// what the one before left.
+// An execution is gone once its row and the end of its journal are: without the row nobody finds the rest, and
+// without the end nothing can be appended. The rest of a long journal is removed bit by bit, from the end; a line
+// in deletions remembers it until nothing is left, also for the next store that opens the database.
 const (
 	sqlDelete     = `DELETE FROM executions WHERE id = $1`
 	sqlTail       = `SELECT seq, length(data) FROM journal WHERE id = $1 ORDER BY seq DESC LIMIT $2`
@@ -29,7 +27,7 @@ const (
 	sqlStartAgain = `DELETE FROM journal WHERE id = $1 AND EXISTS (SELECT 1 FROM deletions WHERE id = $1)`
 )
 
-// deleteStatements are those of the writer.
+// deleteStatements belong to the writer.
 type deleteStatements struct {
 	row, calls, tail, cut, delay, delayed, delayOver, startAgain *sql.Stmt
 }
@@ -40,8 +38,8 @@ func (d *deleteStatements) prepare(ctx context.Context, s *statements) {
 	d.startAgain, d.calls = s.of(ctx, sqlStartAgain), s.of(ctx, sqlCallsOver)
 }
 
-// Delete implements [store.Store]. It returns when the execution is gone for
-// everybody; what is left of a long journal is removed in the background.
+// Delete implements [store.Store]. The execution is gone for everybody when it returns; the background removes the
+// rest of a long journal.
 func (s *Store) Delete(ctx context.Context, id string) error {
 	if err := s.deleteLog(ctx, id); err != nil {
 		return err
@@ -80,8 +78,8 @@ func (tx *transaction) cut(id string) (left bool, err error) {
 	return from > 1, err
 }
 
-// lastEntries returns the number from which on the entries of a journal are few
-// enough for one transaction; zero if there are none.
+// lastEntries returns the number of the first entry that one transaction may remove with all after it; zero if
+// there is none.
 func (tx *transaction) lastEntries(id string) (from int64, err error) {
 	rows, err := tx.deletes.tail.Query(id, maxCutEntries)
 	if err != nil {
@@ -98,7 +96,7 @@ func (tx *transaction) lastEntries(id string) (from int64, err error) {
 	return from, rows.Err()
 }
 
-// purge removes some of what deletions left and reports whether there is more.
+// purge removes a part of what deletions left, and reports whether there is more.
 func (tx *transaction) purge() (more bool, err error) {
 	var id string
 	err = tx.deletes.delayed.QueryRow().Scan(&id)
@@ -115,7 +113,7 @@ func (tx *transaction) purge() (more bool, err error) {
 	return true, err
 }
 
-// restart makes room for an execution whose id a deleted one had.
+// restart makes room for an execution that has the id of a deleted one.
 func (tx *transaction) restart(id string) error {
 	if _, err := tx.deletes.startAgain.Exec(id); err != nil {
 		return err
@@ -124,14 +122,14 @@ func (tx *transaction) restart(id string) error {
 	return err
 }
 
-// purger removes in the background what deletions left.
+// purger removes the remains of deletions in the background.
 type purger struct {
 	wake chan struct{}
 	stop context.CancelFunc
 	done chan struct{}
 }
 
-// startPurger begins with what the store before left.
+// startPurger begins with the remains that the store before left.
 func startPurger(w *writer, log *slog.Logger) *purger {
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &purger{wake: make(chan struct{}, 1), stop: cancel, done: make(chan struct{})}
@@ -168,7 +166,7 @@ func (p *purger) run(ctx context.Context, w *writer, log *slog.Logger) {
 	}
 }
 
-// close returns when the purger writes no more.
+// close returns when the purger has stopped writing.
 func (p *purger) close() {
 	p.stop()
 	<-p.done

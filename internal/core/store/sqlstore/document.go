@@ -9,7 +9,7 @@ import (
 	"github.com/perdure/perdure/internal/core/store"
 )
 
-// Documents are few and seldom read, so readers do not keep statements for them.
+// Documents are few and seldom read, so readers keep no statements for them.
 const (
 	sqlDocument       = `SELECT key, sum, value FROM documents WHERE kind = $1 AND key = $2`
 	sqlDocuments      = `SELECT key, sum, value FROM documents WHERE kind = $1 ORDER BY key`
@@ -18,7 +18,7 @@ const (
 	sqlDeleteDocument = `DELETE FROM documents WHERE kind = $1 AND key = $2`
 )
 
-// documentStatements are those of the writer.
+// documentStatements belong to the writer.
 type documentStatements struct{ read, put, ensure, delete *sql.Stmt }
 
 func (d *documentStatements) prepare(ctx context.Context, s *statements) {
@@ -45,7 +45,6 @@ func damagedDocument(kind, key string) error {
 	return &store.DamagedError{What: fmt.Sprintf("document %q of kind %q", key, kind)}
 }
 
-// scanDocument reads a document.
 func scanDocument(kind string, into func(dest ...any) error) (d store.Document, err error) {
 	v := make(values, 3)
 	if err := into(v.places()...); err != nil {

@@ -18,9 +18,9 @@ import (
 	"github.com/perdure/perdure/internal/core/store"
 )
 
-// diagnosis is what a result code of SQLite means for those who run an engine.
+// diagnosis says what a result code of SQLite means to people who run an engine.
 type diagnosis struct {
-	is   error  // an error of package store; nil if none says it
+	is   error  // an error of package store, or nil
 	text string // what happened, and what to do
 }
 
@@ -42,8 +42,7 @@ var diagnoses = map[int]diagnosis{
 	sqlite3.SQLITE_TOOBIG:   {nil, "a value is larger than the database takes"},
 }
 
-// extended are those of extended result codes that mean something else than
-// their primary code.
+// extended holds the extended result codes that mean something else than their primary code.
 var extended = map[int]diagnosis{
 	sqlite3.SQLITE_IOERR_NOMEM:        {nil, "there is not enough memory"},
 	sqlite3.SQLITE_IOERR_LOCK:         busy,
@@ -60,7 +59,7 @@ var (
 	busy    = diagnosis{nil, "another program has the database locked: end it, or wait until it is done"}
 )
 
-// diagnose returns what an error of SQLite means, if anything is known of it.
+// diagnose returns the meaning of an error of SQLite, if it is known.
 func diagnose(err error) (diagnosis, bool) {
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		return diagnoses[sqlite3.SQLITE_FULL], true
@@ -76,10 +75,10 @@ func diagnoseCode(extendedCode int) (diagnosis, bool) {
 	return d, known
 }
 
-// fault tells the caller of the store what became of err, and where.
+// fault turns err into the error for the store's caller, and says where.
 func (f *file) fault(err error) error {
 	if _, damaged := errors.AsType[*store.DamagedError](err); damaged {
-		return err // it says itself what is damaged
+		return err // it names the damaged thing itself
 	}
 	switch {
 	case err == nil, errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
@@ -102,20 +101,20 @@ func (f *file) fault(err error) error {
 	return fmt.Errorf("%w: %s: %s (%w)", d.is, f.path, d.text, err)
 }
 
-// isFull reports whether err says that there is no space. Nothing of the
-// transaction is then kept, even if it comes from its end.
+// isFull reports whether err says that there is no space. Nothing of the transaction is kept then, even if its end
+// failed.
 func isFull(err error) bool {
 	d, _ := diagnose(err)
 	return d.is == store.ErrFull
 }
 
-// isClosed reports whether err says that the pool was closed. Package sql has
-// no value for one of the two ways in which it says so.
+// isClosed reports whether err says that the pool was closed. Package sql has no value for one of its two ways to
+// say so.
 func isClosed(err error) bool {
 	return errors.Is(err, sql.ErrConnDone) || err.Error() == "sql: database is closed"
 }
 
-// code returns SQLite's primary result code, or 0 if err has none.
+// code returns SQLite's primary result code, or 0.
 func code(err error) int { return extendedCode(err) & 0xff }
 
 func extendedCode(err error) int {
@@ -125,16 +124,15 @@ func extendedCode(err error) int {
 	return 0
 }
 
-// SQLite says of a disk that does not give a page, as of a page that makes no
-// sense, that the database is damaged. Who believes that throws the work of a
-// day away for a cable. So the files are looked at a second time, for a few
-// seconds at most, and not more often than every minute.
+// SQLite calls a database damaged both when a page makes no sense and when the disk does not deliver it. People who
+// believe that may discard a day's work because of a loose cable. So the files are examined once more, for a few
+// seconds at most, and at most once a minute.
 const (
 	lookFor   = 3 * time.Second
 	lookEvery = time.Minute
 )
 
-// file is a file of SQLite, with what was found when it was last examined.
+// file is a file of SQLite, with the finding of its last examination.
 type file struct {
 	path string
 
@@ -155,9 +153,8 @@ func (f *file) secondLook() diagnosis {
 	return f.found
 }
 
-// examine finds out whether the disk fails or the database is damaged. read
-// reads the files, and check has SQLite look at them; both give up when their
-// context ends.
+// examine finds out whether the disk fails or the database is damaged. read reads the files; check has SQLite look
+// at them; both give up when their context ends.
 func examine(path string, read, check func(ctx context.Context, path string) error) diagnosis {
 	ctx, cancel := context.WithTimeout(context.Background(), lookFor)
 	defer cancel()

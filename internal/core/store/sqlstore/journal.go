@@ -12,9 +12,8 @@ import (
 	"github.com/perdure/perdure/internal/core/store"
 )
 
-// The bounds of what an iteration over a journal reads at a time. It holds
-// neither a connection nor a transaction while its caller works, so a slow
-// caller hinders nobody, and may call the store.
+// Bounds for one read of a journal iteration. The iteration holds no connection and no transaction while its caller
+// works, so a slow caller blocks nobody, and may call the store.
 const (
 	maxChunkEntries = 500
 	maxChunkBytes   = 1 << 20
@@ -38,13 +37,13 @@ func (s *Store) Journal(ctx context.Context, id string, part store.Range) iter.S
 	}
 }
 
-// cursor is what is left to read of a journal.
+// cursor is the part of a journal that is still to be read.
 type cursor struct {
 	id       string
 	from, to int64
 	reverse  bool
 	left     int   // at most this many entries
-	last     int64 // the number of the entry read last; zero before the first
+	last     int64 // the number of the last entry read; zero before the first
 	done     bool
 }
 
@@ -59,7 +58,7 @@ func newCursor(id string, part store.Range) *cursor {
 	return c
 }
 
-// next returns the next entries, and with an error those before it.
+// next returns the next entries; with an error, those before it.
 func (c *cursor) next(ctx context.Context, r *reader) (chunk []store.Entry, err error) {
 	stmt := r.journal
 	if c.reverse {
@@ -91,8 +90,8 @@ func (c *cursor) next(ctx context.Context, r *reader) (chunk []store.Entry, err 
 	return chunk, nil
 }
 
-// begins is why a journal that is read backwards ends before its beginning. It
-// may have been deleted meanwhile.
+// begins explains why a journal that is read backwards ends before its beginning. It may have been deleted
+// meanwhile.
 func (c *cursor) begins(ctx context.Context, r *reader) error {
 	_, err := r.one(r.row.QueryRowContext(ctx, c.id))
 	if errors.Is(err, store.ErrNotFound) {
@@ -101,7 +100,7 @@ func (c *cursor) begins(ctx context.Context, r *reader) error {
 	return cmp.Or(err, c.missing(c.last-1))
 }
 
-// scan reads an entry, which must be the next one and what was written.
+// scan reads an entry and checks its place and its sum.
 func (c *cursor) scan(rows *sql.Rows) (e store.Entry, err error) {
 	v := make(values, 3)
 	if err := rows.Scan(v.places()...); err != nil {
@@ -123,8 +122,7 @@ func (c *cursor) scan(rows *sql.Rows) (e store.Entry, err error) {
 	return e, nil
 }
 
-// follows is the number of the entry that must come next; zero if any may, as
-// nobody knows which is the last.
+// follows is the number that the next entry must have; zero if any may, since nobody knows the last one.
 func (c *cursor) follows() int64 {
 	if c.reverse {
 		return max(c.last-1, 0)

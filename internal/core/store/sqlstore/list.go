@@ -11,9 +11,9 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// A list walks one index in the order of ids and stops when it has enough. The
-// index holds most of what a row may be restricted by, so that what is passed
-// over on the way is not looked up. Names are found first, if they are few.
+// A list walks one index in the order of ids and stops when it has enough. The index holds most members of a row
+// that a query may restrict, so rows that do not match need no look-up. Names are looked up first, if few
+// executions have them.
 
 // List implements [store.Store].
 func (s *Store) List(ctx context.Context, q store.Query) ([]*store.Row, error) {
@@ -31,16 +31,16 @@ func (s *Store) List(ctx context.Context, q store.Query) ([]*store.Row, error) {
 		}
 	}
 	if len(candidates) > maxCandidates {
-		candidates = nil // too many to begin with
+		candidates = nil // too many
 	}
 	return s.readers.list(ctx, &q, candidates)
 }
 
-// maxCandidates is up to how many executions of a name are looked at one by
-// one. If there are more, a walk in the order of ids soon meets enough of them.
+// maxCandidates is the largest number of executions of a name that are looked at one by one. With more, a walk in
+// the order of ids soon meets enough of them.
 const maxCandidates = 1000
 
-// The functions that there are, found one after the other in an index.
+// All functions, found one after the other in an index.
 const sqlFunctions = `WITH RECURSIVE functions (function) AS (
 		SELECT min(function) FROM executions
 		UNION ALL
@@ -55,8 +55,8 @@ const (
 		WHERE name >= $1 AND name <= $2 AND function = $4 LIMIT $3`
 )
 
-// candidates returns the ids of the executions with the name that q wants, of
-// any function if q has none; one more than maxCandidates at most.
+// candidates returns the ids of executions with the name that q asks for: at most maxCandidates and one more.
+// Without a function in q, of all functions.
 func (r *reader) candidates(ctx context.Context, q *store.Query) ([]string, error) {
 	first, last := q.Name, q.Name
 	if q.Name == "" {
@@ -82,9 +82,8 @@ func (r *reader) candidates(ctx context.Context, q *store.Query) ([]string, erro
 	return ids, rows.Err()
 }
 
-// list reads what q selects, among the candidates only if there are any. Of
-// several statuses each is read for itself where their index is walked, as
-// together they are in no order there.
+// list reads the rows that q selects, among the candidates if there are any. In the index by status, several
+// statuses together are not in order, so each is read by itself.
 func (r *reader) list(ctx context.Context, q *store.Query, candidates []string) ([]*store.Row, error) {
 	if len(q.Statuses) < 2 || len(candidates) > 0 || walked(q) != "executions_status" {
 		query, args := listing(q, candidates)
@@ -108,9 +107,8 @@ func (r *reader) list(ctx context.Context, q *store.Query, candidates []string) 
 	return found[:min(q.Limit, len(found))], nil
 }
 
-// walked names the index that a list without candidates walks; empty is the
-// table itself. Most executions end SUCCEEDED: a function's are found sooner
-// among its own than among all of that status.
+// walked names the index that a list without candidates walks; empty is the table itself. Most executions end
+// SUCCEEDED, so a function's are found sooner in its own index than in that of the status.
 func walked(q *store.Query) string {
 	switch {
 	case q.Doing != 0 || q.Since != 0:
@@ -123,8 +121,8 @@ func walked(q *store.Query) string {
 	return ""
 }
 
-// listing writes q in SQL. What walks an index stands in a query of its own,
-// in which SQLite need not look up the rows that it passes over.
+// listing writes q in SQL. The walk of an index is a query of its own, so that SQLite does not look up rows that do
+// not match.
 func listing(q *store.Query, candidates []string) (string, []any) {
 	c := conditionsOf(q)
 	order := "DESC"
@@ -134,7 +132,7 @@ func listing(q *store.Query, candidates []string) (string, []any) {
 	index := walked(q)
 	if len(candidates) > 0 {
 		index = ""
-		ids, _ := json.Marshal(candidates) // of strings, it cannot fail
+		ids, _ := json.Marshal(candidates) // strings cannot fail
 		c.add("id IN (SELECT value FROM json_each($%d))", string(ids))
 	}
 	c.args = append(c.args, q.Limit)
@@ -146,7 +144,6 @@ func listing(q *store.Query, candidates []string) (string, []any) {
 		columns, index, tail, order), c.args
 }
 
-// conditions are joined by AND.
 type conditions struct {
 	all  []string
 	args []any
@@ -158,7 +155,6 @@ func (c *conditions) add(condition string, arg any) {
 	c.all = append(c.all, fmt.Sprintf(condition, len(c.args)))
 }
 
-// conditionsOf writes what q restricts.
 func conditionsOf(q *store.Query) *conditions {
 	c := &conditions{all: []string{"TRUE"}}
 	for _, text := range []struct{ condition, value string }{
@@ -173,7 +169,7 @@ func conditionsOf(q *store.Query) *conditions {
 	}
 	c.statuses(q.Statuses)
 	if q.Doing != 0 || q.Since != 0 {
-		c.all = append(c.all, "doing > 0") // literally, for its partial index
+		c.all = append(c.all, "doing > 0") // a literal, for the partial index
 	}
 	if q.Doing != 0 {
 		c.add("doing & $%d != 0", int64(q.Doing))
@@ -186,7 +182,7 @@ func conditionsOf(q *store.Query) *conditions {
 }
 
 func (c *conditions) statuses(statuses []protocol.ExecutionStatus) {
-	if len(statuses) == 1 { // equality lets the index's order be seen
+	if len(statuses) == 1 { // with equality SQLite sees the index's order
 		c.add("status = $%d", string(statuses[0]))
 		return
 	}

@@ -11,20 +11,19 @@ import (
 	"github.com/perdure/perdure/internal/files/filelock"
 )
 
-// LockFile is the name of the file in a data directory by whose lock its owner
-// is known. The file stays and means nothing.
+// LockFile is the file in a data directory whose lock names the owner. The file stays and means nothing without a
+// lock.
 const LockFile = "perdure.lock"
 
-// Lock keeps a data directory to one owner: a Store, or whoever touches its
-// files without one. The system drops it when the process ends, however it ends.
+// Lock keeps a data directory to one owner: a Store, or a program that touches its files without one. The system
+// drops the lock when the process ends, however it ends.
 type Lock struct {
 	dir  string // absolute
 	file *os.File
 }
 
-// TakeLock makes the directory dir, if need be, and locks it. Others who find it
-// locked are told owner, such as "pid 4711, http://127.0.0.1:3001". While
-// somebody else has the lock it fails with a [store.LockedError].
+// TakeLock locks the directory dir, which it makes if need be. owner is told to others who find it locked, such as
+// "pid 4711, http://127.0.0.1:3001". While somebody else has the lock it fails with a [store.LockedError].
 func TakeLock(dir, owner string) (*Lock, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -49,7 +48,7 @@ func TakeLock(dir, owner string) (*Lock, error) {
 	return l, nil
 }
 
-// readOwner is for a message: whatever goes wrong, the owner is unknown.
+// readOwner reads for a message only: after any error the owner is unknown.
 func readOwner(path string) string {
 	f, err := os.Open(path)
 	if err != nil {
@@ -72,6 +71,6 @@ func (l *Lock) setOwner(owner string) error {
 
 // Release gives the directory back.
 func (l *Lock) Release() error {
-	_ = l.file.Truncate(0) // nobody owns it now; the text is only a courtesy
+	_ = l.file.Truncate(0) // a courtesy: nobody owns it now
 	return l.file.Close()
 }

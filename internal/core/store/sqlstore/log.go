@@ -16,15 +16,12 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// What functions write is kept in a file of its own, which is not flushed to
-// the disk with each commit, so that it never gets in the way of checkpoints.
-// The file is opened when it is first needed. If it is damaged it is put aside
-// and begun anew: nothing but people depends on it. Another program's stays.
+// Functions' output is in a file of its own. Commits to it are not flushed to the disk, so it never delays
+// checkpoints. The file is opened when first needed. A damaged one is put aside and begun anew, since only people
+// depend on it. A file of another program stays as it is.
 //
-// A row is what one call added. "upto" counts the bytes of all rows of the
-// execution up to and with this one, also of those that are gone: so two rows
-// tell the size of a log. A row that is not what was written is told as one line
-// that says so.
+// A row is the output of one call. "upto" counts the bytes of all rows of the execution up to and with this one,
+// deleted ones too, so two rows tell the size of a log. A damaged row reads as one line that says so.
 const logSchema = `
 CREATE TABLE lines (
 	id    TEXT    NOT NULL,
@@ -46,7 +43,6 @@ const (
 		AND first >= coalesce((SELECT max(first) FROM lines WHERE id = $1 AND first <= $2), 0) ORDER BY first`
 )
 
-// logs is the file of the logs.
 type logs struct {
 	*file
 	logger *slog.Logger
@@ -56,8 +52,7 @@ type logs struct {
 	closed bool
 }
 
-// pool returns the database, opened. Without create it is nil if there is no
-// file yet. l.mu is held.
+// poolLocked returns the database, opened. Without create it is nil if there is no file yet. l.mu is held.
 func (l *logs) poolLocked(ctx context.Context, create bool) (*sql.DB, error) {
 	if l.closed {
 		return nil, store.ErrClosed
@@ -82,7 +77,7 @@ func (l *logs) poolLocked(ctx context.Context, create bool) (*sql.DB, error) {
 	return db, nil
 }
 
-// logsID says whose the file is; see [applicationID].
+// logsID marks the file as ours; see [applicationID].
 const logsID = 0x5045524c // "PERL"
 
 func prepareLogs(ctx context.Context, db *sql.DB) error {
@@ -102,8 +97,8 @@ func prepareLogs(ctx context.Context, db *sql.DB) error {
 	return err
 }
 
-// use runs f on the database. A database that turns out to be damaged is begun
-// anew, and f runs again. Without create f does not run if there is none.
+// use runs f on the database. If the database turns out to be damaged, it is begun anew and f runs again. Without
+// create, f does not run if there is no file.
 func (l *logs) use(ctx context.Context, create bool, f func(db *sql.DB) error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -128,7 +123,7 @@ func (l *logs) tryLocked(ctx context.Context, create bool, f func(db *sql.DB) er
 	return l.fault(err)
 }
 
-// putAsideLocked gives the database another name, which nobody has.
+// putAsideLocked gives the database a new, unused name.
 func (l *logs) putAsideLocked(aside string) {
 	if l.db != nil {
 		l.db.Close()
@@ -248,7 +243,6 @@ func logSum(id string, first int64, data []byte) uint32 {
 	return e.Sum(id)
 }
 
-// readLines returns the lines of a row.
 func readLines(id string, first, sum int64, data []byte) []store.LogLine {
 	lines, err := decodeLines(first, data)
 	if err != nil || sum != int64(logSum(id, first, data)) {
@@ -257,7 +251,6 @@ func readLines(id string, first, sum int64, data []byte) []store.LogLine {
 	return lines
 }
 
-// deleteLog removes an execution's log.
 func (s *Store) deleteLog(ctx context.Context, id string) error {
 	return s.logs.use(ctx, false, func(db *sql.DB) error {
 		_, err := db.ExecContext(ctx, sqlLogDelete, id)
@@ -265,7 +258,6 @@ func (s *Store) deleteLog(ctx context.Context, id string) error {
 	})
 }
 
-// storedLine is a line in a row.
 type storedLine struct {
 	Time      protocol.Timestamp `json:"t"`
 	RequestID string             `json:"r,omitempty"`

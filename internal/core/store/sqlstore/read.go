@@ -94,8 +94,7 @@ func (r *reader) all(rows *sql.Rows, err error) ([]*store.Row, error) {
 	return found, r.fault(rows.Err())
 }
 
-// scan reads the columns. What stands in a column may be of another type than
-// was written, which is a damage like any other.
+// scan reads the columns. A value of another type than was written is damage like any other.
 func scan(into func(dest ...any) error) (*store.Row, error) {
 	var r store.Row
 	v := make(values, 16)
@@ -113,11 +112,10 @@ func scan(into func(dest ...any) error) (*store.Row, error) {
 	return &r, nil
 }
 
-// values are what the columns of a row hold, whatever their type. What is not of
-// the type that is asked for is as nothing.
+// values are the columns of a row. A value of the wrong type reads as zero.
 type values []any
 
-// places returns where to put them.
+// places returns pointers to scan into.
 func (v values) places() []any {
 	places := make([]any, len(v))
 	for i := range v {
@@ -130,7 +128,7 @@ func (v values) text(i int) string { s, _ := v[i].(string); return s }
 func (v values) int(i int) int64   { n, _ := v[i].(int64); return n }
 func (v values) blob(i int) []byte { b, _ := v[i].([]byte); return b }
 
-// Count implements [store.Store]. It reads an index that has all it needs.
+// Count implements [store.Store]. It reads only an index.
 func (s *Store) Count(ctx context.Context, statuses []protocol.ExecutionStatus) ([]store.Count, error) {
 	query, args := counting(statuses)
 	rows, err := s.readers.db.QueryContext(ctx, query, args...)
@@ -162,11 +160,10 @@ func counting(statuses []protocol.ExecutionStatus) (string, []any) {
 
 // Stats is what a store has counted since it was opened.
 type Stats struct {
-	Commit metrics.Distribution // seconds that a transaction took until it was durable
+	Commit metrics.Distribution // seconds until a transaction was durable
 	Group  metrics.Distribution // commits and other changes in one transaction
 }
 
-// counters are what the writer counts.
 type counters struct{ commit, group *metrics.Histogram }
 
 func newCounters() counters {
@@ -176,13 +173,13 @@ func newCounters() counters {
 	}
 }
 
-// Stats returns what the store has counted.
+// Stats returns the store's counts.
 func (s *Store) Stats() Stats {
 	c := &s.writer.counters
 	return Stats{Commit: c.commit.Read(), Group: c.group.Read()}
 }
 
-// Size is how many bytes the database takes on disk, its log included.
+// Size is the size of the database on disk, with its log.
 func (s *Store) Size() (bytes int64) {
 	for _, suffix := range []string{"", "-wal"} {
 		if info, err := os.Stat(s.writer.path + suffix); err == nil {
@@ -192,11 +189,10 @@ func (s *Store) Size() (bytes int64) {
 	return bytes
 }
 
-// openStatuses are those of executions that have not ended.
 var openStatuses = []protocol.ExecutionStatus{protocol.ExecutionRunning, protocol.ExecutionPausing, protocol.ExecutionPaused}
 
-// CountOpen counts the executions that have not ended, by status. It looks at
-// each of them in an index: 100,000 take some milliseconds.
+// CountOpen counts the executions that have not ended, by status. It reads an index: 100,000 take some
+// milliseconds.
 func (s *Store) CountOpen(ctx context.Context) (map[protocol.ExecutionStatus]int64, error) {
 	counts := make(map[protocol.ExecutionStatus]int64, len(openStatuses))
 	for _, status := range openStatuses {

@@ -21,22 +21,17 @@ const (
 	schemaVersion = 6
 )
 
-// The journal keeps its entries in the order of arrival, with an index beside
-// it: entries of all executions share the last page, which for small entries
-// makes a commit a third cheaper than a journal clustered by execution, where
-// each one touches a page of its own. Reading an execution back costs about
-// half as much again; that happens far less often.
+// The journal keeps its entries in order of arrival, with an index beside it: entries of all executions share the
+// last page. For small entries this makes a commit a third cheaper than a journal clustered by execution, where
+// each entry touches a page of its own. Reading an execution back costs half as much again, but is much rarer.
 //
-// Executions are clustered by id, in which order they start and are listed. The
-// indexes for lists hold what a list may be restricted by besides, so that a
-// search passes over what it does not want without looking it up. What an
-// execution is doing stands behind its id there, so that a change stays where
-// it was: it comes with every invocation.
+// Executions are clustered by id, the order in which they start and are listed. The indexes for lists also hold the
+// other members that a list may restrict, so a search passes over rows without looking them up. Doing comes after
+// the id there, so a change, which every invocation brings, moves nothing.
 //
-// What there is to do is found by what it waits for: a moment, an invocation or
-// a call of one function version, the end of retention. Each is an index of its
-// own, so that a million rows that wait for a function are not between the
-// engine and one that waits for nothing.
+// Work is found by what it waits for: a moment, an invocation or a call of one function version, the end of
+// retention. Each has an index of its own, so a million rows that wait for a function do not stand before one that
+// waits for nothing.
 //
 // The sums are those of package store.
 const schema = `
@@ -105,25 +100,23 @@ type sqlite struct {
 	durability Durability
 }
 
-// The write-ahead log is copied into the database when it has checkpointPages
-// pages of 4 KiB. It is then written anew from its start, unless a reader was
-// in the way; if readers were in the way for too long, we wait for them.
+// The write-ahead log is copied into the database when it has checkpointPages pages of 4 KiB, and then written anew
+// from its start, unless a reader is in the way. If readers are in the way for too long, we wait for them.
 const (
 	checkpointPages = 4000 // 16 MB
 	tooManyPages    = 4 * checkpointPages
 )
 
-// makePrivate makes a new file that nobody but its owner can read: SQLite would
-// let everybody who can enter the directory, and gives the files beside it the
-// same mode. What stands in the way SQLite meets, too, and says better.
+// makePrivate makes a new file that only its owner can read; SQLite would let in everybody who can enter the
+// directory. The files beside it get the same mode. On any error, SQLite meets the cause, too, and says it better.
 func (f sqlite) makePrivate() {
 	if file, err := os.OpenFile(f.path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600); err == nil {
 		file.Close()
 	}
 }
 
-// connect opens a pool of at most n connections that begin with the pragmas. They
-// make no file: where one was removed beneath us, they would find an empty one.
+// connect opens a pool of at most n connections that begin with the pragmas. They make no file: where somebody
+// removed ours, they would find an empty one.
 func (f sqlite) connect(n int, pragmas ...string) (*sql.DB, error) {
 	u := url.URL{Scheme: "file", Path: filepath.ToSlash(f.path)}
 	if !strings.HasPrefix(u.Path, "/") { // a drive letter
@@ -139,9 +132,8 @@ func (f sqlite) connect(n int, pragmas ...string) (*sql.DB, error) {
 	return db, nil
 }
 
-// forReading opens the readers' pool, all of it at once: a connection that is
-// opened later would be to whatever is at the path by then. The file must have
-// its schema.
+// forReading opens all connections of the readers' pool at once: a later one would open whatever is at the path by
+// then. The file must have its schema.
 func (f sqlite) forReading(ctx context.Context) (*sql.DB, error) {
 	n := max(4, runtime.GOMAXPROCS(0))
 	db, err := f.connect(n, "query_only(1)", "cache_size(-4000)")
@@ -151,7 +143,7 @@ func (f sqlite) forReading(ctx context.Context) (*sql.DB, error) {
 	for range n {
 		conn, err := db.Conn(ctx)
 		if err == nil {
-			defer conn.Close() // which puts it into the pool
+			defer conn.Close() // puts it back into the pool
 			err = conn.PingContext(ctx)
 		}
 		if err != nil {
@@ -162,14 +154,14 @@ func (f sqlite) forReading(ctx context.Context) (*sql.DB, error) {
 	return db, nil
 }
 
-// forWriting opens the one connection that writes, and gives a new file its
-// schema. It changes nothing in a file that is not ours.
+// forWriting opens the one connection that writes, and gives a new file its schema. It does not change a file that
+// is not ours.
 func (f sqlite) forWriting(ctx context.Context) (*sql.DB, error) {
 	synchronous := [...]string{Power: "FULL", Process: "NORMAL", None: "OFF"}[f.durability]
 	f.makePrivate()
 	db, err := f.connect(1, "cache_size(-16000)", "synchronous("+synchronous+")",
 		"wal_autocheckpoint(0)",         // the writer decides
-		"journal_size_limit(100000000)") // of a log that grew beyond measure
+		"journal_size_limit(100000000)") // of a log that grew too large
 	if err != nil {
 		return nil, err
 	}
@@ -196,11 +188,11 @@ func (f sqlite) prepare(ctx context.Context, db *sql.DB) error {
 	case version > schemaVersion:
 		return fmt.Errorf("the database was written by a newer perdure (schema %d, this one knows %d): update perdure, or choose another data directory", version, schemaVersion)
 	}
-	_, err = db.ExecContext(ctx, "PRAGMA journal_mode = WAL") // kept in the file, so only now
+	_, err = db.ExecContext(ctx, "PRAGMA journal_mode = WAL") // only now: it is stored in the file
 	return err
 }
 
-// identify reads the head of the file, and how many tables and indexes it has.
+// identify reads the head of the file, and the number of its tables and indexes.
 func identify(ctx context.Context, db *sql.DB) (id, version, objects int64, err error) {
 	err = errors.Join(
 		db.QueryRowContext(ctx, "PRAGMA application_id").Scan(&id),
@@ -222,7 +214,7 @@ func create(ctx context.Context, db *sql.DB) error {
 	return tx.Commit()
 }
 
-// pagesWritten returns how many pages conn has written since it was last asked.
+// pagesWritten returns how many pages conn has written since the last call.
 func pagesWritten(conn *sql.Conn) (pages int, err error) {
 	err = conn.Raw(func(c any) error {
 		pages, _, err = c.(driver.DBStatus).Status(driver.DBStatusCacheWrite, true)
@@ -231,25 +223,24 @@ func pagesWritten(conn *sql.Conn) (pages int, err error) {
 	return pages, err
 }
 
-// checkpoint copies the write-ahead log into the database, as far as readers
-// let it, and returns the length of the log in pages.
+// checkpoint copies the write-ahead log into the database, as far as readers let it, and returns the length of the
+// log in pages.
 func checkpoint(conn *sql.Conn, mode string) (pages int, err error) {
 	var busy, copied int
 	err = conn.QueryRowContext(context.Background(), "PRAGMA wal_checkpoint("+mode+")").Scan(&busy, &pages, &copied)
 	return pages, err
 }
 
-// Durability says what a commit survives once it was acknowledged.
+// Durability says what an acknowledged commit survives.
 type Durability int
 
 const (
 	// Power survives the loss of power: every commit waits for the disk.
 	Power Durability = iota
-	// Process survives the death of the process. The loss of power may cost
-	// the latest commits, but leaves the database whole.
+	// Process survives the death of the process. A loss of power may cost the latest commits, but leaves the
+	// database intact.
 	Process
-	// None survives the death of the process too, but the loss of power may
-	// cost the whole database.
+	// None survives the death of the process, too, but a loss of power may cost the whole database.
 	None
 )
 

@@ -1,12 +1,10 @@
-// Package sqlstore keeps executions in an SQL database: an SQLite file in a
-// directory of its own.
+// Package sqlstore keeps executions in an SQL database: an SQLite file in a directory of its own.
 //
-// One goroutine writes. It takes whatever commits have queued while it wrote
-// the ones before, and makes them durable together, so that under load many
-// commits share one flush of the disk, and a single commit never waits for
-// company. Readers use connections of their own and see what was committed.
+// One goroutine writes. It makes the commits that queued during the last write durable together, so under load many
+// commits share one flush of the disk, and a single commit never waits for company. Readers have connections of
+// their own and see committed data.
 //
-// What belongs to SQLite rather than to SQL is in sqlite.go.
+// sqlite.go holds what is about SQLite rather than SQL.
 package sqlstore
 
 import (
@@ -30,11 +28,11 @@ const Database = "perdure.db"
 type Options struct {
 	// Durability says what a commit survives; the default is [Power].
 	Durability Durability
-	// Owner tells those who find the directory locked who has it, such as
-	// "pid 4711, http://127.0.0.1:3001". See [Store.SetOwner].
+	// Owner is the text for others who find the directory locked, such as "pid 4711, http://127.0.0.1:3001". See
+	// [Store.SetOwner].
 	Owner string
-	// Lock is that of the directory, if the opener has it already. The store
-	// gives it back in the end, also if Open fails; nil to take it.
+	// Lock is the directory's lock, if the opener has it already; nil to take it. The store releases it in the end,
+	// also if Open fails.
 	Lock *Lock
 	// Logger hears of trouble that no caller can be told; nil for silence.
 	Logger *slog.Logger
@@ -43,7 +41,7 @@ type Options struct {
 // Store is a [store.Store] in an SQL database.
 type Store struct {
 	lock    *Lock
-	opened  fs.FileInfo // the database, as it was found
+	opened  fs.FileInfo // the database file as it was opened
 	unwatch func()      // ends the watch, and waits for it
 	readers *reader
 	writer  *writer
@@ -56,9 +54,8 @@ type Store struct {
 
 var _ store.Store = (*Store)(nil)
 
-// Open opens the database in the directory dir; it makes both if need be. It
-// fails with a [store.LockedError] while another Store has the directory open,
-// in this process or another.
+// Open opens the database in the directory dir, and makes both if need be. It fails with a [store.LockedError]
+// while another Store, in any process, has the directory open.
 func Open(ctx context.Context, dir string, opts *Options) (*Store, error) {
 	if opts == nil {
 		opts = &Options{}
@@ -102,8 +99,7 @@ func (s *Store) open(ctx context.Context, path string, opts *Options) (err error
 	return nil
 }
 
-// SetOwner replaces the text that others see when they find the directory
-// locked: an opener may know only later at which address it can be reached.
+// SetOwner replaces the text for others who find the directory locked: an opener may learn its address only later.
 func (s *Store) SetOwner(owner string) error { return s.lock.setOwner(owner) }
 
 // Close implements [store.Store].
@@ -112,8 +108,7 @@ func (s *Store) Close() error {
 	return s.closed
 }
 
-// release undoes what Open has done so far. The readers go first, because the
-// writer can empty the write-ahead log only when nobody reads from it.
+// release undoes Open. The readers go first: the writer can empty the write-ahead log only when nobody reads it.
 func (s *Store) release() error {
 	var errs []error
 	if s.unwatch != nil {
@@ -146,8 +141,7 @@ func (s *Store) Commit(ctx context.Context, writes ...store.Write) error {
 	return s.writer.do(ctx, size, func(tx *transaction) error { return tx.commit(writes) })
 }
 
-// statements prepares what a connection runs again and again. The first error
-// sticks, so that callers check once.
+// statements prepares statements for a connection. The first error sticks, so that callers check once.
 type statements struct {
 	prepare func(ctx context.Context, query string) (*sql.Stmt, error)
 	all     []*sql.Stmt

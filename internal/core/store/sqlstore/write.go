@@ -10,8 +10,7 @@ import (
 	"github.com/perdure/perdure/internal/core/store"
 )
 
-// The fence is in the insert: an entry goes in only behind the one before it,
-// and only if its place is free.
+// The fence is in the insert: an entry goes in only behind the one before it, and only if its place is free.
 const (
 	sqlAppend = `INSERT INTO journal (id, seq, sum, data)
 		SELECT $1, $2, $3, $4 WHERE EXISTS (SELECT 1 FROM journal WHERE id = $1 AND seq = $2 - 1)
@@ -22,8 +21,7 @@ const (
 	sqlUpdate = `UPDATE executions SET status = $2, closed = $3, due = $4, wanted = $5, expires = $6, doing = $7, since = $8, state_sum = $9 WHERE id = $1`
 )
 
-// transaction runs statements on the writer's connection, between begin and
-// end or rollback.
+// transaction runs statements on the writer's connection, between begin and end or rollback.
 type transaction struct {
 	statements statements
 
@@ -49,15 +47,14 @@ func newTransaction(ctx context.Context, conn *sql.Conn) (*transaction, error) {
 	return tx, s.err
 }
 
-// close lets go of the statements. Without that SQLite would keep the
-// connection, which package sql does only for statements of its pool.
+// close closes the statements. Otherwise SQLite would keep the connection; package sql does this only for
+// statements of its pool.
 func (tx *transaction) close() { tx.statements.close() }
 
 func (tx *transaction) begin() error { return run(tx.beginning) }
 func (tx *transaction) end() error   { return run(tx.ending) }
 
-// rollback undoes everything since begin. It fails if a statement's error has
-// already done so.
+// rollback undoes everything since begin. It fails if a statement's error has done so already.
 func (tx *transaction) rollback() { _ = run(tx.rollingBack) }
 
 func run(stmt *sql.Stmt) error {
@@ -65,8 +62,7 @@ func run(stmt *sql.Stmt) error {
 	return err
 }
 
-// commit applies the writes of one job. After ErrConflict the transaction
-// holds none of them.
+// commit applies the writes of one job. After ErrConflict the transaction holds none of them.
 func (tx *transaction) commit(writes []store.Write) error {
 	if len(writes) == 1 {
 		return tx.write(&writes[0])
@@ -86,8 +82,7 @@ func (tx *transaction) commit(writes []store.Write) error {
 	return run(tx.unmark)
 }
 
-// write applies one write. The statement that can lose comes first, so a
-// conflict leaves nothing behind.
+// write applies one write. The statement that can conflict comes first, so a conflict leaves nothing behind.
 func (tx *transaction) write(w *store.Write) error {
 	write := tx.writeNext
 	if w.Entry.Seq == 1 {
@@ -123,7 +118,7 @@ func (tx *transaction) writeFirst(w *store.Write) error {
 	}
 	sum := w.Entry.Sum(w.ID)
 	err = changed(tx.start.Exec(w.ID, sum, blob(w.Entry.Data)))
-	if errors.Is(err, store.ErrConflict) { // only what a deletion left can be there
+	if errors.Is(err, store.ErrConflict) { // only remains of a deletion can be there
 		if err = tx.restart(w.ID); err == nil {
 			_, err = tx.start.Exec(w.ID, sum, blob(w.Entry.Data))
 		}

@@ -11,8 +11,8 @@ import (
 	"github.com/perdure/perdure/internal/core/store"
 )
 
-// The bounds of a group. They keep a transaction in memory and the wait of its
-// first job short; far smaller groups already pay for the disk.
+// The bounds of a group keep a transaction in memory and its first job's wait short; far smaller groups already pay
+// for the disk.
 const (
 	maxGroupJobs  = 512
 	maxGroupBytes = 8 << 20
@@ -25,7 +25,7 @@ type writer struct {
 	db    *sql.DB
 	conn  *sql.Conn
 	tx    *transaction
-	pages int // in the write-ahead log since its last checkpoint
+	pages int // in the write-ahead log since SQLite's last checkpoint
 
 	counters counters
 
@@ -35,7 +35,6 @@ type writer struct {
 	done   chan struct{} // closed when run has returned
 }
 
-// job is a change that someone waits for.
 type job struct {
 	ctx    context.Context
 	size   int // about how many bytes it writes
@@ -68,7 +67,7 @@ func (w *writer) connect(ctx context.Context, file sqlite) (err error) {
 	return err
 }
 
-// disconnect undoes what connect has done so far.
+// disconnect undoes connect, as far as that came.
 func (w *writer) disconnect() error {
 	var errs []error
 	if w.tx != nil {
@@ -83,9 +82,8 @@ func (w *writer) disconnect() error {
 	return errors.Join(errs...)
 }
 
-// do has the writer apply a change, and returns when it is durable or failed.
-// It does not return before, even if ctx ends: the writer may be reading what
-// the caller owns.
+// do has the writer apply a change, and returns when it is durable or failed, even if ctx ends before: the writer
+// may be reading the caller's memory.
 func (w *writer) do(ctx context.Context, size int, apply func(*transaction) error) error {
 	j := &job{ctx: ctx, size: size, apply: apply, answer: make(chan error, 1)}
 	if err := w.send(j); err != nil {
@@ -137,8 +135,7 @@ func (w *writer) collect(first *job) []*job {
 	return group
 }
 
-// commit makes a group durable in one transaction. If one of its jobs spoils
-// that, each gets a transaction of its own.
+// commit makes a group durable in one transaction. If a job spoils that, each gets a transaction of its own.
 func (w *writer) commit(group []*job) {
 	err := w.transact(group)
 	if _, spoilt := errors.AsType[spoiltError](err); !spoilt || len(group) == 1 {
@@ -161,14 +158,13 @@ func (w *writer) settle(group []*job, err error) {
 	}
 }
 
-// spoiltError is why a transaction failed of which nothing was kept, and whose
-// other jobs may do better without the one that spoilt it.
+// spoiltError is the failure of a transaction that kept nothing, and whose other jobs may succeed without the one
+// that spoilt it.
 type spoiltError struct{ error }
 
 func (e spoiltError) Unwrap() error { return e.error }
 
-// transact leaves in the jobs how each fared, unless the whole transaction
-// fails.
+// transact sets the outcome of each job, unless the whole transaction fails.
 func (w *writer) transact(group []*job) error {
 	if err := w.tx.begin(); err != nil {
 		w.tx.rollback()
@@ -197,14 +193,13 @@ func (j *job) run(tx *transaction) error {
 	return j.apply(tx)
 }
 
-// isAnswer tells the outcomes of a job that left the transaction as it was
-// from those after which it cannot go on.
+// isAnswer reports whether err is a job's outcome that left the transaction intact.
 func isAnswer(err error) bool {
 	return errors.Is(err, store.ErrConflict) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
-// trim keeps the write-ahead log short. No one waits for it but the next group.
-// If it fails, the log grows, and it tries again later.
+// trim keeps the write-ahead log short. Only the next group waits for it. After a failure the log grows, and trim
+// tries again later.
 func (w *writer) trim() {
 	written, err := pagesWritten(w.conn)
 	w.pages += written
@@ -221,7 +216,7 @@ func (w *writer) trim() {
 	}
 }
 
-// close lets the jobs finish that were sent, and empties the log.
+// close lets the sent jobs finish, and empties the log.
 func (w *writer) close() error {
 	w.mu.Lock()
 	w.closed = true
