@@ -1,11 +1,7 @@
 // Package adminapi is Perdure's own API, for what the Lambda API has no route
 // for: finding executions across functions, explaining them, copying them,
 // looking after the engine's data. It stands beside the Lambda API on the same
-// port, under /perdure/, and both its sides are here, so that the shapes stand
-// once:
-//
-//   - [New] is the server, a handler in front of the engine;
-//   - [Client] is what the command uses.
+// port, under /perdure/. Its shapes are here; internal/client has the methods that ask for them.
 //
 // # Requests
 //
@@ -17,13 +13,12 @@
 // # Errors
 //
 // A refusal looks as the Lambda API's do: a status, the code in the header
-// x-amzn-ErrorType, the message in the body. [Client] returns it as a
+// x-amzn-ErrorType, the message in the body. The client returns it as a
 // *[protocol.Error].
 //
 // # Adding a route
 //
-// A route is a line of the table in route.go, which says who may use it. A group
-// of routes is a file: its shapes, its handlers and the client's methods. What the
-// handlers need of the engine is an interface in that file, which [Engine]
-// embeds.
+// A route is a line of the table in route.go, which says who may use it, a handler with its shapes in the file of its
+// group, and a method in internal/client/operators.go. What the handlers of a group need of the engine is an interface
+// in that file, which [Engine] embeds.
 package adminapi

@@ -11,7 +11,7 @@
 //	authenticate.go   who sends it? Signatures, and login.go for people
 //	authorize.go      which route do they ask for, and may they?
 //
-// What a path means, and who may use it, is declared by its face, see package [route]; own.go has the few routes of
+// What a path means, and who may use it, is declared by its face, see package [route]; routes.go has the few routes of
 // the server itself. The server does not clean or unescape paths, since execution ARNs and callback ids contain
 // slashes.
 //
