@@ -52,7 +52,7 @@ func TestNonDeterminism(t *testing.T) {
 func TestForeignOperationIDs(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		svc := newService(t, "{}")
-		svc.ops = append(svc.ops, &protocol.Operation{ID: "c4ca4238a0b92382", Type: "STEP", Status: "SUCCEEDED"})
+		svc.record(protocol.Update{ID: "c4ca4238a0b92382", Type: protocol.TypeStep, Action: protocol.ActionSucceed})
 		out, err := svc.invoke(stepHandler(svc, zero))
 		if err != nil || !strings.Contains(out.errorText(), `holds operation "c4ca4238a0b92382", which this SDK did not write`) {
 			t.Errorf("got %q %v", out.errorText(), err)

@@ -72,8 +72,8 @@ func TestPipeliningHoldsEffectsBack(t *testing.T) {
 		},
 		"invoke": func(t *testing.T, svc *service, ctx durable.Context) error {
 			svc.targets = map[string]func(string) settling{"f": func(string) settling {
-				if n := len(svc.ops); n != 5 {
-					t.Errorf("the function was called with %d operations recorded, want 5", n)
+				if n := len(svc.ops); n != 6 {
+					t.Errorf("the function was called with %d operations recorded, want 5 and the invoke", n)
 				}
 				return succeeds(0, "1")
 			}}

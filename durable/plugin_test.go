@@ -556,7 +556,7 @@ func TestPluginSeesOperations(t *testing.T) {
 					}
 					break
 				}
-				if inv.ExecutionARN != testARN || !inv.ExecutionStart.Equal(svc.execution.Start.Time()) {
+				if inv.ExecutionARN != testARN || !inv.ExecutionStart.Equal(svc.x.Started().Time()) {
 					t.Errorf("got ARN %s, start %v", inv.ExecutionARN, inv.ExecutionStart)
 				}
 				return nil
