@@ -15,11 +15,6 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// answers completes every callback in the same way.
-func (s *service) answers(what settling) {
-	s.handedOut = func(op *protocol.Operation) { s.settles(op, what) }
-}
-
 func TestCallback(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		svc := newService(t, `{}`)

@@ -10,8 +10,6 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-func zero(context.Context) (int, error) { return 0, nil }
-
 // An execution that was recorded by one version of the code is replayed by another.
 func TestNonDeterminism(t *testing.T) {
 	recorded := func(ctx durable.Context, _ any) (int, error) {

@@ -1,8 +1,6 @@
 package durable_test
 
 import (
-	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -143,18 +141,6 @@ func TestInvokeValues(t *testing.T) {
 	})
 }
 
-// upper writes and reads in capitals.
-type upper struct{}
-
-func (upper) Marshal(_ context.Context, v any) ([]byte, error) {
-	return bytes.ToUpper(fmt.Append(nil, v)), nil
-}
-
-func (upper) Unmarshal(_ context.Context, data []byte, v any) error {
-	*v.(*string) = string(bytes.ToUpper(data))
-	return nil
-}
-
 func TestInvokeSerdes(t *testing.T) {
 	for name, test := range map[string]struct {
 		opts          []durable.InvokeOption
@@ -185,18 +171,6 @@ func TestInvokeSerdes(t *testing.T) {
 			})
 		})
 	}
-}
-
-// doubling is a Serdes that gives itself away.
-type doubling struct{}
-
-func (doubling) Marshal(ctx context.Context, v any) ([]byte, error) {
-	data, err := durable.JSON.Marshal(ctx, v)
-	return append(data, data...), err
-}
-
-func (doubling) Unmarshal(ctx context.Context, data []byte, v any) error {
-	return durable.JSON.Unmarshal(ctx, data[:len(data)/2], v)
 }
 
 func TestInvokeOptions(t *testing.T) {
@@ -246,26 +220,6 @@ func TestInvokeBadInput(t *testing.T) {
 	} {
 		refusedAtTheCall(t, "durable.Invoke", want, call)
 	}
-}
-
-// refusedAtTheCall checks that a call is an error that names the operation and
-// the rule, and records nothing.
-func refusedAtTheCall(t *testing.T, operation, want string, call func(durable.Context) error) {
-	t.Helper()
-	t.Run(want, func(t *testing.T) {
-		bubble(t, func(t *testing.T) {
-			svc := newService(t, `{}`)
-			svc.run(durable.NewHandler(func(ctx durable.Context, _ any) (any, error) {
-				if err := call(ctx); err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "perdure: "+operation) {
-					t.Errorf("got %v, want an error of %s with %q", err, operation, want)
-				}
-				return nil, nil
-			}, durable.WithClient(svc)))
-			if len(svc.calls) != 0 {
-				t.Errorf("it recorded %v", svc.calls)
-			}
-		})
-	})
 }
 
 func TestInvokeNonDeterminism(t *testing.T) {

@@ -107,8 +107,6 @@ func hears(t *testing.T, svc *service, handler func(durable.Context, any) (any, 
 	}
 }
 
-func nothing(context.Context) (any, error) { return nil, nil }
-
 func TestPluginHearsStep(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		hears(t, newService(t, "{}"), func(ctx durable.Context, _ any) (any, error) {

@@ -36,15 +36,6 @@ func pausing(do func(durable.Context) error) func(durable.Context, any) (int, er
 	}
 }
 
-func empty(durable.Context) error { return nil }
-
-func step(name string, body func(context.Context) (int, error)) func(durable.Context) error {
-	return func(ctx durable.Context) error {
-		_, err := durable.Step(ctx, name, body)
-		return err
-	}
-}
-
 func TestRehearsal(t *testing.T) {
 	boom := func(context.Context) (int, error) { return 0, errors.New("boom") }
 	for name, test := range map[string]rehearsal{

@@ -380,6 +380,40 @@ func (s *service) updates() (n int) {
 	return n
 }
 
+// answers completes every callback in the same way.
+func (s *service) answers(what settling) {
+	s.handedOut = func(op *protocol.Operation) { s.settles(op, what) }
+}
+
+// shapes lists the operations.
+func (s *service) shapes() (shapes []string) {
+	for _, op := range s.ops {
+		shapes = append(shapes, fmt.Sprintf("%s in %s: %s %s", op.ID, op.ParentID, op.Name, op.Status))
+	}
+	return shapes
+}
+
+// openWaits lists the waits that nobody ended.
+func (s *service) openWaits() (names []string) {
+	for _, op := range s.ops {
+		if op.Type == "WAIT" && !op.Status.Closed() {
+			names = append(names, op.Name)
+		}
+	}
+	return names
+}
+
+// slowly makes each call of the service take a while.
+func (s *service) slowly(d time.Duration) {
+	s.after = func(int, *protocol.CheckpointReply) error { time.Sleep(d); return nil }
+}
+
+// handle makes a handler without input.
+func handle[Out any](svc *service, fn func(durable.Context) (Out, error), opts ...durable.HandlerOption) *durable.Handler {
+	opts = append(opts, durable.WithClient(svc))
+	return durable.NewHandler(func(ctx durable.Context, _ any) (Out, error) { return fn(ctx) }, opts...)
+}
+
 // simulate runs an execution of an example to its end, in no time, and prints
 // how it ended.
 func simulate(h *durable.Handler, svc *service) {
