@@ -40,7 +40,7 @@ fuzz: ## run every fuzz target for five minutes, or for FUZZTIME
 	.ci/run fuzz
 
 soak: ## kill the engine for five minutes while 10,000 executions sleep and 1,000 run
-	go test -count=1 -v -timeout 30m -run Soak ./internal/survival -soak 5m
+	go test -count=1 -v -timeout 30m -run Soak ./test/survival -soak 5m
 
 ci: ## run everything that a change must pass
 	.ci/run
