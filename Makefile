@@ -1,7 +1,7 @@
 # An index of what can be done here. Each check is written in .ci/run, which
 # needs no make.
 
-.PHONY: help test race fuzz lint sam interop interop-all conformance conformance-python bench crash soak ci
+.PHONY: help test race fuzz lint sam interop interop-all conformance conformance-python bench million crash soak ci
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ conformance-python: ## the same with AWS's Python SDK, which judges the engine a
 
 bench: ## measure; compare two outputs with benchstat
 	go test -run '^$$' -bench . -benchmem -count 6 ./...
+
+million: ## test the engine beside a million rows
+	.ci/run million
 
 crash: ## kill engine and function at random moments, many times
 	.ci/run crash
