@@ -1,6 +1,7 @@
 package durable
 
 import (
+	"cmp"
 	"encoding/json"
 	"strings"
 
@@ -204,8 +205,9 @@ func (c errorCodecs) decodeForeign(obj *protocol.ErrorObject) *RecordedError {
 }
 
 func recordedError(obj *protocol.ErrorObject) *RecordedError {
-	if obj == nil {
-		return &RecordedError{Type: "Error", Message: "failed without a recorded error"}
+	if obj == nil || obj.ErrorType == "" && obj.ErrorMessage == "" { // the service makes an empty one of none
+		obj = cmp.Or(obj, new(protocol.ErrorObject))
+		return &RecordedError{Type: "Error", Message: "failed without a recorded error", Data: obj.ErrorData, Stack: obj.StackTrace}
 	}
 	return &RecordedError{Type: obj.ErrorType, Message: obj.ErrorMessage, Data: obj.ErrorData, Stack: obj.StackTrace}
 }

@@ -36,7 +36,7 @@ var update = flag.Bool("update", false, "rewrite the expectations in the scripts
 func TestMain(m *testing.M) {
 	// Scripts mostly wait. Their number at one time is that of processors, if
 	// nobody says another.
-	if err := flag.Set("test.parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0))); err != nil {
+	if err := flag.Set("test.parallel", strconv.Itoa(4*runtime.GOMAXPROCS(0))); err != nil {
 		panic(err)
 	}
 	testscript.Main(m, map[string]func(){"perdure": main})

@@ -1,15 +1,12 @@
 // Package adminapi is Perdure's own API, for tasks without a route in the Lambda API: finding executions across
 // functions, explaining them, copying them, looking after the engine's data. It stands beside the Lambda API on the
-// same port, under /perdure/, and has the shapes of both sides:
-//
-//   - [New] is the server, a handler in front of the engine;
-//   - package client is what the command uses.
+// same port, under /perdure/. Its shapes are here; internal/client has the methods that ask for them.
 //
 // # Requests
 //
 // Bodies are JSON, with members named and moments written as in the Lambda API: UpperCamelCase, epoch seconds.
-// Execution ARNs stand in paths, percent-encoded or not. An unknown member is refused, so that a typing error does
-// not go unnoticed.
+// Execution ARNs stand in paths, percent-encoded or not. An unknown member is refused, so that a typing error does not
+// go unnoticed.
 //
 // # Errors
 //
@@ -18,6 +15,7 @@
 //
 // # Adding a route
 //
-// A route is a line of the table in route.go, which says who may use it. A group of routes is a file with its
-// shapes and handlers. What the handlers need of the engine is an interface in that file, which [Engine] embeds.
+// A route is a line of the table in route.go, which says who may use it, a handler with its shapes in the file of its
+// group, and a method in internal/client/operators.go. What the handlers of a group need of the engine is an interface
+// in that file, which [Engine] embeds.
 package adminapi

@@ -4,7 +4,7 @@
 //
 // Every request passes through the same stations:
 //
-//	shell.go, guard.go     is it from a web page that has no business here?
+//	shell.go               an id for the request, an answer to its errors and panics
 //	route.go               which operation does its path name, and of what?
 //	decode.go, query.go    does every member have the right type,
 //	validate.go, shapes.go and the right shape?

@@ -11,7 +11,7 @@
 //	authenticate.go   who sends it? Signatures, and login.go for people
 //	authorize.go      which route do they ask for, and may they?
 //
-// Each face declares its paths, and who may use them, see package [route]; own.go has the few routes of the server
+// Each face declares its paths, and who may use them, see package [route]; routes.go has the few routes of the server
 // itself. The server does not clean or unescape paths, since execution ARNs and callback ids contain slashes.
 //
 // Loopback needs neither credentials nor TLS. On any other address [Server.Serve] refuses to work without both.

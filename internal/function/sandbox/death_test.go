@@ -160,6 +160,7 @@ func TestProcessesAreLimited(t *testing.T) {
 
 // A function that forks without end is ended, and says why.
 func TestForkBomb(t *testing.T) {
+	t.Parallel()
 	if runtime.GOOS != "linux" {
 		t.Skip("needs Linux")
 	}
