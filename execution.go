@@ -99,7 +99,8 @@ func Get[Out any](ctx context.Context, s *Service, arn string) (*State[Out], err
 }
 
 // outputOf is the outcome of an execution that has ended.
-func outputOf[Out any](arn string, status protocol.ExecutionStatus, result *string, failure *protocol.ErrorObject) (output Out, err error) {
+func outputOf[Out any](arn string, status protocol.ExecutionStatus, result *string,
+	failure *protocol.ErrorObject) (output Out, err error) {
 	if status != protocol.ExecutionSucceeded {
 		return output, &ExecutionError{ARN: arn, Status: status, Cause: failure}
 	}

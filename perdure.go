@@ -129,7 +129,8 @@ func With(opts ...durable.HandlerOption) Setting {
 
 // Handle registers handler under a name: letters, digits, - and _, at most 64. Executions of that name that are
 // open go on at once. The same name registered again replaces the handler for the next invocations.
-func Handle[In, Out any](s *Service, name string, handler func(durable.Context, In) (Out, error), settings ...Setting) error {
+func Handle[In, Out any](s *Service, name string, handler func(durable.Context, In) (Out, error),
+	settings ...Setting) error {
 	r := registration{function: engine.Function{
 		Name: name, Timeout: 15 * time.Minute,
 		Durable: &engine.DurableConfig{ExecutionTimeout: protocol.MaxWaitSeconds * time.Second},

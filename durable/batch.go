@@ -36,11 +36,11 @@ var errNilFunction = errors.New("the function is nil")
 // Where an operation for each item is too much, let one item be a group, and one step deal with the group:
 //
 //	batches := slices.Collect(slices.Chunk(orders, 100))
-//	result, err := durable.Map(ctx, "orders", batches, func(ctx durable.Context, batch []Order, _ int) ([]Receipt, error) {
-//		…
-//	})
+//	ship := func(ctx durable.Context, batch []Order, _ int) ([]Receipt, error) { … }
+//	result, err := durable.Map(ctx, "orders", batches, ship)
 //	receipts := slices.Concat(result.Values()...)
-func Map[In, Out any](ctx Context, name string, items []In, fn func(ctx Context, item In, index int) (Out, error), opts ...BatchOption) (BatchResult[Out], error) {
+func Map[In, Out any](ctx Context, name string, items []In, fn func(ctx Context, item In, index int) (Out, error),
+	opts ...BatchOption) (BatchResult[Out], error) {
 	cfg, bad := newBatchConfig(opts, len(items))
 	if fn == nil {
 		bad, fn = errNilFunction, func(Context, In, int) (v Out, err error) { return v, errNilFunction }

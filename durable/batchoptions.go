@@ -141,8 +141,9 @@ func (c *batchConfig) mend(n int) {
 }
 
 var (
-	errNilJudge     = errors.New("the function of WithCompletion is nil")
-	errJudgeAnd     = errors.New("WithCompletion decides alone: it goes with none of WithMinSuccessful, WithToleratedFailures and WithToleratedFailurePercentage")
+	errNilJudge = errors.New("the function of WithCompletion is nil")
+	errJudgeAnd = errors.New("WithCompletion decides alone: it goes with none of WithMinSuccessful, " +
+		"WithToleratedFailures and WithToleratedFailurePercentage")
 	errNilItemNamer = errors.New("the function of WithItemNames is nil")
 )
 

@@ -132,7 +132,8 @@ func (b *batch) enter() {
 
 // operationOf is item i as an operation.
 func (b *batch) operationOf(i int) *operation {
-	return &operation{kind: b.kind, scope: b.inner, ctx: b.inner, name: b.item[i].name, number: i + 1, known: b.inner.recordOf(i + 1)}
+	return &operation{kind: b.kind, scope: b.inner, ctx: b.inner, name: b.item[i].name, number: i + 1,
+		known: b.inner.recordOf(i + 1)}
 }
 
 // live runs the items until the batch is complete.
@@ -189,7 +190,8 @@ func (b *batch) recorded() {
 // newSlot makes the scope of one goroutine, between the batch's and the items'.
 func (b *batch) newSlot() *scope {
 	in := b.inner
-	return &scope{Context: in, run: in.run, settings: in.settings, parent: in, id: in.id, within: in.within, name: in.name, isTask: true}
+	return &scope{Context: in, run: in.run, settings: in.settings, parent: in, id: in.id, within: in.within,
+		name: in.name, isTask: true}
 }
 
 // slot runs items one after the other until there are no more.
@@ -223,7 +225,8 @@ func (b *batch) take() (int, *operation) {
 		o := b.operationOf(i)
 		if o.known.op == nil && !b.cfg.flat {
 			r.holdLocked(o.update(o.id(), protocol.ActionStart))
-			o.known.op = &protocol.Operation{ID: o.id(), Type: o.typ, SubType: o.subType, Name: o.name, Status: protocol.StatusStarted}
+			o.known.op = &protocol.Operation{ID: o.id(), Type: o.typ, SubType: o.subType, Name: o.name,
+				Status: protocol.StatusStarted}
 		}
 		return i, o
 	}

@@ -11,8 +11,9 @@ import (
 )
 
 var (
-	callbackKind = &kind{call: "durable.CreateCallback", typ: protocol.TypeCallback, subType: protocol.SubTypeCallback, detached: true}
-	resultKind   = &kind{call: "Callback.Result"}
+	callbackKind = &kind{call: "durable.CreateCallback", typ: protocol.TypeCallback, subType: protocol.SubTypeCallback,
+		detached: true}
+	resultKind = &kind{call: "Callback.Result"}
 )
 
 // Callback is a result that someone outside will send: a person who approves,
@@ -115,7 +116,8 @@ func (o *operation) completed(ctx Context) (*protocol.Operation, error) {
 	here.scope = s
 	switch {
 	case o.scope.run != s.run:
-		s.run.fail(misuse(resultKind.describe(o.name), "the callback is of another invocation; get it from CreateCallback on every run"))
+		s.run.fail(misuse(resultKind.describe(o.name),
+			"the callback is of another invocation; get it from CreateCallback on every run"))
 	case op != nil && op.Status.Closed():
 		return op, nil
 	case s.sealing == loose:
@@ -130,7 +132,8 @@ func (o *operation) completed(ctx Context) (*protocol.Operation, error) {
 // decodeCallback is the error of a failed callback.
 func (c errorCodecs) decodeCallback(op *protocol.Operation) error {
 	if op.Status == protocol.StatusTimedOut {
-		return &CallbackTimeoutError{Heartbeat: op.Error != nil && op.Error.ErrorType == protocol.ErrorTypeCallbackHeartbeat}
+		return &CallbackTimeoutError{Heartbeat: op.Error != nil &&
+			op.Error.ErrorType == protocol.ErrorTypeCallbackHeartbeat}
 	}
 	return c.decodeForeign(op.Error)
 }
@@ -221,9 +224,11 @@ func newCallbackConfig(opts []CallbackOption) (*callbackConfig, error) {
 const maxCallbackTime = protocol.MaxCallbackSeconds * time.Second
 
 func (c *callbackConfig) validate() error {
-	err := errors.Join(validateCallbackTime("timeout", c.timeout), validateCallbackTime("heartbeat timeout", c.heartbeat))
+	err := errors.Join(validateCallbackTime("timeout", c.timeout),
+		validateCallbackTime("heartbeat timeout", c.heartbeat))
 	if err == nil && c.timeout != nil && c.heartbeat != nil && *c.heartbeat > *c.timeout {
-		err = fmt.Errorf("the heartbeat timeout of %v can never pass, because the timeout of %v passes before", *c.heartbeat, *c.timeout)
+		err = fmt.Errorf("the heartbeat timeout of %v can never pass, because the timeout of %v passes before",
+			*c.heartbeat, *c.timeout)
 	}
 	return errors.Join(err, validateSubType(c.subType))
 }

@@ -8,7 +8,8 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-var childKind = &kind{call: "durable.RunInChildContext", typ: protocol.TypeContext, subType: protocol.SubTypeRunInChildContext}
+var childKind = &kind{call: "durable.RunInChildContext", typ: protocol.TypeContext,
+	subType: protocol.SubTypeRunInChildContext}
 
 // RunInChildContext runs fn with a context of its own, whose operations are numbered apart, and records its result.
 // Once it has closed, later runs return its result or error without running fn: a part of a workflow becomes one
@@ -29,7 +30,8 @@ func RunInChildContext[T any](ctx Context, name string, fn func(Context) (T, err
 }
 
 // childOf is a child context of kind k. bad is the error of its options.
-func childOf[T any](ctx Context, k *kind, name string, cfg *childConfig, fn func(Context) (T, error), bad error) (T, error) {
+func childOf[T any](ctx Context, k *kind, name string, cfg *childConfig, fn func(Context) (T, error),
+	bad error) (T, error) {
 	if fn == nil {
 		bad, fn = errNilFunction, missing[Context, T]
 	}
@@ -281,7 +283,8 @@ func (c *childConfig) validate() error {
 	case c.virtual && (c.serdes != nil || c.subType != nil || c.timeout != nil):
 		return errVirtualOptions
 	case c.timeout != nil && (*c.timeout < time.Second || *c.timeout > maxWait):
-		return fmt.Errorf("the timeout is %v; a context's is at least 1s and at most %v (366 days)", *c.timeout, maxWait)
+		return fmt.Errorf("the timeout is %v; a context's is at least 1s and at most %v (366 days)",
+			*c.timeout, maxWait)
 	case c.maps && c.mapErrors == nil:
 		return errNilMapping
 	}

@@ -319,7 +319,8 @@ func (c *combination) read(op *protocol.Operation) {
 	case op.Payload != nil:
 		text = *op.Payload
 	}
-	if err := json.Unmarshal([]byte(text), &c.decision); err != nil || c.First < -1 || c.First >= len(c.tasks) || c.strange() {
+	if err := json.Unmarshal([]byte(text), &c.decision); err != nil || c.First < -1 || c.First >= len(c.tasks) ||
+		c.strange() {
 		c.scope.run.fail(&nonDeterminism{ID: op.ID, Recorded: shapeOf(op), Current: c.shape(),
 			Err: fmt.Errorf("%d futures do not fit what was recorded: %.100q", len(c.tasks), text)})
 	}

@@ -39,7 +39,9 @@ func errorType[T error](name string, find func(error) (T, bool)) ErrorCodec {
 			if data == "" || data == "null" {
 				return nil
 			}
-			if _, err := recovered(func() (string, error) { return "", json.Unmarshal([]byte(data), &target) }); err != nil {
+			if _, err := recovered(func() (string, error) {
+				return "", json.Unmarshal([]byte(data), &target)
+			}); err != nil {
 				return nil
 			}
 			return target
@@ -207,7 +209,8 @@ func (c errorCodecs) decodeForeign(obj *protocol.ErrorObject) *RecordedError {
 func recordedError(obj *protocol.ErrorObject) *RecordedError {
 	if obj == nil || obj.ErrorType == "" && obj.ErrorMessage == "" { // the service makes an empty one of none
 		obj = cmp.Or(obj, new(protocol.ErrorObject))
-		return &RecordedError{Type: "Error", Message: "failed without a recorded error", Data: obj.ErrorData, Stack: obj.StackTrace}
+		return &RecordedError{Type: "Error", Message: "failed without a recorded error", Data: obj.ErrorData,
+			Stack: obj.StackTrace}
 	}
 	return &RecordedError{Type: obj.ErrorType, Message: obj.ErrorMessage, Data: obj.ErrorData, Stack: obj.StackTrace}
 }
@@ -268,7 +271,8 @@ func nestedIn(err error) (found *nested) {
 			case e.Kind == KindSubmitter:
 				found = &nested{e, "CallbackSubmitterError", submitterJSON{e.Attempts}, e.Err}
 			case e.Kind == protocol.SubTypeChainedInvoke:
-				own := invokeJSON{e.Name, e.Function, e.status == protocol.StatusTimedOut, e.status == protocol.StatusStopped}
+				own := invokeJSON{e.Name, e.Function, e.status == protocol.StatusTimedOut,
+					e.status == protocol.StatusStopped}
 				found = &nested{e, e.recordedAs(), own, e.Err}
 			}
 		}
@@ -307,7 +311,8 @@ func (c errorCodecs) unnest(e *RecordedError) bool {
 		}
 	case "InvokeError":
 		if own := new(invokeJSON); data.read(e, own) {
-			invoke := &OperationError{Kind: protocol.SubTypeChainedInvoke, Name: own.Name, Function: own.Function, Err: c.decode(data.Cause)}
+			invoke := &OperationError{Kind: protocol.SubTypeChainedInvoke, Name: own.Name, Function: own.Function,
+				Err: c.decode(data.Cause)}
 			switch {
 			case own.TimedOut:
 				invoke.status = protocol.StatusTimedOut

@@ -79,7 +79,8 @@ func (e *OperationError) Unwrap() error { return e.Err }
 
 // Is finds [ErrTimeout] and [ErrStopped] in the error of an [Invoke].
 func (e *OperationError) Is(target error) bool {
-	return target == ErrTimeout && e.status == protocol.StatusTimedOut || target == ErrStopped && e.status == protocol.StatusStopped
+	return target == ErrTimeout && e.status == protocol.StatusTimedOut ||
+		target == ErrStopped && e.status == protocol.StatusStopped
 }
 
 // Failed finds the error of an operation of the given kind in the chain of err; see [OperationError.Kind].
@@ -188,7 +189,8 @@ type LimitError struct {
 }
 
 func (e *LimitError) Error() string {
-	return fmt.Sprintf("perdure: %s is %d bytes long, over the limit of %d; store it elsewhere and return a reference", e.What, e.Size, e.Limit)
+	return fmt.Sprintf("perdure: %s is %d bytes long, over the limit of %d; store it elsewhere and return a reference",
+		e.What, e.Size, e.Limit)
 }
 
 // PanicError is a panic in a handler, step or child context.
@@ -219,7 +221,8 @@ type nonDeterminism struct {
 }
 
 func (e *nonDeterminism) Error() string {
-	const hint = "code between operations must do the same on every run, so what is decided by time, chance, a map's order or the environment belongs in a step; and an execution must finish on the version it started on"
+	const hint = "code between operations must do the same on every run, so what is decided by time, chance, a map's " +
+		"order or the environment belongs in a step; and an execution must finish on the version it started on"
 	return fmt.Sprintf("perdure: non-deterministic code at operation %s: %s; %s", e.ID, e.difference(), hint)
 }
 
@@ -237,9 +240,11 @@ func (e *nonDeterminism) difference() string {
 	case e.Current == "":
 		return fmt.Sprintf("recorded %v, but the code returned without reaching it", e.Recorded)
 	case e.Err != nil:
-		return fmt.Sprintf("recorded that %v succeeded, but the code now fails: %s%s", e.Recorded, message(e.Err), where)
+		return fmt.Sprintf("recorded that %v succeeded, but the code now fails: %s%s", e.Recorded,
+			message(e.Err), where)
 	case e.Recorded == "":
-		return fmt.Sprintf("the code now does %v, but nothing was recorded there, though the execution has come past it%s", e.Current, where)
+		return fmt.Sprintf("the code now does %v, but nothing was recorded there, though the execution has "+
+			"come past it%s", e.Current, where)
 	}
 	return fmt.Sprintf("recorded %v, but the code now does %v%s", e.Recorded, e.Current, where)
 }

@@ -4,7 +4,8 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-var goKind = &kind{call: "durable.Go", typ: protocol.TypeContext, subType: protocol.SubTypeRunInChildContext, detached: true}
+var goKind = &kind{call: "durable.Go", typ: protocol.TypeContext, subType: protocol.SubTypeRunInChildContext,
+	detached: true}
 
 // Go runs fn at the same time as the code that follows, in a context of its own, and returns a [Future] of its
 // result at once. With it any operation runs asynchronously:

@@ -35,7 +35,8 @@ func (c *handlerConfig) goroutine() uint64 {
 	return id
 }
 
-const wrongGoroutine = "it is called by a goroutine that its context does not belong to: the function that durable.Go, Map or Parallel runs gets a context of its own, and in plain goroutines there is none"
+const wrongGoroutine = "it is called by a goroutine that its context does not belong to: the function that " +
+	"durable.Go, Map or Parallel runs gets a context of its own, and in plain goroutines there is none"
 
 // checkGoroutine fails the run if the scope belongs to another goroutine.
 func (s *scope) checkGoroutine(k *kind, name string) {
@@ -63,7 +64,9 @@ func (s *scope) checkRun(k *kind, name string) {
 			"its context is of an earlier invocation; use the one that the handler got, and keep none outside of it"))
 	}
 	if s.run.ended.Load() && s.unwound.Load() {
-		s.run.log.warn("perdure: " + k.describe(name) + " did nothing: it is in a deferred function, and the invocation is over; move it to where the function ends, behind a check of its error")
+		s.run.log.warn("perdure: " + k.describe(name) +
+			" did nothing: it is in a deferred function, and the invocation is over; move it to where the function " +
+			"ends, behind a check of its error")
 	}
 	s.run.checkEnded()
 }

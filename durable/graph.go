@@ -148,7 +148,8 @@ func (t *Task[T]) Value() T {
 
 func (n *node) mustHaveEnded(what string) {
 	if !n.hasEnded() {
-		panic(fmt.Sprintf("perdure: task %q has not ended: ask for its %s in tasks that come After it, or after the graph", n.name, what))
+		panic(fmt.Sprintf("perdure: task %q has not ended: ask for its %s in tasks that come After it, or "+
+			"after the graph", n.name, what))
 	}
 }
 

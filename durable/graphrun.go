@@ -8,7 +8,8 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-var compensationKind = &kind{call: "compensation", typ: protocol.TypeContext, subType: protocol.SubTypeRunInChildContext}
+var compensationKind = &kind{call: "compensation", typ: protocol.TypeContext,
+	subType: protocol.SubTypeRunInChildContext}
 
 // graphRun is a Graph under way. It numbers its operations itself: task i is number 2i+1, and its compensation
 // number 2i+2, so that another task at the end moves nothing.
@@ -183,7 +184,8 @@ func (g *graphRun) compensate() (errs []error) {
 			continue
 		}
 		o := g.operation(compensationKind, n.name+compensationSuffix, n.number()+1)
-		_, err := childResult(&o, &compensationConfig, func(ctx Context) (struct{}, error) { return struct{}{}, n.undo(ctx) })
+		_, err := childResult(&o, &compensationConfig,
+			func(ctx Context) (struct{}, error) { return struct{}{}, n.undo(ctx) })
 		if err != nil {
 			errs = append(errs, err)
 		}

@@ -152,7 +152,8 @@ func splitID(id string) (context string, n int, err error) {
 	}
 	n, err = strconv.Atoi(number)
 	if err != nil || n < 0 || n == 0 && context == "" {
-		return "", 0, fmt.Errorf("perdure: the execution holds operation %q, which this SDK did not write; let the function version that started the execution finish it", id)
+		return "", 0, fmt.Errorf("perdure: the execution holds operation %q, which this SDK did not write; let the "+
+			"function version that started the execution finish it", id)
 	}
 	return context, n, nil
 }

@@ -73,7 +73,8 @@ func (r *run) startPlugins(ops []*protocol.Operation, updated []string) {
 			inv.Updated = append(inv.Updated, op)
 		}
 	}
-	p := &plugins{list: r.cfg.plugins, inv: inv, operations: known, recorded: len(ops), open: make(map[string]*protocol.Operation)}
+	p := &plugins{list: r.cfg.plugins, inv: inv, operations: known, recorded: len(ops),
+		open: make(map[string]*protocol.Operation)}
 	r.ctx = p.enter("InvocationStart", r.ctx, func(x *plugin.Plugin, ctx context.Context) context.Context {
 		return x.InvocationStart(ctx, inv)
 	})
@@ -176,7 +177,8 @@ func (p *plugins) isNews(op *protocol.Operation) bool {
 	if known == nil {
 		return true
 	}
-	return !known.Status.Closed() && (op.Status != known.Status || op.Attempt != known.Attempt || op.CallbackID != known.CallbackID)
+	return !known.Status.Closed() && (op.Status != known.Status || op.Attempt != known.Attempt ||
+		op.CallbackID != known.CallbackID)
 }
 
 // updated applies an update to an operation; before is nil if that was not recorded.
@@ -187,7 +189,8 @@ func (p *plugins) updated(before *protocol.Operation, u *protocol.Update) *proto
 	p.mu.Unlock()
 	switch {
 	case before != nil:
-		op.Start, op.Attempt, op.CallbackID, op.ScheduledEnd = before.Start, before.Attempt, before.CallbackID, before.ScheduledEnd
+		op.Start, op.Attempt, op.CallbackID, op.ScheduledEnd = before.Start, before.Attempt, before.CallbackID,
+			before.ScheduledEnd
 	case known != nil:
 		op.Start = known.Start
 	}
@@ -204,7 +207,8 @@ func (p *plugins) updated(before *protocol.Operation, u *protocol.Update) *proto
 		op.Status, op.End = protocol.StatusCancelled, now
 	case protocol.ActionRetry:
 		op.Status = protocol.StatusPending
-		op.NextAttempt = protocol.TimestampOf(now.Time().Add(time.Duration(u.StepOptions.NextAttemptDelaySeconds) * time.Second))
+		op.NextAttempt = protocol.TimestampOf(
+			now.Time().Add(time.Duration(u.StepOptions.NextAttemptDelaySeconds) * time.Second))
 	}
 	op.ReplayChildren = u.ContextOptions != nil && u.ContextOptions.ReplayChildren
 	return op
@@ -240,7 +244,8 @@ func (p *plugins) ended(op *protocol.Operation) {
 // started is an operation as it was when it began.
 func started(op *protocol.Operation) *protocol.Operation {
 	return &protocol.Operation{
-		ID: op.ID, Type: op.Type, Status: protocol.StatusStarted, ParentID: op.ParentID, Name: op.Name, SubType: op.SubType, Start: op.Start,
+		ID: op.ID, Type: op.Type, Status: protocol.StatusStarted, ParentID: op.ParentID, Name: op.Name,
+		SubType: op.SubType, Start: op.Start,
 	}
 }
 
@@ -334,7 +339,8 @@ func (r *run) endPlugins(o outcome) {
 	if p == nil {
 		return
 	}
-	told := &plugin.Outcome{Invocation: p.inv, Status: string(o.status), Result: o.result + o.large, Error: o.err, Fault: o.fault}
+	told := &plugin.Outcome{Invocation: p.inv, Status: string(o.status), Result: o.result + o.large, Error: o.err,
+		Fault: o.fault}
 	if o.fault != nil {
 		told.Status = "RETRY"
 	}
@@ -351,7 +357,8 @@ func (p *plugins) tell(hook string, call func(*plugin.Plugin)) {
 	}
 }
 
-func (p *plugins) enter(hook string, ctx context.Context, call func(*plugin.Plugin, context.Context) context.Context) context.Context {
+func (p *plugins) enter(hook string, ctx context.Context,
+	call func(*plugin.Plugin, context.Context) context.Context) context.Context {
 	p.tell(hook, func(x *plugin.Plugin) {
 		if with := call(x, hookContext{ctx}); with != nil {
 			ctx = lasting{ctx, with}

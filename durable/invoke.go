@@ -96,7 +96,8 @@ func (o *operation) invoke(function, payload string, cfg *invokeConfig) {
 }
 
 func (o *operation) notInvoked(function string, op *protocol.Operation) error {
-	e := &OperationError{Kind: o.subType, Name: o.name, Function: function, Err: o.scope.run.cfg.errors.decodeForeign(op.Error)}
+	e := &OperationError{Kind: o.subType, Name: o.name, Function: function,
+		Err: o.scope.run.cfg.errors.decodeForeign(op.Error)}
 	if op.Status != protocol.StatusFailed {
 		e.status = op.Status
 	}
@@ -167,7 +168,8 @@ func (c *invokeConfig) validate() error {
 	switch {
 	case len(c.tenant) > maxTenantID:
 		return fmt.Errorf("the tenant id is %d bytes long; at most %d are allowed", len(c.tenant), maxTenantID)
-	case strings.ContainsFunc(c.tenant, func(r rune) bool { return !alphanumeric(r) && !strings.ContainsRune("._:/=+-@ ", r) }):
+	case strings.ContainsFunc(c.tenant,
+		func(r rune) bool { return !alphanumeric(r) && !strings.ContainsRune("._:/=+-@ ", r) }):
 		return fmt.Errorf("the tenant id %q has characters other than letters, digits, spaces and ._:/=+-@", c.tenant)
 	case len(c.trace) > maxTraceHeader:
 		return fmt.Errorf("the trace header is %d bytes long; at most %d are allowed", len(c.trace), maxTraceHeader)
@@ -188,7 +190,8 @@ func validateFunction(name string) error {
 	}
 	for i, r := range name {
 		if !alphanumeric(r) && !strings.ContainsRune("-_.:$", r) {
-			return fmt.Errorf("the function's name %q has %q at byte %d; names have letters, digits and -_.:$ only", name, r, i)
+			return fmt.Errorf("the function's name %q has %q at byte %d; names have letters, digits and -_.:$ only",
+				name, r, i)
 		}
 	}
 	return nil

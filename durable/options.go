@@ -278,9 +278,11 @@ func validateSubType(subType *string) error {
 }
 
 var reservedSubTypes = []string{
-	protocol.SubTypeStep, protocol.SubTypeWaitForCondition, protocol.SubTypeWait, protocol.SubTypeCallback, protocol.SubTypeWaitForCallback,
+	protocol.SubTypeStep, protocol.SubTypeWaitForCondition, protocol.SubTypeWait, protocol.SubTypeCallback,
+	protocol.SubTypeWaitForCallback,
 	protocol.SubTypeChainedInvoke, protocol.SubTypeRunInChildContext, protocol.SubTypeMap, protocol.SubTypeMapIteration,
-	protocol.SubTypeParallel, protocol.SubTypeParallelBranch, subTypeDag, subTypeDagTask, subTypeDeadline, subTypeVersion, subTypeNow,
+	protocol.SubTypeParallel, protocol.SubTypeParallelBranch, subTypeDag, subTypeDagTask, subTypeDeadline,
+	subTypeVersion, subTypeNow,
 }
 
 // Subtypes of our own.
@@ -328,7 +330,8 @@ type ContextOption interface {
 func With(ctx Context, opts ...ContextOption) Context {
 	s := scopeOf(ctx)
 	if s == nil {
-		panic("perdure: durable.With: ctx is not a durable context; pass the one that the handler or the child context got")
+		panic("perdure: durable.With: ctx is not a durable context; pass the one that the handler or the " +
+			"child context got")
 	}
 	set := *settingsOf(ctx)
 	for _, o := range opts {

@@ -93,10 +93,12 @@ func findJSONProblem(p passage, t reflect.Type) error {
 			if p&read == 0 {
 				return nil
 			}
-			return fmt.Errorf("%s is an interface, and what is recorded does not say of which type to make it; use a concrete type, or a Serdes that can tell", t)
+			return fmt.Errorf("%s is an interface, and what is recorded does not say of which type to make it; use a "+
+				"concrete type, or a Serdes that can tell", t)
 		case has(t, jsonWriter) && (p&read == 0 || has(t, jsonReads)):
 			return nil
-		case p == recorded && t.Implements(textWriter) && !has(t, jsonWriter) && !has(t, jsonReads) && !has(t, textReads) && !isTextual(t):
+		case p == recorded && t.Implements(textWriter) && !has(t, jsonWriter) && !has(t, jsonReads) &&
+			!has(t, textReads) && !isTextual(t):
 			return fmt.Errorf("%s has MarshalText and no UnmarshalText, so what is written could not be read", t)
 		case t.Kind() != reflect.Pointer:
 			return unsupported(p, t)
@@ -143,7 +145,8 @@ func unsupported(p passage, t reflect.Type) error {
 	case err.Type == t:
 		return fmt.Errorf("a %s cannot be written as JSON", t)
 	}
-	return fmt.Errorf("a %s cannot be written as JSON, because of the %s in it; tag the field `json:\"-\"`", t, err.Type)
+	return fmt.Errorf("a %s cannot be written as JSON, because of the %s in it; tag the field `json:\"-\"`",
+		t, err.Type)
 }
 
 // isOpaque reports whether JSON has no form for values of the kind.

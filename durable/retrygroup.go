@@ -33,7 +33,8 @@ var groupKind = &kind{call: "durable.Retry", typ: protocol.TypeContext, subType:
 //
 // After the last attempt, the error is a [*OperationError]. Retry has no record of its own: later runs take each
 // attempt from its record, as [RunInChildContext] does.
-func Retry[T any](ctx Context, name string, fn func(ctx Context, attempt int) (T, error), opts ...RetryGroupOption) (T, error) {
+func Retry[T any](ctx Context, name string, fn func(ctx Context, attempt int) (T, error),
+	opts ...RetryGroupOption) (T, error) {
 	var zero T
 	cfg := new(groupConfig)
 	if bad := cfg.apply(name, fn == nil, opts); bad != nil {

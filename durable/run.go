@@ -80,7 +80,8 @@ type waiter struct {
 
 func newWaiter(s *scope) *waiter { return &waiter{woken: make(chan struct{}), scope: s} }
 
-var errHandlerGone = errors.New("perdure: workflow code left its goroutine with runtime.Goexit, which t.Fatal calls too")
+var errHandlerGone = errors.New("perdure: workflow code left its goroutine with runtime.Goexit, which " +
+	"t.Fatal calls too")
 
 // spawn runs body as a workflow goroutine that uses scope s. An unexpected panic, such as one of an error's own
 // methods, would come again in every invocation, so it fails the execution.
@@ -233,7 +234,8 @@ func settled(op *protocol.Operation) bool {
 // news.
 func (r *run) deliverLocked(op *protocol.Operation) {
 	if r.canceled[op.ID] && settled(op) { // its queued updates are too late
-		r.queue = slices.DeleteFunc(r.queue, func(q queued) bool { return q.update.ID == op.ID && q.update.Action == protocol.ActionCancel })
+		r.queue = slices.DeleteFunc(r.queue,
+			func(q queued) bool { return q.update.ID == op.ID && q.update.Action == protocol.ActionCancel })
 	}
 	waiters := r.parked[op.ID]
 	switch {
@@ -278,7 +280,8 @@ func (r *run) checkInvocation() {
 
 // interrupted ends the run because the invocation's context did.
 func (r *run) interrupted() {
-	r.finish(outcome{fault: fmt.Errorf("perdure: the invocation ended before the function: %w", context.Cause(r.callCtx))})
+	r.finish(outcome{fault: fmt.Errorf("perdure: the invocation ended before the function: %w",
+		context.Cause(r.callCtx))})
 }
 
 // wait blocks until every goroutine of the run is gone, and returns the outcome.

@@ -47,7 +47,7 @@ type sealing int
 const (
 	open   sealing = iota // everything
 	sealed                // nothing: its context closed with ReplayChildren, and its code runs again for the result
-	loose                 // nothing, and operations may be unfinished: its code was left behind at one, and lingers there
+	loose                 // nothing, and its code was left behind at an unfinished operation, where it lingers
 )
 
 // life is how far the code of a scope has come. The run's mutex guards it.
@@ -182,12 +182,14 @@ type operation struct {
 func (k *kind) enter(ctx Context, name string) (*scope, error) {
 	s := scopeOf(ctx)
 	if s == nil {
-		return nil, k.errorf(name, "ctx is not a durable context; pass the one that the handler or the child context got")
+		return nil, k.errorf(name, "ctx is not a durable context; pass the one that the handler or the "+
+			"child context got")
 	}
 	s.checkRun(k, name)
 	s.checkGoroutine(k, name)
 	if !s.busy.CompareAndSwap(false, true) {
-		s.run.fail(misuse(k.describe(name), "its context is in use by another operation: inside a step use none, inside a child context use the child's, and for work at the same time use a context each"))
+		s.run.fail(misuse(k.describe(name), "its context is in use by another operation: inside a step use none, "+
+			"inside a child context use the child's, and for work at the same time use a context each"))
 	}
 	return s, nil
 }
@@ -312,7 +314,8 @@ func (o *operation) id() string {
 
 // update is an update of this operation, for the caller to complete.
 func (o *operation) update(id string, action protocol.Action) protocol.Update {
-	return protocol.Update{ID: id, Type: o.typ, Action: action, ParentID: o.scope.within, Name: o.name, SubType: o.subType}
+	return protocol.Update{ID: id, Type: o.typ, Action: action, ParentID: o.scope.within, Name: o.name,
+		SubType: o.subType}
 }
 
 // body is the context for a step's body, or for a value of it.

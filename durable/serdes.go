@@ -295,7 +295,8 @@ func (rawSerdes) Unmarshal(_ context.Context, data []byte, v any) error {
 
 // SerdesOf is a [Serdes] for values of one type; any other type is an error. A function that is never needed may be
 // nil: the result of a [Callback] is only read.
-func SerdesOf[T any](marshal func(ctx context.Context, v T) ([]byte, error), unmarshal func(ctx context.Context, data []byte) (T, error)) Serdes {
+func SerdesOf[T any](marshal func(ctx context.Context, v T) ([]byte, error),
+	unmarshal func(ctx context.Context, data []byte) (T, error)) Serdes {
 	return serdesOf[T]{marshal, unmarshal}
 }
 

@@ -89,7 +89,8 @@ func (c *handlerConfig) check() {
 	for _, codec := range c.errors {
 		switch {
 		case codec.name == "" || codec.encode == nil:
-			panic("perdure: WithErrors has an ErrorCodec without a name; make it with ErrorType or ErrorValue, and give it one")
+			panic("perdure: WithErrors has an ErrorCodec without a name; make it with ErrorType or ErrorValue, " +
+				"and give it one")
 		case names[codec.name]:
 			panic("perdure: WithErrors has two ErrorCodecs with the name " + codec.name)
 		}
@@ -141,13 +142,15 @@ func (r *run) fit(o outcome) outcome {
 		return r.failed(&LimitError{What: "the handler's result", Size: len(o.result), Limit: protocol.MaxSyncPayload})
 	case transport.EscapedLen(o.result) > maxReply:
 		large := o.result
-		r.recordExecution(protocol.Update{ID: "execution-result", Type: protocol.TypeExecution, Action: protocol.ActionSucceed, Payload: &large})
+		r.recordExecution(protocol.Update{ID: "execution-result", Type: protocol.TypeExecution,
+			Action: protocol.ActionSucceed, Payload: &large})
 		o.result, o.large = "", large
 	}
 	return o
 }
 
-var errNoExecution = errors.New("perdure: the execution has no EXECUTION operation; the service sent an incomplete state")
+var errNoExecution = errors.New("perdure: the execution has no EXECUTION operation; the service sent an " +
+	"incomplete state")
 
 func encodeOutcome(o outcome) ([]byte, error) {
 	if o.fault != nil {

@@ -107,7 +107,8 @@ func (s *stepRun) do(body func(context.Context) (string, error)) error {
 		}
 		op, started = s.settle(s.id, nil), false
 	}
-	return &OperationError{Kind: protocol.SubTypeStep, Name: s.name, Attempts: op.Attempt, Err: r.cfg.errors.decode(op.Error)}
+	return &OperationError{Kind: protocol.SubTypeStep, Name: s.name, Attempts: op.Attempt,
+		Err: r.cfg.errors.decode(op.Error)}
 }
 
 // attempt makes one attempt, and records its start if that is not recorded.

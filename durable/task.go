@@ -56,7 +56,8 @@ func (t *task) start() {
 	}
 	id := t.id()
 	t.scope.run.hold(t.scope, t.update(id, protocol.ActionStart))
-	t.known.op = &protocol.Operation{ID: id, Type: t.typ, SubType: t.subType, Name: t.name, Status: protocol.StatusStarted}
+	t.known.op = &protocol.Operation{ID: id, Type: t.typ, SubType: t.subType, Name: t.name,
+		Status: protocol.StatusStarted}
 }
 
 // begin runs the task: body in a goroutine of its own, or at once if its end was recorded, or never if a closed
@@ -126,7 +127,8 @@ func (t *task) enter(ctx Context, method string) (*scope, error) {
 	case t.isForeign(s.run):
 		s.run.fail(misuse(k.describe(t.name), foreignFuture))
 	case !s.busy.CompareAndSwap(false, true):
-		s.run.fail(misuse(k.describe(t.name), "its context is in use by another operation: use the context of the function that makes the call"))
+		s.run.fail(misuse(k.describe(t.name),
+			"its context is in use by another operation: use the context of the function that makes the call"))
 	}
 	return s, nil
 }
@@ -252,7 +254,8 @@ func (r *run) recordedWaitsLocked(id string, cancels map[string]*protocol.Update
 		case op.Type == protocol.TypeContext:
 			r.recordedWaitsLocked(op.ID, cancels)
 		case op.Type == protocol.TypeWait && r.news[op.ID] == nil:
-			cancels[op.ID] = &protocol.Update{ID: op.ID, Type: op.Type, Action: protocol.ActionCancel, ParentID: op.ParentID, Name: op.Name, SubType: op.SubType}
+			cancels[op.ID] = &protocol.Update{ID: op.ID, Type: op.Type, Action: protocol.ActionCancel,
+				ParentID: op.ParentID, Name: op.Name, SubType: op.SubType}
 		}
 	}
 }
@@ -357,7 +360,8 @@ func withoutCancels(req *protocol.CheckpointRequest, err error) bool {
 	if code != string(protocol.CodeInvalidParameter) || strings.HasPrefix(message, protocol.StaleTokenMessage) {
 		return false
 	}
-	kept := slices.DeleteFunc(slices.Clone(req.Updates), func(u protocol.Update) bool { return u.Action == protocol.ActionCancel })
+	kept := slices.DeleteFunc(slices.Clone(req.Updates),
+		func(u protocol.Update) bool { return u.Action == protocol.ActionCancel })
 	found := len(kept) < len(req.Updates)
 	req.Updates = kept
 	return found
@@ -392,7 +396,8 @@ func (r *run) deadlockLocked() error {
 	}
 	slices.Sort(waits)
 	return &fatalError{name: "DeadlockError",
-		text: "deadlock: nothing is pending, and all that is under way waits for each other: " + strings.Join(waits, "; ")}
+		text: "deadlock: nothing is pending, and all that is under way waits for each other: " +
+			strings.Join(waits, "; ")}
 }
 
 // describe names the scope's function in messages.

@@ -42,8 +42,9 @@ func Version(ctx Context, name string, latest int) int {
 		s.versions[name] = v
 	}
 	if v > latest {
-		s.run.fail(&fatalError{name: "VersionError", text: fmt.Sprintf("version %q of this execution is %d, but the code knows it up to %d only; "+
-			"let the code that recorded it finish the execution", name, v, latest)})
+		s.run.fail(&fatalError{name: "VersionError",
+			text: fmt.Sprintf("version %q of this execution is %d, but the code knows it up to %d only; "+
+				"let the code that recorded it finish the execution", name, v, latest)})
 	}
 	s.busy.Store(false)
 	return v

@@ -61,7 +61,8 @@ func WaitUntil(ctx Context, name string, t time.Time) error {
 	if !o.hasRecord() {
 		var bad error
 		if d > maxWait {
-			bad = fmt.Errorf("%s is more than %v (366 days) ahead, and the service waits no longer", t.Format(time.RFC3339), maxWait)
+			bad = fmt.Errorf("%s is more than %v (366 days) ahead, and the service waits no longer",
+				t.Format(time.RFC3339), maxWait)
 		}
 		if err := o.refuse(bad); err != nil {
 			return err
@@ -81,7 +82,8 @@ func WaitUntil(ctx Context, name string, t time.Time) error {
 func validateWait(d time.Duration) error {
 	switch {
 	case d < time.Second:
-		return fmt.Errorf("the duration is %v; the service waits at least 1s, and WaitUntil takes moments that may have passed", d)
+		return fmt.Errorf("the duration is %v; the service waits at least 1s, and WaitUntil takes moments that "+
+			"may have passed", d)
 	case d > maxWait:
 		return fmt.Errorf("the duration is %v; the service waits at most %v (366 days)", d, maxWait)
 	}

@@ -7,7 +7,8 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-var waitForCallbackKind = &kind{call: "durable.WaitForCallback", typ: protocol.TypeContext, subType: protocol.SubTypeWaitForCallback}
+var waitForCallbackKind = &kind{call: "durable.WaitForCallback", typ: protocol.TypeContext,
+	subType: protocol.SubTypeWaitForCallback}
 
 // WaitForCallback makes a callback, lets submit give its id to somebody who will complete it, and returns the
 // result that they send. It is recorded as a child context with the callback and a step, the submitter, in it:
@@ -21,7 +22,8 @@ var waitForCallbackKind = &kind{call: "durable.WaitForCallback", typ: protocol.T
 //
 // The error is an [*OperationError] as from [Callback.Result], and so are decoding and limits; [WithTimeout] and
 // [WithHeartbeat] are the callback's, as with [CreateCallback]. The name is as for [Step].
-func WaitForCallback[T any](ctx Context, name string, submit func(ctx context.Context, callbackID string) error, opts ...WaitForCallbackOption) (T, error) {
+func WaitForCallback[T any](ctx Context, name string, submit func(ctx context.Context, callbackID string) error,
+	opts ...WaitForCallbackOption) (T, error) {
 	var zero T
 	cfg, bad := newWaitForCallbackConfig(opts)
 	switch {

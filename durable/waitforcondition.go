@@ -10,7 +10,8 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-var conditionKind = &kind{call: "durable.WaitForCondition", typ: protocol.TypeStep, subType: protocol.SubTypeWaitForCondition}
+var conditionKind = &kind{call: "durable.WaitForCondition", typ: protocol.TypeStep,
+	subType: protocol.SubTypeWaitForCondition}
 
 // WaitForCondition calls check until that reports that it is done, and returns the last state. Between calls the
 // execution is suspended, unless other code of it runs. The state begins as initial; the result of each call is
@@ -25,7 +26,8 @@ var conditionKind = &kind{call: "durable.WaitForCondition", typ: protocol.TypeSt
 // recorded as one operation, a step with many attempts; once that has ended, later runs return the last state, or
 // the error, without calling check. The state is at most 1 MiB encoded, on each call; a larger one, or one that
 // cannot be encoded, fails the operation. The name is as for [Step].
-func WaitForCondition[S any](ctx Context, name string, initial S, check func(ctx context.Context, state S) (next S, done bool, err error), opts ...ConditionOption) (S, error) {
+func WaitForCondition[S any](ctx Context, name string, initial S,
+	check func(ctx context.Context, state S) (next S, done bool, err error), opts ...ConditionOption) (S, error) {
 	var zero S
 	cfg, bad := newConditionConfig(opts)
 	if check == nil {
@@ -157,7 +159,8 @@ func (c *condition[S]) fail(n int, cause error) (S, error) {
 }
 
 func (o *operation) notMet(attempts int, obj *protocol.ErrorObject) error {
-	return &OperationError{Kind: protocol.SubTypeWaitForCondition, Name: o.name, Attempts: attempts, Err: o.scope.run.cfg.errors.decode(obj)}
+	return &OperationError{Kind: protocol.SubTypeWaitForCondition, Name: o.name, Attempts: attempts,
+		Err: o.scope.run.cfg.errors.decode(obj)}
 }
 
 // ErrConditionNotMet says that the policy of a [WaitForCondition] gave up.

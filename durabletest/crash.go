@@ -26,7 +26,8 @@ func (x *Execution) Crash() {
 	x.begin()
 	synctest.Wait()
 	if !x.flight.crash() {
-		x.t.Fatalf("durabletest: there is no invocation to crash: the execution is suspended or closed:\n%s", x.History().Details())
+		x.t.Fatalf("durabletest: there is no invocation to crash: the execution is suspended or closed:\n%s",
+			x.History().Details())
 	}
 	synctest.Wait()
 }

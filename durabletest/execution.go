@@ -61,7 +61,8 @@ func (x *Execution) options(others []durable.HandlerOption) []durable.HandlerOpt
 // open makes an engine.
 func (x *Execution) open(t *testing.T) {
 	x.t = t
-	e, err := engine.Open(t.Context(), memstore.New(), &engine.Options{VirtualTime: true, Logger: engineLogger(x.caller.Output())})
+	e, err := engine.Open(t.Context(), memstore.New(),
+		&engine.Options{VirtualTime: true, Logger: engineLogger(x.caller.Output())})
 	if err != nil {
 		t.Fatalf("durabletest: %v", err)
 	}
@@ -79,7 +80,8 @@ func (x *Execution) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), protocol.MaxWaitSeconds*time.Second)
 	defer cancel()
 	if err := x.engine.Close(ctx); err != nil {
-		x.t.Error("durabletest: the function does not end: a step is blocked and ignores that its context ended; the stacks below show where")
+		x.t.Error("durabletest: the function does not end: a step is blocked and ignores that its context ended; the " +
+			"stacks below show where")
 	}
 }
 
@@ -129,7 +131,8 @@ func (x *Execution) Await(name string) *protocol.Operation {
 		}
 	}
 	x.flight.check(x.t)
-	x.t.Fatalf("durabletest: the execution closed without starting an operation called %q (again):\n%s", name, x.History().Details())
+	x.t.Fatalf("durabletest: the execution closed without starting an operation called %q (again):\n%s", name,
+		x.History().Details())
 	return nil
 }
 

@@ -95,7 +95,8 @@ func (f *flight) check(t *testing.T) {
 		t.Fatal(f.verdict)
 	}
 	for _, p := range f.plans {
-		t.Errorf("durabletest: there was no crash %s recording %q: no operation of that name was recorded", p.at, p.name)
+		t.Errorf("durabletest: there was no crash %s recording %q: no operation of that name was recorded",
+			p.at, p.name)
 	}
 	f.plans = nil // told once is enough
 }

@@ -63,7 +63,8 @@ func (r *Result[Out]) Output() Out {
 	r.t.Helper()
 	var out Out
 	if r.Status != Succeeded {
-		r.t.Fatalf("durabletest: the execution did not succeed but %s:\n%s", ending(r.Status, r.Error), r.History.Details())
+		r.t.Fatalf("durabletest: the execution did not succeed but %s:\n%s", ending(r.Status, r.Error),
+			r.History.Details())
 	}
 	if r.result != nil {
 		if err := json.Unmarshal([]byte(*r.result), &out); err != nil {

@@ -17,7 +17,8 @@ import (
 //
 // An execution that can go no further, such as one that waits for a callback that nobody completes, ends with its
 // timeout; see [Execution]. The test fails if the function's invocations keep failing.
-func Run[In, Out any](t *testing.T, handler func(durable.Context, In) (Out, error), event any, opts ...durable.HandlerOption) *Result[Out] {
+func Run[In, Out any](t *testing.T, handler func(durable.Context, In) (Out, error), event any,
+	opts ...durable.HandlerOption) *Result[Out] {
 	t.Helper()
 	return Drive(t, handler, event, func(*testing.T, *Execution) {}, opts...)
 }
@@ -27,7 +28,8 @@ func Run[In, Out any](t *testing.T, handler func(durable.Context, In) (Out, erro
 //
 // act should use the t that it gets: it runs in a bubble of testing/synctest, as the handler does, and that t
 // belongs to it.
-func Drive[In, Out any](t *testing.T, handler func(durable.Context, In) (Out, error), event any, act func(t *testing.T, x *Execution), opts ...durable.HandlerOption) *Result[Out] {
+func Drive[In, Out any](t *testing.T, handler func(durable.Context, In) (Out, error), event any,
+	act func(t *testing.T, x *Execution), opts ...durable.HandlerOption) *Result[Out] {
 	t.Helper()
 	switch {
 	case handler == nil:
@@ -52,7 +54,8 @@ func encodeEvent[In any](t *testing.T, event any) []byte {
 		return nil
 	}
 	if text, ok := event.([]byte); ok && reflect.TypeFor[In]() != reflect.TypeOf(text) {
-		t.Fatal("durabletest: the event is a []byte, which would be sent as base64; if it is JSON, give json.RawMessage(event)")
+		t.Fatal("durabletest: the event is a []byte, which would be sent as base64; if it is JSON, give " +
+			"json.RawMessage(event)")
 	}
 	data, err := json.Marshal(event)
 	if err != nil {

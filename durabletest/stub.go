@@ -24,7 +24,8 @@ func Stub[In, Out any](x *Execution, name string, fn func(context.Context, In) (
 	x.t.Helper()
 	name, version, _ := strings.Cut(name, ":")
 	err := x.engine.Functions().Register(engine.Function{
-		Name: name, Version: version, Timeout: 15 * time.Minute, Invoker: stub(func(ctx context.Context, payload []byte) ([]byte, error) {
+		Name: name, Version: version, Timeout: 15 * time.Minute,
+		Invoker: stub(func(ctx context.Context, payload []byte) ([]byte, error) {
 			var in In
 			if err := json.Unmarshal(payload, &in); err != nil {
 				return nil, err

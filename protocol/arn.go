@@ -42,7 +42,8 @@ func (a ARN) String() string {
 
 // FunctionARN is the function's ARN, qualified with the version.
 func (a ARN) FunctionARN() string {
-	return strings.Join([]string{"arn", a.Partition, "lambda", a.Region, a.Account, "function", a.Function, a.Version}, ":")
+	return strings.Join([]string{"arn", a.Partition, "lambda", a.Region, a.Account, "function", a.Function,
+		a.Version}, ":")
 }
 
 // ValidID reports whether s is an identifier of at most max bytes in the alphabet of operation ids, subtypes and

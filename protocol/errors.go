@@ -101,7 +101,8 @@ func (r *Reader) trace() (lines []string) {
 
 // InvocationError is the failure of an invocation, in the form of Lambda's own errors.
 func InvocationError(requestID, errorType, format string, args ...any) *ErrorObject {
-	return &ErrorObject{ErrorType: errorType, ErrorMessage: "RequestId: " + requestID + " Error: " + fmt.Sprintf(format, args...)}
+	return &ErrorObject{ErrorType: errorType, ErrorMessage: "RequestId: " + requestID +
+		" Error: " + fmt.Sprintf(format, args...)}
 }
 
 // Line is the error on one line: type and message, without the request id that Lambda's runtimes put first. Nil is

@@ -141,7 +141,8 @@ func (r *Reader) operation(o *Operation, d Dialect) {
 			o.Start = r.Time(d)
 		case "EndTimestamp":
 			o.End = r.Time(d)
-		case "StepDetails", "WaitDetails", "ContextDetails", "ExecutionDetails", "CallbackDetails", "ChainedInvokeDetails":
+		case "StepDetails", "WaitDetails", "ContextDetails", "ExecutionDetails", "CallbackDetails",
+			"ChainedInvokeDetails":
 			r.operationDetails(o, d)
 		default:
 			r.Skip()

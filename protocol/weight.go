@@ -24,7 +24,8 @@ func Weight(data []byte) int {
 // CheckWeight refuses a JSON text that weighs more than budget bytes.
 func CheckWeight(data []byte, budget int) error {
 	if len(data) > budget || Weight(data) > budget {
-		return Errorf(CodeRequestTooLarge, "The JSON is too large, or has too many values: together they may take %d bytes, with %d for each value.", budget, ValueCost)
+		return Errorf(CodeRequestTooLarge, "The JSON is too large, or has too many values: together they may take %d "+
+			"bytes, with %d for each value.", budget, ValueCost)
 	}
 	return nil
 }

@@ -25,12 +25,14 @@ type Execution struct {
 // Record makes the record of an execution, emitted at a moment. [Config.Wants] and [Config.Samples] say whether
 // there should be one.
 func (c *Config) Record(x *Execution, emitted protocol.Timestamp) Record {
-	r := Record{RecordType: RecordType, SchemaVersion: SchemaVersion, EmittedAt: Time(emitted), ExecutionARN: x.ARN, Status: string(x.Status)}
+	r := Record{RecordType: RecordType, SchemaVersion: SchemaVersion, EmittedAt: Time(emitted), ExecutionARN: x.ARN,
+		Status: string(x.Status)}
 	if !x.Status.Closed() {
 		r.Status = string(protocol.ExecutionRunning) // a paused one, too
 	}
 	if arn, err := protocol.ParseARN(x.ARN); err == nil {
-		r.ExecutionName, r.FunctionName, r.FunctionQualifier, r.Region, r.AccountID = arn.Name, arn.Function, arn.Version, arn.Region, arn.Account
+		r.ExecutionName, r.FunctionName, r.FunctionQualifier, r.Region, r.AccountID = arn.Name, arn.Function,
+			arn.Version, arn.Region, arn.Account
 	}
 	r.StartTime, r.EndTime, r.DurationMillis = interval(x.Start, x.End)
 	r.Input, r.Output, r.Error = show(x.Input, c.Input), show(x.Output, c.Output), errorOf(x.Error)
@@ -42,11 +44,13 @@ func (c *Config) operations(all iter.Seq[*protocol.Operation]) []Operation {
 	list := []Operation{}
 	for op := range all {
 		switch {
-		case op.Type == protocol.TypeExecution, op.Name == "", op.ParentID != "" && c.Detail != FullTree, slices.Contains(c.Exclude, op.Name):
+		case op.Type == protocol.TypeExecution, op.Name == "", op.ParentID != "" && c.Detail != FullTree,
+			slices.Contains(c.Exclude, op.Name):
 			continue
 		}
 		o := Operation{
-			ID: op.ID, Name: strings.ToValidUTF8(op.Name, "\uFFFD"), Type: string(op.Type), SubType: op.SubType, ParentID: op.ParentID, Status: string(op.Status),
+			ID: op.ID, Name: strings.ToValidUTF8(op.Name, "\uFFFD"), Type: string(op.Type), SubType: op.SubType,
+			ParentID: op.ParentID, Status: string(op.Status),
 		}
 		o.StartTime, o.EndTime, o.DurationMillis = interval(op.Start, op.End)
 		if op.Type == protocol.TypeStep {

@@ -154,7 +154,8 @@ func Slog(logger *slog.Logger) Sink {
 			if r.Status == "FAILED" || r.Status == "TIMED_OUT" {
 				level = slog.LevelError
 			}
-			logger.LogAttrs(ctx, level, "execution "+strings.ToLower(r.Status), slog.Any("record", json.RawMessage(r.JSON())))
+			logger.LogAttrs(ctx, level, "execution "+strings.ToLower(r.Status),
+				slog.Any("record", json.RawMessage(r.JSON())))
 		}
 		return nil
 	})

@@ -30,7 +30,8 @@ func New(sink Sink, cfg Config) *plugin.Plugin {
 				return
 			}
 			if x := outcome(end); cfg.Wants(x.Status) {
-				out.put(end.ExecutionARN, func(now protocol.Timestamp) Record { return cfg.Record(x, now) }, x.Status.Closed())
+				out.put(end.ExecutionARN, func(now protocol.Timestamp) Record { return cfg.Record(x, now) },
+					x.Status.Closed())
 			}
 			deliver(ctx, out, end.Logger)
 		},
@@ -38,7 +39,8 @@ func New(sink Sink, cfg Config) *plugin.Plugin {
 	if cfg.Emit == OnChange {
 		changed := func(ctx context.Context, inv *plugin.Invocation) {
 			if cfg.Samples(inv.ExecutionARN) {
-				out.put(inv.ExecutionARN, func(now protocol.Timestamp) Record { return cfg.Record(running(inv), now) }, false)
+				record := func(now protocol.Timestamp) Record { return cfg.Record(running(inv), now) }
+				out.put(inv.ExecutionARN, record, false)
 				out.deliverBeside(ctx)
 			}
 		}
@@ -54,7 +56,8 @@ func New(sink Sink, cfg Config) *plugin.Plugin {
 // running is an execution with an invocation under way.
 func running(inv *plugin.Invocation) *telemetry.Execution {
 	x := &telemetry.Execution{
-		ARN: inv.ExecutionARN, Status: protocol.ExecutionRunning, Start: protocol.TimestampOf(inv.ExecutionStart), Operations: inv.Operations.All(),
+		ARN: inv.ExecutionARN, Status: protocol.ExecutionRunning, Start: protocol.TimestampOf(inv.ExecutionStart),
+		Operations: inv.Operations.All(),
 	}
 	for execution := range inv.Operations.All() {
 		x.Input = execution.Payload
@@ -88,10 +91,12 @@ func deliver(ctx context.Context, out *outbox, logger *slog.Logger) {
 	defer cancel()
 	left, dropped, err := out.deliver(ctx)
 	if err != nil {
-		logger.LogAttrs(ctx, slog.LevelWarn, "records of executions were not delivered; they are kept for the next invocation",
+		logger.LogAttrs(ctx, slog.LevelWarn,
+			"records of executions were not delivered; they are kept for the next invocation",
 			slog.Int("records", left), slog.Any("error", err))
 	}
 	if dropped > 0 {
-		logger.LogAttrs(ctx, slog.LevelError, "records of executions were dropped, because too many could not be delivered", slog.Int("records", dropped))
+		logger.LogAttrs(ctx, slog.LevelError,
+			"records of executions were dropped, because too many could not be delivered", slog.Int("records", dropped))
 	}
 }

@@ -29,7 +29,8 @@ const (
 // attributes are common to the spans of an operation and of its attempts.
 func (t *tracing) attributes(n *node) []attribute.KeyValue {
 	list := []attribute.KeyValue{
-		arnKey.String(t.inv.ExecutionARN), idKey.String(n.op.ID), typeKey.String(string(n.op.Type)), subTypeKey.String(n.op.SubType),
+		arnKey.String(t.inv.ExecutionARN), idKey.String(n.op.ID), typeKey.String(string(n.op.Type)),
+		subTypeKey.String(n.op.SubType),
 	}
 	if n.op.Name != "" {
 		list = append(list, nameKey.String(n.op.Name))

@@ -61,20 +61,24 @@ func New(provider *sdktrace.TracerProvider, cfg Config) *plugin.Plugin {
 	p := &plugin.Plugin{
 		Name: "durableotel",
 		InvocationStart: func(ctx context.Context, inv *plugin.Invocation) context.Context {
-			t := &tracing{Config: cfg, provider: provider, tracer: tracer, ctx: ctx, inv: inv, began: time.Now(), nodes: make(map[string]*node)}
+			t := &tracing{Config: cfg, provider: provider, tracer: tracer, ctx: ctx, inv: inv, began: time.Now(),
+				nodes: make(map[string]*node)}
 			if !t.begin() {
-				inv.Logger.Error("the invocation is not traced: make the tracer provider with the option durableotel.WithIDs()")
+				inv.Logger.Error("the invocation is not traced: make the tracer provider with the option " +
+					"durableotel.WithIDs()")
 				return ctx
 			}
 			return trace.ContextWithSpan(context.WithValue(ctx, key, t), t.invocation)
 		},
-		OperationStart:  told(key, func(t *tracing, op *plugin.Operation) { t.open(op.Operation, t.now(), false) }),
-		OperationResume: told(key, func(t *tracing, op *plugin.Operation) { t.open(op.Operation, op.Start.Time(), true) }),
-		OperationEnd:    told(key, (*tracing).end),
-		AttemptStart:    entered(key, (*tracing).startAttempt),
-		AttemptEnd:      told(key, (*tracing).endAttempt),
-		ContextStart:    entered(key, (*tracing).startContext),
-		ContextEnd:      told(key, (*tracing).endContext),
+		OperationStart: told(key, func(t *tracing, op *plugin.Operation) { t.open(op.Operation, t.now(), false) }),
+		OperationResume: told(key, func(t *tracing, op *plugin.Operation) {
+			t.open(op.Operation, op.Start.Time(), true)
+		}),
+		OperationEnd: told(key, (*tracing).end),
+		AttemptStart: entered(key, (*tracing).startAttempt),
+		AttemptEnd:   told(key, (*tracing).endAttempt),
+		ContextStart: entered(key, (*tracing).startContext),
+		ContextEnd:   told(key, (*tracing).endContext),
 		InvocationEnd: func(ctx context.Context, end *plugin.Outcome) {
 			if t := tracingOf(ctx, key); t != nil {
 				t.endInvocation(ctx, end)
@@ -109,7 +113,8 @@ func told[I any](key *tracingKey, method func(*tracing, I)) func(context.Context
 	}
 }
 
-func entered[I any](key *tracingKey, method func(*tracing, context.Context, I) context.Context) func(context.Context, I) context.Context {
+func entered[I any](key *tracingKey,
+	method func(*tracing, context.Context, I) context.Context) func(context.Context, I) context.Context {
 	return func(ctx context.Context, info I) context.Context {
 		if t := tracingOf(ctx, key); t != nil {
 			return method(t, ctx, info)
@@ -182,7 +187,8 @@ func (t *tracing) findAncestor() trace.Span {
 		id = traceID(t.inv.ExecutionARN, t.inv.ExecutionStart)
 	}
 	ctx := choose(t.ctx, id, spanID(t.inv.ExecutionARN, "root", ""))
-	_, root := t.tracer.Start(ctx, "DurableExecutionRoot", trace.WithNewRoot(), trace.WithTimestamp(t.inv.ExecutionStart))
+	_, root := t.tracer.Start(ctx, "DurableExecutionRoot", trace.WithNewRoot(),
+		trace.WithTimestamp(t.inv.ExecutionStart))
 	t.ancestor = root.SpanContext()
 	if given.HasTraceID() && !given.IsSampled() {
 		t.ancestor = t.ancestor.WithTraceFlags(0)
@@ -197,7 +203,8 @@ func (t *tracing) derived(kind, what string) trace.SpanContext {
 }
 
 // start starts a span with an id of our choice, now unless opts say otherwise.
-func (t *tracing) start(parent trace.SpanContext, id trace.SpanID, name string, opts ...trace.SpanStartOption) trace.Span {
+func (t *tracing) start(parent trace.SpanContext, id trace.SpanID, name string,
+	opts ...trace.SpanStartOption) trace.Span {
 	ctx := trace.ContextWithSpanContext(t.ctx, parent)
 	opts = append([]trace.SpanStartOption{trace.WithTimestamp(t.now())}, opts...)
 	_, span := t.tracer.Start(choose(ctx, parent.TraceID(), id), name, opts...)
@@ -216,7 +223,8 @@ func (t *tracing) open(op *protocol.Operation, start time.Time, continued bool) 
 			links = []trace.Link{{SpanContext: n.below}, links[0]}
 			id = randomSpanID()
 		}
-		n.span = t.start(t.parent(op), id, n.title(), trace.WithLinks(links...), trace.WithAttributes(t.attributes(n)...))
+		n.span = t.start(t.parent(op), id, n.title(), trace.WithLinks(links...),
+			trace.WithAttributes(t.attributes(n)...))
 		n.below = n.span.SpanContext()
 	}
 	t.mu.Lock()

@@ -86,7 +86,8 @@ func (o Values) Unmarshal(ctx context.Context, data []byte, v any) error {
 		return fmt.Errorf("fetching %s: %w", ref.key, err)
 	}
 	if digest(stored) != ref.digest {
-		return fmt.Errorf("the store has something else under %s: %d bytes, and not the %d that were put there", ref.key, len(stored), ref.size)
+		return fmt.Errorf("the store has something else under %s: %d bytes, and not the %d that were put there",
+			ref.key, len(stored), ref.size)
 	}
 	return o.Inner().Unmarshal(ctx, stored, v)
 }

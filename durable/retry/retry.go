@@ -62,7 +62,8 @@ func Fixed(attempts int, delay time.Duration) Policy {
 // Linear makes at most the given number of attempts: the first retry after delay, each later one increment later,
 // with no more than 5 minutes between two.
 func Linear(attempts int, delay, increment time.Duration) Policy {
-	return Policy{MaxAttempts: attempts, Delay: delay, Increment: increment, MaxDelay: 5 * time.Minute, Jitter: NoJitter}
+	return Policy{MaxAttempts: attempts, Delay: delay, Increment: increment, MaxDelay: 5 * time.Minute,
+		Jitter: NoJitter}
 }
 
 // Transient is for failures that pass within seconds: 3 attempts, 1 s before the second, doubled up to 5 s, half
@@ -149,7 +150,8 @@ func (p Policy) full(attempt int) time.Duration {
 			factor = 1
 		}
 	}
-	d := float64(cmp.Or(p.Delay, defaultDelay))*math.Pow(factor, float64(attempt-1)) + float64(p.Increment)*float64(attempt-1)
+	d := float64(cmp.Or(p.Delay, defaultDelay))*math.Pow(factor, float64(attempt-1)) +
+		float64(p.Increment)*float64(attempt-1)
 	if !(d > 0) { // also for NaN: the policy of a recorded step may be bad
 		return 0
 	}
@@ -164,7 +166,8 @@ func (p Policy) Validate() error {
 	case p.Delay < 0 || p.Increment < 0 || p.MaxDelay < 0:
 		return errors.New("retry.Policy has a negative duration")
 	case math.IsNaN(p.Multiplier) || math.IsInf(p.Multiplier, 0) || p.Multiplier < 0:
-		return fmt.Errorf("retry.Policy.Multiplier is %v; it must be a finite number that is not negative", p.Multiplier)
+		return fmt.Errorf("retry.Policy.Multiplier is %v; it must be a finite number that is not negative",
+			p.Multiplier)
 	case p.Jitter < FullJitter || p.Jitter > NoJitter:
 		return fmt.Errorf("retry.Policy.Jitter is %d; use FullJitter, HalfJitter or NoJitter", p.Jitter)
 	}

@@ -162,7 +162,8 @@ func (c *Client) refusal(resp *http.Response) error {
 
 // pages yields the items of all pages of a list, made by read.
 func pages[P, I, T any](
-	ctx context.Context, c *Client, path string, query url.Values, items func(page *P) []I, read func(item I) (T, error),
+	ctx context.Context, c *Client, path string, query url.Values, items func(page *P) []I,
+	read func(item I) (T, error),
 ) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var none T

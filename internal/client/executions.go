@@ -48,21 +48,24 @@ func (c *Client) Invoke(ctx context.Context, in *Invocation) (*Invoked, error) {
 		how = "RequestResponse"
 	}
 	resp, err := c.send(ctx, call{
-		method: http.MethodPost, path: path(functionPath, Qualified(in.Function), "/invocations"), body: in.Event, patient: in.Wait,
-		header: map[string]string{"X-Amz-Invocation-Type": how, "X-Amz-Durable-Execution-Name": in.Name},
+		method: http.MethodPost, path: path(functionPath, Qualified(in.Function), "/invocations"), body: in.Event,
+		patient: in.Wait,
+		header:  map[string]string{"X-Amz-Invocation-Type": how, "X-Amz-Durable-Execution-Name": in.Name},
 	})
 	if err != nil {
 		return nil, err
 	}
 	defer resp.Body.Close()
-	out := &Invoked{ARN: resp.Header.Get("X-Amz-Durable-Execution-Arn"), Failed: resp.Header.Get("X-Amz-Function-Error") != ""}
+	out := &Invoked{ARN: resp.Header.Get("X-Amz-Durable-Execution-Arn"),
+		Failed: resp.Header.Get("X-Amz-Function-Error") != ""}
 	out.Answer, err = io.ReadAll(resp.Body)
 	return out, err
 }
 
 // Qualified adds a version, without which a durable function is not invoked.
 func Qualified(function string) string {
-	if strings.HasPrefix(function, "arn:") && strings.Count(function, ":") >= 7 || !strings.HasPrefix(function, "arn:") && strings.Contains(function, ":") {
+	if strings.HasPrefix(function, "arn:") && strings.Count(function, ":") >= 7 ||
+		!strings.HasPrefix(function, "arn:") && strings.Contains(function, ":") {
 		return function
 	}
 	return function + ":" + protocol.LatestVersion
@@ -114,15 +117,16 @@ func (c *Client) Events(ctx context.Context, arn string, newestFirst bool) iter.
 	if newestFirst {
 		query.Set("ReverseOrder", "true")
 	}
-	return pages(ctx, c, path(executionPath, arn, "/history"), query, func(page *struct{ Events []json.RawMessage }) []json.RawMessage {
-		return page.Events
-	}, func(raw json.RawMessage) (Event, error) {
-		e, err := protocol.ReadEvent(raw)
-		if err != nil {
-			err = c.nonsense(err)
-		}
-		return Event{e, raw}, err
-	})
+	return pages(ctx, c, path(executionPath, arn, "/history"), query,
+		func(page *struct{ Events []json.RawMessage }) []json.RawMessage {
+			return page.Events
+		}, func(raw json.RawMessage) (Event, error) {
+			e, err := protocol.ReadEvent(raw)
+			if err != nil {
+				err = c.nonsense(err)
+			}
+			return Event{e, raw}, err
+		})
 }
 
 // The intervals of polling an execution: short while there is news.
@@ -217,7 +221,8 @@ func (c *Client) SucceedCallback(ctx context.Context, id string, result []byte) 
 
 // FailCallback completes a callback with an error.
 func (c *Client) FailCallback(ctx context.Context, id string, reason *protocol.ErrorObject) error {
-	_, err := c.read(ctx, call{method: http.MethodPost, path: path(callbackPath, id, "/fail"), body: jsonBody(reason)}, nil)
+	_, err := c.read(ctx, call{method: http.MethodPost, path: path(callbackPath, id, "/fail"),
+		body: jsonBody(reason)}, nil)
 	return err
 }
 

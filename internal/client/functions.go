@@ -31,15 +31,17 @@ func (c *Client) Publish(ctx context.Context, function string, description *stri
 	body := jsonBody(struct {
 		Description *string `json:",omitempty"`
 	}{description})
-	f.JSON, err = c.read(ctx, call{method: http.MethodPost, path: path(functionPath, function, "/versions"), body: body, patient: true}, &f)
+	f.JSON, err = c.read(ctx, call{method: http.MethodPost, path: path(functionPath, function, "/versions"), body: body,
+		patient: true}, &f)
 	return &f, err
 }
 
 // Versions yields the versions of a function, in order.
 func (c *Client) Versions(ctx context.Context, function string) iter.Seq2[*Function, error] {
-	return pages(ctx, c, path(functionPath, function, "/versions"), nil, func(page *struct{ Versions []*Function }) []*Function {
-		return page.Versions
-	}, whole[*Function])
+	return pages(ctx, c, path(functionPath, function, "/versions"), nil,
+		func(page *struct{ Versions []*Function }) []*Function {
+			return page.Versions
+		}, whole[*Function])
 }
 
 // DeleteFunction deletes a function, or the version in name. If it has open executions it drains first.
@@ -79,18 +81,20 @@ const aliasPath = "/aliases/"
 func (c *Client) Alias(ctx context.Context, function, name string) (*Alias, error) {
 	var a Alias
 	var err error
-	a.JSON, err = c.read(ctx, call{method: http.MethodGet, path: path(functionPath, function, path(aliasPath, name, ""))}, &a)
+	a.JSON, err = c.read(ctx, call{method: http.MethodGet,
+		path: path(functionPath, function, path(aliasPath, name, ""))}, &a)
 	return &a, err
 }
 
 // Aliases yields the aliases of a function.
 func (c *Client) Aliases(ctx context.Context, function string) iter.Seq2[*Alias, error] {
-	return pages(ctx, c, path(functionPath, function, "/aliases"), nil, func(page *struct{ Aliases []json.RawMessage }) []json.RawMessage {
-		return page.Aliases
-	}, func(raw json.RawMessage) (*Alias, error) {
-		a := &Alias{JSON: raw}
-		return a, json.Unmarshal(raw, a)
-	})
+	return pages(ctx, c, path(functionPath, function, "/aliases"), nil,
+		func(page *struct{ Aliases []json.RawMessage }) []json.RawMessage {
+			return page.Aliases
+		}, func(raw json.RawMessage) (*Alias, error) {
+			a := &Alias{JSON: raw}
+			return a, json.Unmarshal(raw, a)
+		})
 }
 
 // CreateAlias makes an alias, and returns it.
@@ -112,6 +116,7 @@ func (c *Client) writeAlias(ctx context.Context, method, path string, a *Alias) 
 
 // DeleteAlias deletes an alias.
 func (c *Client) DeleteAlias(ctx context.Context, function, name string) error {
-	_, err := c.read(ctx, call{method: http.MethodDelete, path: path(functionPath, function, path(aliasPath, name, ""))}, nil)
+	_, err := c.read(ctx, call{method: http.MethodDelete,
+		path: path(functionPath, function, path(aliasPath, name, ""))}, nil)
 	return err
 }

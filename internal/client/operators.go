@@ -103,9 +103,10 @@ func timeText(t time.Time) string {
 
 // Find yields the executions that f selects. An error ends the sequence.
 func (c *Client) Find(ctx context.Context, f Filter) iter.Seq2[*adminapi.Execution, error] {
-	return pages(ctx, c, ownExecutions, f.query(), func(page *struct{ Executions []*adminapi.Execution }) []*adminapi.Execution {
-		return page.Executions
-	}, whole)
+	return pages(ctx, c, ownExecutions, f.query(),
+		func(page *struct{ Executions []*adminapi.Execution }) []*adminapi.Execution {
+			return page.Executions
+		}, whole)
 }
 
 // Explain asks why an execution is where it is.
@@ -131,7 +132,8 @@ func (c *Client) Skip(ctx context.Context, arn string, s *adminapi.Skip) ([]admi
 
 // Log returns lines of an execution's log with a Seq above after, at most 1,000.
 func (c *Client) Log(ctx context.Context, arn string, after int64) ([]adminapi.LogLine, error) {
-	log, err := get[adminapi.Log](ctx, c, path(ownExecution, arn, "/logs"), url.Values{"After": {strconv.FormatInt(after, 10)}})
+	log, err := get[adminapi.Log](ctx, c, path(ownExecution, arn, "/logs"),
+		url.Values{"After": {strconv.FormatInt(after, 10)}})
 	return log.Lines, err
 }
 
@@ -160,7 +162,8 @@ func (c *Client) Import(ctx context.Context, file io.Reader, how *adminapi.Impor
 		}
 	}
 	var forked adminapi.Forked
-	_, err := c.read(ctx, call{method: http.MethodPost, path: adminapi.Prefix + "import", query: query, stream: file, patient: true}, &forked)
+	_, err := c.read(ctx, call{method: http.MethodPost, path: adminapi.Prefix + "import", query: query, stream: file,
+		patient: true}, &forked)
 	return &forked, err
 }
 

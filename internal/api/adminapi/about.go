@@ -23,7 +23,8 @@ type FunctionVersion struct {
 }
 
 func (a *api) about(w http.ResponseWriter, _ *http.Request, _ string) error {
-	about := About{Name: "perdure", Version: a.opts.Version, Timestamp: protocol.Seconds(protocol.TimestampOf(time.Now()))}
+	about := About{Name: "perdure", Version: a.opts.Version,
+		Timestamp: protocol.Seconds(protocol.TimestampOf(time.Now()))}
 	functions, _ := a.registry.List()
 	for i := range functions {
 		f := &functions[i]

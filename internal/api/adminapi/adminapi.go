@@ -65,5 +65,6 @@ func New(e Engine, functions Functions, opts *Options) *route.Face {
 	if opts != nil {
 		a.opts = *opts
 	}
-	return route.New(route.Face{Service: "perdure", Prefix: Prefix, Routes: a.routes(), Refuse: refuse}, lambdaapi.Shell(a.opts.Logger))
+	return route.New(route.Face{Service: "perdure", Prefix: Prefix, Routes: a.routes(), Refuse: refuse},
+		lambdaapi.Shell(a.opts.Logger))
 }

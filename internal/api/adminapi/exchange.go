@@ -46,7 +46,8 @@ func readJSON(r *http.Request, v any, budget int) error {
 		return err
 	}
 	if at := protocol.InvalidUTF8(data); at >= 0 {
-		return protocol.Errorf(protocol.CodeSerialization, "The request body cannot be understood: byte %d is not UTF-8.", at)
+		return protocol.Errorf(protocol.CodeSerialization,
+			"The request body cannot be understood: byte %d is not UTF-8.", at)
 	}
 	if len(bytes.TrimSpace(data)) == 0 {
 		return nil

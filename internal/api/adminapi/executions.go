@@ -66,6 +66,7 @@ func (a *api) executions(w http.ResponseWriter, r *http.Request, _ string) error
 func executionOf(s *engine.Summary) Execution {
 	return Execution{
 		DurableExecutionArn: s.ARN, DurableExecutionName: s.Name, FunctionArn: s.FunctionARN, Status: s.Status,
-		StartTimestamp: protocol.Seconds(s.Started), EndTimestamp: protocol.Seconds(s.Closed), Doing: s.Doing, Since: protocol.Seconds(s.Since),
+		StartTimestamp: protocol.Seconds(s.Started), EndTimestamp: protocol.Seconds(s.Closed), Doing: s.Doing,
+		Since: protocol.Seconds(s.Since),
 	}
 }

@@ -105,8 +105,10 @@ func (a *api) listFunctions(ctx context.Context) (*FunctionList, error) {
 
 func versionOf(c *engine.Configuration) Version {
 	return Version{
-		Version: c.Version, Description: c.Description, State: c.State, StateReason: c.StateReason, Durable: c.Durable != nil,
-		Runtime: c.Runtime, CodeSha256: c.CodeSHA256, CodeSize: c.CodeSize, LastModified: protocol.Seconds(protocol.TimestampOf(c.Modified)),
+		Version: c.Version, Description: c.Description, State: c.State, StateReason: c.StateReason,
+		Durable: c.Durable != nil,
+		Runtime: c.Runtime, CodeSha256: c.CodeSHA256, CodeSize: c.CodeSize,
+		LastModified: protocol.Seconds(protocol.TimestampOf(c.Modified)),
 	}
 }
 

@@ -18,20 +18,28 @@ func (a *api) routes() []route.Route {
 		{Method: "GET", Path: Prefix + "about", Operation: "About", Access: route.Readers, Serve: a.about},
 		{Method: "POST", Path: Prefix + "verify", Operation: "Verify", Access: route.Operators, Serve: a.verify},
 		{Method: "POST", Path: Prefix + "backup", Operation: "Backup", Access: route.Operators, Serve: a.backup},
-		{Method: "POST", Path: Prefix + "import", Operation: "ImportExecution", Access: route.Operators, Serve: a.importFile},
+		{Method: "POST", Path: Prefix + "import", Operation: "ImportExecution", Access: route.Operators,
+			Serve: a.importFile},
 
-		{Method: "GET", Path: Prefix + "executions", Operation: "FindExecutions", Access: route.Readers, Serve: a.executions},
-		{Method: "GET", Path: execution + "/explain", Operation: "ExplainExecution", Access: route.Readers, Serve: a.explain},
-		{Method: "GET", Path: execution + "/export", Operation: "ExportExecution", Access: route.Readers, Serve: a.export},
+		{Method: "GET", Path: Prefix + "executions", Operation: "FindExecutions", Access: route.Readers,
+			Serve: a.executions},
+		{Method: "GET", Path: execution + "/explain", Operation: "ExplainExecution", Access: route.Readers,
+			Serve: a.explain},
+		{Method: "GET", Path: execution + "/export", Operation: "ExportExecution", Access: route.Readers,
+			Serve: a.export},
 		{Method: "GET", Path: execution + "/logs", Operation: "GetExecutionLogs", Access: route.Readers, Serve: a.log},
-		{Method: "POST", Path: execution + "/fork", Operation: "ForkExecution", Access: route.Operators, Serve: a.forkWhole},
-		{Method: "POST", Path: execution + "/redrive", Operation: "RedriveExecution", Access: route.Operators, Serve: a.redrive},
+		{Method: "POST", Path: execution + "/fork", Operation: "ForkExecution", Access: route.Operators,
+			Serve: a.forkWhole},
+		{Method: "POST", Path: execution + "/redrive", Operation: "RedriveExecution", Access: route.Operators,
+			Serve: a.redrive},
 		{Method: "POST", Path: execution + "/skip", Operation: "SkipOperation", Access: route.Operators, Serve: a.skip},
 
-		{Method: "GET", Path: Prefix + "functions", Operation: "FindFunctions", Access: route.Readers, Serve: a.functions},
+		{Method: "GET", Path: Prefix + "functions", Operation: "FindFunctions", Access: route.Readers,
+			Serve: a.functions},
 		{Method: "POST", Path: function + "/workers", Operation: "JoinWorker", Access: route.Functions, Serve: a.join},
 		{Method: "POST", Path: worker + "/next", Operation: "NextInvocation", Access: route.Functions, Serve: a.next},
-		{Method: "POST", Path: worker + "/outcome", Operation: "InvocationOutcome", Access: route.Functions, Serve: a.outcome},
+		{Method: "POST", Path: worker + "/outcome", Operation: "InvocationOutcome", Access: route.Functions,
+			Serve: a.outcome},
 		{Method: "POST", Path: worker + "/beat", Operation: "WorkerBeat", Access: route.Functions, Serve: a.beat},
 		{Method: "POST", Path: worker + "/leave", Operation: "LeaveWorker", Access: route.Functions, Serve: a.leave},
 	}
@@ -41,12 +49,15 @@ func (a *api) routes() []route.Route {
 func refuse(r *http.Request, why route.Reason) error {
 	switch why {
 	case route.TooLong:
-		return protocol.Errorf(protocol.CodeInvalidParameter, "The path and query of a request must be shorter than %d bytes.", route.MaxURL)
+		return protocol.Errorf(protocol.CodeInvalidParameter,
+			"The path and query of a request must be shorter than %d bytes.", route.MaxURL)
 	case route.NotMethod:
-		return protocol.Errorf(protocol.CodeInvalidParameter, "%s is not for this path, or is this engine older than the client?", protocol.Clip(r.Method, 20))
+		return protocol.Errorf(protocol.CodeInvalidParameter,
+			"%s is not for this path, or is this engine older than the client?", protocol.Clip(r.Method, 20))
 	case route.NotEscaped:
 		return protocol.Errorf(protocol.CodeInvalidParameter, "The path is not correctly percent-encoded.")
 	default:
-		return protocol.Errorf(protocol.CodeNotFound, "This engine serves no such path below %s; is it older than the client?", Prefix)
+		return protocol.Errorf(protocol.CodeNotFound,
+			"This engine serves no such path below %s; is it older than the client?", Prefix)
 	}
 }

@@ -40,7 +40,8 @@ func (a *api) skip(w http.ResponseWriter, r *http.Request, arn string) error {
 	}
 	var out struct{ Skipped []Skipped }
 	for _, m := range moments {
-		out.Skipped = append(out.Skipped, Skipped{OperationId: m.OperationID, Type: m.Type, Name: m.Name, DueTimestamp: protocol.Seconds(m.Due)})
+		out.Skipped = append(out.Skipped, Skipped{OperationId: m.OperationID, Type: m.Type, Name: m.Name,
+			DueTimestamp: protocol.Seconds(m.Due)})
 	}
 	return reply(w, out)
 }

@@ -113,7 +113,8 @@ func (a *api) join(w http.ResponseWriter, r *http.Request, function string) erro
 	}
 	id, s, err := hub.Join(function, about.From[:min(len(about.From), 100)]+" "+r.RemoteAddr)
 	if err != nil {
-		return unknown(err, "The engine has no function "+function+" that workers attach to; it is declared with: perdure serve --attach NAME")
+		return unknown(err, "The engine has no function "+function+
+			" that workers attach to; it is declared with: perdure serve --attach NAME")
 	}
 	return reply(w, Joined{id, s.Version, s.Timeout.Milliseconds(), s.MemoryMB, s.Region, s.Account})
 }
@@ -134,8 +135,9 @@ func (a *api) next(w http.ResponseWriter, r *http.Request, worker string) error 
 		return nil
 	}
 	return reply(w, WorkerInvocation{
-		RequestID: inv.RequestID, FunctionArn: inv.FunctionARN, ExecutionArn: inv.ExecutionARN, TimeoutMs: inv.Timeout.Milliseconds(),
-		Payload: inv.Payload, TraceID: inv.TraceID, TenantID: inv.TenantID, ClientContext: inv.ClientContext,
+		RequestID: inv.RequestID, FunctionArn: inv.FunctionARN, ExecutionArn: inv.ExecutionARN,
+		TimeoutMs: inv.Timeout.Milliseconds(),
+		Payload:   inv.Payload, TraceID: inv.TraceID, TenantID: inv.TenantID, ClientContext: inv.ClientContext,
 	})
 }
 
@@ -192,10 +194,12 @@ func (a *api) keepLines(function string, lines []WorkerLine) {
 		if !slices.Contains(streams, l.Stream) || len(l.RequestID) > maxRequestID {
 			continue
 		}
-		if arn, err := protocol.ParseARN(l.ExecutionArn); l.ExecutionArn != "" && (err != nil || arn.Function != function) {
+		if arn, err := protocol.ParseARN(l.ExecutionArn); l.ExecutionArn != "" &&
+			(err != nil || arn.Function != function) {
 			continue
 		}
-		a.engine.Log(engine.LogLine{Time: l.Time, ExecutionARN: l.ExecutionArn, RequestID: l.RequestID, Stream: l.Stream, Text: l.Text})
+		a.engine.Log(engine.LogLine{Time: l.Time, ExecutionARN: l.ExecutionArn, RequestID: l.RequestID,
+			Stream: l.Stream, Text: l.Text})
 	}
 }
 

@@ -32,7 +32,8 @@ func Add(path, name string, access Access) (*Credential, error) {
 	if err != nil {
 		return nil, err
 	}
-	text := fmt.Sprintf("[%s]\naws_access_key_id = %s\naws_secret_access_key = %s\n%s = %s\n", name, c.KeyID, c.Secret, settingAccess, access)
+	text := fmt.Sprintf("[%s]\naws_access_key_id = %s\naws_secret_access_key = %s\n%s = %s\n", name, c.KeyID, c.Secret,
+		settingAccess, access)
 	if len(existing) > 0 {
 		text = "\n" + text
 	}

@@ -52,7 +52,8 @@ func checkMode(path string, mode fs.FileMode) error {
 		return fmt.Errorf("%s is not a file", path)
 	}
 	if mode.Perm()&0o027 != 0 {
-		return fmt.Errorf("%s can be read or changed by other users of this machine (mode %#o); run: chmod 600 %s", path, mode.Perm(), path)
+		return fmt.Errorf("%s can be read or changed by other users of this machine (mode %#o); run: chmod 600 %s",
+			path, mode.Perm(), path)
 	}
 	return nil
 }

@@ -89,8 +89,10 @@ func New(e Engine, functions Functions, docs Documents, opts *Options) *Emulator
 		functions: map[string]settings{}, endpoints: map[string]string{}, invokers: map[string]engine.Invoker{},
 	}
 	m.face = route.New(route.Face{Service: "perdure", Refuse: refuse, Routes: []route.Route{
-		{Method: "POST", Path: StartPath, Operation: "start-durable-execution", Access: route.Operators, Serve: m.start},
-		{Method: "PUT", Path: EndpointPath, Operation: "lambda-endpoint", Access: route.Operators, Serve: m.setEndpoint},
+		{Method: "POST", Path: StartPath, Operation: "start-durable-execution", Access: route.Operators,
+			Serve: m.start},
+		{Method: "PUT", Path: EndpointPath, Operation: "lambda-endpoint", Access: route.Operators,
+			Serve: m.setEndpoint},
 	}}, lambdaapi.Shell(opts.Logger))
 	return m
 }
@@ -155,7 +157,8 @@ func (m *Emulator) isOpen(ctx context.Context, key string) (bool, error) {
 func (m *Emulator) register(name string, s settings) error {
 	err := m.registry.Register(engine.Function{
 		Name: name, Timeout: invocationTimeout, Invoker: &router{m, name},
-		Durable: &engine.DurableConfig{ExecutionTimeout: time.Duration(s.ExecutionTimeout) * time.Second, RetentionDays: s.RetentionDays},
+		Durable: &engine.DurableConfig{ExecutionTimeout: time.Duration(s.ExecutionTimeout) * time.Second,
+			RetentionDays: s.RetentionDays},
 	})
 	if err != nil {
 		return protocol.Errorf(protocol.CodeInvalidParameter, "%v", err)
@@ -185,8 +188,9 @@ func (m *Emulator) Start(ctx context.Context, req *StartRequest) (arn string, er
 	defer m.starting.Unlock()
 	name := cmp.Or(req.Name, uuid.NewString())
 	if !protocol.ValidID(name, 64) {
-		return "", protocol.Errorf(protocol.CodeValidation, "1 validation error detected: Value '%s' at 'executionName' failed to satisfy constraint: "+
-			"Member must satisfy regular expression pattern: [a-zA-Z0-9-_]+", name)
+		return "", protocol.Errorf(protocol.CodeValidation,
+			"1 validation error detected: Value '%s' at 'executionName' failed to satisfy constraint: "+
+				"Member must satisfy regular expression pattern: [a-zA-Z0-9-_]+", name)
 	}
 	forget := func() {}
 	if !m.isTheEngines(req.Function) {
@@ -194,7 +198,8 @@ func (m *Emulator) Start(ctx context.Context, req *StartRequest) (arn string, er
 			return "", err
 		}
 	} else if req.Endpoint != "" {
-		return "", protocol.Errorf(protocol.CodeInvalidParameter, "The engine serves a function called %s itself; leave LambdaEndpoint out to start that.", req.Function)
+		return "", protocol.Errorf(protocol.CodeInvalidParameter,
+			"The engine serves a function called %s itself; leave LambdaEndpoint out to start that.", req.Function)
 	}
 	started, err := m.engine.Start(ctx, &engine.InvokeRequest{
 		Function: req.Function, Qualifier: req.Qualifier, Name: name, Payload: req.Input, TenantID: req.TenantID,
@@ -227,7 +232,8 @@ func (m *Emulator) prepare(ctx context.Context, req *StartRequest, name string) 
 	forAll, known := m.endpoints[general], m.functions[req.Function]
 	m.mu.Unlock()
 	if req.Endpoint == "" && forAll == "" {
-		return nil, protocol.Errorf(protocol.CodeInvalidParameter, "There is no LambdaEndpoint, so where is the function?")
+		return nil, protocol.Errorf(protocol.CodeInvalidParameter,
+			"There is no LambdaEndpoint, so where is the function?")
 	}
 	if known != changed {
 		if err := m.register(req.Function, changed); err != nil {
@@ -320,7 +326,8 @@ func (r *router) Invoke(ctx context.Context, inv *engine.Invocation) engine.Outc
 	}
 	to, err := r.emulator.invoker(r.function, name)
 	if err != nil {
-		return engine.Outcome{Unstarted: true, Error: protocol.InvocationError(inv.RequestID, protocol.ErrorTypeSandboxFailure, "%v", err)}
+		return engine.Outcome{Unstarted: true,
+			Error: protocol.InvocationError(inv.RequestID, protocol.ErrorTypeSandboxFailure, "%v", err)}
 	}
 	return to.Invoke(ctx, inv)
 }

@@ -24,7 +24,8 @@ func (m *Emulator) Face() *route.Face { return m.face }
 
 // refuse words why a request has no route.
 func refuse(r *http.Request, _ route.Reason) error {
-	return protocol.Errorf(protocol.CodeInvalidParameter, "%s is not a route of the emulator: those are POST %s and PUT %s.",
+	return protocol.Errorf(protocol.CodeInvalidParameter,
+		"%s is not a route of the emulator: those are POST %s and PUT %s.",
 		protocol.Clip(r.Method, 20), StartPath, EndpointPath)
 }
 
@@ -55,7 +56,8 @@ func (m *Emulator) start(w http.ResponseWriter, r *http.Request, _ string) error
 		TenantID: value(body.TenantID), Endpoint: value(body.LambdaEndpoint), Input: event(body.Input),
 	}
 	if len(req.Input) > protocol.MaxSyncPayload {
-		return protocol.Errorf(protocol.CodeRequestTooLarge, "The input must be smaller than %d bytes.", protocol.MaxSyncPayload)
+		return protocol.Errorf(protocol.CodeRequestTooLarge, "The input must be smaller than %d bytes.",
+			protocol.MaxSyncPayload)
 	}
 	arn, err := m.Start(r.Context(), req)
 	if err != nil {

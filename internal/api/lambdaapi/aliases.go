@@ -122,7 +122,8 @@ func readRouting(d *protocol.Reader, v *violations) *map[string]float64 {
 				if weight < 0 {
 					bound = "greater than or equal to 0.0"
 				}
-				v.add(quote(strconv.FormatFloat(weight, 'g', -1, 64)), "routingConfig.additionalVersionWeights."+protocol.Clip(key, maxQuoted)+".member",
+				v.add(quote(strconv.FormatFloat(weight, 'g', -1, 64)),
+					"routingConfig.additionalVersionWeights."+protocol.Clip(key, maxQuoted)+".member",
 					"Member must have value "+bound)
 			}
 			weights[key] = weight

@@ -20,7 +20,8 @@ type Engine interface {
 	Call(ctx context.Context, req *engine.InvokeRequest) (*engine.Result, error)
 	LogTail(ctx context.Context, arn string) (string, error)
 	Checkpoint(ctx context.Context, req *engine.CheckpointRequest) (*engine.CheckpointReply, error)
-	State(ctx context.Context, arn, token, marker string, maxItems int) (ops []*protocol.Operation, next string, err error)
+	State(ctx context.Context, arn, token, marker string, maxItems int) (ops []*protocol.Operation,
+		next string, err error)
 	Describe(ctx context.Context, arn string) (*engine.Description, error)
 	History(ctx context.Context, req *engine.HistoryRequest) (events []*protocol.Event, next string, err error)
 	List(ctx context.Context, req *engine.ListRequest) (items []engine.Summary, next string, err error)
@@ -76,7 +77,8 @@ func New(e Engine, functions Functions, opts *Options) *route.Face {
 	if opts == nil {
 		opts = &Options{}
 	}
-	return route.New(route.Face{Service: "lambda", Routes: newAPI(e, functions, opts).routes(), Refuse: Refuse}, Shell(opts.Logger))
+	return route.New(route.Face{Service: "lambda", Routes: newAPI(e, functions, opts).routes(), Refuse: Refuse},
+		Shell(opts.Logger))
 }
 
 // Through is the Lambda API of an engine elsewhere: h passes requests on. A nil log is slog.Default().

@@ -19,7 +19,8 @@ func newReader(body []byte) *protocol.Reader {
 	return d
 }
 
-var errErrorTooLarge = refusal(protocol.CodeInvalidParameter, "Error object size must be less than or equal to %d bytes.", protocol.MaxPayload)
+var errErrorTooLarge = refusal(protocol.CodeInvalidParameter,
+	"Error object size must be less than or equal to %d bytes.", protocol.MaxPayload)
 
 // readError reads an error object that is the whole body of a request. No body is an empty error.
 func readError(r *http.Request) (*protocol.ErrorObject, error) {

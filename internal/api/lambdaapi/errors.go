@@ -53,7 +53,9 @@ var (
 	// errFault is all that a client learns of a fault.
 	errFault = refusal(protocol.CodeService, "Service encountered an unexpected error.")
 	// errFull is a fault that the people who run the engine can mend.
-	errFull = refusal(protocol.CodeStorageFull, "The disk of the engine is full. Nothing of this request was recorded, and everything before it is safe: free some space, and repeat the request.")
+	errFull = refusal(protocol.CodeStorageFull,
+		"The disk of the engine is full. Nothing of this request was recorded, and everything before it is safe: "+
+			"free some space, and repeat the request.")
 )
 
 // errorBody is the document of every error. The operations disagree on the case of the message's name; clients take

@@ -160,7 +160,8 @@ func (a *api) readEvent(r *http.Request, how invocationType) ([]byte, error) {
 	if a.strict && how == event {
 		limit = protocol.MaxPayload
 	}
-	tooLarge := refusal(protocol.CodeRequestTooLarge, "Request must be smaller than %d bytes for the InvokeFunction operation", limit)
+	tooLarge := refusal(protocol.CodeRequestTooLarge,
+		"Request must be smaller than %d bytes for the InvokeFunction operation", limit)
 	payload, err := readBody(r, nil, limit, tooLarge)
 	if err != nil || len(payload) == 0 {
 		return nil, err

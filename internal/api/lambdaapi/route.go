@@ -30,41 +30,60 @@ func (a *api) routes() []route.Route {
 	isAlias := func(subject string) bool { return strings.Contains(subject, aliasSeparator) }
 	isName := func(subject string) bool { return !strings.Contains(subject, "/") }
 	return []route.Route{
-		{Method: "POST", Path: execution + "/checkpoint", Operation: "CheckpointDurableExecution", Access: work, Serve: a.checkpoint},
-		{Method: "GET", Path: execution + "/state", Operation: "GetDurableExecutionState", Access: both, Serve: a.state},
-		{Method: "GET", Path: execution + "/history", Operation: "GetDurableExecutionHistory", Access: both, Serve: a.history},
+		{Method: "POST", Path: execution + "/checkpoint", Operation: "CheckpointDurableExecution", Access: work,
+			Serve: a.checkpoint},
+		{Method: "GET", Path: execution + "/state", Operation: "GetDurableExecutionState", Access: both,
+			Serve: a.state},
+		{Method: "GET", Path: execution + "/history", Operation: "GetDurableExecutionHistory", Access: both,
+			Serve: a.history},
 		{Method: "POST", Path: execution + "/stop", Operation: "StopDurableExecution", Access: change, Serve: a.stop},
-		{Method: "POST", Path: execution + "/pause", Operation: "PauseDurableExecution", Access: change, Serve: a.pause},
-		{Method: "POST", Path: execution + "/resume", Operation: "ResumeDurableExecution", Access: change, Serve: a.resume},
+		{Method: "POST", Path: execution + "/pause", Operation: "PauseDurableExecution", Access: change,
+			Serve: a.pause},
+		{Method: "POST", Path: execution + "/resume", Operation: "ResumeDurableExecution", Access: change,
+			Serve: a.resume},
 		{Method: "GET", Path: execution, Operation: "GetDurableExecution", Access: both, Serve: a.describe},
 		{Method: "DELETE", Path: execution, Operation: "DeleteDurableExecution", Access: change, Serve: a.delete},
 
-		{Method: "POST", Path: callback + "/succeed", Operation: "SendDurableExecutionCallbackSuccess", Access: work, Serve: a.succeedCallback},
-		{Method: "POST", Path: callback + "/fail", Operation: "SendDurableExecutionCallbackFailure", Access: work, Serve: a.failCallback},
-		{Method: "POST", Path: callback + "/heartbeat", Operation: "SendDurableExecutionCallbackHeartbeat", Access: work, Serve: a.heartbeatCallback},
+		{Method: "POST", Path: callback + "/succeed", Operation: "SendDurableExecutionCallbackSuccess", Access: work,
+			Serve: a.succeedCallback},
+		{Method: "POST", Path: callback + "/fail", Operation: "SendDurableExecutionCallbackFailure", Access: work,
+			Serve: a.failCallback},
+		{Method: "POST", Path: callback + "/heartbeat", Operation: "SendDurableExecutionCallbackHeartbeat",
+			Access: work, Serve: a.heartbeatCallback},
 
 		{Method: "GET", Path: function, Only: isAlias, Operation: "GetAlias", Access: read, Serve: a.getAlias},
 		{Method: "PUT", Path: function, Only: isAlias, Operation: "UpdateAlias", Access: change, Serve: a.updateAlias},
-		{Method: "DELETE", Path: function, Only: isAlias, Operation: "DeleteAlias", Access: change, Serve: a.deleteAlias},
+		{Method: "DELETE", Path: function, Only: isAlias, Operation: "DeleteAlias", Access: change,
+			Serve: a.deleteAlias},
 
-		{Method: "POST", Path: function + "/invocations", Operation: "Invoke", Action: "InvokeFunction", Access: work, Serve: a.invoke},
-		{Method: "GET", Path: function + "/configuration", Operation: "GetFunctionConfiguration", Access: read, Serve: a.getConfiguration},
+		{Method: "POST", Path: function + "/invocations", Operation: "Invoke", Action: "InvokeFunction", Access: work,
+			Serve: a.invoke},
+		{Method: "GET", Path: function + "/configuration", Operation: "GetFunctionConfiguration", Access: read,
+			Serve: a.getConfiguration},
 		{Method: "PUT", Path: function + "/configuration", Operation: "UpdateFunctionConfiguration", Access: change,
-			Serve: elsewhere("UpdateFunctionConfiguration", "settings come from the engine's command line or from the project's template, and hold after the next start")},
+			Serve: elsewhere("UpdateFunctionConfiguration",
+				"settings come from the engine's command line or from the project's template, and hold after "+
+					"the next start")},
 		{Method: "PUT", Path: function + "/code", Operation: "UpdateFunctionCode", Access: change,
-			Serve: elsewhere("UpdateFunctionCode", "code is what stands in the function's directory: start the engine again, or let perdure dev watch it")},
-		{Method: "GET", Path: function + "/versions", Operation: "ListVersionsByFunction", Access: read, Serve: a.versions},
+			Serve: elsewhere("UpdateFunctionCode",
+				"code is what stands in the function's directory: start the engine again, or let "+
+					"perdure dev watch it")},
+		{Method: "GET", Path: function + "/versions", Operation: "ListVersionsByFunction", Access: read,
+			Serve: a.versions},
 		{Method: "POST", Path: function + "/versions", Operation: "PublishVersion", Access: change, Serve: a.publish},
 		{Method: "GET", Path: function + "/aliases", Operation: "ListAliases", Access: read, Serve: a.aliases},
 		{Method: "POST", Path: function + "/aliases", Operation: "CreateAlias", Access: change, Serve: a.createAlias},
 		{Method: "GET", Path: functions, Operation: "ListFunctions", Access: read, Serve: a.functions},
 		{Method: "POST", Path: functions, Operation: "CreateFunction", Access: change,
-			Serve: elsewhere("CreateFunction", "a function is a directory or a program that the engine is started with: perdure serve --function NAME=PATH")},
+			Serve: elsewhere("CreateFunction", "a function is a directory or a program that the engine is started "+
+				"with: perdure serve --function NAME=PATH")},
 		{Method: "GET", Path: functions + "/", Operation: "ListFunctions", Access: read, Serve: a.functions},
 		{Method: "GET", Path: function, Only: isName, Operation: "GetFunction", Access: read, Serve: a.getFunction},
-		{Method: "DELETE", Path: function, Only: isName, Operation: "DeleteFunction", Access: change, Serve: a.deleteFunction},
+		{Method: "DELETE", Path: function, Only: isName, Operation: "DeleteFunction", Access: change,
+			Serve: a.deleteFunction},
 
-		{Method: "GET", Path: strings.TrimSuffix(executions, "/"), Operation: "ListDurableExecutions", Access: read, Serve: a.listAll},
+		{Method: "GET", Path: strings.TrimSuffix(executions, "/"), Operation: "ListDurableExecutions", Access: read,
+			Serve: a.listAll},
 		{Method: "GET", Path: "/2025-12-01/functions/" + route.Subject + "/durable-executions",
 			Operation: "ListDurableExecutionsByFunction", Access: both, Serve: a.list},
 		{Method: "GET", Path: "/health", Operation: "health", Access: route.Everybody, Quiet: true, Serve: a.health},
@@ -81,8 +100,9 @@ func Refuse(r *http.Request, why route.Reason) error {
 	case route.NotEscaped:
 		return refusal(codeUnknownOperation, "The path is not correctly percent-encoded.")
 	default:
-		return refusal(codeUnknownOperation, "%s is not served here: of the Lambda API this endpoint serves functions with their "+
-			"versions and aliases, Invoke, durable executions and their callbacks.",
+		return refusal(codeUnknownOperation,
+			"%s is not served here: of the Lambda API this endpoint serves functions with their "+
+				"versions and aliases, Invoke, durable executions and their callbacks.",
 			protocol.Clip(r.Method, maxQuoted)+" "+protocol.Clip(r.URL.EscapedPath(), maxQuoted))
 	}
 }

@@ -12,33 +12,38 @@ import (
 // them. Those of a checkpoint are matched without regular expressions.
 var (
 	executionARNShape = textShape{min: 1, max: protocol.MaxARN, match: isExecutionARN,
-		pattern: `arn:([a-zA-Z0-9-]+):lambda:([a-zA-Z0-9-]+):(\d{12}):function:([a-zA-Z0-9_-]+):(\$LATEST(?:\.PUBLISHED)?|[0-9]+)/durable-execution/([a-zA-Z0-9_-]+)/([a-zA-Z0-9_-]+)`}
-	tokenShape         = textShape{min: 1, max: protocol.MaxToken, match: isBase64, pattern: base64Pattern}
-	callbackIDShape    = textShape{min: 1, max: protocol.MaxCallbackID, match: isBase64, pattern: base64Pattern}
-	clientTokenShape   = textShape{min: 1, max: protocol.MaxClientToken, match: isVisible, pattern: `[\x21-\x7E]+`}
-	operationIDShape   = textShape{min: 1, max: protocol.MaxOperationID, match: isIdentifier, pattern: identifierPattern}
+		pattern: `arn:([a-zA-Z0-9-]+):lambda:([a-zA-Z0-9-]+):(\d{12}):function:` +
+			`([a-zA-Z0-9_-]+):(\$LATEST(?:\.PUBLISHED)?|[0-9]+)/durable-execution/` +
+			`([a-zA-Z0-9_-]+)/([a-zA-Z0-9_-]+)`}
+	tokenShape       = textShape{min: 1, max: protocol.MaxToken, match: isBase64, pattern: base64Pattern}
+	callbackIDShape  = textShape{min: 1, max: protocol.MaxCallbackID, match: isBase64, pattern: base64Pattern}
+	clientTokenShape = textShape{min: 1, max: protocol.MaxClientToken, match: isVisible, pattern: `[\x21-\x7E]+`}
+	operationIDShape = textShape{min: 1, max: protocol.MaxOperationID, match: isIdentifier,
+		pattern: identifierPattern}
 	nameShape          = textShape{min: 1, max: protocol.MaxName, match: isPrintable, pattern: `[\x20-\x7E]+`}
 	subTypeShape       = textShape{min: 1, max: protocol.MaxSubType, match: isIdentifier, pattern: identifierPattern}
 	payloadShape       = textShape{max: protocol.MaxSyncPayload, sensitive: true}
 	reasonShape        = textShape{max: protocol.MaxReason, sensitive: true}
-	executionNameShape = textShape{min: 1, max: protocol.MaxExecutionName, match: isIdentifier, pattern: identifierPattern}
-	functionNameShape  = textShape{min: 1, max: 256, match: isFunctionName, pattern: functionNamePattern}
-	qualifierShape     = textShape{min: 1, max: 128, match: qualifierRegexp.MatchString, pattern: qualifierPattern}
-	tenantShape        = textShape{min: 1, max: 256, match: tenantRegexp.MatchString, pattern: tenantPattern}
-	traceShape         = textShape{max: 8192}
-	aliasShape         = textShape{min: 1, max: 128, match: isAlias, pattern: `(?!^[0-9]+$)([a-zA-Z0-9-_]+)`}
-	versionShape       = textShape{min: 1, max: 1024, match: isVersion, pattern: `(\$LATEST(\.PUBLISHED)?|[0-9]+)`}
-	numberShape        = textShape{min: 1, max: 1024, match: isNumber, pattern: `[0-9]+`}
-	descriptionShape   = textShape{max: 256}
-	anyText            = textShape{max: route.MaxURL}
+	executionNameShape = textShape{min: 1, max: protocol.MaxExecutionName, match: isIdentifier,
+		pattern: identifierPattern}
+	functionNameShape = textShape{min: 1, max: 256, match: isFunctionName, pattern: functionNamePattern}
+	qualifierShape    = textShape{min: 1, max: 128, match: qualifierRegexp.MatchString, pattern: qualifierPattern}
+	tenantShape       = textShape{min: 1, max: 256, match: tenantRegexp.MatchString, pattern: tenantPattern}
+	traceShape        = textShape{max: 8192}
+	aliasShape        = textShape{min: 1, max: 128, match: isAlias, pattern: `(?!^[0-9]+$)([a-zA-Z0-9-_]+)`}
+	versionShape      = textShape{min: 1, max: 1024, match: isVersion, pattern: `(\$LATEST(\.PUBLISHED)?|[0-9]+)`}
+	numberShape       = textShape{min: 1, max: 1024, match: isNumber, pattern: `[0-9]+`}
+	descriptionShape  = textShape{max: 256}
+	anyText           = textShape{max: route.MaxURL}
 )
 
 const (
 	base64Pattern       = `[A-Za-z0-9+/]+={0,2}`
 	identifierPattern   = `[a-zA-Z0-9-_]+`
-	functionNamePattern = `(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_\.]+)(:(\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9-_]+))?`
-	qualifierPattern    = `\$(LATEST(\.PUBLISHED)?)|[a-zA-Z0-9-_$]+`
-	tenantPattern       = `[a-zA-Z0-9\._:\/=+\-@ ]+`
+	functionNamePattern = `(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?` +
+		`(\d{12}:)?(function:)?([a-zA-Z0-9-_\.]+)(:(\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9-_]+))?`
+	qualifierPattern = `\$(LATEST(\.PUBLISHED)?)|[a-zA-Z0-9-_$]+`
+	tenantPattern    = `[a-zA-Z0-9\._:\/=+\-@ ]+`
 )
 
 var (

@@ -63,7 +63,8 @@ func (d *checkpointDecoder) callbackOptions() *protocol.CallbackOptions {
 		case "TimeoutSeconds":
 			o.TimeoutSeconds = d.number("callbackOptions.timeoutSeconds", 0, protocol.MaxCallbackSeconds)
 		case "HeartbeatTimeoutSeconds":
-			o.HeartbeatTimeoutSeconds = d.number("callbackOptions.heartbeatTimeoutSeconds", 0, protocol.MaxCallbackSeconds)
+			o.HeartbeatTimeoutSeconds = d.number("callbackOptions.heartbeatTimeoutSeconds", 0,
+				protocol.MaxCallbackSeconds)
 		default:
 			d.Skip()
 		}

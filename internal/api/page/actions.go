@@ -36,7 +36,9 @@ func (s *site) actions() map[string]act {
 		}),
 		"delete":  s.delete,
 		"redrive": s.fork(func(url.Values) engine.ForkRequest { return engine.ForkRequest{Redrive: true} }),
-		"fork":    s.fork(func(form url.Values) engine.ForkRequest { return engine.ForkRequest{Before: form.Get("before")} }),
+		"fork": s.fork(func(form url.Values) engine.ForkRequest {
+			return engine.ForkRequest{Before: form.Get("before")}
+		}),
 		"succeed": s.succeed,
 		"fail":    s.fail,
 	}
@@ -83,7 +85,8 @@ func (s *site) start(r *http.Request, form url.Values) (string, error) {
 		return "", err
 	}
 	if !started.Durable {
-		return "", protocol.Errorf(protocol.CodeInvalidParameter, "%s is not durable: it has no executions. Call it with perdure invoke.", form.Get("function"))
+		return "", protocol.Errorf(protocol.CodeInvalidParameter,
+			"%s is not durable: it has no executions. Call it with perdure invoke.", form.Get("function"))
 	}
 	return executionPath(started.ARN), nil
 }
@@ -112,6 +115,7 @@ func (s *site) succeed(r *http.Request, form url.Values) (string, error) {
 }
 
 func (s *site) fail(r *http.Request, form url.Values) (string, error) {
-	err := s.engine.FailCallback(r.Context(), form.Get("callback"), &protocol.ErrorObject{ErrorType: "Rejected", ErrorMessage: form.Get("result")})
+	err := s.engine.FailCallback(r.Context(), form.Get("callback"),
+		&protocol.ErrorObject{ErrorType: "Rejected", ErrorMessage: form.Get("result")})
 	return executionPath(form.Get("arn")), err
 }

@@ -44,7 +44,8 @@ func readLine(e *engine.LogEntry, r *record) logLine {
 		line.Operation = nameOf(o)
 	}
 	var members struct{ Level, Message, Msg string }
-	if strings.HasPrefix(e.Text, "{") && json.Unmarshal([]byte(e.Text), &members) == nil && members.Message+members.Msg != "" {
+	if strings.HasPrefix(e.Text, "{") && json.Unmarshal([]byte(e.Text), &members) == nil &&
+		members.Message+members.Msg != "" {
 		line.Level, line.Message = members.Level, members.Message+members.Msg
 	}
 	return line

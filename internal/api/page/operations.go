@@ -162,7 +162,8 @@ func clipError(e *protocol.ErrorObject) *protocol.ErrorObject {
 	if e == nil {
 		return nil
 	}
-	c := &protocol.ErrorObject{ErrorType: strings.Clone(protocol.Clip(e.ErrorType, maxHeld)), ErrorMessage: strings.Clone(protocol.Clip(e.ErrorMessage, maxHeld))}
+	c := &protocol.ErrorObject{ErrorType: strings.Clone(protocol.Clip(e.ErrorType, maxHeld)),
+		ErrorMessage: strings.Clone(protocol.Clip(e.ErrorMessage, maxHeld))}
 	for _, line := range e.StackTrace[:min(len(e.StackTrace), maxTrace)] {
 		c.StackTrace = append(c.StackTrace, strings.Clone(protocol.Clip(line, maxHeld)))
 	}

@@ -85,7 +85,8 @@ func New(e Engine, functions Functions, opts *Options) *route.Face {
 		engine: e, functions: functions, log: cmp.Or(opts.Logger, slog.Default()), version: opts.Version,
 		pages: parse(), reading: make(chan struct{}, readers),
 	}
-	return route.New(route.Face{Service: "perdure", Prefix: Prefix, Login: route.Session, Routes: s.routes(), Refuse: missing}, lambdaapi.Shell(opts.Logger))
+	return route.New(route.Face{Service: "perdure", Prefix: Prefix, Login: route.Session, Routes: s.routes(),
+		Refuse: missing}, lambdaapi.Shell(opts.Logger))
 }
 
 func missing(*http.Request, route.Reason) error {
@@ -101,7 +102,8 @@ func (s *site) routes() []route.Route {
 	var routes []route.Route
 	add := func(method, path string, access route.Access, h http.Handler) {
 		routes = append(routes, route.Route{
-			Method: method, Path: path, Operation: "page", Access: access, Quiet: true, Serve: route.Handler(protect(h)),
+			Method: method, Path: path, Operation: "page", Access: access, Quiet: true,
+			Serve: route.Handler(protect(h)),
 		})
 	}
 	for path, h := range map[string]http.Handler{
@@ -126,7 +128,8 @@ func protect(next http.Handler) http.Handler {
 	next = http.NewCrossOriginProtection().Handler(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; "+
+		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; connect-src "+
+			"'self'; img-src 'self'; "+
 			"form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer")
@@ -202,7 +205,8 @@ func (s *site) refuse(w http.ResponseWriter, r *http.Request, err error) {
 func parse() map[string]*template.Template {
 	pages := map[string]*template.Template{}
 	for _, name := range []string{"list", "execution", "start", "refusal"} {
-		pages[name] = template.Must(template.New(name).Funcs(words).ParseFS(assets, "assets/layout.html", "assets/"+name+".html"))
+		pages[name] = template.Must(template.New(name).Funcs(words).ParseFS(assets, "assets/layout.html",
+			"assets/"+name+".html"))
 	}
 	return pages
 }

@@ -47,7 +47,8 @@ func (s *Session) serveNext(w http.ResponseWriter, r *http.Request) {
 		s.deliver(w, c)
 		return
 	case <-p.superseded:
-		refuse(w, http.StatusForbidden, "InvalidStateTransition", "a newer request for the next invocation took the place of this one")
+		refuse(w, http.StatusForbidden, "InvalidStateTransition",
+			"a newer request for the next invocation took the place of this one")
 	case <-s.ctx.Done():
 		refuse(w, http.StatusForbidden, "Forbidden", "the sandbox is shut down")
 	case <-r.Context().Done():
@@ -78,7 +79,8 @@ func (s *Session) deliver(w http.ResponseWriter, c *call) {
 		err = http.NewResponseController(w).Flush()
 	}
 	if err != nil {
-		s.finish(c, failure(c, protocol.ErrorTypeSandboxFailure, "the connection to the function broke while the invocation was handed over"))
+		s.finish(c, failure(c, protocol.ErrorTypeSandboxFailure,
+			"the connection to the function broke while the invocation was handed over"))
 	}
 }
 
@@ -112,8 +114,9 @@ func (s *Session) serveAnswer(w http.ResponseWriter, r *http.Request, outcome fu
 	body, err := readBody(w, r, c.ctx)
 	if errors.Is(err, errTooLarge) {
 		s.finish(c, engine.Outcome{Error: &protocol.ErrorObject{
-			ErrorType:    errorTypeTooLarge,
-			ErrorMessage: fmt.Sprintf("Response payload size exceeded maximum allowed payload size (%d bytes).", MaxAnswer),
+			ErrorType: errorTypeTooLarge,
+			ErrorMessage: fmt.Sprintf("Response payload size exceeded maximum allowed payload size (%d bytes).",
+				MaxAnswer),
 		}})
 		// Read on for a while: a client that is cut off while it writes may never see why.
 		http.NewResponseController(w).SetReadDeadline(time.Now().Add(discardTime))
@@ -140,13 +143,15 @@ func (s *Session) expectAnswer(w http.ResponseWriter, r *http.Request) *call {
 	case again:
 		refuseUnread(w, http.StatusForbidden, "InvalidStateTransition", "the invocation "+id+" was answered already")
 	default:
-		refuseUnread(w, http.StatusBadRequest, "InvalidRequestID", "the invocation "+id+" is not under way: its deadline has passed, or it was never handed to this process")
+		refuseUnread(w, http.StatusBadRequest, "InvalidRequestID", "the invocation "+id+
+			" is not under way: its deadline has passed, or it was never handed to this process")
 	}
 	return nil
 }
 
 func (s *Session) refuseStreaming(w http.ResponseWriter, r *http.Request) {
-	const errorType, text = "Runtime.StreamingUnsupported", "response streaming is not supported; the function must send its response as one body"
+	const errorType, text = "Runtime.StreamingUnsupported",
+		"response streaming is not supported; the function must send its response as one body"
 	c := s.expectAnswer(w, r)
 	if c == nil {
 		return
@@ -173,7 +178,9 @@ func (s *Session) serveInitError(w http.ResponseWriter, r *http.Request) {
 
 func (s *Session) serveUnsupported(w http.ResponseWriter, r *http.Request) {
 	refuseUnread(w, http.StatusNotImplemented, "NotImplemented",
-		r.Method+" "+strings.TrimPrefix(r.URL.Path, "/"+s.secret)+" is not supported here: there are invocations, their answers and init errors, but no extensions, telemetry or restore hooks")
+		r.Method+" "+strings.TrimPrefix(r.URL.Path, "/"+s.secret)+
+			" is not supported here: there are invocations, their answers and init errors, but no extensions, "+
+			"telemetry or restore hooks")
 }
 
 var errTooLarge = errors.New("the body is too large")

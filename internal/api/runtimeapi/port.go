@@ -88,7 +88,8 @@ type peerKey struct{}
 
 // withPeer finds out, at a connection's first request, whose the connection is.
 func withPeer(ctx context.Context, c net.Conn) context.Context {
-	return context.WithValue(ctx, peerKey{}, sync.OnceValue(func() bool { return peerIsOurs(c.RemoteAddr(), c.LocalAddr()) }))
+	return context.WithValue(ctx, peerKey{},
+		sync.OnceValue(func() bool { return peerIsOurs(c.RemoteAddr(), c.LocalAddr()) }))
 }
 
 func isOurs(ctx context.Context) bool {

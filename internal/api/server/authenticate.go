@@ -19,7 +19,8 @@ type Credentials interface {
 	Find(keyID string) (credentials.Credential, bool)
 }
 
-var errUnknownKey = protocol.Errorf(protocol.CodeUnrecognizedClient, "The security token included in the request is invalid.")
+var errUnknownKey = protocol.Errorf(protocol.CodeUnrecognizedClient,
+	"The security token included in the request is invalid.")
 
 // authenticate finds out who sent r.
 func (s *Server) authenticate(r *http.Request, a asked) (*credentials.Credential, error) {
@@ -83,7 +84,8 @@ const maxSignedBody = 16 << 20
 
 // hashBody reads r's body and puts the read bytes in its place.
 func hashBody(r *http.Request) (hash [sha256.Size]byte, err error) {
-	tooLarge := protocol.Errorf(protocol.CodeRequestTooLarge, "A signed body must be smaller than %d bytes; send a larger one with x-amz-content-sha256: %s.",
+	tooLarge := protocol.Errorf(protocol.CodeRequestTooLarge,
+		"A signed body must be smaller than %d bytes; send a larger one with x-amz-content-sha256: %s.",
 		maxSignedBody, sigv4.Unsigned)
 	if r.ContentLength > maxSignedBody {
 		return hash, tooLarge

@@ -55,15 +55,17 @@ func (a *asked) mayBeUsedBy(access credentials.Access, method string) bool {
 		credentials.Full: ^route.Access(0), credentials.Read: route.Readers, credentials.Function: route.Functions,
 	}[access]
 	if a.match.Route == nil {
-		return access == credentials.Full || access == credentials.Read && (method == http.MethodGet || method == http.MethodHead)
+		return access == credentials.Full ||
+			access == credentials.Read && (method == http.MethodGet || method == http.MethodHead)
 	}
 	return a.match.Route.Access&has != 0
 }
 
 // denied is AWS's refusal of a known caller.
 func (a *asked) denied(who string, r *http.Request) error {
-	return protocol.Errorf(protocol.CodeAccessDenied, "User: arn:aws:iam::000000000000:%s is not authorized to perform: %s:%s "+
-		"because no identity-based policy allows the %[2]s:%[3]s action", who, a.face.Service, a.action(r))
+	return protocol.Errorf(protocol.CodeAccessDenied,
+		"User: arn:aws:iam::000000000000:%s is not authorized to perform: %s:%s "+
+			"because no identity-based policy allows the %[2]s:%[3]s action", who, a.face.Service, a.action(r))
 }
 
 // action names the target as policies do.

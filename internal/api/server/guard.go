@@ -33,7 +33,8 @@ func (g guard) check(r *http.Request, a asked) error {
 			"use localhost, or add the name to the allowed hosts.", clip(r.Host))
 	}
 	if !sameSite(r) && !followsLink(r, a) {
-		return protocol.Errorf(protocol.CodeAccessDenied, "Requests from web pages of other sites are not allowed (origin %q).",
+		return protocol.Errorf(protocol.CodeAccessDenied,
+			"Requests from web pages of other sites are not allowed (origin %q).",
 			clip(r.Header.Get("Origin")))
 	}
 	return nil

@@ -100,12 +100,14 @@ func (s *Server) counted(next http.Handler) http.Handler {
 
 // WriteMetrics adds the server's counts.
 func (s *Server) WriteMetrics(e *metrics.Exposition) {
-	e.Counter("perdure_http_requests_total", "Requests answered, by operation of the API and HTTP status; status 0 is a client that hung up before.")
+	e.Counter("perdure_http_requests_total",
+		"Requests answered, by operation of the API and HTTP status; status 0 is a client that hung up before.")
 	for key, n := range s.requests.answered.Range {
 		k := key.(answerKey)
 		e.Add(float64(n.(*atomic.Uint64).Load()), "operation", k.operation, "status", strconv.Itoa(k.status))
 	}
-	e.Histogram("perdure_http_request_seconds", "Time from a request's header to the end of its answer. Synchronous invocations wait for their executions.")
+	e.Histogram("perdure_http_request_seconds",
+		"Time from a request's header to the end of its answer. Synchronous invocations wait for their executions.")
 	for operation, h := range s.requests.seconds.Range {
 		e.AddDistribution(h.(*metrics.Histogram).Read(), "operation", operation.(string))
 	}

@@ -15,7 +15,8 @@ func (s *Server) own(opts *Options) (faces []*route.Face) {
 			routes[i].Quiet = true
 		}
 		faces = append(faces, route.New(
-			route.Face{Service: "perdure", Login: login, Routes: routes, Refuse: lambdaapi.Refuse}, lambdaapi.Shell(opts.Logger)))
+			route.Face{Service: "perdure", Login: login, Routes: routes, Refuse: lambdaapi.Refuse},
+			lambdaapi.Shell(opts.Logger)))
 	}
 	if opts.Ready != nil {
 		serve := func(w http.ResponseWriter, r *http.Request, _ string) error {
@@ -26,13 +27,17 @@ func (s *Server) own(opts *Options) (faces []*route.Face) {
 			route.Route{Method: "HEAD", Path: "/ready", Operation: "ready", Access: route.Everybody, Serve: serve})
 	}
 	if opts.Metrics != nil {
-		add(route.Basic, route.Route{Method: "GET", Path: "/metrics", Operation: "metrics", Access: route.Readers, Serve: route.Handler(opts.Metrics)})
+		add(route.Basic, route.Route{Method: "GET", Path: "/metrics", Operation: "metrics", Access: route.Readers,
+			Serve: route.Handler(opts.Metrics)})
 	}
 	if s.credentials != nil {
 		add(route.Session,
-			route.Route{Method: "GET", Path: loginPath, Operation: "page", Access: route.Everybody, Serve: s.login.show},
-			route.Route{Method: "POST", Path: loginPath, Operation: "page", Access: route.Everybody, Serve: s.login.enter},
-			route.Route{Method: "POST", Path: logoutPath, Operation: "page", Access: route.Everybody, Serve: s.login.leave})
+			route.Route{Method: "GET", Path: loginPath, Operation: "page", Access: route.Everybody,
+				Serve: s.login.show},
+			route.Route{Method: "POST", Path: loginPath, Operation: "page", Access: route.Everybody,
+				Serve: s.login.enter},
+			route.Route{Method: "POST", Path: logoutPath, Operation: "page", Access: route.Everybody,
+				Serve: s.login.leave})
 	}
 	return faces
 }

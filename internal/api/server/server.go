@@ -124,7 +124,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) error {
 // address that is not loopback it fails at once unless the server has credentials and a certificate.
 func (s *Server) Serve(l net.Listener) error {
 	if !isLoopback(l.Addr()) && (s.credentials == nil || s.certificate == nil) {
-		return errors.Join(fmt.Errorf("%s is not a loopback address: it is served with credentials and TLS only", l.Addr()), l.Close())
+		return errors.Join(fmt.Errorf("%s is not a loopback address: it is served with credentials and TLS only",
+			l.Addr()), l.Close())
 	}
 	l = steadyListener{l, s.limits.SteadyTime}
 	if s.certificate != nil {

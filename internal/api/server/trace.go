@@ -31,8 +31,10 @@ func traced(r *http.Request, operation string) (*http.Request, *requestTrace) {
 		client = otlp.NewContext()
 	}
 	t := &requestTrace{sampled: client.Sampled, span: otlp.Span{
-		Trace: client.Trace, ID: otlp.NewSpanID(), Parent: client.Span, Name: operation, Kind: otlp.Server, Start: time.Now(),
-		Attributes: []otlp.Attribute{{Key: "http.request.method", Value: clip(r.Method)}, {Key: "url.path", Value: clip(r.URL.EscapedPath())}},
+		Trace: client.Trace, ID: otlp.NewSpanID(), Parent: client.Span, Name: operation, Kind: otlp.Server,
+		Start: time.Now(),
+		Attributes: []otlp.Attribute{{Key: "http.request.method", Value: clip(r.Method)},
+			{Key: "url.path", Value: clip(r.URL.EscapedPath())}},
 	}}
 	here := otlp.Context{Trace: client.Trace, Span: t.span.ID, Sampled: client.Sampled}
 	r = r.WithContext(r.Context())
@@ -47,7 +49,8 @@ func (t *requestTrace) end(to Spans, status int, header http.Header) {
 		return
 	}
 	t.span.End = time.Now()
-	t.span.Attributes = append(t.span.Attributes, otlp.Attribute{Key: "http.response.status_code", Value: int64(status)})
+	t.span.Attributes = append(t.span.Attributes,
+		otlp.Attribute{Key: "http.response.status_code", Value: int64(status)})
 	if arn := header.Get("X-Amz-Durable-Execution-Arn"); arn != "" {
 		t.span.Attributes = append(t.span.Attributes, otlp.Attribute{Key: "durable.execution.arn", Value: arn})
 	}

@@ -43,7 +43,8 @@ type Proof struct {
 func Parse(r *http.Request) (*Proof, error) {
 	authorization := r.Header["Authorization"]
 	// The raw query is searched first: most requests have none, and parsing one costs.
-	presigned := strings.Contains(r.URL.RawQuery, "X-Amz-Signature=") || strings.Contains(r.URL.RawQuery, "X-Amz-Algorithm=")
+	presigned := strings.Contains(r.URL.RawQuery, "X-Amz-Signature=") ||
+		strings.Contains(r.URL.RawQuery, "X-Amz-Algorithm=")
 	switch {
 	case len(authorization) > 1 || len(authorization) == 1 && presigned:
 		return nil, incomplete("Only one way of authentication is allowed in a request.")
@@ -74,7 +75,8 @@ func parseHeader(r *http.Request, authorization string) (*Proof, error) {
 	}
 	date, err := headerTime(r.Header)
 	if err != nil {
-		missing = append(missing, "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.")
+		missing = append(missing, "Authorization header requires existence of either a 'X-Amz-Date' or a "+
+			"'Date' header.")
 	}
 	if missing != nil {
 		return nil, incomplete("%s", strings.Join(missing, " "))
@@ -99,7 +101,8 @@ func parseQuery(r *http.Request) (*Proof, error) {
 	q := r.URL.Query()
 	for _, name := range []string{"Algorithm", "Credential", "Signature", "SignedHeaders", "Date", "Expires"} {
 		if values := q["X-Amz-"+name]; len(values) != 1 || values[0] == "" || len(values[0]) > maxProof {
-			return nil, incomplete("AWS query-string parameters must include 'X-Amz-%s' once. Re-examine the query-string parameters.", name)
+			return nil, incomplete("AWS query-string parameters must include 'X-Amz-%s' once. Re-examine the "+
+				"query-string parameters.", name)
 		}
 	}
 	if q.Get("X-Amz-Algorithm") != algorithm {
@@ -124,7 +127,8 @@ func parseQuery(r *http.Request) (*Proof, error) {
 func (p *Proof) read(credential, headers, signature string) (err error) {
 	parts := strings.Split(credential, "/")
 	if len(parts) != 5 {
-		return incomplete("Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term.")
+		return incomplete("Credential must have exactly 5 slash-delimited elements, e.g. " +
+			"keyid/date/region/service/term.")
 	}
 	p.KeyID, p.scope = parts[0], strings.Join(parts[1:], "/")
 	if p.headers = strings.Split(headers, ";"); slices.ContainsFunc(p.headers, oddName) {
@@ -141,7 +145,8 @@ func (p *Proof) read(credential, headers, signature string) (err error) {
 	case parts[2] == "":
 		return invalid("Credential should be scoped to a valid region.")
 	case parts[1] != day:
-		return invalid("Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '%s' != '%s'.", clip(parts[1]), day)
+		return invalid("Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "+
+			"'%s' != '%s'.", clip(parts[1]), day)
 	}
 	return nil
 }

@@ -45,13 +45,15 @@ func (p *Proof) covers(h http.Header) error {
 	var left []string
 	for name := range h {
 		name = strings.ToLower(name)
-		if strings.HasPrefix(name, "x-amz-") && name != "x-amz-content-sha256" && name != "x-amz-user-agent" && !slices.Contains(p.headers, name) {
+		if strings.HasPrefix(name, "x-amz-") && name != "x-amz-content-sha256" && name != "x-amz-user-agent" &&
+			!slices.Contains(p.headers, name) {
 			left = append(left, name)
 		}
 	}
 	if left != nil {
 		slices.Sort(left)
-		return invalid("There were headers present in the request which were not signed: %s", clip(strings.Join(left, ", ")))
+		return invalid("There were headers present in the request which were not signed: %s",
+			clip(strings.Join(left, ", ")))
 	}
 	return nil
 }

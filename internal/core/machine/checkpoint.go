@@ -82,7 +82,8 @@ func (d *Draft) checkpoint(req *Checkpoint) (*Reply, error) {
 	}
 	d.exceed()
 	interrupt := d.status == protocol.ExecutionPausing && d.closing == ""
-	d.emit(Record{Event: protocol.Event{Type: checkpointAccepted}, ClientToken: req.ClientToken, Interrupted: interrupt})
+	d.emit(Record{Event: protocol.Event{Type: checkpointAccepted}, ClientToken: req.ClientToken,
+		Interrupted: interrupt})
 	if interrupt {
 		d.beginPause()
 	}
@@ -124,7 +125,8 @@ func checkRepeats(updates []protocol.Update) error {
 		if u.Type == protocol.TypeExecution { // its id is arbitrary
 			continue
 		}
-		if before := last[u.ID]; before != nil && !(before.Action == protocol.ActionStart && before.Type == u.Type && ends(u)) {
+		if before := last[u.ID]; before != nil &&
+			!(before.Action == protocol.ActionStart && before.Type == u.Type && ends(u)) {
 			return invalid("Cannot update the same operation twice in a single request.")
 		}
 		last[u.ID] = u
@@ -211,7 +213,8 @@ func (d *Draft) checkSize(u *protocol.Update) error {
 		if u.Type == protocol.TypeChainedInvoke {
 			direction = "input"
 		}
-		return invalid("%s %s payload size must be less than or equal to %d bytes.", u.Type, direction, rules.maxPayload())
+		return invalid("%s %s payload size must be less than or equal to %d bytes.", u.Type, direction,
+			rules.maxPayload())
 	}
 	return d.checkError(u.Error)
 }

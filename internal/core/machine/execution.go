@@ -330,13 +330,15 @@ const perOperation = int(unsafe.Sizeof(operation{})) + 2*int(unsafe.Sizeof(&oper
 func (o *operation) memory() int {
 	n := perOperation + textsOf(&o.Operation)
 	if t := o.invoke; t != nil {
-		n += int(unsafe.Sizeof(*t)) + len(t.Function) + len(t.Version) + len(t.ARN) + len(t.TenantID) + len(t.TraceHeader) + textSize(t.Input)
+		n += int(unsafe.Sizeof(*t)) + len(t.Function) + len(t.Version) + len(t.ARN) + len(t.TenantID) +
+			len(t.TraceHeader) + textSize(t.Input)
 	}
 	return n
 }
 
 func textsOf(o *protocol.Operation) int {
-	return len(o.ID) + len(o.ParentID) + len(o.Name) + len(o.SubType) + len(o.CallbackID) + textSize(o.Payload) + errorSize(o.Error)
+	return len(o.ID) + len(o.ParentID) + len(o.Name) + len(o.SubType) + len(o.CallbackID) + textSize(o.Payload) +
+		errorSize(o.Error)
 }
 
 // memory is the memory of a kept reply: snapshots of operations.
@@ -360,7 +362,8 @@ func errorSize(e *protocol.ErrorObject) int {
 	if e == nil {
 		return 0
 	}
-	n := int(unsafe.Sizeof(*e)) + len(e.ErrorMessage) + len(e.ErrorType) + len(e.ErrorData) + cap(e.StackTrace)*int(unsafe.Sizeof(""))
+	n := int(unsafe.Sizeof(*e)) + len(e.ErrorMessage) + len(e.ErrorType) + len(e.ErrorData) +
+		cap(e.StackTrace)*int(unsafe.Sizeof(""))
 	for _, line := range e.StackTrace {
 		n += len(line)
 	}

@@ -69,7 +69,8 @@ const (
 
 // order is the order of reasons: first what holds up everything, then failures, then what others must do.
 var order = []ReasonKind{
-	ReasonPaused, ReasonPausing, ReasonClosing, ReasonRunning, ReasonInStep, ReasonFailing, ReasonUnreached, ReasonQueued, ReasonForgotten,
+	ReasonPaused, ReasonPausing, ReasonClosing, ReasonRunning, ReasonInStep, ReasonFailing, ReasonUnreached,
+	ReasonQueued, ReasonForgotten,
 	ReasonRetry, ReasonCallback, ReasonInvoke, ReasonPoll, ReasonWait,
 }
 
@@ -86,7 +87,8 @@ func (x *Execution) Explain(now protocol.Timestamp) []Reason {
 		}
 	}
 	slices.SortStableFunc(reasons, func(a, b Reason) int {
-		return cmp.Or(cmp.Compare(slices.Index(order, a.Kind), slices.Index(order, b.Kind)), compareUntil(a.Until, b.Until))
+		return cmp.Or(cmp.Compare(slices.Index(order, a.Kind), slices.Index(order, b.Kind)),
+			compareUntil(a.Until, b.Until))
 	})
 	return reasons
 }

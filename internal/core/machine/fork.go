@@ -84,7 +84,8 @@ func (x *Execution) Named(word string) (id string, err error) {
 	case 1:
 		return found[0], nil
 	}
-	return "", invalid("The execution has %d operations called %s, among them %s and %s: one is named by its id", len(found), word, found[0], found[1])
+	return "", invalid("The execution has %d operations called %s, among them %s and %s: one is named by its id",
+		len(found), word, found[0], found[1])
 }
 
 // fate is what becomes of an operation.
@@ -160,7 +161,8 @@ func (p *forkPlan) spread() {
 		if o.Type != protocol.TypeCallback || o.Status.Closed() || p.fate[i] != copied || o.parent < 0 {
 			continue
 		}
-		if within := p.x.ops[o.parent]; within.SubType == protocol.SubTypeWaitForCallback && p.fate[o.parent] != edited {
+		if within := p.x.ops[o.parent]; within.SubType == protocol.SubTypeWaitForCallback &&
+			p.fate[o.parent] != edited {
 			p.mark(o.parent, dropped)
 		}
 	}
@@ -238,7 +240,8 @@ func (c *copier) begin(r *Record, closed bool) error {
 	case r.Type == protocol.EventChainedInvokeStarted && !closed:
 		return c.d.startInvoke(&protocol.Update{
 			ID: r.OpID, Name: r.Name, ParentID: r.ParentID, SubType: r.SubType, Payload: r.Payload,
-			ChainedInvokeOptions: &protocol.ChainedInvokeOptions{FunctionName: r.FunctionName, TenantID: r.TenantID, XAmznTraceID: r.TraceHeader},
+			ChainedInvokeOptions: &protocol.ChainedInvokeOptions{FunctionName: r.FunctionName, TenantID: r.TenantID,
+				XAmznTraceID: r.TraceHeader},
 		}, c.req.Resolve)
 	case endsAttempt(meaning(r.Type)):
 		// A step without a recorded start. An edited outcome begins it by itself.

@@ -70,9 +70,12 @@ func (d *Draft) Stop(reason *protocol.ErrorObject) error {
 // timers may have fired.
 func (d *Draft) SucceedCallback(position int, id string, result *string) error {
 	if n := d.x.rules.maxPayload(); result != nil && len(*result) > n {
-		return protocol.Errorf(protocol.CodeValidation, "1 validation error detected: Value at 'result' failed to satisfy constraint: Member must have length less than or equal to %d", n)
+		return protocol.Errorf(protocol.CodeValidation,
+			"1 validation error detected: Value at 'result' failed to satisfy constraint: Member must have length "+
+				"less than or equal to %d", n)
 	}
-	return d.callback(position, id, Record{Event: protocol.Event{Type: protocol.EventCallbackSucceeded, Payload: result}})
+	return d.callback(position, id, Record{Event: protocol.Event{Type: protocol.EventCallbackSucceeded,
+		Payload: result}})
 }
 
 // FailCallback completes the callback at a position with an error; see [Draft.SucceedCallback].
@@ -116,7 +119,8 @@ func callbackGone() error {
 // CompleteInvoke records the outcome of a chained invoke. by is the ARN of the execution that has this outcome,
 // empty for a plain function. It ignores a second outcome, one after the execution closed, and one of another
 // execution than this invoke started.
-func (d *Draft) CompleteInvoke(opID, by string, status protocol.ExecutionStatus, payload *string, failure *protocol.ErrorObject) {
+func (d *Draft) CompleteInvoke(opID, by string, status protocol.ExecutionStatus, payload *string,
+	failure *protocol.ErrorObject) {
 	d.FireTimers()
 	i := d.find(opID)
 	if i < 0 || d.ended() || d.op(i).Type != protocol.TypeChainedInvoke || d.op(i).Status.Closed() {

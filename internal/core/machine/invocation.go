@@ -72,7 +72,8 @@ func (d *Draft) MissInvocation(requestID string, failure *protocol.ErrorObject) 
 	d.FireTimers()
 	r := Record{
 		Event: protocol.Event{
-			Type: protocol.EventInvocationCompleted, RequestID: requestID, Start: d.invocation.start, End: d.now, Error: failure,
+			Type: protocol.EventInvocationCompleted, RequestID: requestID, Start: d.invocation.start, End: d.now,
+			Error: failure,
 		},
 		Failed: true,
 		Lost:   true,
@@ -103,7 +104,8 @@ func (d *Draft) LoseInvocation() {
 	r := Record{
 		Event: protocol.Event{
 			Type: protocol.EventInvocationCompleted, RequestID: id, Start: d.invocation.start, End: d.now,
-			Error: protocol.InvocationError(id, protocol.ErrorTypeSandboxFailure, "the engine stopped during the invocation"),
+			Error: protocol.InvocationError(id, protocol.ErrorTypeSandboxFailure,
+				"the engine stopped during the invocation"),
 		},
 		Failed: true,
 		Lost:   true,
@@ -201,7 +203,8 @@ func (d *Draft) readOutput(answer []byte) (*protocol.InvocationOutput, *protocol
 }
 
 func badOutput(format string, args ...any) *protocol.ErrorObject {
-	return &protocol.ErrorObject{ErrorType: string(protocol.CodeInvalidParameter), ErrorMessage: fmt.Sprintf(format, args...)}
+	return &protocol.ErrorObject{ErrorType: string(protocol.CodeInvalidParameter),
+		ErrorMessage: fmt.Sprintf(format, args...)}
 }
 
 // backoff is the delay after this many earlier failures: 1 s, doubling to a minute, less up to a quarter so that

@@ -67,7 +67,8 @@ func (o *operation) forget() {
 	}
 	o.Payload = nil
 	if e := o.Error; e != nil {
-		o.Error = &protocol.ErrorObject{ErrorType: strings.Clone(protocol.Clip(e.ErrorType, maxOutlined)), ErrorMessage: strings.Clone(protocol.Clip(e.ErrorMessage, maxOutlined))}
+		o.Error = &protocol.ErrorObject{ErrorType: strings.Clone(protocol.Clip(e.ErrorType, maxOutlined)),
+			ErrorMessage: strings.Clone(protocol.Clip(e.ErrorMessage, maxOutlined))}
 	}
 	if t := o.invoke; t != nil {
 		o.invoke = &InvokeTarget{Function: t.Function, Version: t.Version, ARN: t.ARN, TenantID: t.TenantID}

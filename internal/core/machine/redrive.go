@@ -13,7 +13,8 @@ func (x *Execution) Redrive() ([]Cut, error) {
 	switch x.status {
 	case protocol.ExecutionFailed, protocol.ExecutionTimedOut, protocol.ExecutionStopped:
 	default:
-		return nil, conflict("Only an execution that failed, timed out or was stopped can be redriven, not one with status %s.", x.Status())
+		return nil, conflict("Only an execution that failed, timed out or was stopped can be redriven, not one "+
+			"with status %s.", x.Status())
 	}
 	if x.status != protocol.ExecutionFailed {
 		return nil, nil

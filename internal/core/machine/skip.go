@@ -53,7 +53,8 @@ func (d *Draft) skippable(req *SkipRequest) (timers []timer, retry bool, err err
 	if req.Operation != "" {
 		i := d.find(req.Operation)
 		if i < 0 {
-			return nil, false, protocol.Errorf(protocol.CodeNotFound, "The execution has no operation %s", req.Operation)
+			return nil, false, protocol.Errorf(protocol.CodeNotFound, "The execution has no operation %s",
+				req.Operation)
 		}
 		due := d.op(i).deadline()
 		if due == 0 {

@@ -155,7 +155,8 @@ func (d *Draft) updateCallback(o *operation, u *protocol.Update, mint func(int) 
 	return nil
 }
 
-func (d *Draft) updateInvoke(o *operation, u *protocol.Update, resolve func(*protocol.ChainedInvokeOptions) (*InvokeTarget, *protocol.ErrorObject, error)) error {
+func (d *Draft) updateInvoke(o *operation, u *protocol.Update,
+	resolve func(*protocol.ChainedInvokeOptions) (*InvokeTarget, *protocol.ErrorObject, error)) error {
 	if u.Action != protocol.ActionStart {
 		return invalid("Invalid CHAINED_INVOKE action.")
 	}
@@ -169,7 +170,8 @@ func (d *Draft) updateInvoke(o *operation, u *protocol.Update, resolve func(*pro
 }
 
 // startInvoke begins a chained invoke. Without a target it fails at once.
-func (d *Draft) startInvoke(u *protocol.Update, resolve func(*protocol.ChainedInvokeOptions) (*InvokeTarget, *protocol.ErrorObject, error)) error {
+func (d *Draft) startInvoke(u *protocol.Update,
+	resolve func(*protocol.ChainedInvokeOptions) (*InvokeTarget, *protocol.ErrorObject, error)) error {
 	opts := u.ChainedInvokeOptions
 	target, failure, err := resolve(opts)
 	if err != nil {
@@ -183,7 +185,8 @@ func (d *Draft) startInvoke(u *protocol.Update, resolve func(*protocol.ChainedIn
 	}
 	d.emit(r)
 	if failure != nil {
-		d.emitFor(d.op(d.find(u.ID)), Record{Event: protocol.Event{Type: protocol.EventChainedInvokeFailed, Error: failure}})
+		d.emitFor(d.op(d.find(u.ID)), Record{Event: protocol.Event{Type: protocol.EventChainedInvokeFailed,
+			Error: failure}})
 	}
 	return nil
 }

@@ -89,7 +89,8 @@ func (v *vetter) texts(r *Record) {
 	}{
 		{"name", r.Name, protocol.MaxName}, {"callback id", r.CallbackID, protocol.MaxCallbackID},
 		{"function name", r.FunctionName, protocol.MaxName}, {"tenant id", r.TenantID, protocol.MaxName},
-		{"version", r.ExecutedVersion, protocol.MaxOperationID}, {"client token", r.ClientToken, protocol.MaxClientToken},
+		{"version", r.ExecutedVersion, protocol.MaxOperationID},
+		{"client token", r.ClientToken, protocol.MaxClientToken},
 		{"trace header", r.TraceHeader, maxHeader},
 	} {
 		v.require(len(text.text) <= text.max && isPrintable(text.text), "%.80q is no %s", text.text, text.what)
@@ -142,7 +143,8 @@ func (v *vetter) numbers(r *Record) {
 	} {
 		v.require(n.n >= 0 && n.n <= n.max, "its %s is %d, which is not between 0 and %d", n.what, n.n, n.max)
 	}
-	v.require((r.Type == executionClosing) == (r.Status == protocol.ExecutionSucceeded || r.Status == protocol.ExecutionFailed) &&
+	v.require((r.Type == executionClosing) == (r.Status == protocol.ExecutionSucceeded ||
+		r.Status == protocol.ExecutionFailed) &&
 		(r.Type == executionClosing || r.Status == ""), "it says the status %.40q", string(r.Status))
 }
 
@@ -183,15 +185,19 @@ func (v *vetter) operation(r *Record) {
 func (v *vetter) identity(r *Record) {
 	id := r.Identity
 	v.require(r.Type == protocol.EventExecutionStarted, "it says who the execution is")
-	v.require(r.OpID == id.ARN.ID && r.Name == id.ARN.Name && r.ExecutionTimeout == id.ExecutionTimeout, "it contradicts itself")
+	v.require(r.OpID == id.ARN.ID && r.Name == id.ARN.Name && r.ExecutionTimeout == id.ExecutionTimeout,
+		"it contradicts itself")
 	v.require(protocol.ValidID(id.ARN.ID, protocol.MaxOperationID), "%.80q is no id of an execution", id.ARN.ID)
 	v.require(protocol.ValidID(id.ARN.Name, protocol.MaxExecutionName), "%.80q is no name of an execution", id.ARN.Name)
-	v.require(protocol.ValidID(id.ARN.Function, protocol.MaxFunctionName), "%.80q is no name of a function", id.ARN.Function)
+	v.require(protocol.ValidID(id.ARN.Function, protocol.MaxFunctionName), "%.80q is no name of a function",
+		id.ARN.Function)
 	v.require(len(id.ARN.Version) <= protocol.MaxOperationID, "%.80q is no version", id.ARN.Version)
 	v.require(id.ExecutionTimeout > 0, "it has no timeout")
-	v.require(id.RetentionDays > 0 && id.RetentionDays <= protocol.MaxRetentionDays, "its retention is %d days, which are at most %d", id.RetentionDays, protocol.MaxRetentionDays)
+	v.require(id.RetentionDays > 0 && id.RetentionDays <= protocol.MaxRetentionDays,
+		"its retention is %d days, which are at most %d", id.RetentionDays, protocol.MaxRetentionDays)
 	v.require(len(id.TenantID) <= protocol.MaxName && isPrintable(id.TenantID), "%.80q is no tenant id", id.TenantID)
-	v.require(len(id.TraceHeader) <= maxHeader && isPrintable(id.TraceHeader), "%.80q is no trace header", id.TraceHeader)
+	v.require(len(id.TraceHeader) <= maxHeader && isPrintable(id.TraceHeader), "%.80q is no trace header",
+		id.TraceHeader)
 	v.link("parent", id.ParentARN, id.ParentOperation, false)
 	v.link("origin", id.OriginARN, id.OriginOperation, true)
 }
@@ -202,6 +208,7 @@ func (v *vetter) link(what, arn, operation string, whole bool) {
 		_, err := protocol.ParseARN(arn)
 		v.require(err == nil, "its %s, %.80q, is no ARN of an execution", what, arn)
 	}
-	v.require(operation == "" || protocol.ValidID(operation, protocol.MaxOperationID), "its %s has the operation %.80q", what, operation)
+	v.require(operation == "" || protocol.ValidID(operation, protocol.MaxOperationID), "its %s has the operation %.80q",
+		what, operation)
 	v.require((arn == "") == (operation == "") || whole && arn != "", "its %s is named by half", what)
 }

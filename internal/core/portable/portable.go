@@ -1,7 +1,7 @@
 // Package portable is one execution as a file: its identity, its journal, and a checksum. The file is lines of
 // JSON, readable by people, with journal entries as the machine encodes them:
 //
-//	{"Format":"perdure-execution","Version":1,"DurableExecutionArn":"arn:…","Status":"SUCCEEDED","Entries":2,"ExportTimestamp":1795000000}
+//	{"Format":"perdure-execution","Version":1,"DurableExecutionArn":"arn:…","Status":"SUCCEEDED","Entries":2,…}
 //	{"Seq":1,"Data":"CrIB…"}
 //	{"Seq":2,"Data":"Cg8K…"}
 //	{"Sha256":"9f2c…"}
@@ -99,9 +99,11 @@ func (l *lineReader) file() (*File, error) {
 		return nil, errors.New("it is no exported execution")
 	}
 	if head.Version != version {
-		return nil, fmt.Errorf("it has version %d of the format, and this program reads version %d: update perdure", head.Version, version)
+		return nil, fmt.Errorf("it has version %d of the format, and this program reads version %d: update perdure",
+			head.Version, version)
 	}
-	f := &File{ARN: head.DurableExecutionArn, Status: head.Status, Exported: protocol.Timestamp(head.ExportTimestamp * 1000)}
+	f := &File{ARN: head.DurableExecutionArn, Status: head.Status,
+		Exported: protocol.Timestamp(head.ExportTimestamp * 1000)}
 	for i := range head.Entries {
 		var e entry
 		if err := l.line(&e); err != nil {

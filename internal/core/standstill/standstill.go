@@ -11,7 +11,8 @@ import (
 // WithDeadline is context.WithDeadline, but the context does not end while held returns true. held is asked when
 // the deadline has passed, and again after each interval of every. The context does not tell its deadline. The
 // cause of its end is [context.DeadlineExceeded].
-func WithDeadline(parent context.Context, deadline time.Time, every time.Duration, held func() bool) (context.Context, context.CancelFunc) {
+func WithDeadline(parent context.Context, deadline time.Time, every time.Duration,
+	held func() bool) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(parent)
 	var timer *time.Timer
 	timer = time.AfterFunc(math.MaxInt64, func() {

@@ -300,11 +300,13 @@ func (q *Query) Check() error {
 func CheckDocument(kind, key string, value []byte) error {
 	for _, name := range []string{kind, key} {
 		if name == "" || len(name) > MaxDocumentName {
-			return fmt.Errorf("store: document %.40q of kind %.40q: a kind and a key have 1 to %d bytes", key, kind, MaxDocumentName)
+			return fmt.Errorf("store: document %.40q of kind %.40q: a kind and a key have 1 to %d bytes", key, kind,
+				MaxDocumentName)
 		}
 	}
 	if len(value) > MaxDocument {
-		return fmt.Errorf("store: document %q of kind %q: a value has at most %d bytes, not %d", key, kind, MaxDocument, len(value))
+		return fmt.Errorf("store: document %q of kind %q: a value has at most %d bytes, not %d", key, kind, MaxDocument,
+			len(value))
 	}
 	return nil
 }

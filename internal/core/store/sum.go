@@ -38,7 +38,8 @@ func (r *Row) Sums() (identity, state uint32) {
 		text(r.ID).text(r.ARN).text(r.Function).text(r.Version).text(r.Name).number(int64(r.Started))
 	now := make(place, 0, len(r.ID)+64).
 		text(r.ID).text(string(r.Status)).number(int64(r.Closed)).
-		number(int64(r.Due)).number(int64(r.Wanted)).number(int64(r.Expires)).number(int64(r.Doing)).number(int64(r.Since))
+		number(int64(r.Due)).number(int64(r.Wanted)).number(int64(r.Expires)).
+		number(int64(r.Doing)).number(int64(r.Since))
 	return own.sum(r.InputHash[:]), now.sum(nil)
 }
 

@@ -180,13 +180,16 @@ func compareCalls(stored []store.Call, x *machine.Execution) (problems []string)
 		delete(awaited, c.Operation)
 		switch {
 		case target == nil:
-			problems = append(problems, fmt.Sprintf("a call of function %s is to be made for operation %s, which waits for none", c.Function, c.Operation))
+			problems = append(problems, fmt.Sprintf("a call of function %s is to be made for operation %s, which "+
+				"waits for none", c.Function, c.Operation))
 		case target.Version != c.Version || !strings.Contains(":"+target.Function+":", ":"+c.Function+":"):
-			problems = append(problems, fmt.Sprintf("operation %s calls %s in version %s, and is to call %s:%s", c.Operation, target.Function, target.Version, c.Function, c.Version))
+			problems = append(problems, fmt.Sprintf("operation %s calls %s in version %s, and is to call %s:%s",
+				c.Operation, target.Function, target.Version, c.Function, c.Version))
 		}
 	}
 	for _, opID := range slices.Sorted(maps.Keys(awaited)) {
-		problems = append(problems, fmt.Sprintf("operation %s waits for a call of %s that nobody will make", opID, awaited[opID].Function))
+		problems = append(problems, fmt.Sprintf("operation %s waits for a call of %s that nobody will make", opID,
+			awaited[opID].Function))
 	}
 	return problems
 }

@@ -90,7 +90,8 @@ type writer struct {
 
 // text writes a file without a sum.
 func (a *writer) text(name, text string) error {
-	if err := a.tar.WriteHeader(&tar.Header{Name: name, Mode: 0o600, Size: int64(len(text)), Format: tar.FormatPAX}); err != nil {
+	if err := a.tar.WriteHeader(&tar.Header{Name: name, Mode: 0o600, Size: int64(len(text)),
+		Format: tar.FormatPAX}); err != nil {
 		return err
 	}
 	_, err := io.WriteString(a.tar, text)
@@ -107,7 +108,8 @@ func (a *writer) file(name, path string, mode fs.FileMode) error {
 	if err != nil {
 		return err
 	}
-	if err := a.tar.WriteHeader(&tar.Header{Name: name, Mode: int64(mode), Size: info.Size(), Format: tar.FormatPAX}); err != nil {
+	if err := a.tar.WriteHeader(&tar.Header{Name: name, Mode: int64(mode), Size: info.Size(),
+		Format: tar.FormatPAX}); err != nil {
 		return err
 	}
 	sum := sha256.New()
@@ -162,13 +164,15 @@ func (a *writer) code(dir string) error {
 func (a *writer) entry(name, path string, d fs.DirEntry) error {
 	switch d.Type() {
 	case fs.ModeDir:
-		return a.tar.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: name + "/", Mode: 0o755, Format: tar.FormatPAX})
+		return a.tar.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: name + "/", Mode: 0o755,
+			Format: tar.FormatPAX})
 	case fs.ModeSymlink:
 		to, err := os.Readlink(path)
 		if err != nil {
 			return err
 		}
-		return a.tar.WriteHeader(&tar.Header{Typeflag: tar.TypeSymlink, Name: name, Linkname: filepath.ToSlash(to), Mode: 0o777, Format: tar.FormatPAX})
+		return a.tar.WriteHeader(&tar.Header{Typeflag: tar.TypeSymlink, Name: name, Linkname: filepath.ToSlash(to),
+			Mode: 0o777, Format: tar.FormatPAX})
 	}
 	info, err := d.Info()
 	if err != nil {

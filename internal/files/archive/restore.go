@@ -51,7 +51,8 @@ func Restore(ctx context.Context, r io.Reader, dir string, opts *Options) (_ *Re
 	}
 	defer root.Close()
 	read := &counter{r: &patient{ctx, r}}
-	a := &reader{root: root, opts: opts, read: read, tar: tar.NewReader(read), pieces: map[string]*pieceOfCode{}, dirs: map[string]bool{}, seen: map[string]bool{}}
+	a := &reader{root: root, opts: opts, read: read, tar: tar.NewReader(read), pieces: map[string]*pieceOfCode{},
+		dirs: map[string]bool{}, seen: map[string]bool{}}
 	if err := a.all(); err != nil {
 		return nil, errors.Join(err, a.undo())
 	}
@@ -138,7 +139,8 @@ func readHead(r *tar.Reader) error {
 		return ErrForeign
 	}
 	if got.Version != current.Version {
-		return fmt.Errorf("it has version %d of the format, and this program reads version %d: update perdure", got.Version, current.Version)
+		return fmt.Errorf("it has version %d of the format, and this program reads version %d: update perdure",
+			got.Version, current.Version)
 	}
 	return nil
 }

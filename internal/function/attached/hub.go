@@ -132,7 +132,8 @@ func (f *Function) Invoke(ctx context.Context, inv *engine.Invocation) engine.Ou
 	case f.calls <- c:
 		w = <-c.taken
 	case <-ctx.Done():
-		return failure(inv, protocol.ErrorTypeSandboxFailure, "The invocation was cancelled while it waited for a worker", true)
+		return failure(inv, protocol.ErrorTypeSandboxFailure,
+			"The invocation was cancelled while it waited for a worker", true)
 	}
 	timer := time.NewTimer(inv.Timeout + answerGrace)
 	defer timer.Stop()
@@ -142,7 +143,8 @@ func (f *Function) Invoke(ctx context.Context, inv *engine.Invocation) engine.Ou
 	case <-ctx.Done():
 		return f.hub.cancel(w, c, failure(inv, protocol.ErrorTypeSandboxFailure, "The invocation was cancelled", false))
 	case <-timer.C:
-		return f.hub.cancel(w, c, failure(inv, protocol.ErrorTypeTimedOut, fmt.Sprintf("Task timed out after %.2f seconds", inv.Timeout.Seconds()), false))
+		return f.hub.cancel(w, c, failure(inv, protocol.ErrorTypeTimedOut,
+			fmt.Sprintf("Task timed out after %.2f seconds", inv.Timeout.Seconds()), false))
 	}
 }
 
@@ -203,7 +205,8 @@ func (h *Hub) checkSilence(w *worker) {
 		w.watch.Reset(left)
 		return
 	}
-	h.removeLocked(w, fmt.Sprintf("the worker %s was lost: nothing was heard of it for %d seconds", w.from, int(lostAfter.Seconds())))
+	h.removeLocked(w, fmt.Sprintf("the worker %s was lost: nothing was heard of it for %d seconds", w.from,
+		int(lostAfter.Seconds())))
 }
 
 // removeLocked ends a worker and its calls.
@@ -259,7 +262,8 @@ func (h *Hub) give(w *worker, c *call) *engine.Invocation {
 	c.given = time.Now()
 	c.taken <- w
 	if h.workers[w.id] != w {
-		c.outcome <- failure(c.inv, protocol.ErrorTypeSandboxFailure, "the worker was lost as it took the invocation", true)
+		c.outcome <- failure(c.inv, protocol.ErrorTypeSandboxFailure,
+			"the worker was lost as it took the invocation", true)
 		return nil
 	}
 	w.calls[c.inv.RequestID] = c
@@ -296,7 +300,8 @@ func (h *Hub) Beat(id string, running []string) (cancelled []string, err error) 
 	for requestID, c := range w.calls {
 		if !slices.Contains(running, requestID) && time.Since(c.given) > 2*BeatEvery {
 			delete(w.calls, requestID)
-			c.outcome <- failure(c.inv, protocol.ErrorTypeSandboxFailure, "the invocation did not reach the worker "+w.from, true)
+			c.outcome <- failure(c.inv, protocol.ErrorTypeSandboxFailure,
+				"the invocation did not reach the worker "+w.from, true)
 		}
 	}
 	cancelled, w.cancelled = w.cancelled, nil

@@ -102,7 +102,8 @@ func (j *job) entryPoints() ([]string, error) {
 var esbuildLists = []string{"MainFields", "ResolveExtensions"}
 
 // esbuildPairs are the properties of the form --flag:key=value or --flag:value.
-var esbuildPairs = []string{"External", "Loader", "OutExtension", "Banner", "Footer", "Alias", "Define", "Inject", "Drop", "Pure"}
+var esbuildPairs = []string{"External", "Loader", "OutExtension", "Banner", "Footer", "Alias", "Define", "Inject",
+	"Drop", "Pure"}
 
 // esbuildFlags are the BuildProperties as flags, with SAM's defaults where they matter at run time. Without a
 // target, the code runs as it was written.

@@ -67,7 +67,8 @@ func goEnvironment() []string {
 func goTool(src *Source) (string, error) {
 	tool, err := exec.LookPath("go")
 	if err != nil {
-		return "", errorf("%s cannot be built: there is no go command on the PATH", src.Name).hintf("install Go from https://go.dev/dl/")
+		return "", errorf("%s cannot be built: there is no go command on the PATH",
+			src.Name).hintf("install Go from https://go.dev/dl/")
 	}
 	return tool, nil
 }
@@ -113,7 +114,8 @@ func (p *goPackage) editable() bool {
 }
 
 func (p *goPackage) files() []string {
-	return slices.Concat(p.GoFiles, p.CgoFiles, p.EmbedFiles, p.CFiles, p.CXXFiles, p.MFiles, p.HFiles, p.FFiles, p.SFiles, p.SwigFiles, p.SysoFiles)
+	return slices.Concat(p.GoFiles, p.CgoFiles, p.EmbedFiles, p.CFiles, p.CXXFiles, p.MFiles, p.HFiles, p.FFiles,
+		p.SFiles, p.SwigFiles, p.SysoFiles)
 }
 
 // find asks go list for the files that the compiler reads. If that fails, all in the directory count, and the
@@ -209,7 +211,8 @@ func goList(ctx context.Context, src *Source, args ...string) ([]goPackage, erro
 	if err != nil {
 		return nil, err
 	}
-	const fields = "ImportPath,Dir,Standard,Module,GoFiles,CgoFiles,EmbedFiles,EmbedPatterns,CFiles,CXXFiles,MFiles,HFiles,FFiles,SFiles,SwigFiles,SysoFiles"
+	const fields = "ImportPath,Dir,Standard,Module,GoFiles,CgoFiles,EmbedFiles,EmbedPatterns," +
+		"CFiles,CXXFiles,MFiles,HFiles,FFiles,SFiles,SwigFiles,SysoFiles"
 	args = append([]string{"list", "-tags", goTags, "-json=" + fields}, append(args, ".")...)
 	cmd := command(ctx, src.Dir, goEnvironment(), tool, args...)
 	var said bytes.Buffer

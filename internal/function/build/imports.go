@@ -17,7 +17,8 @@ const (
 )
 
 // scriptExtensions are those that imports leave out; .js may stand for .ts.
-var scriptExtensions = []string{"", ".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs", ".json", "/index.ts", "/index.tsx", "/index.js"}
+var scriptExtensions = []string{"", ".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs", ".json", "/index.ts",
+	"/index.tsx", "/index.js"}
 
 // addImports adds the files outside of the source that its scripts name, and those that these name. It reads the
 // scripts, since nothing compiles them.
@@ -79,7 +80,8 @@ func importsOf(file string) (paths []string) {
 // addProject adds the project's files around the source that influence bundling and installing.
 func (in *Inputs) addProject(src *Source) {
 	for dir := src.Dir; ; dir = filepath.Dir(dir) {
-		for _, name := range []string{"package.json", "package-lock.json", "npm-shrinkwrap.json", "tsconfig.json", ".npmrc"} {
+		for _, name := range []string{"package.json", "package-lock.json", "npm-shrinkwrap.json", "tsconfig.json",
+			".npmrc"} {
 			if path := filepath.Join(dir, name); exists(dir, name) {
 				in.addFile(path)
 				in.addDir(dir)
@@ -118,7 +120,8 @@ func localPackages(modules string) (dirs []string) {
 			if err != nil || info.Mode()&os.ModeSymlink == 0 {
 				continue
 			}
-			if dir, err := filepath.EvalSymlinks(path); err == nil && isDir(dir) && !strings.Contains(dir, string(filepath.Separator)+"node_modules"+string(filepath.Separator)) {
+			if dir, err := filepath.EvalSymlinks(path); err == nil && isDir(dir) &&
+				!strings.Contains(dir, string(filepath.Separator)+"node_modules"+string(filepath.Separator)) {
 				dirs = append(dirs, dir)
 			}
 		}

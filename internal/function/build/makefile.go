@@ -85,7 +85,8 @@ func (makefile) build(ctx context.Context, j *job) error {
 		return err
 	}
 	err = copyTree(j.Dir, scratch, func(path string, d fs.DirEntry) bool {
-		return path == root || path == j.Except || d.IsDir() && slices.Contains([]string{".git", ".aws-sam", ".perdure"}, d.Name())
+		return path == root || path == j.Except ||
+			d.IsDir() && slices.Contains([]string{".git", ".aws-sam", ".perdure"}, d.Name())
 	})
 	if err != nil {
 		return errorf("%s cannot be built: %v", j.Name, err)

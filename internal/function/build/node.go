@@ -52,15 +52,18 @@ func (j *job) nodeModules(ctx context.Context) (string, error) {
 		return "", nil
 	}
 	for name, where := range needs {
-		if strings.HasPrefix(where, "file:") || strings.HasPrefix(where, "link:") || strings.HasPrefix(where, "workspace:") {
-			return "", errorf("%s cannot be built: its package %s is a directory of this machine, and is not installed", j.Name, name).
+		if strings.HasPrefix(where, "file:") || strings.HasPrefix(where, "link:") ||
+			strings.HasPrefix(where, "workspace:") {
+			return "", errorf("%s cannot be built: its package %s is a directory of this machine, and is not installed",
+				j.Name, name).
 				hintf("in %s: npm install", j.Dir)
 		}
 	}
 	npm, err := exec.LookPath("npm")
 	if err != nil {
 		return "", errorf("%s cannot be built: it depends on packages, and there is no npm on the PATH", j.Name).
-			hintf("install Node.js from https://nodejs.org, or install the packages into %s", filepath.Join(j.Dir, "node_modules"))
+			hintf("install Node.js from https://nodejs.org, or install the packages into %s",
+				filepath.Join(j.Dir, "node_modules"))
 	}
 	lists := []string{"package.json", "package-lock.json", "npm-shrinkwrap.json", ".npmrc"}
 	dir, err := j.packages(ctx, lists, nil, func(ctx context.Context, dir string) error {

@@ -50,7 +50,8 @@ func (python) build(ctx context.Context, j *job) error {
 				return err
 			}
 		}
-		return j.run(ctx, os.Environ(), tool, "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check",
+		return j.run(ctx, os.Environ(), tool, "-m", "pip", "install", "--quiet", "--no-input",
+			"--disable-pip-version-check",
 			"--requirement", list, "--target", dir)
 	})
 	if err != nil {

@@ -195,14 +195,16 @@ func (s Source) check() (*Source, error) {
 	info, err := os.Stat(dir)
 	switch {
 	case os.IsNotExist(err):
-		return nil, errorf("the directory of %s, %s, does not exist", s.Name, s.Dir).hintf("name the directory of its code")
+		return nil, errorf("the directory of %s, %s, does not exist", s.Name,
+			s.Dir).hintf("name the directory of its code")
 	case err != nil:
 		return nil, errorf("the directory of %s cannot be read: %v", s.Name, err)
 	case info.IsDir():
 	case IsArchive(dir):
 		s.isArchive = true
 	default:
-		return nil, errorf("the code of %s, %s, is neither a directory nor a zip archive", s.Name, s.Dir).hintf("name the directory of its code")
+		return nil, errorf("the code of %s, %s, is neither a directory nor a zip archive", s.Name,
+			s.Dir).hintf("name the directory of its code")
 	}
 	s.Dir = dir
 	if s.Except != "" {

@@ -128,7 +128,8 @@ const packagesDir = "packages"
 // packages returns the directory in which install has installed what lists describe: files, of which some may not
 // exist, by their paths from the source; and local, which are packages of this machine. It is installed once for
 // each state of them, and appears as a whole.
-func (j *job) packages(ctx context.Context, lists, local []string, install func(ctx context.Context, dir string) error) (string, error) {
+func (j *job) packages(ctx context.Context, lists, local []string,
+	install func(ctx context.Context, dir string) error) (string, error) {
 	h := sha256.New()
 	for _, list := range lists {
 		data, err := os.ReadFile(absolute(j.Dir, list))

@@ -136,7 +136,8 @@ func within(dir, path string) bool {
 // LeadsWithin reports whether a link at path, below the directory of a piece of code, leads to a place in the same
 // directory, by its text. Both have slashes.
 func LeadsWithin(path, link string) bool {
-	return link != "" && !slashes.IsAbs(link) && !filepath.IsAbs(link) && filepath.IsLocal(filepath.FromSlash(slashes.Join(slashes.Dir(path), link)))
+	return link != "" && !slashes.IsAbs(link) && !filepath.IsAbs(link) &&
+		filepath.IsLocal(filepath.FromSlash(slashes.Join(slashes.Dir(path), link)))
 }
 
 func (t *tree) add(e entry) error {
@@ -149,7 +150,8 @@ func (t *tree) add(e entry) error {
 		t.size += e.info.Size()
 	}
 	if t.size > MaxSize || len(t.entries) > MaxFiles {
-		return fmt.Errorf("more than %d MB, or %d files, is too large for a function: give it a directory of its own", MaxSize>>20, MaxFiles)
+		return fmt.Errorf("more than %d MB, or %d files, is too large for a function: give it a directory of its own",
+			MaxSize>>20, MaxFiles)
 	}
 	return nil
 }

@@ -85,7 +85,8 @@ func New(cfg Config) (*Function, error) {
 func CheckURL(s string) error {
 	u, err := url.Parse(s)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil {
-		return fmt.Errorf("%q is not a URL of a function: it looks like http://127.0.0.1:9000/2015-03-31/functions/function/invocations", s)
+		return fmt.Errorf("%q is not a URL of a function: it looks like "+
+			"http://127.0.0.1:9000/2015-03-31/functions/function/invocations", s)
 	}
 	return nil
 }
@@ -128,8 +129,9 @@ func (f *Function) post(ctx context.Context, inv *engine.Invocation) engine.Outc
 	}
 	if len(body) > maxAnswer {
 		return engine.Outcome{Error: &protocol.ErrorObject{
-			ErrorType:    "Function.ResponseSizeTooLarge",
-			ErrorMessage: fmt.Sprintf("Response payload size exceeded maximum allowed payload size (%d bytes).", maxAnswer),
+			ErrorType: "Function.ResponseSizeTooLarge",
+			ErrorMessage: fmt.Sprintf("Response payload size exceeded maximum allowed payload size (%d bytes).",
+				maxAnswer),
 		}}
 	}
 	return read(inv, resp, body)

@@ -47,7 +47,8 @@ func Failure(ctx context.Context, inv *engine.Invocation, err error) engine.Outc
 	case errors.Is(err, ErrCrashed):
 		errorType, text = protocol.ErrorTypeExit, "Runtime exited with error: signal: killed"
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		errorType, text = protocol.ErrorTypeTimedOut, fmt.Sprintf("Task timed out after %.2f seconds", inv.Timeout.Seconds())
+		errorType, text = protocol.ErrorTypeTimedOut,
+			fmt.Sprintf("Task timed out after %.2f seconds", inv.Timeout.Seconds())
 	}
 	return engine.Outcome{Error: protocol.InvocationError(inv.RequestID, errorType, "%s", text)}
 }
@@ -57,7 +58,8 @@ type Client struct{ Engine *engine.Engine }
 
 // Checkpoint implements [durable.Client].
 func (c Client) Checkpoint(ctx context.Context, req *protocol.CheckpointRequest) (*protocol.CheckpointReply, error) {
-	reply, err := c.Engine.Checkpoint(ctx, &engine.CheckpointRequest{ARN: req.ExecutionARN, Token: req.Token, Updates: req.Updates})
+	reply, err := c.Engine.Checkpoint(ctx,
+		&engine.CheckpointRequest{ARN: req.ExecutionARN, Token: req.Token, Updates: req.Updates})
 	if err != nil {
 		return nil, err
 	}

@@ -155,7 +155,8 @@ func resolver(runtime string) (func(context.Context, Code, *Options) (*Process, 
 		return resolveJava, nil
 	}
 	return nil, errorf("the runtime %q cannot be run here", runtime).
-		hintf("these can: provided.al2023 and the like, nodejs, python and java, each with a version as on Lambda; any other language as provided, with an executable called bootstrap")
+		hintf("these can: provided.al2023 and the like, nodejs, python and java, each with a version as on Lambda; " +
+			"any other language as provided, with an executable called bootstrap")
 }
 
 // addShared sets what Lambda sets for every runtime that it brings.

@@ -54,7 +54,8 @@ func Detect(code Code) (Code, error) {
 			hintf("a handler is called FILE.FUNCTION, without the file's extension")
 	}
 	return code, errorf("%s holds no function that is known here", code.Dir).
-		hintf("it may hold Go's package main, an executable called bootstrap, index.js, app.py or the like; or name the handler as FILE.FUNCTION")
+		hintf("it may hold Go's package main, an executable called bootstrap, index.js, app.py or the like; or name " +
+			"the handler as FILE.FUNCTION")
 }
 
 // guessHandler completes code whose runtime is known. If it finds no handler, the runtime refuses the code.

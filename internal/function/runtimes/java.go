@@ -27,7 +27,8 @@ func jars(dir string) []string {
 
 func resolveJava(ctx context.Context, code Code, opts *Options) (*Process, error) {
 	if code.Handler == "" {
-		return nil, errorf("a function in Java needs a handler").hintf("name the class, such as example.Handler or example.Handler::handleRequest")
+		return nil, errorf("a function in Java needs a handler").hintf("name the class, such as example.Handler or " +
+			"example.Handler::handleRequest")
 	}
 	java, err := findJava()
 	if err != nil {
@@ -74,7 +75,8 @@ func installJava(ctx context.Context, opts *Options) (string, error) {
 	in := installation{
 		name: "java-" + strings.ReplaceAll(javaRICFull, ":", "-"),
 		what: javaRICFull,
-		hint: "with Maven on the PATH and access to its central repository it is installed by itself; or make it a dependency of the function",
+		hint: "with Maven on the PATH and access to its central repository it is installed by itself; or make it a " +
+			"dependency of the function",
 	}
 	in.command = func(dir string) *exec.Cmd {
 		os.WriteFile(filepath.Join(dir, "pom.xml"), []byte(javaPOM()), 0o644)

@@ -16,13 +16,15 @@ func resolveNode(ctx context.Context, code Code, opts *Options) (*Process, error
 	}
 	found, err := exec.LookPath("node")
 	if err != nil {
-		return nil, errorf("there is no Node.js on the PATH to run %s", code.Dir).hintf("install it from https://nodejs.org")
+		return nil, errorf("there is no Node.js on the PATH to run %s",
+			code.Dir).hintf("install it from https://nodejs.org")
 	}
 	// A program on the PATH may be a script that chooses one.
 	said, err := ask(ctx, code.Dir, nil, found, "--print", `process.version + " " + process.execPath`)
 	version, node, _ := strings.Cut(said, " ")
 	if err != nil || node == "" {
-		return nil, errorf("%s does not work: %v", found, err).hintf("install Node.js, or put one that works first on the PATH")
+		return nil, errorf("%s does not work: %v", found,
+			err).hintf("install Node.js, or put one that works first on the PATH")
 	}
 	major, _, _ := strings.Cut(strings.TrimPrefix(version, "v"), ".")
 	p := &Process{

@@ -58,9 +58,11 @@ func installPython(ctx context.Context, opts *Options, python *interpreter) (str
 	return ensure(ctx, opts, installation{
 		name: "python" + python.version + "-" + runtime.GOARCH,
 		what: "awslambdaric for Python " + python.version,
-		hint: "with access to PyPI it is installed by itself; or install it with the function: pip install awslambdaric",
+		hint: "with access to PyPI it is installed by itself; or install it with the function: pip install " +
+			"awslambdaric",
 		command: func(dir string) *exec.Cmd {
-			return exec.Command(python.path, "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check",
+			return exec.Command(python.path, "-m", "pip", "install", "--quiet", "--no-input",
+				"--disable-pip-version-check",
 				"--target", dir, awslambdaric)
 		},
 	})
@@ -80,7 +82,8 @@ func findPython(ctx context.Context, code Code) (*interpreter, error) {
 		if err == nil && len(words) == 3 {
 			return &interpreter{path: words[2], version: words[0], hasRIC: words[1] == "ric"}, nil
 		}
-		broken = errorf("%s does not work: %v", path, err).hintf("install %s, or put a Python that works first on the PATH", code.Runtime)
+		broken = errorf("%s does not work: %v", path,
+			err).hintf("install %s, or put a Python that works first on the PATH", code.Runtime)
 	}
 	if broken != nil {
 		return nil, broken
@@ -89,7 +92,8 @@ func findPython(ctx context.Context, code Code) (*interpreter, error) {
 }
 
 func pythonCandidates(code Code) (paths []string) {
-	for _, home := range []string{filepath.Join(code.Dir, ".venv"), filepath.Join(code.Dir, "venv"), os.Getenv("VIRTUAL_ENV")} {
+	for _, home := range []string{filepath.Join(code.Dir, ".venv"), filepath.Join(code.Dir, "venv"),
+		os.Getenv("VIRTUAL_ENV")} {
 		if home != "" {
 			paths = append(paths, filepath.Join(home, "bin", "python"), filepath.Join(home, "Scripts", "python.exe"))
 		}
@@ -103,5 +107,6 @@ func checkHandler(code Code, example string) error {
 	if code.Handler != "" && file != "" && function != "" && file != code.Handler {
 		return nil
 	}
-	return errorf("%q is not a handler for %s", code.Handler, code.Runtime).hintf("a handler names a file and a function in it, such as %s", example)
+	return errorf("%q is not a handler for %s", code.Handler,
+		code.Runtime).hintf("a handler names a file and a function in it, such as %s", example)
 }

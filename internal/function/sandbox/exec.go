@@ -81,9 +81,11 @@ func explain(err error, path, dir string) error {
 	case errors.Is(err, fs.ErrPermission):
 		return entrypointErrorf("%s cannot be executed: %v; is its file system mounted noexec?", path, err)
 	case errors.Is(err, fs.ErrNotExist):
-		return entrypointErrorf("%s is %s, and the interpreter or loader that it names does not exist here", path, sniff(path))
+		return entrypointErrorf("%s is %s, and the interpreter or loader that it names does not exist here", path,
+			sniff(path))
 	case errors.Is(err, syscall.ENOEXEC):
-		return entrypointErrorf("%s cannot be executed here (%s/%s): it is %s", path, runtime.GOOS, runtime.GOARCH, sniff(path))
+		return entrypointErrorf("%s cannot be executed here (%s/%s): it is %s", path, runtime.GOOS, runtime.GOARCH,
+			sniff(path))
 	}
 	return fmt.Errorf("starting %s: %w", path, err)
 }

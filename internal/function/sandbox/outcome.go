@@ -35,12 +35,14 @@ func interrupted(ctx context.Context, inv *engine.Invocation) engine.Outcome {
 	if context.Cause(ctx) != context.DeadlineExceeded {
 		return failure(inv, protocol.ErrorTypeSandboxFailure, "The invocation was cancelled")
 	}
-	return failure(inv, protocol.ErrorTypeTimedOut, fmt.Sprintf("Task timed out after %.2f seconds", inv.Timeout.Seconds()))
+	return failure(inv, protocol.ErrorTypeTimedOut,
+		fmt.Sprintf("Task timed out after %.2f seconds", inv.Timeout.Seconds()))
 }
 
 // cancelled is interrupted for an invocation without a process.
 func cancelled(inv *engine.Invocation) engine.Outcome {
-	return unstarted(inv, protocol.ErrorTypeSandboxFailure, "The invocation was cancelled while it waited for a function process")
+	return unstarted(inv, protocol.ErrorTypeSandboxFailure,
+		"The invocation was cancelled while it waited for a function process")
 }
 
 // exited is the outcome of an invocation whose process ended without an answer.
@@ -94,14 +96,18 @@ func (p *Pool) initFailed(inv *engine.Invocation, proc *process, err error) engi
 	case p.closing.Err() != nil:
 		return unstarted(inv, protocol.ErrorTypeSandboxFailure, "the sandbox was closed")
 	case proc.overMemory.Load() > 0:
-		return failure(inv, errorTypeMemory, exitText(proc.state)+p.memoryText(proc.overMemory.Load())+" before it asked for an invocation"+proc.lastWords())
+		return failure(inv, errorTypeMemory, exitText(proc.state)+p.memoryText(proc.overMemory.Load())+
+			" before it asked for an invocation"+proc.lastWords())
 	case proc.overTasks.Load() > 0:
-		return failure(inv, protocol.ErrorTypeExit, exitText(proc.state)+tasksText(proc.overTasks.Load())+" before it asked for an invocation"+proc.lastWords())
+		return failure(inv, protocol.ErrorTypeExit, exitText(proc.state)+tasksText(proc.overTasks.Load())+
+			" before it asked for an invocation"+proc.lastWords())
 	case errors.Is(err, runtimeapi.ErrClosed):
-		return failure(inv, protocol.ErrorTypeExit, exitText(proc.state)+" before it asked for an invocation"+proc.lastWords())
+		return failure(inv, protocol.ErrorTypeExit, exitText(proc.state)+
+			" before it asked for an invocation"+proc.lastWords())
 	default:
 		return failure(inv, protocol.ErrorTypeTimedOut,
-			fmt.Sprintf("the function did not ask for an invocation within %.2f seconds of its start; does it call a Lambda runtime client (lambda.Start, durable.Start)?%s",
+			fmt.Sprintf("the function did not ask for an invocation within %.2f seconds of its start; does it call a "+
+				"Lambda runtime client (lambda.Start, durable.Start)?%s",
 				p.cfg.InitTimeout.Seconds(), proc.lastWords()))
 	}
 }

@@ -134,7 +134,8 @@ func (o *output) take() (lines []engine.LogLine, passed []chan struct{}) {
 func (o *output) noticeLocked() engine.LogLine {
 	l := o.lost
 	l.Stream = Notice
-	l.Text = fmt.Sprintf("%d lines of output (%d bytes) were dropped here: the function writes faster than they can be received", o.lostLines, o.lostBytes)
+	l.Text = fmt.Sprintf("%d lines of output (%d bytes) were dropped here: the function writes faster than they "+
+		"can be received", o.lostLines, o.lostBytes)
 	o.lost, o.lostLines, o.lostBytes = engine.LogLine{}, 0, 0
 	return l
 }

@@ -189,7 +189,8 @@ func (p *Pool) begin() bool {
 
 // handOver returns inv with the deadline that holds from now on, and ctx with
 // it; neither holds while a debugger is at the process.
-func (p *Pool) handOver(ctx context.Context, proc *process, inv *engine.Invocation) (*engine.Invocation, context.Context, context.CancelFunc) {
+func (p *Pool) handOver(ctx context.Context, proc *process,
+	inv *engine.Invocation) (*engine.Invocation, context.Context, context.CancelFunc) {
 	inv.Hold(proc.traced)
 	bounded := *inv
 	bounded.Timeout = p.timeout(inv)
@@ -253,7 +254,8 @@ func (p *Pool) takeSlot(ctx context.Context, inv *engine.Invocation) *engine.Out
 		failed = unstarted(inv, protocol.ErrorTypeSandboxFailure, "the sandbox was closed")
 	case <-timer.C:
 		failed = unstarted(inv, protocol.ErrorTypeSandboxFailure,
-			fmt.Sprintf("all %d processes of the function were busy for %.0f seconds", p.cfg.MaxProcesses, p.cfg.InitTimeout.Seconds()))
+			fmt.Sprintf("all %d processes of the function were busy for %.0f seconds", p.cfg.MaxProcesses,
+				p.cfg.InitTimeout.Seconds()))
 	}
 	return &failed
 }

@@ -53,7 +53,8 @@ func (p *Pool) start(inv *engine.Invocation) (*process, engine.Outcome) {
 	if failed := p.initialise(proc); failed != nil {
 		p.crashes.note(failed)
 		out := failed(inv)
-		p.cfg.Logger.Warn("a function process failed to initialise", "function", p.cfg.Name, "pid", proc.os.Pid, "error", out.Error.ErrorMessage)
+		p.cfg.Logger.Warn("a function process failed to initialise", "function", p.cfg.Name, "pid", proc.os.Pid,
+			"error", out.Error.ErrorMessage)
 		return nil, out
 	}
 	p.crashes.note(nil)

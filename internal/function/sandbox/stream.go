@@ -123,7 +123,8 @@ func (s *stream) finishLineLocked() {
 
 func (s *stream) emitLocked(text string) {
 	text = strings.ToValidUTF8(text, "\ufffd")
-	s.emit(engine.LogLine{Time: time.Now(), RequestID: s.origin.requestID, ExecutionARN: s.origin.executionARN, Stream: s.name, Text: text})
+	s.emit(engine.LogLine{Time: time.Now(), RequestID: s.origin.requestID, ExecutionARN: s.origin.executionARN,
+		Stream: s.name, Text: text})
 	if s.name != Stderr {
 		return
 	}

@@ -29,7 +29,8 @@ func limitTasks(pid int) {
 // systemTasks is the kernel's, or the control group's, limit of processes and threads.
 func systemTasks() int64 {
 	most := int64(1) << 40
-	for _, path := range []string{"/proc/sys/kernel/threads-max", "/sys/fs/cgroup/pids.max", "/sys/fs/cgroup/pids/pids.max"} {
+	for _, path := range []string{"/proc/sys/kernel/threads-max", "/sys/fs/cgroup/pids.max",
+		"/sys/fs/cgroup/pids/pids.max"} {
 		data, err := os.ReadFile(path)
 		if n, e := strconv.ParseInt(string(bytes.TrimSpace(data)), 10, 64); err == nil && e == nil {
 			most = min(most, n)
@@ -43,7 +44,8 @@ func countTasks() int {
 	data, err := os.ReadFile("/proc/loadavg")
 	var running, all int
 	var load [3]float64
-	if _, e := fmt.Sscanf(string(data), "%f %f %f %d/%d", &load[0], &load[1], &load[2], &running, &all); err != nil || e != nil {
+	if _, e := fmt.Sscanf(string(data), "%f %f %f %d/%d", &load[0], &load[1], &load[2], &running, &all); err != nil ||
+		e != nil {
 		return 0
 	}
 	return all

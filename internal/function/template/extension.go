@@ -108,7 +108,8 @@ func (r *reader) cidr(n *node) *node {
 	count, err2 := strconv.Atoi(texts[1])
 	bits, err3 := strconv.Atoi(texts[2])
 	all := network.Addr().BitLen()
-	if err != nil || err2 != nil || err3 != nil || count < 1 || count > maxBlocks || bits < 1 || bits > all-network.Bits() {
+	if err != nil || err2 != nil || err3 != nil || count < 1 || count > maxBlocks || bits < 1 ||
+		bits > all-network.Bits() {
 		r.fail(n.pos, "Cidr: %s has no %s blocks of %s bits", quoted(texts[0]), quoted(texts[1]), quoted(texts[2]))
 		return nil
 	}

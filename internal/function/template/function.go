@@ -90,7 +90,8 @@ func (f *functionReader) number(set *int, properties *node, name string, least, 
 	}
 	value, err := strconv.Atoi(text)
 	if err != nil || value < least || value > most {
-		f.fail(n.pos, "%s of %s is %s; it must be a whole number between %d and %d", name, f.id, quoted(text), least, most)
+		f.fail(n.pos, "%s of %s is %s; it must be a whole number between %d and %d", name, f.id, quoted(text),
+			least, most)
 		return
 	}
 	*set = value
@@ -169,7 +170,8 @@ func (f *functionReader) readLocation(name string, v *node) bool {
 func (f *functionReader) readInline(n *node) bool {
 	runtime, _ := f.one("Runtime")
 	if !strings.HasPrefix(runtime, "python") && !strings.HasPrefix(runtime, "nodejs") {
-		f.warn(n.pos, KindCode, f.id, "%s has its code in the template, which is run here for Python and Node.js only, not for %s; it is left out", f.id, quoted(runtime))
+		f.warn(n.pos, KindCode, f.id, "%s has its code in the template, which is run here for Python and Node.js "+
+			"only, not for %s; it is left out", f.id, quoted(runtime))
 		return false
 	}
 	defer f.of("the code")()
@@ -179,7 +181,8 @@ func (f *functionReader) readInline(n *node) bool {
 		return false
 	}
 	if strings.Contains(code, "cfnresponse") || strings.Contains(code, "cfn-response") {
-		f.warn(n.pos, KindProperty, f.id, "%s uses cfn-response, which AWS puts beside code in a template, and which is not here", f.id)
+		f.warn(n.pos, KindProperty, f.id, "%s uses cfn-response, which AWS puts beside code in a template, and "+
+			"which is not here", f.id)
 	}
 	f.Inline = code
 	return true
@@ -218,7 +221,8 @@ func (f *functionReader) readName() {
 		if given := f.p.get("FunctionName"); given != nil {
 			at = given.pos
 		}
-		f.fail(at, "%s cannot be a function's name here: one has 1 to %d letters, digits, - and _", quoted(f.Name), maxName)
+		f.fail(at, "%s cannot be a function's name here: one has 1 to %d letters, digits, - and _",
+			quoted(f.Name), maxName)
 	}
 }
 
@@ -396,7 +400,8 @@ func (f *functionReader) readEvents() {
 		if typ == "" {
 			typ = "unknown type"
 		}
-		f.warn(e.key.pos, KindEvent, e.key.text, "the event %s (%s) does not call %s here; invoke it by its name", e.key.text, typ, f.id)
+		f.warn(e.key.pos, KindEvent, e.key.text, "the event %s (%s) does not call %s here; invoke it by its name",
+			e.key.text, typ, f.id)
 	}
 }
 

@@ -62,8 +62,9 @@ var (
 	}
 	// globalHashed are hashed for what several resources may share.
 	globalHashed = map[string]string{
-		"ApiGatewayDomainName": "AWS::ApiGateway::DomainName", "ApiGatewayDomainNameV2": "AWS::ApiGatewayV2::DomainName",
-		"RecordSetGroup": "AWS::Route53::RecordSetGroup",
+		"ApiGatewayDomainName":   "AWS::ApiGateway::DomainName",
+		"ApiGatewayDomainNameV2": "AWS::ApiGatewayV2::DomainName",
+		"RecordSetGroup":         "AWS::Route53::RecordSetGroup",
 	}
 	hashDigits = regexp.MustCompile(`^[0-9a-f]{10}$`)
 )
@@ -112,7 +113,8 @@ func (r *reader) generatedOf(owner string, resource *node, word string) *generat
 		return &generated{typ: "AWS::StepFunctions::StateMachineAlias"}
 	case typ == "AWS::Serverless::GraphQLApi" && p.get("ApiKeys").get(word) != nil:
 		return &generated{typ: "AWS::AppSync::ApiKey"}
-	case hasRole && strings.HasSuffix(word, "CognitoPermission") && r.isAlias(p, strings.TrimSuffix(word, "CognitoPermission")):
+	case hasRole && strings.HasSuffix(word, "CognitoPermission") &&
+		r.isAlias(p, strings.TrimSuffix(word, "CognitoPermission")):
 		return &generated{typ: typePermission}
 	}
 	for front, made := range hashed[typ] {

@@ -54,7 +54,8 @@ func (l *loops) addEntries(to *node, places map[string]int, from *node) {
 	for _, e := range from.entries {
 		if isLoop(e.key.text) {
 			for _, mistake := range l.within(func() { l.loop(to, places, e) }) {
-				l.warn(mistake.Position, KindMistake, e.key.text, "%s; what %s makes is left out", mistake.Text, e.key.text)
+				l.warn(mistake.Position, KindMistake, e.key.text, "%s; what %s makes is left out", mistake.Text,
+					e.key.text)
 			}
 			continue
 		}

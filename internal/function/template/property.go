@@ -25,8 +25,9 @@ var effects = map[string]effect{
 	"SourceKMSKeyArn": cloudOnly, "CodeSigningConfigArn": cloudOnly, "DeploymentPreference": cloudOnly,
 	"AutoPublishCodeSha256": cloudOnly, "AutoPublishAliasAllProperties": cloudOnly, "VersionDescription": cloudOnly,
 	"VersionDeletionPolicy": cloudOnly, "ProvisionedConcurrencyConfig": cloudOnly, "RuntimeManagementConfig": cloudOnly,
-	"SnapStart": cloudOnly, "RecursiveLoop": cloudOnly, "EphemeralStorage": cloudOnly, "CapacityProviderConfig": cloudOnly,
-	"FunctionScalingConfig": cloudOnly, "PublishToLatestPublished": cloudOnly, "ImageConfig": cloudOnly,
+	"SnapStart": cloudOnly, "RecursiveLoop": cloudOnly, "EphemeralStorage": cloudOnly,
+	"CapacityProviderConfig": cloudOnly,
+	"FunctionScalingConfig":  cloudOnly, "PublishToLatestPublished": cloudOnly, "ImageConfig": cloudOnly,
 
 	"FileSystemConfigs": noEffect, "FunctionUrlConfig": noEffect, "EventInvokeConfig": noEffect,
 	"DeadLetterQueue": noEffect, "DeadLetterConfig": noEffect,
@@ -51,14 +52,16 @@ func (r *reader) checkProperties(owner string, properties *node) {
 	for _, e := range properties.entries {
 		name := e.key.text
 		if name == "Fn::Transform" {
-			r.warn(e.key.pos, KindTransform, name, "what Fn::Transform brings into %s is known to AWS only; it is left out", owner)
+			r.warn(e.key.pos, KindTransform, name,
+				"what Fn::Transform brings into %s is known to AWS only; it is left out", owner)
 			continue
 		}
 		switch effects[name] {
 		case noEffect:
 			r.warn(e.key.pos, KindProperty, name, "%s of %s has no effect here: %s", name, owner, ineffective[name])
 		case unknownProperty:
-			r.warn(e.key.pos, KindProperty, name, "%s of %s is not known%s; it is left out", quoted(name), owner, didYouMean(name, known))
+			r.warn(e.key.pos, KindProperty, name, "%s of %s is not known%s; it is left out", quoted(name), owner,
+				didYouMean(name, known))
 		}
 	}
 }

@@ -204,7 +204,8 @@ const (
 func (r *reader) checkSections() {
 	for _, e := range r.root.entries {
 		if !slices.Contains(sections, e.key.text) {
-			r.warn(e.key.pos, KindSection, e.key.text, "%s is no section of a template%s; it is left out", quoted(e.key.text), didYouMean(e.key.text, sections))
+			r.warn(e.key.pos, KindSection, e.key.text, "%s is no section of a template%s; it is left out",
+				quoted(e.key.text), didYouMean(e.key.text, sections))
 		}
 	}
 	transform := r.root.get("Transform")
@@ -234,7 +235,8 @@ func (r *reader) checkOverrides() {
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.opts.Configured)) {
 		if r.parameters.byName[name] == nil {
-			r.warn(whole, KindParameter, name, "there is no parameter %s%s, for which a value is configured", quoted(name), didYouMean(name, r.parameters.names))
+			r.warn(whole, KindParameter, name, "there is no parameter %s%s, for which a value is configured",
+				quoted(name), didYouMean(name, r.parameters.names))
 		}
 	}
 }
@@ -248,7 +250,8 @@ func (r *reader) checkNames(t *Template) {
 			first[f.Name] = f
 			return false
 		}
-		r.warn(f.Position, KindFunction, f.LogicalID, "%s is not served: it has the same name as %s, %s", f.LogicalID, twin.LogicalID, quoted(f.Name))
+		r.warn(f.Position, KindFunction, f.LogicalID, "%s is not served: it has the same name as %s, %s", f.LogicalID,
+			twin.LogicalID, quoted(f.Name))
 		return true
 	})
 }

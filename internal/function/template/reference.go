@@ -32,7 +32,8 @@ func (r *reader) refer(n *node, name string) *node {
 		return r.refGenerated(n, name, g, "")
 	}
 	r.unknown(n, KindReference, name, "there is no parameter or resource %s%s", quoted(name),
-		didYouMean(name, append(r.parameters.names[:len(r.parameters.names):len(r.parameters.names)], r.resources.names...)))
+		didYouMean(name, append(r.parameters.names[:len(r.parameters.names):len(r.parameters.names)],
+			r.resources.names...)))
 	return nil
 }
 
@@ -314,7 +315,8 @@ func (r *reader) functionARN(n *node, id, qualifier string) *node {
 func (r *reader) arnOf(name, qualifier string) string {
 	arn := name
 	if !strings.HasPrefix(name, "arn:") {
-		arn = "arn:" + partition(r.opts.Region) + ":lambda:" + r.opts.Region + ":" + r.opts.Account + ":function:" + name
+		arn = "arn:" + partition(r.opts.Region) + ":lambda:" + r.opts.Region + ":" + r.opts.Account +
+			":function:" + name
 	}
 	if qualifier == "" {
 		return arn

@@ -28,7 +28,8 @@ func decode(whole Position, data []byte) ([]byte, *Error) {
 
 func decode16(whole Position, data []byte, order binary.ByteOrder) ([]byte, *Error) {
 	if len(data)%2 != 0 {
-		return nil, &Error{whole, "the template begins as UTF-16, and ends in the middle of a character; save it as UTF-8"}
+		return nil, &Error{whole, "the template begins as UTF-16, and ends in the middle of a character; " +
+			"save it as UTF-8"}
 	}
 	units := make([]uint16, len(data)/2)
 	for i := range units {

@@ -53,7 +53,8 @@ func (r *reader) variable(n *node, name string, variables *node) (string, bool) 
 	if name == "AWS::NoValue" {
 		return "", true
 	}
-	if id, attribute, ok := strings.Cut(name, "."); ok && r.parameters.byName[name] == nil && !r.samProperty(id, attribute) {
+	if id, attribute, ok := strings.Cut(name, "."); ok && r.parameters.byName[name] == nil &&
+		!r.samProperty(id, attribute) {
 		return r.text(r.attribute(n, id, attribute))
 	}
 	return r.text(r.refer(n, name))

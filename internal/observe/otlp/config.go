@@ -36,17 +36,20 @@ func FromEnvironment(env func(name string) string, version string) (*Config, err
 		return nil, fmt.Errorf("OTEL_TRACES_EXPORTER is %q; there are otlp and none", exporter)
 	}
 	if u, err := url.Parse(target); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, fmt.Errorf("%q is not the URL of a collector; OTEL_EXPORTER_OTLP_ENDPOINT holds one such as http://127.0.0.1:4318", target)
+		return nil, fmt.Errorf("%q is not the URL of a collector; OTEL_EXPORTER_OTLP_ENDPOINT holds one such as "+
+			"http://127.0.0.1:4318", target)
 	}
 	protocol := cmp.Or(env("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"), env("OTEL_EXPORTER_OTLP_PROTOCOL"), "http/protobuf")
 	if protocol != "http/protobuf" {
 		return nil, fmt.Errorf("OTEL_EXPORTER_OTLP_PROTOCOL is %q; only http/protobuf is spoken", protocol)
 	}
 	c := &Config{URL: target, Header: http.Header{}, Timeout: 10 * time.Second, Version: version}
-	if ms, err := strconv.Atoi(cmp.Or(env("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT"), env("OTEL_EXPORTER_OTLP_TIMEOUT"))); err == nil && ms > 0 {
+	if ms, err := strconv.Atoi(cmp.Or(env("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT"),
+		env("OTEL_EXPORTER_OTLP_TIMEOUT"))); err == nil && ms > 0 {
 		c.Timeout = time.Duration(ms) * time.Millisecond
 	}
-	for name, value := range pairs(cmp.Or(env("OTEL_EXPORTER_OTLP_TRACES_HEADERS"), env("OTEL_EXPORTER_OTLP_HEADERS"))) {
+	for name, value := range pairs(cmp.Or(env("OTEL_EXPORTER_OTLP_TRACES_HEADERS"),
+		env("OTEL_EXPORTER_OTLP_HEADERS"))) {
 		c.Header.Set(name, value)
 	}
 	c.Resource = resource(env, version)

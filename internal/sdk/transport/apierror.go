@@ -32,7 +32,8 @@ func newAPIError(call string, resp *http.Response, body []byte) *apiError {
 	}
 	e := &apiError{
 		call: call, status: resp.StatusCode, message: said.Message,
-		requestID: resp.Header.Get("X-Amzn-Requestid"), retryAfter: retryAfter(resp.Header.Get("Retry-After"), time.Now()),
+		requestID:  resp.Header.Get("X-Amzn-Requestid"),
+		retryAfter: retryAfter(resp.Header.Get("Retry-After"), time.Now()),
 	}
 	for _, name := range []string{resp.Header.Get("X-Amzn-Errortype"), said.Type, said.Code} {
 		if e.code = bareCode(name); e.code != "" {
@@ -95,7 +96,8 @@ func (e *apiError) temporary() bool {
 // such as a proxy's, have no code, or UnknownError in the AWS SDK; their HTTP status decides.
 func Temporary(code protocol.Code) bool {
 	switch code {
-	case protocol.CodeTooManyRequests, protocol.CodeService, "ThrottlingException", "InternalFailure", "ServiceUnavailable":
+	case protocol.CodeTooManyRequests, protocol.CodeService, "ThrottlingException", "InternalFailure",
+		"ServiceUnavailable":
 		return true
 	}
 	return false

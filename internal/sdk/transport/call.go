@@ -113,7 +113,8 @@ func (c *lambdaClient) request(ctx context.Context, call *apiCall) (*http.Reques
 	u.Path += prefix + call.arn + call.path
 	u.RawPath += prefix + string(protocol.AppendEscaped(nil, call.arn, 0)) + call.path
 	u.RawQuery = call.query
-	req := (&http.Request{Method: call.method, URL: &u, Host: u.Host, Header: http.Header{"User-Agent": c.userAgent}}).WithContext(ctx)
+	req := (&http.Request{Method: call.method, URL: &u, Host: u.Host,
+		Header: http.Header{"User-Agent": c.userAgent}}).WithContext(ctx)
 	if call.body != nil {
 		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(call.body)), nil }
 		req.Body, _ = req.GetBody()
@@ -140,10 +141,12 @@ func (c *lambdaClient) request(ctx context.Context, call *apiCall) (*http.Reques
 // environmentCredentials are what Lambda gives to a function.
 func environmentCredentials() (sign.Credentials, error) {
 	c := sign.Credentials{
-		KeyID: os.Getenv("AWS_ACCESS_KEY_ID"), Secret: os.Getenv("AWS_SECRET_ACCESS_KEY"), Session: os.Getenv("AWS_SESSION_TOKEN"),
+		KeyID: os.Getenv("AWS_ACCESS_KEY_ID"), Secret: os.Getenv("AWS_SECRET_ACCESS_KEY"),
+		Session: os.Getenv("AWS_SESSION_TOKEN"),
 	}
 	if c.KeyID == "" || c.Secret == "" {
-		return c, errors.New("perdure: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set; on Lambda and under perdure they always are")
+		return c, errors.New("perdure: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set; on Lambda and under " +
+			"perdure they always are")
 	}
 	return c, nil
 }

@@ -94,7 +94,8 @@ func firstEnv(names ...string) string {
 func parseEndpoint(s string) (url.URL, error) {
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return url.URL{}, fmt.Errorf("perdure: the endpoint of the Lambda API is set to %q; AWS_ENDPOINT_URL_LAMBDA and AWS_ENDPOINT_URL hold a URL such as http://127.0.0.1:3001", s)
+		return url.URL{}, fmt.Errorf("perdure: the endpoint of the Lambda API is set to %q; AWS_ENDPOINT_URL_LAMBDA "+
+			"and AWS_ENDPOINT_URL hold a URL such as http://127.0.0.1:3001", s)
 	}
 	host := u.Host // the signature covers the host as sent, without the default port
 	if u.Port() == map[string]string{"http": "80", "https": "443"}[u.Scheme] {
@@ -157,7 +158,8 @@ func version() string {
 	return strings.TrimPrefix(v, "v")
 }
 
-func (c *lambdaClient) Checkpoint(ctx context.Context, req *protocol.CheckpointRequest) (*protocol.CheckpointReply, error) {
+func (c *lambdaClient) Checkpoint(ctx context.Context,
+	req *protocol.CheckpointRequest) (*protocol.CheckpointReply, error) {
 	size := 256 + len(req.Token)
 	for i := range req.Updates {
 		size += UpdateSize(&req.Updates[i])
@@ -179,7 +181,8 @@ func (c *lambdaClient) Checkpoint(ctx context.Context, req *protocol.CheckpointR
 // rest adds the further pages of a checkpoint's reply.
 func (c *lambdaClient) rest(ctx context.Context, arn, marker string, reply *protocol.CheckpointReply) error {
 	for marker != "" && reply.Token != "" {
-		page, err := c.State(ctx, &protocol.StateRequest{ExecutionARN: arn, Token: reply.Token, Marker: marker, MaxItems: protocol.MaxPage})
+		page, err := c.State(ctx, &protocol.StateRequest{ExecutionARN: arn, Token: reply.Token, Marker: marker,
+			MaxItems: protocol.MaxPage})
 		if err != nil {
 			return err
 		}
@@ -197,7 +200,8 @@ func (c *lambdaClient) State(ctx context.Context, req *protocol.StateRequest) (*
 		query = strconv.AppendInt(append(query, "&MaxItems="...), int64(req.MaxItems), 10)
 	}
 	data, err := c.call(ctx, &apiCall{
-		name: "GetDurableExecutionState", method: http.MethodGet, arn: req.ExecutionARN, path: "/state", query: string(query),
+		name: "GetDurableExecutionState", method: http.MethodGet, arn: req.ExecutionARN, path: "/state",
+		query: string(query),
 	})
 	if err != nil {
 		return nil, err

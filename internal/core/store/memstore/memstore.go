@@ -142,7 +142,8 @@ func (s *Store) appendLocked(w store.Write) {
 // setRowLocked takes the changeable members over from row.
 func (s *Store) setRowLocked(e *execution, row *store.Row) {
 	s.moveLocked(store.Agenda{Kind: store.Moments}, e, "", e.row.Due, row.Due)
-	s.moveLocked(store.Agenda{Kind: store.Invocations, Function: e.row.Function, Version: e.row.Version}, e, "", e.row.Wanted, row.Wanted)
+	s.moveLocked(store.Agenda{Kind: store.Invocations, Function: e.row.Function, Version: e.row.Version}, e, "",
+		e.row.Wanted, row.Wanted)
 	s.moveLocked(store.Agenda{Kind: store.Removals}, e, "", e.row.Expires, row.Expires)
 	e.row.Status, e.row.Closed, e.row.Due = row.Status, row.Closed, row.Due
 	e.row.Wanted, e.row.Expires = row.Wanted, row.Expires
@@ -151,7 +152,8 @@ func (s *Store) setRowLocked(e *execution, row *store.Row) {
 
 func (s *Store) setCallLocked(e *execution, c store.Call) {
 	old := e.calls[c.Operation]
-	s.moveLocked(store.Agenda{Kind: store.Calls, Function: old.Function, Version: old.Version}, e, c.Operation, old.Wanted, 0)
+	s.moveLocked(store.Agenda{Kind: store.Calls, Function: old.Function, Version: old.Version}, e, c.Operation,
+		old.Wanted, 0)
 	s.moveLocked(store.Agenda{Kind: store.Calls, Function: c.Function, Version: c.Version}, e, c.Operation, 0, c.Wanted)
 	if c.Wanted == 0 {
 		delete(e.calls, c.Operation)
@@ -375,7 +377,8 @@ func (s *Store) Count(ctx context.Context, statuses []protocol.ExecutionStatus) 
 		counts = append(counts, c)
 	}
 	slices.SortFunc(counts, func(a, b store.Count) int {
-		return cmp.Or(strings.Compare(a.Function, b.Function), strings.Compare(a.Version, b.Version), cmp.Compare(a.Status, b.Status))
+		return cmp.Or(strings.Compare(a.Function, b.Function), strings.Compare(a.Version, b.Version),
+			cmp.Compare(a.Status, b.Status))
 	})
 	return counts, nil
 }

@@ -7,16 +7,17 @@ import (
 	"github.com/perdure/perdure/internal/core/store"
 )
 
-// Each agenda is a walk along an index of its own that begins where the page before it ended. The literal in "due >
-// 0" is what lets the planner use the partial index; behind the comparison of pairs, or it would seek by the time
-// alone, and a page would pass over all of that time before it.
+// Each agenda walks an index of its own, from the end of the page before. With the literal in "due>0" the planner uses
+// the partial index. It stands behind the comparison of pairs: otherwise the planner would seek by the time alone, and
+// a page would begin with all rows of that time.
 var sqlAgendas = [...]string{
 	store.Moments: `SELECT due, id, '' FROM executions INDEXED BY executions_due
 		WHERE (due, id) > ($1, $2) AND due > 0 ORDER BY due, id LIMIT $3`,
 	store.Invocations: `SELECT wanted, id, '' FROM executions INDEXED BY executions_wanted
 		WHERE function = $4 AND version = $5 AND (wanted, id) > ($1, $2) AND wanted > 0 ORDER BY wanted, id LIMIT $3`,
 	store.Calls: `SELECT wanted, id, operation FROM calls INDEXED BY calls_wanted
-		WHERE function = $4 AND version = $5 AND (wanted, id, operation) > ($1, $2, $6) ORDER BY wanted, id, operation LIMIT $3`,
+		WHERE function = $4 AND version = $5 AND (wanted, id, operation) > ($1, $2, $6)
+		ORDER BY wanted, id, operation LIMIT $3`,
 	store.Removals: `SELECT expires, id, '' FROM executions INDEXED BY executions_expires
 		WHERE (expires, id) > ($1, $2) AND expires > 0 ORDER BY expires, id LIMIT $3`,
 }

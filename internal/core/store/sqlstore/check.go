@@ -136,7 +136,8 @@ func (s *Store) Intact() error {
 }
 
 func missing(path string) error {
-	return fmt.Errorf("%s was removed or replaced beneath the engine: what is acknowledged now is lost with its end; stop it, and put the file back or restore a backup", path)
+	return fmt.Errorf("%s was removed or replaced beneath the engine: what is acknowledged now is lost with its end; "+
+		"stop it, and put the file back or restore a backup", path)
 }
 
 // watch logs when the files are gone, and when they are back.

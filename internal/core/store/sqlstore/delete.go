@@ -159,7 +159,8 @@ func (p *purger) run(ctx context.Context, w *writer, log *slog.Logger) {
 				return err
 			})
 			if err != nil && ctx.Err() == nil {
-				log.Warn("what is left of a deleted execution was not removed; trying again with the next one", "error", err)
+				log.Warn("what is left of a deleted execution was not removed; trying again with the next one",
+					"error", err)
 				break
 			}
 		}

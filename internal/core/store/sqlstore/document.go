@@ -11,9 +11,10 @@ import (
 
 // Documents are few and seldom read, so readers keep no statements for them.
 const (
-	sqlDocument       = `SELECT key, sum, value FROM documents WHERE kind = $1 AND key = $2`
-	sqlDocuments      = `SELECT key, sum, value FROM documents WHERE kind = $1 ORDER BY key`
-	sqlPutDocument    = `INSERT INTO documents (kind, key, sum, value) VALUES ($1, $2, $3, $4) ON CONFLICT (kind, key) DO UPDATE SET sum = excluded.sum, value = excluded.value`
+	sqlDocument    = `SELECT key, sum, value FROM documents WHERE kind = $1 AND key = $2`
+	sqlDocuments   = `SELECT key, sum, value FROM documents WHERE kind = $1 ORDER BY key`
+	sqlPutDocument = `INSERT INTO documents (kind, key, sum, value) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (kind, key) DO UPDATE SET sum = excluded.sum, value = excluded.value`
 	sqlEnsureDocument = `INSERT INTO documents (kind, key, sum, value) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`
 	sqlDeleteDocument = `DELETE FROM documents WHERE kind = $1 AND key = $2`
 )

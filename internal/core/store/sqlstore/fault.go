@@ -26,29 +26,34 @@ type diagnosis struct {
 
 // diagnoses are those of primary result codes.
 var diagnoses = map[int]diagnosis{
-	sqlite3.SQLITE_FULL:     {store.ErrFull, "free some space"},
-	sqlite3.SQLITE_IOERR:    {store.ErrDisk, "look for its errors in the log of the system, and for a quota; nothing says that the database is damaged"},
-	sqlite3.SQLITE_CORRUPT:  damaged,
-	sqlite3.SQLITE_NOTADB:   damaged,
-	sqlite3.SQLITE_READONLY: {nil, "the database cannot be written: look at who owns its file and its directory, at their modes, and whether the disk is mounted for reading only"},
-	sqlite3.SQLITE_CANTOPEN: {nil, "the database cannot be opened: look whether its file and its directory are there, who owns them, and how many files the process may have open"},
-	sqlite3.SQLITE_PERM:     {nil, "the system does not permit it: look at who owns the database and its directory"},
-	sqlite3.SQLITE_AUTH:     {nil, "the system does not permit it: look at who owns the database and its directory"},
-	sqlite3.SQLITE_BUSY:     busy,
-	sqlite3.SQLITE_LOCKED:   busy,
-	sqlite3.SQLITE_NOMEM:    {nil, "there is not enough memory"},
-	sqlite3.SQLITE_PROTOCOL: {nil, "the database cannot be locked: it must be on a local disk, not on one of the network"},
-	sqlite3.SQLITE_NOLFS:    {nil, "the file system cannot hold a file of that size"},
-	sqlite3.SQLITE_TOOBIG:   {nil, "a value is larger than the database takes"},
+	sqlite3.SQLITE_FULL: {store.ErrFull, "free some space"},
+	sqlite3.SQLITE_IOERR: {store.ErrDisk,
+		"look for its errors in the log of the system, and for a quota; nothing says that the database is damaged"},
+	sqlite3.SQLITE_CORRUPT: damaged,
+	sqlite3.SQLITE_NOTADB:  damaged,
+	sqlite3.SQLITE_READONLY: {nil, "the database cannot be written: look at who owns its file and its directory, at " +
+		"their modes, and whether the disk is mounted for reading only"},
+	sqlite3.SQLITE_CANTOPEN: {nil, "the database cannot be opened: look whether its file and its directory are " +
+		"there, who owns them, and how many files the process may have open"},
+	sqlite3.SQLITE_PERM:   {nil, "the system does not permit it: look at who owns the database and its directory"},
+	sqlite3.SQLITE_AUTH:   {nil, "the system does not permit it: look at who owns the database and its directory"},
+	sqlite3.SQLITE_BUSY:   busy,
+	sqlite3.SQLITE_LOCKED: busy,
+	sqlite3.SQLITE_NOMEM:  {nil, "there is not enough memory"},
+	sqlite3.SQLITE_PROTOCOL: {nil, "the database cannot be locked: it must be on a local disk, not on one " +
+		"of the network"},
+	sqlite3.SQLITE_NOLFS:  {nil, "the file system cannot hold a file of that size"},
+	sqlite3.SQLITE_TOOBIG: {nil, "a value is larger than the database takes"},
 }
 
 // extended holds the extended result codes that mean something else than their primary code.
 var extended = map[int]diagnosis{
-	sqlite3.SQLITE_IOERR_NOMEM:        {nil, "there is not enough memory"},
-	sqlite3.SQLITE_IOERR_LOCK:         busy,
-	sqlite3.SQLITE_IOERR_RDLOCK:       busy,
-	sqlite3.SQLITE_IOERR_BLOCKED:      busy,
-	sqlite3.SQLITE_READONLY_DBMOVED:   {nil, "the database was moved or deleted while it was open: stop the engine, and put the file back"},
+	sqlite3.SQLITE_IOERR_NOMEM:   {nil, "there is not enough memory"},
+	sqlite3.SQLITE_IOERR_LOCK:    busy,
+	sqlite3.SQLITE_IOERR_RDLOCK:  busy,
+	sqlite3.SQLITE_IOERR_BLOCKED: busy,
+	sqlite3.SQLITE_READONLY_DBMOVED: {nil,
+		"the database was moved or deleted while it was open: stop the engine, and put the file back"},
 	sqlite3.SQLITE_READONLY_DIRECTORY: {nil, "no file can be made beside the database: look at who owns its directory"},
 	sqlite3.SQLITE_CANTOPEN_ISDIR:     {nil, "there is a directory in place of the database"},
 	sqlite3.SQLITE_CANTOPEN_SYMLINK:   {nil, "there is a symbolic link in place of the database"},
@@ -163,18 +168,21 @@ func examine(path string, read, check func(ctx context.Context, path string) err
 	case ctx.Err() != nil:
 		return unclear
 	default:
-		return diagnosis{store.ErrDisk, fmt.Sprintf("it cannot be read (%v): look for errors of the disk in the log of the system; nothing says that the database is damaged", err)}
+		return diagnosis{store.ErrDisk, fmt.Sprintf("it cannot be read (%v): look for errors of the disk in the log "+
+			"of the system; nothing says that the database is damaged", err)}
 	}
 	switch err := check(ctx, path); {
 	case err == nil:
-		return diagnosis{store.ErrDisk, "what could not be read could be read the second time: look for errors of the disk in the log of the system; the database is not damaged"}
+		return diagnosis{store.ErrDisk, "what could not be read could be read the second time: look for errors of " +
+			"the disk in the log of the system; the database is not damaged"}
 	case ctx.Err() != nil:
 		return unclear
 	}
 	return damaged
 }
 
-var unclear = diagnosis{store.ErrDisk, "the disk failed to read it, or it is damaged: look for errors of the disk in the log of the system, and let perdure verify tell before you restore it from a backup"}
+var unclear = diagnosis{store.ErrDisk, "the disk failed to read it, or it is damaged: look for errors of the disk in " +
+	"the log of the system, and let perdure verify tell before you restore it from a backup"}
 
 // readThrough reads the database and its log to the end.
 func readThrough(ctx context.Context, path string) error {

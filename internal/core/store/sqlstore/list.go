@@ -140,7 +140,8 @@ func listing(q *store.Query, candidates []string) (string, []any) {
 	if index == "" {
 		return "SELECT " + columns + " FROM executions " + tail, c.args
 	}
-	return fmt.Sprintf("SELECT %s FROM executions WHERE id IN (SELECT id FROM executions INDEXED BY %s %s) ORDER BY id %s",
+	return fmt.Sprintf("SELECT %s FROM executions WHERE id IN (SELECT id FROM executions INDEXED BY %s %s) "+
+		"ORDER BY id %s",
 		columns, index, tail, order), c.args
 }
 

@@ -187,7 +187,8 @@ func appendLog(ctx context.Context, tx *sql.Tx, w *store.LogWrite) error {
 	if err != nil {
 		return err
 	}
-	if _, err := tx.ExecContext(ctx, sqlLogAppend, w.ID, last+1, last+int64(len(w.Lines)), upto, logSum(w.ID, last+1, data), data); err != nil {
+	if _, err := tx.ExecContext(ctx, sqlLogAppend, w.ID, last+1, last+int64(len(w.Lines)), upto,
+		logSum(w.ID, last+1, data), data); err != nil {
 		return err
 	}
 	return pruneLog(ctx, tx, w.ID, upto)

@@ -13,7 +13,8 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-const columns = `id, arn, function, version, name, status, started, closed, due, wanted, expires, doing, since, input_hash, sum, state_sum`
+const columns = `id, arn, function, version, name, status, started, closed, due, wanted, expires,
+	doing, since, input_hash, sum, state_sum`
 
 const (
 	sqlRow     = `SELECT ` + columns + ` FROM executions WHERE id = $1`
@@ -104,11 +105,13 @@ func scan(into func(dest ...any) error) (*store.Row, error) {
 	r.ID, r.ARN, r.Function, r.Version, r.Name = v.text(0), v.text(1), v.text(2), v.text(3), v.text(4)
 	r.Status = protocol.ExecutionStatus(v.text(5))
 	r.Started, r.Closed = protocol.Timestamp(v.int(6)), protocol.Timestamp(v.int(7))
-	r.Due, r.Wanted, r.Expires = protocol.Timestamp(v.int(8)), protocol.Timestamp(v.int(9)), protocol.Timestamp(v.int(10))
+	r.Due, r.Wanted, r.Expires = protocol.Timestamp(v.int(8)), protocol.Timestamp(v.int(9)),
+		protocol.Timestamp(v.int(10))
 	r.Doing, r.Since = uint32(v.int(11)), protocol.Timestamp(v.int(12))
 	copy(r.InputHash[:], v.blob(13))
 	identity, state := r.Sums()
-	r.Damaged = v.int(14) != int64(identity) || v.int(15) != int64(state) || len(v.blob(13)) != len(r.InputHash) || v.int(11) != int64(r.Doing)
+	r.Damaged = v.int(14) != int64(identity) || v.int(15) != int64(state) || len(v.blob(13)) != len(r.InputHash) ||
+		v.int(11) != int64(r.Doing)
 	return &r, nil
 }
 
@@ -189,7 +192,8 @@ func (s *Store) Size() (bytes int64) {
 	return bytes
 }
 
-var openStatuses = []protocol.ExecutionStatus{protocol.ExecutionRunning, protocol.ExecutionPausing, protocol.ExecutionPaused}
+var openStatuses = []protocol.ExecutionStatus{protocol.ExecutionRunning, protocol.ExecutionPausing,
+	protocol.ExecutionPaused}
 
 // CountOpen counts the executions that have not ended, by status. It reads an index: 100,000 take some
 // milliseconds.

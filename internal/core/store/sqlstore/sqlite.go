@@ -184,9 +184,11 @@ func (f sqlite) prepare(ctx context.Context, db *sql.DB) error {
 	case id != applicationID:
 		return errors.New("this is the database of another program: choose another data directory")
 	case version < schemaVersion:
-		return fmt.Errorf("the database was written by a perdure from before the first release (schema %d, this one knows %d): choose another data directory", version, schemaVersion)
+		return fmt.Errorf("the database was written by a perdure from before the first release (schema %d, this one "+
+			"knows %d): choose another data directory", version, schemaVersion)
 	case version > schemaVersion:
-		return fmt.Errorf("the database was written by a newer perdure (schema %d, this one knows %d): update perdure, or choose another data directory", version, schemaVersion)
+		return fmt.Errorf("the database was written by a newer perdure (schema %d, this one knows %d): update "+
+			"perdure, or choose another data directory", version, schemaVersion)
 	}
 	_, err = db.ExecContext(ctx, "PRAGMA journal_mode = WAL") // only now: it is stored in the file
 	return err

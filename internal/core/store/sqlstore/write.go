@@ -18,7 +18,8 @@ const (
 	sqlStart  = `INSERT INTO journal (id, seq, sum, data) VALUES ($1, 1, $2, $3) ON CONFLICT DO NOTHING`
 	sqlCreate = `INSERT INTO executions (` + columns + `)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) ON CONFLICT DO NOTHING`
-	sqlUpdate = `UPDATE executions SET status = $2, closed = $3, due = $4, wanted = $5, expires = $6, doing = $7, since = $8, state_sum = $9 WHERE id = $1`
+	sqlUpdate = `UPDATE executions SET status = $2, closed = $3, due = $4, wanted = $5, expires = $6,
+		doing = $7, since = $8, state_sum = $9 WHERE id = $1`
 )
 
 // transaction runs statements on the writer's connection, between begin and end or rollback.
@@ -38,8 +39,9 @@ func newTransaction(ctx context.Context, conn *sql.Conn) (*transaction, error) {
 	tx := &transaction{
 		beginning: s.of(ctx, "BEGIN IMMEDIATE"), ending: s.of(ctx, "COMMIT"), rollingBack: s.of(ctx, "ROLLBACK"),
 		mark: s.of(ctx, "SAVEPOINT job"), backToMark: s.of(ctx, "ROLLBACK TO job"), unmark: s.of(ctx, "RELEASE job"),
-		append: s.of(ctx, sqlAppend), start: s.of(ctx, sqlStart), create: s.of(ctx, sqlCreate), update: s.of(ctx, sqlUpdate),
-		call: s.of(ctx, sqlCall), callOver: s.of(ctx, sqlCallOver),
+		append: s.of(ctx, sqlAppend), start: s.of(ctx, sqlStart), create: s.of(ctx, sqlCreate),
+		update: s.of(ctx, sqlUpdate),
+		call:   s.of(ctx, sqlCall), callOver: s.of(ctx, sqlCallOver),
 	}
 	tx.deletes.prepare(ctx, &s)
 	tx.documents.prepare(ctx, &s)
@@ -95,7 +97,8 @@ func (tx *transaction) write(w *store.Write) error {
 }
 
 func (tx *transaction) writeNext(w *store.Write) error {
-	if err := changed(tx.append.Exec(w.ID, w.Entry.Seq, w.Entry.Sum(w.ID), blob(w.Entry.Data))); err != nil || w.Row == nil {
+	if err := changed(tx.append.Exec(w.ID, w.Entry.Seq, w.Entry.Sum(w.ID), blob(w.Entry.Data))); err != nil ||
+		w.Row == nil {
 		return err
 	}
 	r := w.Row
@@ -112,7 +115,8 @@ func (tx *transaction) writeFirst(w *store.Write) error {
 	r := w.Row
 	identity, state := r.Sums()
 	err := changed(tx.create.Exec(r.ID, r.ARN, r.Function, r.Version, r.Name, string(r.Status),
-		int64(r.Started), int64(r.Closed), int64(r.Due), int64(r.Wanted), int64(r.Expires), int64(r.Doing), int64(r.Since), r.InputHash[:], identity, state))
+		int64(r.Started), int64(r.Closed), int64(r.Due), int64(r.Wanted), int64(r.Expires), int64(r.Doing),
+		int64(r.Since), r.InputHash[:], identity, state))
 	if err != nil {
 		return err
 	}

@@ -195,7 +195,8 @@ func (j *job) run(tx *transaction) error {
 
 // isAnswer reports whether err is a job's outcome that left the transaction intact.
 func isAnswer(err error) bool {
-	return errors.Is(err, store.ErrConflict) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+	return errors.Is(err, store.ErrConflict) || errors.Is(err, context.Canceled) ||
+		errors.Is(err, context.DeadlineExceeded)
 }
 
 // trim keeps the write-ahead log short. Only the next group waits for it. After a failure the log grows, and trim

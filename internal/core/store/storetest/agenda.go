@@ -109,7 +109,8 @@ func testAgendaOfCalls(t *testing.T, s store.Store) {
 	f, g := ofFunction(store.Calls, "f", "1"), ofFunction(store.Calls, "g", "$LATEST")
 	first := start(newRow("a"))
 	first.Calls = []store.Call{
-		{Operation: "2", Function: "f", Version: "1", Wanted: 9}, {Operation: "1", Function: "f", Version: "1", Wanted: 9},
+		{Operation: "2", Function: "f", Version: "1", Wanted: 9},
+		{Operation: "1", Function: "f", Version: "1", Wanted: 9},
 		{Operation: "3", Function: "g", Version: "$LATEST", Wanted: 8},
 	}
 	other := start(newRow("b"))

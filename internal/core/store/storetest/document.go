@@ -84,7 +84,8 @@ func testDocumentBounds(t *testing.T, s store.Store) {
 	wantDocument(t, s, long, long, large)
 	for name, d := range map[string]struct{ kind, key, value string }{
 		"no kind": {"", "k", "v"}, "no key": {"kind", "", "v"},
-		"long kind": {long + "x", "k", "v"}, "long key": {"kind", long + "x", "v"}, "large value": {"kind", "k", large + "x"},
+		"long kind": {long + "x", "k", "v"}, "long key": {"kind", long + "x", "v"},
+		"large value": {"kind", "k", large + "x"},
 	} {
 		put := s.PutDocument(background, d.kind, d.key, []byte(d.value))
 		_, ensured := s.EnsureDocument(background, d.kind, d.key, []byte(d.value))

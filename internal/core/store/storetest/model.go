@@ -103,11 +103,13 @@ func (m model) list(q store.Query) []*store.Row {
 
 func (m model) count(statuses []protocol.ExecutionStatus) (counts []store.Count) {
 	rows := m.rows(func(r *store.Row) bool { return slices.Contains(statuses, r.Status) }, func(a, b *store.Row) int {
-		return cmp.Or(strings.Compare(a.Function, b.Function), strings.Compare(a.Version, b.Version), cmp.Compare(a.Status, b.Status))
+		return cmp.Or(strings.Compare(a.Function, b.Function), strings.Compare(a.Version, b.Version),
+			cmp.Compare(a.Status, b.Status))
 	}, len(m))
 	for _, r := range rows {
 		c := store.Count{Function: r.Function, Version: r.Version, Status: r.Status, N: 1}
-		if last := len(counts) - 1; last >= 0 && counts[last].Function == c.Function && counts[last].Version == c.Version && counts[last].Status == c.Status {
+		if last := len(counts) - 1; last >= 0 && counts[last].Function == c.Function &&
+			counts[last].Version == c.Version && counts[last].Status == c.Status {
 			counts[last].N++
 			continue
 		}
@@ -174,7 +176,8 @@ var (
 	someKinds      = []store.AgendaKind{store.Moments, store.Invocations, store.Calls, store.Removals}
 	someOperations = rapid.SampledFrom([]string{"1", "1-1", "2"})
 	someStatuses   = rapid.SampledFrom(protocol.ExecutionStatuses[:3])
-	someTimes      = rapid.Map(rapid.Int64Range(0, 5), func(i int64) protocol.Timestamp { return protocol.Timestamp(i) })
+	someTimes      = rapid.Map(rapid.Int64Range(0, 5),
+		func(i int64) protocol.Timestamp { return protocol.Timestamp(i) })
 )
 
 func drawWrite(t *rapid.T, m model) store.Write {
@@ -216,10 +219,13 @@ func drawQuery(t *rapid.T) store.Query {
 		return rapid.OneOf(rapid.Just(""), g).Draw(t, label)
 	}
 	q := store.Query{
-		Function: maybe(someFunctions, "function"), Version: maybe(someVersions, "version"), Name: maybe(someNames, "name"),
+		Function: maybe(someFunctions, "function"), Version: maybe(someVersions, "version"),
+		Name:       maybe(someNames, "name"),
 		NamePrefix: maybe(somePrefixes, "name prefix"),
-		Doing:      someDoings.Draw(t, "doing"), Since: someTimes.Draw(t, "since"), OldestFirst: rapid.Bool().Draw(t, "oldest first"),
-		After: maybe(someIDs, "after"), Until: maybe(someIDs, "until"), Limit: rapid.IntRange(1, 6).Draw(t, "limit"),
+		Doing:      someDoings.Draw(t, "doing"), Since: someTimes.Draw(t, "since"),
+		OldestFirst: rapid.Bool().Draw(t, "oldest first"),
+		After:       maybe(someIDs, "after"), Until: maybe(someIDs, "until"),
+		Limit: rapid.IntRange(1, 6).Draw(t, "limit"),
 	}
 	if rapid.Bool().Draw(t, "by status") {
 		q.Statuses = rapid.SliceOfN(someStatuses, 1, 3).Draw(t, "statuses")

@@ -152,12 +152,19 @@ func readWhole(t *testing.T, s store.Store) {
 
 // calls is every method of a store that can fail.
 var calls = map[string]func(ctx context.Context, s store.Store) error{
-	"Commit":        func(ctx context.Context, s store.Store) error { return s.Commit(ctx, next("a", 2)) },
-	"Commit of two": func(ctx context.Context, s store.Store) error { return s.Commit(ctx, next("a", 2), next("a", 3)) },
-	"Delete":        func(ctx context.Context, s store.Store) error { return s.Delete(ctx, "a") },
-	"Row":           func(ctx context.Context, s store.Store) error { _, err := s.Row(ctx, "a"); return err },
-	"Named":         func(ctx context.Context, s store.Store) error { _, err := s.Named(ctx, "f", "name of a"); return err },
-	"Journal":       func(ctx context.Context, s store.Store) error { return lastError(s.Journal(ctx, "a", store.Range{})) },
+	"Commit": func(ctx context.Context, s store.Store) error { return s.Commit(ctx, next("a", 2)) },
+	"Commit of two": func(ctx context.Context, s store.Store) error {
+		return s.Commit(ctx, next("a", 2), next("a", 3))
+	},
+	"Delete": func(ctx context.Context, s store.Store) error { return s.Delete(ctx, "a") },
+	"Row":    func(ctx context.Context, s store.Store) error { _, err := s.Row(ctx, "a"); return err },
+	"Named": func(ctx context.Context, s store.Store) error {
+		_, err := s.Named(ctx, "f", "name of a")
+		return err
+	},
+	"Journal": func(ctx context.Context, s store.Store) error {
+		return lastError(s.Journal(ctx, "a", store.Range{}))
+	},
 	"List": func(ctx context.Context, s store.Store) error {
 		_, err := s.List(ctx, store.Query{Limit: 1})
 		return err
@@ -167,8 +174,11 @@ var calls = map[string]func(ctx context.Context, s store.Store) error{
 		_, err := s.Agenda(ctx, store.Agenda{}, store.Item{}, 1)
 		return err
 	},
-	"Count":       func(ctx context.Context, s store.Store) error { _, err := s.Count(ctx, nil); return err },
-	"Document":    func(ctx context.Context, s store.Store) error { _, err := s.Document(ctx, "kind", "k"); return err },
+	"Count": func(ctx context.Context, s store.Store) error { _, err := s.Count(ctx, nil); return err },
+	"Document": func(ctx context.Context, s store.Store) error {
+		_, err := s.Document(ctx, "kind", "k")
+		return err
+	},
 	"Documents":   func(ctx context.Context, s store.Store) error { _, err := s.Documents(ctx, "kind"); return err },
 	"PutDocument": func(ctx context.Context, s store.Store) error { return s.PutDocument(ctx, "kind", "k", nil) },
 	"EnsureDocument": func(ctx context.Context, s store.Store) error {

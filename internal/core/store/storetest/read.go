@@ -137,7 +137,8 @@ func testEntrySizes(t *testing.T, s store.Store) {
 	}
 	for i := range want {
 		if got[i].Seq != want[i].Seq || !bytes.Equal(got[i].Data, want[i].Data) {
-			t.Errorf("entry %d of %d bytes came back as entry %d with %d bytes, or others", i+1, sizes[i], got[i].Seq, len(got[i].Data))
+			t.Errorf("entry %d of %d bytes came back as entry %d with %d bytes, or others", i+1, sizes[i], got[i].Seq,
+				len(got[i].Data))
 		}
 	}
 }
@@ -183,7 +184,8 @@ func first(rows []*store.Row, err error) (*store.Row, error) {
 
 // library fills the store with executions "0" to "9" that differ in every way a query can ask for.
 func library(t *testing.T, s store.Store) {
-	statuses := []protocol.ExecutionStatus{protocol.ExecutionRunning, protocol.ExecutionSucceeded, protocol.ExecutionFailed}
+	statuses := []protocol.ExecutionStatus{protocol.ExecutionRunning, protocol.ExecutionSucceeded,
+		protocol.ExecutionFailed}
 	for i := range 10 {
 		row := newRow(fmt.Sprint(i))
 		row.Started = protocol.Timestamp(100 * (i + 1))
@@ -217,19 +219,23 @@ func testList(t *testing.T, s store.Store) {
 		{"function and name", store.Query{Function: "f", Name: "name of 4"}, "4"},
 		{"another function's name", store.Query{Function: "g", Name: "name of 4"}, ""},
 		{"status", store.Query{Statuses: []protocol.ExecutionStatus{protocol.ExecutionFailed}}, "852"},
-		{"statuses", store.Query{Statuses: []protocol.ExecutionStatus{protocol.ExecutionFailed, protocol.ExecutionRunning}}, "9865320"},
+		{"statuses", store.Query{Statuses: []protocol.ExecutionStatus{protocol.ExecutionFailed,
+			protocol.ExecutionRunning}}, "9865320"},
 		{"every status", store.Query{Statuses: protocol.ExecutionStatuses}, "9876543210"},
-		{"function and statuses", store.Query{Function: "f", Statuses: []protocol.ExecutionStatus{protocol.ExecutionFailed, protocol.ExecutionSucceeded}}, "842"},
+		{"function and statuses", store.Query{Function: "f",
+			Statuses: []protocol.ExecutionStatus{protocol.ExecutionFailed, protocol.ExecutionSucceeded}}, "842"},
 		{"name prefix", store.Query{NamePrefix: "name of"}, "9876543210"},
 		{"whole name as prefix", store.Query{NamePrefix: "name of 4"}, "4"},
 		{"name prefix of a function", store.Query{Function: "g", NamePrefix: "name"}, "97531"},
-		{"name prefix and status", store.Query{NamePrefix: "name", Statuses: []protocol.ExecutionStatus{protocol.ExecutionFailed}}, "852"},
+		{"name prefix and status", store.Query{NamePrefix: "name",
+			Statuses: []protocol.ExecutionStatus{protocol.ExecutionFailed}}, "852"},
 		{"prefix of no name", store.Query{NamePrefix: "name of 4x"}, ""},
 		{"doing one thing", store.Query{Doing: 1 << 4}, "4"},
 		{"doing one of several", store.Query{Doing: 1<<4 | 1<<8 | 1<<9}, "84"},
 		{"a function's doing", store.Query{Function: "g", Doing: 1<<4 | 1<<8}, ""},
 		{"doing and version", store.Query{Doing: 1<<4 | 1<<8, Version: "2"}, "8"},
-		{"doing and status", store.Query{Doing: 1<<4 | 1, Statuses: []protocol.ExecutionStatus{protocol.ExecutionRunning}}, "0"},
+		{"doing and status", store.Query{Doing: 1<<4 | 1,
+			Statuses: []protocol.ExecutionStatus{protocol.ExecutionRunning}}, "0"},
 		{"doing and name prefix", store.Query{Doing: 1<<4 | 1, NamePrefix: "name of 4"}, "4"},
 		{"doing anything since", store.Query{Since: 900}, "40"},
 		{"doing one thing since", store.Query{Doing: 1<<4 | 1<<8, Since: 900}, "4"},
@@ -305,14 +311,17 @@ func testCount(t *testing.T, s store.Store) {
 		function, version string
 		status            protocol.ExecutionStatus
 	}{
-		{"g", "1", protocol.ExecutionRunning}, {"f", "2", protocol.ExecutionRunning}, {"f", "$LATEST", protocol.ExecutionFailed},
-		{"f", "2", protocol.ExecutionRunning}, {"f", "2", protocol.ExecutionPaused}, {"f", "2", protocol.ExecutionSucceeded},
+		{"g", "1", protocol.ExecutionRunning}, {"f", "2", protocol.ExecutionRunning},
+		{"f", "$LATEST", protocol.ExecutionFailed},
+		{"f", "2", protocol.ExecutionRunning}, {"f", "2", protocol.ExecutionPaused},
+		{"f", "2", protocol.ExecutionSucceeded},
 	} {
 		row := newRow(fmt.Sprint(i))
 		row.Function, row.Version, row.Status = kind.function, kind.version, kind.status
 		mustCommit(t, s, start(row))
 	}
-	got, err := s.Count(background, []protocol.ExecutionStatus{protocol.ExecutionPaused, protocol.ExecutionRunning, protocol.ExecutionFailed})
+	got, err := s.Count(background, []protocol.ExecutionStatus{protocol.ExecutionPaused, protocol.ExecutionRunning,
+		protocol.ExecutionFailed})
 	want := []store.Count{
 		{Function: "f", Version: "$LATEST", Status: protocol.ExecutionFailed, N: 1},
 		{Function: "f", Version: "2", Status: protocol.ExecutionPaused, N: 1},
