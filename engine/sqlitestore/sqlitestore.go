@@ -8,7 +8,7 @@ import (
 	"log/slog"
 
 	"github.com/perdure/perdure/engine"
-	"github.com/perdure/perdure/internal/core/store/sqlstore"
+	store "github.com/perdure/perdure/internal/core/store/sqlitestore"
 )
 
 // Durability says what a change survives once it was acknowledged.
@@ -17,13 +17,13 @@ type Durability int
 // The durabilities. Each is faster than the one before.
 const (
 	// Power survives the loss of power: every commit waits for the disk.
-	Power Durability = iota
+	Power = Durability(store.Power)
 	// Process survives the death of the process. The loss of power may cost
 	// the latest changes, but leaves the database whole.
-	Process
+	Process = Durability(store.Process)
 	// None survives the death of the process too, but the loss of power may
 	// cost the whole database.
-	None
+	None = Durability(store.None)
 )
 
 // Options change a store. The zero value, like nil, is ready to use.
@@ -38,9 +38,9 @@ type Options struct {
 // another store has the directory open, in this process or another.
 func Open(ctx context.Context, dir string, opts *Options) (engine.Store, error) {
 	opts = cmp.Or(opts, &Options{})
-	st, err := sqlstore.Open(ctx, dir, &sqlstore.Options{Durability: sqlstore.Durability(opts.Durability), Logger: opts.Logger})
+	st, err := store.Open(ctx, dir, &store.Options{Durability: store.Durability(opts.Durability), Logger: opts.Logger})
 	if err != nil {
-		return nil, err // and not a nil *sqlstore.Store that is not nil
+		return nil, err // and not a nil *store.Store, which is no nil engine.Store
 	}
 	return st, nil
 }
