@@ -17,13 +17,13 @@ type Durability int
 // The durabilities. Each is faster than the one before.
 const (
 	// Power survives the loss of power: every commit waits for the disk.
-	Power = Durability(store.Power)
+	Power Durability = iota
 	// Process survives the death of the process. The loss of power may cost
 	// the latest changes, but leaves the database whole.
-	Process = Durability(store.Process)
+	Process
 	// None survives the death of the process too, but the loss of power may
 	// cost the whole database.
-	None = Durability(store.None)
+	None
 )
 
 // Options change a store. The zero value, like nil, is ready to use.
@@ -38,7 +38,8 @@ type Options struct {
 // another store has the directory open, in this process or another.
 func Open(ctx context.Context, dir string, opts *Options) (engine.Store, error) {
 	opts = cmp.Or(opts, &Options{})
-	st, err := store.Open(ctx, dir, &store.Options{Durability: store.Durability(opts.Durability), Logger: opts.Logger})
+	durability := map[Durability]store.Durability{Power: store.Power, Process: store.Process, None: store.None}[opts.Durability]
+	st, err := store.Open(ctx, dir, &store.Options{Durability: durability, Logger: opts.Logger})
 	if err != nil {
 		return nil, err // and not a nil *store.Store, which is no nil engine.Store
 	}

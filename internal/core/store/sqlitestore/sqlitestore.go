@@ -4,7 +4,7 @@
 // commits share one flush of the disk, and a single commit never waits for company. Readers have connections of
 // their own and see committed data.
 //
-// sqlite.go holds what is about SQLite rather than SQL.
+// sqlite.go holds what is about SQLite as a whole rather than about one query.
 package sqlitestore
 
 import (
