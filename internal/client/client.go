@@ -1,16 +1,16 @@
-// Package client is a client of an engine, for what the command asks of one: of the Lambda API and of our own, with
-// one way to sign, to wait and to be refused.
+// Package client is the command's client of an engine, for the Lambda API and our own, with one way to sign, to
+// wait and to be refused.
 //
 //	client.go      how a request is made, signed, sent and answered
 //	executions.go  executions and callbacks, by the Lambda API
 //	functions.go   functions, versions and aliases, by the Lambda API
-//	operators.go   what package adminapi serves
+//	operators.go   the routes of package adminapi
 //	forward.go     the requests of functions, sent on
 //
-// What an engine answers is kept as it came, too: whoever prints JSON prints what the engine said, not what a type
-// had room for.
+// Answers are kept as they came, too: JSON is printed as the engine wrote it, with members that our types do not
+// have.
 //
-// A refusal is a *[protocol.Error] with the engine's code and message; any other error is of the way there.
+// A refusal is a *[protocol.Error] with the engine's code and message; any other error happened on the way.
 package client
 
 import (
@@ -44,23 +44,22 @@ type Client struct {
 // signer signs for a region; an engine has one and takes any.
 var signer = sign.Signer{Region: "us-east-1"}
 
-// patience is how long an answer may take that is not about everything that an engine has.
+// patience bounds the time for an answer, unless the request reads all that an engine has.
 const patience = time.Minute
 
-// call is a request to be made.
 type call struct {
 	method, path string
 	query        url.Values
 	header       map[string]string
 	body         []byte
-	stream       io.Reader // in place of body, if it is sent as it goes
+	stream       io.Reader // in place of body, if it is streamed
 	patient      bool      // the answer may take as long as it likes
 }
 
 // path puts a subject into a route's path.
 func path(before, subject, after string) string { return before + url.PathEscape(subject) + after }
 
-// jsonBody is v as a body. What clients send can always be encoded.
+// jsonBody is v as a body. Requests can always be encoded.
 func jsonBody(v any) []byte {
 	data, err := json.Marshal(v)
 	if err != nil {
@@ -69,7 +68,7 @@ func jsonBody(v any) []byte {
 	return data
 }
 
-// read makes a call, and reads the answer into out, unless that is nil. It returns the answer, too.
+// read makes a call, and reads the answer into out, unless that is nil. It also returns the answer as it came.
 func (c *Client) read(ctx context.Context, in call, out any) (json.RawMessage, error) {
 	resp, err := c.send(ctx, in)
 	if err != nil {
@@ -141,8 +140,8 @@ func (c *Client) request(ctx context.Context, in call) (*http.Request, error) {
 // queryText is a query as it is signed: sorted, and with spaces as %20.
 func queryText(query url.Values) string { return strings.ReplaceAll(query.Encode(), "+", "%20") }
 
-// Sign signs a request of somebody else's with the client's key. A nil body is
-// one that is not covered, if the header says so, or none.
+// Sign signs another program's request with the client's key. With a nil body there is none, or the header says
+// that the signature does not cover it.
 func (c *Client) Sign(req *http.Request, body []byte) {
 	signer.Sign(req, body, c.Key, time.Now())
 }
@@ -151,7 +150,7 @@ func (c *Client) Sign(req *http.Request, body []byte) {
 func (c *Client) refusal(resp *http.Response) error {
 	const most = 64 << 10
 	var doc struct {
-		Message string `json:"message"` // or Message: the decoder does not mind
+		Message string `json:"message"` // or Message: the decoder accepts both
 	}
 	data, _ := io.ReadAll(io.LimitReader(resp.Body, most))
 	code := resp.Header.Get("X-Amzn-Errortype")
@@ -161,7 +160,7 @@ func (c *Client) refusal(resp *http.Response) error {
 	return protocol.Errorf(protocol.Code(code), "%s", cmp.Or(doc.Message, resp.Status))
 }
 
-// pages yields what read makes of the items of all pages of a list.
+// pages yields the items of all pages of a list, made by read.
 func pages[P, I, T any](
 	ctx context.Context, c *Client, path string, query url.Values, items func(page *P) []I, read func(item I) (T, error),
 ) iter.Seq2[T, error] {
@@ -195,5 +194,5 @@ func pages[P, I, T any](
 	}
 }
 
-// whole is for items that are read with their page.
+// whole is for items that come complete in their page.
 func whole[T any](item T) (T, error) { return item, nil }

@@ -28,20 +28,20 @@ type Invocation struct {
 	Function string
 	Name     string // of the execution; empty for a new one
 	Event    []byte
-	// Wait is for the answer of a plain function, without a limit of time.
+	// Wait waits for the answer of a plain function, without a limit of time.
 	Wait bool
 }
 
-// Invoked is how an invocation was taken.
+// Invoked is the answer to an invocation.
 type Invoked struct {
 	ARN string // of the execution; empty for a plain function
-	// Answer is the plain function's, or its error's document if Failed.
+	// Answer is the plain function's result, or its error document if Failed.
 	Answer []byte
 	Failed bool
 }
 
-// Invoke starts an execution, or calls a plain function. The same name with
-// another event is a DurableExecutionAlreadyStartedException.
+// Invoke starts an execution, or calls a plain function. The same name with another event is a
+// DurableExecutionAlreadyStartedException.
 func (c *Client) Invoke(ctx context.Context, in *Invocation) (*Invoked, error) {
 	how := "Event"
 	if in.Wait {
@@ -60,7 +60,7 @@ func (c *Client) Invoke(ctx context.Context, in *Invocation) (*Invoked, error) {
 	return out, err
 }
 
-// Qualified adds the version without which a durable function is not invoked.
+// Qualified adds a version, without which a durable function is not invoked.
 func Qualified(function string) string {
 	if strings.HasPrefix(function, "arn:") && strings.Count(function, ":") >= 7 || !strings.HasPrefix(function, "arn:") && strings.Contains(function, ":") {
 		return function
@@ -68,7 +68,7 @@ func Qualified(function string) string {
 	return function + ":" + protocol.LatestVersion
 }
 
-// Execution is what is known of one execution.
+// Execution describes an execution.
 type Execution struct {
 	ARN         string                   `json:"DurableExecutionArn"`
 	Name        string                   `json:"DurableExecutionName"`
@@ -84,7 +84,7 @@ type Execution struct {
 	Pause    *Pause           `json:"PauseDetails"`                      // of one that is PAUSING or PAUSED
 	TimesOut protocol.Seconds `json:"ExpectedExecutionTimeoutTimestamp"` // of one that is open
 
-	JSON json.RawMessage `json:"-"` // as the engine said it
+	JSON json.RawMessage `json:"-"` // as the engine wrote it
 }
 
 // Pause says when and why an execution was asked to pause.
@@ -105,7 +105,7 @@ func (c *Client) Execution(ctx context.Context, arn string) (*Execution, error) 
 // Event is an event of a history.
 type Event struct {
 	*protocol.Event
-	JSON json.RawMessage // as the engine said it
+	JSON json.RawMessage // as the engine wrote it
 }
 
 // Events yields an execution's history.
@@ -125,14 +125,13 @@ func (c *Client) Events(ctx context.Context, arn string, newestFirst bool) iter.
 	})
 }
 
-// The times between two looks at an execution: short while there is news.
+// The intervals of polling an execution: short while there is news.
 const (
 	minPoll = 100 * time.Millisecond
 	maxPoll = time.Second
 )
 
-// Watch yields an execution's history and what is added to it, by polling, until
-// the execution has ended or ctx is done.
+// Watch yields an execution's history as it grows, by polling, until the execution has ended or ctx is done.
 func (c *Client) Watch(ctx context.Context, arn string) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
 		var last int64
@@ -159,8 +158,7 @@ func (c *Client) Watch(ctx context.Context, arn string) iter.Seq2[Event, error] 
 	}
 }
 
-// eventsAfter returns the events behind the one with number last. It reads from
-// the end, so the history behind it costs nothing.
+// eventsAfter returns the events behind number last. It reads from the end, so earlier history costs nothing.
 func (c *Client) eventsAfter(ctx context.Context, arn string, last int64) (news []Event, err error) {
 	for e, err := range c.Events(ctx, arn, true) {
 		if err != nil {
@@ -206,7 +204,7 @@ func (c *Client) Resume(ctx context.Context, arn, reason string) error {
 	return err
 }
 
-// Delete has a closed execution deleted, and returns what the engine said.
+// Delete has a closed execution deleted, and returns the engine's answer.
 func (c *Client) Delete(ctx context.Context, arn string) (json.RawMessage, error) {
 	return c.read(ctx, call{method: http.MethodDelete, path: path(executionPath, arn, "")}, nil)
 }

@@ -9,9 +9,9 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// Forward returns what sends the requests of functions on to the engine, signed
-// with our key: they need neither know it, nor the engine's certificate.
-// There is no limit of time: a function may wait for another as long as it likes.
+// Forward returns a handler that sends the requests of functions on to the engine, signed with our key: functions
+// need neither the key nor the engine's certificate. There is no limit of time: a function may wait for another as
+// long as it likes.
 func (c *Client) Forward() http.Handler {
 	return &forwarder{c, http.Client{Transport: c.Transport}}
 }
@@ -50,7 +50,7 @@ func (f *forwarder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.to.Sign(req, body)
 	resp, err := f.http.Do(req)
 	if err != nil {
-		// SDKs repeat what failed with this status.
+		// SDKs repeat requests that failed with this status.
 		http.Error(w, "the engine cannot be reached: "+err.Error(), http.StatusServiceUnavailable)
 		return
 	}

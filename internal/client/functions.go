@@ -14,10 +14,10 @@ type Function struct {
 	CodeSize      int64
 	DurableConfig *struct{ ExecutionTimeout int64 } // nil for a plain function
 
-	JSON json.RawMessage `json:"-"` // as the engine said it
+	JSON json.RawMessage `json:"-"` // as the engine wrote it
 }
 
-// Function describes a function, of its latest version unless name says which.
+// Function describes a function: the version in name, or the latest.
 func (c *Client) Function(ctx context.Context, name string) (*Function, error) {
 	var f Function
 	_, err := c.read(ctx, call{method: http.MethodGet, path: path(functionPath, Qualified(name), "/configuration")}, &f)
@@ -42,8 +42,7 @@ func (c *Client) Versions(ctx context.Context, function string) iter.Seq2[*Funct
 	}, whole[*Function])
 }
 
-// DeleteFunction deletes a function, or a version of it if its name has one. One
-// that has open executions drains first.
+// DeleteFunction deletes a function, or the version in name. If it has open executions it drains first.
 func (c *Client) DeleteFunction(ctx context.Context, name string) (draining bool, err error) {
 	resp, err := c.send(ctx, call{method: http.MethodDelete, path: path(functionPath, name, "")})
 	if err != nil {
@@ -58,15 +57,15 @@ type Alias struct {
 	FunctionVersion string
 	Description     string   `json:",omitempty"`
 	RoutingConfig   *Routing `json:",omitempty"`
-	RevisionID      string   `json:"RevisionId,omitempty"` // of what is to be changed
+	RevisionID      string   `json:"RevisionId,omitempty"` // of the alias to be changed
 
-	JSON json.RawMessage `json:"-"` // as the engine said it
+	JSON json.RawMessage `json:"-"` // as the engine wrote it
 }
 
-// Routing is where an alias leads beside its version.
+// Routing is an alias's share of other versions.
 type Routing struct{ AdditionalVersionWeights map[string]float64 }
 
-// Weights are those of the versions that an alias leads to beside its own.
+// Weights are the shares of the other versions.
 func (a *Alias) Weights() map[string]float64 {
 	if a.RoutingConfig == nil {
 		return nil
@@ -99,7 +98,7 @@ func (c *Client) CreateAlias(ctx context.Context, function string, a *Alias) (*A
 	return c.writeAlias(ctx, http.MethodPost, path(functionPath, function, "/aliases"), a)
 }
 
-// UpdateAlias changes an alias, if it still has the revision of a, and returns it.
+// UpdateAlias changes an alias that still has the revision of a, and returns it.
 func (c *Client) UpdateAlias(ctx context.Context, function string, a *Alias) (*Alias, error) {
 	return c.writeAlias(ctx, http.MethodPut, path(functionPath, function, path(aliasPath, a.Name, "")), a)
 }

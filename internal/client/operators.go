@@ -28,7 +28,7 @@ const (
 	ownWorker     = adminapi.Prefix + "workers/"
 )
 
-// get asks for something, and post sends something.
+// get makes a GET, and post a POST.
 func get[T any](ctx context.Context, c *Client, path string, query url.Values) (*T, error) {
 	var out T
 	_, err := c.read(ctx, call{method: http.MethodGet, path: path, query: query}, &out)
@@ -59,7 +59,7 @@ type Filter struct {
 	StartedAfter  time.Time // exclusive
 	StartedBefore time.Time // exclusive
 	Doing         []engine.Activity
-	LongerThan    time.Duration // doing what they do
+	LongerThan    time.Duration // that have been doing it for so long
 	OldestFirst   bool
 	PageSize      int // at most 1000; 0 is 100
 }
@@ -118,12 +118,12 @@ func (c *Client) Fork(ctx context.Context, arn string, f *adminapi.Fork) (*admin
 	return post[adminapi.Forked](ctx, c, path(ownExecution, arn, "/fork"), f)
 }
 
-// Redrive starts a copy of an execution that did not succeed, without what it failed with.
+// Redrive starts a copy of an execution that did not succeed, without the operations that failed it.
 func (c *Client) Redrive(ctx context.Context, arn string, f *adminapi.Fork) (*adminapi.Forked, error) {
 	return post[adminapi.Forked](ctx, c, path(ownExecution, arn, "/redrive"), f)
 }
 
-// Skip lets moments come early that an execution waits for, and returns them.
+// Skip lets moments come early for an execution, and returns them.
 func (c *Client) Skip(ctx context.Context, arn string, s *adminapi.Skip) ([]adminapi.Skipped, error) {
 	out, err := post[struct{ Skipped []adminapi.Skipped }](ctx, c, path(ownExecution, arn, "/skip"), s)
 	return out.Skipped, err
@@ -135,8 +135,7 @@ func (c *Client) Log(ctx context.Context, arn string, after int64) ([]adminapi.L
 	return log.Lines, err
 }
 
-// Export writes an execution to w as a file that [Client.Import] takes. What it
-// wrote before an error is not to be kept.
+// Export writes an execution to w as a file for [Client.Import]. After an error, discard what it wrote.
 func (c *Client) Export(ctx context.Context, arn string, w io.Writer) error {
 	resp, err := c.send(ctx, call{method: http.MethodGet, path: path(ownExecution, arn, "/export"), patient: true})
 	if err != nil {
@@ -149,7 +148,7 @@ func (c *Client) Export(ctx context.Context, arn string, w io.Writer) error {
 	return nil
 }
 
-// Import takes in an execution from a file.
+// Import imports an execution from a file.
 func (c *Client) Import(ctx context.Context, file io.Reader, how *adminapi.Import) (*adminapi.Forked, error) {
 	query := url.Values{}
 	if how.Fork {
@@ -171,8 +170,7 @@ func (c *Client) Functions(ctx context.Context) ([]adminapi.Function, error) {
 	return list.Functions, err
 }
 
-// Verify has the engine look at everything in its store, calls found for each
-// problem, and returns what was looked at.
+// Verify has the engine check its whole store, calls found for each problem, and returns the counts.
 func (c *Client) Verify(ctx context.Context, found func(engine.Problem)) (*engine.VerifySummary, error) {
 	resp, err := c.send(ctx, call{method: http.MethodPost, path: adminapi.Prefix + "verify", patient: true})
 	if err != nil {
@@ -197,8 +195,8 @@ func (c *Client) Verify(ctx context.Context, found func(engine.Problem)) (*engin
 	}
 }
 
-// Backup writes a consistent copy of the engine's data to w: an archive. It
-// returns the size. What arrives otherwise than it was sent is an error.
+// Backup writes a consistent copy of the engine's data to w, as an archive, and returns the size. A damaged
+// transfer is an error.
 func (c *Client) Backup(ctx context.Context, w io.Writer) (int64, error) {
 	resp, err := c.send(ctx, call{method: http.MethodPost, path: adminapi.Prefix + "backup", patient: true})
 	if err != nil {
@@ -216,7 +214,7 @@ func (c *Client) Backup(ctx context.Context, w io.Writer) (int64, error) {
 	return size, nil
 }
 
-// Join attaches a worker for a function, and returns how it is called.
+// Join attaches a worker for a function, and returns its id.
 func (c *Client) Join(ctx context.Context, function, from string) (*adminapi.Joined, error) {
 	return post[adminapi.Joined](ctx, c, path(ownFunctions+"/", function, "/workers"), struct{ From string }{from})
 }
@@ -236,7 +234,7 @@ func (c *Client) Finish(ctx context.Context, worker string, o *adminapi.WorkerOu
 	return err
 }
 
-// Beat says that a worker is there, and returns which invocations it should end.
+// Beat says that a worker is alive, and returns the invocations that it should end.
 func (c *Client) Beat(ctx context.Context, worker string, b *adminapi.WorkerBeat) (cancelled []string, err error) {
 	answer, err := post[adminapi.BeatAnswer](ctx, c, path(ownWorker, worker, "/beat"), b)
 	return answer.Cancelled, err

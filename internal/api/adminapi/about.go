@@ -11,7 +11,7 @@ import (
 type About struct {
 	Name      string // "perdure"
 	Version   string
-	Timestamp protocol.Seconds // what time it is there
+	Timestamp protocol.Seconds // the engine's time
 	Functions []FunctionVersion
 }
 

@@ -14,12 +14,12 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// Backups is where the API gets copies of the engine's data from.
+// Backups makes copies of the engine's data for the API.
 type Backups struct {
-	// Dir is where copies stand while they are sent, in directories of their own.
+	// Dir holds copies while they are sent, in directories of their own.
 	Dir string
-	// Make makes a consistent copy in an empty directory, and returns what
-	// writes it as one file: the same bytes each time it is called.
+	// Make makes a consistent copy in an empty directory, and returns a function that writes it as one file: the
+	// same bytes each time.
 	Make func(ctx context.Context, dir string) (write func(context.Context, io.Writer) error, err error)
 
 	mu sync.Mutex // held while a backup is made and sent
@@ -52,7 +52,7 @@ func (a *api) backup(w http.ResponseWriter, r *http.Request, _ string) error {
 	return send(r.Context(), w, write)
 }
 
-// copying begins the names of directories in which copies stand.
+// copying begins the names of directories with copies.
 const copying = "backup-"
 
 // send answers with a file and its hash.
@@ -68,7 +68,7 @@ func send(ctx context.Context, w http.ResponseWriter, write func(context.Context
 	return nil
 }
 
-// measured is what was written, in sum.
+// measured is the size and hash of what was written.
 type measured struct {
 	hash hash.Hash
 	size int64

@@ -9,7 +9,7 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// Execution is one of a list: what ListDurableExecutionsByFunction tells, and what it is doing.
+// Execution is one of a list: the members of ListDurableExecutionsByFunction, and what the execution is doing.
 type Execution struct {
 	DurableExecutionArn  string
 	DurableExecutionName string
@@ -18,7 +18,7 @@ type Execution struct {
 	StartTimestamp       protocol.Seconds
 	EndTimestamp         protocol.Seconds  `json:",omitzero"`
 	Doing                []engine.Activity `json:",omitempty"`
-	// Since is since when it has been doing that.
+	// Since is from when on it has been doing that.
 	Since protocol.Seconds `json:",omitzero"`
 }
 

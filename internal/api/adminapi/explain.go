@@ -8,13 +8,13 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// Explanation says why an execution is where it is: in one line, and one by one.
+// Explanation says why an execution is where it is: in one line, and by its reasons.
 type Explanation struct {
 	DurableExecutionArn string
 	Status              protocol.ExecutionStatus
 	Text                string
 	Reasons             []Reason `json:",omitempty"`
-	// Total counts the reasons, of which at most 100 are told.
+	// Total counts the reasons; at most 100 are told.
 	Total int
 	// ExpectedExecutionTimeoutTimestamp is when an open execution times out.
 	ExpectedExecutionTimeoutTimestamp protocol.Seconds `json:",omitzero"`

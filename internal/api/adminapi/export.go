@@ -9,10 +9,9 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// Import says how an exported execution is to come in.
+// Import says how to import an exported execution.
 type Import struct {
-	// Fork starts a new execution that has all that happened to the exported
-	// one; Name and Qualifier are that one's.
+	// Fork starts a new execution with all operations of the exported one; Name and Qualifier are the new one's.
 	Fork      bool
 	Name      string
 	Qualifier string
@@ -23,7 +22,7 @@ type exportEngine interface {
 	Import(ctx context.Context, file io.Reader, req *engine.ImportRequest) (*engine.Started, error)
 }
 
-// export answers with a file whose end says whether it is whole.
+// export answers with a file whose end says whether it is complete.
 func (a *api) export(w http.ResponseWriter, r *http.Request, arn string) error {
 	out := &lateWriter{w: w}
 	err := a.engine.Export(r.Context(), arn, out)
@@ -33,7 +32,7 @@ func (a *api) export(w http.ResponseWriter, r *http.Request, arn string) error {
 	return err
 }
 
-// lateWriter begins to answer with the first byte.
+// lateWriter begins the answer with the first byte.
 type lateWriter struct {
 	w     http.ResponseWriter
 	begun bool

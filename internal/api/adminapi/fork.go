@@ -13,9 +13,9 @@ type Fork struct {
 	// Before and After name an operation, by its id or its name, at which the copy ends: without it, or with it.
 	Before string `json:",omitempty"`
 	After  string `json:",omitempty"`
-	// Outcome is how the operation After ended, in place of how it did.
+	// Outcome replaces the outcome of the operation After.
 	Outcome *engine.ForkOutcome `json:",omitempty"`
-	// DurableExecutionName is the new execution's; the default is that of the other with a number behind it.
+	// DurableExecutionName is the new execution's; the default is the other's with a number behind it.
 	DurableExecutionName string `json:",omitempty"`
 	// Qualifier is the version or alias that runs it; the default is the version of the other.
 	Qualifier string `json:",omitempty"`

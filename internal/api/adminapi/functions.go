@@ -13,7 +13,7 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// FunctionList is all that is known of functions at a glance, ordered by name.
+// FunctionList is an overview of all functions, ordered by name.
 type FunctionList struct {
 	Functions []Function
 }
@@ -29,7 +29,7 @@ type Function struct {
 type Version struct {
 	Version     string
 	Description string `json:",omitempty"`
-	// State is the Lambda API's, or Unregistered for one of which nothing is left but executions.
+	// State is the Lambda API's, or Unregistered for a version of which only executions are left.
 	State       engine.FunctionState
 	StateReason string `json:",omitempty"`
 	Durable     bool
@@ -42,7 +42,7 @@ type Version struct {
 	OpenExecutions int
 }
 
-// StateUnregistered is the state of a version that executions belong to and that is not there.
+// StateUnregistered is the state of a version that has executions and is not registered.
 const StateUnregistered engine.FunctionState = "Unregistered"
 
 // Alias is a name for a version.
@@ -110,7 +110,7 @@ func versionOf(c *engine.Configuration) Version {
 	}
 }
 
-// count notes how many executions of a version are open.
+// count counts the open executions of a version.
 func (f *Function) count(c engine.OpenCount) {
 	for i := range f.Versions {
 		if f.Versions[i].Version == c.Version {
@@ -127,7 +127,7 @@ func (f *Function) count(c engine.OpenCount) {
 func (a *api) addAliases(ctx context.Context, f *Function) error {
 	aliases, err := a.registry.Aliases(ctx, f.FunctionName, "")
 	if e, ok := errors.AsType[*protocol.Error](err); ok && e.Code == protocol.CodeNotFound {
-		return nil // executions are all that is left
+		return nil // only executions are left
 	}
 	for _, alias := range aliases {
 		f.Aliases = append(f.Aliases, Alias{alias.Name, alias.Version, alias.Description, alias.Weights})

@@ -13,8 +13,8 @@ type LogLine struct {
 	Seq       int64 // its place in the log, from 1; the oldest lines of a long log are gone
 	Time      protocol.Seconds
 	RequestID string `json:"RequestId"`
-	Operation string `json:",omitempty"` // the id of the operation that it is about, if it says so
-	Stream    string // stdout, stderr, or notice for lines about lines that were dropped
+	Operation string `json:",omitempty"` // the id of its operation, if the line names one
+	Stream    string // stdout, stderr, or notice for lines about dropped lines
 	Text      string
 }
 

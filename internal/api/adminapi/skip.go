@@ -10,8 +10,8 @@ import (
 
 // Skip is the body of a request to let moments come early.
 type Skip struct {
-	// Operation is the id or name of one that waits for a moment; empty is
-	// the earliest of all moments with which the execution goes on.
+	// Operation is the id or name of an operation that waits for a moment; empty is the earliest of all moments
+	// with which the execution goes on.
 	Operation string `json:",omitempty"`
 	// All is all of them.
 	All bool `json:",omitempty"`

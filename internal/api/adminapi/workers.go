@@ -12,7 +12,7 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// What workers on other machines say to the engine that they are attached to; see package attached.
+// What workers on other machines say to their engine; see package attached.
 
 // Joined answers a worker that joins.
 type Joined struct {
@@ -45,7 +45,7 @@ type WorkerOutcome struct {
 	Unstarted    bool                  `json:",omitempty"`
 }
 
-// WorkerBeat says what a worker is at, and brings what functions wrote.
+// WorkerBeat names a worker's invocations, and brings functions' output.
 type WorkerBeat struct {
 	Running []string     `json:",omitempty"`
 	Lines   []WorkerLine `json:",omitempty"`
@@ -84,7 +84,7 @@ type workerEngine interface {
 // pollTime is how long a worker's request for an invocation waits.
 const pollTime = 20 * time.Second
 
-// hub returns where workers attach; a refusal if they cannot.
+// hub returns the hub of workers, or a refusal.
 func (a *api) hub() (*attached.Hub, error) {
 	if a.opts.Workers == nil {
 		return nil, protocol.Errorf(protocol.CodeNotFound, "No worker can attach to this engine.")
@@ -144,7 +144,7 @@ func (a *api) outcome(w http.ResponseWriter, r *http.Request, worker string) err
 	if err != nil {
 		return err
 	}
-	if _, err := hub.FunctionOf(worker); err != nil { // of a stranger nothing is read
+	if _, err := hub.FunctionOf(worker); err != nil { // read nothing of a stranger
 		return unknown(err, noWorker)
 	}
 	var o WorkerOutcome
@@ -165,7 +165,7 @@ func (a *api) beat(w http.ResponseWriter, r *http.Request, worker string) error 
 	}
 	function, err := hub.FunctionOf(worker)
 	if err != nil {
-		return unknown(err, noWorker) // of a stranger nothing is read
+		return unknown(err, noWorker) // read nothing of a stranger
 	}
 	var b WorkerBeat
 	if err := readJSON(r, &b, MaxBeat); err != nil {
@@ -182,11 +182,11 @@ func (a *api) beat(w http.ResponseWriter, r *http.Request, worker string) error 
 // maxRequestID bounds the request ids in lines: they are UUIDs.
 const maxRequestID = 64
 
-// streams are those that a line can be of.
+// streams are the possible streams of a line.
 var streams = []string{"stdout", "stderr", "notice"}
 
-// keepLines takes in what a worker's function wrote, for its own executions.
-// Beside the text nothing may take room: a log is bounded by that.
+// keepLines stores the output of a worker's function, for its own executions. Only the text may take room, since
+// that bounds a log.
 func (a *api) keepLines(function string, lines []WorkerLine) {
 	for _, l := range lines {
 		if !slices.Contains(streams, l.Stream) || len(l.RequestID) > maxRequestID {

@@ -11,5 +11,5 @@
 //	aws_secret_access_key = T7NA…
 //	perdure_access = read
 //
-// [Open] follows the file: who is added or removed needs no restart.
+// [Open] follows the file: additions and removals need no restart.
 package credentials

@@ -11,9 +11,9 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// Engine is what the API needs of the durable execution service. A refusal is an error that wraps a *protocol.Error
-// and reaches the client as it is; any other error is a fault, which is logged and not shown. Every method may be
-// called concurrently. The strings and slices handed in belong to the engine from then on.
+// Engine is the service as the API needs it. A refusal is an error that wraps a *protocol.Error and reaches the
+// client as it is; any other error is a fault, which is logged and not shown. Every method may be called
+// concurrently, and owns the strings and slices that it gets.
 type Engine interface {
 	Start(ctx context.Context, req *engine.InvokeRequest) (*engine.Started, error)
 	Wait(ctx context.Context, arn string) (*engine.Result, error)
@@ -33,8 +33,7 @@ type Engine interface {
 	HeartbeatCallback(ctx context.Context, callbackID string) error
 }
 
-// Functions is what the API needs to know of the functions of the service. What
-// is said of [Engine] holds here, too.
+// Functions are the functions of the service, as the API needs them. The rules of [Engine] apply.
 type Functions interface {
 	Configurations(ctx context.Context, function string) ([]*engine.Configuration, error)
 	Configuration(ctx context.Context, function, qualifier string) (*engine.Configuration, error)
@@ -53,7 +52,7 @@ var (
 	_ Functions = (*engine.Functions)(nil)
 )
 
-// Options change how the API behaves. The zero value is the relaxed API that development wants.
+// Options change how the API behaves. The zero value is the relaxed API for development.
 type Options struct {
 	// Logger receives the causes of faults; nil is slog.Default().
 	Logger *slog.Logger

@@ -42,7 +42,6 @@ type durableConfig struct {
 	RetentionPeriodInDays int64
 }
 
-// describe is GetDurableExecution.
 func (a *api) describe(w http.ResponseWriter, r *http.Request, arn string) error {
 	q := newQuery(r)
 	q.text(arn, "durableExecutionArn", &executionARNShape)

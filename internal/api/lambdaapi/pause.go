@@ -19,7 +19,6 @@ type pauseBody struct {
 	timeoutPaused bool
 }
 
-// pause is PauseDurableExecution.
 func (a *api) pause(w http.ResponseWriter, r *http.Request, arn string) error {
 	body, err := readPause(r, arn)
 	if err != nil {
@@ -30,7 +29,6 @@ func (a *api) pause(w http.ResponseWriter, r *http.Request, arn string) error {
 	}))
 }
 
-// resume is ResumeDurableExecution.
 func (a *api) resume(w http.ResponseWriter, r *http.Request, arn string) error {
 	body, err := readPause(r, arn)
 	if err != nil {
@@ -85,8 +83,7 @@ func decodePause(arn string, body []byte) (*pauseBody, error) {
 	return out, v.err()
 }
 
-// accepted answers a request whose status says it all: what it asks for is being
-// done. AWS's model has no body for it.
+// accepted answers a request whose status says it all. AWS's model has no body for it.
 func accepted(w http.ResponseWriter, err error) error {
 	if err == nil {
 		w.Header().Set("Content-Length", "0")
@@ -95,7 +92,6 @@ func accepted(w http.ResponseWriter, err error) error {
 	return err
 }
 
-// delete is DeleteDurableExecution.
 func (a *api) delete(w http.ResponseWriter, r *http.Request, arn string) error {
 	if err := check(arn, "durableExecutionArn", &executionARNShape); err != nil {
 		return err

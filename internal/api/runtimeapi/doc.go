@@ -12,7 +12,7 @@
 // its own session and no other, and another user of the machine reaches none.
 //
 // Clients that want HOST:PORT, such as Rust's, get a session with a port of its own; see [Server.AttachPort] for
-// what guards it.
+// its guards.
 //
 // # The life of a session
 //
@@ -22,8 +22,8 @@
 //	POST …/invocation/{id}/response ->   Invoke returns the outcome
 //	GET  …/invocation/next          ->   WaitIdle returns: idle again
 //
-// A function may work on between its answer and its next poll; Lambda allows that, and so the end of an invocation
-// and being idle are two moments.
+// A function may work on between its answer and its next poll, as on Lambda, so the end of an invocation and the
+// process's idleness are two moments.
 //
 // # Clients that misbehave
 //

@@ -12,11 +12,11 @@ import (
 )
 
 const (
-	// maxHeader leaves room for the X-Ray error cause, which clients send in a header of up to 1 MiB.
+	// maxHeader leaves room for the X-Ray error cause, a header of up to 1 MiB.
 	maxHeader = 2 << 20
-	// headerTime bounds how long a request's header may take to arrive.
+	// headerTime bounds the arrival of a request's header.
 	headerTime = 10 * time.Second
-	// discardTime bounds how long the body of a refused request is read for.
+	// discardTime bounds reading the body of a refused request.
 	discardTime = time.Second
 )
 

@@ -11,10 +11,9 @@
 //	authenticate.go   who sends it? Signatures, and login.go for people
 //	authorize.go      which route do they ask for, and may they?
 //
-// What a path means, and who may use it, is declared by its face, see package [route]; routes.go has the few routes of
-// the server itself. The server does not clean or unescape paths, since execution ARNs and callback ids contain
-// slashes.
+// Each face declares its paths, and who may use them, see package [route]; routes.go has the few routes of the server
+// itself. The server does not clean or unescape paths, since execution ARNs and callback ids contain slashes.
 //
 // Loopback needs neither credentials nor TLS. On any other address [Server.Serve] refuses to work without both.
-// Functions that the engine starts come in by a door of their own, see [Doors].
+// Functions that the engine starts have doors of their own, see [Doors].
 package server

@@ -8,7 +8,7 @@ import (
 	"github.com/perdure/perdure/internal/api/route"
 )
 
-// own returns the faces of the server itself: the probe of readiness, metrics, and where people log in.
+// own returns the faces of the server itself: the probe of readiness, metrics, and login.
 func (s *Server) own(opts *Options) (faces []*route.Face) {
 	add := func(login route.Login, routes ...route.Route) {
 		for i := range routes {
@@ -37,8 +37,8 @@ func (s *Server) own(opts *Options) (faces []*route.Face) {
 	return faces
 }
 
-// answerReady answers 200 if the engine takes work on, else 503 with the reason, as balancers and supervisors want
-// it. When everybody may ask, strangers among them, not everybody need hear why.
+// answerReady answers 200 if the engine takes on work, else 503 with the reason, for balancers and supervisors.
+// Where strangers may ask, the reason is left out.
 func answerReady(w http.ResponseWriter, notReady error, discreet bool) error {
 	answer := struct {
 		Status string `json:"status"`

@@ -18,7 +18,7 @@ import (
 	"github.com/perdure/perdure/internal/files/fresh"
 )
 
-// command is a tool that is asked to end, with its children, when ctx is done, and killed a while later.
+// command is a tool that is interrupted, with its children, when ctx is done, and killed a while later.
 func command(ctx context.Context, dir string, env []string, tool string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, tool, args...)
 	cmd.Dir, cmd.Env = dir, env
@@ -27,10 +27,10 @@ func command(ctx context.Context, dir string, env []string, tool string, args ..
 	return cmd
 }
 
-// maxOutput bounds what is kept of what a tool says: its beginning, where the first mistakes are.
+// maxOutput bounds the kept output of a tool: its beginning, where the first mistakes are.
 const maxOutput = 64 << 10
 
-// run runs a tool in the source's directory. What it says is in the error, if it fails.
+// run runs a tool in the source's directory. If it fails, its output is in the error.
 func (j *job) run(ctx context.Context, env []string, tool string, args ...string) error {
 	return j.runIn(ctx, j.Dir, env, tool, args...)
 }
@@ -58,7 +58,7 @@ func (j *job) runIn(ctx context.Context, dir string, env []string, tool string, 
 // place in a file, as compilers write it at the beginning of a line.
 var placeInFile = regexp.MustCompile(`^(\S+\.[a-z]+):(\d+)(:\d+)?:`)
 
-// words are the lines of a tool's output, with paths from where people are.
+// words are the lines of a tool's output, with paths relative to the user's directory.
 func (j *job) words(output, dir string) []string {
 	from := j.opts.From
 	if from == "" {
@@ -75,8 +75,8 @@ func (j *job) words(output, dir string) []string {
 	return lines
 }
 
-// relative makes the path at the beginning of a line relative to from. As it
-// stands it is absolute, or relative to one of dirs.
+// relative makes the path at the beginning of a line relative to from. In the line it is absolute, or relative to
+// one of dirs.
 func relative(line, from string, dirs ...string) string {
 	m := placeInFile.FindStringSubmatch(line)
 	if m == nil {

@@ -61,7 +61,7 @@ type Function struct {
 
 var _ engine.Invoker = (*Function)(nil)
 
-// New makes a function of an endpoint, which need not be there yet.
+// New makes a function of an endpoint, which may not exist yet.
 func New(cfg Config) (*Function, error) {
 	if err := CheckURL(cfg.URL); err != nil {
 		return nil, err
@@ -155,7 +155,7 @@ func (f *Function) request(ctx context.Context, inv *engine.Invocation) (*http.R
 	return req, nil
 }
 
-// broken is the outcome of a request that got no answer.
+// broken is the outcome of a request without an answer.
 func broken(inv *engine.Invocation, err error) engine.Outcome {
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
 		return unreached(inv, "the function's endpoint is not there: "+err.Error())

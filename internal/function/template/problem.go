@@ -22,8 +22,7 @@ func (p Position) String() string {
 	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
 }
 
-// Error says why a template cannot be used. What is wrong with one function is
-// a [Warning]: it does not keep the others from being used.
+// Error says why a template cannot be used. A fault of one function is a [Warning]: the others can be used.
 type Error struct {
 	Position Position
 	Text     string
@@ -62,11 +61,11 @@ const (
 	KindNested    Kind = "nested"    // an application whose functions are left out
 )
 
-// Warning says what is not here as it would be on AWS, and what follows.
+// Warning says how something differs from AWS here, and what follows.
 type Warning struct {
 	Position Position
 	Kind     Kind
-	// Subject is the name of what the warning is about: a logical id, a property, an intrinsic function.
+	// Subject is the name of the warning's subject: a logical id, a property, an intrinsic function.
 	Subject string
 	Text    string
 }

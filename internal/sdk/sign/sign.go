@@ -1,8 +1,8 @@
 // Package sign signs requests to the Lambda API, for functions and for the command.
 //
 // Requests to AWS are signed with Signature Version 4: a MAC of the request in a canonical form, under a key
-// derived from the secret, the day, the region and the service. The signer of the AWS SDK does the same, but brings
-// along 28 packages; a test compares the two.
+// derived from the secret, the day, the region and the service. AWS's signer does the same, but brings 28 packages;
+// a test compares the two.
 package sign
 
 import (
@@ -19,10 +19,10 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// Credentials are what a signature proves that somebody has.
+// Credentials are a key and its secret.
 type Credentials struct {
 	KeyID, Secret string
-	Session       string // empty for those that last
+	Session       string // empty for permanent credentials
 }
 
 const (
@@ -30,8 +30,7 @@ const (
 	signingTime      = "20060102T150405Z"
 )
 
-// Unsigned stands in the header X-Amz-Content-Sha256 of a request whose body no
-// signature covers, because it is sent as it goes.
+// Unsigned is the X-Amz-Content-Sha256 of a request whose body is streamed, so that no signature covers it.
 const Unsigned = "UNSIGNED-PAYLOAD"
 
 // Signer signs requests to the Lambda API of one region. It is safe for concurrent use.
@@ -39,13 +38,13 @@ type Signer struct {
 	Region string
 
 	mu     sync.Mutex
-	secret string // what key was derived from, with day
+	secret string // key is derived from it and day
 	day    string
 	key    []byte
 }
 
-// Sign adds the headers that prove who sends req, which must have its final URL,
-// Host and body, only canonical values in its headers, and a sorted query.
+// Sign adds the headers that prove who sends req. req must have its final URL, Host and body, only canonical header
+// values, and a sorted query.
 func (s *Signer) Sign(req *http.Request, body []byte, c Credentials, now time.Time) {
 	date := now.UTC().Format(signingTime)
 	req.Header["X-Amz-Date"] = []string{date}
@@ -61,7 +60,7 @@ func (s *Signer) Sign(req *http.Request, body []byte, c Credentials, now time.Ti
 		", SignedHeaders=" + signed + ", Signature=" + signature}
 }
 
-// canonicalRequest is the text that is signed, and the names of the headers in it.
+// canonicalRequest is the text to sign, and the names of its headers.
 func canonicalRequest(req *http.Request, body []byte) (text []byte, signed string) {
 	text = make([]byte, 0, 1024)
 	text = append(append(text, req.Method...), '\n')
@@ -118,7 +117,6 @@ func mac(key []byte, text string) []byte {
 	return h.Sum(nil)
 }
 
-// appendHash appends the hash of data in hexadecimal.
 func appendHash(dst, data []byte) []byte {
 	sum := sha256.Sum256(data)
 	return hex.AppendEncode(dst, sum[:])
