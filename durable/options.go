@@ -13,6 +13,9 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
+// An option of one operation is beside that operation, such as those of Map in batchoptions.go, and has a line in
+// compile_test.go. Options that several operations take are here.
+
 // HandlerOption changes a handler; see [Start].
 type HandlerOption interface{ applyHandler(*handlerConfig) }
 

@@ -18,7 +18,7 @@ import (
 
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/core/store"
-	"github.com/perdure/perdure/internal/core/store/sqlstore"
+	"github.com/perdure/perdure/internal/core/store/sqlitestore"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -66,7 +66,7 @@ func fillSQL(t testing.TB, dir string, n int) {
 		}
 	}
 	addSums()
-	st, err := sqlstore.Open(context.Background(), dir, nil)
+	st, err := sqlitestore.Open(context.Background(), dir, nil)
 	must(err)
 	must(st.Close())
 	db, err := sql.Open("sqlite", "file:"+filepath.Join(dir, "perdure.db")+"?_pragma=synchronous(0)&_pragma=cache_size(-200000)")
@@ -95,7 +95,7 @@ func TestAMillionThatCannotRunInSQLite(t *testing.T) {
 	n, waits := *million, 300
 	dir := t.TempDir()
 	fillSQL(t, dir, n)
-	st, err := sqlstore.Open(t.Context(), dir, nil)
+	st, err := sqlitestore.Open(t.Context(), dir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -109,10 +109,13 @@ func Not(filter func(error) bool) func(error) bool {
 	return func(err error) bool { return !filter(err) }
 }
 
+// What the zero [Policy] stands for, wherever something is retried: steps, submitters, [durable.Retry]. Its jitter is
+// [FullJitter].
 const (
-	defaultAttempts = 6
-	defaultDelay    = 5 * time.Second
-	defaultMaxDelay = 60 * time.Second
+	defaultAttempts   = 6
+	defaultDelay      = 5 * time.Second
+	defaultMultiplier = 2 // 1 if there is an increment
+	defaultMaxDelay   = 60 * time.Second
 
 	// maxWait is the longest wait of the service.
 	maxWait = protocol.MaxWaitSeconds * time.Second
@@ -145,7 +148,7 @@ func (p Policy) Backoff(attempt int) time.Duration {
 func (p Policy) full(attempt int) time.Duration {
 	factor := p.Multiplier
 	if factor == 0 {
-		factor = 2
+		factor = defaultMultiplier
 		if p.Increment > 0 {
 			factor = 1
 		}

@@ -13,7 +13,7 @@ import (
 
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/core/store"
-	"github.com/perdure/perdure/internal/core/store/sqlstore"
+	"github.com/perdure/perdure/internal/core/store/sqlitestore"
 	"github.com/perdure/perdure/internal/files/archive"
 	"github.com/perdure/perdure/internal/files/fresh"
 	"github.com/perdure/perdure/internal/function/codestore"
@@ -86,15 +86,15 @@ func dataError(dir string, err error) error {
 }
 
 // DataFile is the name of the database, by which a data directory is known.
-const DataFile = sqlstore.Database
+const DataFile = sqlitestore.Database
 
 // openData opens the store in a directory that must hold one, as owner, which
 // is what others are told who want it, too.
-func openData(ctx context.Context, dir, owner string) (*sqlstore.Store, error) {
-	if _, err := os.Stat(filepath.Join(dir, sqlstore.Database)); err != nil {
+func openData(ctx context.Context, dir, owner string) (*sqlitestore.Store, error) {
+	if _, err := os.Stat(filepath.Join(dir, sqlitestore.Database)); err != nil {
 		return nil, &DataError{Dir: dir, Kind: NoData, Err: err}
 	}
-	st, err := sqlstore.Open(ctx, dir, &sqlstore.Options{Owner: owner})
+	st, err := sqlitestore.Open(ctx, dir, &sqlitestore.Options{Owner: owner})
 	if err != nil {
 		return nil, dataError(dir, err)
 	}
@@ -112,7 +112,7 @@ func Verify(ctx context.Context, dir string, found func(engine.Problem)) (engine
 	return verifyData(ctx, st, dir, found)
 }
 
-func verifyData(ctx context.Context, st *sqlstore.Store, dir string, found func(engine.Problem)) (engine.VerifySummary, error) {
+func verifyData(ctx context.Context, st *sqlitestore.Store, dir string, found func(engine.Problem)) (engine.VerifySummary, error) {
 	summary, err := engine.VerifyStore(ctx, st, codeOf{codestore.New(filepath.Join(dir, codeDir))}, found)
 	if err != nil {
 		return summary, dataError(dir, err)
@@ -146,27 +146,27 @@ func Backup(ctx context.Context, dir string, w io.Writer) error {
 // is at one moment, and returns what writes the copy as an archive. Code is
 // looked at before and after, as versions may come and go.
 func copyData(
-	ctx context.Context, st *sqlstore.Store, code *codestore.Store, dir string,
+	ctx context.Context, st *sqlitestore.Store, code *codestore.Store, dir string,
 ) (func(context.Context, io.Writer) error, error) {
 	src := &archive.Source{Databases: map[string]string{}, Code: filepath.Join(dir, codeDir)}
 	if err := code.Link(ctx, src.Code); err != nil {
 		return nil, err
 	}
-	path := filepath.Join(dir, sqlstore.Database)
+	path := filepath.Join(dir, sqlitestore.Database)
 	if err := st.Backup(ctx, path); err != nil {
 		return nil, err
 	}
-	src.Databases[sqlstore.Database] = path
+	src.Databases[sqlitestore.Database] = path
 	if err := code.Link(ctx, src.Code); err != nil {
 		return nil, err
 	}
-	path = filepath.Join(dir, sqlstore.Logs)
+	path = filepath.Join(dir, sqlitestore.Logs)
 	written, err := st.BackupLogs(ctx, path)
 	if err != nil {
 		return nil, err
 	}
 	if written {
-		src.Databases[sqlstore.Logs] = path
+		src.Databases[sqlitestore.Logs] = path
 	}
 	return func(ctx context.Context, w io.Writer) error { return archive.Write(ctx, w, src) }, nil
 }
@@ -191,7 +191,7 @@ func Restore(ctx context.Context, dir string, backup io.ReadSeeker, found func(e
 	if _, err := backup.Seek(0, io.SeekStart); err != nil {
 		return nil, err
 	}
-	lock, err := sqlstore.TakeLock(dir, owner)
+	lock, err := sqlitestore.TakeLock(dir, owner)
 	if err != nil {
 		return nil, dataError(dir, err)
 	}
@@ -200,7 +200,7 @@ func Restore(ctx context.Context, dir string, backup io.ReadSeeker, found func(e
 		lock.Release()
 		return nil, err
 	}
-	st, err := sqlstore.Open(ctx, dir, &sqlstore.Options{Owner: owner, Lock: lock})
+	st, err := sqlitestore.Open(ctx, dir, &sqlitestore.Options{Owner: owner, Lock: lock})
 	if err != nil {
 		return nil, dataError(dir, err)
 	}
@@ -220,17 +220,17 @@ func unpack(ctx context.Context, dir string, backup io.Reader) (*archive.Restore
 	}
 	for _, e := range entries {
 		switch name := e.Name(); {
-		case name == sqlstore.LockFile:
-		case strings.HasPrefix(name, sqlstore.Database):
+		case name == sqlitestore.LockFile:
+		case strings.HasPrefix(name, sqlitestore.Database):
 			return nil, &DataError{Dir: dir, Kind: HasData, Found: name}
 		default:
 			return nil, &DataError{Dir: dir, Kind: NotEmpty, Found: name}
 		}
 	}
 	restored, err := archive.Restore(ctx, backup, dir, &archive.Options{
-		Databases: []string{sqlstore.Database, sqlstore.Logs},
+		Databases: []string{sqlitestore.Database, sqlitestore.Logs},
 		Check: func(r io.ReaderAt) error {
-			if !sqlstore.IsDatabase(r) {
+			if !sqlitestore.IsDatabase(r) {
 				return errors.New("it is no database of an engine")
 			}
 			return nil
@@ -248,7 +248,7 @@ func unpack(ctx context.Context, dir string, backup io.Reader) (*archive.Restore
 // checkRestored refuses a directory in which a restore was cut off: what is in it
 // is not all, and an engine would begin there with nothing.
 func checkRestored(dir string) error {
-	if _, err := os.Stat(filepath.Join(dir, archive.Partial(sqlstore.Database))); err != nil {
+	if _, err := os.Stat(filepath.Join(dir, archive.Partial(sqlitestore.Database))); err != nil {
 		return nil
 	}
 	return &DataError{Dir: dir, Kind: Incomplete}

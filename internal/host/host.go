@@ -29,7 +29,7 @@ import (
 	"github.com/perdure/perdure/internal/api/emulator"
 	"github.com/perdure/perdure/internal/api/runtimeapi"
 	"github.com/perdure/perdure/internal/api/server"
-	"github.com/perdure/perdure/internal/core/store/sqlstore"
+	"github.com/perdure/perdure/internal/core/store/sqlitestore"
 	"github.com/perdure/perdure/internal/function/attached"
 	"github.com/perdure/perdure/internal/function/sandbox"
 	"github.com/perdure/perdure/internal/observe/otlp"
@@ -37,7 +37,7 @@ import (
 )
 
 // Durability says what acknowledged work survives; the zero value is the loss of power.
-type Durability = sqlstore.Durability
+type Durability = sqlitestore.Durability
 
 // Options say what a host is to be. Data, Listen and Log are required.
 type Options struct {
@@ -74,7 +74,7 @@ type Host struct {
 	opts     Options
 	traces   *otlp.Exporter     // nil unless they are exported
 	emulator *emulator.Emulator // nil unless SAM may start executions
-	store    *sqlstore.Store
+	store    *sqlitestore.Store
 	listener net.Listener
 	server   *server.Server
 	doors    *doors // nil if functions come in as everybody does
@@ -142,7 +142,7 @@ const DefaultData = ".perdure"
 func (h *Host) openStore(ctx context.Context, owner string) error {
 	_, err := os.Stat(h.Data)
 	made := err != nil
-	lock, err := sqlstore.TakeLock(h.Data, owner)
+	lock, err := sqlitestore.TakeLock(h.Data, owner)
 	if err != nil {
 		return dataError(h.Data, err)
 	}
@@ -150,8 +150,8 @@ func (h *Host) openStore(ctx context.Context, owner string) error {
 		lock.Release()
 		return err
 	}
-	opts := &sqlstore.Options{Durability: h.opts.Durability, Owner: owner, Logger: h.opts.Log, Lock: lock}
-	if h.store, err = sqlstore.Open(ctx, h.Data, opts); err != nil {
+	opts := &sqlitestore.Options{Durability: h.opts.Durability, Owner: owner, Logger: h.opts.Log, Lock: lock}
+	if h.store, err = sqlitestore.Open(ctx, h.Data, opts); err != nil {
 		return dataError(h.Data, err)
 	}
 	if made || filepath.Base(h.Data) == DefaultData {

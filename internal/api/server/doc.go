@@ -5,7 +5,7 @@
 //
 //	connections.go    is there a place for it? Idle ones make room
 //	certificate.go    TLS, with a certificate that may be renewed
-//	server.go         one http.Server, its time limits, its graceful end
+//	server.go         one http.Server, its graceful end; limits.go has what clients can take
 //	body.go           a body may take long, but must not stand still
 //	guard.go          is it from a web page that has no business here?
 //	authenticate.go   who sends it? Signatures, and login.go for people

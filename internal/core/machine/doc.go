@@ -23,6 +23,17 @@
 // the same records when they are read back. So a restart rebuilds exactly what was answered before. The history
 // consists of the records that have an EventId.
 //
+// # Where things are
+//
+//	checkpoint.go, transition.go  what updates an operation may get, and what becomes of them
+//	timers.go                     what ends by itself: waits, retries, timeouts
+//	invocation.go                 the begin and the end of an invocation
+//	inputs.go, pause.go, skip.go  what others do to an execution: stop, callbacks, children, pauses, skips
+//	fork.go, redrive.go           a new execution from the history of another
+//	record.go, apply.go           records, and the fold that changes state
+//	codec.go, load.go             records as bytes, and back
+//	vet.go, audit.go              what may be imported; what a stored execution must be like
+//
 // # Rules
 //
 // The transitions, their order and the texts of their refusals are those of the Lambda durable-execution service.

@@ -8,6 +8,43 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
+// FireTimers applies all that is due at the draft's moment, in the order in which it was due: waits elapse, steps
+// become ready, callbacks and finally the execution itself time out.
+//
+// No timer fires after the execution has checkpointed its result.
+func (d *Draft) FireTimers() {
+	if d.ended() {
+		return
+	}
+	timeout := d.TimesOut()
+	for _, t := range d.dueTimers() {
+		if t.due < timeout {
+			d.fire(t)
+		}
+	}
+	if timeout <= d.now {
+		d.emitExecution(Record{Event: protocol.Event{Type: protocol.EventExecutionTimedOut}})
+	}
+}
+
+func (d *Draft) fire(t timer) {
+	o := d.op(t.op)
+	r := Record{}
+	switch o.Type {
+	case protocol.TypeWait:
+		r.Type, r.Duration = protocol.EventWaitSucceeded, o.waitSeconds
+	case protocol.TypeStep:
+		r.Type = stepReady
+	case protocol.TypeCallback:
+		r.Type = protocol.EventCallbackTimedOut
+		r.Error = &protocol.ErrorObject{ErrorType: protocol.ErrorTypeCallbackTimeout}
+		if t.due == o.heartbeatAt && t.due != o.timeoutAt {
+			r.Error.ErrorType = protocol.ErrorTypeCallbackHeartbeat
+		}
+	}
+	d.emitFor(o, r)
+}
+
 // timer says that operation op may be due at a moment. Nobody removes timers when an operation moves on: a timer
 // counts only while it equals its operation's current deadline.
 type timer struct {

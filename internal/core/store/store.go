@@ -24,6 +24,11 @@
 //
 // Documents hold what an engine remembers beside executions (its key, aliases, published versions): a few small
 // values, each under a kind and a key. Only their owner knows their meaning.
+//
+// # Adding a store
+//
+// A store is a package below this one that passes storetest, and a public package below engine that opens it. What of
+// internal/host is SQLite's alone, such as locks, backups and the names of files, is in its data.go and host.go.
 package store
 
 import (

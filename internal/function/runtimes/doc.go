@@ -23,4 +23,9 @@
 // need not know: Go's, Java's, our own. awslambdaric takes it apart when it reports a failed initialisation, so a
 // few lines of ours start it. Others refuse it: aws-lambda-ric, and lambda_runtime for Rust. For them, and for
 // unknown executables, [Process].OwnPort asks for a port without a path.
+//
+// # Adding a language
+//
+// Here it is a file, and a case each in code.go and detect.go. In package build it is a file, and a case in source.go.
+// Code inside of templates is in package template, function.go. The doctor lists the tools that languages need.
 package runtimes

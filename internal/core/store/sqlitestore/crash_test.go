@@ -1,4 +1,4 @@
-package sqlstore_test
+package sqlitestore_test
 
 import (
 	"bufio"
@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/internal/core/store"
-	"github.com/perdure/perdure/internal/core/store/sqlstore"
+	"github.com/perdure/perdure/internal/core/store/sqlitestore"
 )
 
 // children are what the test binary does instead of testing, when a test starts
@@ -34,7 +34,7 @@ const executions = 8
 // appendForever prints what was acknowledged.
 func appendForever(dir string) {
 	ctx := context.Background()
-	s, err := sqlstore.Open(ctx, dir, &sqlstore.Options{Owner: "the child", Durability: sqlstore.Process})
+	s, err := sqlitestore.Open(ctx, dir, &sqlitestore.Options{Owner: "the child", Durability: sqlitestore.Process})
 	if err != nil {
 		fmt.Println("error", err)
 		return
@@ -145,7 +145,7 @@ func checkSurvivors(t *testing.T, dir string, acknowledged map[string]int64) {
 func TestLockedByAnotherProcess(t *testing.T) {
 	dir := t.TempDir()
 	cmd, _ := startChild(t, dir)
-	_, err := sqlstore.Open(t.Context(), dir, nil)
+	_, err := sqlitestore.Open(t.Context(), dir, nil)
 	want := store.LockedError{Path: dir, Owner: "the child"}
 	if locked, ok := errors.AsType[*store.LockedError](err); !ok || *locked != want {
 		t.Errorf("got %v, want %v", err, &want)

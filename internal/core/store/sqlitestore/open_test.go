@@ -1,4 +1,4 @@
-package sqlstore_test
+package sqlitestore_test
 
 import (
 	"bytes"
@@ -12,7 +12,7 @@ import (
 	"testing"
 
 	"github.com/perdure/perdure/internal/core/store"
-	"github.com/perdure/perdure/internal/core/store/sqlstore"
+	"github.com/perdure/perdure/internal/core/store/sqlitestore"
 )
 
 // filled returns a directory with a database of some pages, closed.
@@ -85,12 +85,12 @@ func TestFilesArePrivateWhereverTheyAre(t *testing.T) {
 
 func TestLockedInOneProcess(t *testing.T) {
 	dir := t.TempDir()
-	s := open(t, dir, &sqlstore.Options{Owner: "pid 1, starting; a long text"})
+	s := open(t, dir, &sqlitestore.Options{Owner: "pid 1, starting; a long text"})
 	for _, owner := range []string{"pid 1, http://127.0.0.1:3001", ""} {
 		if err := s.SetOwner(owner); err != nil {
 			t.Fatal(err)
 		}
-		_, err := sqlstore.Open(t.Context(), dir, nil)
+		_, err := sqlitestore.Open(t.Context(), dir, nil)
 		want := store.LockedError{Path: dir, Owner: owner}
 		if locked, ok := errors.AsType[*store.LockedError](err); !ok || *locked != want {
 			t.Errorf("got %v, want %v", err, &want)
@@ -122,14 +122,14 @@ func TestCorruptFiles(t *testing.T) {
 			if err := os.WriteFile(path, harmed, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			_, err = sqlstore.Open(t.Context(), dir, nil)
+			_, err = sqlitestore.Open(t.Context(), dir, nil)
 			if !errors.Is(err, store.ErrCorrupt) || !strings.Contains(err.Error(), path) {
 				t.Errorf("got %v, want %v and the path", err, store.ErrCorrupt)
 			}
 			if after, _ := os.ReadFile(path); !bytes.Equal(after, harmed) {
 				t.Errorf("the damaged file was changed")
 			}
-			if _, err := sqlstore.Open(t.Context(), dir, nil); !errors.Is(err, store.ErrCorrupt) {
+			if _, err := sqlitestore.Open(t.Context(), dir, nil); !errors.Is(err, store.ErrCorrupt) {
 				t.Errorf("again: got %v, want %v", err, store.ErrCorrupt)
 			}
 		})
@@ -171,7 +171,7 @@ func TestForeignFiles(t *testing.T) {
 			path := filepath.Join(dir, "perdure.db")
 			execute(t, path, test.sql)
 			before, _ := os.ReadFile(path)
-			_, err := sqlstore.Open(t.Context(), dir, nil)
+			_, err := sqlitestore.Open(t.Context(), dir, nil)
 			if err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), path) {
 				t.Errorf("got %v, want %q and the path", err, test.want)
 			}
@@ -200,7 +200,7 @@ func TestUnusableDirectories(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := sqlstore.Open(t.Context(), file, nil); err == nil || !strings.Contains(err.Error(), file) {
+	if _, err := sqlitestore.Open(t.Context(), file, nil); err == nil || !strings.Contains(err.Error(), file) {
 		t.Errorf("a file: got %v, want an error with its path", err)
 	}
 
@@ -211,20 +211,20 @@ func TestUnusableDirectories(t *testing.T) {
 	if err := os.Chmod(dir, 0o500); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := sqlstore.Open(t.Context(), dir, nil); err == nil || !strings.Contains(err.Error(), "cannot write to the data directory") {
+	if _, err := sqlitestore.Open(t.Context(), dir, nil); err == nil || !strings.Contains(err.Error(), "cannot write to the data directory") {
 		t.Errorf("a read-only directory: got %v, want an error that says so", err)
 	}
 }
 
 func TestDurabilityText(t *testing.T) {
-	for _, d := range []sqlstore.Durability{sqlstore.Power, sqlstore.Process, sqlstore.None} {
+	for _, d := range []sqlitestore.Durability{sqlitestore.Power, sqlitestore.Process, sqlitestore.None} {
 		text, err := d.MarshalText()
-		var back sqlstore.Durability
+		var back sqlitestore.Durability
 		if err := errors.Join(err, back.UnmarshalText(text)); err != nil || back != d {
 			t.Errorf("%v came back as %v, %v", d, back, err)
 		}
 	}
-	var d sqlstore.Durability
+	var d sqlitestore.Durability
 	if err := d.UnmarshalText([]byte("full")); err == nil || !strings.Contains(err.Error(), "power, process, none") {
 		t.Errorf("got %v, want an error that names the choices", err)
 	}

@@ -1,4 +1,4 @@
-package sqlstore_test
+package sqlitestore_test
 
 import (
 	"os"

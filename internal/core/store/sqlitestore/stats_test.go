@@ -1,4 +1,4 @@
-package sqlstore_test
+package sqlitestore_test
 
 import (
 	"fmt"
@@ -7,12 +7,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/perdure/perdure/internal/core/store"
-	"github.com/perdure/perdure/internal/core/store/sqlstore"
+	"github.com/perdure/perdure/internal/core/store/sqlitestore"
 	"github.com/perdure/perdure/protocol"
 )
 
 func TestStats(t *testing.T) {
-	s := open(t, t.TempDir(), &sqlstore.Options{Durability: sqlstore.None})
+	s := open(t, t.TempDir(), &sqlitestore.Options{Durability: sqlitestore.None})
 	for i, status := range []protocol.ExecutionStatus{protocol.ExecutionRunning, protocol.ExecutionRunning, protocol.ExecutionPaused, protocol.ExecutionSucceeded} {
 		id := fmt.Sprint(i)
 		err := s.Commit(t.Context(), store.Write{ID: id, Entry: store.Entry{Seq: 1, Data: []byte("x")}, Row: &store.Row{ID: id, Function: "f", Name: id, Status: status}})

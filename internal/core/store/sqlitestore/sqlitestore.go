@@ -1,11 +1,11 @@
-// Package sqlstore keeps executions in an SQL database: an SQLite file in a directory of its own.
+// Package sqlitestore keeps executions in an SQL database: an SQLite file in a directory of its own.
 //
 // One goroutine writes. It makes the commits that queued during the last write durable together, so under load many
 // commits share one flush of the disk, and a single commit never waits for company. Readers have connections of
 // their own and see committed data.
 //
-// sqlite.go holds what is about SQLite rather than SQL.
-package sqlstore
+// sqlite.go holds what is about SQLite as a whole rather than about one query.
+package sqlitestore
 
 import (
 	"cmp"

@@ -1,4 +1,4 @@
-package sqlstore_test
+package sqlitestore_test
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 	"testing"
 
 	"github.com/perdure/perdure/internal/core/store"
-	"github.com/perdure/perdure/internal/core/store/sqlstore"
+	"github.com/perdure/perdure/internal/core/store/sqlitestore"
 )
 
 // TestSmallDisk fills a file system of 2 MB that only a child process sees.
@@ -54,7 +54,7 @@ func fill(ctx context.Context, dir string) error {
 	if err := os.WriteFile(reserve, make([]byte, 600_000), 0o600); err != nil {
 		return err
 	}
-	s, err := sqlstore.Open(ctx, filepath.Join(dir, "data"), nil)
+	s, err := sqlitestore.Open(ctx, filepath.Join(dir, "data"), nil)
 	if err != nil {
 		return err
 	}
