@@ -50,7 +50,8 @@ func double(ctx durable.Context, n int) (int, error) {
 	}, durable.WithRetry(retry.None()))
 }
 
-func handle[In, Out any](t *testing.T, p *perdure.Service, name string, handler func(durable.Context, In) (Out, error), settings ...perdure.Setting) {
+func handle[In, Out any](t *testing.T, p *perdure.Service, name string, handler func(durable.Context, In) (Out, error),
+	settings ...perdure.Setting) {
 	t.Helper()
 	if err := perdure.Handle(p, name, handler, settings...); err != nil {
 		t.Fatal(err)
@@ -114,10 +115,12 @@ func TestRefusals(t *testing.T) {
 			_, err := perdure.Open(t.Context(), "x", &perdure.Options{Store: memstore.New()})
 			return err
 		}, "one of the two"},
-		"a name with spaces":  {func() error { return perdure.Handle(p, "a b", double) }, "a b"},
-		"unknown function":    {func() error { _, err := perdure.Start(t.Context(), p, "triple", 1); return err }, "triple"},
-		"unknown name":        {func() error { _, err := perdure.Find(t.Context(), p, "double", "x"); return err }, "no execution x of function double"},
-		"no JSON":             {func() error { _, err := perdure.Start(t.Context(), p, "double", func() {}); return err }, "cannot be written as JSON"},
+		"a name with spaces": {func() error { return perdure.Handle(p, "a b", double) }, "a b"},
+		"unknown function":   {func() error { _, err := perdure.Start(t.Context(), p, "triple", 1); return err }, "triple"},
+		"unknown name": {func() error { _, err := perdure.Find(t.Context(), p, "double", "x"); return err },
+			"no execution x of function double"},
+		"no JSON": {func() error { _, err := perdure.Start(t.Context(), p, "double", func() {}); return err },
+			"cannot be written as JSON"},
 		"no ARN":              {func() error { _, err := perdure.Wait[int](t.Context(), p, "x"); return err }, "x"},
 		"an hour of a minute": {func() error { return perdure.Handle(p, "f", double, perdure.ExecutionTimeout(-time.Hour)) }, "xecution"},
 	} {
@@ -175,7 +178,8 @@ func TestHandler(t *testing.T) {
 	handle(t, p, "double", double)
 	s := httptest.NewServer(p.Handler())
 	defer s.Close()
-	for path, want := range map[string]string{"/health": "healthy", "/ready": "ready", "/2015-03-31/functions": "double", "/ui/": "<html", "/perdure/about": "perdure"} {
+	for path, want := range map[string]string{"/health": "healthy", "/ready": "ready", "/2015-03-31/functions": "double", "/ui/": "<html",
+		"/perdure/about": "perdure"} {
 		resp, err := s.Client().Get(s.URL + path)
 		if err != nil {
 			t.Fatal(err)

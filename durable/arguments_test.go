@@ -59,7 +59,8 @@ func computed() map[string]func(ctx durable.Context, bad bool) (any, error) {
 	}
 	mapped := func(option func(bad bool) durable.BatchOption) func(ctx durable.Context, bad bool) (any, error) {
 		return func(ctx durable.Context, bad bool) (any, error) {
-			r, err := durable.Map(ctx, "op", []int{1, 2}, func(ctx durable.Context, n, _ int) (int, error) { return n, durable.Wait(ctx, "inner", time.Minute) }, option(bad))
+			r, err := durable.Map(ctx, "op", []int{1, 2},
+				func(ctx durable.Context, n, _ int) (int, error) { return n, durable.Wait(ctx, "inner", time.Minute) }, option(bad))
 			return r.Items, err
 		}
 	}
@@ -140,7 +141,8 @@ func computed() map[string]func(ctx durable.Context, bad bool) (any, error) {
 			return nil, g.Run(ctx, "op")
 		},
 		"CreateCallback": func(ctx durable.Context, bad bool) (any, error) {
-			c, err := durable.CreateCallback[string](ctx, "op", durable.WithTimeout(or(bad, -1, time.Hour)), durable.WithHeartbeat(or(bad, 1, time.Minute)))
+			c, err := durable.CreateCallback[string](ctx, "op", durable.WithTimeout(or(bad, -1, time.Hour)),
+				durable.WithHeartbeat(or(bad, 1, time.Minute)))
 			if err != nil {
 				return nil, err
 			}
@@ -151,18 +153,21 @@ func computed() map[string]func(ctx durable.Context, bad bool) (any, error) {
 			if bad {
 				submit = nil
 			}
-			return durable.WaitForCallback[string](ctx, "op", submit, durable.WithTimeout(or(bad, -1, time.Hour)), durable.WithRetry(policy(bad)))
+			return durable.WaitForCallback[string](ctx, "op", submit, durable.WithTimeout(or(bad, -1, time.Hour)),
+				durable.WithRetry(policy(bad)))
 		},
 		"WaitForCondition": func(ctx durable.Context, bad bool) (any, error) {
 			p := retry.Fixed(5, time.Second)
 			if bad {
 				p.Delay, p.Multiplier = -1, math.Inf(1)
 			}
-			return durable.WaitForCondition(ctx, "op", 0, func(_ context.Context, n int) (int, bool, error) { return n + 1, n == 2, nil }, durable.WithPolling(p))
+			return durable.WaitForCondition(ctx, "op", 0, func(_ context.Context, n int) (int, bool, error) { return n + 1, n == 2, nil },
+				durable.WithPolling(p))
 		},
 		"Invoke": func(ctx durable.Context, bad bool) (any, error) {
 			if bad {
-				return durable.Invoke(ctx, "op", durable.Function[any, string]{Name: "no such name!"}, any(func() {}), durable.WithTenantID("\n"))
+				return durable.Invoke(ctx, "op", durable.Function[any, string]{Name: "no such name!"}, any(func() {}),
+					durable.WithTenantID("\n"))
 			}
 			return durable.Invoke(ctx, "op", durable.Function[any, string]{Name: "echo:1"}, any("v"))
 		},
@@ -182,7 +187,8 @@ func computed() map[string]func(ctx durable.Context, bad bool) (any, error) {
 			return batch(bad, durable.WithMaxConcurrency(1), nil)
 		}),
 		"Parallel": func(ctx durable.Context, bad bool) (any, error) {
-			r, err := durable.Parallel(ctx, "op", []durable.Branch[string]{{Func: still}}, batch(bad, durable.WithMinSuccessful(1), durable.WithMinSuccessful(0)))
+			r, err := durable.Parallel(ctx, "op", []durable.Branch[string]{{Func: still}},
+				batch(bad, durable.WithMinSuccessful(1), durable.WithMinSuccessful(0)))
 			return r.Items, err
 		},
 		"Version": func(ctx durable.Context, bad bool) (any, error) { return durable.Version(ctx, "op", 2), nil },
@@ -206,7 +212,8 @@ func TestTheRecordCountsAndNotTheArguments(t *testing.T) {
 					invocation++
 					return op(ctx, invocation > 1)
 				})
-				if len(runs) > 0 && runs[0].err != "" && !strings.Contains(runs[0].err, "as meant: child context \"op\" failed: it took longer than 5s") {
+				if len(runs) > 0 && runs[0].err != "" &&
+					!strings.Contains(runs[0].err, "as meant: child context \"op\" failed: it took longer than 5s") {
 					t.Errorf("got %s", runs[0].err)
 				}
 				if invocation < 3 {
@@ -266,10 +273,13 @@ func TestOptionsOfAnEmptyList(t *testing.T) {
 	n := len(none)
 	percent := 100 * float64(n) / float64(n)
 	for name, opts := range map[string][]durable.BatchOption{
-		"minimum": {durable.WithMinSuccessful(n)}, "concurrency": {durable.WithMaxConcurrency(n)}, "tolerated": {durable.WithToleratedFailures(n - 1)},
-		"percentage": {durable.WithToleratedFailurePercentage(percent)}, "all": {durable.WithMinSuccessful(n), durable.WithMaxConcurrency(n), durable.WithToleratedFailures(n - 1)},
-		"completion": {durable.WithCompletion(func(durable.BatchProgress) durable.CompletionReason { panic("asked") })}, "flat": {durable.WithFlat(), durable.WithMinSuccessful(n)},
-		"negative": {durable.WithMinSuccessful(n - 1)},
+		"minimum": {durable.WithMinSuccessful(n)}, "concurrency": {durable.WithMaxConcurrency(n)},
+		"tolerated":  {durable.WithToleratedFailures(n - 1)},
+		"percentage": {durable.WithToleratedFailurePercentage(percent)},
+		"all":        {durable.WithMinSuccessful(n), durable.WithMaxConcurrency(n), durable.WithToleratedFailures(n - 1)},
+		"completion": {durable.WithCompletion(func(durable.BatchProgress) durable.CompletionReason { panic("asked") })},
+		"flat":       {durable.WithFlat(), durable.WithMinSuccessful(n)},
+		"negative":   {durable.WithMinSuccessful(n - 1)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
@@ -334,7 +344,8 @@ func TestWaitUntil(t *testing.T) {
 		if out.result() != `"1m31s"` {
 			t.Errorf("got %s %s", out.result(), out.errorText())
 		}
-		if got, want := strings.Join(svc.shapes(), " "), "3 u"; len(svc.ops) != 2 || svc.ops[0].ID != "3" || svc.ops[0].Status != protocol.StatusSucceeded {
+		if got, want := strings.Join(svc.shapes(), " "), "3 u"; len(svc.ops) != 2 || svc.ops[0].ID != "3" ||
+			svc.ops[0].Status != protocol.StatusSucceeded {
 			t.Errorf("recorded %s, want %s", got, want)
 		}
 	})

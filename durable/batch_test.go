@@ -34,23 +34,32 @@ func TestBatchCompletion(t *testing.T) {
 		opts    []durable.BatchOption
 		want    string
 	}{
-		"all succeed":                      {"ss", nil, "ALL_COMPLETED SUCCEEDED 2 0 2 [0 10] <nil>"},
-		"none":                             {"", nil, "ALL_COMPLETED SUCCEEDED 0 0 0 [] <nil>"},
-		"fail fast is the default":         {"sfs", nil, "FAILURE_TOLERANCE_EXCEEDED FAILED 1 1 2 [0] BatchError"},
-		"fail fast, asked for":             {"sfs", opts(durable.WithToleratedFailures(0)), "FAILURE_TOLERANCE_EXCEEDED FAILED 1 1 2 [0] BatchError"},
-		"last item fails":                  {"sf", nil, "FAILURE_TOLERANCE_EXCEEDED FAILED 1 1 2 [0] BatchError"},
-		"minimum reached":                  {"ssss", opts(durable.WithMinSuccessful(2)), "MIN_SUCCESSFUL_REACHED SUCCEEDED 2 0 2 [0 10] <nil>"},
-		"minimum tolerates failures":       {"ffss", opts(durable.WithMinSuccessful(1)), "MIN_SUCCESSFUL_REACHED FAILED 1 2 3 [20] <nil>"},
-		"minimum not reached":              {"sfs", opts(durable.WithMinSuccessful(3)), "ALL_COMPLETED FAILED 2 1 3 [0 20] BatchError"},
-		"within tolerance":                 {"sfs", opts(durable.WithToleratedFailures(1)), "ALL_COMPLETED FAILED 2 1 3 [0 20] <nil>"},
-		"tolerance exceeded":               {"ffs", opts(durable.WithToleratedFailures(1)), "FAILURE_TOLERANCE_EXCEEDED FAILED 0 2 2 [] BatchError"},
-		"all tolerated":                    {"fff", opts(durable.WithToleratedFailures(3)), "ALL_COMPLETED FAILED 0 3 3 [] <nil>"},
-		"percentage at the boundary":       {"fsss", opts(durable.WithToleratedFailurePercentage(25)), "ALL_COMPLETED FAILED 3 1 4 [10 20 30] <nil>"},
-		"percentage exceeded":              {"ffss", opts(durable.WithToleratedFailurePercentage(25)), "FAILURE_TOLERANCE_EXCEEDED FAILED 0 2 2 [] BatchError"},
-		"combined":                         {"ffss", opts(durable.WithMinSuccessful(3), durable.WithToleratedFailures(1)), "FAILURE_TOLERANCE_EXCEEDED FAILED 0 2 2 [] BatchError"},
-		"custom, success":                  {"sss", opts(judge(2, durable.CustomCompletionSucceeded)), "CUSTOM_COMPLETION_SUCCEEDED SUCCEEDED 2 0 2 [0 10] <nil>"},
-		"custom, failure":                  {"sss", opts(judge(1, durable.CustomCompletionFailed)), "CUSTOM_COMPLETION_FAILED FAILED 1 0 1 [0] BatchError"},
-		"custom tolerates all, to the end": {"fsf", opts(judge(9, durable.CustomCompletionFailed)), "ALL_COMPLETED FAILED 1 2 3 [10] <nil>"},
+		"all succeed":              {"ss", nil, "ALL_COMPLETED SUCCEEDED 2 0 2 [0 10] <nil>"},
+		"none":                     {"", nil, "ALL_COMPLETED SUCCEEDED 0 0 0 [] <nil>"},
+		"fail fast is the default": {"sfs", nil, "FAILURE_TOLERANCE_EXCEEDED FAILED 1 1 2 [0] BatchError"},
+		"fail fast, asked for": {"sfs", opts(durable.WithToleratedFailures(0)),
+			"FAILURE_TOLERANCE_EXCEEDED FAILED 1 1 2 [0] BatchError"},
+		"last item fails": {"sf", nil, "FAILURE_TOLERANCE_EXCEEDED FAILED 1 1 2 [0] BatchError"},
+		"minimum reached": {"ssss", opts(durable.WithMinSuccessful(2)),
+			"MIN_SUCCESSFUL_REACHED SUCCEEDED 2 0 2 [0 10] <nil>"},
+		"minimum tolerates failures": {"ffss", opts(durable.WithMinSuccessful(1)), "MIN_SUCCESSFUL_REACHED FAILED 1 2 3 [20] <nil>"},
+		"minimum not reached":        {"sfs", opts(durable.WithMinSuccessful(3)), "ALL_COMPLETED FAILED 2 1 3 [0 20] BatchError"},
+		"within tolerance":           {"sfs", opts(durable.WithToleratedFailures(1)), "ALL_COMPLETED FAILED 2 1 3 [0 20] <nil>"},
+		"tolerance exceeded": {"ffs", opts(durable.WithToleratedFailures(1)),
+			"FAILURE_TOLERANCE_EXCEEDED FAILED 0 2 2 [] BatchError"},
+		"all tolerated": {"fff", opts(durable.WithToleratedFailures(3)), "ALL_COMPLETED FAILED 0 3 3 [] <nil>"},
+		"percentage at the boundary": {"fsss", opts(durable.WithToleratedFailurePercentage(25)),
+			"ALL_COMPLETED FAILED 3 1 4 [10 20 30] <nil>"},
+		"percentage exceeded": {"ffss", opts(durable.WithToleratedFailurePercentage(25)),
+			"FAILURE_TOLERANCE_EXCEEDED FAILED 0 2 2 [] BatchError"},
+		"combined": {"ffss", opts(durable.WithMinSuccessful(3), durable.WithToleratedFailures(1)),
+			"FAILURE_TOLERANCE_EXCEEDED FAILED 0 2 2 [] BatchError"},
+		"custom, success": {"sss", opts(judge(2, durable.CustomCompletionSucceeded)),
+			"CUSTOM_COMPLETION_SUCCEEDED SUCCEEDED 2 0 2 [0 10] <nil>"},
+		"custom, failure": {"sss", opts(judge(1, durable.CustomCompletionFailed)),
+			"CUSTOM_COMPLETION_FAILED FAILED 1 0 1 [0] BatchError"},
+		"custom tolerates all, to the end": {"fsf", opts(judge(9, durable.CustomCompletionFailed)),
+			"ALL_COMPLETED FAILED 1 2 3 [10] <nil>"},
 	} {
 		for mode, more := range map[string][]durable.BatchOption{"nested": {one}, "flat": {one, durable.WithFlat()}} {
 			t.Run(name+", "+mode, func(t *testing.T) {
@@ -64,11 +73,13 @@ func TestBatchCompletion(t *testing.T) {
 						if r.Err() != nil {
 							status = protocol.StatusFailed
 						}
-						got := fmt.Sprint(r.Reason, " ", status, " ", len(r.Only(protocol.StatusSucceeded)), " ", len(r.Only(protocol.StatusFailed)), " ", len(r.Items), " ", r.Values(), " ", kindOf(err))
+						got := fmt.Sprint(r.Reason, " ", status, " ", len(r.Only(protocol.StatusSucceeded)), " ",
+							len(r.Only(protocol.StatusFailed)), " ", len(r.Items), " ", r.Values(), " ", kindOf(err))
 						if got != test.want {
 							t.Errorf("run %d: got  %s\nwant %s", runs, got, test.want)
 						}
-						if (r.Err() != nil) != (len(r.Only(protocol.StatusFailed)) > 0 || r.Reason == durable.CustomCompletionFailed) || len(r.Only(protocol.StatusFailed)) > 0 && !errors.Is(r.Err(), errItem) {
+						if (r.Err() != nil) != (len(r.Only(protocol.StatusFailed)) > 0 || r.Reason == durable.CustomCompletionFailed) ||
+							len(r.Only(protocol.StatusFailed)) > 0 && !errors.Is(r.Err(), errItem) {
 							t.Errorf("Err is %v", r.Err())
 						}
 						return nil, durable.Wait(ctx, "w", time.Second)
@@ -108,7 +119,8 @@ func TestMapHistory(t *testing.T) {
 			"ContextStarted map-item-1", "StepStarted greet", "StepSucceeded greet", "ContextSucceeded map-item-1", "ContextSucceeded map",
 		}},
 		"flat": {opts(durable.WithFlat()), []string{
-			"ContextStarted map", "StepStarted greet", "StepSucceeded greet", "StepStarted greet", "StepSucceeded greet", "ContextSucceeded map",
+			"ContextStarted map", "StepStarted greet", "StepSucceeded greet", "StepStarted greet", "StepSucceeded greet",
+			"ContextSucceeded map",
 		}},
 		"named": {opts(durable.WithItemNames(func(i int) string { return fmt.Sprint([]string{"World", "Kiro"}[i], "-", i) })), []string{
 			"ContextStarted map", "ContextStarted World-0", "StepStarted greet", "StepSucceeded greet", "ContextSucceeded World-0",
@@ -119,9 +131,10 @@ func TestMapHistory(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				svc := newService(t, "{}")
 				h := handle(svc, func(ctx durable.Context) ([]string, error) {
-					r, err := durable.Map(ctx, "map", []string{"World", "Kiro"}, func(ctx durable.Context, item string, _ int) (string, error) {
-						return durable.Step(ctx, "greet", func(context.Context) (string, error) { return "Hello, " + item + "!", nil })
-					}, append(test.opts, durable.WithMaxConcurrency(1))...)
+					r, err := durable.Map(ctx, "map", []string{"World", "Kiro"},
+						func(ctx durable.Context, item string, _ int) (string, error) {
+							return durable.Step(ctx, "greet", func(context.Context) (string, error) { return "Hello, " + item + "!", nil })
+						}, append(test.opts, durable.WithMaxConcurrency(1))...)
 					return r.Values(), err
 				})
 				if out := svc.run(h); out.result() != `["Hello, World!","Hello, Kiro!"]` {
@@ -237,7 +250,8 @@ func TestEarlyCompletion(t *testing.T) {
 					t.Errorf("got %s %s, want %s", out.result(), out.errorText(), want)
 				}
 				if beyond.Load() != 0 || svc.find("2").Name != "after" || cause == nil || svc.invocations != 2 {
-					t.Errorf("%d items got beyond their wait; cause %v; %d invocations; %q", beyond.Load(), cause, svc.invocations, svc.shapes())
+					t.Errorf("%d items got beyond their wait; cause %v; %d invocations; %q", beyond.Load(), cause, svc.invocations,
+						svc.shapes())
 				}
 			})
 		})
@@ -252,24 +266,25 @@ func TestLargeBatch(t *testing.T) {
 				svc := newService(t, "{}")
 				var runs atomic.Int32
 				h := handle(svc, func(ctx durable.Context) (string, error) {
-					r, err := durable.Map(ctx, "map", []int{70_000, 80_000, 300_000, 0, 90_000, -1}, func(ctx durable.Context, size, i int) (string, error) {
-						runs.Add(1)
-						if size < 0 {
-							return "", durable.Wait(ctx, "w", time.Hour)
-						}
-						if size == 0 {
-							return "", errItem
-						}
-						if _, err := durable.Step(ctx, "s", zero); err != nil {
-							return "", err
-						}
-						return strings.Repeat("x", size), durable.Wait(ctx, "w", 2*time.Second)
-					}, append(more, durable.WithCompletion(func(p durable.BatchProgress) durable.CompletionReason {
-						if p.Succeeded == 4 && p.Failed == 1 {
-							return durable.CustomCompletionSucceeded
-						}
-						return ""
-					}))...)
+					r, err := durable.Map(ctx, "map", []int{70_000, 80_000, 300_000, 0, 90_000, -1},
+						func(ctx durable.Context, size, i int) (string, error) {
+							runs.Add(1)
+							if size < 0 {
+								return "", durable.Wait(ctx, "w", time.Hour)
+							}
+							if size == 0 {
+								return "", errItem
+							}
+							if _, err := durable.Step(ctx, "s", zero); err != nil {
+								return "", err
+							}
+							return strings.Repeat("x", size), durable.Wait(ctx, "w", 2*time.Second)
+						}, append(more, durable.WithCompletion(func(p durable.BatchProgress) durable.CompletionReason {
+							if p.Succeeded == 4 && p.Failed == 1 {
+								return durable.CustomCompletionSucceeded
+							}
+							return ""
+						}))...)
 					if err != nil {
 						return "", err
 					}
@@ -277,7 +292,8 @@ func TestLargeBatch(t *testing.T) {
 					for _, v := range r.Values() {
 						sum += len(v)
 					}
-					return fmt.Sprint(sum, len(r.Only(protocol.StatusSucceeded)), len(r.Only(protocol.StatusFailed)), len(r.Only(protocol.StatusStarted)), errors.Is(r.Err(), errItem)), durable.Wait(ctx, "w", time.Second)
+					return fmt.Sprint(sum, len(r.Only(protocol.StatusSucceeded)), len(r.Only(protocol.StatusFailed)),
+						len(r.Only(protocol.StatusStarted)), errors.Is(r.Err(), errItem)), durable.Wait(ctx, "w", time.Second)
 				}, durable.WithErrors(durable.ErrorValue("Item", errItem)))
 				if out := svc.run(h); out.result() != `"540000 4 1 1 true"` {
 					t.Errorf("got %s %s", out.result(), out.errorText())
@@ -313,10 +329,14 @@ func TestBatchReplayDetectsChanges(t *testing.T) {
 		before, now job
 		invocations int
 	}{
-		`operation 1-3: recorded CONTEXT/MapIteration "map-item-2", but the code returned without reaching it`:            {batch(3, 1), batch(2, 1), 1},
-		`operation 1-1: recorded CONTEXT/MapIteration "map-item-0", but the code now does CONTEXT/MapIteration "other-0"`: {batch(3, 1), batch(3, 1, other), 1},
-		`there are 2 items, but one with index 2 was recorded`:                                                            {batch(3, 1), batch(2, 1), 2},
-		`there are 2 items, but 3 were recorded`:                                                                          {batch(3, 100_000, durable.WithFlat()), batch(2, 100_000, durable.WithFlat()), 2},
+		`operation 1-3: recorded CONTEXT/MapIteration "map-item-2", but the code returned without reaching it`: {batch(3, 1),
+			batch(2, 1), 1},
+		`operation 1-1: recorded CONTEXT/MapIteration "map-item-0", but the code now does CONTEXT/MapIteration "other-0"`: {batch(3, 1),
+			batch(3, 1, other), 1},
+		`there are 2 items, but one with index 2 was recorded`: {batch(3, 1),
+			batch(2, 1), 2},
+		`there are 2 items, but 3 were recorded`: {batch(3,
+			100_000, durable.WithFlat()), batch(2, 100_000, durable.WithFlat()), 2},
 	} {
 		t.Run(want, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
@@ -364,17 +384,21 @@ func TestBatchBadInput(t *testing.T) {
 		`durable.Map "batch": WithToleratedFailures is -1`:                        call(durable.WithToleratedFailures(-1)),
 		`durable.Map "batch": WithToleratedFailurePercentage is 101`:              call(durable.WithToleratedFailurePercentage(101)),
 		`durable.Map "batch": the function of WithCompletion is nil`:              call(durable.WithCompletion(nil)),
-		`durable.Map "batch": WithCompletion decides alone`:                       call(judge(1, durable.CustomCompletionSucceeded), durable.WithMinSuccessful(1)),
-		`durable.Map "batch": the function of WithItemNames is nil`:               call(durable.WithItemNames(nil)),
-		`durable.Map "batch": item 1: the name has 'é' at byte 0`:                 call(durable.WithItemNames(func(i int) string { return []string{"a", "é"}[i] })),
+		`durable.Map "batch": WithCompletion decides alone`: call(judge(1, durable.CustomCompletionSucceeded),
+			durable.WithMinSuccessful(1)),
+		`durable.Map "batch": the function of WithItemNames is nil`: call(durable.WithItemNames(nil)),
+		`durable.Map "batch": item 1: the name has 'é' at byte 0`: call(
+			durable.WithItemNames(func(i int) string { return []string{"a", "é"}[i] })),
 		`durable.Map "m": the function is nil`: func(ctx durable.Context) error {
 			_, err := durable.Map[int, int](ctx, "m", nil, nil)
 			return err
 		},
 		`durable.Parallel "p": branch 1: the function is nil`: parallel([]durable.Branch[int]{{Func: nothing}, {}}),
 		`durable.Parallel "p": branch 0: the name has`:        parallel([]durable.Branch[int]{{Name: "\n", Func: nothing}}),
-		`durable.Parallel "p": branch 0: the name has 'é'`:    parallel([]durable.Branch[int]{{Func: nothing}}, durable.WithItemNames(func(int) string { return "é" })),
-		`durable.Parallel "p": WithMaxConcurrency is 0`:       parallel([]durable.Branch[int]{{Func: nothing}}, durable.WithMaxConcurrency(0)),
+		`durable.Parallel "p": branch 0: the name has 'é'`: parallel([]durable.Branch[int]{{Func: nothing}},
+			durable.WithItemNames(func(int) string { return "é" })),
+		`durable.Parallel "p": WithMaxConcurrency is 0`: parallel([]durable.Branch[int]{{Func: nothing}},
+			durable.WithMaxConcurrency(0)),
 	} {
 		t.Run(want, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
@@ -414,7 +438,8 @@ func TestParallel(t *testing.T) {
 		want := []string{
 			"1 in : outer SUCCEEDED", "1-1 in 1: parallel-branch-0 SUCCEEDED", "1-1-1 in 1-1: inner SUCCEEDED",
 			"1-1-1-1 in 1-1-1: first SUCCEEDED", "1-1-1-1-1 in 1-1-1-1: first-wait SUCCEEDED", "1-1-1-1-2 in 1-1-1-1: first-step SUCCEEDED",
-			"1-1-1-2 in 1-1-1: parallel-branch-1 SUCCEEDED", "1-1-1-2-1 in 1-1-1-2: second-wait SUCCEEDED", "1-1-1-2-2 in 1-1-1-2: second-step SUCCEEDED",
+			"1-1-1-2 in 1-1-1: parallel-branch-1 SUCCEEDED", "1-1-1-2-1 in 1-1-1-2: second-wait SUCCEEDED",
+			"1-1-1-2-2 in 1-1-1-2: second-step SUCCEEDED",
 		}
 		if diff := cmp.Diff(sorted(want), sorted(svc.shapes())); diff != "" {
 			t.Errorf("operations (-want +got):\n%s", diff)
@@ -478,7 +503,8 @@ func TestParallelOfDifferentTypes(t *testing.T) {
 		if out := svc.run(h); out.result() != `["hello",42,{"Price":7}]` {
 			t.Errorf("got %s %s", out.result(), out.errorText())
 		}
-		if got, want := *svc.ops[0].Payload, `{"all":[{"index":0,"name":"hello","status":"SUCCEEDED","result":"hello"},`; !strings.HasPrefix(got, want) {
+		if got, want := *svc.ops[0].Payload,
+			`{"all":[{"index":0,"name":"hello","status":"SUCCEEDED","result":"hello"},`; !strings.HasPrefix(got, want) {
 			t.Errorf("recorded %s", got)
 		}
 	})
@@ -522,9 +548,11 @@ func TestBatchSerdes(t *testing.T) {
 		handler     []durable.HandlerOption
 		item, batch string
 	}{
-		"of the items":   {durable.WithItemSerdes(wrapped{}), nil, "wrapped:X", `{"all":[{"index":0,"name":"map-item-0","status":"SUCCEEDED","encoded":"wrapped:X"},{"index":1,"name":"map-item-1","status":"SUCCEEDED","encoded":"wrapped:Y"}],"completionReason":"ALL_COMPLETED"}`},
-		"of the result":  {durable.WithSerdes(joined{}), nil, `"X"`, "OPSERDE:X,Y"},
-		"of the handler": {durable.WithMaxConcurrency(1), []durable.HandlerOption{durable.WithSerdes(wrapped{})}, "wrapped:X", `{"all":[{"index":0,"name":"map-item-0","status":"SUCCEEDED","encoded":"wrapped:X"},{"index":1,"name":"map-item-1","status":"SUCCEEDED","encoded":"wrapped:Y"}],"completionReason":"ALL_COMPLETED"}`},
+		"of the items": {durable.WithItemSerdes(wrapped{}), nil, "wrapped:X",
+			`{"all":[{"index":0,"name":"map-item-0","status":"SUCCEEDED","encoded":"wrapped:X"},{"index":1,"name":"map-item-1","status":"SUCCEEDED","encoded":"wrapped:Y"}],"completionReason":"ALL_COMPLETED"}`},
+		"of the result": {durable.WithSerdes(joined{}), nil, `"X"`, "OPSERDE:X,Y"},
+		"of the handler": {durable.WithMaxConcurrency(1), []durable.HandlerOption{durable.WithSerdes(wrapped{})}, "wrapped:X",
+			`{"all":[{"index":0,"name":"map-item-0","status":"SUCCEEDED","encoded":"wrapped:X"},{"index":1,"name":"map-item-1","status":"SUCCEEDED","encoded":"wrapped:Y"}],"completionReason":"ALL_COMPLETED"}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
@@ -712,7 +740,8 @@ func TestBatchEndsAgainAfterACrash(t *testing.T) {
 					return fmt.Sprint(len(r.Only(protocol.StatusSucceeded)), len(r.Only(protocol.StatusStarted))), err
 				})
 				svc.before = func(int) error {
-					if slices.ContainsFunc(svc.calls[len(svc.calls)-1], func(u protocol.Update) bool { return u.ID == "1" && u.Action == protocol.ActionSucceed }) && svc.invocations < 4 {
+					if slices.ContainsFunc(svc.calls[len(svc.calls)-1],
+						func(u protocol.Update) bool { return u.ID == "1" && u.Action == protocol.ActionSucceed }) && svc.invocations < 4 {
 						return errNowhere
 					}
 					return nil

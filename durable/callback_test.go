@@ -129,9 +129,12 @@ func TestCallbackFails(t *testing.T) {
 		timeout   bool
 		heartbeat bool
 	}{
-		`callback "cb" failed: not approved`:                    {what: fails(time.Second, "Rejected", "not approved")},
-		`callback "cb" failed: it was not completed in time`:    {what: succeeds(time.Hour, ""), opts: []durable.CallbackOption{second}, timeout: true},
-		`callback "cb" failed: no heartbeat came in time`:       {what: succeeds(time.Hour, ""), opts: []durable.CallbackOption{durable.WithHeartbeat(1500 * time.Millisecond), durable.WithTimeout(3 * time.Second)}, timeout: true, heartbeat: true},
+		`callback "cb" failed: not approved`: {what: fails(time.Second, "Rejected", "not approved")},
+		`callback "cb" failed: it was not completed in time`: {what: succeeds(time.Hour, ""), opts: []durable.CallbackOption{second},
+			timeout: true},
+		`callback "cb" failed: no heartbeat came in time`: {what: succeeds(time.Hour, ""),
+			opts:    []durable.CallbackOption{durable.WithHeartbeat(1500 * time.Millisecond), durable.WithTimeout(3 * time.Second)},
+			timeout: true, heartbeat: true},
 		`callback "cb" failed: failed without a recorded error`: {what: settling{0, protocol.ExecutionFailed, nil, nil}},
 	} {
 		_, err := resultOf[string](t, test.what, test.opts...)
@@ -140,7 +143,8 @@ func TestCallbackFails(t *testing.T) {
 			t.Errorf("got %v, want a CallbackError %q", err, want)
 		}
 		var timeout *durable.CallbackTimeoutError
-		if errors.As(err, &timeout) != test.timeout || errors.Is(err, durable.ErrTimeout) != test.timeout || test.timeout && timeout.Heartbeat != test.heartbeat {
+		if errors.As(err, &timeout) != test.timeout || errors.Is(err, durable.ErrTimeout) != test.timeout ||
+			test.timeout && timeout.Heartbeat != test.heartbeat {
 			t.Errorf("%v: as a timeout it is %+v", err, timeout)
 		}
 	}
@@ -169,11 +173,13 @@ func TestCallbackOptions(t *testing.T) {
 		svc := newService(t, `{}`)
 		svc.answers(succeeds(0, ""))
 		svc.run(durable.NewHandler(func(ctx durable.Context, _ any) (any, error) {
-			_, err := durable.CreateCallback[string](ctx, "cb", durable.WithTimeout(90*time.Minute), durable.WithHeartbeat(1500*time.Millisecond), durable.WithSubType("Approval"))
+			_, err := durable.CreateCallback[string](ctx, "cb", durable.WithTimeout(90*time.Minute),
+				durable.WithHeartbeat(1500*time.Millisecond), durable.WithSubType("Approval"))
 			return nil, err
 		}, durable.WithClient(svc)))
 		u := svc.calls[0][0]
-		if diff := cmp.Diff(&protocol.CallbackOptions{TimeoutSeconds: 5400, HeartbeatTimeoutSeconds: 2}, u.CallbackOptions); diff != "" || u.SubType != "Approval" {
+		if diff := cmp.Diff(&protocol.CallbackOptions{TimeoutSeconds: 5400, HeartbeatTimeoutSeconds: 2}, u.CallbackOptions); diff != "" ||
+			u.SubType != "Approval" {
 			t.Errorf("subtype %q, options (-want +got):\n%s", u.SubType, diff)
 		}
 	})

@@ -40,10 +40,12 @@ func TestCauseOfNotReachingWhatIsRecorded(t *testing.T) {
 			return second(durable.Go(ctx, "c", inContext(check, step)).Result(ctx))
 		},
 		"item": func(ctx durable.Context, check func() error) error {
-			return second(durable.Map(ctx, "m", []int{1}, func(ctx durable.Context, _, _ int) (int, error) { return inContext(check, step)(ctx) }))
+			return second(durable.Map(ctx, "m", []int{1},
+				func(ctx durable.Context, _, _ int) (int, error) { return inContext(check, step)(ctx) }))
 		},
 		"flat item": func(ctx durable.Context, check func() error) error {
-			return second(durable.Map(ctx, "m", []int{1}, func(ctx durable.Context, _, _ int) (int, error) { return inContext(check, step)(ctx) }, durable.WithFlat()))
+			return second(durable.Map(ctx, "m", []int{1},
+				func(ctx durable.Context, _, _ int) (int, error) { return inContext(check, step)(ctx) }, durable.WithFlat()))
 		},
 		"branch": func(ctx durable.Context, check func() error) error {
 			return second(durable.Parallel(ctx, "p", []durable.Branch[int]{{Func: inContext(check, step)}}))
@@ -57,7 +59,9 @@ func TestCauseOfNotReachingWhatIsRecorded(t *testing.T) {
 			return g.Run(ctx, "g")
 		},
 		"saga": func(ctx durable.Context, check func() error) error {
-			return second(durable.RunSaga(ctx, "s", func(ctx durable.Context, _ *durable.Saga) (int, error) { return inContext(check, step)(ctx) }))
+			return second(durable.RunSaga(ctx, "s", func(ctx durable.Context, _ *durable.Saga) (int, error) {
+				return inContext(check, step)(ctx)
+			}))
 		},
 	}
 	for name, run := range with {
@@ -82,7 +86,8 @@ func TestCauseOfNotReachingWhatIsRecorded(t *testing.T) {
 					if err != nil || out.Error == nil || out.Error.ErrorType != "NonDeterminismError" {
 						t.Fatalf("got %s %+v %v", out.Status, out.Error, err)
 					}
-					for _, want := range []string{`recorded STEP/Step "charge", but the code now fails without reaching it: `, missing.Error()} {
+					for _, want := range []string{`recorded STEP/Step "charge", but the code now fails without reaching it: `,
+						missing.Error()} {
 						if !strings.Contains(out.Error.ErrorMessage, want) {
 							t.Errorf("got %s\nwant in it %s", out.Error.ErrorMessage, want)
 						}
@@ -90,7 +95,8 @@ func TestCauseOfNotReachingWhatIsRecorded(t *testing.T) {
 							t.Errorf("logged %s\nwant in it %s", log.String(), want)
 						}
 					}
-					if how == "panic" && (!strings.Contains(fmt.Sprint(out.Error.StackTrace), "cause_test.go") || !strings.Contains(log.String(), "cause_test.go")) {
+					if how == "panic" && (!strings.Contains(fmt.Sprint(out.Error.StackTrace), "cause_test.go") ||
+						!strings.Contains(log.String(), "cause_test.go")) {
 						t.Errorf("the stack is %q\nlogged %s", out.Error.StackTrace, log.String())
 					}
 				})
@@ -140,8 +146,10 @@ func TestCauseIsTheInput(t *testing.T) {
 		}, durable.WithClient(svc))); err != nil {
 			t.Fatal(err)
 		}
-		out := svc.run(durable.NewHandler(func(ctx durable.Context, _ struct{ N string }) (any, error) { return nil, nil }, durable.WithClient(svc)))
-		if want := "cannot encode or decode the execution's input: json: cannot unmarshal number"; !strings.Contains(out.errorText(), want) {
+		out := svc.run(durable.NewHandler(func(ctx durable.Context, _ struct{ N string }) (any, error) { return nil, nil },
+			durable.WithClient(svc)))
+		if want := "cannot encode or decode the execution's input: json: cannot unmarshal number";
+			!strings.Contains(out.errorText(), want) {
 			t.Errorf("got %s, want %s in it", out.errorText(), want)
 		}
 	})
@@ -155,7 +163,9 @@ func TestCauseIsACondition(t *testing.T) {
 		out := svc.run(handle(svc, func(ctx durable.Context) (any, error) {
 			runs++
 			g := new(durable.Graph)
-			durable.AddTask(g, "t", func(ctx durable.Context) (int, error) { return 0, durable.Wait(ctx, "w", time.Second) }).When(func() bool {
+			durable.AddTask(g, "t", func(ctx durable.Context) (int, error) {
+				return 0, durable.Wait(ctx, "w", time.Second)
+			}).When(func() bool {
 				if runs > 1 {
 					panic("no answer")
 				}
@@ -163,7 +173,8 @@ func TestCauseIsACondition(t *testing.T) {
 			})
 			return nil, g.Run(ctx, "g")
 		}))
-		if want := `recorded CONTEXT/DagTask "t", but the code now fails without reaching it: panic: no answer`; !strings.Contains(out.errorText(), want) {
+		if want := `recorded CONTEXT/DagTask "t", but the code now fails without reaching it: panic: no answer`;
+			!strings.Contains(out.errorText(), want) {
 			t.Errorf("got %s, want %s in it", out.errorText(), want)
 		}
 	})
@@ -183,7 +194,8 @@ func TestCauseBehindADeferredOperation(t *testing.T) {
 			return nil, durable.Wait(ctx, "w", time.Second)
 		}))
 		want := `recorded WAIT/Wait "w", but the code now does STEP/Step "clean-up" (at `
-		if text := out.errorText(); !strings.Contains(text, want) || !strings.Contains(text, "because it panics at ") || !strings.Contains(fmt.Sprint(out.Error.StackTrace), "cause_test.go") {
+		if text := out.errorText(); !strings.Contains(text, want) || !strings.Contains(text, "because it panics at ") ||
+			!strings.Contains(fmt.Sprint(out.Error.StackTrace), "cause_test.go") {
 			t.Errorf("got %s\n%q", text, out.Error.StackTrace)
 		}
 	})
@@ -278,7 +290,8 @@ func TestChoicesMadeAnewAreNamed(t *testing.T) {
 				first = false
 				out, err := svc.invoke(h)
 				where := fmt.Sprintf("(at %s:%d)", file, line+1)
-				if text := out.errorText(); err != nil || !strings.HasPrefix(text, "NonDeterminismError: ") || !strings.Contains(text, test.want) || !strings.Contains(text, where) {
+				if text := out.errorText(); err != nil || !strings.HasPrefix(text, "NonDeterminismError: ") ||
+					!strings.Contains(text, test.want) || !strings.Contains(text, where) {
 					t.Errorf("got %s %v\nwant %s %s", text, err, test.want, where)
 				}
 			})

@@ -29,7 +29,9 @@ func TestBatches(t *testing.T) {
 					block, wake := durable.Block(ctx)
 					for i := range branches {
 						durable.Spawn(ctx, func(ctx durable.Context) {
-							durable.Step(ctx, fmt.Sprint(i), func(context.Context) (string, error) { return strings.Repeat("x", size), nil })
+							durable.Step(ctx, fmt.Sprint(i), func(context.Context) (string, error) {
+								return strings.Repeat("x", size), nil
+							})
 							if left.Add(-1) == 0 {
 								wake()
 							}
@@ -84,7 +86,8 @@ func TestSuspendsWhenAllBranchesWait(t *testing.T) {
 		start := time.Now()
 		out := svc.run(h)
 		if out.result() != `"all"` || time.Since(start) != 3*time.Hour || svc.invocations != 4 {
-			t.Errorf("got %s %s after %v in %d invocations, want all after 3h in 4", out.result(), out.errorText(), time.Since(start), svc.invocations)
+			t.Errorf("got %s %s after %v in %d invocations, want all after 3h in 4", out.result(), out.errorText(), time.Since(start),
+				svc.invocations)
 		}
 	})
 }

@@ -62,7 +62,8 @@ func TestChildContextFails(t *testing.T) {
 		"error": func(durable.Context) (int, error) { return 0, &cardDeclined{Code: 5} },
 		"panic": func(durable.Context) (int, error) { panic(&cardDeclined{Code: 5}) },
 		"in a step of it": func(ctx durable.Context) (int, error) {
-			return durable.Step(ctx, "", func(context.Context) (int, error) { return 0, &cardDeclined{Code: 5} }, durable.WithRetry(retry.None()))
+			return durable.Step(ctx, "", func(context.Context) (int, error) { return 0, &cardDeclined{Code: 5} },
+				durable.WithRetry(retry.None()))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -119,8 +120,11 @@ func TestLargeChildReplaysChildren(t *testing.T) {
 	})
 	// What is rebuilt may do nothing new, and must not fail.
 	for want, inner := range map[string]func(durable.Context) error{
-		`the code now does WAIT/Wait "new", but nothing was recorded`: func(ctx durable.Context) error { return durable.Wait(ctx, "new", time.Second) },
-		`succeeded, but the code now fails: changed`:                  func(durable.Context) error { return errors.New("changed") },
+		`the code now does WAIT/Wait "new", but nothing was recorded`:
+		func(ctx durable.Context) error {
+			return durable.Wait(ctx, "new", time.Second)
+		},
+		`succeeded, but the code now fails: changed`: func(durable.Context) error { return errors.New("changed") },
 	} {
 		t.Run(want, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {

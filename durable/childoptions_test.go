@@ -28,7 +28,8 @@ func TestVirtualContext(t *testing.T) {
 				if err != nil {
 					return 0, err
 				}
-				m, err := durable.RunInChildContext(ctx, "real", func(ctx durable.Context) (int, error) { return durable.Step(ctx, "innermost", one) })
+				m, err := durable.RunInChildContext(ctx, "real",
+					func(ctx durable.Context) (int, error) { return durable.Step(ctx, "innermost", one) })
 				return n + m, errors.Join(err, durable.Wait(ctx, "pause", time.Second))
 			}, durable.WithVirtual())
 			if err != nil {
@@ -56,7 +57,8 @@ func TestVirtualContextInLargeChild(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		svc := newService(t, `{}`)
 		group := func(ctx durable.Context) error {
-			_, err := durable.RunInChildContext(ctx, "group", func(ctx durable.Context) (int, error) { return durable.Step(ctx, "s", one) }, durable.WithVirtual())
+			_, err := durable.RunInChildContext(ctx, "group", func(ctx durable.Context) (int, error) { return durable.Step(ctx, "s", one) },
+				durable.WithVirtual())
 			return err
 		}
 		if out := svc.run(largeChild(svc, 300<<10, group)); out.result() != "307200" || svc.invocations != 2 {
@@ -69,7 +71,8 @@ func TestVirtualContextFails(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		svc := newService(t, `{}`)
 		svc.run(durable.NewHandler(func(ctx durable.Context, _ any) (any, error) {
-			_, err := durable.RunInChildContext(ctx, "group", func(durable.Context) (int, error) { return 0, &cardDeclined{Code: 5} }, durable.WithVirtual())
+			_, err := durable.RunInChildContext(ctx, "group", func(durable.Context) (int, error) { return 0, &cardDeclined{Code: 5} },
+				durable.WithVirtual())
 			_, isChild := durable.Failed(err, protocol.SubTypeRunInChildContext)
 			var recorded *durable.RecordedError
 			if !isChild || !errors.As(err, &recorded) || recorded.Type != "cardDeclined" {
@@ -114,7 +117,8 @@ func TestVirtualContextLogs(t *testing.T) {
 			return 0, err
 		}, durable.WithClient(svc), durable.WithLogger(logger))
 		svc.run(h)
-		if got, want := strings.Fields(strings.ReplaceAll(lines.String(), "msg=", "")), []string{"1", "2", "3", "4", "5", "6", "7"}; !cmp.Equal(got, want) {
+		if got, want := strings.Fields(strings.ReplaceAll(lines.String(), "msg=", "")),
+			[]string{"1", "2", "3", "4", "5", "6", "7"}; !cmp.Equal(got, want) {
 			t.Errorf("got lines %v, want %v", got, want)
 		}
 	})
@@ -214,7 +218,8 @@ func TestErrorMapping(t *testing.T) {
 				svc := newService(t, `{}`)
 				seen := 0
 				svc.run(durable.NewHandler(func(ctx durable.Context, _ any) (any, error) {
-					_, err := durable.RunInChildContext(ctx, "c", func(durable.Context) (int, error) { return 0, errors.New("no") }, durable.WithErrorMapping(fn))
+					_, err := durable.RunInChildContext(ctx, "c", func(durable.Context) (int, error) { return 0, errors.New("no") },
+						durable.WithErrorMapping(fn))
 					seen++
 					_, isChild := durable.Failed(err, protocol.SubTypeRunInChildContext)
 					if errors.Is(err, errShop) != (name == "mapped") || !isChild {
@@ -236,11 +241,15 @@ func TestErrorMappingPanics(t *testing.T) {
 	mapping := durable.WithErrorMapping(func(error) error { panic("oh") })
 	no := func(durable.Context) (int, error) { return 0, errors.New("no") }
 	for want, call := range map[string]func(durable.Context) (int, error){
-		`the error mapping of durable.RunInChildContext "c"`: func(ctx durable.Context) (int, error) { return durable.RunInChildContext(ctx, "c", no, mapping) },
+		`the error mapping of durable.RunInChildContext "c"`: func(ctx durable.Context) (int, error) {
+			return durable.RunInChildContext(ctx, "c", no, mapping)
+		},
 		`the error mapping of durable.RunInChildContext "t"`: func(ctx durable.Context) (int, error) {
 			return durable.RunInChildContext(ctx, "t", no, mapping, durable.WithTimeout(time.Minute))
 		},
-		`the error mapping of durable.Go "f"`: func(ctx durable.Context) (int, error) { return durable.Go(ctx, "f", no, mapping).Result(ctx) },
+		`the error mapping of durable.Go "f"`: func(ctx durable.Context) (int, error) {
+			return durable.Go(ctx, "f", no, mapping).Result(ctx)
+		},
 	} {
 		t.Run(want, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {

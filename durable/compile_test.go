@@ -104,7 +104,8 @@ func TestFunctionsAreTyped(t *testing.T) {
 // the names of all options. It reads what the go command has compiled already.
 func compiler(t *testing.T) (check func(code string) error, options []string) {
 	t.Helper()
-	out, err := exec.CommandContext(t.Context(), "go", "list", "-export", "-deps", "-json=ImportPath,Export", "context", ".", "./retry").Output()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-export", "-deps", "-json=ImportPath,Export", "context", ".",
+		"./retry").Output()
 	if err != nil {
 		t.Fatal(err)
 	}

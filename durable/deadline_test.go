@@ -32,7 +32,8 @@ func TestDeadlinePasses(t *testing.T) {
 			return 1, errors.Join(durable.Wait(ctx, "a", 40*time.Second), durable.Wait(ctx, "b", 40*time.Second))
 		},
 		"in a retry": func(ctx durable.Context) (int, error) {
-			return durable.Step(ctx, "s", func(context.Context) (int, error) { return 0, errors.New("busy") }, durable.WithRetry(retry.Fixed(100, 20*time.Second)))
+			return durable.Step(ctx, "s", func(context.Context) (int, error) { return 0, errors.New("busy") },
+				durable.WithRetry(retry.Fixed(100, 20*time.Second)))
 		},
 		"in a step": func(ctx durable.Context) (int, error) {
 			return durable.Step(ctx, "s", func(ctx context.Context) (int, error) {
@@ -44,7 +45,8 @@ func TestDeadlinePasses(t *testing.T) {
 			})
 		},
 		"in a child of it": func(ctx durable.Context) (int, error) {
-			return durable.RunInChildContext(ctx, "inner", func(ctx durable.Context) (int, error) { return 1, durable.Wait(ctx, "long", time.Hour) })
+			return durable.RunInChildContext(ctx, "inner",
+				func(ctx durable.Context) (int, error) { return 1, durable.Wait(ctx, "long", time.Hour) })
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -53,7 +55,8 @@ func TestDeadlinePasses(t *testing.T) {
 				var seen []string
 				h := deadlined(svc, fn, func(_ int, err error) {
 					var passed *durable.DeadlineError
-					if !errors.Is(err, durable.ErrTimeout) || !errors.Is(err, context.DeadlineExceeded) || !errors.As(err, &passed) || passed.Timeout != time.Minute {
+					if !errors.Is(err, durable.ErrTimeout) || !errors.Is(err, context.DeadlineExceeded) || !errors.As(err, &passed) ||
+						passed.Timeout != time.Minute {
 						t.Errorf("got %v, want a DeadlineError", err)
 					}
 					seen = append(seen, err.Error())
@@ -82,7 +85,8 @@ func TestDeadlineInTime(t *testing.T) {
 			}
 		}))
 		// The step's result and its START are one call, so the timer began with it.
-		want := []string{"ContextStarted job", "WaitStarted job", "StepStarted s", "StepSucceeded s", "WaitCancelled job", "ContextSucceeded job", "WaitStarted after", "WaitSucceeded after"}
+		want := []string{"ContextStarted job", "WaitStarted job", "StepStarted s", "StepSucceeded s", "WaitCancelled job",
+			"ContextSucceeded job", "WaitStarted after", "WaitSucceeded after"}
 		if diff := cmp.Diff(want, svc.events); diff != "" {
 			t.Errorf("events (-want +got):\n%s", diff)
 		}
@@ -132,11 +136,12 @@ func TestDeadlineHoldsOverInvocations(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		svc := newService(t, `{}`)
 		seen := 0
-		svc.run(deadlined(svc, func(ctx durable.Context) (int, error) { return 7, durable.Wait(ctx, "w", 59*time.Second) }, func(n int, err error) {
-			if seen++; n != 7 || err != nil {
-				t.Errorf("got %d, %v, want 7", n, err)
-			}
-		}))
+		svc.run(deadlined(svc, func(ctx durable.Context) (int, error) { return 7, durable.Wait(ctx, "w", 59*time.Second) },
+			func(n int, err error) {
+				if seen++; n != 7 || err != nil {
+					t.Errorf("got %d, %v, want 7", n, err)
+				}
+			}))
 		if open := strings.Join(svc.openWaits(), ","); open != "" || seen != 2 {
 			t.Errorf("seen %d times, left waiting: %s", seen, open)
 		}
@@ -177,8 +182,10 @@ func TestDeadlineOfFuture(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		svc := newService(t, `{}`)
 		out := svc.run(durable.NewHandler(func(ctx durable.Context, _ any) (int, error) {
-			slow := durable.Go(ctx, "slow", func(ctx durable.Context) (int, error) { return 1, durable.Wait(ctx, "", time.Hour) }, durable.WithTimeout(time.Minute))
-			quick := durable.Go(ctx, "quick", func(ctx durable.Context) (int, error) { return 2, durable.Wait(ctx, "", time.Second) }, durable.WithTimeout(time.Minute))
+			slow := durable.Go(ctx, "slow", func(ctx durable.Context) (int, error) { return 1, durable.Wait(ctx, "", time.Hour) },
+				durable.WithTimeout(time.Minute))
+			quick := durable.Go(ctx, "quick", func(ctx durable.Context) (int, error) { return 2, durable.Wait(ctx, "", time.Second) },
+				durable.WithTimeout(time.Minute))
 			n, err := quick.Result(ctx)
 			if err != nil {
 				return 0, err
@@ -206,7 +213,8 @@ func TestDeadlineAddedAndRemoved(t *testing.T) {
 					if runs++; (runs > 1) == added {
 						opts = append(opts, durable.WithTimeout(time.Minute))
 					}
-					return durable.RunInChildContext(ctx, "c", func(ctx durable.Context) (int, error) { return 3, durable.Wait(ctx, "", time.Second) }, opts...)
+					return durable.RunInChildContext(ctx, "c",
+						func(ctx durable.Context) (int, error) { return 3, durable.Wait(ctx, "", time.Second) }, opts...)
 				}, durable.WithClient(svc)))
 				if out.result() != "3" {
 					t.Errorf("got %s %s", out.result(), out.errorText())

@@ -19,13 +19,16 @@ func TestNonDeterminism(t *testing.T) {
 		return 0, durable.Wait(ctx, "pause", time.Second)
 	}
 	for want, now := range map[string]func(durable.Context, any) (int, error){
-		`operation 1: recorded STEP/Step "charge", but the code now does STEP/Step "refund"`: func(ctx durable.Context, _ any) (int, error) {
+		`operation 1: recorded STEP/Step "charge", but the code now does STEP/Step "refund"`: func(ctx durable.Context,
+			_ any) (int, error) {
 			return durable.Step(ctx, "refund", zero)
 		},
-		`operation 1: recorded STEP/Step "charge", but the code now does WAIT/Wait "charge"`: func(ctx durable.Context, _ any) (int, error) {
+		`operation 1: recorded STEP/Step "charge", but the code now does WAIT/Wait "charge"`: func(ctx durable.Context,
+			_ any) (int, error) {
 			return 0, durable.Wait(ctx, "charge", time.Second)
 		},
-		`operation 2: recorded WAIT/Wait "pause", but the code returned without reaching it`: func(ctx durable.Context, _ any) (int, error) {
+		`operation 2: recorded WAIT/Wait "pause", but the code returned without reaching it`: func(ctx durable.Context,
+			_ any) (int, error) {
 			return durable.Step(ctx, "charge", zero)
 		},
 		`operation 1: recorded STEP/Step "charge", but the code returned without reaching it`: func(durable.Context, any) (int, error) {
@@ -61,7 +64,8 @@ func TestForeignOperationIDs(t *testing.T) {
 func TestMisuse(t *testing.T) {
 	var kept durable.Context
 	for want, handler := range map[string]func(durable.Context, any) (int, error){
-		`MisuseError: perdure: durable.Wait "w": its context is in use by another operation`: func(ctx durable.Context, _ any) (int, error) {
+		`MisuseError: perdure: durable.Wait "w": its context is in use by another operation`: func(ctx durable.Context,
+			_ any) (int, error) {
 			return durable.Step(ctx, "s", func(context.Context) (int, error) { return 0, durable.Wait(ctx, "w", time.Second) })
 		},
 		`MisuseError: perdure: durable.Step "x": its context is over`: func(ctx durable.Context, _ any) (int, error) {
@@ -209,7 +213,8 @@ func TestResultTypeChanged(t *testing.T) {
 			t.Error("the step returned")
 			return nil, nil
 		}, durable.WithClient(svc)))
-		if err != nil || !strings.HasPrefix(out.errorText(), `SerdesError: perdure: cannot encode or decode the result of durable.Step "s": json: cannot unmarshal string`) {
+		if err != nil || !strings.HasPrefix(out.errorText(),
+			`SerdesError: perdure: cannot encode or decode the result of durable.Step "s": json: cannot unmarshal string`) {
 			t.Errorf("got %q %v", out.errorText(), err)
 		}
 	})

@@ -34,7 +34,8 @@ func TestDeterministicValues(t *testing.T) {
 			if err := durable.Wait(ctx, "", time.Minute); err != nil {
 				return 0, err
 			}
-			_, err := durable.RunInChildContext(ctx, "", func(ctx durable.Context) (int, error) { draw(ctx); return 0, nil }, durable.WithVirtual())
+			_, err := durable.RunInChildContext(ctx, "", func(ctx durable.Context) (int, error) { draw(ctx); return 0, nil },
+				durable.WithVirtual())
 			if err != nil {
 				return 0, err
 			}

@@ -41,24 +41,28 @@ func everything(ctx durable.Context, _ struct{}) (string, error) {
 	if err := note(fmt.Sprint("approved ", approved), err); err != nil {
 		return "", err
 	}
-	polls, err := durable.WaitForCondition(ctx, "condition", 0, func(_ context.Context, n int) (int, bool, error) { return n + 1, n == 2, nil })
+	polls, err := durable.WaitForCondition(ctx, "condition", 0,
+		func(_ context.Context, n int) (int, bool, error) { return n + 1, n == 2, nil })
 	if err := note(fmt.Sprint("polled ", polls), err); err != nil {
 		return "", err
 	}
 	note(fmt.Sprint("version ", durable.Version(ctx, "version", 1)), nil)
 	start := durable.Now(ctx)
-	_, err = durable.RunInChildContext(ctx, "bounded", func(ctx durable.Context) (int, error) { return 1, durable.Wait(ctx, "long", time.Hour) }, durable.WithTimeout(time.Minute))
+	_, err = durable.RunInChildContext(ctx, "bounded",
+		func(ctx durable.Context) (int, error) { return 1, durable.Wait(ctx, "long", time.Hour) }, durable.WithTimeout(time.Minute))
 	if !errors.Is(err, durable.ErrTimeout) {
 		return "", fmt.Errorf("it was not timed out: %w", err)
 	}
 	took := durable.Now(ctx).Sub(start).Round(10 * time.Second)
-	_, err = durable.RunInChildContext(ctx, "in-time", func(ctx durable.Context) (int, error) { return 1, durable.Wait(ctx, "short", time.Second) }, durable.WithTimeout(time.Minute))
+	_, err = durable.RunInChildContext(ctx, "in-time",
+		func(ctx durable.Context) (int, error) { return 1, durable.Wait(ctx, "short", time.Second) }, durable.WithTimeout(time.Minute))
 	if err := note(fmt.Sprint("took ", took), err); err != nil {
 		return "", err
 	}
 	_, err = durable.RunSaga(ctx, "saga", func(ctx durable.Context, saga *durable.Saga) (int, error) {
 		saga.Compensate("undo", func(context.Context) error { return nil })
-		return durable.Step(ctx, "do", func(context.Context) (int, error) { return 0, errors.New("no") }, durable.WithRetry(retry.None()), durable.WithAttemptBudget(2))
+		return durable.Step(ctx, "do", func(context.Context) (int, error) { return 0, errors.New("no") }, durable.WithRetry(retry.None()),
+			durable.WithAttemptBudget(2))
 	})
 	note(fmt.Sprint(err), nil)
 	return strings.Join(did, ", "), nil
@@ -89,7 +93,8 @@ func TestOnTheEngine(t *testing.T) {
 
 func TestCrashesOnTheEngine(t *testing.T) {
 	for _, name := range []string{"invoke", "callback", "approval", "condition", "version", "bounded", "in-time", "saga", "do", "undo"} {
-		for where, plan := range map[string]func(*durabletest.Execution, string){"before": (*durabletest.Execution).CrashBefore, "after": (*durabletest.Execution).CrashAfter} {
+		for where, plan := range map[string]func(*durabletest.Execution, string){"before": (*durabletest.Execution).CrashBefore,
+			"after": (*durabletest.Execution).CrashAfter} {
 			crash := func(t *testing.T, opts ...durable.HandlerOption) {
 				result := durabletest.Drive(t, everything, struct{}{}, func(t *testing.T, x *durabletest.Execution) {
 					plan(x, name)
@@ -139,7 +144,8 @@ func TestLosersOnTheEngine(t *testing.T) {
 			return durable.WaitForCondition(ctx, "slow", 0, func(context.Context, int) (int, bool, error) { return 0, false, nil })
 		},
 		"with a deadline": func(ctx durable.Context) (int, error) {
-			return durable.RunInChildContext(ctx, "slow", func(ctx durable.Context) (int, error) { return 1, durable.Wait(ctx, "", time.Hour) }, durable.WithTimeout(30*time.Minute))
+			return durable.RunInChildContext(ctx, "slow",
+				func(ctx durable.Context) (int, error) { return 1, durable.Wait(ctx, "", time.Hour) }, durable.WithTimeout(30*time.Minute))
 		},
 		"callback's result": func(ctx durable.Context) (int, error) {
 			cb, err := durable.CreateCallback[int](ctx, "slow")
@@ -148,10 +154,14 @@ func TestLosersOnTheEngine(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			result := durabletest.Drive(t, func(ctx durable.Context, _ struct{}) (int, error) {
-				n, err := durable.Race(ctx, "race", durable.Go(ctx, "loser", loser), durable.Go(ctx, "winner", func(ctx durable.Context) (int, error) { return 7, durable.Wait(ctx, "", 10*time.Second) }))
+				n, err := durable.Race(ctx, "race", durable.Go(ctx, "loser", loser),
+					durable.Go(ctx, "winner", func(ctx durable.Context) (int, error) { return 7, durable.Wait(ctx, "", 10*time.Second) }))
 				return n, errors.Join(err, durable.Wait(ctx, "after", time.Second))
 			}, struct{}{}, func(t *testing.T, x *durabletest.Execution) {
-				durabletest.Stub(x, "price:1", func(ctx context.Context, n int) (int, error) { time.Sleep(10 * time.Minute); return n, nil })
+				durabletest.Stub(x, "price:1", func(ctx context.Context, n int) (int, error) {
+					time.Sleep(10 * time.Minute)
+					return n, nil
+				})
 			})
 			if got := result.Output(); got != 7 || result.Elapsed > 15*time.Second {
 				t.Errorf("got %d after %v, want 7 after 11s", got, result.Elapsed)

@@ -74,20 +74,29 @@ func (Shop) Error() string                      { return "called like it" }
 
 // foreignErrors are none of ours, nor declared, whatever they are called.
 var foreignErrors = map[string]error{
-	"CanceledError": &CanceledError{context.Canceled}, "StepTimeoutError": StepTimeoutError{"n"}, "StepInterruptedError": StepInterruptedError{},
-	"DeadlineError": DeadlineError{}, "CallbackTimeoutError": CallbackTimeoutError{}, "ConditionNotMet": ConditionNotMet{}, "SerdesError": SerdesError{},
-	"LimitError": LimitError{}, "PanicError": PanicError{}, "CallbackSubmitterError": CallbackSubmitterError{}, "CompensationError": CompensationError{},
-	"InvokeError": InvokeError{true}, "GraphError": GraphError{}, "RecordedError": RecordedError{}, "NonDeterminismError": NonDeterminismError{},
-	"wrapped": fmt.Errorf("calling it: %w", &CanceledError{errors.New("cause")}), "joined": errors.Join(errors.New("a"), StepTimeoutError{}),
-	"agrees": agrees{}, "panics": &panics{1}, "nil": (*panics)(nil), "nil, wrapped": fmt.Errorf("it: %w", (*CanceledError)(nil)), "cyclic": cyclic{},
-	"not UTF-8": errors.New("a\xffb"), "long": errors.New(strings.Repeat("é\xff", 20<<10)), "called like what is declared": Shop{},
+	"CanceledError": &CanceledError{context.Canceled}, "StepTimeoutError": StepTimeoutError{"n"},
+	"StepInterruptedError": StepInterruptedError{},
+	"DeadlineError":        DeadlineError{}, "CallbackTimeoutError": CallbackTimeoutError{}, "ConditionNotMet": ConditionNotMet{},
+	"SerdesError": SerdesError{},
+	"LimitError":  LimitError{}, "PanicError": PanicError{}, "CallbackSubmitterError": CallbackSubmitterError{},
+	"CompensationError": CompensationError{},
+	"InvokeError":       InvokeError{true}, "GraphError": GraphError{}, "RecordedError": RecordedError{},
+	"NonDeterminismError": NonDeterminismError{},
+	"wrapped":             fmt.Errorf("calling it: %w", &CanceledError{errors.New("cause")}),
+	"joined":              errors.Join(errors.New("a"), StepTimeoutError{}),
+	"agrees":              agrees{}, "panics": &panics{1}, "nil": (*panics)(nil),
+	"nil, wrapped": fmt.Errorf("it: %w", (*CanceledError)(nil)),
+	"cyclic":       cyclic{},
+	"not UTF-8":    errors.New("a\xffb"), "long": errors.New(strings.Repeat("é\xff", 20<<10)), "called like what is declared": Shop{},
 	"a nil one of ours": (*durable.StepTimeoutError)(nil), "empty": errors.New(""),
 }
 
 // ownErrors are the SDK's, or declared, and are found on all runs.
 var ownErrors = map[string]error{
-	"ErrCanceled": durable.ErrCanceled, "wrapped": fmt.Errorf("so: %w", durable.ErrCanceled), "joined": errors.Join(errors.New("a"), durable.ErrConditionNotMet),
-	"StepTimeoutError": &durable.StepTimeoutError{Name: "\xff", Timeout: time.Second}, "shop": fmt.Errorf("so: %w", errShop), "declared": &cardDeclined{Code: 3},
+	"ErrCanceled": durable.ErrCanceled, "wrapped": fmt.Errorf("so: %w", durable.ErrCanceled),
+	"joined":           errors.Join(errors.New("a"), durable.ErrConditionNotMet),
+	"StepTimeoutError": &durable.StepTimeoutError{Name: "\xff", Timeout: time.Second}, "shop": fmt.Errorf("so: %w", errShop),
+	"declared":    &cardDeclined{Code: 3},
 	"InvokeError": durable.TimedOut("i", &cardDeclined{Code: 4}), "declared, panics": &declare{},
 	"SubmitterError": &durable.OperationError{Kind: durable.KindSubmitter, Attempts: 2, Err: fmt.Errorf("x: %w", durable.ErrCanceled)},
 }
@@ -108,7 +117,8 @@ func failingOperations(err error) map[string]func(ctx durable.Context) (any, err
 			return durable.RunInChildContext(ctx, "op", work, durable.WithVirtual())
 		},
 		"mapped": func(ctx durable.Context) (any, error) {
-			return durable.RunInChildContext(ctx, "op", work, durable.WithErrorMapping(func(err error) error { return fmt.Errorf("mapped: %w", err) }))
+			return durable.RunInChildContext(ctx, "op", work,
+				durable.WithErrorMapping(func(err error) error { return fmt.Errorf("mapped: %w", err) }))
 		},
 		"passed on": func(ctx durable.Context) (any, error) {
 			return durable.RunInChildContext(ctx, "op", func(ctx durable.Context) (int, error) {
@@ -131,7 +141,9 @@ func failingOperations(err error) map[string]func(ctx durable.Context) (any, err
 		},
 		"Graph": func(ctx durable.Context) (any, error) {
 			g := new(durable.Graph)
-			a := durable.AddTask(g, "a", func(durable.Context) (int, error) { return 1, nil }).Compensate(func(durable.Context, int) error { return err })
+			a := durable.AddTask(g, "a", func(durable.Context) (int, error) { return 1, nil }).Compensate(func(durable.Context, int) error {
+				return err
+			})
 			durable.AddTask(g, "b", work).After(a)
 			return nil, g.Run(ctx, "op")
 		},
@@ -168,7 +180,8 @@ func failingOperations(err error) map[string]func(ctx durable.Context) (any, err
 	}
 }
 
-var declaredErrors = durable.WithErrors(durable.ErrorValue("Shop", errShop), durable.ErrorType[*cardDeclined]("CardDeclined"), durable.ErrorType[*declare]("Declared"))
+var declaredErrors = durable.WithErrors(durable.ErrorValue("Shop", errShop), durable.ErrorType[*cardDeclined]("CardDeclined"),
+	durable.ErrorType[*declare]("Declared"))
 
 func TestForeignErrorsAreNotOurs(t *testing.T) {
 	for what, err := range foreignErrors {
@@ -192,8 +205,10 @@ func checkForeign(t *testing.T, runs []sight) {
 	}
 	for line := range strings.Lines(runs[0].err) {
 		line = strings.TrimSpace(line)
-		for _, own := range []string{"is ", "*durable.StepTimeoutError ", "*durable.StepInterruptedError ", "*durable.DeadlineError ", "*durable.CallbackTimeoutError ",
-			"*durable.SerdesError ", "*durable.LimitError ", "*durable.PanicError ", "*durable_test.cardDeclined ", "*errors.errorString shop"} {
+		for _, own := range []string{"is ", "*durable.StepTimeoutError ", "*durable.StepInterruptedError ", "*durable.DeadlineError ",
+			"*durable.CallbackTimeoutError ",
+			"*durable.SerdesError ", "*durable.LimitError ", "*durable.PanicError ", "*durable_test.cardDeclined ",
+			"*errors.errorString shop"} {
 			if strings.HasPrefix(line, own) && !strings.HasPrefix(line, "is Foreign") {
 				t.Errorf("found %q in\n%s", line, runs[0].err)
 			}
@@ -228,9 +243,11 @@ func TestOwnErrorsAreFoundOnAllRuns(t *testing.T) {
 // What others send is theirs, even if it looks exactly like what the SDK records.
 func TestErrorsOfOthersAreNotOurs(t *testing.T) {
 	nested := `{"Error":{"TimedOut":true},"Cause":{"ErrorType":"CanceledError","ErrorData":"` + protocol.SDKErrorMark + `"}}`
-	for _, errorType := range []string{"CanceledError", "ConditionNotMet", "StepTimeoutError", "DeadlineError", "CallbackTimeoutError", "SerdesError",
+	for _, errorType := range []string{"CanceledError", "ConditionNotMet", "StepTimeoutError", "DeadlineError", "CallbackTimeoutError",
+		"SerdesError",
 		"PanicError", "InvokeError", "CallbackSubmitterError", "CompensationError", "GraphError"} {
-		for _, data := range []string{"", "{}", protocol.SDKErrorMark, protocol.SDKErrorMark + "{}", protocol.SDKErrorMark + nested, nested, "perdure:other:1 {}"} {
+		for _, data := range []string{"", "{}", protocol.SDKErrorMark, protocol.SDKErrorMark + "{}", protocol.SDKErrorMark + nested, nested,
+			"perdure:other:1 {}"} {
 			sent := &protocol.ErrorObject{ErrorType: errorType, ErrorMessage: "sent", ErrorData: data}
 			ops := map[string]func(ctx durable.Context) (any, error){
 				"Callback": func(ctx durable.Context) (any, error) {
@@ -263,11 +280,13 @@ func TestErrorsOfOthersAreNotOurs(t *testing.T) {
 				t.Run(errorType+"/"+name+"/"+data, func(t *testing.T) {
 					bubble(t, func(t *testing.T) {
 						svc := newService(t, "{}")
-						svc.targets = map[string]func(string) settling{"f:1": func(string) settling { return settling{0, protocol.ExecutionFailed, nil, sent} }}
+						failed := func(string) settling { return settling{0, protocol.ExecutionFailed, nil, sent} }
+						svc.targets = map[string]func(string) settling{"f:1": failed}
 						svc.handedOut = func(op *protocol.Operation) { svc.settles(op, settling{0, protocol.ExecutionFailed, nil, sent}) }
 						runs := allRunsOf(t, svc, op, declaredErrors)
 						checkForeign(t, runs)
-						if want := fmt.Sprintf("[%s|sent|%s|[]]", errorType, data); name != "Callback in a context" && !strings.Contains(runs[0].err, want) {
+						if want := fmt.Sprintf("[%s|sent|%s|[]]", errorType, data); name != "Callback in a context" &&
+							!strings.Contains(runs[0].err, want) {
 							t.Errorf("got %s\nwant in it %s", runs[0].err, want)
 						}
 					})
@@ -282,7 +301,8 @@ func TestReportedErrorsAreUnmarked(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		svc := newService(t, "{}")
 		out := svc.run(handle(svc, func(durable.Context) (any, error) { return nil, &durable.StepTimeoutError{Name: "s", Timeout: 1} }))
-		if want := `{"Name":"s","Attempt":0,"Timeout":1,"Message":""}`; out.Error.ErrorData != want || out.Error.ErrorType != "StepTimeoutError" {
+		if want := `{"Name":"s","Attempt":0,"Timeout":1,"Message":""}`; out.Error.ErrorData != want ||
+			out.Error.ErrorType != "StepTimeoutError" {
 			t.Errorf("got %+v, want the data %s", out.Error, want)
 		}
 	})
@@ -300,7 +320,8 @@ func TestCanceledFutureIsMappedOnAllRuns(t *testing.T) {
 			return f.Result(ctx)
 		},
 		"Race": func(ctx durable.Context, f *durable.Future[int]) (any, error) {
-			if _, err := durable.Race(ctx, "race", f, durable.Go(ctx, "b", func(durable.Context) (int, error) { return 1, nil })); err != nil {
+			if _, err := durable.Race(ctx, "race", f, durable.Go(ctx, "b",
+				func(durable.Context) (int, error) { return 1, nil })); err != nil {
 				return nil, err
 			}
 			return f.Result(ctx)
@@ -309,7 +330,9 @@ func TestCanceledFutureIsMappedOnAllRuns(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				runs := allRuns(t, "", func(ctx durable.Context) (any, error) {
-					return op(ctx, durable.Go(ctx, "a", func(ctx durable.Context) (int, error) { return 0, durable.Wait(ctx, "w", time.Hour) }, mapping))
+					return op(ctx, durable.Go(ctx, "a", func(ctx durable.Context) (int, error) {
+						return 0, durable.Wait(ctx, "w", time.Hour)
+					}, mapping))
 				})
 				if !strings.Contains(runs[0].err, "mapped: ") || !strings.Contains(runs[0].err, "is ErrCanceled") {
 					t.Errorf("got %s", runs[0].err)

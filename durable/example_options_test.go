@@ -187,7 +187,8 @@ func ExampleWithTraceHeader() {
 func ExampleWithSubType() {
 	svc := simulated(`{}`)
 	h := durable.NewHandler(func(ctx durable.Context, _ any) (string, error) {
-		return durable.Step(ctx, "charge-card", func(context.Context) (string, error) { return "tx-17", nil }, durable.WithSubType("Payment"))
+		return durable.Step(ctx, "charge-card", func(context.Context) (string, error) { return "tx-17", nil },
+			durable.WithSubType("Payment"))
 	}, durable.WithClient(svc))
 	simulate(h, svc)
 	fmt.Println(svc.ops[0].Type, svc.ops[0].SubType, svc.ops[0].Name)

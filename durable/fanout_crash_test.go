@@ -30,7 +30,8 @@ func fanOutOfEveryKind(ctx durable.Context) (string, error) {
 	g := new(durable.Graph)
 	a := durable.AddTask(g, "a", after("a", time.Second, 1))
 	b := durable.AddTask(g, "b", func(ctx durable.Context) (int, error) {
-		r, err := durable.Parallel(ctx, "par", []durable.Branch[int]{{Func: after("p", time.Second, 2)}, {Func: after("q", 2*time.Second, 3)}}, durable.WithFlat())
+		r, err := durable.Parallel(ctx, "par", []durable.Branch[int]{{Func: after("p", time.Second, 2)},
+			{Func: after("q", 2*time.Second, 3)}}, durable.WithFlat())
 		return a.Value() + len(r.Values()), err
 	}).After(a)
 	if err := g.Run(ctx, "graph"); err != nil {

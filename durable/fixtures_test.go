@@ -164,7 +164,8 @@ func recorded(s durable.Serdes) map[string]func(durable.Context) error {
 			return second(durable.Map(ctx, "op", []string{"a"}, item, durable.WithItemSerdes(s)))
 		},
 		`the result of durable.WaitForCondition "op"`: func(ctx durable.Context) error {
-			return second(durable.WaitForCondition(ctx, "op", 0, func(_ context.Context, n int) (int, bool, error) { return n + 1, n == 1, nil }, durable.WithSerdes(s)))
+			return second(durable.WaitForCondition(ctx, "op", 0,
+				func(_ context.Context, n int) (int, bool, error) { return n + 1, n == 1, nil }, durable.WithSerdes(s)))
 		},
 	}
 }
@@ -179,7 +180,8 @@ func refusedAtTheCall(t *testing.T, operation, want string, call func(durable.Co
 		bubble(t, func(t *testing.T) {
 			svc := newService(t, `{}`)
 			svc.run(durable.NewHandler(func(ctx durable.Context, _ any) (any, error) {
-				if err := call(ctx); err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "perdure: "+operation) {
+				if err := call(ctx); err == nil || !strings.Contains(err.Error(), want) ||
+					!strings.HasPrefix(err.Error(), "perdure: "+operation) {
 					t.Errorf("got %v, want an error of %s with %q", err, operation, want)
 				}
 				return nil, nil

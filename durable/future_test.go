@@ -192,7 +192,8 @@ func TestCancelComesTooLate(t *testing.T) {
 			for _, u := range svc.calls[call-1] {
 				if u.Action == protocol.ActionCancel {
 					refused = true
-					return protocol.Errorf(protocol.CodeInvalidParameter, "Cannot cancel a WAIT that does not exist or has already completed.")
+					return protocol.Errorf(protocol.CodeInvalidParameter,
+						"Cannot cancel a WAIT that does not exist or has already completed.")
 				}
 			}
 			return nil
@@ -502,7 +503,8 @@ func TestVirtualFutures(t *testing.T) {
 		})
 		out := svc.run(h)
 		if out.result() != fmt.Sprint(2<<20) || beyond != 0 || svc.invocations != 4 {
-			t.Errorf("got %s %s in %d invocations; the loser got beyond its wait %d times", out.result(), out.errorText(), svc.invocations, beyond)
+			t.Errorf("got %s %s in %d invocations; the loser got beyond its wait %d times", out.result(), out.errorText(),
+				svc.invocations, beyond)
 		}
 	})
 }

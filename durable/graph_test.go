@@ -38,7 +38,9 @@ func TestGraph(t *testing.T) {
 			g := new(durable.Graph)
 			a := durable.AddTask(g, "a", step("a", "A"))
 			b := durable.AddTask(g, "b", func(ctx durable.Context) (string, error) { return step("b", a.Value()+"B")(ctx) }).After(a)
-			c := durable.AddTask(g, "c", func(ctx durable.Context) (int, error) { return len(a.Value()), durable.Wait(ctx, "w", time.Second) }).After(a)
+			c := durable.AddTask(g, "c", func(ctx durable.Context) (int, error) {
+				return len(a.Value()), durable.Wait(ctx, "w", time.Second)
+			}).After(a)
 			no := durable.AddTask(g, "no", step("no", "NO")).After(a).When(func() bool { return a.Value() == "?" })
 			never := durable.AddTask(g, "never", step("never", "NEVER")).After(no)
 			d := durable.AddTask(g, "d", func(durable.Context) (string, error) {
@@ -88,7 +90,8 @@ func TestGraphCompensates(t *testing.T) {
 			err := g.Run(ctx, "graph")
 			var graph *durable.GraphError
 			var card *cardDeclined
-			if !errors.As(err, &graph) || graph.Task != "bad" || len(graph.Uncompensated) != 1 || !errors.As(err, &card) || !errors.Is(err, errItem) {
+			if !errors.As(err, &graph) || graph.Task != "bad" || len(graph.Uncompensated) != 1 || !errors.As(err, &card) ||
+				!errors.Is(err, errItem) {
 				t.Errorf("got %#v", err)
 			}
 			seen = append(seen, err.Error())

@@ -44,15 +44,20 @@ func TestHandlerOutcomes(t *testing.T) {
 		input   string
 		want    string
 	}{
-		"result":         {func(_ durable.Context, in order) (any, error) { return in.ID + "<&>", nil }, `{"id":"a"}`, `SUCCEEDED "a<&>" `},
-		"no result":      {func(durable.Context, order) (any, error) { return nil, nil }, `{}`, "SUCCEEDED null "},
-		"error":          {func(durable.Context, order) (any, error) { return 1, &cardDeclined{Code: 1} }, `{}`, "FAILED  cardDeclined: declined with 1"},
-		"panic":          {func(durable.Context, order) (any, error) { panic("oh") }, `{}`, "FAILED  PanicError: panic: oh"},
-		"not encodable":  {func(durable.Context, order) (any, error) { return unknown{}, nil }, `{}`, "FAILED  SerdesError: perdure: cannot encode or decode the handler's result: json: unsupported type: func()"},
-		"input mismatch": {func(durable.Context, order) (any, error) { return nil, nil }, `[]`, "FAILED  SerdesError: perdure: cannot encode or decode the execution's input: json: cannot unmarshal array into Go value of type durable_test.order"},
+		"result":    {func(_ durable.Context, in order) (any, error) { return in.ID + "<&>", nil }, `{"id":"a"}`, `SUCCEEDED "a<&>" `},
+		"no result": {func(durable.Context, order) (any, error) { return nil, nil }, `{}`, "SUCCEEDED null "},
+		"error": {func(durable.Context, order) (any, error) { return 1, &cardDeclined{Code: 1} }, `{}`,
+			"FAILED  cardDeclined: declined with 1"},
+		"panic": {func(durable.Context, order) (any, error) { panic("oh") }, `{}`, "FAILED  PanicError: panic: oh"},
+		"not encodable": {func(durable.Context, order) (any, error) { return unknown{}, nil }, `{}`,
+			"FAILED  SerdesError: perdure: cannot encode or decode the handler's result: json: unsupported type: func()"},
+		"input mismatch": {func(durable.Context, order) (any, error) { return nil, nil }, `[]`,
+			"FAILED  SerdesError: perdure: cannot encode or decode the execution's input: json: cannot unmarshal array into Go value of " +
+				"type durable_test.order"},
 		"too large": {
 			func(durable.Context, order) (any, error) { return strings.Repeat("x", 6<<20), nil }, `{}`,
-			"FAILED  LimitError: perdure: the handler's result is 6291458 bytes long, over the limit of 6291456; store it elsewhere and return a reference",
+			"FAILED  LimitError: perdure: the handler's result is 6291458 bytes long, over the limit of 6291456; store it elsewhere and " +
+				"return a reference",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -75,7 +80,8 @@ func TestLargeResultIsCheckpointed(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		svc := newService(t, "{}")
 		const size = 6<<20 - 100 // fits, but not with what JSON adds inside JSON
-		h := durable.NewHandler(func(durable.Context, any) (string, error) { return strings.Repeat("\"", size/2), nil }, durable.WithClient(svc))
+		h := durable.NewHandler(func(durable.Context, any) (string, error) { return strings.Repeat("\"", size/2), nil },
+			durable.WithClient(svc))
 		out, err := svc.invoke(h)
 		if err != nil || len(out.result()) != size+2 {
 			t.Fatalf("got %d bytes %s %v, want %d", len(out.result()), out.errorText(), err, size+2)
@@ -206,7 +212,8 @@ func TestNoTokenMeansPending(t *testing.T) {
 		if string(reply) != `{"Status":"PENDING"}` || err != nil {
 			t.Errorf("got %s %v, want PENDING", reply, err)
 		}
-		if diff := cmp.Diff([]string{"the service ended this invocation: its reply to a checkpoint has no token"}, log.messages()); diff != "" {
+		if diff := cmp.Diff([]string{"the service ended this invocation: its reply to a checkpoint has no token"},
+			log.messages()); diff != "" {
 			t.Errorf("log (-want +got):\n%s", diff)
 		}
 	})
@@ -282,7 +289,8 @@ func TestPolling(t *testing.T) {
 		}, durable.WithClient(svc))
 		out, err := svc.invoke(h)
 		if out.result() != `"3s"` || err != nil || svc.invocations != 1 {
-			t.Errorf("got %s %s %v in %d invocations, want the wait to end after 3s in one", out.result(), out.errorText(), err, svc.invocations)
+			t.Errorf("got %s %s %v in %d invocations, want the wait to end after 3s in one", out.result(), out.errorText(), err,
+				svc.invocations)
 		}
 		empty := 0
 		for _, c := range svc.calls {
@@ -331,11 +339,12 @@ func TestErrorsThatPanic(t *testing.T) {
 
 func TestHandlerMistakes(t *testing.T) {
 	for want, opts := range map[string][]durable.HandlerOption{
-		"a handler option is nil":            {nil},
-		"a plugin is nil":                    {durable.WithPlugins(nil)},
-		"the attempt budget is negative":     {durable.WithAttemptBudget(-1)},
-		"an ErrorCodec without a name":       {durable.WithErrors(durable.ErrorCodec{})},
-		"two ErrorCodecs with the name shop": {durable.WithErrors(durable.ErrorValue("shop", errShop), durable.ErrorType[*vicious]("shop"))},
+		"a handler option is nil":        {nil},
+		"a plugin is nil":                {durable.WithPlugins(nil)},
+		"the attempt budget is negative": {durable.WithAttemptBudget(-1)},
+		"an ErrorCodec without a name":   {durable.WithErrors(durable.ErrorCodec{})},
+		"two ErrorCodecs with the name shop": {durable.WithErrors(durable.ErrorValue("shop", errShop),
+			durable.ErrorType[*vicious]("shop"))},
 	} {
 		t.Run(want, func(t *testing.T) {
 			defer func() {

@@ -65,10 +65,14 @@ func TestInvokeFails(t *testing.T) {
 		is   error
 		text string
 	}{
-		"error":   {fails(time.Second, "CardDeclined", "no funds"), nil, `invoke "charge" of function charge:live failed: no funds`},
-		"timeout": {settling{time.Second, protocol.ExecutionTimedOut, nil, &protocol.ErrorObject{ErrorType: protocol.ErrorTypeInvokeTimeout, ErrorMessage: "timed out after 5 seconds"}}, durable.ErrTimeout, `invoke "charge" of function charge:live timed out: timed out after 5 seconds`},
-		"stopped": {settling{time.Second, protocol.ExecutionStopped, nil, nil}, durable.ErrStopped, `invoke "charge" of function charge:live was stopped: failed without a recorded error`},
-		"at once": {fails(0, "ResourceNotFoundException", "Function not found"), nil, `invoke "charge" of function charge:live failed: Function not found`},
+		"error": {fails(time.Second, "CardDeclined", "no funds"), nil, `invoke "charge" of function charge:live failed: no funds`},
+		"timeout": {settling{time.Second, protocol.ExecutionTimedOut, nil,
+			&protocol.ErrorObject{ErrorType: protocol.ErrorTypeInvokeTimeout, ErrorMessage: "timed out after 5 seconds"}},
+			durable.ErrTimeout, `invoke "charge" of function charge:live timed out: timed out after 5 seconds`},
+		"stopped": {settling{time.Second, protocol.ExecutionStopped, nil, nil}, durable.ErrStopped,
+			`invoke "charge" of function charge:live was stopped: failed without a recorded error`},
+		"at once": {fails(0, "ResourceNotFoundException", "Function not found"), nil,
+			`invoke "charge" of function charge:live failed: Function not found`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
@@ -77,7 +81,8 @@ func TestInvokeFails(t *testing.T) {
 				var seen []string
 				h := invoking(svc, func(_ receipt, err error) {
 					_, isInvoke := durable.Failed(err, protocol.SubTypeChainedInvoke)
-					if !isInvoke || test.is != nil && !errors.Is(err, test.is) || errors.Is(err, durable.ErrTimeout) != (test.is == durable.ErrTimeout) {
+					if !isInvoke || test.is != nil && !errors.Is(err, test.is) ||
+						errors.Is(err, durable.ErrTimeout) != (test.is == durable.ErrTimeout) {
 						t.Errorf("got %#v, want an InvokeError that is %v", err, test.is)
 					}
 					seen = append(seen, err.Error())
@@ -101,7 +106,8 @@ func TestInvokeDeclaredError(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		svc := newService(t, `{}`)
 		svc.targets = map[string]func(string) settling{"charge:live": func(string) settling {
-			return settling{0, protocol.ExecutionFailed, nil, &protocol.ErrorObject{ErrorType: "CardDeclined", ErrorMessage: "no", ErrorData: `{"Code":7}`}}
+			return settling{0, protocol.ExecutionFailed, nil,
+				&protocol.ErrorObject{ErrorType: "CardDeclined", ErrorMessage: "no", ErrorData: `{"Code":7}`}}
 		}}
 		svc.run(durable.NewHandler(func(ctx durable.Context, in order) (any, error) {
 			_, err := charge.Invoke(ctx, "", in)
@@ -124,13 +130,16 @@ func TestInvokeValues(t *testing.T) {
 		var limit *durable.LimitError
 		var serdes *durable.SerdesError
 		out := svc.run(durable.NewHandler(func(ctx durable.Context, _ any) (int, error) {
-			if _, err := large.Invoke(ctx, "large", strings.Repeat("x", protocol.MaxPayload)); !errors.As(err, &limit) || !strings.Contains(err.Error(), `"large"`) {
+			if _, err := large.Invoke(ctx, "large", strings.Repeat("x", protocol.MaxPayload)); !errors.As(err, &limit) ||
+				!strings.Contains(err.Error(), `"large"`) {
 				t.Errorf("a payload over the limit gave %v, want a LimitError", err)
 			}
-			if _, err := odd.Invoke(ctx, "odd", func() {}); !errors.As(err, &serdes) || !strings.Contains(err.Error(), `the payload of durable.Invoke "odd"`) {
+			if _, err := odd.Invoke(ctx, "odd", func() {}); !errors.As(err, &serdes) ||
+				!strings.Contains(err.Error(), `the payload of durable.Invoke "odd"`) {
 				t.Errorf("a function as payload gave %v, want a SerdesError", err)
 			}
-			if _, err := large.Invoke(ctx, "broken", ""); !errors.As(err, &serdes) || !strings.Contains(err.Error(), `the result of durable.Invoke "broken"`) {
+			if _, err := large.Invoke(ctx, "broken", ""); !errors.As(err, &serdes) ||
+				!strings.Contains(err.Error(), `the result of durable.Invoke "broken"`) {
 				t.Errorf("a broken result gave %v, want a SerdesError", err)
 			}
 			return 1, durable.Wait(ctx, "", time.Second)
@@ -149,7 +158,8 @@ func TestInvokeSerdes(t *testing.T) {
 		"default":      {nil, `"hello"`, "answer"},
 		"both":         {[]durable.InvokeOption{durable.WithSerdes(upper{})}, "HELLO", `"ANSWER"`},
 		"payload only": {[]durable.InvokeOption{durable.WithPayloadSerdes(upper{})}, "HELLO", "answer"},
-		"result only":  {[]durable.InvokeOption{durable.WithSerdes(upper{}), durable.WithPayloadSerdes(durable.JSON)}, `"hello"`, `"ANSWER"`},
+		"result only": {[]durable.InvokeOption{durable.WithSerdes(upper{}), durable.WithPayloadSerdes(durable.JSON)}, `"hello"`,
+			`"ANSWER"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
@@ -307,15 +317,18 @@ func TestInvokeErrorThroughChildContext(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		svc := newService(t, `{}`)
 		svc.targets = map[string]func(string) settling{"charge:live": func(string) settling {
-			return settling{time.Second, protocol.ExecutionTimedOut, nil, &protocol.ErrorObject{ErrorType: "CardDeclined", ErrorMessage: "no", ErrorData: `{"Code":7}`}}
+			return settling{time.Second, protocol.ExecutionTimedOut, nil,
+				&protocol.ErrorObject{ErrorType: "CardDeclined", ErrorMessage: "no", ErrorData: `{"Code":7}`}}
 		}}
 		seen := 0
 		svc.run(durable.NewHandler(func(ctx durable.Context, in order) (any, error) {
-			_, err := durable.RunInChildContext(ctx, "child", func(ctx durable.Context) (receipt, error) { return charge.Invoke(ctx, "charge", in) })
+			_, err := durable.RunInChildContext(ctx, "child",
+				func(ctx durable.Context) (receipt, error) { return charge.Invoke(ctx, "charge", in) })
 			seen++
 			invoke, isInvoke := durable.Failed(err, protocol.SubTypeChainedInvoke)
 			var card *cardDeclined
-			if !errors.Is(err, durable.ErrTimeout) || errors.Is(err, durable.ErrStopped) || !isInvoke || invoke.Function != "charge:live" || !errors.As(err, &card) || card.Code != 7 {
+			if !errors.Is(err, durable.ErrTimeout) || errors.Is(err, durable.ErrStopped) || !isInvoke || invoke.Function != "charge:live" ||
+				!errors.As(err, &card) || card.Code != 7 {
 				t.Errorf("got %v, want an InvokeError of a cardDeclined", err)
 			}
 			return nil, durable.Wait(ctx, "", time.Second)
@@ -341,7 +354,8 @@ func TestDeclaredErrorAroundInvokeError(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		svc := newService(t, `{}`)
 		svc.targets = map[string]func(string) settling{"charge:live": func(string) settling {
-			return settling{0, protocol.ExecutionFailed, nil, &protocol.ErrorObject{ErrorType: "CardDeclined", ErrorMessage: "no", ErrorData: `{"Code":7}`}}
+			return settling{0, protocol.ExecutionFailed, nil,
+				&protocol.ErrorObject{ErrorType: "CardDeclined", ErrorMessage: "no", ErrorData: `{"Code":7}`}}
 		}}
 		runs := 0
 		svc.run(durable.NewHandler(func(ctx durable.Context, in order) (any, error) {
@@ -362,11 +376,13 @@ func TestDeclaredErrorAroundInvokeError(t *testing.T) {
 			}
 			var card *cardDeclined
 			err := charging(false)
-			if invoke, isInvoke := durable.Failed(err, protocol.SubTypeChainedInvoke); !isInvoke || invoke.Function != "charge:live" || !errors.As(err, &card) || card.Code != 7 {
+			if invoke, isInvoke := durable.Failed(err, protocol.SubTypeChainedInvoke); !isInvoke || invoke.Function != "charge:live" ||
+				!errors.As(err, &card) || card.Code != 7 {
 				t.Errorf("got %v, want a cardDeclined in an InvokeError", err)
 			}
 			return nil, durable.Wait(ctx, "", time.Second)
-		}, durable.WithClient(svc), durable.WithErrors(durable.ErrorType[*cardDeclined]("CardDeclined"), durable.ErrorType[*orderFailed]("OrderFailed"))))
+		}, durable.WithClient(svc), durable.WithErrors(durable.ErrorType[*cardDeclined]("CardDeclined"),
+			durable.ErrorType[*orderFailed]("OrderFailed"))))
 		if runs < 2 {
 			t.Errorf("%d runs, want a replay", runs)
 		}

@@ -32,7 +32,8 @@ func TestLogOnceBeforeVirtualContexts(t *testing.T) {
 			durable.RunInChildContext(ctx, "v", func(ctx durable.Context) (int, error) {
 				return durable.Step(ctx, "inner", one)
 			}, durable.WithVirtual())
-			v := durable.Go(ctx, "vf", func(ctx durable.Context) (int, error) { return durable.Step(ctx, "inner", one) }, durable.WithVirtual())
+			v := durable.Go(ctx, "vf", func(ctx durable.Context) (int, error) { return durable.Step(ctx, "inner", one) },
+				durable.WithVirtual())
 			v.Result(ctx)
 			ctx.Logger().Info("after Result")
 			durable.RunInChildContext(ctx, "v", func(ctx durable.Context) (int, error) {

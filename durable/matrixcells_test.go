@@ -126,7 +126,9 @@ func (w *world) quick(ctx durable.Context) (string, error) {
 
 // forever is a future that does not come to an end by itself.
 func forever(ctx durable.Context) *durable.Future[string] {
-	return durable.Go(ctx, "forever", func(ctx durable.Context) (string, error) { return "", durable.Wait(ctx, "for-ever", 300*24*time.Hour) })
+	return durable.Go(ctx, "forever", func(ctx durable.Context) (string, error) {
+		return "", durable.Wait(ctx, "for-ever", 300*24*time.Hour)
+	})
 }
 
 // handler runs the operation, notes what came of it, and goes on, so that
@@ -298,7 +300,8 @@ func (row *operationRow) losing(t *testing.T, set func(*world), opts []durable.H
 			row.succeeded(t, w, out)
 		}
 		if t.Failed() {
-			t.Logf("call %d was lost, taken in: %t, delay %v, failing: %t, with %d options\n%q", n, taken, w.delay, w.fail, len(opts), w.recorded())
+			t.Logf("call %d was lost, taken in: %t, delay %v, failing: %t, with %d options\n%q", n, taken, w.delay, w.fail, len(opts),
+				w.recorded())
 		}
 		calls = len(w.svc.calls)
 	})
@@ -312,7 +315,8 @@ func testSuspension(t *testing.T, row *operationRow) {
 		h := w.handler(w.do(row))
 		start := time.Now()
 		if out, err := w.svc.invoke(h); err != nil || out.Status != protocol.InvocationPending || len(w.saw) != 0 {
-			t.Errorf("the first invocation ended with %s %v, and the operation returned %q; want it to be suspended", out.Status, err, w.saw)
+			t.Errorf("the first invocation ended with %s %v, and the operation returned %q; want it to be suspended", out.Status,
+				err, w.saw)
 		}
 		w.svc.sleep()
 		row.succeeded(t, w, w.svc.run(h))
@@ -447,7 +451,8 @@ func testHugeValue(t *testing.T, row *operationRow) {
 		}
 		w.sawOnly(t, row.hugeFailure+"; boom: false, limit: true")
 		if out.Error == nil || w.bodies != row.bodies {
-			t.Errorf("the execution ended with %s %s after %d bodies, want the error after %d", out.result(), out.errorText(), w.bodies, row.bodies)
+			t.Errorf("the execution ended with %s %s after %d bodies, want the error after %d", out.result(), out.errorText(), w.bodies,
+				row.bodies)
 		}
 	})
 }
@@ -468,9 +473,11 @@ func testNonDeterminism(t *testing.T, row *operationRow) {
 			want   string
 		}{
 			"another step": {code: changed, want: `but the code now does STEP/Step "something-else"`},
-			"gone":         {code: func(durable.Context) (string, error) { return "", nil }, want: `but the code now does WAIT/Wait "after"`},
-			"renamed":      {record: func(op *protocol.Operation) { op.Name = "once-called-so" }, want: `"once-called-so"`},
-			"another type": {record: func(op *protocol.Operation) { op.Type, op.SubType = otherType(op.Type) }, want: `, but the code now does `},
+			"gone": {code: func(durable.Context) (string, error) { return "", nil },
+				want: `but the code now does WAIT/Wait "after"`},
+			"renamed": {record: func(op *protocol.Operation) { op.Name = "once-called-so" }, want: `"once-called-so"`},
+			"another type": {record: func(op *protocol.Operation) { op.Type, op.SubType = otherType(op.Type) },
+				want: `, but the code now does `},
 		} {
 			t.Run(fmt.Sprintf("%s, after %v", name, delay), func(t *testing.T) {
 				bubble(t, func(t *testing.T) {
@@ -485,7 +492,8 @@ func testNonDeterminism(t *testing.T, row *operationRow) {
 						change.record(w.find(t, row))
 					}
 					out, err := w.svc.invoke(w.handler(code))
-					if text := out.errorText(); err != nil || !strings.HasPrefix(text, "NonDeterminismError: ") || !strings.Contains(text, change.want) {
+					if text := out.errorText(); err != nil || !strings.HasPrefix(text, "NonDeterminismError: ") ||
+						!strings.Contains(text, change.want) {
 						t.Errorf("got %s %q %v, want a NonDeterminismError with %s", out.Status, text, err, change.want)
 					}
 				})

@@ -100,7 +100,8 @@ func singleRows() []*operationRow {
 		{
 			name: "Step, with Offload", covers: []string{"Step"}, call: "durable.Step",
 			run: func(ctx durable.Context, w *world) (string, error) {
-				return durable.Step(ctx, w.name, w.suspendable, durable.WithRetry(w.policy()), durable.WithSerdes(offload.Values{Store: &w.store}))
+				return durable.Step(ctx, w.name, w.suspendable, durable.WithRetry(w.policy()),
+					durable.WithSerdes(offload.Values{Store: &w.store}))
 			},
 			records: `STEP/Step op SUCCEEDED`,
 			failed:  `STEP/Step op FAILED`,
@@ -185,7 +186,8 @@ func contextRows() []*operationRow {
 		{
 			name: "WaitForCallback", covers: []string{"WaitForCallback"}, call: "durable.WaitForCallback",
 			run: func(ctx durable.Context, w *world) (string, error) {
-				return durable.WaitForCallback[string](ctx, w.name, func(context.Context, string) error { return w.begun() }, durable.WithRetry(retry.None()))
+				return durable.WaitForCallback[string](ctx, w.name, func(context.Context, string) error { return w.begun() },
+					durable.WithRetry(retry.None()))
 			},
 			records: `CALLBACK/Callback op-callback SUCCEEDED, CONTEXT/WaitForCallback op SUCCEEDED, STEP/Step op-submitter SUCCEEDED`,
 			failed:  `CALLBACK/Callback op-callback FAILED, CONTEXT/WaitForCallback op FAILED, STEP/Step op-submitter FAILED`,
@@ -317,7 +319,8 @@ func futureRows() []*operationRow {
 		mapRow("Map", true, contexts, `CONTEXT/Map op SUCCEEDED, CONTEXT/MapIteration map-item-0 FAILED, STEP/Step work FAILED`),
 		mapRow("Map, flat", true, `CONTEXT/Map op SUCCEEDED, STEP/Step work SUCCEEDED, STEP/Step work SUCCEEDED`,
 			`CONTEXT/Map op SUCCEEDED, STEP/Step work FAILED`, durable.WithFlat()),
-		mapRow("Map, one at a time", false, contexts, `CONTEXT/Map op SUCCEEDED, CONTEXT/MapIteration map-item-0 FAILED, STEP/Step work FAILED`, durable.WithMaxConcurrency(1)),
+		mapRow("Map, one at a time", false, contexts,
+			`CONTEXT/Map op SUCCEEDED, CONTEXT/MapIteration map-item-0 FAILED, STEP/Step work FAILED`, durable.WithMaxConcurrency(1)),
 		{
 			name: "Parallel", covers: []string{"Parallel"}, call: "durable.Parallel",
 			run: func(ctx durable.Context, w *world) (string, error) {
@@ -352,7 +355,9 @@ func futureRows() []*operationRow {
 		{
 			name: "Future.Cancel", covers: []string{"Future.Cancel"}, call: "durable.Go",
 			run: func(ctx durable.Context, w *world) (string, error) {
-				f := durable.Go(ctx, w.name, func(ctx durable.Context) (string, error) { return "", durable.Wait(ctx, "for-ever", 300*24*time.Hour) })
+				f := durable.Go(ctx, w.name, func(ctx durable.Context) (string, error) {
+					return "", durable.Wait(ctx, "for-ever", 300*24*time.Hour)
+				})
 				if err := durable.Wait(ctx, "meanwhile", max(w.delay, time.Second)); err != nil {
 					return "", err
 				}
@@ -452,7 +457,8 @@ func valueRows() []*operationRow {
 	row := func(name string, run func(ctx durable.Context, w *world) (string, error), not map[string]string) *operationRow {
 		return &operationRow{
 			name: name, covers: []string{name}, call: "durable." + name, run: run, copies: -1,
-			not: and(not, without(noBody, "failure", "panic"), without(neverBlocks, "suspension", "loser of a race", "deadline"), without(noValue, "large value", "huge value")),
+			not: and(not, without(noBody, "failure", "panic"), without(neverBlocks, "suspension", "loser of a race", "deadline"),
+				without(noValue, "large value", "huge value")),
 		}
 	}
 	now := row("Now", func(ctx durable.Context, _ *world) (string, error) {

@@ -20,7 +20,8 @@ import (
 // storing is a handler with a step and a child context of the given size.
 func storing(svc *service, size int, opts ...durable.HandlerOption) *durable.Handler {
 	return durable.NewHandler(func(ctx durable.Context, _ any) (int, error) {
-		s, err := durable.Step(ctx, "s", func(context.Context) (string, error) { return strings.Repeat("s", size), nil }, durable.WithRetry(retry.None()))
+		s, err := durable.Step(ctx, "s", func(context.Context) (string, error) { return strings.Repeat("s", size), nil },
+			durable.WithRetry(retry.None()))
 		if err != nil {
 			return 0, err
 		}
@@ -49,10 +50,12 @@ func TestOffload(t *testing.T) {
 				store := new(cupboard)
 				out := svc.run(storing(svc, test.size, durable.WithSerdes(offload.Values{Store: store, Over: test.over})))
 				if out.result() != fmt.Sprint(2*test.size) || len(store.values) != test.stored || svc.invocations != 2 {
-					t.Errorf("got %s %s, %d values stored, %d invocations; want %d, %d, 2", out.result(), out.errorText(), len(store.values), svc.invocations, 2*test.size, test.stored)
+					t.Errorf("got %s %s, %d values stored, %d invocations; want %d, %d, 2", out.result(), out.errorText(),
+						len(store.values), svc.invocations, 2*test.size, test.stored)
 				}
 				for _, op := range svc.ops[:2] {
-					if stored := strings.HasPrefix(*op.Payload, "perdure:value:1 "); stored != (test.stored > 0) || op.ReplayChildren && stored {
+					if stored := strings.HasPrefix(*op.Payload, "perdure:value:1 "); stored != (test.stored > 0) ||
+						op.ReplayChildren && stored {
 						t.Errorf("recorded of %s: %.60s", op.Name, *op.Payload)
 					}
 				}
@@ -86,7 +89,8 @@ func TestOffloadUnavailable(t *testing.T) {
 		store := &cupboard{down: fmt.Errorf("%w: no route", durable.ErrUnavailable)}
 		h := storing(svc, 100, durable.WithSerdes(offload.Values{Store: store, Over: 10}))
 		for range 3 {
-			if _, err := svc.invoke(h); err == nil || !errors.Is(err, durable.ErrUnavailable) || !strings.Contains(err.Error(), `the result of durable.Step "s"`) {
+			if _, err := svc.invoke(h); err == nil || !errors.Is(err, durable.ErrUnavailable) ||
+				!strings.Contains(err.Error(), `the result of durable.Step "s"`) {
 				t.Errorf("got %v, want a fault that names the operation", err)
 			}
 		}
@@ -130,7 +134,8 @@ func TestOffloadDamage(t *testing.T) {
 				}
 				damage(store)
 				out, err := svc.invoke(h)
-				if what := `SerdesError: perdure: cannot encode or decode the result of durable.Step "s": `; err != nil || out.Status != protocol.InvocationFailed ||
+				if what := `SerdesError: perdure: cannot encode or decode the result of durable.Step "s": `; err != nil ||
+					out.Status != protocol.InvocationFailed ||
 					!strings.HasPrefix(out.errorText(), what) || !strings.Contains(out.errorText(), want) {
 					t.Errorf("got %s %s %v, want a failure with %q", out.Status, out.errorText(), err, want)
 				}

@@ -38,7 +38,8 @@ func TestPipelining(t *testing.T) {
 		start := time.Now()
 		out := svc.run(chain(svc, 100, andNothing, durable.WithPipelining()))
 		if d := time.Since(start); out.result() != "100" || d > 200*time.Millisecond || len(svc.calls) > 6 {
-			t.Errorf("got %s %s after %v and %d calls; want 100 after about 0.16s and 5 calls", out.result(), out.errorText(), d, len(svc.calls))
+			t.Errorf("got %s %s after %v and %d calls; want 100 after about 0.16s and 5 calls", out.result(), out.errorText(), d,
+				len(svc.calls))
 		}
 		// The answer waited for all of it.
 		for _, op := range svc.ops {
@@ -53,11 +54,13 @@ func TestPipelining(t *testing.T) {
 func TestPipeliningHoldsEffectsBack(t *testing.T) {
 	for name, effect := range map[string]func(t *testing.T, svc *service, ctx durable.Context) error{
 		"at-most-once step": func(t *testing.T, svc *service, ctx durable.Context) error {
-			_, err := durable.Step(ctx, "effect", func(context.Context) (int, error) { allDurable(t, svc, 6); return 1, nil }, durable.WithAtMostOncePerRetry())
+			_, err := durable.Step(ctx, "effect", func(context.Context) (int, error) { allDurable(t, svc, 6); return 1, nil },
+				durable.WithAtMostOncePerRetry())
 			return err
 		},
 		"step with a budget": func(t *testing.T, svc *service, ctx durable.Context) error {
-			_, err := durable.Step(ctx, "effect", func(context.Context) (int, error) { allDurable(t, svc, 6); return 1, nil }, durable.WithAttemptBudget(3))
+			_, err := durable.Step(ctx, "effect", func(context.Context) (int, error) { allDurable(t, svc, 6); return 1, nil },
+				durable.WithAttemptBudget(3))
 			return err
 		},
 		"callback": func(t *testing.T, svc *service, ctx durable.Context) error {
@@ -119,7 +122,8 @@ func TestPipeliningCrash(t *testing.T) {
 		svc.slowly(5 * time.Millisecond)
 		h := durable.NewHandler(func(ctx durable.Context, _ any) (int, error) {
 			for i := range ran {
-				if _, err := durable.Step(ctx, fmt.Sprint(i), func(context.Context) (int, error) { time.Sleep(time.Millisecond); ran[i]++; return 1, nil }); err != nil {
+				if _, err := durable.Step(ctx, fmt.Sprint(i),
+					func(context.Context) (int, error) { time.Sleep(time.Millisecond); ran[i]++; return 1, nil }); err != nil {
 					return 0, err
 				}
 			}
@@ -156,11 +160,13 @@ func TestPipeliningKeepsMeaning(t *testing.T) {
 						return 2, nil
 					})
 				})
-				_, failed := durable.Step(ctx, "fails", func(context.Context) (int, error) { return 0, errors.New("no") }, durable.WithRetry(retry.None()))
+				_, failed := durable.Step(ctx, "fails", func(context.Context) (int, error) { return 0, errors.New("no") },
+					durable.WithRetry(retry.None()))
 				if err != nil || failed == nil {
 					return 0, errors.Join(err, errors.New("it did not fail"))
 				}
-				m, err := durable.WaitForCondition(ctx, "c", 0, func(_ context.Context, n int) (int, bool, error) { return n + 1, n == 1, nil })
+				m, err := durable.WaitForCondition(ctx, "c", 0,
+					func(_ context.Context, n int) (int, bool, error) { return n + 1, n == 1, nil })
 				return n + m, errors.Join(err, durable.Wait(ctx, "w", time.Second))
 			}, append(opts, durable.WithClient(svc))...)
 			if out := svc.run(h); out.result() != "4" {

@@ -315,12 +315,15 @@ func TestPluginHearsCancellations(t *testing.T) {
 		svc, w := newService(t, "{}"), new(witness)
 		h := durable.NewHandler(func(ctx durable.Context, _ any) (any, error) {
 			long := durable.Go(ctx, "long", func(ctx durable.Context) (any, error) { return nil, durable.Wait(ctx, "hour", time.Hour) })
-			short := durable.Go(ctx, "short", func(ctx durable.Context) (any, error) { return nil, durable.Wait(ctx, "second", time.Second) })
+			short := durable.Go(ctx, "short", func(ctx durable.Context) (any, error) {
+				return nil, durable.Wait(ctx, "second", time.Second)
+			})
 			return durable.Race(ctx, "race", long, short)
 		}, durable.WithClient(svc), durable.WithPlugins(w.plugin()))
 		svc.run(h)
 		heard := strings.Join(w.heard(), "\n")
-		for _, want := range []string{"1-1 Wait hour ends CANCELLED", "1 RunInChildContext long ends FAILED", "3 RunInChildContext race ends SUCCEEDED"} {
+		for _, want := range []string{"1-1 Wait hour ends CANCELLED", "1 RunInChildContext long ends FAILED",
+			"3 RunInChildContext race ends SUCCEEDED"} {
 			if strings.Count(heard, want) != 1 {
 				t.Errorf("got\n%s\nwant once\n%s", heard, want)
 			}
@@ -564,7 +567,8 @@ func TestPluginSeesOperations(t *testing.T) {
 		h := durable.NewHandler(func(ctx durable.Context, _ any) (any, error) {
 			return durable.RunInChildContext(ctx, "c", func(ctx durable.Context) (any, error) {
 				durable.Wait(ctx, "w", time.Second)
-				return durable.Step(ctx, "s", func(context.Context) (any, error) { return nil, errors.New("no") }, durable.WithRetry(retry.None()))
+				return durable.Step(ctx, "s", func(context.Context) (any, error) { return nil, errors.New("no") },
+					durable.WithRetry(retry.None()))
 			})
 		}, durable.WithClient(svc), durable.WithPlugins(plugin))
 		svc.run(h)

@@ -66,7 +66,8 @@ func TestPluginHearsChanges(t *testing.T) {
 				return nil, nil
 			}, durable.WithRetry(retry.Fixed(2, time.Second)))
 			durable.Wait(ctx, "w", time.Second)
-			_, err := durable.Step(ctx, "failing", func(context.Context) (any, error) { return nil, errors.New("no") }, durable.WithRetry(retry.None()))
+			_, err := durable.Step(ctx, "failing", func(context.Context) (any, error) { return nil, errors.New("no") },
+				durable.WithRetry(retry.None()))
 			return nil, err
 		}, durable.WithClient(svc), durable.WithPlugins(plugin))
 		svc.run(h)
@@ -99,7 +100,8 @@ func TestPluginHearsChangesOfAQuietService(t *testing.T) {
 		plugin := &plugin.Plugin{InvocationEnd: func(_ context.Context, end *plugin.Outcome) { last = end.Invocation }}
 		h := durable.NewHandler(func(ctx durable.Context, _ any) (any, error) {
 			durable.RunInChildContext(ctx, "c", func(ctx durable.Context) (any, error) { return durable.Step(ctx, "s", nothing) })
-			durable.Step(ctx, "retried", func(context.Context) (any, error) { return nil, errors.New("no") }, durable.WithRetry(retry.Fixed(2, time.Minute)))
+			durable.Step(ctx, "retried", func(context.Context) (any, error) { return nil, errors.New("no") },
+				durable.WithRetry(retry.Fixed(2, time.Minute)))
 			return nil, nil
 		}, durable.WithClient(quiet{}), durable.WithPlugins(plugin))
 		if _, err := h.Invoke(t.Context(), finished(0, "")); err != nil {

@@ -69,7 +69,8 @@ func TestPollsForWhatWaitsLate(t *testing.T) {
 }
 
 func TestPollIntervals(t *testing.T) {
-	for n, want := range map[int]time.Duration{1: time.Second, 9: 9 * time.Second, 10: 10 * time.Second, 95: 10 * time.Second, 96: time.Minute} {
+	for n, want := range map[int]time.Duration{1: time.Second, 9: 9 * time.Second, 10: 10 * time.Second, 95: 10 * time.Second,
+		96: time.Minute} {
 		if got := durable.PollInterval(n); got != want {
 			t.Errorf("interval after poll %d: got %v, want %v", n, got, want)
 		}

@@ -170,7 +170,8 @@ func (m *memory) call(ctx durable.Context, p part, at string) (string, error) {
 		}, durable.WithPolling(retry.Fixed(4, time.Second)))
 		return fmt.Sprint(n), err
 	case "callback":
-		return durable.WaitForCallback[string](ctx, name, func(context.Context, string) error { return nil }, durable.WithTimeout(3*time.Second))
+		return durable.WaitForCallback[string](ctx, name, func(context.Context, string) error { return nil },
+			durable.WithTimeout(3*time.Second))
 	case "invoke":
 		return durable.Function[int, string]{Name: fmt.Sprint("after-", p.n)}.Invoke(ctx, name, p.n)
 	case "child":
@@ -309,7 +310,8 @@ func TestRandomWorkflows(t *testing.T) {
 		bubble(t, func(t *testing.T) { out = m.execute(workflow, lost, killed, pipelined) })
 		m.errors = slices.DeleteFunc(m.errors, isLateCancel)
 		if len(m.errors) > 0 || out.Status != protocol.InvocationSucceeded {
-			rt.Fatalf("%s\nlost calls %v, killed after %v, pipelined %t: %s %s\n%s", workflow, lost, killed, pipelined, out.Status, out.errorText(), strings.Join(m.errors, "\n"))
+			rt.Fatalf("%s\nlost calls %v, killed after %v, pipelined %t: %s %s\n%s", workflow, lost, killed, pipelined, out.Status,
+				out.errorText(), strings.Join(m.errors, "\n"))
 		}
 	})
 }

@@ -41,9 +41,12 @@ func TestRehearsal(t *testing.T) {
 	for name, test := range map[string]rehearsal{
 		"the same":                {pausing(step("a", zero)), pausing(step("a", mustNotRun(t))), "PENDING"},
 		"nothing is recorded yet": {nil, pausing(step("a", mustNotRun(t))), "PENDING"},
-		"another step":            {pausing(step("a", zero)), pausing(step("b", mustNotRun(t))), `recorded STEP/Step "a", but the code now does STEP/Step "b"`},
-		"a step is gone":          {pausing(step("a", zero)), pausing(empty), `recorded STEP/Step "a", but the code now does WAIT/Wait "pause"`},
-		"all is gone":             {pausing(step("a", zero)), func(durable.Context, any) (int, error) { return 0, nil }, `recorded STEP/Step "a", but the code returned without reaching it`},
+		"another step": {pausing(step("a", zero)), pausing(step("b", mustNotRun(t))),
+			`recorded STEP/Step "a", but the code now does STEP/Step "b"`},
+		"a step is gone": {pausing(step("a", zero)), pausing(empty),
+			`recorded STEP/Step "a", but the code now does WAIT/Wait "pause"`},
+		"all is gone": {pausing(step("a", zero)), func(durable.Context, any) (int, error) { return 0, nil },
+			`recorded STEP/Step "a", but the code returned without reaching it`},
 		"it ends, and reaches all": {pausing(step("a", boom)), func(ctx durable.Context, _ any) (int, error) {
 			_, err := durable.Step(ctx, "a", mustNotRun(t))
 			if err := durable.Wait(ctx, "pause", time.Hour); err != nil {

@@ -74,7 +74,8 @@ func TestRetryGroupGivesUp(t *testing.T) {
 		var seen []string
 		policy := retry.Fixed(2, 3*time.Second)
 		h := handle(svc, func(ctx durable.Context) (any, error) {
-			_, err := durable.Retry(ctx, "group", func(durable.Context, int) (int, error) { return 0, &cardDeclined{Code: 9} }, durable.WithRetry(policy))
+			_, err := durable.Retry(ctx, "group", func(durable.Context, int) (int, error) { return 0, &cardDeclined{Code: 9} },
+				durable.WithRetry(policy))
 			group, isGroup := durable.Failed(err, durable.KindRetry)
 			var card *cardDeclined
 			if !isGroup || group.Attempts != 2 || !errors.As(err, &card) {
@@ -94,9 +95,15 @@ func TestRetryGroupGivesUp(t *testing.T) {
 func TestRetryGroupBadInput(t *testing.T) {
 	fine := func(durable.Context, int) (int, error) { return 0, nil }
 	for want, call := range map[string]func(durable.Context) (int, error){
-		`perdure: durable.Retry "g": the function is nil`: func(ctx durable.Context) (int, error) { return durable.Retry[int](ctx, "g", nil) },
-		`perdure: durable.Retry "g": an option is nil`:    func(ctx durable.Context) (int, error) { return durable.Retry(ctx, "g", fine, nil) },
-		`at most 256 are allowed`:                         func(ctx durable.Context) (int, error) { return durable.Retry(ctx, strings.Repeat("g", 250), fine) },
+		`perdure: durable.Retry "g": the function is nil`: func(ctx durable.Context) (int, error) {
+			return durable.Retry[int](ctx, "g", nil)
+		},
+		`perdure: durable.Retry "g": an option is nil`: func(ctx durable.Context) (int, error) {
+			return durable.Retry(ctx, "g", fine, nil)
+		},
+		`at most 256 are allowed`: func(ctx durable.Context) (int, error) {
+			return durable.Retry(ctx, strings.Repeat("g", 250), fine)
+		},
 		`retry.Policy.MaxAttempts is -1`: func(ctx durable.Context) (int, error) {
 			return durable.Retry(ctx, "g", fine, durable.WithRetry(retry.Policy{MaxAttempts: -1}))
 		},

@@ -45,8 +45,10 @@ func TestSaga(t *testing.T) {
 		did  []string
 	}{
 		"succeeds": {nil, `"booked"`, []string{"flight", "hotel"}},
-		"fails":    {func(durable.Context) error { return &cardDeclined{Code: 2} }, `CardDeclined: child context "trip" failed: declined with 2`, []string{"flight", "hotel", "cancel-hotel", "cancel-flight"}},
-		"panics":   {func(durable.Context) error { panic("boom") }, `PanicError: child context "trip" failed: panic: boom`, []string{"flight", "hotel", "cancel-hotel", "cancel-flight"}},
+		"fails": {func(durable.Context) error { return &cardDeclined{Code: 2} },
+			`CardDeclined: child context "trip" failed: declined with 2`, []string{"flight", "hotel", "cancel-hotel", "cancel-flight"}},
+		"panics": {func(durable.Context) error { panic("boom") }, `PanicError: child context "trip" failed: panic: boom`,
+			[]string{"flight", "hotel", "cancel-hotel", "cancel-flight"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
@@ -76,7 +78,8 @@ func TestSagaCompensationFails(t *testing.T) {
 		svc.run(durable.NewHandler(func(ctx durable.Context, _ any) (any, error) {
 			_, err := durable.RunSaga(ctx, "s", func(ctx durable.Context, saga *durable.Saga) (int, error) {
 				saga.Compensate("first", func(context.Context) error { undone++; return nil })
-				saga.Compensate("second", func(context.Context) error { attempts++; return errors.New("busy") }, durable.WithRetry(retry.Fixed(3, time.Second)))
+				saga.Compensate("second", func(context.Context) error { attempts++; return errors.New("busy") },
+					durable.WithRetry(retry.Fixed(3, time.Second)))
 				return 0, &cardDeclined{Code: 6}
 			})
 			seen++

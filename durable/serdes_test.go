@@ -123,7 +123,8 @@ func TestReadingOutlastsDeadlines(t *testing.T) {
 				defer cancel()
 				time.Sleep(time.Second)
 				inner, _ := durable.From(expired)
-				if _, err := durable.Step(inner, "s", func(context.Context) (int, error) { return 1, nil }, durable.WithSerdes(s)); err != nil {
+				if _, err := durable.Step(inner, "s", func(context.Context) (int, error) { return 1, nil },
+					durable.WithSerdes(s)); err != nil {
 					return nil, err
 				}
 				return nil, durable.Wait(ctx, "w", time.Hour)

@@ -82,7 +82,8 @@ func TestSerdesOf(t *testing.T) {
 				return second(durable.Step(ctx, "s", func(context.Context) (string, error) { return "", nil }, durable.WithSerdes(cents)))
 			},
 			"no function to encode with": func(ctx durable.Context) error {
-				return second(durable.Step(ctx, "s", func(context.Context) (fmt.Stringer, error) { return nil, nil }, durable.WithSerdes(reads)))
+				return second(durable.Step(ctx, "s", func(context.Context) (fmt.Stringer, error) { return nil, nil },
+					durable.WithSerdes(reads)))
 			},
 			"no function to decode with": func(ctx durable.Context) error {
 				writes := durable.SerdesOf(func(context.Context, int) ([]byte, error) { return nil, nil }, nil)
@@ -122,7 +123,11 @@ func TestSerdesOfTheHandlerIsForTheUsersValues(t *testing.T) {
 				return "", errItem
 			})
 			g := new(durable.Graph)
-			a := durable.AddTask(g, "a", func(durable.Context) (string, error) { return "a", nil }).Compensate(func(durable.Context, string) error { undone++; return nil })
+			a := durable.AddTask(g, "a", func(durable.Context) (string, error) { return "a", nil }).Compensate(func(durable.Context,
+				string) error {
+				undone++
+				return nil
+			})
 			durable.AddTask(g, "b", func(durable.Context) (string, error) { return "", errItem }).After(a)
 			return v, errors.Join(saga, g.Run(ctx, "graph"))
 		}, durable.WithSerdes(durable.Raw))

@@ -53,7 +53,8 @@ func TestOrder(t *testing.T) {
 			t.Errorf("runs of each body (-want +got):\n%s", diff)
 		}
 		if svc.invocations != 2 || len(svc.calls) != 4 {
-			t.Errorf("got %d invocations and %d checkpoints, want 2 and 4: one for each step, one for the wait", svc.invocations, len(svc.calls))
+			t.Errorf("got %d invocations and %d checkpoints, want 2 and 4: one for each step, one for the wait", svc.invocations,
+				len(svc.calls))
 		}
 		want := []string{
 			"StepStarted validate", "StepSucceeded validate", "StepStarted pay", "StepSucceeded pay",
@@ -286,7 +287,8 @@ func TestStepResultTooLarge(t *testing.T) {
 			return "", err
 		}, durable.WithClient(svc))
 		out := svc.run(h)
-		if runs != 1 || !strings.HasPrefix(out.errorText(), `LimitError: step "s" failed: perdure: the result of durable.Step "s" is 1048577 bytes long`) {
+		if runs != 1 || !strings.HasPrefix(out.errorText(),
+			`LimitError: step "s" failed: perdure: the result of durable.Step "s" is 1048577 bytes long`) {
 			t.Errorf("got %d runs and %q", runs, out.errorText())
 		}
 	})
@@ -345,8 +347,9 @@ func TestBadCalls(t *testing.T) {
 		return step("s", ok, durable.WithRetry(p))
 	}
 	for want, call := range map[string]func(durable.Context) error{
-		`perdure: durable.Step "s": the function is nil`:                                                                                    step("s", nil),
-		`perdure: durable.Step "` + long + `": the name is 257 bytes long; at most 256 are allowed`:                                         step(long, ok),
+		`perdure: durable.Step "s": the function is nil`: step("s", nil),
+		`perdure: durable.Step "` + long +
+			`": the name is 257 bytes long; at most 256 are allowed`: step(long, ok),
 		`perdure: durable.Step "größe": the name has 'ö' at byte 2; only printable ASCII is allowed`:                                        step("größe", ok),
 		`perdure: durable.Step "a\nb": the name has '\n' at byte 1; only printable ASCII is allowed`:                                        step("a\nb", ok),
 		`perdure: durable.Step "s": an option is nil`:                                                                                       step("s", ok, nil),

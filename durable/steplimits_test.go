@@ -65,14 +65,16 @@ func TestStepTimeoutError(t *testing.T) {
 func TestStepTimeoutIsNotTheReason(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		svc := newService(t, `{}`)
-		out := svc.run(stepHandler(svc, func(context.Context) (int, error) { time.Sleep(time.Minute); return 1, nil }, durable.WithTimeout(time.Second)))
+		out := svc.run(stepHandler(svc, func(context.Context) (int, error) { time.Sleep(time.Minute); return 1, nil },
+			durable.WithTimeout(time.Second)))
 		if out.result() != "1" {
 			t.Errorf("got %s %s, want the result that came late", out.result(), out.errorText())
 		}
 	})
 	bubble(t, func(t *testing.T) {
 		svc := newService(t, `{}`)
-		out := svc.run(stepHandler(svc, func(context.Context) (int, error) { return 0, errors.New("no") }, durable.WithTimeout(time.Hour), durable.WithRetry(retry.None())))
+		out := svc.run(stepHandler(svc, func(context.Context) (int, error) { return 0, errors.New("no") }, durable.WithTimeout(time.Hour),
+			durable.WithRetry(retry.None())))
 		if out.errorText() != `StepError: step "s" failed: no` {
 			t.Errorf("got %s", out.errorText())
 		}
@@ -116,12 +118,16 @@ func TestAttemptBudget(t *testing.T) {
 		opts  []durable.StepOption
 		want  string
 	}{
-		"spent":                 {9, []durable.StepOption{durable.WithAttemptBudget(3), never}, `StepInterruptedError: step "s" failed after 3 attempts: attempt 3 of step "s" was interrupted: its outcome is unknown`},
-		"one":                   {9, []durable.StepOption{durable.WithAttemptBudget(1)}, `StepInterruptedError: step "s" failed: attempt 1 of step "s" was interrupted: its outcome is unknown`},
-		"enough":                {2, []durable.StepOption{durable.WithAttemptBudget(3), never}, "3"},
-		"none":                  {20, nil, "21"},
-		"at most once, retries": {9, []durable.StepOption{durable.WithAttemptBudget(2), durable.WithAtMostOncePerRetry()}, `StepInterruptedError: step "s" failed after 2 attempts: attempt 2 of step "s" was interrupted: its outcome is unknown`},
-		"at most once, never":   {9, []durable.StepOption{durable.WithAttemptBudget(2), durable.WithAtMostOncePerRetry(), never}, `StepInterruptedError: step "s" failed: attempt 1 of step "s" was interrupted: its outcome is unknown`},
+		"spent": {9, []durable.StepOption{durable.WithAttemptBudget(3), never},
+			`StepInterruptedError: step "s" failed after 3 attempts: attempt 3 of step "s" was interrupted: its outcome is unknown`},
+		"one": {9, []durable.StepOption{durable.WithAttemptBudget(1)},
+			`StepInterruptedError: step "s" failed: attempt 1 of step "s" was interrupted: its outcome is unknown`},
+		"enough": {2, []durable.StepOption{durable.WithAttemptBudget(3), never}, "3"},
+		"none":   {20, nil, "21"},
+		"at most once, retries": {9, []durable.StepOption{durable.WithAttemptBudget(2), durable.WithAtMostOncePerRetry()},
+			`StepInterruptedError: step "s" failed after 2 attempts: attempt 2 of step "s" was interrupted: its outcome is unknown`},
+		"at most once, never": {9, []durable.StepOption{durable.WithAttemptBudget(2), durable.WithAtMostOncePerRetry(), never},
+			`StepInterruptedError: step "s" failed: attempt 1 of step "s" was interrupted: its outcome is unknown`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
@@ -147,7 +153,8 @@ func TestAttemptBudgetOfHandler(t *testing.T) {
 		if !strings.Contains(out.errorText(), "failed after 4 attempts") {
 			t.Errorf("got %s %s, want a failure after 4 attempts", out.result(), out.errorText())
 		}
-		want := []string{"StepStarted s", "StepFailed s", "StepStarted s", "StepFailed s", "StepStarted s", "StepFailed s", "StepStarted s", "StepFailed s"}
+		want := []string{"StepStarted s", "StepFailed s", "StepStarted s", "StepFailed s", "StepStarted s", "StepFailed s", "StepStarted s",
+			"StepFailed s"}
 		if diff := cmp.Diff(want, svc.events); diff != "" {
 			t.Errorf("events (-want +got):\n%s", diff)
 		}

@@ -42,7 +42,8 @@ func TestPanicsOfTheUsersFunctions(t *testing.T) {
 				func(string) string { oh(); return "" }))
 		}, "panic: oh"},
 		"preview": {func(ctx durable.Context) (any, error) {
-			return durable.Step(ctx, "op", zero, durable.WithSerdes(offload.Values{Store: new(cupboard), Over: -1, Preview: func(any) string { oh(); return "" }}))
+			return durable.Step(ctx, "op", zero, durable.WithSerdes(offload.Values{Store: new(cupboard), Over: -1,
+				Preview: func(any) string { oh(); return "" }}))
 		}, "panic: oh"},
 		"store": {func(ctx durable.Context) (any, error) {
 			return durable.Step(ctx, "op", zero, durable.WithSerdes(offload.Values{Store: (*cupboard)(nil), Over: -1}))
@@ -60,10 +61,12 @@ func TestPanicsOfTheUsersFunctions(t *testing.T) {
 			return durable.WaitForCallback[stubborn](ctx, "op", func(context.Context, string) error { return nil })
 		}, "panic: do not read me"},
 		"names of items": {func(ctx durable.Context) (any, error) {
-			return durable.Map(ctx, "op", []int{1}, func(durable.Context, int, int) (int, error) { return 0, nil }, durable.WithItemNames(func(int) string { oh(); return "" }))
+			return durable.Map(ctx, "op", []int{1}, func(durable.Context, int, int) (int, error) { return 0, nil },
+				durable.WithItemNames(func(int) string { oh(); return "" }))
 		}, `perdure: durable.Map "op": item 0: panic: oh`},
 		"completion": {func(ctx durable.Context) (any, error) {
-			return durable.Map(ctx, "op", []int{1, 2}, func(durable.Context, int, int) (int, error) { return 0, nil }, durable.WithCompletion(func(durable.BatchProgress) durable.CompletionReason { oh(); return "" }))
+			return durable.Map(ctx, "op", []int{1, 2}, func(durable.Context, int, int) (int, error) { return 0, nil },
+				durable.WithCompletion(func(durable.BatchProgress) durable.CompletionReason { oh(); return "" }))
 		}, `child context "op" failed: the completion of durable.Map "op": panic: oh`},
 		"completion, strange": {func(ctx durable.Context) (any, error) {
 			return durable.Map(ctx, "op", []int{1, 2}, func(durable.Context, int, int) (int, error) { return 0, nil },
@@ -82,7 +85,8 @@ func TestPanicsOfTheUsersFunctions(t *testing.T) {
 			return nil, g.Run(ctx, "op")
 		}, "panic: oh"},
 		"error of a step": {func(ctx durable.Context) (any, error) {
-			return durable.Step(ctx, "op", func(context.Context) (int, error) { return 0, (*silent)(nil) }, durable.WithRetry(retry.Fixed(3, time.Second)))
+			return durable.Step(ctx, "op", func(context.Context) (int, error) { return 0, (*silent)(nil) },
+				durable.WithRetry(retry.Fixed(3, time.Second)))
 		}, "failed after 3 attempts: *durable_test.silent, whose Error method panics: no text"},
 		"panic with an error": {func(ctx durable.Context) (any, error) {
 			return durable.RunInChildContext(ctx, "op", func(durable.Context) (int, error) { panic((*silent)(nil)) })
@@ -108,7 +112,8 @@ func TestPanicsOfTheUsersFunctions(t *testing.T) {
 			call
 			want string
 		}{func(ctx durable.Context) (any, error) {
-			return durable.WaitForCallback[int](ctx, "op", func(context.Context, string) error { return errItem }, durable.WithRetry(policy))
+			return durable.WaitForCallback[int](ctx, "op", func(context.Context, string) error { return errItem },
+				durable.WithRetry(policy))
 		}, want}
 		tests["retry of a group, "+name] = struct {
 			call
@@ -140,7 +145,8 @@ func TestClientThatPanics(t *testing.T) {
 	for name, client := range map[string]durable.Client{"panics": brokenClient{panics: true}, "nil": brokenClient{}} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
-				h := durable.NewHandler(func(ctx durable.Context, _ any) (any, error) { return nil, durable.Wait(ctx, "w", time.Second) }, durable.WithClient(client))
+				h := durable.NewHandler(func(ctx durable.Context, _ any) (any, error) { return nil, durable.Wait(ctx, "w", time.Second) },
+					durable.WithClient(client))
 				if out, err := h.Invoke(t.Context(), finished(0, "")); err == nil {
 					t.Errorf("got %s, want a fault", out)
 				}

@@ -38,7 +38,8 @@ func valueOperations[T any](v T) map[string]func(ctx durable.Context) (any, erro
 			return durable.RunInChildContext(ctx, "op", work, durable.WithTimeout(time.Hour))
 		},
 		"RunInChildContext, virtual": func(ctx durable.Context) (any, error) {
-			return durable.RunInChildContext(ctx, "op", func(ctx durable.Context) (T, error) { return durable.Step(ctx, "op", body) }, durable.WithVirtual())
+			return durable.RunInChildContext(ctx, "op", func(ctx durable.Context) (T, error) { return durable.Step(ctx, "op", body) },
+				durable.WithVirtual())
 		},
 		"RunSaga": func(ctx durable.Context) (any, error) {
 			return durable.RunSaga(ctx, "op", func(durable.Context, *durable.Saga) (T, error) { return v, nil })
@@ -76,7 +77,8 @@ func valueOperations[T any](v T) map[string]func(ctx durable.Context) (any, erro
 				V   T
 				Pad string
 			}
-			r, err := durable.Map(ctx, "op", []int{1}, func(durable.Context, int, int) (padded, error) { return padded{v, strings.Repeat("x", 300<<10)}, nil })
+			r, err := durable.Map(ctx, "op", []int{1},
+				func(durable.Context, int, int) (padded, error) { return padded{v, strings.Repeat("x", 300<<10)}, nil })
 			return r.Items, err
 		},
 		"Parallel": func(ctx durable.Context) (any, error) {
@@ -113,5 +115,7 @@ func valueOperations[T any](v T) map[string]func(ctx durable.Context) (any, erro
 }
 
 func forever2[T any](ctx durable.Context) *durable.Future[T] {
-	return durable.Go(ctx, "forever", func(ctx durable.Context) (v T, err error) { return v, durable.Wait(ctx, "for-ever", 300*24*time.Hour) })
+	return durable.Go(ctx, "forever", func(ctx durable.Context) (v T, err error) {
+		return v, durable.Wait(ctx, "for-ever", 300*24*time.Hour)
+	})
 }

@@ -51,7 +51,8 @@ const byType = "by type: "
 // beyondType are the operations with another type, or a Serdes that might do
 // better; sentByOthers those whose value others could not send either.
 var (
-	beyondType   = map[string]bool{"Step, own Serdes": true, "Map, own Serdes": true, "Map, items' Serdes": true, "Map, too large": true, "Invoke": true}
+	beyondType = map[string]bool{"Step, own Serdes": true, "Map, own Serdes": true, "Map, items' Serdes": true, "Map, too large": true,
+		"Invoke": true}
 	sentByOthers = map[string]bool{"Callback": true, "WaitForCallback": true}
 )
 
@@ -284,9 +285,10 @@ func allValues() map[string]func(t *testing.T) {
 		"channel":               testValue(make(chan int), byType+"a chan int cannot be written as JSON"),
 		"func":                  testValue(func() {}, byType+"a func() cannot be written as JSON"),
 		"complex":               testValue(1i, byType+"a complex128 cannot be written as JSON"),
-		"member channel":        testValue(channels{}, byType+`a durable_test.channels cannot be written as JSON, because of the chan int in it`),
-		"keys":                  testValue(map[struct{ A int }]int{}, byType+"cannot be written as JSON"),
-		"MarshalText only":      testValue(textOnly{"s"}, byType+"has MarshalText and no UnmarshalText"),
+		"member channel": testValue(channels{}, byType+
+			`a durable_test.channels cannot be written as JSON, because of the chan int in it`),
+		"keys":             testValue(map[struct{ A int }]int{}, byType+"cannot be written as JSON"),
+		"MarshalText only": testValue(textOnly{"s"}, byType+"has MarshalText and no UnmarshalText"),
 	}
 }
 
@@ -325,7 +327,8 @@ func testRefusedBefore[T any](t *testing.T, serdes durable.Serdes) {
 			note(durable.Go(ctx, "go", work).Result(ctx))
 			note(durable.Map(ctx, "map", []int{1}, func(ctx durable.Context, _, _ int) (T, error) { return work(ctx) }))
 			note(durable.Parallel(ctx, "parallel", []durable.Branch[T]{{Name: "b", Func: work}}))
-			note(durable.WaitForCondition(ctx, "condition", *new(T), func(context.Context, T) (v T, ok bool, err error) { done++; return v, true, nil }))
+			note(durable.WaitForCondition(ctx, "condition", *new(T),
+				func(context.Context, T) (v T, ok bool, err error) { done++; return v, true, nil }))
 			g := new(durable.Graph)
 			durable.AddTask(g, "task", work)
 			note(nil, g.Run(ctx, "graph"))
@@ -378,8 +381,16 @@ func (e shopError) Error() string { return string(e) }
 
 func TestHandlersThatCannotBe(t *testing.T) {
 	for want, make := range map[string]func(){
-		"the execution's input: durable_test.shape is an interface":  func() { durable.NewHandler(func(durable.Context, shape) (int, error) { return 0, nil }) },
-		"the handler's result: a chan int cannot be written as JSON": func() { durable.NewHandler(func(durable.Context, int) (chan int, error) { return nil, nil }) },
+		"the execution's input: durable_test.shape is an interface": func() {
+			durable.NewHandler(func(durable.Context, shape) (int, error) {
+				return 0, nil
+			})
+		},
+		"the handler's result: a chan int cannot be written as JSON": func() {
+			durable.NewHandler(func(durable.Context, int) (chan int, error) {
+				return nil, nil
+			})
+		},
 	} {
 		func() {
 			defer func() {

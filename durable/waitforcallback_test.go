@@ -17,7 +17,8 @@ import (
 
 // approving is a handler that waits for a callback, and then a second, so that
 // it replays.
-func approving[T any](svc *service, submit func(context.Context, string) error, look func(T, error), opts ...durable.WaitForCallbackOption) *durable.Handler {
+func approving[T any](svc *service, submit func(context.Context, string) error, look func(T, error),
+	opts ...durable.WaitForCallbackOption) *durable.Handler {
 	return durable.NewHandler(func(ctx durable.Context, _ any) (any, error) {
 		v, err := durable.WaitForCallback[T](ctx, "approval", submit, opts...)
 		look(v, err)
@@ -46,7 +47,8 @@ func TestWaitForCallback(t *testing.T) {
 			t.Errorf("submitted (-want +got):\n%s", diff)
 		}
 		want := []string{
-			"ContextStarted approval", "CallbackStarted approval-callback", "StepStarted approval-submitter", "StepSucceeded approval-submitter",
+			"ContextStarted approval", "CallbackStarted approval-callback", "StepStarted approval-submitter",
+			"StepSucceeded approval-submitter",
 			"CallbackSucceeded approval-callback", "ContextSucceeded approval", "WaitStarted pause", "WaitSucceeded pause",
 		}
 		if diff := cmp.Diff(want, svc.events); diff != "" {
@@ -97,23 +99,28 @@ func TestWaitForCallbackFails(t *testing.T) {
 			var r *durable.RecordedError
 			return errors.As(err, &r) && r.Type == "Rejected"
 		}},
-		`callback "approval" failed: declined with 3`: {settling{0, protocol.ExecutionFailed, nil, &protocol.ErrorObject{ErrorType: "CardDeclined", ErrorMessage: "declined with 3", ErrorData: `{"Code":3}`}}, fine, nil, func(err error) bool {
-			var card *cardDeclined
-			return errors.As(err, &card) && card.Code == 3
-		}},
-		`callback "approval" failed: it was not completed in time`: {succeeds(time.Hour, ""), fine, []durable.WaitForCallbackOption{durable.WithTimeout(time.Minute)}, func(err error) bool {
-			var timeout *durable.CallbackTimeoutError
-			return errors.Is(err, durable.ErrTimeout) && errors.As(err, &timeout) && !timeout.Heartbeat
-		}},
-		`callback "approval" failed: no heartbeat came in time`: {succeeds(time.Hour, ""), fine, []durable.WaitForCallbackOption{durable.WithHeartbeat(time.Minute)}, func(err error) bool {
-			var timeout *durable.CallbackTimeoutError
-			return errors.Is(err, durable.ErrTimeout) && errors.As(err, &timeout) && timeout.Heartbeat
-		}},
-		`callback "approval" failed: its submitter failed after 2 attempts: declined with 9`: {succeeds(time.Hour, ""), declined, []durable.WaitForCallbackOption{twice}, func(err error) bool {
-			var card *cardDeclined
-			submitter, isSubmitter := durable.Failed(err, durable.KindSubmitter)
-			return isSubmitter && submitter.Attempts == 2 && errors.As(err, &card) && card.Code == 9
-		}},
+		`callback "approval" failed: declined with 3`: {settling{0, protocol.ExecutionFailed, nil,
+			&protocol.ErrorObject{ErrorType: "CardDeclined", ErrorMessage: "declined with 3", ErrorData: `{"Code":3}`}}, fine, nil,
+			func(err error) bool {
+				var card *cardDeclined
+				return errors.As(err, &card) && card.Code == 3
+			}},
+		`callback "approval" failed: it was not completed in time`: {succeeds(time.Hour, ""), fine,
+			[]durable.WaitForCallbackOption{durable.WithTimeout(time.Minute)}, func(err error) bool {
+				var timeout *durable.CallbackTimeoutError
+				return errors.Is(err, durable.ErrTimeout) && errors.As(err, &timeout) && !timeout.Heartbeat
+			}},
+		`callback "approval" failed: no heartbeat came in time`: {succeeds(time.Hour, ""), fine,
+			[]durable.WaitForCallbackOption{durable.WithHeartbeat(time.Minute)}, func(err error) bool {
+				var timeout *durable.CallbackTimeoutError
+				return errors.Is(err, durable.ErrTimeout) && errors.As(err, &timeout) && timeout.Heartbeat
+			}},
+		`callback "approval" failed: its submitter failed after 2 attempts: declined with 9`: {succeeds(time.Hour, ""), declined,
+			[]durable.WaitForCallbackOption{twice}, func(err error) bool {
+				var card *cardDeclined
+				submitter, isSubmitter := durable.Failed(err, durable.KindSubmitter)
+				return isSubmitter && submitter.Attempts == 2 && errors.As(err, &card) && card.Code == 9
+			}},
 	} {
 		t.Run(want, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
@@ -204,7 +211,10 @@ func TestWaitForCallbackBadInput(t *testing.T) {
 			_, err := durable.WaitForCallback[int](ctx, "x", fine, durable.WithRetry(retry.Policy{MaxAttempts: -1}))
 			return err
 		},
-		"the name has '\\n' at byte": func(ctx durable.Context) error { _, err := durable.WaitForCallback[int](ctx, "x\n", fine); return err },
+		"the name has '\\n' at byte": func(ctx durable.Context) error {
+			_, err := durable.WaitForCallback[int](ctx, "x\n", fine)
+			return err
+		},
 	} {
 		refusedAtTheCall(t, "durable.WaitForCallback", want, call)
 	}

@@ -24,7 +24,8 @@ type job struct {
 
 // polling is a handler that waits for a job, and then a second, so that it
 // replays.
-func polling(svc *service, check func(context.Context, job) (job, bool, error), look func(job, error), opts ...durable.ConditionOption) *durable.Handler {
+func polling(svc *service, check func(context.Context, job) (job, bool, error), look func(job, error),
+	opts ...durable.ConditionOption) *durable.Handler {
 	return durable.NewHandler(func(ctx durable.Context, _ any) (job, error) {
 		j, err := durable.WaitForCondition(ctx, "job", job{Status: "PENDING"}, check, opts...)
 		look(j, err)
@@ -83,7 +84,9 @@ func TestWaitForConditionFails(t *testing.T) {
 		`waiting for condition "job" ended at attempt 1: declined with 4`: {check: func(context.Context, job) (job, bool, error) {
 			return job{}, true, &cardDeclined{Code: 4}
 		}, card: true},
-		`waiting for condition "job" ended at attempt 1: panic: boom`: {check: func(context.Context, job) (job, bool, error) { panic("boom") }},
+		`waiting for condition "job" ended at attempt 1: panic: boom`: {check: func(context.Context, job) (job, bool, error) {
+			panic("boom")
+		}},
 		`waiting for condition "job" ended at attempt 1: perdure: the state of durable.WaitForCondition "job" is 1048609 bytes long, over the limit of 1048576; store it elsewhere and return a reference`: {
 			check: func(context.Context, job) (job, bool, error) {
 				return job{Status: strings.Repeat("x", protocol.MaxPayload+10)}, false, nil
@@ -98,7 +101,8 @@ func TestWaitForConditionFails(t *testing.T) {
 					seen++
 					_, isCondition := durable.Failed(err, protocol.SubTypeWaitForCondition)
 					var card *cardDeclined
-					if !isCondition || err.Error() != want || test.isDone != nil && !errors.Is(err, test.isDone) || errors.As(err, &card) != test.card {
+					if !isCondition || err.Error() != want || test.isDone != nil && !errors.Is(err, test.isDone) ||
+						errors.As(err, &card) != test.card {
 						t.Errorf("got %v, want a WaitForConditionError %q", err, want)
 					}
 				}, durable.WithPolling(retry.Fixed(3, time.Second))))

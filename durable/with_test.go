@@ -121,7 +121,9 @@ func TestWithMistakes(t *testing.T) {
 		svc := newService(t, "{}")
 		svc.run(handle(svc, func(ctx durable.Context) (any, error) {
 			for want, call := range map[string]func(){
-				"perdure: durable.With: ctx is not a durable context; pass the one that the handler or the child context got": func() { durable.With(nil) },
+				"perdure: durable.With: ctx is not a durable context; pass the one that the handler or the child context got": func() {
+					durable.With(nil)
+				},
 				"perdure: durable.With: an option is nil":               func() { durable.With(ctx, nil) },
 				"perdure: durable.With: the attempt budget is negative": func() { durable.With(ctx, durable.WithAttemptBudget(-1)) },
 			} {

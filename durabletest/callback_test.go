@@ -55,14 +55,16 @@ func TestCallbackFails(t *testing.T) {
 	r := durabletest.Drive(t, approval, nil, func(t *testing.T, x *durabletest.Execution) {
 		x.FailCallback(x.Callback("approve"), "Denied", "not you")
 	})
-	if op := r.Operation("approve"); r.Status != durabletest.Failed || op.Error.ErrorType != "Denied" || op.Error.ErrorMessage != "not you" {
+	if op := r.Operation("approve"); r.Status != durabletest.Failed || op.Error.ErrorType != "Denied" ||
+		op.Error.ErrorMessage != "not you" {
 		t.Errorf("got %s with %+v", r.Status, op.Error)
 	}
 }
 
 func TestCallbackThatNobodyCompletes(t *testing.T) {
 	r := durabletest.Run(t, approval, nil)
-	if op := r.Operation("approve"); r.Status != durabletest.Failed || op.Error.ErrorType != "Callback.Heartbeat" || r.Elapsed != time.Minute {
+	if op := r.Operation("approve"); r.Status != durabletest.Failed || op.Error.ErrorType != "Callback.Heartbeat" ||
+		r.Elapsed != time.Minute {
 		t.Errorf("got %s with %+v after %v, want Callback.Heartbeat after 1m", r.Status, op.Error, r.Elapsed)
 	}
 }

@@ -71,7 +71,9 @@ var mistakes = map[string]struct {
 		})
 	}, "a name is 1 to 64 letters"},
 	"timeout that cannot be": {func(t *testing.T) {
-		durabletest.Drive(t, book, pragueToVienna, func(_ *testing.T, x *durabletest.Execution) { x.ExecutionTimeout = 400 * 24 * time.Hour })
+		durabletest.Drive(t, book, pragueToVienna, func(_ *testing.T, x *durabletest.Execution) {
+			x.ExecutionTimeout = 400 * 24 * time.Hour
+		})
 	}, "an execution timeout is between 1 s and 366 days"},
 	"Fatal in a step": {func(t *testing.T) {
 		durabletest.Run(t, func(ctx durable.Context, _ any) (int, error) {

@@ -124,7 +124,8 @@ var errSoldOut = errors.New("sold out")
 
 func TestAFailedExecutionDoesNotFailTheTest(t *testing.T) {
 	r := durabletest.Run(t, func(ctx durable.Context, in trip) (trip, error) {
-		_, err := durable.Step(ctx, "ask", func(context.Context) (int, error) { return 0, errSoldOut }, durable.WithRetry(retry.Fixed(3, time.Minute)))
+		_, err := durable.Step(ctx, "ask", func(context.Context) (int, error) { return 0, errSoldOut },
+			durable.WithRetry(retry.Fixed(3, time.Minute)))
 		if !errors.Is(err, errSoldOut) {
 			t.Errorf("got error %v, want one that is errSoldOut", err)
 		}

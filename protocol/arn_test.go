@@ -12,8 +12,9 @@ import (
 
 // The service's own patterns, which the checks by hand must agree with.
 var (
-	arnPattern = regexp.MustCompile(`^arn:([a-z0-9-]+):lambda:([a-z0-9-]+):([0-9]{12}):function:([a-zA-Z0-9-_]+):(\$LATEST(?:\.PUBLISHED)?|[0-9]+)/durable-execution/([a-zA-Z0-9-_]+)/([a-zA-Z0-9-_]+)$`)
-	idPattern  = regexp.MustCompile(`^[a-zA-Z0-9-_]+$`)
+	arnPattern = regexp.MustCompile(
+		`^arn:([a-z0-9-]+):lambda:([a-z0-9-]+):([0-9]{12}):function:([a-zA-Z0-9-_]+):(\$LATEST(?:\.PUBLISHED)?|[0-9]+)/durable-execution/([a-zA-Z0-9-_]+)/([a-zA-Z0-9-_]+)$`)
+	idPattern = regexp.MustCompile(`^[a-zA-Z0-9-_]+$`)
 )
 
 const goodARN = "arn:aws:lambda:us-east-1:000000000000:function:f_1:$LATEST/durable-execution/n-1/exec"
@@ -55,7 +56,8 @@ func TestParseARN(t *testing.T) {
 
 // Good ARNs with a few pieces replaced are good or bad as the patterns say.
 func TestParseARNAsThePattern(t *testing.T) {
-	pieces := rapid.SampledFrom([]string{"", ":", "/", "a", "A", "0", "_", "-", "$", ".", "é", "\n", "arn", "$LATEST", ".PUBLISHED", "/durable-execution/", "000000000000"})
+	pieces := rapid.SampledFrom([]string{"", ":", "/", "a", "A", "0", "_", "-", "$", ".", "é", "\n", "arn", "$LATEST", ".PUBLISHED",
+		"/durable-execution/", "000000000000"})
 	rapid.Check(t, func(t *rapid.T) {
 		s := goodARN
 		for range rapid.IntRange(0, 3).Draw(t, "edits") {

@@ -54,9 +54,11 @@ func TestReadEventReadsWhatTheEngineWrites(t *testing.T) {
 		{Type: protocol.EventStepSucceeded, ID: 4, Time: at, OpID: "1", Payload: &text, CurrentAttempt: 3},
 		{Type: protocol.EventWaitStarted, ID: 5, Time: at, OpID: "2", Duration: 5, ScheduledEnd: at + 5000},
 		{Type: protocol.EventCallbackStarted, ID: 6, Time: at, OpID: "3", CallbackID: "cb", Timeout: 9, HeartbeatTimeout: 3},
-		{Type: protocol.EventChainedInvokeStarted, ID: 7, Time: at, OpID: "4", FunctionName: "f", ExecutedVersion: "1", DurableExecutionARN: "arn", Payload: &text},
+		{Type: protocol.EventChainedInvokeStarted, ID: 7, Time: at, OpID: "4", FunctionName: "f", ExecutedVersion: "1",
+			DurableExecutionARN: "arn", Payload: &text},
 		{Type: protocol.EventInvocationCompleted, ID: 8, Time: at, RequestID: "r", Start: at - 10, End: at, Error: reason},
-		{Type: protocol.EventExecutionPaused, ID: 9, Time: at, OpID: "id", Name: "n", Requested: at - 5, TimeoutPaused: true, Payload: &text},
+		{Type: protocol.EventExecutionPaused, ID: 9, Time: at, OpID: "id", Name: "n", Requested: at - 5, TimeoutPaused: true,
+			Payload: &text},
 		{Type: protocol.EventExecutionResumed, ID: 9, Time: at, OpID: "id", Name: "n", Requested: at - 5},
 		{Type: protocol.EventExecutionFailed, ID: 9, Time: at, OpID: "id", Name: "n", Error: reason},
 	} {

@@ -80,7 +80,8 @@ func drawUpdate(t *rapid.T) protocol.Update {
 	case 4:
 		u.CallbackOptions = &protocol.CallbackOptions{TimeoutSeconds: seconds, HeartbeatTimeoutSeconds: seconds / 2}
 	case 5:
-		u.ChainedInvokeOptions = &protocol.ChainedInvokeOptions{FunctionName: text(t, "function"), TenantID: text(t, "tenant"), XAmznTraceID: text(t, "trace")}
+		u.ChainedInvokeOptions = &protocol.ChainedInvokeOptions{FunctionName: text(t, "function"), TenantID: text(t, "tenant"),
+			XAmznTraceID: text(t, "trace")}
 	}
 	return u
 }

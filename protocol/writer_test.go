@@ -24,7 +24,8 @@ func TestAppendOperation(t *testing.T) {
 		want string
 	}{
 		{
-			protocol.Operation{ID: "e", Type: protocol.TypeExecution, Status: protocol.StatusStarted, Name: "order", Start: start, Payload: str(`{"a":1}`)},
+			protocol.Operation{ID: "e", Type: protocol.TypeExecution, Status: protocol.StatusStarted, Name: "order", Start: start,
+				Payload: str(`{"a":1}`)},
 			`{"Id":"e","Type":"EXECUTION","Name":"order","Status":"STARTED","StartTimestamp":START,"ExecutionDetails":{"InputPayload":"{\"a\":1}"}}`,
 		},
 		{
@@ -32,20 +33,25 @@ func TestAppendOperation(t *testing.T) {
 			`{"Id":"e","Type":"EXECUTION","Status":"STARTED","StartTimestamp":START,"ExecutionDetails":{}}`,
 		},
 		{
-			protocol.Operation{ID: "c", Type: protocol.TypeContext, Status: protocol.StatusSucceeded, ParentID: "p", Name: "n", SubType: "Map", Start: start, End: later, Payload: str("")},
+			protocol.Operation{ID: "c", Type: protocol.TypeContext, Status: protocol.StatusSucceeded, ParentID: "p", Name: "n",
+				SubType: "Map", Start: start, End: later, Payload: str("")},
 			`{"Id":"c","Type":"CONTEXT","ParentId":"p","Name":"n","SubType":"Map","Status":"SUCCEEDED","StartTimestamp":START,"EndTimestamp":LATER,"ContextDetails":{"Result":""}}`,
 		},
 		{
-			protocol.Operation{ID: "c", Type: protocol.TypeContext, Status: protocol.StatusSucceeded, Start: start, End: later, ReplayChildren: true},
+			protocol.Operation{ID: "c", Type: protocol.TypeContext, Status: protocol.StatusSucceeded, Start: start, End: later,
+				ReplayChildren: true},
 			`{"Id":"c","Type":"CONTEXT","Status":"SUCCEEDED","StartTimestamp":START,"EndTimestamp":LATER,"ContextDetails":{"ReplayChildren":true}}`,
 		},
 		{
-			protocol.Operation{ID: "s", Type: protocol.TypeStep, Status: protocol.StatusPending, Start: start, Attempt: 2, NextAttempt: later, Payload: str("1")},
+			protocol.Operation{ID: "s", Type: protocol.TypeStep, Status: protocol.StatusPending, Start: start, Attempt: 2,
+				NextAttempt: later, Payload: str("1")},
 			`{"Id":"s","Type":"STEP","Status":"PENDING","StartTimestamp":START,"StepDetails":{"Attempt":2,"NextAttemptTimestamp":LATER,"Result":"1"}}`,
 		},
 		{
-			protocol.Operation{ID: "s", Type: protocol.TypeStep, Status: protocol.StatusFailed, Start: start, End: later, Attempt: 1, Error: failure},
-			`{"Id":"s","Type":"STEP","Status":"FAILED","StartTimestamp":START,"EndTimestamp":LATER,"StepDetails":{"Attempt":1,"Error":` + failureJSON + `}}`,
+			protocol.Operation{ID: "s", Type: protocol.TypeStep, Status: protocol.StatusFailed, Start: start, End: later, Attempt: 1,
+				Error: failure},
+			`{"Id":"s","Type":"STEP","Status":"FAILED","StartTimestamp":START,"EndTimestamp":LATER,"StepDetails":{"Attempt":1,"Error":` +
+				failureJSON + `}}`,
 		},
 		{
 			protocol.Operation{ID: "s", Type: protocol.TypeStep, Status: protocol.StatusStarted, Start: start},
@@ -56,16 +62,19 @@ func TestAppendOperation(t *testing.T) {
 			`{"Id":"w","Type":"WAIT","Status":"STARTED","StartTimestamp":START,"WaitDetails":{"ScheduledEndTimestamp":LATER}}`,
 		},
 		{
-			protocol.Operation{ID: "k", Type: protocol.TypeCallback, Status: protocol.StatusTimedOut, Start: start, End: later, CallbackID: "id", Error: &protocol.ErrorObject{}},
+			protocol.Operation{ID: "k", Type: protocol.TypeCallback, Status: protocol.StatusTimedOut, Start: start, End: later,
+				CallbackID: "id", Error: &protocol.ErrorObject{}},
 			`{"Id":"k","Type":"CALLBACK","Status":"TIMED_OUT","StartTimestamp":START,"EndTimestamp":LATER,"CallbackDetails":{"CallbackId":"id","Error":{}}}`,
 		},
 		{
-			protocol.Operation{ID: "i", Type: protocol.TypeChainedInvoke, Status: protocol.StatusSucceeded, Start: start, End: later, Payload: str("1")},
+			protocol.Operation{ID: "i", Type: protocol.TypeChainedInvoke, Status: protocol.StatusSucceeded, Start: start, End: later,
+				Payload: str("1")},
 			`{"Id":"i","Type":"CHAINED_INVOKE","Status":"SUCCEEDED","StartTimestamp":START,"EndTimestamp":LATER,"ChainedInvokeDetails":{"Result":"1"}}`,
 		},
 		// Members of other types do not leak.
 		{
-			protocol.Operation{ID: "w", Type: protocol.TypeWait, Status: protocol.StatusCancelled, Start: start, Payload: str("1"), Error: failure, Attempt: 1, CallbackID: "id", ReplayChildren: true},
+			protocol.Operation{ID: "w", Type: protocol.TypeWait, Status: protocol.StatusCancelled, Start: start, Payload: str("1"),
+				Error: failure, Attempt: 1, CallbackID: "id", ReplayChildren: true},
 			`{"Id":"w","Type":"WAIT","Status":"CANCELLED","StartTimestamp":START,"WaitDetails":{}}`,
 		},
 	}
@@ -86,7 +95,8 @@ func TestAppendOperation(t *testing.T) {
 				t.Errorf("not JSON: %s", got)
 			}
 		}
-		if got, want := string(must(json.Marshal(&test.op))), string(protocol.AppendOperation(nil, &test.op, protocol.Envelope)); got != want {
+		if got, want := string(must(json.Marshal(&test.op))),
+			string(protocol.AppendOperation(nil, &test.op, protocol.Envelope)); got != want {
 			t.Errorf("got %s from json.Marshal, want %s", got, want)
 		}
 	}
@@ -110,39 +120,63 @@ func TestAppendEvent(t *testing.T) {
 		event      protocol.Event
 		data, bare string // the details
 	}{
-		{protocol.Event{Type: protocol.EventExecutionStarted, Payload: str("1"), ExecutionTimeout: 60}, `{"Input":{"Payload":"1","Truncated":false},"ExecutionTimeout":60}`, `{"Input":{"Truncated":true},"ExecutionTimeout":60}`},
-		{protocol.Event{Type: protocol.EventExecutionStarted}, `{"Input":{"Truncated":false},"ExecutionTimeout":0}`, `{"Input":{"Truncated":true},"ExecutionTimeout":0}`},
-		{protocol.Event{Type: protocol.EventExecutionSucceeded, Payload: str("")}, `{"Result":{"Payload":"","Truncated":false}}`, `{"Result":{"Truncated":true}}`},
-		{protocol.Event{Type: protocol.EventExecutionFailed, Error: failure}, `{"Error":{"Payload":{"ErrorType":"Oops"},"Truncated":false}}`, `{"Error":{"Truncated":true}}`},
-		{protocol.Event{Type: protocol.EventExecutionStopped, Error: &protocol.ErrorObject{}}, `{"Error":{"Payload":{},"Truncated":false}}`, `{"Error":{"Truncated":true}}`},
+		{protocol.Event{Type: protocol.EventExecutionStarted, Payload: str("1"), ExecutionTimeout: 60},
+			`{"Input":{"Payload":"1","Truncated":false},"ExecutionTimeout":60}`, `{"Input":{"Truncated":true},"ExecutionTimeout":60}`},
+		{protocol.Event{Type: protocol.EventExecutionStarted}, `{"Input":{"Truncated":false},"ExecutionTimeout":0}`,
+			`{"Input":{"Truncated":true},"ExecutionTimeout":0}`},
+		{protocol.Event{Type: protocol.EventExecutionSucceeded, Payload: str("")}, `{"Result":{"Payload":"","Truncated":false}}`,
+			`{"Result":{"Truncated":true}}`},
+		{protocol.Event{Type: protocol.EventExecutionFailed, Error: failure},
+			`{"Error":{"Payload":{"ErrorType":"Oops"},"Truncated":false}}`, `{"Error":{"Truncated":true}}`},
+		{protocol.Event{Type: protocol.EventExecutionStopped, Error: &protocol.ErrorObject{}}, `{"Error":{"Payload":{},"Truncated":false}}`,
+			`{"Error":{"Truncated":true}}`},
 		{protocol.Event{Type: protocol.EventExecutionTimedOut}, `{}`, `{}`},
-		{protocol.Event{Type: protocol.EventExecutionTimedOut, Error: failure}, `{"Error":{"Payload":{"ErrorType":"Oops"},"Truncated":false}}`, `{"Error":{"Truncated":true}}`},
+		{protocol.Event{Type: protocol.EventExecutionTimedOut, Error: failure},
+			`{"Error":{"Payload":{"ErrorType":"Oops"},"Truncated":false}}`, `{"Error":{"Truncated":true}}`},
 		{protocol.Event{Type: protocol.EventContextStarted}, `{}`, `{}`},
-		{protocol.Event{Type: protocol.EventContextSucceeded, Payload: str("1")}, `{"Result":{"Payload":"1","Truncated":false}}`, `{"Result":{"Truncated":true}}`},
-		{protocol.Event{Type: protocol.EventContextFailed, Error: failure}, `{"Error":{"Payload":{"ErrorType":"Oops"},"Truncated":false}}`, `{"Error":{"Truncated":true}}`},
-		{protocol.Event{Type: protocol.EventWaitStarted, Duration: 5, ScheduledEnd: later}, `{"Duration":5,"ScheduledEndTimestamp":1767225605.040}`, `{"Duration":5,"ScheduledEndTimestamp":1767225605.040}`},
+		{protocol.Event{Type: protocol.EventContextSucceeded, Payload: str("1")}, `{"Result":{"Payload":"1","Truncated":false}}`,
+			`{"Result":{"Truncated":true}}`},
+		{protocol.Event{Type: protocol.EventContextFailed, Error: failure}, `{"Error":{"Payload":{"ErrorType":"Oops"},"Truncated":false}}`,
+			`{"Error":{"Truncated":true}}`},
+		{protocol.Event{Type: protocol.EventWaitStarted, Duration: 5, ScheduledEnd: later},
+			`{"Duration":5,"ScheduledEndTimestamp":1767225605.040}`, `{"Duration":5,"ScheduledEndTimestamp":1767225605.040}`},
 		{protocol.Event{Type: protocol.EventWaitSucceeded, Duration: 5}, `{"Duration":5}`, `{"Duration":5}`},
 		{protocol.Event{Type: protocol.EventWaitCancelled}, `{}`, `{}`},
-		{protocol.Event{Type: protocol.EventWaitCancelled, Error: failure}, `{"Error":{"Payload":{"ErrorType":"Oops"},"Truncated":false}}`, `{"Error":{"Truncated":true}}`},
+		{protocol.Event{Type: protocol.EventWaitCancelled, Error: failure}, `{"Error":{"Payload":{"ErrorType":"Oops"},"Truncated":false}}`,
+			`{"Error":{"Truncated":true}}`},
 		{protocol.Event{Type: protocol.EventStepStarted}, `{}`, `{}`},
-		{protocol.Event{Type: protocol.EventStepSucceeded, Payload: str("1"), CurrentAttempt: 1}, `{"Result":{"Payload":"1","Truncated":false},"RetryDetails":{"CurrentAttempt":1}}`, `{"Result":{"Truncated":true},"RetryDetails":{"CurrentAttempt":1}}`},
-		{protocol.Event{Type: protocol.EventStepFailed, Error: failure, CurrentAttempt: 2, NextAttemptDelay: 4}, `{"Error":{"Payload":{"ErrorType":"Oops"},"Truncated":false},"RetryDetails":{"CurrentAttempt":2,"NextAttemptDelaySeconds":4}}`, `{"Error":{"Truncated":true},"RetryDetails":{"CurrentAttempt":2,"NextAttemptDelaySeconds":4}}`},
+		{protocol.Event{Type: protocol.EventStepSucceeded, Payload: str("1"), CurrentAttempt: 1},
+			`{"Result":{"Payload":"1","Truncated":false},"RetryDetails":{"CurrentAttempt":1}}`,
+			`{"Result":{"Truncated":true},"RetryDetails":{"CurrentAttempt":1}}`},
+		{protocol.Event{Type: protocol.EventStepFailed, Error: failure, CurrentAttempt: 2, NextAttemptDelay: 4},
+			`{"Error":{"Payload":{"ErrorType":"Oops"},"Truncated":false},"RetryDetails":{"CurrentAttempt":2,"NextAttemptDelaySeconds":4}}`,
+			`{"Error":{"Truncated":true},"RetryDetails":{"CurrentAttempt":2,"NextAttemptDelaySeconds":4}}`},
 		{protocol.Event{Type: protocol.EventCallbackStarted, CallbackID: "id"}, `{"CallbackId":"id"}`, `{"CallbackId":"id"}`},
-		{protocol.Event{Type: protocol.EventCallbackStarted, CallbackID: "id", Timeout: 60, HeartbeatTimeout: 5}, `{"CallbackId":"id","Timeout":60,"HeartbeatTimeout":5}`, `{"CallbackId":"id","Timeout":60,"HeartbeatTimeout":5}`},
+		{protocol.Event{Type: protocol.EventCallbackStarted, CallbackID: "id", Timeout: 60, HeartbeatTimeout: 5},
+			`{"CallbackId":"id","Timeout":60,"HeartbeatTimeout":5}`, `{"CallbackId":"id","Timeout":60,"HeartbeatTimeout":5}`},
 		{protocol.Event{Type: protocol.EventCallbackSucceeded}, `{"Result":{"Truncated":false}}`, `{"Result":{"Truncated":true}}`},
-		{protocol.Event{Type: protocol.EventCallbackFailed, Error: failure}, `{"Error":{"Payload":{"ErrorType":"Oops"},"Truncated":false}}`, `{"Error":{"Truncated":true}}`},
-		{protocol.Event{Type: protocol.EventCallbackTimedOut, Error: failure}, `{"Error":{"Payload":{"ErrorType":"Oops"},"Truncated":false}}`, `{"Error":{"Truncated":true}}`},
+		{protocol.Event{Type: protocol.EventCallbackFailed, Error: failure}, `{"Error":{"Payload":{"ErrorType":"Oops"},"Truncated":false}}`,
+			`{"Error":{"Truncated":true}}`},
+		{protocol.Event{Type: protocol.EventCallbackTimedOut, Error: failure},
+			`{"Error":{"Payload":{"ErrorType":"Oops"},"Truncated":false}}`, `{"Error":{"Truncated":true}}`},
 		{protocol.Event{Type: protocol.EventChainedInvokeStarted, FunctionName: "f"}, `{"FunctionName":"f"}`, `{"FunctionName":"f"}`},
 		{
-			protocol.Event{Type: protocol.EventChainedInvokeStarted, FunctionName: "f", TenantID: "t", Payload: str("1"), ExecutedVersion: "2", DurableExecutionARN: "arn"},
+			protocol.Event{Type: protocol.EventChainedInvokeStarted, FunctionName: "f", TenantID: "t", Payload: str("1"),
+				ExecutedVersion: "2", DurableExecutionARN: "arn"},
 			`{"FunctionName":"f","TenantId":"t","Input":{"Payload":"1","Truncated":false},"ExecutedVersion":"2","DurableExecutionArn":"arn"}`,
 			`{"FunctionName":"f","TenantId":"t","Input":{"Truncated":true},"ExecutedVersion":"2","DurableExecutionArn":"arn"}`,
 		},
-		{protocol.Event{Type: protocol.EventChainedInvokeSucceeded, Payload: str("1")}, `{"Result":{"Payload":"1","Truncated":false}}`, `{"Result":{"Truncated":true}}`},
-		{protocol.Event{Type: protocol.EventChainedInvokeFailed, Error: failure}, `{"Error":{"Payload":{"ErrorType":"Oops"},"Truncated":false}}`, `{"Error":{"Truncated":true}}`},
-		{protocol.Event{Type: protocol.EventChainedInvokeTimedOut, Error: failure}, `{"Error":{"Payload":{"ErrorType":"Oops"},"Truncated":false}}`, `{"Error":{"Truncated":true}}`},
-		{protocol.Event{Type: protocol.EventChainedInvokeStopped}, `{"Error":{"Payload":{},"Truncated":false}}`, `{"Error":{"Truncated":true}}`},
-		{protocol.Event{Type: protocol.EventInvocationCompleted, RequestID: "r", Start: start, End: later}, `{"StartTimestamp":1767225600,"EndTimestamp":1767225605.040,"RequestId":"r"}`, `{"StartTimestamp":1767225600,"EndTimestamp":1767225605.040,"RequestId":"r"}`},
+		{protocol.Event{Type: protocol.EventChainedInvokeSucceeded, Payload: str("1")}, `{"Result":{"Payload":"1","Truncated":false}}`,
+			`{"Result":{"Truncated":true}}`},
+		{protocol.Event{Type: protocol.EventChainedInvokeFailed, Error: failure},
+			`{"Error":{"Payload":{"ErrorType":"Oops"},"Truncated":false}}`, `{"Error":{"Truncated":true}}`},
+		{protocol.Event{Type: protocol.EventChainedInvokeTimedOut, Error: failure},
+			`{"Error":{"Payload":{"ErrorType":"Oops"},"Truncated":false}}`, `{"Error":{"Truncated":true}}`},
+		{protocol.Event{Type: protocol.EventChainedInvokeStopped}, `{"Error":{"Payload":{},"Truncated":false}}`,
+			`{"Error":{"Truncated":true}}`},
+		{protocol.Event{Type: protocol.EventInvocationCompleted, RequestID: "r", Start: start, End: later},
+			`{"StartTimestamp":1767225600,"EndTimestamp":1767225605.040,"RequestId":"r"}`,
+			`{"StartTimestamp":1767225600,"EndTimestamp":1767225605.040,"RequestId":"r"}`},
 		{
 			protocol.Event{Type: protocol.EventInvocationCompleted, RequestID: "r", Start: start, End: later, Error: failure},
 			`{"StartTimestamp":1767225600,"EndTimestamp":1767225605.040,"RequestId":"r","Error":{"Payload":{"ErrorType":"Oops"},"Truncated":false}}`,

@@ -24,7 +24,8 @@ func closed(ops ...*protocol.Operation) *telemetry.Execution {
 
 // step is one that took d milliseconds.
 func step(id, name string, start, d protocol.Timestamp, result string) *protocol.Operation {
-	op := &protocol.Operation{ID: id, Type: protocol.TypeStep, SubType: "Step", Name: name, Status: "SUCCEEDED", Start: start, End: start + d, Attempt: 1}
+	op := &protocol.Operation{ID: id, Type: protocol.TypeStep, SubType: "Step", Name: name, Status: "SUCCEEDED", Start: start,
+		End: start + d, Attempt: 1}
 	if result != "" {
 		op.Payload = &result
 	}
@@ -61,8 +62,10 @@ func TestWants(t *testing.T) {
 		status protocol.ExecutionStatus
 		want   bool
 	}{
-		{"", protocol.ExecutionSucceeded, true}, {"", protocol.ExecutionStopped, true}, {"", protocol.ExecutionRunning, false}, {"", protocol.ExecutionPaused, false},
-		{telemetry.OnFailure, protocol.ExecutionSucceeded, false}, {telemetry.OnFailure, protocol.ExecutionTimedOut, true}, {telemetry.OnFailure, protocol.ExecutionRunning, false},
+		{"", protocol.ExecutionSucceeded, true}, {"", protocol.ExecutionStopped, true}, {"", protocol.ExecutionRunning, false},
+		{"", protocol.ExecutionPaused, false},
+		{telemetry.OnFailure, protocol.ExecutionSucceeded, false}, {telemetry.OnFailure, protocol.ExecutionTimedOut, true},
+		{telemetry.OnFailure, protocol.ExecutionRunning, false},
 		{telemetry.OnChange, protocol.ExecutionRunning, true}, {telemetry.OnChange, protocol.ExecutionSucceeded, true},
 	} {
 		cfg := telemetry.Config{Emit: x.emit}
@@ -78,8 +81,9 @@ func TestValues(t *testing.T) {
 	deep := strings.Repeat("[", 9999) + strings.Repeat("]", 9999)
 	for payload, want := range map[string]string{
 		``: ``, `null`: ``, ` null `: ``, `{"a": 1.50, "b": [12345678901234567890]}`: `{"a":1.50,"b":[12345678901234567890]}`,
-		`<&>`: `"<&>"`, `1],[2`: `"1],[2"`, `{"a":1`: `"{\"a\":1"`, "\"\xff\"": "\"\uFFFD\"", "\xff": "\"\uFFFD\"", `"\ud800"`: `"\ud800"`, "\"\u2028\"": "\"\u2028\"",
-		deep: `"` + deep + `"`,
+		`<&>`: `"<&>"`, `1],[2`: `"1],[2"`, `{"a":1`: `"{\"a\":1"`, "\"\xff\"": "\"\uFFFD\"", "\xff": "\"\uFFFD\"", `"\ud800"`: `"\ud800"`,
+		"\"\u2028\"": "\"\u2028\"",
+		deep:         `"` + deep + `"`,
 	} {
 		for name, cfg := range map[string]telemetry.Config{"input": {}, "result": {Results: map[string]telemetry.Transform{"s": nil}}} {
 			x := closed(step("1", "s", 1, 1, payload))
@@ -143,7 +147,8 @@ func TestOperations(t *testing.T) {
 	cfg := telemetry.Config{Detail: telemetry.FullTree, Exclude: []string{"secret"}}
 	r := cfg.Record(closed(ops...), 1)
 	want := []telemetry.Operation{
-		{ID: "1", Name: "ship", Type: "CONTEXT", SubType: "Map", Status: "FAILED", StartTime: 10, EndTime: 10, DurationMillis: new(int64(0)), Error: &telemetry.Error{Name: strings.Repeat("ä", 8192) + "…", Message: "no"}},
+		{ID: "1", Name: "ship", Type: "CONTEXT", SubType: "Map", Status: "FAILED", StartTime: 10, EndTime: 10,
+			DurationMillis: new(int64(0)), Error: &telemetry.Error{Name: strings.Repeat("ä", 8192) + "…", Message: "no"}},
 		{ID: "1-1", Name: "pack", Type: "STEP", ParentID: "1", Status: "PENDING", StartTime: 10, Attempt: new(2)},
 	}
 	if diff := cmp.Diff(want, r.Operations); diff != "" {
@@ -167,9 +172,11 @@ func TestByName(t *testing.T) {
 	cfg := telemetry.Config{Format: telemetry.ByName, Results: map[string]telemetry.Transform{"s": nil, "one": nil}}
 	r := cfg.Record(closed(step("1", "s", 10, 5, "1"), step("2", "s", 20, 9, "2"), bad, open, step("5", "one", 50, 1, "3")), 1)
 	want := map[string]*telemetry.Summary{
-		"s": {Type: "STEP", Status: "FAILED", Count: 3, FailedCount: 1, MinDurationMillis: new(int64(5)), MaxDurationMillis: new(int64(9)), TotalDurationMillis: new(int64(21)), MaxAttempt: new(4)},
+		"s": {Type: "STEP", Status: "FAILED", Count: 3, FailedCount: 1, MinDurationMillis: new(int64(5)), MaxDurationMillis: new(int64(9)),
+			TotalDurationMillis: new(int64(21)), MaxAttempt: new(4)},
 		"w": {Type: "WAIT", Status: "STARTED", Count: 1},
-		"one": {Type: "STEP", SubType: "Step", Status: "SUCCEEDED", Count: 1, MinDurationMillis: new(int64(1)), MaxDurationMillis: new(int64(1)), TotalDurationMillis: new(int64(1)),
+		"one": {Type: "STEP", SubType: "Step", Status: "SUCCEEDED", Count: 1, MinDurationMillis: new(int64(1)),
+			MaxDurationMillis: new(int64(1)), TotalDurationMillis: new(int64(1)),
 			MaxAttempt: new(1), Result: json.RawMessage("3")},
 	}
 	if diff := cmp.Diff(want, r.OperationsByName); diff != "" || r.Operations != nil {
@@ -186,7 +193,8 @@ func random(r *rand.Rand) *telemetry.Execution {
 		if r.IntN(2) == 0 {
 			result = `["longer than the mark",` + text(80) + `]`
 		}
-		ops = append(ops, step(fmt.Sprint(i), string(rune('a'+r.IntN(3))), protocol.Timestamp(1+r.IntN(5)), protocol.Timestamp(r.IntN(3)), result))
+		ops = append(ops, step(fmt.Sprint(i), string(rune('a'+r.IntN(3))), protocol.Timestamp(1+r.IntN(5)),
+			protocol.Timestamp(r.IntN(3)), result))
 	}
 	x := closed(ops...)
 	if r.IntN(2) == 0 {

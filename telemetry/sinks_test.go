@@ -21,8 +21,10 @@ import (
 
 // two are the records that the sinks are tested with.
 var two = []telemetry.Record{
-	{RecordType: telemetry.RecordType, ExecutionARN: "arn/1", Status: "FAILED", EmittedAt: 1, Error: &telemetry.Error{Name: "CardDeclined", Message: "<no>"}},
-	{RecordType: telemetry.RecordType, ExecutionARN: "arn/2", Status: "SUCCEEDED", EmittedAt: 2, Input: json.RawMessage("\"a\u2028b\u2029\"")},
+	{RecordType: telemetry.RecordType, ExecutionARN: "arn/1", Status: "FAILED", EmittedAt: 1,
+		Error: &telemetry.Error{Name: "CardDeclined", Message: "<no>"}},
+	{RecordType: telemetry.RecordType, ExecutionARN: "arn/2", Status: "SUCCEEDED", EmittedAt: 2,
+		Input: json.RawMessage("\"a\u2028b\u2029\"")},
 }
 
 const twoLines = `{"recordType":"DurableExecutionTelemetry","schemaVersion":"","emittedAt":"1970-01-01T00:00:00.001Z","executionArn":"arn/1","functionName":"","functionQualifier":"","region":"","accountId":"","status":"FAILED","error":{"name":"CardDeclined","message":"<no>"}}

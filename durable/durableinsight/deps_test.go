@@ -9,7 +9,8 @@ import (
 // The package costs a function nothing but its own code.
 func TestLinksNothingNew(t *testing.T) {
 	deps := func(path string) map[string]bool {
-		out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", path).Output()
+		out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}",
+			path).Output()
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -201,9 +201,16 @@ func TestSinkStaysAway(t *testing.T) {
 
 func TestMistakes(t *testing.T) {
 	for want, make := range map[string]func(){
-		"perdure: durableinsight.New: the sink is nil":                                                 func() { durableinsight.New(nil, durableinsight.Config{}) },
-		"perdure: durableinsight.New: the sampling is 2; it is a number above 0 and at most 1":         func() { durableinsight.New(new(shelf), durableinsight.Config{Sampling: 2}) },
-		`perdure: durableinsight.New: the emit mode "x" is none of on-complete, on-failure, on-change`: func() { durableinsight.New(new(shelf), durableinsight.Config{Emit: "x"}) },
+		"perdure: durableinsight.New: the sink is nil": func() {
+			durableinsight.New(nil,
+				durableinsight.Config{})
+		},
+		"perdure: durableinsight.New: the sampling is 2; it is a number above 0 and at most 1": func() {
+			durableinsight.New(new(shelf), durableinsight.Config{Sampling: 2})
+		},
+		`perdure: durableinsight.New: the emit mode "x" is none of on-complete, on-failure, on-change`: func() {
+			durableinsight.New(new(shelf), durableinsight.Config{Emit: "x"})
+		},
 	} {
 		func() {
 			defer func() {

@@ -80,7 +80,8 @@ func (c *collector) provider(t testing.TB, opts ...sdktrace.TracerProviderOption
 	if err != nil {
 		t.Fatal(err)
 	}
-	opts = append([]sdktrace.TracerProviderOption{sdktrace.WithBatcher(exporter), sdktrace.WithResource(resource.Empty()), durableotel.WithIDs()}, opts...)
+	opts = append([]sdktrace.TracerProviderOption{sdktrace.WithBatcher(exporter), sdktrace.WithResource(resource.Empty()),
+		durableotel.WithIDs()}, opts...)
 	return sdktrace.NewTracerProvider(opts...)
 }
 

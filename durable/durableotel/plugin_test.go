@@ -143,7 +143,8 @@ func TestExecutionView(t *testing.T) {
 	}
 	for _, s := range tr.spans {
 		parent := tr.span(t, "Workflow")
-		if title(s) != "Invocation[PENDING]" && s.Name != "DurableExecutionRoot" && (s.StartTimeUnixNano < parent.StartTimeUnixNano || s.EndTimeUnixNano > parent.EndTimeUnixNano) {
+		if title(s) != "Invocation[PENDING]" && s.Name != "DurableExecutionRoot" &&
+			(s.StartTimeUnixNano < parent.StartTimeUnixNano || s.EndTimeUnixNano > parent.EndTimeUnixNano) {
 			t.Errorf("%s is outside of the execution's time", title(s))
 		}
 	}
@@ -200,15 +201,17 @@ func TestAttributes(t *testing.T) {
 		"durable.operation.subtype": "Step", "durable.operation.name": "charge", "durable.attempt.number": "1",
 	}
 	for span, want := range map[string]map[string]string{
-		"Workflow":           {"durable.execution.arn": arn, "durable.execution.status": "FAILED"},
-		"Invocation[FAILED]": {"durable.execution.arn": arn, "durable.invocation.first": "true", "durable.invocation.status": "FAILED", "faas.invocation_id": request},
-		"charge":             with(operation, "durable.operation.status", "FAILED"),
-		"charge attempt 1":   with(operation, "durable.attempt.outcome", "FAILED"),
+		"Workflow": {"durable.execution.arn": arn, "durable.execution.status": "FAILED"},
+		"Invocation[FAILED]": {"durable.execution.arn": arn, "durable.invocation.first": "true", "durable.invocation.status": "FAILED",
+			"faas.invocation_id": request},
+		"charge":           with(operation, "durable.operation.status", "FAILED"),
+		"charge attempt 1": with(operation, "durable.attempt.outcome", "FAILED"),
 	} {
 		if diff := cmp.Diff(want, tr.attributes(t, span)); diff != "" {
 			t.Errorf("attributes of %s (-want +got):\n%s", span, diff)
 		}
-		if s := tr.span(t, span); s.Status.Code != tracepb.Status_STATUS_CODE_ERROR || len(s.Events) != 1 || s.Events[0].Name != "exception" {
+		if s := tr.span(t, span); s.Status.Code != tracepb.Status_STATUS_CODE_ERROR || len(s.Events) != 1 ||
+			s.Events[0].Name != "exception" {
 			t.Errorf("%s has status %v and events %v, want a failure and one exception", span, s.Status, s.Events)
 		}
 	}
@@ -247,7 +250,8 @@ func TestTraceHeader(t *testing.T) {
 			tr := c.traces()
 			workflow := tr.span(t, "Workflow")
 			for _, s := range tr.spans {
-				if got := hex.EncodeToString(s.TraceId); got != hex.EncodeToString(workflow.TraceId) || want.trace != "" && got != want.trace {
+				if got := hex.EncodeToString(s.TraceId); got != hex.EncodeToString(workflow.TraceId) ||
+					want.trace != "" && got != want.trace {
 					t.Errorf("%s is in trace %s, want all in one: %s", title(s), got, want.trace)
 				}
 			}
@@ -417,7 +421,8 @@ func TestChainedInvoke(t *testing.T) {
 			}, durable.WithPlugins(plugin))
 			want := ""
 			if test.want {
-				want = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=" + hex.EncodeToString(c.traces().span(t, "other").SpanId) + ";Sampled=1"
+				want = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=" + hex.EncodeToString(c.traces().span(t, "other").SpanId) +
+					";Sampled=1"
 			}
 			if sent != want {
 				t.Errorf("the trace header is %q, want %q", sent, want)

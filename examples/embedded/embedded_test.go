@@ -37,7 +37,8 @@ func TestKill(t *testing.T) {
 		t.Errorf("got an output of what runs: %s", running)
 	}
 	arn := regexp.MustCompile(`arn:aws:lambda:[^"]*`).FindString(s.ask("GET", "/2025-12-01/functions/order/durable-executions", ""))
-	if refused := s.ask("POST", "/perdure/executions/"+strings.ReplaceAll(arn, "/", "%2F")+"/skip", "{}"); strings.Contains(refused, "essage") {
+	if refused := s.ask("POST", "/perdure/executions/"+strings.ReplaceAll(arn, "/", "%2F")+"/skip", "{}"); strings.Contains(refused,
+		"essage") {
 		t.Errorf("skipping the wait: %s", refused)
 	}
 	s.until("GET", "/orders/17", "", `"Status":"SUCCEEDED".*"payment":"charged .*"shipment":"shipped for 4200 cents"`)

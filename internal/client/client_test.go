@@ -65,7 +65,8 @@ func open(t *testing.T) *client.Client {
 	t.Cleanup(func() { e.Close(context.Background()) })
 	handler := durable.NewHandler(approval, durable.WithClient(inprocess.Client{Engine: e}))
 	for _, f := range []engine.Function{
-		{Name: "ask", Timeout: time.Minute, Invoker: inprocess.Invoker{Handler: handler}, Durable: &engine.DurableConfig{ExecutionTimeout: time.Hour}},
+		{Name: "ask", Timeout: time.Minute, Invoker: inprocess.Invoker{Handler: handler},
+			Durable: &engine.DurableConfig{ExecutionTimeout: time.Hour}},
 		{Name: "plain", Timeout: time.Minute, Invoker: plain{}},
 	} {
 		if err := e.Functions().Register(f); err != nil {
@@ -74,7 +75,8 @@ func open(t *testing.T) *client.Client {
 	}
 	quiet := slog.New(slog.DiscardHandler)
 	s := server.New([]*route.Face{
-		lambdaapi.New(e, e.Functions(), &lambdaapi.Options{Logger: quiet}), adminapi.New(e, e.Functions(), &adminapi.Options{Logger: quiet}),
+		lambdaapi.New(e, e.Functions(), &lambdaapi.Options{Logger: quiet}),
+		adminapi.New(e, e.Functions(), &adminapi.Options{Logger: quiet}),
 	}, &server.Options{Logger: quiet, Credentials: key{}})
 	l := httptest.NewServer(s.Handler())
 	t.Cleanup(l.Close)

@@ -202,7 +202,8 @@ func (d *direct) step(ctx context.Context, n int) error {
 		ARN: d.in.DurableExecutionArn, Token: d.in.CheckpointToken, ClientToken: id,
 		Updates: []protocol.Update{
 			{ID: id, Type: protocol.TypeStep, SubType: protocol.SubTypeStep, Name: "process_payment", Action: protocol.ActionStart},
-			{ID: id, Type: protocol.TypeStep, SubType: protocol.SubTypeStep, Name: "process_payment", Action: protocol.ActionSucceed, Payload: &payload},
+			{ID: id, Type: protocol.TypeStep, SubType: protocol.SubTypeStep, Name: "process_payment", Action: protocol.ActionSucceed,
+				Payload: &payload},
 		},
 	})
 	if err == nil {
@@ -220,12 +221,14 @@ type overHTTP struct {
 func (o *overHTTP) step(ctx context.Context, n int) error {
 	id := fmt.Sprint(n + 1)
 	start := types.OperationUpdate{
-		Id: &id, Type: types.OperationTypeStep, SubType: aws.String(protocol.SubTypeStep), Name: aws.String("process_payment"), Action: types.OperationActionStart,
+		Id: &id, Type: types.OperationTypeStep, SubType: aws.String(protocol.SubTypeStep), Name: aws.String("process_payment"),
+		Action: types.OperationActionStart,
 	}
 	end := start
 	end.Action, end.Payload = types.OperationActionSucceed, aws.String(result)
 	reply, err := o.client.CheckpointDurableExecution(ctx, &lambda.CheckpointDurableExecutionInput{
-		DurableExecutionArn: &o.in.DurableExecutionArn, CheckpointToken: &o.in.CheckpointToken, Updates: []types.OperationUpdate{start, end},
+		DurableExecutionArn: &o.in.DurableExecutionArn, CheckpointToken: &o.in.CheckpointToken,
+		Updates: []types.OperationUpdate{start, end},
 	})
 	if err == nil {
 		o.in.CheckpointToken = aws.ToString(reply.CheckpointToken)

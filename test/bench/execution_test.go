@@ -64,7 +64,8 @@ func serve(b *testing.B) (endpoint string, stop func() time.Duration) {
 	b.Helper()
 	dir := b.TempDir()
 	for out, pkg := range map[string]string{"perdure": "../../cmd/perdure", "threesteps": "./threesteps"} {
-		if text, err := exec.Command("go", "build", "-tags", "lambda.norpc", "-o", filepath.Join(dir, out), pkg).CombinedOutput(); err != nil {
+		if text, err := exec.Command("go", "build", "-tags", "lambda.norpc", "-o", filepath.Join(dir, out),
+			pkg).CombinedOutput(); err != nil {
 			b.Fatalf("building %s: %v\n%s", pkg, err, text)
 		}
 	}

@@ -27,7 +27,8 @@ func serve(t *testing.T) (url string) {
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "../../cmd/perdure").CombinedOutput(); err != nil {
 		t.Fatalf("building perdure: %v\n%s", err, out)
 	}
-	cmd := exec.Command(binary, "serve", "--listen", "127.0.0.1:0", "--data", filepath.Join(dir, "data"), "--function", "../../examples/order")
+	cmd := exec.Command(binary, "serve", "--listen", "127.0.0.1:0", "--data", filepath.Join(dir, "data"), "--function",
+		"../../examples/order")
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)

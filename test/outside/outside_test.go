@@ -141,7 +141,8 @@ func buildModule(t *testing.T, dir string) (binary string) {
 		t.Fatal(err)
 	}
 	mod := regexp.MustCompile(`(?m)^module .*$`).ReplaceAllString(read(t, filepath.Join(root, "go.mod")), "module outside")
-	write(t, dir, "go.mod", fmt.Sprintf("%s\nrequire github.com/perdure/perdure v0.0.0\nreplace github.com/perdure/perdure => %s\n", mod, repository))
+	write(t, dir, "go.mod", fmt.Sprintf("%s\nrequire github.com/perdure/perdure v0.0.0\nreplace github.com/perdure/perdure => %s\n", mod,
+		repository))
 	write(t, dir, "go.sum", read(t, filepath.Join(root, "go.sum")))
 	binary = filepath.Join(dir, "outside")
 	cmd := exec.CommandContext(t.Context(), "go", "build", "-mod=mod", "-o", binary, ".")

@@ -103,7 +103,8 @@ func files(t *testing.T, extensions ...string) map[string][]byte {
 }
 
 // apart matches code that takes the name of a type apart: an event's, say.
-var apart = regexp.MustCompile(`(HasPrefix|HasSuffix|CutPrefix|CutSuffix|TrimPrefix|TrimSuffix|Contains)\(string\((\w+\.)*([Tt]ype|[Tt]yp|t)\),`)
+var apart = regexp.MustCompile(
+	`(HasPrefix|HasSuffix|CutPrefix|CutSuffix|TrimPrefix|TrimSuffix|Contains)\(string\((\w+\.)*([Tt]ype|[Tt]yp|t)\),`)
 
 // TestEventsMeanWhatTheTableSays: protocol.Meanings, and not how they are called.
 func TestEventsMeanWhatTheTableSays(t *testing.T) {

@@ -24,7 +24,8 @@ var floors = []floor{
 	{"durable", "protocol telemetry internal/sdk"},
 	{"engine", "protocol telemetry internal/core internal/observe internal/text"},
 	{".", "protocol durable engine internal/api internal/function/inprocess"},
-	{"internal/api", "protocol engine internal/core/history internal/core/store internal/files internal/function/attached internal/observe internal/text"},
+	{"internal/api", "protocol engine internal/core/history internal/core/store internal/files internal/function/attached " +
+		"internal/observe internal/text"},
 	{"internal/function", "protocol durable engine internal/api/runtimeapi internal/core/standstill internal/files internal/text"},
 	{"internal/client", "protocol engine internal/api/adminapi internal/sdk/sign"},
 	{"internal/cli", "protocol engine internal/core/history internal/text"},
@@ -32,7 +33,8 @@ var floors = []floor{
 	{"internal/dev", "protocol engine internal/cli internal/function internal/host internal/text"},
 	{"cmd/perdure", "protocol engine internal/api internal/cli internal/dev internal/files/fresh internal/function/attached " +
 		"internal/function/build internal/function/project internal/function/runtimes internal/function/samconfig " +
-		"internal/function/template internal/function/watch internal/client internal/host internal/observe internal/sdk/sign internal/text telemetry"},
+		"internal/function/template internal/function/watch internal/client internal/host internal/observe internal/sdk/sign " +
+		"internal/text telemetry"},
 	{"examples", ". durable protocol"},
 	{"durabletest test", anything},
 }

@@ -58,7 +58,8 @@ func checkOrder(t *testing.T, client *lambda.Client, arn string, wait time.Durat
 			t.Errorf("%s: event %d has EventId %d", arn, i+1, aws.ToInt32(ev.EventId))
 		}
 	}
-	once := []types.EventType{types.EventTypeExecutionStarted, types.EventTypeWaitStarted, types.EventTypeWaitSucceeded, types.EventTypeExecutionSucceeded}
+	once := []types.EventType{types.EventTypeExecutionStarted, types.EventTypeWaitStarted, types.EventTypeWaitSucceeded,
+		types.EventTypeExecutionSucceeded}
 	for _, typ := range once {
 		if count[typ] != 1 {
 			t.Errorf("%s: %s stands %d times in the history, want once", arn, typ, count[typ])

@@ -65,7 +65,8 @@ func TestAbout(t *testing.T) {
 	w := newWorld(t)
 	w.register(t, "order", `{"Status":"SUCCEEDED"}`)
 	got, err := w.client.About(t.Context())
-	want := &adminapi.About{Name: "perdure", Version: "v1", Functions: []adminapi.FunctionVersion{{Name: "order", Version: "$LATEST", Durable: true}}}
+	want := &adminapi.About{Name: "perdure", Version: "v1",
+		Functions: []adminapi.FunctionVersion{{Name: "order", Version: "$LATEST", Durable: true}}}
 	if age := time.Since(protocol.Timestamp(got.Timestamp).Time()); age < 0 || age > time.Minute {
 		t.Errorf("got the time %d", got.Timestamp)
 	}
@@ -120,7 +121,8 @@ func (refusedBody) Read([]byte) (int, error) {
 func TestRefusedBody(t *testing.T) {
 	w := newWorld(t)
 	answer := httptest.NewRecorder()
-	adminapi.New(w.engine, w.engine.Functions(), nil).ServeHTTP(answer, httptest.NewRequest("POST", "/perdure/executions/arn/skip", refusedBody{}))
+	adminapi.New(w.engine, w.engine.Functions(), nil).ServeHTTP(answer,
+		httptest.NewRequest("POST", "/perdure/executions/arn/skip", refusedBody{}))
 	if got := answer.Header().Get("X-Amzn-Errortype"); got != string(protocol.CodeRequestTimeout) {
 		t.Errorf("got %d %s, want %s", answer.Code, got, protocol.CodeRequestTimeout)
 	}

@@ -56,7 +56,8 @@ func TestBackup(t *testing.T) {
 			answers <- b.String()[:size]
 		}()
 		<-began
-		if _, err := c.Backup(t.Context(), new(bytes.Buffer)); err == nil || !strings.Contains(err.Error(), "A backup is being made already.") {
+		if _, err := c.Backup(t.Context(), new(bytes.Buffer)); err == nil ||
+			!strings.Contains(err.Error(), "A backup is being made already.") {
 			t.Errorf("beside another one: got %v", err)
 		}
 		finish <- outcome

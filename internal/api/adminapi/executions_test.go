@@ -48,7 +48,8 @@ func TestExecutions(t *testing.T) {
 				t.Fatalf("%s: %v", test.name, err)
 			}
 			arn, err := protocol.ParseARN(e.DurableExecutionArn)
-			if err != nil || e.DurableExecutionName != arn.Name || e.FunctionArn != arn.FunctionARN() || e.StartTimestamp == 0 || e.EndTimestamp < e.StartTimestamp {
+			if err != nil || e.DurableExecutionName != arn.Name || e.FunctionArn != arn.FunctionARN() || e.StartTimestamp == 0 ||
+				e.EndTimestamp < e.StartTimestamp {
 				t.Errorf("%s: got %+v, %v", test.name, e, err)
 			}
 			got += arn.Function + "/" + arn.Name + " "

@@ -34,10 +34,12 @@ func TestExplain(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := "the last invocation failed (Runtime.ExitError: exit status 7); next try in 1s"
-	if x.Text != want || x.DurableExecutionArn != s.ARN || x.Status != protocol.ExecutionRunning || x.Total != 1 || x.ExpectedExecutionTimeoutTimestamp == 0 {
+	if x.Text != want || x.DurableExecutionArn != s.ARN || x.Status != protocol.ExecutionRunning || x.Total != 1 ||
+		x.ExpectedExecutionTimeoutTimestamp == 0 {
 		t.Errorf("got %+v, want the text %q", x, want)
 	}
-	if r := x.Reasons[0]; r.Kind != "failing" || r.Text != want || r.Count != 1 || r.Error.ErrorType != "Runtime.ExitError" || r.Until <= r.Since {
+	if r := x.Reasons[0]; r.Kind != "failing" || r.Text != want || r.Count != 1 || r.Error.ErrorType != "Runtime.ExitError" ||
+		r.Until <= r.Since {
 		t.Errorf("got %+v", r)
 	}
 	_, err = w.client.Explain(t.Context(), s.ARN+"0")

@@ -35,7 +35,8 @@ func TestForkAndRedrive(t *testing.T) {
 		}
 	}
 	_, err = w.client.Fork(t.Context(), s.ARN, &adminapi.Fork{After: "x", Outcome: &engine.ForkOutcome{}})
-	if e, ok := errors.AsType[*protocol.Error](err); !ok || e.Code != protocol.CodeNotFound || e.Message != "The execution has no operation x" {
+	if e, ok := errors.AsType[*protocol.Error](err); !ok || e.Code != protocol.CodeNotFound ||
+		e.Message != "The execution has no operation x" {
 		t.Errorf("got %v", err)
 	}
 }

@@ -29,7 +29,8 @@ func TestFunctions(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	_, err := w.engine.Functions().CreateAlias(t.Context(), &engine.AliasChange{Function: "order", Name: "live", Version: new("2"), Weights: &map[string]float64{"10": 0.25}})
+	_, err := w.engine.Functions().CreateAlias(t.Context(),
+		&engine.AliasChange{Function: "order", Name: "live", Version: new("2"), Weights: &map[string]float64{"10": 0.25}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +48,8 @@ func TestFunctions(t *testing.T) {
 		FunctionName: "order",
 		Versions: []adminapi.Version{
 			{Version: "$LATEST", State: engine.StateActive, Durable: true},
-			{Version: "10", State: adminapi.StateUnregistered, StateReason: "Its open executions wait until it is registered.", Durable: true, OpenExecutions: 1},
+			{Version: "10", State: adminapi.StateUnregistered, StateReason: "Its open executions wait until it is registered.",
+				Durable: true, OpenExecutions: 1},
 			{Version: "2", State: engine.StateActive, Durable: true, OpenExecutions: 3},
 		},
 		Aliases: []adminapi.Alias{{Name: "live", FunctionVersion: "2", AdditionalVersionWeights: map[string]float64{"10": 0.25}}},

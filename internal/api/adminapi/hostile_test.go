@@ -62,7 +62,8 @@ func TestBodiesMakeLittle(t *testing.T) {
 				req := httptest.NewRequest(r.Method, strings.Replace(r.Path, route.Subject, subject, 1), strings.NewReader(body))
 				answer := httptest.NewRecorder()
 				if made := hostile.Made(func() { api.ServeHTTP(answer, req) }); made > most {
-					t.Errorf("%s %s of %s, %.40s: made %d bytes, at most %d are allowed (answer %d)", r.Method, r.Path, subject, body, made, most, answer.Code)
+					t.Errorf("%s %s of %s, %.40s: made %d bytes, at most %d are allowed (answer %d)", r.Method, r.Path, subject, body, made,
+						most, answer.Code)
 				}
 			}
 		}

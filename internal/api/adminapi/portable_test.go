@@ -24,13 +24,15 @@ func TestExportAndImport(t *testing.T) {
 	if err := w.client.Export(t.Context(), s.ARN, &file); err != nil {
 		t.Fatal(err)
 	}
-	if f, err := other.client.Import(t.Context(), bytes.NewReader(file.Bytes()), &adminapi.Import{}); err != nil || f.DurableExecutionArn != s.ARN {
+	if f, err := other.client.Import(t.Context(), bytes.NewReader(file.Bytes()), &adminapi.Import{}); err != nil ||
+		f.DurableExecutionArn != s.ARN {
 		t.Errorf("got %+v, %v", f, err)
 	}
 	if r, err := other.engine.Wait(t.Context(), s.ARN); err != nil || *r.Payload != "1" {
 		t.Errorf("got %+v, %v", r, err)
 	}
-	if f, err := w.client.Import(t.Context(), bytes.NewReader(file.Bytes()), &adminapi.Import{Fork: true, Name: "copy"}); err != nil || f.DurableExecutionName != "copy" {
+	if f, err := w.client.Import(t.Context(), bytes.NewReader(file.Bytes()), &adminapi.Import{Fork: true, Name: "copy"}); err != nil ||
+		f.DurableExecutionName != "copy" {
 		t.Errorf("got %+v, %v", f, err)
 	}
 	_, err = other.client.Import(t.Context(), bytes.NewReader(file.Bytes()[1:]), &adminapi.Import{})

@@ -32,7 +32,8 @@ func TestSkip(t *testing.T) {
 		if failed++; failed == 3 { // the third try would come after three seconds
 			break
 		}
-		if skipped, err := w.client.Skip(t.Context(), s.ARN, &adminapi.Skip{}); err != nil || len(skipped) != 1 || skipped[0].DueTimestamp == 0 {
+		if skipped, err := w.client.Skip(t.Context(), s.ARN, &adminapi.Skip{}); err != nil || len(skipped) != 1 ||
+			skipped[0].DueTimestamp == 0 {
 			t.Fatalf("got %+v, %v", skipped, err)
 		}
 	}

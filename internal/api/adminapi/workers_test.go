@@ -25,7 +25,8 @@ func TestWorker(t *testing.T) {
 	w := newWorld(t)
 	err := w.engine.Functions().Register(engine.Function{
 		Name: "far", Timeout: time.Minute, Durable: &engine.DurableConfig{ExecutionTimeout: time.Hour},
-		Invoker: w.workers.Function(attached.Settings{Name: "far", Version: "$LATEST", Timeout: time.Minute, MemoryMB: 256, Region: "us-east-1", Account: "000000000000"}),
+		Invoker: w.workers.Function(attached.Settings{Name: "far", Version: "$LATEST", Timeout: time.Minute, MemoryMB: 256,
+			Region: "us-east-1", Account: "000000000000"}),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -47,7 +48,8 @@ func TestWorker(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &adminapi.Joined{Worker: joined.Worker, Version: "$LATEST", TimeoutMs: 60_000, MemoryMB: 256, Region: "us-east-1", Account: "000000000000"}
+	want := &adminapi.Joined{Worker: joined.Worker, Version: "$LATEST", TimeoutMs: 60_000, MemoryMB: 256, Region: "us-east-1",
+		Account: "000000000000"}
 	if diff := cmp.Diff(want, joined); diff != "" {
 		t.Errorf("joined (-want +got):\n%s", diff)
 	}
@@ -60,7 +62,8 @@ func TestWorker(t *testing.T) {
 	stolen.ExecutionArn, stolen.Text = others, "not mine"
 	odd, long := line, line // the bounds of a log are those of its text
 	odd.Stream, long.RequestID = strings.Repeat("x", 1<<20), strings.Repeat("x", 1<<20)
-	if _, err := c.Beat(t.Context(), joined.Worker, &adminapi.WorkerBeat{Running: []string{inv.RequestID}, Lines: []adminapi.WorkerLine{line, stolen, odd, long}}); err != nil {
+	if _, err := c.Beat(t.Context(), joined.Worker,
+		&adminapi.WorkerBeat{Running: []string{inv.RequestID}, Lines: []adminapi.WorkerLine{line, stolen, odd, long}}); err != nil {
 		t.Fatal(err)
 	}
 	outcome := &adminapi.WorkerOutcome{RequestID: inv.RequestID, Payload: []byte(`{"Status":"SUCCEEDED","Result":"42"}`)}

@@ -59,12 +59,15 @@ func TestParseRefusals(t *testing.T) {
 		{"with a hyphen", "[a]\nperdure-access = read", "line 2: there is no setting perdure-access; did you mean perdure_access?"},
 		{"setting of ours that is none", "[a]\nperdure_functions = x", "line 2: there is no setting perdure_functions"},
 		{"setting twice", "[a]\nperdure_access = read\nPerdure_Access = full", "line 3: perdure_access is set twice in section a"},
-		{"behind a long line", "[a]\n# " + strings.Repeat("x", 70_000) + "\nperdure_acces = read", "line 3: there is no setting perdure_acces; did you mean perdure_access?"},
+		{"behind a long line", "[a]\n# " + strings.Repeat("x", 70_000) + "\nperdure_acces = read",
+			"line 3: there is no setting perdure_acces; did you mean perdure_access?"},
 		{"NUL", "[a]\nperdure_access = read\x00", `line 2: "\x00" does not belong into a text: save the file as UTF-8`},
 		{"UTF-16", "\xff\xfe[\x00a\x00]\x00", `line 1: "\xff" does not belong into a text: save the file as UTF-8`},
 		{"another end of line", "[a]\rperdure_access = read\r", `line 1: "\r" does not belong into a text: save the file as UTF-8`},
-		{"same name", "[a]\naws_access_key_id = AKID" + secret + "[a]\naws_access_key_id = AKID2" + secret, "there are two sections called a"},
-		{"same key", "[a]\naws_access_key_id = AKID" + secret + "[b]\naws_access_key_id = AKID" + secret, "the access key id of section b belongs to another section, too"},
+		{"same name", "[a]\naws_access_key_id = AKID" + secret + "[a]\naws_access_key_id = AKID2" + secret,
+			"there are two sections called a"},
+		{"same key", "[a]\naws_access_key_id = AKID" + secret + "[b]\naws_access_key_id = AKID" + secret,
+			"the access key id of section b belongs to another section, too"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if _, err := Parse([]byte(test.file)); err == nil || err.Error() != test.message {
@@ -106,7 +109,8 @@ func TestOpenWantsAccess(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "credentials")
 	write(t, path, good, 0o600)
 	_, err := Open(path, slog.New(slog.DiscardHandler))
-	if err == nil || !strings.HasSuffix(err.Error(), "section deploy does not say what its key may do: add a line, perdure_access = full, read or function") {
+	if err == nil || !strings.HasSuffix(err.Error(),
+		"section deploy does not say what its key may do: add a line, perdure_access = full, read or function") {
 		t.Errorf("got %v", err)
 	}
 	write(t, path, good+strings.Repeat("#", maxFile), 0o600)
@@ -124,7 +128,8 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("got %v and %v", found, err)
 		}
 		for _, c := range found {
-			if c.Access != "" && !slices.Contains(kindsOfAccess, string(c.Access)) || len(c.Secret) < minSecret || !validKey.MatchString(c.KeyID) {
+			if c.Access != "" && !slices.Contains(kindsOfAccess, string(c.Access)) || len(c.Secret) < minSecret ||
+				!validKey.MatchString(c.KeyID) {
 				t.Errorf("got %+v", c)
 			}
 		}
@@ -143,7 +148,8 @@ func write(t *testing.T, path, text string, mode fs.FileMode) {
 
 func TestLoadChecksWhoMayRead(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "credentials")
-	for mode, allowed := range map[fs.FileMode]bool{0o600: true, 0o400: true, 0o640: true, 0o440: true, 0o644: false, 0o604: false, 0o660: false, 0o601: false} {
+	for mode, allowed := range map[fs.FileMode]bool{0o600: true, 0o400: true, 0o640: true, 0o440: true, 0o644: false, 0o604: false,
+		0o660: false, 0o601: false} {
 		write(t, path, good, mode)
 		if _, err := Load(path); (err == nil) != allowed || err != nil && !strings.Contains(err.Error(), "chmod 600") {
 			t.Errorf("mode %#o: got %v, want it allowed: %v", mode, err, allowed)

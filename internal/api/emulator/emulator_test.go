@@ -100,9 +100,11 @@ func (w *world) container(name string, wait bool) (url string) {
 		}
 		ops := in.InitialExecutionState.Operations
 		if wait && len(ops) == 1 {
-			_, err := w.Checkpoint(r.Context(), &engine.CheckpointRequest{ARN: in.DurableExecutionArn, Token: in.CheckpointToken, Updates: []protocol.Update{
-				{ID: "1", Type: protocol.TypeWait, SubType: "Wait", Action: protocol.ActionStart, WaitOptions: &protocol.WaitOptions{WaitSeconds: 1}},
-			}})
+			_, err := w.Checkpoint(r.Context(), &engine.CheckpointRequest{ARN: in.DurableExecutionArn, Token: in.CheckpointToken,
+				Updates: []protocol.Update{
+					{ID: "1", Type: protocol.TypeWait, SubType: "Wait", Action: protocol.ActionStart,
+						WaitOptions: &protocol.WaitOptions{WaitSeconds: 1}},
+				}})
 			if err != nil {
 				w.t.Error(err)
 			}
@@ -188,7 +190,8 @@ func TestStartAsSAM(t *testing.T) {
 	if status != 200 || strings.Count(answer, `"DurableExecutionArn"`) != 2 {
 		t.Errorf("got %d %s, want both executions", status, answer)
 	}
-	if status, answer = w.post("GET", "/2025-12-01/durable-executions?DurableExecutionName=first", ""); strings.Count(answer, `"DurableExecutionArn"`) != 1 {
+	if status, answer = w.post("GET", "/2025-12-01/durable-executions?DurableExecutionName=first", ""); strings.Count(answer,
+		`"DurableExecutionArn"`) != 1 {
 		t.Errorf("got %d %s, want one execution", status, answer)
 	}
 }
@@ -213,10 +216,12 @@ func TestRestart(t *testing.T) {
 func TestSharedEndpoint(t *testing.T) {
 	w := newWorld(t)
 	start := `{"AccountId":"1","FunctionName":"function","FunctionQualifier":"$LATEST","ExecutionName":"x","ExecutionTimeoutSeconds":300,"ExecutionRetentionPeriodDays":7}`
-	if status, answer := w.post("POST", emulator.StartPath, start); status != 400 || !strings.Contains(answer, "There is no LambdaEndpoint") {
+	if status, answer := w.post("POST", emulator.StartPath, start); status != 400 ||
+		!strings.Contains(answer, "There is no LambdaEndpoint") {
 		t.Errorf("got %d %s, want a refusal", status, answer)
 	}
-	status, answer := w.post("PUT", emulator.EndpointPath, fmt.Sprintf(`{"EndpointUrl":%q,"RegionName":"us-west-2"}`, w.container("a", false)))
+	status, answer := w.post("PUT", emulator.EndpointPath,
+		fmt.Sprintf(`{"EndpointUrl":%q,"RegionName":"us-west-2"}`, w.container("a", false)))
 	if status != 200 || answer != `{"message":"Lambda endpoint updated successfully"}` {
 		t.Errorf("got %d %s", status, answer)
 	}
@@ -253,7 +258,8 @@ func TestFunctionsOfTheEngine(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.want(w.start(`{"FunctionName":"own"}`), `7`)
-	if status, answer := w.post("POST", emulator.StartPath, `{"FunctionName":"own","LambdaEndpoint":"http://localhost:1"}`); status != 400 || !strings.Contains(answer, "itself") {
+	if status, answer := w.post("POST", emulator.StartPath,
+		`{"FunctionName":"own","LambdaEndpoint":"http://localhost:1"}`); status != 400 || !strings.Contains(answer, "itself") {
 		t.Errorf("got %d %s, want a refusal", status, answer)
 	}
 }

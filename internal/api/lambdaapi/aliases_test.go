@@ -21,8 +21,10 @@ func TestAliases(t *testing.T) {
 	s.publish("shop")
 	name, live, one := aws.String("shop"), aws.String("live"), aws.String("1")
 
-	made, err := s.client.CreateAlias(t.Context(), &lambda.CreateAliasInput{FunctionName: name, Name: live, FunctionVersion: one, Description: aws.String("for all")})
-	if err != nil || *made.AliasArn != shopARN+":live" || *made.FunctionVersion != "1" || *made.Description != "for all" || made.RoutingConfig != nil {
+	made, err := s.client.CreateAlias(t.Context(),
+		&lambda.CreateAliasInput{FunctionName: name, Name: live, FunctionVersion: one, Description: aws.String("for all")})
+	if err != nil || *made.AliasArn != shopARN+":live" || *made.FunctionVersion != "1" || *made.Description != "for all" ||
+		made.RoutingConfig != nil {
 		t.Fatalf("got %+v, %v", made, err)
 	}
 	invoke := func(function string, qualifier *string) (version, arn, result string) {
@@ -44,15 +46,18 @@ func TestAliases(t *testing.T) {
 	}
 
 	half := map[string]float64{"1": 1}
-	moved, err := s.client.UpdateAlias(t.Context(), &lambda.UpdateAliasInput{FunctionName: name, Name: live, FunctionVersion: aws.String("2"),
-		RoutingConfig: &types.AliasRoutingConfiguration{AdditionalVersionWeights: half}, RevisionId: made.RevisionId})
-	if err != nil || *moved.FunctionVersion != "2" || *moved.Description != "for all" || !maps.Equal(moved.RoutingConfig.AdditionalVersionWeights, half) || *moved.RevisionId == *made.RevisionId {
+	moved, err := s.client.UpdateAlias(t.Context(),
+		&lambda.UpdateAliasInput{FunctionName: name, Name: live, FunctionVersion: aws.String("2"),
+			RoutingConfig: &types.AliasRoutingConfiguration{AdditionalVersionWeights: half}, RevisionId: made.RevisionId})
+	if err != nil || *moved.FunctionVersion != "2" || *moved.Description != "for all" ||
+		!maps.Equal(moved.RoutingConfig.AdditionalVersionWeights, half) || *moved.RevisionId == *made.RevisionId {
 		t.Fatalf("got %+v, %v", moved, err)
 	}
 	if version, _, _ := invoke("shop:live", nil); version != "1" {
 		t.Errorf("got version %s, want 1, where all starts are sent", version)
 	}
-	if _, err := s.client.UpdateAlias(t.Context(), &lambda.UpdateAliasInput{FunctionName: name, Name: live, RoutingConfig: &types.AliasRoutingConfiguration{}}); err != nil {
+	if _, err := s.client.UpdateAlias(t.Context(),
+		&lambda.UpdateAliasInput{FunctionName: name, Name: live, RoutingConfig: &types.AliasRoutingConfiguration{}}); err != nil {
 		t.Fatal(err)
 	}
 	if version, _, result := invoke("shop:live", nil); version != "2" || result != `"blue"` {
@@ -67,7 +72,8 @@ func TestAliases(t *testing.T) {
 		t.Errorf("GetFunction: got %+v, %v, want version 2 under the alias", f, err)
 	}
 	_, err = s.client.DeleteFunction(t.Context(), &lambda.DeleteFunctionInput{FunctionName: aws.String("shop:2")})
-	wantCode(t, "DeleteFunction", err, "ResourceConflictException", "Unable to delete version because the following aliases reference it: [live]")
+	wantCode(t, "DeleteFunction", err, "ResourceConflictException",
+		"Unable to delete version because the following aliases reference it: [live]")
 
 	for range 2 {
 		if _, err := s.client.DeleteAlias(t.Context(), &lambda.DeleteAliasInput{FunctionName: name, Name: live}); err != nil {
@@ -93,7 +99,8 @@ func TestListAliases(t *testing.T) {
 	}
 	list := func(version *string) string {
 		var names []string
-		pages := lambda.NewListAliasesPaginator(s.client, &lambda.ListAliasesInput{FunctionName: aws.String("shop"), FunctionVersion: version, MaxItems: aws.Int32(1)})
+		pages := lambda.NewListAliasesPaginator(s.client,
+			&lambda.ListAliasesInput{FunctionName: aws.String("shop"), FunctionVersion: version, MaxItems: aws.Int32(1)})
 		for pages.HasMorePages() {
 			page, err := pages.NextPage(t.Context())
 			if err != nil {
@@ -105,7 +112,8 @@ func TestListAliases(t *testing.T) {
 		}
 		return strings.Join(names, " ")
 	}
-	if all, ones, none := list(nil), list(aws.String("1")), list(aws.String("5")); all != "aliases live next versions" || ones != "aliases live" || none != "" {
+	if all, ones, none := list(nil), list(aws.String("1")), list(aws.String("5")); all != "aliases live next versions" ||
+		ones != "aliases live" || none != "" {
 		t.Errorf("got %q, of version 1 %q, of version 5 %q", all, ones, none)
 	}
 	_, err := s.client.ListAliases(t.Context(), &lambda.ListAliasesInput{FunctionName: aws.String("nobody")})
@@ -117,8 +125,9 @@ func TestAliasErrors(t *testing.T) {
 	s.register("shop", release{name: "red"})
 	s.publish("shop")
 	create := func(function, name, version string, weights map[string]float64) error {
-		_, err := s.client.CreateAlias(t.Context(), &lambda.CreateAliasInput{FunctionName: &function, Name: &name, FunctionVersion: &version,
-			RoutingConfig: &types.AliasRoutingConfiguration{AdditionalVersionWeights: weights}})
+		_, err := s.client.CreateAlias(t.Context(),
+			&lambda.CreateAliasInput{FunctionName: &function, Name: &name, FunctionVersion: &version,
+				RoutingConfig: &types.AliasRoutingConfiguration{AdditionalVersionWeights: weights}})
 		return err
 	}
 	if err := create("shop", "live", "1", nil); err != nil {
@@ -132,10 +141,16 @@ func TestAliasErrors(t *testing.T) {
 		{"exists", "shop", "live", "1", nil, "ResourceConflictException", "Alias already exists: " + shopARN + ":live"},
 		{"no version", "shop", "a", "9", nil, "ResourceNotFoundException", "Function not found: " + shopARN + ":9"},
 		{"no function", "nobody", "a", "1", nil, "ResourceNotFoundException", "Function not found"},
-		{"number", "shop", "12", "1", nil, "ValidationException", "Value '12' at 'name' failed to satisfy constraint: Member must satisfy regular expression pattern: (?!^[0-9]+$)([a-zA-Z0-9-_]+)"},
-		{"version", "shop", "a", "live", nil, "ValidationException", "Value 'live' at 'functionVersion' failed to satisfy constraint: Member must satisfy regular expression pattern: (\\$LATEST(\\.PUBLISHED)?|[0-9]+)"},
-		{"weight", "shop", "a", "1", map[string]float64{"2": 1.5}, "ValidationException", "Member must have value less than or equal to 1.0"},
-		{"weighted $LATEST", "shop", "a", "$LATEST", map[string]float64{"1": 0.5}, "InvalidParameterValueException", "$LATEST is not supported for an alias pointing to more than 1 version."},
+		{"number", "shop", "12", "1", nil, "ValidationException",
+			"Value '12' at 'name' failed to satisfy constraint: Member must satisfy regular expression pattern: " +
+				"(?!^[0-9]+$)([a-zA-Z0-9-_]+)"},
+		{"version", "shop", "a", "live", nil, "ValidationException",
+			"Value 'live' at 'functionVersion' failed to satisfy constraint: Member must satisfy regular expression pattern: " +
+				"(\\$LATEST(\\.PUBLISHED)?|[0-9]+)"},
+		{"weight", "shop", "a", "1", map[string]float64{"2": 1.5}, "ValidationException",
+			"Member must have value less than or equal to 1.0"},
+		{"weighted $LATEST", "shop", "a", "$LATEST", map[string]float64{"1": 0.5}, "InvalidParameterValueException",
+			"$LATEST is not supported for an alias pointing to more than 1 version."},
 		{"weighted twice", "shop", "a", "1", map[string]float64{"1": 0.5}, "InvalidParameterValueException", "already included"},
 	} {
 		wantCode(t, test.name, create(test.function, test.alias, test.version, test.weights), test.code, test.text)
@@ -144,11 +159,14 @@ func TestAliasErrors(t *testing.T) {
 	wantCode(t, "GetAlias", err, "ResourceNotFoundException", "Cannot find alias arn: "+shopARN+":dead")
 	_, err = s.client.UpdateAlias(t.Context(), &lambda.UpdateAliasInput{FunctionName: aws.String("shop"), Name: aws.String("dead")})
 	wantCode(t, "UpdateAlias", err, "ResourceNotFoundException", "Cannot find alias arn: "+shopARN+":dead")
-	_, err = s.client.UpdateAlias(t.Context(), &lambda.UpdateAliasInput{FunctionName: aws.String("shop"), Name: aws.String("live"), RevisionId: aws.String("old")})
+	_, err = s.client.UpdateAlias(t.Context(), &lambda.UpdateAliasInput{FunctionName: aws.String("shop"), Name: aws.String("live"),
+		RevisionId: aws.String("old")})
 	wantCode(t, "revision", err, "PreconditionFailedException", "Revision Id")
 	checkAnswer(t, request(t, s.url, "POST", "/2015-03-31/functions/shop/aliases", `{}`), 400, "ValidationException",
-		"2 validation errors detected: Value null at 'name' failed to satisfy constraint: Member must not be null; Value null at 'functionVersion' failed to satisfy constraint: Member must not be null")
-	checkAnswer(t, request(t, s.url, "POST", "/2015-03-31/functions/shop/aliases", `{"Name":"a","FunctionVersion":"1","RoutingConfig":{"AdditionalVersionWeights":{"2":"x"}}}`), 400,
+		"2 validation errors detected: Value null at 'name' failed to satisfy constraint: Member must not be null; Value null at "+
+			"'functionVersion' failed to satisfy constraint: Member must not be null")
+	checkAnswer(t, request(t, s.url, "POST", "/2015-03-31/functions/shop/aliases",
+		`{"Name":"a","FunctionVersion":"1","RoutingConfig":{"AdditionalVersionWeights":{"2":"x"}}}`), 400,
 		"SerializationException", "STRING_VALUE can not be converted to a Double")
 	// Null is as good as absent, wherever it stands.
 	for i, routing := range []string{`null`, `{}`, `{"AdditionalVersionWeights":null}`} {

@@ -16,7 +16,8 @@ import (
 // same batch.
 func stepBatch(n int) []byte {
 	var b bytes.Buffer
-	b.WriteString(`{"CheckpointToken":"` + strings.Repeat("dG9r", 20) + `","ClientToken":"7f9c24e8-3b12-4fef-91e0-0a1b2c3d4e5f","Updates":[`)
+	b.WriteString(`{"CheckpointToken":"` + strings.Repeat("dG9r", 20) +
+		`","ClientToken":"7f9c24e8-3b12-4fef-91e0-0a1b2c3d4e5f","Updates":[`)
 	for i := range n {
 		if i > 0 {
 			b.WriteByte(',')

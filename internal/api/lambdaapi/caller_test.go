@@ -68,7 +68,8 @@ func TestTenants(t *testing.T) {
 func TestTraceHeader(t *testing.T) {
 	const header = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
 	e := realEngine(t)
-	if err := e.Functions().Register(engine.Function{Name: "witness", Invoker: witness{}, Durable: &engine.DurableConfig{ExecutionTimeout: time.Minute}}); err != nil {
+	if err := e.Functions().Register(engine.Function{Name: "witness", Invoker: witness{},
+		Durable: &engine.DurableConfig{ExecutionTimeout: time.Minute}}); err != nil {
 		t.Fatal(err)
 	}
 	url, _ := serve(t, e, nil)
@@ -84,7 +85,8 @@ func TestTraceHeader(t *testing.T) {
 	}
 	without := request(t, url, "POST", functions+"/witness/invocations", "")
 	arn = without.header.Get("X-Amz-Durable-Execution-Arn")
-	if d, err := sdkClient(url).GetDurableExecution(t.Context(), &lambda.GetDurableExecutionInput{DurableExecutionArn: &arn}); err != nil || " "+aws.ToString(d.TraceHeader.XAmznTraceId) != without.body {
+	if d, err := sdkClient(url).GetDurableExecution(t.Context(), &lambda.GetDurableExecutionInput{DurableExecutionArn: &arn}); err != nil ||
+		" "+aws.ToString(d.TraceHeader.XAmznTraceId) != without.body {
 		t.Errorf("got %+v, %v recorded, told %s", d, err, without.body)
 	}
 }

@@ -55,7 +55,8 @@ func TestCheckpointShapes(t *testing.T) {
 		{"empty token", `{"CheckpointToken":""}`, "ValidationException", "2 validation errors detected: " +
 			"Value '' at 'checkpointToken'" + failed + "Member must have length greater than or equal to 1; " +
 			"Value '' at 'checkpointToken'" + failed + "Member must satisfy regular expression pattern: [A-Za-z0-9+/]+={0,2}"},
-		{"token's alphabet", `{"CheckpointToken":"a-b="}`, "ValidationException", one + "Value 'a-b=' at 'checkpointToken'" + failed + "Member must satisfy regular expression pattern: [A-Za-z0-9+/]+={0,2}"},
+		{"token's alphabet", `{"CheckpointToken":"a-b="}`, "ValidationException", one + "Value 'a-b=' at 'checkpointToken'" + failed +
+			"Member must satisfy regular expression pattern: [A-Za-z0-9+/]+={0,2}"},
 		{"long client token", `{"CheckpointToken":"dG9rZW4=","ClientToken":"` + strings.Repeat("c", 65) + `"}`, "ValidationException",
 			one + "Value '" + strings.Repeat("c", 65) + "' at 'clientToken'" + failed + "Member must have length less than or equal to 64"},
 		{"required members", update(``), "ValidationException", "3 validation errors detected: " +
@@ -67,10 +68,12 @@ func TestCheckpointShapes(t *testing.T) {
 			"Value null at 'updates.1.member.type'" + failed + "Member must not be null; " +
 			"Value null at 'updates.1.member.action'" + failed + "Member must not be null"},
 		{"words", update(`"Id":"2","Type":"Step","Action":""`), "ValidationException", "2 validation errors detected: " +
-			"Value 'Step' at 'updates.2.member.type'" + failed + "Member must satisfy enum value set: [EXECUTION, CONTEXT, STEP, WAIT, CALLBACK, CHAINED_INVOKE]; " +
+			"Value 'Step' at 'updates.2.member.type'" + failed +
+			"Member must satisfy enum value set: [EXECUTION, CONTEXT, STEP, WAIT, CALLBACK, CHAINED_INVOKE]; " +
 			"Value '' at 'updates.2.member.action'" + failed + "Member must satisfy enum value set: [START, SUCCEED, FAIL, RETRY, CANCEL]"},
 		{"long subtype", with(`"SubType":"` + strings.Repeat("s", 33) + `"`), "ValidationException",
-			one + "Value '" + strings.Repeat("s", 33) + "' at 'updates.2.member.subType'" + failed + "Member must have length less than or equal to 32"},
+			one + "Value '" + strings.Repeat("s", 33) + "' at 'updates.2.member.subType'" + failed +
+				"Member must have length less than or equal to 32"},
 		{"name's alphabet", with(`"Name":"caf\u00e9"`), "ValidationException",
 			one + "Value 'café' at 'updates.2.member.name'" + failed + `Member must satisfy regular expression pattern: [\x20-\x7E]+`},
 		{"empty name", with(`"Name":""`), "ValidationException", "2 validation errors detected: " +
@@ -81,19 +84,26 @@ func TestCheckpointShapes(t *testing.T) {
 		{"wait too short", with(`"WaitOptions":{"WaitSeconds":0}`), "ValidationException",
 			one + "Value '0' at 'updates.2.member.waitOptions.waitSeconds'" + failed + "Member must have value greater than or equal to 1"},
 		{"delay too long", with(`"StepOptions":{"NextAttemptDelaySeconds":31622401}`), "ValidationException",
-			one + "Value '31622401' at 'updates.2.member.stepOptions.nextAttemptDelaySeconds'" + failed + "Member must have value less than or equal to 31622400"},
-		{"callback", with(`"CallbackOptions":{"TimeoutSeconds":100000000,"HeartbeatTimeoutSeconds":-1}`), "ValidationException", "2 validation errors detected: " +
-			"Value '100000000' at 'updates.2.member.callbackOptions.timeoutSeconds'" + failed + "Member must have value less than or equal to 99999999; " +
-			"Value '-1' at 'updates.2.member.callbackOptions.heartbeatTimeoutSeconds'" + failed + "Member must have value greater than or equal to 0"},
+			one + "Value '31622401' at 'updates.2.member.stepOptions.nextAttemptDelaySeconds'" + failed +
+				"Member must have value less than or equal to 31622400"},
+		{"callback", with(`"CallbackOptions":{"TimeoutSeconds":100000000,"HeartbeatTimeoutSeconds":-1}`), "ValidationException",
+			"2 validation errors detected: " +
+				"Value '100000000' at 'updates.2.member.callbackOptions.timeoutSeconds'" + failed +
+				"Member must have value less than or equal to 99999999; " +
+				"Value '-1' at 'updates.2.member.callbackOptions.heartbeatTimeoutSeconds'" + failed +
+				"Member must have value greater than or equal to 0"},
 		{"invoke without function", with(`"ChainedInvokeOptions":{}`), "ValidationException",
 			one + "Value null at 'updates.2.member.chainedInvokeOptions.functionName'" + failed + "Member must not be null"},
 		{"sensitive payload", with(`"Payload":"` + strings.Repeat("s", protocol.MaxSyncPayload+1) + `"`), "ValidationException",
 			one + "Value at 'updates.2.member.payload'" + failed + "Member must have length less than or equal to 6291456"},
 
 		{"type before constraint", update(`"Id":5,"Type":"x"`), "SerializationException", "NUMBER_VALUE can not be converted to a String"},
-		{"string for a number", with(`"WaitOptions":{"WaitSeconds":"5"}`), "SerializationException", "STRING_VALUE can not be converted to an Integer"},
-		{"huge number", with(`"WaitOptions":{"WaitSeconds":1e99}`), "SerializationException", "NUMBER_VALUE can not be converted to an Integer"},
-		{"string for a boolean", with(`"ContextOptions":{"ReplayChildren":"true"}`), "SerializationException", "STRING_VALUE can not be converted to a Boolean"},
+		{"string for a number", with(`"WaitOptions":{"WaitSeconds":"5"}`), "SerializationException",
+			"STRING_VALUE can not be converted to an Integer"},
+		{"huge number", with(`"WaitOptions":{"WaitSeconds":1e99}`), "SerializationException",
+			"NUMBER_VALUE can not be converted to an Integer"},
+		{"string for a boolean", with(`"ContextOptions":{"ReplayChildren":"true"}`), "SerializationException",
+			"STRING_VALUE can not be converted to a Boolean"},
 		{"list for a string", with(`"Name":[]`), "SerializationException", "Start of list found where not expected."},
 		{"object for a list", `{"Updates":{}}`, "SerializationException", "Start of structure or map found where not expected."},
 		{"number for an object", with(`"Error":1`), "SerializationException", "Unexpected field type"},
@@ -101,13 +111,15 @@ func TestCheckpointShapes(t *testing.T) {
 
 		{"cut off", `{"CheckpointToken":"dG9r`, "SerializationException", "The request body is not valid JSON at byte 24."},
 		{"trailing garbage", `{"CheckpointToken":"dG9rZW4="}}`, "SerializationException", "The request body is not valid JSON at byte 30."},
-		{"trailing zero byte", `{"CheckpointToken":"dG9rZW4="}` + "\x00", "SerializationException", "The request body is not valid JSON at byte 30."},
+		{"trailing zero byte", `{"CheckpointToken":"dG9rZW4="}` + "\x00", "SerializationException",
+			"The request body is not valid JSON at byte 30."},
 		{"trailing comma", `{"CheckpointToken":"dG9rZW4=",}`, "SerializationException", "The request body is not valid JSON at byte 30."},
 		{"raw newline", "{\"CheckpointToken\":\"a\nb\"}", "SerializationException", "The request body is not valid JSON at byte 21."},
 		{"half an escape", `{"CheckpointToken":"\u00`, "SerializationException", "The request body is not valid JSON at byte 20."},
 		{"not UTF-8", "{\"X\":\"\xff\"}", "SerializationException", "The request body is not valid UTF-8."},
 		{"deep", `{"X":` + strings.Repeat("[", 1_000_000), "SerializationException", "The request body nests too deep."},
-		{"too many updates", `{"CheckpointToken":"dG9rZW4=","Updates":[` + strings.Repeat(`{"Id":"1","Type":"WAIT","Action":"START"},`, 6000) + `{}]}`,
+		{"too many updates", `{"CheckpointToken":"dG9rZW4=","Updates":[` +
+			strings.Repeat(`{"Id":"1","Type":"WAIT","Action":"START"},`, 6000) + `{}]}`,
 			"ValidationException", one + "Value at 'updates'" + failed + "Member must have length less than or equal to 6000"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -145,7 +157,8 @@ func TestCheckpointAccepts(t *testing.T) {
 		{"options present and null", `{"Updates":[{` + step + `,"WaitOptions":{},"StepOptions":null,"Error":{},"Payload":""}]}`,
 			func(r *engine.CheckpointRequest) {
 				r.Updates = []protocol.Update{start}
-				r.Updates[0].WaitOptions, r.Updates[0].Error, r.Updates[0].Payload = &protocol.WaitOptions{}, &protocol.ErrorObject{}, new("")
+				r.Updates[0].WaitOptions, r.Updates[0].Error, r.Updates[0].Payload = &protocol.WaitOptions{},
+					&protocol.ErrorObject{}, new("")
 			}},
 		{"escapes", ` { "Updates" : [ { ` + step + ` , "Payload" : "\"\\\/\b\f\n\r\t\u0041\ud834\udd1e\ud834x\udd1e" } ] } `,
 			func(r *engine.CheckpointRequest) {

@@ -110,7 +110,8 @@ func eachContract(t *testing.T) map[string]contract {
 	for _, r := range new(api).routes() {
 		c, ok := contracts[r.Operation]
 		if !ok {
-			t.Errorf("%s has no entry in contracts: every operation is tested with a client of AWS's, and each of its documented errors", r.Operation)
+			t.Errorf("%s has no entry in contracts: every operation is tested with a client of AWS's, and each of its documented errors",
+				r.Operation)
 			continue
 		}
 		all[r.Operation] = c
@@ -223,7 +224,8 @@ func (w *world) open(versions bool) {
 	durable := &engine.DurableConfig{ExecutionTimeout: time.Hour}
 	w.must(w.engine.Functions().Register(engine.Function{Name: "shop", Invoker: w.made.made["red"], Durable: durable}))
 	w.must(w.engine.Functions().Register(engine.Function{Name: "manual", Invoker: manual{w}, Durable: durable, Timeout: time.Minute}))
-	w.must(w.engine.Functions().Register(engine.Function{Name: "slow", Invoker: release{"slow", make(chan struct{})}, Timeout: time.Minute}))
+	w.must(w.engine.Functions().Register(engine.Function{Name: "slow", Invoker: release{"slow", make(chan struct{})},
+		Timeout: time.Minute}))
 	var h http.Handler = New(w.engine, w.engine.Functions(), &Options{Logger: quiet})
 	w.api.Store(&h)
 }

@@ -15,32 +15,48 @@ import (
 // of services that are not here: KMS, EC2, EFS, S3, SnapStart, code artifacts
 // and managed runtimes.
 var documentedErrors = map[string][]protocol.Code{
-	"CheckpointDurableExecution":            {protocol.CodeInvalidParameter, protocol.CodeService, protocol.CodeTooManyRequests},
-	"GetDurableExecutionState":              {protocol.CodeInvalidParameter, protocol.CodeService, protocol.CodeTooManyRequests},
-	"GetDurableExecution":                   {protocol.CodeInvalidParameter, protocol.CodeService, protocol.CodeTooManyRequests, protocol.CodeNotFound},
-	"GetDurableExecutionHistory":            {protocol.CodeInvalidParameter, protocol.CodeService, protocol.CodeTooManyRequests, protocol.CodeNotFound},
-	"ListDurableExecutionsByFunction":       {protocol.CodeInvalidParameter, protocol.CodeService, protocol.CodeTooManyRequests, protocol.CodeNotFound},
-	"StopDurableExecution":                  {protocol.CodeInvalidParameter, protocol.CodeService, protocol.CodeTooManyRequests, protocol.CodeNotFound},
-	"PauseDurableExecution":                 {protocol.CodeInvalidParameter, protocol.CodeService, protocol.CodeTooManyRequests, protocol.CodeNotFound, protocol.CodeConflict},
-	"ResumeDurableExecution":                {protocol.CodeInvalidParameter, protocol.CodeService, protocol.CodeTooManyRequests, protocol.CodeNotFound, protocol.CodeConflict},
-	"DeleteDurableExecution":                {protocol.CodeInvalidParameter, protocol.CodeService, protocol.CodeTooManyRequests, protocol.CodeNotFound, protocol.CodeConflict},
-	"SendDurableExecutionCallbackSuccess":   {protocol.CodeInvalidParameter, protocol.CodeService, protocol.CodeTooManyRequests, protocol.CodeNotFound, protocol.CodeCallbackTimeout},
-	"SendDurableExecutionCallbackFailure":   {protocol.CodeInvalidParameter, protocol.CodeService, protocol.CodeTooManyRequests, protocol.CodeNotFound, protocol.CodeCallbackTimeout},
-	"SendDurableExecutionCallbackHeartbeat": {protocol.CodeInvalidParameter, protocol.CodeService, protocol.CodeTooManyRequests, protocol.CodeNotFound, protocol.CodeCallbackTimeout},
-	"Invoke": {protocol.CodeInvalidParameter, protocol.CodeService, protocol.CodeTooManyRequests, protocol.CodeNotFound, protocol.CodeConflict, protocol.CodeNotReady,
+	"CheckpointDurableExecution": {protocol.CodeInvalidParameter, protocol.CodeService, protocol.CodeTooManyRequests},
+	"GetDurableExecutionState":   {protocol.CodeInvalidParameter, protocol.CodeService, protocol.CodeTooManyRequests},
+	"GetDurableExecution": {protocol.CodeInvalidParameter, protocol.CodeService, protocol.CodeTooManyRequests,
+		protocol.CodeNotFound},
+	"GetDurableExecutionHistory": {protocol.CodeInvalidParameter, protocol.CodeService, protocol.CodeTooManyRequests,
+		protocol.CodeNotFound},
+	"ListDurableExecutionsByFunction": {protocol.CodeInvalidParameter, protocol.CodeService, protocol.CodeTooManyRequests,
+		protocol.CodeNotFound},
+	"StopDurableExecution": {protocol.CodeInvalidParameter, protocol.CodeService, protocol.CodeTooManyRequests,
+		protocol.CodeNotFound},
+	"PauseDurableExecution": {protocol.CodeInvalidParameter, protocol.CodeService, protocol.CodeTooManyRequests,
+		protocol.CodeNotFound, protocol.CodeConflict},
+	"ResumeDurableExecution": {protocol.CodeInvalidParameter, protocol.CodeService, protocol.CodeTooManyRequests,
+		protocol.CodeNotFound, protocol.CodeConflict},
+	"DeleteDurableExecution": {protocol.CodeInvalidParameter, protocol.CodeService, protocol.CodeTooManyRequests,
+		protocol.CodeNotFound, protocol.CodeConflict},
+	"SendDurableExecutionCallbackSuccess": {protocol.CodeInvalidParameter, protocol.CodeService, protocol.CodeTooManyRequests,
+		protocol.CodeNotFound, protocol.CodeCallbackTimeout},
+	"SendDurableExecutionCallbackFailure": {protocol.CodeInvalidParameter, protocol.CodeService, protocol.CodeTooManyRequests,
+		protocol.CodeNotFound, protocol.CodeCallbackTimeout},
+	"SendDurableExecutionCallbackHeartbeat": {protocol.CodeInvalidParameter, protocol.CodeService, protocol.CodeTooManyRequests,
+		protocol.CodeNotFound, protocol.CodeCallbackTimeout},
+	"Invoke": {protocol.CodeInvalidParameter, protocol.CodeService, protocol.CodeTooManyRequests, protocol.CodeNotFound,
+		protocol.CodeConflict, protocol.CodeNotReady,
 		protocol.CodeAlreadyStarted, protocol.CodeInvalidContent, protocol.CodeRequestTooLarge, protocol.CodeUnsupportedMedia},
 
 	"ListFunctions":            {protocol.CodeInvalidParameter, protocol.CodeService, protocol.CodeTooManyRequests},
 	"GetFunction":              {protocol.CodeInvalidParameter, protocol.CodeService, protocol.CodeTooManyRequests, protocol.CodeNotFound},
 	"GetFunctionConfiguration": {protocol.CodeInvalidParameter, protocol.CodeService, protocol.CodeTooManyRequests, protocol.CodeNotFound},
-	"DeleteFunction":           {protocol.CodeInvalidParameter, protocol.CodeService, protocol.CodeTooManyRequests, protocol.CodeNotFound, protocol.CodeConflict},
-	"ListVersionsByFunction":   {protocol.CodeInvalidParameter, protocol.CodeService, protocol.CodeTooManyRequests, protocol.CodeNotFound},
-	"PublishVersion":           {protocol.CodeInvalidParameter, protocol.CodeService, protocol.CodeTooManyRequests, protocol.CodeNotFound, protocol.CodeConflict, protocol.CodePrecondition},
-	"ListAliases":              {protocol.CodeInvalidParameter, protocol.CodeService, protocol.CodeTooManyRequests, protocol.CodeNotFound},
-	"GetAlias":                 {protocol.CodeInvalidParameter, protocol.CodeService, protocol.CodeTooManyRequests, protocol.CodeNotFound},
-	"CreateAlias":              {protocol.CodeInvalidParameter, protocol.CodeService, protocol.CodeTooManyRequests, protocol.CodeNotFound, protocol.CodeConflict},
-	"UpdateAlias":              {protocol.CodeInvalidParameter, protocol.CodeService, protocol.CodeTooManyRequests, protocol.CodeNotFound, protocol.CodeConflict, protocol.CodePrecondition},
-	"DeleteAlias":              {protocol.CodeInvalidParameter, protocol.CodeService, protocol.CodeTooManyRequests, protocol.CodeNotFound, protocol.CodeConflict},
+	"DeleteFunction": {protocol.CodeInvalidParameter, protocol.CodeService, protocol.CodeTooManyRequests, protocol.CodeNotFound,
+		protocol.CodeConflict},
+	"ListVersionsByFunction": {protocol.CodeInvalidParameter, protocol.CodeService, protocol.CodeTooManyRequests, protocol.CodeNotFound},
+	"PublishVersion": {protocol.CodeInvalidParameter, protocol.CodeService, protocol.CodeTooManyRequests, protocol.CodeNotFound,
+		protocol.CodeConflict, protocol.CodePrecondition},
+	"ListAliases": {protocol.CodeInvalidParameter, protocol.CodeService, protocol.CodeTooManyRequests, protocol.CodeNotFound},
+	"GetAlias":    {protocol.CodeInvalidParameter, protocol.CodeService, protocol.CodeTooManyRequests, protocol.CodeNotFound},
+	"CreateAlias": {protocol.CodeInvalidParameter, protocol.CodeService, protocol.CodeTooManyRequests, protocol.CodeNotFound,
+		protocol.CodeConflict},
+	"UpdateAlias": {protocol.CodeInvalidParameter, protocol.CodeService, protocol.CodeTooManyRequests, protocol.CodeNotFound,
+		protocol.CodeConflict, protocol.CodePrecondition},
+	"DeleteAlias": {protocol.CodeInvalidParameter, protocol.CodeService, protocol.CodeTooManyRequests, protocol.CodeNotFound,
+		protocol.CodeConflict},
 }
 
 // Why some documented errors never come up.
@@ -158,7 +174,8 @@ var contracts = map[string]contract{
 	},
 	"GetDurableExecutionHistory": {
 		call: func(c *caller, s *subject) error {
-			_, err := c.sdk().GetDurableExecutionHistory(c.t.Context(), &lambda.GetDurableExecutionHistoryInput{DurableExecutionArn: &s.arn, Marker: text(s.marker)})
+			_, err := c.sdk().GetDurableExecutionHistory(c.t.Context(),
+				&lambda.GetDurableExecutionHistoryInput{DurableExecutionArn: &s.arn, Marker: text(s.marker)})
 			return err
 		},
 		subject: aClosedOne,
@@ -171,7 +188,8 @@ var contracts = map[string]contract{
 	},
 	"ListDurableExecutionsByFunction": {
 		call: func(c *caller, s *subject) error {
-			_, err := c.sdk().ListDurableExecutionsByFunction(c.t.Context(), &lambda.ListDurableExecutionsByFunctionInput{FunctionName: &s.function, Marker: text(s.marker)})
+			_, err := c.sdk().ListDurableExecutionsByFunction(c.t.Context(),
+				&lambda.ListDurableExecutionsByFunctionInput{FunctionName: &s.function, Marker: text(s.marker)})
 			return err
 		},
 		subject: theShop,
@@ -235,7 +253,8 @@ var contracts = map[string]contract{
 	},
 	"SendDurableExecutionCallbackSuccess": {
 		call: func(c *caller, s *subject) error {
-			_, err := c.sdk().SendDurableExecutionCallbackSuccess(c.t.Context(), &lambda.SendDurableExecutionCallbackSuccessInput{CallbackId: &s.callback, Result: []byte("1")})
+			_, err := c.sdk().SendDurableExecutionCallbackSuccess(c.t.Context(),
+				&lambda.SendDurableExecutionCallbackSuccessInput{CallbackId: &s.callback, Result: []byte("1")})
 			return err
 		},
 		subject: aCallback,
@@ -244,7 +263,8 @@ var contracts = map[string]contract{
 	},
 	"SendDurableExecutionCallbackFailure": {
 		call: func(c *caller, s *subject) error {
-			_, err := c.sdk().SendDurableExecutionCallbackFailure(c.t.Context(), &lambda.SendDurableExecutionCallbackFailureInput{CallbackId: &s.callback})
+			_, err := c.sdk().SendDurableExecutionCallbackFailure(c.t.Context(),
+				&lambda.SendDurableExecutionCallbackFailureInput{CallbackId: &s.callback})
 			return err
 		},
 		subject: aCallback,
@@ -253,7 +273,8 @@ var contracts = map[string]contract{
 	},
 	"SendDurableExecutionCallbackHeartbeat": {
 		call: func(c *caller, s *subject) error {
-			_, err := c.sdk().SendDurableExecutionCallbackHeartbeat(c.t.Context(), &lambda.SendDurableExecutionCallbackHeartbeatInput{CallbackId: &s.callback})
+			_, err := c.sdk().SendDurableExecutionCallbackHeartbeat(c.t.Context(),
+				&lambda.SendDurableExecutionCallbackHeartbeatInput{CallbackId: &s.callback})
 			return err
 		},
 		subject: aCallback,
@@ -272,7 +293,8 @@ var contracts = map[string]contract{
 				w.must(callInvoke(w.caller(), s))
 				return &subject{function: "shop", name: "taken", payload: "2"}
 			}},
-			protocol.CodeInvalidContent: {"Could not parse request body into json", func(*world) *subject { return &subject{function: "shop", payload: "{"} }},
+			protocol.CodeInvalidContent: {"Could not parse request body into json",
+				func(*world) *subject { return &subject{function: "shop", payload: "{"} }},
 			protocol.CodeRequestTooLarge: {"Request must be smaller than 6291456 bytes", func(*world) *subject {
 				return &subject{function: "shop", payload: strings.Repeat("1", protocol.MaxSyncPayload+1)}
 			}},
@@ -307,40 +329,47 @@ var contracts = map[string]contract{
 		},
 		subject: theShop,
 		refused: map[protocol.Code]refused{
-			protocol.CodeInvalidParameter: {"The derived qualifier", func(*world) *subject { return &subject{function: "shop:1", qualifier: "live"} }},
-			protocol.CodeNotFound:         {"Function not found: ", noShop},
+			protocol.CodeInvalidParameter: {"The derived qualifier",
+				func(*world) *subject { return &subject{function: "shop:1", qualifier: "live"} }},
+			protocol.CodeNotFound: {"Function not found: ", noShop},
 		},
 		never: map[protocol.Code]string{protocol.CodeTooManyRequests: noRates, protocol.CodeService: inMemory},
 	},
 	"GetFunctionConfiguration": {
 		call: func(c *caller, s *subject) error {
-			_, err := c.sdk().GetFunctionConfiguration(c.t.Context(), &lambda.GetFunctionConfigurationInput{FunctionName: &s.function, Qualifier: text(s.qualifier)})
+			_, err := c.sdk().GetFunctionConfiguration(c.t.Context(),
+				&lambda.GetFunctionConfigurationInput{FunctionName: &s.function, Qualifier: text(s.qualifier)})
 			return err
 		},
 		subject: theShop,
 		refused: map[protocol.Code]refused{
-			protocol.CodeInvalidParameter: {"The derived qualifier", func(*world) *subject { return &subject{function: "shop:1", qualifier: "live"} }},
-			protocol.CodeNotFound:         {"Function not found: ", noShop},
+			protocol.CodeInvalidParameter: {"The derived qualifier",
+				func(*world) *subject { return &subject{function: "shop:1", qualifier: "live"} }},
+			protocol.CodeNotFound: {"Function not found: ", noShop},
 		},
 		never: map[protocol.Code]string{protocol.CodeTooManyRequests: noRates, protocol.CodeService: inMemory},
 	},
 	"DeleteFunction": {
 		call: func(c *caller, s *subject) error {
-			_, err := c.sdk().DeleteFunction(c.t.Context(), &lambda.DeleteFunctionInput{FunctionName: &s.function, Qualifier: text(s.qualifier)})
+			_, err := c.sdk().DeleteFunction(c.t.Context(),
+				&lambda.DeleteFunctionInput{FunctionName: &s.function, Qualifier: text(s.qualifier)})
 			return err
 		},
 		subject: theShop,
 		refused: map[protocol.Code]refused{
-			protocol.CodeInvalidParameter: {"$LATEST version cannot be deleted", func(*world) *subject { return &subject{function: "shop", qualifier: "$LATEST"} }},
-			protocol.CodeNotFound:         {"Function not found: ", noShop},
-			protocol.CodeConflict:         {"the following aliases reference it: [live]", func(*world) *subject { return &subject{function: "shop", qualifier: "1"} }},
-			protocol.CodeService:          {"unexpected error", lostShop(unchanged)},
+			protocol.CodeInvalidParameter: {"$LATEST version cannot be deleted",
+				func(*world) *subject { return &subject{function: "shop", qualifier: "$LATEST"} }},
+			protocol.CodeNotFound: {"Function not found: ", noShop},
+			protocol.CodeConflict: {"the following aliases reference it: [live]",
+				func(*world) *subject { return &subject{function: "shop", qualifier: "1"} }},
+			protocol.CodeService: {"unexpected error", lostShop(unchanged)},
 		},
 		never: map[protocol.Code]string{protocol.CodeTooManyRequests: noRates},
 	},
 	"ListVersionsByFunction": {
 		call: func(c *caller, s *subject) error {
-			_, err := c.sdk().ListVersionsByFunction(c.t.Context(), &lambda.ListVersionsByFunctionInput{FunctionName: &s.function, Marker: text(s.marker)})
+			_, err := c.sdk().ListVersionsByFunction(c.t.Context(),
+				&lambda.ListVersionsByFunctionInput{FunctionName: &s.function, Marker: text(s.marker)})
 			return err
 		},
 		subject: theShop,
@@ -352,14 +381,17 @@ var contracts = map[string]contract{
 	},
 	"PublishVersion": {
 		call: func(c *caller, s *subject) error {
-			_, err := c.sdk().PublishVersion(c.t.Context(), &lambda.PublishVersionInput{FunctionName: &s.function, RevisionId: text(s.revision)})
+			_, err := c.sdk().PublishVersion(c.t.Context(),
+				&lambda.PublishVersionInput{FunctionName: &s.function, RevisionId: text(s.revision)})
 			return err
 		},
 		subject: theShop,
 		refused: map[protocol.Code]refused{
-			protocol.CodeInvalidParameter: {"Function manual has no code that could be kept", func(*world) *subject { return &subject{function: "manual"} }},
-			protocol.CodeNotFound:         {"Function not found: ", noShop},
-			protocol.CodePrecondition:     {"The Revision Id provided does not match", func(*world) *subject { return &subject{function: "shop", revision: "x"} }},
+			protocol.CodeInvalidParameter: {"Function manual has no code that could be kept",
+				func(*world) *subject { return &subject{function: "manual"} }},
+			protocol.CodeNotFound: {"Function not found: ", noShop},
+			protocol.CodePrecondition: {"The Revision Id provided does not match",
+				func(*world) *subject { return &subject{function: "shop", revision: "x"} }},
 			protocol.CodeService: {"unexpected error", func(w *world) *subject {
 				w.made.made["red"] = release{name: "blue"} // another release than that of version 1
 				w.made.made["blue"] = release{name: "blue"}
@@ -387,36 +419,47 @@ var contracts = map[string]contract{
 		},
 		subject: func(*world) *subject { return &subject{function: "shop", alias: "live"} },
 		refused: map[protocol.Code]refused{
-			protocol.CodeInvalidParameter: {"The function name must not be qualified: shop:1", func(*world) *subject { return &subject{function: "shop:1", alias: "live"} }},
-			protocol.CodeNotFound:         {"Cannot find alias arn: ", func(*world) *subject { return &subject{function: "shop", alias: "none"} }},
+			protocol.CodeInvalidParameter: {"The function name must not be qualified: shop:1",
+				func(*world) *subject { return &subject{function: "shop:1", alias: "live"} }},
+			protocol.CodeNotFound: {"Cannot find alias arn: ",
+				func(*world) *subject { return &subject{function: "shop", alias: "none"} }},
 		},
 		never: map[protocol.Code]string{protocol.CodeTooManyRequests: noRates, protocol.CodeService: inMemory},
 	},
 	"CreateAlias": {
 		call: func(c *caller, s *subject) error {
-			_, err := c.sdk().CreateAlias(c.t.Context(), &lambda.CreateAliasInput{FunctionName: &s.function, Name: &s.alias, FunctionVersion: &s.version})
+			_, err := c.sdk().CreateAlias(c.t.Context(),
+				&lambda.CreateAliasInput{FunctionName: &s.function, Name: &s.alias, FunctionVersion: &s.version})
 			return err
 		},
 		subject: func(*world) *subject { return &subject{function: "shop", alias: "next", version: "1"} },
 		refused: map[protocol.Code]refused{
-			protocol.CodeInvalidParameter: {"The function name must not be qualified", func(*world) *subject { return &subject{function: "shop:1", alias: "next", version: "1"} }},
-			protocol.CodeNotFound:         {"Function not found: ", func(*world) *subject { return &subject{function: "shop", alias: "next", version: "7"} }},
-			protocol.CodeConflict:         {"Alias already exists: ", func(*world) *subject { return &subject{function: "shop", alias: "live", version: "1"} }},
-			protocol.CodeService:          {"unexpected error", lostShop(func(s *subject) { s.alias = "next" })},
+			protocol.CodeInvalidParameter: {"The function name must not be qualified",
+				func(*world) *subject { return &subject{function: "shop:1", alias: "next", version: "1"} }},
+			protocol.CodeNotFound: {"Function not found: ",
+				func(*world) *subject { return &subject{function: "shop", alias: "next", version: "7"} }},
+			protocol.CodeConflict: {"Alias already exists: ",
+				func(*world) *subject { return &subject{function: "shop", alias: "live", version: "1"} }},
+			protocol.CodeService: {"unexpected error", lostShop(func(s *subject) { s.alias = "next" })},
 		},
 		never: map[protocol.Code]string{protocol.CodeTooManyRequests: noRates},
 	},
 	"UpdateAlias": {
 		call: func(c *caller, s *subject) error {
-			_, err := c.sdk().UpdateAlias(c.t.Context(), &lambda.UpdateAliasInput{FunctionName: &s.function, Name: &s.alias, FunctionVersion: text(s.version), RevisionId: text(s.revision)})
+			_, err := c.sdk().UpdateAlias(c.t.Context(),
+				&lambda.UpdateAliasInput{FunctionName: &s.function, Name: &s.alias, FunctionVersion: text(s.version),
+					RevisionId: text(s.revision)})
 			return err
 		},
 		subject: func(*world) *subject { return &subject{function: "shop", alias: "live", version: "$LATEST"} },
 		refused: map[protocol.Code]refused{
-			protocol.CodeInvalidParameter: {"The function name must not be qualified", func(*world) *subject { return &subject{function: "shop:1", alias: "live"} }},
-			protocol.CodeNotFound:         {"Cannot find alias arn: ", func(*world) *subject { return &subject{function: "shop", alias: "none"} }},
-			protocol.CodePrecondition:     {"The Revision Id provided does not match", func(*world) *subject { return &subject{function: "shop", alias: "live", revision: "x"} }},
-			protocol.CodeService:          {"unexpected error", lostShop(func(s *subject) { s.version = "$LATEST" })},
+			protocol.CodeInvalidParameter: {"The function name must not be qualified",
+				func(*world) *subject { return &subject{function: "shop:1", alias: "live"} }},
+			protocol.CodeNotFound: {"Cannot find alias arn: ",
+				func(*world) *subject { return &subject{function: "shop", alias: "none"} }},
+			protocol.CodePrecondition: {"The Revision Id provided does not match",
+				func(*world) *subject { return &subject{function: "shop", alias: "live", revision: "x"} }},
+			protocol.CodeService: {"unexpected error", lostShop(func(s *subject) { s.version = "$LATEST" })},
 		},
 		never: map[protocol.Code]string{protocol.CodeTooManyRequests: noRates, protocol.CodeConflict: noRivals},
 	},
@@ -427,9 +470,11 @@ var contracts = map[string]contract{
 		},
 		subject: func(*world) *subject { return &subject{function: "shop", alias: "live"} },
 		refused: map[protocol.Code]refused{
-			protocol.CodeInvalidParameter: {"The function name must not be qualified", func(*world) *subject { return &subject{function: "shop:1", alias: "live"} }},
-			protocol.CodeNotFound:         {"Function not found: ", func(*world) *subject { return &subject{function: "nobody", alias: "live"} }},
-			protocol.CodeService:          {"unexpected error", lostShop(unchanged)},
+			protocol.CodeInvalidParameter: {"The function name must not be qualified",
+				func(*world) *subject { return &subject{function: "shop:1", alias: "live"} }},
+			protocol.CodeNotFound: {"Function not found: ",
+				func(*world) *subject { return &subject{function: "nobody", alias: "live"} }},
+			protocol.CodeService: {"unexpected error", lostShop(unchanged)},
 		},
 		never: map[protocol.Code]string{protocol.CodeTooManyRequests: noRates, protocol.CodeConflict: noRivals},
 	},
@@ -451,7 +496,8 @@ var contracts = map[string]contract{
 
 func callInvoke(c *caller, s *subject) error {
 	_, err := c.sdk().Invoke(c.t.Context(), &lambda.InvokeInput{
-		FunctionName: &s.function, Qualifier: text(s.qualifier), DurableExecutionName: text(s.name), Payload: []byte(s.payload), InvocationType: s.kind,
+		FunctionName: &s.function, Qualifier: text(s.qualifier), DurableExecutionName: text(s.name), Payload: []byte(s.payload),
+		InvocationType: s.kind,
 	})
 	return err
 }
@@ -469,7 +515,8 @@ func notHere(method, path, name string) contract {
 		subject: theShop,
 		call: func(c *caller, _ *subject) error {
 			got := request(c.t, c.url, method, path, "{}")
-			if got.status != 404 || got.header.Get("x-amzn-ErrorType") != string(codeUnknownOperation) || !strings.Contains(got.body, name+" is not served here: ") {
+			if got.status != 404 || got.header.Get("x-amzn-ErrorType") != string(codeUnknownOperation) ||
+				!strings.Contains(got.body, name+" is not served here: ") {
 				c.t.Errorf("got %d %s", got.status, got.body)
 			}
 			return nil

@@ -42,7 +42,8 @@ func (f *orderFunction) Invoke(ctx context.Context, inv *engine.Invocation) engi
 		CheckpointToken:     aws.String(in.CheckpointToken),
 		Updates: []types.OperationUpdate{
 			{Id: aws.String("1"), Type: types.OperationTypeStep, Action: types.OperationActionStart, Name: aws.String("charge")},
-			{Id: aws.String("1"), Type: types.OperationTypeStep, Action: types.OperationActionSucceed, Name: aws.String("charge"), Payload: aws.String(`"paid"`)},
+			{Id: aws.String("1"), Type: types.OperationTypeStep, Action: types.OperationActionSucceed, Name: aws.String("charge"),
+				Payload: aws.String(`"paid"`)},
 			{Id: aws.String("2"), Type: types.OperationTypeCallback, Action: types.OperationActionStart, Name: aws.String("confirm")},
 		},
 	})
@@ -93,7 +94,8 @@ func TestWithEngine(t *testing.T) {
 	url, logged := serve(t, e, nil)
 	c := sdkClient(url)
 	f := &orderFunction{t: t, client: c, callbacks: make(chan string, 1), tokens: make(chan string, 1)}
-	err := e.Functions().Register(engine.Function{Name: "order", Version: "7", Invoker: f, Durable: &engine.DurableConfig{ExecutionTimeout: time.Minute}})
+	err := e.Functions().Register(engine.Function{Name: "order", Version: "7", Invoker: f,
+		Durable: &engine.DurableConfig{ExecutionTimeout: time.Minute}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +108,8 @@ func TestWithEngine(t *testing.T) {
 	arn := started.DurableExecutionArn
 
 	id := aws.String(<-f.callbacks)
-	if _, err := c.SendDurableExecutionCallbackHeartbeat(t.Context(), &lambda.SendDurableExecutionCallbackHeartbeatInput{CallbackId: id}); err != nil {
+	if _, err := c.SendDurableExecutionCallbackHeartbeat(t.Context(),
+		&lambda.SendDurableExecutionCallbackHeartbeatInput{CallbackId: id}); err != nil {
 		t.Error(err)
 	}
 	succeed := &lambda.SendDurableExecutionCallbackSuccessInput{CallbackId: id, Result: []byte(`{"shipped":true}`)}
@@ -118,7 +121,8 @@ func TestWithEngine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if string(joined.Payload) != `{"shipped":true}` || joined.FunctionError != nil || *joined.DurableExecutionArn != *arn || *joined.ExecutedVersion != "7" {
+	if string(joined.Payload) != `{"shipped":true}` || joined.FunctionError != nil || *joined.DurableExecutionArn != *arn ||
+		*joined.ExecutedVersion != "7" {
 		t.Errorf("got %s, %v, %s, %s", joined.Payload, joined.FunctionError, *joined.DurableExecutionArn, *joined.ExecutedVersion)
 	}
 
@@ -127,7 +131,8 @@ func TestWithEngine(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got.Status != types.ExecutionStatusSucceeded || aws.ToString(got.Result) != `{"shipped":true}` || aws.ToString(got.InputPayload) != `{"id":1}` || got.EndTimestamp == nil {
+		if got.Status != types.ExecutionStatusSucceeded || aws.ToString(got.Result) != `{"shipped":true}` ||
+			aws.ToString(got.InputPayload) != `{"id":1}` || got.EndTimestamp == nil {
 			t.Errorf("got %+v", got)
 		}
 	})
@@ -171,9 +176,11 @@ func TestWithEngine(t *testing.T) {
 		_, err := c.SendDurableExecutionCallbackSuccess(t.Context(), succeed)
 		wantException[*types.CallbackTimeoutException](t, err)
 		token := aws.String(<-f.tokens)
-		_, err = c.CheckpointDurableExecution(t.Context(), &lambda.CheckpointDurableExecutionInput{DurableExecutionArn: arn, CheckpointToken: token})
+		_, err = c.CheckpointDurableExecution(t.Context(),
+			&lambda.CheckpointDurableExecutionInput{DurableExecutionArn: arn, CheckpointToken: token})
 		wantException[*types.InvalidParameterValueException](t, err)
-		_, err = c.GetDurableExecutionState(t.Context(), &lambda.GetDurableExecutionStateInput{DurableExecutionArn: arn, CheckpointToken: token})
+		_, err = c.GetDurableExecutionState(t.Context(),
+			&lambda.GetDurableExecutionStateInput{DurableExecutionArn: arn, CheckpointToken: token})
 		wantException[*types.InvalidParameterValueException](t, err)
 		start.Payload = []byte(`{"id":2}`)
 		_, err = c.Invoke(t.Context(), start)
@@ -201,7 +208,8 @@ func TestWithEngineStopped(t *testing.T) {
 	url, _ := serve(t, e, nil)
 	c := sdkClient(url)
 	f := &orderFunction{t: t, client: c, callbacks: make(chan string, 1), tokens: make(chan string, 1)}
-	if err := e.Functions().Register(engine.Function{Name: "order", Invoker: f, Durable: &engine.DurableConfig{ExecutionTimeout: time.Minute}}); err != nil {
+	if err := e.Functions().Register(engine.Function{Name: "order", Invoker: f,
+		Durable: &engine.DurableConfig{ExecutionTimeout: time.Minute}}); err != nil {
 		t.Fatal(err)
 	}
 	answer := make(chan *lambda.InvokeOutput)
@@ -213,7 +221,8 @@ func TestWithEngineStopped(t *testing.T) {
 		answer <- out
 	}()
 	<-f.callbacks
-	list, err := c.ListDurableExecutionsByFunction(t.Context(), &lambda.ListDurableExecutionsByFunctionInput{FunctionName: aws.String("order")})
+	list, err := c.ListDurableExecutionsByFunction(t.Context(),
+		&lambda.ListDurableExecutionsByFunctionInput{FunctionName: aws.String("order")})
 	if err != nil || len(list.DurableExecutions) != 1 {
 		t.Fatal(list, err)
 	}
@@ -224,7 +233,8 @@ func TestWithEngineStopped(t *testing.T) {
 		t.Fatal(err)
 	}
 	out := <-answer
-	if want := `{"errorType":"Execution.Stopped","errorMessage":"enough"}`; string(out.Payload) != want || aws.ToString(out.FunctionError) != "Unhandled" {
+	if want := `{"errorType":"Execution.Stopped","errorMessage":"enough"}`; string(out.Payload) != want ||
+		aws.ToString(out.FunctionError) != "Unhandled" {
 		t.Errorf("got %s, %s, want %s", out.Payload, aws.ToString(out.FunctionError), want)
 	}
 }

@@ -26,7 +26,8 @@ func TestFullDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer e.Close(context.Background())
-	err = e.Functions().Register(engine.Function{Name: "order", Durable: &engine.DurableConfig{ExecutionTimeout: time.Hour}, Invoker: hanging{}})
+	err = e.Functions().Register(engine.Function{Name: "order", Durable: &engine.DurableConfig{ExecutionTimeout: time.Hour},
+		Invoker: hanging{}})
 	if err != nil {
 		t.Fatal(err)
 	}

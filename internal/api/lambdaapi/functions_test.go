@@ -110,11 +110,13 @@ const shopARN = "arn:aws:lambda:us-east-1:000000000000:function:shop"
 func TestPublishedFunction(t *testing.T) {
 	s := newShop(t)
 	s.register("shop", release{name: "red"})
-	out, err := s.client.PublishVersion(t.Context(), &lambda.PublishVersionInput{FunctionName: aws.String("shop"), Description: aws.String("first")})
+	out, err := s.client.PublishVersion(t.Context(),
+		&lambda.PublishVersionInput{FunctionName: aws.String("shop"), Description: aws.String("first")})
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := s.client.GetFunctionConfiguration(t.Context(), &lambda.GetFunctionConfigurationInput{FunctionName: aws.String("shop"), Qualifier: aws.String("1")})
+	got, err := s.client.GetFunctionConfiguration(t.Context(),
+		&lambda.GetFunctionConfigurationInput{FunctionName: aws.String("shop"), Qualifier: aws.String("1")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,9 +134,12 @@ func TestPublishedFunction(t *testing.T) {
 		Size                                    int64
 		Timeout, Memory, Execution, Retention   int32
 	}
-	want := shown{shopARN + ":1", "1", "first", "sha-red", "bootstrap", types.RuntimeProvidedal2023, types.StateActive, types.LastUpdateStatusSuccessful, 42, 60, 256, 3600, 3}
-	if diff := cmp.Diff(want, shown{*got.FunctionArn, *got.Version, *got.Description, *got.CodeSha256, *got.Handler, got.Runtime, got.State, got.LastUpdateStatus,
-		got.CodeSize, *got.Timeout, *got.MemorySize, *got.DurableConfig.ExecutionTimeout, *got.DurableConfig.RetentionPeriodInDays}); diff != "" {
+	want := shown{shopARN + ":1", "1", "first", "sha-red", "bootstrap", types.RuntimeProvidedal2023, types.StateActive,
+		types.LastUpdateStatusSuccessful, 42, 60, 256, 3600, 3}
+	if diff := cmp.Diff(want, shown{*got.FunctionArn, *got.Version, *got.Description, *got.CodeSha256, *got.Handler, got.Runtime, got.State,
+		got.LastUpdateStatus,
+		got.CodeSize, *got.Timeout, *got.MemorySize, *got.DurableConfig.ExecutionTimeout,
+		*got.DurableConfig.RetentionPeriodInDays}); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 
@@ -142,7 +147,8 @@ func TestPublishedFunction(t *testing.T) {
 		"shop": {shopARN, "$LATEST"}, "shop:$LATEST": {shopARN + ":$LATEST", "$LATEST"}, shopARN + ":1": {shopARN + ":1", "1"},
 	} {
 		f, err := s.client.GetFunction(t.Context(), &lambda.GetFunctionInput{FunctionName: &ref})
-		if err != nil || *f.Configuration.FunctionArn != want[0] || *f.Configuration.Version != want[1] || *f.Configuration.Description == "first" != (want[1] == "1") {
+		if err != nil || *f.Configuration.FunctionArn != want[0] || *f.Configuration.Version != want[1] ||
+			*f.Configuration.Description == "first" != (want[1] == "1") {
 			t.Errorf("GetFunction %s: got %+v, %v, want %v", ref, f, err, want)
 		}
 	}
@@ -159,17 +165,23 @@ func TestPublishVersionErrors(t *testing.T) {
 		in         lambda.PublishVersionInput
 		code, text string
 	}{
-		"unknown":  {lambda.PublishVersionInput{FunctionName: aws.String("nobody")}, "ResourceNotFoundException", "Function not found"},
-		"code":     {lambda.PublishVersionInput{FunctionName: aws.String("shop"), CodeSha256: aws.String("sha-blue")}, "InvalidParameterValueException", "CodeSHA256 (sha-blue) is different"},
-		"revision": {lambda.PublishVersionInput{FunctionName: aws.String("shop"), RevisionId: aws.String("x")}, "PreconditionFailedException", "Revision Id"},
-		"long":     {lambda.PublishVersionInput{FunctionName: aws.String("shop"), Description: aws.String(strings.Repeat("x", 257))}, "ValidationException", "at 'description' failed to satisfy constraint: Member must have length less than or equal to 256"},
-		"latest":   {lambda.PublishVersionInput{FunctionName: aws.String("shop"), PublishTo: types.FunctionVersionLatestPublishedLatestPublished}, "ValidationException", "publishTo"},
+		"unknown": {lambda.PublishVersionInput{FunctionName: aws.String("nobody")}, "ResourceNotFoundException", "Function not found"},
+		"code": {lambda.PublishVersionInput{FunctionName: aws.String("shop"), CodeSha256: aws.String("sha-blue")},
+			"InvalidParameterValueException", "CodeSHA256 (sha-blue) is different"},
+		"revision": {lambda.PublishVersionInput{FunctionName: aws.String("shop"), RevisionId: aws.String("x")},
+			"PreconditionFailedException", "Revision Id"},
+		"long": {lambda.PublishVersionInput{FunctionName: aws.String("shop"), Description: aws.String(strings.Repeat("x", 257))},
+			"ValidationException", "at 'description' failed to satisfy constraint: Member must have length less than or equal to 256"},
+		"latest": {lambda.PublishVersionInput{FunctionName: aws.String("shop"),
+			PublishTo: types.FunctionVersionLatestPublishedLatestPublished}, "ValidationException", "publishTo"},
 	} {
 		_, err := s.client.PublishVersion(t.Context(), &test.in)
 		wantCode(t, name, err, test.code, test.text)
 	}
-	checkAnswer(t, request(t, s.url, "POST", "/2015-03-31/functions/shop/versions", `{"Description":7}`), 400, "SerializationException", "NUMBER_VALUE can not be converted to a String")
-	checkAnswer(t, request(t, s.url, "POST", "/2015-03-31/functions/shop/versions", strings.Repeat(" ", maxSettings+1)), 413, "RequestTooLargeException", "Request must be smaller than 65536 bytes")
+	checkAnswer(t, request(t, s.url, "POST", "/2015-03-31/functions/shop/versions", `{"Description":7}`), 400, "SerializationException",
+		"NUMBER_VALUE can not be converted to a String")
+	checkAnswer(t, request(t, s.url, "POST", "/2015-03-31/functions/shop/versions", strings.Repeat(" ", maxSettings+1)), 413,
+		"RequestTooLargeException", "Request must be smaller than 65536 bytes")
 	if got := request(t, s.url, "POST", "/2015-03-31/functions/shop/versions", ""); got.status != http.StatusCreated {
 		t.Errorf("without a body: got %d %s, want 201", got.status, got.body)
 	}
@@ -186,7 +198,8 @@ func TestListVersionsAndFunctions(t *testing.T) {
 		t.Fatal(err)
 	}
 	var versions []string
-	pages := lambda.NewListVersionsByFunctionPaginator(s.client, &lambda.ListVersionsByFunctionInput{FunctionName: aws.String("shop"), MaxItems: aws.Int32(5)})
+	pages := lambda.NewListVersionsByFunctionPaginator(s.client,
+		&lambda.ListVersionsByFunctionInput{FunctionName: aws.String("shop"), MaxItems: aws.Int32(5)})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(t.Context())
 		if err != nil {
@@ -221,10 +234,12 @@ func TestListVersionsAndFunctions(t *testing.T) {
 
 	_, err := s.client.ListVersionsByFunction(t.Context(), &lambda.ListVersionsByFunctionInput{FunctionName: aws.String("nobody")})
 	wantCode(t, "unknown", err, "ResourceNotFoundException", "Function not found")
-	_, err = s.client.ListVersionsByFunction(t.Context(), &lambda.ListVersionsByFunctionInput{FunctionName: aws.String("shop"), Marker: aws.String("99")})
+	_, err = s.client.ListVersionsByFunction(t.Context(),
+		&lambda.ListVersionsByFunctionInput{FunctionName: aws.String("shop"), Marker: aws.String("99")})
 	wantCode(t, "marker", err, "InvalidParameterValueException", "Invalid Marker")
 	_, err = s.client.ListFunctions(t.Context(), &lambda.ListFunctionsInput{MaxItems: aws.Int32(0)})
-	wantCode(t, "no items", err, "ValidationException", "Value '0' at 'maxItems' failed to satisfy constraint: Member must have value greater than or equal to 1")
+	wantCode(t, "no items", err, "ValidationException",
+		"Value '0' at 'maxItems' failed to satisfy constraint: Member must have value greater than or equal to 1")
 	_, err = s.client.ListFunctions(t.Context(), &lambda.ListFunctionsInput{FunctionVersion: "SOME"})
 	wantCode(t, "some", err, "ValidationException", "Member must satisfy enum value set: [ALL]")
 }
@@ -236,11 +251,13 @@ func TestDeleteFunction(t *testing.T) {
 	s.publish("shop")
 	s.register("shop", release{name: "blue"})
 	s.publish("shop")
-	if _, err := s.client.Invoke(t.Context(), &lambda.InvokeInput{FunctionName: aws.String("shop:1"), InvocationType: types.InvocationTypeEvent}); err != nil {
+	if _, err := s.client.Invoke(t.Context(), &lambda.InvokeInput{FunctionName: aws.String("shop:1"),
+		InvocationType: types.InvocationTypeEvent}); err != nil {
 		t.Fatal(err)
 	}
 	remove := func(qualifier *string) int32 {
-		out, err := s.client.DeleteFunction(t.Context(), &lambda.DeleteFunctionInput{FunctionName: aws.String("shop"), Qualifier: qualifier})
+		out, err := s.client.DeleteFunction(t.Context(),
+			&lambda.DeleteFunctionInput{FunctionName: aws.String("shop"), Qualifier: qualifier})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -254,7 +271,8 @@ func TestDeleteFunction(t *testing.T) {
 		t.Errorf("got %+v, %v, want it to drain", got, err)
 	}
 	_, err = s.client.Invoke(t.Context(), &lambda.InvokeInput{FunctionName: aws.String("shop:1")})
-	wantCode(t, "Invoke", err, "ResourceConflictException", "The operation cannot be performed at this time. The function is currently in the following state: Deleting")
+	wantCode(t, "Invoke", err, "ResourceConflictException",
+		"The operation cannot be performed at this time. The function is currently in the following state: Deleting")
 	_, err = s.client.DeleteFunction(t.Context(), &lambda.DeleteFunctionInput{FunctionName: aws.String("shop:$LATEST")})
 	wantCode(t, "$LATEST", err, "InvalidParameterValueException", "$LATEST version cannot be deleted without deleting the function.")
 	_, err = s.client.DeleteFunction(t.Context(), &lambda.DeleteFunctionInput{FunctionName: aws.String("nobody")})

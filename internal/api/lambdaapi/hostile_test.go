@@ -23,7 +23,8 @@ func TestBodiesMakeLittle(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = e.Close(context.Background()) })
-	err = e.Functions().Register(engine.Function{Name: "order", Timeout: time.Minute, Durable: &engine.DurableConfig{ExecutionTimeout: time.Hour}, Invoker: release{"order", make(chan struct{})}})
+	err = e.Functions().Register(engine.Function{Name: "order", Timeout: time.Minute,
+		Durable: &engine.DurableConfig{ExecutionTimeout: time.Hour}, Invoker: release{"order", make(chan struct{})}})
 	if err != nil {
 		t.Fatal(err)
 	}

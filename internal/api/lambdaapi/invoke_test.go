@@ -43,18 +43,22 @@ func TestInvokeDurable(t *testing.T) {
 	e.start = func(req *engine.InvokeRequest) (*engine.Started, error) { got = req; return start(req) }
 	url, _ := serve(t, e, nil)
 	out, err := sdkClient(url).Invoke(t.Context(), &lambda.InvokeInput{
-		FunctionName: aws.String("order"), Qualifier: aws.String("7"), DurableExecutionName: aws.String("first"), TenantId: aws.String("blue"),
-		Payload: []byte(`{"id": 1}`), ClientContext: aws.String(base64.StdEncoding.EncodeToString([]byte(`{"a":1}`))), LogType: types.LogTypeTail,
+		FunctionName: aws.String("order"), Qualifier: aws.String("7"), DurableExecutionName: aws.String("first"),
+		TenantId: aws.String("blue"),
+		Payload:  []byte(`{"id": 1}`), ClientContext: aws.String(base64.StdEncoding.EncodeToString([]byte(`{"a":1}`))),
+		LogType: types.LogTypeTail,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantRequest := &engine.InvokeRequest{Function: "order", Qualifier: "7", Name: "first", TenantID: "blue", Payload: []byte(`{"id": 1}`), ClientContext: `{"a":1}`, LogTail: true}
+	wantRequest := &engine.InvokeRequest{Function: "order", Qualifier: "7", Name: "first", TenantID: "blue", Payload: []byte(`{"id": 1}`),
+		ClientContext: `{"a":1}`, LogTail: true}
 	got.TraceHeader, got.RequestID = "", "" // the client sends its own trace, if any; ids are random
 	if diff := cmp.Diff(wantRequest, got); diff != "" {
 		t.Errorf("request (-want +got):\n%s", diff)
 	}
-	want := &lambda.InvokeOutput{StatusCode: 200, Payload: []byte(` {"total": 3}`), ExecutedVersion: aws.String("7"), DurableExecutionArn: aws.String(testARN), LogResult: aws.String("b25lCnR3bwo=")}
+	want := &lambda.InvokeOutput{StatusCode: 200, Payload: []byte(` {"total": 3}`), ExecutedVersion: aws.String("7"),
+		DurableExecutionArn: aws.String(testARN), LogResult: aws.String("b25lCnR3bwo=")}
 	if diff := cmp.Diff(want, out, ignoreSDK); diff != "" {
 		t.Errorf("answer (-want +got):\n%s", diff)
 	}
@@ -66,11 +70,15 @@ func TestInvokeDurableThatEndedBadly(t *testing.T) {
 		result engine.Result
 		want   string
 	}{
-		{"failed", engine.Result{Status: protocol.ExecutionFailed, Error: &protocol.ErrorObject{ErrorType: "Declined", ErrorMessage: "<no>", ErrorData: "d", StackTrace: []string{"at pay"}}},
+		{"failed", engine.Result{Status: protocol.ExecutionFailed,
+			Error: &protocol.ErrorObject{ErrorType: "Declined", ErrorMessage: "<no>", ErrorData: "d", StackTrace: []string{"at pay"}}},
 			`{"errorType":"Declined","errorMessage":"<no>","errorData":"d","stackTrace":["at pay"]}`},
-		{"stopped", engine.Result{Status: protocol.ExecutionStopped}, `{"errorType":"Execution.Stopped","errorMessage":"The execution was stopped."}`},
-		{"stopped with a reason", engine.Result{Status: protocol.ExecutionStopped, Error: &protocol.ErrorObject{ErrorMessage: "enough"}}, `{"errorType":"Execution.Stopped","errorMessage":"enough"}`},
-		{"timed out", engine.Result{Status: protocol.ExecutionTimedOut, Error: &protocol.ErrorObject{ErrorMessage: "Execution timed out after 60 seconds."}},
+		{"stopped", engine.Result{Status: protocol.ExecutionStopped},
+			`{"errorType":"Execution.Stopped","errorMessage":"The execution was stopped."}`},
+		{"stopped with a reason", engine.Result{Status: protocol.ExecutionStopped, Error: &protocol.ErrorObject{ErrorMessage: "enough"}},
+			`{"errorType":"Execution.Stopped","errorMessage":"enough"}`},
+		{"timed out", engine.Result{Status: protocol.ExecutionTimedOut,
+			Error: &protocol.ErrorObject{ErrorMessage: "Execution timed out after 60 seconds."}},
 			`{"errorType":"Execution.TimedOut","errorMessage":"Execution timed out after 60 seconds."}`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -126,8 +134,10 @@ func TestInvokePlain(t *testing.T) {
 		failed  bool
 	}{
 		{"answer", engine.Result{Status: protocol.ExecutionSucceeded, Payload: new("5")}, "5", false},
-		{"error as reported", engine.Result{Status: protocol.ExecutionFailed, Error: &protocol.ErrorObject{}, ErrorPayload: []byte(`{"errorMessage":"x","trace":[]}`)}, `{"errorMessage":"x","trace":[]}`, true},
-		{"crash", engine.Result{Status: protocol.ExecutionFailed, Error: &protocol.ErrorObject{ErrorType: "Runtime.ExitError"}}, `{"errorType":"Runtime.ExitError","errorMessage":""}`, true},
+		{"error as reported", engine.Result{Status: protocol.ExecutionFailed, Error: &protocol.ErrorObject{},
+			ErrorPayload: []byte(`{"errorMessage":"x","trace":[]}`)}, `{"errorMessage":"x","trace":[]}`, true},
+		{"crash", engine.Result{Status: protocol.ExecutionFailed, Error: &protocol.ErrorObject{ErrorType: "Runtime.ExitError"}},
+			`{"errorType":"Runtime.ExitError","errorMessage":""}`, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			e := &fakeEngine{lookup: plainFunction, call: func(*engine.InvokeRequest) (*engine.Result, error) { return &test.result, nil }}
@@ -136,7 +146,8 @@ func TestInvokePlain(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if string(out.Payload) != test.payload || (out.FunctionError != nil) != test.failed || aws.ToString(out.ExecutedVersion) != "$LATEST" || out.DurableExecutionArn != nil {
+			if string(out.Payload) != test.payload || (out.FunctionError != nil) != test.failed ||
+				aws.ToString(out.ExecutedVersion) != "$LATEST" || out.DurableExecutionArn != nil {
 				t.Errorf("got %s, failed %v, version %q", out.Payload, out.FunctionError != nil, aws.ToString(out.ExecutedVersion))
 			}
 		})
@@ -215,32 +226,47 @@ func TestInvokeRefusals(t *testing.T) {
 		message string
 	}{
 		{name: "unqualified, relaxed", path: invokePath, header: event, status: 202},
-		{name: "unqualified, strict", strict: true, path: invokePath, header: event, status: 400, code: "InvalidParameterValueException", message: unqualified},
-		{name: "unqualified dry run, strict", strict: true, path: invokePath, header: []string{"X-Amz-Invocation-Type", "DryRun"}, status: 400, code: "InvalidParameterValueException", message: unqualified},
+		{name: "unqualified, strict", strict: true, path: invokePath, header: event, status: 400, code: "InvalidParameterValueException",
+			message: unqualified},
+		{name: "unqualified dry run, strict", strict: true, path: invokePath, header: []string{"X-Amz-Invocation-Type", "DryRun"},
+			status: 400, code: "InvalidParameterValueException", message: unqualified},
 		{name: "qualified by query", strict: true, path: invokePath + "?Qualifier=$LATEST", header: event, status: 202},
 		{name: "qualified by name", strict: true, path: "/2015-03-31/functions/order:7/invocations", header: event, status: 202},
-		{name: "qualified by ARN", strict: true, path: "/2015-03-31/functions/arn%3Aaws%3Alambda%3Aus-east-1%3A000000000000%3Afunction%3Aorder%3A7/invocations", header: event, status: 202},
-		{name: "unqualified ARN", strict: true, path: "/2015-03-31/functions/arn:aws:lambda:us-east-1:000000000000:function:order/invocations", header: event, status: 400, code: "InvalidParameterValueException", message: unqualified},
-		{name: "unqualified partial ARN", strict: true, path: "/2015-03-31/functions/000000000000:order/invocations", header: event, status: 400, code: "InvalidParameterValueException", message: unqualified},
+		{name: "qualified by ARN", strict: true,
+			path: "/2015-03-31/functions/arn%3Aaws%3Alambda%3Aus-east-1%3A000000000000%3Afunction%3Aorder%3A7/invocations", header: event,
+			status: 202},
+		{name: "unqualified ARN", strict: true,
+			path: "/2015-03-31/functions/arn:aws:lambda:us-east-1:000000000000:function:order/invocations", header: event, status: 400,
+			code: "InvalidParameterValueException", message: unqualified},
+		{name: "unqualified partial ARN", strict: true, path: "/2015-03-31/functions/000000000000:order/invocations", header: event,
+			status: 400, code: "InvalidParameterValueException", message: unqualified},
 		{name: "long and synchronous", strict: true, path: invokePath + "?Qualifier=7", status: 400, code: "InvalidParameterValueException",
 			message: "You cannot synchronously invoke a durable function with an executionTimeout greater than 15 minutes."},
 		{name: "large event, relaxed", path: invokePath, body: big, header: event, status: 202},
-		{name: "large event, strict", strict: true, path: invokePath + "?Qualifier=7", body: big, header: event, status: 413, code: "RequestTooLargeException",
+		{name: "large event, strict", strict: true, path: invokePath + "?Qualifier=7", body: big, header: event, status: 413,
+			code:    "RequestTooLargeException",
 			message: "Request must be smaller than 1048576 bytes for the InvokeFunction operation"},
-		{name: "too large", path: invokePath, body: strings.Repeat("1", protocol.MaxSyncPayload+1), status: 413, code: "RequestTooLargeException",
+		{name: "too large", path: invokePath, body: strings.Repeat("1", protocol.MaxSyncPayload+1), status: 413,
+			code:    "RequestTooLargeException",
 			message: "Request must be smaller than 6291456 bytes for the InvokeFunction operation"},
 		{name: "largest", path: invokePath, body: strings.Repeat("1", protocol.MaxSyncPayload), status: 200},
 		{name: "not JSON", path: invokePath, body: "{x}", status: 400, code: "InvalidRequestContentException",
 			message: "Could not parse request body into json: invalid character 'x' looking for beginning of object key string"},
-		{name: "not UTF-8", path: invokePath, body: "\"\xff\"", status: 400, code: "InvalidRequestContentException", message: "Could not parse request body into json: Invalid UTF-8"},
-		{name: "bad name", path: invokePath, header: []string{"X-Amz-Durable-Execution-Name", "a b"}, status: 400, code: "ValidationException",
-			message: "1 validation error detected: Value 'a b' at 'durableExecutionName' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9-_]+"},
-		{name: "bad type and tenant", path: invokePath, header: []string{"X-Amz-Invocation-Type", "event", "X-Amz-Tenant-Id", "!"}, status: 400, code: "ValidationException",
+		{name: "not UTF-8", path: invokePath, body: "\"\xff\"", status: 400, code: "InvalidRequestContentException",
+			message: "Could not parse request body into json: Invalid UTF-8"},
+		{name: "bad name", path: invokePath, header: []string{"X-Amz-Durable-Execution-Name", "a b"}, status: 400,
+			code: "ValidationException",
+			message: "1 validation error detected: Value 'a b' at 'durableExecutionName' failed to satisfy constraint: Member must " +
+				"satisfy regular expression pattern: [a-zA-Z0-9-_]+"},
+		{name: "bad type and tenant", path: invokePath, header: []string{"X-Amz-Invocation-Type", "event", "X-Amz-Tenant-Id", "!"},
+			status: 400, code: "ValidationException",
 			message: `2 validation errors detected: Value 'event' at 'invocationType' failed to satisfy constraint: Member must satisfy enum value set: [Event, RequestResponse, DryRun]; ` +
 				`Value '!' at 'tenantId' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9\._:\/=+\-@ ]+`},
 		{name: "bad function", path: "/2015-03-31/functions/a%2Fb/invocations", status: 400, code: "ValidationException",
-			message: "1 validation error detected: Value 'a/b' at 'functionName' failed to satisfy constraint: Member must satisfy regular expression pattern: " + functionNamePattern},
-		{name: "bad client context", path: invokePath, header: []string{"X-Amz-Client-Context", "e30"}, status: 400, code: "InvalidRequestContentException",
+			message: "1 validation error detected: Value 'a/b' at 'functionName' failed to satisfy constraint: Member must satisfy " +
+				"regular expression pattern: " + functionNamePattern},
+		{name: "bad client context", path: invokePath, header: []string{"X-Amz-Client-Context", "e30"}, status: 400,
+			code:    "InvalidRequestContentException",
 			message: "Client context must be a valid Base64-encoded JSON object."},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -16,11 +16,14 @@ func TestPauseAndResume(t *testing.T) {
 		want             any
 	}{
 		{"no body", "/pause", "", engine.PauseRequest{ARN: testARN}},
-		{"nulls", "/pause", `{"ClientToken":null,"Reason":null,"ExecutionTimeoutPaused":null,"Other":[1]}`, engine.PauseRequest{ARN: testARN}},
+		{"nulls", "/pause", `{"ClientToken":null,"Reason":null,"ExecutionTimeoutPaused":null,"Other":[1]}`,
+			engine.PauseRequest{ARN: testARN}},
 		{"all", "/pause", `{"ClientToken":"once","Reason":"später","ExecutionTimeoutPaused":false}`,
 			engine.PauseRequest{ARN: testARN, ClientToken: "once", Reason: new("später"), KeepTimeout: true}},
-		{"the longest reason", "/pause", `{"Reason":"` + strings.Repeat("ä", 1024) + `"}`, engine.PauseRequest{ARN: testARN, Reason: new(strings.Repeat("ä", 1024))}},
-		{"resume", "/resume", `{"ClientToken":"once","Reason":""}`, engine.ResumeRequest{ARN: testARN, ClientToken: "once", Reason: new("")}},
+		{"the longest reason", "/pause", `{"Reason":"` + strings.Repeat("ä", 1024) + `"}`,
+			engine.PauseRequest{ARN: testARN, Reason: new(strings.Repeat("ä", 1024))}},
+		{"resume", "/resume", `{"ClientToken":"once","Reason":""}`,
+			engine.ResumeRequest{ARN: testARN, ClientToken: "once", Reason: new("")}},
 		{"resume without a body", "/resume", "", engine.ResumeRequest{ARN: testARN}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -38,7 +38,8 @@ func TestRouteSubjects(t *testing.T) {
 		{"POST", callbacks + strings.ToLower(escapedID) + "/heartbeat", "SendDurableExecutionCallbackHeartbeat", strings.ToLower(testID)},
 		{"POST", "/2015-03-31/functions/order%3A7/invocations", "Invoke", "order:7"},
 		{"GET", "/2015-03-31/functions/order", "GetFunction", "order"},
-		{"DELETE", "/2015-03-31/functions/arn%3Aaws%3Alambda%3Aus-east-1%3A000000000000%3Afunction%3Aorder", "DeleteFunction", "arn:aws:lambda:us-east-1:000000000000:function:order"},
+		{"DELETE", "/2015-03-31/functions/arn%3Aaws%3Alambda%3Aus-east-1%3A000000000000%3Afunction%3Aorder", "DeleteFunction",
+			"arn:aws:lambda:us-east-1:000000000000:function:order"},
 		{"GET", "/2015-03-31/functions/order/configuration", "GetFunctionConfiguration", "order"},
 		{"POST", "/2015-03-31/functions/order/versions", "PublishVersion", "order"},
 		{"GET", "/2015-03-31/functions/order/aliases", "ListAliases", "order"},
@@ -51,7 +52,8 @@ func TestRouteSubjects(t *testing.T) {
 	} {
 		operation, subject, err := routed(httptest.NewRequest(test.method, test.path, nil))
 		if err != nil || operation != test.operation || subject != test.subject {
-			t.Errorf("%s %s: got %s of %q, %v, want %s of %q", test.method, test.path, operation, subject, err, test.operation, test.subject)
+			t.Errorf("%s %s: got %s of %q, %v, want %s of %q", test.method, test.path, operation, subject, err, test.operation,
+				test.subject)
 		}
 	}
 }
@@ -72,15 +74,22 @@ func routed(r *http.Request) (operation, subject string, err error) {
 }
 
 func TestRouteRefusals(t *testing.T) {
-	const served = " is not served here: of the Lambda API this endpoint serves functions with their versions and aliases, Invoke, durable executions and their callbacks."
+	const served = " is not served here: of the Lambda API this endpoint serves functions with their versions and aliases, Invoke, " +
+		"durable executions and their callbacks."
 	for _, test := range []struct {
 		method, path  string
 		status        int
 		code, message string
 	}{
-		{"POST", "/2015-03-31/functions", 404, "UnknownOperationException", "CreateFunction is not served here: a function is a directory or a program that the engine is started with: perdure serve --function NAME=PATH."},
-		{"PUT", "/2015-03-31/functions/order/code", 404, "UnknownOperationException", "UpdateFunctionCode is not served here: code is what stands in the function's directory: start the engine again, or let perdure dev watch it."},
-		{"PUT", "/2015-03-31/functions/order/configuration", 404, "UnknownOperationException", "UpdateFunctionConfiguration is not served here: settings come from the engine's command line or from the project's template, and hold after the next start."},
+		{"POST", "/2015-03-31/functions", 404, "UnknownOperationException",
+			"CreateFunction is not served here: a function is a directory or a program that the engine is started with: perdure serve " +
+				"--function NAME=PATH."},
+		{"PUT", "/2015-03-31/functions/order/code", 404, "UnknownOperationException",
+			"UpdateFunctionCode is not served here: code is what stands in the function's directory: start the engine again, or let " +
+				"perdure dev watch it."},
+		{"PUT", "/2015-03-31/functions/order/configuration", 404, "UnknownOperationException",
+			"UpdateFunctionConfiguration is not served here: settings come from the engine's command line or from the project's " +
+				"template, and hold after the next start."},
 		{"GET", "/2015-03-31/functions/order/url", 404, "UnknownOperationException", "GET /2015-03-31/functions/order/url" + served},
 		{"GET", "/", 404, "UnknownOperationException", "GET /" + served},
 		{"GET", "/healthy", 404, "UnknownOperationException", "GET /healthy" + served},
@@ -88,7 +97,8 @@ func TestRouteRefusals(t *testing.T) {
 		{"PUT", checkpointPath, 405, "MethodNotAllowedException", "PUT is not allowed on this path."},
 		{"GET", checkpointPath, 405, "MethodNotAllowedException", "GET is not allowed on this path."},
 		{"OPTIONS", executions + testARN, 405, "MethodNotAllowedException", "OPTIONS is not allowed on this path."},
-		{"GET", "/health?" + strings.Repeat("x", route.MaxURL), 414, "RequestURITooLongException", "The path and query of a request must be shorter than 16384 bytes."},
+		{"GET", "/health?" + strings.Repeat("x", route.MaxURL), 414, "RequestURITooLongException",
+			"The path and query of a request must be shorter than 16384 bytes."},
 	} {
 		t.Run(test.method+" "+protocol.Clip(test.path, maxQuoted), func(t *testing.T) {
 			url, _ := serve(t, &fakeEngine{}, nil)
@@ -117,9 +127,10 @@ func TestShapesOfPathsAndQueries(t *testing.T) {
 	const (
 		one    = "1 validation error detected: "
 		failed = " failed to satisfy constraint: "
-		arns   = "Member must satisfy regular expression pattern: " + `arn:([a-zA-Z0-9-]+):lambda:([a-zA-Z0-9-]+):(\d{12}):function:([a-zA-Z0-9_-]+):(\$LATEST(?:\.PUBLISHED)?|[0-9]+)/durable-execution/([a-zA-Z0-9_-]+)/([a-zA-Z0-9_-]+)`
-		list   = "/2025-12-01/functions/order/durable-executions"
-		arn    = executions + testARN
+		arns   = "Member must satisfy regular expression pattern: " +
+			`arn:([a-zA-Z0-9-]+):lambda:([a-zA-Z0-9-]+):(\d{12}):function:([a-zA-Z0-9_-]+):(\$LATEST(?:\.PUBLISHED)?|[0-9]+)/durable-execution/([a-zA-Z0-9_-]+)/([a-zA-Z0-9_-]+)`
+		list = "/2025-12-01/functions/order/durable-executions"
+		arn  = executions + testARN
 	)
 	badID := func(id string) string {
 		return one + "Value '" + id + "' at 'callbackId'" + failed + "Member must satisfy regular expression pattern: [A-Za-z0-9+/]+={0,2}"
@@ -129,42 +140,63 @@ func TestShapesOfPathsAndQueries(t *testing.T) {
 		strict             bool
 		code, message      string
 	}{
-		{method: "GET", path: executions + "first", code: "ValidationException", message: one + "Value 'first' at 'durableExecutionArn'" + failed + arns},
-		{method: "POST", path: executions + "first/stop", code: "ValidationException", message: one + "Value 'first' at 'durableExecutionArn'" + failed + arns},
-		{method: "POST", path: executions + "first/stop", body: "{", code: "SerializationException", message: "The request body is not valid JSON at byte 1."},
-		{method: "DELETE", path: executions + "first", code: "ValidationException", message: one + "Value 'first' at 'durableExecutionArn'" + failed + arns},
-		{method: "POST", path: executions + "first/pause", code: "ValidationException", message: one + "Value 'first' at 'durableExecutionArn'" + failed + arns},
-		{method: "POST", path: executions + "first/resume", code: "ValidationException", message: one + "Value 'first' at 'durableExecutionArn'" + failed + arns},
-		{method: "POST", path: arn + "/pause", body: `{"Reason":1}`, code: "SerializationException", message: "NUMBER_VALUE can not be converted to a String"},
-		{method: "POST", path: arn + "/pause", body: `{"ExecutionTimeoutPaused":"no"}`, code: "SerializationException", message: "STRING_VALUE can not be converted to a Boolean"},
-		{method: "POST", path: arn + "/pause", body: `{"ClientToken":"a b"}`, code: "ValidationException", message: one + `Value 'a b' at 'clientToken'` + failed + `Member must satisfy regular expression pattern: [\x21-\x7E]+`},
+		{method: "GET", path: executions + "first", code: "ValidationException", message: one +
+			"Value 'first' at 'durableExecutionArn'" + failed + arns},
+		{method: "POST", path: executions + "first/stop", code: "ValidationException", message: one +
+			"Value 'first' at 'durableExecutionArn'" + failed + arns},
+		{method: "POST", path: executions + "first/stop", body: "{", code: "SerializationException",
+			message: "The request body is not valid JSON at byte 1."},
+		{method: "DELETE", path: executions + "first", code: "ValidationException", message: one +
+			"Value 'first' at 'durableExecutionArn'" + failed + arns},
+		{method: "POST", path: executions + "first/pause", code: "ValidationException", message: one +
+			"Value 'first' at 'durableExecutionArn'" + failed + arns},
+		{method: "POST", path: executions + "first/resume", code: "ValidationException", message: one +
+			"Value 'first' at 'durableExecutionArn'" + failed + arns},
+		{method: "POST", path: arn + "/pause", body: `{"Reason":1}`, code: "SerializationException",
+			message: "NUMBER_VALUE can not be converted to a String"},
+		{method: "POST", path: arn + "/pause", body: `{"ExecutionTimeoutPaused":"no"}`, code: "SerializationException",
+			message: "STRING_VALUE can not be converted to a Boolean"},
+		{method: "POST", path: arn + "/pause", body: `{"ClientToken":"a b"}`, code: "ValidationException", message: one +
+			`Value 'a b' at 'clientToken'` + failed + `Member must satisfy regular expression pattern: [\x21-\x7E]+`},
 		{method: "POST", path: arn + "/resume", body: `{"Reason":"` + strings.Repeat("x", 1025) + `"}`, code: "ValidationException",
 			message: one + "Value at 'reason'" + failed + "Member must have length less than or equal to 1024"},
-		{method: "POST", path: executions + "first/checkpoint", body: `{"CheckpointToken":"YQ=="}`, code: "ValidationException", message: one + "Value 'first' at 'durableExecutionArn'" + failed + arns},
-		{method: "GET", path: arn + "/state", code: "ValidationException", message: one + "Value null at 'checkpointToken'" + failed + "Member must not be null"},
-		{method: "GET", path: arn + "/state?CheckpointToken=a-b", code: "ValidationException", message: one + "Value 'a-b' at 'checkpointToken'" + failed + "Member must satisfy regular expression pattern: [A-Za-z0-9+/]+={0,2}"},
-		{method: "GET", path: arn + "/state?CheckpointToken=a-b&MaxItems=x", code: "SerializationException", message: "'x' can not be converted to Integer"},
-		{method: "GET", path: arn + "/history?MaxItems=1001", code: "ValidationException", message: one + "Value '1001' at 'maxItems'" + failed + "Member must have value less than or equal to 1000"},
-		{method: "GET", path: arn + "/history?MaxItems=-1", code: "ValidationException", message: one + "Value '-1' at 'maxItems'" + failed + "Member must have value greater than or equal to 0"},
+		{method: "POST", path: executions + "first/checkpoint", body: `{"CheckpointToken":"YQ=="}`, code: "ValidationException",
+			message: one + "Value 'first' at 'durableExecutionArn'" + failed + arns},
+		{method: "GET", path: arn + "/state", code: "ValidationException", message: one + "Value null at 'checkpointToken'" + failed +
+			"Member must not be null"},
+		{method: "GET", path: arn + "/state?CheckpointToken=a-b", code: "ValidationException", message: one +
+			"Value 'a-b' at 'checkpointToken'" + failed + "Member must satisfy regular expression pattern: [A-Za-z0-9+/]+={0,2}"},
+		{method: "GET", path: arn + "/state?CheckpointToken=a-b&MaxItems=x", code: "SerializationException",
+			message: "'x' can not be converted to Integer"},
+		{method: "GET", path: arn + "/history?MaxItems=1001", code: "ValidationException", message: one +
+			"Value '1001' at 'maxItems'" + failed + "Member must have value less than or equal to 1000"},
+		{method: "GET", path: arn + "/history?MaxItems=-1", code: "ValidationException", message: one +
+			"Value '-1' at 'maxItems'" + failed + "Member must have value greater than or equal to 0"},
 		{method: "GET", path: arn + "/history?MaxItems=", code: "SerializationException", message: "'' can not be converted to Integer"},
-		{method: "GET", path: arn + "/history?ReverseOrder=yes", code: "SerializationException", message: "'yes' can not be converted to Boolean"},
+		{method: "GET", path: arn + "/history?ReverseOrder=yes", code: "SerializationException",
+			message: "'yes' can not be converted to Boolean"},
 		{method: "GET", path: list + "?StartedAfter=NaN", code: "SerializationException", message: "'NaN' can not be converted to Date"},
 		{method: "GET", path: list + "?Statuses=RUNNING&Statuses=GONE", code: "ValidationException",
-			message: one + "Value '[RUNNING, GONE]' at 'statuses'" + failed + "Member must satisfy constraint: [Member must satisfy enum value set: [SUCCEEDED, TIMED_OUT, DELETING, STOPPED, PAUSED, PAUSING, FAILED, RUNNING]]"},
+			message: one + "Value '[RUNNING, GONE]' at 'statuses'" + failed +
+				"Member must satisfy constraint: [Member must satisfy enum value set: [SUCCEEDED, TIMED_OUT, DELETING, STOPPED, PAUSED, " +
+				"PAUSING, FAILED, RUNNING]]"},
 		{method: "GET", path: list + "?DurableExecutionName=", code: "ValidationException", message: "2 validation errors detected: " +
 			"Value '' at 'durableExecutionName'" + failed + "Member must have length greater than or equal to 1; " +
 			"Value '' at 'durableExecutionName'" + failed + "Member must satisfy regular expression pattern: [a-zA-Z0-9-_]+"},
-		{method: "GET", path: list + "?Statuses=RUNNING&Statuses=FAILED", strict: true, code: "InvalidParameterValueException", message: "Cannot filter by more than one status"},
+		{method: "GET", path: list + "?Statuses=RUNNING&Statuses=FAILED", strict: true, code: "InvalidParameterValueException",
+			message: "Cannot filter by more than one status"},
 		{method: "POST", path: callbacks + "a-b/succeed", code: "ValidationException", message: badID("a-b")},
 		{method: "POST", path: callbacks + "a-b/fail", code: "ValidationException", message: badID("a-b")},
 		{method: "POST", path: callbacks + "a===/heartbeat", code: "ValidationException", message: badID("a===")},
 		{method: "POST", path: callbacks + "YQ==/succeed", body: strings.Repeat("x", protocol.MaxPayload+1), code: "ValidationException",
 			message: one + "Value at 'result'" + failed + "Member must have length less than or equal to 1048576"},
-		{method: "POST", path: callbacks + "YQ==/fail", body: `{"ErrorData":"` + strings.Repeat("x", protocol.MaxPayload) + `"}`, code: "InvalidParameterValueException",
+		{method: "POST", path: callbacks + "YQ==/fail", body: `{"ErrorData":"` + strings.Repeat("x", protocol.MaxPayload) + `"}`,
+			code:    "InvalidParameterValueException",
 			message: "Error object size must be less than or equal to 1048576 bytes."},
 		{method: "POST", path: callbacks + "YQ==/fail", body: strings.Repeat(" ", maxErrorBody+1), code: "InvalidParameterValueException",
 			message: "Error object size must be less than or equal to 1048576 bytes."},
-		{method: "POST", path: callbacks + "YQ==/fail", body: `{"StackTrace":"x"}`, code: "SerializationException", message: "Unexpected field type"},
+		{method: "POST", path: callbacks + "YQ==/fail", body: `{"StackTrace":"x"}`, code: "SerializationException",
+			message: "Unexpected field type"},
 	} {
 		t.Run(test.method+" "+test.path, func(t *testing.T) {
 			url, _ := serve(t, &fakeEngine{}, &Options{Strict: test.strict})
@@ -200,7 +232,8 @@ func TestFaultsAreHidden(t *testing.T) {
 			url, logged := serve(t, &fakeEngine{heartbeat: fail}, nil)
 			got := request(t, url, "POST", callbacks+"YQ==/heartbeat", "")
 			checkAnswer(t, got, 500, "ServiceException", "Service encountered an unexpected error.")
-			if strings.Contains(got.body, "fire") || !strings.Contains(logged.String(), "disk on fire") || !strings.Contains(logged.String(), got.header.Get("x-amzn-RequestId")) {
+			if strings.Contains(got.body, "fire") || !strings.Contains(logged.String(), "disk on fire") ||
+				!strings.Contains(logged.String(), got.header.Get("x-amzn-RequestId")) {
 				t.Errorf("got body %s, log %s", got.body, logged)
 			}
 		})
@@ -226,7 +259,8 @@ func TestRawRequests(t *testing.T) {
 		{"absolute URL", "GET http://localhost/health HTTP/1.1\r\nHost: localhost\r\n\r\n", "200 OK"},
 		{"bad escape", "GET " + executions + "%zz HTTP/1.1\r\nHost: localhost\r\n\r\n", "400 Bad Request"},
 		{"body cut off", "POST " + checkpointPath + " HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{", "400 Bad Request"},
-		{"announced too much", "POST " + checkpointPath + " HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\nExpect: 100-continue\r\n\r\n", "413 Request Entity Too Large"},
+		{"announced too much", "POST " + checkpointPath +
+			" HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\nExpect: 100-continue\r\n\r\n", "413 Request Entity Too Large"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			url, _ := serve(t, &fakeEngine{}, nil)

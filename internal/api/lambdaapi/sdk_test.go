@@ -49,7 +49,8 @@ func TestSDKCheckpoint(t *testing.T) {
 		got = req
 		return &engine.CheckpointReply{Token: "bmV4dA==", Operations: []*protocol.Operation{
 			{ID: "1", Type: protocol.TypeStep, Status: protocol.StatusPending, Name: "charge", SubType: "Step", Start: testMillis,
-				Attempt: 1, NextAttempt: testMillis, Payload: new("state"), Error: &protocol.ErrorObject{ErrorType: "Declined", StackTrace: []string{"at pay"}}},
+				Attempt: 1, NextAttempt: testMillis, Payload: new("state"),
+				Error: &protocol.ErrorObject{ErrorType: "Declined", StackTrace: []string{"at pay"}}},
 			{ID: "2", Type: protocol.TypeCallback, Status: protocol.StatusStarted, Start: testMillis, CallbackID: testID},
 		}}, nil
 	}}
@@ -61,28 +62,35 @@ func TestSDKCheckpoint(t *testing.T) {
 		Updates: []types.OperationUpdate{
 			{Id: aws.String("1"), Type: types.OperationTypeStep, Action: types.OperationActionRetry, ParentId: aws.String("0"),
 				Name: aws.String("charge"), SubType: aws.String("Step"), Payload: aws.String("\u2028 \"quoted\" <b> 𝄞"),
-				Error:       &types.ErrorObject{ErrorMessage: aws.String("no"), ErrorType: aws.String("Declined"), ErrorData: aws.String("{}"), StackTrace: []string{"a", "b"}},
+				Error: &types.ErrorObject{ErrorMessage: aws.String("no"), ErrorType: aws.String("Declined"),
+					ErrorData: aws.String("{}"), StackTrace: []string{"a", "b"}},
 				StepOptions: &types.StepOptions{NextAttemptDelaySeconds: aws.Int32(5)}},
 			{Id: aws.String("2"), Type: types.OperationTypeCallback, Action: types.OperationActionStart,
 				CallbackOptions: &types.CallbackOptions{TimeoutSeconds: 60, HeartbeatTimeoutSeconds: 10}},
 			{Id: aws.String("3"), Type: types.OperationTypeChainedInvoke, Action: types.OperationActionStart, Payload: aws.String(""),
-				ChainedInvokeOptions: &types.ChainedInvokeOptions{FunctionName: aws.String("bill:7"), TenantId: aws.String("t"), XAmznTraceId: aws.String("Root=1")}},
-			{Id: aws.String("4"), Type: types.OperationTypeWait, Action: types.OperationActionStart, WaitOptions: &types.WaitOptions{WaitSeconds: aws.Int32(9)}},
-			{Id: aws.String("5"), Type: types.OperationTypeContext, Action: types.OperationActionSucceed, ContextOptions: &types.ContextOptions{ReplayChildren: aws.Bool(true)}},
+				ChainedInvokeOptions: &types.ChainedInvokeOptions{FunctionName: aws.String("bill:7"), TenantId: aws.String("t"),
+					XAmznTraceId: aws.String("Root=1")}},
+			{Id: aws.String("4"), Type: types.OperationTypeWait, Action: types.OperationActionStart,
+				WaitOptions: &types.WaitOptions{WaitSeconds: aws.Int32(9)}},
+			{Id: aws.String("5"), Type: types.OperationTypeContext, Action: types.OperationActionSucceed,
+				ContextOptions: &types.ContextOptions{ReplayChildren: aws.Bool(true)}},
 		},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	wantRequest := &engine.CheckpointRequest{ARN: testARN, Token: testToken, ClientToken: "once", Updates: []protocol.Update{
-		{ID: "1", Type: protocol.TypeStep, Action: protocol.ActionRetry, ParentID: "0", Name: "charge", SubType: "Step", Payload: new("\u2028 \"quoted\" <b> 𝄞"),
+		{ID: "1", Type: protocol.TypeStep, Action: protocol.ActionRetry, ParentID: "0", Name: "charge", SubType: "Step",
+			Payload:     new("\u2028 \"quoted\" <b> 𝄞"),
 			Error:       &protocol.ErrorObject{ErrorMessage: "no", ErrorType: "Declined", ErrorData: "{}", StackTrace: []string{"a", "b"}},
 			StepOptions: &protocol.StepOptions{NextAttemptDelaySeconds: 5}},
-		{ID: "2", Type: protocol.TypeCallback, Action: protocol.ActionStart, CallbackOptions: &protocol.CallbackOptions{TimeoutSeconds: 60, HeartbeatTimeoutSeconds: 10}},
+		{ID: "2", Type: protocol.TypeCallback, Action: protocol.ActionStart,
+			CallbackOptions: &protocol.CallbackOptions{TimeoutSeconds: 60, HeartbeatTimeoutSeconds: 10}},
 		{ID: "3", Type: protocol.TypeChainedInvoke, Action: protocol.ActionStart, Payload: new(""),
 			ChainedInvokeOptions: &protocol.ChainedInvokeOptions{FunctionName: "bill:7", TenantID: "t", XAmznTraceID: "Root=1"}},
 		{ID: "4", Type: protocol.TypeWait, Action: protocol.ActionStart, WaitOptions: &protocol.WaitOptions{WaitSeconds: 9}},
-		{ID: "5", Type: protocol.TypeContext, Action: protocol.ActionSucceed, ContextOptions: &protocol.ContextOptions{ReplayChildren: true}},
+		{ID: "5", Type: protocol.TypeContext, Action: protocol.ActionSucceed,
+			ContextOptions: &protocol.ContextOptions{ReplayChildren: true}},
 	}}
 	if diff := cmp.Diff(wantRequest, got); diff != "" {
 		t.Errorf("request (-want +got):\n%s", diff)
@@ -90,7 +98,8 @@ func TestSDKCheckpoint(t *testing.T) {
 	want := &lambda.CheckpointDurableExecutionOutput{
 		CheckpointToken: aws.String("bmV4dA=="),
 		NewExecutionState: &types.CheckpointUpdatedExecutionState{NextMarker: aws.String(""), Operations: []types.Operation{
-			{Id: aws.String("1"), Type: types.OperationTypeStep, Status: types.OperationStatusPending, Name: aws.String("charge"), SubType: aws.String("Step"), StartTimestamp: moment(),
+			{Id: aws.String("1"), Type: types.OperationTypeStep, Status: types.OperationStatusPending, Name: aws.String("charge"),
+				SubType: aws.String("Step"), StartTimestamp: moment(),
 				StepDetails: &types.StepDetails{Attempt: 1, NextAttemptTimestamp: moment(), Result: aws.String("state"),
 					Error: &types.ErrorObject{ErrorType: aws.String("Declined"), StackTrace: []string{"at pay"}}}},
 			{Id: aws.String("2"), Type: types.OperationTypeCallback, Status: types.OperationStatusStarted, StartTimestamp: moment(),
@@ -125,7 +134,8 @@ func TestSDKState(t *testing.T) {
 		if arn != testARN || token != testToken || marker != "m 1" || maxItems != 1000 {
 			t.Errorf("got state of %q, %q, %q, %d", arn, token, marker, maxItems)
 		}
-		return []*protocol.Operation{{ID: "e", Type: protocol.TypeExecution, Status: protocol.StatusStarted, Start: testMillis, Payload: new("{}")}}, "m 2", nil
+		return []*protocol.Operation{{ID: "e", Type: protocol.TypeExecution, Status: protocol.StatusStarted, Start: testMillis,
+			Payload: new("{}")}}, "m 2", nil
 	}}
 	url, _ := serve(t, e, nil)
 	out, err := sdkClient(url).GetDurableExecutionState(t.Context(), &lambda.GetDurableExecutionStateInput{
@@ -159,8 +169,9 @@ func TestSDKDescribe(t *testing.T) {
 		DurableExecutionArn: aws.String(testARN), DurableExecutionName: aws.String("first"), FunctionArn: aws.String("arn:f:7"),
 		Version: aws.String("7"), Status: types.ExecutionStatusFailed, StartTimestamp: moment(), EndTimestamp: moment(),
 		InputPayload: aws.String("<in>"), Error: &types.ErrorObject{ErrorMessage: aws.String("no")},
-		TraceHeader:   &types.TraceHeader{XAmznTraceId: aws.String("Root=1")},
-		DurableConfig: &types.DurableConfig{ExecutionTimeout: aws.Int32(60), RetentionPeriodInDays: aws.Int32(14)}, ExecutionDataIncluded: aws.Bool(true),
+		TraceHeader:           &types.TraceHeader{XAmznTraceId: aws.String("Root=1")},
+		DurableConfig:         &types.DurableConfig{ExecutionTimeout: aws.Int32(60), RetentionPeriodInDays: aws.Int32(14)},
+		ExecutionDataIncluded: aws.Bool(true),
 	}
 	if diff := cmp.Diff(want, got, ignoreSDK); diff != "" {
 		t.Errorf("with data (-want +got):\n%s", diff)
@@ -195,9 +206,11 @@ func TestSDKHistory(t *testing.T) {
 	}
 	want := &lambda.GetDurableExecutionHistoryOutput{NextMarker: aws.String("n"), Events: []types.Event{
 		{EventType: types.EventTypeExecutionStarted, EventId: aws.Int32(1), EventTimestamp: moment(), Id: aws.String("0b1c"),
-			ExecutionStartedDetails: &types.ExecutionStartedDetails{ExecutionTimeout: aws.Int32(60), Input: &types.EventInput{Payload: aws.String("{}"), Truncated: aws.Bool(false)}}},
+			ExecutionStartedDetails: &types.ExecutionStartedDetails{ExecutionTimeout: aws.Int32(60),
+				Input: &types.EventInput{Payload: aws.String("{}"), Truncated: aws.Bool(false)}}},
 		{EventType: types.EventTypeStepSucceeded, EventId: aws.Int32(3), EventTimestamp: moment(), Id: aws.String("1"),
-			StepSucceededDetails: &types.StepSucceededDetails{Result: &types.EventResult{Payload: aws.String("5"), Truncated: aws.Bool(false)}, RetryDetails: &types.RetryDetails{CurrentAttempt: 1}}},
+			StepSucceededDetails: &types.StepSucceededDetails{Result: &types.EventResult{Payload: aws.String("5"),
+				Truncated: aws.Bool(false)}, RetryDetails: &types.RetryDetails{CurrentAttempt: 1}}},
 	}}
 	if diff := cmp.Diff(want, out, ignoreSDK); diff != "" {
 		t.Errorf("answer (-want +got):\n%s", diff)
@@ -212,13 +225,17 @@ func TestSDKList(t *testing.T) {
 		if diff := cmp.Diff(want, req); diff != "" {
 			t.Errorf("request (-want +got):\n%s", diff)
 		}
-		return []engine.Summary{{ARN: testARN, Name: "first", FunctionARN: "arn:f", Status: protocol.ExecutionRunning, Started: testMillis}}, "", nil
+		return []engine.Summary{{ARN: testARN, Name: "first", FunctionARN: "arn:f", Status: protocol.ExecutionRunning,
+			Started: testMillis}}, "", nil
 	}}
 	url, _ := serve(t, e, nil)
 	out, err := sdkClient(url).ListDurableExecutionsByFunction(t.Context(), &lambda.ListDurableExecutionsByFunctionInput{
-		FunctionName: aws.String("arn:aws:lambda:us-east-1:000000000000:function:order"), Qualifier: aws.String("7"), DurableExecutionName: aws.String("first"),
-		Statuses:     []types.ExecutionStatus{"PAUSED", types.ExecutionStatusRunning},
-		StartedAfter: moment(), StartedBefore: aws.Time(time.Unix(1_760_000_001, 0)), ReverseOrder: aws.Bool(true), Marker: aws.String("m"), MaxItems: 3,
+		FunctionName: aws.String("arn:aws:lambda:us-east-1:000000000000:function:order"), Qualifier: aws.String("7"),
+		DurableExecutionName: aws.String("first"),
+		Statuses:             []types.ExecutionStatus{"PAUSED", types.ExecutionStatusRunning},
+		StartedAfter:         moment(), StartedBefore: aws.Time(time.Unix(1_760_000_001, 0)), ReverseOrder: aws.Bool(true),
+		Marker:   aws.String("m"),
+		MaxItems: 3,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -276,13 +293,17 @@ func TestSDKCallbacks(t *testing.T) {
 	}
 	url, _ := serve(t, e, nil)
 	c, id := sdkClient(url), aws.String(testID)
-	if _, err := c.SendDurableExecutionCallbackHeartbeat(t.Context(), &lambda.SendDurableExecutionCallbackHeartbeatInput{CallbackId: id}); err != nil {
+	if _, err := c.SendDurableExecutionCallbackHeartbeat(t.Context(),
+		&lambda.SendDurableExecutionCallbackHeartbeatInput{CallbackId: id}); err != nil {
 		t.Error(err)
 	}
-	if _, err := c.SendDurableExecutionCallbackSuccess(t.Context(), &lambda.SendDurableExecutionCallbackSuccessInput{CallbackId: id, Result: []byte("raw")}); err != nil {
+	if _, err := c.SendDurableExecutionCallbackSuccess(t.Context(),
+		&lambda.SendDurableExecutionCallbackSuccessInput{CallbackId: id, Result: []byte("raw")}); err != nil {
 		t.Error(err)
 	}
-	if _, err := c.SendDurableExecutionCallbackFailure(t.Context(), &lambda.SendDurableExecutionCallbackFailureInput{CallbackId: id, Error: &types.ErrorObject{ErrorType: aws.String("No")}}); err != nil {
+	if _, err := c.SendDurableExecutionCallbackFailure(t.Context(),
+		&lambda.SendDurableExecutionCallbackFailureInput{CallbackId: id,
+			Error: &types.ErrorObject{ErrorType: aws.String("No")}}); err != nil {
 		t.Error(err)
 	}
 	want := []string{"heartbeat " + testID, "succeed " + testID + " raw", "fail " + testID + " No"}
@@ -326,7 +347,8 @@ func TestSDKErrors(t *testing.T) {
 			}
 			url, _ := serve(t, e, nil)
 			c := sdkClient(url)
-			_, heartbeat := c.SendDurableExecutionCallbackHeartbeat(t.Context(), &lambda.SendDurableExecutionCallbackHeartbeatInput{CallbackId: aws.String(testID)})
+			_, heartbeat := c.SendDurableExecutionCallbackHeartbeat(t.Context(),
+				&lambda.SendDurableExecutionCallbackHeartbeatInput{CallbackId: aws.String(testID)})
 			_, describe := c.GetDurableExecution(t.Context(), &lambda.GetDurableExecutionInput{DurableExecutionArn: aws.String(testARN)})
 			_, invoke := c.Invoke(t.Context(), &lambda.InvokeInput{FunctionName: aws.String("order")})
 			for _, err := range []error{heartbeat, describe, invoke} {

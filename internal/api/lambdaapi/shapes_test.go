@@ -15,9 +15,11 @@ func TestShapesMatchTheirPatterns(t *testing.T) {
 		"arn:aws:lambda:us-east-1:000000000000:function:name", "arn:aws-cn:lambda:cn-north-1:000000000000:function:name:live",
 	}
 	for _, cut := range []string{"", ":", "$", "/", "first", "durable-execution", "0000", "order", "0b1c", "lambda", "arn"} {
-		samples = append(samples, testARN, strings.Replace(testARN, cut, "", 1), strings.Replace(testARN, cut, cut+cut, 1), strings.Replace(testARN, cut, "é", 1))
+		samples = append(samples, testARN, strings.Replace(testARN, cut, "", 1), strings.Replace(testARN, cut, cut+cut, 1),
+			strings.Replace(testARN, cut, "é", 1))
 	}
-	samples = append(samples, strings.Replace(testARN, "$LATEST", "12", 1), strings.Replace(testARN, "$LATEST", "$LATEST.PUBLISHED", 1), testARN+"/x")
+	samples = append(samples, strings.Replace(testARN, "$LATEST", "12", 1), strings.Replace(testARN, "$LATEST", "$LATEST.PUBLISHED", 1),
+		testARN+"/x")
 	for name, shape := range map[string]*textShape{
 		"executionARN": &executionARNShape, "token": &tokenShape, "callbackID": &callbackIDShape, "clientToken": &clientTokenShape,
 		"operationID": &operationIDShape, "name": &nameShape, "subType": &subTypeShape, "executionName": &executionNameShape,

@@ -35,7 +35,8 @@ func (b busy) Invoke(ctx context.Context, inv *engine.Invocation) engine.Outcome
 	result := `"` + strings.Repeat("x", b.size) + `"`
 	updates := []protocol.Update{
 		{ID: "a", Type: protocol.TypeCallback, Name: "manager", Action: protocol.ActionStart},
-		{ID: "b", Type: protocol.TypeStep, Name: "declined", Action: protocol.ActionFail, Error: &protocol.ErrorObject{ErrorType: "Declined"}},
+		{ID: "b", Type: protocol.TypeStep, Name: "declined", Action: protocol.ActionFail,
+			Error: &protocol.ErrorObject{ErrorType: "Declined"}},
 	}
 	for i := range b.steps {
 		id := fmt.Sprint("s", i)
@@ -59,7 +60,8 @@ func (b busy) Invoke(ctx context.Context, inv *engine.Invocation) engine.Outcome
 func (f *fixture) run(b busy) string {
 	f.t.Helper()
 	b.engine = f.engine
-	err := f.engine.Functions().Register(engine.Function{Name: "busy", Timeout: time.Minute, Invoker: b, Durable: &engine.DurableConfig{ExecutionTimeout: time.Hour}})
+	err := f.engine.Functions().Register(engine.Function{Name: "busy", Timeout: time.Minute, Invoker: b,
+		Durable: &engine.DurableConfig{ExecutionTimeout: time.Hour}})
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -144,7 +146,8 @@ func TestReadKeepsLittle(t *testing.T) {
 	history := func(yield func(*protocol.Event, error) bool) {
 		for i := range int64(400) {
 			fresh := strings.Clone(payload)
-			ev := &protocol.Event{ID: i + 1, Time: protocol.Timestamp(i), Type: protocol.EventStepSucceeded, OpID: fmt.Sprint(i), Payload: &fresh}
+			ev := &protocol.Event{ID: i + 1, Time: protocol.Timestamp(i), Type: protocol.EventStepSucceeded, OpID: fmt.Sprint(i),
+				Payload: &fresh}
 			if i%2 == 0 {
 				ev.Type, ev.Payload = protocol.EventStepFailed, nil
 				ev.Error = &protocol.ErrorObject{ErrorType: "E", ErrorMessage: fresh, StackTrace: []string{fresh[1:], fresh[2:]}}

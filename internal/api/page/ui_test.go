@@ -62,12 +62,15 @@ func (a approver) Invoke(ctx context.Context, inv *engine.Invocation) engine.Out
 		})
 		result := `"<script>alert(1)</script>"`
 		updates = []protocol.Update{
-			{ID: "1", Type: protocol.TypeStep, SubType: protocol.SubTypeStep, Name: "reserve", Action: protocol.ActionSucceed, Payload: &result},
-			{ID: "2", Type: protocol.TypeCallback, SubType: protocol.SubTypeCallback, Name: "manager", Action: protocol.ActionStart, CallbackOptions: &protocol.CallbackOptions{TimeoutSeconds: 600}},
+			{ID: "1", Type: protocol.TypeStep, SubType: protocol.SubTypeStep, Name: "reserve", Action: protocol.ActionSucceed,
+				Payload: &result},
+			{ID: "2", Type: protocol.TypeCallback, SubType: protocol.SubTypeCallback, Name: "manager", Action: protocol.ActionStart,
+				CallbackOptions: &protocol.CallbackOptions{TimeoutSeconds: 600}},
 		}
 	case last.Type == protocol.TypeCallback && last.Status.Closed():
 		updates = []protocol.Update{
-			{ID: "3", Type: protocol.TypeWait, SubType: protocol.SubTypeWait, Name: "cooling", Action: protocol.ActionStart, WaitOptions: &protocol.WaitOptions{WaitSeconds: 86400}},
+			{ID: "3", Type: protocol.TypeWait, SubType: protocol.SubTypeWait, Name: "cooling", Action: protocol.ActionStart,
+				WaitOptions: &protocol.WaitOptions{WaitSeconds: 86400}},
 		}
 	case last.Type == protocol.TypeWait && last.Status.Closed():
 		return engine.Outcome{Payload: []byte(`{"Status":"SUCCEEDED","Result":"\"shipped\""}`)}
@@ -153,7 +156,8 @@ func TestAnOrderIsStartedWatchedAndApprovedOnThePage(t *testing.T) {
 	want(t, f.get("/ui/?name=other", 200), "No execution is like that")
 
 	page := f.get(executionPath(arn), 200)
-	want(t, page, "order-7", "reserve", "manager", "waits for callback manager", "times out in", "waits for an answer", "&lt;script&gt;", "data-live", "CallbackStarted", "WARN", "stock is &lt;low&gt;")
+	want(t, page, "order-7", "reserve", "manager", "waits for callback manager", "times out in", "waits for an answer", "&lt;script&gt;",
+		"data-live", "CallbackStarted", "WARN", "stock is &lt;low&gt;")
 	if strings.Contains(page, "<script>alert") {
 		t.Error("a payload became part of the page")
 	}

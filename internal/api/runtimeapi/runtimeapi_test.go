@@ -166,20 +166,25 @@ func TestReportedError(t *testing.T) {
 		header, body string
 		want         *protocol.ErrorObject
 	}{
-		"document":        {"", document, &protocol.ErrorObject{ErrorMessage: "no stock", ErrorType: "StockError", StackTrace: []string{"main.go:7 main", "at x"}}},
-		"type in header":  {"Function.Broken", `{"errorMessage":"m"}`, &protocol.ErrorObject{ErrorMessage: "m", ErrorType: "Function.Broken"}},
-		"body wins":       {"Function.Broken", `{"errorType":"T"}`, &protocol.ErrorObject{ErrorType: "T"}},
-		"not JSON":        {"", "boom", &protocol.ErrorObject{ErrorMessage: "boom", ErrorType: "Runtime.Unknown"}},
-		"empty":           {"", "", &protocol.ErrorObject{ErrorType: "Runtime.Unknown"}},
-		"unexpected JSON": {"", `{"errorMessage":{"a": 1},"errorType":null,"stackTrace":5}`, &protocol.ErrorObject{ErrorMessage: `{"a":1}`, ErrorType: "Runtime.Unknown"}},
-		"JavaScript":      {"", `{"errorType":"E","errorMessage":"m","trace":["E: m","at f"]}`, &protocol.ErrorObject{ErrorMessage: "m", ErrorType: "E", StackTrace: []string{"E: m", "at f"}}},
+		"document": {"", document, &protocol.ErrorObject{ErrorMessage: "no stock", ErrorType: "StockError",
+			StackTrace: []string{"main.go:7 main", "at x"}}},
+		"type in header": {"Function.Broken", `{"errorMessage":"m"}`,
+			&protocol.ErrorObject{ErrorMessage: "m", ErrorType: "Function.Broken"}},
+		"body wins": {"Function.Broken", `{"errorType":"T"}`, &protocol.ErrorObject{ErrorType: "T"}},
+		"not JSON":  {"", "boom", &protocol.ErrorObject{ErrorMessage: "boom", ErrorType: "Runtime.Unknown"}},
+		"empty":     {"", "", &protocol.ErrorObject{ErrorType: "Runtime.Unknown"}},
+		"unexpected JSON": {"", `{"errorMessage":{"a": 1},"errorType":null,"stackTrace":5}`,
+			&protocol.ErrorObject{ErrorMessage: `{"a":1}`, ErrorType: "Runtime.Unknown"}},
+		"JavaScript": {"", `{"errorType":"E","errorMessage":"m","trace":["E: m","at f"]}`,
+			&protocol.ErrorObject{ErrorMessage: "m", ErrorType: "E", StackTrace: []string{"E: m", "at f"}}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			p := attach(t)
 			done := p.invoke(t.Context(), "r")
 			p.next()
-			got := p.do("POST", runtimePath+"invocation/r/error", http.Header{"Lambda-Runtime-Function-Error-Type": {test.header}}, strings.NewReader(test.body))
+			got := p.do("POST", runtimePath+"invocation/r/error", http.Header{"Lambda-Runtime-Function-Error-Type": {test.header}},
+				strings.NewReader(test.body))
 			wantReply(t, "error", got, 202, "")
 			want := invoked{Outcome: engine.Outcome{Error: test.want, ErrorPayload: []byte(test.body)}}
 			if diff := cmp.Diff(want, receive(t, "outcome", done)); diff != "" {
@@ -259,7 +264,8 @@ func TestStreamingIsRefused(t *testing.T) {
 	p := attach(t)
 	done := p.invoke(t.Context(), "r")
 	p.next()
-	got := p.do("POST", runtimePath+"invocation/r/response", http.Header{"Lambda-Runtime-Function-Response-Mode": {"streaming"}}, strings.NewReader("x"))
+	got := p.do("POST", runtimePath+"invocation/r/response", http.Header{"Lambda-Runtime-Function-Response-Mode": {"streaming"}},
+		strings.NewReader("x"))
 	wantReply(t, "streaming", got, 501, "Runtime.StreamingUnsupported")
 	if got := receive(t, "outcome", done).Outcome.Error; got == nil || got.ErrorType != "Runtime.StreamingUnsupported" {
 		t.Errorf("outcome: got error %+v, want Runtime.StreamingUnsupported", got)
@@ -550,7 +556,8 @@ func checkError(t *testing.T, what string, e *protocol.ErrorObject) {
 // FuzzErrorDocument: whatever a function reports becomes an error object that
 // has a type, is valid UTF-8 and of bounded size.
 func FuzzErrorDocument(f *testing.F) {
-	for _, seed := range []string{"", "null", "{}", "[]", "\xff", `{"errorMessage":"m","errorType":"t","stackTrace":["a",{"path":"p","line":1,"label":"l"},1,null]}`,
+	for _, seed := range []string{"", "null", "{}", "[]", "\xff",
+		`{"errorMessage":"m","errorType":"t","stackTrace":["a",{"path":"p","line":1,"label":"l"},1,null]}`,
 		`{"errorMessage":{"a":[1,2]},"errorType":1.5,"stackTrace":{"a":1}}`, `{"errorMessage":"\ud800"}`} {
 		f.Add([]byte(seed), "")
 		f.Add([]byte(seed), "Function.Error")

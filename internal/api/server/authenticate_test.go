@@ -58,7 +58,8 @@ func TestAccess(t *testing.T) {
 		{"POST", "/start-durable-execution", true, false, false},
 		{"POST", "/anything", true, false, false},
 	} {
-		for access, want := range map[credentials.Access]bool{credentials.Full: test.full, credentials.Read: test.read, credentials.Function: test.function, "": false} {
+		for access, want := range map[credentials.Access]bool{credentials.Full: test.full, credentials.Read: test.read,
+			credentials.Function: test.function, "": false} {
 			asked := find(s.faces, test.method, test.path)
 			if got := asked.mayBeUsedBy(access, test.method); got != want {
 				t.Errorf("%s %s with access %q: got %v, want %v", test.method, test.path, access, got, want)
@@ -126,7 +127,8 @@ func TestSignatures(t *testing.T) {
 		t.Errorf("got %q, %v, want the event", got, err)
 	}
 	_, err := invoke(viewer)
-	wantCode(t, err, "AccessDeniedException", "User: arn:aws:iam::000000000000:user/viewer is not authorized to perform: lambda:InvokeFunction because no identity-based policy allows the lambda:InvokeFunction action")
+	wantCode(t, err, "AccessDeniedException", "User: arn:aws:iam::000000000000:user/viewer is not authorized to perform: "+
+		"lambda:InvokeFunction because no identity-based policy allows the lambda:InvokeFunction action")
 	wrong := deploy
 	wrong.Secret += "x"
 	_, err = invoke(wrong)
@@ -136,10 +138,12 @@ func TestSignatures(t *testing.T) {
 	wantCode(t, err, "UnrecognizedClientException", "The security token included in the request is invalid.")
 
 	arn := "arn:aws:lambda:us-east-1:000000000000:function:order:$LATEST/durable-execution/first/0b1c"
-	if _, err := client(url, viewer, http.DefaultClient).GetDurableExecution(t.Context(), &lambda.GetDurableExecutionInput{DurableExecutionArn: &arn}); err != nil {
+	if _, err := client(url, viewer, http.DefaultClient).GetDurableExecution(t.Context(),
+		&lambda.GetDurableExecutionInput{DurableExecutionArn: &arn}); err != nil {
 		t.Errorf("an ARN in the path: %v", err)
 	}
-	_, err = client(url, viewer, http.DefaultClient).StopDurableExecution(t.Context(), &lambda.StopDurableExecutionInput{DurableExecutionArn: &arn})
+	_, err = client(url, viewer, http.DefaultClient).StopDurableExecution(t.Context(),
+		&lambda.StopDurableExecutionInput{DurableExecutionArn: &arn})
 	wantCode(t, err, "AccessDeniedException", "lambda:StopDurableExecution")
 }
 
@@ -175,7 +179,8 @@ func TestSignedBodies(t *testing.T) {
 		r := httptest.NewRequest("POST", "http://localhost/x", &endless{t: t, most: maxSignedBody + 33<<20})
 		r.ContentLength = -1
 		r.Header.Set("X-Amz-Date", now.Format("20060102T150405Z"))
-		r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+keyID+now.Format("/20060102/")+"us-east-1/lambda/aws4_request, SignedHeaders=host;x-amz-date, Signature="+strings.Repeat("0", 64))
+		r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+keyID+now.Format("/20060102/")+
+			"us-east-1/lambda/aws4_request, SignedHeaders=host;x-amz-date, Signature="+strings.Repeat("0", 64))
 		w := httptest.NewRecorder()
 		s.http.Handler.ServeHTTP(w, r)
 		if got := w.Header().Get("X-Amzn-Errortype"); got != want {
@@ -275,7 +280,8 @@ func TestTLS(t *testing.T) {
 	address := start(t, lambdaOf(echo), opts)
 
 	hc := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}}
-	out, err := client("https://"+address, deploy, hc).Invoke(t.Context(), &lambda.InvokeInput{FunctionName: aws.String("f"), Payload: []byte("1")})
+	out, err := client("https://"+address, deploy, hc).Invoke(t.Context(),
+		&lambda.InvokeInput{FunctionName: aws.String("f"), Payload: []byte("1")})
 	if err != nil || string(out.Payload) != "1" {
 		t.Fatalf("got %v, %v", out, err)
 	}
@@ -322,7 +328,8 @@ func TestTLS(t *testing.T) {
 func TestElsewhereNeedsBoth(t *testing.T) {
 	for name, opts := range map[string]*Options{"nothing": nil, "credentials": secured(), "TLS": {Certificate: &Certificate{}}} {
 		l := &elsewhere{}
-		if err := New(lambdaOf(echo), opts).Serve(l); err == nil || !strings.Contains(err.Error(), "is not a loopback address") || !l.closed {
+		if err := New(lambdaOf(echo), opts).Serve(l); err == nil || !strings.Contains(err.Error(), "is not a loopback address") ||
+			!l.closed {
 			t.Errorf("with %s: got %v, closed %v", name, err, l.closed)
 		}
 	}

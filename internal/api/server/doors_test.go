@@ -28,12 +28,15 @@ func TestDoors(t *testing.T) {
 	if err != nil || string(out.Payload) != "lambda /2015-03-31/functions/other%3A7/invocations" {
 		t.Errorf("got %v, %v", out, err)
 	}
-	if status, body := get(t, order+"/2025-12-01/durable-executions/"+strings.ReplaceAll(arn, "/", "%2F")+"/state"); status != 200 || !strings.HasPrefix(body, "lambda /2025-12-01/durable-executions/arn:") {
+	if status, body := get(t, order+"/2025-12-01/durable-executions/"+strings.ReplaceAll(arn, "/", "%2F")+"/state"); status != 200 ||
+		!strings.HasPrefix(body, "lambda /2025-12-01/durable-executions/arn:") {
 		t.Errorf("got %d %s", status, body)
 	}
 	_, err = c.StopDurableExecution(t.Context(), &lambda.StopDurableExecutionInput{DurableExecutionArn: &arn})
-	wantCode(t, err, "AccessDeniedException", "User: arn:aws:iam::000000000000:function/order is not authorized to perform: lambda:StopDurableExecution")
-	for _, path := range []string{"/2015-03-31/functions", "/function//2015-03-31/functions", "/function/guess/2015-03-31/functions", "/health"} {
+	wantCode(t, err, "AccessDeniedException", "User: arn:aws:iam::000000000000:function/order is not authorized to perform: "+
+		"lambda:StopDurableExecution")
+	for _, path := range []string{"/2015-03-31/functions", "/function//2015-03-31/functions", "/function/guess/2015-03-31/functions",
+		"/health"} {
 		if status, body := get(t, url+path); status != 403 || !strings.Contains(body, "This path belongs to no function of the engine.") {
 			t.Errorf("%s: got %d %s", path, status, body)
 		}

@@ -17,7 +17,8 @@ func TestGuard(t *testing.T) {
 		badHost   = `is not allowed on a loopback address: use localhost, or add the name to the allowed hosts.`
 		badOrigin = `Requests from web pages of other sites are not allowed (origin `
 	)
-	h := New(allFaces(), &Options{Hosts: []string{"host.docker.internal"}, Metrics: named("metrics"), Ready: withProbes().Ready}).http.Handler
+	h := New(allFaces(), &Options{Hosts: []string{"host.docker.internal"}, Metrics: named("metrics"),
+		Ready: withProbes().Ready}).http.Handler
 	for _, test := range []struct {
 		name    string
 		header  []string
@@ -41,7 +42,8 @@ func TestGuard(t *testing.T) {
 		{"other port", []string{"Host", "localhost:3001", "Origin", "http://localhost:80"}, badOrigin + `"http://localhost:80").`},
 		{"sandboxed page", []string{"Host", "localhost", "Origin", "null"}, badOrigin + `"null").`},
 		{"image on another page", []string{"Host", "localhost", "Sec-Fetch-Site", "cross-site"}, badOrigin + `"").`},
-		{"frame on another page", []string{"Host", "localhost", "Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe"}, badOrigin + `"").`},
+		{"frame on another page", []string{"Host", "localhost", "Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate",
+			"Sec-Fetch-Dest", "iframe"}, badOrigin + `"").`},
 	} {
 		for _, path := range everyFace {
 			t.Run(test.name+" "+path, func(t *testing.T) {
@@ -52,7 +54,8 @@ func TestGuard(t *testing.T) {
 				r.Host = r.Header.Get("Host")
 				w := httptest.NewRecorder()
 				h.ServeHTTP(w, r)
-				if refused := w.Code == http.StatusForbidden; refused != (test.message != "") || refused && !strings.Contains(w.Body.String(), quoted(test.message)) {
+				if refused := w.Code == http.StatusForbidden; refused != (test.message != "") ||
+					refused && !strings.Contains(w.Body.String(), quoted(test.message)) {
 					t.Errorf("got %d %s, want %s", w.Code, w.Body, test.message)
 				}
 			})
@@ -69,7 +72,8 @@ func TestLinksToThePage(t *testing.T) {
 	for path, status := range map[string]int{"/": 200, "/ui/execution": 200, "/2015-03-31/functions": 403, "/perdure/about": 403} {
 		for _, method := range []string{"GET", "POST"} {
 			r := httptest.NewRequest(method, "http://localhost"+path, nil)
-			for name, value := range map[string]string{"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"} {
+			for name, value := range map[string]string{"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate",
+				"Sec-Fetch-Dest": "document"} {
 				r.Header.Set(name, value)
 			}
 			want := status

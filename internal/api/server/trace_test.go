@@ -54,7 +54,8 @@ func TestSpans(t *testing.T) {
 				io.WriteString(w, "x")
 			})
 			var list spanList
-			s := New(append(lambdaOf(face), answeredBy(face, adminapi.New(nil, nil, nil)), answeredBy(face, page.New(nil, nil, nil))), &Options{Spans: &list})
+			s := New(append(lambdaOf(face), answeredBy(face, adminapi.New(nil, nil, nil)), answeredBy(face, page.New(nil, nil, nil))),
+				&Options{Spans: &list})
 			r := httptest.NewRequest(test.method, "http://localhost"+test.path, nil)
 			if test.header != "" {
 				r.Header.Set(test.header, test.value)
@@ -74,7 +75,8 @@ func TestSpans(t *testing.T) {
 			}
 			got := list.spans[0]
 			trace := fmt.Sprintf("%x", got.Trace[:])
-			if test.trace != "any" && trace != test.trace || fmt.Sprintf("%x", got.Parent[:]) != test.parent || got.Failure != "Internal Server Error" {
+			if test.trace != "any" && trace != test.trace || fmt.Sprintf("%x", got.Parent[:]) != test.parent ||
+				got.Failure != "Internal Server Error" {
 				t.Errorf("got %+v", got)
 			}
 			if want := fmt.Sprintf("Root=1-%s-%s;Parent=%x;Sampled=1", trace[:8], trace[8:], got.ID[:]); told != want {
@@ -84,7 +86,8 @@ func TestSpans(t *testing.T) {
 			for _, a := range got.Attributes {
 				attributes = append(attributes, fmt.Sprintf("%s=%v", a.Key, a.Value))
 			}
-			if all := strings.Join(attributes, " "); all != "http.request.method="+test.method+" url.path="+test.path+" http.response.status_code=500 durable.execution.arn=arn:x" {
+			if all := strings.Join(attributes, " "); all != "http.request.method="+test.method+" url.path="+test.path+
+				" http.response.status_code=500 durable.execution.arn=arn:x" {
 				t.Errorf("got attributes %s", all)
 			}
 		})

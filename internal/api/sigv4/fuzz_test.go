@@ -24,7 +24,8 @@ func FuzzRequest(f *testing.F) {
 		"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
 		"GET /a?b=c HTTP/1.1\r\nHost: localhost\r\nX-Amz-Date: 20260304T050607Z\r\nAuthorization: AWS4-HMAC-SHA256 Credential=" + scope +
 			", SignedHeaders=host;x-amz-date, Signature=" + mac + "\r\n\r\n",
-		"GET /a%2Fb//..?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=" + url.QueryEscape(scope) + "&X-Amz-Date=20260304T050607Z&X-Amz-Expires=60" +
+		"GET /a%2Fb//..?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=" + url.QueryEscape(scope) +
+			"&X-Amz-Date=20260304T050607Z&X-Amz-Expires=60" +
 			"&X-Amz-SignedHeaders=host&X-Amz-Signature=" + mac + " HTTP/1.1\r\nHost: localhost\r\n\r\n",
 	} {
 		f.Add([]byte(seed))
@@ -57,7 +58,8 @@ func FuzzSigned(f *testing.F) {
 			raw += "?" + query
 		}
 		u, err := url.Parse(raw)
-		if err != nil || u.Host != "localhost" || u.Fragment != "" || strings.ContainsAny(header, "\r\n\t\x00") || strings.Contains(query, ";") {
+		if err != nil || u.Host != "localhost" || u.Fragment != "" || strings.ContainsAny(header, "\r\n\t\x00") ||
+			strings.Contains(query, ";") {
 			return // is not sent by anybody, or the SDK drops a part before it signs
 		}
 		if values, err := url.ParseQuery(u.RawQuery); err != nil || values.Has("X-Amz-Signature") || values.Has("X-Amz-Algorithm") {

@@ -76,7 +76,8 @@ func TestAWSSigner(t *testing.T) {
 	}{
 		{"plain", "GET", "http://localhost:3001/2015-03-31/functions", "", nil},
 		{"no path", "GET", "http://localhost:3001", "", nil},
-		{"escaped ARN", "POST", "https://perdure.example/2025-12-01/durable-executions/" + arn + "/checkpoint", `{"CheckpointToken":"a"}`, []string{"Content-Type", "application/json"}},
+		{"escaped ARN", "POST", "https://perdure.example/2025-12-01/durable-executions/" + arn + "/checkpoint", `{"CheckpointToken":"a"}`,
+			[]string{"Content-Type", "application/json"}},
 		{"raw ARN", "GET", "http://localhost/2025-12-01/durable-executions/a:b:$LATEST/c/d", "", nil},
 		{"dots and slashes", "GET", "http://localhost/2025-12-01//durable-executions/../x/", "", nil},
 		{"query", "GET", "http://localhost/a?Statuses=RUNNING&Statuses=FAILED&Marker=a%2Bb%2F%3D&Empty=&b=%20c&Z=1", "", nil},
@@ -121,7 +122,8 @@ func TestPresigned(t *testing.T) {
 		{0, ""},
 		{time.Hour, ""},
 		{-5 * time.Minute, ""},
-		{-5*time.Minute - time.Second, "Signature not yet current: 20260304T050607Z is still later than 20260304T050606Z (20260304T050106Z + 5 min.)"},
+		{-5*time.Minute - time.Second, "Signature not yet current: 20260304T050607Z is still later than 20260304T050606Z " +
+			"(20260304T050106Z + 5 min.)"},
 		{time.Hour + time.Second, "Signature expired: 20260304T060607Z is now earlier than 20260304T060608Z"},
 	} {
 		wantRefusal(t, check(presigned, signed.Add(test.after)), protocol.CodeInvalidSignature, test.message)
@@ -210,30 +212,45 @@ func TestRefusals(t *testing.T) {
 		message string
 	}{
 		{"none", func(r *http.Request) { r.Header.Del("Authorization") }, protocol.CodeMissingToken, "Missing Authentication Token"},
-		{"two", func(r *http.Request) { r.Header.Add("Authorization", "x") }, protocol.CodeIncompleteSignature, "Only one way of authentication is allowed in a request."},
-		{"two ways", func(r *http.Request) { r.URL.RawQuery = "X-Amz-Signature=00" }, protocol.CodeIncompleteSignature, "Only one way of authentication is allowed in a request."},
-		{"basic", authorization(func(string) string { return "Basic YTpi" }), protocol.CodeIncompleteSignature, "Authorization header requires the algorithm 'AWS4-HMAC-SHA256'."},
-		{"endless", authorization(func(a string) string { return a + strings.Repeat(",", maxProof) }), protocol.CodeIncompleteSignature, "Authorization header requires the algorithm 'AWS4-HMAC-SHA256'."},
+		{"two", func(r *http.Request) { r.Header.Add("Authorization", "x") }, protocol.CodeIncompleteSignature,
+			"Only one way of authentication is allowed in a request."},
+		{"two ways", func(r *http.Request) { r.URL.RawQuery = "X-Amz-Signature=00" }, protocol.CodeIncompleteSignature,
+			"Only one way of authentication is allowed in a request."},
+		{"basic", authorization(func(string) string { return "Basic YTpi" }), protocol.CodeIncompleteSignature,
+			"Authorization header requires the algorithm 'AWS4-HMAC-SHA256'."},
+		{"endless", authorization(func(a string) string { return a + strings.Repeat(",", maxProof) }), protocol.CodeIncompleteSignature,
+			"Authorization header requires the algorithm 'AWS4-HMAC-SHA256'."},
 		{"nothing", authorization(func(string) string { return "AWS4-HMAC-SHA256 " }), protocol.CodeIncompleteSignature,
-			"Authorization header requires 'Credential' parameter. Authorization header requires 'Signature' parameter. Authorization header requires 'SignedHeaders' parameter."},
+			"Authorization header requires 'Credential' parameter. Authorization header requires 'Signature' parameter. Authorization " +
+				"header requires 'SignedHeaders' parameter."},
 		{"no date", func(r *http.Request) { r.Header.Del("X-Amz-Date") }, protocol.CodeIncompleteSignature, date},
 		{"bad date", func(r *http.Request) { r.Header.Set("X-Amz-Date", "yesterday") }, protocol.CodeIncompleteSignature, date},
-		{"scope", swap("/aws4_request", ""), protocol.CodeIncompleteSignature, "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term."},
-		{"terminator", swap("aws4_request", "aws5_request"), protocol.CodeInvalidSignature, "Credential should be scoped with a valid terminator: 'aws4_request'."},
+		{"scope", swap("/aws4_request", ""), protocol.CodeIncompleteSignature,
+			"Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term."},
+		{"terminator", swap("aws4_request", "aws5_request"), protocol.CodeInvalidSignature,
+			"Credential should be scoped with a valid terminator: 'aws4_request'."},
 		{"service", swap("/lambda/", "/s3/"), protocol.CodeInvalidSignature, "Credential should be scoped to correct service: 'lambda'."},
 		{"region", swap("/eu-west-1/", "//"), protocol.CodeInvalidSignature, "Credential should be scoped to a valid region."},
-		{"day", swap("/20260304/", "/20260305/"), protocol.CodeInvalidSignature, "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '20260305' != '20260304'."},
-		{"short MAC", authorization(func(a string) string { return a[:len(a)-2] }), protocol.CodeInvalidSignature, "The request signature is not 64 hexadecimal digits."},
-		{"other MAC", authorization(func(a string) string { return a[:len(a)-64] + strings.Repeat("0", 64) }), protocol.CodeInvalidSignature, mismatch},
-		{"names", swap("SignedHeaders=", "SignedHeaders=Accept;"), protocol.CodeInvalidSignature, "The names of the signed headers must be in lower case and separated by semicolons."},
-		{"host not signed", swap(";host;", ";"), protocol.CodeInvalidSignature, "'Host' must be a 'SignedHeader' in the AWS Authorization."},
-		{"header not signed", func(r *http.Request) { r.Header.Set("X-Amz-Tenant-Id", "t") }, protocol.CodeInvalidSignature, "There were headers present in the request which were not signed: x-amz-tenant-id"},
-		{"hash of another body", func(r *http.Request) { r.Header.Set("X-Amz-Content-Sha256", strings.Repeat("0", 64)) }, protocol.CodeInvalidSignature,
+		{"day", swap("/20260304/", "/20260305/"), protocol.CodeInvalidSignature,
+			"Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '20260305' != '20260304'."},
+		{"short MAC", authorization(func(a string) string { return a[:len(a)-2] }), protocol.CodeInvalidSignature,
+			"The request signature is not 64 hexadecimal digits."},
+		{"other MAC", authorization(func(a string) string { return a[:len(a)-64] + strings.Repeat("0", 64) }),
+			protocol.CodeInvalidSignature, mismatch},
+		{"names", swap("SignedHeaders=", "SignedHeaders=Accept;"), protocol.CodeInvalidSignature,
+			"The names of the signed headers must be in lower case and separated by semicolons."},
+		{"host not signed", swap(";host;", ";"), protocol.CodeInvalidSignature,
+			"'Host' must be a 'SignedHeader' in the AWS Authorization."},
+		{"header not signed", func(r *http.Request) { r.Header.Set("X-Amz-Tenant-Id", "t") }, protocol.CodeInvalidSignature,
+			"There were headers present in the request which were not signed: x-amz-tenant-id"},
+		{"hash of another body", func(r *http.Request) { r.Header.Set("X-Amz-Content-Sha256", strings.Repeat("0", 64)) },
+			protocol.CodeInvalidSignature,
 			"The value of 'x-amz-content-sha256' is neither the hash of the body nor 'UNSIGNED-PAYLOAD'."},
 		{"presigned without a date", func(r *http.Request) {
 			r.Header.Del("Authorization")
 			r.URL.RawQuery = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=a&X-Amz-Signature=b&X-Amz-SignedHeaders=host"
-		}, protocol.CodeIncompleteSignature, "AWS query-string parameters must include 'X-Amz-Date' once. Re-examine the query-string parameters."},
+		}, protocol.CodeIncompleteSignature, "AWS query-string parameters must include 'X-Amz-Date' once. Re-examine the " +
+			"query-string parameters."},
 		{"presigned for ever", func(r *http.Request) {
 			r.Header.Del("Authorization")
 			r.URL.RawQuery = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=a&X-Amz-Signature=b&X-Amz-SignedHeaders=host&X-Amz-Date=20260304T050607Z&X-Amz-Expires=604801"
@@ -257,8 +274,10 @@ func TestFresh(t *testing.T) {
 	}{
 		{5 * time.Minute, ""},
 		{-5 * time.Minute, ""},
-		{5*time.Minute + time.Second, "Signature expired: 20260304T050607Z is now earlier than 20260304T050608Z (20260304T051108Z - 5 min.)"},
-		{-5*time.Minute - time.Second, "Signature not yet current: 20260304T050607Z is still later than 20260304T050606Z (20260304T050106Z + 5 min.)"},
+		{5*time.Minute + time.Second, "Signature expired: 20260304T050607Z is now earlier than 20260304T050608Z " +
+			"(20260304T051108Z - 5 min.)"},
+		{-5*time.Minute - time.Second, "Signature not yet current: 20260304T050607Z is still later than 20260304T050606Z " +
+			"(20260304T050106Z + 5 min.)"},
 	} {
 		wantRefusal(t, check(r, signed.Add(test.after)), protocol.CodeInvalidSignature, test.message)
 	}
@@ -277,7 +296,8 @@ func TestDateHeader(t *testing.T) {
 
 func BenchmarkVerify(b *testing.B) {
 	body := `{"CheckpointToken":"a"}`
-	r := request("POST", "https://perdure.example/2025-12-01/durable-executions/"+arn+"/checkpoint", body, "Content-Type", "application/json")
+	r := request("POST", "https://perdure.example/2025-12-01/durable-executions/"+arn+"/checkpoint", body, "Content-Type",
+		"application/json")
 	sum := sha256.Sum256([]byte(body))
 	if err := v4.NewSigner().SignHTTP(b.Context(), key, r, hex.EncodeToString(sum[:]), "lambda", "us-east-1", signed); err != nil {
 		b.Fatal(err)

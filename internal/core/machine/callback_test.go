@@ -135,7 +135,8 @@ func TestCallbackSizes(t *testing.T) {
 	r.must(r.checkpoint(callback("c", 0, 0)))
 	big := strings.Repeat("x", protocol.MaxPayload+1)
 	refusedAs(t, r.succeedCallback(1, &big), protocol.CodeValidation,
-		"1 validation error detected: Value at 'result' failed to satisfy constraint: Member must have length less than or equal to 1048576")
+		"1 validation error detected: Value at 'result' failed to satisfy constraint: Member must have length less than or "+
+			"equal to 1048576")
 	refused(t, r.do(func(d *machine.Draft) error {
 		return d.FailCallback(1, callbackID(1), &protocol.ErrorObject{ErrorMessage: big})
 	}), "Error object size must be less than or equal to 1048576 bytes.")
@@ -203,7 +204,8 @@ func TestTimerOrder(t *testing.T) {
 	r.end(pending)
 	r.sleep(5)
 	r.fire()
-	equal(t, "history", r.types(8), []protocol.EventType{protocol.EventCallbackTimedOut, protocol.EventWaitSucceeded, protocol.EventWaitSucceeded})
+	equal(t, "history", r.types(8), []protocol.EventType{protocol.EventCallbackTimedOut, protocol.EventWaitSucceeded,
+		protocol.EventWaitSucceeded})
 	r.invoke()
 	equal(t, "updated", r.x.Updated(), []string{"c1", "w1", "s2", "w3"})
 	equal(t, "due", r.x.Due(), epoch.AddSeconds(9))

@@ -59,14 +59,20 @@ func TestFork(t *testing.T) {
 		{"everything", nil, []string{"0002:STARTED", "1:SUCCEEDED", "2:FAILED", "3:SUCCEEDED"}},
 		{"before the first", []machine.Cut{{Operation: "1"}}, []string{"0002:STARTED"}},
 		{"behind the first", []machine.Cut{{Operation: "1", Keep: true}}, []string{"0002:STARTED", "1:SUCCEEDED"}},
-		{"before one in a context", []machine.Cut{{Operation: "2-2"}}, []string{"0002:STARTED", "1:SUCCEEDED", "2:STARTED", "2-1:SUCCEEDED"}},
-		{"behind one in a context", []machine.Cut{{Operation: "2-2", Keep: true}}, []string{"0002:STARTED", "1:SUCCEEDED", "2:STARTED", "2-1:SUCCEEDED", "2-2:FAILED"}},
+		{"before one in a context", []machine.Cut{{Operation: "2-2"}},
+			[]string{"0002:STARTED", "1:SUCCEEDED", "2:STARTED", "2-1:SUCCEEDED"}},
+		{"behind one in a context", []machine.Cut{{Operation: "2-2", Keep: true}},
+			[]string{"0002:STARTED", "1:SUCCEEDED", "2:STARTED", "2-1:SUCCEEDED", "2-2:FAILED"}},
 		{"before the context", []machine.Cut{{Operation: "2"}}, []string{"0002:STARTED", "1:SUCCEEDED"}},
 		{"behind the context", []machine.Cut{{Operation: "2", Keep: true}}, []string{"0002:STARTED", "1:SUCCEEDED", "2:FAILED"}},
-		{"the context open again", []machine.Cut{{Operation: "2", Reopen: true}}, []string{"0002:STARTED", "1:SUCCEEDED", "2:STARTED", "2-1:SUCCEEDED", "2-2:FAILED", "2-3:SUCCEEDED"}},
-		{"another result of a step", []machine.Cut{{Operation: "2-2", Outcome: &machine.Outcome{Payload: &text}}}, []string{"0002:STARTED", "1:SUCCEEDED", "2:STARTED", "2-1:SUCCEEDED", "2-2:SUCCEEDED"}},
-		{"another result of a context", []machine.Cut{{Operation: "2", Outcome: &machine.Outcome{Payload: &text}}}, []string{"0002:STARTED", "1:SUCCEEDED", "2:SUCCEEDED"}},
-		{"another error of a step", []machine.Cut{{Operation: "1", Outcome: &machine.Outcome{Error: &protocol.ErrorObject{ErrorType: "E"}}}}, []string{"0002:STARTED", "1:FAILED"}},
+		{"the context open again", []machine.Cut{{Operation: "2", Reopen: true}},
+			[]string{"0002:STARTED", "1:SUCCEEDED", "2:STARTED", "2-1:SUCCEEDED", "2-2:FAILED", "2-3:SUCCEEDED"}},
+		{"another result of a step", []machine.Cut{{Operation: "2-2", Outcome: &machine.Outcome{Payload: &text}}},
+			[]string{"0002:STARTED", "1:SUCCEEDED", "2:STARTED", "2-1:SUCCEEDED", "2-2:SUCCEEDED"}},
+		{"another result of a context", []machine.Cut{{Operation: "2", Outcome: &machine.Outcome{Payload: &text}}},
+			[]string{"0002:STARTED", "1:SUCCEEDED", "2:SUCCEEDED"}},
+		{"another error of a step", []machine.Cut{{Operation: "1",
+			Outcome: &machine.Outcome{Error: &protocol.ErrorObject{ErrorType: "E"}}}}, []string{"0002:STARTED", "1:FAILED"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := tree(t)
@@ -206,7 +212,8 @@ func TestRedrive(t *testing.T) {
 	}
 	r := invoked(t)
 	_, err := r.x.Redrive()
-	refusedAs(t, err, protocol.CodeConflict, "Only an execution that failed, timed out or was stopped can be redriven, not one with status RUNNING.")
+	refusedAs(t, err, protocol.CodeConflict, "Only an execution that failed, timed out or was stopped can be redriven, not one with "+
+		"status RUNNING.")
 }
 
 func TestForkRefuses(t *testing.T) {
@@ -220,9 +227,12 @@ func TestForkRefuses(t *testing.T) {
 	}{
 		{machine.Cut{Operation: "nosuch"}, protocol.CodeNotFound, "The execution has no operation nosuch"},
 		{machine.Cut{Operation: "0001"}, protocol.CodeNotFound, "The execution has no operation 0001"},
-		{machine.Cut{Operation: "s", Reopen: true}, protocol.CodeInvalidParameter, "Operation s is a STEP: only a context can be opened again"},
-		{machine.Cut{Operation: "w", Outcome: &machine.Outcome{Payload: &text}}, protocol.CodeInvalidParameter, "Operation w is a wait, which ends without a result"},
-		{machine.Cut{Operation: "s", Outcome: &machine.Outcome{Payload: &text, Error: &protocol.ErrorObject{}}}, protocol.CodeInvalidParameter, "Operation s cannot have both a result and an error"},
+		{machine.Cut{Operation: "s", Reopen: true}, protocol.CodeInvalidParameter,
+			"Operation s is a STEP: only a context can be opened again"},
+		{machine.Cut{Operation: "w", Outcome: &machine.Outcome{Payload: &text}}, protocol.CodeInvalidParameter,
+			"Operation w is a wait, which ends without a result"},
+		{machine.Cut{Operation: "s", Outcome: &machine.Outcome{Payload: &text, Error: &protocol.ErrorObject{}}},
+			protocol.CodeInvalidParameter, "Operation s cannot have both a result and an error"},
 	} {
 		_, err := r.x.Fork(r.records, &machine.ForkRequest{Identity: identity(), Cuts: []machine.Cut{test.cut}}, r.now, nil)
 		refusedAs(t, err, test.code, test.message)

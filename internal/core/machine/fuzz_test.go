@@ -113,7 +113,8 @@ func exercise(x *machine.Execution) {
 
 // FuzzOutput ends an invocation with arbitrary bytes: it always ends.
 func FuzzOutput(f *testing.F) {
-	for _, answer := range []string{``, `null`, pending, `{"Status":"SUCCEEDED","Result":"1"}`, `{"Status":"FAILED","Error":{"StackTrace":["a"]}}`, `{"Status":"FAILED","Error":{"StackTrace":[]}}`} {
+	for _, answer := range []string{``, `null`, pending, `{"Status":"SUCCEEDED","Result":"1"}`,
+		`{"Status":"FAILED","Error":{"StackTrace":["a"]}}`, `{"Status":"FAILED","Error":{"StackTrace":[]}}`} {
 		f.Add([]byte(answer))
 	}
 	f.Fuzz(func(t *testing.T, answer []byte) {

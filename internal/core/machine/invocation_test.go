@@ -127,8 +127,10 @@ func TestOutputs(t *testing.T) {
 		{`{"Status":"FAILED","Result":""}`, "Cannot provide a Result for FAILED status."},
 		{`{"Status":"SUCCEEDED","Error":{}}`, "Cannot provide an Error for SUCCEEDED status."},
 		{`{"Status":"PENDING"}`, "Cannot return PENDING status with no pending operations."},
-		{`{"Status":"SUCCEEDED","Result":"123456789012345678901"}`, "Execution output payload size must be less than or equal to 20 bytes."},
-		{`{"Status":"FAILED","Error":{"ErrorMessage":"1234567890123456789012"}}`, "Error object size must be less than or equal to 40 bytes."},
+		{`{"Status":"SUCCEEDED","Result":"123456789012345678901"}`,
+			"Execution output payload size must be less than or equal to 20 bytes."},
+		{`{"Status":"FAILED","Error":{"ErrorMessage":"1234567890123456789012"}}`,
+			"Error object size must be less than or equal to 40 bytes."},
 
 		{`{"Status":"SUCCEEDED"}`, ""},
 		{`{"Status":"SUCCEEDED","Result":null,"Error":null}`, ""},
@@ -450,7 +452,8 @@ func TestExecutionTimeout(t *testing.T) {
 	_, err := r.x.Result()
 	equal(t, "error", err, &protocol.ErrorObject{ErrorType: "ExecutionTimedOut", ErrorMessage: "Execution timed out after 10 seconds."})
 	equal(t, "operations", ids(ops(r.x)), []string{"0001:STARTED", "before:SUCCEEDED", "at:STARTED", "after:STARTED"})
-	equal(t, "event", *r.lastEvent(), protocol.Event{Type: protocol.EventExecutionTimedOut, ID: 7, Time: r.now, OpID: "0001", Name: "order-1"})
+	equal(t, "event", *r.lastEvent(), protocol.Event{Type: protocol.EventExecutionTimedOut, ID: 7, Time: r.now, OpID: "0001",
+		Name: "order-1"})
 	equal(t, "next invocation", r.x.InvokeAt(), 0)
 }
 
@@ -486,7 +489,8 @@ func TestEndIsOneEntry(t *testing.T) {
 	before := len(r.journal)
 	r.end(`{"Status":"SUCCEEDED","Result":"7"}`)
 	equal(t, "entries", len(r.journal), before+1)
-	if diff := cmp.Diff([]protocol.EventType{protocol.EventWaitSucceeded, protocol.EventInvocationCompleted, protocol.EventExecutionSucceeded}, r.types(3)); diff != "" {
+	if diff := cmp.Diff([]protocol.EventType{protocol.EventWaitSucceeded, protocol.EventInvocationCompleted,
+		protocol.EventExecutionSucceeded}, r.types(3)); diff != "" {
 		t.Error(diff)
 	}
 }

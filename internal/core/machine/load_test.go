@@ -86,12 +86,14 @@ func TestDecodeSkipsUnknownFields(t *testing.T) {
 
 func TestDecodeRefuses(t *testing.T) {
 	for name, entry := range map[string]string{
-		"nothing":                   "",
-		"a cut tag":                 "\x80",
-		"a cut record":              "\x0a\x05\x0a",
-		"a record without a type":   "\x0a\x00",
-		"a start without identity":  string(machine.Encode([]machine.Record{{Event: protocol.Event{Type: protocol.EventExecutionStarted}}})),
-		"an identity without an id": string(machine.Encode([]machine.Record{{Event: protocol.Event{Type: protocol.EventExecutionStarted}, Identity: &machine.Identity{}}})),
+		"nothing":                 "",
+		"a cut tag":               "\x80",
+		"a cut record":            "\x0a\x05\x0a",
+		"a record without a type": "\x0a\x00",
+		"a start without identity": string(
+			machine.Encode([]machine.Record{{Event: protocol.Event{Type: protocol.EventExecutionStarted}}})),
+		"an identity without an id": string(machine.Encode([]machine.Record{{Event: protocol.Event{Type: protocol.EventExecutionStarted},
+			Identity: &machine.Identity{}}})),
 	} {
 		if records, err := machine.Decode([]byte(entry)); err == nil {
 			t.Errorf("%s: got %v, want an error", name, records)
@@ -109,11 +111,12 @@ func TestLoadRefuses(t *testing.T) {
 		return entry(machine.Record{Event: protocol.Event{Type: typ, ID: id, OpID: op, Time: epoch}})
 	}
 	for name, journal := range map[string][][]byte{
-		"nothing":                     {},
-		"no start":                    rest,
-		"two starts":                  {start, start},
-		"an identity later":           {start, entry(machine.Record{Event: protocol.Event{Type: "stepReady"}, Identity: r.x.Identity()})},
-		"the identity of another":     {entry(machine.Record{Event: protocol.Event{Type: protocol.EventWaitSucceeded}, Identity: r.x.Identity()})},
+		"nothing":           {},
+		"no start":          rest,
+		"two starts":        {start, start},
+		"an identity later": {start, entry(machine.Record{Event: protocol.Event{Type: "stepReady"}, Identity: r.x.Identity()})},
+		"the identity of another": {entry(machine.Record{Event: protocol.Event{Type: protocol.EventWaitSucceeded},
+			Identity: r.x.Identity()})},
 		"a gap in the events":         {start, event(protocol.EventStepStarted, 3, "s")},
 		"an event twice":              append(append([][]byte{}, r.journal...), r.journal[2]),
 		"an operation that is not":    {start, event(protocol.EventWaitSucceeded, 2, "w")},

@@ -339,7 +339,8 @@ func (m *model) endInput(rt *rapid.T) {
 	}
 	m.tick(rt)
 	how := rapid.SampledFrom([]string{
-		pending, pending, pending, pending, pending, pending, "crash", "lose", "miss", `{}`, `{"Status":"SUCCEEDED","Result":"1"}`, `{"Status":"FAILED"}`,
+		pending, pending, pending, pending, pending, pending, "crash", "lose", "miss", `{}`, `{"Status":"SUCCEEDED","Result":"1"}`,
+		`{"Status":"FAILED"}`,
 	}).Draw(rt, "how")
 	told := m.view
 	failures := m.x.Failures()
@@ -678,7 +679,8 @@ func btoi(b bool) int {
 func retell(rt *rapid.T, ops map[string]*protocol.Operation, ev *protocol.Event) {
 	o := ops[ev.OpID]
 	if o == nil {
-		o = &protocol.Operation{ID: ev.OpID, ParentID: ev.ParentID, Name: ev.Name, SubType: ev.SubType, Status: protocol.StatusStarted, Start: ev.Time}
+		o = &protocol.Operation{ID: ev.OpID, ParentID: ev.ParentID, Name: ev.Name, SubType: ev.SubType, Status: protocol.StatusStarted,
+			Start: ev.Time}
 		ops[ev.OpID] = o
 	}
 	end := func(status protocol.OperationStatus) {
@@ -731,7 +733,8 @@ func retell(rt *rapid.T, ops map[string]*protocol.Operation, ev *protocol.Event)
 	case protocol.EventCallbackTimedOut:
 		end(protocol.StatusTimedOut)
 		failure := *ev.Error
-		failure.ErrorMessage = map[string]string{"Callback.Timeout": "Callback timed out", "Callback.Heartbeat": "Callback timed out on heartbeat"}[failure.ErrorType]
+		failure.ErrorMessage = map[string]string{"Callback.Timeout": "Callback timed out",
+			"Callback.Heartbeat": "Callback timed out on heartbeat"}[failure.ErrorType]
 		o.Error = &failure
 	case protocol.EventChainedInvokeStarted:
 		o.Type = protocol.TypeChainedInvoke

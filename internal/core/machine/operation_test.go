@@ -55,16 +55,25 @@ func TestInvokeOutcomes(t *testing.T) {
 		event   protocol.EventType
 		want    protocol.Operation
 	}{
-		"succeeded":          {protocol.ExecutionSucceeded, str("7"), nil, protocol.EventChainedInvokeSucceeded, protocol.Operation{Status: protocol.StatusSucceeded, Payload: str("7")}},
-		"without a result":   {protocol.ExecutionSucceeded, nil, nil, protocol.EventChainedInvokeSucceeded, protocol.Operation{Status: protocol.StatusSucceeded}},
-		"with an empty one":  {protocol.ExecutionSucceeded, str(""), nil, protocol.EventChainedInvokeSucceeded, protocol.Operation{Status: protocol.StatusSucceeded, Payload: str("")}},
-		"failed":             {protocol.ExecutionFailed, nil, failure, protocol.EventChainedInvokeFailed, protocol.Operation{Status: protocol.StatusFailed, Error: failure}},
-		"timed out":          {protocol.ExecutionTimedOut, nil, failure, protocol.EventChainedInvokeTimedOut, protocol.Operation{Status: protocol.StatusTimedOut, Error: failure}},
-		"stopped":            {protocol.ExecutionStopped, nil, failure, protocol.EventChainedInvokeStopped, protocol.Operation{Status: protocol.StatusStopped, Error: failure}},
-		"stopped, no reason": {protocol.ExecutionStopped, nil, &protocol.ErrorObject{}, protocol.EventChainedInvokeStopped, protocol.Operation{Status: protocol.StatusStopped, Error: &protocol.ErrorObject{}}},
-		"a result too big": {protocol.ExecutionSucceeded, big, nil, protocol.EventChainedInvokeFailed, protocol.Operation{Status: protocol.StatusFailed, Error: &protocol.ErrorObject{
-			ErrorType: "InvalidParameterValueException", ErrorMessage: "CHAINED_INVOKE output payload size must be less than or equal to 1048576 bytes.",
-		}}},
+		"succeeded": {protocol.ExecutionSucceeded, str("7"), nil, protocol.EventChainedInvokeSucceeded,
+			protocol.Operation{Status: protocol.StatusSucceeded, Payload: str("7")}},
+		"without a result": {protocol.ExecutionSucceeded, nil, nil, protocol.EventChainedInvokeSucceeded,
+			protocol.Operation{Status: protocol.StatusSucceeded}},
+		"with an empty one": {protocol.ExecutionSucceeded, str(""), nil, protocol.EventChainedInvokeSucceeded,
+			protocol.Operation{Status: protocol.StatusSucceeded, Payload: str("")}},
+		"failed": {protocol.ExecutionFailed, nil, failure, protocol.EventChainedInvokeFailed,
+			protocol.Operation{Status: protocol.StatusFailed, Error: failure}},
+		"timed out": {protocol.ExecutionTimedOut, nil, failure, protocol.EventChainedInvokeTimedOut,
+			protocol.Operation{Status: protocol.StatusTimedOut, Error: failure}},
+		"stopped": {protocol.ExecutionStopped, nil, failure, protocol.EventChainedInvokeStopped,
+			protocol.Operation{Status: protocol.StatusStopped, Error: failure}},
+		"stopped, no reason": {protocol.ExecutionStopped, nil, &protocol.ErrorObject{}, protocol.EventChainedInvokeStopped,
+			protocol.Operation{Status: protocol.StatusStopped, Error: &protocol.ErrorObject{}}},
+		"a result too big": {protocol.ExecutionSucceeded, big, nil, protocol.EventChainedInvokeFailed,
+			protocol.Operation{Status: protocol.StatusFailed, Error: &protocol.ErrorObject{
+				ErrorType:    "InvalidParameterValueException",
+				ErrorMessage: "CHAINED_INVOKE output payload size must be less than or equal to 1048576 bytes.",
+			}}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -109,7 +118,8 @@ func TestInvokeStart(t *testing.T) {
 	equal(t, "reply", reply.Operations, []*protocol.Operation{{
 		ID: "m", Type: protocol.TypeChainedInvoke, Status: protocol.StatusFailed, Start: epoch, End: epoch, Error: failure,
 	}})
-	equal(t, "start", r.records[len(r.records)-3].Event, protocol.Event{Type: protocol.EventChainedInvokeStarted, ID: 3, Time: epoch, OpID: "m", FunctionName: "missing"})
+	equal(t, "start", r.records[len(r.records)-3].Event,
+		protocol.Event{Type: protocol.EventChainedInvokeStarted, ID: 3, Time: epoch, OpID: "m", FunctionName: "missing"})
 	equal(t, "end", *r.lastEvent(), protocol.Event{Type: protocol.EventChainedInvokeFailed, ID: 4, Time: epoch, OpID: "m", Error: failure})
 }
 
@@ -195,7 +205,8 @@ func TestHiddenChildren(t *testing.T) {
 		"0001:STARTED", "a:STARTED", "a1:STARTED", "a2:SUCCEEDED",
 		"b:STARTED", "b1:SUCCEEDED", "b2:STARTED", "b21:SUCCEEDED", "c:STARTED", "c1:SUCCEEDED",
 	})
-	r.must(r.checkpoint(closeContext("a", "1", false), closeContext("b2", "", true), closeContext("b", "", true), update(protocol.TypeContext, protocol.ActionFail, "c")))
+	r.must(r.checkpoint(closeContext("a", "1", false), closeContext("b2", "", true), closeContext("b", "", true),
+		update(protocol.TypeContext, protocol.ActionFail, "c")))
 	equal(t, "all closed", ids(ops(r.x)), []string{
 		"0001:STARTED", "a:SUCCEEDED", "b:SUCCEEDED", "b1:SUCCEEDED", "b2:SUCCEEDED", "b21:SUCCEEDED", "c:FAILED",
 	})
@@ -220,7 +231,8 @@ func TestPages(t *testing.T) {
 	all := ids(ops(r.x))
 	equal(t, "visible", len(all), 9)
 
-	for _, size := range []struct{ items, bytes int }{{1, 1 << 20}, {2, 1 << 20}, {3, 1 << 20}, {100, 1 << 20}, {100, 1}, {100, 2500}, {0, 1 << 20}} {
+	for _, size := range []struct{ items, bytes int }{{1, 1 << 20}, {2, 1 << 20}, {3, 1 << 20}, {100, 1 << 20}, {100, 1}, {100, 2500},
+		{0, 1 << 20}} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
 			var got []string
 			for from, more := 0, true; more; more = from != 0 {
@@ -270,10 +282,12 @@ func TestStart(t *testing.T) {
 	equal(t, "wanted", r.x.Wanted(), epoch)
 	equal(t, "due", r.x.Due(), epoch.AddSeconds(24*3600))
 	equal(t, "operations", ops(r.x), []*protocol.Operation{{
-		ID: "0001", Name: "order-1", Type: protocol.TypeExecution, Status: protocol.StatusStarted, Start: epoch, Payload: str(`{"order":1}`),
+		ID: "0001", Name: "order-1", Type: protocol.TypeExecution, Status: protocol.StatusStarted, Start: epoch,
+		Payload: str(`{"order":1}`),
 	}})
 	equal(t, "event", *r.lastEvent(), protocol.Event{
-		Type: protocol.EventExecutionStarted, ID: 1, Time: epoch, OpID: "0001", Name: "order-1", Payload: str(`{"order":1}`), ExecutionTimeout: 24 * 3600,
+		Type: protocol.EventExecutionStarted, ID: 1, Time: epoch, OpID: "0001", Name: "order-1", Payload: str(`{"order":1}`),
+		ExecutionTimeout: 24 * 3600,
 	})
 
 	other := machine.Start(id, str(""), epoch, nil).Publish()

@@ -122,7 +122,8 @@ func TestQuotas(t *testing.T) {
 			}
 			equal(t, "status", r.x.Status(), protocol.ExecutionFailed)
 			equal(t, "error", failure, &protocol.ErrorObject{ErrorType: "ServiceQuotaExceededException", ErrorMessage: test.failure})
-			equal(t, "last events", r.types(r.x.Events()-1), []protocol.EventType{protocol.EventInvocationCompleted, protocol.EventExecutionFailed})
+			equal(t, "last events", r.types(r.x.Events()-1),
+				[]protocol.EventType{protocol.EventInvocationCompleted, protocol.EventExecutionFailed})
 			equal(t, "after a restart", machine.Same(r.x, r.reload()), true)
 		})
 	}

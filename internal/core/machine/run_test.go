@@ -163,14 +163,16 @@ func (r *run) resolve(opts *protocol.ChainedInvokeOptions) (*machine.InvokeTarge
 	case strings.HasPrefix(opts.FunctionName, "elsewhere"):
 		return nil, nil, protocol.Errorf(protocol.CodeInvalidParameter, "It is elsewhere.")
 	case strings.HasPrefix(opts.FunctionName, "missing"):
-		return nil, &protocol.ErrorObject{ErrorType: "ResourceNotFoundException", ErrorMessage: "Function not found: " + opts.FunctionName}, nil
+		return nil, &protocol.ErrorObject{ErrorType: "ResourceNotFoundException",
+			ErrorMessage: "Function not found: " + opts.FunctionName}, nil
 	case strings.HasPrefix(opts.FunctionName, "plain"):
 		return &machine.InvokeTarget{Version: "3"}, nil, nil
 	}
 	r.targets++
 	return &machine.InvokeTarget{
 		Version: "2",
-		ARN:     fmt.Sprintf("arn:aws:lambda:us-east-1:000000000000:function:%s:2/durable-execution/child/%d", opts.FunctionName, r.targets),
+		ARN: fmt.Sprintf("arn:aws:lambda:us-east-1:000000000000:function:%s:2/durable-execution/child/%d", opts.FunctionName,
+			r.targets),
 	}, nil, nil
 }
 

@@ -128,7 +128,8 @@ func TestNoReplayOfTheLast(t *testing.T) {
 // once, as it is in the end.
 func TestDelta(t *testing.T) {
 	r := invoked(t)
-	reply := r.must(r.checkpoint(wait("w", 5), callback("c", 0, 0), step(protocol.ActionStart, "s"), retry("s", 3), invoke("i", "child"), invoke("m", "missing")))
+	reply := r.must(r.checkpoint(wait("w", 5), callback("c", 0, 0), step(protocol.ActionStart, "s"), retry("s", 3), invoke("i", "child"),
+		invoke("m", "missing")))
 	equal(t, "own updates", ids(reply.Operations), []string{"w:STARTED", "c:STARTED", "s:PENDING", "i:STARTED", "m:FAILED"})
 	equal(t, "callback id", reply.Operations[1].CallbackID, callbackID(2))
 	equal(t, "nothing new", len(r.must(r.checkpoint()).Operations), 0)

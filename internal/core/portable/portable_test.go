@@ -11,7 +11,8 @@ import (
 )
 
 func sample() *File {
-	return &File{ARN: "arn:x", Status: protocol.ExecutionSucceeded, Exported: 1_795_000_000_123, Entries: [][]byte{{1, 2, 0xff}, {}, []byte("third")}}
+	return &File{ARN: "arn:x", Status: protocol.ExecutionSucceeded, Exported: 1_795_000_000_123,
+		Entries: [][]byte{{1, 2, 0xff}, {}, []byte("third")}}
 }
 
 func written(t testing.TB, f *File) string {
@@ -37,7 +38,8 @@ func TestReadRefuses(t *testing.T) {
 		{"nothing", "", "it is no exported execution"},
 		{"text", "hello\n", "it is no exported execution"},
 		{"another JSON", "{\"a\":1}\n", "it is no exported execution"},
-		{"newer", strings.Replace(whole, `"Version":1`, `"Version":2`, 1), "it has version 2 of the format, and this program reads version 1: update perdure"},
+		{"newer", strings.Replace(whole, `"Version":1`, `"Version":2`, 1),
+			"it has version 2 of the format, and this program reads version 1: update perdure"},
 		{"cut in a line", whole[:len(whole)-10], "it is cut off"},
 		{"cut between lines", lines[0] + lines[1], "it is cut off"},
 		{"a line lost", lines[0] + lines[2] + lines[3] + lines[4], "it is damaged: entry 2 stands in the place of entry 1"},

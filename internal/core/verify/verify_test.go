@@ -65,7 +65,8 @@ func (e *execution) row() *store.Row {
 	return &store.Row{
 		ID: arn.ID, ARN: arn.String(), Function: arn.Function, Version: arn.Version, Name: arn.Name,
 		Status: e.x.Status(), Started: e.x.Started(), Closed: e.x.Closed(),
-		Due: e.x.Due(), Wanted: e.x.Wanted(), Expires: e.x.Expires(), Doing: uint32(e.x.Doing()), Since: e.x.Since(), InputHash: e.x.InputHash(),
+		Due: e.x.Due(), Wanted: e.x.Wanted(), Expires: e.x.Expires(), Doing: uint32(e.x.Doing()), Since: e.x.Since(),
+		InputHash: e.x.InputHash(),
 	}
 }
 
@@ -97,7 +98,8 @@ func problems(t *testing.T, st store.Store) (string, verify.Summary) {
 
 var (
 	waits   = protocol.Update{ID: "1", Type: protocol.TypeCallback, Action: protocol.ActionStart}
-	invokes = protocol.Update{ID: "1", Type: protocol.TypeChainedInvoke, Action: protocol.ActionStart, ChainedInvokeOptions: &protocol.ChainedInvokeOptions{FunctionName: "f"}}
+	invokes = protocol.Update{ID: "1", Type: protocol.TypeChainedInvoke, Action: protocol.ActionStart,
+		ChainedInvokeOptions: &protocol.ChainedInvokeOptions{FunctionName: "f"}}
 )
 
 func TestSound(t *testing.T) {
@@ -129,7 +131,8 @@ func TestProblems(t *testing.T) {
 			row := e.row()
 			row.Status, row.Due, row.Doing = protocol.ExecutionFailed, 0, 0
 			e.write(t, st, row)
-		}, "the status is FAILED in the index, and RUNNING by the journal; what it does is 0 in the index, and 16 by the journal; when it is due is 0 in the index, and 1795003600000 by the journal"},
+		}, "the status is FAILED in the index, and RUNNING by the journal; what it does is 0 in the index, and 16 by the journal; when " +
+			"it is due is 0 in the index, and 1795003600000 by the journal"},
 		{"garbage", func(t *testing.T, st store.Store) {
 			e := newExecution("p", "", "")
 			e.entries = append(e.entries, []byte("garbage"))
@@ -173,7 +176,8 @@ func TestProblems(t *testing.T) {
 				{Operation: "1", Function: "g", Version: "1", Wanted: epoch}, {Operation: "2", Function: "f", Version: "1", Wanted: epoch},
 			}
 			e.write(t, st, e.row())
-		}, "operation 1 calls f in version 1, and is to call g:1; a call of function f is to be made for operation 2, which waits for none"},
+		}, "operation 1 calls f in version 1, and is to call g:1; " +
+			"a call of function f is to be made for operation 2, which waits for none"},
 		{"child that is not there", func(t *testing.T, st store.Store) {
 			e := newExecution("p", "", "")
 			e.run(t, invokes, newExecution("q", "", "").x.Identity().ARN.String())
@@ -184,7 +188,8 @@ func TestProblems(t *testing.T) {
 			e.run(t, invokes, other.x.Identity().ARN.String())
 			e.write(t, st, e.row())
 			other.write(t, st, other.row())
-		}, "operation 1 waits for arn:aws:lambda:us-east-1:000000000000:function:f:1/durable-execution/name-q/q, which was not started by it"},
+		}, "operation 1 waits for arn:aws:lambda:us-east-1:000000000000:function:f:1/durable-execution/name-q/q, which was not " +
+			"started by it"},
 		{"child whose news was lost", func(t *testing.T, st store.Store) {
 			e := newExecution("p", "", "")
 			child := newExecution("q", e.x.Identity().ARN.String(), "1")
@@ -193,7 +198,8 @@ func TestProblems(t *testing.T) {
 			child.do(func(d *machine.Draft) { d.NotifyParent() })
 			e.write(t, st, e.row())
 			child.write(t, st, child.row())
-		}, "operation 1 waits for arn:aws:lambda:us-east-1:000000000000:function:f:1/durable-execution/name-q/q, which has ended and told of it"},
+		}, "operation 1 waits for arn:aws:lambda:us-east-1:000000000000:function:f:1/durable-execution/name-q/q, which has ended " +
+			"and told of it"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			st := memstore.New()

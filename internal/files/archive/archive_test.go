@@ -45,7 +45,8 @@ func sample(t testing.TB) *Source {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &Source{Code: filepath.Join(dir, "code"), Databases: map[string]string{"perdure.db": filepath.Join(dir, "a"), "logs.db": filepath.Join(dir, "b")}}
+	return &Source{Code: filepath.Join(dir, "code"),
+		Databases: map[string]string{"perdure.db": filepath.Join(dir, "a"), "logs.db": filepath.Join(dir, "b")}}
 }
 
 func written(t testing.TB, src *Source) []byte {
@@ -184,17 +185,20 @@ func TestHostileArchives(t *testing.T) {
 		"in no directory":       {forged(t, db, dir(code), file(code+"/a/b", "x")), "is in no directory"},
 		"absolute link":         {forged(t, db, dir(code), link(code+"/l", "/etc")), "leads elsewhere"},
 		"link out":              {forged(t, db, dir(code), link(code+"/l", "../../perdure.db")), "leads elsewhere"},
-		"below a link":          {forged(t, db, dir(code), dir(code+"/d"), link(code+"/l", "d"), file(code+"/l/x", "x")), "is in no directory"},
-		"hard link":             {forged(t, db, dir(code), item{tar.Header{Name: code + "/h", Linkname: "perdure.db", Typeflag: tar.TypeLink}, ""}), "is neither a file nor a directory"},
-		"device":                {forged(t, db, dir(code), item{tar.Header{Name: code + "/h", Typeflag: tar.TypeChar}, ""}), "is neither a file nor a directory"},
-		"twice":                 {forged(t, db, dir(code), file(code+"/a", "x"), file(code+"/a", "y")), "is there twice"},
-		"two databases":         {forged(t, db, db), "is there twice"},
-		"more behind it":        {append(forged(t, db)[:len(forged(t, db))-1024], forged(t, db)...), "something comes after its end"},
-		"newer":                 {bytes.Replace(whole, []byte(`"Version":1`), []byte(`"Version":2`), 1), "it has version 2 of the format"},
-		"cut":                   {whole[:len(whole)/2], "it is cut off"},
-		"without its end":       {whole[:len(whole)-2048-512], "it is cut off"},
-		"flipped":               {flipped(bytes.Index(whole, []byte("#!/bin/sh"))), "is not what was written"},
-		"holes":                 {sparse(t), "does not belong"},
+		"below a link": {forged(t, db, dir(code), dir(code+"/d"), link(code+"/l", "d"), file(code+"/l/x", "x")),
+			"is in no directory"},
+		"hard link": {forged(t, db, dir(code),
+			item{tar.Header{Name: code + "/h", Linkname: "perdure.db", Typeflag: tar.TypeLink}, ""}), "is neither a file nor a directory"},
+		"device": {forged(t, db, dir(code), item{tar.Header{Name: code + "/h", Typeflag: tar.TypeChar}, ""}),
+			"is neither a file nor a directory"},
+		"twice":           {forged(t, db, dir(code), file(code+"/a", "x"), file(code+"/a", "y")), "is there twice"},
+		"two databases":   {forged(t, db, db), "is there twice"},
+		"more behind it":  {append(forged(t, db)[:len(forged(t, db))-1024], forged(t, db)...), "something comes after its end"},
+		"newer":           {bytes.Replace(whole, []byte(`"Version":1`), []byte(`"Version":2`), 1), "it has version 2 of the format"},
+		"cut":             {whole[:len(whole)/2], "it is cut off"},
+		"without its end": {whole[:len(whole)-2048-512], "it is cut off"},
+		"flipped":         {flipped(bytes.Index(whole, []byte("#!/bin/sh"))), "is not what was written"},
+		"holes":           {sparse(t), "does not belong"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			place := t.TempDir()
@@ -241,7 +245,8 @@ func sparse(t testing.TB) []byte {
 	for _, c := range h {
 		sum += int(c)
 	}
-	copy(h[148:], []byte{'0' + byte(sum>>15&7), '0' + byte(sum>>12&7), '0' + byte(sum>>9&7), '0' + byte(sum>>6&7), '0' + byte(sum>>3&7), '0' + byte(sum&7), 0, ' '})
+	copy(h[148:], []byte{'0' + byte(sum>>15&7), '0' + byte(sum>>12&7), '0' + byte(sum>>9&7), '0' + byte(sum>>6&7), '0' + byte(sum>>3&7),
+		'0' + byte(sum&7), 0, ' '})
 	b.Write(h)
 	b.WriteString("db")
 	b.Write(make([]byte, 510+1024))
@@ -315,7 +320,8 @@ func FuzzRestore(f *testing.F) {
 
 // A link of code leads where the code is, or it is not taken along.
 func TestLeadsWithin(t *testing.T) {
-	for link, want := range map[string]bool{"b": true, "../b": true, "../../b": false, "/b": false, "": false, "sub/../../../x": false, ".": true, "..": true} {
+	for link, want := range map[string]bool{"b": true, "../b": true, "../../b": false, "/b": false, "": false, "sub/../../../x": false,
+		".": true, "..": true} {
 		if got := codestore.LeadsWithin("sub/link", link); got != want {
 			t.Errorf("%q: got %t", link, got)
 		}

@@ -55,7 +55,8 @@ func (f *fixture) next(worker, want string) {
 
 func wantFailure(t *testing.T, out engine.Outcome, errorType, text string, unstarted bool) {
 	t.Helper()
-	if out.Error == nil || out.Error.ErrorType != errorType || !strings.Contains(out.Error.ErrorMessage, text) || out.Unstarted != unstarted {
+	if out.Error == nil || out.Error.ErrorType != errorType || !strings.Contains(out.Error.ErrorMessage, text) ||
+		out.Unstarted != unstarted {
 		t.Errorf("got %+v, unstarted %t; want %s with %q, unstarted %t", out.Error, out.Unstarted, errorType, text, unstarted)
 	}
 }

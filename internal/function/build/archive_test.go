@@ -107,7 +107,8 @@ func TestHostileArchives(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, file, string(data[:len(data)/2]))
-	if _, err := Do(t.Context(), Source{Name: "fn", Dir: file}, &Options{Root: t.TempDir()}); err == nil || !strings.Contains(err.Error(), "is cut off") {
+	if _, err := Do(t.Context(), Source{Name: "fn", Dir: file}, &Options{Root: t.TempDir()}); err == nil ||
+		!strings.Contains(err.Error(), "is cut off") {
 		t.Errorf("half an archive: got %v", err)
 	}
 }

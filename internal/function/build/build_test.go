@@ -379,7 +379,8 @@ echo "$*" >"$last/left.py"
 	src := Source{Name: "fn", Dir: filepath.Join(dir, "src"), Runtime: "python3.13", Handler: "app.handler"}
 	b := mustBuild(t, src, root)
 	installed, err := os.ReadFile(filepath.Join(b.Dir, "left.py"))
-	if err != nil || !strings.HasPrefix(string(installed), "-m pip install --quiet --no-input --disable-pip-version-check --requirement requirements.txt --target ") {
+	if err != nil || !strings.HasPrefix(string(installed),
+		"-m pip install --quiet --no-input --disable-pip-version-check --requirement requirements.txt --target ") {
 		t.Errorf("got %q, %v, want how pip was called", installed, err)
 	}
 	write(t, filepath.Join(src.Dir, "app.py"), "import left, os\n")

@@ -186,7 +186,8 @@ func TestHash(t *testing.T) {
 	}
 	seen := map[string]string{same: "the first"}
 	for name, files := range map[string]map[string]string{
-		"content": {"a": "1", "b": "3"}, "name": {"a": "1", "c": "2"}, "moved": {"a": "1", "d/b": "2"}, "more": {"a": "1", "b": "2", "c": ""},
+		"content": {"a": "1", "b": "3"}, "name": {"a": "1", "c": "2"}, "moved": {"a": "1", "d/b": "2"},
+		"more":               {"a": "1", "b": "2", "c": ""},
 		"an empty directory": {"a": "1", "b": "2", "d/": ""}, "a link": {"a": "1", "b": "->a"}, "another link": {"a": "1", "b": "->b"},
 		"a border": {"a": "12", "b": ""}, "executable": {"a": "#!", "b": "2"},
 	} {
@@ -251,7 +252,8 @@ func TestSweep(t *testing.T) {
 	a, _ := keep(t, s, Source{Path: filepath.Join(dir, "a")})
 	b, _ := keep(t, s, Source{Path: filepath.Join(dir, "b")})
 	crashed := copying + strings.Repeat("A", 26) // a name as they are made
-	write(t, s.dir, map[string]string{crashed + "/code/x": "of a crash", crashed + ".lock": "", copying + "notes": "somebody's", "notes.txt": "somebody's"})
+	write(t, s.dir, map[string]string{crashed + "/code/x": "of a crash", crashed + ".lock": "", copying + "notes": "somebody's",
+		"notes.txt": "somebody's"})
 	if err := s.Sweep(func(hash string) bool { return hash == b.Hash }); err != nil {
 		t.Fatal(err)
 	}

@@ -50,7 +50,8 @@ func TestRequest(t *testing.T) {
 		t.Errorf("got %s with %s", got.URL, body)
 	}
 	for name, want := range map[string]string{
-		"X-Amz-Invocation-Type": "RequestResponse", "X-Amzn-Trace-Id": "Root=1", "X-Amz-Tenant-Id": "blue", "X-Amz-Client-Context": "eyJhIjoxfQ==",
+		"X-Amz-Invocation-Type": "RequestResponse", "X-Amzn-Trace-Id": "Root=1", "X-Amz-Tenant-Id": "blue",
+		"X-Amz-Client-Context": "eyJhIjoxfQ==",
 	} {
 		if got := got.Header.Get(name); got != want {
 			t.Errorf("%s: got %q, want %q", name, got, want)
@@ -73,14 +74,19 @@ func TestAnswers(t *testing.T) {
 		"error":                  {status: 200, header: "Unhandled", body: document, errorType: "OutOfStock", message: "no stock"},
 		"error without header":   {status: 200, body: document, errorType: "OutOfStock", message: "no stock"},
 		"error that says little": {status: 200, header: "Unhandled", body: `"oh"`, errorType: "Unhandled", message: `"oh"`},
-		"payload like an error":  {status: 200, body: `{"errorMessage":"a","errorType":"b","Status":"FAILED"}`, payload: `{"errorMessage":"a","errorType":"b","Status":"FAILED"}`},
-		"timeout as text":        {status: 200, body: "Task timed out after 3.00 seconds", errorType: protocol.ErrorTypeTimedOut, message: "RequestId: r-1 Error: Task timed out after 3.00 seconds"},
-		"init failed":            {status: 502, body: document, errorType: "OutOfStock", message: "no stock"},
-		"busy emulator":          {status: 400, errorType: protocol.ErrorTypeSandboxFailure, message: "400 Bad Request", unstarted: true},
-		"throttled":              {status: 429, body: `{"Reason":"x"}`, errorType: protocol.ErrorTypeSandboxFailure, message: `429 Too Many Requests {"Reason":"x"}`, unstarted: true},
-		"redirect":               {status: 302, errorType: protocol.ErrorTypeSandboxFailure, message: "302 Found", unstarted: true},
-		"gateway":                {status: 502, body: "<html>", errorType: protocol.ErrorTypeSandboxFailure, message: "502 Bad Gateway <html>", unstarted: true},
-		"too large":              {status: 200, body: strings.Repeat(" ", 6<<20+101), errorType: "Function.ResponseSizeTooLarge", message: "exceeded"},
+		"payload like an error": {status: 200, body: `{"errorMessage":"a","errorType":"b","Status":"FAILED"}`,
+			payload: `{"errorMessage":"a","errorType":"b","Status":"FAILED"}`},
+		"timeout as text": {status: 200, body: "Task timed out after 3.00 seconds", errorType: protocol.ErrorTypeTimedOut,
+			message: "RequestId: r-1 Error: Task timed out after 3.00 seconds"},
+		"init failed":   {status: 502, body: document, errorType: "OutOfStock", message: "no stock"},
+		"busy emulator": {status: 400, errorType: protocol.ErrorTypeSandboxFailure, message: "400 Bad Request", unstarted: true},
+		"throttled": {status: 429, body: `{"Reason":"x"}`, errorType: protocol.ErrorTypeSandboxFailure,
+			message: `429 Too Many Requests {"Reason":"x"}`, unstarted: true},
+		"redirect": {status: 302, errorType: protocol.ErrorTypeSandboxFailure, message: "302 Found", unstarted: true},
+		"gateway": {status: 502, body: "<html>", errorType: protocol.ErrorTypeSandboxFailure,
+			message: "502 Bad Gateway <html>", unstarted: true},
+		"too large": {status: 200, body: strings.Repeat(" ", 6<<20+101), errorType: "Function.ResponseSizeTooLarge",
+			message: "exceeded"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -101,8 +107,10 @@ func TestAnswers(t *testing.T) {
 				}
 				return
 			}
-			if out.Error == nil || out.Error.ErrorType != c.errorType || !strings.Contains(out.Error.ErrorMessage, c.message) || out.Unstarted != c.unstarted {
-				t.Errorf("got %q, %+v, unstarted %t; want %s with %q, unstarted %t", out.Payload, out.Error, out.Unstarted, c.errorType, c.message, c.unstarted)
+			if out.Error == nil || out.Error.ErrorType != c.errorType || !strings.Contains(out.Error.ErrorMessage, c.message) ||
+				out.Unstarted != c.unstarted {
+				t.Errorf("got %q, %+v, unstarted %t; want %s with %q, unstarted %t", out.Payload, out.Error, out.Unstarted, c.errorType,
+					c.message, c.unstarted)
 			}
 		})
 	}

@@ -108,7 +108,8 @@ func TestSettings(t *testing.T) {
 	}{
 		{"defaults", Program{}, Settings{}, engine.Function{Timeout: DefaultTimeout, Durable: durable(time.Hour, 7)}, nil},
 		{"given", Program{}, given, engine.Function{Timeout: time.Minute, Durable: durable(90*time.Minute, 9)}, given.Env},
-		{"of one", Program{ExecutionTimeout: 5 * time.Second}, given, engine.Function{Timeout: time.Minute, Durable: durable(5*time.Second, 9)}, given.Env},
+		{"of one", Program{ExecutionTimeout: 5 * time.Second}, given,
+			engine.Function{Timeout: time.Minute, Durable: durable(5*time.Second, 9)}, given.Env},
 		{"plain", Program{Plain: true}, given, engine.Function{Timeout: time.Minute}, given.Env},
 		{"template", Program{Spec: spec}, Settings{}, engine.Function{
 			Timeout: 3 * time.Second, MemoryMB: 256, Concurrency: 7, Runtime: "r", Handler: "h", Durable: durable(2*time.Hour, 3),

@@ -29,7 +29,8 @@ func TestSameSettings(t *testing.T) {
 		p.Programs[0].Path = "somewhere"
 		return &p.Programs[0]
 	}
-	const text = "Resources:\n  F:\n    Type: AWS::Serverless::Function\n    Properties: {CodeUri: ., Handler: h, Runtime: provided.al2023, Timeout: 5}\n"
+	const text = "Resources:\n  F:\n    Type: AWS::Serverless::Function\n    Properties: {CodeUri: ., Handler: h, Runtime: " +
+		"provided.al2023, Timeout: 5}\n"
 	f := read(text)
 	if !f.SameSettings(read("# moved\n" + text)) {
 		t.Error("moving a function in the template changes its settings")
@@ -42,7 +43,8 @@ func TestSameSettings(t *testing.T) {
 	}
 }
 
-const oneFunction = "Resources:\n  F: {Type: AWS::Serverless::Function, Properties: {CodeUri: src, Handler: h, Runtime: provided.al2023}}\n" +
+const oneFunction = "Resources:\n  F: {Type: AWS::Serverless::Function, Properties: {CodeUri: src, Handler: h, Runtime: " +
+	"provided.al2023}}\n" +
 	"  T: {Type: AWS::DynamoDB::Table}\n  Q: {Type: AWS::SQS::Queue}\n"
 
 // TestFind: the template of a directory is the one that samconfig.toml names, or
@@ -72,7 +74,8 @@ func TestFind(t *testing.T) {
 
 // TestRead: a template is read with the configuration that belongs to it.
 func TestRead(t *testing.T) {
-	dir := files(t, map[string]string{"template.yaml": oneFunction, "samconfig.toml": "[other.deploy.parameters]\nregion = \"eu-west-1\"\n"})
+	dir := files(t, map[string]string{"template.yaml": oneFunction,
+		"samconfig.toml": "[other.deploy.parameters]\nregion = \"eu-west-1\"\n"})
 	path := filepath.Join(dir, "template.yaml")
 	p, err := Read(path, &Options{Environment: samconfig.DefaultEnvironment})
 	if err != nil {

@@ -59,23 +59,29 @@ func TestNodeTakesHandlersInEveryForm(t *testing.T) {
 func TestNodeSaysHowItFailed(t *testing.T) {
 	need(t, "node")
 	for name, c := range map[string]struct{ source, handler, errorType, message string }{
-		"throw":             {`exports.handler = async () => { throw new TypeError("no stock"); };`, "index.handler", "TypeError", "no stock"},
-		"callback error":    {`exports.handler = (e, c, done) => done(new RangeError("no stock"));`, "index.handler", "RangeError", "no stock"},
-		"throw no error":    {`exports.handler = async () => { throw "no stock"; };`, "index.handler", "string", "no stock"},
-		"never settled":     {`exports.handler = () => new Promise(() => {});`, "index.handler", "Runtime.NodeJsExit", "never settles"},
-		"rejection":         {`exports.handler = () => { Promise.reject(new Error("lost")); return new Promise(() => {}); };`, "index.handler", "Runtime.UnhandledPromiseRejection", "lost"},
-		"uncaught":          {`exports.handler = () => { setTimeout(() => { throw new Error("lost"); }); return new Promise(() => {}); };`, "index.handler", "Error", "lost"},
-		"exit":              {`exports.handler = async () => process.exit(3);`, "index.handler", "Runtime.ExitError", "exit status 3"},
-		"no module":         {``, "other.handler", "Runtime.ImportModuleError", "other"},
-		"no dependency":     {`require("not-there");`, "index.handler", "Runtime.ImportModuleError", "not-there"},
-		"syntax":            {`exports.handler = async () => {`, "index.handler", "Runtime.UserCodeSyntaxError", ""},
-		"throws at load":    {`throw new Error("no config");`, "index.handler", "Error", "no config"},
-		"no such export":    {`exports.other = 1;`, "index.handler", "Runtime.HandlerNotFound", "index.handler"},
-		"streams":           {`exports.handler = awslambda.streamifyResponse(async () => {});`, "index.handler", "Runtime.StreamingUnsupported", "streams"},
+		"throw": {`exports.handler = async () => { throw new TypeError("no stock"); };`, "index.handler", "TypeError",
+			"no stock"},
+		"callback error": {`exports.handler = (e, c, done) => done(new RangeError("no stock"));`, "index.handler", "RangeError",
+			"no stock"},
+		"throw no error": {`exports.handler = async () => { throw "no stock"; };`, "index.handler", "string", "no stock"},
+		"never settled":  {`exports.handler = () => new Promise(() => {});`, "index.handler", "Runtime.NodeJsExit", "never settles"},
+		"rejection": {`exports.handler = () => { Promise.reject(new Error("lost")); return new Promise(() => {}); };`,
+			"index.handler", "Runtime.UnhandledPromiseRejection", "lost"},
+		"uncaught": {`exports.handler = () => { setTimeout(() => { throw new Error("lost"); }); return new Promise(() => {}); };`,
+			"index.handler", "Error", "lost"},
+		"exit":           {`exports.handler = async () => process.exit(3);`, "index.handler", "Runtime.ExitError", "exit status 3"},
+		"no module":      {``, "other.handler", "Runtime.ImportModuleError", "other"},
+		"no dependency":  {`require("not-there");`, "index.handler", "Runtime.ImportModuleError", "not-there"},
+		"syntax":         {`exports.handler = async () => {`, "index.handler", "Runtime.UserCodeSyntaxError", ""},
+		"throws at load": {`throw new Error("no config");`, "index.handler", "Error", "no config"},
+		"no such export": {`exports.other = 1;`, "index.handler", "Runtime.HandlerNotFound", "index.handler"},
+		"streams": {`exports.handler = awslambda.streamifyResponse(async () => {});`, "index.handler",
+			"Runtime.StreamingUnsupported", "streams"},
 		"exits while alone": {`process.exit(4);`, "index.handler", "Runtime.ExitError", "exit status 4"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := start(t, runtimes.Code{Runtime: "nodejs22.x", Handler: c.handler}, options(t, false), map[string]string{"index.js": c.source})
+			f := start(t, runtimes.Code{Runtime: "nodejs22.x", Handler: c.handler}, options(t, false),
+				map[string]string{"index.js": c.source})
 			out := f.fails(`{}`, c.errorType)
 			if !strings.Contains(out.Error.ErrorMessage, c.message) {
 				t.Errorf("got message %q, want one with %q", out.Error.ErrorMessage, c.message)

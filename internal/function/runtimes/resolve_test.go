@@ -35,16 +35,25 @@ func TestDetect(t *testing.T) {
 		wantHandler      string
 		wantErrorMention string
 	}{
-		"bootstrap":          {files: map[string]string{"bootstrap": "#!/bin/sh", "index.js": js}, wantRuntime: "provided.al2023"},
-		"index.js":           {files: map[string]string{"index.js": js, "app.js": js}, wantRuntime: "nodejs22.x", wantHandler: "index.handler"},
-		"TypeScript":         {files: map[string]string{"app.ts": "export const handler = 1"}, wantRuntime: "nodejs22.x", wantHandler: "app.handler"},
-		"package.json":       {files: map[string]string{"package.json": `{"main":"./dist/order.mjs"}`, "dist/order.mjs": js, "index.js": js}, wantRuntime: "nodejs22.x", wantHandler: "dist/order.handler"},
-		"main above":         {files: map[string]string{"package.json": `{"main":"../order.mjs"}`, "index.js": js}, wantRuntime: "nodejs22.x", wantHandler: "index.handler"},
-		"lambda_handler":     {files: map[string]string{"app.py": "def handler(e, c): pass\ndef lambda_handler(e, c): pass\n"}, wantRuntime: "python3.13", wantHandler: "app.lambda_handler"},
-		"decorated":          {files: map[string]string{"main.py": "@durable_execution\ndef handler(e, c):\n  pass\n"}, wantRuntime: "python3.13", wantHandler: "main.handler"},
-		"named JavaScript":   {files: map[string]string{"a/order.cjs": js, "main.py": "def handler(e, c): pass"}, handler: "a/order.run", wantRuntime: "nodejs22.x", wantHandler: "a/order.run"},
-		"named Python":       {files: map[string]string{"a/order.py": "", "index.js": js}, handler: "a.order.run", wantRuntime: "python3.13", wantHandler: "a.order.run"},
-		"jars":               {files: map[string]string{"lib/a.jar": ""}, handler: "example.Handler", wantRuntime: "java21", wantHandler: "example.Handler"},
+		"bootstrap": {files: map[string]string{"bootstrap": "#!/bin/sh", "index.js": js}, wantRuntime: "provided.al2023"},
+		"index.js": {files: map[string]string{"index.js": js, "app.js": js}, wantRuntime: "nodejs22.x",
+			wantHandler: "index.handler"},
+		"TypeScript": {files: map[string]string{"app.ts": "export const handler = 1"}, wantRuntime: "nodejs22.x",
+			wantHandler: "app.handler"},
+		"package.json": {files: map[string]string{"package.json": `{"main":"./dist/order.mjs"}`, "dist/order.mjs": js,
+			"index.js": js}, wantRuntime: "nodejs22.x", wantHandler: "dist/order.handler"},
+		"main above": {files: map[string]string{"package.json": `{"main":"../order.mjs"}`, "index.js": js},
+			wantRuntime: "nodejs22.x", wantHandler: "index.handler"},
+		"lambda_handler": {files: map[string]string{"app.py": "def handler(e, c): pass\ndef lambda_handler(e, c): pass\n"},
+			wantRuntime: "python3.13", wantHandler: "app.lambda_handler"},
+		"decorated": {files: map[string]string{"main.py": "@durable_execution\ndef handler(e, c):\n  pass\n"},
+			wantRuntime: "python3.13", wantHandler: "main.handler"},
+		"named JavaScript": {files: map[string]string{"a/order.cjs": js, "main.py": "def handler(e, c): pass"}, handler: "a/order.run",
+			wantRuntime: "nodejs22.x", wantHandler: "a/order.run"},
+		"named Python": {files: map[string]string{"a/order.py": "", "index.js": js}, handler: "a.order.run",
+			wantRuntime: "python3.13", wantHandler: "a.order.run"},
+		"jars": {files: map[string]string{"lib/a.jar": ""}, handler: "example.Handler", wantRuntime: "java21",
+			wantHandler: "example.Handler"},
 		"both":               {files: map[string]string{"index.js": js, "app.py": "def handler(e, c): pass"}, wantErrorMention: "both"},
 		"neither":            {files: map[string]string{"README.md": ""}, wantErrorMention: "no function"},
 		"no file":            {files: map[string]string{"index.js": js}, handler: "order.run", wantErrorMention: "order.run"},
@@ -99,7 +108,8 @@ func TestResolveNamesTheMissingTool(t *testing.T) {
 	t.Setenv("VIRTUAL_ENV", "")
 	t.Setenv("JAVA_HOME", "")
 	for runtime, want := range map[string]string{"nodejs22.x": "Node.js", "python3.13": "Python", "java21": "Java"} {
-		_, err := runtimes.Resolve(t.Context(), runtimes.Code{Runtime: runtime, Handler: "a.b", Dir: t.TempDir()}, &runtimes.Options{Cache: t.TempDir()})
+		_, err := runtimes.Resolve(t.Context(), runtimes.Code{Runtime: runtime, Handler: "a.b", Dir: t.TempDir()},
+			&runtimes.Options{Cache: t.TempDir()})
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "install") {
 			t.Errorf("%s: got %v, want what to install for %s", runtime, err, want)
 		}

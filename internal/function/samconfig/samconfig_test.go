@@ -91,7 +91,8 @@ func TestFilesAreIncluded(t *testing.T) {
 		}
 		return nil, fs.ErrNotExist
 	}
-	got, err := Parse("conf/samconfig.toml", []byte("[prod.deploy.parameters]\nparameter_overrides = \"file://common.yaml\"\n"), "prod", read)
+	got, err := Parse("conf/samconfig.toml", []byte("[prod.deploy.parameters]\nparameter_overrides = \"file://common.yaml\"\n"),
+		"prod", read)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,10 +114,13 @@ func TestMistakes(t *testing.T) {
 		{"samconfig.yaml", "a: [", "default", "samconfig.yaml cannot be read: "},
 		{"samconfig.json", "[1]", "default", "samconfig.json is not a map"},
 		{"samconfig.toml", "[default]\n[test]\n", "prod", `samconfig.toml has no environment "prod", but default, test`},
-		{"samconfig.toml", overrides(`"Stage"`), "default", `samconfig.toml: parameter_overrides of deploy: "Stage" is not of the form NAME=VALUE`},
+		{"samconfig.toml", overrides(`"Stage"`), "default",
+			`samconfig.toml: parameter_overrides of deploy: "Stage" is not of the form NAME=VALUE`},
 		{"samconfig.toml", overrides("7"), "default", "samconfig.toml: parameter_overrides of deploy: 7 is neither NAME=VALUE nor a map"},
-		{"samconfig.toml", overrides(`"file://again.json"`), "default", "samconfig.toml: parameter_overrides of deploy: is nested too deep"},
-		{"samconfig.toml", "[default.deploy.parameters]\nstack_name = 7\n", "default", "samconfig.toml: stack_name of deploy is a text, not 7"},
+		{"samconfig.toml", overrides(`"file://again.json"`), "default",
+			"samconfig.toml: parameter_overrides of deploy: is nested too deep"},
+		{"samconfig.toml", "[default.deploy.parameters]\nstack_name = 7\n", "default",
+			"samconfig.toml: stack_name of deploy is a text, not 7"},
 		{"samconfig.toml", strings.Repeat("#", maxSize+1), "default", "samconfig.toml has 65537 bytes; the most is 65536"},
 	} {
 		_, err := Parse(test.file, []byte(test.text), test.environment, loop)
@@ -132,11 +136,13 @@ func TestMemoryIsBounded(t *testing.T) {
 		return front + strings.Repeat(piece, (maxSize-len(front)-len(back))/len(piece)) + back
 	}
 	for name, text := range map[string]string{
-		"a.toml": full("a = [", "[],", "[]]"), "b.toml": full("a = ", "[", ""), "c.toml": full("a=", "{a=", ""), "d.toml": full("", "[a.a.a]\n", ""),
+		"a.toml": full("a = [", "[],", "[]]"), "b.toml": full("a = ", "[", ""), "c.toml": full("a=", "{a=", ""),
+		"d.toml": full("", "[a.a.a]\n", ""),
 		"e.toml": full("[a", ".a", "]"),
 		"a.json": full(`{"a":[`, "{},", "{}]}"), "b.json": full(`{"a":`, "[", ""),
 		"a.yaml": full("a:\n", "-\n", ""), "b.yaml": full("a: ", "[", ""), "c.yaml": full("a: &a [x]\nb: [", "*a,", "*a]"),
-		"d.yaml": "a: &a [x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d]\nf: &f [*e,*e,*e,*e,*e,*e,*e,*e]\ng: [*f,*f,*f,*f,*f,*f,*f,*f]\n",
+		"d.yaml": "a: &a [x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d " +
+			"[*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d]\nf: &f [*e,*e,*e,*e,*e,*e,*e,*e]\ng: [*f,*f,*f,*f,*f,*f,*f,*f]\n",
 	} {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)

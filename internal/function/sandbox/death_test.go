@@ -71,7 +71,8 @@ type confession struct {
 func confess() {
 	c := confession{PID: os.Getpid()}
 	for fd := 3; fd < 100; fd++ {
-		if target, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", fd)); err == nil && !strings.HasPrefix(target, "anon_inode:") && !strings.HasPrefix(target, "/sys/") {
+		if target, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", fd)); err == nil && !strings.HasPrefix(target, "anon_inode:") &&
+			!strings.HasPrefix(target, "/sys/") {
 			c.Descriptors = append(c.Descriptors, target)
 		}
 	}

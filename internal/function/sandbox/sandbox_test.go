@@ -96,7 +96,8 @@ func invocation(payload any) *engine.Invocation {
 	if err != nil {
 		panic(err)
 	}
-	return &engine.Invocation{RequestID: uuid.NewString(), FunctionARN: "arn:aws:lambda:us-east-1:000000000000:function:test:$LATEST", Payload: data}
+	return &engine.Invocation{RequestID: uuid.NewString(), FunctionARN: "arn:aws:lambda:us-east-1:000000000000:function:test:$LATEST",
+		Payload: data}
 }
 
 // call invokes the function and returns its payload; an error fails the test.
@@ -493,10 +494,12 @@ func TestInitFailure(t *testing.T) {
 		errorType string
 		message   []string // parts
 	}{
-		"crash at start":      {protocol.ErrorTypeExit, []string{"Runtime exited with error: exit status 5 before it asked for an invocation", "\nno database"}},
-		"exit 0 at start":     {protocol.ErrorTypeExit, []string{"Runtime exited without providing a reason before"}},
-		"report init error":   {"Runtime.ConfigError", []string{"no config"}},
-		"never ask":           {protocol.ErrorTypeTimedOut, []string{"did not ask for an invocation within 2.00 seconds", "lambda.Start", "\nbusy elsewhere"}},
+		"crash at start": {protocol.ErrorTypeExit,
+			[]string{"Runtime exited with error: exit status 5 before it asked for an invocation", "\nno database"}},
+		"exit 0 at start":   {protocol.ErrorTypeExit, []string{"Runtime exited without providing a reason before"}},
+		"report init error": {"Runtime.ConfigError", []string{"no config"}},
+		"never ask": {protocol.ErrorTypeTimedOut,
+			[]string{"did not ask for an invocation within 2.00 seconds", "lambda.Start", "\nbusy elsewhere"}},
 		"init error and hang": {"Runtime.ConfigError", []string{"no config"}},
 	}
 	for function, test := range tests {
@@ -568,7 +571,8 @@ func TestCrashingInitIsNotRepeatedForAll(t *testing.T) {
 	f := newFixture(t, "crash at start", nil)
 	for range 200 {
 		inv, out := f.fail(protocol.ErrorTypeExit, nil)
-		if want := "RequestId: " + inv.RequestID + " Error: Runtime exited with error: exit status 5"; !strings.HasPrefix(out.Error.ErrorMessage, want) {
+		if want := "RequestId: " + inv.RequestID +
+			" Error: Runtime exited with error: exit status 5"; !strings.HasPrefix(out.Error.ErrorMessage, want) {
 			t.Fatalf("got message %q, want %q at its start", out.Error.ErrorMessage, want)
 		}
 	}
@@ -601,7 +605,8 @@ func TestOutOfMemory(t *testing.T) {
 			f := newFixture(t, function, func(c *sandbox.Config) { c.MemoryMB = 200 })
 			f.call(1)
 			inv, out := f.fail("Runtime.OutOfMemory", 400)
-			if want := "RequestId: " + inv.RequestID + " Error: Runtime exited with error: signal: killed (it used "; !strings.HasPrefix(out.Error.ErrorMessage, want) {
+			if want := "RequestId: " + inv.RequestID +
+				" Error: Runtime exited with error: signal: killed (it used "; !strings.HasPrefix(out.Error.ErrorMessage, want) {
 				t.Errorf("got message %q, want %q at its start", out.Error.ErrorMessage, want)
 			}
 			f.call(1) // in a new process
@@ -620,15 +625,16 @@ func TestNotExecutable(t *testing.T) {
 	}
 	foreign := []byte("\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\x16\x00" + strings.Repeat("\x00", 100)) // s390
 	tests := map[string]struct{ command, want string }{
-		"missing":             {filepath.Join(dir, "nothing"), "does not exist: build the function first"},
-		"not in PATH":         {"no-such-program", "is not a program in PATH"},
-		"not executable":      {write("plain", "x", 0o644), "is not executable (mode -rw-r--r--): chmod +x it"},
-		"text":                {write("text", "hello", 0o755), "it is a text file without a #! line"},
-		"empty":               {write("empty", "", 0o755), "it is an empty file"},
-		"directory":           {dir, "is a directory"},
-		"other architecture":  {write("foreign", string(foreign), 0o755), "it is a Linux binary for machine 22"},
-		"macOS":               {write("macho", "\xcf\xfa\xed\xfe\x00\x00", 0o755), "it is a macOS binary"},
-		"missing interpreter": {write("script", "#!/no/such/sh -e\n", 0o755), `is a script for "/no/such/sh -e", and the interpreter or loader that it names does not exist`},
+		"missing":            {filepath.Join(dir, "nothing"), "does not exist: build the function first"},
+		"not in PATH":        {"no-such-program", "is not a program in PATH"},
+		"not executable":     {write("plain", "x", 0o644), "is not executable (mode -rw-r--r--): chmod +x it"},
+		"text":               {write("text", "hello", 0o755), "it is a text file without a #! line"},
+		"empty":              {write("empty", "", 0o755), "it is an empty file"},
+		"directory":          {dir, "is a directory"},
+		"other architecture": {write("foreign", string(foreign), 0o755), "it is a Linux binary for machine 22"},
+		"macOS":              {write("macho", "\xcf\xfa\xed\xfe\x00\x00", 0o755), "it is a macOS binary"},
+		"missing interpreter": {write("script", "#!/no/such/sh -e\n", 0o755),
+			`is a script for "/no/such/sh -e", and the interpreter or loader that it names does not exist`},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -684,7 +690,8 @@ func TestEnvironment(t *testing.T) {
 	}
 	varying("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:*/*")
 	varying("AWS_LAMBDA_LOG_STREAM_NAME", "20[0-9][0-9]/[0-9][0-9]/[0-9][0-9]/\\[7\\]????????????????????????????????")
-	for _, name := range []string{"HOME", "TMPDIR", "USER", "LANG", "LC_ALL", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR", "_X_AMZN_TRACE_ID"} {
+	for _, name := range []string{"HOME", "TMPDIR", "USER", "LANG", "LC_ALL", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy",
+		"https_proxy", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR", "_X_AMZN_TRACE_ID"} {
 		delete(env, name) // the machine's; the last is set by the runtime client
 	}
 	want := map[string]string{

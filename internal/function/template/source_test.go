@@ -22,14 +22,21 @@ func TestScalars(t *testing.T) {
 		{`"yes"`, "yes", "quoted"}, {"'0123'", "0123", "quoted"},
 		{"0123", "83", "PyYAML: int to the base of 8"}, {"-0123", "-83", "PyYAML"}, {"0189", "0189", "PyYAML: str; no octal digits"},
 		{"012345678901", "012345678901", "PyYAML: str; an account with an 8 or a 9"}, {"00", "0", "PyYAML"}, {"0_1", "1", "PyYAML"},
-		{"0x1F", "31", "PyYAML"}, {"0X1F", "0X1F", "PyYAML: str"}, {"0x_", "0x_", "no digits"}, {"0b101", "5", "PyYAML"}, {"0o17", "0o17", "PyYAML: str, as that is YAML 1.2"},
-		{"12:30:45", "45045", "PyYAML: int to the base of 60"}, {"-1:30", "-90", "PyYAML"}, {"1:60", "1:60", "PyYAML: str"}, {"0:30", "0:30", "PyYAML: str"},
+		{"0x1F", "31", "PyYAML"}, {"0X1F", "0X1F", "PyYAML: str"}, {"0x_", "0x_", "no digits"}, {"0b101", "5", "PyYAML"},
+		{"0o17", "0o17", "PyYAML: str, as that is YAML 1.2"},
+		{"12:30:45", "45045", "PyYAML: int to the base of 60"}, {"-1:30", "-90", "PyYAML"}, {"1:60", "1:60", "PyYAML: str"},
+		{"0:30", "0:30", "PyYAML: str"},
 		{"24:00", "1440", "PyYAML"}, {"1:2:3.5", "3723.5", "PyYAML: float to the base of 60"}, {"-1:30.5", "-90.5", "PyYAML"},
-		{"1_000", "1000", "PyYAML"}, {"+12", "12", "PyYAML"}, {"-0", "0", "PyYAML"}, {"12345678901234567890123", "12345678901234567890123", "PyYAML: int of any size"},
-		{"1.10", "1.1", "Java: Double"}, {"1.0", "1.0", "Java: Double"}, {"1.", "1.0", "PyYAML: float"}, {".5", "0.5", "PyYAML"}, {"+.5", "+.5", "PyYAML: str"},
-		{"1e3", "1e3", "PyYAML: str; its floats have a point"}, {"1.5e+3", "1500.0", "PyYAML"}, {"1.5e3", "1.5e3", "PyYAML: str"}, {"1_0.5", "10.5", "PyYAML"},
-		{"1.0e+20", leftOut, "with an exponent on AWS, of which the forms differ"}, {"0.00001", leftOut, "the same"}, {".inf", leftOut, "not in JSON"}, {"-.Inf", leftOut, "not in JSON"}, {".NaN", leftOut, "not in JSON"},
-		{"~", leftOut, "null, which CloudFormation refuses"}, {"Null", leftOut, "null"}, {"", leftOut, "null"}, {"nULL", "nULL", "PyYAML: str"},
+		{"1_000", "1000", "PyYAML"}, {"+12", "12", "PyYAML"}, {"-0", "0", "PyYAML"},
+		{"12345678901234567890123", "12345678901234567890123", "PyYAML: int of any size"},
+		{"1.10", "1.1", "Java: Double"}, {"1.0", "1.0", "Java: Double"}, {"1.", "1.0", "PyYAML: float"}, {".5", "0.5", "PyYAML"},
+		{"+.5", "+.5", "PyYAML: str"},
+		{"1e3", "1e3", "PyYAML: str; its floats have a point"}, {"1.5e+3", "1500.0", "PyYAML"}, {"1.5e3", "1.5e3", "PyYAML: str"},
+		{"1_0.5", "10.5", "PyYAML"},
+		{"1.0e+20", leftOut, "with an exponent on AWS, of which the forms differ"}, {"0.00001", leftOut, "the same"},
+		{".inf", leftOut, "not in JSON"}, {"-.Inf", leftOut, "not in JSON"}, {".NaN", leftOut, "not in JSON"},
+		{"~", leftOut, "null, which CloudFormation refuses"}, {"Null", leftOut, "null"}, {"", leftOut, "null"},
+		{"nULL", "nULL", "PyYAML: str"},
 		{"2024-01-01", "2024-01-01", "SAM: as it is"}, {"2024-01-01T10:20:30Z", "2024-01-01T10:20:30Z", "SAM: as it is"},
 		{"!!str 0123", "0123", "tagged"}, {"!!int '0x10'", "16", "tagged"}, {"!!timestamp 2024-01-01", "2024-01-01", "SAM: as it is"},
 		{"!Sub yes", "yes", "SAM: construct_scalar, which is text"}, {"|-\n            yes", "yes", "a block is text"},
@@ -139,7 +146,8 @@ func TestMemoryIsBounded(t *testing.T) {
 	long := "x: &x \"" + strings.Repeat("y", maxText) + "\"\n"
 	var variables strings.Builder
 	for i := range 5_000 {
-		variables.WriteString("          V" + strings.Repeat("v", i%7) + string(rune('a'+i%26)) + strings.Repeat("w", i/26) + ": !Sub [\"${x}\", {x: *x}]\n")
+		variables.WriteString("          V" + strings.Repeat("v", i%7) + string(rune('a'+i%26)) + strings.Repeat("w", i/26) +
+			": !Sub [\"${x}\", {x: *x}]\n")
 	}
 	for name, text := range map[string]string{
 		"JSON lists":    full(`{"a":[`, "[],", `[]]}`),

@@ -223,7 +223,8 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		for _, fn := range got.Functions {
-			if !validName(fn.Name) || (fn.CodeURI == "") == (fn.Inline == "") || fn.Runtime == "" || fn.Timeout <= 0 || fn.MemoryMB < minMemory {
+			if !validName(fn.Name) || (fn.CodeURI == "") == (fn.Inline == "") || fn.Runtime == "" || fn.Timeout <= 0 ||
+				fn.MemoryMB < minMemory {
 				t.Errorf("accepted an impossible function: %+v", fn)
 			}
 			for name, value := range fn.Environment {

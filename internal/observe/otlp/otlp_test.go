@@ -68,7 +68,8 @@ func lookup(env ...string) func(string) string {
 // TestExport: what is sent is what OpenTelemetry's own code reads.
 func TestExport(t *testing.T) {
 	c := &collector{status: 200}
-	e, logged := start(t, c, "OTEL_EXPORTER_OTLP_HEADERS", "api-key=a%20b, x=1", "OTEL_RESOURCE_ATTRIBUTES", "host.name=here,service.name=no", "OTEL_SERVICE_NAME", "shop")
+	e, logged := start(t, c, "OTEL_EXPORTER_OTLP_HEADERS", "api-key=a%20b, x=1", "OTEL_RESOURCE_ATTRIBUTES",
+		"host.name=here,service.name=no", "OTEL_SERVICE_NAME", "shop")
 	at := time.Unix(1000, 5)
 	e.Export(&Span{
 		Trace: TraceID{1, 2}, ID: SpanID{3}, Parent: SpanID{4}, Name: "invocation order", Kind: Server, Start: at, End: at.Add(time.Second),
@@ -78,7 +79,8 @@ func TestExport(t *testing.T) {
 	if err := e.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if len(c.requests) != 1 || c.headers[0].Get("Api-Key") != "a b" || c.headers[0].Get("X") != "1" || c.headers[0].Get("Content-Type") != "application/x-protobuf" {
+	if len(c.requests) != 1 || c.headers[0].Get("Api-Key") != "a b" || c.headers[0].Get("X") != "1" ||
+		c.headers[0].Get("Content-Type") != "application/x-protobuf" {
 		t.Fatalf("got %d requests, headers %v", len(c.requests), c.headers)
 	}
 	want := new(collectorpb.ExportTraceServiceRequest)
@@ -114,7 +116,8 @@ func TestLosses(t *testing.T) {
 	if err := e.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if text := logged.String(); !strings.Contains(text, "spans were lost") || !strings.Contains(text, "503") || !strings.Contains(text, "queueFull=") {
+	if text := logged.String(); !strings.Contains(text, "spans were lost") || !strings.Contains(text, "503") ||
+		!strings.Contains(text, "queueFull=") {
 		t.Errorf("got log %s", text)
 	}
 	e.Export(&Span{Name: "too late"}) // nobody minds
@@ -141,8 +144,10 @@ func TestFromEnvironment(t *testing.T) {
 		{[]string{endpoint, "http://c", "OTEL_SDK_DISABLED", "TRUE"}, "none"},
 		{[]string{endpoint, "http://c", "OTEL_TRACES_EXPORTER", "none"}, "none"},
 		{[]string{endpoint, "http://c", "OTEL_TRACES_EXPORTER", "zipkin"}, `OTEL_TRACES_EXPORTER is "zipkin"; there are otlp and none`},
-		{[]string{endpoint, "http://c", "OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"}, `OTEL_EXPORTER_OTLP_PROTOCOL is "grpc"; only http/protobuf is spoken`},
-		{[]string{endpoint, "c:4317"}, `"c:4317/v1/traces" is not the URL of a collector; OTEL_EXPORTER_OTLP_ENDPOINT holds one such as http://127.0.0.1:4318`},
+		{[]string{endpoint, "http://c", "OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"},
+			`OTEL_EXPORTER_OTLP_PROTOCOL is "grpc"; only http/protobuf is spoken`},
+		{[]string{endpoint, "c:4317"},
+			`"c:4317/v1/traces" is not the URL of a collector; OTEL_EXPORTER_OTLP_ENDPOINT holds one such as http://127.0.0.1:4318`},
 	} {
 		cfg, err := FromEnvironment(lookup(test.env...), "")
 		got := "none"

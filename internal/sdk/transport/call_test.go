@@ -53,7 +53,8 @@ type answer = func(*http.Request) (*http.Response, error)
 
 func status(code int, body string, header ...string) answer {
 	return func(*http.Request) (*http.Response, error) {
-		resp := &http.Response{StatusCode: code, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body))}
+		resp := &http.Response{StatusCode: code, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)),
+			ContentLength: int64(len(body))}
 		for i := 0; i < len(header); i += 2 {
 			resp.Header.Set(header[i], header[i+1])
 		}
@@ -111,7 +112,8 @@ func TestCallAttempts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := &scripted{answers: tt.answers}
-				reply, err := s.client(t, callBackoff).Checkpoint(t.Context(), &protocol.CheckpointRequest{ExecutionARN: ownARN, Token: "a"})
+				reply, err := s.client(t, callBackoff).Checkpoint(t.Context(),
+					&protocol.CheckpointRequest{ExecutionARN: ownARN, Token: "a"})
 				if got := len(s.at); got != tt.want || (err == nil) != tt.ok || tt.ok && reply.Token != "b" {
 					t.Errorf("got %+v %v after %d attempts, want success %v after %d", reply, err, got, tt.ok, tt.want)
 				}
@@ -163,7 +165,8 @@ func TestCallBackoff(t *testing.T) {
 		}
 	})
 	synctest.Test(t, func(t *testing.T) { // each attempt has its time, and the invocation has, too
-		if at, err := call(t, t.Context(), silent); at[1] < callTimeout || at[2] < 2*callTimeout || !errors.Is(err, context.DeadlineExceeded) {
+		if at, err := call(t, t.Context(), silent); at[1] < callTimeout || at[2] < 2*callTimeout ||
+			!errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("attempts after %v: %v", at, err)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
@@ -232,7 +235,8 @@ func TestCheckpointPages(t *testing.T) {
 	op := func(id string) *protocol.Operation {
 		return &protocol.Operation{ID: id, Type: "STEP", Status: "READY", Start: 1500}
 	}
-	if diff := cmp.Diff(&protocol.CheckpointReply{Token: "b+", Operations: []*protocol.Operation{op("1"), op("2"), op("3")}}, reply); diff != "" {
+	if diff := cmp.Diff(&protocol.CheckpointReply{Token: "b+", Operations: []*protocol.Operation{op("1"), op("2"), op("3")}},
+		reply); diff != "" {
 		t.Errorf("reply (-want +got):\n%s", diff)
 	}
 	want := []string{"", "CheckpointToken=b%2B&Marker=m%2F&MaxItems=1000", "CheckpointToken=b%2B&Marker=n&MaxItems=1000"}

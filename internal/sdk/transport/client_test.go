@@ -77,8 +77,10 @@ func TestLambdaClientCheckpoint(t *testing.T) {
 	reply, err := client.Checkpoint(t.Context(), &protocol.CheckpointRequest{
 		ExecutionARN: testARN, Token: "dG9rZW4x",
 		Updates: []protocol.Update{
-			{ID: "1", Type: "CONTEXT", Action: "SUCCEED", Name: "c", SubType: "RunInChildContext", Payload: &payload, ContextOptions: &protocol.ContextOptions{ReplayChildren: true}},
-			{ID: "2", ParentID: "1", Type: "STEP", Action: "RETRY", Error: &protocol.ErrorObject{ErrorType: "T", ErrorMessage: "m"}, StepOptions: &protocol.StepOptions{NextAttemptDelaySeconds: 5}},
+			{ID: "1", Type: "CONTEXT", Action: "SUCCEED", Name: "c", SubType: "RunInChildContext", Payload: &payload,
+				ContextOptions: &protocol.ContextOptions{ReplayChildren: true}},
+			{ID: "2", ParentID: "1", Type: "STEP", Action: "RETRY", Error: &protocol.ErrorObject{ErrorType: "T", ErrorMessage: "m"},
+				StepOptions: &protocol.StepOptions{NextAttemptDelaySeconds: 5}},
 			{ID: "3", Type: "WAIT", Action: "START", WaitOptions: &protocol.WaitOptions{WaitSeconds: 7}},
 		},
 	})
@@ -108,8 +110,11 @@ func TestLambdaClientCheckpoint(t *testing.T) {
 		Method: "POST", Signed: true,
 		Path: "/2025-12-01/durable-executions/arn%3Aaws%3Alambda%3Aus-east-1%3A000000000000%3Afunction%3Af%3A%24LATEST%2Fdurable-execution%2Fn%2Fexec/checkpoint",
 		Body: map[string]any{"CheckpointToken": "dG9rZW4x", "Updates": []any{
-			map[string]any{"Id": "1", "Type": "CONTEXT", "Action": "SUCCEED", "Name": "c", "SubType": "RunInChildContext", "Payload": "\"<&>\"", "ContextOptions": map[string]any{"ReplayChildren": true}},
-			map[string]any{"Id": "2", "ParentId": "1", "Type": "STEP", "Action": "RETRY", "Error": map[string]any{"ErrorType": "T", "ErrorMessage": "m"}, "StepOptions": map[string]any{"NextAttemptDelaySeconds": 5.0}},
+			map[string]any{"Id": "1", "Type": "CONTEXT", "Action": "SUCCEED", "Name": "c", "SubType": "RunInChildContext",
+				"Payload": "\"<&>\"", "ContextOptions": map[string]any{"ReplayChildren": true}},
+			map[string]any{"Id": "2", "ParentId": "1", "Type": "STEP", "Action": "RETRY",
+				"Error":       map[string]any{"ErrorType": "T", "ErrorMessage": "m"},
+				"StepOptions": map[string]any{"NextAttemptDelaySeconds": 5.0}},
 			map[string]any{"Id": "3", "Type": "WAIT", "Action": "START", "WaitOptions": map[string]any{"WaitSeconds": 7.0}},
 		}},
 	}
@@ -119,13 +124,15 @@ func TestLambdaClientCheckpoint(t *testing.T) {
 }
 
 func TestLambdaClientState(t *testing.T) {
-	client, seen := lambdaAPI(t, `{"NextMarker":"","Operations":[{"Id":"e","Type":"EXECUTION","Status":"STARTED","StartTimestamp":1,"ExecutionDetails":{"InputPayload":"{}"}}]}`)
+	client, seen := lambdaAPI(t,
+		`{"NextMarker":"","Operations":[{"Id":"e","Type":"EXECUTION","Status":"STARTED","StartTimestamp":1,"ExecutionDetails":{"InputPayload":"{}"}}]}`)
 	reply, err := client.State(t.Context(), &protocol.StateRequest{ExecutionARN: testARN, Token: "dA==", Marker: "m", MaxItems: 1000})
 	if err != nil {
 		t.Fatal(err)
 	}
 	input := "{}"
-	want := &protocol.StateReply{Operations: []*protocol.Operation{{ID: "e", Type: "EXECUTION", Status: "STARTED", Start: 1000, Payload: &input}}}
+	want := &protocol.StateReply{Operations: []*protocol.Operation{{ID: "e", Type: "EXECUTION", Status: "STARTED", Start: 1000,
+		Payload: &input}}}
 	if diff := cmp.Diff(want, reply); diff != "" {
 		t.Errorf("reply (-want +got):\n%s", diff)
 	}
@@ -199,7 +206,8 @@ func TestLambdaClientEnvironment(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := client.State(t.Context(), &protocol.StateRequest{ExecutionARN: testARN, Token: "dA=="}); err != nil || (*seen)[0].Signed {
+		if _, err := client.State(t.Context(), &protocol.StateRequest{ExecutionARN: testARN, Token: "dA=="}); err != nil ||
+			(*seen)[0].Signed {
 			t.Errorf("got %v, %+v; want an unsigned request", err, *seen)
 		}
 	})

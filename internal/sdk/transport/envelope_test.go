@@ -37,7 +37,8 @@ func TestReadInput(t *testing.T) {
 		if err != nil {
 			t.Fatalf("refused %s: %v", data, err)
 		}
-		if diff := cmp.Diff(&want, got, cmp.Transformer("nonNil", func(s []string) []string { return append([]string{}, s...) })); diff != "" && len(want.InitialExecutionState.Operations) > 0 {
+		if diff := cmp.Diff(&want, got, cmp.Transformer("nonNil",
+			func(s []string) []string { return append([]string{}, s...) })); diff != "" && len(want.InitialExecutionState.Operations) > 0 {
 			t.Fatalf("%s\n(-want +got):\n%s", data, diff)
 		}
 	})

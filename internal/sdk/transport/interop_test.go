@@ -47,7 +47,8 @@ func TestLikeTheAWSSDK(t *testing.T) {
 	var status int
 	var answer string
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		req := request{Method: r.Method, Target: r.RequestURI, ContentType: r.Header.Get("Content-Type"), Token: r.Header.Get("X-Amz-Security-Token")}
+		req := request{Method: r.Method, Target: r.RequestURI, ContentType: r.Header.Get("Content-Type"),
+			Token: r.Header.Get("X-Amz-Security-Token")}
 		if _, err := fmt.Sscanf(r.Header.Get("Authorization"), "AWS4-HMAC-SHA256 Credential=%s", &req.Scope); err != nil {
 			t.Error(err)
 		}
@@ -74,7 +75,8 @@ func TestLikeTheAWSSDK(t *testing.T) {
 		}
 	}
 	state := func(c durable.Client) (any, error) {
-		return c.State(t.Context(), &protocol.StateRequest{ExecutionARN: testARN + "/é ~%2F?#", Token: "dG9r+/==", Marker: "a b/c", MaxItems: 7})
+		return c.State(t.Context(), &protocol.StateRequest{ExecutionARN: testARN + "/é ~%2F?#", Token: "dG9r+/==", Marker: "a b/c",
+			MaxItems: 7})
 	}
 	const operations = `"Operations":[
 		{"Id":"e","Type":"EXECUTION","Status":"STARTED","StartTimestamp":1.7E9,"ExecutionDetails":{"InputPayload":"{}"}},
@@ -91,19 +93,27 @@ func TestLikeTheAWSSDK(t *testing.T) {
 	}{
 		"poll": {checkpoint(), 200, `{"CheckpointToken":"b","NewExecutionState":{"Operations":[],"NextMarker":""}}`},
 		"updates": {checkpoint(
-			protocol.Update{ID: "1", Type: "CONTEXT", Action: "SUCCEED", Name: "c", SubType: "RunInChildContext", Payload: &payload, ContextOptions: &protocol.ContextOptions{ReplayChildren: true}},
-			protocol.Update{ID: "2", ParentID: "1", Type: "STEP", Action: "RETRY", Error: &protocol.ErrorObject{ErrorType: "T", ErrorMessage: "m", ErrorData: "d", StackTrace: []string{"f"}}, StepOptions: &protocol.StepOptions{NextAttemptDelaySeconds: 5}},
+			protocol.Update{ID: "1", Type: "CONTEXT", Action: "SUCCEED", Name: "c", SubType: "RunInChildContext", Payload: &payload,
+				ContextOptions: &protocol.ContextOptions{ReplayChildren: true}},
+			protocol.Update{ID: "2", ParentID: "1", Type: "STEP", Action: "RETRY",
+				Error:       &protocol.ErrorObject{ErrorType: "T", ErrorMessage: "m", ErrorData: "d", StackTrace: []string{"f"}},
+				StepOptions: &protocol.StepOptions{NextAttemptDelaySeconds: 5}},
 			protocol.Update{ID: "3", Type: "WAIT", Action: "START", WaitOptions: &protocol.WaitOptions{WaitSeconds: 7}},
-			protocol.Update{ID: "4", Type: "CALLBACK", Action: "START", CallbackOptions: &protocol.CallbackOptions{TimeoutSeconds: 7, HeartbeatTimeoutSeconds: 1}},
+			protocol.Update{ID: "4", Type: "CALLBACK", Action: "START",
+				CallbackOptions: &protocol.CallbackOptions{TimeoutSeconds: 7, HeartbeatTimeoutSeconds: 1}},
 			protocol.Update{ID: "5", Type: "CALLBACK", Action: "START", CallbackOptions: &protocol.CallbackOptions{}},
-			protocol.Update{ID: "6", Type: "CHAINED_INVOKE", Action: "START", Payload: &payload, ChainedInvokeOptions: &protocol.ChainedInvokeOptions{FunctionName: "f:1", TenantID: "t", XAmznTraceID: "x"}},
+			protocol.Update{ID: "6", Type: "CHAINED_INVOKE", Action: "START", Payload: &payload,
+				ChainedInvokeOptions: &protocol.ChainedInvokeOptions{FunctionName: "f:1", TenantID: "t", XAmznTraceID: "x"}},
 		), 200, `{"CheckpointToken":"b","NewExecutionState":{` + operations + `}}`},
-		"the last checkpoint": {checkpoint(protocol.Update{ID: "x", Type: "EXECUTION", Action: "FAIL", Error: &protocol.ErrorObject{}}), 200, `{"NewExecutionState":{"Operations":[]}}`},
-		"state":               {state, 200, `{` + operations + `,"NextMarker":"m"}`},
-		"last page":           {state, 200, `{"Operations":[],"NextMarker":""}`},
-		"stale token":         {checkpoint(), 400, `{"__type":"InvalidParameterValueException","message":"Invalid checkpoint token","Type":"User"}`},
-		"not modelled":        {checkpoint(), 400, `{"code":"com.amazonaws#ValidationException:http://x","message":"1 validation error detected"}`},
-		"no access":           {state, 403, `{"__type":"AccessDeniedException","Message":"not allowed"}`},
+		"the last checkpoint": {checkpoint(protocol.Update{ID: "x", Type: "EXECUTION", Action: "FAIL", Error: &protocol.ErrorObject{}}),
+			200, `{"NewExecutionState":{"Operations":[]}}`},
+		"state":     {state, 200, `{` + operations + `,"NextMarker":"m"}`},
+		"last page": {state, 200, `{"Operations":[],"NextMarker":""}`},
+		"stale token": {checkpoint(), 400,
+			`{"__type":"InvalidParameterValueException","message":"Invalid checkpoint token","Type":"User"}`},
+		"not modelled": {checkpoint(), 400,
+			`{"code":"com.amazonaws#ValidationException:http://x","message":"1 validation error detected"}`},
+		"no access": {state, 403, `{"__type":"AccessDeniedException","Message":"not allowed"}`},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -13,7 +13,8 @@ import (
 // Replies read back as what the service appended.
 func TestReadReply(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		want := &protocol.StateReply{NextMarker: rapid.String().Draw(t, "marker"), Operations: rapid.SliceOfN(rapid.Custom(drawOperation), 0, 3).Draw(t, "operations")}
+		want := &protocol.StateReply{NextMarker: rapid.String().Draw(t, "marker"),
+			Operations: rapid.SliceOfN(rapid.Custom(drawOperation), 0, 3).Draw(t, "operations")}
 		if len(want.Operations) == 0 {
 			want.Operations = nil
 		}
@@ -24,7 +25,8 @@ func TestReadReply(t *testing.T) {
 			t.Fatalf("%s: %v\n(-want +got):\n%s", state, err, diff)
 		}
 		reply, marker, err := readCheckpointReply([]byte(`{"NewExecutionState":` + string(state) + `,"CheckpointToken":"t"}`))
-		if diff := cmp.Diff(&protocol.CheckpointReply{Token: "t", Operations: want.Operations}, reply); diff != "" || err != nil || marker != want.NextMarker {
+		if diff := cmp.Diff(&protocol.CheckpointReply{Token: "t", Operations: want.Operations}, reply); diff != "" || err != nil ||
+			marker != want.NextMarker {
 			t.Fatalf("%s: %q %v\n(-want +got):\n%s", state, marker, err, diff)
 		}
 	})
@@ -50,7 +52,8 @@ func TestReadTimes(t *testing.T) {
 // Nothing but a reply is a reply, and bytes that are not UTF-8 are no reason to
 // lose one.
 func TestReadOddReplies(t *testing.T) {
-	for _, in := range []string{"", "null", "[]", "<html>", "{", `{"Operations":[null]}`, `{"Operations":[{]}`, `{"Operations":[],}`, `{"CheckpointToken":1}`, `{} x`} {
+	for _, in := range []string{"", "null", "[]", "<html>", "{", `{"Operations":[null]}`, `{"Operations":[{]}`, `{"Operations":[],}`,
+		`{"CheckpointToken":1}`, `{} x`} {
 		if reply, _, err := readCheckpointReply([]byte(in)); err == nil && in != `{"Operations":[null]}` {
 			t.Errorf("%s: got %+v, want an error", in, reply)
 		}
@@ -58,7 +61,8 @@ func TestReadOddReplies(t *testing.T) {
 			t.Errorf("%s: got %+v, want an error", in, reply)
 		}
 	}
-	for _, in := range []string{`{}`, ` {"NewExecutionState":null,"CheckpointToken":null} `, `{"NewExecutionState":{"Operations":null,"NextMarker":null}}`} {
+	for _, in := range []string{`{}`, ` {"NewExecutionState":null,"CheckpointToken":null} `,
+		`{"NewExecutionState":{"Operations":null,"NextMarker":null}}`} {
 		reply, marker, err := readCheckpointReply([]byte(in))
 		if diff := cmp.Diff(&protocol.CheckpointReply{}, reply); diff != "" || marker != "" || err != nil {
 			t.Errorf("%s: got %+v, %q, %v", in, reply, marker, err)

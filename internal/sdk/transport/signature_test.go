@@ -24,14 +24,16 @@ func TestSignAsTheAWSSDK(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := &lambdaClient{userAgent: []string{"perdure/test"}}
 		c.endpoint, _ = parseEndpoint(rapid.SampledFrom([]string{
-			"https://lambda.eu-west-1.amazonaws.com", "http://127.0.0.1:9500", "http://[::1]:9500/a/b%20c/", "https://h:443", "http://h:80/",
+			"https://lambda.eu-west-1.amazonaws.com", "http://127.0.0.1:9500", "http://[::1]:9500/a/b%20c/", "https://h:443",
+			"http://h:80/",
 		}).Draw(t, "endpoint"))
 		call := &apiCall{
 			method: rapid.SampledFrom([]string{"GET", "POST"}).Draw(t, "method"),
 			arn:    rapid.OneOf(rapid.Just(ownARN), rapid.StringN(1, 40, -1)).Draw(t, "arn"), path: "/checkpoint",
 		}
 		if call.method == "GET" {
-			call.query = "CheckpointToken=" + string(protocol.AppendEscaped(nil, rapid.StringMatching(`[A-Za-z0-9+/]{0,30}={0,2}`).Draw(t, "token"), 0)) + "&MaxItems=1000"
+			call.query = "CheckpointToken=" + string(protocol.AppendEscaped(nil,
+				rapid.StringMatching(`[A-Za-z0-9+/]{0,30}={0,2}`).Draw(t, "token"), 0)) + "&MaxItems=1000"
 		} else {
 			call.body = []byte(rapid.String().Draw(t, "body"))
 		}

@@ -20,7 +20,8 @@ import (
 // suite maps the names of functions to what serves them.
 type suite map[string]func()
 
-var suites = []suite{steps, waits, children, callbacks, invokes, targets, conditions, callbackWaits, parallels, mappings, plugins, traces, telemetry}
+var suites = []suite{steps, waits, children, callbacks, invokes, targets, conditions, callbackWaits, parallels, mappings, plugins,
+	traces, telemetry}
 
 // functions merges the suites.
 func functions() suite {

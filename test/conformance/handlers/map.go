@@ -37,7 +37,8 @@ var mappings = suite{
 		return projectedMap(ctx, "tolerated-exceeded", countsOfBoth, []string{fails, fails, "c"}, durable.WithToleratedFailures(1))
 	}),
 	"9-10": serve(func(ctx durable.Context, _ any) (projection, error) {
-		return projectedMap(ctx, "tolerated-pct", countsOfBoth, []string{fails, fails, "c", "d"}, durable.WithToleratedFailurePercentage(25))
+		return projectedMap(ctx, "tolerated-pct", countsOfBoth, []string{fails, fails, "c", "d"},
+			durable.WithToleratedFailurePercentage(25))
 	}),
 	"9-11": serve(func(ctx durable.Context, _ any) ([]string, error) {
 		return values(durable.Map(ctx, "concurrent", []string{"r0", "r1", "r2"}, itself, durable.WithMaxConcurrency(2)))

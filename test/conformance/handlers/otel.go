@@ -82,8 +82,9 @@ func (in longInput) delay() time.Duration {
 
 var traces = func() suite {
 	all := suite{
-		"otel-echo":    serveTraced(durableotel.InvocationView, slowly(func(durable.Context, any) (any, error) { return "complete", nil })),
-		"otel-failing": serveTraced(durableotel.InvocationView, slowly(func(durable.Context, any) (any, error) { return nil, errors.New("this function always fails") })),
+		"otel-echo": serveTraced(durableotel.InvocationView, slowly(func(durable.Context, any) (any, error) { return "complete", nil })),
+		"otel-failing": serveTraced(durableotel.InvocationView,
+			slowly(func(durable.Context, any) (any, error) { return nil, errors.New("this function always fails") })),
 		"otel-waiting": serveTraced(durableotel.InvocationView, func(ctx durable.Context, in longInput) (any, error) {
 			return nil, durable.Wait(ctx, "otel-long-invoke-target-wait", in.delay())
 		}),

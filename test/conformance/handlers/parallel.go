@@ -39,7 +39,8 @@ var parallels = suite{
 		return values(durable.Parallel(ctx, "flat", branchesWithStep("fa", "fb"), oneByOne, durable.WithFlat()))
 	}),
 	"8-13": serve(func(ctx durable.Context, _ any) (projection, error) {
-		return projectedParallel(ctx, "tolerated-pct", countsOfBoth, branches(fails, fails, "c", "d"), durable.WithToleratedFailurePercentage(25))
+		return projectedParallel(ctx, "tolerated-pct", countsOfBoth, branches(fails, fails, "c", "d"),
+			durable.WithToleratedFailurePercentage(25))
 	}),
 	"8-14": serve(waitInBranch),
 	"8-15": serve(func(ctx durable.Context, _ any) ([]string, error) {
@@ -98,7 +99,8 @@ func branchesWithStep(texts ...string) []durable.Branch[string] {
 	return list
 }
 
-func projectedParallel(ctx durable.Context, name string, fields []string, branches []durable.Branch[string], opts ...durable.BatchOption) (projection, error) {
+func projectedParallel(ctx durable.Context, name string, fields []string, branches []durable.Branch[string],
+	opts ...durable.BatchOption) (projection, error) {
 	result, err := lenient(durable.Parallel(ctx, name, branches, append(opts, oneByOne)...))
 	return project(result).only(fields...), err
 }

@@ -36,7 +36,8 @@ var plugins = suite{
 	"10-15": serve(func(ctx durable.Context, _ any) (string, error) { return failingTimes(ctx, 2, retrySoon) }, watched(isStep)),
 	"10-16": serve(justWait, watched(isStep)),
 	"10-17": serve(greetInStep, durable.WithPlugins(
-		watcher{name: "CONFPLUGIN-FAULTY", only: isStep, faulty: true}.plugin(), watcher{name: "CONFPLUGIN-HEALTHY", only: isStep}.plugin())),
+		watcher{name: "CONFPLUGIN-FAULTY", only: isStep, faulty: true}.plugin(),
+		watcher{name: "CONFPLUGIN-HEALTHY", only: isStep}.plugin())),
 	"10-18": serve(waitsSideBySide, watched(isWait)),
 	"10-19": serve(func(ctx durable.Context, input string) (string, error) {
 		return "done-" + input, durable.Wait(ctx, "", 2*time.Second)

@@ -11,7 +11,8 @@ import (
 // telemetry has each function twice: its record is made by the plugin, in the
 // file that takes the log group's place, or by the engine.
 var telemetry = suite{
-	"telemetry-1":        serve(increment, durable.WithPlugins(durableinsight.New(records, durableinsight.Config{Format: durableinsight.ByName}))),
+	"telemetry-1": serve(increment, durable.WithPlugins(durableinsight.New(records,
+		durableinsight.Config{Format: durableinsight.ByName}))),
 	"telemetry-1-engine": serve(increment),
 }
 

@@ -57,7 +57,8 @@ func appendForever(dir string) {
 
 // entry is a write whose data tells where it belongs.
 func entry(id string, seq int64) store.Write {
-	w := store.Write{ID: id, Entry: store.Entry{Seq: seq, Data: fmt.Appendf(nil, "%s/%d/%s", id, seq, strings.Repeat("x", int(seq*37%3000)))}}
+	w := store.Write{ID: id, Entry: store.Entry{Seq: seq,
+		Data: fmt.Appendf(nil, "%s/%d/%s", id, seq, strings.Repeat("x", int(seq*37%3000)))}}
 	if seq == 1 || seq%3 == 0 {
 		w.Row = &store.Row{ID: id, Function: "f", Name: id}
 	}

@@ -96,7 +96,8 @@ func sampleStore(t testing.TB) (dir string) {
 	defer s.Close()
 	for i := range 12 {
 		id := string(rune('a' + i))
-		row := &store.Row{ID: id, ARN: "arn:" + id, Function: "f", Version: "1", Name: "name-" + id, Status: protocol.ExecutionRunning, Started: 1000, Due: 7, Doing: 3, Since: 5}
+		row := &store.Row{ID: id, ARN: "arn:" + id, Function: "f", Version: "1", Name: "name-" + id, Status: protocol.ExecutionRunning,
+			Started: 1000, Due: 7, Doing: 3, Since: 5}
 		for seq := int64(1); seq <= 4; seq++ {
 			w := store.Write{ID: id, Entry: store.Entry{Seq: seq, Data: payload(id, seq)}}
 			if seq == 1 || seq == 4 {

@@ -32,26 +32,37 @@ func TestDiagnoses(t *testing.T) {
 		sqlite3.SQLITE_FULL: full, sqlite3.SQLITE_CORRUPT: corrupted, sqlite3.SQLITE_NOTADB: corrupted,
 		sqlite3.SQLITE_CORRUPT_VTAB: corrupted, sqlite3.SQLITE_CORRUPT_INDEX: corrupted, sqlite3.SQLITE_CORRUPT_SEQUENCE: corrupted,
 
-		sqlite3.SQLITE_IOERR: disk, sqlite3.SQLITE_IOERR_READ: disk, sqlite3.SQLITE_IOERR_SHORT_READ: disk, sqlite3.SQLITE_IOERR_WRITE: quota,
-		sqlite3.SQLITE_IOERR_FSYNC: disk, sqlite3.SQLITE_IOERR_DIR_FSYNC: disk, sqlite3.SQLITE_IOERR_TRUNCATE: disk, sqlite3.SQLITE_IOERR_FSTAT: disk,
-		sqlite3.SQLITE_IOERR_DELETE: disk, sqlite3.SQLITE_IOERR_CLOSE: disk, sqlite3.SQLITE_IOERR_SHMOPEN: disk, sqlite3.SQLITE_IOERR_SHMMAP: disk,
-		sqlite3.SQLITE_IOERR_SHMSIZE: disk, sqlite3.SQLITE_IOERR_MMAP: disk, sqlite3.SQLITE_IOERR_SEEK: disk, sqlite3.SQLITE_IOERR_CORRUPTFS: disk,
-		sqlite3.SQLITE_IOERR_ACCESS: disk, sqlite3.SQLITE_IOERR_DATA: disk, sqlite3.SQLITE_IOERR_IN_PAGE: disk,
-		sqlite3.SQLITE_IOERR_NOMEM: memory, sqlite3.SQLITE_IOERR_LOCK: locked, sqlite3.SQLITE_IOERR_RDLOCK: locked, sqlite3.SQLITE_IOERR_BLOCKED: locked,
+		sqlite3.SQLITE_IOERR: disk, sqlite3.SQLITE_IOERR_READ: disk, sqlite3.SQLITE_IOERR_SHORT_READ: disk,
+		sqlite3.SQLITE_IOERR_WRITE: quota,
+		sqlite3.SQLITE_IOERR_FSYNC: disk, sqlite3.SQLITE_IOERR_DIR_FSYNC: disk, sqlite3.SQLITE_IOERR_TRUNCATE: disk,
+		sqlite3.SQLITE_IOERR_FSTAT:  disk,
+		sqlite3.SQLITE_IOERR_DELETE: disk, sqlite3.SQLITE_IOERR_CLOSE: disk, sqlite3.SQLITE_IOERR_SHMOPEN: disk,
+		sqlite3.SQLITE_IOERR_SHMMAP:  disk,
+		sqlite3.SQLITE_IOERR_SHMSIZE: disk, sqlite3.SQLITE_IOERR_MMAP: disk, sqlite3.SQLITE_IOERR_SEEK: disk,
+		sqlite3.SQLITE_IOERR_CORRUPTFS: disk,
+		sqlite3.SQLITE_IOERR_ACCESS:    disk, sqlite3.SQLITE_IOERR_DATA: disk, sqlite3.SQLITE_IOERR_IN_PAGE: disk,
+		sqlite3.SQLITE_IOERR_NOMEM: memory, sqlite3.SQLITE_IOERR_LOCK: locked, sqlite3.SQLITE_IOERR_RDLOCK: locked,
+		sqlite3.SQLITE_IOERR_BLOCKED: locked,
 
 		sqlite3.SQLITE_READONLY: owner, sqlite3.SQLITE_READONLY_RECOVERY: owner, sqlite3.SQLITE_READONLY_CANTLOCK: owner,
-		sqlite3.SQLITE_READONLY_CANTINIT: owner, sqlite3.SQLITE_READONLY_ROLLBACK: owner, sqlite3.SQLITE_READONLY_DIRECTORY: "who owns its directory",
-		sqlite3.SQLITE_READONLY_DBMOVED: "moved or deleted",
+		sqlite3.SQLITE_READONLY_CANTINIT: owner, sqlite3.SQLITE_READONLY_ROLLBACK: owner,
+		sqlite3.SQLITE_READONLY_DIRECTORY: "who owns its directory",
+		sqlite3.SQLITE_READONLY_DBMOVED:   "moved or deleted",
 
-		sqlite3.SQLITE_CANTOPEN: "how many files", sqlite3.SQLITE_CANTOPEN_FULLPATH: "how many files", sqlite3.SQLITE_CANTOPEN_ISDIR: "a directory in place",
+		sqlite3.SQLITE_CANTOPEN: "how many files", sqlite3.SQLITE_CANTOPEN_FULLPATH: "how many files",
+		sqlite3.SQLITE_CANTOPEN_ISDIR:   "a directory in place",
 		sqlite3.SQLITE_CANTOPEN_SYMLINK: "a symbolic link", sqlite3.SQLITE_CANTOPEN_DIRTYWAL: "how many files",
 
-		sqlite3.SQLITE_BUSY: locked, sqlite3.SQLITE_BUSY_RECOVERY: locked, sqlite3.SQLITE_BUSY_SNAPSHOT: locked, sqlite3.SQLITE_BUSY_TIMEOUT: locked,
-		sqlite3.SQLITE_LOCKED: locked, sqlite3.SQLITE_LOCKED_SHAREDCACHE: locked, sqlite3.SQLITE_PROTOCOL: "on a local disk",
-		sqlite3.SQLITE_NOMEM: memory, sqlite3.SQLITE_PERM: owner, sqlite3.SQLITE_AUTH: owner, sqlite3.SQLITE_NOLFS: "of that size", sqlite3.SQLITE_TOOBIG: "larger",
+		sqlite3.SQLITE_BUSY: locked, sqlite3.SQLITE_BUSY_RECOVERY: locked, sqlite3.SQLITE_BUSY_SNAPSHOT: locked,
+		sqlite3.SQLITE_BUSY_TIMEOUT: locked,
+		sqlite3.SQLITE_LOCKED:       locked, sqlite3.SQLITE_LOCKED_SHAREDCACHE: locked, sqlite3.SQLITE_PROTOCOL: "on a local disk",
+		sqlite3.SQLITE_NOMEM: memory, sqlite3.SQLITE_PERM: owner, sqlite3.SQLITE_AUTH: owner, sqlite3.SQLITE_NOLFS: "of that size",
+		sqlite3.SQLITE_TOOBIG: "larger",
 
-		sqlite3.SQLITE_ERROR: unknown, sqlite3.SQLITE_CONSTRAINT_UNIQUE: unknown, sqlite3.SQLITE_MISUSE: unknown, sqlite3.SQLITE_SCHEMA: unknown,
-		sqlite3.SQLITE_INTERNAL: unknown, sqlite3.SQLITE_MISMATCH: unknown, sqlite3.SQLITE_RANGE: unknown, sqlite3.SQLITE_ABORT_ROLLBACK: unknown,
+		sqlite3.SQLITE_ERROR: unknown, sqlite3.SQLITE_CONSTRAINT_UNIQUE: unknown, sqlite3.SQLITE_MISUSE: unknown,
+		sqlite3.SQLITE_SCHEMA:   unknown,
+		sqlite3.SQLITE_INTERNAL: unknown, sqlite3.SQLITE_MISMATCH: unknown, sqlite3.SQLITE_RANGE: unknown,
+		sqlite3.SQLITE_ABORT_ROLLBACK: unknown,
 	} {
 		d, known := diagnoseCode(code)
 		got := d.text
@@ -88,9 +99,10 @@ func TestExamine(t *testing.T) {
 	}{
 		"the disk does not give it":        {fails(eio), fails(errors.New("malformed")), store.ErrDisk, "input/output error"},
 		"the disk gave it the second time": {fine, fine, store.ErrDisk, "the database is not damaged"},
-		"damaged":                          {fine, fails(errors.New("Tree 5 page 9: btreeInitPage() returns error code 11")), store.ErrCorrupt, "restore it from a backup"},
-		"too large to be read":             {slow, fine, store.ErrDisk, "perdure verify"},
-		"too large to be checked":          {fine, slow, store.ErrDisk, "perdure verify"},
+		"damaged": {fine, fails(errors.New("Tree 5 page 9: btreeInitPage() returns error code 11")),
+			store.ErrCorrupt, "restore it from a backup"},
+		"too large to be read":    {slow, fine, store.ErrDisk, "perdure verify"},
+		"too large to be checked": {fine, slow, store.ErrDisk, "perdure verify"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -75,7 +75,8 @@ func TestReadersStayWithTheirFile(t *testing.T) {
 	reopened(t, other).Close()
 	s := reopened(t, dir)
 	defer s.Close()
-	err := s.Commit(t.Context(), store.Write{ID: "a", Entry: store.Entry{Seq: 1, Data: []byte("x")}, Row: &store.Row{ID: "a", Function: "f", Name: "a"}})
+	err := s.Commit(t.Context(), store.Write{ID: "a", Entry: store.Entry{Seq: 1, Data: []byte("x")},
+		Row: &store.Row{ID: "a", Function: "f", Name: "a"}})
 	if err != nil {
 		t.Fatal(err)
 	}

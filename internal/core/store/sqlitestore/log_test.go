@@ -29,7 +29,8 @@ func TestDamagedLogs(t *testing.T) {
 	}
 	write("before")
 	s.Close()
-	if err := os.WriteFile(path, []byte("this is not a database, and it is long enough to be looked at as one: "+string(make([]byte, 4096))), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte("this is not a database, and it is long enough to be looked at as one: "+
+		string(make([]byte, 4096))), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	s = open(t, dir, nil)

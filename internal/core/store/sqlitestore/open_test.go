@@ -211,7 +211,8 @@ func TestUnusableDirectories(t *testing.T) {
 	if err := os.Chmod(dir, 0o500); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := sqlitestore.Open(t.Context(), dir, nil); err == nil || !strings.Contains(err.Error(), "cannot write to the data directory") {
+	if _, err := sqlitestore.Open(t.Context(), dir, nil); err == nil ||
+		!strings.Contains(err.Error(), "cannot write to the data directory") {
 		t.Errorf("a read-only directory: got %v, want an error that says so", err)
 	}
 }

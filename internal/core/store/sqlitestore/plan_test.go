@@ -26,7 +26,8 @@ func TestQueryPlans(t *testing.T) {
 		{"row", sqlRow, "USING PRIMARY KEY"},
 		{"named", sqlNamed, "executions_name"},
 		{"moments", sqlAgendas[store.Moments], "USING COVERING INDEX executions_due ((due,id)>(?,?)"},
-		{"invocations", sqlAgendas[store.Invocations], "USING COVERING INDEX executions_wanted (function=? AND version=? AND (wanted,id)>(?,?)"},
+		{"invocations", sqlAgendas[store.Invocations],
+			"USING COVERING INDEX executions_wanted (function=? AND version=? AND (wanted,id)>(?,?)"},
 		{"calls", sqlAgendas[store.Calls], "USING COVERING INDEX calls_wanted (function=? AND version=? AND (wanted,id,operation)>(?,?,?)"},
 		{"calls of an execution", sqlCallsOf, "PRIMARY KEY (id=?)"},
 		{"removals", sqlAgendas[store.Removals], "USING COVERING INDEX executions_expires ((expires,id)>(?,?)"},
@@ -45,12 +46,15 @@ func TestQueryPlans(t *testing.T) {
 		{"list between", list(store.Query{After: "x", Until: "y"}), "USING PRIMARY KEY (id>? AND id<?)"},
 		{"list a function", list(store.Query{Function: "f"}), "USING COVERING INDEX executions_function (function=?)"},
 		{"list a function on", list(store.Query{Function: "f", After: "x"}), "executions_function (function=? AND id<?)"},
-		{"list a function's", list(store.Query{Function: "f", Statuses: []protocol.ExecutionStatus{protocol.ExecutionSucceeded}}), "USING COVERING INDEX executions_function (function=?"},
-		{"list a function's rare", list(store.Query{Function: "f", Version: "1", Statuses: failed}), "USING COVERING INDEX executions_status (status=?)"},
+		{"list a function's", list(store.Query{Function: "f", Statuses: []protocol.ExecutionStatus{protocol.ExecutionSucceeded}}),
+			"USING COVERING INDEX executions_function (function=?"},
+		{"list a function's rare", list(store.Query{Function: "f", Version: "1", Statuses: failed}),
+			"USING COVERING INDEX executions_status (status=?)"},
 		{"list a status", list(store.Query{Statuses: failed, After: "x"}), "USING COVERING INDEX executions_status (status=? AND id<?)"},
 		{"list the doing", list(store.Query{Doing: 1}), "USING COVERING INDEX executions_doing"},
 		{"list the doing since", list(store.Query{Since: 1, After: "x"}), "USING COVERING INDEX executions_doing (id<?)"},
-		{"list a function's doing", list(store.Query{Function: "f", Version: "1", Doing: 1, Since: 1, Statuses: failed}), "USING COVERING INDEX executions_doing"},
+		{"list a function's doing", list(store.Query{Function: "f", Version: "1", Doing: 1, Since: 1, Statuses: failed}),
+			"USING COVERING INDEX executions_doing"},
 	} {
 		plan := explain(t, s, test.query)
 		if !strings.Contains(plan, test.want) || strings.Contains(plan, "TEMP B-TREE") {

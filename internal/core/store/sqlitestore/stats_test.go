@@ -13,9 +13,11 @@ import (
 
 func TestStats(t *testing.T) {
 	s := open(t, t.TempDir(), &sqlitestore.Options{Durability: sqlitestore.None})
-	for i, status := range []protocol.ExecutionStatus{protocol.ExecutionRunning, protocol.ExecutionRunning, protocol.ExecutionPaused, protocol.ExecutionSucceeded} {
+	for i, status := range []protocol.ExecutionStatus{protocol.ExecutionRunning, protocol.ExecutionRunning, protocol.ExecutionPaused,
+		protocol.ExecutionSucceeded} {
 		id := fmt.Sprint(i)
-		err := s.Commit(t.Context(), store.Write{ID: id, Entry: store.Entry{Seq: 1, Data: []byte("x")}, Row: &store.Row{ID: id, Function: "f", Name: id, Status: status}})
+		err := s.Commit(t.Context(), store.Write{ID: id, Entry: store.Entry{Seq: 1, Data: []byte("x")},
+			Row: &store.Row{ID: id, Function: "f", Name: id, Status: status}})
 		if err != nil {
 			t.Fatal(err)
 		}
