@@ -118,7 +118,6 @@ func (a *agenda) shrinkLocked() {
 
 func (a *agenda) behindWindow(p *appointment) bool { return p.item().Compare(a.end) > 0 }
 
-// cutLocked forgets items.
 func (a *agenda) cutLocked(out func(*appointment) bool) {
 	a.heap = slices.DeleteFunc(a.heap, func(p *appointment) bool {
 		if out(p) {
@@ -234,7 +233,6 @@ func (a *agenda) count(now protocol.Timestamp) (all, ripe int) {
 	return len(a.heap), ripe
 }
 
-// appointments is a heap by due time.
 type appointments []*appointment
 
 func (h appointments) Len() int           { return len(h) }
@@ -287,7 +285,6 @@ func (a *agenda) wantsPage() bool {
 	return a.reading
 }
 
-// readPage moves the end of the window by a page.
 func (a *agenda) readPage() error {
 	a.mu.Lock()
 	after := a.end
@@ -324,7 +321,6 @@ func (a *agenda) mergeLocked(item store.Item, now protocol.Timestamp) {
 	}
 }
 
-// untilSweep is how long it is until the sweep goes on.
 func (a *agenda) untilSweep() time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -368,7 +364,6 @@ func (a *agenda) sweepPage() error {
 	return nil
 }
 
-// restartLocked begins a new sweep if there is need.
 func (a *agenda) restartLocked(need bool) {
 	a.lost, a.swept = need, a.first
 	a.beforeSweep, a.beforePage = a.failures, a.failures

@@ -5,7 +5,6 @@ import (
 	"context"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/google/uuid"
 
@@ -58,31 +57,23 @@ func (a *Alias) copy() *Alias {
 	return &c
 }
 
-// alias returns an alias, or nil.
 func (fs *Functions) alias(function, name string) *Alias {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	if fam := fs.byName[function]; fam != nil {
-		return fam.aliases[name]
-	}
-	return nil
+	return fs.aliases[qualified{function, name}]
 }
 
-// aliasesOf returns the aliases of a function, ordered by name.
 func (fs *Functions) aliasesOf(function string) []*Alias {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	var all []*Alias
-	if fam := fs.byName[function]; fam != nil {
-		all = slices.SortedFunc(maps.Values(fam.aliases), func(a, b *Alias) int { return strings.Compare(a.Name, b.Name) })
-	}
-	return all
+	all := slices.SortedFunc(maps.Values(fs.aliases), func(a, b *Alias) int { return cmp.Compare(a.Name, b.Name) })
+	return slices.DeleteFunc(all, func(a *Alias) bool { return a.Function != function })
 }
 
 func (fs *Functions) putAlias(a *Alias) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	fs.familyLocked(a.Function).aliases[a.Name] = a
+	fs.aliases[qualified{a.Function, a.Name}] = a
 }
 
 // Alias returns an alias of a function, or a ResourceNotFoundException.
@@ -117,45 +108,19 @@ func (fs *Functions) Aliases(ctx context.Context, ref, version string) ([]*Alias
 	return all, err
 }
 
-// known returns the versions of a function, and refuses one that has none.
-func (fs *Functions) known(name string) ([]*function, error) {
-	versions := fs.versionsOf(name)
-	if len(versions) == 0 {
-		return nil, protocol.Errorf(protocol.CodeNotFound, "Function not found: %s", fs.home.unqualifiedARN(name))
-	}
-	return versions, nil
-}
-
 // CreateAlias makes an alias. One that exists is a ResourceConflictException, a version that does not a
 // ResourceNotFoundException.
 func (fs *Functions) CreateAlias(ctx context.Context, change *AliasChange) (*Alias, error) {
-	return fs.changeAlias(ctx, change, func(function string, a *Alias) (*Alias, error) {
-		arn := fs.home.functionARN(function, change.Name)
-		if a != nil {
-			return nil, protocol.Errorf(protocol.CodeConflict, "Alias already exists: %s", arn.FunctionARN())
-		}
-		return &Alias{Function: function, Name: change.Name, ARN: arn.FunctionARN()}, nil
-	})
+	return fs.changeAlias(ctx, change, true)
 }
 
 // UpdateAlias changes an alias. An unknown alias or version is a ResourceNotFoundException, another revision a
 // PreconditionFailedException.
 func (fs *Functions) UpdateAlias(ctx context.Context, change *AliasChange) (*Alias, error) {
-	return fs.changeAlias(ctx, change, func(function string, a *Alias) (*Alias, error) {
-		switch {
-		case a == nil:
-			return nil, aliasNotFound(fs.home.functionARN(function, change.Name))
-		case change.Revision != "" && change.Revision != a.Revision:
-			return nil, stale("Alias")
-		}
-		return a.copy(), nil
-	})
+	return fs.changeAlias(ctx, change, false)
 }
 
-// changeAlias applies a change to the alias that begin returns for the existing one, which may be nil.
-func (fs *Functions) changeAlias(
-	ctx context.Context, change *AliasChange, begin func(function string, existing *Alias) (*Alias, error),
-) (*Alias, error) {
+func (fs *Functions) changeAlias(ctx context.Context, change *AliasChange, create bool) (*Alias, error) {
 	function, err := fs.home.plainRef(change.Function)
 	if err != nil {
 		return nil, err
@@ -166,9 +131,18 @@ func (fs *Functions) changeAlias(
 	}
 	fs.editing.Lock()
 	defer fs.editing.Unlock()
-	a, err := begin(function, fs.alias(function, change.Name))
-	if err != nil {
-		return nil, err
+	arn := fs.home.functionARN(function, change.Name)
+	a := &Alias{Function: function, Name: change.Name, ARN: arn.FunctionARN()}
+	switch existing := fs.alias(function, change.Name); {
+	case create && existing != nil:
+		return nil, protocol.Errorf(protocol.CodeConflict, "Alias already exists: %s", a.ARN)
+	case create:
+	case existing == nil:
+		return nil, aliasNotFound(arn)
+	case change.Revision != "" && change.Revision != existing.Revision:
+		return nil, stale("Alias")
+	default:
+		a = existing.copy()
 	}
 	change.apply(a)
 	if err := fs.checkAlias(a); err != nil {
@@ -247,7 +221,7 @@ func (fs *Functions) deleteAlias(ctx context.Context, function, name string) err
 	}
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	delete(fs.familyLocked(function).aliases, name)
+	delete(fs.aliases, qualified{function, name})
 	return nil
 }
 

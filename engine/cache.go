@@ -88,7 +88,6 @@ func (c *cache) unpin(l *live) {
 	c.forgetLocked(l)
 }
 
-// forgetLocked drops a place that nobody needs.
 func (c *cache) forgetLocked(l *live) {
 	if l.users == 0 && l.pins == 0 && l.idle == nil {
 		delete(c.all, l.id)

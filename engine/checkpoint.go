@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -52,7 +53,9 @@ const pageBytes = 5 << 20
 
 // State returns a page of the operations that a running invocation may see. token must be the current one; it stays
 // valid.
-func (e *Engine) State(ctx context.Context, arn, token, marker string, maxItems int) (ops []*protocol.Operation, next string, err error) {
+func (e *Engine) State(
+	ctx context.Context, arn, token, marker string, maxItems int,
+) (ops []*protocol.Operation, next string, err error) {
 	id, fence, err := e.seals.fence(arn, token)
 	if err != nil {
 		return nil, "", err
@@ -77,10 +80,7 @@ func (e *Engine) State(ctx context.Context, arn, token, marker string, maxItems 
 
 // pageSize applies the service's default and maximum.
 func pageSize(maxItems int) int {
-	if maxItems <= 0 {
-		return protocol.DefaultPage
-	}
-	return min(maxItems, protocol.MaxPage)
+	return min(cmp.Or(max(0, maxItems), protocol.DefaultPage), protocol.MaxPage)
 }
 
 // SucceedCallback completes a callback with a result; an empty one is none. A malformed id, and a result that is not

@@ -43,7 +43,8 @@ func newCouriers(g *ledger, m *moments) *couriers {
 // caller waits for room.
 func (c *couriers) send(parent, child string, patient bool) error {
 	if _, err := protocol.ParseARN(parent); err != nil { // so there is nobody to tell
-		c.log.Error("an execution names a parent that is none; its outcome is told to nobody", "execution", child, "error", err)
+		c.log.Error("an execution names a parent that is none; its outcome is told to nobody",
+			"execution", child, "error", err)
 		return c.told(child)
 	}
 	select {
@@ -105,7 +106,8 @@ func (c *couriers) deliver(parent string) {
 		for rest := children; len(rest) > 0 && !c.closing(); {
 			told, err := c.tellParent(parent, rest)
 			if err != nil && !c.closing() {
-				c.log.Error("an execution could not be told of the outcome of those that it invoked; trying again", "execution", parent, "error", err)
+				c.log.Error("an execution could not be told of the outcome of those that it invoked; trying again",
+					"execution", parent, "error", err)
 				c.moments.fail()
 			}
 			rest = rest[told:]

@@ -72,7 +72,7 @@ func encodeDocument(v any) []byte {
 	return data
 }
 
-// load reads all documents of functions.
+// load reads all documents, before anybody else has the engine.
 func (fs *Functions) load(ctx context.Context) error {
 	for kind, read := range map[string]func(name, word string, data []byte) error{
 		kindNumbering: fs.loadNumbering, kindVersion: fs.loadVersion, kindAlias: fs.loadAlias,
@@ -98,14 +98,11 @@ func (fs *Functions) load(ctx context.Context) error {
 
 func (fs *Functions) loadNumbering(name, _ string, data []byte) error {
 	var d numberingDocument
-	if err := json.Unmarshal(data, &d); err != nil {
-		return err
+	err := json.Unmarshal(data, &d)
+	if err == nil {
+		fs.last[name] = max(fs.last[name], d.LastVersion)
 	}
-	fs.mu.Lock()
-	defer fs.mu.Unlock()
-	fam := fs.familyLocked(name)
-	fam.last = max(fam.last, d.LastVersion)
-	return nil
+	return err
 }
 
 func (fs *Functions) loadVersion(name, version string, data []byte) error {
@@ -126,12 +123,12 @@ func (fs *Functions) loadVersion(name, version string, data []byte) error {
 
 func (fs *Functions) loadAlias(name, alias string, data []byte) error {
 	var d aliasDocument
-	if err := json.Unmarshal(data, &d); err != nil {
-		return err
+	err := json.Unmarshal(data, &d)
+	if err == nil {
+		fs.putAlias(&Alias{
+			Function: name, Name: alias, ARN: fs.home.functionARN(name, alias).FunctionARN(),
+			Version: d.Version, Description: d.Description, Weights: d.Weights, Revision: d.Revision,
+		})
 	}
-	fs.putAlias(&Alias{
-		Function: name, Name: alias, ARN: fs.home.functionARN(name, alias).FunctionARN(),
-		Version: d.Version, Description: d.Description, Weights: d.Weights, Revision: d.Revision,
-	})
-	return nil
+	return err
 }

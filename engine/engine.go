@@ -67,9 +67,10 @@ func (o *Options) check() error {
 	return nil
 }
 
-// Engine runs durable executions. All methods may be called concurrently. It is its parts, put together. What happens
-// to an execution goes one way: through the ledger, which tells the plans and others, and from the plans to those who
-// do the work, whose inputs go through the ledger again.
+// Engine runs durable executions. All methods may be called concurrently.
+//
+// It is its parts, put together. What happens to an execution goes one way: through the ledger, which tells the plans
+// and others, and from the plans to those who do the work, whose inputs go through the ledger again.
 type Engine struct {
 	life      *life
 	functions *Functions
@@ -117,7 +118,7 @@ func assemble(st store.Store, seals seals, opts *Options) *Engine {
 	ledger := newLedger(life, st, starts, opts.Cache)
 	e := &Engine{
 		life: life, functions: functions, seals: seals, starts: starts, ledger: ledger,
-		news: newBulletin(life), counters: newCounters(), plans: newPlans(life, st),
+		news: &bulletin{life: life, channels: map[string]*bulletinChannel{}}, counters: newCounters(), plans: newPlans(life, st),
 		logs: newLogbook(st, life.log), flights: newFlights(life.ctx),
 	}
 	e.runner = &runner{
@@ -153,7 +154,10 @@ func (e *Engine) begin(ctx context.Context, opts *Options) (err error) {
 func (e *Engine) work(opts *Options) {
 	e.life.clock.step()
 	moments := &e.plans.moments
-	lanes := newLanes(e.plans, newCouriers(e.ledger, moments), e.counters.late)
+	lanes := &lanes{
+		life: e.life, plans: e.plans, ledger: e.ledger, couriers: newCouriers(e.ledger, moments),
+		late: e.counters.late, again: map[string]bool{},
+	}
 	removals := &remover{life: e.life, plans: e.plans, ledger: e.ledger}
 	e.life.work.Go(func() { lanes.run(moments.soon, seatsSoon) })
 	e.life.work.Go(func() { lanes.run(moments.past, seatsPast) })

@@ -125,7 +125,6 @@ func (e *explainer) oneLine(ctx context.Context, x *Explanation, followed int) s
 	return strings.Join(texts, "; ")
 }
 
-// reason words one fact of the machine.
 func (e *explainer) reason(arn *protocol.ARN, f *machine.Reason, at protocol.Timestamp) Reason {
 	r := Reason{Kind: string(f.Kind), Since: f.Since, Until: f.Until, Name: f.Label, Count: f.Count, Error: f.Error}
 	if o := f.Operation; o != nil {
@@ -264,7 +263,6 @@ func failing(what string, f *machine.Reason, at protocol.Timestamp) string {
 	return s
 }
 
-// callee names what a chained invoke waits for.
 func callee(t *machine.InvokeTarget) string {
 	arn, err := protocol.ParseARN(t.ARN)
 	if err != nil {
@@ -273,7 +271,6 @@ func callee(t *machine.InvokeTarget) string {
 	return fmt.Sprintf("execution %s of %s", arn.Name, arn.Function)
 }
 
-// attempt mentions the number of an attempt that is not the first.
 func attempt(n int) string {
 	if n < 2 {
 		return ""
@@ -288,7 +285,6 @@ func times(n int) string {
 	return fmt.Sprintf("%d times", n)
 }
 
-// ago words how long before at since was.
 func ago(since, at protocol.Timestamp) string { return text.Duration(at.Sub(since)) }
 
 // until words how long after at a moment comes. If it passed more than a second ago, the engine is behind.

@@ -96,8 +96,8 @@ func (e *Engine) takeIn(ctx context.Context, r *reading) (*Started, error) {
 	here := e.functions.home.functionARN(arn.Function, arn.Version)
 	switch expires := r.Expires(); {
 	case !r.Status().Closed():
-		return nil, protocol.Errorf(protocol.CodeConflict, "Execution %s has not ended: its callbacks and the executions that it "+
-			"invoked belong to the engine that it was exported from. It can be imported as a fork.", arn.Name)
+		return nil, protocol.Errorf(protocol.CodeConflict, "Execution %s has not ended: its callbacks and the executions "+
+			"that it invoked belong to the engine that it was exported from. It can be imported as a fork.", arn.Name)
 	case arn.FunctionARN() != here.FunctionARN():
 		return nil, protocol.Errorf(protocol.CodeInvalidParameter,
 			"Execution %s belongs to region %s and account %s, and this engine to %s and %s. It can be imported as a fork.",

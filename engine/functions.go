@@ -27,8 +27,10 @@ type Functions struct {
 	// tend hears of each version that may begin or cease to be one that can be run.
 	tend func(function, version string)
 
-	mu     sync.Mutex
-	byName map[string]*family
+	mu       sync.Mutex
+	versions map[qualified]*function
+	aliases  map[qualified]*Alias
+	last     map[string]int // by function: the highest number that a version ever had
 
 	// editing makes changes of published versions and aliases, which are documents too, take turns. It is taken before
 	// mu.
@@ -43,12 +45,8 @@ type Functions struct {
 	starting sync.RWMutex
 }
 
-// family is what is known under one function name.
-type family struct {
-	versions map[string]*function // by version
-	aliases  map[string]*Alias    // by name
-	last     int                  // the highest number that a version ever had
-}
+// qualified names a version of a function, or an alias.
+type qualified struct{ function, qualifier string }
 
 // function is a version of a function with its places. It does not change; a change puts another in its place.
 type function struct {
@@ -70,17 +68,17 @@ func newFunction(f Function) *function {
 }
 
 func newFunctions(l *life, st store.Store, at home, strict bool) *Functions {
-	return &Functions{life: l, store: st, home: at, strict: strict, byName: map[string]*family{}}
+	return &Functions{
+		life: l, store: st, home: at, strict: strict,
+		versions: map[qualified]*function{}, aliases: map[qualified]*Alias{}, last: map[string]int{},
+	}
 }
 
 // find returns a function version, or nil.
 func (fs *Functions) find(name, version string) *function {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	if fam := fs.byName[name]; fam != nil {
-		return fam.versions[version]
-	}
-	return nil
+	return fs.versions[qualified{name, version}]
 }
 
 // runnable is find for a version that can be invoked.
@@ -91,22 +89,11 @@ func (fs *Functions) runnable(name, version string) *function {
 	return nil
 }
 
-// familyLocked returns the family of a name, and makes it if need be.
-func (fs *Functions) familyLocked(name string) *family {
-	fam := fs.byName[name]
-	if fam == nil {
-		fam = &family{versions: map[string]*function{}, aliases: map[string]*Alias{}}
-		fs.byName[name] = fam
-	}
-	return fam
-}
-
 // put adds a version, or puts it in the place of another one.
 func (fs *Functions) put(f *function) {
 	fs.mu.Lock()
-	fam := fs.familyLocked(f.Name)
-	fam.versions[f.Version] = f
-	fam.last = max(fam.last, versionNumber(f.Version))
+	fs.versions[qualified{f.Name, f.Version}] = f
+	fs.last[f.Name] = max(fs.last[f.Name], versionNumber(f.Version))
 	fs.mu.Unlock()
 	fs.tend(f.Name, f.Version)
 }
@@ -114,8 +101,8 @@ func (fs *Functions) put(f *function) {
 // remove takes a version away, unless another has taken its place.
 func (fs *Functions) remove(f *function) {
 	fs.mu.Lock()
-	if fam := fs.byName[f.Name]; fam != nil && fam.versions[f.Version] == f {
-		delete(fam.versions, f.Version)
+	if v := (qualified{f.Name, f.Version}); fs.versions[v] == f {
+		delete(fs.versions, v)
 	}
 	fs.mu.Unlock()
 	fs.tend(f.Name, f.Version)
@@ -123,26 +110,26 @@ func (fs *Functions) remove(f *function) {
 
 // versionsOf returns the versions of a function, $LATEST first and then by number.
 func (fs *Functions) versionsOf(name string) []*function {
+	return slices.DeleteFunc(fs.all(), func(f *function) bool { return f.Name != name })
+}
+
+// all returns the versions of all functions, ordered by name, $LATEST first and then by number.
+func (fs *Functions) all() []*function {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	fam := fs.byName[name]
-	if fam == nil {
-		return nil
-	}
-	return slices.SortedFunc(maps.Values(fam.versions), func(a, b *function) int {
-		return compareVersions(a.Version, b.Version)
+	return slices.SortedFunc(maps.Values(fs.versions), func(a, b *function) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name),
+			cmp.Compare(versionNumber(a.Version), versionNumber(b.Version)), cmp.Compare(a.Version, b.Version))
 	})
 }
 
-// all returns the versions of all functions, ordered by name and then as versionsOf orders them.
-func (fs *Functions) all() (all []*function) {
-	fs.mu.Lock()
-	names := slices.Sorted(maps.Keys(fs.byName))
-	fs.mu.Unlock()
-	for _, name := range names {
-		all = append(all, fs.versionsOf(name)...)
+// known returns the versions of a function, and refuses one that has none.
+func (fs *Functions) known(name string) ([]*function, error) {
+	versions := fs.versionsOf(name)
+	if len(versions) == 0 {
+		return nil, protocol.Errorf(protocol.CodeNotFound, "Function not found: %s", fs.home.unqualifiedARN(name))
 	}
-	return all
+	return versions, nil
 }
 
 // Register adds a function version, or replaces it: invocations under way end with the old one, later ones use the new.
@@ -157,6 +144,8 @@ func (fs *Functions) Register(f Function) error {
 		return fmt.Errorf("registering function %q: %w", f.Name, err)
 	}
 	registered := newFunction(f)
+	fs.editing.Lock() // or what drain puts meanwhile has the old invoker
+	defer fs.editing.Unlock()
 	if old := fs.find(f.Name, f.Version); old != nil && old.image != nil {
 		registered.image, registered.draining = old.image, old.draining // it stays published, or deleted
 	}
@@ -256,7 +245,6 @@ func (fs *Functions) Configurations(ctx context.Context, ref string) ([]*Configu
 	return all, nil
 }
 
-// configuration describes f, with its version's ARN.
 func (fs *Functions) configuration(ctx context.Context, f *function) *Configuration {
 	c := &Configuration{
 		Function: f.Function, ARN: fs.home.functionARN(f.Name, f.Version).FunctionARN(),

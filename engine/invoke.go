@@ -93,7 +93,8 @@ func newInvocation(x *machine.Execution, requestID, token string, ops []*protoco
 	id := x.Identity()
 	arn := id.ARN.String()
 	return &Invocation{
-		RequestID: requestID, FunctionARN: id.ARN.FunctionARN(), ExecutionARN: arn, TraceID: id.TraceHeader, TenantID: id.TenantID,
+		RequestID: requestID, FunctionARN: id.ARN.FunctionARN(), ExecutionARN: arn,
+		TraceID: id.TraceHeader, TenantID: id.TenantID,
 		Payload: protocol.AppendInput(nil, &protocol.InvocationInput{
 			DurableExecutionArn: arn, CheckpointToken: token, UpdatedOperationIds: x.Updated(),
 			InitialExecutionState: protocol.InitialState{Operations: ops, NextMarker: next},
@@ -154,8 +155,10 @@ const rehearsalToken = "rehearsal"
 
 // Rehearsal returns an invocation as the next one of an open execution would be; it tells whether changed code can take
 // the execution on. It has all operations at once, and a token that no call accepts. The engine records nothing of it
-// and wants no outcome. It is nil if the execution has closed. The invoker must know that it is a rehearsal, or its
-// code runs the bodies of steps. Processes with package durable learn it from [protocol.RehearsalVariable].
+// and wants no outcome. It is nil if the execution has closed.
+//
+// The invoker must know that it is a rehearsal, or its code runs the bodies of steps. Processes with package durable
+// learn it from [protocol.RehearsalVariable].
 func (e *Engine) Rehearsal(ctx context.Context, arn string, timeout time.Duration) (inv *Invocation, err error) {
 	err = e.ledger.view(ctx, arn, func(l *live) {
 		if l.x.Status().Closed() {

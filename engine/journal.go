@@ -114,7 +114,6 @@ func (g *ledger) journal(ctx context.Context, id string, part store.Range) iter.
 	}
 }
 
-// fold makes an execution of the entries of a journal.
 func (g *ledger) fold(entries [][]byte) (*reading, error) {
 	r := &reading{entries: entries}
 	loader := machine.Load(g.rules)

@@ -77,7 +77,9 @@ func nothing[T any](*live, T, error) {}
 
 // updateThen is update with an effect: then is called once, after the commit and before the next input, with the result
 // and the refusal.
-func updateThen[T any](ctx context.Context, g *ledger, id string, apply input[T], then func(*live, T, error)) (T, error) {
+func updateThen[T any](
+	ctx context.Context, g *ledger, id string, apply input[T], then func(*live, T, error),
+) (T, error) {
 	l := g.cache.acquire(id)
 	done := false
 	defer func() { g.cache.release(l, done) }()
@@ -104,7 +106,9 @@ func updateThen[T any](ctx context.Context, g *ledger, id string, apply input[T]
 }
 
 // updateNamed is updateThen for clients, who name an execution by its ARN.
-func updateNamed[T any](ctx context.Context, g *ledger, arn string, apply input[T], then func(*live, T, error)) (T, error) {
+func updateNamed[T any](
+	ctx context.Context, g *ledger, arn string, apply input[T], then func(*live, T, error),
+) (T, error) {
 	id, err := parseExecution(arn)
 	if err != nil {
 		return *new(T), err
@@ -121,7 +125,6 @@ func updateNamed[T any](ctx context.Context, g *ledger, arn string, apply input[
 	return result, err
 }
 
-// create commits a new execution.
 func (g *ledger) create(d *machine.Draft) error {
 	l, release := g.hold(d.Identity().ARN.ID)
 	defer release()
@@ -129,7 +132,9 @@ func (g *ledger) create(d *machine.Draft) error {
 }
 
 // commit makes a draft durable, publishes it and tells of it. l.mu is held. If the commit fails, the copy in memory is
-// dropped. It does not end with the caller's context: a caller who gives up must not leave the outcome open.
+// dropped.
+//
+// It does not end with the caller's context: a caller who gives up must not leave the outcome open.
 func (g *ledger) commit(l *live, d *machine.Draft) error {
 	records := d.Records()
 	if len(records) == 0 {
@@ -218,13 +223,12 @@ func rowChanged(x *machine.Execution, d *machine.Draft) bool {
 		x.Doing() != d.Doing() || x.Since() != d.Since()
 }
 
-// row returns the draft's row in the store.
 func row(d *machine.Draft) *store.Row {
 	arn := d.Identity().ARN
 	return &store.Row{
 		ID: arn.ID, ARN: arn.String(), Function: arn.Function, Version: arn.Version, Name: arn.Name,
-		Status: d.Status(), Started: d.Started(), Closed: d.Closed(),
-		Due: d.Due(), Wanted: d.Wanted(), Expires: d.Expires(), Doing: uint32(d.Doing()), Since: d.Since(), InputHash: d.InputHash(),
+		Status: d.Status(), Started: d.Started(), Closed: d.Closed(), Due: d.Due(), Wanted: d.Wanted(), Expires: d.Expires(),
+		Doing: uint32(d.Doing()), Since: d.Since(), InputHash: d.InputHash(),
 	}
 }
 
@@ -235,7 +239,6 @@ func executionNotFound() error {
 	return protocol.Errorf(protocol.CodeNotFound, "Durable Execution does not exist")
 }
 
-// parseExecution returns the execution id of an ARN.
 func parseExecution(arn string) (id string, err error) {
 	a, err := protocol.ParseARN(arn)
 	if err != nil {

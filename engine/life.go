@@ -27,12 +27,10 @@ func newLife(log *slog.Logger) *life {
 	return l
 }
 
-// now is the moment by the wall clock.
 func (l *life) now() protocol.Timestamp {
 	return protocol.TimestampOf(time.Now().Add(time.Duration(l.clock.shift.Load())))
 }
 
-// closing reports whether the engine closes.
 func (l *life) closing() bool { return l.ctx.Err() != nil }
 
 // retryDelay is the pause before the store is asked again after it failed.

@@ -186,7 +186,6 @@ func newLogbook(st store.Store, log *slog.Logger) *logbook {
 	}
 }
 
-// add takes in a line.
 func (b *logbook) add(line LogLine) {
 	if len(line.Text) > maxLogLine {
 		line.Text = strings.ToValidUTF8(line.Text[:maxLogLine], "") + " … (cut)"
@@ -238,7 +237,6 @@ func (b *logbook) appendLocked(p *logPage, line store.LogLine) {
 	nudge(b.wake)
 }
 
-// noticeLocked says how many lines were dropped, if any were.
 func (b *logbook) noticeLocked(p *logPage) {
 	if p.dropped.lines == 0 {
 		return
@@ -261,7 +259,6 @@ func (b *logbook) begin(id string) {
 	}
 }
 
-// end says that an invocation has ended.
 func (b *logbook) end(id string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -30,7 +30,7 @@ func (m *moments) init(p *plans) {
 	all := store.Agenda{Kind: store.Moments}
 	m.past = newAgenda(p, all, inLane, make(chan struct{}, 1))
 	m.soon = newAgenda(p, all, inLane, make(chan struct{}, 1))
-	m.splitLocked(p.now())
+	m.split(p.now())
 }
 
 // set plans when an execution is due; zero is never.
@@ -51,10 +51,6 @@ func (m *moments) set(id string, due, now protocol.Timestamp) {
 func (m *moments) split(now protocol.Timestamp) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.splitLocked(now)
-}
-
-func (m *moments) splitLocked(now protocol.Timestamp) {
 	between := store.Item{At: now + 1} // before all items of that moment: they have ids
 	m.past.extend(between)
 	if m.soon.begin(between) {
@@ -92,11 +88,6 @@ type lanes struct {
 	again map[string]bool // the executions that are looked at now, and whether to look once more
 }
 
-func newLanes(p *plans, c *couriers, late *metrics.Histogram) *lanes {
-	return &lanes{life: p.life, plans: p, ledger: c.ledger, couriers: c, late: late, again: map[string]bool{}}
-}
-
-// run works off one lane until the engine closes.
 func (w *lanes) run(a *agenda, seats int) {
 	taken := make(chan struct{}, seats)
 	for !w.closing() {

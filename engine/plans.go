@@ -24,7 +24,6 @@ func newPlans(l *life, st store.Store) *plans {
 	return p
 }
 
-// heard plans what a change leaves to do.
 func (p *plans) heard(c change) {
 	if c.x == nil {
 		p.missed(c.writes)
@@ -89,7 +88,8 @@ func (p *plans) checkClock() {
 		if step < 0 {
 			way = "back"
 		}
-		p.log.Warn("the clock was set "+way+", or the machine slept: waits end by the new time, and no execution is deleted for an hour",
+		p.log.Warn("the clock was set "+way+
+			", or the machine slept: waits end by the new time, and no execution is deleted for an hour",
 			"by", size.Round(time.Millisecond).String(), "now", p.now().Time().UTC().Format(time.RFC3339))
 	}
 	p.moments.soon.wake()
@@ -98,7 +98,6 @@ func (p *plans) checkClock() {
 	p.queues.wake()
 }
 
-// watchClock looks at the clock until the engine closes.
 func (p *plans) watchClock() {
 	for !p.closing() {
 		pause(p.ctx, checkClockEvery, nil)

@@ -108,7 +108,6 @@ func (g *ledger) events(ctx context.Context, arn string, at *place, reverse bool
 	}
 }
 
-// history returns the events among records.
 func history(records []machine.Record, reverse bool) []*protocol.Event {
 	var events []*protocol.Event
 	for i := range records {
@@ -129,7 +128,6 @@ func lacksOutcome(ev *protocol.Event) bool {
 		ev.Type == protocol.EventExecutionFailed && ev.Error == nil
 }
 
-// fillOutcome completes an event that [lacksOutcome].
 func fillOutcome(ev *protocol.Event, d *Description) {
 	if lacksOutcome(ev) {
 		ev.Payload, ev.Error = d.Result, d.Error

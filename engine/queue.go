@@ -24,24 +24,23 @@ type queue struct {
 
 // queues has one for each function version that can be run.
 type queues struct {
-	mu    sync.RWMutex
-	byRef map[[2]string]*queue // by function and version
+	mu        sync.RWMutex
+	byVersion map[qualified]*queue
 }
 
-func (q *queues) init() { q.byRef = map[[2]string]*queue{} }
+func (q *queues) init() { q.byVersion = map[qualified]*queue{} }
 
-// find returns the queue of a version, or nil.
 func (q *queues) find(function, version string) *queue {
 	q.mu.RLock()
 	defer q.mu.RUnlock()
-	return q.byRef[[2]string{function, version}]
+	return q.byVersion[qualified{function, version}]
 }
 
 // wake makes all queues look at the time.
 func (q *queues) wake() {
 	q.mu.RLock()
 	defer q.mu.RUnlock()
-	for _, one := range q.byRef {
+	for _, one := range q.byVersion {
 		one.invocations.wake()
 	}
 }
@@ -50,7 +49,7 @@ func (q *queues) wake() {
 func (q *queues) waiting(now protocol.Timestamp) (n int) {
 	q.mu.RLock()
 	defer q.mu.RUnlock()
-	for _, one := range q.byRef {
+	for _, one := range q.byVersion {
 		_, invocations := one.invocations.count(now)
 		_, calls := one.calls.count(now)
 		n += invocations + calls
@@ -73,27 +72,29 @@ func (w *dispatcher) tend(function, version string) {
 	queues := &w.plans.queues
 	queues.mu.Lock()
 	defer queues.mu.Unlock()
-	ref := [2]string{function, version}
-	q, runs := queues.byRef[ref], w.functions.runnable(function, version) != nil
+	ref := qualified{function, version}
+	q, runs := queues.byVersion[ref], w.functions.runnable(function, version) != nil
 	switch {
 	case q != nil && runs:
 		q.invocations.wake()
 	case q != nil:
 		q.stop()
-		delete(queues.byRef, ref)
+		delete(queues.byVersion, ref)
 	case runs && w.flights.landing.Err() == nil:
 		q = newQueue(w.plans, function, version)
 		var ctx context.Context
 		ctx, q.stop = context.WithCancel(w.flights.landing)
-		queues.byRef[ref] = q
+		queues.byVersion[ref] = q
 		w.work.Go(func() { w.run(ctx, q) })
 	}
 }
 
 func newQueue(p *plans, function, version string) *queue {
 	q := &queue{function: function, version: version, nudge: make(chan struct{}, 1)}
-	q.invocations = newAgenda(p, store.Agenda{Kind: store.Invocations, Function: function, Version: version}, inQueue, q.nudge)
-	q.calls = newAgenda(p, store.Agenda{Kind: store.Calls, Function: function, Version: version}, inQueue, q.nudge)
+	of := store.Agenda{Kind: store.Invocations, Function: function, Version: version}
+	q.invocations = newAgenda(p, of, inQueue, q.nudge)
+	of.Kind = store.Calls
+	q.calls = newAgenda(p, of, inQueue, q.nudge)
 	q.invocations.ripe = machine.Wants
 	return q
 }

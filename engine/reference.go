@@ -99,15 +99,9 @@ func versionNumber(version string) int {
 	return 0
 }
 
-// compareVersions orders $LATEST before all numbers.
-func compareVersions(a, b string) int {
-	return cmp.Or(cmp.Compare(versionNumber(a), versionNumber(b)), cmp.Compare(a, b))
-}
-
 // home is where an engine's functions live. It reads references to functions, and makes their ARNs.
 type home struct{ region, account string }
 
-// functionARN is the ARN of a function with a version or an alias.
 func (h home) functionARN(name, qualifier string) protocol.ARN {
 	return protocol.ARN{Partition: "aws", Region: h.region, Account: h.account, Function: name, Version: qualifier}
 }
@@ -142,7 +136,6 @@ func (h home) parseRef(ref, qualifier string) (name, of string, err error) {
 	return parts[0], qualifier, nil
 }
 
-// unqualifiedARN is the ARN of a function.
 func (h home) unqualifiedARN(name string) string {
 	arn := h.functionARN(name, "").FunctionARN()
 	return arn[:len(arn)-1]

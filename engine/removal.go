@@ -51,7 +51,6 @@ func (r *removals) resting() time.Duration {
 	return time.Until(r.rest)
 }
 
-// remover removes executions from the store.
 type remover struct {
 	*life
 	plans  *plans

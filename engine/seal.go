@@ -45,7 +45,6 @@ func openSeals(ctx context.Context, st store.Store) (seals, error) {
 	return seals{key}, err
 }
 
-// seal makes a capability.
 func (s seals) seal(kind byte, executionID string, numbers ...int64) string {
 	id, err := uuid.Parse(executionID)
 	if err != nil {

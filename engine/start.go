@@ -86,8 +86,9 @@ func (e *Engine) existing(ctx context.Context, t target, req *InvokeRequest) (*S
 }
 
 // A chained invoke of a durable function is a child execution. The commit that starts the invoke creates the child, so
-// neither exists without the other. A closed child stays due until its parent has recorded the outcome. A chained
-// invoke of a plain function is a call by this process. After a crash the next engine makes the call again.
+// neither exists without the other. A closed child stays due until its parent has recorded the outcome.
+//
+// A chained invoke of a plain function is a call by this process. After a crash the next engine makes the call again.
 
 // starter knows what a new execution begins with, and which children begin in the same commit.
 type starter struct {
@@ -161,7 +162,6 @@ func (s *starter) complete(d *machine.Draft, own store.Write) ([]store.Write, er
 	return writes, nil
 }
 
-// child is the execution that a chained invoke starts.
 func (s *starter) child(parent protocol.ARN, r *machine.Record) (*machine.Draft, error) {
 	arn, err := protocol.ParseARN(r.DurableExecutionARN)
 	if err != nil {

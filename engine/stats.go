@@ -74,7 +74,6 @@ func newCounters() *counters {
 
 var outcomes = [...]InvocationOutcome{Answered, Failed, TimedOut, Lost}
 
-// heard counts a change.
 func (c *counters) heard(of change) {
 	if of.x == nil {
 		return

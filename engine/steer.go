@@ -44,7 +44,9 @@ type ResumeRequest struct {
 // execution that is not RUNNING is a ResourceConflictException.
 func (e *Engine) Pause(ctx context.Context, req *PauseRequest) error {
 	pause := machine.PauseRequest{ClientToken: req.ClientToken, Reason: req.Reason, TimeoutPaused: !req.KeepTimeout}
-	_, err := updateNamed(ctx, e.ledger, req.ARN, func(d *machine.Draft) (none, error) { return none{}, d.Pause(&pause) }, nothing)
+	_, err := updateNamed(ctx, e.ledger, req.ARN, func(d *machine.Draft) (none, error) {
+		return none{}, d.Pause(&pause)
+	}, nothing)
 	return err
 }
 
@@ -52,7 +54,9 @@ func (e *Engine) Pause(ctx context.Context, req *PauseRequest) error {
 // something completed meanwhile. An execution that is neither PAUSED nor PAUSING is a ResourceConflictException.
 func (e *Engine) Resume(ctx context.Context, req *ResumeRequest) error {
 	resume := machine.PauseRequest{ClientToken: req.ClientToken, Reason: req.Reason}
-	_, err := updateNamed(ctx, e.ledger, req.ARN, func(d *machine.Draft) (none, error) { return none{}, d.Resume(&resume) }, nothing)
+	_, err := updateNamed(ctx, e.ledger, req.ARN, func(d *machine.Draft) (none, error) {
+		return none{}, d.Resume(&resume)
+	}, nothing)
 	return err
 }
 

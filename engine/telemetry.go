@@ -15,13 +15,15 @@ import (
 	"github.com/perdure/perdure/telemetry"
 )
 
-// Telemetry says which records of executions an engine makes, and to which sink they go. The sink gets a record of each
-// execution that ends, at least once, unless the execution is deleted before. A record that the sink refuses is offered
-// until it is taken, also by the next engine on the same store. So a record may come twice, after a crash above all: it
-// has the same ARN then, and the same bytes, unless the configuration changed or is on-change. Nothing waits for the
-// sink. Records that wait take a few MB at most, however long the sink stays away. When there are many, records of open
-// executions may be left out. Records begin with the first start with a sink. Executions that end while an engine runs
-// without one get none.
+// Telemetry says which records of executions an engine makes, and to which sink they go.
+//
+// The sink gets a record of each execution that ends, at least once, unless the execution is deleted before. A record
+// that the sink refuses is offered until it is taken, also by the next engine on the same store. So a record may come
+// twice, after a crash above all: it has the same ARN then, and the same bytes, unless the configuration changed or is
+// on-change. Nothing waits for the sink. Records that wait take a few MB at most, however long the sink stays away.
+// When there are many, records of open executions may be left out.
+//
+// Records begin with the first start with a sink. Executions that end while an engine runs without one get none.
 type Telemetry struct {
 	telemetry.Config
 	Sink telemetry.Sink
@@ -94,8 +96,8 @@ func openReporter(ctx context.Context, g *ledger, cfg *Telemetry) (*reporter, er
 	case err == nil, errors.Is(err, store.ErrNotFound):
 		r.progress = progress{Since: r.now()}
 	case isUnreadable(err):
-		r.log.Error("how far records of executions were delivered cannot be read; those of all that ended are delivered again",
-			"error", err)
+		r.log.Error("how far records of executions were delivered cannot be read; "+
+			"those of all that ended are delivered again", "error", err)
 		r.progress = progress{}
 		r.miss()
 	default:
@@ -170,7 +172,6 @@ func (r *reporter) late() {
 	}
 }
 
-// run tells the sink of executions until the engine closes.
 func (r *reporter) run() {
 	for {
 		select {
@@ -207,8 +208,8 @@ func (r *reporter) finish() {
 	r.finished = true
 	r.progress.Clean = clean && len(r.untold) == 0 && !r.behind
 	if err := r.save(context.Background()); err != nil {
-		r.log.Warn("how far records of executions were delivered could not be stored; the next engine delivers some again",
-			"error", err)
+		r.log.Warn("how far records of executions were delivered could not be stored; "+
+			"the next engine delivers some again", "error", err)
 	}
 }
 

@@ -40,20 +40,13 @@ type Traced struct {
 	Failure string
 }
 
-// executionSpan is the span id of an execution.
-func executionSpan(arn string) string {
-	sum := sha256.Sum256([]byte("execution " + arn))
+// spanID is the id of a span, derived from what it stands for.
+func spanID(of string) string {
+	sum := sha256.Sum256([]byte(of))
 	return hex.EncodeToString(sum[:8])
 }
 
-// below is the trace header for invocations of an execution with a span of its own: what they export lies below it.
-func below(header, spanID string) string {
-	root, sampled := traceFields(header)
-	if root == "" {
-		return header // of another kind than X-Ray's
-	}
-	return fmt.Sprintf("Root=%s;Parent=%s;Sampled=%s", root, spanID, cmp.Or(sampled, "1"))
-}
+func executionSpan(arn string) string { return spanID("execution " + arn) }
 
 // tracing is what an engine does about traces.
 type tracing struct {
@@ -94,9 +87,8 @@ func (t *tracing) invocationEnded(inv *Invocation, began time.Time, failure *pro
 	if t.tracer == nil {
 		return
 	}
-	sum := sha256.Sum256([]byte("invocation " + inv.RequestID))
 	ended := &Traced{
-		SpanID: hex.EncodeToString(sum[:8]), Execution: inv.ExecutionARN, RequestID: inv.RequestID, Function: inv.FunctionARN,
+		SpanID: spanID("invocation " + inv.RequestID), Execution: inv.ExecutionARN, RequestID: inv.RequestID, Function: inv.FunctionARN,
 		TraceHeader: inv.TraceID, Start: began, End: time.Now(),
 	}
 	if failure != nil {
@@ -106,9 +98,11 @@ func (t *tracing) invocationEnded(inv *Invocation, began time.Time, failure *pro
 }
 
 // An execution belongs to the trace of the header with which it was started, or to a new one. Functions get X-Ray's
-// header. Lambda puts an id of its own between the caller and each invocation, because it exports a segment with that
-// id. An engine with a tracer puts the execution's span there. One without a tracer exports nothing, so an id of its
-// own would break the trace: it makes one only if it is strict.
+// header.
+//
+// Lambda puts an id of its own between the caller and each invocation, because it exports a segment with that id. An
+// engine with a tracer puts the execution's span there. One without a tracer exports nothing, so an id of its own would
+// break the trace: it makes one only if it is strict.
 
 // traceOf is the trace header of the execution, or the call, with this id.
 func traceOf(given, id string, start protocol.Timestamp) string {
@@ -123,22 +117,22 @@ func traceOf(given, id string, start protocol.Timestamp) string {
 func (t *tracing) invocationTrace(header, arn string) string {
 	switch {
 	case t.tracer != nil && arn != "":
-		return below(header, executionSpan(arn))
+		return withParent(header, executionSpan(arn), "1")
 	case t.strict:
-		return ownParent(header)
+		id := make([]byte, 8)
+		rand.Read(id)
+		return withParent(header, hex.EncodeToString(id), "0") // as Lambda does
 	}
 	return header
 }
 
-// ownParent changes a trace header as Lambda does: the parent is a new id, and without a decision nothing is sampled.
-func ownParent(header string) string {
-	root, sampled := traceFields(header)
+// withParent is a trace header with another parent. It is sampled as the header says, or else as sampled does.
+func withParent(header, parent, sampled string) string {
+	root, decided := traceFields(header)
 	if root == "" {
 		return header // of another kind than X-Ray's
 	}
-	id := make([]byte, 8)
-	rand.Read(id)
-	return fmt.Sprintf("Root=%s;Parent=%x;Sampled=%s", root, id, cmp.Or(sampled, "0"))
+	return fmt.Sprintf("Root=%s;Parent=%s;Sampled=%s", root, parent, cmp.Or(decided, sampled))
 }
 
 // traceFields reads X-Ray's header; a missing field is empty.

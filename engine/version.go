@@ -12,8 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/perdure/perdure/internal/core/store"
 	"github.com/perdure/perdure/protocol"
 )
@@ -140,8 +138,9 @@ type PublishRequest struct {
 }
 
 // PublishVersion keeps the code and the settings of $LATEST as the next version, and returns its configuration. If
-// nothing has changed since the last version was published, it returns that one. No number is given twice. The version
-// stays until it is deleted. After a restart [Functions.RunVersions] runs it again.
+// nothing has changed since the last version was published, it returns that one. No number is given twice.
+//
+// The version stays until it is deleted. After a restart [Functions.RunVersions] runs it again.
 func (fs *Functions) PublishVersion(ctx context.Context, req *PublishRequest) (*Configuration, error) {
 	name, qualifier, err := fs.home.parseRef(req.Function, "")
 	if err != nil {
@@ -161,8 +160,9 @@ func (fs *Functions) PublishVersion(ctx context.Context, req *PublishRequest) (*
 	if err != nil {
 		return nil, err
 	}
-	if last := fs.lastPublished(name); last != nil && last.sameAs(latest.function, image) {
-		return fs.configuration(ctx, last), nil
+	published := slices.DeleteFunc(fs.versionsOf(name), func(f *function) bool { return f.image == nil || f.draining })
+	if n := len(published); n > 0 && published[n-1].sameAs(latest.function, image) {
+		return fs.configuration(ctx, published[n-1]), nil
 	}
 	f, err := fs.publish(ctx, latest.function, image, req.Description)
 	if err != nil {
@@ -190,8 +190,8 @@ func (fs *Functions) freeze(ctx context.Context, latest target, req *PublishRequ
 	}
 	if req.CodeSHA256 != "" && req.CodeSHA256 != image.CodeSHA256 {
 		return nil, protocol.Errorf(protocol.CodeInvalidParameter,
-			"CodeSHA256 (%s) is different from current CodeSHA256 in $LATEST (%s). Please try again with the CodeSHA256 in $LATEST.",
-			req.CodeSHA256, image.CodeSHA256)
+			"CodeSHA256 (%s) is different from current CodeSHA256 in $LATEST (%s). "+
+				"Please try again with the CodeSHA256 in $LATEST.", req.CodeSHA256, image.CodeSHA256)
 	}
 	return image, nil
 }
@@ -200,16 +200,6 @@ func (fs *Functions) freeze(ctx context.Context, latest target, req *PublishRequ
 func stale(what string) error {
 	return protocol.Errorf(protocol.CodePrecondition, "The Revision Id provided does not match the latest Revision Id. "+
 		"Call the Get%s API to retrieve the latest Revision Id", what)
-}
-
-// lastPublished returns the newest published version that was not deleted, or nil.
-func (fs *Functions) lastPublished(name string) (last *function) {
-	for _, f := range fs.versionsOf(name) {
-		if f.image != nil && !f.draining {
-			last = f
-		}
-	}
-	return last
 }
 
 // sameAs reports whether publishing latest, whose code is in image, would only repeat f.
@@ -221,7 +211,9 @@ func (f *function) sameAs(latest *function, image *Image) bool {
 }
 
 // publish makes the next version of latest. It exists from its document on; a crash before that costs a number.
-func (fs *Functions) publish(ctx context.Context, latest *function, image *Image, description string) (*function, error) {
+func (fs *Functions) publish(
+	ctx context.Context, latest *function, image *Image, description string,
+) (*function, error) {
 	for {
 		n, err := fs.nextNumber(ctx, latest.Name)
 		if err != nil {
@@ -231,7 +223,7 @@ func (fs *Functions) publish(ctx context.Context, latest *function, image *Image
 		settings.Version, settings.Invoker = strconv.Itoa(n), nil
 		settings.Description = cmp.Or(description, latest.Description)
 		f := newFunction(settings)
-		f.image, f.modified, f.revision = image, time.Now().UTC(), uuid.NewString()
+		f.image, f.modified = image, time.Now().UTC()
 		if f = fs.opened(f); f.Invoker == nil {
 			return nil, fmt.Errorf("the version that was to be published cannot be run: %s", f.fault)
 		}
@@ -250,9 +242,8 @@ func (fs *Functions) publish(ctx context.Context, latest *function, image *Image
 // nextNumber returns the number of a new version. It is stored before it is used.
 func (fs *Functions) nextNumber(ctx context.Context, name string) (int, error) {
 	fs.mu.Lock()
-	fam := fs.familyLocked(name)
-	fam.last++
-	n := fam.last
+	fs.last[name]++
+	n := fs.last[name]
 	fs.mu.Unlock()
 	return n, fs.store.PutDocument(ctx, kindNumbering, name, encodeDocument(&numberingDocument{n}))
 }
@@ -262,8 +253,9 @@ func (fs *Functions) nextNumber(ctx context.Context, name string) (int, error) {
 
 // DeleteFunction deletes a version, or without a qualifier the whole function with its aliases. It reports whether open
 // executions delay that. An unknown function or version is a ResourceNotFoundException, a version with an alias a
-// ResourceConflictException. Numbers of deleted versions are not given again. A function that is registered again is a
-// new one.
+// ResourceConflictException. Numbers of deleted versions are not given again.
+//
+// A function that is registered again is a new one.
 func (fs *Functions) DeleteFunction(ctx context.Context, ref, qualifier string) (draining bool, err error) {
 	name, qualifier, err := fs.home.parseRef(ref, qualifier)
 	if err != nil {
@@ -360,7 +352,6 @@ func (fs *Functions) forgetDrained(ctx context.Context, f *function) (gone bool,
 	return true, nil
 }
 
-// openStatuses are the statuses of open executions.
 func openStatuses() (open []protocol.ExecutionStatus) {
 	for _, s := range protocol.ExecutionStatuses {
 		if !s.Closed() {

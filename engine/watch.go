@@ -22,10 +22,6 @@ type bulletinChannel struct {
 	listeners int
 }
 
-func newBulletin(l *life) *bulletin {
-	return &bulletin{life: l, channels: map[string]*bulletinChannel{}}
-}
-
 // listen returns a channel that the next change closes. The caller calls leave once, at the end. It holds the
 // execution's lock if it has read the state, so that it misses no change.
 func (b *bulletin) listen(id string) (changed <-chan struct{}, leave func()) {
@@ -48,7 +44,6 @@ func (b *bulletin) leave(id string, c *bulletinChannel) {
 	}
 }
 
-// heard tells all listeners of a change.
 func (b *bulletin) heard(c change) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -36,7 +36,8 @@ type Options struct {
 // in this process or another.
 func Open(ctx context.Context, dir string, opts *Options) (engine.Store, error) {
 	opts = cmp.Or(opts, &Options{})
-	st, err := sqlstore.Open(ctx, dir, &sqlstore.Options{Durability: sqlstore.Durability(opts.Durability), Logger: opts.Logger})
+	durability := sqlstore.Durability(opts.Durability)
+	st, err := sqlstore.Open(ctx, dir, &sqlstore.Options{Durability: durability, Logger: opts.Logger})
 	if err != nil {
 		return nil, err // and not st, a nil pointer in an interface
 	}
