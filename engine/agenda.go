@@ -10,40 +10,36 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// agenda is the beginning of one of the store's agendas in memory. The rest
-// stays in the store and is read, page by page, as the beginning is worked off.
-// So what it takes in memory does not depend on how much there is to do.
+// agenda holds the beginning of one of the store's agendas. It reads the rest page by page as the beginning is worked
+// off, so its memory does not depend on how much there is to do.
 //
-// The window is what lies before end; all of it is in memory, was taken out to
-// be done, or was lost. Something that is set for a moment behind end is left
-// to the store.
+// The window reaches up to end. Each item in it is in memory, was taken, or was lost. Items behind it are in the store
+// only.
 //
-// What could not be done is lost: it stays where it is in the store, and is
-// found by going over the window once more, apart from all that comes in its
-// turn. So it is tried again, takes no memory meanwhile, and stands before
-// nothing.
+// An item whose work failed is lost: it stays in the store, and a sweep, which reads the window once more, finds it. So
+// it is tried again, takes no memory meanwhile, and delays no other item.
 type agenda struct {
 	*life
 	store store.Store
 	of    store.Agenda
 	size  int                                   // up to how many items are kept in memory
 	ripe  func(at, now protocol.Timestamp) bool // whether an item's time has come
-	nudge chan struct{}                         // something is to be done sooner than was thought
+	nudge chan struct{}                         // an item came that is due before all others
 	mu    sync.Mutex
 	heap  appointments
 	byKey map[key]*appointment
-	first store.Item // where it begins
-	limit store.Item // what is not before it belongs to another agenda; zero for none
+	first store.Item // nothing before it is on this agenda
+	limit store.Item // items from here on belong to another agenda; zero is no limit
 	end   store.Item // of the window
-	whole bool       // there is nothing between end and limit
+	whole bool       // the store has nothing between end and limit
 
-	reading bool // a page is being read: what is set meanwhile is kept
-	strays  bool // some of it lies behind end
+	reading bool // a page is being read: items that are set meanwhile stay, wherever they belong
+	strays  bool // some of these lie behind end
 
-	lost        bool       // something in the window is not in memory
-	swept       store.Item // up to where the window was gone over
-	again       time.Time  // when to go on with that
-	failures    int        // how often something was lost, and was before this time over, and this page
+	lost        bool       // an item of the window was lost, so a sweep is wanted
+	swept       store.Item // how far the sweep has come
+	again       time.Time  // when it goes on
+	failures    int        // how many items were ever lost, and how many before this sweep, and before its last page
 	beforeSweep int
 	beforePage  int
 }
@@ -51,7 +47,7 @@ type agenda struct {
 // key tells items apart.
 type key struct {
 	id string // of the execution
-	op string // of the call; empty if it is about the execution
+	op string // of a call; empty if the item is the execution itself
 }
 
 // appointment is an item in memory.
@@ -66,21 +62,23 @@ func (a *appointment) item() store.Item { return store.Item{At: a.at, ID: a.id, 
 
 func newAgenda(p *plans, of store.Agenda, size int, nudge chan struct{}) *agenda {
 	return &agenda{
-		life: p.life, store: p.store, of: of, size: size, ripe: isPast, nudge: nudge, byKey: map[key]*appointment{},
+		life: p.life, store: p.store, of: of, size: size, nudge: nudge, byKey: map[key]*appointment{},
+		ripe: func(at, now protocol.Timestamp) bool { return at <= now },
 	}
 }
 
-func isPast(at, now protocol.Timestamp) bool { return at <= now }
-
-// set plans an item for a moment; zero removes it.
+// set plans an item for a moment; zero takes it off the agenda.
 func (a *agenda) set(k key, at, now protocol.Timestamp) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	item := store.Item{At: at, ID: k.id, Operation: k.op}
 	behind := !a.whole && item.Compare(a.end) > 0
 	switch {
-	case at == 0, a.limit.At != 0 && item.Compare(a.limit) >= 0, behind && !a.reading:
-		a.dropLocked(k)
+	case at == 0, a.pastLimit(item), behind && !a.reading:
+		if old := a.byKey[k]; old != nil {
+			heap.Remove(&a.heap, old.index)
+			delete(a.byKey, k)
+		}
 		return
 	case behind:
 		a.strays = true
@@ -92,11 +90,9 @@ func (a *agenda) set(k key, at, now protocol.Timestamp) {
 	}
 }
 
-func (a *agenda) dropLocked(k key) {
-	if old := a.byKey[k]; old != nil {
-		heap.Remove(&a.heap, old.index)
-		delete(a.byKey, k)
-	}
+// pastLimit reports whether an item belongs to another agenda.
+func (a *agenda) pastLimit(item store.Item) bool {
+	return a.limit.At != 0 && item.Compare(a.limit) >= 0
 }
 
 func (a *agenda) putLocked(k key, at, now protocol.Timestamp) {
@@ -117,10 +113,11 @@ func (a *agenda) shrinkLocked() {
 	}
 	slices.SortFunc(a.heap, func(p, q *appointment) int { return p.item().Compare(q.item()) })
 	a.end, a.whole = a.heap[a.size/2-1].item(), false
-	a.cutLocked(func(p *appointment) bool { return p.item().Compare(a.end) > 0 })
+	a.cutLocked(a.behindWindow)
 }
 
-// cutLocked forgets some items.
+func (a *agenda) behindWindow(p *appointment) bool { return p.item().Compare(a.end) > 0 }
+
 func (a *agenda) cutLocked(out func(*appointment) bool) {
 	a.heap = slices.DeleteFunc(a.heap, func(p *appointment) bool {
 		if out(p) {
@@ -135,15 +132,9 @@ func (a *agenda) cutLocked(out func(*appointment) bool) {
 	heap.Init(&a.heap)
 }
 
-func (a *agenda) wake() {
-	select {
-	case a.nudge <- struct{}{}:
-	default:
-	}
-}
+func (a *agenda) wake() { nudge(a.nudge) }
 
-// fail says that something could not be done, or may have been missed: the
-// window is gone over again soon.
+// fail says that an item was lost, or may have been missed: a sweep follows.
 func (a *agenda) fail() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -153,8 +144,7 @@ func (a *agenda) fail() {
 	}
 }
 
-// extend moves the limit of an agenda. What lies before it is read from the
-// store.
+// extend moves the limit. Items up to it are read from the store.
 func (a *agenda) extend(limit store.Item) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -165,8 +155,7 @@ func (a *agenda) extend(limit store.Item) {
 	a.wake()
 }
 
-// begin makes an agenda begin later, and reports whether something was lost
-// before that.
+// begin moves the first item, and reports whether one before it was lost.
 func (a *agenda) begin(first store.Item) (lost bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -180,8 +169,7 @@ func (a *agenda) begin(first store.Item) (lost bool) {
 	return lost
 }
 
-// take removes and returns the first item if its time has come. If not, it says
-// how long that will be; a long time if there is none.
+// take removes and returns the first item if its time has come, else how long that will be; idle if there is none.
 func (a *agenda) take(now protocol.Timestamp) (item store.Item, wait time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -193,7 +181,7 @@ func (a *agenda) take(now protocol.Timestamp) (item store.Item, wait time.Durati
 	return p.item(), 0
 }
 
-// wait says how long it is until the time of the first item comes.
+// wait is how long it is until the time of the first item comes.
 func (a *agenda) wait(now protocol.Timestamp) time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -213,8 +201,7 @@ func (a *agenda) waitLocked(now protocol.Timestamp) time.Duration {
 	return min(max(a.heap[0].at.Sub(now), time.Millisecond), idle)
 }
 
-// behind is for how long the first item has been waiting, in memory, although
-// its time has come.
+// behind is how long the first item has waited in memory since its time came.
 func (a *agenda) behind(now protocol.Timestamp) time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -224,7 +211,7 @@ func (a *agenda) behind(now protocol.Timestamp) time.Duration {
 	return max(0, now.Sub(max(a.heap[0].at, a.heap[0].since)))
 }
 
-// late is for how long the time of the first item has come.
+// late is how long ago the time of the first item came.
 func (a *agenda) late(now protocol.Timestamp) time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -234,7 +221,7 @@ func (a *agenda) late(now protocol.Timestamp) time.Duration {
 	return now.Sub(a.heap[0].at)
 }
 
-// count returns how many items are in memory, and of how many the time has come.
+// count returns how many items are in memory, and for how many the time has come.
 func (a *agenda) count(now protocol.Timestamp) (all, ripe int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -246,7 +233,6 @@ func (a *agenda) count(now protocol.Timestamp) (all, ripe int) {
 	return len(a.heap), ripe
 }
 
-// appointments is a heap by due time.
 type appointments []*appointment
 
 func (h appointments) Len() int           { return len(h) }
@@ -268,16 +254,14 @@ func (h *appointments) Pop() any {
 	return last
 }
 
-// prepare brings what an agenda needs next from the store to memory, and says
-// for how long that is enough.
+// prepare reads the items that are needed next from the store, and returns how long they will do.
 func (a *agenda) prepare() (enough time.Duration) {
 	for a.wantsPage() {
 		if err := a.readPage(); err != nil {
 			return a.unread(err)
 		}
 	}
-	wait := a.untilSweep()
-	if wait > 0 {
+	if wait := a.untilSweep(); wait > 0 {
 		return wait
 	}
 	if err := a.sweepPage(); err != nil {
@@ -293,8 +277,7 @@ func (a *agenda) unread(err error) time.Duration {
 	return retryDelay
 }
 
-// wantsPage reports whether the window should reach further, and if so has what
-// is set from now on kept, wherever it belongs.
+// wantsPage reports whether the window should reach further; if so, a page is being read from now on.
 func (a *agenda) wantsPage() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -302,7 +285,6 @@ func (a *agenda) wantsPage() bool {
 	return a.reading
 }
 
-// readPage makes the window reach a page further.
 func (a *agenda) readPage() error {
 	a.mu.Lock()
 	after := a.end
@@ -314,7 +296,7 @@ func (a *agenda) readPage() error {
 	if err == nil {
 		a.whole = len(page) < a.size/2
 		for _, item := range page {
-			if a.limit.At != 0 && item.Compare(a.limit) >= 0 {
+			if a.pastLimit(item) {
 				a.whole = true
 				break
 			}
@@ -323,14 +305,14 @@ func (a *agenda) readPage() error {
 		}
 	}
 	if a.strays && !a.whole {
-		a.cutLocked(func(p *appointment) bool { return p.item().Compare(a.end) > 0 })
+		a.cutLocked(a.behindWindow)
 	}
 	a.strays = false
 	a.shrinkLocked()
 	return err
 }
 
-// mergeLocked takes in what was read. What was set since is newer; to look too
+// mergeLocked takes in an item that was read. One that was set meanwhile is newer, unless it is later: to look too
 // early does no harm.
 func (a *agenda) mergeLocked(item store.Item, now protocol.Timestamp) {
 	k := key{item.ID, item.Operation}
@@ -339,7 +321,6 @@ func (a *agenda) mergeLocked(item store.Item, now protocol.Timestamp) {
 	}
 }
 
-// untilSweep is when the window is to be gone over.
 func (a *agenda) untilSweep() time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -349,8 +330,8 @@ func (a *agenda) untilSweep() time.Duration {
 	return time.Until(a.again)
 }
 
-// sweepPage goes over a page of the window for what was lost. It goes on at
-// once unless something was lost again.
+// sweepPage takes in the lost items of a page of the window. The next page follows at once, unless items were lost
+// again.
 func (a *agenda) sweepPage() error {
 	a.mu.Lock()
 	after, limit := a.swept, a.size/4
@@ -364,7 +345,7 @@ func (a *agenda) sweepPage() error {
 	}
 	now, over := a.now(), len(page) < limit
 	for _, item := range page {
-		if a.beyondLocked(item) {
+		if !a.whole && item.Compare(a.end) > 0 || a.pastLimit(item) {
 			over = true
 			break
 		}
@@ -383,16 +364,10 @@ func (a *agenda) sweepPage() error {
 	return nil
 }
 
-// restartLocked has the window gone over again, if need be.
 func (a *agenda) restartLocked(need bool) {
 	a.lost, a.swept = need, a.first
 	a.beforeSweep, a.beforePage = a.failures, a.failures
 	if need {
 		a.again = time.Now().Add(retryDelay)
 	}
-}
-
-// beyondLocked reports whether item lies behind the window.
-func (a *agenda) beyondLocked(item store.Item) bool {
-	return !a.whole && item.Compare(a.end) > 0 || a.limit.At != 0 && item.Compare(a.limit) >= 0
 }

@@ -5,40 +5,38 @@ import (
 	"context"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/google/uuid"
 
 	"github.com/perdure/perdure/protocol"
 )
 
-// Alias is a name for a version of a function, which can be moved to another.
-// It is followed when an execution starts: the execution stays on the version
-// that the alias had then.
+// Alias is a name for a version of a function, and can be moved to another version. It is followed when an execution
+// starts: the execution stays on the version that the alias had then.
 type Alias struct {
 	Function    string // name
 	Name        string
 	ARN         string
-	Version     string // what it points to
+	Version     string // to which it points
 	Description string
 	// Weights sends a share of the starts, from 0 to 1, to one other version.
 	Weights  map[string]float64
 	Revision string // changes with every change
 }
 
-// AliasChange makes an alias, or changes one. When an alias is made, nil
-// members are empty; when it is changed, they leave it as it is.
+// AliasChange makes an alias, or changes one. A nil member is empty in a new alias, and changes nothing in one that
+// exists.
 type AliasChange struct {
 	Function    string // as in InvokeRequest, without a version
 	Name        string
 	Version     *string
 	Description *string
 	Weights     *map[string]float64
-	// Revision, unless empty, must be that of the alias before a change.
+	// Revision, unless empty, must be the alias's before the change.
 	Revision string
 }
 
-// route returns the version to which a start leads.
+// route returns the version on which an execution starts.
 func (a *Alias) route(share float64) string {
 	for version, weight := range a.Weights { // there is one at most
 		if share < weight {
@@ -48,7 +46,7 @@ func (a *Alias) route(share float64) string {
 	return a.Version
 }
 
-// versions returns all that the alias leads to.
+// versions returns all versions to which the alias leads.
 func (a *Alias) versions() []string {
 	return append([]string{a.Version}, slices.Collect(maps.Keys(a.Weights))...)
 }
@@ -59,39 +57,23 @@ func (a *Alias) copy() *Alias {
 	return &c
 }
 
-// alias returns an alias, or nil.
 func (fs *Functions) alias(function, name string) *Alias {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	if fam := fs.byName[function]; fam != nil {
-		return fam.aliases[name]
-	}
-	return nil
+	return fs.aliases[qualified{function, name}]
 }
 
-// aliasesOf returns the aliases of a function, ordered by name.
 func (fs *Functions) aliasesOf(function string) []*Alias {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	var all []*Alias
-	if fam := fs.byName[function]; fam != nil {
-		all = slices.SortedFunc(maps.Values(fam.aliases), func(a, b *Alias) int { return strings.Compare(a.Name, b.Name) })
-	}
-	return all
+	all := slices.SortedFunc(maps.Values(fs.aliases), func(a, b *Alias) int { return cmp.Compare(a.Name, b.Name) })
+	return slices.DeleteFunc(all, func(a *Alias) bool { return a.Function != function })
 }
 
 func (fs *Functions) putAlias(a *Alias) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	fs.familyLocked(a.Function).aliases[a.Name] = a
-}
-
-func (fs *Functions) removeAlias(function, name string) {
-	fs.mu.Lock()
-	defer fs.mu.Unlock()
-	if fam := fs.byName[function]; fam != nil {
-		delete(fam.aliases, name)
-	}
+	fs.aliases[qualified{a.Function, a.Name}] = a
 }
 
 // Alias returns an alias of a function, or a ResourceNotFoundException.
@@ -107,8 +89,8 @@ func (fs *Functions) Alias(ctx context.Context, ref, name string) (*Alias, error
 	return a.copy(), nil
 }
 
-// Aliases returns the aliases of a function, ordered by name; with a version
-// those that lead to it. An unknown function is a ResourceNotFoundException.
+// Aliases returns the aliases of a function, ordered by name; with a version those that lead to it. An unknown function
+// is a ResourceNotFoundException.
 func (fs *Functions) Aliases(ctx context.Context, ref, version string) ([]*Alias, error) {
 	function, err := fs.home.plainRef(ref)
 	if err != nil {
@@ -121,66 +103,53 @@ func (fs *Functions) Aliases(ctx context.Context, ref, version string) ([]*Alias
 		}
 	}
 	if len(all) == 0 {
-		err = fs.checkName(function)
+		_, err = fs.known(function)
 	}
 	return all, err
 }
 
-// checkName refuses a function of which there is no version.
-func (fs *Functions) checkName(function string) error {
-	if len(fs.versionsOf(function)) == 0 {
-		return protocol.Errorf(protocol.CodeNotFound, "Function not found: %s", fs.home.unqualifiedARN(function))
-	}
-	return nil
-}
-
-// CreateAlias makes an alias. One that exists is a ResourceConflictException, a
-// version that does not a ResourceNotFoundException.
+// CreateAlias makes an alias. One that exists is a ResourceConflictException, a version that does not a
+// ResourceNotFoundException.
 func (fs *Functions) CreateAlias(ctx context.Context, change *AliasChange) (*Alias, error) {
-	return fs.changeAlias(ctx, change, func(function string, a *Alias) (*Alias, error) {
-		arn := fs.home.functionARN(function, change.Name)
-		if a != nil {
-			return nil, protocol.Errorf(protocol.CodeConflict, "Alias already exists: %s", arn.FunctionARN())
-		}
-		return &Alias{Function: function, Name: change.Name, ARN: arn.FunctionARN()}, nil
-	})
+	return fs.changeAlias(ctx, change, true)
 }
 
-// UpdateAlias changes an alias. An unknown alias or version is a
-// ResourceNotFoundException, another revision a PreconditionFailedException.
+// UpdateAlias changes an alias. An unknown alias or version is a ResourceNotFoundException, another revision a
+// PreconditionFailedException.
 func (fs *Functions) UpdateAlias(ctx context.Context, change *AliasChange) (*Alias, error) {
-	return fs.changeAlias(ctx, change, func(function string, a *Alias) (*Alias, error) {
-		switch {
-		case a == nil:
-			return nil, aliasNotFound(fs.home.functionARN(function, change.Name))
-		case change.Revision != "" && change.Revision != a.Revision:
-			return nil, stale("alias")
-		}
-		return a.copy(), nil
-	})
+	return fs.changeAlias(ctx, change, false)
 }
 
-// changeAlias applies a change to what begin makes of the alias that exists,
-// which may be nil.
-func (fs *Functions) changeAlias(ctx context.Context, change *AliasChange, begin func(function string, existing *Alias) (*Alias, error)) (*Alias, error) {
+func (fs *Functions) changeAlias(ctx context.Context, change *AliasChange, create bool) (*Alias, error) {
 	function, err := fs.home.plainRef(change.Function)
 	if err != nil {
 		return nil, err
 	}
-	if !validAlias(change.Name) {
-		return nil, protocol.Errorf(protocol.CodeInvalidParameter, "%q cannot be an alias: it has 1 to 128 letters, digits, - and _, and is not a number", change.Name)
+	if !protocol.ValidID(change.Name, 128) || isNumber(change.Name) {
+		return nil, protocol.Errorf(protocol.CodeInvalidParameter,
+			"%q cannot be an alias: it has 1 to 128 letters, digits, - and _, and is not a number", change.Name)
 	}
 	fs.editing.Lock()
 	defer fs.editing.Unlock()
-	a, err := begin(function, fs.alias(function, change.Name))
-	if err != nil {
-		return nil, err
+	arn := fs.home.functionARN(function, change.Name)
+	a := &Alias{Function: function, Name: change.Name, ARN: arn.FunctionARN()}
+	switch existing := fs.alias(function, change.Name); {
+	case create && existing != nil:
+		return nil, protocol.Errorf(protocol.CodeConflict, "Alias already exists: %s", a.ARN)
+	case create:
+	case existing == nil:
+		return nil, aliasNotFound(arn)
+	case change.Revision != "" && change.Revision != existing.Revision:
+		return nil, stale("Alias")
+	default:
+		a = existing.copy()
 	}
 	change.apply(a)
 	if err := fs.checkAlias(a); err != nil {
 		return nil, err
 	}
-	if err := fs.storeAlias(ctx, a); err != nil {
+	doc := &aliasDocument{Version: a.Version, Description: a.Description, Weights: a.Weights, Revision: a.Revision}
+	if err := fs.store.PutDocument(ctx, kindAlias, documentKey(function, a.Name), encodeDocument(doc)); err != nil {
 		return nil, err
 	}
 	fs.putAlias(a)
@@ -200,10 +169,7 @@ func (c *AliasChange) apply(a *Alias) {
 	a.Revision = uuid.NewString()
 }
 
-func validAlias(s string) bool { return protocol.ValidID(s, 128) && !isNumber(s) }
-
-// checkAlias refuses an alias that leads nowhere, or in ways that AWS does not
-// know.
+// checkAlias refuses an alias that leads to no version, or that AWS would refuse.
 func (fs *Functions) checkAlias(a *Alias) error {
 	for _, version := range a.versions() {
 		if f := fs.find(a.Function, version); f == nil || f.draining || !validVersion(version) {
@@ -211,32 +177,31 @@ func (fs *Functions) checkAlias(a *Alias) error {
 		}
 	}
 	if len(a.Weights) > 1 {
-		return protocol.Errorf(protocol.CodeInvalidParameter, "Number of items in AdditionalVersionWeights cannot be greater than 1")
+		return protocol.Errorf(protocol.CodeInvalidParameter,
+			"Number of items in AdditionalVersionWeights cannot be greater than 1")
 	}
 	for version, weight := range a.Weights {
 		switch {
 		case version == protocol.LatestVersion || a.Version == protocol.LatestVersion:
-			return protocol.Errorf(protocol.CodeInvalidParameter, "$LATEST is not supported for an alias pointing to more than 1 version.")
+			return protocol.Errorf(protocol.CodeInvalidParameter,
+				"$LATEST is not supported for an alias pointing to more than 1 version.")
 		case version == a.Version:
-			return protocol.Errorf(protocol.CodeInvalidParameter, "Invalid function version %s. Function version %s is already included in routing configuration.", version, version)
+			return protocol.Errorf(protocol.CodeInvalidParameter,
+				"Invalid function version %s. Function version %s is already included in routing configuration.", version, version)
 		case !(weight >= 0 && weight <= 1):
-			return protocol.Errorf(protocol.CodeInvalidParameter, "The weight of version %s must be between 0 and 1.", version)
+			return protocol.Errorf(protocol.CodeInvalidParameter,
+				"The weight of version %s must be between 0 and 1.", version)
 		}
 	}
 	return nil
 }
 
-func (fs *Functions) storeAlias(ctx context.Context, a *Alias) error {
-	doc := &aliasDocument{Version: a.Version, Description: a.Description, Weights: a.Weights, Revision: a.Revision}
-	return fs.store.PutDocument(ctx, kindAlias, documentKey(a.Function, a.Name), encodeDocument(doc))
-}
-
-// DeleteAlias removes an alias; executions that started through it go on. An
-// unknown one of a known function is not an error, as on AWS.
+// DeleteAlias removes an alias; executions that started through it go on. An unknown one of a known function is not an
+// error, as on AWS.
 func (fs *Functions) DeleteAlias(ctx context.Context, ref, name string) error {
 	function, err := fs.home.plainRef(ref)
 	if err == nil && fs.alias(function, name) == nil {
-		err = fs.checkName(function)
+		_, err = fs.known(function)
 	}
 	if err != nil {
 		return err
@@ -246,7 +211,7 @@ func (fs *Functions) DeleteAlias(ctx context.Context, ref, name string) error {
 	return fs.deleteAlias(ctx, function, name)
 }
 
-// deleteAlias removes an alias. The registry's editing lock is held.
+// deleteAlias removes an alias. fs.editing is held.
 func (fs *Functions) deleteAlias(ctx context.Context, function, name string) error {
 	if fs.alias(function, name) == nil {
 		return nil
@@ -254,7 +219,9 @@ func (fs *Functions) deleteAlias(ctx context.Context, function, name string) err
 	if err := fs.store.DeleteDocument(ctx, kindAlias, documentKey(function, name)); err != nil {
 		return err
 	}
-	fs.removeAlias(function, name)
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	delete(fs.aliases, qualified{function, name})
 	return nil
 }
 

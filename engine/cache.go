@@ -7,29 +7,29 @@ import (
 	"github.com/perdure/perdure/internal/core/machine"
 )
 
-// live is an execution's place in memory. Its lock makes inputs take turns.
+// live is an execution's place in memory. Under its lock, inputs take turns.
 type live struct {
 	id string
 
 	mu      sync.Mutex
 	x       *machine.Execution // nil: to be read from the journal
-	running bool               // a goroutine is invoking
-	calls   map[string]bool    // chained invokes of plain functions being called, by operation id
+	running bool               // a goroutine is invoking its function
+	calls   map[string]bool    // operation ids of the chained invokes that goroutines are calling
 
 	// Guarded by the cache's lock.
-	users int           // who may look at x
-	pins  int           // who needs the place, with or without x
-	idle  *list.Element // place among the idle ones, nil while in use, or without x
-	size  int           // what x takes while idle
+	users int           // how many may look at x
+	pins  int           // how many need the place, with or without x
+	idle  *list.Element // in the cache's list; nil while in use, or without x
+	size  int           // bytes that x takes while idle
 }
 
-// cache holds executions in memory: those in use, and of the idle ones those used
-// last, up to a number of bytes.
+// cache holds the executions in memory: all that are in use, and up to a number of bytes the idle ones that were used
+// last.
 type cache struct {
 	mu    sync.Mutex
 	max   int
-	bytes int // what the idle ones take
-	inUse int // how many others there are
+	bytes int // of the idle ones
+	inUse int // how many are not idle
 	all   map[string]*live
 	idle  *list.List // of *live, most recently used first
 }
@@ -43,7 +43,7 @@ func (c *cache) init(max int) {
 	c.idle = list.New()
 }
 
-// acquire returns the execution's place in memory, to be released after use.
+// acquire returns an execution's place for use, until release.
 func (c *cache) acquire(id string) *live {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -55,8 +55,7 @@ func (c *cache) acquire(id string) *live {
 	return l
 }
 
-// pin is acquire for who does not look at the execution between its inputs, and
-// for long: it may leave memory meanwhile.
+// pin keeps an execution's place until unpin, but not the execution: it may leave memory between inputs.
 func (c *cache) pin(id string) *live {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -89,15 +88,13 @@ func (c *cache) unpin(l *live) {
 	c.forgetLocked(l)
 }
 
-// forgetLocked gives up a place that nobody needs.
 func (c *cache) forgetLocked(l *live) {
 	if l.users == 0 && l.pins == 0 && l.idle == nil {
 		delete(c.all, l.id)
 	}
 }
 
-// release ends the use of an execution. One that is done with does not stay: it
-// closed before, and was only read.
+// release ends the use of an execution. If it is done, closed and only read, it does not stay.
 func (c *cache) release(l *live, done bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -122,7 +119,7 @@ func (c *cache) release(l *live, done bool) {
 	}
 }
 
-// count returns the number of executions in memory, and what the idle ones take.
+// count returns how many executions are in memory, and how many bytes the idle ones take.
 func (c *cache) count() (n, bytes int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

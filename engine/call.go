@@ -16,8 +16,7 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// Call calls a plain function and returns its answer. A durable function is a
-// mistake of the caller.
+// Call calls a plain function and returns its answer. A durable function is an error.
 func (e *Engine) Call(ctx context.Context, req *InvokeRequest) (*Result, error) {
 	f, err := e.functions.lookup(req.Function, req.Qualifier, rand.Float64())
 	if err != nil {
@@ -40,9 +39,8 @@ func (e *Engine) Call(ctx context.Context, req *InvokeRequest) (*Result, error) 
 	return e.runner.callPlain(f.function, req), nil
 }
 
-// makeCall calls a plain function for a chained invoke and records the outcome,
-// unless somebody does, or nobody waits for it any more. Its error is one of
-// reading the execution, of which nothing came.
+// makeCall calls a plain function for a chained invoke and records the outcome, unless another goroutine does, or
+// nobody waits for it any more. Its error says that the execution could not be read; then nothing happened.
 func (r *runner) makeCall(f *function, item store.Item) error {
 	if !r.flights.begin() {
 		return nil // the next engine calls
@@ -90,8 +88,11 @@ func (r *runner) beginCall(l *live, opID string, f *function) (target *machine.I
 			target = nil
 			return
 		}
-		if name, _, err := r.functions.home.parseRef(target.Function, ""); err != nil || name != f.Name || target.Version != f.Version {
-			target, wrong = nil, &damagedError{l.id, fmt.Errorf("operation %s calls %s:%s, and is stored as a call of %s:%s", opID, target.Function, target.Version, f.Name, f.Version)}
+		name, _, err := r.functions.home.parseRef(target.Function, "")
+		if err != nil || name != f.Name || target.Version != f.Version {
+			wrong = &damagedError{l.id, fmt.Errorf("operation %s calls %s:%s, and is stored as a call of %s:%s",
+				opID, target.Function, target.Version, f.Name, f.Version)}
+			target = nil
 			return
 		}
 		if l.calls == nil {
@@ -102,12 +103,11 @@ func (r *runner) beginCall(l *live, opID string, f *function) (target *machine.I
 	return target, cmp.Or(err, wrong)
 }
 
-// reachTries bounds how often a plain function is tried that cannot be reached;
-// the pauses add up to 25 s.
+// reachTries bounds how often a call is tried that does not reach its function; the pauses add up to 25 s.
 const reachTries = 9
 
-// callReaching is callPlain, repeated with growing pauses while the function
-// cannot be reached, as when it is being replaced.
+// callReaching repeats callPlain, with growing pauses, while the function cannot be reached: it may be replaced just
+// now.
 func (r *runner) callReaching(f *function, req *InvokeRequest) *Result {
 	if err := r.callable(f, req); err != nil {
 		return &Result{Status: protocol.ExecutionFailed, Error: refusal(err)}
@@ -126,7 +126,7 @@ func (r *runner) callReaching(f *function, req *InvokeRequest) *Result {
 	}
 }
 
-// callable refuses what is no call of a plain function.
+// callable refuses a call of a durable function, and one whose tenant does not fit.
 func (r *runner) callable(f *function, req *InvokeRequest) error {
 	if f.Durable != nil {
 		return fmt.Errorf("engine: %s is durable; it is started, not called", f.Name)
@@ -134,15 +134,7 @@ func (r *runner) callable(f *function, req *InvokeRequest) error {
 	return f.CheckTenant(req.TenantID, r.functions.strict)
 }
 
-// invokeTimedOut is the error of a chained invoke whose child timed out.
-func invokeTimedOut(seconds int64) *protocol.ErrorObject {
-	return &protocol.ErrorObject{
-		ErrorType:    protocol.ErrorTypeInvokeTimeout,
-		ErrorMessage: fmt.Sprintf("CHAINED_INVOKE timed out after %d seconds.", seconds),
-	}
-}
-
-// callPlain calls a plain function of which one has a place.
+// callPlain calls a plain function; the caller has a place of it.
 func (r *runner) callPlain(f *function, req *InvokeRequest) *Result {
 	r.counters.calls.Add(1)
 	requestID := cmp.Or(req.RequestID, uuid.NewString())
@@ -163,7 +155,8 @@ func (r *runner) callPlain(f *function, req *InvokeRequest) *Result {
 	out := r.call(f, inv)
 	result := &Result{Status: protocol.ExecutionSucceeded, LogTail: endTail()}
 	if out.Error != nil {
-		result.Status, result.Error, result.ErrorPayload, result.Unstarted = protocol.ExecutionFailed, out.Error, out.ErrorPayload, out.Unstarted
+		result.Status, result.Error = protocol.ExecutionFailed, out.Error
+		result.ErrorPayload, result.Unstarted = out.ErrorPayload, out.Unstarted
 		return result
 	}
 	answer := string(out.Payload)
@@ -181,11 +174,12 @@ func functionError(r *Result) *protocol.ErrorObject {
 	if len(r.ErrorPayload) == 0 || json.Unmarshal(r.ErrorPayload, &doc) != nil {
 		return r.Error
 	}
-	return &protocol.ErrorObject{ErrorType: doc.ErrorType, ErrorMessage: doc.ErrorMessage, StackTrace: protocol.DecodeTrace(doc.StackTrace)}
+	return &protocol.ErrorObject{
+		ErrorType: doc.ErrorType, ErrorMessage: doc.ErrorMessage, StackTrace: protocol.DecodeTrace(doc.StackTrace),
+	}
 }
 
-// place takes one of the places of f, unless ctx ends or the engine closes
-// before there is one, and counts who waits.
+// place takes a place of f, unless ctx ends or the engine closes before one is free.
 func (r *runner) place(ctx context.Context, f *function) (taken bool) {
 	select {
 	case f.places <- struct{}{}:

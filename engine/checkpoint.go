@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -11,10 +12,9 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// Checkpoint applies the updates of a running invocation and returns when they
-// are durable. A token that is not the current one, and one of an unknown
-// execution, is an InvalidParameterValueException. The repeat of an accepted
-// request with its ClientToken returns the original reply.
+// Checkpoint applies the updates of a running invocation and returns when they are durable. A token that is not
+// current, or belongs to an unknown execution, is an InvalidParameterValueException. The repeat of an accepted request
+// with its ClientToken returns the original reply.
 func (e *Engine) Checkpoint(ctx context.Context, req *CheckpointRequest) (*CheckpointReply, error) {
 	began := time.Now()
 	id, fence, err := e.seals.fence(req.ARN, req.Token)
@@ -48,13 +48,14 @@ func (e *Engine) Checkpoint(ctx context.Context, req *CheckpointRequest) (*Check
 	return out, nil
 }
 
-// pageBytes bounds the payload of one page of operations or events, so that an
-// envelope stays below Lambda's 6 MB.
+// pageBytes bounds the payloads of a page of operations or events, so that an envelope stays below Lambda's 6 MB.
 const pageBytes = 5 << 20
 
-// State returns a page of the operations that a running invocation may see.
-// token must be the current one; it stays valid.
-func (e *Engine) State(ctx context.Context, arn, token, marker string, maxItems int) (ops []*protocol.Operation, next string, err error) {
+// State returns a page of the operations that a running invocation may see. token must be the current one; it stays
+// valid.
+func (e *Engine) State(
+	ctx context.Context, arn, token, marker string, maxItems int,
+) (ops []*protocol.Operation, next string, err error) {
 	id, fence, err := e.seals.fence(arn, token)
 	if err != nil {
 		return nil, "", err
@@ -71,8 +72,7 @@ func (e *Engine) State(ctx context.Context, arn, token, marker string, maxItems 
 			next = e.seals.stateMarker(id, to)
 		}
 	})
-	var refusal *protocol.Error
-	if errors.As(err, &refusal) || err == nil && !current {
+	if _, refused := errors.AsType[*protocol.Error](err); refused || err == nil && !current {
 		return nil, "", machine.StaleToken()
 	}
 	return ops, next, err
@@ -80,37 +80,31 @@ func (e *Engine) State(ctx context.Context, arn, token, marker string, maxItems 
 
 // pageSize applies the service's default and maximum.
 func pageSize(maxItems int) int {
-	if maxItems <= 0 {
-		return protocol.DefaultPage
-	}
-	return min(maxItems, protocol.MaxPage)
+	return min(cmp.Or(max(0, maxItems), protocol.DefaultPage), protocol.MaxPage)
 }
 
-// SucceedCallback completes a callback with a result; an empty one is none. A
-// malformed id, and a result that is not UTF-8, is an
-// InvalidParameterValueException: results are recorded as text, in which other
-// bytes would become others. A callback that was completed, timed out, or
-// belongs to a closed execution is a CallbackTimeoutException; one whose
-// execution was deleted is a ResourceNotFoundException.
+// SucceedCallback completes a callback with a result; an empty one is none. A malformed id, and a result that is not
+// UTF-8, is an InvalidParameterValueException: results are recorded as text. A callback that was completed, timed out,
+// or belongs to a closed execution is a CallbackTimeoutException; one whose execution was deleted is a
+// ResourceNotFoundException.
 func (e *Engine) SucceedCallback(ctx context.Context, callbackID string, result []byte) error {
 	if !utf8.Valid(result) {
-		return protocol.Errorf(protocol.CodeInvalidParameter, "The result of the callback is not valid UTF-8. Send other bytes as base64, for example.")
+		return protocol.Errorf(protocol.CodeInvalidParameter,
+			"The result of the callback is not valid UTF-8. Send other bytes as base64, for example.")
 	}
 	return e.callback(ctx, callbackID, func(d *machine.Draft, position int) error {
 		return d.SucceedCallback(position, callbackID, payloadOf(result))
 	})
 }
 
-// FailCallback completes a callback with an error, which may be nil; see
-// [Engine.SucceedCallback].
+// FailCallback completes a callback with an error, which may be nil; see [Engine.SucceedCallback].
 func (e *Engine) FailCallback(ctx context.Context, callbackID string, reason *protocol.ErrorObject) error {
 	return e.callback(ctx, callbackID, func(d *machine.Draft, position int) error {
 		return d.FailCallback(position, callbackID, reason)
 	})
 }
 
-// HeartbeatCallback moves a callback's heartbeat deadline; see
-// [Engine.SucceedCallback].
+// HeartbeatCallback moves a callback's heartbeat deadline; see [Engine.SucceedCallback].
 func (e *Engine) HeartbeatCallback(ctx context.Context, callbackID string) error {
 	return e.callback(ctx, callbackID, func(d *machine.Draft, position int) error {
 		return d.HeartbeatCallback(position, callbackID)

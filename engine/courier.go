@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 
@@ -10,48 +11,47 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// A closed child is due until the execution that invoked it knows the outcome.
-// Couriers bring the news: one for each parent that there is news for, with as
-// much as there is in one commit, so that thousands of children that end at
-// once hold nobody else up.
+// A closed child is due until its parent, the execution that invoked it, knows the outcome. A parent for which there is
+// news has one courier, who brings many outcomes in one commit: thousands of children that end at once hold nobody else
+// up.
 const (
-	newsInMemory = 4096 // children that a courier is to tell of, at one time
+	newsInMemory = 4096 // children whose outcomes are under way
 	newsAtOnce   = 32   // of them, in one commit
 	newsBytes    = 1 << 20
 )
 
-// couriers know which children have news for which parent.
+// couriers bring parents the outcomes of their children.
 type couriers struct {
 	*life
-	ledger   *ledger
-	schedule *schedule // which tries again what failed
+	ledger  *ledger
+	moments *moments // have an outcome that was not brought tried again
 
 	mu       sync.Mutex
-	room     chan struct{}       // one element for each child
-	children map[string]bool     // their ids
-	byParent map[string][]string // the children that wait, by the ARN of a parent to whom a courier is under way
+	room     chan struct{}       // an element for each child
+	children map[string]bool     // ids of those under way
+	byParent map[string][]string // ids of children that wait, by the parent's ARN; a parent with a courier has an entry
 }
 
-func newCouriers(g *ledger, s *schedule) *couriers {
+func newCouriers(g *ledger, m *moments) *couriers {
 	return &couriers{
-		life: g.life, ledger: g, schedule: s,
+		life: g.life, ledger: g, moments: m,
 		room: make(chan struct{}, newsInMemory), children: map[string]bool{}, byParent: map[string][]string{},
 	}
 }
 
-// send has a parent told of a child that closed, in the background. If there
-// are too many news already, the child goes to the backlog, or with patience
-// waits until there is room.
+// send has a parent told, in the background, of a child that closed. Without room the child becomes backlog; a patient
+// caller waits for room.
 func (c *couriers) send(parent, child string, patient bool) error {
 	if _, err := protocol.ParseARN(parent); err != nil { // so there is nobody to tell
-		c.log.Error("an execution names a parent that is none; its outcome is told to nobody", "execution", child, "error", err)
+		c.log.Error("an execution names a parent that is none; its outcome is told to nobody",
+			"execution", child, "error", err)
 		return c.told(child)
 	}
 	select {
 	case c.room <- struct{}{}:
 	default:
 		if !patient {
-			c.schedule.past.fail()
+			c.moments.past.fail()
 			return nil
 		}
 		select {
@@ -75,8 +75,7 @@ func (c *couriers) send(parent, child string, patient bool) error {
 	return nil
 }
 
-// next returns the children to tell a parent of, or none when the courier's work
-// is done.
+// next returns children to tell a parent of; with none left the courier ends.
 func (c *couriers) next(parent string) []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -97,7 +96,7 @@ func (c *couriers) done(child string) {
 	<-c.room
 }
 
-// deliver tells a parent until there is nothing more to tell.
+// deliver is one courier: it tells a parent until there is no more news.
 func (c *couriers) deliver(parent string) {
 	for {
 		children := c.next(parent)
@@ -107,8 +106,9 @@ func (c *couriers) deliver(parent string) {
 		for rest := children; len(rest) > 0 && !c.closing(); {
 			told, err := c.tellParent(parent, rest)
 			if err != nil && !c.closing() {
-				c.log.Error("an execution could not be told of the outcome of those that it invoked; trying again", "execution", parent, "error", err)
-				c.schedule.fail()
+				c.log.Error("an execution could not be told of the outcome of those that it invoked; trying again",
+					"execution", parent, "error", err)
+				c.moments.fail()
 			}
 			rest = rest[told:]
 		}
@@ -127,8 +127,8 @@ type news struct {
 	failure          *protocol.ErrorObject
 }
 
-// tellParent tells a parent of some of its children, the first ones, and these
-// that it knows. It returns how many that were, told or not.
+// tellParent tells a parent of the first of its children, and records with each that it is told. It returns how many
+// children it looked at.
 func (c *couriers) tellParent(parent string, children []string) (n int, err error) {
 	var all []news
 	for size := 0; n < len(children) && size < newsBytes; n++ {
@@ -146,16 +146,20 @@ func (c *couriers) tellParent(parent string, children []string) (n int, err erro
 	return n, c.bring(parent, all)
 }
 
-// newsOf returns the outcome of a child, or nil if nobody has to hear of it.
+// newsOf returns the outcome of a child, or nil if nobody is to hear of it.
 func (c *couriers) newsOf(child string) (one *news, err error) {
 	_, err = updateThen(c.ctx, c.ledger, child, look, func(l *live, _ none, _ error) {
 		if !l.x.OwesParent() {
 			return
 		}
-		one = &news{child: child, arn: l.x.Identity().ARN.String(), operation: l.x.Identity().ParentOperation, status: l.x.Outcome()}
+		id := l.x.Identity()
+		one = &news{child: child, arn: id.ARN.String(), operation: id.ParentOperation, status: l.x.Outcome()}
 		one.payload, one.failure = l.x.Result()
 		if one.status == protocol.ExecutionTimedOut {
-			one.failure = invokeTimedOut(l.x.Identity().ExecutionTimeout)
+			one.failure = &protocol.ErrorObject{
+				ErrorType:    protocol.ErrorTypeInvokeTimeout,
+				ErrorMessage: fmt.Sprintf("CHAINED_INVOKE timed out after %d seconds.", id.ExecutionTimeout),
+			}
 		}
 	})
 	if errors.Is(err, store.ErrNotFound) || c.quarantine(child, err) {
@@ -164,8 +168,8 @@ func (c *couriers) newsOf(child string) (one *news, err error) {
 	return one, err
 }
 
-// bring records outcomes with a parent, and then with each child that the parent
-// knows. A parent that is gone, or cannot be understood, needs to know nothing.
+// bring records outcomes with a parent, and then with each child that the parent knows. A parent that is gone or
+// damaged need not know.
 func (c *couriers) bring(parent string, all []news) error {
 	if len(all) == 0 {
 		return nil
@@ -185,9 +189,7 @@ func (c *couriers) bring(parent string, all []news) error {
 	errs := make([]error, len(all))
 	var group sync.WaitGroup // so that they share a flush of the disk
 	for i, one := range all {
-		group.Go(func() {
-			errs[i] = c.told(one.child)
-		})
+		group.Go(func() { errs[i] = c.told(one.child) })
 	}
 	group.Wait()
 	return errors.Join(errs...)

@@ -1,51 +1,40 @@
-// Package engine is the durable execution service as a Go library: it starts
-// executions, invokes functions, takes their checkpoints, fires timers and
-// answers questions. The Lambda API, the command line and the test kit are
-// faces of it. The example below is a program; packages sqlitestore and memstore
-// have the stores.
+// Package engine is the durable execution service as a Go library: it starts executions, invokes functions, takes their
+// checkpoints, fires timers and answers questions. The Lambda API, the command line and the test kit are faces of it.
+// The example below is a program; packages sqlitestore and memstore have the stores.
 //
 // # The life of an input
 //
-// Whatever happens to an execution (a checkpoint, a timer, a callback, the end
-// of an invocation) takes one path, in update: the execution is read, from
-// memory or from its journal; package machine applies the input to a draft; the
-// draft's records are committed to the store as one journal entry; the draft is
-// published, and those who subscribed hear of it; only then is anybody answered.
-// Inputs of one execution take turns, those of different executions share commits.
+// Every input (a checkpoint, a timer, a callback, the end of an invocation) takes one path, in update: the ledger takes
+// the execution from memory or reads its journal; package machine applies the input to a draft; the store commits the
+// draft's records as one journal entry; the draft is published, and subscribers hear of it; only then is anybody
+// answered. Inputs of one execution take turns, those of different executions share commits.
 //
-// A commit that loses against another writer, or fails in a way that leaves its
-// outcome unknown, costs the copy in memory: the next input reads the journal
-// again.
+// After a commit that fails, or loses against another writer, the copy in memory is dropped: the next input reads the
+// journal again.
 //
 // # Why an execution never gets stuck
 //
-// An open execution always has a reason to be open: an invocation in flight, a
-// moment at which something is due, an open callback, or a child. The due
-// moment stands in the execution's row and is written in the same commit as the
-// change that set it, so a restart finds it; invocations in flight are marked
-// there too, so a restart finds those that it lost.
+// An open execution always has a reason to be open: an invocation in flight, a due moment, an open callback, a child,
+// or a pause. The due moment stands in the execution's row, and so does an invocation in flight. The commit that sets
+// them writes the row, so a restart finds both.
 //
 // # Versions and aliases
 //
-// [Functions] are what can be invoked. Register makes $LATEST known, or a version
-// by its number. PublishVersion keeps what $LATEST is now under the next number,
-// for ever: the code of an invoker
-// that is a [Freezer], the settings in a document of the store. A start names a
-// version or an alias; an alias is followed there and then, so that an execution
-// belongs to one version for its whole life, and its ARN says which. What a
-// restarted engine finds published it runs through [Images].
+// [Functions] can be invoked. Register makes $LATEST known, or a version by its number. PublishVersion keeps $LATEST as
+// it is under the next number: its code, if the invoker is a [Freezer], and its settings, in a document of the store. A
+// start names a version or an alias. An alias is followed at once, so an execution belongs to one version for its whole
+// life, and its ARN says which. A restarted engine runs published versions through [Images].
 //
 // An execution whose version nobody can run waits until somebody can.
 //
 // # Looking after executions
 //
-// List finds executions by what they are and what they are doing, Explain says
-// why one is not moving, Pause, Resume, Stop, Skip and Delete interfere, Fork
-// starts a copy that ends at a place in the code or tries again what failed,
-// Export and Import move one between engines, Verify checks all that is stored.
+// List finds executions, Explain says why one does not move, and Pause, Resume, Stop, Skip and Delete steer it. Fork
+// starts a copy that begins with a part of its history, or tries again what failed. Export and Import move it between
+// engines. Verify checks all that is stored.
 //
 // # Errors
 //
-// Refusals, which a client of the Lambda API would see with an error code, are
-// [*protocol.Error] values. Every other error is a fault of the store.
+// Refusals, for which the Lambda API has error codes, are [*protocol.Error] values. Any other error is a fault of the
+// store.
 package engine

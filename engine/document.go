@@ -8,22 +8,20 @@ import (
 	"time"
 )
 
-// What the engine remembers of functions are documents of these kinds. The key
-// is the function's name, with a slash and the version or the alias behind it.
+// The engine remembers functions in documents of these kinds. The key is the function's name; a slash and the version
+// or the alias follow it.
 const (
-	kindNumbering = "function" // by name: which numbers its versions had
+	kindNumbering = "function" // key: the name alone
 	kindVersion   = "version"
 	kindAlias     = "alias"
 )
 
-// numberingDocument keeps a deleted version's number from being given again:
-// executions of it may still be readable.
+// numberingDocument keeps a deleted version's number from being given again: executions of it may still be there.
 type numberingDocument struct {
 	LastVersion int
 }
 
-// versionDocument is a published version. Settings that functions get later are
-// in it without ado, and have their defaults in documents from before.
+// versionDocument is a published version. A setting that an old document lacks has its default.
 type versionDocument struct {
 	Function  Function // without name, version and invoker
 	Image     Image
@@ -42,19 +40,21 @@ type aliasDocument struct {
 
 func documentKey(function, word string) string { return function + "/" + word }
 
-// settings are what a version has of a function.
+// settings are what a version document keeps of a function.
 func (f *function) settings() Function {
 	s := f.Function
 	s.Name, s.Version, s.Invoker = "", "", nil
 	return s
 }
 
-// document is what is stored of a published version.
+// document is a published version as it is stored.
 func (f *function) document() *versionDocument {
-	return &versionDocument{Function: f.settings(), Image: *f.image, Published: f.modified, Revision: f.revision, Deleted: f.draining}
+	return &versionDocument{
+		Function: f.settings(), Image: *f.image, Published: f.modified, Revision: f.revision, Deleted: f.draining,
+	}
 }
 
-// function is the published version of a document. Nothing can run it yet.
+// function is a published version as it is read. Nothing can run it yet.
 func (d *versionDocument) function(name, version string) *function {
 	settings := d.Function
 	settings.Name, settings.Version = name, version
@@ -72,7 +72,7 @@ func encodeDocument(v any) []byte {
 	return data
 }
 
-// load reads the documents of functions.
+// load reads all documents, before anybody else has the engine.
 func (fs *Functions) load(ctx context.Context) error {
 	for kind, read := range map[string]func(name, word string, data []byte) error{
 		kindNumbering: fs.loadNumbering, kindVersion: fs.loadVersion, kindAlias: fs.loadAlias,
@@ -98,14 +98,11 @@ func (fs *Functions) load(ctx context.Context) error {
 
 func (fs *Functions) loadNumbering(name, _ string, data []byte) error {
 	var d numberingDocument
-	if err := json.Unmarshal(data, &d); err != nil {
-		return err
+	err := json.Unmarshal(data, &d)
+	if err == nil {
+		fs.last[name] = max(fs.last[name], d.LastVersion)
 	}
-	fs.mu.Lock()
-	defer fs.mu.Unlock()
-	fam := fs.familyLocked(name)
-	fam.last = max(fam.last, d.LastVersion)
-	return nil
+	return err
 }
 
 func (fs *Functions) loadVersion(name, version string, data []byte) error {
@@ -126,12 +123,12 @@ func (fs *Functions) loadVersion(name, version string, data []byte) error {
 
 func (fs *Functions) loadAlias(name, alias string, data []byte) error {
 	var d aliasDocument
-	if err := json.Unmarshal(data, &d); err != nil {
-		return err
+	err := json.Unmarshal(data, &d)
+	if err == nil {
+		fs.putAlias(&Alias{
+			Function: name, Name: alias, ARN: fs.home.functionARN(name, alias).FunctionARN(),
+			Version: d.Version, Description: d.Description, Weights: d.Weights, Revision: d.Revision,
+		})
 	}
-	fs.putAlias(&Alias{
-		Function: name, Name: alias, ARN: fs.home.functionARN(name, alias).FunctionARN(),
-		Version: d.Version, Description: d.Description, Weights: d.Weights, Revision: d.Revision,
-	})
-	return nil
+	return err
 }

@@ -18,27 +18,23 @@ type Options struct {
 	Account string
 	// Logger receives what operators should know; the default discards it.
 	Logger *slog.Logger
-	// Strict applies the limits that only AWS needs. An execution that uses
-	// more than 3,000 operations or 100 MB fails; the result of one that was
-	// started asynchronously has at most 1 MB; chained invokes of durable
-	// functions are by version or alias; a function that isolates no tenants
-	// takes none; a function's timeout is at most 900 s.
+	// Strict applies the limits that only AWS needs. An execution that uses more than 3,000 operations or 100 MB fails.
+	// The result of one that was started asynchronously has at most 1 MB. Chained invokes of durable functions name a
+	// version or alias. A function that isolates no tenants takes none. A function's timeout is at most 900 s.
 	Strict bool
-	// MaxFailures is the number of failed invocations in a row after which an
-	// execution fails; 0 retries until the execution times out, as AWS does.
+	// MaxFailures is the number of failed invocations in a row after which an execution fails; 0 retries until the
+	// execution times out, as AWS does.
 	MaxFailures int
-	// Tracer hears of executions and invocations as they end; nil is nobody.
-	// With one, functions are told a trace header that lets what they export
-	// lie below their execution.
+	// Tracer hears of executions and invocations as they end; nil is nobody. With a tracer, the trace header that
+	// functions get puts what they export below their execution.
 	Tracer Tracer
-	// Telemetry has a record of each execution that ends delivered; nil is none.
+	// Telemetry delivers a record of each execution that ends; nil is none.
 	Telemetry *Telemetry
-	// VirtualTime says that the engine runs in a bubble of testing/synctest,
-	// whose clock nobody can set, so that it need not watch the clock.
+	// VirtualTime says that the engine runs in a bubble of testing/synctest: nobody sets its clock, so the engine does
+	// not watch it.
 	VirtualTime bool
-	// Cache is how many bytes of memory executions may take that are open and
-	// that nothing happens to at the moment; the default is 64 MB. Those that
-	// leave memory are read again when something happens to them.
+	// Cache is how many bytes of memory open executions may take to which nothing happens at the moment; the default is
+	// 64 MB. One that left memory is read again when something happens to it.
 	Cache int
 }
 
@@ -46,6 +42,9 @@ func (o *Options) setDefaults() {
 	o.Region = cmp.Or(o.Region, "us-east-1")
 	o.Account = cmp.Or(o.Account, "000000000000")
 	o.Cache = cmp.Or(o.Cache, 64<<20)
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
 }
 
 func (o *Options) rules() *machine.Rules {
@@ -59,25 +58,19 @@ func (o *Options) rules() *machine.Rules {
 
 // check refuses what would make ARNs that nobody can read back.
 func (o *Options) check() error {
-	arn := protocol.ARN{Partition: "aws", Region: o.Region, Account: o.Account, Function: "f", Version: "1", Name: "n", ID: "i"}
+	arn := home{o.Region, o.Account}.functionARN("f", "1")
+	arn.Name, arn.ID = "n", "i"
 	if _, err := protocol.ParseARN(arn.String()); err != nil {
-		return fmt.Errorf("opening the engine: region %q and account %q make no ARN; an account is 12 digits", o.Region, o.Account)
+		return fmt.Errorf("opening the engine: region %q and account %q make no ARN; an account is 12 digits",
+			o.Region, o.Account)
 	}
 	return nil
 }
 
-func (o *Options) logger() *slog.Logger {
-	if o.Logger != nil {
-		return o.Logger
-	}
-	return slog.New(slog.DiscardHandler)
-}
-
 // Engine runs durable executions. All methods may be called concurrently.
 //
-// It is the parts below, put together. What happens to an execution goes one
-// way: through the ledger, which tells the plans and others of it, and from the
-// plans to those who do the work, which goes through the ledger again.
+// It is its parts, put together. What happens to an execution goes one way: through the ledger, which tells the plans
+// and others, and from the plans to those who do the work, whose inputs go through the ledger again.
 type Engine struct {
 	life      *life
 	functions *Functions
@@ -94,9 +87,8 @@ type Engine struct {
 	probe     probe
 }
 
-// Open starts an engine on a store, which it does not close. Invocations that
-// an earlier engine left in flight are recorded as lost and run again once
-// their function is registered.
+// Open starts an engine on a store, which it does not close. Invocations that an earlier engine left in flight are
+// recorded as lost, and run again once their function is registered.
 func Open(ctx context.Context, st Store, options *Options) (*Engine, error) {
 	var opts Options
 	if options != nil {
@@ -120,13 +112,13 @@ func Open(ctx context.Context, st Store, options *Options) (*Engine, error) {
 
 // assemble makes the parts of an engine. Nothing happens yet.
 func assemble(st store.Store, seals seals, opts *Options) *Engine {
-	life, rules := newLife(opts.logger()), opts.rules()
+	life, rules := newLife(opts.Logger), opts.rules()
 	functions := newFunctions(life, st, home{opts.Region, opts.Account}, opts.Strict)
 	starts := &starter{life: life, functions: functions, rules: rules}
 	ledger := newLedger(life, st, starts, opts.Cache)
 	e := &Engine{
 		life: life, functions: functions, seals: seals, starts: starts, ledger: ledger,
-		news: newBulletin(life), counters: newCounters(), plans: newPlans(life, st),
+		news: &bulletin{life: life, channels: map[string]*bulletinChannel{}}, counters: newCounters(), plans: newPlans(life, st),
 		logs: newLogbook(st, life.log), flights: newFlights(life.ctx),
 	}
 	e.runner = &runner{
@@ -136,8 +128,7 @@ func assemble(st store.Store, seals seals, opts *Options) *Engine {
 	return e
 }
 
-// begin subscribes to changes whoever is to hear of them, takes up what an
-// earlier engine left, and sets the engine to work.
+// begin subscribes all who hear of changes, takes up what an earlier engine left, and sets the engine to work.
 func (e *Engine) begin(ctx context.Context, opts *Options) (err error) {
 	dispatcher := &dispatcher{life: e.life, plans: e.plans, functions: e.functions, flights: e.flights, runner: e.runner}
 	e.functions.tend = dispatcher.tend
@@ -147,16 +138,11 @@ func (e *Engine) begin(ctx context.Context, opts *Options) (err error) {
 	if e.telemetry, err = openReporter(ctx, e.ledger, opts.Telemetry); err != nil {
 		return fmt.Errorf("opening telemetry: %w", err)
 	}
-	e.ledger.subscribe(e.counters.heard)
-	if opts.Tracer != nil {
-		e.ledger.subscribe(e.runner.tracing.heard)
-	}
+	e.ledger.subscribe(e.counters.heard, e.runner.tracing.heard)
 	if e.telemetry != nil {
 		e.ledger.subscribe(e.telemetry.heard)
 	}
-	e.ledger.subscribe(e.news.heard)
-	e.ledger.subscribe(e.plans.heard)
-	e.ledger.subscribe(e.functions.heard)
+	e.ledger.subscribe(e.news.heard, e.plans.heard, e.functions.heard)
 	if err := e.ledger.recover(ctx); err != nil {
 		return fmt.Errorf("recovering executions: %w", err)
 	}
@@ -168,7 +154,10 @@ func (e *Engine) begin(ctx context.Context, opts *Options) (err error) {
 func (e *Engine) work(opts *Options) {
 	e.life.clock.step()
 	moments := &e.plans.moments
-	lanes := newLanes(e.plans, newCouriers(e.ledger, moments), e.counters.late)
+	lanes := &lanes{
+		life: e.life, plans: e.plans, ledger: e.ledger, couriers: newCouriers(e.ledger, moments),
+		late: e.counters.late, again: map[string]bool{},
+	}
 	removals := &remover{life: e.life, plans: e.plans, ledger: e.ledger}
 	e.life.work.Go(func() { lanes.run(moments.soon, seatsSoon) })
 	e.life.work.Go(func() { lanes.run(moments.past, seatsPast) })
@@ -185,9 +174,8 @@ func (e *Engine) work(opts *Options) {
 // Functions are the functions that the engine knows.
 func (e *Engine) Functions() *Functions { return e.functions }
 
-// Close stops starting work, cancels the invocations under way, records them
-// as lost so that the next engine repeats them at once, and waits for all that.
-// When ctx ends first, Close returns its error, and the store must not be
+// Close begins no more work, cancels the invocations under way, and records them as lost, so that the next engine
+// repeats them at once. It waits for all that. If ctx ends first, Close returns its error, and the store must not be
 // closed yet.
 func (e *Engine) Close(ctx context.Context) error {
 	e.life.cancel()
@@ -208,15 +196,13 @@ func (e *Engine) Close(ctx context.Context) error {
 	}
 }
 
-// contract is what an engine needs of a store. It is not public, because it
-// changes with the engine.
+// contract is what an engine needs of a store. It is hidden, because it changes with the engine.
 type contract interface{ store.Store }
 
-// Store keeps the executions of an engine: one of package sqlitestore or
-// memstore. An engine is its only user at a time, and does not close it.
+// Store keeps the executions of an engine: one of package sqlitestore or memstore. An engine is its only user at a
+// time, and does not close it.
 type Store interface {
 	contract
-	// Close ends what the store does in the background, and gives its files
-	// back. The engine must be closed before.
+	// Close ends the store's work in the background and releases its files. The engine must be closed before.
 	Close() error
 }

@@ -16,69 +16,55 @@ import (
 type Explanation struct {
 	ARN    string
 	Status protocol.ExecutionStatus
-	// Text says it in one line.
+	// Text is the answer in one line.
 	Text string
-	// Reasons says it one by one, the more telling ones first; at most 100.
-	// A closed execution has none.
-	Reasons []Reason
-	// Total is how many reasons there are.
-	Total int
-	// TimesOut is when an open execution times out.
-	TimesOut protocol.Timestamp
-	// Parent is the execution that invoked this one, Origin the one that it
-	// is a fork of; empty if there is none.
+	// Reasons are the first 100, the more telling ones first. A closed execution has none.
+	Reasons  []Reason
+	Total    int                // how many reasons there are
+	TimesOut protocol.Timestamp // when an open execution times out
+	// Parent is the execution that invoked this one, Origin the one of which it is a fork; empty if there is none.
 	Parent, Origin string
 }
 
-// Reason is one thing that an execution is at, or waits for. Members that its
-// kind has no use for are zero.
+// Reason is one thing that an execution is at, or waits for. Members that do not apply to its kind are zero.
 type Reason struct {
-	Kind string // as package machine names it, or one of those below
+	Kind string // package machine has the names, and two are below
 	Text string
-	// Since is when it began, Until when it is over if nothing happens before.
+	// Since is when it began, Until when it ends if nothing happens before.
 	Since, Until protocol.Timestamp
-	// OperationID and Type say which operation it is about, Name what people
-	// call it.
+	// OperationID and Type are those of the operation that it is about; Name is for people.
 	OperationID string
 	Type        protocol.OperationType
 	Name        string
-	// Count is the number of the invocation, or how often something was tried.
-	Count int
-	Error *protocol.ErrorObject
-	// CallbackID completes the callback.
-	CallbackID string
-	// Function is whom a chained invoke called, and Execution the execution
-	// that it started; empty for a plain function.
+	Count       int // the number of the invocation, or of tries
+	Error       *protocol.ErrorObject
+	CallbackID  string // completes the callback
+	// Function is what a chained invoke called, and Execution the execution that it started; empty for a plain
+	// function.
 	Function, Execution string
 }
 
-// What package machine calls queued, with what the registry knows.
+// Kinds that package machine calls queued; the functions tell the difference.
 const (
-	// ReasonUnregistered: the function cannot be invoked, since it is not
-	// registered or its version cannot be run.
+	// ReasonUnregistered: the function is not registered, or its version cannot be run.
 	ReasonUnregistered = "unregistered"
-	// ReasonNoPlace: all invocations that the function may have at one time
-	// are taken.
+	// ReasonNoPlace: the function has as many invocations as it may have at one time.
 	ReasonNoPlace = "no place"
 )
 
 const (
-	maxReasons = 100
-	inOneLine  = 3 // reasons that the one line tells
-	// maxFollowed is how many chained invokes the one line follows from an
-	// execution to the one that it waits for.
-	maxFollowed = 4
+	maxReasons  = 100
+	inOneLine   = 3   // reasons in the one line
+	maxFollowed = 4   // executions that the one line follows, each waiting for the next
+	maxReason   = 200 // characters of what others wrote
 )
 
-// Explain says why an execution is where it is. An unknown one is a
-// ResourceNotFoundException.
+// Explain says why an execution is where it is. An unknown one is a ResourceNotFoundException.
 func (e *Engine) Explain(ctx context.Context, arn string) (*Explanation, error) {
-	x := explainer{ledger: e.ledger, functions: e.functions}
-	return x.explain(ctx, arn, 0)
+	return (&explainer{e.ledger, e.functions}).explain(ctx, arn, 0)
 }
 
-// explainer words what the machine knows of an execution, with what is known of
-// functions.
+// explainer words the machine's reasons, with what it knows of functions.
 type explainer struct {
 	ledger    *ledger
 	functions *Functions
@@ -116,8 +102,7 @@ func (e *explainer) explain(ctx context.Context, arn string, followed int) (*Exp
 	return x, nil
 }
 
-// oneLine puts the most telling reasons together. If the first is another
-// execution, that one's follow.
+// oneLine joins the most telling reasons. If the first is another execution, the reasons of that one follow.
 func (e *explainer) oneLine(ctx context.Context, x *Explanation, followed int) string {
 	if x.Status.Closed() {
 		return "closed: " + string(x.Status)
@@ -140,7 +125,6 @@ func (e *explainer) oneLine(ctx context.Context, x *Explanation, followed int) s
 	return strings.Join(texts, "; ")
 }
 
-// reason words a fact, with what the registry knows.
 func (e *explainer) reason(arn *protocol.ARN, f *machine.Reason, at protocol.Timestamp) Reason {
 	r := Reason{Kind: string(f.Kind), Since: f.Since, Until: f.Until, Name: f.Label, Count: f.Count, Error: f.Error}
 	if o := f.Operation; o != nil {
@@ -164,14 +148,14 @@ func (e *explainer) reason(arn *protocol.ARN, f *machine.Reason, at protocol.Tim
 	return r
 }
 
-// calling returns which calls of plain functions are under way for an execution.
+// calling returns the operation ids of the calls of plain functions that are under way for an execution.
 func (e *explainer) calling(id string) map[string]bool {
 	l, release := e.ledger.hold(id)
 	defer release()
 	return maps.Clone(l.calls)
 }
 
-// explainCall says what a call of a plain function waits for that has not begun.
+// explainCall says what a call of a plain function waits for before it begins.
 func (e *explainer) explainCall(t *machine.InvokeTarget) string {
 	if t.ARN != "" {
 		return "" // the child has reasons of its own
@@ -194,7 +178,7 @@ func (e *explainer) explainCall(t *machine.InvokeTarget) string {
 	return ""
 }
 
-// explainQueue says what an invocation that is wanted waits for.
+// explainQueue says what an invocation waits for before it begins.
 func (e *explainer) explainQueue(arn *protocol.ARN, r *Reason, at protocol.Timestamp) {
 	f := e.functions.find(arn.Function, arn.Version)
 	name := arn.Function
@@ -210,13 +194,14 @@ func (e *explainer) explainQueue(arn *protocol.ARN, r *Reason, at protocol.Times
 		r.Text = fmt.Sprintf("has waited for %s for function %s: nothing is there that runs it", ago(r.Since, at), name)
 	case len(f.places) == cap(f.places):
 		r.Kind = ReasonNoPlace
-		r.Text = fmt.Sprintf("has waited for a place for %s: all %d invocations that function %s may have run at one time do", ago(r.Since, at), cap(f.places), name)
+		r.Text = fmt.Sprintf("has waited for a place for %s: all %d invocations that function %s may have run at one time do",
+			ago(r.Since, at), cap(f.places), name)
 	default:
 		r.Text = "an invocation is about to begin"
 	}
 }
 
-// wording words a fact for which the registry does not matter.
+// wording words a fact for which functions do not matter.
 func wording(f *machine.Reason, at protocol.Timestamp) string {
 	switch f.Kind {
 	case machine.ReasonInStep:
@@ -234,7 +219,8 @@ func wording(f *machine.Reason, at protocol.Timestamp) string {
 	case machine.ReasonForgotten:
 		return "its function ended without waiting for anything; it is invoked again " + until(f.Until, at)
 	case machine.ReasonRetry:
-		return fmt.Sprintf("step %s failed %s; attempt %d %s%s", f.Label, times(f.Count), f.Count+1, until(f.Until, at), because(f.Error.Line()))
+		return fmt.Sprintf("step %s failed %s; attempt %d %s%s",
+			f.Label, times(f.Count), f.Count+1, until(f.Until, at), because(f.Error.Line()))
 	case machine.ReasonPoll:
 		return fmt.Sprintf("step %s has looked %s, looks again %s", f.Label, times(f.Count), until(f.Until, at))
 	case machine.ReasonCallback:
@@ -247,8 +233,7 @@ func wording(f *machine.Reason, at protocol.Timestamp) string {
 	return string(f.Kind)
 }
 
-// timeouts says what ends a callback that nobody completes: its timeout, or a
-// heartbeat that does not come.
+// timeouts says what ends a callback that nobody completes: its timeout, or a heartbeat that does not come.
 func timeouts(f *machine.Reason, at protocol.Timestamp) string {
 	byTimeout := "times out " + until(f.Timeout, at)
 	byHeartbeat := "times out " + until(f.Heartbeat, at) + " unless a heartbeat comes"
@@ -263,8 +248,7 @@ func timeouts(f *machine.Reason, at protocol.Timestamp) string {
 	return ", " + byHeartbeat + ", and " + until(f.Timeout, at) + " in any case"
 }
 
-// failing words a row of invocations that something happened to. While another
-// one is in flight there is no next try.
+// failing words a row of invocations that ended badly. While another one is in flight there is no next try.
 func failing(what string, f *machine.Reason, at protocol.Timestamp) string {
 	s := "the last invocation " + what
 	if f.Count > 1 {
@@ -273,13 +257,12 @@ func failing(what string, f *machine.Reason, at protocol.Timestamp) string {
 	if line := f.Error.Line(); line != "" {
 		s += " (" + text.Clip(line, maxReason) + ")"
 	}
-	if f.Until > at { // later it waits for something else, which has a reason of its own
+	if f.Until > at { // if not, another reason says what it waits for
 		s += "; next try " + until(f.Until, at)
 	}
 	return s
 }
 
-// callee names whom a chained invoke waits for.
 func callee(t *machine.InvokeTarget) string {
 	arn, err := protocol.ParseARN(t.ARN)
 	if err != nil {
@@ -288,7 +271,6 @@ func callee(t *machine.InvokeTarget) string {
 	return fmt.Sprintf("execution %s of %s", arn.Name, arn.Function)
 }
 
-// attempt mentions the number of an attempt that is not the first.
 func attempt(n int) string {
 	if n < 2 {
 		return ""
@@ -303,11 +285,9 @@ func times(n int) string {
 	return fmt.Sprintf("%d times", n)
 }
 
-// ago words how long before at since was.
 func ago(since, at protocol.Timestamp) string { return text.Duration(at.Sub(since)) }
 
-// until words how long after at a moment comes. What has passed comes now; by
-// more than a second, the engine is behind.
+// until words how long after at a moment comes. If it passed more than a second ago, the engine is behind.
 func until(moment, at protocol.Timestamp) string {
 	switch late := at.Sub(moment); {
 	case moment != 0 && late >= time.Second:
@@ -318,13 +298,10 @@ func until(moment, at protocol.Timestamp) string {
 	return "in " + text.Duration(moment.Sub(at))
 }
 
-// because is words as the end of a sentence, if there are any.
+// because puts words, if there are any, at the end of a sentence.
 func because(words string) string {
 	if words == "" {
 		return ""
 	}
 	return ": " + text.Clip(words, maxReason)
 }
-
-// maxReason keeps what somebody wrote from being more than a line, in characters.
-const maxReason = 200

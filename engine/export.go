@@ -13,9 +13,8 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// Export writes an execution to w as a file that [Engine.Import] takes, of this
-// engine or another one. It may be open; then it is as it is now. An unknown one
-// is a ResourceNotFoundException, of which nothing is written.
+// Export writes an execution, open or closed, as it is now to w, in a file for [Engine.Import] of this engine or
+// another. An unknown one is a ResourceNotFoundException; nothing is written then.
 func (e *Engine) Export(ctx context.Context, arn string, w io.Writer) error {
 	r, err := e.ledger.read(ctx, arn)
 	if err != nil {
@@ -28,20 +27,17 @@ func (e *Engine) Export(ctx context.Context, arn string, w io.Writer) error {
 	return nil
 }
 
-// ImportRequest says how an exported execution is to come in.
+// ImportRequest says how an exported execution comes in.
 type ImportRequest struct {
-	// Fork starts a new execution that has all that happened to the exported
-	// one, in place of the execution itself.
+	// Fork starts a new execution with the whole history of the exported one, in place of the execution itself.
 	Fork bool
 	// Name and Qualifier go with Fork, and are as in [ForkRequest].
 	Name, Qualifier string
 }
 
-// Import takes in an execution that was exported. It keeps its ARN and its
-// history, so it must have ended, its retention must not be over, and its region
-// and account must be this engine's. An open one comes in as a fork only: its
-// callbacks and children belong to the engine where it is. A file that is
-// damaged, and one whose execution or name is here already, is refused.
+// Import takes in an exported execution. It keeps its ARN and its history, so it must be closed, within its retention,
+// and of this engine's region and account. An open one comes in as a fork only: its callbacks and children belong to
+// the engine where it is. Import refuses a damaged file, and one whose execution or name is here already.
 func (e *Engine) Import(ctx context.Context, file io.Reader, req *ImportRequest) (*Started, error) {
 	f, err := portable.Read(file)
 	if err != nil {
@@ -55,7 +51,8 @@ func (e *Engine) Import(ctx context.Context, file io.Reader, req *ImportRequest)
 		return e.forkOf(r, &ForkRequest{Name: req.Name, Qualifier: req.Qualifier})
 	}
 	if req.Name != "" || req.Qualifier != "" {
-		return nil, protocol.Errorf(protocol.CodeInvalidParameter, "An imported execution keeps its name and version, unless it is imported as a fork.")
+		return nil, protocol.Errorf(protocol.CodeInvalidParameter,
+			"An imported execution keeps its name and version, unless it is imported as a fork.")
 	}
 	return e.takeIn(ctx, r)
 }
@@ -64,9 +61,8 @@ func notImported(err error) error {
 	return protocol.Errorf(protocol.CodeInvalidParameter, "The file cannot be imported: %v.", err)
 }
 
-// admitted returns the execution in a file, which anybody may have written:
-// nothing that it says of itself is believed before it was looked at, and what
-// passes is as if an engine had made it.
+// admitted returns the execution in a file, which anybody may have written. It believes nothing unchecked: an execution
+// that passes is one that an engine could have made.
 func (g *ledger) admitted(f *portable.File) (*reading, error) {
 	records := 0
 	for _, data := range f.Entries {
@@ -94,18 +90,21 @@ func (g *ledger) admitted(f *portable.File) (*reading, error) {
 	return r, checkForeignID(id.ARN.ID, r.Started(), g.now())
 }
 
-// takeIn stores an execution as it is.
+// takeIn stores an execution as it is. Nothing happened to it here, so no subscriber hears of it.
 func (e *Engine) takeIn(ctx context.Context, r *reading) (*Started, error) {
 	arn := r.Identity().ARN
 	here := e.functions.home.functionARN(arn.Function, arn.Version)
 	switch expires := r.Expires(); {
 	case !r.Status().Closed():
-		return nil, protocol.Errorf(protocol.CodeConflict, "Execution %s has not ended: its callbacks and the executions that it invoked belong to the engine that it was exported from. It can be imported as a fork.", arn.Name)
+		return nil, protocol.Errorf(protocol.CodeConflict, "Execution %s has not ended: its callbacks and the executions "+
+			"that it invoked belong to the engine that it was exported from. It can be imported as a fork.", arn.Name)
 	case arn.FunctionARN() != here.FunctionARN():
-		return nil, protocol.Errorf(protocol.CodeInvalidParameter, "Execution %s belongs to region %s and account %s, and this engine to %s and %s. It can be imported as a fork.",
+		return nil, protocol.Errorf(protocol.CodeInvalidParameter,
+			"Execution %s belongs to region %s and account %s, and this engine to %s and %s. It can be imported as a fork.",
 			arn.Name, arn.Region, arn.Account, here.Region, here.Account)
 	case r.Status() == protocol.ExecutionDeleting || !r.OwesParent() && expires <= e.life.now():
-		return nil, protocol.Errorf(protocol.CodeConflict, "The retention of execution %s is over. It can be imported as a fork.", arn.Name)
+		return nil, protocol.Errorf(protocol.CodeConflict,
+			"The retention of execution %s is over. It can be imported as a fork.", arn.Name)
 	}
 	var writes []store.Write
 	for i, data := range r.entries {
@@ -114,7 +113,8 @@ func (e *Engine) takeIn(ctx context.Context, r *reading) (*Started, error) {
 	writes[0].Row = row(r.Draft(e.life.now()))
 	err := e.ledger.store.Commit(ctx, writes...)
 	if errors.Is(err, store.ErrConflict) {
-		return nil, protocol.Errorf(protocol.CodeAlreadyStarted, "Execution %s is here already, or another one of function %s with its name.", arn.Name, arn.Function)
+		return nil, protocol.Errorf(protocol.CodeAlreadyStarted,
+			"Execution %s is here already, or another one of function %s with its name.", arn.Name, arn.Function)
 	}
 	if err != nil {
 		e.plans.missed(writes)

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,29 +11,25 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// ForkRequest asks for a new execution that begins with a part of the history
-// of another one, which may be open or closed and stays as it is.
+// ForkRequest asks for a new execution that begins with a part of the history of another. That one may be open or
+// closed, and stays as it is.
 type ForkRequest struct {
 	ARN string
-	// Before is the id, or a name that no other has, of an operation that is
-	// left out with all that its context did after it; After is that of one
-	// that is copied. Without either everything is copied.
+	// Before is the id, or the unique name, of an operation that is left out, with all that its context did after it.
+	// After is that of the last operation of its context that is copied. Without either everything is copied.
 	Before, After string
-	// Outcome, with After, replaces how the operation ended.
+	// Outcome, with After, replaces the operation's outcome.
 	Outcome *ForkOutcome
-	// Redrive copies what a failed, timed out or stopped execution did, but
-	// for what it failed with, unless Before or After says it.
+	// Redrive, without Before and After, leaves out the operations with which a failed, timed out or stopped execution
+	// failed.
 	Redrive bool
-	// Name is the new execution's; empty is that of the other with a number
-	// behind it.
+	// Name is the new execution's; empty is the other's name with a number.
 	Name string
-	// Qualifier is the version, or alias, of the function that runs the new
-	// execution; empty is the version of the other.
+	// Qualifier is the version, or alias, of the function that runs the new execution; empty is the other's version.
 	Qualifier string
 }
 
-// ForkOutcome is how an operation ends in a fork: with a result, which may be
-// none, or with an error.
+// ForkOutcome is how an operation ends in a fork: with a result, nil for none, or with an error.
 type ForkOutcome struct {
 	Result *string               `json:",omitempty"`
 	Error  *protocol.ErrorObject `json:",omitempty"`
@@ -41,9 +38,8 @@ type ForkOutcome struct {
 // maxForkNames bounds how many names are tried for a fork without one.
 const maxForkNames = 1000
 
-// Fork starts a copy of an execution, and returns when it is durable. Names and
-// versions are refused as [Engine.Start] does it, and an operation that there
-// is not, or cannot end so, with what package machine says.
+// Fork starts a copy of an execution, and returns when it is durable. It refuses names and versions as [Engine.Start]
+// does, an unknown operation, and one that cannot end so.
 func (e *Engine) Fork(ctx context.Context, req *ForkRequest) (*Started, error) {
 	origin, err := e.ledger.read(ctx, req.ARN)
 	if err != nil {
@@ -52,14 +48,14 @@ func (e *Engine) Fork(ctx context.Context, req *ForkRequest) (*Started, error) {
 	return e.forkOf(origin, req)
 }
 
-// forkOf is Fork of an execution that was read, from here or from a file.
+// forkOf is Fork of an execution that was read from the store or from a file.
 func (e *Engine) forkOf(origin *reading, req *ForkRequest) (*Started, error) {
 	cuts, err := cutsOf(origin.Execution, req)
 	if err != nil {
 		return nil, err
 	}
 	from := origin.Identity().ARN
-	t, err := e.functions.lookup(from.Function, forkQualifier(from, req), shareOf(req.Name))
+	t, err := e.functions.lookup(from.Function, cmp.Or(req.Qualifier, from.Version), shareOf(req.Name))
 	if err != nil {
 		return nil, err
 	}
@@ -68,9 +64,7 @@ func (e *Engine) forkOf(origin *reading, req *ForkRequest) (*Started, error) {
 	}
 	for n := 2; ; n++ {
 		arn := t.arn
-		if arn.Name = req.Name; arn.Name == "" {
-			arn.Name = numbered(from.Name, n)
-		}
+		arn.Name = cmp.Or(req.Name, numbered(from.Name, n))
 		if !protocol.ValidID(arn.Name, protocol.MaxExecutionName) {
 			return nil, protocol.Errorf(protocol.CodeInvalidParameter, "%q is not a name for an execution", arn.Name)
 		}
@@ -79,19 +73,13 @@ func (e *Engine) forkOf(origin *reading, req *ForkRequest) (*Started, error) {
 			return started, err
 		}
 		if req.Name != "" || n > maxForkNames {
-			return nil, protocol.Errorf(protocol.CodeAlreadyStarted, "Function %s has an execution of the name %s already", t.Name, arn.Name)
+			return nil, protocol.Errorf(protocol.CodeAlreadyStarted,
+				"Function %s has an execution of the name %s already", t.Name, arn.Name)
 		}
 	}
 }
 
-func forkQualifier(from protocol.ARN, req *ForkRequest) string {
-	if req.Qualifier != "" {
-		return req.Qualifier
-	}
-	return from.Version
-}
-
-// numbered is a name with a number behind it, cut so that it is one.
+// numbered is a name with a number, shortened so that it is valid.
 func numbered(name string, n int) string {
 	suffix := fmt.Sprintf("-%d", n)
 	return name[:min(len(name), protocol.MaxExecutionName-len(suffix))] + suffix
@@ -117,23 +105,22 @@ func (e *Engine) fork(t target, arn protocol.ARN, origin *reading, cuts []machin
 }
 
 // cutsOf says what of the origin is not copied.
-func cutsOf(origin *machine.Execution, req *ForkRequest) ([]machine.Cut, error) {
-	var cuts []machine.Cut
+func cutsOf(origin *machine.Execution, req *ForkRequest) (cuts []machine.Cut, err error) {
 	if req.Redrive {
-		failed, err := origin.Redrive()
-		if err != nil {
+		if cuts, err = origin.Redrive(); err != nil {
 			return nil, err
 		}
-		cuts = failed
 	}
 	word, keep := req.Before, false
 	switch {
 	case req.Before != "" && req.After != "":
-		return nil, protocol.Errorf(protocol.CodeInvalidParameter, "A fork ends before an operation, or after one, not both")
+		return nil, protocol.Errorf(protocol.CodeInvalidParameter,
+			"A fork ends before an operation, or after one, not both")
 	case req.After != "":
 		word, keep = req.After, true
 	case req.Outcome != nil:
-		return nil, protocol.Errorf(protocol.CodeInvalidParameter, "An outcome belongs to the operation after which the fork ends, and there is none")
+		return nil, protocol.Errorf(protocol.CodeInvalidParameter,
+			"An outcome belongs to the operation after which the fork ends, and there is none")
 	}
 	if word == "" {
 		return cuts, nil

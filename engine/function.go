@@ -21,27 +21,25 @@ type Function struct {
 	Version string
 	// Invoker runs its invocations.
 	Invoker Invoker `json:"-"`
-	// Timeout bounds one invocation, from the moment at which the function has
-	// it; the default is 3 s, as on Lambda, and the most is 900 s there. The
-	// engine does not cap it.
+	// Timeout bounds one invocation from when the function has it; the default is 3 s, as on Lambda. Lambda's limit of
+	// 900 s holds only if the engine is strict.
 	Timeout time.Duration
-	// StartTimeout bounds what the Invoker takes before that: to find or start
-	// a process, say. The default is 30 s.
+	// StartTimeout bounds the time before that, in which the Invoker finds or starts a process, say. The default is 30
+	// s.
 	StartTimeout time.Duration
 	// Concurrency bounds invocations at one time; the default is 100.
 	Concurrency int
 	// Durable makes the function durable; nil is a plain function.
 	Durable *DurableConfig
-	// PerTenant makes a tenant's id part of every invocation. An Invoker must
-	// not let a process that served one tenant serve another.
+	// PerTenant makes every invocation name its tenant. An Invoker must not let a process that served one tenant serve
+	// another.
 	PerTenant bool
 
-	// What follows is told to those who ask, and has no effect here.
+	// The engine tells the following to those who ask, and does nothing else with it.
 
 	// Description is for people.
 	Description string
-	// Runtime and Handler are Lambda's names for how the code is run, such as
-	// provided.al2023 and bootstrap.
+	// Runtime and Handler say how the code is run, in Lambda's words, such as provided.al2023 and bootstrap.
 	Runtime, Handler string
 	// MemoryMB is how much memory a process of the function may use.
 	MemoryMB int
@@ -49,11 +47,9 @@ type Function struct {
 
 // DurableConfig holds the settings of a durable function.
 type DurableConfig struct {
-	// ExecutionTimeout bounds an execution from its start to its end, with
-	// all its waits: whole seconds, 1 s to 366 days.
+	// ExecutionTimeout bounds an execution from its start to its end, waits included: whole seconds, 1 s to 366 days.
 	ExecutionTimeout time.Duration
-	// RetentionDays is how long a closed execution stays readable: 1 to 90
-	// days; the default is 14.
+	// RetentionDays is how long a closed execution stays readable: 1 to 90 days; the default is 14.
 	RetentionDays int
 }
 
@@ -94,37 +90,33 @@ func validVersion(v string) bool { return v == protocol.LatestVersion || isNumbe
 
 func isNumber(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
 
-// CheckTenant refuses an invocation without a tenant of a function that keeps
-// its tenants apart, and, as only AWS does, one with a tenant of any other
-// function.
+// CheckTenant refuses an invocation without a tenant if the function keeps its tenants apart, and, if strict, one with
+// a tenant of any other function.
 func (f *Function) CheckTenant(tenantID string, strict bool) error {
 	switch {
 	case f.PerTenant && tenantID == "":
-		return protocol.Errorf(protocol.CodeInvalidParameter,
-			"The invoked function is enabled with tenancy configuration. Add a valid tenant ID in your request and try again.")
+		return protocol.Errorf(protocol.CodeInvalidParameter, "The invoked function is enabled with tenancy configuration. "+
+			"Add a valid tenant ID in your request and try again.")
 	case strict && !f.PerTenant && tenantID != "":
-		return protocol.Errorf(protocol.CodeInvalidParameter,
-			"The invoked function is not enabled with tenancy configuration. Remove the tenant ID from your request and try again.")
+		return protocol.Errorf(protocol.CodeInvalidParameter, "The invoked function is not enabled with tenancy configuration. "+
+			"Remove the tenant ID from your request and try again.")
 	}
 	return nil
 }
 
 // Invoker runs invocations of one function version.
 type Invoker interface {
-	// Invoke runs one invocation and returns what the function answered. It
-	// may be called concurrently, up to the function's concurrency. It must
-	// return soon after ctx is done; the engine cancels ctx when it closes and
-	// when the function's StartTimeout and Timeout have passed together, and
-	// then records the timeout itself. Whatever happens inside the function is
-	// an Outcome; there is no other failure.
+	// Invoke runs one invocation and returns the function's answer. It may be called concurrently, up to the function's
+	// concurrency. It must return soon after ctx is done. The engine cancels ctx when it closes, and when StartTimeout
+	// and Timeout together have passed; then it records the timeout itself. Whatever happens inside the function is an
+	// Outcome; there is no other failure.
 	Invoke(ctx context.Context, inv *Invocation) Outcome
 }
 
-// Awaiter is an [Invoker] whose function is not always there, such as one that
-// workers attach to when they please.
+// Awaiter is an [Invoker] whose function is not always there: workers attach to it when they please, say.
 type Awaiter interface {
-	// Await returns when the function can be invoked, when the Invoker is
-	// closed, or when ctx is done. Executions that wait so record nothing.
+	// Await returns when the function can be invoked, when the Invoker is closed, or when ctx is done. Executions
+	// record nothing of this waiting.
 	Await(ctx context.Context)
 }
 
@@ -132,63 +124,53 @@ type Awaiter interface {
 type Invocation struct {
 	RequestID   string // a UUID, new for each invocation
 	FunctionARN string // qualified with the version
-	// Timeout is what the function may take once it has the invocation.
+	// Timeout is how long the function may take once it has the invocation.
 	Timeout time.Duration
-	// Deadline is when that time is over. The engine leaves it zero: the
-	// Invoker sets it when it hands the invocation to the function, which may
-	// first have to be started.
+	// Deadline is when that time is over. The engine leaves it zero; the Invoker sets it when the function, which may
+	// have to be started first, gets the invocation.
 	Deadline time.Time
 	Payload  []byte // the JSON that the function receives
 	TraceID  string // X-Ray header
 	TenantID string // may be empty
-	// ClientContext is what a caller of a plain function sent, decoded.
+	// ClientContext is from the caller of a plain function, decoded.
 	ClientContext string
 	// ExecutionARN is empty for a plain function.
 	ExecutionARN string
 
-	hold *hold // the engine's, of its own limit; nil if there is none
+	held *atomic.Pointer[func() bool] // set by Hold; nil outside of the engine
 }
 
 // Outcome is how an invocation ended: with a payload, or with an error.
 type Outcome struct {
 	// Payload is the function's answer, if Error is nil.
 	Payload []byte
-	// Error is set if the function failed to answer: it reported an error,
-	// crashed, timed out or could not be started.
+	// Error is set if the function failed to answer: it reported an error, crashed, timed out or could not be started.
 	Error *protocol.ErrorObject
-	// ErrorPayload is the error document as the function reported it, for
-	// callers of plain functions; empty if the function did not report one.
+	// ErrorPayload is the error document that the function reported, for callers of plain functions; empty if there is
+	// none.
 	ErrorPayload []byte
-	// Unstarted says that the function was never reached, so that the attempt
-	// says nothing about its code: it is repeated soon, and does not count as
-	// the function's failure.
+	// Unstarted says that the function was never reached. Its code is not to blame: the invocation is repeated soon,
+	// and does not count as a failure of the function.
 	Unstarted bool
 }
 
-// hold says whether time stands still for an invocation.
-type hold struct {
-	held atomic.Pointer[func() bool]
-}
-
-// Hold is for the [Invoker] that runs inv: as long as held returns true, the
-// engine does not cancel the invocation for taking too long. A debugger that
-// has stopped the function's process is what it is for.
+// Hold is for the [Invoker] that runs inv: while held returns true, the engine does not cancel the invocation for
+// taking too long. So a debugger can stop the function's process.
 func (inv *Invocation) Hold(held func() bool) {
-	if inv.hold != nil {
-		inv.hold.held.Store(&held)
+	if inv.held != nil {
+		inv.held.Store(&held)
 	}
 }
 
-func (h *hold) isHeld() bool {
-	held := h.held.Load()
-	return held != nil && (*held)()
-}
-
-// holdEvery is how often one looks whether time stands still.
+// holdEvery is how often held is asked.
 const holdEvery = time.Second
 
-// limit returns a context that ends after d, and later while inv is held.
+// limit returns a context that ends after d, or later if inv is held.
 func (inv *Invocation) limit(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
-	inv.hold = &hold{}
-	return standstill.WithDeadline(ctx, time.Now().Add(d), holdEvery, inv.hold.isHeld)
+	held := new(atomic.Pointer[func() bool])
+	inv.held = held
+	return standstill.WithDeadline(ctx, time.Now().Add(d), holdEvery, func() bool {
+		isHeld := held.Load()
+		return isHeld != nil && (*isHeld)()
+	})
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -16,54 +17,47 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// Functions are the functions that an engine knows: the versions that are
-// registered or published, and their aliases. All methods may be called
-// concurrently.
+// Functions are the functions that an engine knows: the versions that are registered or published, and their aliases.
+// All methods may be called concurrently.
 type Functions struct {
 	*life
 	store  store.Store
 	home   home
 	strict bool
-	// tend is told of each version that may have begun, or ceased, to be one
-	// that can be run.
+	// tend hears of each version that may begin or cease to be one that can be run.
 	tend func(function, version string)
 
-	mu     sync.Mutex
-	byName map[string]*family
+	mu       sync.Mutex
+	versions map[qualified]*function
+	aliases  map[qualified]*Alias
+	last     map[string]int // by function: the highest number that a version ever had
 
-	// editing makes changes of published versions and aliases, which are
-	// documents too, take turns. It is taken before mu.
+	// editing makes changes of published versions and aliases, which are documents too, take turns. It is taken before
+	// mu.
 	editing sync.Mutex
 	images  Images // guarded by editing; nil until RunVersions
-	// incomplete: a document could not be read, so there may be versions that
-	// nobody here knows of. Whatever their code is stays. Set before anybody
-	// else has the engine.
+	// incomplete: a document could not be read, so there may be versions that are not known here, and no code is
+	// removed. It is set before anybody has the engine.
 	incomplete bool
 
-	// starting is held for reading by who commits an execution's start, and
-	// for writing while a version begins to drain: a start is either refused
-	// or counted.
+	// starting is held for reading while the start of an execution is committed, and for writing when a version begins
+	// to drain: a start is either refused or counted.
 	starting sync.RWMutex
 }
 
-// family is what is known under one function name.
-type family struct {
-	versions map[string]*function // by version
-	aliases  map[string]*Alias    // by name
-	last     int                  // the highest number that a version ever had
-}
+// qualified names a version of a function, or an alias.
+type qualified struct{ function, qualifier string }
 
-// function is a version of a function with its free places. It does not change;
-// a change puts another in its place.
+// function is a version of a function with its places. It does not change; a change puts another in its place.
 type function struct {
 	Function               // Invoker is nil while nothing can run it
-	places   chan struct{} // one element per invocation under way
-	awaiting *atomic.Int32 // how many of them wait for an [Awaiter]
+	places   chan struct{} // an element for each invocation under way
+	awaiting *atomic.Int32 // how many of these wait for an [Awaiter]
 	revision string
 	modified time.Time
 	image    *Image // nil unless it was published
 	draining bool   // deleted, but not yet without open executions
-	fault    string // why it cannot be run, if that is known
+	fault    string // why it cannot be run; empty if that is not known
 }
 
 func newFunction(f Function) *function {
@@ -74,17 +68,17 @@ func newFunction(f Function) *function {
 }
 
 func newFunctions(l *life, st store.Store, at home, strict bool) *Functions {
-	return &Functions{life: l, store: st, home: at, strict: strict, byName: map[string]*family{}}
+	return &Functions{
+		life: l, store: st, home: at, strict: strict,
+		versions: map[qualified]*function{}, aliases: map[qualified]*Alias{}, last: map[string]int{},
+	}
 }
 
 // find returns a function version, or nil.
 func (fs *Functions) find(name, version string) *function {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	if fam := fs.byName[name]; fam != nil {
-		return fam.versions[version]
-	}
-	return nil
+	return fs.versions[qualified{name, version}]
 }
 
 // runnable is find for a version that can be invoked.
@@ -95,31 +89,20 @@ func (fs *Functions) runnable(name, version string) *function {
 	return nil
 }
 
-// familyLocked returns the family of a name, a new one if need be.
-func (fs *Functions) familyLocked(name string) *family {
-	fam := fs.byName[name]
-	if fam == nil {
-		fam = &family{versions: map[string]*function{}, aliases: map[string]*Alias{}}
-		fs.byName[name] = fam
-	}
-	return fam
-}
-
 // put adds a version, or puts it in the place of another one.
 func (fs *Functions) put(f *function) {
 	fs.mu.Lock()
-	fam := fs.familyLocked(f.Name)
-	fam.versions[f.Version] = f
-	fam.last = max(fam.last, versionNumber(f.Version))
+	fs.versions[qualified{f.Name, f.Version}] = f
+	fs.last[f.Name] = max(fs.last[f.Name], versionNumber(f.Version))
 	fs.mu.Unlock()
 	fs.tend(f.Name, f.Version)
 }
 
-// remove takes a version away, unless another was put in its place meanwhile.
+// remove takes a version away, unless another has taken its place.
 func (fs *Functions) remove(f *function) {
 	fs.mu.Lock()
-	if fam := fs.byName[f.Name]; fam != nil && fam.versions[f.Version] == f {
-		delete(fam.versions, f.Version)
+	if v := (qualified{f.Name, f.Version}); fs.versions[v] == f {
+		delete(fs.versions, v)
 	}
 	fs.mu.Unlock()
 	fs.tend(f.Name, f.Version)
@@ -127,35 +110,30 @@ func (fs *Functions) remove(f *function) {
 
 // versionsOf returns the versions of a function, $LATEST first and then by number.
 func (fs *Functions) versionsOf(name string) []*function {
-	fs.mu.Lock()
-	defer fs.mu.Unlock()
-	var all []*function
-	if fam := fs.byName[name]; fam != nil {
-		for _, f := range fam.versions {
-			all = append(all, f)
-		}
-	}
-	slices.SortFunc(all, func(a, b *function) int { return compareVersions(a.Version, b.Version) })
-	return all
+	return slices.DeleteFunc(fs.all(), func(f *function) bool { return f.Name != name })
 }
 
-// names returns the names of all functions that have a version.
-func (fs *Functions) names() []string {
+// all returns the versions of all functions, ordered by name, $LATEST first and then by number.
+func (fs *Functions) all() []*function {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	var names []string
-	for name, fam := range fs.byName {
-		if len(fam.versions) > 0 {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	return names
+	return slices.SortedFunc(maps.Values(fs.versions), func(a, b *function) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name),
+			cmp.Compare(versionNumber(a.Version), versionNumber(b.Version)), cmp.Compare(a.Version, b.Version))
+	})
 }
 
-// Register adds a function version, or replaces it: invocations under way end
-// with the old one, later ones use the new. Open executions of the function
-// that wait for an invocation get it now.
+// known returns the versions of a function, and refuses one that has none.
+func (fs *Functions) known(name string) ([]*function, error) {
+	versions := fs.versionsOf(name)
+	if len(versions) == 0 {
+		return nil, protocol.Errorf(protocol.CodeNotFound, "Function not found: %s", fs.home.unqualifiedARN(name))
+	}
+	return versions, nil
+}
+
+// Register adds a function version, or replaces it: invocations under way end with the old one, later ones use the new.
+// Open executions that wait for an invocation of it get it now.
 func (fs *Functions) Register(f Function) error {
 	f.setDefaults()
 	err := checkSettings(&f, fs.strict)
@@ -166,6 +144,8 @@ func (fs *Functions) Register(f Function) error {
 		return fmt.Errorf("registering function %q: %w", f.Name, err)
 	}
 	registered := newFunction(f)
+	fs.editing.Lock() // or what drain puts meanwhile has the old invoker
+	defer fs.editing.Unlock()
 	if old := fs.find(f.Name, f.Version); old != nil && old.image != nil {
 		registered.image, registered.draining = old.image, old.draining // it stays published, or deleted
 	}
@@ -173,9 +153,8 @@ func (fs *Functions) Register(f Function) error {
 	return nil
 }
 
-// Unregister takes a function version away. Invocations under way end as they
-// would; its open executions wait until the version is registered again. What
-// was published stays published, but cannot be run before that.
+// Unregister takes a function version away. Invocations under way go on to their end; open executions wait until the
+// version is registered again. A published version stays published, but cannot be run until then.
 func (fs *Functions) Unregister(name, version string) {
 	version = cmp.Or(version, protocol.LatestVersion)
 	fs.editing.Lock()
@@ -192,15 +171,12 @@ func (fs *Functions) Unregister(name, version string) {
 	}
 }
 
-// List returns the function versions that can be invoked, ordered by name and
-// version, each with its qualified ARN.
+// List returns the function versions that can be invoked, ordered by name and version, each with its qualified ARN.
 func (fs *Functions) List() (functions []Function, arns []string) {
-	for _, name := range fs.names() {
-		for _, f := range fs.versionsOf(name) {
-			if f.Invoker != nil && !f.draining {
-				functions = append(functions, f.Function)
-				arns = append(arns, fs.home.functionARN(name, f.Version).FunctionARN())
-			}
+	for _, f := range fs.all() {
+		if f.Invoker != nil && !f.draining {
+			functions = append(functions, f.Function)
+			arns = append(arns, fs.home.functionARN(f.Name, f.Version).FunctionARN())
 		}
 	}
 	return functions, arns
@@ -223,17 +199,15 @@ type Configuration struct {
 	Revision string // changes with every change
 	Modified time.Time
 
-	State       FunctionState
-	StateReason string // for people; empty for an active one
-	// StateReasonCode is Lambda's word for it.
-	StateReasonCode string
+	State           FunctionState
+	StateReason     string // for people; empty for an active one
+	StateReasonCode string // Lambda's word for it
 
 	CodeSHA256 string // in base64; empty for a function of this process
 	CodeSize   int64  // in bytes
 }
 
-// Configuration describes the function version that a reference means. An
-// unknown one is a ResourceNotFoundException.
+// Configuration describes the function version that a reference names. An unknown one is a ResourceNotFoundException.
 func (fs *Functions) Configuration(ctx context.Context, ref, qualifier string) (*Configuration, error) {
 	t, err := fs.lookup(ref, qualifier, primary)
 	if err != nil {
@@ -251,31 +225,26 @@ func (fs *Functions) Configuration(ctx context.Context, ref, qualifier string) (
 	return c, nil
 }
 
-// Configurations describes the versions of a function, $LATEST first and then
-// by number; with an empty reference those of all functions, ordered by name.
-// An unknown function is a ResourceNotFoundException.
+// Configurations describes the versions of a function, $LATEST first and then by number; with an empty reference those
+// of all functions, ordered by name. An unknown function is a ResourceNotFoundException.
 func (fs *Functions) Configurations(ctx context.Context, ref string) ([]*Configuration, error) {
-	names := fs.names()
+	versions := fs.all()
 	if ref != "" {
 		name, _, err := fs.home.parseRef(ref, "")
+		if err == nil {
+			versions, err = fs.known(name)
+		}
 		if err != nil {
 			return nil, err
 		}
-		names = []string{name}
 	}
 	var all []*Configuration
-	for _, name := range names {
-		for _, f := range fs.versionsOf(name) {
-			all = append(all, fs.configuration(ctx, f))
-		}
-	}
-	if ref != "" && len(all) == 0 {
-		return nil, protocol.Errorf(protocol.CodeNotFound, "Function not found: %s", fs.home.unqualifiedARN(names[0]))
+	for _, f := range versions {
+		all = append(all, fs.configuration(ctx, f))
 	}
 	return all, nil
 }
 
-// configuration describes f, with its version's ARN.
 func (fs *Functions) configuration(ctx context.Context, f *function) *Configuration {
 	c := &Configuration{
 		Function: f.Function, ARN: fs.home.functionARN(f.Name, f.Version).FunctionARN(),

@@ -12,18 +12,16 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// The ids of executions are UUIDs of version 7 that begin with the moment at
-// which the execution starts, so that the order of ids is the order of starts,
-// and a range of time is a range of ids.
+// Ids of executions are UUIDs of version 7 that begin with the execution's start: the order of ids is the order of
+// starts, and a range of time is a range of ids.
 
 // mint makes ids.
 type mint struct {
 	mu   sync.Mutex
-	last uint64 // milliseconds << 12 | fraction of the id before
+	last uint64 // the time of the last id: milliseconds << 12 | fraction
 }
 
-// next returns a new id. Ids of one engine ascend, even if its clock is set
-// back; then they run ahead of it.
+// next returns a new id. Ids of one engine ascend; if its clock is set back they run ahead of it.
 func (m *mint) next() string {
 	t := time.Now()
 	at := uint64(t.UnixMilli())<<12 | uint64(t.Nanosecond()%1e6)<<12/1e6
@@ -31,26 +29,25 @@ func (m *mint) next() string {
 	at = max(at, m.last+1)
 	m.last = at
 	m.mu.Unlock()
-	id := uuid.New() // for its random bits, and the variant
+	id := uuid.New() // for the random bits and the variant
 	binary.BigEndian.PutUint64(id[:8], at>>12<<16|7<<12|at&0xfff)
 	return id.String()
 }
 
-// timeIn is the moment that an id begins with.
+// timeIn is the moment with which an id begins.
 func timeIn(id string) protocol.Timestamp {
 	u := uuid.MustParse(id)
 	return protocol.Timestamp(binary.BigEndian.Uint64(u[:8]) >> 16)
 }
 
-// isExecutionID reports whether an execution can have this id. Tokens and
-// markers hold the sixteen bytes of it, so there is one way to write each.
+// isExecutionID reports whether an execution can have this id. Tokens and markers hold its sixteen bytes, so there is
+// one spelling of each.
 func isExecutionID(id string) bool {
 	u, err := uuid.Parse(id)
 	return err == nil && u.String() == id
 }
 
-// checkID refuses an execution whose journal is stored under an id that is not
-// its own, or is none.
+// checkID refuses an execution that is stored under an id that is not its own, or no id.
 func checkID(id string, x *machine.Execution) error {
 	if own := x.Identity().ARN.ID; own != id || !isExecutionID(id) {
 		return fmt.Errorf("it is stored under the id %.80q, and says that it is %.80q", id, own)
@@ -58,8 +55,8 @@ func checkID(id string, x *machine.Execution) error {
 	return nil
 }
 
-// checkForeignID refuses the id of an execution from elsewhere that no engine
-// gives to one that started then. Its order among others is its id's.
+// checkForeignID refuses an imported execution whose id no engine gives to one that started then: ids decide the order
+// of lists.
 func checkForeignID(id string, started, now protocol.Timestamp) error {
 	const day = 24 * time.Hour // by which clocks may differ
 	if u, err := uuid.Parse(id); err != nil || !isExecutionID(id) || u.Version() != 7 || u.Variant() != uuid.RFC4122 {
@@ -71,10 +68,9 @@ func checkForeignID(id string, started, now protocol.Timestamp) error {
 	return nil
 }
 
-// lastBefore returns what sorts behind every id of an execution that started
-// before t, and before those of all others.
+// lastBefore sorts behind the ids of all executions that started before t, and before all others.
 func lastBefore(t protocol.Timestamp) string {
-	const end = 1<<48 - 1 // of the time in an id, in the year 10889
+	const end = 1<<48 - 1 // the last moment of an id, in the year 10889
 	var id uuid.UUID
 	binary.BigEndian.PutUint64(id[:8], uint64(min(max(t, 0), end))<<16)
 	return id.String()

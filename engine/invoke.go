@@ -26,9 +26,8 @@ type runner struct {
 	seals     seals
 }
 
-// invoke runs an invocation of an execution that wants it, with a place that
-// free gives back; one that wants none, or has one, is left alone. Its error is
-// one of reading the execution, of which nothing came.
+// invoke runs an invocation of an execution, unless it wants none or has one. free gives its place back. The error says
+// that the execution could not be read; then nothing happened.
 func (r *runner) invoke(f *function, id string, free func()) error {
 	if !r.flights.begin() {
 		return nil // the next engine invokes it
@@ -40,7 +39,7 @@ func (r *runner) invoke(f *function, id string, free func()) error {
 	if _, unread := errors.AsType[*unreadError](err); unread {
 		return err
 	}
-	for err != nil { // the commit may have taken effect, so only this goroutine can go on
+	for err != nil { // the commit may have taken effect, so only this goroutine may go on
 		if !r.persist(id, "the start of an invocation could not be recorded", err) {
 			return nil
 		}
@@ -56,8 +55,7 @@ func (r *runner) invoke(f *function, id string, free func()) error {
 	return nil
 }
 
-// begin records the start of an invocation and returns it, or nil if none is
-// wanted now.
+// begin records the start of an invocation and returns it; nil if none is wanted now.
 func (r *runner) begin(l *live, f *function) (inv *Invocation, err error) {
 	requestID := uuid.NewString()
 	wants := func(d *machine.Draft) (bool, error) {
@@ -68,8 +66,7 @@ func (r *runner) begin(l *live, f *function) (inv *Invocation, err error) {
 		if l.running || r.closing() {
 			return false, nil
 		}
-		// An invocation in flight can only be one whose start was recorded by a
-		// commit that seemed to fail: it never ran.
+		// An invocation in flight never ran: its start was recorded by a commit that seemed to fail.
 		d.LoseInvocation()
 		d.FireTimers()
 		if !d.WantsInvocation(r.now()) {
@@ -84,30 +81,28 @@ func (r *runner) begin(l *live, f *function) (inv *Invocation, err error) {
 			return
 		}
 		l.running = true
-		id := l.x.Identity()
-		arn := id.ARN.String()
-		inv = &Invocation{
-			RequestID: requestID, Timeout: f.Timeout, FunctionARN: id.ARN.FunctionARN(), ExecutionARN: arn,
-			TraceID: r.tracing.invocationTrace(id.TraceHeader, arn), TenantID: id.TenantID, Payload: r.envelope(l.x),
-		}
+		ops, next := l.x.Page(0, protocol.MaxPage, pageBytes)
+		inv = newInvocation(l.x, requestID, r.seals.token(l.id, l.x.Fence()), ops, r.seals.stateMarker(l.id, next))
+		inv.Timeout, inv.TraceID = f.Timeout, r.tracing.invocationTrace(inv.TraceID, inv.ExecutionARN)
 	})
 	return inv, err
 }
 
-// envelope is the payload of a durable invocation.
-func (r *runner) envelope(x *machine.Execution) []byte {
+// newInvocation is an invocation of x, whose envelope holds the token, the operations, and the marker of the next page.
+func newInvocation(x *machine.Execution, requestID, token string, ops []*protocol.Operation, next string) *Invocation {
 	id := x.Identity()
-	ops, next := x.Page(0, protocol.MaxPage, pageBytes)
-	return protocol.AppendInput(nil, &protocol.InvocationInput{
-		DurableExecutionArn:   id.ARN.String(),
-		CheckpointToken:       r.seals.token(id.ARN.ID, x.Fence()),
-		InitialExecutionState: protocol.InitialState{Operations: ops, NextMarker: r.seals.stateMarker(id.ARN.ID, next)},
-		UpdatedOperationIds:   x.Updated(),
-	})
+	arn := id.ARN.String()
+	return &Invocation{
+		RequestID: requestID, FunctionARN: id.ARN.FunctionARN(), ExecutionARN: arn,
+		TraceID: id.TraceHeader, TenantID: id.TenantID,
+		Payload: protocol.AppendInput(nil, &protocol.InvocationInput{
+			DurableExecutionArn: arn, CheckpointToken: token, UpdatedOperationIds: x.Updated(),
+			InitialExecutionState: protocol.InitialState{Operations: ops, NextMarker: next},
+		}),
+	}
 }
 
-// killGrace is how long after its time is over an invoker has to end an invocation
-// by itself before its context is cancelled.
+// killGrace is how long an invoker has to end an invocation whose time is over, before its context is cancelled.
 const killGrace = 2 * time.Second
 
 // call runs one invocation.
@@ -119,16 +114,16 @@ func (r *runner) call(f *function, inv *Invocation) Outcome {
 	began := time.Now()
 	out := f.Invoker.Invoke(ctx, inv)
 	if out.Error == nil && out.Payload == nil && context.Cause(ctx) == context.DeadlineExceeded {
-		out.Error = protocol.InvocationError(inv.RequestID, protocol.ErrorTypeTimedOut, "Task timed out after %.2f seconds", f.Timeout.Seconds())
+		out.Error = protocol.InvocationError(inv.RequestID, protocol.ErrorTypeTimedOut,
+			"Task timed out after %.2f seconds", f.Timeout.Seconds())
 	}
 	r.tracing.invocationEnded(inv, began, out.Error)
 	return out
 }
 
-// finish records how an invocation ended, however long the store takes to
-// accept it; if that is long, free gives the place back before. An invocation
-// that failed because the engine is closing is lost: the next engine repeats it,
-// as it does when even that cannot be recorded.
+// finish records how an invocation ended, and tries again until the store accepts it; after the first failure it frees
+// the place. An invocation that failed while the engine closed is lost: the next engine repeats it. That one also
+// repeats an invocation whose end was not recorded.
 func (r *runner) finish(l *live, inv *Invocation, out Outcome, free func()) {
 	for {
 		closing := r.closing()
@@ -155,35 +150,23 @@ func (r *runner) finish(l *live, inv *Invocation, out Outcome, free func()) {
 	}
 }
 
-// rehearsalToken is in the place of a checkpoint token. It is nobody's.
+// rehearsalToken takes the place of a checkpoint token. No engine made it.
 const rehearsalToken = "rehearsal"
 
-// Rehearsal returns an invocation as the next one of an open execution would
-// be, to find out whether code that has changed can take it on. It has all
-// operations at once, and a token with which nothing can be checkpointed or
-// read. The engine does not count it as an invocation, and wants no outcome. It
-// is nil if the execution has closed.
+// Rehearsal returns an invocation as the next one of an open execution would be; it tells whether changed code can take
+// the execution on. It has all operations at once, and a token that no call accepts. The engine records nothing of it
+// and wants no outcome. It is nil if the execution has closed.
 //
-// The invoker must know that it is a rehearsal: code that does not would run
-// the bodies of its steps. Processes with package durable know it from
-// [protocol.RehearsalVariable].
+// The invoker must know that it is a rehearsal, or its code runs the bodies of steps. Processes with package durable
+// learn it from [protocol.RehearsalVariable].
 func (e *Engine) Rehearsal(ctx context.Context, arn string, timeout time.Duration) (inv *Invocation, err error) {
 	err = e.ledger.view(ctx, arn, func(l *live) {
 		if l.x.Status().Closed() {
 			return
 		}
-		id := l.x.Identity()
 		ops, _ := l.x.Page(0, math.MaxInt, math.MaxInt)
-		inv = &Invocation{
-			RequestID: uuid.NewString(), FunctionARN: id.ARN.FunctionARN(), ExecutionARN: arn,
-			Timeout: timeout, TraceID: id.TraceHeader, TenantID: id.TenantID,
-			Payload: protocol.AppendInput(nil, &protocol.InvocationInput{
-				DurableExecutionArn:   arn,
-				CheckpointToken:       rehearsalToken,
-				InitialExecutionState: protocol.InitialState{Operations: ops},
-				UpdatedOperationIds:   l.x.Updated(),
-			}),
-		}
+		inv = newInvocation(l.x, uuid.NewString(), rehearsalToken, ops, "")
+		inv.Timeout = timeout
 	})
 	return inv, err
 }

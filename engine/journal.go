@@ -30,23 +30,16 @@ type unreadError struct {
 func (e *unreadError) Error() string { return fmt.Sprintf("reading execution %s: %v", e.id, e.err) }
 func (e *unreadError) Unwrap() error { return e.err }
 
-// load makes sure that l.x is there. l.mu is held. An unknown execution is
-// [store.ErrNotFound].
-func (g *ledger) load(ctx context.Context, l *live) error {
-	if l.x != nil {
-		return nil
+// load reads l.x unless it is there. l.mu is held. An unknown execution is [store.ErrNotFound].
+func (g *ledger) load(ctx context.Context, l *live) (err error) {
+	if l.x == nil {
+		l.x, err = g.replay(ctx, l.id, machine.Load(g.rules))
 	}
-	x, err := g.replay(ctx, l.id, machine.Load(g.rules))
-	if err != nil {
-		return err
-	}
-	l.x = x
-	return nil
+	return err
 }
 
-// replay reads an execution's journal into a loader. An unknown execution is
-// [store.ErrNotFound]; what cannot be understood, or is another one's, is a
-// [damagedError].
+// replay reads an execution's journal into a loader. An unknown execution is [store.ErrNotFound]. A journal that cannot
+// be understood, or belongs to another execution, is a [damagedError].
 func (g *ledger) replay(ctx context.Context, id string, loader *machine.Loader) (*machine.Execution, error) {
 	found := false
 	for entry, err := range g.journal(ctx, id, store.Range{}) {
@@ -71,17 +64,15 @@ func (g *ledger) replay(ctx context.Context, id string, loader *machine.Loader) 
 	return x, nil
 }
 
-// reading is an execution as a copy that nobody else has, with all that led to
-// it.
+// reading is an execution as a copy of one's own, with its journal.
 type reading struct {
 	*machine.Execution
 	entries  [][]byte
 	records  []machine.Record
-	problems []string // rules that the records break, once it was audited
+	problems []string // rules that the records break; audit finds them
 }
 
-// read reads an execution from the store. An unknown one is a
-// ResourceNotFoundException.
+// read reads an execution from the store. An unknown one is a ResourceNotFoundException.
 func (g *ledger) read(ctx context.Context, arn string) (*reading, error) {
 	id, err := parseExecution(arn)
 	if err != nil {
@@ -107,7 +98,7 @@ func (g *ledger) read(ctx context.Context, arn string) (*reading, error) {
 	return r, nil
 }
 
-// journal yields entries of an execution. What is damaged is a [damagedError].
+// journal yields entries of an execution. Its errors are [damagedError] and [unreadError].
 func (g *ledger) journal(ctx context.Context, id string, part store.Range) iter.Seq2[store.Entry, error] {
 	return func(yield func(store.Entry, error) bool) {
 		for entry, err := range g.store.Journal(ctx, id, part) {
@@ -123,7 +114,6 @@ func (g *ledger) journal(ctx context.Context, id string, part store.Range) iter.
 	}
 }
 
-// fold makes an execution of the entries of a journal.
 func (g *ledger) fold(entries [][]byte) (*reading, error) {
 	r := &reading{entries: entries}
 	loader := machine.Load(g.rules)
@@ -137,15 +127,14 @@ func (g *ledger) fold(entries [][]byte) (*reading, error) {
 		}
 		r.records = append(r.records, records...)
 	}
-	x, err := loader.Execution()
-	if err != nil {
+	var err error
+	if r.Execution, err = loader.Execution(); err != nil {
 		return nil, err
 	}
-	r.Execution = x
 	return r, nil
 }
 
-// audit looks for rules that the records break.
+// audit finds the rules that the records break.
 func (r *reading) audit() {
 	var auditor machine.Auditor
 	for i := range r.records {
@@ -154,7 +143,7 @@ func (r *reading) audit() {
 	r.problems = auditor.Problems(r.Execution)
 }
 
-// known returns the row of an execution that exists, without reading it.
+// known returns the row of an execution that exists, without its journal.
 func (g *ledger) known(ctx context.Context, arn string) (*store.Row, error) {
 	id, err := parseExecution(arn)
 	if err != nil {
@@ -172,14 +161,15 @@ func (g *ledger) known(ctx context.Context, arn string) (*store.Row, error) {
 	return row, err
 }
 
-// rebuilt returns the row of an execution by its journal, as what is stored in
-// its place is damaged. Its error says that the journal is, too.
+// rebuilt makes the row of an execution, which is damaged, from the journal. The error says that the journal is
+// damaged, too.
 func (g *ledger) rebuilt(ctx context.Context, id string) (*store.Row, error) {
 	x, err := g.replay(ctx, id, machine.Load(g.rules))
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	g.log.Error("the row of an execution is damaged; perdure verify tells more", "execution", id, "journal", cmp.Or(err, errors.New("in order")))
+	g.log.Error("the row of an execution is damaged; perdure verify tells more",
+		"execution", id, "journal", cmp.Or(err, errors.New("in order")))
 	if err != nil {
 		return nil, err
 	}

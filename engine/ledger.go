@@ -10,26 +10,24 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// ledger is where executions change. It holds those that are in memory, applies
-// inputs to them, commits what comes of that, and tells those who subscribed.
+// ledger is where executions change. It holds those in memory, applies inputs, commits the changes, and tells its
+// subscribers.
 type ledger struct {
 	*life
 	store  store.Store
 	rules  *machine.Rules
 	starts *starter
 	cache  cache
-	// subscribers hear of each change in this order, with the execution's lock
-	// held: they neither wait nor change an execution. They are set before the
-	// first commit.
+	// subscribers hear of each change in this order, under the execution's lock: they neither wait nor change an
+	// execution. All subscribe before the first commit.
 	subscribers []func(change)
 }
 
-// change is what there is to hear about an execution.
+// change is what subscribers hear about an execution.
 type change struct {
 	id string
-	// x is the new state, which nobody keeps. It is nil if nobody can know it
-	// from here: a commit failed, and may have taken effect all the same, or the
-	// execution was removed. Whom that concerns looks into the store.
+	// x is the new state; nobody keeps it. It is nil if the execution was removed, and if a commit failed, which may
+	// have taken effect all the same: only the store knows.
 	x       *machine.Execution
 	records []machine.Record // of the input
 	writes  []store.Write    // the execution's, and those of the children that it began
@@ -41,7 +39,7 @@ func newLedger(l *life, st store.Store, starts *starter, cacheBytes int) *ledger
 	return g
 }
 
-func (g *ledger) subscribe(hear func(change)) { g.subscribers = append(g.subscribers, hear) }
+func (g *ledger) subscribe(hear ...func(change)) { g.subscribers = append(g.subscribers, hear...) }
 
 func (g *ledger) tell(c change) {
 	for _, hear := range g.subscribers {
@@ -49,10 +47,9 @@ func (g *ledger) tell(c change) {
 	}
 }
 
-// An input is pure: it looks at the draft and at what does not change, and
-// changes the draft alone. It may be applied again, on another draft, after its
-// commit lost against another writer. What it finds out is its result, and what
-// else is to happen is done with that after the commit.
+// An input is pure: it reads only the draft and what never changes, and changes only the draft. It is applied again, to
+// another draft, if its commit loses against another writer. So it returns what it found out, and effects follow after
+// the commit.
 type input[T any] func(*machine.Draft) (T, error)
 
 // none is the result of an input that finds nothing out.
@@ -69,19 +66,20 @@ func unrefused(apply func(*machine.Draft)) input[none] {
 // look is an input that changes nothing.
 func look(*machine.Draft) (none, error) { return none{}, nil }
 
-// update applies an input to an execution, commits what came of it, and returns
-// its result. It commits also if the input was refused, with which timers that
-// were due may have fired. The error is the refusal, or that of the commit.
+// update applies an input to an execution, commits the change, and returns the input's result. A refused input is
+// committed, too: timers that were due may have fired before it. The error is the refusal, or that of the commit.
 func update[T any](ctx context.Context, g *ledger, id string, apply input[T]) (T, error) {
 	return updateThen(ctx, g, id, apply, nothing)
 }
 
-// nothing is what there is to do after most updates.
+// nothing is done after most updates.
 func nothing[T any](*live, T, error) {}
 
-// updateThen is update and something to do after the commit, before the next
-// input has its turn: then is called once, with the result and the refusal.
-func updateThen[T any](ctx context.Context, g *ledger, id string, apply input[T], then func(*live, T, error)) (T, error) {
+// updateThen is update with an effect: then is called once, after the commit and before the next input, with the result
+// and the refusal.
+func updateThen[T any](
+	ctx context.Context, g *ledger, id string, apply input[T], then func(*live, T, error),
+) (T, error) {
 	l := g.cache.acquire(id)
 	done := false
 	defer func() { g.cache.release(l, done) }()
@@ -108,7 +106,9 @@ func updateThen[T any](ctx context.Context, g *ledger, id string, apply input[T]
 }
 
 // updateNamed is updateThen for clients, who name an execution by its ARN.
-func updateNamed[T any](ctx context.Context, g *ledger, arn string, apply input[T], then func(*live, T, error)) (T, error) {
+func updateNamed[T any](
+	ctx context.Context, g *ledger, arn string, apply input[T], then func(*live, T, error),
+) (T, error) {
 	id, err := parseExecution(arn)
 	if err != nil {
 		return *new(T), err
@@ -125,18 +125,16 @@ func updateNamed[T any](ctx context.Context, g *ledger, arn string, apply input[
 	return result, err
 }
 
-// create commits a new execution.
 func (g *ledger) create(d *machine.Draft) error {
 	l, release := g.hold(d.Identity().ARN.ID)
 	defer release()
 	return g.commit(l, d)
 }
 
-// commit makes a draft durable, publishes it and tells of it. l.mu is held. If
-// it fails, the copy in memory is dropped.
+// commit makes a draft durable, publishes it and tells of it. l.mu is held. If the commit fails, the copy in memory is
+// dropped.
 //
-// The commit does not end with the caller's context: who gave up waiting must
-// not leave the outcome open.
+// It does not end with the caller's context: a caller who gives up must not leave the outcome open.
 func (g *ledger) commit(l *live, d *machine.Draft) error {
 	records := d.Records()
 	if len(records) == 0 {
@@ -167,7 +165,7 @@ func (g *ledger) commit(l *live, d *machine.Draft) error {
 	return nil
 }
 
-// remove takes an execution that may go out of the store. l.mu is held.
+// remove deletes an execution from the store. l.mu is held.
 func (g *ledger) remove(l *live) error {
 	l.x = nil
 	err := g.store.Delete(g.ctx, l.id)
@@ -175,7 +173,7 @@ func (g *ledger) remove(l *live) error {
 	return err
 }
 
-// hold keeps an execution from changing until release is called.
+// hold keeps an execution from changing until release.
 func (g *ledger) hold(id string) (l *live, release func()) {
 	l = g.cache.acquire(id)
 	l.mu.Lock()
@@ -187,44 +185,28 @@ func (g *ledger) hold(id string) (l *live, release func()) {
 
 // view reads an execution. read must not keep what it is given.
 func (g *ledger) view(ctx context.Context, arn string, read func(*live)) error {
-	id, err := parseExecution(arn)
-	if err != nil {
-		return err
-	}
-	l := g.cache.acquire(id)
-	done := false
-	defer func() { g.cache.release(l, done) }()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	err = g.load(ctx, l)
-	done = err == nil && over(l.x)
-	if errors.Is(err, store.ErrNotFound) || err == nil && l.x.Identity().ARN.String() != arn {
-		return executionNotFound()
-	}
-	if err != nil {
-		return err
-	}
-	read(l)
-	return nil
+	_, err := updateNamed(ctx, g, arn, look, func(l *live, _ none, refusal error) {
+		if refusal == nil {
+			read(l)
+		}
+	})
+	return err
 }
 
-// glance reads an execution of which nobody needs what its operations hold. One
-// that is not in memory is read as an outline and does not come to stay. read
-// must not keep what it is given.
+// glance is view for whoever does not need what operations hold. An execution that is not in memory is read as an
+// outline, which does not stay.
 func (g *ledger) glance(ctx context.Context, arn string, read func(*machine.Execution)) error {
 	id, err := parseExecution(arn)
 	if err != nil {
 		return err
 	}
 	l, release := g.hold(id)
-	there := l.x != nil && l.x.Identity().ARN.String() == arn
-	if there {
-		read(l.x)
-	}
-	release()
-	if there {
+	if x := l.x; x != nil && x.Identity().ARN.String() == arn {
+		defer release()
+		read(x)
 		return nil
 	}
+	release()
 	x, err := g.replay(ctx, id, machine.LoadOutline(g.rules))
 	if errors.Is(err, store.ErrNotFound) || err == nil && x.Identity().ARN.String() != arn {
 		return executionNotFound()
@@ -235,30 +217,28 @@ func (g *ledger) glance(ctx context.Context, arn string, read func(*machine.Exec
 	return err
 }
 
-// rowChanged reports whether the draft changes what is searched for.
+// rowChanged reports whether the draft changes the execution's row.
 func rowChanged(x *machine.Execution, d *machine.Draft) bool {
 	return x.Status() != d.Status() || x.Due() != d.Due() || x.Wanted() != d.Wanted() || x.Expires() != d.Expires() ||
 		x.Doing() != d.Doing() || x.Since() != d.Since()
 }
 
-// row returns the draft's row in the store.
 func row(d *machine.Draft) *store.Row {
 	arn := d.Identity().ARN
 	return &store.Row{
 		ID: arn.ID, ARN: arn.String(), Function: arn.Function, Version: arn.Version, Name: arn.Name,
-		Status: d.Status(), Started: d.Started(), Closed: d.Closed(),
-		Due: d.Due(), Wanted: d.Wanted(), Expires: d.Expires(), Doing: uint32(d.Doing()), Since: d.Since(), InputHash: d.InputHash(),
+		Status: d.Status(), Started: d.Started(), Closed: d.Closed(), Due: d.Due(), Wanted: d.Wanted(), Expires: d.Expires(),
+		Doing: uint32(d.Doing()), Since: d.Since(), InputHash: d.InputHash(),
 	}
 }
 
-// over reports whether nothing but its removal awaits an execution.
+// over reports whether only its removal awaits an execution.
 func over(x *machine.Execution) bool { return x.Status().Closed() && !x.OwesParent() }
 
 func executionNotFound() error {
 	return protocol.Errorf(protocol.CodeNotFound, "Durable Execution does not exist")
 }
 
-// parseExecution returns the execution id of an ARN.
 func parseExecution(arn string) (id string, err error) {
 	a, err := protocol.ParseARN(arn)
 	if err != nil {
@@ -267,7 +247,7 @@ func parseExecution(arn string) (id string, err error) {
 	return a.ID, nil
 }
 
-// recoverers bounds the executions that are recovered at one time.
+// recoverers is how many executions are recovered at one time: they share flushes of the disk.
 const recoverers = 32
 
 // recover ends the invocations that a crash lost.
@@ -278,7 +258,7 @@ func (g *ledger) recover(ctx context.Context) error {
 			return err
 		}
 		after = rows[len(rows)-1].ID
-		var group sync.WaitGroup // so that they share a flush of the disk
+		var group sync.WaitGroup
 		errs := make([]error, recoverers)
 		for i := range recoverers {
 			group.Go(func() {
@@ -296,7 +276,7 @@ func (g *ledger) recover(ctx context.Context) error {
 func (g *ledger) recoverOne(ctx context.Context, id string) error {
 	_, err := update(ctx, g, id, unrefused(func(d *machine.Draft) { d.LoseInvocation() }))
 	if errors.Is(err, store.ErrNotFound) || err != nil && g.quarantine(id, err) {
-		return nil // a row without a journal is for verify to tell
+		return nil // verify tells of a row without a journal
 	}
 	return err
 }

@@ -27,19 +27,16 @@ func newLife(log *slog.Logger) *life {
 	return l
 }
 
-// now is the moment at which an input is applied.
 func (l *life) now() protocol.Timestamp {
 	return protocol.TimestampOf(time.Now().Add(time.Duration(l.clock.shift.Load())))
 }
 
-// closing reports whether the engine closes.
 func (l *life) closing() bool { return l.ctx.Err() != nil }
 
 // retryDelay is the pause before the store is asked again after it failed.
 const retryDelay = time.Second
 
-// persist pauses, and reports whether to try again what failed with err. It is
-// false if the execution is gone or damaged, or the engine closes.
+// persist pauses before what failed with err is tried again. It is false if there is no point: see hopeless.
 func (l *life) persist(id, what string, err error) bool {
 	if l.hopeless(id, err) {
 		return false
@@ -49,19 +46,27 @@ func (l *life) persist(id, what string, err error) bool {
 	return !l.closing()
 }
 
-// hopeless reports whether it makes no sense to try again what failed with err.
+// hopeless reports whether trying again cannot help: the execution is gone or damaged, or the engine closes.
 func (l *life) hopeless(id string, err error) bool {
 	return l.closing() || errors.Is(err, store.ErrNotFound) || l.quarantine(id, err)
 }
 
-// quarantine reports whether err says that one execution's data cannot be
-// understood. That must not stop the engine: the execution is left alone.
+// quarantine reports whether err says that an execution's journal cannot be understood. Such an execution is left
+// alone, so that it does not stop the engine.
 func (l *life) quarantine(id string, err error) bool {
 	if _, damaged := errors.AsType[*damagedError](err); !damaged {
 		return false
 	}
 	l.log.Error("an execution's journal cannot be understood; it is left alone", "execution", id, "error", err)
 	return true
+}
+
+// nudge ends a pause on c, the current one or else the next. c has room for one.
+func nudge(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
 }
 
 // pause returns when d is over, somebody nudges, or ctx ends.
@@ -75,14 +80,13 @@ func pause(ctx context.Context, d time.Duration, nudge <-chan struct{}) {
 	}
 }
 
-// Waits and retentions end at moments of the wall clock, which somebody may set
-// while the engine runs; a machine that slept finds it ahead, too. Timers of the
-// process do not notice. So the engine compares the wall clock with one that
-// nobody can set, every second, and looks at once for what has become due.
+// Waits and retentions end at moments of the wall clock, which somebody may set, and which is ahead after the machine
+// slept. Timers of the process do not notice. So every second the engine compares the wall clock with one that nobody
+// can set; after a step it looks at all agendas.
 const (
 	checkClockEvery = time.Second
-	smallStep       = 5 * time.Millisecond // what is less is drift
-	jump            = 2 * time.Second      // what is more is told, and keeps removals from going on
+	smallStep       = 5 * time.Millisecond // less is drift
+	jump            = 2 * time.Second      // more is logged, and stops removals for a while
 )
 
 // wallClock is the wall clock as the engine sees it.
@@ -106,3 +110,60 @@ func (c *wallClock) step() time.Duration {
 	c.wall, c.mono = wall, mono
 	return step
 }
+
+// flights are the invocations and calls under way. None begins once they land.
+type flights struct {
+	landing context.Context // done when no more may begin
+	land    context.CancelFunc
+
+	mu     sync.Mutex
+	n      int
+	landed chan struct{} // closed, by over, when they land and none is left
+	over   func()
+}
+
+func newFlights(ctx context.Context) *flights {
+	f := &flights{landed: make(chan struct{})}
+	f.landing, f.land = context.WithCancel(ctx)
+	f.over = sync.OnceFunc(func() { close(f.landed) })
+	context.AfterFunc(f.landing, func() { f.count(0) })
+	return f
+}
+
+// begin reports whether another invocation may begin; then end must follow.
+func (f *flights) begin() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.landing.Err() != nil {
+		return false
+	}
+	f.n++
+	return true
+}
+
+func (f *flights) end() { f.count(-1) }
+
+// count adds n, and returns how many are under way.
+func (f *flights) count(n int) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.n += n; f.n == 0 && f.landing.Err() != nil {
+		f.over()
+	}
+	return f.n
+}
+
+// Drain prepares an engine for its end: no invocation or call begins any more; the next engine begins them. Drain
+// returns when those under way have ended and their ends are recorded, or when ctx is done, and says how many are left.
+// [Engine.Close] breaks these off, and the next engine repeats them. Everything else is answered as before.
+func (e *Engine) Drain(ctx context.Context) int {
+	e.flights.land()
+	select {
+	case <-e.flights.landed:
+	case <-ctx.Done():
+	}
+	return e.flights.count(0)
+}
+
+// Running is how many invocations and calls are under way.
+func (e *Engine) Running() int { return e.flights.count(0) }

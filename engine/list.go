@@ -17,28 +17,28 @@ type Activity string
 // What executions do. One may do several things at a time.
 const (
 	Running  Activity = "running"  // an invocation is in flight
-	Queued   Activity = "queued"   // an invocation is wanted: it waits for a place, or for its function to be registered
+	Queued   Activity = "queued"   // an invocation waits for a place, or for its function to be registered
 	Retrying Activity = "retrying" // a step or an invocation failed and is tried again
 	Waiting  Activity = "waiting"  // for a moment
 	Callback Activity = "callback" // for a callback
 	Invoke   Activity = "invoke"   // for another function
 	Paused   Activity = "paused"   // until somebody resumes it
 
-	// Unregistered is queued for a function that is not registered.
+	// Unregistered is Queued for a function that is not registered.
 	Unregistered Activity = "unregistered"
 )
 
-// Activities lists all of them, the more telling ones first.
+// Activities are all of them, the more telling ones first.
 var Activities = []Activity{Running, Paused, Unregistered, Retrying, Queued, Callback, Invoke, Waiting}
 
-// doings is what the state machine calls them.
+// doings are their names in the state machine.
 var doings = map[Activity]machine.Doing{
 	Running: machine.Running, Queued: machine.Queued, Retrying: machine.Retrying,
 	Waiting: machine.Waiting, Paused: machine.Paused, Callback: machine.Callback, Invoke: machine.Invoke,
-	Unregistered: machine.Queued, // the registry knows the rest
+	Unregistered: machine.Queued, // and activities asks the functions
 }
 
-// activities returns what an execution is doing by its row.
+// activities returns what an execution is doing, by its row.
 func (fs *Functions) activities(row *store.Row) []Activity {
 	var all []Activity
 	for _, a := range Activities {
@@ -50,9 +50,8 @@ func (fs *Functions) activities(row *store.Row) []Activity {
 	return all
 }
 
-// List returns a page of executions, newest first unless asked otherwise. next
-// is empty on the last page. A function that is neither registered nor has
-// executions is a ResourceNotFoundException.
+// List returns a page of executions, newest first unless asked otherwise. next is empty on the last page. A function
+// that is not registered and has no executions is a ResourceNotFoundException.
 func (e *Engine) List(ctx context.Context, req *ListRequest) (items []Summary, next string, err error) {
 	q, err := e.query(ctx, req)
 	if err != nil {
@@ -86,13 +85,13 @@ func (e *Engine) List(ctx context.Context, req *ListRequest) (items []Summary, n
 	}
 }
 
-// wanted reports whether an execution does one of the wanted things, all of
-// which the store knows but whether a function is registered.
+// wanted reports whether an execution does one of the wanted things. The store has filtered, but does not know which
+// functions are registered.
 func wanted(want, doing []Activity) bool {
 	return len(want) == 0 || slices.ContainsFunc(want, func(a Activity) bool { return slices.Contains(doing, a) })
 }
 
-// query words a request for the store.
+// query turns a request into one of the store.
 func (e *Engine) query(ctx context.Context, req *ListRequest) (store.Query, error) {
 	q := store.Query{
 		Name: req.Name, NamePrefix: req.NamePrefix, Statuses: req.Statuses,
@@ -124,8 +123,8 @@ func (e *Engine) query(ctx context.Context, req *ListRequest) (store.Query, erro
 	return q, e.functions.mustBeKnown(ctx, q.Function, q.Version)
 }
 
-// between restricts q to the executions that started within the request's
-// bounds and stand behind the last one of the page before. All three are ids.
+// between restricts q to executions that started within the request's bounds and stand behind the last one of the page
+// before. All three bounds are ids.
 func between(q *store.Query, req *ListRequest, before string) {
 	var first, last string // exclusive, ascending; empty is unbounded
 	if req.StartedAfter != 0 {
@@ -155,12 +154,10 @@ func (fs *Functions) summary(row *store.Row) Summary {
 	return s
 }
 
-// mustBeKnown refuses a function that nothing is known of. A function whose
-// registration is over may still have executions.
+// mustBeKnown refuses a function that is not registered and has no executions.
 func (fs *Functions) mustBeKnown(ctx context.Context, name, version string) error {
 	t, err := fs.lookup(name, version, primary)
-	var unknown *protocol.Error
-	if !errors.As(err, &unknown) {
+	if _, unknown := errors.AsType[*protocol.Error](err); !unknown {
 		return err
 	}
 	rows, err := fs.store.List(ctx, store.Query{Function: name, Version: version, Limit: 1})
@@ -177,8 +174,7 @@ type OpenCount struct {
 	N        int
 }
 
-// CountOpen counts the open executions of each function version that has any,
-// also of those that nobody has registered.
+// CountOpen counts the open executions of each function version that has any, registered or not.
 func (e *Engine) CountOpen(ctx context.Context) ([]OpenCount, error) {
 	counts, err := e.ledger.store.Count(ctx, openStatuses())
 	if err != nil {

@@ -28,40 +28,35 @@ type LogLine struct {
 
 // LogEntry is a line of an execution's log.
 type LogEntry struct {
-	// Seq is the line's place in the log, from 1. The oldest lines of a long
-	// log are dropped, so the first may have a higher one.
+	// Seq is the line's place in the log, from 1. A long log loses its oldest lines, so the first may have a higher
+	// one.
 	Seq       int64
 	Time      protocol.Timestamp
 	RequestID string
-	// Operation is the id of the operation that the line is about, if the line
-	// says so: JSON with a member operationId, as SDKs write it.
+	// Operation is the id of the operation that the line names: in JSON, as SDKs write it, with a member operationId.
 	Operation string
-	// Stream is stdout or stderr, or notice for a line of the engine's own
-	// about lines that were dropped.
+	// Stream is stdout or stderr, or notice for the engine's own line about dropped ones.
 	Stream string
 	Text   string
 }
 
-// Log takes in what a function wrote, and keeps it with the execution until
-// that is deleted. It never blocks. It is for people: what is written too fast,
-// or too much of, is dropped and counted (10,000 lines and 1 MiB of an
-// invocation, 1,000 lines and 256 KiB in a second, the last 2 MiB of an
-// execution), and the last moments before the machine stops may be lost.
+// Log takes in a line that a function wrote, and keeps it with the execution until that is deleted. It never blocks. It
+// is for people: beyond 10,000 lines or 1 MiB of an invocation, 1,000 lines or 256 KiB in a second, and the last 2 MiB
+// of an execution, lines are dropped and counted; the last moments before the machine stops may be lost.
 func (e *Engine) Log(line LogLine) { e.logs.add(line) }
 
-// ReadLog returns lines of an execution's log with a Seq above after, oldest
-// first, at most limit; 0 is 1,000, which is the most.
+// ReadLog returns at most limit lines of an execution's log with a Seq above after, oldest first; 0 is 1,000, which is
+// the most.
 func (e *Engine) ReadLog(ctx context.Context, arn string, after int64, limit int) ([]LogEntry, error) {
 	row, err := e.ledger.known(ctx, arn)
 	if err != nil {
 		return nil, err
 	}
-	id := row.ID
-	e.logs.flush(id)
+	e.logs.flush(row.ID)
 	if limit <= 0 || limit > maxLogPage {
 		limit = maxLogPage
 	}
-	lines, err := e.ledger.store.Log(ctx, id, after, limit)
+	lines, err := e.ledger.store.Log(ctx, row.ID, after, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -74,8 +69,8 @@ func (e *Engine) ReadLog(ctx context.Context, arn string, after int64, limit int
 
 const maxLogPage = 1000
 
-// LogTail returns the end of an execution's log: at most 4 KiB, as Lambda has
-// it for those who invoke a function and wait.
+// LogTail returns the end of an execution's log: at most 4 KiB, as Lambda returns it to those who invoke a function and
+// wait.
 func (e *Engine) LogTail(ctx context.Context, arn string) (string, error) {
 	var t logTail
 	for after := int64(0); ; {
@@ -90,7 +85,7 @@ func (e *Engine) LogTail(ctx context.Context, arn string) (string, error) {
 	}
 }
 
-// maxTail is how much of the end of a log a caller gets, as on Lambda.
+// maxTail is how many bytes of a log's end a caller gets, as on Lambda.
 const maxTail = 4 << 10
 
 // logTail keeps the end of what a call writes.
@@ -103,7 +98,7 @@ func (t *logTail) add(line string) {
 	}
 }
 
-// end returns what fits, without the first half of a character.
+// end returns the last maxTail bytes, without half a character.
 func (t *logTail) end() string {
 	return strings.ToValidUTF8(t.text[max(0, len(t.text)-maxTail):], "")
 }
@@ -127,8 +122,8 @@ func (b *logbook) tail(f *function, requestID string) (end func() string) {
 	}
 }
 
-// operationOf returns the id of the operation that a line is about. SDKs write
-// JSON; a runtime client may put a time and a level before it.
+// operationOf returns the id of the operation that a line names. SDKs write JSON; a runtime client may put a time and a
+// level before it.
 func operationOf(text string) string {
 	begin := strings.IndexByte(text, '{')
 	if begin < 0 || !strings.HasSuffix(text, "}") || !strings.Contains(text, `"operationId"`) {
@@ -144,37 +139,32 @@ func operationOf(text string) string {
 }
 
 const (
-	// What of an invocation is kept, and of an execution within a second.
+	// These bound an invocation, and an execution within a second.
 	maxInvocationLines, maxInvocationBytes = 10_000, 1 << 20
 	maxSecondLines, maxSecondBytes         = 1_000, 256 << 10
-	// maxLogLine bounds one line.
-	maxLogLine = 64 << 10
-	// maxLogWaiting bounds the bytes that wait to be written, of all executions.
-	maxLogWaiting = 8 << 20
-	// logPause is the time for which lines gather.
-	logPause = 100 * time.Millisecond
-	// noticeEvery is how often lines that are dropped all the time are mentioned.
-	noticeEvery = 10 * time.Second
-	// logIdle is how long a page without lines is remembered.
-	logIdle = time.Minute
+	maxLogLine                             = 64 << 10               // bytes of a line
+	maxLogWaiting                          = 8 << 20                // bytes of all executions that wait to be written
+	logPause                               = 100 * time.Millisecond // for which lines gather
+	noticeEvery                            = 10 * time.Second       // how often a steady loss of lines is mentioned
+	logIdle                                = time.Minute            // after which a page without lines is forgotten
 )
 
-// logbook gathers what functions write, and brings it to the store.
+// logbook gathers the lines that functions write, and brings them to the store.
 type logbook struct {
 	store store.Store
 	log   *slog.Logger
 	wake  chan struct{} // there are lines
 
-	writing sync.Mutex // held while the store is written: one execution's lines stay in order
+	writing sync.Mutex // held while the store is written: lines stay in order
 
 	mu      sync.Mutex
 	pages   map[string]*logPage // by execution id
 	waiting int                 // bytes in pages
-	tails   map[string]*logTail // of calls whose caller wants the end of the log, by request id
+	tails   map[string]*logTail // by request id of calls whose caller wants the end of the log
 	failing bool                // the store failed last time
 }
 
-// logPage is what the logbook knows of one execution.
+// logPage is an execution's page in the logbook.
 type logPage struct {
 	lines      []store.LogLine
 	used       time.Time
@@ -200,7 +190,6 @@ func newLogbook(st store.Store, log *slog.Logger) *logbook {
 	}
 }
 
-// add takes in a line.
 func (b *logbook) add(line LogLine) {
 	if len(line.Text) > maxLogLine {
 		line.Text = strings.ToValidUTF8(line.Text[:maxLogLine], "") + " … (cut)"
@@ -249,13 +238,9 @@ func (p *logPage) admit(line LogLine) bool {
 func (b *logbook) appendLocked(p *logPage, line store.LogLine) {
 	p.lines = append(p.lines, line)
 	b.waiting += line.Size()
-	select {
-	case b.wake <- struct{}{}:
-	default:
-	}
+	nudge(b.wake)
 }
 
-// noticeLocked says how many lines were dropped, if any were.
 func (b *logbook) noticeLocked(p *logPage) {
 	if p.dropped.lines == 0 {
 		return
@@ -263,12 +248,13 @@ func (b *logbook) noticeLocked(p *logPage) {
 	p.noticed = time.Now()
 	b.appendLocked(p, store.LogLine{
 		Time: protocol.TimestampOf(p.noticed), RequestID: p.droppedOf, Stream: "notice",
-		Text: fmt.Sprintf("%d lines (%d bytes) were dropped here: the function writes more than is kept", p.dropped.lines, p.dropped.bytes),
+		Text: fmt.Sprintf("%d lines (%d bytes) were dropped here: the function writes more than is kept",
+			p.dropped.lines, p.dropped.bytes),
 	})
 	p.dropped = quota{}
 }
 
-// begin says that an invocation of an execution begins: it may write anew.
+// begin says that an invocation begins: it may write as much as any.
 func (b *logbook) begin(id string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -277,7 +263,6 @@ func (b *logbook) begin(id string) {
 	}
 }
 
-// end says that an invocation has ended.
 func (b *logbook) end(id string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -288,22 +273,17 @@ func (b *logbook) end(id string) {
 
 // run writes lines when some have gathered, until ctx is done.
 func (b *logbook) run(ctx context.Context) {
-	for {
+	for ctx.Err() == nil {
 		select {
 		case <-b.wake:
+			pause(ctx, logPause, nil)
+			b.flush("")
 		case <-ctx.Done():
-			return
 		}
-		select {
-		case <-time.After(logPause):
-		case <-ctx.Done():
-			return
-		}
-		b.flush("")
 	}
 }
 
-// flush writes what has gathered: of one execution, or of all if id is empty.
+// flush writes the lines of one execution, or of all if id is empty.
 func (b *logbook) flush(id string) {
 	b.writing.Lock()
 	defer b.writing.Unlock()
@@ -311,7 +291,7 @@ func (b *logbook) flush(id string) {
 	if len(writes) == 0 {
 		return
 	}
-	// It is not the reader's context that this should end with.
+	// A reader's context must not end this.
 	err := b.store.AppendLog(context.Background(), writes...)
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -321,7 +301,7 @@ func (b *logbook) flush(id string) {
 	b.failing = err != nil
 }
 
-// take removes the lines to write, and forgets pages that nobody writes on.
+// take removes the lines that flush writes, and forgets idle pages.
 func (b *logbook) take(id string) (writes []store.LogWrite) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -6,13 +6,12 @@ import (
 	"github.com/perdure/perdure/internal/core/store"
 )
 
-// plans are all that there is to do, on agendas by what it waits for: moments
-// that come, retentions that end, and queues for places. They hear of changes,
-// and know nothing of who does the work.
+// plans are the agendas of all that there is to do: moments that come, retentions that end, queues for places. They
+// hear of changes, and do not know who does the work.
 type plans struct {
 	*life
 	store    store.Store
-	moments  schedule
+	moments  moments
 	removals removals
 	queues   queues
 }
@@ -25,7 +24,6 @@ func newPlans(l *life, st store.Store) *plans {
 	return p
 }
 
-// heard takes over what a change leaves to do.
 func (p *plans) heard(c change) {
 	if c.x == nil {
 		p.missed(c.writes)
@@ -39,8 +37,8 @@ func (p *plans) heard(c change) {
 	}
 }
 
-// plan takes over from a row, as it is stored now, what there is to do. The
-// execution's lock is held, or nobody else knows of it yet.
+// plan plans what a row says is to do. The row is as it is stored now: the execution's lock is held, or nobody else
+// knows of it yet.
 func (p *plans) plan(row *store.Row) {
 	now := p.now()
 	p.moments.set(row.ID, row.Due, now)
@@ -50,8 +48,7 @@ func (p *plans) plan(row *store.Row) {
 	}
 }
 
-// planCalls is plan for the calls that an execution waits for. Those that are
-// over are noticed when it is their turn.
+// planCalls plans the calls that an execution waits for. A call that is over stays planned; it is noticed in its turn.
 func (p *plans) planCalls(id string, calls []store.Call) {
 	for _, c := range calls {
 		if q := p.queues.find(c.Function, c.Version); q != nil && c.Wanted != 0 {
@@ -60,8 +57,7 @@ func (p *plans) planCalls(id string, calls []store.Call) {
 	}
 }
 
-// missed says that the store may have taken writes whose commit failed, so that
-// there may be something to do that nobody planned.
+// missed says that a commit failed and may have taken effect all the same: the store is asked what there is to do.
 func (p *plans) missed(writes []store.Write) {
 	for _, w := range writes {
 		if w.Row != nil {
@@ -79,7 +75,7 @@ func (p *plans) missed(writes []store.Write) {
 	}
 }
 
-// checkClock sees to what a step of the wall clock changes.
+// checkClock looks at all agendas after a step of the wall clock.
 func (p *plans) checkClock() {
 	step := p.clock.step()
 	size := step.Abs()
@@ -92,7 +88,8 @@ func (p *plans) checkClock() {
 		if step < 0 {
 			way = "back"
 		}
-		p.log.Warn("the clock was set "+way+", or the machine slept: waits end by the new time, and no execution is deleted for an hour",
+		p.log.Warn("the clock was set "+way+
+			", or the machine slept: waits end by the new time, and no execution is deleted for an hour",
 			"by", size.Round(time.Millisecond).String(), "now", p.now().Time().UTC().Format(time.RFC3339))
 	}
 	p.moments.soon.wake()
@@ -101,7 +98,6 @@ func (p *plans) checkClock() {
 	p.queues.wake()
 }
 
-// watchClock looks at the clock until the engine closes.
 func (p *plans) watchClock() {
 	for !p.closing() {
 		pause(p.ctx, checkClockEvery, nil)

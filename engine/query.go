@@ -9,8 +9,7 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// Describe returns what is known of an execution. An unknown one is a
-// ResourceNotFoundException.
+// Describe returns what is known of an execution. An unknown one is a ResourceNotFoundException.
 func (e *Engine) Describe(ctx context.Context, arn string) (*Description, error) {
 	var d *Description
 	err := e.ledger.glance(ctx, arn, func(x *machine.Execution) {
@@ -32,8 +31,7 @@ func (e *Engine) Describe(ctx context.Context, arn string) (*Description, error)
 	return d, err
 }
 
-// History returns a page of an execution's events, oldest first unless asked
-// otherwise. next is empty on the last page.
+// History returns a page of an execution's events, oldest first unless asked otherwise. next is empty on the last page.
 func (e *Engine) History(ctx context.Context, req *HistoryRequest) (events []*protocol.Event, next string, err error) {
 	at, err := e.seals.readHistoryMarker(req)
 	if err != nil {
@@ -64,14 +62,14 @@ func (e *Engine) History(ctx context.Context, req *HistoryRequest) (events []*pr
 	return events, "", nil
 }
 
-// place is a position in a journal: so many events of entry seq were read.
+// place is a position in a journal: behind the first events of an entry.
 type place struct {
-	seq  int64 // zero is the beginning
-	skip int
+	seq  int64 // of the entry; 0 is the beginning
+	skip int   // how many of its events were read
 }
 
-// events yields the history events of an execution from at on, and keeps at
-// before the event that it yields until the next one is asked for.
+// events yields the history events of an execution from at on. at stays before the event that is yielded until the next
+// one is asked for.
 func (g *ledger) events(ctx context.Context, arn string, at *place, reverse bool) iter.Seq2[*protocol.Event, error] {
 	return func(yield func(*protocol.Event, error) bool) {
 		id, err := parseExecution(arn)
@@ -110,7 +108,6 @@ func (g *ledger) events(ctx context.Context, arn string, at *place, reverse bool
 	}
 }
 
-// history returns the events among records.
 func history(records []machine.Record, reverse bool) []*protocol.Event {
 	var events []*protocol.Event
 	for i := range records {
@@ -125,20 +122,19 @@ func history(records []machine.Record, reverse bool) []*protocol.Event {
 	return events
 }
 
-// lacksOutcome reports whether ev is a terminal event whose outcome an earlier
-// checkpoint brought: it is journalled once, there.
+// lacksOutcome reports whether ev ends an execution whose outcome is in the journal before: a checkpoint brought it.
 func lacksOutcome(ev *protocol.Event) bool {
-	return ev.Type == protocol.EventExecutionSucceeded && ev.Payload == nil || ev.Type == protocol.EventExecutionFailed && ev.Error == nil
+	return ev.Type == protocol.EventExecutionSucceeded && ev.Payload == nil ||
+		ev.Type == protocol.EventExecutionFailed && ev.Error == nil
 }
 
-// fillOutcome completes an event that [lacksOutcome].
 func fillOutcome(ev *protocol.Event, d *Description) {
 	if lacksOutcome(ev) {
 		ev.Payload, ev.Error = d.Result, d.Error
 	}
 }
 
-// eventSize is at least the length of the event's JSON, and not much more.
+// eventSize is a little more than the length of the event's JSON.
 func eventSize(ev *protocol.Event) int {
 	n := 512 + len(ev.CallbackID) + len(ev.FunctionName) + len(ev.DurableExecutionARN) + ev.Error.Size()
 	if ev.Payload != nil {

@@ -9,40 +9,38 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// inQueue bounds the items of a queue in memory, about 100 KB.
+// inQueue bounds the items of a queue in memory, to about 100 KB.
 const inQueue = 400
 
-// queue is what waits for one function version that can be run: invocations of
-// executions, and calls that they make of it as a plain function. The first
-// gets the next free place. What waits for a version that cannot be run is in no
-// queue, and in nobody's way: it is a row in the store.
+// queue is what waits for a place of one function version: invocations of executions, and calls of it as a plain
+// function. The first gets the next free place. A version that cannot be run has no queue: what waits for it is in the
+// store only, and in nobody's way.
 type queue struct {
 	function, version  string
 	invocations, calls *agenda
-	nudge              chan struct{} // there is something to do sooner than was thought, or the version was replaced
+	nudge              chan struct{} // an item came that is due before all others, or the version was replaced
 	stop               context.CancelFunc
 }
 
-// queues are those of all function versions that can be run.
+// queues has one for each function version that can be run.
 type queues struct {
-	mu    sync.RWMutex
-	byRef map[[2]string]*queue // by function and version
+	mu        sync.RWMutex
+	byVersion map[qualified]*queue
 }
 
-func (q *queues) init() { q.byRef = map[[2]string]*queue{} }
+func (q *queues) init() { q.byVersion = map[qualified]*queue{} }
 
-// find returns the queue of a version, or nil.
 func (q *queues) find(function, version string) *queue {
 	q.mu.RLock()
 	defer q.mu.RUnlock()
-	return q.byRef[[2]string{function, version}]
+	return q.byVersion[qualified{function, version}]
 }
 
-// wake has all queues look at the time.
+// wake makes all queues look at the time.
 func (q *queues) wake() {
 	q.mu.RLock()
 	defer q.mu.RUnlock()
-	for _, one := range q.byRef {
+	for _, one := range q.byVersion {
 		one.invocations.wake()
 	}
 }
@@ -51,7 +49,7 @@ func (q *queues) wake() {
 func (q *queues) waiting(now protocol.Timestamp) (n int) {
 	q.mu.RLock()
 	defer q.mu.RUnlock()
-	for _, one := range q.byRef {
+	for _, one := range q.byVersion {
 		_, invocations := one.invocations.count(now)
 		_, calls := one.calls.count(now)
 		n += invocations + calls
@@ -68,40 +66,40 @@ type dispatcher struct {
 	runner    *runner
 }
 
-// tend opens the queue of a version that can be run from now on, and closes that
-// of one that no longer can. A commit that finds no queue was durable before
-// this one is opened, and so before it is filled from the store.
+// tend opens the queue of a version that can be run now, and closes that of one that no longer can. A commit that finds
+// no queue is durable before the queue opens, so the queue reads it from the store.
 func (w *dispatcher) tend(function, version string) {
 	queues := &w.plans.queues
 	queues.mu.Lock()
 	defer queues.mu.Unlock()
-	ref := [2]string{function, version}
-	q, runs := queues.byRef[ref], w.functions.runnable(function, version) != nil
+	ref := qualified{function, version}
+	q, runs := queues.byVersion[ref], w.functions.runnable(function, version) != nil
 	switch {
 	case q != nil && runs:
 		q.invocations.wake()
 	case q != nil:
 		q.stop()
-		delete(queues.byRef, ref)
+		delete(queues.byVersion, ref)
 	case runs && w.flights.landing.Err() == nil:
 		q = newQueue(w.plans, function, version)
 		var ctx context.Context
 		ctx, q.stop = context.WithCancel(w.flights.landing)
-		queues.byRef[ref] = q
+		queues.byVersion[ref] = q
 		w.work.Go(func() { w.run(ctx, q) })
 	}
 }
 
 func newQueue(p *plans, function, version string) *queue {
 	q := &queue{function: function, version: version, nudge: make(chan struct{}, 1)}
-	q.invocations = newAgenda(p, store.Agenda{Kind: store.Invocations, Function: function, Version: version}, inQueue, q.nudge)
-	q.calls = newAgenda(p, store.Agenda{Kind: store.Calls, Function: function, Version: version}, inQueue, q.nudge)
+	of := store.Agenda{Kind: store.Invocations, Function: function, Version: version}
+	q.invocations = newAgenda(p, of, inQueue, q.nudge)
+	of.Kind = store.Calls
+	q.calls = newAgenda(p, of, inQueue, q.nudge)
 	q.invocations.ripe = machine.Wants
 	return q
 }
 
-// run gives the places of a function version to what waits for them, until
-// ctx ends.
+// run gives the places of one version to what waits in its queue, until ctx ends.
 func (w *dispatcher) run(ctx context.Context, q *queue) {
 	for ctx.Err() == nil {
 		enough := min(q.invocations.prepare(), q.calls.prepare())
@@ -130,8 +128,7 @@ func (w *dispatcher) run(ctx context.Context, q *queue) {
 	}
 }
 
-// take removes what has waited longest, and returns it with the agenda that it
-// was on; nil if there is nothing.
+// take removes the item that has waited longest, and returns it with its agenda; nil if there is none.
 func (q *queue) take(now protocol.Timestamp) (*agenda, store.Item) {
 	first, second := q.invocations, q.calls
 	if second.late(now) > first.late(now) {
@@ -145,7 +142,7 @@ func (q *queue) take(now protocol.Timestamp) (*agenda, store.Item) {
 	return nil, store.Item{}
 }
 
-// serve does what waited for a place, with the place that it got.
+// serve invokes, or calls, with the place that an item got.
 func (w *dispatcher) serve(f *function, a *agenda, item store.Item) {
 	free := sync.OnceFunc(func() { <-f.places })
 	defer free()
@@ -155,7 +152,7 @@ func (w *dispatcher) serve(f *function, a *agenda, item store.Item) {
 		f.awaiting.Add(-1)
 	}
 	if w.functions.runnable(f.Name, f.Version) != f {
-		a.set(key{item.ID, item.Operation}, item.At, w.now()) // it waits for the one that took its place
+		a.set(key{item.ID, item.Operation}, item.At, w.now()) // for the version that replaced f
 		return
 	}
 	var err error

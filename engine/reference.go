@@ -11,16 +11,15 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// target is the function version that a reference means.
+// target is the function version that a reference names.
 type target struct {
 	*function
 	arn   protocol.ARN // of the version
-	alias *Alias       // through which it was found; nil if the reference names a version
+	alias *Alias       // that the reference names; nil if it names a version
 }
 
-// Lookup finds a function by name or ARN, and returns it with its ARN, which is
-// qualified with the version. A reference without a version means $LATEST, one
-// with an alias the version that it points to. An unknown function is a
+// Lookup finds a function by name or ARN, and returns it with its ARN, qualified with the version. A reference without
+// a version means $LATEST, one with an alias the version that it points to. An unknown function is a
 // ResourceNotFoundException.
 func (fs *Functions) Lookup(ref, qualifier string) (Function, string, error) {
 	t, err := fs.lookup(ref, qualifier, primary)
@@ -30,8 +29,8 @@ func (fs *Functions) Lookup(ref, qualifier string) (Function, string, error) {
 	return t.Function, t.arn.FunctionARN(), nil
 }
 
-// lookup finds what a reference means. The share, from 0 up to 1, decides where
-// an alias leads that divides starts among two versions.
+// lookup finds the version that a reference names. If an alias divides starts among two versions, share, from 0 to 1,
+// decides.
 func (fs *Functions) lookup(ref, qualifier string, share float64) (target, error) {
 	name, qualifier, err := fs.home.parseRef(ref, qualifier)
 	if err != nil {
@@ -50,12 +49,11 @@ func (fs *Functions) lookup(ref, qualifier string, share float64) (target, error
 	return t, nil
 }
 
-// primary is the share with which an alias leads to the version that it points to.
+// primary is the share for which an alias leads to the version that it points to.
 const primary = 1.0
 
-// shareOf is where a start stands among all those that an alias divides: at a
-// random place, or at one that its name decides, so that repeating it leads to
-// the same version.
+// shareOf is the share of a start: random, or derived from the execution's name, so that a repeat leads to the same
+// version.
 func shareOf(executionName string) float64 {
 	if executionName == "" {
 		return rand.Float64()
@@ -64,13 +62,15 @@ func shareOf(executionName string) float64 {
 	return float64(binary.BigEndian.Uint64(sum[:])>>11) / (1 << 53)
 }
 
-// admit refuses to start anything new on a version.
+// admit refuses a version that takes nothing new.
 func (t target) admit() error {
 	switch {
 	case t.draining:
-		return protocol.Errorf(protocol.CodeConflict, "The operation cannot be performed at this time. The function is currently in the following state: %s", StateDeleting)
+		return protocol.Errorf(protocol.CodeConflict, "The operation cannot be performed at this time. "+
+			"The function is currently in the following state: %s", StateDeleting)
 	case t.Invoker == nil:
-		return protocol.Errorf(protocol.CodeNotReady, "Version %s of function %s cannot be run: %s", t.Version, t.Name, t.whyIdle())
+		return protocol.Errorf(protocol.CodeNotReady,
+			"Version %s of function %s cannot be run: %s", t.Version, t.Name, t.whyIdle())
 	}
 	return nil
 }
@@ -78,9 +78,7 @@ func (t target) admit() error {
 // whyIdle says why a version has no invoker.
 func (f *function) whyIdle() string { return cmp.Or(f.fault, "nothing here runs published versions") }
 
-// admitStart returns the version on which an execution is about to be created,
-// and refuses one that takes none, or is gone. The registry's starting lock is
-// held.
+// admitStart returns the version of a new execution, and refuses one that takes none, or is gone. fs.starting is held.
 func (fs *Functions) admitStart(arn protocol.ARN) (*function, error) {
 	t := target{function: fs.find(arn.Function, arn.Version), arn: arn}
 	if t.function == nil || t.Durable == nil {
@@ -95,31 +93,22 @@ func functionNotFound(arn protocol.ARN) error {
 
 // versionNumber is the number of a version; $LATEST has none.
 func versionNumber(version string) int {
-	n, err := strconv.Atoi(version)
-	if err != nil {
-		return 0
+	if n, err := strconv.Atoi(version); err == nil {
+		return n
 	}
-	return n
+	return 0
 }
 
-// compareVersions orders $LATEST before all numbers.
-func compareVersions(a, b string) int {
-	return cmp.Or(cmp.Compare(versionNumber(a), versionNumber(b)), cmp.Compare(a, b))
-}
-
-// home is where an engine's functions live: it reads references to them, and
-// names them.
+// home is where an engine's functions live. It reads references to functions, and makes their ARNs.
 type home struct{ region, account string }
 
-// functionARN names a version, or whatever else qualifies a function.
 func (h home) functionARN(name, qualifier string) protocol.ARN {
 	return protocol.ARN{Partition: "aws", Region: h.region, Account: h.account, Function: name, Version: qualifier}
 }
 
-// parseRef reads a function reference: name, name:qualifier,
-// account:function:name or the full ARN, the last two with or without a
-// qualifier, which is a version or an alias. It is empty if none is given. A
-// function of another account or region does not exist here.
+// parseRef reads a function reference: a name, account:function:name, or an ARN, each with or without a qualifier
+// behind a colon, which is a version or an alias; of is empty without one. A function of another account or region does
+// not exist here.
 func (h home) parseRef(ref, qualifier string) (name, of string, err error) {
 	parts := strings.Split(ref, ":")
 	switch {
@@ -139,14 +128,14 @@ func (h home) parseRef(ref, qualifier string) (name, of string, err error) {
 	}
 	if len(parts) == 2 {
 		if qualifier != "" && qualifier != parts[1] {
-			return "", "", protocol.Errorf(protocol.CodeInvalidParameter, "The derived qualifier from the function name does not match the specified qualifier.")
+			return "", "", protocol.Errorf(protocol.CodeInvalidParameter,
+				"The derived qualifier from the function name does not match the specified qualifier.")
 		}
 		qualifier = parts[1]
 	}
 	return parts[0], qualifier, nil
 }
 
-// unqualifiedARN names a function.
 func (h home) unqualifiedARN(name string) string {
 	arn := h.functionARN(name, "").FunctionARN()
 	return arn[:len(arn)-1]
@@ -163,24 +152,20 @@ func (h home) plainRef(ref string) (name string, err error) {
 
 // checkHome refuses a chained invoke of a function that lives elsewhere.
 func (h home) checkHome(ref string) error {
-	region, account := homeOf(ref)
-	switch {
-	case account != "" && account != h.account:
-		return protocol.Errorf(protocol.CodeInvalidParameter, "Cannot start a CHAINED_INVOKE on a function in another account.")
-	case region != "" && region != h.region:
-		return protocol.Errorf(protocol.CodeInvalidParameter, "Cannot start a CHAINED_INVOKE on a function in another region.")
-	}
-	return nil
-}
-
-// homeOf returns the region and the account that a function reference names;
-// empty if it names none.
-func homeOf(ref string) (region, account string) {
+	of := h
 	switch parts := strings.Split(ref, ":"); {
 	case len(parts) >= 7 && parts[0] == "arn":
-		return parts[3], parts[4]
+		of = home{cmp.Or(parts[3], h.region), cmp.Or(parts[4], h.account)}
 	case len(parts) >= 3 && parts[1] == "function":
-		return "", parts[0]
+		of.account = cmp.Or(parts[0], h.account)
 	}
-	return "", ""
+	switch {
+	case of.account != h.account:
+		return protocol.Errorf(protocol.CodeInvalidParameter,
+			"Cannot start a CHAINED_INVOKE on a function in another account.")
+	case of.region != h.region:
+		return protocol.Errorf(protocol.CodeInvalidParameter,
+			"Cannot start a CHAINED_INVOKE on a function in another region.")
+	}
+	return nil
 }

@@ -11,11 +11,9 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// Executions whose retention is over are removed in the background, a few at a
-// time, and with pauses as long as that took: others write meanwhile. None is
-// removed soon after a start or a jump of the clock, as what is gone does not
-// come back when the clock is put right; only those whose deletion somebody asked
-// for are.
+// Executions whose retention is over are removed in the background, a few at a time, each time with a pause as long as
+// that took: others write meanwhile. None is removed soon after a start or a jump of the clock, because an execution
+// that is gone does not come back when the clock is put right. Executions that somebody deleted do not wait.
 const (
 	inRemovals     = 1000 // items in memory
 	removedAtOnce  = 16
@@ -27,7 +25,7 @@ const (
 type removals struct {
 	*agenda
 	mu   sync.Mutex
-	rest time.Time // none that has only expired is removed before
+	rest time.Time // until then only deleted ones are removed
 }
 
 func (r *removals) init(p *plans) {
@@ -38,7 +36,7 @@ func (r *removals) init(p *plans) {
 	r.restFor(restAfterStart)
 }
 
-// restFor lets nothing be removed for a while.
+// restFor keeps expired executions for a while.
 func (r *removals) restFor(d time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -53,20 +51,18 @@ func (r *removals) resting() time.Duration {
 	return time.Until(r.rest)
 }
 
-// remover removes executions when their retention is over.
 type remover struct {
 	*life
 	plans  *plans
 	ledger *ledger
 }
 
-// runRemovals removes executions when their retention is over, until the engine
-// closes.
+// run removes executions when they expire, until the engine closes.
 func (w *remover) run() {
 	due := &w.plans.removals
 	for !w.closing() {
 		enough := due.prepare()
-		w.plans.checkClock() // or what a jump made ripe would be gone before it is noticed
+		w.plans.checkClock() // before a jump lets executions expire
 		began := time.Now()
 		wait := w.removeSome()
 		if wait == 0 {
@@ -78,7 +74,7 @@ func (w *remover) run() {
 	}
 }
 
-// removeSome removes a few executions at one time, or says when there will be one.
+// removeSome removes a few executions; wait is how long it is until the next expires, 0 if more wait.
 func (w *remover) removeSome() (wait time.Duration) {
 	due := &w.plans.removals
 	var all sync.WaitGroup
@@ -88,9 +84,9 @@ func (w *remover) removeSome() (wait time.Duration) {
 			break
 		}
 		all.Go(func() {
-			err := w.expire(item.ID)
-			if err != nil && !w.closing() {
-				w.log.Error("an execution whose retention is over could not be deleted; trying again", "execution", item.ID, "error", err)
+			if err := w.expire(item.ID); err != nil && !w.closing() {
+				w.log.Error("an execution whose retention is over could not be deleted; trying again",
+					"execution", item.ID, "error", err)
 				due.fail()
 			}
 		})
@@ -99,19 +95,19 @@ func (w *remover) removeSome() (wait time.Duration) {
 	return wait
 }
 
-// expire removes an execution whose retention is over. It does not read it: what
-// its row says was decided when it closed, and holds while nothing happens to it.
+// expire removes an execution. It reads only the row, which holds since the execution closed.
 func (w *remover) expire(id string) error {
 	l, release := w.ledger.hold(id)
 	defer release()
-	var damaged *store.DamagedError
 	row, err := w.plans.store.Row(w.ctx, id)
+	if damaged, ok := errors.AsType[*store.DamagedError](err); ok {
+		w.quarantine(id, &damagedError{id, damaged})
+		return nil
+	}
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return nil
-	case errors.As(err, &damaged):
-		w.quarantine(id, &damagedError{id, damaged})
-		return nil
+
 	case err != nil:
 		return err
 	case row.Expires == 0 || row.Expires > w.now():
@@ -121,11 +117,9 @@ func (w *remover) expire(id string) error {
 	return w.ledger.remove(l)
 }
 
-// Delete deletes a closed execution, with its history and payloads, and returns
-// when that was asked for first. Its name is free then. An execution that a
-// chained invoke started is DELETING until the invoking one knows the outcome;
-// its own children are not deleted with it. An open execution is a
-// ResourceConflictException.
+// Delete deletes a closed execution with its history and payloads, and frees its name. It returns when deletion was
+// first asked for. An execution that a chained invoke started is DELETING until its parent knows the outcome. Its own
+// children stay. An open execution is a ResourceConflictException.
 func (e *Engine) Delete(ctx context.Context, arn string) (requested protocol.Timestamp, err error) {
 	return updateNamed(ctx, e.ledger, arn, func(d *machine.Draft) (protocol.Timestamp, error) {
 		err := d.Delete()
@@ -134,14 +128,14 @@ func (e *Engine) Delete(ctx context.Context, arn string) (requested protocol.Tim
 		if refusal != nil || !l.x.Deletable(e.life.now()) {
 			return
 		}
-		if err := e.ledger.remove(l); err != nil { // it is due, so there will be another try
+		if err := e.ledger.remove(l); err != nil { // it has expired, so the remover tries again
 			e.life.log.Error("an execution could not be deleted; trying again", "execution", l.id, "error", err)
 		}
 	})
 }
 
-// finishDeletion removes an execution that is DELETING now, for somebody who
-// wants its name. One that its parent has yet to hear of is in the way.
+// finishDeletion removes an execution that is DELETING, for a caller who wants its name. It is refused while the parent
+// does not know the outcome.
 func (g *ledger) finishDeletion(ctx context.Context, row *store.Row) (err error) {
 	_, found := updateThen(ctx, g, row.ID, look, func(l *live, _ none, _ error) {
 		if !l.x.Deletable(g.now()) {

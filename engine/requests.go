@@ -6,55 +6,42 @@ import (
 
 // InvokeRequest starts an execution of a durable function, or calls a plain one.
 type InvokeRequest struct {
-	// Function is a name, a partial or full ARN, each with or without a
-	// version behind a colon.
+	// Function is a name, or a partial or full ARN, each with or without a version or an alias behind a colon.
 	Function string
-	// Qualifier is the version; it must agree with one in Function.
+	// Qualifier is the version or alias; it must agree with one in Function.
 	Qualifier string
-	// Name makes the start idempotent: the same name with the same payload
-	// returns the execution that exists. Empty names it by a new UUID.
-	Name string
-	// Payload is the event. Empty is no event.
-	Payload []byte
-	// RequestID is what a plain function sees as its request id, as the client
-	// that called it does; a new UUID if empty. Executions have one for each
-	// invocation, which no client chooses.
+	// Name makes the start idempotent: the same name with the same payload finds the execution that exists. Empty is a
+	// new UUID.
+	Name    string
+	Payload []byte // the event; empty is none
+	// RequestID is the request id of a plain function's call; empty is a new UUID. An execution has a new one for each
+	// invocation.
 	RequestID string
 
-	// TenantID is for functions that keep their tenants apart.
-	TenantID string
-	// TraceHeader is X-Ray's; empty begins a trace.
-	TraceHeader   string
+	TenantID      string // for functions that keep their tenants apart
+	TraceHeader   string // X-Ray's; empty begins a trace
 	ClientContext string
-	// Async says that nobody waits for the outcome, which a strict engine
-	// bounds then.
-	Async bool
-	// LogTail asks for the end of what a plain function writes.
-	LogTail bool
+	Async         bool // nobody waits for the outcome; a strict engine bounds it then
+	LogTail       bool // the result is to have the end of a plain function's log
 }
 
 // Started is the answer to a start.
 type Started struct {
-	ARN     string // empty for a plain function
-	Version string // the version that runs
-	Durable bool
-	// Existing says that the name was known: nothing was started.
-	Existing bool
+	ARN      string // empty for a plain function
+	Version  string // the version that runs
+	Durable  bool
+	Existing bool // the name was known: nothing was started
 }
 
 // Result is how an execution, or the call of a plain function, ended.
 type Result struct {
-	Status protocol.ExecutionStatus
-	// Payload is the result, nil if there is none.
-	Payload *string
+	Status  protocol.ExecutionStatus
+	Payload *string // the result; nil is none
 	// Error is set for every status but SUCCEEDED; a stop may leave it empty.
-	Error *protocol.ErrorObject
-	// ErrorPayload is the error document of a plain function, as it sent it.
-	ErrorPayload []byte
-	// Unstarted says that a plain function was never reached.
-	Unstarted bool
-	// LogTail is the end of what a plain function wrote, if that was asked for.
-	LogTail string
+	Error        *protocol.ErrorObject
+	ErrorPayload []byte // a plain function's error document, as it sent it
+	Unstarted    bool   // the plain function was never reached
+	LogTail      string // the end of a plain function's log, if that was asked for
 }
 
 // Description is what is known of one execution.
@@ -72,11 +59,8 @@ type Description struct {
 	TraceHeader      string
 	ExecutionTimeout int64 // seconds
 	RetentionDays    int64
-	// TimesOut is when an open execution will time out, with what pauses put
-	// it off; zero once closed.
-	TimesOut protocol.Timestamp
-	// Pause is that of an execution that is PAUSING or PAUSED, else nil.
-	Pause *Pause
+	TimesOut         protocol.Timestamp // pauses put it off; zero once closed
+	Pause            *Pause             // of an execution that is PAUSING or PAUSED, else nil
 }
 
 // Pause is why an execution is PAUSING or PAUSED.
@@ -124,8 +108,8 @@ type CheckpointRequest struct {
 	Updates     []protocol.Update
 }
 
-// CheckpointReply answers a checkpoint. An empty Token says that the invocation
-// must not checkpoint again: the execution closed.
+// CheckpointReply answers a checkpoint. Without a Token the invocation must not checkpoint again: the execution is
+// closed, or pauses.
 type CheckpointReply struct {
 	Token      string
 	Operations []*protocol.Operation

@@ -16,18 +16,22 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// Checkpoint tokens and callback ids are capabilities: base64 of the execution's
-// id, one or two numbers, and a truncated HMAC of both under a key that the
-// store keeps. They cannot be guessed, and they say where they belong without a
-// lookup.
+// Checkpoint tokens, callback ids and markers are capabilities: base64 of the execution's id, some numbers, and a
+// truncated HMAC of both under a key that the store keeps. They cannot be guessed, and they say where they belong
+// without a lookup.
 
-// macSize is 128 bits, out of reach of guessing.
+// macSize is 128 bits, which nobody guesses.
 const macSize = 16
 
-// The kinds of capability; the kind is signed, so one never passes for the other.
+// The kinds of capability. The kind is signed, so one never passes for another.
+//
+// A marker says where a page ended. Sealed, one of another execution, of another list or of nobody's making is refused.
 const (
 	kindToken    = 't'
 	kindCallback = 'c'
+	kindState    = 's' // marker of an execution's operations: the position to go on from
+	kindHistory  = 'h' // marker of its events: a place, and the direction
+	kindList     = 'l' // marker of executions: the last one, and which list it is
 )
 
 // seals makes and reads capabilities with the key of an engine.
@@ -41,7 +45,6 @@ func openSeals(ctx context.Context, st store.Store) (seals, error) {
 	return seals{key}, err
 }
 
-// seal makes a capability.
 func (s seals) seal(kind byte, executionID string, numbers ...int64) string {
 	id, err := uuid.Parse(executionID)
 	if err != nil {
@@ -82,17 +85,17 @@ func (s seals) mac(b []byte) []byte {
 	return h.Sum(nil)[:macSize]
 }
 
-// callbackID mints the id of the callback at a position of an execution.
+// callbackID is the id of the callback at a position of an execution.
 func (s seals) callbackID(executionID string, position int) string {
 	return s.seal(kindCallback, executionID, int64(position))
 }
 
-// token is the checkpoint token that stands for a fence.
+// token is the checkpoint token of a fence.
 func (s seals) token(executionID string, f machine.Fence) string {
 	return s.seal(kindToken, executionID, f.Invocation, f.Seq)
 }
 
-// fence reads a token that belongs to the execution with this ARN.
+// fence reads a token of the execution with this ARN.
 func (s seals) fence(arn, token string) (executionID string, f machine.Fence, err error) {
 	id, n, ok := s.unseal(kindToken, token, 2)
 	if !ok {
@@ -100,21 +103,13 @@ func (s seals) fence(arn, token string) (executionID string, f machine.Fence, er
 	}
 	a, err := protocol.ParseARN(arn)
 	if err != nil || a.ID != id {
-		return "", f, protocol.Errorf(protocol.CodeInvalidParameter, "Checkpoint token is not valid for the durable execution ARN")
+		return "", f, protocol.Errorf(protocol.CodeInvalidParameter,
+			"Checkpoint token is not valid for the durable execution ARN")
 	}
 	return id, machine.Fence{Invocation: n[0], Seq: n[1]}, nil
 }
 
-// A marker says where the page before ended. It is sealed like a token, with
-// what it belongs to, so that one of another execution, of another list, or of
-// nobody's making is refused rather than understood in some way.
-const (
-	kindState   = 's' // of an execution's operations: the position to go on from
-	kindHistory = 'h' // of its events: a place, and the direction
-	kindList    = 'l' // of executions: the last one, and which list it is
-)
-
-// stateMarker names the operation at which the next page starts; zero is none.
+// stateMarker names the position at which the next page starts; 0 is no next page.
 func (s seals) stateMarker(executionID string, position int) string {
 	if position == 0 {
 		return ""
@@ -122,7 +117,6 @@ func (s seals) stateMarker(executionID string, position int) string {
 	return s.seal(kindState, executionID, int64(position))
 }
 
-// readStateMarker is the inverse of stateMarker.
 func (s seals) readStateMarker(executionID, marker string) (position int, err error) {
 	if marker == "" {
 		return 0, nil
@@ -153,7 +147,7 @@ func (s seals) readHistoryMarker(req *HistoryRequest) (at place, err error) {
 	return place{seq: n[0], skip: int(n[1])}, nil
 }
 
-// listMarker says that the execution lastID was the last one of a page of q.
+// listMarker says that a page of q ended with the execution lastID.
 func (s seals) listMarker(lastID string, q *store.Query) string {
 	return s.seal(kindList, lastID, listOf(q))
 }
@@ -169,7 +163,7 @@ func (s seals) readListMarker(marker string, q *store.Query) (lastID string, err
 	return lastID, nil
 }
 
-// listOf tells lists apart. Filters may change between pages; they do no harm.
+// listOf tells lists apart. Filters may change between pages.
 func listOf(q *store.Query) int64 {
 	sum := crc32.ChecksumIEEE([]byte(q.Function + ":" + q.Version))
 	return int64(sum)<<1 | direction(!q.OldestFirst)

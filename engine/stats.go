@@ -11,7 +11,7 @@ import (
 // Distribution says how many values of which size there were.
 type Distribution struct {
 	Bounds []float64
-	Counts []uint64 // of the values up to each bound and above the one before; the last is of those above all
+	Counts []uint64 // of the values up to each bound and above the one before; the last is of all greater ones
 	Sum    float64  // of the values
 }
 
@@ -29,8 +29,7 @@ const (
 	Lost     InvocationOutcome = "lost"      // the engine ended before it did, or never reached the function
 )
 
-// Stats is what an engine has counted since it was opened, and what it has to
-// do at the moment.
+// Stats are an engine's counts since it was opened, and what it has to do now.
 type Stats struct {
 	Started     uint64                              // executions, chained invokes of durable functions among them
 	Closed      map[protocol.ExecutionStatus]uint64 // executions, by what they ended as
@@ -39,18 +38,18 @@ type Stats struct {
 	Calls       uint64                              // of plain functions
 
 	Checkpoint Distribution // seconds that a checkpoint took until it was durable and answered
-	Late       Distribution // seconds between what was due and the engine's looking at it
+	Late       Distribution // seconds from when an execution was due until the engine looked at it
 
 	Invoking  int // invocations and calls under way
-	Waiting   int // invocations and calls that wait for a place among their function's; of each function 400 are counted
-	Backlog   int // executions that are due and have not been looked at, of those scheduled
-	Scheduled int // executions that are due next, of which a few thousand are in memory
+	Waiting   int // invocations and calls that wait for a place; at most 400 of each function are counted
+	Backlog   int // scheduled executions that are due and have not been looked at
+	Scheduled int // executions that are due next, the first few thousand
 	InMemory  int // executions
-	// MemoryBytes is what those of them take that nothing happens to at the moment.
+	// MemoryBytes is what those executions in memory take to which nothing happens now.
 	MemoryBytes int
 }
 
-// counters are what an engine counts as it goes. None of them is worth a lock.
+// counters are what an engine counts, without a lock.
 type counters struct {
 	started     atomic.Uint64
 	calls       atomic.Uint64
@@ -75,7 +74,6 @@ func newCounters() *counters {
 
 var outcomes = [...]InvocationOutcome{Answered, Failed, TimedOut, Lost}
 
-// heard counts what is durable now.
 func (c *counters) heard(of change) {
 	if of.x == nil {
 		return
@@ -96,7 +94,7 @@ func (c *counters) heard(of change) {
 	}
 }
 
-// outcomeOf returns the place among outcomes of how an invocation ended.
+// outcomeOf is how an invocation ended, as an index of outcomes.
 func outcomeOf(r *machine.Record) int {
 	switch {
 	case r.Lost:

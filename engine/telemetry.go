@@ -15,39 +15,34 @@ import (
 	"github.com/perdure/perdure/telemetry"
 )
 
-// Telemetry says which records of executions an engine makes, and who takes them.
+// Telemetry says which records of executions an engine makes, and to which sink they go.
 //
-// Each execution that ends is told of at least once, unless it is deleted before.
-// What the sink refuses is offered until it takes it, also by the next engine on
-// the same store. So a record may come twice, after a crash above all: it is of
-// the same ARN then, and the same byte for byte unless the configuration changed
-// or is on-change. Nothing waits for the sink, and what waits for it takes a few
-// MB at most, however long it stays away. Records of executions that are open may
-// be left out when there are many.
+// The sink gets a record of each execution that ends, at least once, unless the execution is deleted before. A record
+// that the sink refuses is offered until it is taken, also by the next engine on the same store. So a record may come
+// twice, after a crash above all: it has the same ARN then, and the same bytes, unless the configuration changed or is
+// on-change. Nothing waits for the sink. Records that wait take a few MB at most, however long the sink stays away.
+// When there are many, records of open executions may be left out.
 //
-// An engine begins with the executions that end from its first start with a
-// sink on. What ends while it runs without one is not told.
+// Records begin with the first start with a sink. Executions that end while an engine runs without one get none.
 type Telemetry struct {
 	telemetry.Config
 	Sink telemetry.Sink
 }
 
 const (
-	maxUntold     = 10_000           // executions in memory that are to be told of
+	maxUntold     = 10_000           // untold executions in memory
 	changesPause  = time.Second      // between two records of one change and the next
 	deliveryLimit = 30 * time.Second // of one call of a sink
 	finalLimit    = 2 * time.Second  // of the last one
 	maxBatch      = 100              // records delivered together
-	maxBatchBytes = 1 << 20          // of them as JSON, but for the last
+	maxBatchBytes = 1 << 20          // bytes of them as JSON, without the last
 	saveEvery     = 5 * time.Second
-	// commitLimit is how much later than it says an execution may be closed: the
-	// moment is taken first, and then the disk is waited for.
+	// commitLimit is how long after its moment the end of an execution may become durable.
 	commitLimit = time.Minute
 )
 
-// reporter tells a sink of executions. What it has to tell of is in the store:
-// it only remembers which executions, and when there are too many, that it must
-// look for them.
+// reporter tells a sink of executions. It remembers only their ids, and if there are too many, that it must look for
+// them in the store.
 type reporter struct {
 	*life
 	ledger *ledger
@@ -58,26 +53,26 @@ type reporter struct {
 	mu       sync.Mutex // guards what follows
 	untold   []string   // ids, each once
 	among    map[string]bool
-	behind   bool // there are more, in the store
+	behind   bool // the store has more
 	finished bool // nobody looks at these any more
 
-	// Of the goroutine that tells.
+	// The goroutine that tells has the rest.
 	progress progress
 	saved    time.Time
 	stamp    protocol.Timestamp // of the records of open executions made last
 	stuck    chan struct{}      // not nil while a call of the sink has not returned
 }
 
-// progress is what of a reporter is stored.
+// progress is what a reporter stores.
 type progress struct {
-	Since protocol.Timestamp // whatever closed before has been told
-	Clean bool               // whatever closed was told when the engine closed
+	Since protocol.Timestamp // executions that closed before have been told of
+	Clean bool               // all executions were told of when the engine closed
 }
 
 const telemetryKind, telemetryKey = "telemetry", "progress"
 
-// openReporter finds out what has been told so far. Without telemetry it returns
-// nil, and has the next engine with telemetry begin anew.
+// openReporter reads how far telling has come. Without telemetry it returns nil, and the next engine with telemetry
+// begins anew.
 func openReporter(ctx context.Context, g *ledger, cfg *Telemetry) (*reporter, error) {
 	if cfg == nil {
 		return nil, forgetProgress(ctx, g.store)
@@ -88,7 +83,9 @@ func openReporter(ctx context.Context, g *ledger, cfg *Telemetry) (*reporter, er
 	if err := cfg.Check(); err != nil {
 		return nil, err
 	}
-	r := &reporter{life: g.life, ledger: g, cfg: cfg, max: maxUntold, wake: make(chan struct{}, 1), among: map[string]bool{}}
+	r := &reporter{
+		life: g.life, ledger: g, cfg: cfg, max: maxUntold, wake: make(chan struct{}, 1), among: map[string]bool{},
+	}
 	data, err := g.store.Document(ctx, telemetryKind, telemetryKey)
 	if err == nil {
 		err = json.Unmarshal(data, &r.progress)
@@ -99,7 +96,8 @@ func openReporter(ctx context.Context, g *ledger, cfg *Telemetry) (*reporter, er
 	case err == nil, errors.Is(err, store.ErrNotFound):
 		r.progress = progress{Since: r.now()}
 	case isUnreadable(err):
-		r.log.Error("how far records of executions were delivered cannot be read; those of all that ended are delivered again", "error", err)
+		r.log.Error("how far records of executions were delivered cannot be read; "+
+			"those of all that ended are delivered again", "error", err)
 		r.progress = progress{}
 		r.miss()
 	default:
@@ -108,12 +106,12 @@ func openReporter(ctx context.Context, g *ledger, cfg *Telemetry) (*reporter, er
 	return r, r.save(ctx)
 }
 
-// isUnreadable reports whether a document is there and is not what was stored.
+// isUnreadable reports whether a document is there, but not as it was stored.
 func isUnreadable(err error) bool {
-	var damaged *store.DamagedError
-	var syntax *json.SyntaxError
-	var mismatch *json.UnmarshalTypeError
-	return errors.As(err, &damaged) || errors.As(err, &syntax) || errors.As(err, &mismatch)
+	_, damaged := errors.AsType[*store.DamagedError](err)
+	_, syntax := errors.AsType[*json.SyntaxError](err)
+	_, mismatch := errors.AsType[*json.UnmarshalTypeError](err)
+	return damaged || syntax || mismatch
 }
 
 func forgetProgress(ctx context.Context, st store.Store) error {
@@ -132,16 +130,8 @@ func (r *reporter) save(ctx context.Context) error {
 	return err
 }
 
-func (r *reporter) nudge() {
-	select {
-	case r.wake <- struct{}{}:
-	default:
-	}
-}
-
-// heard remembers to tell of an execution that changed, if it is to be told of.
-// It only looks at the execution. If a commit failed that would have closed it,
-// the store is asked.
+// heard remembers an execution that is to be told of. After a failed commit that may have closed it, the reporter looks
+// into the store.
 func (r *reporter) heard(c change) {
 	if c.x == nil {
 		if closes(c.records) {
@@ -168,10 +158,10 @@ func (r *reporter) heard(c change) {
 	case x.Status().Closed():
 		r.behind = true
 	}
-	r.nudge()
+	nudge(r.wake)
 }
 
-// late leaves an execution that closed after the engine did to the next one.
+// late leaves an execution that closed after the engine did to the next engine.
 func (r *reporter) late() {
 	if !r.progress.Clean {
 		return
@@ -182,7 +172,6 @@ func (r *reporter) late() {
 	}
 }
 
-// run tells the sink of executions, until the engine closes.
 func (r *reporter) run() {
 	for {
 		select {
@@ -200,16 +189,16 @@ func (r *reporter) run() {
 	}
 }
 
-// miss has the store looked at again, after something was not told.
+// miss says that executions are untold that only the store knows.
 func (r *reporter) miss() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.behind = true
-	r.nudge()
+	nudge(r.wake)
 }
 
-// finish tells what has not been told when nothing runs any more, if
-// that does not take long. What is left is for the next engine.
+// finish tells of the last executions, when nothing runs any more, for up to finalLimit. The rest is for the next
+// engine.
 func (r *reporter) finish() {
 	ctx, cancel := context.WithTimeout(context.Background(), finalLimit)
 	defer cancel()
@@ -219,11 +208,12 @@ func (r *reporter) finish() {
 	r.finished = true
 	r.progress.Clean = clean && len(r.untold) == 0 && !r.behind
 	if err := r.save(context.Background()); err != nil {
-		r.log.Warn("how far records of executions were delivered could not be stored; the next engine delivers some again", "error", err)
+		r.log.Warn("how far records of executions were delivered could not be stored; "+
+			"the next engine delivers some again", "error", err)
 	}
 }
 
-// report tells all that is to be told now, and reports whether it did.
+// report tells of all executions that are untold now, and reports whether that went well.
 func (r *reporter) report(ctx context.Context) bool {
 	cut := r.now()
 	r.mu.Lock()
@@ -294,24 +284,23 @@ func (b *batch) closedSince(since protocol.Timestamp) iter.Seq[string] {
 	}
 }
 
-// add makes the record of an execution, and delivers what there is if that is
-// enough.
+// add adds the record of an execution, and delivers a batch that is large enough.
 func (b *batch) add(id string) {
 	r := b.reporter
 	source, err := r.source(b.ctx, id)
-	var damaged *damagedError
+	if _, damaged := errors.AsType[*damagedError](err); damaged {
+		r.log.Error("there is no record of an execution whose journal cannot be understood", "execution", id, "error", err)
+		return
+	}
 	switch {
 	case errors.Is(err, store.ErrNotFound), err == nil && !(r.cfg.Wants(source.Status) && r.cfg.Samples(source.ARN)):
-		return
-	case errors.As(err, &damaged):
-		r.log.Error("there is no record of an execution whose journal cannot be understood", "execution", id, "error", err)
 		return
 	case err != nil:
 		r.log.Error("an execution could not be read for its record; trying again", "execution", id, "error", err)
 		b.failed = true
 		return
 	}
-	emitted := source.End // the same again if it comes again
+	emitted := source.End // the same if the record comes again
 	if r.cfg.Emit == telemetry.OnChange {
 		emitted = max(emitted, r.stamp)
 	}
@@ -323,8 +312,7 @@ func (b *batch) add(id string) {
 	}
 }
 
-// source is what is told of an execution, as it is now. Reading it keeps nothing in
-// memory that was not there.
+// source is an execution as it is told of now. One that was not in memory does not stay there.
 func (r *reporter) source(ctx context.Context, id string) (source *telemetry.Execution, err error) {
 	l, release := r.ledger.hold(id)
 	defer release()
@@ -335,22 +323,17 @@ func (r *reporter) source(ctx context.Context, id string) (source *telemetry.Exe
 	if err != nil {
 		return nil, err
 	}
-	return sourceOf(x), nil
-}
-
-// sourceOf is what is told of an execution. It does not change with it.
-func sourceOf(x *machine.Execution) *telemetry.Execution {
 	result, failure := x.Result()
 	return &telemetry.Execution{
 		ARN: x.Identity().ARN.String(), Status: x.Status(), Start: x.Started(), End: x.Closed(),
 		Input: x.Input(), Output: result, Error: failure, Operations: slices.Values(x.Operations()),
-	}
+	}, nil
 }
 
-// flush delivers what there is, however often that takes.
+// flush delivers the batch, and tries until the sink has taken all.
 func (b *batch) flush() {
 	r := b.reporter
-	var told time.Time // of the trouble
+	var warned time.Time
 	for len(b.records) > 0 {
 		left, err := r.deliver(b.ctx, b.records)
 		b.records = b.records[len(b.records)-left:]
@@ -361,8 +344,8 @@ func (b *batch) flush() {
 			b.failed = true
 			return
 		}
-		if time.Since(told) > time.Minute {
-			told = time.Now()
+		if time.Since(warned) > time.Minute {
+			warned = time.Now()
 			r.log.Warn("records of executions are not taken; they are offered until they are", "records", left, "error", err)
 		}
 		pause(b.ctx, retryDelay, nil)
@@ -370,8 +353,7 @@ func (b *batch) flush() {
 	b.records, b.size = nil, 0
 }
 
-// deliver calls the sink. One that does not return when its time is over keeps
-// the engine from telling more, but not from closing.
+// deliver calls the sink. A sink that does not return in time keeps the engine from telling more, but not from closing.
 func (r *reporter) deliver(ctx context.Context, records []telemetry.Record) (left int, err error) {
 	if r.stuck != nil {
 		select {

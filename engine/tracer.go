@@ -14,51 +14,39 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// Tracer hears of executions, invocations and calls when they have ended. Each
-// is told once, but for an engine that dies at just that moment.
+// Tracer hears of executions, invocations and calls that have ended: of each once, unless the engine dies in that
+// moment.
 type Tracer interface {
-	// Ended is told what ended. It is called with locks held: it must not
-	// wait, nor call the engine. t belongs to the tracer from then on.
+	// Ended hears of one end. It is called under locks: it must not wait, nor call the engine. t is the tracer's to
+	// keep.
 	Ended(t *Traced)
 }
 
-// Traced is an execution, an invocation of it, or the call of a plain function,
-// that has ended.
+// Traced is an execution, an invocation of it, or the call of a plain function, that has ended.
 type Traced struct {
-	// SpanID is its own, 16 hexadecimal digits. That of an execution follows
-	// from its ARN.
+	// SpanID has 16 hexadecimal digits. An execution's is derived from its ARN.
 	SpanID string
-	// Execution is the ARN of the execution that it is, or belongs to; empty
-	// for a call.
+	// Execution is the ARN of the execution, or of the invocation's execution; empty for a call.
 	Execution string
 	// RequestID is that of an invocation or a call; empty for an execution.
 	RequestID string
 	Function  string // its ARN, qualified
-	// TraceHeader is X-Ray's: the trace, and the parent. That of an invocation
-	// is its execution.
+	// TraceHeader is X-Ray's: the trace, and the parent. An invocation's parent is its execution.
 	TraceHeader string
 	Start, End  time.Time
-	// Status is what an execution ended as; empty for the others.
+	// Status is how an execution ended; empty for the others.
 	Status protocol.ExecutionStatus
-	// Failure says in words what failed; empty if nothing did.
+	// Failure is for people; empty if nothing failed.
 	Failure string
 }
 
-// executionSpan is the span id of an execution.
-func executionSpan(arn string) string {
-	sum := sha256.Sum256([]byte("execution " + arn))
+// spanID is the id of a span, derived from what it stands for.
+func spanID(of string) string {
+	sum := sha256.Sum256([]byte(of))
 	return hex.EncodeToString(sum[:8])
 }
 
-// below is a trace header for what lies below a span: that of the execution, so
-// that whatever its invocations export finds its place in the trace.
-func below(header, spanID string) string {
-	root, sampled := traceFields(header)
-	if root == "" {
-		return header // of another kind than X-Ray's
-	}
-	return fmt.Sprintf("Root=%s;Parent=%s;Sampled=%s", root, spanID, cmp.Or(sampled, "1"))
-}
+func executionSpan(arn string) string { return spanID("execution " + arn) }
 
 // tracing is what an engine does about traces.
 type tracing struct {
@@ -73,7 +61,8 @@ func (t *tracing) heard(c change) {
 	}
 	x, id := c.x, c.x.Identity()
 	t.tracer.Ended(&Traced{
-		SpanID: executionSpan(id.ARN.String()), Execution: id.ARN.String(), Function: id.ARN.FunctionARN(), TraceHeader: id.TraceHeader,
+		SpanID: executionSpan(id.ARN.String()), Execution: id.ARN.String(),
+		Function: id.ARN.FunctionARN(), TraceHeader: id.TraceHeader,
 		Start: x.Started().Time(), End: x.Closed().Time(), Status: x.Status(), Failure: failureOf(x),
 	})
 }
@@ -93,14 +82,13 @@ func failureOf(x *machine.Execution) string {
 	return string(x.Status())
 }
 
-// invocationEnded tells the tracer of an invocation, or a call, that ended now.
+// invocationEnded tells the tracer of an invocation, or a call, that ends now.
 func (t *tracing) invocationEnded(inv *Invocation, began time.Time, failure *protocol.ErrorObject) {
 	if t.tracer == nil {
 		return
 	}
-	sum := sha256.Sum256([]byte("invocation " + inv.RequestID))
 	ended := &Traced{
-		SpanID: hex.EncodeToString(sum[:8]), Execution: inv.ExecutionARN, RequestID: inv.RequestID, Function: inv.FunctionARN,
+		SpanID: spanID("invocation " + inv.RequestID), Execution: inv.ExecutionARN, RequestID: inv.RequestID, Function: inv.FunctionARN,
 		TraceHeader: inv.TraceID, Start: began, End: time.Now(),
 	}
 	if failure != nil {
@@ -109,49 +97,45 @@ func (t *tracing) invocationEnded(inv *Invocation, began time.Time, failure *pro
 	t.tracer.Ended(ended)
 }
 
-// An execution belongs to a trace from its start on: to that of the header with
-// which it was started, or to a new one. Functions are told by X-Ray's header.
+// An execution belongs to the trace of the header with which it was started, or to a new one. Functions get X-Ray's
+// header.
 //
-// Lambda puts an id of its own between the caller and each invocation, for a
-// segment of its own in X-Ray. An engine without a tracer exports nothing of the
-// kind, so whoever follows the trace would lose its way; it does so only if it
-// is strict. With a tracer that id is the execution's span.
+// Lambda puts an id of its own between the caller and each invocation, because it exports a segment with that id. An
+// engine with a tracer puts the execution's span there. One without a tracer exports nothing, so an id of its own would
+// break the trace: it makes one only if it is strict.
 
-// traceOf is the trace header of an execution, or of the call of a plain
-// function, that id names.
+// traceOf is the trace header of the execution, or the call, with this id.
 func traceOf(given, id string, start protocol.Timestamp) string {
 	if given != "" {
 		return given
 	}
-	sum := sha256.Sum256([]byte(id)) // repeatable, like all that follows from an execution's identity
+	sum := sha256.Sum256([]byte(id)) // and not random: an identity can be made again
 	return fmt.Sprintf("Root=1-%08x-%s", uint32(start/1000), hex.EncodeToString(sum[:12]))
 }
 
-// invocationTrace is the trace header of one invocation of the execution with
-// that ARN, or of a call, which has none.
+// invocationTrace is the trace header of an invocation of the execution with this ARN; a call has no ARN.
 func (t *tracing) invocationTrace(header, arn string) string {
 	switch {
 	case t.tracer != nil && arn != "":
-		return below(header, executionSpan(arn))
+		return withParent(header, executionSpan(arn), "1")
 	case t.strict:
-		return ownParent(header)
+		id := make([]byte, 8)
+		rand.Read(id)
+		return withParent(header, hex.EncodeToString(id), "0") // as Lambda does
 	}
 	return header
 }
 
-// ownParent is what Lambda makes of a trace header: its own id is the parent,
-// and what nobody has decided to sample is not sampled.
-func ownParent(header string) string {
-	root, sampled := traceFields(header)
+// withParent is a trace header with another parent. It is sampled as the header says, or else as sampled does.
+func withParent(header, parent, sampled string) string {
+	root, decided := traceFields(header)
 	if root == "" {
 		return header // of another kind than X-Ray's
 	}
-	id := make([]byte, 8)
-	rand.Read(id)
-	return fmt.Sprintf("Root=%s;Parent=%x;Sampled=%s", root, id, cmp.Or(sampled, "0"))
+	return fmt.Sprintf("Root=%s;Parent=%s;Sampled=%s", root, parent, cmp.Or(decided, sampled))
 }
 
-// traceFields reads X-Ray's header; what is not there is empty.
+// traceFields reads X-Ray's header; a missing field is empty.
 func traceFields(header string) (root, sampled string) {
 	for field := range strings.SplitSeq(header, ";") {
 		switch name, value, _ := strings.Cut(strings.TrimSpace(field), "="); name {

@@ -7,56 +7,49 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/google/uuid"
 
 	"github.com/perdure/perdure/internal/core/store"
 	"github.com/perdure/perdure/protocol"
 )
 
-// Image is the code of a function, kept for good with the settings that its
-// processes get.
+// Image is the code of a function, kept for good, with what its processes get.
 type Image struct {
 	CodeSHA256 string // SHA-256 of the code, in base64, as Lambda tells it
 	CodeSize   int64  // in bytes
-	// Data says how to run the code, to the [Images] that kept it. Images with
-	// equal Data run the same. It is stored with the version, so it is small.
+	// Data tells the [Images] that kept the code how to run it. Images with equal Data run the same. It is stored with
+	// the version, so it is small.
 	Data []byte
 }
 
 // Freezer is an [Invoker] whose code can be published.
 type Freezer interface {
 	Invoker
-	// Code returns hash and size of the code as it is now, as an [Image] of
-	// it would have them.
+	// Code returns the hash and the size that an [Image] of the code as it is now has.
 	Code(ctx context.Context) (sha256 string, size int64, err error)
-	// Freeze keeps the code and its settings as they are now. It changes
-	// nothing for this invoker. To keep the same twice costs no more room.
+	// Freeze keeps the code and its settings as they are now. It changes nothing for this invoker. The same code twice
+	// takes no more room.
 	Freeze(ctx context.Context) (*Image, error)
 }
 
-// Images runs published versions from what a [Freezer] kept of them. The engine
-// calls one method at a time.
+// Images runs published versions from what a [Freezer] kept of them. The engine calls one method at a time.
 type Images interface {
-	// Open returns the invoker of a published version, whose Invoker is nil.
-	// It should start nothing before the first invocation: most old versions
-	// are never invoked again.
+	// Open returns the invoker of a published version; f.Invoker is nil. It should start nothing before the first
+	// invocation: most old versions are never invoked again.
 	Open(f Function, image *Image) (Invoker, error)
-	// Sweep removes every image that is not among keep, and ends the invokers
-	// of other versions than those. A version is not among them once it is
-	// deleted and has no open execution, but an invocation of one that was
-	// stopped may be under way.
+	// Sweep removes all images that are not among keep, and ends the invokers of all other versions. A version that is
+	// deleted and has no open execution is not among keep; an invocation of an execution that was stopped may still be
+	// under way.
 	Sweep(ctx context.Context, keep []PublishedImage)
 }
 
-// ImageChecker is implemented by [Images] that can tell whether code is there;
-// without it, [Engine.Verify] does not look for it.
+// ImageChecker is implemented by [Images] that can tell whether code is there; [Engine.Verify] uses it.
 type ImageChecker interface {
-	// Check returns an error if the code of an image is missing, or is not
-	// what was kept. It may be called while methods of Images are.
+	// Check returns an error if the code of an image is missing, or is not what was kept. It may be called while
+	// methods of Images are.
 	Check(ctx context.Context, image *Image) error
 }
 
@@ -66,8 +59,8 @@ type PublishedImage struct {
 	*Image
 }
 
-// publishedImages returns the images of the published versions that a store
-// holds. A version of which the store cannot tell is an error, beside the others.
+// publishedImages returns the images of the published versions in a store. The error names the versions that cannot be
+// read; the others are there all the same.
 func publishedImages(ctx context.Context, st store.Store) (found []PublishedImage, err error) {
 	docs, err := st.Documents(ctx, kindVersion)
 	if err != nil {
@@ -86,26 +79,21 @@ func publishedImages(ctx context.Context, st store.Store) (found []PublishedImag
 	return found, errors.Join(errs...)
 }
 
-// RunVersions makes images run what was published, and what will be. It
-// registers every published version; one that cannot be opened is logged, and
-// its executions wait. Without RunVersions there is nothing to publish with.
+// RunVersions makes images run the versions that are published, now and later. It registers all of them; one that
+// cannot be opened is logged, and its executions wait. Without RunVersions nothing can be published.
 func (fs *Functions) RunVersions(ctx context.Context, images Images) error {
 	fs.editing.Lock()
 	defer fs.editing.Unlock()
 	fs.images = images
-	for _, name := range fs.names() {
-		for _, f := range fs.versionsOf(name) {
-			if f.image != nil {
-				fs.put(fs.opened(f))
-			}
+	for _, f := range fs.all() {
+		if f.image != nil {
+			fs.put(fs.opened(f))
 		}
 	}
-	for _, name := range fs.names() {
-		for _, f := range fs.versionsOf(name) {
-			if f.draining {
-				if _, err := fs.forgetDrained(ctx, f); err != nil {
-					return err
-				}
+	for _, f := range fs.all() {
+		if f.draining {
+			if _, err := fs.forgetDrained(ctx, f); err != nil {
+				return err
 			}
 		}
 	}
@@ -113,58 +101,54 @@ func (fs *Functions) RunVersions(ctx context.Context, images Images) error {
 	return nil
 }
 
-// opened returns f with an invoker, or with the reason why it has none. The
-// registry's editing lock is held.
+// opened returns f with an invoker, or with the reason why it has none. fs.editing is held.
 func (fs *Functions) opened(f *function) *function {
 	open := *f
 	var err error
 	open.Invoker, open.fault = nil, ""
 	if open.Invoker, err = fs.images.Open(open.Function, f.image); err != nil {
 		open.Invoker, open.fault = nil, err.Error()
-		fs.log.Error("a published version cannot be run; its executions wait", "function", f.Name, "version", f.Version, "error", err)
+		fs.log.Error("a published version cannot be run; its executions wait",
+			"function", f.Name, "version", f.Version, "error", err)
 	}
 	return &open
 }
 
-// sweep lets go of the images that no version needs. The registry's editing
-// lock is held.
+// sweep removes the images that no version needs. fs.editing is held.
 func (fs *Functions) sweep(ctx context.Context) {
 	if fs.images == nil || fs.incomplete {
 		return
 	}
 	var keep []PublishedImage
-	for _, name := range fs.names() {
-		for _, f := range fs.versionsOf(name) {
-			if f.image != nil {
-				keep = append(keep, PublishedImage{name, f.Version, f.image})
-			}
+	for _, f := range fs.all() {
+		if f.image != nil {
+			keep = append(keep, PublishedImage{f.Name, f.Version, f.image})
 		}
 	}
 	fs.images.Sweep(ctx, keep)
 }
 
-// PublishRequest publishes what $LATEST is now.
+// PublishRequest publishes $LATEST as it is now.
 type PublishRequest struct {
 	Function    string // as in InvokeRequest, without a version
-	Description string // takes the place of the function's; may be empty
+	Description string // of the version; empty is the function's
 	// CodeSHA256 and Revision, unless empty, must be those of $LATEST.
 	CodeSHA256 string
 	Revision   string
 }
 
-// PublishVersion keeps the code and the settings that $LATEST has now as the
-// next version, and returns its configuration. If nothing has changed since the
-// last version was published, that is the one. Numbers are never given twice.
+// PublishVersion keeps the code and the settings of $LATEST as the next version, and returns its configuration. If
+// nothing has changed since the last version was published, it returns that one. No number is given twice.
 //
-// The version stays until it is deleted, over restarts too, if the engine is
-// told how to run it; see [Functions.RunVersions].
+// The version stays until it is deleted. After a restart [Functions.RunVersions] runs it again.
 func (fs *Functions) PublishVersion(ctx context.Context, req *PublishRequest) (*Configuration, error) {
 	name, qualifier, err := fs.home.parseRef(req.Function, "")
 	if err != nil {
 		return nil, err
 	}
 	if qualifier != "" && qualifier != protocol.LatestVersion {
-		return nil, protocol.Errorf(protocol.CodeInvalidParameter, "Only %s can be published, not %s.", protocol.LatestVersion, qualifier)
+		return nil, protocol.Errorf(protocol.CodeInvalidParameter,
+			"Only %s can be published, not %s.", protocol.LatestVersion, qualifier)
 	}
 	fs.editing.Lock()
 	defer fs.editing.Unlock()
@@ -176,8 +160,9 @@ func (fs *Functions) PublishVersion(ctx context.Context, req *PublishRequest) (*
 	if err != nil {
 		return nil, err
 	}
-	if last := fs.lastPublished(name); last != nil && last.sameAs(latest.function, image) {
-		return fs.configuration(ctx, last), nil
+	published := slices.DeleteFunc(fs.versionsOf(name), func(f *function) bool { return f.image == nil || f.draining })
+	if n := len(published); n > 0 && published[n-1].sameAs(latest.function, image) {
+		return fs.configuration(ctx, published[n-1]), nil
 	}
 	f, err := fs.publish(ctx, latest.function, image, req.Description)
 	if err != nil {
@@ -189,46 +174,35 @@ func (fs *Functions) PublishVersion(ctx context.Context, req *PublishRequest) (*
 // freeze keeps the code of $LATEST, if it is the code that the caller means.
 func (fs *Functions) freeze(ctx context.Context, latest target, req *PublishRequest) (*Image, error) {
 	if req.Revision != "" && req.Revision != latest.revision {
-		return nil, stale("function")
+		return nil, stale("Function")
 	}
 	if err := latest.admit(); err != nil {
 		return nil, err
 	}
 	freezer, ok := latest.Invoker.(Freezer)
 	if !ok || fs.images == nil {
-		return nil, protocol.Errorf(protocol.CodeInvalidParameter, "Function %s has no code that could be kept: it is part of another program. "+
-			"Register its versions there, each with its number.", latest.Name)
+		return nil, protocol.Errorf(protocol.CodeInvalidParameter, "Function %s has no code that could be kept: "+
+			"it is part of another program. Register its versions there, each with its number.", latest.Name)
 	}
 	image, err := freezer.Freeze(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("keeping the code of function %s: %w", latest.Name, err)
 	}
 	if req.CodeSHA256 != "" && req.CodeSHA256 != image.CodeSHA256 {
-		return nil, protocol.Errorf(protocol.CodeInvalidParameter, "CodeSHA256 (%s) is different from current CodeSHA256 in $LATEST (%s). "+
-			"Please try again with the CodeSHA256 in $LATEST.", req.CodeSHA256, image.CodeSHA256)
+		return nil, protocol.Errorf(protocol.CodeInvalidParameter,
+			"CodeSHA256 (%s) is different from current CodeSHA256 in $LATEST (%s). "+
+				"Please try again with the CodeSHA256 in $LATEST.", req.CodeSHA256, image.CodeSHA256)
 	}
 	return image, nil
 }
 
-// stale refuses a change that was meant for an earlier revision.
+// stale refuses a change of a Function or an Alias that was meant for an earlier revision.
 func stale(what string) error {
-	return protocol.Errorf(protocol.CodePrecondition, "The Revision Id provided does not match the latest Revision Id. Call the Get%s API to retrieve the latest Revision Id",
-		map[string]string{"function": "Function", "alias": "Alias"}[what])
+	return protocol.Errorf(protocol.CodePrecondition, "The Revision Id provided does not match the latest Revision Id. "+
+		"Call the Get%s API to retrieve the latest Revision Id", what)
 }
 
-// lastPublished returns the newest version that was published and not deleted,
-// or nil.
-func (fs *Functions) lastPublished(name string) (last *function) {
-	for _, f := range fs.versionsOf(name) {
-		if f.image != nil && !f.draining {
-			last = f
-		}
-	}
-	return last
-}
-
-// sameAs reports whether publishing latest, of which image was made, would
-// only repeat f.
+// sameAs reports whether publishing latest, whose code is in image, would only repeat f.
 func (f *function) sameAs(latest *function, image *Image) bool {
 	a, b := f.settings(), latest.settings()
 	a.Description, b.Description = "", ""
@@ -236,9 +210,10 @@ func (f *function) sameAs(latest *function, image *Image) bool {
 		f.image.CodeSHA256 == image.CodeSHA256 && bytes.Equal(f.image.Data, image.Data)
 }
 
-// publish makes the next version of latest. Its document is what makes it
-// exist; a crash before that costs a number.
-func (fs *Functions) publish(ctx context.Context, latest *function, image *Image, description string) (*function, error) {
+// publish makes the next version of latest. It exists from its document on; a crash before that costs a number.
+func (fs *Functions) publish(
+	ctx context.Context, latest *function, image *Image, description string,
+) (*function, error) {
 	for {
 		n, err := fs.nextNumber(ctx, latest.Name)
 		if err != nil {
@@ -248,7 +223,7 @@ func (fs *Functions) publish(ctx context.Context, latest *function, image *Image
 		settings.Version, settings.Invoker = strconv.Itoa(n), nil
 		settings.Description = cmp.Or(description, latest.Description)
 		f := newFunction(settings)
-		f.image, f.modified, f.revision = image, time.Now().UTC(), uuid.NewString()
+		f.image, f.modified = image, time.Now().UTC()
 		if f = fs.opened(f); f.Invoker == nil {
 			return nil, fmt.Errorf("the version that was to be published cannot be run: %s", f.fault)
 		}
@@ -264,27 +239,23 @@ func (fs *Functions) publish(ctx context.Context, latest *function, image *Image
 	}
 }
 
-// nextNumber gives out the number of a version. It is stored before it is used.
+// nextNumber returns the number of a new version. It is stored before it is used.
 func (fs *Functions) nextNumber(ctx context.Context, name string) (int, error) {
 	fs.mu.Lock()
-	fam := fs.familyLocked(name)
-	fam.last++
-	n := fam.last
+	fs.last[name]++
+	n := fs.last[name]
 	fs.mu.Unlock()
 	return n, fs.store.PutDocument(ctx, kindNumbering, name, encodeDocument(&numberingDocument{n}))
 }
 
-// A function version that is deleted while executions of it are open drains: it
-// takes no new ones, those that there are go on, and with the last of them it is
-// gone.
+// A version that is deleted while executions of it are open drains: it takes no new ones, those that are open go on,
+// and with the last of them it is gone.
 
-// DeleteFunction deletes a version, or without a qualifier the whole function
-// with its aliases. It reports whether open executions delay that. An unknown
-// function or version is a ResourceNotFoundException, a version that an alias
-// leads to a ResourceConflictException. Numbers of deleted versions are not
-// given again.
+// DeleteFunction deletes a version, or without a qualifier the whole function with its aliases. It reports whether open
+// executions delay that. An unknown function or version is a ResourceNotFoundException, a version with an alias a
+// ResourceConflictException. Numbers of deleted versions are not given again.
 //
-// A function that its owner registers again is a new one.
+// A function that is registered again is a new one.
 func (fs *Functions) DeleteFunction(ctx context.Context, ref, qualifier string) (draining bool, err error) {
 	name, qualifier, err := fs.home.parseRef(ref, qualifier)
 	if err != nil {
@@ -307,7 +278,8 @@ func (fs *Functions) DeleteFunction(ctx context.Context, ref, qualifier string) 
 func (fs *Functions) deletable(name, qualifier string) (*function, error) {
 	switch {
 	case qualifier == protocol.LatestVersion:
-		return nil, protocol.Errorf(protocol.CodeInvalidParameter, "$LATEST version cannot be deleted without deleting the function.")
+		return nil, protocol.Errorf(protocol.CodeInvalidParameter,
+			"$LATEST version cannot be deleted without deleting the function.")
 	case !validVersion(qualifier):
 		return nil, protocol.Errorf(protocol.CodeInvalidParameter, "Deletion of aliases is not currently supported.")
 	}
@@ -315,21 +287,23 @@ func (fs *Functions) deletable(name, qualifier string) (*function, error) {
 	if f == nil {
 		return nil, functionNotFound(fs.home.functionARN(name, qualifier))
 	}
-	aliases, err := fs.Aliases(context.Background(), name, qualifier)
-	if err != nil || len(aliases) == 0 {
-		return f, err
-	}
 	var names []string
-	for _, a := range aliases {
-		names = append(names, a.Name)
+	for _, a := range fs.aliasesOf(name) {
+		if slices.Contains(a.versions(), qualifier) {
+			names = append(names, a.Name)
+		}
 	}
-	return nil, protocol.Errorf(protocol.CodeConflict, "Unable to delete version because the following aliases reference it: [%s]", strings.Join(names, ", "))
+	if len(names) > 0 {
+		return nil, protocol.Errorf(protocol.CodeConflict,
+			"Unable to delete version because the following aliases reference it: [%s]", strings.Join(names, ", "))
+	}
+	return f, nil
 }
 
 func (fs *Functions) deleteWhole(ctx context.Context, name string) (draining bool, err error) {
-	versions := fs.versionsOf(name)
-	if len(versions) == 0 {
-		return false, protocol.Errorf(protocol.CodeNotFound, "Function not found: %s", fs.home.unqualifiedARN(name))
+	versions, err := fs.known(name)
+	if err != nil {
+		return false, err
 	}
 	for _, a := range fs.aliasesOf(name) {
 		if err := fs.deleteAlias(ctx, name, a.Name); err != nil {
@@ -346,13 +320,13 @@ func (fs *Functions) deleteWhole(ctx context.Context, name string) (draining boo
 	return draining, nil
 }
 
-// drain lets no more executions start on a version, and forgets it if none is
-// open. The registry's editing lock is held.
+// drain lets no more executions start on a version, and forgets it if none is open. fs.editing is held.
 func (fs *Functions) drain(ctx context.Context, f *function) (gone bool, err error) {
 	draining := *f
 	draining.draining = true
 	if f.image != nil {
-		if err := fs.store.PutDocument(ctx, kindVersion, documentKey(f.Name, f.Version), encodeDocument(draining.document())); err != nil {
+		doc := encodeDocument(draining.document())
+		if err := fs.store.PutDocument(ctx, kindVersion, documentKey(f.Name, f.Version), doc); err != nil {
 			return false, err
 		}
 	}
@@ -362,8 +336,7 @@ func (fs *Functions) drain(ctx context.Context, f *function) (gone bool, err err
 	return fs.forgetDrained(ctx, &draining)
 }
 
-// forgetDrained forgets a version that drains, unless executions of it are
-// open. The registry's editing lock is held.
+// forgetDrained forgets a version that drains, unless executions of it are open. fs.editing is held.
 func (fs *Functions) forgetDrained(ctx context.Context, f *function) (gone bool, err error) {
 	open, err := fs.store.List(ctx, store.Query{Function: f.Name, Version: f.Version, Statuses: openStatuses(), Limit: 1})
 	if err != nil || len(open) > 0 {
@@ -379,7 +352,6 @@ func (fs *Functions) forgetDrained(ctx context.Context, f *function) (gone bool,
 	return true, nil
 }
 
-// openStatuses are those of executions that are not closed.
 func openStatuses() (open []protocol.ExecutionStatus) {
 	for _, s := range protocol.ExecutionStatuses {
 		if !s.Closed() {
@@ -389,8 +361,7 @@ func openStatuses() (open []protocol.ExecutionStatus) {
 	return open
 }
 
-// heard looks, in the background, whether an execution that closed was the last
-// of a version that drains.
+// heard looks, in the background, whether the execution that closed was the last of a version that drains.
 func (fs *Functions) heard(c change) {
 	if c.x == nil || !c.x.Status().Closed() {
 		return
@@ -407,7 +378,7 @@ func (fs *Functions) heard(c change) {
 			return
 		}
 		if _, err := fs.forgetDrained(fs.ctx, f); err != nil {
-			// The next execution that closes, or the next start, looks again.
+			// The next execution that closes, or the next start of an engine, looks again.
 			fs.log.Error("a deleted version could not be removed", "function", f.Name, "version", f.Version, "error", err)
 		}
 	})

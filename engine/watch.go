@@ -9,9 +9,8 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// bulletin tells those who wait for an execution that it may have changed. It
-// is apart from the executions in memory: a waiter must be told even if the
-// execution has left memory since it came, and must not keep it there.
+// bulletin tells whoever waits for an execution that it may have changed. It knows nothing of the executions in memory:
+// one that is waited for may leave it, and come back.
 type bulletin struct {
 	*life
 	mu       sync.Mutex
@@ -23,13 +22,8 @@ type bulletinChannel struct {
 	listeners int
 }
 
-func newBulletin(l *life) *bulletin {
-	return &bulletin{life: l, channels: map[string]*bulletinChannel{}}
-}
-
-// listen returns a channel that is closed at the next change. The caller
-// calls leave once, when it no longer listens. Who reads the state first must
-// still hold the execution's lock, so that nothing is told in between.
+// listen returns a channel that the next change closes. The caller calls leave once, at the end. It holds the
+// execution's lock if it has read the state, so that it misses no change.
 func (b *bulletin) listen(id string) (changed <-chan struct{}, leave func()) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -50,7 +44,6 @@ func (b *bulletin) leave(id string, c *bulletinChannel) {
 	}
 }
 
-// heard tells all who listen to look again.
 func (b *bulletin) heard(c change) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -60,8 +53,7 @@ func (b *bulletin) heard(c change) {
 	}
 }
 
-// Wait returns the outcome of an execution once it has closed. The outcome of a
-// closed execution is there at once, until its retention is over.
+// Wait returns the outcome of an execution once it has closed, for a closed one at once.
 func (e *Engine) Wait(ctx context.Context, arn string) (*Result, error) {
 	for {
 		var result *Result
@@ -84,8 +76,7 @@ func (e *Engine) Wait(ctx context.Context, arn string) (*Result, error) {
 	}
 }
 
-// await returns when the execution may have changed, or with an error when
-// there is no point in waiting any longer. It leaves the bulletin.
+// await returns when the execution may have changed; its error says that the wait is over. Either way it leaves.
 func (b *bulletin) await(ctx context.Context, changed <-chan struct{}, leave func()) error {
 	defer leave()
 	select {
@@ -98,9 +89,8 @@ func (b *bulletin) await(ctx context.Context, changed <-chan struct{}, leave fun
 	}
 }
 
-// Watch yields an execution's events from the first on, and goes on with new
-// ones as they are recorded until the execution has closed. A failure ends the
-// sequence.
+// Watch yields an execution's events from the first on, and new ones as they are recorded, until the execution has
+// closed. A failure ends the sequence.
 func (e *Engine) Watch(ctx context.Context, arn string) iter.Seq2[*protocol.Event, error] {
 	return func(yield func(*protocol.Event, error) bool) {
 		var at place
@@ -116,9 +106,11 @@ func (e *Engine) Watch(ctx context.Context, arn string) iter.Seq2[*protocol.Even
 	}
 }
 
-// watchOnce yields the events behind at and waits until there may be more. It
-// returns false after the last one, or when nobody wants more.
-func (e *Engine) watchOnce(ctx context.Context, arn string, at *place, yield func(*protocol.Event, error) bool) (more bool, err error) {
+// watchOnce yields the events behind at and waits until there may be more. more is false after the last event, and when
+// yield wants no more.
+func (e *Engine) watchOnce(
+	ctx context.Context, arn string, at *place, yield func(*protocol.Event, error) bool,
+) (more bool, err error) {
 	var changed <-chan struct{}
 	leave := func() {}
 	defer func() { leave() }()
@@ -142,10 +134,9 @@ func (e *Engine) watchOnce(ctx context.Context, arn string, at *place, yield fun
 	return true, e.news.await(ctx, changed, func() {})
 }
 
-// Revision counts what has happened to an execution, and says whether it is open.
-// As long as the count stays the same, so do the execution's description and its
-// history. It reads the last entry of the journal, and no other. An unknown
-// execution is a ResourceNotFoundException.
+// Revision counts what has happened to an execution, and says whether it is open. While the count stays the same, so do
+// the description and the history. It reads only the last entry of the journal. An unknown execution is a
+// ResourceNotFoundException.
 func (e *Engine) Revision(ctx context.Context, arn string) (revision int64, open bool, err error) {
 	row, err := e.ledger.known(ctx, arn)
 	if err != nil {
@@ -157,10 +148,8 @@ func (e *Engine) Revision(ctx context.Context, arn string) (revision int64, open
 	return 0, false, executionNotFound() // it was deleted meanwhile
 }
 
-// Events yields an execution's events as they are now, oldest first, and holds
-// one journal entry in memory at a time. The last event lacks a result, or an
-// error, that a checkpoint brought before; [Engine.Describe] has it. A failure
-// ends the sequence.
+// Events yields an execution's events as they are now, oldest first, with one journal entry in memory at a time. If a
+// checkpoint brought the outcome, the last event lacks it, and [Engine.Describe] has it. A failure ends the sequence.
 func (e *Engine) Events(ctx context.Context, arn string) iter.Seq2[*protocol.Event, error] {
 	return func(yield func(*protocol.Event, error) bool) {
 		if _, err := e.ledger.known(ctx, arn); err != nil {

@@ -1,5 +1,4 @@
-// Package memstore keeps the executions of an engine in memory, for tests: they
-// end with the process.
+// Package memstore keeps the executions of an engine in memory, for tests: they end with the process.
 package memstore
 
 import (

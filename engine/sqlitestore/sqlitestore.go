@@ -1,5 +1,5 @@
-// Package sqlitestore keeps the executions of an engine in a directory, with
-// SQLite inside. It needs no C compiler, and no other process.
+// Package sqlitestore keeps the executions of an engine in a directory, with SQLite inside. It needs no C compiler, and
+// no other process.
 package sqlitestore
 
 import (
@@ -11,18 +11,16 @@ import (
 	store "github.com/perdure/perdure/internal/core/store/sqlitestore"
 )
 
-// Durability says what a change survives once it was acknowledged.
+// Durability says what an acknowledged change survives.
 type Durability int
 
 // The durabilities. Each is faster than the one before.
 const (
-	// Power survives the loss of power: every commit waits for the disk.
+	// Power: it survives a loss of power. Every commit waits for the disk.
 	Power Durability = iota
-	// Process survives the death of the process. The loss of power may cost
-	// the latest changes, but leaves the database whole.
+	// Process: it survives the death of the process. A loss of power may cost the latest changes, but not the database.
 	Process
-	// None survives the death of the process too, but the loss of power may
-	// cost the whole database.
+	// None: it survives the death of the process. A loss of power may cost the whole database.
 	None
 )
 
@@ -30,12 +28,12 @@ const (
 type Options struct {
 	// Durability is [Power] by default.
 	Durability Durability
-	// Logger hears of trouble that no caller can be told; nil is silence.
+	// Logger hears of trouble that concerns no caller; nil is silence.
 	Logger *slog.Logger
 }
 
-// Open opens the store in a directory; it makes both if need be. It fails while
-// another store has the directory open, in this process or another.
+// Open opens the store in a directory; it makes both if need be. It fails while another store has the directory open,
+// in this process or another.
 func Open(ctx context.Context, dir string, opts *Options) (engine.Store, error) {
 	opts = cmp.Or(opts, &Options{})
 	durability := map[Durability]store.Durability{Power: store.Power, Process: store.Process, None: store.None}[opts.Durability]
