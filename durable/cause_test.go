@@ -148,8 +148,7 @@ func TestCauseIsTheInput(t *testing.T) {
 		}
 		out := svc.run(durable.NewHandler(func(ctx durable.Context, _ struct{ N string }) (any, error) { return nil, nil },
 			durable.WithClient(svc)))
-		if want := "cannot encode or decode the execution's input: json: cannot unmarshal number";
-			!strings.Contains(out.errorText(), want) {
+		if want := "cannot encode or decode the execution's input: json: cannot unmarshal number"; !strings.Contains(out.errorText(), want) {
 			t.Errorf("got %s, want %s in it", out.errorText(), want)
 		}
 	})
@@ -173,8 +172,7 @@ func TestCauseIsACondition(t *testing.T) {
 			})
 			return nil, g.Run(ctx, "g")
 		}))
-		if want := `recorded CONTEXT/DagTask "t", but the code now fails without reaching it: panic: no answer`;
-			!strings.Contains(out.errorText(), want) {
+		if want := `recorded CONTEXT/DagTask "t", but the code now fails without reaching it: panic: no answer`; !strings.Contains(out.errorText(), want) {
 			t.Errorf("got %s, want %s in it", out.errorText(), want)
 		}
 	})

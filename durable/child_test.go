@@ -120,8 +120,7 @@ func TestLargeChildReplaysChildren(t *testing.T) {
 	})
 	// What is rebuilt may do nothing new, and must not fail.
 	for want, inner := range map[string]func(durable.Context) error{
-		`the code now does WAIT/Wait "new", but nothing was recorded`:
-		func(ctx durable.Context) error {
+		`the code now does WAIT/Wait "new", but nothing was recorded`: func(ctx durable.Context) error {
 			return durable.Wait(ctx, "new", time.Second)
 		},
 		`succeeded, but the code now fails: changed`: func(durable.Context) error { return errors.New("changed") },

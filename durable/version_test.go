@@ -127,8 +127,7 @@ func TestVersionOfNewerCode(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		svc := newService(t, `{}`)
 		out := svc.run(changing(svc, versioned(3), versioned(3), versioned(2)))
-		if want := `VersionError: perdure: version "place" of this execution is 3, but the code knows it up to 2 only`;
-			!strings.HasPrefix(out.errorText(), want) {
+		if want := `VersionError: perdure: version "place" of this execution is 3, but the code knows it up to 2 only`; !strings.HasPrefix(out.errorText(), want) {
 			t.Errorf("got %q, want %q", out.errorText(), want)
 		}
 	})
