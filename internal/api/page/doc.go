@@ -7,7 +7,7 @@
 //
 //	ui.go          the engine it needs, the routes, the headers of every page
 //	list.go        the list of executions
-//	execution.go   the page of one execution
+//	execution.go   the page of one execution, with the end of its log
 //	operations.go  its operations, folded from the history, as a tree with bars
 //	log.go         the end of its log
 //	actions.go     what the buttons do

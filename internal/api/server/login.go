@@ -5,9 +5,13 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"html/template"
+	"net"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/perdure/perdure/internal/api/credentials"
@@ -144,4 +148,86 @@ func (l *login) session(r *http.Request) *credentials.Credential {
 // localPage reports whether to is a path of our page, not another site's address.
 func localPage(to string) bool {
 	return strings.HasPrefix(to, "/ui/") && !strings.ContainsAny(to, "\\\r\n")
+}
+
+var form = template.Must(template.New("login").Parse(`<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Log in · Perdure</title>
+<style>
+:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif }
+body { max-width: 22rem; margin: 15vh auto; padding: 0 1rem }
+label { display: block; margin: 1rem 0 }
+input { display: block; box-sizing: border-box; width: 100%; padding: .5rem; font: inherit }
+button { padding: .5rem 1.5rem; font: inherit }
+[role=alert] { border-left: .25rem solid #c33; padding-left: .75rem }
+</style>
+<h1>Perdure</h1>
+{{with .Problem}}<p role="alert">{{.}}</p>{{end}}
+<form method="post" action="/ui/login">
+<input type="hidden" name="to" value="{{.To}}">
+<label>Access key ID <input name="key" autocomplete="username" autofocus required></label>
+<label>Secret access key <input name="secret" type="password" autocomplete="current-password" required></label>
+<button>Log in</button>
+</form>
+</html>
+`))
+
+// writeForm answers with the form. problem is shown above it, and to is where the person was going.
+func writeForm(w http.ResponseWriter, status int, problem, to string) {
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "+
+		"frame-ancestors 'none'; base-uri 'none'")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Referrer-Policy", "no-referrer")
+	w.WriteHeader(status)
+	if len(to) > maxForm/2 {
+		to = ""
+	}
+	_ = form.Execute(w, struct{ Problem, To string }{problem, to}) // a failure means that the client is gone
+}
+
+func urlQueryEscape(s string) string { return url.QueryEscape(s) }
+
+// remoteHost is the address that r came from, without its port.
+func remoteHost(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
+}
+
+// The tries to log in within a minute: of one address, and of all.
+const (
+	triesOfOne = 10
+	triesOfAll = 300
+)
+
+// tries counts the tries of the current minute.
+type tries struct {
+	mu     sync.Mutex
+	minute int64
+	byHost map[string]int
+	all    int
+}
+
+func (t *tries) init() { t.byHost = map[string]int{} }
+
+// allow counts a try of host's, and reports whether it is allowed.
+func (t *tries) allow(host string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if minute := time.Now().Unix() / 60; minute != t.minute {
+		t.minute, t.all = minute, 0
+		clear(t.byHost)
+	}
+	if t.all >= triesOfAll || t.byHost[host] >= triesOfOne {
+		return false
+	}
+	t.all++
+	t.byHost[host]++
+	return true
 }
