@@ -148,7 +148,8 @@ func TestCauseIsTheInput(t *testing.T) {
 		}
 		out := svc.run(durable.NewHandler(func(ctx durable.Context, _ struct{ N string }) (any, error) { return nil, nil },
 			durable.WithClient(svc)))
-		if want := "cannot encode or decode the execution's input: json: cannot unmarshal number"; !strings.Contains(out.errorText(), want) {
+		want := "cannot encode or decode the execution's input: json: cannot unmarshal number"
+		if !strings.Contains(out.errorText(), want) {
 			t.Errorf("got %s, want %s in it", out.errorText(), want)
 		}
 	})
