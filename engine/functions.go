@@ -32,8 +32,7 @@ type Functions struct {
 	aliases  map[qualified]*Alias
 	last     map[string]int // by function: the highest number that a version ever had
 
-	// editing makes changes of published versions and aliases, which are documents too, take turns. It is taken before
-	// mu.
+	// editing makes changes of published versions and aliases, and their documents, take turns. It is taken before mu.
 	editing sync.Mutex
 	images  Images // guarded by editing; nil until RunVersions
 	// incomplete: a document could not be read, so there may be versions that are not known here, and no code is
