@@ -1,7 +1,7 @@
 # An index of what can be done here. Each check is written in .ci/run, which
 # needs no make.
 
-.PHONY: help test race fuzz lint sam interop interop-all conformance conformance-python bench crash soak ci
+.PHONY: help test race fuzz lint sam interop interop-all conformance conformance-python bench million crash soak ci
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ conformance-python: ## the same with AWS's Python SDK, which judges the engine a
 bench: ## measure; compare two outputs with benchstat
 	go test -run '^$$' -bench . -benchmem -count 6 ./...
 
+million: ## test the engine beside a million rows
+	.ci/run million
+
 crash: ## kill engine and function at random moments, many times
 	.ci/run crash
 
@@ -40,7 +43,7 @@ fuzz: ## run every fuzz target for five minutes, or for FUZZTIME
 	.ci/run fuzz
 
 soak: ## kill the engine for five minutes while 10,000 executions sleep and 1,000 run
-	go test -count=1 -v -timeout 30m -run Soak ./internal/survival -soak 5m
+	go test -count=1 -v -timeout 30m -run Soak ./test/survival -soak 5m
 
 ci: ## run everything that a change must pass
 	.ci/run

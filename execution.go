@@ -22,17 +22,15 @@ type Execution struct {
 // StartOption changes a start; see [Start].
 type StartOption func(*engine.InvokeRequest)
 
-// Named names the execution, which makes its start idempotent: the same name with
-// the same input is the execution that exists; with another input it is refused.
-// A name is letters, digits, - and _, at most 64, and free again when the
-// execution's retention is over.
+// Named names the execution, which makes its start idempotent: the same name with the same input is the execution
+// that exists; with another input it is refused. A name is letters, digits, - and _, at most 64, and free again
+// when the execution's retention is over.
 func Named(name string) StartOption {
 	return func(r *engine.InvokeRequest) { r.Name = name }
 }
 
-// Start starts an execution of a registered function with an input, which goes
-// through JSON. It returns once that is durable, and does not wait for the end.
-// Refusals are [*protocol.Error] values.
+// Start starts an execution of a registered function with an input, which goes through JSON. It returns once that
+// is durable, and does not wait for the end. Refusals are [*protocol.Error] values.
 func Start[In any](ctx context.Context, s *Service, function string, input In, opts ...StartOption) (Execution, error) {
 	payload, err := json.Marshal(input)
 	if err != nil {
@@ -49,8 +47,7 @@ func Start[In any](ctx context.Context, s *Service, function string, input In, o
 	return Execution{ARN: started.ARN, Existing: started.Existing}, nil
 }
 
-// Find returns the ARN of the execution of a function that has a name, or a
-// ResourceNotFoundException.
+// Find returns the ARN of the execution of a function that has a name, or a ResourceNotFoundException.
 func Find(ctx context.Context, s *Service, function, name string) (arn string, err error) {
 	found, _, err := s.engine.List(ctx, &engine.ListRequest{Function: function, Name: name, MaxItems: 1})
 	if err != nil {

@@ -36,17 +36,15 @@ type Options struct {
 	VirtualTime bool
 }
 
-// Service is a durable execution service in this process. Its methods may be
-// called concurrently.
+// Service is a durable execution service in this process. Its methods may be called concurrently.
 type Service struct {
 	engine  *engine.Engine
 	store   engine.Store
 	handler http.Handler
 }
 
-// Open opens the service of a directory, which is made if it is not there, and
-// takes up the executions in it as their functions are registered. Only one
-// process can have a directory open. With [Options].Store, dir is "".
+// Open opens the service of a directory, which is made if it is not there, and takes up the executions in it as
+// their functions are registered. Only one process can have a directory open. With [Options].Store, dir is "".
 func Open(ctx context.Context, dir string, opts *Options) (*Service, error) {
 	opts = cmp.Or(opts, &Options{})
 	s := &Service{store: opts.Store}
@@ -91,10 +89,9 @@ const closeTime = 10 * time.Second
 // Engine is the engine of the service, for what this package has no function for.
 func (s *Service) Engine() *engine.Engine { return s.engine }
 
-// Handler answers the Lambda API, the engine's own API, below /perdure/, and the
-// page, at /ui/. These paths are fixed: mount it at the root of a mux, or behind
-// [http.StripPrefix] if nobody needs the page. It authenticates nobody, but
-// refuses what web pages of other sites send.
+// Handler answers the Lambda API, the engine's own API, below /perdure/, and the page, at /ui/. These paths are
+// fixed: mount it at the root of a mux, or behind [http.StripPrefix] if nobody needs the page. It authenticates
+// nobody, but refuses what web pages of other sites send.
 func (s *Service) Handler() http.Handler { return s.handler }
 
 // Setting changes how a function is registered; see [Handle].
@@ -105,26 +102,22 @@ type registration struct {
 	handler  []durable.HandlerOption
 }
 
-// ExecutionTimeout bounds an execution with all its waits, from a second to 366
-// days, which is the default.
+// ExecutionTimeout bounds an execution with all its waits, from a second to 366 days, which is the default.
 func ExecutionTimeout(d time.Duration) Setting {
 	return func(r *registration) { r.function.Durable.ExecutionTimeout = d }
 }
 
-// InvocationTimeout bounds one invocation: the work between two suspensions. The
-// default is 15 minutes.
+// InvocationTimeout bounds one invocation: the work between two suspensions. The default is 15 minutes.
 func InvocationTimeout(d time.Duration) Setting {
 	return func(r *registration) { r.function.Timeout = d }
 }
 
-// Retention is for how many days an execution is kept after its end; the default
-// is 14.
+// Retention is for how many days an execution is kept after its end; the default is 14.
 func Retention(days int) Setting {
 	return func(r *registration) { r.function.Durable.RetentionDays = days }
 }
 
-// Concurrency bounds the invocations at one time; the default is 100. Executions
-// that wait for something are none.
+// Concurrency bounds the invocations at one time; the default is 100. Executions that wait for something are none.
 func Concurrency(n int) Setting {
 	return func(r *registration) { r.function.Concurrency = n }
 }
@@ -134,9 +127,8 @@ func With(opts ...durable.HandlerOption) Setting {
 	return func(r *registration) { r.handler = append(r.handler, opts...) }
 }
 
-// Handle registers handler under a name: letters, digits, - and _, at most 64.
-// Executions of that name that are open go on at once. The same name registered
-// again replaces the handler for the next invocations.
+// Handle registers handler under a name: letters, digits, - and _, at most 64. Executions of that name that are
+// open go on at once. The same name registered again replaces the handler for the next invocations.
 func Handle[In, Out any](s *Service, name string, handler func(durable.Context, In) (Out, error), settings ...Setting) error {
 	r := registration{function: engine.Function{
 		Name: name, Timeout: 15 * time.Minute,

@@ -17,8 +17,6 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-var errItem = errors.New("bad item")
-
 // outcomes is a Map whose items end as the letters say: s succeeds, f fails.
 func outcomes(ctx durable.Context, letters string, opts ...durable.BatchOption) (durable.BatchResult[int], error) {
 	return durable.Map(ctx, "batch", []byte(letters), func(_ durable.Context, letter byte, i int) (int, error) {

@@ -8,17 +8,16 @@ import (
 
 // BatchOption changes one [Map] or [Parallel].
 //
-// Without an option that says when a batch is complete, the first failure ends
-// it. [WithMinSuccessful], [WithToleratedFailures] and
-// [WithToleratedFailurePercentage] may be combined: whichever is met first ends
-// the batch. A batch with only a minimum of successes tolerates any number of
-// failures. [WithCompletion] goes with none of them.
+// Without an option that says when a batch is complete, the first failure ends it. [WithMinSuccessful],
+// [WithToleratedFailures] and [WithToleratedFailurePercentage] may be combined: the first that is met ends the
+// batch. A batch with only a minimum of successes tolerates any number of failures. [WithCompletion] goes with none
+// of them.
 type BatchOption interface{ applyBatch(*batchConfig) }
 
 // BatchProgress is how far a batch has come; see [WithCompletion].
 type BatchProgress struct {
 	Total     int // items in all
-	Started   int // that began, and did not end yet
+	Started   int // that began and have not ended
 	Succeeded int
 	Failed    int
 }
@@ -43,11 +42,10 @@ func (o batchOption) applyBatch(c *batchConfig) { o(c) }
 
 func (o serdesOption) applyBatch(c *batchConfig) { c.serdes = o.serdes }
 
-// WithMaxConcurrency bounds how many items are under way at once, from their
-// beginning to their end: one that waits, even while the execution is suspended,
-// counts. With 1 the items run one after the other. Items begin in the order of
-// their indexes. The limit may be changed at any time without regard to running
-// executions. Without it all items begin at once.
+// WithMaxConcurrency bounds the number of items under way, from their beginning to their end: an item that waits
+// counts, even while the execution is suspended. With 1 the items run one after the other. Items begin in the order
+// of their indexes. The limit may change at any time, also for running executions. Without it all items begin at
+// once.
 func WithMaxConcurrency(n int) BatchOption {
 	return batchOption(func(c *batchConfig) { c.limit = &n })
 }
@@ -69,32 +67,28 @@ func WithToleratedFailurePercentage(percent float64) BatchOption {
 	return batchOption(func(c *batchConfig) { c.percentage = &percent })
 }
 
-// WithCompletion leaves the decision to judge, which is asked each time that an
-// item has ended, by one goroutine at a time: [CustomCompletionSucceeded] ends the
-// batch because what there is suffices, [CustomCompletionFailed] because it has
-// failed, and nothing lets it go on, to its last item. Any other reason fails the
-// batch. What judge decides is recorded with the batch.
+// WithCompletion lets judge decide. After each end of an item one goroutine asks it: [CustomCompletionSucceeded]
+// ends the batch with success, [CustomCompletionFailed] with failure, and an empty reason lets it go on, to its
+// last item. Any other reason fails the batch. The decision is recorded with the batch.
 func WithCompletion(judge func(BatchProgress) CompletionReason) BatchOption {
 	return batchOption(func(c *batchConfig) { c.judge, c.judged = judge, true })
 }
 
-// WithFlat does not record the items as contexts of their own: what they do is
-// recorded as the batch's. That saves an operation for each item; in return an
-// item that is done runs again, over what it did, in each invocation until the
-// batch is complete.
+// WithFlat does not record the items as contexts of their own; their operations are recorded as the batch's. This
+// saves an operation for each item, but until the batch is complete, an item that is done runs again in each
+// invocation, over its records.
 func WithFlat() BatchOption {
 	return batchOption(func(c *batchConfig) { c.flat = true })
 }
 
-// WithItemSerdes sets how the result of each item is written to the history.
-// [WithSerdes] on a batch is for the whole [BatchResult].
+// WithItemSerdes sets how the result of each item is written to the history. [WithSerdes] on a batch is for the
+// whole [BatchResult].
 func WithItemSerdes(s Serdes) BatchOption {
 	return batchOption(func(c *batchConfig) { c.itemSerdes = s })
 }
 
-// WithItemNames names the items of a [Map] after their index, in place of
-// map-item-0, map-item-1, …, and the branches of a [Parallel] that have no name of
-// their own:
+// WithItemNames names the items of a [Map] by their index, in place of map-item-0, map-item-1, …, and the branches
+// of a [Parallel] without names of their own:
 //
 //	durable.WithItemNames(func(i int) string { return orders[i].ID })
 //
@@ -103,8 +97,7 @@ func WithItemNames(name func(index int) string) BatchOption {
 	return batchOption(func(c *batchConfig) { c.namer, c.names = name, true })
 }
 
-// nameOf is the name of item i: own, or what the namer says, or else the protocol's
-// form with the index.
+// nameOf is the name of item i: its own, else the namer's, else the protocol's form with the index.
 func (c *batchConfig) nameOf(i int, own, form string) (name string, err error) {
 	switch {
 	case own != "":
@@ -130,8 +123,8 @@ func newBatchConfig(opts []BatchOption, n int) (*batchConfig, error) {
 	return cfg, err
 }
 
-// mend makes numbers that cannot be meant such that can, for a batch that began
-// with others: they are not recorded before its end.
+// mend replaces impossible numbers by possible ones, for a batch that began with others: they are recorded only at
+// its end.
 func (c *batchConfig) mend(n int) {
 	if c.limit != nil {
 		c.limit = new(max(*c.limit, 1))
@@ -153,8 +146,7 @@ var (
 	errNilItemNamer = errors.New("the function of WithItemNames is nil")
 )
 
-// validate does not look at numbers where there are no items: what is computed
-// of an empty list may be anything, and an empty result is meant.
+// validate ignores numbers if there are no items: a number computed from an empty list may be anything.
 func (c *batchConfig) validate(n int) error {
 	switch {
 	case c.names && c.namer == nil:
@@ -202,7 +194,6 @@ func (c *batchConfig) reason(p BatchProgress) (CompletionReason, bool) {
 	return "", false
 }
 
-// intolerable reports whether too many items have failed.
 func (c *batchConfig) intolerable(p BatchProgress) bool {
 	switch {
 	case c.tolerated != nil && p.Failed > *c.tolerated:

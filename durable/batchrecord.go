@@ -9,10 +9,10 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// A batch is recorded as batchJSON. Where that is too large, a summary takes its
-// place, and the values are gathered from the items.
+// A batch is recorded as batchJSON. If that is too large, a summary takes its place, and the values are gathered
+// from the items.
 
-// batchSummary is what is recorded of a batch that is too large.
+// batchSummary is the record of a batch that is too large.
 type batchSummary struct {
 	Type      string                   `json:"type"` // MapResult or ParallelResult
 	Total     int                      `json:"totalCount"`
@@ -21,8 +21,7 @@ type batchSummary struct {
 	Started   int                      `json:"startedCount"`
 	Reason    CompletionReason         `json:"completionReason"`
 	Status    protocol.OperationStatus `json:"status"`
-	// Items has a letter for each item: S, F, - for started, or _ for one that
-	// did not begin.
+	// Items has a letter for each item: S, F, - for started, or _ for one that did not begin.
 	Items string `json:"itemStatuses"`
 	Unmet bool   `json:"unmet,omitempty"`
 }
@@ -31,8 +30,7 @@ var itemLetters = map[protocol.OperationStatus]byte{
 	protocol.StatusSucceeded: 'S', protocol.StatusFailed: 'F', protocol.StatusStarted: '-', "": '_',
 }
 
-// closeBatch makes the result of a batch that is complete, and records it
-// unless it was.
+// closeBatch makes the result of a complete batch, and records it if necessary.
 func closeBatch[T any](b *batch, work *batchWork[T]) (BatchResult[T], error) {
 	result := resultOf(b, work)
 	payload, large := "", false
@@ -82,8 +80,7 @@ func resultOf[T any](b *batch, work *batchWork[T]) BatchResult[T] {
 	return BatchResult[T]{items, b.reason, b.isUnmet(b.total.Succeeded)}
 }
 
-// isUnmet reports whether the batch ended with fewer successes than were asked
-// for: then, if it has been recorded.
+// isUnmet reports whether the recorded batch ended with fewer successes than its options asked for.
 func (b *batch) isUnmet(succeeded int) bool {
 	if op := b.known.op; op != nil && op.Status.Closed() {
 		return b.unmet
@@ -95,7 +92,7 @@ func (c *batchConfig) isUnmet(reason CompletionReason, succeeded int) bool {
 	return reason == AllCompleted && c.minimum != nil && succeeded < *c.minimum
 }
 
-// encode is the batch as it is recorded, unless that is too large.
+// encode is the batch's record, unless that is too large.
 func (b *batch) encode(unmet bool) (payload string, large bool) {
 	size := 0
 	for i := range b.item {
@@ -143,7 +140,7 @@ func (b *batch) summary(unmet bool) string {
 		Succeeded: b.total.Succeeded, Failed: b.total.Failed, Started: started,
 		Reason: b.reason, Status: status, Items: string(letters), Unmet: unmet,
 	}
-	data, _ := json.Marshal(s) // texts and numbers cannot fail
+	data, _ := json.Marshal(s) // texts and numbers: cannot fail
 	return string(data)
 }
 
@@ -156,7 +153,7 @@ func (b *batch) record(payload string, replayChildren bool) {
 	b.scope.run.record(b.scope, u)
 }
 
-// recordFailure records that the result could not be.
+// recordFailure records that the result could not be recorded.
 func (b *batch) recordFailure(err error) error {
 	r := b.scope.run
 	u := b.update(b.id, protocol.ActionFail)
@@ -173,7 +170,7 @@ func recordedBatch[T any](b *batch, work *batchWork[T]) BatchResult[T] {
 	if s := b.cfg.serdes; s != nil && s != JSON {
 		result := decodeOwn[BatchResult[T]](&b.operation, s)
 		succeeded := len(result.Only(protocol.StatusSucceeded))
-		result.unmet = result.unmet || b.cfg.isUnmet(result.Reason, succeeded) // it may keep less than we do
+		result.unmet = result.unmet || b.cfg.isUnmet(result.Reason, succeeded) // the record may hold fewer items
 		return result
 	}
 	in := decodeJSON[batchJSON](&b.operation)
@@ -197,7 +194,7 @@ func recordedBatch[T any](b *batch, work *batchWork[T]) BatchResult[T] {
 	return BatchResult[T]{items, in.Reason, in.Unmet}
 }
 
-// differs says how the items are others than those that were recorded.
+// differs says how the items differ from the recorded ones.
 func (b *batch) differs(in *batchJSON) error {
 	for _, j := range in.All {
 		switch {
@@ -232,7 +229,7 @@ func (b *batch) rebuild(op *protocol.Operation) {
 	r := b.scope.run
 	var s batchSummary
 	if op.Payload != nil {
-		_ = json.Unmarshal([]byte(*op.Payload), &s) // what it lacks shows below
+		_ = json.Unmarshal([]byte(*op.Payload), &s) // gaps show below
 	}
 	if len(s.Items) != len(b.item) {
 		r.fail(&nonDeterminism{ID: op.ID, Recorded: shapeOf(op), Current: b.shape(),
@@ -256,7 +253,7 @@ func (b *batch) rebuild(op *protocol.Operation) {
 	b.cancel(errBatchEnded)
 }
 
-// rebuildItem runs an item again, over its records, to the end that it had.
+// rebuildItem runs an item again, over its records, to its recorded end.
 func (b *batch) rebuildItem(i int, status protocol.OperationStatus) {
 	o := b.operationOf(i)
 	if !b.cfg.flat {

@@ -19,9 +19,9 @@ const (
 	MinSuccessfulReached CompletionReason = "MIN_SUCCESSFUL_REACHED"
 	// FailureToleranceExceeded ends a batch early: too many items have failed.
 	FailureToleranceExceeded CompletionReason = "FAILURE_TOLERANCE_EXCEEDED"
-	// CustomCompletionSucceeded ends a batch early: [WithCompletion] says that it suffices.
+	// CustomCompletionSucceeded ends a batch early: the function of [WithCompletion] decided that it succeeded.
 	CustomCompletionSucceeded CompletionReason = "CUSTOM_COMPLETION_SUCCEEDED"
-	// CustomCompletionFailed ends a batch early: [WithCompletion] says that it has failed.
+	// CustomCompletionFailed ends a batch early: the function of [WithCompletion] decided that it failed.
 	CustomCompletionFailed CompletionReason = "CUSTOM_COMPLETION_FAILED"
 )
 
@@ -34,7 +34,7 @@ type BatchItem[T any] struct {
 	Err    error                    // if it failed: an *ItemError
 }
 
-// BatchResult is what [Map] and [Parallel] return.
+// BatchResult is the result of a [Map] or [Parallel].
 type BatchResult[T any] struct {
 	// Items are those that began, in the order of their indexes.
 	Items []BatchItem[T]
@@ -66,8 +66,7 @@ func (b BatchResult[T]) Only(status protocol.OperationStatus) []BatchItem[T] {
 	return items
 }
 
-// Err is a [*BatchError] of all failures, also of those that the batch
-// tolerated; nil if there are none.
+// Err is a [*BatchError] of all failures, tolerated ones too; nil if there are none.
 func (b BatchResult[T]) Err() error {
 	if e := b.failure(""); e.Failed > 0 || b.Reason == CustomCompletionFailed {
 		return e
@@ -89,8 +88,7 @@ func (b BatchResult[T]) failure(name string) *BatchError {
 	return e
 }
 
-// BatchError says that a batch did not come to what its options ask for: too
-// many items failed, too few succeeded, or a function decided so.
+// BatchError says that a batch failed: too many items failed, too few succeeded, or a function decided so.
 type BatchError struct {
 	Name      string // of the batch
 	Reason    CompletionReason
@@ -110,8 +108,8 @@ func (e *BatchError) Error() string {
 // Unwrap returns the errors of the items that failed.
 func (e *BatchError) Unwrap() []error { return e.Errs }
 
-// ItemError is the failure of one item of a [Map], or one branch of a
-// [Parallel]. It wraps the failure as it was recorded: a [*RecordedError].
+// ItemError is the failure of one item of a [Map], or one branch of a [Parallel]. It wraps the recorded failure: a
+// [*RecordedError].
 type ItemError struct {
 	Name  string
 	Index int
@@ -141,8 +139,7 @@ type itemJSON struct {
 	Error   *protocol.ErrorObject    `json:"error,omitempty"`
 }
 
-// MarshalJSON implements [json.Marshaler]. Of errors it writes what the history
-// records of errors that were not declared.
+// MarshalJSON implements [json.Marshaler]. It writes errors as the history records undeclared ones.
 func (b BatchResult[T]) MarshalJSON() ([]byte, error) {
 	out := batchJSON{All: make([]itemJSON, len(b.Items)), Reason: b.Reason, Unmet: b.unmet}
 	for i, item := range b.Items {
@@ -162,7 +159,7 @@ func (b BatchResult[T]) MarshalJSON() ([]byte, error) {
 	return JSON.Marshal(context.Background(), out)
 }
 
-// cause is an item's error without what BatchItem says already.
+// cause is an item's error without the parts that BatchItem has.
 func cause(err error) error {
 	if e, ok := err.(*ItemError); ok && e.Err != nil {
 		return e.Err

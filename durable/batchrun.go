@@ -8,11 +8,10 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// errBatchEnded is the cause for the items that were under way when their batch
-// ended early.
+// errBatchEnded is the cause for items that were under way when their batch ended early.
 var errBatchEnded = errors.New("perdure: abandoned: the batch has ended without this item")
 
-// batchWork is what a batch does, and the values that come of it.
+// batchWork is the work of a batch, and its values.
 type batchWork[T any] struct {
 	values []T
 	fn     func(ctx Context, i int) (T, error)
@@ -22,7 +21,6 @@ func newBatchWork[T any](n int, fn func(Context, int) (T, error)) *batchWork[T] 
 	return &batchWork[T]{make([]T, n), fn}
 }
 
-// run runs item i, and returns its value encoded.
 func (w *batchWork[T]) run(s *scope, ctx *bodyContext, serdes Serdes, what string, i int) (string, error) {
 	if err := checkType[T](serdes, recorded, what); err != nil {
 		return "", err
@@ -41,13 +39,12 @@ func (w *batchWork[T]) restore(ctx *bodyContext, serdes Serdes, what string, i i
 	return err
 }
 
-// worker is batchWork of whatever type.
+// worker is a batchWork of any type.
 type worker interface {
 	run(s *scope, ctx *bodyContext, serdes Serdes, what string, i int) (string, error)
 	restore(ctx *bodyContext, serdes Serdes, what string, i int, payload *string) error
 }
 
-// batch is a Map or Parallel under way.
 type batch struct {
 	operation
 	id     string
@@ -63,26 +60,24 @@ type batch struct {
 	total   BatchProgress
 	over    bool
 	reason  CompletionReason
-	unmet   bool  // as it was recorded
+	unmet   bool  // as recorded
 	failure error // of a judge that panicked
 	waiter  *waiter
 }
 
-// batchItem is the state of one item.
 type batchItem struct {
 	name string
 	itemEnd
 }
 
-// itemEnd is how an item ended, or that it is under way; an empty status is one
-// that did not begin.
+// itemEnd is how an item ended; STARTED if it is under way, empty if it did not begin.
 type itemEnd struct {
 	status  protocol.OperationStatus
 	payload string
 	err     *protocol.ErrorObject
 }
 
-// runBatch is Map and Parallel after their arguments were checked.
+// runBatch is Map or Parallel with checked arguments.
 func runBatch[T any](ctx Context, k, item *kind, name string, cfg *batchConfig, named func(i int) (string, error),
 	work *batchWork[T], bad error) (BatchResult[T], error) {
 	b := &batch{cfg: cfg, kind: item, work: work, item: make([]batchItem, len(work.values))}
@@ -121,7 +116,6 @@ func runBatch[T any](ctx Context, k, item *kind, name string, cfg *batchConfig, 
 	return result, nil
 }
 
-// enter makes the scope of the items.
 func (b *batch) enter() {
 	s := b.scope
 	ctx, cancel := context.WithCancelCause(context.Context(b.ctx))
@@ -171,8 +165,8 @@ func (b *batch) live() {
 
 func (b *batch) awaits() string { return "the items of " + b.describe(b.name) }
 
-// recorded takes in the items that began in earlier invocations, and those that
-// ended there until the batch is over.
+// recorded restores the items that began in earlier invocations, and those that ended there until the batch was
+// over.
 func (b *batch) recorded() {
 	for i := range b.item {
 		o := b.operationOf(i)
@@ -198,7 +192,7 @@ func (b *batch) newSlot() *scope {
 	return &scope{Context: in, run: in.run, settings: in.settings, parent: in, id: in.id, within: in.within, name: in.name, isTask: true}
 }
 
-// slot runs one item after the other, as long as there are any.
+// slot runs items one after the other until there are no more.
 func (b *batch) slot(s *scope) {
 	for {
 		i, o := b.take()
@@ -236,7 +230,7 @@ func (b *batch) take() (int, *operation) {
 	return 0, nil
 }
 
-// runItem takes an item from where it stands to its end.
+// runItem runs an item from its present state to its end.
 func (b *batch) runItem(o *operation, i int) {
 	end := itemEnd{status: protocol.StatusSucceeded}
 	fails := func(obj *protocol.ErrorObject) error {
@@ -262,7 +256,7 @@ func (b *batch) runItem(o *operation, i int) {
 
 var errItemFailed = errors.New("the item failed")
 
-// runFlat runs an item that is not recorded itself.
+// runFlat runs an item without a record of its own.
 func runFlat(o *operation, body func(*scope) (string, error), fails func(*protocol.ErrorObject) error) {
 	r := o.scope.run
 	s := newScope(o.ctx, r, o.scope, o.id(), o.name)
@@ -275,7 +269,7 @@ func runFlat(o *operation, body func(*scope) (string, error), fails func(*protoc
 	}
 }
 
-// restore reads the recorded value of item i, and returns it as it is recorded.
+// restore reads the recorded value of item i, and returns it as recorded.
 func (b *batch) restore(o *operation, i int, payload *string) string {
 	serdes := o.serdes(b.cfg.itemSerdes)
 	if err := b.work.restore(o.value(o.id(), 0), serdes, o.result(), i, payload); err != nil {
@@ -287,7 +281,7 @@ func (b *batch) restore(o *operation, i int, payload *string) string {
 	return *payload
 }
 
-// settle takes in how item i has ended, unless the batch has without it.
+// settle notes the end of item i, unless the batch ended before.
 func (b *batch) settle(i int, end itemEnd) {
 	b.judging.Lock()
 	defer b.judging.Unlock()
@@ -319,8 +313,7 @@ func (b *batch) settle(i int, end itemEnd) {
 	r.wakeJoinLocked(b.waiter)
 }
 
-// verdict asks whether the batch is complete. It is the user's code that may
-// answer; if it panics the batch fails.
+// verdict asks whether the batch is complete. It is the user's code that may answer; if it panics the batch fails.
 func (b *batch) verdict(total BatchProgress) (reason CompletionReason, over bool) {
 	if b.failure = b.ask("completion", func() { reason, over = b.cfg.reason(total) }); b.failure != nil {
 		return CustomCompletionFailed, true

@@ -23,20 +23,18 @@ type Callback[T any] struct {
 	serdes Serdes
 }
 
-// CreateCallback makes a callback: an id to hand out, with which others send a
-// result, or a failure, through the service's callback API. Give the id away in
-// a [Step], then wait with [Callback.Result]; [WaitForCallback] does both.
+// CreateCallback makes a callback: an id to hand out, with which others send a result, or a failure, through the
+// service's callback API. Give the id away in a [Step], then wait with [Callback.Result]; [WaitForCallback] does
+// both.
 //
-// The callback is recorded, and its id durable, when CreateCallback returns;
-// later runs return the same id. A result may come before Result is called.
-// [WithTimeout] bounds the time until it comes and [WithHeartbeat] the time
-// between signs of life, which are sent through the same API: whole seconds,
-// at least one, by the service's clock, also while nothing runs.
+// The callback is recorded, and its id durable, when CreateCallback returns; later runs return the same id. A
+// result may come before Result is called. [WithTimeout] bounds the time until it comes and [WithHeartbeat] the
+// time between signs of life, which are sent through the same API: whole seconds, at least one, by the service's
+// clock, also while nothing runs.
 //
-// For a T of string, []byte or [json.RawMessage] the result is what was sent,
-// as it is; for any other it is decoded from JSON, whatever the handler's
-// Serdes; [WithSerdes] decodes it differently. It is at most 1 MiB. No result,
-// or an empty one, is the zero value. The name is as for [Step].
+// For a T of string, []byte or [json.RawMessage] the result is what was sent, as it is; for any other it is decoded
+// from JSON, whatever the handler's Serdes; [WithSerdes] decodes it differently. It is at most 1 MiB. No result, or
+// an empty one, is the zero value. The name is as for [Step].
 func CreateCallback[T any](ctx Context, name string, opts ...CallbackOption) (*Callback[T], error) {
 	cfg, bad := newCallbackConfig(opts)
 	if bad == nil {
@@ -58,7 +56,7 @@ func CreateCallback[T any](ctx Context, name string, opts ...CallbackOption) (*C
 
 var errNoCallbackID = errors.New("perdure: the service gave a callback no id")
 
-// createCallback records the callback and returns the id that the service gave it.
+// createCallback records the callback and returns the service's id of it.
 func (o *operation) createCallback(cfg *callbackConfig) string {
 	r, id := o.scope.run, o.id()
 	u := o.update(id, protocol.ActionStart)
@@ -76,26 +74,23 @@ func (o *operation) createCallback(cfg *callbackConfig) string {
 	return op.CallbackID
 }
 
-// created is end for an operation behind which code goes on while it is open:
-// that code ran before, unless the invocation that made the callback failed.
+// created is end for an operation that stays open while the code goes on. The code behind it has run before, unless
+// the invocation that made the callback failed.
 func (o *operation) created() {
 	op, s := o.known.op, o.scope
 	s.leaveAs(op != nil && (s.hadSeen(o.known) || s.ranOn() || s.run.history.marked && op.Status.Closed()))
 }
 
-// ID is what the service knows the callback by. It is the same on every run.
+// ID is the service's id of the callback. It is the same on every run.
 func (c *Callback[T]) ID() string { return c.id }
 
-// Result blocks until the callback is completed, and returns what was sent; the
-// execution is suspended meanwhile, unless other code of it runs. It records
-// nothing, and may be called again, and under the context of any part of the
-// execution.
+// Result blocks until the callback is completed, and returns the result that was sent. The execution is suspended
+// meanwhile, unless other code of it runs. Result records nothing, and may be called again, under the context of
+// any part of the execution.
 //
-// If a failure was sent, or a timeout passed, the error is an [*OperationError]
-// that wraps a [*RecordedError] with what was sent, or a [*CallbackTimeoutError];
-// nothing is retried. The service records how the callback was completed, so
-// later runs return the same.
-// A result that cannot be decoded is a [*SerdesError].
+// If a failure was sent, or a timeout passed, the error is an [*OperationError] that wraps a [*RecordedError] of
+// the failure, or a [*CallbackTimeoutError]; nothing is retried. The service records the completion, so later runs
+// return the same. A result that cannot be decoded is a [*SerdesError].
 func (c *Callback[T]) Result(ctx Context) (T, error) {
 	var zero T
 	op, err := c.call.completed(ctx)
@@ -109,8 +104,7 @@ func (c *Callback[T]) Result(ctx Context) (T, error) {
 	return decodeCallback[T](&c.call, c.serdes, op.Payload)
 }
 
-// completed blocks the goroutine that ctx belongs to until the callback o is
-// completed.
+// completed blocks ctx's goroutine until the callback o is completed.
 func (o *operation) completed(ctx Context) (*protocol.Operation, error) {
 	s, err := resultKind.enter(ctx, o.name)
 	if err != nil {
@@ -133,7 +127,7 @@ func (o *operation) completed(ctx Context) (*protocol.Operation, error) {
 	return here.settle(o.id(), op), nil
 }
 
-// decodeCallback is the error that a callback failed with.
+// decodeCallback is the error of a failed callback.
 func (c errorCodecs) decodeCallback(op *protocol.Operation) error {
 	if op.Status == protocol.StatusTimedOut {
 		return &CallbackTimeoutError{Heartbeat: op.Error != nil && op.Error.ErrorType == protocol.ErrorTypeCallbackHeartbeat}
@@ -141,7 +135,7 @@ func (c errorCodecs) decodeCallback(op *protocol.Operation) error {
 	return c.decodeForeign(op.Error)
 }
 
-// checkSent says why what others send cannot be a T.
+// checkSent explains why a sent result can never be a T.
 func checkSent[T any](serdes Serdes, k *kind, name string) error {
 	if serdes == nil {
 		serdes = JSON
@@ -149,7 +143,7 @@ func checkSent[T any](serdes Serdes, k *kind, name string) error {
 	return checkType[T](serdes, read, "the result of "+k.describe(name))
 }
 
-// decodeCallback reads what was sent: as it is, where T can hold that.
+// decodeCallback reads a sent result: as it is, where T can hold that.
 func decodeCallback[T any](o *operation, serdes Serdes, payload *string) (T, error) {
 	if serdes != nil || payload == nil || *payload == "" {
 		return decodeIncoming[T](o, serdes, payload)
@@ -168,10 +162,9 @@ func decodeCallback[T any](o *operation, serdes Serdes, payload *string) (T, err
 	return v, nil
 }
 
-// CallbackTimeoutError says that nobody completed a callback in time. errors.Is
-// finds [ErrTimeout] in it.
+// CallbackTimeoutError says that nobody completed a callback in time. errors.Is finds [ErrTimeout] in it.
 type CallbackTimeoutError struct {
-	Heartbeat bool // it was a sign of life that was missing
+	Heartbeat bool // a sign of life was missing
 }
 
 func (e *CallbackTimeoutError) Error() string {
@@ -181,7 +174,7 @@ func (e *CallbackTimeoutError) Error() string {
 	return "it was not completed in time"
 }
 
-// Is finds what every timeout is.
+// Is finds [ErrTimeout].
 func (e *CallbackTimeoutError) Is(target error) bool { return target == ErrTimeout }
 
 // CallbackOption changes one callback; see [CreateCallback].
@@ -207,7 +200,7 @@ func (o heartbeatOption) applyWaitForCallback(c *callbackConfig) { o.applyCallba
 type callbackConfig struct {
 	timeout   *time.Duration
 	heartbeat *time.Duration
-	serdes    Serdes // nil is as T suggests
+	serdes    Serdes // nil is the default for T
 	subType   *string
 	retry     retry.Policy // of the submitter
 }
@@ -246,7 +239,7 @@ func validateCallbackTime(what string, d *time.Duration) error {
 	return nil
 }
 
-// seconds is a timeout as the service wants it, rounded up; nil is none.
+// seconds is a timeout for the service, rounded up; nil is none.
 func seconds(d *time.Duration) int64 {
 	if d == nil {
 		return 0

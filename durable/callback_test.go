@@ -15,11 +15,6 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// answers completes every callback in the same way.
-func (s *service) answers(what settling) {
-	s.handedOut = func(op *protocol.Operation) { s.settles(op, what) }
-}
-
 func TestCallback(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		svc := newService(t, `{}`)
@@ -68,7 +63,10 @@ func TestCallbackIDIsDurable(t *testing.T) {
 			if err != nil {
 				return "", err
 			}
-			// It was completed before anyone asked: no suspension.
+			// It is completed before anyone asks, and the next checkpoint says so: no suspension.
+			if _, err := durable.Step(ctx, "", one); err != nil {
+				return "", err
+			}
 			return cb.Result(ctx)
 		}, durable.WithClient(svc))
 		if out := svc.run(h); out.result() != `"\"yes\""` || svc.invocations != 1 {
@@ -112,7 +110,7 @@ func TestCallbackDecoding(t *testing.T) {
 	if v, err := resultOf[string](t, succeeds(0, "abc"), durable.WithSerdes(upper{})); v != "ABC" || err != nil {
 		t.Errorf("with a Serdes: got %q, %v", v, err)
 	}
-	for _, nothing := range []settling{succeeds(0, ""), {0, protocol.StatusSucceeded, nil, nil}} {
+	for _, nothing := range []settling{succeeds(0, ""), {0, protocol.ExecutionSucceeded, nil, nil}} {
 		if v, err := resultOf[*order](t, nothing); v != nil || err != nil {
 			t.Errorf("nothing was sent: got %v, %v", v, err)
 		}
@@ -134,7 +132,7 @@ func TestCallbackFails(t *testing.T) {
 		`callback "cb" failed: not approved`:                    {what: fails(time.Second, "Rejected", "not approved")},
 		`callback "cb" failed: it was not completed in time`:    {what: succeeds(time.Hour, ""), opts: []durable.CallbackOption{second}, timeout: true},
 		`callback "cb" failed: no heartbeat came in time`:       {what: succeeds(time.Hour, ""), opts: []durable.CallbackOption{durable.WithHeartbeat(1500 * time.Millisecond), durable.WithTimeout(3 * time.Second)}, timeout: true, heartbeat: true},
-		`callback "cb" failed: failed without a recorded error`: {what: settling{0, protocol.StatusFailed, nil, nil}},
+		`callback "cb" failed: failed without a recorded error`: {what: settling{0, protocol.ExecutionFailed, nil, nil}},
 	} {
 		_, err := resultOf[string](t, test.what, test.opts...)
 		_, isCallback := durable.Failed(err, protocol.SubTypeCallback)

@@ -9,8 +9,8 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// Bounds of one checkpoint, and how long an update that nobody waits for may
-// be held back so that it can travel with the next.
+// Bounds of one checkpoint, and the longest time that an update nobody waits for may be held back to travel with
+// the next.
 const (
 	maxBatchUpdates = 250
 	maxBatchBytes   = 750 << 10
@@ -19,30 +19,29 @@ const (
 
 var errHookGone = errors.New("perdure: a plugin's hook left its goroutine with runtime.Goexit, which t.Fatal calls too")
 
-// checkpointer is the part of a run that records updates. One goroutine, the
-// flusher, has at most one call under way; what queues meanwhile is the next
-// batch. The run's mutex guards it.
+// checkpointer is the part of a run that records updates. One goroutine, the flusher, has at most one call under
+// way; updates that queue meanwhile are the next batch. The run's mutex guards it.
 type checkpointer struct {
 	token    string
 	queue    []queued
 	urgent   bool      // something in the queue should not wait
-	heldTill time.Time // when the queue goes out even so
+	heldTill time.Time // when the queue goes out all the same
 	sending  bool      // a call is under way
-	drained  *waiter   // who waits until nothing is queued or under way
+	drained  *waiter   // waits until nothing is queued or under way
 	pollAt   time.Time // when the next poll is due, or earlier; zero is never
 	flushing bool      // the flusher was started
 	kicked   chan struct{}
 	alarm    *time.Timer
 }
 
-// queued is an update on its way; ack, if any, is who waits until it is recorded.
+// queued is an update on its way; ack, if set, waits until it is recorded.
 type queued struct {
 	update protocol.Update
 	ack    *waiter
 }
 
-// record queues an update and returns when the service has recorded it. In a
-// pipelined run it does not wait for an end, as long as the queue is short.
+// record queues an update and returns when the service has recorded it. A pipelined run does not wait for ends of
+// operations, as long as the queue is short.
 func (r *run) record(s *scope, u protocol.Update) {
 	r.rehearsed(s)
 	r.starting(&u)
@@ -88,7 +87,7 @@ func (r *run) drain() {
 	r.blockLocked(r.drained)
 }
 
-// send queues an update that should go out at once, without waiting for it.
+// send queues an update to go out at once, without waiting for it.
 func (r *run) send(s *scope, u protocol.Update) {
 	r.rehearsed(s)
 	r.starting(&u)
@@ -99,8 +98,7 @@ func (r *run) send(s *scope, u protocol.Update) {
 	r.kick()
 }
 
-// hold queues an update that may wait a moment for company: the START of work
-// that, if it is short, ends before the START was worth a call of its own.
+// hold queues an update that may wait a moment for company: the START of short work needs no call of its own.
 func (r *run) hold(s *scope, u protocol.Update) {
 	r.starting(&u)
 	r.lockFor(s)
@@ -119,8 +117,7 @@ func (r *run) holdLocked(u protocol.Update) {
 	r.alarm.Reset(time.Until(r.heldTill))
 }
 
-// flushLocked returns when the service has recorded all that is queued. It gives
-// up the lock.
+// flushLocked returns when the service has recorded all that is queued. It gives up the lock.
 func (r *run) flushLocked(s *scope) {
 	w := newWaiter(s)
 	if r.cfg.rehearsal {
@@ -132,8 +129,7 @@ func (r *run) flushLocked(s *scope) {
 	r.blockLocked(w)
 }
 
-// lockFor locks the run for an update of scope s, and unwinds the calling
-// goroutine if nothing may be recorded there any more.
+// lockFor locks the run for an update of scope s. If s may not record any more, it unwinds the calling goroutine.
 func (r *run) lockFor(s *scope) {
 	r.mu.Lock()
 	if r.ended.Load() || r.closing || s.abandonedLocked() {
@@ -142,7 +138,7 @@ func (r *run) lockFor(s *scope) {
 	}
 }
 
-// recordExecution records the handler's end, after which nothing may follow.
+// recordExecution records the handler's end. Nothing may follow it.
 func (r *run) recordExecution(u protocol.Update) {
 	w := newWaiter(nil)
 	r.mu.Lock()
@@ -166,7 +162,7 @@ func (r *run) queueLocked(q queued) {
 	}
 }
 
-// wakeFlusherLocked starts the flusher; a run that only replays needs none.
+// wakeFlusherLocked starts the flusher if need be; a run that only replays needs none.
 func (r *run) wakeFlusherLocked() {
 	if !r.flushing && !r.cfg.rehearsal {
 		r.flushing = true
@@ -186,7 +182,7 @@ func (r *run) kick() {
 // flush is the flusher. It ends with the run, and the run ends with it.
 func (r *run) flush() {
 	defer r.alarm.Stop()
-	defer r.finish(outcome{fault: errHookGone}) // in vain, unless a hook unwound it
+	defer r.finish(outcome{fault: errHookGone}) // no effect, unless a hook unwound the flusher
 	for {
 		req, batch := r.nextBatch()
 		if req == nil {
@@ -200,8 +196,7 @@ func (r *run) flush() {
 	}
 }
 
-// checkpoint makes a call. That a client panics is a failure of the call: nobody
-// else expects it on this goroutine.
+// checkpoint makes a call. A client's panic is a failure of the call: nothing else recovers it on this goroutine.
 func (r *run) checkpoint(req *protocol.CheckpointRequest) (reply *protocol.CheckpointReply, err error) {
 	_, panicked := recovered(func() (string, error) {
 		reply, err = r.client.Checkpoint(r.callCtx, req)
@@ -261,7 +256,6 @@ func (r *run) dueLocked(now time.Time) time.Time {
 	return poll
 }
 
-// takeLocked takes the next batch from the queue.
 func (r *run) takeLocked() (*protocol.CheckpointRequest, []queued) {
 	n, size := 0, 0
 	for n < len(r.queue) && n < maxBatchUpdates {
@@ -273,7 +267,7 @@ func (r *run) takeLocked() (*protocol.CheckpointRequest, []queued) {
 	}
 	batch := r.queue[:n:n]
 	r.queue = r.queue[n:]
-	r.urgent = len(r.queue) > 0 // what did not fit has waited long enough
+	r.urgent = len(r.queue) > 0 // the rest has waited long enough
 	r.sending = true
 	req := &protocol.CheckpointRequest{ExecutionARN: r.arn, Token: r.token, Updates: make([]protocol.Update, n)}
 	for i := range batch {
@@ -282,7 +276,7 @@ func (r *run) takeLocked() (*protocol.CheckpointRequest, []queued) {
 	return req, batch
 }
 
-// apply takes in what the service answered to a batch.
+// apply processes the service's answer to a batch.
 func (r *run) apply(batch []queued, reply *protocol.CheckpointReply, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -10,30 +10,25 @@ import (
 
 var childKind = &kind{call: "durable.RunInChildContext", typ: protocol.TypeContext, subType: protocol.SubTypeRunInChildContext}
 
-// RunInChildContext runs fn with a context of its own, in which operations are
-// numbered apart, and records its result. Once it has closed, later runs
-// return the result, or the error, without running fn: a part of a workflow becomes one
-// operation, its history is left behind, and code may move in and out of it
-// without moving what comes after.
+// RunInChildContext runs fn with a context of its own, whose operations are numbered apart, and records its result.
+// Once it has closed, later runs return its result or error without running fn: a part of a workflow becomes one
+// operation, its history is left behind, and code may move in and out of it without moving later operations.
 //
-// fn runs again with every invocation until it returned. It must use the
-// context that it gets, and only for as long as it runs. If it returns an
-// error or panics, RunInChildContext returns an [*OperationError], or what
-// [WithErrorMapping] makes of it; nothing is retried. [WithTimeout] bounds the
-// time until it returns: over all invocations, and by the service's clock. When
-// it passes, fn's context ends and so does fn, at its next operation, and the
-// error wraps a [*DeadlineError].
+// fn runs again with every invocation until it returns. It must use only the context that it gets, and only while
+// it runs. If it returns an error or panics, RunInChildContext returns an [*OperationError], or the result of
+// [WithErrorMapping]; nothing is retried. [WithTimeout] bounds the time until it returns, over all invocations and
+// by the service's clock. When that passes, fn's context ends and fn ends at its next operation; the error wraps a
+// [*DeadlineError].
 //
-// A result of more than 256 KiB encoded is not recorded: replay runs fn again
-// over its recorded operations to get it back. [Summarized] records a text for
-// people in its place, and [WithVirtual] records nothing at all. The name is as
-// for [Step].
+// A result of more than 256 KiB encoded is not recorded: replay gets it back by running fn again over its recorded
+// operations. [Summarized] records a text for people in its place, and [WithVirtual] records nothing at all. The
+// name is as for [Step].
 func RunInChildContext[T any](ctx Context, name string, fn func(Context) (T, error), opts ...ChildOption) (T, error) {
 	cfg, bad := newChildConfig(opts, ChildOption.applyChild)
 	return childOf(ctx, childKind, name, cfg, fn, bad)
 }
 
-// childOf is a child context of kind k. bad says what is wrong with its options.
+// childOf is a child context of kind k. bad is the error of its options.
 func childOf[T any](ctx Context, k *kind, name string, cfg *childConfig, fn func(Context) (T, error), bad error) (T, error) {
 	if fn == nil {
 		bad, fn = errNilFunction, missing[Context, T]
@@ -63,8 +58,8 @@ func liveChild[T any](o *operation, cfg *childConfig, fn func(Context) (T, error
 	return plainChild(o, cfg, fn, nil)
 }
 
-// plainChild is liveChild without a deadline, or under one that someone else
-// watches, who is told with finished before the context closes.
+// plainChild is liveChild without a deadline, or under one that somebody else watches, who learns by finished that
+// fn has returned, before the context closes.
 func plainChild[T any](o *operation, cfg *childConfig, fn func(Context) (T, error), finished func()) (T, error) {
 	var result T
 	what, serdes := o.result(), o.serdes(cfg.serdes)
@@ -91,8 +86,8 @@ func plainChild[T any](o *operation, cfg *childConfig, fn func(Context) (T, erro
 	return result, nil
 }
 
-// virtualChild runs fn in a scope that is recorded nowhere: its operations
-// are recorded as the surrounding context's, under ids of their own.
+// virtualChild runs fn in a scope without a record: its operations are recorded as the surrounding context's, under
+// ids of their own.
 func virtualChild[T any](o *operation, cfg *childConfig, fn func(Context) (T, error)) (T, error) {
 	r, outer := o.scope.run, o.scope
 	s := newScope(o.ctx, r, outer, o.id(), o.name)
@@ -117,15 +112,15 @@ func virtualChild[T any](o *operation, cfg *childConfig, fn func(Context) (T, er
 	return result, nil
 }
 
-// childRun takes one child context from where it stands to its end.
+// childRun runs one child context from its present state to its end.
 type childRun struct {
 	*operation
 	id      string
 	summary string                            // in place of a result that is too large
 	encode  func(error) *protocol.ErrorObject // makes the record of a failure
-	wrap    func(*protocol.ErrorObject) error // and the error of the record
+	wrap    func(*protocol.ErrorObject) error // makes the error from the record
 
-	large    bool   // its result is never recorded, whatever its size
+	large    bool   // never record its result, whatever its size
 	finished func() // called before the context closes, if set
 }
 
@@ -136,8 +131,8 @@ func newChildRun(o *operation) *childRun {
 	}}
 }
 
-// do returns when the context has closed: nil, or the error of its failure.
-// body runs the function in a scope and encodes its result.
+// do returns when the context has closed: nil, or the error of its failure. body runs the function in a scope and
+// encodes its result.
 func (c *childRun) do(body func(*scope) (string, error)) error {
 	op, r := c.known.op, c.scope.run
 	if op != nil && op.Status == protocol.StatusFailed {
@@ -168,7 +163,6 @@ func (c *childRun) rebuilt(err error) error {
 	return nil
 }
 
-// record closes the context.
 func (c *childRun) record(payload string, err error) error {
 	r := c.scope.run
 	if c.finished != nil {
@@ -190,10 +184,9 @@ func (c *childRun) record(payload string, err error) error {
 	return nil
 }
 
-// WithVirtual makes a child context that is not recorded: it saves an
-// operation, and fn runs again on every run, over what its operations recorded.
-// Those are recorded as the surrounding context's. It goes with none of the
-// options that say how a context is recorded.
+// WithVirtual makes a child context without a record. It saves an operation; in return fn runs again on every run,
+// over the records of its operations, which belong to the surrounding context. It goes with none of the options
+// about the context's record.
 func WithVirtual() interface {
 	ChildOption
 	SagaOption
@@ -207,10 +200,9 @@ type virtualOption struct{}
 func (virtualOption) applyChild(c *childConfig) { c.virtual = true }
 func (virtualOption) applySaga(c *childConfig)  { c.virtual = true }
 
-// Summarized is fn with a text for people who read the history, which summarize
-// makes of a result that is too large to be recorded: it is recorded in its place.
-// It is for the function of a child context, of [Go], or of a task. In a context
-// that is virtual it fails, as nothing is recorded. A text over 256 KiB is cut.
+// Summarized is fn with a text for people who read the history. If the result is too large to be recorded,
+// summarize makes the text from it, and that is recorded in its place; above 256 KiB it is cut. Summarized is for
+// the function of a child context, of [Go], or of a task. In a virtual context, which records nothing, it fails.
 func Summarized[T any](fn func(Context) (T, error), summarize func(result T) string) func(Context) (T, error) {
 	if fn == nil {
 		return nil
@@ -230,10 +222,9 @@ func Summarized[T any](fn func(Context) (T, error), summarize func(result T) str
 	}
 }
 
-// WithErrorMapping has fn make the error that [RunInChildContext] returns of the
-// [*OperationError] that it would have returned. It runs on every run, over
-// what was recorded, so it must do the same each time. Where it returns nil the
-// error stays as it was; if it panics, the error wraps both.
+// WithErrorMapping has fn map the [*OperationError] that [RunInChildContext] would return to another error. fn runs
+// on every run, over the recorded error, so it must do the same each time. If it returns nil the error stays; if it
+// panics, the error wraps both.
 func WithErrorMapping(fn func(error) error) interface {
 	ChildOption
 	SagaOption
@@ -246,7 +237,7 @@ type errorMappingOption struct{ fn func(error) error }
 func (o errorMappingOption) applyChild(c *childConfig) { c.mapErrors, c.maps = o.fn, true }
 func (o errorMappingOption) applySaga(c *childConfig)  { o.applyChild(c) }
 
-// kind is the kind k as the options make it.
+// kind is k with the options applied.
 func (c *childConfig) kind(k *kind) *kind {
 	if !c.virtual {
 		return k.as(c.subType)
@@ -256,7 +247,7 @@ func (c *childConfig) kind(k *kind) *kind {
 	return &own
 }
 
-// mapped is err as the user wants it.
+// mapped is err as the user maps it.
 func (c *childConfig) mapped(o *operation, err error) error {
 	return c.mapErrors.apply(o, err)
 }

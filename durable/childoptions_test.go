@@ -15,8 +15,6 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-func one(context.Context) (int, error) { return 1, nil }
-
 // A virtual context takes a number and nothing else: what is inside has ids of
 // its own, and is recorded as the surrounding context's.
 func TestVirtualContext(t *testing.T) {
@@ -205,8 +203,6 @@ func TestSummarizedWhere(t *testing.T) {
 		})
 	}
 }
-
-var errShop = errors.New("the shop is closed")
 
 func TestErrorMapping(t *testing.T) {
 	for name, fn := range map[string]func(error) error{

@@ -9,16 +9,13 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// Client is what a durable function needs of the service that records its
-// execution. Functions on Lambda use the Lambda API, which [Start] arranges;
-// tests and embedded engines give their own with [WithClient].
+// Client is the service that records executions, as a durable function needs it. Functions on Lambda use the Lambda
+// API, which [Start] arranges; tests and embedded engines give their own with [WithClient].
 //
-// The methods are called from one invocation's goroutines, Checkpoint by one
-// at a time; several invocations may share a Client. An error that has the
-// methods ErrorCode() string and ErrorMessage() string, as every error of the
-// AWS SDK has, is a refusal by the service and is judged by its code; any
-// other error counts as a lost connection, which ends the invocation so that
-// the service starts another.
+// The methods are called from one invocation's goroutines, Checkpoint by one at a time; several invocations may
+// share a Client. An error with the methods ErrorCode() string and ErrorMessage() string, which every error of the
+// AWS SDK has, is a refusal by the service and is judged by its code. Any other error counts as a lost connection,
+// which ends the invocation; the service then starts another.
 type Client interface {
 	// Checkpoint records updates, all or none. No updates is a poll.
 	Checkpoint(ctx context.Context, req *protocol.CheckpointRequest) (*protocol.CheckpointReply, error)
@@ -26,15 +23,15 @@ type Client interface {
 	State(ctx context.Context, req *protocol.StateRequest) (*protocol.StateReply, error)
 }
 
-// refusal is an error in which the service says why: ours, or the AWS SDK's.
+// refusal is an error that gives the service's reason: ours, or the AWS SDK's.
 type refusal interface {
 	error
 	ErrorCode() string
 	ErrorMessage() string
 }
 
-// refused judges an error of a [Client]: either another invocation may do
-// better, which is a fault, or none will, which fails the execution.
+// refused judges an error of a [Client]. It is a fault if another invocation may succeed; otherwise it fails the
+// execution.
 //
 //	keys of the execution's encryption are gone    fails
 //	the token is stale: another invocation owns    fault

@@ -9,8 +9,8 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// A combinator is recorded as a context without operations in it: which future
-// decided it, and which were canceled. The results are the futures' own.
+// A combinator is recorded as a context without operations. The record says which future decided it, and which were
+// canceled. The results are the futures' own.
 
 func combinator(call string) *kind {
 	return &kind{call: call, typ: protocol.TypeContext, subType: protocol.SubTypeRunInChildContext}
@@ -31,7 +31,7 @@ type Settled[T any] struct {
 	Err   error
 }
 
-// AllFailedError is returned by [Any] when every future failed.
+// AllFailedError says that every future of an [Any] failed.
 type AllFailedError struct {
 	Name string
 	Errs []error // of the futures, in their order
@@ -44,13 +44,12 @@ func (e *AllFailedError) Error() string {
 // Unwrap returns the errors of the futures.
 func (e *AllFailedError) Unwrap() []error { return e.Errs }
 
-// All waits until every future has succeeded and returns their results in the
-// order of the futures. When one fails, All returns its error at once and
-// cancels the others; see [Future.Cancel].
+// All waits until every future has succeeded and returns their results in the order of the futures. When one fails,
+// All returns its error at once and cancels the others; see [Future.Cancel].
 //
-// It is recorded as a context with the given name: that it ended, and by whom.
-// On replay the same future decides, whatever finishes first then. Nothing is
-// retried; results and errors are the futures' own, recorded with them.
+// It is recorded as a context with the given name, with the future that decided it. On replay the same future
+// decides, whichever finishes first then. Nothing is retried; results and errors are the futures' own, recorded
+// with them.
 func All[T any](ctx Context, name string, futures ...*Future[T]) ([]T, error) {
 	if _, err := combine(ctx, allKind, name, tasksOf(futures), onFailure, true); err != nil {
 		return nil, err
@@ -62,9 +61,8 @@ func All[T any](ctx Context, name string, futures ...*Future[T]) ([]T, error) {
 	return values, nil
 }
 
-// AllSettled waits until every future is done, and returns how each ended, in
-// the order of the futures. The error is of the call only. It is recorded as
-// [All] is.
+// AllSettled waits until every future is done, and returns how each ended, in the order of the futures. The error
+// is only about the call. It is recorded as [All] is.
 func AllSettled[T any](ctx Context, name string, futures ...*Future[T]) ([]Settled[T], error) {
 	if _, err := combine(ctx, allSettledKind, name, tasksOf(futures), never, false); err != nil {
 		return nil, err
@@ -78,35 +76,32 @@ func AllSettled[T any](ctx Context, name string, futures ...*Future[T]) ([]Settl
 	return ends, nil
 }
 
-// Any returns the result of the first future that succeeds, and cancels the
-// others; see [Future.Cancel]. When all fail, the error is an [*AllFailedError].
-// It is recorded as [All] is.
+// Any returns the result of the first future that succeeds, and cancels the others; see [Future.Cancel]. When all
+// fail, the error is an [*AllFailedError]. It is recorded as [All] is.
 func Any[T any](ctx Context, name string, futures ...*Future[T]) (T, error) {
 	first, err := combine(ctx, anyKind, name, tasksOf(futures), onSuccess, true)
 	return valueOf(futures, first, err)
 }
 
-// Race returns the result, or the error, of the first future that is done, and
-// cancels the others; see [Future.Cancel]. It is recorded as [All] is.
+// Race returns the result, or the error, of the first future that is done, and cancels the others; see
+// [Future.Cancel]. It is recorded as [All] is.
 //
-// To bound the time that something takes, let it race a [Wait].
+// To bound the time of some work, let it race a [Wait].
 func Race[T any](ctx Context, name string, futures ...*Future[T]) (T, error) {
 	first, err := combine(ctx, raceKind, name, tasksOf(futures), always, true)
 	return valueOf(futures, first, err)
 }
 
-// Join is [All] for futures of different types: it waits until all of them have
-// succeeded, or returns the first error and cancels the others. After it
-// [Future.Result] returns at once. It is recorded as [All] is.
+// Join is [All] for futures of different types: it waits until all of them have succeeded, or returns the first
+// error and cancels the others. After it [Future.Result] returns at once. It is recorded as [All] is.
 func Join(ctx Context, name string, futures ...Awaitable) error {
 	_, err := combine(ctx, joinKind, name, awaitables(futures), onFailure, true)
 	return err
 }
 
-// Select waits until one of the futures is done, however it ended, and returns
-// its index. The others go on, and may be waited for again: Select is Race
-// without losers, and for futures of different types. It is recorded as [All]
-// is, so code may branch on the index. The error is of the call only.
+// Select waits until one of the futures is done, with success or failure, and returns its index. The others go on,
+// and may be waited for again: Select is a Race without losers, and for futures of different types. It is recorded
+// as [All] is, so code may branch on the index. The error is only about the call.
 func Select(ctx Context, name string, futures ...Awaitable) (int, error) {
 	first, err := combine(ctx, selectKind, name, awaitables(futures), always, false)
 	if first < 0 {
@@ -141,14 +136,12 @@ func awaitables(futures []Awaitable) []*task {
 	return tasks
 }
 
-// The rules by which the end of one future decides; if none did, the last end
-// does.
+// Rules for which end of a future decides; if none did, the last end does.
 func always(error) bool        { return true }
 func never(error) bool         { return false }
 func onFailure(err error) bool { return err != nil }
 func onSuccess(err error) bool { return err == nil }
 
-// combination is a combinator under way.
 type combination struct {
 	operation
 	tasks   []*task
@@ -159,7 +152,7 @@ type combination struct {
 	waiter *waiter
 }
 
-// decision is what is recorded of a combinator.
+// decision is the record of a combinator.
 type decision struct {
 	First    int   `json:"first"` // the task that decided, or -1
 	Canceled []int `json:"canceled,omitempty"`
@@ -167,15 +160,15 @@ type decision struct {
 
 var errNoFutures = errors.New("there are no futures to choose from")
 
-// combine waits for the tasks as the rule says, and returns the index of the
-// task that decided, or -1, and the error that follows from it.
+// combine waits for the tasks by the rule, and returns the index of the deciding task, or -1, and the resulting
+// error.
 func combine(ctx Context, k *kind, name string, tasks []*task, decides func(error) bool, cancel bool) (int, error) {
 	bad := validateTasks(k, tasks)
 	o, err := k.begin(ctx, name, bad)
 	if err != nil {
 		return -1, err
 	}
-	if bad != nil { // the record is of other futures
+	if bad != nil { // the record is about other futures
 		o.scope.run.fail(&nonDeterminism{ID: o.id(), Recorded: shapeOf(o.known.op), Current: o.shape(), Err: bad})
 	}
 	for _, t := range tasks {
@@ -205,7 +198,7 @@ func validateTasks(k *kind, tasks []*task) error {
 	return nil
 }
 
-// err is what the decision comes to.
+// err is the error that the decision leads to.
 func (c *combination) err() error {
 	switch {
 	case c.First >= 0 && c.kind == selectKind:
@@ -257,7 +250,7 @@ func (c *combination) wait() {
 	r.joinLocked(c.waiter, c)
 }
 
-// note takes in that task i has settled.
+// note notes that task i has settled.
 func (c *combination) note(i int) {
 	if c.decided {
 		return
@@ -290,7 +283,7 @@ func (c *combination) outcome(id string, err error) protocol.Update {
 	return u
 }
 
-// replay waits for the tasks that the recorded decision is about.
+// replay waits for the tasks that the recorded decision names.
 func (c *combination) replay(op *protocol.Operation) {
 	c.read(op)
 	if c.First >= 0 {
@@ -300,7 +293,7 @@ func (c *combination) replay(op *protocol.Operation) {
 			c.scope.await(t)
 		}
 	}
-	var virtual []*task // for them nothing else tells
+	var virtual []*task // they have no record
 	for _, i := range c.Canceled {
 		if t := c.tasks[i]; t.scope != nil && t.virtual {
 			virtual = append(virtual, t)

@@ -6,20 +6,17 @@ import (
 	"time"
 )
 
-// Context is what durable code runs under: the handler, and the functions of
-// child contexts. Its operations are the package's functions ([Step], [Wait],
-// …), which number themselves by it, so a Context belongs to one goroutine at
-// a time, and the code that uses it must do the same on every run.
+// Context is the context of durable code: the handler, and the functions of child contexts. The package's
+// operations ([Step], [Wait], …) take it and are numbered by it, so a Context belongs to one goroutine at a time,
+// and the code that uses it must do the same on every run.
 //
-// It is a [context.Context] that ends when the invocation ends, at the latest
-// with the function's timeout; that is not the end of the execution. Types
-// that embed a Context may be passed to operations in its place. What Lambda
-// tells of an invocation, such as its request id, is found by
-// lambdacontext.FromContext of aws-lambda-go; it differs from run to run.
+// It is a [context.Context] that ends when the invocation ends, at the latest with the function's timeout; the
+// execution goes on. Types that embed a Context may be passed to operations in its place. lambdacontext.FromContext
+// of aws-lambda-go finds the facts of the invocation, such as its request id; they differ from run to run.
 type Context interface {
 	context.Context
-	// Logger returns a logger that is silent while the code runs again over
-	// what earlier invocations did, so that each line is written once.
+	// Logger returns a logger that is silent while the code repeats what earlier invocations did, so that each line
+	// is written once.
 	Logger() *slog.Logger
 	// ExecutionARN names the execution. It is the same on every run.
 	ExecutionARN() string
@@ -28,14 +25,11 @@ type Context interface {
 	StartTime() time.Time
 }
 
-// From finds the durable Context that ctx derives from, and joins the two: the
-// result carries ctx's values and deadline to the bodies of steps. So what
-// [context.WithValue] and [context.WithTimeout] made of a Context can be used
-// for operations. A step's body has no durable Context: there the result is
-// false.
+// From finds the durable Context that ctx derives from, and joins the two: steps run with ctx's values and
+// deadline. So a context made by [context.WithValue] or [context.WithTimeout] from a Context can be used for
+// operations. A step's body has no durable Context: there the result is false.
 //
-// A deadline of ctx does not end a [Wait], nor anything else that has to be
-// the same on every run.
+// A deadline of ctx does not end a [Wait], nor anything else that has to be the same on every run.
 func From(ctx context.Context) (Context, bool) {
 	if ctx == nil {
 		return nil, false
@@ -50,7 +44,7 @@ func From(ctx context.Context) (Context, bool) {
 	return derived{ctx, s}, true
 }
 
-// derived is a durable context whose context.Context part was replaced.
+// derived is a durable context with another context.Context in it.
 type derived struct {
 	context.Context
 	scope *scope
@@ -69,8 +63,8 @@ func (d derived) StartTime() time.Time { return d.scope.StartTime() }
 // scopeKey is the context key under which a *scope finds itself.
 type scopeKey struct{}
 
-// bodyContext is the context of one attempt of a step, or of a value on its
-// way to or from the history. It hides the durable context from its body.
+// bodyContext is the context of an attempt of a step, or of a value on its way to or from the history. It hides the
+// durable context.
 type bodyContext struct {
 	context.Context
 	run     *run
@@ -97,8 +91,7 @@ func bodyOf(ctx context.Context) *bodyContext {
 	return c
 }
 
-// Attempt returns the number of the attempt that a step's body runs as, from
-// 1. Outside of steps it is 0.
+// Attempt returns the number of the attempt, from 1, in the body of a step; elsewhere 0.
 func Attempt(ctx context.Context) int {
 	if c := bodyOf(ctx); c != nil {
 		return c.attempt
@@ -106,10 +99,9 @@ func Attempt(ctx context.Context) int {
 	return 0
 }
 
-// IdempotencyKey returns a text that names the operation that ctx belongs to
-// among all operations of all executions, and is the same for every attempt.
-// Give it to services that refuse to do the same thing twice. Outside of
-// operations it is empty.
+// IdempotencyKey returns a text that is unique to ctx's operation among all operations of all executions, and the
+// same for every attempt. Give it to services that refuse to do the same thing twice. Outside of operations it is
+// empty.
 func IdempotencyKey(ctx context.Context) string {
 	if c := bodyOf(ctx); c != nil {
 		return c.run.arn + "/" + c.id
@@ -117,8 +109,7 @@ func IdempotencyKey(ctx context.Context) string {
 	return ""
 }
 
-// ExecutionARN returns the name of the execution that ctx belongs to, durable
-// or in a step's body; empty if there is none.
+// ExecutionARN returns the name of ctx's execution, in durable code or a step's body; empty if there is none.
 func ExecutionARN(ctx context.Context) string {
 	if c := bodyOf(ctx); c != nil {
 		return c.run.arn
@@ -129,20 +120,16 @@ func ExecutionARN(ctx context.Context) string {
 	return ""
 }
 
-// IsReplaying reports whether the code that ctx belongs to ran in an earlier
-// invocation as well, which is when [Context.Logger] is silent. It is for what
-// should happen once, or be measured once, and has no part in the workflow: what
-// code does because of it must not show in any operation. In the body of a step,
-// which is never replayed, it is false.
+// IsReplaying reports whether ctx's code ran in an earlier invocation as well; [Context.Logger] is silent then. Use
+// it for things to do or measure only once, never to decide about an operation. In the body of a step, which is
+// never replayed, it is false.
 func IsReplaying(ctx context.Context) bool {
 	s, ok := ctx.Value(scopeKey{}).(*scope)
 	return ok && s.replaying.Load()
 }
 
-// Logger returns the logger of the operation that ctx belongs to: its lines
-// carry the operation's id and name and the attempt. Elsewhere it is
-// [Context.Logger], or slog's default if ctx has nothing to do with an
-// execution.
+// Logger returns the logger of ctx's operation: its lines carry the operation's id and name and the attempt.
+// Outside of operations it is [Context.Logger], and outside of executions slog's default.
 func Logger(ctx context.Context) *slog.Logger {
 	if c := bodyOf(ctx); c != nil {
 		return c.run.log.body(c)

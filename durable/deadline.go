@@ -8,23 +8,22 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// The deadline of a child context is a WAIT beside it, with the context's id
-// and the number 0, which no operation has: so it can be given to a context, or
-// taken away, without moving anything. It is recorded as the context starts,
-// and it is the service that measures it. Whichever is recorded first, the
-// context's end or the deadline's failure of it, is how it ended.
+// The deadline of a child context is a WAIT beside it, with the context's id and the number 0, which no operation
+// has: so giving a context a deadline, or taking it away, moves nothing. The deadline is recorded when the context
+// starts, and the service measures it. The context ends by whichever is recorded first: its own end, or its failure
+// by the deadline.
 
 var deadlineKind = &kind{call: "durable.RunInChildContext", typ: protocol.TypeWait, subType: subTypeDeadline}
 
 // deadline watches over the time of one child context.
 type deadline struct {
-	*task   // in whose scope the timer is waited for
+	*task   // the timer is waited for in its scope
 	child   *task
 	cause   *DeadlineError
 	expired bool // it ended the child
 }
 
-// timedChild is liveChild for a function that has only so much time.
+// timedChild is liveChild for a function with a deadline.
 func timedChild[T any](o *operation, cfg *childConfig, fn func(Context) (T, error)) (T, error) {
 	d := newDeadline(o, *cfg.timeout)
 	var result T
@@ -55,8 +54,7 @@ func newDeadline(o *operation, timeout time.Duration) *deadline {
 	return &deadline{task: timer, child: newTask(*o), cause: &DeadlineError{Name: o.name, Timeout: timeout}}
 }
 
-// recordedTimeout is the one that the deadline began with: what the code says now
-// may have been computed.
+// recordedTimeout is the timeout that the deadline began with; the code may now compute another.
 func recordedTimeout(op *protocol.Operation, now time.Duration) time.Duration {
 	if op == nil || op.ScheduledEnd <= op.Start {
 		return now
@@ -67,7 +65,7 @@ func recordedTimeout(op *protocol.Operation, now time.Duration) time.Duration {
 	return now
 }
 
-// run runs body against the clock, or not at all if that has run out.
+// run runs body against the clock, or not at all if the time is up.
 func (d *deadline) run(body func()) {
 	r := d.scope.run
 	d.child.start()
@@ -91,7 +89,7 @@ func (d *deadline) run(body func()) {
 	d.child.begin(body)
 }
 
-// latest is the newest record of the timer; nil if there is none.
+// latest is the newest record of the timer, or nil.
 func (d *deadline) latest() *protocol.Operation {
 	r := d.scope.run
 	r.mu.Lock()
@@ -108,7 +106,7 @@ func (d *deadline) startUpdate() protocol.Update {
 	return u
 }
 
-// watch has the end of the timer noticed from now on.
+// watch has the run notice the end of the timer from now on.
 func (d *deadline) watch() *waiter {
 	r := d.scope.run
 	w := newWaiter(d.scope)
@@ -144,10 +142,9 @@ func (d *deadline) stop() {
 	}
 }
 
-// DeadlineError is the failure of a child context whose time was over; see
-// [WithTimeout]. errors.Is finds [ErrTimeout] and [context.DeadlineExceeded] in
-// it. It is also the [context.Cause] in the bodies of the steps that the
-// context was busy with.
+// DeadlineError is the failure of a child context whose time was over; see [WithTimeout]. errors.Is finds
+// [ErrTimeout] and [context.DeadlineExceeded] in it. It is also the [context.Cause] in the bodies of steps that
+// were running in the context.
 type DeadlineError struct {
 	Name    string
 	Timeout time.Duration
@@ -155,7 +152,7 @@ type DeadlineError struct {
 
 func (e *DeadlineError) Error() string { return fmt.Sprintf("it took longer than %v", e.Timeout) }
 
-// Is finds what every timeout is.
+// Is finds [ErrTimeout] and [context.DeadlineExceeded].
 func (e *DeadlineError) Is(target error) bool {
 	return target == ErrTimeout || target == context.DeadlineExceeded
 }

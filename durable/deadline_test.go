@@ -143,16 +143,6 @@ func TestDeadlineHoldsOverInvocations(t *testing.T) {
 	})
 }
 
-// openWaits lists the waits that nobody ended.
-func (s *service) openWaits() (names []string) {
-	for _, op := range s.ops {
-		if op.Type == "WAIT" && !op.Status.Closed() {
-			names = append(names, op.Name)
-		}
-	}
-	return names
-}
-
 // A crash between the deadline and its record: the function does not go on.
 func TestDeadlineInterruptedBeforeItsRecord(t *testing.T) {
 	bubble(t, func(t *testing.T) {

@@ -10,8 +10,6 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-func zero(context.Context) (int, error) { return 0, nil }
-
 // An execution that was recorded by one version of the code is replayed by another.
 func TestNonDeterminism(t *testing.T) {
 	recorded := func(ctx durable.Context, _ any) (int, error) {
@@ -52,7 +50,7 @@ func TestNonDeterminism(t *testing.T) {
 func TestForeignOperationIDs(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		svc := newService(t, "{}")
-		svc.ops = append(svc.ops, &protocol.Operation{ID: "c4ca4238a0b92382", Type: "STEP", Status: "SUCCEEDED"})
+		svc.record(protocol.Update{ID: "c4ca4238a0b92382", Type: protocol.TypeStep, Action: protocol.ActionSucceed})
 		out, err := svc.invoke(stepHandler(svc, zero))
 		if err != nil || !strings.Contains(out.errorText(), `holds operation "c4ca4238a0b92382", which this SDK did not write`) {
 			t.Errorf("got %q %v", out.errorText(), err)

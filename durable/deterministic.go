@@ -17,11 +17,10 @@ var (
 	randKind = &kind{call: "durable.Rand"}
 )
 
-// Now is the time at which code came to this place first: it is recorded, as a
-// step with the name "now", and later runs return the same. It is in UTC, and
-// durable before code gets it, unless [WithPipelining] is on, so it costs a call
-// of the service the first time and an operation; the execution's
-// [Context.StartTime] costs nothing. Inside steps use time.Now.
+// Now is the time at which the code first came to this place: it is recorded, as a step with the name "now", and
+// later runs return the same. It is in UTC, and durable before code gets it, unless [WithPipelining] is on. So the
+// first time it costs a call of the service and an operation; the execution's [Context.StartTime] costs nothing.
+// Inside steps use time.Now.
 //
 // Now panics if ctx is not a durable context.
 func Now(ctx Context) time.Time {
@@ -44,13 +43,10 @@ func Now(ctx Context) time.Time {
 	return now
 }
 
-// UUID returns a UUID, of version 5, that is the same on every run and that no
-// other call gets, in this execution or any other. It is not recorded but
-// derived, from the execution's ARN, the operations that the context has begun,
-// and how many the code has drawn since: so it costs nothing, and who knows the
-// ARN can compute it. It is for keys and names, not for secrets. As long as an
-// execution is under way, code must not draw more or fewer between the same two
-// operations.
+// UUID returns a UUID, of version 5, that is the same on every run and unique among all calls and executions. It is
+// not recorded but derived, from the execution's ARN, the number of operations that the context has begun, and the
+// number of draws since. So it costs nothing, but anybody who knows the ARN can compute it: use it for keys and
+// names, not for secrets. While an execution is open, do not change the number of draws between two operations.
 //
 // UUID panics if ctx is not a durable context.
 func UUID(ctx Context) string {
@@ -61,9 +57,8 @@ func UUID(ctx Context) string {
 	return text[:8] + "-" + text[8:12] + "-" + text[12:16] + "-" + text[16:20] + "-" + text[20:]
 }
 
-// Rand returns a source of random numbers that gives the same ones on every
-// run. Its seed is derived as [UUID] is, so numbers are not for secrets; each
-// call returns another source. The numbers that code takes from it must not
+// Rand returns a source of random numbers that is the same on every run. Its seed is derived as [UUID] is, so
+// numbers are not for secrets; each call returns another source. The numbers that code takes from it must not
 // depend on anything that differs from run to run.
 //
 // Rand panics if ctx is not a durable context.
@@ -71,7 +66,7 @@ func Rand(ctx Context) *rand.Rand {
 	return rand.New(rand.NewChaCha8(sha256.Sum256([]byte("perdure:rand\x00" + randKind.draw(ctx)))))
 }
 
-// draw returns a text that no other draw of any execution has.
+// draw returns a text that is unique to this draw among all executions.
 func (k *kind) draw(ctx Context) string {
 	s, err := k.enter(ctx, "")
 	if err != nil {

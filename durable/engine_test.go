@@ -165,8 +165,6 @@ func TestLosersOnTheEngine(t *testing.T) {
 	}
 }
 
-func second[T any](_ T, err error) error { return err }
-
 // The history of a callback inside of its context, as the conformance suite
 // wants it.
 func TestWaitForCallbackHistory(t *testing.T) {

@@ -5,15 +5,13 @@ import (
 	"reflect"
 )
 
-// Errors are the user's values, and so are the methods by which one looks into
-// them. Here they are asked in a way that copes with all they may do: panic, on
-// a nil pointer too, or wrap themselves.
+// Errors are the user's values, and so are their methods. They may panic, on a nil pointer too, or wrap themselves.
+// The functions here cope with that.
 
-// maxChain bounds how many errors one is looked for in.
+// maxChain bounds the number of errors in a search.
 const maxChain = 1000
 
-// chain calls visit with err and all that it wraps, in the order of [errors.Is],
-// until visit says that it has found something.
+// chain calls visit with err and all that it wraps, in the order of [errors.Is], until visit reports a find.
 func chain(err error, visit func(error) bool) (found bool) {
 	left := maxChain
 	var walk func(err error) bool
@@ -36,7 +34,6 @@ func chain(err error, visit func(error) bool) (found bool) {
 	return walk(err)
 }
 
-// unwrap is what err wraps.
 func unwrap(err error) (many []error, one error) {
 	safely(func() {
 		switch err := err.(type) {
@@ -49,13 +46,13 @@ func unwrap(err error) (many []error, one error) {
 	return many, one
 }
 
-// safely calls a method of a user's type, which comes to nothing if it panics.
+// safely calls a method of a user's type, and ignores its panic.
 func safely(call func()) {
 	defer func() { _ = recover() }()
 	call()
 }
 
-// inChain finds an error of type T in the chain of err, whatever methods say.
+// inChain finds an error of type T in the chain of err, without asking its As methods.
 func inChain[T error](err error) (target T, found bool) {
 	found = chain(err, func(err error) (ok bool) {
 		target, ok = err.(T)
@@ -64,10 +61,10 @@ func inChain[T error](err error) (target T, found bool) {
 	return target, found
 }
 
-// hasValue reports whether value is in the chain of err, whatever methods say.
+// hasValue reports whether value is in the chain of err, without asking its Is methods.
 func hasValue(err, value error) bool {
 	return chain(err, func(err error) (same bool) {
-		safely(func() { same = err == value }) // which panics for what cannot be compared
+		safely(func() { same = err == value }) // panics for values that cannot be compared
 		return same
 	})
 }
@@ -102,8 +99,8 @@ func isNil(err error) bool {
 	return v.Kind() == reflect.Pointer && v.IsNil()
 }
 
-// typeName names an error by the first type in its chain that says something,
-// which is that of at: what fmt and errors make are only wrappers of text.
+// typeName names an error by the first telling type in its chain, that of at; the types of fmt and errors only wrap
+// text.
 func typeName(err error) (name string, at error) {
 	for range maxChain {
 		if err == nil {
@@ -129,7 +126,7 @@ func typeName(err error) (name string, at error) {
 	return "Error", nil
 }
 
-// message is err.Error(), also for an error whose Error method panics.
+// message is err.Error(), even if that panics.
 func message(err error) (s string) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -139,7 +136,7 @@ func message(err error) (s string) {
 	return err.Error()
 }
 
-// stackOf holds the frames of the panic that err comes of, if it does.
+// stackOf holds the frames of the panic in err, if there is one.
 func stackOf(err error) (stack []string) {
 	chain(err, func(err error) bool {
 		switch err := err.(type) {

@@ -1,24 +1,23 @@
 package durable
 
 import (
+	"cmp"
 	"encoding/json"
 	"strings"
 
 	"github.com/perdure/perdure/protocol"
 )
 
-// ErrorCodec declares how one kind of error goes into the history and comes
-// back; see [ErrorType] and [ErrorValue].
+// ErrorCodec declares how one kind of error goes into the history and comes back; see [ErrorType] and [ErrorValue].
 type ErrorCodec struct {
 	name    string
 	encode  func(err error) (data string, ok bool)
 	restore func(data string) error
 }
 
-// ErrorType declares errors of type T under a name that must stay the same for
-// as long as executions that recorded it. The value is stored as JSON, so it
-// comes back with what its JSON carries: exported fields, or what MarshalJSON
-// and UnmarshalJSON make of it. [errors.As] then finds it on every run.
+// ErrorType declares errors of type T under a name that must not change while there are executions with it. The
+// value is stored as JSON, so it comes back with its exported fields, or with the result of MarshalJSON and
+// UnmarshalJSON. [errors.As] then finds it on every run.
 func ErrorType[T error](name string) ErrorCodec { return errorType(name, findAs[T]) }
 
 func errorType[T error](name string, find func(error) (T, bool)) ErrorCodec {
@@ -48,8 +47,7 @@ func errorType[T error](name string, find func(error) (T, bool)) ErrorCodec {
 	}
 }
 
-// ErrorValue declares one error value, such as a package's ErrNotFound, so
-// that [errors.Is] finds it on every run.
+// ErrorValue declares one error value, such as a package's ErrNotFound, so that [errors.Is] finds it on every run.
 func ErrorValue(name string, value error) ErrorCodec { return errorValue(name, value, isError) }
 
 func errorValue(name string, value error, is func(err, value error) bool) ErrorCodec {
@@ -60,9 +58,8 @@ func errorValue(name string, value error, is func(err, value error) bool) ErrorC
 	}
 }
 
-// ownErrors are the SDK's errors that can be the cause of a recorded failure.
-// What they are is told by the values themselves, and not by what methods of
-// other errors say.
+// ownErrors are the SDK's errors that can be the cause of a recorded failure. Only the values themselves count, not
+// the Is and As methods of other errors.
 var ownErrors = errorCodecs{
 	errorType("StepInterruptedError", inChain[*StepInterruptedError]),
 	errorType("StepTimeoutError", inChain[*StepTimeoutError]),
@@ -75,8 +72,7 @@ var ownErrors = errorCodecs{
 	errorValue("CanceledError", ErrCanceled, hasValue),
 }
 
-// errorCodecs is a handler's declared errors; the first that matches wins, and
-// the SDK's own come last.
+// errorCodecs is a handler's declared errors; the first that matches wins, and the SDK's own come last.
 type errorCodecs []ErrorCodec
 
 // Limits on a recorded error, well inside every limit that the service ever had.
@@ -87,23 +83,22 @@ const (
 	maxStackFrame   = 1 << 10
 )
 
-// A name alone does not say whose error it is: any package may have a
-// CanceledError. So the data of an error of the SDK's own begins with a mark, and
-// that of another error that could be taken for one that was declared, or whose
-// data would look like ours, with another mark.
+// A name alone does not say whose error it is: any package may have a CanceledError. So the data of the SDK's own
+// errors begins with one mark, and that of an error that could be mistaken for a declared one, or for ours, with
+// another.
 const (
 	markPrefix = "perdure:"
 	ownMark    = protocol.SDKErrorMark
 	otherMark  = "perdure:other:1 "
 )
 
-// encode is err as the history records it, for decode.
+// encode is err as the history records it; decode reads it.
 func (c errorCodecs) encode(err error) *protocol.ErrorObject {
 	name, at := typeName(err)
 	obj := &protocol.ErrorObject{ErrorType: name, ErrorMessage: message(err), StackTrace: stackOf(err)}
 	if cb, ok := err.(*OperationError); ok && cb != nil && cb.Kind == protocol.SubTypeCallback {
-		// Whoever asks why the execution failed asks for what was said to
-		// the callback; the conformance suite does.
+		// For the failure of the execution people want the error that was sent to the callback; the conformance
+		// suite does, too.
 		if r, ok := inChain[*RecordedError](cb.Err); ok {
 			obj.ErrorMessage = r.Message
 		}
@@ -114,11 +109,10 @@ func (c errorCodecs) encode(err error) *protocol.ErrorObject {
 	return fit(obj)
 }
 
-// identify says what is recorded of an error beside its text. Its chain comes to
-// speak with at, under the given name.
+// identify returns the record of an error beside its text. at is the error in its chain that names it, under the
+// given name.
 func (c errorCodecs) identify(err error, name string, at error) (errorType, data string) {
-	// What was declared around one that nests wins; what was declared inside of
-	// it is its cause's.
+	// An error declared around a nesting one wins; one declared inside belongs to the cause.
 	nesting := nestedIn(err)
 	if name, data, found := c.find(err, nesting); found {
 		return name, data
@@ -134,7 +128,7 @@ func (c errorCodecs) identify(err error, name string, at error) (errorType, data
 	if name, data, found := ownErrors.find(err, nil); found {
 		return name, ownMark + data
 	}
-	if r, ok := at.(*RecordedError); ok { // passed on as it came
+	if r, ok := at.(*RecordedError); ok { // passed on unchanged
 		name, data = r.Type, r.Data
 	}
 	if strings.HasPrefix(data, markPrefix) || c.declares(name) {
@@ -143,8 +137,7 @@ func (c errorCodecs) identify(err error, name string, at error) (errorType, data
 	return name, data
 }
 
-// report is err as others are told of it: the service, and whoever invoked the
-// function.
+// report is err as the service, and the caller of the function, are told of it.
 func (c errorCodecs) report(err error) *protocol.ErrorObject {
 	obj := c.encode(err)
 	for _, mark := range []string{ownMark, otherMark} {
@@ -156,7 +149,7 @@ func (c errorCodecs) report(err error) *protocol.ErrorObject {
 	return obj
 }
 
-// find encodes err by the first codec that matches, and does not match inner.
+// find encodes err by the first codec that matches err but not inner.
 func (c errorCodecs) find(err error, inner *nested) (name, data string, found bool) {
 	for _, codec := range c {
 		data, ok := codec.encode(err)
@@ -173,7 +166,6 @@ func (c errorCodecs) find(err error, inner *nested) (name, data string, found bo
 	return "", "", false
 }
 
-// declares reports whether errors of the name are restored.
 func (c errorCodecs) declares(name string) bool {
 	for _, codec := range c {
 		if codec.name == name {
@@ -183,7 +175,7 @@ func (c errorCodecs) declares(name string) bool {
 	return false
 }
 
-// decode is the error that code gets for one that encode recorded.
+// decode is the error for code, from its record.
 func (c errorCodecs) decode(obj *protocol.ErrorObject) *RecordedError {
 	e := recordedError(obj)
 	if data, own := strings.CutPrefix(e.Data, ownMark); own {
@@ -200,13 +192,12 @@ func (c errorCodecs) decode(obj *protocol.ErrorObject) *RecordedError {
 	return e
 }
 
-// contextFailed is the error of a context that failed as obj records.
+// contextFailed is the error of a failed context, from its record.
 func (c errorCodecs) contextFailed(name string, obj *protocol.ErrorObject) error {
 	return &OperationError{Kind: protocol.SubTypeRunInChildContext, Name: name, Err: c.decode(obj)}
 }
 
-// decodeForeign is decode for an error that somebody else sent: whatever it is
-// called, and carries, it is not one of this SDK's.
+// decodeForeign decodes an error that somebody else sent: whatever its name and data, it is none of this SDK's.
 func (c errorCodecs) decodeForeign(obj *protocol.ErrorObject) *RecordedError {
 	e := recordedError(obj)
 	e.original = c.restore(e)
@@ -214,13 +205,14 @@ func (c errorCodecs) decodeForeign(obj *protocol.ErrorObject) *RecordedError {
 }
 
 func recordedError(obj *protocol.ErrorObject) *RecordedError {
-	if obj == nil {
-		return &RecordedError{Type: "Error", Message: "failed without a recorded error"}
+	if obj == nil || obj.ErrorType == "" && obj.ErrorMessage == "" { // the service makes an empty one of none
+		obj = cmp.Or(obj, new(protocol.ErrorObject))
+		return &RecordedError{Type: "Error", Message: "failed without a recorded error", Data: obj.ErrorData, Stack: obj.StackTrace}
 	}
 	return &RecordedError{Type: obj.ErrorType, Message: obj.ErrorMessage, Data: obj.ErrorData, Stack: obj.StackTrace}
 }
 
-// restore is the error that was declared under the name of e.
+// restore is the declared error of the name of e.
 func (c errorCodecs) restore(e *RecordedError) error {
 	for _, codec := range c {
 		if codec.name == e.Type {
@@ -230,8 +222,7 @@ func (c errorCodecs) restore(e *RecordedError) error {
 	return nil
 }
 
-// fit makes the object one that the history returns as it is: within limits, and
-// of UTF-8.
+// fit makes the object fit for the history: within limits, and UTF-8.
 func fit(obj *protocol.ErrorObject) *protocol.ErrorObject {
 	obj.ErrorType = protocol.Shorten(obj.ErrorType, maxErrorType)
 	obj.ErrorMessage = protocol.Shorten(obj.ErrorMessage, maxErrorMessage)
@@ -244,19 +235,17 @@ func fit(obj *protocol.ErrorObject) *protocol.ErrorObject {
 	return obj
 }
 
-// Some of the SDK's errors say something of their own about a cause whose type
-// the user may have declared. Their record holds both: what they say, and the
-// record of the cause, so that errors.As finds either on every run.
+// Some of the SDK's errors have parts of their own and a cause whose type the user may have declared. Their record
+// holds both, so that errors.As finds either on every run.
 
-// nested is such an error, taken apart.
 type nested struct {
 	err       error
 	errorType string
-	own       any // what its record holds beside the cause
+	own       any // its parts beside the cause
 	cause     error
 }
 
-// The errors' own parts, as they are recorded.
+// The recorded parts of these errors.
 type (
 	submitterJSON    struct{ Attempts int }
 	compensationJSON struct{ Failed []string }
@@ -266,7 +255,6 @@ type (
 	}
 )
 
-// nestedIn finds one in the chain of err; nil if there is none.
 func nestedIn(err error) (found *nested) {
 	chain(err, func(err error) bool {
 		switch e := err.(type) {

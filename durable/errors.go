@@ -10,45 +10,38 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// ErrSuspended is the [context.Cause] of a durable context after its
-// invocation was suspended. Code that runs in deferred functions can tell a
-// suspension from an end by it; there is no other way to meet it.
+// ErrSuspended is the [context.Cause] of a durable context after its invocation was suspended. With it, deferred
+// functions can tell a suspension from an end; no other code meets it.
 var ErrSuspended = errors.New("perdure: the invocation is suspended until an operation completes")
 
-// ErrTimeout is in the chain of every error that says that something took too
-// long: an invoked function, a callback, an attempt of a step, a child context
-// with a deadline.
+// ErrTimeout is in the chain of every error about time that was up: of an invoked function, a callback, an attempt
+// of a step, a child context with a deadline.
 var ErrTimeout = errors.New("perdure: timed out")
 
-// ErrStopped is in the chain of the error of an invoked execution that someone
-// stopped.
+// ErrStopped is in the chain of the error of an invoked execution that someone stopped.
 var ErrStopped = errors.New("perdure: stopped")
 
-// OperationError is returned by an operation that failed for good. It wraps the
-// cause as it was recorded: mostly a [*RecordedError], in which errors.As and
-// errors.Is find what was declared with [WithErrors]. [ErrTimeout], [ErrStopped],
-// [ErrCanceled] and [ErrConditionNotMet] are found like that, too.
+// OperationError says that an operation failed for good. It wraps the cause as it was recorded: mostly a
+// [*RecordedError], in which errors.As and errors.Is find errors declared with [WithErrors], and also [ErrTimeout],
+// [ErrStopped], [ErrCanceled] and [ErrConditionNotMet].
 //
-// One may wrap another: that of a [Retry] the one of its last attempt. errors.As
-// finds the outer one, and [Failed] that of one kind.
+// One may wrap another: the error of a [Retry] wraps that of its last attempt. errors.As finds the outer one, and
+// [Failed] the one of a kind.
 type OperationError struct {
-	// Kind is the protocol's subtype for what failed: [protocol.SubTypeStep],
-	// SubTypeWaitForCondition, SubTypeCallback for both ways to wait for one,
-	// SubTypeChainedInvoke, SubTypeRunInChildContext for all that has a context of
-	// its own; or it is [KindRetry] or [KindSubmitter].
+	// Kind is the protocol's subtype of the failed operation: [protocol.SubTypeStep], SubTypeWaitForCondition,
+	// SubTypeCallback for both ways to wait for one, SubTypeChainedInvoke, SubTypeRunInChildContext for all that
+	// have contexts of their own; or it is [KindRetry] or [KindSubmitter].
 	Kind string
-	Name string // of the operation; a submitter has none
-	// Attempts is how many a step, a submitter or a group was given, and how often
-	// a condition was asked; elsewhere it is 0.
+	Name string // of the operation; empty for a submitter
+	// Attempts is how many a step, a submitter or a group had, and how often a condition was checked; elsewhere 0.
 	Attempts int
-	Function string // that was invoked
+	Function string // the invoked one
 	Err      error
 
-	status protocol.OperationStatus // of an invoke, if it is not FAILED
+	status protocol.OperationStatus // of an invoke, unless it is FAILED
 }
 
-// Kinds of an [OperationError] that the protocol has no word for: a [Retry], and
-// the submitter of a [WaitForCallback].
+// Kinds of an [OperationError] without a word in the protocol: a [Retry], and the submitter of a [WaitForCallback].
 const (
 	KindRetry     = "Retry"
 	KindSubmitter = "Submitter"
@@ -89,8 +82,8 @@ func (e *OperationError) Is(target error) bool {
 	return target == ErrTimeout && e.status == protocol.StatusTimedOut || target == ErrStopped && e.status == protocol.StatusStopped
 }
 
-// Failed finds the error of an operation of the given kind in the chain of err,
-// as errors.As does that of any kind; see [OperationError.Kind].
+// Failed finds the error of an operation of the given kind in the chain of err; see [OperationError.Kind].
+// errors.As finds that of any kind.
 func Failed(err error, kind string) (failed *OperationError, found bool) {
 	found = chain(err, func(err error) (is bool) {
 		failed, is = err.(*OperationError)
@@ -99,7 +92,7 @@ func Failed(err error, kind string) (failed *OperationError, found bool) {
 	return failed, found
 }
 
-// recordedAs is the ErrorType of an error that is recorded as it is.
+// recordedAs is the ErrorType under which it is recorded.
 func (e *OperationError) recordedAs() string {
 	if e == nil {
 		return "OperationError"
@@ -113,18 +106,15 @@ func (e *OperationError) recordedAs() string {
 	return e.Kind + "Error"
 }
 
-// RecordedError is an error that went through the execution's history. Code
-// gets one on the first run too, so that it sees the same on every run. It
-// unwraps to the original if its type or value was declared with [WithErrors],
-// or is the SDK's own. An error that only has the name of one of the SDK's does
-// not, whether it is of another package, or was sent by a callback or by another
-// function.
+// RecordedError is an error that went through the execution's history. Code gets it on the first run, too, so that
+// it sees the same on every run. It unwraps to the original if that was declared with [WithErrors], or is the SDK's
+// own. An error of another package, a callback or another function does not become the SDK's by having its name.
 type RecordedError struct {
-	// Type is the declared name, or else the Go type's name without package
-	// and pointer, or "Error" for what errors.New and fmt.Errorf make.
+	// Type is the declared name, or else the Go type's name without package and pointer; "Error" for errors of
+	// errors.New and fmt.Errorf.
 	Type    string
 	Message string
-	// Data is what a declared error type carries, as JSON, or what others sent.
+	// Data is the content of a declared error type, as JSON, or the data that others sent.
 	Data string
 	// Stack holds the frames of a panic, innermost first.
 	Stack []string
@@ -142,9 +132,8 @@ func (e *RecordedError) Error() string {
 // Unwrap returns the original error, or nil if its type was not declared.
 func (e *RecordedError) Unwrap() error { return e.original }
 
-// StepInterruptedError is the failure of an at-most-once attempt that started
-// but whose end was never recorded: the function crashed, or timed out, in
-// between. Whether its side effects happened is unknown.
+// StepInterruptedError is the failure of an at-most-once attempt that started and has no recorded end: the function
+// crashed, or timed out, in between. Whether its side effects happened is unknown.
 type StepInterruptedError struct {
 	Name    string
 	Attempt int
@@ -167,13 +156,13 @@ func (e *StepTimeoutError) Error() string {
 	return fmt.Sprintf("attempt %d of step %q took longer than %v: %s", e.Attempt, e.Name, e.Timeout, e.Message)
 }
 
-// Is finds what every timeout is.
+// Is finds [ErrTimeout] and [context.DeadlineExceeded].
 func (e *StepTimeoutError) Is(target error) bool {
 	return target == ErrTimeout || target == context.DeadlineExceeded
 }
 
-// SerdesError says that a value could not be encoded for the history, or not
-// decoded from it. It is never retried: the same value would fail again.
+// SerdesError says that a value could not be encoded for the history, or not decoded from it. It is never retried:
+// the same value would fail again.
 type SerdesError struct {
 	// What names the value, such as `the result of step "charge"`.
 	What string
@@ -190,9 +179,8 @@ func (e *SerdesError) Error() string {
 // Unwrap returns the encoder's or decoder's error; nil after replay.
 func (e *SerdesError) Unwrap() error { return e.Err }
 
-// LimitError says that a value is larger than the service can record. It is
-// never retried. Store the value elsewhere and return a reference to it, or
-// give a [Serdes] that does so.
+// LimitError says that a value is larger than the service can record. It is never retried. Store the value
+// elsewhere and return a reference to it, or use a [Serdes] that does so.
 type LimitError struct {
 	What  string
 	Size  int // bytes
@@ -217,16 +205,14 @@ func (e *PanicError) Error() string { return "panic: " + e.Value }
 // Unwrap returns the panic's value if it is an error.
 func (e *PanicError) Unwrap() error { return e.err }
 
-// nonDeterminism says that the code no longer does what the execution's
-// history recorded. It fails the execution and is never returned to code,
-// which might otherwise compensate for work that went well.
+// nonDeterminism says that the code no longer matches the recorded history. It fails the execution. Code never gets
+// it: it might compensate for work that went well.
 type nonDeterminism struct {
 	ID       string
-	Recorded string // a shape; empty if nothing was recorded where something had to be
-	Current  string // a shape; empty if the code ended before it got there
-	Where    string // the code makes the call of Current: file:line
-	// Err is what the code now fails with: before it got there, or where it had
-	// succeeded.
+	Recorded string // a shape; empty if nothing was recorded but something had to be
+	Current  string // a shape; empty if the code ended before
+	Where    string // where the code makes the call of Current: file:line
+	// Err is the error that the code now fails with, before the operation, or where it had succeeded.
 	Err error
 
 	panicking []string // the stack of a panic that unwound the code to Where
@@ -258,11 +244,10 @@ func (e *nonDeterminism) difference() string {
 	return fmt.Sprintf("recorded %v, but the code now does %v%s", e.Recorded, e.Current, where)
 }
 
-// Unwrap returns what the code fails with, if it does.
+// Unwrap returns the error that the code fails with, if any.
 func (e *nonDeterminism) Unwrap() error { return e.Err }
 
-// fatalError fails the execution, under its name. No code gets one: see package
-// documentation, "Failure".
+// fatalError fails the execution, under its name. No code gets one: see package documentation, "Failure".
 type fatalError struct {
 	name string
 	text string

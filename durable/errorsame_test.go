@@ -263,8 +263,8 @@ func TestErrorsOfOthersAreNotOurs(t *testing.T) {
 				t.Run(errorType+"/"+name+"/"+data, func(t *testing.T) {
 					bubble(t, func(t *testing.T) {
 						svc := newService(t, "{}")
-						svc.targets = map[string]func(string) settling{"f:1": func(string) settling { return settling{0, protocol.StatusFailed, nil, sent} }}
-						svc.handedOut = func(op *protocol.Operation) { svc.settles(op, settling{0, protocol.StatusFailed, nil, sent}) }
+						svc.targets = map[string]func(string) settling{"f:1": func(string) settling { return settling{0, protocol.ExecutionFailed, nil, sent} }}
+						svc.handedOut = func(op *protocol.Operation) { svc.settles(op, settling{0, protocol.ExecutionFailed, nil, sent}) }
 						runs := allRunsOf(t, svc, op, declaredErrors)
 						checkForeign(t, runs)
 						if want := fmt.Sprintf("[%s|sent|%s|[]]", errorType, data); name != "Callback in a context" && !strings.Contains(runs[0].err, want) {

@@ -6,9 +6,8 @@ import (
 
 var goKind = &kind{call: "durable.Go", typ: protocol.TypeContext, subType: protocol.SubTypeRunInChildContext, detached: true}
 
-// Go runs fn at the same time as the code that follows, in a context of its
-// own, and returns a [Future] of its result at once. It is how any operation
-// runs asynchronously:
+// Go runs fn at the same time as the code that follows, in a context of its own, and returns a [Future] of its
+// result at once. With it any operation runs asynchronously:
 //
 //	stock := durable.Go(ctx, "stock", func(ctx durable.Context) (int, error) {
 //		return durable.Step(ctx, "count", count)
@@ -17,22 +16,18 @@ var goKind = &kind{call: "durable.Go", typ: protocol.TypeContext, subType: proto
 //	…
 //	n, err := stock.Result(ctx)
 //
-// It is recorded, and replayed, as [RunInChildContext] is: one context with the
-// given name, its result or its error, and inside it what fn does. fn must use
-// the context that it gets. Futures take their numbers where Go is called, so
-// it does not matter in which order they finish.
+// It is recorded, and replayed, as [RunInChildContext] is: one context with the given name, its result or its
+// error, and inside it the operations of fn. fn must use the context that it gets. Futures take their numbers where
+// Go is called, so the order in which they finish does not matter.
 //
-// The function that calls Go need not wait for the future. When it returns,
-// work that is still under way is abandoned: its context ends, and its
-// goroutine unwinds at its next operation. When the execution suspends, work
-// under way is suspended with it, and later taken up where it was.
+// The function that calls Go need not wait for the future. When it returns, work under way is abandoned: its
+// context ends, and its goroutine unwinds at its next operation. When the execution suspends, work under way is
+// suspended with it, and later goes on where it was.
 //
-// With [WithVirtual] the future is not recorded, only what fn does. When it is
-// canceled, a later invocation may begin its work again, up to the place where
-// it was canceled.
+// With [WithVirtual] only the operations of fn are recorded, not the future. If it is canceled, a later invocation
+// may begin its work again, up to the place where it was canceled.
 //
-// A nil fn, a name that breaks the rules, or an option that does, is an error
-// of [Future.Result].
+// A nil fn, or a name or an option that breaks the rules, is an error of [Future.Result].
 func Go[T any](ctx Context, name string, fn func(Context) (T, error), opts ...ChildOption) *Future[T] {
 	cfg, bad := newChildConfig(opts, ChildOption.applyChild)
 	if fn == nil {
@@ -43,7 +38,7 @@ func Go[T any](ctx Context, name string, fn func(Context) (T, error), opts ...Ch
 		return brokenFuture[T](err)
 	}
 	f := &Future[T]{task: newTask(o)}
-	if cfg.mapErrors != nil { // it is for whatever ends the future, and not only for fn
+	if cfg.mapErrors != nil { // for every end of the future, not only fn's
 		f.task.mapping, cfg.mapErrors = cfg.mapErrors, nil
 	}
 	f.task.begin(func() {
@@ -65,9 +60,8 @@ func childResult[T any](o *operation, cfg *childConfig, fn func(Context) (T, err
 	return liveChild(o, cfg, fn)
 }
 
-// Future is the result of work that [Go] started. It belongs to the invocation
-// that made it; any durable code of that invocation may wait for it, any number
-// of times.
+// Future is the result of work that [Go] started. It belongs to the invocation that made it; any durable code of
+// that invocation may wait for it, any number of times.
 type Future[T any] struct {
 	task  *task
 	value T
@@ -77,12 +71,11 @@ func brokenFuture[T any](err error) *Future[T] {
 	return &Future[T]{task: &task{settled: true, err: err}}
 }
 
-// Result waits until the work is done and returns what it returned: its result,
-// or an [*OperationError]. ctx is the context of the code that waits; it is in
-// use meanwhile, as by any operation. Waiting is not recorded.
+// Result waits until the work is done and returns its result, or an [*OperationError]. ctx is the context of the
+// code that waits; it is in use meanwhile, as by any operation. Waiting is not recorded.
 //
-// Work that waits for itself, or for work that waits for it, fails the
-// execution with a DeadlockError once nothing else is under way.
+// Work that waits for itself, or for work that waits for it, fails the execution with a DeadlockError once nothing
+// else is under way.
 func (f *Future[T]) Result(ctx Context) (T, error) {
 	if err := f.task.await(ctx); err != nil {
 		var zero T
@@ -91,24 +84,21 @@ func (f *Future[T]) Result(ctx Context) (T, error) {
 	return f.value, f.task.failure()
 }
 
-// Done returns a channel that is closed when the work is done, or the
-// invocation over; the next operation then does not return.
+// Done returns a channel that is closed when the work is done, or the invocation over; the next operation then does
+// not return.
 //
-// Which of several channels closes first differs from run to run, so workflow
-// code must not decide anything by it: that is what [Select] and [Race] are
-// for. And while code waits for a channel, the invocation cannot suspend.
-// Done is for everything around the workflow: progress displays, tests, the
-// bodies of steps.
+// Which of several channels closes first differs from run to run, so workflow code must not decide anything by it:
+// use [Select] and [Race]. And while code waits for a channel, the invocation cannot suspend. Done is for code
+// around the workflow: progress displays, tests, the bodies of steps.
 func (f *Future[T]) Done() <-chan struct{} { return f.task.doneChannel() }
 
-// Cancel ends work that is not needed any more. Its context is canceled with
-// the cause [ErrCanceled], its waits are cancelled at the service, and it is
-// recorded as failed with ErrCanceled, which [Future.Result] then returns. Cancel
-// returns once that is recorded. Work that is done stays as it is.
+// Cancel ends work that is not needed any more. Its context is canceled with the cause [ErrCanceled], its waits are
+// cancelled at the service, and it is recorded as failed with ErrCanceled, which [Future.Result] then returns.
+// Cancel returns once that is recorded. Work that is done stays as it is.
 //
-// A step of it that runs is not waited for, and its result is not heard; the
-// invocation only ends when the step's body does. The error is of the call
-// only. Cancel has no record of its own: later runs find the work failed.
+// Cancel does not wait for a step that is running, and the step's result is ignored; but the invocation ends only
+// when the step's body does. The error is only about the call. Cancel has no record of its own: later runs find the
+// work failed.
 func (f *Future[T]) Cancel(ctx Context) error {
 	s, err := f.task.enter(ctx, "Future.Cancel")
 	if err != nil {
@@ -128,7 +118,7 @@ func (f *Future[T]) Cancel(ctx Context) error {
 	return nil
 }
 
-// Awaitable is a [Future] of whatever type.
+// Awaitable is a [Future] of any type.
 type Awaitable interface{ awaitable() *task }
 
 func (f *Future[T]) awaitable() *task {

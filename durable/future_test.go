@@ -15,22 +15,6 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// handle makes a handler without input.
-func handle[Out any](svc *service, fn func(durable.Context) (Out, error), opts ...durable.HandlerOption) *durable.Handler {
-	opts = append(opts, durable.WithClient(svc))
-	return durable.NewHandler(func(ctx durable.Context, _ any) (Out, error) { return fn(ctx) }, opts...)
-}
-
-// after is work that takes d and then returns v.
-func after[T any](name string, d time.Duration, v T) func(durable.Context) (T, error) {
-	return func(ctx durable.Context) (T, error) {
-		if err := durable.Wait(ctx, name+"-wait", d); err != nil {
-			return v, err
-		}
-		return durable.Step(ctx, name+"-step", func(context.Context) (T, error) { return v, nil })
-	}
-}
-
 func TestFuturesOverSuspension(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		svc := newService(t, "{}")
@@ -68,16 +52,6 @@ func TestFuturesOverSuspension(t *testing.T) {
 		}
 	})
 }
-
-// shapes lists the operations.
-func (s *service) shapes() (shapes []string) {
-	for _, op := range s.ops {
-		shapes = append(shapes, fmt.Sprintf("%s in %s: %s %s", op.ID, op.ParentID, op.Name, op.Status))
-	}
-	return shapes
-}
-
-func sorted(list []string) []string { return slices.Sorted(slices.Values(list)) }
 
 func TestFutureFails(t *testing.T) {
 	bubble(t, func(t *testing.T) {

@@ -6,22 +6,20 @@ import (
 	"strings"
 )
 
-// WithGoroutineChecks says whether every operation checks that it is called by
-// the goroutine that its context belongs to, and fails the execution with a
-// MisuseError if not. Without it only calls at the very same time are
-// found. The check takes some microseconds for each operation, as Go has no
-// cheap way to tell goroutines apart, so it is on by default only in programs
-// that go test made.
+// WithGoroutineChecks says whether every operation checks that its context's goroutine calls it, and fails the
+// execution with a MisuseError if not. Without it only simultaneous calls are found. The check takes some
+// microseconds for each operation, as Go has no cheap way to tell goroutines apart, so it is on by default only in
+// programs of go test.
 func WithGoroutineChecks(on bool) HandlerOption {
 	return handlerOption(func(cfg *handlerConfig) { cfg.unchecked = !on })
 }
 
-// isTest reports whether the program is one that go test made.
+// isTest reports whether this is a program of go test.
 func isTest() bool {
 	return len(os.Args) > 0 && strings.HasSuffix(strings.TrimSuffix(os.Args[0], ".exe"), ".test")
 }
 
-// goroutine is the number of the calling goroutine, or 0 if nobody checks it.
+// goroutine is the number of the calling goroutine, or 0 without checks.
 func (c *handlerConfig) goroutine() uint64 {
 	if c.unchecked {
 		return 0
@@ -56,10 +54,9 @@ func (s *scope) unwinding() {
 	}
 }
 
-// checkRun unwinds the calling goroutine if the run is over. Operations of
-// deferred functions come to nothing then; a line in the log says so. A
-// goroutine of another run, which would be unwound in vain in each invocation
-// to come, panics.
+// checkRun unwinds the calling goroutine if the run is over. Operations of deferred functions do nothing then, with
+// a line in the log. It panics on a goroutine of another run, which would be unwound in every later invocation,
+// too.
 func (s *scope) checkRun(k *kind, name string) {
 	if s.run.gone.Load() && isWorkflow() {
 		panic(misuse(k.describe(name),

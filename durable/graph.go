@@ -33,10 +33,10 @@ type Task[T any] struct {
 	value T
 }
 
-// AnyTask is a [Task] of whatever type.
+// AnyTask is a [Task] of any type.
 type AnyTask interface{ graphNode() *node }
 
-// node is a task of whatever type.
+// node is a task of any type.
 type node struct {
 	graph *Graph
 	index int
@@ -45,7 +45,7 @@ type node struct {
 	when  func() bool
 	work  func(o *operation) error // runs the task
 	undo  func(ctx Context) error  // compensates it
-	may   bool                     // fail without the graph
+	may   bool                     // it may fail without failing the graph
 	state atomic.Int32             // a nodeState
 	task  *task
 	err   error
@@ -62,14 +62,13 @@ const (
 
 func (n *node) is(state int32) bool { return n.state.Load() == state }
 
-// hasEnded reports whether the tasks that come after this one need not wait.
+// hasEnded reports whether later tasks need not wait for this one.
 func (n *node) hasEnded() bool { return !n.is(nodeWaiting) && !n.is(nodeRunning) }
 
 func (n *node) graphNode() *node { return n }
 
-// AddTask adds a task. fn runs in a context of its own, as in [Go], and may use
-// any operations. The name is as for [Step]; names need not differ. Mistakes are
-// errors of [Graph.Run].
+// AddTask adds a task. fn runs in a context of its own, as in [Go], and may use any operations. The name is as for
+// [Step]; names may repeat. Mistakes are errors of [Graph.Run].
 func AddTask[T any](g *Graph, name string, fn func(Context) (T, error)) *Task[T] {
 	t := &Task[T]{node: &node{graph: g, index: len(g.nodes), name: name}}
 	g.nodes = append(g.nodes, t.node)
@@ -88,8 +87,7 @@ func AddTask[T any](g *Graph, name string, fn func(Context) (T, error)) *Task[T]
 
 const compensationSuffix = "-compensation"
 
-// After makes the task wait for others to end. It runs unless all of them were
-// skipped.
+// After makes the task wait for others to end. It runs unless all of them were skipped.
 func (t *Task[T]) After(others ...AnyTask) *Task[T] {
 	for _, other := range others {
 		if other == nil || other.graphNode().graph != t.graph {
@@ -101,9 +99,8 @@ func (t *Task[T]) After(others ...AnyTask) *Task[T] {
 	return t
 }
 
-// When has the task run only if condition says so; otherwise it is skipped. It
-// is asked once the tasks that this one comes after have ended, and may ask for
-// their values. It must say the same on every run.
+// When makes the task run only if condition returns true; otherwise it is skipped. condition is called once the
+// tasks before this one have ended, and may use their values. It must return the same on every run.
 func (t *Task[T]) When(condition func() bool) *Task[T] {
 	if condition == nil {
 		t.graph.mistake("task %q: the condition is nil", t.name)
@@ -112,10 +109,9 @@ func (t *Task[T]) When(condition func() bool) *Task[T] {
 	return t
 }
 
-// Compensate sets what undoes the task: if the graph fails after the task has
-// succeeded, undo runs with its value, in a context of its own called
-// <name>-compensation. Anything in it that has an effect belongs in steps,
-// with retries that suffice: an undo that fails is not tried again.
+// Compensate sets how to undo the task: if the graph fails after the task has succeeded, undo runs with its value,
+// in a context of its own called <name>-compensation. Put all effects into steps, with enough retries: an undo that
+// fails is not tried again.
 func (t *Task[T]) Compensate(undo func(ctx Context, value T) error) *Task[T] {
 	if undo == nil {
 		t.graph.mistake("task %q: the compensation is nil", t.name)
@@ -125,25 +121,22 @@ func (t *Task[T]) Compensate(undo func(ctx Context, value T) error) *Task[T] {
 	return t
 }
 
-// Optional lets the task fail without failing the graph: tasks that come after it
-// run, and may ask for its error. So a task that has to run whatever became of
-// others comes after them, and they are optional.
+// Optional lets the task fail without failing the graph: later tasks run, and may look at its error. So if a task
+// must run whatever becomes of others, add it after them and make them optional.
 func (t *Task[T]) Optional() *Task[T] {
 	t.may = true
 	return t
 }
 
-// Err returns what the task failed with; nil if it succeeded or was skipped. It
-// may be asked for when Value may, and panics as Value does.
+// Err returns the error of the task; nil if it succeeded or was skipped. The rules of Value apply.
 func (t *Task[T]) Err() error {
 	t.mustHaveEnded("error")
 	return t.err
 }
 
-// Value returns the result of the task. It may be asked for by tasks that come
-// after it, directly or not, and by code after the graph. It is the zero value if
-// the task failed or was skipped, or the graph has failed. It panics if the task
-// has not ended: whether it had would differ from run to run.
+// Value returns the result of the task. Tasks after it, directly or not, may call it, and code after the graph. It
+// is the zero value if the task failed or was skipped, or the graph has failed. It panics if the task has not
+// ended, which would differ from run to run.
 func (t *Task[T]) Value() T {
 	t.mustHaveEnded("value")
 	if !t.is(nodeSucceeded) {
@@ -159,13 +152,13 @@ func (n *node) mustHaveEnded(what string) {
 	}
 }
 
-// Skipped reports whether the task was skipped. It may be asked for when Value may.
+// Skipped reports whether the task was skipped. The rules of Value apply.
 func (t *Task[T]) Skipped() bool { return t.is(nodeSkipped) }
 
-// GraphError is returned by [Graph.Run] when a task failed.
+// GraphError is the error of [Graph.Run] when a task failed.
 type GraphError struct {
 	Name string // of the graph
-	Task string // that failed first, in the order in which they were added
+	Task string // the first failed one, in the order of addition
 	Err  error
 	// Uncompensated holds the errors of compensations that failed.
 	Uncompensated []error
@@ -232,18 +225,15 @@ const (
 
 var errGraphReused = errors.New("the graph has run already; make one in each run of the code")
 
-// Run runs the tasks, each as soon as those that it comes after have ended, at
-// the same time where they do not depend on each other.
+// Run runs the tasks: each begins as soon as those before it have ended, and independent ones run at the same time.
 //
-// When a task fails that is not [Task.Optional], no further tasks begin; those
-// under way run to their end, because what they did must be known. Then the tasks
-// that succeeded are compensated, one after the other, the last added first, and
-// the error is a [*GraphError].
+// When a task fails that is not [Task.Optional], no further tasks begin; those under way run to their end, because
+// their effects must be known. Then the tasks that succeeded are compensated, one after the other, the last added
+// first, and the error is a [*GraphError].
 //
-// The graph is recorded as a context with one context for each task that ran,
-// numbered in the order in which they were added; later runs take the values
-// from there. A graph that failed is recorded with its error. No task is retried:
-// what may be tried again is a step in it.
+// The graph is recorded as a context with one context for each task that ran, numbered in the order of addition;
+// later runs take the values from there. A failed graph is recorded with its error. No task is retried: put work to
+// retry into a step.
 func (g *Graph) Run(ctx Context, name string) error {
 	err := g.err
 	if err == nil {

@@ -10,9 +10,8 @@ import (
 
 var compensationKind = &kind{call: "compensation", typ: protocol.TypeContext, subType: protocol.SubTypeRunInChildContext}
 
-// graphRun is a Graph under way. It numbers its operations itself: task i is
-// number 2i+1, and its compensation number 2i+2, so that a task more at the end
-// moves nothing.
+// graphRun is a Graph under way. It numbers its operations itself: task i is number 2i+1, and its compensation
+// number 2i+2, so that another task at the end moves nothing.
 type graphRun struct {
 	graph  *Graph
 	name   string
@@ -37,8 +36,7 @@ func (g *graphRun) do(s *scope) error {
 	return &GraphError{Name: g.name, Task: failed.name, Err: failed.err, Uncompensated: g.compensate()}
 }
 
-// failed is the first task, in the order in which they were added, that fails
-// the graph.
+// failed is the first task, in the order of addition, that fails the graph.
 func (g *graphRun) failed() *node {
 	for _, n := range g.graph.nodes {
 		if n.is(nodeFailed) && !n.may {
@@ -48,7 +46,7 @@ func (g *graphRun) failed() *node {
 	return nil
 }
 
-// undecided is the error of a condition, which nothing recorded.
+// undecided is the error of a condition; it is not recorded.
 func (g *graphRun) undecided() error {
 	for _, n := range g.graph.nodes {
 		if n.is(nodeFailed) && n.task == nil {
@@ -58,8 +56,8 @@ func (g *graphRun) undecided() error {
 	return nil
 }
 
-// launchReady begins, or skips, the tasks that wait for nothing any more. It
-// reports whether one of them has ended already, so that more may be ready.
+// launchReady begins, or skips, the tasks that wait for nothing. It reports whether one of them has ended already,
+// so that more may be ready.
 func (g *graphRun) launchReady() (more bool) {
 	for _, n := range g.graph.nodes {
 		if n.is(nodeWaiting) && g.ready(n) {
@@ -70,8 +68,7 @@ func (g *graphRun) launchReady() (more bool) {
 	return more
 }
 
-// ready reports whether a task may begin. After a failure only what had begun
-// before it does.
+// ready reports whether a task may begin. After a failure only those that had begun before it may.
 func (g *graphRun) ready(n *node) bool {
 	if g.scope.recordOf(n.number()).op == nil && g.failed() != nil {
 		return false
@@ -87,7 +84,6 @@ func (g *graphRun) operation(k *kind, name string, number int) operation {
 	return o
 }
 
-// launch begins a task, unless it is skipped.
 func (g *graphRun) launch(n *node) {
 	wanted, err := n.wanted()
 	switch {
@@ -119,7 +115,7 @@ func (g *graphRun) launch(n *node) {
 	})
 }
 
-// collect takes in that the task has ended.
+// collect notes the end of the task.
 func (n *node) collect() {
 	n.err = n.task.err
 	if n.err != nil {
@@ -129,7 +125,7 @@ func (n *node) collect() {
 	}
 }
 
-// wanted asks whether the task should run.
+// wanted asks the condition.
 func (n *node) wanted() (wanted bool, err error) {
 	if len(n.deps) > 0 && !slices.ContainsFunc(n.deps, func(d *node) bool { return !d.is(nodeSkipped) }) {
 		return false, nil
@@ -144,8 +140,8 @@ func (n *node) wanted() (wanted bool, err error) {
 	return wanted, err
 }
 
-// wait blocks until a task ends that was running, unless one has since the last
-// look. It reports false if none is running, and none may begin.
+// wait blocks until a running task ends, unless one has since the last look. It reports false if none is running,
+// and none may begin.
 func (g *graphRun) wait() bool {
 	r := g.scope.run
 	r.lockFor(g.scope)
@@ -177,10 +173,10 @@ func (g *graphRun) checkReached() {
 	}
 }
 
-// compensationConfig has nothing to do with the values of the user's Serdes.
+// compensationConfig ignores the user's Serdes: there are no values.
 var compensationConfig = childConfig{serdes: JSON}
 
-// compensate undoes what succeeded, and returns the errors of what could not be.
+// compensate undoes the tasks that succeeded, and returns the errors of failed compensations.
 func (g *graphRun) compensate() (errs []error) {
 	for _, n := range slices.Backward(g.graph.nodes) {
 		if !n.is(nodeSucceeded) || n.undo == nil {
@@ -195,7 +191,7 @@ func (g *graphRun) compensate() (errs []error) {
 	return errs
 }
 
-// graphErrorData is what is recorded of a GraphError.
+// graphErrorData is the recorded data of a GraphError.
 type graphErrorData struct {
 	Task          string                  `json:"task"`
 	Error         *protocol.ErrorObject   `json:"error"`
@@ -218,10 +214,9 @@ func (g *graphRun) encode(err error) *protocol.ErrorObject {
 
 const maxGraphData = protocol.MaxInlineResult - len(ownMark)
 
-// fitted is the data as JSON, without what makes it too large: first what
-// errors carry beside their types and messages, then compensations.
+// fitted is the data as JSON, within the limit: it leaves out first the data of errors, then compensations.
 func (d *graphErrorData) fitted() string {
-	text, _ := json.Marshal(d) // texts cannot fail
+	text, _ := json.Marshal(d) // texts: cannot fail
 	if len(text) <= maxGraphData {
 		return string(text)
 	}

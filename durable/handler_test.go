@@ -37,19 +37,6 @@ func FuzzInvoke(f *testing.F) {
 	})
 }
 
-// nowhere is a service that cannot be reached.
-type nowhere struct{}
-
-var errNowhere = errors.New("connection refused")
-
-func (nowhere) Checkpoint(context.Context, *protocol.CheckpointRequest) (*protocol.CheckpointReply, error) {
-	return nil, errNowhere
-}
-
-func (nowhere) State(context.Context, *protocol.StateRequest) (*protocol.StateReply, error) {
-	return nil, errNowhere
-}
-
 func TestHandlerOutcomes(t *testing.T) {
 	type unknown struct{ F func() }
 	for name, test := range map[string]struct {

@@ -11,16 +11,15 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// history is what earlier invocations recorded, arranged for replay: the
-// operations of each context in a slice by their number. It never changes
-// after it was loaded, so replay reads it without a lock.
+// history holds the records of earlier invocations, arranged for replay: the operations of each context in a slice
+// by their number. It never changes after loading, so replay reads it without a lock.
 type history struct {
 	execution *protocol.Operation
 	contexts  map[string]*recordedContext // context id -> its operations; the root's id is ""
 	limit     int                         // of the numbers that slices hold
-	strays    map[string]record           // operation id -> record, for ids that no slice holds
-	// marked says that the service told which operations changed since the
-	// last invocation; without it record.updated means nothing.
+	strays    map[string]record           // operation id -> record, for ids outside of the slices
+	// marked: the service said which operations changed since the last invocation; otherwise record.updated means
+	// nothing.
 	marked bool
 }
 
@@ -29,7 +28,7 @@ type recordedContext struct {
 	records []record
 }
 
-// record is one recorded operation; a nil op was never heard of.
+// record is one recorded operation; op is nil if it is unknown.
 type record struct {
 	op      *protocol.Operation
 	updated bool // changed since the last invocation that ended well
@@ -79,15 +78,14 @@ func (h *history) context(id string) *recordedContext {
 		c = &recordedContext{}
 		h.contexts[id] = c
 		if prefix, n, err := splitID(id); err == nil && n > 0 && n <= h.limit {
-			h.context(prefix).grow(n) // it need not be recorded itself
+			h.context(prefix).grow(n) // the context itself need not be recorded
 		}
 	}
 	return c
 }
 
-// unrecorded is the first operation of the context with the given id, which is
-// not recorded itself, or in contexts of that kind below it; nil if nothing
-// was recorded there.
+// unrecorded is the first recorded operation in a context without a record, or in such contexts below it; nil if
+// there is none.
 func (h *history) unrecorded(id string) *protocol.Operation {
 	c := h.contexts[id]
 	if c == nil {
@@ -123,10 +121,9 @@ func (c *recordedContext) grow(n int) {
 	}
 }
 
-// Operation ids are part of the compatibility promise: an execution that
-// sleeps today wakes up on the next release. The third operation of the
-// handler is "3", the first inside it "3-1". What would pass the service's
-// limit is hashed, and its children count on from the hash.
+// Operation ids are part of the compatibility promise: an execution that sleeps today wakes up on the next release.
+// The third operation of the handler is "3", the first inside it "3-1". An id beyond the service's limit is hashed,
+// and its children count on from the hash.
 const hashedIDLength = 1 + 32
 
 // childID is the id of operation number n of the context with the given id.
@@ -143,8 +140,8 @@ func childID(context string, n int) string {
 	return string(buf)
 }
 
-// splitID undoes childID. A hashed id has the number 0, and so has what belongs
-// to a context without being one of its operations: its deadline.
+// splitID undoes childID. The number is 0 for a hashed id, and for a context's deadline, which is not one of its
+// operations.
 func splitID(id string) (context string, n int, err error) {
 	if len(id) == hashedIDLength && id[0] == 'h' {
 		return "", 0, nil

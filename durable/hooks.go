@@ -15,7 +15,7 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// complete is a copy of the plugin that has every hook.
+// complete is a copy of the plugin with every hook set.
 func complete(p *plugin.Plugin) *plugin.Plugin {
 	own := *p
 	fill(&own.InvocationStart, func(context.Context, *plugin.Invocation) context.Context { return nil })
@@ -42,17 +42,16 @@ func fill[H any](hook *H, none H) {
 // plugins tells the plugins of one invocation what happens in it.
 type plugins struct {
 	list       []*plugin.Plugin
-	ctx        context.Context // the invocation's, with what the plugins put into it
+	ctx        context.Context // the invocation's, with the values of the plugins
 	inv        *plugin.Invocation
 	operations *operations // those of inv
 	recorded   int         // how many operations earlier invocations began
 
 	mu   sync.Mutex                     // guards what follows
-	open map[string]*protocol.Operation // that the plugins know of, as they do: ahead of what is recorded
+	open map[string]*protocol.Operation // open operations as the plugins know them: ahead of the records
 }
 
-// startPlugins tells the plugins that the invocation begins, and what became
-// of the operations since the last.
+// startPlugins tells the plugins that the invocation begins, and how operations changed since the last.
 func (r *run) startPlugins(ops []*protocol.Operation, updated []string) {
 	known := newOperations(ops)
 	inv := &plugin.Invocation{
@@ -82,9 +81,8 @@ func (r *run) startPlugins(ops []*protocol.Operation, updated []string) {
 	p.replay(ops, news)
 }
 
-// replay tells of operations that are still open, and of those that closed
-// since the last invocation. What was abandoned, in contexts that are closed,
-// is neither.
+// replay tells of operations that are open, and of those that closed since the last invocation. It leaves out
+// abandoned ones, in closed contexts.
 func (p *plugins) replay(ops []*protocol.Operation, news map[string]bool) {
 	closed := make(map[string]bool) // contexts, and what is abandoned in them
 	for _, op := range ops {
@@ -106,7 +104,7 @@ func (p *plugins) replay(ops []*protocol.Operation, news map[string]bool) {
 	}
 }
 
-// starting tells that the operation of an update begins, if that is news.
+// starting tells that an update begins its operation, if that is news.
 func (r *run) starting(u *protocol.Update) {
 	if r.plugins != nil && u.Action == protocol.ActionStart {
 		r.plugins.starting(begun(u))
@@ -135,8 +133,8 @@ func (p *plugins) starting(op *protocol.Operation) {
 	}
 }
 
-// checkpointed tells what a checkpoint has changed. What the service says of an
-// operation counts; of what it passes over, the updates tell.
+// checkpointed tells the changes of a checkpoint: from the service's reply, or from the updates where that is
+// silent.
 func (r *run) checkpointed(req *protocol.CheckpointRequest, reply *protocol.CheckpointReply) {
 	p := r.plugins
 	if p == nil {
@@ -172,7 +170,7 @@ func (r *run) checkpointed(req *protocol.CheckpointRequest, reply *protocol.Chec
 	p.changed(changed)
 }
 
-// isNews reports whether the service tells something that was not known.
+// isNews reports whether the service tells something new.
 func (p *plugins) isNews(op *protocol.Operation) bool {
 	known := p.inv.Operations.Get(op.ID)
 	if known == nil {
@@ -181,8 +179,7 @@ func (p *plugins) isNews(op *protocol.Operation) bool {
 	return !known.Status.Closed() && (op.Status != known.Status || op.Attempt != known.Attempt || op.CallbackID != known.CallbackID)
 }
 
-// updated is what an update makes of an operation; before is nil if it was not
-// recorded.
+// updated applies an update to an operation; before is nil if that was not recorded.
 func (p *plugins) updated(before *protocol.Operation, u *protocol.Update) *protocol.Operation {
 	op, now := begun(u), protocol.TimestampOf(time.Now())
 	p.mu.Lock()
@@ -213,7 +210,7 @@ func (p *plugins) updated(before *protocol.Operation, u *protocol.Update) *proto
 	return op
 }
 
-// changed tells of operations that are now recorded as they are given.
+// changed tells of operations with new records.
 func (p *plugins) changed(ops []*protocol.Operation) {
 	if len(ops) == 0 {
 		return
@@ -247,7 +244,7 @@ func started(op *protocol.Operation) *protocol.Operation {
 	}
 }
 
-// attempted makes attempt n of an operation, as ctx says, between its hooks.
+// attempted makes attempt n of an operation between its hooks; ctx tells which.
 func (o *operation) attempted(ctx *bodyContext, body func() (string, error)) (string, error) {
 	p := o.scope.run.plugins
 	if p == nil {
@@ -279,8 +276,7 @@ func (p *plugins) attempt(o *operation, ctx *bodyContext) *plugin.Operation {
 	return p.info(&op)
 }
 
-// entered runs the function of a child context, whose scope is s, between the
-// hooks for it.
+// entered runs the function of a child context, with the scope s, between its hooks.
 func (o *operation) entered(s *scope, body func() (string, error)) (string, error) {
 	p := s.run.plugins
 	if p == nil {
@@ -306,7 +302,7 @@ func (o *operation) entered(s *scope, body func() (string, error)) (string, erro
 	return payload, err
 }
 
-// described is the operation as it is known before it is recorded.
+// described is the operation as known before its record.
 func (o *operation) described(id string) *protocol.Operation {
 	op := &protocol.Operation{ID: id, Type: o.typ, ParentID: o.scope.within, Name: o.name, SubType: o.subType}
 	if o.known.op != nil {
@@ -318,7 +314,7 @@ func (o *operation) described(id string) *protocol.Operation {
 	return op
 }
 
-// traceHeader is what a chained invoke passes on.
+// traceHeader is the header that a chained invoke passes on.
 func (o *operation) traceHeader(id, own string) string {
 	p := o.scope.run.plugins
 	if p == nil || own != "" {
@@ -333,7 +329,6 @@ func (o *operation) traceHeader(id, own string) string {
 	return own
 }
 
-// endPlugins tells the plugins how the invocation ended.
 func (r *run) endPlugins(o outcome) {
 	p := r.plugins
 	if p == nil {
@@ -346,19 +341,16 @@ func (r *run) endPlugins(o outcome) {
 	p.tell("InvocationEnd", func(x *plugin.Plugin) { x.InvocationEnd(lasting{r.callCtx, p.ctx}, told) })
 }
 
-// info is what plugins are told of an operation.
 func (p *plugins) info(op *protocol.Operation) *plugin.Operation {
 	return &plugin.Operation{Operation: op, Replayed: p.operations.wasAmong(p.recorded, op.ID), Invocation: p.inv}
 }
 
-// tell calls a hook of every plugin.
 func (p *plugins) tell(hook string, call func(*plugin.Plugin)) {
 	for _, x := range p.list {
 		p.safely(x, hook, func() { call(x) })
 	}
 }
 
-// enter has every plugin add its values to a context.
 func (p *plugins) enter(hook string, ctx context.Context, call func(*plugin.Plugin, context.Context) context.Context) context.Context {
 	p.tell(hook, func(x *plugin.Plugin) {
 		if with := call(x, hookContext{ctx}); with != nil {
@@ -433,7 +425,6 @@ func (o *operations) All() iter.Seq[*protocol.Operation] {
 	}
 }
 
-// wasAmong reports whether an operation is one of the first n.
 func (o *operations) wasAmong(n int, id string) bool {
 	o.mu.RLock()
 	defer o.mu.RUnlock()
@@ -441,7 +432,7 @@ func (o *operations) wasAmong(n int, id string) bool {
 	return ok && i < n
 }
 
-// put takes in an operation that is new, or newer.
+// put adds an operation, or its newer record.
 func (o *operations) put(op *protocol.Operation) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -10,15 +10,15 @@ import (
 
 var invokeKind = &kind{call: "durable.Invoke", typ: protocol.TypeChainedInvoke, subType: protocol.SubTypeChainedInvoke}
 
-// Function is a Lambda function, durable or not, that others call with
-// [Invoke]: what goes in and what comes out is declared once, in one place.
+// Function is a Lambda function, durable or not, that others call with [Invoke]; it declares input and output once,
+// in one place.
 //
 //	var Charge = durable.Function[ChargeRequest, Receipt]{Name: "charge:live"}
 type Function[In, Out any] struct {
 	// Name is the function's name or ARN. A durable function needs a version
 	// or an alias after it, such as charge:live or charge:$LATEST.
 	Name string
-	// Options are those of every call; a call's own come after them.
+	// Options apply to every call; a call's own come after them.
 	Options []InvokeOption
 }
 
@@ -27,24 +27,18 @@ func (f Function[In, Out]) Invoke(ctx Context, name string, in In, opts ...Invok
 	return Invoke(ctx, name, f, in, opts...)
 }
 
-// Invoke calls another function and returns its result; the execution is
-// suspended for as long as that takes, unless other code of it runs. The
-// service makes the call, once, however often this function is interrupted. If
-// fn is durable too, an execution of it is started, which lives on if this one
-// is stopped.
+// Invoke calls another function and returns its result; the execution is suspended meanwhile, unless other code of
+// it runs. The service makes the call, once, however often this function is interrupted. If fn is durable too, an
+// execution of it is started, which goes on if this one is stopped.
 //
-// That the call starts is durable before it is made; its outcome is recorded
-// by the service, and later runs return it. If the function failed, Invoke
-// returns an [*OperationError]; nothing is retried, but a failing function may
-// retry inside, and a durable one is not lost by crashes. A function that does
-// not exist is such a failure.
+// The start of the call is durable before the call is made; the service records the outcome, and later runs return
+// it. If the function failed, Invoke returns an [*OperationError]; nothing is retried, but the function may retry
+// inside, and a durable one survives crashes. A missing function is such a failure.
 //
-// Payload and result are JSON, whatever the handler's Serdes, because another
-// function reads and writes them; [WithSerdes] and [WithPayloadSerdes] change
-// that. Each is at most 1 MiB. A payload that cannot be encoded, or does not
-// fit, and a result that cannot be decoded, are returned as a [*SerdesError]
-// or a [*LimitError]. A call has no timeout of its own; the child context that
-// it is made in can have one, by [WithTimeout]. The name is as for [Step].
+// Payload and result are JSON, whatever the handler's Serdes, because another function reads and writes them;
+// [WithSerdes] and [WithPayloadSerdes] change that. Each is at most 1 MiB. A payload that is too large or cannot be
+// encoded, and a result that cannot be decoded, are a [*LimitError] or a [*SerdesError]. A call has no timeout of
+// its own; its child context can have one, by [WithTimeout]. The name is as for [Step].
 func Invoke[In, Out any](ctx Context, name string, fn Function[In, Out], in In, opts ...InvokeOption) (Out, error) {
 	var zero Out
 	cfg, bad := newInvokeConfig(fn.Name, fn.Options, opts)
@@ -119,20 +113,18 @@ type invokeConfig struct {
 	trace   string
 }
 
-// WithTenantID names the tenant for which a function is invoked that isolates
-// its tenants: at most 256 letters, digits, spaces and any of ._:/=+-@
+// WithTenantID names the tenant for a function that isolates its tenants: at most 256 letters, digits, spaces and
+// any of ._:/=+-@
 func WithTenantID(id string) InvokeOption {
 	return invokeOption(func(cfg *invokeConfig) { cfg.tenant = id })
 }
 
-// WithTraceHeader passes an X-Amzn-Trace-Id header on to the function: at most
-// 8,192 bytes.
+// WithTraceHeader passes an X-Amzn-Trace-Id header to the function: at most 8,192 bytes.
 func WithTraceHeader(header string) InvokeOption {
 	return invokeOption(func(cfg *invokeConfig) { cfg.trace = header })
 }
 
-// WithPayloadSerdes sets how a function's payload is written, where that
-// differs from how its result is read.
+// WithPayloadSerdes sets how the payload is written, where that differs from how the result is read.
 func WithPayloadSerdes(s Serdes) InvokeOption {
 	return invokeOption(func(cfg *invokeConfig) { cfg.payload = s })
 }
@@ -185,8 +177,8 @@ func (c *invokeConfig) validate() error {
 
 var errNoFunction = errors.New("the function has no name; set Function.Name")
 
-// validateFunction is lenient: whether there is such a function is for the
-// service to say, but a name that it would refuse outright fails the execution.
+// validateFunction is lenient: the service says whether the function exists. But a name that it would refuse
+// outright fails the execution.
 func validateFunction(name string) error {
 	switch {
 	case name == "":

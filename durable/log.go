@@ -11,8 +11,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 )
 
-// runLog makes the loggers of one invocation. Most replayed invocations log
-// nothing, so everything is made when it is first asked for.
+// runLog makes the loggers of one invocation, each when it is first needed: most replayed invocations log nothing.
 type runLog struct {
 	ctx   context.Context
 	arn   string
@@ -36,11 +35,10 @@ func (l *runLog) withInvocation(h slog.Handler) slog.Handler {
 	return h.WithAttrs(attrs)
 }
 
-// warn writes a line of the SDK's own. The handler beneath may be the user's, so
-// it may panic, and here it would take other goroutines along.
+// warn writes a line of the SDK. The user's handler beneath may panic, which must not hurt other goroutines.
 func (l *runLog) warn(msg string) { safely(func() { slog.New(l.attrs()).Warn(msg) }) }
 
-// changed says that the code is not what was recorded, and why if that is known.
+// changed says that the code does not match the records, and why if that is known.
 func (l *runLog) changed(err *nonDeterminism, stack []string) {
 	args := []any{"operationId", err.ID, "error", err.Error()}
 	if len(stack) > 0 {
@@ -49,7 +47,7 @@ func (l *runLog) changed(err *nonDeterminism, stack []string) {
 	safely(func() { slog.New(l.attrs()).Error("the code does not do what was recorded", args...) })
 }
 
-// under is the handler beneath the loggers of code that has the given settings.
+// under is the handler beneath the loggers of code with the given settings.
 func (l *runLog) under(set *settings) slog.Handler {
 	if set.handler != nil {
 		return set.handler
@@ -57,8 +55,7 @@ func (l *runLog) under(set *settings) slog.Handler {
 	return l.attrs()
 }
 
-// of is the handler beneath a logger that the user gave, and has the invocation's
-// attributes as well: a logger of ours has them already.
+// of is the handler of a user's logger, with the invocation's attributes; a logger of ours has them already.
 func (l *runLog) of(logger *slog.Logger, set *settings) slog.Handler {
 	h, ours := logger.Handler().(onceHandler)
 	if !ours {
@@ -71,7 +68,6 @@ func (l *runLog) of(logger *slog.Logger, set *settings) slog.Handler {
 	return below
 }
 
-// body is the logger of one attempt of a step.
 func (l *runLog) body(c *bodyContext) *slog.Logger {
 	attrs := operationAttrs(c.id, c.name)
 	if c.attempt > 0 {
@@ -105,12 +101,11 @@ func (s *scope) newLogger(set *settings) *slog.Logger {
 	return slog.New(onceHandler{Handler: h, scope: s})
 }
 
-// onceHandler drops the records of code that ran in an earlier invocation, or
-// marks them if the handler wants them.
+// onceHandler drops the records of code that ran in an earlier invocation, or marks them if the handler wants them.
 type onceHandler struct {
 	slog.Handler
 	scope *scope
-	added []func(slog.Handler) slog.Handler // what the user had added
+	added []func(slog.Handler) slog.Handler // added by the user
 }
 
 func (h onceHandler) Enabled(ctx context.Context, level slog.Level) bool {
@@ -137,8 +132,7 @@ func (h onceHandler) with(add func(slog.Handler) slog.Handler) onceHandler {
 	return onceHandler{add(h.Handler), h.scope, append(slices.Clip(h.added), add)}
 }
 
-// newLogger is the default: JSON lines with the names that Lambda's own
-// structured logs use, from the level that Lambda is set to.
+// newLogger is the default: JSON lines with the names of Lambda's structured logs, from Lambda's log level on.
 func newLogger(w io.Writer) *slog.Logger {
 	var level slog.Level
 	switch name := os.Getenv("AWS_LAMBDA_LOG_LEVEL"); name {

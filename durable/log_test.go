@@ -1,14 +1,10 @@
 package durable_test
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
@@ -18,43 +14,6 @@ import (
 	"github.com/perdure/perdure/durable"
 	"github.com/perdure/perdure/protocol"
 )
-
-// logBuffer collects log lines.
-type logBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func captureLog() *logBuffer { return new(logBuffer) }
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *logBuffer) logger() *slog.Logger { return slog.New(slog.NewJSONHandler(b, nil)) }
-
-func (b *logBuffer) lines() []map[string]any {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	var lines []map[string]any
-	for dec := json.NewDecoder(bytes.NewReader(b.buf.Bytes())); ; {
-		var line map[string]any
-		if dec.Decode(&line) != nil {
-			return lines
-		}
-		delete(line, "time")
-		lines = append(lines, line)
-	}
-}
-
-func (b *logBuffer) messages() (list []string) {
-	for _, line := range b.lines() {
-		list = append(list, line["msg"].(string))
-	}
-	return list
-}
 
 // What was recorded inside of a virtual context tells, too, that code had come
 // past a future.

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -17,33 +16,6 @@ import (
 	"github.com/perdure/perdure/durable/retry"
 	"github.com/perdure/perdure/protocol"
 )
-
-// cupboard is a Store in memory.
-type cupboard struct {
-	mu     sync.Mutex
-	values map[string][]byte
-	down   error
-}
-
-func (c *cupboard) Put(_ context.Context, key string, data []byte) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.values == nil {
-		c.values = make(map[string][]byte)
-	}
-	c.values[key] = data
-	return c.down
-}
-
-func (c *cupboard) Get(_ context.Context, key string) ([]byte, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	data, ok := c.values[key]
-	if !ok {
-		return nil, errors.New("no such value")
-	}
-	return data, c.down
-}
 
 // storing is a handler with a step and a child context of the given size.
 func storing(svc *service, size int, opts ...durable.HandlerOption) *durable.Handler {

@@ -13,6 +13,9 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
+// An option of one operation is beside that operation, such as those of Map in batchoptions.go, and has a line in
+// compile_test.go. Options that several operations take are here.
+
 // HandlerOption changes a handler; see [Start].
 type HandlerOption interface{ applyHandler(*handlerConfig) }
 
@@ -61,18 +64,15 @@ func WithRetry(policy retry.Policy) interface {
 	return retryOption(policy)
 }
 
-// WithAtMostOncePerRetry never runs an attempt twice: that it starts is made
-// durable before the body runs, and an attempt that was interrupted counts as
-// failed with a [*StepInterruptedError]. The retry policy then decides; with
-// [retry.None] the body runs at most once in all. Without it an interrupted
-// attempt runs again, which is right for work that can be repeated, such as work
-// under an [IdempotencyKey].
+// WithAtMostOncePerRetry never runs an attempt twice: its start is durable before the body runs, and an interrupted
+// attempt counts as failed with a [*StepInterruptedError]. The retry policy then decides; with [retry.None] the
+// body runs at most once in all. Without this option an interrupted attempt runs again, which is right for work
+// that can be repeated, such as work under an [IdempotencyKey].
 func WithAtMostOncePerRetry() StepOption { return atMostOnceOption{} }
 
-// WithSerdes sets how values are written to the history; nil is what it is
-// without the option. What an execution wrote with one, it must read with the
-// same. On a handler, or with [With], it is the default of all operations; the
-// execution's input and result, which others write and read, are always JSON.
+// WithSerdes sets how values are written to the history; nil is the default. Do not change it while executions are
+// open: they must read values as they wrote them. On a handler, or with [With], it is the default of all
+// operations; the execution's input and result, which others write and read, are always JSON.
 func WithSerdes(s Serdes) interface {
 	HandlerOption
 	ContextOption
@@ -89,9 +89,8 @@ func WithSerdes(s Serdes) interface {
 	return serdesOption{s}
 }
 
-// WithTimeout bounds the time that something takes: of a step, each attempt; of
-// a callback, the time until it is completed; of a child context, the time from
-// its start, in whichever invocation that was, until its function has returned.
+// WithTimeout bounds a time: of a step, each attempt; of a callback, the time until it is completed; of a child
+// context, the time from its start, over all invocations, until its function returns.
 func WithTimeout(d time.Duration) interface {
 	StepOption
 	ChildOption
@@ -101,19 +100,15 @@ func WithTimeout(d time.Duration) interface {
 	return timeoutOption(d)
 }
 
-// WithAttemptBudget bounds how often the body of a step may begin, interrupted
-// attempts included. Without it a step that kills the function, by running out
-// of memory say, is begun again with each new invocation until the execution
-// times out, because the service knows only that an attempt began, not how
-// often. With it an interrupted attempt is recorded as failed with a
-// [*StepInterruptedError], the step begins again after the delay of its
-// [retry.Policy], whatever else that says, and fails for good with the last of
-// the budget. Failures of other kinds are the policy's to judge, up to the same
-// budget.
+// WithAttemptBudget bounds how often the body of a step may begin, interrupted attempts included. Without it, a
+// step that kills the function, say by running out of memory, begins again with each new invocation until the
+// execution times out: the service knows that an attempt began, not how often. With it, an interrupted attempt is
+// recorded as failed with a [*StepInterruptedError]; the step begins again after the delay of its [retry.Policy],
+// whatever else that says, and fails for good with the last of the budget. The policy decides about other failures,
+// up to the same budget.
 //
-// That an attempt begins must be durable before it does, which costs each step
-// a call of the service. On a handler, or with [With], it is the budget of every
-// step that has none of its own.
+// The start of an attempt must be durable before its body runs, which costs each step a call of the service. On a
+// handler, or with [With], it is the budget of every step without one of its own.
 func WithAttemptBudget(attempts int) interface {
 	HandlerOption
 	ContextOption
@@ -122,9 +117,8 @@ func WithAttemptBudget(attempts int) interface {
 	return attemptBudgetOption(attempts)
 }
 
-// WithSubType gives an operation a subtype of its own, for people and tools
-// that read histories: 1 to 32 letters, digits, - and _, and none of those that
-// the SDKs use themselves. Replay compares it like the name.
+// WithSubType gives an operation another subtype, for people and tools that read histories: 1 to 32 letters,
+// digits, - and _, and none of the SDKs' own. Replay compares it like the name.
 func WithSubType(subType string) interface {
 	StepOption
 	ChildOption
@@ -134,15 +128,13 @@ func WithSubType(subType string) interface {
 	return subTypeOption(subType)
 }
 
-// WithClient sets the service that records executions, in place of the Lambda
-// API that the environment names.
+// WithClient sets the service that records executions; the default is the Lambda API that the environment names.
 func WithClient(c Client) HandlerOption {
 	return handlerOption(func(cfg *handlerConfig) { cfg.client = c })
 }
 
-// WithLogger sets the logger under [Context.Logger] and [Logger], in place of
-// JSON lines on standard error. With [With] it may be one that was made of
-// [Context.Logger], to have attributes of its own on every line.
+// WithLogger sets the logger beneath [Context.Logger] and [Logger]; the default writes JSON lines on standard
+// error. With [With] it may derive from [Context.Logger], to add attributes to every line.
 func WithLogger(l *slog.Logger) interface {
 	HandlerOption
 	ContextOption
@@ -150,32 +142,26 @@ func WithLogger(l *slog.Logger) interface {
 	return loggerOption{l}
 }
 
-// WithReplayLogs makes [Context.Logger] write on every run of a line, replays
-// too, with the attribute "replay" on those; without it each line is written
-// once over all invocations. It is for finding out what a replay does.
+// WithReplayLogs makes [Context.Logger] write on replays, too, with the attribute "replay". Without it each line is
+// written once over all invocations. Use it to find out what a replay does.
 func WithReplayLogs() HandlerOption {
 	return handlerOption(func(cfg *handlerConfig) { cfg.replayLogs = true })
 }
 
-// WithPipelining hands the results of operations on before they are durable, so
-// that code does not wait for the service after each of them: a chain of short
-// steps needs one call for as many steps as end during the call before.
+// WithPipelining gives code the results of operations before they are durable, so that it does not wait for the
+// service after each of them: in a chain of short steps, all that end during one call share the next one.
 //
-// What leaves the execution is held back until everything before it is durable:
-// the START of a step that is [WithAtMostOncePerRetry] or has an attempt budget, an
-// [Invoke], the id of a callback, a suspension, the handler's answer. The body of
-// any other step is not. So after a crash not only the step that was under way
-// runs again, but also those whose results were not durable yet, and they may
-// then do or return something else: what later steps did with the first result
-// has happened all the same. Use it where steps are idempotent and depend on
-// nothing that changes, or give [WithAtMostOncePerRetry] to those that must only
-// act on what is durable.
+// Effects outside of the execution wait until everything before them is durable: the START of a step that is
+// [WithAtMostOncePerRetry] or has an attempt budget, an [Invoke], the id of a callback, a suspension, the handler's
+// answer. The bodies of other steps do not wait. So after a crash, finished steps without a durable result run
+// again, too, and may then do or return something else, although later steps have used their first result. Use it
+// where steps are idempotent and depend on nothing that changes, or give [WithAtMostOncePerRetry] to those that
+// must act on durable results only.
 func WithPipelining() HandlerOption {
 	return handlerOption(func(cfg *handlerConfig) { cfg.pipelined = true })
 }
 
-// WithPlugins adds plugins, which hear of everything in the order in which
-// they are given. They are copied.
+// WithPlugins adds plugins, which hear of everything in the given order. They are copied.
 func WithPlugins(plugins ...*plugin.Plugin) HandlerOption {
 	return handlerOption(func(cfg *handlerConfig) {
 		for _, p := range plugins {
@@ -187,9 +173,8 @@ func WithPlugins(plugins ...*plugin.Plugin) HandlerOption {
 	})
 }
 
-// WithErrors declares errors that [errors.As] and [errors.Is] shall find on
-// every run, the first and any replay. The first codec that matches an error
-// records it. Codecs belong to a handler rather than to the process, so two
+// WithErrors declares errors for [errors.As] and [errors.Is] to find on every run, the first and any replay. The
+// first codec that matches an error records it. Codecs belong to a handler rather than to the process, so two
 // handlers in one process never fight over a name.
 func WithErrors(codecs ...ErrorCodec) HandlerOption {
 	return handlerOption(func(cfg *handlerConfig) { cfg.errors = append(cfg.errors, codecs...) })
@@ -231,16 +216,14 @@ func (o subTypeOption) applyStep(c *stepConfig)                { c.subType = (*s
 func (o subTypeOption) applyChild(c *childConfig)              { c.subType = (*string)(&o) }
 func (o subTypeOption) applyCallback(c *callbackConfig)        { c.subType = (*string)(&o) }
 
-// The configurations of operations without options: replay shares them, so
-// that it does not allocate.
+// The configurations of operations without options: replay shares them, so that it does not allocate.
 var (
 	defaultStep  stepConfig
 	defaultChild childConfig
 )
 
-// applyOptions applies the options of one call to its configuration; apply is
-// the method of the option type that does it. Where the call is recorded, an
-// error is nobody's, so what can be applied is.
+// applyOptions applies the options of one call to its configuration; apply is the option type's method for that. It
+// applies all it can and returns the error, which counts only on the first run.
 func applyOptions[O, C any](cfg *C, opts []O, apply func(O, *C)) (err error) {
 	for _, o := range opts {
 		if any(o) == nil {
@@ -252,7 +235,7 @@ func applyOptions[O, C any](cfg *C, opts []O, apply func(O, *C)) (err error) {
 	return err
 }
 
-// missing stands in for a function that is nil, in a call that was recorded.
+// missing stands in for a nil function in a recorded call.
 func missing[C, T any](C) (v T, err error) { return v, errNilFunction }
 
 var errNilOption = errors.New("an option is nil")
@@ -285,7 +268,6 @@ func newChildConfig[O any](opts []O, apply func(O, *childConfig)) (*childConfig,
 	return cfg, cfg.validate()
 }
 
-// validateSubType accepts nil, which is no subtype of the user's.
 func validateSubType(subType *string) error {
 	switch {
 	case subType == nil:
@@ -313,8 +295,7 @@ const (
 	subTypeNow      = "Now"
 )
 
-// settings are what a handler's options say of all operations, and [With] of
-// some.
+// settings hold a handler's options for all operations, and those of [With].
 type settings struct {
 	serdes  Serdes
 	budget  int          // of a step's attempts; 0 is none
@@ -324,8 +305,6 @@ type settings struct {
 // settingsKey is the context key under which a *settings is found.
 type settingsKey struct{}
 
-// settingsOf finds the settings of code that runs under ctx; nil if there are
-// none.
 func settingsOf(ctx context.Context) *settings {
 	set, _ := ctx.Value(settingsKey{}).(*settings)
 	return set
@@ -343,13 +322,12 @@ type ContextOption interface {
 	applyContext(s *scope, set *settings)
 }
 
-// With returns a context that is ctx with other defaults for all that is done
-// with it: for operations, for what is inside of them, for loggers.
+// With returns ctx with other defaults, for operations under it, for what is inside of them, and for loggers.
 //
 //	ctx = durable.With(ctx, durable.WithLogger(ctx.Logger().With("order", order.ID)))
 //
-// It takes the place of ctx in the same code, and belongs to the same goroutine.
-// With panics if ctx is not a durable context, or an option is nil.
+// It takes the place of ctx in the same code, and belongs to the same goroutine. With panics if ctx is not a
+// durable context, or an option is nil.
 func With(ctx Context, opts ...ContextOption) Context {
 	s := scopeOf(ctx)
 	if s == nil {

@@ -17,8 +17,8 @@ func recovered(fn func() (string, error)) (result string, err error) {
 	return fn()
 }
 
-// ask has a function of the user's decide something about the operation. If it
-// panics there is no decision, and the operation fails.
+// ask lets a function of the user decide something about the operation. If it panics there is no decision, and the
+// operation fails.
 func (o *operation) ask(what string, decide func()) error {
 	_, err := recovered(func() (string, error) {
 		decide()
@@ -39,8 +39,7 @@ func newPanicError(v any) *PanicError {
 
 const maxStackFrames = 32
 
-// callSite is where the user's code called the SDK: file:line; empty if it did
-// not, on this goroutine.
+// callSite is where the user's code called the SDK: file:line; empty if not on this goroutine.
 func callSite() string {
 	pcs := make([]uintptr, 64)
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs)])
@@ -59,7 +58,7 @@ func callSite() string {
 	}
 }
 
-// packagePath is what the names of the SDK's own functions begin with.
+// packagePath begins the names of the SDK's own functions.
 var packagePath = reflect.TypeFor[run]().PkgPath() + "."
 
 // panicStack lists the frames from the one that panicked down to the SDK.

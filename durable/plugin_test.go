@@ -107,8 +107,6 @@ func hears(t *testing.T, svc *service, handler func(durable.Context, any) (any, 
 	}
 }
 
-func nothing(context.Context) (any, error) { return nil, nil }
-
 func TestPluginHearsStep(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		hears(t, newService(t, "{}"), func(ctx durable.Context, _ any) (any, error) {
@@ -556,7 +554,7 @@ func TestPluginSeesOperations(t *testing.T) {
 					}
 					break
 				}
-				if inv.ExecutionARN != testARN || !inv.ExecutionStart.Equal(svc.execution.Start.Time()) {
+				if inv.ExecutionARN != testARN || !inv.ExecutionStart.Equal(svc.x.Started().Time()) {
 					t.Errorf("got ARN %s, start %v", inv.ExecutionARN, inv.ExecutionStart)
 				}
 				return nil

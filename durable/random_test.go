@@ -3,6 +3,7 @@ package durable_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -306,10 +307,17 @@ func TestRandomWorkflows(t *testing.T) {
 		m := &memory{saw: make(map[string]string)}
 		var out output
 		bubble(t, func(t *testing.T) { out = m.execute(workflow, lost, killed, pipelined) })
+		m.errors = slices.DeleteFunc(m.errors, isLateCancel)
 		if len(m.errors) > 0 || out.Status != protocol.InvocationSucceeded {
 			rt.Fatalf("%s\nlost calls %v, killed after %v, pipelined %t: %s %s\n%s", workflow, lost, killed, pipelined, out.Status, out.errorText(), strings.Join(m.errors, "\n"))
 		}
 	})
+}
+
+// isLateCancel reports whether a wait ended while the call that cancels it was under way. The service refuses the call
+// then, the invocation fails, and the next one knows that the wait has ended.
+func isLateCancel(complaint string) bool {
+	return strings.Contains(complaint, "Cannot cancel a WAIT that does not exist or has already completed.")
 }
 
 // execute runs a workflow to its end. Calls are lost before, if their number is

@@ -9,11 +9,10 @@ import (
 	"sync"
 )
 
-// What no value of a type can pass is told before the work that would make one:
-// an operation whose result cannot be recorded is refused before its side
-// effect. Where only the value tells, the operation fails once there is one.
+// A type without recordable values is refused before the operation's side effect. Where only the value tells, the
+// operation fails once there is one.
 
-// passage is what a value has to pass.
+// passage is where a value has to pass.
 type passage int
 
 const (
@@ -22,8 +21,8 @@ const (
 	recorded = written | read             // to the history and back
 )
 
-// checkType says why no value of type T can pass, as far as the type alone
-// tells; what names the value. Of a user's own Serdes nothing is known.
+// checkType explains why no value of type T can pass, as far as the type tells; what names the value. It knows
+// nothing about a user's own Serdes.
 func checkType[T any](s Serdes, p passage, what string) error {
 	switch any((*T)(nil)).(type) {
 	case *string, *int, *bool, *struct{}:
@@ -107,7 +106,7 @@ func findJSONProblem(p passage, t reflect.Type) error {
 	return nil
 }
 
-// isTextual reports whether a text can be read into a value of the type as it is.
+// isTextual reports whether a text can be read into the type as it is.
 func isTextual(t reflect.Type) bool {
 	for range maxPointers {
 		if t.Kind() == reflect.Pointer {
@@ -121,8 +120,8 @@ func isBytes(t reflect.Type) bool {
 	return t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8
 }
 
-// unsupported finds what no value of the type can be written without: encoding/json
-// itself says so of the zero value, if there is reason to ask.
+// unsupported finds what makes it impossible to write any value of the type. If there is reason to ask,
+// encoding/json says so for the zero value.
 func unsupported(p passage, t reflect.Type) error {
 	if p&written == 0 {
 		if isOpaque(t) && !has(t, jsonReads) && !has(t, textReads) {
@@ -147,7 +146,7 @@ func unsupported(p passage, t reflect.Type) error {
 	return fmt.Errorf("a %s cannot be written as JSON, because of the %s in it; tag the field `json:\"-\"`", t, err.Type)
 }
 
-// isOpaque reports whether JSON has nothing for values of the kind.
+// isOpaque reports whether JSON has no form for values of the kind.
 func isOpaque(t reflect.Type) bool {
 	switch t.Kind() {
 	case reflect.Chan, reflect.Func, reflect.Complex64, reflect.Complex128, reflect.UnsafePointer:
@@ -156,8 +155,7 @@ func isOpaque(t reflect.Type) bool {
 	return false
 }
 
-// isSuspect reports whether every value of the type may hold something that JSON
-// has nothing for.
+// isSuspect reports whether every value of the type may hold something that JSON has no form for.
 func isSuspect(t reflect.Type, seen map[reflect.Type]bool) bool {
 	if isOpaque(t) || t.Kind() == reflect.Map {
 		return true

@@ -36,20 +36,11 @@ func pausing(do func(durable.Context) error) func(durable.Context, any) (int, er
 	}
 }
 
-func empty(durable.Context) error { return nil }
-
-func step(name string, body func(context.Context) (int, error)) func(durable.Context) error {
-	return func(ctx durable.Context) error {
-		_, err := durable.Step(ctx, name, body)
-		return err
-	}
-}
-
 func TestRehearsal(t *testing.T) {
 	boom := func(context.Context) (int, error) { return 0, errors.New("boom") }
 	for name, test := range map[string]rehearsal{
 		"the same":                {pausing(step("a", zero)), pausing(step("a", mustNotRun(t))), "PENDING"},
-		"nothing is recorded yet": {func(durable.Context, any) (int, error) { return 0, nil }, pausing(step("a", mustNotRun(t))), "PENDING"},
+		"nothing is recorded yet": {nil, pausing(step("a", mustNotRun(t))), "PENDING"},
 		"another step":            {pausing(step("a", zero)), pausing(step("b", mustNotRun(t))), `recorded STEP/Step "a", but the code now does STEP/Step "b"`},
 		"a step is gone":          {pausing(step("a", zero)), pausing(empty), `recorded STEP/Step "a", but the code now does WAIT/Wait "pause"`},
 		"all is gone":             {pausing(step("a", zero)), func(durable.Context, any) (int, error) { return 0, nil }, `recorded STEP/Step "a", but the code returned without reaching it`},
@@ -96,8 +87,10 @@ func mapped(ctx durable.Context, items []string, body func(context.Context) (int
 // run records an execution and rehearses it.
 func (r *rehearsal) run(t *testing.T) {
 	svc := newService(t, "{}")
-	if _, err := svc.invoke(durable.NewHandler(r.before, durable.WithClient(svc))); err != nil {
-		t.Fatal(err)
+	if r.before != nil {
+		if _, err := svc.invoke(durable.NewHandler(r.before, durable.WithClient(svc))); err != nil {
+			t.Fatal(err)
+		}
 	}
 	r.rehearse(t, svc)
 }
@@ -125,13 +118,24 @@ func (r *rehearsal) rehearse(t *testing.T, svc *service) {
 // run again, but not in a rehearsal.
 func TestRehearsalOfInterruptedSteps(t *testing.T) {
 	interrupted := func(ctx durable.Context, _ any) (int, error) { return durable.Step(ctx, "a", mustNotRun(t)) }
-	for _, status := range []protocol.OperationStatus{protocol.StatusStarted, protocol.StatusReady, protocol.StatusPending} {
+	step := protocol.Update{ID: "1", Type: protocol.TypeStep, SubType: protocol.SubTypeStep, Name: "a", Action: protocol.ActionStart}
+	retry := func(seconds int64) protocol.Update {
+		u := step
+		u.Action, u.StepOptions = protocol.ActionRetry, &protocol.StepOptions{NextAttemptDelaySeconds: seconds}
+		return u
+	}
+	for status, updates := range map[protocol.OperationStatus][]protocol.Update{
+		protocol.StatusStarted: {step}, protocol.StatusReady: {step, retry(1)}, protocol.StatusPending: {step, retry(3600)},
+	} {
 		t.Run(string(status), func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				svc := newService(t, "{}")
-				svc.ops = append(svc.ops, &protocol.Operation{ID: "1", Type: "STEP", SubType: "Step", Name: "a", Status: status, Attempt: 1,
-					NextAttempt: protocol.TimestampOf(time.Now().Add(time.Hour))})
+				svc.record(updates...)
+				time.Sleep(time.Second)
 				(&rehearsal{after: interrupted, want: "PENDING"}).rehearse(t, svc)
+				if got := svc.find("1").Status; got != status {
+					t.Errorf("the step was %s, want %s", got, status)
+				}
 			})
 		})
 	}

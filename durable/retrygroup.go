@@ -22,21 +22,17 @@ func (o virtualOption) applyGroup(c *groupConfig) { c.attempt = append(c.attempt
 
 var groupKind = &kind{call: "durable.Retry", typ: protocol.TypeContext, subType: protocol.SubTypeRunInChildContext}
 
-// Retry runs fn, which may consist of any operations, until it succeeds: where
-// one step's retries do not help, because what it needs of an earlier step has
-// to be fetched anew. attempt counts from 1.
+// Retry runs fn, which may use any operations, until it succeeds. Use it where retries of one step do not help,
+// because the results of earlier steps have to be fetched anew. attempt counts from 1.
 //
-// Each attempt is a child context called <name>-attempt-1, <name>-attempt-2, …,
-// and between them are waits called <name>-backoff-1, …, all in the context that
-// Retry was called in; with [WithVirtual] only the attempts' operations are
-// recorded. [WithRetry] says how often and when; it decides once, and what it
-// decided is recorded by the wait, so the policy may be changed at any time. It
-// gets the error as it was recorded, so [retry.Policy.RetryIf] finds the types
-// that were declared with [WithErrors].
+// Each attempt is a child context called <name>-attempt-1, <name>-attempt-2, …, and between them are waits called
+// <name>-backoff-1, …, all in the context of the call; with [WithVirtual] only the attempts' operations are
+// recorded. [WithRetry] decides how often and when; each decision is recorded by the wait, so the policy may be
+// changed at any time. It gets the recorded error, so [retry.Policy.RetryIf] finds the types declared with
+// [WithErrors].
 //
-// When there is no further attempt, the error is a [*OperationError]. Retry has no
-// record of its own: later runs take each attempt from its record, as
-// [RunInChildContext] does.
+// After the last attempt, the error is a [*OperationError]. Retry has no record of its own: later runs take each
+// attempt from its record, as [RunInChildContext] does.
 func Retry[T any](ctx Context, name string, fn func(ctx Context, attempt int) (T, error), opts ...RetryGroupOption) (T, error) {
 	var zero T
 	cfg := new(groupConfig)
@@ -47,7 +43,7 @@ func Retry[T any](ctx Context, name string, fn func(ctx Context, attempt int) (T
 	}
 	for attempt := 1; ; attempt++ {
 		v, err := RunInChildContext(ctx, fmt.Sprintf("%s-attempt-%d", name, attempt), func(ctx Context) (T, error) {
-			if fn == nil { // now, though it was there when Retry began
+			if fn == nil { // nil now, though it was not when Retry began
 				return zero, errNilFunction
 			}
 			return fn(ctx, attempt)
@@ -66,8 +62,8 @@ func Retry[T any](ctx Context, name string, fn func(ctx Context, attempt int) (T
 	}
 }
 
-// refuseGroup is the error of a Retry with bad arguments, unless its first
-// attempt was recorded. Like any call it takes a number.
+// refuseGroup is the error of a Retry with bad arguments, unless its first attempt was recorded. Like any call it
+// takes a number.
 func refuseGroup(ctx Context, name string, bad error) error {
 	s, err := groupKind.enter(ctx, name)
 	if err != nil {
@@ -94,8 +90,7 @@ func (c *groupConfig) apply(name string, noFunc bool, opts []RetryGroupOption) e
 	return c.retry.Validate()
 }
 
-// next is the wait before the attempt after the given one, which failed with
-// err: as it was recorded, or else as the policy says.
+// next is the wait after the given attempt, which failed with err: the recorded one, else the policy's.
 func (c *groupConfig) next(ctx Context, name, backoff string, err error, attempt int) (wait time.Duration, retry bool) {
 	s := scopeOf(ctx)
 	if op := s.peek().op; op != nil || s.sealing != open {
@@ -107,7 +102,7 @@ func (c *groupConfig) next(ctx Context, name, backoff string, err error, attempt
 	var seconds int64
 	o := operation{kind: groupKind, scope: s, name: name}
 	if failed := o.ask("retry policy", func() { seconds, retry = nextAttempt(c.retry, err, attempt) }); failed != nil {
-		// Of this nothing is recorded, so it has no part in what Retry returns.
+		// This is not recorded, so Retry must not return it.
 		safely(func() { ctx.Logger().Error("there will be no further attempt", "error", failed) })
 	}
 	return time.Duration(seconds) * time.Second, retry

@@ -13,14 +13,12 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// run is one invocation under way. It counts the goroutines that run workflow
-// code: each is runnable, or blocked in an operation. When none can run and
-// nothing is left to record, only the service can move the execution on, and
+// run is one invocation under way. It counts the goroutines that run workflow code: each is runnable, or blocked in
+// an operation. When none can run and nothing is left to record, only the service can move the execution on, and
 // the run suspends at once.
 //
-// A blocked goroutine of a run that ended is unwound with [runtime.Goexit], so
-// no error that means "suspended" ever reaches user code; every goroutine has
-// ended before the function answers.
+// A blocked goroutine of an ended run is unwound with [runtime.Goexit], so user code never sees an error that means
+// "suspended"; every goroutine has ended before the function answers.
 type run struct {
 	cfg     *handlerConfig
 	client  Client
@@ -41,23 +39,22 @@ type run struct {
 	mu       sync.Mutex // guards the rest
 	outcome  outcome
 	runnable int                            // workflow goroutines that are not blocked
-	parked   map[string][]*waiter           // operation id -> who waits for the service to settle it
-	joins    map[*waiter]struct{}           // who waits for another workflow goroutine
-	watched  []*task                        // whose Done channels end with the run
-	news     map[string]*protocol.Operation // operation id -> newer than history, not yet asked for
+	parked   map[string][]*waiter           // operation id -> waiters for the service to settle it
+	joins    map[*waiter]struct{}           // waiters for another workflow goroutine
+	watched  []*task                        // their Done channels end with the run
+	news     map[string]*protocol.Operation // operation id -> newer than history, not yet read
 	canceled map[string]bool                // operations that were cancelled at the service
 	closing  bool                           // the handler returned: only its EXECUTION update may follow
-	halted   bool                           // a goroutine came to the end of what is recorded; see haltLocked
+	halted   bool                           // a goroutine came to the end of the records; see haltLocked
 	checkpointer
 }
 
-// outcome is how a run ended: with an answer, or with a fault, upon which the
-// service invokes the function again.
+// outcome is how a run ended: with an answer, or with a fault, after which the service invokes the function again.
 type outcome struct {
 	status protocol.InvocationStatus
 	result string
 	err    *protocol.ErrorObject
-	large  string // the result, if it was recorded because a reply has no room for it
+	large  string // the result, recorded because a reply has no room for it
 	fault  error
 }
 
@@ -74,7 +71,7 @@ func (r *run) failed(err error) outcome {
 type waiter struct {
 	woken  chan struct{}
 	scope  *scope              // whose goroutine it is
-	gone   bool                // it was woken to unwind: nobody will hear of its scope any more
+	gone   bool                // woken to unwind: its scope is abandoned
 	op     *protocol.Operation // what woke it, if it waited for an operation
 	poll   pollTimes
 	cancel *protocol.Update // ends at the service what it waits for
@@ -85,9 +82,8 @@ func newWaiter(s *scope) *waiter { return &waiter{woken: make(chan struct{}), sc
 
 var errHandlerGone = errors.New("perdure: workflow code left its goroutine with runtime.Goexit, which t.Fatal calls too")
 
-// spawn runs body as a workflow goroutine, in which scope s is used. A panic
-// that nothing expects, such as one of an error's own methods, would come again
-// in every invocation, so it fails the execution.
+// spawn runs body as a workflow goroutine that uses scope s. An unexpected panic, such as one of an error's own
+// methods, would come again in every invocation, so it fails the execution.
 func (r *run) spawn(s *scope, body func()) {
 	r.mu.Lock()
 	r.runnable++
@@ -101,7 +97,7 @@ func (r *run) spawn(s *scope, body func()) {
 			r.mu.Lock()
 			defer r.mu.Unlock()
 			if !returned && !s.abandonedLocked() {
-				r.finishLocked(outcome{fault: errHandlerGone}) // in vain if the run itself unwound it
+				r.finishLocked(outcome{fault: errHandlerGone}) // no effect, if the run itself unwound it
 			}
 			r.runnable--
 			r.idleLocked()
@@ -116,8 +112,8 @@ func (r *run) spawn(s *scope, body func()) {
 	})
 }
 
-// finish decides the outcome, unless it is decided. The goroutines that are
-// blocked unwind; those that run do so at their next operation.
+// finish decides the outcome, unless it is decided. Blocked goroutines unwind; running ones do so at their next
+// operation.
 func (r *run) finish(o outcome) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -134,15 +130,14 @@ func (r *run) finishLocked(o outcome) {
 	if o.status == protocol.InvocationPending {
 		cause = ErrSuspended
 	}
-	r.cancel(cause) // first, for the deferred functions of what unwinds
+	r.cancel(cause) // first, for the deferred functions of unwinding goroutines
 	close(r.ending)
 	for _, t := range r.watched {
 		t.closeDone()
 	}
 }
 
-// fail ends the run and the calling goroutine: the execution failed, whatever
-// user code thinks of it.
+// fail fails the execution, and ends the run and the calling goroutine.
 func (r *run) fail(err error) {
 	if changed, ok := err.(*nonDeterminism); ok && changed.Current != "" {
 		changed.Where, changed.panicking = callSite(), panicStack()
@@ -164,8 +159,8 @@ func (r *run) idleLocked() {
 	}
 }
 
-// blockLocked blocks the calling workflow goroutine until w is woken. If the
-// run ends instead it does not return. It gives up the lock.
+// blockLocked blocks the calling workflow goroutine until w is woken. If the run ends instead it does not return.
+// It gives up the lock.
 func (r *run) blockLocked(w *waiter) {
 	r.runnable--
 	r.idleLocked()
@@ -181,8 +176,7 @@ func (r *run) blockLocked(w *waiter) {
 	r.checkEnded()
 }
 
-// wakeLocked counts w's goroutine as runnable before it really is, so that the
-// run never looks idle in between.
+// wakeLocked counts w's goroutine as runnable early, so that the run never looks idle in between.
 func (r *run) wakeLocked(w *waiter) {
 	r.runnable++
 	close(w.woken)
@@ -195,23 +189,23 @@ func (r *run) checkEnded() {
 	}
 }
 
-// settle blocks until the service has settled the operation: closed it, or made
-// a step READY for its next attempt. known is the latest record the caller has.
+// settle blocks until the service has settled the operation: closed it, or made a step READY for its next attempt.
+// known is the latest record that the caller has.
 func (o *operation) settle(id string, known *protocol.Operation) *protocol.Operation {
 	return o.park(id, known, nil)
 }
 
-// park is settle with the update that ends the operation at the service when
-// nobody waits for it any more; nil if there is none.
+// park is settle, with an update that ends the operation at the service when nobody waits for it any more; nil for
+// none.
 func (o *operation) park(id string, known *protocol.Operation, cancel *protocol.Update) *protocol.Operation {
 	r := o.scope.run
 	r.mu.Lock()
-	if o.scope.abandonedLocked() { // before what was cancelled looks like settled
+	if o.scope.abandonedLocked() { // first: a cancelled operation looks settled
 		r.mu.Unlock()
 		runtime.Goexit()
 	}
 	if op := r.news[id]; op != nil {
-		if o.typ != protocol.TypeCallback && o.typ != protocol.TypeWait { // which may be asked for again
+		if o.typ != protocol.TypeCallback && o.typ != protocol.TypeWait { // others may be read again
 			delete(r.news, id)
 		}
 		known = op
@@ -224,7 +218,7 @@ func (o *operation) park(id string, known *protocol.Operation, cancel *protocol.
 	w.cancel = cancel
 	r.parked[id] = append(r.parked[id], w)
 	if r.runnable > 1 {
-		r.wakeFlusherLocked() // others run on: poll for this one
+		r.wakeFlusherLocked() // others run: poll for this one
 	}
 	r.awaitLocked(w, o.typ, known)
 	r.blockLocked(w)
@@ -235,10 +229,10 @@ func settled(op *protocol.Operation) bool {
 	return op.Status.Closed() || op.Status == protocol.StatusReady
 }
 
-// deliverLocked takes in an operation that the service reports as changed.
-// What this run closed itself is no news.
+// deliverLocked takes an operation that the service reports as changed. An operation that this run closed is no
+// news.
 func (r *run) deliverLocked(op *protocol.Operation) {
-	if r.canceled[op.ID] && settled(op) { // what is queued is too late
+	if r.canceled[op.ID] && settled(op) { // its queued updates are too late
 		r.queue = slices.DeleteFunc(r.queue, func(q queued) bool { return q.update.ID == op.ID && q.update.Action == protocol.ActionCancel })
 	}
 	waiters := r.parked[op.ID]
@@ -273,8 +267,8 @@ func selfMade(op *protocol.Operation) bool {
 	return true
 }
 
-// checkInvocation is checkEnded for after user code: what it returned may be no
-// more than its context's end, of which the run itself may not have heard yet.
+// checkInvocation is checkEnded for after user code, whose error may come from its context's end before the run has
+// noticed that.
 func (r *run) checkInvocation() {
 	if r.callCtx.Err() != nil {
 		r.interrupted()
@@ -287,7 +281,7 @@ func (r *run) interrupted() {
 	r.finish(outcome{fault: fmt.Errorf("perdure: the invocation ended before the function: %w", context.Cause(r.callCtx))})
 }
 
-// wait blocks until every goroutine of the run is gone, and returns how it ended.
+// wait blocks until every goroutine of the run is gone, and returns the outcome.
 func (r *run) wait() outcome {
 	stop := context.AfterFunc(r.callCtx, r.interrupted)
 	r.tasks.Wait()
@@ -338,7 +332,6 @@ func (r *run) load(in *protocol.InvocationInput) bool {
 	return true
 }
 
-// pages follows the first page of the state to the last.
 func (r *run) pages(first protocol.InitialState) ([]*protocol.Operation, error) {
 	ops, marker := first.Operations, first.NextMarker
 	for marker != "" {
@@ -356,18 +349,15 @@ func (r *run) pages(first protocol.InitialState) ([]*protocol.Operation, error) 
 	return ops, nil
 }
 
-// A rehearsal is an invocation that only finds out whether the code can take an
-// execution on from what is recorded: perdure dev makes one for each open
-// execution before code that has changed takes them over.
+// A rehearsal is an invocation that only finds out whether the code can continue an execution from its records:
+// before changed code takes over, perdure dev makes one for each open execution.
 //
-// It replays. Where something would have to be recorded, or the body of a step
-// would run, the goroutine halts; what needs no answer, such as the start of a
-// context, is passed over. When no goroutine can go on, the answer is PENDING:
-// all that is recorded was met. Code that does not match what is recorded fails
-// as in any invocation. The service is not called, and plugins hear of nothing.
+// It replays. Where something would have to be recorded, or the body of a step would run, the goroutine halts; a
+// record that needs no answer, such as the start of a context, is skipped. When no goroutine can go on, the answer
+// is PENDING: the code met all records. Code that does not match them fails as in any invocation. The service is
+// not called, and plugins hear nothing.
 
-// rehearse makes each invocation a rehearsal, if the process was started for
-// them.
+// rehearse makes each invocation a rehearsal, if the process was started for them.
 func (c *handlerConfig) rehearse() {
 	if os.Getenv(protocol.RehearsalVariable) != "" {
 		c.rehearsal = true
@@ -375,7 +365,6 @@ func (c *handlerConfig) rehearse() {
 	}
 }
 
-// rehearsed ends the calling goroutine if this is a rehearsal.
 func (r *run) rehearsed(s *scope) {
 	if r.cfg.rehearsal {
 		r.lockFor(s)
@@ -383,8 +372,7 @@ func (r *run) rehearsed(s *scope) {
 	}
 }
 
-// haltLocked blocks the calling goroutine until the rehearsal ends, and it with
-// it.
+// haltLocked blocks the calling goroutine until the rehearsal ends.
 func (r *run) haltLocked(w *waiter) {
 	r.halted = true
 	r.blockLocked(w)

@@ -23,25 +23,21 @@ type compensation struct {
 	opts []StepOption
 }
 
-// Compensate adds fn to what is done if the saga fails: as a [Step] with the
-// given name and options, before all that was added earlier. Add it before the
-// step that it undoes if that may have done its work and failed even so; fn
-// then has to cope with nothing to undo.
+// Compensate adds fn to undo a part: if the saga fails it runs as a [Step] with the given name and options, before
+// all that were added earlier. If a step may take effect and still fail, add its compensation before it; fn must
+// then cope with nothing to undo.
 func (s *Saga) Compensate(name string, fn func(context.Context) error, opts ...StepOption) {
 	s.compensations = append(s.compensations, compensation{name, fn, opts})
 }
 
-// RunSaga runs fn as [RunInChildContext] does. If fn returns an error or panics,
-// what it added with [Saga.Compensate] is done first, in reverse order, each as
-// a step with its retries, recorded in the same context. The error is the one
-// of fn, in an [*OperationError]; if compensations failed for good, the others
-// were done nevertheless, and the error wraps a [*CompensationError].
+// RunSaga runs fn as [RunInChildContext] does. If fn returns an error or panics, the functions added with
+// [Saga.Compensate] run first, in reverse order, each as a step with its retries, recorded in the same context. The
+// error is the one of fn, in an [*OperationError]. If compensations failed for good, the others ran nevertheless,
+// and the error wraps a [*CompensationError].
 //
-// A suspension or a crash is no failure: fn goes on from where it was, and so do
-// compensations. Nor does a saga compensate that is canceled with its future,
-// or abandoned, or whose execution is stopped or times out: nothing runs then.
-// So it takes no [WithTimeout]; to bound the time of a part, give it to a child
-// context inside.
+// A suspension or a crash is no failure: fn goes on from where it was, and so do compensations. A saga does not
+// compensate if it is canceled with its future, or abandoned, or if its execution is stopped or times out: nothing
+// runs then. So it takes no [WithTimeout]; to bound a part, give the timeout to a child context inside.
 func RunSaga[T any](ctx Context, name string, fn func(Context, *Saga) (T, error), opts ...SagaOption) (T, error) {
 	cfg, bad := newChildConfig(opts, SagaOption.applySaga)
 	if fn == nil {
@@ -62,7 +58,6 @@ func RunSaga[T any](ctx Context, name string, fn func(Context, *Saga) (T, error)
 
 var sagaKind = &kind{call: "durable.RunSaga", typ: protocol.TypeContext, subType: protocol.SubTypeRunInChildContext}
 
-// compensate undoes what was done before cause.
 func (s *Saga) compensate(ctx Context, cause error) error {
 	failed := &CompensationError{Err: cause}
 	for i := len(s.compensations) - 1; i >= 0; i-- {
@@ -84,16 +79,15 @@ func (c *compensation) body() func(context.Context) (struct{}, error) {
 	return func(ctx context.Context) (struct{}, error) { return struct{}{}, c.fn(ctx) }
 }
 
-// CompensationError says that a saga failed, and that it was not undone
-// completely. It wraps what the saga failed with.
+// CompensationError says that a saga failed and was not undone completely. It wraps the error of the saga.
 type CompensationError struct {
 	Err    error
-	Failed []string // what the compensations failed with
+	Failed []string // the errors of the compensations
 }
 
 func (e *CompensationError) Error() string {
 	return fmt.Sprintf("%v; and was not undone completely: %s", e.Err, strings.Join(e.Failed, "; "))
 }
 
-// Unwrap returns what the saga failed with.
+// Unwrap returns the error of the saga.
 func (e *CompensationError) Unwrap() error { return e.Err }

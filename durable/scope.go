@@ -11,37 +11,37 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// scope is the durable context of a handler or of a child's function: it
-// numbers operations and knows what was recorded of them.
+// scope is the durable context of a handler or of a child's function: it numbers operations and knows their
+// records.
 type scope struct {
 	context.Context
 	run      *run
 	settings *settings
 	parent   *scope // nil for the handler
-	id       string // what its operations' ids begin with; empty for the handler
-	within   string // the CONTEXT operation that it, or the nearest scope around it, is recorded as
+	id       string // begins its operations' ids; empty for the handler
+	within   string // id of the CONTEXT operation that records it, or the nearest scope around it
 	name     string
 	recorded []record
 	count    int            // operations begun
-	versions map[string]int // what Version decided
+	versions map[string]int // decisions of Version
 	drawn    int            // draws of UUID and Rand since operation drawnAt began
 	drawnAt  int
-	summary  func() string // of a result that is too large to be recorded; nil is none
+	summary  func() string // of a result that is too large to be recorded; nil for none
 
 	sealing sealing // what may still be recorded
-	isTask  bool    // it stands for a task: what is recorded in it is the task's own end
+	isTask  bool    // it stands for a task: only the task's own end is recorded in it
 	tasks   []*task // begun in it; the run's mutex guards this and life
 	life    life
-	owner   uint64 // the goroutine that may use it; 0 if nobody checks
+	owner   uint64 // the goroutine that may use it; 0 without checks
 
 	busy      atomic.Bool // an operation uses it
-	replaying atomic.Bool // code runs that ran before: logs are dropped
+	replaying atomic.Bool // its code ran before: drop its logs
 	unwound   atomic.Bool // its goroutine unwound with the run
 	logger    atomic.Pointer[slog.Logger]
 }
 
-// sealing is what may still be recorded in a scope. It is settled as the scope is
-// made, from that of the one around it, or as its context turns out to be closed.
+// sealing is what may still be recorded in a scope. It is set when the scope is made, from that of the one around
+// it, or when its context turns out to be closed.
 type sealing int
 
 const (
@@ -55,8 +55,8 @@ type life int
 
 const (
 	running   life = iota
-	ending         // a task only: its end is queued, or recorded, so nothing cancels it any more
-	returned       // its function returned; what uses the scope now is a misuse
+	ending         // a task only: its end is queued or recorded, so nothing cancels it
+	returned       // its function returned; using the scope now is a misuse
 	abandoned      // a task only: nobody will hear of it, and its goroutine unwinds at the next operation
 )
 
@@ -102,23 +102,22 @@ func (s *scope) recordOf(n int) record {
 	return record{}
 }
 
-// peek is the record of the operation that would begin next.
+// peek is the record of the next operation.
 func (s *scope) peek() record { return s.recordOf(s.count + 1) }
 
-// ranOn reports whether an earlier invocation came past this point: something
-// was recorded behind it. What comes next need not be recorded itself.
+// ranOn reports whether an earlier invocation came past this point: a later operation has a record, even if the
+// next one has none.
 func (s *scope) ranOn() bool {
 	return s.count < len(s.recorded) || s.peek().op != nil || s.run.history.contexts[childID(s.id, s.count+1)] != nil
 }
 
-// hadSeen reports whether an earlier invocation, one that ended well, knew as
-// much of an operation as this one does.
+// hadSeen reports whether an earlier invocation that ended well knew this much of an operation.
 func (s *scope) hadSeen(known record) bool {
 	return s.sealing != open || s.run.history.marked && !known.updated
 }
 
-// abandonedLocked reports whether nobody will hear of this scope's work any
-// more, because its function, or one around it, is over.
+// abandonedLocked reports whether nobody will hear of this scope's work, because its function, or one around it, is
+// over.
 func (s *scope) abandonedLocked() bool {
 	for ; s != nil; s = s.parent {
 		if s.life == returned || s.life == abandoned {
@@ -128,8 +127,8 @@ func (s *scope) abandonedLocked() bool {
 	return false
 }
 
-// close ends the scope after its function returned, or failed with cause. What
-// was recorded in it and not reached is a change of the code, or of what it needs.
+// close ends the scope after its function returned, or failed with cause. A record that the function did not reach
+// means that the code has changed, or its input.
 func (s *scope) close(cause error) {
 	s.run.mu.Lock()
 	s.life = returned
@@ -139,7 +138,7 @@ func (s *scope) close(cause error) {
 	s.run.mu.Unlock()
 	for i := s.count; i < len(s.recorded); i++ {
 		op := s.recorded[i].op
-		if op == nil { // it may have been a virtual context
+		if op == nil { // perhaps a virtual context
 			op = s.run.history.unrecorded(childID(s.id, i+1))
 		}
 		if op != nil {
@@ -158,7 +157,7 @@ type kind struct {
 	detached bool // may stay open when its context closes
 }
 
-// as is the kind with a subtype of the user's, if there is one.
+// as is the kind with the user's subtype, if there is one.
 func (k *kind) as(subType *string) *kind {
 	if subType == nil {
 		return k
@@ -178,8 +177,8 @@ type operation struct {
 	known  record // from earlier invocations
 }
 
-// enter takes the context for a call, until [scope.leave]. It does not return
-// if the run is over, or the context in use.
+// enter takes the context for a call, until [scope.leave]. It does not return if the run is over, or the context in
+// use.
 func (k *kind) enter(ctx Context, name string) (*scope, error) {
 	s := scopeOf(ctx)
 	if s == nil {
@@ -193,13 +192,11 @@ func (k *kind) enter(ctx Context, name string) (*scope, error) {
 	return s, nil
 }
 
-// begin gives the call its number and compares it with what was recorded
-// there. It does not return if the two differ, or if the run is over.
+// begin gives the call its number and compares it with the record there. It does not return if the two differ, or
+// if the run is over.
 //
-// bad says what is wrong with the call's arguments. That is an error of the
-// first run only: where there is a record it is the record that counts, and
-// arguments may have been computed. A call that is refused keeps its number, so
-// that those behind it have the same on every run.
+// bad is the error of the call's arguments. It counts on the first run only: after that the record counts, since
+// arguments may be computed. A refused call keeps its number, so that later ones have the same on every run.
 func (k *kind) begin(ctx Context, name string, bad error) (operation, error) {
 	o, err := k.next(ctx, name)
 	if err == nil && !o.hasRecord() {
@@ -212,8 +209,8 @@ func (k *kind) begin(ctx Context, name string, bad error) (operation, error) {
 	return o, nil
 }
 
-// next is the first half of begin, for calls that look at their arguments when
-// they know whether there is a record; compare is the second.
+// next is the first half of begin, for calls that check their arguments only if there is no record; compare is the
+// second half.
 func (k *kind) next(ctx Context, name string) (operation, error) {
 	s, err := k.enter(ctx, name)
 	if err != nil {
@@ -224,7 +221,6 @@ func (k *kind) next(ctx Context, name string) (operation, error) {
 	return operation{kind: k, scope: s, ctx: ctx, name: name, number: s.count, known: known}, nil
 }
 
-// hasRecord reports whether an earlier invocation began the operation.
 func (o *operation) hasRecord() bool {
 	return o.known.op != nil || o.virtual && o.scope.run.history.contexts[o.id()] != nil
 }
@@ -251,7 +247,6 @@ func (o *operation) compare() {
 	}
 }
 
-// check compares the operation with its record.
 func (o *operation) check() {
 	op, s := o.known.op, o.scope
 	switch {
@@ -267,8 +262,7 @@ func (o *operation) check() {
 	}
 }
 
-// checkVirtual refuses an operation where a context was that was not recorded,
-// only what is in it.
+// checkVirtual refuses an operation in place of a virtual context, of which only the operations are recorded.
 func (o *operation) checkVirtual() {
 	s := o.scope
 	if o.virtual || o.number > len(s.recorded) {
@@ -292,9 +286,8 @@ func (s *scope) checkOpen(k *kind, name string) {
 	}
 }
 
-// end frees the context for the next operation, and decides whether the code
-// that follows ran in an earlier invocation: it did if the next operation was
-// recorded, or if this one had closed before the last invocation ended well.
+// end frees the context for the next operation, and decides whether the code that follows ran before: it did if the
+// next operation was recorded, or if this one had closed before the last invocation ended well.
 func (o *operation) end() { o.scope.leave(o.known) }
 
 func (s *scope) leave(known record) {
@@ -302,7 +295,7 @@ func (s *scope) leave(known record) {
 	s.leaveAs(op == nil && s.ranOn() || op != nil && op.Status.Closed() && (s.hadSeen(known) || s.ranOn()))
 }
 
-// leaveAs is leave for calls that know better whether what follows ran before.
+// leaveAs is leave for calls that know whether the following code ran before.
 func (s *scope) leaveAs(replaying bool) {
 	if s.replaying.Load() != replaying {
 		s.replaying.Store(replaying)
@@ -322,13 +315,13 @@ func (o *operation) update(id string, action protocol.Action) protocol.Update {
 	return protocol.Update{ID: id, Type: o.typ, Action: action, ParentID: o.scope.within, Name: o.name, SubType: o.subType}
 }
 
-// body is the context for a step's body, or for a value that comes of it.
+// body is the context for a step's body, or for a value of it.
 func (o *operation) body(id string, attempt int) *bodyContext {
 	return &bodyContext{Context: o.ctx, run: o.scope.run, id: id, name: o.name, attempt: attempt}
 }
 
-// value is the context for a value that has to be the same on every run: only
-// the end of the run cuts it short, and no deadline that code gave its context.
+// value is the context for a value that has to be the same on every run: only the end of the run ends it, not a
+// deadline of the code's context.
 func (o *operation) value(id string, attempt int) *bodyContext {
 	c := o.body(id, attempt)
 	c.Context = lasting{o.scope.run.ctx, o.ctx}
@@ -358,7 +351,7 @@ func (o *operation) shape() string { return shape(o.typ, o.subType, o.name) }
 
 func shapeOf(op *protocol.Operation) string { return shape(op.Type, op.SubType, op.Name) }
 
-// shape is what replay compares of an operation, such as STEP/Step "charge".
+// shape is the part of an operation that replay compares, such as STEP/Step "charge".
 func shape(typ protocol.OperationType, subType, name string) string {
 	text := string(typ)
 	if subType != "" {

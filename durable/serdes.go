@@ -13,33 +13,27 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// Serdes writes values to the history and reads them back. The default is JSON
-// without HTML escaping.
+// Serdes writes values to the history and reads them back. The default is JSON without HTML escaping.
 //
-// What Marshal returns must be UTF-8, and Unmarshal must make of it a value
-// that serves in place of the original: code gets that one already on the
-// first run, so that every run sees the same. With JSON an int in an any is a
-// float64 from the start, and a struct in it is a map. The context knows the execution
-// and the operation ([ExecutionARN], [IdempotencyKey]), so an implementation
-// may keep large values elsewhere and record where. An implementation is used
-// by many goroutines at once. One that only wraps another may have a method
-// Inner() Serdes: then a type that the other cannot pass is refused before the
-// work that would make a value of it.
+// Marshal must return UTF-8, and Unmarshal must turn it into a value that serves in place of the original: code
+// gets this value on the first run already, so that every run sees the same. With JSON an int in an any is a
+// float64 from the start, and a struct in it is a map. The context knows the execution and the operation
+// ([ExecutionARN], [IdempotencyKey]), so an implementation may keep large values elsewhere and record where. Many
+// goroutines use an implementation at once. One that only wraps another may have a method Inner() Serdes: then a
+// type that the other refuses is refused before the work for its value.
 //
-// An error fails the operation for good, without a retry. When Unmarshal cannot
-// read on replay what it could read on the first run, that is not the
-// operation's failure, and code that took it for one would undo what went well:
-// it fails the execution, with a [*SerdesError] that names the operation. Only
-// an error that wraps [ErrUnavailable] does neither: it ends the invocation, and
-// the service makes another. So whoever keeps values elsewhere wraps it in
-// whatever may pass: timeouts, throttling, lost connections.
+// An error fails the operation for good, without a retry. If Unmarshal fails on replay with a value that it could
+// read on the first run, the operation did not fail, and code that thought so would undo good work: this fails the
+// execution, with a [*SerdesError] that names the operation. Only an error that wraps [ErrUnavailable] does
+// neither: it ends the invocation, and the service makes another. So an implementation that keeps values elsewhere
+// wraps it in passing failures: timeouts, throttling, lost connections.
 type Serdes interface {
 	Marshal(ctx context.Context, v any) ([]byte, error)
 	Unmarshal(ctx context.Context, data []byte, v any) error
 }
 
-// ErrUnavailable is what a [Serdes] wraps in an error that says nothing about
-// the value: what it needs is out of reach, and may come back.
+// ErrUnavailable says that a [Serdes] cannot reach something that it needs, and may later; it says nothing about
+// the value. A Serdes wraps it in its error.
 var ErrUnavailable = errors.New("perdure: a store of values is unavailable")
 
 // JSON is the default [Serdes].
@@ -57,9 +51,8 @@ func (jsonSerdes) Marshal(_ context.Context, v any) ([]byte, error) {
 	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), nil
 }
 
-// addressable is v, or a pointer to a copy of it where it may hold something that
-// is written by a method of its pointer, as big.Int is: JSON does not find
-// such methods in a value that has no address, and writes what cannot be read.
+// addressable is v, or a pointer to a copy of it if it may hold a value that a method of its pointer writes, as
+// with big.Int: without an address JSON does not find such methods, and writes what cannot be read.
 func addressable(v any) any {
 	rv := reflect.ValueOf(v)
 	switch rv.Kind() {
@@ -80,8 +73,8 @@ func (jsonSerdes) Unmarshal(_ context.Context, data []byte, v any) error {
 
 var errNotUTF8 = errors.New("the encoded value is not UTF-8 text")
 
-// encodeValue writes v for the history, and returns with it the value that
-// replay will read, which is the one that user code gets.
+// encodeValue writes v for the history, and returns with it the value that replay will read, which is also for user
+// code.
 func encodeValue[T any](ctx context.Context, s Serdes, what string, v T) (payload string, read T, err error) {
 	if s == JSON {
 		if payload, ok := encodePlain(&v); ok {
@@ -96,7 +89,7 @@ func encodeValue[T any](ctx context.Context, s Serdes, what string, v T) (payloa
 	return payload, read, err
 }
 
-// marshalValue writes v without a look at what will be read.
+// marshalValue writes v without reading it back.
 func marshalValue[T any](ctx context.Context, s Serdes, what string, v T) (string, error) {
 	if s == JSON {
 		if payload, ok := encodePlain(&v); ok {
@@ -113,8 +106,8 @@ func marshalValue[T any](ctx context.Context, s Serdes, what string, v T) (strin
 	return string(data), nil
 }
 
-// marshal and unmarshal make an error of a panic, of the Serdes or of the value's
-// own methods: it would come again each time.
+// marshal and unmarshal turn a panic, of the Serdes or of the value's own methods, into an error: it would come
+// again each time.
 
 func marshal(ctx context.Context, s Serdes, v any) (data []byte, err error) {
 	defer func() {
@@ -134,8 +127,7 @@ func unmarshal(ctx context.Context, s Serdes, payload string, v any) (err error)
 	return s.Unmarshal(ctx, []byte(payload), v)
 }
 
-// serdesFailed returns err, unless the fault is not the value's: then it ends
-// the run.
+// serdesFailed returns err, or ends the run if the value is not to blame.
 func serdesFailed(ctx context.Context, err *SerdesError) error {
 	if c := bodyOf(ctx); c != nil && isError(err, ErrUnavailable) {
 		c.run.finish(outcome{fault: err})
@@ -157,9 +149,8 @@ func decodeValue[T any](ctx context.Context, s Serdes, what string, payload *str
 	return v, nil
 }
 
-// decodeIncoming reads a result that others wrote: the function that was
-// invoked, or whoever completed a callback. What they sent is not this code's
-// doing, so code may deal with a result that cannot be read.
+// decodeIncoming reads a result that others wrote: the invoked function, or the sender of a callback. This code is
+// not to blame for it, so it may deal with a result that cannot be read.
 func decodeIncoming[T any](o *operation, serdes Serdes, payload *string) (T, error) {
 	if payload == nil || *payload == "" {
 		var zero T
@@ -175,8 +166,7 @@ func decodeIncoming[T any](o *operation, serdes Serdes, payload *string) (T, err
 	return v, err
 }
 
-// recordedResult reads the result of an operation that succeeded. Replay is
-// mostly this.
+// recordedResult reads the result of an operation that succeeded. Replay is mostly this.
 func recordedResult[T any](o operation, own Serdes) T {
 	if serdes := o.serdes(own); serdes != JSON {
 		return decodeOwn[T](&o, serdes)
@@ -207,20 +197,18 @@ func decodeOwn[T any](o *operation, serdes Serdes) T {
 	return v
 }
 
-// unreadable fails the execution, because what was recorded of an operation
-// that went well cannot be read: its type has changed, or its Serdes refuses.
-// Code that got an error would compensate for what needs no compensation.
+// unreadable fails the execution, because the record of a successful operation cannot be read: its type has
+// changed, or its Serdes refuses. Code that got an error would compensate for work that went well.
 func (o *operation) unreadable(err error) {
 	r := o.scope.run
-	r.checkInvocation() // whose end says nothing about the value
-	r.lockFor(o.scope)  // nor does that of code that nobody will hear
+	r.checkInvocation() // its end says nothing about the value
+	r.lockFor(o.scope)  // nor does the end of abandoned code
 	r.mu.Unlock()
 	r.fail(err)
 }
 
-// encodePlain and decodePlain are JSON for the types that need no package to
-// write and read: replay of a finished step is mostly decoding its result. It is
-// the type of the result that counts: an int in an any is read as a float64.
+// encodePlain and decodePlain are JSON for types that need no package to write and read: replay of a finished step
+// is mostly decoding its result. The static type counts: an int in an any is read as a float64.
 
 func encodePlain(v any) (string, bool) {
 	switch v := v.(type) {
@@ -277,9 +265,8 @@ func unquotePlain(s string) (string, bool) {
 	return s, true
 }
 
-// Raw is a [Serdes] for texts and bytes, which are recorded as they are: values
-// of type string, []byte, or of a type made of one of them, such as
-// [encoding/json.RawMessage]. Bytes must be UTF-8 too.
+// Raw is a [Serdes] for texts and bytes, which are recorded as they are: values of type string, []byte, or types
+// made of them, such as [encoding/json.RawMessage]. Bytes must be UTF-8 too.
 var Raw Serdes = rawSerdes{}
 
 type rawSerdes struct{}
@@ -306,9 +293,8 @@ func (rawSerdes) Unmarshal(_ context.Context, data []byte, v any) error {
 	return nil
 }
 
-// SerdesOf is a [Serdes] for values of one type; any other type is an error. A
-// function that is never needed may be nil: what comes from a [Callback] is only
-// read.
+// SerdesOf is a [Serdes] for values of one type; any other type is an error. A function that is never needed may be
+// nil: the result of a [Callback] is only read.
 func SerdesOf[T any](marshal func(ctx context.Context, v T) ([]byte, error), unmarshal func(ctx context.Context, data []byte) (T, error)) Serdes {
 	return serdesOf[T]{marshal, unmarshal}
 }
@@ -323,7 +309,7 @@ var (
 	errNoUnmarshal = errors.New("SerdesOf was given no function to decode with")
 )
 
-// problem says why values of the type cannot pass.
+// problem explains why values of the type cannot pass.
 func (s serdesOf[T]) problem(p passage, t reflect.Type) error {
 	own := reflect.TypeFor[T]()
 	switch {
@@ -340,7 +326,7 @@ func (s serdesOf[T]) problem(p passage, t reflect.Type) error {
 func (s serdesOf[T]) Marshal(ctx context.Context, v any) ([]byte, error) {
 	typed, ok := v.(T)
 	switch {
-	case !ok && v != nil: // a nil of an interface type has no type to tell
+	case !ok && v != nil: // a nil of an interface type does not tell its type
 		return nil, fmt.Errorf("the Serdes is for %s, not for %T", reflect.TypeFor[T](), v)
 	case s.marshal == nil:
 		return nil, errNoMarshal

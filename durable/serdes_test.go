@@ -77,36 +77,6 @@ func (m *moody) Unmarshal(ctx context.Context, data []byte, v any) error {
 	return durable.JSON.Unmarshal(ctx, data, v)
 }
 
-// recorded are operations whose results go through a Serdes of their own, by
-// what errors call the result.
-func recorded(s durable.Serdes) map[string]func(durable.Context) error {
-	step := func(context.Context) (string, error) { return "s", nil }
-	item := func(_ durable.Context, item string, _ int) (string, error) { return item, nil }
-	return map[string]func(durable.Context) error{
-		`the result of durable.Step "op"`: func(ctx durable.Context) error {
-			return second(durable.Step(ctx, "op", step, durable.WithSerdes(s)))
-		},
-		`the result of durable.RunInChildContext "op"`: func(ctx durable.Context) error {
-			return second(durable.RunInChildContext(ctx, "op", func(durable.Context) (int, error) { return 1, nil }, durable.WithSerdes(s)))
-		},
-		`the result of durable.Go "op"`: func(ctx durable.Context) error {
-			return second(durable.Go(ctx, "op", func(durable.Context) (int, error) { return 1, nil }, durable.WithSerdes(s)).Result(ctx))
-		},
-		`the result of durable.Map "op"`: func(ctx durable.Context) error {
-			return second(durable.Map(ctx, "op", []string{"a"}, item, durable.WithSerdes(s)))
-		},
-		`the result of durable.Map "large"`: func(ctx durable.Context) error {
-			return second(durable.Map(ctx, "large", []string{strings.Repeat("a", 300<<10)}, item, durable.WithSerdes(s)))
-		},
-		`the result of item "map-item-0"`: func(ctx durable.Context) error {
-			return second(durable.Map(ctx, "op", []string{"a"}, item, durable.WithItemSerdes(s)))
-		},
-		`the result of durable.WaitForCondition "op"`: func(ctx durable.Context) error {
-			return second(durable.WaitForCondition(ctx, "op", 0, func(_ context.Context, n int) (int, bool, error) { return n + 1, n == 1, nil }, durable.WithSerdes(s)))
-		},
-	}
-}
-
 // What was recorded and cannot be read is the end of the execution: neither is
 // it tried for ever, nor does the code hear of a failure that was none.
 func TestRecordedResultCannotBeRead(t *testing.T) {

@@ -66,11 +66,10 @@ var cents = durable.SerdesOf(
 
 func TestSerdesOf(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		svc := newService(t, "{}")
+		var svc *service
 		reads := durable.SerdesOf(nil, func(_ context.Context, data []byte) (fmt.Stringer, error) {
 			return &strings.Builder{}, nil
 		})
-		svc.answers(succeeds(0, "anything"))
 		for want, call := range map[string]func(durable.Context) error{
 			"": func(ctx durable.Context) error {
 				n, err := durable.Step(ctx, "price", func(context.Context) (int, error) { return 1234, nil }, durable.WithSerdes(cents))
@@ -97,7 +96,8 @@ func TestSerdesOf(t *testing.T) {
 				return second(cb.Result(ctx))
 			},
 		} {
-			svc.ops, svc.closed = nil, nil
+			svc = newService(t, "{}")
+			svc.answers(succeeds(0, "anything"))
 			out := svc.run(handle(svc, func(ctx durable.Context) (any, error) { return nil, call(ctx) }))
 			if want = strings.TrimSpace(want); want == "" && out.errorText() != "" || !strings.Contains(out.errorText(), want) {
 				t.Errorf("got %q, want %q", out.errorText(), want)

@@ -3,8 +3,6 @@ package durable_test
 import (
 	"cmp"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -15,37 +13,33 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/internal/core/machine"
 	"github.com/perdure/perdure/protocol"
 )
 
 const testARN = "arn:aws:lambda:us-east-1:000000000000:function:f:$LATEST/durable-execution/n/exec"
 
-// service is the part of the durable-execution service that these tests need:
-// one execution, kept in memory, strict about transitions and tokens.
+// service is one execution on the machine that the engine drives, too. Time is
+// the test's, nothing is stored, and tests do to it what the world does.
 type service struct {
 	t testing.TB
 	// skip makes waits pass at once; otherwise they take their time.
 	skip   bool
 	offset time.Duration // of the service's clock, when it skips
 
-	mu          sync.Mutex
-	execution   *protocol.Operation
-	ops         []*protocol.Operation
-	token       int // 0 between invocations
-	lastToken   int
-	changed     map[string]bool // since the last invocation that ended well
-	undelivered map[string]bool // since the function was last told
-	closed      *output         // by an EXECUTION update
+	mu     sync.Mutex
+	x      *machine.Execution
+	ops    []*protocol.Operation // all but the execution, as the machine has them now
+	events []string              // of the operations: type and name
 
 	later   []outside                                // what others will do
 	targets map[string]func(payload string) settling // functions that can be invoked
 	// handedOut, if set, is told of each callback, with the mutex held.
 	handedOut func(op *protocol.Operation)
 
-	pageSize    int // of the state; 0 is all at once
+	pageSize    int // of the state; 0 is the protocol's
 	invocations int
 	calls       [][]protocol.Update
-	events      []string
 	// before, if set, is asked before each checkpoint is applied; after may
 	// change the reply or lose it.
 	before func(call int) error
@@ -53,32 +47,32 @@ type service struct {
 }
 
 // outside is something that others do to an operation: complete a callback,
-// end a function. What comes first closes the operation.
+// end a function. What comes after the operation has closed changes nothing.
 type outside struct {
 	at   protocol.Timestamp
-	op   *protocol.Operation
+	id   string
 	what settling
 }
 
 // settling is how an operation closes that others close.
 type settling struct {
 	after   time.Duration
-	status  protocol.OperationStatus
+	status  protocol.ExecutionStatus // of a callback: whether it failed
 	payload *string
 	err     *protocol.ErrorObject
 }
 
 func succeeds(after time.Duration, payload string) settling {
-	return settling{after, protocol.StatusSucceeded, &payload, nil}
+	return settling{after, protocol.ExecutionSucceeded, &payload, nil}
 }
 
 func fails(after time.Duration, errorType, message string) settling {
-	return settling{after, protocol.StatusFailed, nil, &protocol.ErrorObject{ErrorType: errorType, ErrorMessage: message}}
+	return settling{after, protocol.ExecutionFailed, nil, &protocol.ErrorObject{ErrorType: errorType, ErrorMessage: message}}
 }
 
 // settles arranges for op to close.
 func (s *service) settles(op *protocol.Operation, what settling) {
-	s.later = append(s.later, outside{s.now().Add(what.after), op, what})
+	s.later = append(s.later, outside{s.now().Add(what.after), op.ID, what})
 }
 
 // output is how an invocation, or an execution, ended.
@@ -103,13 +97,14 @@ func (o output) errorText() string {
 }
 
 func newService(t testing.TB, input string) *service {
-	exec := &protocol.Operation{
-		ID: "exec", Type: protocol.TypeExecution, Status: protocol.StatusStarted,
-		Start: protocol.TimestampOf(time.Now()), Payload: &input,
+	arn, err := protocol.ParseARN(testARN)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return &service{
-		t: t, execution: exec, changed: map[string]bool{"exec": true}, undelivered: make(map[string]bool),
-	}
+	s := &service{t: t}
+	id := machine.Identity{ARN: arn, ExecutionTimeout: protocol.MaxWaitSeconds, RetentionDays: 1}
+	s.commit(machine.Start(id, &input, s.now(), nil))
+	return s
 }
 
 // run invokes h until the execution is closed, and lets time pass in between.
@@ -117,14 +112,10 @@ func (s *service) run(h *durable.Handler) output {
 	s.t.Helper()
 	for range 100 {
 		out, err := s.invoke(h)
-		switch {
-		case err != nil:
-			time.Sleep(time.Second)
-		case out.Status != protocol.InvocationPending:
+		if err == nil && out.Status != protocol.InvocationPending {
 			return out
-		default:
-			s.sleep()
 		}
+		s.sleep()
 	}
 	s.t.Fatal("100 invocations did not end the execution")
 	return output{}
@@ -143,173 +134,181 @@ func (s *service) invokeWith(ctx context.Context, h *durable.Handler) (output, e
 	before := runtime.NumGoroutine()
 	reply, err := h.Invoke(ctx, s.envelope())
 	s.noGoroutineLeft(before)
+	return s.end(reply, err)
+}
+
+// end ends the invocation with what the handler returned. How the execution
+// ended, if it did, is what the machine says.
+func (s *service) end(reply []byte, err error) (output, error) {
+	s.t.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.token = 0
+	s.tick()
+	d := s.x.Draft(s.now())
+	var failure *protocol.ErrorObject
 	if err != nil {
-		return output{}, err
+		failure = &protocol.ErrorObject{ErrorType: "Error", ErrorMessage: err.Error()}
 	}
-	var out output
-	if err := json.Unmarshal(reply, &out); err != nil {
-		s.t.Fatalf("reply %s: %v", reply, err)
+	d.EndInvocation(s.requestID(), reply, failure)
+	for _, r := range s.commit(d) {
+		if r.BadOutput {
+			s.t.Errorf("the service does not take the answer %.1000s: %s", reply, r.Error.ErrorMessage)
+		}
 	}
-	s.changed = make(map[string]bool)
-	if out.Status == protocol.InvocationPending && s.closed == nil {
-		s.checkPending()
+	if err != nil || !s.x.Status().Closed() {
+		return output{Status: protocol.InvocationPending}, err
 	}
-	if s.closed != nil {
-		return *s.closed, nil
-	}
+	out := output{Status: protocol.InvocationStatus(s.x.Status())}
+	out.Result, out.Error = s.x.Result()
 	return out, nil
 }
 
-func (s *service) checkPending() {
-	for _, op := range s.ops {
-		if op.Type != protocol.TypeContext && !op.Status.Closed() {
-			return
-		}
-	}
-	s.t.Error("the function answered PENDING with nothing pending")
-}
+func (s *service) requestID() string { return strconv.Itoa(s.invocations) }
 
+// envelope begins an invocation, wanted or not: a service that does not know how
+// the last one ended repeats it.
 func (s *service) envelope() []byte {
+	s.t.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.invocations++
 	s.tick()
-	s.undelivered = make(map[string]bool)
-	s.lastToken++
-	s.token = s.lastToken
-	all := s.visible()
-	first := all
-	in := &protocol.InvocationInput{DurableExecutionArn: testARN, CheckpointToken: strconv.Itoa(s.token)}
-	if s.pageSize > 0 && len(all) > s.pageSize {
-		first = all[:s.pageSize]
-		in.InitialExecutionState.NextMarker = strconv.Itoa(s.pageSize)
+	if s.x.Status().Closed() {
+		s.t.Fatalf("the execution is %s already", s.x.Status())
 	}
-	in.InitialExecutionState.Operations = first
-	for _, op := range all {
-		if s.changed[op.ID] {
-			in.UpdatedOperationIds = append(in.UpdatedOperationIds, op.ID)
-		}
+	s.invocations++
+	s.apply(s.now(), func(d *machine.Draft) error { d.BeginInvocation(s.requestID()); return nil })
+	in := &protocol.InvocationInput{
+		DurableExecutionArn: testARN, CheckpointToken: tokenOf(s.x.Fence()), UpdatedOperationIds: s.x.Updated(),
 	}
+	in.InitialExecutionState.Operations, in.InitialExecutionState.NextMarker = s.page(0)
 	return protocol.AppendInput(nil, in)
 }
 
-// visible is the state: without what lies below contexts that closed for good.
-func (s *service) visible() []*protocol.Operation {
-	list := []*protocol.Operation{s.execution}
-	for _, op := range s.ops {
-		hidden := false
-		for p := s.find(op.ParentID); p != nil; p = s.find(p.ParentID) {
-			hidden = hidden || p.Status.Closed() && !p.ReplayChildren
-		}
-		if !hidden {
-			list = append(list, op)
-		}
+func (s *service) page(from int) (ops []*protocol.Operation, marker string) {
+	ops, next := s.x.Page(from, cmp.Or(s.pageSize, protocol.MaxPage), 5<<20)
+	if next != 0 {
+		marker = strconv.Itoa(next)
 	}
-	return list
+	return ops, marker
+}
+
+func tokenOf(f machine.Fence) string { return fmt.Sprintf("%d.%d", f.Invocation, f.Seq) }
+
+// fence is what a token stands for; that of another text is never current.
+func fence(token string) (f machine.Fence) {
+	fmt.Sscanf(token, "%d.%d", &f.Invocation, &f.Seq)
+	return f
 }
 
 func (s *service) find(id string) *protocol.Operation {
 	for _, op := range s.ops {
-		if op.ID == id && id != "" {
+		if op.ID == id {
 			return op
 		}
 	}
 	return nil
 }
 
-// tick completes what is due.
+// apply applies an input at the moment now: all of it, or nothing.
+func (s *service) apply(now protocol.Timestamp, input func(*machine.Draft) error) error {
+	d := s.x.Draft(now)
+	if err := input(d); err != nil {
+		return err
+	}
+	s.commit(d)
+	return nil
+}
+
+// commit publishes a draft, and tells the world outside of what began.
+func (s *service) commit(d *machine.Draft) []machine.Record {
+	records := d.Records()
+	s.x = d.Publish()
+	s.ops = s.x.Operations()[1:]
+	for i := range records {
+		r := &records[i]
+		op := s.find(r.OpID)
+		if op == nil || !r.IsHistory() {
+			continue // it is about the execution, or an invocation
+		}
+		s.events = append(s.events, string(r.Type)+" "+r.Name)
+		switch {
+		case r.Type == protocol.EventCallbackStarted && s.handedOut != nil:
+			s.handedOut(op)
+		case r.Type == protocol.EventChainedInvokeStarted && s.targets[r.FunctionName] != nil:
+			s.settles(op, s.targets[r.FunctionName](*r.Payload))
+		}
+	}
+	return records
+}
+
+// tick does what is due: what others do, each at its moment, and timers.
 func (s *service) tick() {
 	now := s.now()
-	for _, op := range s.ops {
-		switch {
-		case op.Type == protocol.TypeWait && op.Status == protocol.StatusStarted && op.ScheduledEnd <= now:
-			op.Status, op.End = protocol.StatusSucceeded, now
-			s.note(op, "WaitSucceeded")
-		case op.Type == protocol.TypeStep && op.Status == protocol.StatusPending && op.NextAttempt <= now:
-			op.Status, op.NextAttempt = protocol.StatusReady, 0
-			s.note(op, "")
-		}
-	}
 	slices.SortStableFunc(s.later, func(a, b outside) int { return cmp.Compare(a.at, b.at) })
-	for _, l := range s.later {
-		if l.at <= now && !l.op.Status.Closed() {
-			l.op.Status, l.op.Payload, l.op.Error, l.op.End = l.what.status, l.what.payload, l.what.err, now
-			s.note(l.op, eventPrefix[l.op.Type]+closings[l.what.status])
-		}
-	}
-}
-
-var closings = map[protocol.OperationStatus]string{
-	protocol.StatusSucceeded: "Succeeded", protocol.StatusFailed: "Failed", protocol.StatusTimedOut: "TimedOut", protocol.StatusStopped: "Stopped",
-}
-
-// sleep lets time pass to the next timer.
-func (s *service) sleep() {
-	s.mu.Lock()
-	var next protocol.Timestamp
-	for _, op := range s.ops {
-		for _, due := range []protocol.Timestamp{op.NextAttempt, op.ScheduledEnd} {
-			if due != 0 && !op.Status.Closed() && (next == 0 || due < next) {
-				next = due
+	for len(s.later) > 0 && s.later[0].at <= now {
+		l := s.later[0]
+		s.later = s.later[1:]
+		s.apply(l.at, func(d *machine.Draft) error {
+			i := slices.IndexFunc(s.ops, func(op *protocol.Operation) bool { return op.ID == l.id })
+			switch op := s.ops[i]; {
+			case op.Type == protocol.TypeChainedInvoke:
+				d.CompleteInvoke(op.ID, "", l.what.status, l.what.payload, l.what.err)
+				return nil
+			case l.what.status == protocol.ExecutionSucceeded:
+				return d.SucceedCallback(1+i, op.CallbackID, l.what.payload)
+			default:
+				return d.FailCallback(1+i, op.CallbackID, l.what.err)
 			}
+		})
+	}
+	s.apply(now, func(d *machine.Draft) error { d.FireTimers(); return nil })
+}
+
+// sleep lets time pass until an invocation is wanted.
+func (s *service) sleep() {
+	s.t.Helper()
+	for {
+		s.mu.Lock()
+		s.tick()
+		next, wanted := s.x.Due(), s.x.WantsInvocation(s.now())
+		if at := s.x.InvokeAt(); at != 0 {
+			next = min(next, at)
+		}
+		if len(s.later) > 0 {
+			next = min(next, s.later[0].at)
+		}
+		s.mu.Unlock()
+		switch {
+		case wanted:
+			return
+		case next == 0 || next == s.x.TimesOut():
+			s.t.Fatal("the execution is suspended without a timer")
+		case s.skip:
+			s.offset += next.Sub(s.now())
+		default:
+			time.Sleep(time.Until(next.Time()))
 		}
 	}
-	for _, l := range s.later {
-		if !l.op.Status.Closed() && (next == 0 || l.at < next) {
-			next = l.at
-		}
-	}
-	s.mu.Unlock()
-	if next == 0 {
-		s.t.Fatal("the execution is suspended without a timer")
-	}
-	if s.skip {
-		s.offset += next.Sub(s.now())
-		return
-	}
-	time.Sleep(time.Until(next.Time()))
 }
 
 func (s *service) now() protocol.Timestamp { return protocol.TimestampOf(time.Now().Add(s.offset)) }
 
-// note records that op changed, and the event that goes with it.
-func (s *service) note(op *protocol.Operation, event string) {
-	s.changed[op.ID] = true
-	s.undelivered[op.ID] = true
-	if event != "" {
-		s.events = append(s.events, event+" "+op.Name)
-	}
-}
-
 func (s *service) State(_ context.Context, req *protocol.StateRequest) (*protocol.StateReply, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.checkToken(req.Token); err != nil {
-		return nil, err
+	if !s.x.Current(fence(req.Token)) {
+		return nil, machine.StaleToken()
 	}
-	all := s.visible()
 	from, err := strconv.Atoi(req.Marker)
 	if err != nil || req.MaxItems != protocol.MaxPage {
 		s.t.Errorf("state request with marker %q, MaxItems %d", req.Marker, req.MaxItems)
 	}
-	reply := &protocol.StateReply{Operations: copies(all[from:min(len(all), from+s.pageSize)])}
-	if from+s.pageSize < len(all) {
-		reply.NextMarker = strconv.Itoa(from + s.pageSize)
-	}
+	reply := new(protocol.StateReply)
+	reply.Operations, reply.NextMarker = s.page(from)
 	return reply, nil
 }
 
-func (s *service) checkToken(token string) error {
-	if s.token == 0 || token != strconv.Itoa(s.token) {
-		return protocol.Errorf(protocol.CodeInvalidParameter, "%s", protocol.StaleTokenMessage)
-	}
-	return nil
-}
-
-func (s *service) Checkpoint(ctx context.Context, req *protocol.CheckpointRequest) (*protocol.CheckpointReply, error) {
+func (s *service) Checkpoint(_ context.Context, req *protocol.CheckpointRequest) (*protocol.CheckpointReply, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.calls = append(s.calls, slices.Clone(req.Updates))
@@ -319,144 +318,51 @@ func (s *service) Checkpoint(ctx context.Context, req *protocol.CheckpointReques
 			return nil, err
 		}
 	}
-	if err := s.checkToken(req.Token); err != nil {
-		return nil, err
+	s.tick()
+	if !s.x.Current(fence(req.Token)) {
+		return nil, machine.StaleToken()
 	}
-	if err := s.apply(req.Updates); err != nil {
+	reply := new(protocol.CheckpointReply)
+	err := s.apply(s.now(), func(d *machine.Draft) error {
+		accepted, err := d.Checkpoint(&machine.Checkpoint{
+			Fence: fence(req.Token), Updates: req.Updates, CallbackID: callbackID, Resolve: s.resolve,
+		})
+		if err != nil {
+			return err
+		}
+		reply.Operations = accepted.Operations
+		if !accepted.Final {
+			reply.Token = tokenOf(accepted.Fence)
+		}
+		return nil
+	})
+	if err != nil { // the SDK has a bug
 		s.t.Errorf("checkpoint %d was refused: %v", call, err)
 		return nil, err
 	}
-	reply := s.reply()
 	if s.after != nil {
 		return reply, s.after(call, reply)
 	}
 	return reply, nil
 }
 
-func (s *service) reply() *protocol.CheckpointReply {
-	s.tick()
-	reply := new(protocol.CheckpointReply)
-	for _, op := range s.ops {
-		if s.undelivered[op.ID] {
-			reply.Operations = append(reply.Operations, op)
-		}
+func callbackID(position int) string { return "cb-" + strconv.Itoa(position) }
+
+// resolve knows the functions of targets, which are plain ones.
+func (s *service) resolve(opts *protocol.ChainedInvokeOptions) (*machine.InvokeTarget, *protocol.ErrorObject, error) {
+	if s.targets[opts.FunctionName] == nil {
+		return nil, &protocol.ErrorObject{ErrorType: "ResourceNotFoundException", ErrorMessage: "Function not found"}, nil
 	}
-	reply.Operations = copies(reply.Operations)
-	s.undelivered = make(map[string]bool)
-	if s.closed == nil {
-		s.lastToken++
-		s.token = s.lastToken
-		reply.Token = strconv.Itoa(s.token)
-	}
-	return reply
+	return &machine.InvokeTarget{Version: "1"}, nil, nil
 }
 
-func copies(ops []*protocol.Operation) []*protocol.Operation {
-	out := make([]*protocol.Operation, len(ops))
-	for i, op := range ops {
-		c := *op
-		out[i] = &c
-	}
-	return out
-}
-
-// apply applies a batch; it is only ever refused because of a bug.
-func (s *service) apply(updates []protocol.Update) error {
-	seen := make(map[string]protocol.Action)
-	for i, u := range updates {
-		first, dup := seen[u.ID]
-		switch {
-		case dup && (first != protocol.ActionStart || u.Action == protocol.ActionStart || u.Type == protocol.TypeWait):
-			return fmt.Errorf("two updates of %s in one batch", u.ID)
-		case u.Type == protocol.TypeExecution && i != len(updates)-1:
-			return errors.New("EXECUTION must be the last update")
-		case u.ParentID != "" && (s.find(u.ParentID) == nil || s.find(u.ParentID).Status.Closed()):
-			return fmt.Errorf("parent %s of %s is not open", u.ParentID, u.ID)
-		}
-		seen[u.ID] = u.Action
-		if err := s.applyOne(&u); err != nil {
-			return fmt.Errorf("%s %s %s: %w", u.Action, u.Type, u.ID, err)
-		}
-	}
-	return nil
-}
-
-var errTransition = errors.New("the operation is not in a state for that")
-
-func (s *service) applyOne(u *protocol.Update) error {
-	now := s.now()
-	op := s.find(u.ID)
-	fresh := op == nil
-	if fresh {
-		op = &protocol.Operation{ID: u.ID, Type: u.Type, ParentID: u.ParentID, Name: u.Name, SubType: u.SubType, Start: now}
-	}
-	open := fresh || op.Status == protocol.StatusStarted || op.Status == protocol.StatusReady
-	event := ""
-	switch {
-	case u.Type == protocol.TypeExecution:
-		s.closed = &output{Status: protocol.InvocationSucceeded, Result: u.Payload, Error: u.Error}
-		return nil
-	case u.Action == protocol.ActionStart && !fresh && (u.Type != protocol.TypeStep || op.Status != protocol.StatusReady):
-		return errTransition
-	case u.Action != protocol.ActionStart && !open:
-		return errTransition
-	case u.Action == protocol.ActionStart:
-		op.Status, event = protocol.StatusStarted, "Started"
-		if u.WaitOptions != nil {
-			op.ScheduledEnd = now.AddSeconds(u.WaitOptions.WaitSeconds)
-		}
-		s.startOutside(op, u)
-	case u.Action == protocol.ActionSucceed:
-		op.Status, op.Payload, op.Error, op.End, event = protocol.StatusSucceeded, u.Payload, nil, now, "Succeeded"
-		op.ReplayChildren = u.ContextOptions != nil && u.ContextOptions.ReplayChildren
-		op.Attempt++
-	case u.Action == protocol.ActionFail:
-		op.Status, op.Error, op.End, event = protocol.StatusFailed, u.Error, now, "Failed"
-		op.Attempt++
-	case u.Action == protocol.ActionCancel:
-		op.Status, op.End, event = protocol.StatusCancelled, now, "Cancelled"
-	case u.Action == protocol.ActionRetry:
-		op.Status, op.Payload, op.Error, event = protocol.StatusPending, u.Payload, u.Error, "Retried"
-		if u.Error != nil {
-			event = "Failed"
-		}
-		op.Attempt++
-		op.NextAttempt = now.AddSeconds(u.StepOptions.NextAttemptDelaySeconds)
-	}
-	if fresh {
-		s.ops = append(s.ops, op)
-	}
-	s.note(op, eventPrefix[op.Type]+event)
-	return nil
-}
-
-var eventPrefix = map[protocol.OperationType]string{
-	protocol.TypeStep: "Step", protocol.TypeWait: "Wait", protocol.TypeContext: "Context",
-	protocol.TypeCallback: "Callback", protocol.TypeChainedInvoke: "ChainedInvoke",
-}
-
-// startOutside begins what others will end.
-func (s *service) startOutside(op *protocol.Operation, u *protocol.Update) {
-	switch {
-	case u.ChainedInvokeOptions != nil:
-		target := s.targets[u.ChainedInvokeOptions.FunctionName]
-		if target == nil {
-			target = func(string) settling { return fails(0, "ResourceNotFoundException", "Function not found") }
-		}
-		s.settles(op, target(*u.Payload))
-	case u.CallbackOptions != nil:
-		op.CallbackID = "cb-" + op.ID
-		for errorType, seconds := range map[string]int64{
-			protocol.ErrorTypeCallbackTimeout: u.CallbackOptions.TimeoutSeconds, protocol.ErrorTypeCallbackHeartbeat: u.CallbackOptions.HeartbeatTimeoutSeconds,
-		} {
-			if seconds > 0 {
-				s.settles(op, settling{time.Duration(seconds) * time.Second, protocol.StatusTimedOut, nil, &protocol.ErrorObject{ErrorType: errorType}})
-			}
-		}
-		if s.handedOut != nil {
-			s.handedOut(op)
-		}
-	}
+// record is an invocation that sends updates, of whatever SDK, and crashes.
+func (s *service) record(updates ...protocol.Update) {
+	s.t.Helper()
+	s.envelope()
+	s.Checkpoint(s.t.Context(), &protocol.CheckpointRequest{Token: tokenOf(s.x.Fence()), Updates: updates})
+	s.end(nil, errNowhere)
+	s.sleep()
 }
 
 // eventsSoFar may be called while an invocation is under way.
@@ -472,6 +378,40 @@ func (s *service) updates() (n int) {
 		n += len(c)
 	}
 	return n
+}
+
+// answers completes every callback in the same way.
+func (s *service) answers(what settling) {
+	s.handedOut = func(op *protocol.Operation) { s.settles(op, what) }
+}
+
+// shapes lists the operations.
+func (s *service) shapes() (shapes []string) {
+	for _, op := range s.ops {
+		shapes = append(shapes, fmt.Sprintf("%s in %s: %s %s", op.ID, op.ParentID, op.Name, op.Status))
+	}
+	return shapes
+}
+
+// openWaits lists the waits that nobody ended.
+func (s *service) openWaits() (names []string) {
+	for _, op := range s.ops {
+		if op.Type == "WAIT" && !op.Status.Closed() {
+			names = append(names, op.Name)
+		}
+	}
+	return names
+}
+
+// slowly makes each call of the service take a while.
+func (s *service) slowly(d time.Duration) {
+	s.after = func(int, *protocol.CheckpointReply) error { time.Sleep(d); return nil }
+}
+
+// handle makes a handler without input.
+func handle[Out any](svc *service, fn func(durable.Context) (Out, error), opts ...durable.HandlerOption) *durable.Handler {
+	opts = append(opts, durable.WithClient(svc))
+	return durable.NewHandler(func(ctx durable.Context, _ any) (Out, error) { return fn(ctx) }, opts...)
 }
 
 // simulate runs an execution of an example to its end, in no time, and prints

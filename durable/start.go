@@ -12,29 +12,27 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// Start runs handler as a durable Lambda function and does not return. It is
-// what a function's main calls, in place of lambda.Start.
+// Start runs handler as a durable Lambda function and does not return. A function's main calls it in place of
+// lambda.Start.
 //
-// handler gets the execution's input, decoded from JSON, and runs once per invocation:
-// from the top each time, over what was recorded. What it returns ends the
-// execution. Its result is written as JSON, and read by others only. It is at most 6 MB, or 1 MB if the execution was started
-// asynchronously; larger ones fail the execution. An error, or a panic, fails
-// the execution with the error's type name and message.
+// handler gets the execution's input, decoded from JSON, and runs once per invocation: from the top each time, over
+// the records. Its result, or error, ends the execution. The result is written as JSON. It is at most 6 MB, or 1 MB
+// if the execution was started asynchronously; a larger one fails the execution. An error, or a panic, fails the
+// execution with the error's type name and message.
 func Start[In, Out any](handler func(Context, In) (Out, error), opts ...HandlerOption) {
 	lambda.Start(NewHandler(handler, opts...))
 }
 
-// Handler is a durable function that can be invoked: by the Lambda runtime, by
-// an engine in the same process, or by a test. It is safe for concurrent use.
+// Handler is a durable function that can be invoked: by the Lambda runtime, by an engine in the same process, or by
+// a test. It is safe for concurrent use.
 type Handler struct {
 	cfg  *handlerConfig
 	main func(s *scope, input *string) (result string, err error)
 }
 
-// NewHandler makes a Handler of a function. It panics if the function, an option
-// or a plugin is nil, if options cannot be meant, and if In is a type that nothing
-// can be read into, such as an interface with methods, or Out one of which nothing
-// can be written, such as a channel.
+// NewHandler makes a Handler of a function. It panics if the function, an option or a plugin is nil, if an option
+// has an impossible value, or if a type cannot be used: nothing can be read into In, such as an interface with
+// methods, or written of Out, such as a channel.
 func NewHandler[In, Out any](handler func(Context, In) (Out, error), opts ...HandlerOption) *Handler {
 	if handler == nil {
 		panic("perdure: the handler is nil")
@@ -82,7 +80,7 @@ func newHandlerConfig(opts []HandlerOption) *handlerConfig {
 	return cfg
 }
 
-// check panics if something in the configuration is a mistake.
+// check panics if the configuration has a mistake.
 func (c *handlerConfig) check() {
 	if c.budget < 0 {
 		panic("perdure: the attempt budget is negative")
@@ -99,11 +97,9 @@ func (c *handlerConfig) check() {
 	}
 }
 
-// Invoke runs one invocation: payload is the envelope that the service sends,
-// and the reply is what the service expects. An error means that this
-// invocation failed, not the execution: the service will start another.
-// Nothing that Invoke started is left running when it returns, as long as
-// steps respect the end of their context.
+// Invoke runs one invocation: payload is the service's envelope, and the result is the reply to it. An error means
+// that this invocation failed, not the execution: the service will start another. When Invoke returns, nothing that
+// it started is running, as long as steps respect the end of their context.
 func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	in, err := transport.ReadInvocation(payload)
 	if err != nil {
@@ -118,7 +114,6 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	return encodeOutcome(o)
 }
 
-// execute is the workflow goroutine of the handler.
 func (r *run) execute(main func(*scope, *string) (string, error)) {
 	root := newScope(r.ctx, r, nil, "", "")
 	root.owner = r.cfg.goroutine()
@@ -138,9 +133,8 @@ func (r *run) execute(main func(*scope, *string) (string, error)) {
 // maxReply leaves room around a result for the rest of the reply.
 const maxReply = protocol.MaxSyncPayload - 50
 
-// fit sees to it that the service can take the outcome: a result that is too
-// large for the reply goes through a checkpoint, and one that is too large for
-// that fails the execution.
+// fit makes the outcome fit for the service: a result that is too large for the reply goes through a checkpoint,
+// and one that is too large for that fails the execution.
 func (r *run) fit(o outcome) outcome {
 	switch {
 	case len(o.result) > protocol.MaxSyncPayload:

@@ -9,36 +9,29 @@ import (
 
 var stepKind = &kind{call: "durable.Step", typ: protocol.TypeStep, subType: protocol.SubTypeStep}
 
-// Step runs fn and records its result; everything with a side effect, and
-// everything that could differ from run to run, belongs in a step. Once the
-// result is recorded, later runs return it without running fn.
+// Step runs fn and records its result. Put all side effects, and everything that could differ from run to run, into
+// steps. Once the result is recorded, later runs return it without running fn.
 //
-// fn gets a plain context, so it cannot call durable operations. The context
-// knows the attempt ([Attempt]), a logger ([Logger]) and a key to give to other
-// services ([IdempotencyKey]), and ends when the invocation ends.
+// fn gets a plain context, so it cannot call durable operations. The context knows the attempt ([Attempt]), a
+// logger ([Logger]) and a key to give to other services ([IdempotencyKey]), and ends when the invocation ends.
 //
-// If fn returns an error or panics, the attempt failed, and the step's
-// [retry.Policy] decides about another one; between attempts the execution is
-// suspended. When it gives up, Step returns an [*OperationError], which is recorded
-// too: later runs return it without running fn. fn runs again if
-// the function crashes before its end was recorded, unless
-// [WithAtMostOncePerRetry] is given. An attempt hears nothing of the one before; work
-// that goes on where the last attempt stopped is a [WaitForCondition].
+// If fn returns an error or panics, the attempt failed, and the step's [retry.Policy] decides about another one;
+// between attempts the execution is suspended. When it gives up, Step returns an [*OperationError], which is
+// recorded, too: later runs return it without running fn. fn runs again if the function crashes before its end was
+// recorded, unless [WithAtMostOncePerRetry] is given. An attempt does not know the state of the one before; if work
+// goes on where the last attempt stopped, use [WaitForCondition].
 //
-// With [WithTimeout] each attempt has a time after which its context ends. If
-// fn then returns an error, the attempt failed with a [*StepTimeoutError]; fn
-// must heed its context, for nothing else ends it.
+// With [WithTimeout] the context of each attempt ends after a time. If fn then returns an error, the attempt failed
+// with a [*StepTimeoutError]; fn must heed its context, for nothing else ends it.
 //
-// The name identifies the step in histories and in messages: printable ASCII,
-// at most 256 bytes; it may be empty. The result is at most 1 MiB encoded;
-// a larger one fails the step with a [*LimitError]. A result that cannot be
-// recorded and read again fails it too, with a [*SerdesError] and without a
-// retry: before fn runs if the type alone tells, which is so for interfaces
-// other than any, channels and functions. What Step returns on the first run
-// has been through its [Serdes], so that every run gets the same.
+// The name identifies the step in histories and in messages: printable ASCII, at most 256 bytes; it may be empty.
+// The result is at most 1 MiB encoded; a larger one fails the step with a [*LimitError]. A result that cannot be
+// recorded and read again fails it, too, with a [*SerdesError] and without a retry: before fn runs if the type
+// alone tells, as for interfaces other than any, channels and functions. Step returns the result as its [Serdes]
+// reads it, on the first run, too, so that every run gets the same.
 //
-// Name and options that break a rule are an error of the first run only, as for
-// every operation: once a call is recorded it is the record that counts.
+// A name or an option that breaks a rule is an error of the first run only, as for every operation: after that the
+// record counts.
 func Step[T any](ctx Context, name string, fn func(context.Context) (T, error), opts ...StepOption) (T, error) {
 	cfg, bad := newStepConfig(opts)
 	if fn == nil {
@@ -57,8 +50,8 @@ func Step[T any](ctx Context, name string, fn func(context.Context) (T, error), 
 	return liveStep(o, cfg, fn)
 }
 
-// liveStep is Step unless the result was recorded: what its closures capture
-// must not cost replay an allocation.
+// liveStep is Step without a recorded result. It is a function of its own so that its closures cost replay no
+// allocation.
 func liveStep[T any](o operation, cfg *stepConfig, fn func(context.Context) (T, error)) (T, error) {
 	defer o.end()
 	var result T
@@ -85,16 +78,15 @@ func liveStep[T any](o operation, cfg *stepConfig, fn func(context.Context) (T, 
 	return result, nil
 }
 
-// stepRun takes one step from where it stands to its end.
+// stepRun runs one step from its present state to its end.
 type stepRun struct {
 	*operation
 	id  string
 	cfg *stepConfig
 }
 
-// do returns when the step has closed: nil, or an *OperationError. It does not
-// return if the run suspends first. body runs one attempt and encodes its
-// result.
+// do returns when the step has closed: nil, or an *OperationError. It does not return if the run suspends first.
+// body runs one attempt and encodes its result.
 func (s *stepRun) do(body func(context.Context) (string, error)) error {
 	op, r := s.known.op, s.scope.run
 	if op == nil {
@@ -118,7 +110,7 @@ func (s *stepRun) do(body func(context.Context) (string, error)) error {
 	return &OperationError{Kind: protocol.SubTypeStep, Name: s.name, Attempts: op.Attempt, Err: r.cfg.errors.decode(op.Error)}
 }
 
-// attempt makes one attempt, and records that it starts unless it did.
+// attempt makes one attempt, and records its start if that is not recorded.
 func (s *stepRun) attempt(n int, started bool, body func(context.Context) (string, error)) (string, error) {
 	r := s.scope.run
 	r.rehearsed(s.scope)
@@ -135,7 +127,7 @@ func (s *stepRun) attempt(n int, started bool, body func(context.Context) (strin
 	return payload, err
 }
 
-// call runs body as attempt n, for no longer than it may take.
+// call runs body as attempt n, within its timeout.
 func (s *stepRun) call(n int, body func(context.Context) (string, error)) (string, error) {
 	ctx := s.body(s.id, n)
 	return s.attempted(ctx, func() (string, error) {
@@ -146,7 +138,7 @@ func (s *stepRun) call(n int, body func(context.Context) (string, error)) (strin
 	})
 }
 
-// timed is call for a body that has only so much time.
+// timed is call for a body with a timeout.
 func (s *stepRun) timed(ctx *bodyContext, body func(context.Context) (string, error)) (string, error) {
 	tooLong := &StepTimeoutError{Name: s.name, Attempt: ctx.attempt, Timeout: *s.cfg.timeout}
 	timed, cancel := context.WithTimeoutCause(ctx.Context, tooLong.Timeout, tooLong)
@@ -160,7 +152,7 @@ func (s *stepRun) timed(ctx *bodyContext, body func(context.Context) (string, er
 	return payload, err
 }
 
-// budget is how many attempts may begin; 0 is no limit.
+// budget is the number of attempts that may begin; 0 is no limit.
 func (s *stepRun) budget() int {
 	if s.cfg.budget != nil {
 		return max(*s.cfg.budget, 1)
@@ -175,7 +167,7 @@ func (s *stepRun) succeed(payload string) error {
 	return nil
 }
 
-// failed records that attempt n failed. It returns nil if there will be another.
+// failed records the failure of attempt n. It returns nil if there will be another.
 func (s *stepRun) failed(cause error, n int) error {
 	r := s.scope.run
 	seconds, retry, undecided := s.retry(cause, n)
@@ -196,8 +188,8 @@ func (s *stepRun) failed(cause error, n int) error {
 	return &OperationError{Kind: protocol.SubTypeStep, Name: s.name, Attempts: n, Err: r.cfg.errors.decode(obj)}
 }
 
-// retry asks the policy about attempt n. A policy that panics has not decided on
-// another one. What the SDK itself refuses would be refused again.
+// retry asks the policy about attempt n. A policy that panics decides against another one. A refusal by the SDK
+// itself would only repeat.
 func (s *stepRun) retry(cause error, n int) (seconds int64, retry bool, undecided error) {
 	if isHopeless(cause) {
 		return 0, false, nil
@@ -215,7 +207,7 @@ func (s *stepRun) retry(cause error, n int) (seconds int64, retry bool, undecide
 	return seconds, retry, undecided
 }
 
-// isHopeless reports whether the SDK refused a value, as it would again.
+// isHopeless reports whether the SDK refused a value and would again.
 func isHopeless(err error) bool {
 	_, serdes := inChain[*SerdesError](err)
 	_, limit := inChain[*LimitError](err)

@@ -17,11 +17,6 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-type order struct {
-	ID     string `json:"id"`
-	Amount int    `json:"amount"`
-}
-
 // The example of the README: three steps around a wait.
 func TestOrder(t *testing.T) {
 	bubble(t, func(t *testing.T) {
@@ -68,13 +63,6 @@ func TestOrder(t *testing.T) {
 			t.Errorf("events (-want +got):\n%s", diff)
 		}
 	})
-}
-
-// stepHandler is a handler of one step.
-func stepHandler(svc *service, body func(context.Context) (int, error), opts ...durable.StepOption) *durable.Handler {
-	return durable.NewHandler(func(ctx durable.Context, _ any) (int, error) {
-		return durable.Step(ctx, "s", body, opts...)
-	}, durable.WithClient(svc))
 }
 
 func TestStepRetries(t *testing.T) {
@@ -176,12 +164,6 @@ func TestStepFails(t *testing.T) {
 		})
 	}
 }
-
-type cardDeclined struct{ Code int }
-
-func (e *cardDeclined) Error() string { return fmt.Sprintf("declined with %d", e.Code) }
-
-var errSentinel = errors.New("the sentinel")
 
 // A crash after the START was recorded leaves the step STARTED.
 func crashedStep(t *testing.T, svc *service, body func(context.Context) (int, error), opts ...durable.StepOption) output {

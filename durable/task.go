@@ -12,20 +12,17 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// ErrCanceled is what canceled work failed with: the loser of a [Race], of an
-// [Any], a future whose [Future.Cancel] was called. Find it with [errors.Is] in
-// what [Future.Result] returns, and as the [context.Cause] in the bodies of
-// the steps that the work was busy with.
+// ErrCanceled is the error of canceled work: the loser of a [Race] or an [Any], or a future after [Future.Cancel].
+// Find it with [errors.Is] in the error of [Future.Result], and as the [context.Cause] in the bodies of steps that
+// were running.
 var ErrCanceled = errors.New("perdure: canceled: its result is not needed any more")
 
-// errEnclosingEnded is the cause for work that was still under way when the
-// function that started it returned.
+// errEnclosingEnded is the cause for work that was under way when the function that started it returned.
 var errEnclosingEnded = errors.New("perdure: abandoned: the function that started it has returned")
 
-// task is work in a goroutine of its own whose end others may wait for. The
-// run's mutex guards everything that changes.
+// task is work in a goroutine of its own whose end others may wait for. The run's mutex guards all that changes.
 type task struct {
-	operation // as which it is recorded; its scope is the task's own
+	operation // the operation that records it; its scope is the task's own
 	cancel    context.CancelCauseFunc
 	unheard   bool // a closed context left it behind unfinished; it never settles
 	settled   bool
@@ -36,8 +33,8 @@ type task struct {
 	done      chan struct{}
 }
 
-// newTask makes a task of an operation that began in scope s. The task gets a
-// scope between s and that of its function, which is abandoned with it.
+// newTask makes a task of an operation that began in scope s. The task gets a scope between s and that of its
+// function, which is abandoned with it.
 func newTask(o operation) *task {
 	s := o.scope
 	ctx, cancel := context.WithCancelCause(context.Context(o.ctx))
@@ -52,8 +49,7 @@ func newTask(o operation) *task {
 	return &task{operation: o, cancel: cancel}
 }
 
-// start records that the task begins, unless it was, before anything that the
-// caller does next.
+// start records that the task begins, if that is not recorded, before the caller's next operation.
 func (t *task) start() {
 	if t.known.op != nil || t.virtual {
 		return
@@ -63,8 +59,8 @@ func (t *task) start() {
 	t.known.op = &protocol.Operation{ID: id, Type: t.typ, SubType: t.subType, Name: t.name, Status: protocol.StatusStarted}
 }
 
-// begin runs the task: body in a goroutine of its own, or at once if its end
-// was recorded, or never if a closed context left it behind unfinished.
+// begin runs the task: body in a goroutine of its own, or at once if its end was recorded, or never if a closed
+// context left it behind unfinished.
 func (t *task) begin(body func()) {
 	s := t.scope.parent
 	op := t.known.op
@@ -97,7 +93,7 @@ func (t *task) complete(err error, set func()) {
 	t.settleLocked(err)
 }
 
-// failure is what code gets to see of a task that settled with an error.
+// failure is the error of a settled task, as code sees it.
 func (t *task) failure() error {
 	t.mapped.Do(func() { t.err = t.mapping.apply(&t.operation, t.err) })
 	return t.err
@@ -137,11 +133,10 @@ func (t *task) enter(ctx Context, method string) (*scope, error) {
 
 const foreignFuture = "the future belongs to another invocation; keep futures inside of the handler"
 
-// isForeign reports whether the task is of another run. One that never began is
-// of none.
+// isForeign reports whether the task is of another run. One that never began is of none.
 func (t *task) isForeign(r *run) bool { return t.scope != nil && t.scope.run != r }
 
-// await blocks until the task has settled. The error is of the call only.
+// await blocks until the task has settled. The error is only about the call.
 func (t *task) await(ctx Context) error {
 	s, err := t.enter(ctx, "Future.Result")
 	if err != nil {
@@ -170,9 +165,8 @@ func (s *scope) await(t *task) {
 	}
 }
 
-// stopAt does not return: a closed context left t behind unfinished, so nothing
-// in it came past a call that needs the end of t. Code that was left behind
-// itself stays there; any other has changed.
+// stopAt does not return: a closed context left t behind unfinished, so its code never came past a call that needs
+// the end of t. Code that was left behind itself stays there; other code has changed.
 func (s *scope) stopAt(t *task) {
 	if s.sealing == loose {
 		here := t.operation
@@ -214,15 +208,15 @@ func (t *task) closeDone() {
 	}
 }
 
-// endAsync is end for an operation that goes on while the code does: that code
-// ran in an earlier invocation if the operation had begun in one that ended well.
+// endAsync is end for an operation that goes on beside the code. The code that follows ran before if the operation
+// began in an invocation that ended well.
 func (o *operation) endAsync() {
 	s := o.scope
 	s.leaveAs(s.ranOn() || o.known.op != nil && s.hadSeen(o.known))
 }
 
-// abandonLocked leaves those of the tasks that are under way to themselves:
-// their contexts end, and their goroutines unwind at their next operation.
+// abandonLocked abandons those of the tasks that are under way: their contexts end, and their goroutines unwind at
+// their next operation.
 func (r *run) abandonLocked(tasks []*task, cause error) {
 	var cancels map[string]*protocol.Update
 	for _, t := range tasks {
@@ -234,7 +228,7 @@ func (r *run) abandonLocked(tasks []*task, cause error) {
 		if cancels == nil {
 			cancels = make(map[string]*protocol.Update)
 		}
-		if t.scope.sealing == open { // what closed with its context is past cancelling
+		if t.scope.sealing == open { // a task that closed with its context cannot be cancelled
 			r.recordedWaitsLocked(t.id(), cancels)
 		}
 	}
@@ -243,9 +237,8 @@ func (r *run) abandonLocked(tasks []*task, cause error) {
 	}
 }
 
-// recordedWaitsLocked collects the CANCELs of the waits that earlier
-// invocations began in a context, and below: the code may not have come to
-// them in this one.
+// recordedWaitsLocked collects the CANCELs of waits that earlier invocations began in a context and below, since
+// the code may not have come to them in this one.
 func (r *run) recordedWaitsLocked(id string, cancels map[string]*protocol.Update) {
 	records := []record{r.history.strays[childID(id, 0)]} // its deadline
 	if c := r.history.contexts[id]; c != nil {
@@ -254,7 +247,7 @@ func (r *run) recordedWaitsLocked(id string, cancels map[string]*protocol.Update
 	for n, rec := range records {
 		switch op := rec.op; {
 		case op == nil && n > 0:
-			r.recordedWaitsLocked(childID(id, n), cancels) // it may be a virtual context
+			r.recordedWaitsLocked(childID(id, n), cancels) // perhaps a virtual context
 		case op == nil || op.Status.Closed():
 		case op.Type == protocol.TypeContext:
 			r.recordedWaitsLocked(op.ID, cancels)
@@ -264,12 +257,11 @@ func (r *run) recordedWaitsLocked(id string, cancels map[string]*protocol.Update
 	}
 }
 
-// cancelLocked ends tasks that are not needed any more.
+// cancelLocked cancels tasks.
 func (r *run) cancelLocked(tasks []*task) (ended []int) { return r.endLocked(tasks, ErrCanceled) }
 
-// endLocked ends tasks for good: what the service does for them is cancelled,
-// and they are recorded as failed with cause. A task whose end is already on
-// its way to the service is spared. It returns the indexes of the tasks that it
+// endLocked ends tasks for good: their work at the service is cancelled, and they are recorded as failed with
+// cause. It spares a task whose end is on its way to the service. It returns the indexes of the tasks that it
 // ended.
 func (r *run) endLocked(tasks []*task, cause error) (ended []int) {
 	var doomed []*task
@@ -290,12 +282,12 @@ func (r *run) endLocked(tasks []*task, cause error) (ended []int) {
 	return ended
 }
 
-// linger blocks until the scope is abandoned: code that was left behind at this
-// operation by an earlier run must not get beyond it in this one.
+// linger blocks until the scope is abandoned: an earlier run left the code behind at this operation, so it must not
+// get beyond it in this one.
 func (o *operation) linger() {
 	r := o.scope.run
 	r.lockFor(o.scope)
-	own := *o // so that the operations of code that goes on stay off the heap
+	own := *o // a copy, so that the operations of other code stay off the heap
 	r.joinLocked(newWaiter(o.scope), leftBehind{&own})
 }
 
@@ -305,8 +297,8 @@ func (o leftBehind) awaits() string {
 	return o.describe(o.name) + ", which was given up in an earlier invocation"
 }
 
-// sweepLocked unwinds the goroutines that are blocked in abandoned scopes, and
-// cancels what the service waits for on their behalf.
+// sweepLocked unwinds goroutines that are blocked in abandoned scopes, and cancels what they wait for at the
+// service.
 func (r *run) sweepLocked(cancels map[string]*protocol.Update) {
 	for id, waiters := range r.parked {
 		kept := slices.DeleteFunc(waiters, func(w *waiter) bool {
@@ -339,8 +331,8 @@ func (r *run) unwindLocked(w *waiter) {
 	r.wakeLocked(w)
 }
 
-// cancelOperationLocked ends an operation at the service, once, or takes back
-// its START if that is still here: one batch must not hold both.
+// cancelOperationLocked ends an operation at the service, once. If its START is still in the queue it takes that
+// back: one batch must not hold both.
 func (r *run) cancelOperationLocked(u *protocol.Update) {
 	if r.canceled[u.ID] {
 		return
@@ -358,9 +350,8 @@ func (r *run) cancelOperationLocked(u *protocol.Update) {
 	}
 }
 
-// withoutCancels takes the CANCELs out of a checkpoint that was refused, and
-// reports whether there were any: a wait may pass in the very moment in which
-// it is cancelled, which the service refuses along with all the rest.
+// withoutCancels takes the CANCELs out of a refused checkpoint, and reports whether there were any. A wait may pass
+// in the very moment of its cancellation; the service then refuses the whole batch.
 func withoutCancels(req *protocol.CheckpointRequest, err error) bool {
 	code, message := refusalOf(err)
 	if code != string(protocol.CodeInvalidParameter) || strings.HasPrefix(message, protocol.StaleTokenMessage) {
@@ -372,13 +363,12 @@ func withoutCancels(req *protocol.CheckpointRequest, err error) bool {
 	return found
 }
 
-// awaited is what a workflow goroutine waits for that another one does.
+// awaited is something that another workflow goroutine does.
 type awaited interface{ awaits() string }
 
 func (t *task) awaits() string { return fmt.Sprintf("future %q", t.name) }
 
-// joinLocked blocks the goroutine of scope s until another one wakes it. It
-// gives up the lock.
+// joinLocked blocks the goroutine of scope s until another one wakes it. It gives up the lock.
 func (r *run) joinLocked(w *waiter, on awaited) {
 	w.on = on
 	r.joins[w] = struct{}{}
@@ -393,8 +383,8 @@ func (r *run) wakeJoinLocked(w *waiter) {
 	}
 }
 
-// deadlockLocked says that every goroutine of the workflow waits for another one,
-// and that nothing is pending at the service that could change that.
+// deadlockLocked is the error when every goroutine of the workflow waits for another one, and nothing pending at
+// the service could change that.
 func (r *run) deadlockLocked() error {
 	var waits []string
 	for w := range r.joins {

@@ -13,15 +13,6 @@ import (
 	"github.com/perdure/perdure/durable/retry"
 )
 
-// own is a Serdes of which the SDK knows nothing.
-type own struct{}
-
-func (own) Marshal(ctx context.Context, v any) ([]byte, error) { return durable.JSON.Marshal(ctx, v) }
-
-func (own) Unmarshal(ctx context.Context, data []byte, v any) error {
-	return durable.JSON.Unmarshal(ctx, data, v)
-}
-
 // valueOperations are the ways by which a value comes to the code, by name.
 func valueOperations[T any](v T) map[string]func(ctx durable.Context) (any, error) {
 	stored := offload.Values{Store: new(cupboard), Over: -1}

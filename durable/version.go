@@ -12,26 +12,21 @@ import (
 
 var versionKind = &kind{call: "durable.Version", typ: protocol.TypeStep, subType: subTypeVersion}
 
-// Version lets code change while executions of it are under way. Where the new
-// code does something else, it asks which way this execution goes:
+// Version lets code change while executions of it are open. The new code asks which way this execution goes:
 //
 //	if durable.Version(ctx, "fees", 1) >= 1 {
 //		if _, err := durable.Step(ctx, "add-fees", addFees); err != nil { … }
 //	}
 //
-// An execution that comes to this place for the first time gets latest, and
-// keeps it: it is recorded under the name, once in each context, and every
-// later call with that name in the same context returns it. An execution that
-// had come past this place before the call was put there gets 0. So the next
-// change of the same place makes it latest 2, and the code deals with 0, 1 and
-// 2, until no execution with the older numbers is left.
+// An execution that comes to this place for the first time gets latest, and keeps it: it is recorded under the
+// name, once in each context, and every later call with that name in the same context returns it. An execution that
+// had come past this place before the call was put there gets 0. So the next change of the same place makes it
+// latest 2, and the code deals with 0, 1 and 2, until no execution with the older numbers is left.
 //
-// A call takes no number: it moves no operation, and may be taken out again.
-// It is recorded as a step, and that does not cost a call of the service of its
-// own. The name is as for [Step], but not empty, and latest is at least 1;
-// otherwise the execution fails. It fails too, with a VersionError, if newer
-// code has recorded a number over latest. Version panics if ctx is not a durable
-// context.
+// A call takes no number: it moves no operation, and may be taken out again. It is recorded as a step, without a
+// call of the service of its own. The name is as for [Step], but not empty, and latest is at least 1; otherwise the
+// execution fails. It fails, too, with a VersionError, if newer code has recorded a number over latest. Version
+// panics if ctx is not a durable context.
 func Version(ctx Context, name string, latest int) int {
 	s, err := versionKind.enter(ctx, name)
 	if err != nil {
@@ -84,8 +79,7 @@ func (s *scope) decideVersion(ctx Context, name string, latest int) int {
 	return latest
 }
 
-// note records a step that is nothing but its result. It does not wait: what
-// the code does next is recorded behind it.
+// note records a step that is only a result. It does not wait: later operations are recorded behind it.
 func (o *operation) note(id, payload string) {
 	if o.known.op == nil {
 		o.scope.run.hold(o.scope, o.update(id, protocol.ActionStart))
@@ -95,8 +89,8 @@ func (o *operation) note(id, payload string) {
 	o.scope.run.hold(o.scope, u)
 }
 
-// versionID is the id of a version's record, in the form of a hashed id, which
-// has no place among a context's operations.
+// versionID is the id of a version's record. It has the form of a hashed id, so it has no place among a context's
+// operations.
 func versionID(context, name string) string {
 	sum := sha256.Sum256([]byte("version\x00" + context + "\x00" + name))
 	return "h" + hex.EncodeToString(sum[:16])

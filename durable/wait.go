@@ -13,16 +13,15 @@ var (
 	untilKind = &kind{call: "durable.WaitUntil", typ: protocol.TypeWait, subType: protocol.SubTypeWait}
 )
 
-// maxWait is the longest that the service waits for anything.
+// maxWait is the longest wait of the service.
 const maxWait = protocol.MaxWaitSeconds * time.Second
 
-// wholeSeconds rounds to what the service can delay by.
+// wholeSeconds rounds to the service's unit of delays.
 func wholeSeconds(d time.Duration) int64 {
 	return min(max(int64(d.Round(time.Second)/time.Second), 1), protocol.MaxWaitSeconds)
 }
 
-// nextAttempt asks the policy about the attempt that failed with err: seconds
-// until the next one, or false.
+// nextAttempt asks the policy about the attempt that failed with err: seconds until the next one, or false.
 func nextAttempt(p retry.Policy, err error, attempt int) (seconds int64, again bool) {
 	delay, again := p.Next(err, attempt)
 	if !again {
@@ -31,16 +30,13 @@ func nextAttempt(p retry.Policy, err error, attempt int) (seconds int64, again b
 	return wholeSeconds(delay), true
 }
 
-// Wait lets d pass. The execution is suspended meanwhile, unless other code of
-// it runs, and costs nothing; the service wakes it up, by its own clock, and
-// no crash shortens or restarts the wait. That it begins is recorded by the
-// function, and that it has passed by the service; later runs return at once.
+// Wait lets d pass. The execution is suspended meanwhile, unless other code of it runs, and costs nothing; the
+// service wakes it up, by its own clock, and no crash shortens or restarts the wait. The function records the
+// beginning of the wait, and the service its end; later runs return at once.
 //
-// d is at least a second and at most 366 days; fractions of a second are
-// rounded up. The name is as for [Step]. The only errors are of arguments that
-// break these rules, and of the first run: once the wait has begun it is the
-// recorded one that counts, whatever d is computed to be in later runs. To wait
-// until a moment use [WaitUntil].
+// d is at least a second and at most 366 days; fractions of a second are rounded up. The name is as for [Step]. The
+// only error is that of arguments that break these rules, on the first run: after that the recorded wait counts,
+// whatever d is. To wait until a moment use [WaitUntil].
 func Wait(ctx Context, name string, d time.Duration) error {
 	o, err := waitKind.begin(ctx, name, validateWait(d))
 	if err != nil {
@@ -50,14 +46,12 @@ func Wait(ctx Context, name string, d time.Duration) error {
 	return nil
 }
 
-// WaitUntil is [Wait] until a moment, which is at most 366 days ahead. The
-// service measures how long it takes, in whole seconds that are rounded up.
+// WaitUntil is [Wait] until a moment, which is at most 366 days ahead. The service measures the time in whole
+// seconds, rounded up.
 //
-// A moment that has passed is no error and nothing to wait for: WaitUntil
-// returns at once and records nothing. Later runs, which find something recorded
-// behind it and nothing for it, return at once as well, whatever their clock
-// says. Once a wait has begun it is the recorded one that counts, whatever t is
-// computed to be in later runs.
+// For a moment that has passed, WaitUntil returns at once and records nothing. Later runs do the same, whatever
+// their clock says, since later operations have records and this one has none. Once a wait has begun the recorded
+// one counts, whatever t is.
 func WaitUntil(ctx Context, name string, t time.Time) error {
 	o, err := untilKind.next(ctx, name)
 	if err != nil {

@@ -9,22 +9,18 @@ import (
 
 var waitForCallbackKind = &kind{call: "durable.WaitForCallback", typ: protocol.TypeContext, subType: protocol.SubTypeWaitForCallback}
 
-// WaitForCallback makes a callback, has submit give its id to whoever shall
-// complete it, and returns the result that they send. It is recorded as a child
-// context with the callback and a step, the submitter, in it: under the name
-// "approve" they are called "approve-callback" and "approve-submitter".
+// WaitForCallback makes a callback, lets submit give its id to somebody who will complete it, and returns the
+// result that they send. It is recorded as a child context with the callback and a step, the submitter, in it:
+// under the name "approve" they are called "approve-callback" and "approve-submitter".
 //
-// The submitter starts once the callback's id is durable. It is a [Step]: if it
-// fails it is tried again by its policy, the option [WithRetry], and when that
-// gives up the error wraps one of [KindSubmitter]; it may run again after a crash,
-// under the same [IdempotencyKey]. Then the execution is suspended, unless
-// other code of it runs, until the callback is completed; if that happens
-// sooner, the submitter still runs to its end. Once all of that is recorded,
+// The submitter starts once the callback's id is durable. It is a [Step]: if it fails it is retried by the policy
+// of [WithRetry], and when that gives up the error wraps one of [KindSubmitter]. It may run again after a crash,
+// under the same [IdempotencyKey]. Then the execution is suspended, unless other code of it runs, until the
+// callback is completed; if that happens sooner, the submitter still runs to its end. Once all of that is recorded,
 // later runs return the result, or the error, without running submit.
 //
-// The error is an [*OperationError] as from [Callback.Result], and so are
-// decoding and limits; [WithTimeout] and [WithHeartbeat] are the callback's, as
-// with [CreateCallback]. The name is as for [Step].
+// The error is an [*OperationError] as from [Callback.Result], and so are decoding and limits; [WithTimeout] and
+// [WithHeartbeat] are the callback's, as with [CreateCallback]. The name is as for [Step].
 func WaitForCallback[T any](ctx Context, name string, submit func(ctx context.Context, callbackID string) error, opts ...WaitForCallbackOption) (T, error) {
 	var zero T
 	cfg, bad := newWaitForCallbackConfig(opts)
@@ -50,8 +46,8 @@ func WaitForCallback[T any](ctx Context, name string, submit func(ctx context.Co
 	return decodeCallback[T](&o, cfg.serdes, &payload)
 }
 
-// submitAndWait returns what was sent, which is also recorded as the context's
-// result: as it is, so that no Serdes has to write what it read.
+// submitAndWait returns the sent result, which is also recorded as the context's result: unchanged, so that no
+// Serdes has to write what it read.
 func (o *operation) submitAndWait(cfg *callbackConfig, submit func(context.Context, string) error) (string, error) {
 	var payload string
 	run := newChildRun(o)
@@ -81,7 +77,7 @@ func (s *scope) submitAndWait(cfg *callbackConfig, submit func(context.Context, 
 	}
 	callback.created()
 	_, err = Step(s, partName(s.name, "submitter"), func(ctx context.Context) (struct{}, error) {
-		if submit == nil { // now, though it was there when the context began
+		if submit == nil { // nil now, though it was not when the context began
 			return struct{}{}, errNilSubmitter
 		}
 		return struct{}{}, submit(ctx, id)
@@ -101,8 +97,8 @@ func (s *scope) submitAndWait(cfg *callbackConfig, submit func(context.Context, 
 
 var errNilSubmitter = errors.New("the submitter is nil")
 
-// partName is the name of a part of the operation with the given name. It has
-// none if the operation has none, or one that leaves no room.
+// partName is the name of a part of the operation with the given name. It is empty if the operation has no name, or
+// one that leaves no room.
 func partName(name, part string) string {
 	if name == "" || len(name)+1+len(part) > protocol.MaxName {
 		return ""

@@ -42,7 +42,7 @@ func TestWaitForCallback(t *testing.T) {
 		if out := svc.run(h); out.result() != `"yes"` {
 			t.Errorf("got %s %s, want yes", out.result(), out.errorText())
 		}
-		if diff := cmp.Diff([]string{"cb-1-1 " + testARN + "/1-2"}, submitted); diff != "" {
+		if diff := cmp.Diff([]string{"cb-2 " + testARN + "/1-2"}, submitted); diff != "" {
 			t.Errorf("submitted (-want +got):\n%s", diff)
 		}
 		want := []string{
@@ -97,7 +97,7 @@ func TestWaitForCallbackFails(t *testing.T) {
 			var r *durable.RecordedError
 			return errors.As(err, &r) && r.Type == "Rejected"
 		}},
-		`callback "approval" failed: declined with 3`: {settling{0, protocol.StatusFailed, nil, &protocol.ErrorObject{ErrorType: "CardDeclined", ErrorMessage: "declined with 3", ErrorData: `{"Code":3}`}}, fine, nil, func(err error) bool {
+		`callback "approval" failed: declined with 3`: {settling{0, protocol.ExecutionFailed, nil, &protocol.ErrorObject{ErrorType: "CardDeclined", ErrorMessage: "declined with 3", ErrorData: `{"Code":3}`}}, fine, nil, func(err error) bool {
 			var card *cardDeclined
 			return errors.As(err, &card) && card.Code == 3
 		}},
@@ -149,7 +149,7 @@ func TestWaitForCallbackSubmitterRetries(t *testing.T) {
 			return nil
 		}
 		out := svc.run(approving(svc, submit, func(string, error) {}, durable.WithRetry(retry.Fixed(3, 10*time.Second))))
-		if diff := cmp.Diff([]string{"cb-1-11", "cb-1-12", "cb-1-13"}, attempts); diff != "" || out.result() != `"early"` {
+		if diff := cmp.Diff([]string{"cb-21", "cb-22", "cb-23"}, attempts); diff != "" || out.result() != `"early"` {
 			t.Errorf("got %s %s, attempts (-want +got):\n%s", out.result(), out.errorText(), diff)
 		}
 	})
@@ -165,7 +165,7 @@ func TestWaitForCallbackValues(t *testing.T) {
 	}{
 		"JSON":     {succeeds(0, `"a\nb"`), "a\nb", []durable.WaitForCallbackOption{durable.WithSerdes(durable.JSON)}},
 		"own":      {succeeds(0, "abc"), "ABC", []durable.WaitForCallbackOption{durable.WithSerdes(upper{})}},
-		"nothing":  {settling{0, protocol.StatusSucceeded, nil, nil}, "", []durable.WaitForCallbackOption{durable.WithSerdes(upper{})}},
+		"nothing":  {settling{0, protocol.ExecutionSucceeded, nil, nil}, "", []durable.WaitForCallbackOption{durable.WithSerdes(upper{})}},
 		"large":    {succeeds(0, large), large, nil},
 		"not JSON": {succeeds(0, "<a>"), "<a>", nil},
 	} {
@@ -249,6 +249,6 @@ func ExampleWaitForCallback() {
 	}
 	simulate(durable.NewHandler(handler, durable.WithClient(svc)), svc)
 	// Output:
-	// please approve with cb-1-1
+	// please approve with cb-2
 	// succeeded: "approved"
 }

@@ -12,23 +12,19 @@ import (
 
 var conditionKind = &kind{call: "durable.WaitForCondition", typ: protocol.TypeStep, subType: protocol.SubTypeWaitForCondition}
 
-// WaitForCondition calls check until it reports that it is done, and returns
-// the last state. Between calls the execution is suspended, unless other code
-// of it runs. The state begins as initial; what each call returns is recorded
-// and given to the next, so it can carry what is known so far.
+// WaitForCondition calls check until that reports that it is done, and returns the last state. Between calls the
+// execution is suspended, unless other code of it runs. The state begins as initial; the result of each call is
+// recorded and given to the next.
 //
-// How often and for how long it asks is the policy of [WithPolling]: by
-// default 60 times, after 5 s, then 1.5 times later each time up to 5 minutes,
-// with full jitter. When the policy gives up, the [*OperationError]
-// wraps [ErrConditionNotMet]. If check returns an error or panics, that is the
-// end too: nothing is retried but the condition. A call that was interrupted is
-// made again, from the state it began with.
+// The policy of [WithPolling] says how often and for how long: by default 60 times, after 5 s, then 1.5 times later
+// each time up to 5 minutes, with full jitter. When the policy gives up, the [*OperationError] wraps
+// [ErrConditionNotMet]. If check returns an error or panics, that is the end too; there are no retries. A call that
+// was interrupted is made again, with the same state.
 //
-// check is like the body of a [Step]: a plain context, with [Attempt], [Logger]
-// and [IdempotencyKey]. It is recorded as one operation, a step with many
-// attempts; once that has ended, later runs return the last state, or the
-// error, without calling check. The state is at most 1 MiB encoded, on each call; a larger one, or
-// one that cannot be encoded, fails the operation. The name is as for [Step].
+// check is like the body of a [Step]: a plain context, with [Attempt], [Logger] and [IdempotencyKey]. All is
+// recorded as one operation, a step with many attempts; once that has ended, later runs return the last state, or
+// the error, without calling check. The state is at most 1 MiB encoded, on each call; a larger one, or one that
+// cannot be encoded, fails the operation. The name is as for [Step].
 func WaitForCondition[S any](ctx Context, name string, initial S, check func(ctx context.Context, state S) (next S, done bool, err error), opts ...ConditionOption) (S, error) {
 	var zero S
 	cfg, bad := newConditionConfig(opts)
@@ -57,13 +53,13 @@ func WaitForCondition[S any](ctx Context, name string, initial S, check func(ctx
 	return c.poll(op)
 }
 
-// condition takes one wait for a condition from where it stands to its end.
+// condition runs one wait for a condition from its present state to its end.
 type condition[S any] struct {
 	*operation
 	id    string
 	cfg   *conditionConfig
 	state S
-	begun bool // state is as it is recorded, and not as the caller gave it
+	begun bool // state is the recorded one, not the caller's
 	check func(context.Context, S) (S, bool, error)
 }
 
@@ -104,7 +100,7 @@ func (c *condition[S]) poll(op *protocol.Operation) (S, error) {
 	}
 }
 
-// attempt makes one call of check; the state becomes what it returned.
+// attempt makes one call of check, and keeps its state.
 func (c *condition[S]) attempt(n int) (payload string, done bool, err error) {
 	ctx := c.body(c.id, n)
 	payload, err = c.attempted(ctx, func() (string, error) {
@@ -128,7 +124,7 @@ func (c *condition[S]) attempt(n int) (payload string, done bool, err error) {
 
 func (c *condition[S]) what() string { return "the state of " + c.describe(c.name) }
 
-// prepare makes of the first state what check would get of it later.
+// prepare turns the first state into the value that check would get later.
 func (c *condition[S]) prepare(ctx context.Context) error {
 	if c.begun {
 		return nil
@@ -140,7 +136,7 @@ func (c *condition[S]) prepare(ctx context.Context) error {
 	return err
 }
 
-// keep takes a state as it will be read, and returns it encoded.
+// keep takes over a state as it will be read, and returns it encoded.
 func (c *condition[S]) keep(ctx context.Context, state S) (payload string, err error) {
 	payload, c.state, err = encodeValue(ctx, c.serdes(c.cfg.serdes), c.what(), state)
 	c.begun = true
@@ -164,8 +160,7 @@ func (o *operation) notMet(attempts int, obj *protocol.ErrorObject) error {
 	return &OperationError{Kind: protocol.SubTypeWaitForCondition, Name: o.name, Attempts: attempts, Err: o.scope.run.cfg.errors.decode(obj)}
 }
 
-// ErrConditionNotMet is in the chain of a [WaitForCondition] whose
-// policy gave up.
+// ErrConditionNotMet says that the policy of a [WaitForCondition] gave up.
 var ErrConditionNotMet = errors.New("the condition was not met")
 
 // polls is the policy with the defaults of polling.
@@ -181,9 +176,8 @@ func polls(p retry.Policy) retry.Policy {
 // ConditionOption changes one [WaitForCondition].
 type ConditionOption interface{ applyCondition(*conditionConfig) }
 
-// WithPolling sets how often [WaitForCondition] asks. An attempt is a call of its
-// function that did not report that it is done; for [retry.Policy.RetryIf] and
-// Decide it failed with [ErrConditionNotMet].
+// WithPolling sets how often [WaitForCondition] polls. An attempt is a call of its function that was not done; for
+// [retry.Policy.RetryIf] and Decide it failed with [ErrConditionNotMet].
 func WithPolling(policy retry.Policy) ConditionOption { return pollingOption(policy) }
 
 type pollingOption retry.Policy

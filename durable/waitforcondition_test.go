@@ -60,7 +60,7 @@ func TestWaitForCondition(t *testing.T) {
 			t.Errorf("attempt and state of each call (-want +got):\n%s", diff)
 		}
 		want := []string{
-			"StepStarted job", "StepRetried job", "StepStarted job", "StepRetried job", "StepStarted job", "StepSucceeded job",
+			"StepStarted job", "StepSucceeded job", "StepStarted job", "StepSucceeded job", "StepStarted job", "StepSucceeded job",
 			"WaitStarted pause", "WaitSucceeded pause",
 		}
 		if diff := cmp.Diff(want, svc.events); diff != "" {

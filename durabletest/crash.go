@@ -6,25 +6,21 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// Crashes are simulated by cutting the function off: its context ends, and
-// nothing that it records from then on arrives. Unlike a process that is killed
-// it unwinds, so deferred functions run, and a body that ignores its context
-// goes on to its own end before the engine hears of the crash.
+// A crash is simulated by cutting the function off: its context ends, and later records do not arrive. Unlike a
+// killed process it unwinds, so deferred functions run, and a body that ignores its context goes on to its own end
+// before the engine hears of the crash.
 
-// CrashBefore kills the function once, when it is about to record the operation
-// called name: the result of a step or child context, or the start of anything
-// else. It has done the work, and nobody will ever know. Call it before the
+// CrashBefore kills the function once, when it is about to record the operation called name: the result of a step
+// or child context, or the start of anything else. The work is done, and nobody will ever know. Call it before the
 // operation runs. The test fails if no such operation is recorded.
 func (x *Execution) CrashBefore(name string) { x.flight.plan(name, before) }
 
-// CrashAfter kills the function once, when the operation called name has just
-// been recorded, before the function hears of that. Otherwise it is as
-// [Execution.CrashBefore].
+// CrashAfter kills the function once, when the operation called name has just been recorded, before the function
+// hears of that. Otherwise it is as [Execution.CrashBefore].
 func (x *Execution) CrashAfter(name string) { x.flight.plan(name, after) }
 
-// Crash kills the function now, and waits until it is gone. The test fails if
-// the function does not run: while the execution is suspended there is nothing
-// to kill.
+// Crash kills the function now, and waits until it is gone. The test fails if the function does not run: while the
+// execution is suspended there is nothing to kill.
 func (x *Execution) Crash() {
 	x.t.Helper()
 	x.begin()
@@ -49,7 +45,7 @@ type crashPoint struct {
 	at   moment
 }
 
-// in reports whether updates record what the point is about.
+// in reports whether updates record the point's operation.
 func (p crashPoint) in(updates []protocol.Update) bool {
 	for _, u := range updates {
 		if u.Name == p.name && (u.Action != protocol.ActionStart || startIsAll(u.Type)) {
@@ -59,8 +55,7 @@ func (p crashPoint) in(updates []protocol.Update) bool {
 	return false
 }
 
-// startIsAll reports whether a function records no more of an operation than
-// its start; the rest is the service's.
+// startIsAll reports whether a function records only the start of such an operation; the service records the rest.
 func startIsAll(t protocol.OperationType) bool {
 	switch t {
 	case protocol.TypeWait, protocol.TypeCallback, protocol.TypeChainedInvoke:

@@ -1,5 +1,5 @@
-// Package durabletest runs durable functions in tests: to their end, in no
-// time, on the same engine that runs them in production.
+// Package durabletest runs durable functions in tests: to their end, in no time, on the same engine that runs them
+// in production.
 //
 // # Run one to its end
 //
@@ -11,21 +11,18 @@
 //		}
 //	}
 //
-// The handler is the one that main gives to [durable.Start]. [Run] opens an
-// engine in memory, starts an execution, and invokes the handler as often as
-// it takes: waits, retries and timeouts pass at once, because time is virtual.
-// What happened is in the [Result]: output or error, history, operations, log
-// lines, and how long it would have taken.
+// The handler is the one that main gives to [durable.Start]. [Run] opens an engine in memory, starts an execution,
+// and invokes the handler as often as it takes: waits, retries and timeouts pass at once, because time is virtual.
+// The [Result] has output or error, history, operations, log lines, and the virtual time that it took.
 //
-// A failed execution does not fail the test, since failures are worth testing:
-// see Result.Status and Result.Error. Only [Result.Output] insists.
+// A failed execution does not fail the test, since failures are worth testing: see Result.Status and Result.Error.
+// Only [Result.Output] insists on success.
 //
 // # Act while it runs
 //
-// [Drive] is Run with a function that acts meanwhile, through an [Execution]:
-// it waits for an operation, completes a callback, lets time pass, kills the
-// function, stops the execution. [Stub] answers in place of functions that the
-// workflow invokes.
+// [Drive] is Run with a function that acts meanwhile, through an [Execution]: it waits for an operation, completes
+// a callback, lets time pass, kills the function, stops the execution. [Stub] answers in place of functions that
+// the workflow invokes.
 //
 //	result := durabletest.Drive(t, processOrder, order, func(t *testing.T, x *durabletest.Execution) {
 //		x.Await("payment_confirmation")
@@ -33,17 +30,15 @@
 //		x.Stop("Cancelled", "the customer changed their mind")
 //	})
 //
-// It takes turns with the function: while it runs, every goroutine of the
-// function and the engine is blocked and the clock stands still; they go on
-// when it calls a method of the Execution that waits. So what it sees does not
-// depend on the machine's speed, and it needs no locks to look at what steps
-// wrote. The execution starts with the first such call.
+// It takes turns with the function: while it runs, every goroutine of the function and the engine is blocked and
+// the clock stands still; they go on when it calls a method of the Execution that waits. So it sees the same on a
+// machine of any speed, and needs no locks to look at what steps wrote. The execution starts with the first such
+// call.
 //
 // # Crash it
 //
-// Whether a function survives is decided where it has done something and has
-// not recorded it yet. [Execution.CrashBefore] and [Execution.CrashAfter] kill
-// it on either side of that moment:
+// A function survives, or not, if it is killed when it has done something and has not recorded it yet.
+// [Execution.CrashBefore] and [Execution.CrashAfter] kill it on either side of the record:
 //
 //	charges := 0 // counted by the step's body
 //	durabletest.Drive(t, handler, order, func(t *testing.T, x *durabletest.Execution) {
@@ -55,15 +50,13 @@
 //
 // # Compare histories
 //
-// [History.String] is one line for each event, without anything that differs
-// from run to run, for comparison with text in the test or in a golden file.
-// [History.Details] is for people: it has times, results and errors.
+// [History.String] is one line for each event, without anything that differs from run to run, for comparison with
+// text in the test or in a golden file. [History.Details] is for people: it has times, results and errors.
 //
 // # Rules of virtual time
 //
-// The test runs in a bubble of [testing/synctest]. Time advances when every
-// goroutine in it is blocked on another, on a channel made in it, or on the
-// clock. So in handlers and steps under test:
+// The test runs in a bubble of [testing/synctest]. Time advances when every goroutine in it is blocked on another,
+// on a channel made in it, or on the clock. So in handlers and steps under test:
 //
 //   - time.Sleep, time.After, context deadlines and tickers are free.
 //   - What a step talks to should be a fake in the same process. While anything
@@ -74,6 +67,5 @@
 //   - Channels and contexts from outside, such as the test's own t.Context(),
 //     are no way to wait: the clock stands still meanwhile.
 //
-// The tests themselves may be parallel, but inside of a bubble there is no
-// t.Run and no t.Parallel.
+// The tests themselves may be parallel, but inside of a bubble there is no t.Run and no t.Parallel.
 package durabletest

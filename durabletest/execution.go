@@ -17,13 +17,11 @@ import (
 // functionName is what the function under test is registered as.
 const functionName = "function-under-test"
 
-// Execution is an execution under test, as the function given to [Drive]
-// handles it. All methods belong to the goroutine of that function, and fail
-// the test rather than return an error.
+// Execution is an execution under test, as the function given to [Drive] handles it. All methods belong to the
+// goroutine of that function, and fail the test rather than return an error.
 //
-// Methods that wait, which are Await, Callback, Advance and Crash, start the execution
-// if it has not started. They return when everything that can happen now has
-// happened, and time would have to pass for more.
+// Methods that wait, which are Await, Callback, Advance and Crash, start the execution if it has not started. They
+// return when everything that can happen now has happened, and time would have to pass for more.
 type Execution struct {
 	// Timeout bounds each invocation of the function, as the Timeout of a
 	// Lambda function does: 15 minutes, unless it is changed before the start.
@@ -54,8 +52,7 @@ func newExecution(caller *testing.T, event []byte) *Execution {
 	}
 }
 
-// options are a handler's options with ours around them: others may log
-// elsewhere, but there is only one service.
+// options are a handler's options with ours around them: others may log elsewhere, but there is only one service.
 func (x *Execution) options(others []durable.HandlerOption) []durable.HandlerOption {
 	opts := append([]durable.HandlerOption{durable.WithLogger(slog.New(x.logs.handler()))}, others...)
 	return append(opts, durable.WithClient(client{x}))
@@ -106,21 +103,18 @@ func (x *Execution) begin() {
 	x.arn = s.ARN
 }
 
-// ARN is the execution's name. It starts the execution, which does not run
-// before a method waits.
+// ARN is the execution's name. It starts the execution, which does not run before a method waits.
 func (x *Execution) ARN() string {
 	x.t.Helper()
 	x.begin()
 	return x.arn
 }
 
-// Await waits until an operation called name has started, and returns what is
-// recorded of it; by then a short step may have ended. Each call returns
-// another operation, in the order in which they started. An execution that
-// closes without one fails the test.
+// Await waits until an operation called name has started, and returns what is recorded of it; by then a short step
+// may have ended. Each call returns another operation, in the order in which they started. An execution that closes
+// without one fails the test.
 //
-// What a step records of its start may be held back for some milliseconds, in
-// the hope that the end can go with it.
+// What a step records of its start may be held back for some milliseconds, in the hope that the end can go with it.
 func (x *Execution) Await(name string) *protocol.Operation {
 	x.t.Helper()
 	x.begin()
@@ -148,8 +142,7 @@ func find(ops []*protocol.Operation, id string) *protocol.Operation {
 	return nil
 }
 
-// Advance lets d of virtual time pass. Zero only lets happen what can happen
-// now.
+// Advance lets d of virtual time pass. Zero only lets happen what can happen now.
 func (x *Execution) Advance(d time.Duration) {
 	x.t.Helper()
 	x.begin()
@@ -178,8 +171,7 @@ func (x *Execution) History() History {
 	}
 }
 
-// Stop stops the execution, as a person would who gives the reason. One that
-// has closed stays as it is.
+// Stop stops the execution, as a person would who gives the reason. One that has closed stays as it is.
 func (x *Execution) Stop(errorType, message string) {
 	x.t.Helper()
 	reason := &protocol.ErrorObject{ErrorType: errorType, ErrorMessage: message}
@@ -188,9 +180,8 @@ func (x *Execution) Stop(errorType, message string) {
 	}
 }
 
-// Callback waits, as [Execution.Await] does, until there is a callback called
-// name, made by durable.CreateCallback or durable.WaitForCallback, and returns
-// its id.
+// Callback waits, as [Execution.Await] does, until there is a callback called name, made by durable.CreateCallback
+// or durable.WaitForCallback, and returns its id.
 func (x *Execution) Callback(name string) (id string) {
 	x.t.Helper()
 	op := x.Await(name)

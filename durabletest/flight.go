@@ -13,20 +13,18 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// maxFailures is the number of invocations that may fail in a row, for reasons
-// that the test did not ask for, before the test is failed. The engine itself
+// maxFailures is the number of unplanned failures of invocations in a row that fails the test. The engine itself
 // would go on for a year.
 const maxFailures = 10
 
-// flight is what the goroutines of the function and the test's share: the
-// invocation under way, and what is to happen to it.
+// flight is shared by the goroutines of the function and the test: the invocation under way, and the plans for it.
 type flight struct {
 	mu       sync.Mutex
 	number   int                     // of invocations begun
 	kill     context.CancelCauseFunc // of the one under way, nil if there is none
 	plans    []crashPoint
 	failures int    // in a row
-	verdict  string // why there is no use in going on
+	verdict  string // why it makes no sense to go on
 }
 
 // plan adds a crash.
@@ -36,8 +34,7 @@ func (f *flight) plan(name string, at moment) {
 	f.plans = append(f.plans, crashPoint{name, at})
 }
 
-// due reports whether a crash is planned for this moment, and takes it off the
-// list.
+// due reports whether a crash is planned for this moment, and takes it off the list.
 func (f *flight) due(updates []protocol.Update, at moment) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -68,8 +65,8 @@ func (f *flight) enter(kill context.CancelCauseFunc) {
 	f.kill = kill
 }
 
-// leave notes how it ended. failed says that code failed the test in it. The
-// result says whether another makes sense.
+// leave notes how it ended. failed says that code failed the test in it. The result says whether another makes
+// sense.
 func (f *flight) leave(err error, failed bool) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -89,8 +86,7 @@ func (f *flight) leave(err error, failed bool) bool {
 	return f.verdict == ""
 }
 
-// check fails the test if the execution was no use, or did not get where it
-// was to crash.
+// check fails the test if the execution made no progress, or never came to a planned crash.
 func (f *flight) check(t *testing.T) {
 	t.Helper()
 	f.mu.Lock()
@@ -101,7 +97,7 @@ func (f *flight) check(t *testing.T) {
 	for _, p := range f.plans {
 		t.Errorf("durabletest: there was no crash %s recording %q: no operation of that name was recorded", p.at, p.name)
 	}
-	f.plans = nil // said once is enough
+	f.plans = nil // told once is enough
 }
 
 // invoker runs the handler in this process, as Lambda would in another.
@@ -128,8 +124,7 @@ func (i invoker) Invoke(ctx context.Context, inv *engine.Invocation) engine.Outc
 	return inprocess.Failure(ctx, inv, err)
 }
 
-// giveUp ends an execution that would go on failing: its code called t.Fatal,
-// or nothing it does works.
+// giveUp ends an execution that would go on failing: its code called t.Fatal, or nothing works.
 func (i invoker) giveUp(arn string) {
 	reason := &protocol.ErrorObject{ErrorType: "TestFailed", ErrorMessage: "the test was given up"}
 	if _, err := i.x.engine.Stop(context.Background(), arn, reason); err != nil {

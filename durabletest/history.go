@@ -11,13 +11,11 @@ import (
 // Event is one event of a history.
 type Event = protocol.Event
 
-// History is what the service recorded of an execution, in order. Event n has
-// the id n.
+// History is what the service recorded of an execution, in order. Event n has the id n.
 type History []*Event
 
-// String is a line for each event: its id, its type, the operation's id and
-// name, and what else is the same on every run, such as attempts and types of
-// errors. It leaves out times, delays of retries, and results.
+// String is a line for each event: its id, its type, the operation's id and name, and the details that are the same
+// on every run, such as attempts and types of errors. It leaves out times, delays of retries, and results.
 func (h History) String() string {
 	var b strings.Builder
 	for _, ev := range h {
@@ -26,8 +24,7 @@ func (h History) String() string {
 	return b.String()
 }
 
-// Details is String with the time since the start, results, and messages of
-// errors.
+// Details is String with the time since the start, results, and messages of errors.
 func (h History) Details() string {
 	var b strings.Builder
 	for _, ev := range h {
@@ -65,7 +62,7 @@ func constants(ev *Event) (list []string) {
 	return list
 }
 
-// variables are the others, as far as they tell a person something.
+// variables are the others, if they tell a person something.
 func variables(ev *Event) (list []string) {
 	if ev.NextAttemptDelay > 0 {
 		list = append(list, fmt.Sprintf("in %ds", ev.NextAttemptDelay))
@@ -82,9 +79,8 @@ func variables(ev *Event) (list []string) {
 // maxShown keeps a line readable, in bytes of a payload or a message.
 const maxShown = 200
 
-// Operations are all operations, as their last event left them, in the order
-// in which they started. That a step is READY for its next attempt is no
-// event: it stays PENDING here until the attempt starts.
+// Operations are all operations after the last event, in the order in which they started. No event says that a step
+// is READY for its next attempt: it stays PENDING here until the attempt starts.
 func (h History) Operations() []*protocol.Operation {
 	var fold history.Fold
 	for _, ev := range h {

@@ -11,17 +11,15 @@ import (
 	"sync"
 )
 
-// LogLine is one line that the function logged. Attributes are texts; those in
-// groups are named group.key. Each line has executionArn and requestId, and
-// lines of steps operationName and attempt.
+// LogLine is one line that the function logged. Attributes are texts; those in groups are named group.key. Each
+// line has executionArn and requestId, and lines of steps operationName and attempt.
 type LogLine struct {
 	Level   slog.Level
 	Message string
 	Attrs   map[string]string
 }
 
-// String leaves out executionArn and requestId, which are long and tell little
-// in a test.
+// String leaves out executionArn and requestId, which tell little in a test.
 func (l LogLine) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s", l.Level, l.Message)
@@ -33,8 +31,7 @@ func (l LogLine) String() string {
 	return b.String()
 }
 
-// logBook collects the lines of all invocations, and shows them in the output
-// of the test.
+// logBook collects the lines of all invocations, and shows them in the output of the test.
 type logBook struct {
 	mu   sync.Mutex
 	all  []LogLine

@@ -6,10 +6,9 @@ import (
 	"github.com/perdure/perdure/engine"
 )
 
-// Pause pauses the execution, as a person would: waits and callbacks go on, but
-// the function is not invoked, and an invocation under way ends at its next
-// checkpoint. An execution that waits for [Execution.Resume] has to get it, or
-// it times out, 366 days after its start.
+// Pause pauses the execution, as a person would: waits and callbacks go on, but the function is not invoked, and an
+// invocation under way ends at its next checkpoint. Without an [Execution.Resume] the execution times out, 366 days
+// after its start.
 func (x *Execution) Pause() {
 	x.t.Helper()
 	if err := x.engine.Pause(context.Background(), &engine.PauseRequest{ARN: x.ARN()}); err != nil {

@@ -22,12 +22,11 @@ const (
 	Stopped   = protocol.ExecutionStopped
 )
 
-// Result is what came of an execution. Its methods fail the test that ran it
-// rather than return an error.
+// Result is the result of an execution under test. Its methods fail the test that ran it rather than return an
+// error.
 type Result[Out any] struct {
 	Status Status
-	// Error is why the execution failed, was stopped or timed out, as it was
-	// recorded; nil if it succeeded.
+	// Error is the recorded error of an execution that failed, was stopped or timed out; nil if it succeeded.
 	Error *protocol.ErrorObject
 	// Elapsed is the virtual time from the start of the execution to its end.
 	Elapsed time.Duration
@@ -35,15 +34,14 @@ type Result[Out any] struct {
 	Invocations int
 	// History has every event, and from it every operation.
 	History History
-	// Logs has what the handler and its steps wrote to their durable loggers,
-	// unless the handler was given another one with durable.WithLogger.
+	// Logs has the lines of the handler and its steps on durable loggers, unless durable.WithLogger gave another
+	// one.
 	Logs []LogLine
 
 	t      *testing.T
 	result *string
 }
 
-// outcome is what an execution leaves behind.
 type outcome struct {
 	*engine.Description
 	history     History
@@ -59,8 +57,8 @@ func newResult[Out any](t *testing.T, o *outcome) *Result[Out] {
 	}
 }
 
-// Output is what the handler returned, read back from JSON. Unless the
-// execution succeeded it fails the test, and shows the history.
+// Output is the handler's result, read back from JSON. Unless the execution succeeded it fails the test, and shows
+// the history.
 func (r *Result[Out]) Output() Out {
 	r.t.Helper()
 	var out Out
@@ -84,8 +82,8 @@ func ending(s Status, err *protocol.ErrorObject) string {
 	return fmt.Sprintf("%s with %s: %s", verb, err.ErrorType, err.ErrorMessage)
 }
 
-// Operation is the last record of the operation called name. The test fails if
-// there is none, or more than one; for those see [History.Operations].
+// Operation is the last record of the operation called name. The test fails if there is none, or more than one; for
+// those see [History.Operations].
 func (r *Result[Out]) Operation(name string) *protocol.Operation {
 	r.t.Helper()
 	var found []*protocol.Operation
@@ -100,8 +98,7 @@ func (r *Result[Out]) Operation(name string) *protocol.Operation {
 	return found[0]
 }
 
-// Decode reads the result of the operation called name, which must have
-// succeeded, from JSON.
+// Decode reads the result of the operation called name, which must have succeeded, from JSON.
 func (r *Result[Out]) Decode(name string, result any) {
 	r.t.Helper()
 	op := r.Operation(name)

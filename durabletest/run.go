@@ -9,26 +9,24 @@ import (
 	"github.com/perdure/perdure/durable"
 )
 
-// Run runs one execution of handler to its end and returns what came of it.
+// Run runs one execution of handler to its end and returns the result.
 //
-// event is what the execution is started with. It goes through JSON as it does
-// in production, so it may be a value of the handler's input type, a
-// [json.RawMessage] with the text of an event, or anything else that has the
-// right JSON; nil is no event. The options are those of [durable.Start].
+// event is the input. It goes through JSON as in production, so it may be a value of the handler's input type, a
+// [json.RawMessage] with the text of an event, or anything else with the right JSON; nil is no event. The options
+// are those of [durable.Start].
 //
-// An execution in which nothing can happen any more, such as one that waits
-// for a callback that nobody completes, ends with its timeout; see
-// [Execution]. The test fails if the function's invocations keep failing.
+// An execution that can go no further, such as one that waits for a callback that nobody completes, ends with its
+// timeout; see [Execution]. The test fails if the function's invocations keep failing.
 func Run[In, Out any](t *testing.T, handler func(durable.Context, In) (Out, error), event any, opts ...durable.HandlerOption) *Result[Out] {
 	t.Helper()
 	return Drive(t, handler, event, func(*testing.T, *Execution) {}, opts...)
 }
 
-// Drive is [Run] with a function that acts while the execution runs. When act
-// returns, the execution is run to its end.
+// Drive is [Run] with a function that acts while the execution runs. When act returns, the execution is run to its
+// end.
 //
-// act should use the t that it gets: it runs in a bubble of testing/synctest,
-// as the handler does, and that t belongs to it.
+// act should use the t that it gets: it runs in a bubble of testing/synctest, as the handler does, and that t
+// belongs to it.
 func Drive[In, Out any](t *testing.T, handler func(durable.Context, In) (Out, error), event any, act func(t *testing.T, x *Execution), opts ...durable.HandlerOption) *Result[Out] {
 	t.Helper()
 	switch {

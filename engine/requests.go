@@ -66,7 +66,7 @@ type Pause struct {
 	TimeoutPaused bool               // it puts off the execution's timeout
 }
 
-// Summary is one row of a list of executions.
+// Summary is one row of a list of executions. The page shows it as it is; the Lambda API and our own have shapes of it.
 type Summary struct {
 	ARN         string
 	Name        string

@@ -45,14 +45,13 @@ func (a ARN) FunctionARN() string {
 	return strings.Join([]string{"arn", a.Partition, "lambda", a.Region, a.Account, "function", a.Function, a.Version}, ":")
 }
 
-// ValidID reports whether s is an identifier of at most max bytes in the
-// alphabet that operation ids, subtypes and execution names share.
+// ValidID reports whether s is an identifier of at most max bytes in the alphabet of operation ids, subtypes and
+// execution names.
 func ValidID(s string, max int) bool { return len(s) <= max && only(s, isID) }
 
-// Regular expressions would say the same, but compiling them is a part of every
-// function's start-up that can be felt.
+// No regular expressions: compiling them takes a noticeable part of every function's start-up.
 
-// only reports whether s is not empty and holds nothing but what is allowed.
+// only reports whether s is not empty and holds only allowed bytes.
 func only(s string, allowed func(c byte) bool) bool {
 	for i := range len(s) {
 		if !allowed(s[i]) {

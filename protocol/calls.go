@@ -1,7 +1,7 @@
 package protocol
 
-// The two calls of the Lambda API by which a durable function records its
-// execution, as data. The engine answers them; an SDK makes them.
+// The two calls of the Lambda API with which a durable function records its execution, as data. The engine answers
+// them; an SDK makes them.
 
 // CheckpointRequest asks to record updates, all or none. No updates is a poll.
 type CheckpointRequest struct {
@@ -12,10 +12,10 @@ type CheckpointRequest struct {
 
 // CheckpointReply answers a [CheckpointRequest].
 type CheckpointReply struct {
-	// Token is for the next call. Without one this invocation may not
-	// checkpoint again: the execution closed, or is being paused.
+	// Token is for the next call. Without one this invocation may not checkpoint again: the execution closed, or is
+	// being paused.
 	Token string
-	// Operations holds those that changed since the function was last told.
+	// Operations are those that changed since the last reply.
 	Operations []*Operation
 }
 

@@ -1,7 +1,7 @@
 package protocol
 
-// InvocationInput is what the service hands to a durable function: not the
-// user's event, which is the input payload of the first operation.
+// InvocationInput is the service's message to a durable function. The user's event is in it as the input payload of
+// the first operation.
 type InvocationInput struct {
 	DurableExecutionArn   string
 	CheckpointToken       string
@@ -11,8 +11,8 @@ type InvocationInput struct {
 	UpdatedOperationIds []string
 }
 
-// InitialState is the first page of the execution's operations. A NextMarker
-// that is not empty says that GetDurableExecutionState has more.
+// InitialState is the first page of the execution's operations. With a NextMarker, GetDurableExecutionState has
+// more.
 type InitialState struct {
 	Operations []*Operation
 	NextMarker string

@@ -1,12 +1,13 @@
 package protocol
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
 
-// ErrorObject is an error as the protocol records it: what a step, a context,
-// a callback or an execution failed with. Every member is optional.
+// ErrorObject is an error as the protocol records it, of a step, a context, a callback or an execution. Every
+// member is optional.
 type ErrorObject struct {
 	ErrorMessage string   `json:"ErrorMessage,omitempty"`
 	ErrorType    string   `json:"ErrorType,omitempty"`
@@ -14,18 +15,16 @@ type ErrorObject struct {
 	StackTrace   []string `json:"StackTrace,omitempty"`
 }
 
-// SDKErrorMark is what the ErrorData begins with of an error that our SDK made
-// and recorded itself. Its ErrorType alone does not tell: any error of anybody's
-// may be called CanceledError.
+// SDKErrorMark begins the ErrorData of errors that our SDK makes itself. The ErrorType is not enough: any error of
+// a user may be called CanceledError.
 const SDKErrorMark = "perdure:error:1 "
 
-// Size is the object's length as compact JSON, which is what the limits on
-// error objects count.
+// Size is the object's length as compact JSON, as limits on error objects count it.
 func (e *ErrorObject) Size() int {
 	if e == nil {
 		return 0
 	}
-	n := len(`{`) // each member has a comma behind it; that of the last is the closing brace
+	n := len(`{`) // each member with its comma; that of the last is the closing brace
 	member := func(key, value string) {
 		if value != "" {
 			n += len(key) + StringSize(value) + len(`,`)
@@ -89,7 +88,6 @@ func (r *Reader) ErrorObject() *ErrorObject {
 	return e
 }
 
-// trace reads a stack trace.
 func (r *Reader) trace() (lines []string) {
 	for range r.Elements() {
 		if r.frames++; r.MaxFrames > 0 && r.frames > r.MaxFrames {
@@ -101,13 +99,13 @@ func (r *Reader) trace() (lines []string) {
 	return lines
 }
 
-// InvocationError is why an invocation failed, in the form of Lambda's own errors.
+// InvocationError is the failure of an invocation, in the form of Lambda's own errors.
 func InvocationError(requestID, errorType, format string, args ...any) *ErrorObject {
 	return &ErrorObject{ErrorType: errorType, ErrorMessage: "RequestId: " + requestID + " Error: " + fmt.Sprintf(format, args...)}
 }
 
-// Line is the error on one line: its type and its message, without the request
-// id with which Lambda's runtimes begin theirs. Nil is the empty line.
+// Line is the error on one line: type and message, without the request id that Lambda's runtimes put first. Nil is
+// the empty line.
 func (e *ErrorObject) Line() string {
 	if e == nil {
 		return ""
@@ -130,8 +128,8 @@ func (e *ErrorObject) Line() string {
 // Code names an error of the Lambda API, as in the x-amzn-ErrorType header.
 type Code string
 
-// The errors of the Lambda API that durable executions use. Validation and
-// Serialization come from AWS's request framework rather than the API model.
+// The errors of the Lambda API that durable executions use. Validation and Serialization come from AWS's request
+// framework rather than the API model.
 const (
 	CodeInvalidParameter Code = "InvalidParameterValueException"
 	CodeValidation       Code = "ValidationException"
@@ -148,11 +146,10 @@ const (
 	CodeRequestTimeout   Code = "RequestTimeoutException"
 	CodeUnsupportedMedia Code = "UnsupportedMediaTypeException"
 	CodeService          Code = "ServiceException"
-	CodeStorageFull      Code = "StorageFullException" // ours: AWS has no disk that fills up
+	CodeStorageFull      Code = "StorageFullException" // ours: AWS's disks do not fill up
 )
 
-// The errors about who a client is and what it may do, from AWS's request
-// framework too.
+// Errors about who a client is and what it may do, from AWS's request framework, too.
 const (
 	CodeMissingToken        Code = "MissingAuthenticationTokenException"
 	CodeIncompleteSignature Code = "IncompleteSignatureException"
@@ -161,9 +158,8 @@ const (
 	CodeAccessDenied        Code = "AccessDeniedException"
 )
 
-// Error is a refusal that a client of the API sees: a code, and a message that
-// clients may match on. The engine and the state machine return it; lambdaapi
-// turns the code into an HTTP status, and is the only place that does.
+// Error is a refusal for a client of the API: a code, and a message that clients may match on. The engine and the
+// state machine return it; only lambdaapi turns the code into an HTTP status.
 type Error struct {
 	Code    Code
 	Message string
@@ -176,7 +172,12 @@ func Errorf(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
-// StaleTokenMessage is the text with which the service refuses a checkpoint
-// token that is not, or no longer, the current one. SDKs match it with its
-// case to tell a lost race from a broken request.
+// StaleTokenMessage is the service's text for a checkpoint token that is not the current one. SDKs match it, case
+// and all, to tell a lost race from a broken request.
 const StaleTokenMessage = "Invalid checkpoint token"
+
+// HasCode reports whether err is a refusal with a code.
+func HasCode(err error, code Code) bool {
+	var refusal *Error
+	return errors.As(err, &refusal) && refusal.Code == code
+}

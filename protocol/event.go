@@ -6,9 +6,8 @@ import (
 	"strings"
 )
 
-// Event is one entry of an execution's history. Like [Operation] it is flat;
-// the protocol nests everything below SubType in a member named after the
-// event type.
+// Event is one entry of an execution's history. Like [Operation] it is flat; the protocol nests everything below
+// SubType in a member named after the event type.
 type Event struct {
 	Type     EventType
 	ID       int64 // EventId: 1, 2, 3 … without gaps
@@ -18,8 +17,8 @@ type Event struct {
 	ParentID string
 	SubType  string
 
-	// Payload is the Input of a …Started event, the Reason of ExecutionPaused
-	// and ExecutionResumed, and the Result of others.
+	// Payload is the Input of a …Started event, the Reason of ExecutionPaused and ExecutionResumed, and the Result
+	// of others.
 	Payload *string
 	Error   *ErrorObject
 
@@ -81,23 +80,24 @@ const (
 	EventInvocationCompleted    EventType = "InvocationCompleted"
 )
 
-// Meaning is what the events of one type say. Everybody who reads a history asks
-// here; nobody reads the name of a type. At most one of Operation and Execution
-// is set: an event of an invocation has neither.
+// Meaning says what the events of one type mean. All readers of a history use it; none takes the name of a type
+// apart. At most one of Operation and Execution is set: an event of an invocation has neither.
 type Meaning struct {
-	// Operation is the type of the operation that the event is about.
+	// Operation is the type of the event's operation.
 	Operation OperationType
-	// Status is what the operation is from then on. A step whose event has a
-	// NextAttemptDelay is PENDING instead; see [Event.Status].
+	// Status is the operation's status after the event. A step whose event has a NextAttemptDelay is PENDING
+	// instead; see [Event.Status].
 	Status OperationStatus
-	// Execution is what the execution is from then on.
+	// Execution is the execution's status after the event.
 	Execution ExecutionStatus
-	// Details are the members of the event's details, by name, in the order in
-	// which they are written. One that ends in a question mark may be absent.
+	// Details names the members of the event's details, in the order in which they are written. One with a question
+	// mark at its end may be absent.
 	Details []string
 }
 
-// Meanings has every event type of the protocol. It must not be changed.
+// Meanings has every event type of the protocol. Do not change it. A new type is a line here, and a rule in the
+// machine. A member of details that is new is also a field of [Event], a case in both functions called detail, and a
+// number in the machine's codec.go, with a bound in vet.go.
 var Meanings = map[EventType]*Meaning{
 	EventExecutionStarted:   {Execution: ExecutionRunning, Details: []string{"Input", "ExecutionTimeout"}},
 	EventExecutionSucceeded: {Execution: ExecutionSucceeded, Details: []string{"Result"}},
@@ -139,8 +139,7 @@ var Meanings = map[EventType]*Meaning{
 
 var unknown Meaning
 
-// Meaning is what the table says of t. A type of a newer service has an empty
-// meaning, never nil.
+// Meaning returns the table's line for t: never nil, but empty for a type that only newer services know.
 func (t EventType) Meaning() *Meaning {
 	if m := Meanings[t]; m != nil {
 		return m
@@ -148,8 +147,7 @@ func (t EventType) Meaning() *Meaning {
 	return &unknown
 }
 
-// EventOf is the event type that says of an operation of some type that it has a
-// status now; empty if there is none.
+// EventOf is the event type that gives an operation of a type this status; empty if there is none.
 func EventOf(typ OperationType, status OperationStatus) EventType {
 	for t, m := range Meanings {
 		if m.Operation == typ && m.Status == status {
@@ -162,8 +160,7 @@ func EventOf(typ OperationType, status OperationStatus) EventType {
 // EndsExecution reports whether e is the last event of an execution.
 func (e *Event) EndsExecution() bool { return e.Type.Meaning().Execution.Closed() }
 
-// Status is what e leaves the operation as that it is about; empty if it is about
-// none.
+// Status is the status of the event's operation after it; empty if it has no operation.
 func (e *Event) Status() OperationStatus {
 	if e.NextAttemptDelay > 0 {
 		return StatusPending
@@ -171,8 +168,8 @@ func (e *Event) Status() OperationStatus {
 	return e.Type.Meaning().Status
 }
 
-// OperationError is the error that e leaves the operation with. A callback's
-// timeout event carries only the type; its operation has the message too.
+// OperationError is the error that e gives its operation. A callback's timeout event has only the type; its
+// operation has the message, too.
 func (e *Event) OperationError() *ErrorObject {
 	if e.Type != EventCallbackTimedOut || e.Error == nil {
 		return e.Error
@@ -185,8 +182,8 @@ func (e *Event) OperationError() *ErrorObject {
 	return &o
 }
 
-// AppendEvent appends e as a JSON object in the API's dialect. With data false
-// the payloads are left out and marked as truncated, as the service does.
+// AppendEvent appends e as a JSON object in the API's dialect. Without data, payloads are left out and marked as
+// truncated, as the service does.
 func AppendEvent(dst []byte, e *Event, data bool) []byte {
 	w := object(dst)
 	w.str("EventType", string(e.Type))
@@ -206,7 +203,7 @@ func AppendEvent(dst []byte, e *Event, data bool) []byte {
 	return w.buf
 }
 
-// detail writes one member of the details of e. [Reader.detail] reads it back.
+// detail writes one member of the details of e; [Reader.detail] reads it.
 func (w *objectWriter) detail(e *Event, name string, optional, data bool) {
 	switch name {
 	case "Input", "Result", "Reason":
@@ -249,6 +246,8 @@ func (w *objectWriter) detail(e *Event, name string, optional, data bool) {
 		w.time(name, e.End, API)
 	case "RequestId":
 		w.str(name, e.RequestID)
+	default:
+		panic("protocol: details of events have no member " + name)
 	}
 }
 
@@ -282,11 +281,10 @@ func (w *objectWriter) errorPayload(name string, e *ErrorObject, data bool) {
 	w.close()
 }
 
-// ReadEvent reads an event of a history, in the API's dialect. An event of a type
-// that this version does not know has no details.
+// ReadEvent reads an event of a history, in the API's dialect. An event of an unknown type has no details.
 func ReadEvent(data []byte) (*Event, error) {
 	r, e := lenient(data), &Event{}
-	details := map[string]int{} // where they begin: their name tells only when the type is known
+	details := map[string]int{} // where they begin: the type, which names the right one, may come later
 	if r.Peek() != '{' {
 		r.malformed()
 	}
@@ -383,7 +381,7 @@ func (r *Reader) detail(e *Event, name string) {
 	}
 }
 
-// wrapped has the Payload read that a wrapper of a payload or an error holds.
+// wrapped reads the Payload in the wrapper of a payload or an error.
 func (r *Reader) wrapped(payload func()) {
 	for name := range r.Members() {
 		if string(name) == "Payload" {

@@ -22,9 +22,8 @@ const (
 	// MaxARN bounds an execution ARN.
 	MaxARN = 1024
 
-	// MaxPayload bounds the payload or error of one checkpointed operation, a
-	// callback's result, and the input and result of an asynchronous
-	// execution. It was 262,144 before 2026-10-22.
+	// MaxPayload bounds the payload or error of one checkpointed operation, a callback's result, and the input and
+	// result of an asynchronous execution. It was 262,144 before 2026-10-22.
 	MaxPayload = 1 << 20
 	// MaxSyncPayload bounds the request and the response of a synchronous
 	// invocation, and any payload at shape level.
@@ -48,8 +47,7 @@ const (
 	MaxExecutionSeconds = MaxWaitSeconds
 	// MaxReason bounds the reason of a pause or a resumption, in characters.
 	MaxReason = 1024
-	// RepeatWindowSeconds is how long the service knows a pause or a
-	// resumption again by its client token.
+	// RepeatWindowSeconds is how long the service knows a pause or a resumption again by its client token.
 	RepeatWindowSeconds = 900
 
 	// DefaultRetentionDays is how long a closed execution stays readable.

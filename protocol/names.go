@@ -13,8 +13,7 @@ const (
 	TypeChainedInvoke OperationType = "CHAINED_INVOKE"
 )
 
-// OperationTypes lists every operation type, in the order the service names
-// them in validation messages.
+// OperationTypes lists every operation type, in the order of the service's validation messages.
 var OperationTypes = []OperationType{TypeExecution, TypeContext, TypeStep, TypeWait, TypeCallback, TypeChainedInvoke}
 
 // Action is what an update asks for.
@@ -29,14 +28,14 @@ const (
 	ActionCancel  Action = "CANCEL"
 )
 
-// Actions lists every action, in the order the service names them.
+// Actions lists every action, in the order of the service's validation messages.
 var Actions = []Action{ActionStart, ActionSucceed, ActionFail, ActionRetry, ActionCancel}
 
-// OperationStatus is where an operation stands.
+// OperationStatus is the state of an operation.
 type OperationStatus string
 
-// The operation statuses of the protocol. PENDING and READY belong to steps
-// between two attempts: PENDING until the delay is over, then READY.
+// The operation statuses of the protocol. A step between two attempts is PENDING until the delay is over, then
+// READY.
 const (
 	StatusStarted   OperationStatus = "STARTED"
 	StatusPending   OperationStatus = "PENDING"
@@ -57,7 +56,7 @@ func (s OperationStatus) Closed() bool {
 	return false
 }
 
-// ExecutionStatus is where an execution stands.
+// ExecutionStatus is the state of an execution.
 type ExecutionStatus string
 
 // The execution statuses of the protocol.
@@ -72,8 +71,7 @@ const (
 	ExecutionDeleting  ExecutionStatus = "DELETING"
 )
 
-// ExecutionStatuses lists every execution status in the order in which the
-// service's validation message names them.
+// ExecutionStatuses lists every execution status, in the order of the service's validation message.
 var ExecutionStatuses = []ExecutionStatus{
 	ExecutionSucceeded, ExecutionTimedOut, ExecutionDeleting, ExecutionStopped,
 	ExecutionPaused, ExecutionPausing, ExecutionFailed, ExecutionRunning,
@@ -88,8 +86,8 @@ func (s ExecutionStatus) Closed() bool {
 	return false
 }
 
-// The subtypes that SDKs send. The service treats a subtype as opaque; these
-// are the agreed words (the conformance suite matches them).
+// The subtypes that SDKs send. To the service a subtype is opaque; SDKs agree on these, and the conformance suite
+// matches them.
 const (
 	SubTypeStep              = "Step"
 	SubTypeWaitForCondition  = "WaitForCondition"
@@ -116,7 +114,6 @@ const (
 	ErrorTypeSandboxFailure    = "Sandbox.Failure"
 )
 
-// RehearsalVariable is the environment variable that makes package durable
-// replay without recording anything and without running a body, to find out
-// whether an execution can go on with code that has changed.
+// RehearsalVariable is the environment variable that makes package durable replay without recording anything or
+// running a body: can an execution go on with changed code?
 const RehearsalVariable = "PERDURE_REHEARSAL"

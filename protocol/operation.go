@@ -2,9 +2,8 @@ package protocol
 
 import "fmt"
 
-// Operation is the current record of one operation of an execution. It is
-// flat: the protocol nests the members below Start and End in a details object
-// named after the type, which the codec does.
+// Operation is the current record of one operation of an execution. It is flat; on the wire, the members below
+// Start and End are in a details object named after the type.
 type Operation struct {
 	ID       string
 	Type     OperationType
@@ -15,9 +14,8 @@ type Operation struct {
 	Start    Timestamp
 	End      Timestamp
 
-	// Payload is the input of an EXECUTION and the result of anything else. A
-	// step between attempts keeps the payload of its last RETRY here, which is
-	// how wait-for-condition carries its state.
+	// Payload is the input of an EXECUTION and the result of anything else. A step between attempts keeps here the
+	// payload of its last RETRY, with which wait-for-condition carries its state.
 	Payload *string
 	// Error is why the operation, or a step's last attempt, failed.
 	Error *ErrorObject
@@ -111,7 +109,7 @@ func (r *Reader) State(d Dialect) (s InitialState) {
 	return s
 }
 
-// Operations reads an array of operations in dialect d, none of which is null.
+// Operations reads an array of operations in dialect d. None of them may be null.
 func (r *Reader) Operations(d Dialect) (ops []*Operation) {
 	for range r.Elements() {
 		if r.Null() {
@@ -176,8 +174,7 @@ func (r *Reader) operationDetails(o *Operation, d Dialect) {
 	}
 }
 
-// UnmarshalJSON reads the envelope's dialect, in which timestamps are integer
-// milliseconds.
+// UnmarshalJSON reads the envelope's dialect, in which timestamps are integer milliseconds.
 func (o *Operation) UnmarshalJSON(data []byte) error {
 	r := lenient(data)
 	*o = Operation{}

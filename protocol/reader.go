@@ -11,38 +11,35 @@ import (
 // maxDepth bounds how deep values may nest.
 const maxDepth = 500
 
-// Reader pulls the values that a text in the protocol's JSON is known to have out
-// of it, and skips the rest. It is what every shape of the protocol is read with.
-// It differs from encoding/json where AWS does: member names are matched with
-// their case, null is absent, and a value of the wrong type is refused in AWS's
-// words.
+// Reader reads known values out of a text in the protocol's JSON, and skips the rest. Every shape of the protocol
+// is read with it. It differs from encoding/json where AWS does: it matches the case of member names, takes null
+// for absent, and refuses a value of the wrong type in AWS's words.
 //
-// The first problem stays in Err; from then on every method returns zero values
-// and every loop ends. Strings are copies unless a method says otherwise.
+// The first problem stays in Err; from then on every method returns zero values and every loop ends. Strings are
+// copies unless a method says otherwise.
 type Reader struct {
-	// MaxFrames bounds the lines of all stack traces together, unless it is zero:
-	// a small text must not become a large list.
+	// MaxFrames bounds the lines of all stack traces together, unless it is zero: a small text must not become a
+	// large list.
 	MaxFrames int
 
 	data    []byte
 	pos     int
 	depth   int
-	first   bool // nothing of the innermost object or array was read yet
-	frames  int  // of stack traces that were read
+	first   bool // nothing of the innermost object or array is read yet
+	frames  int  // of stack traces read so far
 	scratch []byte
-	words   map[string]string // what [Reader.Word] has read
+	words   map[string]string // those that [Reader.Word] has read
 	err     *Error
 }
 
-// NewReader returns a reader of data, which must be UTF-8 and must not change
-// while it is read.
+// NewReader returns a reader of data, which must be UTF-8 and must not change while it is read.
 func NewReader(data []byte) *Reader {
 	r := &Reader{}
 	r.Reset(data)
 	return r
 }
 
-// Reset begins to read data. Its bounds stay.
+// Reset starts on other data. The bounds stay.
 func (r *Reader) Reset(data []byte) {
 	*r = Reader{data: data, MaxFrames: r.MaxFrames, scratch: r.scratch}
 	if !utf8.Valid(data) {
@@ -50,8 +47,8 @@ func (r *Reader) Reset(data []byte) {
 	}
 }
 
-// lenient is a reader of data in which what is not UTF-8 is replaced. A client does
-// without some characters rather than without the answer.
+// lenient is a reader that replaces bytes which are not UTF-8: a client had better lose some characters than the
+// answer.
 func lenient(data []byte) *Reader {
 	if !utf8.Valid(data) {
 		data = bytes.ToValidUTF8(data, []byte("\ufffd"))
@@ -67,10 +64,10 @@ func (r *Reader) Err() error {
 	return r.err
 }
 
-// Rest is what was not read. After a problem it begins where that was found.
+// Rest is the unread part. After a problem it begins there.
 func (r *Reader) Rest() []byte { return r.data[r.pos:] }
 
-// Fail refuses the text, unless it was before.
+// Fail refuses the text, unless it is refused already.
 func (r *Reader) Fail(message string) {
 	if r.err == nil {
 		r.err = &Error{Code: CodeSerialization, Message: message}
@@ -120,9 +117,8 @@ func (r *Reader) End() {
 	}
 }
 
-// Members enters the object that comes next and yields the names of its
-// members. The loop must read or skip the value of each. A name is valid until
-// then. Null has no members.
+// Members enters the next object and yields its members' names. The loop must read or skip each value; a name is
+// valid until then. Null has no members.
 func (r *Reader) Members() iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		if !r.enter('{') {
@@ -141,8 +137,8 @@ func (r *Reader) Members() iter.Seq[[]byte] {
 	}
 }
 
-// Elements enters the array that comes next and yields the positions of its
-// elements, from 1. The loop must read or skip each. Null has no elements.
+// Elements enters the next array and yields the positions of its elements, from 1. The loop must read or skip each.
+// Null has no elements.
 func (r *Reader) Elements() iter.Seq[int] {
 	return func(yield func(int) bool) {
 		if !r.enter('[') {
@@ -188,8 +184,8 @@ func (r *Reader) next(closing byte) bool {
 	return true
 }
 
-// present reports whether the next value, which should begin with want, is
-// there at all. A point stands for a number with a fraction. It takes null and refuses every other kind of value.
+// present reports whether the next value is present, that is, not null. It refuses a value that does not begin with
+// want, in which a point stands for a number with a fraction.
 func (r *Reader) present(want byte) bool {
 	c := r.Peek()
 	switch {
@@ -245,8 +241,7 @@ func (r *Reader) literal(word string) {
 	r.pos += len(word)
 }
 
-// Bytes reads a string. The bytes are valid until the next call; they are not
-// present for null.
+// Bytes reads a string, valid until the next call. Null is not present.
 func (r *Reader) Bytes() (b []byte, present bool) {
 	if !r.present('"') {
 		return nil, false
@@ -261,7 +256,7 @@ func (r *Reader) Text() string {
 	return string(b)
 }
 
-// Word is Text for what is likely to come again: the same words share memory.
+// Word is Text for words that are likely to come again: equal words share memory.
 func (r *Reader) Word() string {
 	b, _ := r.Bytes()
 	w, ok := r.words[string(b)]
@@ -284,7 +279,7 @@ func (r *Reader) Optional() *string {
 	return new(string(b))
 }
 
-// Null takes null, if that comes next.
+// Null reads null, if it comes next.
 func (r *Reader) Null() bool {
 	if r.Peek() != 'n' {
 		return false
@@ -306,7 +301,7 @@ func (r *Reader) Bool() bool {
 	return r.err == nil
 }
 
-// Int reads a number; a fraction is cut off, as AWS does.
+// Int reads a number. It cuts off a fraction, as AWS does.
 func (r *Reader) Int() (n int64, present bool) {
 	if !r.present('0') {
 		return 0, false
@@ -329,7 +324,7 @@ func (r *Reader) Int() (n int64, present bool) {
 	return int64(f), true
 }
 
-// small takes a whole number that is as short as most are, and leaves any other.
+// small reads a short whole number, as most are, and leaves any other.
 func (r *Reader) small() (n int64, ok bool) {
 	i := r.pos
 	for ; i < len(r.data) && '0' <= r.data[i] && r.data[i] <= '9' && i-r.pos < 18; i++ {
@@ -377,7 +372,7 @@ func (r *Reader) Time(d Dialect) Timestamp {
 	return Timestamp(math.Round(f * 1000))
 }
 
-// number takes a number by JSON's grammar.
+// number reads a number by JSON's grammar.
 func (r *Reader) number() []byte {
 	start := r.pos
 	if r.at('-') {
@@ -414,7 +409,7 @@ func (r *Reader) digits() {
 	}
 }
 
-// Skip reads over any one value.
+// Skip skips one value of any kind.
 func (r *Reader) Skip() {
 	switch c := r.Peek(); {
 	case c == '{':

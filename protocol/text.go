@@ -6,8 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// Clip shortens s to most bytes at the most, for messages that repeat what a
-// client sent. It cuts between characters, never inside one.
+// Clip shortens s to most bytes at the most, for messages that repeat a client's text. It never cuts a character.
 func Clip(s string, most int) string {
 	if len(s) <= most {
 		return s
@@ -15,8 +14,7 @@ func Clip(s string, most int) string {
 	return Head(s, most) + "…"
 }
 
-// Head is the beginning of s, of most bytes at the most. It ends between
-// characters, never inside one.
+// Head is the beginning of s: most bytes at the most, and whole characters.
 func Head(s string, most int) string {
 	if len(s) <= most {
 		return s
@@ -27,8 +25,7 @@ func Head(s string, most int) string {
 	return s[:most]
 }
 
-// Shorten makes s at most max bytes of UTF-8, and says so where it cuts: what
-// is recorded of texts without a limit.
+// Shorten makes s at most max bytes of UTF-8, and says so where it cuts. Texts without a limit are recorded so.
 func Shorten(s string, max int) string {
 	const mark = " … (cut)"
 	s = strings.ToValidUTF8(s, "\uFFFD")
@@ -38,9 +35,8 @@ func Shorten(s string, max int) string {
 	return Head(s, max-len(mark)) + mark
 }
 
-// AppendEscaped appends s with everything percent-encoded that RFC 3986 does
-// not leave unreserved, except the byte in keep; zero is none. It is what paths
-// with execution ARNs, queries and signatures are made of.
+// AppendEscaped appends s, percent-encoded except for what RFC 3986 leaves unreserved and the byte keep (zero is
+// none). Paths with execution ARNs, queries and signatures need it.
 func AppendEscaped(dst []byte, s string, keep byte) []byte {
 	const digits = "0123456789ABCDEF"
 	for i := range len(s) {
@@ -67,8 +63,8 @@ func InvalidUTF8(data []byte) int {
 	return -1
 }
 
-// SyntaxText is the text of a decoder's error about data. It names the character
-// at which the decoder stopped, of which the decoder itself shows one byte.
+// SyntaxText is the text of a decoder's error about data. It names the whole character at which the decoder
+// stopped, of which the decoder shows one byte.
 func SyntaxText(data []byte, err *json.SyntaxError) string {
 	at := int(err.Offset) - 1
 	if at < 0 || at >= len(data) || data[at] < utf8.RuneSelf {

@@ -6,11 +6,10 @@ import (
 	"time"
 )
 
-// Timestamp is a moment in milliseconds since the Unix epoch, the precision of
-// the protocol. Zero means absent.
+// Timestamp is a moment in milliseconds since the Unix epoch, the precision of the protocol. Zero means absent.
 type Timestamp int64
 
-// TimestampOf truncates t to the protocol's millisecond. The zero time is absent.
+// TimestampOf truncates t to milliseconds. The zero time is absent.
 func TimestampOf(t time.Time) Timestamp {
 	if t.IsZero() {
 		return 0
@@ -40,8 +39,7 @@ func (t Timestamp) AddDays(n int64) Timestamp {
 	return t.AddSeconds(seconds * min(max(n, math.MinInt64/seconds), math.MaxInt64/seconds))
 }
 
-// addMillis stays at the ends of the range: a deadline must not wrap around
-// into the past.
+// addMillis stops at the ends of the range: a deadline must not wrap around into the past.
 func (t Timestamp) addMillis(ms int64) Timestamp {
 	switch u := t + Timestamp(ms); {
 	case ms > 0 && u < t:
@@ -71,7 +69,7 @@ func AppendTime(dst []byte, t Timestamp, d Dialect) []byte {
 	if d == Envelope {
 		return strconv.AppendInt(dst, int64(t), 10)
 	}
-	if t < 0 { // before 1970: never the service's own, but never wrong either
+	if t < 0 { // before 1970: the service sends none, but they must not be wrong
 		return strconv.AppendFloat(dst, float64(t)/1000, 'f', -1, 64)
 	}
 	dst = strconv.AppendInt(dst, int64(t)/1000, 10)
@@ -80,4 +78,22 @@ func AppendTime(dst []byte, t Timestamp, d Dialect) []byte {
 		return dst
 	}
 	return append(dst, '.', byte('0'+ms/100), byte('0'+ms/10%10), byte('0'+ms%10))
+}
+
+// Seconds is a moment that JSON has as the Lambda API writes it: epoch seconds
+// with milliseconds.
+type Seconds Timestamp
+
+// Time is the moment in the package time's form.
+func (s Seconds) Time() time.Time { return Timestamp(s).Time() }
+
+// MarshalJSON writes epoch seconds.
+func (s Seconds) MarshalJSON() ([]byte, error) { return AppendTime(nil, Timestamp(s), API), nil }
+
+// UnmarshalJSON reads epoch seconds.
+func (s *Seconds) UnmarshalJSON(data []byte) error {
+	r := NewReader(data)
+	*s = Seconds(r.Time(API))
+	r.End()
+	return r.Err()
 }

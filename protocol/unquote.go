@@ -5,8 +5,8 @@ import (
 	"unicode/utf8"
 )
 
-// quoted takes the string at pos and returns it without quotes and escapes: a
-// piece of the text if it has no escapes, else the scratch buffer.
+// quoted reads the string at pos, without quotes and escapes. Without escapes it is a piece of the text, else the
+// scratch buffer.
 func (r *Reader) quoted() []byte {
 	start := r.pos + 1
 	for i, c := range r.data[start:] {
@@ -40,7 +40,7 @@ func (r *Reader) quoted() []byte {
 	}
 }
 
-// plain is where what stands for itself in a string ends that begins at start.
+// plain is the end of the plain characters that begin at start.
 func (r *Reader) plain(start int) int {
 	for i, c := range r.data[min(start, len(r.data)):] {
 		if c == '"' || c == '\\' || c < ' ' {
@@ -50,7 +50,7 @@ func (r *Reader) plain(start int) int {
 	return len(r.data)
 }
 
-// escape appends the character that the escape at pos stands for.
+// escape appends the character of the escape at pos.
 func (r *Reader) escape(out []byte) []byte {
 	if r.pos+1 >= len(r.data) {
 		r.malformed()
@@ -70,8 +70,7 @@ func (r *Reader) escape(out []byte) []byte {
 
 var escapes = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
 
-// unicode takes a \u escape, or the two of a surrogate pair. Half a pair
-// becomes the replacement character.
+// unicode reads a \u escape, or the two of a surrogate pair. Half a pair becomes the replacement character.
 func (r *Reader) unicode() rune {
 	c := r.hex()
 	if c < 0 {
@@ -91,7 +90,7 @@ func (r *Reader) unicode() rune {
 	return utf8.RuneError
 }
 
-// hex reads the \uXXXX at pos without taking it, or returns -1.
+// hex returns the \uXXXX at pos without moving on, or -1.
 func (r *Reader) hex() rune {
 	if len(r.data)-r.pos < 6 || r.data[r.pos] != '\\' || r.data[r.pos+1] != 'u' {
 		return -1

@@ -1,7 +1,7 @@
 package protocol
 
-// Update is one change that a function asks for in a checkpoint. The options
-// are pointers because their presence is itself subject to rules.
+// Update is one change that a function asks for in a checkpoint. The options are pointers because rules ask whether
+// they are present.
 type Update struct {
 	ID       string        `json:"Id"`
 	Type     OperationType `json:"Type"`
@@ -21,8 +21,7 @@ type Update struct {
 
 // ContextOptions goes with the SUCCEED of a CONTEXT.
 type ContextOptions struct {
-	// ReplayChildren keeps the context's children in the state, so that its
-	// result can be rebuilt by running it again.
+	// ReplayChildren keeps the context's children in the state, so that running it again can rebuild its result.
 	ReplayChildren bool `json:"ReplayChildren,omitempty"`
 }
 
@@ -49,9 +48,8 @@ type ChainedInvokeOptions struct {
 	XAmznTraceID string `json:"XAmznTraceId,omitempty"`
 }
 
-// AppendCheckpoint appends the body of a CheckpointDurableExecution request.
-// clientToken makes the request safe to repeat: the service applies updates
-// with the same token once.
+// AppendCheckpoint appends the body of a CheckpointDurableExecution request. clientToken makes the request safe to
+// repeat: the service applies updates with the same token once.
 func AppendCheckpoint(dst []byte, token, clientToken string, updates []Update) []byte {
 	w := object(dst)
 	w.str("CheckpointToken", token)
@@ -74,8 +72,8 @@ func AppendUpdates(dst []byte, updates []Update) []byte {
 	return append(dst, ']')
 }
 
-// AppendUpdate appends u as a JSON object. Options that are there are written
-// even when they are empty: their presence means something.
+// AppendUpdate appends u as a JSON object. Options that are present are written even when empty: presence has a
+// meaning.
 func AppendUpdate(dst []byte, u *Update) []byte {
 	w := object(dst)
 	w.str("Id", u.ID)

@@ -1,13 +1,11 @@
 package protocol
 
-// ValueCost is what [Weight] counts for each value of a JSON text, in bytes: no
-// member of our shapes, and no element of their lists, takes more memory beside
-// its text.
+// ValueCost is the cost of each value of a JSON text in [Weight], in bytes: no member of our shapes, and no element
+// of their lists, takes more memory beside its text.
 const ValueCost = 128
 
-// Weight bounds the memory that a JSON text becomes when it is decoded, in
-// bytes: its length, and ValueCost for each value in it. Seven megabytes of
-// empty objects weigh three hundred. It looks at a text once and makes nothing.
+// Weight bounds the memory that a JSON text needs once decoded, in bytes: its length, and ValueCost for each value.
+// Seven megabytes of empty objects weigh three hundred. It reads the text once and allocates nothing.
 func Weight(data []byte) int {
 	values, quoted := 1, false
 	for i := 0; i < len(data); i++ {
@@ -31,8 +29,8 @@ func CheckWeight(data []byte, budget int) error {
 	return nil
 }
 
-// DecodeTrace reads a stack trace: an array of lines. What is none, or weighs
-// more than two payloads, is none.
+// DecodeTrace reads a stack trace: an array of lines. Anything else, or one that weighs more than two payloads,
+// gives none.
 func DecodeTrace(raw []byte) []string {
 	if len(raw) == 0 || CheckWeight(raw, 2*MaxPayload) != nil {
 		return nil

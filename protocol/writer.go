@@ -5,9 +5,8 @@ import (
 	"unicode/utf8"
 )
 
-// The functions that append write to a buffer that the caller owns, and never fail:
-// every value of these types has a JSON form. Checkpoints are answered through
-// them, so they do without reflection.
+// The Append functions write to the caller's buffer and never fail: every value of these types has a JSON form.
+// They answer checkpoints, so they use no reflection.
 
 // objectWriter appends the members of nested JSON objects.
 type objectWriter struct {

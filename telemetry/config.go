@@ -18,8 +18,8 @@ const (
 	OnComplete Emit = "on-complete"
 	// OnFailure is the same, unless the execution succeeded.
 	OnFailure Emit = "on-failure"
-	// OnChange is also a record, with status RUNNING, when operations change.
-	// Several changes soon after each other may share one.
+	// OnChange is also a record, with status RUNNING, when operations change. Changes soon after each other may
+	// share one.
 	OnChange Emit = "on-change"
 )
 
@@ -76,10 +76,9 @@ func unknown[T ~string](got T, values []T) error {
 	return fmt.Errorf("%q is none of %s", got, strings.Join(words, ", "))
 }
 
-// Transform is what a record shows in place of a value, which is JSON; one that
-// is not JSON is given as a JSON string. What it returns must be something that
-// encoding/json can encode. nil leaves the value out, and so do a panic and what
-// cannot be encoded: a mistake must not show what was to be hidden.
+// Transform returns what a record shows in place of a value. The value is JSON; a payload that is not JSON comes as
+// a JSON string. encoding/json must be able to encode the result. After nil, a panic, or a result that cannot be
+// encoded, the record leaves the value out: a mistake must not show what was to be hidden.
 type Transform func(value json.RawMessage) any
 
 // Omit is the [Transform] that leaves every value out.
@@ -88,43 +87,38 @@ func Omit(json.RawMessage) any { return nil }
 // AsIs is the [Transform] that shows every value as it is.
 func AsIs(value json.RawMessage) any { return value }
 
-// DefaultLimit is the [Config.Limit] of who sets none.
+// DefaultLimit is the default of [Config.Limit].
 const DefaultLimit = 256_000
 
-// Config says what is in records, and of which executions there are records. Its
-// zero value makes those of AWS's exporters: one at the end of each execution, with
-// its input and output, and the operations of the top level.
+// Config says which executions have records, and what is in them. The zero value does what AWS's exporters do: one
+// record at the end of each execution, with its input and output, and the operations of the top level.
 type Config struct {
 	Emit   Emit
 	Detail Detail
 	Format Format
 
-	// Sampling is the part of all executions that there are records of, above 0
-	// and at most 1; 0 is 1. A hash of the ARN decides, so all who use the same
-	// number agree on the executions.
+	// Sampling is the share of executions with records, above 0 and at most 1; 0 is 1. A hash of the ARN decides,
+	// so all who use the same number agree on the executions.
 	Sampling float64
-	// Limit is the greatest size of a record as JSON, in bytes; 0 is
-	// [DefaultLimit]. What is too large loses the results of operations, then
-	// operations, the oldest first, then its input, then its output, until it
-	// fits, and says so. What is left of a record, names and the error's text, is
-	// at most 128 KiB and usually 1 KiB, and is never cut.
+	// Limit is the greatest size of a record as JSON, in bytes; 0 is [DefaultLimit]. A larger record loses the
+	// results of operations, then operations, the oldest first, then its input, then its output, until it fits, and
+	// says so. The rest, names and the error's text, is never cut: it is at most 128 KiB, and usually 1 KiB.
 	Limit int
 
-	// Input and Output are what records show of the execution's; nil is [AsIs].
+	// Input and Output transform those of the execution; nil is [AsIs].
 	Input, Output Transform
-	// Results are, by the names of operations, what records show of their
-	// results. They show nothing of those of others.
+	// Results transform results, by the names of their operations. Other results are left out.
 	Results map[string]Transform
-	// Exclude are the names of operations that are in no record.
+	// Exclude are names of operations to leave out.
 	Exclude []string
-	// OmitErrors leaves the errors of operations out, but not the execution's.
+	// OmitErrors leaves out the errors of operations, but not the execution's.
 	OmitErrors bool
 }
 
-// Check says what is wrong with the configuration.
+// Check returns what is wrong with the configuration.
 func (c *Config) Check() error {
 	switch {
-	case !(c.Sampling >= 0 && c.Sampling <= 1): // NaN as well
+	case !(c.Sampling >= 0 && c.Sampling <= 1): // also NaN
 		return fmt.Errorf("the sampling is %v; it is a number above 0 and at most 1", c.Sampling)
 	case c.Limit < 0:
 		return fmt.Errorf("the limit is %d bytes; it must not be negative", c.Limit)
@@ -158,7 +152,7 @@ func (c *Config) Samples(arn string) bool {
 	return float64(fnv1a(arn))/max < c.Sampling
 }
 
-// fnv1a is the 32-bit hash of that name. hash/fnv has it too, but wants a copy.
+// fnv1a is the 32-bit hash of that name. hash/fnv would need a copy of s.
 func fnv1a(s string) uint32 {
 	h := uint32(0x811c9dc5)
 	for i := range len(s) {

@@ -10,7 +10,7 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// Execution is what a record is made of.
+// Execution is the source of a record.
 type Execution struct {
 	ARN        string
 	Status     protocol.ExecutionStatus
@@ -18,13 +18,12 @@ type Execution struct {
 	Input      *string
 	Output     *string               // of one that succeeded
 	Error      *protocol.ErrorObject // of one that failed, or was stopped
-	// Operations are all, in the order in which they started. The EXECUTION may
-	// be among them.
+	// Operations are all, in the order in which they started. The EXECUTION may be among them.
 	Operations iter.Seq[*protocol.Operation]
 }
 
-// Record makes the record of an execution, emitted at a moment. It does not ask
-// whether there should be one: [Config.Wants] and [Config.Samples] say that.
+// Record makes the record of an execution, emitted at a moment. [Config.Wants] and [Config.Samples] say whether
+// there should be one.
 func (c *Config) Record(x *Execution, emitted protocol.Timestamp) Record {
 	r := Record{RecordType: RecordType, SchemaVersion: SchemaVersion, EmittedAt: Time(emitted), ExecutionARN: x.ARN, Status: string(x.Status)}
 	if !x.Status.Closed() {
@@ -38,7 +37,7 @@ func (c *Config) Record(x *Execution, emitted protocol.Timestamp) Record {
 	return c.truncate(r, c.operations(x.Operations))
 }
 
-// operations are those that belong into a record.
+// operations are those of the record.
 func (c *Config) operations(all iter.Seq[*protocol.Operation]) []Operation {
 	list := []Operation{}
 	for op := range all {
@@ -64,8 +63,7 @@ func (c *Config) operations(all iter.Seq[*protocol.Operation]) []Operation {
 	return list
 }
 
-// interval is when something began and ended, and how long it took. By two clocks
-// it may have ended before it began: then it took no time.
+// interval returns begin, end, and the time between. Where two clocks disagree that is zero, never negative.
 func interval(start, end protocol.Timestamp) (from, to Time, millis *int64) {
 	if start != 0 && end != 0 {
 		end = max(start, end)
@@ -78,7 +76,7 @@ func interval(start, end protocol.Timestamp) (from, to Time, millis *int64) {
 const maxErrorText = 8192
 
 func errorOf(e *protocol.ErrorObject) *Error {
-	if e == nil || e.ErrorType+e.ErrorMessage == "" { // as of a stop for which nobody gave a reason
+	if e == nil || e.ErrorType+e.ErrorMessage == "" { // as of a stop without a reason
 		return nil
 	}
 	return &Error{Name: capped(e.ErrorType), Message: capped(e.ErrorMessage)}
@@ -95,8 +93,7 @@ func capped(s string) string {
 	return strings.ToValidUTF8(s, "\uFFFD")
 }
 
-// show is a payload as a record has it: nil if there is none, or nothing is to
-// be seen of it.
+// show is a payload in a record: nil if it is absent, or hidden.
 func show(payload *string, transform Transform) json.RawMessage {
 	if payload == nil || *payload == "" {
 		return nil
@@ -111,8 +108,8 @@ func show(payload *string, transform Transform) json.RawMessage {
 	return value
 }
 
-// valueOf is a payload as JSON: the same value if it is JSON, or else a string.
-// What is JSON but too deep to be read inside of a record is a string, too.
+// valueOf is a payload as JSON: the same value if it is JSON, else a string. JSON that is too deep to be read
+// inside of a record is a string, too.
 func valueOf(payload string) json.RawMessage {
 	valid := strings.ToValidUTF8(payload, "\uFFFD")
 	if raw := []byte(valid); fitsInside(raw) {
@@ -123,20 +120,19 @@ func valueOf(payload string) json.RawMessage {
 	return encode(valid)
 }
 
-// fitsInside reports whether raw is JSON that encoding/json still reads inside of
-// a record: it bounds how deep values are nested.
+// fitsInside reports whether encoding/json can still read raw inside of a record: it bounds the depth of values.
 func fitsInside(raw []byte) bool {
 	return json.Valid(raw) && json.Valid(slices.Concat([]byte("[[[["), raw, []byte("]]]]")))
 }
 
-// transformed is what a transform makes of a value; nil is to be left out.
+// transformed applies a transform to a value; nil is to be left out.
 func transformed(transform Transform, value json.RawMessage) (out json.RawMessage) {
 	defer func() {
 		if recover() != nil {
 			out = nil
 		}
 	}()
-	if out = encode(transform(value)); !fitsInside(out) { // encode panics on what cannot be encoded
+	if out = encode(transform(value)); !fitsInside(out) { // encode panics on other values
 		return nil
 	}
 	return out

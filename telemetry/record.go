@@ -9,22 +9,21 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// What every record says of itself.
+// The same in every record.
 const (
 	RecordType    = "DurableExecutionTelemetry"
 	SchemaVersion = "1.0"
 )
 
-// Record is what is known of an execution at one time.
+// Record is a report on an execution at one time.
 type Record struct {
 	RecordType    string `json:"recordType"`
 	SchemaVersion string `json:"schemaVersion"`
-	// EmittedAt is when the record was made. The records of one execution that
-	// one process makes have different ones.
+	// EmittedAt is when the record was made. It differs between the records of one execution from one process.
 	EmittedAt Time `json:"emittedAt"`
 
-	// ExecutionARN names the execution. There is one record of it with a status
-	// other than RUNNING: a second one is the same again.
+	// ExecutionARN names the execution. It has one record with a status other than RUNNING; a second one is a
+	// repeat.
 	ExecutionARN      string `json:"executionArn"`
 	ExecutionName     string `json:"executionName,omitempty"`
 	FunctionName      string `json:"functionName"`
@@ -32,8 +31,8 @@ type Record struct {
 	Region            string `json:"region"`
 	AccountID         string `json:"accountId"`
 
-	// Status is SUCCEEDED, FAILED, TIMED_OUT, STOPPED, or RUNNING of an
-	// execution that is open. An SDK hears of no TIMED_OUT or STOPPED.
+	// Status is SUCCEEDED, FAILED, TIMED_OUT, STOPPED, or RUNNING of an execution that is open. An SDK never hears
+	// of TIMED_OUT or STOPPED.
 	Status         string `json:"status"`
 	StartTime      Time   `json:"startTime,omitzero"`
 	EndTime        Time   `json:"endTime,omitzero"`
@@ -41,14 +40,13 @@ type Record struct {
 
 	Input  json.RawMessage `json:"input,omitempty"`
 	Output json.RawMessage `json:"output,omitempty"`
-	Error  *Error          `json:"error,omitempty"` // nil if it says nothing
+	Error  *Error          `json:"error,omitempty"` // nil if empty
 
-	// Operations are those that have a name, in the order in which they started.
+	// Operations are those with a name, in the order in which they started.
 	Operations       []Operation         `json:"operations,omitzero"`
 	OperationsByName map[string]*Summary `json:"operationsByName,omitzero"`
 
-	// Truncated says that the record would have been too large, and the others
-	// what it lost.
+	// Truncated says that the record was too large; the other members count its losses.
 	Truncated         bool `json:"truncated,omitempty"`
 	DroppedOperations int  `json:"droppedOperations,omitempty"`
 	DroppedInput      bool `json:"droppedInput,omitempty"`
@@ -72,8 +70,8 @@ type Operation struct {
 	Truncated      bool            `json:"truncated,omitempty"` // its result was dropped
 }
 
-// Summary is all operations of one name. Type, SubType and Status are those of
-// the one that started last; Result and Error are there only if there is just one.
+// Summary sums up all operations of one name. Type, SubType and Status are those of the one that started last;
+// Result and Error are set only if there is just one.
 type Summary struct {
 	Type                string          `json:"type"`
 	SubType             string          `json:"subType,omitempty"`
@@ -88,15 +86,13 @@ type Summary struct {
 	Result              json.RawMessage `json:"result,omitempty"`
 }
 
-// Error is why something failed. Both texts have at most 8,192 characters, and an
-// ellipsis if there were more.
+// Error is the reason of a failure. Both texts have at most 8,192 characters; an ellipsis marks a cut.
 type Error struct {
 	Name    string `json:"name"`
 	Message string `json:"message"`
 }
 
-// Time is a moment in milliseconds since the Unix epoch. As text it has always
-// the same length, so that texts are in order as the moments are:
+// Time is a moment in milliseconds since the Unix epoch. Its text has a fixed length, so texts sort as moments do:
 // 2026-10-23T18:42:40.784Z.
 type Time protocol.Timestamp
 
@@ -123,8 +119,8 @@ func (t *Time) UnmarshalText(text []byte) error {
 // JSON is the record in one line. Its length is what [Config.Limit] bounds.
 func (r *Record) JSON() []byte { return encode(r) }
 
-// encode is v as JSON, with only what must be escaped. Values are ours, and what
-// is raw in them has been encoded before, so that it cannot fail.
+// encode is v as JSON, escaped no more than JSON needs. It cannot fail: values are ours, and raw parts were encoded
+// before.
 func encode(v any) []byte {
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)

@@ -13,18 +13,15 @@ import (
 	"strings"
 )
 
-// Sink takes records. It is called by one goroutine at a time for whoever it was
-// given to; a sink that several share has to expect more.
+// Sink takes records. Each owner of a sink calls it from one goroutine at a time; several owners may call it
+// concurrently.
 type Sink interface {
-	// Deliver takes all of the records, or returns an error, upon which all are
-	// delivered again some time later; if that is a [*PartialError], only those
-	// that were not taken. The slice belongs to the caller. ctx ends when there is
-	// no more time.
+	// Deliver takes all records, or returns an error. Later all are delivered again; after a [*PartialError], only
+	// those that were not taken. The slice belongs to the caller. ctx ends when there is no more time.
 	Deliver(ctx context.Context, records []Record) error
 }
 
-// PartialError is returned by a [Sink] that took the first Taken records and no
-// more.
+// PartialError is returned by a [Sink] that took the first Taken records and no more.
 type PartialError struct {
 	Taken int
 	Err   error
@@ -33,8 +30,7 @@ type PartialError struct {
 func (e *PartialError) Error() string { return e.Err.Error() }
 func (e *PartialError) Unwrap() error { return e.Err }
 
-// Deliver has a sink take records, and returns how many it did not take. A panic
-// counts as a refusal of all.
+// Deliver delivers records to a sink, and returns how many it did not take. A panic refuses all.
 func Deliver(ctx context.Context, sink Sink, records []Record) (left int, err error) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -58,8 +54,7 @@ type SinkFunc func(ctx context.Context, records []Record) error
 // Deliver implements [Sink].
 func (f SinkFunc) Deliver(ctx context.Context, records []Record) error { return f(ctx, records) }
 
-// Lines writes records as JSON, one line each, with one Write for as many as are
-// delivered together. With os.Stdout, Lambda's log has them.
+// Lines writes records as JSON lines, with one Write for each delivery. With os.Stdout they are in Lambda's log.
 func Lines(w io.Writer) Sink {
 	return SinkFunc(func(_ context.Context, records []Record) error {
 		_, err := w.Write(lines(records))
@@ -79,10 +74,9 @@ func lines(records []Record) []byte {
 	return buf.Bytes()
 }
 
-// File is a [Sink] that appends records to the file of that name as [Lines] does.
-// It is made when there are records, and opened for each delivery, so it may be
-// moved away at any time. Several processes may append to one file, if its file
-// system appends what is written at once as a whole.
+// File is a [Sink] that appends records to the file of that name, as [Lines] does. It makes the file when there are
+// records, and opens it for each delivery, so the file may be moved away at any time. Several processes may append
+// to one file, if its file system appends each write as a whole.
 type File string
 
 // Deliver implements [Sink].
@@ -94,16 +88,14 @@ func (f File) Deliver(ctx context.Context, records []Record) error {
 	return errors.Join(Lines(file).Deliver(ctx, records), file.Close())
 }
 
-// HTTP is a [Sink] that posts each record to a URL, as a JSON object in a request
-// of its own, which is what an endpoint for AWS's exporters expects. Any status
-// but 2xx is a refusal. Redirects are not followed: the headers are for this URL.
+// HTTP is a [Sink] that posts each record to a URL, as a JSON object in a request of its own, as endpoints for
+// AWS's exporters expect. Any status but 2xx is a refusal. It follows no redirects: the headers are for this URL.
 type HTTP struct {
 	URL string
 	// Header is sent with each request, such as an Authorization.
 	Header http.Header
-	// Together posts all that are delivered together in one request, as lines of
-	// JSON with the type application/x-ndjson. It is for endpoints that are far
-	// away or busy.
+	// Together posts all records of a delivery in one request, as lines of JSON with the type application/x-ndjson,
+	// for endpoints that are far away or busy.
 	Together bool
 	// Client makes the requests; nil is http.DefaultClient, without redirects.
 	Client *http.Client
@@ -133,9 +125,8 @@ func (h HTTP) post(ctx context.Context, kind string, body []byte) error {
 		req.Header = h.Header.Clone()
 	}
 	req.Header.Set("Content-Type", kind)
-	// Without a value it is not sent. It allows net/http to send the request
-	// again if the connection it kept died while the function was frozen: a
-	// record may come twice.
+	// A nil value is not sent. It lets net/http send the request again if the kept connection died while the
+	// function was frozen: a record may come twice.
 	req.Header["X-Idempotency-Key"] = nil
 	client := h.Client
 	if client == nil {
@@ -146,16 +137,15 @@ func (h HTTP) post(ctx context.Context, kind string, body []byte) error {
 		return err
 	}
 	defer resp.Body.Close()
-	said, _ := io.ReadAll(io.LimitReader(resp.Body, 200)) // also so that the connection is kept
+	said, _ := io.ReadAll(io.LimitReader(resp.Body, 200)) // reading it also keeps the connection
 	if resp.StatusCode/100 != 2 {
 		return fmt.Errorf("%s answers %s: %s", req.URL.Redacted(), resp.Status, strings.ToValidUTF8(string(said), ""))
 	}
 	return nil
 }
 
-// Slog logs each record as one line, with the record as the attribute "record",
-// in JSON: with the level Error if the execution failed or timed out, and Info
-// otherwise.
+// Slog logs each record as one line, with the record as the attribute "record", in JSON: with the level Error if
+// the execution failed or timed out, and Info otherwise.
 func Slog(logger *slog.Logger) Sink {
 	return SinkFunc(func(ctx context.Context, records []Record) error {
 		for i := range records {

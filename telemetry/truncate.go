@@ -28,8 +28,7 @@ func (c *Config) truncate(r Record, ops []Operation) Record {
 	return t.record()
 }
 
-// trimmer is a record whose size is known without encoding it: it may have a
-// hundred thousand operations.
+// trimmer is a record whose size is known without encoding it: it may have a hundred thousand operations.
 type trimmer struct {
 	cfg   *Config
 	rest  Record // without its operations

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -12,11 +10,8 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/lambda"
-	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
-
 	"github.com/perdure/perdure/internal/cli"
+	"github.com/perdure/perdure/internal/client"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -83,12 +78,12 @@ func (v *aliasVerb) run(ctx context.Context, std *stdio, args []string) error {
 		fmt.Fprintf(std.err, "perdure: %s is deleted\n", name)
 	}
 	for _, t := range targets {
-		was, err := r.pointAlias(ctx, t)
+		was, now, err := r.pointAlias(ctx, t)
 		if err != nil {
 			return err
 		}
 		if v.json {
-			err = printJSON(std.out, r.http.body)
+			err = printJSON(std.out, now.JSON)
 		} else {
 			tellAlias(std.out, "", t.alias, t.leads(), was)
 		}
@@ -117,7 +112,7 @@ var (
 func parseAliasTarget(function, word string) (t aliasTarget, err error) {
 	name, versions, ok := strings.Cut(word, "=")
 	if !ok || versions == "" {
-		return t, cli.Usagef("%q is not NAME=VERSION", word).Hintf("%s", commandLine("help", "alias"))
+		return t, cli.Usagef("%q is not NAME=VERSION", word).Hintf("%s", cli.CommandLine("help", "alias"))
 	}
 	if err := checkAlias(name); err != nil {
 		return t, err
@@ -176,36 +171,26 @@ func tellAlias(w io.Writer, prefix, alias, leads, was string) {
 }
 
 // pointAlias makes an alias lead somewhere, and returns where it did before.
-func (r *remote) pointAlias(ctx context.Context, t aliasTarget) (was string, err error) {
-	routing := &types.AliasRoutingConfiguration{AdditionalVersionWeights: t.weights}
-	existing, err := r.api.GetAlias(ctx, &lambda.GetAliasInput{FunctionName: &t.function, Name: &t.alias})
-	if _, unknown := errors.AsType[*types.ResourceNotFoundException](err); unknown {
-		_, err := r.api.CreateAlias(ctx, &lambda.CreateAliasInput{
-			FunctionName: &t.function, Name: &t.alias, FunctionVersion: &t.version, RoutingConfig: routing,
-		})
-		return "", r.fault(ctx, err)
+func (r *remote) pointAlias(ctx context.Context, t aliasTarget) (was string, now *client.Alias, err error) {
+	to := &client.Alias{Name: t.alias, FunctionVersion: t.version, RoutingConfig: &client.Routing{AdditionalVersionWeights: t.weights}}
+	existing, err := r.Alias(ctx, t.function, t.alias)
+	if protocol.HasCode(err, protocol.CodeNotFound) {
+		now, err := r.CreateAlias(ctx, t.function, to)
+		return "", now, r.fault(ctx, err)
 	}
 	if err != nil {
-		return "", r.fault(ctx, err)
+		return "", nil, r.fault(ctx, err)
 	}
-	_, err = r.api.UpdateAlias(ctx, &lambda.UpdateAliasInput{
-		FunctionName: &t.function, Name: &t.alias, FunctionVersion: &t.version, RoutingConfig: routing, RevisionId: existing.RevisionId,
-	})
-	return aliasLeads(aws.ToString(existing.FunctionVersion), weightsOf(existing.RoutingConfig)), r.fault(ctx, err)
-}
-
-func weightsOf(c *types.AliasRoutingConfiguration) map[string]float64 {
-	if c == nil {
-		return nil
-	}
-	return c.AdditionalVersionWeights
+	to.RevisionID = existing.RevisionID
+	now, err = r.UpdateAlias(ctx, t.function, to)
+	return aliasLeads(existing.FunctionVersion, existing.Weights()), now, r.fault(ctx, err)
 }
 
 // deleteAlias deletes an alias that exists.
 func (r *remote) deleteAlias(ctx context.Context, function, name string) error {
-	_, err := r.api.GetAlias(ctx, &lambda.GetAliasInput{FunctionName: &function, Name: &name})
+	_, err := r.Alias(ctx, function, name)
 	if err == nil {
-		_, err = r.api.DeleteAlias(ctx, &lambda.DeleteAliasInput{FunctionName: &function, Name: &name})
+		err = r.DeleteAlias(ctx, function, name)
 	}
 	return r.fault(ctx, err)
 }
@@ -215,42 +200,21 @@ func (v *aliasVerb) list(ctx context.Context, std *stdio, r *remote, function st
 	if !v.json {
 		fmt.Fprintln(table, "ALIAS\tLEADS TO")
 	}
-	var marker *string
-	for {
-		out, err := r.api.ListAliases(ctx, &lambda.ListAliasesInput{FunctionName: &function, Marker: marker})
+	for a, err := range r.Aliases(ctx, function) {
 		if err != nil {
 			return r.fault(ctx, err)
 		}
 		if v.json {
-			if err := printAliases(std.out, r.http.body); err != nil {
+			if err := printJSON(std.out, a.JSON); err != nil {
 				return err
 			}
+			continue
 		}
-		for _, a := range out.Aliases {
-			if !v.json {
-				leads := aliasLeads(aws.ToString(a.FunctionVersion), weightsOf(a.RoutingConfig))
-				if text := aws.ToString(a.Description); text != "" {
-					leads += "\t" + cli.Printable(text)
-				}
-				fmt.Fprintf(table, "%s\t%s\n", aws.ToString(a.Name), leads)
-			}
+		leads := aliasLeads(a.FunctionVersion, a.Weights())
+		if a.Description != "" {
+			leads += "\t" + cli.Printable(a.Description)
 		}
-		if marker = out.NextMarker; aws.ToString(marker) == "" {
-			return table.Flush()
-		}
+		fmt.Fprintf(table, "%s\t%s\n", a.Name, leads)
 	}
-}
-
-// printAliases prints each alias of a list as the API sent it.
-func printAliases(w io.Writer, body []byte) error {
-	var page struct{ Aliases []json.RawMessage }
-	if err := json.Unmarshal(body, &page); err != nil {
-		return err
-	}
-	for _, a := range page.Aliases {
-		if err := printJSON(w, a); err != nil {
-			return err
-		}
-	}
-	return nil
+	return table.Flush()
 }

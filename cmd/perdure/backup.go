@@ -12,10 +12,8 @@ import (
 	"path/filepath"
 
 	"github.com/perdure/perdure/internal/cli"
-	"github.com/perdure/perdure/internal/core/store/sqlstore"
-	"github.com/perdure/perdure/internal/files/archive"
 	"github.com/perdure/perdure/internal/files/fresh"
-	"github.com/perdure/perdure/internal/function/codestore"
+	"github.com/perdure/perdure/internal/host"
 )
 
 var backupCommand = &command{
@@ -68,25 +66,12 @@ func (v *backupVerb) backup(ctx context.Context, path string) (size int64, err e
 	if v.data == "" {
 		return v.receive(ctx, path)
 	}
-	st, err := openData(ctx, v.data, "perdure backup")
-	if err != nil {
-		return 0, err
-	}
-	defer st.Close()
-	if err := fresh.Sweep(v.data, "backup-"); err != nil {
-		return 0, dataFault(v.data, err)
-	}
-	dir, err := fresh.MakeDir(v.data, "backup-", 0o700)
-	if err != nil {
-		return 0, dataFault(v.data, err)
-	}
-	defer dir.Remove()
-	write, err := copyData(ctx, st, codestore.New(filepath.Join(v.data, codeDir)), dir.Path)
-	if err != nil {
-		return 0, interruptedOr(ctx, fileFault(path, err))
-	}
 	err = writeWhole(path, func(f *os.File) error {
-		if err := write(ctx, f); err != nil {
+		err := host.Backup(ctx, v.data, f)
+		if _, ok := errors.AsType[*host.DataError](err); ok {
+			return err
+		}
+		if err != nil {
 			return interruptedOr(ctx, fileFault(path, err))
 		}
 		size, err = f.Seek(0, io.SeekCurrent)
@@ -95,42 +80,14 @@ func (v *backupVerb) backup(ctx context.Context, path string) (size int64, err e
 	return size, err
 }
 
-// copyData copies what an engine has stored into the empty directory dir, as it
-// is at one moment, and returns what writes the copy as an archive. Code is
-// looked at before and after, as versions may come and go.
-func copyData(ctx context.Context, st *sqlstore.Store, code *codestore.Store, dir string) (func(context.Context, io.Writer) error, error) {
-	src := &archive.Source{Databases: map[string]string{}, Code: filepath.Join(dir, codeDir)}
-	if err := code.Link(ctx, src.Code); err != nil {
-		return nil, err
-	}
-	path := filepath.Join(dir, sqlstore.Database)
-	if err := st.Backup(ctx, path); err != nil {
-		return nil, err
-	}
-	src.Databases[sqlstore.Database] = path
-	if err := code.Link(ctx, src.Code); err != nil {
-		return nil, err
-	}
-	path = filepath.Join(dir, sqlstore.Logs)
-	written, err := st.BackupLogs(ctx, path)
-	if err != nil {
-		return nil, err
-	}
-	if written {
-		src.Databases[sqlstore.Logs] = path
-	}
-	return func(ctx context.Context, w io.Writer) error { return archive.Write(ctx, w, src) }, nil
-}
-
 // receive has a serving engine send the backup.
 func (v *backupVerb) receive(ctx context.Context, path string) (size int64, err error) {
 	r, err := v.dial()
 	if err != nil {
 		return 0, err
 	}
-	r.patient()
 	err = writeWhole(path, func(f *os.File) error {
-		size, err = r.admin.Backup(ctx, f)
+		size, err = r.Backup(ctx, f)
 		if own, ours := errors.AsType[*fs.PathError](err); ours { // of the file, not of the engine
 			return fileFault(path, own.Err)
 		}

@@ -10,9 +10,6 @@ import (
 	"os"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/service/lambda"
-	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
-
 	"github.com/perdure/perdure/internal/api/adminapi"
 	"github.com/perdure/perdure/internal/cli"
 	"github.com/perdure/perdure/protocol"
@@ -69,11 +66,11 @@ func (v *callbackVerb) run(ctx context.Context, std *stdio, args []string) error
 	}
 	switch args[0] {
 	case "succeed":
-		_, err = r.api.SendDurableExecutionCallbackSuccess(ctx, &lambda.SendDurableExecutionCallbackSuccessInput{CallbackId: &cb.CallbackId, Result: result})
+		err = r.SucceedCallback(ctx, cb.CallbackId, result)
 	case "fail":
-		_, err = r.api.SendDurableExecutionCallbackFailure(ctx, &lambda.SendDurableExecutionCallbackFailureInput{CallbackId: &cb.CallbackId, Error: v.errorObject()})
+		err = r.FailCallback(ctx, cb.CallbackId, v.errorObject())
 	case "heartbeat":
-		_, err = r.api.SendDurableExecutionCallbackHeartbeat(ctx, &lambda.SendDurableExecutionCallbackHeartbeatInput{CallbackId: &cb.CallbackId})
+		err = r.HeartbeatCallback(ctx, cb.CallbackId)
 	}
 	if err != nil {
 		return r.fault(ctx, err)
@@ -113,12 +110,8 @@ func (v *callbackVerb) check(std *stdio, args []string) (result []byte, err erro
 	return result, nil
 }
 
-func (v *callbackVerb) errorObject() *types.ErrorObject {
-	e := &types.ErrorObject{ErrorMessage: v.message.Value, ErrorData: v.data.Value}
-	if v.kind != "" {
-		e.ErrorType = &v.kind
-	}
-	return e
+func (v *callbackVerb) errorObject() *protocol.ErrorObject {
+	return &protocol.ErrorObject{ErrorType: v.kind, ErrorMessage: v.message.String(), ErrorData: v.data.String()}
 }
 
 // find returns the callback that words name: its id, or its execution with or
@@ -131,7 +124,7 @@ func (v *callbackVerb) find(ctx context.Context, r *remote, words []string) (*ad
 	if err != nil {
 		return nil, err
 	}
-	x, err := r.admin.Explain(ctx, arn)
+	x, err := r.Explain(ctx, arn)
 	if err != nil {
 		return nil, r.fault(ctx, err)
 	}

@@ -23,11 +23,12 @@ func (v *deleteVerb) run(ctx context.Context, std *stdio, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := r.delete(ctx, arn); err != nil {
-		return err
+	said, err := r.Delete(ctx, arn)
+	if err != nil {
+		return r.fault(ctx, err)
 	}
 	if v.json {
-		return printJSON(std.out, r.http.body)
+		return printJSON(std.out, said)
 	}
 	fmt.Fprintf(std.out, "%s\tDELETING\n", nameInARN(arn))
 	return nil

@@ -4,13 +4,19 @@ import (
 	"cmp"
 	"context"
 	"flag"
-	"fmt"
-	"os"
+	"net"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 
 	"github.com/perdure/perdure/internal/cli"
-	"github.com/perdure/perdure/internal/function/sandbox"
+	"github.com/perdure/perdure/internal/cli/progress"
+	"github.com/perdure/perdure/internal/dev"
+	"github.com/perdure/perdure/internal/function/project"
+	"github.com/perdure/perdure/internal/function/watch"
+	"github.com/perdure/perdure/internal/host"
 )
 
 var devCommand = &command{
@@ -40,140 +46,137 @@ Ctrl-C stops. Nothing is lost: executions go on at the next start.`,
 
 type devVerb struct {
 	functionFlags
-	localFlags
+	engineFlags
 	templateFlags
-	debug debugFlags
-	name  string // of a function without a template
+	debug       string // the function that runs under dlv
+	debugListen string
+	name        string // of a function without a template
 }
 
 func (v *devVerb) define(fs *flag.FlagSet) {
 	v.functionFlags.define(fs)
-	v.localFlags.define(fs, "127.0.0.1:3001")
+	v.engineFlags.define(fs, "127.0.0.1:3001")
 	v.telemetry.define(fs)
 	v.templateFlags.define(fs)
-	v.debug.define(fs)
+	fs.StringVar(&v.debug, "debug", "", "`NAME` of a function in Go that runs under dlv, without time limits")
+	fs.StringVar(&v.debugListen, "debug-listen", "127.0.0.1:2345", "`ADDRESS` at which dlv waits for an editor, or for dlv connect")
 	fs.StringVar(&v.name, "function", "", "`NAME` of the function, if DIR is one, and it is not to be called after DIR")
 }
 
 func (v *devVerb) run(ctx context.Context, std *stdio, args []string) error {
-	d, err := v.prepare(std, args)
+	loop, err := v.prepare(std, args)
 	if err != nil {
 		return err
 	}
-	l, err := openLocal(ctx, v.localFlags, newLogger(func(line string) { d.screen.say("", toneWarn, "%s", line) }))
+	log := cli.NewLogger(func(line string) { loop.Screen.Say("", dev.Warn, "%s", line) })
+	v.Output = loop.Output
+	h, err := v.open(ctx, std, log)
 	if err != nil {
 		return err
 	}
 	defer func() {
-		l.close()
-		d.close()
+		h.Close()
+		loop.Close()
 	}()
-	if err := d.open(ctx, l); err != nil {
-		return err
+	watcher, err := watch.New(dev.Quiet)
+	if err != nil {
+		return cli.Faultf("files cannot be watched: %v", err)
 	}
-	if d.buildAll(ctx); ctx.Err() != nil {
+	loop.Open(ctx, h, h.Engine, watcher)
+	if loop.Build(ctx); ctx.Err() != nil {
 		return interruptedOr(ctx, context.Cause(ctx))
 	}
-	published := func(function, version string) func(sandbox.Line) {
-		return d.followers.output(function + ":" + version)
-	}
-	if err := l.runPublished(ctx, published); err != nil {
+	if err := h.RunPublished(ctx); err != nil {
 		return err
 	}
-	l.serve()
-	d.ready()
-	return v.wait(ctx, std, l, d)
+	h.Serve()
+	v.ready(h, loop)
+	return v.wait(ctx, h, loop)
 }
 
 // prepare finds out what is to be served, before anything is started.
-func (v *devVerb) prepare(std *stdio, args []string) (*dev, error) {
+func (v *devVerb) prepare(std *stdio, args []string) (*dev.Loop, error) {
 	if len(args) == 0 {
 		args = []string{"."}
 	}
 	if err := exactly(args, "dev", "a directory or a template"); err != nil {
 		return nil, err
 	}
-	if err := cmp.Or(v.functionFlags.check(), v.localFlags.check()); err != nil {
+	if err := cmp.Or(v.functionFlags.check(), v.engineFlags.check()); err != nil {
 		return nil, err
 	}
-	d := newDev(v, newScreen(std.err, progressOptions(std.err.File).Color))
-	var err error
-	if d.template, err = v.findTemplate(args[0]); err != nil {
+	opts := dev.Options{
+		Screen:   dev.NewScreen(std.err, progress.For(std.err.File).Color),
+		Settings: v.settings(), Debug: v.debug, DebugListen: v.debugListen,
+	}
+	path, err := v.find(args[0])
+	if err != nil {
 		return nil, err
 	}
-	if d.template != "" {
-		project, err := readProject(std, d.template, &v.templateFlags)
-		if err != nil {
+	if path != "" {
+		if opts.Project, err = v.read(std, path); err != nil {
 			return nil, err
 		}
-		d.tellWarnings(project)
-		d.setPrograms(project.programs)
-		d.files = project.files
-		return d, v.debug.check(project.programs)
-	}
-	p := program{name: cmp.Or(v.name, functionNameOf(args[0])), path: args[0]}
-	if err := p.check(); err != nil {
-		if problem, ok := err.(*cli.Problem); ok {
-			problem.Hintf("or a directory that has a template: %s", strings.Join(templateNames, ", "))
+		opts.Reread = func() (*project.Project, error) { return project.Read(path, &v.templateFlags.Options) }
+	} else {
+		p := project.Program{Name: cmp.Or(v.name, project.NameOf(args[0])), Path: args[0]}
+		if err := worded(p.Check()); err != nil {
+			if problem, ok := err.(*cli.Problem); ok {
+				problem.Hintf("or a directory that has a template: %s", strings.Join(project.TemplateNames, ", "))
+			}
+			return nil, err
 		}
-		return nil, err
+		opts.Project = &project.Project{Programs: []project.Program{p}}
 	}
-	d.setPrograms([]program{p})
-	return d, v.debug.check([]program{p})
+	return dev.New(opts), v.checkDebug(opts.Project.Programs)
+}
+
+// checkDebug returns a problem if there is no debugger, or no such function.
+func (v *devVerb) checkDebug(programs []project.Program) error {
+	if v.debug == "" {
+		return nil
+	}
+	if _, _, err := net.SplitHostPort(v.debugListen); err != nil {
+		return cli.Usagef("%q is not an address for --debug-listen", v.debugListen).Hintf("an address looks like 127.0.0.1:2345")
+	}
+	if _, err := exec.LookPath("dlv"); err != nil {
+		return cli.Usagef("--debug needs dlv, which is not on the PATH").
+			Hintf("go install github.com/go-delve/delve/cmd/dlv@latest")
+	}
+	if slices.ContainsFunc(programs, func(p project.Program) bool { return p.Name == v.debug }) {
+		return nil
+	}
+	return cli.Usagef("--debug is for %q, which is not among the functions", v.debug)
 }
 
 // wait serves until a signal asks us to stop.
-func (v *devVerb) wait(ctx context.Context, std *stdio, l *local, d *dev) error {
+func (v *devVerb) wait(ctx context.Context, h *host.Host, loop *dev.Loop) error {
 	work, stop := context.WithCancel(ctx)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		d.loop(work)
-	}()
-	defer func() { stop(); <-done }()
-	select {
-	case err := <-l.failed:
-		return cli.Faultf("the Lambda API stopped: %v", err)
-	case <-ctx.Done():
+	var running sync.WaitGroup
+	running.Go(func() { loop.Run(work) })
+	defer func() { stop(); running.Wait() }()
+	if err := stopped(ctx, h); err != nil {
+		return err
 	}
-	d.screen.say("", tonePlain, "perdure: stopping (Ctrl-C again stops at once); open executions go on at the next start")
+	loop.Screen.Say("", dev.Plain, "perdure: stopping (Ctrl-C again stops at once); open executions go on at the next start")
 	stop()
-	<-done
-	if err := l.close(); err != nil {
-		return cli.Faultf("not everything ended in good order: %v", err).Hintf("nothing is lost: it is as after a crash")
-	}
-	return nil
+	running.Wait()
+	return closed(h)
 }
 
 // ready says what is served, and how to use it.
-func (d *dev) ready() {
-	say := func(format string, args ...any) { d.screen.say("", tonePlain, format, args...) }
-	say("perdure: ready on %s", d.local.url)
-	say("  page      %s/ui/", d.local.url)
-	if f := d.first(); f != nil {
-		words := []string{"invoke", f.name}
-		if event := sampleEvent(filepath.Dir(cmp.Or(d.template, f.path)), f.path); event != "" {
-			words = append(words, "--event", event)
-		} else {
-			words = append(words, "--event-json", "{}")
+func (v *devVerb) ready(h *host.Host, loop *dev.Loop) {
+	say := func(format string, args ...any) { loop.Screen.Say("", dev.Plain, format, args...) }
+	say("perdure: ready on %s", h.URL)
+	say("  page      %s/ui/", h.URL)
+	if p := loop.First(); p != nil {
+		event := []string{"--event-json", "{}"}
+		if sample := sampleEvent(filepath.Dir(cmp.Or(loop.Project.Path, p.Path)), p.Path); sample != "" {
+			event = []string{"--event", sample}
 		}
-		if d.local.url != defaultEndpoint {
-			words = append(words, "--endpoint", d.local.url)
-		}
-		say("  try       %s", commandLine(words...))
+		say("  try       %s", tryIt(h, p.Name, event...))
 	}
 	say("  stop      Ctrl-C")
-}
-
-// first returns a function to begin with: the first one that was built, a
-// durable one if there is any.
-func (d *dev) first() (first *devFunction) {
-	for _, f := range d.inOrder() {
-		if f.build != nil && (first == nil || first.plain && !f.plain) {
-			first = f
-		}
-	}
-	return first
 }
 
 // sampleEvent returns an event that lies in one of the directories, where SAM
@@ -189,25 +192,4 @@ func sampleEvent(dirs ...string) string {
 		}
 	}
 	return ""
-}
-
-// directoryOf is the directory of a file, absolute.
-func directoryOf(path string) string {
-	if abs, err := filepath.Abs(path); err == nil {
-		path = abs
-	}
-	return filepath.Dir(path)
-}
-
-// here is path as people write it: relative to where they are, if that is short.
-func here(path string) string {
-	dir, err := os.Getwd()
-	if err != nil || !filepath.IsAbs(path) {
-		return path
-	}
-	rel, err := filepath.Rel(dir, path)
-	if err != nil || strings.HasPrefix(rel, fmt.Sprintf("..%[1]c..%[1]c..", filepath.Separator)) {
-		return path
-	}
-	return rel
 }

@@ -44,7 +44,7 @@ func (v *doctorVerb) run(ctx context.Context, std *stdio, args []string) error {
 	}
 	problems := 0
 	table := tabwriter.NewWriter(std.out, 0, 0, 2, ' ', 0)
-	patient := &doctor.Case{Version: version(), Data: v.data, Endpoint: r.endpoint, Engine: r.whoServes}
+	patient := &doctor.Case{Version: version(), Data: v.data, Endpoint: r.Endpoint, Engine: r.whoServes}
 	doctor.Examine(ctx, patient, func(f doctor.Finding) {
 		if f.Status == doctor.Problem {
 			problems++
@@ -70,7 +70,7 @@ func (v *doctorVerb) run(ctx context.Context, std *stdio, args []string) error {
 // whoServes asks the engine who it is, and what time it is there.
 func (r *remote) whoServes(ctx context.Context) (*doctor.Engine, error) {
 	began := time.Now()
-	about, err := r.admin.About(ctx)
+	about, err := r.About(ctx)
 	if err != nil {
 		return nil, err
 	}

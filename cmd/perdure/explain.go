@@ -26,7 +26,7 @@ func (v *explainVerb) run(ctx context.Context, std *stdio, args []string) error 
 	if err != nil {
 		return err
 	}
-	x, err := r.admin.Explain(ctx, arn)
+	x, err := r.Explain(ctx, arn)
 	if err != nil {
 		return r.fault(ctx, err)
 	}

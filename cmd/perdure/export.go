@@ -33,14 +33,13 @@ func (v *exportVerb) run(ctx context.Context, std *stdio, args []string) error {
 	if err != nil {
 		return err
 	}
-	r.patient()
 	if path == "-" {
-		return r.fault(ctx, r.admin.Export(ctx, arn, std.out))
+		return r.fault(ctx, r.Export(ctx, arn, std.out))
 	}
 	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
 		return cli.Usagef("%s exists already", path).Hintf("choose another name for the file")
 	}
-	err = writeWhole(path, func(f *os.File) error { return r.fault(ctx, r.admin.Export(ctx, arn, f)) })
+	err = writeWhole(path, func(f *os.File) error { return r.fault(ctx, r.Export(ctx, arn, f)) })
 	if err != nil {
 		return err
 	}

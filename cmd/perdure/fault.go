@@ -3,45 +3,72 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io/fs"
-	"syscall"
+	"regexp"
 
 	"github.com/perdure/perdure/internal/cli"
-	"github.com/perdure/perdure/internal/core/store"
+	"github.com/perdure/perdure/internal/function/build"
+	"github.com/perdure/perdure/internal/function/runtimes"
+	"github.com/perdure/perdure/internal/host"
 	"github.com/perdure/perdure/protocol"
 )
 
-// dataFault words an error of opening or using the data directory dir.
-func dataFault(dir string, err error) error {
-	const other = "choose another directory with --data"
-	locked, isLocked := errors.AsType[*store.LockedError](err)
-	switch {
-	case isLocked:
-		return lockedFault(dir, locked.Owner)
-	case errors.Is(err, store.ErrCorrupt):
-		return cli.Faultf("the database in %s is damaged", dir).
-			Hintf("restore the directory from a backup, or move it away to begin anew; or %s", other)
-	case errors.Is(err, store.ErrDisk):
-		return cli.Faultf("the disk of %s fails: %v", dir, err).
-			Hintf("look for its errors in the log of the system; perdure verify --data %s tells whether the database is damaged", dir)
-	case errors.Is(err, store.ErrFull), errors.Is(err, syscall.ENOSPC):
-		return cli.Faultf("the disk of %s is full", dir).
-			Hintf("free some space and run the same command again; what was acknowledged is safe")
-	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
-		return cli.Faultf("%s cannot be written: %v", dir, err).Hintf("%s", other)
-	case errors.Is(err, syscall.ENOTDIR), errors.Is(err, fs.ErrExist):
-		return cli.Faultf("%s is not a directory", dir).Hintf("%s", other)
+// worded returns err as people are told it. What a verb has worded itself stays.
+func worded(err error) error {
+	if _, ok := errors.AsType[*cli.Problem](err); ok {
+		return err
 	}
-	return cli.Faultf("cannot use %s: %v", dir, err).Hintf("%s", other)
+	if data, ok := errors.AsType[*host.DataError](err); ok {
+		return dataProblem(data)
+	}
+	if address, ok := errors.AsType[*host.AddressError](err); ok {
+		return addressProblem(address)
+	}
+	if built, ok := errors.AsType[*build.Error](err); ok {
+		p := cli.Usagef("%s", built.Message).Hintf("%s", built.Hint)
+		if p.Output = built.Output; len(p.Output) > 0 {
+			p.Hintf("the lines above are the compiler's")
+		}
+		return p
+	}
+	if run, ok := errors.AsType[*runtimes.Error](err); ok {
+		return cli.Usagef("%s", run.Message).Hintf("%s", run.Hint)
+	}
+	if refused, ok := errors.AsType[*protocol.Error](err); ok {
+		return cli.Faultf("the engine refused: %s", refused.Message)
+	}
+	return err
 }
 
-// lockedFault words that the engine owner has dir open: with its process id and
-// the address of its Lambda API, if it wrote them down.
-func lockedFault(dir, owner string) error {
-	p := cli.Faultf("%s is in use by another engine", dir)
-	if owner != "" {
-		p.Message += " (" + owner + ")"
+// dataProblem says what to do about a data directory.
+func dataProblem(e *host.DataError) *cli.Problem {
+	const other = "choose another directory with --data"
+	p := cli.Faultf("%v", e)
+	switch e.Kind {
+	case host.InUse:
+		return ownerProblem(p, e.Owner)
+	case host.Damaged:
+		return p.Hintf("restore the directory from a backup, or move it away to begin anew; or %s", other)
+	case host.DiskFails:
+		return p.Hintf("look for its errors in the log of the system; perdure verify --data %s tells whether the database is damaged", e.Dir)
+	case host.DiskFull:
+		return p.Hintf("free some space and run the same command again; what was acknowledged is safe")
+	case host.NoData:
+		return cli.Usagef("%v", e).Hintf("--data names the directory in which %s is", host.DataFile)
+	case host.HasData:
+		return cli.Usagef("%v", e).Hintf("restore into a directory of its own; it holds %s", e.Found)
+	case host.NotEmpty:
+		return cli.Usagef("%v", e).Hintf("restore into a directory of its own")
+	case host.Incomplete:
+		return p.Hintf("remove the directory, and restore the backup again")
 	}
+	return p.Hintf("%s", other)
+}
+
+var urlPattern = regexp.MustCompile(`https?://[^\s,)]+`)
+
+// ownerProblem says what to do about the engine that has a data directory open: it
+// wrote down its process id and the address of its Lambda API, if it could.
+func ownerProblem(p *cli.Problem, owner string) *cli.Problem {
 	if url := urlPattern.FindString(owner); url != "" {
 		p.Hintf("use that engine: perdure invoke FUNCTION --event FILE --endpoint %s", url)
 	}
@@ -52,18 +79,14 @@ func lockedFault(dir, owner string) error {
 	return p.Hintf("stop it, or choose another directory with --data")
 }
 
-// engineFault words an error of the engine with its data in dir.
-func engineFault(dir string, err error) error {
-	if refused, ok := errors.AsType[*protocol.Error](err); ok {
-		return cli.Faultf("the engine refused: %s", refused.Message)
+// addressProblem says what to do about an address that cannot be served.
+func addressProblem(e *host.AddressError) *cli.Problem {
+	p := cli.Faultf("%v", e)
+	if !e.InUse {
+		return p.Hintf("choose another address with --listen")
 	}
-	return dataFault(dir, err)
-}
-
-// refusal returns the engine's refusal in err, if it is one.
-func refusal(err error, code protocol.Code) (*protocol.Error, bool) {
-	e, ok := errors.AsType[*protocol.Error](err)
-	return e, ok && e.Code == code
+	return p.Hintf("if that is an engine, use it: perdure invoke FUNCTION --endpoint http://%s", e.Address).
+		Hintf("or choose another address: --listen 127.0.0.1:0 takes a free port")
 }
 
 // nameTaken is the problem of a start whose name belongs to another event.

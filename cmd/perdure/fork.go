@@ -77,7 +77,7 @@ func (v *forkVerb) run(ctx context.Context, std *stdio, args []string) error {
 	if err != nil {
 		return err
 	}
-	forked, err := r.admin.Fork(ctx, arn, &adminapi.Fork{
+	forked, err := r.Fork(ctx, arn, &adminapi.Fork{
 		Before: v.before, After: v.after, Outcome: outcome, DurableExecutionName: v.name, Qualifier: v.version,
 	})
 	if err != nil {

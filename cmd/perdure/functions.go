@@ -37,13 +37,13 @@ func (v *functionsVerb) run(ctx context.Context, std *stdio, args []string) erro
 	if err != nil {
 		return err
 	}
-	all, err := r.admin.Functions(ctx)
+	all, err := r.Functions(ctx)
 	if err != nil {
 		return r.fault(ctx, err)
 	}
 	for _, name := range args {
 		if !slices.ContainsFunc(all, func(f adminapi.Function) bool { return f.FunctionName == name }) {
-			return cli.Faultf("there is no function %q", name).Hintf("%s shows all", commandLine("functions"))
+			return cli.Faultf("there is no function %q", name).Hintf("%s shows all", cli.CommandLine("functions"))
 		}
 	}
 	if len(args) > 0 {

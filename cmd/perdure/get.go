@@ -11,6 +11,7 @@ import (
 	"github.com/perdure/perdure/internal/api/adminapi"
 	"github.com/perdure/perdure/internal/cli"
 	"github.com/perdure/perdure/internal/cli/progress"
+	"github.com/perdure/perdure/internal/client"
 )
 
 var getCommand = &command{
@@ -28,12 +29,12 @@ func (v *getVerb) run(ctx context.Context, std *stdio, args []string) error {
 	if err != nil {
 		return err
 	}
-	e, raw, err := r.execution(ctx, arn)
+	e, err := r.Execution(ctx, arn)
 	if err != nil {
-		return err
+		return r.fault(ctx, err)
 	}
 	if v.json {
-		return printJSON(std.out, raw)
+		return printJSON(std.out, e.JSON)
 	}
 	describe(std.out, e, explained(ctx, r, arn))
 	return nil
@@ -42,7 +43,7 @@ func (v *getVerb) run(ctx context.Context, std *stdio, args []string) error {
 // explained is what our own API knows of an execution. What is not told is not
 // shown: the rest is worth seeing all the same.
 func explained(ctx context.Context, r *remote, arn string) *adminapi.Explanation {
-	x, err := r.admin.Explain(ctx, arn)
+	x, err := r.Explain(ctx, arn)
 	if err != nil {
 		return &adminapi.Explanation{}
 	}
@@ -50,7 +51,7 @@ func explained(ctx context.Context, r *remote, arn string) *adminapi.Explanation
 }
 
 // describe shows an execution to a person.
-func describe(w io.Writer, e *cli.Execution, x *adminapi.Explanation) {
+func describe(w io.Writer, e *client.Execution, x *adminapi.Explanation) {
 	tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	row := func(name, value string) { fmt.Fprintf(tab, "%s\t%s\n", name, cli.Printable(value)) }
 	row("execution", e.Name)
@@ -87,7 +88,7 @@ func describe(w io.Writer, e *cli.Execution, x *adminapi.Explanation) {
 }
 
 // describePause says since when an execution is to pause, and why.
-func describePause(p *cli.Pause) string {
+func describePause(p *client.Pause) string {
 	text := "asked for " + localTime(p.Requested)
 	if !p.TimeoutPaused {
 		text += "; the execution timeout runs on"

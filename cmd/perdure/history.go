@@ -8,7 +8,7 @@ import (
 
 	"github.com/perdure/perdure/internal/cli"
 	"github.com/perdure/perdure/internal/cli/progress"
-	"github.com/perdure/perdure/protocol"
+	"github.com/perdure/perdure/internal/client"
 )
 
 var historyCommand = &command{
@@ -47,7 +47,7 @@ func (v *historyVerb) run(ctx context.Context, std *stdio, args []string) error 
 	}
 	for e, err := range v.events(ctx, r, arn) {
 		if err != nil {
-			return stopFollowing(ctx, err)
+			return stopFollowing(ctx, r.fault(ctx, err))
 		}
 		if err := v.show(std, e); err != nil {
 			return err
@@ -65,26 +65,16 @@ func stopFollowing(ctx context.Context, err error) error {
 	return err
 }
 
-func (v *historyVerb) events(ctx context.Context, r *remote, arn string) iter.Seq2[toldEvent, error] {
+func (v *historyVerb) events(ctx context.Context, r *remote, arn string) iter.Seq2[client.Event, error] {
 	if v.follow {
-		return r.watchTold(ctx, arn)
+		return r.Watch(ctx, arn)
 	}
-	return func(yield func(toldEvent, error) bool) {
-		for raw, err := range r.events(ctx, arn, v.newest) {
-			e := toldEvent{raw: raw}
-			if err == nil {
-				e.Event, err = protocol.ReadEvent(raw)
-			}
-			if !yield(e, err) {
-				return
-			}
-		}
-	}
+	return r.Events(ctx, arn, v.newest)
 }
 
-func (v *historyVerb) show(std *stdio, e toldEvent) error {
+func (v *historyVerb) show(std *stdio, e client.Event) error {
 	if v.json {
-		return printJSON(std.out, e.raw)
+		return printJSON(std.out, e.JSON)
 	}
 	_, err := fmt.Fprintln(std.out, progress.HistoryLine(e.Event))
 	return err

@@ -56,8 +56,7 @@ func (v *importVerb) run(ctx context.Context, std *stdio, args []string) error {
 	if err != nil {
 		return err
 	}
-	r.patient()
-	taken, err := r.admin.Import(ctx, file, &v.how)
+	taken, err := r.Import(ctx, file, &v.how)
 	if err != nil {
 		return r.fault(ctx, err)
 	}

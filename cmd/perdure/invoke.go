@@ -2,11 +2,15 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"flag"
 	"fmt"
+	"iter"
 
 	"github.com/perdure/perdure/internal/cli"
 	"github.com/perdure/perdure/internal/cli/progress"
+	"github.com/perdure/perdure/internal/client"
+	"github.com/perdure/perdure/protocol"
 )
 
 var invokeCommand = &command{
@@ -63,16 +67,18 @@ func (v *invokeVerb) run(ctx context.Context, std *stdio, args []string) error {
 	if r.isPlain(ctx, args[0]) {
 		return v.callPlain(ctx, std, r, args[0], event)
 	}
-	arn, err := r.start(ctx, args[0], v.name, event)
+	started, err := r.Invoke(ctx, &client.Invocation{Function: args[0], Name: v.name, Event: event})
 	switch {
+	case protocol.HasCode(err, protocol.CodeAlreadyStarted):
+		return nameTaken(v.name)
 	case err != nil:
-		return err
-	case arn == "":
+		return r.fault(ctx, err)
+	case started.ARN == "":
 		return cli.Faultf("function %s is not durable: it was called, and there is no execution to follow", args[0])
 	case v.noWait || !v.wait:
-		return v.printARN(std, arn)
+		return v.printARN(std, started.ARN)
 	}
-	return v.follow(ctx, std, r, arn)
+	return v.follow(ctx, std, r, started.ARN)
 }
 
 func (v *invokeVerb) printARN(std *stdio, arn string) error {
@@ -84,19 +90,82 @@ func (v *invokeVerb) printARN(std *stdio, arn string) error {
 }
 
 func (v *invokeVerb) follow(ctx context.Context, std *stdio, r *remote, arn string) error {
-	view := progress.New(std.err, progressOptions(std.err.File))
+	view := progress.New(std.err, progress.For(std.err.File))
 	view.Note("execution %s", nameInARN(arn))
-	err := follow(ctx, view, r.watch(ctx, arn), nil)
+	err := follow(ctx, view, watched(r.Watch(ctx, arn)), nil)
 	if interrupted(ctx) {
 		return (&cli.Problem{Status: cli.StatusInterrupted, Message: "not following any longer; the execution goes on"}).
-			Hintf("look at it with: %s", commandLine("get", arn, "--endpoint", r.endpoint))
+			Hintf("look at it with: %s", cli.CommandLine("get", arn, "--endpoint", r.Endpoint))
 	}
 	if err != nil {
-		return err
+		return r.fault(ctx, err)
 	}
 	o, err := r.outcomeOf(ctx, arn)
 	if err != nil {
 		return err
 	}
 	return o.tell(std, v.json)
+}
+
+// checkName returns a problem unless name can name an execution.
+func checkName(name string) error {
+	if protocol.ValidID(name, protocol.MaxExecutionName) {
+		return nil
+	}
+	return cli.Usagef("%q cannot be an execution's name", name).
+		Hintf("a name has 1 to %d letters, digits, - and _", protocol.MaxExecutionName)
+}
+
+// watched are events without what the engine said them in.
+func watched(events iter.Seq2[client.Event, error]) iter.Seq2[*protocol.Event, error] {
+	return func(yield func(*protocol.Event, error) bool) {
+		for e, err := range events {
+			if !yield(e.Event, err) {
+				return
+			}
+		}
+	}
+}
+
+// isPlain reports whether a function is known not to be durable: it is called,
+// and has no executions.
+func (r *remote) isPlain(ctx context.Context, function string) bool {
+	f, err := r.Function(ctx, function)
+	return err == nil && f.DurableConfig == nil // any error shows again when it is invoked
+}
+
+// callPlain calls a plain function and prints its answer; or does not wait for it.
+func (v *invokeVerb) callPlain(ctx context.Context, std *stdio, r *remote, function string, event []byte) error {
+	if v.name != "" {
+		return cli.Usagef("function %s is not durable, so there is no execution to name", function)
+	}
+	in := &client.Invocation{Function: function, Event: event, Wait: v.wait && !v.noWait}
+	out, err := r.Invoke(ctx, in)
+	switch {
+	case err != nil:
+		return r.fault(ctx, err)
+	case !in.Wait:
+		return nil
+	case out.Failed:
+		return failedCall(std, function, out.Answer)
+	}
+	if _, err := std.out.Write(append(out.Answer, '\n')); err != nil {
+		return cli.Faultf("cannot write the result: %v", err)
+	}
+	return nil
+}
+
+// failedCall is the problem of a plain function that failed.
+func failedCall(std *stdio, function string, document []byte) error {
+	var d struct {
+		Type    string          `json:"errorType"`
+		Message string          `json:"errorMessage"`
+		Trace   json.RawMessage `json:"stackTrace"`
+	}
+	if json.Unmarshal(document, &d) != nil {
+		d.Message = string(document)
+	}
+	e := &protocol.ErrorObject{ErrorType: d.Type, ErrorMessage: d.Message, StackTrace: protocol.DecodeTrace(d.Trace)}
+	writeStack(std.err, e)
+	return &cli.Problem{Status: cli.StatusFailed, Message: "function " + function + " failed: " + progress.ErrorLine(e)}
 }

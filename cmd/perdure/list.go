@@ -15,6 +15,7 @@ import (
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/api/adminapi"
 	"github.com/perdure/perdure/internal/cli"
+	"github.com/perdure/perdure/internal/client"
 	"github.com/perdure/perdure/internal/text"
 	"github.com/perdure/perdure/protocol"
 )
@@ -46,7 +47,7 @@ of a single execution why it is not moving.`,
 
 type listVerb struct {
 	remoteFlags
-	filter adminapi.ExecutionFilter
+	filter client.Filter
 	status string
 	doing  string
 	limit  int
@@ -157,7 +158,7 @@ func join[T ~string](all []T) string {
 // there is more.
 func (v *listVerb) list(ctx context.Context, out, table io.Writer, r *remote) (more bool, err error) {
 	n := 0
-	for e, err := range r.admin.Executions(ctx, v.filter) {
+	for e, err := range r.Find(ctx, v.filter) {
 		if err != nil {
 			return false, r.fault(ctx, err)
 		}
@@ -186,22 +187,22 @@ func (v *listVerb) row(table io.Writer, e *adminapi.Execution) {
 		doing, since = join(e.Doing), text.Duration(age(e.Since))
 	}
 	fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", function, e.DurableExecutionName, e.Status, doing, since,
-		localTime(cli.Seconds(float64(e.StartTimestamp)/1000)), took(protocol.Timestamp(e.StartTimestamp), protocol.Timestamp(e.EndTimestamp)))
+		localTime(e.StartTimestamp), took(e.StartTimestamp, e.EndTimestamp))
 }
 
 // age is how long ago t was.
-func age(t adminapi.Time) time.Duration { return time.Since(protocol.Timestamp(t).Time()) }
+func age(t protocol.Seconds) time.Duration { return time.Since(t.Time()) }
 
-func localTime(s cli.Seconds) string {
-	return s.Timestamp().Time().Local().Format(time.DateTime)
+func localTime(s protocol.Seconds) string {
+	return s.Time().Local().Format(time.DateTime)
 }
 
 // duration is how long an execution took, or has been open.
-func duration(e *cli.Execution) string { return took(e.Started.Timestamp(), e.Closed.Timestamp()) }
+func duration(e *client.Execution) string { return took(e.Started, e.Closed) }
 
-func took(started, closed protocol.Timestamp) string {
+func took(started, closed protocol.Seconds) string {
 	if closed == 0 {
 		return text.Duration(time.Since(started.Time())) + " so far"
 	}
-	return text.Elapsed(closed.Sub(started))
+	return text.Elapsed(closed.Time().Sub(started.Time()))
 }

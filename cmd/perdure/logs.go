@@ -48,7 +48,7 @@ func (v *logsVerb) run(ctx context.Context, std *stdio, args []string) error {
 	}
 	after, ended := int64(0), !v.follow
 	for pause := minPoll; ; pause = min(2*pause, maxPoll) {
-		lines, err := r.admin.Log(ctx, arn, after)
+		lines, err := r.Log(ctx, arn, after)
 		if err != nil {
 			return r.fault(ctx, err)
 		}
@@ -66,9 +66,9 @@ func (v *logsVerb) run(ctx context.Context, std *stdio, args []string) error {
 			return nil
 		}
 		// What was written before the end is there after it: so once more.
-		e, _, err := r.execution(ctx, arn)
+		e, err := r.Execution(ctx, arn)
 		if err != nil {
-			return err
+			return r.fault(ctx, err)
 		}
 		if ended = e.Status.Closed(); ended {
 			continue

@@ -34,8 +34,8 @@ func (v *pauseVerb) run(ctx context.Context, std *stdio, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := r.pause(ctx, arn, v.reason, v.keepTimeout); err != nil {
-		return err
+	if err := r.Pause(ctx, arn, v.reason, v.keepTimeout); err != nil {
+		return r.fault(ctx, err)
 	}
 	return v.tell(ctx, std, r, arn)
 }

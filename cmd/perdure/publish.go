@@ -5,9 +5,6 @@ import (
 	"flag"
 	"fmt"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/lambda"
-
 	"github.com/perdure/perdure/internal/cli"
 )
 
@@ -64,13 +61,11 @@ func (v *publishVerb) publish(ctx context.Context, std *stdio, r *remote, functi
 	if err != nil {
 		return err
 	}
-	in := &lambda.PublishVersionInput{FunctionName: &function, Description: v.description.Value}
-	out, err := r.api.PublishVersion(ctx, in)
+	out, err := r.Publish(ctx, function, v.description.Value)
 	if err != nil {
 		return r.fault(ctx, err)
 	}
-	said := r.http.body
-	name, version := aws.ToString(out.FunctionName), aws.ToString(out.Version)
+	name, version := out.FunctionName, out.Version
 	switch {
 	case version == before:
 		fmt.Fprintf(std.err, "perdure: nothing has changed since version %s of %s\n", version, name)
@@ -78,14 +73,14 @@ func (v *publishVerb) publish(ctx context.Context, std *stdio, r *remote, functi
 		fmt.Fprintf(std.err, "perdure: version %s of %s: %s of code\n", version, name, megabytes(out.CodeSize))
 	}
 	if v.alias != "" {
-		was, err := r.pointAlias(ctx, aliasTarget{function: name, alias: v.alias, version: version})
+		was, _, err := r.pointAlias(ctx, aliasTarget{function: name, alias: v.alias, version: version})
 		if err != nil {
 			return err
 		}
 		tellAlias(std.err, "perdure: ", v.alias, version, was)
 	}
 	if v.json {
-		return printJSON(std.out, said)
+		return printJSON(std.out, out.JSON)
 	}
 	_, err = fmt.Fprintf(std.out, "%s:%s\n", name, version)
 	return err
@@ -94,15 +89,11 @@ func (v *publishVerb) publish(ctx context.Context, std *stdio, r *remote, functi
 // newestVersion returns the highest number of a function's versions, empty if
 // it has none.
 func (r *remote) newestVersion(ctx context.Context, function string) (newest string, err error) {
-	pages := lambda.NewListVersionsByFunctionPaginator(r.api, &lambda.ListVersionsByFunctionInput{FunctionName: &function})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
+	for v, err := range r.Versions(ctx, function) {
 		if err != nil {
 			return "", r.fault(ctx, err)
 		}
-		for _, v := range page.Versions {
-			newest = aws.ToString(v.Version) // they are in order
-		}
+		newest = v.Version // they are in order
 	}
 	return newest, nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/perdure/perdure/internal/api/adminapi"
 	"github.com/perdure/perdure/internal/cli"
+	"github.com/perdure/perdure/internal/client"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -42,12 +43,12 @@ func (f *executionFlags) locate(ctx context.Context, verb string, args []string)
 // tell says how the execution stands now: one that had ended before keeps its
 // status.
 func (f *executionFlags) tell(ctx context.Context, std *stdio, r *remote, arn string) error {
-	e, raw, err := r.execution(ctx, arn)
+	e, err := r.Execution(ctx, arn)
 	if err != nil {
-		return err
+		return r.fault(ctx, err)
 	}
 	if f.json {
-		return printJSON(std.out, raw)
+		return printJSON(std.out, e.JSON)
 	}
 	fmt.Fprintf(std.out, "%s\t%s\n", e.Name, e.Status)
 	return nil
@@ -60,7 +61,7 @@ func (r *remote) resolve(ctx context.Context, word, function string) (string, er
 		return word, nil
 	}
 	if protocol.ValidID(word, protocol.MaxExecutionName) {
-		named, err := r.find(ctx, adminapi.ExecutionFilter{Function: function, Name: word}, isAny)
+		named, err := r.matching(ctx, client.Filter{Function: function, Name: word}, isAny)
 		switch {
 		case err != nil:
 			return "", err
@@ -77,7 +78,7 @@ func isAny(*adminapi.Execution) bool { return true }
 
 // resolvePiece looks at all executions there are.
 func (r *remote) resolvePiece(ctx context.Context, piece, function string) (string, error) {
-	found, err := r.find(ctx, adminapi.ExecutionFilter{Function: function}, func(e *adminapi.Execution) bool {
+	found, err := r.matching(ctx, client.Filter{Function: function}, func(e *adminapi.Execution) bool {
 		_, id, _ := strings.Cut(e.DurableExecutionArn, "/durable-execution/") // name/id
 		return strings.Contains(id, piece)
 	})
@@ -90,7 +91,7 @@ func (r *remote) resolvePiece(ctx context.Context, piece, function string) (stri
 		if function != "" {
 			whose, list = " of "+function, append(list, function)
 		}
-		return "", cli.Faultf("no execution%s is called %q", whose, piece).Hintf("%s shows them", commandLine(list...))
+		return "", cli.Faultf("no execution%s is called %q", whose, piece).Hintf("%s shows them", cli.CommandLine(list...))
 	case 1:
 		return found[0].DurableExecutionArn, nil
 	}
@@ -98,11 +99,11 @@ func (r *remote) resolvePiece(ctx context.Context, piece, function string) (stri
 		Hintf("give more of the name, or the ARN")
 }
 
-// find returns the executions that f selects and match accepts.
-func (r *remote) find(ctx context.Context, f adminapi.ExecutionFilter, match func(*adminapi.Execution) bool) ([]*adminapi.Execution, error) {
+// matching returns the executions that f selects and match accepts.
+func (r *remote) matching(ctx context.Context, f client.Filter, match func(*adminapi.Execution) bool) ([]*adminapi.Execution, error) {
 	f.PageSize = protocol.MaxPage
 	var found []*adminapi.Execution
-	for e, err := range r.admin.Executions(ctx, f) {
+	for e, err := range r.Find(ctx, f) {
 		if err != nil {
 			return nil, r.fault(ctx, err)
 		}

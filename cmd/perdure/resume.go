@@ -31,8 +31,8 @@ func (v *resumeVerb) run(ctx context.Context, std *stdio, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := r.resume(ctx, arn, v.reason); err != nil {
-		return err
+	if err := r.Resume(ctx, arn, v.reason); err != nil {
+		return r.fault(ctx, err)
 	}
 	return v.tell(ctx, std, r, arn)
 }

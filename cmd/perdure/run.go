@@ -6,6 +6,9 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"slices"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -13,7 +16,9 @@ import (
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/cli"
 	"github.com/perdure/perdure/internal/cli/progress"
-	"github.com/perdure/perdure/internal/function/sandbox"
+	"github.com/perdure/perdure/internal/function/project"
+	"github.com/perdure/perdure/internal/host"
+	"github.com/perdure/perdure/internal/text"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -45,26 +50,26 @@ function and go on, or use --keep-going to never give up.`,
 
 type runVerb struct {
 	functionFlags
-	localFlags
+	engineFlags
 	templateFlags
 	path      string // as given
 	event     eventFlags
 	name      string
 	named     bool // by the user
-	program   program
+	program   project.Program
 	json      bool
 	keepGoing bool
 }
 
 func (v *runVerb) define(fs *flag.FlagSet) {
 	v.functionFlags.define(fs)
-	v.localFlags.define(fs, "127.0.0.1:0")
+	v.engineFlags.define(fs, "127.0.0.1:0")
 	v.templateFlags.define(fs)
 	v.event.define(fs)
 	fs.StringVar(&v.name, "name", "", "`NAME` of the execution, which makes the start idempotent")
-	fs.StringVar(&v.program.name, "function", "", "`NAME` of the function, if not that of its directory")
-	fs.StringVar(&v.program.handler, "handler", "", "`FILE.FUNCTION` of a function that is not in Go, if it cannot be guessed")
-	fs.StringVar(&v.program.runtime, "runtime", "", "`IDENTIFIER` of its language as on Lambda, such as python3.13")
+	fs.StringVar(&v.program.Name, "function", "", "`NAME` of the function, if not that of its directory")
+	fs.StringVar(&v.program.Handler, "handler", "", "`FILE.FUNCTION` of a function that is not in Go, if it cannot be guessed")
+	fs.StringVar(&v.program.Runtime, "runtime", "", "`IDENTIFIER` of its language as on Lambda, such as python3.13")
 	fs.BoolVar(&v.json, "json", false, "print how the execution ended as a JSON object")
 	fs.BoolVar(&v.keepGoing, "keep-going", false, "never give up a function that keeps failing to answer")
 }
@@ -74,36 +79,39 @@ func (v *runVerb) run(ctx context.Context, std *stdio, args []string) error {
 	if err != nil {
 		return err
 	}
-	view := progress.New(std.err, progressOptions(std.err.File))
+	view := progress.New(std.err, progress.For(std.err.File))
 	defer view.Close()
-	l, err := openLocal(ctx, v.localFlags, newLogger(func(line string) { view.Note("%s", line) }))
+	log := cli.NewLogger(func(line string) { view.Note("%s", line) })
+	v.connect(view)
+	h, err := v.open(ctx, std, log)
 	if err != nil {
 		return err
 	}
-	defer l.close()
-	v.connect(view)
-	if _, err := v.install(ctx, std, l, v.program); err != nil {
+	defer h.Close()
+	if _, err := h.Install(ctx, v.settings(), []project.Program{v.program}, nil); err != nil {
 		return interruptedOr(ctx, err)
 	}
-	l.serve()
-	x, err := v.start(ctx, l.engine, event)
+	h.Serve()
+	x, err := v.start(ctx, h, event)
 	if err != nil {
 		return interruptedOr(ctx, err)
 	}
 	v.announce(view, x)
-	return v.finish(ctx, std, l, view, x)
+	return v.finish(ctx, std, h, view, x)
 }
 
 // connect shows on view what the function writes for the execution. Other open
 // executions of the function only get a mention.
 func (v *runVerb) connect(view *progress.View) {
 	rest := others{name: v.name, meet: func(name string) {
-		view.Note("execution %s of %s is open as well and goes on meanwhile", name, v.program.name)
+		view.Note("execution %s of %s is open as well and goes on meanwhile", name, v.program.Name)
 	}}
-	v.program.watch = rest.watch
-	v.program.output = func(line sandbox.Line) {
-		if !rest.wrote(line) {
-			view.Log(line.Text)
+	v.Invoked = rest.note
+	v.Output = func(string, string) func(engine.LogLine) {
+		return func(line engine.LogLine) {
+			if !rest.wrote(line) {
+				view.Log(line.Text)
+			}
 		}
 	}
 }
@@ -117,7 +125,7 @@ func (v *runVerb) check(ctx context.Context, std *stdio, args []string) ([]byte,
 	if err := v.chooseProgram(std); err != nil {
 		return nil, err
 	}
-	if err := cmp.Or(v.functionFlags.check(), v.localFlags.check(), v.program.check()); err != nil {
+	if err := cmp.Or(v.functionFlags.check(), v.engineFlags.check(), v.program.Check()); err != nil {
 		return nil, err
 	}
 	if v.name == "" && !v.event.given() {
@@ -134,26 +142,55 @@ func (v *runVerb) check(ctx context.Context, std *stdio, args []string) ([]byte,
 
 // chooseProgram finds the function that the path names.
 func (v *runVerb) chooseProgram(std *stdio) error {
-	if !isTemplate(v.path) {
-		v.program.path = v.path
-		v.program.name = cmp.Or(v.program.name, functionNameOf(v.path))
+	if !project.IsTemplate(v.path) {
+		v.program.Path = v.path
+		v.program.Name = cmp.Or(v.program.Name, project.NameOf(v.path))
 		return nil
 	}
-	project, err := readProject(std, v.path, &v.templateFlags)
+	p, err := v.read(std, v.path)
 	if err != nil {
 		return err
 	}
-	chosen, err := project.pick(v.program.name)
+	chosen, err := pick(p, v.program.Name)
 	if err != nil {
 		return err
 	}
-	if chosen.plain {
-		return cli.Usagef("%s is not durable: it has no DurableConfig in %s", chosen.name, v.path).
+	if chosen.Plain {
+		return cli.Usagef("%s is not durable: it has no DurableConfig in %s", chosen.Name, v.path).
 			Hintf("only durable functions have executions to run; others are called, with perdure dev and perdure invoke")
 	}
-	project.tell(func(line string) { fmt.Fprintln(std.err, cli.Printable(line)) })
+	tellNotes(std, p)
 	v.program = chosen
 	return nil
+}
+
+// pick returns the function of p called name, by its name or its logical id; or
+// the only one, if name is empty.
+func pick(p *project.Project, name string) (project.Program, error) {
+	var names []string
+	for _, f := range p.Programs {
+		if f.Name == name || f.Spec.LogicalID == name {
+			return f, nil
+		}
+		names = append(names, f.Name)
+	}
+	if name == "" && len(p.Programs) == 1 {
+		return p.Programs[0], nil
+	}
+	if name == "" {
+		return project.Program{}, cli.Usagef("%s has %d functions", p.Path, len(names)).
+			Hintf("choose one with --function: %s", strings.Join(names, ", "))
+	}
+	for _, w := range p.Warnings {
+		if w.LeavesOut() && w.Subject == name {
+			return project.Program{}, cli.Usagef("%s", w)
+		}
+	}
+	problem := cli.Usagef("%s has no function %q", p.Path, name)
+	if near := text.Nearest(name, names); near != "" {
+		return project.Program{}, problem.Hintf("did you mean %s?", near)
+	}
+	return project.Program{}, problem.Hintf("it has %s", strings.Join(names, ", "))
 }
 
 // execution is the one that this command is about.
@@ -176,40 +213,40 @@ func (x *execution) lookBack(ctx context.Context, e *engine.Engine) (err error) 
 }
 
 // start starts the execution, or finds the one that has the name.
-func (v *runVerb) start(ctx context.Context, e *engine.Engine, event []byte) (*execution, error) {
+func (v *runVerb) start(ctx context.Context, h *host.Host, event []byte) (*execution, error) {
 	if !v.event.given() {
 		var err error
-		if event, err = v.storedEvent(ctx, e); err != nil {
+		if event, err = v.storedEvent(ctx, h); err != nil {
 			return nil, err
 		}
 	}
-	started, err := e.Start(ctx, &engine.InvokeRequest{Function: v.program.name, Qualifier: protocol.LatestVersion, Name: v.name, Payload: event})
-	if _, taken := refusal(err, protocol.CodeAlreadyStarted); taken {
+	started, err := h.Engine.Start(ctx, &engine.InvokeRequest{Function: v.program.Name, Qualifier: protocol.LatestVersion, Name: v.name, Payload: event})
+	if e, ok := errors.AsType[*protocol.Error](err); ok && e.Code == protocol.CodeAlreadyStarted {
 		return nil, nameTaken(v.name)
 	}
 	if err != nil {
-		return nil, engineFault(v.data, err)
+		return nil, h.Fault(err)
 	}
 	x := &execution{arn: started.ARN, name: v.name}
 	if started.Existing {
-		err = x.lookBack(ctx, e)
+		err = x.lookBack(ctx, h.Engine)
 	}
 	return x, err
 }
 
 // storedEvent returns the event with which the execution was started.
-func (v *runVerb) storedEvent(ctx context.Context, e *engine.Engine) ([]byte, error) {
-	found, _, err := e.List(ctx, &engine.ListRequest{Function: v.program.name, Name: v.name, MaxItems: 1})
+func (v *runVerb) storedEvent(ctx context.Context, h *host.Host) ([]byte, error) {
+	found, _, err := h.Engine.List(ctx, &engine.ListRequest{Function: v.program.Name, Name: v.name, MaxItems: 1})
 	if err != nil {
-		return nil, engineFault(v.data, err)
+		return nil, h.Fault(err)
 	}
 	if len(found) == 0 {
-		return nil, cli.Usagef("no execution of %s is called %q yet, so it needs an event", v.program.name, v.name).
+		return nil, cli.Usagef("no execution of %s is called %q yet, so it needs an event", v.program.Name, v.name).
 			Hintf("give one with --event FILE")
 	}
-	d, err := e.Describe(ctx, found[0].ARN)
+	d, err := h.Engine.Describe(ctx, found[0].ARN)
 	if err != nil {
-		return nil, engineFault(v.data, err)
+		return nil, h.Fault(err)
 	}
 	if d.Input == nil {
 		return nil, nil
@@ -220,13 +257,13 @@ func (v *runVerb) storedEvent(ctx context.Context, e *engine.Engine) ([]byte, er
 func (v *runVerb) announce(view *progress.View, x *execution) {
 	switch {
 	case x.before != nil && x.before.Status.Closed():
-		view.Note("%s: execution %s ended before (%s, %s); nothing runs again", v.program.name, x.name,
+		view.Note("%s: execution %s ended before (%s, %s); nothing runs again", v.program.Name, x.name,
 			x.before.Status, x.before.Closed.Time().Local().Format(time.DateTime))
 	case x.before != nil:
 		view.Resume(x.recorded)
-		view.Note("%s: execution %s goes on, started %s", v.program.name, x.name, x.before.Started.Time().Local().Format(time.DateTime))
+		view.Note("%s: execution %s goes on, started %s", v.program.Name, x.name, x.before.Started.Time().Local().Format(time.DateTime))
 	default:
-		view.Note("%s: execution %s started", v.program.name, x.name)
+		view.Note("%s: execution %s started", v.program.Name, x.name)
 	}
 	if !v.named {
 		view.Note("if it is interrupted, go on with: %s", v.commandLine())
@@ -234,34 +271,34 @@ func (v *runVerb) announce(view *progress.View, x *execution) {
 }
 
 // finish follows the execution and tells how it ended.
-func (v *runVerb) finish(ctx context.Context, std *stdio, l *local, view *progress.View, x *execution) error {
+func (v *runVerb) finish(ctx context.Context, std *stdio, h *host.Host, view *progress.View, x *execution) error {
 	if x.before == nil || !x.before.Status.Closed() {
-		if err := v.follow(ctx, l, view, x); err != nil {
+		if err := v.follow(ctx, h, view, x); err != nil {
 			return err
 		}
 	}
-	result, err := l.engine.Wait(ctx, x.arn)
+	result, err := h.Engine.Wait(ctx, x.arn)
 	if err != nil {
-		return engineFault(v.data, err)
+		return h.Fault(err)
 	}
 	return newOutcome(x.arn, result.Status, result.Payload, result.Error).tell(std, v.json)
 }
 
 // follow shows the execution until it ends, or until there is a reason to let
 // it be: then the engine stops first, so that what is said is true.
-func (v *runVerb) follow(ctx context.Context, l *local, view *progress.View, x *execution) error {
+func (v *runVerb) follow(ctx context.Context, h *host.Host, view *progress.View, x *execution) error {
 	p := patience{ignored: x.recorded, endless: v.keepGoing}
-	err := follow(ctx, view, l.engine.Watch(ctx, x.arn), p.judge)
+	err := follow(ctx, view, h.Engine.Watch(ctx, x.arn), p.judge)
 	switch {
 	case interrupted(ctx):
 		view.Note("stopping (Ctrl-C again stops at once)")
-		l.close()
+		h.Close()
 		return v.toBeContinued(cli.StatusInterrupted, "stopped; nothing is lost")
 	case errors.Is(err, errNoAnswer):
-		l.close()
-		return v.toBeContinued(cli.StatusFailed, p.verdict(v.program.name)).Hintf("mend the function first, or pass --keep-going")
+		h.Close()
+		return v.toBeContinued(cli.StatusFailed, p.verdict(v.program.Name)).Hintf("mend the function first, or pass --keep-going")
 	case err != nil:
-		return engineFault(v.data, err)
+		return h.Fault(err)
 	}
 	return nil
 }
@@ -292,7 +329,7 @@ func (v *runVerb) commandLine() string {
 			words = append(words, "--"+f.Name, value)
 		}
 	})
-	return commandLine(append(words, "--name", v.name)...)
+	return cli.CommandLine(append(words, "--name", v.name)...)
 }
 
 // interruptedOr returns err, unless it is what a signal to stop caused.
@@ -301,4 +338,67 @@ func interruptedOr(ctx context.Context, err error) error {
 		return &cli.Problem{Status: cli.StatusInterrupted, Message: "interrupted before anything was started"}
 	}
 	return err
+}
+
+// maxNoAnswer is how many invocations in a row may fail without progress.
+const maxNoAnswer = 3
+
+var errNoAnswer = errors.New("the function keeps failing to answer")
+
+// patience counts invocations that failed with no operation in between.
+type patience struct {
+	ignored  int64 // events up to this one do not count
+	endless  bool
+	failures int
+	last     *protocol.ErrorObject
+}
+
+// judge takes in an event and returns errNoAnswer when patience is at its end.
+func (p *patience) judge(e *protocol.Event) error {
+	switch {
+	case e.ID <= p.ignored || p.endless:
+		return nil
+	case e.Type != protocol.EventInvocationCompleted || e.Error == nil:
+		p.failures = 0
+		return nil
+	}
+	p.failures++
+	p.last = e.Error
+	if p.failures >= maxNoAnswer {
+		return errNoAnswer
+	}
+	return nil
+}
+
+func (p *patience) verdict(function string) string {
+	return fmt.Sprintf("function %s failed %d times in a row without progress; the last time: %s", function, p.failures, progress.ErrorLine(p.last))
+}
+
+// maxMentions bounds how many other executions are mentioned.
+const maxMentions = 3
+
+// others tells one execution from the function's other open executions, which go
+// on while the function is here to be invoked.
+type others struct {
+	name string            // the execution that matters
+	meet func(name string) // is told the names of some others, each once
+
+	mu    sync.Mutex
+	names []string // that meet was told
+}
+
+// wrote reports whether another execution wrote the line.
+func (o *others) wrote(line engine.LogLine) bool {
+	return line.ExecutionARN != "" && nameInARN(line.ExecutionARN) != o.name
+}
+
+// note takes in that an invocation begins.
+func (o *others) note(inv *engine.Invocation) {
+	name := nameInARN(inv.ExecutionARN)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if name != o.name && len(o.names) < maxMentions && !slices.Contains(o.names, name) {
+		o.names = append(o.names, name)
+		o.meet(name)
+	}
 }

@@ -17,6 +17,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,13 +27,18 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/perdure/perdure/engine"
-	"github.com/perdure/perdure/internal/api/adminapi"
+	"github.com/perdure/perdure/internal/client"
 	"github.com/perdure/perdure/protocol"
 )
 
 var update = flag.Bool("update", false, "rewrite the expectations in the scripts")
 
 func TestMain(m *testing.M) {
+	// Scripts mostly wait. Their number at one time is that of processors, if
+	// nobody says another.
+	if err := flag.Set("test.parallel", strconv.Itoa(4*runtime.GOMAXPROCS(0))); err != nil {
+		panic(err)
+	}
 	testscript.Main(m, map[string]func(){"perdure": main})
 }
 
@@ -205,15 +211,15 @@ func countLines(ts *testscript.TestScript, _ bool, args []string) {
 // settled waits until an execution of the engine at $URL does what is wanted,
 // and no invocation is in flight.
 func settled(ts *testscript.TestScript, _ bool, args []string) {
-	client := &adminapi.Client{Endpoint: ts.Getenv("URL")}
-	filter := adminapi.ExecutionFilter{Name: args[0]}
+	c := &client.Client{Endpoint: ts.Getenv("URL")}
+	filter := client.Filter{Name: args[0]}
 	if status := protocol.ExecutionStatus(args[1]); status.Closed() {
 		filter.Statuses = append(filter.Statuses, status)
 	} else {
 		filter.Doing = append(filter.Doing, engine.Activity(args[1]))
 	}
 	for range 400 {
-		for e, err := range client.Executions(context.Background(), filter) {
+		for e, err := range c.Find(context.Background(), filter) {
 			ts.Check(err)
 			if !slices.Contains(e.Doing, engine.Running) && !slices.Contains(e.Doing, engine.Queued) {
 				return

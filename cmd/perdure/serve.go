@@ -3,15 +3,25 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"os"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/cli"
+	"github.com/perdure/perdure/internal/function/project"
+	"github.com/perdure/perdure/internal/function/template"
+	"github.com/perdure/perdure/internal/host"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -38,12 +48,12 @@ with the same data directory and functions.`,
 
 type serveVerb struct {
 	functionFlags
-	localFlags
+	engineFlags
 	teller teller
 	templateFlags
-	programs []program
-	runtimes perFunction
-	handlers perFunction
+	programs []project.Program
+	runtimes assignments // of single functions
+	handlers assignments
 	plain    map[string]bool          // functions that are not durable
 	timeouts map[string]time.Duration // of the executions of single functions
 	drain    time.Duration            // for invocations to end when we are told to stop
@@ -51,17 +61,25 @@ type serveVerb struct {
 
 func (v *serveVerb) define(fs *flag.FlagSet) {
 	v.functionFlags.define(fs)
-	v.localFlags.define(fs, "127.0.0.1:3001")
+	v.engineFlags.define(fs, "127.0.0.1:3001")
 	v.telemetry.define(fs)
 	v.security.define(fs)
 	v.teller.define(fs)
-	fs.BoolVar(&v.sam, "sam", false, "stand in for the emulator of durable functions that SAM starts in a container")
+	fs.BoolVar(&v.SAM, "sam", false, "stand in for the emulator of durable functions that SAM starts in a container")
 	v.templateFlags.define(fs)
 	fs.Func("function", "`NAME=PATH` of a function; may be given several times", v.addFunction)
-	fs.Func("attach", "`NAME` of a function that runs where perdure attach does; may be repeated", v.addAttached)
+	fs.Func("attach", "`NAME` of a function that runs where perdure attach does; may be repeated", func(name string) error {
+		return v.add(project.Program{Name: name, Attached: true})
+	})
+	v.handlers.mistake, v.handlers.full = "NAME=VALUE is wanted, with the name of a function", true
+	v.runtimes.mistake, v.runtimes.full = v.handlers.mistake, true
 	fs.Var(&v.handlers, "handler", "`NAME=HANDLER` of a function that is not in Go, such as orders=app.handler; may be repeated")
 	fs.Var(&v.runtimes, "runtime", "`NAME=RUNTIME` of its language as on Lambda, such as orders=python3.13; may be repeated")
-	fs.Func("plain", "`NAME` of a function that is not durable: it is called, not started; may be repeated", v.addPlain)
+	v.plain, v.timeouts = map[string]bool{}, map[string]time.Duration{}
+	fs.Func("plain", "`NAME` of a function that is not durable: it is called, not started; may be repeated", func(name string) error {
+		v.plain[name] = true
+		return nil
+	})
 	fs.DurationVar(&v.drain, "drain", 10*time.Second, "the `TIME` that invocations have to end when the engine stops")
 	fs.Func("execution-timeout-of", "`NAME=TIME` for one function in place of --execution-timeout; may be repeated", v.addTimeout)
 }
@@ -69,26 +87,16 @@ func (v *serveVerb) define(fs *flag.FlagSet) {
 func (v *serveVerb) addFunction(s string) error {
 	name, path, ok := strings.Cut(s, "=")
 	if !ok {
-		name, path = functionNameOf(s), s
+		name, path = project.NameOf(s), s
 	}
-	return v.add(program{name: name, path: path})
+	return v.add(project.Program{Name: name, Path: path})
 }
 
-func (v *serveVerb) addAttached(name string) error { return v.add(program{name: name, attached: true}) }
-
-func (v *serveVerb) add(p program) error {
-	if slices.ContainsFunc(v.programs, func(q program) bool { return q.name == p.name }) {
-		return fmt.Errorf("there are two functions called %s", p.name)
+func (v *serveVerb) add(p project.Program) error {
+	if slices.ContainsFunc(v.programs, func(q project.Program) bool { return q.Name == p.Name }) {
+		return fmt.Errorf("there are two functions called %s", p.Name)
 	}
 	v.programs = append(v.programs, p)
-	return nil
-}
-
-func (v *serveVerb) addPlain(name string) error {
-	if v.plain == nil {
-		v.plain = map[string]bool{}
-	}
-	v.plain[name] = true
 	return nil
 }
 
@@ -98,9 +106,6 @@ func (v *serveVerb) addTimeout(s string) error {
 	if err != nil || !validExecutionTimeout(d) {
 		return fmt.Errorf("NAME=TIME is wanted, with a time %s", executionTimeouts)
 	}
-	if v.timeouts == nil {
-		v.timeouts = map[string]time.Duration{}
-	}
 	v.timeouts[name] = d
 	return nil
 }
@@ -109,48 +114,56 @@ func (v *serveVerb) run(ctx context.Context, std *stdio, args []string) error {
 	if err := v.check(std, args); err != nil {
 		return err
 	}
-	l, err := openLocal(ctx, v.localFlags, v.teller.log)
+	v.Output = v.teller.output
+	h, err := v.open(ctx, std, v.teller.log)
 	if err != nil {
 		return interruptedOr(ctx, err)
 	}
-	defer l.close()
-	waiting, err := v.prepare(ctx, std, l)
+	defer h.Close()
+	waiting, err := v.prepare(ctx, std, h)
 	if err != nil {
 		return interruptedOr(ctx, err)
 	}
-	l.serve()
-	v.ready(l, waiting)
-	return v.wait(ctx, l)
+	h.Serve()
+	v.ready(h, waiting)
+	return v.wait(ctx, h)
 }
 
 // prepare makes all functions known, and says which open executions wait for one
 // that is not.
-func (v *serveVerb) prepare(ctx context.Context, std *stdio, l *local) (waiting []engine.OpenCount, err error) {
+func (v *serveVerb) prepare(ctx context.Context, std *stdio, h *host.Host) (waiting []engine.OpenCount, err error) {
+	leftOut := func(p *project.Program, err error) { tellNotServed(std, p, err) }
+	if v.programs, err = h.Install(ctx, v.settings(), v.programs, leftOut); err != nil {
+		return nil, err
+	}
+	if err := h.RunPublished(ctx); err != nil {
+		return nil, err
+	}
 	for i := range v.programs {
-		p := &v.programs[i]
-		p.executionTimeout = v.timeouts[p.name]
-		p.output = v.teller.output(p.name, "")
-	}
-	if v.programs, err = v.install(ctx, std, l, v.programs...); err != nil {
-		return nil, err
-	}
-	if err := l.runPublished(ctx, v.teller.output); err != nil {
-		return nil, err
-	}
-	for _, p := range v.programs {
-		if err := l.publishAliases(ctx, p); err != nil {
+		if err := h.PublishAliases(ctx, &v.programs[i]); err != nil {
 			return nil, err
 		}
 	}
-	if err := l.openEmulator(ctx); err != nil {
+	if err := h.RecallEmulated(ctx); err != nil {
 		return nil, err
 	}
-	return l.unserved(ctx)
+	return h.Unserved(ctx)
+}
+
+// tellNotServed tells why a function of a template is left out.
+func tellNotServed(std *stdio, p *project.Program, err error) {
+	told := cli.Problem{}
+	if problem, ok := errors.AsType[*cli.Problem](worded(err)); ok {
+		told.Output, told.Hints = problem.Output, problem.Hints
+	}
+	line := fmt.Sprintf("%s: %s is not served: %v [%s]", p.Spec.Position, p.Name, worded(err), template.KindFunction)
+	told.Output = append(told.Output, line)
+	cli.Report(std.err, &told)
 }
 
 // check finds what is wrong before anything is started.
 func (v *serveVerb) check(std *stdio, args []string) error {
-	if err := cmp.Or(v.teller.open(std.err), v.functionFlags.check(), v.localFlags.check()); err != nil {
+	if err := cmp.Or(v.teller.open(std.err), v.functionFlags.check(), v.engineFlags.check()); err != nil {
 		return err
 	}
 	if err := v.addTemplate(std, args); err != nil {
@@ -158,17 +171,17 @@ func (v *serveVerb) check(std *stdio, args []string) error {
 	}
 	for i := range v.programs {
 		p := &v.programs[i]
-		p.runtime, p.handler = cmp.Or(v.runtimes[p.name], p.runtime), cmp.Or(v.handlers[p.name], p.handler)
-		p.plain = p.plain || v.plain[p.name]
-		if err := p.check(); err != nil {
+		p.Runtime, p.Handler = cmp.Or(v.runtimes.values[p.Name], p.Runtime), cmp.Or(v.handlers.values[p.Name], p.Handler)
+		p.Plain, p.ExecutionTimeout = p.Plain || v.plain[p.Name], v.timeouts[p.Name]
+		if err := p.Check(); err != nil {
 			return err
 		}
 	}
 	return cmp.Or(
 		checkNames(v, "execution-timeout-of", v.timeouts),
 		checkNames(v, "plain", v.plain),
-		checkNames(v, "runtime", v.runtimes),
-		checkNames(v, "handler", v.handlers),
+		checkNames(v, "runtime", v.runtimes.values),
+		checkNames(v, "handler", v.handlers.values),
 	)
 }
 
@@ -180,31 +193,31 @@ func (v *serveVerb) addTemplate(std *stdio, args []string) error {
 	if err := exactly(args, "serve", "a template"); err != nil {
 		return err
 	}
-	path, err := v.findTemplate(args[0])
+	path, err := v.find(args[0])
 	if err != nil {
 		return err
 	}
 	if path == "" {
 		return cli.Usagef("%s is no template, and has none", args[0]).Hintf("to serve the function in a directory: --function NAME=%s", args[0])
 	}
-	project, err := readProject(std, path, &v.templateFlags)
+	read, err := v.read(std, path)
 	if err != nil {
 		return err
 	}
-	project.tell(func(line string) { fmt.Fprintln(std.err, cli.Printable(line)) })
-	for _, p := range project.programs {
-		if slices.ContainsFunc(v.programs, func(q program) bool { return p.name == q.name }) {
-			return cli.Usagef("the template and --function both have a function called %s", p.name)
+	tellNotes(std, read)
+	for _, p := range read.Programs {
+		if slices.ContainsFunc(v.programs, func(q project.Program) bool { return p.Name == q.Name }) {
+			return cli.Usagef("the template and --function both have a function called %s", p.Name)
 		}
 	}
-	v.programs = append(project.programs, v.programs...)
+	v.programs = append(read.Programs, v.programs...)
 	return nil
 }
 
 // checkNames returns a problem unless all settings are for functions that we serve.
 func checkNames[T any](v *serveVerb, flag string, settings map[string]T) error {
 	for name := range settings {
-		if !slices.ContainsFunc(v.programs, func(p program) bool { return p.name == name }) {
+		if !slices.ContainsFunc(v.programs, func(p project.Program) bool { return p.Name == name }) {
 			return cli.Usagef("--%s is for %q, which is not among the functions", flag, name)
 		}
 	}
@@ -212,21 +225,21 @@ func checkNames[T any](v *serveVerb, flag string, settings map[string]T) error {
 }
 
 // ready says what is served, and how to use it.
-func (v *serveVerb) ready(l *local, waiting []engine.OpenCount) {
+func (v *serveVerb) ready(h *host.Host, waiting []engine.OpenCount) {
 	lines := []string{
-		"perdure: ready: the Lambda API is on " + l.url,
-		"  page      " + l.url + "/ui/",
-		fmt.Sprintf("  data      %s, durability %s", v.data, v.durability),
+		"perdure: ready: the Lambda API is on " + h.URL,
+		"  page      " + h.URL + "/ui/",
+		fmt.Sprintf("  data      %s, durability %s", v.Data, v.Durability),
 	}
 	if v.security.credentials != "" {
 		lines = append(lines, "  access    by the keys in "+v.security.credentials)
 	}
 	names := []string{}
 	for _, p := range v.programs {
-		names = append(names, p.name)
-		lines = append(lines, fmt.Sprintf("  function  %s (%s)", p.name, cmp.Or(p.path, "on workers that attach")))
+		names = append(names, p.Name)
+		lines = append(lines, fmt.Sprintf("  function  %s (%s)", p.Name, cmp.Or(p.Path, "on workers that attach")))
 	}
-	published := l.published()
+	published := versionLines(h.Engine)
 	for _, line := range published {
 		lines = append(lines, "  versions  "+line)
 	}
@@ -235,11 +248,15 @@ func (v *serveVerb) ready(l *local, waiting []engine.OpenCount) {
 	}
 	switch {
 	case len(v.programs) > 0:
-		lines = append(lines, "  try       "+v.example(l))
+		event := filepath.Join(v.programs[0].Path, "events", "event.json")
+		if !fileExists(event) {
+			event = filepath.Base(event)
+		}
+		lines = append(lines, "  try       "+tryIt(h, v.programs[0].Name, "--event", event))
 	case len(published) == 0:
 		lines = append(lines, "  function  none; give some with --function NAME=DIR")
 	}
-	v.teller.say("ready", []any{"url", l.url, "data", v.data, "durability", v.durability.String(), "functions", names, "waiting", waiting}, lines...)
+	v.teller.say("ready", []any{"url", h.URL, "data", v.Data, "durability", v.Durability.String(), "functions", names, "waiting", waiting}, lines...)
 }
 
 // howToServe says what the open executions of a function version need.
@@ -250,28 +267,75 @@ func howToServe(c *engine.OpenCount) string {
 	return fmt.Sprintf("serve it with --function %s=DIR", c.Function)
 }
 
-// example is a command line that starts an execution.
-func (v *serveVerb) example(l *local) string {
-	event := "event.json"
-	if sample := filepath.Join(v.programs[0].path, "events", event); fileExists(sample) {
-		event = sample
+// tryIt is a command line that starts an execution at an engine; event are its
+// flags for the event.
+func tryIt(h *host.Host, function string, event ...string) string {
+	words := append([]string{"invoke", function}, event...)
+	if h.URL != defaultEndpoint {
+		words = append(words, "--endpoint", h.URL)
 	}
-	words := []string{"invoke", v.programs[0].name, "--event", event}
-	if l.url != defaultEndpoint {
-		words = append(words, "--endpoint", l.url)
+	return cli.CommandLine(words...)
+}
+
+// maxTold bounds the versions of one function that are told at the start.
+const maxTold = 5
+
+// versionLines say for each function which versions of it were published, the
+// newest last, and where its aliases lead.
+func versionLines(e *engine.Engine) (lines []string) {
+	ctx := context.Background()
+	all, err := e.Functions().Configurations(ctx, "")
+	if err != nil {
+		return nil
 	}
-	return commandLine(words...)
+	byName := map[string][]string{}
+	for _, c := range all {
+		if c.Version == protocol.LatestVersion {
+			continue
+		}
+		word := c.Version
+		if c.State != engine.StateActive {
+			word += " (" + strings.ToLower(string(c.State)) + ")"
+		}
+		byName[c.Name] = append(byName[c.Name], word)
+	}
+	for _, name := range slices.Sorted(maps.Keys(byName)) {
+		words := byName[name]
+		if more := len(words) - maxTold; more > 0 {
+			words = append([]string{fmt.Sprintf("%d more", more)}, words[more:]...)
+		}
+		line := name + ": " + strings.Join(words, ", ")
+		aliases, _ := e.Functions().Aliases(ctx, name, "")
+		for _, a := range aliases {
+			line += "; " + a.Name + " → " + aliasLeads(a.Version, a.Weights)
+		}
+		lines = append(lines, line)
+	}
+	return lines
 }
 
 // wait serves until a signal asks us to stop, which is how serve should end.
-func (v *serveVerb) wait(ctx context.Context, l *local) error {
+func (v *serveVerb) wait(ctx context.Context, h *host.Host) error {
+	if err := stopped(ctx, h); err != nil {
+		return err
+	}
+	v.finishInvocations(h)
+	return closed(h)
+}
+
+// stopped waits until a signal asks us to stop; the port may end before.
+func stopped(ctx context.Context, h *host.Host) error {
 	select {
-	case err := <-l.failed:
+	case err := <-h.Failed:
 		return cli.Faultf("the Lambda API stopped: %v", err)
 	case <-ctx.Done():
+		return nil
 	}
-	v.finishInvocations(l)
-	if err := l.close(); err != nil {
+}
+
+// closed ends an engine that was told to stop.
+func closed(h *host.Host) error {
+	if err := h.Close(); err != nil {
 		return cli.Faultf("not everything ended in good order: %v", err).Hintf("nothing is lost: it is as after a crash")
 	}
 	return nil
@@ -279,17 +343,72 @@ func (v *serveVerb) wait(ctx context.Context, l *local) error {
 
 // finishInvocations gives those under way their time to end: a step that is
 // broken off runs again after the next start.
-func (v *serveVerb) finishInvocations(l *local) {
+func (v *serveVerb) finishInvocations(h *host.Host) {
 	running := ""
-	if n := l.engine.Running(); n > 0 && v.drain > 0 {
+	if n := h.Engine.Running(); n > 0 && v.drain > 0 {
 		running = fmt.Sprintf("; invocations under way may end for %s: %d", v.drain, n)
 	}
 	v.teller.say("stopping", []any{"drain", v.drain.String()},
 		"perdure: stopping (Ctrl-C again stops at once)"+running+"; open executions go on at the next start")
 	ctx, cancel := context.WithTimeout(context.Background(), v.drain)
 	defer cancel()
-	if left := l.engine.Drain(ctx); left > 0 && v.drain > 0 {
+	if left := h.Engine.Drain(ctx); left > 0 && v.drain > 0 {
 		v.teller.say("broken off", []any{"invocations", left},
 			fmt.Sprintf("perdure: invocations that did not end in time, and begin again: %d", left))
+	}
+}
+
+// teller says what happens while an engine serves: in lines for people, or in
+// JSON for programs.
+type teller struct {
+	format string // text or json
+	err    io.Writer
+	log    *slog.Logger
+}
+
+func (t *teller) define(fs *flag.FlagSet) {
+	fs.StringVar(&t.format, "log-format", "text", "`FORMAT` of what is said while serving: text or json")
+}
+
+// open begins to tell on err. That those who read it go away ends no engine.
+func (t *teller) open(err io.Writer) error {
+	t.err = err
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // else the runtime ends the process
+	switch t.format {
+	case "text":
+		t.log = cli.NewLogger(t.line)
+	case "json":
+		t.log = slog.New(slog.NewJSONHandler(err, nil))
+	default:
+		return cli.Usagef("--log-format is text or json, not %q", t.format)
+	}
+	return nil
+}
+
+func (t *teller) line(s string) { fmt.Fprintln(t.err, cli.Printable(s)) }
+
+// say tells people in lines, and programs message with attrs.
+func (t *teller) say(message string, attrs []any, lines ...string) {
+	if t.format == "json" {
+		t.log.Info(message, attrs...)
+		return
+	}
+	for _, s := range lines {
+		t.line(s)
+	}
+}
+
+// output tells what a function writes. Its version is empty if it is the newest.
+func (t *teller) output(function, version string) func(engine.LogLine) {
+	name := function
+	if version != "" {
+		name += ":" + version
+	}
+	if t.format == "text" {
+		return func(line engine.LogLine) { t.line(name + " | " + line.Text) }
+	}
+	log := t.log.With("function", name)
+	return func(line engine.LogLine) {
+		log.Info(line.Text, "stream", line.Stream, "requestId", line.RequestID, "executionArn", line.ExecutionARN)
 	}
 }

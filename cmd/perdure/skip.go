@@ -47,7 +47,7 @@ func (v *skipVerb) run(ctx context.Context, std *stdio, args []string) error {
 	if err != nil {
 		return err
 	}
-	skipped, err := r.admin.Skip(ctx, arn, &adminapi.Skip{Operation: v.operation, All: v.all})
+	skipped, err := r.Skip(ctx, arn, &adminapi.Skip{Operation: v.operation, All: v.all})
 	if err != nil {
 		return r.fault(ctx, err)
 	}

@@ -4,7 +4,7 @@ import (
 	"context"
 	"flag"
 
-	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/perdure/perdure/protocol"
 )
 
 var stopCommand = &command{
@@ -33,12 +33,12 @@ func (v *stopVerb) run(ctx context.Context, std *stdio, args []string) error {
 	if err != nil {
 		return err
 	}
-	var reason *types.ErrorObject
+	var reason *protocol.ErrorObject
 	if v.reason != "" {
-		reason = &types.ErrorObject{ErrorMessage: &v.reason}
+		reason = &protocol.ErrorObject{ErrorMessage: v.reason}
 	}
-	if err := r.stop(ctx, arn, reason); err != nil {
-		return err
+	if err := r.Stop(ctx, arn, reason); err != nil {
+		return r.fault(ctx, err)
 	}
 	return v.tell(ctx, std, r, arn)
 }

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/service/lambda"
-
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/api/adminapi"
 	"github.com/perdure/perdure/internal/cli"
@@ -73,12 +71,12 @@ func (v *unpublishVerb) run(ctx context.Context, std *stdio, args []string) erro
 }
 
 func (v *unpublishVerb) delete(ctx context.Context, std *stdio, r *remote, version string) error {
-	out, err := r.api.DeleteFunction(ctx, &lambda.DeleteFunctionInput{FunctionName: &version})
+	draining, err := r.DeleteFunction(ctx, version)
 	if err != nil {
 		return r.fault(ctx, err)
 	}
 	state := "deleted"
-	if out.StatusCode == 202 {
+	if draining {
 		state = "deleting, with its last open execution"
 	}
 	_, err = fmt.Fprintf(std.out, "%s\t%s\n", version, state)
@@ -87,7 +85,7 @@ func (v *unpublishVerb) delete(ctx context.Context, std *stdio, r *remote, versi
 
 // unusedVersions returns the versions of functions that nothing needs.
 func (r *remote) unusedVersions(ctx context.Context, names []string) (unused []string, err error) {
-	all, err := r.admin.Functions(ctx)
+	all, err := r.Functions(ctx)
 	if err != nil {
 		return nil, r.fault(ctx, err)
 	}
@@ -98,7 +96,7 @@ func (r *remote) unusedVersions(ctx context.Context, names []string) (unused []s
 	for _, name := range names {
 		f := byName[name]
 		if f == nil {
-			return nil, cli.Faultf("there is no function %q", name).Hintf("%s shows all", commandLine("functions"))
+			return nil, cli.Faultf("there is no function %q", name).Hintf("%s shows all", cli.CommandLine("functions"))
 		}
 		newest := true
 		for _, x := range f.Versions {

@@ -5,12 +5,10 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"path/filepath"
 
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/cli"
-	"github.com/perdure/perdure/internal/core/store/sqlstore"
-	"github.com/perdure/perdure/internal/function/codestore"
+	"github.com/perdure/perdure/internal/host"
 )
 
 var verifyCommand = &command{
@@ -76,37 +74,12 @@ func (v *verifyVerb) verify(ctx context.Context, found func(engine.Problem)) (*e
 		if err != nil {
 			return nil, err
 		}
-		r.patient()
-		summary, err := r.admin.Verify(ctx, found)
+		summary, err := r.Verify(ctx, found)
 		return summary, r.fault(ctx, err)
 	}
-	st, err := openData(ctx, v.data, "perdure verify")
+	summary, err := host.Verify(ctx, v.data, found)
 	if err != nil {
-		return nil, err
-	}
-	defer st.Close()
-	summary, err := verifyData(ctx, st, v.data, found)
-	if err != nil {
-		return nil, interruptedOr(ctx, dataFault(v.data, err))
+		return nil, interruptedOr(ctx, err)
 	}
 	return &summary, nil
-}
-
-// verifyData looks at a store, and at the code beside it.
-func verifyData(ctx context.Context, st *sqlstore.Store, dir string, found func(engine.Problem)) (engine.VerifySummary, error) {
-	code := codeOf{codestore.New(filepath.Join(dir, codeDir))}
-	return engine.VerifyStore(ctx, st, code, found)
-}
-
-// openData opens the store in a directory that must hold one, as owner, which
-// is what others are told who want it, too.
-func openData(ctx context.Context, dir, owner string) (*sqlstore.Store, error) {
-	if !fileExists(filepath.Join(dir, sqlstore.Database)) {
-		return nil, cli.Usagef("%s holds no data of an engine", dir).Hintf("--data names the directory in which %s is", sqlstore.Database)
-	}
-	st, err := sqlstore.Open(ctx, dir, &sqlstore.Options{Owner: owner})
-	if err != nil {
-		return nil, dataFault(dir, err)
-	}
-	return st, nil
 }

@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"context"
 	"flag"
-	"fmt"
 	"io"
-	"log/slog"
 	"strings"
 	"testing"
 
@@ -14,43 +12,8 @@ import (
 
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/cli"
-	"github.com/perdure/perdure/internal/function/sandbox"
 	"github.com/perdure/perdure/protocol"
 )
-
-func TestQuote(t *testing.T) {
-	for in, want := range map[string]string{
-		"plain/path.json": "plain/path.json",
-		"":                "''",
-		`{"a":1}`:         `'{"a":1}'`,
-		"it's":            `'it'\''s'`,
-		"$LATEST":         "'$LATEST'",
-	} {
-		if got := quote(in); got != want {
-			t.Errorf("quote(%q): got %s, want %s", in, got, want)
-		}
-	}
-}
-
-func TestFunctionNameOf(t *testing.T) {
-	for path, want := range map[string]string{
-		"examples/order": "order", "./my.func/": "my-func", "/": "function", "/tmp/ä": "function",
-		strings.Repeat("a", 80): strings.Repeat("a", 64),
-	} {
-		if got := functionNameOf(path); got != want {
-			t.Errorf("functionNameOf(%q): got %q, want %q", path, got, want)
-		}
-	}
-}
-
-func TestQualified(t *testing.T) {
-	const arn = "arn:aws:lambda:us-east-1:000000000000:function:f"
-	for in, want := range map[string]string{"f": "f:$LATEST", "f:7": "f:7", arn: arn + ":$LATEST", arn + ":7": arn + ":7"} {
-		if got := qualified(in); got != want {
-			t.Errorf("qualified(%q): got %q, want %q", in, got, want)
-		}
-	}
-}
 
 func TestShortDuration(t *testing.T) {
 	for in, want := range map[string]string{"1h0m0s": "1h", "15m0s": "15m", "1h30m0s": "1h30m", "10m30s": "10m30s", "127.0.0.1:0": "127.0.0.1:0"} {
@@ -133,43 +96,22 @@ func TestReadingTheEventCanBeInterrupted(t *testing.T) {
 	}
 }
 
-// answered is an invoker that answers at once.
-type answered struct{}
-
-func (answered) Invoke(context.Context, *engine.Invocation) engine.Outcome { return engine.Outcome{} }
-
 func TestOthers(t *testing.T) {
 	var met []string
 	o := others{name: "mine", meet: func(name string) { met = append(met, name) }}
-	inv := o.watch(answered{})
-	for i, name := range []string{"mine", "a", "a", "b", "c", "d", "e"} {
-		arn := "arn:aws:lambda:us-east-1:000000000000:function:f:$LATEST/durable-execution/" + name + "/id"
-		inv.Invoke(t.Context(), &engine.Invocation{RequestID: fmt.Sprint(i), ExecutionARN: arn})
+	arn := func(name string) string {
+		return "arn:aws:lambda:us-east-1:000000000000:function:f:$LATEST/durable-execution/" + name + "/id"
+	}
+	for _, name := range []string{"mine", "a", "a", "b", "c", "d", "e"} {
+		o.note(&engine.Invocation{ExecutionARN: arn(name)})
 	}
 	if diff := cmp.Diff([]string{"a", "b", "c"}, met); diff != "" {
 		t.Errorf("executions mentioned (-want +got):\n%s", diff)
 	}
-	for request, want := range map[string]bool{"0": false, "1": true, "2": true, "6": true, "": false} {
-		if got := o.wrote(sandbox.Line{RequestID: request}); got != want {
-			t.Errorf("line of invocation %q: another's %v, want %v", request, got, want)
+	for of, want := range map[string]bool{arn("mine"): false, arn("a"): true, arn("e"): true, "": false} {
+		if got := o.wrote(engine.LogLine{ExecutionARN: of}); got != want {
+			t.Errorf("line of %q: another's %v, want %v", of, got, want)
 		}
-	}
-}
-
-func TestLogger(t *testing.T) {
-	var b bytes.Buffer
-	log := newLogger(func(line string) { fmt.Fprintln(&b, line) }).With("execution", "x")
-	log.Info("not worth a line")
-	for range 3 {
-		log.Warn("trying again", "error", "full")
-	}
-	log.WithGroup("g").Error("gave up")
-	want := "perdure: trying again, execution: x, error: full\nperdure: gave up, execution: x\n"
-	if diff := cmp.Diff(want, b.String()); diff != "" {
-		t.Errorf("lines (-want +got):\n%s", diff)
-	}
-	if log.Enabled(t.Context(), slog.LevelInfo) {
-		t.Error("info records are made though nobody sees them")
 	}
 }
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,8 +11,8 @@ import (
 
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/api/adminapi"
+	"github.com/perdure/perdure/internal/client"
 	"github.com/perdure/perdure/internal/function/attached"
-	"github.com/perdure/perdure/internal/function/sandbox"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -29,20 +28,15 @@ const (
 	finishTime = 20 * time.Second
 )
 
-// invoker runs invocations: a pool of processes.
-type invoker interface {
-	Invoke(ctx context.Context, inv *engine.Invocation) engine.Outcome
-}
-
 // worker runs a function here for an engine elsewhere.
 type worker struct {
-	client   *adminapi.Client
+	client   *client.Client
 	function string
 	from     string
 	slots    int
 	tell     func(line string)
 	// pool returns what runs the function, with the settings that it has.
-	pool func(*adminapi.Joined) (invoker, error)
+	pool func(*adminapi.Joined) (engine.Invoker, error)
 
 	mu      sync.Mutex
 	running map[string]context.CancelFunc // by request id
@@ -54,7 +48,7 @@ type worker struct {
 }
 
 // write takes in what the function writes.
-func (w *worker) write(line sandbox.Line) {
+func (w *worker) write(line engine.LogLine) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	l := adminapi.WorkerLine{
@@ -126,7 +120,7 @@ func sleep(ctx context.Context, d time.Duration) bool {
 }
 
 // session runs invocations until ctx is done or the engine has forgotten us.
-func (w *worker) session(ctx context.Context, id string, pool invoker) {
+func (w *worker) session(ctx context.Context, id string, pool engine.Invoker) {
 	known, forget := context.WithCancel(context.Background()) // until the engine has forgotten us
 	defer forget()
 	polling, stop := context.WithCancel(ctx)
@@ -161,7 +155,7 @@ func forgotten(err error) bool {
 }
 
 // take runs one invocation after the other.
-func (w *worker) take(polling, known context.Context, forget func(), id string, pool invoker) {
+func (w *worker) take(polling, known context.Context, forget func(), id string, pool engine.Invoker) {
 	pause := minPoll
 	for polling.Err() == nil {
 		inv, err := w.client.Next(polling, id)
@@ -184,7 +178,7 @@ func (w *worker) take(polling, known context.Context, forget func(), id string, 
 }
 
 // invoke runs one invocation and brings back its outcome.
-func (w *worker) invoke(known context.Context, id string, pool invoker, in *adminapi.WorkerInvocation) {
+func (w *worker) invoke(known context.Context, id string, pool engine.Invoker, in *adminapi.WorkerInvocation) {
 	ctx, cancel := context.WithCancel(known)
 	defer cancel()
 	w.mu.Lock()
@@ -275,12 +269,4 @@ func (w *worker) nextBeat() (b *adminapi.WorkerBeat, more bool) {
 		w.lost = 0
 	}
 	return b, len(w.lines) > 0
-}
-
-// settingsOf makes a pool's settings of what the engine told.
-func settingsOf(j *adminapi.Joined, function string) sandbox.Config {
-	return sandbox.Config{
-		Name: function, Version: cmp.Or(j.Version, protocol.LatestVersion), MemoryMB: j.MemoryMB,
-		Timeout: time.Duration(j.TimeoutMs) * time.Millisecond, Region: j.Region, Account: j.Account,
-	}
 }

@@ -11,25 +11,23 @@ import (
 	"github.com/perdure/perdure/telemetry"
 )
 
-// maxKept is how many bytes of records that could not be delivered are kept. The
-// oldest go first.
+// maxKept bounds the undelivered records that are kept, in bytes. The oldest go first.
 const maxKept = 16 << 20
 
-// outbox holds the records of all invocations of a plugin until they are
-// delivered.
+// outbox holds the records of all invocations of a plugin until they are delivered.
 type outbox struct {
 	sink Sink
 
 	mu      sync.Mutex // guards what follows
 	waiting []waiting
-	busy    chan struct{}      // while somebody delivers; closed at the end of that
+	busy    chan struct{}      // while somebody delivers; then closed
 	beside  bool               // a goroutine delivers, or is about to
 	emitted protocol.Timestamp // of the record made last
-	dropped int                // records that nobody was told of yet
+	dropped int                // dropped records that nobody was told of
 }
 
-// waiting is a record to be delivered. It is made late, so that many changes soon
-// after each other cost one; but at once if it is an execution's last.
+// waiting is a record to be delivered. It is made late, so that many changes soon after each other make one; but at
+// once if it is an execution's last.
 type waiting struct {
 	arn    string
 	make   func(now protocol.Timestamp) Record // nil once it is made
@@ -39,8 +37,8 @@ type waiting struct {
 
 func newOutbox(sink Sink) *outbox { return &outbox{sink: sink} }
 
-// put adds a record, in place of one of the same execution that waits and was
-// not made yet. If it is the last one it is made now.
+// put adds a record, in place of a waiting one of the same execution that was not made yet. It makes the last one
+// now.
 func (o *outbox) put(arn string, record func(protocol.Timestamp) Record, last bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -53,8 +51,7 @@ func (o *outbox) put(arn string, record func(protocol.Timestamp) Record, last bo
 	o.bound()
 }
 
-// complete makes the record. Records have different times, so that those of one
-// execution have.
+// complete makes the record. All records have different times, so that those of one execution do.
 func (o *outbox) complete(w *waiting) {
 	if w.make == nil {
 		return
@@ -64,7 +61,6 @@ func (o *outbox) complete(w *waiting) {
 	w.size = len(w.record.JSON())
 }
 
-// bound drops the oldest records while there are too many.
 func (o *outbox) bound() {
 	size := 0
 	for i := len(o.waiting) - 1; i >= 0; i-- {
@@ -76,8 +72,7 @@ func (o *outbox) bound() {
 	}
 }
 
-// deliverBeside delivers what waits without keeping the caller waiting. What is
-// refused waits for the next delivery.
+// deliverBeside delivers the waiting records while the caller goes on. Refused ones wait for the next delivery.
 func (o *outbox) deliverBeside(ctx context.Context) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -88,12 +83,11 @@ func (o *outbox) deliverBeside(ctx context.Context) {
 	go func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), maxDelivery)
 		defer cancel()
-		_, _ = o.offer(ctx, func() { o.beside = false }) // the end of the invocation tells
+		_, _ = o.offer(ctx, func() { o.beside = false }) // the end of the invocation tells of errors
 	}()
 }
 
-// deliver offers the sink all records, and returns how many are left, and how
-// many were dropped because there are too many.
+// deliver offers the sink all records, and returns how many are left, and how many were dropped for want of room.
 func (o *outbox) deliver(ctx context.Context) (left, dropped int, err error) {
 	left, err = o.offer(ctx, func() {})
 	o.mu.Lock()
@@ -102,8 +96,8 @@ func (o *outbox) deliver(ctx context.Context) (left, dropped int, err error) {
 	return left, dropped, err
 }
 
-// offer has the sink take what waits, and reports how many records are left. It
-// calls taken, with the lock, when it has taken them.
+// offer gives the sink the waiting records, and returns how many are left. It calls taken, with the lock, when it
+// has taken them.
 func (o *outbox) offer(ctx context.Context, taken func()) (left int, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -140,8 +134,8 @@ func (o *outbox) call(ctx context.Context, records []Record) (left int, err erro
 	return telemetry.Deliver(ctx, o.sink, records)
 }
 
-// turn waits, without the lock, until nobody else delivers. The channels are made
-// by those who deliver, so that a test of an execution may wait in virtual time.
+// turn waits, without the lock, until nobody else delivers. The deliverers make the channels, so that a test of an
+// execution may wait in virtual time.
 func (o *outbox) turn(ctx context.Context) error {
 	for o.busy != nil {
 		busy := o.busy

@@ -51,7 +51,7 @@ func New(sink Sink, cfg Config) *plugin.Plugin {
 	return p
 }
 
-// running is an execution of which an invocation is under way.
+// running is an execution with an invocation under way.
 func running(inv *plugin.Invocation) *telemetry.Execution {
 	x := &telemetry.Execution{
 		ARN: inv.ExecutionARN, Status: protocol.ExecutionRunning, Start: protocol.TimestampOf(inv.ExecutionStart), Operations: inv.Operations.All(),
@@ -78,7 +78,7 @@ func outcome(end *plugin.Outcome) *telemetry.Execution {
 	return x
 }
 
-// deliver delivers what has gathered, of other invocations too.
+// deliver delivers all waiting records, of other invocations too.
 func deliver(ctx context.Context, out *outbox, logger *slog.Logger) {
 	limit := maxDelivery
 	if deadline, ok := ctx.Deadline(); ok {

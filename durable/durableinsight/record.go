@@ -8,23 +8,20 @@ import (
 	"github.com/perdure/perdure/telemetry"
 )
 
-// What is in a record, and what takes records. Perdure's engine makes its records
-// of the same.
+// Records and sinks, which Perdure's engine shares.
 type (
-	// Record is what is known of an execution at one time.
+	// Record is a report on an execution at one time.
 	Record = telemetry.Record
 	// Operation is an operation in a [Record].
 	Operation = telemetry.Operation
-	// Summary is all operations of one name, in a [Record].
+	// Summary sums up all operations of one name, in a [Record].
 	Summary = telemetry.Summary
-	// Error is why an execution or an operation failed.
+	// Error is the failure of an execution or an operation.
 	Error = telemetry.Error
-	// Time is a moment in milliseconds since the Unix epoch, which as a text
-	// always has the same length.
+	// Time is a moment in milliseconds since the Unix epoch. Its text has a fixed length.
 	Time = telemetry.Time
 
-	// Config says what is in records, and of which executions there are any. Its
-	// zero value is good.
+	// Config says which executions have records, and what is in them. Its zero value is good.
 	Config = telemetry.Config
 	// Emit says when there are records.
 	Emit = telemetry.Emit
@@ -32,7 +29,7 @@ type (
 	Detail = telemetry.Detail
 	// Format says how operations are in a record.
 	Format = telemetry.Format
-	// Transform is what a record shows in place of a value; see [Omit].
+	// Transform returns what a record shows in place of a value; see [Omit].
 	Transform = telemetry.Transform
 
 	// Sink takes records.
@@ -41,8 +38,7 @@ type (
 	SinkFunc = telemetry.SinkFunc
 	// PartialError is returned by a [Sink] that took some of the records.
 	PartialError = telemetry.PartialError
-	// File is a [Sink] that appends records to the file of that name, a line of
-	// JSON each.
+	// File is a [Sink] that appends records to the file of that name, a line of JSON each.
 	File = telemetry.File
 	// HTTP is a [Sink] that posts records to a URL.
 	HTTP = telemetry.HTTP
@@ -62,7 +58,7 @@ const (
 	Both   = telemetry.Both
 )
 
-// DefaultLimit is the [Config.Limit] of who sets none, in bytes.
+// DefaultLimit is the default of [Config.Limit], in bytes.
 const DefaultLimit = telemetry.DefaultLimit
 
 // Omit is the [Transform] that leaves every value out.
@@ -71,10 +67,9 @@ func Omit(value json.RawMessage) any { return telemetry.Omit(value) }
 // AsIs is the [Transform] that shows every value as it is.
 func AsIs(value json.RawMessage) any { return telemetry.AsIs(value) }
 
-// Lines writes records as JSON, one line each, with one Write for as many as are
-// delivered together. With os.Stdout, Lambda's log has them.
+// Lines writes records as JSON lines, with one Write for each delivery. With os.Stdout they are in Lambda's log.
 func Lines(w io.Writer) Sink { return telemetry.Lines(w) }
 
-// Slog logs each record as one line, with the record as the attribute "record",
-// in JSON: with the level Error if the execution failed, and Info otherwise.
+// Slog logs each record as one line, with the record in JSON as the attribute "record". The level is Error if the
+// execution failed, and Info otherwise.
 func Slog(logger *slog.Logger) Sink { return telemetry.Slog(logger) }

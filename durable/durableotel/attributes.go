@@ -26,7 +26,7 @@ const (
 	outcomeKey          = attribute.Key("durable.attempt.outcome")
 )
 
-// attributes are those that the spans of an operation and of its attempts share.
+// attributes are common to the spans of an operation and of its attempts.
 func (t *tracing) attributes(n *node) []attribute.KeyValue {
 	list := []attribute.KeyValue{
 		arnKey.String(t.inv.ExecutionARN), idKey.String(n.op.ID), typeKey.String(string(n.op.Type)), subTypeKey.String(n.op.SubType),
@@ -37,7 +37,7 @@ func (t *tracing) attributes(n *node) []attribute.KeyValue {
 	return list
 }
 
-// title is what the operation's span is called.
+// title is the name of the operation's span.
 func (n *node) title() string {
 	if n.op.Name != "" {
 		return n.op.Name
@@ -49,7 +49,7 @@ func attemptName(operation string, number int) string {
 	return operation + " attempt " + strconv.Itoa(number)
 }
 
-// judge sets a span's status by that of what it stands for.
+// judge sets a span's status by that of its subject.
 func judge(span trace.Span, status string, failure *protocol.ErrorObject) {
 	switch status {
 	case "SUCCEEDED", "PENDING":

@@ -8,8 +8,7 @@
 //
 // # Spans
 //
-// An execution is one trace, over all its invocations and for as long as it
-// takes:
+// An execution is one trace, over all its invocations and for as long as it takes:
 //
 //	Workflow                  from the execution's start to its end
 //	├─ an operation           by its name: a step, wait, callback, invoke or context
@@ -18,34 +17,27 @@
 //	   └─ an operation
 //	Invocation                one for each invocation, beside Workflow
 //
-// That is [ExecutionView]. Each span is exported once, when what it stands for
-// ended, in whichever invocation that was, and links to the Invocation in which
-// it ended. What is replayed leaves no spans. An execution that is stopped or
-// times out ends while no function runs, so it has no Workflow span.
+// That is [ExecutionView]. Each span is exported once, at the end of its subject, and links to the Invocation in
+// which that ended. Replay leaves no spans. An execution that is stopped or times out ends while no function runs,
+// so it has no Workflow span.
 //
-// [InvocationView] is for backends, and people, that look at one invocation at
-// a time: operations lie below the Invocation, and one that goes on over
-// several has a span in each, linked to its first.
+// [InvocationView] is for backends, and people, that look at one invocation at a time: operations lie below the
+// Invocation, and one that goes on over several has a span in each, linked to its first.
 //
-// Spans that steps make, with the context that they get, lie below their
-// attempt; those that durable code makes between operations lie below its
-// context or the Invocation, and are made again whenever that code runs again.
+// Spans that steps make, with the context that they get, lie below their attempt. Those that durable code makes
+// between operations lie below its context or the Invocation, and are made again whenever that code runs again.
 //
 // # Identity
 //
-// No invocation knows what another exported, so ids are derived: of the trace
-// from the execution's ARN and start, of spans from the ARN and the operation's
-// id. If an invocation fails, and the next tells again what that one told,
-// backends see the same span twice rather than two. That takes a provider made
-// with [WithIDs].
+// No invocation knows the exports of another, so ids are derived: of the trace from the execution's ARN and start,
+// of spans from the ARN and the operation's id. If an invocation fails, and the next repeats its spans, backends
+// see the same span twice rather than two. That takes a provider made with [WithIDs].
 //
-// If Lambda passes a trace header on, the execution joins that trace, below the
-// header's parent, and is sampled as the header says: [TraceHeaderParent].
-// Without one, Workflow and Invocations lie below a span of no length,
-// DurableExecutionRoot, and the provider's sampler decides by the trace's id, so
-// the same in all invocations. A chained invoke passes on a header that makes the
-// other execution part of the trace, below the invoke's span, unless [Config]
-// says otherwise.
+// If Lambda passes a trace header on, the execution joins that trace, below the header's parent, and is sampled as
+// the header says: [TraceHeaderParent]. Without one, Workflow and Invocations lie below a span of no length,
+// DurableExecutionRoot, and the provider's sampler decides by the trace's id, so the same in all invocations. A
+// chained invoke passes on a header that makes the other execution part of the trace, below the invoke's span,
+// unless [Config] says otherwise.
 //
 // # Attributes
 //
@@ -62,12 +54,10 @@
 //	durable.attempt.number     attempts, and steps that ended
 //	durable.attempt.outcome    attempts: SUCCEEDED or FAILED
 //
-// Failures set the span's status and add an exception event. Inputs and results
-// are never exported.
+// Failures set the span's status and add an exception event. Inputs and results are never exported.
 //
 // # Flushing
 //
-// Lambda freezes the process once the reply is sent, so the provider is flushed
-// before that, at the end of each invocation; a collector on the same machine,
-// such as Lambda's extension for OpenTelemetry, keeps that short.
+// Lambda freezes the process once the reply is sent, so the provider is flushed before that, at the end of each
+// invocation. A collector on the same machine, such as Lambda's extension for OpenTelemetry, keeps that short.
 package durableotel

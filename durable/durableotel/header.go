@@ -10,14 +10,12 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// TraceHeaderParent reads the trace header of the invocation that ctx belongs
-// to: X-Ray's, as Lambda passes it on, or one in the form of a W3C traceparent.
-// A header that leaves sampling open counts as sampled. One without a parent
-// yields a span context without a span id, whose trace the execution still joins.
+// TraceHeaderParent reads the trace header of ctx's invocation: X-Ray's, as Lambda passes it on, or a W3C
+// traceparent. A header that leaves sampling open counts as sampled. Without a parent in it, the span context has
+// no span id; the execution still joins the trace.
 //
-// A function on Lambda without active tracing gets headers that say that the
-// trace is not sampled. To trace it all the same give [Config] a Parent that
-// returns an empty span context.
+// A function on Lambda without active tracing gets headers that say that the trace is not sampled. To trace it all
+// the same give [Config] a Parent that returns an empty span context.
 func TraceHeaderParent(ctx context.Context) trace.SpanContext {
 	header, ok := ctx.Value("x-amzn-trace-id").(string) // as aws-lambda-go calls it
 	if !ok {
@@ -43,8 +41,7 @@ func parseHeader(header string) trace.SpanContext {
 	return remote(strings.Replace(root, "-", "", 1), fields["Parent"], fields["Sampled"] != "0")
 }
 
-// remote is a span context; without a span id if that is not valid, and empty if
-// the trace's is not.
+// remote is a span context: without a span id if that is not valid, empty if the trace's is not.
 func remote(traceID, spanID string, sampled bool) trace.SpanContext {
 	t, err := trace.TraceIDFromHex(traceID)
 	if err != nil {
@@ -56,7 +53,7 @@ func remote(traceID, spanID string, sampled bool) trace.SpanContext {
 	})
 }
 
-// formatHeader is X-Ray's header for what lies below sc.
+// formatHeader is X-Ray's header for work below sc.
 func formatHeader(sc trace.SpanContext) string {
 	sampled := 0
 	if sc.IsSampled() {

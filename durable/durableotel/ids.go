@@ -11,14 +11,13 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// WithIDs makes a provider fit for [New]: spans of executions get the ids that
-// follow from what they stand for; all others get random ones.
+// WithIDs makes a provider fit for [New]: spans of executions get derived ids; all others get random ones.
 func WithIDs() sdktrace.TracerProviderOption { return sdktrace.WithIDGenerator(generator{}) }
 
 // generator takes the ids of a new span from its context.
 type generator struct{}
 
-// chosen are the ids that the next span shall have.
+// chosen are the ids for the next span.
 type chosen struct {
 	trace trace.TraceID
 	span  trace.SpanID
@@ -66,7 +65,7 @@ func traceID(arn string, start time.Time) (id trace.TraceID) {
 	return id
 }
 
-// spanID derives the id of a span from what it stands for.
+// spanID derives the id of a span from its subject.
 func spanID(arn, kind, what string) (id trace.SpanID) {
 	sum := sha256.Sum256([]byte(arn + "\n" + kind + "\n" + what))
 	copy(id[:], sum[:])

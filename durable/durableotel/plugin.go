@@ -21,24 +21,21 @@ type View int
 const (
 	// ExecutionView has one span for each operation, below Workflow.
 	ExecutionView View = iota
-	// InvocationView has a span for each operation in each invocation that it is
-	// open in, below Invocation.
+	// InvocationView has a span for each operation in each invocation that it is open in, below Invocation.
 	InvocationView
 )
 
 // Config changes what [New] makes; its zero value is good.
 type Config struct {
 	View View
-	// Parent finds the span that an execution lies below; nil is
-	// [TraceHeaderParent]. It must find the same in every invocation of an
-	// execution. An empty span context is none: the execution is a trace of
-	// its own, and the provider's sampler decides about it.
+	// Parent finds the span that an execution lies below; nil is [TraceHeaderParent]. It must find the same in
+	// every invocation of an execution. With an empty span context the execution is a trace of its own, and the
+	// provider's sampler decides about it.
 	Parent func(ctx context.Context) trace.SpanContext
-	// Detached keeps executions that chained invokes start out of this trace.
+	// Detached keeps executions of chained invokes out of this trace.
 	Detached bool
-	// FlushTimeout bounds what exporting may add to an invocation; 0 is 5
-	// seconds. It never takes more than half of the time that the invocation
-	// has left. What is not exported by then may come with the next invocation.
+	// FlushTimeout bounds what exporting may add to an invocation; 0 is 5 seconds. It never takes more than half of
+	// the time that the invocation has left. The rest may be exported with the next invocation.
 	FlushTimeout time.Duration
 }
 
@@ -47,10 +44,9 @@ const defaultFlushTimeout = 5 * time.Second
 // scopeName is the instrumentation scope of all spans.
 const scopeName = "github.com/perdure/perdure/durable/durableotel"
 
-// New makes a plugin that traces executions with a provider made with
-// [WithIDs]. The provider belongs to the caller. New panics if it is nil; one
-// that was made without WithIDs is reported in the log of each invocation, which
-// is then not traced.
+// New makes a plugin that traces executions with a provider made with [WithIDs]. The provider belongs to the
+// caller. New panics if it is nil. With a provider made without WithIDs, no invocation is traced, and each says so
+// in its log.
 func New(provider *sdktrace.TracerProvider, cfg Config) *plugin.Plugin {
 	if provider == nil {
 		panic("perdure: durableotel.New: the provider is nil")
@@ -96,8 +92,7 @@ func New(provider *sdktrace.TracerProvider, cfg Config) *plugin.Plugin {
 	return p
 }
 
-// tracingKey is the context key of one plugin under which its tracing of an
-// invocation is found.
+// tracingKey is one plugin's context key for its tracing of an invocation.
 type tracingKey struct{ _ byte }
 
 // tracingOf is nil in an invocation that is not traced.
@@ -106,7 +101,6 @@ func tracingOf(ctx context.Context, key *tracingKey) *tracing {
 	return t
 }
 
-// told is a hook that calls a method.
 func told[I any](key *tracingKey, method func(*tracing, I)) func(context.Context, I) {
 	return func(ctx context.Context, info I) {
 		if t := tracingOf(ctx, key); t != nil {
@@ -115,7 +109,6 @@ func told[I any](key *tracingKey, method func(*tracing, I)) func(context.Context
 	}
 }
 
-// entered is a hook that calls a method for a context.
 func entered[I any](key *tracingKey, method func(*tracing, context.Context, I) context.Context) func(context.Context, I) context.Context {
 	return func(ctx context.Context, info I) context.Context {
 		if t := tracingOf(ctx, key); t != nil {
@@ -146,19 +139,18 @@ type tracing struct {
 type node struct {
 	op    *protocol.Operation
 	start time.Time
-	below trace.SpanContext // what its attempts and operations lie below
+	below trace.SpanContext // parent of its attempts and operations
 	span  trace.Span        // in this invocation: only in the InvocationView
 	over  bool              // the operation has ended
 
 	attempt trace.Span // under way
 }
 
-// now is the time of this invocation's clock. The machine's own may be put right
-// in the middle, and a span then end before another one that ended before it.
+// now is the time of this invocation's clock. A correction of the machine's clock must not make a span end before
+// an earlier one.
 func (t *tracing) now() time.Time { return t.began.Add(time.Since(t.began)) }
 
-// begin starts the Invocation's span. It reports whether ids are as they are
-// chosen.
+// begin starts the Invocation's span. It reports whether the provider uses our ids.
 func (t *tracing) begin() bool {
 	root := t.findAncestor()
 	t.workflow = t.derived("workflow", "")
@@ -178,9 +170,8 @@ func (t *tracing) begin() bool {
 	return true
 }
 
-// findAncestor finds the parent that the invocation was given. If there is none
-// it returns the span that stands in for one: each invocation makes the same,
-// for what the sampler says of it, but only the first exports it.
+// findAncestor finds the parent that the invocation was given. Without one it returns a span in its place: each
+// invocation makes the same, for the sampler's decision, but only the first exports it.
 func (t *tracing) findAncestor() trace.Span {
 	given := t.Parent(t.ctx)
 	if t.ancestor = given; given.IsValid() {
@@ -200,7 +191,7 @@ func (t *tracing) findAncestor() trace.Span {
 	return root
 }
 
-// derived is the context of the span that stands for what in this execution.
+// derived is the context of the span for what in this execution.
 func (t *tracing) derived(kind, what string) trace.SpanContext {
 	return t.ancestor.WithSpanID(spanID(t.inv.ExecutionARN, kind, what)).WithRemote(false)
 }
@@ -213,11 +204,9 @@ func (t *tracing) start(parent trace.SpanContext, id trace.SpanID, name string, 
 	return span
 }
 
-// finish ends a span now.
 func (t *tracing) finish(span trace.Span) { span.End(trace.WithTimestamp(t.now())) }
 
-// open takes note of an operation that is open in this invocation, and may have
-// been in earlier ones.
+// open notes an operation that is open in this invocation, and perhaps was in earlier ones.
 func (t *tracing) open(op *protocol.Operation, start time.Time, continued bool) *node {
 	n := &node{op: op, start: start, below: t.derived("operation", op.ID)}
 	if t.View == InvocationView {
@@ -242,7 +231,7 @@ func (t *tracing) node(id string) *node {
 	return t.nodes[id]
 }
 
-// parent is what the span of an operation lies below.
+// parent is the parent of an operation's span.
 func (t *tracing) parent(op *protocol.Operation) trace.SpanContext {
 	if n := t.node(op.ParentID); n != nil {
 		return n.below
@@ -256,7 +245,7 @@ func (t *tracing) parent(op *protocol.Operation) trace.SpanContext {
 	return t.derived("operation", op.ParentID)
 }
 
-// links is what spans that belong to this invocation link to.
+// links are those of spans that belong to this invocation.
 func (t *tracing) links() trace.SpanStartOption {
 	if t.View == InvocationView {
 		return trace.WithLinks(trace.Link{SpanContext: t.workflow})
@@ -288,8 +277,7 @@ func (t *tracing) end(info *plugin.Operation) {
 	n.over = true
 }
 
-// ended is when the operation closed, of which we hear now: what the service
-// closed, it did by its own clock.
+// ended is when the operation closed, which we learn only now: by the service's clock if the service closed it.
 func (n *node) ended(op *protocol.Operation, now time.Time) time.Time {
 	when := now
 	switch op.Type {
@@ -348,7 +336,7 @@ func (t *tracing) startContext(ctx context.Context, run *plugin.ContextRun) cont
 	return trace.ContextWithSpanContext(ctx, n.below)
 }
 
-// endContext exports virtual contexts, of which nothing else is heard.
+// endContext exports virtual contexts, which no other hook tells of.
 func (t *tracing) endContext(run *plugin.ContextRun) {
 	n := t.node(run.Operation.ID)
 	if !run.Virtual || run.OnlyReplayed || n == nil {
@@ -384,8 +372,7 @@ func (t *tracing) endInvocation(ctx context.Context, outcome *plugin.Outcome) {
 	t.flush(ctx)
 }
 
-// interrupt ends the spans of operations that go on after the invocation: the
-// inner ones first.
+// interrupt ends the spans of operations that go on after the invocation: the inner ones first.
 func (t *tracing) interrupt() {
 	var open []*node
 	for _, n := range t.nodes {
@@ -401,7 +388,7 @@ func (t *tracing) interrupt() {
 	}
 }
 
-// flush sends what is buffered, since the process may be frozen next.
+// flush sends buffered spans, since the process may be frozen next.
 func (t *tracing) flush(ctx context.Context) {
 	limit := t.FlushTimeout
 	if deadline, ok := ctx.Deadline(); ok {

@@ -12,9 +12,8 @@ import (
 	"github.com/perdure/perdure/durable"
 )
 
-// Dir is a [Store] in a directory, such as a mounted network file system
-// that every machine sees on which the function may run. Values are files; their
-// directories are made as needed.
+// Dir is a [Store] in a directory, such as a mounted network file system that all machines of the function see.
+// Values are files; their directories are made as needed.
 type Dir string
 
 // Put implements [Store].
@@ -74,14 +73,13 @@ func (d Dir) Get(_ context.Context, key string) ([]byte, error) {
 	return data, err
 }
 
-// isThere reports whether the directory can be looked into: without it no
-// value is there, and none is lost.
+// isThere reports whether the directory can be read: otherwise values are out of reach, not lost.
 func (d Dir) isThere() bool {
 	info, err := os.Stat(string(d))
 	return err == nil && info.IsDir()
 }
 
-// path refuses what would lead out of the directory: keys come from histories.
+// path refuses keys that lead out of the directory: keys come from histories.
 func (d Dir) path(key string) (string, error) {
 	local := filepath.FromSlash(key)
 	if d == "" || !filepath.IsLocal(local) {

@@ -1,5 +1,4 @@
-// Package offload keeps values elsewhere that are too large for the history, and
-// has recorded where they are:
+// Package offload keeps large values outside of the history, which records where they are:
 //
 //	durable.Start(handler, durable.WithSerdes(offload.Values{Store: offload.Dir("/mnt/values")}))
 //

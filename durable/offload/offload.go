@@ -14,45 +14,36 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// Store keeps values that are too large for the history; see [Values]. Keys
-// have letters, digits, '-', '_' and '/' only, and at most 200 bytes. An
-// implementation is used by many goroutines at once. An error that another try
-// may not meet wraps [durable.ErrUnavailable].
+// Store keeps values that are too large for the history; see [Values]. Keys have letters, digits, '-', '_' and '/'
+// only, and at most 200 bytes. Many goroutines use an implementation at once. A passing error wraps
+// [durable.ErrUnavailable].
 type Store interface {
-	// Put stores data under a key. The same key always has the same data, so a
-	// value that is there already may be kept or replaced. When it returns
-	// nil, the data is durable: the history will point to it.
+	// Put stores data under a key. A key always has the same data, so an existing value may be kept or replaced.
+	// When it returns nil, the data is durable: the history will point to it.
 	Put(ctx context.Context, key string, data []byte) error
-	// Get returns what was stored under a key, whatever invocation did that;
-	// absence is an error.
+	// Get returns the data of a key, from whichever invocation stored it; absence is an error.
 	Get(ctx context.Context, key string) ([]byte, error)
 }
 
-// Values is a [durable.Serdes] that keeps large values in a [Store] and records where
-// they are. Give it to a handler, for all its operations, or to one operation.
+// Values is a [durable.Serdes] that keeps large values in a [Store] and records where they are. Give it to a
+// handler, for all its operations, or to one operation.
 //
-// What is recorded of a large value is one line of text: its digest, its size
-// and its key. A value is stored before it is recorded, so a crash may leave one
-// that nothing points to; nothing is deleted, because only the store's owner
-// knows for how long executions are kept. A value that is missing on replay, or
-// not what was stored, fails the execution with a [*durable.SerdesError]. A store that is
-// out of reach ends the invocation, and the service makes another.
+// The record of a large value is one line of text: its digest, its size and its key. A value is stored before it is
+// recorded, so a crash may leave one that nothing points to. Nothing is deleted, because only the store's owner
+// knows for how long executions are kept. A value that is missing or changed on replay fails the execution with a
+// [*durable.SerdesError]. A store that is out of reach ends the invocation, and the service makes another.
 //
-// A value that was recorded without it, by its inner Serdes, is read as
-// ever, so it may be added while executions are under way; to take it away,
-// let those finish.
+// Values reads records of its inner Serdes, too, so it may be added while executions are open; before you take it
+// away, let those finish.
 type Values struct {
 	Store Store
-	// Over is the size in bytes up to which values are recorded themselves; 0
-	// is 256 KiB, above which the results of child contexts would not be, and
-	// with -1 every value is stored.
+	// Over is the largest size, in bytes, of values in the history itself; 0 is 256 KiB, the limit for results of
+	// child contexts; -1 stores every value.
 	Over int
 	// Serdes encodes the values; nil is [durable.JSON].
 	Serdes durable.Serdes
-	// Preview, if set, says in a few words what a stored value is, for people
-	// who read the history; see [PreviewJSON]. It is recorded as it is, so it
-	// must not tell what the history may not know; it is cut at 4 KiB. Replay
-	// ignores it.
+	// Preview, if set, describes a stored value in a few words, for people who read the history; see [PreviewJSON].
+	// It is in the history, so it must not tell secrets; it is cut at 4 KiB. Replay ignores it.
 	Preview func(v any) string
 }
 
@@ -75,7 +66,7 @@ func (o Values) Marshal(ctx context.Context, v any) ([]byte, error) {
 	return []byte(ref.String()), nil
 }
 
-// maxPreview bounds what is recorded of a value beside its reference, in bytes.
+// maxPreview bounds a preview, in bytes.
 const maxPreview = 4 << 10
 
 // Unmarshal implements [durable.Serdes].
@@ -102,8 +93,7 @@ func (o Values) Unmarshal(ctx context.Context, data []byte, v any) error {
 
 var errNoStore = errors.New("offload.Values.Store is nil")
 
-// Inner is the Serdes that encodes the values: what it cannot pass is told before
-// the work that would make it.
+// Inner is the Serdes that encodes the values: types that it refuses are refused before the work for a value.
 func (o Values) Inner() durable.Serdes {
 	if o.Serdes == nil {
 		return durable.JSON
@@ -118,14 +108,13 @@ func (o Values) limit() int {
 	return o.Over
 }
 
-// reference is what is recorded in place of a value:
+// reference is the record in place of a value:
 //
 //	perdure:value:1 <sha256> <size> <key>
 //
 // A preview follows on the next line.
 //
-// JSON never begins like that; a value of another Serdes that does is stored,
-// whatever its size.
+// JSON never begins like that; a value of another Serdes that does is stored, whatever its size.
 type reference struct {
 	digest string
 	size   int
@@ -134,8 +123,8 @@ type reference struct {
 
 const referencePrefix = "perdure:value:1 "
 
-// newReference makes the key of the operation that the value belongs to and of
-// the value itself: an attempt that is made again overwrites nothing.
+// newReference makes the key from the value's operation and the value itself, so another attempt overwrites
+// nothing.
 func newReference(ctx context.Context, data []byte) reference {
 	sum := digest(data)
 	execution, operation := "none", "none"

@@ -19,10 +19,9 @@ const (
 	previewText  = 200 // bytes of one text
 )
 
-// PreviewJSON makes a function for [Values.Preview] that shows the value as
-// JSON: of a long text its beginning, of a long list its first items, and of a
-// member of an object with one of the names, at whatever depth and in whatever
-// case, only "***".
+// PreviewJSON makes a function for [Values.Preview] that shows the value as JSON: of a long text the beginning, of
+// a long list the first items, and "***" for members of objects with one of the names, at any depth and in any
+// case.
 func PreviewJSON(masked ...string) func(v any) string {
 	return func(v any) string {
 		data, err := durable.JSON.Marshal(context.Background(), v)
@@ -40,8 +39,7 @@ func PreviewJSON(masked ...string) func(v any) string {
 	}
 }
 
-// abridged is a value that came from JSON without what is too long, too deep or
-// not to be seen.
+// abridged is a value from JSON without parts that are too long, too deep or masked.
 func abridged(v any, masked []string, depth int) any {
 	switch v := v.(type) {
 	case string:

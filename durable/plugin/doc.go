@@ -1,4 +1,3 @@
-// Package plugin has what is told to plugins: sets of hooks that hear what happens
-// in the invocations of a handler. durable.WithPlugins adds them. Packages
-// durableotel and durableinsight are two.
+// Package plugin defines plugins: sets of hooks that hear what happens in the invocations of a handler.
+// durable.WithPlugins adds them. Packages durableotel and durableinsight are two.
 package plugin

@@ -8,7 +8,7 @@ import (
 	"log/slog"
 
 	"github.com/perdure/perdure/engine"
-	"github.com/perdure/perdure/internal/core/store/sqlstore"
+	store "github.com/perdure/perdure/internal/core/store/sqlitestore"
 )
 
 // Durability says what an acknowledged change survives.
@@ -35,10 +35,10 @@ type Options struct {
 // in this process or another.
 func Open(ctx context.Context, dir string, opts *Options) (engine.Store, error) {
 	opts = cmp.Or(opts, &Options{})
-	durability := sqlstore.Durability(opts.Durability)
-	st, err := sqlstore.Open(ctx, dir, &sqlstore.Options{Durability: durability, Logger: opts.Logger})
+	durability := map[Durability]store.Durability{Power: store.Power, Process: store.Process, None: store.None}[opts.Durability]
+	st, err := store.Open(ctx, dir, &store.Options{Durability: durability, Logger: opts.Logger})
 	if err != nil {
-		return nil, err // and not st, a nil pointer in an interface
+		return nil, err // and not a nil *store.Store, which is no nil engine.Store
 	}
 	return st, nil
 }

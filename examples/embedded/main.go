@@ -1,6 +1,5 @@
-// The embedded example is an ordinary HTTP service that processes orders, with
-// durable execution inside: no other server, no other process. Kill it while an
-// order waits for its payment, start it again, and the order goes on.
+// The embedded example is an ordinary HTTP service that processes orders, with durable execution inside: no other
+// server, no other process. Kill it while an order waits for its payment, start it again, and the order goes on.
 //
 //	go run ./examples/embedded
 //	curl localhost:8080/orders/17 -d '{"amount_cents": 4200}'

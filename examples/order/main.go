@@ -2,9 +2,8 @@
 //
 //	validate_order  →  process_payment  →  payment_confirmation (5 s)  →  fulfill_order
 //
-// It is ordinary code from top to bottom, yet it survives being killed at any
-// moment: what a finished step returned is recorded and never computed again,
-// and the wait goes on while no process runs.
+// It is ordinary code from top to bottom, yet it survives being killed at any moment: what a finished step returned
+// is recorded and never computed again, and the wait goes on while no process runs.
 package main
 
 import (
@@ -45,8 +44,7 @@ func processOrder(ctx durable.Context, order Order) (Receipt, error) {
 		return Receipt{}, err
 	}
 
-	// A random number and the time of day differ on each run. In a step they
-	// may: what counts is what was recorded.
+	// A random number and the time of day differ on each run. In a step they may: what counts is what was recorded.
 	shipment, err := durable.Step(ctx, "fulfill_order", func(context.Context) (Shipment, error) {
 		return ship(time.Now()), nil
 	})

@@ -12,8 +12,7 @@ type Taxi struct {
 	Find func(ctx context.Context, from string) (driver string, err error)
 }
 
-// Hail takes the driver who is found within ten minutes. After that the search
-// is called off: its context ends.
+// Hail takes the driver who is found within ten minutes. After that the search is called off: its context ends.
 func (t Taxi) Hail(ctx durable.Context, from string) (string, error) {
 	found := durable.Go(ctx, "find", func(ctx durable.Context) (string, error) {
 		return durable.Step(ctx, "search", func(ctx context.Context) (string, error) {

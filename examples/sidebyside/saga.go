@@ -14,8 +14,7 @@ type Agency struct {
 	AskHotel     func(ctx context.Context, to, callbackID string) error
 }
 
-// Book has a flight and a room, or neither. That the hotel takes days to
-// answer is no reason to cancel the flight.
+// Book has a flight and a room, or neither. That the hotel takes days to answer is no reason to cancel the flight.
 func (a Agency) Book(ctx durable.Context, to string) (string, error) {
 	flight, err := durable.Step(ctx, "book_flight", func(ctx context.Context) (string, error) {
 		return a.BookFlight(ctx, durable.IdempotencyKey(ctx), to)

@@ -1,3 +1,11 @@
+// Package cli holds what the verbs of the command line share and what can be
+// tested without a process: problems and how they are told, flags, event
+// files, and reading the Lambda API's answers. Package progress, below it,
+// shows an execution while it runs.
+//
+// The rules for output: the result goes to stdout and nothing else does.
+// Everything for people goes to stderr. A problem is one line that starts with
+// "perdure: ", then lines that start with "hint: " and say what to do.
 package cli
 
 import (
@@ -22,6 +30,7 @@ const (
 // the exit status.
 type Problem struct {
 	Status  int
+	Output  []string // what a tool said of it, told first
 	Message string
 	Hints   []string
 }
@@ -36,9 +45,11 @@ func Faultf(format string, args ...any) *Problem {
 	return &Problem{Status: StatusFault, Message: fmt.Sprintf(format, args...)}
 }
 
-// Hintf adds a hint to p and returns p.
+// Hintf adds a hint to p, unless it is empty, and returns p.
 func (p *Problem) Hintf(format string, args ...any) *Problem {
-	p.Hints = append(p.Hints, fmt.Sprintf(format, args...))
+	if hint := fmt.Sprintf(format, args...); hint != "" {
+		p.Hints = append(p.Hints, hint)
+	}
 	return p
 }
 
@@ -53,6 +64,9 @@ func Report(w io.Writer, err error) int {
 	p, ok := errors.AsType[*Problem](err)
 	if !ok {
 		p = Faultf("%v", err)
+	}
+	for _, line := range p.Output {
+		fmt.Fprintln(w, Printable(line))
 	}
 	if p.Message != "" {
 		fmt.Fprintf(w, "perdure: %s\n", oneLine(p.Message))

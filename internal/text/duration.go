@@ -19,7 +19,7 @@ func Duration(d time.Duration) string {
 	return two(s/86400, "d", s%86400/3600, "h")
 }
 
-// Elapsed words a duration that was measured.
+// Elapsed words a measured duration.
 func Elapsed(d time.Duration) string {
 	switch {
 	case d < time.Second:
@@ -30,8 +30,7 @@ func Elapsed(d time.Duration) string {
 	return Duration(d)
 }
 
-// Spaced words a duration that was measured, in at most two units, for where
-// there is room.
+// Spaced words a measured duration in at most two units, where there is room.
 func Spaced(d time.Duration) string {
 	switch {
 	case d < time.Second:

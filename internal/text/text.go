@@ -1,11 +1,9 @@
-// Package text words things for people: durations, texts that are too long, and
-// what somebody meant.
+// Package text words durations, shortens long texts, and guesses what a person meant.
 package text
 
 import "strings"
 
-// Clip cuts s to at most most characters, of which the last is … if something
-// was cut off.
+// Clip cuts s to at most most characters; if it cut, the last one is ….
 func Clip(s string, most int) string {
 	if len(s) <= most {
 		return s
@@ -17,9 +15,8 @@ func Clip(s string, most int) string {
 	return string(r[:max(most-1, 0)]) + "…"
 }
 
-// Nearest returns the candidate that word most likely meant, or "": one that
-// starts with it, or one that a few slips of the finger turn into it. Upper and
-// lower case are the same.
+// Nearest returns the candidate that word most likely means, or "": one that begins with it, or differs by a few
+// typing errors. Upper and lower case are the same.
 func Nearest(word string, candidates []string) string {
 	word = strings.ToLower(word)
 	best, bestDistance := "", len(word)/3+2
@@ -35,8 +32,7 @@ func Nearest(word string, candidates []string) string {
 	return best
 }
 
-// distance counts the insertions, deletions, substitutions and swaps of
-// neighbours that turn a into b.
+// distance counts the insertions, deletions, substitutions and swaps of neighbours that turn a into b.
 func distance(a, b string) int {
 	before, last, row := []int(nil), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range last {

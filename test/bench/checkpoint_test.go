@@ -20,7 +20,7 @@ import (
 	"github.com/perdure/perdure/internal/api/lambdaapi"
 	"github.com/perdure/perdure/internal/api/route"
 	"github.com/perdure/perdure/internal/api/server"
-	"github.com/perdure/perdure/internal/core/store/sqlstore"
+	"github.com/perdure/perdure/internal/core/store/sqlitestore"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -30,7 +30,7 @@ import (
 func BenchmarkCheckpointEngineSQLite(b *testing.B) {
 	for _, writers := range []int{1, 64} {
 		b.Run(fmt.Sprintf("writers=%d", writers), func(b *testing.B) {
-			e := open(b, sqlstore.Power)
+			e := open(b, sqlitestore.Power)
 			steps(b, e, writers, func(in *protocol.InvocationInput) stepper { return &direct{e, in} })
 		})
 	}
@@ -46,7 +46,7 @@ func BenchmarkCheckpointHTTP(b *testing.B) {
 	}{{"api", nil}, {"server", &server.Options{}}, {"signed", &server.Options{Credentials: oneKey(key)}}} {
 		for _, writers := range []int{1, 64} {
 			b.Run(fmt.Sprintf("front=%s/writers=%d", f.name, writers), func(b *testing.B) {
-				e := open(b, sqlstore.Power)
+				e := open(b, sqlitestore.Power)
 				url := front(b, lambdaapi.New(e, e.Functions(), nil), f.opts)
 				client := lambda.New(lambda.Options{
 					BaseEndpoint: &url, Region: "us-east-1",
@@ -88,7 +88,7 @@ func front(b *testing.B, api *route.Face, opts *server.Options) (url string) {
 func BenchmarkCheckpointBehind(b *testing.B) {
 	for _, behind := range []int{10, 10_000} {
 		b.Run(fmt.Sprintf("operations=%d", behind), func(b *testing.B) {
-			e := open(b, sqlstore.None)
+			e := open(b, sqlitestore.None)
 			invoke(b, e, 1, func(in *protocol.InvocationInput) {
 				s := &direct{e, in}
 				for n := range behind {
@@ -171,9 +171,9 @@ type invokerFunc func(*engine.Invocation) engine.Outcome
 
 func (f invokerFunc) Invoke(_ context.Context, inv *engine.Invocation) engine.Outcome { return f(inv) }
 
-func open(b *testing.B, d sqlstore.Durability) *engine.Engine {
+func open(b *testing.B, d sqlitestore.Durability) *engine.Engine {
 	b.Helper()
-	st, err := sqlstore.Open(context.Background(), b.TempDir(), &sqlstore.Options{Durability: d})
+	st, err := sqlitestore.Open(context.Background(), b.TempDir(), &sqlitestore.Options{Durability: d})
 	if err != nil {
 		b.Fatal(err)
 	}

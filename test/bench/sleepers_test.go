@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/engine"
-	"github.com/perdure/perdure/internal/core/store/sqlstore"
+	"github.com/perdure/perdure/internal/core/store/sqlitestore"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -53,7 +53,7 @@ func BenchmarkSleepers(b *testing.B) {
 
 func reopen(b *testing.B, dir string) (e *engine.Engine, closeAll func()) {
 	b.Helper()
-	st, err := sqlstore.Open(context.Background(), dir, &sqlstore.Options{Durability: sqlstore.None})
+	st, err := sqlitestore.Open(context.Background(), dir, &sqlitestore.Options{Durability: sqlitestore.None})
 	if err != nil {
 		b.Fatal(err)
 	}

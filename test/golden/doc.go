@@ -3,6 +3,6 @@
 // of its own.
 //
 // Its test runs `perdure serve` and reads with AWS's own client. After a change
-// that is meant, `go test ./internal/golden -update` rewrites the archives; the
+// that is meant, `go test ./test/golden -update` rewrites the archives; the
 // difference is what users will notice.
 package golden

@@ -51,6 +51,27 @@ func TestDocumentsPointAtFilesThatExist(t *testing.T) {
 	}
 }
 
+// ofRoot matches a path from the root, as a command names it.
+var ofRoot = regexp.MustCompile(`(?:^|\s)\./((?:[\w-]+/)*[\w-]+)`)
+
+func TestChecksNamePathsThatExist(t *testing.T) {
+	for _, file := range []string{"Makefile", ".ci/run"} {
+		data, err := os.ReadFile(filepath.Join(root, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		paths := ofRoot.FindAllSubmatch(data, -1)
+		if len(paths) == 0 {
+			t.Errorf("%s names no path", file)
+		}
+		for _, m := range paths {
+			if _, err := os.Stat(filepath.Join(root, string(m[1]))); err != nil {
+				t.Errorf("%s: %v", file, err)
+			}
+		}
+	}
+}
+
 // ignored are directories that hold nothing of the project's own.
 var ignored = []string{".git", ".aws-sam", ".perdure", "bin", "testdata"}
 

@@ -1,7 +1,6 @@
 package adminapi
 
 import (
-	"context"
 	"net/http"
 	"time"
 
@@ -12,7 +11,7 @@ import (
 type About struct {
 	Name      string // "perdure"
 	Version   string
-	Timestamp Time // what time it is there
+	Timestamp protocol.Seconds // the engine's time
 	Functions []FunctionVersion
 }
 
@@ -24,17 +23,11 @@ type FunctionVersion struct {
 }
 
 func (a *api) about(w http.ResponseWriter, _ *http.Request, _ string) error {
-	about := About{Name: "perdure", Version: a.opts.Version, Timestamp: Time(protocol.TimestampOf(time.Now()))}
+	about := About{Name: "perdure", Version: a.opts.Version, Timestamp: protocol.Seconds(protocol.TimestampOf(time.Now()))}
 	functions, _ := a.registry.List()
 	for i := range functions {
 		f := &functions[i]
 		about.Functions = append(about.Functions, FunctionVersion{f.Name, f.Version, f.Durable != nil})
 	}
 	return reply(w, about)
-}
-
-// About asks who answers.
-func (c *Client) About(ctx context.Context) (*About, error) {
-	var about About
-	return &about, c.call(ctx, "GET", "/perdure/about", nil, nil, &about)
 }

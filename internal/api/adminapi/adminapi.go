@@ -13,9 +13,8 @@ import (
 // Prefix begins the path of every route.
 const Prefix = "/perdure/"
 
-// Engine is what the API needs of the durable execution service. A refusal is
-// an error that wraps a *protocol.Error and reaches the client as it is; any other
-// error is a fault, which is logged and not shown. Every method may be called
+// Engine is the service as the API needs it. A refusal is an error that wraps a *protocol.Error and reaches the
+// client as it is; any other error is a fault, which is logged and not shown. Every method may be called
 // concurrently.
 type Engine interface {
 	listEngine
@@ -29,7 +28,7 @@ type Engine interface {
 	exportEngine
 }
 
-// Functions is what the API needs to know of the functions of the service.
+// Functions are the functions of the service, as the API needs them.
 type Functions interface {
 	List() (functions []engine.Function, functionARNs []string)
 	Configurations(ctx context.Context, function string) ([]*engine.Configuration, error)
@@ -41,14 +40,13 @@ var (
 	_ Functions = (*engine.Functions)(nil)
 )
 
-// Options are what the API has to know beside the engine. The zero value, like
-// nil, is ready to use.
+// Options adjust the API. The zero value, like nil, is ready to use.
 type Options struct {
 	// Logger receives the causes of faults; nil is slog.Default().
 	Logger *slog.Logger
 	// Version is the program's, for [About].
 	Version string
-	// Backups is where copies of the data come from; nil is nowhere.
+	// Backups makes copies of the data; nil makes none.
 	Backups *Backups
 	// Workers is where workers on other machines attach; nil is nowhere.
 	Workers *attached.Hub

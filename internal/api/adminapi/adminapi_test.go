@@ -13,6 +13,7 @@ import (
 
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/api/adminapi"
+	"github.com/perdure/perdure/internal/client"
 	"github.com/perdure/perdure/internal/core/store/memstore"
 	"github.com/perdure/perdure/internal/function/attached"
 	"github.com/perdure/perdure/protocol"
@@ -21,7 +22,7 @@ import (
 // world is an engine on a memory store behind the API.
 type world struct {
 	engine  *engine.Engine
-	client  *adminapi.Client
+	client  *client.Client
 	url     string
 	workers *attached.Hub
 }
@@ -41,7 +42,7 @@ func newWorld(t *testing.T) *world {
 			t.Error(err)
 		}
 	})
-	return &world{e, &adminapi.Client{Endpoint: server.URL, HTTP: server.Client()}, server.URL, workers}
+	return &world{e, &client.Client{Endpoint: server.URL}, server.URL, workers}
 }
 
 // register adds a durable function that answers every invocation with answer.
@@ -102,7 +103,7 @@ func TestRefusalsAreTheLambdaAPIs(t *testing.T) {
 func TestClientOfSomethingElse(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	defer server.Close()
-	_, err := (&adminapi.Client{Endpoint: server.URL}).About(t.Context())
+	_, err := (&client.Client{Endpoint: server.URL}).About(t.Context())
 	if refused, ok := errors.AsType[*protocol.Error](err); err == nil || ok {
 		t.Errorf("got %v (refusal %v), want an error that is no refusal of an engine", err, refused)
 	}

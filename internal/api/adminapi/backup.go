@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"hash"
 	"io"
 	"net/http"
@@ -15,20 +14,19 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// Backups is where the API gets copies of the engine's data from.
+// Backups makes copies of the engine's data for the API.
 type Backups struct {
-	// Dir is where copies stand while they are sent, in directories of their
-	// own.
+	// Dir holds copies while they are sent, in directories of their own.
 	Dir string
-	// Make makes a consistent copy in an empty directory, and returns what
-	// writes it as one file: the same bytes each time it is called.
+	// Make makes a consistent copy in an empty directory, and returns a function that writes it as one file: the
+	// same bytes each time.
 	Make func(ctx context.Context, dir string) (write func(context.Context, io.Writer) error, err error)
 
 	mu sync.Mutex // held while a backup is made and sent
 }
 
-// hashHeader holds the SHA-256 of the answer's body in hexadecimal.
-const hashHeader = "X-Perdure-Sha256"
+// HashHeader holds the SHA-256 of the answer's body in hexadecimal.
+const HashHeader = "X-Perdure-Sha256"
 
 func (a *api) backup(w http.ResponseWriter, r *http.Request, _ string) error {
 	b := a.opts.Backups
@@ -54,7 +52,7 @@ func (a *api) backup(w http.ResponseWriter, r *http.Request, _ string) error {
 	return send(r.Context(), w, write)
 }
 
-// copying begins the names of directories in which copies stand.
+// copying begins the names of directories with copies.
 const copying = "backup-"
 
 // send answers with a file and its hash.
@@ -65,12 +63,12 @@ func send(ctx context.Context, w http.ResponseWriter, write func(context.Context
 	}
 	w.Header().Set("Content-Type", "application/x-tar")
 	w.Header().Set("Content-Length", strconv.FormatInt(file.size, 10))
-	w.Header().Set(hashHeader, hex.EncodeToString(file.hash.Sum(nil)))
+	w.Header().Set(HashHeader, hex.EncodeToString(file.hash.Sum(nil)))
 	_ = write(ctx, w) // a failure means that the client is gone, or finds the file cut off
 	return nil
 }
 
-// measured is what was written, in sum.
+// measured is the size and hash of what was written.
 type measured struct {
 	hash hash.Hash
 	size int64
@@ -79,23 +77,4 @@ type measured struct {
 func (m *measured) Write(b []byte) (int, error) {
 	m.size += int64(len(b))
 	return m.hash.Write(b)
-}
-
-// Backup writes a consistent copy of the engine's data to w: an archive. It returns the size. What arrives otherwise than it was sent is an
-// error.
-func (c *Client) Backup(ctx context.Context, w io.Writer) (int64, error) {
-	resp, err := c.send(ctx, "POST", "/perdure/backup", nil, nil)
-	if err != nil {
-		return 0, err
-	}
-	defer resp.Body.Close()
-	hash := sha256.New()
-	size, err := io.Copy(io.MultiWriter(w, hash), resp.Body)
-	if err != nil {
-		return size, fmt.Errorf("receiving the backup: %w", err)
-	}
-	if got := hex.EncodeToString(hash.Sum(nil)); got != resp.Header.Get(hashHeader) {
-		return size, fmt.Errorf("the backup arrived damaged: its hash is %s, and was %s", got, resp.Header.Get(hashHeader))
-	}
-	return size, nil
 }

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/perdure/perdure/internal/api/adminapi"
+	"github.com/perdure/perdure/internal/client"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -41,13 +42,13 @@ func TestBackup(t *testing.T) {
 	}
 	server := httptest.NewServer(adminapi.New(nil, nil, &adminapi.Options{Backups: backups}))
 	defer server.Close()
-	client := &adminapi.Client{Endpoint: server.URL}
+	c := &client.Client{Endpoint: server.URL}
 
 	answers := make(chan string)
 	for _, outcome := range []error{nil, errors.New("no space"), nil} {
 		go func() {
 			var b bytes.Buffer
-			size, err := client.Backup(t.Context(), &b)
+			size, err := c.Backup(t.Context(), &b)
 			if err != nil {
 				answers <- err.Error()
 				return
@@ -55,7 +56,7 @@ func TestBackup(t *testing.T) {
 			answers <- b.String()[:size]
 		}()
 		<-began
-		if _, err := client.Backup(t.Context(), new(bytes.Buffer)); err == nil || !strings.Contains(err.Error(), "A backup is being made already.") {
+		if _, err := c.Backup(t.Context(), new(bytes.Buffer)); err == nil || !strings.Contains(err.Error(), "A backup is being made already.") {
 			t.Errorf("beside another one: got %v", err)
 		}
 		finish <- outcome
@@ -84,7 +85,7 @@ func TestBackupThatArrivesDamaged(t *testing.T) {
 		_, _ = w.Write([]byte("data"))
 	}))
 	defer server.Close()
-	_, err := (&adminapi.Client{Endpoint: server.URL}).Backup(t.Context(), new(bytes.Buffer))
+	_, err := (&client.Client{Endpoint: server.URL}).Backup(t.Context(), new(bytes.Buffer))
 	if err == nil || !strings.Contains(err.Error(), "the backup arrived damaged") {
 		t.Errorf("got %v", err)
 	}

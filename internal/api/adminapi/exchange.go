@@ -5,30 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"math"
 	"net/http"
 	"strconv"
 
 	"github.com/perdure/perdure/protocol"
 )
-
-// Time is a moment as bodies carry it: epoch seconds with milliseconds.
-type Time protocol.Timestamp
-
-// MarshalJSON writes epoch seconds.
-func (t Time) MarshalJSON() ([]byte, error) {
-	return protocol.AppendTime(nil, protocol.Timestamp(t), protocol.API), nil
-}
-
-// UnmarshalJSON reads epoch seconds.
-func (t *Time) UnmarshalJSON(data []byte) error {
-	var seconds float64
-	if err := json.Unmarshal(data, &seconds); err != nil {
-		return err
-	}
-	*t = Time(math.Round(seconds * 1000))
-	return nil
-}
 
 // reply answers with v, one of this package's shapes.
 func reply(w http.ResponseWriter, v any) error {
@@ -52,8 +33,7 @@ const (
 	maxBody = 2*protocol.MaxSyncPayload + 1<<20
 )
 
-// readJSON reads the body of r, which may weigh budget bytes, into v. No body
-// leaves v as it is.
+// readJSON reads the body of r, which may weigh budget bytes, into v. No body leaves v as it is.
 func readJSON(r *http.Request, v any, budget int) error {
 	data, err := io.ReadAll(io.LimitReader(r.Body, int64(budget)+1))
 	if _, ok := errors.AsType[*protocol.Error](err); ok {

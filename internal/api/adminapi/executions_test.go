@@ -1,13 +1,13 @@
 package adminapi_test
 
 import (
-	"errors"
+	"encoding/json"
 	"net/http"
 	"testing"
 	"time"
 
 	"github.com/perdure/perdure/engine"
-	"github.com/perdure/perdure/internal/api/adminapi"
+	"github.com/perdure/perdure/internal/client"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -29,21 +29,21 @@ func TestExecutions(t *testing.T) {
 	}
 	for _, test := range []struct {
 		name   string
-		filter adminapi.ExecutionFilter
+		filter client.Filter
 		want   string
 	}{
-		{"all, in pages", adminapi.ExecutionFilter{PageSize: 1}, "g/b1 f/b1 g/a2 f/a2 g/a1 f/a1 "},
-		{"oldest first", adminapi.ExecutionFilter{OldestFirst: true}, "f/a1 g/a1 f/a2 g/a2 f/b1 g/b1 "},
-		{"function", adminapi.ExecutionFilter{Function: "g"}, "g/b1 g/a2 g/a1 "},
-		{"version", adminapi.ExecutionFilter{Function: "g:$LATEST"}, "g/b1 g/a2 g/a1 "},
-		{"status", adminapi.ExecutionFilter{Statuses: []protocol.ExecutionStatus{protocol.ExecutionFailed}, NamePrefix: "a"}, "g/a2 g/a1 "},
-		{"name", adminapi.ExecutionFilter{Name: "b1"}, "g/b1 f/b1 "},
-		{"started", adminapi.ExecutionFilter{Name: "b1", StartedAfter: began, StartedBefore: time.Now().Add(time.Hour)}, "g/b1 f/b1 "},
-		{"started later", adminapi.ExecutionFilter{StartedAfter: time.Now().Add(time.Hour)}, ""},
-		{"doing", adminapi.ExecutionFilter{Doing: []engine.Activity{engine.Callback, engine.Waiting}, LongerThan: time.Millisecond}, ""},
+		{"all, in pages", client.Filter{PageSize: 1}, "g/b1 f/b1 g/a2 f/a2 g/a1 f/a1 "},
+		{"oldest first", client.Filter{OldestFirst: true}, "f/a1 g/a1 f/a2 g/a2 f/b1 g/b1 "},
+		{"function", client.Filter{Function: "g"}, "g/b1 g/a2 g/a1 "},
+		{"version", client.Filter{Function: "g:$LATEST"}, "g/b1 g/a2 g/a1 "},
+		{"status", client.Filter{Statuses: []protocol.ExecutionStatus{protocol.ExecutionFailed}, NamePrefix: "a"}, "g/a2 g/a1 "},
+		{"name", client.Filter{Name: "b1"}, "g/b1 f/b1 "},
+		{"started", client.Filter{Name: "b1", StartedAfter: began, StartedBefore: time.Now().Add(time.Hour)}, "g/b1 f/b1 "},
+		{"started later", client.Filter{StartedAfter: time.Now().Add(time.Hour)}, ""},
+		{"doing", client.Filter{Doing: []engine.Activity{engine.Callback, engine.Waiting}, LongerThan: time.Millisecond}, ""},
 	} {
 		got := ""
-		for e, err := range w.client.Executions(t.Context(), test.filter) {
+		for e, err := range w.client.Find(t.Context(), test.filter) {
 			if err != nil {
 				t.Fatalf("%s: %v", test.name, err)
 			}
@@ -74,9 +74,11 @@ func TestExecutionsRefusals(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := w.client.Refusal(resp)
-		if e, ok := errors.AsType[*protocol.Error](got); !ok || e.Message != test.want {
-			t.Errorf("%s: got %v, want %q", test.query, got, test.want)
+		var refusal struct{ Message string }
+		err = json.NewDecoder(resp.Body).Decode(&refusal)
+		resp.Body.Close()
+		if err != nil || refusal.Message != test.want {
+			t.Errorf("%s: got %q, %v, want %q", test.query, refusal.Message, err, test.want)
 		}
 	}
 }

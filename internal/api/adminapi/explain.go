@@ -8,18 +8,17 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// Explanation says why an execution is where it is: in one line, and one by one.
+// Explanation says why an execution is where it is: in one line, and by its reasons.
 type Explanation struct {
 	DurableExecutionArn string
 	Status              protocol.ExecutionStatus
 	Text                string
 	Reasons             []Reason `json:",omitempty"`
-	// Total counts the reasons, of which at most 100 are told.
+	// Total counts the reasons; at most 100 are told.
 	Total int
 	// ExpectedExecutionTimeoutTimestamp is when an open execution times out.
-	ExpectedExecutionTimeoutTimestamp Time `json:",omitzero"`
-	// ParentArn is the execution that invoked this one, OriginArn the one that
-	// it is a fork of.
+	ExpectedExecutionTimeoutTimestamp protocol.Seconds `json:",omitzero"`
+	// ParentArn is the execution that invoked this one, OriginArn the one that it is a fork of.
 	ParentArn string `json:",omitempty"`
 	OriginArn string `json:",omitempty"`
 }
@@ -28,8 +27,8 @@ type Explanation struct {
 type Reason struct {
 	Kind                string
 	Text                string
-	Since               Time                   `json:",omitzero"`
-	Until               Time                   `json:",omitzero"`
+	Since               protocol.Seconds       `json:",omitzero"`
+	Until               protocol.Seconds       `json:",omitzero"`
 	OperationId         string                 `json:",omitempty"`
 	Type                protocol.OperationType `json:",omitempty"`
 	Name                string                 `json:",omitempty"`
@@ -54,7 +53,7 @@ func (a *api) explain(w http.ResponseWriter, r *http.Request, arn string) error 
 	}
 	out := Explanation{
 		DurableExecutionArn: x.ARN, Status: x.Status, Text: x.Text, Total: x.Total,
-		ExpectedExecutionTimeoutTimestamp: Time(x.TimesOut), ParentArn: x.Parent, OriginArn: x.Origin,
+		ExpectedExecutionTimeoutTimestamp: protocol.Seconds(x.TimesOut), ParentArn: x.Parent, OriginArn: x.Origin,
 	}
 	for i := range x.Reasons {
 		out.Reasons = append(out.Reasons, reasonOf(&x.Reasons[i]))
@@ -64,14 +63,8 @@ func (a *api) explain(w http.ResponseWriter, r *http.Request, arn string) error 
 
 func reasonOf(r *engine.Reason) Reason {
 	return Reason{
-		Kind: r.Kind, Text: r.Text, Since: Time(r.Since), Until: Time(r.Until),
+		Kind: r.Kind, Text: r.Text, Since: protocol.Seconds(r.Since), Until: protocol.Seconds(r.Until),
 		OperationId: r.OperationID, Type: r.Type, Name: r.Name, Count: r.Count, Error: r.Error,
 		CallbackId: r.CallbackID, FunctionName: r.Function, DurableExecutionArn: r.Execution,
 	}
-}
-
-// Explain asks why an execution is where it is.
-func (c *Client) Explain(ctx context.Context, arn string) (*Explanation, error) {
-	var x Explanation
-	return &x, c.call(ctx, "GET", path("/perdure/executions/", arn, "/explain"), nil, nil, &x)
 }

@@ -2,20 +2,16 @@ package adminapi
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/protocol"
 )
 
-// Import says how an exported execution is to come in.
+// Import says how to import an exported execution.
 type Import struct {
-	// Fork starts a new execution that has all that happened to the exported
-	// one; Name and Qualifier are that one's.
+	// Fork starts a new execution with all operations of the exported one; Name and Qualifier are the new one's.
 	Fork      bool
 	Name      string
 	Qualifier string
@@ -26,7 +22,7 @@ type exportEngine interface {
 	Import(ctx context.Context, file io.Reader, req *engine.ImportRequest) (*engine.Started, error)
 }
 
-// export answers with a file whose end says whether it is whole.
+// export answers with a file whose end says whether it is complete.
 func (a *api) export(w http.ResponseWriter, r *http.Request, arn string) error {
 	out := &lateWriter{w: w}
 	err := a.engine.Export(r.Context(), arn, out)
@@ -36,7 +32,7 @@ func (a *api) export(w http.ResponseWriter, r *http.Request, arn string) error {
 	return err
 }
 
-// lateWriter begins to answer with the first byte.
+// lateWriter begins the answer with the first byte.
 type lateWriter struct {
 	w     http.ResponseWriter
 	begun bool
@@ -65,41 +61,4 @@ func (a *api) importFile(w http.ResponseWriter, r *http.Request, _ string) error
 		return err
 	}
 	return reply(w, Forked{DurableExecutionArn: started.ARN, DurableExecutionName: arn.Name, Version: started.Version})
-}
-
-// Export writes an execution to w as a file that [Client.Import] takes. What it
-// wrote before an error is not to be kept.
-func (c *Client) Export(ctx context.Context, arn string, w io.Writer) error {
-	answer, err := c.open(ctx, "GET", path("/perdure/executions/", arn, "/export"), nil, nil)
-	if err != nil {
-		return err
-	}
-	defer answer.Close()
-	if _, err := io.Copy(w, answer); err != nil {
-		return fmt.Errorf("receiving the execution: %w", err)
-	}
-	return nil
-}
-
-// Import takes in an execution from a file.
-func (c *Client) Import(ctx context.Context, file io.Reader, how *Import) (*Forked, error) {
-	query := url.Values{}
-	if how.Fork {
-		query.Set("Fork", "true")
-	}
-	for key, value := range map[string]string{"Name": how.Name, "Qualifier": how.Qualifier} {
-		if value != "" {
-			query.Set(key, value)
-		}
-	}
-	answer, err := c.open(ctx, "POST", "/perdure/import", query, file)
-	if err != nil {
-		return nil, err
-	}
-	defer answer.Close()
-	var forked Forked
-	if err := json.NewDecoder(answer).Decode(&forked); err != nil {
-		return nil, fmt.Errorf("%s answered what is not an answer of a Perdure engine: %w", c.Endpoint, err)
-	}
-	return &forked, nil
 }

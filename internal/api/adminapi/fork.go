@@ -10,17 +10,14 @@ import (
 
 // Fork is the body of a request for a fork, or for a redrive, of an execution.
 type Fork struct {
-	// Before and After name an operation, by its id or its name, at which the
-	// copy ends: without it, or with it.
+	// Before and After name an operation, by its id or its name, at which the copy ends: without it, or with it.
 	Before string `json:",omitempty"`
 	After  string `json:",omitempty"`
-	// Outcome is how the operation After ended, in place of how it did.
+	// Outcome replaces the outcome of the operation After.
 	Outcome *engine.ForkOutcome `json:",omitempty"`
-	// DurableExecutionName is the new execution's; the default is that of the
-	// other with a number behind it.
+	// DurableExecutionName is the new execution's; the default is the other's with a number behind it.
 	DurableExecutionName string `json:",omitempty"`
-	// Qualifier is the version or alias that runs it; the default is the
-	// version of the other.
+	// Qualifier is the version or alias that runs it; the default is the version of the other.
 	Qualifier string `json:",omitempty"`
 }
 
@@ -59,17 +56,4 @@ func (a *api) fork(w http.ResponseWriter, r *http.Request, req *engine.ForkReque
 		return err
 	}
 	return reply(w, Forked{DurableExecutionArn: started.ARN, DurableExecutionName: arn.Name, Version: started.Version})
-}
-
-// Fork starts a copy of an execution.
-func (c *Client) Fork(ctx context.Context, arn string, f *Fork) (*Forked, error) {
-	var forked Forked
-	return &forked, c.call(ctx, "POST", path("/perdure/executions/", arn, "/fork"), nil, f, &forked)
-}
-
-// Redrive starts a copy of an execution that did not succeed, without what it
-// failed with.
-func (c *Client) Redrive(ctx context.Context, arn string, f *Fork) (*Forked, error) {
-	var forked Forked
-	return &forked, c.call(ctx, "POST", path("/perdure/executions/", arn, "/redrive"), nil, f, &forked)
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// FunctionList is all that is known of functions at a glance, ordered by name.
+// FunctionList is an overview of all functions, ordered by name.
 type FunctionList struct {
 	Functions []Function
 }
@@ -29,8 +29,7 @@ type Function struct {
 type Version struct {
 	Version     string
 	Description string `json:",omitempty"`
-	// State is the Lambda API's, or Unregistered for one of which nothing is
-	// left but executions.
+	// State is the Lambda API's, or Unregistered for a version of which only executions are left.
 	State       engine.FunctionState
 	StateReason string `json:",omitempty"`
 	Durable     bool
@@ -38,13 +37,12 @@ type Version struct {
 	CodeSha256  string `json:",omitempty"`
 	CodeSize    int64  `json:",omitempty"`
 	// LastModified is when it was registered, or published.
-	LastModified Time `json:",omitzero"`
+	LastModified protocol.Seconds `json:",omitzero"`
 	// OpenExecutions counts those that have not ended.
 	OpenExecutions int
 }
 
-// StateUnregistered is the state of a version that executions belong to and
-// that is not there.
+// StateUnregistered is the state of a version that has executions and is not registered.
 const StateUnregistered engine.FunctionState = "Unregistered"
 
 // Alias is a name for a version.
@@ -108,11 +106,11 @@ func (a *api) listFunctions(ctx context.Context) (*FunctionList, error) {
 func versionOf(c *engine.Configuration) Version {
 	return Version{
 		Version: c.Version, Description: c.Description, State: c.State, StateReason: c.StateReason, Durable: c.Durable != nil,
-		Runtime: c.Runtime, CodeSha256: c.CodeSHA256, CodeSize: c.CodeSize, LastModified: Time(protocol.TimestampOf(c.Modified)),
+		Runtime: c.Runtime, CodeSha256: c.CodeSHA256, CodeSize: c.CodeSize, LastModified: protocol.Seconds(protocol.TimestampOf(c.Modified)),
 	}
 }
 
-// count notes how many executions of a version are open.
+// count counts the open executions of a version.
 func (f *Function) count(c engine.OpenCount) {
 	for i := range f.Versions {
 		if f.Versions[i].Version == c.Version {
@@ -129,7 +127,7 @@ func (f *Function) count(c engine.OpenCount) {
 func (a *api) addAliases(ctx context.Context, f *Function) error {
 	aliases, err := a.registry.Aliases(ctx, f.FunctionName, "")
 	if e, ok := errors.AsType[*protocol.Error](err); ok && e.Code == protocol.CodeNotFound {
-		return nil // executions are all that is left
+		return nil // only executions are left
 	}
 	for _, alias := range aliases {
 		f.Aliases = append(f.Aliases, Alias{alias.Name, alias.Version, alias.Description, alias.Weights})
@@ -151,11 +149,4 @@ func newestFirst(a, b Version) int {
 		return cmp.Compare(x, y)
 	}
 	return cmp.Compare(y, x)
-}
-
-// Functions lists all functions.
-func (c *Client) Functions(ctx context.Context) ([]Function, error) {
-	var list FunctionList
-	err := c.call(ctx, "GET", "/perdure/functions", nil, nil, &list)
-	return list.Functions, err
 }

@@ -3,8 +3,6 @@ package adminapi
 import (
 	"context"
 	"net/http"
-	"net/url"
-	"strconv"
 
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/protocol"
@@ -13,10 +11,10 @@ import (
 // LogLine is a line of an execution's log.
 type LogLine struct {
 	Seq       int64 // its place in the log, from 1; the oldest lines of a long log are gone
-	Time      Time
+	Time      protocol.Seconds
 	RequestID string `json:"RequestId"`
-	Operation string `json:",omitempty"` // the id of the operation that it is about, if it says so
-	Stream    string // stdout, stderr, or notice for lines about lines that were dropped
+	Operation string `json:",omitempty"` // the id of its operation, if the line names one
+	Stream    string // stdout, stderr, or notice for lines about dropped lines
 	Text      string
 }
 
@@ -39,15 +37,7 @@ func (a *api) log(w http.ResponseWriter, r *http.Request, arn string) error {
 	}
 	log := Log{Lines: make([]LogLine, len(entries))}
 	for i, e := range entries {
-		log.Lines[i] = LogLine{e.Seq, Time(e.Time), e.RequestID, e.Operation, e.Stream, e.Text}
+		log.Lines[i] = LogLine{e.Seq, protocol.Seconds(e.Time), e.RequestID, e.Operation, e.Stream, e.Text}
 	}
 	return reply(w, log)
-}
-
-// Log returns lines of an execution's log with a Seq above after, at most 1,000.
-func (c *Client) Log(ctx context.Context, arn string, after int64) ([]LogLine, error) {
-	var log Log
-	query := url.Values{"After": {strconv.FormatInt(after, 10)}}
-	err := c.call(ctx, "GET", path("/perdure/executions/", arn, "/logs"), query, nil, &log)
-	return log.Lines, err
 }

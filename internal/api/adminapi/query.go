@@ -10,8 +10,7 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// query reads the members that a request carries in its URL. The first mistake
-// counts; a key that nobody asked for is one.
+// query reads the members in a request's URL. The first mistake counts; an unread key is one.
 type query struct {
 	values  url.Values
 	asked   []string
@@ -20,7 +19,7 @@ type query struct {
 
 func newQuery(r *http.Request) *query { return &query{values: r.URL.Query()} }
 
-// err returns the refusal. It is called after everything was read.
+// err returns the refusal. Call it after reading everything.
 func (q *query) err() error {
 	for key := range q.values {
 		if !slices.Contains(q.asked, key) {

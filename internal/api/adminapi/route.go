@@ -7,8 +7,7 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// routes are what can be asked for. A path that ends with its subject comes
-// after those that go on.
+// routes are those of the API. A path that ends with its subject comes after those that go on.
 func (a *api) routes() []route.Route {
 	const (
 		execution = Prefix + "executions/" + route.Subject

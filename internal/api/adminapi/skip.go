@@ -10,24 +10,20 @@ import (
 
 // Skip is the body of a request to let moments come early.
 type Skip struct {
-	// Operation is the id or name of one that waits for a moment; empty is
-	// the earliest of all moments with which the execution goes on.
+	// Operation is the id or name of an operation that waits for a moment; empty is the earliest of all moments
+	// with which the execution goes on.
 	Operation string `json:",omitempty"`
 	// All is all of them.
 	All bool `json:",omitempty"`
 }
 
-// Skipped is a moment that came early; without an operation it is the next try
-// after a failed invocation.
+// Skipped is a moment that came early; without an operation it is the next try after a failed invocation.
 type Skipped struct {
 	OperationId  string                 `json:",omitempty"`
 	Type         protocol.OperationType `json:",omitempty"`
 	Name         string                 `json:",omitempty"`
-	DueTimestamp Time                   // when it would have come
+	DueTimestamp protocol.Seconds       // when it would have come
 }
-
-// skipped is the answer.
-type skipped struct{ Skipped []Skipped }
 
 type skipEngine interface {
 	Skip(ctx context.Context, req *engine.SkipRequest) ([]engine.Skipped, error)
@@ -42,16 +38,9 @@ func (a *api) skip(w http.ResponseWriter, r *http.Request, arn string) error {
 	if err != nil {
 		return err
 	}
-	var out skipped
+	var out struct{ Skipped []Skipped }
 	for _, m := range moments {
-		out.Skipped = append(out.Skipped, Skipped{OperationId: m.OperationID, Type: m.Type, Name: m.Name, DueTimestamp: Time(m.Due)})
+		out.Skipped = append(out.Skipped, Skipped{OperationId: m.OperationID, Type: m.Type, Name: m.Name, DueTimestamp: protocol.Seconds(m.Due)})
 	}
 	return reply(w, out)
-}
-
-// Skip lets moments come early that an execution waits for, and returns them.
-func (c *Client) Skip(ctx context.Context, arn string, s *Skip) ([]Skipped, error) {
-	var out skipped
-	err := c.call(ctx, "POST", path("/perdure/executions/", arn, "/skip"), nil, s, &out)
-	return out.Skipped, err
 }

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/perdure/perdure/engine"
-	"github.com/perdure/perdure/internal/api/adminapi"
+	"github.com/perdure/perdure/internal/client"
 )
 
 func TestVerify(t *testing.T) {
@@ -35,7 +35,7 @@ func TestVerifyThatBreaksOff(t *testing.T) {
 		`nonsense`:                     "is not an answer",
 	} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(answer)) }))
-		_, err := (&adminapi.Client{Endpoint: server.URL}).Verify(t.Context(), func(engine.Problem) {})
+		_, err := (&client.Client{Endpoint: server.URL}).Verify(t.Context(), func(engine.Problem) {})
 		server.Close()
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q", answer, err, want)

@@ -12,8 +12,7 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// What workers on other machines say to the engine that they are attached to;
-// see package attached.
+// What workers on other machines say to their engine; see package attached.
 
 // Joined answers a worker that joins.
 type Joined struct {
@@ -46,7 +45,7 @@ type WorkerOutcome struct {
 	Unstarted    bool                  `json:",omitempty"`
 }
 
-// WorkerBeat says what a worker is at, and brings what functions wrote.
+// WorkerBeat names a worker's invocations, and brings functions' output.
 type WorkerBeat struct {
 	Running []string     `json:",omitempty"`
 	Lines   []WorkerLine `json:",omitempty"`
@@ -85,7 +84,7 @@ type workerEngine interface {
 // pollTime is how long a worker's request for an invocation waits.
 const pollTime = 20 * time.Second
 
-// hub returns where workers attach; a refusal if they cannot.
+// hub returns the hub of workers, or a refusal.
 func (a *api) hub() (*attached.Hub, error) {
 	if a.opts.Workers == nil {
 		return nil, protocol.Errorf(protocol.CodeNotFound, "No worker can attach to this engine.")
@@ -145,7 +144,7 @@ func (a *api) outcome(w http.ResponseWriter, r *http.Request, worker string) err
 	if err != nil {
 		return err
 	}
-	if _, err := hub.FunctionOf(worker); err != nil { // of a stranger nothing is read
+	if _, err := hub.FunctionOf(worker); err != nil { // read nothing of a stranger
 		return unknown(err, noWorker)
 	}
 	var o WorkerOutcome
@@ -166,7 +165,7 @@ func (a *api) beat(w http.ResponseWriter, r *http.Request, worker string) error 
 	}
 	function, err := hub.FunctionOf(worker)
 	if err != nil {
-		return unknown(err, noWorker) // of a stranger nothing is read
+		return unknown(err, noWorker) // read nothing of a stranger
 	}
 	var b WorkerBeat
 	if err := readJSON(r, &b, MaxBeat); err != nil {
@@ -183,11 +182,11 @@ func (a *api) beat(w http.ResponseWriter, r *http.Request, worker string) error 
 // maxRequestID bounds the request ids in lines: they are UUIDs.
 const maxRequestID = 64
 
-// streams are those that a line can be of.
+// streams are the possible streams of a line.
 var streams = []string{"stdout", "stderr", "notice"}
 
-// keepLines takes in what a worker's function wrote, for its own executions.
-// Beside the text nothing may take room: a log is bounded by that.
+// keepLines stores the output of a worker's function, for its own executions. Only the text may take room, since
+// that bounds a log.
 func (a *api) keepLines(function string, lines []WorkerLine) {
 	for _, l := range lines {
 		if !slices.Contains(streams, l.Stream) || len(l.RequestID) > maxRequestID {
@@ -209,38 +208,4 @@ func (a *api) leave(w http.ResponseWriter, _ *http.Request, worker string) error
 		return unknown(err, noWorker)
 	}
 	return reply(w, struct{}{})
-}
-
-// Join attaches a worker to a function; from says where it is.
-func (c *Client) Join(ctx context.Context, function, from string) (*Joined, error) {
-	var joined Joined
-	in := struct{ From string }{from}
-	return &joined, c.call(ctx, "POST", path("/perdure/functions/", function, "/workers"), nil, in, &joined)
-}
-
-// Next waits for an invocation for a while; nil if there was none.
-func (c *Client) Next(ctx context.Context, worker string) (*WorkerInvocation, error) {
-	var inv WorkerInvocation
-	err := c.call(ctx, "POST", path("/perdure/workers/", worker, "/next"), nil, nil, &inv)
-	if err != nil || inv.RequestID == "" {
-		return nil, err
-	}
-	return &inv, nil
-}
-
-// Finish brings back how an invocation ended.
-func (c *Client) Finish(ctx context.Context, worker string, o *WorkerOutcome) error {
-	return c.call(ctx, "POST", path("/perdure/workers/", worker, "/outcome"), nil, o, nil)
-}
-
-// Beat says that a worker is there, and returns which invocations it should end.
-func (c *Client) Beat(ctx context.Context, worker string, b *WorkerBeat) (cancelled []string, err error) {
-	var answer BeatAnswer
-	err = c.call(ctx, "POST", path("/perdure/workers/", worker, "/beat"), nil, b, &answer)
-	return answer.Cancelled, err
-}
-
-// Leave says that a worker takes nothing more.
-func (c *Client) Leave(ctx context.Context, worker string) error {
-	return c.call(ctx, "POST", path("/perdure/workers/", worker, "/leave"), nil, nil, nil)
 }

@@ -8,8 +8,7 @@ import (
 	"os"
 )
 
-// Add adds a new credential to the file at path, which is made if there is
-// none, and returns it.
+// Add adds a new credential to the file at path, making the file if need be, and returns it.
 func Add(path, name string, access Access) (*Credential, error) {
 	if !validName.MatchString(name) {
 		return nil, errors.New("a name has 1 to 64 letters, digits and -_.@")

@@ -14,8 +14,7 @@ import (
 // maxFile bounds a credentials file.
 const maxFile = 1 << 20
 
-// Load reads the credentials file at path. One that others on the machine can
-// read, or write, is refused.
+// Load reads the credentials file at path. It refuses one that others on the machine can read or write.
 func Load(path string) ([]Credential, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -43,8 +42,8 @@ func Load(path string) ([]Credential, error) {
 	return found, nil
 }
 
-// checkMode refuses what anybody may read, or more than the owner may write.
-// The group may read: that is how containers are given secrets.
+// checkMode refuses a file that anybody may read, or others than the owner may write. The group may read:
+// containers get secrets that way.
 func checkMode(path string, mode fs.FileMode) error {
 	if runtime.GOOS == "windows" {
 		return nil // the mode says nothing there
@@ -58,7 +57,7 @@ func checkMode(path string, mode fs.FileMode) error {
 	return nil
 }
 
-// lookEvery is how often a file is looked at for changes, at most.
+// lookEvery is the least time between two looks at the file.
 const lookEvery = time.Second
 
 // File follows a credentials file. It may be used concurrently.
@@ -86,10 +85,9 @@ func stampOf(path string) stamp {
 	return stamp{info.ModTime(), info.Size()}
 }
 
-// Open reads the file at path, and reads it again whenever it has changed. A
-// change that cannot be read is told to log, once, and leaves all as it was.
-// Each section must say what its key may do: whoever signs requests needs no
-// such setting, but who lets others in decides nothing by leaving it out.
+// Open reads the file at path, and reads it again whenever it has changed. A change that cannot be read is logged
+// once and has no effect. Each section must say what its key may do. A client needs no such setting to sign
+// requests, but leaving it out must not decide whom an engine lets in.
 func Open(path string, log *slog.Logger) (*File, error) {
 	f := &File{path: path, log: log, looked: time.Now(), seen: stampOf(path)}
 	found, err := loadAccess(path)
@@ -100,7 +98,7 @@ func Open(path string, log *slog.Logger) (*File, error) {
 	return f, nil
 }
 
-// loadAccess is Load of a file whose sections all say what they are good for.
+// loadAccess is Load of a file whose sections all name their access.
 func loadAccess(path string) ([]Credential, error) {
 	found, err := Load(path)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/perdure/perdure/internal/text"
 )
 
-// Credential is one who may use an engine.
+// Credential is a key that may use an engine.
 type Credential struct {
 	Name   string // of the section
 	KeyID  string
@@ -21,14 +21,14 @@ type Credential struct {
 	Access Access // empty if the section does not say
 }
 
-// Access is what a credential is good for.
+// Access is what a credential allows.
 type Access string
 
-// The kinds of access. There is no default: who may do what is written down.
+// The kinds of access. There is no default: the file must say.
 const (
 	Full     Access = "full"     // everything
-	Read     Access = "read"     // whatever changes nothing
-	Function Access = "function" // what functions do, and the workers that run them elsewhere
+	Read     Access = "read"     // all requests that change nothing
+	Function Access = "function" // requests of functions, and of workers that run them elsewhere
 )
 
 var kindsOfAccess = []string{string(Full), string(Read), string(Function)}
@@ -45,7 +45,7 @@ func (a *Access) Set(s string) error {
 // String implements [flag.Value].
 func (a *Access) String() string { return string(*a) }
 
-// meant asks whether a word was meant for one of those that there are.
+// meant asks whether a word was meant for a known one.
 func meant(word string, words []string) string {
 	if near := text.Nearest(word, words); near != "" {
 		return fmt.Sprintf("; did you mean %s?", near)
@@ -53,8 +53,8 @@ func meant(word string, words []string) string {
 	return ""
 }
 
-// minSecret is the least length of a secret. Whoever sees one signed request
-// can try secrets as fast as their machine goes, so it must not be a word.
+// minSecret is the least length of a secret. Anybody who sees one signed request can try secrets as fast as their
+// machine goes, so it must not be a word.
 const minSecret = 20
 
 var (
@@ -62,19 +62,18 @@ var (
 	validKey  = regexp.MustCompile(`^[a-zA-Z0-9_]{4,128}$`)
 )
 
-// The settings that count here.
+// The settings that are read here.
 const (
 	settingKeyID  = "aws_access_key_id"
 	settingSecret = "aws_secret_access_key"
 	settingAccess = "perdure_access"
 )
 
-// ours begins the names of settings that are no other program's.
+// ours begins the names of our settings.
 const ours = "perdure"
 
-// Parse reads a credentials file. Settings that it does not know, such as
-// regions, are those of other programs, unless they begin as ours do. What could
-// be read in two ways is an error, which names the line.
+// Parse reads a credentials file. Unknown settings, such as regions, are other programs', unless they begin as ours
+// do. An ambiguous line is an error, which names the line.
 func Parse(data []byte) ([]Credential, error) {
 	p := parser{ids: map[string]bool{}, names: map[string]bool{}}
 	data = bytes.TrimPrefix(data, []byte("\ufeff")) // as editors on Windows write it
@@ -126,7 +125,7 @@ func (p *parser) read(line string) error {
 	return p.set(strings.ToLower(strings.TrimSpace(name)), strings.TrimSpace(value))
 }
 
-// unprintable tells what no editor writes into a line of text.
+// unprintable reports characters that no editor writes into a line of text.
 func unprintable(r rune) bool { return r == utf8.RuneError || r != '\t' && unicode.IsControl(r) }
 
 func (p *parser) set(name, value string) error {

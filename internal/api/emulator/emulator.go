@@ -21,7 +21,7 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// Engine is what the emulator needs of the durable execution service.
+// Engine is the service as the emulator needs it.
 type Engine interface {
 	Start(ctx context.Context, req *engine.InvokeRequest) (*engine.Started, error)
 	List(ctx context.Context, req *engine.ListRequest) (items []engine.Summary, next string, err error)
@@ -33,7 +33,7 @@ type Functions interface {
 	Lookup(function, qualifier string) (f engine.Function, functionARN string, err error)
 }
 
-// Documents keep what must survive a restart. A store does.
+// Documents keep data over restarts. A store does.
 type Documents interface {
 	Documents(ctx context.Context, kind string) ([]store.Document, error)
 	PutDocument(ctx context.Context, kind, key string, value []byte) error
@@ -44,12 +44,11 @@ type Documents interface {
 type Options struct {
 	// Logger receives faults; nil is slog.Default().
 	Logger *slog.Logger
-	// Dial returns what invokes the function at a URL of the Invoke route.
+	// Dial returns an invoker for the function at a URL of the Invoke route.
 	Dial func(url string) (engine.Invoker, error)
 }
 
-// Emulator runs executions of functions behind endpoints. Its methods may be
-// called concurrently.
+// Emulator runs executions of functions behind endpoints. Its methods may be called concurrently.
 type Emulator struct {
 	engine   Engine
 	registry Functions
@@ -62,7 +61,7 @@ type Emulator struct {
 	mu        sync.Mutex
 	functions map[string]settings       // registered by us
 	endpoints map[string]string         // function/name of an execution -> endpoint
-	invokers  map[string]engine.Invoker // URL -> who invokes what is there
+	invokers  map[string]engine.Invoker // URL -> invoker of that endpoint
 }
 
 // settings are those of a function that we registered.
@@ -80,8 +79,7 @@ const (
 // general is the key of the endpoint for executions that have none of their own.
 const general = "*"
 
-// invocationTimeout is how long an invocation may take: the request that starts
-// an execution does not say.
+// invocationTimeout bounds an invocation: the request that starts an execution does not say.
 const invocationTimeout = 15 * time.Minute
 
 // New makes an emulator in front of e. It can be used after [Emulator.Recall].
@@ -97,8 +95,8 @@ func New(e Engine, functions Functions, docs Documents, opts *Options) *Emulator
 	return m
 }
 
-// Recall reads what an earlier emulator kept, registers the functions of which
-// it left executions, and removes what is not needed any more.
+// Recall reads the data of an earlier emulator, registers the functions with executions left, and removes what is
+// no longer needed.
 func (m *Emulator) Recall(ctx context.Context) error {
 	if err := m.recall(ctx); err != nil {
 		return fmt.Errorf("reading the endpoints of executions: %w", err)
@@ -117,7 +115,7 @@ func (m *Emulator) recall(ctx context.Context) error {
 			return err
 		}
 		if _, _, err := m.registry.Lookup(doc.Key, ""); err == nil {
-			continue // the engine has a function of that name by now
+			continue // the engine has such a function by now
 		}
 		if err := m.register(doc.Key, s); err != nil {
 			return err
@@ -142,8 +140,8 @@ func (m *Emulator) recall(ctx context.Context) error {
 	return nil
 }
 
-// isOpen reports whether the endpoint with this key is still needed: that of an
-// open execution is, and the one for all others.
+// isOpen reports whether the endpoint with this key is still needed: that of an open execution, and the general
+// one.
 func (m *Emulator) isOpen(ctx context.Context, key string) (bool, error) {
 	function, name, ok := strings.Cut(key, "/")
 	if !ok {
@@ -173,15 +171,15 @@ type StartRequest struct {
 	Function         string
 	Qualifier        string
 	Name             string // empty for one that is made up
-	ExecutionTimeout int64  // seconds; 0 for an hour
-	RetentionDays    int    // 0 for two weeks
+	ExecutionTimeout int64  // seconds; 0 is an hour
+	RetentionDays    int    // 0 is two weeks
 	Input            []byte
 	TenantID         string
 	Endpoint         string // where the function is; empty for the one of [Emulator.SetEndpoint]
 }
 
-// Start starts an execution, and returns its ARN. A function of that name that
-// the engine has of its own is started as such, and then has no endpoint.
+// Start starts an execution, and returns its ARN. If the engine has its own function of that name, it starts that,
+// without an endpoint.
 func (m *Emulator) Start(ctx context.Context, req *StartRequest) (arn string, err error) {
 	m.starting.Lock()
 	defer m.starting.Unlock()
@@ -220,8 +218,8 @@ func (m *Emulator) isTheEngines(function string) bool {
 	return err == nil
 }
 
-// prepare registers the function with the settings of a start, and keeps the
-// endpoint of the execution. forget brings back what was before.
+// prepare registers the function with the settings of a start, and keeps the endpoint of the execution. forget
+// undoes that.
 func (m *Emulator) prepare(ctx context.Context, req *StartRequest, name string) (forget func(), err error) {
 	key := req.Function + "/" + name
 	m.mu.Lock()
@@ -252,7 +250,7 @@ func (m *Emulator) prepare(ctx context.Context, req *StartRequest, name string) 
 	return func() { m.restore(context.WithoutCancel(ctx), key, before) }, nil
 }
 
-// restore sets an endpoint to what it was before a start that failed.
+// restore sets an endpoint back after a start that failed.
 func (m *Emulator) restore(ctx context.Context, key, before string) {
 	if before != "" {
 		_ = m.keepEndpoint(ctx, key, before)
@@ -264,7 +262,7 @@ func (m *Emulator) restore(ctx context.Context, key, before string) {
 	_ = m.docs.DeleteDocument(ctx, endpointDocs, key) // else it goes with the next start of the engine
 }
 
-// SetEndpoint says where functions are that were started without an endpoint.
+// SetEndpoint sets the endpoint of functions that were started without one.
 func (m *Emulator) SetEndpoint(ctx context.Context, endpoint string) error {
 	return m.keepEndpoint(ctx, general, endpoint)
 }
@@ -286,7 +284,7 @@ func (m *Emulator) keepEndpoint(ctx context.Context, key, endpoint string) error
 // maxInvokers bounds how many endpoints are remembered.
 const maxInvokers = 1000
 
-// invoker returns who invokes the function for one of its executions.
+// invoker returns the invoker for one of the function's executions.
 func (m *Emulator) invoker(function, name string) (engine.Invoker, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -308,7 +306,7 @@ func (m *Emulator) invoker(function, name string) (engine.Invoker, error) {
 	return inv, err
 }
 
-// router invokes a function at the endpoint of the execution that it is for.
+// router invokes a function at the endpoint of its execution.
 type router struct {
 	emulator *Emulator
 	function string

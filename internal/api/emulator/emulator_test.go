@@ -171,6 +171,7 @@ func (w *world) want(arn, result string) {
 
 // TestStartAsSAM: every execution runs in the container that it was started with.
 func TestStartAsSAM(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	first := w.start(sam(`"first"`, `{"id": 1}`, w.container("a", true)))
 	second := w.start(sam(`null`, `not JSON`, w.container("b", false)+"/"))
@@ -194,6 +195,7 @@ func TestStartAsSAM(t *testing.T) {
 
 // TestRestart: executions go on in their containers when the engine comes back.
 func TestRestart(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	arn := w.start(sam(`"first"`, `1`, w.container("a", true)))
 	done := w.start(sam(`"done"`, `2`, w.container("b", false)))
@@ -226,6 +228,7 @@ func TestSharedEndpoint(t *testing.T) {
 // TestNames: the name of an execution means the same as everywhere, and a start
 // that is refused moves nothing.
 func TestNames(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	a := w.container("a", true)
 	arn := w.start(sam(`"first"`, `1`, a))

@@ -16,11 +16,10 @@ const (
 	EndpointPath = "/lambda-endpoint"
 )
 
-// maxBody bounds a request: an event, in JSON text with every other character
-// escaped, and room for the rest.
+// maxBody bounds a request: an event, in JSON text with every other character escaped, and some room.
 const maxBody = 2*protocol.MaxSyncPayload + 64<<10
 
-// Face is where the emulator answers, at StartPath and EndpointPath.
+// Face answers for the emulator, at StartPath and EndpointPath.
 func (m *Emulator) Face() *route.Face { return m.face }
 
 // refuse words why a request has no route.
@@ -29,9 +28,9 @@ func refuse(r *http.Request, _ route.Reason) error {
 		protocol.Clip(r.Method, 20), StartPath, EndpointPath)
 }
 
-// startBody is the body of a start. SAM sends null for what it was not told.
+// startBody is the body of a start. SAM sends null for settings that it lacks.
 type startBody struct {
-	AccountID                    *string `json:"AccountId"` // of any: there is one account here
+	AccountID                    *string `json:"AccountId"` // any: there is one account here
 	FunctionName                 *string
 	FunctionQualifier            *string
 	ExecutionName                *string
@@ -65,7 +64,7 @@ func (m *Emulator) start(w http.ResponseWriter, r *http.Request, _ string) error
 	return write(w, http.StatusCreated, map[string]string{"ExecutionArn": arn})
 }
 
-// event is the input as JSON: text that is none becomes a string.
+// event is the input as JSON: other text becomes a string.
 func event(input *string) []byte {
 	if input == nil || *input == "" || json.Valid([]byte(*input)) {
 		return []byte(value(input))
@@ -98,7 +97,7 @@ func value[T any](p *T) (v T) {
 	return v
 }
 
-// read reads the body of r into v. Members that are not known are ignored.
+// read reads the body of r into v, and ignores unknown members.
 func read(r *http.Request, v any) error {
 	data, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
 	if refused, ok := errors.AsType[*protocol.Error](err); ok {

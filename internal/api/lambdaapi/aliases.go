@@ -36,7 +36,6 @@ func describeAlias(a *engine.Alias) aliasConfiguration {
 // aliasSeparator stands between function and alias in a path.
 const aliasSeparator = "/aliases/"
 
-// createAlias is CreateAlias.
 func (a *api) createAlias(w http.ResponseWriter, r *http.Request, function string) error {
 	change, err := readAlias(r, function, "")
 	if err != nil {
@@ -50,7 +49,6 @@ func (a *api) createAlias(w http.ResponseWriter, r *http.Request, function strin
 	return nil
 }
 
-// updateAlias is UpdateAlias.
 func (a *api) updateAlias(w http.ResponseWriter, r *http.Request, subject string) error {
 	function, name, _ := strings.Cut(subject, aliasSeparator)
 	change, err := readAlias(r, function, name)
@@ -64,8 +62,7 @@ func (a *api) updateAlias(w http.ResponseWriter, r *http.Request, subject string
 	return reply(w, describeAlias(changed))
 }
 
-// readAlias reads the body of CreateAlias, or with the alias from the path that
-// of UpdateAlias.
+// readAlias reads the body of CreateAlias or, with the alias from the path, of UpdateAlias.
 func readAlias(r *http.Request, function, alias string) (*engine.AliasChange, error) {
 	var v violations
 	v.text(function, "functionName", &functionNameShape)
@@ -79,8 +76,10 @@ func readAlias(r *http.Request, function, alias string) (*engine.AliasChange, er
 			change.Version = d.Optional()
 		case name == "Description":
 			change.Description = d.Optional()
-		case name == "RoutingConfig" && !d.Null():
-			change.Weights = readRouting(d, &v)
+		case name == "RoutingConfig":
+			if !d.Null() {
+				change.Weights = readRouting(d, &v)
+			}
 		case name == "RevisionId":
 			change.Revision = d.Text()
 		default:
@@ -110,7 +109,7 @@ func readAlias(r *http.Request, function, alias string) (*engine.AliasChange, er
 func readRouting(d *protocol.Reader, v *violations) *map[string]float64 {
 	weights := map[string]float64{}
 	for name := range d.Members() {
-		if string(name) != "AdditionalVersionWeights" || d.Null() {
+		if string(name) != "AdditionalVersionWeights" {
 			d.Skip()
 			continue
 		}
@@ -132,7 +131,6 @@ func readRouting(d *protocol.Reader, v *violations) *map[string]float64 {
 	return &weights
 }
 
-// getAlias is GetAlias.
 func (a *api) getAlias(w http.ResponseWriter, r *http.Request, subject string) error {
 	function, name, err := aliasSubject(subject)
 	if err != nil {
@@ -145,7 +143,6 @@ func (a *api) getAlias(w http.ResponseWriter, r *http.Request, subject string) e
 	return reply(w, describeAlias(alias))
 }
 
-// deleteAlias is DeleteAlias.
 func (a *api) deleteAlias(w http.ResponseWriter, r *http.Request, subject string) error {
 	function, name, err := aliasSubject(subject)
 	if err != nil {
@@ -172,7 +169,6 @@ type aliasList struct {
 	NextMarker string `json:",omitempty"`
 }
 
-// aliases is ListAliases.
 func (a *api) aliases(w http.ResponseWriter, r *http.Request, function string) error {
 	q := newQuery(r)
 	q.text(function, "functionName", &functionNameShape)

@@ -1,6 +1,7 @@
 package lambdaapi
 
 import (
+	"fmt"
 	"maps"
 	"strings"
 	"testing"
@@ -149,4 +150,9 @@ func TestAliasErrors(t *testing.T) {
 		"2 validation errors detected: Value null at 'name' failed to satisfy constraint: Member must not be null; Value null at 'functionVersion' failed to satisfy constraint: Member must not be null")
 	checkAnswer(t, request(t, s.url, "POST", "/2015-03-31/functions/shop/aliases", `{"Name":"a","FunctionVersion":"1","RoutingConfig":{"AdditionalVersionWeights":{"2":"x"}}}`), 400,
 		"SerializationException", "STRING_VALUE can not be converted to a Double")
+	// Null is as good as absent, wherever it stands.
+	for i, routing := range []string{`null`, `{}`, `{"AdditionalVersionWeights":null}`} {
+		body := fmt.Sprintf(`{"Name":"null-%d","RoutingConfig":%s,"Description":null,"FunctionVersion":"1"}`, i, routing)
+		checkAnswer(t, request(t, s.url, "POST", "/2015-03-31/functions/shop/aliases", body), 201, "", "")
+	}
 }

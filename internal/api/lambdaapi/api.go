@@ -11,11 +11,9 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// Engine is what the API needs of the durable execution service. A refusal is
-// an error that wraps a *protocol.Error and reaches the client as it is; any other
-// error is a fault, which is logged and not shown. Every method may be called
-// concurrently. The strings and slices handed in belong to the engine from
-// then on.
+// Engine is the service as the API needs it. A refusal is an error that wraps a *protocol.Error and reaches the
+// client as it is; any other error is a fault, which is logged and not shown. Every method may be called
+// concurrently, and owns the strings and slices that it gets.
 type Engine interface {
 	Start(ctx context.Context, req *engine.InvokeRequest) (*engine.Started, error)
 	Wait(ctx context.Context, arn string) (*engine.Result, error)
@@ -35,8 +33,7 @@ type Engine interface {
 	HeartbeatCallback(ctx context.Context, callbackID string) error
 }
 
-// Functions is what the API needs to know of the functions of the service. What
-// is said of [Engine] holds here, too.
+// Functions are the functions of the service, as the API needs them. The rules of [Engine] apply.
 type Functions interface {
 	Configurations(ctx context.Context, function string) ([]*engine.Configuration, error)
 	Configuration(ctx context.Context, function, qualifier string) (*engine.Configuration, error)
@@ -55,16 +52,13 @@ var (
 	_ Functions = (*engine.Functions)(nil)
 )
 
-// Options change how the API behaves. The zero value is the relaxed API that
-// development wants.
+// Options change how the API behaves. The zero value is the relaxed API for development.
 type Options struct {
 	// Logger receives the causes of faults; nil is slog.Default().
 	Logger *slog.Logger
-	// Strict refuses what AWS refuses for reasons that do not bind here:
-	// unqualified names of durable functions, synchronous invocations of
-	// functions that may run longer than 15 minutes, events over 1 MB, and
-	// lists filtered by more than one status. The engine has a Strict option
-	// for the rest.
+	// Strict refuses what AWS refuses for reasons that do not bind here: unqualified names of durable functions,
+	// synchronous invocations of functions that may run longer than 15 minutes, events over 1 MB, and lists
+	// filtered by more than one status. The engine has a Strict option for the rest.
 	Strict bool
 }
 
@@ -77,8 +71,7 @@ type api struct {
 	asyncCalls chan struct{} // one element per call that nobody waits for
 }
 
-// New returns the Lambda API in front of e and its functions. Nil options are the
-// defaults.
+// New returns the Lambda API in front of e and its functions. Nil options are the defaults.
 func New(e Engine, functions Functions, opts *Options) *route.Face {
 	if opts == nil {
 		opts = &Options{}
@@ -86,8 +79,7 @@ func New(e Engine, functions Functions, opts *Options) *route.Face {
 	return route.New(route.Face{Service: "lambda", Routes: newAPI(e, functions, opts).routes(), Refuse: Refuse}, Shell(opts.Logger))
 }
 
-// Through is the Lambda API of an engine elsewhere: h passes requests on. A nil
-// log is slog.Default().
+// Through is the Lambda API of an engine elsewhere: h passes requests on. A nil log is slog.Default().
 func Through(h http.Handler, log *slog.Logger) *route.Face {
 	routes := new(api).routes()
 	for i := range routes {

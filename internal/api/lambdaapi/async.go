@@ -13,9 +13,8 @@ const maxAsyncCalls = 1000
 
 var errManyAsyncCalls = refusal(protocol.CodeTooManyRequests, "Rate Exceeded.")
 
-// callLater calls a plain function for a caller that does not wait. Unlike a
-// durable execution, such a call is lost when the process ends, and it is not
-// repeated when the function fails.
+// callLater calls a plain function for a caller that does not wait. Unlike a durable execution, such a call is lost
+// when the process ends, and it is not repeated when the function fails.
 func (a *api) callLater(ctx context.Context, req *engine.InvokeRequest) error {
 	select {
 	case a.asyncCalls <- struct{}{}:

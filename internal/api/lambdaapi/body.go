@@ -29,14 +29,12 @@ func (b *buffer) free() {
 	buffers.Put(b)
 }
 
-// readBody appends the body of r to dst, or refuses one of more than limit
-// bytes with tooLarge.
+// readBody appends the body of r to dst, or refuses one of more than limit bytes with tooLarge.
 func readBody(r *http.Request, dst []byte, limit int, tooLarge error) ([]byte, error) {
 	if r.ContentLength > int64(limit) {
 		return dst, tooLarge
 	}
-	// The announced length is believed only so far, as it costs the client
-	// nothing to lie.
+	// The announced length is trusted only up to here, as a lie costs the client nothing.
 	const trusted = 64 << 10
 	want := trusted
 	if r.ContentLength >= 0 {
@@ -58,7 +56,7 @@ func readBody(r *http.Request, dst []byte, limit int, tooLarge error) ([]byte, e
 		case err == io.EOF:
 			return dst, nil
 		case isRefusal(err):
-			return dst, err // of who stands in front of us
+			return dst, err // of a server in front of us
 		case err != nil:
 			return dst, refusal(protocol.CodeInvalidContent, "Could not read the request body: %v.", err)
 		}
@@ -75,8 +73,8 @@ const maxSettings = 64 << 10
 
 var errSettingsTooLarge = refusal(protocol.CodeRequestTooLarge, "Request must be smaller than %d bytes", maxSettings)
 
-// readMembers reads a body that is an object, or empty. It has read take the
-// value of each member.
+// readMembers reads a body that is an object, or empty. It calls read for each member, which must take the member's
+// value.
 func readMembers(r *http.Request, read func(d *protocol.Reader, name string)) error {
 	buf := getBuffer()
 	defer buf.free()
@@ -100,8 +98,7 @@ func reply(w http.ResponseWriter, v any) error {
 	return nil
 }
 
-// encode writes one of this package's own reply shapes, all of which have a
-// JSON form, without escaping HTML.
+// encode writes a reply shape of this package, without escaping HTML. It cannot fail: all of them have a JSON form.
 func encode(v any) []byte {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
@@ -114,20 +111,12 @@ func encode(v any) []byte {
 
 var jsonType = []string{"application/json"}
 
-// writeJSON sends body, which may be reused afterwards. A failed write means
-// that the client is gone, which nobody needs to hear.
+// writeJSON sends body, which may be reused afterwards. A failed write means that the client is gone, which nobody
+// needs to hear.
 func writeJSON(w http.ResponseWriter, status int, body []byte) {
 	header := w.Header()
 	header["Content-Type"] = jsonType
 	header["Content-Length"] = []string{strconv.Itoa(len(body))}
 	w.WriteHeader(status)
 	_, _ = w.Write(body)
-}
-
-// seconds is a timestamp as replies carry it.
-type seconds protocol.Timestamp
-
-// MarshalJSON writes epoch seconds with a fraction.
-func (s seconds) MarshalJSON() ([]byte, error) {
-	return protocol.AppendTime(nil, protocol.Timestamp(s), protocol.API), nil
 }

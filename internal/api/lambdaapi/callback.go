@@ -13,8 +13,8 @@ var errResultTooLarge = func() error {
 	return v.err()
 }()
 
-// succeedCallback is SendDurableExecutionCallbackSuccess. Its body is the
-// result, byte for byte, which need not be JSON; no body is no result.
+// succeedCallback is SendDurableExecutionCallbackSuccess. Its body is the result, byte for byte, which need not be
+// JSON; no body is no result.
 func (a *api) succeedCallback(w http.ResponseWriter, r *http.Request, id string) error {
 	if err := check(id, "callbackId", &callbackIDShape); err != nil {
 		return err
@@ -41,7 +41,6 @@ func (a *api) failCallback(w http.ResponseWriter, r *http.Request, id string) er
 	return done(w, a.engine.FailCallback(r.Context(), id, reason))
 }
 
-// heartbeatCallback is SendDurableExecutionCallbackHeartbeat.
 func (a *api) heartbeatCallback(w http.ResponseWriter, r *http.Request, id string) error {
 	if err := check(id, "callbackId", &callbackIDShape); err != nil {
 		return err
@@ -49,7 +48,7 @@ func (a *api) heartbeatCallback(w http.ResponseWriter, r *http.Request, id strin
 	return done(w, a.engine.HeartbeatCallback(r.Context(), id))
 }
 
-// done answers a request that has nothing to say but that it succeeded.
+// done answers a request with success and no body.
 func done(w http.ResponseWriter, err error) error {
 	if err != nil {
 		return err

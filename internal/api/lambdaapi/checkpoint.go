@@ -7,16 +7,15 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// maxCheckpointBody bounds a checkpoint's body: the largest payload there is,
-// in JSON text with every other character escaped, and room for the rest.
+// maxCheckpointBody bounds a checkpoint's body: the largest payload, in JSON text with every other character
+// escaped, and some room.
 const maxCheckpointBody = 2*protocol.MaxSyncPayload + 1<<20
 
 var errCheckpointTooLarge = refusal(protocol.CodeRequestTooLarge,
 	"Request must be smaller than %d bytes for the CheckpointDurableExecution operation", maxCheckpointBody)
 
-// checkpoint is CheckpointDurableExecution, the request that a durable
-// function sends for every few operations: one scratch buffer serves its body
-// and its answer.
+// checkpoint is CheckpointDurableExecution, which a durable function sends for every few operations: one scratch
+// buffer serves its body and its answer.
 func (a *api) checkpoint(w http.ResponseWriter, r *http.Request, arn string) error {
 	buf := getBuffer()
 	defer buf.free()
@@ -37,8 +36,7 @@ func (a *api) checkpoint(w http.ResponseWriter, r *http.Request, arn string) err
 	return nil
 }
 
-// appendCheckpointReply leaves the token out when there is none, which tells
-// the function to stop.
+// appendCheckpointReply leaves an empty token out, which tells the function to stop.
 func appendCheckpointReply(dst []byte, answer *engine.CheckpointReply) []byte {
 	dst = append(dst, '{')
 	if answer.Token != "" {
@@ -51,8 +49,7 @@ func appendCheckpointReply(dst []byte, answer *engine.CheckpointReply) []byte {
 	return append(dst, '}')
 }
 
-// appendState appends a page of operations. Its marker is empty, not absent,
-// on the last page.
+// appendState appends a page of operations. Its marker is empty, not absent, on the last page.
 func appendState(dst []byte, ops []*protocol.Operation, next string) []byte {
 	dst = append(dst, `{"Operations":`...)
 	dst = protocol.AppendOperations(dst, ops, protocol.API)

@@ -7,13 +7,11 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// maxUpdates bounds the updates of one checkpoint, well above what SDKs send
-// and twice the operations that an execution may have. It keeps a small body
-// of empty updates from becoming a large slice.
+// maxUpdates bounds the updates of one checkpoint, well above what SDKs send and twice the operations that an
+// execution may have. It keeps a small body of empty updates from becoming a large slice.
 const maxUpdates = 2 * protocol.MaxOperations
 
-// decodeCheckpoint reads and checks the body of a checkpoint. It copies what
-// it keeps of the body.
+// decodeCheckpoint reads and checks the body of a checkpoint. The result does not share memory with the body.
 func decodeCheckpoint(arn string, body []byte) (*engine.CheckpointRequest, error) {
 	var d checkpointDecoder
 	d.MaxFrames = maxFrames
@@ -30,8 +28,8 @@ func decodeCheckpoint(arn string, body []byte) (*engine.CheckpointRequest, error
 	return req, nil
 }
 
-// checkpointDecoder reads a checkpoint and checks the shape of its members on
-// the way. The latest of members with the same name wins, as on AWS.
+// checkpointDecoder reads a checkpoint and checks the shape of its members on the way. The latest of members with
+// the same name wins, as on AWS.
 type checkpointDecoder struct {
 	protocol.Reader
 	violations violations
@@ -87,8 +85,8 @@ func (d *checkpointDecoder) updates() (updates []protocol.Update) {
 	return updates
 }
 
-// operationUpdate reads the last element of updates. The one before serves to
-// share strings with: a batch often starts and closes the same operation.
+// operationUpdate reads the last element of updates. It shares strings with the one before: a batch often starts
+// and closes the same operation.
 func (d *checkpointDecoder) operationUpdate(updates []protocol.Update) {
 	u, previous := &updates[len(updates)-1], &protocol.Update{}
 	if len(updates) > 1 {
@@ -138,12 +136,12 @@ func (d *checkpointDecoder) require(member string, present bool) {
 	}
 }
 
-// path is where a member of the update being read is, in AWS's notation.
+// path is the place of a member of the present update, in AWS's notation.
 func (d *checkpointDecoder) path(member string) string {
 	return "updates." + strconv.Itoa(d.update) + ".member." + member
 }
 
-// shared reads a string member, and returns candidate if it is the same.
+// shared reads a string member, and returns candidate if the two are equal.
 func (d *checkpointDecoder) shared(member string, shape *textShape, candidate string) (s string, present bool) {
 	b, present := d.Bytes()
 	if !present {
@@ -158,7 +156,7 @@ func (d *checkpointDecoder) shared(member string, shape *textShape, candidate st
 	return s, true
 }
 
-// word reads a member that is one of a set of words.
+// word reads a member whose value is from a set of words.
 func word[T ~string](d *checkpointDecoder, member string, set []T, constraint string) (w T, present bool) {
 	b, present := d.Bytes()
 	if !present {

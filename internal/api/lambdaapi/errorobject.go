@@ -6,8 +6,7 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// maxErrorBody bounds the body of a request that is one error object, which
-// may be escaped at length.
+// maxErrorBody bounds the body of a request that is one error object, which may be escaped at length.
 const maxErrorBody = 4 * protocol.MaxPayload
 
 // maxFrames bounds the frames in the stack traces of one request.
@@ -22,8 +21,7 @@ func newReader(body []byte) *protocol.Reader {
 
 var errErrorTooLarge = refusal(protocol.CodeInvalidParameter, "Error object size must be less than or equal to %d bytes.", protocol.MaxPayload)
 
-// readError reads an error object that is the whole body of a request. No body
-// is an empty error.
+// readError reads an error object that is the whole body of a request. No body is an empty error.
 func readError(r *http.Request) (*protocol.ErrorObject, error) {
 	buf := getBuffer()
 	defer buf.free()

@@ -42,7 +42,7 @@ var statuses = map[protocol.Code]int{
 	protocol.CodeTooManyRequests:  http.StatusTooManyRequests,
 	protocol.CodeService:          http.StatusInternalServerError,
 	protocol.CodeNotReady:         http.StatusBadGateway,
-	protocol.CodeStorageFull:      http.StatusServiceUnavailable, // and not 507, which AWS's clients do not repeat
+	protocol.CodeStorageFull:      http.StatusServiceUnavailable, // not 507, which AWS's clients do not repeat
 
 	codeUnknownOperation: http.StatusNotFound,
 	codeMethodNotAllowed: http.StatusMethodNotAllowed,
@@ -52,12 +52,12 @@ var statuses = map[protocol.Code]int{
 var (
 	// errFault is all that a client learns of a fault.
 	errFault = refusal(protocol.CodeService, "Service encountered an unexpected error.")
-	// errFull is the fault that whoever runs the engine can mend.
+	// errFull is a fault that the people who run the engine can mend.
 	errFull = refusal(protocol.CodeStorageFull, "The disk of the engine is full. Nothing of this request was recorded, and everything before it is safe: free some space, and repeat the request.")
 )
 
-// errorBody is the document of every error. The operations disagree on the
-// case of the message's name; clients take the one they know.
+// errorBody is the document of every error. The operations disagree on the case of the message's name; clients take
+// the one they know.
 type errorBody struct {
 	Type         string `json:"Type"`
 	Reason       string `json:"Reason,omitempty"`
@@ -86,10 +86,9 @@ func (s *shell) refuse(w http.ResponseWriter, r *http.Request, requestID string,
 	writeError(w, e)
 }
 
-// drain reads what is left of a refused request, within limits, for clients
-// that do not listen before they have sent everything: they would see a broken
-// connection instead of the refusal. A client that asked first does listen.
-// A body that is counted for as long as it is kept hears that it is not.
+// drain reads the rest of a refused request, within limits, for clients that listen only after sending everything:
+// they would see a broken connection instead of the refusal. A client that asked first does listen. A body that
+// counts against the budget stops counting.
 func drain(r *http.Request) {
 	const most = 32 << 20
 	if b, ok := r.Body.(interface{ Discard() }); ok {

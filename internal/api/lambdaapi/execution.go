@@ -14,8 +14,8 @@ type executionDescription struct {
 	FunctionArn           string
 	Version               string
 	Status                protocol.ExecutionStatus
-	StartTimestamp        seconds
-	EndTimestamp          seconds               `json:",omitzero"`
+	StartTimestamp        protocol.Seconds
+	EndTimestamp          protocol.Seconds      `json:",omitzero"`
 	InputPayload          *string               `json:",omitempty"`
 	Result                *string               `json:",omitempty"`
 	Error                 *protocol.ErrorObject `json:",omitempty"`
@@ -24,11 +24,11 @@ type executionDescription struct {
 	ExecutionDataIncluded bool
 	PauseDetails          *pauseDetails `json:",omitempty"`
 
-	ExpectedExecutionTimeoutTimestamp seconds `json:",omitzero"`
+	ExpectedExecutionTimeoutTimestamp protocol.Seconds `json:",omitzero"`
 }
 
 type pauseDetails struct {
-	PauseRequestTimestamp  seconds
+	PauseRequestTimestamp  protocol.Seconds
 	ExecutionTimeoutPaused bool
 	Reason                 *string `json:",omitempty"`
 }
@@ -42,7 +42,6 @@ type durableConfig struct {
 	RetentionPeriodInDays int64
 }
 
-// describe is GetDurableExecution.
 func (a *api) describe(w http.ResponseWriter, r *http.Request, arn string) error {
 	q := newQuery(r)
 	q.text(arn, "durableExecutionArn", &executionARNShape)
@@ -64,15 +63,15 @@ func describeExecution(d *engine.Description, data bool) *executionDescription {
 		FunctionArn:           d.FunctionARN,
 		Version:               d.Version,
 		Status:                d.Status,
-		StartTimestamp:        seconds(d.Started),
-		EndTimestamp:          seconds(d.Closed),
+		StartTimestamp:        protocol.Seconds(d.Started),
+		EndTimestamp:          protocol.Seconds(d.Closed),
 		DurableConfig:         durableConfig{d.ExecutionTimeout, d.RetentionDays},
 		ExecutionDataIncluded: data,
 
-		ExpectedExecutionTimeoutTimestamp: seconds(d.TimesOut),
+		ExpectedExecutionTimeoutTimestamp: protocol.Seconds(d.TimesOut),
 	}
 	if p := d.Pause; p != nil {
-		out.PauseDetails = &pauseDetails{seconds(p.Requested), p.TimeoutPaused, nil}
+		out.PauseDetails = &pauseDetails{protocol.Seconds(p.Requested), p.TimeoutPaused, nil}
 		if data {
 			out.PauseDetails.Reason = p.Reason
 		}
@@ -99,5 +98,5 @@ func (a *api) stop(w http.ResponseWriter, r *http.Request, arn string) error {
 	if err != nil {
 		return err
 	}
-	return reply(w, struct{ StopTimestamp seconds }{seconds(at)})
+	return reply(w, struct{ StopTimestamp protocol.Seconds }{protocol.Seconds(at)})
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// functionConfiguration describes a function version. It is the answer of
-// GetFunctionConfiguration and PublishVersion, and part of others.
+// functionConfiguration describes a function version. It is the answer of GetFunctionConfiguration and
+// PublishVersion, and part of others.
 type functionConfiguration struct {
 	FunctionName     string
 	FunctionArn      string
@@ -37,7 +37,7 @@ type functionConfiguration struct {
 // modifiedLayout is how the API writes when a function was modified.
 const modifiedLayout = "2006-01-02T15:04:05.000-0700"
 
-// architecture is AWS's word for what this machine is.
+// architecture is AWS's word for this machine.
 var architecture = map[string]string{"amd64": "x86_64", "arm64": "arm64"}[runtime.GOARCH]
 
 func describeFunction(c *engine.Configuration) functionConfiguration {
@@ -64,8 +64,8 @@ type functionList struct {
 	NextMarker string `json:",omitempty"`
 }
 
-// functions is ListFunctions. It lists $LATEST of every function, and of one
-// that has none its newest version; on demand all versions.
+// functions is ListFunctions. It lists $LATEST of every function, or else the newest version; on demand all
+// versions.
 func (a *api) functions(w http.ResponseWriter, r *http.Request, _ string) error {
 	q := newQuery(r)
 	versions := q.optional("FunctionVersion", &anyText)
@@ -94,8 +94,7 @@ func (a *api) functions(w http.ResponseWriter, r *http.Request, _ string) error 
 	return reply(w, out)
 }
 
-// onePerFunction picks $LATEST of every function, under the function's own
-// ARN, or else the newest version.
+// onePerFunction picks $LATEST of every function, under the function's own ARN, or else the newest version.
 func onePerFunction(all []*engine.Configuration) []*engine.Configuration {
 	var picked []*engine.Configuration
 	for _, c := range all {
@@ -115,8 +114,7 @@ func onePerFunction(all []*engine.Configuration) []*engine.Configuration {
 	return picked
 }
 
-// getFunction is GetFunction. There is no place from which the code could be
-// fetched.
+// getFunction is GetFunction, without a place to fetch the code from.
 func (a *api) getFunction(w http.ResponseWriter, r *http.Request, function string) error {
 	c, err := a.configurationOf(r, function)
 	if err != nil {
@@ -128,7 +126,6 @@ func (a *api) getFunction(w http.ResponseWriter, r *http.Request, function strin
 	}{Configuration: describeFunction(c)})
 }
 
-// getConfiguration is GetFunctionConfiguration.
 func (a *api) getConfiguration(w http.ResponseWriter, r *http.Request, function string) error {
 	c, err := a.configurationOf(r, function)
 	if err != nil {
@@ -152,8 +149,8 @@ func functionQualifier(r *http.Request, function string) (string, error) {
 	return qualifier, q.err()
 }
 
-// deleteFunction is DeleteFunction. The status tells a function that is gone
-// from one that open executions keep for a while.
+// deleteFunction is DeleteFunction. The status tells whether the function is gone, or open executions keep it for a
+// while.
 func (a *api) deleteFunction(w http.ResponseWriter, r *http.Request, function string) error {
 	qualifier, err := functionQualifier(r, function)
 	if err != nil {

@@ -7,8 +7,7 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// history is GetDurableExecutionHistory. Payloads are included unless the
-// request says otherwise.
+// history is GetDurableExecutionHistory. Payloads are included unless the request says otherwise.
 func (a *api) history(w http.ResponseWriter, r *http.Request, arn string) error {
 	q := newQuery(r)
 	q.text(arn, "durableExecutionArn", &executionARNShape)

@@ -25,7 +25,7 @@ var invocationTypes = []invocationType{event, requestResponse, dryRun}
 
 type logType string
 
-// What a caller gets of what the function writes.
+// Which part of the function's output a caller gets.
 const (
 	none logType = "None"
 	tail logType = "Tail"
@@ -143,8 +143,7 @@ func clientContext(h http.Header) (string, error) {
 	return string(decoded), nil
 }
 
-// admit refuses what AWS does not do with a durable function, and this engine
-// could.
+// admit refuses invocations of a durable function that AWS refuses and this engine could do.
 func admit(how invocationType, req *engine.InvokeRequest, config *engine.DurableConfig) error {
 	if req.Qualifier == "" && !isQualified(req.Function) {
 		return errUnqualified
@@ -188,7 +187,7 @@ func validJSON(payload []byte) error {
 	return refusal(protocol.CodeInvalidContent, prefix+"%v", err)
 }
 
-// start starts an execution and says so in the headers.
+// start starts an execution and names it in the headers.
 func (a *api) start(w http.ResponseWriter, r *http.Request, req *engine.InvokeRequest) (*engine.Started, error) {
 	started, err := a.engine.Start(r.Context(), req)
 	if err != nil {
@@ -199,8 +198,7 @@ func (a *api) start(w http.ResponseWriter, r *http.Request, req *engine.InvokeRe
 	return started, nil
 }
 
-// invokeAsync starts an execution, or the call of a plain function, and answers
-// without its result.
+// invokeAsync starts an execution, or the call of a plain function, and answers without its result.
 func (a *api) invokeAsync(w http.ResponseWriter, r *http.Request, req *engine.InvokeRequest, f *engine.Function) error {
 	var err error
 	if f.Durable == nil {
@@ -215,8 +213,8 @@ func (a *api) invokeAsync(w http.ResponseWriter, r *http.Request, req *engine.In
 	return err
 }
 
-// run starts an execution, or finds the one of that name, and waits for its
-// end. A client that hangs up ends the waiting; the execution goes on.
+// run starts an execution, or finds the one of that name, and waits for its end. A client that hangs up ends the
+// waiting; the execution goes on.
 func (a *api) run(w http.ResponseWriter, r *http.Request, req *engine.InvokeRequest) error {
 	started, err := a.start(w, r, req)
 	if err != nil {
@@ -237,7 +235,6 @@ func (a *api) run(w http.ResponseWriter, r *http.Request, req *engine.InvokeRequ
 	return nil
 }
 
-// writeLogTail hands over the end of the log.
 func writeLogTail(w http.ResponseWriter, end string) {
 	if end != "" {
 		w.Header().Set("X-Amz-Log-Result", base64.StdEncoding.EncodeToString([]byte(end)))

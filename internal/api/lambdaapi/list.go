@@ -20,19 +20,18 @@ type executionSummary struct {
 	DurableExecutionName string
 	FunctionArn          string
 	Status               protocol.ExecutionStatus
-	StartTimestamp       seconds
-	EndTimestamp         seconds `json:",omitzero"`
+	StartTimestamp       protocol.Seconds
+	EndTimestamp         protocol.Seconds `json:",omitzero"`
 }
 
-// list is ListDurableExecutionsByFunction.
 func (a *api) list(w http.ResponseWriter, r *http.Request, function string) error {
 	q := newQuery(r)
 	q.text(function, "functionName", &functionNameShape)
 	return a.listOf(w, r, q, function)
 }
 
-// listAll lists the executions of all functions. AWS has no such operation; its
-// emulator of durable functions has, and what talks to that talks to us.
+// listAll lists the executions of all functions. AWS has no such operation; its emulator of durable functions has,
+// and its clients talk to us.
 func (a *api) listAll(w http.ResponseWriter, r *http.Request, _ string) error {
 	q := newQuery(r)
 	return a.listOf(w, r, q, q.optional("FunctionName", &functionNameShape))
@@ -73,8 +72,8 @@ func listExecutions(items []engine.Summary, next string) *executionList {
 			DurableExecutionName: s.Name,
 			FunctionArn:          s.FunctionARN,
 			Status:               s.Status,
-			StartTimestamp:       seconds(s.Started),
-			EndTimestamp:         seconds(s.Closed),
+			StartTimestamp:       protocol.Seconds(s.Started),
+			EndTimestamp:         protocol.Seconds(s.Closed),
 		}
 	}
 	return out

@@ -7,21 +7,18 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// maxPauseBody bounds the body of a pause or a resumption: a reason, escaped at
-// length, and little else.
+// maxPauseBody bounds the body of a pause or a resumption: a reason, escaped at length, and little else.
 const maxPauseBody = 64 << 10
 
 var errPauseTooLarge = refusal(protocol.CodeRequestTooLarge, "Request must be smaller than %d bytes", maxPauseBody)
 
-// pauseBody is the body of PauseDurableExecution and, without the last member,
-// of ResumeDurableExecution.
+// pauseBody is the body of PauseDurableExecution and, without the last member, of ResumeDurableExecution.
 type pauseBody struct {
 	clientToken   string
 	reason        *string
 	timeoutPaused bool
 }
 
-// pause is PauseDurableExecution.
 func (a *api) pause(w http.ResponseWriter, r *http.Request, arn string) error {
 	body, err := readPause(r, arn)
 	if err != nil {
@@ -32,7 +29,6 @@ func (a *api) pause(w http.ResponseWriter, r *http.Request, arn string) error {
 	}))
 }
 
-// resume is ResumeDurableExecution.
 func (a *api) resume(w http.ResponseWriter, r *http.Request, arn string) error {
 	body, err := readPause(r, arn)
 	if err != nil {
@@ -87,8 +83,7 @@ func decodePause(arn string, body []byte) (*pauseBody, error) {
 	return out, v.err()
 }
 
-// accepted answers a request whose status says it all: what it asks for is being
-// done. AWS's model has no body for it.
+// accepted answers a request whose status says it all. AWS's model has no body for it.
 func accepted(w http.ResponseWriter, err error) error {
 	if err == nil {
 		w.Header().Set("Content-Length", "0")
@@ -97,7 +92,6 @@ func accepted(w http.ResponseWriter, err error) error {
 	return err
 }
 
-// delete is DeleteDurableExecution.
 func (a *api) delete(w http.ResponseWriter, r *http.Request, arn string) error {
 	if err := check(arn, "durableExecutionArn", &executionARNShape); err != nil {
 		return err
@@ -106,6 +100,6 @@ func (a *api) delete(w http.ResponseWriter, r *http.Request, arn string) error {
 	if err != nil {
 		return err
 	}
-	writeJSON(w, http.StatusAccepted, encode(struct{ DeletionRequestTimestamp seconds }{seconds(at)}))
+	writeJSON(w, http.StatusAccepted, encode(struct{ DeletionRequestTimestamp protocol.Seconds }{protocol.Seconds(at)}))
 	return nil
 }

@@ -11,8 +11,7 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// query reads the members that a request carries in its URL, and collects what
-// is wrong with them.
+// query reads the members in a request's URL, and collects what is wrong with them.
 type query struct {
 	violations
 	values  url.Values
@@ -56,10 +55,10 @@ func (q *query) required(key string, shape *textShape) string {
 	return q.optional(key, shape)
 }
 
-// marker reads where a page begins. Only the engine knows what it looks like.
+// marker reads where a page begins. Only the engine knows its form.
 func (q *query) marker() string { return q.values.Get("Marker") }
 
-// maxItems reads how long a page may be; zero is the engine's default.
+// maxItems reads the length of a page; zero is the engine's default.
 func (q *query) maxItems() int {
 	if !q.values.Has("MaxItems") {
 		return 0
@@ -67,7 +66,7 @@ func (q *query) maxItems() int {
 	return q.integer("MaxItems", 0, protocol.MaxPage)
 }
 
-// integer reads a number that is there.
+// integer reads a number that is present.
 func (q *query) integer(key string, least, most int64) int {
 	s := q.values.Get(key)
 	n, err := strconv.ParseInt(s, 10, 32)

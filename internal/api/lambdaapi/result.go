@@ -7,8 +7,8 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// functionError is how an Invoke reports that the function failed: not the
-// protocol's error object, but what Lambda's runtimes write.
+// functionError is how an Invoke reports a failed function: not the protocol's error object, but the document of
+// Lambda's runtimes.
 type functionError struct {
 	ErrorType    string   `json:"errorType"`
 	ErrorMessage string   `json:"errorMessage"`
@@ -16,8 +16,8 @@ type functionError struct {
 	StackTrace   []string `json:"stackTrace,omitempty"`
 }
 
-// writeResult answers a synchronous Invoke. That the function failed is no
-// error of the request: the status is 200, and a header tells.
+// writeResult answers a synchronous Invoke. A failed function is no error of the request: the status is 200, and a
+// header tells.
 func writeResult(w http.ResponseWriter, result *engine.Result) {
 	if result.Status == protocol.ExecutionSucceeded {
 		writeJSON(w, http.StatusOK, resultPayload(result))
@@ -31,8 +31,7 @@ func writeResult(w http.ResponseWriter, result *engine.Result) {
 	writeJSON(w, http.StatusOK, body)
 }
 
-// resultPayload is the result as the function wrote it. Without a result it is
-// null, as clients parse what they get.
+// resultPayload is the result as the function wrote it; null if there is none, as clients parse it.
 func resultPayload(result *engine.Result) []byte {
 	if result.Payload == nil {
 		return []byte("null")
@@ -40,8 +39,7 @@ func resultPayload(result *engine.Result) []byte {
 	return []byte(*result.Payload)
 }
 
-// describeFailure renders an execution's error. Stops and timeouts often come
-// without one.
+// describeFailure renders an execution's error. Stops and timeouts often come without one.
 func describeFailure(result *engine.Result) functionError {
 	var out functionError
 	if e := result.Error; e != nil {

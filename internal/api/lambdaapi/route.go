@@ -14,9 +14,9 @@ const (
 	functions  = "/2015-03-31/functions"
 )
 
-// routes are the operations that are served. The bare execution comes after all
-// paths that have a suffix, and an alias, which may be called like one, before.
-// What functions may use knows executions by their tokens and ids, or reads them.
+// routes are the operations that are served. The bare execution comes after all paths with a suffix, and an alias,
+// whose name may look like one, before. Functions may use the routes that know executions by their tokens and ids,
+// or read them.
 func (a *api) routes() []route.Route {
 	const (
 		read      = route.Readers
@@ -87,12 +87,12 @@ func Refuse(r *http.Request, why route.Reason) error {
 	}
 }
 
-// elsewhere is an operation that is done otherwise here.
+// elsewhere refuses an operation that is done otherwise here.
 func elsewhere(name, how string) func(http.ResponseWriter, *http.Request, string) error {
 	return func(http.ResponseWriter, *http.Request, string) error {
 		return refusal(codeUnknownOperation, "%s is not served here: %s.", name, how)
 	}
 }
 
-// maxQuoted bounds what a message repeats of a path.
+// maxQuoted bounds the part of a path in a message.
 const maxQuoted = 200

@@ -8,9 +8,8 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// The shapes of the string members that the API model constrains. The
-// patterns are the model's; messages quote them. What a checkpoint needs is
-// matched without regular expressions.
+// The shapes of the string members that the API model constrains. The patterns are the model's; messages quote
+// them. Those of a checkpoint are matched without regular expressions.
 var (
 	executionARNShape = textShape{min: 1, max: protocol.MaxARN, match: isExecutionARN,
 		pattern: `arn:([a-zA-Z0-9-]+):lambda:([a-zA-Z0-9-]+):(\d{12}):function:([a-zA-Z0-9_-]+):(\$LATEST(?:\.PUBLISHED)?|[0-9]+)/durable-execution/([a-zA-Z0-9_-]+)/([a-zA-Z0-9_-]+)`}
@@ -56,7 +55,7 @@ var (
 
 func whole(pattern string) *regexp.Regexp { return regexp.MustCompile(`^(?:` + pattern + `)$`) }
 
-// class holds, for every byte, the kinds of text it may be part of.
+// class holds, for every byte, the kinds of text that may have it.
 var class = func() (table [256]uint8) {
 	for c := range 256 {
 		b := byte(c)
@@ -121,8 +120,7 @@ func isExecutionARN(s string) bool {
 	return isIdentifier(name) && isIdentifier(id) && isQualifiedFunctionARN(function)
 }
 
-// isQualifiedFunctionARN matches
-// arn:<partition>:lambda:<region>:<account>:function:<name>:<version>.
+// isQualifiedFunctionARN matches arn:<partition>:lambda:<region>:<account>:function:<name>:<version>.
 func isQualifiedFunctionARN(s string) bool {
 	var part [8]string
 	for i := range len(part) - 1 {
@@ -149,8 +147,7 @@ func isVersion(s string) bool {
 // isFunctionName is functionNamePattern, with a shortcut for bare names.
 func isFunctionName(s string) bool { return isIdentifier(s) || functionNameRegexp.MatchString(s) }
 
-// isQualified reports whether a function's name, of functionNameShape, says
-// which version it means.
+// isQualified reports whether a function's name, of functionNameShape, has a version.
 func isQualified(function string) bool {
 	if _, after, ok := strings.Cut(function, "function:"); ok {
 		function = after
@@ -159,8 +156,8 @@ func isQualified(function string) bool {
 	return colon >= 0 && !isAccount(function[:colon])
 }
 
-// isAccount reports whether s is an account, with or without a region: the
-// front of a partial ARN that lacks the word function.
+// isAccount reports whether s is an account, with or without a region: the front of a partial ARN that lacks the
+// word function.
 func isAccount(s string) bool {
 	account := s[strings.LastIndexByte(s, ':')+1:]
 	return len(account) == 12 && all(account, inDigits)

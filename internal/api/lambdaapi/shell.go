@@ -11,22 +11,18 @@ import (
 	"github.com/perdure/perdure/internal/api/route"
 )
 
-// requestIDHeader tells a client the id of its request. It is written without
-// [http.Header.Set], as the canonical form of its name.
+// requestIDHeader tells a client the id of its request. It is in canonical form, so it needs no [http.Header.Set].
 const requestIDHeader = "X-Amzn-Requestid"
 
-// shell is what surrounds every request: an id, and answers to errors and
-// panics.
+// shell surrounds every request with an id, and answers to errors and panics.
 type shell struct {
 	log   *slog.Logger
 	serve func(w http.ResponseWriter, r *http.Request) error
 }
 
-// Shell is for the faces on the port of the Lambda API. It answers errors, and
-// panics, as the Lambda API answers its own: an error that wraps a
-// *protocol.Error reaches the client as it is, any other is a fault, which is
-// logged and not shown. A shell within a shell keeps the id that the request
-// has. A nil log is slog.Default().
+// Shell is for the faces on the port of the Lambda API. It answers errors, and panics, as the Lambda API does: an
+// error that wraps a *protocol.Error reaches the client as it is, any other is a fault, which is logged and not
+// shown. A shell within a shell keeps the request's id. A nil log is slog.Default().
 func Shell(log *slog.Logger) route.Shell {
 	log = cmp.Or(log, slog.Default())
 	return func(serve func(w http.ResponseWriter, r *http.Request) error) http.Handler {
@@ -43,8 +39,7 @@ func (s *shell) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// requestIDOf returns the id of the request that h is the answer's header of,
-// and gives it one if it has none.
+// requestIDOf returns the id of the request whose answer has the header h, and gives it one if it has none.
 func requestIDOf(h http.Header) string {
 	if ids := h[requestIDHeader]; len(ids) > 0 {
 		return ids[0]

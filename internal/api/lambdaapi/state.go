@@ -2,8 +2,7 @@ package lambdaapi
 
 import "net/http"
 
-// state is GetDurableExecutionState: how a function reads the operations that
-// did not fit into its envelope.
+// state is GetDurableExecutionState: a function reads the operations that did not fit into its envelope.
 func (a *api) state(w http.ResponseWriter, r *http.Request, arn string) error {
 	q := newQuery(r)
 	q.text(arn, "durableExecutionArn", &executionARNShape)

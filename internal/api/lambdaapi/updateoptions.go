@@ -2,8 +2,8 @@ package lambdaapi
 
 import "github.com/perdure/perdure/protocol"
 
-// The options of an update are pointers: null is absent, and an empty object is
-// there. What goes with which type and action is the engine's matter.
+// The options of an update are pointers: null is absent, and an empty object is present. The engine knows which
+// type and action take which.
 
 func (d *checkpointDecoder) contextOptions() *protocol.ContextOptions {
 	if d.Null() {

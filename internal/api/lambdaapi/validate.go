@@ -8,8 +8,8 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// violations collects what is wrong with the shape of a request, in the words
-// of AWS's request framework. The zero value is empty.
+// violations collects what is wrong with the shape of a request, in the words of AWS's request framework. The zero
+// value is empty.
 type violations struct {
 	list []string
 	n    int
@@ -18,8 +18,8 @@ type violations struct {
 // maxListed bounds the violations that an answer spells out; all are counted.
 const maxListed = 50
 
-// add notes that the value at a member's path breaks a constraint. The value
-// is written as it should appear: quoted, null, or empty to hide it.
+// add notes that the value at a member's path breaks a constraint. value is as the message shows it: quoted, null,
+// or empty to hide it.
 func (v *violations) add(value, at, constraint string) {
 	v.n++
 	if v.n > maxListed {
@@ -43,8 +43,7 @@ func (v *violations) err() error {
 	return refusal(protocol.CodeValidation, "%d%s detected: %s", v.n, noun, strings.Join(v.list, "; "))
 }
 
-// quote writes a value for a message: whole, unless it is of a size that only
-// serves to hurt.
+// quote writes a value for a message: whole, unless its size only serves to hurt.
 func quote(value string) string { return "'" + protocol.Clip(value, 16<<10) + "'" }
 
 // missing notes that a required member is absent.
@@ -77,10 +76,10 @@ func enumConstraint[T ~string](set []T) string {
 	return "Member must satisfy enum value set: [" + strings.Join(words, ", ") + "]"
 }
 
-// textShape is the shape of a string member, as the API model has it.
+// textShape is the shape of a string member in the API model.
 type textShape struct {
 	min, max  int               // characters
-	pattern   string            // as AWS spells it in messages; empty for none
+	pattern   string            // as AWS writes it in messages; empty for none
 	match     func(string) bool // the same as code; nil without pattern
 	sensitive bool              // the value never appears in messages
 }

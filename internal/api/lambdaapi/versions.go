@@ -7,7 +7,6 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// publish is PublishVersion.
 func (a *api) publish(w http.ResponseWriter, r *http.Request, function string) error {
 	var v violations
 	v.text(function, "functionName", &functionNameShape)
@@ -49,7 +48,6 @@ type versionList struct {
 	NextMarker string `json:",omitempty"`
 }
 
-// versions is ListVersionsByFunction.
 func (a *api) versions(w http.ResponseWriter, r *http.Request, function string) error {
 	q := newQuery(r)
 	q.text(function, "functionName", &functionNameShape)
@@ -72,14 +70,13 @@ func (a *api) versions(w http.ResponseWriter, r *http.Request, function string) 
 	return reply(w, out)
 }
 
-// page is which part of a list a client asks for. Lists of functions, versions
-// and aliases are short: the whole is at hand, and a part of it is cut out.
+// page is the part of a list that a client asks for. Lists of functions, versions and aliases are short, so a part
+// is cut out of the whole.
 type page struct {
 	marker string
 	max    int
 }
 
-// page reads the members that ask for a part of a list.
 func (q *query) page() page {
 	const usual, most = 50, 10_000
 	p := page{q.values.Get("Marker"), usual}
@@ -89,8 +86,8 @@ func (q *query) page() page {
 	return p
 }
 
-// cut returns the part of all that p asks for, and the marker of the next one.
-// A marker is the key of the last item before it.
+// cut returns the part of all that p asks for, and the marker of the next one. A marker is the key of the last item
+// before it.
 func cut[T any](p page, all []T, key func(T) string) (shown []T, next string, err error) {
 	begin := 0
 	if p.marker != "" {

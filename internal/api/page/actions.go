@@ -13,7 +13,7 @@ import (
 // maxForm bounds what a form may send.
 const maxForm = protocol.MaxSyncPayload + 64<<10
 
-// act does what a button says and returns the path to go on with.
+// act does a button's work and returns the path to go on with.
 type act func(r *http.Request, form url.Values) (to string, err error)
 
 // actions are the buttons, by path.

@@ -1,10 +1,9 @@
-// Package page is the page for people: which executions there are, and for one of
-// them what it did, what it waits for and why, with the buttons that take it on.
+// Package page is the page for people: the list of executions, and for each one what it did, what it waits for and
+// why, with the buttons that take it on.
 //
-// Pages are rendered here, from templates and assets that are part of the
-// program; nothing is loaded from anywhere else, and without JavaScript all but
-// the live updates works. With it, an open page asks for itself once a second,
-// and is answered in full only if something has changed.
+// Pages are rendered here, from templates and assets in the program; nothing is loaded from elsewhere, and without
+// JavaScript all but the live updates works. With it, an open page asks for itself once a second, and gets a full
+// answer only if something has changed.
 //
 //	ui.go          the engine it needs, the routes, the headers of every page
 //	list.go        the list of executions

@@ -30,18 +30,16 @@ func (p *executionPage) Paused() bool {
 	return p.Status == protocol.ExecutionPaused || p.Status == protocol.ExecutionPausing
 }
 
-// Skippable reports whether the execution waits for a moment that can be let
-// come early.
+// Skippable reports whether the execution waits for a moment that may come early.
 func (p *executionPage) Skippable() bool {
 	return p.Open() && slices.ContainsFunc(p.Operations, func(o *operation) bool { return o.Until() != 0 })
 }
 
-// readers bounds the pages that are read at one time: each may take the time and
-// the memory of a long history.
+// readers bounds the pages that are read at one time: each may take the time and the memory of a long history.
 const readers = 2
 
-// execution answers with the page of an execution. Whoever has it already is told
-// so before anything of the history is read.
+// execution answers with the page of an execution. A client that has it already is told so before the history is
+// read.
 func (s *site) execution(w http.ResponseWriter, r *http.Request) {
 	arn := r.URL.Query().Get("arn")
 	seen := parseState(r.Header.Get("If-None-Match"))
@@ -68,12 +66,12 @@ func (s *site) execution(w http.ResponseWriter, r *http.Request) {
 	s.render(w, r, http.StatusOK, "execution", frame{Title: p.Name, Live: p.Open(), Page: p, tag: now.tag()})
 }
 
-// state says what an execution's page was made of.
+// state identifies the state that an execution's page shows.
 type state struct {
 	Version  string // of the program
 	Revision int64
 	LogSeq   int64 // the last line
-	Minute   int64 // in which it was made, as it says for how long things go on; zero for a closed one
+	Minute   int64 // in which it was made, as the page says how long things go on; zero for a closed one
 }
 
 func (s *state) tag() string {
@@ -92,8 +90,8 @@ func parseState(tag string) state {
 	return s
 }
 
-// stateOf looks at an execution without reading it, given the last line of its
-// log that the client has.
+// stateOf returns an execution's state without reading its history. line is the last line of its log that the
+// client has.
 func (s *site) stateOf(ctx context.Context, arn string, line int64) (state, error) {
 	now := state{Version: s.version, LogSeq: line}
 	revision, open, err := s.engine.Revision(ctx, arn)
@@ -111,7 +109,7 @@ func (s *site) stateOf(ctx context.Context, arn string, line int64) (state, erro
 	return now, err
 }
 
-// read reads an execution, and notes which line of its log was the last.
+// read reads an execution, and notes the last line of its log.
 func (s *site) read(ctx context.Context, arn string, now *state) (*executionPage, error) {
 	d, err := s.engine.Describe(ctx, arn)
 	if err != nil {

@@ -13,16 +13,16 @@ import (
 type logLine struct {
 	Time      protocol.Timestamp
 	Stream    string
-	Operation string // its name, empty if the line is about none
+	Operation string // its name, empty if the line has none
 	Level     string
 	Message   string
 	Raw       string
 }
 
-// maxLines is how many lines of a log's end a page shows.
+// maxLines is the number of lines that a page shows.
 const maxLines = 300
 
-// readLog reads the end of an execution's log, and says which line is the last.
+// readLog reads the end of an execution's log, and returns the last line's number.
 func (s *site) readLog(ctx context.Context, arn string, r *record) (lines []logLine, after int64, err error) {
 	for {
 		entries, err := s.engine.ReadLog(ctx, arn, after, 0)
@@ -37,7 +37,7 @@ func (s *site) readLog(ctx context.Context, arn string, r *record) (lines []logL
 	}
 }
 
-// readLine takes out of a structured line what a person reads first.
+// readLine takes the main parts out of a structured line.
 func readLine(e *engine.LogEntry, r *record) logLine {
 	line := logLine{Time: e.Time, Stream: e.Stream, Message: e.Text, Raw: e.Text}
 	if o := r.fold.Operation(e.Operation); o != nil {

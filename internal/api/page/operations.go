@@ -22,8 +22,7 @@ type operation struct {
 // Waits reports whether a callback waits for somebody to complete it.
 func (o *operation) Waits() bool { return o.CallbackID != "" && o.Open() }
 
-// bar is where an operation lies in the timeline, in hundredths of percents,
-// as SVG wants it.
+// bar is the place of an operation in the timeline, in hundredths of percents, for SVG.
 type bar struct{ Left, Width int64 }
 
 // invocation is one call of the function.
@@ -34,8 +33,7 @@ type invocation struct {
 	Error      *protocol.ErrorObject
 }
 
-// What a page shows of a history. Whatever is open is shown, up to maxRows of it,
-// and of the rest what comes last.
+// Bounds of what a page shows of a history: all open operations, up to maxRows, and of the rest the last.
 const (
 	maxRows        = 1000    // open operations, and as many that failed, and as many that ended well
 	maxInvocations = 200     // the last ones
@@ -45,8 +43,8 @@ const (
 	maxPayloads    = 4 << 20 // bytes of all payloads together
 )
 
-// record is what an execution's history says, for the page: read event by event,
-// in memory that does not grow with payloads, nor with what has ended.
+// record is an execution's history for the page: read event by event, in memory that grows neither with payloads
+// nor with ended operations.
 type record struct {
 	Operations  []*operation // depth first, in the order in which they started
 	Invocations []invocation // the last ones
@@ -96,7 +94,7 @@ func (r *record) add(ev *protocol.Event) {
 	}
 }
 
-// keepLast drops what is first of a list that has become twice too long.
+// keepLast drops the beginning of a list that has become twice too long.
 func keepLast[T any](s []T, most int) []T {
 	if len(s) < 2*most {
 		return s
@@ -104,8 +102,7 @@ func keepLast[T any](s []T, most int) []T {
 	return append(make([]T, 0, 2*most), s[len(s)-most:]...)
 }
 
-// file puts an operation that has ended among its like, of which it drops the
-// one that ended first when they have become too many.
+// file puts an ended operation among its like, and drops the one that ended first when there are too many.
 func (r *record) file(o *history.Operation) {
 	ended := &r.well
 	if class(o.Status) == "bad" {
@@ -118,8 +115,7 @@ func (r *record) file(o *history.Operation) {
 	}
 }
 
-// lay orders the operations for the page. One whose context is not shown stands
-// as if it had none.
+// lay orders the operations for the page. One whose context is not shown stands at the top.
 func (r *record) lay() {
 	r.Invocations = r.Invocations[max(0, len(r.Invocations)-maxInvocations):]
 	r.Events = r.Events[:min(len(r.Events), maxEvents)]
@@ -149,8 +145,7 @@ func (r *record) lay() {
 
 func nameOf(o *history.Operation) string { return cmp.Or(o.Name, o.Kind()) }
 
-// hold is what is kept of a payload: of a long one its beginning, apart from the
-// memory of the whole.
+// hold keeps the beginning of a payload, apart from the memory of the whole.
 func hold(payload *string) *string {
 	if payload == nil {
 		return nil
@@ -174,9 +169,8 @@ func clipError(e *protocol.ErrorObject) *protocol.ErrorObject {
 	return c
 }
 
-// scale lays the bars between the start of the execution and its last event:
-// not the present, so that a page at which nothing happens stays as it is. What
-// is open reaches beyond it, to the right edge.
+// scale lays the bars between the start of the execution and its last event, not the present, so that a page
+// without news stays as it is. Open operations reach beyond it, to the right edge.
 func (r *record) scale(start protocol.Timestamp, open bool) {
 	const whole, least = 10_000, 40
 	past := int64(whole)
@@ -194,7 +188,7 @@ func (r *record) scale(start protocol.Timestamp, open bool) {
 	}
 }
 
-// Class is how the page paints the operation.
+// Class is the operation's CSS class.
 func (o *operation) Class() string { return class(o.Status) }
 
 func class(s protocol.OperationStatus) string {
@@ -228,5 +222,5 @@ func (o *operation) State() string {
 	return strings.ToLower(strings.ReplaceAll(string(o.Status), "_", " "))
 }
 
-// Indent is what stands before the name of an operation inside of others.
+// Indent stands before the name of an operation inside of others.
 func (o *operation) Indent() string { return strings.Repeat("   ", o.Depth) }

@@ -23,9 +23,8 @@ import (
 // Prefix begins the path of every page.
 const Prefix = "/ui/"
 
-// Engine is what the pages need of the durable execution service. A refusal is
-// an error that wraps a *protocol.Error and is shown; any other error is a fault,
-// which is logged and not shown.
+// Engine is the service as the pages need it. A refusal is an error that wraps a *protocol.Error and is shown; any
+// other error is a fault, which is logged and not shown.
 type Engine interface {
 	List(ctx context.Context, req *engine.ListRequest) (items []engine.Summary, next string, err error)
 	Describe(ctx context.Context, arn string) (*engine.Description, error)
@@ -45,7 +44,7 @@ type Engine interface {
 	FailCallback(ctx context.Context, callbackID string, reason *protocol.ErrorObject) error
 }
 
-// Functions is what the pages show of functions.
+// Functions are the functions of the service, as the pages need them.
 type Functions interface {
 	List() (functions []engine.Function, functionARNs []string)
 }
@@ -55,8 +54,7 @@ var (
 	_ Functions = (*engine.Functions)(nil)
 )
 
-// Options are what the pages have to know beside the engine. The zero value,
-// like nil, is ready to use.
+// Options adjust the pages. The zero value, like nil, is ready to use.
 type Options struct {
 	// Logger receives the causes of faults; nil is slog.Default().
 	Logger *slog.Logger
@@ -71,15 +69,14 @@ type site struct {
 	log       *slog.Logger
 	version   string
 	pages     map[string]*template.Template
-	reading   chan struct{} // holds one for each long page that is being read
+	reading   chan struct{} // holds one value for each long page that is being read
 }
 
 //go:embed assets
 var assets embed.FS
 
-// New returns the pages of e, for the paths that begin with [Prefix]. It keeps
-// other sites from pressing its buttons; who may see the pages at all is the
-// server's to decide.
+// New returns the pages of e, for the paths that begin with [Prefix]. Other sites cannot press its buttons; the
+// server decides who may see the pages at all.
 func New(e Engine, functions Functions, opts *Options) *route.Face {
 	if opts == nil {
 		opts = &Options{}
@@ -123,8 +120,8 @@ func (s *site) routes() []route.Route {
 	return routes
 }
 
-// protect adds what keeps a page from being used by other sites: requests that
-// they cause are refused, and nothing may frame a page or be loaded into it.
+// protect keeps other sites from using a page: it refuses requests that they cause, and nothing may frame a page or
+// be loaded into it.
 func protect(next http.Handler) http.Handler {
 	next = http.NewCrossOriginProtection().Handler(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -137,17 +134,17 @@ func protect(next http.Handler) http.Handler {
 	})
 }
 
-// frame is what every page's template gets.
+// frame is the data of every page's template.
 type frame struct {
 	Title   string
 	Version string
 	Live    bool // the page asks for itself again
 	Notice  string
 	Page    any
-	tag     string // names the state that the page shows; empty for a sum of the page
+	tag     string // names the state of the page; empty for a hash of the page
 }
 
-// page answers with a template, filled with what build returns.
+// page answers with a template, filled by build.
 func (s *site) page(name string, build func(r *http.Request) (frame, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f, err := build(r)

@@ -24,7 +24,7 @@ var words = template.FuncMap{
 	"lower":    func(s protocol.ExecutionStatus) string { return strings.ToLower(string(s)) },
 }
 
-// moment is a time for people: without the date if it was within a day.
+// moment is a time for people, without the date if it was within a day.
 func moment(t protocol.Timestamp) string {
 	at := t.Time().Local()
 	if d := time.Since(at); d < 20*time.Hour && d > -20*time.Hour {

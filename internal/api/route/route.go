@@ -1,8 +1,7 @@
-// Package route says what the faces of an engine answer over HTTP, and to whom.
+// Package route declares what the faces of an engine answer over HTTP, and to whom.
 //
-// A face is a table of routes. Each has a method, a path, a name and who may use
-// it; the server mounts, counts, traces and authorises from that alone. A new
-// route is a line in its face's table, and nothing else.
+// A face is a table of routes. Each has a method, a path, a name and who may use it; the server mounts, counts,
+// traces and authorises from that alone. A new route is a line in its face's table, and nothing else.
 package route
 
 import (
@@ -12,51 +11,48 @@ import (
 	"strings"
 )
 
-// Route is one thing that can be asked for.
+// Route is one route of a face.
 type Route struct {
 	Method string
-	// Path may have one [Subject] in it, which may contain slashes, as
-	// execution ARNs do. Paths are matched as they come: escaped and uncleaned.
+	// Path may have one [Subject] in it, which may contain slashes, as execution ARNs do. Paths are matched as they
+	// come: escaped and uncleaned.
 	Path string
 	// Operation is the route's name, in metrics and traces.
 	Operation string
 	Access    Access
-	// Serve answers a request. The subject is unescaped, and empty if the path
-	// has none. Serve must not have begun to answer when it returns an error.
+	// Serve answers a request. The subject is unescaped, and empty if the path has none. If Serve returns an error
+	// it must not have begun to answer.
 	Serve func(w http.ResponseWriter, r *http.Request, subject string) error
 
-	// Only says of what form a subject is, where others are something else; nil
-	// is any.
+	// Only restricts the form of a subject; nil is any.
 	Only func(subject string) bool
-	// Action is what policies call the operation, if that is another name.
+	// Action is the operation's name in policies, if that differs.
 	Action string
 	// Quiet keeps requests out of traces: probes and pages are not worth a span.
 	Quiet bool
 }
 
-// Subject stands in a path for what the request is about.
+// Subject stands in a path for the subject of the request.
 const Subject = "{subject}"
 
-// Access says who may use a route, beside those who may use every one. The zero
-// value is a mistake.
+// Access says who may use a route, beside those with full access. The zero value is a mistake.
 type Access uint8
 
 // Who may use a route.
 const (
-	Operators Access = 1 << iota // those with full access, who are among all others
+	Operators Access = 1 << iota // those with full access, who belong to all others, too
 	Readers                      // those who may see everything and change nothing
 	Functions                    // functions, and the workers that run them elsewhere
-	Everybody                    // anyone, without saying who he is
+	Everybody                    // anyone, without credentials
 )
 
-// Login is a way for a face's callers to say who they are, beside signing each
-// request.
+// Login is a way for a face's callers to log in, beside signing each request.
 type Login uint8
 
 // The ways to log in.
 const (
 	Signature Login = iota // none
-	Session                // the cookie that a person got for a key and a secret; links from elsewhere may lead here
+	Session                // the cookie that a person gets for a key and a secret; links from elsewhere may lead here
 	Basic                  // a key and a secret as user and password
 )
 
@@ -68,27 +64,24 @@ func Handler(h http.Handler) func(http.ResponseWriter, *http.Request, string) er
 	}
 }
 
-// MaxURL bounds the path and query of a request. The longest that clients
-// send carry an execution ARN, a checkpoint token and a marker, percent-encoded.
+// MaxURL bounds the path and query of a request. The longest ones carry an execution ARN, a checkpoint token and a
+// marker, percent-encoded.
 const MaxURL = 16 << 10
 
-// Face is a part of what an engine answers.
+// Face is a part of the engine's HTTP interface.
 type Face struct {
-	// Handler answers requests by Serve, and the errors of Serve as the face's
-	// clients want it.
+	// Handler answers requests by Serve, and the errors of Serve in the face's form.
 	http.Handler
 	// Service begins the names of the face's actions in policies.
 	Service string
-	// Prefix begins the paths that are the face's even if they have no route.
-	// The first face of a server has what is no other's.
+	// Prefix begins the face's paths, with or without a route. The first face of a server has all other paths.
 	Prefix string
-	// Login is how callers may say who they are.
+	// Login is how callers may log in.
 	Login Login
-	// Routes are matched in this order. The first whose path matches decides
-	// which others can: those with the same path.
+	// Routes are matched in this order. The first match decides the path; only routes with the same path can match
+	// then.
 	Routes []Route
-	// Refuse returns the error for a request that has no route, in the words of
-	// the face.
+	// Refuse returns the error for a request without a route, in the face's words.
 	Refuse func(r *http.Request, why Reason) error
 }
 
@@ -103,11 +96,10 @@ const (
 	NotEscaped               // the path is not correctly percent-encoded
 )
 
-// Shell surrounds what may fail with the answers to errors.
+// Shell wraps a handler that may fail with the answers to errors.
 type Shell func(serve func(w http.ResponseWriter, r *http.Request) error) http.Handler
 
-// New makes f ready, after a look at its routes: one that does not say what it
-// is, or who may use it, is a mistake of the program.
+// New makes f ready. It panics if a route lacks its name or its access.
 func New(f Face, shell Shell) *Face {
 	for i := range f.Routes {
 		if r := &f.Routes[i]; r.Method == "" || r.Path == "" || r.Operation == "" || r.Access == 0 || r.Serve == nil {
@@ -146,8 +138,8 @@ func (f *Face) Find(method, path string) (m Match) {
 	return m
 }
 
-// match matches greedily: all between what stands before the subject and what
-// stands after it is the subject, whether its slashes are escaped or not.
+// match matches greedily: all between the texts before and after the subject is the subject, with its slashes
+// escaped or not.
 func (r *Route) match(path string) (subject string, ok bool) {
 	before, after, has := strings.Cut(r.Path, Subject)
 	if !has {
@@ -160,8 +152,7 @@ func (r *Route) match(path string) (subject string, ok bool) {
 	return subject, ok && (r.Only == nil || r.Only(subject))
 }
 
-// Answer answers a request for which the face has m, or returns why it has
-// nothing.
+// Answer answers a request by its match m, or returns the refusal.
 func (f *Face) Answer(w http.ResponseWriter, r *http.Request, m Match) error {
 	switch {
 	case len(r.URL.EscapedPath())+len(r.URL.RawQuery) > MaxURL:

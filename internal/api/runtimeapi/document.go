@@ -16,19 +16,17 @@ const (
 	maxErrorTrace = 256 << 10
 )
 
-// unknownErrorType stands for an error whose report does not name its type.
+// unknownErrorType is the type of an error without one.
 const unknownErrorType = "Runtime.Unknown"
 
-// decodeError reads the error document of a runtime client. It takes whatever
-// a client may send: a document that is not JSON becomes the message, members
-// of an unexpected type keep their JSON. fallbackType is used if the document
-// names no type.
+// decodeError reads the error document of a runtime client. It takes anything: a document that is not JSON becomes
+// the message, members of an unexpected type keep their JSON. fallbackType is for a document without a type.
 func decodeError(document []byte, fallbackType string) *protocol.ErrorObject {
 	var d struct {
 		Message json.RawMessage `json:"errorMessage"`
 		Type    json.RawMessage `json:"errorType"`
 		Trace   json.RawMessage `json:"stackTrace"`
-		// JavaScript's client names it so.
+		// JavaScript's client uses this name.
 		ShortTrace json.RawMessage `json:"trace"`
 	}
 	e := &protocol.ErrorObject{}
@@ -67,8 +65,7 @@ func text(raw json.RawMessage) string {
 	return *s
 }
 
-// frames reads a stack trace: an array of lines, or of the frames that the Go
-// client sends.
+// frames reads a stack trace: an array of lines, or of the frames that the Go client sends.
 func frames(raw json.RawMessage) []string {
 	var elements []json.RawMessage
 	if json.Unmarshal(raw, &elements) != nil {

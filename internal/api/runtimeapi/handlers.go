@@ -55,8 +55,8 @@ func (s *Session) serveNext(w http.ResponseWriter, r *http.Request) {
 	s.endPoll(p)
 }
 
-// deliver writes the invocation. If that fails, it is unknown how much the
-// process has read, so the invocation is not offered again.
+// deliver writes the invocation. After a failure it is unknown how much the process has read, so the invocation is
+// not offered again.
 func (s *Session) deliver(w http.ResponseWriter, c *call) {
 	h := w.Header()
 	for name, value := range map[string]string{
@@ -103,8 +103,7 @@ func (s *Session) serveError(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// serveAnswer reads the answer to the invocation that the path names and
-// records the outcome that read makes of it.
+// serveAnswer reads the answer to the invocation in the path and records its outcome.
 func (s *Session) serveAnswer(w http.ResponseWriter, r *http.Request, outcome func(body []byte) engine.Outcome) {
 	c := s.expectAnswer(w, r)
 	if c == nil {
@@ -116,8 +115,7 @@ func (s *Session) serveAnswer(w http.ResponseWriter, r *http.Request, outcome fu
 			ErrorType:    errorTypeTooLarge,
 			ErrorMessage: fmt.Sprintf("Response payload size exceeded maximum allowed payload size (%d bytes).", MaxAnswer),
 		}})
-		// Read on for a while: a client that is cut off while it writes may
-		// never see why.
+		// Read on for a while: a client that is cut off while it writes may never see why.
 		http.NewResponseController(w).SetReadDeadline(time.Now().Add(discardTime))
 		io.CopyN(io.Discard, r.Body, 4*MaxAnswer)
 	}
@@ -132,8 +130,7 @@ func (s *Session) serveAnswer(w http.ResponseWriter, r *http.Request, outcome fu
 	accept(w)
 }
 
-// expectAnswer returns the call that the path names, or refuses the request
-// and returns nil.
+// expectAnswer returns the call in the path, or refuses the request and returns nil.
 func (s *Session) expectAnswer(w http.ResponseWriter, r *http.Request) *call {
 	id := r.PathValue("id")
 	c, again := s.find(id)
@@ -200,7 +197,7 @@ func readBody(w http.ResponseWriter, r *http.Request, ctx context.Context) ([]by
 	return body, err
 }
 
-// failure is an outcome for which the function is not to blame alone.
+// failure is an outcome that is not the function's fault alone.
 func failure(c *call, errorType, text string) engine.Outcome {
 	return engine.Outcome{Error: protocol.InvocationError(c.inv.RequestID, errorType, "%s", text)}
 }
@@ -220,8 +217,8 @@ func refuseBody(w http.ResponseWriter, err error) {
 	refuseUnread(w, http.StatusBadRequest, "TruncatedHTTPRequest", "the body did not arrive whole and in time")
 }
 
-// refuseUnread refuses a request whose body was not read to its end, and then
-// closes the connection without waiting for a slow client.
+// refuseUnread refuses a request with an unread body, and then closes the connection without waiting for a slow
+// client.
 func refuseUnread(w http.ResponseWriter, status int, errorType, text string) {
 	http.NewResponseController(w).SetReadDeadline(time.Now().Add(discardTime))
 	w.Header().Set("Connection", "close")

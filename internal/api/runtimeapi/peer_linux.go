@@ -9,9 +9,8 @@ import (
 	"strconv"
 )
 
-// peerIsOurs reports whether the other end of a loopback connection belongs to
-// a process of our own user. The kernel knows, and tells in its table of
-// sockets; a socket that is gone from there is nobody's.
+// peerIsOurs reports whether the other end of a loopback connection belongs to a process of our own user, by the
+// kernel's table of sockets. A socket that is no longer there is nobody's.
 func peerIsOurs(peer, local net.Addr) bool {
 	p, ok1 := peer.(*net.TCPAddr)
 	l, ok2 := local.(*net.TCPAddr)
@@ -20,7 +19,7 @@ func peerIsOurs(peer, local net.Addr) bool {
 	}
 	for _, table := range []struct{ file, format string }{
 		{"/proc/self/net/tcp", "%s:%04X"},
-		{"/proc/self/net/tcp6", "0000000000000000FFFF0000%s:%04X"}, // sockets for both take part as IPv6
+		{"/proc/self/net/tcp6", "0000000000000000FFFF0000%s:%04X"}, // sockets for both protocols use IPv6
 	} {
 		data, err := os.ReadFile(table.file)
 		if err != nil {
@@ -35,7 +34,7 @@ func peerIsOurs(peer, local net.Addr) bool {
 	return false
 }
 
-// socketUser finds a socket by both its ends, and returns whose it is.
+// socketUser finds a socket by both its ends, and returns its user.
 func socketUser(table []byte, here, there string) (uid int, ok bool) {
 	for line := range bytes.Lines(table) {
 		fields := bytes.Fields(line)
@@ -47,8 +46,7 @@ func socketUser(table []byte, here, there string) (uid int, ok bool) {
 	return 0, false
 }
 
-// hexIP writes an address as the kernel does: a number in the order of this
-// machine's bytes.
+// hexIP writes an address as the kernel does: a number in this machine's byte order.
 func hexIP(ip net.IP) string {
 	ip = ip.To4()
 	if ip == nil {

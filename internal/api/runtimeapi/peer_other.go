@@ -4,5 +4,5 @@ package runtimeapi
 
 import "net"
 
-// peerIsOurs cannot be told here.
+// peerIsOurs cannot know here.
 func peerIsOurs(_, _ net.Addr) bool { return true }

@@ -9,8 +9,8 @@ import (
 	"sync"
 )
 
-// port is a session's own port: for clients that take AWS_LAMBDA_RUNTIME_API to
-// be HOST:PORT, as it is on Lambda, and can do nothing with a path behind it.
+// port is a session's own port, for clients that take AWS_LAMBDA_RUNTIME_API to be HOST:PORT, as it is on Lambda,
+// and refuse a path behind it.
 type port struct {
 	server  *Server
 	secret  string
@@ -19,10 +19,8 @@ type port struct {
 	served  chan struct{} // closed when the listener is done
 }
 
-// AttachPort makes a session as [Server.Attach] does, but with a port of its
-// own, so that its Endpoint has no path. What a path keeps out has to be kept
-// out otherwise: requests that web pages cause are refused and, on Linux, those
-// of other users' processes.
+// AttachPort is [Server.Attach] with a port of its own, so that the Endpoint has no path. Without a path's
+// protection, it refuses requests that web pages cause and, on Linux, those of other users' processes.
 func (s *Server) AttachPort() (*Session, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -51,8 +49,7 @@ func (s *Server) AttachPort() (*Session, error) {
 	return session, nil
 }
 
-// ServeHTTP serves the requests that a process makes, as though it knew the
-// session's secret.
+// ServeHTTP serves the process's requests, as though it knew the session's secret.
 func (p *port) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if why := p.stranger(r); why != "" {
 		refuseUnread(w, http.StatusForbidden, "Forbidden", why)
@@ -89,8 +86,7 @@ func (p *port) close() error {
 
 type peerKey struct{}
 
-// withPeer makes known to the requests of a connection whose it is; that is
-// found out at the first of them.
+// withPeer finds out, at a connection's first request, whose the connection is.
 func withPeer(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, peerKey{}, sync.OnceValue(func() bool { return peerIsOurs(c.RemoteAddr(), c.LocalAddr()) }))
 }

@@ -448,6 +448,7 @@ func wantEnd(t *testing.T, what string, conn net.Conn, status int) {
 
 // A body that never ends is read no longer than the invocation lasts.
 func TestSlowBody(t *testing.T) {
+	t.Parallel()
 	p := attach(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := p.invoke(ctx, "r")
@@ -522,6 +523,7 @@ func TestCloseEndsEverything(t *testing.T) {
 
 // What a function reports becomes part of a history, whatever its size.
 func TestErrorIsBounded(t *testing.T) {
+	t.Parallel()
 	for name, document := range map[string]string{
 		"text":    strings.Repeat("\xff", 6<<20),
 		"message": `{"errorMessage":"` + strings.Repeat("é", 3<<20) + `"}`,

@@ -12,17 +12,15 @@ import (
 )
 
 const (
-	// maxHeader leaves room for the X-Ray error cause, which clients send in
-	// a header of up to 1 MiB.
+	// maxHeader leaves room for the X-Ray error cause, a header of up to 1 MiB.
 	maxHeader = 2 << 20
-	// headerTime bounds how long a request's header may take to arrive.
+	// headerTime bounds the arrival of a request's header.
 	headerTime = 10 * time.Second
-	// discardTime bounds how long the body of a refused request is read for.
+	// discardTime bounds reading the body of a refused request.
 	discardTime = time.Second
 )
 
-// Server serves the Runtime API to any number of function processes.
-// Its methods may be called concurrently.
+// Server serves the Runtime API to any number of function processes. Its methods may be called concurrently.
 type Server struct {
 	address string
 	logger  *slog.Logger
@@ -71,8 +69,7 @@ func (s *Server) serve(listener net.Listener, logger *slog.Logger) {
 	}
 }
 
-// Attach makes a session for one function process. On a closed server the
-// session is closed as well.
+// Attach makes a session for one function process. On a closed server the session is closed as well.
 func (s *Server) Attach() *Session {
 	session := newSession(s, rand.Text())
 	s.mu.Lock()

@@ -10,19 +10,17 @@ import (
 )
 
 var (
-	// ErrNotTaken says that an invocation ended before the process asked for
-	// it: the function knows nothing of it.
+	// ErrNotTaken says that an invocation ended before the process asked for it: the function knows nothing of it.
 	ErrNotTaken = errors.New("the function process did not take the invocation")
-	// ErrUnanswered says that an invocation ended after the process took it
-	// and before it answered.
+	// ErrUnanswered says that an invocation ended after the process took it and before it answered.
 	ErrUnanswered = errors.New("the function process did not answer the invocation")
-	// ErrBusy says that the process has an invocation that it did not answer.
+	// ErrBusy says that the process has an unanswered invocation.
 	ErrBusy = errors.New("the function process has an invocation under way")
 	// ErrClosed says that the session or its server was closed.
 	ErrClosed = errors.New("the session is closed")
 )
 
-// InitError is what a process reported instead of asking for an invocation.
+// InitError is a process's report of a failed initialisation.
 type InitError struct {
 	Object   *protocol.ErrorObject
 	Document []byte // as the process sent it
@@ -37,7 +35,7 @@ func (e *InitError) Error() string {
 type Session struct {
 	server *Server
 	secret string
-	port   *port           // nil if the session is at the server's
+	port   *port           // nil if the session uses the server's port
 	ctx    context.Context // done when the session is closed
 	cancel context.CancelFunc
 	failed chan struct{} // closed when initError is set
@@ -108,8 +106,7 @@ func (s *Session) WaitIdle(ctx context.Context) error {
 	case <-s.ctx.Done():
 	case <-ctx.Done():
 	}
-	// Several may have come true at once. The process's own word comes first:
-	// after the report of an error, for one, it exits.
+	// Several may be true at once. The process's own word comes first: after the report of an error it may exit.
 	select {
 	case <-idle:
 		return nil
@@ -123,10 +120,9 @@ func (s *Session) WaitIdle(ctx context.Context) error {
 	return ErrClosed
 }
 
-// Invoke hands inv to the process at its next poll and returns what the
-// process answered. It returns [ErrNotTaken] or [ErrUnanswered] when ctx is
-// done or the session is closed before, and [ErrBusy] if another invocation
-// was not answered yet. An answer that was received wins over the end of ctx.
+// Invoke hands inv to the process at its next poll and returns the answer. It returns [ErrNotTaken] or
+// [ErrUnanswered] when ctx is done or the session is closed before, and [ErrBusy] if another invocation is
+// unanswered. A received answer wins over the end of ctx.
 func (s *Session) Invoke(ctx context.Context, inv *engine.Invocation) (engine.Outcome, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -154,7 +150,7 @@ func (s *Session) offer(c *call) bool {
 	return true
 }
 
-// withdraw ends a call that nobody waits for any more.
+// withdraw ends a call that nobody waits for.
 func (s *Session) withdraw(c *call) (engine.Outcome, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -182,8 +178,7 @@ func (s *Session) finish(c *call, out engine.Outcome) bool {
 	return true
 }
 
-// find returns the call under way if it has this request id. If not, again says
-// whether the id is the one answered last.
+// find returns the call under way if it has this request id. Otherwise again says whether the id was answered last.
 func (s *Session) find(id string) (c *call, again bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -193,9 +188,8 @@ func (s *Session) find(id string) (c *call, again bool) {
 	return nil, s.answered == id
 }
 
-// beginPoll registers a request for the next invocation; nil if the process
-// has one that it did not answer. A newer poll takes the place of an older one,
-// whose connection may have broken without notice.
+// beginPoll registers a request for the next invocation; nil if the process has an unanswered one. A newer poll
+// takes the place of an older one, whose connection may have broken without notice.
 func (s *Session) beginPoll() *poll {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -214,7 +208,7 @@ func (s *Session) beginPoll() *poll {
 	return p
 }
 
-// endPoll gives up p. A call that it received and cannot deliver is offered again.
+// endPoll gives up p. It offers a call again that p received and cannot deliver.
 func (s *Session) endPoll(p *poll) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -244,8 +238,7 @@ func (s *Session) matchLocked() {
 	s.idle = make(chan struct{})
 }
 
-// failInit records the report of a failed initialisation. It is refused after
-// the first poll or report.
+// failInit records the report of a failed initialisation. It is refused after the first poll or report.
 func (s *Session) failInit(e *InitError) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

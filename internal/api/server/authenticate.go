@@ -14,8 +14,7 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// Credentials finds who may use a server, by access key id. Find may be called
-// concurrently.
+// Credentials finds who may use a server, by access key id. Find may be called concurrently.
 type Credentials interface {
 	Find(keyID string) (credentials.Credential, bool)
 }
@@ -37,8 +36,7 @@ func (s *Server) authenticate(r *http.Request, a asked) (*credentials.Credential
 	return s.signer(r)
 }
 
-// basic finds whose access key id and secret r has as user and password, which
-// is what Prometheus can send.
+// basic finds the credential in r's user and password, which Prometheus can send.
 func (s *Server) basic(r *http.Request) (*credentials.Credential, bool) {
 	keyID, secret, ok := r.BasicAuth()
 	if !ok {
@@ -48,14 +46,13 @@ func (s *Server) basic(r *http.Request) (*credentials.Credential, bool) {
 	return &c, ok && sameSecret(c.Secret, secret)
 }
 
-// sameSecret compares without telling by its time how much of b is right.
+// sameSecret compares in constant time.
 func sameSecret(a, b string) bool {
 	x, y := sha256.Sum256([]byte(a)), sha256.Sum256([]byte(b))
 	return subtle.ConstantTimeCompare(x[:], y[:]) == 1
 }
 
-// signer finds out whose secret signed r. A stranger is sent away before his
-// body is read.
+// signer finds whose secret signed r. It refuses a stranger before reading the body.
 func (s *Server) signer(r *http.Request) (*credentials.Credential, error) {
 	proof, err := sigv4.Parse(r)
 	if err != nil {
@@ -80,20 +77,18 @@ func (s *Server) signer(r *http.Request) (*credentials.Credential, error) {
 	return &c, nil
 }
 
-// maxSignedBody bounds a body that has to be held until its signature is known
-// to be true: the largest checkpoint. A larger one must be sent unsigned, which
-// TLS allows.
+// maxSignedBody bounds a body that is held until its signature is verified: the largest checkpoint. A larger one
+// must be sent unsigned, which TLS allows.
 const maxSignedBody = 16 << 20
 
-// hashBody reads r's body and puts what it read in its place.
+// hashBody reads r's body and puts the read bytes in its place.
 func hashBody(r *http.Request) (hash [sha256.Size]byte, err error) {
 	tooLarge := protocol.Errorf(protocol.CodeRequestTooLarge, "A signed body must be smaller than %d bytes; send a larger one with x-amz-content-sha256: %s.",
 		maxSignedBody, sigv4.Unsigned)
 	if r.ContentLength > maxSignedBody {
 		return hash, tooLarge
 	}
-	// The announced length is believed only so far, as it costs the client
-	// nothing to lie.
+	// The announced length is trusted only up to here, as a lie costs the client nothing.
 	const trusted = 64 << 10
 	var text bytes.Buffer
 	text.Grow(int(min(max(r.ContentLength, 0), trusted)) + bytes.MinRead)

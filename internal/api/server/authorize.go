@@ -9,15 +9,14 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// asked is what a request asks for.
+// asked is the target of a request.
 type asked struct {
 	face     *route.Face
 	match    route.Match
-	function string // whose door it came by
+	function string // whose door it came through
 }
 
-// find returns what a method and an escaped path ask for: a route, or the face
-// that refuses it.
+// find returns the target of a method and an escaped path: a route, or the face that refuses it.
 func find(faces []*route.Face, method, path string) asked {
 	refusing := asked{face: faces[0]}
 	for _, f := range faces {
@@ -32,8 +31,7 @@ func find(faces []*route.Face, method, path string) asked {
 	return refusing
 }
 
-// operation names what is asked for. It is one of few: what a client can choose
-// freely is not in it.
+// operation names the target. There are few names: nothing that a client can choose is in them.
 func (a *asked) operation() string {
 	if a.match.Route == nil {
 		return "unknown"
@@ -41,17 +39,17 @@ func (a *asked) operation() string {
 	return a.match.Route.Operation
 }
 
-// isQuiet reports whether traces do not tell of it.
+// isQuiet reports whether traces leave it out.
 func (a *asked) isQuiet() bool { return a.match.Route == nil || a.match.Route.Quiet }
 
-// isOpen reports whether callers need not say who they are: balancers and
-// supervisors have no credentials, and learn nothing but that the engine is well.
+// isOpen reports whether callers need no credentials: balancers and supervisors have none, and learn only that the
+// engine is well.
 func (a *asked) isOpen() bool {
 	return a.match.Route != nil && a.match.Route.Access&route.Everybody != 0
 }
 
-// mayBeUsedBy reports whether access is enough. What has no route may be asked
-// for by those who may see everything, and change nothing: they hear why.
+// mayBeUsedBy reports whether access is enough. Without a route, it is enough to see everything, in order to hear
+// why.
 func (a *asked) mayBeUsedBy(access credentials.Access, method string) bool {
 	has := map[credentials.Access]route.Access{
 		credentials.Full: ^route.Access(0), credentials.Read: route.Readers, credentials.Function: route.Functions,
@@ -62,13 +60,13 @@ func (a *asked) mayBeUsedBy(access credentials.Access, method string) bool {
 	return a.match.Route.Access&has != 0
 }
 
-// denied is AWS's refusal of somebody who is known.
+// denied is AWS's refusal of a known caller.
 func (a *asked) denied(who string, r *http.Request) error {
 	return protocol.Errorf(protocol.CodeAccessDenied, "User: arn:aws:iam::000000000000:%s is not authorized to perform: %s:%s "+
 		"because no identity-based policy allows the %[2]s:%[3]s action", who, a.face.Service, a.action(r))
 }
 
-// action names what is asked for, as policies do.
+// action names the target as policies do.
 func (a *asked) action(r *http.Request) string {
 	switch m := a.match.Route; {
 	case m == nil:

@@ -12,15 +12,14 @@ import (
 )
 
 const (
-	// progress is how much of a body has to arrive, or of an answer to leave,
-	// within Limits.SteadyTime, unless that is its end. The whole has no time
-	// limit: a client with a slow line may take as long as it gets on.
+	// progress is how much of a body has to arrive, or of an answer to leave, within Limits.SteadyTime, unless that
+	// is its end. The whole has no time limit: a slow line may take long, if it makes progress.
 	progress = 256 << 10
-	// share is what a body takes of the budget at a time.
+	// share is the part of the budget that a body takes at a time.
 	share = 16 << 10
 )
 
-// budget is what all bodies may take of memory.
+// budget bounds the memory of all bodies.
 type budget struct {
 	taken atomic.Int64
 	most  int64
@@ -37,24 +36,23 @@ func (b *budget) take(n int64) bool {
 
 func (b *budget) give(n int64) { b.taken.Add(-n) }
 
-// body is a request's body that must keep arriving. It counts for as long as
-// somebody may keep it: until the request is answered, or refused.
+// body is a request's body that must keep arriving. It counts as long as somebody may keep it: until the request is
+// answered, or refused.
 type body struct {
 	io.ReadCloser
 	conn    *http.ResponseController
 	time    time.Duration
 	budget  *budget
 	arrived int64
-	allowed int64 // may arrive until the deadline that is set
+	allowed int64 // may arrive until the present deadline
 	taken   int64 // of the budget
 	unkept  bool
 	ended   bool
 	stalled bool // the deadline has passed
 }
 
-// watchBody returns r with a body that must keep arriving, and what is to be
-// called when it has been answered. r itself stays as it is, because net/http
-// decides by its body how to go on with the connection.
+// watchBody returns r with a body that must keep arriving, and a function to call when it has been answered. r
+// itself stays as it is, because its body tells net/http how to go on with the connection.
 func (s *Server) watchBody(w http.ResponseWriter, r *http.Request) (watched *http.Request, answered func()) {
 	if r.Body == nil || r.Body == http.NoBody {
 		return r, func() {}
@@ -87,7 +85,7 @@ func (b *body) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// count takes of the budget what has arrived, if there is so much left.
+// count takes the arrived bytes from the budget, if that has enough left.
 func (b *body) count() bool {
 	more := b.arrived - b.taken
 	if more <= 0 || b.unkept {
@@ -101,8 +99,7 @@ func (b *body) count() bool {
 	return true
 }
 
-// end lifts the deadline, because net/http goes on reading to learn whether the
-// client hangs up.
+// end lifts the deadline, because net/http reads on to learn whether the client hangs up.
 func (b *body) end() {
 	if !b.ended {
 		b.ended = true
@@ -110,9 +107,8 @@ func (b *body) end() {
 	}
 }
 
-// Discard says that nobody keeps what arrives any more. What is read all the
-// same, by us or by net/http, has to be there soon; after that the connection
-// is closed.
+// Discard says that nobody keeps the rest of the body. What is still read, by us or by net/http, has to arrive
+// soon; after that the connection is closed.
 func (b *body) Discard() {
 	if b.unkept {
 		return

@@ -9,8 +9,7 @@ import (
 	"time"
 )
 
-// Certificate is a certificate with its key, in files that may be renewed while
-// the server runs.
+// Certificate is a certificate with its key, in files that may be renewed while the server runs.
 type Certificate struct {
 	certFile, keyFile string
 	log               *slog.Logger
@@ -18,12 +17,11 @@ type Certificate struct {
 	mu      sync.Mutex
 	current *tls.Certificate
 	looked  time.Time
-	seen    [2]time.Time // when the files had been changed as they were last read
+	seen    [2]time.Time // modification times of the files as last read
 }
 
-// LoadCertificate reads a certificate chain and its key, both PEM. When a file
-// has changed both are read again; a pair that does not fit is told to log,
-// once, and the one before stays in use.
+// LoadCertificate reads a certificate chain and its key, both PEM. When a file has changed both are read again. A
+// pair that does not fit is logged, once, and the one before stays in use.
 func LoadCertificate(certFile, keyFile string, log *slog.Logger) (*Certificate, error) {
 	c := &Certificate{certFile: certFile, keyFile: keyFile, log: log, looked: time.Now()}
 	c.seen = c.changed()
@@ -44,8 +42,8 @@ func (c *Certificate) changed() (times [2]time.Time) {
 	return times
 }
 
-// config is the server's side of TLS. HTTP/2 is not offered: its streams would
-// need limits of their own, and a Lambda client gains nothing by it.
+// config is the server's side of TLS, without HTTP/2: its streams would need limits of their own, and Lambda
+// clients gain nothing by it.
 func (c *Certificate) config() *tls.Config {
 	return &tls.Config{
 		MinVersion: tls.VersionTLS12,
@@ -56,7 +54,7 @@ func (c *Certificate) config() *tls.Config {
 	}
 }
 
-// lookEvery is how often the files are looked at, at most.
+// lookEvery is the least time between two looks at the files.
 const lookEvery = time.Second
 
 // get returns the certificate to show now.

@@ -8,9 +8,8 @@ import (
 	"time"
 )
 
-// connections bounds how many there are. At the limit a new one takes the place
-// of the one that has been idle the longest, so that whoever only keeps
-// connections open keeps nobody out; if all are in use it is closed.
+// connections bounds the number of connections. At the limit a new one takes the place of the longest idle one, so
+// that idle connections keep nobody out; if all are in use it is closed.
 type connections struct {
 	mu   sync.Mutex
 	most int
@@ -24,8 +23,7 @@ func (c *connections) init(most int) {
 	c.idle = list.New()
 }
 
-// note is told of every change by net/http. A connection that has not sent
-// anything yet is idle, too.
+// note hears of every change from net/http. A connection that has not sent anything yet is idle, too.
 func (c *connections) note(conn net.Conn, state http.ConnState) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -44,8 +42,8 @@ func (c *connections) note(conn net.Conn, state http.ConnState) {
 	}
 }
 
-// makeRoom reports whether there is a place for a new connection. It closes the
-// one that has been idle the longest if that is what it takes. c.mu is held.
+// makeRoom reports whether there is a place for a new connection. It closes the longest idle one if need be. c.mu
+// is held.
 func (c *connections) makeRoom() bool {
 	if len(c.open) < c.most {
 		return true
@@ -67,8 +65,7 @@ func (c *connections) count() int {
 	return len(c.open)
 }
 
-// steadyListener accepts connections that whoever answers them cannot be kept
-// waiting on for ever.
+// steadyListener accepts connections that cannot block their writers for ever.
 type steadyListener struct {
 	net.Listener
 	time time.Duration
@@ -83,7 +80,7 @@ func (l steadyListener) Accept() (net.Conn, error) {
 	return &steadyConn{conn, l.time}, nil
 }
 
-// steadyConn is a connection on which what is written must keep leaving.
+// steadyConn is a connection whose written bytes must keep leaving.
 type steadyConn struct {
 	net.Conn
 	time time.Duration
@@ -102,8 +99,8 @@ func (c *steadyConn) Write(p []byte) (n int, err error) {
 	}
 }
 
-// CloseWrite tells the other side that nothing more will come, so that it reads
-// the last answer before the connection is closed.
+// CloseWrite tells the other side that no more will come, so that it reads the last answer before the connection is
+// closed.
 func (c *steadyConn) CloseWrite() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()

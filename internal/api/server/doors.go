@@ -9,12 +9,11 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// Doors let the functions of this engine in to the Lambda API, each by a path
-// that nobody else can guess, as the Runtime API does. The path is a part of
-// the endpoint that the function is given, so it works with every SDK, and with
-// whatever credentials the function has for other services.
+// Doors let the functions of this engine in to the Lambda API, each by an unguessable path, as in the Runtime API.
+// The path is a part of the function's endpoint, so it works with every SDK, and with any credentials that the
+// function has for other services.
 //
-// What a function may do by its door is what functions do. Its methods may be called concurrently.
+// A door allows what functions may do. Doors' methods may be called concurrently.
 type Doors struct {
 	mu         sync.Mutex
 	byFunction map[string]string // function -> secret
@@ -38,8 +37,7 @@ func (d *Doors) Path(function string) string {
 	return doorPrefix + secret
 }
 
-// enter returns the request that a function makes behind its door, and the
-// function: none if there is no such door.
+// enter returns the request as made behind its door, and the function; empty if there is no such door.
 func (d *Doors) enter(r *http.Request) (inner *http.Request, function string) {
 	rest, ok := strings.CutPrefix(r.URL.EscapedPath(), doorPrefix)
 	secret, _, _ := strings.Cut(rest, "/")
@@ -51,11 +49,10 @@ func (d *Doors) enter(r *http.Request) (inner *http.Request, function string) {
 	return stripPath(r, doorPrefix+secret), function
 }
 
-// errNoDoor refuses what comes by no door.
+// errNoDoor refuses a path without a door.
 var errNoDoor = protocol.Errorf(protocol.CodeAccessDenied, "This path belongs to no function of the engine.")
 
-// stripPath returns r with a path that starts behind prefix, which has nothing
-// in it that is escaped.
+// stripPath returns r with a path that starts behind prefix, which has nothing escaped in it.
 func stripPath(r *http.Request, prefix string) *http.Request {
 	inner, u := *r, *r.URL
 	u.Path = strings.TrimPrefix(u.Path, prefix)

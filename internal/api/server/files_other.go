@@ -2,6 +2,5 @@
 
 package server
 
-// maxFiles is how many files, and so connections, this process may have open:
-// here nothing says.
+// maxFiles is how many files, and so connections, this process may have open; unknown here.
 func maxFiles() int { return 1 << 30 }

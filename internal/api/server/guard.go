@@ -10,12 +10,10 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// On loopback a server without credentials has nothing but the operating
-// system to keep others out, and a browser on the same machine is already in.
-// A web page can make it send requests: across sites, which the Origin and
-// Sec-Fetch-Site headers tell, or to a name of its own that it points at
-// 127.0.0.1 (DNS rebinding), which the Host header tells. So every face stands
-// behind the guard.
+// On loopback a server without credentials has only the operating system to keep others out, and a browser on the
+// same machine is already in. A web page can make it send requests: across sites, which the Origin and
+// Sec-Fetch-Site headers tell, or to a name of its own that it points at 127.0.0.1 (DNS rebinding), which the Host
+// header tells. So every face stands behind the guard.
 
 // guard knows the names of this server.
 type guard struct{ hosts map[string]bool }
@@ -41,8 +39,7 @@ func (g guard) check(r *http.Request, a asked) error {
 	return nil
 }
 
-// onLoopback reports whether r came in on a loopback address. Without a
-// connection to tell, it did.
+// onLoopback reports whether r came in on a loopback address. Without a connection it did.
 func onLoopback(r *http.Request) bool {
 	tcp, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
 	return !ok || tcp.IP.IsLoopback()
@@ -64,8 +61,7 @@ func (g guard) knows(hostport string) bool {
 	return g.hosts[host] || strings.HasSuffix(host, ".localhost")
 }
 
-// sameSite reports whether r was sent by a page of this very origin, or by
-// something that is not a page.
+// sameSite reports whether r was sent by a page of this very origin, or by no page.
 func sameSite(r *http.Request) bool {
 	if site := r.Header.Get("Sec-Fetch-Site"); site != "" && site != "same-origin" && site != "none" {
 		return false
@@ -78,12 +74,12 @@ func sameSite(r *http.Request) bool {
 	return ok && strings.EqualFold(host, r.Host)
 }
 
-// followsLink reports whether somebody followed a link to our page: then the
-// browser shows it, and the site with the link sees nothing of it.
+// followsLink reports whether somebody followed a link to our page: the browser then shows it, and the site with
+// the link sees nothing of it.
 func followsLink(r *http.Request, a asked) bool {
 	return r.Method == http.MethodGet && a.face.Login == route.Session && r.Header.Get("Origin") == "" &&
 		r.Header.Get("Sec-Fetch-Mode") == "navigate" && r.Header.Get("Sec-Fetch-Dest") == "document"
 }
 
-// clip shortens what a message repeats of a request.
+// clip shortens parts of a request in messages.
 func clip(s string) string { return protocol.Clip(s, 200) }

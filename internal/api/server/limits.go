@@ -7,25 +7,21 @@ import (
 
 // Limits bound what clients can take. Zero members have the default named.
 type Limits struct {
-	// HeaderTime is how long a request's header may take to arrive, and a TLS
-	// handshake: 10 s.
+	// HeaderTime bounds the arrival of a request's header, and a TLS handshake: 10 s.
 	HeaderTime time.Duration
-	// SteadyTime is how long the next 256 KiB of a request's body may take to
-	// arrive, and of an answer to leave: 30 s. There is no limit for the whole
-	// of either, nor for the time between them, which a synchronous Invoke may
-	// need for as long as an execution lasts.
+	// SteadyTime bounds the arrival of the next 256 KiB of a request's body, and their departure from an answer: 30
+	// s. The whole has no limit, nor has the time between body and answer: a synchronous Invoke may take as long as
+	// an execution.
 	SteadyTime time.Duration
-	// IdleTime is how long a connection may wait for its next request: 3 min,
-	// which is longer than the AWS SDKs keep one that they do not use.
+	// IdleTime bounds the wait of a connection for its next request: 3 min, longer than the AWS SDKs keep an unused
+	// one.
 	IdleTime time.Duration
 	// HeaderBytes bounds a request's header with its first line: 64 KiB.
 	HeaderBytes int
-	// Connections bounds the connections at one time, and so the requests:
-	// 10,000, or half of the files that the process may have open. The idle
-	// ones make room for new ones.
+	// Connections bounds the connections at one time, and so the requests: 10,000, or half of the files that the
+	// process may have open. Idle ones make room for new ones.
 	Connections int
-	// BodyBytes bounds the bodies of all requests that are not answered yet:
-	// 512 MiB.
+	// BodyBytes bounds the bodies of all unanswered requests: 512 MiB.
 	BodyBytes int64
 }
 

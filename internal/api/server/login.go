@@ -20,10 +20,9 @@ const (
 	sessionTime = 12 * time.Hour
 )
 
-// login lets people in to the page, with the access key id and the secret that
-// programs sign with. A session is a cookie that says whose it is and until
-// when, under a MAC: nothing is stored, and whoever is taken out of the
-// credentials is out at once, as everybody is when the server starts anew.
+// login lets people in to the page, with the access key id and the secret that programs sign with. A session is a
+// cookie with its owner and its end, under a MAC: nothing is stored. A removal from the credentials ends a session
+// at once, and a restart of the server ends all.
 type login struct {
 	credentials Credentials
 	secure      bool // the cookie travels over TLS only
@@ -65,10 +64,10 @@ func (l *login) send(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// maxForm bounds what the form sends.
+// maxForm bounds the form's data.
 const maxForm = 8 << 10
 
-// enter checks what the form sent.
+// enter checks the form's data.
 func (l *login) enter(w http.ResponseWriter, r *http.Request, _ string) error {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	if err := r.ParseForm(); err != nil {
@@ -94,9 +93,8 @@ func (l *login) enter(w http.ResponseWriter, r *http.Request, _ string) error {
 	return nil
 }
 
-// cookie carries a session. Lax is enough: what changes something is a POST,
-// and the guard looks where it comes from. Strict would ask everybody to log in
-// again who follows a link.
+// cookie carries a session. Lax is enough: changes are POSTs, and the guard checks where they come from. Strict
+// would ask everybody who follows a link to log in again.
 func (l *login) cookie(value string, maxAge int) *http.Cookie {
 	return &http.Cookie{Name: l.cookieName(), Value: value, Path: "/", MaxAge: maxAge,
 		Secure: l.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode}
@@ -122,7 +120,7 @@ func (l *login) mac(claim, secret string) string {
 	return base64.RawURLEncoding.EncodeToString(h.Sum(nil))
 }
 
-// session returns whose session r belongs to, or nil.
+// session returns the owner of r's session, or nil.
 func (l *login) session(r *http.Request) *credentials.Credential {
 	cookie, err := r.Cookie(l.cookieName())
 	if err != nil {
@@ -143,8 +141,7 @@ func (l *login) session(r *http.Request) *credentials.Credential {
 	return &c
 }
 
-// localPage reports whether to is a path of our page, to which a person may be
-// sent: not another site's address.
+// localPage reports whether to is a path of our page, not another site's address.
 func localPage(to string) bool {
 	return strings.HasPrefix(to, "/ui/") && !strings.ContainsAny(to, "\\\r\n")
 }

@@ -31,8 +31,7 @@ button { padding: .5rem 1.5rem; font: inherit }
 </html>
 `))
 
-// writeForm answers with the form. What problem says is shown above it, and to
-// is where the person was going.
+// writeForm answers with the form. problem is shown above it, and to is where the person was going.
 func writeForm(w http.ResponseWriter, status int, problem, to string) {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")

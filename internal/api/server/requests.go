@@ -10,7 +10,7 @@ import (
 	"github.com/perdure/perdure/internal/observe/metrics"
 )
 
-// requests counts requests by what they asked for, and traces them.
+// requests counts requests by their operations, and traces them.
 type requests struct {
 	spans    Spans    // nil if they are not traced
 	answered sync.Map // answerKey -> *atomic.Uint64
@@ -23,8 +23,7 @@ type answerKey struct {
 	status    int
 }
 
-// count notes a request that was answered. The operation is one of few: what a
-// client can choose freely is not in it.
+// count counts an answered request. There are few operations: nothing that a client can choose is in them.
 func (q *requests) count(operation string, status int, began time.Time) {
 	key := answerKey{operation, status}
 	n, ok := q.answered.Load(key)
@@ -39,7 +38,7 @@ func (q *requests) count(operation string, status int, began time.Time) {
 	h.(*metrics.Histogram).Since(began)
 }
 
-// answer remembers what was asked for, and the status of the answer.
+// answer remembers the operation, and the status of the answer.
 type answer struct {
 	http.ResponseWriter
 	asked  asked
@@ -72,7 +71,7 @@ func (w *answer) Flush() {
 // Unwrap is for [http.ResponseController].
 func (w *answer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// counted finds out what requests ask for, and counts those that next answers.
+// counted finds the operations of requests, and counts those that next answers.
 func (s *Server) counted(next http.Handler) http.Handler {
 	q := &s.requests
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -99,7 +98,7 @@ func (s *Server) counted(next http.Handler) http.Handler {
 	})
 }
 
-// WriteMetrics adds what the server has counted.
+// WriteMetrics adds the server's counts.
 func (s *Server) WriteMetrics(e *metrics.Exposition) {
 	e.Counter("perdure_http_requests_total", "Requests answered, by operation of the API and HTTP status; status 0 is a client that hung up before.")
 	for key, n := range s.requests.answered.Range {

@@ -16,36 +16,32 @@ import (
 	"github.com/perdure/perdure/internal/api/route"
 )
 
-// Options configure a server. The zero value, like nil, is a server for
-// loopback without credentials.
+// Options configure a server. The zero value, like nil, is a server for loopback without credentials.
 type Options struct {
 	// Logger receives what operators should know; nil is slog.Default().
 	Logger *slog.Logger
 	// Limits bound what clients can take.
 	Limits Limits
-	// Hosts are host names, without ports, under which clients may address
-	// the server on a loopback address, beside localhost and loopback
-	// addresses themselves. A container that reaches the host by a name of its
-	// own needs that name here.
+	// Hosts are host names, without ports, under which clients may address the server on a loopback address, beside
+	// localhost and loopback addresses themselves. A container that reaches the host by another name needs that
+	// name here.
 	Hosts []string
-	// Certificate makes the server speak TLS, and nothing else.
+	// Certificate makes the server speak TLS only.
 	Certificate *Certificate
 	// Spans takes a span of every request to an API; nil traces none.
 	Spans Spans
-	// Credentials are those that may use the server; nil is everybody.
+	// Credentials are those that may use the server; nil lets everybody in.
 	Credentials Credentials
 	// Doors are the only ways in, for functions; nil is a server for others.
 	Doors *Doors
-	// Metrics answers /metrics; nil is nothing there.
+	// Metrics answers /metrics; nil has no such path.
 	Metrics http.Handler
-	// Ready answers /ready: nil says that the engine takes work on, an error
-	// why it does not. It is called for every request and should be quick. A nil
-	// Ready is nothing there.
+	// Ready answers /ready: nil says that the engine takes on work, an error why it does not. Every request calls
+	// it, so it should be quick. With a nil Ready there is no such path.
 	Ready func(ctx context.Context) error
 }
 
-// Server serves the faces of one engine. Its methods may be called
-// concurrently.
+// Server serves the faces of one engine. Its methods may be called concurrently.
 type Server struct {
 	faces       []*route.Face
 	limits      Limits
@@ -61,8 +57,8 @@ type Server struct {
 	connections connections
 }
 
-// New returns a server of faces. The first, which is the Lambda API, has what is
-// no other's to refuse. Nil options are the defaults.
+// New returns a server of faces. The first, the Lambda API, refuses the paths that no face has. Nil options are the
+// defaults.
 func New(faces []*route.Face, opts *Options) *Server {
 	if opts == nil {
 		opts = &Options{}
@@ -124,9 +120,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) error {
 	return asked.face.Answer(w, r, asked.match)
 }
 
-// Serve answers the connections that l accepts until the server is shut down,
-// for which it returns nil. It closes l. On an address that is not loopback it
-// fails at once unless the server has credentials and a certificate.
+// Serve answers the connections of l until the server is shut down, for which it returns nil. It closes l. On an
+// address that is not loopback it fails at once unless the server has credentials and a certificate.
 func (s *Server) Serve(l net.Listener) error {
 	if !isLoopback(l.Addr()) && (s.credentials == nil || s.certificate == nil) {
 		return errors.Join(fmt.Errorf("%s is not a loopback address: it is served with credentials and TLS only", l.Addr()), l.Close())
@@ -147,9 +142,8 @@ func isLoopback(a net.Addr) bool {
 	return !ok || tcp.IP.IsLoopback()
 }
 
-// Shutdown stops accepting connections and waits until all requests are
-// answered. When ctx ends first it breaks off those that are left, and returns
-// the context's error.
+// Shutdown stops accepting connections and waits until all requests are answered. When ctx ends first it breaks off
+// the others, and returns the context's error.
 func (s *Server) Shutdown(ctx context.Context) error {
 	err := s.http.Shutdown(ctx)
 	if err != nil {
@@ -158,5 +152,5 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return err
 }
 
-// Handler answers as the server does, for a server of somebody else's.
+// Handler is the server's handler, for another server.
 func (s *Server) Handler() http.Handler { return s.http.Handler }

@@ -10,18 +10,17 @@ import (
 // Spans takes the spans of requests. It must not wait.
 type Spans interface{ Export(s *otlp.Span) }
 
-// traceHeader is X-Ray's, by which clients of AWS say where they are.
+// traceHeader is X-Ray's: with it AWS's clients name their place in a trace.
 const traceHeader = "X-Amzn-Trace-Id"
 
-// requestTrace is a request that is being traced.
+// requestTrace is a traced request.
 type requestTrace struct {
 	span    otlp.Span
 	sampled bool
 }
 
-// traced begins the span of a request to an API, below the client's if that
-// says which it is, and tells the API that the request is where whatever it
-// starts belongs.
+// traced begins the span of a request to an API, below the client's span if the request names that. What the
+// request starts belongs below it.
 func traced(r *http.Request, operation string) (*http.Request, *requestTrace) {
 	given := r.Header.Get(traceHeader)
 	if given == "" {
@@ -42,7 +41,7 @@ func traced(r *http.Request, operation string) (*http.Request, *requestTrace) {
 	return r, t
 }
 
-// end exports the span of a request that was answered.
+// end exports the span of an answered request.
 func (t *requestTrace) end(to Spans, status int, header http.Header) {
 	if !t.sampled {
 		return

@@ -5,13 +5,13 @@ import (
 	"time"
 )
 
-// The tries at the form within a minute: of one address, and of all.
+// The tries to log in within a minute: of one address, and of all.
 const (
 	triesOfOne = 10
 	triesOfAll = 300
 )
 
-// tries counts who tried to log in within the current minute.
+// tries counts the tries of the current minute.
 type tries struct {
 	mu     sync.Mutex
 	minute int64
@@ -21,7 +21,7 @@ type tries struct {
 
 func (t *tries) init() { t.byHost = map[string]int{} }
 
-// allow counts a try of host's, and reports whether it may be made.
+// allow counts a try of host's, and reports whether it is allowed.
 func (t *tries) allow(host string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()

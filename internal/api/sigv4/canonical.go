@@ -9,10 +9,9 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// canonicalRequest is the text of r that a client signs. The path is escaped a
-// second time, as for every service but S3, and otherwise stays as it came:
-// some clients also remove its dots and double slashes before they sign, but
-// what means two things must not be proved by one signature.
+// canonicalRequest is the text of r that a client signs. The path is escaped a second time, as for every service
+// but S3, and otherwise stays as it came. Some clients also remove its dots and double slashes before they sign; we
+// do not, since one signature must not prove two meanings.
 func (p *Proof) canonicalRequest(r *http.Request, payload string) []byte {
 	text := make([]byte, 0, 1024)
 	text = append(append(text, r.Method...), '\n')
@@ -35,8 +34,8 @@ func (p *Proof) canonicalRequest(r *http.Request, payload string) []byte {
 	return append(text, payload...)
 }
 
-// appendQuery appends the query with its names and values escaped in one way,
-// and in order. The signature of a presigned URL is not a part of it.
+// appendQuery appends the query with its names and values escaped in one way, and in order, without the signature
+// of a presigned URL.
 func appendQuery(dst []byte, raw string) []byte {
 	if raw == "" {
 		return dst
@@ -68,8 +67,8 @@ func appendQuery(dst []byte, raw string) []byte {
 	return dst
 }
 
-// reescape unescapes as handlers do and escapes as signers do. What cannot be
-// unescaped no handler sees, so it only has to be some text.
+// reescape unescapes as handlers do and escapes as signers do. A text that cannot be unescaped reaches no handler,
+// so any text will do.
 func reescape(s string) string {
 	if plain, err := url.QueryUnescape(s); err == nil {
 		s = plain
@@ -77,8 +76,7 @@ func reescape(s string) string {
 	return string(protocol.AppendEscaped(nil, s, 0))
 }
 
-// appendHeader appends the values of a header, without the spaces that do not
-// matter.
+// appendHeader appends the values of a header, without spaces that do not matter.
 func appendHeader(dst []byte, r *http.Request, name string) []byte {
 	if name == "host" {
 		return append(dst, r.Host...)

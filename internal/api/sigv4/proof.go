@@ -24,14 +24,14 @@ const Unsigned = "UNSIGNED-PAYLOAD"
 // maxProof bounds the text of a proof: a key id, some names of headers, a MAC.
 const maxProof = 4 << 10
 
-// Proof is what a request says about who sent it, parsed and not yet believed.
+// Proof is a request's claim of who sent it, parsed and not yet believed.
 type Proof struct {
 	KeyID   string
 	Time    time.Time     // of signing
 	Expires time.Duration // how long a presigned URL holds after Time; else 0
 
-	// Payload is the hash of the body in hexadecimal, or [Unsigned], as the
-	// request states it. Most clients state none: it is the body's own hash.
+	// Payload is the hash of the body in hexadecimal, or [Unsigned], as the request states it. If it states none,
+	// as with most clients, the body's own hash counts.
 	Payload string
 
 	scope   string   // day/region/service/aws4_request
@@ -42,8 +42,7 @@ type Proof struct {
 // Parse reads the proof that r carries.
 func Parse(r *http.Request) (*Proof, error) {
 	authorization := r.Header["Authorization"]
-	// The raw query is searched first because most requests have none, and
-	// parsing one costs.
+	// The raw query is searched first: most requests have none, and parsing one costs.
 	presigned := strings.Contains(r.URL.RawQuery, "X-Amz-Signature=") || strings.Contains(r.URL.RawQuery, "X-Amz-Algorithm=")
 	switch {
 	case len(authorization) > 1 || len(authorization) == 1 && presigned:
@@ -121,7 +120,7 @@ func parseQuery(r *http.Request) (*Proof, error) {
 	return p, p.read(q.Get("X-Amz-Credential"), q.Get("X-Amz-SignedHeaders"), q.Get("X-Amz-Signature"))
 }
 
-// read takes the members apart that both forms have.
+// read parses the members that both forms have.
 func (p *Proof) read(credential, headers, signature string) (err error) {
 	parts := strings.Split(credential, "/")
 	if len(parts) != 5 {
@@ -155,7 +154,7 @@ func oddName(name string) bool {
 // Skew is how much the clocks of a client and of the server may differ.
 const Skew = 5 * time.Minute
 
-// Fresh refuses a proof that is not of now.
+// Fresh refuses a proof of another time.
 func (p *Proof) Fresh(now time.Time) error {
 	const minutes = int(Skew / time.Minute)
 	now = now.UTC()
@@ -181,5 +180,5 @@ func invalid(format string, args ...any) error {
 	return protocol.Errorf(protocol.CodeInvalidSignature, format, args...)
 }
 
-// clip shortens what a message repeats of a request.
+// clip shortens parts of a request in messages.
 func clip(s string) string { return protocol.Clip(s, 100) }

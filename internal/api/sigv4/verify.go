@@ -14,9 +14,8 @@ const macSize = sha256.Size
 // NeedsBody reports whether the body must be read and hashed before [Verify].
 func (p *Proof) NeedsBody() bool { return p.Payload != Unsigned }
 
-// Verify refuses r unless somebody with the secret signed it. hash is that of
-// the body, and is not looked at if the proof does not need it. The comparison
-// takes the same time whatever the request says.
+// Verify refuses r unless somebody with the secret signed it. hash is that of the body; it is ignored if the proof
+// does not need it. The comparison takes constant time.
 func (p *Proof) Verify(r *http.Request, secret string, hash [sha256.Size]byte) error {
 	if err := p.covers(r.Header); err != nil {
 		return err
@@ -37,8 +36,8 @@ func (p *Proof) Verify(r *http.Request, secret string, hash [sha256.Size]byte) e
 	return nil
 }
 
-// covers refuses a signature that leaves out what the request means: whoever
-// passes a signed request on could change it.
+// covers refuses a signature that leaves out a part with a meaning: anybody who passes the request on could change
+// it.
 func (p *Proof) covers(h http.Header) error {
 	if !slices.Contains(p.headers, "host") {
 		return invalid("'Host' must be a 'SignedHeader' in the AWS Authorization.")

@@ -1,12 +1,22 @@
+// Package progress shows an execution while it runs. It reads history events,
+// so what it shows is what the engine recorded, whether the engine is in this
+// process or behind the Lambda API.
+//
+// A [View] writes a line for what has happened. On a terminal it also keeps a
+// few lines below that say what is going on now, with countdowns, and redraws
+// them. In a pipe there are only lines, without control characters.
 package progress
 
 import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/mattn/go-isatty"
 
 	"github.com/perdure/perdure/internal/cli"
 	"github.com/perdure/perdure/internal/core/history"
@@ -175,4 +185,58 @@ func (v *View) label(l line) string {
 	n := len([]rune(name))
 	v.nameCol = max(v.nameCol, n)
 	return name + strings.Repeat(" ", v.nameCol-n)
+}
+
+// tone is the kind of news a line brings; it selects mark and colour.
+type tone string
+
+// The tones are the parameters of the escape sequences for their colours.
+const (
+	plain  tone = ""
+	quiet  tone = "0"
+	dim    tone = "2"
+	good   tone = "32"
+	bad    tone = "31"
+	warn   tone = "33"
+	active tone = "36"
+)
+
+func (t tone) mark() string {
+	switch t {
+	case good:
+		return "✓"
+	case bad:
+		return "✗"
+	case warn:
+		return "!"
+	}
+	return "·"
+}
+
+// forText is the tone of the words behind the mark: only trouble is coloured.
+func (t tone) forText() tone {
+	switch t {
+	case bad, warn:
+		return t
+	}
+	return plain
+}
+
+func (v *View) paint(t tone, s string) string {
+	if !v.opt.Color || t == plain || t == quiet {
+		return s
+	}
+	return "\x1b[" + string(t) + "m" + s + "\x1b[0m"
+}
+
+// For says what f can show. NO_COLOR and TERM=dumb are respected.
+func For(f *os.File) Options {
+	if !isatty.IsTerminal(f.Fd()) || os.Getenv("TERM") == "dumb" {
+		return Options{}
+	}
+	return Options{
+		Live:  true,
+		Color: os.Getenv("NO_COLOR") == "",
+		Size:  func() (columns, rows int) { return terminalSize(f) },
+	}
 }

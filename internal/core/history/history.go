@@ -1,7 +1,6 @@
-// Package history folds the events of an execution into its operations, for
-// whoever shows them. It does not decide what events mean: [protocol.Meanings]
-// does. The machine has a fold of its own, which knows more than events say; a
-// test there holds the two to the same operations.
+// Package history folds the events of an execution into its operations, for views of it. [protocol.Meanings]
+// decides what events mean. The machine has a fold of its own, which knows more than events say; a test there holds
+// the two to the same operations.
 package history
 
 import (
@@ -13,14 +12,14 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// Operation is an operation as the events so far leave it. That a step is READY
-// for its next attempt is no event: it stays PENDING until the attempt starts.
+// Operation is an operation after the events so far. No event says that a step is READY for its next attempt: it
+// stays PENDING until the attempt starts.
 type Operation struct {
 	protocol.Operation
 	Number int // in the order in which operations started, from 1
 	Depth  int // how many contexts are around it
 
-	// Since is when its present attempt began, or the delay before the next one.
+	// Since is when its present attempt, or the delay before the next one, began.
 	Since protocol.Timestamp
 
 	TimesOut protocol.Timestamp // CALLBACK: zero if never
@@ -29,10 +28,10 @@ type Operation struct {
 	Child    string // ARN of the execution that it started
 }
 
-// Kind is what the SDK calls the operation, or else the protocol.
+// Kind is the SDK's word for the operation or, without one, the protocol's.
 func (o *Operation) Kind() string { return cmp.Or(o.SubType, o.Plain()) }
 
-// Plain is the word that the protocol's events begin with.
+// Plain is the protocol's word: the one that its events begin with.
 func (o *Operation) Plain() string { return kinds[o.Type] }
 
 var kinds = map[protocol.OperationType]string{
@@ -43,8 +42,8 @@ var kinds = map[protocol.OperationType]string{
 // Open reports whether the operation goes on.
 func (o *Operation) Open() bool { return !o.Status.Closed() }
 
-// Until is when an open operation goes on by itself: when a wait ends, or the
-// next attempt of a step is due. Zero is never.
+// Until is when an open operation goes on by itself: a wait ends, or the next attempt of a step is due. Zero is
+// never.
 func (o *Operation) Until() protocol.Timestamp {
 	switch {
 	case !o.Open():
@@ -55,7 +54,7 @@ func (o *Operation) Until() protocol.Timestamp {
 	return o.ScheduledEnd
 }
 
-// Fold is what the events so far say of an execution. The zero value has none.
+// Fold is an execution after the events so far. The zero value has seen none.
 type Fold struct {
 	Status protocol.ExecutionStatus // RUNNING, PAUSED, or how it ended
 	First  protocol.Timestamp       // time of the first event
@@ -65,9 +64,9 @@ type Fold struct {
 	operations map[string]*Operation
 }
 
-// Add takes the next event, and keeps its payload and its error, which may be
-// shortened before. It returns the operation that the event changed, nil for an
-// event of the execution, of an invocation, or of a type of a newer service.
+// Add takes the next event and returns the operation that it changed. That is nil if the event is about the
+// execution or an invocation, or of a type that only newer services know. Add keeps the event's payload and error;
+// callers may shorten them before.
 func (f *Fold) Add(ev *protocol.Event) *Operation {
 	if f.First == 0 {
 		f.First = ev.Time
@@ -128,20 +127,19 @@ func (o *Operation) start(ev *protocol.Event) {
 	}
 }
 
-// Operation is the one with an id, nil if there is none.
+// Operation returns the operation with an id, or nil.
 func (f *Fold) Operation(id string) *Operation { return f.operations[id] }
 
-// Operations are all, in the order in which they started.
+// Operations returns all operations, in the order in which they started.
 func (f *Fold) Operations() []*Operation {
 	return slices.SortedFunc(maps.Values(f.operations), func(a, b *Operation) int { return a.Number - b.Number })
 }
 
-// Forget drops an operation that has ended, for those who cannot keep all.
+// Forget drops an operation that has ended, for callers who cannot keep all.
 func (f *Fold) Forget(o *Operation) { delete(f.operations, o.ID) }
 
-// Tree yields operations, which are in the order in which they started, with
-// what is in each behind it, and how deep that lies. One whose context is not
-// among them stands at the top.
+// Tree yields each operation, followed by those in it, with its depth. It takes operations in the order in which
+// they started. One whose context is missing stands at the top.
 func Tree(operations []*Operation) iter.Seq2[int, *Operation] {
 	among := make(map[string]bool, len(operations))
 	for _, o := range operations {

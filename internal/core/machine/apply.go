@@ -7,9 +7,8 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// apply folds one record into the draft. It decides nothing: whoever made the
-// record did. It is the only code that changes state, so that an execution
-// read back from its journal is the one that was.
+// apply folds one record into the draft. It decides nothing: the maker of the record did. No other code changes
+// state, so an execution read back from its journal is the same as before.
 func (d *Draft) apply(r *Record) {
 	if r.IsHistory() {
 		d.events = r.Event.ID
@@ -78,7 +77,7 @@ func (d *Draft) applyStart(r *Record) {
 func (d *Draft) applyClose(r *Record, status protocol.ExecutionStatus) {
 	d.closed = r.Time
 	d.status = status
-	if d.closing == "" { // else the closing checkpoint brought the outcome
+	if d.closing == "" { // else the outcome came with the closing checkpoint
 		d.result, d.err = r.Payload, r.Error
 	}
 	if r.Type == protocol.EventExecutionTimedOut {
@@ -128,8 +127,7 @@ func (d *Draft) applyInvocationEnd(r *Record) {
 	}
 }
 
-// applyCheckpoint delivers what the function has not heard of, unless the
-// invocation is interrupted.
+// applyCheckpoint delivers the news to the function, unless the invocation is interrupted.
 func (d *Draft) applyCheckpoint(r *Record) {
 	reply := &Reply{inbound: d.Fence(), clientToken: r.ClientToken, Final: d.closing != "" || r.Interrupted}
 	d.reply, d.replySize = reply, reply.memory()
@@ -164,7 +162,6 @@ func (d *Draft) applyOperationStart(r *Record, m *protocol.Meaning) {
 	d.arm(i)
 }
 
-// newOperation makes the operation that a …Started event begins.
 func (d *Draft) newOperation(r *Record, m *protocol.Meaning) *operation {
 	o := &operation{
 		Operation: protocol.Operation{
@@ -197,8 +194,7 @@ func (d *Draft) newOperation(r *Record, m *protocol.Meaning) *operation {
 	return o
 }
 
-// applyOperationChange folds what happens to an operation after its start. A
-// step may be closed without ever having been started on the record.
+// applyOperationChange folds a change of an operation after its start. A step may close without a recorded start.
 func (d *Draft) applyOperationChange(r *Record, m *protocol.Meaning) {
 	i := d.find(r.OpID)
 	if i < 0 {
@@ -231,8 +227,7 @@ func (d *Draft) applyOperationChange(r *Record, m *protocol.Meaning) {
 	d.wake(r.Time)
 }
 
-// applyAttempt folds the end of a step's attempt: the last one, or one that is
-// to be repeated after a delay.
+// applyAttempt folds the end of a step's attempt: the last one, or one to be repeated after a delay.
 func applyAttempt(o *operation, r *Record, status protocol.OperationStatus) {
 	o.Attempt = r.CurrentAttempt
 	o.Payload, o.Error = r.Payload, r.Error
@@ -243,17 +238,16 @@ func applyAttempt(o *operation, r *Record, status protocol.OperationStatus) {
 	o.Status, o.End = status, r.Time
 }
 
-// applyEnd folds the end of an operation that is no step.
 func applyEnd(o *operation, r *Record, status protocol.OperationStatus) {
 	if !status.Closed() {
 		panic(fmt.Sprintf("unknown record type %q", r.Type))
 	}
 	o.Status, o.End = status, r.Time
 	o.Payload, o.Error, o.ReplayChildren = r.Payload, r.OperationError(), r.ReplayChildren
-	o.invoke = nil // its input has served
+	o.invoke = nil // nobody needs its input now
 }
 
-// applyHeartbeat moves a deadline, which the function need not hear of.
+// applyHeartbeat moves a deadline. The function need not hear of it.
 func (d *Draft) applyHeartbeat(i int, r *Record) {
 	o := *d.op(i)
 	o.heartbeatAt = r.Time.AddSeconds(o.heartbeatSeconds)
@@ -261,8 +255,8 @@ func (d *Draft) applyHeartbeat(i int, r *Record) {
 	d.arm(i)
 }
 
-// wake asks for an invocation, unless one is in flight or wanted already. In
-// the time after a failed invocation the retry takes the news along.
+// wake asks for an invocation, unless one is in flight or wanted already. A retry after a failed invocation brings
+// the news, too.
 func (d *Draft) wake(now protocol.Timestamp) {
 	if !d.status.Closed() && !d.Invoking() && d.invokeAt == 0 {
 		d.invokeAt = now

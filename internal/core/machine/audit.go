@@ -6,17 +6,17 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// Auditor looks at the records of one execution for what must never be, and
-// what folding would not stumble over. The zero value is ready to use.
+// Auditor looks in the records of one execution for faults that folding does not notice. The zero value is ready to
+// use.
 type Auditor struct {
 	problems []string
-	inFlight string // request id of the invocation that has begun and not ended
+	inFlight string // request id of the invocation in flight
 	invoked  bool
 	terminal protocol.EventType
 	events   int64
 }
 
-// maxProblems bounds what is told of one execution.
+// maxProblems bounds the problems told of one execution.
 const maxProblems = 100
 
 // Add takes the next record.
@@ -59,8 +59,7 @@ func (a *Auditor) problem(format string, args ...any) {
 	}
 }
 
-// Problems returns what was found, and what is wrong with x, which the records
-// were folded into.
+// Problems returns the faults found in the records, and in x, the execution folded from them.
 func (a *Auditor) Problems(x *Execution) []string {
 	if x.Invoking() != (a.inFlight != "") {
 		a.problem("an invocation is in flight: %t by the records, %t by the state", a.inFlight != "", x.Invoking())
@@ -78,8 +77,7 @@ func (a *Auditor) Problems(x *Execution) []string {
 	return a.problems
 }
 
-// Children returns the executions that open chained invokes wait for, by
-// operation id.
+// Children returns the ARNs of executions that open chained invokes wait for, by operation id.
 func (x *Execution) Children() map[string]string {
 	children := map[string]string{}
 	if x.status.Closed() {

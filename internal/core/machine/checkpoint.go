@@ -6,14 +6,14 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// Fence is what a checkpoint token stands for. It is valid while it equals
-// [Execution.Fence] and an invocation is in flight.
+// Fence is the content of a checkpoint token. It is valid while it equals [Execution.Fence] and an invocation is in
+// flight.
 type Fence struct {
 	Invocation int64
 	Seq        int64
 }
 
-// Checkpoint is one checkpoint request whose members have the right shape.
+// Checkpoint is a checkpoint request whose members have the right shape.
 type Checkpoint struct {
 	Fence       Fence
 	ClientToken string // empty if the client sent none
@@ -21,40 +21,34 @@ type Checkpoint struct {
 
 	// CallbackID mints the id of the callback at a position.
 	CallbackID func(position int) string
-	// Resolve finds the target of a chained invoke. An error object fails
-	// the operation, an error refuses the checkpoint.
+	// Resolve finds the target of a chained invoke. An error object fails the operation; an error refuses the
+	// checkpoint.
 	Resolve func(*protocol.ChainedInvokeOptions) (*InvokeTarget, *protocol.ErrorObject, error)
 }
 
 // Reply answers a checkpoint.
 type Reply struct {
-	// Fence is what the next token stands for.
 	Fence Fence
-	// Final says that the invocation must not checkpoint again, because the
-	// execution closes, or pauses: there is no next token.
+	// Final: the execution closes or pauses, so there is no next token, and the invocation must not checkpoint
+	// again.
 	Final bool
-	// Operations are the records that changed since the function was last
-	// told, each once. They are snapshots.
+	// Operations are snapshots of the operations that changed since the last reply, each once.
 	Operations []*protocol.Operation
 
 	inbound     Fence
 	clientToken string
 }
 
-// repeats reports whether req is the request that r answered. A reply without a
-// token is never repeated.
 func (r *Reply) repeats(req *Checkpoint) bool {
 	return r != nil && !r.Final && req.ClientToken != "" && r.clientToken == req.ClientToken && r.inbound == req.Fence
 }
 
-// Checkpoint applies a checkpoint, all of it or, if it is refused, nothing. The
-// repeat of an accepted request, known by its client token, returns the
-// original reply and records nothing.
+// Checkpoint applies a checkpoint as a whole, or refuses it and changes nothing. A repeat of an accepted request,
+// known by its client token, gets the original reply and records nothing.
 //
-// A checkpoint with which the execution exceeds a quota is accepted, and closes
-// it.
+// A checkpoint that exceeds a quota of the execution is accepted, and closes the execution.
 //
-// Timers that are due are applied first, so that the reply brings them.
+// Timers that are due fire first, so that the reply brings them.
 func (d *Draft) Checkpoint(req *Checkpoint) (*Reply, error) {
 	reply, err := d.checkpoint(req)
 	if err != nil {
@@ -80,7 +74,7 @@ func (d *Draft) checkpoint(req *Checkpoint) (*Reply, error) {
 	d.records = slices.Grow(d.records, len(req.Updates)+1)
 	for i := range req.Updates {
 		if d.exceed() {
-			break // what follows is of no consequence any more
+			break // the rest has no effect now
 		}
 		if err := d.update(req, &req.Updates[i]); err != nil {
 			return nil, err
@@ -104,7 +98,7 @@ func invalid(format string, args ...any) error {
 	return protocol.Errorf(protocol.CodeInvalidParameter, format, args...)
 }
 
-// checkBatch applies the rules about a batch as a whole.
+// checkBatch applies the rules for a batch as a whole.
 func checkBatch(updates []protocol.Update) error {
 	executions := 0
 	for i := range updates {
@@ -119,8 +113,7 @@ func checkBatch(updates []protocol.Update) error {
 	return checkRepeats(updates)
 }
 
-// checkRepeats allows an operation twice in a batch only as the START of a
-// step or context and then its end.
+// checkRepeats allows an operation twice in a batch only as a step's or context's START and then its end.
 func checkRepeats(updates []protocol.Update) error {
 	if len(updates) < 2 {
 		return nil
@@ -150,8 +143,8 @@ func ends(u *protocol.Update) bool {
 	return false
 }
 
-// update validates and applies one update of a batch, in the service's order
-// of checks: parent, consistency, size, action, transition.
+// update validates and applies one update. It checks in the service's order: parent, consistency, size, action,
+// transition.
 func (d *Draft) update(req *Checkpoint, u *protocol.Update) error {
 	if u.Type == protocol.TypeExecution {
 		return d.updateExecution(u)
@@ -196,7 +189,7 @@ func (d *Draft) checkParent(u *protocol.Update) error {
 	return nil
 }
 
-// checkConsistent compares what the update repeats of the record.
+// checkConsistent refuses an update that contradicts the operation's record.
 func (d *Draft) checkConsistent(o *operation, u *protocol.Update) error {
 	switch {
 	case o.Type != u.Type:
@@ -223,8 +216,8 @@ func (d *Draft) checkSize(u *protocol.Update) error {
 	return d.checkError(u.Error)
 }
 
-// updateExecution takes the function's final result. The execution closes for
-// its tokens now, and for everybody else when the invocation ends.
+// updateExecution takes the function's final result. From now on the execution is closed for its tokens; for
+// everybody else it closes when the invocation ends.
 func (d *Draft) updateExecution(u *protocol.Update) error {
 	r := Record{Event: protocol.Event{Type: executionClosing, Payload: u.Payload, Error: u.Error}}
 	switch u.Action {
@@ -255,7 +248,7 @@ func (d *Draft) checkExecutionSize(u *protocol.Update) error {
 	return d.checkError(u.Error)
 }
 
-// checkError refuses an error object that is too large; nil is none.
+// checkError refuses an error object that is too large.
 func (d *Draft) checkError(e *protocol.ErrorObject) error {
 	if n := d.x.rules.maxError(); e.Size() > n {
 		return invalid("Error object size must be less than or equal to %d bytes.", n)

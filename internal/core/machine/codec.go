@@ -9,15 +9,13 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// A journal entry is a protobuf message whose field 1 repeats, one per record.
-// Field numbers below are part of the format: they are never reused, and a
-// field that is not known is skipped, so newer entries can be read as far as
-// they are understood. An absent member has no field.
+// A journal entry is a protobuf message; its field 1 repeats, once for each record. The field numbers below are
+// part of the format and are never used again. Readers skip fields that they do not know, so an old reader
+// understands most of a newer entry. An absent member has no field.
 
-// entryRecord is the field of an entry that holds a record.
+// entryRecord holds a record.
 const entryRecord = 1
 
-// The fields of a record.
 const (
 	fType             = 1
 	fEventID          = 2
@@ -57,7 +55,6 @@ const (
 	fInterrupted      = 36
 )
 
-// The fields of an error object.
 const (
 	fErrorMessage = 1
 	fErrorType    = 2
@@ -65,7 +62,6 @@ const (
 	fStackTrace   = 4
 )
 
-// The fields of an identity.
 const (
 	fARN             = 1
 	fIDTimeout       = 2
@@ -79,7 +75,7 @@ const (
 	fOriginOperation = 10
 )
 
-// Encode returns the journal entry of records.
+// Encode encodes records as a journal entry.
 func Encode(records []Record) []byte {
 	size := 0
 	for i := range records {
@@ -94,7 +90,7 @@ func Encode(records []Record) []byte {
 	return entry
 }
 
-// sizeHint is about the length of a record, so that buffers need not grow.
+// sizeHint estimates the length of a record, so that buffers need not grow.
 func sizeHint(r *Record) int {
 	n := 128 + len(r.Name) + len(r.CallbackID)
 	if r.Payload != nil {
@@ -201,7 +197,7 @@ func appendMessage(b []byte, field protowire.Number, m []byte) []byte {
 	return protowire.AppendBytes(b, m)
 }
 
-// Decode returns the records of a journal entry.
+// Decode decodes a journal entry.
 func Decode(entry []byte) ([]Record, error) {
 	records := make([]Record, 0, min(CountRecords(entry), 64)) // a damaged entry may claim millions
 	err := fields(entry, func(field protowire.Number, v value) error {
@@ -284,7 +280,7 @@ func decodeRecord(b []byte, r *Record) error {
 	return err
 }
 
-// decodeRare reads the fields that only a few record types have.
+// decodeRare reads fields that few record types have.
 func decodeRare(r *Record, field protowire.Number, v value) (err error) {
 	switch field {
 	case fFunctionName:
@@ -380,7 +376,7 @@ func decodeIdentity(b []byte) (*Identity, error) {
 	return id, err
 }
 
-// value is a field's value: one of the two, by wire type.
+// value is the value of a field: one of the two, by wire type.
 type value struct {
 	int   int64
 	bytes []byte

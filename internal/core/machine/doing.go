@@ -6,32 +6,27 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// Doing is what an execution is doing: a set, since its branches may do
-// different things at one time.
+// Doing is what an execution is doing. It is a set, since branches may do different things at a time.
 type Doing uint32
 
-// What there is to do. The values are stored with rows: they never change
-// their meaning.
+// The values are stored with rows: they never change their meaning.
 const (
-	// Running: an invocation is in flight. Nothing else is said meanwhile but
-	// Retrying: only the function knows, and it changes all the time.
+	// Running: an invocation is in flight. Only Retrying may come with it: the rest changes all the time, and only
+	// the function knows it.
 	Running Doing = 1 << iota
 	// Queued: an invocation is wanted.
 	Queued
-	// Retrying: a step, or an invocation, failed and is tried again.
+	// Retrying: a step or an invocation failed and will be tried again.
 	Retrying
-	// Waiting: a moment must come. It is a wait's end, or the next look of a
-	// step that waits for a condition.
+	// Waiting: a wait, or a step's poll of a condition, ends at a moment.
 	Waiting
 	// Callback: somebody outside must answer.
 	Callback
 	// Invoke: another function must answer.
 	Invoke
-	// Calling: of these functions, a plain one is being called by this very
-	// process. It is an Invoke as well.
+	// Calling: this process is calling a plain function. Always together with Invoke.
 	Calling
-	// Paused: the function is not invoked until somebody ends the pause. What
-	// the execution would wait for otherwise is still said.
+	// Paused: the function is not invoked before the execution is resumed. The other waits are set as well.
 	Paused
 
 	doings = iota
@@ -43,8 +38,8 @@ var (
 	callingAt  = bits.TrailingZeros(uint(Calling))
 )
 
-// Doing returns what the execution is doing. It is zero for a closed one whose
-// last invocation has ended, and for no other.
+// Doing returns what the execution is doing. It is zero only for a closed execution whose last invocation has
+// ended.
 func (s *state) Doing() Doing {
 	var doing Doing
 	if s.Invoking() {
@@ -73,10 +68,9 @@ func (s *state) Doing() Doing {
 	return doing
 }
 
-// Since returns since when an execution has been doing what it does: paused
-// since the pause began, trying again since the first failure, running since the invocation began, queued
-// since the invocation was wanted, everything else since the last invocation
-// ended. It is zero if it does nothing.
+// Since returns since when the execution has been doing it: paused since the pause began, retrying since the first
+// failure, running since the invocation began, queued since the invocation was wanted, all else since the last
+// invocation ended. It is zero if the execution does nothing.
 func (s *state) Since() protocol.Timestamp {
 	switch doing := s.Doing(); {
 	case doing == 0:
@@ -93,13 +87,12 @@ func (s *state) Since() protocol.Timestamp {
 	return s.idleSince
 }
 
-// retrying leaves a single miss out: it is how a function looks that is being
-// replaced, or an engine that was restarted.
+// retrying ignores a single miss: a function that is being replaced, or an engine that restarts, causes one.
 func (s *state) retrying() bool {
 	return s.failures > 0 || s.misses > 1 || s.open[retryingAt] > 0
 }
 
-// doing is what an execution does because of o.
+// doing is what the execution does because of o.
 func (o *operation) doing() Doing {
 	if o.Status.Closed() {
 		return 0
@@ -125,7 +118,6 @@ func (o *operation) doing() Doing {
 	return 0
 }
 
-// recount follows an operation from doing one thing to doing another.
 func (s *state) recount(before, after Doing) {
 	for i := range s.open {
 		s.open[i] += int(after>>i&1) - int(before>>i&1)

@@ -2,10 +2,9 @@ package machine
 
 import "github.com/perdure/perdure/protocol"
 
-// Draft is one input being applied to an execution: a copy-on-write view with
-// the records made so far. It is for one goroutine and one use. An execution
-// has one draft at a time: after the next one is begun, the one before must not
-// be used any more.
+// Draft is one input being applied to an execution: a copy-on-write view with the records made so far. It is for
+// one goroutine and one use. An execution has one draft at a time: beginning the next one ends the use of the one
+// before.
 type Draft struct {
 	state
 	x       *Execution
@@ -23,13 +22,12 @@ func (x *Execution) Draft(now protocol.Timestamp) *Draft {
 	return &Draft{state: x.state, x: x, now: now}
 }
 
-// Records returns what the draft has recorded, in order. No records: the input
-// changed nothing, and there is nothing to commit.
+// Records returns the draft's records, in order. Without records the input changed nothing, and there is nothing to
+// commit.
 func (d *Draft) Records() []Record { return d.records }
 
-// Publish makes the draft the execution's state and returns the execution. A
-// driver publishes after the records are durable. A draft without records has
-// nothing to publish.
+// Publish makes the draft the execution's state and returns the execution. A driver publishes after the records are
+// durable.
 func (d *Draft) Publish() *Execution {
 	x := d.x
 	if len(d.records) == 0 {
@@ -63,13 +61,12 @@ func (d *Draft) emit(r Record) {
 	d.apply(&d.records[len(d.records)-1])
 }
 
-// emitFor records an event about operation o.
 func (d *Draft) emitFor(o *operation, r Record) {
 	r.OpID, r.Name, r.ParentID, r.SubType = o.ID, o.Name, o.ParentID, o.SubType
 	d.emit(r)
 }
 
-// op returns the operation at position i as the draft sees it. It is read-only.
+// op returns operation i as the draft sees it, to read only.
 func (d *Draft) op(i int) *operation {
 	if o, ok := d.touched[i]; ok {
 		return o
@@ -94,13 +91,11 @@ func (d *Draft) find(id string) int {
 	return -1
 }
 
-// edit returns a copy of operation i that belongs to the draft, and lists the
-// operation as changed.
+// edit returns a copy of operation i that belongs to the draft, and lists the operation as changed.
 func (d *Draft) edit(i int) *operation {
 	o, ok := d.touched[i]
 	if !ok {
-		// A copy made earlier in this draft is edited in place: snapshots of
-		// operations are handed out only by its last record.
+		// A copy made earlier in this draft is edited in place: only the draft's last record hands out snapshots.
 		c := *d.x.ops[i]
 		o = &c
 		d.touch(i, o)
@@ -130,8 +125,7 @@ func (d *Draft) touch(i int, o *operation) {
 	d.touched[i] = o
 }
 
-// list puts operation i among those the function has not heard of, unless it
-// is there already.
+// list puts operation i among the news, unless it is there already.
 func (d *Draft) list(i int, o *operation) {
 	if o.listed == d.telling {
 		return
@@ -147,8 +141,7 @@ func (d *Draft) arm(i int) {
 	}
 }
 
-// Due returns when a moment comes with which the execution goes on by itself: a
-// timer fires, or its parent is to be told; zero for never.
+// Due returns when the execution next goes on by itself: a timer fires, or its parent is to be told. Zero is never.
 func (d *Draft) Due() protocol.Timestamp { return d.due(d.nextTimer()) }
 
 // Due is [Draft.Due] of the published state.
@@ -160,7 +153,7 @@ func (s *state) due(timer protocol.Timestamp) protocol.Timestamp {
 	case s.OwesParent():
 		return s.closed
 	case s.ended():
-		return 0 // or the end of the invocation decides, whenever that is
+		return 0 // or the end of the invocation decides
 	}
 	due := s.TimesOut()
 	if timer != 0 && timer < due {
@@ -169,8 +162,7 @@ func (s *state) due(timer protocol.Timestamp) protocol.Timestamp {
 	return due
 }
 
-// Wanted returns from when on an invocation is wanted that may begin; zero if
-// none is.
+// Wanted returns from when on an invocation is wanted and may begin; zero if none is.
 func (s *state) Wanted() protocol.Timestamp {
 	if s.status != protocol.ExecutionRunning || s.Invoking() {
 		return 0

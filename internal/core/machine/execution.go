@@ -9,8 +9,7 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// Execution is the published state of one execution. It must not be read while
-// a draft of it is being published; the driver serialises the two.
+// Execution is the published state of one execution. The driver must not read it while it publishes a draft.
 type Execution struct {
 	state
 	ops    []*operation   // in start order; the first is the EXECUTION
@@ -18,21 +17,21 @@ type Execution struct {
 	timers timerHeap
 	rules  *Rules
 
-	opsSize int // what the operations take
+	opsSize int // memory of the operations, in bytes
 }
 
 // state is the part of an execution that a draft copies whole.
 type state struct {
 	identity  *Identity
 	inputHash [32]byte
-	status    protocol.ExecutionStatus // terminal once closed; DELETING is a matter of deleting
+	status    protocol.ExecutionStatus // terminal once closed; never DELETING, see deleting
 	started   protocol.Timestamp
 	closed    protocol.Timestamp
 	result    *string
 	err       *protocol.ErrorObject
 	closing   protocol.ExecutionStatus // set between the final checkpoint and the terminal event
 	notified  bool                     // the parent knows the outcome
-	deleting  protocol.Timestamp       // when deletion was asked for; zero if it was not
+	deleting  protocol.Timestamp       // when deletion was asked for; zero for never
 
 	pause                 *Pause             // while PAUSING or PAUSED
 	putOff                protocol.Timestamp // milliseconds for which the timeout was paused
@@ -41,12 +40,12 @@ type state struct {
 	entries int64 // journal entries folded into this state
 	events  int64 // the last EventId
 	pending int   // operations that justify a PENDING answer
-	waking  int   // operations that something will happen to by itself
+	waking  int   // operations that change without the function
 	used    Usage
 
-	open          [doings]int        // operations by what the execution does because of them
+	open          [doings]int        // how many operations make the execution do each thing
 	retryingSince protocol.Timestamp // when retrying last began
-	queuedSince   protocol.Timestamp // when an invocation was last wanted that was not before
+	queuedSince   protocol.Timestamp // when an invocation was last newly wanted
 	idleSince     protocol.Timestamp // when the last invocation ended
 
 	invocation invocation
@@ -57,17 +56,15 @@ type state struct {
 	badOutputs int                   // answers against the rules in a row
 	misses     int                   // invocations in a row that were lost or did not reach the function
 
-	// told and news list operations whose record changed, in order, by
-	// position: those that the current invocation was told of, by its envelope
-	// or by replies, and those that it has not heard of. If it fails, nobody
-	// knows what it made of them, so the next is told again. telling moves
-	// whenever news are told.
+	// told and news list the positions of operations whose record changed, in order. The current invocation was
+	// told of those in told, by its envelope or by replies; news are still to be told. If the invocation fails,
+	// nobody knows what it made of them, so the next one is told again. telling moves whenever news are told.
 	told    []int
 	news    []int
 	telling int64
 	reply   *Reply // to the last checkpoint, for repeats of it
 
-	replySize int // what the reply takes
+	replySize int // its memory, in bytes
 }
 
 // invocation is one call of the function; the zero value is none.
@@ -84,11 +81,10 @@ type Rules struct {
 	MaxPayload int // bytes of one operation's payload; 0 is protocol.MaxPayload
 	MaxResult  int // bytes of the execution's result; 0 is protocol.MaxSyncPayload
 	MaxError   int // bytes of an error object; 0 is protocol.MaxPayload
-	// MaxAsyncResult bounds the result of an execution that nobody waits for;
-	// 0 is as MaxResult.
+	// MaxAsyncResult bounds the result of an execution that nobody waits for; 0 is as MaxResult.
 	MaxAsyncResult int
-	// MaxOperations and MaxStoredBytes are quotas: an execution that exceeds
-	// one fails. 0 is no limit. See [Usage] for what counts.
+	// MaxOperations and MaxStoredBytes are quotas: an execution that exceeds one fails. 0 is no limit. [Usage] says
+	// how they are counted.
 	MaxOperations  int
 	MaxStoredBytes int
 	// MaxFailures is the number of failed invocations in a row after which
@@ -100,7 +96,6 @@ func (r *Rules) maxPayload() int { return orDefault(r.MaxPayload, protocol.MaxPa
 func (r *Rules) maxResult() int  { return orDefault(r.MaxResult, protocol.MaxSyncPayload) }
 func (r *Rules) maxError() int   { return orDefault(r.MaxError, protocol.MaxPayload) }
 
-// maxResult is the bound of this execution's result.
 func (d *Draft) maxResult() int {
 	if n := d.x.rules.MaxAsyncResult; n > 0 && d.identity.Async {
 		return n
@@ -136,7 +131,7 @@ func Start(id Identity, input *string, now protocol.Timestamp, rules *Rules) *Dr
 	return d
 }
 
-// Identity returns what is fixed about the execution. It must not be modified.
+// Identity returns the fixed facts about the execution. Do not modify them.
 func (s *state) Identity() *Identity { return s.identity }
 
 // InputHash is the SHA-256 of the input.
@@ -150,8 +145,7 @@ func (s *state) Status() protocol.ExecutionStatus {
 	return s.status
 }
 
-// Outcome is the status with which a closed execution ended, be it marked for
-// deletion or not.
+// Outcome is the status with which a closed execution ended, even if it is marked for deletion.
 func (s *state) Outcome() protocol.ExecutionStatus { return s.status }
 
 // Started returns when the execution started.
@@ -172,25 +166,22 @@ func (s *state) Events() int64 { return s.events }
 // Invoking reports whether an invocation is in flight.
 func (s *state) Invoking() bool { return s.invocation.requestID != "" }
 
-// Fence returns what the current checkpoint token must say.
+// Fence returns the content of the current checkpoint token.
 func (s *state) Fence() Fence { return Fence{Invocation: s.invocation.number, Seq: s.seq} }
 
 // Failures returns the number of failed invocations in a row.
 func (s *state) Failures() int { return s.failures }
 
-// InvokeAt returns when the next invocation is wanted, or zero. While the
-// execution is paused it is wanted all the same, and waits.
+// InvokeAt returns when the next invocation is wanted, or zero. A paused execution may want one, too; it waits.
 func (s *state) InvokeAt() protocol.Timestamp { return s.invokeAt }
 
 // Input returns the execution's input, nil for none.
 func (x *Execution) Input() *string { return x.ops[0].Payload }
 
-// Page returns the operations a function may see, in start order, from
-// position from on: at most maxItems and, after the first, at most maxBytes of
-// payload. next is the position to go on from, or zero at the end.
+// Page returns operations that a function may see, in start order, from a position on: at most maxItems and, after
+// the first, at most maxBytes of payload. next is the position of the next page, or zero at the end.
 //
-// Descendants of a context that closed with its result are left out: the
-// result stands for them.
+// It leaves out descendants of a context that closed with its result, which stands for them.
 func (x *Execution) Page(from, maxItems, maxBytes int) (ops []*protocol.Operation, next int) {
 	size := 0
 	for i := from; i >= 0 && i < len(x.ops); i++ {
@@ -207,8 +198,7 @@ func (x *Execution) Page(from, maxItems, maxBytes int) (ops []*protocol.Operatio
 	return ops, 0
 }
 
-// Operations returns all operations in start order. They are as they are now: what
-// happens to the execution later does not show in them.
+// Operations returns snapshots of all operations, in start order.
 func (x *Execution) Operations() []*protocol.Operation {
 	ops := make([]*protocol.Operation, len(x.ops))
 	for i, o := range x.ops {
@@ -240,8 +230,8 @@ func (o *operation) size() int {
 	return n
 }
 
-// Updated returns the ids of the operations that the current invocation, which
-// just began, is told have changed since the last one that ended well.
+// Updated returns the ids of the operations that changed since the last invocation that ended well. The current
+// invocation, which has just begun, is told of them.
 func (x *Execution) Updated() []string {
 	ids := make([]string, 0, len(x.told))
 	seen := make(map[int]bool, len(x.told)) // an operation may change again after a failed invocation
@@ -254,15 +244,13 @@ func (x *Execution) Updated() []string {
 	return ids
 }
 
-// OwesParent reports whether the execution closed and the one that invoked it
-// does not know yet.
+// OwesParent reports whether the execution closed and the one that invoked it does not know yet.
 func (s *state) OwesParent() bool {
 	return s.status.Closed() && s.identity.ParentARN != "" && !s.notified
 }
 
-// Calls returns the chained invokes of plain functions whose outcome is awaited,
-// by operation id; none after the execution closed. It looks at every operation
-// if there are any.
+// Calls returns the targets of plain functions that the execution waits for, by operation id; none once it has
+// closed. It looks at every operation if there are any.
 func (x *Execution) Calls() map[string]*InvokeTarget {
 	calls := map[string]*InvokeTarget{}
 	if x.open[callingAt] == 0 || x.status.Closed() {
@@ -276,8 +264,8 @@ func (x *Execution) Calls() map[string]*InvokeTarget {
 	return calls
 }
 
-// CallChanges returns the calls of plain functions that are awaited with the
-// draft and were not before, and the operation ids of those that no longer are.
+// CallChanges returns the calls of plain functions that the draft begins to wait for, and the operation ids of
+// those that it stops waiting for.
 func (d *Draft) CallChanges() (begun map[string]*InvokeTarget, over []string) {
 	if d.status.Closed() {
 		if d.x.identity == nil {
@@ -300,8 +288,7 @@ func (d *Draft) CallChanges() (begun map[string]*InvokeTarget, over []string) {
 	return begun, over
 }
 
-// Call returns the target of the chained invoke with this operation id if it
-// is of a plain function whose outcome is awaited, or nil.
+// Call returns the target of the chained invoke with this operation id if it waits for a plain function, or nil.
 func (x *Execution) Call(opID string) *InvokeTarget {
 	if i, ok := x.index[opID]; ok && x.ops[i].calling() && !x.status.Closed() {
 		return x.ops[i].invoke
@@ -316,18 +303,16 @@ func hashInput(input *string) [32]byte {
 	return sha256.Sum256([]byte(*input))
 }
 
-// Current reports whether a checkpoint token that stands for f is valid now.
+// Current reports whether a checkpoint token with the content f is valid now.
 func (s *state) Current(f Fence) bool {
 	return s.Invoking() && !s.ended() && !s.invocation.interrupted && f == s.Fence()
 }
 
-// ended reports whether nothing more can happen to the operations: the
-// execution closed, or its result is in and it closes with the invocation.
+// ended reports whether operations cannot change any more: the execution closed, or closes with the invocation.
 func (s *state) ended() bool { return s.status.Closed() || s.closing != "" }
 
-// Size is about how many bytes of memory the execution takes: what it is made
-// of, not what was read to make it. It is counted as the execution changes, at a
-// cost that does not depend on how much there is of it.
+// Size is about the bytes of memory that the execution takes. It is kept up to date as the execution changes, at a
+// cost that does not grow with the execution.
 func (x *Execution) Size() int {
 	const (
 		fixed    = 2048 // with the identity
@@ -338,11 +323,10 @@ func (x *Execution) Size() int {
 		position*(cap(x.told)+cap(x.news)) + timers*cap(x.timers)
 }
 
-// perOperation is what an operation takes besides its texts: itself, its place
-// among the others, and the way there from its id.
+// perOperation is the memory of an operation besides its texts: itself, its place in the list, its entry in the
+// index.
 const perOperation = int(unsafe.Sizeof(operation{})) + 2*int(unsafe.Sizeof(&operation{})) + 64
 
-// memory is what the operation takes.
 func (o *operation) memory() int {
 	n := perOperation + textsOf(&o.Operation)
 	if t := o.invoke; t != nil {
@@ -355,7 +339,7 @@ func textsOf(o *protocol.Operation) int {
 	return len(o.ID) + len(o.ParentID) + len(o.Name) + len(o.SubType) + len(o.CallbackID) + textSize(o.Payload) + errorSize(o.Error)
 }
 
-// memory is what is kept of a reply: operations as they were then.
+// memory is the memory of a kept reply: snapshots of operations.
 func (r *Reply) memory() int {
 	n := 256
 	for _, o := range r.Operations {
@@ -371,7 +355,7 @@ func textSize(s *string) int {
 	return int(unsafe.Sizeof(*s)) + len(*s)
 }
 
-// errorSize counts the lines of a stack by what they take, be they empty.
+// errorSize counts the memory of a stack's lines, even of empty ones.
 func errorSize(e *protocol.ErrorObject) int {
 	if e == nil {
 		return 0

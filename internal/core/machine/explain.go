@@ -7,32 +7,27 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// Reason is one thing that an open execution is at, or waits for. Only the
-// members that its kind names are set.
+// Reason is one thing that an open execution is at, or waits for. Its kind says which members are set.
 type Reason struct {
-	Kind ReasonKind
-	// Since is when it began.
+	Kind  ReasonKind
 	Since protocol.Timestamp
-	// Until is when it is over if nothing happens before; zero for never.
+	// Until is when it ends if nothing happens before; zero for never.
 	Until protocol.Timestamp
-	// Heartbeat and Timeout are the two moments of which Until is the earlier
-	// one, for a callback: when it times out without a heartbeat, and in any
-	// case. Zero for none.
+	// Heartbeat and Timeout belong to a callback: when it times out without a heartbeat, and when in any case.
+	// Until is the earlier one. Zero is never.
 	Heartbeat, Timeout protocol.Timestamp
 
-	// Operation is what it is about, as it was then; nil if it is about the
-	// execution.
+	// Operation is a snapshot of its operation; nil if it is about the execution.
 	Operation *protocol.Operation
-	// Label is the operation's name, or that of the context around it, or the
-	// operation's id.
+	// Label is the name of the operation, or of the context around it, or the operation's id.
 	Label string
-	// Count is a number that belongs to the kind.
+	// Count is the number that the kind names.
 	Count int
-	// Error is what happened before.
+	// Error is the failure that came before.
 	Error *protocol.ErrorObject
-	// Target is whom a chained invoke called.
+	// Target is the function that a chained invoke calls.
 	Target *InvokeTarget
-	// Text is what somebody said who caused it.
+	// Text is the text of the person who caused it.
 	Text string
 }
 
@@ -45,33 +40,26 @@ const (
 	ReasonRunning ReasonKind = "running"
 	// ReasonInStep: the function has begun the Count-th attempt of a step.
 	ReasonInStep ReasonKind = "in step"
-	// ReasonClosing: the result is in; the execution closes when the
-	// invocation in flight ends.
+	// ReasonClosing: the result has come; the execution closes when the invocation in flight ends.
 	ReasonClosing ReasonKind = "closing"
-	// ReasonPausing: a pause begins when the invocation in flight
-	// checkpoints or ends. Text is its reason.
+	// ReasonPausing: a pause begins when the invocation in flight checkpoints or ends. Text is its reason.
 	ReasonPausing ReasonKind = "pausing"
 	// ReasonPaused: the execution is paused. Text is the pause's reason.
 	ReasonPaused ReasonKind = "paused"
-	// ReasonFailing: the last Count invocations failed, the latest with
-	// Error; the next one comes at Until.
+	// ReasonFailing: the last Count invocations failed, the latest with Error; the next one comes at Until.
 	ReasonFailing ReasonKind = "failing"
 	// ReasonUnreached: the last Count invocations did not reach the function,
 	// the latest because of Error; the next one comes at Until.
 	ReasonUnreached ReasonKind = "unreached"
 	// ReasonQueued: an invocation is wanted.
 	ReasonQueued ReasonKind = "queued"
-	// ReasonForgotten: a function left a step that it has begun and waits
-	// for nothing; it is invoked again at Until.
+	// ReasonForgotten: a function left a step that it began, and waits for nothing; it is invoked again at Until.
 	ReasonForgotten ReasonKind = "forgotten"
-	// ReasonRetry: a step failed Count times, the last time with Error; the
-	// next attempt comes at Until.
+	// ReasonRetry: a step failed Count times, the last time with Error; the next attempt comes at Until.
 	ReasonRetry ReasonKind = "retry"
-	// ReasonPoll: a step has looked Count times for a condition and looks
-	// again at Until.
+	// ReasonPoll: a step has polled a condition Count times and polls again at Until.
 	ReasonPoll ReasonKind = "poll"
-	// ReasonCallback: somebody must complete a callback, or keep it alive,
-	// before Until.
+	// ReasonCallback: somebody must complete a callback, or keep it alive, before Until.
 	ReasonCallback ReasonKind = "callback"
 	// ReasonInvoke: the Target of a chained invoke must answer.
 	ReasonInvoke ReasonKind = "invoke"
@@ -79,16 +67,14 @@ const (
 	ReasonWait ReasonKind = "wait"
 )
 
-// order is in which order reasons are told: what holds up everything first,
-// then what went wrong, then what others must do.
+// order is the order of reasons: first what holds up everything, then failures, then what others must do.
 var order = []ReasonKind{
 	ReasonPaused, ReasonPausing, ReasonClosing, ReasonRunning, ReasonInStep, ReasonFailing, ReasonUnreached, ReasonQueued, ReasonForgotten,
 	ReasonRetry, ReasonCallback, ReasonInvoke, ReasonPoll, ReasonWait,
 }
 
-// Explain says at the moment now why an open execution is where it is, what
-// tells most first and what is over first before what takes longer. A closed
-// one has no reasons. It looks at every operation.
+// Explain returns why an open execution is where it is at the moment now: the most telling kind first, within a
+// kind the earliest end first. A closed execution has no reasons. It looks at every operation.
 func (x *Execution) Explain(now protocol.Timestamp) []Reason {
 	if x.status.Closed() {
 		return nil
@@ -113,7 +99,6 @@ func compareUntil(a, b protocol.Timestamp) int {
 	return cmp.Compare(a, b)
 }
 
-// explainInvocation says what there is to say of invocations.
 func (x *Execution) explainInvocation(now protocol.Timestamp) []Reason {
 	var reasons []Reason
 	add := func(r Reason) { reasons = append(reasons, r) }
@@ -149,8 +134,7 @@ func (x *Execution) explainInvocation(now protocol.Timestamp) []Reason {
 	return reasons
 }
 
-// explainOperation says what keeps an operation open, if anything does that is
-// not the function's own affair.
+// explainOperation returns what keeps an operation open, unless that is the function's own affair.
 func (x *Execution) explainOperation(o *operation) (Reason, bool) {
 	r := Reason{Since: o.Start, Until: o.deadline(), Operation: &o.Operation, Label: x.label(o)}
 	switch o.doing() {
@@ -172,8 +156,8 @@ func (x *Execution) explainOperation(o *operation) (Reason, bool) {
 	return r, r.Kind != ""
 }
 
-// label is what a person calls o. SDKs give the callback within a wait for one
-// a name that nobody has seen in the code.
+// label is a person's word for o. For the callback within a wait for a callback, SDKs make up a name that is not in
+// the code, so the name of the wait stands for it.
 func (x *Execution) label(o *operation) string {
 	if o.Type == protocol.TypeCallback && o.parent >= 0 && x.ops[o.parent].SubType == protocol.SubTypeWaitForCallback {
 		o = x.ops[o.parent]

@@ -4,54 +4,46 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// A fork is a new execution that begins with a part of another one's history.
-// Where that part ends is not a moment but a place in the code: an operation is
-// cut off together with what its context did after it, and the contexts around
-// it are open again. What ran beside it, in other items of the same batch, has
-// nothing to do with it and is kept.
+// A fork is a new execution that begins with a part of another one's history. The part ends at places in the code,
+// not at a moment: an operation is cut off with all that its context did after it, and the contexts around it open
+// again. Other items of the same batch do not depend on it and are kept.
 //
-// Only what happened to operations is copied: invocations, checkpoints and
-// pauses were the other execution's. All of it is dated with the fork, which is
-// when it happened to the new execution. A wait ends when it would have ended;
-// timeouts of callbacks and delays of retries begin anew. Callbacks and chained
-// invokes that are open belong to the other execution, so the new one has its
-// own: new ids, new children.
+// Only events of operations are copied; invocations, checkpoints and pauses were the other execution's. All are
+// dated with the fork, the moment at which they happened to the new execution. A wait keeps its end; timeouts of
+// callbacks and delays of retries begin anew. Open callbacks and chained invokes belong to the other execution, so
+// the new one gets new ids and new children.
 
 // ForkRequest asks for a fork.
 type ForkRequest struct {
-	// Identity is the new execution's. Its Origin… members are set by Fork.
+	// Identity is the new execution's. Fork sets its Origin… members.
 	Identity Identity
-	// Cuts say what is not copied; none copies everything.
+	// Cuts bound the copy; none copies everything.
 	Cuts []Cut
-	// CallbackID and Resolve are as in [Checkpoint]. Resolve is asked for the
-	// chained invokes that are open.
+	// CallbackID and Resolve are as in [Checkpoint]. Fork resolves the chained invokes that are open.
 	CallbackID func(position int) string
 	Resolve    func(*protocol.ChainedInvokeOptions) (*InvokeTarget, *protocol.ErrorObject, error)
 }
 
-// Cut says where the copy ends in the context of an operation. Contexts around
-// it are open again.
+// Cut ends the copy at an operation, within its context. The contexts around it open again.
 type Cut struct {
-	// Operation is the id of the operation after or before which it ends.
+	// Operation is the id of the operation after or before which the copy ends.
 	Operation string
 	// Keep copies the operation, too.
 	Keep bool
-	// Outcome is how a kept operation ended, in place of how it did; nil
-	// leaves it as it was.
+	// Outcome replaces the outcome of a kept operation; nil leaves it.
 	Outcome *Outcome
 	// Reopen keeps a context with all that it did, but not its end.
 	Reopen bool
 }
 
-// Outcome is how an operation ends: with a payload or, if Error is set, badly.
+// Outcome is the end of an operation: a payload or, if Error is set, a failure.
 type Outcome struct {
 	Payload *string
 	Error   *protocol.ErrorObject
 }
 
-// Fork returns the draft of a copy of x, whose journal holds the records. It
-// wants its first invocation at once. Cuts that name no operation, or ask for
-// what an operation of its type cannot be, are refused.
+// Fork returns the draft of a copy of x, whose journal holds the records. The copy wants its first invocation at
+// once. A cut is refused if it names no operation, or asks for something impossible for the operation's type.
 func (x *Execution) Fork(records []Record, req *ForkRequest, now protocol.Timestamp, rules *Rules) (*Draft, error) {
 	p := &forkPlan{x: x, fate: make([]fate, len(x.ops)), outcomes: map[int]*Outcome{}}
 	for i := range req.Cuts {
@@ -75,8 +67,7 @@ func (x *Execution) Fork(records []Record, req *ForkRequest, now protocol.Timest
 	return c.d, nil
 }
 
-// Named returns the id of the operation that a person calls so: the one with
-// this id, or the only one with this name.
+// Named returns the id of the operation that a person means: the one with this id, or the only one with this name.
 func (x *Execution) Named(word string) (id string, err error) {
 	if i := x.index[word]; i > 0 {
 		return word, nil
@@ -106,14 +97,12 @@ const (
 	edited   // it has another outcome, and nothing below it
 )
 
-// forkPlan says what becomes of each operation, by position.
 type forkPlan struct {
 	x        *Execution
 	fate     []fate
 	outcomes map[int]*Outcome // of edited operations
 }
 
-// cut plans one cut.
 func (p *forkPlan) cut(c *Cut) error {
 	i, ok := p.x.index[c.Operation]
 	if !ok || i == 0 {
@@ -143,15 +132,15 @@ func (p *forkPlan) cut(c *Cut) error {
 	return nil
 }
 
-// mark decides an operation's fate, unless a sterner one is decided.
+// mark sets an operation's fate, unless a sterner one is set.
 func (p *forkPlan) mark(i int, f fate) {
 	if p.fate[i] == copied || f == dropped {
 		p.fate[i] = f
 	}
 }
 
-// dropAfter drops what the context of operation i did after it. Items of a batch
-// do nothing after each other.
+// dropAfter drops the operations that the context of operation i did after it. Items of a batch do not follow each
+// other.
 func (p *forkPlan) dropAfter(i int) {
 	parent := p.x.ops[i].parent
 	if parent >= 0 && isBatch(p.x.ops[parent]) {
@@ -164,9 +153,8 @@ func (p *forkPlan) dropAfter(i int) {
 	}
 }
 
-// spread drops what is below dropped and edited operations, and waits for
-// callbacks that are open: whoever was told the callback's id knows one of the
-// other execution's, so they begin anew.
+// spread drops all below dropped and edited operations, and each open wait for a callback: somebody was told the
+// callback's id in the other execution, so the wait begins anew.
 func (p *forkPlan) spread() {
 	for i, o := range p.x.ops {
 		if o.Type != protocol.TypeCallback || o.Status.Closed() || p.fate[i] != copied || o.parent < 0 {
@@ -183,8 +171,7 @@ func (p *forkPlan) spread() {
 	}
 }
 
-// isBatch reports whether the contexts in o run beside each other: SDKs of all
-// languages say so in the subtype.
+// isBatch reports whether the contexts in o run beside each other. SDKs of all languages say so in the subtype.
 func isBatch(o *operation) bool {
 	switch o.SubType {
 	case protocol.SubTypeMap, protocol.SubTypeParallel, protocol.SubTypeDag:
@@ -193,7 +180,6 @@ func isBatch(o *operation) bool {
 	return false
 }
 
-// checkOutcome refuses outcomes that o cannot have.
 func (p *forkPlan) checkOutcome(o *operation, out *Outcome) error {
 	rules := p.x.rules
 	switch {
@@ -209,14 +195,13 @@ func (p *forkPlan) checkOutcome(o *operation, out *Outcome) error {
 	return nil
 }
 
-// copier copies records as planned.
 type copier struct {
 	*forkPlan
 	req *ForkRequest
 	d   *Draft
 }
 
-// copy takes one record over, if it is about an operation and to be kept.
+// copy copies a record if it is about an operation that is kept.
 func (c *copier) copy(r *Record) (err error) {
 	if meaning(r.Type).Status == "" {
 		return nil
@@ -238,7 +223,6 @@ func (c *copier) copy(r *Record) (err error) {
 	return err
 }
 
-// again records what r does.
 func (c *copier) again(r Record) {
 	r.Event.ID = 0
 	c.d.emit(r)
@@ -257,8 +241,7 @@ func (c *copier) begin(r *Record, closed bool) error {
 			ChainedInvokeOptions: &protocol.ChainedInvokeOptions{FunctionName: r.FunctionName, TenantID: r.TenantID, XAmznTraceID: r.TraceHeader},
 		}, c.req.Resolve)
 	case endsAttempt(meaning(r.Type)):
-		// A step whose start was never recorded. If it has another end, that
-		// will say everything.
+		// A step without a recorded start. An edited outcome begins it by itself.
 		if c.fate[c.x.index[r.OpID]] != edited {
 			c.again(*r)
 		}
@@ -268,7 +251,7 @@ func (c *copier) begin(r *Record, closed bool) error {
 	return nil
 }
 
-// end records the outcome that was asked for of operation i.
+// end records the edited outcome of operation i.
 func (c *copier) end(i int) {
 	o, out, status := c.x.ops[i], c.outcomes[i], protocol.StatusSucceeded
 	if out.Error != nil {
@@ -287,8 +270,7 @@ func (c *copier) end(i int) {
 	c.d.emit(r)
 }
 
-// applyFork folds the end of the copying: what was copied is not news to the
-// function, but its own past.
+// applyFork folds the end of the copying: the function knows the copied records, so they are not news.
 func (d *Draft) applyFork() {
 	d.news = d.news[:1]
 	d.telling++

@@ -6,53 +6,13 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// FireTimers applies everything that is due at the draft's moment, in the
-// order in which it was due: waits elapse, steps become ready, callbacks and
-// finally the execution itself time out.
-//
-// An execution that has checkpointed its result is past all timers.
-func (d *Draft) FireTimers() {
-	if d.ended() {
-		return
-	}
-	timeout := d.TimesOut()
-	for _, t := range d.dueTimers() {
-		if t.due < timeout {
-			d.fire(t)
-		}
-	}
-	if timeout <= d.now {
-		d.emitExecution(Record{Event: protocol.Event{Type: protocol.EventExecutionTimedOut}})
-	}
-}
-
-func (d *Draft) fire(t timer) {
-	o := d.op(t.op)
-	r := Record{}
-	switch o.Type {
-	case protocol.TypeWait:
-		r.Type, r.Duration = protocol.EventWaitSucceeded, o.waitSeconds
-	case protocol.TypeStep:
-		r.Type = stepReady
-	case protocol.TypeCallback:
-		r.Type = protocol.EventCallbackTimedOut
-		r.Error = &protocol.ErrorObject{ErrorType: protocol.ErrorTypeCallbackTimeout}
-		if t.due == o.heartbeatAt && t.due != o.timeoutAt {
-			r.Error.ErrorType = protocol.ErrorTypeCallbackHeartbeat
-		}
-	}
-	d.emitFor(o, r)
-}
-
-// emitExecution records an event about the execution as a whole.
 func (d *Draft) emitExecution(r Record) {
 	r.OpID, r.Name = d.identity.ARN.ID, d.identity.ARN.Name
 	d.emit(r)
 }
 
-// Stop closes the execution at a client's request; reason may be nil. On a
-// closed execution it does nothing, and on one that has checkpointed its
-// result it comes too late. A reason that is too large is refused.
+// Stop closes the execution at a client's request; reason may be nil. It does nothing to an execution that is
+// closed, or has checkpointed its result. A reason that is too large is refused.
 func (d *Draft) Stop(reason *protocol.ErrorObject) error {
 	if err := d.checkError(reason); err != nil {
 		return err
@@ -68,10 +28,9 @@ func (d *Draft) Stop(reason *protocol.ErrorObject) error {
 	return nil
 }
 
-// SucceedCallback completes the callback at a position with a result. It and
-// its siblings refuse a callback that cannot be completed (unknown, completed,
-// timed out, or of a closed execution) but the draft may still hold records,
-// of timers that were due, which are to be committed all the same.
+// SucceedCallback completes the callback at a position with a result. It and its siblings refuse a callback that is
+// unknown, completed, timed out, or of a closed execution. Even then the driver must commit the draft's records:
+// timers may have fired.
 func (d *Draft) SucceedCallback(position int, id string, result *string) error {
 	if n := d.x.rules.maxPayload(); result != nil && len(*result) > n {
 		return protocol.Errorf(protocol.CodeValidation, "1 validation error detected: Value at 'result' failed to satisfy constraint: Member must have length less than or equal to %d", n)
@@ -79,8 +38,7 @@ func (d *Draft) SucceedCallback(position int, id string, result *string) error {
 	return d.callback(position, id, Record{Event: protocol.Event{Type: protocol.EventCallbackSucceeded, Payload: result}})
 }
 
-// FailCallback completes the callback at a position with an error; see
-// [Draft.SucceedCallback].
+// FailCallback completes the callback at a position with an error; see [Draft.SucceedCallback].
 func (d *Draft) FailCallback(position int, id string, reason *protocol.ErrorObject) error {
 	if err := d.checkError(reason); err != nil {
 		return err
@@ -118,10 +76,9 @@ func callbackGone() error {
 	return protocol.Errorf(protocol.CodeCallbackTimeout, "The callback is either timed out or already completed")
 }
 
-// CompleteInvoke records the outcome of a chained invoke that by, the ARN of an
-// execution, brings; empty if it is the answer of a plain function. An outcome
-// that was recorded before, or comes after the execution closed, is ignored, and
-// so is one of anybody but the execution that this invoke started.
+// CompleteInvoke records the outcome of a chained invoke. by is the ARN of the execution that has this outcome,
+// empty for a plain function. It ignores a second outcome, one after the execution closed, and one of another
+// execution than this invoke started.
 func (d *Draft) CompleteInvoke(opID, by string, status protocol.ExecutionStatus, payload *string, failure *protocol.ErrorObject) {
 	d.FireTimers()
 	i := d.find(opID)
@@ -154,17 +111,15 @@ func (d *Draft) invokeSucceeded(payload *string) Record {
 	}}}
 }
 
-// NotifyParent records that the outcome of a closed execution has reached the
-// execution that invoked it.
+// NotifyParent records that the execution that invoked this closed one knows the outcome.
 func (d *Draft) NotifyParent() {
 	if d.status.Closed() && !d.notified {
 		d.emit(Record{Event: protocol.Event{Type: parentNotified}})
 	}
 }
 
-// Delete marks a closed execution for deletion, which whoever drives it then
-// carries out; one that is marked already stays as it is. An open execution is
-// refused.
+// Delete marks a closed execution for deletion, which the driver carries out. A marked one stays as it is; an open
+// one is refused.
 func (d *Draft) Delete() error {
 	d.FireTimers()
 	switch {
@@ -179,13 +134,11 @@ func (d *Draft) Delete() error {
 // Deleting returns when the deletion of the execution was asked for, or zero.
 func (s *state) Deleting() protocol.Timestamp { return s.deleting }
 
-// AtOnce is the moment from which on an execution may be removed whose deletion
-// was asked for: whatever the clock says, it has passed.
+// AtOnce is when a marked execution expires: a moment that has passed, whatever the clock says.
 const AtOnce protocol.Timestamp = 1
 
-// Expires returns from when on the execution may be removed: its retention is
-// over, or it was marked. It is zero while it is open, and while the execution
-// that invoked it does not know the outcome.
+// Expires returns from when on the execution may be removed: its retention is over, or it was marked. It is zero
+// while the execution is open, and while its parent does not know the outcome.
 func (s *state) Expires() protocol.Timestamp {
 	switch {
 	case !s.status.Closed() || s.OwesParent():

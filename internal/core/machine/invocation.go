@@ -12,29 +12,26 @@ import (
 // WantsInvocation reports whether the function should be invoked at the moment now.
 func (s *state) WantsInvocation(now protocol.Timestamp) bool { return Wants(s.Wanted(), now) }
 
-// Wants reports whether an invocation that is wanted from at on, zero for never,
-// is wanted at the moment now. No pause before an invocation is longer than a
-// minute: one that seems to be was counted by a clock that has been set back.
+// Wants reports whether an invocation that is wanted from at on (zero: never) may begin now. No delay before an
+// invocation is longer than a minute: a longer one was counted by a clock that has been set back.
 func Wants(at, now protocol.Timestamp) bool {
 	return at != 0 && (at <= now || at > now.Add(longestPause))
 }
 
-// longestPause is the longest before an invocation.
+// longestPause is the longest delay before an invocation.
 const longestPause = time.Minute
 
-// BeginInvocation records that an invocation starts. Tokens of earlier ones
-// are dead from here on. What the function is to be told is read from the
-// published execution: [Execution.Page], [Execution.Updated], [Execution.Fence].
+// BeginInvocation records the start of an invocation. It ends the validity of earlier tokens. The published
+// execution says what to tell the function: [Execution.Page], [Execution.Updated], [Execution.Fence].
 func (d *Draft) BeginInvocation(requestID string) {
 	d.emit(Record{Event: protocol.Event{Type: invocationStarted, RequestID: requestID}})
 }
 
-// EndInvocation records how the invocation with this request id ended: with
-// the function's answer, or with a failure. The end of an invocation that is
-// not the current one is ignored.
+// EndInvocation records the end of the invocation with this request id: the function's answer, or a failure. It
+// ignores an invocation that is not the current one.
 //
-// An answer against the rules is a failed invocation; the fourth in a row
-// fails the execution. Other failures are retried with growing delays.
+// An answer against the rules is a failed invocation; the fourth in a row fails the execution. Other failures are
+// retried with growing delays.
 func (d *Draft) EndInvocation(requestID string, answer []byte, failure *protocol.ErrorObject) {
 	if d.invocation.requestID != requestID || requestID == "" {
 		return
@@ -59,18 +56,15 @@ func (d *Draft) EndInvocation(requestID string, answer []byte, failure *protocol
 	case r.Failed:
 		r.RetryAt = d.now.Add(backoff(d.identity.ARN.ID, d.failures))
 	case out.Status == protocol.InvocationPending && d.waking == 0 && len(d.news) == 0:
-		// It left only a step that it started. Nothing but another
-		// invocation can take the execution on, so there must be one.
+		// The function left only a step that it started. Nothing but another invocation can take the execution on.
 		r.RetryAt = d.now.Add(unstickDelay)
 	}
 	d.emit(r)
 	d.conclude(out, failure)
 }
 
-// MissInvocation ends an invocation that never reached the function: there was
-// no place to run it, or no way to it. That says nothing about the function's
-// code, and does not count as its failure; the delay before the next try grows
-// apart from that after failures.
+// MissInvocation ends an invocation that never reached the function: there was no place for it, or no way to it.
+// This is no failure of the function. The delay before the next try grows by a count of its own.
 func (d *Draft) MissInvocation(requestID string, failure *protocol.ErrorObject) {
 	if d.invocation.requestID != requestID || requestID == "" {
 		return
@@ -90,20 +84,17 @@ func (d *Draft) MissInvocation(requestID string, failure *protocol.ErrorObject) 
 	d.conclude(nil, nil)
 }
 
-// missDelay is the pause after an invocation that did not reach the function,
-// with this count of such ones before it: 100 ms, doubling to a minute. It is
-// short at first because a function that is replaced is out of reach for a moment.
+// missDelay is the delay after this many misses: 100 ms, doubling to a minute. It begins short because a function
+// that is being replaced is out of reach only for a moment.
 func missDelay(misses int) time.Duration {
 	return min(100*time.Millisecond<<min(misses, 10), longestPause)
 }
 
-// unstickDelay is the pause before an execution is invoked again that would
-// otherwise wait for nothing.
+// unstickDelay is the delay before the next invocation of an execution that waits for nothing.
 const unstickDelay = longestPause
 
-// LoseInvocation ends an invocation whose outcome nobody will ever know, as
-// after a crash of the engine. It is no fault of the function: the next
-// invocation follows at once.
+// LoseInvocation ends an invocation whose outcome is lost, as after a crash of the engine. It is no fault of the
+// function, so the next invocation follows at once.
 func (d *Draft) LoseInvocation() {
 	if !d.Invoking() {
 		return
@@ -124,8 +115,8 @@ func (d *Draft) LoseInvocation() {
 	d.conclude(nil, nil)
 }
 
-// conclude closes the execution if the end of the invocation decides it, or
-// else lets the pause begin that waited for it.
+// conclude closes the execution if the invocation's end decides it; otherwise it begins a pause that waited for
+// that end.
 func (d *Draft) conclude(out *protocol.InvocationOutput, failure *protocol.ErrorObject) {
 	switch {
 	case d.status.Closed():
@@ -163,21 +154,18 @@ func orEmpty(e *protocol.ErrorObject) *protocol.ErrorObject {
 	return e
 }
 
-// maxBadOutputs is how many answers against the rules the service takes in a
-// row before it gives the execution up.
+// maxBadOutputs is the number of bad answers in a row that fails the execution, as on AWS.
 const maxBadOutputs = 4
 
-// maxOutputWeight bounds a function's answer, of which the result is one value,
-// however large, and an error a few.
+// maxOutputWeight bounds a function's answer: one result of any allowed size, and the few values of an error.
 const maxOutputWeight = 2*protocol.MaxSyncPayload + 4<<20
 
-// readOutput validates the function's answer. After the execution closed, or
-// checkpointed its result, the answer no longer matters.
+// readOutput validates the function's answer. It ignores the answer if the execution has closed or has its result.
 func (d *Draft) readOutput(answer []byte) (*protocol.InvocationOutput, *protocol.ErrorObject) {
 	if d.ended() {
 		return &protocol.InvocationOutput{Status: protocol.InvocationPending}, nil
 	}
-	if !utf8.Valid(answer) { // it is recorded as text, in which other bytes would become others
+	if !utf8.Valid(answer) { // it is recorded as text, which changes other bytes
 		return nil, badOutput("The invocation output is not valid UTF-8.")
 	}
 	if protocol.CheckWeight(answer, maxOutputWeight) != nil {
@@ -216,10 +204,9 @@ func badOutput(format string, args ...any) *protocol.ErrorObject {
 	return &protocol.ErrorObject{ErrorType: string(protocol.CodeInvalidParameter), ErrorMessage: fmt.Sprintf(format, args...)}
 }
 
-// backoff is the pause after the failure with this count of failures before
-// it: 1 s, doubling to a minute, less up to a quarter so that executions that
-// failed together do not return together. The share is fixed by the execution
-// and the count, as the machine takes no chances of its own.
+// backoff is the delay after this many earlier failures: 1 s, doubling to a minute, less up to a quarter so that
+// executions that failed together do not return together. That share is a hash of the id and the count: the machine
+// uses no randomness.
 func backoff(id string, failures int) time.Duration {
 	pause := longestPause
 	if failures < 6 {

@@ -18,14 +18,13 @@ type Loader struct {
 // Load starts a rebuild; [Loader.Add] takes the entries in order.
 func Load(rules *Rules) *Loader { return &Loader{x: blank(rules)} }
 
-// LoadOutline starts a rebuild of an execution without what its operations hold:
-// their payloads, and all of their errors but type and message. It takes the
-// memory of a list of operations, however large the journal is. It is for
-// readers only: no draft must be begun on it.
+// LoadOutline starts a rebuild without payloads, and with no more of errors than type and message. Its memory grows
+// with the number of operations, not with the size of the journal. The result is for readers: never begin a draft
+// on it.
 func LoadOutline(rules *Rules) *Loader { return &Loader{x: blank(rules), outline: true} }
 
-// Add folds the next journal entry. One that cannot be understood, or that
-// contradicts those before it, is an error; there is no execution then.
+// Add folds the next journal entry. An entry that cannot be understood, or contradicts earlier ones, is an error;
+// there is no execution then.
 func (l *Loader) Add(entry []byte) error {
 	if l.err == nil {
 		l.err = l.add(entry)
@@ -36,8 +35,8 @@ func (l *Loader) Add(entry []byte) error {
 func (l *Loader) add(entry []byte) (err error) {
 	number := l.x.entries + 1
 	defer func() {
-		// A damaged entry may decode and still contradict what came before
-		// it. That must cost one execution, never the process.
+		// A damaged entry may decode and still contradict the entries before it. This must cost one execution,
+		// never the process.
 		if p := recover(); p != nil {
 			err = fmt.Errorf("entry %d contradicts the journal before it: %v", number, p)
 		}
@@ -62,7 +61,6 @@ func (l *Loader) add(entry []byte) (err error) {
 	return nil
 }
 
-// forget drops what o holds, and keeps what it is.
 func (o *operation) forget() {
 	if o.Type == protocol.TypeExecution {
 		return
@@ -79,8 +77,7 @@ func (o *operation) forget() {
 // maxOutlined bounds each text of an error in an outline, in bytes.
 const maxOutlined = 1 << 10
 
-// check panics if r cannot be the next record. It knows the contradictions that
-// folding would not stumble over by itself.
+// check panics if r cannot be the next record. It finds the contradictions that would not stop the fold.
 func (d *Draft) check(r *Record) {
 	first := d.identity == nil
 	if first != (r.Identity != nil) {
@@ -96,7 +93,7 @@ func (d *Draft) check(r *Record) {
 	}
 }
 
-// Execution returns the rebuilt execution. It is an error to have added nothing.
+// Execution returns the rebuilt execution. Without any entry it is an error.
 func (l *Loader) Execution() (*Execution, error) {
 	if l.err != nil {
 		return nil, l.err

@@ -2,9 +2,8 @@ package machine
 
 import "github.com/perdure/perdure/protocol"
 
-// operation is an operation's record with what only the service knows of it.
-// A published operation is never modified: a change replaces it by a copy. So
-// a pointer to one is a snapshot, and replies may keep it.
+// operation is an operation's record with members for the service only. A published operation is never modified; a
+// change replaces it by a copy. So a pointer to one is a snapshot, and replies may keep it.
 type operation struct {
 	protocol.Operation
 
@@ -43,15 +42,13 @@ func (o *operation) pending() bool {
 	return false
 }
 
-// wakes reports whether something will happen to o without the function: a
-// moment comes, somebody answers. A step that is STARTED, or READY to be, is in
-// the function's hands.
+// wakes reports whether something other than the function will change o: a moment, or an answer. A step that is
+// STARTED, or READY to be, is in the function's hands.
 func (o *operation) wakes() bool {
 	return o.pending() && (o.Type != protocol.TypeStep || o.Status == protocol.StatusPending)
 }
 
-// calling reports whether o waits for the answer of a plain function, which
-// only this process can bring.
+// calling reports whether o waits for the answer of a plain function, which only this process can bring.
 func (o *operation) calling() bool { return o.invoke != nil && o.invoke.ARN == "" }
 
 // InvokeTarget is the function that a chained invoke calls.

@@ -2,23 +2,21 @@ package machine
 
 import "github.com/perdure/perdure/protocol"
 
-// A pause keeps the function from being invoked, and nothing else: timers
-// fire, callbacks and chained invokes complete, and the execution may time out
-// or be stopped. What the function is to hear of waits for the resumption.
+// A pause keeps the function from being invoked, and nothing else: timers fire, callbacks and chained invokes
+// complete, and the execution may time out or be stopped. The function hears of all that after the resumption.
 //
-// An execution whose function is running becomes PAUSING, and PAUSED when that
-// invocation checkpoints or ends. The checkpoint is applied, but its reply has
-// no token and tells nothing, so the function answers PENDING; the invocation
-// was interrupted, and another one makes up for it after the resumption.
+// An execution with an invocation in flight becomes PAUSING, and PAUSED when the invocation checkpoints or ends.
+// The checkpoint is applied, but its reply has no token and no news, so the function answers PENDING. This
+// invocation was interrupted; another one follows after the resumption.
 
 // PauseRequest asks for a pause or, without TimeoutPaused, a resumption.
 type PauseRequest struct {
-	// ClientToken makes the request safe to repeat: within 15 minutes the
-	// same token with the same members changes nothing. Empty is no token.
+	// ClientToken makes the request safe to repeat: for 15 minutes, the same token with the same members changes
+	// nothing. Empty is no token.
 	ClientToken string
 	// Reason is for people; nil is none.
 	Reason *string
-	// TimeoutPaused puts the execution's timeout off by the time it is paused.
+	// TimeoutPaused puts the execution's timeout off by the length of the pause.
 	TimeoutPaused bool
 }
 
@@ -30,7 +28,7 @@ type Pause struct {
 	TimeoutPaused bool
 }
 
-// accepted is the latest accepted pause, or resumption, for repeats of it.
+// accepted is the latest accepted request for a pause or resumption, to recognise its repeats.
 type accepted struct {
 	token, reason string
 	hasReason     bool
@@ -46,7 +44,6 @@ func acceptedOf(r *Record) accepted {
 	return a
 }
 
-// repeats reports whether req is the request that was accepted, again.
 func (a *accepted) repeats(req *PauseRequest, now protocol.Timestamp) bool {
 	reason := ""
 	if req.Reason != nil {
@@ -59,10 +56,9 @@ func (a *accepted) repeats(req *PauseRequest, now protocol.Timestamp) bool {
 // Paused returns the pause of an execution that is PAUSING or PAUSED, or nil.
 func (s *state) Paused() *Pause { return s.pause }
 
-// Pause pauses the execution, or has it pause as soon as the invocation in
-// flight checkpoints or ends. One that is not RUNNING is refused, unless req is
-// a repeat. One that has checkpointed its result is past pausing, and is left
-// alone: it closes by itself.
+// Pause pauses the execution: at once or, if an invocation is in flight, when that checkpoints or ends. An
+// execution that is not RUNNING is refused, unless req is a repeat. One with its result checkpointed is left alone:
+// it closes by itself.
 func (d *Draft) Pause(req *PauseRequest) error {
 	if d.lastPause.repeats(req, d.now) {
 		return nil
@@ -83,7 +79,6 @@ func (d *Draft) Pause(req *PauseRequest) error {
 	return nil
 }
 
-// beginPause makes a PAUSING execution PAUSED.
 func (d *Draft) beginPause() {
 	d.emitExecution(Record{Event: protocol.Event{
 		Type: protocol.EventExecutionPaused, Requested: d.pause.Requested,
@@ -91,10 +86,9 @@ func (d *Draft) beginPause() {
 	}})
 }
 
-// Resume ends the execution's pause, or calls it off if it has not begun. The
-// function is invoked if the pause interrupted an invocation, or if there is
-// something that it has not heard of. An execution that is neither PAUSED nor
-// PAUSING is refused, unless req is a repeat.
+// Resume ends the pause, or calls it off before it begins. The function is invoked if the pause interrupted an
+// invocation, or if there is news. An execution that is neither PAUSED nor PAUSING is refused, unless req is a
+// repeat.
 func (d *Draft) Resume(req *PauseRequest) error {
 	if d.lastResume.repeats(req, d.now) {
 		return nil
@@ -117,7 +111,6 @@ func conflict(format string, args ...any) error {
 	return protocol.Errorf(protocol.CodeConflict, format, args...)
 }
 
-// applyPause folds the records of pauses.
 func (d *Draft) applyPause(r *Record) {
 	switch r.Type {
 	case pauseRequested:
@@ -143,9 +136,8 @@ func (d *Draft) unpause(r *Record) {
 	d.lastResume = acceptedOf(r)
 }
 
-// TimesOut returns when the execution times out if nothing else happens.
-// Pauses that pause the timeout put it off, one that is under way without end;
-// 366 days after the start it comes in any case.
+// TimesOut returns when the execution times out. A pause with TimeoutPaused puts that off, while it lasts without
+// end, but never beyond 366 days after the start.
 func (s *state) TimesOut() protocol.Timestamp {
 	latest := s.started.AddSeconds(protocol.MaxExecutionSeconds)
 	if s.pause != nil && s.pause.Since != 0 && s.pause.TimeoutPaused {

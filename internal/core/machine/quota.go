@@ -6,9 +6,8 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// Usage is what an execution has used of AWS's quotas, counted as AWS counts:
-// every attempt of a step and every repeated invocation is an operation, and
-// the result of the execution is not stored data.
+// Usage is the use of AWS's quotas, counted as AWS counts: every attempt of a step and every repeated invocation is
+// an operation, and the execution's result is not stored data.
 type Usage struct {
 	Operations int64
 	Bytes      int64 // of inputs, results and errors
@@ -17,8 +16,7 @@ type Usage struct {
 // Usage returns what the execution has used so far.
 func (s *state) Usage() Usage { return s.used }
 
-// meter counts what a record uses. New operations are counted where they are
-// added.
+// meter counts the use of a record. New operations are counted where they are added.
 func (d *Draft) meter(r *Record, m *protocol.Meaning) {
 	switch {
 	case r.Type == executionClosing, m.Execution != "" && r.Type != protocol.EventExecutionStarted:
@@ -38,8 +36,7 @@ func (d *Draft) meter(r *Record, m *protocol.Meaning) {
 	d.used.Bytes += int64(r.Error.Size())
 }
 
-// exceed closes an execution that has used up a quota, with the end of its
-// invocation, and reports whether it does.
+// exceed closes an execution over its quota, with the end of the invocation, and reports whether it did.
 func (d *Draft) exceed() bool {
 	failure := d.overQuota()
 	if failure == nil || d.ended() {

@@ -2,9 +2,8 @@ package machine
 
 import "github.com/perdure/perdure/protocol"
 
-// Record is one fact about an execution, the unit that is journalled. Most
-// records are history events; those of an internal type carry no EventId and
-// appear in no history.
+// Record is one fact about an execution, the unit that is journalled. Most records are history events; those of an
+// internal type have no EventId and are in no history.
 type Record struct {
 	protocol.Event
 
@@ -12,62 +11,55 @@ type Record struct {
 	Identity *Identity
 	// ReplayChildren goes with ContextSucceeded.
 	ReplayChildren bool
-	// ClientToken goes with checkpointAccepted and with the requests for a
-	// pause and for its end.
+	// ClientToken goes with checkpointAccepted and with the requests for a pause and for its end.
 	ClientToken string
 	// TraceHeader goes with ChainedInvokeStarted.
 	TraceHeader string
-	// Interrupted goes with checkpointAccepted: a pause ends the invocation,
-	// and the reply tells nothing.
+	// Interrupted goes with checkpointAccepted: a pause ends the invocation, and the reply has no news.
 	Interrupted bool
-	// Failed goes with InvocationCompleted: the invocation gave no valid
-	// answer, so what it was told must be told again.
+	// Failed goes with InvocationCompleted: the answer was not valid, so the next invocation is told the same news
+	// again.
 	Failed bool
-	// BadOutput goes with a failed InvocationCompleted: the function did
-	// answer, but not by the rules.
+	// BadOutput goes with a failed InvocationCompleted: the function answered against the rules.
 	BadOutput bool
-	// Lost goes with a failed InvocationCompleted: the function is not to
-	// blame, and the failure does not count as one.
+	// Lost goes with a failed InvocationCompleted: it does not count as the function's failure.
 	Lost bool
-	// RetryAt goes with InvocationCompleted: when to invoke again although
-	// nothing happens meanwhile.
+	// RetryAt goes with InvocationCompleted: when to invoke again even if nothing happens.
 	RetryAt protocol.Timestamp
-	// Status goes with executionClosing: what the execution will end as.
+	// Status goes with executionClosing: the status with which the execution will end.
 	Status protocol.ExecutionStatus
 }
 
-// The internal record types. They share the namespace of history events, so
-// they start with a lower-case letter, which no history event does.
+// The internal record types begin with a lower-case letter, unlike history events, with which they share a
+// namespace.
 const (
-	// invocationStarted: an invocation with RequestID is under way.
+	// invocationStarted: an invocation with RequestID is in flight.
 	invocationStarted protocol.EventType = "invocationStarted"
-	// checkpointAccepted ends the records of a checkpoint: the function has
-	// been told of every change so far, and the token moves on.
+	// checkpointAccepted ends the records of a checkpoint: the function has all news, and the token moves on.
 	checkpointAccepted protocol.EventType = "checkpointAccepted"
 	// stepReady: the delay before a step's next attempt is over.
 	stepReady protocol.EventType = "stepReady"
 	// callbackHeartbeat moves a callback's heartbeat deadline.
 	callbackHeartbeat protocol.EventType = "callbackHeartbeat"
-	// executionClosing: the function checkpointed its final result. The
-	// terminal event follows when the invocation ends.
+	// executionClosing: the function checkpointed its final result. The terminal event follows when the invocation
+	// ends.
 	executionClosing protocol.EventType = "executionClosing"
-	// pauseRequested: the execution is to pause as soon as no invocation can
-	// checkpoint. ExecutionPaused follows when it does.
+	// pauseRequested: the execution pauses as soon as no invocation can checkpoint. ExecutionPaused follows then.
 	pauseRequested protocol.EventType = "pauseRequested"
-	// pauseCancelled: the pause that was requested is not to begin.
+	// pauseCancelled: the requested pause does not begin.
 	pauseCancelled protocol.EventType = "pauseCancelled"
 	// deletionRequested: the execution, which is closed, is to be removed.
 	deletionRequested protocol.EventType = "deletionRequested"
-	// retrySkipped: the next invocation is not put off any longer.
+	// retrySkipped: the next invocation is not delayed any longer.
 	retrySkipped protocol.EventType = "retrySkipped"
-	// executionForked ends the records that were copied from another
-	// execution: they are the function's past, not news.
+	// executionForked ends the records copied from another execution: the function knows them, so they are not
+	// news.
 	executionForked protocol.EventType = "executionForked"
 	// parentNotified: the outcome has reached the execution that invoked this one.
 	parentNotified protocol.EventType = "parentNotified"
 )
 
-// internal says what internal records mean, as [protocol.Meanings] does of events.
+// internal is for internal records what [protocol.Meanings] is for events.
 var internal = map[protocol.EventType]*protocol.Meaning{
 	stepReady:         {Operation: protocol.TypeStep, Status: protocol.StatusReady},
 	callbackHeartbeat: {Operation: protocol.TypeCallback},
@@ -77,7 +69,7 @@ var internal = map[protocol.EventType]*protocol.Meaning{
 	retrySkipped: {}, executionForked: {}, parentNotified: {},
 }
 
-// meaning is what a record of type t says; empty for a type that there is not.
+// meaning returns the meaning of a type; empty for an unknown type.
 func meaning(t protocol.EventType) *protocol.Meaning {
 	if m := protocol.Meanings[t]; m != nil {
 		return m
@@ -88,13 +80,10 @@ func meaning(t protocol.EventType) *protocol.Meaning {
 	return t.Meaning()
 }
 
-// known reports whether there are records of a type.
 func known(t protocol.EventType) bool { return internal[t] != nil || isEventType(t) }
 
-// isEventType tells the types of history events from internal ones.
 func isEventType(t protocol.EventType) bool { return protocol.Meanings[t] != nil }
 
-// endsAttempt reports whether a record with this meaning ends an attempt of a step.
 func endsAttempt(m *protocol.Meaning) bool {
 	return m.Operation == protocol.TypeStep && m.Status.Closed()
 }
@@ -102,21 +91,19 @@ func endsAttempt(m *protocol.Meaning) bool {
 // IsHistory reports whether the record is an event of the history.
 func (r *Record) IsHistory() bool { return r.Event.ID > 0 }
 
-// Identity is what is fixed when an execution starts.
+// Identity holds what is fixed when an execution starts.
 type Identity struct {
 	ARN              protocol.ARN
 	ExecutionTimeout int64 // seconds
 	RetentionDays    int64
-	Async            bool // nobody waited for the outcome when it started
+	Async            bool // nobody waited for the outcome at the start
 	TenantID         string
 	TraceHeader      string
-	// ParentARN and ParentOperation name the chained invoke that started
-	// this execution; empty if a client did.
+	// ParentARN and ParentOperation name the chained invoke that started this execution; empty if a client did.
 	ParentARN       string
 	ParentOperation string
-	// OriginARN names the execution that this one was forked from, and
-	// OriginOperation the first operation at which it was cut; empty if it
-	// is no fork, or everything was copied.
+	// OriginARN names the execution that this is a fork of, and OriginOperation the first operation that was cut;
+	// empty for no fork, or no cut.
 	OriginARN       string
 	OriginOperation string
 }

@@ -6,11 +6,9 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// Redrive returns the cuts with which a fork of a closed execution tries again
-// what it failed with: nothing, for one that was stopped, timed out, or failed
-// by itself; else the last operation that failed, or within a context that
-// failed the one that it failed with, and in a batch all of them. The items of
-// such a batch that were canceled go on, too.
+// Redrive returns the cuts for a fork that tries again what made a closed execution fail. There are none if it was
+// stopped, timed out, or failed by itself. Otherwise it is the last failed operation; in a failed context, the
+// operation that failed it; in a batch, all that failed, and canceled items go on, too.
 func (x *Execution) Redrive() ([]Cut, error) {
 	switch x.status {
 	case protocol.ExecutionFailed, protocol.ExecutionTimedOut, protocol.ExecutionStopped:
@@ -27,7 +25,6 @@ func (x *Execution) Redrive() ([]Cut, error) {
 	return x.blame(children, -1), nil
 }
 
-// blame returns the cuts for what failed in a context.
 func (x *Execution) blame(children map[int][]int, parent int) []Cut {
 	var failed []int
 	for _, i := range children[parent] {
@@ -55,8 +52,8 @@ func (x *Execution) blame(children map[int][]int, parent int) []Cut {
 	return cuts
 }
 
-// hasFailedItems reports whether operation i is a batch of which items failed.
-// SDKs record the batch itself as succeeded: its result tells of the failures.
+// hasFailedItems reports whether operation i is a batch with failed items. SDKs record the batch itself as
+// succeeded; its result tells of the failures.
 func (x *Execution) hasFailedItems(children map[int][]int, i int) bool {
 	if !isBatch(x.ops[i]) {
 		return false
@@ -69,8 +66,8 @@ func (x *Execution) hasFailedItems(children map[int][]int, i int) bool {
 	return false
 }
 
-// abandoned returns the cuts with which what was canceled in a context goes on
-// where it was. Contexts that were canceled have failed so, or are open still.
+// abandoned returns the cuts that let canceled work in a context go on where it was. A canceled context has failed
+// with the type of a cancellation, or is still open.
 func (x *Execution) abandoned(children map[int][]int, parent int) []Cut {
 	var cuts []Cut
 	for _, i := range children[parent] {
@@ -88,18 +85,16 @@ func (x *Execution) abandoned(children map[int][]int, parent int) []Cut {
 			cuts = append(cuts, x.abandoned(children, i)...)
 		}
 		if len(cuts) > before && !isBatch(x.ops[parent]) {
-			break // what comes after it is cut off with it
+			break // it is cut off with the earlier one
 		}
 	}
 	return cuts
 }
 
-// errorTypeCanceled is what the SDK for Go records of a context that was
-// canceled.
+// errorTypeCanceled is the error type that the SDK for Go records for a canceled context.
 const errorTypeCanceled = "CanceledError"
 
-// failed reports whether o ended badly by itself. What was cancelled did not: it
-// lost a race.
+// failed reports whether o failed by itself. A canceled operation did not: it lost a race.
 func (o *operation) failed() bool {
 	switch o.Status {
 	case protocol.StatusFailed:
@@ -110,7 +105,6 @@ func (o *operation) failed() bool {
 	return false
 }
 
-// canceled reports whether o is a context that was.
 func (o *operation) canceled() bool {
 	return o.Type == protocol.TypeContext && o.Status == protocol.StatusFailed && o.Error != nil &&
 		o.Error.ErrorType == errorTypeCanceled && strings.HasPrefix(o.Error.ErrorData, protocol.SDKErrorMark)

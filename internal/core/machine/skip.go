@@ -4,12 +4,10 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// SkipRequest asks for moments to come at once that an execution waits for.
+// SkipRequest asks that moments come at once for an execution.
 type SkipRequest struct {
-	// Operation is the id of the operation whose moment is to come: a wait's
-	// end, a step's next attempt, a callback's timeout. Empty is the
-	// earliest of all moments with which an execution goes on, which
-	// timeouts are not.
+	// Operation is the id of the operation whose moment comes: the end of a wait, a step's next attempt, a
+	// callback's timeout. Empty is the earliest moment with which the execution goes on; a timeout is none.
 	Operation string
 	// All is every moment with which the execution goes on.
 	All bool
@@ -23,9 +21,8 @@ type Skipped struct {
 	Due protocol.Timestamp
 }
 
-// Skip lets moments come at the draft's moment. They are recorded as they would
-// have been, with the time at which they did come. An execution that waits for
-// no moment is refused.
+// Skip makes moments come at the draft's time, and records them as usual, with that time. An execution that waits
+// for no moment is refused.
 func (d *Draft) Skip(req *SkipRequest) ([]Skipped, error) {
 	d.FireTimers()
 	if d.ended() {
@@ -51,8 +48,7 @@ func (d *Draft) Skip(req *SkipRequest) ([]Skipped, error) {
 	return skipped, nil
 }
 
-// skippable returns the timers that req means, and whether it means the next
-// try after a failed invocation.
+// skippable returns the timers that req means, and whether it means the retry after a failed invocation.
 func (d *Draft) skippable(req *SkipRequest) (timers []timer, retry bool, err error) {
 	if req.Operation != "" {
 		i := d.find(req.Operation)

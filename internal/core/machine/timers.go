@@ -8,9 +8,45 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// timer says that operation op may be due at a moment. Timers are never
-// removed when an operation moves on: a timer counts only while it equals its
-// operation's current deadline, so one that is outdated falls out by itself.
+// FireTimers applies all that is due at the draft's moment, in the order in which it was due: waits elapse, steps
+// become ready, callbacks and finally the execution itself time out.
+//
+// No timer fires after the execution has checkpointed its result.
+func (d *Draft) FireTimers() {
+	if d.ended() {
+		return
+	}
+	timeout := d.TimesOut()
+	for _, t := range d.dueTimers() {
+		if t.due < timeout {
+			d.fire(t)
+		}
+	}
+	if timeout <= d.now {
+		d.emitExecution(Record{Event: protocol.Event{Type: protocol.EventExecutionTimedOut}})
+	}
+}
+
+func (d *Draft) fire(t timer) {
+	o := d.op(t.op)
+	r := Record{}
+	switch o.Type {
+	case protocol.TypeWait:
+		r.Type, r.Duration = protocol.EventWaitSucceeded, o.waitSeconds
+	case protocol.TypeStep:
+		r.Type = stepReady
+	case protocol.TypeCallback:
+		r.Type = protocol.EventCallbackTimedOut
+		r.Error = &protocol.ErrorObject{ErrorType: protocol.ErrorTypeCallbackTimeout}
+		if t.due == o.heartbeatAt && t.due != o.timeoutAt {
+			r.Error.ErrorType = protocol.ErrorTypeCallbackHeartbeat
+		}
+	}
+	d.emitFor(o, r)
+}
+
+// timer says that operation op may be due at a moment. Nobody removes timers when an operation moves on: a timer
+// counts only while it equals its operation's current deadline.
 type timer struct {
 	due protocol.Timestamp
 	op  int
@@ -30,8 +66,8 @@ func (h *timerHeap) Pop() any {
 	return last
 }
 
-// walk visits the subtree at i in heap order. visit reports whether to look
-// below the timer; everything below is due no earlier.
+// walk visits the subtree at i in heap order. visit reports whether to go below the timer; all below is due no
+// earlier.
 func (h timerHeap) walk(i int, visit func(timer) bool) {
 	if i >= len(h) || !visit(h[i]) {
 		return
@@ -85,8 +121,8 @@ func (d *Draft) nextTimer() protocol.Timestamp {
 	return next
 }
 
-// next returns the earliest deadline of a published execution, or zero. What
-// is at the top counts: see [Execution.addTimers].
+// next returns the earliest deadline of a published execution, or zero. The timer at the top always counts: see
+// [Execution.addTimers].
 func (h timerHeap) next() protocol.Timestamp {
 	if len(h) == 0 {
 		return 0
@@ -94,9 +130,8 @@ func (h timerHeap) next() protocol.Timestamp {
 	return h[0].due
 }
 
-// addTimers puts the timers of a draft, whose operations are published already,
-// into the heap, and drops outdated ones from its top. Those below it that
-// outnumber the operations, as heartbeats can, go too.
+// addTimers puts the timers of a draft, whose operations are published already, into the heap, and drops outdated
+// ones from its top. When outdated ones below outnumber the operations, as with heartbeats, it drops those too.
 func (x *Execution) addTimers(timers []timer) {
 	for _, t := range timers {
 		heap.Push(&x.timers, t)

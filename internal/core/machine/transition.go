@@ -2,10 +2,9 @@ package machine
 
 import "github.com/perdure/perdure/protocol"
 
-// The transitions that a checkpoint may ask of an operation, one function per
-// type. o is nil if the operation does not exist yet.
+// The transitions that a checkpoint may ask of an operation, one function per type. o is nil if the operation does
+// not exist yet.
 
-// started returns the record of an update that begins an operation.
 func started(t protocol.EventType, u *protocol.Update) Record {
 	return Record{Event: protocol.Event{Type: t, OpID: u.ID, Name: u.Name, ParentID: u.ParentID, SubType: u.SubType}}
 }
@@ -39,7 +38,6 @@ func (d *Draft) updateContext(o *operation, u *protocol.Update) error {
 	return nil
 }
 
-// checkOutcome refuses an update that succeeds with an error or fails with a payload.
 func checkOutcome(u *protocol.Update) error {
 	if u.Action == protocol.ActionSucceed && u.Error != nil {
 		return invalid("Cannot provide an Error for SUCCEED action.")
@@ -84,8 +82,7 @@ func (d *Draft) startStep(o *operation, u *protocol.Update) {
 	d.emitFor(o, r)
 }
 
-// endAttempt records how an attempt of a step ended. A step whose start was
-// never checkpointed is begun by its first end.
+// endAttempt records the end of a step's attempt. The first end also begins a step without a checkpointed start.
 func (d *Draft) endAttempt(o *operation, u *protocol.Update) error {
 	if err := checkOutcome(u); err != nil {
 		return err
@@ -171,8 +168,7 @@ func (d *Draft) updateInvoke(o *operation, u *protocol.Update, resolve func(*pro
 	return d.startInvoke(u, resolve)
 }
 
-// startInvoke begins a chained invoke. One whose target cannot be found fails
-// at once.
+// startInvoke begins a chained invoke. Without a target it fails at once.
 func (d *Draft) startInvoke(u *protocol.Update, resolve func(*protocol.ChainedInvokeOptions) (*InvokeTarget, *protocol.ErrorObject, error)) error {
 	opts := u.ChainedInvokeOptions
 	target, failure, err := resolve(opts)

@@ -7,23 +7,20 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// The bounds of what comes from elsewhere, beside those of the protocol.
+// Bounds for foreign records, beside those of the protocol.
 const (
-	// MaxForeignRecords bounds the records of an execution.
 	MaxForeignRecords = 1_000_000
-	// maxDepth bounds how deep contexts lie in each other.
+	// maxDepth bounds how deep contexts nest.
 	maxDepth = 1000
 	// maxSkew is how far another machine's clock may be ahead, in seconds.
 	maxSkew = 24 * 3600
-	// maxHeader bounds texts that no limit of the protocol bounds.
+	// maxHeader bounds texts without a limit in the protocol.
 	maxHeader = 8 << 10
 )
 
-// Vet checks the records of an execution that another engine made, or somebody
-// who says so, at the moment now: whether each is one that this machine could
-// have made, with identifiers of the right alphabet and numbers within limits,
-// and whether they are about operations that can have them. What folding the
-// records stumbles over, and what the [Auditor] finds, is not looked for.
+// Vet checks the records of an execution that another engine made, or that somebody says so of, at the moment now:
+// could this machine have made each record, with valid identifiers and numbers within limits, about an operation of
+// that kind? It leaves out what the fold and the [Auditor] find.
 func Vet(records []Record, now protocol.Timestamp, rules *Rules) error {
 	if rules == nil {
 		rules = &Rules{}
@@ -37,22 +34,21 @@ func Vet(records []Record, now protocol.Timestamp, rules *Rules) error {
 	return nil
 }
 
-// vetter is one look at the records of an execution.
 type vetter struct {
 	latest protocol.Timestamp // of all moments that have come
 	rules  *Rules
 	ops    map[string]*vetted
-	faults []string // of the record that is looked at
+	faults []string // of the present record
 }
 
-// vetted is what is known of an operation so far.
+// vetted is the known state of an operation.
 type vetted struct {
 	typ    protocol.OperationType
 	closed bool
 	depth  int
 }
 
-// require notes what is wrong with a record unless ok.
+// require notes a fault of a record unless ok.
 func (v *vetter) require(ok bool, format string, args ...any) {
 	if !ok {
 		v.faults = append(v.faults, fmt.Sprintf(format, args...))
@@ -77,7 +73,6 @@ func (v *vetter) record(r *Record) error {
 	return nil
 }
 
-// texts checks the members of a record that are texts.
 func (v *vetter) texts(r *Record) {
 	for _, id := range []struct {
 		what, text string
@@ -109,25 +104,23 @@ func (v *vetter) texts(r *Record) {
 	v.require(r.Error.Size() <= v.rules.maxError(), "its error is larger than %d bytes", v.rules.maxError())
 }
 
-// maxPayload bounds the payload of a record.
 func (v *vetter) maxPayload(r *Record) int {
 	switch m := meaning(r.Type); {
 	case r.Type == protocol.EventExecutionStarted:
 		return protocol.MaxSyncPayload
 	case m.Execution != "" && !m.Execution.Closed(): // a pause begins or ends
-		return 4 * protocol.MaxReason // bytes of so many characters
+		return 4 * protocol.MaxReason // UTF-8 has up to four bytes for a character
 	case m.Operation != "":
 		return v.rules.maxPayload()
 	}
 	return v.rules.maxResult()
 }
 
-// isPrintable reports whether s is ASCII without control characters.
 func isPrintable(s string) bool {
 	return strings.IndexFunc(s, func(c rune) bool { return c < ' ' || c > '~' }) < 0
 }
 
-// numbers checks the members of a record that are numbers, moments among them.
+// numbers checks the numbers of a record, and its moments.
 func (v *vetter) numbers(r *Record) {
 	v.require(r.Time > 0 && r.Time <= v.latest, "it is of the moment %d, in milliseconds since 1970", r.Time)
 	ahead := r.Time.AddSeconds(protocol.MaxWaitSeconds)
@@ -186,7 +179,7 @@ func (v *vetter) operation(r *Record) {
 	o.closed = ends && (!step || r.NextAttemptDelay == 0)
 }
 
-// identity checks the record with which an execution begins.
+// identity checks the first record of an execution.
 func (v *vetter) identity(r *Record) {
 	id := r.Identity
 	v.require(r.Type == protocol.EventExecutionStarted, "it says who the execution is")
@@ -203,7 +196,7 @@ func (v *vetter) identity(r *Record) {
 	v.link("origin", id.OriginARN, id.OriginOperation, true)
 }
 
-// link checks the name of an operation of another execution.
+// link checks the reference to an operation of another execution.
 func (v *vetter) link(what, arn, operation string, whole bool) {
 	if arn != "" {
 		_, err := protocol.ParseARN(arn)

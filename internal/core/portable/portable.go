@@ -1,6 +1,5 @@
-// Package portable is one execution as a file: what it is, its journal, and a
-// checksum. The file is lines of JSON, so that people can look at it, with the
-// entries of the journal as the machine encodes them:
+// Package portable is one execution as a file: its identity, its journal, and a checksum. The file is lines of
+// JSON, readable by people, with journal entries as the machine encodes them:
 //
 //	{"Format":"perdure-execution","Version":1,"DurableExecutionArn":"arn:…","Status":"SUCCEEDED","Entries":2,"ExportTimestamp":1795000000}
 //	{"Seq":1,"Data":"CrIB…"}
@@ -57,7 +56,7 @@ type entry struct {
 
 type trailer struct{ Sha256 string }
 
-// Write writes f.
+// Write writes the file to w.
 func (f *File) Write(w io.Writer) error {
 	sum := sha256.New()
 	lines := json.NewEncoder(io.MultiWriter(w, sum))
@@ -73,9 +72,8 @@ func (f *File) Write(w io.Writer) error {
 	return json.NewEncoder(w).Encode(trailer{hex.EncodeToString(sum.Sum(nil))})
 }
 
-// Read reads a file. What is not one, is cut off, or is not what was written,
-// is an error that says so. Whether the entries can be understood is not its
-// affair.
+// Read reads a file. It refuses a file of another kind, one that was cut off, and one that was changed. It does not
+// look into the entries.
 func Read(r io.Reader) (*File, error) {
 	limited := &io.LimitedReader{R: r, N: MaxFile + 1}
 	l := &lineReader{r: bufio.NewReaderSize(limited, 1<<16), sum: sha256.New()}
@@ -86,7 +84,7 @@ func Read(r io.Reader) (*File, error) {
 	return f, err
 }
 
-// lineReader reads lines of JSON and adds them up.
+// lineReader reads lines of JSON and hashes them.
 type lineReader struct {
 	r   *bufio.Reader
 	sum hash.Hash

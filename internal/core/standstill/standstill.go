@@ -1,5 +1,5 @@
-// Package standstill has deadlines that do not hold while time stands still for
-// somebody, such as a process that a debugger has stopped.
+// Package standstill has deadlines that do not hold while time stands still, as for a process that a debugger has
+// stopped.
 package standstill
 
 import (
@@ -8,11 +8,9 @@ import (
 	"time"
 )
 
-// WithDeadline is context.WithDeadline, except that the context does not end at
-// the deadline, nor after it, as long as held returns true. held is asked first
-// when the deadline has passed, and then again and again; every says how often.
-// The context does not tell its deadline. Its cause, once it has ended so, is
-// [context.DeadlineExceeded].
+// WithDeadline is context.WithDeadline, but the context does not end while held returns true. held is asked when
+// the deadline has passed, and again after each interval of every. The context does not tell its deadline. The
+// cause of its end is [context.DeadlineExceeded].
 func WithDeadline(parent context.Context, deadline time.Time, every time.Duration, held func() bool) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(parent)
 	var timer *time.Timer

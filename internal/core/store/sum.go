@@ -6,17 +6,15 @@ import (
 	"hash/crc32"
 )
 
-// A store in a database keeps a sum beside everything that it keeps, and looks
-// at it whenever it reads: a bit that has turned over on a disk, in memory or on
-// the way is noticed. The sums are CRC-32C, of what is stored together with the
-// place that it is stored at, so that what is whole in the wrong place is
-// noticed, too. They are no protection against somebody who can write to the
-// database: that one has the engine's key as well.
+// A store in a database keeps a sum with everything that it stores, and checks it at every read: so a flipped bit
+// on disk, in memory or on the way is noticed. The sums are CRC-32C of the data and of its place, so that intact
+// data in the wrong place is noticed, too. They do not protect against people who can write to the database: those
+// have the engine's key as well.
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// place is what goes into a sum before the data: each text with its length, so
-// that no byte can move from one to the next.
+// place is the part of a sum before the data: each text with its length, so that no byte can move from one to the
+// next.
 type place []byte
 
 func (p place) text(s string) place {
@@ -34,8 +32,7 @@ func (e *Entry) Sum(id string) uint32 {
 	return make(place, 0, len(id)+16).text(id).number(e.Seq).sum(e.Data)
 }
 
-// Sums are the sums of a row: of what entry 1 gives it, and of what later
-// entries change.
+// Sums are the two sums of a row: of its members from entry 1, and of those that later entries change.
 func (r *Row) Sums() (identity, state uint32) {
 	own := make(place, 0, len(r.ID)+len(r.ARN)+len(r.Function)+len(r.Version)+len(r.Name)+64).
 		text(r.ID).text(r.ARN).text(r.Function).text(r.Version).text(r.Name).number(int64(r.Started))
@@ -50,10 +47,9 @@ func (d *Document) Sum(kind string) uint32 {
 	return make(place, 0, len(kind)+len(d.Key)+16).text(kind).text(d.Key).sum(d.Value)
 }
 
-// DamagedError says that something which is stored is not what was written.
-// What else is stored is not concerned.
+// DamagedError says that something in the store is not what was written. Only that one thing is concerned.
 type DamagedError struct {
-	ID   string // of the execution; empty if it is about a document
+	ID   string // of the execution; empty for a document
 	What string // such as "entry 7"
 }
 

@@ -4,13 +4,13 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/perdure/perdure/internal/core/store/sqlstore"
+	"github.com/perdure/perdure/internal/core/store/sqlitestore"
 	"github.com/perdure/perdure/internal/core/verify"
 )
 
 // BenchmarkStore measures looking at executions that wait for a callback.
 func BenchmarkStore(b *testing.B) {
-	st, err := sqlstore.Open(b.Context(), b.TempDir(), &sqlstore.Options{Durability: sqlstore.None})
+	st, err := sqlitestore.Open(b.Context(), b.TempDir(), &sqlitestore.Options{Durability: sqlitestore.None})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -1,7 +1,5 @@
-// Package verify checks what a store holds against what the state machine says
-// of it: whether every journal can be read and folded, keeps the rules, and
-// agrees with its row, and whether executions that wait for each other do so
-// on both sides.
+// Package verify checks a store against the state machine: can every journal be read and folded, does it keep the
+// rules and agree with its row, and do executions that wait for each other do so on both sides?
 package verify
 
 import (
@@ -18,15 +16,14 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// Problem is something that must not be.
+// Problem is a fault in a store.
 type Problem struct {
-	// Execution is the ARN of the execution, or its id; empty if it is about
-	// the store as a whole.
+	// Execution is the ARN of the execution, or its id; empty if the problem is the store's.
 	Execution string
 	Text      string
 }
 
-// Summary counts what was looked at.
+// Summary counts what was checked.
 type Summary struct {
 	Executions, Open, Entries, Events, Problems int64
 }
@@ -35,19 +32,18 @@ type Summary struct {
 type Options struct {
 	// Rules are those under which the executions ran.
 	Rules *machine.Rules
-	// Hold keeps an execution from changing until release is called; nil if
-	// nobody would change it.
+	// Hold keeps an execution from changing until release is called; nil if nobody would change it.
 	Hold func(id string) (release func())
 }
 
 // A checker is a store that can look for damage of its own kind.
 type checker interface {
-	// Check yields what is damaged. An error ends the sequence.
+	// Check yields each damaged thing. An error ends the sequence.
 	Check(ctx context.Context) iter.Seq2[string, error]
 }
 
-// Store looks at everything that a store holds, and calls found for each
-// problem. Its error is one of reading; what cannot be understood is a problem.
+// Store checks everything in a store and calls found for each problem. The error is one of reading; data that
+// cannot be understood is a problem.
 func Store(ctx context.Context, st store.Store, opts Options, found func(Problem)) (Summary, error) {
 	v := &verifier{ctx: ctx, store: st, opts: opts, found: found}
 	if v.opts.Hold == nil {
@@ -78,7 +74,6 @@ func Store(ctx context.Context, st store.Store, opts Options, found func(Problem
 	}
 }
 
-// verifier is one look at a store.
 type verifier struct {
 	ctx     context.Context
 	store   store.Store
@@ -106,7 +101,7 @@ func (v *verifier) checkStore() error {
 	return nil
 }
 
-// execution looks at one execution. One that is gone by now is no problem.
+// execution checks one execution. One that is gone by now is no problem.
 func (v *verifier) execution(id string) error {
 	row, x, problems, err := v.read(id)
 	if errors.Is(err, store.ErrNotFound) {
@@ -135,8 +130,8 @@ func (v *verifier) execution(id string) error {
 	return nil
 }
 
-// read reads an execution while it cannot change, and says what is wrong with
-// it by itself. Without an execution, its journal cannot be understood.
+// read reads an execution while it cannot change, and its problems in itself. The execution is nil if its journal
+// cannot be understood.
 func (v *verifier) read(id string) (*store.Row, *machine.Execution, []string, error) {
 	defer v.opts.Hold(id)()
 	row, err := v.store.Row(v.ctx, id)
@@ -177,8 +172,7 @@ func (v *verifier) read(id string) (*store.Row, *machine.Execution, []string, er
 	return row, x, slices.Concat(auditor.Problems(x), compare(row, x), compareCalls(calls, x)), nil
 }
 
-// compareCalls says where the calls that are to be made are not those that the
-// execution waits for.
+// compareCalls says where the stored calls differ from the calls that the execution waits for.
 func compareCalls(stored []store.Call, x *machine.Execution) (problems []string) {
 	awaited := x.Calls()
 	for _, c := range stored {
@@ -197,7 +191,7 @@ func compareCalls(stored []store.Call, x *machine.Execution) (problems []string)
 	return problems
 }
 
-// compare says where a row is not what its journal comes to.
+// compare says where a row differs from its journal.
 func compare(row *store.Row, x *machine.Execution) []string {
 	var problems []string
 	differ := func(what string, got, want any) {
@@ -227,14 +221,13 @@ func isDamaged(err error) bool {
 	return ok
 }
 
-// child looks at the other side of a chained invoke that is open.
+// child checks the other side of an open chained invoke.
 func (v *verifier) child(parentID, parentARN, opID, childARN string) error {
 	wrong, err := v.wrongWithChild(parentARN, opID, childARN)
 	if wrong == "" || err != nil {
 		return err
 	}
-	// The parent may have heard of the outcome meanwhile: it does before its
-	// child knows that it has.
+	// The parent may have heard of the outcome meanwhile: it hears of it before the child knows.
 	_, x, _, err := v.read(parentID)
 	if errors.Is(err, store.ErrNotFound) || err == nil && (x == nil || x.Children()[opID] != childARN) {
 		return nil

@@ -1,15 +1,13 @@
-// Package archive is the data of an engine as one file: a tar archive, so that
-// people can look into it.
+// Package archive is the data of an engine as one file: a tar archive, so that people can look into it.
 //
 //	perdure.json        what it is
 //	perdure.db          the database
-//	logs.db             what functions wrote, if they wrote anything
+//	logs.db             functions' output, if there is any
 //	code/3f9c…/…        the code of published versions, as package codestore keeps it
 //	perdure.sha256      the SHA-256 of each file above, as sha256sum writes them
 //
-// What an archive says is not believed: [Restore] makes nothing outside of the
-// directory that it is given, follows no link, replaces nothing, and makes no
-// more bytes than it reads.
+// [Restore] trusts no archive: it makes nothing outside of the directory that it is given, follows no link,
+// replaces nothing, and writes no more bytes than it reads.
 package archive
 
 import (
@@ -36,7 +34,7 @@ const (
 	codeName = "code"
 )
 
-// head is what an archive begins with.
+// head is the beginning of an archive.
 type head struct {
 	Format  string
 	Version int
@@ -44,16 +42,15 @@ type head struct {
 
 var current = head{"perdure-backup", 1}
 
-// Source is what goes into an archive.
+// Source is the content of an archive.
 type Source struct {
-	// Databases are the paths of database files that nobody writes to, by their
-	// names in a data directory.
+	// Databases are the paths of database files that nobody writes to, by their names in a data directory.
 	Databases map[string]string
 	// Code is a directory of package codestore; it need not exist.
 	Code string
 }
 
-// Write writes an archive of src. Of one source it is always the same bytes.
+// Write writes an archive of src. The same source always gives the same bytes.
 func Write(ctx context.Context, w io.Writer, src *Source) error {
 	a := &writer{ctx: ctx, tar: tar.NewWriter(w)}
 	text, err := json.Marshal(current)
@@ -91,7 +88,7 @@ type writer struct {
 	sums strings.Builder
 }
 
-// text writes a file of which no sum is kept.
+// text writes a file without a sum.
 func (a *writer) text(name, text string) error {
 	if err := a.tar.WriteHeader(&tar.Header{Name: name, Mode: 0o600, Size: int64(len(text)), Format: tar.FormatPAX}); err != nil {
 		return err
@@ -134,7 +131,7 @@ func (p *patient) Read(b []byte) (int, error) {
 	return p.r.Read(b)
 }
 
-// code writes what is below a directory of code, in the order of names.
+// code writes a directory of code, in the order of names.
 func (a *writer) code(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil && !os.IsNotExist(err) {
@@ -180,5 +177,5 @@ func (a *writer) entry(name, path string, d fs.DirEntry) error {
 	return a.file(name, path, info.Mode().Perm())
 }
 
-// sumLine is what the end of an archive says of a file.
+// sumLine is a file's line at the end of an archive.
 func sumLine(sum []byte, name string) string { return fmt.Sprintf("%x  %s\n", sum, name) }

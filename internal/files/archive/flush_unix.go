@@ -4,7 +4,7 @@ package archive
 
 import "errors"
 
-// flush puts the names in a directory on the disk.
+// flush syncs the names in a directory to the disk.
 func (a *reader) flush(dir string) error {
 	d, err := a.root.Open(dir)
 	if err != nil {

@@ -18,15 +18,15 @@ import (
 	"github.com/perdure/perdure/internal/function/codestore"
 )
 
-// The bounds of what is restored, beside those of code.
+// Bounds of what is restored, beside those of code.
 const (
 	maxEntries = 2_000_000
 	maxName    = 4096
-	maxNames   = 64 << 20 // bytes of all names together, which are held in memory
+	maxNames   = 64 << 20 // bytes of all names, which are held in memory
 	maxSums    = 256 << 20
 )
 
-// Restored counts what came out of an archive.
+// Restored counts what was restored.
 type Restored struct {
 	Code int // pieces
 	Logs bool
@@ -34,17 +34,16 @@ type Restored struct {
 
 // Options say what to restore.
 type Options struct {
-	// Databases are the names that databases may have; the first must be there.
-	// It is put in its place when all else is safe on the disk.
+	// Databases are the allowed names of databases; the first must be there. It gets its name when all else is safe
+	// on the disk.
 	Databases []string
-	// Check refuses what is not a database, before it has its name.
+	// Check refuses a file that is no database, before it gets its name.
 	Check func(io.ReaderAt) error
 }
 
-// Restore puts what is in an archive into dir, which holds nothing of the kind,
-// and returns when it is safe on the disk. What is not an archive, is cut off,
-// or is not what was written, is an error that says so. Whatever an archive that
-// is refused has made is removed again.
+// Restore puts the content of an archive into dir, which must hold nothing of the kind, and returns when it is safe
+// on the disk. A file that is no archive, is cut off, or was changed, is an error that says so; then Restore
+// removes what it made.
 func Restore(ctx context.Context, r io.Reader, dir string, opts *Options) (_ *Restored, err error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -59,7 +58,6 @@ func Restore(ctx context.Context, r io.Reader, dir string, opts *Options) (_ *Re
 	return &a.restored, nil
 }
 
-// counter counts what is read.
 type counter struct {
 	r io.Reader
 	n int64
@@ -71,35 +69,33 @@ func (c *counter) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// reader is an archive being read.
 type reader struct {
 	root *os.Root
 	opts *Options
 	read *counter
 	tar  *tar.Reader
 
-	made     []string                // what is to be undone, in order
+	made     []string                // to be undone, in order
 	seen     map[string]bool         // names
 	names    int                     // their bytes
 	dirs     map[string]bool         // directories that were made
 	pieces   map[string]*pieceOfCode // by hash
-	sums     strings.Builder         // of files, as they must stand at the end
+	sums     strings.Builder         // of files, in the form of the archive's end
 	written  int64
 	restored Restored
 }
 
-// pieceOfCode is how much of one there is so far.
+// pieceOfCode is the part of a piece of code that has been read.
 type pieceOfCode struct {
 	size  int64
 	files int
 }
 
-// damaged says what is wrong with an archive that was one.
+// damaged describes a fault of an archive.
 func damaged(format string, args ...any) error {
 	return fmt.Errorf("it is damaged: "+format, args...)
 }
 
-// all reads the archive, and puts the database in its place.
 func (a *reader) all() error {
 	if err := readHead(a.tar); err != nil {
 		return err
@@ -128,11 +124,9 @@ func (a *reader) all() error {
 // ErrForeign says that a file is something else.
 var ErrForeign = errors.New("it is not a backup of an engine")
 
-// Recognize returns an error if what r begins with is not the beginning of an
-// archive that Restore can read.
+// Recognize returns an error unless r begins as an archive that Restore can read.
 func Recognize(r io.Reader) error { return readHead(tar.NewReader(r)) }
 
-// readHead reads what an archive says that it is.
 func readHead(r *tar.Reader) error {
 	var got head
 	h, err := r.Next()
@@ -149,7 +143,7 @@ func readHead(r *tar.Reader) error {
 	return nil
 }
 
-// entry makes one file, directory or link, at a place where such may be.
+// entry makes one file, directory or link, where one is allowed.
 func (a *reader) entry(h *tar.Header) error {
 	name := strings.TrimSuffix(h.Name, "/")
 	if len(name) > maxName || !fs.ValidPath(name) || strings.Contains(name, "\x00") || len(a.seen) >= maxEntries {
@@ -173,11 +167,10 @@ func (a *reader) entry(h *tar.Header) error {
 	return a.codeEntry(h, name, hash, below)
 }
 
-// Partial is what a database is called until everything is there. Where it stands
-// and nobody restores, somebody was killed while they did.
+// Partial is the name of a database until everything is there. If it exists while nobody restores, a restore was
+// killed.
 func Partial(name string) string { return name + ".restoring" }
 
-// codeEntry makes one entry of a piece of code.
 func (a *reader) codeEntry(h *tar.Header, name, hash, below string) error {
 	piece := a.pieces[hash]
 	if piece == nil {
@@ -213,7 +206,6 @@ func (a *reader) codeEntry(h *tar.Header, name, hash, below string) error {
 	return damaged("%.80q is neither a file nor a directory", h.Name)
 }
 
-// codeDir makes the directory of all code.
 func (a *reader) codeDir() error {
 	if a.dirs[codeName] {
 		return nil
@@ -229,8 +221,7 @@ func (a *reader) dir(name string, mode fs.FileMode) error {
 	return nil
 }
 
-// file makes the file path of what follows, safe on the disk; name is what the
-// archive calls it.
+// file writes the next file to path, safe on the disk; name is its name in the archive.
 func (a *reader) file(path, name string, mode fs.FileMode, piece *pieceOfCode) error {
 	f, err := a.root.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, mode|0o600)
 	if err != nil {
@@ -251,8 +242,8 @@ func (a *reader) file(path, name string, mode fs.FileMode, piece *pieceOfCode) e
 	return errors.Join(f.Chmod(mode), f.Sync(), f.Close())
 }
 
-// copy writes what follows. An archive can say that a file has holes; nobody
-// makes such for us, and they would be more than was read.
+// copy writes the next file. It refuses files with holes: we write none, and they would be larger than what was
+// read.
 func (a *reader) copy(w io.Writer, piece *pieceOfCode) error {
 	buffer := make([]byte, 256<<10)
 	for {
@@ -279,7 +270,7 @@ func (a *reader) copy(w io.Writer, piece *pieceOfCode) error {
 	}
 }
 
-// end compares what was read with the sums at the end.
+// end compares the files with the sums at the end.
 func (a *reader) end(h *tar.Header) error {
 	if h.Typeflag != tar.TypeReg || h.Size > maxSums {
 		return damaged("it has no sums")
@@ -300,8 +291,7 @@ func (a *reader) end(h *tar.Header) error {
 	return nil
 }
 
-// finish gives the databases their names, the first one last, when all that
-// they need is on the disk.
+// finish gives the databases their names, the first one last, when the rest is on the disk.
 func (a *reader) finish() error {
 	for name := range a.dirs {
 		if err := a.flush(name); err != nil {
@@ -322,7 +312,7 @@ func (a *reader) finish() error {
 	return nil
 }
 
-// give gives a database its name, which nobody has.
+// give gives a database its unused name.
 func (a *reader) give(name string) error {
 	err := a.root.Link(Partial(name), name)
 	if err == nil {
@@ -332,15 +322,14 @@ func (a *reader) give(name string) error {
 	if _, there := a.root.Lstat(name); there == nil {
 		return fmt.Errorf("%s is there already", name)
 	}
-	if err := a.root.Rename(Partial(name), name); err != nil { // there are file systems without second names
+	if err := a.root.Rename(Partial(name), name); err != nil { // some file systems have no second names
 		return err
 	}
 	a.made = append(a.made, name)
 	return nil
 }
 
-// undo removes what was made, and nothing else: a directory that somebody put
-// something into stays.
+// undo removes what was made. A directory stays if somebody else put something into it.
 func (a *reader) undo() error {
 	var errs []error
 	for _, name := range slices.Backward(a.made) {

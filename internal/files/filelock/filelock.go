@@ -1,6 +1,5 @@
-// Package filelock locks files against other processes, and against other open
-// files of this one. The system drops a lock when its file is closed, and when
-// the process ends, however it ends: a file that was left behind means nothing.
+// Package filelock locks files against other processes, and against other open files of this one. The system drops
+// a lock when its file is closed, and when the process ends, however it ends: a file without a lock means nothing.
 package filelock
 
 import (
@@ -17,12 +16,11 @@ const (
 	Shared    Kind = false // any number of those who share
 )
 
-// Take opens the file at path, which is made for its owner alone if there is
-// none, and locks it. It returns nil and no error if somebody else's lock is in
-// the way. What is not a file, such as a link, is an error and left alone.
+// Take opens the file at path, making it for its owner alone if need be, and locks it. It returns nil and no error
+// if another lock is in the way. It refuses anything but a file, such as a link, and leaves it alone.
 //
-// A file that its locker removes before it unlocks it is never locked by two:
-// whoever waited for it has the lock of a file that is gone, and tries again.
+// A file that its locker removes before unlocking is never locked by two: a waiter then has the lock of a removed
+// file, and tries again.
 func Take(path string, kind Kind) (*os.File, error) {
 	for {
 		f, err := open(path)

@@ -9,8 +9,7 @@ import (
 
 const noFollow = 0
 
-// lock locks a byte far behind the text, which others may still read: locks are
-// mandatory here.
+// lock locks a byte far behind the text, so that others may still read that: locks are mandatory here.
 func lock(f *os.File, exclusive bool) (bool, error) {
 	flags := uint32(windows.LOCKFILE_FAIL_IMMEDIATELY)
 	if exclusive {

@@ -1,6 +1,5 @@
-// Package fresh makes files and directories that did not exist before, among
-// those of others. Nothing is made through a link, nothing is replaced, and
-// nothing is removed but what was made here.
+// Package fresh makes new files and directories among those of others. It makes nothing through a link, replaces
+// nothing, and removes only what it made.
 package fresh
 
 import (
@@ -16,8 +15,8 @@ import (
 	"github.com/perdure/perdure/internal/files/filelock"
 )
 
-// File makes a new file with exactly this mode, for writing. That the name is
-// taken, be it by a link that leads nowhere, is [fs.ErrExist].
+// File makes a new file with exactly this mode, for writing. If the name is taken, even by a link that leads
+// nowhere, it fails with [fs.ErrExist].
 func File(path string, mode fs.FileMode) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
 	if err != nil {
@@ -29,8 +28,7 @@ func File(path string, mode fs.FileMode) (*os.File, error) {
 	return f, nil
 }
 
-// Discard closes and removes a file that was made here, unless another one
-// stands in its place by now.
+// Discard closes and removes a file that was made here, unless another one has its place by now.
 func Discard(f *os.File) error {
 	mine := filelock.IsAt(f, f.Name())
 	err := f.Close()
@@ -40,9 +38,8 @@ func Discard(f *os.File) error {
 	return err
 }
 
-// Write makes a new file that is there only with all that write puts into it,
-// safe on the disk. Until then it has a name of its own beside path. That the
-// name is taken, also by somebody who was faster, is [fs.ErrExist].
+// Write makes a new file that appears only with all its content, safe on the disk. Until then it has another name
+// beside path. If the name is taken, even by somebody who was faster, it fails with [fs.ErrExist].
 func Write(path string, mode fs.FileMode, write func(*os.File) error) (err error) {
 	if _, err := os.Lstat(path); err == nil {
 		return taken(path)
@@ -67,8 +64,8 @@ func Write(path string, mode fs.FileMode, write func(*os.File) error) (err error
 
 func taken(path string) error { return &fs.PathError{Op: "create", Path: path, Err: fs.ErrExist} }
 
-// give gives a file that was made here a second name, which nobody has. Where
-// there are no second names, the first becomes it.
+// give gives a file that was made here a second, unused name; on a file system without second names, it renames the
+// file.
 func give(f *os.File, path string) error {
 	err := os.Link(f.Name(), path)
 	if err == nil || errors.Is(err, fs.ErrExist) {
@@ -78,7 +75,7 @@ func give(f *os.File, path string) error {
 	if err != nil {
 		return err
 	}
-	if runtime.GOOS == "windows" { // it renames no open file, and over none
+	if runtime.GOOS == "windows" { // Windows renames no open file, and replaces none
 		if err := errors.Join(Discard(holder), f.Close()); err != nil {
 			return err
 		}
@@ -88,7 +85,7 @@ func give(f *os.File, path string) error {
 	return os.Rename(f.Name(), path)
 }
 
-// Flush puts the names in a directory on the disk. Windows has no such call.
+// Flush syncs the names in a directory to the disk. Windows has no such call.
 func Flush(dir string) error {
 	if runtime.GOOS == "windows" {
 		return nil
@@ -101,15 +98,14 @@ func Flush(dir string) error {
 	return d.Sync()
 }
 
-// Dir is a directory that was made here, to be filled and given its name, or
-// removed.
+// Dir is a directory that was made here, to be filled and given its name, or removed.
 type Dir struct {
 	Path string
 	info fs.FileInfo
-	lock *os.File // beside it, as long as somebody is at it
+	lock *os.File // beside it, while its maker is at work
 }
 
-// locked is behind the name of a directory in that of its lock.
+// locked ends the name of a directory's lock.
 const locked = ".lock"
 
 // MakeDir makes a directory with exactly this mode in parent, under a name that
@@ -135,8 +131,7 @@ func MakeDir(parent, prefix string, mode fs.FileMode) (*Dir, error) {
 	return d, nil
 }
 
-// Remove removes the directory with all that is in it, unless it has another
-// name by now. It may be called again.
+// Remove removes the directory with its content, unless it has another name by now. It may be called again.
 func (d *Dir) Remove() (err error) {
 	there, statErr := os.Lstat(d.Path)
 	if statErr == nil && d.info != nil && os.SameFile(there, d.info) {
@@ -154,8 +149,8 @@ func (d *Dir) unlock() error {
 	return Discard(lock)
 }
 
-// Place gives the directory the name to, and lets go of it. If something stands
-// there, that is [fs.ErrExist], and the directory is still to be removed.
+// Place gives the directory the name to, and lets go of it. If the name is taken it fails with [fs.ErrExist], and
+// the directory is still to be removed.
 func (d *Dir) Place(to string) error {
 	if _, err := os.Lstat(to); err == nil {
 		return taken(to)
@@ -169,9 +164,8 @@ func (d *Dir) Place(to string) error {
 	return d.unlock()
 }
 
-// Sweep removes the directories that [MakeDir] made in parent with this prefix,
-// and whose makers are gone without having removed them. It is not an error that
-// there is no parent.
+// Sweep removes directories of [MakeDir] in parent with this prefix whose makers ended without removing them.
+// parent need not exist.
 func Sweep(parent, prefix string) error {
 	entries, err := os.ReadDir(parent)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -191,7 +185,7 @@ func Sweep(parent, prefix string) error {
 func sweepOne(path string) error {
 	lock, err := filelock.Take(path+locked, filelock.Exclusive)
 	if lock == nil || err != nil {
-		return err // its maker is at it
+		return err // its maker is at work
 	}
 	if err := os.RemoveAll(path); err != nil {
 		return errors.Join(fmt.Errorf("removing what was left behind: %w", err), lock.Close())

@@ -1,3 +1,24 @@
+// Package attached runs functions on other machines: workers there attach to the engine, take invocations and bring
+// back their outcomes.
+//
+// A [Hub] knows the functions that are declared to run so; [Hub.Function] makes the [engine.Invoker] of each. The
+// Hub's other methods are a worker's side. Package adminapi carries them to workers, and package sandbox runs the
+// function on the worker's machine, as on the engine's own.
+//
+// # The life of a worker
+//
+//	Join              it names a function, and gets an id
+//	Next              it takes an invocation; as many at one time as it likes
+//	Finish            it brings back an outcome
+//	Beat              every few seconds it names its invocations, and hears which were cancelled
+//	Leave             it takes nothing more
+//
+// A worker that is silent for a while is lost, and so are its invocations: they failed, and the engine repeats
+// them. A worker that comes back must join again, and outcomes of lost invocations are refused. An invocation that
+// a worker was handed and does not know of never began.
+//
+// An invocation for which no worker is free waits. While a function has no worker at all, its executions wait
+// without a trace; see [engine.Awaiter].
 package attached
 
 import (
@@ -15,9 +36,9 @@ import (
 )
 
 const (
-	// BeatEvery is how often a worker should be heard of.
+	// BeatEvery is the interval at which a worker should beat.
 	BeatEvery = 5 * time.Second
-	// lostAfter is the silence after which a worker is given up.
+	// lostAfter is the silence after which a worker is lost.
 	lostAfter = 4 * BeatEvery
 	// answerGrace is how long after its deadline an invocation's outcome may arrive.
 	answerGrace = 5 * time.Second
@@ -35,7 +56,7 @@ type Hub struct {
 	workers   map[string]*worker   // by id
 }
 
-// Settings are what a worker has to know of its function.
+// Settings tell a worker about its function.
 type Settings struct {
 	Name     string
 	Version  string
@@ -65,7 +86,7 @@ var (
 type call struct {
 	inv     *engine.Invocation
 	taken   chan *worker        // receives who has it
-	outcome chan engine.Outcome // receives one, under the hub's lock
+	outcome chan engine.Outcome // receives one outcome, under the hub's lock
 	given   time.Time           // when it was taken
 }
 
@@ -75,8 +96,8 @@ type worker struct {
 	function  *Function
 	heard     time.Time
 	watch     *time.Timer      // ends the worker's silence
-	calls     map[string]*call // that it has, by request id
-	cancelled []string         // calls that it should end, and has not heard of
+	calls     map[string]*call // its calls, by request id
+	cancelled []string         // calls to end that it has not heard of
 	leaving   chan struct{}    // closed when it takes nothing more
 }
 
@@ -103,8 +124,7 @@ func (f *Function) Await(ctx context.Context) {
 	}
 }
 
-// Invoke implements [engine.Invoker]. It waits for a worker that is free for as
-// long as ctx allows.
+// Invoke implements [engine.Invoker]. It waits for a free worker for as long as ctx allows.
 func (f *Function) Invoke(ctx context.Context, inv *engine.Invocation) engine.Outcome {
 	c := &call{inv: inv, taken: make(chan *worker, 1), outcome: make(chan engine.Outcome, 1)}
 	var w *worker
@@ -162,7 +182,7 @@ func (h *Hub) Join(function, from string) (id string, s Settings, err error) {
 	return w.id, f.settings, nil
 }
 
-// hear finds a worker that says something.
+// hear finds a worker and notes that it is alive.
 func (h *Hub) hear(id string) (*worker, error) {
 	w := h.workers[id]
 	if w == nil {
@@ -172,7 +192,7 @@ func (h *Hub) hear(id string) (*worker, error) {
 	return w, nil
 }
 
-// checkSilence gives a worker up of which nothing was heard for too long.
+// checkSilence removes a worker that was silent for too long.
 func (h *Hub) checkSilence(w *worker) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -186,7 +206,7 @@ func (h *Hub) checkSilence(w *worker) {
 	h.removeLocked(w, fmt.Sprintf("the worker %s was lost: nothing was heard of it for %d seconds", w.from, int(lostAfter.Seconds())))
 }
 
-// removeLocked ends a worker, and the calls that it has.
+// removeLocked ends a worker and its calls.
 func (h *Hub) removeLocked(w *worker, reason string) {
 	delete(h.workers, w.id)
 	w.watch.Stop()
@@ -210,8 +230,7 @@ func (w *worker) leaveOnce() {
 	}
 }
 
-// Next waits for an invocation that the worker is to run. It returns nil when
-// ctx is done or the worker leaves.
+// Next waits for an invocation for the worker. It returns nil when ctx is done or the worker leaves.
 func (h *Hub) Next(ctx context.Context, id string) (*engine.Invocation, error) {
 	h.mu.Lock()
 	w, err := h.hear(id)
@@ -247,8 +266,8 @@ func (h *Hub) give(w *worker, c *call) *engine.Invocation {
 	return c.inv
 }
 
-// Finish brings back how an invocation ended. It is [ErrUnknown] if the worker
-// does not have it, or not any more.
+// Finish brings back the outcome of an invocation. It fails with [ErrUnknown] if the worker does not have the
+// invocation.
 func (h *Hub) Finish(id, requestID string, out engine.Outcome) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -266,8 +285,7 @@ func (h *Hub) Finish(id, requestID string, out engine.Outcome) error {
 	return nil
 }
 
-// Beat says that the worker is there and which invocations it is at, and
-// returns those that it should end.
+// Beat says that the worker is alive and which invocations it runs, and returns those that it should end.
 func (h *Hub) Beat(id string, running []string) (cancelled []string, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -285,8 +303,7 @@ func (h *Hub) Beat(id string, running []string) (cancelled []string, err error) 
 	return cancelled, nil
 }
 
-// Leave says that the worker takes nothing more. It is forgotten when it has
-// finished what it has, or is silent.
+// Leave says that the worker takes nothing more. It is removed when its invocations are finished, or it is silent.
 func (h *Hub) Leave(id string) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -299,7 +316,7 @@ func (h *Hub) Leave(id string) error {
 	return nil
 }
 
-// forgetIfDoneLocked removes a worker that leaves and has nothing left.
+// forgetIfDoneLocked removes a worker that leaves and has no invocations.
 func (h *Hub) forgetIfDoneLocked(w *worker) {
 	select {
 	case <-w.leaving:
@@ -310,8 +327,7 @@ func (h *Hub) forgetIfDoneLocked(w *worker) {
 	}
 }
 
-// FunctionOf returns the name of the function that a worker runs, of whose
-// executions it may write the logs.
+// FunctionOf returns the function that a worker runs; the worker may write the logs of its executions.
 func (h *Hub) FunctionOf(id string) (string, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -322,7 +338,7 @@ func (h *Hub) FunctionOf(id string) (string, error) {
 	return w.function.settings.Name, nil
 }
 
-// Worker is what can be told of an attached worker.
+// Worker describes an attached worker.
 type Worker struct {
 	Function string
 	From     string

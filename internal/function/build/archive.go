@@ -92,8 +92,7 @@ func unzip(ctx context.Context, file, to string, most int64) error {
 	return nil
 }
 
-// checkDirectory refuses an archive whose list of members is too long to be
-// read: that lies at its end.
+// checkDirectory refuses an archive whose list of members is too long to be read: that lies at its end.
 func checkDirectory(f io.ReaderAt, size int64) error {
 	tail := make([]byte, min(size, 65_557)) // with the longest comment
 	if _, err := f.ReadAt(tail, size-int64(len(tail))); err != nil && err != io.EOF {
@@ -180,4 +179,36 @@ func (u *unpacking) link(name string, r io.Reader) error {
 		return errors.New("the link leads outside of the function's directory")
 	}
 	return u.root.Symlink(string(target), name)
+}
+
+// asIs builds nothing.
+type asIs struct{}
+
+func (asIs) name() string { return "none" }
+
+func (asIs) build(context.Context, *job) error { return nil }
+
+func (asIs) find(_ context.Context, src *Source) (*Inputs, error) { return findTree(src) }
+
+// inline writes the code that is in a template into the file that Lambda makes of it.
+type inline struct{}
+
+func (inline) name() string { return "inline" }
+
+func (inline) find(context.Context, *Source) (*Inputs, error) { return &Inputs{}, nil }
+
+func (inline) build(_ context.Context, j *job) error {
+	name := "index.js"
+	if strings.HasPrefix(j.Runtime, "python") {
+		name = "index.py"
+	}
+	f, err := os.OpenFile(filepath.Join(j.out, name), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if _, err := f.WriteString(j.Inline); err != nil {
+		return err
+	}
+	return f.Close()
 }

@@ -14,26 +14,25 @@ import (
 	"github.com/perdure/perdure/internal/files/fresh"
 )
 
-// Runs says how what was built is to be run.
+// Runs says how to run a build.
 type Runs struct {
 	// Runtime and Handler are Lambda's names; empty to find out by looking.
 	Runtime, Handler string
 }
 
-// Build is what was built.
+// Build is a finished build.
 type Build struct {
 	Runs
 	// Dir holds what to run, as it would lie in /var/task.
 	Dir string
-	// ID names the content: builds with the same are the same.
+	// ID names the content: equal builds have the same ID.
 	ID string
-	// Method is what built it: go, makefile, esbuild, nodejs, python, archive,
-	// inline, none.
+	// Method is how it was built: go, makefile, esbuild, nodejs, python, archive, inline, none.
 	Method string
 }
 
-// Do builds src. What the user can mend is an [*Error]. It may be called
-// concurrently, for different functions.
+// Do builds src. An error that the user can mend is an [*Error]. It may be called concurrently, for different
+// functions.
 func Do(ctx context.Context, source Source, opts *Options) (*Build, error) {
 	src, err := source.check()
 	if err != nil {
@@ -85,7 +84,7 @@ func (j *job) do(ctx context.Context, m method) (_ *Build, err error) {
 	return b, place(out, b.Dir)
 }
 
-// digest names what was built, and the state of what it links to.
+// digest names the build, and the state of the directories that it links to.
 func (j *job) digest() (string, error) {
 	id, err := digest(j.out)
 	if err != nil || len(j.linked) == 0 {
@@ -101,8 +100,7 @@ func (j *job) digest() (string, error) {
 	return hex.EncodeToString(h.Sum(nil)[:8]), nil
 }
 
-// last returns the path of a file in the build that was made last; empty if
-// there is none.
+// last returns the path of a file in the last build; empty if there is none.
 func (j *job) last(name string) string {
 	found, _ := filepath.Glob(filepath.Join(j.home, "[0-9a-f]*", name))
 	var newest time.Time
@@ -118,7 +116,7 @@ func (j *job) last(name string) string {
 // unfinished begins the names of directories that are being filled.
 const unfinished = ".new-"
 
-// place gives a finished build its name, unless the same is there already.
+// place gives a finished build its name, unless the same build is there already.
 func place(made *fresh.Dir, to string) error {
 	err := made.Place(to)
 	if info, there := os.Lstat(to); errors.Is(err, fs.ErrExist) && there == nil && info.IsDir() {

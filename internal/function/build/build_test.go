@@ -217,15 +217,6 @@ func TestGoErrors(t *testing.T) {
 	}
 }
 
-func TestLinks(t *testing.T) {
-	src := Source{Name: "fn", Dir: filepath.Join(unpack(t, goSource), "app/fn")}
-	for path, want := range map[string]bool{"example.com/lib": true, "example.com/app/other": false} {
-		if got, err := Links(t.Context(), src, path); got != want || err != nil {
-			t.Errorf("Links(%s): got %v, %v, want %v", path, got, err, want)
-		}
-	}
-}
-
 // TestBuildsAreBrokenOff: a build that takes too long ends with its context.
 func TestBuildsAreBrokenOff(t *testing.T) {
 	need(t, "make")

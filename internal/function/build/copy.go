@@ -7,8 +7,7 @@ import (
 	"path/filepath"
 )
 
-// copyTree copies the directory from to the directory to, which exists, without
-// what is skipped. Links stay links.
+// copyTree copies the directory from into the existing directory to, without skipped entries. Links stay links.
 func copyTree(from, to string, skip func(path string, d fs.DirEntry) bool) error {
 	return filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -35,7 +34,7 @@ func copyTree(from, to string, skip func(path string, d fs.DirEntry) bool) error
 	})
 }
 
-// copyLink makes a link that leads to where the first one does.
+// copyLink makes a link to the same place.
 func copyLink(path, target string) error {
 	to, err := filepath.EvalSymlinks(path)
 	if err != nil {
@@ -65,8 +64,8 @@ func copyFile(path, target string) error {
 	return out.Close()
 }
 
-// copySource copies the function's source into the build, with what links lead
-// to, but without what is left out and the builds themselves, if they lie within.
+// copySource copies the function's source into the build, and the targets of its links, but not the parts that are
+// left out, nor builds that lie within.
 func (j *job) copySource(to string) error {
 	root, err := filepath.Abs(j.opts.Root)
 	if err != nil {
@@ -87,7 +86,7 @@ func (j *job) copySource(to string) error {
 	return w.walk(j.Dir)
 }
 
-// linkEntries links what is in the directory from into to, unless it is there.
+// linkEntries links the entries of the directory from into to, unless they are there.
 func linkEntries(from, to string) error {
 	entries, err := os.ReadDir(from)
 	if err != nil {

@@ -11,8 +11,7 @@ import (
 	"path/filepath"
 )
 
-// digest names the content of a directory: names, modes, bytes, and where
-// links lead.
+// digest names the content of a directory: names, modes, bytes, and where links lead.
 func digest(dir string) (string, error) {
 	return walk(dir, func(h hash.Hash, path string, d fs.DirEntry) error {
 		switch {
@@ -33,23 +32,22 @@ func digest(dir string) (string, error) {
 	})
 }
 
-// fingerprint names the state of a source that is run as it is, which may be
-// large, by the sizes and times of its files.
+// fingerprint names the state of a source that is run as it is, by the sizes and times of its files, as it may be
+// large.
 func fingerprint(src *Source) (string, error) {
 	h := sha256.New()
 	err := stamps(h, src, src.Dir)
 	return hex.EncodeToString(h.Sum(nil)[:8]), err
 }
 
-// stamps writes the names, sizes and times of what is in a directory, or of a
-// file.
+// stamps writes the names, sizes and times in a directory, or of a file.
 func stamps(h hash.Hash, src *Source, path string) error {
 	info, err := os.Stat(path)
 	if err != nil || !info.IsDir() {
 		if err == nil {
 			fmt.Fprintln(h, path, info.Size(), info.ModTime().UnixNano())
 		}
-		return nil // what is not there is told by who needs it
+		return nil // who needs it says that it is missing
 	}
 	w := &walker{
 		once: true,
@@ -86,5 +84,5 @@ func walk(dir string, add func(hash.Hash, string, fs.DirEntry) error) (string, e
 	return hex.EncodeToString(h.Sum(nil)[:idBytes]), err
 }
 
-// idBytes is how many bytes of a hash name a build.
+// idBytes is the number of bytes of a hash in an ID.
 const idBytes = 8

@@ -1,10 +1,10 @@
-// Package build makes of a function's source what a process can run, as `sam
-// build` does, but for this machine and in a blink.
+// Package build turns a function's source into something that a process can run, as `sam build` does, but for this
+// machine and in a blink.
 //
 //	b, err := build.Do(ctx, src, &build.Options{Root: ".perdure/builds"})
 //	// run what is in b.Dir
 //
-// # What builds what
+// # Methods
 //
 //	go        go build, into an executable called bootstrap
 //	makefile  make build-LOGICALID, with ARTIFACTS_DIR, in a copy of the source
@@ -16,22 +16,19 @@
 //	none      the source as it is: a file bootstrap, classes of Java, or what a
 //	          template says not to build
 //
-// The method is the template's BuildMethod, or else follows from the runtime
-// and from what lies in the directory.
+// The template's BuildMethod chooses; without it, the runtime and the content of the directory do.
 //
 // # Builds are replaced, never changed
 //
-// A build goes into a directory of its own, named after its content, and
-// appears there as a whole. A process that runs keeps the files it was started
-// with; [Prune] removes old builds once nobody runs them. Building the same
-// again yields the same directory. Packages are installed once for each list of
-// them, beside the builds, and linked into each.
+// A build goes into a directory of its own, named after its content, and appears there as a whole. A running
+// process keeps the files it was started with; [Prune] removes old builds once nobody runs them. Building the same
+// again yields the same directory. Packages are installed once for each list of them, beside the builds, and linked
+// into each.
 //
-// # What a build depends on
+// # Inputs of a build
 //
-// [Find] lists the files of which a change calls for a new build: for Go those
-// that the compiler reads, in all packages that are not in the module cache;
-// for the rest all files of the directory, but for what tools put there. Links
-// are followed, and so is what lists of packages, Makefiles and imports name
-// elsewhere on this machine. A [Snapshot] of them says what has changed.
+// [Find] lists the files whose change calls for a new build: for Go those that the compiler reads, in all packages
+// outside of the module cache; otherwise all files of the directory, without those that tools make. It follows
+// links, and the files of this machine that lists of packages, Makefiles and imports name. A [Snapshot] of the
+// files tells changes.
 package build

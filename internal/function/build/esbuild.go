@@ -43,7 +43,7 @@ func (esbuild) build(ctx context.Context, j *job) error {
 	if err := j.run(ctx, os.Environ(), tool, append(args, j.esbuildFlags()...)...); err != nil {
 		return err
 	}
-	// What is external is looked for at run time.
+	// External packages are looked for at run time.
 	if own := filepath.Join(j.Dir, "node_modules"); len(j.Properties["External"]) > 0 && isDir(own) {
 		j.linked = localPackages(own)
 		return os.Symlink(own, filepath.Join(j.out, "node_modules"))
@@ -78,8 +78,7 @@ func modulesAbove(dir string) (all []string) {
 	}
 }
 
-// entryPoints are the files to begin with: those of the template, or that of
-// the handler.
+// entryPoints are the files to begin with: those of the template, or the handler's.
 func (j *job) entryPoints() ([]string, error) {
 	if given := j.Properties["EntryPoints"]; len(given) > 0 {
 		for _, path := range given {
@@ -99,15 +98,14 @@ func (j *job) entryPoints() ([]string, error) {
 		hintf("name it in the template: BuildProperties: {EntryPoints: [app.ts]}")
 }
 
-// esbuildLists are the properties that SAM gives to esbuild as one list; the
-// others that have several values are flags several times.
+// esbuildLists are properties that SAM gives to esbuild as one list; other lists become repeated flags.
 var esbuildLists = []string{"MainFields", "ResolveExtensions"}
 
 // esbuildPairs are the properties of the form --flag:key=value or --flag:value.
 var esbuildPairs = []string{"External", "Loader", "OutExtension", "Banner", "Footer", "Alias", "Define", "Inject", "Drop", "Pure"}
 
-// esbuildFlags are the BuildProperties as flags, with SAM's defaults for what
-// matters at run time. Without a target, what is written runs as it is.
+// esbuildFlags are the BuildProperties as flags, with SAM's defaults where they matter at run time. Without a
+// target, the code runs as it was written.
 func (j *job) esbuildFlags() []string {
 	flags := []string{}
 	if j.property("Format") == "" {

@@ -20,7 +20,7 @@ type golang struct{}
 
 func (golang) name() string { return "go" }
 
-// goTags leave out of aws-lambda-go what only the old runtime go1.x needs.
+// goTags leave out parts of aws-lambda-go that only the old runtime go1.x needs.
 const goTags = "lambda.norpc"
 
 func hasGo(dir string) bool {
@@ -28,8 +28,8 @@ func hasGo(dir string) bool {
 	return len(files) > 0
 }
 
-// build compiles for this machine, whatever architecture the template names,
-// with the paths of the source in it, so that a panic can be clicked on.
+// build compiles for this machine, whatever architecture the template names, with the paths of the source in it, so
+// that a panic can be clicked on.
 func (golang) build(ctx context.Context, j *job) error {
 	if err := checkMain(j.Source); err != nil {
 		return err
@@ -39,19 +39,19 @@ func (golang) build(ctx context.Context, j *job) error {
 		return err
 	}
 	binary := filepath.Join(j.out, "bootstrap")
-	if last := j.last("bootstrap"); last != "" { // which may be what would be linked
+	if last := j.last("bootstrap"); last != "" { // perhaps the same file as the new one
 		_ = copyFile(last, binary)
 	}
 	args := []string{"build", "-buildvcs=false", "-tags", goTags, "-o", binary}
 	if j.opts.Debug {
 		args = append(args, "-gcflags="+ownPackages(ctx, j.Source)+"=-N -l")
 	}
-	// Lambda runs what is called bootstrap, whatever the template's handler says.
+	// Lambda runs bootstrap, whatever the template's handler says.
 	j.runs = Runs{Runtime: "provided.al2023", Handler: "bootstrap"}
 	return j.run(ctx, goEnvironment(), tool, append(args, ".")...)
 }
 
-// ownPackages is a pattern for what somebody who debugs src wants to see in full.
+// ownPackages is a pattern for the packages that a debugger of src should show in full.
 func ownPackages(ctx context.Context, src *Source) string {
 	packages, err := goList(ctx, src, "-e")
 	if err != nil || len(packages) == 0 || packages[0].Module == nil {
@@ -78,10 +78,10 @@ func checkMain(src *Source) error {
 		return errorf("%s is package %s, not a main package", src.Dir, pkg.Name).
 			hintf("a function is a program: package main with func main() { durable.Start(handler) }")
 	}
-	return nil // any error is the compiler's to tell
+	return nil // the compiler will tell errors
 }
 
-// goPackage is what go list says of a package.
+// goPackage is a package in the output of go list.
 type goPackage struct {
 	ImportPath string
 	Dir        string
@@ -97,8 +97,8 @@ type goPackage struct {
 	CFiles, CXXFiles, MFiles, HFiles, FFiles, SFiles, SwigFiles, SysoFiles []string
 }
 
-// editable reports whether people change the package in place: it is not in
-// the standard library, and not in the module cache.
+// editable reports whether people change the package in place: it is neither in the standard library nor in the
+// module cache.
 func (p *goPackage) editable() bool {
 	switch m := p.Module; {
 	case p.Standard || p.Dir == "":
@@ -116,8 +116,8 @@ func (p *goPackage) files() []string {
 	return slices.Concat(p.GoFiles, p.CgoFiles, p.EmbedFiles, p.CFiles, p.CXXFiles, p.MFiles, p.HFiles, p.FFiles, p.SFiles, p.SwigFiles, p.SysoFiles)
 }
 
-// find asks go list for what the compiler reads. If even that cannot be told,
-// all that is in the directory counts, and the module's files.
+// find asks go list for the files that the compiler reads. If that fails, all in the directory count, and the
+// module's files.
 func (golang) find(ctx context.Context, src *Source) (*Inputs, error) {
 	packages, err := goList(ctx, src, "-e", "-deps")
 	if ctx.Err() != nil {
@@ -153,8 +153,7 @@ func (golang) find(ctx context.Context, src *Source) (*Inputs, error) {
 	return in.sorted(), nil
 }
 
-// embedDir is the directory in which what a pattern embeds appears, or that of
-// its front that there is.
+// embedDir is the directory in which files of an embedding pattern appear, or its nearest existing parent.
 func embedDir(dir, pattern string) string {
 	pattern = strings.TrimPrefix(pattern, "all:")
 	for _, part := range strings.Split(pattern, "/") {
@@ -167,8 +166,8 @@ func embedDir(dir, pattern string) string {
 	return dir
 }
 
-// addWorkspace adds what else decides which packages are taken: the workspace,
-// and the list of what is vendored, which need not be there.
+// addWorkspace adds the other files that choose packages: the workspace, and the list of vendored packages, which
+// may not exist.
 func (in *Inputs) addWorkspace(dir string) {
 	for ; ; dir = filepath.Dir(dir) {
 		if exists(dir, "go.mod") || exists(dir, "go.work") {
@@ -229,17 +228,4 @@ func goList(ctx context.Context, src *Source, args ...string) ([]goPackage, erro
 		}
 		packages = append(packages, p)
 	}
-}
-
-// Links reports whether the function in Go of src links the package.
-func Links(ctx context.Context, source Source, path string) (bool, error) {
-	src, err := source.check()
-	if err != nil {
-		return false, err
-	}
-	if m, err := choose(src); err != nil || m != (golang{}) {
-		return false, err
-	}
-	packages, err := goList(ctx, src, "-e", "-deps")
-	return slices.ContainsFunc(packages, func(p goPackage) bool { return p.ImportPath == path }), err
 }

@@ -14,22 +14,20 @@ import (
 	"github.com/perdure/perdure/internal/files/fresh"
 )
 
-// Holds keep builds from being removed by other processes that build below the
-// same root. The zero value is ready to use; what it holds is given back by
-// Release, by [Prune], or by the end of the process.
+// Holds keep builds from being removed by other processes that build below the same root. The zero value is ready
+// to use. Release, [Prune], or the end of the process gives them back.
 type Holds struct {
 	mu    sync.Mutex
 	files map[string]*os.File // locks, by the directory of the build
 }
 
-// locked is behind the name of a build in that of its lock.
+// locked ends the name of a build's lock.
 const locked = ".lock"
 
-// removing is how long somebody who removes a build may take.
+// removing bounds the time to remove a build.
 const removing = 30 * time.Second
 
-// take holds the build in dir, which need not be there yet. It waits for who is
-// just removing it.
+// take holds the build in dir, which may not exist yet. It waits for a process that is removing it.
 func (h *Holds) take(dir string) error {
 	if h == nil {
 		return nil
@@ -79,9 +77,8 @@ func (h *Holds) Release() {
 	}
 }
 
-// Prune removes the builds of a function but those to keep, given by their IDs,
-// and those that others hold, and what builds that were broken off have left.
-// It gives back what holds has of the builds that are not kept: none of their
+// Prune removes the builds of a function, but for those to keep, given by their IDs, and those that others hold; it
+// also removes the remains of interrupted builds. It gives back what holds has of the removed builds: none of their
 // processes may be running here.
 func Prune(root, function string, holds *Holds, keep ...string) error {
 	home := filepath.Join(root, function)

@@ -8,8 +8,7 @@ import (
 	"strings"
 )
 
-// importForm is how JavaScript and TypeScript name a file beside the one that
-// they are in.
+// importForm matches how JavaScript and TypeScript name a neighbouring file.
 var importForm = regexp.MustCompile(`(?:from|import|require|extends|resolve)["']?\s*[:(]?\s*["'](\.{1,2}/[^"'\n]*)["']`)
 
 const (
@@ -17,11 +16,11 @@ const (
 	maxScript   = 4 << 20 // bytes of one that is read
 )
 
-// scriptExtensions are what is left out in imports; .js may stand for .ts.
+// scriptExtensions are those that imports leave out; .js may stand for .ts.
 var scriptExtensions = []string{"", ".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs", ".json", "/index.ts", "/index.tsx", "/index.js"}
 
-// addImports adds the files outside of the source that scripts in it name, and
-// those that these name. Reading finds them when nothing compiles.
+// addImports adds the files outside of the source that its scripts name, and those that these name. It reads the
+// scripts, since nothing compiles them.
 func (in *Inputs) addImports() {
 	known := map[string]bool{}
 	queue := slices.Clone(in.Files)
@@ -77,8 +76,7 @@ func importsOf(file string) (paths []string) {
 	return paths
 }
 
-// addProject adds the files of the project around the source that decide how
-// it is bundled and what is installed.
+// addProject adds the project's files around the source that influence bundling and installing.
 func (in *Inputs) addProject(src *Source) {
 	for dir := src.Dir; ; dir = filepath.Dir(dir) {
 		for _, name := range []string{"package.json", "package-lock.json", "npm-shrinkwrap.json", "tsconfig.json", ".npmrc"} {
@@ -93,8 +91,8 @@ func (in *Inputs) addProject(src *Source) {
 	}
 }
 
-// addModules adds what says which packages are installed, and the packages that
-// are directories of this machine.
+// addModules adds the files that say which packages are installed, and the packages that are directories of this
+// machine.
 func (in *Inputs) addModules(src *Source, modules string) error {
 	if modules == "" {
 		in.addFile(filepath.Join(src.Dir, "node_modules", ".package-lock.json"))

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Inputs are what a build depends on, by absolute paths, in order.
+// Inputs are the files that a build depends on, by absolute paths, in order.
 type Inputs struct {
 	// Files are read by the build. Some of them may not exist.
 	Files []string
@@ -23,7 +23,7 @@ func (in *Inputs) addFile(path string) { in.Files = append(in.Files, path) }
 
 func (in *Inputs) addDir(path string) { in.Dirs = append(in.Dirs, path) }
 
-// sorted completes the inputs: where a link leads is watched, too.
+// sorted completes the inputs: targets of links are watched, too.
 func (in *Inputs) sorted() *Inputs {
 	for _, path := range in.Files {
 		if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSymlink != 0 {
@@ -38,7 +38,7 @@ func (in *Inputs) sorted() *Inputs {
 	return in
 }
 
-// addPath adds a file, or all that is in a directory, which need not be there.
+// addPath adds a file, or all in a directory. It may not exist.
 func (in *Inputs) addPath(src *Source, path string) error {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		return in.addTree(src, path)
@@ -48,7 +48,7 @@ func (in *Inputs) addPath(src *Source, path string) error {
 	return nil
 }
 
-// addTree adds all files of a directory, and those that links lead to.
+// addTree adds all files of a directory, and the targets of links.
 func (in *Inputs) addTree(src *Source, dir string) error {
 	in.addDir(dir)
 	w := &walker{
@@ -69,8 +69,7 @@ func (in *Inputs) addTree(src *Source, dir string) error {
 	return w.walk(dir)
 }
 
-// Find lists what the build of src depends on. It works as well when the source
-// does not compile.
+// Find lists what the build of src depends on. It works as well when the source does not compile.
 func Find(ctx context.Context, source Source) (*Inputs, error) {
 	src, err := source.check()
 	if err != nil {
@@ -98,8 +97,7 @@ func findTree(src *Source) (*Inputs, error) {
 	return in.sorted(), err
 }
 
-// Snapshot says how files were at some moment, by their paths. Files that did
-// not exist are not in it.
+// Snapshot is the state of files at a moment, by their paths. It leaves out files that did not exist.
 type Snapshot map[string]stamp
 
 type stamp struct {
@@ -109,11 +107,10 @@ type stamp struct {
 	sum      [sha256.Size]byte // of the content, unless that is large
 }
 
-// maxSummed is the size from which on a file's time stands for its content.
+// maxSummed is the size above which a file's time stands for its content.
 const maxSummed = 16 << 20
 
-// Take makes a snapshot of files. It reads those only that changed their size
-// or time since before, which may be nil.
+// Take makes a snapshot of files. It reads only files with another size or time than in before, which may be nil.
 func Take(files []string, before Snapshot) Snapshot {
 	now := make(Snapshot, len(files))
 	for _, path := range files {

@@ -31,11 +31,11 @@ func (makefile) find(_ context.Context, src *Source) (*Inputs, error) {
 	return in.sorted(), nil
 }
 
-// maxMakefiles bounds the files that include each other.
+// maxMakefiles bounds how many files include each other.
 const maxMakefiles = 50
 
-// makeWords are the words of a Makefile, and of those that it includes, that
-// are paths outside of dir: prerequisites and what recipes read.
+// makeWords are the words of a Makefile, and of those that it includes, that are paths outside of dir:
+// prerequisites and inputs of recipes.
 func makeWords(dir, file string, around []string) (paths []string) {
 	data, err := os.ReadFile(file)
 	if err != nil || slices.Contains(around, file) || len(around) >= maxMakefiles {
@@ -63,8 +63,8 @@ func isWithin(path, dir string) bool {
 	return err == nil && filepath.IsLocal(rel)
 }
 
-// build runs make in a copy of the source, as SAM does: what a Makefile leaves
-// lying about is not taken for a change of the source.
+// build runs make in a copy of the source, as SAM does, so that files that a Makefile leaves behind are not taken
+// for changes of the source.
 func (makefile) build(ctx context.Context, j *job) error {
 	if !exists(j.Dir, "Makefile") {
 		return errorf("%s cannot be built: there is no Makefile in %s", j.Name, j.Dir).

@@ -19,7 +19,7 @@ func (node) find(_ context.Context, src *Source) (*Inputs, error) {
 	if err := in.addTree(src, src.Dir); err != nil {
 		return nil, err
 	}
-	needs, _ := dependencies(src) // what is wrong with them is told when it is built
+	needs, _ := dependencies(src) // the build tells what is wrong with them
 	if err := in.addModules(src, findModules(src.Dir, needs)); err != nil {
 		return nil, err
 	}
@@ -38,9 +38,8 @@ func (node) build(ctx context.Context, j *job) error {
 	return os.Symlink(modules, filepath.Join(j.out, "node_modules"))
 }
 
-// nodeModules returns the directory of the packages that package.json depends
-// on: the project's own, if they are installed, or one into which npm installs
-// them; empty if there are none.
+// nodeModules returns the directory of the packages in package.json: the project's own, if they are installed, or
+// one into which npm installs them; empty if there are none.
 func (j *job) nodeModules(ctx context.Context) (string, error) {
 	needs, err := dependencies(j.Source)
 	if err != nil {
@@ -85,8 +84,7 @@ func (j *job) nodeModules(ctx context.Context) (string, error) {
 	return filepath.Join(dir, "node_modules"), nil
 }
 
-// findModules returns the node_modules of dir, or of a directory above it if
-// all that is needed is there.
+// findModules returns the node_modules of dir, or of a directory above it, that holds all needs.
 func findModules(dir string, needs map[string]string) string {
 	if own := filepath.Join(dir, "node_modules"); isDir(own) {
 		return own
@@ -105,7 +103,7 @@ func findModules(dir string, needs map[string]string) string {
 	return ""
 }
 
-// dependencies are what a function needs when it runs, as package.json has it.
+// dependencies are the packages that a function needs at run time, by its package.json.
 func dependencies(src *Source) (map[string]string, error) {
 	data, err := os.ReadFile(filepath.Join(src.Dir, "package.json"))
 	if err != nil {

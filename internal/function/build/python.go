@@ -44,7 +44,7 @@ func (python) build(ctx context.Context, j *job) error {
 	dir, err := j.packages(ctx, needs.files, needs.local, func(ctx context.Context, dir string) error {
 		j.opts.tell("installing the packages of %s with pip", j.Name)
 		list := requirementsFile
-		if needs.editable { // which pip does not do for a directory of its own
+		if needs.editable { // pip does not do this for a directory of its own
 			list = filepath.Join(dir, ".requirements.txt")
 			if err := os.WriteFile(list, []byte(strings.Join(needs.lines, "\n")+"\n"), 0o644); err != nil {
 				return err
@@ -59,8 +59,8 @@ func (python) build(ctx context.Context, j *job) error {
 	return linkEntries(dir, j.out)
 }
 
-// findPython returns the Python that the function asks for, or any. What is on
-// the PATH may be a script that finds no such version.
+// findPython returns the Python that the function asks for, or any. A Python on the PATH may be a script that finds
+// no such version.
 func findPython(ctx context.Context, src *Source) string {
 	for _, name := range []string{src.Runtime, "python3", "python"} {
 		path, err := exec.LookPath(name)

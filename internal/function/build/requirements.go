@@ -7,22 +7,19 @@ import (
 	"strings"
 )
 
-// requirements are what a requirements.txt asks for, with the files that it
-// names.
+// requirements are those of a requirements.txt and of the files that it names.
 type requirements struct {
-	files []string // that were read, or would be; absolute
+	files []string // files read, or to be read; absolute
 	local []string // packages and directories of this machine; absolute
-	lines []string // of all files, as pip may be given them
-	// editable says that some line installs a package in place, which pip
-	// cannot do for a directory of its own.
+	lines []string // of all files, fit for pip
+	// editable: some line installs a package in place, which pip cannot do for a directory of its own.
 	editable bool
 }
 
-// maxRequirements bounds the files that name each other.
+// maxRequirements bounds how many files name each other.
 const maxRequirements = 50
 
-// readRequirements reads a requirements.txt. Where pip looks for a package, it
-// looks from dir.
+// readRequirements reads a requirements.txt. pip looks for packages from dir.
 func readRequirements(dir, file string) *requirements {
 	r := &requirements{}
 	r.read(dir, file, "")
@@ -78,7 +75,7 @@ func (r *requirements) line(dir, file, line, option string) {
 	}
 }
 
-// localPath is where on this machine a requirement is; empty if it is elsewhere.
+// localPath is the place of a requirement on this machine; empty if it is elsewhere.
 func localPath(dir, requirement string) string {
 	place, _, _ := strings.Cut(requirement, ";")
 	if _, after, ok := strings.Cut(place, "@ "); ok {

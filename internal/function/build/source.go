@@ -11,14 +11,12 @@ import (
 
 // Source is a function's code as it was written.
 type Source struct {
-	// Name is the function's. Its builds are in the directory of that name
-	// below Options.Root.
+	// Name is the function's. Its builds are in the directory of that name below Options.Root.
 	Name string
-	// LogicalID is the name of its resource in a template, which names its
-	// target in a Makefile; the default is Name.
+	// LogicalID is the name of its resource in a template, which names its target in a Makefile; the default is
+	// Name.
 	LogicalID string
-	// Dir holds the code, or is an archive of it, which is unpacked and run as
-	// it is.
+	// Dir holds the code, or is an archive of it, which is unpacked and run as it is.
 	Dir string
 	// Inline is the code itself, of a file index.py or index.js, in place of Dir.
 	Inline string
@@ -29,8 +27,8 @@ type Source struct {
 	Properties map[string][]string
 	// Skip takes the code as it is.
 	Skip bool
-	// Except is a path that is no part of the code, though it may lie in Dir:
-	// an engine's data directory; may be empty.
+	// Except is a path that is no part of the code, though it may lie in Dir: an engine's data directory; may be
+	// empty.
 	Except string
 
 	isArchive bool
@@ -53,15 +51,13 @@ func (s *Source) property(name string) string {
 type Options struct {
 	// Root is the directory of all builds; it is made when needed.
 	Root string
-	// From is the directory to which the paths in compilers' messages are
-	// relative; the default is the working directory.
+	// From is the base of relative paths in compilers' messages; the default is the working directory.
 	From string
 	// Debug builds for a debugger, where that makes a difference.
 	Debug bool
-	// Holds keeps the build from being removed by others; nil for builds that
-	// nobody else removes.
+	// Holds keeps the build from being removed by others; nil if nobody else removes builds.
 	Holds *Holds
-	// Tell receives a line when something that may take long begins; may be nil.
+	// Tell receives a line before something that may take long; may be nil.
 	Tell func(line string)
 }
 
@@ -75,8 +71,7 @@ func (o *Options) tell(format string, args ...any) {
 type Error struct {
 	Message string
 	Hint    string // may be empty
-	// Output is what the tool said, line by line; may be empty. Paths in it
-	// are relative to Options.From.
+	// Output is the tool's output, line by line; may be empty. Paths in it are relative to Options.From.
 	Output []string
 }
 
@@ -97,7 +92,7 @@ type method interface {
 	name() string
 	// build builds into the directory j.out, which is empty.
 	build(ctx context.Context, j *job) error
-	// find lists what the build depends on.
+	// find lists the inputs of the build.
 	find(ctx context.Context, src *Source) (*Inputs, error)
 }
 
@@ -108,8 +103,8 @@ type job struct {
 	home string // of all builds of the function
 	out  string // where it goes
 	runs Runs   // how it is to be run
-	// linked are directories of this machine to which the build leads, and in
-	// which people work: packages of the same project.
+	// linked are directories of this machine that the build leads to, and in which people work: packages of the
+	// same project.
 	linked []string
 }
 
@@ -141,7 +136,7 @@ func choose(src *Source) (method, error) {
 		hintf("go1.x, makefile, esbuild, nodejs and python are; or build it yourself and set SkipBuild: true")
 }
 
-// guess chooses by the runtime, and by what lies in the directory.
+// guess chooses by the runtime and the content of the directory.
 func guess(src *Source) (method, error) {
 	switch runtime := src.Runtime; {
 	case strings.HasPrefix(runtime, "nodejs"):
@@ -159,7 +154,7 @@ func guess(src *Source) (method, error) {
 	case runtime == "" && hasPython(src.Dir):
 		return python{}, nil
 	}
-	return asIs{}, nil // what is wrong with it is found when it is to be run
+	return asIs{}, nil // running it will tell what is wrong
 }
 
 // hasTarget reports whether a Makefile has a target for the function.
@@ -186,7 +181,7 @@ func hasPython(dir string) bool {
 	return len(files) > 0
 }
 
-// check completes src and refuses what is no directory.
+// check completes src and refuses anything but a directory or an archive.
 func (s Source) check() (*Source, error) {
 	s.LogicalID = cmp.Or(s.LogicalID, s.Name)
 	if s.Inline != "" {

@@ -8,18 +8,16 @@ import (
 	"slices"
 )
 
-// maxLinked bounds the files that are reached by links: one may lead to the root
-// of the disk.
+// maxLinked bounds the files behind links: a link may lead to the root of the disk.
 const maxLinked = 100_000
 
-// walker walks a source as AWS gets it: a link stands for what it leads to. A
-// directory that is inside of itself, by links, ends there.
+// walker walks a source as AWS gets it: a link stands for its target. A directory that contains itself, by links,
+// ends there.
 type walker struct {
-	// skip reports whether a file or directory is no part of the source. path
-	// is how it was reached.
+	// skip reports whether a file or directory is no part of the source. path is how it was reached.
 	skip func(path string, info fs.FileInfo) bool
-	// visit gets all that is, directories before what is in them, with the
-	// name below the source. What has gone meanwhile is not told.
+	// visit gets each entry, directories before their content, with its name below the source. Entries that have
+	// just gone are left out.
 	visit func(name, path string, info fs.FileInfo) error
 	// once visits no directory twice, however many links lead to it.
 	once bool
@@ -50,7 +48,7 @@ func (w *walker) inside(name, path, real string, linked bool) error {
 	if err != nil && name == "" {
 		return err
 	}
-	for _, e := range entries { // none of what is not ours to read
+	for _, e := range entries { // ignore entries that we may not read
 		below := filepath.Join(path, e.Name())
 		if err := w.one(filepath.Join(name, e.Name()), below, filepath.Join(real, e.Name()), linked); err != nil {
 			return err
@@ -59,7 +57,7 @@ func (w *walker) inside(name, path, real string, linked bool) error {
 	return nil
 }
 
-// one walks a file or a directory; real is where that is, or the link to it.
+// one walks a file or a directory; real is its own path, or the link's.
 func (w *walker) one(name, path, real string, linked bool) error {
 	info, err := os.Lstat(path)
 	if err == nil && info.Mode()&fs.ModeSymlink != 0 {

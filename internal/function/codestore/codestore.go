@@ -1,3 +1,16 @@
+// Package codestore keeps the code of published function versions: files and directories, copied as they are, each
+// under the hash of what is in it.
+//
+//	DIR/3f9c…/bootstrap      the code of a function in Go
+//	DIR/81d0…/app.py, …      that of a function in Python
+//	DIR/copying-…            a copy that is being made
+//
+// A copy is made beside its place, put on the disk and then renamed, so that code is there as a whole or not at
+// all. Versions of the same code share it, also those of different functions.
+//
+// What is hashed and copied are names, contents and whether a file can be executed. Symbolic links stay links if
+// they lead to a place in the same directory; what others lead to, such as packages that are installed elsewhere,
+// is copied. Directories that hold caches and histories (.git, __pycache__) are no part of the code.
 package codestore
 
 import (
@@ -9,15 +22,16 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/perdure/perdure/internal/files/fresh"
 )
 
-// MaxSize bounds a piece of code, in bytes: as on Lambda, which counts it
-// unpacked.
+// MaxSize bounds a piece of code, in bytes: as on Lambda, which counts it unpacked.
 const MaxSize = 250 << 20
 
 // Store is a directory of code. Its methods may be called concurrently, but a
@@ -86,8 +100,7 @@ const maxTries = 3
 
 var errChanging = errors.New("it changes while it is copied: try again when nothing writes to it")
 
-// Keep copies a source into the store, unless it is there, and returns when it
-// is on the disk.
+// Keep copies a source into the store, unless it is there, and returns when it is on the disk.
 func (s *Store) Keep(ctx context.Context, src Source) (Code, error) {
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return Code{}, err
@@ -150,9 +163,8 @@ func (s *Store) place(copied string, code Code) error {
 	return flushEntry(s.dir)
 }
 
-// Sweep removes code that is not to be kept, and copies that were never
-// finished. Code loses its name first: what is left of it when its removal
-// breaks off must not be taken for the whole.
+// Sweep removes code that is not to be kept, and copies that were never finished. Code loses its name first: what
+// is left of it when its removal breaks off must not be taken for the whole.
 func (s *Store) Sweep(keep func(hash string) bool) error {
 	entries, err := os.ReadDir(s.dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -179,4 +191,61 @@ func (s *Store) remove(hash string) error {
 	}
 	err = os.Rename(filepath.Join(s.dir, hash), filepath.Join(doomed.Path, hash))
 	return errors.Join(err, doomed.Remove())
+}
+
+// flushEntry puts one file, or the names in one directory, on the disk. Windows
+// does that only for files that are open for writing.
+func flushEntry(path string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return f.Sync()
+}
+
+// trusted is for how long a hash is told without another look at the source, which may have many files.
+const trusted = 2 * time.Second
+
+// hashed is a code's hash as long as its source is not written to.
+type hashed struct {
+	stamp  string
+	code   Code
+	looked time.Time
+}
+
+// Hash returns the code that Keep would keep, now or a moment ago. A source that
+// nobody wrote to since the last time is not read again.
+func (s *Store) Hash(ctx context.Context, src Source) (Code, error) {
+	known := s.known(src)
+	if time.Since(known.looked) < trusted {
+		return known.code, nil
+	}
+	t, err := look(src)
+	if err != nil {
+		return Code{}, err
+	}
+	stamp := t.stamp()
+	if known.stamp != stamp {
+		if known.code, err = t.digest(ctx); err != nil {
+			return Code{}, err
+		}
+	}
+	s.remember(src, stamp, known.code)
+	return known.code, nil
+}
+
+func (s *Store) known(src Source) hashed {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.hashes[src.Path]
+}
+
+func (s *Store) remember(src Source, stamp string, code Code) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.hashes[src.Path] = hashed{stamp, code, time.Now()}
 }

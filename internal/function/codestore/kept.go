@@ -12,8 +12,7 @@ import (
 	"github.com/perdure/perdure/internal/files/fresh"
 )
 
-// Verify returns an error if the code under a hash is not there, or is not what
-// was kept. It reads all of it.
+// Verify reads the code under a hash, and returns an error if it is missing or changed.
 func (s *Store) Verify(ctx context.Context, hash string) error {
 	path, err := s.Path(hash)
 	if err != nil {
@@ -30,9 +29,8 @@ func (s *Store) Verify(ctx context.Context, hash string) error {
 	return err
 }
 
-// Link puts all code that is kept, and not yet in the directory to, there too:
-// by second names of its files, which nobody changes, or as copies. What goes
-// away while it works may be missing.
+// Link links all kept code into the directory to, unless it is there: by second names of its files, which nobody
+// changes, or as copies. Code that is removed meanwhile may be missing.
 func (s *Store) Link(ctx context.Context, to string) error {
 	entries, err := os.ReadDir(s.dir)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -18,7 +18,7 @@ import (
 // MaxFiles bounds the files, directories and links of a piece of code.
 const MaxFiles = 100_000
 
-// tree is what a source consists of, sorted by path.
+// tree is the content of a source, sorted by path.
 type tree struct {
 	src     Source
 	entries []entry
@@ -36,7 +36,7 @@ type entry struct {
 // ignored are directories that are no part of any code.
 var ignored = []string{".git", "__pycache__"}
 
-// look lists what is in a source.
+// look lists the content of a source.
 func look(src Source) (*tree, error) {
 	info, err := os.Stat(src.Path)
 	if err != nil {
@@ -53,8 +53,7 @@ func look(src Source) (*tree, error) {
 	return t, t.addDir("", []string{root})
 }
 
-// addDir adds what is in a directory, to lie below path. Roots are the
-// directories that were entered on the way to it, the last one itself.
+// addDir adds the content of a directory, below path. Roots are the directories on the way to it, itself the last.
 func (t *tree) addDir(path string, roots []string) error {
 	root := roots[len(roots)-1]
 	return filepath.WalkDir(root, func(from string, d fs.DirEntry, err error) error {
@@ -88,8 +87,8 @@ func (t *tree) isExcept(dir string) bool {
 	return err == nil && dir == except
 }
 
-// addLink adds a link, if it leads to a place in the same directory, and
-// otherwise what it leads to: what lies elsewhere may change or go.
+// addLink adds a link if it leads to a place in the same directory, and otherwise its target, which may change or
+// go.
 func (t *tree) addLink(e entry, roots []string) error {
 	to, err := filepath.EvalSymlinks(e.from)
 	if err != nil { // it leads nowhere, which may do no harm
@@ -98,7 +97,7 @@ func (t *tree) addLink(e entry, roots []string) error {
 			return err
 		}
 		if e.link = filepath.ToSlash(said); !LeadsWithin(e.path, e.link) {
-			return nil // and elsewhere something may be there
+			return nil // elsewhere something may be there
 		}
 		return t.add(e)
 	}
@@ -134,9 +133,8 @@ func within(dir, path string) bool {
 	return err == nil && filepath.IsLocal(below)
 }
 
-// LeadsWithin reports whether a link at path, below the directory of a piece of
-// code, leads to a place in the same directory by what it says. Both are with
-// slashes.
+// LeadsWithin reports whether a link at path, below the directory of a piece of code, leads to a place in the same
+// directory, by its text. Both have slashes.
 func LeadsWithin(path, link string) bool {
 	return link != "" && !slashes.IsAbs(link) && !filepath.IsAbs(link) && filepath.IsLocal(filepath.FromSlash(slashes.Join(slashes.Dir(path), link)))
 }
@@ -193,8 +191,7 @@ func (t *tree) copy(ctx context.Context, to string) (Code, error) {
 
 func executable(info fs.FileInfo) bool { return info.Mode()&0o111 != 0 }
 
-// read hashes a tree and writes each file into what open returns for it; for
-// other entries that is not looked at.
+// read hashes a tree and writes each file to the writer of open, which matters for files only.
 func (t *tree) read(ctx context.Context, open func(entry) (io.WriteCloser, error)) (Code, error) {
 	h := sha256.New()
 	var code Code

@@ -11,8 +11,7 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// timedOut is what the emulator says, with status 200, when its own timeout
-// passes.
+// timedOut is what the emulator says, with status 200, when its own timeout passes.
 var timedOut = regexp.MustCompile(`^Task timed out after [0-9.]+ seconds\s*$`)
 
 // read makes an outcome of an answer.

@@ -1,3 +1,20 @@
+// Package httpfunction invokes functions behind an HTTP endpoint with Lambda's Invoke route, such as a container
+// that has AWS's runtime interface emulator in it, or any other engine.
+//
+// # What an answer means
+//
+//	200                                       the function's payload
+//	200 with X-Amz-Function-Error             the function's error document
+//	200, an error document without the header the same: the emulator leaves the header out
+//	200, "Task timed out after 3.00 seconds"  Sandbox.Timedout: so the emulator says it
+//	502 with an error document                the function failed to initialise
+//	any other status                          the function was not reached; Unstarted
+//	no connection                             the same
+//	the connection breaks                     Sandbox.Failure: what the function did is not known
+//
+// The emulator runs one invocation at a time and refuses more, so the default is one at a time here, too. It knows
+// nothing of durable functions; they get their executions from the payload, and the endpoint of the Lambda API from
+// their own environment, which must name this engine (AWS_ENDPOINT_URL_LAMBDA).
 package httpfunction
 
 import (
@@ -25,8 +42,7 @@ const placeTime = 10 * time.Second
 
 // Config says where a function is. URL is required.
 type Config struct {
-	// URL is the whole Invoke route, such as
-	// http://127.0.0.1:9000/2015-03-31/functions/function/invocations.
+	// URL is the whole Invoke route, such as http://127.0.0.1:9000/2015-03-31/functions/function/invocations.
 	URL string
 	// Timeout bounds invocations that have no timeout; the default is 3 s.
 	Timeout time.Duration
@@ -36,8 +52,7 @@ type Config struct {
 	Transport http.RoundTripper
 }
 
-// Function is a function behind an endpoint. Its methods may be called
-// concurrently.
+// Function is a function behind an endpoint. Its methods may be called concurrently.
 type Function struct {
 	cfg    Config
 	client http.Client
@@ -46,7 +61,7 @@ type Function struct {
 
 var _ engine.Invoker = (*Function)(nil)
 
-// New makes a function of an endpoint, which need not be there yet.
+// New makes a function of an endpoint, which may not exist yet.
 func New(cfg Config) (*Function, error) {
 	if err := CheckURL(cfg.URL); err != nil {
 		return nil, err
@@ -140,7 +155,7 @@ func (f *Function) request(ctx context.Context, inv *engine.Invocation) (*http.R
 	return req, nil
 }
 
-// broken is the outcome of a request that got no answer.
+// broken is the outcome of a request without an answer.
 func broken(inv *engine.Invocation, err error) engine.Outcome {
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
 		return unreached(inv, "the function's endpoint is not there: "+err.Error())

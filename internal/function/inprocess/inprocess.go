@@ -28,8 +28,8 @@ func (i Invoker) Invoke(ctx context.Context, inv *engine.Invocation) engine.Outc
 	return engine.Outcome{Payload: answer}
 }
 
-// Context is what a handler is invoked with: it ends when the invocation times
-// out, and has what the Lambda runtime adds.
+// Context is a handler's context: it ends when the invocation times out, and has the values that the Lambda runtime
+// adds.
 func Context(ctx context.Context, inv *engine.Invocation) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithTimeout(ctx, inv.Timeout)
 	return lambdacontext.NewContext(ctx, &lambdacontext.LambdaContext{
@@ -40,7 +40,7 @@ func Context(ctx context.Context, inv *engine.Invocation) (context.Context, cont
 // ErrCrashed is the end of an invocation whose process was killed.
 var ErrCrashed = errors.New("the function was crashed")
 
-// Failure is an invocation without an answer, in the words of Lambda.
+// Failure is the outcome of an invocation without an answer, in Lambda's words.
 func Failure(ctx context.Context, inv *engine.Invocation, err error) engine.Outcome {
 	errorType, text := "Error", err.Error()
 	switch {

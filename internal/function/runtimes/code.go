@@ -2,6 +2,7 @@ package runtimes
 
 import (
 	"context"
+	"debug/buildinfo"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,12 +14,10 @@ type Code struct {
 	// Runtime is an identifier such as nodejs22.x, python3.13, java21 or
 	// provided.al2023. Empty finds out by looking at Dir; see [Detect].
 	Runtime string
-	// Handler is what the runtime makes of it: module.function, or for Java
-	// package.Class::method. For provided.* it is only passed on. Empty finds
-	// out, too.
+	// Handler is what the runtime makes of it: module.function, or for Java package.Class::method. For provided.*
+	// it is only passed on. Empty finds out, too.
 	Handler string
-	// Dir holds the code as it would lie in /var/task: built, with what it
-	// needs installed.
+	// Dir holds the code as it would lie in /var/task: built, with what it needs installed.
 	Dir string
 }
 
@@ -62,11 +61,9 @@ type Process struct {
 	Handler string   // the value of _HANDLER
 	Command []string // the program, by its absolute path, and its arguments
 	Dir     string   // the working directory and LAMBDA_TASK_ROOT, absolute
-	// Env is what the runtime adds to the environment. The function's own
-	// variables take precedence.
+	// Env is what the runtime adds to the environment. The function's own variables take precedence.
 	Env map[string]string
-	// OwnPort says that the program's client of the Runtime API may know
-	// nothing of a path; see sandbox.Config.
+	// OwnPort says that the program's client of the Runtime API may know nothing of a path; see sandbox.Config.
 	OwnPort bool
 	// Note says what is not as on Lambda, such as the version of an
 	// interpreter; it is empty if there is nothing to say.
@@ -93,9 +90,8 @@ func (e *Error) hintf(format string, args ...any) *Error {
 	return e
 }
 
-// Resolve finds out how to run code on this machine, and installs what is
-// missing if it may. It may be called concurrently, also by several processes.
-// What the user can mend is an [*Error].
+// Resolve finds out how to run code on this machine, and installs what is missing if it may. It may be called
+// concurrently, also by several processes. What the user can mend is an [*Error].
 func Resolve(ctx context.Context, code Code, opts *Options) (*Process, error) {
 	if opts == nil {
 		opts = &Options{}
@@ -162,13 +158,6 @@ func resolver(runtime string) (func(context.Context, Code, *Options) (*Process, 
 		hintf("these can: provided.al2023 and the like, nodejs, python and java, each with a version as on Lambda; any other language as provided, with an executable called bootstrap")
 }
 
-// Supported reports whether functions of a runtime can be run, given the tools
-// that they need.
-func Supported(runtime string) bool {
-	_, err := resolver(runtime)
-	return err == nil
-}
-
 // addShared sets what Lambda sets for every runtime that it brings.
 func (p *Process) addShared() {
 	if p.Env == nil {
@@ -190,4 +179,37 @@ func isDir(path string) bool {
 func isFile(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.Mode().IsRegular()
+}
+
+// resolveProvided runs the executable that the directory holds: bootstrap, or
+// what go1.x called by the handler's name.
+func resolveProvided(_ context.Context, code Code, _ *Options) (*Process, error) {
+	name := "bootstrap"
+	if code.Runtime == "go1.x" && code.Handler != "" && filepath.IsLocal(code.Handler) {
+		name = code.Handler
+	}
+	path := filepath.Join(code.Dir, name)
+	if !isFile(path) {
+		return nil, errorf("%s has no file %s", code.Dir, name).
+			hintf("a function for %s is an executable of that name: build it first", code.Runtime)
+	}
+	handler := code.Handler
+	if handler == "" {
+		handler = name
+	}
+	return Executable(path, handler), nil
+}
+
+// Executable returns how to run the executable at path, with arguments, in its own directory.
+func Executable(path, handler string, args ...string) *Process {
+	return &Process{
+		Handler: handler, Command: append([]string{path}, args...), Dir: filepath.Dir(path), OwnPort: !isGo(path),
+	}
+}
+
+// isGo reports whether path is a program in Go, whose client of the Runtime API
+// only puts URLs together. That of Rust, for one, refuses a path.
+func isGo(path string) bool {
+	_, err := buildinfo.ReadFile(path)
+	return err == nil
 }

@@ -8,8 +8,7 @@ import (
 	"strings"
 )
 
-// Names of functions that are taken for the handler if none is named: what SAM's
-// templates and Lambda's console write.
+// Names of functions that serve as the handler if none is named, from SAM's templates and Lambda's console.
 const (
 	nodeHandlerName = "handler"
 )
@@ -17,16 +16,14 @@ const (
 // pythonHandlerNames in order of preference.
 var pythonHandlerNames = []string{"lambda_handler", "handler"}
 
-// modules are the files that are taken for the function's if no handler is
-// named, in order of preference.
+// modules are the files that serve as the function's if no handler is named, in order of preference.
 var modules = []string{"index", "app", "main", "handler", "lambda_function", "function"}
 
-// Detect completes a code's Runtime and Handler, as far as they are empty, by
-// what lies in code.Dir. A handler is index.handler for
-// JavaScript, or whatever package.json's "main" names; for Python,
-// lambda_handler or handler in app.py, main.py, lambda_function.py …
+// Detect completes a code's empty Runtime and Handler by the content of code.Dir. A handler is index.handler for
+// JavaScript, or the "main" of package.json; for Python, lambda_handler or handler in app.py, main.py,
+// lambda_function.py …
 //
-// A directory with Go files is not for Detect: it must be built first.
+// It does not take a directory of Go files, which must be built first.
 func Detect(code Code) (Code, error) {
 	if code.Runtime != "" {
 		return guessHandler(code), nil
@@ -60,8 +57,7 @@ func Detect(code Code) (Code, error) {
 		hintf("it may hold Go's package main, an executable called bootstrap, index.js, app.py or the like; or name the handler as FILE.FUNCTION")
 }
 
-// guessHandler completes code whose runtime is known. What cannot be guessed is
-// left for the runtime to refuse.
+// guessHandler completes code whose runtime is known. If it finds no handler, the runtime refuses the code.
 func guessHandler(code Code) Code {
 	switch {
 	case code.Handler != "":
@@ -91,7 +87,7 @@ func detectNode(dir, handler string) (string, bool) {
 	return "", false
 }
 
-// packageMain returns the file that package.json calls the main one, if it is there.
+// packageMain returns the main file of package.json, if it is there.
 func packageMain(dir string) string {
 	data, err := os.ReadFile(filepath.Join(dir, "package.json"))
 	if err != nil {
@@ -126,8 +122,7 @@ func detectPython(dir, handler string) (string, bool) {
 	return "", false
 }
 
-// definesPython reports whether a module defines a function, or something else,
-// with this name.
+// definesPython reports whether a module defines a function, or something else, with this name.
 func definesPython(source, name string) bool {
 	for line := range strings.Lines(source) {
 		line = strings.TrimPrefix(line, "async ")

@@ -21,9 +21,8 @@ import (
 //go:embed embedded
 var embedded embed.FS
 
-// placeEmbedded writes one of our own files into the cache, unless it is there,
-// and returns its path. Its directory is named after its content, so that
-// engines of several versions can share a cache.
+// placeEmbedded writes one of our own files into the cache, unless it is there, and returns its path. Its directory
+// is named after its content, so that engines of several versions can share a cache.
 func placeEmbedded(opts *Options, name string) (string, error) {
 	content, err := embedded.ReadFile("embedded/" + name)
 	if err != nil {
@@ -62,13 +61,12 @@ type installation struct {
 	name string // of the directory in the cache
 	what string // for people
 	hint string // what to do if it does not work
-	// command returns what installs into dir.
+	// command returns the command that installs into dir.
 	command func(dir string) *exec.Cmd
 }
 
-// ensure returns the directory of an installation, and makes it if it is not
-// there. It is made beside its place and then renamed: whoever is second, in
-// this process or another, throws his away.
+// ensure returns the directory of an installation, and makes it if need be: beside its place, to be renamed then.
+// If two processes make it, the second one is thrown away.
 func ensure(ctx context.Context, opts *Options, in installation) (string, error) {
 	dir, err := opts.cache(in.name)
 	if err != nil || isDir(dir) {
@@ -120,7 +118,7 @@ func runInstall(ctx context.Context, in installation, dir string) error {
 	return nil
 }
 
-// lastLine is the last line that says something, and not too much of it.
+// lastLine is the last telling line, shortened.
 func lastLine(s string) string {
 	lines := strings.Split(strings.TrimSpace(s), "\n")
 	line := strings.TrimSpace(lines[len(lines)-1])

@@ -14,8 +14,8 @@ const (
 	javaMain    = "com.amazonaws.services.lambda.runtime.api.client.AWSLambda"
 )
 
-// hasJava reports whether dir holds a built function in Java, in the shape that
-// SAM and Maven leave: classes beside a lib directory of jars, or one jar.
+// hasJava reports whether dir holds a built function in Java, as SAM and Maven leave it: classes beside a lib
+// directory of jars, or one jar.
 func hasJava(dir string) bool {
 	return len(jars(filepath.Join(dir, "lib"))) > 0 || len(jars(dir)) > 0
 }
@@ -69,7 +69,7 @@ func findJava() (string, error) {
 	return filepath.Abs(path)
 }
 
-// installJava fetches the runtime client and what it needs with Maven.
+// installJava fetches the runtime client and its dependencies with Maven.
 func installJava(ctx context.Context, opts *Options) (string, error) {
 	in := installation{
 		name: "java-" + strings.ReplaceAll(javaRICFull, ":", "-"),

@@ -8,9 +8,8 @@ import (
 	"strings"
 )
 
-// resolveNode runs a function with aws-lambda-ric if the function brings it.
-// It is never installed: its native part takes autotools, CMake, a C++ compiler
-// and three minutes to build, for what a client of our own does in a file.
+// resolveNode runs a function with aws-lambda-ric if the function brings it. We never install it: its native part
+// takes autotools, CMake, a C++ compiler and three minutes to build, where a client of our own is one file.
 func resolveNode(ctx context.Context, code Code, opts *Options) (*Process, error) {
 	if err := checkHandler(code, "index.handler"); err != nil {
 		return nil, err
@@ -19,7 +18,7 @@ func resolveNode(ctx context.Context, code Code, opts *Options) (*Process, error
 	if err != nil {
 		return nil, errorf("there is no Node.js on the PATH to run %s", code.Dir).hintf("install it from https://nodejs.org")
 	}
-	// What is on the PATH may be a script that chooses one.
+	// A program on the PATH may be a script that chooses one.
 	said, err := ask(ctx, code.Dir, nil, found, "--print", `process.version + " " + process.execPath`)
 	version, node, _ := strings.Cut(said, " ")
 	if err != nil || node == "" {
@@ -41,16 +40,14 @@ func resolveNode(ctx context.Context, code Code, opts *Options) (*Process, error
 	return p, nil
 }
 
-// nodeRICs are where versions of aws-lambda-ric have their program and its
-// native part: 4, and those before it.
+// nodeRICs are the places of program and native part in versions of aws-lambda-ric: 4, and those before it.
 var nodeRICs = []struct{ program, native string }{
 	{"index.mjs", "rapid-client.node"},
 	{"bin/index.mjs", "dist/rapid-client.node"},
 }
 
-// findNodeRIC returns the program of aws-lambda-ric in the node_modules of dir
-// or of a directory above it, as Node.js looks for modules, provided that its
-// native part was built.
+// findNodeRIC returns the program of aws-lambda-ric in the node_modules of dir or of a directory above it, where
+// Node.js looks for modules, if its native part was built.
 func findNodeRIC(dir string) string {
 	for {
 		ric := filepath.Join(dir, "node_modules", "aws-lambda-ric")

@@ -81,7 +81,7 @@ func start(t *testing.T, code runtimes.Code, opts *runtimes.Options, files map[s
 		Name: "orders", MemoryMB: 256, Timeout: time.Minute, InitTimeout: time.Minute,
 		Command: p.Command, Handler: p.Handler, Dir: p.Dir, RuntimeEnv: p.Env, Runtime: server, OwnPort: p.OwnPort,
 		Env: map[string]string{"TABLE": "orders"},
-		Output: func(line sandbox.Line) {
+		Output: func(line engine.LogLine) {
 			f.mu.Lock()
 			defer f.mu.Unlock()
 			f.lines = append(f.lines, line.Text)

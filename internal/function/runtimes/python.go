@@ -9,12 +9,12 @@ import (
 	"strings"
 )
 
-// awslambdaric is what is installed for functions that do not bring it. pip
-// takes the newest of these that knows the interpreter.
+// awslambdaric is installed for functions that do not bring it. pip takes the newest of these that knows the
+// interpreter.
 const awslambdaric = "awslambdaric>=2,<5"
 
-// probePython prints the interpreter's version, whether it has awslambdaric,
-// and where it really is: what is on the PATH may be a script that chooses one.
+// probePython prints the interpreter's version, whether it has awslambdaric, and its real path: a program on the
+// PATH may be a script that chooses one.
 const probePython = `import sys, importlib.util as u
 sys.path.insert(0, sys.argv[1])
 print("%d.%d" % sys.version_info[:2], "ric" if u.find_spec("awslambdaric") else "-", sys.executable)`
@@ -66,8 +66,8 @@ func installPython(ctx context.Context, opts *Options, python *interpreter) (str
 	})
 }
 
-// findPython returns the first interpreter that works: of the function's own
-// virtual environment, of the active one, of the version asked for, any.
+// findPython returns the first interpreter that works: of the function's own virtual environment, of the active
+// one, of the version asked for, any.
 func findPython(ctx context.Context, code Code) (*interpreter, error) {
 	var broken error
 	for _, candidate := range pythonCandidates(code) {

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// Parameters are written as NAME=VALUE, or in the long form of AWS's command;
-// values with spaces stand between quotes. A text is in one form or the other.
+// Parameters are written as NAME=VALUE, or in the long form of AWS's command; values with spaces stand between
+// quotes. A text is in one form or the other.
 const (
 	nameForm  = `([A-Za-z0-9"']+)`
 	valueForm = `("(?:\\.|[^"\\]+)*"|'(?:\\.|[^'\\]+)*'|(?:\\.|[^ "\\]+)+)`
@@ -21,8 +21,7 @@ var forms = []*regexp.Regexp{
 	regexp.MustCompile(` ` + nameForm + `=` + valueForm),
 }
 
-// overrides adds what parameter_overrides says in file: texts, maps, lists of
-// them, and files that have more.
+// overrides adds the parameter_overrides of file: texts, maps, lists of them, and names of more files.
 func (r *reader) overrides(file string, value any, depth int) error {
 	if depth > maxIncludes {
 		return fmt.Errorf("is nested too deep")
@@ -72,7 +71,7 @@ func (r *reader) text(file, text string, depth int) error {
 	return fmt.Errorf("%.80q is not of the form NAME=VALUE", text)
 }
 
-// include adds what another file says.
+// include adds the overrides of another file.
 func (r *reader) include(file, name string, depth int) error {
 	if !filepath.IsAbs(name) {
 		name = filepath.Join(filepath.Dir(file), name)
@@ -117,8 +116,7 @@ func listOf(value any) string {
 	return strings.Join(texts, ",")
 }
 
-// textOf is a single value as a text; true is True, as SAM, which is written in
-// Python, has it.
+// textOf is a single value as a text; true is True, as in SAM, which is written in Python.
 func textOf(value any) string {
 	switch v := value.(type) {
 	case nil:

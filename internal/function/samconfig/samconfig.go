@@ -1,13 +1,11 @@
-// Package samconfig reads what SAM's command is configured with: samconfig.toml,
-// or the same in YAML or JSON.
+// Package samconfig reads the configuration of SAM's command: samconfig.toml, or the same in YAML or JSON.
 //
 //	c, err := samconfig.Parse("samconfig.toml", data, "default", os.ReadFile)
 //	// c.Template, c.StackName, c.Region, c.Parameters
 //
-// A file has environments, of which "default" is one, and these have sections
-// for commands, with parameters: [default.deploy.parameters]. What concerns a
-// template is taken from the sections of the commands that [Commands] names; a
-// later one takes precedence, as a whole for each parameter, as with SAM.
+// A file has environments, of which "default" is one, and these have sections for commands, with parameters:
+// [default.deploy.parameters]. The package reads the sections of [Commands]; a later one takes precedence, as a
+// whole for each parameter, as with SAM.
 package samconfig
 
 import (
@@ -24,17 +22,16 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// Names are what the file may be called, in the order in which SAM looks.
+// Names are the possible names of the file, in the order in which SAM looks.
 var Names = []string{"samconfig.toml", "samconfig.yaml", "samconfig.yml", "samconfig.json"}
 
-// Commands are those whose sections count: what is deployed, and over it what
-// is meant for this machine.
+// Commands are those whose sections count: deployment first, then commands for this machine.
 var Commands = []string{"global", "deploy", "build", "local_invoke", "local_start_lambda"}
 
 // DefaultEnvironment is the environment that SAM reads unless told otherwise.
 const DefaultEnvironment = "default"
 
-// Config is what a file says.
+// Config is the content of a file.
 type Config struct {
 	// Template is the path of the template, as it is written; may be empty.
 	Template string
@@ -51,9 +48,8 @@ const (
 	maxIncludes = 20       // files that others name
 )
 
-// Parse reads a file: its format is that of its extension. read reads files
-// that it names, by their path beside it. An environment that is not there is
-// an error, unless it is the default.
+// Parse reads a file in the format of its extension. read reads files that it names, by their path beside it. A
+// missing environment is an error, unless it is the default.
 func Parse(file string, data []byte, environment string, read func(string) ([]byte, error)) (*Config, error) {
 	document, err := decode(file, data)
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/api/runtimeapi"
 	"github.com/perdure/perdure/internal/function/sandbox"
 )
@@ -37,7 +38,7 @@ func engineProcess() {
 	pool, err := sandbox.New(sandbox.Config{
 		Name: "test", Command: command, Runtime: server,
 		Env: map[string]string{functionVar: "confess", "ENGINE": fmt.Sprint(os.Getpid())},
-		Output: func(l sandbox.Line) {
+		Output: func(l engine.LogLine) {
 			// Threads that end must not take the function with them.
 			for range 50 {
 				done := make(chan struct{})
@@ -159,6 +160,7 @@ func TestProcessesAreLimited(t *testing.T) {
 
 // A function that forks without end is ended, and says why.
 func TestForkBomb(t *testing.T) {
+	t.Parallel()
 	if runtime.GOOS != "linux" {
 		t.Skip("needs Linux")
 	}

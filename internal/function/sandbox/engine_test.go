@@ -59,7 +59,7 @@ func (w *world) register(name, function string, configure func(*sandbox.Config))
 	cfg := sandbox.Config{
 		Name: name, Command: []string{os.Args[0]}, Runtime: w.server, StopGrace: 100 * time.Millisecond, InitTimeout: patience,
 		Env: map[string]string{functionVar: function, "GORACE": noExitSleep},
-		Output: func(l sandbox.Line) {
+		Output: func(l engine.LogLine) {
 			w.Log(engine.LogLine{Time: l.Time, ExecutionARN: l.ExecutionARN, RequestID: l.RequestID, Stream: l.Stream, Text: l.Text})
 		},
 	}

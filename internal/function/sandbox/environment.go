@@ -12,11 +12,9 @@ import (
 	"time"
 )
 
-// inherited are the variables that a process takes from the engine, because a
-// program needs them to find its way on this machine. Nothing else passes: a
-// developer's credentials and profiles must not reach a real account from a
-// function under test, and a function that works here because of a stray
-// variable would fail on Lambda.
+// inherited are the variables that a process takes from the engine, because a program needs them to find its way on
+// this machine. All else stays out: a developer's credentials must not reach a real account from a function under
+// test, and a function that works here because of a stray variable would fail on Lambda.
 var inherited = []string{
 	// Programs that the function runs, and files that they keep.
 	"PATH", "HOME", "TMPDIR", "USER", "LANG", "LC_ALL",
@@ -33,9 +31,8 @@ var credentials = []string{
 	"AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI",
 }
 
-// environment is the environment of one process, sorted. What comes later
-// takes precedence: inherited, defaults, the language's, the function's own,
-// what identifies the function.
+// environment is the environment of one process, sorted. Later ones take precedence: inherited, defaults, the
+// language's, the function's own, those that identify the function.
 func (p *Pool) environment(endpoint string) []string {
 	env := make(map[string]string)
 	for _, name := range inherited {

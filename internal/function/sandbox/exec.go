@@ -24,8 +24,7 @@ func entrypointErrorf(format string, args ...any) error {
 	return &entrypointError{fmt.Sprintf(format, args...)}
 }
 
-// exec executes the pool's command. The error is an [*entrypointError] if it is
-// the command's fault.
+// exec executes the pool's command. The error is an [*entrypointError] if it is the command's fault.
 func (p *Pool) exec(endpoint string, stdio []*os.File) (*os.Process, error) {
 	path := p.cfg.Command[0]
 	if filepath.Base(path) == path {
@@ -47,9 +46,8 @@ func (p *Pool) exec(endpoint string, stdio []*os.File) (*os.Process, error) {
 	return proc, nil
 }
 
-// startProcess is os.StartProcess, patient with a binary that was written a
-// moment ago: while any process that was forked in the meantime has the file
-// open for writing, the kernel refuses to execute it.
+// startProcess is os.StartProcess, patient with a binary that was just written: the kernel does not execute a file
+// while a process that was forked meanwhile has it open for writing.
 func startProcess(path string, argv []string, attr *os.ProcAttr) (*os.Process, error) {
 	for wait := time.Millisecond; ; wait *= 2 {
 		proc, err := os.StartProcess(path, argv, attr)

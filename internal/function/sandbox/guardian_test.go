@@ -11,6 +11,7 @@ import (
 
 // A function can stop the guardian, which nobody must wait for.
 func TestGuardianThatIsStopped(t *testing.T) {
+	t.Parallel()
 	function := exec.Command("sleep", "60")
 	function.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := function.Start(); err != nil {

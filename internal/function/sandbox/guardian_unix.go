@@ -12,10 +12,9 @@ import (
 	"time"
 )
 
-// guardian is a shell beside the engine that outlives it for a moment: it knows
-// the process groups of the pool, and kills them when its input ends, which is
-// when the engine has died, however it died. The kernel's own means reach the
-// process that we started, and none that it started, as a script does.
+// guardian is a shell beside the engine that outlives it for a moment: it knows the pool's process groups, and
+// kills them when its input ends, as it does when the engine dies. The kernel's own means reach only the process
+// that we started, not one that a script started.
 type guardian struct {
 	log *slog.Logger
 
@@ -23,12 +22,12 @@ type guardian struct {
 	shell  *exec.Cmd
 	input  *os.File     // nil while there is no shell
 	groups map[int]bool // that it knows
-	over   bool         // none is wanted any more
-	told   bool         // that none can be had
+	over   bool         // no shell is wanted any more
+	told   bool         // told that there can be no shell
 }
 
-// guardianPatience is how long the shell may take to read, or to end. A function
-// of the same user can stop it, and then it is replaced.
+// guardianPatience bounds how long the shell may take to read, or to end. A function of the same user can stop it;
+// then it is replaced.
 const guardianPatience = 300 * time.Millisecond
 
 // guardianScript reads lines of "+ GROUP" and "- GROUP".
@@ -58,8 +57,7 @@ func (g *guardian) add(group int) {
 	g.startLocked()
 }
 
-// remove forgets a group. It must be called before the group's id can be that of
-// another one.
+// remove forgets a group. Call it before the group's id can belong to another one.
 func (g *guardian) remove(group int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -69,8 +67,7 @@ func (g *guardian) remove(group int) {
 	}
 }
 
-// startLocked starts a shell that knows all groups, in place of one that cannot be
-// told any more.
+// startLocked starts a shell that knows all groups, in place of a broken one.
 func (g *guardian) startLocked() {
 	if g.over {
 		return
@@ -80,7 +77,7 @@ func (g *guardian) startLocked() {
 		g.dismissLocked()
 	}
 	if err := g.launchLocked(); err != nil {
-		if !g.told { // the next process tries again: the machine may just have had no process left
+		if !g.told { // the next process tries again: perhaps the machine had no process left
 			g.told = true
 			g.log.Warn("functions that start processes of their own may outlive an engine that is killed", "error", err)
 		}
@@ -133,9 +130,8 @@ func (g *guardian) dismissLocked() {
 	}
 }
 
-// keepDescriptors keeps the files that this process was given, beside the
-// standard ones, from the processes that it starts. Those that Go opens are kept
-// anyway.
+// keepDescriptors keeps this process's other inherited files from the processes that it starts. Go does so for
+// files that it opens.
 func keepDescriptors() {
 	open, err := os.ReadDir("/dev/fd")
 	if err != nil {

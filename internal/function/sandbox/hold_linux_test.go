@@ -102,6 +102,7 @@ func stillRuns(t *testing.T, out <-chan engine.Outcome) {
 }
 
 func TestNoTimeoutUnderADebugger(t *testing.T) {
+	t.Parallel()
 	f, pid := traceable(t)
 	trace(t, pid)
 	gate := filepath.Join(t.TempDir(), "gate")
@@ -117,6 +118,7 @@ func TestNoTimeoutUnderADebugger(t *testing.T) {
 
 // TestDebuggerThatGoes: when it is gone, the time that has passed counts.
 func TestDebuggerThatGoes(t *testing.T) {
+	t.Parallel()
 	f, pid := traceable(t)
 	release := trace(t, pid)
 	out := f.begin(filepath.Join(t.TempDir(), "never"))

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// idleStack is a shelf: it holds idle processes of a pool and knows how many are
-// about to be idle, so that an invocation can wait for one of them.
+// idleStack is a shelf: it holds idle processes of a pool and knows how many are about to be idle, so that an
+// invocation can wait for one of them.
 type idleStack struct {
 	timeout time.Duration  // how long a process may be idle
 	expired func(*process) // called when it has been
@@ -19,8 +19,8 @@ type idleStack struct {
 	waiting  []chan *process // each with room for one value, oldest first
 }
 
-// take removes the newest idle process. If there is none it waits up to grace
-// for one that settles, and then returns nil.
+// take removes the newest idle process. If there is none it waits up to grace for one that settles, and then
+// returns nil.
 func (s *idleStack) take(ctx context.Context, grace time.Duration) *process {
 	s.mu.Lock()
 	if len(s.stack) > 0 || s.settling <= len(s.waiting) {
@@ -53,8 +53,7 @@ func (s *idleStack) leave(turn chan *process) *process {
 	return <-turn
 }
 
-// put makes proc idle, or gives it to who waits longest. A process that has
-// ended is left out.
+// put makes proc idle, or gives it to the longest waiter. It ignores a process that has ended.
 func (s *idleStack) put(proc *process) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -104,7 +103,7 @@ func (s *idleStack) len() int {
 	return len(s.stack)
 }
 
-// empty reports whether nothing lies here and nothing is about to.
+// empty reports whether there is no idle process, and none about to be.
 func (s *idleStack) empty() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -128,8 +127,8 @@ func (s *idleStack) expect() {
 	s.settling++
 }
 
-// arrived takes an announcement back, after the process was put or ended.
-// Whoever now waits in vain is sent away.
+// arrived takes an announcement back, after the process was put or ended. It sends away waiters that now wait in
+// vain.
 func (s *idleStack) arrived() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

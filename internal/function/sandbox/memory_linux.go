@@ -10,9 +10,8 @@ import (
 // maxFamily bounds how many processes are looked at.
 const maxFamily = 1000
 
-// memoryOf returns the bytes of memory that belong to a process and its
-// descendants and could not be dropped: what is mapped from files is not
-// counted. Those that have ended use nothing.
+// memoryOf returns the bytes of memory of a process and its descendants that cannot be dropped: not what is mapped
+// from files. Ended processes use nothing.
 func memoryOf(pid int) (used int64) {
 	for _, member := range family(pid) {
 		used += ownMemory(member)

@@ -38,7 +38,7 @@ func interrupted(ctx context.Context, inv *engine.Invocation) engine.Outcome {
 	return failure(inv, protocol.ErrorTypeTimedOut, fmt.Sprintf("Task timed out after %.2f seconds", inv.Timeout.Seconds()))
 }
 
-// cancelled is the same for an invocation that had no process yet.
+// cancelled is interrupted for an invocation without a process.
 func cancelled(inv *engine.Invocation) engine.Outcome {
 	return unstarted(inv, protocol.ErrorTypeSandboxFailure, "The invocation was cancelled while it waited for a function process")
 }
@@ -84,8 +84,8 @@ func notStarted(inv *engine.Invocation, err error) engine.Outcome {
 	return unstarted(inv, protocol.ErrorTypeSandboxFailure, err.Error())
 }
 
-// initFailed is the outcome of an invocation for which a process was started
-// that ended without a poll; err is what the wait for the poll returned.
+// initFailed is the outcome of an invocation whose new process ended without a poll; err is the error of the wait
+// for the poll.
 func (p *Pool) initFailed(inv *engine.Invocation, proc *process, err error) engine.Outcome {
 	reported, ok := errors.AsType[*runtimeapi.InitError](err)
 	switch {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/perdure/perdure/engine"
 )
 
 // The streams that lines come from.
@@ -13,23 +15,6 @@ const (
 	// Notice is for lines of the sandbox itself, about the output.
 	Notice = "notice"
 )
-
-// Line is one line of a function's output.
-type Line struct {
-	Time time.Time
-	// RequestID is the invocation during which the line was begun. What a
-	// process writes before its first invocation counts towards the one it
-	// was started for, what it writes between two towards the earlier.
-	RequestID string
-	// ExecutionARN is the execution of that invocation; empty if the function
-	// is not durable.
-	ExecutionARN string
-	Stream       string
-	// Text is valid UTF-8 without the newline, and cut, with a mark, if the
-	// line is longer than 256 KiB. A carriage return ends a line, too: AWS's
-	// runtime clients write them within one message.
-	Text string
-}
 
 const (
 	// maxWaiting bounds the bytes that wait for the receiver of the output.
@@ -43,14 +28,14 @@ const (
 // output passes lines on to a receiver from a goroutine of its own, so that a
 // slow receiver never blocks a function. Lines that find no room are counted.
 type output struct {
-	receive func(Line)
+	receive func(engine.LogLine)
 	done    chan struct{} // closed when the goroutine has ended
 
 	mu        sync.Mutex
 	change    sync.Cond // closed, or something is waiting
-	waiting   []Line
+	waiting   []engine.LogLine
 	size      int             // of waiting
-	lost      Line            // the last line that was dropped
+	lost      engine.LogLine  // the last line that was dropped
 	lostLines int             // dropped since the last notice
 	lostBytes int             //
 	passed    []chan struct{} // closed when all that waits now was received
@@ -58,18 +43,18 @@ type output struct {
 	closed    bool
 }
 
-func newOutput(receive func(Line)) *output {
+func newOutput(receive func(engine.LogLine)) *output {
 	o := &output{receive: receive, done: make(chan struct{})}
 	o.change.L = &o.mu
 	if receive == nil {
-		o.receive = func(Line) {}
+		o.receive = func(engine.LogLine) {}
 	}
 	go o.run()
 	return o
 }
 
 // push queues a line, or drops it. It does not block.
-func (o *output) push(l Line) {
+func (o *output) push(l engine.LogLine) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	cost := len(l.Text) + lineCost
@@ -130,7 +115,7 @@ func (o *output) run() {
 }
 
 // take removes what waits; it returns nothing when the output is closed and empty.
-func (o *output) take() (lines []Line, passed []chan struct{}) {
+func (o *output) take() (lines []engine.LogLine, passed []chan struct{}) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.active = false
@@ -146,10 +131,10 @@ func (o *output) take() (lines []Line, passed []chan struct{}) {
 	return lines, passed
 }
 
-func (o *output) noticeLocked() Line {
+func (o *output) noticeLocked() engine.LogLine {
 	l := o.lost
 	l.Stream = Notice
 	l.Text = fmt.Sprintf("%d lines of output (%d bytes) were dropped here: the function writes faster than they can be received", o.lostLines, o.lostBytes)
-	o.lost, o.lostLines, o.lostBytes = Line{}, 0, 0
+	o.lost, o.lostLines, o.lostBytes = engine.LogLine{}, 0, 0
 	return l
 }

@@ -16,8 +16,7 @@ import (
 )
 
 const (
-	// maxTries bounds how many processes may die under an invocation that
-	// they did not take.
+	// maxTries bounds how many processes may die under an invocation that they did not take.
 	maxTries = 3
 	// settleGrace is how long an invocation waits for a process that has just
 	// answered and is about to poll, before another process is started.
@@ -28,8 +27,7 @@ const (
 	heldOff = 24 * time.Hour
 )
 
-// Config describes a function version and how to run it. Command and Runtime
-// are required.
+// Config describes a function version and how to run it. Command and Runtime are required.
 type Config struct {
 	// Name and Version are the function's; the default version is $LATEST.
 	Name    string
@@ -38,39 +36,32 @@ type Config struct {
 	// Command is the program and its arguments. A name without a slash is
 	// looked for in PATH; a relative path starts from Dir.
 	Command []string
-	// Dir is the working directory and LAMBDA_TASK_ROOT; the default is the
-	// engine's working directory.
+	// Dir is the working directory and LAMBDA_TASK_ROOT; the default is the engine's working directory.
 	Dir string
 	// Handler is the value of _HANDLER; the default is the program's name.
 	Handler string
-	// OwnPort gives each process a port of its own for the Runtime API, in
-	// place of a path: for clients that take AWS_LAMBDA_RUNTIME_API to be
-	// HOST:PORT, as on Lambda. A path guards better, if the client knows what
-	// to do with one.
+	// OwnPort gives each process a port of its own for the Runtime API, in place of a path: for clients that take
+	// AWS_LAMBDA_RUNTIME_API to be HOST:PORT, as on Lambda. A path guards better, if the client knows what to do
+	// with one.
 	OwnPort bool
-	// Env is the function's own environment. It takes precedence over what a
-	// process inherits, over RuntimeEnv and over the defaults (credentials that
-	// are no credentials, TZ=:UTC as on Lambda), but not over what identifies
+	// Env is the function's own environment. It takes precedence over what a process inherits, over RuntimeEnv and
+	// over the defaults (credentials that are no credentials, TZ=:UTC as on Lambda), but not over what identifies
 	// the function and its runtime.
 	Env map[string]string
 	// RuntimeEnv is what the function's language needs; see package runtimes.
 	RuntimeEnv map[string]string
-	// MemoryMB is the memory of one process, with its children, in MiB. One
-	// that uses more is killed, where we can tell; see the package. Zero sets
-	// no limit, and the function is told 128.
+	// MemoryMB is the memory of one process, with its children, in MiB. One that uses more is killed, where we can
+	// tell; see the package. Zero sets no limit, and the function is told 128.
 	MemoryMB int
 
-	// Timeout is the function's timeout, 3 s by default, for invocations that
-	// have none. It runs from the moment at which the function has the
-	// invocation.
+	// Timeout is the function's timeout, 3 s by default, for invocations that have none. It runs from the moment at
+	// which the function has the invocation.
 	Timeout time.Duration
-	// NoTimeout holds all limits off that a function under a debugger would
-	// run into: those of time, for a day, and that of memory. The engine's own
-	// limit, engine.Function.Timeout, must be as long.
+	// NoTimeout holds all limits off that a function under a debugger would run into: those of time, for a day, and
+	// that of memory. The engine's own limit, engine.Function.Timeout, must be as long.
 	NoTimeout bool
-	// InitTimeout bounds the time from a process's start to its first poll,
-	// which is not part of any invocation's. The default is 10 s or, if that is
-	// more, Timeout up to 30 s: Lambda starts an initialisation that takes
+	// InitTimeout bounds the time from a process's start to its first poll, which is not part of any invocation's.
+	// The default is 10 s or, if that is more, Timeout up to 30 s: Lambda starts an initialisation that takes
 	// longer than 10 s once more, within the function's timeout.
 	InitTimeout time.Duration
 	// IdleTimeout is how long a process stays without work; the default is 5 min.
@@ -90,10 +81,11 @@ type Config struct {
 
 	// Runtime serves the Runtime API. It must outlive the pool.
 	Runtime *runtimeapi.Server
-	// Output receives what the processes write, from one goroutine at a time.
-	// It may be slow: lines that find too much waiting are dropped, counted,
-	// and the count reported as a line. Nil discards.
-	Output func(Line)
+	// Output receives what the processes write, from one goroutine at a time. It may be slow: lines that find too
+	// much waiting are dropped, counted, and the count reported as a line. One longer than 256 KiB is cut, with a
+	// mark, and a carriage return ends a line, too: AWS's runtime clients write them within one message. Nil
+	// discards.
+	Output func(engine.LogLine)
 	// Logger receives starts and ends of processes; nil discards.
 	Logger *slog.Logger
 }
@@ -121,8 +113,7 @@ func setDefault[T comparable](p *T, value T) {
 	}
 }
 
-// Pool runs one version of a function in processes of this machine. Its
-// methods may be called concurrently.
+// Pool runs one version of a function in processes of this machine. Its methods may be called concurrently.
 type Pool struct {
 	cfg      Config
 	spawner  *spawner
@@ -166,9 +157,8 @@ func New(cfg Config) (*Pool, error) {
 	return p, nil
 }
 
-// Invoke implements [engine.Invoker]. When it returns, the complete lines that
-// the function wrote before it answered have reached Config.Output, unless
-// that is very slow.
+// Invoke implements [engine.Invoker]. When it returns, the complete lines that the function wrote before it
+// answered have reached Config.Output, unless that is very slow.
 func (p *Pool) Invoke(ctx context.Context, inv *engine.Invocation) engine.Outcome {
 	if !p.begin() {
 		return unstarted(inv, protocol.ErrorTypeSandboxFailure, "the sandbox is closed")
@@ -221,8 +211,7 @@ func (p *Pool) timeout(inv *engine.Invocation) time.Duration {
 	return inv.Timeout
 }
 
-// acquire returns a process that waits for an invocation, and holds a slot for
-// it; or nil, and why there is none.
+// acquire returns a process that waits for an invocation, and holds a slot for it; or nil, and why there is none.
 func (p *Pool) acquire(ctx context.Context, inv *engine.Invocation) (*process, engine.Outcome) {
 	if out := p.takeSlot(ctx, inv); out != nil {
 		return nil, *out
@@ -320,8 +309,7 @@ func (p *Pool) invoke(ctx context.Context, proc *process, inv *engine.Invocation
 	return out
 }
 
-// settle waits until a process polls again after it has answered. A function
-// may work on then, until the deadline.
+// settle waits until a process polls again after it has answered. A function may work on then, until the deadline.
 func (p *Pool) settle(proc *process, deadline time.Time) {
 	defer proc.shelf.arrived()
 	ctx, cancel := standstill.WithDeadline(context.Background(), deadline, holdEvery, proc.traced)
@@ -356,9 +344,8 @@ func (p *Pool) retire(proc *process) {
 	}
 }
 
-// Close refuses new invocations, waits for those under way, and ends the
-// processes: with SIGTERM, and SIGKILL after Config.StopGrace. When ctx is done
-// it kills what is left, and returns ctx's error. Either way no process is left
+// Close refuses new invocations, waits for those under way, and ends the processes: with SIGTERM, and SIGKILL after
+// Config.StopGrace. When ctx is done it kills what is left, and returns ctx's error. Either way no process is left
 // when it returns.
 func (p *Pool) Close(ctx context.Context) error {
 	p.mu.Lock()
@@ -385,4 +372,31 @@ func (p *Pool) killAll() {
 	for proc := range p.processes {
 		proc.kill()
 	}
+}
+
+// Warm starts a process that waits for the next invocation, unless there is one. It returns when the process is
+// ready, with nil, or when it is known that it will not be, with what the invocation would have failed with. Either
+// way, what the process has written has reached Config.Output.
+func (p *Pool) Warm(ctx context.Context) *protocol.ErrorObject {
+	inv := &engine.Invocation{RequestID: "-"}
+	if !p.begin() {
+		return unstarted(inv, protocol.ErrorTypeSandboxFailure, "the sandbox is closed").Error
+	}
+	defer p.work.Done()
+	if failed := p.takeSlot(ctx, inv); failed != nil {
+		return failed.Error
+	}
+	if idle := p.shelfOf(inv).take(ctx, 0); idle != nil {
+		p.release(idle)
+		return nil
+	}
+	proc, failed := p.start(inv)
+	if proc == nil {
+		<-p.slots
+		return failed.Error
+	}
+	proc.flush()
+	p.output.sync()
+	p.release(proc)
+	return nil
 }

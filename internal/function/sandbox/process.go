@@ -14,8 +14,7 @@ import (
 )
 
 const (
-	// killWait bounds how long an invocation waits for the end of a process
-	// that it killed.
+	// killWait bounds how long an invocation waits for the end of a process that it killed.
 	killWait = time.Second
 	// outputWait bounds how long output is read after a process has ended, in
 	// case a child that left its group holds the pipes open.
@@ -229,4 +228,133 @@ func (f *files) closeChildEnds() {
 func (f *files) closeAll() {
 	f.stdout.Close()
 	f.stderr.Close()
+}
+
+const (
+	// firstCrashPause and maxCrashPause bound the pause after processes that
+	// failed to initialise, which doubles with each.
+	firstCrashPause = 100 * time.Millisecond
+	maxCrashPause   = 5 * time.Second
+)
+
+// crashes remembers that processes failed to initialise, so that a function which cannot start is not started for
+// each of a thousand executions that want it. Those that come within the pause get the same failure.
+type crashes struct {
+	mu     sync.Mutex
+	inARow int
+	until  time.Time
+	last   func(*engine.Invocation) engine.Outcome
+}
+
+// note records a failure, or nil for a process that is ready.
+func (c *crashes) note(failed func(*engine.Invocation) engine.Outcome) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if failed == nil {
+		c.inARow, c.last = 0, nil
+		return
+	}
+	c.last = failed
+	c.until = time.Now().Add(min(firstCrashPause<<min(c.inARow, 10), maxCrashPause))
+	c.inARow++
+}
+
+// recent returns the failure to repeat; nil if a process may be started.
+func (c *crashes) recent() func(*engine.Invocation) engine.Outcome {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.last == nil || time.Now().After(c.until) {
+		return nil
+	}
+	return c.last
+}
+
+// Function returns which function version the pool runs.
+func (p *Pool) Function() (name, version string) { return p.cfg.Name, p.cfg.Version }
+
+// Processes returns how many processes the pool has, and how many of them wait for an invocation.
+func (p *Pool) Processes() (all, idle int) {
+	p.mu.Lock()
+	all = len(p.processes)
+	p.mu.Unlock()
+	return all, p.idle.len()
+}
+
+// holdEvery is how often one looks whether a debugger is still at a process whose time is over.
+const holdEvery = 250 * time.Millisecond
+
+// traced reports whether a debugger is at the process, or at one that it
+// started: nothing of it runs then unless somebody lets it.
+func (proc *process) traced() bool {
+	return !proc.hasExited() && isTraced(proc.os.Pid)
+}
+
+// memoryEvery is how often the memory of a process is looked at. What it
+// allocates in between comes on top of its limit.
+const memoryEvery = 100 * time.Millisecond
+
+func (p *Pool) limitsMemory() bool { return p.cfg.MemoryMB > 0 && !p.cfg.NoTimeout }
+
+// watchMemory kills a process that uses more memory than its function has, with its children, until it ends. There
+// is no limit that the kernel would enforce for us: control groups belong to the machine's owner, and limits of the
+// address space are far from what a runtime that reserves it really uses.
+func (p *Pool) watchMemory(proc *process) {
+	limit := int64(p.cfg.MemoryMB) << 20
+	ticker := time.NewTicker(memoryEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+		case <-proc.exited:
+			return
+		}
+		if used := memoryOf(proc.os.Pid); used > limit && !proc.hasExited() {
+			proc.overMemory.Store(used)
+			proc.kill()
+			return
+		}
+	}
+}
+
+// maxTasks bounds the processes and threads of one function process and those that it started, as on Lambda.
+// https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+const maxTasks = 1024
+
+// tasksEvery is how often one looks whether there are too many.
+const tasksEvery = 100 * time.Millisecond
+
+// watchTasks kills process groups that have grown beyond maxTasks, until the pool is closed. The kernel's limit,
+// see limitTasks, is per user and does not hold for root. All processes are looked at only when there are many more
+// of them than there were.
+func (p *Pool) watchTasks() {
+	ticker := time.NewTicker(tasksEvery)
+	defer ticker.Stop()
+	least := countTasks()
+	for {
+		select {
+		case <-ticker.C:
+		case <-p.closing.Done():
+			return
+		}
+		p.mu.Lock()
+		idle := len(p.processes) == 0
+		p.mu.Unlock()
+		if idle {
+			continue
+		}
+		n := countTasks()
+		if least = min(least, n); n-least < maxTasks {
+			continue
+		}
+		least = n // should they be somebody else's, do not look again and again
+		byGroup := tasksOfGroups()
+		p.mu.Lock()
+		for proc := range p.processes {
+			if n := byGroup[proc.os.Pid]; n > maxTasks && !proc.hasExited() {
+				proc.overTasks.Store(int64(n))
+				proc.kill()
+			}
+		}
+		p.mu.Unlock()
+	}
 }

@@ -37,7 +37,7 @@ type fixture struct {
 	t testing.TB
 
 	mu    sync.Mutex
-	lines []sandbox.Line
+	lines []engine.LogLine
 }
 
 // newFixture makes a pool of the function with the given name (see
@@ -74,7 +74,7 @@ func newFixture(t testing.TB, function string, configure func(*sandbox.Config)) 
 	return f
 }
 
-func (f *fixture) receive(l sandbox.Line) {
+func (f *fixture) receive(l engine.LogLine) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.lines = append(f.lines, l)
@@ -337,6 +337,7 @@ func TestCancel(t *testing.T) {
 
 // A function may work on after its answer, but not past the deadline.
 func TestWorkAfterAnswer(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t, "linger", nil)
 	inv := invocation(nil)
 	inv.Timeout = 2 * time.Second
@@ -381,6 +382,7 @@ func TestChildIsKilled(t *testing.T) {
 
 // A child that left the process group, and holds the output open, delays nothing.
 func TestEscapedChild(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t, "escaped child", nil)
 	child := f.pid("close")
 	defer syscall.Kill(child, syscall.SIGKILL)
@@ -486,6 +488,7 @@ func TestNothingIsLeft(t *testing.T) {
 }
 
 func TestInitFailure(t *testing.T) {
+	t.Parallel()
 	tests := map[string]struct {
 		errorType string
 		message   []string // parts
@@ -518,6 +521,7 @@ func TestInitFailure(t *testing.T) {
 
 // An initialisation may take longer than the function's timeout.
 func TestSlowInit(t *testing.T) {
+	t.Parallel()
 	gate := filepath.Join(t.TempDir(), "gate")
 	f := newFixture(t, "slow start", func(c *sandbox.Config) { c.Env["GATE"] = gate })
 	inv := invocation(nil)
@@ -588,6 +592,7 @@ func TestNoProcessIsFree(t *testing.T) {
 }
 
 func TestOutOfMemory(t *testing.T) {
+	t.Parallel()
 	if runtime.GOOS != "linux" {
 		t.Skip("memory is limited on Linux only")
 	}
@@ -732,9 +737,9 @@ func TestOutput(t *testing.T) {
 func TestFlood(t *testing.T) {
 	hang := make(chan struct{})
 	received := 0
-	var last sandbox.Line
+	var last engine.LogLine
 	f := newFixture(t, "flood", func(c *sandbox.Config) {
-		c.Output = func(l sandbox.Line) {
+		c.Output = func(l engine.LogLine) {
 			<-hang
 			received += len(l.Text)
 			last = l

@@ -8,11 +8,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Shelter keeps what this process knows from the functions that it runs: other
-// processes of the same user can read the memory of a process, and the
-// environment with which it was started, which may hold real keys. Afterwards
-// neither can be read, but by root, who finds the environment empty; and no
-// debugger can attach, but root's. This process still has its environment.
+// Shelter keeps this process's secrets from the functions that it runs: other processes of the same user could read
+// its memory, and the environment that it was started with, which may hold real keys. Afterwards only root can read
+// them, and finds the environment empty; and only root's debuggers can attach. This process still has its
+// environment.
 func Shelter() error {
 	if err := emptyEnvironment(); err != nil {
 		return fmt.Errorf("keeping the engine's environment from functions: %w", err)
@@ -23,9 +22,8 @@ func Shelter() error {
 	return nil
 }
 
-// emptyEnvironment overwrites what /proc/PID/environ shows: the text that the
-// kernel laid out at the start, of which the runtime has copies. Where it lies is
-// in /proc/self/stat, see proc_pid_stat(5).
+// emptyEnvironment overwrites /proc/PID/environ: the kernel's text from the start, of which the runtime has copies.
+// Its place is in /proc/self/stat, see proc_pid_stat(5).
 func emptyEnvironment() error {
 	stat, err := os.ReadFile("/proc/self/stat")
 	if err != nil {

@@ -9,10 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// spawner starts processes from one OS thread that lives as long as they do.
-// The kernel kills a process with Pdeathsig when the thread that started it
-// ends, not the engine; and the Go runtime ends threads as it pleases, unless
-// a goroutine is locked to them.
+// spawner starts processes from one OS thread that lives as long as they do. The kernel kills a process with
+// Pdeathsig when the thread that started it ends, rather than the engine; and the Go runtime ends threads as it
+// pleases, unless a goroutine is locked to them.
 type spawner struct {
 	starts chan func()
 	stop   func()
@@ -46,8 +45,8 @@ func processGroup() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }
 
-// reap waits for the end of a process. It calls killRest while the dead
-// process still holds its id, so that the id is surely that of its group.
+// reap waits for the end of a process. It calls killRest while the dead process still holds its id, so that the id
+// is surely that of its group.
 func reap(proc *os.Process, killRest func()) (*os.ProcessState, error) {
 	for unix.Waitid(unix.P_PID, proc.Pid, nil, unix.WEXITED|unix.WNOWAIT, nil) == unix.EINTR {
 	}

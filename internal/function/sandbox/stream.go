@@ -27,7 +27,7 @@ const (
 type stream struct {
 	name string
 	file *os.File
-	emit func(Line) // must not block
+	emit func(engine.LogLine) // must not block
 
 	mu      sync.Mutex
 	origin  origin // of what is read from now on
@@ -42,7 +42,7 @@ type origin struct{ requestID, executionARN string }
 
 func originOf(inv *engine.Invocation) origin { return origin{inv.RequestID, inv.ExecutionARN} }
 
-func newStream(file *os.File, name string, o origin, emit func(Line)) *stream {
+func newStream(file *os.File, name string, o origin, emit func(engine.LogLine)) *stream {
 	return &stream{name: name, file: file, emit: emit, origin: o}
 }
 
@@ -123,7 +123,7 @@ func (s *stream) finishLineLocked() {
 
 func (s *stream) emitLocked(text string) {
 	text = strings.ToValidUTF8(text, "\ufffd")
-	s.emit(Line{Time: time.Now(), RequestID: s.origin.requestID, ExecutionARN: s.origin.executionARN, Stream: s.name, Text: text})
+	s.emit(engine.LogLine{Time: time.Now(), RequestID: s.origin.requestID, ExecutionARN: s.origin.executionARN, Stream: s.name, Text: text})
 	if s.name != Stderr {
 		return
 	}

@@ -7,9 +7,8 @@ import (
 	"syscall"
 )
 
-// The pipe is read through its descriptor, which does not block, with the lock
-// held: so that flush, called while pump waits for more, sees everything that
-// pump has not yet split into lines.
+// The pipe is read through its descriptor, which does not block, with the lock held: so flush, called while pump
+// waits, sees everything that pump has not yet split into lines.
 
 // readWhenReady waits for data and reads some; false at the end.
 func (s *stream) readWhenReady() bool {

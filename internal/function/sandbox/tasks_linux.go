@@ -9,10 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// limitTasks keeps a function from taking the last processes that its user may
-// have, which are the engine's, too: without one for a thread, the Go runtime
-// ends the engine. The limit counts all processes of the user. A failure leaves
-// things as they are.
+// limitTasks keeps a function from taking the last processes of its user, which are the engine's, too: without one
+// for a thread, the Go runtime ends the engine. The limit counts all processes of the user. A failure leaves things
+// as they are.
 func limitTasks(pid int) {
 	var ours unix.Rlimit
 	if unix.Getrlimit(unix.RLIMIT_NPROC, &ours) != nil {
@@ -27,8 +26,7 @@ func limitTasks(pid int) {
 	_ = unix.Prlimit(pid, unix.RLIMIT_NPROC, &unix.Rlimit{Cur: most, Max: most}, nil)
 }
 
-// systemTasks is how many processes and threads the kernel allows, or else the
-// control group.
+// systemTasks is the kernel's, or the control group's, limit of processes and threads.
 func systemTasks() int64 {
 	most := int64(1) << 40
 	for _, path := range []string{"/proc/sys/kernel/threads-max", "/sys/fs/cgroup/pids.max", "/sys/fs/cgroup/pids/pids.max"} {
@@ -40,8 +38,7 @@ func systemTasks() int64 {
 	return most
 }
 
-// countTasks returns the processes and threads of the machine, from the number
-// behind the slash in /proc/loadavg.
+// countTasks returns the processes and threads of the machine, from the number behind the slash in /proc/loadavg.
 func countTasks() int {
 	data, err := os.ReadFile("/proc/loadavg")
 	var running, all int

@@ -7,12 +7,10 @@ import (
 	"github.com/perdure/perdure/engine"
 )
 
-// A process that served a tenant is for that tenant alone, if the function asks
-// for it: idle processes lie on a shelf for each tenant. Other functions have
-// one shelf.
+// If the function asks for it, a process that served a tenant is for that tenant alone: each tenant has a shelf of
+// idle processes. Other functions have one shelf.
 
-// maxShelves bounds the shelves of tenants that are kept although nothing lies
-// on them.
+// maxShelves bounds the empty shelves of tenants that are kept.
 const maxShelves = 10_000
 
 // shelves are the idle processes of a pool.
@@ -28,8 +26,7 @@ func (s *shelves) of(tenant string, make func() *idleStack) *idleStack {
 	shelf := s.byTenant[tenant]
 	if shelf == nil {
 		if len(s.byTenant) >= maxShelves {
-			// One that is in use all the same serves its processes on: they
-			// know it. Only new invocations do not find them.
+			// One in use goes on: its processes know it. Only new invocations do not find them.
 			for other, shelf := range s.byTenant {
 				if shelf.empty() {
 					delete(s.byTenant, other)
@@ -42,7 +39,6 @@ func (s *shelves) of(tenant string, make func() *idleStack) *idleStack {
 	return shelf
 }
 
-// all returns the shelves that there are.
 func (s *shelves) all() []*idleStack {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -61,8 +57,7 @@ func (s *shelves) len() (n int) {
 	return n
 }
 
-// takeOldest removes the process that has been idle the longest; nil if there
-// is none.
+// takeOldest removes the process that has been idle the longest; nil if there is none.
 func (s *shelves) takeOldest() *process {
 	for {
 		var oldest *process
@@ -87,8 +82,7 @@ func (p *Pool) shelfOf(inv *engine.Invocation) *idleStack {
 	return p.idle.of(tenant, func() *idleStack { return &idleStack{timeout: p.cfg.IdleTimeout, expired: p.retire} })
 }
 
-// makeRoom ends processes that idle for other tenants when there are as many
-// as there may be.
+// makeRoom ends processes that idle for other tenants when the pool is full.
 func (p *Pool) makeRoom() {
 	if !p.cfg.PerTenant {
 		return

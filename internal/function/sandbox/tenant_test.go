@@ -62,6 +62,7 @@ func TestTenantsAreKeptApart(t *testing.T) {
 
 // Tenants that ask for nothing give way: the one that waits the longest first.
 func TestTenantsGiveWay(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t, "pid", func(c *sandbox.Config) { c.PerTenant, c.MaxProcesses = true, 3 })
 	first := f.pidFor("tenant 1")
 	last := 0

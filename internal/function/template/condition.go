@@ -2,7 +2,7 @@ package template
 
 import "strings"
 
-// verdict is what is known of a condition.
+// verdict is the known value of a condition.
 type verdict int
 
 const (
@@ -18,8 +18,8 @@ func verdictOf(b bool) verdict {
 	return fails
 }
 
-// condition works out whether the condition called name holds. One with a
-// mistake, which is told to whoever asks first, is not known.
+// condition works out whether the condition called name holds. One with a mistake, which is told once, is not
+// known.
 func (r *reader) condition(name string, at Position) verdict {
 	if v, decided := r.decided[name]; decided {
 		if v == unknown && r.about != "" {
@@ -73,8 +73,7 @@ func (r *reader) decide(n *node) verdict {
 	return unknown
 }
 
-// combine is And or Or: one condition that is strong decides, and else one that
-// is not known leaves it open.
+// combine is And or Or: one condition that is strong decides; else an unknown one leaves it open.
 func (r *reader) combine(n *node, strong verdict) verdict {
 	args, ok := r.arguments(n, 1, maxConditions, "a list of conditions")
 	if !ok {

@@ -6,10 +6,9 @@ import (
 	"strings"
 )
 
-// resolve works out the calls at n itself: what it returns is a scalar, a list
-// or a map, whose parts may be calls still. It returns nil for values that
-// cannot be known here, of which a warning tells, and for a mistake. What is
-// absent, AWS::NoValue, is null and gone.
+// resolve works out the calls at n itself: the result is a scalar, a list or a map, whose parts may still be calls.
+// It returns nil for values that cannot be known here, of which a warning tells, and for a mistake. AWS::NoValue is
+// null and gone.
 func (r *reader) resolve(n *node) *node {
 	if r.depth++; r.depth > maxCalls {
 		r.depth--
@@ -97,7 +96,7 @@ func (r *reader) made(n *node, text string) *node {
 	return &node{pos: n.pos, text: text}
 }
 
-// text works out a single value; false if it is absent, or none.
+// text works out a single value; false if it is absent, or no text.
 func (r *reader) text(n *node) (string, bool) {
 	v := r.resolve(n)
 	switch {
@@ -116,7 +115,7 @@ func (r *reader) text(n *node) (string, bool) {
 	return v.text, true
 }
 
-// values works out a list, without what is absent in it.
+// values works out a list, without absent values.
 func (r *reader) values(n *node) ([]*node, bool) {
 	v := r.resolve(n)
 	if v == nil {

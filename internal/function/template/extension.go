@@ -26,8 +26,7 @@ func (r *reader) toJSON(n *node) *node {
 	return r.made(n, b.String())
 }
 
-// writeJSON writes a value with all that is in it; false if some of it is not
-// known.
+// writeJSON writes a value with all that is in it; false if a part is not known.
 func (r *reader) writeJSON(b *strings.Builder, n *node) bool {
 	v := r.resolve(n)
 	switch {
@@ -90,7 +89,7 @@ func writeText(b *strings.Builder, text string) {
 	b.WriteString(strings.TrimSuffix(quoted.String(), "\n"))
 }
 
-// maxBlocks is how many blocks AWS cuts off at once.
+// maxBlocks is the largest number of blocks that AWS cuts off at once.
 const maxBlocks = 256
 
 // cidr is Cidr: the first blocks of a network, each with some bits for hosts.

@@ -5,16 +5,15 @@ import (
 	"strings"
 )
 
-// generated is a resource that SAM makes of those in the template, which do not
-// name it.
+// generated is a resource that SAM makes and the template does not name.
 type generated struct {
 	typ      string // of CloudFormation
 	function string // whose version or alias it is; or empty
 	alias    string
 }
 
-// eventTypes are what SAM makes of an event, under the id of the function with
-// that of the event behind it. What else it makes of one has a word behind that.
+// eventTypes are the resources that SAM makes of events, with the function's id and the event's as their own. Other
+// resources of an event have a word behind that.
 var eventTypes = map[string]string{
 	"SQS": typeMapping, "Kinesis": typeMapping, "DynamoDB": typeMapping, "MQ": typeMapping, "MSK": typeMapping,
 	"SelfManagedKafka": typeMapping, "DocumentDB": typeMapping,
@@ -31,7 +30,7 @@ var eventWords = map[string]string{
 	"EventSourceMapping": typeMapping,
 }
 
-// generatedWords are what SAM puts behind the ids of its resources, by their types.
+// generatedWords are the words that SAM puts behind the ids of its resources, by their types.
 var generatedWords = map[string]map[string]string{
 	typeServerless: {
 		"Url": "AWS::Lambda::Url", "UrlPublicPermissions": typePermission, "URLInvokeAllowPublicAccess": typePermission,
@@ -69,8 +68,7 @@ var (
 	hashDigits = regexp.MustCompile(`^[0-9a-f]{10}$`)
 )
 
-// generated returns the resource that SAM makes under an id; nil if it makes
-// none.
+// generated returns the resource that SAM makes under an id; nil if it makes none.
 func (r *reader) generated(id string) *generated {
 	key := "resource " + id
 	if r.busy[key] {
@@ -149,8 +147,7 @@ func (r *reader) isAlias(p *node, word string) bool {
 
 func alphanumerics(s string) string { return strings.Map(alphanumeric, s) }
 
-// quietly works out a text without telling what is not known of it: it is only
-// compared.
+// quietly works out a text without warnings: it is only compared.
 func (r *reader) quietly(n *node) (text string, ok bool) {
 	warnings, warned := r.warnings, r.warned
 	r.warned = map[Warning]bool{}

@@ -14,8 +14,7 @@ type loops struct {
 	values map[string]string // of the identifiers around
 }
 
-// expand returns n with its loops expanded. What cannot be expanded is left
-// out, and told.
+// expand returns n with its loops expanded. It leaves out what cannot be expanded, with a warning.
 func (r *reader) expand(n *node) *node {
 	if n == nil || !n.loops {
 		return n
@@ -69,7 +68,7 @@ func (l *loops) addEntries(to *node, places map[string]int, from *node) {
 	}
 }
 
-// loop adds what one loop makes.
+// loop adds the results of one loop.
 func (l *loops) loop(to *node, places map[string]int, e entry) {
 	const usage = "Fn::ForEach takes an identifier, a list of values, and a map"
 	parts := e.value
@@ -100,8 +99,8 @@ func (l *loops) loop(to *node, places map[string]int, e entry) {
 	}
 }
 
-// replaced is text with values for ${Identifier}, and for &{Identifier}, which
-// keeps of a value what may be in a logical id.
+// replaced is text with values for ${Identifier}, and for &{Identifier}, which keeps only the characters of a value
+// that may be in a logical id.
 func (l *loops) replaced(text string) string {
 	if !strings.Contains(text, "{") {
 		return text
@@ -122,7 +121,7 @@ func alphanumeric(c rune) rune {
 	return -1
 }
 
-// expandSections expands the loops of what is looked at.
+// expandSections expands the loops of the sections that are read.
 func (r *reader) expandSections() {
 	if !r.root.loops {
 		return

@@ -35,8 +35,7 @@ func (r *reader) nested(id string) []*Function {
 	return functions
 }
 
-// child returns the reader of a nested application; nil if it is not here,
-// which is told once.
+// child returns the reader of a nested application; nil if it is not here, with one warning.
 func (r *reader) child(id string) *reader {
 	if child, known := r.children[id]; known {
 		return child
@@ -113,8 +112,7 @@ func (r *reader) readChild(id, file string, at Position, properties *node) *read
 	return child
 }
 
-// childOptions are what a nested template is read with: the parameters that are
-// given to it, and nothing of those that the whole was given.
+// childOptions are those of a nested template: the parameters that it is given, and none of the whole's.
 func (r *reader) childOptions(id string, given *node) (Options, map[string]bool) {
 	opts, withheld := r.opts, map[string]bool{}
 	opts.StackName += "-" + id

@@ -34,21 +34,20 @@ const (
 
 func (f form) String() string { return [...]string{"a value", "a list", "a map"}[f] }
 
-// node is a piece of a template. Nodes are shared where the template uses
-// aliases, so that they take no more room than the text; they are not changed.
+// node is a piece of a template. Where the template uses aliases, nodes are shared, so that they take no more room
+// than the text; they are not changed.
 type node struct {
 	pos     Position
 	form    form
 	text    string // of a scalar
 	null    bool   // a scalar that is null
-	gone    bool   // AWS::NoValue: what has this value is not there
+	gone    bool   // AWS::NoValue: its owner is absent
 	bare    bool   // a scalar that is a number or a truth value, and no text
-	odd     string // why the text of a scalar is not what AWS makes of it; or empty
+	odd     string // why AWS reads the text of a scalar differently; or empty
 	items   []*node
 	entries []entry
-	// call is the intrinsic function that the node is, by its long name such
-	// as Fn::Sub; arg is what it is called with. The node's own form and
-	// content are then of no interest.
+	// call is the intrinsic function of the node, by its long name such as Fn::Sub; arg is its argument. The node's
+	// own form and content then do not matter.
 	call string
 	arg  *node
 
@@ -151,8 +150,7 @@ func notYAML(at Position, err error) *Error {
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
-// converter makes nodes of YAML's nodes, and finds what YAML allows and a
-// template does not.
+// converter makes nodes of YAML's nodes, and finds things that YAML allows and a template does not.
 type converter struct {
 	file   string
 	known  map[*yaml.Node]*node // of what has an anchor; nil while it is converted
@@ -249,8 +247,7 @@ func (c *converter) content(y *yaml.Node, depth int) *node {
 	return n.intrinsic(y.Tag)
 }
 
-// scalarOf is what a scalar means: what is quoted is text, and so is what has
-// a tag of a template's, such as !Ref.
+// scalarOf is the meaning of a scalar: quoted ones are text, and so are those with a template's tag, such as !Ref.
 func scalarOf(y *yaml.Node) scalarValue {
 	const quotes = yaml.SingleQuotedStyle | yaml.DoubleQuotedStyle | yaml.LiteralStyle | yaml.FoldedStyle
 	tagged := y.Style&yaml.TaggedStyle != 0
@@ -309,7 +306,7 @@ func (n *node) put(places map[string]int, e entry) {
 	n.entries = append(n.entries, e)
 }
 
-// merge adds what YAML's merge key brings, unless the map has it.
+// merge adds the entries of YAML's merge key that the map lacks.
 func (c *converter) merge(n *node, places map[string]int, from *node, y *yaml.Node) {
 	sources := []*node{from}
 	if from.form == list && from.call == "" {

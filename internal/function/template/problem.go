@@ -2,11 +2,13 @@ package template
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
+
+	"github.com/perdure/perdure/internal/text"
 )
 
-// Position is a place in a template. Lines and columns count from 1; a line of
-// 0 is the template as a whole.
+// Position is a place in a template. Lines and columns count from 1; a line of 0 is the template as a whole.
 type Position struct {
 	File         string
 	Line, Column int
@@ -20,8 +22,7 @@ func (p Position) String() string {
 	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
 }
 
-// Error says why a template cannot be used. What is wrong with one function is
-// a [Warning]: it does not keep the others from being used.
+// Error says why a template cannot be used. A fault of one function is a [Warning]: the others can be used.
 type Error struct {
 	Position Position
 	Text     string
@@ -29,8 +30,7 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Position.String() + ": " + e.Text }
 
-// Errors are all that were found, in the order of the template. There is at
-// least one.
+// Errors are all that were found, in the order of the template. There is at least one.
 type Errors []*Error
 
 func (e Errors) Error() string {
@@ -61,12 +61,11 @@ const (
 	KindNested    Kind = "nested"    // an application whose functions are left out
 )
 
-// Warning says what is not here as it would be on AWS, and what follows.
+// Warning says how something differs from AWS here, and what follows.
 type Warning struct {
 	Position Position
 	Kind     Kind
-	// Subject is the name of what the warning is about: a logical id, a
-	// property, an intrinsic function.
+	// Subject is the name of the warning's subject: a logical id, a property, an intrinsic function.
 	Subject string
 	Text    string
 }
@@ -75,8 +74,41 @@ func (w *Warning) String() string {
 	return fmt.Sprintf("%s: %s [%s]", w.Position, w.Text, w.Kind)
 }
 
-// LeavesOut reports whether the warning is that the function Subject is not
-// served.
+// LeavesOut reports whether the warning is that the function Subject is not served.
 func (w *Warning) LeavesOut() bool {
 	return w.Kind == KindFunction || w.Kind == KindImage || w.Kind == KindCode
+}
+
+// quoted puts text of the template between quotes, cut and on one line.
+func quoted(s string) string {
+	const most = 80
+	if r := []rune(s); len(r) > most {
+		s = string(r[:most]) + "…"
+	}
+	return strconv.Quote(s)
+}
+
+// quotedList is some texts of the template, cut and on one line.
+func quotedList(texts []string) string {
+	const most = 20
+	var short []string
+	for _, text := range texts[:min(len(texts), most)] {
+		short = append(short, strings.Trim(quoted(text), `"`))
+	}
+	if len(texts) > most {
+		short = append(short, "…")
+	}
+	return strings.Join(short, ", ")
+}
+
+// didYouMean is a suggestion to end a sentence with; empty if nothing is near.
+func didYouMean(word string, known []string) string {
+	if len(word) > 100 {
+		return ""
+	}
+	best := text.Nearest(word, known)
+	if best == "" {
+		return ""
+	}
+	return " (did you mean " + best + "?)"
 }

@@ -41,7 +41,7 @@ var ineffective = map[string]string{
 	"DeadLetterConfig":  "failed events go nowhere",
 }
 
-// checkProperties warns of the properties of owner that are not as on AWS.
+// checkProperties warns of the properties of owner that differ from AWS.
 func (r *reader) checkProperties(owner string, properties *node) {
 	var known []string
 	for name := range effects {
@@ -63,7 +63,7 @@ func (r *reader) checkProperties(owner string, properties *node) {
 	}
 }
 
-// properties returns those of the function id, with what Globals says of all.
+// properties returns those of the function id, with those of Globals.
 func (r *reader) properties(id string) *node {
 	if known, ok := r.merged[id]; ok {
 		return known
@@ -80,7 +80,7 @@ func (r *reader) properties(id string) *node {
 	return own
 }
 
-// globals are what Globals says of functions, but for what IgnoreGlobals names.
+// globals are the properties of functions in Globals, without those that IgnoreGlobals names.
 func (r *reader) globals(resource *node) *node {
 	all := r.expand(r.root.get("Globals").get("Function"))
 	ignored := resource.get("IgnoreGlobals")
@@ -99,8 +99,8 @@ func (r *reader) globals(resource *node) *node {
 	return &rest
 }
 
-// merge lays own over global as SAM does: maps are merged key by key, lists are
-// put behind each other but for Architectures, anything else is replaced.
+// merge lays own over global as SAM does: it merges maps key by key, appends lists, except Architectures, and
+// replaces anything else.
 func (r *reader) merge(global, own *node, property string) *node {
 	switch {
 	case own == nil:

@@ -7,8 +7,8 @@ import (
 	"slices"
 )
 
-// Parse reads a template. file names it in errors and warnings. The error is an
-// [Errors]: why nothing of the template can be used.
+// Parse reads a template. file names it in errors and warnings. The error is an [Errors]: why nothing of the
+// template can be used.
 func Parse(file string, data []byte, opts *Options) (*Template, error) {
 	root, err := parse(file, data)
 	if err != nil {
@@ -32,7 +32,7 @@ func (p Position) compare(q Position) int {
 	return cmp.Or(cmp.Compare(p.Line, q.Line), cmp.Compare(p.Column, q.Column))
 }
 
-// budget is what reading a template may take, with all that is nested in it.
+// budget bounds the cost of a template with all that is nested in it.
 type budget struct {
 	work        int      // nodes looked at
 	depth       int      // of calls in each other
@@ -42,7 +42,7 @@ type budget struct {
 	over        *Error   // why it ended
 }
 
-// reader works out what a template says.
+// reader works out the content of a template.
 type reader struct {
 	*budget
 	opts Options
@@ -50,7 +50,7 @@ type reader struct {
 
 	prefix   string             // of the names of functions: the applications around
 	above    []string           // the files around
-	withheld map[string]bool    // parameters that were given a value that is not known
+	withheld map[string]bool    // parameters that were given an unknown value
 	children map[string]*reader // by logical id; nil for one that cannot be read
 	order    []*reader          // of the children that were read
 
@@ -61,8 +61,8 @@ type reader struct {
 	merged     map[string]*node // function -> its properties, with Globals
 
 	decided map[string]verdict // of conditions
-	busy    map[string]bool    // what is being worked out, to find what depends on itself
-	about   string             // what a value is worked out for, for warnings
+	busy    map[string]bool    // values being worked out, to find one that depends on itself
+	about   string             // the subject of warnings
 
 	warnings []*Warning
 	warned   map[Warning]bool
@@ -115,8 +115,7 @@ func (r *reader) fail(at Position, format string, args ...any) {
 	}
 }
 
-// within does work, and returns the mistakes that it found, which then are not
-// those of the template.
+// within does work, and returns its mistakes, which then are not the template's.
 func (r *reader) within(work func()) Errors {
 	outer := r.errs
 	r.errs = nil
@@ -126,7 +125,7 @@ func (r *reader) within(work func()) Errors {
 	return mine
 }
 
-// optional does work on something that can be left out, and tells its mistakes.
+// optional does work on something that can be left out, and warns of its mistakes.
 func (r *reader) optional(what string, work func()) {
 	about := r.about
 	r.about = what
@@ -136,7 +135,7 @@ func (r *reader) optional(what string, work func()) {
 	r.about = about
 }
 
-// maxErrors is what anybody reads.
+// maxErrors is as many as anybody reads.
 const maxErrors = 20
 
 func (r *reader) warn(at Position, kind Kind, subject, format string, args ...any) {
@@ -147,10 +146,10 @@ func (r *reader) warn(at Position, kind Kind, subject, format string, args ...an
 	}
 }
 
-// maxWarnings bounds them; a template for people has few.
+// maxWarnings bounds warnings; a template for people has few.
 const maxWarnings = 2_000
 
-// spend counts the work on a node; false once there was too much of it.
+// spend counts the work on a node; false once the budget is used up.
 func (r *reader) spend(n *node) bool {
 	if r.work++; r.work >= maxWork {
 		r.exhaust(n, "the template expands to more than %d values; are its aliases meant so?", maxWork)
@@ -180,7 +179,7 @@ func (r *reader) read() []*Function {
 	return functions
 }
 
-// allWarnings are those of the template, and then of what is nested in it.
+// allWarnings are those of the template, and then of nested ones.
 func (r *reader) allWarnings() []*Warning {
 	slices.SortStableFunc(r.warnings, func(a, b *Warning) int { return a.Position.compare(b.Position) })
 	all := r.warnings
@@ -196,7 +195,7 @@ var sections = []string{
 	"Rules", "Globals", "Resources", "Outputs", "Hooks",
 }
 
-// The transforms whose work is done here, whether they are named or not.
+// The transforms that are done here, whether they are named or not.
 const (
 	serverless = "AWS::Serverless-2016-10-31"
 	extensions = "AWS::LanguageExtensions"
@@ -223,8 +222,7 @@ func (r *reader) checkSections() {
 	}
 }
 
-// checkOverrides refuses values for parameters that do not exist, or that the
-// parameter does not allow.
+// checkOverrides refuses values for parameters that do not exist, or that the parameter does not allow.
 func (r *reader) checkOverrides() {
 	whole := Position{File: r.root.pos.File}
 	for _, name := range slices.Sorted(maps.Keys(r.opts.Parameters)) {

@@ -14,7 +14,7 @@ func (r *reader) ref(n *node) *node {
 	return r.refer(n, name)
 }
 
-// refer is what Ref of name is, for n, which may be a Sub.
+// refer is Ref of name, for n, which may be a Sub.
 func (r *reader) refer(n *node, name string) *node {
 	if strings.HasPrefix(name, "AWS::") {
 		return r.pseudo(n, name)
@@ -117,7 +117,7 @@ func (r *reader) parameter(n *node, name string, p *node) *node {
 	return r.made(n, text)
 }
 
-// literal is a value in which no calls may stand.
+// literal is a value without calls.
 func (r *reader) literal(n *node) (string, bool) {
 	if n.call != "" || n.form != scalar || n.null {
 		r.fail(n.pos, "the default of a parameter is a single value")
@@ -220,8 +220,8 @@ func typeOf(resource *node) string {
 	return ""
 }
 
-// names are the properties with which resources are named; others than those
-// of functions serve as they are, for whoever runs the real thing beside us.
+// names are the properties that name resources. Names of other resources than functions stay as they are, for
+// people who run the real thing beside us.
 var names = []string{"TableName", "BucketName", "QueueName", "TopicName", "LogGroupName", "StateMachineName", "Name"}
 
 // refResource is Ref of a resource: mostly its name.
@@ -264,7 +264,7 @@ func (r *reader) refOther(n *node, id, typ string, properties *node) *node {
 	return r.made(n, value)
 }
 
-// refProperty is what SAM adds to Ref: Function.Version and Function.Alias.
+// refProperty is SAM's addition to Ref: Function.Version and Function.Alias.
 func (r *reader) refProperty(n *node, id, property string) *node {
 	resource := r.resources.byName[id]
 	if typeOf(resource) == typeServerless {
@@ -322,8 +322,7 @@ func (r *reader) arnOf(name, qualifier string) string {
 	return arn + ":" + qualifier
 }
 
-// onFunction is the ARN of a version or alias of the function that a property
-// names, by its name or its ARN.
+// onFunction is the ARN of a version or alias of the function that a property names, by its name or its ARN.
 func (r *reader) onFunction(n, property *node, qualifier string) *node {
 	if property == nil {
 		r.fail(n.pos, "this resource names no function")

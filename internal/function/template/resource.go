@@ -5,14 +5,13 @@ import (
 	"strings"
 )
 
-// silent are resources that nobody misses here. A type that ends in * stands
-// for all that begin so.
+// silent are resources that nobody misses here. A type that ends in * stands for all with that beginning.
 var silent = []string{
 	"AWS::IAM::*", "AWS::Logs::LogGroup", "AWS::Lambda::Permission", "AWS::CDK::Metadata",
 	typeAlias, typeVersion,
 }
 
-// resource reads a resource, and returns the functions that it is, or has.
+// resource reads a resource, and returns its functions.
 func (r *reader) resource(id string) []*Function {
 	n, key := r.resources.byName[id], r.resources.keys[id]
 	if id == "Fn::Transform" {
@@ -83,7 +82,7 @@ func (r *reader) wanted(id string, n *node) bool {
 	return false
 }
 
-// addAliases adds the aliases that are resources of their own.
+// addAliases adds aliases that are resources of their own.
 func (r *reader) addAliases(functions []*Function) {
 	for _, id := range r.resources.names {
 		n := r.resources.byName[id]

@@ -8,16 +8,15 @@ import (
 	"strings"
 )
 
-// scalarValue is what a value that is not quoted means.
+// scalarValue is the meaning of an unquoted value.
 type scalarValue struct {
-	text string // as CloudFormation hands it on, which knows texts only
+	text string // as CloudFormation hands it on, which knows only texts
 	null bool
 	bare bool   // a number or a truth value: JSON writes it without quotes
 	odd  string // why the text is not known; empty if it is
 }
 
-// AWS reads YAML 1.1, as PyYAML and SnakeYAML have it, except for dates, which
-// stay as they are.
+// AWS reads YAML 1.1, as PyYAML and SnakeYAML do, except for dates, which stay as they are.
 var (
 	yamlInt    = regexp.MustCompile(`^[-+]?(0b[01_]+|0x[0-9a-fA-F_]+|0[0-7_]*|[1-9][0-9_]*)$`)
 	yamlClock  = regexp.MustCompile(`^[-+]?[1-9][0-9_]*(:[0-5]?[0-9])+$`)
@@ -26,7 +25,7 @@ var (
 	yamlNoReal = regexp.MustCompile(`^([-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN))$`)
 )
 
-// plainYAML is what text means, where it stands without quotes and a tag.
+// plainYAML is the meaning of text without quotes and a tag.
 func plainYAML(text string) scalarValue {
 	digits := strings.ReplaceAll(text, "_", "")
 	switch {
@@ -57,7 +56,7 @@ func plainYAML(text string) scalarValue {
 	return scalarValue{text: text}
 }
 
-// maxNumber is more bytes than a number that is meant as one has.
+// maxNumber is more bytes than any sensible number has.
 const maxNumber = 64
 
 var yamlTruth = map[string]string{
@@ -66,7 +65,7 @@ var yamlTruth = map[string]string{
 	"on": "true", "On": "true", "ON": "true", "off": "false", "Off": "false", "OFF": "false",
 }
 
-// wholeNumber is one with the base of its front: 0b, 0x, 0 or none.
+// wholeNumber is a number with the base of its prefix: 0b, 0x, 0 or none.
 func wholeNumber(text, digits string) scalarValue {
 	sign, number := "", strings.TrimLeft(digits, "+-")
 	if strings.HasPrefix(digits, "-") {
@@ -95,8 +94,7 @@ func sexagesimal(digits string) (whole *big.Int, fraction float64) {
 	return whole, fraction
 }
 
-// fractional is a number as Java writes it. Where that needs an exponent, the
-// tools on the way to AWS do not agree.
+// fractional is a number as Java writes it. With an exponent, the tools on the way to AWS do not agree.
 func fractional(text string, value float64) scalarValue {
 	if size := math.Abs(value); size != 0 && (size < 1e-3 || size >= 1e7) {
 		return scalarValue{text: text, odd: "is a number that AWS writes with an exponent"}
@@ -108,7 +106,7 @@ func fractional(text string, value float64) scalarValue {
 	return scalarValue{text: s, bare: true}
 }
 
-// plainJSON is what a number of JSON means.
+// plainJSON is the meaning of a number of JSON.
 func plainJSON(text string) scalarValue {
 	if len(text) > maxNumber {
 		return scalarValue{text: text, odd: "is too long for a number"}

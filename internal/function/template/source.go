@@ -37,8 +37,7 @@ func decode16(whole Position, data []byte, order binary.ByteOrder) ([]byte, *Err
 	return []byte(string(utf16.Decode(units))), nil
 }
 
-// checkSize refuses a text of which too much would be made: each value, however
-// short, takes some hundred bytes.
+// checkSize refuses a text that would take too much memory: each value, however short, takes some hundred bytes.
 func checkSize(whole Position, data []byte) *Error {
 	if len(data) > maxSize {
 		return &Error{whole, fmt.Sprintf("the template has %d bytes; the most is %d", len(data), maxSize)}
@@ -56,8 +55,8 @@ func checkSize(whole Position, data []byte) *Error {
 	return nil
 }
 
-// isJSON reports whether data is JSON. YAML would read most of it, too, but not
-// characters beyond 16 bits as JSON escapes them.
+// isJSON reports whether data is JSON. YAML would read most of it, too, but not JSON's escapes of characters beyond
+// 16 bits.
 func isJSON(data []byte) bool {
 	text := bytes.TrimLeft(data, " \t\r\n")
 	return len(text) > 0 && text[0] == '{' && json.Valid(text)

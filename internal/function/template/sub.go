@@ -42,7 +42,7 @@ func (r *reader) sub(n *node) *node {
 	}
 }
 
-// variable is what ${name} stands for.
+// variable is the value of ${name}.
 func (r *reader) variable(n *node, name string, variables *node) (string, bool) {
 	if literal, ok := strings.CutPrefix(name, "!"); ok {
 		return "${" + literal + "}", true
@@ -59,7 +59,7 @@ func (r *reader) variable(n *node, name string, variables *node) (string, bool) 
 	return r.text(r.refer(n, name))
 }
 
-// samProperty reports whether id.name is what SAM lets Ref name.
+// samProperty reports whether SAM lets Ref name id.name.
 func (r *reader) samProperty(id, name string) bool {
 	return (name == "Version" || name == "Alias") && typeOf(r.resources.byName[id]) == typeServerless
 }

@@ -5,21 +5,19 @@ import (
 	"time"
 )
 
-// Options say what a template is read with. The zero value, like nil, is the
-// default.
+// Options say what a template is read with. The zero value, like nil, is the default.
 type Options struct {
-	// Parameters takes precedence over Configured, and that over the defaults
-	// of the parameters. A parameter that does not exist is an error among
-	// Parameters, and a warning among Configured. Where AWS looks a parameter up
-	// in SSM, Parameters has what is found, and Configured has where to look.
+	// Parameters takes precedence over Configured, and that over the defaults of the parameters. An unknown
+	// parameter is an error in Parameters, and a warning in Configured. For a parameter that AWS looks up in SSM,
+	// Parameters has the value, and Configured the key.
 	Parameters, Configured map[string]string
-	// Region and Account are those of the engine that will run the functions;
-	// the defaults are us-east-1 and 000000000000.
+	// Region and Account are those of the engine that will run the functions; the defaults are us-east-1 and
+	// 000000000000.
 	Region, Account string
-	// StackName is what AWS::StackName stands for; the default is "local".
+	// StackName is the value of AWS::StackName; the default is "local".
 	StackName string
-	// Read returns the content of a file: a nested template, by its path beside
-	// the file that names it. Without it, nested templates are not read.
+	// Read returns the content of a nested template, by its path beside the file that names it. Without it, nested
+	// templates are not read.
 	Read func(file string) ([]byte, error)
 }
 
@@ -34,14 +32,13 @@ func (o *Options) withDefaults() Options {
 	return own
 }
 
-// Template is what was read.
+// Template is a template after reading.
 type Template struct {
 	// Functions are those that can be run here, in the order of the template.
 	Functions []*Function
-	// Warnings name what is not as on AWS, in the order of the template; those
-	// of nested templates come behind.
+	// Warnings tell the differences from AWS, in the order of the template; those of nested templates come behind.
 	Warnings []*Warning
-	// Files are the nested templates, whether they could be read or not.
+	// Files are the nested templates, even if they could not be read.
 	Files []string
 }
 
@@ -49,14 +46,12 @@ type Template struct {
 type Function struct {
 	Position  Position // of its resource
 	LogicalID string
-	// Name is FunctionName, or the logical id if there is none, where AWS would
-	// add the stack's name and random characters. The logical id of the nested
-	// application is in front of it, with a hyphen.
+	// Name is FunctionName. Without one it is the logical id; AWS would add the stack's name and random characters.
+	// The logical id of a nested application stands in front of it, with a hyphen.
 	Name string
 
-	// CodeURI is the directory, or the archive, of the code, relative to the
-	// template at Position unless it is absolute. It is empty if the code is
-	// in the template.
+	// CodeURI is the directory, or the archive, of the code, relative to the template at Position unless it is
+	// absolute. It is empty if the code is in the template.
 	CodeURI string
 	// Inline is the code, if that is in the template: of a file called index.
 	Inline  string
@@ -66,18 +61,16 @@ type Function struct {
 	Architecture string
 	Build        Build
 
-	// Environment are the function's variables. Those whose value cannot be
-	// known here are missing, with a warning.
+	// Environment are the function's variables. Those with an unknown value are missing, with a warning.
 	Environment map[string]string
 	Timeout     time.Duration // of one invocation; 3 s unless set
 	MemoryMB    int           // 128 unless set
 	Concurrency int           // ReservedConcurrentExecutions; 0 if not set
 	// Durable is nil for a plain function.
 	Durable *Durable
-	// PerTenant says that each process serves one tenant only.
+	// PerTenant: each process serves one tenant only.
 	PerTenant bool
-	// Aliases point to the function: AutoPublishAlias, and resources of type
-	// AWS::Lambda::Alias.
+	// Aliases point to the function: AutoPublishAlias, and resources of type AWS::Lambda::Alias.
 	Aliases []string
 	// LogFormat is Text, JSON, or empty; LogLevel is for the format JSON.
 	LogFormat, LogLevel string
@@ -89,13 +82,12 @@ type Durable struct {
 	RetentionDays    int // 0 if not set
 }
 
-// Build is the Metadata of a function: how its code is built.
+// Build is the Metadata of a function about its build.
 type Build struct {
 	// Method is BuildMethod; empty leaves it to the runtime.
 	Method string
-	// Skip says that the code is to be run as it is.
+	// Skip: the code runs as it is.
 	Skip bool
-	// Properties are BuildProperties. A property that is a single value is a
-	// list of one.
+	// Properties are BuildProperties. A single value is a list of one.
 	Properties map[string][]string
 }

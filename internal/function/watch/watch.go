@@ -4,9 +4,11 @@ package watch
 
 import (
 	"errors"
+	"io/fs"
 	"maps"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -15,8 +17,7 @@ import (
 // maxDelay bounds how long changes that go on and on are waited out.
 const maxDelay = time.Second
 
-// Watcher watches a set of directories, without those below them. Its methods
-// may be called concurrently.
+// Watcher watches a set of directories, without those below them. Its methods may be called concurrently.
 type Watcher struct {
 	quiet   time.Duration
 	source  *fsnotify.Watcher
@@ -27,8 +28,7 @@ type Watcher struct {
 	dirs map[string]bool
 }
 
-// New returns a watcher that tells of changes once nothing has changed for
-// quiet, or for a second at most.
+// New returns a watcher that tells of changes once nothing has changed for quiet, or for a second at most.
 func New(quiet time.Duration) (*Watcher, error) {
 	source, err := fsnotify.NewWatcher()
 	if err != nil {
@@ -42,9 +42,8 @@ func New(quiet time.Duration) (*Watcher, error) {
 	return w, nil
 }
 
-// Set makes dirs the directories to watch. Those that do not exist are left
-// out: when they come, their parent changes, if it is watched. The error says
-// which could not be watched; the others are.
+// Set makes dirs the directories to watch. Those that do not exist are left out: when they come, their parent
+// changes, if it is watched. The error says which could not be watched; the others are.
 func (w *Watcher) Set(dirs []string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -53,8 +52,7 @@ func (w *Watcher) Set(dirs []string) error {
 	for _, dir := range dirs {
 		dir = filepath.Clean(dir)
 		want[dir] = true
-		// A directory that was removed and made again is a new one to watch,
-		// and to watch one twice does no harm.
+		// A directory that was removed and made again is a new one to watch, and to watch one twice does no harm.
 		if err := w.source.Add(dir); err == nil {
 			w.dirs[dir] = true
 		} else if !isMissing(err) {
@@ -123,4 +121,9 @@ func (w *Watcher) run() {
 			out = nil
 		}
 	}
+}
+
+// isMissing reports whether a directory could not be watched because it is not there, or is none any more.
+func isMissing(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
 }

@@ -1,4 +1,3 @@
-// Package metrics counts, and writes what was counted in the text format that
-// Prometheus reads. What counts must cost next to nothing: a counter is an
-// atomic integer, and a [Histogram] is a few of them.
+// Package metrics counts, and writes its counts in Prometheus's text format. Counting must cost next to nothing: a
+// counter is an atomic integer, and a [Histogram] is a few of them.
 package metrics

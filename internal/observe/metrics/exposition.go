@@ -9,12 +9,11 @@ import (
 // ContentType is that of an [Exposition].
 const ContentType = "text/plain; version=0.0.4; charset=utf-8"
 
-// Exposition is a text that Prometheus reads. Each metric is begun with one of
-// Counter, Gauge and Histogram, and then given its samples. The zero value is
-// an empty text.
+// Exposition is a text for Prometheus. Begin each metric with Counter, Gauge or Histogram, then add its samples.
+// The zero value is an empty text.
 type Exposition struct {
 	text []byte
-	name string // of the metric that was begun
+	name string // of the current metric
 }
 
 // WriteTo writes the text.

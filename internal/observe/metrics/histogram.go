@@ -9,12 +9,11 @@ import (
 // Histogram counts values by size. Its methods may be called concurrently.
 type Histogram struct {
 	bounds []float64
-	counts []atomic.Uint64 // one more than bounds: the last is for what is larger
+	counts []atomic.Uint64 // one more than bounds: the last is for larger values
 	sum    atomic.Uint64   // the bits of a float64
 }
 
-// Seconds are bounds for how long things take, from a tenth of a millisecond to
-// a minute.
+// Seconds are bounds for durations, from a tenth of a millisecond to a minute.
 var Seconds = []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}
 
 // NewHistogram returns a histogram with a count for the values up to each of
@@ -41,10 +40,10 @@ func (h *Histogram) Observe(v float64) {
 // Since counts the seconds that have passed since start.
 func (h *Histogram) Since(start time.Time) { h.Observe(time.Since(start).Seconds()) }
 
-// Distribution is what a [Histogram] has counted.
+// Distribution is the count of a [Histogram].
 type Distribution struct {
 	Bounds []float64
-	Counts []uint64 // of the values up to each bound and above the one before; the last is of those above all
+	Counts []uint64 // of the values up to each bound and above the one before; the last counts those above all
 	Sum    float64  // of the values
 }
 
@@ -56,8 +55,7 @@ func (d Distribution) Count() (n uint64) {
 	return n
 }
 
-// Read returns what h has counted. Values that are observed meanwhile may be in
-// the counts and not yet in the sum.
+// Read returns the counts so far. Values that are being observed may be in the counts and not yet in the sum.
 func (h *Histogram) Read() Distribution {
 	d := Distribution{Bounds: h.bounds, Counts: make([]uint64, len(h.counts)), Sum: math.Float64frombits(h.sum.Load())}
 	for i := range h.counts {

@@ -15,16 +15,14 @@ type Config struct {
 	URL     string // of the collector's route for traces
 	Header  http.Header
 	Timeout time.Duration // of one request
-	// Resource describes what makes the spans: service.name and so on.
+	// Resource describes the source of the spans: service.name and so on.
 	Resource []Attribute
 	Version  string // of the program
 }
 
-// FromEnvironment reads OpenTelemetry's variables; nil says that nothing is to
-// be exported. They are OTEL_EXPORTER_OTLP_ENDPOINT, …_TRACES_ENDPOINT,
-// …_HEADERS, …_TIMEOUT and …_PROTOCOL, of which only http/protobuf is known,
-// OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, OTEL_TRACES_EXPORTER, of which
-// otlp and none are known, and OTEL_SDK_DISABLED.
+// FromEnvironment reads OpenTelemetry's variables; nil means that nothing is exported. They are
+// OTEL_EXPORTER_OTLP_ENDPOINT, …_TRACES_ENDPOINT, …_HEADERS, …_TIMEOUT and …_PROTOCOL (http/protobuf only),
+// OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, OTEL_TRACES_EXPORTER (otlp and none only), and OTEL_SDK_DISABLED.
 func FromEnvironment(env func(name string) string, version string) (*Config, error) {
 	target := env("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 	if base := env("OTEL_EXPORTER_OTLP_ENDPOINT"); target == "" && base != "" {
@@ -68,8 +66,7 @@ func resource(env func(string) string, version string) []Attribute {
 	return append([]Attribute{{"service.name", cmp.Or(service, "perdure")}, {"service.version", version}}, given...)
 }
 
-// pairs yields the entries of a list such as "a=1,b=2", whose values may be
-// percent-encoded.
+// pairs yields the entries of a list such as "a=1,b=2", whose values may be percent-encoded.
 func pairs(list string) func(yield func(name, value string) bool) {
 	return func(yield func(name, value string) bool) {
 		for part := range strings.SplitSeq(list, ",") {

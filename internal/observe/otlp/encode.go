@@ -4,8 +4,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// The messages below are those of opentelemetry/proto, with the numbers of
-// their fields.
+// The messages and field numbers of opentelemetry/proto.
 
 // appendRequest appends an ExportTraceServiceRequest.
 func appendRequest(b []byte, resource []Attribute, version string, spans []*Span) []byte {
@@ -56,7 +55,6 @@ func appendAttributes(b []byte, field protowire.Number, attributes []Attribute) 
 	return b
 }
 
-// appendValue appends what an AnyValue holds.
 func appendValue(b []byte, value any) []byte {
 	switch v := value.(type) {
 	case string:

@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	maxQueue   = 4096            // spans that wait; more are dropped
+	maxQueue   = 4096            // waiting spans; more are dropped
 	maxBatch   = 512             // spans in one request
 	batchEvery = 5 * time.Second // at the latest
 )
@@ -41,8 +41,7 @@ func New(cfg *Config, log *slog.Logger) *Exporter {
 	return e
 }
 
-// Export hands s over, which belongs to the exporter from then on. It never
-// waits: a span that finds too many waiting is dropped.
+// Export takes s over. It never waits: if too many spans wait, it drops s.
 func (e *Exporter) Export(s *Span) {
 	select {
 	case e.queue <- s:
@@ -51,7 +50,7 @@ func (e *Exporter) Export(s *Span) {
 	}
 }
 
-// Close sends what is waiting, and returns when that is done, or ctx ends.
+// Close sends the waiting spans, and returns when that is done, or ctx ends.
 func (e *Exporter) Close(ctx context.Context) error {
 	e.once.Do(func() { close(e.closing) })
 	select {
@@ -75,8 +74,7 @@ func (e *Exporter) run() {
 	}
 }
 
-// collect returns the next batch. There are no more after it when the exporter
-// closes and the queue is empty.
+// collect returns the next batch, and false when the exporter closes and the queue is empty.
 func (e *Exporter) collect() (batch []*Span, more bool) {
 	timer := time.NewTimer(batchEvery)
 	defer timer.Stop()
@@ -93,7 +91,7 @@ func (e *Exporter) collect() (batch []*Span, more bool) {
 	return batch, true
 }
 
-// rest adds what is waiting without waiting for more.
+// rest adds the waiting spans without waiting for more.
 func (e *Exporter) rest(batch []*Span) ([]*Span, bool) {
 	for len(batch) < maxBatch {
 		select {
@@ -106,8 +104,7 @@ func (e *Exporter) rest(batch []*Span) ([]*Span, bool) {
 	return batch, true
 }
 
-// send sends a batch, once: what a collector does not take is not worth holding
-// up what follows.
+// send sends a batch, once: a refused batch is not worth delaying the next ones.
 func (e *Exporter) send(batch []*Span) {
 	err := e.post(appendRequest(nil, e.cfg.Resource, e.cfg.Version, batch))
 	if dropped := e.dropped.Swap(0); dropped > 0 || err != nil {
@@ -130,7 +127,7 @@ func (e *Exporter) post(body []byte) error {
 	}
 	defer resp.Body.Close()
 	const most = 64 << 10
-	_, _ = io.CopyN(io.Discard, resp.Body, most) // so that the connection can be kept
+	_, _ = io.CopyN(io.Discard, resp.Body, most) // to keep the connection
 	if resp.StatusCode/100 != 2 {
 		return fmt.Errorf("the collector answered %s", resp.Status)
 	}

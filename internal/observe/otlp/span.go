@@ -31,7 +31,7 @@ const (
 	Server   Kind = 2
 )
 
-// Attribute says something of a span. Value is a string, an int64 or a bool.
+// Attribute is a property of a span. Value is a string, an int64 or a bool.
 type Attribute struct {
 	Key   string
 	Value any
@@ -45,11 +45,11 @@ type Span struct {
 	Kind       Kind
 	Start, End time.Time
 	Attributes []Attribute
-	// Failure is what went wrong, empty if nothing did.
+	// Failure is the error's text, empty for none.
 	Failure string
 }
 
-// Context is where a request, or an execution, stands in a trace.
+// Context is the place of a request, or an execution, in a trace.
 type Context struct {
 	Trace   TraceID
 	Span    SpanID // zero if only the trace is known

@@ -11,8 +11,7 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// apiError is a refusal by the Lambda API, or by something in front of it, in
-// which case it may have no code.
+// apiError is a refusal by the Lambda API or, perhaps without a code, by something in front of it.
 type apiError struct {
 	call       string
 	status     int
@@ -43,7 +42,7 @@ func newAPIError(call string, resp *http.Response, body []byte) *apiError {
 	return e
 }
 
-// bareCode takes off what may surround a code: namespace#Code:documentation.
+// bareCode cuts a code out of namespace#Code:documentation.
 func bareCode(s string) string {
 	s, _, _ = strings.Cut(s, ":")
 	return strings.TrimSpace(s[strings.LastIndexByte(s, '#')+1:])
@@ -60,7 +59,7 @@ func retryAfter(s string, now time.Time) time.Duration {
 	return min(max(d, 0), maxRetryAfter)
 }
 
-// excerpt is the beginning of what was not expected, for an error message.
+// excerpt is the beginning of an unexpected answer, for an error message.
 func excerpt(body []byte) string {
 	s := strings.Join(strings.Fields(string(body[:min(len(body), 500)])), " ")
 	return protocol.Clip(s, 200)
@@ -82,7 +81,7 @@ func (e *apiError) Error() string {
 	return b.String()
 }
 
-// ErrorCode, ErrorMessage and HTTPStatusCode are how refusals are judged.
+// A refusal is judged by ErrorCode, ErrorMessage and HTTPStatusCode.
 func (e *apiError) ErrorCode() string    { return e.code }
 func (e *apiError) ErrorMessage() string { return e.message }
 func (e *apiError) HTTPStatusCode() int  { return e.status }
@@ -92,9 +91,8 @@ func (e *apiError) temporary() bool {
 	return e.status == http.StatusTooManyRequests || e.status >= 500 || Temporary(protocol.Code(e.code))
 }
 
-// Temporary reports whether a code says that the request itself was fine.
-// No code, and UnknownError in the AWS SDK, come with answers that are not the
-// service's own, such as a proxy's; their HTTP status decides.
+// Temporary reports whether a code says that the request itself was fine. Answers that are not the service's own,
+// such as a proxy's, have no code, or UnknownError in the AWS SDK; their HTTP status decides.
 func Temporary(code protocol.Code) bool {
 	switch code {
 	case protocol.CodeTooManyRequests, protocol.CodeService, "ThrottlingException", "InternalFailure", "ServiceUnavailable":

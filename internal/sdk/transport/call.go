@@ -9,23 +9,24 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"os"
 	"time"
 
+	"github.com/perdure/perdure/internal/sdk/sign"
 	"github.com/perdure/perdure/protocol"
 )
 
-// Limits of one call of the Lambda API. A refusal that may be for the moment,
-// or a lost connection, is followed by another attempt, as in the AWS SDK.
+// Limits of one call of the Lambda API. After a temporary refusal, or a lost connection, it is tried again, as by
+// the AWS SDK.
 const (
 	callAttempts  = 3
 	callTimeout   = 55 * time.Second // of one attempt
 	callBackoff   = 2 * time.Second
-	maxRetryAfter = time.Minute // is believed
+	maxRetryAfter = time.Minute // longer ones are ignored
 	maxReplySize  = 64 << 20    // pages of the state are 5 MB, plus a payload
 	maxErrorSize  = 64 << 10
 )
 
-// apiCall is one call of the Lambda API about an execution.
 type apiCall struct {
 	name   string // of the API's operation
 	method string
@@ -35,8 +36,8 @@ type apiCall struct {
 	body   []byte
 }
 
-// call returns the body of the service's reply. An error is an [*apiError] if
-// the service, or something on the way to it, refused.
+// call returns the body of the service's reply. The error is an [*apiError] if the service, or something on the
+// way, refused.
 func (c *lambdaClient) call(ctx context.Context, call *apiCall) ([]byte, error) {
 	for attempt := 1; ; attempt++ {
 		reply, err := c.attempt(ctx, call)
@@ -50,8 +51,7 @@ func (c *lambdaClient) call(ctx context.Context, call *apiCall) ([]byte, error) 
 	}
 }
 
-// another reports whether what failed with err may succeed soon, and after
-// which time the service wants to see it again.
+// another reports whether the call may soon succeed after err, and the delay that the service asks for.
 func another(err error) (after time.Duration, again bool) {
 	var refused *apiError
 	if errors.As(err, &refused) {
@@ -62,7 +62,7 @@ func another(err error) (after time.Duration, again bool) {
 	return 0, errors.As(err, &lost) && !(errors.As(err, &dns) && dns.IsNotFound)
 }
 
-// pause waits. It reports false, at once, if the invocation would be over by then.
+// pause waits. If the invocation would be over by then it returns false at once.
 func pause(ctx context.Context, d time.Duration) bool {
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= d {
 		return false
@@ -77,8 +77,7 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// lostError says that a connection broke, or timed out: whether the service
-// got the request is not known.
+// lostError says that a connection broke or timed out; the service may have got the request.
 type lostError struct {
 	call string
 	err  error
@@ -88,7 +87,6 @@ func (e *lostError) Error() string { return e.call + ": " + e.err.Error() }
 
 func (e *lostError) Unwrap() error { return e.err }
 
-// attempt sends the request once.
 func (c *lambdaClient) attempt(ctx context.Context, call *apiCall) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -108,7 +106,7 @@ func (c *lambdaClient) attempt(ctx context.Context, call *apiCall) ([]byte, erro
 	return readBody(call.name, resp, maxReplySize)
 }
 
-// request builds what is sent: the execution's ARN is one segment of the path.
+// request builds the request: the execution's ARN is one segment of the path.
 func (c *lambdaClient) request(ctx context.Context, call *apiCall) (*http.Request, error) {
 	u := c.endpoint
 	const prefix = "/2025-12-01/durable-executions/"
@@ -121,8 +119,7 @@ func (c *lambdaClient) request(ctx context.Context, call *apiCall) (*http.Reques
 		req.Body, _ = req.GetBody()
 		req.ContentLength = int64(len(call.body))
 		req.Header["Content-Type"] = []string{"application/json"}
-		// Without a value it is not sent. It allows net/http to send the
-		// request again, at once, if the connection it kept turns out to be
+		// A nil value is not sent. It lets net/http send the request again, at once, if the kept connection is
 		// dead, as after a freeze of the function.
 		req.Header["X-Idempotency-Key"] = nil
 	}
@@ -136,8 +133,19 @@ func (c *lambdaClient) request(ctx context.Context, call *apiCall) (*http.Reques
 	if err != nil {
 		return nil, err
 	}
-	c.signer.sign(req, call.body, creds, time.Now())
+	c.signer.Sign(req, call.body, creds, time.Now())
 	return req, nil
+}
+
+// environmentCredentials are what Lambda gives to a function.
+func environmentCredentials() (sign.Credentials, error) {
+	c := sign.Credentials{
+		KeyID: os.Getenv("AWS_ACCESS_KEY_ID"), Secret: os.Getenv("AWS_SECRET_ACCESS_KEY"), Session: os.Getenv("AWS_SESSION_TOKEN"),
+	}
+	if c.KeyID == "" || c.Secret == "" {
+		return c, errors.New("perdure: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set; on Lambda and under perdure they always are")
+	}
+	return c, nil
 }
 
 // printable reports whether s can be the value of a header.
@@ -162,7 +170,7 @@ func readBody(call string, resp *http.Response, limit int64) ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// UpdateSize estimates how long an update is as JSON.
+// UpdateSize estimates the length of an update as JSON.
 func UpdateSize(u *protocol.Update) int {
 	n := 100 + len(u.Name)
 	if u.Payload != nil {

@@ -16,19 +16,19 @@ import (
 	"sync"
 	"time"
 
+	"github.com/perdure/perdure/internal/sdk/sign"
 	"github.com/perdure/perdure/protocol"
 )
 
-// Client makes the two calls of the Lambda API that a durable function needs.
-// It reads the environment when it is first used, so that a function starts
-// before that.
+// Client makes the two calls of the Lambda API that a durable function needs. It reads the environment when first
+// used, which a function that starts need not wait for.
 type Client struct{ connect func() (*lambdaClient, error) }
 
-// NewClient makes a client for what Lambda puts into the environment.
+// NewClient makes a client for the environment that Lambda sets.
 func NewClient() *Client { return &Client{sync.OnceValues(connect)} }
 
-// Checkpoint records updates, all or none. However often the request is sent,
-// its ClientToken stays the same, so a lost reply is not a lost checkpoint.
+// Checkpoint records updates, all or none. The ClientToken stays the same however often the request is sent, so a
+// lost reply is not a lost checkpoint.
 func (c *Client) Checkpoint(ctx context.Context, req *protocol.CheckpointRequest) (*protocol.CheckpointReply, error) {
 	client, err := c.connect()
 	if err != nil {
@@ -46,19 +46,18 @@ func (c *Client) State(ctx context.Context, req *protocol.StateRequest) (*protoc
 	return client.State(ctx, req)
 }
 
-// lambdaClient is a [Client] that has read the environment. The AWS SDK's client
-// knows ninety calls more, for which every function would pay with its size and
-// its start-up; a test holds the two side by side.
+// lambdaClient is a [Client] that has read the environment. AWS's client has ninety more calls, which would cost
+// every function size and start-up; a test compares the two.
 type lambdaClient struct {
 	endpoint  url.URL // its paths do not end in a slash
 	transport http.RoundTripper
-	signer    *signer // nil leaves requests unsigned
+	signer    *sign.Signer // nil leaves requests unsigned
 	userAgent []string
 	backoff   time.Duration // at most, before the second attempt; twice that before the third
 }
 
-// connect reads what Lambda puts into the environment, and nothing else. Without
-// credentials, requests to an endpoint of one's own go unsigned.
+// connect reads the environment that Lambda sets, and nothing else. Without credentials, requests to an explicit
+// endpoint are not signed.
 func connect() (*lambdaClient, error) {
 	region := firstEnv("AWS_REGION", "AWS_DEFAULT_REGION")
 	if region == "" {
@@ -66,7 +65,7 @@ func connect() (*lambdaClient, error) {
 	}
 	c := &lambdaClient{
 		transport: newTransport(),
-		signer:    &signer{region: region},
+		signer:    &sign.Signer{Region: region},
 		userAgent: []string{"perdure/" + version()},
 		backoff:   callBackoff,
 	}
@@ -92,13 +91,12 @@ func firstEnv(names ...string) string {
 	return ""
 }
 
-// parseEndpoint reads the URL that an endpoint variable holds.
 func parseEndpoint(s string) (url.URL, error) {
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 		return url.URL{}, fmt.Errorf("perdure: the endpoint of the Lambda API is set to %q; AWS_ENDPOINT_URL_LAMBDA and AWS_ENDPOINT_URL hold a URL such as http://127.0.0.1:3001", s)
 	}
-	host := u.Host // is signed as it is sent, which is without the default port
+	host := u.Host // the signature covers the host as sent, without the default port
 	if u.Port() == map[string]string{"http": "80", "https": "443"}[u.Scheme] {
 		host = strings.TrimSuffix(host, ":"+u.Port())
 	}
@@ -125,9 +123,8 @@ func domain(region string) string {
 	return "amazonaws.com"
 }
 
-// newTransport has the time limits that the service's other SDKs have; the one
-// for a whole call is callTimeout. Connections are kept alive from one
-// checkpoint, and one invocation, to the next.
+// newTransport has the time limits of the service's other SDKs; callTimeout bounds a whole call. Connections stay
+// alive over checkpoints and invocations.
 func newTransport() *http.Transport {
 	return &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment, // which never applies to loopback
@@ -140,7 +137,7 @@ func newTransport() *http.Transport {
 	}
 }
 
-// version is this module's in the program that it is a part of.
+// version is the version of this module within the program.
 func version() string {
 	const module = "github.com/perdure/perdure"
 	v := ""

@@ -6,8 +6,7 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// errNotDurable tells a person what to change, since it is people who meet it:
-// the service never sends anything but an envelope to a durable function.
+// errNotDurable tells people what to change: only they send other payloads; the service always sends an envelope.
 var errNotDurable = errors.New("perdure: the payload is not a durable invocation: this function is durable, so it needs a DurableConfig where it is deployed, and on Lambda a qualified name (version, alias or $LATEST) to be invoked by; to run it on this machine use perdure")
 
 // ReadInvocation reads what the service sends to invoke a durable function.

@@ -7,8 +7,7 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// readCheckpointReply reads the answer to a checkpoint, and the marker of the
-// operations that did not fit into it.
+// readCheckpointReply reads the answer to a checkpoint, and the marker of the operations that did not fit into it.
 func readCheckpointReply(data []byte) (reply *protocol.CheckpointReply, marker string, err error) {
 	reply = new(protocol.CheckpointReply)
 	var state protocol.InitialState
@@ -41,8 +40,8 @@ func readStateReply(data []byte) (*protocol.StateReply, error) {
 	return reply, err
 }
 
-// readReply reads an object in the API's dialect. The service would never send
-// anything else, so what cannot be read is as good as not received.
+// readReply reads an object in the API's dialect. A reply that cannot be read is not the service's, so it counts as
+// not received.
 func readReply(data []byte, member func(r *protocol.Reader, name string)) error {
 	r := protocol.NewReader(bytes.ToValidUTF8(data, []byte("\ufffd")))
 	if r.Peek() != '{' {

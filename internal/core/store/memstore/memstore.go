@@ -1,8 +1,7 @@
-// Package memstore keeps executions in memory. It serves tests, and everything
-// else that may forget its executions when the process ends.
+// Package memstore keeps executions in memory, for tests and for programs that may forget their executions when the
+// process ends.
 //
-// It starts no goroutine and reads no clock, so it works inside a
-// testing/synctest bubble.
+// It starts no goroutine and reads no clock, so it works inside a testing/synctest bubble.
 package memstore
 
 import (
@@ -33,9 +32,8 @@ type Store struct {
 
 var _ store.Store = (*Store)(nil)
 
-// execution is one row and its journal: entry n is journal[n-1]. The journal
-// only grows and its entries never change, so a reader may keep the slice it
-// saw under the lock.
+// execution is one row and its journal: entry n is journal[n-1]. The journal only grows and its entries never
+// change, so a reader may keep the slice it saw under the lock.
 type execution struct {
 	row     store.Row
 	journal [][]byte
@@ -56,13 +54,12 @@ func New() *Store {
 	}
 }
 
-// An Interceptor stands in for the Commit of writes. It calls commit to let
-// the commit take effect, or leaves it out; what it returns is what the caller
-// of Commit sees.
+// An Interceptor stands in for the Commit of writes. It calls commit to let the commit take effect, or leaves it
+// out; its error is the one that the caller of Commit gets.
 type Interceptor func(writes []store.Write, commit func() error) error
 
-// Intercept sends every later Commit through f, so that a test can count,
-// delay or fail it before or after it took effect. Nil ends that.
+// Intercept sends every later Commit through f, so that a test can count, delay or fail it, before or after its
+// effect. Nil ends that.
 func (s *Store) Intercept(f Interceptor) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -128,7 +125,7 @@ func (s *Store) appendLocked(w store.Write) {
 	e := s.executions[w.ID]
 	if e == nil {
 		e = &execution{row: *w.Row}
-		e.row.Due, e.row.Wanted, e.row.Expires = 0, 0, 0 // setRowLocked notes them
+		e.row.Due, e.row.Wanted, e.row.Expires = 0, 0, 0 // so that setRowLocked notes them
 		s.executions[w.ID] = e
 		s.names[name{w.Row.Function, w.Row.Name}] = w.ID
 		s.started.include(w.ID)
@@ -142,7 +139,7 @@ func (s *Store) appendLocked(w store.Write) {
 	}
 }
 
-// setRowLocked takes over from row what may change.
+// setRowLocked takes the changeable members over from row.
 func (s *Store) setRowLocked(e *execution, row *store.Row) {
 	s.moveLocked(store.Agenda{Kind: store.Moments}, e, "", e.row.Due, row.Due)
 	s.moveLocked(store.Agenda{Kind: store.Invocations, Function: e.row.Function, Version: e.row.Version}, e, "", e.row.Wanted, row.Wanted)
@@ -166,7 +163,7 @@ func (s *Store) setCallLocked(e *execution, c store.Call) {
 	e.calls[c.Operation] = c
 }
 
-// moveLocked puts an item of an agenda at another time; zero is not on it.
+// moveLocked moves an item of an agenda to another time; zero is not on it.
 func (s *Store) moveLocked(agenda store.Agenda, e *execution, op string, from, to protocol.Timestamp) {
 	if from == to {
 		return
@@ -349,7 +346,6 @@ func (e *execution) copyRow() *store.Row {
 	return &row
 }
 
-// selects reports whether row is one that q asks for.
 func selects(q *store.Query, row *store.Row) bool {
 	return (q.Function == "" || row.Function == q.Function) &&
 		(q.Version == "" || row.Version == q.Version) &&

@@ -7,19 +7,18 @@ import (
 	"github.com/perdure/perdure/internal/core/store"
 )
 
-// ordered is a set in ascending order, in chunks, so that however much there is
-// in it little moves when something comes or goes.
+// ordered is a sorted set in chunks, so that an insertion or removal moves little, however large the set is.
 type ordered[T any] struct {
 	compare func(a, b T) int
-	chunks  [][]T // none of them empty
+	chunks  [][]T // none of them is empty
 }
 
-// maxChunk bounds a chunk; a full one becomes two.
+// maxChunk bounds a chunk; a full one is split.
 const maxChunk = 512
 
 func (o *ordered[T]) empty() bool { return len(o.chunks) == 0 }
 
-// find returns the chunk in which v is or belongs, and its place there.
+// find returns v's chunk and place, or those where it belongs.
 func (o *ordered[T]) find(v T) (chunk, at int, found bool) {
 	chunk, _ = slices.BinarySearchFunc(o.chunks, v, func(c []T, v T) int { return o.compare(c[len(c)-1], v) })
 	if chunk == len(o.chunks) {
@@ -36,7 +35,7 @@ func (o *ordered[T]) include(v T) {
 		return
 	case len(o.chunks) == 0:
 		o.chunks = append(o.chunks, nil)
-	case i == len(o.chunks): // behind all there are
+	case i == len(o.chunks): // behind the last one
 		i--
 		at = len(o.chunks[i])
 	}
@@ -45,7 +44,7 @@ func (o *ordered[T]) include(v T) {
 	if len(c) > maxChunk {
 		half := len(c) / 2
 		if i == len(o.chunks)-1 && at == len(c)-1 {
-			half = at // it grows at its end, and leaves full chunks behind
+			half = at // the set grows at its end, so leave full chunks behind
 		}
 		o.chunks[i] = slices.Clone(c[:half])
 		o.chunks = slices.Insert(o.chunks, i+1, slices.Clone(c[half:]))
@@ -62,7 +61,7 @@ func (o *ordered[T]) exclude(v T) {
 	}
 }
 
-// after yields what is greater than v.
+// after yields the members greater than v.
 func (o *ordered[T]) after(v T) iter.Seq[T] {
 	return func(yield func(T) bool) {
 		first, at, found := o.find(v)
@@ -80,13 +79,13 @@ func (o *ordered[T]) after(v T) iter.Seq[T] {
 	}
 }
 
-// before yields what is less than v, downwards.
+// before yields the members less than v, downwards.
 func (o *ordered[T]) before(v T) iter.Seq[T] {
 	last, at, _ := o.find(v)
 	return o.down(last, at)
 }
 
-// down yields what is before a place, downwards.
+// down yields the members before a place, downwards.
 func (o *ordered[T]) down(chunk, at int) iter.Seq[T] {
 	return func(yield func(T) bool) {
 		for i := min(chunk, len(o.chunks)-1); i >= 0; i-- {
@@ -114,8 +113,7 @@ func resumed(ids *ordered[string], after string, oldestFirst bool) iter.Seq[stri
 	return ids.before(after)
 }
 
-// passed reports whether id is not before until in the chosen order. Without
-// until, none is.
+// passed reports whether id is not before until in the chosen order. Without until it is.
 func passed(id, until string, oldestFirst bool) bool {
 	if oldestFirst {
 		return until != "" && id >= until

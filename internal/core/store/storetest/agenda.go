@@ -134,7 +134,7 @@ func testAgendaOfCalls(t *testing.T, s store.Store) {
 	mustCommit(t, s, second)
 	wantAgenda(t, s, f, "5a3 7b1 9a2")
 	wantAgenda(t, s, g, "")
-	late := next("a", 2) // one that loses changes nothing
+	late := next("a", 2) // a write that loses changes nothing
 	late.Calls = []store.Call{{Operation: "3"}, {Operation: "5", Function: "g", Version: "$LATEST", Wanted: 6}}
 	if err := s.Commit(background, late, next("b", 2)); err == nil {
 		t.Error("a write that lost was accepted")

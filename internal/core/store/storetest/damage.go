@@ -10,7 +10,7 @@ import (
 	"github.com/perdure/perdure/internal/core/store"
 )
 
-// Place is something that a store keeps: an entry, a row, or a document.
+// Place is one thing in a store: an entry, a row, or a document.
 type Place struct {
 	ID  string // of the execution, for an entry or its row
 	Seq int64  // of the entry; zero for the row
@@ -18,9 +18,8 @@ type Place struct {
 	Kind, Key string
 }
 
-// RunDamage checks that a store notices what has changed behind its back, and
-// that nothing else is harmed. Damage changes one bit of the bytes that are kept
-// in a place; it is called while the store is closed.
+// RunDamage checks that a store notices a change behind its back, and that nothing else suffers. Damage flips one
+// bit of the stored bytes of a place; it is called while the store is closed.
 func RunDamage(t *testing.T, prepare func(t *testing.T) (open func() store.Store, damage func(Place))) {
 	places := map[string]Place{
 		"first entry": {ID: "b", Seq: 1}, "entry": {ID: "b", Seq: 2}, "last entry": {ID: "b", Seq: 3},
@@ -55,8 +54,7 @@ func RunDamage(t *testing.T, prepare func(t *testing.T) (open func() store.Store
 	}
 }
 
-// wanted changes what is found in a store that is not damaged into what must be
-// found when p is, and returns in how many places that is.
+// wanted turns the findings in an intact store into those with p damaged, and returns how many changed.
 func (p Place) wanted(all map[string]string) (changed int) {
 	for _, reading := range p.readings() {
 		if _, ok := all[reading]; ok {
@@ -77,7 +75,7 @@ func (p Place) readings() []string {
 	return []string{"journal " + p.ID, "reverse " + p.ID}
 }
 
-// found reads a store in all the ways that there are, and says what came of it.
+// found reads a store in every way, and returns the outcomes.
 func found(t *testing.T, s store.Store) map[string]string {
 	t.Helper()
 	all := map[string]string{}

@@ -78,8 +78,8 @@ func testCreateRace(t *testing.T, s store.Store) {
 	})
 }
 
-// testIndependentWriters mixes writers that succeed with others that lose, so
-// that a store that commits them together must keep them apart.
+// testIndependentWriters mixes writers that succeed with others that lose: a store that commits them together must
+// keep them apart.
 func testIndependentWriters(t *testing.T, s store.Store) {
 	const writers, length = 20, 10
 	mustCreate(t, s, "taken")
@@ -130,8 +130,7 @@ func testReadersDuringWrites(t *testing.T, s store.Store) {
 	})
 }
 
-// readWhole reads the row, which names the entry it was written with, and
-// looks for that entry in the journal.
+// readWhole reads the row, which names its entry, and looks for that entry in the journal.
 func readWhole(t *testing.T, s store.Store) {
 	row, err := s.Row(background, "a")
 	if err != nil {
@@ -151,7 +150,7 @@ func readWhole(t *testing.T, s store.Store) {
 	}
 }
 
-// calls is every method of a store, as something that can fail.
+// calls is every method of a store that can fail.
 var calls = map[string]func(ctx context.Context, s store.Store) error{
 	"Commit":        func(ctx context.Context, s store.Store) error { return s.Commit(ctx, next("a", 2)) },
 	"Commit of two": func(ctx context.Context, s store.Store) error { return s.Commit(ctx, next("a", 2), next("a", 3)) },

@@ -181,8 +181,7 @@ func first(rows []*store.Row, err error) (*store.Row, error) {
 	return rows[0], nil
 }
 
-// library fills the store with executions "0" to "9" that differ in every
-// way a query can ask for.
+// library fills the store with executions "0" to "9" that differ in every way a query can ask for.
 func library(t *testing.T, s store.Store) {
 	statuses := []protocol.ExecutionStatus{protocol.ExecutionRunning, protocol.ExecutionSucceeded, protocol.ExecutionFailed}
 	for i := range 10 {

@@ -1,5 +1,4 @@
-// Package storetest checks that a store keeps the contract of package store.
-// Every store runs it.
+// Package storetest checks that a store keeps the contract of package store. Every store runs it.
 package storetest
 
 import (
@@ -15,8 +14,7 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// Run checks the store that open returns, a new and empty one for each call.
-// Run closes it.
+// Run checks the store that open returns, a new and empty one for each call. Run closes it.
 func Run(t *testing.T, open func(t *testing.T) store.Store) {
 	for _, test := range contract {
 		t.Run(test.name, func(t *testing.T) {
@@ -27,9 +25,8 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 	}
 }
 
-// RunPersistent runs [Run], and checks that what was written is there when the
-// store is opened again. Each call of prepare makes room for one store; open
-// opens it, and is called again only after that store was closed.
+// RunPersistent runs [Run], and checks that what was written is there when the store is opened again. Each call of
+// prepare makes room for one store; open opens it, and is called again only after that store was closed.
 func RunPersistent(t *testing.T, prepare func(t *testing.T) (open func() store.Store)) {
 	Run(t, func(t *testing.T) store.Store { return prepare(t)() })
 	t.Run("Reopen", func(t *testing.T) { testReopen(t, prepare(t)) })

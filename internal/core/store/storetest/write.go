@@ -197,8 +197,7 @@ func testDelete(t *testing.T, s store.Store) {
 	wantJournal(t, s, "a", "1")
 }
 
-// A long journal is gone as soon as a short one, and leaves room for another
-// execution, of the same id even.
+// A long journal is gone as soon as a short one, and leaves room for another execution, of the same id even.
 func testDeleteLong(t *testing.T, s store.Store) {
 	const length = 1100
 	writes := []store.Write{start(newRow("a"))}

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"os"
+	"path/filepath"
+
+	"github.com/perdure/perdure/internal/cli"
+)
+
+// eventFlags say where the event comes from.
+type eventFlags struct{ file, text string }
+
+func (f *eventFlags) define(fs *flag.FlagSet) {
+	fs.StringVar(&f.file, "event", "", "`FILE` with the event as JSON; - is stdin")
+	fs.StringVar(&f.text, "event-json", "", "the event itself, as `JSON`")
+}
+
+// given reports whether there is an event at all.
+func (f *eventFlags) given() bool { return f.file != "" || f.text != "" }
+
+// read returns the event, nil if none was given.
+func (f *eventFlags) read(ctx context.Context, std *stdio) ([]byte, error) {
+	switch {
+	case f.file != "" && f.text != "":
+		return nil, cli.Usagef("--event and --event-json exclude each other")
+	case f.text != "":
+		return cli.CheckEvent("the event of --event-json", []byte(f.text))
+	case f.file != "":
+		return interruptibleRead(ctx, func() ([]byte, error) { return cli.ReadEvent(f.file, std.in) })
+	}
+	return nil, nil
+}
+
+// interruptibleRead runs read, and leaves it alone when ctx is done first: a
+// terminal or a pipe may have nothing to say for ever.
+func interruptibleRead(ctx context.Context, read func() ([]byte, error)) ([]byte, error) {
+	type event struct {
+		data []byte
+		err  error
+	}
+	done := make(chan event, 1)
+	go func() {
+		data, err := read()
+		done <- event{data, err}
+	}()
+	select {
+	case e := <-done:
+		return e.data, e.err
+	case <-ctx.Done():
+		return nil, interruptedOr(ctx, context.Cause(ctx))
+	}
+}
+
+// missingEvent is the problem of a start without an event for the function in dir.
+func missingEvent(dir string) error {
+	p := cli.Usagef("there is no event for the function")
+	if sample := filepath.Join(dir, "events", "event.json"); fileExists(sample) {
+		p.Hintf("there is one in the function's directory: --event %s", cli.Quote(sample))
+	}
+	return p.Hintf("--event FILE names a JSON file; - reads stdin; --event-json '{…}' takes the event itself")
+}
+
+func fileExists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}

@@ -1,0 +1,47 @@
+package cli
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime/debug"
+	"strings"
+)
+
+// programName is how this program was started, for commands that we tell
+// people to type: its name, or the go run that built it.
+func programName() string {
+	exe, err := os.Executable()
+	if err != nil || !strings.Contains(exe, "go-build") {
+		if strings.ContainsRune(os.Args[0], filepath.Separator) {
+			return Quote(os.Args[0])
+		}
+		return "perdure"
+	}
+	if _, err := os.Stat("cmd/perdure"); err == nil {
+		return "go run ./cmd/perdure"
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && strings.HasSuffix(info.Path, "/cmd/perdure") {
+		return "go run " + info.Path
+	}
+	return "perdure"
+}
+
+var plainWord = regexp.MustCompile(`^[a-zA-Z0-9_@%+=:,./-]+$`)
+
+// Quote makes s one word of a shell.
+func Quote(s string) string {
+	if plainWord.MatchString(s) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// CommandLine is a command of this program for people to type.
+func CommandLine(words ...string) string {
+	line := programName()
+	for _, w := range words {
+		line += " " + Quote(w)
+	}
+	return line
+}

@@ -1,0 +1,198 @@
+// Package client is the command's client of an engine, for the Lambda API and our own, with one way to sign, to
+// wait and to be refused.
+//
+//	client.go      how a request is made, signed, sent and answered
+//	executions.go  executions and callbacks, by the Lambda API
+//	functions.go   functions, versions and aliases, by the Lambda API
+//	operators.go   the routes of package adminapi
+//	forward.go     the requests of functions, sent on
+//
+// Answers are kept as they came, too: JSON is printed as the engine wrote it, with members that our types do not
+// have.
+//
+// A refusal is a *[protocol.Error] with the engine's code and message; any other error happened on the way.
+package client
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"iter"
+	"maps"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/perdure/perdure/internal/sdk/sign"
+	"github.com/perdure/perdure/protocol"
+)
+
+// Client calls one engine. It may be used concurrently.
+type Client struct {
+	// Endpoint is the engine's URL, without a slash at its end.
+	Endpoint string
+	// Key signs the requests. An engine on loopback takes anything.
+	Key sign.Credentials
+	// Transport carries the requests; nil is [http.DefaultTransport].
+	Transport http.RoundTripper
+}
+
+// signer signs for a region; an engine has one and takes any.
+var signer = sign.Signer{Region: "us-east-1"}
+
+// patience bounds the time for an answer, unless the request reads all that an engine has.
+const patience = time.Minute
+
+type call struct {
+	method, path string
+	query        url.Values
+	header       map[string]string
+	body         []byte
+	stream       io.Reader // in place of body, if it is streamed
+	patient      bool      // the answer may take as long as it likes
+}
+
+// path puts a subject into a route's path.
+func path(before, subject, after string) string { return before + url.PathEscape(subject) + after }
+
+// jsonBody is v as a body. Requests can always be encoded.
+func jsonBody(v any) []byte {
+	data, err := json.Marshal(v)
+	if err != nil {
+		panic(fmt.Sprintf("client: %v", err))
+	}
+	return data
+}
+
+// read makes a call, and reads the answer into out, unless that is nil. It also returns the answer as it came.
+func (c *Client) read(ctx context.Context, in call, out any) (json.RawMessage, error) {
+	resp, err := c.send(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(resp.Body)
+	if err != nil || out == nil || len(data) == 0 {
+		return data, err
+	}
+	if err := json.Unmarshal(data, out); err != nil {
+		return nil, c.nonsense(err)
+	}
+	return data, nil
+}
+
+// nonsense is an answer that cannot be read.
+func (c *Client) nonsense(err error) error {
+	return fmt.Errorf("%s answered what is not an answer of a Perdure engine: %w", c.Endpoint, err)
+}
+
+// send makes a call. The caller closes the body of the answer.
+func (c *Client) send(ctx context.Context, in call) (*http.Response, error) {
+	req, err := c.request(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	to := http.Client{Transport: c.Transport, Timeout: patience}
+	if in.patient {
+		to.Timeout = 0
+	}
+	resp, err := to.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode/100 != 2 {
+		defer resp.Body.Close()
+		return nil, c.refusal(resp)
+	}
+	return resp, nil
+}
+
+// request makes the signed request of a call.
+func (c *Client) request(ctx context.Context, in call) (*http.Request, error) {
+	target := c.Endpoint + in.path
+	if len(in.query) > 0 {
+		target += "?" + queryText(in.query)
+	}
+	body := cmp.Or[io.Reader](in.stream, bytes.NewReader(in.body))
+	req, err := http.NewRequestWithContext(ctx, in.method, target, body)
+	if err != nil {
+		return nil, err
+	}
+	for name, value := range in.header {
+		if value != "" {
+			req.Header.Set(name, value)
+		}
+	}
+	if in.stream != nil {
+		req.Header.Set("X-Amz-Content-Sha256", sign.Unsigned)
+	}
+	if in.stream != nil || len(in.body) > 0 {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	c.Sign(req, in.body)
+	return req, nil
+}
+
+// queryText is a query as it is signed: sorted, and with spaces as %20.
+func queryText(query url.Values) string { return strings.ReplaceAll(query.Encode(), "+", "%20") }
+
+// Sign signs another program's request with the client's key. With a nil body there is none, or the header says
+// that the signature does not cover it.
+func (c *Client) Sign(req *http.Request, body []byte) {
+	signer.Sign(req, body, c.Key, time.Now())
+}
+
+// refusal reads an error's answer.
+func (c *Client) refusal(resp *http.Response) error {
+	const most = 64 << 10
+	var doc struct {
+		Message string `json:"message"` // or Message: the decoder accepts both
+	}
+	data, _ := io.ReadAll(io.LimitReader(resp.Body, most))
+	code := resp.Header.Get("X-Amzn-Errortype")
+	if json.Unmarshal(data, &doc) != nil || code == "" {
+		return fmt.Errorf("%s answered %s, which no Perdure engine says", c.Endpoint, resp.Status)
+	}
+	return protocol.Errorf(protocol.Code(code), "%s", cmp.Or(doc.Message, resp.Status))
+}
+
+// pages yields the items of all pages of a list, made by read.
+func pages[P, I, T any](
+	ctx context.Context, c *Client, path string, query url.Values, items func(page *P) []I, read func(item I) (T, error),
+) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var none T
+		query := maps.Clone(query)
+		if query == nil {
+			query = url.Values{}
+		}
+		for {
+			var page P
+			var next struct{ NextMarker string }
+			data, err := c.read(ctx, call{method: http.MethodGet, path: path, query: query}, &page)
+			if err == nil {
+				err = json.Unmarshal(data, &next)
+			}
+			if err != nil {
+				yield(none, err)
+				return
+			}
+			for _, item := range items(&page) {
+				if value, err := read(item); !yield(value, err) || err != nil {
+					return
+				}
+			}
+			if next.NextMarker == "" {
+				return
+			}
+			query.Set("Marker", next.NextMarker)
+		}
+	}
+}
+
+// whole is for items that come complete in their page.
+func whole[T any](item T) (T, error) { return item, nil }

@@ -1,0 +1,92 @@
+package sqlitestore
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/perdure/perdure/internal/core/store"
+	"github.com/perdure/perdure/protocol"
+)
+
+// Every question that is asked often finds its rows through an index, in the
+// order in which it wants them.
+func TestQueryPlans(t *testing.T) {
+	s, err := Open(t.Context(), t.TempDir(), &Options{Durability: None})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	list := func(q store.Query) string {
+		q.Limit = 1
+		query, _ := listing(&q, nil)
+		return query
+	}
+	failed := []protocol.ExecutionStatus{protocol.ExecutionFailed}
+	for _, test := range []struct{ name, query, want string }{
+		{"row", sqlRow, "USING PRIMARY KEY"},
+		{"named", sqlNamed, "executions_name"},
+		{"moments", sqlAgendas[store.Moments], "USING COVERING INDEX executions_due ((due,id)>(?,?)"},
+		{"invocations", sqlAgendas[store.Invocations], "USING COVERING INDEX executions_wanted (function=? AND version=? AND (wanted,id)>(?,?)"},
+		{"calls", sqlAgendas[store.Calls], "USING COVERING INDEX calls_wanted (function=? AND version=? AND (wanted,id,operation)>(?,?,?)"},
+		{"calls of an execution", sqlCallsOf, "PRIMARY KEY (id=?)"},
+		{"removals", sqlAgendas[store.Removals], "USING COVERING INDEX executions_expires ((expires,id)>(?,?)"},
+		{"count", sqlCount, "COVERING INDEX executions_status"},
+		{"journal", sqlJournal, "sqlite_autoindex_journal_1"},
+		{"journal in reverse", sqlJournal + " DESC", "sqlite_autoindex_journal_1"},
+		{"append", sqlAppend, "sqlite_autoindex_journal_1"},
+		{"tail", sqlTail, "sqlite_autoindex_journal_1"},
+		{"cut", sqlCut, "sqlite_autoindex_journal_1"},
+		{"document", sqlDocument, "PRIMARY KEY"},
+		{"documents", sqlDocuments, "PRIMARY KEY"},
+		{"candidates", sqlCandidates, "executions_name (function=? AND name>? AND name<?)"},
+		{"candidates of a function", sqlCandidatesOf, "executions_name (function=? AND name>? AND name<?)"},
+		{"list", list(store.Query{}), "SCAN executions"},
+		{"list on", list(store.Query{After: "x", OldestFirst: true}), "USING PRIMARY KEY"},
+		{"list between", list(store.Query{After: "x", Until: "y"}), "USING PRIMARY KEY (id>? AND id<?)"},
+		{"list a function", list(store.Query{Function: "f"}), "USING COVERING INDEX executions_function (function=?)"},
+		{"list a function on", list(store.Query{Function: "f", After: "x"}), "executions_function (function=? AND id<?)"},
+		{"list a function's", list(store.Query{Function: "f", Statuses: []protocol.ExecutionStatus{protocol.ExecutionSucceeded}}), "USING COVERING INDEX executions_function (function=?"},
+		{"list a function's rare", list(store.Query{Function: "f", Version: "1", Statuses: failed}), "USING COVERING INDEX executions_status (status=?)"},
+		{"list a status", list(store.Query{Statuses: failed, After: "x"}), "USING COVERING INDEX executions_status (status=? AND id<?)"},
+		{"list the doing", list(store.Query{Doing: 1}), "USING COVERING INDEX executions_doing"},
+		{"list the doing since", list(store.Query{Since: 1, After: "x"}), "USING COVERING INDEX executions_doing (id<?)"},
+		{"list a function's doing", list(store.Query{Function: "f", Version: "1", Doing: 1, Since: 1, Statuses: failed}), "USING COVERING INDEX executions_doing"},
+	} {
+		plan := explain(t, s, test.query)
+		if !strings.Contains(plan, test.want) || strings.Contains(plan, "TEMP B-TREE") {
+			t.Errorf("%s: got plan %q, want %q and no sorting", test.name, plan, test.want)
+		}
+	}
+}
+
+// A count sorts its few results, not what it counts.
+func TestCountReadsAnIndex(t *testing.T) {
+	s, err := Open(t.Context(), t.TempDir(), &Options{Durability: None})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	query, _ := counting([]protocol.ExecutionStatus{protocol.ExecutionRunning, protocol.ExecutionPaused})
+	if plan, want := explain(t, s, query), "USING COVERING INDEX executions_status (status=?)"; !strings.Contains(plan, want) {
+		t.Errorf("got plan %q, want %q", plan, want)
+	}
+}
+
+func explain(t *testing.T, s *Store, query string) string {
+	t.Helper()
+	rows, err := s.readers.db.Query("EXPLAIN QUERY PLAN "+query, 1, 1, 1, 1, 1, 1, 1, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	var steps []string
+	for rows.Next() {
+		var id, parent, unused int
+		var detail string
+		if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
+			t.Fatal(err)
+		}
+		steps = append(steps, detail)
+	}
+	return strings.Join(steps, "; ")
+}

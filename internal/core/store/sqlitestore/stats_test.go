@@ -1,0 +1,35 @@
+package sqlitestore_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/perdure/perdure/internal/core/store"
+	"github.com/perdure/perdure/internal/core/store/sqlitestore"
+	"github.com/perdure/perdure/protocol"
+)
+
+func TestStats(t *testing.T) {
+	s := open(t, t.TempDir(), &sqlitestore.Options{Durability: sqlitestore.None})
+	for i, status := range []protocol.ExecutionStatus{protocol.ExecutionRunning, protocol.ExecutionRunning, protocol.ExecutionPaused, protocol.ExecutionSucceeded} {
+		id := fmt.Sprint(i)
+		err := s.Commit(t.Context(), store.Write{ID: id, Entry: store.Entry{Seq: 1, Data: []byte("x")}, Row: &store.Row{ID: id, Function: "f", Name: id, Status: status}})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	open, err := s.CountOpen(t.Context())
+	want := map[protocol.ExecutionStatus]int64{protocol.ExecutionRunning: 2, protocol.ExecutionPausing: 0, protocol.ExecutionPaused: 1}
+	if diff := cmp.Diff(want, open); err != nil || diff != "" {
+		t.Errorf("error %v (-want +got):\n%s", err, diff)
+	}
+	stats := s.Stats()
+	if n := stats.Commit.Count(); n < 4 || stats.Group.Sum < 4 { // the store cleans up by itself, too
+		t.Errorf("got %+v, want four commits at least", stats)
+	}
+	if size := s.Size(); size < 4096 {
+		t.Errorf("got a size of %d bytes", size)
+	}
+}

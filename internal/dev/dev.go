@@ -1,0 +1,318 @@
+// Package dev is the loop of `perdure dev`: it builds the functions of a project,
+// watches what they are built of, and when that changes builds anew, tries the new
+// build with the executions that are open, and lets it take over from the old one,
+// while the engine goes on. What happens is told on a [Screen].
+//
+// The loop builds, runs and watches by way of [Host] and [Watcher], which package
+// host and package watch are. To change when something is built, see [Loop.Run]
+// and function.go; what a new build has to show before it takes over, takeover.go
+// and rehearsal.go; what is shown of executions, followers.go.
+package dev
+
+import (
+	"context"
+	"maps"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/internal/function/build"
+	"github.com/perdure/perdure/internal/function/project"
+	"github.com/perdure/perdure/internal/function/runtimes"
+	"github.com/perdure/perdure/internal/function/template"
+	"github.com/perdure/perdure/internal/host"
+)
+
+const (
+	// Quiet is how long nothing should change before a [Watcher] tells of it: an
+	// editor writes a file in several steps, a tool writes several files.
+	Quiet = 60 * time.Millisecond
+	// lookAgain is how often files are looked at though nothing is heard of
+	// them: some file systems tell nobody.
+	lookAgain = 3 * time.Second
+	// maxBuilds is how many functions are built at a time; the tools use
+	// several processors each.
+	maxBuilds = 2
+)
+
+// Host builds and runs code; [host.Host] does. Its methods may be called
+// concurrently, for different functions.
+type Host interface {
+	// Inputs says what a program is built of, now.
+	Inputs(ctx context.Context, p *project.Program) (*build.Inputs, error)
+	// Build builds it, for a debugger if debug says so. tell gets lines for people.
+	Build(ctx context.Context, p *project.Program, debug bool, tell func(string)) (*build.Build, error)
+	// Process returns how to run a build, after installing what it needs.
+	Process(ctx context.Context, p *project.Program, b *build.Build, tell func(string)) (*runtimes.Process, error)
+	// Prune removes the builds of a function but those with the ids to keep.
+	Prune(function string, keep ...string) error
+	// Run runs code until it is closed.
+	Run(c *host.Code) (host.Running, error)
+}
+
+// Watcher tells when files change, as that of package watch does.
+type Watcher interface {
+	// Set makes dirs, without those below them, the directories to watch.
+	Set(dirs []string) error
+	// Changes yields what has changed, all that does so at a time; an empty path
+	// is anywhere.
+	Changes() <-chan []string
+	Close() error
+}
+
+// Options say what is developed. Screen, Settings and Project are required.
+type Options struct {
+	Screen   *Screen
+	Settings *project.Settings
+	Project  *project.Project // its path is empty if there is no template
+	// Reread reads the template once more. Its error may be [template.Errors].
+	Reread func() (*project.Project, error)
+
+	Debug       string // the name of a function that runs under dlv; empty for none
+	DebugListen string // where dlv waits for an editor
+}
+
+// Loop is a project under development. One goroutine at a time uses it: first
+// that which calls Open and Build, then that of Run.
+type Loop struct {
+	Options
+	host      Host
+	engine    *engine.Engine
+	followers *followers
+	watcher   Watcher
+
+	files     []string             // that say what the functions are: the template, and what it names
+	read      build.Snapshot       // of them, when they were read last
+	functions map[string]*function // by name
+	order     []string             // of names
+
+	work sync.WaitGroup // what goes on beside
+
+	mu   sync.Mutex // guards told
+	told map[string]bool
+}
+
+// New returns a loop, and tells what of the project is not here as on AWS.
+func New(opts Options) *Loop {
+	l := &Loop{Options: opts, files: opts.Project.Files, told: map[string]bool{}, functions: map[string]*function{}}
+	l.tellNotes(opts.Project)
+	l.setPrograms(opts.Project.Programs)
+	return l
+}
+
+// Open gets everything ready to build and to watch. Executions are shown until
+// ctx is done.
+func (l *Loop) Open(ctx context.Context, h Host, e *engine.Engine, w Watcher) {
+	l.host, l.engine, l.watcher = h, e, w
+	l.followers = newFollowers(ctx, l.Screen, e)
+	l.followers.alone = len(l.functions) == 1
+	l.Screen.reserve(l.order, l.followers.alone)
+	l.read = build.Take(l.files, nil)
+}
+
+// Close ends the watching, and waits for what goes on beside. The engine, which
+// is closed before, ends the rest.
+func (l *Loop) Close() {
+	if l.watcher != nil {
+		_ = l.watcher.Close()
+	}
+	l.work.Wait()
+}
+
+// Output shows what a function writes; version is empty for the newest.
+func (l *Loop) Output(function, version string) func(engine.LogLine) {
+	if version != "" {
+		function += ":" + version
+	}
+	return l.followers.output(function)
+}
+
+// First returns a function to begin with: the first one that was built, a durable
+// one if there is any. It is nil if none was built.
+func (l *Loop) First() (first *project.Program) {
+	for _, f := range l.inOrder() {
+		if f.build != nil && (first == nil || first.Plain && !f.Plain) {
+			first = &f.Program
+		}
+	}
+	return first
+}
+
+func (l *Loop) inOrder() []*function {
+	var all []*function
+	for _, name := range l.order {
+		all = append(all, l.functions[name])
+	}
+	return all
+}
+
+// setPrograms makes programs the functions of the project. It marks those that
+// are new or have other settings, and returns those that are gone.
+func (l *Loop) setPrograms(programs []project.Program) (gone []*function) {
+	before := maps.Clone(l.functions)
+	l.order = nil
+	for _, p := range programs {
+		f := l.functions[p.Name]
+		if f == nil {
+			f = &function{loop: l, stale: true}
+			f.invoker.invoked = func(inv *engine.Invocation) { l.followers.meet(inv) }
+			l.functions[p.Name] = f
+		} else if !p.SameSettings(&f.Program) {
+			f.stale = true
+		}
+		f.Program = p
+		l.order = append(l.order, p.Name)
+		delete(before, p.Name)
+	}
+	for name, f := range before {
+		delete(l.functions, name)
+		gone = append(gone, f)
+	}
+	return gone
+}
+
+// tellNotes tells what was not told before.
+func (l *Loop) tellNotes(p *project.Project) {
+	for _, line := range p.Notes() {
+		if l.isNews(line) {
+			l.Screen.Say("", Warn, "%s", line)
+		}
+	}
+}
+
+// isNews reports whether a line is asked for for the first time.
+func (l *Loop) isNews(line string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	news := !l.told[line]
+	l.told[line] = true
+	return news
+}
+
+// Build builds what is new, a few at a time.
+func (l *Loop) Build(ctx context.Context) {
+	l.each(func(f *function) {
+		if f.stale {
+			f.renew(ctx, nil)
+		}
+	})
+	l.watchInputs()
+}
+
+// each calls work for all functions, a few at a time.
+func (l *Loop) each(work func(*function)) {
+	places := make(chan struct{}, maxBuilds)
+	var all sync.WaitGroup
+	for _, f := range l.inOrder() {
+		places <- struct{}{}
+		all.Go(func() {
+			defer func() { <-places }()
+			work(f)
+		})
+	}
+	all.Wait()
+}
+
+// watchInputs watches all that the functions are built of, and the template.
+func (l *Loop) watchInputs() {
+	var dirs []string
+	for _, f := range l.functions {
+		if f.inputs != nil {
+			dirs = append(dirs, f.inputs.Dirs...)
+		}
+	}
+	for _, file := range l.files {
+		dirs = append(dirs, directoryOf(file))
+		if target, err := filepath.EvalSymlinks(file); err == nil {
+			dirs = append(dirs, directoryOf(target))
+		}
+	}
+	slices.Sort(dirs)
+	if err := l.watcher.Set(slices.Compact(dirs)); err != nil && l.isNews("not everything can be watched") {
+		l.Screen.Say("", Warn, "perdure: not everything can be watched, so it is looked at every %v: %v", lookAgain, err)
+	}
+}
+
+// Run follows the files until ctx is done.
+func (l *Loop) Run(ctx context.Context) {
+	again := time.NewTicker(lookAgain)
+	defer again.Stop()
+	for {
+		var paths []string
+		select {
+		case <-ctx.Done():
+			return
+		case paths = <-l.watcher.Changes():
+		case <-again.C:
+		}
+		l.refresh(ctx, paths)
+	}
+}
+
+// refresh builds anew what has changed. paths are where something happened;
+// none is for a look at what is known.
+func (l *Loop) refresh(ctx context.Context, paths []string) {
+	l.reread()
+	var built atomic.Bool
+	l.each(func(f *function) {
+		if f.refresh(ctx, paths) {
+			built.Store(true)
+		}
+	})
+	if built.Load() || len(paths) > 0 {
+		l.watchInputs()
+	}
+}
+
+// reread takes in what has changed in the template.
+func (l *Loop) reread() {
+	now := build.Take(l.files, l.read)
+	changed := now.Changed(l.read)
+	if len(changed) == 0 {
+		return
+	}
+	l.read = now
+	p, err := l.Reread()
+	if err != nil {
+		l.tellMistakes(err)
+		return
+	}
+	l.files, l.read = p.Files, build.Take(p.Files, now)
+	for _, file := range l.files {
+		if was, ok := now[file]; ok {
+			l.read[file] = was // so that a change since then is seen
+		}
+	}
+	l.Screen.Say("", Plain, "%s was read again", nameFiles(changed))
+	l.tellNotes(p)
+	for _, f := range l.setPrograms(append(p.Programs, l.mistaken(p)...)) {
+		f.remove()
+	}
+}
+
+// mistaken are the functions that the template has, with a mistake: as it was
+// read before, they go on.
+func (l *Loop) mistaken(p *project.Project) (programs []project.Program) {
+	for _, f := range l.inOrder() {
+		if p.LeavesOut(&f.Program) && !slices.ContainsFunc(p.Programs, func(q project.Program) bool { return q.Name == f.Name }) {
+			f.say(Warn, "cannot be used as the template is now; what was read before goes on")
+			programs = append(programs, f.Program)
+		}
+	}
+	return programs
+}
+
+// tellMistakes tells why the template cannot be used as it is now.
+func (l *Loop) tellMistakes(err error) {
+	l.Screen.Say("", bad, "%s cannot be used as it is; what was read before goes on", l.Project.Path)
+	all, ok := err.(template.Errors)
+	if !ok {
+		l.Screen.Say("", bad, "  %v", err)
+	}
+	for _, e := range all {
+		l.Screen.Say("", bad, "  %v", e)
+	}
+}

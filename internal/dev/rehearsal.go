@@ -1,0 +1,126 @@
+package dev
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/internal/cli/progress"
+	"github.com/perdure/perdure/internal/host"
+	"github.com/perdure/perdure/protocol"
+)
+
+const (
+	// maxRehearsed bounds how many open executions are tried with a new build,
+	// the newest first, and rehearsalTime for how long all of them together.
+	maxRehearsed  = 20
+	rehearsalTime = 3 * time.Second
+)
+
+// verdicts say whether the open executions of a function can go on with a new
+// build.
+type verdicts struct {
+	good    []string  // labels of those that can
+	bad     []verdict // those that cannot, or of which it is not known
+	unasked string    // why none was asked; empty if they were
+	more    bool      // there are more than were asked
+}
+
+type verdict struct {
+	label, tone, text string
+}
+
+// rehearseAll tries a build with all open executions of the function, before it
+// takes over.
+func (f *function) rehearseAll(ctx context.Context, code host.Code) (v verdicts) {
+	open, next, err := f.loop.engine.List(ctx, &engine.ListRequest{
+		Function: f.Name, Qualifier: protocol.LatestVersion, MaxItems: maxRehearsed,
+		Statuses: []protocol.ExecutionStatus{protocol.ExecutionRunning},
+	})
+	if err != nil || len(open) == 0 || code.Function.Durable == nil {
+		return v // a function that is new here has none
+	}
+	v.more = next != ""
+	code.Function.Timeout, code.For = rehearsalTime, host.Rehearsing
+	with, err := f.loop.host.Run(&code)
+	if err != nil {
+		v.unasked = err.Error()
+		return v
+	}
+	defer with.Close(ctx)
+	ctx, cancel := context.WithTimeout(ctx, rehearsalTime)
+	defer cancel()
+	for _, x := range open {
+		label := f.loop.followers.label(x.ARN)
+		switch one := f.rehearse(ctx, with, x.ARN); {
+		case one.text == "":
+		case one.tone == good:
+			v.good = append(v.good, label)
+		default:
+			one.label = label
+			v.bad = append(v.bad, one)
+		}
+	}
+	return v
+}
+
+// rehearse tries one execution. The verdict is empty if it has closed meanwhile.
+func (f *function) rehearse(ctx context.Context, with host.Running, arn string) verdict {
+	inv, err := f.loop.engine.Rehearsal(ctx, arn, rehearsalTime)
+	if err != nil || inv == nil {
+		return verdict{}
+	}
+	out := with.Invoke(ctx, inv)
+	if out.Error != nil {
+		return verdict{tone: Warn, text: "may not replay with the new code: " + cut(progress.ErrorLine(out.Error))}
+	}
+	answer, err := protocol.ReadOutput(out.Payload)
+	switch {
+	case err != nil:
+		return verdict{tone: Warn, text: "may not replay with the new code: the function did not answer as a durable function does"}
+	case answer.Status != protocol.InvocationFailed:
+		return verdict{tone: good, text: "replays"}
+	case answer.Error != nil && answer.Error.ErrorType == "NonDeterminismError":
+		return verdict{tone: bad, text: "does not replay with the new code, and will fail when it goes on: " + cut(reason(answer.Error))}
+	}
+	return verdict{tone: Warn, text: "replays with the new code, and will then fail: " + cut(progress.ErrorLine(answer.Error))}
+}
+
+// reason is what a NonDeterminismError says of this execution, without what it
+// says of all.
+func reason(e *protocol.ErrorObject) string {
+	line := progress.ErrorLine(&protocol.ErrorObject{ErrorMessage: e.ErrorMessage})
+	line, _, _ = strings.Cut(line, "; ")
+	return strings.TrimPrefix(line, "perdure: non-deterministic code at ")
+}
+
+// tell tells the verdicts.
+func (f *function) tell(v verdicts) {
+	if v.unasked != "" {
+		f.say(Warn, "%s", v.unasked)
+	}
+	if len(v.good) > 0 {
+		f.say(Plain, "replays with the new code: %s", few(v.good))
+	}
+	for _, one := range v.bad {
+		f.loop.Screen.Say(one.label, one.tone, "%s", one.text)
+	}
+	if slices.ContainsFunc(v.bad, func(one verdict) bool { return one.tone == bad }) {
+		f.say(Plain, "hint: with the code as it was they go on; or take one back to where it fits: perdure fork EXECUTION --before OPERATION")
+	}
+	if v.more && v.unasked == "" {
+		f.say(Plain, "only the newest %d open executions were replayed", maxRehearsed)
+	}
+}
+
+// few lists names, but not too many.
+func few(names []string) string {
+	const most = 5
+	text := strings.Join(names[:min(len(names), most)], ", ")
+	if len(names) > most {
+		text += ", …"
+	}
+	return text
+}

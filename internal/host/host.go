@@ -1,0 +1,280 @@
+// Package host runs one engine in one process: a data directory, a port with
+// every face of the engine, and the functions, as processes or wherever they are.
+//
+// [Open] takes the directory and the port, [Host.Install] makes functions known,
+// and [Host.Serve] begins to answer. [Host.Run] runs the newest code of a function
+// for those who replace it while it is in use. [Backup], [Restore] and [Verify]
+// are for the directory of an engine that does not run; an [Outpost] runs a
+// function for an engine elsewhere.
+//
+// The package knows no flags, and writes nothing for people: what happens goes to
+// a logger and to functions of its caller, who also words its errors. Those that
+// are not plain are a [DataError], an [AddressError], or an error of the packages
+// build and runtimes.
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/internal/api/emulator"
+	"github.com/perdure/perdure/internal/api/runtimeapi"
+	"github.com/perdure/perdure/internal/api/server"
+	"github.com/perdure/perdure/internal/core/store/sqlitestore"
+	"github.com/perdure/perdure/internal/function/attached"
+	"github.com/perdure/perdure/internal/function/sandbox"
+	"github.com/perdure/perdure/internal/observe/otlp"
+	"github.com/perdure/perdure/protocol"
+)
+
+// Durability says what acknowledged work survives; the zero value is the loss of power.
+type Durability = sqlitestore.Durability
+
+// Options say what a host is to be. Data, Listen and Log are required.
+type Options struct {
+	Data       string // the directory of the data; it is made when needed
+	Listen     string // the address of the port; port 0 takes a free one
+	Durability Durability
+	Strict     bool              // refuse and limit what AWS does, where it does not bind here
+	SAM        bool              // stand in for SAM's emulator of durable functions
+	Server     server.Options    // hosts, credentials and certificate; the host adds the rest
+	Telemetry  *engine.Telemetry // records of executions; nil for none
+	Traces     *otlp.Config      // where spans go; nil for nowhere
+	Version    string            // of the program, as clients are told
+	Log        *slog.Logger
+
+	// Output returns what shows the lines that a function writes, whose version is
+	// empty if it is the newest. Lines are left out when too many come. Nil shows none.
+	Output func(function, version string) func(engine.LogLine)
+	// Invoked is told of each invocation of what [Host.Install] registers, before
+	// it begins; may be nil.
+	Invoked func(*engine.Invocation)
+	// Building gets lines for people about a function that is built or installed;
+	// function is empty if the line says which, or comes from a tool. May be nil.
+	Building func(function, line string)
+}
+
+// Host is an engine in this process, with all that it needs.
+type Host struct {
+	*Workshop
+	URL    string // of the port
+	Engine *engine.Engine
+	// Failed receives why the port, or that of functions, was closed by itself.
+	Failed chan error
+
+	opts     Options
+	traces   *otlp.Exporter     // nil unless they are exported
+	emulator *emulator.Emulator // nil unless SAM may start executions
+	store    *sqlitestore.Store
+	listener net.Listener
+	server   *server.Server
+	doors    *doors // nil if functions come in as everybody does
+	runtime  *runtimeapi.Server
+	poolsMu  sync.Mutex
+	pools    []*sandbox.Pool // those that have not ended
+	ended    bool            // there are to be no more pools
+	versions *versions       // published ones
+	workers  attached.Hub    // on other machines
+	closing  sync.Once
+	closed   error
+}
+
+// Open starts an engine. The address of its port is taken, but nobody is answered
+// before [Host.Serve]: a client that comes while functions are still being built
+// waits for them.
+func Open(ctx context.Context, opts *Options) (*Host, error) {
+	h := &Host{
+		opts: *opts, Failed: make(chan error, 2),
+		Workshop: &Workshop{Data: opts.Data, Building: opts.Building},
+	}
+	if err := h.open(ctx); err != nil {
+		h.Close()
+		return nil, err
+	}
+	return h, nil
+}
+
+func (h *Host) open(ctx context.Context) (err error) {
+	log := h.opts.Log
+	if err := sandbox.Shelter(); err != nil {
+		log.Warn("functions may be able to read the engine's environment", "error", err)
+	}
+	owner := fmt.Sprintf("pid %d", os.Getpid())
+	if err := h.openStore(ctx, owner); err != nil {
+		return err
+	}
+	if h.listener, err = listen(h.opts.Listen); err != nil {
+		return err
+	}
+	h.URL = urlOf(h.listener.Addr(), h.opts.Server.Certificate != nil)
+	opts := &engine.Options{Logger: log, Strict: h.opts.Strict, Telemetry: h.opts.Telemetry}
+	if h.opts.Traces != nil {
+		h.traces = otlp.New(h.opts.Traces, log)
+		opts.Tracer = &tracer{h.traces}
+	}
+	if h.Engine, err = engine.Open(ctx, h.store, opts); err != nil {
+		return dataError(h.Data, err)
+	}
+	if h.runtime, err = runtimeapi.Listen(log); err != nil {
+		return err
+	}
+	if h.versions, err = newVersions(h); err != nil {
+		return err
+	}
+	if err := h.openServer(); err != nil {
+		return err
+	}
+	return h.store.SetOwner(owner + ", " + h.URL)
+}
+
+// DefaultData is the name of data directories of which nobody said another.
+const DefaultData = ".perdure"
+
+func (h *Host) openStore(ctx context.Context, owner string) error {
+	_, err := os.Stat(h.Data)
+	made := err != nil
+	lock, err := sqlitestore.TakeLock(h.Data, owner)
+	if err != nil {
+		return dataError(h.Data, err)
+	}
+	if err := checkRestored(h.Data); err != nil { // with the lock: nobody is still at it
+		lock.Release()
+		return err
+	}
+	opts := &sqlitestore.Options{Durability: h.opts.Durability, Owner: owner, Logger: h.opts.Log, Lock: lock}
+	if h.store, err = sqlitestore.Open(ctx, h.Data, opts); err != nil {
+		return dataError(h.Data, err)
+	}
+	if made || filepath.Base(h.Data) == DefaultData {
+		hideFromGit(h.Data)
+	}
+	return nil
+}
+
+// hideFromGit keeps a data directory, which must be nothing but that, out of the
+// repository it may be in. It is a courtesy: without it the engine works as well.
+func hideFromGit(dir string) {
+	f, err := os.OpenFile(filepath.Join(dir, ".gitignore"), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if err != nil {
+		return
+	}
+	defer f.Close()
+	f.WriteString("*\n")
+}
+
+// AddressError says why nobody can be served at an address.
+type AddressError struct {
+	Address string
+	InUse   bool // by another program
+	Err     error
+}
+
+func (e *AddressError) Error() string {
+	if e.InUse {
+		return e.Address + " is in use by another program"
+	}
+	return fmt.Sprintf("cannot listen on %s: %v", e.Address, errors.Unwrap(e.Err))
+}
+
+// Unwrap returns what the system said.
+func (e *AddressError) Unwrap() error { return e.Err }
+
+func listen(address string) (net.Listener, error) {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, &AddressError{Address: address, InUse: errors.Is(err, syscall.EADDRINUSE), Err: err}
+	}
+	return l, nil
+}
+
+// urlOf is how clients on this machine reach an address that is served.
+func urlOf(a net.Addr, secure bool) string {
+	scheme, address := "http", a.String()
+	if secure {
+		scheme = "https"
+	}
+	if tcp, ok := a.(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
+		address = fmt.Sprintf("localhost:%d", tcp.Port)
+	}
+	return scheme + "://" + address
+}
+
+// Serve begins to answer on the port, and to let functions in.
+func (h *Host) Serve() {
+	if h.doors != nil {
+		h.doors.serve(h.Failed)
+	}
+	go func() {
+		if err := h.server.Serve(h.listener); err != nil {
+			h.Failed <- err
+		}
+	}()
+}
+
+// Fault returns an error of the engine as one of the data directory, unless it is
+// a refusal, which is a [*protocol.Error].
+func (h *Host) Fault(err error) error {
+	if _, refused := errors.AsType[*protocol.Error](err); refused {
+		return err
+	}
+	return dataError(h.Data, err)
+}
+
+// closeTimeout bounds how long we wait for things to end in good order. What
+// is not closed in time is as safe as after a crash.
+const closeTimeout = 10 * time.Second
+
+// Close ends everything, the function processes included, within ten seconds. It
+// may be called again.
+func (h *Host) Close() error {
+	h.closing.Do(func() { h.closed = h.shutdown() })
+	return h.closed
+}
+
+// shutdown ends what was opened, which may be a part of it.
+func (h *Host) shutdown() error {
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	var errs []error
+	if h.Engine != nil {
+		errs = append(errs, h.Engine.Close(ctx))
+	}
+	h.poolsMu.Lock()
+	h.ended = true
+	h.poolsMu.Unlock()
+	if h.versions != nil {
+		h.versions.close()
+	}
+	for _, p := range h.allPools() {
+		errs = append(errs, p.Close(ctx))
+	}
+	h.Workshop.Close()
+	if h.listener != nil {
+		h.listener.Close() // the server may have done so already
+	}
+	if h.server != nil {
+		_ = h.server.Shutdown(ctx) // whoever still waits for an execution has been told, or asks again
+	}
+	if h.doors != nil {
+		h.doors.close(ctx)
+	}
+	if h.runtime != nil {
+		errs = append(errs, h.runtime.Close())
+	}
+	if h.store != nil && ctx.Err() == nil {
+		errs = append(errs, h.store.Close())
+	}
+	if h.traces != nil {
+		errs = append(errs, h.traces.Close(ctx))
+	}
+	return errors.Join(errs...)
+}

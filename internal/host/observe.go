@@ -1,0 +1,150 @@
+package host
+
+import (
+	"context"
+	"encoding/hex"
+	"maps"
+	"net/http"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/internal/observe/metrics"
+	"github.com/perdure/perdure/internal/observe/otlp"
+)
+
+// started is when this process did.
+var started = time.Now()
+
+// writeMetrics answers with what an engine and all around it have counted, in
+// the text format of Prometheus.
+func (h *Host) writeMetrics(w http.ResponseWriter, r *http.Request) {
+	var e metrics.Exposition
+	h.engineMetrics(&e)
+	h.storeMetrics(r.Context(), &e)
+	h.processMetrics(&e)
+	h.server.WriteMetrics(&e)
+	programMetrics(&e, h.opts.Version)
+	w.Header().Set("Content-Type", metrics.ContentType)
+	_, _ = e.WriteTo(w) // a failure means that the client is gone
+}
+
+func (h *Host) engineMetrics(e *metrics.Exposition) {
+	s := h.Engine.Stats()
+	e.Counter("perdure_executions_started_total", "Executions started.")
+	e.Add(float64(s.Started))
+	e.Counter("perdure_executions_closed_total", "Executions that ended, by what they ended as.")
+	each(s.Closed, func(status string, n uint64) { e.Add(float64(n), "status", status) })
+	e.Counter("perdure_events_total", "Events added to histories.")
+	each(s.Events, func(kind string, n uint64) { e.Add(float64(n), "type", kind) })
+	e.Counter("perdure_invocations_total", "Invocations of durable functions that ended, by how.")
+	each(s.Invocations, func(outcome string, n uint64) { e.Add(float64(n), "outcome", outcome) })
+	e.Counter("perdure_calls_total", "Calls of functions that are not durable.")
+	e.Add(float64(s.Calls))
+	e.Histogram("perdure_checkpoint_seconds", "Time that a checkpoint took until it was durable.")
+	e.AddDistribution(metrics.Distribution(s.Checkpoint))
+	e.Histogram("perdure_late_seconds", "Time between the moment at which something of an execution was due and the engine's looking at it.")
+	e.AddDistribution(metrics.Distribution(s.Late))
+	for _, gauge := range []struct {
+		name, help string
+		value      int
+	}{
+		{"perdure_invocations_running", "Invocations and calls under way.", s.Invoking},
+		{"perdure_invocations_waiting", "Invocations and calls that wait for a place among their function's.", s.Waiting},
+		{"perdure_due_backlog", "Executions that are due and have not been looked at, of those scheduled.", s.Backlog},
+		{"perdure_executions_scheduled", "Executions that are due next, of which a few thousand are in memory.", s.Scheduled},
+		{"perdure_executions_in_memory", "Executions held in memory.", s.InMemory},
+		{"perdure_executions_memory_bytes", "What idle executions take in memory.", s.MemoryBytes},
+	} {
+		e.Gauge(gauge.name, gauge.help)
+		e.Add(float64(gauge.value))
+	}
+}
+
+// each yields the entries of m in order.
+func each[K ~string, V any](m map[K]V, yield func(string, V)) {
+	for _, key := range slices.Sorted(maps.Keys(m)) {
+		yield(string(key), m[key])
+	}
+}
+
+func (h *Host) storeMetrics(ctx context.Context, e *metrics.Exposition) {
+	if open, err := h.store.CountOpen(ctx); err == nil {
+		e.Gauge("perdure_executions", "Executions that have not ended, by status.")
+		each(open, func(status string, n int64) { e.Add(float64(n), "status", status) })
+	}
+	s := h.store.Stats()
+	e.Histogram("perdure_store_commit_seconds", "Time that a transaction took until it was on disk.")
+	e.AddDistribution(metrics.Distribution(s.Commit))
+	e.Histogram("perdure_store_commit_changes", "Changes that shared a transaction.")
+	e.AddDistribution(metrics.Distribution(s.Group))
+	e.Gauge("perdure_store_bytes", "Size of the database on disk.")
+	e.Add(float64(h.store.Size()))
+}
+
+func (h *Host) processMetrics(e *metrics.Exposition) {
+	// While a build takes over from another, a version has two pools.
+	counts := map[[2]string][2]int{}
+	for _, pool := range h.allPools() {
+		name, version := pool.Function()
+		all, idle := pool.Processes()
+		n := counts[[2]string{name, version}]
+		counts[[2]string{name, version}] = [2]int{n[0] + all - idle, n[1] + idle}
+	}
+	e.Gauge("perdure_function_processes", "Processes of functions, by whether they wait for an invocation.")
+	for _, of := range slices.SortedFunc(maps.Keys(counts), func(a, b [2]string) int { return slices.Compare(a[:], b[:]) }) {
+		for i, state := range []string{"busy", "idle"} {
+			e.Add(float64(counts[of][i]), "function", of[0], "version", of[1], "state", state)
+		}
+	}
+}
+
+// programMetrics are about this program as such, by the names that they have
+// everywhere.
+func programMetrics(e *metrics.Exposition, version string) {
+	e.Gauge("perdure_build_info", "The program's version, as a labeh.")
+	e.Add(1, "version", version, "goversion", runtime.Version())
+	e.Gauge("process_start_time_seconds", "When the program started, in seconds since 1970.")
+	e.Add(float64(started.UnixMilli()) / 1000)
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	e.Gauge("go_goroutines", "Goroutines.")
+	e.Add(float64(runtime.NumGoroutine()))
+	e.Gauge("go_memstats_heap_inuse_bytes", "Memory of the heap that is in use.")
+	e.Add(float64(m.HeapInuse))
+	e.Gauge("go_memstats_sys_bytes", "Memory taken from the operating system.")
+	e.Add(float64(m.Sys))
+}
+
+// tracer makes spans of what an engine says has ended.
+type tracer struct{ exporter *otlp.Exporter }
+
+// Ended implements [engine.Tracer].
+func (t *tracer) Ended(x *engine.Traced) {
+	at, ok := otlp.ParseContext(x.TraceHeader)
+	if !ok || !at.Sampled {
+		return
+	}
+	_, function, _ := strings.Cut(x.Function, ":function:")
+	function, version, _ := strings.Cut(function, ":")
+	s := &otlp.Span{
+		Trace: at.Trace, Parent: at.Span, Name: "execution " + function, Kind: otlp.Internal,
+		Start: x.Start, End: x.End, Failure: x.Failure,
+		Attributes: []otlp.Attribute{{Key: "faas.name", Value: function}, {Key: "faas.version", Value: version}},
+	}
+	_, _ = hex.Decode(s.ID[:], []byte(x.SpanID)) // the engine's own, so it is one
+	add := func(key, value string) {
+		if value != "" {
+			s.Attributes = append(s.Attributes, otlp.Attribute{Key: key, Value: value})
+		}
+	}
+	add("durable.execution.arn", x.Execution)
+	add("durable.execution.status", string(x.Status))
+	add("faas.invocation_id", x.RequestID)
+	if x.RequestID != "" {
+		s.Name = "invocation " + function
+	}
+	t.exporter.Export(s)
+}
