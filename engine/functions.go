@@ -143,8 +143,6 @@ func (fs *Functions) Register(f Function) error {
 		return fmt.Errorf("registering function %q: %w", f.Name, err)
 	}
 	registered := newFunction(f)
-	fs.editing.Lock() // or what drain puts meanwhile has the old invoker
-	defer fs.editing.Unlock()
 	if old := fs.find(f.Name, f.Version); old != nil && old.image != nil {
 		registered.image, registered.draining = old.image, old.draining // it stays published, or deleted
 	}
