@@ -13,8 +13,7 @@ import (
 // agenda holds the beginning of one of the store's agendas. It reads the rest page by page as the beginning is worked
 // off, so its memory does not depend on how much there is to do.
 //
-// The window reaches up to end. Each item in it is in memory, was taken, or was lost. Items behind it are in the store
-// only.
+// The window reaches up to end. Each item in it is in memory, was taken, or was lost. All others are in the store.
 //
 // An item whose work failed is lost: it stays in the store, and a sweep, which reads the window once more, finds it. So
 // it is tried again, takes no memory meanwhile, and delays no other item.
@@ -312,8 +311,7 @@ func (a *agenda) readPage() error {
 	return err
 }
 
-// mergeLocked takes in an item that was read. One that was set meanwhile is newer, unless it is later: to look too
-// early does no harm.
+// mergeLocked takes in an item that was read. The earlier moment counts: to look too early does no harm.
 func (a *agenda) mergeLocked(item store.Item, now protocol.Timestamp) {
 	k := key{item.ID, item.Operation}
 	if old := a.byKey[k]; old == nil || item.At < old.at {
@@ -330,8 +328,7 @@ func (a *agenda) untilSweep() time.Duration {
 	return time.Until(a.again)
 }
 
-// sweepPage takes in the lost items of a page of the window. The next page follows at once, unless items were lost
-// again.
+// sweepPage takes in the lost items of a page of the window. The next follows at once, unless items were lost again.
 func (a *agenda) sweepPage() error {
 	a.mu.Lock()
 	after, limit := a.swept, a.size/4

@@ -24,8 +24,7 @@ type Alias struct {
 	Revision string // changes with every change
 }
 
-// AliasChange makes an alias, or changes one. A nil member is empty in a new alias, and changes nothing in one that
-// exists.
+// AliasChange makes an alias, or changes one. A nil member is empty in a new alias, and changes nothing in another.
 type AliasChange struct {
 	Function    string // as in InvokeRequest, without a version
 	Name        string

@@ -23,8 +23,7 @@ type live struct {
 	size  int           // bytes that x takes while idle
 }
 
-// cache holds the executions in memory: all that are in use, and up to a number of bytes the idle ones that were used
-// last.
+// cache holds the executions in memory: all in use, and up to a number of bytes the idle ones used last.
 type cache struct {
 	mu    sync.Mutex
 	max   int

@@ -51,8 +51,7 @@ func (e *Engine) Checkpoint(ctx context.Context, req *CheckpointRequest) (*Check
 // pageBytes bounds the payloads of a page of operations or events, so that an envelope stays below Lambda's 6 MB.
 const pageBytes = 5 << 20
 
-// State returns a page of the operations that a running invocation may see. token must be the current one; it stays
-// valid.
+// State returns a page of the operations that a running invocation may see. token must be current, and stays so.
 func (e *Engine) State(
 	ctx context.Context, arn, token, marker string, maxItems int,
 ) (ops []*protocol.Operation, next string, err error) {

@@ -12,8 +12,7 @@ import (
 )
 
 // A closed child is due until its parent, the execution that invoked it, knows the outcome. A parent for which there is
-// news has one courier, who brings many outcomes in one commit: thousands of children that end at once hold nobody else
-// up.
+// news has one courier, who brings many outcomes in one commit: thousands of children that end at once hold up nobody.
 const (
 	newsInMemory = 4096 // children whose outcomes are under way
 	newsAtOnce   = 32   // of them, in one commit
@@ -39,8 +38,8 @@ func newCouriers(g *ledger, m *moments) *couriers {
 	}
 }
 
-// send has a parent told, in the background, of a child that closed. Without room the child becomes backlog; a patient
-// caller waits for room.
+// send has a parent told, in the background, of a child that closed. Without room the child becomes backlog, or a
+// patient caller waits.
 func (c *couriers) send(parent, child string, patient bool) error {
 	if _, err := protocol.ParseARN(parent); err != nil { // so there is nobody to tell
 		c.log.Error("an execution names a parent that is none; its outcome is told to nobody",
@@ -127,8 +126,8 @@ type news struct {
 	failure          *protocol.ErrorObject
 }
 
-// tellParent tells a parent of the first of its children, and records with each that it is told. It returns how many
-// children it looked at.
+// tellParent tells a parent of the first of its children, and records with each that it is told. n is how many it
+// looked at.
 func (c *couriers) tellParent(parent string, children []string) (n int, err error) {
 	var all []news
 	for size := 0; n < len(children) && size < newsBytes; n++ {
@@ -168,8 +167,8 @@ func (c *couriers) newsOf(child string) (one *news, err error) {
 	return one, err
 }
 
-// bring records outcomes with a parent, and then with each child that the parent knows. A parent that is gone or
-// damaged need not know.
+// bring records outcomes with a parent, and then with each child that the parent knows. One that is gone or damaged
+// need not know.
 func (c *couriers) bring(parent string, all []news) error {
 	if len(all) == 0 {
 		return nil

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// The engine remembers functions in documents of these kinds. The key is the function's name; a slash and the version
-// or the alias follow it.
+// The engine remembers functions in documents of these kinds. The key is the function's name, a slash, and the version
+// or alias.
 const (
 	kindNumbering = "function" // key: the name alone
 	kindVersion   = "version"

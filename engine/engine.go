@@ -30,8 +30,7 @@ type Options struct {
 	Tracer Tracer
 	// Telemetry delivers a record of each execution that ends; nil is none.
 	Telemetry *Telemetry
-	// VirtualTime says that the engine runs in a bubble of testing/synctest: nobody sets its clock, so the engine does
-	// not watch it.
+	// VirtualTime says that the engine runs in a bubble of testing/synctest: nobody sets its clock.
 	VirtualTime bool
 	// Cache is how many bytes of memory open executions may take to which nothing happens at the moment; the default is
 	// 64 MB. One that left memory is read again when something happens to it.
@@ -118,7 +117,8 @@ func assemble(st store.Store, seals seals, opts *Options) *Engine {
 	ledger := newLedger(life, st, starts, opts.Cache)
 	e := &Engine{
 		life: life, functions: functions, seals: seals, starts: starts, ledger: ledger,
-		news: &bulletin{life: life, channels: map[string]*bulletinChannel{}}, counters: newCounters(), plans: newPlans(life, st),
+		news:     &bulletin{life: life, channels: map[string]*bulletinChannel{}},
+		counters: newCounters(), plans: newPlans(life, st),
 		logs: newLogbook(st, life.log), flights: newFlights(life.ctx),
 	}
 	e.runner = &runner{
@@ -199,8 +199,8 @@ func (e *Engine) Close(ctx context.Context) error {
 // contract is what an engine needs of a store. It is hidden, because it changes with the engine.
 type contract interface{ store.Store }
 
-// Store keeps the executions of an engine: one of package sqlitestore or memstore. An engine is its only user at a
-// time, and does not close it.
+// Store keeps the executions of an engine: one of package sqlitestore or memstore. One engine uses it at a time, and
+// does not close it.
 type Store interface {
 	contract
 	// Close ends the store's work in the background and releases its files. The engine must be closed before.

@@ -16,8 +16,7 @@ import (
 type Explanation struct {
 	ARN    string
 	Status protocol.ExecutionStatus
-	// Text is the answer in one line.
-	Text string
+	Text   string // the answer in one line
 	// Reasons are the first 100, the more telling ones first. A closed execution has none.
 	Reasons  []Reason
 	Total    int                // how many reasons there are
@@ -39,8 +38,7 @@ type Reason struct {
 	Count       int // the number of the invocation, or of tries
 	Error       *protocol.ErrorObject
 	CallbackID  string // completes the callback
-	// Function is what a chained invoke called, and Execution the execution that it started; empty for a plain
-	// function.
+	// Function is what a chained invoke called, Execution what it started; empty for a plain function.
 	Function, Execution string
 }
 

@@ -11,8 +11,8 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// ForkRequest asks for a new execution that begins with a part of the history of another. That one may be open or
-// closed, and stays as it is.
+// ForkRequest asks for a new execution that begins with a part of the history of another. That one, open or closed,
+// stays as it is.
 type ForkRequest struct {
 	ARN string
 	// Before is the id, or the unique name, of an operation that is left out, with all that its context did after it.
@@ -21,10 +21,9 @@ type ForkRequest struct {
 	// Outcome, with After, replaces the operation's outcome.
 	Outcome *ForkOutcome
 	// Redrive, without Before and After, leaves out the operations with which a failed, timed out or stopped execution
-	// failed.
+	// ended.
 	Redrive bool
-	// Name is the new execution's; empty is the other's name with a number.
-	Name string
+	Name    string // the new execution's; empty is the other's name with a number
 	// Qualifier is the version, or alias, of the function that runs the new execution; empty is the other's version.
 	Qualifier string
 }

@@ -15,42 +15,35 @@ import (
 
 // Function is one version of a function that the engine can invoke.
 type Function struct {
-	// Name is the function's name: letters, digits, - and _, at most 64.
-	Name string
-	// Version is a number, or $LATEST, which is the default.
-	Version string
+	Name    string // the function's name: letters, digits, - and _, at most 64
+	Version string // a number, or $LATEST, which is the default
 	// Invoker runs its invocations.
 	Invoker Invoker `json:"-"`
 	// Timeout bounds one invocation from when the function has it; the default is 3 s, as on Lambda. Lambda's limit of
 	// 900 s holds only if the engine is strict.
 	Timeout time.Duration
-	// StartTimeout bounds the time before that, in which the Invoker finds or starts a process, say. The default is 30
-	// s.
+	// StartTimeout bounds the time before that, in which the Invoker starts a process, say. The default is 30 s.
 	StartTimeout time.Duration
 	// Concurrency bounds invocations at one time; the default is 100.
 	Concurrency int
 	// Durable makes the function durable; nil is a plain function.
 	Durable *DurableConfig
-	// PerTenant makes every invocation name its tenant. An Invoker must not let a process that served one tenant serve
-	// another.
+	// PerTenant makes every invocation name its tenant. An Invoker must not let one process serve two tenants.
 	PerTenant bool
 
 	// The engine tells the following to those who ask, and does nothing else with it.
 
-	// Description is for people.
-	Description string
+	Description string // for people
 	// Runtime and Handler say how the code is run, in Lambda's words, such as provided.al2023 and bootstrap.
 	Runtime, Handler string
-	// MemoryMB is how much memory a process of the function may use.
-	MemoryMB int
+	MemoryMB         int // how much memory a process of the function may use
 }
 
 // DurableConfig holds the settings of a durable function.
 type DurableConfig struct {
 	// ExecutionTimeout bounds an execution from its start to its end, waits included: whole seconds, 1 s to 366 days.
 	ExecutionTimeout time.Duration
-	// RetentionDays is how long a closed execution stays readable: 1 to 90 days; the default is 14.
-	RetentionDays int
+	RetentionDays    int // how long a closed execution stays readable: 1 to 90 days; the default is 14
 }
 
 func (f *Function) setDefaults() {
@@ -98,8 +91,9 @@ func (f *Function) CheckTenant(tenantID string, strict bool) error {
 		return protocol.Errorf(protocol.CodeInvalidParameter, "The invoked function is enabled with tenancy configuration. "+
 			"Add a valid tenant ID in your request and try again.")
 	case strict && !f.PerTenant && tenantID != "":
-		return protocol.Errorf(protocol.CodeInvalidParameter, "The invoked function is not enabled with tenancy configuration. "+
-			"Remove the tenant ID from your request and try again.")
+		return protocol.Errorf(protocol.CodeInvalidParameter,
+			"The invoked function is not enabled with tenancy configuration. "+
+				"Remove the tenant ID from your request and try again.")
 	}
 	return nil
 }
@@ -115,39 +109,34 @@ type Invoker interface {
 
 // Awaiter is an [Invoker] whose function is not always there: workers attach to it when they please, say.
 type Awaiter interface {
-	// Await returns when the function can be invoked, when the Invoker is closed, or when ctx is done. Executions
-	// record nothing of this waiting.
+	// Await returns when the function can be invoked, when the Invoker is closed, or when ctx is done. Nothing is
+	// recorded of it.
 	Await(ctx context.Context)
 }
 
 // Invocation is one call of a function.
 type Invocation struct {
-	RequestID   string // a UUID, new for each invocation
-	FunctionARN string // qualified with the version
-	// Timeout is how long the function may take once it has the invocation.
-	Timeout time.Duration
+	RequestID   string        // a UUID, new for each invocation
+	FunctionARN string        // qualified with the version
+	Timeout     time.Duration // how long the function may take once it has the invocation
 	// Deadline is when that time is over. The engine leaves it zero; the Invoker sets it when the function, which may
 	// have to be started first, gets the invocation.
-	Deadline time.Time
-	Payload  []byte // the JSON that the function receives
-	TraceID  string // X-Ray header
-	TenantID string // may be empty
-	// ClientContext is from the caller of a plain function, decoded.
-	ClientContext string
-	// ExecutionARN is empty for a plain function.
-	ExecutionARN string
+	Deadline      time.Time
+	Payload       []byte // the JSON that the function receives
+	TraceID       string // X-Ray header
+	TenantID      string // may be empty
+	ClientContext string // from the caller of a plain function, decoded
+	ExecutionARN  string // empty for a plain function
 
 	held *atomic.Pointer[func() bool] // set by Hold; nil outside of the engine
 }
 
 // Outcome is how an invocation ended: with a payload, or with an error.
 type Outcome struct {
-	// Payload is the function's answer, if Error is nil.
-	Payload []byte
+	Payload []byte // the function's answer, if Error is nil
 	// Error is set if the function failed to answer: it reported an error, crashed, timed out or could not be started.
 	Error *protocol.ErrorObject
-	// ErrorPayload is the error document that the function reported, for callers of plain functions; empty if there is
-	// none.
+	// ErrorPayload is the error document that the function reported, for callers of plain functions; it may be empty.
 	ErrorPayload []byte
 	// Unstarted says that the function was never reached. Its code is not to blame: the invocation is repeated soon,
 	// and does not count as a failure of the function.

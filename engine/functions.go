@@ -32,8 +32,7 @@ type Functions struct {
 	aliases  map[qualified]*Alias
 	last     map[string]int // by function: the highest number that a version ever had
 
-	// editing makes changes of published versions and aliases, which are documents too, take turns. It is taken before
-	// mu.
+	// editing makes changes of published versions and aliases, and their documents, take turns. It is taken before mu.
 	editing sync.Mutex
 	images  Images // guarded by editing; nil until RunVersions
 	// incomplete: a document could not be read, so there may be versions that are not known here, and no code is
@@ -144,8 +143,6 @@ func (fs *Functions) Register(f Function) error {
 		return fmt.Errorf("registering function %q: %w", f.Name, err)
 	}
 	registered := newFunction(f)
-	fs.editing.Lock() // or what drain puts meanwhile has the old invoker
-	defer fs.editing.Unlock()
 	if old := fs.find(f.Name, f.Version); old != nil && old.image != nil {
 		registered.image, registered.draining = old.image, old.draining // it stays published, or deleted
 	}

@@ -40,8 +40,8 @@ func timeIn(id string) protocol.Timestamp {
 	return protocol.Timestamp(binary.BigEndian.Uint64(u[:8]) >> 16)
 }
 
-// isExecutionID reports whether an execution can have this id. Tokens and markers hold its sixteen bytes, so there is
-// one spelling of each.
+// isExecutionID reports whether an execution can have this id. Tokens and markers hold its sixteen bytes, so each has
+// one spelling.
 func isExecutionID(id string) bool {
 	u, err := uuid.Parse(id)
 	return err == nil && u.String() == id

@@ -161,8 +161,7 @@ func (g *ledger) known(ctx context.Context, arn string) (*store.Row, error) {
 	return row, err
 }
 
-// rebuilt makes the row of an execution, which is damaged, from the journal. The error says that the journal is
-// damaged, too.
+// rebuilt makes the row of an execution, which is damaged, from the journal. The error says that this is damaged, too.
 func (g *ledger) rebuilt(ctx context.Context, id string) (*store.Row, error) {
 	x, err := g.replay(ctx, id, machine.Load(g.rules))
 	if ctx.Err() != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// ledger is where executions change. It holds those in memory, applies inputs, commits the changes, and tells its
+// ledger is where executions change. It holds those in memory, applies inputs, commits the changes, and tells
 // subscribers.
 type ledger struct {
 	*life
@@ -75,8 +75,8 @@ func update[T any](ctx context.Context, g *ledger, id string, apply input[T]) (T
 // nothing is done after most updates.
 func nothing[T any](*live, T, error) {}
 
-// updateThen is update with an effect: then is called once, after the commit and before the next input, with the result
-// and the refusal.
+// updateThen is update with an effect: then is called once, between the commit and the next input, with result and
+// refusal.
 func updateThen[T any](
 	ctx context.Context, g *ledger, id string, apply input[T], then func(*live, T, error),
 ) (T, error) {
@@ -131,7 +131,7 @@ func (g *ledger) create(d *machine.Draft) error {
 	return g.commit(l, d)
 }
 
-// commit makes a draft durable, publishes it and tells of it. l.mu is held. If the commit fails, the copy in memory is
+// commit makes a draft durable, publishes it and tells of it. l.mu is held. If that fails, the copy in memory is
 // dropped.
 //
 // It does not end with the caller's context: a caller who gives up must not leave the outcome open.
@@ -193,8 +193,8 @@ func (g *ledger) view(ctx context.Context, arn string, read func(*live)) error {
 	return err
 }
 
-// glance is view for whoever does not need what operations hold. An execution that is not in memory is read as an
-// outline, which does not stay.
+// glance is view for whoever does not need what operations hold. One that is not in memory is read as an outline, which
+// does not stay.
 func (g *ledger) glance(ctx context.Context, arn string, read func(*machine.Execution)) error {
 	id, err := parseExecution(arn)
 	if err != nil {

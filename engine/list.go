@@ -85,8 +85,8 @@ func (e *Engine) List(ctx context.Context, req *ListRequest) (items []Summary, n
 	}
 }
 
-// wanted reports whether an execution does one of the wanted things. The store has filtered, but does not know which
-// functions are registered.
+// wanted reports whether an execution does one of the wanted things. The store does not know which functions are
+// registered.
 func wanted(want, doing []Activity) bool {
 	return len(want) == 0 || slices.ContainsFunc(want, func(a Activity) bool { return slices.Contains(doing, a) })
 }

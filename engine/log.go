@@ -28,16 +28,14 @@ type LogLine struct {
 
 // LogEntry is a line of an execution's log.
 type LogEntry struct {
-	// Seq is the line's place in the log, from 1. A long log loses its oldest lines, so the first may have a higher
-	// one.
+	// Seq is the line's place in the log, from 1. A long log loses its oldest lines.
 	Seq       int64
 	Time      protocol.Timestamp
 	RequestID string
 	// Operation is the id of the operation that the line names: in JSON, as SDKs write it, with a member operationId.
 	Operation string
-	// Stream is stdout or stderr, or notice for the engine's own line about dropped ones.
-	Stream string
-	Text   string
+	Stream    string // stdout or stderr, or notice for the engine's own line about dropped ones
+	Text      string
 }
 
 // Log takes in a line that a function wrote, and keeps it with the execution until that is deleted. It never blocks. It
@@ -45,8 +43,7 @@ type LogEntry struct {
 // of an execution, lines are dropped and counted; the last moments before the machine stops may be lost.
 func (e *Engine) Log(line LogLine) { e.logs.add(line) }
 
-// ReadLog returns at most limit lines of an execution's log with a Seq above after, oldest first; 0 is 1,000, which is
-// the most.
+// ReadLog returns at most limit lines of an execution's log with a Seq above after, oldest first; 0 is 1,000, the most.
 func (e *Engine) ReadLog(ctx context.Context, arn string, after int64, limit int) ([]LogEntry, error) {
 	row, err := e.ledger.known(ctx, arn)
 	if err != nil {
@@ -69,8 +66,7 @@ func (e *Engine) ReadLog(ctx context.Context, arn string, after int64, limit int
 
 const maxLogPage = 1000
 
-// LogTail returns the end of an execution's log: at most 4 KiB, as Lambda returns it to those who invoke a function and
-// wait.
+// LogTail returns the end of an execution's log: at most 4 KiB, as Lambda returns it to synchronous callers.
 func (e *Engine) LogTail(ctx context.Context, arn string) (string, error) {
 	var t logTail
 	for after := int64(0); ; {
@@ -122,7 +118,7 @@ func (b *logbook) tail(f *function, requestID string) (end func() string) {
 	}
 }
 
-// operationOf returns the id of the operation that a line names. SDKs write JSON; a runtime client may put a time and a
+// operationOf returns the id of the operation that a line names. SDKs write JSON; a runtime client may put time and
 // level before it.
 func operationOf(text string) string {
 	begin := strings.IndexByte(text, '{')

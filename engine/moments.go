@@ -119,8 +119,7 @@ func (w *lanes) run(a *agenda, seats int) {
 	}
 }
 
-// look does what is due for an execution: timers fire, and its parent is told. A patient one waits for room among the
-// news.
+// look does what is due for an execution: timers fire, and its parent is told. A patient one waits for a courier.
 func (w *lanes) look(id string, patient bool) {
 	fire := unrefused(func(d *machine.Draft) { d.FireTimers() })
 	parent := ""

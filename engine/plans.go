@@ -37,8 +37,7 @@ func (p *plans) heard(c change) {
 	}
 }
 
-// plan plans what a row says is to do. The row is as it is stored now: the execution's lock is held, or nobody else
-// knows of it yet.
+// plan plans what a row says is to do. It is stored so now: the execution's lock is held, or nobody knows of it yet.
 func (p *plans) plan(row *store.Row) {
 	now := p.now()
 	p.moments.set(row.ID, row.Due, now)

@@ -68,8 +68,7 @@ type place struct {
 	skip int   // how many of its events were read
 }
 
-// events yields the history events of an execution from at on. at stays before the event that is yielded until the next
-// one is asked for.
+// events yields the history events of an execution from at on. It moves behind an event when the next is asked for.
 func (g *ledger) events(ctx context.Context, arn string, at *place, reverse bool) iter.Seq2[*protocol.Event, error] {
 	return func(yield func(*protocol.Event, error) bool) {
 		id, err := parseExecution(arn)

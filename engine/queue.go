@@ -14,7 +14,7 @@ const inQueue = 400
 
 // queue is what waits for a place of one function version: invocations of executions, and calls of it as a plain
 // function. The first gets the next free place. A version that cannot be run has no queue: what waits for it is in the
-// store only, and in nobody's way.
+// store only.
 type queue struct {
 	function, version  string
 	invocations, calls *agenda

@@ -29,8 +29,7 @@ func (fs *Functions) Lookup(ref, qualifier string) (Function, string, error) {
 	return t.Function, t.arn.FunctionARN(), nil
 }
 
-// lookup finds the version that a reference names. If an alias divides starts among two versions, share, from 0 to 1,
-// decides.
+// lookup finds the version that a reference names. share, from 0 to 1, decides if an alias leads to two versions.
 func (fs *Functions) lookup(ref, qualifier string, share float64) (target, error) {
 	name, qualifier, err := fs.home.parseRef(ref, qualifier)
 	if err != nil {
@@ -52,8 +51,7 @@ func (fs *Functions) lookup(ref, qualifier string, share float64) (target, error
 // primary is the share for which an alias leads to the version that it points to.
 const primary = 1.0
 
-// shareOf is the share of a start: random, or derived from the execution's name, so that a repeat leads to the same
-// version.
+// shareOf is the share of a start: random, or derived from the execution's name, so that a repeat leads to the same.
 func shareOf(executionName string) float64 {
 	if executionName == "" {
 		return rand.Float64()

@@ -107,7 +107,6 @@ func (w *remover) expire(id string) error {
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return nil
-
 	case err != nil:
 		return err
 	case row.Expires == 0 || row.Expires > w.now():
@@ -134,8 +133,8 @@ func (e *Engine) Delete(ctx context.Context, arn string) (requested protocol.Tim
 	})
 }
 
-// finishDeletion removes an execution that is DELETING, for a caller who wants its name. It is refused while the parent
-// does not know the outcome.
+// finishDeletion removes an execution that is DELETING, for a caller who wants its name. It refuses while a parent does
+// not know the outcome.
 func (g *ledger) finishDeletion(ctx context.Context, row *store.Row) (err error) {
 	_, found := updateThen(ctx, g, row.ID, look, func(l *live, _ none, _ error) {
 		if !l.x.Deletable(g.now()) {

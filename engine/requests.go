@@ -6,16 +6,12 @@ import (
 
 // InvokeRequest starts an execution of a durable function, or calls a plain one.
 type InvokeRequest struct {
-	// Function is a name, or a partial or full ARN, each with or without a version or an alias behind a colon.
-	Function string
-	// Qualifier is the version or alias; it must agree with one in Function.
-	Qualifier string
-	// Name makes the start idempotent: the same name with the same payload finds the execution that exists. Empty is a
-	// new UUID.
+	Function  string // a name, or a partial or full ARN, each with or without a version or an alias behind a colon
+	Qualifier string // the version or alias; it must agree with one in Function
+	// Name makes the start idempotent: the same name and payload find the execution that exists. Empty is a new UUID.
 	Name    string
 	Payload []byte // the event; empty is none
-	// RequestID is the request id of a plain function's call; empty is a new UUID. An execution has a new one for each
-	// invocation.
+	// RequestID is the request id of a plain function's call; empty is a new UUID. Executions do not use it.
 	RequestID string
 
 	TenantID      string // for functions that keep their tenants apart
@@ -35,13 +31,12 @@ type Started struct {
 
 // Result is how an execution, or the call of a plain function, ended.
 type Result struct {
-	Status  protocol.ExecutionStatus
-	Payload *string // the result; nil is none
-	// Error is set for every status but SUCCEEDED; a stop may leave it empty.
-	Error        *protocol.ErrorObject
-	ErrorPayload []byte // a plain function's error document, as it sent it
-	Unstarted    bool   // the plain function was never reached
-	LogTail      string // the end of a plain function's log, if that was asked for
+	Status       protocol.ExecutionStatus
+	Payload      *string               // the result; nil is none
+	Error        *protocol.ErrorObject // set for every status but SUCCEEDED; a stop may leave it empty
+	ErrorPayload []byte                // a plain function's error document, as it sent it
+	Unstarted    bool                  // the plain function was never reached
+	LogTail      string                // the end of a plain function's log, if that was asked for
 }
 
 // Description is what is known of one execution.
@@ -79,9 +74,8 @@ type Summary struct {
 	Status      protocol.ExecutionStatus
 	Started     protocol.Timestamp
 	Closed      protocol.Timestamp
-	// Doing is what the execution is doing, empty if nothing; Since is since when.
-	Doing []Activity
-	Since protocol.Timestamp
+	Doing       []Activity         // empty if it does nothing
+	Since       protocol.Timestamp // since when it does that
 }
 
 // ListRequest selects executions; zero members do not restrict.
@@ -108,8 +102,8 @@ type CheckpointRequest struct {
 	Updates     []protocol.Update
 }
 
-// CheckpointReply answers a checkpoint. Without a Token the invocation must not checkpoint again: the execution is
-// closed, or pauses.
+// CheckpointReply answers a checkpoint. Without a Token the invocation must not checkpoint again: the execution closed,
+// or pauses.
 type CheckpointReply struct {
 	Token      string
 	Operations []*protocol.Operation

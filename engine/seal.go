@@ -17,8 +17,7 @@ import (
 )
 
 // Checkpoint tokens, callback ids and markers are capabilities: base64 of the execution's id, some numbers, and a
-// truncated HMAC of both under a key that the store keeps. They cannot be guessed, and they say where they belong
-// without a lookup.
+// truncated HMAC of both under a key that the store keeps. Nobody can guess them, and they need no lookup.
 
 // macSize is 128 bits, which nobody guesses.
 const macSize = 16

@@ -18,8 +18,7 @@ import (
 
 // Start starts an execution of a durable function, or finds the one that this name started before, and returns when
 // that is durable. The same name with another payload or version is a DurableExecutionAlreadyStartedException; a name
-// is free again when its execution is deleted. An alias is followed now: the execution stays on the version that it
-// gets.
+// is free again when its execution is deleted. An alias is followed now, and not again.
 //
 // For a plain function nothing is started; see [Engine.Call].
 func (e *Engine) Start(ctx context.Context, req *InvokeRequest) (*Started, error) {
@@ -209,8 +208,7 @@ func (s *starter) newIdentity(f *function, arn protocol.ARN, req *InvokeRequest)
 	}
 }
 
-// startOf is when the execution with a new id starts: the moment that the id begins with, or now if the id is ahead of
-// the clock.
+// startOf is when the execution with a new id starts: the moment in the id, or now if that is ahead of the clock.
 func (s *starter) startOf(id string) protocol.Timestamp {
 	if !isExecutionID(id) {
 		return s.now()

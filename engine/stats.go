@@ -40,13 +40,12 @@ type Stats struct {
 	Checkpoint Distribution // seconds that a checkpoint took until it was durable and answered
 	Late       Distribution // seconds from when an execution was due until the engine looked at it
 
-	Invoking  int // invocations and calls under way
-	Waiting   int // invocations and calls that wait for a place; at most 400 of each function are counted
-	Backlog   int // scheduled executions that are due and have not been looked at
-	Scheduled int // executions that are due next, the first few thousand
-	InMemory  int // executions
-	// MemoryBytes is what those executions in memory take to which nothing happens now.
-	MemoryBytes int
+	Invoking    int // invocations and calls under way
+	Waiting     int // invocations and calls that wait for a place; at most 400 of each function are counted
+	Backlog     int // scheduled executions that are due and have not been looked at
+	Scheduled   int // executions that are due next, the first few thousand
+	InMemory    int // executions
+	MemoryBytes int // what those executions in memory take to which nothing happens now
 }
 
 // counters are what an engine counts, without a lock.

@@ -25,10 +25,8 @@ type PauseRequest struct {
 	ARN string
 	// ClientToken makes the request safe to repeat for 15 minutes; empty is none.
 	ClientToken string
-	// Reason is for people, and goes into the history; nil is none.
-	Reason *string
-	// KeepTimeout lets the execution's timeout run on. Otherwise the pause puts it off by its own length, up to 366
-	// days after the start.
+	Reason      *string // for people, and goes into the history; nil is none
+	// KeepTimeout lets the execution's timeout run on. Otherwise the pause puts it off, up to 366 days after the start.
 	KeepTimeout bool
 }
 
@@ -77,8 +75,7 @@ type Skipped struct {
 	OperationID string
 	Type        protocol.OperationType
 	Name        string
-	// Due is when it would have come.
-	Due protocol.Timestamp
+	Due         protocol.Timestamp // when it would have come
 }
 
 // Skip lets moments come early. The history records when they did come. An execution that waits for no moment, or has

@@ -41,8 +41,7 @@ const (
 	commitLimit = time.Minute
 )
 
-// reporter tells a sink of executions. It remembers only their ids, and if there are too many, that it must look for
-// them in the store.
+// reporter tells a sink of executions. It remembers their ids, or if there are too many, that it must ask the store.
 type reporter struct {
 	*life
 	ledger *ledger
@@ -71,8 +70,7 @@ type progress struct {
 
 const telemetryKind, telemetryKey = "telemetry", "progress"
 
-// openReporter reads how far telling has come. Without telemetry it returns nil, and the next engine with telemetry
-// begins anew.
+// openReporter reads how far telling has come. Without telemetry it returns nil, and the next engine begins anew.
 func openReporter(ctx context.Context, g *ledger, cfg *Telemetry) (*reporter, error) {
 	if cfg == nil {
 		return nil, forgetProgress(ctx, g.store)
@@ -130,8 +128,7 @@ func (r *reporter) save(ctx context.Context) error {
 	return err
 }
 
-// heard remembers an execution that is to be told of. After a failed commit that may have closed it, the reporter looks
-// into the store.
+// heard remembers an execution that is to be told of. If a failed commit may have closed it, the store is asked.
 func (r *reporter) heard(c change) {
 	if c.x == nil {
 		if closes(c.records) {
@@ -197,8 +194,7 @@ func (r *reporter) miss() {
 	nudge(r.wake)
 }
 
-// finish tells of the last executions, when nothing runs any more, for up to finalLimit. The rest is for the next
-// engine.
+// finish tells of the last executions, when nothing runs any more, within finalLimit. The next engine has the rest.
 func (r *reporter) finish() {
 	ctx, cancel := context.WithTimeout(context.Background(), finalLimit)
 	defer cancel()

@@ -14,30 +14,24 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// Tracer hears of executions, invocations and calls that have ended: of each once, unless the engine dies in that
-// moment.
+// Tracer hears of executions, invocations and calls that have ended: of each once, unless the engine dies just then.
 type Tracer interface {
-	// Ended hears of one end. It is called under locks: it must not wait, nor call the engine. t is the tracer's to
-	// keep.
+	// Ended hears of one end. It is called under locks: it must not wait, nor call the engine. t may be kept.
 	Ended(t *Traced)
 }
 
 // Traced is an execution, an invocation of it, or the call of a plain function, that has ended.
 type Traced struct {
 	// SpanID has 16 hexadecimal digits. An execution's is derived from its ARN.
-	SpanID string
-	// Execution is the ARN of the execution, or of the invocation's execution; empty for a call.
-	Execution string
-	// RequestID is that of an invocation or a call; empty for an execution.
-	RequestID string
+	SpanID    string
+	Execution string // the ARN of the execution, or of the invocation's execution; empty for a call
+	RequestID string // that of an invocation or a call; empty for an execution
 	Function  string // its ARN, qualified
 	// TraceHeader is X-Ray's: the trace, and the parent. An invocation's parent is its execution.
 	TraceHeader string
 	Start, End  time.Time
-	// Status is how an execution ended; empty for the others.
-	Status protocol.ExecutionStatus
-	// Failure is for people; empty if nothing failed.
-	Failure string
+	Status      protocol.ExecutionStatus // how an execution ended; empty for the others
+	Failure     string                   // for people; empty if nothing failed
 }
 
 // spanID is the id of a span, derived from what it stands for.
@@ -88,8 +82,8 @@ func (t *tracing) invocationEnded(inv *Invocation, began time.Time, failure *pro
 		return
 	}
 	ended := &Traced{
-		SpanID: spanID("invocation " + inv.RequestID), Execution: inv.ExecutionARN, RequestID: inv.RequestID, Function: inv.FunctionARN,
-		TraceHeader: inv.TraceID, Start: began, End: time.Now(),
+		SpanID: spanID("invocation " + inv.RequestID), Execution: inv.ExecutionARN, RequestID: inv.RequestID,
+		Function: inv.FunctionARN, TraceHeader: inv.TraceID, Start: began, End: time.Now(),
 	}
 	if failure != nil {
 		ended.Failure = cmp.Or(failure.ErrorMessage, failure.ErrorType, "it failed")
@@ -97,8 +91,7 @@ func (t *tracing) invocationEnded(inv *Invocation, began time.Time, failure *pro
 	t.tracer.Ended(ended)
 }
 
-// An execution belongs to the trace of the header with which it was started, or to a new one. Functions get X-Ray's
-// header.
+// An execution belongs to the trace of the header with which it was started, or to a new one.
 //
 // Lambda puts an id of its own between the caller and each invocation, because it exports a segment with that id. An
 // engine with a tracer puts the execution's span there. One without a tracer exports nothing, so an id of its own would

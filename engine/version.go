@@ -20,8 +20,8 @@ import (
 type Image struct {
 	CodeSHA256 string // SHA-256 of the code, in base64, as Lambda tells it
 	CodeSize   int64  // in bytes
-	// Data tells the [Images] that kept the code how to run it. Images with equal Data run the same. It is stored with
-	// the version, so it is small.
+	// Data tells the [Images] that kept the code how to run it. Images with equal Data run the same. It is stored, so
+	// it is small.
 	Data []byte
 }
 
@@ -30,8 +30,8 @@ type Freezer interface {
 	Invoker
 	// Code returns the hash and the size that an [Image] of the code as it is now has.
 	Code(ctx context.Context) (sha256 string, size int64, err error)
-	// Freeze keeps the code and its settings as they are now. It changes nothing for this invoker. The same code twice
-	// takes no more room.
+	// Freeze keeps the code and its settings as they are now. It changes nothing for this invoker. The same twice takes
+	// no more room.
 	Freeze(ctx context.Context) (*Image, error)
 }
 
@@ -41,15 +41,14 @@ type Images interface {
 	// invocation: most old versions are never invoked again.
 	Open(f Function, image *Image) (Invoker, error)
 	// Sweep removes all images that are not among keep, and ends the invokers of all other versions. A version that is
-	// deleted and has no open execution is not among keep; an invocation of an execution that was stopped may still be
-	// under way.
+	// deleted and has no open execution is not among keep; an invocation of a stopped one may still be under way.
 	Sweep(ctx context.Context, keep []PublishedImage)
 }
 
 // ImageChecker is implemented by [Images] that can tell whether code is there; [Engine.Verify] uses it.
 type ImageChecker interface {
-	// Check returns an error if the code of an image is missing, or is not what was kept. It may be called while
-	// methods of Images are.
+	// Check returns an error if the code of an image is missing, or is not what was kept. It may run beside methods of
+	// Images.
 	Check(ctx context.Context, image *Image) error
 }
 

@@ -106,8 +106,8 @@ func (e *Engine) Watch(ctx context.Context, arn string) iter.Seq2[*protocol.Even
 	}
 }
 
-// watchOnce yields the events behind at and waits until there may be more. more is false after the last event, and when
-// yield wants no more.
+// watchOnce yields the events behind at and waits until there may be more. more is false after the last, and when yield
+// ends it.
 func (e *Engine) watchOnce(
 	ctx context.Context, arn string, at *place, yield func(*protocol.Event, error) bool,
 ) (more bool, err error) {

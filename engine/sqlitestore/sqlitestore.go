@@ -26,8 +26,7 @@ const (
 
 // Options change a store. The zero value, like nil, is ready to use.
 type Options struct {
-	// Durability is [Power] by default.
-	Durability Durability
+	Durability Durability // [Power] by default
 	// Logger hears of trouble that concerns no caller; nil is silence.
 	Logger *slog.Logger
 }
