@@ -156,8 +156,7 @@ func aliasLeads(version string, weights map[string]float64) string {
 	return text
 }
 
-// tellAlias says where an alias leads now; was is where it did, empty if it is
-// new.
+// tellAlias says where an alias leads now; was is where it did, empty if it is new.
 func tellAlias(w io.Writer, prefix, alias, leads, was string) {
 	switch was {
 	case "":
@@ -172,7 +171,8 @@ func tellAlias(w io.Writer, prefix, alias, leads, was string) {
 
 // pointAlias makes an alias lead somewhere, and returns where it did before.
 func (r *remote) pointAlias(ctx context.Context, t aliasTarget) (was string, now *client.Alias, err error) {
-	to := &client.Alias{Name: t.alias, FunctionVersion: t.version, RoutingConfig: &client.Routing{AdditionalVersionWeights: t.weights}}
+	to := &client.Alias{Name: t.alias, FunctionVersion: t.version,
+		RoutingConfig: &client.Routing{AdditionalVersionWeights: t.weights}}
 	existing, err := r.Alias(ctx, t.function, t.alias)
 	if protocol.HasCode(err, protocol.CodeNotFound) {
 		now, err := r.CreateAlias(ctx, t.function, to)

@@ -44,7 +44,8 @@ type attachVerb struct {
 func (v *attachVerb) define(fs *flag.FlagSet) {
 	v.remoteFlags.define(fs)
 	fs.StringVar(&v.program.Name, "function", "", "`NAME` of the function at the engine")
-	fs.StringVar(&v.program.Handler, "handler", "", "`FILE.FUNCTION` of a function that is not in Go, if it cannot be guessed")
+	fs.StringVar(&v.program.Handler, "handler", "",
+		"`FILE.FUNCTION` of a function that is not in Go, if it cannot be guessed")
 	fs.StringVar(&v.program.Runtime, "runtime", "", "`IDENTIFIER` of its language as on Lambda, such as python3.13")
 	fs.IntVar(&v.concurrency, "concurrency", 4, "`NUMBER` of invocations that may run here at one time")
 	defineEnv(fs, &v.env)
@@ -110,7 +111,8 @@ func (v *attachVerb) output(w *worker, std *stdio) func(engine.LogLine) {
 func (v *attachVerb) check(args []string) error {
 	switch {
 	case v.program.Name == "":
-		return cli.Usagef("perdure attach needs the name of the function at the engine").Hintf("give it with --function NAME")
+		return cli.Usagef("perdure attach needs the name of the function at the engine").
+			Hintf("give it with --function NAME")
 	case len(args) == 0:
 		return exactly(args, "attach", "the function's directory or executable")
 	case v.concurrency < 1 || v.concurrency > 1000:

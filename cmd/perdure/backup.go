@@ -96,8 +96,7 @@ func (v *backupVerb) receive(ctx context.Context, path string) (size int64, err 
 	return size, err
 }
 
-// writeWhole makes a new file that is there only with all that write puts into
-// it, safe on disk.
+// writeWhole makes a new file that is there only with all that write puts into it, safe on disk.
 func writeWhole(path string, write func(*os.File) error) error {
 	var own error // of write, which words it
 	err := fresh.Write(path, 0o600, func(f *os.File) error {

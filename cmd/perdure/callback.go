@@ -76,7 +76,8 @@ func (v *callbackVerb) run(ctx context.Context, std *stdio, args []string) error
 		return r.fault(ctx, err)
 	}
 	if v.json {
-		return json.NewEncoder(std.out).Encode(map[string]string{"CallbackId": cb.CallbackId, "Status": answers[args[0]]})
+		return json.NewEncoder(std.out).Encode(map[string]string{"CallbackId": cb.CallbackId,
+			"Status": answers[args[0]]})
 	}
 	fmt.Fprintf(std.out, "%s\t%s\n", cb.Name, answers[args[0]])
 	return nil
@@ -114,8 +115,7 @@ func (v *callbackVerb) errorObject() *protocol.ErrorObject {
 	return &protocol.ErrorObject{ErrorType: v.kind, ErrorMessage: v.message.String(), ErrorData: v.data.String()}
 }
 
-// find returns the callback that words name: its id, or its execution with or
-// without its name.
+// find returns the callback that words name: its id, or its execution with or without its name.
 func (v *callbackVerb) find(ctx context.Context, r *remote, words []string) (*adminapi.Reason, error) {
 	if len(words) == 1 && looksLikeCallbackID(words[0]) {
 		return &adminapi.Reason{Name: words[0], CallbackId: words[0]}, nil
@@ -153,7 +153,8 @@ func callbackProblem(x *adminapi.Explanation, arn string, names []string, found 
 	case len(names) == 0:
 		return cli.Faultf("execution %s waits for no callback", name).Hintf("its state: %s", x.Text)
 	case found == 0:
-		return cli.Faultf("execution %s waits for no callback of that name", name).Hintf("it waits for %s", strings.Join(names, ", "))
+		return cli.Faultf("execution %s waits for no callback of that name", name).Hintf("it waits for %s",
+			strings.Join(names, ", "))
 	}
 	return cli.Faultf("execution %s waits for %d callbacks like that", name, found).
 		Hintf("perdure explain shows their ids; give the id of one")

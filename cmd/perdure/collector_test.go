@@ -31,7 +31,8 @@ func startCollector(ts *testscript.TestScript, _ bool, args []string) {
 			return
 		}
 		for _, s := range req.ResourceSpans[0].ScopeSpans[0].Spans {
-			fmt.Fprintf(file, "trace=%x id=%x parent=%x name=%q failure=%q\n", s.TraceId, s.SpanId, s.ParentSpanId, s.Name, s.Status.GetMessage())
+			fmt.Fprintf(file, "trace=%x id=%x parent=%x name=%q failure=%q\n", s.TraceId, s.SpanId, s.ParentSpanId, s.Name,
+				s.Status.GetMessage())
 		}
 	}))
 	ts.Defer(func() { server.Close(); file.Close() })

@@ -59,7 +59,8 @@ func (v *devVerb) define(fs *flag.FlagSet) {
 	v.telemetry.define(fs)
 	v.templateFlags.define(fs)
 	fs.StringVar(&v.debug, "debug", "", "`NAME` of a function in Go that runs under dlv, without time limits")
-	fs.StringVar(&v.debugListen, "debug-listen", "127.0.0.1:2345", "`ADDRESS` at which dlv waits for an editor, or for dlv connect")
+	fs.StringVar(&v.debugListen, "debug-listen", "127.0.0.1:2345",
+		"`ADDRESS` at which dlv waits for an editor, or for dlv connect")
 	fs.StringVar(&v.name, "function", "", "`NAME` of the function, if DIR is one, and it is not to be called after DIR")
 }
 
@@ -137,7 +138,8 @@ func (v *devVerb) checkDebug(programs []project.Program) error {
 		return nil
 	}
 	if _, _, err := net.SplitHostPort(v.debugListen); err != nil {
-		return cli.Usagef("%q is not an address for --debug-listen", v.debugListen).Hintf("an address looks like 127.0.0.1:2345")
+		return cli.Usagef("%q is not an address for --debug-listen",
+			v.debugListen).Hintf("an address looks like 127.0.0.1:2345")
 	}
 	if _, err := exec.LookPath("dlv"); err != nil {
 		return cli.Usagef("--debug needs dlv, which is not on the PATH").
@@ -158,7 +160,8 @@ func (v *devVerb) wait(ctx context.Context, h *host.Host, loop *dev.Loop) error 
 	if err := stopped(ctx, h); err != nil {
 		return err
 	}
-	loop.Screen.Say("", dev.Plain, "perdure: stopping (Ctrl-C again stops at once); open executions go on at the next start")
+	loop.Screen.Say("", dev.Plain, "perdure: stopping (Ctrl-C again stops at once); open executions go on at "+
+		"the next start")
 	stop()
 	running.Wait()
 	return closed(h)
@@ -179,8 +182,7 @@ func (v *devVerb) ready(h *host.Host, loop *dev.Loop) {
 	say("  stop      Ctrl-C")
 }
 
-// sampleEvent returns an event that lies in one of the directories, where SAM
-// puts them; empty if there is none.
+// sampleEvent returns an event that lies in one of the directories, where SAM puts them; empty if there is none.
 func sampleEvent(dirs ...string) string {
 	for _, dir := range dirs {
 		found, _ := filepath.Glob(filepath.Join(dir, "events", "*.json"))

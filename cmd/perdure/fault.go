@@ -49,7 +49,8 @@ func dataProblem(e *host.DataError) *cli.Problem {
 	case host.Damaged:
 		return p.Hintf("restore the directory from a backup, or move it away to begin anew; or %s", other)
 	case host.DiskFails:
-		return p.Hintf("look for its errors in the log of the system; perdure verify --data %s tells whether the database is damaged", e.Dir)
+		return p.Hintf("look for its errors in the log of the system; perdure verify --data %s tells whether the "+
+			"database is damaged", e.Dir)
 	case host.DiskFull:
 		return p.Hintf("free some space and run the same command again; what was acknowledged is safe")
 	case host.NoData:

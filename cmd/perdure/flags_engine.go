@@ -40,8 +40,7 @@ func (f *engineFlags) define(fs *flag.FlagSet, listen string) {
 // check returns a problem if the address may not be served, or a flag is a mistake.
 func (f *engineFlags) check() error { return cmp.Or(f.security.check(f.Listen), f.telemetry.check()) }
 
-// open opens an engine, of whose options only those for functions are set. Its
-// troubles go to log.
+// open opens an engine, of whose options only those for functions are set. Its troubles go to log.
 func (f *engineFlags) open(ctx context.Context, std *stdio, log *slog.Logger) (_ *host.Host, err error) {
 	f.Telemetry, f.Version, f.Log, f.Building = f.telemetry.options(), version(), log, building(std)
 	if f.Server, err = f.security.options(log); err != nil {
@@ -72,13 +71,15 @@ type securityFlags struct {
 }
 
 func (f *securityFlags) define(fs *flag.FlagSet) {
-	fs.StringVar(&f.credentials, "credentials", "", "`FILE` of those who may use the engine; see perdure help credentials")
+	fs.StringVar(&f.credentials, "credentials", "",
+		"`FILE` of those who may use the engine; see perdure help credentials")
 	fs.StringVar(&f.certFile, "tls-cert", "", "`FILE` with the certificate to speak TLS with, PEM")
 	fs.StringVar(&f.keyFile, "tls-key", "", "`FILE` with the certificate's key, PEM")
-	fs.Func("allow-host", "`NAME` of this machine beside localhost, as containers have one; may be repeated", func(name string) error {
-		f.Hosts = append(f.Hosts, name)
-		return nil
-	})
+	fs.Func("allow-host", "`NAME` of this machine beside localhost, as containers have one; may be repeated",
+		func(name string) error {
+			f.Hosts = append(f.Hosts, name)
+			return nil
+		})
 }
 
 // check returns a problem unless an address may be served with these settings.
@@ -133,31 +134,36 @@ type telemetryFlags struct {
 const telemetryHeaders = "PERDURE_TELEMETRY_HEADERS"
 
 func (f *telemetryFlags) define(fs *flag.FlagSet) {
-	f.Emit, f.Detail, f.Format, f.Sampling, f.Limit = telemetry.OnComplete, telemetry.TopLevel, telemetry.Array, 1, telemetry.DefaultLimit
-	fs.StringVar(&f.to, "telemetry", "", "`FILE`, URL, or - for the standard output, that gets a record of each execution that ends")
+	f.Emit, f.Detail, f.Format, f.Sampling, f.Limit = telemetry.OnComplete, telemetry.TopLevel, telemetry.Array, 1,
+		telemetry.DefaultLimit
+	fs.StringVar(&f.to, "telemetry", "", "`FILE`, URL, or - for the standard output, that gets a record of each "+
+		"execution that ends")
 	given := func(name, usage string, set func(string) error) {
 		fs.Func(name, usage, func(s string) error { f.set = true; return set(s) })
 	}
 	text := func(to interface{ UnmarshalText([]byte) error }) func(string) error {
 		return func(s string) error { return to.UnmarshalText([]byte(s)) }
 	}
-	given("telemetry-emit", "`WHEN` there are records: on-complete, on-failure or on-change (on-complete)", text(&f.Emit))
+	given("telemetry-emit", "`WHEN` there are records: on-complete, on-failure or on-change (on-complete)",
+		text(&f.Emit))
 	given("telemetry-detail", "`WHICH` operations are in records: top-level or full-tree (top-level)", text(&f.Detail))
 	given("telemetry-format", "`HOW` operations are in records: array, by-name or both (array)", text(&f.Format))
-	given("telemetry-sampling", "`PART` of all executions that there are records of, above 0 and at most 1 (1)", above0(&f.Sampling))
+	given("telemetry-sampling", "`PART` of all executions that there are records of, above 0 and at most 1 (1)",
+		above0(&f.Sampling))
 	given("telemetry-limit", "greatest size of a record in `BYTES` (256000)", above0(&f.Limit))
 	given("telemetry-omit", "`WHAT` is in no record: input, output or errors (of operations); may be repeated", f.omit)
 	given("telemetry-exclude", "`NAME` of operations that are in no record; may be repeated", func(s string) error {
 		f.Exclude = append(f.Exclude, s)
 		return nil
 	})
-	given("telemetry-result", "`NAME` of operations whose results are in records; may be repeated", func(s string) error {
-		if f.Results == nil {
-			f.Results = map[string]telemetry.Transform{}
-		}
-		f.Results[s] = telemetry.AsIs
-		return nil
-	})
+	given("telemetry-result", "`NAME` of operations whose results are in records; may be repeated",
+		func(s string) error {
+			if f.Results == nil {
+				f.Results = map[string]telemetry.Transform{}
+			}
+			f.Results[s] = telemetry.AsIs
+			return nil
+		})
 }
 
 // above0 reads a number above 0.
@@ -188,7 +194,8 @@ func (f *telemetryFlags) omit(what string) error {
 func (f *telemetryFlags) check() error {
 	switch {
 	case f.to == "" && f.set:
-		return cli.Usagef("the flags --telemetry-… say what is in records, but nobody gets any").Hintf("say who, such as --telemetry records.jsonl")
+		return cli.Usagef("the flags --telemetry-… say what is in records, but nobody gets any").
+			Hintf("say who, such as --telemetry records.jsonl")
 	case f.to == "":
 		return nil
 	}

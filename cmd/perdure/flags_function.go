@@ -58,10 +58,12 @@ type functionFlags struct {
 
 func (f *functionFlags) define(fs *flag.FlagSet) {
 	f.flags = fs
-	fs.DurationVar(&f.Timeout, "timeout", project.DefaultTimeout, "the `TIME` that one invocation of the function may take")
+	fs.DurationVar(&f.Timeout, "timeout", project.DefaultTimeout,
+		"the `TIME` that one invocation of the function may take")
 	fs.DurationVar(&f.ExecutionTimeout, "execution-timeout", project.DefaultExecutionTimeout,
 		"the `TIME` that an execution may take, with all its waits")
-	fs.IntVar(&f.RetentionDays, "retention", project.DefaultRetentionDays, "`DAYS` for which an execution stays readable after its end")
+	fs.IntVar(&f.RetentionDays, "retention", project.DefaultRetentionDays,
+		"`DAYS` for which an execution stays readable after its end")
 	defineEnv(fs, &f.env)
 }
 
@@ -108,7 +110,8 @@ type templateFlags struct {
 
 func (f *templateFlags) define(fs *flag.FlagSet) {
 	f.parameters.mistake = "NAME=VALUE is wanted, with the name of a parameter"
-	fs.Var(&f.parameters, "parameter", "`NAME=VALUE` of a parameter of the template, over that of samconfig; may be repeated")
+	fs.Var(&f.parameters, "parameter", "`NAME=VALUE` of a parameter of the template, over that of samconfig; "+
+		"may be repeated")
 	fs.StringVar(&f.Environment, "config-env", samconfig.DefaultEnvironment,
 		"the `ENVIRONMENT` in samconfig.toml whose settings count")
 }
@@ -119,8 +122,7 @@ func (f *templateFlags) find(path string) (string, error) {
 	return found, projectProblem(err)
 }
 
-// read reads the template at path. Its mistakes are told to std, if they are
-// several.
+// read reads the template at path. Its mistakes are told to std, if they are several.
 func (f *templateFlags) read(std *stdio, path string) (*project.Project, error) {
 	f.Parameters = f.parameters.values
 	p, err := project.Read(path, &f.Options)

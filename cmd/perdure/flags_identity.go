@@ -20,9 +20,12 @@ type identityFlags struct {
 }
 
 func (f *identityFlags) define(fs *flag.FlagSet) {
-	fs.StringVar(&f.credentials, "credentials", os.Getenv("PERDURE_CREDENTIALS"), "`FILE` with the access key to sign with")
-	fs.StringVar(&f.profile, "profile", os.Getenv("PERDURE_PROFILE"), "`NAME` of the key in that file, if it has several")
-	fs.StringVar(&f.caCert, "ca-cert", os.Getenv("PERDURE_CA_CERT"), "`FILE` with the authority that signed the engine's certificate, PEM")
+	fs.StringVar(&f.credentials, "credentials", os.Getenv("PERDURE_CREDENTIALS"),
+		"`FILE` with the access key to sign with")
+	fs.StringVar(&f.profile, "profile", os.Getenv("PERDURE_PROFILE"),
+		"`NAME` of the key in that file, if it has several")
+	fs.StringVar(&f.caCert, "ca-cert", os.Getenv("PERDURE_CA_CERT"),
+		"`FILE` with the authority that signed the engine's certificate, PEM")
 }
 
 // key returns what to sign with. An engine on loopback takes anything.

@@ -17,7 +17,8 @@ const (
 
 // follow shows an execution's events on view until it has ended, ctx is done
 // or stop, which may be nil, returns an error.
-func follow(ctx context.Context, view *progress.View, events iter.Seq2[*protocol.Event, error], stop func(*protocol.Event) error) error {
+func follow(ctx context.Context, view *progress.View, events iter.Seq2[*protocol.Event, error],
+	stop func(*protocol.Event) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go view.Animate(ctx)

@@ -47,7 +47,8 @@ type copyFlags struct {
 func (f *copyFlags) define(fs *flag.FlagSet) {
 	f.executionFlags.define(fs)
 	fs.StringVar(&f.name, "name", "", "`NAME` of the copy; the default is that of EXECUTION with a number behind it")
-	fs.StringVar(&f.version, "version", "", "`VERSION` or alias of the function that runs the copy; the default is that of EXECUTION")
+	fs.StringVar(&f.version, "version", "",
+		"`VERSION` or alias of the function that runs the copy; the default is that of EXECUTION")
 }
 
 // tell says which execution was started.
@@ -99,7 +100,8 @@ func (v *forkVerb) outcome() (*engine.ForkOutcome, error) {
 	case v.result.Value != nil && failed:
 		return nil, cli.Usagef("--result and --error-message are two outcomes of one operation")
 	case failed:
-		return &engine.ForkOutcome{Error: &protocol.ErrorObject{ErrorType: v.kind, ErrorMessage: v.message.String()}}, nil
+		return &engine.ForkOutcome{Error: &protocol.ErrorObject{ErrorType: v.kind,
+			ErrorMessage: v.message.String()}}, nil
 	}
 	return &engine.ForkOutcome{Result: v.result.Value}, nil
 }

@@ -77,7 +77,8 @@ func writeFunctions(std *stdio, all []adminapi.Function) error {
 			if x.LastModified != 0 {
 				since = text.Duration(time.Since(protocol.Timestamp(x.LastModified).Time())) + " ago"
 			}
-			fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t%s\t%s\n", name, x.Version, strings.Join(aliasesTo(f, x.Version), " "),
+			fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t%s\t%s\n", name, x.Version,
+				strings.Join(aliasesTo(f, x.Version), " "),
 				x.OpenExecutions, megabytes(x.CodeSize), since, strings.ToLower(string(x.State)))
 			if x.State != engine.StateActive {
 				notes = append(notes, fmt.Sprintf("%s:%s: %s", f.FunctionName, x.Version, cli.Printable(x.StateReason)))
@@ -94,8 +95,7 @@ func writeFunctions(std *stdio, all []adminapi.Function) error {
 	return nil
 }
 
-// aliasesTo returns the aliases that lead to a version, with their share if
-// that is not all.
+// aliasesTo returns the aliases that lead to a version, with their share if that is not all.
 func aliasesTo(f *adminapi.Function, version string) (names []string) {
 	for _, a := range f.Aliases {
 		share, rest := 0.0, 1.0

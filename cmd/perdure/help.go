@@ -47,13 +47,15 @@ const statuses = `Exit status:
 
 // writeOverview explains the command line.
 func writeOverview(w io.Writer) {
-	fmt.Fprint(w, "Perdure runs durable functions: they survive crashes and can wait for a year.\n\nUsage: perdure COMMAND\n\n")
+	fmt.Fprint(w, "Perdure runs durable functions: they survive crashes and can wait for a year.\n\nUsage: "+
+		"perdure COMMAND\n\n")
 	tab := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
 	for _, c := range commands() {
 		fmt.Fprintf(tab, "  %s\t%s\n", c.name, c.summary)
 	}
 	tab.Flush()
-	fmt.Fprintf(w, "\nResults go to stdout, everything else to stderr.\n\n%s\nperdure help COMMAND tells more about one.\n", statuses)
+	fmt.Fprintf(w, "\nResults go to stdout, everything else to stderr.\n\n%s\nperdure help COMMAND tells more "+
+		"about one.\n", statuses)
 }
 
 // writeHelp explains one command.

@@ -32,7 +32,8 @@ type importVerb struct {
 func (v *importVerb) define(fs *flag.FlagSet) {
 	v.remoteFlags.define(fs)
 	fs.BoolVar(&v.how.Fork, "fork", false, "start a new execution that goes on from where the exported one was")
-	fs.StringVar(&v.how.Name, "name", "", "`NAME` of the new execution; the default is that of the exported one with a number behind it")
+	fs.StringVar(&v.how.Name, "name", "", "`NAME` of the new execution; the default is that of the exported one with "+
+		"a number behind it")
 	fs.StringVar(&v.how.Qualifier, "version", "", "`VERSION` or alias of the function that runs the new execution")
 }
 

@@ -83,7 +83,8 @@ func (v *invokeVerb) run(ctx context.Context, std *stdio, args []string) error {
 
 func (v *invokeVerb) printARN(std *stdio, arn string) error {
 	if v.json {
-		return printJSON(std.out, fmt.Appendf(nil, `{"DurableExecutionArn":%q,"DurableExecutionName":%q}`, arn, nameInARN(arn)))
+		return printJSON(std.out, fmt.Appendf(nil, `{"DurableExecutionArn":%q,"DurableExecutionName":%q}`, arn,
+			nameInARN(arn)))
 	}
 	fmt.Fprintln(std.out, arn)
 	return nil
@@ -94,7 +95,8 @@ func (v *invokeVerb) follow(ctx context.Context, std *stdio, r *remote, arn stri
 	view.Note("execution %s", nameInARN(arn))
 	err := follow(ctx, view, watched(r.Watch(ctx, arn)), nil)
 	if interrupted(ctx) {
-		return (&cli.Problem{Status: cli.StatusInterrupted, Message: "not following any longer; the execution goes on"}).
+		return (&cli.Problem{Status: cli.StatusInterrupted,
+			Message: "not following any longer; the execution goes on"}).
 			Hintf("look at it with: %s", cli.CommandLine("get", arn, "--endpoint", r.Endpoint))
 	}
 	if err != nil {
@@ -127,8 +129,7 @@ func watched(events iter.Seq2[client.Event, error]) iter.Seq2[*protocol.Event, e
 	}
 }
 
-// isPlain reports whether a function is known not to be durable: it is called,
-// and has no executions.
+// isPlain reports whether a function is known not to be durable: it is called, and has no executions.
 func (r *remote) isPlain(ctx context.Context, function string) bool {
 	f, err := r.Function(ctx, function)
 	return err == nil && f.DurableConfig == nil // any error shows again when it is invoked

@@ -55,9 +55,11 @@ type listVerb struct {
 
 func (v *listVerb) define(fs *flag.FlagSet) {
 	v.remoteFlags.define(fs)
-	fs.StringVar(&v.status, "status", "", "only executions with this `STATUS`, such as RUNNING or FAILED; several with commas")
+	fs.StringVar(&v.status, "status", "", "only executions with this `STATUS`, such as RUNNING or FAILED; "+
+		"several with commas")
 	fs.StringVar(&v.doing, "doing", "", "only executions that do `WHAT`")
-	fs.DurationVar(&v.filter.LongerThan, "longer-than", 0, "only executions that have been doing what they do for `TIME`")
+	fs.DurationVar(&v.filter.LongerThan, "longer-than", 0,
+		"only executions that have been doing what they do for `TIME`")
 	fs.StringVar(&v.filter.NamePrefix, "name", "", "only executions whose name begins with `TEXT`")
 	fs.Func("started-after", "only executions that started after this `MOMENT`", momentFlag(&v.filter.StartedAfter))
 	fs.Func("started-before", "only executions that started before this `MOMENT`", momentFlag(&v.filter.StartedBefore))
@@ -65,8 +67,7 @@ func (v *listVerb) define(fs *flag.FlagSet) {
 	fs.BoolVar(&v.filter.OldestFirst, "oldest-first", false, "oldest first")
 }
 
-// momentFlag reads a moment: so long ago, or a local date with or without a
-// time.
+// momentFlag reads a moment: so long ago, or a local date with or without a time.
 func momentFlag(into *time.Time) func(string) error {
 	return func(s string) error {
 		if ago, err := time.ParseDuration(s); err == nil && ago >= 0 {
@@ -123,7 +124,8 @@ func (v *listVerb) checkStatus() error {
 	for _, word := range separated(v.status) {
 		status := protocol.ExecutionStatus(strings.ToUpper(word))
 		if !slices.Contains(protocol.ExecutionStatuses, status) {
-			return cli.Usagef("there is no status %q", word).Hintf("the statuses are %s", join(protocol.ExecutionStatuses))
+			return cli.Usagef("there is no status %q", word).Hintf("the statuses are %s",
+				join(protocol.ExecutionStatuses))
 		}
 		v.filter.Statuses = append(v.filter.Statuses, status)
 	}
@@ -154,8 +156,7 @@ func join[T ~string](all []T) string {
 	return strings.Join(words, ", ")
 }
 
-// list shows what the filter selects, up to the limit, and reports whether
-// there is more.
+// list shows what the filter selects, up to the limit, and reports whether there is more.
 func (v *listVerb) list(ctx context.Context, out, table io.Writer, r *remote) (more bool, err error) {
 	n := 0
 	for e, err := range r.Find(ctx, v.filter) {

@@ -109,9 +109,9 @@ type saidLine struct {
 	text      string
 }
 
-// ownMembers of a line of an SDK's logger are shown in their own places, or
-// known from where the line is.
-var ownMembers = []string{"timestamp", "time", "level", "message", "msg", "executionArn", "requestId", "operationId", "operationName", "tenantId"}
+// ownMembers of a line of an SDK's logger are shown in their own places, or known from where the line is.
+var ownMembers = []string{"timestamp", "time", "level", "message", "msg", "executionArn", "requestId", "operationId",
+	"operationName", "tenantId"}
 
 // readLogLine makes level, message and the rest of the members of a line that
 // is JSON, and leaves any other as it is.

@@ -1,6 +1,5 @@
-// Command perdure runs durable functions: one execution to its end, or an
-// engine that serves the Lambda API. "perdure help" lists its verbs; each has a
-// file of its own here.
+// Command perdure runs durable functions: one execution to its end, or an engine that serves the Lambda API.
+// "perdure help" lists its verbs; each has a file of its own here.
 package main
 
 import (

@@ -27,8 +27,7 @@ func newOutcome(arn string, status protocol.ExecutionStatus, result *string, rea
 	return o
 }
 
-// tell writes the result to stdout; an execution that did not succeed is the
-// problem that it returns.
+// tell writes the result to stdout; an execution that did not succeed is the problem that it returns.
 func (o *outcome) tell(std *stdio, asJSON bool) error {
 	if err := o.write(std.out, asJSON); err != nil {
 		return cli.Faultf("cannot write the result: %v", err)
@@ -59,8 +58,7 @@ func (o *outcome) write(w io.Writer, asJSON bool) error {
 	return err
 }
 
-// encodable is o with a result that is JSON: text that a function of another
-// making returned becomes a string.
+// encodable is o with a result that is JSON: text that a function of another making returned becomes a string.
 func (o *outcome) encodable() *outcome {
 	c := *o
 	if len(c.Result) > 0 && !json.Valid(c.Result) {

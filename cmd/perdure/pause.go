@@ -26,7 +26,8 @@ type pauseVerb struct {
 func (v *pauseVerb) define(fs *flag.FlagSet) {
 	v.executionFlags.define(fs)
 	fs.StringVar(&v.reason, "reason", "", "`TEXT` for the execution's history")
-	fs.BoolVar(&v.keepTimeout, "keep-timeout", false, "let the execution's timeout run on; else it is put off by the pause")
+	fs.BoolVar(&v.keepTimeout, "keep-timeout", false,
+		"let the execution's timeout run on; else it is put off by the pause")
 }
 
 func (v *pauseVerb) run(ctx context.Context, std *stdio, args []string) error {

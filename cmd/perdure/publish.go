@@ -86,8 +86,7 @@ func (v *publishVerb) publish(ctx context.Context, std *stdio, r *remote, functi
 	return err
 }
 
-// newestVersion returns the highest number of a function's versions, empty if
-// it has none.
+// newestVersion returns the highest number of a function's versions, empty if it has none.
 func (r *remote) newestVersion(ctx context.Context, function string) (newest string, err error) {
 	for v, err := range r.Versions(ctx, function) {
 		if err != nil {
@@ -114,5 +113,6 @@ func checkAlias(name string) error {
 	if validAlias.MatchString(name) && !number.MatchString(name) {
 		return nil
 	}
-	return cli.Usagef("%q cannot be an alias", name).Hintf("an alias has 1 to 128 letters, digits, - and _, and is not a number")
+	return cli.Usagef("%q cannot be an alias",
+		name).Hintf("an alias has 1 to 128 letters, digits, - and _, and is not a number")
 }

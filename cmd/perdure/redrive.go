@@ -38,7 +38,8 @@ func (v *redriveVerb) run(ctx context.Context, std *stdio, args []string) error 
 	if err != nil {
 		return err
 	}
-	forked, err := r.Redrive(ctx, arn, &adminapi.Fork{Before: v.from, DurableExecutionName: v.name, Qualifier: v.version})
+	forked, err := r.Redrive(ctx, arn, &adminapi.Fork{Before: v.from, DurableExecutionName: v.name,
+		Qualifier: v.version})
 	if err != nil {
 		return r.fault(ctx, err)
 	}

@@ -79,7 +79,8 @@ func (r *remote) fault(ctx context.Context, err error) error {
 
 // isStranger reports whether a refusal says that we are not known.
 func isStranger(code protocol.Code) bool {
-	return code == protocol.CodeMissingToken || code == protocol.CodeUnrecognizedClient || code == protocol.CodeInvalidSignature || code == protocol.CodeIncompleteSignature
+	return code == protocol.CodeMissingToken || code == protocol.CodeUnrecognizedClient ||
+		code == protocol.CodeInvalidSignature || code == protocol.CodeIncompleteSignature
 }
 
 // isOffline reports whether err says that nobody listens.

@@ -40,8 +40,7 @@ func (f *executionFlags) locate(ctx context.Context, verb string, args []string)
 	return r, arn, err
 }
 
-// tell says how the execution stands now: one that had ended before keeps its
-// status.
+// tell says how the execution stands now: one that had ended before keeps its status.
 func (f *executionFlags) tell(ctx context.Context, std *stdio, r *remote, arn string) error {
 	e, err := r.Execution(ctx, arn)
 	if err != nil {
@@ -68,7 +67,8 @@ func (r *remote) resolve(ctx context.Context, word, function string) (string, er
 		case len(named) == 1:
 			return named[0].DurableExecutionArn, nil
 		case len(named) > 1:
-			return "", cli.Usagef("executions of %d functions are called %q", len(named), word).Hintf("--function NAME says which is meant, or the ARN")
+			return "", cli.Usagef("executions of %d functions are called %q", len(named),
+				word).Hintf("--function NAME says which is meant, or the ARN")
 		}
 	}
 	return r.resolvePiece(ctx, word, function)
@@ -91,16 +91,19 @@ func (r *remote) resolvePiece(ctx context.Context, piece, function string) (stri
 		if function != "" {
 			whose, list = " of "+function, append(list, function)
 		}
-		return "", cli.Faultf("no execution%s is called %q", whose, piece).Hintf("%s shows them", cli.CommandLine(list...))
+		return "", cli.Faultf("no execution%s is called %q", whose, piece).Hintf("%s shows them",
+			cli.CommandLine(list...))
 	case 1:
 		return found[0].DurableExecutionArn, nil
 	}
-	return "", cli.Faultf("%q is a piece of %d executions, among them %s and %s", piece, len(found), found[0].DurableExecutionName, found[1].DurableExecutionName).
+	return "", cli.Faultf("%q is a piece of %d executions, among them %s and %s", piece, len(found),
+		found[0].DurableExecutionName, found[1].DurableExecutionName).
 		Hintf("give more of the name, or the ARN")
 }
 
 // matching returns the executions that f selects and match accepts.
-func (r *remote) matching(ctx context.Context, f client.Filter, match func(*adminapi.Execution) bool) ([]*adminapi.Execution, error) {
+func (r *remote) matching(ctx context.Context, f client.Filter,
+	match func(*adminapi.Execution) bool) ([]*adminapi.Execution, error) {
 	f.PageSize = protocol.MaxPage
 	var found []*adminapi.Execution
 	for e, err := range r.Find(ctx, f) {

@@ -67,8 +67,7 @@ func (v *restoreVerb) run(ctx context.Context, std *stdio, args []string) error 
 	return nil
 }
 
-// notRestored words an error that is not of the data directory: the backup is not
-// what it should be.
+// notRestored words an error that is not of the data directory: the backup is not what it should be.
 func notRestored(path string, err error) error {
 	if _, ok := errors.AsType[*host.DataError](err); ok {
 		return err

@@ -68,7 +68,8 @@ func (v *runVerb) define(fs *flag.FlagSet) {
 	v.event.define(fs)
 	fs.StringVar(&v.name, "name", "", "`NAME` of the execution, which makes the start idempotent")
 	fs.StringVar(&v.program.Name, "function", "", "`NAME` of the function, if not that of its directory")
-	fs.StringVar(&v.program.Handler, "handler", "", "`FILE.FUNCTION` of a function that is not in Go, if it cannot be guessed")
+	fs.StringVar(&v.program.Handler, "handler", "",
+		"`FILE.FUNCTION` of a function that is not in Go, if it cannot be guessed")
 	fs.StringVar(&v.program.Runtime, "runtime", "", "`IDENTIFIER` of its language as on Lambda, such as python3.13")
 	fs.BoolVar(&v.json, "json", false, "print how the execution ended as a JSON object")
 	fs.BoolVar(&v.keepGoing, "keep-going", false, "never give up a function that keeps failing to answer")
@@ -157,15 +158,15 @@ func (v *runVerb) chooseProgram(std *stdio) error {
 	}
 	if chosen.Plain {
 		return cli.Usagef("%s is not durable: it has no DurableConfig in %s", chosen.Name, v.path).
-			Hintf("only durable functions have executions to run; others are called, with perdure dev and perdure invoke")
+			Hintf("only durable functions have executions to run; others are called, with perdure dev and " +
+				"perdure invoke")
 	}
 	tellNotes(std, p)
 	v.program = chosen
 	return nil
 }
 
-// pick returns the function of p called name, by its name or its logical id; or
-// the only one, if name is empty.
+// pick returns the function of p called name, by its name or its logical id; or the only one, if name is empty.
 func pick(p *project.Project, name string) (project.Program, error) {
 	var names []string
 	for _, f := range p.Programs {
@@ -220,7 +221,8 @@ func (v *runVerb) start(ctx context.Context, h *host.Host, event []byte) (*execu
 			return nil, err
 		}
 	}
-	started, err := h.Engine.Start(ctx, &engine.InvokeRequest{Function: v.program.Name, Qualifier: protocol.LatestVersion, Name: v.name, Payload: event})
+	started, err := h.Engine.Start(ctx, &engine.InvokeRequest{Function: v.program.Name,
+		Qualifier: protocol.LatestVersion, Name: v.name, Payload: event})
 	if e, ok := errors.AsType[*protocol.Error](err); ok && e.Code == protocol.CodeAlreadyStarted {
 		return nil, nameTaken(v.name)
 	}
@@ -261,7 +263,8 @@ func (v *runVerb) announce(view *progress.View, x *execution) {
 			x.before.Status, x.before.Closed.Time().Local().Format(time.DateTime))
 	case x.before != nil:
 		view.Resume(x.recorded)
-		view.Note("%s: execution %s goes on, started %s", v.program.Name, x.name, x.before.Started.Time().Local().Format(time.DateTime))
+		view.Note("%s: execution %s goes on, started %s", v.program.Name, x.name,
+			x.before.Started.Time().Local().Format(time.DateTime))
 	default:
 		view.Note("%s: execution %s started", v.program.Name, x.name)
 	}
@@ -296,7 +299,8 @@ func (v *runVerb) follow(ctx context.Context, h *host.Host, view *progress.View,
 		return v.toBeContinued(cli.StatusInterrupted, "stopped; nothing is lost")
 	case errors.Is(err, errNoAnswer):
 		h.Close()
-		return v.toBeContinued(cli.StatusFailed, p.verdict(v.program.Name)).Hintf("mend the function first, or pass --keep-going")
+		return v.toBeContinued(cli.StatusFailed,
+			p.verdict(v.program.Name)).Hintf("mend the function first, or pass --keep-going")
 	case err != nil:
 		return h.Fault(err)
 	}
@@ -371,7 +375,8 @@ func (p *patience) judge(e *protocol.Event) error {
 }
 
 func (p *patience) verdict(function string) string {
-	return fmt.Sprintf("function %s failed %d times in a row without progress; the last time: %s", function, p.failures, progress.ErrorLine(p.last))
+	return fmt.Sprintf("function %s failed %d times in a row without progress; the last time: %s", function, p.failures,
+		progress.ErrorLine(p.last))
 }
 
 // maxMentions bounds how many other executions are mentioned.

@@ -68,20 +68,25 @@ func (v *serveVerb) define(fs *flag.FlagSet) {
 	fs.BoolVar(&v.SAM, "sam", false, "stand in for the emulator of durable functions that SAM starts in a container")
 	v.templateFlags.define(fs)
 	fs.Func("function", "`NAME=PATH` of a function; may be given several times", v.addFunction)
-	fs.Func("attach", "`NAME` of a function that runs where perdure attach does; may be repeated", func(name string) error {
-		return v.add(project.Program{Name: name, Attached: true})
-	})
+	fs.Func("attach", "`NAME` of a function that runs where perdure attach does; may be repeated",
+		func(name string) error {
+			return v.add(project.Program{Name: name, Attached: true})
+		})
 	v.handlers.mistake, v.handlers.full = "NAME=VALUE is wanted, with the name of a function", true
 	v.runtimes.mistake, v.runtimes.full = v.handlers.mistake, true
-	fs.Var(&v.handlers, "handler", "`NAME=HANDLER` of a function that is not in Go, such as orders=app.handler; may be repeated")
-	fs.Var(&v.runtimes, "runtime", "`NAME=RUNTIME` of its language as on Lambda, such as orders=python3.13; may be repeated")
+	fs.Var(&v.handlers, "handler", "`NAME=HANDLER` of a function that is not in Go, such as orders=app.handler; "+
+		"may be repeated")
+	fs.Var(&v.runtimes, "runtime", "`NAME=RUNTIME` of its language as on Lambda, such as orders=python3.13; "+
+		"may be repeated")
 	v.plain, v.timeouts = map[string]bool{}, map[string]time.Duration{}
-	fs.Func("plain", "`NAME` of a function that is not durable: it is called, not started; may be repeated", func(name string) error {
-		v.plain[name] = true
-		return nil
-	})
+	fs.Func("plain", "`NAME` of a function that is not durable: it is called, not started; may be repeated",
+		func(name string) error {
+			v.plain[name] = true
+			return nil
+		})
 	fs.DurationVar(&v.drain, "drain", 10*time.Second, "the `TIME` that invocations have to end when the engine stops")
-	fs.Func("execution-timeout-of", "`NAME=TIME` for one function in place of --execution-timeout; may be repeated", v.addTimeout)
+	fs.Func("execution-timeout-of", "`NAME=TIME` for one function in place of --execution-timeout; may be repeated",
+		v.addTimeout)
 }
 
 func (v *serveVerb) addFunction(s string) error {
@@ -129,8 +134,7 @@ func (v *serveVerb) run(ctx context.Context, std *stdio, args []string) error {
 	return v.wait(ctx, h)
 }
 
-// prepare makes all functions known, and says which open executions wait for one
-// that is not.
+// prepare makes all functions known, and says which open executions wait for one that is not.
 func (v *serveVerb) prepare(ctx context.Context, std *stdio, h *host.Host) (waiting []engine.OpenCount, err error) {
 	leftOut := func(p *project.Program, err error) { tellNotServed(std, p, err) }
 	if v.programs, err = h.Install(ctx, v.settings(), v.programs, leftOut); err != nil {
@@ -171,7 +175,8 @@ func (v *serveVerb) check(std *stdio, args []string) error {
 	}
 	for i := range v.programs {
 		p := &v.programs[i]
-		p.Runtime, p.Handler = cmp.Or(v.runtimes.values[p.Name], p.Runtime), cmp.Or(v.handlers.values[p.Name], p.Handler)
+		p.Runtime, p.Handler = cmp.Or(v.runtimes.values[p.Name], p.Runtime),
+			cmp.Or(v.handlers.values[p.Name], p.Handler)
 		p.Plain, p.ExecutionTimeout = p.Plain || v.plain[p.Name], v.timeouts[p.Name]
 		if err := p.Check(); err != nil {
 			return err
@@ -198,7 +203,8 @@ func (v *serveVerb) addTemplate(std *stdio, args []string) error {
 		return err
 	}
 	if path == "" {
-		return cli.Usagef("%s is no template, and has none", args[0]).Hintf("to serve the function in a directory: --function NAME=%s", args[0])
+		return cli.Usagef("%s is no template, and has none",
+			args[0]).Hintf("to serve the function in a directory: --function NAME=%s", args[0])
 	}
 	read, err := v.read(std, path)
 	if err != nil {
@@ -244,7 +250,8 @@ func (v *serveVerb) ready(h *host.Host, waiting []engine.OpenCount) {
 		lines = append(lines, "  versions  "+line)
 	}
 	for _, c := range waiting {
-		lines = append(lines, fmt.Sprintf("  waiting   %d open executions of %s:%s, which cannot be run: %s", c.N, c.Function, c.Version, howToServe(&c)))
+		lines = append(lines, fmt.Sprintf("  waiting   %d open executions of %s:%s, which cannot be run: %s", c.N,
+			c.Function, c.Version, howToServe(&c)))
 	}
 	switch {
 	case len(v.programs) > 0:
@@ -256,7 +263,8 @@ func (v *serveVerb) ready(h *host.Host, waiting []engine.OpenCount) {
 	case len(published) == 0:
 		lines = append(lines, "  function  none; give some with --function NAME=DIR")
 	}
-	v.teller.say("ready", []any{"url", h.URL, "data", v.Data, "durability", v.Durability.String(), "functions", names, "waiting", waiting}, lines...)
+	v.teller.say("ready", []any{"url", h.URL, "data", v.Data, "durability", v.Durability.String(), "functions", names,
+		"waiting", waiting}, lines...)
 }
 
 // howToServe says what the open executions of a function version need.
@@ -267,8 +275,7 @@ func howToServe(c *engine.OpenCount) string {
 	return fmt.Sprintf("serve it with --function %s=DIR", c.Function)
 }
 
-// tryIt is a command line that starts an execution at an engine; event are its
-// flags for the event.
+// tryIt is a command line that starts an execution at an engine; event are its flags for the event.
 func tryIt(h *host.Host, function string, event ...string) string {
 	words := append([]string{"invoke", function}, event...)
 	if h.URL != defaultEndpoint {
@@ -336,7 +343,8 @@ func stopped(ctx context.Context, h *host.Host) error {
 // closed ends an engine that was told to stop.
 func closed(h *host.Host) error {
 	if err := h.Close(); err != nil {
-		return cli.Faultf("not everything ended in good order: %v", err).Hintf("nothing is lost: it is as after a crash")
+		return cli.Faultf("not everything ended in good order: %v",
+			err).Hintf("nothing is lost: it is as after a crash")
 	}
 	return nil
 }
@@ -358,8 +366,7 @@ func (v *serveVerb) finishInvocations(h *host.Host) {
 	}
 }
 
-// teller says what happens while an engine serves: in lines for people, or in
-// JSON for programs.
+// teller says what happens while an engine serves: in lines for people, or in JSON for programs.
 type teller struct {
 	format string // text or json
 	err    io.Writer

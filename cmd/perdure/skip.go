@@ -59,7 +59,8 @@ func (v *skipVerb) run(ctx context.Context, std *stdio, args []string) error {
 			continue
 		}
 		what := cmp.Or(s.Name, s.OperationId, "the next invocation")
-		fmt.Fprintf(std.out, "%s\twas due %s\n", cli.Printable(what), protocol.Timestamp(s.DueTimestamp).Time().Local().Format(time.DateTime))
+		fmt.Fprintf(std.out, "%s\twas due %s\n", cli.Printable(what),
+			protocol.Timestamp(s.DueTimestamp).Time().Local().Format(time.DateTime))
 	}
 	return nil
 }

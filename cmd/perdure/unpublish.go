@@ -43,7 +43,8 @@ func (v *unpublishVerb) run(ctx context.Context, std *stdio, args []string) erro
 	for _, word := range args {
 		_, version, qualified := strings.Cut(word, ":")
 		if !v.unused && !number.MatchString(version) {
-			return cli.Usagef("%q is not a version", word).Hintf("name it by its function and its number, such as order:3")
+			return cli.Usagef("%q is not a version",
+				word).Hintf("name it by its function and its number, such as order:3")
 		}
 		if v.unused && qualified {
 			return cli.Usagef("--unused wants a function, not %q", word)

@@ -48,7 +48,8 @@ func (v *verifyVerb) run(ctx context.Context, std *stdio, args []string) error {
 			return err
 		}
 	} else {
-		fmt.Fprintf(std.err, "perdure: %d executions, %d of them open, %d entries, %d events\n", summary.Executions, summary.Open, summary.Entries, summary.Events)
+		fmt.Fprintf(std.err, "perdure: %d executions, %d of them open, %d entries, %d events\n", summary.Executions,
+			summary.Open, summary.Entries, summary.Events)
 	}
 	if summary.Problems > 0 {
 		return &cli.Problem{Status: cli.StatusFailed, Message: fmt.Sprintf("%d problems were found", summary.Problems)}

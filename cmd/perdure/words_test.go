@@ -16,7 +16,8 @@ import (
 )
 
 func TestShortDuration(t *testing.T) {
-	for in, want := range map[string]string{"1h0m0s": "1h", "15m0s": "15m", "1h30m0s": "1h30m", "10m30s": "10m30s", "127.0.0.1:0": "127.0.0.1:0"} {
+	for in, want := range map[string]string{"1h0m0s": "1h", "15m0s": "15m", "1h30m0s": "1h30m", "10m30s": "10m30s",
+		"127.0.0.1:0": "127.0.0.1:0"} {
 		if got := shortDuration(in); got != want {
 			t.Errorf("shortDuration(%q): got %q, want %q", in, got, want)
 		}

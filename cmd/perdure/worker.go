@@ -52,7 +52,8 @@ func (w *worker) write(line engine.LogLine) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	l := adminapi.WorkerLine{
-		Time: line.Time, ExecutionArn: line.ExecutionARN, RequestID: line.RequestID, Stream: line.Stream, Text: line.Text,
+		Time: line.Time, ExecutionArn: line.ExecutionARN, RequestID: line.RequestID, Stream: line.Stream,
+		Text: line.Text,
 	}
 	if w.size+l.Weight() > maxWaiting {
 		w.lost++
@@ -84,8 +85,7 @@ func (w *worker) work(ctx context.Context) error {
 	}
 }
 
-// join attaches to the engine, and waits for it while it is not there. It
-// returns nothing when ctx is done.
+// join attaches to the engine, and waits for it while it is not there. It returns nothing when ctx is done.
 func (w *worker) join(ctx context.Context) (*adminapi.Joined, error) {
 	told := false
 	for pause := minPoll; ; pause = min(2*pause, 5*time.Second) {
@@ -191,7 +191,8 @@ func (w *worker) invoke(known context.Context, id string, pool engine.Invoker, i
 	})
 	w.beat(known, id) // what it wrote comes before its outcome
 	w.finish(known, id, &adminapi.WorkerOutcome{
-		RequestID: in.RequestID, Payload: out.Payload, Error: out.Error, ErrorPayload: out.ErrorPayload, Unstarted: out.Unstarted,
+		RequestID: in.RequestID, Payload: out.Payload, Error: out.Error, ErrorPayload: out.ErrorPayload,
+		Unstarted: out.Unstarted,
 	})
 	w.mu.Lock()
 	delete(w.running, in.RequestID)

@@ -1,12 +1,10 @@
-// Package dev is the loop of `perdure dev`: it builds the functions of a project,
-// watches what they are built of, and when that changes builds anew, tries the new
-// build with the executions that are open, and lets it take over from the old one,
-// while the engine goes on. What happens is told on a [Screen].
+// Package dev is the loop of `perdure dev`: it builds the functions of a project, watches what they are built of,
+// and when that changes builds anew, tries the new build with the executions that are open, and lets it take over
+// from the old one, while the engine goes on. What happens is told on a [Screen].
 //
-// The loop builds, runs and watches by way of [Host] and [Watcher], which package
-// host and package watch are. To change when something is built, see [Loop.Run]
-// and function.go; what a new build has to show before it takes over, takeover.go
-// and rehearsal.go; what is shown of executions, followers.go.
+// The loop builds, runs and watches by way of [Host] and [Watcher], which package host and package watch are. To
+// change when something is built, see [Loop.Run] and function.go; what a new build has to show before it takes
+// over, takeover.go and rehearsal.go; what is shown of executions, followers.go.
 package dev
 
 import (
@@ -30,16 +28,13 @@ const (
 	// Quiet is how long nothing should change before a [Watcher] tells of it: an
 	// editor writes a file in several steps, a tool writes several files.
 	Quiet = 60 * time.Millisecond
-	// lookAgain is how often files are looked at though nothing is heard of
-	// them: some file systems tell nobody.
+	// lookAgain is how often files are looked at though nothing is heard of them: some file systems tell nobody.
 	lookAgain = 3 * time.Second
-	// maxBuilds is how many functions are built at a time; the tools use
-	// several processors each.
+	// maxBuilds is how many functions are built at a time; the tools use several processors each.
 	maxBuilds = 2
 )
 
-// Host builds and runs code; [host.Host] does. Its methods may be called
-// concurrently, for different functions.
+// Host builds and runs code; [host.Host] does. Its methods may be called concurrently, for different functions.
 type Host interface {
 	// Inputs says what a program is built of, now.
 	Inputs(ctx context.Context, p *project.Program) (*build.Inputs, error)
@@ -57,8 +52,7 @@ type Host interface {
 type Watcher interface {
 	// Set makes dirs, without those below them, the directories to watch.
 	Set(dirs []string) error
-	// Changes yields what has changed, all that does so at a time; an empty path
-	// is anywhere.
+	// Changes yields what has changed, all that does so at a time; an empty path is anywhere.
 	Changes() <-chan []string
 	Close() error
 }
@@ -103,8 +97,7 @@ func New(opts Options) *Loop {
 	return l
 }
 
-// Open gets everything ready to build and to watch. Executions are shown until
-// ctx is done.
+// Open gets everything ready to build and to watch. Executions are shown until ctx is done.
 func (l *Loop) Open(ctx context.Context, h Host, e *engine.Engine, w Watcher) {
 	l.host, l.engine, l.watcher = h, e, w
 	l.followers = newFollowers(ctx, l.Screen, e)
@@ -113,8 +106,7 @@ func (l *Loop) Open(ctx context.Context, h Host, e *engine.Engine, w Watcher) {
 	l.read = build.Take(l.files, nil)
 }
 
-// Close ends the watching, and waits for what goes on beside. The engine, which
-// is closed before, ends the rest.
+// Close ends the watching, and waits for what goes on beside. The engine, which is closed before, ends the rest.
 func (l *Loop) Close() {
 	if l.watcher != nil {
 		_ = l.watcher.Close()
@@ -232,7 +224,8 @@ func (l *Loop) watchInputs() {
 	}
 	slices.Sort(dirs)
 	if err := l.watcher.Set(slices.Compact(dirs)); err != nil && l.isNews("not everything can be watched") {
-		l.Screen.Say("", Warn, "perdure: not everything can be watched, so it is looked at every %v: %v", lookAgain, err)
+		l.Screen.Say("", Warn, "perdure: not everything can be watched, so it is looked at every %v: %v",
+			lookAgain, err)
 	}
 }
 
@@ -252,8 +245,7 @@ func (l *Loop) Run(ctx context.Context) {
 	}
 }
 
-// refresh builds anew what has changed. paths are where something happened;
-// none is for a look at what is known.
+// refresh builds anew what has changed. paths are where something happened; none is for a look at what is known.
 func (l *Loop) refresh(ctx context.Context, paths []string) {
 	l.reread()
 	var built atomic.Bool
@@ -293,11 +285,11 @@ func (l *Loop) reread() {
 	}
 }
 
-// mistaken are the functions that the template has, with a mistake: as it was
-// read before, they go on.
+// mistaken are the functions that the template has, with a mistake: as it was read before, they go on.
 func (l *Loop) mistaken(p *project.Project) (programs []project.Program) {
 	for _, f := range l.inOrder() {
-		if p.LeavesOut(&f.Program) && !slices.ContainsFunc(p.Programs, func(q project.Program) bool { return q.Name == f.Name }) {
+		if p.LeavesOut(&f.Program) && !slices.ContainsFunc(p.Programs,
+			func(q project.Program) bool { return q.Name == f.Name }) {
 			f.say(Warn, "cannot be used as the template is now; what was read before goes on")
 			programs = append(programs, f.Program)
 		}

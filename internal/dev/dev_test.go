@@ -60,7 +60,8 @@ func TestNobodyTells(t *testing.T) {
 // TestFailures: while new code cannot run, the old build goes on.
 func TestFailures(t *testing.T) {
 	for bad, want := range map[code][]string{
-		"broken: here":   {"A            | broken: here\n", "A            | does not build; the build of 00:00:00 goes on\n", "hint: mend it"},
+		"broken: here": {"A            | broken: here\n", "A            | does not build; the build of 00:00:00 goes on\n",
+			"hint: mend it"},
 		"crash: at once": {"A            | does not start: Runtime.ExitError: exit status 3; the build of 00:00:00 goes on\n"},
 	} {
 		t.Run(string(bad), func(t *testing.T) {

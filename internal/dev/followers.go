@@ -59,7 +59,8 @@ func (f *followers) meet(inv *engine.Invocation) {
 	if len(f.byARN) >= maxFollowed {
 		if !f.crowded {
 			f.crowded = true
-			f.screen.Say("", Plain, "perdure: more than %d executions run at a time; not all are shown here", maxFollowed)
+			f.screen.Say("", Plain, "perdure: more than %d executions run at a time; not all are shown here",
+				maxFollowed)
 		}
 		return
 	}
@@ -129,8 +130,7 @@ func (f *followers) follow(arn string, one *follower) {
 	}
 }
 
-// events yields the events of an execution until it has ended or was deleted,
-// or the engine closes.
+// events yields the events of an execution until it has ended or was deleted, or the engine closes.
 func (f *followers) events(arn string) <-chan *protocol.Event {
 	events := make(chan *protocol.Event)
 	f.finished.Go(func() {

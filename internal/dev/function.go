@@ -35,8 +35,7 @@ type function struct {
 	running map[host.Running]string // ids of the builds that have processes
 }
 
-// refresh builds the function anew if it has changed, and reports whether it
-// tried.
+// refresh builds the function anew if it has changed, and reports whether it tried.
 func (f *function) refresh(ctx context.Context, paths []string) bool {
 	if f.stale {
 		f.renew(ctx, nil)
@@ -105,9 +104,8 @@ func (f *function) renew(ctx context.Context, changed []string) {
 	}
 }
 
-// remember finds out what the function is built of now, and keeps how that was
-// before the build, so that a change during it is seen. fresh says that the
-// inputs were found just before.
+// remember finds out what the function is built of now, and keeps how that was before the build, so that a change
+// during it is seen. fresh says that the inputs were found just before.
 func (f *function) remember(ctx context.Context, before build.Snapshot, fresh bool) {
 	if !fresh {
 		f.findInputs(ctx)

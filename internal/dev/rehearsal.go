@@ -19,8 +19,7 @@ const (
 	rehearsalTime = 3 * time.Second
 )
 
-// verdicts say whether the open executions of a function can go on with a new
-// build.
+// verdicts say whether the open executions of a function can go on with a new build.
 type verdicts struct {
 	good    []string  // labels of those that can
 	bad     []verdict // those that cannot, or of which it is not known
@@ -32,8 +31,7 @@ type verdict struct {
 	label, tone, text string
 }
 
-// rehearseAll tries a build with all open executions of the function, before it
-// takes over.
+// rehearseAll tries a build with all open executions of the function, before it takes over.
 func (f *function) rehearseAll(ctx context.Context, code host.Code) (v verdicts) {
 	open, next, err := f.loop.engine.List(ctx, &engine.ListRequest{
 		Function: f.Name, Qualifier: protocol.LatestVersion, MaxItems: maxRehearsed,
@@ -79,17 +77,19 @@ func (f *function) rehearse(ctx context.Context, with host.Running, arn string) 
 	answer, err := protocol.ReadOutput(out.Payload)
 	switch {
 	case err != nil:
-		return verdict{tone: Warn, text: "may not replay with the new code: the function did not answer as a durable function does"}
+		return verdict{tone: Warn, text: "may not replay with the new code: the function did not answer as a durable " +
+			"function does"}
 	case answer.Status != protocol.InvocationFailed:
 		return verdict{tone: good, text: "replays"}
 	case answer.Error != nil && answer.Error.ErrorType == "NonDeterminismError":
-		return verdict{tone: bad, text: "does not replay with the new code, and will fail when it goes on: " + cut(reason(answer.Error))}
+		return verdict{tone: bad, text: "does not replay with the new code, and will fail when it goes on: " +
+			cut(reason(answer.Error))}
 	}
-	return verdict{tone: Warn, text: "replays with the new code, and will then fail: " + cut(progress.ErrorLine(answer.Error))}
+	return verdict{tone: Warn, text: "replays with the new code, and will then fail: " +
+		cut(progress.ErrorLine(answer.Error))}
 }
 
-// reason is what a NonDeterminismError says of this execution, without what it
-// says of all.
+// reason is what a NonDeterminismError says of this execution, without what it says of all.
 func reason(e *protocol.ErrorObject) string {
 	line := progress.ErrorLine(&protocol.ErrorObject{ErrorMessage: e.ErrorMessage})
 	line, _, _ = strings.Cut(line, "; ")
@@ -108,7 +108,8 @@ func (f *function) tell(v verdicts) {
 		f.loop.Screen.Say(one.label, one.tone, "%s", one.text)
 	}
 	if slices.ContainsFunc(v.bad, func(one verdict) bool { return one.tone == bad }) {
-		f.say(Plain, "hint: with the code as it was they go on; or take one back to where it fits: perdure fork EXECUTION --before OPERATION")
+		f.say(Plain, "hint: with the code as it was they go on; or take one back to where it fits: perdure fork "+
+			"EXECUTION --before OPERATION")
 	}
 	if v.more && v.unasked == "" {
 		f.say(Plain, "only the newest %d open executions were replayed", maxRehearsed)

@@ -11,9 +11,8 @@ import (
 	"github.com/perdure/perdure/internal/cli"
 )
 
-// Screen shows what goes on in several functions and executions at a time:
-// lines, each with the name of what it is about. Its methods may be called
-// concurrently.
+// Screen shows what goes on in several functions and executions at a time: lines, each with the name of what it is
+// about. Its methods may be called concurrently.
 type Screen struct {
 	color bool
 
@@ -82,8 +81,7 @@ func (s *Screen) paint(tone, text string) string {
 // about returns a writer of lines about the one called label.
 func (s *Screen) about(label string) *labelled { return &labelled{screen: s, label: label} }
 
-// labelled is a writer whose lines are about one thing, and which can be muted.
-// Those who write take turns.
+// labelled is a writer whose lines are about one thing, and which can be muted. Those who write take turns.
 type labelled struct {
 	screen *Screen
 	label  string

@@ -55,7 +55,8 @@ func mustGetwd(t *testing.T) string {
 }
 
 func TestReason(t *testing.T) {
-	e := &protocol.ErrorObject{ErrorType: "NonDeterminismError", ErrorMessage: `perdure: non-deterministic code at operation 2: recorded WAIT/Wait "pause", but the code returned without reaching it; code between operations must do the same`}
+	e := &protocol.ErrorObject{ErrorType: "NonDeterminismError",
+		ErrorMessage: `perdure: non-deterministic code at operation 2: recorded WAIT/Wait "pause", but the code returned without reaching it; code between operations must do the same`}
 	if got, want := reason(e), `operation 2: recorded WAIT/Wait "pause", but the code returned without reaching it`; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}

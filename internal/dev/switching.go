@@ -8,9 +8,8 @@ import (
 	"github.com/perdure/perdure/internal/host"
 )
 
-// switching is the invoker of a function whose code is replaced while it is in
-// use: invocations that begin get the newest, those under way end with what
-// they began with.
+// switching is the invoker of a function whose code is replaced while it is in use: invocations that begin get the
+// newest, those under way end with what they began with.
 type switching struct {
 	invoked func(*engine.Invocation) // is told of each before it begins; may be nil
 

@@ -63,8 +63,7 @@ func (f *function) takeOver(ctx context.Context, b *build.Build, began time.Time
 	return nil
 }
 
-// warm starts a process of a new build: one that ends before it has asked for
-// an invocation does not take over.
+// warm starts a process of a new build: one that ends before it has asked for an invocation does not take over.
 func warm(ctx context.Context, next host.Running) error {
 	e := next.Warm(ctx)
 	if e == nil {
@@ -124,8 +123,7 @@ func (f *function) retired(old host.Running) {
 	delete(f.running, old)
 }
 
-// prune removes the builds that nobody runs. It is not called while the
-// function is built.
+// prune removes the builds that nobody runs. It is not called while the function is built.
 func (f *function) prune() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -157,7 +155,8 @@ func (f *function) underDebugger(c *host.Code) {
 	fn.Timeout, fn.StartTimeout, fn.Concurrency, fn.MemoryMB = debugged, debugged, 1, 0
 	under := *c.Process
 	under.Command = append([]string{
-		"dlv", "exec", "--headless", "--listen=" + f.loop.DebugListen, "--api-version=2", "--accept-multiclient", "--continue",
+		"dlv", "exec", "--headless", "--listen=" + f.loop.DebugListen, "--api-version=2", "--accept-multiclient",
+		"--continue",
 		c.Process.Command[0], "--",
 	}, c.Process.Command[1:]...)
 	c.Process, c.For = &under, host.Debugging

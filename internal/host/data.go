@@ -112,7 +112,8 @@ func Verify(ctx context.Context, dir string, found func(engine.Problem)) (engine
 	return verifyData(ctx, st, dir, found)
 }
 
-func verifyData(ctx context.Context, st *sqlitestore.Store, dir string, found func(engine.Problem)) (engine.VerifySummary, error) {
+func verifyData(ctx context.Context, st *sqlitestore.Store, dir string,
+	found func(engine.Problem)) (engine.VerifySummary, error) {
 	summary, err := engine.VerifyStore(ctx, st, codeOf{codestore.New(filepath.Join(dir, codeDir))}, found)
 	if err != nil {
 		return summary, dataError(dir, err)
@@ -142,9 +143,8 @@ func Backup(ctx context.Context, dir string, w io.Writer) error {
 	return write(ctx, w)
 }
 
-// copyData copies what an engine has stored into the empty directory dir, as it
-// is at one moment, and returns what writes the copy as an archive. Code is
-// looked at before and after, as versions may come and go.
+// copyData copies what an engine has stored into the empty directory dir, as it is at one moment, and returns what
+// writes the copy as an archive. Code is looked at before and after, as versions may come and go.
 func copyData(
 	ctx context.Context, st *sqlitestore.Store, code *codestore.Store, dir string,
 ) (func(context.Context, io.Writer) error, error) {
@@ -180,9 +180,8 @@ type Restored struct {
 	Code int // pieces of code of published versions
 }
 
-// Restore makes a data directory of a backup, and verifies it; found is told what
-// is wrong. Until it returns nobody else has the directory, which must be empty,
-// or not exist; what is refused leaves nothing there.
+// Restore makes a data directory of a backup, and verifies it; found is told what is wrong. Until it returns nobody
+// else has the directory, which must be empty, or not exist; what is refused leaves nothing there.
 func Restore(ctx context.Context, dir string, backup io.ReadSeeker, found func(engine.Problem)) (*Restored, error) {
 	const owner = "perdure restore"
 	if err := archive.Recognize(backup); err != nil {

@@ -20,9 +20,8 @@ import (
 // dockerHost is the name by which containers know the machine that they are on.
 const dockerHost = "host.docker.internal"
 
-// openServer makes the server of the port, and of the doors if functions cannot
-// come in as everybody does: they have no credentials of ours, and need not know
-// our certificate.
+// openServer makes the server of the port, and of the doors if functions cannot come in as everybody does: they
+// have no credentials of ours, and need not know our certificate.
 func (h *Host) openServer() (err error) {
 	opts := h.opts.Server
 	opts.Logger = h.opts.Log
@@ -48,9 +47,10 @@ func (h *Host) faces() []*route.Face {
 		lambdaapi.New(h.Engine, h.Engine.Functions(), &lambdaapi.Options{Logger: log, Strict: h.opts.Strict}),
 		adminapi.New(h.Engine, h.Engine.Functions(), &adminapi.Options{
 			Logger: log, Version: version, Workers: &h.workers,
-			Backups: &adminapi.Backups{Dir: h.Data, Make: func(ctx context.Context, dir string) (func(context.Context, io.Writer) error, error) {
-				return copyData(ctx, h.store, h.versions.Store, dir)
-			}},
+			Backups: &adminapi.Backups{Dir: h.Data,
+				Make: func(ctx context.Context, dir string) (func(context.Context, io.Writer) error, error) {
+					return copyData(ctx, h.store, h.versions.Store, dir)
+				}},
 		}),
 		page.New(h.Engine, h.Engine.Functions(), &page.Options{Logger: log, Version: version}),
 	}
@@ -92,8 +92,7 @@ type doors struct {
 	server   *server.Server
 }
 
-// openDoors makes doors to the Lambda API. Spans takes those of requests, if it
-// is not nil.
+// openDoors makes doors to the Lambda API. Spans takes those of requests, if it is not nil.
 func openDoors(lambda *route.Face, log *slog.Logger, spans server.Spans) (*doors, error) {
 	l, err := listen("127.0.0.1:0")
 	if err != nil {

@@ -32,11 +32,10 @@ const (
 	workerPatience = 24 * time.Hour
 )
 
-// Install makes programs known to the engine, and returns those that can be run,
-// after building what has to be built. It registers none before all are ready:
-// executions of a function that is known go on at once, and their processes would
-// hold up what is still to be done. A function of a template that cannot be run
-// keeps no other from it; leftOut is told why.
+// Install makes programs known to the engine, and returns those that can be run, after building what has to be
+// built. It registers none before all are ready: executions of a function that is known go on at once, and their
+// processes would hold up what is still to be done. A function of a template that cannot be run keeps no other from
+// it; leftOut is told why.
 func (h *Host) Install(
 	ctx context.Context, s *project.Settings, programs []project.Program, leftOut func(*project.Program, error),
 ) (served []project.Program, err error) {
@@ -68,12 +67,14 @@ func (h *Host) Install(
 }
 
 // register makes p known, run by processes of proc unless it is elsewhere.
-func (h *Host) register(ctx context.Context, s *project.Settings, p *project.Program, proc *runtimes.Process) (err error) {
+func (h *Host) register(ctx context.Context, s *project.Settings, p *project.Program,
+	proc *runtimes.Process) (err error) {
 	fn := p.Function(s)
 	switch {
 	case p.Attached:
 		fn.Invoker = h.workers.Function(attached.Settings{
-			Name: fn.Name, Version: protocol.LatestVersion, Timeout: fn.Timeout, MemoryMB: fn.MemoryMB, Region: region, Account: account,
+			Name: fn.Name, Version: protocol.LatestVersion, Timeout: fn.Timeout, MemoryMB: fn.MemoryMB, Region: region,
+			Account: account,
 		})
 		fn.StartTimeout = workerPatience
 	case p.IsEndpoint():
@@ -132,8 +133,7 @@ type Code struct {
 // Running is code that has processes.
 type Running interface {
 	engine.Freezer
-	// Warm starts a process, and returns why it ended before it asked for an
-	// invocation.
+	// Warm starts a process, and returns why it ended before it asked for an invocation.
 	Warm(ctx context.Context) *protocol.ErrorObject
 	// Close ends the processes after the invocations under way, or when ctx is
 	// done. It may be called again. The host closes what was not.
@@ -180,15 +180,13 @@ func (c *Code) config(runtime *runtimeapi.Server) sandbox.Config {
 	return cfg
 }
 
-// knowsRehearsals reports whether a program has package durable in it, which
-// knows what a rehearsal is.
+// knowsRehearsals reports whether a program has package durable in it, which knows what a rehearsal is.
 func knowsRehearsals(proc *runtimes.Process) bool {
 	program, err := os.ReadFile(proc.Command[0])
 	return err == nil && bytes.Contains(program, []byte(protocol.RehearsalVariable))
 }
 
-// newPool returns a pool whose functions find the engine, which keeps what they
-// write; it is shown, too.
+// newPool returns a pool whose functions find the engine, which keeps what they write; it is shown, too.
 func (h *Host) newPool(cfg sandbox.Config) (*sandbox.Pool, error) {
 	show := func(engine.LogLine) {}
 	if h.opts.Output != nil {
@@ -233,8 +231,7 @@ const (
 	maxShownBytes = 256 << 10
 )
 
-// Throttled returns a show that leaves lines out when too many come, and says
-// how many.
+// Throttled returns a show that leaves lines out when too many come, and says how many.
 func Throttled(show func(engine.LogLine)) func(engine.LogLine) {
 	var mu sync.Mutex
 	var second int64
@@ -245,7 +242,8 @@ func Throttled(show func(engine.LogLine)) func(engine.LogLine) {
 		if now := time.Now().Unix(); now != second {
 			if hidden > 0 {
 				notice := line
-				notice.Stream, notice.Text = sandbox.Notice, fmt.Sprintf("%d lines are not shown: the function writes too fast", hidden)
+				notice.Stream, notice.Text = sandbox.Notice,
+					fmt.Sprintf("%d lines are not shown: the function writes too fast", hidden)
 				show(notice)
 			}
 			second, lines, bytes, hidden = now, 0, 0, 0
@@ -271,7 +269,8 @@ func (h *Host) PublishAliases(ctx context.Context, p *project.Program) error {
 		return fmt.Errorf("%s could not be published: %v", p.Name, err)
 	}
 	for _, name := range p.Spec.Aliases {
-		if _, err := h.Engine.Functions().UpdateAlias(ctx, &engine.AliasChange{Function: p.Name, Name: name, Version: &c.Version}); err != nil {
+		if _, err := h.Engine.Functions().UpdateAlias(ctx,
+			&engine.AliasChange{Function: p.Name, Name: name, Version: &c.Version}); err != nil {
 			return fmt.Errorf("the alias %s of %s could not be moved: %v", name, p.Name, err)
 		}
 	}
@@ -287,7 +286,8 @@ func PointAliases(ctx context.Context, e *engine.Engine, p *project.Program) err
 	for _, name := range p.Spec.Aliases {
 		latest := protocol.LatestVersion
 		_, err := e.Functions().CreateAlias(ctx, &engine.AliasChange{Function: p.Name, Name: name, Version: &latest})
-		if refused, ok := errors.AsType[*protocol.Error](err); err != nil && !(ok && refused.Code == protocol.CodeConflict) {
+		if refused, ok := errors.AsType[*protocol.Error](err); err != nil &&
+			!(ok && refused.Code == protocol.CodeConflict) {
 			return fmt.Errorf("the alias %s of %s could not be made: %v", name, p.Name, err)
 		}
 	}

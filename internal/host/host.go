@@ -1,16 +1,14 @@
-// Package host runs one engine in one process: a data directory, a port with
-// every face of the engine, and the functions, as processes or wherever they are.
+// Package host runs one engine in one process: a data directory, a port with every face of the engine, and the
+// functions, as processes or wherever they are.
 //
-// [Open] takes the directory and the port, [Host.Install] makes functions known,
-// and [Host.Serve] begins to answer. [Host.Run] runs the newest code of a function
-// for those who replace it while it is in use. [Backup], [Restore] and [Verify]
-// are for the directory of an engine that does not run; an [Outpost] runs a
-// function for an engine elsewhere.
+// [Open] takes the directory and the port, [Host.Install] makes functions known, and [Host.Serve] begins to answer.
+// [Host.Run] runs the newest code of a function for those who replace it while it is in use. [Backup], [Restore]
+// and [Verify] are for the directory of an engine that does not run; an [Outpost] runs a function for an engine
+// elsewhere.
 //
-// The package knows no flags, and writes nothing for people: what happens goes to
-// a logger and to functions of its caller, who also words its errors. Those that
-// are not plain are a [DataError], an [AddressError], or an error of the packages
-// build and runtimes.
+// The package knows no flags, and writes nothing for people: what happens goes to a logger and to functions of its
+// caller, who also words its errors. Those that are not plain are a [DataError], an [AddressError], or an error of
+// the packages build and runtimes.
 package host
 
 import (
@@ -55,8 +53,7 @@ type Options struct {
 	// Output returns what shows the lines that a function writes, whose version is
 	// empty if it is the newest. Lines are left out when too many come. Nil shows none.
 	Output func(function, version string) func(engine.LogLine)
-	// Invoked is told of each invocation of what [Host.Install] registers, before
-	// it begins; may be nil.
+	// Invoked is told of each invocation of what [Host.Install] registers, before it begins; may be nil.
 	Invoked func(*engine.Invocation)
 	// Building gets lines for people about a function that is built or installed;
 	// function is empty if the line says which, or comes from a tool. May be nil.
@@ -88,9 +85,8 @@ type Host struct {
 	closed   error
 }
 
-// Open starts an engine. The address of its port is taken, but nobody is answered
-// before [Host.Serve]: a client that comes while functions are still being built
-// waits for them.
+// Open starts an engine. The address of its port is taken, but nobody is answered before [Host.Serve]: a client
+// that comes while functions are still being built waits for them.
 func Open(ctx context.Context, opts *Options) (*Host, error) {
 	h := &Host{
 		opts: *opts, Failed: make(chan error, 2),
@@ -233,8 +229,7 @@ func (h *Host) Fault(err error) error {
 // is not closed in time is as safe as after a crash.
 const closeTimeout = 10 * time.Second
 
-// Close ends everything, the function processes included, within ten seconds. It
-// may be called again.
+// Close ends everything, the function processes included, within ten seconds. It may be called again.
 func (h *Host) Close() error {
 	h.closing.Do(func() { h.closed = h.shutdown() })
 	return h.closed

@@ -126,7 +126,8 @@ func TestInstall(t *testing.T) {
 		o.Invoked = func(inv *engine.Invocation) { invoked = append(invoked, inv.FunctionARN) }
 	})
 	served, err := f.Install(t.Context(), answers("done"), []project.Program{
-		f.program("order"), {Name: "away", Attached: true}, {Name: "behind", Path: "http://127.0.0.1:1/2015-03-31/functions/function/invocations"},
+		f.program("order"), {Name: "away", Attached: true},
+		{Name: "behind", Path: "http://127.0.0.1:1/2015-03-31/functions/function/invocations"},
 	}, nil)
 	if err != nil || len(served) != 3 {
 		t.Fatalf("got %v, %v, want all three", served, err)
@@ -160,7 +161,8 @@ func TestLeftOut(t *testing.T) {
 	if a, err := f.Engine.Functions().Alias(t.Context(), "good", "live"); err != nil || a.Version != latest {
 		t.Errorf("the template's alias: got %v, %v", a, err)
 	}
-	_, err = f.Install(t.Context(), answers("done"), []project.Program{{Name: "other", Attached: true}, {Name: "bad", Path: "nowhere"}}, nil)
+	_, err = f.Install(t.Context(), answers("done"),
+		[]project.Program{{Name: "other", Attached: true}, {Name: "bad", Path: "nowhere"}}, nil)
 	if err == nil {
 		t.Error("a program that is nowhere is no error")
 	}
@@ -227,7 +229,8 @@ func TestRehearse(t *testing.T) {
 	rehearse := func(path string) (host.Running, error) {
 		p := f.program("order")
 		env := answers("done").Env
-		return f.Host.Run(&host.Code{Function: p.Function(answers("")), Process: runtimes.Executable(path, ""), Env: env, For: host.Rehearsing})
+		return f.Host.Run(&host.Code{Function: p.Function(answers("")), Process: runtimes.Executable(path, ""), Env: env,
+			For: host.Rehearsing})
 	}
 	if _, err := rehearse(script); !errors.Is(err, host.ErrNoRehearsal) {
 		t.Errorf("got %v, want %v", err, host.ErrNoRehearsal)
@@ -238,7 +241,8 @@ func TestRehearse(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	started, err := f.Engine.Start(t.Context(), &engine.InvokeRequest{Function: "order", Qualifier: latest, Name: "A1", Payload: []byte("{}")})
+	started, err := f.Engine.Start(t.Context(), &engine.InvokeRequest{Function: "order", Qualifier: latest, Name: "A1",
+		Payload: []byte("{}")})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,8 +18,7 @@ import (
 // started is when this process did.
 var started = time.Now()
 
-// writeMetrics answers with what an engine and all around it have counted, in
-// the text format of Prometheus.
+// writeMetrics answers with what an engine and all around it have counted, in the text format of Prometheus.
 func (h *Host) writeMetrics(w http.ResponseWriter, r *http.Request) {
 	var e metrics.Exposition
 	h.engineMetrics(&e)
@@ -45,16 +44,19 @@ func (h *Host) engineMetrics(e *metrics.Exposition) {
 	e.Add(float64(s.Calls))
 	e.Histogram("perdure_checkpoint_seconds", "Time that a checkpoint took until it was durable.")
 	e.AddDistribution(metrics.Distribution(s.Checkpoint))
-	e.Histogram("perdure_late_seconds", "Time between the moment at which something of an execution was due and the engine's looking at it.")
+	e.Histogram("perdure_late_seconds", "Time between the moment at which something of an execution was due and the "+
+		"engine's looking at it.")
 	e.AddDistribution(metrics.Distribution(s.Late))
 	for _, gauge := range []struct {
 		name, help string
 		value      int
 	}{
 		{"perdure_invocations_running", "Invocations and calls under way.", s.Invoking},
-		{"perdure_invocations_waiting", "Invocations and calls that wait for a place among their function's.", s.Waiting},
+		{"perdure_invocations_waiting", "Invocations and calls that wait for a place among their function's.",
+			s.Waiting},
 		{"perdure_due_backlog", "Executions that are due and have not been looked at, of those scheduled.", s.Backlog},
-		{"perdure_executions_scheduled", "Executions that are due next, of which a few thousand are in memory.", s.Scheduled},
+		{"perdure_executions_scheduled", "Executions that are due next, of which a few thousand are in memory.",
+			s.Scheduled},
 		{"perdure_executions_in_memory", "Executions held in memory.", s.InMemory},
 		{"perdure_executions_memory_bytes", "What idle executions take in memory.", s.MemoryBytes},
 	} {
@@ -94,15 +96,15 @@ func (h *Host) processMetrics(e *metrics.Exposition) {
 		counts[[2]string{name, version}] = [2]int{n[0] + all - idle, n[1] + idle}
 	}
 	e.Gauge("perdure_function_processes", "Processes of functions, by whether they wait for an invocation.")
-	for _, of := range slices.SortedFunc(maps.Keys(counts), func(a, b [2]string) int { return slices.Compare(a[:], b[:]) }) {
+	for _, of := range slices.SortedFunc(maps.Keys(counts),
+		func(a, b [2]string) int { return slices.Compare(a[:], b[:]) }) {
 		for i, state := range []string{"busy", "idle"} {
 			e.Add(float64(counts[of][i]), "function", of[0], "version", of[1], "state", state)
 		}
 	}
 }
 
-// programMetrics are about this program as such, by the names that they have
-// everywhere.
+// programMetrics are about this program as such, by the names that they have everywhere.
 func programMetrics(e *metrics.Exposition, version string) {
 	e.Gauge("perdure_build_info", "The program's version, as a labeh.")
 	e.Add(1, "version", version, "goversion", runtime.Version())

@@ -12,9 +12,8 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// Outpost runs a function for an engine elsewhere: the Runtime API for its
-// processes, their way to that engine, and the processes. One goroutine at a time
-// uses it.
+// Outpost runs a function for an engine elsewhere: the Runtime API for its processes, their way to that engine, and
+// the processes. One goroutine at a time uses it.
 type Outpost struct {
 	log     *slog.Logger
 	runtime *runtimeapi.Server
@@ -22,8 +21,7 @@ type Outpost struct {
 	pool    *sandbox.Pool
 }
 
-// OpenOutpost opens an outpost for functions that find the engine's Lambda API
-// through the face lambda.
+// OpenOutpost opens an outpost for functions that find the engine's Lambda API through the face lambda.
 func OpenOutpost(lambda *route.Face, log *slog.Logger) (*Outpost, error) {
 	if err := sandbox.Shelter(); err != nil {
 		log.Warn("functions may be able to read this command's environment", "error", err)
@@ -41,9 +39,8 @@ func OpenOutpost(lambda *route.Face, log *slog.Logger) (*Outpost, error) {
 	return &Outpost{log: log, runtime: runtime, doors: d}, nil
 }
 
-// Run runs code in place of what ran before, in at most as many processes as its
-// function's concurrency, for the engine of a region and an account. What they
-// write goes to output.
+// Run runs code in place of what ran before, in at most as many processes as its function's concurrency, for the
+// engine of a region and an account. What they write goes to output.
 func (o *Outpost) Run(c *Code, region, account string, output func(engine.LogLine)) (engine.Invoker, error) {
 	o.closePool()
 	cfg := c.config(o.runtime)

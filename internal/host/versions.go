@@ -99,9 +99,8 @@ func (c codeOf) Check(ctx context.Context, image *engine.Image) error {
 	return c.Verify(ctx, f.Code)
 }
 
-// Sweep implements [engine.Images]. It ends the processes of versions that are
-// gone before it removes their code, in the background: an invocation of an
-// execution that was stopped may be under way.
+// Sweep implements [engine.Images]. It ends the processes of versions that are gone before it removes their code,
+// in the background: an invocation of an execution that was stopped may be under way.
 func (v *versions) Sweep(_ context.Context, keep []engine.PublishedImage) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -126,7 +125,8 @@ func (v *versions) Sweep(_ context.Context, keep []engine.PublishedImage) {
 	v.ending.Go(func() {
 		for _, p := range gone {
 			if err := p.close(context.Background()); err != nil {
-				v.host.opts.Log.Warn("the processes of a deleted version did not end in good order", "function", p.fn.Name, "version", p.fn.Version, "error", err)
+				v.host.opts.Log.Warn("the processes of a deleted version did not end in good order", "function",
+					p.fn.Name, "version", p.fn.Version, "error", err)
 			}
 		}
 		v.mu.Lock()
@@ -161,7 +161,8 @@ type publishedPool struct {
 func (p *publishedPool) Invoke(ctx context.Context, inv *engine.Invocation) engine.Outcome {
 	pool, err := p.start(ctx)
 	if err != nil {
-		failure := protocol.InvocationError(inv.RequestID, protocol.ErrorTypeSandboxFailure, "version %s cannot be run: %v", p.fn.Version, err)
+		failure := protocol.InvocationError(inv.RequestID, protocol.ErrorTypeSandboxFailure,
+			"version %s cannot be run: %v", p.fn.Version, err)
 		return engine.Outcome{Unstarted: true, Error: failure}
 	}
 	return pool.Invoke(ctx, inv)
@@ -198,9 +199,8 @@ func (p *publishedPool) close(ctx context.Context) error {
 	return p.versions.host.end(ctx, p.pool)
 }
 
-// frozen is what is needed to run the code of a published version: the data of
-// its image. It says nothing of where the code lies on this machine, so a data
-// directory can be moved.
+// frozen is what is needed to run the code of a published version: the data of its image. It says nothing of where
+// the code lies on this machine, so a data directory can be moved.
 type frozen struct {
 	Code    string            // hash in the code store
 	Runtime string            `json:",omitempty"` // the language, if the code needs one

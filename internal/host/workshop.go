@@ -11,9 +11,8 @@ import (
 	"github.com/perdure/perdure/internal/function/runtimes"
 )
 
-// Workshop makes of programs what can run: it builds them, and installs what their
-// languages need, in a data directory. Its methods may be called concurrently, for
-// different programs.
+// Workshop makes of programs what can run: it builds them, and installs what their languages need, in a data
+// directory. Its methods may be called concurrently, for different programs.
 type Workshop struct {
 	Data string
 	// Building gets lines for people; see [Options]. May be nil.
@@ -59,19 +58,19 @@ func (w *Workshop) Inputs(ctx context.Context, p *project.Program) (*build.Input
 	return build.Find(ctx, p.Source(w.Data))
 }
 
-// Build builds p, for a debugger if debug says so; an executable is a build as it
-// is. tell gets lines for people.
+// Build builds p, for a debugger if debug says so; an executable is a build as it is. tell gets lines for people.
 func (w *Workshop) Build(ctx context.Context, p *project.Program, debug bool, tell func(string)) (*build.Build, error) {
 	if p.IsExecutable() {
-		return &build.Build{Dir: filepath.Dir(p.Path), Method: "none", ID: fmt.Sprint(build.Take([]string{p.Path}, nil))}, nil
+		return &build.Build{Dir: filepath.Dir(p.Path), Method: "none",
+			ID: fmt.Sprint(build.Take([]string{p.Path}, nil))}, nil
 	}
 	opts := &build.Options{Root: w.root(), Holds: &w.builds, Debug: debug, Tell: tell}
 	return build.Do(ctx, p.Source(w.Data), opts)
 }
 
-// Process returns how to run a build of p, after installing what its language
-// needs. tell gets lines for people.
-func (w *Workshop) Process(ctx context.Context, p *project.Program, b *build.Build, tell func(string)) (*runtimes.Process, error) {
+// Process returns how to run a build of p, after installing what its language needs. tell gets lines for people.
+func (w *Workshop) Process(ctx context.Context, p *project.Program, b *build.Build,
+	tell func(string)) (*runtimes.Process, error) {
 	if p.IsExecutable() {
 		path, err := filepath.Abs(p.Path)
 		return runtimes.Executable(path, p.Handler), err
@@ -84,8 +83,7 @@ func (w *Workshop) Process(ctx context.Context, p *project.Program, b *build.Bui
 	return proc, err
 }
 
-// Prune removes the builds of a function but those with the ids to keep, and those
-// that other engines run.
+// Prune removes the builds of a function but those with the ids to keep, and those that other engines run.
 func (w *Workshop) Prune(function string, keep ...string) error {
 	return build.Prune(w.root(), function, &w.builds, keep...)
 }
