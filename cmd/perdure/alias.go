@@ -97,7 +97,7 @@ func (v *aliasVerb) run(ctx context.Context, std *stdio, args []string) error {
 	return v.list(ctx, std, r, function)
 }
 
-// aliasTarget is where an alias is to lead.
+// aliasTarget is the versions that an alias leads to.
 type aliasTarget struct {
 	function, alias, version string
 	weights                  map[string]float64 // of one other version
@@ -145,7 +145,6 @@ func parseVersion(s string) (string, error) {
 	return "", cli.Usagef("%q is not a version", s).Hintf("a version is a number, or latest")
 }
 
-// leads says where an alias leads.
 func (t *aliasTarget) leads() string { return aliasLeads(t.version, t.weights) }
 
 func aliasLeads(version string, weights map[string]float64) string {
@@ -156,7 +155,7 @@ func aliasLeads(version string, weights map[string]float64) string {
 	return text
 }
 
-// tellAlias says where an alias leads now; was is where it did, empty if it is new.
+// tellAlias says where an alias leads now; was is where it led before, empty if it is new.
 func tellAlias(w io.Writer, prefix, alias, leads, was string) {
 	switch was {
 	case "":
@@ -169,7 +168,7 @@ func tellAlias(w io.Writer, prefix, alias, leads, was string) {
 	fmt.Fprintf(w, "%s%s → %s (%s)\n", prefix, alias, leads, was)
 }
 
-// pointAlias makes an alias lead somewhere, and returns where it did before.
+// pointAlias changes an alias, and returns where it led before.
 func (r *remote) pointAlias(ctx context.Context, t aliasTarget) (was string, now *client.Alias, err error) {
 	to := &client.Alias{Name: t.alias, FunctionVersion: t.version,
 		RoutingConfig: &client.Routing{AdditionalVersionWeights: t.weights}}

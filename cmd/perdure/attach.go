@@ -89,7 +89,7 @@ func (v *attachVerb) run(ctx context.Context, std *stdio, args []string) error {
 	return nil
 }
 
-// function is what the engine has told of the function.
+// function describes the function as the engine has told.
 func (v *attachVerb) function(j *adminapi.Joined) engine.Function {
 	return engine.Function{
 		Name: v.program.Name, Version: j.Version, MemoryMB: j.MemoryMB, Concurrency: v.concurrency,
@@ -97,7 +97,7 @@ func (v *attachVerb) function(j *adminapi.Joined) engine.Function {
 	}
 }
 
-// output has what the function writes sent to the engine, and shown here.
+// output sends the function's output to the engine, and shows it here.
 func (v *attachVerb) output(w *worker, std *stdio) func(engine.LogLine) {
 	show := host.Throttled(func(line engine.LogLine) {
 		fmt.Fprintf(std.err, "%s | %s\n", v.program.Name, cli.Printable(line.Text))

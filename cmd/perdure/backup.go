@@ -61,7 +61,7 @@ func (v *backupVerb) run(ctx context.Context, std *stdio, args []string) error {
 	return nil
 }
 
-// backup writes the file, which is there only if all went well.
+// backup writes the file, which appears only if all went well.
 func (v *backupVerb) backup(ctx context.Context, path string) (size int64, err error) {
 	if v.data == "" {
 		return v.receive(ctx, path)
@@ -96,7 +96,7 @@ func (v *backupVerb) receive(ctx context.Context, path string) (size int64, err 
 	return size, err
 }
 
-// writeWhole makes a new file that is there only with all that write puts into it, safe on disk.
+// writeWhole makes a new file that appears only with all its content, safe on disk.
 func writeWhole(path string, write func(*os.File) error) error {
 	var own error // of write, which words it
 	err := fresh.Write(path, 0o600, func(f *os.File) error {
@@ -109,7 +109,7 @@ func writeWhole(path string, write func(*os.File) error) error {
 	return fileFault(path, err)
 }
 
-// fileFault is a problem with a file that we were to write.
+// fileFault is a problem with a file that we write.
 func fileFault(path string, err error) error {
 	return cli.Faultf("cannot write %s: %v", filepath.Clean(path), err)
 }

@@ -48,7 +48,7 @@ func (v *callbackVerb) define(fs *flag.FlagSet) {
 	fs.Var(&v.data, "error-data", "`TEXT` that goes with the error")
 }
 
-// answers are what can be done with a callback, and what it is then.
+// answers are the answers to a callback, each with its past form.
 var answers = map[string]string{"succeed": "succeeded", "fail": "failed", "heartbeat": "kept alive"}
 
 func (v *callbackVerb) run(ctx context.Context, std *stdio, args []string) error {
@@ -83,7 +83,7 @@ func (v *callbackVerb) run(ctx context.Context, std *stdio, args []string) error
 	return nil
 }
 
-// check finds what is wrong before anybody is asked, and returns the result.
+// check checks the flags and arguments before anybody is asked, and returns the result.
 func (v *callbackVerb) check(std *stdio, args []string) (result []byte, err error) {
 	switch {
 	case len(args) == 0 || answers[args[0]] == "":
@@ -146,7 +146,7 @@ func (v *callbackVerb) find(ctx context.Context, r *remote, words []string) (*ad
 	return nil, callbackProblem(x, arn, names, len(open))
 }
 
-// callbackProblem says why there is not one callback.
+// callbackProblem says why there is not exactly one callback.
 func callbackProblem(x *adminapi.Explanation, arn string, names []string, found int) error {
 	name := nameInARN(arn)
 	switch {
@@ -160,8 +160,8 @@ func callbackProblem(x *adminapi.Explanation, arn string, names []string, found 
 		Hintf("perdure explain shows their ids; give the id of one")
 }
 
-// looksLikeCallbackID tells an id from the name of an execution, which is
-// shorter, or from its ARN, which has other characters.
+// looksLikeCallbackID tells an id from the name of an execution, which is shorter, and from its ARN, which has
+// other characters.
 func looksLikeCallbackID(s string) bool {
 	const shortest = 44
 	_, err := base64.StdEncoding.DecodeString(s)

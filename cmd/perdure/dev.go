@@ -95,7 +95,7 @@ func (v *devVerb) run(ctx context.Context, std *stdio, args []string) error {
 	return v.wait(ctx, h, loop)
 }
 
-// prepare finds out what is to be served, before anything is started.
+// prepare finds the functions to serve, before anything is started.
 func (v *devVerb) prepare(std *stdio, args []string) (*dev.Loop, error) {
 	if len(args) == 0 {
 		args = []string{"."}
@@ -182,7 +182,7 @@ func (v *devVerb) ready(h *host.Host, loop *dev.Loop) {
 	say("  stop      Ctrl-C")
 }
 
-// sampleEvent returns an event that lies in one of the directories, where SAM puts them; empty if there is none.
+// sampleEvent returns an event in one of the directories, where SAM puts them; empty if there is none.
 func sampleEvent(dirs ...string) string {
 	for _, dir := range dirs {
 		found, _ := filepath.Glob(filepath.Join(dir, "events", "*.json"))

@@ -67,7 +67,7 @@ func (v *doctorVerb) run(ctx context.Context, std *stdio, args []string) error {
 	return nil
 }
 
-// whoServes asks the engine who it is, and what time it is there.
+// whoServes asks the engine for its name and its time.
 func (r *remote) whoServes(ctx context.Context) (*doctor.Engine, error) {
 	began := time.Now()
 	about, err := r.About(ctx)

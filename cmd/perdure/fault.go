@@ -12,7 +12,7 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// worded returns err as people are told it. What a verb has worded itself stays.
+// worded words err for people. Errors that a verb has worded itself stay.
 func worded(err error) error {
 	if _, ok := errors.AsType[*cli.Problem](err); ok {
 		return err
@@ -67,8 +67,8 @@ func dataProblem(e *host.DataError) *cli.Problem {
 
 var urlPattern = regexp.MustCompile(`https?://[^\s,)]+`)
 
-// ownerProblem says what to do about the engine that has a data directory open: it
-// wrote down its process id and the address of its Lambda API, if it could.
+// ownerProblem says what to do about the engine that has a data directory open. It wrote down its process id and
+// the address of its Lambda API, if it could.
 func ownerProblem(p *cli.Problem, owner string) *cli.Problem {
 	if url := urlPattern.FindString(owner); url != "" {
 		p.Hintf("use that engine: perdure invoke FUNCTION --event FILE --endpoint %s", url)

@@ -40,7 +40,7 @@ func (f *engineFlags) define(fs *flag.FlagSet, listen string) {
 // check returns a problem if the address may not be served, or a flag is a mistake.
 func (f *engineFlags) check() error { return cmp.Or(f.security.check(f.Listen), f.telemetry.check()) }
 
-// open opens an engine, of whose options only those for functions are set. Its troubles go to log.
+// open opens an engine; of its options only those for functions are set. Troubles go to log.
 func (f *engineFlags) open(ctx context.Context, std *stdio, log *slog.Logger) (_ *host.Host, err error) {
 	f.Telemetry, f.Version, f.Log, f.Building = f.telemetry.options(), version(), log, building(std)
 	if f.Server, err = f.security.options(log); err != nil {
@@ -52,7 +52,7 @@ func (f *engineFlags) open(ctx context.Context, std *stdio, log *slog.Logger) (_
 	return host.Open(ctx, &f.Options)
 }
 
-// building tells what happens while functions are built.
+// building tells the progress of builds.
 func building(std *stdio) func(function, line string) {
 	return func(function, line string) {
 		if function != "" {
@@ -62,8 +62,8 @@ func building(std *stdio) func(function, line string) {
 	}
 }
 
-// securityFlags are the settings with which an engine serves more than its own
-// machine. Without any of them it serves loopback, and everybody there.
+// securityFlags let an engine serve more than its own machine. Without any of them it serves loopback, and
+// everybody there.
 type securityFlags struct {
 	credentials       string
 	certFile, keyFile string
@@ -101,7 +101,7 @@ func (f *securityFlags) check(listen string) error {
 		Hintf("or serve this machine only: 127.0.0.1")
 }
 
-// options are what the server needs to know.
+// options are those of the server.
 func (f *securityFlags) options(log *slog.Logger) (server.Options, error) {
 	opts := f.Options
 	if f.credentials != "" {
@@ -123,14 +123,14 @@ func (f *securityFlags) options(log *slog.Logger) (server.Options, error) {
 
 // telemetryFlags say which records of executions an engine makes, and for whom.
 type telemetryFlags struct {
-	to   string // empty: there are none
+	to   string // empty: no records
 	sink telemetry.Sink
 	telemetry.Config
 	set bool // one of the others was given
 }
 
-// telemetryHeaders is the variable with the headers of requests that deliver
-// records: what is secret does not belong into a command line.
+// telemetryHeaders is the variable with the headers of requests that deliver records: secrets do not belong into a
+// command line.
 const telemetryHeaders = "PERDURE_TELEMETRY_HEADERS"
 
 func (f *telemetryFlags) define(fs *flag.FlagSet) {
@@ -209,7 +209,7 @@ func (f *telemetryFlags) check() error {
 		return f.checkURL()
 	default:
 		f.sink = telemetry.File(f.to)
-		file, err := os.OpenFile(f.to, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600) // now is when somebody looks
+		file, err := os.OpenFile(f.to, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600) // now somebody looks
 		if err != nil {
 			return cli.Faultf("records of executions cannot be written: %v", err)
 		}

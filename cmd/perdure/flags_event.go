@@ -33,8 +33,7 @@ func (f *eventFlags) read(ctx context.Context, std *stdio) ([]byte, error) {
 	return nil, nil
 }
 
-// interruptibleRead runs read, and leaves it alone when ctx is done first: a
-// terminal or a pipe may have nothing to say for ever.
+// interruptibleRead runs read, and abandons it when ctx is done: a terminal or a pipe may stay silent for ever.
 func interruptibleRead(ctx context.Context, read func() ([]byte, error)) ([]byte, error) {
 	type event struct {
 		data []byte

@@ -19,9 +19,9 @@ import (
 type assignments struct {
 	words   []string // as given
 	values  map[string]string
-	mistake string // what is said of one that is none
+	mistake string // said of a word that is no assignment
 	full    bool   // a value must not be empty
-	inherit bool   // a NAME alone has the value of our own variable
+	inherit bool   // a NAME alone gets the value of our own variable
 }
 
 // String implements [flag.Value].
@@ -43,7 +43,7 @@ func (a *assignments) Set(word string) error {
 	return nil
 }
 
-// define declares the flag of variables for a function's environment.
+// defineEnv defines the flag of variables for a function's environment.
 func defineEnv(fs *flag.FlagSet, env *assignments) {
 	env.mistake, env.inherit = "there is no such variable here to pass on", true
 	fs.Var(env, "env", "`NAME=VALUE` for the function's environment, NAME to pass ours on; may be repeated")
@@ -86,7 +86,7 @@ var executionTimeouts = fmt.Sprintf("between 1s and %dh (366 days)", int(maxExec
 
 func validExecutionTimeout(d time.Duration) bool { return d >= time.Second && d <= maxExecutionTimeout }
 
-// settings are those that were given: they take precedence over a template.
+// settings are the given ones: they take precedence over a template.
 func (f *functionFlags) settings() *project.Settings {
 	s := project.Settings{Env: f.env.values}
 	f.flags.Visit(func(g *flag.Flag) {
@@ -116,13 +116,13 @@ func (f *templateFlags) define(fs *flag.FlagSet) {
 		"the `ENVIRONMENT` in samconfig.toml whose settings count")
 }
 
-// find returns the template that path is or has, empty if there is none.
+// find returns the template at path or in it; empty if there is none.
 func (f *templateFlags) find(path string) (string, error) {
 	found, err := project.Find(path, &f.Options)
 	return found, projectProblem(err)
 }
 
-// read reads the template at path. Its mistakes are told to std, if they are several.
+// read reads the template at path, and tells its mistakes, if they are several.
 func (f *templateFlags) read(std *stdio, path string) (*project.Project, error) {
 	f.Parameters = f.parameters.values
 	p, err := project.Read(path, &f.Options)
@@ -154,7 +154,7 @@ func projectProblem(err error) error {
 	return cli.Usagef("%v", err)
 }
 
-// tellNotes tells what is not here as it would be on AWS.
+// tellNotes tells the differences from AWS.
 func tellNotes(std *stdio, p *project.Project) {
 	for _, line := range p.Notes() {
 		fmt.Fprintln(std.err, cli.Printable(line))

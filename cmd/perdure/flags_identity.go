@@ -13,8 +13,8 @@ import (
 	"github.com/perdure/perdure/internal/sdk/sign"
 )
 
-// identityFlags say who we are to an engine, and how we know that it is one.
-// Without them it is what the environment says, as with the AWS CLI.
+// identityFlags say who we are to an engine, and how we recognise one. The environment has the defaults, as with
+// the AWS CLI.
 type identityFlags struct {
 	credentials, profile, caCert string
 }
@@ -28,7 +28,7 @@ func (f *identityFlags) define(fs *flag.FlagSet) {
 		"`FILE` with the authority that signed the engine's certificate, PEM")
 }
 
-// key returns what to sign with. An engine on loopback takes anything.
+// key returns the key to sign with. An engine on loopback takes anything.
 func (f *identityFlags) key() (sign.Credentials, error) {
 	if f.credentials == "" {
 		return sign.Credentials{

@@ -9,7 +9,7 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// The times between two looks at an engine: short while there is news.
+// The intervals of looking at an engine: short while there is news.
 const (
 	minPoll = 100 * time.Millisecond
 	maxPoll = time.Second
@@ -38,7 +38,7 @@ func follow(ctx context.Context, view *progress.View, events iter.Seq2[*protocol
 	return nil
 }
 
-// outcomeOf asks how an execution that has ended did so.
+// outcomeOf asks for the outcome of an ended execution.
 func (r *remote) outcomeOf(ctx context.Context, arn string) (*outcome, error) {
 	e, err := r.Execution(ctx, arn)
 	if err != nil {

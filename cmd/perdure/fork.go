@@ -51,7 +51,7 @@ func (f *copyFlags) define(fs *flag.FlagSet) {
 		"`VERSION` or alias of the function that runs the copy; the default is that of EXECUTION")
 }
 
-// tell says which execution was started.
+// tell names the new execution.
 func (f *copyFlags) tell(std *stdio, forked *adminapi.Forked) error {
 	if f.json {
 		return json.NewEncoder(std.out).Encode(forked)
@@ -87,7 +87,7 @@ func (v *forkVerb) run(ctx context.Context, std *stdio, args []string) error {
 	return v.tell(std, forked)
 }
 
-// outcome is how the operation of --after is to have ended; nil is as it did.
+// outcome replaces that of the operation of --after; nil keeps it.
 func (v *forkVerb) outcome() (*engine.ForkOutcome, error) {
 	failed := v.kind != "" || v.message.Value != nil
 	switch {

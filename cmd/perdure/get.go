@@ -40,8 +40,7 @@ func (v *getVerb) run(ctx context.Context, std *stdio, args []string) error {
 	return nil
 }
 
-// explained is what our own API knows of an execution. What is not told is not
-// shown: the rest is worth seeing all the same.
+// explained is our own API's explanation of an execution. After an error it is left out: the rest is worth showing.
 func explained(ctx context.Context, r *remote, arn string) *adminapi.Explanation {
 	x, err := r.Explain(ctx, arn)
 	if err != nil {
@@ -99,7 +98,6 @@ func describePause(p *client.Pause) string {
 	return text
 }
 
-// printJSON writes raw on one line.
 func printJSON(w io.Writer, raw json.RawMessage) error {
 	var line bytes.Buffer
 	if err := json.Compact(&line, raw); err != nil {

@@ -88,7 +88,7 @@ func flagHelp(fs *flag.FlagSet) string {
 	return b.String()
 }
 
-// shortDuration drops the zeros with which a duration ends when it prints.
+// shortDuration drops the zeros at the end of a printed duration.
 func shortDuration(s string) string {
 	if _, err := time.ParseDuration(s); err != nil {
 		return s

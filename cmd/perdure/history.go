@@ -56,8 +56,7 @@ func (v *historyVerb) run(ctx context.Context, std *stdio, args []string) error 
 	return nil
 }
 
-// stopFollowing leaves an interrupted command without a word: the execution
-// goes on, and what was shown is what there was.
+// stopFollowing ends an interrupted command silently: the execution goes on, and all news was shown.
 func stopFollowing(ctx context.Context, err error) error {
 	if interrupted(ctx) {
 		return &cli.Problem{Status: cli.StatusInterrupted}

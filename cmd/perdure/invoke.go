@@ -118,7 +118,7 @@ func checkName(name string) error {
 		Hintf("a name has 1 to %d letters, digits, - and _", protocol.MaxExecutionName)
 }
 
-// watched are events without what the engine said them in.
+// watched are events without the engine's JSON.
 func watched(events iter.Seq2[client.Event, error]) iter.Seq2[*protocol.Event, error] {
 	return func(yield func(*protocol.Event, error) bool) {
 		for e, err := range events {
@@ -132,10 +132,10 @@ func watched(events iter.Seq2[client.Event, error]) iter.Seq2[*protocol.Event, e
 // isPlain reports whether a function is known not to be durable: it is called, and has no executions.
 func (r *remote) isPlain(ctx context.Context, function string) bool {
 	f, err := r.Function(ctx, function)
-	return err == nil && f.DurableConfig == nil // any error shows again when it is invoked
+	return err == nil && f.DurableConfig == nil // the invocation will show any error
 }
 
-// callPlain calls a plain function and prints its answer; or does not wait for it.
+// callPlain calls a plain function and prints its answer, unless it does not wait for that.
 func (v *invokeVerb) callPlain(ctx context.Context, std *stdio, r *remote, function string, event []byte) error {
 	if v.name != "" {
 		return cli.Usagef("function %s is not durable, so there is no execution to name", function)

@@ -67,7 +67,7 @@ func (v *listVerb) define(fs *flag.FlagSet) {
 	fs.BoolVar(&v.filter.OldestFirst, "oldest-first", false, "oldest first")
 }
 
-// momentFlag reads a moment: so long ago, or a local date with or without a time.
+// momentFlag reads a moment: an age, or a local date with or without a time.
 func momentFlag(into *time.Time) func(string) error {
 	return func(s string) error {
 		if ago, err := time.ParseDuration(s); err == nil && ago >= 0 {
@@ -143,7 +143,7 @@ func (v *listVerb) checkDoing() error {
 	return nil
 }
 
-// separated returns what stands between commas.
+// separated splits at commas.
 func separated(s string) []string {
 	return strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' })
 }
@@ -156,7 +156,7 @@ func join[T ~string](all []T) string {
 	return strings.Join(words, ", ")
 }
 
-// list shows what the filter selects, up to the limit, and reports whether there is more.
+// list shows the executions of the filter, up to the limit, and reports whether there are more.
 func (v *listVerb) list(ctx context.Context, out, table io.Writer, r *remote) (more bool, err error) {
 	n := 0
 	for e, err := range r.Find(ctx, v.filter) {

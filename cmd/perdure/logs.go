@@ -65,7 +65,7 @@ func (v *logsVerb) run(ctx context.Context, std *stdio, args []string) error {
 		if ended {
 			return nil
 		}
-		// What was written before the end is there after it: so once more.
+		// Lines from before the end may have come after the last look: look once more.
 		e, err := r.Execution(ctx, arn)
 		if err != nil {
 			return r.fault(ctx, err)
@@ -76,12 +76,12 @@ func (v *logsVerb) run(ctx context.Context, std *stdio, args []string) error {
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():
-			return nil // Ctrl-C is how following ends
+			return nil // Ctrl-C ends following
 		}
 	}
 }
 
-// show prints a line; the one before it had the number before.
+// show prints a line; before is the number of the one before it.
 func (v *logsVerb) show(std *stdio, line *adminapi.LogLine, before int64) error {
 	said := readLogLine(line.Text)
 	if v.operation != "" && line.Operation != v.operation && said.operation != v.operation {
@@ -103,18 +103,17 @@ func (v *logsVerb) show(std *stdio, line *adminapi.LogLine, before int64) error 
 	return err
 }
 
-// saidLine is a line of a log as people want it.
+// saidLine is a line of a log for people.
 type saidLine struct {
-	operation string // its name, if the line says it
+	operation string // its name, if the line has it
 	text      string
 }
 
-// ownMembers of a line of an SDK's logger are shown in their own places, or known from where the line is.
+// ownMembers of a line of an SDK's logger have their own places, or are known from the line's place.
 var ownMembers = []string{"timestamp", "time", "level", "message", "msg", "executionArn", "requestId", "operationId",
 	"operationName", "tenantId"}
 
-// readLogLine makes level, message and the rest of the members of a line that
-// is JSON, and leaves any other as it is.
+// readLogLine splits a line of JSON into level, message and other members, and leaves any other line as it is.
 func readLogLine(text string) saidLine {
 	var members map[string]any
 	if !strings.HasPrefix(text, "{") || json.Unmarshal([]byte(text), &members) != nil {

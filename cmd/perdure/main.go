@@ -20,7 +20,7 @@ import (
 
 func main() { os.Exit(execute(os.Args[1:])) }
 
-// stdio is where a verb reads and writes.
+// stdio is a verb's input and output.
 type stdio struct {
 	in  io.Reader
 	out io.Writer    // the result, and nothing else
@@ -29,9 +29,8 @@ type stdio struct {
 
 // verb is one command with its flags, made anew for each run.
 type verb interface {
-	// define declares the flags.
 	define(fs *flag.FlagSet)
-	// run does the work. Its error is told by [cli.Report].
+	// run does the work. [cli.Report] tells its error.
 	run(ctx context.Context, std *stdio, args []string) error
 }
 
@@ -72,7 +71,7 @@ func exactly(args []string, verb string, names ...string) error {
 func execute(args []string) int {
 	std := &stdio{in: os.Stdin, out: os.Stdout, err: cli.NewConsole(os.Stderr)}
 	if isatty.IsTerminal(os.Stdout.Fd()) {
-		std.out = cli.Screen(os.Stdout) // results and histories hold what others wrote
+		std.out = cli.Screen(os.Stdout) // results and histories hold other people's text
 	}
 	ctx, stop := interruptible(context.Background())
 	defer stop()
@@ -81,11 +80,11 @@ func execute(args []string) int {
 	return status
 }
 
-// errInterrupted is why a verb's context ends when a signal asks us to stop.
+// errInterrupted is the cause of a context's end after a signal to stop.
 var errInterrupted = errors.New("interrupted")
 
-// sameSignal is the time within which signals to stop count as one: a terminal
-// or a supervisor may reach us by two ways at once.
+// sameSignal is the time within which signals to stop count as one: one Ctrl-C may reach us from a terminal and
+// from a supervisor.
 const sameSignal = 300 * time.Millisecond
 
 // interruptible returns a context that the first signal to stop cancels, with

@@ -27,7 +27,7 @@ func newOutcome(arn string, status protocol.ExecutionStatus, result *string, rea
 	return o
 }
 
-// tell writes the result to stdout; an execution that did not succeed is the problem that it returns.
+// tell writes the result to stdout. If the execution did not succeed it returns a problem.
 func (o *outcome) tell(std *stdio, asJSON bool) error {
 	if err := o.write(std.out, asJSON); err != nil {
 		return cli.Faultf("cannot write the result: %v", err)
@@ -58,7 +58,7 @@ func (o *outcome) write(w io.Writer, asJSON bool) error {
 	return err
 }
 
-// encodable is o with a result that is JSON: text that a function of another making returned becomes a string.
+// encodable is o with a result that is JSON: text of another SDK's function becomes a string.
 func (o *outcome) encodable() *outcome {
 	c := *o
 	if len(c.Result) > 0 && !json.Valid(c.Result) {
@@ -77,7 +77,7 @@ func statusWords(s protocol.ExecutionStatus) string {
 	return "failed"
 }
 
-// maxStack bounds the lines of a stack trace; the history has all of it.
+// maxStack bounds the shown lines of a stack trace; the history has all.
 const maxStack = 20
 
 func writeStack(w io.Writer, e *protocol.ErrorObject) {

@@ -86,7 +86,7 @@ func (v *publishVerb) publish(ctx context.Context, std *stdio, r *remote, functi
 	return err
 }
 
-// newestVersion returns the highest number of a function's versions, empty if it has none.
+// newestVersion returns a function's highest version; empty if it has none.
 func (r *remote) newestVersion(ctx context.Context, function string) (newest string, err error) {
 	for v, err := range r.Versions(ctx, function) {
 		if err != nil {

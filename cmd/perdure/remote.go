@@ -31,7 +31,7 @@ func (f *remoteFlags) define(fs *flag.FlagSet) {
 	fs.BoolVar(&f.json, "json", false, "print JSON, as the API sent it")
 }
 
-// remote is an engine that the verbs ask.
+// remote is a serving engine.
 type remote struct{ *client.Client }
 
 func (f *remoteFlags) dial() (*remote, error) {

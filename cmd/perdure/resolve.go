@@ -27,7 +27,7 @@ const executionHelp = `
 EXECUTION is an ARN, a name, or a piece of a name or id that only one execution
 has.`
 
-// locate returns the engine, and the ARN of the execution that args name.
+// locate returns the engine, and the ARN of the execution in args.
 func (f *executionFlags) locate(ctx context.Context, verb string, args []string) (*remote, string, error) {
 	if err := exactly(args, verb, "an execution"); err != nil {
 		return nil, "", err
@@ -40,7 +40,7 @@ func (f *executionFlags) locate(ctx context.Context, verb string, args []string)
 	return r, arn, err
 }
 
-// tell says how the execution stands now: one that had ended before keeps its status.
+// tell says the execution's state now: one that had ended before keeps its status.
 func (f *executionFlags) tell(ctx context.Context, std *stdio, r *remote, arn string) error {
 	e, err := r.Execution(ctx, arn)
 	if err != nil {
@@ -53,8 +53,8 @@ func (f *executionFlags) tell(ctx context.Context, std *stdio, r *remote, arn st
 	return nil
 }
 
-// resolve finds the execution that word names: by ARN, by name, or by a piece
-// of its id or name that only one execution has.
+// resolve finds the execution that word means: by ARN, by name, or by a piece of its id or name that no other
+// execution has.
 func (r *remote) resolve(ctx context.Context, word, function string) (string, error) {
 	if _, err := protocol.ParseARN(word); err == nil {
 		return word, nil
@@ -76,7 +76,7 @@ func (r *remote) resolve(ctx context.Context, word, function string) (string, er
 
 func isAny(*adminapi.Execution) bool { return true }
 
-// resolvePiece looks at all executions there are.
+// resolvePiece searches all executions.
 func (r *remote) resolvePiece(ctx context.Context, piece, function string) (string, error) {
 	found, err := r.matching(ctx, client.Filter{Function: function}, func(e *adminapi.Execution) bool {
 		_, id, _ := strings.Cut(e.DurableExecutionArn, "/durable-execution/") // name/id
@@ -117,7 +117,7 @@ func (r *remote) matching(ctx context.Context, f client.Filter,
 	return found, nil
 }
 
-// nameInARN is what a person calls an execution: the name in its ARN.
+// nameInARN is the execution's name in its ARN.
 func nameInARN(arn string) string {
 	parsed, err := protocol.ParseARN(arn)
 	if err != nil {

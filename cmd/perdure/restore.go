@@ -67,7 +67,7 @@ func (v *restoreVerb) run(ctx context.Context, std *stdio, args []string) error 
 	return nil
 }
 
-// notRestored words an error that is not of the data directory: the backup is not what it should be.
+// notRestored words an error of the backup, rather than of the data directory.
 func notRestored(path string, err error) error {
 	if _, ok := errors.AsType[*host.DataError](err); ok {
 		return err
@@ -78,7 +78,7 @@ func notRestored(path string, err error) error {
 	return cli.Usagef("%s cannot be restored: %v", path, err)
 }
 
-// fileKind is what people call something that is no regular file.
+// fileKind words the kind of something that is no regular file.
 func fileKind(m fs.FileMode) string {
 	switch {
 	case m.IsDir():

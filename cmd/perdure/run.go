@@ -101,8 +101,8 @@ func (v *runVerb) run(ctx context.Context, std *stdio, args []string) error {
 	return v.finish(ctx, std, h, view, x)
 }
 
-// connect shows on view what the function writes for the execution. Other open
-// executions of the function only get a mention.
+// connect shows on view the function's output for the execution. Other open executions of the function only get a
+// mention.
 func (v *runVerb) connect(view *progress.View) {
 	rest := others{name: v.name, meet: func(name string) {
 		view.Note("execution %s of %s is open as well and goes on meanwhile", name, v.program.Name)
@@ -117,7 +117,7 @@ func (v *runVerb) connect(view *progress.View) {
 	}
 }
 
-// check finds what is wrong before anything is started or written.
+// check checks flags and arguments before anything is started or written.
 func (v *runVerb) check(ctx context.Context, std *stdio, args []string) ([]byte, error) {
 	if err := exactly(args, "run", "the directory of a function"); err != nil {
 		return nil, err
@@ -194,14 +194,14 @@ func pick(p *project.Project, name string) (project.Program, error) {
 	return project.Program{}, problem.Hintf("it has %s", strings.Join(names, ", "))
 }
 
-// execution is the one that this command is about.
+// execution is the command's execution.
 type execution struct {
 	arn, name string
-	before    *engine.Description // how it was before this command; nil if it is new
-	recorded  int64               // events that were there before
+	before    *engine.Description // before this command; nil if it is new
+	recorded  int64               // events from before
 }
 
-// lookBack finds out how an execution was before this command.
+// lookBack finds the state of an execution before this command.
 func (x *execution) lookBack(ctx context.Context, e *engine.Engine) (err error) {
 	if x.before, err = e.Describe(ctx, x.arn); err != nil {
 		return err
@@ -273,7 +273,7 @@ func (v *runVerb) announce(view *progress.View, x *execution) {
 	}
 }
 
-// finish follows the execution and tells how it ended.
+// finish follows the execution and tells its end.
 func (v *runVerb) finish(ctx context.Context, std *stdio, h *host.Host, view *progress.View, x *execution) error {
 	if x.before == nil || !x.before.Status.Closed() {
 		if err := v.follow(ctx, h, view, x); err != nil {
@@ -287,8 +287,8 @@ func (v *runVerb) finish(ctx context.Context, std *stdio, h *host.Host, view *pr
 	return newOutcome(x.arn, result.Status, result.Payload, result.Error).tell(std, v.json)
 }
 
-// follow shows the execution until it ends, or until there is a reason to let
-// it be: then the engine stops first, so that what is said is true.
+// follow shows the execution until it ends, or until there is a reason to leave it: then the engine stops first, so
+// that our words are true.
 func (v *runVerb) follow(ctx context.Context, h *host.Host, view *progress.View, x *execution) error {
 	p := patience{ignored: x.recorded, endless: v.keepGoing}
 	err := follow(ctx, view, h.Engine.Watch(ctx, x.arn), p.judge)
@@ -312,8 +312,7 @@ func (v *runVerb) toBeContinued(status int, message string) *cli.Problem {
 	return p.Hintf("go on with: %s", v.commandLine())
 }
 
-// commandLine is this command as it should be typed to go on: with the
-// execution's name, and without an event that came from stdin.
+// commandLine is the command to go on with: with the execution's name, and without an event from stdin.
 func (v *runVerb) commandLine() string {
 	words := []string{"run", v.path}
 	v.functionFlags.flags.Visit(func(f *flag.Flag) {
@@ -336,7 +335,7 @@ func (v *runVerb) commandLine() string {
 	return cli.CommandLine(append(words, "--name", v.name)...)
 }
 
-// interruptedOr returns err, unless it is what a signal to stop caused.
+// interruptedOr returns err, unless a signal to stop caused it.
 func interruptedOr(ctx context.Context, err error) error {
 	if interrupted(ctx) {
 		return &cli.Problem{Status: cli.StatusInterrupted, Message: "interrupted before anything was started"}
@@ -357,7 +356,7 @@ type patience struct {
 	last     *protocol.ErrorObject
 }
 
-// judge takes in an event and returns errNoAnswer when patience is at its end.
+// judge judges an event, and returns errNoAnswer when patience is at its end.
 func (p *patience) judge(e *protocol.Event) error {
 	switch {
 	case e.ID <= p.ignored || p.endless:
@@ -382,14 +381,14 @@ func (p *patience) verdict(function string) string {
 // maxMentions bounds how many other executions are mentioned.
 const maxMentions = 3
 
-// others tells one execution from the function's other open executions, which go
-// on while the function is here to be invoked.
+// others tells the command's execution from the function's other open executions, which go on while the function
+// can be invoked.
 type others struct {
-	name string            // the execution that matters
-	meet func(name string) // is told the names of some others, each once
+	name string            // of the command's execution
+	meet func(name string) // hears the names of some others, each once
 
 	mu    sync.Mutex
-	names []string // that meet was told
+	names []string // told to meet
 }
 
 // wrote reports whether another execution wrote the line.
@@ -397,7 +396,7 @@ func (o *others) wrote(line engine.LogLine) bool {
 	return line.ExecutionARN != "" && nameInARN(line.ExecutionARN) != o.name
 }
 
-// note takes in that an invocation begins.
+// note notes that an invocation begins.
 func (o *others) note(inv *engine.Invocation) {
 	name := nameInARN(inv.ExecutionARN)
 	o.mu.Lock()

@@ -56,7 +56,7 @@ type serveVerb struct {
 	handlers assignments
 	plain    map[string]bool          // functions that are not durable
 	timeouts map[string]time.Duration // of the executions of single functions
-	drain    time.Duration            // for invocations to end when we are told to stop
+	drain    time.Duration            // time for invocations to end when we are told to stop
 }
 
 func (v *serveVerb) define(fs *flag.FlagSet) {
@@ -134,7 +134,7 @@ func (v *serveVerb) run(ctx context.Context, std *stdio, args []string) error {
 	return v.wait(ctx, h)
 }
 
-// prepare makes all functions known, and says which open executions wait for one that is not.
+// prepare registers all functions, and returns the open executions that wait for another one.
 func (v *serveVerb) prepare(ctx context.Context, std *stdio, h *host.Host) (waiting []engine.OpenCount, err error) {
 	leftOut := func(p *project.Program, err error) { tellNotServed(std, p, err) }
 	if v.programs, err = h.Install(ctx, v.settings(), v.programs, leftOut); err != nil {
@@ -165,7 +165,7 @@ func tellNotServed(std *stdio, p *project.Program, err error) {
 	cli.Report(std.err, &told)
 }
 
-// check finds what is wrong before anything is started.
+// check checks flags and arguments before anything is started.
 func (v *serveVerb) check(std *stdio, args []string) error {
 	if err := cmp.Or(v.teller.open(std.err), v.functionFlags.check(), v.engineFlags.check()); err != nil {
 		return err
@@ -190,7 +190,7 @@ func (v *serveVerb) check(std *stdio, args []string) error {
 	)
 }
 
-// addTemplate adds the functions of the template that args name, if they do.
+// addTemplate adds the functions of a template in args.
 func (v *serveVerb) addTemplate(std *stdio, args []string) error {
 	if len(args) == 0 {
 		return nil
@@ -275,7 +275,7 @@ func howToServe(c *engine.OpenCount) string {
 	return fmt.Sprintf("serve it with --function %s=DIR", c.Function)
 }
 
-// tryIt is a command line that starts an execution at an engine; event are its flags for the event.
+// tryIt is a command line that starts an execution at an engine; event holds its flags for the event.
 func tryIt(h *host.Host, function string, event ...string) string {
 	words := append([]string{"invoke", function}, event...)
 	if h.URL != defaultEndpoint {
@@ -287,8 +287,7 @@ func tryIt(h *host.Host, function string, event ...string) string {
 // maxTold bounds the versions of one function that are told at the start.
 const maxTold = 5
 
-// versionLines say for each function which versions of it were published, the
-// newest last, and where its aliases lead.
+// versionLines name for each function its published versions, the newest last, and the versions of its aliases.
 func versionLines(e *engine.Engine) (lines []string) {
 	ctx := context.Background()
 	all, err := e.Functions().Configurations(ctx, "")
@@ -321,7 +320,7 @@ func versionLines(e *engine.Engine) (lines []string) {
 	return lines
 }
 
-// wait serves until a signal asks us to stop, which is how serve should end.
+// wait serves until a signal asks us to stop, the usual end of serve.
 func (v *serveVerb) wait(ctx context.Context, h *host.Host) error {
 	if err := stopped(ctx, h); err != nil {
 		return err
@@ -340,7 +339,7 @@ func stopped(ctx context.Context, h *host.Host) error {
 	}
 }
 
-// closed ends an engine that was told to stop.
+// closed closes an engine that was told to stop.
 func closed(h *host.Host) error {
 	if err := h.Close(); err != nil {
 		return cli.Faultf("not everything ended in good order: %v",
@@ -349,8 +348,7 @@ func closed(h *host.Host) error {
 	return nil
 }
 
-// finishInvocations gives those under way their time to end: a step that is
-// broken off runs again after the next start.
+// finishInvocations gives those under way time to end: an interrupted step would run again after the next start.
 func (v *serveVerb) finishInvocations(h *host.Host) {
 	running := ""
 	if n := h.Engine.Running(); n > 0 && v.drain > 0 {
@@ -366,7 +364,7 @@ func (v *serveVerb) finishInvocations(h *host.Host) {
 	}
 }
 
-// teller says what happens while an engine serves: in lines for people, or in JSON for programs.
+// teller tells what happens while an engine serves: in lines for people, or in JSON for programs.
 type teller struct {
 	format string // text or json
 	err    io.Writer
@@ -377,10 +375,10 @@ func (t *teller) define(fs *flag.FlagSet) {
 	fs.StringVar(&t.format, "log-format", "text", "`FORMAT` of what is said while serving: text or json")
 }
 
-// open begins to tell on err. That those who read it go away ends no engine.
+// open begins to tell on err. A reader that goes away must not end the engine.
 func (t *teller) open(err io.Writer) error {
 	t.err = err
-	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // else the runtime ends the process
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // otherwise the runtime ends the process
 	switch t.format {
 	case "text":
 		t.log = cli.NewLogger(t.line)
@@ -394,7 +392,7 @@ func (t *teller) open(err io.Writer) error {
 
 func (t *teller) line(s string) { fmt.Fprintln(t.err, cli.Printable(s)) }
 
-// say tells people in lines, and programs message with attrs.
+// say tells people the lines, and programs message with attrs.
 func (t *teller) say(message string, attrs []any, lines ...string) {
 	if t.format == "json" {
 		t.log.Info(message, attrs...)
@@ -405,7 +403,7 @@ func (t *teller) say(message string, attrs []any, lines ...string) {
 	}
 }
 
-// output tells what a function writes. Its version is empty if it is the newest.
+// output tells a function's output; version is empty for the newest.
 func (t *teller) output(function, version string) func(engine.LogLine) {
 	name := function
 	if version != "" {

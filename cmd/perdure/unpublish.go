@@ -84,7 +84,7 @@ func (v *unpublishVerb) delete(ctx context.Context, std *stdio, r *remote, versi
 	return err
 }
 
-// unusedVersions returns the versions of functions that nothing needs.
+// unusedVersions returns the versions that nothing needs.
 func (r *remote) unusedVersions(ctx context.Context, names []string) (unused []string, err error) {
 	all, err := r.Functions(ctx)
 	if err != nil {

@@ -68,7 +68,7 @@ func (v *verifyVerb) tell(std *stdio, p engine.Problem) {
 	fmt.Fprintln(std.out, cli.Printable(p.Text))
 }
 
-// verify looks at a serving engine's store, or at one in a directory.
+// verify checks a serving engine's store, or the one in a directory.
 func (v *verifyVerb) verify(ctx context.Context, found func(engine.Problem)) (*engine.VerifySummary, error) {
 	if v.data == "" {
 		r, err := v.dial()

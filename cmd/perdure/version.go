@@ -34,7 +34,7 @@ func (v *versionVerb) run(_ context.Context, std *stdio, args []string) error {
 	return nil
 }
 
-// version is what the Go toolchain recorded: a tag, or a revision.
+// version is the one that the Go toolchain recorded: a tag, or a revision.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok || info.Main.Version == "" {

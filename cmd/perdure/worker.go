@@ -17,14 +17,14 @@ import (
 )
 
 const (
-	// glance is how often a worker looks whether it has something to say.
+	// glance is the interval at which a worker looks for something to send.
 	glance = 500 * time.Millisecond
-	// maxLines bounds the lines of one beat, beside which a beat has little, and
-	// maxWaiting those that wait, both by their weight.
+	// maxLines bounds the lines of one beat, which has little else, and maxWaiting the waiting ones, both by their
+	// weight.
 	maxLines   = adminapi.MaxBeat * 3 / 4
 	maxWaiting = 8 * maxLines
-	// finishTime bounds how long an outcome is offered to an engine that does
-	// not answer; by then it has given the worker up.
+	// finishTime bounds how long an outcome is offered to an engine that does not answer; by then the worker is
+	// lost to it.
 	finishTime = 20 * time.Second
 )
 
@@ -35,19 +35,19 @@ type worker struct {
 	from     string
 	slots    int
 	tell     func(line string)
-	// pool returns what runs the function, with the settings that it has.
+	// pool returns an invoker of the function with the engine's settings.
 	pool func(*adminapi.Joined) (engine.Invoker, error)
 
 	mu      sync.Mutex
 	running map[string]context.CancelFunc // by request id
 	lines   []adminapi.WorkerLine
-	size    int // what lines weigh
+	size    int // weight of the lines
 	lost    int // lines that were dropped
 
-	beating sync.Mutex // held while lines are sent, which keeps them in order
+	beating sync.Mutex // held while lines are sent, to keep them in order
 }
 
-// write takes in what the function writes.
+// write takes a line of the function.
 func (w *worker) write(line engine.LogLine) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -63,8 +63,8 @@ func (w *worker) write(line engine.LogLine) {
 	w.lines = append(w.lines, l)
 }
 
-// work attaches to the engine, and again when that has forgotten us, until ctx
-// is done. Then it ends in good order. It fails if the engine does not want us.
+// work attaches to the engine, and again after the engine has forgotten us, until ctx is done. Then it ends in good
+// order. It fails if the engine refuses us.
 func (w *worker) work(ctx context.Context) error {
 	w.running = map[string]context.CancelFunc{}
 	for {
@@ -85,7 +85,7 @@ func (w *worker) work(ctx context.Context) error {
 	}
 }
 
-// join attaches to the engine, and waits for it while it is not there. It returns nothing when ctx is done.
+// join attaches to the engine, and waits while that is not there. It returns nothing when ctx is done.
 func (w *worker) join(ctx context.Context) (*adminapi.Joined, error) {
 	told := false
 	for pause := minPoll; ; pause = min(2*pause, 5*time.Second) {
@@ -189,7 +189,7 @@ func (w *worker) invoke(known context.Context, id string, pool engine.Invoker, i
 		Timeout: time.Duration(in.TimeoutMs) * time.Millisecond,
 		TraceID: in.TraceID, TenantID: in.TenantID, ClientContext: in.ClientContext,
 	})
-	w.beat(known, id) // what it wrote comes before its outcome
+	w.beat(known, id) // its output comes before its outcome
 	w.finish(known, id, &adminapi.WorkerOutcome{
 		RequestID: in.RequestID, Payload: out.Payload, Error: out.Error, ErrorPayload: out.ErrorPayload,
 		Unstarted: out.Unstarted,
@@ -212,7 +212,7 @@ func (w *worker) finish(known context.Context, id string, out *adminapi.WorkerOu
 	}
 }
 
-// beats says that we are here until known is done, more often if there are lines.
+// beats beats until known is done, more often if there are lines.
 func (w *worker) beats(known context.Context, forget func(), id string) {
 	last := time.Now()
 	for sleep(known, glance) {
@@ -229,7 +229,7 @@ func (w *worker) beats(known context.Context, forget func(), id string) {
 	}
 }
 
-// beat says that we are here, what runs, and what was written.
+// beat names the running invocations and sends lines.
 func (w *worker) beat(ctx context.Context, id string) error {
 	w.beating.Lock()
 	defer w.beating.Unlock()
@@ -252,7 +252,7 @@ func (w *worker) beat(ctx context.Context, id string) error {
 	}
 }
 
-// nextBeat takes what fits into one beat, and reports whether more waits.
+// nextBeat takes the lines of one beat, and reports whether more wait.
 func (w *worker) nextBeat() (b *adminapi.WorkerBeat, more bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -1,10 +1,10 @@
-// Package dev is the loop of `perdure dev`: it builds the functions of a project, watches what they are built of,
-// and when that changes builds anew, tries the new build with the executions that are open, and lets it take over
-// from the old one, while the engine goes on. What happens is told on a [Screen].
+// Package dev is the loop of `perdure dev`: it builds the functions of a project and watches their inputs. After a
+// change it builds anew, tries the new build with the open executions, and lets it take over from the old one,
+// while the engine goes on. A [Screen] tells what happens.
 //
-// The loop builds, runs and watches by way of [Host] and [Watcher], which package host and package watch are. To
-// change when something is built, see [Loop.Run] and function.go; what a new build has to show before it takes
-// over, takeover.go and rehearsal.go; what is shown of executions, followers.go.
+// The loop builds, runs and watches by way of [Host] and [Watcher], which package host and package watch implement.
+// When to build is decided in [Loop.Run] and function.go; whether a new build takes over, in takeover.go and
+// rehearsal.go; what is shown of executions, in followers.go.
 package dev
 
 import (
@@ -25,18 +25,18 @@ import (
 )
 
 const (
-	// Quiet is how long nothing should change before a [Watcher] tells of it: an
-	// editor writes a file in several steps, a tool writes several files.
+	// Quiet is how long nothing should change before a [Watcher] tells of it: an editor writes a file in several
+	// steps, a tool writes several files.
 	Quiet = 60 * time.Millisecond
-	// lookAgain is how often files are looked at though nothing is heard of them: some file systems tell nobody.
+	// lookAgain is the interval of looking at files without news: some file systems tell nobody.
 	lookAgain = 3 * time.Second
-	// maxBuilds is how many functions are built at a time; the tools use several processors each.
+	// maxBuilds is the number of functions that are built at a time; the tools use several processors each.
 	maxBuilds = 2
 )
 
 // Host builds and runs code; [host.Host] does. Its methods may be called concurrently, for different functions.
 type Host interface {
-	// Inputs says what a program is built of, now.
+	// Inputs returns the present inputs of a program's build.
 	Inputs(ctx context.Context, p *project.Program) (*build.Inputs, error)
 	// Build builds it, for a debugger if debug says so. tell gets lines for people.
 	Build(ctx context.Context, p *project.Program, debug bool, tell func(string)) (*build.Build, error)
@@ -50,14 +50,14 @@ type Host interface {
 
 // Watcher tells when files change, as that of package watch does.
 type Watcher interface {
-	// Set makes dirs, without those below them, the directories to watch.
+	// Set watches dirs, without those below them.
 	Set(dirs []string) error
-	// Changes yields what has changed, all that does so at a time; an empty path is anywhere.
+	// Changes yields paths that changed together; an empty path is anywhere.
 	Changes() <-chan []string
 	Close() error
 }
 
-// Options say what is developed. Screen, Settings and Project are required.
+// Options are those of a loop. Screen, Settings and Project are required.
 type Options struct {
 	Screen   *Screen
 	Settings *project.Settings
@@ -69,8 +69,8 @@ type Options struct {
 	DebugListen string // where dlv waits for an editor
 }
 
-// Loop is a project under development. One goroutine at a time uses it: first
-// that which calls Open and Build, then that of Run.
+// Loop is a project under development. One goroutine at a time uses it: first the one that calls Open and Build,
+// then that of Run.
 type Loop struct {
 	Options
 	host      Host
@@ -78,18 +78,18 @@ type Loop struct {
 	followers *followers
 	watcher   Watcher
 
-	files     []string             // that say what the functions are: the template, and what it names
-	read      build.Snapshot       // of them, when they were read last
+	files     []string             // that define the functions: the template, and the files that it names
+	read      build.Snapshot       // of them, as last read
 	functions map[string]*function // by name
 	order     []string             // of names
 
-	work sync.WaitGroup // what goes on beside
+	work sync.WaitGroup // concurrent work
 
 	mu   sync.Mutex // guards told
 	told map[string]bool
 }
 
-// New returns a loop, and tells what of the project is not here as on AWS.
+// New returns a loop, and tells the project's differences from AWS.
 func New(opts Options) *Loop {
 	l := &Loop{Options: opts, files: opts.Project.Files, told: map[string]bool{}, functions: map[string]*function{}}
 	l.tellNotes(opts.Project)
@@ -97,7 +97,7 @@ func New(opts Options) *Loop {
 	return l
 }
 
-// Open gets everything ready to build and to watch. Executions are shown until ctx is done.
+// Open prepares to build and to watch. Executions are shown until ctx is done.
 func (l *Loop) Open(ctx context.Context, h Host, e *engine.Engine, w Watcher) {
 	l.host, l.engine, l.watcher = h, e, w
 	l.followers = newFollowers(ctx, l.Screen, e)
@@ -106,7 +106,7 @@ func (l *Loop) Open(ctx context.Context, h Host, e *engine.Engine, w Watcher) {
 	l.read = build.Take(l.files, nil)
 }
 
-// Close ends the watching, and waits for what goes on beside. The engine, which is closed before, ends the rest.
+// Close ends the watching, and waits for concurrent work. The engine, which is closed before, ends the rest.
 func (l *Loop) Close() {
 	if l.watcher != nil {
 		_ = l.watcher.Close()
@@ -114,7 +114,7 @@ func (l *Loop) Close() {
 	l.work.Wait()
 }
 
-// Output shows what a function writes; version is empty for the newest.
+// Output shows a function's output; version is empty for the newest.
 func (l *Loop) Output(function, version string) func(engine.LogLine) {
 	if version != "" {
 		function += ":" + version
@@ -122,8 +122,8 @@ func (l *Loop) Output(function, version string) func(engine.LogLine) {
 	return l.followers.output(function)
 }
 
-// First returns a function to begin with: the first one that was built, a durable
-// one if there is any. It is nil if none was built.
+// First returns a function to begin with: the first that was built, a durable one if there is any; nil if none was
+// built.
 func (l *Loop) First() (first *project.Program) {
 	for _, f := range l.inOrder() {
 		if f.build != nil && (first == nil || first.Plain && !f.Plain) {
@@ -141,8 +141,8 @@ func (l *Loop) inOrder() []*function {
 	return all
 }
 
-// setPrograms makes programs the functions of the project. It marks those that
-// are new or have other settings, and returns those that are gone.
+// setPrograms makes programs the functions of the project. It marks new ones and those with other settings, and
+// returns removed ones.
 func (l *Loop) setPrograms(programs []project.Program) (gone []*function) {
 	before := maps.Clone(l.functions)
 	l.order = nil
@@ -166,7 +166,7 @@ func (l *Loop) setPrograms(programs []project.Program) (gone []*function) {
 	return gone
 }
 
-// tellNotes tells what was not told before.
+// tellNotes tells new notes.
 func (l *Loop) tellNotes(p *project.Project) {
 	for _, line := range p.Notes() {
 		if l.isNews(line) {
@@ -175,7 +175,7 @@ func (l *Loop) tellNotes(p *project.Project) {
 	}
 }
 
-// isNews reports whether a line is asked for for the first time.
+// isNews reports whether a line is new.
 func (l *Loop) isNews(line string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -184,7 +184,7 @@ func (l *Loop) isNews(line string) bool {
 	return news
 }
 
-// Build builds what is new, a few at a time.
+// Build builds new functions, a few at a time.
 func (l *Loop) Build(ctx context.Context) {
 	l.each(func(f *function) {
 		if f.stale {
@@ -208,7 +208,7 @@ func (l *Loop) each(work func(*function)) {
 	all.Wait()
 }
 
-// watchInputs watches all that the functions are built of, and the template.
+// watchInputs watches the inputs of all functions, and the template.
 func (l *Loop) watchInputs() {
 	var dirs []string
 	for _, f := range l.functions {
@@ -245,7 +245,7 @@ func (l *Loop) Run(ctx context.Context) {
 	}
 }
 
-// refresh builds anew what has changed. paths are where something happened; none is for a look at what is known.
+// refresh builds changed functions. paths are where something happened; none calls for a look at all known files.
 func (l *Loop) refresh(ctx context.Context, paths []string) {
 	l.reread()
 	var built atomic.Bool
@@ -259,7 +259,7 @@ func (l *Loop) refresh(ctx context.Context, paths []string) {
 	}
 }
 
-// reread takes in what has changed in the template.
+// reread reads the template again.
 func (l *Loop) reread() {
 	now := build.Take(l.files, l.read)
 	changed := now.Changed(l.read)
@@ -275,7 +275,7 @@ func (l *Loop) reread() {
 	l.files, l.read = p.Files, build.Take(p.Files, now)
 	for _, file := range l.files {
 		if was, ok := now[file]; ok {
-			l.read[file] = was // so that a change since then is seen
+			l.read[file] = was // so that a change since then is noticed
 		}
 	}
 	l.Screen.Say("", Plain, "%s was read again", nameFiles(changed))
@@ -285,7 +285,7 @@ func (l *Loop) reread() {
 	}
 }
 
-// mistaken are the functions that the template has, with a mistake: as it was read before, they go on.
+// mistaken are the functions with a mistake in the template: they go on as they were read before.
 func (l *Loop) mistaken(p *project.Project) (programs []project.Program) {
 	for _, f := range l.inOrder() {
 		if p.LeavesOut(&f.Program) && !slices.ContainsFunc(p.Programs,
@@ -297,7 +297,7 @@ func (l *Loop) mistaken(p *project.Project) (programs []project.Program) {
 	return programs
 }
 
-// tellMistakes tells why the template cannot be used as it is now.
+// tellMistakes tells why the template cannot be used now.
 func (l *Loop) tellMistakes(err error) {
 	l.Screen.Say("", bad, "%s cannot be used as it is; what was read before goes on", l.Project.Path)
 	all, ok := err.(template.Errors)

@@ -16,18 +16,18 @@ import (
 // maxFollowed bounds how many executions are shown line by line at a time.
 const maxFollowed = 200
 
-// followers shows all executions that are invoked, and what functions write.
+// followers shows all invoked executions, and the output of functions.
 type followers struct {
 	screen *Screen
 	engine *engine.Engine
-	alone  bool      // there is one function, whose name need not be said
-	since  time.Time // executions that started before are in the middle of something
+	alone  bool      // there is one function, so its name need not be shown
+	since  time.Time // executions that started earlier have gone on before
 	ctx    context.Context
 
 	mu       sync.Mutex
 	byARN    map[string]*follower
-	byName   map[string]*progress.View // of functions, for what no execution wrote
-	crowded  bool                      // it was told that there are too many to show
+	byName   map[string]*progress.View // of functions, for output of no execution
+	crowded  bool                      // told that there are too many to show
 	finished sync.WaitGroup
 }
 
@@ -78,8 +78,8 @@ func (f *followers) meet(inv *engine.Invocation) {
 
 var uuidPattern = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
 
-// label is what an execution is called on the screen: its name, of which eight
-// characters will do if it is a UUID, behind its function's if there are several.
+// label is an execution's name on the screen, behind its function's if there are several; of a UUID eight
+// characters are enough.
 func (f *followers) label(arn string) string {
 	parsed, err := protocol.ParseARN(arn)
 	if err != nil {
@@ -121,7 +121,7 @@ func (f *followers) follow(arn string, one *follower) {
 		if e.Type == protocol.EventStepStarted || e.Type == protocol.EventContextStarted {
 			held = soon(events)
 		}
-		// The start of what is over at once is no news.
+		// If an operation is over at once, its start is no news.
 		one.out.muted.Store(e.ID <= recorded || held != nil && held.OpID == e.OpID)
 		one.view.Event(e)
 		if e.EndsExecution() {
@@ -145,7 +145,7 @@ func (f *followers) events(arn string) <-chan *protocol.Event {
 	return events
 }
 
-// atOnce is how soon a step must end for its start not to be told.
+// atOnce is the time within which a step must end for its start not to be shown.
 const atOnce = 100 * time.Millisecond
 
 // soon returns the next event, or nil if it does not come at once.
@@ -160,8 +160,7 @@ func soon(events <-chan *protocol.Event) *protocol.Event {
 	}
 }
 
-// lookBack returns the number of events that were recorded before we came, and
-// the event with which the execution started.
+// lookBack returns the number of events recorded before we came, and the event with which the execution started.
 func (f *followers) lookBack(arn string) (recorded int64, input *string) {
 	d, err := f.engine.Describe(f.ctx, arn)
 	if err != nil || !d.Started.Time().Before(f.since) {
@@ -187,7 +186,7 @@ func (one *follower) tellEnd(s *Screen, e *protocol.Event) {
 	}
 }
 
-// maxShown is how much of a payload or an error is shown, in characters.
+// maxShown bounds a shown payload or error, in characters.
 const maxShown = 400
 
 func with(payload *string) string {
@@ -199,7 +198,7 @@ func with(payload *string) string {
 
 func cut(s string) string { return text.Clip(s, maxShown) }
 
-// output returns what shows the lines that a function writes.
+// output returns a function that shows the function's lines.
 func (f *followers) output(function string) func(engine.LogLine) {
 	return func(line engine.LogLine) {
 		f.viewOf(function, line.ExecutionARN).Log(line.Text)

@@ -17,7 +17,7 @@ import (
 	"github.com/perdure/perdure/internal/host"
 )
 
-// slowBuild is the time after which a build that goes on is worth a line.
+// slowBuild is the time after which a running build is worth a line.
 const slowBuild = 2 * time.Second
 
 // function is one function under development.
@@ -27,9 +27,9 @@ type function struct {
 	invoker switching
 	inputs  *build.Inputs  // of the last build; nil before the first
 	seen    build.Snapshot // of the inputs, before the last build
-	build   *build.Build   // what runs; nil if nothing was built yet
+	build   *build.Build   // the running build; nil if nothing was built yet
 	since   time.Time      // when it was built
-	stale   bool           // the template says something else of it
+	stale   bool           // the template has changed it
 
 	mu      sync.Mutex              // guards running
 	running map[host.Running]string // ids of the builds that have processes
@@ -44,7 +44,7 @@ func (f *function) refresh(ctx context.Context, paths []string) bool {
 	now := build.Take(f.inputs.Files, f.seen)
 	changed := now.Changed(f.seen)
 	if len(changed) == 0 && f.concerns(paths) {
-		// Something that no build has read: is it an input now?
+		// No build has read it: is it an input now?
 		inputs, err := f.loop.host.Inputs(ctx, &f.Program)
 		if err != nil {
 			return false
@@ -71,8 +71,8 @@ func (f *function) concerns(paths []string) bool {
 	})
 }
 
-// renew builds the function and, if that succeeds, lets the build take over.
-// changed are the files because of which it does; none for other reasons.
+// renew builds the function and, if that succeeds, lets the build take over. changed are the files that caused it,
+// if files did.
 func (f *function) renew(ctx context.Context, changed []string) {
 	began := time.Now()
 	if len(changed) > 0 {
@@ -104,8 +104,8 @@ func (f *function) renew(ctx context.Context, changed []string) {
 	}
 }
 
-// remember finds out what the function is built of now, and keeps how that was before the build, so that a change
-// during it is seen. fresh says that the inputs were found just before.
+// remember finds the present inputs of the function, and keeps their state from before the build, so that a change
+// during it is noticed. fresh says that the inputs were found just before.
 func (f *function) remember(ctx context.Context, before build.Snapshot, fresh bool) {
 	if !fresh {
 		f.findInputs(ctx)
@@ -122,7 +122,7 @@ func (f *function) findInputs(ctx context.Context) {
 	switch inputs, err := f.loop.host.Inputs(ctx, &f.Program); {
 	case err == nil:
 		f.inputs = inputs
-	case f.inputs == nil: // its directory does not exist, say
+	case f.inputs == nil: // its directory is missing, say
 		f.inputs = &build.Inputs{Dirs: []string{directoryOf(f.Path)}}
 	}
 }
@@ -152,7 +152,7 @@ func (f *function) say(tone, format string, args ...any) {
 	f.loop.Screen.Say(f.Name, tone, format, args...)
 }
 
-// nameFiles says which files changed, the first few.
+// nameFiles names the first few changed files.
 func nameFiles(paths []string) string {
 	const shown = 3
 	var names []string
@@ -166,7 +166,7 @@ func nameFiles(paths []string) string {
 	return text
 }
 
-// here is path as people write it: relative to where they are, if that is short.
+// here is path as people write it: relative to the working directory, if that is short.
 func here(path string) string {
 	dir, err := os.Getwd()
 	if err != nil || !filepath.IsAbs(path) {

@@ -13,32 +13,32 @@ import (
 )
 
 const (
-	// maxRehearsed bounds how many open executions are tried with a new build,
-	// the newest first, and rehearsalTime for how long all of them together.
+	// maxRehearsed bounds the open executions that are tried with a new build, the newest first, and rehearsalTime
+	// the time for all of them.
 	maxRehearsed  = 20
 	rehearsalTime = 3 * time.Second
 )
 
-// verdicts say whether the open executions of a function can go on with a new build.
+// verdicts say which open executions of a function can go on with a new build.
 type verdicts struct {
 	good    []string  // labels of those that can
-	bad     []verdict // those that cannot, or of which it is not known
-	unasked string    // why none was asked; empty if they were
-	more    bool      // there are more than were asked
+	bad     []verdict // those that cannot, or may not
+	unasked string    // why none was tried; empty if some were
+	more    bool      // there are more than were tried
 }
 
 type verdict struct {
 	label, tone, text string
 }
 
-// rehearseAll tries a build with all open executions of the function, before it takes over.
+// rehearseAll tries a build with the open executions of the function, before it takes over.
 func (f *function) rehearseAll(ctx context.Context, code host.Code) (v verdicts) {
 	open, next, err := f.loop.engine.List(ctx, &engine.ListRequest{
 		Function: f.Name, Qualifier: protocol.LatestVersion, MaxItems: maxRehearsed,
 		Statuses: []protocol.ExecutionStatus{protocol.ExecutionRunning},
 	})
 	if err != nil || len(open) == 0 || code.Function.Durable == nil {
-		return v // a function that is new here has none
+		return v // a new function has none
 	}
 	v.more = next != ""
 	code.Function.Timeout, code.For = rehearsalTime, host.Rehearsing
@@ -89,7 +89,7 @@ func (f *function) rehearse(ctx context.Context, with host.Running, arn string) 
 		cut(progress.ErrorLine(answer.Error))}
 }
 
-// reason is what a NonDeterminismError says of this execution, without what it says of all.
+// reason is the part of a NonDeterminismError that is about this execution.
 func reason(e *protocol.ErrorObject) string {
 	line := progress.ErrorLine(&protocol.ErrorObject{ErrorMessage: e.ErrorMessage})
 	line, _, _ = strings.Cut(line, "; ")

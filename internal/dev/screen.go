@@ -11,8 +11,8 @@ import (
 	"github.com/perdure/perdure/internal/cli"
 )
 
-// Screen shows what goes on in several functions and executions at a time: lines, each with the name of what it is
-// about. Its methods may be called concurrently.
+// Screen shows several functions and executions at a time: lines, each with the name of its subject. Its methods
+// may be called concurrently.
 type Screen struct {
 	color bool
 
@@ -21,14 +21,14 @@ type Screen struct {
 	width int // of the column of names, which only grows
 }
 
-// maxLabel is where a name is cut.
+// maxLabel is the longest name; longer ones are cut.
 const maxLabel = 32
 
 // NewScreen returns a screen on w.
 func NewScreen(w io.Writer, color bool) *Screen { return &Screen{w: w, color: color, width: 12} }
 
-// reserve makes the column wide enough for the names of functions and, unless
-// there is one only, of their executions.
+// reserve makes the column wide enough for the names of functions and, unless there is only one, of their
+// executions.
 func (s *Screen) reserve(functions []string, alone bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -40,7 +40,7 @@ func (s *Screen) reserve(functions []string, alone bool) {
 	}
 }
 
-// The tones in which something is said, as the codes of a terminal.
+// The tones of a line, as the codes of a terminal.
 const (
 	Plain    = ""
 	Warn     = "33"
@@ -49,7 +49,7 @@ const (
 	nameTone = "36"
 )
 
-// Say writes a line about the one called label; without one, it stands alone.
+// Say writes a line about label; without one, it stands alone.
 func (s *Screen) Say(label, tone, format string, args ...any) {
 	s.write(label, s.paint(tone, cli.Printable(fmt.Sprintf(format, args...))))
 }
@@ -78,10 +78,10 @@ func (s *Screen) paint(tone, text string) string {
 	return "\x1b[" + tone + "m" + text + "\x1b[0m"
 }
 
-// about returns a writer of lines about the one called label.
+// about returns a writer of lines about label.
 func (s *Screen) about(label string) *labelled { return &labelled{screen: s, label: label} }
 
-// labelled is a writer whose lines are about one thing, and which can be muted. Those who write take turns.
+// labelled is a writer whose lines are about one thing, and which can be muted. Its writers take turns.
 type labelled struct {
 	screen *Screen
 	label  string

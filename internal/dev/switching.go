@@ -8,16 +8,16 @@ import (
 	"github.com/perdure/perdure/internal/host"
 )
 
-// switching is the invoker of a function whose code is replaced while it is in use: invocations that begin get the
-// newest, those under way end with what they began with.
+// switching is the invoker of a function whose code is replaced while it is in use: new invocations get the newest
+// code, those under way end with their own.
 type switching struct {
-	invoked func(*engine.Invocation) // is told of each before it begins; may be nil
+	invoked func(*engine.Invocation) // hears of each invocation before it begins; may be nil
 
 	mu      sync.Mutex
 	current *inUse
 }
 
-// inUse is what a switching invoker uses, with the number of invocations in it.
+// inUse is code in use, with the number of its invocations.
 type inUse struct {
 	host.Running
 	users   int
@@ -26,8 +26,8 @@ type inUse struct {
 
 var _ engine.Freezer = (*switching)(nil)
 
-// replace makes r what later invocations get. What was there is handed to
-// retire, in a goroutine, when its last invocation has ended.
+// replace gives later invocations r. The old code is handed to retire, in a goroutine, when its last invocation has
+// ended.
 func (s *switching) replace(r host.Running, retire func(host.Running)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -35,7 +35,7 @@ func (s *switching) replace(r host.Running, retire func(host.Running)) {
 	s.current = &inUse{Running: r}
 }
 
-// end hands over what there is to retire, with nothing in its place.
+// end retires the code, with nothing in its place.
 func (s *switching) end(retire func(host.Running)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -63,7 +63,8 @@ func (f *function) takeOver(ctx context.Context, b *build.Build, began time.Time
 	return nil
 }
 
-// warm starts a process of a new build: one that ends before it has asked for an invocation does not take over.
+// warm starts a process of a new build: a build whose process ends before it has asked for an invocation does not
+// take over.
 func warm(ctx context.Context, next host.Running) error {
 	e := next.Warm(ctx)
 	if e == nil {
@@ -72,7 +73,7 @@ func warm(ctx context.Context, next host.Running) error {
 	return &build.Error{Message: "does not start: " + cut(progress.ErrorLine(e))}
 }
 
-// verbOf says what a builder has done.
+// verbOf words a builder's work.
 func verbOf(method string) string {
 	if method == "none" {
 		return "loaded"
@@ -80,8 +81,8 @@ func verbOf(method string) string {
 	return "built with " + method
 }
 
-// moveAliases lets the aliases that the template gives the function lead to the
-// newest build, wherever they led: what is invoked by them is what is developed.
+// moveAliases moves the template's aliases of the function to the newest build, wherever they led: people invoke
+// them for the code that they develop.
 func (f *function) moveAliases(ctx context.Context) error {
 	e, latest := f.loop.engine, protocol.LatestVersion
 	if err := host.PointAliases(ctx, e, &f.Program); err != nil || f.Spec == nil {
@@ -115,7 +116,7 @@ func (f *function) use(next host.Running, b *build.Build) {
 	f.invoker.replace(next, f.retired)
 }
 
-// retired ends a build that was replaced, once nobody uses it.
+// retired ends a replaced build, once nobody uses it.
 func (f *function) retired(old host.Running) {
 	_ = old.Close(context.Background()) // nothing else ends it, until the engine closes
 	f.mu.Lock()
@@ -123,7 +124,7 @@ func (f *function) retired(old host.Running) {
 	delete(f.running, old)
 }
 
-// prune removes the builds that nobody runs. It is not called while the function is built.
+// prune removes the builds that nobody runs. Do not call it while the function is built.
 func (f *function) prune() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -132,7 +133,7 @@ func (f *function) prune() {
 	}
 }
 
-// remove takes the function away: the template has it no more.
+// remove removes the function, which is no longer in the template.
 func (f *function) remove() {
 	f.loop.engine.Functions().Unregister(f.Name, protocol.LatestVersion)
 	f.invoker.end(f.retired)
@@ -140,7 +141,7 @@ func (f *function) remove() {
 }
 
 const (
-	// debugged is how long what is debugged may take: nobody is faster.
+	// debugged bounds the time under a debugger: nobody needs longer.
 	debugged = 24 * time.Hour
 	// debugEnd bounds the end of a process that may be stopped in the debugger.
 	debugEnd = time.Second
@@ -148,8 +149,8 @@ const (
 
 func (f *function) isDebugged() bool { return f.loop.Debug == f.Name }
 
-// underDebugger runs code under dlv: one process, which begins at once, whether
-// anybody is connected or not, and has no limits.
+// underDebugger runs code under dlv: one process, which begins at once, with or without an editor, and has no
+// limits.
 func (f *function) underDebugger(c *host.Code) {
 	fn := &c.Function
 	fn.Timeout, fn.StartTimeout, fn.Concurrency, fn.MemoryMB = debugged, debugged, 1, 0
@@ -162,8 +163,8 @@ func (f *function) underDebugger(c *host.Code) {
 	c.Process, c.For = &under, host.Debugging
 }
 
-// release ends the process that has the debugger's address, whatever it is at:
-// its invocation is repeated with the new build.
+// release ends the process that has the debugger's address, even during an invocation: that is repeated with the
+// new build.
 func (f *function) release() {
 	f.mu.Lock()
 	old := slices.Collect(maps.Keys(f.running))
@@ -175,7 +176,7 @@ func (f *function) release() {
 	}
 }
 
-// invite starts the process, unless it was, and says where its debugger is.
+// invite starts the process, unless it runs, and says where its debugger is.
 func (f *function) invite(ctx context.Context, r host.Running) {
 	if e := r.Warm(ctx); e == nil {
 		f.say(Plain, "waits for a debugger: dlv connect %s", f.loop.DebugListen)

@@ -23,16 +23,16 @@ import (
 type DataError struct {
 	Dir   string
 	Kind  DataKind
-	Owner string // of one that is in use, as it called itself; may be empty
-	Found string // the name of what is in one that should be empty
-	Err   error  // what the system or the store said; may be nil
+	Owner string // of a directory in use, as the owner calls itself; may be empty
+	Found string // a name in a directory that should be empty
+	Err   error  // of the system or the store; may be nil
 }
 
 // DataKind is a kind of [DataError].
 type DataKind int
 
 const (
-	Unusable     DataKind = iota // for a reason that only Err says
+	Unusable     DataKind = iota // only Err says why
 	InUse                        // by another engine
 	Damaged                      // the database is
 	DiskFails                    // reads or writes fail
@@ -61,7 +61,7 @@ func (e *DataError) Error() string {
 	return text
 }
 
-// Unwrap returns what the system or the store said.
+// Unwrap returns the error of the system or the store.
 func (e *DataError) Unwrap() error { return e.Err }
 
 // dataError is an error of opening or using the data directory dir.
@@ -88,8 +88,7 @@ func dataError(dir string, err error) error {
 // DataFile is the name of the database, by which a data directory is known.
 const DataFile = sqlitestore.Database
 
-// openData opens the store in a directory that must hold one, as owner, which
-// is what others are told who want it, too.
+// openData opens the store in a directory that must hold one. owner is told to others who want it, too.
 func openData(ctx context.Context, dir, owner string) (*sqlitestore.Store, error) {
 	if _, err := os.Stat(filepath.Join(dir, sqlitestore.Database)); err != nil {
 		return nil, &DataError{Dir: dir, Kind: NoData, Err: err}
@@ -101,8 +100,8 @@ func openData(ctx context.Context, dir, owner string) (*sqlitestore.Store, error
 	return st, nil
 }
 
-// Verify looks at the data in dir, of an engine that does not run, and at the code
-// beside it; found is told what is wrong.
+// Verify checks the data in dir, and the code beside it, while no engine runs there; found is called for each
+// problem.
 func Verify(ctx context.Context, dir string, found func(engine.Problem)) (engine.VerifySummary, error) {
 	st, err := openData(ctx, dir, "perdure verify")
 	if err != nil {
@@ -121,7 +120,7 @@ func verifyData(ctx context.Context, st *sqlitestore.Store, dir string,
 	return summary, nil
 }
 
-// Backup writes all that an engine, which does not run, has stored in dir.
+// Backup writes all data in dir while no engine runs there.
 func Backup(ctx context.Context, dir string, w io.Writer) error {
 	st, err := openData(ctx, dir, "perdure backup")
 	if err != nil {
@@ -143,8 +142,8 @@ func Backup(ctx context.Context, dir string, w io.Writer) error {
 	return write(ctx, w)
 }
 
-// copyData copies what an engine has stored into the empty directory dir, as it is at one moment, and returns what
-// writes the copy as an archive. Code is looked at before and after, as versions may come and go.
+// copyData copies an engine's data, as of one moment, into the empty directory dir, and returns a function that
+// writes the copy as an archive. It reads the code before and after, as versions may come and go.
 func copyData(
 	ctx context.Context, st *sqlitestore.Store, code *codestore.Store, dir string,
 ) (func(context.Context, io.Writer) error, error) {
@@ -171,17 +170,17 @@ func copyData(
 	return func(ctx context.Context, w io.Writer) error { return archive.Write(ctx, w, src) }, nil
 }
 
-// ErrNoBackup says that something is not what [Backup] writes.
+// ErrNoBackup says that a file is not a [Backup].
 var ErrNoBackup = archive.ErrForeign
 
-// Restored says what was restored.
+// Restored counts what was restored.
 type Restored struct {
 	engine.VerifySummary
 	Code int // pieces of code of published versions
 }
 
-// Restore makes a data directory of a backup, and verifies it; found is told what is wrong. Until it returns nobody
-// else has the directory, which must be empty, or not exist; what is refused leaves nothing there.
+// Restore makes a data directory from a backup, and verifies it; found is called for each problem. Until it returns
+// nobody else has the directory, which must be empty or missing; after a refusal nothing is left there.
 func Restore(ctx context.Context, dir string, backup io.ReadSeeker, found func(engine.Problem)) (*Restored, error) {
 	const owner = "perdure restore"
 	if err := archive.Recognize(backup); err != nil {
@@ -208,7 +207,7 @@ func Restore(ctx context.Context, dir string, backup io.ReadSeeker, found func(e
 	return &Restored{summary, unpacked.Code}, err
 }
 
-// unpack puts what is in a backup into the directory, which is locked.
+// unpack unpacks a backup into the directory, which is locked.
 func unpack(ctx context.Context, dir string, backup io.Reader) (*archive.Restored, error) {
 	if err := checkRestored(dir); err != nil {
 		return nil, err
@@ -244,8 +243,8 @@ func unpack(ctx context.Context, dir string, backup io.Reader) (*archive.Restore
 	return restored, err
 }
 
-// checkRestored refuses a directory in which a restore was cut off: what is in it
-// is not all, and an engine would begin there with nothing.
+// checkRestored refuses a directory with an interrupted restore: its data is incomplete, and an engine would begin
+// there with nothing.
 func checkRestored(dir string) error {
 	if _, err := os.Stat(filepath.Join(dir, archive.Partial(sqlitestore.Database))); err != nil {
 		return nil

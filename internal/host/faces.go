@@ -17,11 +17,11 @@ import (
 	"github.com/perdure/perdure/internal/function/httpfunction"
 )
 
-// dockerHost is the name by which containers know the machine that they are on.
+// dockerHost is the name of this machine inside of containers.
 const dockerHost = "host.docker.internal"
 
-// openServer makes the server of the port, and of the doors if functions cannot come in as everybody does: they
-// have no credentials of ours, and need not know our certificate.
+// openServer makes the server of the port, and that of the doors if functions cannot use the port: they have no
+// credentials of ours, and need not know our certificate.
 func (h *Host) openServer() (err error) {
 	opts := h.opts.Server
 	opts.Logger = h.opts.Log
@@ -40,7 +40,7 @@ func (h *Host) openServer() (err error) {
 	return err
 }
 
-// faces are what the engine shows on its port, the Lambda API first.
+// faces are those of the port, the Lambda API first.
 func (h *Host) faces() []*route.Face {
 	log, version := h.opts.Log, h.opts.Version
 	faces := []*route.Face{
@@ -64,8 +64,8 @@ func (h *Host) faces() []*route.Face {
 	return faces
 }
 
-// RecallEmulated goes on with what SAM started, if the host stands in for its
-// emulator. It is for when the engine's own functions are registered.
+// RecallEmulated goes on with executions that SAM started, if the host stands in for its emulator. Call it when the
+// engine's own functions are registered.
 func (h *Host) RecallEmulated(ctx context.Context) error {
 	if h.emulator == nil {
 		return nil
@@ -76,7 +76,7 @@ func (h *Host) RecallEmulated(ctx context.Context) error {
 	return nil
 }
 
-// endpointOf is where the function called name finds the Lambda API.
+// endpointOf is the Lambda API's endpoint for the function called name.
 func (h *Host) endpointOf(name string) string {
 	if h.doors == nil {
 		return h.URL
@@ -84,15 +84,15 @@ func (h *Host) endpointOf(name string) string {
 	return h.doors.endpointOf(name)
 }
 
-// doors are how the functions of an engine come in that lets others in by
-// credentials only: a loopback port, on which each has a path of its own.
+// doors let functions in to an engine that asks for credentials: a loopback port, on which each function has a path
+// of its own.
 type doors struct {
 	paths    *server.Doors
 	listener net.Listener
 	server   *server.Server
 }
 
-// openDoors makes doors to the Lambda API. Spans takes those of requests, if it is not nil.
+// openDoors makes doors to the Lambda API. Spans of requests go to spans, if that is not nil.
 func openDoors(lambda *route.Face, log *slog.Logger, spans server.Spans) (*doors, error) {
 	l, err := listen("127.0.0.1:0")
 	if err != nil {
@@ -107,7 +107,7 @@ func (d *doors) endpointOf(name string) string {
 	return urlOf(d.listener.Addr(), false) + d.paths.Path(name)
 }
 
-// serve begins to let functions in, and says on failed why it ends by itself.
+// serve begins to let functions in, and tells failed if the server ends by itself.
 func (d *doors) serve(failed chan<- error) {
 	go func() {
 		if err := d.server.Serve(d.listener); err != nil {

@@ -28,14 +28,13 @@ const (
 	// region and account are those of an engine's functions.
 	region  = "us-east-1"
 	account = "000000000000"
-	// workerPatience is how long an invocation waits for a worker that is free.
+	// workerPatience is how long an invocation waits for a free worker.
 	workerPatience = 24 * time.Hour
 )
 
-// Install makes programs known to the engine, and returns those that can be run, after building what has to be
-// built. It registers none before all are ready: executions of a function that is known go on at once, and their
-// processes would hold up what is still to be done. A function of a template that cannot be run keeps no other from
-// it; leftOut is told why.
+// Install builds programs if need be, registers them, and returns those that can run. It registers none before all
+// are ready: known functions go on at once, and their processes would delay the rest. A function of a template that
+// cannot run keeps no other from it; leftOut hears why.
 func (h *Host) Install(
 	ctx context.Context, s *project.Settings, programs []project.Program, leftOut func(*project.Program, error),
 ) (served []project.Program, err error) {
@@ -66,7 +65,7 @@ func (h *Host) Install(
 	return served, nil
 }
 
-// register makes p known, run by processes of proc unless it is elsewhere.
+// register registers p, run by processes of proc unless it is elsewhere.
 func (h *Host) register(ctx context.Context, s *project.Settings, p *project.Program,
 	proc *runtimes.Process) (err error) {
 	fn := p.Function(s)
@@ -98,7 +97,7 @@ func (h *Host) register(ctx context.Context, s *project.Settings, p *project.Pro
 	return PointAliases(ctx, h.Engine, p)
 }
 
-// observed is an invoker of which somebody is told what it is to do.
+// observed is an invoker that tells somebody of each invocation.
 type observed struct {
 	engine.Invoker
 	told func(*engine.Invocation)
@@ -110,18 +109,17 @@ func (o observed) Invoke(ctx context.Context, inv *engine.Invocation) engine.Out
 	return o.Invoker.Invoke(ctx, inv)
 }
 
-// Purpose is what processes are for.
+// Purpose is the purpose of processes.
 type Purpose int
 
 const (
 	Serving   Purpose = iota // invocations
 	Debugging                // invocations, of one process under a debugger, which have no time limits
-	// Rehearsing replays executions and does nothing else. What the processes write
-	// is not shown: it was, when it was new.
+	// Rehearsing replays executions and does nothing else. The processes' output is not shown: it was shown before.
 	Rehearsing
 )
 
-// Code is a function's newest code, and how it is run.
+// Code is a function's newest code, and how to run it.
 type Code struct {
 	// Function is the function. [Host.Run] completes its Runtime and Handler.
 	Function engine.Function
@@ -133,18 +131,18 @@ type Code struct {
 // Running is code that has processes.
 type Running interface {
 	engine.Freezer
-	// Warm starts a process, and returns why it ended before it asked for an invocation.
+	// Warm starts a process. If that ends before it has asked for an invocation, Warm returns why.
 	Warm(ctx context.Context) *protocol.ErrorObject
-	// Close ends the processes after the invocations under way, or when ctx is
-	// done. It may be called again. The host closes what was not.
+	// Close ends the processes after the invocations under way, or when ctx is done. It may be called again. The
+	// host closes the rest at its own end.
 	Close(ctx context.Context) error
 }
 
 // ErrNoRehearsal says that code would run the bodies of its steps in a rehearsal.
 var ErrNoRehearsal = errors.New("open executions were not replayed with it: that needs package durable in the function")
 
-// Run runs code until it is closed. Code for rehearsals is refused with
-// [ErrNoRehearsal] unless it knows what they are.
+// Run runs code until it is closed. For a rehearsal it refuses code that does not know rehearsals, with
+// [ErrNoRehearsal].
 func (h *Host) Run(c *Code) (Running, error) {
 	fn := &c.Function
 	fn.Runtime = cmp.Or(fn.Runtime, c.Process.Runtime, "provided.al2023")
@@ -180,13 +178,13 @@ func (c *Code) config(runtime *runtimeapi.Server) sandbox.Config {
 	return cfg
 }
 
-// knowsRehearsals reports whether a program has package durable in it, which knows what a rehearsal is.
+// knowsRehearsals reports whether a program has package durable in it.
 func knowsRehearsals(proc *runtimes.Process) bool {
 	program, err := os.ReadFile(proc.Command[0])
 	return err == nil && bytes.Contains(program, []byte(protocol.RehearsalVariable))
 }
 
-// newPool returns a pool whose functions find the engine, which keeps what they write; it is shown, too.
+// newPool returns a pool whose functions find the engine; the engine keeps their output, which is shown, too.
 func (h *Host) newPool(cfg sandbox.Config) (*sandbox.Pool, error) {
 	show := func(engine.LogLine) {}
 	if h.opts.Output != nil {
@@ -209,7 +207,7 @@ func (h *Host) newPool(cfg sandbox.Config) (*sandbox.Pool, error) {
 	return pool, err
 }
 
-// end ends a pool that newPool has made, and forgets it.
+// end ends a pool of newPool, and forgets it.
 func (h *Host) end(ctx context.Context, pool *sandbox.Pool) error {
 	err := pool.Close(ctx)
 	h.poolsMu.Lock()
@@ -224,14 +222,14 @@ func (h *Host) allPools() []*sandbox.Pool {
 	return slices.Clone(h.pools)
 }
 
-// What of a function's output is shown within a second. What is shown may end
-// in a file, and a function that writes without end must not fill a disk.
+// Bounds of a function's output that is shown within a second. It may go to a file, and a function that writes
+// without end must not fill a disk.
 const (
 	maxShownLines = 1000
 	maxShownBytes = 256 << 10
 )
 
-// Throttled returns a show that leaves lines out when too many come, and says how many.
+// Throttled wraps show: it leaves out lines when too many come, and says how many.
 func Throttled(show func(engine.LogLine)) func(engine.LogLine) {
 	var mu sync.Mutex
 	var second int64
@@ -258,8 +256,8 @@ func Throttled(show func(engine.LogLine)) func(engine.LogLine) {
 	}
 }
 
-// PublishAliases does what a deployment of the template does: it publishes p, if it
-// has aliases and has changed, and moves them to the version.
+// PublishAliases publishes p as a deployment of the template would: if it has aliases and has changed, it publishes
+// a version and moves the aliases to it.
 func (h *Host) PublishAliases(ctx context.Context, p *project.Program) error {
 	if p.Spec == nil || len(p.Spec.Aliases) == 0 {
 		return nil
@@ -277,8 +275,7 @@ func (h *Host) PublishAliases(ctx context.Context, p *project.Program) error {
 	return nil
 }
 
-// PointAliases makes the aliases that a template gives p, unless they exist: here
-// they point to $LATEST, which is what was just built.
+// PointAliases makes the template's aliases of p, unless they exist: here they point to $LATEST, the newest build.
 func PointAliases(ctx context.Context, e *engine.Engine, p *project.Program) error {
 	if p.Spec == nil {
 		return nil
@@ -294,8 +291,8 @@ func PointAliases(ctx context.Context, e *engine.Engine, p *project.Program) err
 	return nil
 }
 
-// Unserved counts the open executions that wait because nothing here runs their
-// function; the list is empty, and not nil, if there are none.
+// Unserved counts the open executions that wait because nothing here runs their function; without any the list is
+// empty, not nil.
 func (h *Host) Unserved(ctx context.Context) ([]engine.OpenCount, error) {
 	open, err := h.Engine.CountOpen(ctx)
 	if err != nil {

@@ -1,14 +1,13 @@
 // Package host runs one engine in one process: a data directory, a port with every face of the engine, and the
-// functions, as processes or wherever they are.
+// functions, as processes or elsewhere.
 //
-// [Open] takes the directory and the port, [Host.Install] makes functions known, and [Host.Serve] begins to answer.
-// [Host.Run] runs the newest code of a function for those who replace it while it is in use. [Backup], [Restore]
-// and [Verify] are for the directory of an engine that does not run; an [Outpost] runs a function for an engine
-// elsewhere.
+// [Open] takes the directory and the port, [Host.Install] registers functions, and [Host.Serve] begins to answer.
+// [Host.Run] runs the newest code of a function for callers who replace it while it is in use. [Backup], [Restore]
+// and [Verify] are for a directory without a running engine; an [Outpost] runs a function for an engine elsewhere.
 //
-// The package knows no flags, and writes nothing for people: what happens goes to a logger and to functions of its
-// caller, who also words its errors. Those that are not plain are a [DataError], an [AddressError], or an error of
-// the packages build and runtimes.
+// The package knows no flags, and writes nothing for people: it tells a logger and functions of its caller, who
+// also words its errors: a [DataError], an [AddressError], an error of the packages build and runtimes, or a plain
+// one.
 package host
 
 import (
@@ -34,38 +33,38 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// Durability says what acknowledged work survives; the zero value is the loss of power.
+// Durability says what acknowledged work survives; the zero value survives the loss of power.
 type Durability = sqlitestore.Durability
 
-// Options say what a host is to be. Data, Listen and Log are required.
+// Options are those of a host. Data, Listen and Log are required.
 type Options struct {
 	Data       string // the directory of the data; it is made when needed
 	Listen     string // the address of the port; port 0 takes a free one
 	Durability Durability
-	Strict     bool              // refuse and limit what AWS does, where it does not bind here
+	Strict     bool              // refuse and limit as AWS does, even where it does not bind here
 	SAM        bool              // stand in for SAM's emulator of durable functions
 	Server     server.Options    // hosts, credentials and certificate; the host adds the rest
 	Telemetry  *engine.Telemetry // records of executions; nil for none
 	Traces     *otlp.Config      // where spans go; nil for nowhere
-	Version    string            // of the program, as clients are told
+	Version    string            // of the program, for clients
 	Log        *slog.Logger
 
-	// Output returns what shows the lines that a function writes, whose version is
-	// empty if it is the newest. Lines are left out when too many come. Nil shows none.
+	// Output returns a function that shows a function's lines; version is empty for the newest. When too many come,
+	// lines are left out. Nil shows none.
 	Output func(function, version string) func(engine.LogLine)
-	// Invoked is told of each invocation of what [Host.Install] registers, before it begins; may be nil.
+	// Invoked hears of each invocation of functions of [Host.Install], before it begins; may be nil.
 	Invoked func(*engine.Invocation)
-	// Building gets lines for people about a function that is built or installed;
-	// function is empty if the line says which, or comes from a tool. May be nil.
+	// Building gets lines for people about a function that is built or installed; function is empty if the line
+	// names it, or comes from a tool. May be nil.
 	Building func(function, line string)
 }
 
-// Host is an engine in this process, with all that it needs.
+// Host is an engine in this process, with its surroundings.
 type Host struct {
 	*Workshop
 	URL    string // of the port
 	Engine *engine.Engine
-	// Failed receives why the port, or that of functions, was closed by itself.
+	// Failed receives the error if the port, or that of functions, closes by itself.
 	Failed chan error
 
 	opts     Options
@@ -74,19 +73,19 @@ type Host struct {
 	store    *sqlitestore.Store
 	listener net.Listener
 	server   *server.Server
-	doors    *doors // nil if functions come in as everybody does
+	doors    *doors // nil if functions use the port
 	runtime  *runtimeapi.Server
 	poolsMu  sync.Mutex
 	pools    []*sandbox.Pool // those that have not ended
-	ended    bool            // there are to be no more pools
+	ended    bool            // no more pools may begin
 	versions *versions       // published ones
 	workers  attached.Hub    // on other machines
 	closing  sync.Once
 	closed   error
 }
 
-// Open starts an engine. The address of its port is taken, but nobody is answered before [Host.Serve]: a client
-// that comes while functions are still being built waits for them.
+// Open starts an engine and takes the address of its port, but answers nobody before [Host.Serve]: a client that
+// comes while functions are being built waits for them.
 func Open(ctx context.Context, opts *Options) (*Host, error) {
 	h := &Host{
 		opts: *opts, Failed: make(chan error, 2),
@@ -132,7 +131,7 @@ func (h *Host) open(ctx context.Context) (err error) {
 	return h.store.SetOwner(owner + ", " + h.URL)
 }
 
-// DefaultData is the name of data directories of which nobody said another.
+// DefaultData is the default name of data directories.
 const DefaultData = ".perdure"
 
 func (h *Host) openStore(ctx context.Context, owner string) error {
@@ -142,7 +141,7 @@ func (h *Host) openStore(ctx context.Context, owner string) error {
 	if err != nil {
 		return dataError(h.Data, err)
 	}
-	if err := checkRestored(h.Data); err != nil { // with the lock: nobody is still at it
+	if err := checkRestored(h.Data); err != nil { // we have the lock, so no restore is running
 		lock.Release()
 		return err
 	}
@@ -156,8 +155,8 @@ func (h *Host) openStore(ctx context.Context, owner string) error {
 	return nil
 }
 
-// hideFromGit keeps a data directory, which must be nothing but that, out of the
-// repository it may be in. It is a courtesy: without it the engine works as well.
+// hideFromGit keeps a data directory, which must be nothing but that, out of its repository. A courtesy: the engine
+// works without it.
 func hideFromGit(dir string) {
 	f, err := os.OpenFile(filepath.Join(dir, ".gitignore"), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
 	if err != nil {
@@ -167,7 +166,7 @@ func hideFromGit(dir string) {
 	f.WriteString("*\n")
 }
 
-// AddressError says why nobody can be served at an address.
+// AddressError says why an address cannot be served.
 type AddressError struct {
 	Address string
 	InUse   bool // by another program
@@ -181,7 +180,7 @@ func (e *AddressError) Error() string {
 	return fmt.Sprintf("cannot listen on %s: %v", e.Address, errors.Unwrap(e.Err))
 }
 
-// Unwrap returns what the system said.
+// Unwrap returns the system's error.
 func (e *AddressError) Unwrap() error { return e.Err }
 
 func listen(address string) (net.Listener, error) {
@@ -192,7 +191,7 @@ func listen(address string) (net.Listener, error) {
 	return l, nil
 }
 
-// urlOf is how clients on this machine reach an address that is served.
+// urlOf is the URL of a served address for clients on this machine.
 func urlOf(a net.Addr, secure bool) string {
 	scheme, address := "http", a.String()
 	if secure {
@@ -216,8 +215,7 @@ func (h *Host) Serve() {
 	}()
 }
 
-// Fault returns an error of the engine as one of the data directory, unless it is
-// a refusal, which is a [*protocol.Error].
+// Fault returns an error of the engine as one of the data directory, unless it is a refusal, a [*protocol.Error].
 func (h *Host) Fault(err error) error {
 	if _, refused := errors.AsType[*protocol.Error](err); refused {
 		return err
@@ -225,8 +223,7 @@ func (h *Host) Fault(err error) error {
 	return dataError(h.Data, err)
 }
 
-// closeTimeout bounds how long we wait for things to end in good order. What
-// is not closed in time is as safe as after a crash.
+// closeTimeout bounds the wait for an orderly end. The rest is as safe as after a crash.
 const closeTimeout = 10 * time.Second
 
 // Close ends everything, the function processes included, within ten seconds. It may be called again.
@@ -235,7 +232,7 @@ func (h *Host) Close() error {
 	return h.closed
 }
 
-// shutdown ends what was opened, which may be a part of it.
+// shutdown ends what was opened, perhaps only a part.
 func (h *Host) shutdown() error {
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
@@ -257,7 +254,7 @@ func (h *Host) shutdown() error {
 		h.listener.Close() // the server may have done so already
 	}
 	if h.server != nil {
-		_ = h.server.Shutdown(ctx) // whoever still waits for an execution has been told, or asks again
+		_ = h.server.Shutdown(ctx) // clients that wait for an execution have been told, or ask again
 	}
 	if h.doors != nil {
 		h.doors.close(ctx)

@@ -15,10 +15,10 @@ import (
 	"github.com/perdure/perdure/internal/observe/otlp"
 )
 
-// started is when this process did.
+// started is when this process started.
 var started = time.Now()
 
-// writeMetrics answers with what an engine and all around it have counted, in the text format of Prometheus.
+// writeMetrics answers with all counts, in the text format of Prometheus.
 func (h *Host) writeMetrics(w http.ResponseWriter, r *http.Request) {
 	var e metrics.Exposition
 	h.engineMetrics(&e)
@@ -104,7 +104,7 @@ func (h *Host) processMetrics(e *metrics.Exposition) {
 	}
 }
 
-// programMetrics are about this program as such, by the names that they have everywhere.
+// programMetrics are about this program as such, by their usual names.
 func programMetrics(e *metrics.Exposition, version string) {
 	e.Gauge("perdure_build_info", "The program's version, as a labeh.")
 	e.Add(1, "version", version, "goversion", runtime.Version())
@@ -136,7 +136,7 @@ func (t *tracer) Ended(x *engine.Traced) {
 		Start: x.Start, End: x.End, Failure: x.Failure,
 		Attributes: []otlp.Attribute{{Key: "faas.name", Value: function}, {Key: "faas.version", Value: version}},
 	}
-	_, _ = hex.Decode(s.ID[:], []byte(x.SpanID)) // the engine's own, so it is one
+	_, _ = hex.Decode(s.ID[:], []byte(x.SpanID)) // the engine's own, so it is valid
 	add := func(key, value string) {
 		if value != "" {
 			s.Attributes = append(s.Attributes, otlp.Attribute{Key: key, Value: value})

@@ -12,8 +12,8 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// Outpost runs a function for an engine elsewhere: the Runtime API for its processes, their way to that engine, and
-// the processes. One goroutine at a time uses it.
+// Outpost runs a function for an engine elsewhere: it has the Runtime API for the processes, their way to that
+// engine, and the processes. One goroutine at a time uses it.
 type Outpost struct {
 	log     *slog.Logger
 	runtime *runtimeapi.Server
@@ -39,8 +39,8 @@ func OpenOutpost(lambda *route.Face, log *slog.Logger) (*Outpost, error) {
 	return &Outpost{log: log, runtime: runtime, doors: d}, nil
 }
 
-// Run runs code in place of what ran before, in at most as many processes as its function's concurrency, for the
-// engine of a region and an account. What they write goes to output.
+// Run runs code in place of the code before, in at most as many processes as its function's concurrency, for the
+// engine of a region and an account. Their output goes to output.
 func (o *Outpost) Run(c *Code, region, account string, output func(engine.LogLine)) (engine.Invoker, error) {
 	o.closePool()
 	cfg := c.config(o.runtime)

@@ -17,14 +17,14 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// versions runs what was published. The code is in the data directory; a
-// version gets processes when it is invoked, as most old ones never are.
+// versions runs published versions. The code is in the data directory; a version gets processes when it is invoked,
+// which most old ones never are.
 type versions struct {
 	host *Host
 	data string // the data directory, absolute
 	codeOf
 
-	// mu is held while code is kept or swept, so that none goes that was just kept.
+	// mu is held while code is kept or swept, so that new code is not swept.
 	mu     sync.Mutex
 	wanted map[string]bool // code, by hash
 	open   map[string]*publishedPool
@@ -37,7 +37,7 @@ var (
 	_ engine.ImageChecker = (*versions)(nil)
 )
 
-// RunPublished has published versions run, those that there are and those to come.
+// RunPublished lets published versions run, present and future ones.
 func (h *Host) RunPublished(ctx context.Context) error {
 	if err := h.Engine.Functions().RunVersions(ctx, h.versions); err != nil {
 		return dataError(h.Data, err)
@@ -87,7 +87,7 @@ func (v *versions) Open(fn engine.Function, image *engine.Image) (engine.Invoker
 	return p, nil
 }
 
-// codeOf checks images of which the code is, or should be, in a store.
+// codeOf checks images against the code in a store.
 type codeOf struct{ *codestore.Store }
 
 // Check implements [engine.ImageChecker].
@@ -99,8 +99,8 @@ func (c codeOf) Check(ctx context.Context, image *engine.Image) error {
 	return c.Verify(ctx, f.Code)
 }
 
-// Sweep implements [engine.Images]. It ends the processes of versions that are gone before it removes their code,
-// in the background: an invocation of an execution that was stopped may be under way.
+// Sweep implements [engine.Images]. It ends the processes of removed versions before it removes their code, in the
+// background: an invocation of a stopped execution may be under way.
 func (v *versions) Sweep(_ context.Context, keep []engine.PublishedImage) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -137,7 +137,7 @@ func (v *versions) Sweep(_ context.Context, keep []engine.PublishedImage) {
 	})
 }
 
-// close begins nothing more, and waits for the end of what was deleted.
+// close begins nothing more, and waits for the end of deletions.
 func (v *versions) close() {
 	v.mu.Lock()
 	v.closed = true
@@ -168,7 +168,7 @@ func (p *publishedPool) Invoke(ctx context.Context, inv *engine.Invocation) engi
 	return pool.Invoke(ctx, inv)
 }
 
-// start returns the pool, and makes it if this is the first invocation.
+// start returns the pool, which the first invocation makes.
 func (p *publishedPool) start(ctx context.Context) (*sandbox.Pool, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -193,14 +193,14 @@ func (p *publishedPool) close(ctx context.Context) error {
 	p.mu.Lock()
 	p.closed = true
 	p.mu.Unlock()
-	if p.pool == nil { // and stays so
+	if p.pool == nil { // and it stays so
 		return nil
 	}
 	return p.versions.host.end(ctx, p.pool)
 }
 
-// frozen is what is needed to run the code of a published version: the data of its image. It says nothing of where
-// the code lies on this machine, so a data directory can be moved.
+// frozen is the data of a version's image: how to run its code. It does not name the code's place on this machine,
+// so a data directory can be moved.
 type frozen struct {
 	Code    string            // hash in the code store
 	Runtime string            `json:",omitempty"` // the language, if the code needs one
@@ -258,8 +258,8 @@ func (d *deployed) Freeze(ctx context.Context) (*engine.Image, error) {
 	return &engine.Image{CodeSHA256: code.Base64(), CodeSize: code.Size, Data: data}, err
 }
 
-// source is the code: the one file of a program that was built, and otherwise
-// the directory, in which a script may find what it needs.
+// source is the code: the one file of a built program, otherwise the directory, since a script may need its
+// neighbours.
 func (d *deployed) source() codestore.Source {
 	switch program := d.code.Process.Command[0]; {
 	case d.code.Process.Runtime != "":
@@ -283,7 +283,7 @@ func isScript(path string) bool {
 	return err == nil && string(head) == "#!"
 }
 
-// process returns how to run frozen code that lies in dir.
+// process returns how to run frozen code in dir.
 func (f *frozen) process(ctx context.Context, dir string, opts *runtimes.Options) (*runtimes.Process, error) {
 	if f.Runtime != "" {
 		return runtimes.Resolve(ctx, runtimes.Code{Runtime: f.Runtime, Handler: f.Handler, Dir: dir}, opts)

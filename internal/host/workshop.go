@@ -11,8 +11,8 @@ import (
 	"github.com/perdure/perdure/internal/function/runtimes"
 )
 
-// Workshop makes of programs what can run: it builds them, and installs what their languages need, in a data
-// directory. Its methods may be called concurrently, for different programs.
+// Workshop turns programs into something that can run: it builds them, and installs what their languages need, in a
+// data directory. Its methods may be called concurrently, for different programs.
 type Workshop struct {
 	Data string
 	// Building gets lines for people; see [Options]. May be nil.
@@ -20,11 +20,11 @@ type Workshop struct {
 	builds   build.Holds // of what runs
 }
 
-// slowBuild is the time after which a build that goes on is worth a line.
+// slowBuild is the time after which a running build is worth a line.
 const slowBuild = 2 * time.Second
 
-// Prepare returns how to run p, after building it or installing what it needs.
-// What a person can mend is a [*build.Error] or a [*runtimes.Error].
+// Prepare returns how to run p, after building it or installing what it needs. An error that a person can mend is a
+// [*build.Error] or a [*runtimes.Error].
 func (w *Workshop) Prepare(ctx context.Context, p *project.Program) (*runtimes.Process, error) {
 	tell := func(function string) func(string) {
 		return func(line string) {
@@ -49,7 +49,7 @@ func (w *Workshop) Prepare(ctx context.Context, p *project.Program) (*runtimes.P
 	return proc, nil
 }
 
-// Inputs says what p is built of, now.
+// Inputs returns the present inputs of p's build.
 func (w *Workshop) Inputs(ctx context.Context, p *project.Program) (*build.Inputs, error) {
 	if p.IsExecutable() {
 		dir, err := filepath.Abs(filepath.Dir(p.Path))
@@ -58,7 +58,7 @@ func (w *Workshop) Inputs(ctx context.Context, p *project.Program) (*build.Input
 	return build.Find(ctx, p.Source(w.Data))
 }
 
-// Build builds p, for a debugger if debug says so; an executable is a build as it is. tell gets lines for people.
+// Build builds p, for a debugger if debug is set; an executable is already a build. tell gets lines for people.
 func (w *Workshop) Build(ctx context.Context, p *project.Program, debug bool, tell func(string)) (*build.Build, error) {
 	if p.IsExecutable() {
 		return &build.Build{Dir: filepath.Dir(p.Path), Method: "none",
