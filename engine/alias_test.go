@@ -22,7 +22,8 @@ func TestAliases(t *testing.T) {
 		f.publish("order")
 		one, latest, text := "1", protocol.LatestVersion, "for customers"
 		a, err := f.Functions().CreateAlias(t.Context(), &engine.AliasChange{Function: "order", Name: "live", Version: &one, Description: &text})
-		want := &engine.Alias{Function: "order", Name: "live", ARN: "arn:aws:lambda:us-east-1:000000000000:function:order:live", Version: "1", Description: text}
+		want := &engine.Alias{Function: "order", Name: "live",
+			ARN: "arn:aws:lambda:us-east-1:000000000000:function:order:live", Version: "1", Description: text}
 		if err != nil || a.Revision == "" {
 			t.Fatalf("got %+v, %v", a, err)
 		}
@@ -32,7 +33,8 @@ func TestAliases(t *testing.T) {
 		if diff := cmp.Diff(want, got); err != nil || diff != "" {
 			t.Errorf("after a restart: error %v (-want +got):\n%s", err, diff)
 		}
-		moved, err := f.Functions().UpdateAlias(t.Context(), &engine.AliasChange{Function: "order", Name: "live", Version: &latest, Revision: a.Revision})
+		moved, err := f.Functions().UpdateAlias(t.Context(),
+			&engine.AliasChange{Function: "order", Name: "live", Version: &latest, Revision: a.Revision})
 		if err != nil || moved.Version != latest || moved.Description != text || moved.Revision == a.Revision {
 			t.Errorf("got %+v, %v, want it moved with its description", moved, err)
 		}
@@ -77,8 +79,10 @@ func TestAliasRefusals(t *testing.T) {
 			code                           protocol.Code
 			text                           string
 		}{
-			{"exists", "order", "live", "1", nil, protocol.CodeConflict, "Alias already exists: arn:aws:lambda:us-east-1:000000000000:function:order:live"},
-			{"no version", "order", "a", "7", nil, protocol.CodeNotFound, "Function not found: arn:aws:lambda:us-east-1:000000000000:function:order:7"},
+			{"exists", "order", "live", "1", nil, protocol.CodeConflict,
+				"Alias already exists: arn:aws:lambda:us-east-1:000000000000:function:order:live"},
+			{"no version", "order", "a", "7", nil, protocol.CodeNotFound,
+				"Function not found: arn:aws:lambda:us-east-1:000000000000:function:order:7"},
 			{"no function", "nobody", "a", "1", nil, protocol.CodeNotFound, "function:nobody:1"},
 			{"an alias of an alias", "order", "a", "live", nil, protocol.CodeNotFound, "function:order:live"},
 			{"a number", "order", "12", "1", nil, protocol.CodeInvalidParameter, "cannot be an alias"},
@@ -89,12 +93,14 @@ func TestAliasRefusals(t *testing.T) {
 			{"weight beyond", "order", "a", "1", map[string]float64{"2": 2}, protocol.CodeNotFound, "function:order:2"},
 			{"too many", "order", "a", "1", map[string]float64{"1": 0.1, "$LATEST": 0.2}, protocol.CodeInvalidParameter, "cannot be greater than 1"},
 		} {
-			_, err := f.Functions().CreateAlias(t.Context(), &engine.AliasChange{Function: test.function, Name: test.alias, Version: &test.version, Weights: &test.weights})
+			_, err := f.Functions().CreateAlias(t.Context(),
+				&engine.AliasChange{Function: test.function, Name: test.alias, Version: &test.version, Weights: &test.weights})
 			wantCode(t, test.name, err, test.code, test.text)
 		}
 		m.build("order", "blue", saying("blue"))
 		f.publish("order")
-		_, err := f.Functions().CreateAlias(t.Context(), &engine.AliasChange{Function: "order", Name: "a", Version: new("1"), Weights: &map[string]float64{"2": 2}})
+		_, err := f.Functions().CreateAlias(t.Context(),
+			&engine.AliasChange{Function: "order", Name: "a", Version: new("1"), Weights: &map[string]float64{"2": 2}})
 		wantCode(t, "weight", err, protocol.CodeInvalidParameter, "between 0 and 1")
 		_, err = f.Functions().UpdateAlias(t.Context(), &engine.AliasChange{Function: "order", Name: "a", Version: new("1")})
 		wantCode(t, "unknown", err, protocol.CodeNotFound, "Cannot find alias")

@@ -79,8 +79,11 @@ func exhibition(t testing.TB, f *fixture) []byte {
 				protocol.Update{ID: "ctx", Type: protocol.TypeContext, Action: protocol.ActionStart, Name: "context", SubType: "Map"},
 				protocol.Update{ID: "1", ParentID: "ctx", Type: protocol.TypeStep, Action: protocol.ActionSucceed, Payload: str("1")},
 				protocol.Update{ID: "2", Type: protocol.TypeWait, Action: protocol.ActionStart, WaitOptions: &protocol.WaitOptions{WaitSeconds: 5}},
-				protocol.Update{ID: "3", Type: protocol.TypeCallback, Action: protocol.ActionStart, CallbackOptions: &protocol.CallbackOptions{TimeoutSeconds: 9, HeartbeatTimeoutSeconds: 8}},
-				protocol.Update{ID: "4", Type: protocol.TypeStep, Action: protocol.ActionRetry, Error: &protocol.ErrorObject{ErrorType: "E", StackTrace: []string{"a"}}, StepOptions: &protocol.StepOptions{NextAttemptDelaySeconds: 2}},
+				protocol.Update{ID: "3", Type: protocol.TypeCallback, Action: protocol.ActionStart,
+					CallbackOptions: &protocol.CallbackOptions{TimeoutSeconds: 9, HeartbeatTimeoutSeconds: 8}},
+				protocol.Update{ID: "4", Type: protocol.TypeStep, Action: protocol.ActionRetry,
+					Error:       &protocol.ErrorObject{ErrorType: "E", StackTrace: []string{"a"}},
+					StepOptions: &protocol.StepOptions{NextAttemptDelaySeconds: 2}},
 			)
 		}
 		if c.err != nil {
@@ -116,41 +119,58 @@ func TestImportLooksAtEverything(t *testing.T) {
 			"id from the far future": {renamed("ffffffff-ffff-7000-8000-000000000000"), "is of another moment"},
 			"id from before":         {renamed("00000000-0001-7000-8000-000000000000"), "is of another moment"},
 			"id of one record only":  {each(protocol.EventExecutionStarted, func(r *machine.Record) { r.OpID = "other" }), "it contradicts itself"},
-			"long function":          {each(protocol.EventExecutionStarted, func(r *machine.Record) { r.Identity.ARN.Function = strings.Repeat("f", 65) }), "is no name of a function"},
-			"long version":           {each(protocol.EventExecutionStarted, func(r *machine.Record) { r.Identity.ARN.Version = strings.Repeat("1", 65) }), "is no version"},
+			"long function": {each(protocol.EventExecutionStarted,
+				func(r *machine.Record) { r.Identity.ARN.Function = strings.Repeat("f", 65) }), "is no name of a function"},
+			"long version": {each(protocol.EventExecutionStarted,
+				func(r *machine.Record) { r.Identity.ARN.Version = strings.Repeat("1", 65) }), "is no version"},
 			"long name": {each(protocol.EventExecutionStarted, func(r *machine.Record) {
 				r.Name = strings.Repeat("n", 65)
 				r.Identity.ARN.Name = r.Name
 			}), "is no name of an execution"},
-			"no timeout":               {each(protocol.EventExecutionStarted, func(r *machine.Record) { r.ExecutionTimeout, r.Identity.ExecutionTimeout = 0, 0 }), "it has no timeout"},
-			"kept for ever":            {each(protocol.EventExecutionStarted, func(r *machine.Record) { r.Identity.RetentionDays = 1 << 40 }), "its retention is"},
-			"parent that is none":      {each(protocol.EventExecutionStarted, func(r *machine.Record) { r.Identity.ParentARN, r.Identity.ParentOperation = "arn:nobody", "1" }), "its parent, \"arn:nobody\", is no ARN"},
-			"parent without operation": {each(protocol.EventExecutionStarted, func(r *machine.Record) { r.Identity.ParentARN = r.Identity.ARN.String() }), "its parent is named by half"},
-			"origin that is none":      {each(protocol.EventExecutionStarted, func(r *machine.Record) { r.Identity.OriginARN = "x\n" }), "its origin, "},
-			"tenant":                   {each(protocol.EventExecutionStarted, func(r *machine.Record) { r.Identity.TenantID = "\x1b[2J" }), "is no tenant id"},
-			"start in the future":      {each(protocol.EventExecutionStarted, func(r *machine.Record) { r.Time += 1 << 40 }), "it is of the moment"},
-			"end before 1970":          {each(protocol.EventExecutionSucceeded, func(r *machine.Record) { r.Time = -1 << 62 }), "it is of the moment"},
-			"endless wait":             {each(protocol.EventWaitStarted, func(r *machine.Record) { r.ScheduledEnd = 1<<63 - 1 }), "its scheduled end is"},
-			"negative wait":            {each(protocol.EventWaitStarted, func(r *machine.Record) { r.Duration = -5 }), "its duration is"},
-			"endless timeout":          {each(protocol.EventCallbackStarted, func(r *machine.Record) { r.Timeout = 1 << 62 }), "its timeout is"},
-			"next try":                 {each(protocol.EventInvocationCompleted, func(r *machine.Record) { r.RetryAt = r.Time + tooLong + 1 }), "its next try is"},
-			"attempts":                 {each(protocol.EventStepFailed, func(r *machine.Record) { r.CurrentAttempt = -1 }), "its attempt is"},
-			"callback without id":      {each(protocol.EventCallbackStarted, func(r *machine.Record) { r.CallbackID = "" }), "the callback has no id"},
+			"no timeout": {each(protocol.EventExecutionStarted,
+				func(r *machine.Record) { r.ExecutionTimeout, r.Identity.ExecutionTimeout = 0, 0 }), "it has no timeout"},
+			"kept for ever": {each(protocol.EventExecutionStarted,
+				func(r *machine.Record) { r.Identity.RetentionDays = 1 << 40 }), "its retention is"},
+			"parent that is none": {each(protocol.EventExecutionStarted,
+				func(r *machine.Record) { r.Identity.ParentARN, r.Identity.ParentOperation = "arn:nobody", "1" }),
+				"its parent, \"arn:nobody\", is no ARN"},
+			"parent without operation": {each(protocol.EventExecutionStarted,
+				func(r *machine.Record) { r.Identity.ParentARN = r.Identity.ARN.String() }), "its parent is named by half"},
+			"origin that is none": {each(protocol.EventExecutionStarted,
+				func(r *machine.Record) { r.Identity.OriginARN = "x\n" }), "its origin, "},
+			"tenant": {each(protocol.EventExecutionStarted,
+				func(r *machine.Record) { r.Identity.TenantID = "\x1b[2J" }), "is no tenant id"},
+			"start in the future": {each(protocol.EventExecutionStarted, func(r *machine.Record) { r.Time += 1 << 40 }), "it is of the moment"},
+			"end before 1970": {each(protocol.EventExecutionSucceeded,
+				func(r *machine.Record) { r.Time = -1 << 62 }), "it is of the moment"},
+			"endless wait": {each(protocol.EventWaitStarted,
+				func(r *machine.Record) { r.ScheduledEnd = 1<<63 - 1 }), "its scheduled end is"},
+			"negative wait":   {each(protocol.EventWaitStarted, func(r *machine.Record) { r.Duration = -5 }), "its duration is"},
+			"endless timeout": {each(protocol.EventCallbackStarted, func(r *machine.Record) { r.Timeout = 1 << 62 }), "its timeout is"},
+			"next try": {each(protocol.EventInvocationCompleted,
+				func(r *machine.Record) { r.RetryAt = r.Time + tooLong + 1 }), "its next try is"},
+			"attempts": {each(protocol.EventStepFailed, func(r *machine.Record) { r.CurrentAttempt = -1 }), "its attempt is"},
+			"callback without id": {each(protocol.EventCallbackStarted, func(r *machine.Record) { r.CallbackID = "" }),
+				"the callback has no id"},
 			"odd operation id": {func(all []machine.Record) []machine.Record {
 				for i := range all {
 					all[i].OpID = map[bool]string{true: "a/b", false: all[i].OpID}[all[i].OpID == "2"]
 				}
 				return all
 			}, "is no operation id"},
-			"odd subtype":            {each(protocol.EventContextStarted, func(r *machine.Record) { r.SubType = "<script>" }), "is no subtype"},
-			"odd name":               {each(protocol.EventContextStarted, func(r *machine.Record) { r.Name = "a\x00" }), "is no name"},
-			"parent context missing": {each(protocol.EventWaitStarted, func(r *machine.Record) { r.ParentID = "nobody" }), "its parent nobody is no context"},
-			"parent that is a step":  {each(protocol.EventCallbackStarted, func(r *machine.Record) { r.ParentID = "1" }), "its parent 1 is no context"},
-			"large payload":          {each(protocol.EventStepSucceeded, func(r *machine.Record) { r.Payload = str(strings.Repeat("x", protocol.MaxPayload+1)) }), "its payload has"},
-			"large error":            {each(protocol.EventStepFailed, func(r *machine.Record) { r.Error.ErrorData = strings.Repeat("x", protocol.MaxPayload+1) }), "its error is larger"},
-			"unknown record":         {each(protocol.EventStepFailed, func(r *machine.Record) { r.Type = "StepVanished" }), "StepVanished"},
-			"gap in the numbers":     {each(protocol.EventExecutionSucceeded, func(r *machine.Record) { r.Event.ID += 2 }), "follows event"},
-			"without its number":     {each(protocol.EventContextSucceeded, func(r *machine.Record) { r.Event.ID = 0 }), "follows event"},
+			"odd subtype": {each(protocol.EventContextStarted, func(r *machine.Record) { r.SubType = "<script>" }), "is no subtype"},
+			"odd name":    {each(protocol.EventContextStarted, func(r *machine.Record) { r.Name = "a\x00" }), "is no name"},
+			"parent context missing": {each(protocol.EventWaitStarted, func(r *machine.Record) { r.ParentID = "nobody" }),
+				"its parent nobody is no context"},
+			"parent that is a step": {each(protocol.EventCallbackStarted, func(r *machine.Record) { r.ParentID = "1" }),
+				"its parent 1 is no context"},
+			"large payload": {each(protocol.EventStepSucceeded,
+				func(r *machine.Record) { r.Payload = str(strings.Repeat("x", protocol.MaxPayload+1)) }), "its payload has"},
+			"large error": {each(protocol.EventStepFailed,
+				func(r *machine.Record) { r.Error.ErrorData = strings.Repeat("x", protocol.MaxPayload+1) }), "its error is larger"},
+			"unknown record":     {each(protocol.EventStepFailed, func(r *machine.Record) { r.Type = "StepVanished" }), "StepVanished"},
+			"gap in the numbers": {each(protocol.EventExecutionSucceeded, func(r *machine.Record) { r.Event.ID += 2 }), "follows event"},
+			"without its number": {each(protocol.EventContextSucceeded, func(r *machine.Record) { r.Event.ID = 0 }), "follows event"},
 			"ended twice": {func(all []machine.Record) []machine.Record {
 				for i := range all {
 					if all[i].Type == protocol.EventContextSucceeded {
@@ -170,7 +190,8 @@ func TestImportLooksAtEverything(t *testing.T) {
 				return all
 			}, "operation ctx begins twice"},
 			"after its end": {func(all []machine.Record) []machine.Record {
-				return numberAnew(append(all, machine.Record{Event: protocol.Event{Type: protocol.EventStepStarted, OpID: "late", ID: 1, Time: all[0].Time}}))
+				return numberAnew(append(all, machine.Record{Event: protocol.Event{Type: protocol.EventStepStarted,
+					OpID: "late", ID: 1, Time: all[0].Time}}))
 			}, "comes after ExecutionSucceeded"},
 			"two starts": {func(all []machine.Record) []machine.Record { return append(all, all[0]) }, "is not the first record"},
 		} {
@@ -189,7 +210,8 @@ func TestImportLooksAtEverything(t *testing.T) {
 		}
 		other := f.elsewhere(engine.Options{})
 		defer other.close()
-		if _, err := other.Import(t.Context(), bytes.NewReader(forge(t, file, func(all []machine.Record) []machine.Record { return all })), &engine.ImportRequest{}); err != nil {
+		if _, err := other.Import(t.Context(), bytes.NewReader(forge(t, file,
+			func(all []machine.Record) []machine.Record { return all })), &engine.ImportRequest{}); err != nil {
 			t.Errorf("without a change: %v", err)
 		}
 	})
@@ -245,7 +267,8 @@ func TestImportedChildIsNotBelieved(t *testing.T) {
 		f.durable("parent", func(c *call) engine.Outcome {
 			o := c.op("1")
 			if o.ID == "" {
-				c.checkpoint(protocol.Update{ID: "1", Type: protocol.TypeChainedInvoke, Action: protocol.ActionStart, ChainedInvokeOptions: &protocol.ChainedInvokeOptions{FunctionName: "slow"}})
+				c.checkpoint(protocol.Update{ID: "1", Type: protocol.TypeChainedInvoke, Action: protocol.ActionStart,
+					ChainedInvokeOptions: &protocol.ChainedInvokeOptions{FunctionName: "slow"}})
 				o = c.op("1")
 			}
 			if !o.Status.Closed() {

@@ -13,7 +13,8 @@ import (
 func BenchmarkCounters(b *testing.B) {
 	c := newCounters()
 	committed := change{x: &machine.Execution{}, writes: []store.Write{{Entry: store.Entry{Seq: 7}}}}
-	committed.records = []machine.Record{{Event: protocol.Event{Type: protocol.EventStepStarted}}, {Event: protocol.Event{Type: protocol.EventStepSucceeded}}, {}}
+	committed.records = []machine.Record{{Event: protocol.Event{Type: protocol.EventStepStarted}},
+		{Event: protocol.Event{Type: protocol.EventStepSucceeded}}, {}}
 	b.ReportAllocs()
 	for b.Loop() {
 		began := time.Now()

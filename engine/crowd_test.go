@@ -179,7 +179,8 @@ func inCrowd(t *testing.T, n int, one func(i int) store.Write, test func(t *test
 		f.crowd(n, one)
 		f.open()
 		defer f.close()
-		f.register(engine.Function{Name: "busy", Concurrency: 1, Timeout: time.Hour, Durable: &engine.DurableConfig{ExecutionTimeout: time.Hour}, Invoker: never{}})
+		f.register(engine.Function{Name: "busy", Concurrency: 1, Timeout: time.Hour,
+			Durable: &engine.DurableConfig{ExecutionTimeout: time.Hour}, Invoker: never{}})
 		f.durable("order", order)
 		f.start("busy", "", "{}")
 		test(t, f)
@@ -206,7 +207,8 @@ func TestAMillionThatCannotRun(t *testing.T) {
 		before := heap()
 		f.open()
 		defer f.close()
-		f.register(engine.Function{Name: "busy", Concurrency: 1, Timeout: time.Hour, Durable: &engine.DurableConfig{ExecutionTimeout: time.Hour}, Invoker: never{}})
+		f.register(engine.Function{Name: "busy", Concurrency: 1, Timeout: time.Hour,
+			Durable: &engine.DurableConfig{ExecutionTimeout: time.Hour}, Invoker: never{}})
 		f.durable("order", order)
 		begin := time.Now()
 		f.result(f.start("order", "", "{}"))
@@ -366,7 +368,8 @@ func sleeping(i int, function string, seconds int64) store.Write {
 	return genuine(i, function, "", func(d *machine.Draft) {
 		d.BeginInvocation("r")
 		_, err := d.Checkpoint(&machine.Checkpoint{Fence: d.Fence(), Updates: []protocol.Update{{
-			ID: "3", Type: protocol.TypeWait, SubType: "Wait", Action: protocol.ActionStart, WaitOptions: &protocol.WaitOptions{WaitSeconds: seconds},
+			ID: "3", Type: protocol.TypeWait, SubType: "Wait", Action: protocol.ActionStart,
+			WaitOptions: &protocol.WaitOptions{WaitSeconds: seconds},
 		}}})
 		if err != nil {
 			panic(err)

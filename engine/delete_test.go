@@ -134,7 +134,8 @@ func TestDeletingUntilTheParentKnows(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(10 * time.Second)
-		items, _, err = f.List(t.Context(), &engine.ListRequest{Function: "child", Statuses: []protocol.ExecutionStatus{protocol.ExecutionDeleting}})
+		items, _, err = f.List(t.Context(), &engine.ListRequest{Function: "child",
+			Statuses: []protocol.ExecutionStatus{protocol.ExecutionDeleting}})
 		if err != nil || len(items) != 1 || f.status(child.ARN) != protocol.ExecutionDeleting {
 			t.Errorf("got %+v, %v and status %s", items, err, f.status(child.ARN))
 		}

@@ -238,7 +238,8 @@ func (c *call) step(id, result string) bool {
 // wait starts a wait and reports whether it has elapsed.
 func (c *call) wait(id string, seconds int64) bool {
 	if c.op(id).ID == "" {
-		c.checkpoint(protocol.Update{ID: id, Type: protocol.TypeWait, SubType: "Wait", Action: protocol.ActionStart, WaitOptions: &protocol.WaitOptions{WaitSeconds: seconds}})
+		c.checkpoint(protocol.Update{ID: id, Type: protocol.TypeWait, SubType: "Wait", Action: protocol.ActionStart,
+			WaitOptions: &protocol.WaitOptions{WaitSeconds: seconds}})
 	}
 	return c.op(id).Status == protocol.StatusSucceeded
 }
@@ -382,7 +383,8 @@ func TestInvocationTimesOut(t *testing.T) {
 			return engine.Outcome{}
 		})
 		r := f.result(f.start("hang", "", ""))
-		if r.Status != protocol.ExecutionFailed || r.Error.ErrorType != "Sandbox.Timedout" || !strings.HasSuffix(r.Error.ErrorMessage, "Task timed out after 60.00 seconds") {
+		if r.Status != protocol.ExecutionFailed || r.Error.ErrorType != "Sandbox.Timedout" ||
+			!strings.HasSuffix(r.Error.ErrorMessage, "Task timed out after 60.00 seconds") {
 			t.Errorf("got %s %+v, want FAILED with Sandbox.Timedout", r.Status, r.Error)
 		}
 	})
@@ -528,7 +530,9 @@ func TestCallbackWakesTheExecution(t *testing.T) {
 		time.Sleep(time.Minute)
 		f.restart()
 		err := f.SucceedCallback(t.Context(), id, []byte{'y', 0xff})
-		if want := "InvalidParameterValueException: The result of the callback is not valid UTF-8. Send other bytes as base64, for example."; err == nil || err.Error() != want {
+		want := "InvalidParameterValueException: " +
+			"The result of the callback is not valid UTF-8. Send other bytes as base64, for example."
+		if err == nil || err.Error() != want {
 			t.Errorf("bytes that are not UTF-8: got %v, want %s", err, want)
 		}
 		if err := f.SucceedCallback(t.Context(), id, []byte("yes")); err != nil {

@@ -35,7 +35,8 @@ func TestExplain(t *testing.T) {
 	retry := func(c *call) engine.Outcome {
 		c.checkpoint(protocol.Update{
 			ID: "1", Name: "charge", Type: protocol.TypeStep, Action: protocol.ActionRetry,
-			Error: &protocol.ErrorObject{ErrorType: "Declined", ErrorMessage: "card\ndeclined"}, StepOptions: &protocol.StepOptions{NextAttemptDelaySeconds: 60},
+			Error: &protocol.ErrorObject{ErrorType: "Declined",
+				ErrorMessage: "card\ndeclined"}, StepOptions: &protocol.StepOptions{NextAttemptDelaySeconds: 60},
 		})
 		return pending()
 	}
@@ -128,7 +129,8 @@ func TestExplainTheQueue(t *testing.T) {
 		synctest.Wait()
 		arn := f.start("narrow", "second", "")
 		time.Sleep(3 * time.Second)
-		if got, want := f.why(arn), "has waited for a place for 3s: all 1 invocations that function narrow may have run at one time do"; got != want {
+		want := "has waited for a place for 3s: all 1 invocations that function narrow may have run at one time do"
+		if got := f.why(arn); got != want {
 			t.Errorf("got  %s\nwant %s", got, want)
 		}
 		f.funcs = nil
@@ -144,7 +146,8 @@ func TestExplainCalls(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fixture) {
 		f.durable("order", func(c *call) engine.Outcome {
 			c.checkpoint(protocol.Update{
-				ID: "1", Type: protocol.TypeChainedInvoke, Action: protocol.ActionStart, ChainedInvokeOptions: &protocol.ChainedInvokeOptions{FunctionName: "plain"},
+				ID: "1", Type: protocol.TypeChainedInvoke, Action: protocol.ActionStart,
+				ChainedInvokeOptions: &protocol.ChainedInvokeOptions{FunctionName: "plain"},
 			})
 			return pending()
 		})
@@ -167,7 +170,8 @@ func TestExplainCalls(t *testing.T) {
 		time.Sleep(time.Second)
 		want(second, "waits for function plain for 2s, which is not registered")
 		f.register(engine.Function{Name: "plain", Concurrency: 1, Timeout: time.Minute, Invoker: never{}})
-		f.register(engine.Function{Name: "away", Timeout: time.Minute, Durable: &engine.DurableConfig{ExecutionTimeout: time.Hour}, Invoker: never{}})
+		f.register(engine.Function{Name: "away", Timeout: time.Minute,
+			Durable: &engine.DurableConfig{ExecutionTimeout: time.Hour}, Invoker: never{}})
 		away := f.start("away", "", "")
 		time.Sleep(time.Second)
 		want(second, "waits for function plain for 3s, of which nothing is there that runs it")
@@ -203,14 +207,16 @@ func TestExplainTheChain(t *testing.T) {
 		})
 		f.durable("parent", func(c *call) engine.Outcome {
 			c.checkpoint(protocol.Update{
-				ID: "1", Type: protocol.TypeChainedInvoke, Action: protocol.ActionStart, ChainedInvokeOptions: &protocol.ChainedInvokeOptions{FunctionName: "child"},
+				ID: "1", Type: protocol.TypeChainedInvoke, Action: protocol.ActionStart,
+				ChainedInvokeOptions: &protocol.ChainedInvokeOptions{FunctionName: "child"},
 			})
 			return pending()
 		})
 		arn := f.start("parent", "", "")
 		time.Sleep(3 * time.Second)
 		got := f.why(arn)
-		if !strings.HasPrefix(got, "waits for execution ") || !strings.HasSuffix(got, " of child for 3s, which waits for callback approve for 3s") {
+		if !strings.HasPrefix(got, "waits for execution ") || !strings.HasSuffix(got,
+			" of child for 3s, which waits for callback approve for 3s") {
 			t.Errorf("got %s", got)
 		}
 	})
@@ -242,7 +248,8 @@ func TestExplainPauses(t *testing.T) {
 
 func TestExplainUnknown(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fixture) {
-		_, err := f.Explain(t.Context(), "arn:aws:lambda:us-east-1:000000000000:function:f:1/durable-execution/n/01980000-0000-7000-8000-000000000000")
+		_, err := f.Explain(t.Context(), "arn:aws:lambda:us-east-1:000000000000:function:f:1/"+
+			"durable-execution/n/01980000-0000-7000-8000-000000000000")
 		if refused, ok := err.(*protocol.Error); !ok || refused.Code != protocol.CodeNotFound {
 			t.Errorf("got %v, want that there is none", err)
 		}

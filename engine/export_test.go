@@ -48,17 +48,20 @@ func TestExportAndImport(t *testing.T) {
 		if got := other.result(arn); got.Status != want.Status || *got.Payload != *want.Payload || other.history(arn) != history {
 			t.Errorf("got %+v, history %s", got, other.history(arn))
 		}
-		if got := other.names(&engine.ListRequest{Name: "order-7", Statuses: []protocol.ExecutionStatus{protocol.ExecutionSucceeded}}); got != "order-7" {
+		if got := other.names(&engine.ListRequest{Name: "order-7",
+			Statuses: []protocol.ExecutionStatus{protocol.ExecutionSucceeded}}); got != "order-7" {
 			t.Errorf("the list has %q", got)
 		}
-		if _, err := other.Import(t.Context(), bytes.NewReader(file), &engine.ImportRequest{}); !refusedWith(err, protocol.CodeAlreadyStarted, "is here already") {
+		if _, err := other.Import(t.Context(), bytes.NewReader(file), &engine.ImportRequest{}); !refusedWith(err,
+			protocol.CodeAlreadyStarted, "is here already") {
 			t.Errorf("a second time: got %v", err)
 		}
 		time.Sleep(8 * 24 * time.Hour) // its retention is a week
 		if _, err := other.Describe(t.Context(), arn); err == nil {
 			t.Error("the imported execution is kept beyond its retention")
 		}
-		if _, err := other.Import(t.Context(), bytes.NewReader(file), &engine.ImportRequest{}); !refusedWith(err, protocol.CodeConflict, "retention of execution order-7 is over") {
+		if _, err := other.Import(t.Context(), bytes.NewReader(file), &engine.ImportRequest{}); !refusedWith(err,
+			protocol.CodeConflict, "retention of execution order-7 is over") {
 			t.Errorf("after its retention: got %v", err)
 		}
 	})
@@ -77,10 +80,12 @@ func TestImportOfAnOpenExecution(t *testing.T) {
 		file := f.export(arn)
 		other := f.elsewhere(engine.Options{Region: "eu-central-1"})
 		defer other.close()
-		if _, err := other.Import(t.Context(), bytes.NewReader(file), &engine.ImportRequest{}); !refusedWith(err, protocol.CodeConflict, "order-7 has not ended") {
+		if _, err := other.Import(t.Context(), bytes.NewReader(file), &engine.ImportRequest{}); !refusedWith(err,
+			protocol.CodeConflict, "order-7 has not ended") {
 			t.Errorf("got %v", err)
 		}
-		if _, err := other.Import(t.Context(), bytes.NewReader(file), &engine.ImportRequest{Fork: true}); !refusedWith(err, protocol.CodeNotFound, "Function not found") {
+		if _, err := other.Import(t.Context(), bytes.NewReader(file),
+			&engine.ImportRequest{Fork: true}); !refusedWith(err, protocol.CodeNotFound, "Function not found") {
 			t.Errorf("without its function: got %v", err)
 		}
 		other.durable("order", order)
@@ -103,7 +108,8 @@ func TestImportRefuses(t *testing.T) {
 		file := f.export(arn)
 		abroad := f.elsewhere(engine.Options{Region: "eu-central-1"})
 		defer abroad.close()
-		if _, err := abroad.Import(t.Context(), bytes.NewReader(file), &engine.ImportRequest{}); !refusedWith(err, protocol.CodeInvalidParameter, "belongs to region us-east-1") {
+		if _, err := abroad.Import(t.Context(), bytes.NewReader(file), &engine.ImportRequest{}); !refusedWith(err,
+			protocol.CodeInvalidParameter, "belongs to region us-east-1") {
 			t.Errorf("abroad: got %v", err)
 		}
 		for name, test := range map[string]struct {
@@ -115,7 +121,8 @@ func TestImportRefuses(t *testing.T) {
 			"cut":      {string(file[:len(file)-1]), engine.ImportRequest{}, "The file cannot be imported: it is cut off."},
 			"renaming": {string(file), engine.ImportRequest{Name: "n"}, "keeps its name"},
 		} {
-			if _, err := f.Import(t.Context(), strings.NewReader(test.file), &test.req); !refusedWith(err, protocol.CodeInvalidParameter, test.want) {
+			if _, err := f.Import(t.Context(), strings.NewReader(test.file), &test.req); !refusedWith(err,
+				protocol.CodeInvalidParameter, test.want) {
 				t.Errorf("%s: got %v, want %q", name, err, test.want)
 			}
 		}

@@ -33,7 +33,8 @@ func (p *payments) handle(c *call) engine.Outcome {
 		if p.did = append(p.did, "2"); p.charge() {
 			c.step("2", `"paid"`)
 		} else {
-			c.checkpoint(protocol.Update{ID: "2", Name: "charge", Type: protocol.TypeStep, Action: protocol.ActionFail, Error: &protocol.ErrorObject{ErrorMessage: "declined"}})
+			c.checkpoint(protocol.Update{ID: "2", Name: "charge", Type: protocol.TypeStep, Action: protocol.ActionFail,
+				Error: &protocol.ErrorObject{ErrorMessage: "declined"}})
 		}
 	}
 	if c.op("2").Status == protocol.StatusFailed {
@@ -99,7 +100,8 @@ func TestForkWithAnotherResult(t *testing.T) {
 		arn := f.start("order", "order-7", "")
 		f.result(arn)
 		result := `"waived"`
-		s, err := f.Fork(t.Context(), &engine.ForkRequest{ARN: arn, After: "charge", Outcome: &engine.ForkOutcome{Result: &result}, Name: "waived"})
+		s, err := f.Fork(t.Context(), &engine.ForkRequest{ARN: arn, After: "charge",
+			Outcome: &engine.ForkOutcome{Result: &result}, Name: "waived"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -170,7 +172,8 @@ func TestForkInvokesAnew(t *testing.T) {
 		f.durable("parent", func(c *call) engine.Outcome {
 			if c.op("1").ID == "" {
 				c.checkpoint(protocol.Update{
-					ID: "1", Type: protocol.TypeChainedInvoke, Action: protocol.ActionStart, ChainedInvokeOptions: &protocol.ChainedInvokeOptions{FunctionName: "child"},
+					ID: "1", Type: protocol.TypeChainedInvoke, Action: protocol.ActionStart,
+					ChainedInvokeOptions: &protocol.ChainedInvokeOptions{FunctionName: "child"},
 				})
 			}
 			if c.op("1").Status != protocol.StatusSucceeded {

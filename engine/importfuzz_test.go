@@ -45,7 +45,8 @@ func FuzzImport(f *testing.F) {
 			e.register(engine.Function{Name: name, Timeout: time.Minute, Invoker: invoker{e, func(*call) engine.Outcome { return succeed("1") }},
 				Durable: &engine.DurableConfig{ExecutionTimeout: time.Hour, RetentionDays: 7}})
 		}
-		s, err := e.Import(t.Context(), bytes.NewReader(file.Bytes()), &engine.ImportRequest{Fork: fork, Name: map[bool]string{true: "fork"}[fork]})
+		s, err := e.Import(t.Context(), bytes.NewReader(file.Bytes()),
+			&engine.ImportRequest{Fork: fork, Name: map[bool]string{true: "fork"}[fork]})
 		items, _, listErr := e.List(t.Context(), &engine.ListRequest{})
 		if listErr != nil || len(items) > 0 != (err == nil) {
 			t.Fatalf("got %+v and %v after %v", items, listErr, err)
@@ -80,9 +81,11 @@ func fuzzSeeds(f *testing.F, e *fixture) [][]byte {
 		c.step("1", `"valid"`)
 		c.checkpoint(
 			protocol.Update{ID: "ctx", Type: protocol.TypeContext, Action: protocol.ActionStart, Name: "context", SubType: "Map"},
-			protocol.Update{ID: "2", ParentID: "ctx", Type: protocol.TypeStep, Action: protocol.ActionFail, Error: &protocol.ErrorObject{ErrorType: "E", StackTrace: []string{"a"}}},
+			protocol.Update{ID: "2", ParentID: "ctx", Type: protocol.TypeStep, Action: protocol.ActionFail,
+				Error: &protocol.ErrorObject{ErrorType: "E", StackTrace: []string{"a"}}},
 			protocol.Update{ID: "3", Type: protocol.TypeWait, Action: protocol.ActionStart, WaitOptions: &protocol.WaitOptions{WaitSeconds: 500}},
-			protocol.Update{ID: "4", Type: protocol.TypeCallback, Action: protocol.ActionStart, CallbackOptions: &protocol.CallbackOptions{TimeoutSeconds: 900, HeartbeatTimeoutSeconds: 800}},
+			protocol.Update{ID: "4", Type: protocol.TypeCallback, Action: protocol.ActionStart,
+				CallbackOptions: &protocol.CallbackOptions{TimeoutSeconds: 900, HeartbeatTimeoutSeconds: 800}},
 		)
 		if strings.Contains(c.ExecutionARN, "/open/") {
 			return pending()

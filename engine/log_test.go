@@ -151,7 +151,8 @@ func BenchmarkLog(b *testing.B) {
 	}
 	defer e.Close(context.Background())
 	text := `{"time":"2026-11-23T08:00:00Z","level":"INFO","msg":"charged","executionArn":"x","operationId":"1-2","attempt":1}`
-	line := engine.LogLine{ExecutionARN: "arn:aws:lambda:us-east-1:000000000000:function:f:1/durable-execution/n/i", RequestID: "r", Stream: "stdout", Text: text}
+	line := engine.LogLine{ExecutionARN: "arn:aws:lambda:us-east-1:000000000000:function:f:1/durable-execution/n/i",
+		RequestID: "r", Stream: "stdout", Text: text}
 	for b.Loop() {
 		line.Time = time.Now()
 		e.Log(line)

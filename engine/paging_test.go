@@ -279,7 +279,8 @@ func TestForeignMarkersAreRefused(t *testing.T) {
 			},
 		}
 		synctest.Wait()
-		markers := map[string]string{"garbage": "garbage", "a number": "1", "a place": "1.0", "a token": token, "base64": "AAAA", "an id": arn[strings.LastIndexByte(arn, '/')+1:]}
+		markers := map[string]string{"garbage": "garbage", "a number": "1", "a place": "1.0", "a token": token,
+			"base64": "AAAA", "an id": arn[strings.LastIndexByte(arn, '/')+1:]}
 		for name, next := range ask {
 			marker, err := next("")
 			if err != nil || marker == "" {
@@ -346,7 +347,8 @@ func TestListPagesNewestFirst(t *testing.T) {
 		if fmt.Sprint(got) != fmt.Sprint(want) {
 			t.Errorf("got  %v\nwant %v", got, want)
 		}
-		items, _, err := f.List(t.Context(), &engine.ListRequest{Function: "order", Statuses: []protocol.ExecutionStatus{protocol.ExecutionRunning}})
+		items, _, err := f.List(t.Context(), &engine.ListRequest{Function: "order",
+			Statuses: []protocol.ExecutionStatus{protocol.ExecutionRunning}})
 		if err != nil || len(items) != 4 {
 			t.Errorf("running: got %d, %v; want the 4 that wait", len(items), err)
 		}

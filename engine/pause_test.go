@@ -56,7 +56,8 @@ func TestPauseOutlivesEngines(t *testing.T) {
 		if got, want := f.status(arn), protocol.ExecutionPaused; got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
-		before := "ExecutionStarted StepStarted StepSucceeded StepStarted StepSucceeded WaitStarted InvocationCompleted ExecutionPaused WaitSucceeded"
+		before := "ExecutionStarted StepStarted StepSucceeded StepStarted StepSucceeded WaitStarted " +
+			"InvocationCompleted ExecutionPaused WaitSucceeded"
 		if got := f.history(arn); got != before {
 			t.Errorf("history:\n got %s\nwant %s", got, before)
 		}
@@ -93,7 +94,8 @@ func TestPauseInterruptsAnInvocation(t *testing.T) {
 		if got, want := f.status(arn), protocol.ExecutionPausing; got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
-		wantRefusal(t, f.Pause(t.Context(), &engine.PauseRequest{ARN: arn}), "ResourceConflictException: Cannot pause a durable execution with status PAUSING.")
+		wantRefusal(t, f.Pause(t.Context(), &engine.PauseRequest{ARN: arn}),
+			"ResourceConflictException: Cannot pause a durable execution with status PAUSING.")
 		close(release)
 		time.Sleep(time.Minute)
 		if got, want := f.status(arn), protocol.ExecutionPaused; got != want {
@@ -103,7 +105,9 @@ func TestPauseInterruptsAnInvocation(t *testing.T) {
 		if r := f.result(arn); *r.Payload != "[1]" {
 			t.Errorf("the function was told that %s changed, want [1]", *r.Payload)
 		}
-		if got, want := f.history(arn), "ExecutionStarted StepStarted StepSucceeded ExecutionPaused InvocationCompleted ExecutionResumed InvocationCompleted ExecutionSucceeded"; got != want {
+		want := "ExecutionStarted StepStarted StepSucceeded ExecutionPaused InvocationCompleted ExecutionResumed " +
+			"InvocationCompleted ExecutionSucceeded"
+		if got := f.history(arn); got != want {
 			t.Errorf("history:\n got %s\nwant %s", got, want)
 		}
 	})
@@ -123,7 +127,8 @@ func TestResumeToWait(t *testing.T) {
 		if took := time.Since(begin); took != 5*time.Second {
 			t.Errorf("the order took %v, want the wait's 5s", took)
 		}
-		if got, want := f.history(arn), strings.Replace(orderHistory, "InvocationCompleted", "InvocationCompleted ExecutionPaused ExecutionResumed", 1); got != want {
+		if got, want := f.history(arn), strings.Replace(orderHistory, "InvocationCompleted",
+			"InvocationCompleted ExecutionPaused ExecutionResumed", 1); got != want {
 			t.Errorf("history:\n got %s\nwant %s", got, want)
 		}
 	})
@@ -146,7 +151,8 @@ func TestPauseAndTheTimeout(t *testing.T) {
 		}
 		f.pause(put)
 		d, err := f.Describe(t.Context(), kept)
-		if err != nil || d.Pause == nil || *d.Pause.Reason != reason || d.Pause.TimeoutPaused || !d.TimesOut.Time().Equal(started.Add(time.Hour)) {
+		if err != nil || d.Pause == nil || *d.Pause.Reason != reason || d.Pause.TimeoutPaused ||
+			!d.TimesOut.Time().Equal(started.Add(time.Hour)) {
 			t.Errorf("got %+v, %+v, %v", d, d.Pause, err)
 		}
 		time.Sleep(3 * time.Hour)

@@ -162,7 +162,10 @@ func TestDamagedRowsAreListed(t *testing.T) {
 			t.Errorf("its history: got %d events, %v", len(events), err)
 		}
 		var problems []string
-		if _, err := e.Verify(t.Context(), func(p engine.Problem) { problems = append(problems, p.Text) }); err != nil || strings.Join(problems, "; ") != "the row is damaged" {
+		if _, err := e.Verify(t.Context(), func(p engine.Problem) {
+			problems = append(problems,
+				p.Text)
+		}); err != nil || strings.Join(problems, "; ") != "the row is damaged" {
 			t.Errorf("got %q, %v", problems, err)
 		}
 		if err := e.Close(t.Context()); err != nil {

@@ -29,7 +29,8 @@ func TestSkip(t *testing.T) {
 		}
 		crashed := f.start("order", "crash", "")
 		synctest.Wait()
-		if skipped, err := f.Skip(t.Context(), &engine.SkipRequest{ARN: crashed, All: true}); err != nil || len(skipped) != 1 || skipped[0].OperationID != "" {
+		if skipped, err := f.Skip(t.Context(), &engine.SkipRequest{ARN: crashed,
+			All: true}); err != nil || len(skipped) != 1 || skipped[0].OperationID != "" {
 			t.Errorf("got %+v, %v, want the next invocation", skipped, err)
 		}
 		synctest.Wait()

@@ -30,7 +30,8 @@ func TestStats(t *testing.T) {
 		f.register(engine.Function{Name: "plain", Invoker: invoker{f, func(*call) engine.Outcome { return succeed("") }}})
 		arn := f.start("order", "", `{}`)
 		time.Sleep(time.Second)
-		if s := f.Stats(); s.Started != 1 || s.Scheduled != 1 || s.InMemory != 1 || s.Invoking != 0 || s.Closed[protocol.ExecutionSucceeded] != 0 {
+		if s := f.Stats(); s.Started != 1 || s.Scheduled != 1 || s.InMemory != 1 || s.Invoking != 0 ||
+			s.Closed[protocol.ExecutionSucceeded] != 0 {
 			t.Errorf("while it waits: got %+v", s)
 		}
 		f.result(arn)
@@ -41,10 +42,12 @@ func TestStats(t *testing.T) {
 		synctest.Wait()
 		s := f.Stats()
 		if diff := cmp.Diff(map[protocol.ExecutionStatus]uint64{
-			protocol.ExecutionSucceeded: 1, protocol.ExecutionFailed: 1, protocol.ExecutionTimedOut: 0, protocol.ExecutionStopped: 0}, s.Closed); diff != "" {
+			protocol.ExecutionSucceeded: 1, protocol.ExecutionFailed: 1, protocol.ExecutionTimedOut: 0,
+			protocol.ExecutionStopped: 0}, s.Closed); diff != "" {
 			t.Errorf("closed (-want +got):\n%s", diff)
 		}
-		if diff := cmp.Diff(map[engine.InvocationOutcome]uint64{engine.Answered: 3, engine.Failed: 1, engine.TimedOut: 0, engine.Lost: 0}, s.Invocations); diff != "" {
+		if diff := cmp.Diff(map[engine.InvocationOutcome]uint64{engine.Answered: 3, engine.Failed: 1, engine.TimedOut: 0,
+			engine.Lost: 0}, s.Invocations); diff != "" {
 			t.Errorf("invocations (-want +got):\n%s", diff)
 		}
 		if s.Started != 2 || s.Calls != 1 || s.Events[protocol.EventStepSucceeded] != 3 || s.Events[protocol.EventWaitSucceeded] != 1 {

@@ -50,7 +50,9 @@ func TestStrictQuota(t *testing.T) {
 			}
 			return
 		}
-		if want := "The durable execution exceeded its limit of 3000 operations."; r.Status != protocol.ExecutionFailed || r.Error.ErrorMessage != want || r.Error.ErrorType != "ServiceQuotaExceededException" {
+		want := "The durable execution exceeded its limit of 3000 operations."
+		if r.Status != protocol.ExecutionFailed || r.Error.ErrorMessage != want ||
+			r.Error.ErrorType != "ServiceQuotaExceededException" {
 			t.Errorf("got %s %+v, want %s", r.Status, r.Error, want)
 		}
 	})

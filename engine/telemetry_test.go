@@ -140,7 +140,10 @@ func workflows() []workflow {
 		}},
 		{name: "parallel", status: "SUCCEEDED", handler: func(ctx durable.Context, _ any) (any, error) {
 			branch := func(name string, d time.Duration) durable.Branch[string] {
-				return durable.Branch[string]{Name: name, Func: func(ctx durable.Context) (string, error) { return name, durable.Wait(ctx, "wait-"+name, d) }}
+				return durable.Branch[string]{Name: name, Func: func(ctx durable.Context) (string, error) {
+					return name,
+						durable.Wait(ctx, "wait-"+name, d)
+				}}
 			}
 			return durable.Parallel(ctx, "both", []durable.Branch[string]{branch("a", time.Second), branch("b", 3*time.Second)})
 		}},
@@ -154,7 +157,8 @@ func workflows() []workflow {
 			return durable.WaitForCallback[string](ctx, "approval", func(context.Context, string) error { return nil })
 		}, act: func(f *fixture, arn string) { f.complete(arn, `"yes"`) }},
 		{name: "callback-late", status: "FAILED", handler: func(ctx durable.Context, _ any) (any, error) {
-			return durable.WaitForCallback[string](ctx, "approval", func(context.Context, string) error { return nil }, durable.WithTimeout(time.Minute))
+			return durable.WaitForCallback[string](ctx, "approval", func(context.Context, string) error { return nil },
+				durable.WithTimeout(time.Minute))
 		}},
 		{name: "invokes", status: "SUCCEEDED", handler: func(ctx durable.Context, _ any) (any, error) {
 			return durable.Invoke(ctx, "steps", durable.Function[any, any]{Name: "steps:$LATEST"}, any(map[string]int{"n": 1}))
@@ -167,7 +171,9 @@ func workflows() []workflow {
 		}},
 		{name: "panics", status: "FAILED", handler: func(durable.Context, any) (any, error) { panic("oh no") }},
 		{name: "large", status: "SUCCEEDED", handler: func(durable.Context, any) (any, error) { return strings.Repeat("\"", 2<<20), nil }},
-		{name: "wordy", status: "FAILED", handler: func(durable.Context, any) (any, error) { return nil, errors.New(strings.Repeat("ä", 9000)) }},
+		{name: "wordy", status: "FAILED", handler: func(durable.Context, any) (any, error) {
+			return nil, errors.New(strings.Repeat("ä", 9000))
+		}},
 		{name: "stopped", status: "STOPPED", alone: true, handler: func(ctx durable.Context, _ any) (any, error) {
 			return nil, durable.Wait(ctx, "an-hour", 30*time.Minute)
 		}, act: func(f *fixture, arn string) {
@@ -206,7 +212,8 @@ func TestTelemetryOfEngineAndPlugin(t *testing.T) {
 		{Format: durableinsight.ByName},
 		{Format: durableinsight.Both, Limit: 900},
 		{Emit: durableinsight.OnFailure, OmitErrors: true, Input: durableinsight.Omit},
-		{Detail: durableinsight.FullTree, Results: map[string]durableinsight.Transform{"pack": durableinsight.AsIs, "one": nil, "two": nil, "ship": nil}, Exclude: []string{"charge"}},
+		{Detail: durableinsight.FullTree, Results: map[string]durableinsight.Transform{"pack": durableinsight.AsIs,
+			"one": nil, "two": nil, "ship": nil}, Exclude: []string{"charge"}},
 	} {
 		t.Run(fmt.Sprintf("%+v", cfg.Emit+"-"+durableinsight.Emit(cfg.Format)+"-"+durableinsight.Emit(cfg.Detail)), func(t *testing.T) {
 			inBubble(t, func(t *testing.T, f *fixture) {

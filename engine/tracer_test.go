@@ -41,7 +41,8 @@ func TestTracer(t *testing.T) {
 			return engine.Outcome{Payload: []byte(`{"Status":"FAILED","Error":{"ErrorMessage":"no luck"}}`)}
 		})
 		begin := time.Now()
-		started, err := f.Start(t.Context(), &engine.InvokeRequest{Function: "order", Payload: []byte(`{}`), TraceHeader: root + ";Parent=53995c3f42cd8ad8;Sampled=1"})
+		started, err := f.Start(t.Context(), &engine.InvokeRequest{Function: "order", Payload: []byte(`{}`),
+			TraceHeader: root + ";Parent=53995c3f42cd8ad8;Sampled=1"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -63,7 +64,8 @@ func TestTracer(t *testing.T) {
 			t.Errorf("execution (-want +got):\n%s", diff)
 		}
 		for i, inv := range []*engine.Traced{first, second} {
-			if inv.Execution != started.ARN || inv.RequestID == "" || inv.TraceHeader != below || inv.SpanID == execution.SpanID || inv.Failure != "" || inv.Status != "" {
+			if inv.Execution != started.ARN || inv.RequestID == "" || inv.TraceHeader != below ||
+				inv.SpanID == execution.SpanID || inv.Failure != "" || inv.Status != "" {
 				t.Errorf("invocation %d: got %+v", i+1, inv)
 			}
 		}
@@ -73,7 +75,8 @@ func TestTracer(t *testing.T) {
 
 		f.result(f.start("broken", "", `{}`))
 		synctest.Wait()
-		if last := tracer.ended[len(tracer.ended)-1]; last.Status != "FAILED" || last.Failure != "no luck" || !strings.HasPrefix(last.TraceHeader, "Root=1-") {
+		if last := tracer.ended[len(tracer.ended)-1]; last.Status != "FAILED" || last.Failure != "no luck" ||
+			!strings.HasPrefix(last.TraceHeader, "Root=1-") {
 			t.Errorf("got %+v", last)
 		}
 	})

@@ -69,7 +69,8 @@ func TestPublishingTheSameTwiceIsOneVersion(t *testing.T) {
 			t.Errorf("got %s, want %s", got, want)
 		}
 		c, err := f.Functions().Configuration(t.Context(), "order:2", "")
-		if err != nil || c.Timeout != time.Hour || c.CodeSHA256 != "sha-red" || c.ARN != "arn:aws:lambda:us-east-1:000000000000:function:order:2" {
+		if err != nil || c.Timeout != time.Hour || c.CodeSHA256 != "sha-red" ||
+			c.ARN != "arn:aws:lambda:us-east-1:000000000000:function:order:2" {
 			t.Errorf("got %+v, %v; want version 2 with its timeout", c, err)
 		}
 	})
@@ -83,7 +84,8 @@ func TestPublishRefusals(t *testing.T) {
 			_, err := f.Functions().PublishVersion(t.Context(), &req)
 			return err
 		}
-		wantCode(t, "without RunVersions", publish(engine.PublishRequest{Function: "order"}), protocol.CodeInvalidParameter, "no code that could be kept")
+		wantCode(t, "without RunVersions", publish(engine.PublishRequest{Function: "order"}),
+			protocol.CodeInvalidParameter, "no code that could be kept")
 		m.run()
 		f.durable("inprocess", order)
 		wantCode(t, "unknown", publish(engine.PublishRequest{Function: "nobody"}), protocol.CodeNotFound, "function:nobody:$LATEST")
@@ -190,7 +192,8 @@ func TestDamagedDocumentsAreLeftAlone(t *testing.T) {
 		m.build("order", "red", saying("red"))
 		f.publish("order")
 		for _, d := range []struct{ kind, key, value string }{
-			{"version", "order/2", "{"}, {"version", "order/x", "{}"}, {"version", "order/9", "{}"}, {"alias", "order/a", "[]"}, {"function", "order", "0.5"},
+			{"version", "order/2", "{"}, {"version", "order/x", "{}"}, {"version", "order/9", "{}"}, {"alias", "order/a",
+				"[]"}, {"function", "order", "0.5"},
 		} {
 			if err := f.store.PutDocument(t.Context(), d.kind, d.key, []byte(d.value)); err != nil {
 				t.Fatal(err)

@@ -47,7 +47,8 @@ func TestAJumpOfTheClockIsNoticed(t *testing.T) {
 		if took := time.Since(begin); took > 1500*time.Millisecond {
 			t.Errorf("the wait ended %v after the jump", took)
 		}
-		if got := log.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, "the clock was set ahead") || !strings.Contains(got, "by=40m0s") {
+		if got := log.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got,
+			"the clock was set ahead") || !strings.Contains(got, "by=40m0s") {
 			t.Errorf("got the log %q", got)
 		}
 	})

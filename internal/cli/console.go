@@ -12,17 +12,15 @@ import (
 )
 
 const (
-	// consolePatience is how long a write waits to be shown. Nobody notices it,
-	// unless nobody reads.
+	// consolePatience is how long a write waits to be shown. Nobody notices it, unless nobody reads.
 	consolePatience = 50 * time.Millisecond
 	// maxConsole bounds what waits to be shown, in bytes.
 	maxConsole = 1 << 20
 )
 
-// Console is a terminal, pipe or file on which people are told things, and which
-// must never hold up whoever tells them. Writes are shown in order. While nobody
-// reads, as with a paused terminal or a full pipe, they wait in memory, and those
-// that find too much waiting are dropped, counted, and told of later.
+// Console is a terminal, pipe or file for people that never holds up its writers. It shows writes in order. While
+// nobody reads, as with a paused terminal or a full pipe, writes wait in memory; when too much waits they are dropped
+// and counted, and the count is shown later.
 type Console struct {
 	*os.File // for what is asked of a terminal
 
@@ -101,8 +99,8 @@ func awaitShown(shown <-chan struct{}, patience time.Duration) bool {
 	}
 }
 
-// Screen returns a writer to the terminal behind w, on which nothing that is
-// written can steer the terminal: see [Printable]. Line breaks and tabs stay.
+// Screen returns a writer to the terminal behind w whose text cannot steer the terminal; see [Printable]. Line breaks
+// and tabs stay.
 func Screen(w io.Writer) io.Writer { return &screen{w: w} }
 
 type screen struct {

@@ -13,9 +13,8 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// ReadEvent reads the JSON event at path, or from stdin if path is "-". The
-// bytes come back as they are, without a byte order mark: an execution's name
-// is bound to them.
+// ReadEvent reads the JSON event at path, or from stdin if path is "-". The bytes come back as they are, without a byte
+// order mark: an execution's name is bound to them.
 func ReadEvent(path string, stdin io.Reader) ([]byte, error) {
 	if path == "-" {
 		data, err := io.ReadAll(io.LimitReader(stdin, protocol.MaxSyncPayload+1))
@@ -35,15 +34,15 @@ func eventFileProblem(path string, err error) *Problem {
 	info, statErr := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return Usagef("event file %s does not exist", path).Hintf("--event names a JSON file; - reads stdin; --event-json '{…}' takes the event itself")
+		return Usagef("event file %s does not exist", path).
+			Hintf("--event names a JSON file; - reads stdin; --event-json '{…}' takes the event itself")
 	case statErr == nil && info.IsDir():
 		return Usagef("event file %s is a directory", path).Hintf("--event names a JSON file")
 	}
 	return Usagef("cannot read event file %s: %v", path, errors.Unwrap(err))
 }
 
-// CheckEvent returns data if it is one JSON value, else says where it is not.
-// The text in what names it at the start of the problem.
+// CheckEvent returns data if it is one JSON value. If not, the problem begins with what, and says where.
 func CheckEvent(what string, data []byte) ([]byte, error) {
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
 	if len(data) > protocol.MaxSyncPayload {
@@ -66,8 +65,8 @@ func CheckEvent(what string, data []byte) ([]byte, error) {
 	return data, nil
 }
 
-// position words a decoder's offset, which counts the bytes read, the faulty
-// one included, as a line and a column of characters.
+// position is a decoder's offset as a line and a column of characters. The offset counts the bytes read, with the
+// faulty one.
 func position(data []byte, offset int64) string {
 	at := min(max(int(offset)-1, 0), len(data))
 	before := data[:at]

@@ -21,7 +21,8 @@ func TestCheckEvent(t *testing.T) {
 		{"two values", "{} {}", "e is not JSON: line 1, column 4: invalid character '{' after top-level value"},
 		{"not UTF-8", "{\"a\":\n \"Z\xfcrich\"}", "e is not JSON: line 2, column 4: a byte that is not UTF-8"},
 		{"another script", `{"a":é}`, "e is not JSON: line 1, column 6: invalid character 'é' looking for beginning of value"},
-		{"too large", `"` + strings.Repeat("a", protocol.MaxSyncPayload) + `"`, "e is larger than 6291456 bytes, the most that a function can be sent"},
+		{"too large", `"` + strings.Repeat("a", protocol.MaxSyncPayload) + `"`,
+			"e is larger than 6291456 bytes, the most that a function can be sent"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got, err := CheckEvent("e", []byte(test.in))

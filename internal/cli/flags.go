@@ -11,12 +11,10 @@ import (
 	"github.com/perdure/perdure/internal/text"
 )
 
-// ParseFlags parses args, in which flags may stand before, between and after
-// the positional arguments, and returns the latter. A lone "--" ends the
-// flags. It fails with [flag.ErrHelp] for --help, else with a [Problem].
+// ParseFlags parses args, in which flags may stand before, between and after the positional arguments, and returns the
+// latter. A lone "--" ends the flags. It fails with [flag.ErrHelp] for --help, else with a [Problem].
 //
-// An empty value or argument is refused, unless the flag is a [Text]: it is mostly
-// a variable that a script forgot to set, and must not mean "none".
+// An empty value or argument is refused, unless the flag is a [Text]: a script probably forgot to set a variable.
 func ParseFlags(fs *flag.FlagSet, args []string) ([]string, error) {
 	fs.SetOutput(io.Discard)
 	fs.VisitAll(func(f *flag.Flag) { f.Value = refuseEmpty(f.Value) })
@@ -45,8 +43,7 @@ func parseFlags(fs *flag.FlagSet, args []string) ([]string, error) {
 	}
 }
 
-// Text is the value of a flag that takes a text, which may be empty; nil is a
-// flag that was not given.
+// Text is the value of a flag that takes a text, which may be empty; nil is a flag that was not given.
 type Text struct{ Value *string }
 
 // String implements [flag.Value].
@@ -84,8 +81,7 @@ func refuseEmpty(v flag.Value) flag.Value {
 
 var emptyValue = regexp.MustCompile(`^invalid (?:boolean )?value "" for --([^:]+):`)
 
-// flagProblem words an error of package flag as this command line does. The
-// package has no error types, so its words are what there is to go by.
+// flagProblem turns an error of package flag into a problem. The package has no error types, so its words must do.
 func flagProblem(fs *flag.FlagSet, err error) error {
 	if errors.Is(err, flag.ErrHelp) {
 		return err
@@ -99,7 +95,8 @@ func flagProblem(fs *flag.FlagSet, err error) error {
 	}
 	text = strings.NewReplacer("for flag -", "for --", "for -", "for --").Replace(text)
 	if m := emptyValue.FindStringSubmatch(text); m != nil {
-		return Usagef("--%s is empty: give it a value, or leave it out", m[1]).Hintf("is a variable unset? see perdure help %s", fs.Name())
+		return Usagef("--%s is empty: give it a value, or leave it out", m[1]).
+			Hintf("is a variable unset? see perdure help %s", fs.Name())
 	}
 	return Usagef("%s", text).Hintf("perdure help %s", fs.Name())
 }

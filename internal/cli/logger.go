@@ -8,14 +8,12 @@ import (
 	"time"
 )
 
-// NewLogger returns a logger that tells people what operators should know, as
-// lines through tell: warnings and errors.
+// NewLogger returns a logger that passes warnings and errors to tell, one line each.
 func NewLogger(tell func(line string)) *slog.Logger {
 	return slog.New(&lineHandler{tell: tell, told: &told{}})
 }
 
-// lineHandler makes one line of a record. The same line is told once a minute:
-// an engine that tries again would repeat it.
+// lineHandler makes one line of a record. It tells the same line once a minute: an engine that tries again repeats it.
 type lineHandler struct {
 	tell  func(string)
 	attrs []slog.Attr

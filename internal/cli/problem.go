@@ -1,11 +1,9 @@
-// Package cli holds what the verbs of the command line share and what can be
-// tested without a process: problems and how they are told, flags, event
-// files, and reading the Lambda API's answers. Package progress, below it,
-// shows an execution while it runs.
+// Package cli holds what the verbs of the command line share and what can be tested without a process: problems and how
+// they are told, flags, event files, and reading the Lambda API's answers. Package progress, below it, shows an
+// execution while it runs.
 //
-// The rules for output: the result goes to stdout and nothing else does.
-// Everything for people goes to stderr. A problem is one line that starts with
-// "perdure: ", then lines that start with "hint: " and say what to do.
+// The rules for output: the result goes to stdout and nothing else does. Everything for people goes to stderr. A
+// problem is one line that starts with "perdure: ", then lines that start with "hint: " and say what to do.
 package cli
 
 import (
@@ -26,8 +24,7 @@ const (
 	StatusInterrupted = 130 // Ctrl-C, or another signal to stop
 )
 
-// Problem is an error as a person is told it: one line, hints what to do, and
-// the exit status.
+// Problem is an error for people: one line, hints what to do, and the exit status.
 type Problem struct {
 	Status  int
 	Output  []string // what a tool said of it, told first
@@ -35,7 +32,7 @@ type Problem struct {
 	Hints   []string
 }
 
-// Usagef is a problem with what the user gave us.
+// Usagef is a problem with the user's input.
 func Usagef(format string, args ...any) *Problem {
 	return &Problem{Status: StatusUsage, Message: fmt.Sprintf(format, args...)}
 }
@@ -55,8 +52,8 @@ func (p *Problem) Hintf(format string, args ...any) *Problem {
 
 func (p *Problem) Error() string { return p.Message }
 
-// Report tells err on w and returns the exit status. An error that is not a
-// [Problem] is a fault. A nil error says nothing.
+// Report tells err on w and returns the exit status. An error that is not a [Problem] is a fault. A nil error says
+// nothing.
 func Report(w io.Writer, err error) int {
 	if err == nil {
 		return StatusOK
@@ -77,12 +74,10 @@ func Report(w io.Writer, err error) int {
 	return p.Status
 }
 
-// oneLine keeps the promise that a problem is one line, and that text which
-// came from elsewhere cannot steer the terminal.
+// oneLine makes one line of a text that cannot steer the terminal.
 func oneLine(s string) string { return Printable(strings.Join(strings.Fields(s), " ")) }
 
-// Payload is a payload on one line: JSON without its layout, any other text
-// as [Printable] has it.
+// Payload is a payload on one line: JSON without its layout, any other text as [Printable] has it.
 func Payload(s string) string {
 	var b bytes.Buffer
 	if json.Compact(&b, []byte(s)) == nil {
@@ -91,8 +86,7 @@ func Payload(s string) string {
 	return Printable(s)
 }
 
-// Printable replaces what could steer a terminal: control characters, and
-// bytes that are not UTF-8. Tabs become spaces.
+// Printable replaces what could steer a terminal: control characters, and bytes that are not UTF-8. Tabs become spaces.
 func Printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch {

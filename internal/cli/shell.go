@@ -8,8 +8,7 @@ import (
 	"strings"
 )
 
-// programName is how this program was started, for commands that we tell
-// people to type: its name, or the go run that built it.
+// programName is this program in commands for people to type: its name, or the go run that built it.
 func programName() string {
 	exe, err := os.Executable()
 	if err != nil || !strings.Contains(exe, "go-build") {

@@ -11,22 +11,23 @@ import (
 	"time"
 )
 
-// What is enough.
+// Below these, a check complains.
 const (
 	littleSpace = 5 << 30
 	tooLittle   = 1 << 30
 	slowFlush   = 20 * time.Millisecond
 )
 
-// CheckData looks at a data directory: whether it can be written, who has it,
-// what space there is, and how long the disk takes to make something safe.
+// CheckData looks at a data directory: whether it can be written, who uses it, how much space is free, and how long the
+// disk takes to make a write safe.
 func CheckData(dir string) []Finding {
 	info, err := os.Stat(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return checkMissing(dir)
 	case err != nil:
-		return []Finding{{"data", Problem, fmt.Sprintf("%s cannot be looked at: %v", dir, err), "choose another directory with --data"}}
+		text := fmt.Sprintf("%s cannot be looked at: %v", dir, err)
+		return []Finding{{"data", Problem, text, "choose another directory with --data"}}
 	case !info.IsDir():
 		return []Finding{{"data", Problem, fmt.Sprintf("%s is no directory", dir), "choose another one with --data"}}
 	}
@@ -34,7 +35,7 @@ func CheckData(dir string) []Finding {
 	return append(found, checkDisk(dir)...)
 }
 
-// checkMissing looks at the directory in which dir would be made.
+// checkMissing looks at the directory in which the first engine would make dir.
 func checkMissing(dir string) []Finding {
 	parent, err := filepath.Abs(dir)
 	if err != nil {
@@ -49,7 +50,7 @@ func checkMissing(dir string) []Finding {
 	return append([]Finding{{"data", OK, dir + " will be made by the first engine", ""}}, checkDisk(parent)...)
 }
 
-// checkDirectory says whose the directory is, and who may read it.
+// checkDirectory says what the directory holds, who uses it, and who may read it.
 func checkDirectory(dir string, info fs.FileInfo) Finding {
 	f := Finding{Check: "data", Status: OK, Text: dir}
 	if database, err := os.Stat(filepath.Join(dir, "perdure.db")); err == nil {
@@ -88,11 +89,13 @@ func checkDisk(dir string) []Finding {
 func checkFlush(dir string) Finding {
 	took, err := flushes(dir, 20)
 	if err != nil {
-		return Finding{"flush", Problem, fmt.Sprintf("%s cannot be written: %v", dir, err), "choose another directory with --data, or change its owner"}
+		text := fmt.Sprintf("%s cannot be written: %v", dir, err)
+		return Finding{"flush", Problem, text, "choose another directory with --data, or change its owner"}
 	}
 	slices.Sort(took)
 	median, worst := took[len(took)/2], took[len(took)-1]
-	f := Finding{Check: "flush", Status: OK, Text: fmt.Sprintf("making a small write safe takes %v, at most %v", median.Round(time.Microsecond), worst.Round(time.Microsecond))}
+	f := Finding{Check: "flush", Status: OK, Text: fmt.Sprintf("making a small write safe takes %v, at most %v",
+		median.Round(time.Microsecond), worst.Round(time.Microsecond))}
 	if median > slowFlush {
 		f.Status = Note
 		f.Text += fmt.Sprintf("; a single execution makes at most %d checkpoints a second", int(time.Second/median))

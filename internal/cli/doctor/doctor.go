@@ -1,6 +1,5 @@
-// Package doctor looks at what an engine and its functions need of the machine,
-// and says what to do about what is missing. It changes nothing, but for a file
-// that it writes into the data directory and removes again.
+// Package doctor checks what an engine and its functions need of the machine, and says what to do about each problem.
+// It changes nothing, except that it writes a file into the data directory and removes it.
 package doctor
 
 import (
@@ -28,7 +27,7 @@ const (
 	Problem Status = "problem" // an engine will not work, or not well
 )
 
-// Finding is what one check came to.
+// Finding is the result of one check.
 type Finding struct {
 	Check  string
 	Status Status
@@ -36,7 +35,7 @@ type Finding struct {
 	Hint   string `json:",omitempty"` // what to do about it
 }
 
-// Case is what is looked at.
+// Case says what to look at.
 type Case struct {
 	// Version is the program's.
 	Version string
@@ -47,7 +46,7 @@ type Case struct {
 	Endpoint string
 }
 
-// Examine makes all checks and yields what they find, in a fixed order.
+// Examine makes all checks, in a fixed order, and yields their findings.
 func Examine(ctx context.Context, c *Case, found func(Finding)) {
 	found(CheckMachine(c.Version))
 	found(CheckClock(time.Now()))
@@ -72,8 +71,8 @@ func CheckMachine(version string) Finding {
 		runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), version, runtime.Version())}
 }
 
-// CheckClock finds clocks that were never set: certificates and signatures do
-// not work with them, and waits end at the wrong time.
+// CheckClock finds clocks that were never set: certificates and signatures do not work with them, and waits end at the
+// wrong time.
 func CheckClock(now time.Time) Finding {
 	f := Finding{Check: "clock", Status: OK, Text: now.Format(time.RFC3339)}
 	if year := now.Year(); year < 2025 || year > 2125 {
@@ -84,7 +83,7 @@ func CheckClock(now time.Time) Finding {
 	return f
 }
 
-// Engine is what a serving engine says of itself.
+// Engine is a serving engine, as it describes itself.
 type Engine struct {
 	Version   string
 	Functions int
@@ -92,11 +91,10 @@ type Engine struct {
 	Clock time.Duration
 }
 
-// clockSkew is what may lie between two clocks; signatures are refused at 5
-// minutes.
+// clockSkew is how far two clocks may differ; at 5 minutes signatures are refused.
 const clockSkew = 30 * time.Second
 
-// CheckEngine looks whether an engine serves at the endpoint. None is a note.
+// CheckEngine looks for an engine that serves at the endpoint. That none does is a note.
 func CheckEngine(ctx context.Context, c *Case) Finding {
 	f := Finding{Check: "engine", Status: Problem}
 	e, err := c.Engine(ctx)
@@ -115,7 +113,8 @@ func CheckEngine(ctx context.Context, c *Case) Finding {
 		f.Text = fmt.Sprintf("the clock of the engine at %s is %v off ours", c.Endpoint, e.Clock)
 		f.Hint = "set the clocks: signed requests are refused when they differ by minutes"
 	case e.Version != c.Version:
-		f.Status, f.Text = Note, fmt.Sprintf("the engine at %s is perdure %s, and this is %s", c.Endpoint, e.Version, c.Version)
+		f.Status, f.Text = Note, fmt.Sprintf("the engine at %s is perdure %s, and this is %s",
+			c.Endpoint, e.Version, c.Version)
 		f.Hint = "run the same version on both sides"
 	default:
 		f.Status, f.Text = OK, fmt.Sprintf("perdure %s serves %d function versions at %s", e.Version, e.Functions, c.Endpoint)
@@ -138,19 +137,21 @@ type Tool struct {
 	Hint    string
 }
 
-// Tools are those that perdure knows a use for.
+// Tools are all that perdure may use.
 var Tools = []Tool{
 	{"go", []string{"go", "version"}, []int{1, 21}, "functions in Go cannot be built", "install Go: https://go.dev/dl"},
-	{"node", []string{"node", "--version"}, []int{18}, "functions in JavaScript cannot be run", "install Node.js: https://nodejs.org"},
-	{"python", []string{"python3", "--version"}, []int{3, 9}, "functions in Python cannot be run", "install Python: https://www.python.org"},
-	{"java", []string{"java", "-version"}, []int{11}, "functions in Java cannot be run", "install a JDK: https://adoptium.net"},
+	{"node", []string{"node", "--version"}, []int{18}, "functions in JavaScript cannot be run",
+		"install Node.js: https://nodejs.org"},
+	{"python", []string{"python3", "--version"}, []int{3, 9}, "functions in Python cannot be run",
+		"install Python: https://www.python.org"},
+	{"java", []string{"java", "-version"}, []int{11}, "functions in Java cannot be run",
+		"install a JDK: https://adoptium.net"},
 }
 
 // toolTime bounds how long a tool may take to say its version.
 const toolTime = 20 * time.Second
 
-// Check looks for the tool. One that is missing is a note: not everybody has
-// functions in every language.
+// Check looks for the tool. A missing one is a note: few people have functions in every language.
 func (t *Tool) Check(ctx context.Context) Finding {
 	f := Finding{Check: t.Name, Status: Note, Hint: t.Hint}
 	path, err := exec.LookPath(t.Command[0])
@@ -177,7 +178,7 @@ func (t *Tool) Check(ctx context.Context) Finding {
 
 var versionPattern = regexp.MustCompile(`\d+(\.\d+)+|\d+`)
 
-// versionIn returns the first thing in a text that looks like a version.
+// versionIn returns the first version in a text.
 func versionIn(text string) string { return versionPattern.FindString(text) }
 
 // older reports whether a version is less than least.

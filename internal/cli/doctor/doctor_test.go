@@ -121,7 +121,8 @@ func TestEngine(t *testing.T) {
 		{"another version", &Engine{Version: "v0"}, nil, "the engine at URL is perdure v0, and this is v1", Note},
 		{"another time", &Engine{Version: "v1", Clock: time.Hour}, nil, "the clock of the engine at URL is 1h0m0s off ours", Problem},
 		{"nobody", nil, &net.OpError{Op: "dial", Err: errors.New("refused")}, "no engine serves at URL", Note},
-		{"no credentials", nil, protocol.Errorf(protocol.CodeUnrecognizedClient, "who are you"), "the engine at URL refused: who are you", Problem},
+		{"no credentials", nil, protocol.Errorf(protocol.CodeUnrecognizedClient, "who are you"),
+			"the engine at URL refused: who are you", Problem},
 		{"something else", nil, errors.New("404"), "URL is served by something else: 404", Problem},
 	} {
 		c := &Case{Version: "v1", Endpoint: "URL", Engine: func(context.Context) (*Engine, error) { return test.engine, test.err }}
@@ -133,7 +134,8 @@ func TestEngine(t *testing.T) {
 
 func TestExamine(t *testing.T) {
 	var checks []string
-	c := &Case{Version: "v1", Data: t.TempDir(), Endpoint: "URL", Engine: func(context.Context) (*Engine, error) { return &Engine{Version: "v1"}, nil }}
+	c := &Case{Version: "v1", Data: t.TempDir(), Endpoint: "URL",
+		Engine: func(context.Context) (*Engine, error) { return &Engine{Version: "v1"}, nil }}
 	Examine(t.Context(), c, func(f Finding) {
 		checks = append(checks, f.Check)
 		if f.Text == "" || f.Status != OK && f.Hint == "" {

@@ -24,24 +24,23 @@ func freeSpace(dir string) (int64, bool) {
 	return int64(fs.Bavail) * int64(fs.Bsize), true
 }
 
-// CheckOpenFiles looks at how many files and connections a process may have
-// open.
+// CheckOpenFiles looks at how many files and connections a process may have open.
 func CheckOpenFiles() []Finding {
 	const few = 4096
 	var limit syscall.Rlimit
 	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) != nil {
 		return nil
 	}
-	f := Finding{Check: "files", Status: OK, Text: fmt.Sprintf("a process may have %d files and connections open", limit.Cur)}
+	f := Finding{Check: "files", Status: OK, Text: fmt.Sprintf("a process may have %d files and connections open",
+		limit.Cur)}
 	if limit.Cur < few {
 		f.Status, f.Hint = Note, "ulimit -n 65536, before many functions and clients connect"
 	}
 	return []Finding{f}
 }
 
-// CheckProcesses looks at how many processes and threads the engine's user may
-// have. Without one for a thread the Go runtime ends the engine, so functions get
-// a limit below it, which the kernel does not hold root to.
+// CheckProcesses looks at how many processes and threads the engine's user may have. If the Go runtime gets no thread
+// the engine ends, so functions get a lower limit, which does not bind root.
 func CheckProcesses() []Finding {
 	const few = 1024
 	var limit unix.Rlimit
@@ -61,7 +60,9 @@ func CheckProcesses() []Finding {
 		f.Status, f.Hint = Note, fmt.Sprintf("a function that takes them all can end the engine; allow %d at least", few)
 	case os.Geteuid() == 0:
 		f.Text += ", which does not bind root"
-		f.Status, f.Hint = Note, "run the engine as a user of its own: a function that forks without end is only found a tenth of a second later"
+		f.Status = Note
+		f.Hint = "run the engine as a user of its own: " +
+			"a function that forks without end is only found a tenth of a second later"
 	}
 	return []Finding{f}
 }

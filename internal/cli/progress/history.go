@@ -10,7 +10,7 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// historyLine lays the columns of a history out.
+// historyLine has the columns of a history.
 const historyLine = "%4v  %-12s  %-9s  %-24s  %-24s  %s"
 
 // HistoryHead is the line above the lines of a history.
@@ -18,16 +18,16 @@ func HistoryHead() string {
 	return fmt.Sprintf(historyLine, "ID", "TIME", "OPERATION", "EVENT", "NAME", "DETAILS")
 }
 
-// HistoryLine is one event in a line: number, time, operation, type, name, and
-// what there is to say about it.
+// HistoryLine is one event in a line: number, time, operation, type, name, and details.
 func HistoryLine(e *protocol.Event) string {
 	at := e.Time.Time().Local().Format("15:04:05.000")
-	line := fmt.Sprintf(historyLine, e.ID, at, operationOf(e), e.Type, text.Clip(cli.Printable(cmp.Or(e.Name, "-")), 40), details(e))
+	name := text.Clip(cli.Printable(cmp.Or(e.Name, "-")), 40)
+	line := fmt.Sprintf(historyLine, e.ID, at, operationOf(e), e.Type, name, details(e))
 	return strings.TrimRight(line, " ")
 }
 
-// operationOf is the id of an event's operation. The execution's own says
-// nothing here, and ids that are hashes are told apart by their first letters.
+// operationOf is the id of an event's operation; empty for the execution itself. The first letters of a hashed id
+// suffice.
 func operationOf(e *protocol.Event) string {
 	const most = 16
 	if e.OpID == "" || e.Type.Meaning().Execution != "" {

@@ -14,8 +14,7 @@ import (
 
 var spinner = []rune("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")
 
-// liveLines says what is going on now, in at most n lines of at most columns
-// characters.
+// liveLines says what is going on now, in up to n lines of up to columns characters.
 func (v *View) liveLines(columns, n int) []string {
 	shown := v.open
 	var more int
@@ -47,8 +46,7 @@ func (v *View) liveLine(o *history.Operation, columns int) string {
 	return v.paint(active, text.Clip(words, columns-1))
 }
 
-// state says what an open operation is doing, with the time it has left or,
-// if it has no end, the time it has taken.
+// state says what an open operation is doing, and how much time it has left, or if it has no end, has taken.
 func (v *View) state(o *history.Operation) string {
 	now := protocol.TimestampOf(v.opt.Now())
 	until := cmp.Or(o.Until(), o.TimesOut)
@@ -76,7 +74,7 @@ func (v *View) state(o *history.Operation) string {
 	return strings.Join(words, ", ")
 }
 
-// next is what a step between attempts waits for; empty for another operation.
+// next says when a step between attempts goes on; empty for another operation.
 func next(o *history.Operation) string {
 	switch {
 	case o.Status != protocol.StatusPending:

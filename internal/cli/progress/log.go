@@ -10,8 +10,7 @@ import (
 
 const (
 	logBar = "  | "
-	// maxLogLine and maxLogRate bound what a function's output can do to the
-	// screen; nobody reads more.
+	// maxLogLine and maxLogRate bound what a function's output can do to the screen; nobody reads more.
 	maxLogLine = 1000
 	maxLogRate = 100 // lines a second
 )

@@ -63,8 +63,10 @@ func nameOf(o *history.Operation) string {
 	return o.Name
 }
 
-// operationEvent words an event of o, which was at something else since a moment.
-func operationEvent(o *history.Operation, e *protocol.Event, since protocol.Timestamp) (words string, t tone, passing bool) {
+// operationEvent words an event of o, which has done something else since a moment.
+func operationEvent(
+	o *history.Operation, e *protocol.Event, since protocol.Timestamp,
+) (words string, t tone, passing bool) {
 	kind := kindOf(o)
 	switch o.Status {
 	case protocol.StatusStarted:
@@ -73,7 +75,8 @@ func operationEvent(o *history.Operation, e *protocol.Event, since protocol.Time
 		if e.Error == nil {
 			return fmt.Sprintf("check %d: not yet, again in %s", max(o.Attempt, 1), seconds(e.NextAttemptDelay)), good, false
 		}
-		return fmt.Sprintf("attempt %d failed%s; retry in %s", max(o.Attempt, 1), because(e.Error), seconds(e.NextAttemptDelay)), warn, false
+		return fmt.Sprintf("attempt %d failed%s; retry in %s",
+			max(o.Attempt, 1), because(e.Error), seconds(e.NextAttemptDelay)), warn, false
 	case protocol.StatusCancelled:
 		return "wait cancelled" + because(e.Error), quiet, false
 	case protocol.StatusSucceeded:
@@ -116,7 +119,8 @@ func (v *View) invocationCompleted(e *protocol.Event) line {
 		return line{}
 	}
 	v.idle = "invocation failed; the function is started again after a pause"
-	return line{at: e.Time, name: "(invocation)", text: "invocation failed" + because(e.Error) + "; it will be tried again", tone: warn}
+	text := "invocation failed" + because(e.Error) + "; it will be tried again"
+	return line{at: e.Time, name: "(invocation)", text: text, tone: warn}
 }
 
 // pauseChanged tells of an execution that somebody paused or resumed.
@@ -147,8 +151,8 @@ func (v *View) executionEnded(e *protocol.Event) line {
 	return l
 }
 
-// took is how long something lasted, if that is worth saying. A short step
-// starts and ends in one checkpoint, so its duration is not known.
+// took is how long something lasted, if that is worth saying. A short step starts and ends in one checkpoint, so nobody
+// knows how long it took.
 func took(d time.Duration) string {
 	if d < time.Millisecond {
 		return ""

@@ -7,15 +7,13 @@ import (
 	"strings"
 )
 
-// redundant are the members of a structured log record that the screen shows
-// otherwise, or that are the same on every line.
+// redundant are members of a structured log record that the screen shows elsewhere, or that are the same in all lines.
 var redundant = map[string]bool{
 	"timestamp": true, "time": true, "level": true, "message": true, "msg": true,
 	"executionArn": true, "requestId": true, "operationId": true,
 }
 
-// readable words a structured log record, as the SDK and slog write them, for
-// a person. Any other text stays as it is.
+// readable words a structured log record, as the SDK and slog write them, for a person. Any other text stays as it is.
 func readable(text string) string {
 	if !strings.HasPrefix(text, "{") {
 		return text

@@ -1,10 +1,8 @@
-// Package progress shows an execution while it runs. It reads history events,
-// so what it shows is what the engine recorded, whether the engine is in this
-// process or behind the Lambda API.
+// Package progress shows an execution while it runs. It reads history events, so it shows what the engine recorded, be
+// that engine in this process or behind the Lambda API.
 //
-// A [View] writes a line for what has happened. On a terminal it also keeps a
-// few lines below that say what is going on now, with countdowns, and redraws
-// them. In a pipe there are only lines, without control characters.
+// A [View] writes a line for each event that matters. On a terminal it also redraws a few lines below, which say what
+// is going on now, with countdowns. In a pipe it writes only lines, without control characters.
 package progress
 
 import (
@@ -77,9 +75,8 @@ func (v *View) Event(e *protocol.Event) {
 	v.draw()
 }
 
-// tellHeld writes the line that waits for the next event, or drops it. An
-// invocation that fails for good ends the execution in the same breath, and
-// then only that is news.
+// tellHeld writes the line that waits for the next event, or drops it: if an invocation that fails ends the execution,
+// only the end is news.
 func (v *View) tellHeld(drop bool) {
 	if v.held != nil && !drop {
 		v.print(v.render(*v.held))
@@ -87,8 +84,8 @@ func (v *View) tellHeld(drop bool) {
 	v.held = nil
 }
 
-// Resume says that events up to the one with number last happened before this
-// command looked. Their failed invocations are of no interest any more.
+// Resume says that events up to number last happened before this command looked: their failed invocations interest
+// nobody now.
 func (v *View) Resume(last int64) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -177,8 +174,7 @@ func (v *View) render(l line) string {
 	return fmt.Sprintf("%8s  %s  %s", offset(l.at.Sub(v.fold.First)), v.label(l), v.paint(l.tone.forText(), l.text))
 }
 
-// label is the operation's name, indented below its context, padded to a
-// column that only grows.
+// label is the operation's name, indented below its context, padded to a column that only grows.
 func (v *View) label(l line) string {
 	name := strings.Repeat("  ", l.depth) + cli.Printable(l.name)
 	name = text.Clip(name, 40)

@@ -21,13 +21,16 @@ func order() []*protocol.Event {
 		{Type: protocol.EventStepStarted, Time: start + 10, OpID: "1", Name: "validate_order", SubType: "Step"},
 		{Type: protocol.EventStepSucceeded, Time: start + 10, OpID: "1", Name: "validate_order", SubType: "Step", CurrentAttempt: 1},
 		{Type: protocol.EventStepStarted, Time: start + 20, OpID: "2", Name: "process_payment", SubType: "Step"},
-		{Type: protocol.EventStepFailed, Time: start + 80, OpID: "2", Name: "process_payment", SubType: "Step", Error: reason, CurrentAttempt: 1, NextAttemptDelay: 2},
+		{Type: protocol.EventStepFailed, Time: start + 80, OpID: "2", Name: "process_payment", SubType: "Step",
+			Error: reason, CurrentAttempt: 1, NextAttemptDelay: 2},
 		{Type: protocol.EventInvocationCompleted, Time: start + 90},
 		{Type: protocol.EventStepStarted, Time: start + 2080, OpID: "2", Name: "process_payment", SubType: "Step"},
-		{Type: protocol.EventInvocationCompleted, Time: start + 2100, Error: &protocol.ErrorObject{ErrorType: "Runtime.ExitError", ErrorMessage: "exit status 2"}},
+		{Type: protocol.EventInvocationCompleted, Time: start + 2100,
+			Error: &protocol.ErrorObject{ErrorType: "Runtime.ExitError", ErrorMessage: "exit status 2"}},
 		{Type: protocol.EventStepSucceeded, Time: start + 3180, OpID: "2", Name: "process_payment", SubType: "Step", CurrentAttempt: 2},
 		{Type: protocol.EventContextStarted, Time: start + 3200, OpID: "3", SubType: "RunInChildContext", Name: "later"},
-		{Type: protocol.EventWaitStarted, Time: start + 3200, OpID: "3-1", ParentID: "3", SubType: "Wait", Duration: 65, ScheduledEnd: start + 68200},
+		{Type: protocol.EventWaitStarted, Time: start + 3200, OpID: "3-1", ParentID: "3", SubType: "Wait", Duration: 65,
+			ScheduledEnd: start + 68200},
 		{Type: protocol.EventWaitSucceeded, Time: start + 68200, OpID: "3-1", ParentID: "3", SubType: "Wait", Duration: 65},
 		{Type: protocol.EventContextSucceeded, Time: start + 68300, OpID: "3", SubType: "RunInChildContext", Name: "later"},
 		{Type: protocol.EventExecutionSucceeded, Time: start + 68300},
@@ -136,7 +139,8 @@ func TestLiveAreaIsBounded(t *testing.T) {
 	var b strings.Builder
 	v := New(&b, Options{Live: true, Size: func() (int, int) { return 40, 6 }, Now: start.Time})
 	for i := range 100 {
-		v.Event(&protocol.Event{Type: protocol.EventStepStarted, ID: int64(i + 1), Time: start, OpID: fmt.Sprint(i), Name: strings.Repeat("long", 20)})
+		v.Event(&protocol.Event{Type: protocol.EventStepStarted, ID: int64(i + 1), Time: start, OpID: fmt.Sprint(i),
+			Name: strings.Repeat("long", 20)})
 	}
 	got := emulate(b.String())
 	if len(got) != 4 || !strings.Contains(got[3], "and 97 more") {

@@ -10,8 +10,7 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// kindOf names an operation in the words of the protocol: its subtype where
-// it says more than the type.
+// kindOf names an operation in the words of the protocol: its subtype where it says more than the type.
 func kindOf(o *history.Operation) string {
 	if kind := kinds[o.Kind()]; kind != "" {
 		return kind
