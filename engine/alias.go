@@ -186,7 +186,8 @@ func (fs *Functions) checkAlias(a *Alias) error {
 				"$LATEST is not supported for an alias pointing to more than 1 version.")
 		case version == a.Version:
 			return protocol.Errorf(protocol.CodeInvalidParameter,
-				"Invalid function version %s. Function version %s is already included in routing configuration.", version, version)
+				"Invalid function version %s. Function version %s is already included in routing configuration.",
+				version, version)
 		case !(weight >= 0 && weight <= 1):
 			return protocol.Errorf(protocol.CodeInvalidParameter,
 				"The weight of version %s must be between 0 and 1.", version)

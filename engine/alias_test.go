@@ -21,7 +21,8 @@ func TestAliases(t *testing.T) {
 		m.build("order", "blue", saying("blue"))
 		f.publish("order")
 		one, latest, text := "1", protocol.LatestVersion, "for customers"
-		a, err := f.Functions().CreateAlias(t.Context(), &engine.AliasChange{Function: "order", Name: "live", Version: &one, Description: &text})
+		a, err := f.Functions().CreateAlias(t.Context(),
+			&engine.AliasChange{Function: "order", Name: "live", Version: &one, Description: &text})
 		want := &engine.Alias{Function: "order", Name: "live",
 			ARN: "arn:aws:lambda:us-east-1:000000000000:function:order:live", Version: "1", Description: text}
 		if err != nil || a.Revision == "" {
@@ -59,7 +60,8 @@ func TestAliases(t *testing.T) {
 		}
 		m.reopen()
 		_, err = f.Functions().Alias(t.Context(), "order", "live")
-		wantCode(t, "deleted", err, protocol.CodeNotFound, "Cannot find alias arn: arn:aws:lambda:us-east-1:000000000000:function:order:live")
+		wantCode(t, "deleted", err, protocol.CodeNotFound,
+			"Cannot find alias arn: arn:aws:lambda:us-east-1:000000000000:function:order:live")
 		_, err = f.Start(t.Context(), &engine.InvokeRequest{Function: "order", Qualifier: "live"})
 		wantCode(t, "start", err, protocol.CodeNotFound, "Function not found: arn:aws:lambda:us-east-1:000000000000:function:order:live")
 	})
@@ -91,7 +93,8 @@ func TestAliasRefusals(t *testing.T) {
 			{"the same twice", "order", "a", "1", half, protocol.CodeInvalidParameter, "already included"},
 			{"weighted $LATEST", "order", "a", "$LATEST", half, protocol.CodeInvalidParameter, "$LATEST is not supported"},
 			{"weight beyond", "order", "a", "1", map[string]float64{"2": 2}, protocol.CodeNotFound, "function:order:2"},
-			{"too many", "order", "a", "1", map[string]float64{"1": 0.1, "$LATEST": 0.2}, protocol.CodeInvalidParameter, "cannot be greater than 1"},
+			{"too many", "order", "a", "1", map[string]float64{"1": 0.1, "$LATEST": 0.2}, protocol.CodeInvalidParameter,
+				"cannot be greater than 1"},
 		} {
 			_, err := f.Functions().CreateAlias(t.Context(),
 				&engine.AliasChange{Function: test.function, Name: test.alias, Version: &test.version, Weights: &test.weights})
@@ -104,7 +107,8 @@ func TestAliasRefusals(t *testing.T) {
 		wantCode(t, "weight", err, protocol.CodeInvalidParameter, "between 0 and 1")
 		_, err = f.Functions().UpdateAlias(t.Context(), &engine.AliasChange{Function: "order", Name: "a", Version: new("1")})
 		wantCode(t, "unknown", err, protocol.CodeNotFound, "Cannot find alias")
-		_, err = f.Functions().UpdateAlias(t.Context(), &engine.AliasChange{Function: "order", Name: "live", Version: new("2"), Revision: "old"})
+		_, err = f.Functions().UpdateAlias(t.Context(),
+			&engine.AliasChange{Function: "order", Name: "live", Version: new("2"), Revision: "old"})
 		wantCode(t, "revision", err, protocol.CodePrecondition, "GetAlias")
 	})
 }
@@ -190,7 +194,8 @@ func TestChainedInvokesFollowAliases(t *testing.T) {
 		f.alias("plain", "live", "1", nil)
 		f.durable("parent", func(c *call) engine.Outcome {
 			if c.op("1").ID == "" {
-				c.checkpoint(invokeUpdate("1", "child:live", `1`), invokeUpdate("2", "plain:live", `1`), invokeUpdate("3", "child:dead", `1`))
+				c.checkpoint(invokeUpdate("1", "child:live", `1`), invokeUpdate("2", "plain:live", `1`),
+					invokeUpdate("3", "child:dead", `1`))
 			}
 			if c.op("1").Status != protocol.StatusSucceeded || c.op("2").Status != protocol.StatusSucceeded {
 				return pending()

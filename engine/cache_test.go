@@ -105,7 +105,8 @@ func TestRunningExecutionsLeaveMemory(t *testing.T) {
 			if r := f.result(arn); r.Status != protocol.ExecutionSucceeded {
 				t.Errorf("got %s", r.Status)
 			}
-			if got, want := f.history(arn), "ExecutionStarted StepStarted StepSucceeded InvocationCompleted ExecutionSucceeded"; got != want {
+			want := "ExecutionStarted StepStarted StepSucceeded InvocationCompleted ExecutionSucceeded"
+			if got := f.history(arn); got != want {
 				t.Errorf("got %s, want %s", got, want)
 			}
 		}

@@ -67,7 +67,8 @@ func (r *runner) makeCall(f *function, item store.Item) error {
 	}
 	if result.Payload != nil && !utf8.ValidString(*result.Payload) { // it is recorded as text
 		result = &Result{Status: protocol.ExecutionFailed, Error: &protocol.ErrorObject{
-			ErrorType: "Runtime.InvalidResponse", ErrorMessage: "The response of function " + f.Name + " is not valid UTF-8.",
+			ErrorType:    "Runtime.InvalidResponse",
+			ErrorMessage: "The response of function " + f.Name + " is not valid UTF-8.",
 		}}
 	}
 	for {

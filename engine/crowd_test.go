@@ -42,7 +42,8 @@ func bare(i int, function string) store.Write {
 	id := crowdID(i)
 	return store.Write{
 		ID: id, Entry: store.Entry{Seq: 1},
-		Row: &store.Row{ID: id, Function: function, Version: protocol.LatestVersion, Name: id, Status: protocol.ExecutionRunning, Started: 1},
+		Row: &store.Row{ID: id, Function: function, Version: protocol.LatestVersion, Name: id,
+			Status: protocol.ExecutionRunning, Started: 1},
 	}
 }
 
@@ -51,7 +52,8 @@ func genuine(i int, function, parent string, do func(d *machine.Draft)) store.Wr
 	id := crowdID(i)
 	identity := machine.Identity{
 		ARN: protocol.ARN{
-			Partition: "aws", Region: "us-east-1", Account: "000000000000", Function: function, Version: protocol.LatestVersion, Name: id, ID: id,
+			Partition: "aws", Region: "us-east-1", Account: "000000000000", Function: function, Version: protocol.LatestVersion,
+			Name: id, ID: id,
 		},
 		ExecutionTimeout: 366 * 24 * 3600, RetentionDays: 7,
 	}

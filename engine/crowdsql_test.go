@@ -174,7 +174,8 @@ func (s sleeper) Invoke(ctx context.Context, inv *engine.Invocation) engine.Outc
 		return succeed("")
 	}
 	_, err := s.e.Checkpoint(ctx, &engine.CheckpointRequest{ARN: inv.ExecutionARN, Token: in.CheckpointToken, Updates: []protocol.Update{
-		{ID: "1", Type: protocol.TypeWait, SubType: "Wait", Action: protocol.ActionStart, WaitOptions: &protocol.WaitOptions{WaitSeconds: 1}},
+		{ID: "1", Type: protocol.TypeWait, SubType: "Wait", Action: protocol.ActionStart,
+			WaitOptions: &protocol.WaitOptions{WaitSeconds: 1}},
 	}})
 	if err != nil {
 		return crash(err.Error())

@@ -89,7 +89,8 @@ func (fs *Functions) load(ctx context.Context) error {
 			}
 			if err != nil {
 				fs.incomplete = true
-				fs.log.Error("a document cannot be understood; it is left alone", "kind", kind, "key", d.Key, "error", err)
+				fs.log.Error("a document cannot be understood; it is left alone",
+					"kind", kind, "key", d.Key, "error", err)
 			}
 		}
 	}

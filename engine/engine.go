@@ -130,7 +130,9 @@ func assemble(st store.Store, seals seals, opts *Options) *Engine {
 
 // begin subscribes all who hear of changes, takes up what an earlier engine left, and sets the engine to work.
 func (e *Engine) begin(ctx context.Context, opts *Options) (err error) {
-	dispatcher := &dispatcher{life: e.life, plans: e.plans, functions: e.functions, flights: e.flights, runner: e.runner}
+	dispatcher := &dispatcher{
+		life: e.life, plans: e.plans, functions: e.functions, flights: e.flights, runner: e.runner,
+	}
 	e.functions.tend = dispatcher.tend
 	if err := e.functions.load(ctx); err != nil {
 		return fmt.Errorf("reading versions and aliases: %w", err)

@@ -192,7 +192,8 @@ func (e *explainer) explainQueue(arn *protocol.ARN, r *Reason, at protocol.Times
 		r.Text = fmt.Sprintf("has waited for %s for function %s: nothing is there that runs it", ago(r.Since, at), name)
 	case len(f.places) == cap(f.places):
 		r.Kind = ReasonNoPlace
-		r.Text = fmt.Sprintf("has waited for a place for %s: all %d invocations that function %s may have run at one time do",
+		r.Text = fmt.Sprintf("has waited for a place for %s: "+
+			"all %d invocations that function %s may have run at one time do",
 			ago(r.Since, at), cap(f.places), name)
 	default:
 		r.Text = "an invocation is about to begin"

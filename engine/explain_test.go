@@ -59,7 +59,8 @@ func TestExplain(t *testing.T) {
 			c.checkpoint(u)
 			return hang(c)
 		}, 4 * time.Second, "invocation 1 running for 4s, times out in 56s; in step charge for 3s"},
-		{"callback", with(func(u *protocol.Update) { u.Type = protocol.TypeCallback }), 2 * time.Minute, "waits for callback charge for 2m"},
+		{"callback", with(func(u *protocol.Update) { u.Type = protocol.TypeCallback }), 2 * time.Minute,
+			"waits for callback charge for 2m"},
 		{"callback with timeout", with(func(u *protocol.Update) {
 			u.Type, u.CallbackOptions = protocol.TypeCallback, &protocol.CallbackOptions{TimeoutSeconds: 3600}
 		}), 5 * time.Minute, "waits for callback charge for 5m, times out in 55m"},
@@ -240,7 +241,8 @@ func TestExplainPauses(t *testing.T) {
 		if err := f.Pause(t.Context(), &engine.PauseRequest{ARN: busy}); err != nil {
 			t.Fatal(err)
 		}
-		if got, want := f.why(busy), "pauses when its invocation checkpoints or ends; invocation 1 running for 0s, times out in 1m"; got != want {
+		want := "pauses when its invocation checkpoints or ends; invocation 1 running for 0s, times out in 1m"
+		if got := f.why(busy); got != want {
 			t.Errorf("got  %s\nwant %s", got, want)
 		}
 	})

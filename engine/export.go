@@ -85,7 +85,8 @@ func (g *ledger) admitted(f *portable.File) (*reading, error) {
 	case f.ARN != id.ARN.String():
 		return nil, fmt.Errorf("it says that it is of execution %.200q, and its journal is of another one", f.ARN)
 	case f.Status != r.Status():
-		return nil, fmt.Errorf("it says that the status is %.40q, and by its journal it is %s", string(f.Status), r.Status())
+		return nil, fmt.Errorf("it says that the status is %.40q, and by its journal it is %s",
+			string(f.Status), r.Status())
 	}
 	return r, checkForeignID(id.ARN.ID, r.Started(), g.now())
 }
@@ -96,11 +97,13 @@ func (e *Engine) takeIn(ctx context.Context, r *reading) (*Started, error) {
 	here := e.functions.home.functionARN(arn.Function, arn.Version)
 	switch expires := r.Expires(); {
 	case !r.Status().Closed():
-		return nil, protocol.Errorf(protocol.CodeConflict, "Execution %s has not ended: its callbacks and the executions "+
-			"that it invoked belong to the engine that it was exported from. It can be imported as a fork.", arn.Name)
+		return nil, protocol.Errorf(protocol.CodeConflict,
+			"Execution %s has not ended: its callbacks and the executions that it invoked belong to the engine "+
+				"that it was exported from. It can be imported as a fork.", arn.Name)
 	case arn.FunctionARN() != here.FunctionARN():
 		return nil, protocol.Errorf(protocol.CodeInvalidParameter,
-			"Execution %s belongs to region %s and account %s, and this engine to %s and %s. It can be imported as a fork.",
+			"Execution %s belongs to region %s and account %s, and this engine to %s and %s. "+
+				"It can be imported as a fork.",
 			arn.Name, arn.Region, arn.Account, here.Region, here.Account)
 	case r.Status() == protocol.ExecutionDeleting || !r.OwesParent() && expires <= e.life.now():
 		return nil, protocol.Errorf(protocol.CodeConflict,

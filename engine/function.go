@@ -88,8 +88,9 @@ func isNumber(s string) bool { return s != "" && strings.Trim(s, "0123456789") =
 func (f *Function) CheckTenant(tenantID string, strict bool) error {
 	switch {
 	case f.PerTenant && tenantID == "":
-		return protocol.Errorf(protocol.CodeInvalidParameter, "The invoked function is enabled with tenancy configuration. "+
-			"Add a valid tenant ID in your request and try again.")
+		return protocol.Errorf(protocol.CodeInvalidParameter,
+			"The invoked function is enabled with tenancy configuration. "+
+				"Add a valid tenant ID in your request and try again.")
 	case strict && !f.PerTenant && tenantID != "":
 		return protocol.Errorf(protocol.CodeInvalidParameter,
 			"The invoked function is not enabled with tenancy configuration. "+

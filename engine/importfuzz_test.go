@@ -42,7 +42,8 @@ func FuzzImport(f *testing.F) {
 		e.open()
 		defer e.Close(context.Background())
 		for _, name := range []string{"all", "order", "slow"} {
-			e.register(engine.Function{Name: name, Timeout: time.Minute, Invoker: invoker{e, func(*call) engine.Outcome { return succeed("1") }},
+			e.register(engine.Function{Name: name, Timeout: time.Minute,
+				Invoker: invoker{e, func(*call) engine.Outcome { return succeed("1") }},
 				Durable: &engine.DurableConfig{ExecutionTimeout: time.Hour, RetentionDays: 7}})
 		}
 		s, err := e.Import(t.Context(), bytes.NewReader(file.Bytes()),
@@ -83,7 +84,8 @@ func fuzzSeeds(f *testing.F, e *fixture) [][]byte {
 			protocol.Update{ID: "ctx", Type: protocol.TypeContext, Action: protocol.ActionStart, Name: "context", SubType: "Map"},
 			protocol.Update{ID: "2", ParentID: "ctx", Type: protocol.TypeStep, Action: protocol.ActionFail,
 				Error: &protocol.ErrorObject{ErrorType: "E", StackTrace: []string{"a"}}},
-			protocol.Update{ID: "3", Type: protocol.TypeWait, Action: protocol.ActionStart, WaitOptions: &protocol.WaitOptions{WaitSeconds: 500}},
+			protocol.Update{ID: "3", Type: protocol.TypeWait, Action: protocol.ActionStart,
+				WaitOptions: &protocol.WaitOptions{WaitSeconds: 500}},
 			protocol.Update{ID: "4", Type: protocol.TypeCallback, Action: protocol.ActionStart,
 				CallbackOptions: &protocol.CallbackOptions{TimeoutSeconds: 900, HeartbeatTimeoutSeconds: 800}},
 		)

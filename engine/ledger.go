@@ -227,8 +227,8 @@ func row(d *machine.Draft) *store.Row {
 	arn := d.Identity().ARN
 	return &store.Row{
 		ID: arn.ID, ARN: arn.String(), Function: arn.Function, Version: arn.Version, Name: arn.Name,
-		Status: d.Status(), Started: d.Started(), Closed: d.Closed(), Due: d.Due(), Wanted: d.Wanted(), Expires: d.Expires(),
-		Doing: uint32(d.Doing()), Since: d.Since(), InputHash: d.InputHash(),
+		Status: d.Status(), Started: d.Started(), Closed: d.Closed(), Due: d.Due(), Wanted: d.Wanted(),
+		Expires: d.Expires(), Doing: uint32(d.Doing()), Since: d.Since(), InputHash: d.InputHash(),
 	}
 }
 

@@ -42,10 +42,10 @@ var doings = map[Activity]machine.Doing{
 func (fs *Functions) activities(row *store.Row) []Activity {
 	var all []Activity
 	for _, a := range Activities {
-		if machine.Doing(row.Doing)&doings[a] == 0 || a == Unregistered && fs.runnable(row.Function, row.Version) != nil {
-			continue
+		isDoing := machine.Doing(row.Doing)&doings[a] != 0
+		if isDoing && (a != Unregistered || fs.runnable(row.Function, row.Version) == nil) {
+			all = append(all, a)
 		}
-		all = append(all, a)
 	}
 	return all
 }

@@ -66,7 +66,8 @@ func TestLogIsKeptWithTheExecution(t *testing.T) {
 		if diff := cmp.Diff(want, f.logOf(arn)); diff != "" {
 			t.Errorf("after a restart (-want +got):\n%s", diff)
 		}
-		if end, err := f.LogTail(t.Context(), arn); err != nil || !strings.HasPrefix(end, "hello\n") || !strings.HasSuffix(end, "in it}\n") {
+		if end, err := f.LogTail(t.Context(), arn); err != nil || !strings.HasPrefix(end,
+			"hello\n") || !strings.HasSuffix(end, "in it}\n") {
 			t.Errorf("got the end %q, %v", end, err)
 		}
 		time.Sleep(8 * 24 * time.Hour) // its retention
@@ -128,7 +129,8 @@ func TestLogTailOfACall(t *testing.T) {
 		}}})
 		call := func(payload string) *engine.Result {
 			t.Helper()
-			r, err := f.Call(t.Context(), &engine.InvokeRequest{Function: "plain", RequestID: "r-1", Payload: []byte(payload), LogTail: true})
+			r, err := f.Call(t.Context(), &engine.InvokeRequest{Function: "plain", RequestID: "r-1", Payload: []byte(payload),
+				LogTail: true})
 			if err != nil {
 				t.Fatal(err)
 			}

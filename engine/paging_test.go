@@ -184,7 +184,8 @@ func TestHistoryPages(t *testing.T) {
 			for _, max := range []int{1, 3, 0} {
 				for _, newestFirst := range []bool{false, true} {
 					pages := everyPage(t, func(marker string) ([]*protocol.Event, string, error) {
-						return f.History(t.Context(), &engine.HistoryRequest{ARN: arn, Marker: marker, MaxItems: max, NewestFirst: newestFirst})
+						return f.History(t.Context(), &engine.HistoryRequest{ARN: arn, Marker: marker, MaxItems: max,
+							NewestFirst: newestFirst})
 					})
 					want := slices.Clone(want)
 					if newestFirst {
@@ -216,7 +217,8 @@ func TestListPages(t *testing.T) {
 					if len(want) < 26 {
 						want = append(want, f.start("order", "", ""))
 					}
-					return f.List(t.Context(), &engine.ListRequest{Function: "order", Marker: marker, MaxItems: max, OldestFirst: oldestFirst})
+					return f.List(t.Context(), &engine.ListRequest{Function: "order", Marker: marker, MaxItems: max,
+						OldestFirst: oldestFirst})
 				})
 				var got []string
 				for _, page := range pages {
@@ -295,7 +297,8 @@ func TestForeignMarkersAreRefused(t *testing.T) {
 				if of == name && err != nil {
 					t.Errorf("%s: its own marker is refused: %v", name, err)
 				}
-				if of != name && (err == nil || !strings.HasPrefix(strings.ToLower(err.Error()), "invalidparametervalueexception: invalid marker")) {
+				if of != name && (err == nil || !strings.HasPrefix(strings.ToLower(err.Error()),
+					"invalidparametervalueexception: invalid marker")) {
 					t.Errorf("%s with the marker of %s: got error %v", name, of, err)
 				}
 			}

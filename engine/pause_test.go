@@ -66,7 +66,8 @@ func TestPauseOutlivesEngines(t *testing.T) {
 		}
 		f.resume(arn)
 		f.result(arn)
-		if got, want := f.history(arn), before+" ExecutionResumed StepStarted StepSucceeded InvocationCompleted ExecutionSucceeded"; got != want {
+		want := before + " ExecutionResumed StepStarted StepSucceeded InvocationCompleted ExecutionSucceeded"
+		if got := f.history(arn); got != want {
 			t.Errorf("history:\n got %s\nwant %s", got, want)
 		}
 	})

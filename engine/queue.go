@@ -164,6 +164,7 @@ func (w *dispatcher) serve(f *function, a *agenda, item store.Item) {
 	if err == nil || w.hopeless(item.ID, err) {
 		return
 	}
-	w.log.Error("an execution that waited for a place could not be read; trying again", "execution", item.ID, "error", err)
+	w.log.Error("an execution that waited for a place could not be read; trying again",
+		"execution", item.ID, "error", err)
 	a.fail()
 }

@@ -12,7 +12,8 @@ import (
 )
 
 func unreached() engine.Outcome {
-	return engine.Outcome{Unstarted: true, Error: &protocol.ErrorObject{ErrorType: protocol.ErrorTypeSandboxFailure, ErrorMessage: "no place"}}
+	return engine.Outcome{Unstarted: true, Error: &protocol.ErrorObject{ErrorType: protocol.ErrorTypeSandboxFailure,
+		ErrorMessage: "no place"}}
 }
 
 // A function that cannot be reached is not to blame: it may be so more often

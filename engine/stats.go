@@ -117,8 +117,8 @@ func (e *Engine) Stats() *Stats {
 		Events:      map[protocol.EventType]uint64{},
 		Invocations: map[InvocationOutcome]uint64{},
 		Checkpoint:  Distribution(c.checkpoint.Read()), Late: Distribution(c.late.Read()),
-		Invoking: int(c.invoking.Load()), Waiting: int(c.waiting.Load()) + e.plans.queues.waiting(e.life.now()), Backlog: due,
-		Scheduled: scheduled, InMemory: inMemory, MemoryBytes: bytes,
+		Invoking: int(c.invoking.Load()), Waiting: int(c.waiting.Load()) + e.plans.queues.waiting(e.life.now()),
+		Backlog: due, Scheduled: scheduled, InMemory: inMemory, MemoryBytes: bytes,
 	}
 	for t, n := range c.events {
 		s.Events[t] = n.Load()

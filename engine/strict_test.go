@@ -146,7 +146,8 @@ func TestTraces(t *testing.T) {
 			}
 			return succeed("1")
 		})
-		f.register(engine.Function{Name: "plain", Invoker: invoker{f, func(c *call) engine.Outcome { seen <- c.TraceID; return succeed("1") }}})
+		f.register(engine.Function{Name: "plain", Invoker: invoker{f,
+			func(c *call) engine.Outcome { seen <- c.TraceID; return succeed("1") }}})
 		const (
 			root   = `Root=1-386d43[0-9a-f]{2}-[0-9a-f]{24}` // the bubble begins with the year 2000
 			parent = `;Parent=[0-9a-f]{16};Sampled=`

@@ -285,7 +285,8 @@ func (b *batch) add(id string) {
 	r := b.reporter
 	source, err := r.source(b.ctx, id)
 	if _, damaged := errors.AsType[*damagedError](err); damaged {
-		r.log.Error("there is no record of an execution whose journal cannot be understood", "execution", id, "error", err)
+		r.log.Error("there is no record of an execution whose journal cannot be understood",
+			"execution", id, "error", err)
 		return
 	}
 	switch {
@@ -342,7 +343,8 @@ func (b *batch) flush() {
 		}
 		if time.Since(warned) > time.Minute {
 			warned = time.Now()
-			r.log.Warn("records of executions are not taken; they are offered until they are", "records", left, "error", err)
+			r.log.Warn("records of executions are not taken; they are offered until they are",
+				"records", left, "error", err)
 		}
 		pause(b.ctx, retryDelay, nil)
 	}

@@ -149,7 +149,8 @@ func workflows() []workflow {
 		}},
 		{name: "children", status: "SUCCEEDED", handler: func(ctx durable.Context, _ any) (any, error) {
 			_, err := durable.RunInChildContext(ctx, "notify", func(ctx durable.Context) (any, error) {
-				return durable.RunInChildContext(ctx, "mail", func(ctx durable.Context) (any, error) { return durable.Step(ctx, "send", fail, once) })
+				return durable.RunInChildContext(ctx, "mail",
+					func(ctx durable.Context) (any, error) { return durable.Step(ctx, "send", fail, once) })
 			})
 			return err.Error(), durable.Wait(ctx, "", time.Second)
 		}},
@@ -167,7 +168,8 @@ func workflows() []workflow {
 			return durable.Invoke(ctx, "fails", durable.Function[any, any]{Name: "fails:$LATEST"}, nil)
 		}},
 		{name: "condition", status: "SUCCEEDED", handler: func(ctx durable.Context, _ any) (any, error) {
-			return durable.WaitForCondition(ctx, "until-3", 0, func(_ context.Context, n int) (int, bool, error) { return n + 1, n+1 == 3, nil })
+			return durable.WaitForCondition(ctx, "until-3", 0,
+				func(_ context.Context, n int) (int, bool, error) { return n + 1, n+1 == 3, nil })
 		}},
 		{name: "panics", status: "FAILED", handler: func(durable.Context, any) (any, error) { panic("oh no") }},
 		{name: "large", status: "SUCCEEDED", handler: func(durable.Context, any) (any, error) { return strings.Repeat("\"", 2<<20), nil }},

@@ -58,7 +58,8 @@ func TestTracer(t *testing.T) {
 		}
 		want := &engine.Traced{
 			SpanID: execution.SpanID, Execution: started.ARN, Function: strings.Split(started.ARN, "/")[0],
-			TraceHeader: root + ";Parent=53995c3f42cd8ad8;Sampled=1", Start: begin.UTC(), End: begin.Add(5 * time.Second).UTC(), Status: "SUCCEEDED",
+			TraceHeader: root + ";Parent=53995c3f42cd8ad8;Sampled=1", Start: begin.UTC(),
+			End: begin.Add(5 * time.Second).UTC(), Status: "SUCCEEDED",
 		}
 		if diff := cmp.Diff(want, execution, cmp.Transformer("millis", func(t time.Time) int64 { return t.UnixMilli() })); diff != "" {
 			t.Errorf("execution (-want +got):\n%s", diff)

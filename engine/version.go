@@ -197,8 +197,9 @@ func (fs *Functions) freeze(ctx context.Context, latest target, req *PublishRequ
 
 // stale refuses a change of a Function or an Alias that was meant for an earlier revision.
 func stale(what string) error {
-	return protocol.Errorf(protocol.CodePrecondition, "The Revision Id provided does not match the latest Revision Id. "+
-		"Call the Get%s API to retrieve the latest Revision Id", what)
+	return protocol.Errorf(protocol.CodePrecondition,
+		"The Revision Id provided does not match the latest Revision Id. "+
+			"Call the Get%s API to retrieve the latest Revision Id", what)
 }
 
 // sameAs reports whether publishing latest, whose code is in image, would only repeat f.
@@ -337,7 +338,8 @@ func (fs *Functions) drain(ctx context.Context, f *function) (gone bool, err err
 
 // forgetDrained forgets a version that drains, unless executions of it are open. fs.editing is held.
 func (fs *Functions) forgetDrained(ctx context.Context, f *function) (gone bool, err error) {
-	open, err := fs.store.List(ctx, store.Query{Function: f.Name, Version: f.Version, Statuses: openStatuses(), Limit: 1})
+	q := store.Query{Function: f.Name, Version: f.Version, Statuses: openStatuses(), Limit: 1}
+	open, err := fs.store.List(ctx, q)
 	if err != nil || len(open) > 0 {
 		return false, err
 	}
@@ -378,7 +380,8 @@ func (fs *Functions) heard(c change) {
 		}
 		if _, err := fs.forgetDrained(fs.ctx, f); err != nil {
 			// The next execution that closes, or the next start of an engine, looks again.
-			fs.log.Error("a deleted version could not be removed", "function", f.Name, "version", f.Version, "error", err)
+			fs.log.Error("a deleted version could not be removed",
+				"function", f.Name, "version", f.Version, "error", err)
 		}
 	})
 }

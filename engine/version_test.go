@@ -89,11 +89,13 @@ func TestPublishRefusals(t *testing.T) {
 		m.run()
 		f.durable("inprocess", order)
 		wantCode(t, "unknown", publish(engine.PublishRequest{Function: "nobody"}), protocol.CodeNotFound, "function:nobody:$LATEST")
-		wantCode(t, "in process", publish(engine.PublishRequest{Function: "inprocess"}), protocol.CodeInvalidParameter, "part of another program")
+		wantCode(t, "in process", publish(engine.PublishRequest{Function: "inprocess"}), protocol.CodeInvalidParameter,
+			"part of another program")
 		wantCode(t, "a number", publish(engine.PublishRequest{Function: "order:3"}), protocol.CodeInvalidParameter, "Only $LATEST")
 		wantCode(t, "other code", publish(engine.PublishRequest{Function: "order", CodeSHA256: "sha-blue"}), protocol.CodeInvalidParameter,
 			"CodeSHA256 (sha-blue) is different from current CodeSHA256 in $LATEST (sha-red)")
-		wantCode(t, "other revision", publish(engine.PublishRequest{Function: "order", Revision: "x"}), protocol.CodePrecondition, "Revision Id")
+		wantCode(t, "other revision", publish(engine.PublishRequest{Function: "order", Revision: "x"}),
+			protocol.CodePrecondition, "Revision Id")
 		c, err := f.Functions().Configuration(t.Context(), "order", "")
 		if err != nil {
 			t.Fatal(err)

@@ -35,7 +35,8 @@ type Options struct {
 // in this process or another.
 func Open(ctx context.Context, dir string, opts *Options) (engine.Store, error) {
 	opts = cmp.Or(opts, &Options{})
-	durability := map[Durability]store.Durability{Power: store.Power, Process: store.Process, None: store.None}[opts.Durability]
+	durabilities := map[Durability]store.Durability{Power: store.Power, Process: store.Process, None: store.None}
+	durability := durabilities[opts.Durability]
 	st, err := store.Open(ctx, dir, &store.Options{Durability: durability, Logger: opts.Logger})
 	if err != nil {
 		return nil, err // and not a nil *store.Store, which is no nil engine.Store

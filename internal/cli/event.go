@@ -46,7 +46,8 @@ func eventFileProblem(path string, err error) *Problem {
 func CheckEvent(what string, data []byte) ([]byte, error) {
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
 	if len(data) > protocol.MaxSyncPayload {
-		return nil, Usagef("%s is larger than %d bytes, the most that a function can be sent", what, protocol.MaxSyncPayload)
+		return nil, Usagef("%s is larger than %d bytes, the most that a function can be sent",
+			what, protocol.MaxSyncPayload)
 	}
 	if len(bytes.TrimSpace(data)) == 0 {
 		return nil, Usagef("%s is empty", what).Hintf("an event is one JSON value; {} is the smallest object")
@@ -57,7 +58,8 @@ func CheckEvent(what string, data []byte) ([]byte, error) {
 	var v json.RawMessage
 	err := json.Unmarshal(data, &v)
 	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
-		return nil, Usagef("%s is not JSON: %s: %s", what, position(data, syntax.Offset), protocol.SyntaxText(data, syntax))
+		return nil, Usagef("%s is not JSON: %s: %s",
+			what, position(data, syntax.Offset), protocol.SyntaxText(data, syntax))
 	}
 	if err != nil {
 		return nil, Usagef("%s is not JSON: %v", what, err)

@@ -68,11 +68,14 @@ func TestEmptyValues(t *testing.T) {
 		args []string
 		want string // empty if they are accepted
 	}{
-		{[]string{"--name", ""}, "perdure: --name is empty: give it a value, or leave it out\nhint: is a variable unset? see perdure help run\n"},
-		{[]string{"--name="}, "perdure: --name is empty: give it a value, or leave it out\nhint: is a variable unset? see perdure help run\n"},
+		{[]string{"--name", ""}, "perdure: --name is empty: give it a value, or leave it out\n" +
+			"hint: is a variable unset? see perdure help run\n"},
+		{[]string{"--name="}, "perdure: --name is empty: give it a value, or leave it out\n" +
+			"hint: is a variable unset? see perdure help run\n"},
 		{[]string{"--timeout="}, "perdure: --timeout is empty: give it a value, or leave it out\n" +
 			"hint: is a variable unset? see perdure help run\n"},
-		{[]string{"--json="}, "perdure: --json is empty: give it a value, or leave it out\nhint: is a variable unset? see perdure help run\n"},
+		{[]string{"--json="}, "perdure: --json is empty: give it a value, or leave it out\n" +
+			"hint: is a variable unset? see perdure help run\n"},
 		{[]string{"--env", "", "a"}, "perdure: --env is empty: give it a value, or leave it out\n" +
 			"hint: is a variable unset? see perdure help run\n"},
 		{[]string{"a", ""}, "perdure: run: an argument is empty\nhint: is a variable unset? see perdure help run\n"},

@@ -15,9 +15,6 @@ const (
 	maxTestColumns = 140
 )
 
-// wide are folders whose lines are still to be broken.
-var wide = []string{"engine/", "internal/cli/"}
-
 func TestLinesFit(t *testing.T) {
 	for path, data := range files(t, ".go") {
 		most := maxColumns
@@ -26,7 +23,7 @@ func TestLinesFit(t *testing.T) {
 		}
 		literal := rawStrings(data)
 		for i, line := range strings.Split(string(data), "\n") {
-			if n := columns(line); n > most && !literal[i+1] && !hasLongWord(line) && !isWide(path) {
+			if n := columns(line); n > most && !literal[i+1] && !hasLongWord(line) {
 				t.Errorf("%s:%d has %d columns; break it below %d", path, i+1, n, most)
 			}
 		}
@@ -46,15 +43,6 @@ func TestLinesFit(t *testing.T) {
 
 // columns is the width of a line.
 func columns(line string) int { return utf8.RuneCountInString(line) + 3*strings.Count(line, "\t") }
-
-func isWide(path string) bool {
-	for _, f := range wide {
-		if strings.HasPrefix(filepath.ToSlash(path), f) {
-			return true
-		}
-	}
-	return false
-}
 
 // hasLongWord reports whether a line has a word that nobody could break, such as a link or an ARN.
 func hasLongWord(line string) bool {

@@ -117,7 +117,8 @@ func CheckEngine(ctx context.Context, c *Case) Finding {
 			c.Endpoint, e.Version, c.Version)
 		f.Hint = "run the same version on both sides"
 	default:
-		f.Status, f.Text = OK, fmt.Sprintf("perdure %s serves %d function versions at %s", e.Version, e.Functions, c.Endpoint)
+		f.Status, f.Text = OK, fmt.Sprintf("perdure %s serves %d function versions at %s",
+			e.Version, e.Functions, c.Endpoint)
 	}
 	return f
 }

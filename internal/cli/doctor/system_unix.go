@@ -57,7 +57,8 @@ func CheckProcesses() []Finding {
 	f := Finding{Check: "processes", Status: OK, Text: fmt.Sprintf("%d processes and threads may run, by %s", most, by)}
 	switch {
 	case most < few:
-		f.Status, f.Hint = Note, fmt.Sprintf("a function that takes them all can end the engine; allow %d at least", few)
+		f.Status = Note
+		f.Hint = fmt.Sprintf("a function that takes them all can end the engine; allow %d at least", few)
 	case os.Geteuid() == 0:
 		f.Text += ", which does not bind root"
 		f.Status = Note

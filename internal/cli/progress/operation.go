@@ -73,7 +73,8 @@ func operationEvent(
 		return starting(o, e), quiet, o.Type != protocol.TypeCallback
 	case protocol.StatusPending:
 		if e.Error == nil {
-			return fmt.Sprintf("check %d: not yet, again in %s", max(o.Attempt, 1), seconds(e.NextAttemptDelay)), good, false
+			return fmt.Sprintf("check %d: not yet, again in %s",
+				max(o.Attempt, 1), seconds(e.NextAttemptDelay)), good, false
 		}
 		return fmt.Sprintf("attempt %d failed%s; retry in %s",
 			max(o.Attempt, 1), because(e.Error), seconds(e.NextAttemptDelay)), warn, false

@@ -5,8 +5,8 @@ import "testing"
 func TestReadable(t *testing.T) {
 	for in, want := range map[string]string{
 		"plain text": "plain text",
-		`{"timestamp":"t","level":"INFO","message":"order completed","executionArn":"a","requestId":"r","order_id":"O-1","n":3,"s":"two words",` +
-			`"o":{"a":[1]}}`: `INFO order completed order_id=O-1 n=3 s="two words" o={"a":[1]}`,
+		`{"timestamp":"t","level":"INFO","message":"order completed","executionArn":"a","requestId":"r","order_id":"O-1",` +
+			`"n":3,"s":"two words","o":{"a":[1]}}`: `INFO order completed order_id=O-1 n=3 s="two words" o={"a":[1]}`,
 		`{"time":"t","level":"WARN","msg":"m","operationId":"1","operationName":"pay","attempt":2}`: `WARN m operationName=pay attempt=2`,
 		`{"message":"no level"}`: "no level",
 		`{"a":1}`:                `{"a":1}`,
