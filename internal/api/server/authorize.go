@@ -48,17 +48,19 @@ func (a *asked) isOpen() bool {
 	return a.match.Route != nil && a.match.Route.Access&route.Everybody != 0
 }
 
+// routesFor are the routes that each kind of access opens.
+var routesFor = map[credentials.Access]route.Access{
+	credentials.Full: ^route.Access(0), credentials.Read: route.Readers, credentials.Function: route.Functions,
+}
+
 // mayBeUsedBy reports whether access is enough. Without a route, it is enough to see everything, in order to hear
 // why.
 func (a *asked) mayBeUsedBy(access credentials.Access, method string) bool {
-	has := map[credentials.Access]route.Access{
-		credentials.Full: ^route.Access(0), credentials.Read: route.Readers, credentials.Function: route.Functions,
-	}[access]
 	if a.match.Route == nil {
 		return access == credentials.Full ||
 			access == credentials.Read && (method == http.MethodGet || method == http.MethodHead)
 	}
-	return a.match.Route.Access&has != 0
+	return a.match.Route.Access&routesFor[access] != 0
 }
 
 // denied is AWS's refusal of a known caller.
