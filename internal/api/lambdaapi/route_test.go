@@ -68,7 +68,7 @@ func routed(r *http.Request) (operation, subject string, err error) {
 			return nil
 		}
 	}
-	face := route.Face{Routes: routes, Refuse: Refuse}
+	face := route.New(route.Face{Routes: routes, Refuse: Refuse}, Shell(nil))
 	err = face.Serve(nil, r)
 	return operation, subject, err
 }

@@ -30,6 +30,10 @@ type Route struct {
 	Action string
 	// Quiet keeps requests out of traces: probes and pages are not worth a span.
 	Quiet bool
+
+	// What stands before and after the subject, if the path has one: [New] cuts it once, for all requests.
+	before, after string
+	hasSubject    bool
 }
 
 // Subject stands in a path for the subject of the request.
@@ -102,9 +106,11 @@ type Shell func(serve func(w http.ResponseWriter, r *http.Request) error) http.H
 // New makes f ready. It panics if a route lacks its name or its access.
 func New(f Face, shell Shell) *Face {
 	for i := range f.Routes {
-		if r := &f.Routes[i]; r.Method == "" || r.Path == "" || r.Operation == "" || r.Access == 0 || r.Serve == nil {
+		r := &f.Routes[i]
+		if r.Method == "" || r.Path == "" || r.Operation == "" || r.Access == 0 || r.Serve == nil {
 			panic(fmt.Sprintf("route: %s %s: Method, Path, Operation, Access and Serve are required", r.Method, r.Path))
 		}
+		r.before, r.after, r.hasSubject = strings.Cut(r.Path, Subject)
 	}
 	f.Handler = shell(f.Serve)
 	return &f
@@ -141,14 +147,13 @@ func (f *Face) Find(method, path string) (m Match) {
 // match matches greedily: all between the texts before and after the subject is the subject, with its slashes
 // escaped or not.
 func (r *Route) match(path string) (subject string, ok bool) {
-	before, after, has := strings.Cut(r.Path, Subject)
-	if !has {
+	if !r.hasSubject {
 		return "", path == r.Path
 	}
-	if subject, ok = strings.CutPrefix(path, before); !ok {
+	if subject, ok = strings.CutPrefix(path, r.before); !ok {
 		return "", false
 	}
-	subject, ok = strings.CutSuffix(subject, after)
+	subject, ok = strings.CutSuffix(subject, r.after)
 	return subject, ok && (r.Only == nil || r.Only(subject))
 }
 
