@@ -160,9 +160,10 @@ func (c *Client) refusal(resp *http.Response) error {
 	return protocol.Errorf(protocol.Code(code), "%s", cmp.Or(doc.Message, resp.Status))
 }
 
-// pages yields the items of all pages of a list, made by read.
+// pages yields the items of all pages of a list, made by read. open takes a page apart: its items, and the marker of
+// the next page, empty on the last one.
 func pages[P, I, T any](
-	ctx context.Context, c *Client, path string, query url.Values, items func(page *P) []I,
+	ctx context.Context, c *Client, path string, query url.Values, open func(page *P) (items []I, next string),
 	read func(item I) (T, error),
 ) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
@@ -173,24 +174,20 @@ func pages[P, I, T any](
 		}
 		for {
 			var page P
-			var next struct{ NextMarker string }
-			data, err := c.read(ctx, call{method: http.MethodGet, path: path, query: query}, &page)
-			if err == nil {
-				err = json.Unmarshal(data, &next)
-			}
-			if err != nil {
+			if _, err := c.read(ctx, call{method: http.MethodGet, path: path, query: query}, &page); err != nil {
 				yield(none, err)
 				return
 			}
-			for _, item := range items(&page) {
+			items, next := open(&page)
+			for _, item := range items {
 				if value, err := read(item); !yield(value, err) || err != nil {
 					return
 				}
 			}
-			if next.NextMarker == "" {
+			if next == "" {
 				return
 			}
-			query.Set("Marker", next.NextMarker)
+			query.Set("Marker", next)
 		}
 	}
 }

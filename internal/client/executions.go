@@ -118,8 +118,11 @@ func (c *Client) Events(ctx context.Context, arn string, newestFirst bool) iter.
 		query.Set("ReverseOrder", "true")
 	}
 	return pages(ctx, c, path(executionPath, arn, "/history"), query,
-		func(page *struct{ Events []json.RawMessage }) []json.RawMessage {
-			return page.Events
+		func(page *struct {
+			Events     []json.RawMessage
+			NextMarker string
+		}) ([]json.RawMessage, string) {
+			return page.Events, page.NextMarker
 		}, func(raw json.RawMessage) (Event, error) {
 			e, err := protocol.ReadEvent(raw)
 			if err != nil {

@@ -39,8 +39,11 @@ func (c *Client) Publish(ctx context.Context, function string, description *stri
 // Versions yields the versions of a function, in order.
 func (c *Client) Versions(ctx context.Context, function string) iter.Seq2[*Function, error] {
 	return pages(ctx, c, path(functionPath, function, "/versions"), nil,
-		func(page *struct{ Versions []*Function }) []*Function {
-			return page.Versions
+		func(page *struct {
+			Versions   []*Function
+			NextMarker string
+		}) ([]*Function, string) {
+			return page.Versions, page.NextMarker
 		}, whole[*Function])
 }
 
@@ -89,8 +92,11 @@ func (c *Client) Alias(ctx context.Context, function, name string) (*Alias, erro
 // Aliases yields the aliases of a function.
 func (c *Client) Aliases(ctx context.Context, function string) iter.Seq2[*Alias, error] {
 	return pages(ctx, c, path(functionPath, function, "/aliases"), nil,
-		func(page *struct{ Aliases []json.RawMessage }) []json.RawMessage {
-			return page.Aliases
+		func(page *struct {
+			Aliases    []json.RawMessage
+			NextMarker string
+		}) ([]json.RawMessage, string) {
+			return page.Aliases, page.NextMarker
 		}, func(raw json.RawMessage) (*Alias, error) {
 			a := &Alias{JSON: raw}
 			return a, json.Unmarshal(raw, a)

@@ -104,9 +104,9 @@ func timeText(t time.Time) string {
 // Find yields the executions that f selects. An error ends the sequence.
 func (c *Client) Find(ctx context.Context, f Filter) iter.Seq2[*adminapi.Execution, error] {
 	return pages(ctx, c, ownExecutions, f.query(),
-		func(page *struct{ Executions []*adminapi.Execution }) []*adminapi.Execution {
-			return page.Executions
-		}, whole)
+		func(page *adminapi.ExecutionList) ([]adminapi.Execution, string) {
+			return page.Executions, page.NextMarker
+		}, func(e adminapi.Execution) (*adminapi.Execution, error) { return &e, nil })
 }
 
 // Explain asks why an execution is where it is.
