@@ -6,7 +6,6 @@ import (
 	"net/http"
 
 	"github.com/perdure/perdure/engine"
-	"github.com/perdure/perdure/protocol"
 )
 
 // Import says how to import an exported execution.
@@ -56,9 +55,5 @@ func (a *api) importFile(w http.ResponseWriter, r *http.Request, _ string) error
 	if err != nil {
 		return err
 	}
-	arn, err := protocol.ParseARN(started.ARN)
-	if err != nil {
-		return err
-	}
-	return reply(w, Forked{DurableExecutionArn: started.ARN, DurableExecutionName: arn.Name, Version: started.Version})
+	return replyStarted(w, started)
 }

@@ -51,6 +51,11 @@ func (a *api) fork(w http.ResponseWriter, r *http.Request, req *engine.ForkReque
 	if err != nil {
 		return err
 	}
+	return replyStarted(w, started)
+}
+
+// replyStarted answers with an execution that a copy started.
+func replyStarted(w http.ResponseWriter, started *engine.Started) error {
 	arn, err := protocol.ParseARN(started.ARN)
 	if err != nil {
 		return err

@@ -85,12 +85,13 @@ func give(f *os.File, path string) error {
 	return os.Rename(f.Name(), path)
 }
 
-// Flush syncs the names in a directory to the disk. Windows has no such call.
-func Flush(dir string) error {
+// Flush puts the names in a directory, or the bytes of a file, on the disk. Windows does that only for files that are
+// open for writing, so nothing happens there.
+func Flush(path string) error {
 	if runtime.GOOS == "windows" {
 		return nil
 	}
-	d, err := os.Open(dir)
+	d, err := os.Open(path)
 	if err != nil {
 		return err
 	}

@@ -22,7 +22,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -160,7 +159,7 @@ func (s *Store) place(copied string, code Code) error {
 	if err != nil {
 		return err
 	}
-	return flushEntry(s.dir)
+	return fresh.Flush(s.dir)
 }
 
 // Sweep removes code that is not to be kept, and copies that were never finished. Code loses its name first: what
@@ -191,20 +190,6 @@ func (s *Store) remove(hash string) error {
 	}
 	err = os.Rename(filepath.Join(s.dir, hash), filepath.Join(doomed.Path, hash))
 	return errors.Join(err, doomed.Remove())
-}
-
-// flushEntry puts one file, or the names in one directory, on the disk. Windows
-// does that only for files that are open for writing.
-func flushEntry(path string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	return f.Sync()
 }
 
 // trusted is for how long a hash is told without another look at the source, which may have many files.

@@ -5,6 +5,8 @@ package codestore
 import (
 	"io/fs"
 	"path/filepath"
+
+	"github.com/perdure/perdure/internal/files/fresh"
 )
 
 // flush puts all that is below dir on the disk.
@@ -13,6 +15,6 @@ func flush(dir string) error {
 		if err != nil || !d.IsDir() && !d.Type().IsRegular() {
 			return err
 		}
-		return flushEntry(path)
+		return fresh.Flush(path)
 	})
 }
