@@ -89,7 +89,7 @@ func isOffline(err error) bool {
 	return ok && op.Op == "dial"
 }
 
-// innermost strips the SDK's layers of context.
+// innermost strips the layers of context, such as the method and the URL.
 func innermost(err error) error {
 	for {
 		inner := errors.Unwrap(err)

@@ -62,7 +62,7 @@ func (l *login) send(w http.ResponseWriter, r *http.Request) error {
 	}
 	target := loginPath
 	if to := r.URL.RequestURI(); localPage(to) {
-		target += "?to=" + urlQueryEscape(to)
+		target += "?to=" + url.QueryEscape(to)
 	}
 	http.Redirect(w, r, target, http.StatusFound)
 	return nil
@@ -188,8 +188,6 @@ func writeForm(w http.ResponseWriter, status int, problem, to string) {
 	}
 	_ = form.Execute(w, struct{ Problem, To string }{problem, to}) // a failure means that the client is gone
 }
-
-func urlQueryEscape(s string) string { return url.QueryEscape(s) }
 
 // remoteHost is the address that r came from, without its port.
 func remoteHost(r *http.Request) string {
