@@ -31,6 +31,7 @@ func TestDependencies(t *testing.T) {
 		"github.com/perdure/perdure/durable",
 		"github.com/perdure/perdure/durable/plugin",
 		"github.com/perdure/perdure/durable/retry",
+		"github.com/perdure/perdure/internal/sdk/loopback",
 		"github.com/perdure/perdure/internal/sdk/sign",
 		"github.com/perdure/perdure/internal/sdk/transport",
 		"github.com/perdure/perdure/protocol",

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log"
 	"os"
 
 	"github.com/aws/aws-lambda-go/lambda"
 
+	"github.com/perdure/perdure/internal/sdk/loopback"
 	"github.com/perdure/perdure/internal/sdk/transport"
 	"github.com/perdure/perdure/protocol"
 )
@@ -19,8 +21,14 @@ import (
 // the records. Its result, or error, ends the execution. The result is written as JSON. It is at most 6 MB, or 1 MB
 // if the execution was started asynchronously; a larger one fails the execution. An error, or a panic, fails the
 // execution with the error's type name and message.
+//
+// Under an engine of ours a small loop of our own polls for invocations; anywhere else aws-lambda-go does.
 func Start[In, Out any](handler func(Context, In) (Out, error), opts ...HandlerOption) {
-	lambda.Start(NewHandler(handler, opts...))
+	h := NewHandler(handler, opts...)
+	if address, path, ok := loopback.Engine(); ok {
+		log.Fatal("perdure: ", loopback.Serve(address, path, h))
+	}
+	lambda.Start(h)
 }
 
 // Handler is a durable function that can be invoked: by the Lambda runtime, by an engine in the same process, or by

@@ -60,7 +60,7 @@ func AppendInput(dst []byte, in *InvocationInput) []byte {
 
 // ReadInput reads the invocation envelope. Any other JSON object is an empty one.
 func ReadInput(data []byte) (*InvocationInput, error) {
-	r, in := lenient(data), &InvocationInput{}
+	r, in := NewLenientReader(data), &InvocationInput{}
 	for name := range r.Members() {
 		switch string(name) {
 		case "DurableExecutionArn":

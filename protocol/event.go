@@ -283,7 +283,7 @@ func (w *objectWriter) errorPayload(name string, e *ErrorObject, data bool) {
 
 // ReadEvent reads an event of a history, in the API's dialect. An event of an unknown type has no details.
 func ReadEvent(data []byte) (*Event, error) {
-	r, e := lenient(data), &Event{}
+	r, e := NewLenientReader(data), &Event{}
 	details := map[string]int{} // where they begin: the type, which names the right one, may come later
 	if r.Peek() != '{' {
 		r.malformed()

@@ -177,7 +177,7 @@ func (r *Reader) operationDetails(o *Operation, d Dialect) {
 
 // UnmarshalJSON reads the envelope's dialect, in which timestamps are integer milliseconds.
 func (o *Operation) UnmarshalJSON(data []byte) error {
-	r := lenient(data)
+	r := NewLenientReader(data)
 	*o = Operation{}
 	r.operation(o, Envelope)
 	r.End()

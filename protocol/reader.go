@@ -47,9 +47,9 @@ func (r *Reader) Reset(data []byte) {
 	}
 }
 
-// lenient is a reader that replaces bytes which are not UTF-8: a client had better lose some characters than the
-// answer.
-func lenient(data []byte) *Reader {
+// NewLenientReader returns a reader that replaces bytes which are not UTF-8: a client had better lose some characters
+// than the answer. data must not change while it is read.
+func NewLenientReader(data []byte) *Reader {
 	if !utf8.Valid(data) {
 		data = bytes.ToValidUTF8(data, []byte("\ufffd"))
 	}

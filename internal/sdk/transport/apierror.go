@@ -21,7 +21,7 @@ type apiError struct {
 	retryAfter time.Duration
 }
 
-func newAPIError(call string, resp *http.Response, body []byte) *apiError {
+func newAPIError(call string, status int, header func(name string) string, body []byte) *apiError {
 	var said struct {
 		Type    string `json:"__type"`
 		Code    string `json:"code"`
@@ -31,11 +31,11 @@ func newAPIError(call string, resp *http.Response, body []byte) *apiError {
 		said.Message = excerpt(body)
 	}
 	e := &apiError{
-		call: call, status: resp.StatusCode, message: said.Message,
-		requestID:  resp.Header.Get("X-Amzn-Requestid"),
-		retryAfter: retryAfter(resp.Header.Get("Retry-After"), time.Now()),
+		call: call, status: status, message: said.Message,
+		requestID:  header("X-Amzn-Requestid"),
+		retryAfter: retryAfter(header("Retry-After"), time.Now()),
 	}
-	for _, name := range []string{resp.Header.Get("X-Amzn-Errortype"), said.Type, said.Code} {
+	for _, name := range []string{header("X-Amzn-Errortype"), said.Type, said.Code} {
 		if e.code = bareCode(name); e.code != "" {
 			break
 		}

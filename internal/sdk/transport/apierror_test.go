@@ -35,7 +35,7 @@ func TestAPIError(t *testing.T) {
 			if tt.header != "" {
 				h.Set("x-amzn-ErrorType", tt.header)
 			}
-			err := newAPIError("Op", &http.Response{StatusCode: tt.status, Header: h}, []byte(tt.body))
+			err := newAPIError("Op", tt.status, h.Get, []byte(tt.body))
 			if err.ErrorCode() != tt.code || err.ErrorMessage() != tt.message || err.HTTPStatusCode() != tt.status {
 				t.Errorf("got %q, %q, %d; want %q, %q, %d", err.code, err.message, err.status, tt.code, tt.message, tt.status)
 			}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/perdure/perdure/durable"
@@ -63,7 +64,7 @@ func serveCanned(c net.Conn, answer []byte) {
 }
 
 // BenchmarkCheckpointCall is a checkpoint of a short step, from the request to
-// the reply, over loopback; aws is the same through the AWS SDK, and http what
+// the reply, over loopback; door is the same to the engine that started the process, aws is the same through the AWS SDK, and http what
 // net/http alone takes, without signatures and JSON.
 func BenchmarkCheckpointCall(b *testing.B) {
 	lambdaEnvironment(b, canned(b, `{"CheckpointToken":"dG9rZW4y","NewExecutionState":{"Operations":[],"NextMarker":""}}`))
@@ -79,6 +80,10 @@ func BenchmarkCheckpointCall(b *testing.B) {
 		}
 	}
 	b.Run("ours", func(b *testing.B) { benchmarkCall(b, checkpoint(ourClient(b))) })
+	b.Run("door", func(b *testing.B) {
+		b.Setenv("AWS_LAMBDA_RUNTIME_API", strings.TrimPrefix(os.Getenv("AWS_ENDPOINT_URL_LAMBDA"), "http://")+"/secret")
+		benchmarkCall(b, checkpoint(ourClient(b)))
+	})
 	b.Run("aws", func(b *testing.B) { benchmarkCall(b, checkpoint(newAWSClient())) })
 	b.Run("http", func(b *testing.B) {
 		url := os.Getenv("AWS_ENDPOINT_URL_LAMBDA")

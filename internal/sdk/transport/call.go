@@ -12,6 +12,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/perdure/perdure/internal/sdk/loopback"
 	"github.com/perdure/perdure/internal/sdk/sign"
 	"github.com/perdure/perdure/protocol"
 )
@@ -23,7 +24,7 @@ const (
 	callTimeout   = 55 * time.Second // of one attempt
 	callBackoff   = 2 * time.Second
 	maxRetryAfter = time.Minute // longer ones are ignored
-	maxReplySize  = 64 << 20    // pages of the state are 5 MB, plus a payload
+	maxReplySize  = loopback.MaxBody
 	maxErrorSize  = 64 << 10
 )
 
@@ -36,17 +37,17 @@ type apiCall struct {
 	body   []byte
 }
 
-// call returns the body of the service's reply. The error is an [*apiError] if the service, or something on the
-// way, refused.
-func (c *lambdaClient) call(ctx context.Context, call *apiCall) ([]byte, error) {
+// call makes a call, and has read look at the body of the service's reply, which is valid until read returns. The
+// error is an [*apiError] if the service, or something on the way, refused.
+func (c *lambdaClient) call(ctx context.Context, call *apiCall, read func(body []byte) error) error {
 	for attempt := 1; ; attempt++ {
-		reply, err := c.attempt(ctx, call)
+		err := c.attempt(ctx, call, read)
 		if err == nil {
-			return reply, nil
+			return nil
 		}
 		delay, again := another(err)
 		if !again || attempt == callAttempts || !pause(ctx, max(delay, rand.N(c.backoff<<(attempt-1)))) {
-			return nil, err
+			return err
 		}
 	}
 }
@@ -87,31 +88,81 @@ func (e *lostError) Error() string { return e.call + ": " + e.err.Error() }
 
 func (e *lostError) Unwrap() error { return e.err }
 
-func (c *lambdaClient) attempt(ctx context.Context, call *apiCall) ([]byte, error) {
+// attempt makes a call once, and has read look at the body of the reply, which is valid until read returns.
+func (c *lambdaClient) attempt(ctx context.Context, call *apiCall, read func(body []byte) error) error {
+	if c.door != nil {
+		return c.throughDoor(ctx, call, read)
+	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	req, err := c.request(ctx, call)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	resp, err := c.transport.RoundTrip(req)
 	if err != nil {
-		return nil, &lostError{call.name, err}
+		return &lostError{call.name, err}
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode/100 != 2 {
 		body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorSize))
-		return nil, newAPIError(call.name, resp, body)
+		return newAPIError(call.name, resp.StatusCode, resp.Header.Get, body)
 	}
-	return readBody(call.name, resp, maxReplySize)
+	body, err := readBody(call.name, resp, maxReplySize)
+	if err != nil {
+		return err
+	}
+	return read(body)
+}
+
+// throughDoor is attempt on the engine that started this process. The path of its door is unguessable, so calls need
+// no signature.
+func (c *lambdaClient) throughDoor(ctx context.Context, call *apiCall, read func(body []byte) error) error {
+	req := &loopback.Request{Method: call.method, Path: c.doorPath(call), Body: call.body, Trace: traceOf(ctx)}
+	if call.body != nil {
+		req.Type = "application/json"
+	}
+	var judged error
+	err := c.door.Do(ctx, callTimeout, req, func(r *loopback.Reply) error {
+		if r.Status/100 != 2 {
+			judged = newAPIError(call.name, r.Status, r.Header, r.Body[:min(len(r.Body), maxErrorSize)])
+		} else {
+			judged = read(r.Body)
+		}
+		return nil
+	})
+	if err != nil {
+		return &lostError{call.name, err}
+	}
+	return judged
+}
+
+// doorPath is the path and query of a call.
+func (c *lambdaClient) doorPath(call *apiCall) string {
+	path := make([]byte, 0, 512)
+	path = append(append(path, c.endpoint.EscapedPath()...), executionsPath...)
+	path = append(protocol.AppendEscaped(path, call.arn, 0), call.path...)
+	if call.query != "" {
+		path = append(append(path, '?'), call.query...)
+	}
+	return string(path)
+}
+
+const executionsPath = "/2025-12-01/durable-executions/"
+
+// traceOf is the place of an invocation in a trace, as AWS's runtime client gives it to handlers.
+func traceOf(ctx context.Context) string {
+	if trace, ok := ctx.Value("x-amzn-trace-id").(string); ok && printable(trace) {
+		return trace
+	}
+	return ""
 }
 
 // request builds the request: the execution's ARN is one segment of the path.
 func (c *lambdaClient) request(ctx context.Context, call *apiCall) (*http.Request, error) {
 	u := c.endpoint
-	const prefix = "/2025-12-01/durable-executions/"
-	u.Path += prefix + call.arn + call.path
-	u.RawPath += prefix + string(protocol.AppendEscaped(nil, call.arn, 0)) + call.path
+	u.Path += executionsPath + call.arn + call.path
+	u.RawPath += executionsPath + string(protocol.AppendEscaped(nil, call.arn, 0)) + call.path
 	u.RawQuery = call.query
 	req := (&http.Request{Method: call.method, URL: &u, Host: u.Host,
 		Header: http.Header{"User-Agent": c.userAgent}}).WithContext(ctx)
@@ -124,7 +175,7 @@ func (c *lambdaClient) request(ctx context.Context, call *apiCall) (*http.Reques
 		// dead, as after a freeze of the function.
 		req.Header["X-Idempotency-Key"] = nil
 	}
-	if trace, ok := ctx.Value("x-amzn-trace-id").(string); ok && printable(trace) {
+	if trace := traceOf(ctx); trace != "" {
 		req.Header["X-Amzn-Trace-Id"] = []string{trace}
 	}
 	if c.signer == nil {

@@ -19,6 +19,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/perdure/perdure/internal/sdk/loopback"
 	"github.com/perdure/perdure/internal/sdk/sign"
 	"github.com/perdure/perdure/protocol"
 )
@@ -54,7 +55,8 @@ func (c *Client) State(ctx context.Context, req *protocol.StateRequest) (*protoc
 type lambdaClient struct {
 	endpoint  url.URL // its paths do not end in a slash
 	transport http.RoundTripper
-	signer    *sign.Signer // nil leaves requests unsigned
+	signer    *sign.Signer     // nil leaves requests unsigned
+	door      *loopback.Client // to the engine that started this process; nil for others
 	userAgent []string
 	backoff   time.Duration // at most, before the second attempt; twice that before the third
 }
@@ -81,8 +83,14 @@ func connect() (*lambdaClient, error) {
 		c.signer = nil
 	}
 	var err error
-	c.endpoint, err = parseEndpoint(custom)
-	return c, err
+	if c.endpoint, err = parseEndpoint(custom); err != nil {
+		return nil, err
+	}
+	// An engine serves the Runtime API and the Lambda API for functions on one port.
+	if engine, _, ok := loopback.Engine(); ok && c.endpoint.Scheme == "http" && c.endpoint.Host == engine {
+		c.door = loopback.NewClient(engine)
+	}
+	return c, nil
 }
 
 func firstEnv(names ...string) string {
@@ -167,14 +175,15 @@ func (c *lambdaClient) Checkpoint(ctx context.Context,
 	for i := range req.Updates {
 		size += UpdateSize(&req.Updates[i])
 	}
-	data, err := c.call(ctx, &apiCall{
+	var reply *protocol.CheckpointReply
+	var marker string
+	err := c.call(ctx, &apiCall{
 		name: "CheckpointDurableExecution", method: http.MethodPost, arn: req.ExecutionARN, path: "/checkpoint",
 		body: protocol.AppendCheckpoint(make([]byte, 0, size), req.Token, newUUID(), req.Updates),
+	}, func(body []byte) (err error) {
+		reply, marker, err = readCheckpointReply(body)
+		return err
 	})
-	if err != nil {
-		return nil, err
-	}
-	reply, marker, err := readCheckpointReply(data)
 	if err != nil {
 		return nil, err
 	}
@@ -202,14 +211,15 @@ func (c *lambdaClient) State(ctx context.Context, req *protocol.StateRequest) (*
 	if req.MaxItems > 0 {
 		query = strconv.AppendInt(append(query, "&MaxItems="...), int64(req.MaxItems), 10)
 	}
-	data, err := c.call(ctx, &apiCall{
+	var reply *protocol.StateReply
+	err := c.call(ctx, &apiCall{
 		name: "GetDurableExecutionState", method: http.MethodGet, arn: req.ExecutionARN, path: "/state",
 		query: string(query),
+	}, func(body []byte) (err error) {
+		reply, err = readStateReply(body)
+		return err
 	})
-	if err != nil {
-		return nil, err
-	}
-	return readStateReply(data)
+	return reply, err
 }
 
 // newUUID is a random UUID.

@@ -303,3 +303,47 @@ func TestLambdaClientEndpoint(t *testing.T) {
 		}
 	}
 }
+
+// The Lambda API on the port of the Runtime API is the engine that started this process: its door needs no signature.
+// On another port, and on AWS, nothing is assumed.
+func TestLambdaClientDoor(t *testing.T) {
+	for name, door := range map[string]bool{"": false, "SECRET": true} {
+		t.Run(name, func(t *testing.T) {
+			client, seen := lambdaAPI(t, `ServiceException|{"message":"try again"}`,
+				`{"CheckpointToken":"b","NewExecutionState":{"Operations":[],"NextMarker":"m"}}`,
+				`{"NextMarker":"","Operations":[{"Id":"e","Type":"WAIT","Status":"STARTED"}]}`,
+				`InvalidParameterValueException|{"message":"Invalid checkpoint token"}`)
+			endpoint := os.Getenv("AWS_ENDPOINT_URL_LAMBDA")
+			t.Setenv("AWS_ENDPOINT_URL_LAMBDA", endpoint+"/function/KEY/")
+			t.Setenv("AWS_LAMBDA_RUNTIME_API", strings.TrimPrefix(endpoint, "http://")+"/"+name)
+			connected, err := transport.Connect()
+			if err != nil {
+				t.Fatal(err)
+			}
+			client = transport.Hurried(connected)
+			reply, err := client.Checkpoint(t.Context(), &protocol.CheckpointRequest{ExecutionARN: testARN, Token: "a"})
+			if err != nil || reply.Token != "b" || len(reply.Operations) != 1 {
+				t.Fatalf("got %+v %v", reply, err)
+			}
+			_, err = client.Checkpoint(t.Context(), &protocol.CheckpointRequest{ExecutionARN: testARN, Token: "b"})
+			if want := "CheckpointDurableExecution: InvalidParameterValueException: Invalid checkpoint token " +
+				"(HTTP 400 Bad Request)"; err == nil || err.Error() != want {
+				t.Errorf("got %v, want %s", err, want)
+			}
+			const path = "/function/KEY/2025-12-01/durable-executions/arn%3Aaws%3Alambda%3Aus-east-1%3A000000000000" +
+				"%3Afunction%3Af%3A%24LATEST%2Fdurable-execution%2Fn%2Fexec/"
+			for i, want := range []apiRequest{
+				{Method: "POST", Path: path + "checkpoint"},
+				{Method: "POST", Path: path + "checkpoint"},
+				{Method: "GET", Path: path + "state", Query: "CheckpointToken=b&Marker=m&MaxItems=1000"},
+				{Method: "POST", Path: path + "checkpoint"},
+			} {
+				got := (*seen)[i]
+				got.Body, want.Signed = nil, !door
+				if diff := cmp.Diff(want, got); diff != "" {
+					t.Errorf("request %d (-want +got):\n%s", i+1, diff)
+				}
+			}
+		})
+	}
+}

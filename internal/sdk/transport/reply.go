@@ -1,7 +1,6 @@
 package transport
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 
@@ -44,7 +43,7 @@ func readStateReply(data []byte) (*protocol.StateReply, error) {
 // readReply reads an object in the API's dialect. A reply that cannot be read is not the service's, so it counts as
 // not received.
 func readReply(data []byte, member func(r *protocol.Reader, name string)) error {
-	r := protocol.NewReader(bytes.ToValidUTF8(data, []byte("\ufffd")))
+	r := protocol.NewLenientReader(data)
 	if r.Peek() != '{' {
 		r.Fail("The reply is not an object.")
 	}

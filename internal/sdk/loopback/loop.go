@@ -1,0 +1,119 @@
+package loopback
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log"
+	"os"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambdacontext"
+)
+
+// Handler runs one invocation, as [lambda.Handler] does.
+//
+// [lambda.Handler]: https://pkg.go.dev/github.com/aws/aws-lambda-go/lambda#Handler
+type Handler interface {
+	Invoke(ctx context.Context, payload []byte) ([]byte, error)
+}
+
+// Engine reports whether the Runtime API is an engine's, and splits its address from the path of this process: AWS
+// gives functions HOST:PORT alone.
+func Engine() (address, path string, ok bool) {
+	address, path, ok = strings.Cut(os.Getenv("AWS_LAMBDA_RUNTIME_API"), "/")
+	return address, "/" + path, ok && address != "" && path != ""
+}
+
+// Serve polls the Runtime API at an address and a path of [Engine] and has h run what comes, as many invocations at
+// a time as AWS_LAMBDA_MAX_CONCURRENCY says. It returns when it cannot go on; then the process should exit, as with
+// AWS's runtime client.
+//
+// The context of an invocation has what aws-lambda-go puts there: the deadline, [lambdacontext.LambdaContext] and the
+// trace. A panic of h ends the process.
+func Serve(address, path string, h Handler) error {
+	failed := make(chan error)
+	for range lambdacontext.MaxConcurrency() {
+		go func() { failed <- serveOne(address, path, h) }()
+	}
+	return <-failed
+}
+
+const runtimePath = "/2018-06-01/runtime/invocation/"
+
+// serveOne runs one invocation after the other. The answer to one and the poll for the next travel in one write.
+func serveOne(address, path string, h Handler) error {
+	conn, err := Dial(context.Background(), address)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	next := &Request{Method: "GET", Path: path + runtimePath + "next"}
+	if err := conn.Send(next); err != nil {
+		return fmt.Errorf("asking for an invocation: %w", err)
+	}
+	for {
+		invocation, err := conn.receiveStatus(200)
+		if err != nil {
+			return fmt.Errorf("asking for an invocation: %w", err)
+		}
+		answer := run(h, invocation)
+		answer.Path = path + runtimePath + answer.Path
+		conn.Done()
+		if err := conn.Send(answer, next); err != nil {
+			return fmt.Errorf("answering an invocation: %w", err)
+		}
+		if _, err := conn.receiveStatus(202); err != nil {
+			return fmt.Errorf("answering an invocation: %w", err)
+		}
+	}
+}
+
+func (c *Conn) receiveStatus(want int) (*Reply, error) {
+	reply, err := c.Receive()
+	if err == nil && reply.Status != want {
+		err = fmt.Errorf("the Runtime API answered with status %d: %s", reply.Status,
+			reply.Body[:min(len(reply.Body), 500)])
+	}
+	return reply, err
+}
+
+// run runs an invocation, and returns the answer to it; its path begins with the id of the request.
+func run(h Handler, invocation *Reply) *Request {
+	id := invocation.Header("Lambda-Runtime-Aws-Request-Id")
+	deadline, _ := strconv.ParseInt(invocation.Header("Lambda-Runtime-Deadline-Ms"), 10, 64)
+	ctx, cancel := context.WithDeadline(context.Background(), time.UnixMilli(deadline))
+	defer cancel()
+	ctx = lambdacontext.NewContext(ctx, &lambdacontext.LambdaContext{
+		AwsRequestID:       id,
+		InvokedFunctionArn: invocation.Header("Lambda-Runtime-Invoked-Function-Arn"),
+		TenantID:           invocation.Header("Lambda-Runtime-Aws-Tenant-Id"),
+	})
+	trace := invocation.Header("Lambda-Runtime-Trace-Id")
+	if lambdacontext.MaxConcurrency() == 1 {
+		os.Setenv("_X_AMZN_TRACE_ID", trace)
+	}
+	ctx = context.WithValue(ctx, "x-amzn-trace-id", trace) //nolint:staticcheck // aws-lambda-go's key
+	body, err := h.Invoke(ctx, invocation.Body)
+	if err != nil {
+		return &Request{Method: "POST", Path: id + "/error", Type: "application/json", Body: document(err)}
+	}
+	return &Request{Method: "POST", Path: id + "/response", Type: "application/octet-stream", Body: body}
+}
+
+// document is the error document of an invocation that failed. It is logged, too, as AWS's runtime client does.
+func document(err error) []byte {
+	kind := reflect.TypeOf(err)
+	if kind.Kind() == reflect.Pointer {
+		kind = kind.Elem()
+	}
+	text, _ := json.Marshal(struct {
+		Message string `json:"errorMessage"`
+		Type    string `json:"errorType"`
+	}{err.Error(), kind.Name()})
+	log.Printf("%s", text)
+	return text
+}
