@@ -269,7 +269,9 @@ func (r *run) takeLocked() (*protocol.CheckpointRequest, []queued) {
 	r.queue = r.queue[n:]
 	r.urgent = len(r.queue) > 0 // the rest has waited long enough
 	r.sending = true
-	req := &protocol.CheckpointRequest{ExecutionARN: r.arn, Token: r.token, Updates: make([]protocol.Update, n)}
+	req := &protocol.CheckpointRequest{ExecutionARN: r.arn, Token: r.token, Updates: make([]protocol.Update, n),
+		Minimal: r.plugins == nil, // they are told when the service recorded an operation
+	}
 	for i := range batch {
 		req.Updates[i] = batch[i].update
 	}

@@ -239,7 +239,7 @@ func (r *run) deliverLocked(op *protocol.Operation) {
 	}
 	waiters := r.parked[op.ID]
 	switch {
-	case waiters == nil && selfMade(op):
+	case waiters == nil && op.SelfMade():
 	case waiters == nil:
 		r.news[op.ID] = op
 	case settled(op):
@@ -256,17 +256,6 @@ func (r *run) deliverLocked(op *protocol.Operation) {
 			r.awaitLocked(w, op.Type, op)
 		}
 	}
-}
-
-// selfMade reports whether op is in a state that only its own updates cause.
-func selfMade(op *protocol.Operation) bool {
-	switch op.Type {
-	case protocol.TypeStep:
-		return op.Status.Closed() || op.Status == protocol.StatusStarted
-	case protocol.TypeWait, protocol.TypeCallback, protocol.TypeChainedInvoke:
-		return false
-	}
-	return true
 }
 
 // checkInvocation is checkEnded for after user code, whose error may come from its context's end before the run has

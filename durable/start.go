@@ -139,8 +139,8 @@ func (r *run) execute(main func(*scope, *string) (string, error)) {
 	r.finish(r.fit(o))
 }
 
-// maxReply leaves room around a result for the rest of the reply.
-const maxReply = protocol.MaxSyncPayload - 50
+// maxReply bounds a result as a JSON string. It leaves room for the rest of the reply.
+const maxReply = protocol.MaxSyncPayload - 48
 
 // fit makes the outcome fit for the service: a result that is too large for the reply goes through a checkpoint,
 // and one that is too large for that fails the execution.
@@ -148,7 +148,7 @@ func (r *run) fit(o outcome) outcome {
 	switch {
 	case len(o.result) > protocol.MaxSyncPayload:
 		return r.failed(&LimitError{What: "the handler's result", Size: len(o.result), Limit: protocol.MaxSyncPayload})
-	case transport.EscapedLen(o.result) > maxReply:
+	case protocol.StringSize(o.result) > maxReply:
 		large := o.result
 		r.recordExecution(protocol.Update{ID: "execution-result", Type: protocol.TypeExecution,
 			Action: protocol.ActionSucceed, Payload: &large})

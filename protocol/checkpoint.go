@@ -133,7 +133,16 @@ type CheckpointRequest struct {
 	ExecutionARN string
 	Token        string // consumed by this call
 	Updates      []Update
+	// Minimal asks for a reply without operations in a [Operation.SelfMade] state: their records repeat what was just
+	// sent, payloads included. Only an engine of ours knows the wish; others send them.
+	Minimal bool
 }
+
+// MinimalHeader and MinimalValue are a header of a checkpoint that asks for a minimal reply; see RFC 7240.
+const (
+	MinimalHeader = "Prefer"
+	MinimalValue  = "return=minimal"
+)
 
 // CheckpointReply answers a [CheckpointRequest].
 type CheckpointReply struct {

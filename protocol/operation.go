@@ -27,6 +27,17 @@ type Operation struct {
 	ReplayChildren bool      // CONTEXT: closed without its result; children stay visible
 }
 
+// SelfMade reports whether o is in a state that only the function's own updates cause.
+func (o *Operation) SelfMade() bool {
+	switch o.Type {
+	case TypeStep:
+		return o.Status.Closed() || o.Status == StatusStarted
+	case TypeWait, TypeCallback, TypeChainedInvoke:
+		return false
+	}
+	return true
+}
+
 // AppendOperation appends o as a JSON object in dialect d.
 func AppendOperation(dst []byte, o *Operation, d Dialect) []byte {
 	w := object(dst)

@@ -9,16 +9,11 @@ import (
 // scratch buffer.
 func (r *Reader) quoted() []byte {
 	start := r.pos + 1
-	for i, c := range r.data[start:] {
-		if c == '"' {
-			r.pos = start + i + 1
-			return r.data[start : start+i]
-		}
-		if c == '\\' || c < ' ' {
-			break
-		}
-	}
 	r.pos = r.plain(start)
+	if r.at('"') {
+		r.pos++
+		return r.data[start : r.pos-1]
+	}
 	out := r.scratch[:0]
 	for {
 		out = append(out, r.data[start:r.pos]...)
@@ -42,12 +37,8 @@ func (r *Reader) quoted() []byte {
 
 // plain is the end of the plain characters that begin at start.
 func (r *Reader) plain(start int) int {
-	for i, c := range r.data[min(start, len(r.data)):] {
-		if c == '"' || c == '\\' || c < ' ' {
-			return start + i
-		}
-	}
-	return len(r.data)
+	start = min(start, len(r.data))
+	return start + plainText(textOf(r.data[start:]))
 }
 
 // escape appends the character of the escape at pos.

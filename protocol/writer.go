@@ -84,15 +84,10 @@ func (w *objectWriter) optTime(name string, t Timestamp, d Dialect) {
 // StringSize is the length of what [AppendString] appends for s.
 func StringSize(s string) int {
 	n := len(s) + 2
-	for i := 0; i < len(s); {
+	for i := plainASCII(s); i < len(s); i += plainASCII(s[i:]) {
 		c := s[i]
 		if c < utf8.RuneSelf {
-			switch {
-			case c == '"' || c == '\\' || c == '\n' || c == '\r' || c == '\t':
-				n++
-			case c < ' ':
-				n += 5
-			}
+			n += len(escaped(c)) - 1
 			i++
 			continue
 		}
@@ -105,45 +100,44 @@ func StringSize(s string) int {
 	return n
 }
 
-const hex = "0123456789abcdef"
-
 // AppendString appends s as a JSON string. Bytes that are not UTF-8 become the
 // replacement character, as encoding/json does; HTML is not escaped.
 func AppendString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
 	start := 0
-	for i := 0; i < len(s); {
+	for i := plainASCII(s); i < len(s); i += plainASCII(s[i:]) {
 		c := s[i]
-		if c >= ' ' && c != '"' && c != '\\' && c < utf8.RuneSelf {
-			i++
-			continue
-		}
 		if c < utf8.RuneSelf {
-			dst = append(dst, s[start:i]...)
-			switch c {
-			case '"', '\\':
-				dst = append(dst, '\\', c)
-			case '\n':
-				dst = append(dst, '\\', 'n')
-			case '\r':
-				dst = append(dst, '\\', 'r')
-			case '\t':
-				dst = append(dst, '\\', 't')
-			default:
-				dst = append(dst, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
-			}
+			dst = append(append(dst, s[start:i]...), escaped(c)...)
 			i++
 			start = i
 			continue
 		}
 		r, size := utf8.DecodeRuneInString(s[i:])
 		if r == utf8.RuneError && size == 1 {
-			dst = append(dst, s[start:i]...)
-			dst = append(dst, "\ufffd"...)
+			dst = append(append(dst, s[start:i]...), "\ufffd"...)
 			start = i + 1
 		}
 		i += size
 	}
 	dst = append(dst, s[start:]...)
 	return append(dst, '"')
+}
+
+// escaped is a control character, a quotation mark or a backslash within a JSON string.
+func escaped(c byte) string {
+	switch c {
+	case '"':
+		return `\"`
+	case '\\':
+		return `\\`
+	case '\n':
+		return `\n`
+	case '\r':
+		return `\r`
+	case '\t':
+		return `\t`
+	}
+	const hex, size = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f", 2
+	return `\u00` + hex[size*c:size*c+size]
 }

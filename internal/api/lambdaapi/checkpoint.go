@@ -31,9 +31,22 @@ func (a *api) checkpoint(w http.ResponseWriter, r *http.Request, arn string) err
 	if err != nil {
 		return err
 	}
+	if r.Header.Get(protocol.MinimalHeader) == protocol.MinimalValue {
+		answer.Operations = untold(answer.Operations)
+	}
 	buf.b = appendCheckpointReply(buf.b[:0], answer)
 	writeJSON(w, http.StatusOK, buf.b)
 	return nil
+}
+
+// untold leaves out what repeats the updates of the function itself. ops stays as it is: the engine keeps it.
+func untold(ops []*protocol.Operation) (untold []*protocol.Operation) {
+	for _, op := range ops {
+		if !op.SelfMade() {
+			untold = append(untold, op)
+		}
+	}
+	return untold
 }
 
 // appendCheckpointReply leaves an empty token out, which tells the function to stop.

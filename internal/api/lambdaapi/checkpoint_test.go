@@ -1,6 +1,7 @@
 package lambdaapi
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -33,6 +34,49 @@ func TestCheckpointAnswer(t *testing.T) {
 	}
 	if a.header.Get("Content-Type") != "application/json" || a.header.Get("Content-Length") != fmt.Sprint(len(a.body)) {
 		t.Errorf("got headers %v", a.header)
+	}
+}
+
+// A function that asks for a minimal reply is told what it cannot know, and nothing that it just sent. Others get all.
+func TestCheckpointMinimal(t *testing.T) {
+	large := "large"
+	ops := []*protocol.Operation{
+		{ID: "1", Type: protocol.TypeStep, Status: protocol.StatusSucceeded, Payload: &large},
+		{ID: "2", Type: protocol.TypeStep, Status: protocol.StatusFailed},
+		{ID: "3", Type: protocol.TypeStep, Status: protocol.StatusStarted},
+		{ID: "4", Type: protocol.TypeStep, Status: protocol.StatusPending},
+		{ID: "5", Type: protocol.TypeStep, Status: protocol.StatusReady},
+		{ID: "6", Type: protocol.TypeContext, Status: protocol.StatusSucceeded, Payload: &large},
+		{ID: "7", Type: protocol.TypeWait, Status: protocol.StatusStarted},
+		{ID: "8", Type: protocol.TypeWait, Status: protocol.StatusSucceeded},
+		{ID: "9", Type: protocol.TypeCallback, Status: protocol.StatusStarted},
+		{ID: "10", Type: protocol.TypeChainedInvoke, Status: protocol.StatusSucceeded, Payload: &large},
+	}
+	url, _ := serve(t, &fakeEngine{checkpoint: func(*engine.CheckpointRequest) (*engine.CheckpointReply, error) {
+		return &engine.CheckpointReply{Token: "bmV4dA==", Operations: ops}, nil
+	}}, nil)
+	for prefer, want := range map[string]string{
+		"":                    "1 2 3 4 5 6 7 8 9 10",
+		protocol.MinimalValue: "4 5 7 8 9 10",
+		"respond-async":       "1 2 3 4 5 6 7 8 9 10",
+	} {
+		a := request(t, url, "POST", checkpointPath, `{"CheckpointToken":"dG9rZW4="}`, protocol.MinimalHeader, prefer)
+		var reply struct {
+			NewExecutionState struct{ Operations []struct{ Id string } }
+		}
+		if err := json.Unmarshal([]byte(a.body), &reply); err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, op := range reply.NewExecutionState.Operations {
+			got = append(got, op.Id)
+		}
+		if ids := strings.Join(got, " "); ids != want {
+			t.Errorf("%q: got operations %s, want %s", prefer, ids, want)
+		}
+	}
+	if ops[0].ID != "1" || len(ops) != 10 {
+		t.Error("the engine's operations were changed")
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/perdure/perdure/protocol"
 )
 
 const (
@@ -47,6 +49,7 @@ type Request struct {
 	Method, Path string
 	Type         string // of the body's content; empty without a body
 	Trace        string // for the header of X-Ray, if it is not empty
+	Minimal      bool   // see [protocol.CheckpointRequest]
 	Body         []byte
 }
 
@@ -80,6 +83,9 @@ func (r *Request) appendHead(dst []byte, host string) []byte {
 	dst = append(dst, host...)
 	if r.Trace != "" {
 		dst = append(append(dst, "\r\nX-Amzn-Trace-Id: "...), r.Trace...)
+	}
+	if r.Minimal {
+		dst = append(dst, "\r\n"+protocol.MinimalHeader+": "+protocol.MinimalValue...)
 	}
 	if r.Type != "" {
 		dst = append(append(dst, "\r\nContent-Type: "...), r.Type...)

@@ -31,13 +31,13 @@ func pipe(t *testing.T, script func(other net.Conn)) *Conn {
 
 // What is sent is what net/http reads, also several requests in one write.
 func TestSend(t *testing.T) {
-	type seen struct{ Method, Path, Host, Type, Trace, Body string }
+	type seen struct{ Method, Path, Host, Type, Trace, Prefer, Body string }
 	large := strings.Repeat("x", maxCopied+1)
 	want := []seen{
-		{"POST", "/a?b=c", "127.0.0.1:1", "application/json", "Root=1", "{}"},
-		{"POST", "/b%2Fc", "127.0.0.1:1", "text/plain", "", large},
-		{"POST", "/", "127.0.0.1:1", "text/plain", "", ""},
-		{"GET", "/next", "127.0.0.1:1", "", "", ""},
+		{"POST", "/a?b=c", "127.0.0.1:1", "application/json", "Root=1", "return=minimal", "{}"},
+		{"POST", "/b%2Fc", "127.0.0.1:1", "text/plain", "", "", large},
+		{"POST", "/", "127.0.0.1:1", "text/plain", "", "", ""},
+		{"GET", "/next", "127.0.0.1:1", "", "", "", ""},
 	}
 	got := make(chan seen, len(want))
 	c := pipe(t, func(other net.Conn) {
@@ -48,12 +48,13 @@ func TestSend(t *testing.T) {
 			}
 			body, _ := io.ReadAll(req.Body)
 			got <- seen{req.Method, req.RequestURI, req.Host, req.Header.Get("Content-Type"),
-				req.Header.Get("X-Amzn-Trace-Id"), string(body)}
+				req.Header.Get("X-Amzn-Trace-Id"), req.Header.Get("Prefer"), string(body)}
 		}
 	})
 	var requests []*Request
 	for _, w := range want {
-		requests = append(requests, &Request{Method: w.Method, Path: w.Path, Type: w.Type, Trace: w.Trace, Body: []byte(w.Body)})
+		requests = append(requests, &Request{Method: w.Method, Path: w.Path, Type: w.Type, Trace: w.Trace,
+			Minimal: w.Prefer != "", Body: []byte(w.Body)})
 	}
 	if err := c.Send(requests...); err != nil {
 		t.Fatal(err)

@@ -20,7 +20,9 @@ import (
 
 type handlerFunc func(ctx context.Context, payload []byte) ([]byte, error)
 
-func (f handlerFunc) Invoke(ctx context.Context, payload []byte) ([]byte, error) { return f(ctx, payload) }
+func (f handlerFunc) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+	return f(ctx, payload)
+}
 
 // session is the Runtime API of a process in which h is served; ended tells how that ends.
 func session(t *testing.T, h handlerFunc) (s *runtimeapi.Session, ended <-chan error) {

@@ -35,6 +35,8 @@ type apiCall struct {
 	path   string // below the execution
 	query  string // canonical: names in order, values escaped
 	body   []byte
+
+	minimal bool // see [protocol.CheckpointRequest]; a door knows it
 }
 
 // call makes a call, and has read look at the body of the service's reply, which is valid until read returns. The
@@ -118,7 +120,8 @@ func (c *lambdaClient) attempt(ctx context.Context, call *apiCall, read func(bod
 // throughDoor is attempt on the engine that started this process. The path of its door is unguessable, so calls need
 // no signature.
 func (c *lambdaClient) throughDoor(ctx context.Context, call *apiCall, read func(body []byte) error) error {
-	req := &loopback.Request{Method: call.method, Path: c.doorPath(call), Body: call.body, Trace: traceOf(ctx)}
+	req := &loopback.Request{Method: call.method, Path: c.doorPath(call), Body: call.body, Trace: traceOf(ctx),
+		Minimal: call.minimal}
 	if call.body != nil {
 		req.Type = "application/json"
 	}
@@ -228,24 +231,10 @@ func readBody(call string, resp *http.Response, limit int64) ([]byte, error) {
 func UpdateSize(u *protocol.Update) int {
 	n := 100 + len(u.Name)
 	if u.Payload != nil {
-		n += EscapedLen(*u.Payload)
+		n += protocol.StringSize(*u.Payload)
 	}
 	if u.Error != nil {
 		n += u.Error.Size()
-	}
-	return n
-}
-
-// EscapedLen is how long s is inside a JSON string.
-func EscapedLen(s string) int {
-	n := len(s)
-	for i := range len(s) {
-		switch c := s[i]; {
-		case c == '"' || c == '\\' || c == '\n' || c == '\r' || c == '\t':
-			n++
-		case c < ' ':
-			n += 5
-		}
 	}
 	return n
 }

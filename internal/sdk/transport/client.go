@@ -179,7 +179,8 @@ func (c *lambdaClient) Checkpoint(ctx context.Context,
 	var marker string
 	err := c.call(ctx, &apiCall{
 		name: "CheckpointDurableExecution", method: http.MethodPost, arn: req.ExecutionARN, path: "/checkpoint",
-		body: protocol.AppendCheckpoint(make([]byte, 0, size), req.Token, newUUID(), req.Updates),
+		body:    protocol.AppendCheckpoint(make([]byte, 0, size), req.Token, newUUID(), req.Updates),
+		minimal: req.Minimal,
 	}, func(body []byte) (err error) {
 		reply, marker, err = readCheckpointReply(body)
 		return err
