@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -94,8 +95,14 @@ func (s *instant) State(context.Context, *protocol.StateRequest) (*protocol.Stat
 
 // BenchmarkLiveStep is a short step with a service that takes no time.
 func BenchmarkLiveStep(b *testing.B) {
+	b.Run("int", func(b *testing.B) { benchmarkLive(b, 1) })
+	b.Run("struct", func(b *testing.B) { benchmarkLive(b, order{"o1", 3}) })
+	b.Run("100KB", func(b *testing.B) { benchmarkLive(b, order{strings.Repeat("o", 100_000), 3}) })
+}
+
+func benchmarkLive[T any](b *testing.B, result T) {
 	svc := new(instant)
-	body := func(context.Context) (int, error) { return 1, nil }
+	body := func(context.Context) (T, error) { return result, nil }
 	h := durable.NewHandler(func(ctx durable.Context, _ any) (any, error) {
 		b.ReportAllocs()
 		for b.Loop() {

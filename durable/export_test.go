@@ -1,6 +1,10 @@
 package durable
 
-import "github.com/perdure/perdure/protocol"
+import (
+	"reflect"
+
+	"github.com/perdure/perdure/protocol"
+)
 
 // What tests outside the package need of its inside.
 
@@ -54,3 +58,6 @@ func All1[T any](values []T, err error) (T, error) {
 	}
 	return values[0], nil
 }
+
+// IsFaithful reports whether values of the type are recorded without being read back.
+func IsFaithful(t reflect.Type) bool { return isFaithful(t) }

@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"reflect"
 	"strconv"
+	"strings"
 	"unicode/utf8"
+	"unsafe"
 
 	"github.com/perdure/perdure/protocol"
 )
@@ -71,6 +73,9 @@ func (jsonSerdes) Unmarshal(_ context.Context, data []byte, v any) error {
 	return json.Unmarshal(data, v)
 }
 
+// notUTF8 is what encoding/json writes for a byte that is not UTF-8, and for no character.
+const notUTF8 = `\ufffd`
+
 var errNotUTF8 = errors.New("the encoded value is not UTF-8 text")
 
 // encodeValue writes v for the history, and returns with it the value that replay will read, which is also for user
@@ -84,6 +89,9 @@ func encodeValue[T any](ctx context.Context, s Serdes, what string, v T) (payloa
 	payload, err = marshalValue(ctx, s, what, v)
 	if err != nil {
 		return "", read, err
+	}
+	if s == JSON && isFaithful(reflect.TypeFor[T]()) && !strings.Contains(payload, notUTF8) {
+		return payload, v, nil
 	}
 	read, err = decodeValue[T](ctx, s, what, &payload)
 	return payload, read, err
@@ -102,6 +110,9 @@ func marshalValue[T any](ctx context.Context, s Serdes, what string, v T) (strin
 	}
 	if err != nil {
 		return "", serdesFailed(ctx, &SerdesError{What: what, Err: err})
+	}
+	if s == JSON { // it does not keep what it returns, so that is not copied
+		return unsafe.String(unsafe.SliceData(data), len(data)), nil
 	}
 	return string(data), nil
 }
@@ -222,7 +233,7 @@ func encodePlain(v any) (string, bool) {
 		return "{}", true
 	case *string:
 		if utf8.ValidString(*v) {
-			return string(protocol.AppendString(nil, *v)), true
+			return protocol.Quote(*v), true
 		}
 	}
 	return "", false

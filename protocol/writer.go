@@ -100,6 +100,9 @@ func StringSize(s string) int {
 	return n
 }
 
+// Quote returns s as a JSON string; see [AppendString].
+func Quote(s string) string { return textOf(AppendString(make([]byte, 0, StringSize(s)), s)) }
+
 // AppendString appends s as a JSON string. Bytes that are not UTF-8 become the
 // replacement character, as encoding/json does; HTML is not escaped.
 func AppendString(dst []byte, s string) []byte {

@@ -227,11 +227,12 @@ func readBody(call string, resp *http.Response, limit int64) ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// UpdateSize estimates the length of an update as JSON.
+// UpdateSize is about the length of an update as JSON. Escapes in its texts are not counted, which would take as long
+// as writing them.
 func UpdateSize(u *protocol.Update) int {
 	n := 100 + len(u.Name)
 	if u.Payload != nil {
-		n += protocol.StringSize(*u.Payload)
+		n += len(*u.Payload)
 	}
 	if u.Error != nil {
 		n += u.Error.Size()

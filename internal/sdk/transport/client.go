@@ -57,6 +57,7 @@ type lambdaClient struct {
 	transport http.RoundTripper
 	signer    *sign.Signer     // nil leaves requests unsigned
 	door      *loopback.Client // to the engine that started this process; nil for others
+	bodies    sync.Pool        // of *[]byte
 	userAgent []string
 	backoff   time.Duration // at most, before the second attempt; twice that before the third
 }
@@ -171,15 +172,14 @@ func version() string {
 
 func (c *lambdaClient) Checkpoint(ctx context.Context,
 	req *protocol.CheckpointRequest) (*protocol.CheckpointReply, error) {
-	size := 256 + len(req.Token)
-	for i := range req.Updates {
-		size += UpdateSize(&req.Updates[i])
-	}
+	body := c.takeBody()
+	defer c.giveBody(body)
+	*body = protocol.AppendCheckpoint((*body)[:0], req.Token, newUUID(), req.Updates)
 	var reply *protocol.CheckpointReply
 	var marker string
 	err := c.call(ctx, &apiCall{
 		name: "CheckpointDurableExecution", method: http.MethodPost, arn: req.ExecutionARN, path: "/checkpoint",
-		body:    protocol.AppendCheckpoint(make([]byte, 0, size), req.Token, newUUID(), req.Updates),
+		body:    *body,
 		minimal: req.Minimal,
 	}, func(body []byte) (err error) {
 		reply, marker, err = readCheckpointReply(body)
@@ -189,6 +189,24 @@ func (c *lambdaClient) Checkpoint(ctx context.Context,
 		return nil, err
 	}
 	return reply, c.rest(ctx, req.ExecutionARN, marker, reply)
+}
+
+// takeBody returns a buffer for the body of a request, until giveBody. Only requests through a door share buffers:
+// net/http may read a body for a while after the reply.
+func (c *lambdaClient) takeBody() *[]byte {
+	if c.door != nil {
+		if body, ok := c.bodies.Get().(*[]byte); ok {
+			return body
+		}
+	}
+	return new([]byte)
+}
+
+func (c *lambdaClient) giveBody(body *[]byte) {
+	const most = 1 << 20
+	if c.door != nil && cap(*body) <= most {
+		c.bodies.Put(body)
+	}
 }
 
 // rest adds the further pages of a checkpoint's reply.
