@@ -51,6 +51,14 @@ func AppendEscaped(dst []byte, s string, keep byte) []byte {
 	return dst
 }
 
+// AppendTexts appends one text after the other.
+func AppendTexts(dst []byte, texts ...string) []byte {
+	for _, s := range texts {
+		dst = append(dst, s...)
+	}
+	return dst
+}
+
 // InvalidUTF8 is the index of the first byte of data that is not UTF-8, or -1.
 func InvalidUTF8(data []byte) int {
 	for i := 0; i < len(data); {

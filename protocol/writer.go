@@ -16,6 +16,9 @@ type objectWriter struct {
 
 func object(dst []byte) *objectWriter { return &objectWriter{buf: append(dst, '{')} }
 
+// key is not inlined: its thirty copies would be 8 KB of every function.
+//
+//go:noinline
 func (w *objectWriter) key(name string) {
 	if w.comma {
 		w.buf = append(w.buf, ',')

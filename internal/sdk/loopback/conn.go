@@ -79,17 +79,16 @@ func (c *Conn) Send(requests ...*Request) (err error) {
 }
 
 func (r *Request) appendHead(dst []byte, host string) []byte {
-	dst = append(append(append(append(dst, r.Method...), ' '), r.Path...), " HTTP/1.1\r\nHost: "...)
-	dst = append(dst, host...)
+	dst = protocol.AppendTexts(dst, r.Method, " ", r.Path, " HTTP/1.1\r\nHost: ", host)
 	if r.Trace != "" {
-		dst = append(append(dst, "\r\nX-Amzn-Trace-Id: "...), r.Trace...)
+		dst = protocol.AppendTexts(dst, "\r\nX-Amzn-Trace-Id: ", r.Trace)
 	}
 	if r.Minimal {
-		dst = append(dst, "\r\n"+protocol.MinimalHeader+": "+protocol.MinimalValue...)
+		dst = protocol.AppendTexts(dst, "\r\n"+protocol.MinimalHeader+": "+protocol.MinimalValue)
 	}
 	if r.Type != "" {
-		dst = append(append(dst, "\r\nContent-Type: "...), r.Type...)
-		dst = strconv.AppendInt(append(dst, "\r\nContent-Length: "...), int64(len(r.Body)), 10)
+		dst = protocol.AppendTexts(dst, "\r\nContent-Type: ", r.Type, "\r\nContent-Length: ")
+		dst = strconv.AppendInt(dst, int64(len(r.Body)), 10)
 	}
 	return append(dst, "\r\n\r\n"...)
 }

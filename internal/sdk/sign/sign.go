@@ -63,15 +63,14 @@ func (s *Signer) Sign(req *http.Request, body []byte, c Credentials, now time.Ti
 // canonicalRequest is the text to sign, and the names of its headers.
 func canonicalRequest(req *http.Request, body []byte) (text []byte, signed string) {
 	text = make([]byte, 0, 1024)
-	text = append(append(text, req.Method...), '\n')
+	text = protocol.AppendTexts(text, req.Method, "\n")
 	text = protocol.AppendEscaped(text, req.URL.EscapedPath(), '/') // for all services but S3 it is escaped twice
-	text = append(append(text, '\n'), req.URL.RawQuery...)
-	text = append(text, '\n')
+	text = protocol.AppendTexts(text, "\n", req.URL.RawQuery, "\n")
 	names := make([]byte, 0, 80)
 	header := func(name, value string) {
 		if value != "" {
-			text = append(append(append(append(text, name...), ':'), value...), '\n')
-			names = append(append(names, name...), ';')
+			text = protocol.AppendTexts(text, name, ":", value, "\n")
+			names = protocol.AppendTexts(names, name, ";")
 		}
 	}
 	if len(body) > 0 {
@@ -90,7 +89,7 @@ func canonicalRequest(req *http.Request, body []byte) (text []byte, signed strin
 		header(strings.ToLower(name), req.Header[name][0])
 	}
 	signed = string(names[:len(names)-1])
-	text = append(append(append(text, '\n'), signed...), '\n')
+	text = protocol.AppendTexts(text, "\n", signed, "\n")
 	if hash := req.Header.Get("X-Amz-Content-Sha256"); hash != "" {
 		return append(text, hash...), signed
 	}

@@ -143,10 +143,10 @@ func (c *lambdaClient) throughDoor(ctx context.Context, call *apiCall, read func
 // doorPath is the path and query of a call.
 func (c *lambdaClient) doorPath(call *apiCall) string {
 	path := make([]byte, 0, 512)
-	path = append(append(path, c.endpoint.EscapedPath()...), executionsPath...)
-	path = append(protocol.AppendEscaped(path, call.arn, 0), call.path...)
+	path = protocol.AppendTexts(path, c.endpoint.EscapedPath(), executionsPath)
+	path = protocol.AppendTexts(protocol.AppendEscaped(path, call.arn, 0), call.path)
 	if call.query != "" {
-		path = append(append(path, '?'), call.query...)
+		path = protocol.AppendTexts(path, "?", call.query)
 	}
 	return string(path)
 }
