@@ -1,0 +1,140 @@
+package plainhttp
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"maps"
+	"net/http"
+	"net/textproto"
+)
+
+// mostDiscarded is how much of a body that the handler left is read, so that the connection can go on; as with
+// net/http.
+const mostDiscarded = 256 << 10
+
+// body is a request's body.
+type body struct {
+	request *http.Request
+	ctx     *requestContext
+	conn    *conn
+	left    int64     // of an announced length
+	chunks  io.Reader // what has no announced length; else nil
+	failed  error     // of the trailer
+	ended   bool      // nothing of it is left on the connection
+	closed  bool
+}
+
+// Read implements [io.Reader], with net/http's errors.
+func (b *body) Read(p []byte) (int, error) {
+	if b.closed {
+		return 0, http.ErrBodyReadAfterClose
+	}
+	return b.read(p)
+}
+
+func (b *body) read(p []byte) (n int, err error) {
+	if b.ended {
+		return 0, io.EOF
+	}
+	if b.conn.in.Buffered() == 0 {
+		b.conn.liftWaiting()
+	}
+	if b.chunks != nil {
+		n, err = b.readChunks(p)
+	} else {
+		n, err = b.conn.in.Read(p[:min(int64(len(p)), b.left)])
+		b.left -= int64(n)
+		switch {
+		case b.left == 0:
+			err = io.EOF
+		case err == io.EOF:
+			err = io.ErrUnexpectedEOF
+		}
+	}
+	if err == io.EOF {
+		b.ended = true
+		b.ctx.bodyRead()
+	}
+	return n, err
+}
+
+// readChunks reads chunks, and after the last one the trailer. After an error in that nothing may be read any more, or
+// the rest would pass for a request.
+func (b *body) readChunks(p []byte) (n int, err error) {
+	if b.failed != nil {
+		return 0, b.failed
+	}
+	n, err = b.chunks.Read(p)
+	if err == io.EOF {
+		if b.failed = b.readTrailer(); b.failed != nil {
+			err = b.failed
+		}
+	}
+	return n, err
+}
+
+var errTrailer = errors.New("the fields after the body are malformed, too long, or incomplete")
+
+// readTrailer reads what follows the last chunk, as net/http does.
+func (b *body) readTrailer() error {
+	in := b.conn.in
+	end, err := in.Peek(2)
+	switch {
+	case err == io.EOF:
+		return errTrailer
+	case err != nil:
+		return err
+	case string(end) == "\r\n":
+		_, err = in.Discard(2)
+		return err
+	case !seeEndOfHead(in):
+		return errTrailer
+	}
+	trailer, err := textproto.NewReader(in).ReadMIMEHeader()
+	if err != nil {
+		return errTrailer
+	}
+	if b.request.Trailer == nil {
+		b.request.Trailer = http.Header{}
+	}
+	maps.Copy(b.request.Trailer, http.Header(trailer))
+	return nil
+}
+
+// seeEndOfHead waits until an empty line is in the buffer of in; false if none comes, or there is no room for it.
+func seeEndOfHead(in *bufio.Reader) bool {
+	for n := 4; ; n = in.Buffered() + 1 {
+		_, err := in.Peek(n)
+		arrived, _ := in.Peek(in.Buffered())
+		if seen := bytes.Contains(arrived, endOfHead); seen || err != nil {
+			return seen
+		}
+	}
+}
+
+// Arrived reports whether the rest of the body is here, so that reading it takes no time.
+func (b *body) Arrived() bool { return b.chunks == nil && b.left <= int64(b.conn.in.Buffered()) }
+
+// Close implements [io.Closer]. The rest is read, or not, when the answer is sent.
+func (b *body) Close() error {
+	b.closed = true
+	return nil
+}
+
+// discard reads the rest, unless that is long. It reports whether the connection can go on after it.
+func (b *body) discard() bool {
+	if b.ended {
+		return true
+	}
+	if b.chunks == nil && b.left >= mostDiscarded {
+		return false
+	}
+	_, err := io.CopyN(io.Discard, readerFunc(b.read), mostDiscarded+1)
+	return err == io.EOF
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
