@@ -2,7 +2,6 @@ package plainhttp
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"io"
 	"net"
@@ -64,9 +63,16 @@ func newConn(s *Server, rwc net.Conn) *conn {
 
 // serve answers requests until the connection ends, is handed over, or goes on with the goroutine that reads ahead.
 func (c *conn) serve() {
-	for c.awaitRequest() {
-		r, ok := c.readRequest()
-		if !ok {
+	for {
+		head, is := c.awaitHead()
+		if is == anEnd {
+			break
+		}
+		var r *http.Request
+		if is == aRequest {
+			r = c.readRequest(head)
+		}
+		if r == nil {
 			c.handOver()
 			return
 		}
@@ -96,32 +102,10 @@ func (c *conn) close() {
 	c.server.remove(c)
 }
 
-// awaitRequest waits for the first bytes of a request; false if the connection has ended, or its time is over. Like
-// net/http it waits for four of them after the first request, and leaves out an empty line that old clients send after
-// the body of a POST.
-func (c *conn) awaitRequest() bool {
-	need := 1
-	if c.last != "" {
-		need = 4
-	}
-	if c.in.Buffered() < need {
-		c.limitWaiting()
-	}
-	begin, err := c.in.Peek(need)
-	if c.last == http.MethodPost {
-		_, _ = c.in.Discard(len(begin) - len(bytes.TrimLeft(begin, "\r\n")))
-	}
-	return err == nil
-}
-
-// limitWaiting sets the deadline for the next head.
-func (c *conn) limitWaiting() {
+// limitWaiting sets the deadline for the next head, or for the rest of it. Zero is none.
+func (c *conn) limitWaiting(limit time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	limit := c.server.odd.IdleTimeout
-	if c.last == "" {
-		limit = c.server.odd.ReadHeaderTimeout
-	}
 	var until time.Time
 	if limit > 0 {
 		until = time.Now().Add(limit)
@@ -238,7 +222,7 @@ func (c *conn) desert() bool {
 	if !ahead {
 		return false
 	}
-	c.limitWaiting() // for the read under way
+	c.limitWaiting(c.server.odd.IdleTimeout) // for the read under way
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.deserted = c.ahead

@@ -1,10 +1,10 @@
 // Package plainhttp is an HTTP/1.1 server for clients that speak plainly, as the processes of functions do. A request
 // costs it one read and one write, one goroutine for each connection, and few allocations.
 //
-// It knows one shape of request: GET, POST, PUT or DELETE of a path, with a head that arrives whole and fits into its
-// buffer, and with no body, a body of an announced length, or a body in chunks. A connection on which anything else
-// arrives goes to net/http for good, with every byte that was read. So net/http judges what is odd, and there is no
-// second parser that could disagree with it: in doubt, a connection is handed over. FuzzLikeNetHTTP compares both.
+// It knows one shape of request: GET, POST, PUT or DELETE of a path, with a head that fits into its buffer, and with no
+// body, a body of an announced length, or a body in chunks. A connection on which anything else arrives goes to
+// net/http for good, with every byte that was read. So net/http judges what is odd, and there is no second parser that
+// could disagree with it: in doubt, a connection is handed over. FuzzLikeNetHTTP compares both.
 //
 // # What handlers may rely on
 //

@@ -75,7 +75,7 @@ func (g *target) send(conn net.Conn, text string) {
 
 func (g *target) want(conn net.Conn, status int, body string) {
 	g.Helper()
-	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	resp, err := http.ReadResponse(bufio.NewReaderSize(conn, 16), nil) // small: nothing of the next one
 	if err != nil {
 		g.Fatal(err)
 	}
@@ -124,6 +124,26 @@ func TestStates(t *testing.T) {
 		}
 		if n := len(g.Server.conns); n != 0 {
 			t.Errorf("got %d connections, want none", n)
+		}
+	})
+}
+
+// TestPlainStaysPlain: wherever the buffer ends, in a head or a body, two
+// plain requests in one write are not for net/http.
+func TestPlainStaysPlain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := serve(t, &http.Server{Handler: http.HandlerFunc(echo), ConnState: func(_ net.Conn, s http.ConnState) {
+			if s == http.StateHijacked {
+				t.Error("a plain connection was handed over")
+			}
+		}})
+		conn := g.dial()
+		for n := bufferBytes - 200; n < bufferBytes+20; n += 3 {
+			body := strings.Repeat("b", n)
+			text := fmt.Sprintf("POST /a HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s", n, body)
+			go io.WriteString(conn, text+"GET /b HTTP/1.1\r\nHost: localhost\r\n\r\n")
+			g.want(conn, 200, "/a "+body+" <nil>")
+			g.want(conn, 200, "/b  <nil>")
 		}
 	})
 }

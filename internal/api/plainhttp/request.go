@@ -1,7 +1,9 @@
 package plainhttp
 
 import (
+	"bufio"
 	"bytes"
+	"io"
 	"net/http"
 	"net/http/httputil"
 	"net/textproto"
@@ -18,21 +20,73 @@ var (
 	chunked   = []string{"chunked"}
 )
 
-// readRequest reads the head of a request that has begun to arrive. If that is not plain, or not whole, it reads
-// nothing and returns false.
-func (c *conn) readRequest() (*http.Request, bool) {
-	arrived, _ := c.in.Peek(c.in.Buffered())
-	i := bytes.Index(arrived, endOfHead)
-	if i < 0 {
-		return nil, false
+// found is what begins on a connection.
+type found int
+
+const (
+	aRequest found = iota
+	oddity         // something for net/http
+	anEnd          // nothing: the connection has ended, or its time is over
+)
+
+// awaitHead waits until a head has begun to arrive, and then until it is whole, unless it cannot become plain. Nothing
+// of it is read.
+func (c *conn) awaitHead() (head string, is found) {
+	if !c.awaitBegin() {
+		return "", anEnd
 	}
-	head := string(arrived[:i+len(endOfHead)]) // what the request keeps
+	for limited := false; ; limited = true {
+		arrived, _ := c.in.Peek(c.in.Buffered())
+		if i := bytes.Index(arrived, endOfHead); i >= 0 {
+			return string(arrived[:i+len(endOfHead)]), aRequest
+		}
+		if !mayBecomePlain(arrived) {
+			return "", oddity
+		}
+		if !limited {
+			c.limitWaiting(c.server.odd.ReadHeaderTimeout)
+		}
+		if _, err := c.in.Peek(len(arrived) + 1); err == io.EOF || err == bufio.ErrBufferFull {
+			return "", oddity
+		} else if err != nil {
+			return "", anEnd
+		}
+	}
+}
+
+// awaitBegin waits for the first bytes of a request; false if there are none. Like net/http it waits for four of them
+// after the first request, and leaves out an empty line that old clients send after the body of a POST.
+func (c *conn) awaitBegin() bool {
+	need, limit := 4, c.server.odd.IdleTimeout
+	if c.last == "" {
+		need, limit = 1, c.server.odd.ReadHeaderTimeout
+	}
+	if c.in.Buffered() < need {
+		c.limitWaiting(limit)
+	}
+	begin, err := c.in.Peek(need)
+	if c.last == http.MethodPost {
+		_, _ = c.in.Discard(len(begin) - len(bytes.TrimLeft(begin, "\r\n")))
+	}
+	return err == nil
+}
+
+// mayBecomePlain reports whether more bytes may make a plain head of some. net/http answers what cannot become one,
+// without waiting for more.
+func mayBecomePlain(begin []byte) bool {
+	method, _, whole := bytes.Cut(begin, []byte(" "))
+	lines, ended := bytes.Count(begin, []byte("\n")), bytes.Count(begin, []byte("\r\n"))
+	return lines == ended && (isMethod(string(method)) || !whole && len(begin) < len(http.MethodDelete))
+}
+
+// readRequest reads the head of a request. If it is not plain, it reads nothing and returns nil.
+func (c *conn) readRequest(head string) *http.Request {
 	line, fields, _ := strings.Cut(head, "\r\n")
 	method, rest, _ := strings.Cut(line, " ")
 	target, proto, _ := strings.Cut(rest, " ")
 	ctx := &requestContext{Context: c.values, conn: c}
 	if !isMethod(method) || proto != "HTTP/1.1" || !parseTarget(target, &ctx.url) {
-		return nil, false
+		return nil
 	}
 	r := blank.WithContext(ctx)
 	r.Method, r.URL, r.RequestURI, r.RemoteAddr = method, &ctx.url, target, c.remote
@@ -41,7 +95,7 @@ func (c *conn) readRequest() (*http.Request, bool) {
 	if !c.readHeader(r, fields) {
 		clear(c.header)
 		c.slab = c.slab[:0]
-		return nil, false
+		return nil
 	}
 	_, _ = c.in.Discard(len(head))
 	c.body = body{request: r, ctx: ctx, conn: c, left: r.ContentLength, ended: r.ContentLength == 0}
@@ -51,7 +105,7 @@ func (c *conn) readRequest() (*http.Request, bool) {
 	if !c.body.ended {
 		r.Body, ctx.unread = &c.body, true
 	}
-	return r, true
+	return r
 }
 
 func isMethod(m string) bool {
