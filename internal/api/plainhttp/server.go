@@ -34,8 +34,12 @@ func New(odd *http.Server) *Server {
 func (s *Server) Serve(l net.Listener) error {
 	s.mu.Lock()
 	s.listener, s.over = l, &handedOver{address: l.Addr(), conns: make(chan net.Conn), closed: make(chan struct{})}
+	closing := s.closing.Load()
 	s.mu.Unlock()
-	defer l.Close()
+	if closing {
+		l.Close()
+		return http.ErrServerClosed
+	}
 	go s.odd.Serve(s.over) // ends with the server
 	for delay := time.Duration(0); !s.closing.Load(); {
 		rwc, err := l.Accept()
@@ -50,6 +54,7 @@ func (s *Server) Serve(l net.Listener) error {
 			delay = min(max(2*delay, 5*time.Millisecond), time.Second)
 			time.Sleep(delay)
 		default:
+			l.Close()
 			return err
 		}
 	}
@@ -113,8 +118,7 @@ func (s *Server) Close() error {
 func (s *Server) end(do func(*conn)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.closing.Store(true)
-	if s.listener != nil {
+	if !s.closing.Swap(true) && s.listener != nil {
 		s.listener.Close()
 	}
 	for c := range s.conns {

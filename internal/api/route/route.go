@@ -120,12 +120,14 @@ func New(f Face, shell Shell) *Face {
 type Match struct {
 	Route   *Route // nil if there is none
 	Known   bool   // the path has routes
-	subject string // escaped
+	path    string // escaped, as the subject is
+	subject string
 }
 
 // Find returns what the face has for a method and an escaped path.
 func (f *Face) Find(method, path string) (m Match) {
 	known := ""
+	m.path = path
 	for i := range f.Routes {
 		r := &f.Routes[i]
 		if m.Known && r.Path != known {
@@ -160,7 +162,7 @@ func (r *Route) match(path string) (subject string, ok bool) {
 // Answer answers a request by its match m, or returns the refusal.
 func (f *Face) Answer(w http.ResponseWriter, r *http.Request, m Match) error {
 	switch {
-	case len(r.URL.EscapedPath())+len(r.URL.RawQuery) > MaxURL:
+	case len(m.path)+len(r.URL.RawQuery) > MaxURL:
 		return f.Refuse(r, TooLong)
 	case !m.Known:
 		return f.Refuse(r, Unknown)

@@ -23,7 +23,7 @@ var errUnknownKey = protocol.Errorf(protocol.CodeUnrecognizedClient,
 	"The security token included in the request is invalid.")
 
 // authenticate finds out who sent r.
-func (s *Server) authenticate(r *http.Request, a asked) (*credentials.Credential, error) {
+func (s *Server) authenticate(r *http.Request, a *asked) (*credentials.Credential, error) {
 	switch a.face.Login {
 	case route.Session:
 		if c := s.login.session(r); c != nil {

@@ -60,7 +60,7 @@ func TestAccess(t *testing.T) {
 	} {
 		for access, want := range map[credentials.Access]bool{credentials.Full: test.full, credentials.Read: test.read,
 			credentials.Function: test.function, "": false} {
-			asked := find(s.faces, test.method, test.path)
+			asked := s.find(test.method, test.path)
 			if got := asked.mayBeUsedBy(access, test.method); got != want {
 				t.Errorf("%s %s with access %q: got %v, want %v", test.method, test.path, access, got, want)
 			}
@@ -182,12 +182,12 @@ func TestSignedBodies(t *testing.T) {
 		r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+keyID+now.Format("/20060102/")+
 			"us-east-1/lambda/aws4_request, SignedHeaders=host;x-amz-date, Signature="+strings.Repeat("0", 64))
 		w := httptest.NewRecorder()
-		s.http.Handler.ServeHTTP(w, r)
+		s.handler.ServeHTTP(w, r)
 		if got := w.Header().Get("X-Amzn-Errortype"); got != want {
 			t.Errorf("%s: got %s, want %s", keyID, got, want)
 		}
 	}
-	if held := s.bodies.taken.Load(); held != 0 {
+	if held := s.load.bodies.taken.Load(); held != 0 {
 		t.Errorf("%d bytes of bodies still count", held)
 	}
 }

@@ -11,32 +11,25 @@ import (
 
 // asked is the target of a request.
 type asked struct {
-	face     *route.Face
-	match    route.Match
-	function string // whose door it came through
+	face      *route.Face
+	match     route.Match
+	operation *operation
+	function  string // whose door it came through
 }
 
 // find returns the target of a method and an escaped path: a route, or the face that refuses it.
-func find(faces []*route.Face, method, path string) asked {
-	refusing := asked{face: faces[0]}
-	for _, f := range faces {
+func (s *Server) find(method, path string) asked {
+	refusing := asked{operation: s.operations[nil]}
+	for i, f := range s.faces {
 		m := f.Find(method, path)
 		if m.Route != nil {
-			return asked{face: f, match: m}
+			return asked{face: f, match: m, operation: s.operations[m.Route]}
 		}
-		if m.Known || f.Prefix != "" && strings.HasPrefix(path, f.Prefix) {
-			refusing = asked{face: f, match: m}
+		if i == 0 || m.Known || f.Prefix != "" && strings.HasPrefix(path, f.Prefix) {
+			refusing.face, refusing.match = f, m
 		}
 	}
 	return refusing
-}
-
-// operation names the target. There are few names: nothing that a client can choose is in them.
-func (a *asked) operation() string {
-	if a.match.Route == nil {
-		return "unknown"
-	}
-	return a.match.Route.Operation
 }
 
 // isQuiet reports whether traces leave it out.

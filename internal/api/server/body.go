@@ -54,13 +54,21 @@ type body struct {
 // watchBody returns r with a body that must keep arriving, and a function to call when it has been answered. r
 // itself stays as it is, because its body tells net/http how to go on with the connection.
 func (s *Server) watchBody(w http.ResponseWriter, r *http.Request) (watched *http.Request, answered func()) {
-	if r.Body == nil || r.Body == http.NoBody {
+	if r.Body == nil || r.Body == http.NoBody || hasArrived(r.Body) {
 		return r, func() {}
 	}
-	b := &body{ReadCloser: r.Body, conn: http.NewResponseController(w), time: s.limits.SteadyTime, budget: &s.bodies}
+	b := &body{ReadCloser: r.Body, conn: http.NewResponseController(w), time: s.limits.SteadyTime,
+		budget: &s.load.bodies}
 	watched = r.WithContext(r.Context())
 	watched.Body = b
 	return watched, b.Discard
+}
+
+// hasArrived reports whether a body is here already, in the few kilobytes that a connection has anyway: most
+// checkpoints are. A body that must be watched costs six allocations and two deadlines.
+func hasArrived(body io.Reader) bool {
+	b, ok := body.(interface{ Arrived() bool })
+	return ok && b.Arrived()
 }
 
 // Read reads from the body. An error is a refusal that says what went wrong.

@@ -11,35 +11,45 @@ import (
 // connections bounds the number of connections. At the limit a new one takes the place of the longest idle one, so
 // that idle connections keep nobody out; if all are in use it is closed.
 type connections struct {
-	mu   sync.Mutex
-	most int
-	open map[net.Conn]*list.Element // its place among the idle ones, nil while in use
-	idle *list.List                 // of net.Conn, the longest idle first
+	mu     sync.Mutex
+	most   int
+	open   map[net.Conn]*list.Element
+	order  *list.List // of net.Conn: the idle ones, the longest idle first, the border, and those in use
+	border *list.Element
 }
 
 func (c *connections) init(most int) {
 	c.most = most
 	c.open = map[net.Conn]*list.Element{}
-	c.idle = list.New()
+	c.order = list.New()
+	c.border = c.order.PushBack(nil)
 }
 
 // note hears of every change from net/http. A connection that has not sent anything yet is idle, too.
 func (c *connections) note(conn net.Conn, state http.ConnState) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	place, known := c.open[conn]
-	if place != nil {
-		c.idle.Remove(place)
-		c.open[conn] = nil
-	}
+	place := c.open[conn]
 	switch {
-	case state == http.StateNew && c.makeRoom(), state == http.StateIdle && known:
-		c.open[conn] = c.idle.PushBack(conn)
+	case state == http.StateNew && c.makeRoom():
+		c.open[conn] = c.order.InsertBefore(conn, c.border)
 	case state == http.StateNew:
 		go conn.Close() // all are in use
-	case state == http.StateClosed, state == http.StateHijacked:
-		delete(c.open, conn)
+	case place == nil: // it made room
+	case state == http.StateIdle:
+		c.order.MoveBefore(place, c.border)
+	case state == http.StateActive:
+		c.order.MoveToBack(place)
+	default: // it has ended
+		c.remove(place)
 	}
+}
+
+// remove forgets a connection. c.mu is held.
+func (c *connections) remove(place *list.Element) net.Conn {
+	conn := c.order.Remove(place).(net.Conn)
+	delete(c.open, conn)
+	return conn
 }
 
 // makeRoom reports whether there is a place for a new connection. It closes the longest idle one if need be. c.mu
@@ -48,13 +58,11 @@ func (c *connections) makeRoom() bool {
 	if len(c.open) < c.most {
 		return true
 	}
-	first := c.idle.Front()
-	if first == nil {
+	first := c.order.Front()
+	if first == c.border {
 		return false
 	}
-	conn := c.idle.Remove(first).(net.Conn)
-	delete(c.open, conn)
-	go conn.Close() // TLS says goodbye first, which may take time
+	go c.remove(first).Close() // TLS says goodbye first, which may take time
 	return true
 }
 

@@ -14,7 +14,7 @@ import (
 // TestDoors: a function of the engine comes in by its own door, with any
 // credentials, and does there what functions do.
 func TestDoors(t *testing.T) {
-	doors := NewDoors()
+	doors := NewDoors(credentials.Function)
 	url := "http://" + start(t, lambdaOf(named("lambda")), &Options{Doors: doors})
 	order := url + doors.Path("order")
 	if again := url + doors.Path("order"); again != order || url+doors.Path("other") == order {

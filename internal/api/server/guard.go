@@ -27,7 +27,7 @@ func newGuard(names []string) guard {
 }
 
 // check refuses requests that a web page of another site caused.
-func (g guard) check(r *http.Request, a asked) error {
+func (g guard) check(r *http.Request, a *asked) error {
 	if onLoopback(r) && !g.knows(r.Host) {
 		return protocol.Errorf(protocol.CodeAccessDenied, "The host name %q is not allowed on a loopback address: "+
 			"use localhost, or add the name to the allowed hosts.", clip(r.Host))
@@ -77,7 +77,7 @@ func sameSite(r *http.Request) bool {
 
 // followsLink reports whether somebody followed a link to our page: the browser then shows it, and the site with
 // the link sees nothing of it.
-func followsLink(r *http.Request, a asked) bool {
+func followsLink(r *http.Request, a *asked) bool {
 	return r.Method == http.MethodGet && a.face.Login == route.Session && r.Header.Get("Origin") == "" &&
 		r.Header.Get("Sec-Fetch-Mode") == "navigate" && r.Header.Get("Sec-Fetch-Dest") == "document"
 }

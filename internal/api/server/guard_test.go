@@ -18,7 +18,7 @@ func TestGuard(t *testing.T) {
 		badOrigin = `Requests from web pages of other sites are not allowed (origin `
 	)
 	h := New(allFaces(), &Options{Hosts: []string{"host.docker.internal"}, Metrics: named("metrics"),
-		Ready: withProbes().Ready}).http.Handler
+		Ready: withProbes().Ready}).handler
 	for _, test := range []struct {
 		name    string
 		header  []string
@@ -68,7 +68,7 @@ func quoted(text string) string { return strings.ReplaceAll(text, `"`, `\"`) }
 
 // TestLinksToThePage: a link on another site may lead to our page, and nowhere else.
 func TestLinksToThePage(t *testing.T) {
-	h := New(allFaces(), nil).http.Handler
+	h := New(allFaces(), nil).handler
 	for path, status := range map[string]int{"/": 200, "/ui/execution": 200, "/2015-03-31/functions": 403, "/perdure/about": 403} {
 		for _, method := range []string{"GET", "POST"} {
 			r := httptest.NewRequest(method, "http://localhost"+path, nil)
@@ -95,7 +95,7 @@ func TestGuardElsewhere(t *testing.T) {
 	addr := &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 3001}
 	r = r.WithContext(context.WithValue(r.Context(), http.LocalAddrContextKey, net.Addr(addr)))
 	w := httptest.NewRecorder()
-	New(allFaces(), nil).http.Handler.ServeHTTP(w, r)
+	New(allFaces(), nil).handler.ServeHTTP(w, r)
 	if w.Code != http.StatusOK {
 		t.Errorf("got %d, want 200", w.Code)
 	}

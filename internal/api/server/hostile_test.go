@@ -53,7 +53,14 @@ func newEcho(t *testing.T) *engine.Engine {
 	return e
 }
 
-func newTarget(t *testing.T, limits Limits) *target {
+// both runs a test against both kinds of server: everything holds for both.
+func both(t *testing.T, test func(t *testing.T, plain bool)) {
+	for _, plain := range []bool{false, true} {
+		t.Run(fmt.Sprintf("plain=%t", plain), func(t *testing.T) { test(t, plain) })
+	}
+}
+
+func newTarget(t *testing.T, plain bool, limits Limits) *target {
 	t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
 	e := newEcho(t)
@@ -61,7 +68,7 @@ func newTarget(t *testing.T, limits Limits) *target {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := New([]*route.Face{lambdaapi.New(e, e.Functions(), &lambdaapi.Options{Logger: quiet})}, &Options{Logger: quiet, Limits: limits})
+	s := newServer([]*route.Face{lambdaapi.New(e, e.Functions(), &lambdaapi.Options{Logger: quiet})}, &Options{Logger: quiet, Limits: limits}, plain)
 	go s.Serve(l)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithCancel(context.Background())
@@ -163,7 +170,9 @@ func settles(t *testing.T, what string, want int, f func() int) {
 
 // TestHostileRequests sends what no honest client does: each gets an answer
 // that says so, or an end, and nobody else notices.
-func TestHostileRequests(t *testing.T) {
+func TestHostileRequests(t *testing.T) { both(t, testHostileRequests) }
+
+func testHostileRequests(t *testing.T, plain bool) {
 	const checkpoint = "POST /2025-12-01/durable-executions/arn:aws:lambda:us-east-1:000000000000:function:echo:$LATEST/durable-execution/a/b/checkpoint HTTP/1.1\r\nHost: localhost\r\n"
 	sized := func(line, body string) string {
 		return fmt.Sprintf("%sContent-Length: %d\r\n\r\n%s", line, len(body), body)
@@ -214,7 +223,7 @@ func TestHostileRequests(t *testing.T) {
 		{"LF in a header", "GET /health HTTP/1.1\r\nHost: localhost\r\nX: a\nb: c\r\n bad\x00\r\n\r\n", 400, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			g := newTarget(t, Limits{})
+			g := newTarget(t, plain, Limits{})
 			conn := g.dial()
 			sent := make(chan struct{})
 			go func() { // may be refused in the middle
@@ -231,8 +240,10 @@ func TestHostileRequests(t *testing.T) {
 
 // TestPipelinedGarbage: what follows a good request on its connection ends the
 // connection, after the good one was answered.
-func TestPipelinedGarbage(t *testing.T) {
-	g := newTarget(t, Limits{})
+func TestPipelinedGarbage(t *testing.T) { both(t, testPipelinedGarbage) }
+
+func testPipelinedGarbage(t *testing.T, plain bool) {
+	g := newTarget(t, plain, Limits{})
 	conn := g.send(invokeEcho(`1`) + "GARBAGE\r\n\r\n")
 	r := bufio.NewReader(conn)
 	for _, want := range []int{200, 400} {
@@ -246,36 +257,38 @@ func TestPipelinedGarbage(t *testing.T) {
 }
 
 // TestSlow: who stops sending, or receiving, is sent away.
-func TestSlow(t *testing.T) {
+func TestSlow(t *testing.T) { both(t, testSlow) }
+
+func testSlow(t *testing.T, plain bool) {
 	limits := Limits{HeaderTime: 100 * time.Millisecond, SteadyTime: 100 * time.Millisecond, IdleTime: 100 * time.Millisecond}
 	t.Run("header", func(t *testing.T) {
-		g := newTarget(t, limits)
+		g := newTarget(t, plain, limits)
 		g.wantClosed(g.send("POST /2015-03-31/functions/echo/invocations HTTP/1.1\r\nHost: loc"))
 	})
 	t.Run("nothing", func(t *testing.T) {
-		g := newTarget(t, limits)
+		g := newTarget(t, plain, limits)
 		g.wantClosed(g.send(""))
 	})
 	t.Run("body", func(t *testing.T) {
-		g := newTarget(t, limits)
+		g := newTarget(t, plain, limits)
 		conn := g.send(invokeLine + "Content-Length: 10\r\n\r\n{\"a\"")
 		g.want(conn, 408, "RequestTimeoutException")
 		g.wantClosed(conn)
 	})
 	t.Run("body that nobody reads", func(t *testing.T) {
-		g := newTarget(t, limits)
+		g := newTarget(t, plain, limits)
 		conn := g.send("POST /nowhere HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n{")
 		g.want(conn, 404, "UnknownOperationException")
 		g.wantClosed(conn)
 	})
 	t.Run("next request", func(t *testing.T) {
-		g := newTarget(t, limits)
+		g := newTarget(t, plain, limits)
 		conn := g.send(invokeEcho(`1`))
 		g.want(conn, 200, "")
 		g.wantClosed(conn)
 	})
 	t.Run("reading the answer", func(t *testing.T) {
-		g := newTarget(t, Limits{SteadyTime: 200 * time.Millisecond})
+		g := newTarget(t, plain, Limits{SteadyTime: 200 * time.Millisecond})
 		conn := g.dial().(*net.TCPConn)
 		if err := conn.SetReadBuffer(4 << 10); err != nil {
 			t.Fatal(err)
@@ -289,8 +302,10 @@ func TestSlow(t *testing.T) {
 }
 
 // TestSteadyBody: a body may take longer than the limit as long as it gets on.
-func TestSteadyBody(t *testing.T) {
-	g := newTarget(t, Limits{SteadyTime: 300 * time.Millisecond})
+func TestSteadyBody(t *testing.T) { both(t, testSteadyBody) }
+
+func testSteadyBody(t *testing.T, plain bool) {
+	g := newTarget(t, plain, Limits{SteadyTime: 300 * time.Millisecond})
 	const pieces = 6
 	conn := g.send(fmt.Sprintf("%sContent-Length: %d\r\n\r\n\"", invokeLine, pieces*progress+2))
 	for range pieces { // 600 ms altogether
@@ -306,8 +321,10 @@ func TestSteadyBody(t *testing.T) {
 }
 
 // TestHalfClosed: who has sent everything and closes his side still gets the answer.
-func TestHalfClosed(t *testing.T) {
-	g := newTarget(t, Limits{})
+func TestHalfClosed(t *testing.T) { both(t, testHalfClosed) }
+
+func testHalfClosed(t *testing.T, plain bool) {
+	g := newTarget(t, plain, Limits{})
 	for _, test := range []struct {
 		request string
 		status  int
@@ -326,32 +343,42 @@ func TestHalfClosed(t *testing.T) {
 
 // TestBodiesAreBounded: all bodies together take no more than they may, and
 // what is refused is not kept.
-func TestBodiesAreBounded(t *testing.T) {
-	g := newTarget(t, Limits{BodyBytes: 1 << 20})
+func TestBodiesAreBounded(t *testing.T) { both(t, testBodiesAreBounded) }
+
+func testBodiesAreBounded(t *testing.T, plain bool) {
+	g := newTarget(t, plain, Limits{BodyBytes: 1 << 20})
 	var held []net.Conn
 	for range 2 { // each sends most of half a megabyte, and waits
 		held = append(held, g.send(fmt.Sprintf("%sContent-Length: %d\r\n\r\n%s", invokeLine, 500<<10, strings.Repeat(" ", 490<<10))))
 	}
-	settles(t, "missing", 0, func() int { return 2*490<<10 - int(g.server.bodies.taken.Load()) })
+	settles(t, "missing", 0, func() int { return 2*490<<10 - int(g.server.load.bodies.taken.Load()) })
 	g.want(g.send(invokeEcho(`"`+strings.Repeat("x", 200<<10)+`"`)), 429, "TooManyRequestsException")
 	for _, conn := range held {
 		conn.Close()
 	}
-	settles(t, "bytes held", 0, func() int { return int(g.server.bodies.taken.Load()) })
+	settles(t, "bytes held", 0, func() int { return int(g.server.load.bodies.taken.Load()) })
 	g.works()
+}
+
+// idle counts the idle connections.
+func idle(c *connections) (n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for place := c.order.Front(); place != c.border; place = place.Next() {
+		n++
+	}
+	return n
 }
 
 // TestIdleConnectionsMakeRoom: thousands of connections that do nothing keep
 // nobody out.
-func TestIdleConnectionsMakeRoom(t *testing.T) {
+func TestIdleConnectionsMakeRoom(t *testing.T) { both(t, testIdleConnectionsMakeRoom) }
+
+func testIdleConnectionsMakeRoom(t *testing.T, plain bool) {
 	const most, hostile = 50, 400
-	g := newTarget(t, Limits{Connections: most})
+	g := newTarget(t, plain, Limits{Connections: most})
 	busy := g.send(invokeLine + "Content-Length: 3\r\n\r\n") // in the middle of a request
-	settles(t, "idle", 0, func() int {
-		g.server.connections.mu.Lock()
-		defer g.server.connections.mu.Unlock()
-		return g.server.connections.idle.Len()
-	})
+	settles(t, "idle", 0, func() int { return idle(&g.server.connections) })
 	for i := range hostile {
 		conn := g.dial()
 		if i%2 == 0 { // some have been used, and wait for their next request
@@ -361,6 +388,7 @@ func TestIdleConnectionsMakeRoom(t *testing.T) {
 		}
 	}
 	settles(t, "connections", most, g.server.connections.count)
+	settles(t, "connections in use", 1, func() int { return most - idle(&g.server.connections) })
 	for range 10 {
 		g.works()
 	}
@@ -372,8 +400,10 @@ func TestIdleConnectionsMakeRoom(t *testing.T) {
 
 // TestNothingIsLeft: after all kinds of ends, no goroutine, connection or byte
 // is left.
-func TestNothingIsLeft(t *testing.T) {
-	g := newTarget(t, Limits{SteadyTime: 100 * time.Millisecond, HeaderTime: 100 * time.Millisecond})
+func TestNothingIsLeft(t *testing.T) { both(t, testNothingIsLeft) }
+
+func testNothingIsLeft(t *testing.T, plain bool) {
+	g := newTarget(t, plain, Limits{SteadyTime: 100 * time.Millisecond, HeaderTime: 100 * time.Millisecond})
 	g.works()
 	settles(t, "connections", 1, g.server.connections.count)
 	before := runtime.NumGoroutine()
@@ -400,13 +430,15 @@ func TestNothingIsLeft(t *testing.T) {
 	}
 	settles(t, "connections", 1, g.server.connections.count)
 	settles(t, "goroutines", before, runtime.NumGoroutine)
-	settles(t, "bytes held", 0, func() int { return int(g.server.bodies.taken.Load()) })
-	settles(t, "open requests", 0, func() int { return int(g.server.requests.open.Load()) })
+	settles(t, "bytes held", 0, func() int { return int(g.server.load.bodies.taken.Load()) })
+	settles(t, "open requests", 0, func() int { return int(g.server.load.open.Load()) })
 	g.works()
 }
 
 // TestShutdown: what is under way is answered, within limits.
-func TestShutdown(t *testing.T) {
+func TestShutdown(t *testing.T) { both(t, testShutdown) }
+
+func testShutdown(t *testing.T, plain bool) {
 	release := make(chan struct{})
 	slow := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		<-release
@@ -416,7 +448,7 @@ func TestShutdown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := New(lambdaOf(slow), nil)
+	s := newServer(lambdaOf(slow), &Options{}, plain)
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(l) }()
 	answers := make(chan string, 1)
@@ -430,7 +462,7 @@ func TestShutdown(t *testing.T) {
 		body, _ := io.ReadAll(resp.Body)
 		answers <- string(body)
 	}()
-	settles(t, "requests to come", 0, func() int { return 1 - int(s.requests.open.Load()) })
+	settles(t, "requests to come", 0, func() int { return 1 - int(s.load.open.Load()) })
 	done := make(chan error, 1)
 	go func() { done <- s.Shutdown(context.Background()) }()
 	if err := <-served; err != nil {

@@ -14,7 +14,7 @@ type Limits struct {
 	// an execution.
 	SteadyTime time.Duration
 	// IdleTime bounds the wait of a connection for its next request: 3 min, longer than the AWS SDKs keep an unused
-	// one.
+	// one. Negative is no bound.
 	IdleTime time.Duration
 	// HeaderBytes bounds a request's header with its first line: 64 KiB.
 	HeaderBytes int

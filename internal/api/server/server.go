@@ -11,8 +11,8 @@ import (
 	"net/http"
 	"slices"
 
-	"github.com/perdure/perdure/internal/api/credentials"
 	"github.com/perdure/perdure/internal/api/lambdaapi"
+	"github.com/perdure/perdure/internal/api/plainhttp"
 	"github.com/perdure/perdure/internal/api/route"
 )
 
@@ -34,6 +34,12 @@ type Options struct {
 	Credentials Credentials
 	// Doors are the only ways in, for functions; nil is a server for others.
 	Doors *Doors
+	// Runtime is the Runtime API, which answers on the same port as Doors. It has bounds of its own for bodies, and its
+	// requests are not counted.
+	Runtime http.Handler
+	// Beside is the server of the engine's other port, if there is one: the two count together, and share the memory
+	// of bodies.
+	Beside *Server
 	// Metrics answers /metrics; nil has no such path.
 	Metrics http.Handler
 	// Ready answers /ready: nil says that the engine takes on work, an error why it does not. Every request calls
@@ -49,12 +55,22 @@ type Server struct {
 	certificate *Certificate
 	credentials Credentials
 	doors       *Doors
+	runtime     http.Handler
 	login       *login
+	spans       Spans // nil if requests are not traced
 
-	requests    requests
-	http        http.Server
-	bodies      budget
+	load        *load
+	operations  map[*route.Route]*operation // that of nil is for requests without a route
 	connections connections
+	handler     http.Handler
+	http        httpServer
+}
+
+// httpServer is [http.Server], or [plainhttp.Server] for functions, which are many and speak plainly.
+type httpServer interface {
+	Serve(net.Listener) error
+	Shutdown(context.Context) error
+	Close() error
 }
 
 // New returns a server of faces. The first, the Lambda API, refuses the paths that no face has. Nil options are the
@@ -63,21 +79,32 @@ func New(faces []*route.Face, opts *Options) *Server {
 	if opts == nil {
 		opts = &Options{}
 	}
+	return newServer(faces, opts, opts.Doors != nil)
+}
+
+func newServer(faces []*route.Face, opts *Options, plain bool) *Server {
 	s := &Server{
 		limits:      opts.Limits.withDefaults(),
 		guard:       newGuard(opts.Hosts),
 		certificate: opts.Certificate,
 		credentials: opts.Credentials,
 		doors:       opts.Doors,
+		runtime:     opts.Runtime,
 		login:       newLogin(opts.Credentials, opts.Certificate != nil),
+		spans:       opts.Spans,
 	}
-	s.requests.spans = opts.Spans
 	s.faces = slices.Concat(faces, s.own(opts))
-	s.bodies.most = s.limits.BodyBytes
 	s.connections.init(s.limits.Connections)
+	if opts.Beside != nil {
+		s.load = opts.Beside.load
+	} else {
+		s.load = newLoad(s.limits.BodyBytes)
+	}
+	s.operations = s.load.add(s.faces, &s.connections)
 	log := cmp.Or(opts.Logger, slog.Default())
-	s.http = http.Server{
-		Handler:           s.counted(lambdaapi.Shell(log)(s.serve)),
+	s.handler = s.counted(lambdaapi.Shell(log)(s.serve))
+	h := &http.Server{
+		Handler:           s.handler,
 		ReadHeaderTimeout: s.limits.HeaderTime,
 		IdleTimeout:       s.limits.IdleTime,
 		MaxHeaderBytes:    s.limits.HeaderBytes,
@@ -86,12 +113,15 @@ func New(faces []*route.Face, opts *Options) *Server {
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
+	if s.http = h; plain {
+		s.http = plainhttp.New(h)
+	}
 	return s
 }
 
 // serve answers one request.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) error {
-	asked := w.(*answer).asked
+	asked := &w.(*answer).asked
 	r, answered := s.watchBody(w, r)
 	defer answered()
 	if err := s.guard.check(r, asked); err != nil {
@@ -101,7 +131,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) error {
 		if asked.function == "" {
 			return errNoDoor
 		}
-		if !asked.mayBeUsedBy(credentials.Function, r.Method) {
+		if !asked.mayBeUsedBy(s.doors.access, r.Method) {
 			return asked.denied("function/"+asked.function, r)
 		}
 	}
@@ -154,4 +184,4 @@ func (s *Server) Shutdown(ctx context.Context) error {
 }
 
 // Handler is the server's handler, for another server.
-func (s *Server) Handler() http.Handler { return s.http.Handler }
+func (s *Server) Handler() http.Handler { return s.handler }

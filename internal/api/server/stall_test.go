@@ -29,7 +29,9 @@ func (p pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
 
 // TestStalledBodyIsAnsweredInTime: whoever stops sending a body is answered when
 // its time is over, and not once more that time later.
-func TestStalledBodyIsAnsweredInTime(t *testing.T) {
+func TestStalledBodyIsAnsweredInTime(t *testing.T) { both(t, testStalledBodyIsAnsweredInTime) }
+
+func testStalledBodyIsAnsweredInTime(t *testing.T, plain bool) {
 	for _, test := range []struct {
 		name, request string
 		status        int
@@ -44,7 +46,7 @@ func TestStalledBodyIsAnsweredInTime(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				l := make(pipes)
 				e := newEcho(t)
-				s := New([]*route.Face{lambdaapi.New(e, e.Functions(), &lambdaapi.Options{})}, &Options{})
+				s := newServer([]*route.Face{lambdaapi.New(e, e.Functions(), &lambdaapi.Options{})}, &Options{}, plain)
 				go s.Serve(l)
 				defer s.http.Close()
 				client, conn := net.Pipe()

@@ -60,7 +60,7 @@ func TestSpans(t *testing.T) {
 			if test.header != "" {
 				r.Header.Set(test.header, test.value)
 			}
-			s.http.Handler.ServeHTTP(httptest.NewRecorder(), r)
+			s.handler.ServeHTTP(httptest.NewRecorder(), r)
 			if got := r.Header.Get("X-Amzn-Trace-Id"); got != "" && got != test.value {
 				t.Errorf("the client's header became %q", got)
 			}
