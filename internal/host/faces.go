@@ -3,12 +3,11 @@ package host
 import (
 	"context"
 	"io"
-	"log/slog"
-	"net"
 	"net/http"
 
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/api/adminapi"
+	"github.com/perdure/perdure/internal/api/credentials"
 	"github.com/perdure/perdure/internal/api/emulator"
 	"github.com/perdure/perdure/internal/api/lambdaapi"
 	"github.com/perdure/perdure/internal/api/page"
@@ -20,8 +19,8 @@ import (
 // dockerHost is the name of this machine inside of containers.
 const dockerHost = "host.docker.internal"
 
-// openServer makes the server of the port, and that of the doors if functions cannot use the port: they have no
-// credentials of ours, and need not know our certificate.
+// openServer makes the server of the port, and the doors, which are open from now on. Who needs no credentials on the
+// port may do behind a door what everybody may do.
 func (h *Host) openServer() (err error) {
 	opts := h.opts.Server
 	opts.Logger = h.opts.Log
@@ -34,8 +33,14 @@ func (h *Host) openServer() (err error) {
 	opts.Metrics, opts.Ready = http.HandlerFunc(h.writeMetrics), h.Engine.Ready
 	faces := h.faces()
 	h.server = server.New(faces, &opts)
-	if opts.Credentials != nil || opts.Certificate != nil {
-		h.doors, err = openDoors(faces[0], h.opts.Log, opts.Spans)
+	access := credentials.Full
+	if opts.Credentials != nil {
+		access = credentials.Function
+	}
+	h.doors, err = openDoors(faces[0], access,
+		&server.Options{Logger: opts.Logger, Spans: opts.Spans, Beside: h.server})
+	if err == nil {
+		h.doors.serve(h.Failed)
 	}
 	return err
 }
@@ -74,49 +79,4 @@ func (h *Host) RecallEmulated(ctx context.Context) error {
 		return dataError(h.Data, err)
 	}
 	return nil
-}
-
-// endpointOf is the Lambda API's endpoint for the function called name.
-func (h *Host) endpointOf(name string) string {
-	if h.doors == nil {
-		return h.URL
-	}
-	return h.doors.endpointOf(name)
-}
-
-// doors let functions in to an engine that asks for credentials: a loopback port, on which each function has a path
-// of its own.
-type doors struct {
-	paths    *server.Doors
-	listener net.Listener
-	server   *server.Server
-}
-
-// openDoors makes doors to the Lambda API. Spans of requests go to spans, if that is not nil.
-func openDoors(lambda *route.Face, log *slog.Logger, spans server.Spans) (*doors, error) {
-	l, err := listen("127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	d := &doors{paths: server.NewDoors(), listener: l}
-	d.server = server.New([]*route.Face{lambda}, &server.Options{Logger: log, Spans: spans, Doors: d.paths})
-	return d, nil
-}
-
-func (d *doors) endpointOf(name string) string {
-	return urlOf(d.listener.Addr(), false) + d.paths.Path(name)
-}
-
-// serve begins to let functions in, and tells failed if the server ends by itself.
-func (d *doors) serve(failed chan<- error) {
-	go func() {
-		if err := d.server.Serve(d.listener); err != nil {
-			failed <- err
-		}
-	}()
-}
-
-func (d *doors) close(ctx context.Context) {
-	d.listener.Close() // the server may have done so already
-	_ = d.server.Shutdown(ctx)
 }

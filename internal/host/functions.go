@@ -147,7 +147,7 @@ func (h *Host) Run(c *Code) (Running, error) {
 	fn := &c.Function
 	fn.Runtime = cmp.Or(fn.Runtime, c.Process.Runtime, "provided.al2023")
 	fn.Handler = cmp.Or(fn.Handler, c.Process.Handler, filepath.Base(c.Process.Command[0]))
-	cfg := c.config(h.runtime)
+	cfg := c.config(h.doors.runtime)
 	if c.For == Rehearsing {
 		if !knowsRehearsals(c.Process) {
 			return nil, ErrNoRehearsal
@@ -190,7 +190,7 @@ func (h *Host) newPool(cfg sandbox.Config) (*sandbox.Pool, error) {
 	if h.opts.Output != nil {
 		show = Throttled(h.opts.Output(cfg.Name, cfg.Version))
 	}
-	cfg.LambdaEndpoint = h.endpointOf(cfg.Name)
+	cfg.LambdaEndpoint = h.doors.endpointOf(cfg.Name)
 	cfg.Output = func(line engine.LogLine) {
 		h.Engine.Log(line)
 		show(line)

@@ -24,7 +24,6 @@ import (
 
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/api/emulator"
-	"github.com/perdure/perdure/internal/api/runtimeapi"
 	"github.com/perdure/perdure/internal/api/server"
 	"github.com/perdure/perdure/internal/core/store/sqlitestore"
 	"github.com/perdure/perdure/internal/function/attached"
@@ -73,8 +72,7 @@ type Host struct {
 	store    *sqlitestore.Store
 	listener net.Listener
 	server   *server.Server
-	doors    *doors // nil if functions use the port
-	runtime  *runtimeapi.Server
+	doors    *doors
 	poolsMu  sync.Mutex
 	pools    []*sandbox.Pool // those that have not ended
 	ended    bool            // no more pools may begin
@@ -118,9 +116,6 @@ func (h *Host) open(ctx context.Context) (err error) {
 	}
 	if h.Engine, err = engine.Open(ctx, h.store, opts); err != nil {
 		return dataError(h.Data, err)
-	}
-	if h.runtime, err = runtimeapi.Listen(log); err != nil {
-		return err
 	}
 	if h.versions, err = newVersions(h); err != nil {
 		return err
@@ -203,11 +198,8 @@ func urlOf(a net.Addr, secure bool) string {
 	return scheme + "://" + address
 }
 
-// Serve begins to answer on the port, and to let functions in.
+// Serve begins to answer on the port.
 func (h *Host) Serve() {
-	if h.doors != nil {
-		h.doors.serve(h.Failed)
-	}
 	go func() {
 		if err := h.server.Serve(h.listener); err != nil {
 			h.Failed <- err
@@ -257,10 +249,7 @@ func (h *Host) shutdown() error {
 		_ = h.server.Shutdown(ctx) // clients that wait for an execution have been told, or ask again
 	}
 	if h.doors != nil {
-		h.doors.close(ctx)
-	}
-	if h.runtime != nil {
-		errs = append(errs, h.runtime.Close())
+		errs = append(errs, h.doors.close(ctx))
 	}
 	if h.store != nil && ctx.Err() == nil {
 		errs = append(errs, h.store.Close())

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -18,6 +19,7 @@ import (
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/api/credentials"
 	"github.com/perdure/perdure/internal/api/lambdaapi"
+	"github.com/perdure/perdure/internal/api/server"
 	"github.com/perdure/perdure/internal/function/build"
 	"github.com/perdure/perdure/internal/function/project"
 	"github.com/perdure/perdure/internal/function/runtimes"
@@ -309,7 +311,9 @@ func TestPublished(t *testing.T) {
 	}
 }
 
-// TestDoors: with credentials strangers are refused, and functions come in.
+// TestDoors: functions find the Runtime API and their doors to the Lambda API on
+// one port. With credentials strangers are refused at the other, and functions
+// come in and do what functions may do; without any everybody may do everything.
 func TestDoors(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "credentials")
 	if _, err := credentials.Add(file, "ann", credentials.Full); err != nil {
@@ -319,15 +323,58 @@ func TestDoors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := open(t, func(o *host.Options) { o.Server.Credentials = known })
-	f.install("order", "done")
-	f.Serve()
-	if status, _ := f.get("/2015-03-31/functions/order"); status != http.StatusForbidden {
-		t.Errorf("a stranger got %d, want %d", status, http.StatusForbidden)
+	for _, test := range []struct {
+		name           string
+		credentials    server.Credentials
+		stranger, list int // statuses
+	}{{"credentials", known, http.StatusForbidden, http.StatusForbidden}, {"none", nil, http.StatusOK, http.StatusOK}} {
+		t.Run(test.name, func(t *testing.T) {
+			f := open(t, func(o *host.Options) { o.Server.Credentials = test.credentials })
+			f.install("order", endpoints)
+			f.Serve()
+			if status, _ := f.get("/2015-03-31/functions/order"); status != test.stranger {
+				t.Errorf("a stranger got %d, want %d", status, test.stranger)
+			}
+			runtime, door := onePort(t, f.result("order", latest, "A1"))
+			if status := statusOf(t, door+"/2015-03-31/functions"); status != test.list {
+				t.Errorf("a list of functions: got %d, want %d", status, test.list)
+			}
+			secret := path.Base(door)
+			for _, stranger := range []string{"http://" + runtime + "x/2018-06-01/runtime/invocation/next",
+				"http://" + path.Dir(runtime) + "/" + secret + "/2018-06-01/runtime/invocation/next", door + "x/health",
+				"http://" + path.Dir(runtime) + "/function/" + path.Base(runtime) + "/health",
+				"http://" + path.Dir(runtime) + "/2015-03-31/functions", "http://" + path.Dir(runtime) + "/metrics"} {
+				if status := statusOf(t, stranger); status != http.StatusForbidden {
+					t.Errorf("%s: got %d, want %d", stranger, status, http.StatusForbidden)
+				}
+			}
+			if test.credentials == nil {
+				if got := f.metric(`perdure_http_requests_total{operation="CheckpointDurableExecution",status="200"}`); len(got) != 1 {
+					t.Errorf("got the counts %q, want one of the function's checkpoints", got)
+				}
+			}
+		})
 	}
-	if got := f.result("order", latest, "A1"); got != "done" {
-		t.Errorf("got %q, want done: its step was to be checkpointed", got)
+}
+
+// onePort checks what a function says of its endpoints.
+func onePort(t *testing.T, answer string) (runtime, door string) {
+	t.Helper()
+	runtime, door, _ = strings.Cut(answer, " ")
+	if !strings.HasPrefix(door, "http://"+path.Dir(runtime)+"/function/") || strings.Count(runtime, "/") != 1 {
+		t.Fatalf("the function has the endpoints %q and %q, want HOST:PORT/SECRET and http://HOST:PORT/function/SECRET", runtime, door)
 	}
+	return runtime, door
+}
+
+func statusOf(t *testing.T, url string) int {
+	t.Helper()
+	resp, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	return resp.StatusCode
 }
 
 // TestOutpost: a function runs for an engine elsewhere, and reaches its Lambda API.
@@ -345,7 +392,7 @@ func TestOutpost(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, answer := range []string{"one", "two"} {
+	for _, answer := range []string{"one", "two", endpoints} {
 		fn := engine.Function{Name: "order", Concurrency: 1, Timeout: time.Minute}
 		inv, err := post.Run(&host.Code{Function: fn, Process: proc, Env: answers(answer).Env}, "eu-west-1", "1", nil)
 		if err != nil {
@@ -355,7 +402,10 @@ func TestOutpost(t *testing.T) {
 		if err := f.Engine.Functions().Register(fn); err != nil {
 			t.Fatal(err)
 		}
-		if got := f.result("order", latest, answer); got != answer {
+		got := f.result("order", latest, answer)
+		if answer == endpoints {
+			onePort(t, got)
+		} else if got != answer {
 			t.Errorf("got %q, want %s", got, answer)
 		}
 	}

@@ -185,7 +185,7 @@ func (p *publishedPool) start(ctx context.Context) (*sandbox.Pool, error) {
 		return nil, err
 	}
 	code := &Code{Function: p.fn, Process: proc, Env: p.frozen.Env}
-	p.pool, err = v.host.newPool(code.config(v.host.runtime))
+	p.pool, err = v.host.newPool(code.config(v.host.doors.runtime))
 	return p.pool, err
 }
 

@@ -1,11 +1,14 @@
 package bench
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"net"
 	"net/http/httptest"
+	neturl "net/url"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -32,6 +35,25 @@ func BenchmarkCheckpointEngineSQLite(b *testing.B) {
 		b.Run(fmt.Sprintf("writers=%d", writers), func(b *testing.B) {
 			e := open(b, sqlitestore.Power)
 			steps(b, e, writers, func(in *protocol.InvocationInput) stepper { return &direct{e, in} })
+		})
+	}
+}
+
+// BenchmarkCheckpointFunctions is over loopback as well, through the doors for
+// functions, of a client that costs next to nothing: the front and the engine
+// are what is measured.
+func BenchmarkCheckpointFunctions(b *testing.B) {
+	for _, writers := range []int{1, 64} {
+		b.Run(fmt.Sprintf("front=functions/writers=%d", writers), func(b *testing.B) {
+			e := open(b, sqlitestore.Power)
+			doors := server.NewDoors(credentials.Function)
+			url := front(b, lambdaapi.New(e, e.Functions(), nil), &server.Options{Doors: doors})
+			address := strings.TrimPrefix(url, "http://")
+			steps(b, e, writers, func(in *protocol.InvocationInput) stepper {
+				path := doors.Path("bench") + "/2025-12-01/durable-executions/" + neturl.PathEscape(in.DurableExecutionArn) + "/checkpoint"
+				return &raw{address: address, head: "POST " + path + " HTTP/1.1\r\nHost: " + address +
+					"\r\nContent-Type: application/json\r\nContent-Length: ", token: in.CheckpointToken}
+			})
 		})
 	}
 }
@@ -234,4 +256,37 @@ func (o *overHTTP) step(ctx context.Context, n int) error {
 		o.in.CheckpointToken = aws.ToString(reply.CheckpointToken)
 	}
 	return err
+}
+
+// raw checkpoints over a connection of its own, without an HTTP client.
+type raw struct {
+	address, head, token string
+	conn                 net.Conn
+	out, in              []byte
+}
+
+func (r *raw) step(_ context.Context, n int) (err error) {
+	if r.conn == nil {
+		if r.conn, err = net.Dial("tcp", r.address); err != nil {
+			return err
+		}
+		r.in = make([]byte, 64<<10)
+	}
+	body := fmt.Sprintf(`{"CheckpointToken":%q,"ClientToken":"%d","Updates":[{"Id":"%[2]d","Type":"STEP","SubType":"Step",`+
+		`"Name":"process_payment","Action":"START"},{"Id":"%[2]d","Type":"STEP","SubType":"Step","Name":"process_payment",`+
+		`"Action":"SUCCEED","Payload":%q}]}`, r.token, n+1, result)
+	r.out = fmt.Appendf(r.out[:0], "%s%d\r\n\r\n%s", r.head, len(body), body)
+	if _, err = r.conn.Write(r.out); err != nil {
+		return err
+	}
+	got, err := r.conn.Read(r.in) // an answer is one write
+	if err != nil {
+		return err
+	}
+	_, after, ok := bytes.Cut(r.in[:got], []byte(`{"CheckpointToken":"`))
+	token, _, _ := bytes.Cut(after, []byte(`"`))
+	if r.token = string(token); !ok {
+		return fmt.Errorf("the answer is %q", r.in[:got])
+	}
+	return nil
 }

@@ -99,7 +99,7 @@ func (a *answer) mayHaveBody() bool {
 // body first, as clients may listen only after they have sent all.
 func (a *answer) completeHead(first []byte) {
 	a.headDone = true
-	if body := &a.conn.body; !a.last || body.Arrived() {
+	if body := &a.conn.body; !a.last || body.arrived() {
 		a.last = !body.discard() || a.last
 	}
 	line := a.out.AvailableBuffer()

@@ -114,8 +114,15 @@ func seeEndOfHead(in *bufio.Reader) bool {
 	}
 }
 
-// Arrived reports whether the rest of the body is here, so that reading it takes no time.
-func (b *body) Arrived() bool { return b.chunks == nil && b.left <= int64(b.conn.in.Buffered()) }
+// arrived reports whether the rest of the body is in the buffer.
+func (b *body) arrived() bool { return b.chunks == nil && b.left <= int64(b.conn.in.Buffered()) }
+
+// HasArrived reports whether the rest of a request's body is here, in the few kilobytes that a connection has anyway:
+// it needs no deadline, and counts for nothing. Of net/http's requests it does not know.
+func HasArrived(r *http.Request) bool {
+	b, ok := r.Body.(*body)
+	return r.Body == http.NoBody || ok && b.arrived()
+}
 
 // Close implements [io.Closer]. The rest is read, or not, when the answer is sent.
 func (b *body) Close() error {

@@ -3,8 +3,8 @@
 //
 // # One server, one session for each process
 //
-// A [Server] listens on a loopback port of its own. Each function process gets a [Session] with an unguessable path
-// prefix, which is part of the value of AWS_LAMBDA_RUNTIME_API:
+// A [Server] is the Runtime API of a loopback port, which may have other paths, too. Each function process gets a
+// [Session] with an unguessable path prefix, which is part of the value of AWS_LAMBDA_RUNTIME_API:
 //
 //	AWS_LAMBDA_RUNTIME_API=127.0.0.1:41234/8KJ2…
 //

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/internal/api/plainhttp"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -60,12 +61,10 @@ func (s *Session) serveNext(w http.ResponseWriter, r *http.Request) {
 // not offered again.
 func (s *Session) deliver(w http.ResponseWriter, c *call) {
 	h := w.Header()
-	for name, value := range map[string]string{
-		headerTraceID:       c.inv.TraceID,
-		headerClientContext: c.inv.ClientContext,
-		headerTenantID:      c.inv.TenantID,
+	for _, optional := range [...][2]string{
+		{headerTraceID, c.inv.TraceID}, {headerClientContext, c.inv.ClientContext}, {headerTenantID, c.inv.TenantID},
 	} {
-		if value != "" {
+		if name, value := optional[0], optional[1]; value != "" {
 			h.Set(name, value)
 		}
 	}
@@ -190,6 +189,9 @@ var errTooLarge = errors.New("the body is too large")
 func readBody(w http.ResponseWriter, r *http.Request, ctx context.Context) ([]byte, error) {
 	if r.ContentLength > MaxAnswer {
 		return nil, errTooLarge
+	}
+	if plainhttp.HasArrived(r) {
+		return io.ReadAll(r.Body)
 	}
 	control := http.NewResponseController(w)
 	stop := context.AfterFunc(ctx, func() { control.SetReadDeadline(time.Now()) })

@@ -3,7 +3,6 @@ package runtimeapi
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/http"
 	"sync"
@@ -28,13 +27,8 @@ func (s *Server) AttachPort() (*Session, error) {
 	}
 	session := s.Attach()
 	p := &port{server: s, secret: session.secret, address: listener.Addr().String(), served: make(chan struct{})}
-	p.http = &http.Server{
-		Handler:           p,
-		ConnContext:       func(ctx context.Context, c net.Conn) context.Context { return withPeer(ctx, c) },
-		ReadHeaderTimeout: headerTime,
-		MaxHeaderBytes:    maxHeader,
-		ErrorLog:          slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug),
-	}
+	p.http = s.settings(p)
+	p.http.ConnContext = func(ctx context.Context, c net.Conn) context.Context { return withPeer(ctx, c) }
 	s.mu.Lock()
 	session.port = p
 	closed := s.closed

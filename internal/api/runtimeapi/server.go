@@ -9,11 +9,14 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/perdure/perdure/internal/api/plainhttp"
 )
 
+// MaxHeader leaves room for the X-Ray error cause, a header of up to 1 MiB.
+const MaxHeader = 2 << 20
+
 const (
-	// maxHeader leaves room for the X-Ray error cause, a header of up to 1 MiB.
-	maxHeader = 2 << 20
 	// headerTime bounds the arrival of a request's header.
 	headerTime = 10 * time.Second
 	// discardTime bounds reading the body of a refused request.
@@ -24,48 +27,52 @@ const (
 type Server struct {
 	address string
 	logger  *slog.Logger
-	http    *http.Server
 	routes  *http.ServeMux
-	served  chan struct{} // closed when the listener is done
+	own     *plainhttp.Server // of [Listen]
+	served  chan struct{}     // closed when its listener is done
 
 	mu       sync.Mutex
 	closed   bool
 	sessions map[string]*Session // secret -> session
 }
 
-// Listen opens a port on the loopback interface and serves the Runtime API on
-// it until [Server.Close]. A nil logger discards.
+// New returns a server for somebody else's listener with this address, to which processes will send what they want of
+// [Server.ServeHTTP]. Connections must be allowed to idle, for as long as a handler runs: one that is closed under a
+// client that is about to answer loses the answer. A nil logger discards.
+func New(address string, logger *slog.Logger) *Server {
+	if logger == nil {
+		logger = slog.New(slog.DiscardHandler)
+	}
+	s := &Server{address: address, logger: logger, sessions: make(map[string]*Session)}
+	s.routes = s.newRoutes()
+	return s
+}
+
+// Listen opens a port on the loopback interface and serves nothing but the Runtime API on it until [Server.Close].
 func Listen(logger *slog.Logger) (*Server, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("opening a loopback port for the Runtime API: %w", err)
 	}
-	if logger == nil {
-		logger = slog.New(slog.DiscardHandler)
-	}
-	s := &Server{
-		address:  listener.Addr().String(),
-		logger:   logger,
-		served:   make(chan struct{}),
-		sessions: make(map[string]*Session),
-	}
-	s.routes = s.newRoutes()
-	// No idle timeout: a connection idles for as long as a handler runs, and
-	// closing it under a client that is about to answer loses the answer.
-	s.http = &http.Server{
-		Handler:           s,
-		ReadHeaderTimeout: headerTime,
-		MaxHeaderBytes:    maxHeader,
-		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
-	}
-	go s.serve(listener, logger)
+	s := New(listener.Addr().String(), logger)
+	s.served = make(chan struct{})
+	s.own = plainhttp.New(s.settings(s))
+	go func() {
+		defer close(s.served)
+		if err := s.own.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			s.logger.Error("the Runtime API stopped", "error", err)
+		}
+	}()
 	return s, nil
 }
 
-func (s *Server) serve(listener net.Listener, logger *slog.Logger) {
-	defer close(s.served)
-	if err := s.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-		logger.Error("the Runtime API stopped", "error", err)
+// settings are those of a server for h.
+func (s *Server) settings(h http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: headerTime,
+		MaxHeaderBytes:    MaxHeader,
+		ErrorLog:          slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug),
 	}
 }
 
@@ -82,7 +89,7 @@ func (s *Server) Attach() *Session {
 	return session
 }
 
-// Close ends all sessions and connections and frees the port.
+// Close ends all sessions, and the connections and ports of its own.
 func (s *Server) Close() error {
 	s.mu.Lock()
 	s.closed = true
@@ -95,8 +102,11 @@ func (s *Server) Close() error {
 	}
 	clear(s.sessions)
 	s.mu.Unlock()
-	err := s.http.Close()
-	<-s.served
+	var err error
+	if s.own != nil {
+		err = s.own.Close()
+		<-s.served
+	}
 	for _, p := range ports {
 		err = errors.Join(err, p.close())
 	}

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/perdure/perdure/internal/api/plainhttp"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -52,9 +53,10 @@ type body struct {
 }
 
 // watchBody returns r with a body that must keep arriving, and a function to call when it has been answered. r
-// itself stays as it is, because its body tells net/http how to go on with the connection.
+// itself stays as it is, because its body tells net/http how to go on with the connection. Most checkpoints have
+// arrived whole, and need none of this.
 func (s *Server) watchBody(w http.ResponseWriter, r *http.Request) (watched *http.Request, answered func()) {
-	if r.Body == nil || r.Body == http.NoBody || hasArrived(r.Body) {
+	if r.Body == nil || plainhttp.HasArrived(r) {
 		return r, func() {}
 	}
 	b := &body{ReadCloser: r.Body, conn: http.NewResponseController(w), time: s.limits.SteadyTime,
@@ -62,13 +64,6 @@ func (s *Server) watchBody(w http.ResponseWriter, r *http.Request) (watched *htt
 	watched = r.WithContext(r.Context())
 	watched.Body = b
 	return watched, b.Discard
-}
-
-// hasArrived reports whether a body is here already, in the few kilobytes that a connection has anyway: most
-// checkpoints are. A body that must be watched costs six allocations and two deadlines.
-func hasArrived(body io.Reader) bool {
-	b, ok := body.(interface{ Arrived() bool })
-	return ok && b.Arrived()
 }
 
 // Read reads from the body. An error is a refusal that says what went wrong.

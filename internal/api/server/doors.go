@@ -39,8 +39,8 @@ func (d *Doors) Path(function string) string {
 	return doorPrefix + secret
 }
 
-// enter takes the door's path off the request, which has the escaped path given. It returns what is behind the door, and
-// the function; empty if there is no such door.
+// enter takes the door's path off the request, which has the escaped path given. It returns what is behind the door,
+// and the function; empty if there is no such door.
 func (d *Doors) enter(r *http.Request, path string) (inner, function string) {
 	rest, ok := strings.CutPrefix(path, doorPrefix)
 	secret, _, _ := strings.Cut(rest, "/")

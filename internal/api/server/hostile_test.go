@@ -68,7 +68,8 @@ func newTarget(t *testing.T, plain bool, limits Limits) *target {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := newServer([]*route.Face{lambdaapi.New(e, e.Functions(), &lambdaapi.Options{Logger: quiet})}, &Options{Logger: quiet, Limits: limits}, plain)
+	faces := []*route.Face{lambdaapi.New(e, e.Functions(), &lambdaapi.Options{Logger: quiet})}
+	s := newServer(faces, &Options{Logger: quiet, Limits: limits}, plain)
 	go s.Serve(l)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithCancel(context.Background())
