@@ -99,9 +99,7 @@ func (a *answer) mayHaveBody() bool {
 // body first, as clients may listen only after they have sent all.
 func (a *answer) completeHead(first []byte) {
 	a.headDone = true
-	if body := &a.conn.body; !a.last || body.arrived() {
-		a.last = !body.discard() || a.last
-	}
+	a.last = !a.conn.body.discard(!a.last) || a.last
 	line := a.out.AvailableBuffer()
 	switch {
 	case !a.mayHaveBody() || a.length >= 0:

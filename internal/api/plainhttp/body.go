@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"net/textproto"
+	"sync"
 )
 
 // mostDiscarded is how much of a body that the handler left is read, so that the connection can go on; as with
@@ -19,21 +20,26 @@ type body struct {
 	request *http.Request
 	ctx     *requestContext
 	conn    *conn
-	left    int64     // of an announced length
-	chunks  io.Reader // what has no announced length; else nil
-	failed  error     // of the trailer
-	ended   bool      // nothing of it is left on the connection
-	closed  bool
+
+	mu     sync.Mutex
+	left   int64     // of an announced length
+	chunks io.Reader // what has no announced length; else nil
+	failed error     // of the trailer
+	ended  bool      // nothing of it is left on the connection
+	closed bool
 }
 
 // Read implements [io.Reader], with net/http's errors.
 func (b *body) Read(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	if b.closed {
 		return 0, http.ErrBodyReadAfterClose
 	}
 	return b.read(p)
 }
 
+// read is Read. b.mu is held.
 func (b *body) read(p []byte) (n int, err error) {
 	if b.ended {
 		return 0, io.EOF
@@ -114,24 +120,38 @@ func seeEndOfHead(in *bufio.Reader) bool {
 	}
 }
 
-// arrived reports whether the rest of the body is in the buffer.
-func (b *body) arrived() bool { return b.chunks == nil && b.left <= int64(b.conn.in.Buffered()) }
+// arrived reports whether the rest of the body is in the buffer. b.mu is held.
+func (b *body) arrived() bool {
+	return b.ended || b.chunks == nil && b.left <= int64(b.conn.in.Buffered())
+}
 
 // HasArrived reports whether the rest of a request's body is here, in the few kilobytes that a connection has anyway:
 // it needs no deadline, and counts for nothing. Of net/http's requests it does not know.
 func HasArrived(r *http.Request) bool {
-	b, ok := r.Body.(*body)
-	return r.Body == http.NoBody || ok && b.arrived()
+	if b, ok := r.Body.(*body); ok {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		return b.arrived()
+	}
+	return r.Body == http.NoBody
 }
 
 // Close implements [io.Closer]. The rest is read, or not, when the answer is sent.
 func (b *body) Close() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	b.closed = true
 	return nil
 }
 
-// discard reads the rest, unless that is long. It reports whether the connection can go on after it.
-func (b *body) discard() bool {
+// discard reads the rest, unless that is long, or has to be waited for and may not. It reports whether the connection
+// can go on after it.
+func (b *body) discard(wait bool) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !wait && !b.arrived() {
+		return false
+	}
 	if b.ended {
 		return true
 	}

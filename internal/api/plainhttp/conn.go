@@ -38,7 +38,7 @@ type conn struct {
 	in     *bufio.Reader
 	header http.Header // of the request
 	slab   []string    // the values of header
-	body   body
+	body   *body
 	answer answer
 
 	mu       sync.Mutex
@@ -141,6 +141,7 @@ func (c *conn) respond(r *http.Request) bool {
 	c.answer.begin(r)
 	ok := c.handle(r)
 	ctx.end()
+	c.body.Close() // for whoever kept it
 	ok = ok && c.answer.finish()
 	if !ok && !c.body.ended {
 		c.linger()

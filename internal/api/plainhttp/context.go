@@ -6,11 +6,12 @@ import (
 	"sync"
 )
 
-// requestContext is the context of one request. Only somebody who asks for Done pays for hearing that the client
+// requestContext is the context of one request, and what else somebody may keep of it. Only somebody who asks for Done pays for hearing that the client
 // hangs up.
 type requestContext struct {
 	context.Context // the connection's
 	url             url.URL
+	body            body
 
 	mu     sync.Mutex
 	conn   *conn           // nil once the request has ended

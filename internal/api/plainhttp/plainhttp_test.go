@@ -321,6 +321,48 @@ func TestPipelinedWhileWatched(t *testing.T) {
 	})
 }
 
+// TestLastWhileWatched: the last answer of a connection, beside somebody who
+// reads ahead on it.
+func TestLastWhileWatched(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := serve(t, &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Connection", "close")
+			r.Context().Done()
+			echo(w, r)
+		})})
+		for _, request := range []string{plain, "GET /a HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"} {
+			conn := g.dial()
+			g.send(conn, request)
+			resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			if err != nil || resp.StatusCode != 200 {
+				t.Fatal(resp, err)
+			}
+			conn.Close()
+		}
+	})
+}
+
+// TestBodyOfAnEndedRequest: who kept a body reads nothing of the next one.
+func TestBodyOfAnEndedRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var kept io.Reader
+		g := serve(t, &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if kept != nil {
+				if n, err := kept.Read(make([]byte, 10)); n != 0 || !errors.Is(err, http.ErrBodyReadAfterClose) {
+					t.Errorf("got %d bytes, %v", n, err)
+				}
+				echo(w, r)
+			}
+			kept = r.Body
+		})})
+		conn := g.dial()
+		g.send(conn, plain)
+		g.want(conn, 200, "")
+		g.send(conn, plain)
+		g.want(conn, 200, "/a ok <nil>")
+	})
+}
+
 // TestShutdown: requests under way are answered, and nothing else is.
 func TestShutdown(t *testing.T) {
 	for name, last := range map[string]string{"plain": plain, "odd": "GET /a HTTP/1.0\r\nX: ok\r\n\r\n"} {

@@ -98,12 +98,14 @@ func (c *conn) readRequest(head string) *http.Request {
 		return nil
 	}
 	_, _ = c.in.Discard(len(head))
-	c.body = body{request: r, ctx: ctx, conn: c, left: r.ContentLength, ended: r.ContentLength == 0}
+	c.body = &ctx.body
+	c.body.request, c.body.ctx, c.body.conn = r, ctx, c
+	c.body.left, c.body.ended = r.ContentLength, r.ContentLength == 0
 	if r.TransferEncoding != nil {
 		c.body.chunks = httputil.NewChunkedReader(c.in)
 	}
 	if !c.body.ended {
-		r.Body, ctx.unread = &c.body, true
+		r.Body, ctx.unread = c.body, true
 	}
 	return r
 }
