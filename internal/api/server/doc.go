@@ -5,7 +5,7 @@
 //
 //	connections.go    is there a place for it? Idle ones make room
 //	certificate.go    TLS, with a certificate that may be renewed
-//	server.go         one http.Server, its graceful end; limits.go has what clients can take
+//	server.go         an http.Server, or a plainhttp.Server for functions; limits.go has what clients can take
 //	body.go           a body may take long, but must not stand still
 //	guard.go          is it from a web page that has no business here?
 //	authenticate.go   who sends it? Signatures, and login.go for people
@@ -15,5 +15,5 @@
 // itself. The server does not clean or unescape paths, since execution ARNs and callback ids contain slashes.
 //
 // Loopback needs neither credentials nor TLS. On any other address [Server.Serve] refuses to work without both.
-// Functions that the engine starts have doors of their own, see [Doors].
+// Functions that the engine starts have a port of their own, with the Runtime API and with [Doors].
 package server
