@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// requestContext is the context of one request, and what else somebody may keep of it. Only somebody who asks for Done pays for hearing that the client
-// hangs up.
+// requestContext is the context of one request, and what else somebody may keep of it. Only somebody who asks for Done
+// pays for hearing that the client hangs up.
 type requestContext struct {
 	context.Context // the connection's
 	url             url.URL
