@@ -59,9 +59,12 @@ func (b *body) read(p []byte) (n int, err error) {
 			err = io.ErrUnexpectedEOF
 		}
 	}
-	if err == io.EOF {
+	switch {
+	case err == io.EOF:
 		b.ended = true
 		b.ctx.bodyRead()
+	case err != nil:
+		b.ctx.hangUp()
 	}
 	return n, err
 }
@@ -142,6 +145,13 @@ func (b *body) Close() error {
 	defer b.mu.Unlock()
 	b.closed = true
 	return nil
+}
+
+// release lets go of the connection: somebody may keep the body.
+func (b *body) release() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.conn, b.request, b.chunks, b.ended = nil, nil, nil, true
 }
 
 // discard reads the rest, unless that is long, or has to be waited for and may not. It reports whether the connection

@@ -146,6 +146,7 @@ func (c *conn) respond(r *http.Request) bool {
 	if !ok && !c.body.ended {
 		c.linger()
 	}
+	c.body.release()
 	clear(c.header)
 	clear(c.slab)
 	c.slab = c.slab[:0]

@@ -71,10 +71,13 @@ func (x *requestContext) bodyRead() {
 	}
 }
 
-// hangUp says that the client is gone.
+// hangUp says that the client is gone, or that its body broke off.
 func (x *requestContext) hangUp() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	if x.inner == nil {
+		x.inner, x.cancel = context.WithCancel(x.Context)
+	}
 	x.cancel()
 }
 

@@ -258,6 +258,24 @@ func TestHangUp(t *testing.T) {
 	}
 }
 
+// TestBrokenBody: a body that breaks off ends its request's context.
+func TestBrokenBody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		heard := make(chan error, 1)
+		g := serve(t, &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			io.Copy(io.Discard, r.Body)
+			heard <- r.Context().Err()
+		})})
+		conn := g.dial()
+		g.send(conn, strings.TrimSuffix(plain, "k"))
+		synctest.Wait()
+		conn.Close()
+		if err := <-heard; !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
 // TestContextEnds: a request's context ends with the request, for whoever kept
 // it, and not with a later one.
 func TestContextEnds(t *testing.T) {

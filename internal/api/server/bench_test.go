@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"testing"
@@ -22,23 +21,25 @@ func (ready) Checkpoint(context.Context, *engine.CheckpointRequest) (*engine.Che
 	return &engine.CheckpointReply{Token: "dG9rZW4gb2YgYSBjaGVja3BvaW50"}, nil
 }
 
-// BenchmarkCheckpoint is what all between the wire and the engine costs for a
-// checkpoint of a function: over loopback, of a client that costs nothing.
-func BenchmarkCheckpoint(b *testing.B) {
+// checkpoints serves checkpoints on loopback as functions make them, and
+// returns a call that makes one. The client takes no time and no memory.
+func checkpoints(tb testing.TB) (call func()) {
 	quiet := slog.New(slog.DiscardHandler)
 	doors := NewDoors(credentials.Function)
 	s := New([]*route.Face{lambdaapi.New(ready{}, nil, &lambdaapi.Options{Logger: quiet})}, &Options{Logger: quiet, Doors: doors})
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
 	}
 	go s.Serve(l)
-	defer s.Shutdown(b.Context())
 	conn, err := net.Dial("tcp", l.Addr().String())
 	if err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
 	}
-	defer conn.Close()
+	tb.Cleanup(func() {
+		conn.Close()
+		s.Shutdown(context.Background())
+	})
 	const updates = `{"CheckpointToken":"dG9rZW4gb2YgYSBjaGVja3BvaW50","Updates":[` +
 		`{"Id":"1","Type":"STEP","SubType":"Step","Name":"pay","Action":"START"},` +
 		`{"Id":"1","Type":"STEP","SubType":"Step","Name":"pay","Action":"SUCCEED","Payload":"{\"amount\":9999}"}]}`
@@ -46,15 +47,31 @@ func BenchmarkCheckpoint(b *testing.B) {
 		"order%%3A%%24LATEST%%2Fdurable-execution%%2Ffirst%%2F0b1c/checkpoint HTTP/1.1\r\nHost: %s\r\n"+
 		"Content-Length: %d\r\nContent-Type: application/json\r\n\r\n%s", doors.Path("order"), l.Addr(), len(updates), updates)
 	answer := make([]byte, 4<<10)
-	b.ReportAllocs()
-	for b.Loop() {
+	return func() {
 		if _, err := conn.Write(request); err != nil {
-			b.Fatal(err)
+			tb.Fatal(err)
 		}
 		if n, err := conn.Read(answer); err != nil || !bytes.HasPrefix(answer[:n], []byte("HTTP/1.1 200")) {
-			b.Fatalf("%q, %v", answer[:n], err)
+			tb.Fatalf("%q, %v", answer[:n], err)
 		}
 	}
-	conn.Close()
-	_, _ = io.Copy(io.Discard, conn)
+}
+
+// TestCheckpointAllocations: a checkpoint gets no dearer on its way by mistake.
+// With net/http and bodies that are watched it was 51.
+func TestCheckpointAllocations(t *testing.T) {
+	const most = 24
+	if got := testing.AllocsPerRun(300, checkpoints(t)); got > most {
+		t.Errorf("got %v allocations for a checkpoint, want %d at most", got, most)
+	}
+}
+
+// BenchmarkCheckpoint is what all between the wire and the engine costs for a
+// checkpoint of a function.
+func BenchmarkCheckpoint(b *testing.B) {
+	call := checkpoints(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		call()
+	}
 }

@@ -302,25 +302,6 @@ func testSlow(t *testing.T, plain bool) {
 	})
 }
 
-// TestSteadyBody: a body may take longer than the limit as long as it gets on.
-func TestSteadyBody(t *testing.T) { both(t, testSteadyBody) }
-
-func testSteadyBody(t *testing.T, plain bool) {
-	g := newTarget(t, plain, Limits{SteadyTime: 300 * time.Millisecond})
-	const pieces = 6
-	conn := g.send(fmt.Sprintf("%sContent-Length: %d\r\n\r\n\"", invokeLine, pieces*progress+2))
-	for range pieces { // 600 ms altogether
-		time.Sleep(100 * time.Millisecond)
-		if _, err := io.WriteString(conn, strings.Repeat("x", progress)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if _, err := io.WriteString(conn, `"`); err != nil {
-		t.Fatal(err)
-	}
-	g.want(conn, 200, "")
-}
-
 // TestHalfClosed: who has sent everything and closes his side still gets the answer.
 func TestHalfClosed(t *testing.T) { both(t, testHalfClosed) }
 
