@@ -18,6 +18,8 @@ type ledger struct {
 	rules  *machine.Rules
 	starts *starter
 	cache  cache
+	// takeOff begins, in a draft, the invocation that the draft wants, if that can begin now; it is nil if not.
+	takeOff func(*live, *machine.Draft) *takeoff
 	// subscribers hear of each change in this order, under the execution's lock: they neither wait nor change an
 	// execution. All subscribe before the first commit.
 	subscribers []func(change)
@@ -132,14 +134,30 @@ func (g *ledger) create(d *machine.Draft) error {
 }
 
 // commit makes a draft durable, publishes it and tells of it. l.mu is held. If that fails, the copy in memory is
-// dropped.
+// dropped. An invocation that the draft wants begins with it, if it can.
 //
 // It does not end with the caller's context: a caller who gives up must not leave the outcome open.
 func (g *ledger) commit(l *live, d *machine.Draft) error {
-	records := d.Records()
-	if len(records) == 0 {
+	if len(d.Records()) == 0 {
 		return nil
 	}
+	flight := g.takeOff(l, d)
+	attempted, err := g.write(l, d)
+	switch {
+	case flight == nil:
+	case err == nil:
+		flight.done(l)
+	case attempted:
+		flight.failed(l, err)
+	default:
+		flight.abort()
+	}
+	return err
+}
+
+// write is the part of commit that writes; attempted says that the store was asked to.
+func (g *ledger) write(l *live, d *machine.Draft) (attempted bool, err error) {
+	records := d.Records()
 	write := store.Write{ID: l.id, Entry: store.Entry{Seq: d.Entries() + 1, Data: machine.Encode(records)}}
 	if d.Entries() == 0 || rowChanged(l.x, d) {
 		write.Row = row(d)
@@ -148,7 +166,7 @@ func (g *ledger) commit(l *live, d *machine.Draft) error {
 	defer g.starts.functions.starting.RUnlock()
 	writes, err := g.starts.complete(d, write)
 	if err != nil {
-		return err
+		return false, err
 	}
 	c := change{id: l.id, records: records, writes: writes}
 	if err := g.store.Commit(context.WithoutCancel(g.ctx), writes...); err != nil {
@@ -157,12 +175,12 @@ func (g *ledger) commit(l *live, d *machine.Draft) error {
 			c.records = nil // nothing of the input took effect
 		}
 		g.tell(c)
-		return err
+		return true, err
 	}
 	l.x = d.Publish()
 	c.x = l.x
 	g.tell(c)
-	return nil
+	return true, nil
 }
 
 // remove deletes an execution from the store. l.mu is held.
