@@ -117,7 +117,7 @@ func assemble(st store.Store, seals seals, opts *Options) *Engine {
 	ledger := newLedger(life, st, starts, opts.Cache)
 	e := &Engine{
 		life: life, functions: functions, seals: seals, starts: starts, ledger: ledger,
-		news:     &bulletin{life: life, channels: map[string]*bulletinChannel{}},
+		news:     &bulletin{life: life, channels: map[topic]*bulletinChannel{}},
 		counters: newCounters(), plans: newPlans(life, st),
 		logs: newLogbook(st, life.log), flights: newFlights(life),
 	}

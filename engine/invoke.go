@@ -102,8 +102,7 @@ func (r *runner) envelope(l *live, f *function, requestID string) *Invocation {
 
 // newInvocation is an invocation of x, whose envelope holds the token, the operations, and the marker of the next page.
 func newInvocation(x *machine.Execution, requestID, token string, ops []*protocol.Operation, next string) *Invocation {
-	id := x.Identity()
-	arn := id.ARN.String()
+	id, arn := x.Identity(), x.ARN()
 	return &Invocation{
 		RequestID: requestID, FunctionARN: id.ARN.FunctionARN(), ExecutionARN: arn,
 		TraceID: id.TraceHeader, TenantID: id.TenantID,

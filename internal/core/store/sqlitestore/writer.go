@@ -31,8 +31,9 @@ type writer struct {
 	conn       *sql.Conn
 	status     driver.DBStatus // of conn
 	tx         *transaction
-	pages      int   // in the write-ahead log since SQLite's last checkpoint
-	logSize    int64 // of its file, in bytes, when it was last looked at
+	pages      int    // in the write-ahead log since SQLite's last checkpoint
+	logSize    int64  // of its file, in bytes, when it was last looked at
+	group      []*job // what is being written
 
 	counters counters
 
@@ -178,9 +179,9 @@ func (w *writer) collect() []*job {
 		size += w.queue[n].size
 		n++
 	}
-	group := w.queue[:n:n]
-	w.queue = append([]*job(nil), w.queue[n:]...)
-	return group
+	w.group = append(w.group[:0], w.queue[:n]...)
+	w.queue = w.queue[:copy(w.queue, w.queue[n:])]
+	return w.group
 }
 
 // write makes a group durable in one transaction. If a job spoils that, each gets a transaction of its own.
