@@ -3,13 +3,13 @@ package bench
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"sync/atomic"
 	"testing"
 
 	"github.com/perdure/perdure"
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/engine"
 )
 
 // BenchmarkEmbedded runs whole executions in one process, as programs that embed the engine do: handlers of package
@@ -17,20 +17,25 @@ import (
 func BenchmarkEmbedded(b *testing.B) {
 	for _, load := range []struct{ clients, steps int }{{1, 100}, {1, 1}, {64, 10}, {128, 3}} {
 		b.Run(fmt.Sprintf("clients=%d/steps=%d", load.clients, load.steps), func(b *testing.B) {
-			s, err := perdure.Open(b.Context(), b.TempDir(), &perdure.Options{
-				Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
-			})
-			if err != nil {
-				b.Fatal(err)
-			}
-			defer s.Close(context.Background())
-			if err := perdure.Handle(s, "steps", runSteps, perdure.Concurrency(1000),
-				perdure.With(durable.WithGoroutineChecks(false))); err != nil {
-				b.Fatal(err)
-			}
-			executions(b, s, load.clients, load.steps)
+			executions(b, embed(b, b.TempDir(), nil), load.clients, load.steps)
 		})
 	}
+}
+
+// embed opens a service with the function steps, without what only tests check.
+func embed(tb testing.TB, dir string, st engine.Store) *perdure.Service {
+	tb.Helper()
+	s, err := perdure.Open(tb.Context(), dir, &perdure.Options{Store: st, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { s.Close(context.Background()) })
+	err = perdure.Handle(s, "steps", runSteps, perdure.Concurrency(1000),
+		perdure.With(durable.WithGoroutineChecks(false)))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return s
 }
 
 func runSteps(ctx durable.Context, n int) (sum int, err error) {

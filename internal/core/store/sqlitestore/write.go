@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 
@@ -104,7 +105,8 @@ func (tx *transaction) write(w *store.Write) error {
 }
 
 func (tx *transaction) writeNext(w *store.Write) error {
-	if err := changed(tx.append.Exec(w.ID, w.ID, w.Entry.Seq-1, int64(w.Entry.Sum(w.ID)), blob(w.Entry.Data))); err != nil ||
+	id := driver.Value(w.ID) // allocated once
+	if err := changed(tx.append.Exec(id, id, w.Entry.Seq-1, int64(w.Entry.Sum(w.ID)), blob(w.Entry.Data))); err != nil ||
 		w.Row == nil {
 		return err
 	}
