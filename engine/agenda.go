@@ -210,6 +210,13 @@ func (a *agenda) behind(now protocol.Timestamp) time.Duration {
 	return max(0, now.Sub(max(a.heap[0].at, a.heap[0].since)))
 }
 
+// idle reports whether there is no item whose time has come, in memory or in the store.
+func (a *agenda) idle(now protocol.Timestamp) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.whole && !a.lost && a.waitLocked(now) > 0
+}
+
 // late is how long ago the time of the first item came.
 func (a *agenda) late(now protocol.Timestamp) time.Duration {
 	a.mu.Lock()

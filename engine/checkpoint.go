@@ -29,7 +29,7 @@ func (e *Engine) Checkpoint(ctx context.Context, req *CheckpointRequest) (*Check
 		Resolve:     e.starts.resolve,
 	}
 	reply, err := update(ctx, e.ledger, id, func(d *machine.Draft) (*machine.Reply, error) {
-		if d.Identity().ARN.String() != req.ARN {
+		if d.ARN() != req.ARN {
 			return nil, machine.StaleToken()
 		}
 		return d.Checkpoint(&input)
@@ -115,7 +115,9 @@ func (e *Engine) callback(ctx context.Context, callbackID string, apply func(*ma
 	if !ok {
 		return protocol.Errorf(protocol.CodeInvalidParameter, "Invalid callback id")
 	}
-	_, err := update(ctx, e.ledger, id, func(d *machine.Draft) (none, error) { return none{}, apply(d, int(n[0])) })
+	_, err := update(ctx, e.ledger, id.String(), func(d *machine.Draft) (none, error) {
+		return none{}, apply(d, int(n[0]))
+	})
 	if errors.Is(err, store.ErrNotFound) {
 		return executionNotFound()
 	}

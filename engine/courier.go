@@ -152,7 +152,7 @@ func (c *couriers) newsOf(child string) (one *news, err error) {
 			return
 		}
 		id := l.x.Identity()
-		one = &news{child: child, arn: id.ARN.String(), operation: id.ParentOperation, status: l.x.Outcome()}
+		one = &news{child: child, arn: l.x.ARN(), operation: id.ParentOperation, status: l.x.Outcome()}
 		one.payload, one.failure = l.x.Result()
 		if one.status == protocol.ExecutionTimedOut {
 			one.failure = &protocol.ErrorObject{

@@ -117,9 +117,9 @@ func assemble(st store.Store, seals seals, opts *Options) *Engine {
 	ledger := newLedger(life, st, starts, opts.Cache)
 	e := &Engine{
 		life: life, functions: functions, seals: seals, starts: starts, ledger: ledger,
-		news:     &bulletin{life: life, channels: map[string]*bulletinChannel{}},
+		news:     &bulletin{life: life, channels: map[topic]*bulletinChannel{}},
 		counters: newCounters(), plans: newPlans(life, st),
-		logs: newLogbook(st, life.log), flights: newFlights(life.ctx),
+		logs: newLogbook(st, life.log), flights: newFlights(life),
 	}
 	e.runner = &runner{
 		life: life, ledger: ledger, plans: e.plans, functions: functions, flights: e.flights, logs: e.logs,
@@ -133,7 +133,7 @@ func (e *Engine) begin(ctx context.Context, opts *Options) (err error) {
 	dispatcher := &dispatcher{
 		life: e.life, plans: e.plans, functions: e.functions, flights: e.flights, runner: e.runner,
 	}
-	e.functions.tend = dispatcher.tend
+	e.functions.tend, e.ledger.takeOff = dispatcher.tend, dispatcher.takeOff
 	if err := e.functions.load(ctx); err != nil {
 		return fmt.Errorf("reading versions and aliases: %w", err)
 	}
@@ -181,6 +181,7 @@ func (e *Engine) Functions() *Functions { return e.functions }
 // closed yet.
 func (e *Engine) Close(ctx context.Context) error {
 	e.life.cancel()
+	e.flights.count(0) // from here on none begins, and the work has all that did
 	done := make(chan struct{})
 	go func() {
 		e.life.work.Wait()

@@ -39,20 +39,26 @@ func (r *runner) invoke(f *function, id string, free func()) error {
 	if _, unread := errors.AsType[*unreadError](err); unread {
 		return err
 	}
-	for err != nil { // the commit may have taken effect, so only this goroutine may go on
-		if !r.persist(id, "the start of an invocation could not be recorded", err) {
-			return nil
+	r.run(l, f, inv, err, free)
+	return nil
+}
+
+// run runs an invocation that has begun; nil is none. err says that its start could not be recorded. That commit may
+// have taken effect, so only this goroutine may go on.
+func (r *runner) run(l *live, f *function, inv *Invocation, err error, free func()) {
+	for err != nil {
+		if !r.persist(l.id, "the start of an invocation could not be recorded", err) {
+			return
 		}
 		inv, err = r.begin(l, f)
 	}
 	if inv == nil {
-		return nil
+		return
 	}
-	r.logs.begin(id)
+	r.logs.begin(l.id)
 	out := r.call(f, inv)
-	r.logs.end(id)
+	r.logs.end(l.id)
 	r.finish(l, inv, out, free)
-	return nil
 }
 
 // begin records the start of an invocation and returns it; nil if none is wanted now.
@@ -81,17 +87,22 @@ func (r *runner) begin(l *live, f *function) (inv *Invocation, err error) {
 			return
 		}
 		l.running = true
-		ops, next := l.x.Page(0, protocol.MaxPage, pageBytes)
-		inv = newInvocation(l.x, requestID, r.seals.token(l.id, l.x.Fence()), ops, r.seals.stateMarker(l.id, next))
-		inv.Timeout, inv.TraceID = f.Timeout, r.tracing.invocationTrace(inv.TraceID, inv.ExecutionARN)
+		inv = r.envelope(l, f, requestID)
 	})
 	return inv, err
 }
 
+// envelope is the invocation of l.x that has just begun.
+func (r *runner) envelope(l *live, f *function, requestID string) *Invocation {
+	ops, next := l.x.Page(0, protocol.MaxPage, pageBytes)
+	inv := newInvocation(l.x, requestID, r.seals.token(l.id, l.x.Fence()), ops, r.seals.stateMarker(l.id, next))
+	inv.Timeout, inv.TraceID = f.Timeout, r.tracing.invocationTrace(inv.TraceID, inv.ExecutionARN)
+	return inv
+}
+
 // newInvocation is an invocation of x, whose envelope holds the token, the operations, and the marker of the next page.
 func newInvocation(x *machine.Execution, requestID, token string, ops []*protocol.Operation, next string) *Invocation {
-	id := x.Identity()
-	arn := id.ARN.String()
+	id, arn := x.Identity(), x.ARN()
 	return &Invocation{
 		RequestID: requestID, FunctionARN: id.ARN.FunctionARN(), ExecutionARN: arn,
 		TraceID: id.TraceHeader, TenantID: id.TenantID,

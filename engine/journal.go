@@ -92,7 +92,7 @@ func (g *ledger) read(ctx context.Context, arn string) (*reading, error) {
 	if err != nil {
 		return nil, &damagedError{id, err}
 	}
-	if r.Identity().ARN.String() != arn {
+	if r.ARN() != arn {
 		return nil, executionNotFound()
 	}
 	return r, nil

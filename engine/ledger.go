@@ -18,6 +18,9 @@ type ledger struct {
 	rules  *machine.Rules
 	starts *starter
 	cache  cache
+	always context.Context // does not end with the engine: see commit
+	// takeOff begins, in a draft, the invocation that the draft wants, if that can begin now; it is nil if not.
+	takeOff func(*live, *machine.Draft) *takeoff
 	// subscribers hear of each change in this order, under the execution's lock: they neither wait nor change an
 	// execution. All subscribe before the first commit.
 	subscribers []func(change)
@@ -34,7 +37,9 @@ type change struct {
 }
 
 func newLedger(l *life, st store.Store, starts *starter, cacheBytes int) *ledger {
-	g := &ledger{life: l, store: st, rules: starts.rules, starts: starts}
+	g := &ledger{
+		life: l, store: st, rules: starts.rules, starts: starts, always: context.WithoutCancel(l.ctx),
+	}
 	g.cache.init(cacheBytes)
 	return g
 }
@@ -101,6 +106,7 @@ func updateThen[T any](
 			return *new(T), err
 		}
 		then(l, result, refusal)
+		d.Done()
 		return result, refusal
 	}
 }
@@ -114,7 +120,7 @@ func updateNamed[T any](
 		return *new(T), err
 	}
 	result, err := updateThen(ctx, g, id, func(d *machine.Draft) (T, error) {
-		if d.Identity().ARN.String() != arn {
+		if d.ARN() != arn {
 			return *new(T), executionNotFound()
 		}
 		return apply(d)
@@ -132,14 +138,30 @@ func (g *ledger) create(d *machine.Draft) error {
 }
 
 // commit makes a draft durable, publishes it and tells of it. l.mu is held. If that fails, the copy in memory is
-// dropped.
+// dropped. An invocation that the draft wants begins with it, if it can.
 //
 // It does not end with the caller's context: a caller who gives up must not leave the outcome open.
 func (g *ledger) commit(l *live, d *machine.Draft) error {
-	records := d.Records()
-	if len(records) == 0 {
+	if len(d.Records()) == 0 {
 		return nil
 	}
+	flight := g.takeOff(l, d)
+	attempted, err := g.write(l, d)
+	switch {
+	case flight == nil:
+	case err == nil:
+		flight.done(l)
+	case attempted:
+		flight.failed(l, err)
+	default:
+		flight.abort()
+	}
+	return err
+}
+
+// write is the part of commit that writes; attempted says that the store was asked to.
+func (g *ledger) write(l *live, d *machine.Draft) (attempted bool, err error) {
+	records := d.Records()
 	write := store.Write{ID: l.id, Entry: store.Entry{Seq: d.Entries() + 1, Data: machine.Encode(records)}}
 	if d.Entries() == 0 || rowChanged(l.x, d) {
 		write.Row = row(d)
@@ -148,21 +170,21 @@ func (g *ledger) commit(l *live, d *machine.Draft) error {
 	defer g.starts.functions.starting.RUnlock()
 	writes, err := g.starts.complete(d, write)
 	if err != nil {
-		return err
+		return false, err
 	}
 	c := change{id: l.id, records: records, writes: writes}
-	if err := g.store.Commit(context.WithoutCancel(g.ctx), writes...); err != nil {
+	if err := g.store.Commit(g.always, writes...); err != nil {
 		l.x = nil
 		if errors.Is(err, store.ErrConflict) {
 			c.records = nil // nothing of the input took effect
 		}
 		g.tell(c)
-		return err
+		return true, err
 	}
 	l.x = d.Publish()
 	c.x = l.x
 	g.tell(c)
-	return nil
+	return true, nil
 }
 
 // remove deletes an execution from the store. l.mu is held.
@@ -201,14 +223,14 @@ func (g *ledger) glance(ctx context.Context, arn string, read func(*machine.Exec
 		return err
 	}
 	l, release := g.hold(id)
-	if x := l.x; x != nil && x.Identity().ARN.String() == arn {
+	if x := l.x; x != nil && x.ARN() == arn {
 		defer release()
 		read(x)
 		return nil
 	}
 	release()
 	x, err := g.replay(ctx, id, machine.LoadOutline(g.rules))
-	if errors.Is(err, store.ErrNotFound) || err == nil && x.Identity().ARN.String() != arn {
+	if errors.Is(err, store.ErrNotFound) || err == nil && x.ARN() != arn {
 		return executionNotFound()
 	}
 	if err == nil {
@@ -226,7 +248,7 @@ func rowChanged(x *machine.Execution, d *machine.Draft) bool {
 func row(d *machine.Draft) *store.Row {
 	arn := d.Identity().ARN
 	return &store.Row{
-		ID: arn.ID, ARN: arn.String(), Function: arn.Function, Version: arn.Version, Name: arn.Name,
+		ID: arn.ID, ARN: d.ARN(), Function: arn.Function, Version: arn.Version, Name: arn.Name,
 		Status: d.Status(), Started: d.Started(), Closed: d.Closed(), Due: d.Due(), Wanted: d.Wanted(),
 		Expires: d.Expires(), Doing: uint32(d.Doing()), Since: d.Since(), InputHash: d.InputHash(),
 	}

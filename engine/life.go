@@ -113,6 +113,7 @@ func (c *wallClock) step() time.Duration {
 
 // flights are the invocations and calls under way. None begins once they land.
 type flights struct {
+	work    *sync.WaitGroup // has an element for each
 	landing context.Context // done when no more may begin
 	land    context.CancelFunc
 
@@ -122,9 +123,9 @@ type flights struct {
 	over   func()
 }
 
-func newFlights(ctx context.Context) *flights {
-	f := &flights{landed: make(chan struct{})}
-	f.landing, f.land = context.WithCancel(ctx)
+func newFlights(l *life) *flights {
+	f := &flights{work: &l.work, landed: make(chan struct{})}
+	f.landing, f.land = context.WithCancel(l.ctx)
 	f.over = sync.OnceFunc(func() { close(f.landed) })
 	context.AfterFunc(f.landing, func() { f.count(0) })
 	return f
@@ -138,10 +139,14 @@ func (f *flights) begin() bool {
 		return false
 	}
 	f.n++
+	f.work.Add(1)
 	return true
 }
 
-func (f *flights) end() { f.count(-1) }
+func (f *flights) end() {
+	f.count(-1)
+	f.work.Done()
+}
 
 // count adds n, and returns how many are under way.
 func (f *flights) count(n int) int {

@@ -128,6 +128,11 @@ func (w *dispatcher) run(ctx context.Context, q *queue) {
 	}
 }
 
+// idle reports whether nobody waits for a place. It does not ask the store: if that may have somebody, it is false.
+func (q *queue) idle(now protocol.Timestamp) bool {
+	return q.invocations.idle(now) && q.calls.idle(now)
+}
+
 // take removes the item that has waited longest, and returns it with its agenda; nil if there is none.
 func (q *queue) take(now protocol.Timestamp) (*agenda, store.Item) {
 	first, second := q.invocations, q.calls

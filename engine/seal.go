@@ -7,7 +7,10 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"hash"
 	"hash/crc32"
+	"strings"
+	"sync"
 
 	"github.com/google/uuid"
 
@@ -34,14 +37,29 @@ const (
 )
 
 // seals makes and reads capabilities with the key of an engine.
-type seals struct{ key []byte }
+type seals struct{ signers *sync.Pool } // of *signer
+
+// signer is used again, as every checkpoint has two seals: a fresh hash has to hash the key first, and makes eight
+// allocations.
+type signer struct {
+	hash hash.Hash
+	text [maxSealed]byte
+	buf  [maxSealed]byte
+}
+
+// maxSealed is more than a capability takes, in bytes and in base64: a kind, an id, three numbers and a MAC.
+const maxSealed = 128
+
+func newSeals(key []byte) seals {
+	return seals{&sync.Pool{New: func() any { return &signer{hash: hmac.New(sha256.New, key)} }}}
+}
 
 // openSeals returns the seals of the engine whose store this is.
 func openSeals(ctx context.Context, st store.Store) (seals, error) {
 	fresh := make([]byte, 32)
 	rand.Read(fresh)
 	key, err := st.EnsureDocument(ctx, "secret", "token-key", fresh)
-	return seals{key}, err
+	return newSeals(key), err
 }
 
 func (s seals) seal(kind byte, executionID string, numbers ...int64) string {
@@ -49,39 +67,57 @@ func (s seals) seal(kind byte, executionID string, numbers ...int64) string {
 	if err != nil {
 		panic("engine: execution id is not a UUID: " + executionID)
 	}
-	b := append(make([]byte, 0, 64), kind)
+	m := s.signers.Get().(*signer)
+	defer s.signers.Put(m)
+	b := append(m.buf[:0], kind)
 	b = append(b, id[:]...)
 	for _, n := range numbers {
 		b = binary.AppendUvarint(b, uint64(n))
 	}
-	return base64.StdEncoding.EncodeToString(append(b, s.mac(b)...))
+	return string(base64.StdEncoding.AppendEncode(m.text[:0], m.sign(b)))
 }
+
+// sign appends the MAC of b.
+func (m *signer) sign(b []byte) []byte {
+	m.hash.Reset()
+	m.hash.Write(b)
+	return m.hash.Sum(b)[:len(b)+macSize]
+}
+
+// maxNumbers is how many numbers a capability has at most.
+const maxNumbers = 3
 
 // unseal reads a capability with count numbers.
-func (s seals) unseal(kind byte, sealed string, count int) (executionID string, numbers []int64, ok bool) {
-	b, err := base64.StdEncoding.DecodeString(sealed)
+func (s seals) unseal(kind byte, sealed string, count int) (id uuid.UUID, numbers [maxNumbers]int64, ok bool) {
+	if len(sealed) > maxSealed {
+		return id, numbers, false
+	}
+	m := s.signers.Get().(*signer)
+	defer s.signers.Put(m)
+	b, err := base64.StdEncoding.AppendDecode(m.buf[:0], append(m.text[:0], sealed...))
 	if err != nil || len(b) < 17+count+macSize || b[0] != kind {
-		return "", nil, false
+		return id, numbers, false
 	}
-	body, mac := b[:len(b)-macSize], b[len(b)-macSize:]
-	if !hmac.Equal(mac, s.mac(body)) {
-		return "", nil, false
+	body, mac := b[:len(b)-macSize], [macSize]byte(b[len(b)-macSize:])
+	if want := m.sign(body); !hmac.Equal(mac[:], want[len(body):]) {
+		return id, numbers, false
 	}
-	id, rest := uuid.UUID(body[1:17]), body[17:]
-	for range count {
+	rest := body[copy(id[:], body[1:])+1:]
+	for i := range count {
 		n, size := binary.Uvarint(rest)
 		if size <= 0 {
-			return "", nil, false
+			return id, numbers, false
 		}
-		numbers, rest = append(numbers, int64(n)), rest[size:]
+		numbers[i], rest = int64(n), rest[size:]
 	}
-	return id.String(), numbers, len(rest) == 0
+	return id, numbers, len(rest) == 0
 }
 
-func (s seals) mac(b []byte) []byte {
-	h := hmac.New(sha256.New, s.key)
-	h.Write(b)
-	return h.Sum(nil)[:macSize]
+// spells reports whether text is how we write id.
+func spells(text string, id uuid.UUID) bool {
+	parsed, err := uuid.Parse(text)
+	return err == nil && parsed == id && len(text) == len("00000000-0000-0000-0000-000000000000") &&
+		strings.ToLower(text) == text
 }
 
 // callbackID is the id of the callback at a position of an execution.
@@ -101,11 +137,11 @@ func (s seals) fence(arn, token string) (executionID string, f machine.Fence, er
 		return "", f, machine.StaleToken()
 	}
 	a, err := protocol.ParseARN(arn)
-	if err != nil || a.ID != id {
+	if err != nil || !spells(a.ID, id) {
 		return "", f, protocol.Errorf(protocol.CodeInvalidParameter,
 			"Checkpoint token is not valid for the durable execution ARN")
 	}
-	return id, machine.Fence{Invocation: n[0], Seq: n[1]}, nil
+	return a.ID, machine.Fence{Invocation: n[0], Seq: n[1]}, nil
 }
 
 // stateMarker names the position at which the next page starts; 0 is no next page.
@@ -121,7 +157,7 @@ func (s seals) readStateMarker(executionID, marker string) (position int, err er
 		return 0, nil
 	}
 	id, n, ok := s.unseal(kindState, marker, 1)
-	if !ok || id != executionID {
+	if !ok || !spells(executionID, id) {
 		return 0, protocol.Errorf(protocol.CodeInvalidParameter, "Invalid marker")
 	}
 	return int(n[0]), nil
@@ -140,7 +176,7 @@ func (s seals) readHistoryMarker(req *HistoryRequest) (at place, err error) {
 		return at, err
 	}
 	id, n, ok := s.unseal(kindHistory, req.Marker, 3)
-	if !ok || id != executionID || n[2] != direction(req.NewestFirst) {
+	if !ok || !spells(executionID, id) || n[2] != direction(req.NewestFirst) {
 		return at, invalidMarker()
 	}
 	return place{seq: n[0], skip: int(n[1])}, nil
@@ -155,11 +191,11 @@ func (s seals) readListMarker(marker string, q *store.Query) (lastID string, err
 	if marker == "" {
 		return "", nil
 	}
-	lastID, n, ok := s.unseal(kindList, marker, 1)
+	id, n, ok := s.unseal(kindList, marker, 1)
 	if !ok || n[0] != listOf(q) {
 		return "", invalidMarker()
 	}
-	return lastID, nil
+	return id.String(), nil
 }
 
 // listOf tells lists apart. Filters may change between pages.

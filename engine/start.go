@@ -51,7 +51,9 @@ func (e *Engine) Start(ctx context.Context, req *InvokeRequest) (*Started, error
 	}
 	t.arn.Name = req.Name
 	id := e.starts.newIdentity(t.function, t.arn, req)
-	err = e.ledger.create(machine.Start(id, payloadOf(req.Payload), e.starts.startOf(id.ARN.ID), e.ledger.rules))
+	d := machine.Start(id, payloadOf(req.Payload), e.starts.startOf(id.ARN.ID), e.ledger.rules)
+	arn := d.ARN()
+	err = e.ledger.create(d)
 	if errors.Is(err, store.ErrConflict) { // somebody took the name meanwhile
 		s, err := e.existing(ctx, t, req)
 		if s == nil && err == nil {
@@ -62,7 +64,7 @@ func (e *Engine) Start(ctx context.Context, req *InvokeRequest) (*Started, error
 	if err != nil {
 		return nil, fmt.Errorf("starting an execution: %w", err)
 	}
-	return &Started{ARN: id.ARN.String(), Version: t.Version, Durable: true}, nil
+	return &Started{ARN: arn, Version: t.Version, Durable: true}, nil
 }
 
 // existing answers a start whose name is taken, and returns nil for a free name. A start through an alias does not

@@ -322,7 +322,7 @@ func (r *reporter) source(ctx context.Context, id string) (source *telemetry.Exe
 	}
 	result, failure := x.Result()
 	return &telemetry.Execution{
-		ARN: x.Identity().ARN.String(), Status: x.Status(), Start: x.Started(), End: x.Closed(),
+		ARN: x.ARN(), Status: x.Status(), Start: x.Started(), End: x.Closed(),
 		Input: x.Input(), Output: result, Error: failure, Operations: slices.Values(x.Operations()),
 	}, nil
 }

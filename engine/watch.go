@@ -14,7 +14,13 @@ import (
 type bulletin struct {
 	*life
 	mu       sync.Mutex
-	channels map[string]*bulletinChannel // by execution id; only while someone listens
+	channels map[topic]*bulletinChannel // only while someone listens
+}
+
+// topic is what somebody listens to: each change of an execution, or only its end.
+type topic struct {
+	id  string
+	end bool
 }
 
 type bulletinChannel struct {
@@ -22,34 +28,41 @@ type bulletinChannel struct {
 	listeners int
 }
 
-// listen returns a channel that the next change closes. The caller calls leave once, at the end. It holds the
+// listen returns a channel that the next change closes, or only the change with which the execution has closed. The caller calls leave once, at the end. It holds the
 // execution's lock if it has read the state, so that it misses no change.
-func (b *bulletin) listen(id string) (changed <-chan struct{}, leave func()) {
+func (b *bulletin) listen(to topic) (changed <-chan struct{}, leave func()) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	c := b.channels[id]
+	c := b.channels[to]
 	if c == nil {
 		c = &bulletinChannel{changed: make(chan struct{})}
-		b.channels[id] = c
+		b.channels[to] = c
 	}
 	c.listeners++
-	return c.changed, func() { b.leave(id, c) }
+	return c.changed, func() { b.leave(to, c) }
 }
 
-func (b *bulletin) leave(id string, c *bulletinChannel) {
+func (b *bulletin) leave(to topic, c *bulletinChannel) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if c.listeners--; c.listeners == 0 && b.channels[id] == c {
-		delete(b.channels, id)
+	if c.listeners--; c.listeners == 0 && b.channels[to] == c {
+		delete(b.channels, to)
 	}
 }
 
 func (b *bulletin) heard(c change) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if listened := b.channels[c.id]; listened != nil {
+	b.tellLocked(topic{id: c.id})
+	if c.x == nil || c.x.Status().Closed() { // or it was removed, or nobody knows
+		b.tellLocked(topic{id: c.id, end: true})
+	}
+}
+
+func (b *bulletin) tellLocked(of topic) {
+	if listened := b.channels[of]; listened != nil {
 		close(listened.changed)
-		delete(b.channels, c.id)
+		delete(b.channels, of)
 	}
 }
 
@@ -61,7 +74,7 @@ func (e *Engine) Wait(ctx context.Context, arn string) (*Result, error) {
 		leave := func() {}
 		err := e.ledger.view(ctx, arn, func(l *live) {
 			if !l.x.Status().Closed() {
-				changed, leave = e.news.listen(l.id)
+				changed, leave = e.news.listen(topic{id: l.id, end: true})
 				return
 			}
 			payload, failure := l.x.Result()
@@ -117,7 +130,7 @@ func (e *Engine) watchOnce(
 	outcome := &Description{}
 	err = e.ledger.view(ctx, arn, func(l *live) {
 		outcome.Result, outcome.Error = l.x.Result()
-		changed, leave = e.news.listen(l.id)
+		changed, leave = e.news.listen(topic{id: l.id})
 	})
 	if err != nil {
 		return false, err

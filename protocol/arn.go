@@ -27,8 +27,12 @@ type ARN struct {
 func ParseARN(s string) (ARN, error) {
 	function, execution, _ := strings.Cut(s, "/durable-execution/")
 	name, id, _ := strings.Cut(execution, "/")
-	p := strings.Split(function, ":")
-	if len(s) > MaxARN || len(p) != 8 || p[0] != "arn" || p[2] != "lambda" || p[5] != "function" ||
+	var p [8]string // not strings.Split: every checkpoint parses one
+	for i := range p[:7] {
+		p[i], function, _ = strings.Cut(function, ":")
+	}
+	p[7] = function // with all parts that are too many, of which no version consists
+	if len(s) > MaxARN || p[0] != "arn" || p[2] != "lambda" || p[5] != "function" ||
 		!only(p[1], isLabel) || !only(p[3], isLabel) || len(p[4]) != 12 || !only(p[4], isDigit) ||
 		!only(p[6], isID) || !validVersion(p[7]) || !only(name, isID) || !only(id, isID) {
 		return ARN{}, fmt.Errorf("%q is not a durable execution ARN", s)

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http/httptest"
 	neturl "net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -90,7 +91,7 @@ func (k oneKey) Find(keyID string) (credentials.Credential, bool) {
 }
 
 // front serves the API on loopback, behind a server unless opts is nil.
-func front(b *testing.B, api *route.Face, opts *server.Options) (url string) {
+func front(b testing.TB, api *route.Face, opts *server.Options) (url string) {
 	if opts == nil {
 		bare := httptest.NewServer(api)
 		b.Cleanup(bare.Close)
@@ -193,7 +194,7 @@ type invokerFunc func(*engine.Invocation) engine.Outcome
 
 func (f invokerFunc) Invoke(_ context.Context, inv *engine.Invocation) engine.Outcome { return f(inv) }
 
-func open(b *testing.B, d sqlitestore.Durability) *engine.Engine {
+func open(b testing.TB, d sqlitestore.Durability) *engine.Engine {
 	b.Helper()
 	st, err := sqlitestore.Open(context.Background(), b.TempDir(), &sqlitestore.Options{Durability: d})
 	if err != nil {
@@ -219,14 +220,10 @@ type direct struct {
 }
 
 func (d *direct) step(ctx context.Context, n int) error {
-	id, payload := fmt.Sprint(n+1), result
 	reply, err := d.engine.Checkpoint(ctx, &engine.CheckpointRequest{
-		ARN: d.in.DurableExecutionArn, Token: d.in.CheckpointToken, ClientToken: id,
-		Updates: []protocol.Update{
-			{ID: id, Type: protocol.TypeStep, SubType: protocol.SubTypeStep, Name: "process_payment", Action: protocol.ActionStart},
-			{ID: id, Type: protocol.TypeStep, SubType: protocol.SubTypeStep, Name: "process_payment", Action: protocol.ActionSucceed,
-				Payload: &payload},
-		},
+		ARN: d.in.DurableExecutionArn, Token: d.in.CheckpointToken,
+		ClientToken: strconv.Itoa(n),
+		Updates:     stepUpdates(n),
 	})
 	if err == nil {
 		d.in.CheckpointToken = reply.Token

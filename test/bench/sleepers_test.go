@@ -100,15 +100,5 @@ func sleep(b *testing.B, e *engine.Engine, inv *engine.Invocation) engine.Outcom
 	if err := json.Unmarshal(inv.Payload, &in); err != nil {
 		b.Error(err)
 	}
-	_, err := e.Checkpoint(context.Background(), &engine.CheckpointRequest{
-		ARN: in.DurableExecutionArn, Token: in.CheckpointToken,
-		Updates: []protocol.Update{{
-			ID: "1", Type: protocol.TypeWait, SubType: protocol.SubTypeWait, Action: protocol.ActionStart,
-			WaitOptions: &protocol.WaitOptions{WaitSeconds: 24 * 3600},
-		}},
-	})
-	if err != nil {
-		return engine.Outcome{Error: &protocol.ErrorObject{ErrorMessage: err.Error()}}
-	}
-	return engine.Outcome{Payload: []byte(`{"Status":"PENDING"}`)}
+	return sleepFor(b, e, &in, 24*3600)
 }

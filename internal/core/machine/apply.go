@@ -60,7 +60,7 @@ func (d *Draft) fold(r *Record) {
 }
 
 func (d *Draft) applyStart(r *Record) {
-	d.identity = r.Identity
+	d.identity, d.arn = r.Identity, r.Identity.ARN.String()
 	d.inputHash = hashInput(r.Payload)
 	d.status = protocol.ExecutionRunning
 	d.started = r.Time

@@ -52,7 +52,9 @@ func (r *Reply) repeats(req *Checkpoint) bool {
 func (d *Draft) Checkpoint(req *Checkpoint) (*Reply, error) {
 	reply, err := d.checkpoint(req)
 	if err != nil {
-		*d = *d.x.Draft(d.now)
+		x, now := d.x, d.now
+		d.reset()
+		d.state, d.x, d.now = x.state, x, now
 	}
 	return reply, err
 }

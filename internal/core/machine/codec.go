@@ -3,6 +3,7 @@ package machine
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
@@ -81,11 +82,17 @@ func Encode(records []Record) []byte {
 	for i := range records {
 		size += sizeHint(&records[i])
 	}
-	entry, record := make([]byte, 0, size), make([]byte, 0, size)
+	entry := make([]byte, 0, size)
 	for i := range records {
-		record = appendRecord(record[:0], &records[i])
 		entry = protowire.AppendTag(entry, entryRecord, protowire.BytesType)
-		entry = protowire.AppendBytes(entry, record)
+		start := len(entry)
+		entry = appendRecord(entry, &records[i])
+		// The length comes before the record, and is known after it: most are one byte or two.
+		n := len(entry) - start
+		entry = slices.Grow(entry, protowire.SizeVarint(uint64(n)))
+		entry = entry[:len(entry)+protowire.SizeVarint(uint64(n))]
+		copy(entry[start+protowire.SizeVarint(uint64(n)):], entry[start:start+n])
+		protowire.AppendVarint(entry[:start], uint64(n))
 	}
 	return entry
 }

@@ -1,6 +1,10 @@
 package machine
 
-import "github.com/perdure/perdure/protocol"
+import (
+	"sync"
+
+	"github.com/perdure/perdure/protocol"
+)
 
 // Draft is one input being applied to an execution: a copy-on-write view with the records made so far. It is for
 // one goroutine and one use. An execution has one draft at a time: beginning the next one ends the use of the one
@@ -17,9 +21,37 @@ type Draft struct {
 	timers  []timer            // deadlines set by this draft
 }
 
+// drafts are used again: one is a sixth of what a checkpoint allocates, and its lists and maps are another third.
+var drafts = sync.Pool{New: func() any { return &Draft{touched: map[int]*operation{}, newIDs: map[string]int{}} }}
+
 // Draft starts an input at the moment now.
 func (x *Execution) Draft(now protocol.Timestamp) *Draft {
-	return &Draft{state: x.state, x: x, now: now}
+	d := drafts.Get().(*Draft)
+	d.state, d.x, d.now = x.state, x, now
+	return d
+}
+
+// keptRecords is how many records a draft that is used again may have room for; it bounds the memory of idle ones.
+const keptRecords = 16
+
+// Done gives the draft back, with its records. It need not be called.
+func (d *Draft) Done() {
+	if cap(d.records) > keptRecords || cap(d.added) > keptRecords || len(d.touched) > keptRecords {
+		return
+	}
+	d.reset()
+	drafts.Put(d)
+}
+
+// reset makes the draft one of no execution. Its lists and maps are empty, and keep their room.
+func (d *Draft) reset() {
+	clear(d.records)
+	clear(d.added)
+	clear(d.touched)
+	clear(d.newIDs)
+	*d = Draft{
+		records: d.records[:0], added: d.added[:0], timers: d.timers[:0], touched: d.touched, newIDs: d.newIDs,
+	}
 }
 
 // Records returns the draft's records, in order. Without records the input changed nothing, and there is nothing to
@@ -107,9 +139,6 @@ func (d *Draft) edit(i int) *operation {
 // add appends a new operation and lists it as changed.
 func (d *Draft) add(o *operation) int {
 	i := len(d.x.ops) + len(d.added)
-	if d.newIDs == nil {
-		d.newIDs = make(map[string]int, 1)
-	}
 	d.newIDs[o.ID] = i
 	d.added = append(d.added, o.ID)
 	d.used.Operations++
@@ -119,9 +148,6 @@ func (d *Draft) add(o *operation) int {
 }
 
 func (d *Draft) touch(i int, o *operation) {
-	if d.touched == nil {
-		d.touched = make(map[int]*operation, 1)
-	}
 	d.touched[i] = o
 }
 

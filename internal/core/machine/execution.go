@@ -23,6 +23,7 @@ type Execution struct {
 // state is the part of an execution that a draft copies whole.
 type state struct {
 	identity  *Identity
+	arn       string // the identity's
 	inputHash [32]byte
 	status    protocol.ExecutionStatus // terminal once closed; never DELETING, see deleting
 	started   protocol.Timestamp
@@ -133,6 +134,9 @@ func Start(id Identity, input *string, now protocol.Timestamp, rules *Rules) *Dr
 
 // Identity returns the fixed facts about the execution. Do not modify them.
 func (s *state) Identity() *Identity { return s.identity }
+
+// ARN is the execution's ARN as text.
+func (s *state) ARN() string { return s.arn }
 
 // InputHash is the SHA-256 of the input.
 func (s *state) InputHash() [32]byte { return s.inputHash }

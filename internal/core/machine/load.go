@@ -58,6 +58,7 @@ func (l *Loader) add(entry []byte) (err error) {
 			o.forget()
 		}
 	}
+	d.Done()
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
+	"sync"
 )
 
 // A store in a database keeps a sum with everything that it stores, and checks it at every read: so a flipped bit
@@ -23,29 +24,38 @@ func (p place) text(s string) place {
 
 func (p place) number(n int64) place { return binary.BigEndian.AppendUint64(p, uint64(n)) }
 
-func (p place) sum(data []byte) uint32 {
-	return crc32.Update(crc32.Checksum(p, castagnoli), castagnoli, data)
+// places are used again: each commit has a sum or three.
+var places = sync.Pool{New: func() any { return new(place) }}
+
+// sum is the sum of data in the place that at appends to an empty one.
+func sum(data []byte, at func(place) place) uint32 {
+	p := places.Get().(*place)
+	defer places.Put(p)
+	*p = at((*p)[:0])
+	return crc32.Update(crc32.Checksum(*p, castagnoli), castagnoli, data)
 }
 
 // Sum is the sum of an entry of the execution with this id.
 func (e *Entry) Sum(id string) uint32 {
-	return make(place, 0, len(id)+16).text(id).number(e.Seq).sum(e.Data)
+	return sum(e.Data, func(p place) place { return p.text(id).number(e.Seq) })
 }
 
 // Sums are the two sums of a row: of its members from entry 1, and of those that later entries change.
 func (r *Row) Sums() (identity, state uint32) {
-	own := make(place, 0, len(r.ID)+len(r.ARN)+len(r.Function)+len(r.Version)+len(r.Name)+64).
-		text(r.ID).text(r.ARN).text(r.Function).text(r.Version).text(r.Name).number(int64(r.Started))
-	now := make(place, 0, len(r.ID)+64).
-		text(r.ID).text(string(r.Status)).number(int64(r.Closed)).
-		number(int64(r.Due)).number(int64(r.Wanted)).number(int64(r.Expires)).
-		number(int64(r.Doing)).number(int64(r.Since))
-	return own.sum(r.InputHash[:]), now.sum(nil)
+	identity = sum(r.InputHash[:], func(p place) place {
+		return p.text(r.ID).text(r.ARN).text(r.Function).text(r.Version).text(r.Name).number(int64(r.Started))
+	})
+	state = sum(nil, func(p place) place {
+		return p.text(r.ID).text(string(r.Status)).number(int64(r.Closed)).
+			number(int64(r.Due)).number(int64(r.Wanted)).number(int64(r.Expires)).
+			number(int64(r.Doing)).number(int64(r.Since))
+	})
+	return identity, state
 }
 
 // Sum is the sum of a document of this kind.
 func (d *Document) Sum(kind string) uint32 {
-	return make(place, 0, len(kind)+len(d.Key)+16).text(kind).text(d.Key).sum(d.Value)
+	return sum(d.Value, func(p place) place { return p.text(kind).text(d.Key) })
 }
 
 // DamagedError says that something in the store is not what was written. Only that one thing is concerned.

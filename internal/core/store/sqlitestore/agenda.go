@@ -72,9 +72,9 @@ func (s *Store) Calls(ctx context.Context, id string) ([]store.Call, error) {
 
 const (
 	sqlCallsOf = `SELECT operation, function, version, wanted FROM calls WHERE id = $1 ORDER BY operation`
-	sqlCall    = `INSERT INTO calls (id, operation, function, version, wanted) VALUES ($1, $2, $3, $4, $5)
+	sqlCall    = `INSERT INTO calls (id, operation, function, version, wanted) VALUES (?, ?, ?, ?, ?)
 		ON CONFLICT DO UPDATE SET function = excluded.function, version = excluded.version, wanted = excluded.wanted`
-	sqlCallOver  = `DELETE FROM calls WHERE id = $1 AND operation = $2`
+	sqlCallOver  = `DELETE FROM calls WHERE id = ? AND operation = ?`
 	sqlCallsOver = `DELETE FROM calls WHERE id = $1`
 )
 

@@ -88,7 +88,7 @@ func TestOneOfAGroupDoesNotFit(t *testing.T) {
 			}
 		})
 	}
-	for len(s.writer.jobs) < 20 { // until all have queued behind the holder
+	for queued(s) < 20 { // until all have queued behind the holder
 		s.Row(ctx, "x")
 	}
 	release()
@@ -114,6 +114,13 @@ func hold(t *testing.T, s *Store) (release func()) {
 	return func() { close(free) }
 }
 
+// queued is how many jobs wait for the one that is being written.
+func queued(s *Store) int {
+	s.writer.mu.Lock()
+	defer s.writer.mu.Unlock()
+	return len(s.writer.queue)
+}
+
 // A commit whose context ends while it waits in the queue does nothing.
 func TestCanceledInQueue(t *testing.T) {
 	s, err := Open(t.Context(), t.TempDir(), nil)
@@ -125,7 +132,7 @@ func TestCanceledInQueue(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	failed := make(chan error)
 	go func() { failed <- s.Commit(ctx, write("x", 1, 1)) }()
-	for len(s.writer.jobs) < 1 {
+	for queued(s) < 1 {
 		s.Row(t.Context(), "x")
 	}
 	cancel()
@@ -150,6 +157,28 @@ func TestLogStaysShort(t *testing.T) {
 	}
 	if got := fileSize(t, s.writer.path+"-wal"); got > 2*checkpointPages*4096 {
 		t.Errorf("after 100 MB the log has %d MB", got>>20)
+	}
+}
+
+// Commits write over zeros that the log has already, so that few of them make the file longer: that takes another
+// write of the file system.
+func TestLogIsLongerThanItsContent(t *testing.T) {
+	s, err := Open(t.Context(), t.TempDir(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	grown, before := 0, int64(0)
+	for seq := range int64(100) {
+		if err := s.Commit(t.Context(), write("x", seq+1, 100)); err != nil {
+			t.Fatal(err)
+		}
+		if size := fileSize(t, s.writer.path+"-wal"); size != before {
+			grown, before = grown+1, size
+		}
+	}
+	if grown > 10 {
+		t.Errorf("100 small commits made the log longer %d times, want 10 at most", grown)
 	}
 }
 

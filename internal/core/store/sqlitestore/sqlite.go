@@ -11,8 +11,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-
-	driver "modernc.org/sqlite"
 )
 
 // The head of the file says whose it is and which schema it has.
@@ -214,15 +212,6 @@ func create(ctx context.Context, db *sql.DB) error {
 		return err
 	}
 	return tx.Commit()
-}
-
-// pagesWritten returns how many pages conn has written since the last call.
-func pagesWritten(conn *sql.Conn) (pages int, err error) {
-	err = conn.Raw(func(c any) error {
-		pages, _, err = c.(driver.DBStatus).Status(driver.DBStatusCacheWrite, true)
-		return err
-	})
-	return pages, err
 }
 
 // checkpoint copies the write-ahead log into the database, as far as readers let it, and returns the length of the

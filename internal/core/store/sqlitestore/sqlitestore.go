@@ -1,7 +1,7 @@
 // Package sqlitestore keeps executions in an SQL database: an SQLite file in a directory of its own.
 //
-// One goroutine writes. It makes the commits that queued during the last write durable together, so under load many
-// commits share one flush of the disk, and a single commit never waits for company. Readers have connections of
+// One caller at a time writes. It makes the commits that queued during the last write durable together, so under load
+// many commits share one flush of the disk, and a single commit never waits for company, nor for another goroutine. Readers have connections of
 // their own and see committed data.
 //
 // sqlite.go holds what is about SQLite as a whole rather than about one query.
@@ -138,7 +138,7 @@ func (s *Store) Commit(ctx context.Context, writes ...store.Write) error {
 	for _, w := range writes {
 		size += len(w.Entry.Data)
 	}
-	return s.writer.do(ctx, size, func(tx *transaction) error { return tx.commit(writes) })
+	return s.writer.commit(ctx, size, writes)
 }
 
 // statements prepares statements for a connection. The first error sticks, so that callers check once.

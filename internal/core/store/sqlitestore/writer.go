@@ -5,8 +5,11 @@ import (
 	"database/sql"
 	"errors"
 	"log/slog"
+	"os"
 	"sync"
 	"time"
+
+	driver "modernc.org/sqlite"
 
 	"github.com/perdure/perdure/internal/core/store"
 )
@@ -18,41 +21,58 @@ const (
 	maxGroupBytes = 8 << 20
 )
 
-// writer owns the connection that writes.
+// writer owns the connection that writes. Whoever has something to write and finds nobody writing leads: it writes its
+// own job. Jobs that come meanwhile queue; the first of them leads next, and writes all.
 type writer struct {
 	*file
-	log   *slog.Logger
-	db    *sql.DB
-	conn  *sql.Conn
-	tx    *transaction
-	pages int // in the write-ahead log since SQLite's last checkpoint
+	log        *slog.Logger
+	durability Durability
+	db         *sql.DB
+	conn       *sql.Conn
+	status     driver.DBStatus // of conn
+	tx         *transaction
+	pages      int    // in the write-ahead log since SQLite's last checkpoint
+	logSize    int64  // of its file, in bytes, when it was last looked at
+	group      []*job // what is being written
 
 	counters counters
 
-	mu     sync.RWMutex // held for reading by those who send
-	closed bool
-	jobs   chan *job
-	done   chan struct{} // closed when run has returned
+	mu      sync.Mutex
+	queue   []*job
+	leading bool
+	closed  bool
+	idle    chan struct{} // closed when the writer is closed and nobody leads
 }
 
+// job is something to write. It is used again: see jobs.
 type job struct {
 	ctx    context.Context
-	size   int // about how many bytes it writes
-	apply  func(*transaction) error
+	size   int                      // about how many bytes it writes
+	writes []store.Write            // what it appends, or
+	apply  func(*transaction) error // what it does
 	err    error
-	answer chan error
+	turn   chan turn
 }
+
+// turn is what comes to a job in the queue.
+type turn bool
+
+const (
+	over  turn = false // it was written: err is its outcome
+	leads turn = true  // it writes itself, and the jobs behind it
+)
+
+// jobs are used again: each has a channel, and every checkpoint is one.
+var jobs = sync.Pool{New: func() any { return &job{turn: make(chan turn, 1)} }}
 
 func startWriter(ctx context.Context, file sqlite, log *slog.Logger) (*writer, error) {
 	w := &writer{
-		file: file.file, log: log,
-		counters: newCounters(), jobs: make(chan *job, maxGroupJobs), done: make(chan struct{}),
+		file: file.file, log: log, durability: file.durability, counters: newCounters(), idle: make(chan struct{}),
 	}
 	if err := w.connect(ctx, file); err != nil {
 		w.disconnect()
 		return nil, file.fault(err)
 	}
-	go w.run()
 	return w, nil
 }
 
@@ -63,7 +83,16 @@ func (w *writer) connect(ctx context.Context, file sqlite) (err error) {
 	if w.conn, err = w.db.Conn(ctx); err != nil {
 		return err
 	}
-	w.tx, err = newTransaction(ctx, w.conn)
+	var raw preparer
+	err = w.conn.Raw(func(c any) error {
+		// Nobody else ever has this connection, so its driver may be used past the end of Raw.
+		w.status, raw = c.(driver.DBStatus), c.(preparer)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	w.tx, err = newTransaction(ctx, w.conn, raw)
 	return err
 }
 
@@ -82,61 +111,81 @@ func (w *writer) disconnect() error {
 	return errors.Join(errs...)
 }
 
-// do has the writer apply a change, and returns when it is durable or failed, even if ctx ends before: the writer
-// may be reading the caller's memory.
-func (w *writer) do(ctx context.Context, size int, apply func(*transaction) error) error {
-	j := &job{ctx: ctx, size: size, apply: apply, answer: make(chan error, 1)}
-	if err := w.send(j); err != nil {
-		return err
-	}
-	return <-j.answer
+// commit appends writes, and returns as do does.
+func (w *writer) commit(ctx context.Context, size int, writes []store.Write) error {
+	j := jobs.Get().(*job)
+	j.ctx, j.size, j.writes = ctx, size, writes
+	return w.await(j)
 }
 
-func (w *writer) send(j *job) error {
-	w.mu.RLock()
-	defer w.mu.RUnlock()
+// do applies a change, and returns when it is durable or failed, even if ctx ends before: another goroutine may be
+// reading the caller's memory.
+func (w *writer) do(ctx context.Context, size int, apply func(*transaction) error) error {
+	j := jobs.Get().(*job)
+	j.ctx, j.size, j.apply = ctx, size, apply
+	return w.await(j)
+}
+
+func (w *writer) await(j *job) error {
+	defer func() {
+		*j = job{turn: j.turn}
+		jobs.Put(j)
+	}()
+	w.mu.Lock()
 	if w.closed {
+		w.mu.Unlock()
 		return store.ErrClosed
 	}
-	w.jobs <- j
-	return nil
-}
-
-func (w *writer) run() {
-	defer close(w.done)
-	for first := range w.jobs {
-		group := w.collect(first)
-		began := time.Now()
-		w.commit(group)
-		w.counters.commit.Since(began)
-		w.counters.group.Observe(float64(len(group)))
-		for _, j := range group {
-			j.answer <- j.err
-		}
-		w.trim()
+	w.queue = append(w.queue, j)
+	follows := w.leading
+	w.leading = true
+	w.mu.Unlock()
+	if !follows || <-j.turn == leads {
+		w.lead()
 	}
+	return j.err
 }
 
-// collect returns first and the jobs that have queued behind it.
-func (w *writer) collect(first *job) []*job {
-	group, size := []*job{first}, first.size
-	for len(group) < maxGroupJobs && size < maxGroupBytes {
-		select {
-		case j, open := <-w.jobs:
-			if !open {
-				return group
-			}
-			group = append(group, j)
-			size += j.size
-		default:
-			return group
+// lead writes the caller's job, which is the first in the queue, and those behind it. Then the next one leads.
+func (w *writer) lead() {
+	w.trim()
+	group := w.collect()
+	began := time.Now()
+	w.write(group)
+	w.counters.commit.Since(began)
+	w.counters.group.Observe(float64(len(group)))
+	for _, j := range group[1:] {
+		j.turn <- over
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case len(w.queue) > 0:
+		w.queue[0].turn <- leads
+	default:
+		w.leading = false
+		if w.closed {
+			close(w.idle)
 		}
 	}
-	return group
 }
 
-// commit makes a group durable in one transaction. If a job spoils that, each gets a transaction of its own.
-func (w *writer) commit(group []*job) {
+// collect takes the next jobs from the queue.
+func (w *writer) collect() []*job {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n, size := 0, 0
+	for n < min(len(w.queue), maxGroupJobs) && size < maxGroupBytes {
+		size += w.queue[n].size
+		n++
+	}
+	w.group = append(w.group[:0], w.queue[:n]...)
+	w.queue = w.queue[:copy(w.queue, w.queue[n:])]
+	return w.group
+}
+
+// write makes a group durable in one transaction. If a job spoils that, each gets a transaction of its own.
+func (w *writer) write(group []*job) {
 	err := w.transact(group)
 	if _, spoilt := errors.AsType[spoiltError](err); !spoilt || len(group) == 1 {
 		w.settle(group, err)
@@ -190,6 +239,9 @@ func (j *job) run(tx *transaction) error {
 	if err := j.ctx.Err(); err != nil {
 		return err
 	}
+	if j.apply == nil {
+		return tx.commit(j.writes)
+	}
 	return j.apply(tx)
 }
 
@@ -199,12 +251,13 @@ func isAnswer(err error) bool {
 		errors.Is(err, context.DeadlineExceeded)
 }
 
-// trim keeps the write-ahead log short. Only the next group waits for it. After a failure the log grows, and trim
-// tries again later.
+// trim keeps the write-ahead log short. It comes before a group, so that nobody waits for it who could have an answer.
+// After a failure the log grows, and trim tries again later.
 func (w *writer) trim() {
-	written, err := pagesWritten(w.conn)
+	written, _, err := w.status.Status(driver.DBStatusCacheWrite, true)
 	w.pages += written
 	if err == nil && w.pages < checkpointPages {
+		w.stretch()
 		return
 	}
 	w.pages = 0
@@ -217,13 +270,40 @@ func (w *writer) trim() {
 	}
 }
 
-// close lets the sent jobs finish, and empties the log.
+// zeros are what the log is stretched by.
+var zeros [256 << 10]byte
+
+// stretch makes the log longer when the last commit did: to flush a block that the file has already takes half as long
+// as to flush one by which it grows, because the file system need not write down its new length. SQLite takes zeros
+// for the end of the log. It is never needed, so errors do not matter: the log stays as it is.
+func (w *writer) stretch() {
+	if w.durability != Power { // no commit waits for a flush
+		return
+	}
+	path := w.path + "-wal"
+	info, err := os.Stat(path)
+	if err != nil || info.Size() == w.logSize {
+		return
+	}
+	w.logSize = info.Size()
+	log, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return
+	}
+	defer log.Close()
+	n, _ := log.WriteAt(zeros[:], w.logSize)
+	w.logSize += int64(n)
+}
+
+// close lets the jobs in the queue finish, and empties the log.
 func (w *writer) close() error {
 	w.mu.Lock()
 	w.closed = true
-	close(w.jobs)
+	if !w.leading {
+		close(w.idle)
+	}
 	w.mu.Unlock()
-	<-w.done
+	<-w.idle
 	if _, err := checkpoint(w.conn, "TRUNCATE"); err != nil {
 		w.log.Warn("the write-ahead log stays beside the database", "error", w.fault(err))
 	}
