@@ -28,8 +28,9 @@ type bulletinChannel struct {
 	listeners int
 }
 
-// listen returns a channel that the next change closes, or only the change with which the execution has closed. The caller calls leave once, at the end. It holds the
-// execution's lock if it has read the state, so that it misses no change.
+// listen returns a channel that the next change closes, or only the change with which the execution has closed. The
+// caller calls leave once, at the end. It holds the execution's lock if it has read the state, so that it misses no
+// change.
 func (b *bulletin) listen(to topic) (changed <-chan struct{}, leave func()) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

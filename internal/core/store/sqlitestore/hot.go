@@ -6,9 +6,10 @@ import (
 	"fmt"
 )
 
-// hotStatement is a statement of the writer that runs for every commit or so. It goes to the driver by itself: package
-// sql would add twelve allocations to each run. Its parameters are plain question marks, since the driver makes a
-// string of each name that a parameter has, each time.
+// hotStatement is a statement of the writer that runs for every commit or so. It goes to the driver by itself, as
+// package sql allocates for each run. Its parameters are plain question marks, since the driver makes a string of each
+// name that a parameter has, each time. With the jobs that are used again, that is 10 of 63 allocations of a
+// checkpoint.
 type hotStatement struct {
 	stmt driver.StmtExecContext
 	args []driver.NamedValue // used again

@@ -1,8 +1,8 @@
 // Package sqlitestore keeps executions in an SQL database: an SQLite file in a directory of its own.
 //
 // One caller at a time writes. It makes the commits that queued during the last write durable together, so under load
-// many commits share one flush of the disk, and a single commit never waits for company, nor for another goroutine. Readers have connections of
-// their own and see committed data.
+// many commits share one flush of the disk, and a single commit never waits for company, nor for another goroutine.
+// Readers have connections of their own and see committed data.
 //
 // sqlite.go holds what is about SQLite as a whole rather than about one query.
 package sqlitestore

@@ -13,8 +13,8 @@ import (
 
 // The fence is in the insert: an entry goes in only behind the one before it, and only if its place is free.
 //
-// Without a query around them, the values need no table of their own in between: that halves the time of an insert. An
-// entry without the one before it has no number, so it is ignored like one whose place is taken.
+// Without a query around them, the values need no table of their own in between: that saves an eighth of a commit's
+// processor time. An entry without the one before it has no number, so it is ignored like one whose place is taken.
 const (
 	sqlAppend = `INSERT OR IGNORE INTO journal (id, seq, sum, data)
 		VALUES (?, (SELECT seq + 1 FROM journal WHERE id = ? AND seq = ?), ?, ?)`
@@ -106,13 +106,13 @@ func (tx *transaction) write(w *store.Write) error {
 
 func (tx *transaction) writeNext(w *store.Write) error {
 	id := driver.Value(w.ID) // allocated once
-	if err := changed(tx.append.Exec(id, id, w.Entry.Seq-1, int64(w.Entry.Sum(w.ID)), blob(w.Entry.Data))); err != nil ||
-		w.Row == nil {
+	err := changed(tx.append.Exec(id, id, w.Entry.Seq-1, int64(w.Entry.Sum(w.ID)), blob(w.Entry.Data)))
+	if err != nil || w.Row == nil {
 		return err
 	}
 	r := w.Row
 	_, state := r.Sums()
-	err := changed(tx.update.Exec(string(r.Status), int64(r.Closed), int64(r.Due), int64(r.Wanted),
+	err = changed(tx.update.Exec(string(r.Status), int64(r.Closed), int64(r.Due), int64(r.Wanted),
 		int64(r.Expires), int64(r.Doing), int64(r.Since), int64(state), r.ID))
 	if errors.Is(err, store.ErrConflict) {
 		return fmt.Errorf("execution %s has a journal but no row", w.ID)
