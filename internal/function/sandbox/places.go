@@ -146,6 +146,9 @@ func (p *Pool) listLocked(proc *process) {
 func (p *Pool) starve(w *waiter, patience time.Duration) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if !slices.Contains(w.shelf.waiting, w) {
+		return patience // it has just got a place
+	}
 	if !w.hungry {
 		p.hungerLocked(w)
 		p.growLocked()

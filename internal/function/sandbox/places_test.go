@@ -435,3 +435,22 @@ func BenchmarkInvokePlaces(b *testing.B) {
 		}
 	})
 }
+
+// An invocation that gets a place just as its patience ends has it, and nobody waits for it any more.
+func TestPlaceComesAsPatienceEnds(t *testing.T) {
+	f := newFixture(t, "gather", func(c *sandbox.Config) { c.Concurrency, c.MaxProcesses = 2, 2 })
+	dir := t.TempDir()
+	var done sync.WaitGroup
+	for range 16 {
+		done.Go(func() {
+			for range 15 {
+				// It takes some milliseconds, and the patience is 20.
+				if out := f.Invoke(t.Context(), invocation(gathering{Dir: dir, Size: 1, Count: true})); out.Error != nil {
+					t.Errorf("got %+v, want an answer", out.Error)
+				}
+			}
+		})
+	}
+	done.Wait()
+	f.until("both processes are idle", func(all, idle int) bool { return all <= 2 && all == idle })
+}
