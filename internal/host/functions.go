@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -191,6 +193,11 @@ func (c *Code) config(runtime *runtimeapi.Server) sandbox.Config {
 		Name: fn.Name, Version: fn.Version, MemoryMB: fn.MemoryMB, PerTenant: fn.PerTenant, Timeout: fn.Timeout,
 		Command: proc.Command, Handler: proc.Handler, OwnPort: proc.OwnPort, Dir: proc.Dir, RuntimeEnv: proc.Env,
 		Env: c.Env, Runtime: runtime, Concurrency: c.perProcess(),
+	}
+	if cfg.Concurrency > 1 && strings.HasPrefix(proc.Runtime, "nodejs") {
+		// Its client has so many threads, each with a poll; else it has 8 for each processor.
+		cfg.RuntimeEnv = maps.Clone(proc.Env)
+		cfg.RuntimeEnv["AWS_LAMBDA_NODEJS_WORKER_COUNT"] = strconv.Itoa(cfg.Concurrency)
 	}
 	switch c.For {
 	case Debugging:

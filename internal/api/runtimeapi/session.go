@@ -246,6 +246,7 @@ func (s *Session) beginPoll() *poll {
 	if len(s.polls) > 0 && len(s.current)+len(s.polls) >= s.places {
 		close(s.polls[0].superseded)
 		s.polls = slices.Delete(s.polls, 0, 1)
+		s.hear(Unpolled, nil)
 	}
 	select {
 	case <-s.ready:
@@ -265,15 +266,16 @@ func (s *Session) beginPoll() *poll {
 func (s *Session) endPoll(p *poll) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.hear(Unpolled, nil)
 	if i := slices.Index(s.polls, p); i >= 0 {
 		s.polls = slices.Delete(s.polls, i, i+1)
+		s.hear(Unpolled, nil)
 		return
 	}
 	select {
 	case c := <-p.calls:
 		if id := c.inv.RequestID; s.current[id] == c {
 			delete(s.current, id)
+			s.hear(Unpolled, nil)
 			if len(s.polls) == 0 && len(s.current) > 0 {
 				c.answer <- reply{err: ErrBroken}
 				return

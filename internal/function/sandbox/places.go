@@ -16,12 +16,15 @@ import (
 // The Runtime API does not say which poll belongs to which place, so they are counted.
 //
 // One process is filled before another is started, since a second helps only those who find no place: one with room
-// computes as much as the machine lets it. That costs an invocation at most settleGrace, less than a start.
+// computes as much as the machine lets it.
 
 const (
-	// settleGrace is how long an invocation waits for a place that is about to be free, before another process is
-	// started. A start of a small Go program takes about 30 ms.
+	// settleGrace is how long an invocation waits for a process that has just answered and is about to poll, before
+	// another process is started.
 	settleGrace = 20 * time.Millisecond
+	// sharedGrace is the same for processes with several places, of which any may be free soon. Of 64 callers at 32
+	// places, settleGrace would start 3 to 5 processes, and this starts 2 or 3. A start takes about 30 ms.
+	sharedGrace = 50 * time.Millisecond
 	// pollGrace is how long a process that has polled may take to poll at all of its places, before another is started
 	// beside it: runtime clients start a thread or a process for each.
 	pollGrace = 100 * time.Millisecond
@@ -82,9 +85,13 @@ func (p *Pool) acquire(ctx context.Context, inv *engine.Invocation) (*process, e
 	if proc != nil {
 		return proc, engine.Outcome{}
 	}
-	timer := time.NewTimer(settleGrace)
+	patience := settleGrace
+	if p.cfg.Concurrency > 1 {
+		patience = sharedGrace
+	}
+	timer := time.NewTimer(patience)
 	defer timer.Stop()
-	for patience := settleGrace; patience > 0; timer.Reset(patience) {
+	for ; patience > 0; timer.Reset(patience) {
 		select {
 		case got := <-w.got:
 			return got.proc, got.failed

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -423,34 +424,20 @@ func arrived(dir string) int {
 	return len(entries)
 }
 
-// BenchmarkInvokePlaces is an invocation of a process that runs many.
-func BenchmarkInvokePlaces(b *testing.B) {
-	f := newFixture(b, "echo", places(32))
-	f.call(nil)
-	b.ReportAllocs()
-	b.SetParallelism(16)
-	b.RunParallel(func(pb *testing.PB) {
-		for pb.Next() {
-			f.call(nil)
-		}
-	})
-}
-
-// An invocation that gets a place just as its patience ends has it, and nobody waits for it any more.
-func TestPlaceComesAsPatienceEnds(t *testing.T) {
-	f := newFixture(t, "gather", func(c *sandbox.Config) { c.Concurrency, c.MaxProcesses = 2, 2 })
-	dir := t.TempDir()
-	var done sync.WaitGroup
-	for range 16 {
-		done.Go(func() {
-			for range 15 {
-				// It takes some milliseconds, and the patience is 20.
-				if out := f.Invoke(t.Context(), invocation(gathering{Dir: dir, Size: 1, Count: true})); out.Error != nil {
-					t.Errorf("got %+v, want an answer", out.Error)
+// BenchmarkPlaces is one of 64 invocations at one time, with so many places in a process.
+func BenchmarkPlaces(b *testing.B) {
+	for _, n := range []int{1, 8, 32, 64, 128} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			f := newFixture(b, "echo", func(c *sandbox.Config) { c.Concurrency = n })
+			run := func(pb *testing.PB) {
+				for pb.Next() {
+					f.call(nil)
 				}
 			}
+			b.SetParallelism((63 + runtime.GOMAXPROCS(0)) / runtime.GOMAXPROCS(0))
+			b.RunParallel(run)
+			all, _ := f.Processes()
+			b.ReportMetric(float64(all), "processes")
 		})
 	}
-	done.Wait()
-	f.until("both processes are idle", func(all, idle int) bool { return all <= 2 && all == idle })
 }

@@ -227,11 +227,11 @@ func (p *Pool) invoke(ctx context.Context, proc *process, inv *engine.Invocation
 	case err == nil:
 		proc.flush()
 		return out
-	case errors.Is(err, runtimeapi.ErrBroken), errors.Is(err, runtimeapi.ErrNotTaken) && ctx.Err() != nil:
+	case errors.Is(err, runtimeapi.ErrBroken), errors.Is(err, runtimeapi.ErrBusy):
 		p.release(proc)
-	}
-	if errors.Is(err, runtimeapi.ErrBroken) {
 		return unstarted(inv, protocol.ErrorTypeSandboxFailure, err.Error())
+	case ctx.Err() != nil && errors.Is(err, runtimeapi.ErrNotTaken):
+		p.release(proc)
 	}
 	if ctx.Err() != nil {
 		p.killIfAlone(proc)
