@@ -146,6 +146,9 @@ func (s *Session) WaitReady(ctx context.Context) error {
 // [ErrUnanswered] when ctx is done or the session is closed before, [ErrBroken], and [ErrBusy] if there is an
 // invocation at each place. A received answer wins over the end of ctx.
 func (s *Session) Invoke(ctx context.Context, inv *engine.Invocation) (engine.Outcome, error) {
+	if s.ctx.Err() != nil {
+		return engine.Outcome{}, ErrNotTaken
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	c := &call{inv: inv, ctx: ctx, answer: make(chan reply, 1)}

@@ -48,8 +48,8 @@
 //     have a process for each place below the one that we start: when one of these ends we do not hear of it, and its
 //     invocation runs out of time.
 //   - Memory, processes, threads and the temporary directory are shared; a tenant's process is that tenant's alone.
-//   - The log format is JSON. A line of JSON is of the invocation that its member requestId, or AWSRequestId, names. Any
-//     other is of the one that has been alone in the process since that was idle, or else of none: it reaches
+//   - The log format is JSON. A line of JSON is of the invocation that its member requestId, or AWSRequestId, names.
+//     Any other is of the one that has been alone in the process since that was idle, or else of none: it reaches
 //     Config.Output with no invocation.
 //
 // # Memory
