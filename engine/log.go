@@ -19,7 +19,8 @@ type LogLine struct {
 	// ExecutionARN is the execution of the invocation; empty for a plain function.
 	ExecutionARN string
 	// RequestID is the invocation during which the line was begun. What a process writes before its first invocation
-	// belongs to the one that it was started for, what it writes between two to the earlier.
+	// belongs to the one that it was started for, what it writes between two to the earlier. It is empty, and so is
+	// ExecutionARN, if several run in the process and the line names none.
 	RequestID string
 	Stream    string // stdout or stderr; notice for what is said about the output
 	Text      string // valid UTF-8, without the newline

@@ -38,6 +38,7 @@ type attachVerb struct {
 	program     project.Program
 	env         assignments
 	concurrency int
+	perProcess  int
 	data        string
 }
 
@@ -48,6 +49,7 @@ func (v *attachVerb) define(fs *flag.FlagSet) {
 		"`FILE.FUNCTION` of a function that is not in Go, if it cannot be guessed")
 	fs.StringVar(&v.program.Runtime, "runtime", "", "`IDENTIFIER` of its language as on Lambda, such as python3.13")
 	fs.IntVar(&v.concurrency, "concurrency", 4, "`NUMBER` of invocations that may run here at one time")
+	definePerProcess(fs, &v.perProcess)
 	defineEnv(fs, &v.env)
 	fs.StringVar(&v.data, "data", ".perdure", "`DIR` for builds and what languages need")
 }
@@ -93,7 +95,8 @@ func (v *attachVerb) run(ctx context.Context, std *stdio, args []string) error {
 func (v *attachVerb) function(j *adminapi.Joined) engine.Function {
 	return engine.Function{
 		Name: v.program.Name, Version: j.Version, MemoryMB: j.MemoryMB, Concurrency: v.concurrency,
-		Timeout: time.Duration(j.TimeoutMs) * time.Millisecond,
+		PerProcess: v.perProcess,
+		Timeout:    time.Duration(j.TimeoutMs) * time.Millisecond,
 	}
 }
 
@@ -117,6 +120,8 @@ func (v *attachVerb) check(args []string) error {
 		return exactly(args, "attach", "the function's directory or executable")
 	case v.concurrency < 1 || v.concurrency > 1000:
 		return cli.Usagef("--concurrency must be between 1 and 1000")
+	case checkPerProcess(v.perProcess) != nil:
+		return checkPerProcess(v.perProcess)
 	}
 	v.program.Path = args[0]
 	if len(args) > 1 && !v.program.IsExecutable() {

@@ -12,6 +12,7 @@ import (
 	"github.com/perdure/perdure/internal/function/project"
 	"github.com/perdure/perdure/internal/function/samconfig"
 	"github.com/perdure/perdure/internal/function/template"
+	"github.com/perdure/perdure/internal/host"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -64,7 +65,24 @@ func (f *functionFlags) define(fs *flag.FlagSet) {
 		"the `TIME` that an execution may take, with all its waits")
 	fs.IntVar(&f.RetentionDays, "retention", project.DefaultRetentionDays,
 		"`DAYS` for which an execution stays readable after its end")
+	definePerProcess(fs, &f.PerProcess)
 	defineEnv(fs, &f.env)
+}
+
+// definePerProcess defines the flag of invocations in one process.
+func definePerProcess(fs *flag.FlagSet, n *int) {
+	fs.IntVar(n, "per-process", 0, fmt.Sprintf(
+		"`NUMBER` of invocations that share a process; 0 is %d for Go with durable, else 1", host.DefaultPerProcess))
+}
+
+// maxPerProcess is the most that AWS allows.
+const maxPerProcess = 1600
+
+func checkPerProcess(n int) error {
+	if n < 0 || n > maxPerProcess {
+		return cli.Usagef("--per-process must be between 1 and %d, or 0 for the default", maxPerProcess)
+	}
+	return nil
 }
 
 // check returns a problem if a setting is out of the protocol's bounds.
@@ -77,7 +95,7 @@ func (f *functionFlags) check() error {
 	case f.RetentionDays < 1 || f.RetentionDays > protocol.MaxRetentionDays:
 		return cli.Usagef("--retention must be between 1 and %d days", protocol.MaxRetentionDays)
 	}
-	return nil
+	return checkPerProcess(f.PerProcess)
 }
 
 const maxExecutionTimeout = protocol.MaxWaitSeconds * time.Second
@@ -97,6 +115,8 @@ func (f *functionFlags) settings() *project.Settings {
 			s.ExecutionTimeout = f.ExecutionTimeout
 		case "retention":
 			s.RetentionDays = f.RetentionDays
+		case "per-process":
+			s.PerProcess = f.PerProcess
 		}
 	})
 	return &s

@@ -13,6 +13,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -51,12 +52,13 @@ type serveVerb struct {
 	engineFlags
 	teller teller
 	templateFlags
-	programs []project.Program
-	runtimes assignments // of single functions
-	handlers assignments
-	plain    map[string]bool          // functions that are not durable
-	timeouts map[string]time.Duration // of the executions of single functions
-	drain    time.Duration            // time for invocations to end when we are told to stop
+	programs   []project.Program
+	runtimes   assignments // of single functions
+	handlers   assignments
+	plain      map[string]bool          // functions that are not durable
+	timeouts   map[string]time.Duration // of the executions of single functions
+	perProcess map[string]int
+	drain      time.Duration // time for invocations to end when we are told to stop
 }
 
 func (v *serveVerb) define(fs *flag.FlagSet) {
@@ -78,7 +80,7 @@ func (v *serveVerb) define(fs *flag.FlagSet) {
 		"may be repeated")
 	fs.Var(&v.runtimes, "runtime", "`NAME=RUNTIME` of its language as on Lambda, such as orders=python3.13; "+
 		"may be repeated")
-	v.plain, v.timeouts = map[string]bool{}, map[string]time.Duration{}
+	v.plain, v.timeouts, v.perProcess = map[string]bool{}, map[string]time.Duration{}, map[string]int{}
 	fs.Func("plain", "`NAME` of a function that is not durable: it is called, not started; may be repeated",
 		func(name string) error {
 			v.plain[name] = true
@@ -87,6 +89,8 @@ func (v *serveVerb) define(fs *flag.FlagSet) {
 	fs.DurationVar(&v.drain, "drain", 10*time.Second, "the `TIME` that invocations have to end when the engine stops")
 	fs.Func("execution-timeout-of", "`NAME=TIME` for one function in place of --execution-timeout; may be repeated",
 		v.addTimeout)
+	fs.Func("per-process-of", "`NAME=NUMBER` for one function in place of --per-process; may be repeated",
+		v.addPerProcess)
 }
 
 func (v *serveVerb) addFunction(s string) error {
@@ -112,6 +116,16 @@ func (v *serveVerb) addTimeout(s string) error {
 		return fmt.Errorf("NAME=TIME is wanted, with a time %s", executionTimeouts)
 	}
 	v.timeouts[name] = d
+	return nil
+}
+
+func (v *serveVerb) addPerProcess(s string) error {
+	name, text, _ := strings.Cut(s, "=")
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > maxPerProcess {
+		return fmt.Errorf("NAME=NUMBER is wanted, with a number between 1 and %d", maxPerProcess)
+	}
+	v.perProcess[name] = n
 	return nil
 }
 
@@ -178,12 +192,14 @@ func (v *serveVerb) check(std *stdio, args []string) error {
 		p.Runtime, p.Handler = cmp.Or(v.runtimes.values[p.Name], p.Runtime),
 			cmp.Or(v.handlers.values[p.Name], p.Handler)
 		p.Plain, p.ExecutionTimeout = p.Plain || v.plain[p.Name], v.timeouts[p.Name]
+		p.PerProcess = v.perProcess[p.Name]
 		if err := p.Check(); err != nil {
 			return err
 		}
 	}
 	return cmp.Or(
 		checkNames(v, "execution-timeout-of", v.timeouts),
+		checkNames(v, "per-process-of", v.perProcess),
 		checkNames(v, "plain", v.plain),
 		checkNames(v, "runtime", v.runtimes.values),
 		checkNames(v, "handler", v.handlers.values),

@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -159,13 +161,43 @@ func (h *Host) Run(c *Code) (Running, error) {
 	return &deployed{pool, h, c}, err
 }
 
+const (
+	// DefaultPerProcess is how many invocations a process of a function in Go with package durable runs at one time,
+	// unless somebody says it.
+	DefaultPerProcess = 32
+	// memoryEach is the memory in MiB that a process must have for each of these: Lambda's Managed Instances have as
+	// much with the default for Node.js, 64 for 2 GiB.
+	memoryEach = 32
+)
+
+// perProcess is how many invocations a process of c may run at one time.
+func (c *Code) perProcess() int {
+	memory := c.Function.MemoryMB
+	switch {
+	case c.For != Serving:
+		return 1
+	case c.Function.PerProcess > 0:
+		return c.Function.PerProcess
+	case !c.Process.LinksDurable():
+		return 1
+	case memory == 0:
+		return DefaultPerProcess
+	}
+	return min(DefaultPerProcess, max(memory/memoryEach, 1))
+}
+
 // config are the settings of processes that run c.
 func (c *Code) config(runtime *runtimeapi.Server) sandbox.Config {
 	fn, proc := &c.Function, c.Process
 	cfg := sandbox.Config{
 		Name: fn.Name, Version: fn.Version, MemoryMB: fn.MemoryMB, PerTenant: fn.PerTenant, Timeout: fn.Timeout,
 		Command: proc.Command, Handler: proc.Handler, OwnPort: proc.OwnPort, Dir: proc.Dir, RuntimeEnv: proc.Env,
-		Env: c.Env, Runtime: runtime,
+		Env: c.Env, Runtime: runtime, Concurrency: c.perProcess(),
+	}
+	if cfg.Concurrency > 1 && strings.HasPrefix(proc.Runtime, "nodejs") {
+		// Its client has so many threads, each with a poll; else it has 8 for each processor.
+		cfg.RuntimeEnv = maps.Clone(proc.Env)
+		cfg.RuntimeEnv["AWS_LAMBDA_NODEJS_WORKER_COUNT"] = strconv.Itoa(cfg.Concurrency)
 	}
 	switch c.For {
 	case Debugging:

@@ -27,6 +27,7 @@ def arguments():
     parser.add_argument("--modules", type=pathlib.Path, required=True, metavar="DIR", help="node_modules for javascript/package.json")
     parser.add_argument("--sam", required=True, metavar="PATH", help="the AWS SAM CLI")
     parser.add_argument("--rust", type=pathlib.Path, metavar="PATH", help="the functions of rust/, built; without it they are left out")
+    parser.add_argument("--per-process", type=int, metavar="N", help="how many invocations share a process; the engine's default otherwise")
     parser.add_argument("--only", nargs="+", metavar="WORD", default=[""], help="checks whose name has such a word in it")
     parser.add_argument("--workers", type=int, default=6, metavar="N", help="how many checks run at a time (6)")
     return parser.parse_args()
@@ -75,6 +76,8 @@ def main():
 
 def run(args, tmp):
     serving = functions.flags(tmp, args.modules.absolute(), args.rust and args.rust.absolute())
+    if args.per_process:
+        serving.append(f"--per-process={args.per_process}")
     perdure = functions.build(tmp, "cmd/perdure")
     report = Report()
     log = tmp / "output"
@@ -87,6 +90,7 @@ def run(args, tmp):
             "PERDURE_FLAGS": json.dumps([str(flag) for flag in serving]),
             "SAM": args.sam,
             "RUST": "yes" if args.rust else "",
+            "PER_PROCESS": str(args.per_process or ""),
             "AWS_REGION": "us-east-1",
             "AWS_DEFAULT_REGION": "us-east-1",
             "AWS_ACCESS_KEY_ID": "any",

@@ -30,7 +30,7 @@ type server struct {
 	output bytes.Buffer // of all its lives
 }
 
-func newServer(t *testing.T) (s *server, log string) {
+func newServer(t *testing.T, args ...string) (s *server, log string) {
 	t.Helper()
 	dir := t.TempDir()
 	s = &server{t: t, binary: filepath.Join(dir, "perdure"), addr: freeAddress(t)}
@@ -40,6 +40,7 @@ func newServer(t *testing.T) (s *server, log string) {
 	build(t, victim, "./victim")
 	s.args = []string{"serve", "--listen", s.addr, "--data", filepath.Join(dir, "data"),
 		"--function", "victim=" + victim, "--env", "VICTIM_LOG=" + log}
+	s.args = append(s.args, args...)
 	s.start()
 	t.Cleanup(s.stop)
 	return s, log

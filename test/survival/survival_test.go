@@ -30,11 +30,18 @@ func TestKilledAtRandomMoments(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds of real time")
 	}
+	// An order alone in its process, and all of them in one, which ends with it.
+	for _, n := range []string{"1", "32"} {
+		t.Run(n+" in a process", func(t *testing.T) { killAtRandomMoments(t, "--per-process="+n) })
+	}
+}
+
+func killAtRandomMoments(t *testing.T, args ...string) {
 	if *seed == 0 {
 		*seed = uint64(time.Now().UnixNano())
 	}
 	t.Logf("-seed %d", *seed)
-	s, log := newServer(t)
+	s, log := newServer(t, args...)
 	var over atomic.Bool
 	var mu sync.Mutex
 	var arns []string

@@ -21,7 +21,7 @@ func BenchmarkInvocation(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer server.Close()
-	session := server.Attach()
+	session := server.Attach(1, (&polls{}).hear)
 	address, secret, _ := strings.Cut(session.Endpoint(), "/")
 	conn, err := net.Dial("tcp", address)
 	if err != nil {

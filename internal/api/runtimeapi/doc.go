@@ -17,13 +17,17 @@
 // # The life of a session
 //
 //	the process                          the owner of the session
-//	GET  …/invocation/next          ->   WaitIdle returns: initialised
+//	GET  …/invocation/next          ->   Polled, and WaitReady returns: initialised
 //	     (waits)                    <-   Invoke hands an invocation over
-//	POST …/invocation/{id}/response ->   Invoke returns the outcome
-//	GET  …/invocation/next          ->   WaitIdle returns: idle again
+//	POST …/invocation/{id}/response ->   Answered, and Invoke returns the outcome
+//	GET  …/invocation/next          ->   Polled: there is room for another
 //
 // A function may work on between its answer and its next poll, as on Lambda, so the end of an invocation and the
 // process's idleness are two moments.
+//
+// A process with several places has as many polls and invocations under way at one time, as the runtime API of Managed
+// Instances allows; an answer finds its invocation by the request id. Which connection or thread a poll comes from
+// means nothing.
 //
 // # Clients that misbehave
 //

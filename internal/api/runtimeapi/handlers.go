@@ -135,12 +135,15 @@ func (s *Session) serveAnswer(w http.ResponseWriter, r *http.Request, outcome fu
 // expectAnswer returns the call in the path, or refuses the request and returns nil.
 func (s *Session) expectAnswer(w http.ResponseWriter, r *http.Request) *call {
 	id := r.PathValue("id")
-	c, again := s.find(id)
+	c, how := s.find(id)
 	switch {
 	case c != nil:
 		return c
-	case again:
+	case how == answered:
 		refuseUnread(w, http.StatusForbidden, "InvalidStateTransition", "the invocation "+id+" was answered already")
+	case how == overdue && s.places > 1:
+		// As Managed Instances do, where the process goes on.
+		refuseUnread(w, http.StatusGone, "InvokeTimeout", "the invocation "+id+" took longer than it may")
 	default:
 		refuseUnread(w, http.StatusBadRequest, "InvalidRequestID", "the invocation "+id+
 			" is not under way: its deadline has passed, or it was never handed to this process")

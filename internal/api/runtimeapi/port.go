@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/http"
 	"sync"
+
+	"github.com/perdure/perdure/engine"
 )
 
 // port is a session's own port, for clients that take AWS_LAMBDA_RUNTIME_API to be HOST:PORT, as it is on Lambda,
@@ -20,12 +22,12 @@ type port struct {
 
 // AttachPort is [Server.Attach] with a port of its own, so that the Endpoint has no path. Without a path's
 // protection, it refuses requests that web pages cause and, on Linux, those of other users' processes.
-func (s *Server) AttachPort() (*Session, error) {
+func (s *Server) AttachPort(places int, hear func(Event, *engine.Invocation)) (*Session, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("opening a loopback port for a function process: %w", err)
 	}
-	session := s.Attach()
+	session := s.Attach(places, hear)
 	p := &port{server: s, secret: session.secret, address: listener.Addr().String(), served: make(chan struct{})}
 	p.http = s.settings(p)
 	p.http.ConnContext = func(ctx context.Context, c net.Conn) context.Context { return withPeer(ctx, c) }

@@ -15,11 +15,12 @@ func attachPort(t *testing.T) process {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { server.Close() })
-	session, err := server.AttachPort()
+	count := &polls{}
+	session, err := server.AttachPort(1, count.hear)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return process{t, session}
+	return process{t, session, count}
 }
 
 // Rust's runtime client, for one, makes a URI of AWS_LAMBDA_RUNTIME_API as it is.

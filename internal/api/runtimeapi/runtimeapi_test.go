@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -32,16 +33,43 @@ const (
 type process struct {
 	t *testing.T
 	*runtimeapi.Session
+	*polls
 }
 
-func attach(t *testing.T) process {
+// polls counts the polls that came, less those that ended without an invocation.
+type polls struct{ n atomic.Int64 }
+
+func (p *polls) hear(e runtimeapi.Event, _ *engine.Invocation) {
+	switch e {
+	case runtimeapi.Polled:
+		p.n.Add(1)
+	case runtimeapi.Unpolled:
+		p.n.Add(-1)
+	}
+}
+
+func attach(t *testing.T) process { return attachPlaces(t, 1) }
+
+// attachPlaces attaches a process with so many places.
+func attachPlaces(t *testing.T, places int) process {
 	t.Helper()
 	server, err := runtimeapi.Listen(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { server.Close() })
-	return process{t, server.Attach()}
+	p := &polls{}
+	return process{t, server.Attach(places, p.hear), p}
+}
+
+// wantPolls waits until the count of polls is n.
+func (p process) wantPolls(n int64) {
+	p.t.Helper()
+	for end := time.Now().Add(patience); p.n.Load() != n; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			p.t.Fatalf("got %d polls, want %d", p.n.Load(), n)
+		}
+	}
 }
 
 // reply is what a test looks at in a response.
@@ -358,9 +386,7 @@ func TestPollIsReplaced(t *testing.T) {
 	p := attach(t)
 	first := make(chan reply, 1)
 	go func() { first <- p.next() }()
-	if err := p.WaitIdle(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	p.wantPolls(1)
 	second := make(chan reply, 1)
 	go func() { second <- p.next() }()
 	wantReply(t, "old poll", receive(t, "old poll", first), 403, "InvalidStateTransition")
@@ -381,14 +407,10 @@ func TestPollIsAbandoned(t *testing.T) {
 			defer close(gone)
 			http.DefaultClient.Do(r)
 		}()
-		if err := p.WaitIdle(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		p.wantPolls(1)
 		cancel()
 		<-gone
-	}
-	for p.idleNow() {
-		runtime.Gosched()
+		p.wantPolls(0)
 	}
 	done := p.invoke(t.Context(), "r")
 	p.next()
@@ -398,22 +420,16 @@ func TestPollIsAbandoned(t *testing.T) {
 	}
 }
 
-func (p process) idleNow() bool {
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	return p.WaitIdle(ctx) == nil
-}
-
 func TestInitError(t *testing.T) {
 	p := attach(t)
 	failed := make(chan error, 1)
-	go func() { failed <- p.WaitIdle(t.Context()) }()
+	go func() { failed <- p.WaitReady(t.Context()) }()
 	document := `{"errorMessage":"no config","errorType":"Runtime.ConfigError"}`
 	wantReply(t, "init error", p.post("init/error", document), 202, "")
 	wantReply(t, "second init error", p.post("init/error", document), 403, "InvalidStateTransition")
 	p.Close()
 	var got *runtimeapi.InitError
-	if err := receive(t, "WaitIdle", failed); !errors.As(err, &got) {
+	if err := receive(t, "WaitReady", failed); !errors.As(err, &got) {
 		t.Fatalf("got error %v, want an InitError", err)
 	}
 	want := &runtimeapi.InitError{
@@ -497,7 +513,8 @@ func TestCloseEndsEverything(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := process{t, server.Attach()}
+	count := &polls{}
+	p := process{t, server.Attach(1, count.hear), count}
 	polled := make(chan struct{})
 	go func() {
 		defer close(polled)
@@ -505,7 +522,7 @@ func TestCloseEndsEverything(t *testing.T) {
 			response.Body.Close()
 		}
 	}()
-	if err := p.WaitIdle(t.Context()); err != nil {
+	if err := p.WaitReady(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	p.slowly(runtimePath + "init/error")
@@ -513,11 +530,11 @@ func TestCloseEndsEverything(t *testing.T) {
 		t.Error(err)
 	}
 	receive(t, "poll", polled)
-	if err := p.WaitIdle(t.Context()); !errors.Is(err, runtimeapi.ErrClosed) {
-		t.Errorf("WaitIdle: got %v, want ErrClosed", err)
+	if err := receive(t, "invocation", p.invoke(t.Context(), "r")).Err; !errors.Is(err, runtimeapi.ErrNotTaken) {
+		t.Errorf("Invoke: got %v, want ErrNotTaken", err)
 	}
-	if err := server.Attach().WaitIdle(t.Context()); !errors.Is(err, runtimeapi.ErrClosed) {
-		t.Errorf("WaitIdle of a later session: got %v, want ErrClosed", err)
+	if err := server.Attach(1, count.hear).WaitReady(t.Context()); !errors.Is(err, runtimeapi.ErrClosed) {
+		t.Errorf("WaitReady of a later session: got %v, want ErrClosed", err)
 	}
 	http.DefaultClient.CloseIdleConnections()
 	for end := time.Now().Add(patience); runtime.NumGoroutine() > before; time.Sleep(time.Millisecond) {

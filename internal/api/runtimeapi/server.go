@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/api/plainhttp"
 )
 
@@ -76,9 +77,10 @@ func (s *Server) settings(h http.Handler) *http.Server {
 	}
 }
 
-// Attach makes a session for one function process. On a closed server the session is closed as well.
-func (s *Server) Attach() *Session {
-	session := newSession(s, rand.Text())
+// Attach makes a session for one function process, which may have so many invocations under way at one time. hear must
+// not call the session; it gets an invocation with the events of one. On a closed server the session is closed as well.
+func (s *Server) Attach(places int, hear func(Event, *engine.Invocation)) *Session {
+	session := newSession(s, rand.Text(), places, hear)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {

@@ -3,6 +3,7 @@ package runtimeapi
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 
 	"github.com/perdure/perdure/engine"
@@ -14,8 +15,11 @@ var (
 	ErrNotTaken = errors.New("the function process did not take the invocation")
 	// ErrUnanswered says that an invocation ended after the process took it and before it answered.
 	ErrUnanswered = errors.New("the function process did not answer the invocation")
-	// ErrBusy says that the process has an unanswered invocation.
-	ErrBusy = errors.New("the function process has an invocation under way")
+	// ErrBroken says that the poll which got an invocation broke off before it was delivered: the function knows
+	// nothing of it, and the process is busy with others.
+	ErrBroken = errors.New("the function process broke off its request for an invocation")
+	// ErrBusy says that the process has an unanswered invocation at each of its places.
+	ErrBusy = errors.New("the function process has as many invocations under way as it may")
 	// ErrClosed says that the session or its server was closed.
 	ErrClosed = errors.New("the session is closed")
 )
@@ -30,24 +34,36 @@ func (e *InitError) Error() string {
 	return "the function reported an error of its initialisation: " + e.Object.ErrorMessage
 }
 
-// Session is the Runtime API of one function process, which runs one
-// invocation at a time. Its methods may be called concurrently.
+// Event is what the owner of a session hears of the process's places, in the order in which it happens.
+type Event int
+
+const (
+	Polled   Event = iota // a poll came
+	Unpolled              // a poll ended without an invocation
+	Answered              // an invocation was answered: its place will poll again, and may work on until then
+	Overdue               // an invocation was withdrawn that the process has: its place will poll again, perhaps
+)
+
+// Session is the Runtime API of one function process. It has so many places: invocations that may be under way at one
+// time, each with a poll of its own. Its methods may be called concurrently.
 type Session struct {
 	server *Server
 	secret string
+	places int
+	hear   func(Event, *engine.Invocation)
 	port   *port           // nil if the session uses the server's port
 	ctx    context.Context // done when the session is closed
 	cancel context.CancelFunc
+	ready  chan struct{} // closed at the first poll
 	failed chan struct{} // closed when initError is set
 
 	mu        sync.Mutex
-	polled    bool // the process has asked for an invocation at least once
 	initError *InitError
-	poll      *poll         // the request that waits for an invocation, if any
-	idle      chan struct{} // closed while poll is set
-	queued    *call         // offered, and not taken
-	current   *call         // taken, and not answered
-	answered  string        // the request id answered last
+	polls     []*poll             // that wait for an invocation, oldest first
+	queued    []*call             // offered, and not taken, oldest first
+	current   map[string]*call    // taken, and not answered, by request id
+	late      map[string]struct{} // withdrawn, and not answered since; at most as many as there are places
+	answered  string              // the request id answered last
 }
 
 // poll is one waiting request for the next invocation.
@@ -59,19 +75,29 @@ type poll struct {
 // call is one invocation on its way through the process.
 type call struct {
 	inv    *engine.Invocation
-	ctx    context.Context     // done when nobody waits for the outcome
-	answer chan engine.Outcome // receives at most one outcome, under the lock
+	ctx    context.Context // done when nobody waits for the outcome
+	answer chan reply      // receives at most one, under the lock
 }
 
-func newSession(server *Server, secret string) *Session {
+// reply is what Invoke returns.
+type reply struct {
+	out engine.Outcome
+	err error
+}
+
+func newSession(server *Server, secret string, places int, hear func(Event, *engine.Invocation)) *Session {
 	ctx, cancel := context.WithCancel(context.Background())
 	return &Session{
-		server: server,
-		secret: secret,
-		ctx:    ctx,
-		cancel: cancel,
-		failed: make(chan struct{}),
-		idle:   make(chan struct{}),
+		server:  server,
+		secret:  secret,
+		places:  places,
+		hear:    hear,
+		ctx:     ctx,
+		cancel:  cancel,
+		ready:   make(chan struct{}),
+		failed:  make(chan struct{}),
+		current: make(map[string]*call, places),
+		late:    make(map[string]struct{}),
 	}
 }
 
@@ -93,22 +119,18 @@ func (s *Session) Close() {
 	}
 }
 
-// WaitIdle returns nil once the process asks for an invocation. It returns an
-// [*InitError] if the process reported one instead, [ErrClosed], or ctx's error.
-func (s *Session) WaitIdle(ctx context.Context) error {
-	s.mu.Lock()
-	idle := s.idle
-	s.mu.Unlock()
+// WaitReady returns nil once the process has asked for an invocation. It returns an [*InitError] if the process
+// reported one instead, [ErrClosed], or ctx's error.
+func (s *Session) WaitReady(ctx context.Context) error {
 	select {
-	case <-idle:
-		return nil
+	case <-s.ready:
 	case <-s.failed:
 	case <-s.ctx.Done():
 	case <-ctx.Done():
 	}
 	// Several may be true at once. The process's own word comes first: after the report of an error it may exit.
 	select {
-	case <-idle:
+	case <-s.ready:
 		return nil
 	case <-s.failed:
 		return s.initError
@@ -120,19 +142,22 @@ func (s *Session) WaitIdle(ctx context.Context) error {
 	return ErrClosed
 }
 
-// Invoke hands inv to the process at its next poll and returns the answer. It returns [ErrNotTaken] or
-// [ErrUnanswered] when ctx is done or the session is closed before, and [ErrBusy] if another invocation is
-// unanswered. A received answer wins over the end of ctx.
+// Invoke hands inv to the process at one of its polls and returns the answer. It returns [ErrNotTaken] or
+// [ErrUnanswered] when ctx is done or the session is closed before, [ErrBroken], and [ErrBusy] if there is an
+// invocation at each place. A received answer wins over the end of ctx.
 func (s *Session) Invoke(ctx context.Context, inv *engine.Invocation) (engine.Outcome, error) {
+	if s.ctx.Err() != nil {
+		return engine.Outcome{}, ErrNotTaken
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	c := &call{inv: inv, ctx: ctx, answer: make(chan engine.Outcome, 1)}
+	c := &call{inv: inv, ctx: ctx, answer: make(chan reply, 1)}
 	if !s.offer(c) {
 		return engine.Outcome{}, ErrBusy
 	}
 	select {
-	case out := <-c.answer:
-		return out, nil
+	case r := <-c.answer:
+		return r.out, r.err
 	case <-ctx.Done():
 	case <-s.ctx.Done():
 	}
@@ -142,10 +167,10 @@ func (s *Session) Invoke(ctx context.Context, inv *engine.Invocation) (engine.Ou
 func (s *Session) offer(c *call) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.queued != nil || s.current != nil {
+	if len(s.queued)+len(s.current) >= s.places {
 		return false
 	}
-	s.queued = c
+	s.queued = append(s.queued, c)
 	s.matchLocked()
 	return true
 }
@@ -154,95 +179,138 @@ func (s *Session) offer(c *call) bool {
 func (s *Session) withdraw(c *call) (engine.Outcome, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.queued == c {
-		s.queued = nil
+	id := c.inv.RequestID
+	if i := slices.Index(s.queued, c); i >= 0 {
+		s.queued = slices.Delete(s.queued, i, i+1)
 		return engine.Outcome{}, ErrNotTaken
 	}
-	if s.current == c {
-		s.current = nil
+	if s.current[id] == c {
+		delete(s.current, id)
+		if len(s.late) < s.places {
+			s.late[id] = struct{}{}
+		}
+		s.hear(Overdue, c.inv)
 		return engine.Outcome{}, ErrUnanswered
 	}
-	return <-c.answer, nil
+	r := <-c.answer
+	return r.out, r.err
 }
 
 // finish records the answer to c; false if c has ended.
 func (s *Session) finish(c *call, out engine.Outcome) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.current != c {
+	if s.current[c.inv.RequestID] != c {
 		return false
 	}
-	s.current = nil
+	delete(s.current, c.inv.RequestID)
 	s.answered = c.inv.RequestID
-	c.answer <- out
+	s.hear(Answered, c.inv)
+	c.answer <- reply{out: out}
 	return true
 }
 
-// find returns the call under way if it has this request id. Otherwise again says whether the id was answered last.
-func (s *Session) find(id string) (c *call, again bool) {
+// standing is how a call stands when an answer to it comes.
+type standing int
+
+const (
+	unknown  standing = iota
+	underWay          // its answer is awaited
+	overdue           // its time was over
+	answered          // it was the last that was answered
+)
+
+// find returns the call with this request id, if it is under way, and how it stands.
+func (s *Session) find(id string) (*call, standing) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.current != nil && s.current.inv.RequestID == id {
-		return s.current, false
+	if c := s.current[id]; c != nil {
+		return c, underWay
 	}
-	return nil, s.answered == id
+	if _, ok := s.late[id]; ok {
+		delete(s.late, id)
+		return nil, overdue
+	}
+	if s.answered == id {
+		return nil, answered
+	}
+	return nil, unknown
 }
 
-// beginPoll registers a request for the next invocation; nil if the process has an unanswered one. A newer poll
-// takes the place of an older one, whose connection may have broken without notice.
+// beginPoll registers a request for the next invocation; nil if the process has an unanswered one at each place. With
+// more polls than places are free, a newer one takes the place of the oldest, whose connection may have broken
+// without notice.
 func (s *Session) beginPoll() *poll {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.current != nil {
+	if len(s.current) >= s.places {
 		return nil
 	}
-	if s.poll != nil {
-		close(s.poll.superseded)
-	} else {
-		close(s.idle)
+	if len(s.polls) > 0 && len(s.current)+len(s.polls) >= s.places {
+		close(s.polls[0].superseded)
+		s.polls = slices.Delete(s.polls, 0, 1)
+		s.hear(Unpolled, nil)
 	}
-	s.polled = true
+	select {
+	case <-s.ready:
+	default:
+		close(s.ready)
+	}
 	p := &poll{calls: make(chan *call, 1), superseded: make(chan struct{})}
-	s.poll = p
+	s.polls = append(s.polls, p)
+	s.hear(Polled, nil)
 	s.matchLocked()
 	return p
 }
 
-// endPoll gives up p. It offers a call again that p received and cannot deliver.
+// endPoll gives up p, which delivered nothing. A call that p received is handed to another poll. If there is none, it
+// waits for the next; but when other calls are under way their client may be ending, so then its Invoke returns
+// [ErrBroken].
 func (s *Session) endPoll(p *poll) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.poll == p {
-		s.poll = nil
-		s.idle = make(chan struct{})
+	if i := slices.Index(s.polls, p); i >= 0 {
+		s.polls = slices.Delete(s.polls, i, i+1)
+		s.hear(Unpolled, nil)
 		return
 	}
 	select {
 	case c := <-p.calls:
-		if s.current == c {
-			s.current, s.queued = nil, c
+		if id := c.inv.RequestID; s.current[id] == c {
+			delete(s.current, id)
+			s.hear(Unpolled, nil)
+			if len(s.polls) == 0 && len(s.current) > 0 {
+				c.answer <- reply{err: ErrBroken}
+				return
+			}
+			s.queued = slices.Insert(s.queued, 0, c)
 			s.matchLocked()
 		}
 	default:
 	}
 }
 
-// matchLocked hands the queued call to the waiting poll, if there are both.
+// matchLocked hands queued calls to waiting polls while there are both; the newest poll first, whose connection and
+// thread are warm.
 func (s *Session) matchLocked() {
-	if s.queued == nil || s.poll == nil {
-		return
+	for len(s.queued) > 0 && len(s.polls) > 0 {
+		c, last := s.queued[0], len(s.polls)-1
+		s.polls[last].calls <- c
+		s.current[c.inv.RequestID] = c
+		s.queued, s.polls = slices.Delete(s.queued, 0, 1), slices.Delete(s.polls, last, last+1)
 	}
-	s.poll.calls <- s.queued
-	s.current = s.queued
-	s.queued, s.poll = nil, nil
-	s.idle = make(chan struct{})
 }
 
 // failInit records the report of a failed initialisation. It is refused after the first poll or report.
 func (s *Session) failInit(e *InitError) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.polled || s.initError != nil {
+	select {
+	case <-s.ready:
+		return false
+	default:
+	}
+	if s.initError != nil {
 		return false
 	}
 	s.initError = e

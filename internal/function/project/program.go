@@ -29,6 +29,7 @@ type Program struct {
 	Plain            bool               // it is not durable
 	Attached         bool               // it runs where workers attach; it has no path
 	ExecutionTimeout time.Duration      // 0 is that of [Settings]
+	PerProcess       int                // likewise
 }
 
 var validName = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,64}$`)
@@ -147,6 +148,7 @@ const (
 // Settings are those of all functions, and take precedence over what a template says. What is zero was not said.
 type Settings struct {
 	Timeout          time.Duration     // of an invocation
+	PerProcess       int               // invocations of a process at one time
 	ExecutionTimeout time.Duration     // of executions, in whole seconds
 	RetentionDays    int               // of executions that have ended
 	Env              map[string]string // variables beside the template's
@@ -159,11 +161,13 @@ func (p *Program) Function(s *Settings) engine.Function {
 	if spec := p.Spec; spec != nil {
 		fn.Timeout, fn.Concurrency, fn.PerTenant = spec.Timeout, spec.Concurrency, spec.PerTenant
 		fn.Runtime, fn.Handler, fn.MemoryMB = spec.Runtime, spec.Handler, spec.MemoryMB
+		fn.PerProcess = spec.PerProcess
 		if d := spec.Durable; d != nil {
 			said = engine.DurableConfig{ExecutionTimeout: d.ExecutionTimeout, RetentionDays: d.RetentionDays}
 		}
 	}
 	fn.Timeout = cmp.Or(s.Timeout, fn.Timeout, DefaultTimeout)
+	fn.PerProcess = cmp.Or(p.PerProcess, s.PerProcess, fn.PerProcess)
 	if !p.Plain {
 		timeout := cmp.Or(p.ExecutionTimeout, s.ExecutionTimeout, said.ExecutionTimeout, DefaultExecutionTimeout)
 		fn.Durable = &engine.DurableConfig{

@@ -88,12 +88,13 @@ func TestCheck(t *testing.T) {
 // defaults.
 func TestSettings(t *testing.T) {
 	spec := &template.Function{
-		Timeout: 3 * time.Second, MemoryMB: 256, Concurrency: 7, Runtime: "r", Handler: "h", LogLevel: "WARN", LogFormat: "JSON",
+		Timeout: 3 * time.Second, MemoryMB: 256, Concurrency: 7, PerProcess: 5, Runtime: "r", Handler: "h",
+		LogLevel: "WARN", LogFormat: "JSON",
 		Environment: map[string]string{"A": "template", "B": "template"},
 		Durable:     &template.Durable{ExecutionTimeout: 2 * time.Hour, RetentionDays: 3},
 	}
 	given := Settings{
-		Timeout: time.Minute, ExecutionTimeout: 90*time.Minute + time.Millisecond, RetentionDays: 9,
+		Timeout: time.Minute, ExecutionTimeout: 90*time.Minute + time.Millisecond, RetentionDays: 9, PerProcess: 3,
 		Env: map[string]string{"B": "given"},
 	}
 	durable := func(d time.Duration, days int) *engine.DurableConfig {
@@ -107,15 +108,17 @@ func TestSettings(t *testing.T) {
 		env  map[string]string
 	}{
 		{"defaults", Program{}, Settings{}, engine.Function{Timeout: DefaultTimeout, Durable: durable(time.Hour, 7)}, nil},
-		{"given", Program{}, given, engine.Function{Timeout: time.Minute, Durable: durable(90*time.Minute, 9)}, given.Env},
-		{"of one", Program{ExecutionTimeout: 5 * time.Second}, given,
-			engine.Function{Timeout: time.Minute, Durable: durable(5*time.Second, 9)}, given.Env},
-		{"plain", Program{Plain: true}, given, engine.Function{Timeout: time.Minute}, given.Env},
+		{"given", Program{}, given, engine.Function{Timeout: time.Minute, PerProcess: 3, Durable: durable(90*time.Minute, 9)}, given.Env},
+		{"of one", Program{ExecutionTimeout: 5 * time.Second, PerProcess: 2}, given,
+			engine.Function{Timeout: time.Minute, PerProcess: 2, Durable: durable(5*time.Second, 9)}, given.Env},
+		{"plain", Program{Plain: true}, given, engine.Function{Timeout: time.Minute, PerProcess: 3}, given.Env},
 		{"template", Program{Spec: spec}, Settings{}, engine.Function{
-			Timeout: 3 * time.Second, MemoryMB: 256, Concurrency: 7, Runtime: "r", Handler: "h", Durable: durable(2*time.Hour, 3),
+			Timeout: 3 * time.Second, MemoryMB: 256, Concurrency: 7, PerProcess: 5, Runtime: "r", Handler: "h",
+			Durable: durable(2*time.Hour, 3),
 		}, map[string]string{"A": "template", "B": "template", "AWS_LAMBDA_LOG_LEVEL": "WARN", "AWS_LAMBDA_LOG_FORMAT": "JSON"}},
 		{"over the template", Program{Spec: spec}, given, engine.Function{
-			Timeout: time.Minute, MemoryMB: 256, Concurrency: 7, Runtime: "r", Handler: "h", Durable: durable(90*time.Minute, 9),
+			Timeout: time.Minute, MemoryMB: 256, Concurrency: 7, PerProcess: 3, Runtime: "r", Handler: "h",
+			Durable: durable(90*time.Minute, 9),
 		}, map[string]string{"A": "template", "B": "given", "AWS_LAMBDA_LOG_LEVEL": "WARN", "AWS_LAMBDA_LOG_FORMAT": "JSON"}},
 	} {
 		if diff := cmp.Diff(test.want, test.p.Function(&test.s)); diff != "" {

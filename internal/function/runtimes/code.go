@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
+	"slices"
 	"strings"
 )
 
@@ -206,6 +208,16 @@ func Executable(path, handler string, args ...string) *Process {
 	return &Process{
 		Handler: handler, Command: append([]string{path}, args...), Dir: filepath.Dir(path), OwnPort: !isGo(path),
 	}
+}
+
+// LinksDurable reports whether the program that is run is one in Go with our module in it. Its client of the Runtime
+// API can run several invocations at one time.
+func (p *Process) LinksDurable() bool {
+	const module = "github.com/perdure/perdure"
+	info, err := buildinfo.ReadFile(p.Command[0])
+	return err == nil && (info.Main.Path == module || slices.ContainsFunc(info.Deps, func(m *debug.Module) bool {
+		return m.Path == module
+	}))
 }
 
 // isGo reports whether path is a program in Go, whose client of the Runtime API

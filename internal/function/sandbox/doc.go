@@ -1,8 +1,9 @@
 // Package sandbox runs a function as processes of this machine.
 //
 // A [Pool] holds the processes of one version of a function and is an [engine.Invoker]. A process runs one
-// invocation at a time, as on Lambda; when all are busy the pool starts another, up to a limit. Idle processes are
-// used newest first and stopped after a while.
+// invocation at a time, as on Lambda, or as many as [Config].Concurrency says, as on Lambda's Managed Instances; when
+// all places are taken the pool starts another, up to a limit. A process is filled before the next is used. Idle
+// processes are stopped after a while.
 //
 // # The process
 //
@@ -19,8 +20,8 @@
 //	the function answers               its payload
 //	the function reports an error      its error document
 //	the process exits                  Runtime.ExitError; the next invocation gets a new process
-//	the deadline passes                the process is killed; Sandbox.Timedout
-//	the caller's context is cancelled  the process is killed; Sandbox.Failure
+//	the deadline passes                the process is killed if it is alone there; Sandbox.Timedout
+//	the caller's context is cancelled  likewise; Sandbox.Failure
 //	the process uses too much memory   it is killed; Runtime.OutOfMemory
 //	the process cannot initialise      Runtime.ExitError, or what it reported
 //	the command cannot be executed     Runtime.InvalidEntrypoint, saying why
@@ -34,6 +35,22 @@
 // An initialisation has a time limit of its own, and the function's timeout runs from the moment at which a process
 // has the invocation. After a failed initialisation, invocations fail in the same way, without another process, for
 // a time that grows up to five seconds.
+//
+// # Several invocations in one process
+//
+// With a Concurrency over 1 the process learns it as AWS_LAMBDA_MAX_CONCURRENCY, and its runtime client polls so many
+// times at once. All is as Managed Instances have it, where that is documented:
+//
+//   - An invocation that runs out of time, or is cancelled, has failed, and the others go on; a late answer is refused
+//     with 410 InvokeTimeout. AWS leaves the code running. Here the process gets no more invocations until the late
+//     code has ended and its client polls again, and is killed when the others have ended and it has not.
+//   - When the process ends all invocations in it have failed, each with Runtime.ExitError. AWS's clients for Python
+//     have a process for each place below the one that we start: when one of these ends we do not hear of it, and its
+//     invocation runs out of time.
+//   - Memory, processes, threads and the temporary directory are shared; a tenant's process is that tenant's alone.
+//   - The log format is JSON. A line of JSON is of the invocation that its member requestId, or AWSRequestId, names.
+//     Any other is of the one that has been alone in the process since that was idle, or else of none: it reaches
+//     Config.Output with no invocation.
 //
 // # Memory
 //

@@ -142,9 +142,11 @@ func TestHostileFunctions(t *testing.T) {
 		if r := w.result(arn); r.Status != protocol.ExecutionSucceeded {
 			t.Errorf("a good execution: got %s %+v", r.Status, r.Error)
 		}
-		if lines, err := w.ReadLog(t.Context(), arn, 0, 0); err != nil || len(lines) != 1 || lines[0].Text != "at work" {
-			t.Errorf("a good execution's log: got %v, %v; want its one line", lines, err)
-		}
+		// On a busy machine the line may come after the result.
+		eventually(t, "a good execution's log is its one line", func() bool {
+			lines, err := w.ReadLog(t.Context(), arn, 0, 0)
+			return err == nil && len(lines) == 1 && lines[0].Text == "at work"
+		})
 	}
 	for _, h := range hostile {
 		arn := arns[h.function]

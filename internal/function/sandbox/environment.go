@@ -77,6 +77,11 @@ func (p *Pool) addRuntime(env map[string]string, endpoint string) {
 	env["AWS_LAMBDA_FUNCTION_VERSION"] = p.cfg.Version
 	env["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"] = strconv.Itoa(cmp.Or(p.cfg.MemoryMB, 128))
 	env["AWS_LAMBDA_INITIALIZATION_TYPE"] = "on-demand"
+	if p.cfg.Concurrency > 1 {
+		env["AWS_LAMBDA_MAX_CONCURRENCY"] = strconv.Itoa(p.cfg.Concurrency)
+		env["AWS_LAMBDA_INITIALIZATION_TYPE"] = "lambda-managed-instances"
+		env["AWS_LAMBDA_LOG_FORMAT"] = "JSON" // as on Managed Instances: lines must name their invocation
+	}
 	env["AWS_LAMBDA_LOG_GROUP_NAME"] = "/aws/lambda/" + p.cfg.Name
 	env["AWS_LAMBDA_LOG_STREAM_NAME"] = logStream(p.cfg.Version)
 	env["AWS_REGION"] = p.cfg.Region

@@ -3,7 +3,6 @@ package sandbox
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"path/filepath"
 	"sync"
@@ -18,9 +17,6 @@ import (
 const (
 	// maxTries bounds how many processes may die under an invocation that they did not take.
 	maxTries = 3
-	// settleGrace is how long an invocation waits for a process that has just
-	// answered and is about to poll, before another process is started.
-	settleGrace = 20 * time.Millisecond
 	// minInit and maxInit bound the default of Config.InitTimeout.
 	minInit, maxInit = 10 * time.Second, 30 * time.Second
 	// heldOff takes the place of all time limits with Config.NoTimeout.
@@ -68,9 +64,12 @@ type Config struct {
 	IdleTimeout time.Duration
 	// StopGrace is the time between SIGTERM and SIGKILL; the default is 2 s.
 	StopGrace time.Duration
-	// MaxProcesses bounds the processes; the default is 100. Invocations
-	// beyond it wait for as long as an initialisation may take.
+	// MaxProcesses bounds the processes; the default is 100. Invocations that find no place in them wait for as long
+	// as an initialisation may take.
 	MaxProcesses int
+	// Concurrency is how many invocations one process may run at one time, the default is 1. With more, the function's
+	// runtime client must understand AWS_LAMBDA_MAX_CONCURRENCY, as those for Managed Instances do.
+	Concurrency int
 	// PerTenant keeps a process that has served a tenant for that tenant.
 	PerTenant bool
 
@@ -101,6 +100,7 @@ func (c *Config) setDefaults() {
 	setDefault(&c.IdleTimeout, 5*time.Minute)
 	setDefault(&c.StopGrace, 2*time.Second)
 	setDefault(&c.MaxProcesses, 100)
+	setDefault(&c.Concurrency, 1)
 	setDefault(&c.Region, "us-east-1")
 	setDefault(&c.Account, "000000000000")
 	setDefault(&c.Logger, slog.New(slog.DiscardHandler))
@@ -119,16 +119,18 @@ type Pool struct {
 	spawner  *spawner
 	guardian guardian
 	output   *output
-	idle     shelves
-	slots    chan struct{} // holds one value for each process that is not idle
 	crashes  crashes
 
 	closing    context.Context // done when Close begins
 	beginClose context.CancelFunc
+	closed     chan struct{}  // closed when nothing is left
 	work       sync.WaitGroup // invocations, and goroutines of processes
 
-	mu        sync.Mutex // guards processes; held to begin work and to begin Close
+	mu        sync.Mutex // guards what follows; held to begin work and to begin Close
 	processes map[*process]struct{}
+	alive     int               // processes that may get invocations, and those that are being started
+	shelves   map[string]*shelf // by tenant
+	hungry    []*waiter         // of all shelves, oldest first
 }
 
 var _ engine.Invoker = (*Pool)(nil)
@@ -146,14 +148,14 @@ func New(cfg Config) (*Pool, error) {
 		cfg:       cfg,
 		spawner:   newSpawner(),
 		output:    newOutput(cfg.Output),
-		slots:     make(chan struct{}, cfg.MaxProcesses),
+		closed:    make(chan struct{}),
 		processes: make(map[*process]struct{}),
+		shelves:   make(map[string]*shelf),
 	}
 	p.guardian.log = cfg.Logger
-	p.idle.byTenant = make(map[string]*idleStack)
 	p.closing, p.beginClose = context.WithCancel(context.Background())
 	keepDescriptors()
-	p.work.Go(p.watchTasks)
+	go p.watch()
 	return p, nil
 }
 
@@ -170,6 +172,7 @@ func (p *Pool) Invoke(ctx context.Context, inv *engine.Invocation) engine.Outcom
 			return failed
 		}
 		out := p.invoke(ctx, proc, inv)
+		p.output.sync()
 		if !out.Unstarted || try == maxTries || ctx.Err() != nil {
 			return out
 		}
@@ -187,17 +190,18 @@ func (p *Pool) begin() bool {
 	return true
 }
 
-// handOver returns inv with the deadline that holds from now on, and ctx with
-// it; neither holds while a debugger is at the process.
+// handOver returns inv with the deadline that holds from now on, and ctx with it; neither holds while a debugger is at
+// the process.
 func (p *Pool) handOver(ctx context.Context, proc *process,
 	inv *engine.Invocation) (*engine.Invocation, context.Context, context.CancelFunc) {
-	inv.Hold(proc.traced)
+	inv.Hold(proc.held)
 	bounded := *inv
 	bounded.Timeout = p.timeout(inv)
-	bounded.Deadline = time.Now().Add(bounded.Timeout)
-	ctx, cancel := standstill.WithDeadline(ctx, bounded.Deadline, holdEvery, proc.traced)
-	if proc.traced() {
-		bounded.Deadline = time.Now().Add(heldOff) // it ends its work by what it is told
+	now := time.Now()
+	bounded.Deadline = now.Add(bounded.Timeout)
+	ctx, cancel := standstill.WithDeadline(ctx, bounded.Deadline, holdEvery, proc.held)
+	if proc.heldLately(now) {
+		bounded.Deadline = now.Add(heldOff) // it ends its work by what it is told
 	}
 	return &bounded, ctx, cancel
 }
@@ -212,96 +216,25 @@ func (p *Pool) timeout(inv *engine.Invocation) time.Duration {
 	return inv.Timeout
 }
 
-// acquire returns a process that waits for an invocation, and holds a slot for it; or nil, and why there is none.
-func (p *Pool) acquire(ctx context.Context, inv *engine.Invocation) (*process, engine.Outcome) {
-	if out := p.takeSlot(ctx, inv); out != nil {
-		return nil, *out
-	}
-	if proc := p.shelfOf(inv).take(ctx, settleGrace); proc != nil {
-		return proc, engine.Outcome{}
-	}
-	if failed := p.crashes.recent(); failed != nil {
-		<-p.slots
-		return nil, failed(inv)
-	}
-	p.makeRoom()
-	launched := make(chan launch)
-	p.work.Go(func() { p.launch(ctx, inv, launched) })
-	select {
-	case l := <-launched:
-		return l.proc, l.failed
-	case <-ctx.Done():
-		return nil, cancelled(inv)
-	}
-}
-
-// takeSlot waits for a free slot and takes it, or says why there is none.
-func (p *Pool) takeSlot(ctx context.Context, inv *engine.Invocation) *engine.Outcome {
-	select {
-	case p.slots <- struct{}{}:
-		return nil
-	default:
-	}
-	var failed engine.Outcome
-	timer := time.NewTimer(p.cfg.InitTimeout)
-	defer timer.Stop()
-	select {
-	case p.slots <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		failed = cancelled(inv)
-	case <-p.closing.Done():
-		failed = unstarted(inv, protocol.ErrorTypeSandboxFailure, "the sandbox was closed")
-	case <-timer.C:
-		failed = unstarted(inv, protocol.ErrorTypeSandboxFailure,
-			fmt.Sprintf("all %d processes of the function were busy for %.0f seconds", p.cfg.MaxProcesses,
-				p.cfg.InitTimeout.Seconds()))
-	}
-	return &failed
-}
-
-// launch is a process that is ready, or why there is none.
-type launch struct {
-	proc   *process
-	failed engine.Outcome
-}
-
-// launch starts a process and hands it over when it is ready. If ctx is done
-// by then, the process becomes idle instead: the next invocation will want it.
-func (p *Pool) launch(ctx context.Context, inv *engine.Invocation, launched chan<- launch) {
-	var l launch
-	l.proc, l.failed = p.start(inv)
-	if l.proc == nil {
-		<-p.slots
-	}
-	select {
-	case launched <- l:
-	case <-ctx.Done():
-		if l.proc != nil {
-			p.release(l.proc)
-		}
-	}
-}
-
-// invoke runs inv in proc, whose slot it gives up. The outcome is Unstarted if
-// the process ended before it knew of the invocation.
+// invoke runs inv at a place of proc. The outcome is Unstarted if the process never knew of the invocation.
 func (p *Pool) invoke(ctx context.Context, proc *process, inv *engine.Invocation) engine.Outcome {
 	inv, ctx, cancel := p.handOver(ctx, proc, inv)
 	defer cancel()
-	ends := time.Now().Add(inv.Timeout)
-	defer p.output.sync()
-	proc.tag(originOf(inv))
+	p.enter(proc, inv)
+	defer proc.leave(inv)
 	out, err := proc.session.Invoke(ctx, inv)
-	if err == nil {
+	switch {
+	case err == nil:
 		proc.flush()
-		proc.shelf.expect()
-		p.work.Go(func() { p.settle(proc, ends) })
 		return out
+	case errors.Is(err, runtimeapi.ErrBroken), errors.Is(err, runtimeapi.ErrBusy):
+		p.release(proc)
+		return unstarted(inv, protocol.ErrorTypeSandboxFailure, err.Error())
+	case ctx.Err() != nil && errors.Is(err, runtimeapi.ErrNotTaken):
+		p.release(proc)
 	}
-	p.work.Go(func() { p.bury(proc) })
 	if ctx.Err() != nil {
-		proc.kill()
-		proc.awaitExit(killWait)
+		p.killIfAlone(proc)
 		out = interrupted(ctx, inv)
 	} else {
 		<-proc.exited
@@ -311,38 +244,18 @@ func (p *Pool) invoke(ctx context.Context, proc *process, inv *engine.Invocation
 	return out
 }
 
-// settle waits until a process polls again after it has answered. A function may work on then, until the deadline.
-func (p *Pool) settle(proc *process, deadline time.Time) {
-	defer proc.shelf.arrived()
-	ctx, cancel := standstill.WithDeadline(context.Background(), deadline, holdEvery, proc.traced)
-	defer cancel()
-	if proc.session.WaitIdle(ctx) == nil {
-		p.release(proc)
-		return
+// killIfAlone kills a process from which an invocation was withdrawn, and waits a while for its end. As on Managed
+// Instances, it goes on if other invocations are under way in it; see watchTime for its end.
+func (p *Pool) killIfAlone(proc *process) {
+	p.mu.Lock()
+	others := proc.taken
+	if others == 0 {
+		p.dropLocked(proc)
 	}
-	p.bury(proc)
-}
-
-// bury kills a process and frees its slot once it is gone.
-func (p *Pool) bury(proc *process) {
-	proc.kill()
-	<-proc.exited
-	<-p.slots
-}
-
-// release makes a process idle and frees its slot.
-func (p *Pool) release(proc *process) {
-	proc.shelf.put(proc)
-	<-p.slots
-	if p.closing.Err() != nil {
-		p.retire(proc)
-	}
-}
-
-// retire stops a process if it is idle.
-func (p *Pool) retire(proc *process) {
-	if proc.shelf.remove(proc) {
-		proc.stop(p.cfg.StopGrace)
+	p.mu.Unlock()
+	if others == 0 {
+		proc.kill()
+		proc.awaitExit(killWait)
 	}
 }
 
@@ -351,14 +264,20 @@ func (p *Pool) retire(proc *process) {
 // when it returns.
 func (p *Pool) Close(ctx context.Context) error {
 	p.mu.Lock()
+	again := p.closing.Err() != nil
 	p.beginClose()
-	p.mu.Unlock()
-	for proc := p.idle.takeOldest(); proc != nil; proc = p.idle.takeOldest() {
-		go proc.stop(p.cfg.StopGrace)
+	for proc := range p.processes {
+		if proc.isIdle() {
+			p.retireLocked(proc)
+		}
 	}
+	p.mu.Unlock()
 	unforced := context.AfterFunc(ctx, p.killAll)
 	p.work.Wait()
 	forced := !unforced()
+	if !again {
+		close(p.closed)
+	}
 	p.spawner.stop()
 	p.guardian.dismiss()
 	p.output.close()
@@ -385,20 +304,19 @@ func (p *Pool) Warm(ctx context.Context) *protocol.ErrorObject {
 		return unstarted(inv, protocol.ErrorTypeSandboxFailure, "the sandbox is closed").Error
 	}
 	defer p.work.Done()
-	if failed := p.takeSlot(ctx, inv); failed != nil {
-		return failed.Error
-	}
-	if idle := p.shelfOf(inv).take(ctx, 0); idle != nil {
-		p.release(idle)
+	p.mu.Lock()
+	s := p.shelfOf(inv)
+	if len(s.open) > 0 || !p.makeRoomLocked() {
+		p.mu.Unlock()
 		return nil
 	}
-	proc, failed := p.start(inv)
-	if proc == nil {
-		<-p.slots
-		return failed.Error
+	p.beginLaunchLocked(s)
+	p.mu.Unlock()
+	proc, failed := p.launch(s, inv)
+	if failed != nil {
+		return failed(inv).Error
 	}
 	proc.flush()
 	p.output.sync()
-	p.release(proc)
 	return nil
 }

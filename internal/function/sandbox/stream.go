@@ -29,8 +29,10 @@ type stream struct {
 	file *os.File
 	emit func(engine.LogLine) // must not block
 
+	names *names
+
 	mu      sync.Mutex
-	origin  origin // of what is read from now on
+	origin  origin // of what is read from now on and names no other
 	chunk   [8 << 10]byte
 	line    []byte   // an unfinished line
 	cutting bool     // the rest of the line is dropped
@@ -42,8 +44,8 @@ type origin struct{ requestID, executionARN string }
 
 func originOf(inv *engine.Invocation) origin { return origin{inv.RequestID, inv.ExecutionARN} }
 
-func newStream(file *os.File, name string, o origin, emit func(engine.LogLine)) *stream {
-	return &stream{name: name, file: file, emit: emit, origin: o}
+func newStream(file *os.File, name string, o origin, names *names, emit func(engine.LogLine)) *stream {
+	return &stream{name: name, file: file, emit: emit, origin: o, names: names}
 }
 
 // pump reads until the pipe is closed by all writers, or the time of endBy.
@@ -70,13 +72,17 @@ func (s *stream) flush() {
 
 // tag passes on all that is in the pipe and says what comes after it.
 func (s *stream) tag(o origin) {
+	s.mu.Lock()
+	same := s.origin == o
+	s.mu.Unlock()
+	if same {
+		return
+	}
 	s.flush()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.origin != o {
-		s.finishLineLocked()
-		s.origin = o
-	}
+	s.finishLineLocked()
+	s.origin = o
 }
 
 func (s *stream) addLocked(data []byte) {
@@ -123,8 +129,9 @@ func (s *stream) finishLineLocked() {
 
 func (s *stream) emitLocked(text string) {
 	text = strings.ToValidUTF8(text, "\ufffd")
-	s.emit(engine.LogLine{Time: time.Now(), RequestID: s.origin.requestID, ExecutionARN: s.origin.executionARN,
-		Stream: s.name, Text: text})
+	o := s.names.of(text, s.origin)
+	s.emit(engine.LogLine{Time: time.Now(), RequestID: o.requestID, ExecutionARN: o.executionARN, Stream: s.name,
+		Text: text})
 	if s.name != Stderr {
 		return
 	}

@@ -15,6 +15,7 @@ const (
 	minMemory           = 128
 	maxMemory           = 32768
 	maxConcurrency      = 100_000
+	maxPerProcess       = 1600
 	maxExecutionTimeout = 31_622_400
 	maxRetention        = 90
 )
@@ -200,6 +201,7 @@ func (f *functionReader) readSettings() {
 	f.Timeout = time.Duration(seconds) * time.Second
 	f.number(&f.MemoryMB, f.p, "MemorySize", minMemory, maxMemory)
 	f.number(&f.Concurrency, f.p, "ReservedConcurrentExecutions", 0, maxConcurrency)
+	f.readCapacity()
 	f.readDurable()
 	f.optional("AutoPublishAlias of "+f.id, func() {
 		if alias, ok := f.one("AutoPublishAlias"); ok {
@@ -297,6 +299,17 @@ func (f *functionReader) readDurable() {
 	f.number(&f.Durable.RetentionDays, n, "RetentionPeriodInDays", 1, maxRetention)
 	f.Durable.ExecutionTimeout = time.Duration(seconds) * time.Second
 	f.checkKeys("DurableConfig", n, "ExecutionTimeout", "RetentionPeriodInDays", "KMSKeyArn", "KmsKeyArn")
+}
+
+// readCapacity reads how many invocations a process runs at one time, as Managed Instances let functions do. The rest
+// says where those instances are.
+func (f *functionReader) readCapacity() {
+	n := f.mapOf("CapacityProviderConfig")
+	if inner := n.get("LambdaManagedInstancesCapacityProviderConfig"); inner != nil { // CloudFormation's form
+		defer f.of("CapacityProviderConfig")()
+		n = f.resolve(inner)
+	}
+	f.number(&f.PerProcess, n, "PerExecutionEnvironmentMaxConcurrency", 1, maxPerProcess)
 }
 
 // checkKeys warns of what is not known in a property.

@@ -17,7 +17,7 @@ var effects = map[string]effect{
 	"FunctionName": used, "CodeUri": used, "Code": used, "ImageUri": used, "InlineCode": used, "PackageType": used,
 	"Handler": used, "Runtime": used, "Architectures": used, "Environment": used, "Timeout": used, "MemorySize": used,
 	"DurableConfig": used, "AutoPublishAlias": used, "ReservedConcurrentExecutions": used, "TenancyConfig": used,
-	"LoggingConfig": used, "Events": used, "Layers": used,
+	"LoggingConfig": used, "Events": used, "Layers": used, "CapacityProviderConfig": used,
 
 	"Description": cloudOnly, "Role": cloudOnly, "Policies": cloudOnly, "PermissionsBoundary": cloudOnly,
 	"AssumeRolePolicyDocument": cloudOnly, "RolePath": cloudOnly, "Tags": cloudOnly, "PropagateTags": cloudOnly,
@@ -26,8 +26,7 @@ var effects = map[string]effect{
 	"AutoPublishCodeSha256": cloudOnly, "AutoPublishAliasAllProperties": cloudOnly, "VersionDescription": cloudOnly,
 	"VersionDeletionPolicy": cloudOnly, "ProvisionedConcurrencyConfig": cloudOnly, "RuntimeManagementConfig": cloudOnly,
 	"SnapStart": cloudOnly, "RecursiveLoop": cloudOnly, "EphemeralStorage": cloudOnly,
-	"CapacityProviderConfig": cloudOnly,
-	"FunctionScalingConfig":  cloudOnly, "PublishToLatestPublished": cloudOnly, "ImageConfig": cloudOnly,
+	"FunctionScalingConfig": cloudOnly, "PublishToLatestPublished": cloudOnly, "ImageConfig": cloudOnly,
 
 	"FileSystemConfigs": noEffect, "FunctionUrlConfig": noEffect, "EventInvokeConfig": noEffect,
 	"DeadLetterQueue": noEffect, "DeadLetterConfig": noEffect,

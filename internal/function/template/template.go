@@ -66,6 +66,7 @@ type Function struct {
 	Timeout     time.Duration // of one invocation; 3 s unless set
 	MemoryMB    int           // 128 unless set
 	Concurrency int           // ReservedConcurrentExecutions; 0 if not set
+	PerProcess  int           // PerExecutionEnvironmentMaxConcurrency; 0 if not set
 	// Durable is nil for a plain function.
 	Durable *Durable
 	// PerTenant: each process serves one tenant only.

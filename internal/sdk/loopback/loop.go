@@ -3,6 +3,7 @@ package loopback
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log"
 	"os"
@@ -37,10 +38,20 @@ func Engine() (address, path string, ok bool) {
 func Serve(address, path string, h Handler) error {
 	failed := make(chan error)
 	for range lambdacontext.MaxConcurrency() {
-		go func() { failed <- serveOne(address, path, h) }()
+		go func() {
+			err := serveOne(address, path, h)
+			for errors.Is(err, errRefused) && lambdacontext.MaxConcurrency() > 1 {
+				err = serveOne(address, path, h)
+			}
+			failed <- err
+		}()
 	}
 	return <-failed
 }
+
+// errRefused says that an answer was refused, because it came late or was too large. That must not end the others that
+// are under way in the process.
+var errRefused = errors.New("the answer was refused")
 
 const runtimePath = "/2018-06-01/runtime/invocation/"
 
@@ -66,7 +77,9 @@ func serveOne(address, path string, h Handler) error {
 		if err := conn.Send(answer, next); err != nil {
 			return fmt.Errorf("answering an invocation: %w", err)
 		}
-		if _, err := conn.receiveStatus(202); err != nil {
+		if reply, err := conn.receiveStatus(202); reply != nil && err != nil {
+			return fmt.Errorf("%w: %w", errRefused, err)
+		} else if err != nil {
 			return fmt.Errorf("answering an invocation: %w", err)
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -32,7 +34,7 @@ func session(t *testing.T, h handlerFunc) (s *runtimeapi.Session, ended <-chan e
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { server.Close() })
-	s = server.Attach()
+	s = server.Attach(lambdacontext.MaxConcurrency(), func(runtimeapi.Event, *engine.Invocation) {})
 	t.Setenv("AWS_LAMBDA_RUNTIME_API", s.Endpoint())
 	address, path, ok := loopback.Engine()
 	if !ok {
@@ -98,6 +100,63 @@ func TestServeTooLarge(t *testing.T) {
 	}
 	if err := <-ended; err == nil {
 		t.Error("the loop ended without an error")
+	}
+}
+
+// With several invocations at a time, an answer that is refused ends neither the process nor the others.
+func TestRefusedAnswersBesideOthers(t *testing.T) {
+	if os.Getenv("AWS_LAMBDA_MAX_CONCURRENCY") == "" { // which is read once, when a program begins
+		again := exec.Command(os.Args[0], "-test.run=^TestRefusedAnswersBesideOthers$")
+		again.Env = append(os.Environ(), "AWS_LAMBDA_MAX_CONCURRENCY=3")
+		if out, err := again.CombinedOutput(); err != nil {
+			t.Errorf("%v: %s", err, out)
+		}
+		return
+	}
+	begun, release := make(chan string, 3), make(chan struct{})
+	s, _ := session(t, func(_ context.Context, payload []byte) ([]byte, error) {
+		switch begun <- string(payload); string(payload) {
+		case "large":
+			return make([]byte, runtimeapi.MaxAnswer+1), nil
+		case "quick":
+		default:
+			<-release
+		}
+		return payload, nil
+	})
+	invoke := func(ctx context.Context, what string) <-chan error {
+		done := make(chan error, 1)
+		go func() {
+			out, err := s.Invoke(ctx, &engine.Invocation{RequestID: what, Payload: []byte(what),
+				Deadline: time.Now().Add(time.Hour)})
+			if out.Error != nil {
+				err = errors.New(out.Error.ErrorType)
+			}
+			done <- err
+		}()
+		<-begun
+		return done
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	other, late := invoke(t.Context(), "other"), invoke(ctx, "late")
+	cancel()
+	if err := <-late; !errors.Is(err, runtimeapi.ErrUnanswered) {
+		t.Errorf("got %v, want ErrUnanswered", err)
+	}
+	if err := <-invoke(t.Context(), "large"); err == nil || err.Error() != "Function.ResponseSizeTooLarge" {
+		t.Errorf("got %v, want Function.ResponseSizeTooLarge", err)
+	}
+	if err := <-invoke(t.Context(), "quick"); err != nil {
+		t.Errorf("after an answer that was too large: %v", err)
+	}
+	close(release)
+	if err := <-other; err != nil {
+		t.Errorf("the other: %v", err)
+	}
+	for range 6 { // at all places
+		if err := <-invoke(t.Context(), "quick"); err != nil {
+			t.Error(err)
+		}
 	}
 }
 
