@@ -146,12 +146,21 @@ func postgresCommits(ctx context.Context, l *lab, clients int, d time.Duration) 
 		return failed(err)
 	}
 	defer db.stop(syscall.SIGINT)
-	pool, err := pgxpool.New(ctx, db.url("pool_max_conns", fmt.Sprint(clients)))
+	pool, err := pgxpool.New(ctx, db.url(fmt.Sprintf("&pool_max_conns=%d", clients)))
 	if err != nil {
 		return failed(err)
 	}
 	defer pool.Close()
 	if _, err := pool.Exec(ctx, "CREATE TABLE t (id bigserial PRIMARY KEY, value bytea)"); err != nil {
+		return failed(err)
+	}
+	var durability string
+	err = pool.QueryRow(ctx, "SELECT concat('fsync=', current_setting('fsync'), ', synchronous_commit=',"+
+		" current_setting('synchronous_commit'))").Scan(&durability)
+	if err == nil && !strings.HasSuffix(dbosPostgres.Durability, durability) {
+		err = fmt.Errorf("PostgreSQL has %s by default: correct its durability here", durability)
+	}
+	if err != nil {
 		return failed(err)
 	}
 	row := make([]byte, 100)
@@ -165,7 +174,7 @@ func postgresCommits(ctx context.Context, l *lab, clients int, d time.Duration) 
 const echoArg = "echo"
 
 func roundTrips(ctx context.Context, l *lab, clients int, d time.Duration) load.Outcome {
-	addr, err := freePorts(1)
+	ports, err := freePorts(1)
 	if err != nil {
 		return failed(err)
 	}
@@ -173,8 +182,9 @@ func roundTrips(ctx context.Context, l *lab, clients int, d time.Duration) load.
 	if err != nil {
 		return failed(err)
 	}
-	url := fmt.Sprintf("http://127.0.0.1:%d/", addr[0])
-	p, err := start(command{path: self, args: []string{echoArg, strings.Trim(url[len("http:"):], "/")}, log: l.file("echo.log")})
+	addr := fmt.Sprintf("127.0.0.1:%d", ports[0])
+	url := "http://" + addr
+	p, err := start(command{path: self, args: []string{echoArg, addr}, log: l.file("echo.log")})
 	if err != nil {
 		return failed(err)
 	}

@@ -35,8 +35,8 @@ var goals = map[string][]goal{
 const (
 	maxEngineMemory  = 200.0 // MB, of perdure serve under each workload
 	maxRestart       = 35.0  // ms, with all asleep: 28, and a quarter for the machine
-	maxRestartMemory = 28.0  // MB after it: 22, and a quarter
-	maxLateness      = 100.0 // ms, the 99th percentile when all wake up at once
+	maxRestartMemory = 28.0  // MB a second later: 22, and a quarter
+	maxLateness      = 100.0 // ms, the 99th percentile
 )
 
 func (g goal) String(unit workload.Unit) string {
@@ -54,7 +54,7 @@ func (g goal) String(unit workload.Unit) string {
 func (g goal) judge(unit workload.Unit, ours, peer float64) string {
 	switch {
 	case ours == 0 || g.ofPeer > 0 && peer == 0:
-		return "not measured"
+		return notMeasured
 	case g.ofPeer > 0:
 		return verdict(ours >= g.ofPeer*peer) + fmt.Sprintf(": %.1f ×", ours/peer)
 	case unit.IsTime():

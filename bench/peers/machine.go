@@ -33,11 +33,12 @@ func describe(ctx context.Context, b *bench, began time.Time) []string {
 	return []string{
 		fmt.Sprintf("**When**: %s, in %v, %d rounds, %v for each figure after %v of warming up.",
 			began.UTC().Format(time.DateOnly), time.Since(began).Round(time.Minute), b.rounds, b.time, b.warm),
-		fmt.Sprintf("**Where**: %s, %d processors, %.0f GB, %s, data on %s.", processor(), runtime.NumCPU(), gigabytes(),
-			kernel(), fileSystem(b.lab.dir)),
+		fmt.Sprintf("**Where**: %s, %d processors, %.0f GB, %s, data on %s.",
+			processor(), runtime.NumCPU(), gigabytes(), kernel(), fileSystem(b.lab.dir)),
 		fmt.Sprintf("**What**: Perdure %s; %s with its Go SDK %s; DBOS Transact %s; %s; modernc.org/sqlite %s; %s.",
-			says("git", "describe", "--always", "--dirty", "--tags"), restate, version("github.com/restatedev/sdk-go"),
-			version("github.com/dbos-inc/dbos-transact-golang"), postgres, version("modernc.org/sqlite"), runtime.Version()),
+			says("git", "describe", "--always", "--dirty", "--tags"), restate,
+			version("github.com/restatedev/sdk-go"), version("github.com/dbos-inc/dbos-transact-golang"), postgres,
+			version("modernc.org/sqlite"), runtime.Version()),
 		"**Again**: `make bench-peers`, or parts of it as `bench/peers/README.md` says.",
 	}
 }

@@ -58,19 +58,26 @@ func run(ctx context.Context, args []string) error {
 	fs.IntVar(&b.rounds, "rounds", 3, "`number` of rounds, of which the medians are shown")
 	fs.DurationVar(&b.time, "time", 3*time.Second, "`time` that each figure is measured for")
 	fs.DurationVar(&b.warm, "warm", time.Second, "`time` before it that does not count")
-	fs.IntVar(&b.sleepers, "sleepers", 100_000, "`number` of executions that sleep; 0 leaves that out")
-	fs.StringVar(&b.only, "systems", "", "`keys` of the systems to measure, such as perdure-embedded,restate; all if empty")
-	fs.StringVar(&b.rows, "workloads", "", "`keys` of the workloads to measure, such as steps,crowd; all if empty")
+	fs.IntVar(&b.sleepers, "sleepers", 100_000, "`number` of executions that sleep; 0 is no such row")
+	fs.StringVar(&b.only, "systems", "", "`keys` of what to measure, such as perdure-embedded,restate; all if empty")
+	fs.StringVar(&b.rows, "workloads", "", "`keys` of what to run, such as steps,crowd,floors; all if empty")
 	fs.StringVar(&b.out, "out", "", "`file` for the table; the standard output if empty")
 	fs.StringVar(&b.raw, "raw", "", "`file` for all figures of all rounds, as JSON")
-	fs.StringVar(&b.lab.dir, "dir", "/var/tmp", "`directory` for the data, on the disk that is to be measured")
+	fs.StringVar(&b.lab.dir, "dir", "/var/tmp", "`directory` for data, on the disk to be measured")
 	fs.StringVar(&b.lab.restate, "restate", "", "`path` of restate-server")
-	fs.StringVar(&b.lab.postgres, "postgres", newest("/usr/lib/postgresql/*/bin"), "`directory` of PostgreSQL's programs")
+	fs.StringVar(&b.lab.postgres, "postgres",
+		newest("/usr/lib/postgresql/*/bin"), "`directory` of PostgreSQL's programs")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
 	if *quick {
-		b.rounds, b.time, b.warm, b.sleepers = 1, 500*time.Millisecond, 100*time.Millisecond, 2000
+		given := map[string]bool{}
+		fs.Visit(func(f *flag.Flag) { given[f.Name] = true })
+		for name, value := range map[string]string{"rounds": "1", "time": "500ms", "warm": "100ms", "sleepers": "2000"} {
+			if !given[name] {
+				fs.Set(name, value)
+			}
+		}
 	}
 	var err error
 	if b.lab.dir, err = os.MkdirTemp(b.lab.dir, "peers-"); err != nil {
@@ -166,7 +173,7 @@ func (b *bench) measure(ctx context.Context) *measurements {
 	m := &measurements{}
 	for round := range b.rounds {
 		for _, f := range floors {
-			if ctx.Err() == nil {
+			if ctx.Err() == nil && chosen(b.rows, "floors") {
 				m.Floors = append(m.Floors, b.floor(ctx, round, f))
 			}
 		}
@@ -207,7 +214,8 @@ func (b *bench) floor(ctx context.Context, round int, f floor) floorFigure {
 	if out.Error == "" {
 		out.PerSecond = float64(got.Executions) / got.Took.Seconds()
 	}
-	fmt.Fprintf(os.Stderr, "round %d  floor    %2d clients  %.0f/s %s  %s\n", round+1, f.Clients, out.PerSecond, f.Name, out.Error)
+	fmt.Fprintf(os.Stderr, "round %d  floor    %s, %s: %.0f/s %s\n",
+		round+1, f.Name, clients(f.Clients), out.PerSecond, out.Error)
 	return out
 }
 
@@ -224,7 +232,8 @@ func (b *bench) figure(ctx context.Context, s system, w workload.Workload) (f fi
 	}
 	defer i.stop()
 	syscall.Sync() // what others left to write is not to be written now
-	burst := load.Burst{Order: w.Order, Clients: w.Clients, Time: b.warm, AtLeast: 2 * w.Clients, AtMost: mostExecutions}
+	burst := load.Burst{Order: w.Order, Clients: w.Clients, AtMost: mostExecutions}
+	burst.Time, burst.AtLeast = b.warm, 2*w.Clients
 	if out := i.load(ctx, burst); out.Error != "" {
 		return figure{Error: "warming up: " + out.Error}
 	}

@@ -21,9 +21,12 @@ func report(m *measurements) string {
 	for _, line := range m.Machine {
 		fmt.Fprintf(&doc, "- %s\n", line)
 	}
-	doc.WriteString("\nMedians")
-	doc.WriteString(" of all rounds. Of CPU time and memory the first number is the engine's (Perdure, Restate, PostgreSQL), the\n" +
-		"second that of the functions; a single one has both, and of libraries also the clients.\n\n")
+	doc.WriteString(`
+Each figure is the median of all rounds, with the lowest and the highest. Of CPU time and memory the first number is
+the engine's (Perdure, Restate, PostgreSQL), the second that of the functions; a single one has both, and of libraries
+also the clients.
+
+`)
 	writeTable(&doc, m)
 	doc.WriteString("\n" + notes)
 	return doc.String()
@@ -51,7 +54,8 @@ func writeTable(doc *strings.Builder, m *measurements) {
 		}
 	}
 	for _, f := range floors {
-		row(append(append([]string{fmt.Sprintf("floor: %s, %s", f.Name, clients(f.Clients)), floorText(m, f)}, blank...), "", "", "")...)
+		name := fmt.Sprintf("floor: %s, %s", f.Name, clients(f.Clients))
+		row(append(append([]string{name, floorText(m, f)}, blank...), "", "", "")...)
 	}
 }
 
@@ -67,7 +71,7 @@ func workloadRows(m *measurements, w workload.Workload) [][]string {
 			figures, cpu, memory = append(figures, cell(sum.Error)), append(cpu, ""), append(memory, "")
 			continue
 		}
-		figures = append(figures, "**"+number(sum.Value)+"**")
+		figures = append(figures, sum.String())
 		cpu = append(cpu, both(sum.EngineCPU, sum.FunctionCPU))
 		memory = append(memory, both(sum.EngineMemory, sum.FunctionMemory))
 		switch {
@@ -85,7 +89,7 @@ func workloadRows(m *measurements, w workload.Workload) [][]string {
 		wanted = append(wanted, g.String(w.Unit))
 		reached = append(reached, g.judge(w.Unit, best[g.form], peer))
 	}
-	ratio, fits := "", "not measured"
+	ratio, fits := "", notMeasured
 	if best[served] > 0 && peer > 0 {
 		ratio = fmt.Sprintf("%.2f ×", times(w.Unit, best[served], peer))
 	}
@@ -111,24 +115,38 @@ func (m *measurements) of(system, workload string) (of []figure) {
 
 // sleeperRows are the rows of executions that sleep: name, figure, goal, ratio, verdict.
 func sleeperRows(s *sleepers) [][]string {
-	ms := func(d time.Duration) float64 { return d.Seconds() * 1e3 }
-	restarted := number(ms(s.Restart)) + " ms, " + number(float64(s.RestartMemory)/1e6) + " MB"
-	fits := verdict(ms(s.Restart) <= maxRestart && float64(s.RestartMemory)/1e6 <= maxRestartMemory)
-	late := number(ms(s.P99)) + " ms (half " + number(ms(s.P50)) + " ms; the last ended after " + number(ms(s.All)) + " ms)"
-	inTime := verdict(ms(s.P99) <= maxLateness)
-	if s.Error != "" {
-		late, inTime = cell(s.Error), "not measured"
-		if s.Restart == 0 {
-			restarted, fits = late, inTime
+	restarted, fits := notMeasured, notMeasured
+	if s.Memory > 0 {
+		ms, mb := milliseconds(s.Restart), megabytes(s.Memory)
+		restarted = number(ms) + " ms, " + number(mb) + " MB"
+		fits = verdict(ms <= maxRestart && mb <= maxRestartMemory)
+	}
+	rows := [][]string{{fmt.Sprintf("**%s asleep: restart, memory a second later**", number(float64(s.Asleep))),
+		restarted, fmt.Sprintf("≤ %g ms, ≤ %g MB", maxRestart, maxRestartMemory), "", fits}}
+	for _, w := range []struct {
+		waking
+		how string
+	}{
+		{s.AtOnce, "within a second"},
+		{s.InTurn, "one after the other, " + number(s.InTurn.Rate) + "/s"},
+	} {
+		late, inTime := cell(s.Error), notMeasured
+		if w.Last > 0 {
+			late = fmt.Sprintf("%s ms (half %s ms; the last execution ended after %s ms)", number(milliseconds(w.P99)),
+				number(milliseconds(w.P50)), number(milliseconds(w.Last)))
+			inTime = verdict(milliseconds(w.P99) <= maxLateness)
 		}
+		rows = append(rows, []string{fmt.Sprintf("**%s wake up %s: lateness, p99**", number(float64(w.Awake)), w.how),
+			late, fmt.Sprintf("≤ %g ms", maxLateness), "", inTime})
 	}
-	return [][]string{
-		{fmt.Sprintf("**%s asleep: restart, memory after it**", number(float64(s.Asleep))), restarted,
-			fmt.Sprintf("≤ %g ms, ≤ %g MB", maxRestart, maxRestartMemory), "", fits},
-		{fmt.Sprintf("**%s wake up within a second: lateness, p99**", number(float64(s.Awake))), late,
-			fmt.Sprintf("≤ %g ms", maxLateness), "", inTime},
-	}
+	return rows
 }
+
+func milliseconds(d time.Duration) float64 { return d.Seconds() * 1e3 }
+func megabytes(bytes int64) float64        { return float64(bytes) / 1e6 }
+
+// notMeasured stands where a figure is missing.
+const notMeasured = "not measured"
 
 // floorText is the median of a floor.
 func floorText(m *measurements, f floor) string {

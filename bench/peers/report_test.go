@@ -37,8 +37,9 @@ func TestTable(t *testing.T) {
 			"perdure-processes": 3118, "perdure-embedded": 31_000, "restate": 2433, "dbos-postgres": 2242,
 		})...),
 		Floors: []floorFigure{{Name: floors[3].Name, Clients: floors[3].Clients, PerSecond: 46_000}},
-		Sleepers: &sleepers{Asleep: 100_000, Awake: 100_000, Restart: 28 * time.Millisecond, RestartMemory: 22e6,
-			P50: 20 * time.Millisecond, P99: 192 * time.Millisecond, All: 3 * time.Second},
+		Sleepers: &sleepers{Asleep: 100_000, Restart: 28 * time.Millisecond, Memory: 22e6,
+			AtOnce: waking{Awake: 100_000, P50: 2 * time.Second, P99: 9 * time.Second, Last: 10 * time.Second},
+			InTurn: waking{Awake: 100_000, Rate: 3000, P50: 20 * time.Millisecond, P99: 92 * time.Millisecond, Last: time.Second}},
 	}
 	table := report(m)
 	columns := len(systems) + 4
@@ -64,7 +65,8 @@ func TestTable(t *testing.T) {
 		{"**10 steps", columns - 1, "**not met**: 1.3 ×; met: 31,000"},
 		{"**100,000 asleep", 1, "28.0 ms, 22.0 MB"},
 		{"**100,000 asleep", columns - 1, "met"},
-		{"**100,000 wake", columns - 1, "**not met**"},
+		{"**100,000 wake up within", columns - 1, "**not met**"},
+		{"**100,000 wake up one after the other, 3,000/s", columns - 1, "met"},
 		{"floor: SQLite commits, synchronous=FULL, one row each, in one", 1, "46,000/s, 1,391 µs each"},
 		{"**executions of one", columns - 1, "not measured"},
 	} {
@@ -99,6 +101,9 @@ func TestSummarize(t *testing.T) {
 	got := summarize([]figure{{Value: 3}, {Error: "no"}, {Value: 1}, {Value: 9}})
 	if want := (summary{Value: 3, Least: 1, Most: 9, Failed: 1}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if got, want := got.String(), "**3.00** (1.00–9.00), failed rounds: 1"; got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 	if got := summarize([]figure{{Error: "first"}, {Error: "second"}}); got.Error != "first" || got.Value != 0 {
 		t.Errorf("got %+v, want the first error", got)

@@ -18,29 +18,41 @@ import (
 	"github.com/perdure/perdure/bench/peers/workload"
 )
 
-// sleepers is what executions of Perdure that sleep cost. They are functions in the engine's process, so that the
+// sleepers is what executions of Perdure that sleep cost. Their functions are in the engine's process, so that the
 // figures are the engine's own; the restart is one of perdure serve.
 type sleepers struct {
-	Asleep        int           // how many
-	Restart       time.Duration // of perdure serve, until it has run an execution
-	RestartMemory int64         // of perdure serve after that, bytes
-	Awake         int           // how many woke up, all within a second, as the service counts waits in seconds
-	P50, P99      time.Duration // how late the ends of their waits are recorded
-	All           time.Duration // how late the last of all ended
-	Error         string        `json:",omitempty"`
+	Asleep  int           // how many, at the restart
+	Restart time.Duration // of perdure serve, until it is ready
+	Memory  int64         // of perdure serve a second later, bytes
+	AtOnce  waking        // all within a second, since the service counts waits in seconds
+	InTurn  waking        // each after the same time, so one after the other as they were started
+	Error   string        `json:",omitempty"`
+}
+
+// waking is how late sleepers wake up.
+type waking struct {
+	Awake    int
+	Rate     float64       // so many are due in a second
+	P50, P99 time.Duration // until the ends of their waits are recorded
+	Last     time.Duration // until the last execution has ended
 }
 
 const (
-	fillers  = 32 // clients that start sleepers
-	samples  = 1000
-	wakeTime = 5 * time.Minute // for all to wake up
+	fillers  = 32   // clients that start sleepers
+	samples  = 1000 // sleepers whose histories are read
+	wakeTime = 5 * time.Minute
 )
 
 // measureSleepers measures n of them.
 func measureSleepers(ctx context.Context, base *lab, n int) (s sleepers) {
-	s, err := restartAsleep(ctx, base, n)
+	err := s.restart(ctx, base, n)
 	if err == nil {
-		err = wakeAll(ctx, base, n, &s)
+		s.AtOnce, err = wake(ctx, base, n, func(d time.Duration) workload.Order {
+			return workload.Order{Until: time.Now().Add(d)}
+		})
+	}
+	if err == nil {
+		s.InTurn, err = wake(ctx, base, n, func(d time.Duration) workload.Order { return workload.Order{Sleep: d} })
 	}
 	if err != nil {
 		s.Error = err.Error()
@@ -48,87 +60,87 @@ func measureSleepers(ctx context.Context, base *lab, n int) (s sleepers) {
 	return s
 }
 
-// restartAsleep restarts an engine while all sleep for a day.
-func restartAsleep(ctx context.Context, base *lab, n int) (s sleepers, err error) {
+// restart restarts an engine while all sleep for a day.
+func (s *sleepers) restart(ctx context.Context, base *lab, n int) error {
 	l, clean, err := base.within("sleepers")
 	if err != nil {
-		return s, err
+		return err
 	}
 	defer clean()
 	a, err := startAgent(ctx, l, "embedded", l.file("data"))
 	if err != nil {
-		return s, err
+		return err
 	}
-	arns, _, err := fill(ctx, a.URL, n, time.Now().Add(24*time.Hour))
-	s.Asleep = len(arns)
-	time.Sleep(time.Second) // so that the last ones are asleep, too
+	arns, _, err := fill(ctx, a.URL, n, workload.Order{Sleep: 24 * time.Hour})
+	pause(ctx, time.Second) // so that the last ones are asleep, too
 	a.stop(nil)
 	if err != nil {
-		return s, err
+		return err
 	}
+	s.Asleep = len(arns)
 	syscall.Sync()
 	began := time.Now()
-	p, url, err := serve(ctx, l)
-	if err != nil {
-		return s, err
-	}
-	defer p.stop(syscall.SIGINT)
-	if _, err := post(ctx, http.DefaultClient, url+invokePath, []byte(`{"Steps":1}`)); err != nil {
-		return s, p.failure(err)
-	}
-	s.Restart = time.Since(began)
-	s.RestartMemory = usageOf([]group{{p.pid(), itself}}).Memory
-	return s, nil
-}
-
-// wakeAll lets all wake up at once.
-func wakeAll(ctx context.Context, base *lab, n int, s *sleepers) error {
-	l, clean, err := base.within("sleepers")
+	p, _, err := serve(ctx, l)
 	if err != nil {
 		return err
+	}
+	defer p.stop(syscall.SIGINT)
+	s.Restart = time.Since(began)
+	if !pause(ctx, time.Second) {
+		return ctx.Err()
+	}
+	s.Memory = usageOf([]group{{p.pid(), itself}}).Resident
+	return nil
+}
+
+// wake lets n sleepers wake up. order says what they do; d is long enough for all to be asleep before.
+func wake(ctx context.Context, base *lab, n int, order func(d time.Duration) workload.Order) (w waking, err error) {
+	l, clean, err := base.within("sleepers")
+	if err != nil {
+		return w, err
 	}
 	defer clean()
 	a, err := startAgent(ctx, l, "embedded", l.file("data"))
 	if err != nil {
-		return err
+		return w, err
 	}
 	defer a.stop(nil)
 	some := max(1, n/50) // tells how long the others will take
-	_, took, err := fill(ctx, a.URL, some, time.Now().Add(24*time.Hour))
+	_, took, err := fill(ctx, a.URL, some, workload.Order{Sleep: 24 * time.Hour})
 	if err != nil {
-		return err
+		return w, err
 	}
-	until := time.Now().Add(took*time.Duration(n/some)*3/2 + 5*time.Second)
-	arns, _, err := fill(ctx, a.URL, n, until)
-	if err != nil {
-		return err
+	asleep := took*time.Duration(n/some)*3/2 + 5*time.Second
+	arns, took, err := fill(ctx, a.URL, n, order(asleep))
+	switch {
+	case err != nil:
+		return w, err
+	case took > asleep:
+		return w, fmt.Errorf("starting sleepers took %v longer than expected", took-asleep)
+	case !pause(ctx, asleep-took):
+		return w, ctx.Err()
 	}
-	if spare := time.Until(until); spare < 0 {
-		return fmt.Errorf("starting them took %v longer than expected", -spare)
-	}
-	s.Awake = len(arns)
-	if !pause(ctx, time.Until(until)) {
-		return ctx.Err()
-	}
-	ctx, cancel := context.WithTimeoutCause(ctx, wakeTime, fmt.Errorf("they do not all wake up within %v", wakeTime))
+	w.Awake, w.Rate = len(arns), float64(len(arns))/took.Seconds()
+	slow := fmt.Errorf("sleepers do not all wake up within %v", wakeTime)
+	ctx, cancel := context.WithTimeoutCause(ctx, wakeTime, slow)
 	defer cancel()
 	var late []time.Duration
 	for i := range min(samples, len(arns)) {
 		l, err := latenessOf(ctx, a.URL, arns[i*len(arns)/min(samples, len(arns))])
 		if err != nil {
-			return errors.Join(err, context.Cause(ctx))
+			return w, errors.Join(err, context.Cause(ctx))
 		}
 		late = append(late, l.wait)
-		s.All = max(s.All, l.end)
+		w.Last = max(w.Last, l.end)
 	}
 	slices.Sort(late)
-	s.P50, s.P99 = late[len(late)/2], late[len(late)*99/100]
-	return nil
+	w.P50, w.P99 = late[len(late)/2], late[len(late)*99/100]
+	return w, nil
 }
 
 // fill starts n sleepers and returns their ARNs.
-func fill(ctx context.Context, base string, n int, until time.Time) (arns []string, took time.Duration, err error) {
-	order, err := json.Marshal(workload.Order{Until: until})
+func fill(ctx context.Context, base string, n int, o workload.Order) (arns []string, took time.Duration, err error) {
+	order, err := json.Marshal(o)
 	if err != nil {
 		return nil, 0, err
 	}

@@ -1,6 +1,9 @@
 package main
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+)
 
 // median is the middle of values, or the mean of the two in the middle; 0 if there are none.
 func median[T int64 | float64](values []T) T {
@@ -22,6 +25,18 @@ type summary struct {
 	Failed                       int     // rounds without one
 }
 
+// String is the median, with the range if there is one, and with the rounds that failed.
+func (s summary) String() string {
+	text := "**" + number(s.Value) + "**"
+	if s.Least < s.Most {
+		text += " (" + number(s.Least) + "–" + number(s.Most) + ")"
+	}
+	if s.Failed > 0 {
+		text += fmt.Sprintf(", failed rounds: %d", s.Failed)
+	}
+	return text
+}
+
 // summarize summarizes the figures of one system under one workload.
 func summarize(figures []figure) (s summary) {
 	var value, engineCPU, functionCPU, engineMemory, functionMemory []float64
@@ -34,10 +49,10 @@ func summarize(figures []figure) (s summary) {
 			continue
 		}
 		value = append(value, f.Value)
-		engineCPU = append(engineCPU, f.EngineCPU.Seconds()*1e3)
-		functionCPU = append(functionCPU, f.FunctionCPU.Seconds()*1e3)
-		engineMemory = append(engineMemory, float64(f.EngineMemory)/1e6)
-		functionMemory = append(functionMemory, float64(f.FunctionMemory)/1e6)
+		engineCPU = append(engineCPU, milliseconds(f.EngineCPU))
+		functionCPU = append(functionCPU, milliseconds(f.FunctionCPU))
+		engineMemory = append(engineMemory, megabytes(f.EngineMemory))
+		functionMemory = append(functionMemory, megabytes(f.FunctionMemory))
 	}
 	if len(value) == 0 {
 		return s

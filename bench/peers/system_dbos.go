@@ -12,9 +12,7 @@ import (
 	"syscall"
 )
 
-// dbosPool is how many connections DBOS has to PostgreSQL.
-const dbosPool = 64
-
+// dbosPostgres has 20 connections, as DBOS makes them by default: 64 gained nothing that could be repeated.
 var dbosPostgres = system{
 	Key: "dbos-postgres", Name: "DBOS on PostgreSQL",
 	Durability: "power-safe: fsync=on, synchronous_commit=on",
@@ -23,7 +21,7 @@ var dbosPostgres = system{
 		if err != nil {
 			return nil, err
 		}
-		a, err := startAgent(ctx, l, "dbos", db.url("pool_max_conns", strconv.Itoa(dbosPool)))
+		a, err := startAgent(ctx, l, "dbos", db.url(""))
 		if err != nil {
 			db.stop(syscall.SIGINT)
 			return nil, err
@@ -54,12 +52,9 @@ type postgres struct {
 	dir string
 }
 
-func (p *postgres) url(params ...string) string {
-	q := url.Values{"host": {p.dir}, "user": {"postgres"}}
-	for i := 0; i < len(params); i += 2 {
-		q.Set(params[i], params[i+1])
-	}
-	return "postgres:///postgres?" + q.Encode()
+// url is its address, with further parameters such as &pool_max_conns=9.
+func (p *postgres) url(more string) string {
+	return "postgres:///postgres?" + url.Values{"host": {p.dir}, "user": {"postgres"}}.Encode() + more
 }
 
 // startPostgres makes a cluster and starts it. PostgreSQL refuses to run as root, so then it gets its own user.

@@ -3,9 +3,12 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
+	"os/exec"
+	"regexp"
 	"syscall"
 
 	"github.com/perdure/perdure/bench/peers/workload"
@@ -19,6 +22,13 @@ var restateSystem = system{
 	start: func(ctx context.Context, l *lab) (i *instance, err error) {
 		if l.restate == "" {
 			return nil, errNotInstalled("Restate")
+		}
+		config, err := exec.CommandContext(ctx, l.restate, "--dump-config").Output()
+		if err != nil {
+			return nil, fmt.Errorf("%s --dump-config: %w", l.restate, err)
+		}
+		if !flushesLog.Match(config) {
+			return nil, errors.New("its log server does not flush by default any more: correct its durability here")
 		}
 		ports, err := freePorts(4)
 		if err != nil {
@@ -39,11 +49,11 @@ var restateSystem = system{
 				stop()
 			}
 		}()
+		port := func(name string, n int) string { return fmt.Sprintf("RESTATE_%sBIND_PORT=%d", name, ports[n]) }
 		server, err = start(command{path: l.restate, dir: l.dir, log: l.file("restate.log"),
 			args: []string{"--no-logo", "--listen-mode", "tcp", "--base-dir", l.file("data")},
-			env: []string{"RESTATE_DISABLE_TELEMETRY=true", "RESTATE_LOG_FILTER=error", "DO_NOT_TRACK=1",
-				"RESTATE_BIND_IP=127.0.0.1", fmt.Sprintf("RESTATE_BIND_PORT=%d", ports[1]),
-				fmt.Sprintf("RESTATE_ADMIN__BIND_PORT=%d", ports[2]), fmt.Sprintf("RESTATE_INGRESS__BIND_PORT=%d", ports[3])}})
+			env: []string{"RESTATE_DISABLE_TELEMETRY=true", "RESTATE_LOG_FILTER=error", "RESTATE_BIND_IP=127.0.0.1",
+				port("", 1), port("ADMIN__", 2), port("INGRESS__", 3)}})
 		if err != nil {
 			return nil, err
 		}
@@ -66,6 +76,9 @@ var restateSystem = system{
 			functions: []group{{service.pid(), whole}}, stop: stop}, nil
 	},
 }
+
+// flushesLog finds in a configuration that the log server flushes what it writes.
+var flushesLog = regexp.MustCompile(`(?m)^\[log-server\]\n([^\[].*\n)*rocksdb-disable-wal-fsync = false$`)
 
 // freePorts returns ports of the loopback interface that nobody listens on.
 func freePorts(n int) (ports []int, err error) {

@@ -27,8 +27,9 @@ type group struct {
 
 // usage is what a group has used.
 type usage struct {
-	CPU    time.Duration // since its beginning
-	Memory int64         // bytes that were resident at most; pages that are shared count once
+	CPU      time.Duration // since its beginning
+	Memory   int64         // bytes that were resident at most; pages that are shared count once
+	Resident int64         // bytes that are resident, of all processes together
 }
 
 // stat is what /proc says of a process.
@@ -114,6 +115,7 @@ func usageOf(groups []group) usage {
 				continue
 			}
 			m := parseMemory(string(text))
+			u.Resident += m.resident
 			u.Memory += m.peak - m.shared - m.files
 			shared, files = max(shared, m.shared), max(files, m.files)
 		}
@@ -123,11 +125,11 @@ func usageOf(groups []group) usage {
 }
 
 // memory is of one process, in bytes.
-type memory struct{ peak, files, shared int64 }
+type memory struct{ peak, resident, files, shared int64 }
 
 // parseMemory reads /proc/PID/status.
 func parseMemory(status string) (m memory) {
-	into := map[string]*int64{"VmHWM": &m.peak, "RssFile": &m.files, "RssShmem": &m.shared}
+	into := map[string]*int64{"VmHWM": &m.peak, "VmRSS": &m.resident, "RssFile": &m.files, "RssShmem": &m.shared}
 	for line := range strings.Lines(status) {
 		name, value, _ := strings.Cut(line, ":")
 		if to := into[name]; to != nil {

@@ -44,8 +44,9 @@ func TestGroups(t *testing.T) {
 }
 
 func TestParseMemory(t *testing.T) {
-	got := parseMemory("Name:\tx\nVmPeak:\t  99 kB\nVmHWM:\t  40 kB\nRssAnon:\t 1 kB\nRssFile:\t  8 kB\nRssShmem:\t  2 kB\n")
-	if want := (memory{peak: 40 << 10, files: 8 << 10, shared: 2 << 10}); got != want {
+	got := parseMemory("Name:\tx\nVmPeak:\t  99 kB\nVmHWM:\t  40 kB\nVmRSS:\t  30 kB\n" +
+		"RssAnon:\t 1 kB\nRssFile:\t  8 kB\nRssShmem:\t  2 kB\n")
+	if want := (memory{peak: 40 << 10, resident: 30 << 10, files: 8 << 10, shared: 2 << 10}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 }

@@ -11,15 +11,17 @@ import (
 
 // Handle does what an order says.
 func Handle(ctx durable.Context, o workload.Order) (total int, err error) {
-	if !o.Until.IsZero() {
-		if err := durable.WaitUntil(ctx, "sleep", o.Until); err != nil {
-			return 0, err
-		}
+	switch {
+	case !o.Until.IsZero():
+		err = durable.WaitUntil(ctx, "sleep", o.Until)
+	case o.Sleep > 0:
+		err = durable.Wait(ctx, "sleep", o.Sleep)
+	}
+	if err != nil {
+		return 0, err
 	}
 	for n := range o.Steps {
-		r, err := durable.Step(ctx, fmt.Sprintf("step-%d", n), func(context.Context) (workload.Receipt, error) {
-			return workload.Step(o, n), nil
-		})
+		r, err := step(ctx, fmt.Sprintf("step-%d", n), o, n)
 		if err != nil {
 			return 0, err
 		}
@@ -28,11 +30,8 @@ func Handle(ctx durable.Context, o workload.Order) (total int, err error) {
 	if o.Items == 0 {
 		return total, nil
 	}
-	batch, err := durable.Map(ctx, "items", make([]struct{}, o.Items), func(ctx durable.Context, _ struct{}, n int) (workload.Receipt, error) {
-		return durable.Step(ctx, "step", func(context.Context) (workload.Receipt, error) {
-			return workload.Step(o, n), nil
-		})
-	})
+	item := func(ctx durable.Context, _ struct{}, n int) (workload.Receipt, error) { return step(ctx, "step", o, n) }
+	batch, err := durable.Map(ctx, "items", make([]struct{}, o.Items), item)
 	if err != nil {
 		return 0, err
 	}
@@ -40,4 +39,8 @@ func Handle(ctx durable.Context, o workload.Order) (total int, err error) {
 		total += r.Amount
 	}
 	return total, nil
+}
+
+func step(ctx durable.Context, name string, o workload.Order, n int) (workload.Receipt, error) {
+	return durable.Step(ctx, name, func(context.Context) (workload.Receipt, error) { return workload.Step(o, n), nil })
 }

@@ -15,10 +15,11 @@ const Function = "work"
 
 // Order is the input of an execution: what it has to do, in this order.
 type Order struct {
-	Until time.Time `json:",omitzero"` // sleep until then
-	Steps int       `json:",omitzero"` // run so many steps, one after the other
-	Items int       `json:",omitzero"` // run a step for each of so many items, all at the same time
-	Bytes int       `json:",omitzero"` // size of the text in each step's result
+	Until time.Time     `json:",omitzero"` // sleep until then
+	Sleep time.Duration `json:",omitzero"` // sleep for so long
+	Steps int           `json:",omitzero"` // run so many steps, one after the other
+	Items int           `json:",omitzero"` // run a step for each of so many items, all at the same time
+	Bytes int           `json:",omitzero"` // size of the text in each step's result
 }
 
 // Total is the result of an execution that did all of the order.

@@ -40,7 +40,8 @@ func serve(dir string) error {
 	}
 	defer listener.Close()
 	go http.Serve(listener, p.Handler())
-	return load.Serve(load.Hello{URL: "http://" + listener.Addr().String()}, func(ctx context.Context, b load.Burst) error {
+	hello := load.Hello{URL: "http://" + listener.Addr().String()}
+	return load.Serve(hello, func(ctx context.Context, b load.Burst) error {
 		x, err := perdure.Start(ctx, p, workload.Function, b.Order)
 		if err != nil || b.Start {
 			return err
