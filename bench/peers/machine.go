@@ -14,7 +14,7 @@ import (
 )
 
 // describe says what was measured, on what, and how.
-func describe(ctx context.Context, b *bench, began time.Time) []string {
+func describe(ctx context.Context, b *bench, rounds int, began time.Time) []string {
 	says := func(path string, args ...string) string {
 		text, err := exec.CommandContext(ctx, path, args...).Output()
 		if err != nil {
@@ -32,7 +32,7 @@ func describe(ctx context.Context, b *bench, began time.Time) []string {
 	}
 	return []string{
 		fmt.Sprintf("**When**: %s, in %v, %d rounds, %v for each figure after %v of warming up.",
-			began.UTC().Format(time.DateOnly), time.Since(began).Round(time.Minute), b.rounds, b.time, b.warm),
+			began.UTC().Format(time.DateOnly), time.Since(began).Round(time.Minute), rounds, b.time, b.warm),
 		fmt.Sprintf("**Where**: %s, %d processors, %.0f GB, %s, data on %s.",
 			processor(), runtime.NumCPU(), gigabytes(), kernel(), fileSystem(b.lab.dir)),
 		fmt.Sprintf("**What**: Perdure %s; %s with its Go SDK %s; DBOS Transact %s; %s; modernc.org/sqlite %s; %s.",

@@ -26,6 +26,7 @@ type bench struct {
 	rounds   int
 	time     time.Duration // of a figure
 	warm     time.Duration // before it
+	limit    time.Duration // of all rounds: none begins that would end later
 	sleepers int
 	only     string
 	rows     string
@@ -58,6 +59,7 @@ func run(ctx context.Context, args []string) error {
 	fs.IntVar(&b.rounds, "rounds", 3, "`number` of rounds, of which the medians are shown")
 	fs.DurationVar(&b.time, "time", 3*time.Second, "`time` that each figure is measured for")
 	fs.DurationVar(&b.warm, "warm", time.Second, "`time` before it that does not count")
+	fs.DurationVar(&b.limit, "limit", 20*time.Minute, "`time` for the rounds; fewer are taken if need be")
 	fs.IntVar(&b.sleepers, "sleepers", 100_000, "`number` of executions that sleep; 0 is no such row")
 	fs.StringVar(&b.only, "systems", "", "`keys` of what to measure, such as perdure-embedded,restate; all if empty")
 	fs.StringVar(&b.rows, "workloads", "", "`keys` of what to run, such as steps,crowd,floors; all if empty")
@@ -66,16 +68,16 @@ func run(ctx context.Context, args []string) error {
 	fs.StringVar(&b.lab.dir, "dir", "/var/tmp", "`directory` for data, on the disk to be measured")
 	fs.StringVar(&b.lab.restate, "restate", "", "`path` of restate-server")
 	fs.StringVar(&b.lab.postgres, "postgres",
-		newest("/usr/lib/postgresql/*/bin"), "`directory` of PostgreSQL's programs")
+		newest("/usr/lib/postgresql/*/bin"), "`directory` of its programs")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
 	if *quick {
 		given := map[string]bool{}
 		fs.Visit(func(f *flag.Flag) { given[f.Name] = true })
-		for name, value := range map[string]string{"rounds": "1", "time": "500ms", "warm": "100ms", "sleepers": "2000"} {
-			if !given[name] {
-				fs.Set(name, value)
+		for _, is := range [][2]string{{"rounds", "1"}, {"time", "500ms"}, {"warm", "100ms"}, {"sleepers", "2000"}} {
+			if !given[is[0]] {
+				fs.Set(is[0], is[1])
 			}
 		}
 	}
@@ -93,7 +95,7 @@ func run(ctx context.Context, args []string) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("interrupted; nothing is written")
 	}
-	m.Machine = describe(ctx, &b, began)
+	m.Machine = describe(ctx, &b, m.Rounds, began)
 	return b.write(m)
 }
 
@@ -137,6 +139,7 @@ func (l *lab) within(name string) (in *lab, clean func(), err error) {
 // measurements are all figures of a run.
 type measurements struct {
 	Machine  []string
+	Rounds   int
 	Figures  []figure
 	Floors   []floorFigure
 	Sleepers *sleepers `json:",omitempty"`
@@ -171,7 +174,12 @@ func chosen(keys, key string) bool {
 // measure takes the rounds.
 func (b *bench) measure(ctx context.Context) *measurements {
 	m := &measurements{}
+	began := time.Now()
 	for round := range b.rounds {
+		if round > 0 && time.Since(began)/time.Duration(round)*time.Duration(round+1) > b.limit {
+			break
+		}
+		m.Rounds++
 		for _, f := range floors {
 			if ctx.Err() == nil && chosen(b.rows, "floors") {
 				m.Floors = append(m.Floors, b.floor(ctx, round, f))
