@@ -115,7 +115,7 @@ func (m *measurements) of(system, workload string) (of []figure) {
 
 // sleeperRows are the rows of executions that sleep: name, figure, goal, ratio, verdict.
 func sleeperRows(s *sleepers) [][]string {
-	restarted, fits := notMeasured, notMeasured
+	restarted, fits := cell(s.Error), notMeasured
 	if s.Memory > 0 {
 		ms, mb := milliseconds(s.Restart), megabytes(s.Memory)
 		restarted = number(ms) + " ms, " + number(mb) + " MB"
@@ -130,7 +130,7 @@ func sleeperRows(s *sleepers) [][]string {
 		{s.AtOnce, "within a second"},
 		{s.InTurn, "one after the other, " + number(s.InTurn.Rate) + "/s"},
 	} {
-		late, inTime := cell(s.Error), notMeasured
+		late, inTime := cell(w.Error), notMeasured
 		if w.Last > 0 {
 			late = fmt.Sprintf("%s ms (half %s ms; the last execution ended after %s ms)", number(milliseconds(w.P99)),
 				number(milliseconds(w.P50)), number(milliseconds(w.Last)))

@@ -26,7 +26,7 @@ type sleepers struct {
 	Memory  int64         // of perdure serve a second later, bytes
 	AtOnce  waking        // all within a second, since the service counts waits in seconds
 	InTurn  waking        // each after the same time, so one after the other as they were started
-	Error   string        `json:",omitempty"`
+	Error   string        `json:",omitempty"` // of the restart
 }
 
 // waking is how late sleepers wake up.
@@ -35,6 +35,7 @@ type waking struct {
 	Rate     float64       // so many are due in a second
 	P50, P99 time.Duration // until the ends of their waits are recorded
 	Last     time.Duration // until the last execution has ended
+	Error    string        `json:",omitempty"`
 }
 
 const (
@@ -45,19 +46,22 @@ const (
 
 // measureSleepers measures n of them.
 func measureSleepers(ctx context.Context, base *lab, n int) (s sleepers) {
-	err := s.restart(ctx, base, n)
-	if err == nil {
-		s.AtOnce, err = wake(ctx, base, n, func(d time.Duration) workload.Order {
-			return workload.Order{Until: time.Now().Add(d)}
-		})
-	}
-	if err == nil {
-		s.InTurn, err = wake(ctx, base, n, func(d time.Duration) workload.Order { return workload.Order{Sleep: d} })
-	}
-	if err != nil {
-		s.Error = err.Error()
-	}
+	s.Error = text(s.restart(ctx, base, n))
+	s.AtOnce.Error = text(s.AtOnce.measure(ctx, base, n, func(d time.Duration) workload.Order {
+		return workload.Order{Until: time.Now().Add(d)}
+	}))
+	s.InTurn.Error = text(s.InTurn.measure(ctx, base, n, func(d time.Duration) workload.Order {
+		return workload.Order{Sleep: d}
+	}))
 	return s
+}
+
+// text is that of an error, "" if there is none.
+func text(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
 }
 
 // restart restarts an engine while all sleep for a day.
@@ -93,32 +97,32 @@ func (s *sleepers) restart(ctx context.Context, base *lab, n int) error {
 	return nil
 }
 
-// wake lets n sleepers wake up. order says what they do; d is long enough for all to be asleep before.
-func wake(ctx context.Context, base *lab, n int, order func(d time.Duration) workload.Order) (w waking, err error) {
+// measure lets n sleepers wake up. order says what they do; d is long enough for all to be asleep before.
+func (w *waking) measure(ctx context.Context, base *lab, n int, order func(d time.Duration) workload.Order) error {
 	l, clean, err := base.within("sleepers")
 	if err != nil {
-		return w, err
+		return err
 	}
 	defer clean()
 	a, err := startAgent(ctx, l, "embedded", l.file("data"))
 	if err != nil {
-		return w, err
+		return err
 	}
 	defer a.stop(nil)
 	some := max(1, n/50) // tells how long the others will take
 	_, took, err := fill(ctx, a.URL, some, workload.Order{Sleep: 24 * time.Hour})
 	if err != nil {
-		return w, err
+		return err
 	}
-	asleep := took*time.Duration(n/some)*3/2 + 5*time.Second
+	asleep := took*time.Duration(n/some)*2 + 5*time.Second
 	arns, took, err := fill(ctx, a.URL, n, order(asleep))
 	switch {
 	case err != nil:
-		return w, err
+		return err
 	case took > asleep:
-		return w, fmt.Errorf("starting sleepers took %v longer than expected", took-asleep)
+		return fmt.Errorf("starting sleepers took %v longer than expected", took-asleep)
 	case !pause(ctx, asleep-took):
-		return w, ctx.Err()
+		return ctx.Err()
 	}
 	w.Awake, w.Rate = len(arns), float64(len(arns))/took.Seconds()
 	slow := fmt.Errorf("sleepers do not all wake up within %v", wakeTime)
@@ -128,14 +132,14 @@ func wake(ctx context.Context, base *lab, n int, order func(d time.Duration) wor
 	for i := range min(samples, len(arns)) {
 		l, err := latenessOf(ctx, a.URL, arns[i*len(arns)/min(samples, len(arns))])
 		if err != nil {
-			return w, errors.Join(err, context.Cause(ctx))
+			return errors.Join(err, context.Cause(ctx))
 		}
 		late = append(late, l.wait)
 		w.Last = max(w.Last, l.end)
 	}
 	slices.Sort(late)
 	w.P50, w.P99 = late[len(late)/2], late[len(late)*99/100]
-	return w, nil
+	return nil
 }
 
 // fill starts n sleepers and returns their ARNs.
