@@ -104,12 +104,13 @@ func (g group) of(all map[int]stat) (pids []int, cpu time.Duration) {
 // usageOf reads what groups have used.
 func usageOf(groups []group) usage {
 	var u usage
-	all := processes()
+	all := settled(groups, processes)
 	var shared, files int64
 	for _, g := range groups {
 		pids, cpu := g.of(all)
 		u.CPU += cpu
 		for _, pid := range pids {
+			u.CPU += max(0, ofThreads(pid)-all[pid].own)
 			text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 			if err != nil {
 				continue
@@ -122,6 +123,38 @@ func usageOf(groups []group) usage {
 	}
 	u.Memory += shared + files
 	return u
+}
+
+// ofThreads is the CPU time of a process's threads, without those that have ended. It is in nanoseconds, where that of
+// the whole is in ticks, rounded down: a hundred processes that did little did nothing by those.
+func ofThreads(pid int) (cpu time.Duration) {
+	paths, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+	for _, path := range paths {
+		text, _ := os.ReadFile(path)
+		running, _, _ := strings.Cut(string(text), " ")
+		n, _ := strconv.ParseInt(running, 10, 64)
+		cpu += time.Duration(n)
+	}
+	return cpu
+}
+
+// settled scans until two scans in a row find the same processes in the groups. One that ends while it is scanned is
+// otherwise counted twice, or not at all: its parent has its CPU time from then on.
+func settled(groups []group, scan func() map[int]stat) (all map[int]stat) {
+	var before []int
+	for range 5 {
+		var now []int
+		all = scan()
+		for _, g := range groups {
+			pids, _ := g.of(all)
+			now = append(now, pids...)
+		}
+		if slices.Equal(now, before) {
+			break
+		}
+		before = now
+	}
+	return all
 }
 
 // memory is of one process, in bytes.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"slices"
 	"testing"
 	"time"
@@ -40,6 +41,34 @@ func TestGroups(t *testing.T) {
 		if !slices.Equal(pids, want.pids) || cpu != want.cpu {
 			t.Errorf("%d: got %v, %v, want %v, %v", of, pids, cpu, want.pids, want.cpu)
 		}
+	}
+}
+
+// A process that ends during a scan is missing in it, and not yet in its parent: the next two scans have it.
+func TestSettled(t *testing.T) {
+	child := stat{pid: 11, parent: 10, own: time.Second}
+	scans := []map[int]stat{
+		{10: {pid: 10}, 11: child},
+		{10: {pid: 10}},
+		{10: {pid: 10, ofChildren: time.Second}},
+		nil, // nobody asks
+	}
+	n := 0
+	all := settled([]group{{10, children}}, func() map[int]stat { n++; return scans[n-1] })
+	if _, cpu := (group{10, children}).of(all); n != 3 || cpu != time.Second {
+		t.Errorf("got %v after %d scans, want 1s after 3", cpu, n)
+	}
+}
+
+// The CPU time of a process is finer than a tick.
+func TestUsageOfThisProcess(t *testing.T) {
+	us := []group{{os.Getpid(), itself}}
+	before := usageOf(us)
+	for began := ofThreads(os.Getpid()); ofThreads(os.Getpid())-began < tick/5; {
+	}
+	after := usageOf(us)
+	if used := after.CPU - before.CPU; used < tick/5 || used > time.Second || after.Memory < 1<<20 || after.Resident < 1<<20 {
+		t.Errorf("got %v and then %v, want a fifth of a tick more, and some memory", before, after)
 	}
 }
 
