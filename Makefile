@@ -1,7 +1,7 @@
 # An index of what can be done here. Each check is written in .ci/run, which
 # needs no make.
 
-.PHONY: help test race fuzz lint sam interop interop-all conformance conformance-python bench million crash soak ci
+.PHONY: help test race fuzz lint sam interop interop-all conformance conformance-python bench bench-peers bench-peers-quick million crash soak ci
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,12 @@ conformance-python: ## the same with AWS's Python SDK, which judges the engine a
 
 bench: ## measure; compare two outputs with benchstat
 	go test -run '^$$' -bench . -benchmem -count 6 ./...
+
+bench-peers: ## measure beside Restate and DBOS; writes docs/benchmarks.md
+	.ci/run bench_peers
+
+bench-peers-quick: ## the same in three minutes, for the screen
+	.ci/run bench_peers_quick
 
 million: ## test the engine beside a million rows
 	.ci/run million
