@@ -143,8 +143,8 @@ func request(ctx context.Context, client *http.Client, method, url string, body 
 
 // systems are those that are compared, in the order of the table.
 var systems = []system{
-	perdureServe("perdure-processes", "Perdure: a process for each invocation", oneAtATime),
-	perdureServe("perdure-concurrent", "Perdure: one process, many invocations", manyAtATime),
+	perdureServe("perdure-processes", "Perdure: a process for each invocation", "--per-process", "1"),
+	perdureServe("perdure-concurrent", "Perdure: as it comes, up to 32 invocations in a process"),
 	perdureInProcess("perdure-http", "Perdure: in-process, over HTTP", true),
 	perdureInProcess(embeddedKey, "Perdure: embedded", false),
 	restateSystem,

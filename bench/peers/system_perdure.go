@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
-	"os/exec"
 	"regexp"
 	"syscall"
 
@@ -19,44 +17,10 @@ const embeddedKey = "perdure-embedded"
 
 const invokePath = "/2015-03-31/functions/" + workload.Function + "/invocations?Qualifier=$LATEST"
 
-// concurrencyFlag is the flag of perdure serve for how many invocations a function process takes at one time.
-const concurrencyFlag = "--concurrency"
-
-// How many invocations a function process takes at one time, in the two forms that are served.
-const (
-	oneAtATime  = 1
-	manyAtATime = 64
-)
-
-// concurrencyHelp finds the flag in the help, and what its value looks like.
-var concurrencyHelp = regexp.MustCompile(`(?m)^\s*` + concurrencyFlag + `\s+(\S+)`)
-
-// concurrencyArgs are the arguments for a concurrency. help is what perdure serve says of its flags: a version without
-// the flag has one invocation in each process.
-func concurrencyArgs(help string, n int) ([]string, error) {
-	flag := concurrencyHelp.FindStringSubmatch(help)
-	switch {
-	case flag == nil && n == oneAtATime:
-		return nil, nil
-	case flag == nil:
-		return nil, fmt.Errorf("this perdure serve has no %s", concurrencyFlag)
-	case regexp.MustCompile(`^\[?NAME`).MatchString(flag[1]):
-		return []string{concurrencyFlag, fmt.Sprintf("%s=%d", workload.Function, n)}, nil
-	}
-	return []string{concurrencyFlag, fmt.Sprint(n)}, nil
-}
-
-func perdureServe(key, name string, concurrency int) system {
+// perdureServe is perdure serve with args.
+func perdureServe(key, name string, args ...string) system {
 	return system{Key: key, Name: name, Durability: powerSafe, Ours: true, Served: true,
 		start: func(ctx context.Context, l *lab) (*instance, error) {
-			help, err := exec.CommandContext(ctx, l.program("perdure"), "serve", "-h").CombinedOutput()
-			if err != nil {
-				return nil, fmt.Errorf("perdure serve -h: %w: %s", err, help)
-			}
-			args, err := concurrencyArgs(string(help), concurrency)
-			if err != nil {
-				return nil, err
-			}
 			p, url, err := serve(ctx, l, args...)
 			if err != nil {
 				return nil, err

@@ -93,24 +93,3 @@ func TestReadLateness(t *testing.T) {
 		t.Errorf("after its end: got %+v, %v, %v, want %+v", got, ended, err, want)
 	}
 }
-
-// The flag for many invocations is given as the help of perdure serve has it, and a version without it has the first
-// form only.
-func TestConcurrencyArgs(t *testing.T) {
-	for _, c := range []struct {
-		help string
-		n    int
-		want []string
-	}{
-		{"  --data DIR   x", 1, nil},
-		{"  --concurrency NUMBER   of", 64, []string{"--concurrency", "64"}},
-		{"  --concurrency NAME=NUMBER   of", 1, []string{"--concurrency", "work=1"}},
-	} {
-		if got, err := concurrencyArgs(c.help, c.n); err != nil || !slices.Equal(got, c.want) {
-			t.Errorf("%q, %d: got %q, %v, want %q", c.help, c.n, got, err, c.want)
-		}
-	}
-	if got, err := concurrencyArgs("  --data DIR   x", 64); err == nil {
-		t.Errorf("without the flag: got %q, want an error", got)
-	}
-}
