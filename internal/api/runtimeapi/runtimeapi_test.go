@@ -472,12 +472,12 @@ func wantEnd(t *testing.T, what string, conn net.Conn, status int) {
 func TestSlowBody(t *testing.T) {
 	t.Parallel()
 	p := attach(t)
+	initError := p.slowly(runtimePath + "init/error") // the server has it long before the session is closed
 	ctx, cancel := context.WithCancel(t.Context())
 	done := p.invoke(ctx, "r")
 	p.next()
 	answer := p.slowly(runtimePath + "invocation/r/response")
 	wrong := p.slowly(runtimePath + "invocation/other/response")
-	initError := p.slowly(runtimePath + "init/error")
 	cancel()
 	receive(t, "outcome", done)
 	wantEnd(t, "answer", answer, 400)
