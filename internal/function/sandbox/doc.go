@@ -45,8 +45,8 @@
 //     with 410 InvokeTimeout. AWS leaves the code running. Here the process gets no more invocations until the late
 //     code has ended and its client polls again, and is killed when the others have ended and it has not.
 //   - When the process ends all invocations in it have failed, each with Runtime.ExitError. AWS's clients for Python
-//     have a process for each place below the one that we start: when one of these ends we do not hear of it, and its
-//     invocation runs out of time.
+//     and Node.js have a process or a thread for each place below the one that we start: when one of these ends we do
+//     not hear of it, and its invocation runs out of time.
 //   - Memory, processes, threads and the temporary directory are shared; a tenant's process is that tenant's alone.
 //   - The log format is JSON. A line of JSON is of the invocation that its member requestId, or AWSRequestId, names.
 //     Any other is of the one that has been alone in the process since that was idle, or else of none: it reaches
