@@ -117,7 +117,8 @@ func Retention(days int) Setting {
 	return func(r *registration) { r.function.Durable.RetentionDays = days }
 }
 
-// Concurrency bounds the invocations at one time; the default is 100. Executions that wait for something are none.
+// Concurrency bounds the invocations at one time; the default is 1,000, as on Lambda. Executions that wait for
+// something are none.
 func Concurrency(n int) Setting {
 	return func(r *registration) { r.function.Concurrency = n }
 }
@@ -132,7 +133,7 @@ func With(opts ...durable.HandlerOption) Setting {
 func Handle[In, Out any](s *Service, name string, handler func(durable.Context, In) (Out, error),
 	settings ...Setting) error {
 	r := registration{function: engine.Function{
-		Name: name, Timeout: 15 * time.Minute,
+		Name: name, Timeout: 15 * time.Minute, Concurrency: 1000,
 		Durable: &engine.DurableConfig{ExecutionTimeout: protocol.MaxWaitSeconds * time.Second},
 	}}
 	for _, set := range settings {

@@ -88,7 +88,7 @@ func (h *Host) register(ctx context.Context, s *project.Settings, p *project.Pro
 		if fn.Invoker, err = h.Run(code); err != nil {
 			return err
 		}
-		fn.Runtime, fn.Handler = code.Function.Runtime, code.Function.Handler
+		fn.Runtime, fn.Handler, fn.Concurrency = code.Function.Runtime, code.Function.Handler, code.Function.Concurrency
 	}
 	if h.opts.Invoked != nil {
 		fn.Invoker = observed{fn.Invoker, h.opts.Invoked}
@@ -123,7 +123,7 @@ const (
 
 // Code is a function's newest code, and how to run it.
 type Code struct {
-	// Function is the function. [Host.Run] completes its Runtime and Handler.
+	// Function is the function. [Host.Run] completes its Runtime, Handler and Concurrency.
 	Function engine.Function
 	Process  *runtimes.Process
 	Env      map[string]string // the function's own
@@ -149,6 +149,7 @@ func (h *Host) Run(c *Code) (Running, error) {
 	fn := &c.Function
 	fn.Runtime = cmp.Or(fn.Runtime, c.Process.Runtime, "provided.al2023")
 	fn.Handler = cmp.Or(fn.Handler, c.Process.Handler, filepath.Base(c.Process.Command[0]))
+	fn.Concurrency = cmp.Or(fn.Concurrency, min(sandbox.DefaultProcesses*c.perProcess(), maxAtOnce)) // what fits
 	cfg := c.config(h.doors.runtime)
 	if c.For == Rehearsing {
 		if !knowsRehearsals(c.Process) {
@@ -165,6 +166,8 @@ const (
 	// DefaultPerProcess is how many invocations a process of a function in Go with package durable runs at one time,
 	// unless somebody says it.
 	DefaultPerProcess = 32
+	// maxAtOnce bounds the invocations of a function at one time, unless somebody says it; as on Lambda.
+	maxAtOnce = 1000
 	// memoryEach is the memory in MiB that a process must have for each of these: Lambda's Managed Instances have as
 	// much with the default for Node.js, 64 for 2 GiB.
 	memoryEach = 32
@@ -193,6 +196,9 @@ func (c *Code) config(runtime *runtimeapi.Server) sandbox.Config {
 		Name: fn.Name, Version: fn.Version, MemoryMB: fn.MemoryMB, PerTenant: fn.PerTenant, Timeout: fn.Timeout,
 		Command: proc.Command, Handler: proc.Handler, OwnPort: proc.OwnPort, Dir: proc.Dir, RuntimeEnv: proc.Env,
 		Env: c.Env, Runtime: runtime, Concurrency: c.perProcess(),
+	}
+	if fn.Concurrency > 0 {
+		cfg.MaxProcesses = (fn.Concurrency + cfg.Concurrency - 1) / cfg.Concurrency
 	}
 	if cfg.Concurrency > 1 && strings.HasPrefix(proc.Runtime, "nodejs") {
 		// Its client has so many threads, each with a poll; else it has 8 for each processor.

@@ -34,13 +34,13 @@ func OpenOutpost(lambda *route.Face, log *slog.Logger) (*Outpost, error) {
 	return &Outpost{log: log, doors: d}, nil
 }
 
-// Run runs code in place of the code before, in at most as many processes as its function's concurrency, for the
+// Run runs code in place of the code before, in as many processes as its function's concurrency needs, for the
 // engine of a region and an account. Their output goes to output.
 func (o *Outpost) Run(c *Code, region, account string, output func(engine.LogLine)) (engine.Invoker, error) {
 	o.closePool()
 	cfg := c.config(o.doors.runtime)
 	cfg.Version = cmp.Or(cfg.Version, protocol.LatestVersion)
-	cfg.MaxProcesses, cfg.Region, cfg.Account = c.Function.Concurrency, region, account
+	cfg.Region, cfg.Account = region, account
 	cfg.LambdaEndpoint, cfg.Output, cfg.Logger = o.doors.endpointOf(cfg.Name), output, o.log
 	pool, err := sandbox.New(cfg)
 	if err != nil {

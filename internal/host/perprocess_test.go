@@ -1,6 +1,7 @@
 package host
 
 import (
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -34,6 +35,38 @@ func TestPerProcess(t *testing.T) {
 		c := &Code{Function: test.fn, Process: &runtimes.Process{Command: test.command}, For: test.purpose}
 		if got := c.config(nil).Concurrency; got != test.want {
 			t.Errorf("%s: got %d, want %d", test.name, got, test.want)
+		}
+	}
+}
+
+// TestPlaces: the engine gives a function as many invocations as its processes have places for, and no more processes
+// are there than these need.
+func TestPlaces(t *testing.T) {
+	h, err := Open(t.Context(), &Options{Data: t.TempDir(), Listen: "127.0.0.1:0", Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.Close()
+	for _, test := range []struct {
+		fn                engine.Function
+		places, processes int
+	}{
+		{engine.Function{PerProcess: 1}, 100, 100},
+		{engine.Function{PerProcess: 4}, 400, 100},
+		{engine.Function{}, 1000, 32},
+		{engine.Function{PerProcess: 32, Concurrency: 33}, 33, 2},
+		{engine.Function{PerProcess: 1, Concurrency: 500}, 500, 500},
+	} {
+		test.fn.Name = "f"
+		c := &Code{Function: test.fn, Process: &runtimes.Process{Command: []string{os.Args[0]}}}
+		r, err := h.Run(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Close(t.Context())
+		if got := c.config(nil).MaxProcesses; c.Function.Concurrency != test.places || got != test.processes {
+			t.Errorf("%+v: got %d places in %d processes, want %d in %d", test.fn, c.Function.Concurrency, got, test.places,
+				test.processes)
 		}
 	}
 }

@@ -23,6 +23,9 @@ const (
 	heldOff = 24 * time.Hour
 )
 
+// DefaultProcesses is the default of Config.MaxProcesses.
+const DefaultProcesses = 100
+
 // Config describes a function version and how to run it. Command and Runtime are required.
 type Config struct {
 	// Name and Version are the function's; the default version is $LATEST.
@@ -99,7 +102,7 @@ func (c *Config) setDefaults() {
 	setDefault(&c.InitTimeout, min(max(c.Timeout, minInit), maxInit))
 	setDefault(&c.IdleTimeout, 5*time.Minute)
 	setDefault(&c.StopGrace, 2*time.Second)
-	setDefault(&c.MaxProcesses, 100)
+	setDefault(&c.MaxProcesses, DefaultProcesses)
 	setDefault(&c.Concurrency, 1)
 	setDefault(&c.Region, "us-east-1")
 	setDefault(&c.Account, "000000000000")

@@ -109,7 +109,8 @@ func run(h Handler, invocation *Reply) *Request {
 	if lambdacontext.MaxConcurrency() == 1 {
 		os.Setenv("_X_AMZN_TRACE_ID", trace)
 	}
-	ctx = context.WithValue(ctx, "x-amzn-trace-id", trace) //nolint:staticcheck // aws-lambda-go's key
+	//lint:ignore SA1029 this is the key of aws-lambda-go, and of X-Ray
+	ctx = context.WithValue(ctx, "x-amzn-trace-id", trace)
 	body, err := h.Invoke(ctx, invocation.Body)
 	if err != nil {
 		return &Request{Method: "POST", Path: id + "/error", Type: "application/json", Body: document(err)}

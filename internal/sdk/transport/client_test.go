@@ -309,7 +309,7 @@ func TestLambdaClientEndpoint(t *testing.T) {
 func TestLambdaClientDoor(t *testing.T) {
 	for name, door := range map[string]bool{"": false, "SECRET": true} {
 		t.Run(name, func(t *testing.T) {
-			client, seen := lambdaAPI(t, `ServiceException|{"message":"try again"}`,
+			_, seen := lambdaAPI(t, `ServiceException|{"message":"try again"}`,
 				`{"CheckpointToken":"b","NewExecutionState":{"Operations":[],"NextMarker":"m"}}`,
 				`{"NextMarker":"","Operations":[{"Id":"e","Type":"WAIT","Status":"STARTED"}]}`,
 				`InvalidParameterValueException|{"message":"Invalid checkpoint token"}`)
@@ -320,7 +320,7 @@ func TestLambdaClientDoor(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			client = transport.Hurried(connected)
+			client := transport.Hurried(connected)
 			reply, err := client.Checkpoint(t.Context(), &protocol.CheckpointRequest{ExecutionARN: testARN, Token: "a"})
 			if err != nil || reply.Token != "b" || len(reply.Operations) != 1 {
 				t.Fatalf("got %+v %v", reply, err)
