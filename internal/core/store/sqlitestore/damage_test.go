@@ -85,7 +85,7 @@ func TestWrongPlaceIsNoticed(t *testing.T) {
 
 // payload is what the entries of the sample hold: most of its file.
 func payload(id string, seq int64) []byte {
-	return bytes.Repeat(fmt.Appendf(nil, "%s%d result ", id, seq), 60)
+	return bytes.Repeat(fmt.Appendf(nil, "%s%d result ", id, seq), 140)
 }
 
 // sampleStore makes a database with something of everything, closed.
@@ -213,7 +213,14 @@ func TestFlippedPayloadHarmsNobodyElse(t *testing.T) {
 	if at < 0 {
 		t.Fatal("the payload is not in one piece")
 	}
-	database[at+300] ^= 0x10
+	for ; at >= 0 && at < len(database); at++ { // SQLite leaves copies where pages were split
+		next := bytes.Index(database[at:], payload("c", 3))
+		if next < 0 {
+			break
+		}
+		at += next
+		database[at+300] ^= 0x10
+	}
 	if err := os.WriteFile(path, database, 0o600); err != nil {
 		t.Fatal(err)
 	}

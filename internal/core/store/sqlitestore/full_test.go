@@ -155,7 +155,7 @@ func TestLogStaysShort(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := fileSize(t, s.writer.path+"-wal"); got > 2*checkpointPages*4096 {
+	if got := fileSize(t, s.writer.path+"-wal"); got > 2*checkpointPages*pageSize {
 		t.Errorf("after 100 MB the log has %d MB", got>>20)
 	}
 }

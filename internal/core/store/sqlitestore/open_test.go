@@ -110,7 +110,7 @@ func TestCorruptFiles(t *testing.T) {
 		"no first page":  func(b []byte) []byte { clear(b[100:4096]); return b },
 		"header only":    func(b []byte) []byte { return b[:100] },
 		"truncated":      func(b []byte) []byte { return b[:len(b)/2] },
-		"last page lost": func(b []byte) []byte { return b[:len(b)-4096] },
+		"last page lost": func(b []byte) []byte { return b[:len(b)-8192] },
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir, path := filled(t)

@@ -16,7 +16,7 @@ import (
 // The head of the file says whose it is and which schema it has.
 const (
 	applicationID = 0x50455244 // "PERD"
-	schemaVersion = 6
+	schemaVersion = 7
 )
 
 // The journal keeps its entries in order of arrival, with an index beside it: entries of all executions share the
@@ -98,10 +98,14 @@ type sqlite struct {
 	durability Durability
 }
 
-// The write-ahead log is copied into the database when it has checkpointPages pages of 4 KiB, and then written anew
-// from its start, unless a reader is in the way. If readers are in the way for too long, we wait for them.
+// Pages of 8 KiB take a payload of 100 KB with half the calls of the system that pages of 4 KiB take, and what a group
+// writes lies on fewer of them. Larger ones cost a lone small commit more than they save.
+const pageSize = 8 << 10
+
+// The write-ahead log is copied into the database when it has checkpointPages pages, and then written anew from its
+// start, unless a reader is in the way. If readers are in the way for too long, we wait for them.
 const (
-	checkpointPages = 4000 // 16 MB
+	checkpointPages = 8 << 20 / pageSize
 	tooManyPages    = 4 * checkpointPages
 )
 
@@ -202,6 +206,9 @@ func identify(ctx context.Context, db *sql.DB) (id, version, objects int64, err 
 }
 
 func create(ctx context.Context, db *sql.DB) error {
+	if _, err := db.ExecContext(ctx, fmt.Sprintf("PRAGMA page_size = %d", pageSize)); err != nil {
+		return err
+	}
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return err

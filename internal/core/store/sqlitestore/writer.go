@@ -271,7 +271,7 @@ func (w *writer) trim() {
 }
 
 // zeros are what the log is stretched by.
-var zeros [256 << 10]byte
+var zeros [512 << 10]byte
 
 // stretch makes the log longer when the last commit did: to flush a block that the file has already takes half as long
 // as to flush one by which it grows, because the file system need not write down its new length. SQLite takes zeros

@@ -14,19 +14,21 @@ import (
 const entrySize = 200
 
 // BenchmarkCommit measures commits of one small entry each, by one writer and
-// by 64, and whether the length of a journal matters.
+// by 64, commits of large ones, and whether the length of a journal matters.
 func BenchmarkCommit(b *testing.B, open func(b *testing.B) store.Store) {
 	for _, writers := range []int{1, 64} {
-		b.Run(fmt.Sprintf("writers=%d", writers), func(b *testing.B) { benchmarkWriters(b, open(b), writers) })
+		b.Run(fmt.Sprintf("writers=%d", writers), func(b *testing.B) { benchmarkWriters(b, open(b), writers, entrySize) })
 	}
+	b.Run("large", func(b *testing.B) { benchmarkWriters(b, open(b), 16, 100_000) })
 	for _, length := range []int64{10, 100_000} {
 		b.Run(fmt.Sprintf("behind=%d", length), func(b *testing.B) { benchmarkLength(b, open(b), length) })
 	}
 }
 
 // benchmarkWriters gives each writer its own executions of 50 entries.
-func benchmarkWriters(b *testing.B, s store.Store, writers int) {
+func benchmarkWriters(b *testing.B, s store.Store, writers, size int) {
 	defer s.Close()
+	b.SetBytes(int64(size))
 	b.ReportAllocs()
 	b.ResetTimer()
 	var left atomic.Int64
@@ -40,7 +42,7 @@ func benchmarkWriters(b *testing.B, s store.Store, writers int) {
 					if left.Add(-1) < 0 {
 						return
 					}
-					mustCommit(b, s, small(id, seq))
+					mustCommit(b, s, sized(id, seq, size))
 				}
 			}
 		})
@@ -64,8 +66,10 @@ func benchmarkLength(b *testing.B, s store.Store, length int64) {
 	}
 }
 
-func small(id string, seq int64) store.Write {
-	w := store.Write{ID: id, Entry: store.Entry{Seq: seq, Data: make([]byte, entrySize)}}
+func small(id string, seq int64) store.Write { return sized(id, seq, entrySize) }
+
+func sized(id string, seq int64, size int) store.Write {
+	w := store.Write{ID: id, Entry: store.Entry{Seq: seq, Data: make([]byte, size)}}
 	if seq == 1 {
 		w.Row = newRow(id)
 	}
