@@ -13,21 +13,24 @@ import (
 // A journal entry is a protobuf message; its field 1 repeats, once for each record. The field numbers below are
 // part of the format and are never used again. Readers skip fields that they do not know, so an old reader
 // understands most of a newer entry. An absent member has no field.
+//
+// A record is read behind the one before it in its entry: its time is a distance, and what it shares with the other
+// about one operation is not repeated. Types are numbers: see words.go.
 
 // entryRecord holds a record.
 const entryRecord = 1
 
 const (
-	fType             = 1
+	fType             = 1 // a word
 	fEventID          = 2
-	fTime             = 3
+	fTime             = 3 // since the record before
 	fOpID             = 4
 	fName             = 5
 	fParentID         = 6
-	fSubType          = 7
+	fSubType          = 7 // a word
 	fPayload          = 8
 	fError            = 9
-	fExecutionTimeout = 10
+	fSameOperation    = 10 // OpID, Name, ParentID and SubType are those of the record before
 	fCurrentAttempt   = 11
 	fNextAttemptDelay = 12
 	fDuration         = 13
@@ -54,6 +57,7 @@ const (
 	fRequested        = 34
 	fTimeoutPaused    = 35
 	fInterrupted      = 36
+	fExecutionTimeout = 37
 )
 
 const (
@@ -83,10 +87,12 @@ func Encode(records []Record) []byte {
 		size += sizeHint(&records[i])
 	}
 	entry := make([]byte, 0, size)
+	before := &Record{}
 	for i := range records {
 		entry = protowire.AppendTag(entry, entryRecord, protowire.BytesType)
 		start := len(entry)
-		entry = appendRecord(entry, &records[i])
+		entry = appendRecord(entry, &records[i], before)
+		before = &records[i]
 		// The length comes before the record, and is known after it: most are one byte or two.
 		n := len(entry) - start
 		entry = slices.Grow(entry, protowire.SizeVarint(uint64(n)))
@@ -99,7 +105,7 @@ func Encode(records []Record) []byte {
 
 // sizeHint estimates the length of a record, so that buffers need not grow.
 func sizeHint(r *Record) int {
-	n := 128 + len(r.Name) + len(r.CallbackID)
+	n := 40 + len(r.OpID) + len(r.Name) + len(r.ParentID) + len(r.ClientToken) + len(r.CallbackID)
 	if r.Payload != nil {
 		n += len(*r.Payload)
 	}
@@ -109,14 +115,19 @@ func sizeHint(r *Record) int {
 	return n
 }
 
-func appendRecord(b []byte, r *Record) []byte {
-	b = appendString(b, fType, string(r.Type))
+func appendRecord(b []byte, r, before *Record) []byte {
+	b = appendWord(b, fType, string(r.Type))
 	b = appendInt(b, fEventID, r.Event.ID)
-	b = appendInt(b, fTime, int64(r.Time))
-	b = appendString(b, fOpID, r.OpID)
-	b = appendString(b, fName, r.Name)
-	b = appendString(b, fParentID, r.ParentID)
-	b = appendString(b, fSubType, r.SubType)
+	b = appendInt(b, fTime, int64(r.Time-before.Time))
+	if r.OpID != "" && r.OpID == before.OpID && r.Name == before.Name && r.ParentID == before.ParentID &&
+		r.SubType == before.SubType {
+		b = appendBool(b, fSameOperation, true)
+	} else {
+		b = appendString(b, fOpID, r.OpID)
+		b = appendString(b, fName, r.Name)
+		b = appendString(b, fParentID, r.ParentID)
+		b = appendWord(b, fSubType, r.SubType)
+	}
 	if r.Payload != nil {
 		b = protowire.AppendTag(b, fPayload, protowire.BytesType)
 		b = protowire.AppendString(b, *r.Payload)
@@ -124,7 +135,6 @@ func appendRecord(b []byte, r *Record) []byte {
 	if r.Error != nil {
 		b = appendMessage(b, fError, appendError(nil, r.Error))
 	}
-	b = appendInt(b, fExecutionTimeout, r.ExecutionTimeout)
 	b = appendInt(b, fCurrentAttempt, int64(r.CurrentAttempt))
 	b = appendInt(b, fNextAttemptDelay, r.NextAttemptDelay)
 	b = appendInt(b, fDuration, r.Duration)
@@ -152,7 +162,8 @@ func appendRecord(b []byte, r *Record) []byte {
 	b = appendString(b, fStatus, string(r.Status))
 	b = appendInt(b, fRequested, int64(r.Requested))
 	b = appendBool(b, fTimeoutPaused, r.TimeoutPaused)
-	return appendBool(b, fInterrupted, r.Interrupted)
+	b = appendBool(b, fInterrupted, r.Interrupted)
+	return appendInt(b, fExecutionTimeout, r.ExecutionTimeout)
 }
 
 func appendError(b []byte, e *protocol.ErrorObject) []byte {
@@ -207,12 +218,16 @@ func appendMessage(b []byte, field protowire.Number, m []byte) []byte {
 // Decode decodes a journal entry.
 func Decode(entry []byte) ([]Record, error) {
 	records := make([]Record, 0, min(CountRecords(entry), 64)) // a damaged entry may claim millions
+	before := &Record{}
 	err := fields(entry, func(field protowire.Number, v value) error {
 		if field != entryRecord {
 			return nil
 		}
 		records = append(records, Record{})
-		return decodeRecord(v.bytes, &records[len(records)-1])
+		r := &records[len(records)-1]
+		err := decodeRecord(v.bytes, r, before)
+		before = r
+		return err
 	})
 	if err == nil && len(records) == 0 {
 		err = errors.New("the entry holds no record")
@@ -235,15 +250,16 @@ func CountRecords(entry []byte) (count int) {
 	return count
 }
 
-func decodeRecord(b []byte, r *Record) error {
+func decodeRecord(b []byte, r, before *Record) error {
+	r.Time = before.Time
 	err := fields(b, func(field protowire.Number, v value) (err error) {
 		switch field {
 		case fType:
-			r.Type = protocol.EventType(v.bytes)
+			r.Type = protocol.EventType(v.word())
 		case fEventID:
 			r.Event.ID = v.int
 		case fTime:
-			r.Time = protocol.Timestamp(v.int)
+			r.Time = before.Time + protocol.Timestamp(v.int)
 		case fOpID:
 			r.OpID = string(v.bytes)
 		case fName:
@@ -251,14 +267,14 @@ func decodeRecord(b []byte, r *Record) error {
 		case fParentID:
 			r.ParentID = string(v.bytes)
 		case fSubType:
-			r.SubType = string(v.bytes)
+			r.SubType = v.word()
 		case fPayload:
 			s := string(v.bytes)
 			r.Payload = &s
 		case fError:
 			r.Error, err = decodeError(v.bytes)
-		case fExecutionTimeout:
-			r.ExecutionTimeout = v.int
+		case fSameOperation:
+			r.OpID, r.Name, r.ParentID, r.SubType = before.OpID, before.Name, before.ParentID, before.SubType
 		case fCurrentAttempt:
 			r.CurrentAttempt = int(v.int)
 		case fNextAttemptDelay:
@@ -328,6 +344,8 @@ func decodeRare(r *Record, field protowire.Number, v value) (err error) {
 		r.TimeoutPaused = v.int != 0
 	case fInterrupted:
 		r.Interrupted = v.int != 0
+	case fExecutionTimeout:
+		r.ExecutionTimeout = v.int
 	}
 	return err
 }

@@ -1,6 +1,23 @@
 package machine
 
-import "reflect"
+import (
+	"iter"
+	"maps"
+	"reflect"
+	"slices"
+
+	"github.com/perdure/perdure/protocol"
+)
+
+// Words are the words of the codec.
+func Words() []string { return slices.Clone(words[:]) }
+
+// Types are all types of records.
+func Types() iter.Seq[protocol.EventType] {
+	all := maps.Clone(protocol.Meanings)
+	maps.Copy(all, internal)
+	return maps.Keys(all)
+}
 
 // Same reports whether two executions are the same in every private respect.
 func Same(a, b *Execution) bool {

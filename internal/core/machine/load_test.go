@@ -2,6 +2,7 @@ package machine_test
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -90,6 +91,7 @@ func TestDecodeRefuses(t *testing.T) {
 		"a cut tag":               "\x80",
 		"a cut record":            "\x0a\x05\x0a",
 		"a record without a type": "\x0a\x00",
+		"a type without a word":   "\x0a\x03\x08\xff\x7f",
 		"a start without identity": string(
 			machine.Encode([]machine.Record{{Event: protocol.Event{Type: protocol.EventExecutionStarted}}})),
 		"an identity without an id": string(machine.Encode([]machine.Record{{Event: protocol.Event{Type: protocol.EventExecutionStarted},
@@ -155,4 +157,37 @@ func TestPublishOfNothing(t *testing.T) {
 		t.Error("got another execution")
 	}
 	equal(t, "entries", r.x.Entries(), before)
+}
+
+// A step of a short name and result is a short entry: the journal is most of what an engine writes.
+func TestEntryOfAStepIsShort(t *testing.T) {
+	r := grown(t, 10)
+	d := r.x.Draft(r.now)
+	if _, err := d.Checkpoint(r.request(r.fence, "token", oneStep(10))); err != nil {
+		t.Fatal(err)
+	}
+	payload := 0
+	for _, u := range oneStep(10) {
+		if u.Payload != nil {
+			payload += len(*u.Payload)
+		}
+	}
+	const most = 60 // with types and names in full 145
+	if got := len(machine.Encode(d.Records())) - payload; got > most {
+		t.Errorf("got %d bytes beside the payload of %d, want %d at most", got, payload, most)
+	}
+}
+
+// Every type of a record has a number, and each number is one word's.
+func TestWords(t *testing.T) {
+	words := machine.Words()
+	for typ := range machine.Types() {
+		if n := len(machine.Encode([]machine.Record{{Event: protocol.Event{Type: typ}}})); n != 4 {
+			t.Errorf("%s: got an entry of %d bytes, want 4: it is not among the words", typ, n)
+		}
+	}
+	slices.Sort(words)
+	if unique := slices.Compact(slices.Clone(words)); len(unique) != len(words) {
+		t.Errorf("got %d words of which %d differ: one is there twice", len(words), len(unique))
+	}
 }

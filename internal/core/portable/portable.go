@@ -1,7 +1,7 @@
 // Package portable is one execution as a file: its identity, its journal, and a checksum. The file is lines of
 // JSON, readable by people, with journal entries as the machine encodes them:
 //
-//	{"Format":"perdure-execution","Version":1,"DurableExecutionArn":"arn:…","Status":"SUCCEEDED","Entries":2,…}
+//	{"Format":"perdure-execution","Version":2,"DurableExecutionArn":"arn:…","Status":"SUCCEEDED","Entries":2,…}
 //	{"Seq":1,"Data":"CrIB…"}
 //	{"Seq":2,"Data":"Cg8K…"}
 //	{"Sha256":"9f2c…"}
@@ -26,7 +26,7 @@ import (
 // The format that this package writes, and the only one that it reads.
 const (
 	format  = "perdure-execution"
-	version = 1
+	version = 2
 )
 
 // MaxFile bounds the bytes of a file, which is read into memory.

@@ -38,8 +38,8 @@ func TestReadRefuses(t *testing.T) {
 		{"nothing", "", "it is no exported execution"},
 		{"text", "hello\n", "it is no exported execution"},
 		{"another JSON", "{\"a\":1}\n", "it is no exported execution"},
-		{"newer", strings.Replace(whole, `"Version":1`, `"Version":2`, 1),
-			"it has version 2 of the format, and this program reads version 1: update perdure"},
+		{"newer", strings.Replace(whole, `"Version":2`, `"Version":3`, 1),
+			"it has version 3 of the format, and this program reads version 2: update perdure"},
 		{"cut in a line", whole[:len(whole)-10], "it is cut off"},
 		{"cut between lines", lines[0] + lines[1], "it is cut off"},
 		{"a line lost", lines[0] + lines[2] + lines[3] + lines[4], "it is damaged: entry 2 stands in the place of entry 1"},
@@ -56,7 +56,7 @@ func TestReadRefuses(t *testing.T) {
 
 func FuzzRead(f *testing.F) {
 	f.Add([]byte(written(f, sample())))
-	f.Add([]byte(`{"Format":"perdure-execution","Version":1,"Entries":-1}` + "\n"))
+	f.Add([]byte(`{"Format":"perdure-execution","Version":2,"Entries":-1}` + "\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		file, err := Read(bytes.NewReader(data))
 		if (file == nil) == (err == nil) {

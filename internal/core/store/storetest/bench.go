@@ -17,7 +17,9 @@ const entrySize = 200
 // by 64, commits of large ones, and whether the length of a journal matters.
 func BenchmarkCommit(b *testing.B, open func(b *testing.B) store.Store) {
 	for _, writers := range []int{1, 64} {
-		b.Run(fmt.Sprintf("writers=%d", writers), func(b *testing.B) { benchmarkWriters(b, open(b), writers, entrySize) })
+		b.Run(fmt.Sprintf("writers=%d", writers), func(b *testing.B) {
+			benchmarkWriters(b, open(b), writers, entrySize)
+		})
 	}
 	b.Run("large", func(b *testing.B) { benchmarkWriters(b, open(b), 16, 100_000) })
 	for _, length := range []int64{10, 100_000} {
