@@ -427,6 +427,21 @@ func TestNameMakesStartIdempotent(t *testing.T) {
 	})
 }
 
+// Names that nobody chose ascend, so the store's index of names grows at its end.
+func TestNewNamesAscend(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *fixture) {
+		f.durable("order", order)
+		last := ""
+		for range 10 {
+			arn, err := protocol.ParseARN(f.start("order", "", `{"a":1}`))
+			if err != nil || arn.Name <= last {
+				t.Fatalf("got the name %q behind %q, %v", arn.Name, last, err)
+			}
+			last = arn.Name
+		}
+	})
+}
+
 func TestConcurrentStartsOfOneNameStartOnce(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fixture) {
 		f.durable("order", order)

@@ -9,8 +9,6 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/perdure/perdure/internal/core/machine"
 	"github.com/perdure/perdure/internal/core/store"
 	"github.com/perdure/perdure/protocol"
@@ -122,7 +120,7 @@ func (s *starter) resolve(opts *protocol.ChainedInvokeOptions) (*machine.InvokeT
 		return nil, refusal(protocol.Errorf(protocol.CodeInvalidParameter,
 			"You cannot invoke a durable function using an unqualified ARN.")), nil
 	}
-	t.arn.Name, t.arn.ID = uuid.NewString(), s.ids.next()
+	t.arn.Name, t.arn.ID = s.ids.next(), s.ids.next()
 	return &machine.InvokeTarget{Version: t.Version, ARN: t.arn.String()}, nil, nil
 }
 
@@ -194,9 +192,10 @@ func (s *starter) calls(d *machine.Draft) []store.Call {
 	return calls
 }
 
-// newIdentity makes the identity of a new execution of f; its name and id are new unless arn has them.
+// newIdentity makes the identity of a new execution of f; its name and id are new unless arn has them. New names ascend
+// as ids do: names are looked up in an index, of which random ones would write another page with each start.
 func (s *starter) newIdentity(f *function, arn protocol.ARN, req *InvokeRequest) machine.Identity {
-	arn.Name = cmp.Or(arn.Name, uuid.NewString())
+	arn.Name = cmp.Or(arn.Name, s.ids.next())
 	if arn.ID == "" {
 		arn.ID = s.ids.next()
 	}

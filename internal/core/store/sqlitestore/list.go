@@ -1,6 +1,7 @@
 package sqlitestore
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -83,7 +84,7 @@ func (r *reader) candidates(ctx context.Context, q *store.Query) ([]string, erro
 }
 
 // list reads the rows that q selects, among the candidates if there are any. In the index by status, several
-// statuses together are not in order, so each is read by itself.
+// statuses together are not in order, and those that run are not in it, so each status is read by itself.
 func (r *reader) list(ctx context.Context, q *store.Query, candidates []string) ([]*store.Row, error) {
 	if len(q.Statuses) < 2 || len(candidates) > 0 || walked(q) != "executions_status" {
 		query, args := listing(q, candidates)
@@ -107,12 +108,26 @@ func (r *reader) list(ctx context.Context, q *store.Query, candidates []string) 
 	return found[:min(q.Limit, len(found))], nil
 }
 
+// runs are the statuses of rows that are in executions_running whatever they do.
+var runs = []protocol.ExecutionStatus{protocol.ExecutionRunning}
+
+// partial are the conditions of partial indexes. With the same literals in a query the planner may use the index.
+var partial = map[string]string{
+	"executions_running": "(status = 'RUNNING' OR doing > 0)",
+	"executions_status":  "status <> 'RUNNING'",
+}
+
+// indexed is the rows of an index, for more conditions.
+func indexed(index string) string {
+	return "executions INDEXED BY " + index + " WHERE " + cmp.Or(partial[index], "TRUE")
+}
+
 // walked names the index that a list without candidates walks; empty is the table itself. Most executions end
 // SUCCEEDED, so a function's are found sooner in its own index than in that of the status.
 func walked(q *store.Query) string {
 	switch {
-	case q.Doing != 0 || q.Since != 0:
-		return "executions_doing"
+	case q.Doing != 0 || q.Since != 0 || slices.Equal(q.Statuses, runs):
+		return "executions_running"
 	case len(q.Statuses) > 0 && (q.Function == "" || !slices.Contains(q.Statuses, protocol.ExecutionSucceeded)):
 		return "executions_status"
 	case q.Function != "":
@@ -136,13 +151,12 @@ func listing(q *store.Query, candidates []string) (string, []any) {
 		c.add("id IN (SELECT value FROM json_each($%d))", string(ids))
 	}
 	c.args = append(c.args, q.Limit)
-	tail := fmt.Sprintf("WHERE %s ORDER BY id %s LIMIT $%d", strings.Join(c.all, " AND "), order, len(c.args))
+	tail := fmt.Sprintf("%s ORDER BY id %s LIMIT $%d", strings.Join(c.all, " AND "), order, len(c.args))
 	if index == "" {
-		return "SELECT " + columns + " FROM executions " + tail, c.args
+		return "SELECT " + columns + " FROM executions WHERE " + tail, c.args
 	}
-	return fmt.Sprintf("SELECT %s FROM executions WHERE id IN (SELECT id FROM executions INDEXED BY %s %s) "+
-		"ORDER BY id %s",
-		columns, index, tail, order), c.args
+	return fmt.Sprintf("SELECT %s FROM executions WHERE id IN (SELECT id FROM %s AND %s) ORDER BY id %s",
+		columns, indexed(index), tail, order), c.args
 }
 
 type conditions struct {
@@ -170,7 +184,7 @@ func conditionsOf(q *store.Query) *conditions {
 	}
 	c.statuses(q.Statuses)
 	if q.Doing != 0 || q.Since != 0 {
-		c.all = append(c.all, "doing > 0") // a literal, for the partial index
+		c.all = append(c.all, "doing > 0")
 	}
 	if q.Doing != 0 {
 		c.add("doing & $%d != 0", int64(q.Doing))

@@ -25,7 +25,8 @@ const (
 //
 // Executions are clustered by id, the order in which they start and are listed. The indexes for lists also hold the
 // other members that a list may restrict, so a search passes over rows without looking them up. Doing comes after
-// the id there, so a change, which every invocation brings, moves nothing.
+// the id there, so a change, which every invocation brings, moves nothing. What runs is in that index alone, so a
+// start and an end have nothing to change in the one by status but the status of the end.
 //
 // Work is found by what it waits for: a moment, an invocation or a call of one function version, the end of
 // retention. Each has an index of its own, so a million rows that wait for a function do not stand before one that
@@ -65,8 +66,9 @@ CREATE INDEX executions_function ON executions (function, id, status);
 CREATE INDEX executions_due ON executions (due, id) WHERE due > 0;
 CREATE INDEX executions_wanted ON executions (function, version, wanted, id) WHERE wanted > 0;
 CREATE INDEX executions_expires ON executions (expires, id) WHERE expires > 0;
-CREATE INDEX executions_status ON executions (status, id, function, version);
-CREATE INDEX executions_doing ON executions (id, doing, since, function, version, status, name) WHERE doing > 0;
+CREATE INDEX executions_status ON executions (status, id, function, version) WHERE status <> 'RUNNING';
+CREATE INDEX executions_running ON executions (id, doing, since, function, version, status, name)
+	WHERE status = 'RUNNING' OR doing > 0;
 
 CREATE TABLE calls (
 	id        TEXT    NOT NULL,
