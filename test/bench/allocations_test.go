@@ -44,11 +44,11 @@ func TestAllocations(t *testing.T) {
 		allocs, bytes uint64                         // at most
 	}{
 		{"replay of a step", replayedStep, 0, 16},
-		{"machine: a checkpoint", machineCheckpoint, 9, 1450},
-		{"store: a commit", storeCommit, 17, 430},
-		{"engine: a checkpoint", engineCheckpoint, 32, 2100},
-		{"http: a checkpoint", httpCheckpoint, 170, 14_000}, // half of it is the client's
-		{"embedded: an execution of three steps", embeddedExecution, 370, 28_000},
+		{"machine: a checkpoint", machineCheckpoint, 9, 1160},
+		{"store: a commit", storeCommit, 16, 350},
+		{"engine: a checkpoint", engineCheckpoint, 31, 1710},
+		{"http: a checkpoint", httpCheckpoint, 165, 13_300}, // half of it is the client's
+		{"embedded: an execution of three steps", embeddedExecution, 360, 26_000},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			allocs, bytes := allocations(test.prepare(t))
