@@ -191,9 +191,6 @@ func (a *answer) Flush() { _ = a.FlushError() }
 // SetReadDeadline is for [http.ResponseController].
 func (a *answer) SetReadDeadline(until time.Time) error { return a.conn.limitRead(until) }
 
-// SetWriteDeadline is for [http.ResponseController].
-func (a *answer) SetWriteDeadline(until time.Time) error { return a.conn.rwc.SetWriteDeadline(until) }
-
 // now is the last Date that was sent.
 var now atomic.Pointer[date]
 

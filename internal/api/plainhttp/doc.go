@@ -14,5 +14,6 @@
 //     the connection uses them again. The request itself, its URL and its context stay as they are.
 //   - The context notices that the client hung up only after somebody has called its Done. From then on the server
 //     reads ahead, once the body has been read. Nobody who merely looks at Err needs that.
-//   - There is no Hijack, no full duplex, and no trailer of an answer; an informational status is left out.
+//   - There is no Hijack, no full duplex, no write deadline, and no trailer of an answer; an informational status is
+//     left out.
 package plainhttp

@@ -217,6 +217,40 @@ func TestHandlersLimit(t *testing.T) {
 	})
 }
 
+// TestHandlersLimitAndPipelines: nor does a handler's deadline reach a request that arrived with its own.
+func TestHandlersLimitAndPipelines(t *testing.T) {
+	for name, second := range map[string]http.HandlerFunc{
+		"body": echo,
+		"hang-up": func(w http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body)
+			select {
+			case <-r.Context().Done():
+			case <-time.After(time.Minute):
+			}
+			fmt.Fprintf(w, "/a %s %v", body, r.Context().Err())
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				routes := http.NewServeMux()
+				routes.HandleFunc("GET /limited", func(w http.ResponseWriter, _ *http.Request) {
+					http.NewResponseController(w).SetReadDeadline(time.Now().Add(time.Second))
+				})
+				routes.HandleFunc("POST /a", second)
+				g := serve(t, &http.Server{Handler: routes})
+				conn := g.dial()
+				g.send(conn, "GET /limited HTTP/1.1\r\nHost: localhost\r\n\r\n"+strings.TrimSuffix(plain, "k"))
+				g.want(conn, 200, "")
+				if name == "body" {
+					time.Sleep(time.Hour)
+				}
+				g.send(conn, "k")
+				g.want(conn, 200, "/a ok <nil>")
+			})
+		})
+	}
+}
+
 // TestHangUp: a handler that waits hears that its client is gone, when
 // everything of the request was read; contexts below its own do, too.
 func TestHangUp(t *testing.T) {

@@ -61,9 +61,10 @@ func (c *conn) awaitBegin() bool {
 	if c.last == "" {
 		need, limit = 1, c.server.odd.ReadHeaderTimeout
 	}
-	if c.in.Buffered() < need {
-		c.limitWaiting(limit)
+	if c.in.Buffered() >= need {
+		limit = 0 // but the deadline of the handler before ends
 	}
+	c.limitWaiting(limit)
 	begin, err := c.in.Peek(need)
 	if c.last == http.MethodPost {
 		_, _ = c.in.Discard(len(begin) - len(bytes.TrimLeft(begin, "\r\n")))

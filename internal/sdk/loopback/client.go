@@ -1,6 +1,7 @@
 package loopback
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -94,11 +95,15 @@ func (c *Conn) call(ctx context.Context, timeout time.Duration, r *Request) (*Re
 // past is a deadline that has passed.
 var past = time.Unix(1, 0)
 
-func (c *Conn) exchange(r *Request) (*Reply, error) {
-	if err := c.Send(r); err != nil {
-		return nil, err
+// exchange sends requests and receives the reply to the first. An engine that refuses a request does not read all of
+// it, so there may be a reply to what could not be sent.
+func (c *Conn) exchange(requests ...*Request) (*Reply, error) {
+	unsent := c.Send(requests...)
+	reply, err := c.Receive()
+	if err != nil {
+		return nil, cmp.Or(unsent, err)
 	}
-	return c.Receive()
+	return reply, nil
 }
 
 func isTimeout(err error) bool {

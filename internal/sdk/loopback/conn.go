@@ -147,7 +147,7 @@ func (c *Conn) receive() (*Reply, error) {
 	if n > MaxBody {
 		return nil, fmt.Errorf("the reply is larger than %d bytes", MaxBody)
 	}
-	c.broken = strings.EqualFold(r.Header("Connection"), "close") // after this reply
+	c.broken = c.broken || strings.EqualFold(r.Header("Connection"), "close") // after this reply
 	// The head moves if the buffer has to grow for the body.
 	from := len(head) + len(blank)
 	if err := c.fill(from + int(n)); err != nil {

@@ -55,43 +55,70 @@ var errRefused = errors.New("the answer was refused")
 
 const runtimePath = "/2018-06-01/runtime/invocation/"
 
-// serveOne runs one invocation after the other. The answer to one and the poll for the next travel in one write.
+// poller runs one invocation after the other. The answer to one and the poll for the next travel in one write.
+type poller struct {
+	path   string
+	next   Request
+	h      Handler
+	answer *Request // to the last invocation, unless the engine has replied to it
+}
+
 func serveOne(address, path string, h Handler) error {
-	conn, err := Dial(context.Background(), address)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	next := &Request{Method: "GET", Path: path + runtimePath + "next"}
-	if err := conn.Send(next); err != nil {
-		return fmt.Errorf("asking for an invocation: %w", err)
-	}
+	path += runtimePath
+	p := &poller{path: path, next: Request{Method: "GET", Path: path + "next"}, h: h}
 	for {
-		invocation, err := conn.receiveStatus(200)
+		conn, err := Dial(context.Background(), address)
 		if err != nil {
-			return fmt.Errorf("asking for an invocation: %w", err)
+			return err
 		}
-		answer := run(h, invocation)
-		answer.Path = path + runtimePath + answer.Path
-		conn.Done()
-		if err := conn.Send(answer, next); err != nil {
-			return fmt.Errorf("answering an invocation: %w", err)
-		}
-		if reply, err := conn.receiveStatus(202); reply != nil && err != nil {
-			return fmt.Errorf("%w: %w", errRefused, err)
-		} else if err != nil {
-			return fmt.Errorf("answering an invocation: %w", err)
+		before := p.answer
+		err = p.serve(conn)
+		conn.Close()
+		// An engine with too many connections closes some that are at rest, as one is while h runs. So an answer is
+		// sent once more; if it did arrive, the second is refused.
+		if lost := p.answer != nil && p.answer != before; err != nil && !lost {
+			return err
 		}
 	}
 }
 
-func (c *Conn) receiveStatus(want int) (*Reply, error) {
-	reply, err := c.Receive()
-	if err == nil && reply.Status != want {
-		err = fmt.Errorf("the Runtime API answered with status %d: %s", reply.Status,
-			reply.Body[:min(len(reply.Body), 500)])
+// serve polls on a connection until that ends. The error is nil if the engine closed it with a reply.
+func (p *poller) serve(conn *Conn) error {
+	if p.answer == nil {
+		_ = conn.Send(&p.next) // or there is nothing to receive
 	}
-	return reply, err
+	for {
+		if p.answer != nil {
+			reply, err := conn.exchange(p.answer, &p.next)
+			if err != nil {
+				return fmt.Errorf("answering an invocation: %w", err)
+			}
+			p.answer = nil
+			if err := reply.check(202); err != nil {
+				return fmt.Errorf("%w: %w", errRefused, err)
+			}
+			if conn.broken {
+				return nil
+			}
+		}
+		invocation, err := conn.Receive()
+		if err == nil {
+			err = invocation.check(200)
+		}
+		if err != nil {
+			return fmt.Errorf("asking for an invocation: %w", err)
+		}
+		p.answer = run(p.h, invocation)
+		p.answer.Path = p.path + p.answer.Path
+		conn.Done()
+	}
+}
+
+func (r *Reply) check(want int) error {
+	if r.Status == want {
+		return nil
+	}
+	return fmt.Errorf("the Runtime API answered with status %d: %s", r.Status, r.Body[:min(len(r.Body), 500)])
 }
 
 // run runs an invocation, and returns the answer to it; its path begins with the id of the request.

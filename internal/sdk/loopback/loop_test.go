@@ -1,10 +1,14 @@
 package loopback_test
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"strings"
@@ -86,6 +90,94 @@ func TestServe(t *testing.T) {
 	s.Close()
 	if err := <-ended; err == nil {
 		t.Error("the loop ended without an error")
+	}
+}
+
+// The engine may close a connection with its reply, or while the function works: then the answer is sent, or sent again,
+// and the loop goes on. It ends when that does not help, and when the answer is refused.
+func TestServeReconnects(t *testing.T) {
+	const (
+		invocation = "HTTP/1.1 200 OK\r\nLambda-Runtime-Aws-Request-Id: %d\r\nContent-Length: 0\r\n\r\n"
+		accepted   = "HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"
+		last       = "HTTP/1.1 202 Accepted\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+		refused    = "HTTP/1.1 413 Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+	)
+	type action struct {
+		read  string // the request that comes
+		reply string // to it; the connection ends without one
+	}
+	end := []action{{"GET next", ""}}
+	for _, test := range []struct {
+		name        string
+		connections [][]action
+		size        int // of the answers
+		err         string
+	}{
+		{"closed with the reply", [][]action{{{"GET next", invocation}, {"POST 1", last}},
+			{{"GET next", invocation}, {"POST 2", accepted}, {"GET next", ""}}}, 4, "asking for an invocation: EOF"},
+		{"closed before it", [][]action{{{"GET next", invocation}}, {{"POST 1", accepted}, {"GET next", invocation}},
+			{{"POST 2", last}}, end}, 4, "asking for an invocation: EOF"},
+		{"closed again", [][]action{{{"GET next", invocation}}, {{"POST 1", ""}}}, 4, "answering an invocation: "},
+		{"refused unread", [][]action{{{"GET next", invocation}, {"POST 1", refused}}}, 32 << 20, "the answer was refused"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Close()
+			l.(*net.TCPListener).SetDeadline(time.Now().Add(10 * time.Second)) // for a loop that ends too early
+			closed, ended := make(chan bool, 9), make(chan error, 1)
+			var after []bool // invocations: whether the connection is closed during it
+			for _, actions := range test.connections {
+				for i, a := range actions {
+					if a.reply == invocation {
+						after = append(after, i == len(actions)-1)
+					}
+				}
+			}
+			invocations := 0
+			go func() {
+				ended <- loopback.Serve(l.Addr().String(), "/secret", handlerFunc(
+					func(context.Context, []byte) ([]byte, error) {
+						if invocations++; after[invocations-1] {
+							<-closed
+						}
+						return make([]byte, test.size), nil
+					}))
+			}()
+			n := 0
+			for _, actions := range test.connections {
+				conn, err := l.Accept()
+				if err != nil {
+					t.Fatal(err)
+				}
+				in := bufio.NewReader(conn)
+				for _, a := range actions {
+					req, err := http.ReadRequest(in)
+					if err != nil {
+						t.Fatal(err)
+					}
+					id, _, _ := strings.Cut(strings.TrimPrefix(req.URL.Path, "/secret/2018-06-01/runtime/invocation/"), "/")
+					if got := req.Method + " " + id; got != a.read {
+						t.Errorf("got request %s, want %s", got, a.read)
+					}
+					if a.reply != refused {
+						io.Copy(io.Discard, req.Body)
+					}
+					if a.reply == invocation {
+						n++
+						a.reply = fmt.Sprintf(invocation, n)
+					}
+					io.WriteString(conn, a.reply)
+				}
+				conn.Close()
+				closed <- true
+			}
+			if err := <-ended; err == nil || !strings.HasPrefix(err.Error(), test.err) {
+				t.Errorf("got %v, want %s", err, test.err)
+			}
+		})
 	}
 }
 
