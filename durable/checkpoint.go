@@ -20,8 +20,8 @@ const (
 var errHookGone = errors.New("perdure: a plugin's hook left its goroutine with runtime.Goexit, which t.Fatal calls too")
 
 // checkpointer is the part of a run that records updates. At most one call is under way; updates that queue meanwhile
-// are the next batch. One goroutine, the flusher, makes the calls, but for those that somebody waits for alone. The run's
-// mutex guards it.
+// are the next batch. One goroutine, the flusher, makes the calls, but for those that somebody waits for alone. The
+// run's mutex guards it.
 type checkpointer struct {
 	token    string
 	queue    []queued
@@ -125,8 +125,8 @@ func (r *run) flushLocked(s *scope) {
 	r.awaitRecordLocked(w)
 }
 
-// awaitRecordLocked blocks the calling workflow goroutine until what is queued is recorded, which wakes w. It gives up the
-// lock.
+// awaitRecordLocked blocks the calling workflow goroutine until what is queued is recorded, which wakes w. It gives up
+// the lock.
 //
 // Where no other goroutine can run, nothing will come to travel with it, so the caller makes the call itself: with the
 // flusher it takes two hand-overs to another goroutine, each 15 µs on a machine with nothing else to do. Hooks run on
