@@ -59,5 +59,13 @@ func All1[T any](values []T, err error) (T, error) {
 	return values[0], nil
 }
 
-// IsFaithful reports whether values of the type are recorded without being read back.
-func IsFaithful(t reflect.Type) bool { return isFaithful(t) }
+// Fidelity says what JSON makes of values of the type.
+func Fidelity(t reflect.Type) string {
+	return [...]string{"changed", "detached", "same"}[fidelityOf(t)]
+}
+
+// Detach copies what v points to.
+func Detach[T any](v T) T {
+	detach(reflect.ValueOf(&v).Elem())
+	return v
+}

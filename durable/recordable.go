@@ -1,15 +1,12 @@
 package durable
 
 import (
-	"cmp"
 	"encoding"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
-	"strings"
 	"sync"
-	"unicode"
 )
 
 // A type without recordable values is refused before the operation's side effect. Where only the value tells, the
@@ -182,62 +179,4 @@ func isSuspect(t reflect.Type, seen map[reflect.Type]bool) bool {
 		}
 	}
 	return false
-}
-
-var faithful sync.Map // of reflect.Type: bool
-
-// isFaithful reports whether JSON gives every value of the type back as it was, as long as its strings are UTF-8. Then
-// it need not be read back: with a result of 100 KB that takes as long as all else in the function.
-func isFaithful(t reflect.Type) bool {
-	known, ok := faithful.Load(t)
-	if !ok {
-		known, _ = faithful.LoadOrStore(t, findFaithful(t))
-	}
-	return known.(bool)
-}
-
-// findFaithful accepts what has no methods of its own for JSON, points to nothing, and loses no member.
-func findFaithful(t reflect.Type) bool {
-	if has(t, jsonWriter) || has(t, jsonReads) || has(t, textWriter) || has(t, textReads) || t == jsonNumber {
-		return false
-	}
-	switch t.Kind() {
-	case reflect.Array:
-		return findFaithful(t.Elem())
-	case reflect.Struct:
-		names := make(map[string]bool)
-		for i := range t.NumField() {
-			f := t.Field(i)
-			name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
-			name = cmp.Or(name, f.Name)
-			if !f.IsExported() || f.Anonymous || name != plainName(name) || options != "" || names[name] ||
-				!findFaithful(f.Type) {
-				return false
-			}
-			names[name] = true
-		}
-		return true
-	}
-	return isScalar(t)
-}
-
-// isScalar reports whether values of the kind are numbers, strings, true or false.
-func isScalar(t reflect.Type) bool {
-	switch t.Kind() {
-	case reflect.Bool, reflect.String, reflect.Float32, reflect.Float64,
-		reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
-		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
-		return true
-	}
-	return false
-}
-
-// plainName is name without what has a meaning in tags of encoding/json, or may have.
-func plainName(name string) string {
-	return strings.Map(func(r rune) rune {
-		if r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r) {
-			return r
-		}
-		return -1
-	}, name)
 }

@@ -44,13 +44,20 @@ var JSON Serdes = jsonSerdes{}
 type jsonSerdes struct{}
 
 func (jsonSerdes) Marshal(_ context.Context, v any) ([]byte, error) {
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
+	var text line
+	enc := json.NewEncoder(&text)
 	enc.SetEscapeHTML(false)
-	if err := enc.Encode(addressable(v)); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), nil
+	err := enc.Encode(addressable(v))
+	return text, err
+}
+
+// line is the line that a [json.Encoder] writes, at once, without its end; so the text is copied once.
+type line []byte
+
+// Write implements [io.Writer].
+func (l *line) Write(p []byte) (int, error) {
+	*l = bytes.Clone(bytes.TrimSuffix(p, []byte("\n")))
+	return len(p), nil
 }
 
 // addressable is v, or a pointer to a copy of it if it may hold a value that a method of its pointer writes, as
@@ -90,8 +97,14 @@ func encodeValue[T any](ctx context.Context, s Serdes, what string, v T) (payloa
 	if err != nil {
 		return "", read, err
 	}
-	if s == JSON && isFaithful(reflect.TypeFor[T]()) && !strings.Contains(payload, notUTF8) {
-		return payload, v, nil
+	if s == JSON && !strings.Contains(payload, notUTF8) {
+		switch fidelityOf(reflect.TypeFor[T]()) {
+		case detached:
+			detach(reflect.ValueOf(&v).Elem())
+			return payload, v, nil
+		case same:
+			return payload, v, nil
+		}
 	}
 	read, err = decodeValue[T](ctx, s, what, &payload)
 	return payload, read, err

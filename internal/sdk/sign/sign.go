@@ -66,18 +66,13 @@ func canonicalRequest(req *http.Request, body []byte) (text []byte, signed strin
 	text = protocol.AppendTexts(text, req.Method, "\n")
 	text = protocol.AppendEscaped(text, req.URL.EscapedPath(), '/') // for all services but S3 it is escaped twice
 	text = protocol.AppendTexts(text, "\n", req.URL.RawQuery, "\n")
-	names := make([]byte, 0, 80)
-	header := func(name, value string) {
-		if value != "" {
-			text = protocol.AppendTexts(text, name, ":", value, "\n")
-			names = protocol.AppendTexts(names, name, ";")
-		}
-	}
+	length := ""
 	if len(body) > 0 {
-		header("content-length", strconv.Itoa(len(body)))
+		length = strconv.Itoa(len(body))
 	}
-	header("content-type", req.Header.Get("Content-Type"))
-	header("host", req.Host)
+	headers := [][2]string{
+		{"content-length", length}, {"content-type", req.Header.Get("Content-Type")}, {"host", req.Host},
+	}
 	ours := make([]string, 0, 4)
 	for name := range req.Header {
 		if strings.HasPrefix(name, "X-Amz-") {
@@ -86,7 +81,14 @@ func canonicalRequest(req *http.Request, body []byte) (text []byte, signed strin
 	}
 	slices.Sort(ours)
 	for _, name := range ours {
-		header(strings.ToLower(name), req.Header[name][0])
+		headers = append(headers, [2]string{strings.ToLower(name), req.Header[name][0]})
+	}
+	names := make([]byte, 0, 80)
+	for _, h := range headers {
+		if h[1] != "" {
+			text = protocol.AppendTexts(text, h[0], ":", h[1], "\n")
+			names = protocol.AppendTexts(names, h[0], ";")
+		}
 	}
 	signed = string(names[:len(names)-1])
 	text = protocol.AppendTexts(text, "\n", signed, "\n")
