@@ -360,8 +360,12 @@ func withoutCancels(req *protocol.CheckpointRequest, err error) bool {
 	if code != string(protocol.CodeInvalidParameter) || strings.HasPrefix(message, protocol.StaleTokenMessage) {
 		return false
 	}
-	kept := slices.DeleteFunc(slices.Clone(req.Updates),
-		func(u protocol.Update) bool { return u.Action == protocol.ActionCancel })
+	kept := make([]protocol.Update, 0, len(req.Updates))
+	for i := range req.Updates {
+		if req.Updates[i].Action != protocol.ActionCancel {
+			kept = append(kept, req.Updates[i])
+		}
+	}
 	found := len(kept) < len(req.Updates)
 	req.Updates = kept
 	return found

@@ -33,7 +33,7 @@ type change struct {
 	// have taken effect all the same: only the store knows.
 	x       *machine.Execution
 	records []machine.Record // of the input
-	writes  []store.Write    // the execution's, and those of the children that it began
+	writes  []store.Write    // the execution's, and those of the children that it began; nobody keeps their entries
 }
 
 func newLedger(l *life, st store.Store, starts *starter, cacheBytes int) *ledger {
@@ -162,7 +162,10 @@ func (g *ledger) commit(l *live, d *machine.Draft) error {
 // write is the part of commit that writes; attempted says that the store was asked to.
 func (g *ledger) write(l *live, d *machine.Draft) (attempted bool, err error) {
 	records := d.Records()
-	write := store.Write{ID: l.id, Entry: store.Entry{Seq: d.Entries() + 1, Data: machine.Encode(records)}}
+	buf := entries.Get().(*[]byte)
+	defer giveEntry(buf)
+	*buf = machine.AppendEntry((*buf)[:0], records)
+	write := store.Write{ID: l.id, Entry: store.Entry{Seq: d.Entries() + 1, Data: *buf}}
 	if d.Entries() == 0 || rowChanged(l.x, d) {
 		write.Row = row(d)
 	}
@@ -185,6 +188,16 @@ func (g *ledger) write(l *live, d *machine.Draft) (attempted bool, err error) {
 	c.x = l.x
 	g.tell(c)
 	return true, nil
+}
+
+// entries are buffers of *[]byte for the entries of commits, as a store does not keep them.
+var entries = sync.Pool{New: func() any { return new([]byte) }}
+
+func giveEntry(buf *[]byte) {
+	const most = 1 << 20
+	if cap(*buf) <= most {
+		entries.Put(buf)
+	}
 }
 
 // remove deletes an execution from the store. l.mu is held.

@@ -1,5 +1,7 @@
 package protocol
 
+import "slices"
+
 // InvocationInput is the service's message to a durable function. The user's event is in it as the input payload of
 // the first operation.
 type InvocationInput struct {
@@ -37,7 +39,14 @@ type InvocationOutput struct {
 
 // AppendInput appends the invocation envelope.
 func AppendInput(dst []byte, in *InvocationInput) []byte {
-	w := object(dst)
+	size := 1 << 10
+	for _, op := range in.InitialExecutionState.Operations {
+		size += 256
+		if op.Payload != nil { // may be large; with room for some quotation marks
+			size += len(*op.Payload) + len(*op.Payload)/32
+		}
+	}
+	w := object(slices.Grow(dst, size))
 	w.str("DurableExecutionArn", in.DurableExecutionArn)
 	w.str("CheckpointToken", in.CheckpointToken)
 	w.open("InitialExecutionState")

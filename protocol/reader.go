@@ -252,8 +252,10 @@ func (r *Reader) Bytes() (b []byte, present bool) {
 
 // Text reads a string; null is empty.
 func (r *Reader) Text() string {
-	b, _ := r.Bytes()
-	return string(b)
+	if !r.present('"') {
+		return ""
+	}
+	return r.text()
 }
 
 // Word is Text for words that are likely to come again: equal words share memory.
@@ -272,11 +274,14 @@ func (r *Reader) Word() string {
 
 // Optional reads a string; null is nil.
 func (r *Reader) Optional() *string {
-	b, present := r.Bytes()
-	if !present {
+	if !r.present('"') {
 		return nil
 	}
-	return new(string(b))
+	s := r.text()
+	if r.err != nil {
+		return nil
+	}
+	return &s
 }
 
 // Null reads null, if it comes next.

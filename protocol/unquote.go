@@ -8,19 +8,57 @@ import (
 // quoted reads the string at pos, without quotes and escapes. Without escapes it is a piece of the text, else the
 // scratch buffer.
 func (r *Reader) quoted() []byte {
-	start := r.pos + 1
-	r.pos = r.plain(start)
-	if r.at('"') {
-		r.pos++
-		return r.data[start : r.pos-1]
+	start, whole := r.opening()
+	if !whole {
+		r.scratch = r.unescape(r.scratch[:0], start)
+		return r.scratch
 	}
-	out := r.scratch[:0]
+	return r.data[start : r.pos-1]
+}
+
+// text is quoted as a text of its own. One with escapes is written where it stays: a payload has quotation marks, and
+// may be large.
+func (r *Reader) text() string {
+	start, whole := r.opening()
+	if whole {
+		return string(r.data[start : r.pos-1])
+	}
+	most := r.pos - start + within(r.data[r.pos:])
+	b := r.unescape(make([]byte, 0, most), start)
+	if most-len(b) > most/8 { // its escapes are longer than what they stand for
+		return string(b)
+	}
+	return textOf(b)
+}
+
+// opening moves on to the first escape of the string at pos, or behind the whole string if it has none. start is where
+// its content begins.
+func (r *Reader) opening() (start int, whole bool) {
+	start = r.pos + 1
+	r.pos = r.plain(start)
+	if whole = r.at('"'); whole {
+		r.pos++
+	}
+	return start, whole
+}
+
+// within is how much of data belongs to a string that goes on there.
+func within(data []byte) int {
+	n := 0
+	for n < len(data) && data[n] == '\\' {
+		n = min(n+2, len(data))
+		n += plainText(textOf(data[n:]))
+	}
+	return n
+}
+
+// unescape appends the string that begins at start, whose first escape is at pos, and moves on behind it.
+func (r *Reader) unescape(out []byte, start int) []byte {
 	for {
 		out = append(out, r.data[start:r.pos]...)
 		switch {
 		case r.at('"'):
 			r.pos++
-			r.scratch = out
 			return out
 		case r.at('\\'):
 			if out = r.escape(out); r.err != nil {

@@ -4,11 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"io"
 	"net/http"
 	"strconv"
 	"sync"
 
+	"github.com/perdure/perdure/internal/api/plainhttp"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -34,33 +34,15 @@ func readBody(r *http.Request, dst []byte, limit int, tooLarge error) ([]byte, e
 	if r.ContentLength > int64(limit) {
 		return dst, tooLarge
 	}
-	// The announced length is trusted only up to here, as a lie costs the client nothing.
-	const trusted = 64 << 10
-	want := trusted
-	if r.ContentLength >= 0 {
-		want = int(min(r.ContentLength+1, trusted)) // one more, to see the end without growing
-	}
-	if cap(dst)-len(dst) < want {
-		dst = append(make([]byte, 0, len(dst)+want), dst...)
-	}
 	start := len(dst)
-	for {
-		if len(dst) == cap(dst) {
-			dst = append(dst, 0)[:len(dst)]
-		}
-		n, err := r.Body.Read(dst[len(dst):cap(dst)])
-		dst = dst[:len(dst)+n]
-		switch {
-		case len(dst)-start > limit:
-			return dst, tooLarge
-		case err == io.EOF:
-			return dst, nil
-		case isRefusal(err):
-			return dst, err // of a server in front of us
-		case err != nil:
-			return dst, refusal(protocol.CodeInvalidContent, "Could not read the request body: %v.", err)
-		}
+	dst, err := plainhttp.AppendBody(dst, r, limit)
+	switch {
+	case len(dst)-start > limit:
+		return dst, tooLarge
+	case err != nil && !isRefusal(err): // of a server in front of us
+		return dst, refusal(protocol.CodeInvalidContent, "Could not read the request body: %v.", err)
 	}
+	return dst, err
 }
 
 func isRefusal(err error) bool {

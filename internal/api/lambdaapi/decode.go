@@ -172,15 +172,11 @@ func word[T ~string](d *checkpointDecoder, member string, set []T, constraint st
 }
 
 func (d *checkpointDecoder) payload() *string {
-	b, present := d.Bytes()
-	if !present {
-		return nil
+	s := d.Optional()
+	if s != nil && !payloadShape.ok(*s) {
+		payloadShape.explain(&d.violations, *s, d.path("payload"))
 	}
-	s := string(b)
-	if !payloadShape.ok(s) {
-		payloadShape.explain(&d.violations, s, d.path("payload"))
-	}
-	return &s
+	return s
 }
 
 // number reads a whole number between least and most; absent is zero.

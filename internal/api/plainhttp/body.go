@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"net/textproto"
+	"slices"
 	"sync"
 )
 
@@ -137,6 +138,31 @@ func HasArrived(r *http.Request) bool {
 		return b.arrived()
 	}
 	return r.Body == http.NoBody
+}
+
+// AppendBody appends the body of r to dst, and stops after limit bytes and one, which tells that there are more. The
+// announced length is trusted up to 64 KB, and up to four times what has arrived, because a lie costs the client
+// nothing; so most bodies are read into their place, and a large one is copied once or twice.
+func AppendBody(dst []byte, r *http.Request, limit int) ([]byte, error) {
+	const trusted = 64 << 10
+	start := len(dst)
+	for {
+		if arrived := len(dst) - start; arrived == 0 || len(dst) == cap(dst) {
+			room := min(max(trusted, 4*arrived), limit+1)
+			if announced := r.ContentLength + 1; announced > int64(arrived) { // one more, to see the end
+				room = int(min(int64(room), announced))
+			}
+			dst = slices.Grow(dst, room-arrived)
+		}
+		n, err := r.Body.Read(dst[len(dst):min(cap(dst), start+limit+1)])
+		dst = dst[:len(dst)+n]
+		switch {
+		case err == io.EOF:
+			return dst, nil
+		case err != nil || len(dst)-start > limit:
+			return dst, err
+		}
+	}
 }
 
 // Close implements [io.Closer]. The rest is read, or not, when the answer is sent.

@@ -194,11 +194,11 @@ func readBody(w http.ResponseWriter, r *http.Request, ctx context.Context) ([]by
 		return nil, errTooLarge
 	}
 	if plainhttp.HasArrived(r) {
-		return io.ReadAll(r.Body)
+		return plainhttp.AppendBody(nil, r, MaxAnswer)
 	}
 	control := http.NewResponseController(w)
 	stop := context.AfterFunc(ctx, func() { control.SetReadDeadline(time.Now()) })
-	body, err := io.ReadAll(io.LimitReader(r.Body, MaxAnswer+1))
+	body, err := plainhttp.AppendBody(nil, r, MaxAnswer)
 	if !stop() {
 		// The deadline may yet hit the connection's next request.
 		w.Header().Set("Connection", "close")

@@ -81,23 +81,29 @@ const (
 )
 
 // Encode encodes records as a journal entry.
-func Encode(records []Record) []byte {
+func Encode(records []Record) []byte { return AppendEntry(nil, records) }
+
+// AppendEntry appends records as a journal entry.
+func AppendEntry(entry []byte, records []Record) []byte {
 	size := 0
 	for i := range records {
 		size += sizeHint(&records[i])
 	}
-	entry := make([]byte, 0, size)
+	entry = slices.Grow(entry, size)
 	before := &Record{}
 	for i := range records {
 		entry = protowire.AppendTag(entry, entryRecord, protowire.BytesType)
+		// The length comes before the record, and is known after it. If its own length was guessed wrong, the record
+		// moves.
 		start := len(entry)
-		entry = appendRecord(entry, &records[i], before)
+		room := protowire.SizeVarint(uint64(sizeHint(&records[i]) - 64))
+		entry = appendRecord(slices.Grow(entry, room)[:start+room], &records[i], before)
 		before = &records[i]
-		// The length comes before the record, and is known after it: most are one byte or two.
-		n := len(entry) - start
-		entry = slices.Grow(entry, protowire.SizeVarint(uint64(n)))
-		entry = entry[:len(entry)+protowire.SizeVarint(uint64(n))]
-		copy(entry[start+protowire.SizeVarint(uint64(n)):], entry[start:start+n])
+		n := len(entry) - start - room
+		if need := protowire.SizeVarint(uint64(n)); need != room {
+			entry = slices.Grow(entry, need)[:start+need+n]
+			copy(entry[start+need:], entry[start+room:start+room+n])
+		}
 		protowire.AppendVarint(entry[:start], uint64(n))
 	}
 	return entry

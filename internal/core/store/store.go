@@ -73,7 +73,8 @@ type Row struct {
 	Damaged bool
 }
 
-// Entry is one accepted input of an execution, encoded by package machine.
+// Entry is one accepted input of an execution, encoded by package machine. A store that commits it does not keep Data:
+// its caller uses that memory again.
 type Entry struct {
 	Seq  int64 // 1 for the start
 	Data []byte

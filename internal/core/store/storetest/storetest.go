@@ -39,6 +39,7 @@ var contract = []struct {
 	{"Create", testCreate},
 	{"Append", testAppend},
 	{"AppendKeepsRow", testAppendKeepsRow},
+	{"EntryIsNotKept", testEntryIsNotKept},
 	{"Identity", testIdentity},
 	{"Fence", testFence},
 	{"DuplicateID", testDuplicateID},

@@ -1,7 +1,9 @@
 package storetest
 
 import (
+	"bytes"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/perdure/perdure/internal/core/store"
@@ -37,6 +39,23 @@ func testAppend(t *testing.T, s store.Store) {
 	mustCommit(t, s, write)
 	wantRow(t, s, row)
 	wantJournal(t, s, "a", "1", "2", "3")
+}
+
+// The memory of an entry is its caller's again once it is committed.
+func testEntryIsNotKept(t *testing.T, s store.Store) {
+	for i, size := range []int{1, 5000, 300_000} {
+		id := string(rune('a' + i))
+		for seq := int64(1); seq <= 2; seq++ {
+			w := next(id, seq)
+			if seq == 1 {
+				w = start(newRow(id))
+			}
+			w.Entry.Data = bytes.Repeat([]byte{'x'}, size)
+			mustCommit(t, s, w)
+			clear(w.Entry.Data)
+		}
+		wantJournal(t, s, id, strings.Repeat("x", size), strings.Repeat("x", size))
+	}
 }
 
 func testAppendKeepsRow(t *testing.T, s store.Store) {
