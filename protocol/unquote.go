@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"bytes"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -23,7 +24,7 @@ func (r *Reader) text() string {
 	if whole {
 		return string(r.data[start : r.pos-1])
 	}
-	most := r.pos - start + within(r.data[r.pos:])
+	most := r.pos - start + lengthLeft(r.data[r.pos:])
 	b := r.unescape(make([]byte, 0, most), start)
 	if most-len(b) > most/8 { // its escapes are longer than what they stand for
 		return string(b)
@@ -42,14 +43,23 @@ func (r *Reader) opening() (start int, whole bool) {
 	return start, whole
 }
 
-// within is how much of data belongs to a string that goes on there.
-func within(data []byte) int {
-	n := 0
-	for n < len(data) && data[n] == '\\' {
-		n = min(n+2, len(data))
-		n += plainText(textOf(data[n:]))
+// lengthLeft is how much of data, which begins in a string with a backslash, comes before the string's quotation mark.
+// It looks for that alone, for which package bytes is a quarter of the time of plain.
+func lengthLeft(data []byte) int {
+	for n := 0; ; n++ {
+		mark := bytes.IndexByte(data[n:], '"')
+		if mark < 0 {
+			return len(data)
+		}
+		n += mark
+		slashes := 0
+		for slashes < n && data[n-1-slashes] == '\\' {
+			slashes++
+		}
+		if slashes%2 == 0 {
+			return n
+		}
 	}
-	return n
 }
 
 // unescape appends the string that begins at start, whose first escape is at pos, and moves on behind it.
