@@ -82,7 +82,7 @@ func pageSize(maxItems int) int {
 	return min(cmp.Or(max(0, maxItems), protocol.DefaultPage), protocol.MaxPage)
 }
 
-// SucceedCallback completes a callback with a result; an empty one is none. A malformed id, and a result that is not
+// SucceedCallback completes a callback with a result, which it keeps; an empty one is none. A malformed id, and a result that is not
 // UTF-8, is an InvalidParameterValueException: results are recorded as text. A callback that was completed, timed out,
 // or belongs to a closed execution is a CallbackTimeoutException; one whose execution was deleted is a
 // ResourceNotFoundException.

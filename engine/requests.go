@@ -10,7 +10,7 @@ type InvokeRequest struct {
 	Qualifier string // the version or alias; it must agree with one in Function
 	// Name makes the start idempotent: the same name and payload find the execution that exists. Empty is a new UUID.
 	Name    string
-	Payload []byte // the event; empty is none
+	Payload []byte // the event; empty is none. An execution keeps it, so nobody may change it after the call
 	// RequestID is the request id of a plain function's call; empty is a new UUID. Executions do not use it.
 	RequestID string
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"time"
+	"unsafe"
 
 	"github.com/perdure/perdure/internal/core/machine"
 	"github.com/perdure/perdure/internal/core/store"
@@ -217,13 +218,13 @@ func (s *starter) startOf(id string) protocol.Timestamp {
 	return min(s.now(), timeIn(id))
 }
 
-// payloadOf is a payload as the protocol keeps it: an empty one is none.
+// payloadOf is a payload as the protocol keeps it: an empty one is none. It is in the same memory, as it may be large;
+// whoever gives it to the engine does not change it any more.
 func payloadOf(b []byte) *string {
 	if len(b) == 0 {
 		return nil
 	}
-	s := string(b)
-	return &s
+	return new(unsafe.String(unsafe.SliceData(b), len(b)))
 }
 
 func closed() error {

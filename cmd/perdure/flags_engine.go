@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"runtime/debug"
 	"strings"
 
 	"github.com/perdure/perdure/engine"
@@ -49,8 +50,16 @@ func (f *engineFlags) open(ctx context.Context, std *stdio, log *slog.Logger) (_
 	if f.Traces, err = otlp.FromEnvironment(os.Getenv, f.Version); err != nil {
 		return nil, cli.Usagef("traces cannot be exported: %v", err)
 	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryAimedAt)
+	}
 	return host.Open(ctx, &f.Options)
 }
+
+// memoryAimedAt is how much memory Go's collector may leave to garbage, and what is in use, together: an engine with
+// SQLite, which has its own, then takes less than 200 MB. It is no bound: what is in use may be more, and then costs a
+// tenth more processor time.
+const memoryAimedAt = 128 << 20
 
 // building tells the progress of builds.
 func building(std *stdio) func(function, line string) {

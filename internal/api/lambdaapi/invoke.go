@@ -218,7 +218,8 @@ func (a *api) invokeAsync(w http.ResponseWriter, r *http.Request, req *engine.In
 // run starts an execution, or finds the one of that name, and waits for its end. A client that hangs up ends the
 // waiting; the execution goes on.
 func (a *api) run(w http.ResponseWriter, r *http.Request, req *engine.InvokeRequest) error {
-	started, err := a.start(w, r, req)
+	wantsTail := req.LogTail
+	started, err := a.start(w, r, req) // from here on nothing keeps req: its payload may be large, and the wait long
 	if err != nil {
 		return err
 	}
@@ -226,7 +227,7 @@ func (a *api) run(w http.ResponseWriter, r *http.Request, req *engine.InvokeRequ
 	if err != nil {
 		return err
 	}
-	if req.LogTail {
+	if wantsTail {
 		end, err := a.engine.LogTail(r.Context(), started.ARN)
 		if err != nil {
 			return err

@@ -22,7 +22,7 @@ func TestAppendBody(t *testing.T) {
 				if err != nil || len(got) != 1+want || got[0] != 'a' {
 					t.Errorf("%d bytes, %s, limit %d: got %d bytes, %v; want %d", size, name, limit, len(got)-1, err, want)
 				}
-				if most := max(64<<10, 4*size) + 8<<10; cap(got) > most {
+				if most := max(64<<10, 16*size) + 8<<10; cap(got) > most {
 					t.Errorf("%d bytes, %s: took %d bytes of memory, want at most %d", size, name, cap(got), most)
 				}
 			}

@@ -57,8 +57,8 @@ func (s *Session) serveNext(w http.ResponseWriter, r *http.Request) {
 	s.endPoll(p)
 }
 
-// deliver writes the invocation. After a failure it is unknown how much the process has read, so the invocation is
-// not offered again.
+// deliver writes the invocation, and lets go of its payload. After a failure it is unknown how much the process has
+// read, so the invocation is not offered again.
 func (s *Session) deliver(w http.ResponseWriter, c *call) {
 	h := w.Header()
 	for _, optional := range [...][2]string{
@@ -74,6 +74,7 @@ func (s *Session) deliver(w http.ResponseWriter, c *call) {
 	h.Set("Content-Type", "application/json")
 	h.Set("Content-Length", strconv.Itoa(len(c.inv.Payload)))
 	_, err := w.Write(c.inv.Payload)
+	c.inv.Payload = nil
 	if err == nil {
 		err = http.NewResponseController(w).Flush()
 	}

@@ -21,7 +21,9 @@ type Invoker struct{ Handler *durable.Handler }
 func (i Invoker) Invoke(ctx context.Context, inv *engine.Invocation) engine.Outcome {
 	ctx, cancel := Context(ctx, inv)
 	defer cancel()
-	answer, err := i.Handler.Invoke(ctx, inv.Payload)
+	payload := inv.Payload
+	inv.Payload = nil // it may be large, and the handler reads it at once
+	answer, err := i.Handler.Invoke(ctx, payload)
 	if err != nil {
 		return Failure(ctx, inv, err)
 	}

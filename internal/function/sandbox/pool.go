@@ -194,11 +194,13 @@ func (p *Pool) begin() bool {
 }
 
 // handOver returns inv with the deadline that holds from now on, and ctx with it; neither holds while a debugger is at
-// the process.
+// the process. The payload moves to what it returns, because it may be large: then nobody keeps it once the process
+// has it.
 func (p *Pool) handOver(ctx context.Context, proc *process,
 	inv *engine.Invocation) (*engine.Invocation, context.Context, context.CancelFunc) {
 	inv.Hold(proc.held)
 	bounded := *inv
+	inv.Payload = nil
 	bounded.Timeout = p.timeout(inv)
 	now := time.Now()
 	bounded.Deadline = now.Add(bounded.Timeout)
@@ -221,6 +223,7 @@ func (p *Pool) timeout(inv *engine.Invocation) time.Duration {
 
 // invoke runs inv at a place of proc. The outcome is Unstarted if the process never knew of the invocation.
 func (p *Pool) invoke(ctx context.Context, proc *process, inv *engine.Invocation) engine.Outcome {
+	given := inv
 	inv, ctx, cancel := p.handOver(ctx, proc, inv)
 	defer cancel()
 	p.enter(proc, inv)
@@ -231,6 +234,7 @@ func (p *Pool) invoke(ctx context.Context, proc *process, inv *engine.Invocation
 		proc.flush()
 		return out
 	case errors.Is(err, runtimeapi.ErrBroken), errors.Is(err, runtimeapi.ErrBusy):
+		given.Payload = inv.Payload
 		p.release(proc)
 		return unstarted(inv, protocol.ErrorTypeSandboxFailure, err.Error())
 	case ctx.Err() != nil && errors.Is(err, runtimeapi.ErrNotTaken):
@@ -243,7 +247,9 @@ func (p *Pool) invoke(ctx context.Context, proc *process, inv *engine.Invocation
 		<-proc.exited
 		out = p.exited(inv, proc)
 	}
-	out.Unstarted = errors.Is(err, runtimeapi.ErrNotTaken)
+	if out.Unstarted = errors.Is(err, runtimeapi.ErrNotTaken); out.Unstarted {
+		given.Payload = inv.Payload
+	}
 	return out
 }
 

@@ -170,6 +170,21 @@ func TestEcho(t *testing.T) {
 
 // One process serves invocations that follow each other, even if each comes
 // before the process has asked for it.
+// Nobody keeps the payload of an invocation that its process has, and everybody that of one which nobody took.
+func TestPayloadIsLetGo(t *testing.T) {
+	f := newFixture(t, "echo", nil)
+	inv := invocation("large")
+	if out := f.Invoke(t.Context(), inv); out.Error != nil || inv.Payload != nil {
+		t.Errorf("got %v, and %d bytes of payload after it; want none", out.Error, len(inv.Payload))
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	inv = invocation("large")
+	if out := f.Invoke(ctx, inv); !out.Unstarted || string(inv.Payload) != `"large"` {
+		t.Errorf("unstarted %t: got payload %q, want it whole", out.Unstarted, inv.Payload)
+	}
+}
+
 func TestProcessIsReused(t *testing.T) {
 	f := newFixture(t, "pid", nil)
 	first := f.pid(nil)
