@@ -96,7 +96,7 @@ func AppendEntry(entry []byte, records []Record) []byte {
 		// The length comes before the record, and is known after it. If its own length was guessed wrong, the record
 		// moves.
 		start := len(entry)
-		room := protowire.SizeVarint(uint64(sizeHint(&records[i]) - 64))
+		room := protowire.SizeVarint(uint64(sizeHint(&records[i])))
 		entry = appendRecord(slices.Grow(entry, room)[:start+room], &records[i], before)
 		before = &records[i]
 		n := len(entry) - start - room
