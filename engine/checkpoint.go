@@ -82,10 +82,10 @@ func pageSize(maxItems int) int {
 	return min(cmp.Or(max(0, maxItems), protocol.DefaultPage), protocol.MaxPage)
 }
 
-// SucceedCallback completes a callback with a result, which it keeps; an empty one is none. A malformed id, and a result that is not
-// UTF-8, is an InvalidParameterValueException: results are recorded as text. A callback that was completed, timed out,
-// or belongs to a closed execution is a CallbackTimeoutException; one whose execution was deleted is a
-// ResourceNotFoundException.
+// SucceedCallback completes a callback with a result, which it keeps; an empty one is none. A malformed id, and a
+// result that is not UTF-8, is an InvalidParameterValueException: results are recorded as text. A callback that was
+// completed, timed out, or belongs to a closed execution is a CallbackTimeoutException; one whose execution was deleted
+// is a ResourceNotFoundException.
 func (e *Engine) SucceedCallback(ctx context.Context, callbackID string, result []byte) error {
 	if !utf8.Valid(result) {
 		return protocol.Errorf(protocol.CodeInvalidParameter,

@@ -106,8 +106,8 @@ type Invoker interface {
 	// Invoke runs one invocation and returns the function's answer. It may be called concurrently, up to the function's
 	// concurrency. It must return soon after ctx is done. The engine cancels ctx when it closes, and when StartTimeout
 	// and Timeout together have passed; then it records the timeout itself. Whatever happens inside the function is an
-	// Outcome; there is no other failure. Once the function has inv's payload, which may be large, Invoke may set that to
-	// nil; not if the outcome is Unstarted.
+	// Outcome; there is no other failure. Once the function has inv's payload, which may be large, Invoke may set that
+	// to nil; not if the outcome is Unstarted.
 	Invoke(ctx context.Context, inv *Invocation) Outcome
 }
 
