@@ -1,10 +1,13 @@
 package engine_test
 
 import (
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+	"unsafe"
+	"weak"
 
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/core/store/memstore"
@@ -55,6 +58,34 @@ func TestCacheIsBoundedInBytes(t *testing.T) {
 			})
 		})
 	}
+}
+
+// An execution does not keep the whole head of the request that started it: its texts are parts of that.
+func TestExecutionKeepsItsTextsAlone(t *testing.T) {
+	withCache(t, large, func(t *testing.T, f *fixture) {
+		f.durable("waits", func(c *call) engine.Outcome {
+			c.wait("1", 60)
+			return pending()
+		})
+		for text, set := range map[string]func(*engine.InvokeRequest, string){
+			"waits":  func(r *engine.InvokeRequest, text string) { r.Function = text },
+			"name":   func(r *engine.InvokeRequest, text string) { r.Name = text },
+			"Root=1": func(r *engine.InvokeRequest, text string) { r.TraceHeader = text },
+			"tenant": func(r *engine.InvokeRequest, text string) { r.TenantID = text },
+		} {
+			head, req := new([4096]byte), &engine.InvokeRequest{Function: "waits"}
+			set(req, unsafe.String(&head[64], copy(head[64:], text)))
+			if _, err := f.Start(t.Context(), req); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+			kept := weak.Make(head)
+			head, req = nil, nil
+			if runtime.GC(); kept.Value() != nil {
+				t.Errorf("the head with %q is still in memory", text)
+			}
+		}
+	})
 }
 
 // Who reads what is over does not have it kept.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 	"unsafe"
 
@@ -194,9 +195,11 @@ func (s *starter) calls(d *machine.Draft) []store.Call {
 }
 
 // newIdentity makes the identity of a new execution of f; its name and id are new unless arn has them. New names ascend
-// as ids do: names are looked up in an index, of which random ones would write another page with each start.
+// as ids do: names are looked up in an index, of which random ones would write another page with each start. It has
+// texts of its own: those of a request may be parts of its whole head, which would stay in memory with them.
 func (s *starter) newIdentity(f *function, arn protocol.ARN, req *InvokeRequest) machine.Identity {
-	arn.Name = cmp.Or(arn.Name, s.ids.next())
+	arn.Function, arn.Version = f.Name, f.Version
+	arn.Name = cmp.Or(strings.Clone(arn.Name), s.ids.next())
 	if arn.ID == "" {
 		arn.ID = s.ids.next()
 	}
@@ -205,8 +208,8 @@ func (s *starter) newIdentity(f *function, arn protocol.ARN, req *InvokeRequest)
 		ExecutionTimeout: int64((f.Durable.ExecutionTimeout + time.Second - 1) / time.Second),
 		RetentionDays:    int64(cmp.Or(f.Durable.RetentionDays, protocol.DefaultRetentionDays)),
 		Async:            req.Async,
-		TenantID:         req.TenantID,
-		TraceHeader:      traceOf(req.TraceHeader, arn.ID, s.startOf(arn.ID)),
+		TenantID:         strings.Clone(req.TenantID),
+		TraceHeader:      traceOf(strings.Clone(req.TraceHeader), arn.ID, s.startOf(arn.ID)),
 	}
 }
 

@@ -93,7 +93,7 @@ func TestServe(t *testing.T) {
 	}
 }
 
-// The engine may close a connection with its reply, or while the function works: then the answer is sent, or sent again,
+// The engine may close a connection with its reply, or while the function works: the answer is sent, or sent again,
 // and the loop goes on. It ends when that does not help, and when the answer is refused.
 func TestServeReconnects(t *testing.T) {
 	const (
