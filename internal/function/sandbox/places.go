@@ -77,7 +77,10 @@ func (l *load) isIdle() bool {
 
 // isOpen reports whether it can take an invocation. With one that is overdue, it takes none: when those under way have
 // ended, it is killed unless that one has ended, too.
-func (l *load) isOpen() bool { return l.started && l.polls > 0 && l.overdue == 0 && !l.gone }
+func (l *load) isOpen() bool { return l.started && l.polls > 0 && l.isAlive() }
+
+// isAlive reports whether it may get invocations, now or soon.
+func (l *load) isAlive() bool { return l.overdue == 0 && !l.gone }
 
 // acquire takes a place for inv; without one it returns nil, and why.
 func (p *Pool) acquire(ctx context.Context, inv *engine.Invocation) (*process, engine.Outcome) {
@@ -202,7 +205,7 @@ func (p *Pool) reckonLocked(s *shelf) {
 	}
 	coming := 0
 	for proc := range p.processes {
-		if proc.shelf == s && !proc.gone && proc.overdue == 0 {
+		if proc.shelf == s && proc.isAlive() {
 			coming += p.comingFrom(proc)
 		}
 	}
@@ -247,11 +250,17 @@ func (p *Pool) growLocked() {
 	}
 }
 
-// makeRoomLocked reports whether the pool has room for another process. If not, it ends the one that has been idle
-// the longest; there is one only if it is another tenant's.
+// makeRoomLocked reports whether the pool has room for another process: beside those with overdue places, which may be
+// as many. If not, it ends the one that has been idle the longest; there is one only if it is another tenant's.
 func (p *Pool) makeRoomLocked() bool {
 	if p.alive < p.cfg.MaxProcesses {
-		return true
+		late := 0
+		for proc := range p.processes {
+			if proc.overdue > 0 && !proc.gone {
+				late++
+			}
+		}
+		return late <= p.cfg.MaxProcesses
 	}
 	var oldest *process
 	for proc := range p.processes {
@@ -317,7 +326,7 @@ func (p *Pool) hear(proc *process, e runtimeapi.Event, inv *engine.Invocation) {
 		proc.settling = append(proc.settling, until)
 	case runtimeapi.Overdue:
 		proc.taken--
-		proc.overdue++
+		p.overdueLocked(proc, 1)
 	}
 	p.listLocked(proc)
 	if e != runtimeapi.Answered { // which only changes what is coming from taken to settling
@@ -332,12 +341,25 @@ func (p *Pool) polledLocked(proc *process) {
 	if n := len(proc.settling); n > 0 {
 		proc.settling = proc.settling[:n-1]
 	} else if proc.overdue > 0 {
-		proc.overdue--
+		p.overdueLocked(proc, -1)
 	}
 	if proc.polls+proc.taken >= p.cfg.Concurrency {
 		proc.allPolled()
 	}
 	p.serveLocked(proc)
+}
+
+// overdueLocked counts places of proc that are overdue. With one, another process may take its place: it gets no
+// invocations for as long as others are under way in it, which may be long.
+func (p *Pool) overdueLocked(proc *process, more int) {
+	before := proc.isAlive()
+	proc.overdue += more
+	switch after := proc.isAlive(); {
+	case before && !after:
+		p.alive--
+	case after && !before:
+		p.alive++
+	}
 }
 
 // serveLocked gives the free places of proc to those who wait.
@@ -373,8 +395,10 @@ func (p *Pool) dropLocked(proc *process) bool {
 	if proc.gone {
 		return false
 	}
+	if proc.isAlive() {
+		p.alive--
+	}
 	proc.gone = true
-	p.alive--
 	p.listLocked(proc)
 	return true
 }

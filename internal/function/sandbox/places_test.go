@@ -149,9 +149,9 @@ func TestCrashEndsAllInTheProcess(t *testing.T) {
 }
 
 // The timeout of one invocation ends no other, and the process gets no more until the late one has ended; if it does
-// not, it is killed when the others have ended.
+// not, it is killed when the others have ended. Meanwhile another takes its place, also if one is all that may be.
 func TestTimeoutOfOne(t *testing.T) {
-	f := newFixture(t, "gather", places(4))
+	f := newFixture(t, "gather", func(c *sandbox.Config) { c.Concurrency, c.MaxProcesses = 4, 1 })
 	first := f.pid(gathering{Dir: t.TempDir(), Size: 1})
 	p := f.party(2)
 	p.join(1, "")

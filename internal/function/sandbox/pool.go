@@ -68,7 +68,7 @@ type Config struct {
 	// StopGrace is the time between SIGTERM and SIGKILL; the default is 2 s.
 	StopGrace time.Duration
 	// MaxProcesses bounds the processes; the default is 100. Invocations that find no place in them wait for as long
-	// as an initialisation may take.
+	// as an initialisation may take. Those with an overdue invocation do not count, up to as many.
 	MaxProcesses int
 	// Concurrency is how many invocations one process may run at one time, the default is 1. With more, the function's
 	// runtime client must understand AWS_LAMBDA_MAX_CONCURRENCY, as those for Managed Instances do.
