@@ -22,7 +22,6 @@ type answer struct {
 	prelude *bufio.Writer // before out
 	header  http.Header
 
-	request  *http.Request
 	status   int   // 0 until the handler has chosen it
 	length   int64 // announced; -1 if it is not
 	written  int64
@@ -42,7 +41,7 @@ func (a *answer) init(c *conn) {
 // begin makes a ready for a request.
 func (a *answer) begin(r *http.Request) {
 	clear(a.header)
-	*a = answer{conn: a.conn, out: a.out, prelude: a.prelude, header: a.header, request: r, length: -1, last: r.Close}
+	*a = answer{conn: a.conn, out: a.out, prelude: a.prelude, header: a.header, length: -1, last: r.Close}
 }
 
 // Header implements [http.ResponseWriter].
