@@ -174,6 +174,10 @@ func (p *Pool) Invoke(ctx context.Context, inv *engine.Invocation) engine.Outcom
 		if proc == nil {
 			return failed
 		}
+		if ctx.Err() != nil { // or the process would get it, and be killed for it
+			p.release(proc)
+			return cancelled(inv)
+		}
 		out := p.invoke(ctx, proc, inv)
 		p.output.sync()
 		if !out.Unstarted || try == maxTries || ctx.Err() != nil {
