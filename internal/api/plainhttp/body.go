@@ -141,14 +141,14 @@ func HasArrived(r *http.Request) bool {
 }
 
 // AppendBody appends the body of r to dst, and stops after limit bytes and one, which tells that there are more. The
-// announced length is trusted up to 64 KB, and up to 16 times what has arrived, because a lie costs the client nothing;
-// so most bodies are read into their place, and of a large one the beginning is copied.
+// announced length is trusted up to 64 KB, and up to twice what has arrived, because a lie costs the client nothing; so
+// most bodies are read into their place, and of a large one the beginning is copied.
 func AppendBody(dst []byte, r *http.Request, limit int) ([]byte, error) {
 	const trusted = 64 << 10
 	start := len(dst)
 	for {
 		if arrived := len(dst) - start; arrived == 0 || len(dst) == cap(dst) {
-			room := min(max(trusted, 16*arrived), limit+1)
+			room := min(max(trusted, 2*arrived), limit+1)
 			if announced := r.ContentLength + 1; announced > int64(arrived) { // one more, to see the end
 				room = int(min(int64(room), announced))
 			}

@@ -148,12 +148,31 @@ func (w *writer) await(j *job) error {
 
 // lead writes the caller's job, which is the first in the queue, and those behind it. Then the next one leads.
 func (w *writer) lead() {
+	var group []*job
+	written := false
+	defer func() {
+		if !written { // something panicked: the others must not wait for ever, nor take theirs for written
+			if group == nil {
+				group = w.collect()
+			}
+			w.tx.rollback()
+			w.settle(group, errPanicked)
+		}
+		w.passOn(group)
+	}()
 	w.trim()
-	group := w.collect()
+	group = w.collect()
 	began := time.Now()
 	w.write(group)
 	w.counters.commit.Since(began)
 	w.counters.group.Observe(float64(len(group)))
+	written = true
+}
+
+var errPanicked = errors.New("a bug: writing panicked")
+
+// passOn tells the jobs of a group, but for the leader's, that they were written, and has the next one lead.
+func (w *writer) passOn(group []*job) {
 	for _, j := range group[1:] {
 		j.turn <- over
 	}
@@ -286,12 +305,12 @@ func (w *writer) stretch() {
 		return
 	}
 	w.logSize = info.Size()
-	log, err := os.OpenFile(path, os.O_WRONLY, 0)
+	log, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0) // behind whatever is there, should anybody else write
 	if err != nil {
 		return
 	}
 	defer log.Close()
-	n, _ := log.WriteAt(zeros[:], w.logSize)
+	n, _ := log.Write(zeros[:])
 	w.logSize += int64(n)
 }
 
