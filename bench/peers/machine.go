@@ -35,7 +35,7 @@ func describe(ctx context.Context, b *bench, rounds int, began time.Time) []stri
 			began.UTC().Format(time.DateOnly), time.Since(began).Round(time.Minute), rounds, b.time, b.warm),
 		fmt.Sprintf("**Where**: %s, %d processors, %.0f GB, %s, data on %s.",
 			processor(), runtime.NumCPU(), gigabytes(), kernel(), fileSystem(b.lab.dir)),
-		fmt.Sprintf("**What**: Perdure %s; %s with its Go SDK %s; DBOS Transact %s; %s; modernc.org/sqlite %s; %s.",
+		fmt.Sprintf("**What**: Perdure %s; %s with its Go SDK %s; DBOS Transact %s;\n  %s; modernc.org/sqlite %s; %s.",
 			says("git", "describe", "--always", "--dirty", "--tags"), restate,
 			version("github.com/restatedev/sdk-go"), version("github.com/dbos-inc/dbos-transact-golang"), postgres,
 			version("modernc.org/sqlite"), runtime.Version()),

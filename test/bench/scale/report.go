@@ -15,9 +15,13 @@ type claim int
 const (
 	flat   claim = iota // not at all
 	linear              // with what it is plotted over
+	queue               // like a queue that comes at one moment
 )
 
-func (c claim) String() string { return [...]string{flat: "flat", linear: "linear"}[c] }
+func (c claim) String() string {
+	return [...]string{flat: "flat", linear: "linear",
+		queue: "next to nothing for as many as the machine serves in a second, and a second more for each time as many"}[c]
+}
 
 // chart is a cost over what it may grow with.
 type chart struct {
@@ -55,8 +59,11 @@ func report(dir string, charts []chart) error {
 			rule += "---|"
 			row += " " + figure(p.Y) + " |"
 		}
-		fmt.Fprintf(&b, "%s\n%s\n%s\n\nExpected: %s. Growth over the last two powers of ten: n^%.2f.\n\n",
-			head, rule, row, c.Claim, c.growth())
+		fmt.Fprintf(&b, "%s\n%s\n%s\n\nExpected: %s.", head, rule, row, c.Claim)
+		if c.Claim != queue {
+			fmt.Fprintf(&b, " Growth over the last two powers of ten: n^%.2f.", c.growth())
+		}
+		b.WriteString("\n\n")
 	}
 	b.WriteString(limits)
 	if dir == "" {
@@ -92,7 +99,7 @@ const limits = `## What breaks first, and what to do
   delayed by such a backlog, which waits in a lane of its own.
 - **The disk.** Closed executions stay until their retention ends. The file grows by what the plot says for each
   execution with its wait, and by the payloads. Set a shorter retention.
-- **One writer.** A store has one process that writes, which commits some ten thousand times a second. Beyond that,
+- **One writer.** A store has one process that writes, which commits some forty thousand times a second. Beyond that,
   divide functions among engines.
 `
 

@@ -229,17 +229,16 @@ func restartElsewhere(ctx context.Context, dir string) (*restarting, error) {
 // wakes measures how late executions go on that all wake at the same moment.
 func wakes(ctx context.Context, dir string) ([]chart, error) {
 	const x = "executions that wake within a second"
-	late := chart{File: "lateness", Title: "How late they go on, 99th percentile", X: x, Y: "ms", Claim: linear}
-	each := chart{File: "wake", Title: "From the moment to the last of them, for each", X: x, Y: "µs", Claim: flat}
-	for _, n := range powers(1_000, *waking) {
-		if err := wake(ctx, fmt.Sprint(dir, "-", n), n, &late, &each); err != nil {
+	late := chart{File: "lateness", Title: "How late they go on, 99th percentile", X: x, Y: "ms", Claim: queue}
+	for _, part := range []int{100, 10, 5, 2, 1} {
+		if err := wake(ctx, fmt.Sprint(dir, "-", part), *waking/part, &late); err != nil {
 			return nil, err
 		}
 	}
-	return []chart{late, each}, nil
+	return []chart{late}, nil
 }
 
-func wake(ctx context.Context, dir string, n int, late, each *chart) error {
+func wake(ctx context.Context, dir string, n int, late *chart) error {
 	defer os.RemoveAll(dir)
 	e, closeAll, err := open(ctx, dir)
 	if err != nil {
@@ -283,6 +282,5 @@ func wake(ctx context.Context, dir string, n int, late, each *chart) error {
 	}
 	slices.Sort(lateness)
 	late.add(n, float64(lateness[n*99/100].Microseconds())/1e3)
-	each.add(n, float64(lateness[n-1].Microseconds())/float64(n))
 	return nil
 }
