@@ -64,17 +64,24 @@ func text(err error) string {
 	return err.Error()
 }
 
+// sleeping starts an embedded engine in a lab of its own, which clean removes.
+func sleeping(ctx context.Context, base *lab) (l *lab, a *agent, clean func(), err error) {
+	if l, clean, err = base.within("sleepers"); err != nil {
+		return nil, nil, nil, err
+	}
+	if a, err = startAgent(ctx, l, "embedded", l.file("data")); err != nil {
+		clean()
+	}
+	return l, a, clean, err
+}
+
 // restart restarts an engine while all sleep for a day.
 func (s *sleepers) restart(ctx context.Context, base *lab, n int) error {
-	l, clean, err := base.within("sleepers")
+	l, a, clean, err := sleeping(ctx, base)
 	if err != nil {
 		return err
 	}
 	defer clean()
-	a, err := startAgent(ctx, l, "embedded", l.file("data"))
-	if err != nil {
-		return err
-	}
 	arns, _, err := fill(ctx, a.URL, n, workload.Order{Sleep: 24 * time.Hour})
 	pause(ctx, time.Second) // so that the last ones are asleep, too
 	a.stop(nil)
@@ -99,15 +106,11 @@ func (s *sleepers) restart(ctx context.Context, base *lab, n int) error {
 
 // measure lets n sleepers wake up. order says what they do; d is long enough for all to be asleep before.
 func (w *waking) measure(ctx context.Context, base *lab, n int, order func(d time.Duration) workload.Order) error {
-	l, clean, err := base.within("sleepers")
+	_, a, clean, err := sleeping(ctx, base)
 	if err != nil {
 		return err
 	}
 	defer clean()
-	a, err := startAgent(ctx, l, "embedded", l.file("data"))
-	if err != nil {
-		return err
-	}
 	defer a.stop(nil)
 	some := max(1, n/50) // tells how long the others will take
 	_, took, err := fill(ctx, a.URL, some, workload.Order{Sleep: 24 * time.Hour})

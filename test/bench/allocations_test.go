@@ -207,17 +207,22 @@ func httpCheckpoint(t *testing.T) func(int) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer resp.Body.Close()
-		answer, err := io.ReadAll(resp.Body)
-		var reply struct{ CheckpointToken string }
-		if err == nil {
-			err = json.Unmarshal(answer, &reply)
-		}
-		if err != nil || reply.CheckpointToken == "" {
-			t.Fatalf("got %s %s %v, want a token", resp.Status, answer, err)
-		}
-		in.CheckpointToken = reply.CheckpointToken
+		in.CheckpointToken = nextToken(t, resp)
 	}
+}
+
+// nextToken reads the token in the answer to a checkpoint.
+func nextToken(t *testing.T, resp *http.Response) string {
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	var reply struct{ CheckpointToken string }
+	if err == nil {
+		err = json.Unmarshal(answer, &reply)
+	}
+	if err != nil || reply.CheckpointToken == "" {
+		t.Fatalf("got %s %s %v, want a token", resp.Status, answer, err)
+	}
+	return reply.CheckpointToken
 }
 
 // invocation is a running invocation, which ends with the test.

@@ -2,8 +2,6 @@ package bench
 
 import (
 	"bytes"
-	"encoding/json"
-	"io"
 	"net/http"
 	"net/url"
 	"runtime"
@@ -45,16 +43,7 @@ func TestLargePayload(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer resp.Body.Close()
-		answer, err := io.ReadAll(resp.Body)
-		var reply struct{ CheckpointToken string }
-		if err == nil {
-			err = json.Unmarshal(answer, &reply)
-		}
-		if err != nil || reply.CheckpointToken == "" {
-			t.Fatalf("got %s %s %v, want a token", resp.Status, answer, err)
-		}
-		in.CheckpointToken = reply.CheckpointToken
+		in.CheckpointToken = nextToken(t, resp)
 	}
 	for n := range warm {
 		checkpoint(n + 1)
