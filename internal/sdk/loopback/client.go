@@ -25,12 +25,13 @@ const maxIdle = 64
 // Do makes a call and has read look at the reply, which is valid until read returns. It gives up after timeout and
 // when ctx ends. A connection that was kept may have been closed meanwhile, so the request is then sent once more:
 // it must be safe to repeat.
-func (c *Client) Do(ctx context.Context, timeout time.Duration, r *Request, read func(*Reply) error) error {
+func (c *Client) Do(ctx context.Context, timeout time.Duration, r *Request, read func(*Reply)) error {
 	conn := c.take()
 	if conn != nil {
 		reply, err := conn.call(ctx, timeout, r)
 		if err == nil {
-			return c.finish(conn, reply, read)
+			c.finish(conn, reply, read)
+			return nil
 		}
 		conn.Close()
 		if ctx.Err() != nil || isTimeout(err) {
@@ -46,14 +47,14 @@ func (c *Client) Do(ctx context.Context, timeout time.Duration, r *Request, read
 		conn.Close()
 		return err
 	}
-	return c.finish(conn, reply, read)
+	c.finish(conn, reply, read)
+	return nil
 }
 
-func (c *Client) finish(conn *Conn, reply *Reply, read func(*Reply) error) error {
-	err := read(reply)
+func (c *Client) finish(conn *Conn, reply *Reply, read func(*Reply)) {
+	read(reply)
 	conn.Done()
 	c.put(conn)
-	return err
 }
 
 func (c *Client) take() *Conn {

@@ -191,11 +191,10 @@ func TestClientKeepsConnections(t *testing.T) {
 	})
 	c := NewClient(address)
 	for i := 1; i <= last; i++ {
-		err := c.Do(t.Context(), time.Minute, &Request{Method: "GET", Path: "/p"}, func(r *Reply) error {
+		err := c.Do(t.Context(), time.Minute, &Request{Method: "GET", Path: "/p"}, func(r *Reply) {
 			if got, want := string(r.Body), fmt.Sprint("/p ", i); got != want {
 				t.Errorf("got %s, want %s", got, want)
 			}
-			return nil
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -211,7 +210,7 @@ func TestClientStaleConnection(t *testing.T) {
 	address, connections := engine(t, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "ok") })
 	c := NewClient(address)
 	call := func() error {
-		return c.Do(t.Context(), time.Minute, &Request{Method: "GET", Path: "/"}, func(*Reply) error { return nil })
+		return c.Do(t.Context(), time.Minute, &Request{Method: "GET", Path: "/"}, func(*Reply) {})
 	}
 	if err := call(); err != nil {
 		t.Fatal(err)
@@ -229,7 +228,7 @@ func TestClientGivesUp(t *testing.T) {
 		<-r.Context().Done()
 	})
 	ask := func(ctx context.Context, timeout time.Duration) error {
-		return NewClient(address).Do(ctx, timeout, &Request{Method: "GET", Path: "/"}, func(*Reply) error { return nil })
+		return NewClient(address).Do(ctx, timeout, &Request{Method: "GET", Path: "/"}, func(*Reply) {})
 	}
 	if err := ask(t.Context(), time.Millisecond); !isTimeout(err) {
 		t.Errorf("got %v, want a timeout", err)

@@ -126,13 +126,12 @@ func (c *lambdaClient) throughDoor(ctx context.Context, call *apiCall, read func
 		req.Type = "application/json"
 	}
 	var judged error
-	err := c.door.Do(ctx, callTimeout, req, func(r *loopback.Reply) error {
+	err := c.door.Do(ctx, callTimeout, req, func(r *loopback.Reply) {
 		if r.Status/100 != 2 {
 			judged = newAPIError(call.name, r.Status, r.Header, r.Body[:min(len(r.Body), maxErrorSize)])
 		} else {
 			judged = read(r.Body)
 		}
-		return nil
 	})
 	if err != nil {
 		return &lostError{call.name, err}
