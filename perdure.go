@@ -133,7 +133,7 @@ func With(opts ...durable.HandlerOption) Setting {
 func Handle[In, Out any](s *Service, name string, handler func(durable.Context, In) (Out, error),
 	settings ...Setting) error {
 	r := registration{function: engine.Function{
-		Name: name, Timeout: 15 * time.Minute, Concurrency: 1000,
+		Name: name, Timeout: 15 * time.Minute, Concurrency: protocol.DefaultConcurrency,
 		Durable: &engine.DurableConfig{ExecutionTimeout: protocol.MaxWaitSeconds * time.Second},
 	}}
 	for _, set := range settings {

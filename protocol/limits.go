@@ -50,6 +50,9 @@ const (
 	// RepeatWindowSeconds is how long the service knows a pause or a resumption again by its client token.
 	RepeatWindowSeconds = 900
 
+	// DefaultConcurrency is how many invocations an account may have at one time, unless AWS grants more.
+	DefaultConcurrency = 1000
+
 	// DefaultRetentionDays is how long a closed execution stays readable.
 	DefaultRetentionDays = 14
 	// MaxRetentionDays bounds the retention.

@@ -149,7 +149,8 @@ func (h *Host) Run(c *Code) (Running, error) {
 	fn := &c.Function
 	fn.Runtime = cmp.Or(fn.Runtime, c.Process.Runtime, "provided.al2023")
 	fn.Handler = cmp.Or(fn.Handler, c.Process.Handler, filepath.Base(c.Process.Command[0]))
-	fn.Concurrency = cmp.Or(fn.Concurrency, min(sandbox.DefaultProcesses*c.perProcess(), maxAtOnce)) // what fits
+	fits := sandbox.DefaultProcesses * c.perProcess()
+	fn.Concurrency = cmp.Or(fn.Concurrency, min(fits, protocol.DefaultConcurrency))
 	cfg := c.config(h.doors.runtime)
 	if c.For == Rehearsing {
 		if !knowsRehearsals(c.Process) {
@@ -166,8 +167,6 @@ const (
 	// DefaultPerProcess is how many invocations a process of a function in Go with package durable runs at one time,
 	// unless somebody says it.
 	DefaultPerProcess = 32
-	// maxAtOnce bounds the invocations of a function at one time, unless somebody says it; as on Lambda.
-	maxAtOnce = 1000
 	// memoryEach is the memory in MiB that a process must have for each of these: Lambda's Managed Instances have as
 	// much with the default for Node.js, 64 for 2 GiB.
 	memoryEach = 32
