@@ -51,7 +51,7 @@ type job struct {
 	writes []store.Write            // what it appends, or
 	apply  func(*transaction) error // what it does
 	err    error
-	turn   chan turn
+	turn   chan turn // of a job that was not the first in the queue
 }
 
 // turn is what comes to a job in the queue.
@@ -62,8 +62,8 @@ const (
 	leads turn = true  // it writes itself, and the jobs behind it
 )
 
-// jobs are used again: each has a channel, and every checkpoint is one.
-var jobs = sync.Pool{New: func() any { return &job{turn: make(chan turn, 1)} }}
+// jobs are used again. Their channels are not: one that was made in a bubble of testing/synctest belongs to it.
+var jobs = sync.Pool{New: func() any { return new(job) }}
 
 func startWriter(ctx context.Context, file sqlite, log *slog.Logger) (*writer, error) {
 	w := &writer{
@@ -128,7 +128,7 @@ func (w *writer) do(ctx context.Context, size int, apply func(*transaction) erro
 
 func (w *writer) await(j *job) error {
 	defer func() {
-		*j = job{turn: j.turn}
+		*j = job{}
 		jobs.Put(j)
 	}()
 	w.mu.Lock()
@@ -136,8 +136,11 @@ func (w *writer) await(j *job) error {
 		w.mu.Unlock()
 		return store.ErrClosed
 	}
-	w.queue = append(w.queue, j)
 	follows := w.leading
+	if follows {
+		j.turn = make(chan turn, 1)
+	}
+	w.queue = append(w.queue, j)
 	w.leading = true
 	w.mu.Unlock()
 	if !follows || <-j.turn == leads {
