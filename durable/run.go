@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"runtime"
-	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -234,8 +233,7 @@ func settled(op *protocol.Operation) bool {
 // news.
 func (r *run) deliverLocked(op *protocol.Operation) {
 	if r.canceled[op.ID] && settled(op) { // its queued updates are too late
-		r.queue = slices.DeleteFunc(r.queue,
-			func(q queued) bool { return q.update.ID == op.ID && q.update.Action == protocol.ActionCancel })
+		r.takeBackLocked(op.ID, protocol.ActionCancel)
 	}
 	waiters := r.parked[op.ID]
 	switch {

@@ -160,17 +160,31 @@ func serdesFailed(ctx context.Context, err *SerdesError) error {
 	return err
 }
 
+// fits is err, or else the error of a payload that is too large to be recorded.
+func fits(what, payload string, err error) error {
+	if err == nil && len(payload) > protocol.MaxPayload {
+		err = &LimitError{What: what, Size: len(payload), Limit: protocol.MaxPayload}
+	}
+	return err
+}
+
 // decodeValue reads a recorded value. No payload is the zero value.
 func decodeValue[T any](ctx context.Context, s Serdes, what string, payload *string) (T, error) {
-	var v T
-	if payload == nil || *payload == "" && s == JSON {
-		return v, nil
-	}
-	if err := unmarshal(ctx, s, *payload, &v); err != nil {
-		var zero T
-		return zero, serdesFailed(ctx, &SerdesError{What: what, Err: err})
+	var v, zero T
+	if err := decodeInto(ctx, s, what, payload, &v); err != nil {
+		return zero, err
 	}
 	return v, nil
+}
+
+func decodeInto(ctx context.Context, s Serdes, what string, payload *string, v any) error {
+	if payload == nil || *payload == "" && s == JSON {
+		return nil
+	}
+	if err := unmarshal(ctx, s, *payload, v); err != nil {
+		return serdesFailed(ctx, &SerdesError{What: what, Err: err})
+	}
+	return nil
 }
 
 // decodeIncoming reads a result that others wrote: the invoked function, or the sender of a callback. This code is
@@ -202,14 +216,18 @@ func recordedResult[T any](o operation, own Serdes) T {
 }
 
 func decodeJSON[T any](o *operation) (v T) {
+	o.readJSON(&v)
+	return v
+}
+
+func (o *operation) readJSON(v any) {
 	payload := o.known.op.Payload
 	if payload == nil || *payload == "" {
-		return v
+		return
 	}
-	if err := unmarshal(o.ctx, JSON, *payload, &v); err != nil {
+	if err := unmarshal(o.ctx, JSON, *payload, v); err != nil {
 		o.unreadable(&SerdesError{What: o.result(), Err: err})
 	}
-	return v
 }
 
 func decodeOwn[T any](o *operation, serdes Serdes) T {

@@ -55,6 +55,7 @@ func Step[T any](ctx Context, name string, fn func(context.Context) (T, error), 
 func liveStep[T any](o operation, cfg *stepConfig, fn func(context.Context) (T, error)) (T, error) {
 	defer o.end()
 	var result T
+	fn = stubbed(&o, fn)
 	serdes, what := o.serdes(cfg.serdes), o.result()
 	run := &stepRun{operation: &o, id: o.id(), cfg: cfg}
 	err := run.do(func(ctx context.Context) (payload string, err error) {
@@ -66,10 +67,7 @@ func liveStep[T any](o operation, cfg *stepConfig, fn func(context.Context) (T, 
 			return "", err
 		}
 		payload, result, err = encodeValue(ctx, serdes, what, v)
-		if err == nil && len(payload) > protocol.MaxPayload {
-			err = &LimitError{What: what, Size: len(payload), Limit: protocol.MaxPayload}
-		}
-		return payload, err
+		return payload, fits(what, payload, err)
 	})
 	if err != nil {
 		var zero T

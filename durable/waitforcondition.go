@@ -115,10 +115,7 @@ func (c *condition[S]) attempt(n int) (payload string, done bool, err error) {
 		}
 		done = ok
 		payload, err := c.keep(ctx, next)
-		if err == nil && len(payload) > protocol.MaxPayload {
-			err = &LimitError{What: c.what(), Size: len(payload), Limit: protocol.MaxPayload}
-		}
-		return payload, err
+		return payload, fits(c.what(), payload, err)
 	})
 	c.scope.run.checkInvocation()
 	return payload, done, err

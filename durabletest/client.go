@@ -2,9 +2,9 @@ package durabletest
 
 import (
 	"context"
-	"github.com/perdure/perdure/protocol"
 
 	"github.com/perdure/perdure/internal/function/inprocess"
+	"github.com/perdure/perdure/protocol"
 )
 
 // client gives the handler the engine without HTTP between them.
@@ -34,3 +34,9 @@ func (c client) Checkpoint(ctx context.Context, req *protocol.CheckpointRequest)
 func (c client) State(ctx context.Context, req *protocol.StateRequest) (*protocol.StateReply, error) {
 	return inprocess.Client{Engine: c.x.engine}.State(ctx, req)
 }
+
+// Attempt is called by durable before an attempt of a step; what it returns, after it.
+func (c client) Attempt(context.Context, string, int) (end func()) { return func() {} }
+
+// Stub is called by durable for what is to run in place of a step's function.
+func (c client) Stub(_ string, function any) any { return function }
