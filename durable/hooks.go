@@ -252,7 +252,7 @@ func started(op *protocol.Operation) *protocol.Operation {
 // attempted makes attempt n of an operation between its hooks; ctx tells which.
 func (o *operation) attempted(ctx *bodyContext, body func() (string, error)) (string, error) {
 	if b, ok := o.scope.run.client.(bench); ok {
-		defer b.Attempt(ctx, ctx.id, ctx.attempt)()
+		b.Attempt(ctx, ctx.id, ctx.name, ctx.attempt, ctx.once)
 	}
 	p := o.scope.run.plugins
 	if p == nil {
@@ -271,9 +271,9 @@ func (o *operation) attempted(ctx *bodyContext, body func() (string, error)) (st
 
 // bench is a client that also has its hand in the bodies of steps: that of package durabletest.
 type bench interface {
-	// Attempt is called before attempt n of the step with the given id. It may end the goroutine. What it returns is
-	// called after the attempt.
-	Attempt(ctx context.Context, id string, n int) (end func())
+	// Attempt is called before attempt n of a step, which it may prevent by ending the goroutine. once says that the
+	// attempt is never to be made again.
+	Attempt(ctx context.Context, id, name string, n int, once bool)
 	// Stub returns what is to run in place of a step's function, of the same type, or that function itself.
 	Stub(name string, function any) any
 }

@@ -33,9 +33,10 @@ func (l LogLine) String() string {
 
 // logBook collects the lines of all invocations, and shows them in the output of the test.
 type logBook struct {
-	mu   sync.Mutex
-	all  []LogLine
-	copy io.Writer
+	mu    sync.Mutex
+	all   []LogLine
+	copy  io.Writer     // nil for none
+	heard func(LogLine) // told of each; nil for nobody
 }
 
 func newLogBook(w io.Writer) *logBook { return &logBook{copy: w} }
@@ -44,7 +45,12 @@ func (b *logBook) add(l LogLine) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.all = append(b.all, l)
-	fmt.Fprintln(b.copy, l)
+	if b.copy != nil {
+		fmt.Fprintln(b.copy, l)
+	}
+	if b.heard != nil {
+		b.heard(l)
+	}
 }
 
 func (b *logBook) lines() []LogLine {

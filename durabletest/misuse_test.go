@@ -98,6 +98,15 @@ var mistakes = map[string]struct {
 			return n, durable.Wait(ctx, "", time.Second)
 		}, nil)
 	}, "10 invocations in a row failed"},
+	"effect that a crash repeats": {func(t *testing.T) {
+		var x *durabletest.Execution
+		durabletest.Explore(t, func(ctx durable.Context, id string) (string, error) {
+			return durable.Step(ctx, "pay", func(context.Context) (string, error) {
+				x.Effect("charge", id)
+				return id, nil
+			})
+		}, "A-1", func(_ *testing.T, run *durabletest.Execution) { x = run })
+	}, "durabletest.Schedule(`kill after effect charge \"A-1\"`)"},
 	"step that never ends": {func(t *testing.T) {
 		durabletest.Run(t, func(ctx durable.Context, _ any) (int, error) {
 			return durable.Step(ctx, "", func(context.Context) (int, error) { select {} })

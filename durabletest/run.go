@@ -71,7 +71,8 @@ func (x *Execution) drive(t *testing.T, act func(*testing.T, *Execution)) *outco
 	synctest.Test(t, func(t *testing.T) {
 		x.open(t)
 		defer x.close()
-		act(t, x)
+		x.actor = goroutine()
+		x.stage.aside(func() { act(t, x) })
 		o = x.finish()
 	})
 	return o

@@ -22,15 +22,19 @@ import (
 // it may note what it is called with.
 func Stub[In, Out any](x *Execution, name string, fn func(context.Context, In) (Out, error)) {
 	x.t.Helper()
+	x.act("Stub")
 	name, version, _ := strings.Cut(name, ":")
 	err := x.engine.Functions().Register(engine.Function{
 		Name: name, Version: version, Timeout: 15 * time.Minute,
 		Invoker: stub(func(ctx context.Context, payload []byte) ([]byte, error) {
+			x.stage.answering("call of " + name)
 			var in In
 			if err := json.Unmarshal(payload, &in); err != nil {
 				return nil, err
 			}
-			out, err := fn(ctx, in)
+			var out Out
+			var err error
+			x.stage.aside(func() { out, err = fn(ctx, in) })
 			if err != nil {
 				return nil, err
 			}
@@ -38,7 +42,7 @@ func Stub[In, Out any](x *Execution, name string, fn func(context.Context, In) (
 		}),
 	})
 	if err != nil {
-		x.t.Fatalf("durabletest: %v", err)
+		x.fatalf("%v", err)
 	}
 }
 

@@ -1,0 +1,114 @@
+package durabletest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/perdure/perdure/protocol"
+)
+
+// judge compares a disturbed run with the undisturbed one.
+func (e *exploration) judge(p *played) {
+	if p.merged || p.outcome == nil {
+		return // what was to be said is said
+	}
+	u := e.undisturbed
+	blame := func(format string, args ...any) { p.blames = append(p.blames, fmt.Sprintf(format, args...)) }
+	if !e.same(u.outcome, p.outcome) {
+		blame("the outcome is another than in the undisturbed run: %s, not %s", p.outcome, u.outcome)
+	}
+	alike := sameOutcome(u.outcome, p.outcome)
+	for _, key := range keysOf(u.effects, p.effects) {
+		switch n := p.effects[key]; {
+		case n > 1:
+			blame("effect %v happened %d times, and has to happen once", key, n)
+		case n == 0 && alike:
+			blame("effect %v did not happen, though the outcome says that it did", key)
+		}
+	}
+	for name := range p.open {
+		if !u.open[name] {
+			blame("operation %s was left open", name)
+		}
+	}
+	hangs := slices.ContainsFunc(p.schedule, func(f fault) bool { return f.what == timeout })
+	if p.late > u.late && !hangs {
+		blame("an invocation came to the end of its time: something was not woken, or waits for what does not come")
+	}
+	if alike {
+		e.judgeLines(p, blame)
+	}
+}
+
+// judgeLines sees that each line is written, and no more often than it may: as often as in the undisturbed run by
+// invocations that ended well, and once more by each of the others.
+func (e *exploration) judgeLines(p *played, blame func(string, ...any)) {
+	want, got := e.undisturbed.lines(), p.lines()
+	for line, n := range want {
+		if got[line].all < n.all {
+			blame("the log line %q was written %d times, and %d times in the undisturbed run", line, got[line].all,
+				n.all)
+		}
+	}
+	for line, n := range got {
+		if n.kept > want[line].all && want[line].all > 0 {
+			blame("the log line %q was written %d times by invocations that ended well, and %d times in the undisturbed "+
+				"run", line, n.kept, want[line].all)
+		}
+	}
+}
+
+// count is how often a line was written, and how often by invocations that were not cut off.
+type count struct{ all, kept int }
+
+func (p *played) lines() map[string]count {
+	counts := map[string]count{}
+	for _, l := range p.written {
+		c := counts[l.text]
+		c.all++
+		if !p.cut[l.invocation] {
+			c.kept++
+		}
+		counts[l.text] = c
+	}
+	return counts
+}
+
+// sameOutcome reports whether two executions ended alike.
+func sameOutcome(a, b *outcome) bool {
+	switch {
+	case a.Status != b.Status:
+		return false
+	case a.Result != nil && b.Result != nil:
+		return *a.Result == *b.Result
+	case a.Error != nil && b.Error != nil:
+		return a.Error.ErrorType == b.Error.ErrorType
+	}
+	return (a.Result == nil) == (b.Result == nil) && (a.Error == nil) == (b.Error == nil)
+}
+
+// String is the outcome in messages.
+func (o *outcome) String() string {
+	text := strings.ToLower(string(o.Status))
+	if o.Result != nil {
+		text += " with " + protocol.Clip(*o.Result, maxShown)
+	}
+	if o.Error != nil {
+		text += " with " + o.Error.ErrorType + ": " + protocol.Clip(o.Error.ErrorMessage, maxShown)
+	}
+	return text
+}
+
+// keysOf are the effects of two runs, in order.
+func keysOf(a, b map[effect]int) (keys []effect) {
+	for _, m := range []map[effect]int{a, b} {
+		for k := range m {
+			if !slices.Contains(keys, k) {
+				keys = append(keys, k)
+			}
+		}
+	}
+	slices.SortFunc(keys, func(x, y effect) int { return strings.Compare(x.String(), y.String()) })
+	return keys
+}
