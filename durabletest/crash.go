@@ -88,3 +88,7 @@ func (x *Execution) Effects(name string, key any) int {
 	defer x.stage.mu.Unlock()
 	return x.stage.effects[effect{name, fmt.Sprint(key)}]
 }
+
+// Die kills the function, as a process that exits. Call it in a step's body, or anywhere else in the function. It does
+// not return.
+func (x *Execution) Die() { x.stage.perhapsDie(kill) }

@@ -192,7 +192,7 @@ func comparison[Out any](t *testing.T, cfg *exploreConfig) (func(undisturbed, di
 	equal, ok := cfg.equal.(func(undisturbed, disturbed *Result[Out]) bool)
 	switch {
 	case cfg.equal == nil:
-		return sameOutcome, nil
+		return (*outcome).sameAs, nil
 	case !ok:
 		return nil, fmt.Errorf("the function of Equal is a %T, and has to be a %T", cfg.equal, equal)
 	}
@@ -262,8 +262,8 @@ func (e *exploration) begin() {
 	const unlike = "The handler is not deterministic outside of steps, or act keeps something from one run to the next"
 	if !e.same(first.outcome, second.outcome) {
 		second.blames = append(second.blames, fmt.Sprintf("two undisturbed runs had different outcomes: %s, and %s.\n"+
-			unlike+"; if the difference is meant, as with random numbers from a step, say with durabletest.Equal what is "+
-			"to be the same", first.outcome, second.outcome))
+			unlike+"; if the difference is meant, as with random numbers from a step, say with durabletest.Equal what "+
+			"is to be the same", first.outcome, second.outcome))
 	} else if a, b := first.shape(), second.shape(); a != b {
 		second.blames = append(second.blames, "two undisturbed runs recorded different operations.\n"+unlike+":\n"+
 			diff(a, b))

@@ -67,8 +67,8 @@ func (e *exploration) play(s schedule) *played {
 	case hung:
 		p.hung = stacks("synctest bubble")
 		p.blames = append(p.blames, fmt.Sprintf("the run did not end in %v of real time: something in the handler, a "+
-			"step or the function that acts runs on, or waits for what is outside of the bubble of virtual time, such as "+
-			"a network, a mutex, or a channel made outside", maxIdle))
+			"step or the function that acts runs on, or waits for what is outside of the bubble of virtual time, such "+
+			"as a network, a mutex, or a channel made outside", maxIdle))
 	case crash != nil && len(p.blames) == 0:
 		p.blames = append(p.blames, fmt.Sprint(crash))
 	}

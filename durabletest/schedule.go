@@ -124,8 +124,8 @@ func parseSchedule(text string) (s schedule, err error) {
 		w, where, _ := strings.Cut(line, " ")
 		kind, parameter := what(w).split()
 		if !slices.Contains(allWhats, kind) {
-			return nil, fmt.Errorf("%q is not a fault that there is; a schedule has lines such as: kill before SUCCEED 1",
-				line)
+			return nil, fmt.Errorf("%q is not a fault that there is; a schedule has lines such as: kill before "+
+				"SUCCEED 1", line)
 		}
 		if (kind == pages || kind == late || kind == hold) != (parameter != "") {
 			return nil, fmt.Errorf("%q: only %s, %s and %s have a number behind a colon", line, pages, late, hold)

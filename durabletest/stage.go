@@ -64,6 +64,7 @@ func (e effect) String() string { return fmt.Sprintf("%s %q", e.name, e.key) }
 type written struct {
 	invocation int
 	text       string
+	inBody     bool // of a step
 }
 
 func newStage(f *flight) *stage {
@@ -154,8 +155,12 @@ func (s *stage) leave(failed bool) {
 func (s *stage) logged(l LogLine) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.written = append(s.written, written{s.ended + 1, l.String()})
 	s.noteLocked("log %v", l)
+	if _, replayed := l.Attrs["replay"]; replayed || l.own {
+		return // not meant to be written once
+	}
+	_, inBody := l.Attrs["attempt"]
+	s.written = append(s.written, written{s.ended + 1, l.String(), inBody})
 }
 
 // die says that nothing more happens in the invocation under way.
