@@ -220,7 +220,7 @@ type exploration struct {
 }
 
 // maxIdle is how much real time a run may take. Those of working code take a millisecond.
-const maxIdle = 10 * time.Second
+var maxIdle = 10 * time.Second
 
 // explore runs until everything is explored, or something fails.
 func (e *exploration) explore() {
@@ -252,6 +252,10 @@ func (e *exploration) begin() {
 	first := e.play(nil)
 	e.undisturbed = first
 	e.judge(first)
+	if o := first.outcome; o != nil && o.Error != nil && o.Error.ErrorType == "PanicError" && e.cfg.equal == nil {
+		first.blames = append(first.blames, fmt.Sprintf("the handler panicked: %s; if that is meant, say so with "+
+			"durabletest.Equal", o.Error.ErrorMessage))
+	}
 	if e.failure = e.failed(first); e.failure != nil {
 		return
 	}

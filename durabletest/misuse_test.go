@@ -3,9 +3,12 @@ package durabletest_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -107,12 +110,143 @@ var mistakes = map[string]struct {
 			})
 		}, "A-1", func(_ *testing.T, run *durabletest.Execution) { x = run })
 	}, "durabletest.Schedule(`kill after effect charge \"A-1\"`)"},
+	"explored: two outcomes": {func(t *testing.T) {
+		runs := 0
+		durabletest.Explore(t, func(durable.Context, any) (int, error) { runs++; return runs, nil }, nil, nil)
+	}, "two undisturbed runs had different outcomes: succeeded with 1, and succeeded with 2"},
+	"explored: other operations": {func(t *testing.T) {
+		runs := 0
+		durabletest.Explore(t, func(ctx durable.Context, _ any) (int, error) {
+			runs++
+			return durable.Step(ctx, fmt.Sprint("step-", runs), func(context.Context) (int, error) { return 1, nil })
+		}, nil, nil)
+	}, "two undisturbed runs recorded different operations"},
+	"explored: changes on replay": {func(t *testing.T) {
+		invocations := 0
+		durabletest.Explore(t, func(ctx durable.Context, _ any) (int, error) {
+			if invocations++; invocations == 4 { // of the two undisturbed runs, and the first that is cut off
+				return 0, durable.Wait(ctx, "another", time.Second)
+			}
+			return durable.Step(ctx, "one", func(context.Context) (int, error) { return 1, nil })
+		}, nil, func(*testing.T, *durabletest.Execution) {})
+	}, "The execution failed with NonDeterminismError"},
+	"explored: a panic": {func(t *testing.T) {
+		durabletest.Explore(t, func(durable.Context, any) (int, error) { panic("the handler's own words") }, nil, nil)
+	}, "durabletest: the handler panicked: panic: the handler's own words"},
+	"explored: acting panics": {func(t *testing.T) {
+		durabletest.Explore(t, book, pragueToVienna, func(*testing.T, *durabletest.Execution) { panic("acting's own words") })
+	}, "durabletest: the function that acts panicked: acting's own words"},
+	"explored: blocked on a channel": {func(t *testing.T) {
+		durabletest.Explore(t, func(durable.Context, any) (int, error) { return <-make(chan int), nil }, nil, nil)
+	}, "durabletest: the function does not end"},
+	"explored: blocked after a crash": {func(t *testing.T) {
+		bodies := 0
+		durabletest.Explore(t, func(ctx durable.Context, _ any) (int, error) {
+			return durable.Step(ctx, "one", func(context.Context) (int, error) {
+				if bodies++; bodies == 2 {
+					select {}
+				}
+				return 1, nil
+			})
+		}, nil, func(*testing.T, *durabletest.Execution) { bodies = 0 })
+	}, "kill before SUCCEED 1 one\n"},
+	"explored: a loop": {func(t *testing.T) {
+		bodies := 0
+		durabletest.Explore(t, func(ctx durable.Context, _ any) (int, error) {
+			return durable.Step(ctx, "one", func(context.Context) (int, error) {
+				if bodies++; bodies == 2 {
+					for !stop.Load() {
+						runtime.Gosched()
+					}
+				}
+				return 1, nil
+			})
+		}, nil, func(*testing.T, *durabletest.Execution) { bodies = 0 })
+	}, "the run did not end in 1s of real time"},
+	"explored: waits outside": {func(t *testing.T) {
+		outside := make(chan int)
+		durabletest.Explore(t, func(durable.Context, any) (int, error) { return <-outside, nil }, nil, nil)
+	}, "the run did not end in 1s of real time"},
+	"explored: a goroutine outlives it": {func(t *testing.T) {
+		durabletest.Explore(t, func(durable.Context, any) (int, error) {
+			go func() {
+				for {
+					time.Sleep(time.Second)
+				}
+			}()
+			return 1, nil
+		}, nil, nil)
+	}, "durabletest: goroutines are left when the execution has ended"},
+	"explored: Fatal in a step": {func(t *testing.T) {
+		durabletest.Explore(t, func(ctx durable.Context, _ any) (int, error) {
+			return durable.Step(ctx, "one", func(context.Context) (int, error) {
+				t.Fatal("the step's own words")
+				return 0, nil
+			})
+		}, nil, nil)
+		t.Error("went on")
+	}, "durabletest: the test was failed in the course of an invocation, as by t.Fatal"},
+	"explored: Fatal while acting": {func(t *testing.T) {
+		durabletest.Explore(t, book, pragueToVienna, func(t *testing.T, x *durabletest.Execution) { t.Fatal("acting's own words") })
+		t.Error("went on")
+	}, "durabletest: the function that acts failed the test"},
+	"explored: awaiting what a fault prevents": {func(t *testing.T) {
+		crashed := 0
+		durabletest.Explore(t, func(ctx durable.Context, _ any) (int, error) {
+			if crashed++; crashed == 1 {
+				if err := durable.Wait(ctx, "only at first", time.Second); err != nil {
+					return 0, err
+				}
+			}
+			return 1, nil
+		}, nil, func(_ *testing.T, x *durabletest.Execution) {
+			crashed = 0
+			x.Await("only at first")
+		})
+	}, `durabletest: the execution closed without starting an operation called "only at first"`},
+	"explored: the kit in a step": {func(t *testing.T) {
+		var x *durabletest.Execution
+		durabletest.Explore(t, func(ctx durable.Context, _ any) (int, error) {
+			return durable.Step(ctx, "one", func(context.Context) (int, error) {
+				x.Advance(time.Second)
+				return 1, nil
+			})
+		}, nil, func(_ *testing.T, run *durabletest.Execution) { x = run })
+	}, "durabletest: Execution.Advance was called by another goroutine"},
+	"the kit in a step": {func(t *testing.T) {
+		var x *durabletest.Execution
+		durabletest.Drive(t, func(ctx durable.Context, _ any) (int, error) {
+			return durable.Step(ctx, "one", func(context.Context) (int, error) {
+				x.Advance(time.Second)
+				return 1, nil
+			})
+		}, nil, func(_ *testing.T, run *durabletest.Execution) { x = run })
+	}, "durabletest: Execution.Advance was called by another goroutine"},
+	"explored: a schedule of nothing": {func(t *testing.T) {
+		durabletest.Explore(t, book, pragueToVienna, nil, durabletest.Schedule(" "))
+	}, "the schedule is empty"},
+	"explored: a schedule of nonsense": {func(t *testing.T) {
+		durabletest.Explore(t, book, pragueToVienna, nil, durabletest.Schedule("explode at noon"))
+	}, `"explode at noon" is not a fault that there is`},
+	"explored: a place that is none": {func(t *testing.T) {
+		durabletest.Explore(t, book, pragueToVienna, nil, durabletest.Schedule("kill before SUCCEED 99 nobody"))
+	}, "the run did not come to where this was to happen: kill before SUCCEED 99 nobody"},
+	"explored: another Equal": {func(t *testing.T) {
+		durabletest.Explore(t, book, pragueToVienna, nil,
+			durabletest.Equal(func(_, _ *durabletest.Result[bool]) bool { return true }))
+	}, "the function of Equal is a"},
+	"explored: another Upgrade": {func(t *testing.T) {
+		durabletest.Explore(t, book, pragueToVienna, nil,
+			durabletest.Upgrade(func(durable.Context, bool) (bool, error) { return true, nil }))
+	}, "the next version is a"},
 	"step that never ends": {func(t *testing.T) {
 		durabletest.Run(t, func(ctx durable.Context, _ any) (int, error) {
 			return durable.Step(ctx, "", func(context.Context) (int, error) { select {} })
 		}, nil)
 	}, "a step is blocked and ignores that its context ended"},
 }
+
+var stop atomic.Bool // never set
 
 // lostStore is a Serdes whose store is out of reach from the second read on.
 type lostStore struct{ reads int }
@@ -132,6 +266,7 @@ const mistakeVariable = "DURABLETEST_MISTAKE"
 // there is no other way to see a test fail.
 func TestMistakesAreExplained(t *testing.T) {
 	if name := os.Getenv(mistakeVariable); name != "" {
+		durabletest.SetMaxIdle(time.Second)
 		mistakes[name].test(t)
 		return
 	}

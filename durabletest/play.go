@@ -182,7 +182,7 @@ func (s *stage) writeDone(h *maphash.Hash) {
 		lines = append(lines, fmt.Sprint(e, n))
 	}
 	slices.Sort(lines)
-	fmt.Fprintln(h, s.newer, strings.Join(lines, "\n"))
+	fmt.Fprintln(h, s.newer, s.ran, strings.Join(lines, "\n"))
 }
 
 // merge ends a run that would go on as another did.

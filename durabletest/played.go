@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
+	"regexp"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -149,10 +150,30 @@ func (x *Execution) leftBehind() bool {
 		}
 	}
 	if len(others) > 0 {
+		if theirs := slices.DeleteFunc(slices.Clone(others), isOurs); len(theirs) > 0 {
+			others = theirs
+		}
 		x.stage.blame("goroutines are left when the execution has ended; on Lambda they would be frozen, and go on in "+
 			"another invocation or never:\n%s", strings.Join(others, "\n\n"))
 	}
 	return len(others) > 0
+}
+
+// ours matches the frames of the kit, the SDK, the engine and the standard library that are on the stacks of goroutines
+// which wait for a handler.
+var ours = regexp.MustCompile(`^(github\.com/perdure/perdure/(durable|durabletest|engine|internal)\b[^_]` +
+	`|(runtime|sync|context|time|testing|internal)\b)`)
+
+// isOurs reports whether a goroutine's stack has no code of the handler.
+func isOurs(stack string) bool {
+	for line := range strings.Lines(stack) {
+		frame := !strings.HasPrefix(line, "\t") && !strings.HasPrefix(line, "goroutine ") &&
+			!strings.HasPrefix(line, "created by ") && line != "\n"
+		if frame && !ours.MatchString(line) {
+			return false
+		}
+	}
+	return true
 }
 
 // bubble is the name of the calling goroutine's bubble in the stacks of all.

@@ -29,6 +29,7 @@ type stage struct {
 	dead    bool                // the process of the invocation under way was killed, or its time is over
 	newer   bool                // the next version of the handler runs
 	bodies  map[attempt]int     // how often a body began
+	ran     int                 // bodies that did begin, and were not cut off at once
 	closed  map[string]bool     // steps whose end is recorded
 	retried map[string]int      // step -> attempts whose failure is recorded
 	effects map[effect]int      // how often each happened
@@ -185,6 +186,13 @@ func (s *stage) beginBody(id, name string, n int, once bool) {
 	case once && s.bodies[a] > 1:
 		s.blameLocked("attempt %d of step %s, which is to run at most once, ran again", n, step)
 	}
+}
+
+// ranBody counts a body that no fault cut off at its begin.
+func (s *stage) ranBody() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ran++
 }
 
 // recorded takes note of what the service has recorded.
