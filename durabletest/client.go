@@ -57,7 +57,7 @@ func recordPlaces(side string, updates []protocol.Update) (places []place) {
 }
 
 // forget keeps a context's result from being recorded, if a fault says so. The SDK does that itself with results that
-// are too large.
+// are too large, of contexts that have operations.
 func (c client) forget(req *protocol.CheckpointRequest) (struck bool) {
 	if !c.x.stage.exploring {
 		return false
@@ -65,7 +65,8 @@ func (c client) forget(req *protocol.CheckpointRequest) (struck bool) {
 	for i := range req.Updates {
 		u := &req.Updates[i]
 		if u.Type != protocol.TypeContext || u.Action != protocol.ActionSucceed || u.ContextOptions != nil ||
-			u.SubType == protocol.SubTypeMap || u.SubType == protocol.SubTypeParallel { // they have a summary
+			u.SubType == protocol.SubTypeMap || u.SubType == protocol.SubTypeParallel || // they have a summary
+			!c.x.stage.isParent(u.ID, req.Updates) {
 			continue
 		}
 		if c.x.stage.visit(contextEnds, 0, place("result of "+operationName(u.ID, u.Name))) == "" {

@@ -32,6 +32,7 @@ type stage struct {
 	ran     int                 // bodies that did begin, and were not cut off at once
 	closed  map[string]bool     // steps whose end is recorded
 	retried map[string]int      // step -> attempts whose failure is recorded
+	parents map[string]bool     // contexts with operations
 	effects map[effect]int      // how often each happened
 	asked   map[effect]bool     // services and the idempotency keys that they saw
 	foreign map[uint64]struct{} // goroutines that are not the function's: stubs, and who acts
@@ -71,7 +72,7 @@ type written struct {
 func newStage(f *flight) *stage {
 	return &stage{
 		flight: f,
-		visits: map[place]int{}, bodies: map[attempt]int{}, closed: map[string]bool{}, retried: map[string]int{},
+		visits: map[place]int{}, bodies: map[attempt]int{}, closed: map[string]bool{}, retried: map[string]int{}, parents: map[string]bool{},
 		effects: map[effect]int{}, asked: map[effect]bool{}, foreign: map[uint64]struct{}{}, cut: map[int]bool{},
 	}
 }
@@ -204,6 +205,7 @@ func (s *stage) recorded(updates []protocol.Update) {
 	defer s.mu.Unlock()
 	for i := range updates {
 		u := &updates[i]
+		s.parents[u.ParentID] = true
 		switch {
 		case u.Type != protocol.TypeStep:
 		case u.Action == protocol.ActionSucceed, u.Action == protocol.ActionFail:
@@ -212,6 +214,13 @@ func (s *stage) recorded(updates []protocol.Update) {
 			s.retried[u.ID]++
 		}
 	}
+}
+
+// isParent reports whether operations in a context are recorded, or are about to be.
+func (s *stage) isParent(id string, updates []protocol.Update) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.parents[id] || slices.ContainsFunc(updates, func(u protocol.Update) bool { return u.ParentID == id })
 }
 
 // effect counts a side effect. It does not return if the process is dead, or dies then.

@@ -234,3 +234,12 @@ func TestAnOrderStoppedWhileItWaits(t *testing.T) {
 		}
 	}
 }
+
+// Wherever the function is killed, a reply is lost, or its state comes in pieces: the order completes, paid once.
+func TestOrderSurvives(t *testing.T) {
+	durabletest.Explore(t, processOrder, sample(t), nil, durabletest.Equal(func(want, got *durabletest.Result[Receipt]) bool {
+		receipt := got.Output()
+		receipt.TrackingNumber = want.Output().TrackingNumber // is random
+		return receipt == want.Output()
+	}))
+}
