@@ -34,7 +34,7 @@ import (
 //     again when its end was recorded.
 //   - Each effect that the test declares with [Execution.Effect] happens exactly once; at most once if the outcome is
 //     another than the undisturbed one.
-//   - If the outcome is the same, no operation is left open that is closed in the undisturbed run.
+//   - No step, wait or invoke is left open when the function that it stands in has ended well.
 //   - No invocation comes to the end of its time, unless a fault makes it.
 //   - A log line is written once, or once more for each invocation that was cut off.
 //   - No goroutine is left at the end.

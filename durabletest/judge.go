@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/perdure/perdure/protocol"
 )
 
 // judge compares a disturbed run with the undisturbed one.
@@ -25,10 +27,8 @@ func (e *exploration) judge(p *played) {
 			blame("effect %v did not happen, though the outcome says that it did", key)
 		}
 	}
-	for name := range p.open {
-		if !u.open[name] && alike {
-			blame("operation %s was left open", name)
-		}
+	for _, name := range p.passed() {
+		blame("operation %s was left open, though the code went on", name)
 	}
 	hangs := slices.ContainsFunc(p.schedule, func(f fault) bool { return f.what == timeout })
 	if p.late > u.late && !hangs {
@@ -37,6 +37,30 @@ func (e *exploration) judge(p *played) {
 	if alike {
 		e.judgeLines(p, blame)
 	}
+}
+
+// passed are the operations that have not closed, though the function that waited for them ended well. Others may stay
+// open: those in branches that nobody waited for.
+func (p *played) passed() (names []string) {
+	ended := map[string]bool{"": p.Status == Succeeded}
+	for _, op := range p.history.Operations() {
+		batch := op.SubType == protocol.SubTypeMap || op.SubType == protocol.SubTypeParallel
+		if op.Type == protocol.TypeContext {
+			ended[op.ID] = op.Status == protocol.StatusSucceeded && !batch
+		}
+	}
+	for _, op := range p.history.Operations() {
+		switch op.Type {
+		case protocol.TypeStep, protocol.TypeWait, protocol.TypeChainedInvoke:
+		default:
+			continue
+		}
+		around := op.ID[:max(strings.LastIndexByte(op.ID, '-'), 0)] // a virtual context, if it is not the parent
+		if !op.Status.Closed() && around == op.ParentID && ended[op.ParentID] {
+			names = append(names, operationName(op.ID, op.Name))
+		}
+	}
+	return names
 }
 
 // judgeLines sees that each line is written, and no more often than it may: as often as in the undisturbed run by
