@@ -105,7 +105,7 @@ func (r *run) hold(s *scope, u protocol.Update) {
 }
 
 func (r *run) holdLocked(u protocol.Update) {
-	if r.cfg.rehearsal {
+	if r.rehearsal {
 		return
 	}
 	if len(r.queue) == 0 {
@@ -118,7 +118,7 @@ func (r *run) holdLocked(u protocol.Update) {
 // flushLocked returns when the service has recorded all that is queued. It gives up the lock.
 func (r *run) flushLocked(s *scope) {
 	w := newWaiter(s)
-	if r.cfg.rehearsal {
+	if r.rehearsal {
 		r.haltLocked(w)
 	}
 	r.queue[len(r.queue)-1].ack = w
@@ -157,7 +157,7 @@ func (r *run) lockFor(s *scope) {
 func (r *run) recordExecution(u protocol.Update) {
 	w := newWaiter(nil)
 	r.mu.Lock()
-	if r.cfg.rehearsal {
+	if r.rehearsal {
 		r.haltLocked(w)
 	}
 	r.closing = true
@@ -166,7 +166,7 @@ func (r *run) recordExecution(u protocol.Update) {
 }
 
 func (r *run) queueLocked(q queued) {
-	if r.cfg.rehearsal {
+	if r.rehearsal {
 		return
 	}
 	r.queue = append(r.queue, q)
@@ -175,7 +175,7 @@ func (r *run) queueLocked(q queued) {
 
 // wakeFlusherLocked starts the flusher if need be; a run that only replays needs none.
 func (r *run) wakeFlusherLocked() {
-	if !r.flushing && !r.cfg.rehearsal {
+	if !r.flushing && !r.rehearsal {
 		r.flushing = true
 		r.kicked = make(chan struct{}, 1)
 		r.alarm = time.NewTimer(startHold)
