@@ -90,18 +90,18 @@ func (r *run) send(s *scope, u protocol.Update) {
 	r.rehearsed(s)
 	r.starting(&u)
 	r.lockFor(s)
-	defer r.mu.Unlock()
 	r.queueLocked(queued{update: u})
 	r.urgent = true
 	r.kick()
+	r.mu.Unlock()
 }
 
 // hold queues an update that may wait a moment for company: the START of short work needs no call of its own.
 func (r *run) hold(s *scope, u protocol.Update) {
 	r.starting(&u)
 	r.lockFor(s)
-	defer r.mu.Unlock()
 	r.holdLocked(u)
+	r.mu.Unlock()
 }
 
 func (r *run) holdLocked(u protocol.Update) {
@@ -119,7 +119,8 @@ func (r *run) holdLocked(u protocol.Update) {
 func (r *run) flushLocked(s *scope) {
 	w := newWaiter(s)
 	if r.rehearsal {
-		r.haltLocked(w)
+		r.halted = true
+		r.blockLocked(w)
 	}
 	r.queue[len(r.queue)-1].ack = w
 	r.awaitRecordLocked(w)
@@ -155,11 +156,9 @@ func (r *run) lockFor(s *scope) {
 
 // recordExecution records the handler's end. Nothing may follow it.
 func (r *run) recordExecution(u protocol.Update) {
+	r.rehearsed(nil)
 	w := newWaiter(nil)
 	r.mu.Lock()
-	if r.rehearsal {
-		r.haltLocked(w)
-	}
 	r.closing = true
 	r.queueLocked(queued{u, w})
 	r.awaitRecordLocked(w)

@@ -45,8 +45,8 @@ type run struct {
 	closing  bool                           // the handler returned: only its EXECUTION update may follow
 	checkpointer
 
-	rehearsal bool     // see rehearsal.go
-	halted    bool     // a goroutine came to the end of the records; see haltLocked
+	rehearsal bool     // see rehearsed
+	halted    bool     // a goroutine came to the end of the records; see rehearsed
 	anew      []string // results that would be recorded otherwise today
 }
 
@@ -340,4 +340,37 @@ func (r *run) pages(first protocol.InitialState) ([]*protocol.Operation, error) 
 		ops, marker = append(ops, page.Operations...), page.NextMarker
 	}
 	return ops, nil
+}
+
+// A rehearsal is an invocation that only finds out whether the code can continue an execution from its records. Its
+// token says so.
+//
+// It replays. Where something would have to be recorded, or the body of a step would run, the goroutine halts; a
+// record that needs no answer, such as the start of a context, is skipped. When no goroutine can go on, the answer
+// is PENDING: the code met all records. Code that does not match them fails as in any invocation. The service is
+// not called, and plugins hear nothing.
+
+// rehearsed blocks the calling goroutine until the rehearsal ends, if this is one.
+func (r *run) rehearsed(s *scope) {
+	if r.rehearsal {
+		r.lockFor(s)
+		r.halted = true
+		r.blockLocked(newWaiter(s))
+	}
+}
+
+// maxAnew bounds the answer of a rehearsal, in results.
+const maxAnew = 100
+
+// note notes, in a rehearsal, if today's code would record v in place of the operation's JSON.
+func (r *run) note(id, recorded string, v any) {
+	now, err := JSON.Marshal(r.ctx, v)
+	if err != nil || string(now) == recorded {
+		return
+	}
+	r.mu.Lock()
+	if len(r.anew) < maxAnew {
+		r.anew = append(r.anew, protocol.RehearsedValue+id+" "+string(now))
+	}
+	r.mu.Unlock()
 }

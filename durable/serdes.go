@@ -255,7 +255,7 @@ func (o *operation) unreadable(err error) {
 	r.lockFor(o.scope)  // nor does the end of abandoned code
 	r.mu.Unlock()
 	if r.rehearsal { // which tells where
-		err = &nonDeterminism{ID: o.id(), Recorded: o.shape(), Current: o.shape(), Err: err}
+		o.diverge(o.id(), o.shape(), err)
 	}
 	r.fail(err)
 }

@@ -118,7 +118,12 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 		r.spawn(nil, func() { r.execute(h.main) })
 	}
 	o := r.wait()
-	r.tell(&o)
+	if len(r.anew) > 0 {
+		if o.err == nil {
+			o.err = &protocol.ErrorObject{}
+		}
+		o.err.StackTrace = append(o.err.StackTrace, r.anew...)
+	}
 	r.endPlugins(o)
 	return encodeOutcome(o)
 }

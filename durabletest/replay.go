@@ -7,9 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -156,22 +154,10 @@ func (r *replayer) invoke(ctx context.Context, event []byte) ([]byte, error) {
 		}
 		return o.answer, nil
 	case <-time.After(replayGrace):
-		r.stacks = stacks()
+		r.stacks = stacks("durable.(*run).spawn")
 		return nil, fmt.Errorf("code outside of steps does not end within %v, and ignores that its context ended; "+
 			"the stacks below show where it is", replayTime)
 	}
-}
-
-// stacks are those of the goroutines that package durable runs for user code.
-func stacks() string {
-	buf := make([]byte, 1<<20)
-	var found []string
-	for stack := range strings.SplitSeq(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
-		if strings.Contains(stack, "durable.(*run).spawn") && !strings.Contains(stack, "(*run).blockLocked") {
-			found = append(found, stack)
-		}
-	}
-	return strings.Join(found, "\n\n")
 }
 
 // noService is what a rehearsal never calls.

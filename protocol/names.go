@@ -118,7 +118,7 @@ const (
 // recording anything or running a body. Can changed code take the execution on? No service makes or takes this token.
 //
 // A program that has the text in it knows rehearsals. It is long enough for compilers to keep it in one piece.
-const RehearsalToken = "perdure: this is a rehearsal"
+const RehearsalToken = "perdure rehearsal"
 
 // RehearsedValue begins a line of the answer to a rehearsal, in the stack trace of its error, that has the id of an
 // operation, a space, and what today's code would record in place of the operation's result, where the two differ.
