@@ -148,7 +148,12 @@ func unmarshal(ctx context.Context, s Serdes, payload string, v any) (err error)
 			err = newPanicError(p)
 		}
 	}()
-	return s.Unmarshal(ctx, []byte(payload), v)
+	if err = s.Unmarshal(ctx, []byte(payload), v); err == nil && s == JSON {
+		if c := bodyOf(ctx); c != nil && c.run.rehearsal {
+			c.run.note(c.id, payload, v)
+		}
+	}
+	return err
 }
 
 // serdesFailed returns err, or ends the run if the value is not to blame.
@@ -228,6 +233,9 @@ func (o *operation) readJSON(v any) {
 	if err := unmarshal(o.ctx, JSON, *payload, v); err != nil {
 		o.unreadable(&SerdesError{What: o.result(), Err: err})
 	}
+	if r := o.scope.run; r.rehearsal {
+		r.note(o.id(), *payload, v)
+	}
 }
 
 func decodeOwn[T any](o *operation, serdes Serdes) T {
@@ -246,6 +254,9 @@ func (o *operation) unreadable(err error) {
 	r.checkInvocation() // its end says nothing about the value
 	r.lockFor(o.scope)  // nor does the end of abandoned code
 	r.mu.Unlock()
+	if r.rehearsal { // which tells where
+		o.diverge(o.id(), o.shape(), err)
+	}
 	r.fail(err)
 }
 

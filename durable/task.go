@@ -175,7 +175,7 @@ func (s *scope) stopAt(t *task) {
 		here.scope = s
 		here.linger()
 	}
-	s.run.fail(&nonDeterminism{ID: t.id(), Current: t.shape()})
+	t.diverge(t.id(), "", nil)
 }
 
 func (t *task) doneChannel() <-chan struct{} {
