@@ -331,7 +331,7 @@ func (p *textParser) value(ev *protocol.Event) error {
 		ev.Payload = new(string)
 		err = json.Unmarshal(raw, ev.Payload)
 	default:
-		payload, _ := canonical(string(raw))
+		payload, _ := compact(string(raw))
 		ev.Payload = &payload
 	}
 	if err != nil {

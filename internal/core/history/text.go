@@ -32,8 +32,7 @@ import (
 //	SUCCEEDED "shipped"
 //
 // A type is followed by the subtype if that says more. An operation without an end is open; an attempt that is
-// STARTED is under way. A result is JSON, with sorted members, over several lines if it is long; what is no JSON is
-// a quoted text.
+// STARTED is under way. A result is JSON, over several lines if it is long; what is no JSON is a quoted text.
 const TextHeader = "# perdure history 1"
 
 // IsText reports whether data begins as [Text] does, of this version or of another.
@@ -176,7 +175,7 @@ const maxInline = 90
 
 // value is a payload as text.
 func value(depth int, payload string) string {
-	text, ok := canonical(payload)
+	text, ok := compact(payload)
 	if !ok {
 		return "text " + string(protocol.AppendString(nil, payload))
 	}
@@ -190,21 +189,11 @@ func value(depth int, payload string) string {
 	return b.String()
 }
 
-// canonical is JSON on one line, with sorted members; numbers are as they were.
-func canonical(text string) (string, bool) {
-	dec := json.NewDecoder(strings.NewReader(text))
-	dec.UseNumber()
-	var v any
-	if dec.Decode(&v) != nil || !json.Valid([]byte(text)) {
-		return "", false
-	}
-	var b strings.Builder
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if enc.Encode(v) != nil {
-		return "", false
-	}
-	return strings.TrimSuffix(b.String(), "\n"), true
+// compact is JSON on one line, if text is JSON.
+func compact(text string) (string, bool) {
+	var b bytes.Buffer
+	err := json.Compact(&b, []byte(text))
+	return b.String(), err == nil
 }
 
 func indent(depth int) string { return strings.Repeat("  ", depth) }

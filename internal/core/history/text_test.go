@@ -116,9 +116,9 @@ func TestTextIsCleaned(t *testing.T) {
 	}
 	got := Text(slices.Values(events), func(s string) string { return strings.ReplaceAll(s, "secret", "x") })
 	want := TextHeader + `
-INPUT {"a":1,"b":"x"}
+INPUT {"b":"x","a":1}
 1 Step ""
-  attempt 1 FAILED error {"ErrorData":"x","ErrorMessage":"x"}
+  attempt 1 FAILED error {"ErrorMessage":"x","ErrorData":"x"}
 `
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("text (-want +got):\n%s", diff)
