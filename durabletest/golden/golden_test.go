@@ -138,8 +138,8 @@ func TestHistoryFails(t *testing.T) {
 	tests := []struct {
 		name, file string
 		history    durabletest.History
-		want    []string // nothing if the test passes
-		fatal   bool
+		want       []string // nothing if the test passes
+		fatal      bool
 	}{
 		{"same", text, h, nil, false},
 		{"same on Windows", strings.ReplaceAll(text, "\n", "\r\n"), h, nil, false},
