@@ -48,7 +48,7 @@ func WaitForCondition[S any](ctx Context, name string, initial S,
 	case op.Status == protocol.StatusFailed:
 		return zero, o.notMet(op.Attempt, op.Error)
 	}
-	c := &condition[S]{operation: &o, id: o.id(), cfg: cfg, state: initial, check: check}
+	c := &condition[S]{operation: &o, id: o.id(), cfg: cfg, state: initial, check: stubbed(&o, check)}
 	if op.Payload != nil {
 		c.state, c.begun = recordedResult[S](o, cfg.serdes), true
 	}

@@ -29,7 +29,7 @@ func (c client) Checkpoint(ctx context.Context, req *protocol.CheckpointRequest)
 		return nil, err
 	}
 	forgets := c.forget(req)
-	reply, err := inprocess.Client{Engine: c.x.engine}.Checkpoint(ctx, req)
+	reply, err := inprocess.Client{Engine: c.x.engine}.Checkpoint(ctx, c.x.stubs.atHome(req))
 	if err != nil {
 		return nil, err
 	}
@@ -159,4 +159,4 @@ func (c client) Attempt(ctx context.Context, id, name string, n int, once bool) 
 }
 
 // Stub is called by durable for what is to run in place of a step's function.
-func (c client) Stub(_ string, function any) any { return function }
+func (c client) Stub(name string, function any) any { return c.x.stubs.step(name, function) }

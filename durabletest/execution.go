@@ -41,6 +41,7 @@ type Execution struct {
 	arn     string // empty before the start
 	awaited map[string]bool
 	flight  flight
+	stubs   stubs
 	stage   *stage
 	actor   uint64 // the goroutine of the function that acts
 	acts    atomic.Int64
@@ -52,10 +53,16 @@ type Execution struct {
 	merged atomic.Bool                                               // another did, and goes on in place of this one
 }
 
+// The longest invocation and the longest execution that there can be.
+const (
+	invocationTimeout = 15 * time.Minute
+	forever           = protocol.MaxWaitSeconds * time.Second
+)
+
 func newExecution(caller *testing.T, event []byte) *Execution {
 	x := &Execution{
-		Timeout:          15 * time.Minute,
-		ExecutionTimeout: protocol.MaxWaitSeconds * time.Second,
+		Timeout:          invocationTimeout,
+		ExecutionTimeout: forever,
 		caller:           caller,
 		payload:          event,
 		logs:             newLogBook(caller.Output()),
@@ -67,8 +74,12 @@ func newExecution(caller *testing.T, event []byte) *Execution {
 
 // options are a handler's options with ours around them: others may log elsewhere, but there is only one service.
 func (x *Execution) options(others []durable.HandlerOption) []durable.HandlerOption {
-	opts := append([]durable.HandlerOption{durable.WithLogger(slog.New(x.logs.handler()))}, others...)
-	return append(opts, durable.WithClient(client{x}))
+	return withDefaults(x.logs, client{x}, others)
+}
+
+func withDefaults(logs *logBook, service durable.Client, others []durable.HandlerOption) []durable.HandlerOption {
+	opts := append([]durable.HandlerOption{durable.WithLogger(slog.New(logs.handler()))}, others...)
+	return append(opts, durable.WithClient(service))
 }
 
 // open makes an engine.
@@ -131,7 +142,7 @@ func (x *Execution) act(method string) {
 // close ends everything that still runs. A body that does not heed the end of
 // its context gets a year of virtual time to end by itself.
 func (x *Execution) close() {
-	ctx, cancel := context.WithTimeout(context.Background(), protocol.MaxWaitSeconds*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), forever)
 	defer cancel()
 	x.stage.errands.Wait()
 	if err := x.engine.Close(ctx); err != nil {
@@ -337,6 +348,7 @@ func (x *Execution) finish() *outcome {
 	}
 	synctest.Wait()
 	x.check()
+	x.stubs.check(x)
 	d, err := x.engine.Describe(x.t.Context(), x.arn)
 	if err != nil {
 		x.fatalf("%v", err)

@@ -73,6 +73,88 @@ var mistakes = map[string]struct {
 			durabletest.Stub(x, "", func(context.Context, int) (int, error) { return 0, nil })
 		})
 	}, "a name is 1 to 64 letters"},
+	"stub that is never called": {stubbing(func(x *durabletest.Execution) {
+		x.StubStep("aks").Returns(1)
+	}), `the stub of step "aks" was never called; if that is right, add Optional()`},
+	"function that is never called": {stubbing(func(x *durabletest.Execution) {
+		x.StubFunction("seats").Returns(1)
+	}), `the stub of function "seats" was never called`},
+	"stub called too seldom": {stubbing(func(x *durabletest.Execution) {
+		x.StubStep("ask").Returns(1).Times(2)
+	}), `the stub of step "ask" has answers for 2 calls, and was called 1 times`},
+	"stub of another type": {stubbing(func(x *durabletest.Execution) {
+		x.StubStep("ask").Returns("thirty")
+	}), `step "ask" returns int; the stub returns string`},
+	"stub of no type": {stubbing(func(x *durabletest.Execution) {
+		x.StubStep("ask").Returns(nil)
+	}), `step "ask" returns int; the stub returns nil`},
+	"later answer of another type": {stubbing(func(x *durabletest.Execution) {
+		x.StubStep("ask").Fails(errSoldOut).Returns(30.0)
+	}), `step "ask" returns int; the stub returns float64`},
+	"stub calls another function": {stubbing(func(x *durabletest.Execution) {
+		x.StubStep("ask").Calls(func(context.Context) (string, error) { return "", nil })
+	}), `step "ask" runs a func(context.Context) (int, error); the stub calls func(context.Context) (string, error)`},
+	"stub calls nothing": {stubbing(func(x *durabletest.Execution) {
+		x.StubStep("ask").Calls((func(context.Context) (int, error))(nil))
+	}), `the stub of step "ask" calls a nil function`},
+	"stub of a submitter returns something": {func(t *testing.T) {
+		durabletest.Drive(t, func(ctx durable.Context, _ any) (string, error) {
+			return durable.WaitForCallback[string](ctx, "ask", func(context.Context, string) error { return nil })
+		}, nil, func(_ *testing.T, x *durabletest.Execution) { x.StubStep("ask").Returns("id") })
+	}, `step "ask" returns nothing; the stub returns string`},
+	"stub without an answer": {stubbing(func(x *durabletest.Execution) {
+		x.StubStep("ask")
+	}), `the stub of step "ask" has no answer; add one, such as Returns`},
+	"function without an answer": {func(t *testing.T) {
+		durabletest.Drive(t, seatsOf, "", func(_ *testing.T, x *durabletest.Execution) { x.StubFunction("seats") })
+	}, `the stub of function "seats" has no answer`},
+	"failure without an error": {stubbing(func(x *durabletest.Execution) {
+		x.StubStep("ask").Fails(nil)
+	}), `the stub of step "ask" fails with a nil error`},
+	"times of nothing": {stubbing(func(x *durabletest.Execution) {
+		x.StubStep("ask").Times(2)
+	}), `Times of the stub of step "ask" comes behind an answer`},
+	"no times": {stubbing(func(x *durabletest.Execution) {
+		x.StubStep("ask").Returns(1).Times(0)
+	}), `the stub of step "ask" cannot answer 0 times`},
+	"two stubs of a step": {stubbing(func(x *durabletest.Execution) {
+		x.StubStep("ask").Returns(1)
+		x.StubStep("ask").Returns(2)
+	}), `there is a stub of step "ask"`},
+	"two stubs of a function": {stubbing(func(x *durabletest.Execution) {
+		durabletest.Function(x, "seats", book)
+		x.StubFunction("seats").Returns(2)
+	}), `there is a function "seats" already`},
+	"stub of a step without a name": {stubbing(func(x *durabletest.Execution) {
+		x.StubStep("")
+	}), `a step without a name cannot be stubbed`},
+	"function's own function": {stubbing(func(x *durabletest.Execution) {
+		x.StubFunction("seats").Runs()
+	}), `function "seats" has no function of its own to run`},
+	"function that returns no JSON": {stubbing(func(x *durabletest.Execution) {
+		x.StubFunction("seats").Returns(make(chan int))
+	}), `the stub of function "seats" returns what cannot be sent as JSON`},
+	"function that is none": {stubbing(func(x *durabletest.Execution) {
+		x.StubFunction("seats").Calls(func(int, int) {})
+	}), `the stub of function "seats" calls a func(int, int); give a function such as`},
+	"durable function that is nil": {stubbing(func(x *durabletest.Execution) {
+		durabletest.Function[int, int](x, "seats", nil)
+	}), "the handler is nil"},
+	"durable function that keeps failing": {func(t *testing.T) {
+		durabletest.Drive(t, seatsOf, "", func(_ *testing.T, x *durabletest.Execution) {
+			serdes := new(lostStore)
+			durabletest.Function(x, "seats", func(ctx durable.Context, _ string) (int, error) {
+				n, _ := durable.Step(ctx, "", func(context.Context) (int, error) { return 1, nil }, durable.WithSerdes(serdes))
+				return n, durable.Wait(ctx, "", time.Second)
+			})
+		})
+	}, `10 invocations of function "seats" in a row failed`},
+	"Fatal in a stub": {func(t *testing.T) {
+		durabletest.Drive(t, book, pragueToVienna, func(_ *testing.T, x *durabletest.Execution) {
+			x.StubStep("ask").Calls(func(context.Context) (int, error) { t.Fatal("the stub's own words"); return 0, nil })
+		})
+		t.Error("went on")
+	}, "the stub's own words"},
 	"timeout that cannot be": {func(t *testing.T) {
 		durabletest.Drive(t, book, pragueToVienna, func(_ *testing.T, x *durabletest.Execution) {
 			x.ExecutionTimeout = 400 * 24 * time.Hour
@@ -247,6 +329,13 @@ var mistakes = map[string]struct {
 }
 
 var stop atomic.Bool // never set
+
+// stubbing is a test of book that has stubs.
+func stubbing(stub func(x *durabletest.Execution)) func(t *testing.T) {
+	return func(t *testing.T) {
+		durabletest.Drive(t, book, pragueToVienna, func(_ *testing.T, x *durabletest.Execution) { stub(x) })
+	}
+}
 
 // lostStore is a Serdes whose store is out of reach from the second read on.
 type lostStore struct{ reads int }

@@ -47,16 +47,16 @@ func buying[P any](charge string, transaction func(P) string) func(durable.Conte
 
 func mustNotRun[T any](context.Context) (T, error) { panic("a body ran in a replay") }
 
-var buy = buying("charge", func(p payment) string { return p.Transaction })
+var buyOnce = buying("charge", func(p payment) string { return p.Transaction })
 
 // TestReplay: each form of a recording replays, of executions that are open and closed.
 func TestReplay(t *testing.T) {
-	durabletest.Replay(t, buy, "testdata/histories/*")
+	durabletest.Replay(t, buyOnce, "testdata/histories/*")
 	data, err := os.ReadFile("testdata/histories/open.json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	durabletest.Replay(t, buy, data)
+	durabletest.Replay(t, buyOnce, data)
 }
 
 // TestReplayOfRun: what a test has run is a recording, too.
@@ -114,26 +114,26 @@ func init() {
 			durabletest.Replay(t, func(ctx durable.Context, _ []int) (string, error) { return "", nil }, "testdata/histories/open.json")
 		}, "the code cannot read the recorded input: perdure: cannot encode or decode the execution's input: json: cannot unmarshal"},
 		"replay without files": {func(t *testing.T) {
-			durabletest.Replay(t, buy, "testdata/nothing/*.json")
+			durabletest.Replay(t, buyOnce, "testdata/nothing/*.json")
 		}, "no file is called testdata/nothing/*.json; record one with: perdure export EXECUTION FILE"},
-		"replay of a bad pattern": {func(t *testing.T) { durabletest.Replay(t, buy, "testdata/[") }, "syntax error in pattern"},
-		"replay of a directory":   {func(t *testing.T) { durabletest.Replay(t, buy, "testdata/histories") }, "is a directory"},
+		"replay of a bad pattern": {func(t *testing.T) { durabletest.Replay(t, buyOnce, "testdata/[") }, "syntax error in pattern"},
+		"replay of a directory":   {func(t *testing.T) { durabletest.Replay(t, buyOnce, "testdata/histories") }, "is a directory"},
 		"replay of nothing": {func(t *testing.T) {
-			durabletest.Replay(t, buy, []byte(nil))
+			durabletest.Replay(t, buyOnce, []byte(nil))
 		}, "the recording cannot be replayed: it is empty"},
 		"replay of no history": {func(t *testing.T) {
-			durabletest.Replay(t, buy, durabletest.History(nil))
+			durabletest.Replay(t, buyOnce, durabletest.History(nil))
 		}, "the recording cannot be replayed: it has no events"},
 		"replay with a nil handler": {func(t *testing.T) {
 			durabletest.Replay[int, int](t, nil, "testdata/histories/*")
 		}, "the handler is nil"},
 		"replay with a nil option": {func(t *testing.T) {
-			durabletest.Replay(t, buy, "testdata/histories/open.json", nil)
+			durabletest.Replay(t, buyOnce, "testdata/histories/open.json", nil)
 		}, "handler option 1 is nil"},
 		"replay that fails the test": {func(t *testing.T) {
 			durabletest.Replay(t, func(ctx durable.Context, p purchase) (string, error) {
 				t.Error("the handler's own words")
-				return buy(ctx, p)
+				return buyOnce(ctx, p)
 			}, "testdata/histories/open.json")
 		}, "the handler's own words"},
 		"replay with FailNow": {func(t *testing.T) {

@@ -40,10 +40,10 @@ func Drive[In, Out any](t *testing.T, handler func(durable.Context, In) (Out, er
 	return newResult[Out](t, x.drive(t, act))
 }
 
-// checkHandler fails the test if there is no handler, or an option is nil.
-func checkHandler(t *testing.T, missing bool, opts []durable.HandlerOption) {
+// checkHandler refuses a handler and options that cannot be run.
+func checkHandler(t *testing.T, isNil bool, opts []durable.HandlerOption) {
 	t.Helper()
-	if missing {
+	if isNil {
 		t.Fatal("durabletest: the handler is nil; give the function that main gives to durable.Start")
 	}
 	for i, o := range opts {

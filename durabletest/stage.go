@@ -72,7 +72,8 @@ type written struct {
 func newStage(f *flight) *stage {
 	return &stage{
 		flight: f,
-		visits: map[place]int{}, bodies: map[attempt]int{}, closed: map[string]bool{}, retried: map[string]int{}, parents: map[string]bool{},
+		visits: map[place]int{}, bodies: map[attempt]int{}, closed: map[string]bool{},
+		retried: map[string]int{}, parents: map[string]bool{},
 		effects: map[effect]int{}, asked: map[effect]bool{}, foreign: map[uint64]struct{}{}, cut: map[int]bool{},
 	}
 }
@@ -289,6 +290,13 @@ func (s *stage) over() bool {
 	return len(s.blames) > 0
 }
 
+// disturbed reports whether a fault has struck.
+func (s *stage) disturbed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.struck > 0
+}
+
 // settled reports whether all faults have struck, so that what follows depends on the state only.
 func (s *stage) settled() bool {
 	s.mu.Lock()
@@ -308,6 +316,14 @@ func (s *stage) aside(run func()) {
 		delete(s.foreign, me)
 	}()
 	run()
+}
+
+// isElsewhere notes that the calling goroutine is another process's for good.
+func (s *stage) isElsewhere() {
+	me := goroutine()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.foreign[me] = struct{}{}
 }
 
 func (s *stage) isForeign() bool {
