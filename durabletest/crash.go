@@ -72,14 +72,12 @@ func startIsAll(t protocol.OperationType) bool {
 // happens exactly once, and kills the function after it. [Run] and [Drive] only keep count, for [Execution.Effects].
 //
 // It may be called by any goroutine. In a function that was killed it does not return: its goroutine is dead.
-func (x *Execution) Effect(name string, key any) { x.stage.effect(effect{name, fmt.Sprint(key)}) }
+func (x *Execution) Effect(name string, key any) { x.stage.effect(effect{name, fmt.Sprint(key)}, "") }
 
 // EffectOnce is Effect for a service that takes idempotency keys: an effect of that name with an idempotency key that
-// it has seen in this run does not happen again. See [durable.IdempotencyKey].
+// it has seen in this run does not happen again. An empty one is none. See [durable.IdempotencyKey].
 func (x *Execution) EffectOnce(name string, key any, idempotencyKey string) {
-	if x.stage.first(name, idempotencyKey) {
-		x.Effect(name, key)
-	}
+	x.stage.effect(effect{name, fmt.Sprint(key)}, idempotencyKey)
 }
 
 // Effects is how often the effect of that name and key has happened.

@@ -214,7 +214,7 @@ var mistakes = map[string]struct {
 	}, "The execution failed with NonDeterminismError"},
 	"explored: a panic": {func(t *testing.T) {
 		durabletest.Explore(t, func(durable.Context, any) (int, error) { panic("the handler's own words") }, nil, nil)
-	}, "durabletest: the handler panicked: panic: the handler's own words"},
+	}, "durabletest: the execution failed with PanicError: panic: the handler's own words"},
 	"explored: acting panics": {func(t *testing.T) {
 		durabletest.Explore(t, book, pragueToVienna, func(*testing.T, *durabletest.Execution) { panic("acting's own words") })
 	}, "durabletest: the function that acts panicked: acting's own words"},
@@ -273,16 +273,15 @@ var mistakes = map[string]struct {
 		t.Error("went on")
 	}, "durabletest: the function that acts failed the test"},
 	"explored: awaiting what a fault prevents": {func(t *testing.T) {
-		crashed := 0
+		bodies := 0
 		durabletest.Explore(t, func(ctx durable.Context, _ any) (int, error) {
-			if crashed++; crashed == 1 {
-				if err := durable.Wait(ctx, "only at first", time.Second); err != nil {
-					return 0, err
-				}
+			n, err := durable.Step(ctx, "count", func(context.Context) (int, error) { bodies++; return bodies, nil })
+			if n == 1 {
+				err = durable.Wait(ctx, "only at first", time.Second)
 			}
-			return 1, nil
+			return 1, err
 		}, nil, func(_ *testing.T, x *durabletest.Execution) {
-			crashed = 0
+			bodies = 0
 			x.Await("only at first")
 		})
 	}, `durabletest: the execution closed without starting an operation called "only at first"`},

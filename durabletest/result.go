@@ -3,6 +3,7 @@ package durabletest
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -87,6 +88,13 @@ func (o *outcome) sameAs(other *outcome) bool {
 		return o.Error.ErrorType == other.Error.ErrorType
 	}
 	return (o.Result == nil) == (other.Result == nil) && (o.Error == nil) == (other.Error == nil)
+}
+
+// mistakes are the types of errors that a handler which is right never ends with.
+var mistakes = []string{"PanicError", "MisuseError", "NonDeterminismError", "DeadlockError", "CheckpointError"}
+
+func (o *outcome) isMistake() bool {
+	return o.Error != nil && slices.Contains(mistakes, o.Error.ErrorType)
 }
 
 // String is the outcome in messages.
