@@ -38,8 +38,8 @@ func TestExplainDivergence(t *testing.T) {
 			t.Errorf("got %q\nwant %s", x.Text, want)
 		}
 		for _, line := range []string{
-			`  > 1  STEP/Step "charge"  SUCCEEDED +0s     | STEP/Step "debit"  at divergence_test.go:`,
-			`    2  WAIT/Wait "cool_off"  SUCCEEDED +0s   |`,
+			`  > 1  STEP/Step "charge"  SUCCEEDED +0s   | STEP/Step "debit"  at divergence_test.go:`,
+			`    2  WAIT/Wait "cool_off"  SUCCEEDED +0s |`,
 		} {
 			if !strings.Contains(x.SideBySide, line) {
 				t.Errorf("got\n%s\nwant in it %s", x.SideBySide, line)

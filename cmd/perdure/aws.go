@@ -55,9 +55,9 @@ func (v *replayVerb) dialAWS() (service, error) {
 		}
 	}
 	if key.KeyID == "" || key.Secret == "" {
-		return nil, cli.Usagef("profile %s has no access key for AWS", profile).Hintf("of other profiles, such as "+
-			"those of SSO, the AWS CLI makes one: eval \"$(aws configure export-credentials --profile %s --format env)\"",
-			profile)
+		return nil, cli.Usagef("profile %s has no access key for AWS", profile).
+			Hintf("of other profiles, such as those of SSO, the AWS CLI makes one: "+
+				"eval \"$(aws configure export-credentials --profile %s --format env)\"", profile)
 	}
 	transport, err := v.transport()
 	if err != nil {
@@ -139,8 +139,8 @@ func (a *awsService) resolve(ctx context.Context, word, function string) (string
 	}
 	switch len(found) {
 	case 0:
-		return "", cli.Faultf("no execution of %s in %s is called %q, and there is no such file", function, a.region, word).
-			Hintf("give an ARN, or the whole name")
+		return "", cli.Faultf("no execution of %s in %s is called %q, and there is no such file", function, a.region,
+			word).Hintf("give an ARN, or the whole name")
 	case 1:
 		return found[0], nil
 	}

@@ -182,8 +182,8 @@ func (v *replayVerb) code(ctx context.Context, std *stdio, shop *host.Workshop) 
 		return nil, nil, err
 	}
 	s := &project.Settings{Env: v.env.values}
-	code, err := stage.Rehearse(&host.Code{Function: v.program.Function(s), Process: proc, Env: v.program.Environment(s)},
-		v.timeout)
+	built := &host.Code{Function: v.program.Function(s), Process: proc, Env: v.program.Environment(s)}
+	code, err := stage.Rehearse(built, v.timeout)
 	if errors.Is(err, host.ErrNoRehearsal) {
 		err = v.foreign()
 	}

@@ -127,7 +127,7 @@ func (s *site) read(ctx context.Context, arn string, now *state) (*executionPage
 	if p.Log, now.LogSeq, err = s.readLog(ctx, arn, p.record); err != nil {
 		return nil, err
 	}
-	if p.Status != protocol.ExecutionSucceeded {
+	if p.Open() || p.Error != nil && p.Error.ErrorType == protocol.ErrorTypeNonDeterminism {
 		why, err := s.engine.Explain(ctx, arn)
 		if err != nil {
 			return nil, err

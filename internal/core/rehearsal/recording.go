@@ -282,7 +282,7 @@ func (r *Recording) ended() protocol.ExecutionStatus {
 // byService reports whether an execution that failed with such an error was failed by the service or the SDK, in the
 // middle of its code.
 func byService(errorType string) bool {
-	return errorType == errorTypeChanged || errorType == protocol.ErrorTypeQuota ||
+	return errorType == protocol.ErrorTypeNonDeterminism || errorType == protocol.ErrorTypeQuota ||
 		strings.HasPrefix(errorType, "Sandbox.") || strings.HasPrefix(errorType, "Runtime.")
 }
 
