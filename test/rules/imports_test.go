@@ -32,10 +32,10 @@ var floors = []floor{
 	{"internal/host", "protocol engine internal/api internal/core/rehearsal internal/core/store internal/files " +
 		"internal/function internal/observe"},
 	{"internal/dev", "protocol engine internal/cli internal/core/rehearsal internal/function internal/host internal/text"},
-	{"cmd/perdure", "protocol engine internal/api internal/cli internal/dev internal/files/fresh internal/function/attached " +
-		"internal/function/build internal/function/project internal/function/runtimes internal/function/samconfig " +
-		"internal/function/template internal/function/watch internal/client internal/host internal/observe internal/sdk/sign " +
-		"internal/text telemetry"},
+	{"cmd/perdure", "protocol engine internal/api internal/cli internal/core/rehearsal internal/dev internal/files/fresh " +
+		"internal/function/attached internal/function/build internal/function/project internal/function/runtimes " +
+		"internal/function/samconfig internal/function/template internal/function/watch internal/client internal/host " +
+		"internal/observe internal/sdk/sign internal/text telemetry"},
 	{"examples", ". durable protocol"},
 	{"durabletest test", anything},
 }
