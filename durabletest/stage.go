@@ -164,8 +164,8 @@ func (s *stage) leave(err error, goOn, unlimited bool) {
 	case !errors.Is(err, context.DeadlineExceeded):
 		s.blameLocked("invocation %d failed, though no fault made it: %v", s.ended, err)
 	case unlimited:
-		s.blameLocked("invocation %d came to the end of its time: something was not woken, or waits for what does not come",
-			s.ended)
+		s.blameLocked("invocation %d came to the end of its time: something was not woken, or waits for what does not "+
+			"come", s.ended)
 	}
 }
 
