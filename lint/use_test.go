@@ -9,11 +9,7 @@ import (
 
 // The packages under testdata belong to this module, so that they use package durable as it is.
 func TestUse(t *testing.T) {
-	t.Parallel()
-	for _, a := range []*analysis.Analyzer{capture} {
-		t.Run(a.Name, func(t *testing.T) {
-			t.Parallel()
-			analysistest.Run(t, "..", a, "./lint/testdata/"+a.Name)
-		})
+	for _, a := range []*analysis.Analyzer{capture, contextUse} {
+		t.Run(a.Name, func(t *testing.T) { analysistest.Run(t, "..", a, "./lint/testdata/"+a.Name) })
 	}
 }

@@ -72,6 +72,9 @@ func find(pass *analysis.Pass) *Package {
 	for _, call := range p.Calls {
 		p.addBodies(call)
 	}
+	for _, f := range code.Functions {
+		p.addWrapped(f)
+	}
 	p.Inspect.Preorder([]ast.Node{(*ast.CompositeLit)(nil)}, func(n ast.Node) { p.addBranch(n.(*ast.CompositeLit)) })
 	return p
 }
@@ -172,6 +175,23 @@ func (p *Package) addBody(expr ast.Expr, b *Body) {
 	}
 }
 
+// addWrapped adds a literal that goes to a helper around durable.Step.
+func (p *Package) addWrapped(f *model.Function) {
+	if f.Kind != model.Step || p.bodies[f.Node] != nil || f.Parent != nil && f.Parent.Kind == model.Step {
+		return
+	}
+	if call, ok := p.parents[f.Node].(*ast.CallExpr); ok && call.Fun != f.Node {
+		b := &Body{Node: f.Node, Call: standIn("Step", call), Step: true, Skips: true}
+		p.bodies[f.Node], p.Bodies = b, append(p.Bodies, b)
+	}
+}
+
+// standIn is a call of an operation that is not in the code as such.
+func standIn(name string, call *ast.CallExpr) *model.Call {
+	return &model.Call{Expr: call,
+		Func: &model.Func{Name: name, Group: model.Operation, Context: -1, Label: -1, Options: -1}}
+}
+
 // addBranch adds the function of a durable.Branch.
 func (p *Package) addBranch(lit *ast.CompositeLit) {
 	if name, _ := DurableType(p.TypesInfo.TypeOf(lit)); name != "Branch" {
@@ -196,8 +216,7 @@ func (p *Package) around(n ast.Node) *model.Call {
 			return p.calls[call]
 		}
 	}
-	return &model.Call{Func: &model.Func{Name: "Parallel", Group: model.Operation, Context: -1, Label: -1, Options: -1},
-		Expr: new(ast.CallExpr)}
+	return standIn("Parallel", new(ast.CallExpr))
 }
 
 // DurableType returns the name of a type of package durable, without its pointer, and its type arguments.
