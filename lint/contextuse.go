@@ -170,8 +170,8 @@ func (c *contextUses) inStep(expr ast.Expr, use how, b *usage.Body) {
 	what := c.What(b.Call)
 	switch own := c.stepContext(b); {
 	case use == operates:
-		c.pass.ReportNode(expr, fmt.Sprintf("a durable context is used in the body of %s, where no operation can be made; "+
-			"do it before or after, or make the whole a child context", what))
+		c.pass.ReportNode(expr, fmt.Sprintf("a durable context is used in the body of %s, where no operation can be "+
+			"made; do it before or after, or make the whole a child context", what))
 	case use == logs:
 		var fixes []analysis.SuggestedFix
 		if durable := c.durableName(expr); own != "" && durable != "" {
@@ -267,7 +267,8 @@ func (c *contextUses) isSpawned(expr ast.Expr) bool {
 
 // findStored finds contexts that are put where they outlive their function.
 func (c *contextUses) findStored() {
-	c.Inspect.Preorder([]ast.Node{(*ast.AssignStmt)(nil), (*ast.SendStmt)(nil), (*ast.ReturnStmt)(nil)}, func(n ast.Node) {
+	kinds := []ast.Node{(*ast.AssignStmt)(nil), (*ast.SendStmt)(nil), (*ast.ReturnStmt)(nil)}
+	c.Inspect.Preorder(kinds, func(n ast.Node) {
 		switch n := n.(type) {
 		case *ast.SendStmt:
 			if c.IsContext(c.TypesInfo.TypeOf(n.Value)) {

@@ -9,7 +9,7 @@ import (
 // rules are all rules, in the order in which help shows them.
 var rules = []*analysis.Analyzer{
 	clock,
-	capture, contextUse,
+	capture, contextUse, droppedError, options,
 }
 
 // ignoring looks at the comments that suppress findings.

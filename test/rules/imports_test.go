@@ -35,7 +35,7 @@ var floors = []floor{
 		"internal/function/build internal/function/project internal/function/runtimes internal/function/samconfig " +
 		"internal/function/template internal/function/watch internal/client internal/host internal/observe internal/sdk/sign " +
 		"internal/text telemetry"},
-	{"lint", ""},
+	{"lint", "protocol durable/retry"},
 	{"cmd/perdure-lint", "lint"},
 	{"examples", ". durable protocol"},
 	{"durabletest test", anything},
