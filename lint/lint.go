@@ -9,7 +9,7 @@ import (
 // rules are all rules, in the order in which help shows them.
 var rules = []*analysis.Analyzer{
 	clock,
-	capture, contextUse, droppedError, options,
+	capture, contextUse, droppedError, options, recordedType,
 }
 
 // ignoring looks at the comments that suppress findings.
