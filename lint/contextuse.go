@@ -89,8 +89,8 @@ func (c *contextUses) ident(id *ast.Ident) {
 	}
 }
 
-const onGoroutine = "a durable context is used on another goroutine; the order of operations would differ from run to " +
-	"run; start the work with durable.Go, which gives it a context of its own"
+const onGoroutine = "a durable context is used on another goroutine; the order of operations would differ from run " +
+	"to run; start the work with durable.Go, which gives it a context of its own"
 
 // rootOf is the variable at the beginning of a chain of fields.
 func (c *contextUses) rootOf(e ast.Expr) types.Object {
@@ -133,7 +133,8 @@ func (c *contextUses) howUsed(expr ast.Expr) how {
 			return plain
 		}
 	case *ast.AssignStmt:
-		if slices.Contains(parent.Rhs, expr) && !isBlank(parent.Lhs[min(slices.Index(parent.Rhs, expr), len(parent.Lhs)-1)]) {
+		i := slices.Index(parent.Rhs, expr)
+		if i >= 0 && !isBlank(parent.Lhs[min(i, len(parent.Lhs)-1)]) {
 			return operates
 		}
 	case *ast.ReturnStmt, *ast.KeyValueExpr, *ast.CompositeLit, *ast.SendStmt, *ast.ValueSpec:
@@ -178,8 +179,8 @@ func (c *contextUses) inStep(expr ast.Expr, use how, b *usage.Body) {
 			fixes = append(fixes, rule.Replace(c.Parent(c.Parent(expr)), "use the logger of the step",
 				durable+".Logger("+own+")"))
 		}
-		c.pass.ReportNode(expr, fmt.Sprintf("the body of %s logs by the workflow's context, which is silent on a replay; "+
-			"use durable.Logger with the context that the body gets", what), fixes...)
+		c.pass.ReportNode(expr, fmt.Sprintf("the body of %s logs by the workflow's context, which is silent on a "+
+			"replay; use durable.Logger with the context that the body gets", what), fixes...)
 	default:
 		var fixes []analysis.SuggestedFix
 		if own != "" {
@@ -187,8 +188,8 @@ func (c *contextUses) inStep(expr ast.Expr, use how, b *usage.Body) {
 		} else if fix, ok := c.nameParam(expr, b.Type()); ok {
 			fixes = append(fixes, fix)
 		}
-		c.pass.ReportNode(expr, fmt.Sprintf("the body of %s uses the workflow's context in place of its own, which knows "+
-			"the attempt, its timeout and its idempotency key", what), fixes...)
+		c.pass.ReportNode(expr, fmt.Sprintf("the body of %s uses the workflow's context in place of its own, which "+
+			"knows the attempt, its timeout and its idempotency key", what), fixes...)
 	}
 }
 
@@ -272,14 +273,15 @@ func (c *contextUses) findStored() {
 		switch n := n.(type) {
 		case *ast.SendStmt:
 			if c.IsContext(c.TypesInfo.TypeOf(n.Value)) {
-				c.pass.ReportNode(n, "a durable context is sent on a channel; it belongs to the goroutine of its function")
+				c.pass.ReportNode(n, "a durable context is sent on a channel; it belongs to the goroutine of its "+
+					"function")
 			}
 		case *ast.ReturnStmt:
 			b := c.BodyOf(c.FunctionAround(n))
 			for _, value := range n.Results {
 				if b != nil && c.IsContext(c.TypesInfo.TypeOf(value)) {
-					c.pass.ReportNode(value, fmt.Sprintf("the function of %s returns a durable context, which ends with it",
-						c.What(b.Call)))
+					c.pass.ReportNode(value, fmt.Sprintf("the function of %s returns a durable context, which ends "+
+						"with it", c.What(b.Call)))
 				}
 			}
 		case *ast.AssignStmt:
@@ -329,8 +331,8 @@ func (c *contextUses) stored(left, value ast.Expr) {
 	default:
 		return
 	}
-	c.pass.ReportNode(left, fmt.Sprintf("a durable %s is stored in %s, where it outlives its function; pass it on as a "+
-		"parameter instead", c.kept(value), where))
+	c.pass.ReportNode(left, fmt.Sprintf("a durable %s is stored in %s, where it outlives its function; pass it on as "+
+		"a parameter instead", c.kept(value), where))
 }
 
 func (c *contextUses) kept(value ast.Expr) string {

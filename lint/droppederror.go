@@ -64,8 +64,8 @@ func (d *dropped) statement(call ast.Expr) ast.Node {
 }
 
 func (d *dropped) report(n ast.Node, what string, fixes ...analysis.SuggestedFix) {
-	d.pass.ReportNode(n, fmt.Sprintf("the error of %s is dropped: the workflow would go on as if it had succeeded, and "+
-		"record what it does then; return the error", what), fixes...)
+	d.pass.ReportNode(n, fmt.Sprintf("the error of %s is dropped: the workflow would go on as if it had succeeded, "+
+		"and record what it does then; return the error", what), fixes...)
 }
 
 func (d *dropped) assigned(assign *ast.AssignStmt, call *ast.CallExpr, what string) {
@@ -84,7 +84,8 @@ func (d *dropped) assigned(assign *ast.AssignStmt, call *ast.CallExpr, what stri
 			d.report(id, what)
 		}
 	case d.isLost(assign, id):
-		d.pass.ReportNode(id, fmt.Sprintf("the error of %s is overwritten before anybody looks at it; check it first", what))
+		d.pass.ReportNode(id, fmt.Sprintf("the error of %s is overwritten before anybody looks at it; check it first",
+			what))
 	}
 }
 
@@ -210,8 +211,8 @@ func (d *dropped) isShared(obj types.Object, fn ast.Node) (shared bool) {
 // future looks at what becomes of a future.
 func (d *dropped) future(call *ast.CallExpr, known *model.Call) {
 	what := d.What(known)
-	message := fmt.Sprintf("nobody waits for the future of %s: its error is dropped, and its work is abandoned when the "+
-		"function returns; keep it, and call its Result", what)
+	message := fmt.Sprintf("nobody waits for the future of %s: its error is dropped, and its work is abandoned when "+
+		"the function returns; keep it, and call its Result", what)
 	switch parent := d.statement(call).(type) {
 	case *ast.ExprStmt, *ast.DeferStmt, *ast.GoStmt:
 		d.pass.ReportNode(call, message)
@@ -355,8 +356,8 @@ func findFails(pass *analysis.Pass, p *usage.Package) *fails {
 // what names the operation whose error a call returns; nothing if it returns none.
 func (f *fails) what(p *usage.Package, call *ast.CallExpr) string {
 	if known := p.CallOf(call); known != nil {
-		if known.Group != model.Operation && !strings.HasPrefix(known.Name, "Future.") && known.Name != "Callback.Result" ||
-			!isError(lastResult(p.TypesInfo.TypeOf(call))) {
+		waits := strings.HasPrefix(known.Name, "Future.") || known.Name == "Callback.Result"
+		if known.Group != model.Operation && !waits || !isError(lastResult(p.TypesInfo.TypeOf(call))) {
 			return ""
 		}
 		return p.What(known)

@@ -1,16 +1,21 @@
 package lint
 
 import (
+	"slices"
+
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/perdure/perdure/lint/internal/rule"
 )
 
 // rules are all rules, in the order in which help shows them.
-var rules = []*analysis.Analyzer{
-	clock,
-	capture, contextUse, droppedError, options, recordedType,
-}
+var rules = slices.Concat(determinism, usageRules)
+
+// determinism are the rules about what differs from run to run.
+var determinism = []*analysis.Analyzer{clock, random, environment, inputOutput, output}
+
+// usageRules are those about the use of the SDK.
+var usageRules = []*analysis.Analyzer{capture, contextUse, droppedError, options, recordedType}
 
 // ignoring looks at the comments that suppress findings.
 var ignoring = rule.NewIgnore("ignore", "finds comments //perdure:ignore without a reason, or without a finding", rules)

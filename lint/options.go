@@ -67,7 +67,8 @@ func (o *optionRules) arguments(call *model.Call) {
 			o.report(call.NameArg(), "a version has no name; each place that changes needs one")
 		}
 		if n, ok := usage.ConstInt(o.TypesInfo, call.Arg(2)); ok && n < 1 {
-			o.report(call.Arg(2), "the latest version is %d; it must be at least 1, because 0 is for executions from before", n)
+			o.report(call.Arg(2), "the latest version is %d; it must be at least 1, because 0 is for executions "+
+				"from before", n)
 		}
 	case "Any", "Race", "Select":
 		if len(call.Expr.Args) == 2 {
@@ -129,7 +130,8 @@ func (o *optionRules) name(call *model.Call) {
 	}
 	added := map[string]string{"Retry": "-attempt-9999", "AddTask": "-compensation"}[call.Name]
 	if len(name)+len(added) > protocol.MaxName {
-		o.report(call.NameArg(), "the name is %d bytes long; at most %d are allowed", len(name), protocol.MaxName-len(added))
+		o.report(call.NameArg(), "the name is %d bytes long; at most %d are allowed", len(name),
+			protocol.MaxName-len(added))
 		return
 	}
 	for i, r := range name {
@@ -329,8 +331,8 @@ func (o *optionRules) step(call *model.Call, given map[string]*model.Call) {
 		case ok && n < 1:
 			o.report(budget.Arg(0), "an attempt budget of %d is refused; it must be at least 1", n)
 		case ok && explicit && policy.Decide == nil && int64(policy.MaxAttempts) > n:
-			o.report(budget.Expr, "the attempt budget of %d ends the step before its retry policy does, which allows %d "+
-				"attempts; make them agree", n, policy.MaxAttempts)
+			o.report(budget.Expr, "the attempt budget of %d ends the step before its retry policy does, which allows "+
+				"%d attempts; make them agree", n, policy.MaxAttempts)
 		}
 	}
 	if made := given["WithAtMostOncePerRetry"]; made != nil && given["WithRetry"] == nil && o.knowsAll(call) {

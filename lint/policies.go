@@ -54,7 +54,8 @@ func (o *optionRules) madePolicy(call *ast.CallExpr) (p retry.Policy, ok bool) {
 }
 
 // policyFields are the fields of a retry.Policy in their order.
-var policyFields = []string{"MaxAttempts", "Delay", "Multiplier", "Increment", "MaxDelay", "Jitter", "RetryIf", "Decide"}
+var policyFields = []string{"MaxAttempts", "Delay", "Multiplier", "Increment", "MaxDelay", "Jitter", "RetryIf",
+	"Decide"}
 
 // literalPolicy is a policy that is written out; false if it has a number that is not constant.
 func (o *optionRules) literalPolicy(lit *ast.CompositeLit) (p retry.Policy, ok bool) {

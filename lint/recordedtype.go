@@ -133,8 +133,8 @@ func (t *recordedTypes) walk(typ types.Type, p passage, at loss, seen map[types.
 		lost("cannot be written as JSON; tag the field `json:\"-\"`, or record what is needed to make it again")
 	case *types.Interface:
 		if u.NumMethods() > 0 && p&read != 0 {
-			lost("is an interface, and what is recorded does not say of which type to make it; use a concrete type, or " +
-				"a Serdes that can tell")
+			lost("is an interface, and what is recorded does not say of which type to make it; use a concrete type, " +
+				"or a Serdes that can tell")
 		}
 	case *types.Pointer:
 		t.walk(u.Elem(), p, at, seen, found)
@@ -157,7 +157,8 @@ func (l loss) in(part string) loss { l.path += part; return l }
 func (t *recordedTypes) walkFields(typ types.Type, s *types.Struct, p passage, at loss, seen map[types.Type]bool,
 	found func(loss)) {
 	if typ := t.embeddedMarshaler(typ, s); typ != "" {
-		at.why = "embeds " + typ + ", whose MarshalJSON writes that alone: the other fields are lost; give the field a name"
+		at.why = "embeds " + typ + ", whose MarshalJSON writes that alone: the other fields are lost; give the " +
+			"field a name"
 		found(at)
 		return
 	}
@@ -170,12 +171,14 @@ func (t *recordedTypes) walkFields(typ types.Type, s *types.Struct, p passage, a
 		case f.Name() == "_":
 		case s.Tag(i) != "" && name == "-" && !strings.Contains(s.Tag(i), `json:"-,`):
 			if p == recorded && t.fields[f.Origin()].read && !isOpaque(f.Type()) {
-				at.why = "is tagged `json:\"-\"`, so a replay gets it back empty, and it is read; record it, or make it again"
+				at.why = "is tagged `json:\"-\"`, so a replay gets it back empty, and it is read; record it, or " +
+					"make it again"
 				found(at)
 			}
 		case f.Embedded() && isHiddenPointer(f):
 			if p&read != 0 {
-				at.why = "is an embedded pointer to an unexported struct, which JSON cannot read into; embed the struct itself"
+				at.why = "is an embedded pointer to an unexported struct, which JSON cannot read into; embed the " +
+					"struct itself"
 				found(at)
 			}
 		case f.Exported() || f.Embedded() && isStruct(f.Type()):
@@ -279,7 +282,8 @@ func marshals(t types.Type, p passage) (why string, done bool) {
 	textWriter, textReader := has(t, "MarshalText"), has(t, "UnmarshalText")
 	switch {
 	case has(t, "ProtoReflect"):
-		return "is a protocol buffer, which encoding/json does not bring back whole; use a Serdes of protojson", p == recorded
+		return "is a protocol buffer, which encoding/json does not bring back whole; use a Serdes of protojson",
+			p == recorded
 	case promoted(t, "MarshalJSON"):
 		return "", false // see embeddedMarshaler
 	case jsonWriter && jsonReader:

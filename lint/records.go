@@ -127,7 +127,8 @@ func (r *records) call(call *ast.CallExpr) {
 	}
 	for _, param := range f.Params {
 		if param.Index < args.Len() {
-			r.all = append(r.all, record{call, nil, args.At(param.Index), param.Passage, "what " + fn.Name() + " records"})
+			what := "what " + fn.Name() + " records"
+			r.all = append(r.all, record{call, nil, args.At(param.Index), param.Passage, what})
 		}
 	}
 }

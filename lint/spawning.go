@@ -51,7 +51,8 @@ var spawners = map[string]int{
 	"time.AfterFunc": 1, "context.AfterFunc": 1, "(*sync.WaitGroup).Go": 0,
 	"(*golang.org/x/sync/errgroup.Group).Go": 0, "(*golang.org/x/sync/errgroup.Group).TryGo": 0,
 	"(*golang.org/x/sync/singleflight.Group).DoChan": 1,
-	"net/http.HandleFunc":                            1, "(*net/http.ServeMux).HandleFunc": 1, "runtime.SetFinalizer": 1, "runtime.AddCleanup": 1,
+	"net/http.HandleFunc":                            1, "(*net/http.ServeMux).HandleFunc": 1,
+	"runtime.SetFinalizer": 1, "runtime.AddCleanup": 1,
 }
 
 func (s *spawns) of(p *usage.Package, fn *types.Func) *spawnsParams {

@@ -32,6 +32,8 @@ type Function struct {
 	Object  *types.Func // nil for literals
 	Context *types.Var  // its parameter that is a durable context; nil if there is none
 	Of      *Call       // the call of package durable that it is an argument of, if its kind follows from that
+	// Deferred is whether it runs when the function around it ends: by a defer, or in a function that does.
+	Deferred bool
 }
 
 // Inspect visits the nodes of the function's own body, as [ast.Inspect] does. Functions in it are visited as nodes,
@@ -174,6 +176,25 @@ func (c *Code) ContextName(pos token.Pos) string {
 	return ""
 }
 
+// PackageName returns the name of package durable in the file at a place, or "" if the file does not import it.
+func (c *Code) PackageName(pos token.Pos) string {
+	for _, file := range c.pass.Files {
+		if pos < file.FileStart || pos > file.FileEnd {
+			continue
+		}
+		for _, spec := range file.Imports {
+			if name := c.pass.TypesInfo.PkgNameOf(spec); name != nil && name.Imported().Path() == Durable {
+				if inner := c.pass.Pkg.Scope().Innermost(pos); inner != nil {
+					if _, found := inner.LookupParent(name.Name(), pos); found == name {
+						return name.Name()
+					}
+				}
+			}
+		}
+	}
+	return ""
+}
+
 // declare finds the functions of a declaration.
 func (c *Code) declare(decl ast.Decl) {
 	var outer *Function
@@ -207,6 +228,7 @@ func (c *Code) literals(node ast.Node, outer *Function) {
 		if lit, ok := n.(*ast.FuncLit); ok && n != node {
 			f := &Function{Node: lit, Type: lit.Type, Body: lit.Body, Parent: outer, Context: c.contextOf(lit.Type)}
 			f.Kind = c.kindOf(f, stack)
+			f.Deferred = isDeferred(stack) || outer != nil && outer.Deferred
 			c.add(f)
 			c.literals(lit, f)
 			return false // no call with nil follows
@@ -269,6 +291,12 @@ func (c *Code) givenTo(expr ast.Expr, stack []ast.Node) (*Call, Kind) {
 		return c.givenTo(call, stack[:i])
 	}
 	return c.argument(call, place)
+}
+
+// RunsInStep reports whether the function at a place of a call's arguments runs in a step.
+func (c *Code) RunsInStep(call *ast.CallExpr, place int) bool {
+	_, kind := c.argument(call, place)
+	return kind == Step
 }
 
 // argument says when the function at a place of a call's arguments runs.
@@ -451,4 +479,14 @@ func isCalled(lit ast.Node, stack []ast.Node) bool {
 	}
 	call, ok := stack[len(stack)-1].(*ast.CallExpr)
 	return ok && ast.Unparen(call.Fun) == lit
+}
+
+// isDeferred reports whether what is below the stack is the function of a defer statement.
+func isDeferred(stack []ast.Node) bool {
+	if len(stack) < 2 {
+		return false
+	}
+	_, isCall := stack[len(stack)-1].(*ast.CallExpr)
+	_, isDefer := stack[len(stack)-2].(*ast.DeferStmt)
+	return isCall && isDefer
 }

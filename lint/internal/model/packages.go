@@ -20,6 +20,9 @@ func IsStandard(path string) bool {
 	return standard[first]
 }
 
+// IsDurable reports whether a path is that of package durable, or of one below it.
+func IsDurable(path string) bool { return path == Durable || strings.HasPrefix(path, Durable+"/") }
+
 func words(text string) map[string]bool {
 	set := map[string]bool{}
 	for word := range strings.FieldsSeq(text) {

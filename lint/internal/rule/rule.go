@@ -5,6 +5,7 @@ import (
 	"go/ast"
 	"go/token"
 	"reflect"
+	"strings"
 
 	"golang.org/x/tools/go/analysis"
 
@@ -71,6 +72,11 @@ func (p *Pass) Report(d analysis.Diagnostic) {
 // ReportNode reports a finding about a node, with fixes.
 func (p *Pass) ReportNode(n ast.Node, message string, fixes ...analysis.SuggestedFix) {
 	p.Report(analysis.Diagnostic{Pos: n.Pos(), End: n.End(), Message: message, SuggestedFixes: fixes})
+}
+
+// InTest reports whether a node is in a file of tests.
+func (p *Pass) InTest(n ast.Node) bool {
+	return strings.HasSuffix(p.Fset.Position(n.Pos()).Filename, "_test.go")
 }
 
 // Replace returns a fix that puts text in the place of a node.
