@@ -15,7 +15,7 @@ var rules = slices.Concat(determinism, usageRules)
 var determinism = []*analysis.Analyzer{clock, random, environment, inputOutput, output}
 
 // usageRules are those about the use of the SDK.
-var usageRules = []*analysis.Analyzer{capture, contextUse, droppedError, options, recordedType, typeChange}
+var usageRules = []*analysis.Analyzer{capture, contextUse, droppedError, options, recordedType, typeChange, unstable}
 
 // ignoring looks at the comments that suppress findings.
 var ignoring = rule.NewIgnore("ignore", "finds comments //perdure:ignore without a reason, or without a finding", rules)

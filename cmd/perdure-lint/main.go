@@ -27,7 +27,8 @@ func main() {
 func run() int {
 	var opts vetting.Options
 	flag.BoolVar(&opts.Fix, "fix", false, "apply the fixes that there are; what remains is shown")
-	flag.BoolVar(&opts.WriteTypes, "write-types", false, "write the types that are recorded to perdure_types.go in each package")
+	flag.BoolVar(&opts.WriteTypes, "write-types", false,
+		"write the types that are recorded to perdure_types.go in each package")
 	flag.StringVar(&opts.Tags, "tags", "", "build `TAGS`, separated by commas")
 	flag.Parse()
 	opts.Packages = flag.Args()

@@ -42,7 +42,8 @@ func (v *lintVerb) define(fs *flag.FlagSet) {
 	fs.BoolVar(&v.opts.Fix, "fix", false, "apply the fixes that there are; what remains is shown")
 	fs.BoolVar(&v.json, "json", false, "print a JSON object for each finding")
 	fs.BoolVar(&v.rules, "rules", false, "print what each rule looks for, and look at nothing")
-	fs.BoolVar(&v.opts.WriteTypes, "write-types", false, "write the types that are recorded to perdure_types.go in each package")
+	fs.BoolVar(&v.opts.WriteTypes, "write-types", false,
+		"write the types that are recorded to perdure_types.go in each package")
 	fs.StringVar(&v.opts.Tags, "tags", "", "build `TAGS`, separated by commas")
 }
 
