@@ -7,7 +7,10 @@ import (
 )
 
 // rules are all rules, in the order in which help shows them.
-var rules = []*analysis.Analyzer{clock, random, environment, inputOutput, output}
+var rules = []*analysis.Analyzer{
+	clock, random, environment, inputOutput, output, mapOrder, concurrency, deferred,
+	globals,
+}
 
 // ignoring looks at the comments that suppress findings.
 var ignoring = rule.NewIgnore("ignore", "finds comments //perdure:ignore without a reason, or without a finding", rules)
