@@ -69,8 +69,8 @@ func concurrent(p *rule.Pass, n ast.Node) bool {
 		}
 	case *ast.CallExpr:
 		if what := shared(p, n); what != "" {
-			p.ReportNode(n, "calls "+what+": a lock is lost with the invocation, and what goroutines share is in another "+
-				"order on each run; pass results on, from durable.Go")
+			p.ReportNode(n, "calls "+what+": a lock is lost with the invocation, and what goroutines share is "+
+				"in another order on each run; pass results on, from durable.Go")
 		}
 	}
 	return true
