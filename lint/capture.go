@@ -56,8 +56,8 @@ type captures struct {
 
 // use is one place where a variable is read.
 type use struct {
-	node ast.Node // the identifier
-	path string   // what of the variable is read, as ".Total"
+	node *ast.Ident
+	path string // what of the variable is read, as ".Total"
 }
 
 // write is one place where a variable, or something that it leads to, is changed.
@@ -180,16 +180,11 @@ func (c *captures) isReadElsewhere(w write, b *usage.Body) bool {
 		if usage.Within(u.node.Pos(), b.Node) || c.InStep(u.node) || c.Workflow(u.node) == nil {
 			continue
 		}
-		if u.path == "" && c.TypesInfo.ObjectOf(root(u.node)) != w.root || overlap(u.path, w.path) {
+		if u.path == "" && c.TypesInfo.ObjectOf(u.node) != w.root || overlap(u.path, w.path) {
 			return true
 		}
 	}
 	return false
-}
-
-func root(n ast.Node) *ast.Ident {
-	id, _ := n.(*ast.Ident)
-	return id
 }
 
 func (c *captures) isReadIn(w write, b *usage.Body) bool {

@@ -38,9 +38,9 @@ type contextUses struct {
 type how int
 
 const (
-	harmless how = iota
-	operates     // it goes to an operation, or to code that may use it for one
-	plain        // it serves as a context.Context
+	harmless     how = iota
+	forOperation     //  it goes to an operation, or to code that may use it for one
+	plain            // it serves as a context.Context
 	logs
 )
 
@@ -64,7 +64,7 @@ func (c *contextUses) ident(id *ast.Ident) {
 	if use == harmless {
 		return
 	}
-	if c.isSpawned(expr) && use == operates {
+	if c.isSpawned(expr) && use == forOperation {
 		c.pass.ReportNode(expr, onGoroutine)
 		return
 	}
@@ -77,10 +77,10 @@ func (c *contextUses) ident(id *ast.Ident) {
 		case b != nil && b.Step:
 			c.inStep(expr, use, b)
 			return
-		case b != nil && use == operates && c.ContextParam(fn) != nil:
+		case b != nil && use == forOperation && c.ContextParam(fn) != nil:
 			c.inChild(expr, b)
 			return
-		case c.spawns.starts(c.Package, fn) && use == operates:
+		case c.spawns.starts(c.Package, fn) && use == forOperation:
 			c.pass.ReportNode(expr, onGoroutine)
 			return
 		case own:
@@ -135,10 +135,10 @@ func (c *contextUses) howUsed(expr ast.Expr) how {
 	case *ast.AssignStmt:
 		i := slices.Index(parent.Rhs, expr)
 		if i >= 0 && !isBlank(parent.Lhs[min(i, len(parent.Lhs)-1)]) {
-			return operates
+			return forOperation
 		}
 	case *ast.ReturnStmt, *ast.KeyValueExpr, *ast.CompositeLit, *ast.SendStmt, *ast.ValueSpec:
-		return operates
+		return forOperation
 	}
 	return harmless
 }
@@ -160,7 +160,7 @@ func (c *contextUses) howPassed(call *ast.CallExpr, i int) how {
 	t := sig.Params().At(min(i, sig.Params().Len()-1)).Type()
 	switch {
 	case c.IsContext(t):
-		return operates
+		return forOperation
 	case types.IsInterface(t) && t.String() == "context.Context":
 		return plain
 	}
@@ -170,7 +170,7 @@ func (c *contextUses) howPassed(call *ast.CallExpr, i int) how {
 func (c *contextUses) inStep(expr ast.Expr, use how, b *usage.Body) {
 	what := c.What(b.Call)
 	switch own := c.stepContext(b); {
-	case use == operates:
+	case use == forOperation:
 		c.pass.ReportNode(expr, fmt.Sprintf("a durable context is used in the body of %s, where no operation can be "+
 			"made; do it before or after, or make the whole a child context", what))
 	case use == logs:

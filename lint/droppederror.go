@@ -45,10 +45,6 @@ func (d *dropped) call(call *ast.CallExpr) {
 	switch parent := d.statement(call).(type) {
 	case *ast.ExprStmt:
 		d.report(call, what, d.checkFix(parent, call)...)
-	case *ast.DeferStmt:
-		d.report(call, what)
-	case *ast.GoStmt:
-		d.report(call, what)
 	case *ast.AssignStmt:
 		d.assigned(parent, call, what)
 	}

@@ -12,10 +12,15 @@ import (
 var rules = slices.Concat(determinism, usageRules)
 
 // determinism are the rules about what differs from run to run.
-var determinism = []*analysis.Analyzer{clock, random, environment, inputOutput, output}
+var determinism = []*analysis.Analyzer{
+	clock, random, environment, inputOutput, output, mapOrder, concurrency, deferred,
+	globals,
+}
 
 // usageRules are those about the use of the SDK.
-var usageRules = []*analysis.Analyzer{capture, contextUse, droppedError, options, recordedType, typeChange, unstable}
+var usageRules = []*analysis.Analyzer{
+	capture, contextUse, droppedError, options, recordedType, typeChange, unstable,
+}
 
 // ignoring looks at the comments that suppress findings.
 var ignoring = rule.NewIgnore("ignore", "finds comments //perdure:ignore without a reason, or without a finding", rules)

@@ -132,7 +132,7 @@ func (t *recordedTypes) walk(typ types.Type, p passage, at loss, seen map[types.
 	case *types.Chan, *types.Signature:
 		lost("cannot be written as JSON; tag the field `json:\"-\"`, or record what is needed to make it again")
 	case *types.Interface:
-		if u.NumMethods() > 0 && p&read != 0 {
+		if u.NumMethods() > 0 && p&inward != 0 {
 			lost("is an interface, and what is recorded does not say of which type to make it; use a concrete type, " +
 				"or a Serdes that can tell")
 		}
@@ -170,13 +170,13 @@ func (t *recordedTypes) walkFields(typ types.Type, s *types.Struct, p passage, a
 		switch {
 		case f.Name() == "_":
 		case s.Tag(i) != "" && name == "-" && !strings.Contains(s.Tag(i), `json:"-,`):
-			if p == recorded && t.fields[f.Origin()].read && !isOpaque(f.Type()) {
+			if p == bothWays && t.fields[f.Origin()].read && !isOpaque(f.Type()) {
 				at.why = "is tagged `json:\"-\"`, so a replay gets it back empty, and it is read; record it, or " +
 					"make it again"
 				found(at)
 			}
 		case f.Embedded() && isHiddenPointer(f):
-			if p&read != 0 {
+			if p&inward != 0 {
 				at.why = "is an embedded pointer to an unexported struct, which JSON cannot read into; embed the " +
 					"struct itself"
 				found(at)
@@ -199,10 +199,10 @@ func (t *recordedTypes) isMissed(f *types.Var, s *types.Struct, p passage) bool 
 	use := t.fields[f.Origin()]
 	switch {
 	case f.Pkg() != t.Pkg:
-		return p == recorded && !hasExported(s)
-	case p == recorded:
+		return p == bothWays && !hasExported(s)
+	case p == bothWays:
 		return use.read
-	case p == read:
+	case p == inward:
 		return use.read && !use.set
 	}
 	return false
@@ -283,16 +283,16 @@ func marshals(t types.Type, p passage) (why string, done bool) {
 	switch {
 	case has(t, "ProtoReflect"):
 		return "is a protocol buffer, which encoding/json does not bring back whole; use a Serdes of protojson",
-			p == recorded
+			p == bothWays
 	case promoted(t, "MarshalJSON"):
 		return "", false // see embeddedMarshaler
 	case jsonWriter && jsonReader:
 		return "", true
-	case p == recorded && jsonWriter && !textReader:
+	case p == bothWays && jsonWriter && !textReader:
 		return "has MarshalJSON and no UnmarshalJSON, so " + name + " is not read back as it was; add it", true
-	case p == written:
+	case p == outward:
 		return "", jsonWriter || textWriter
-	case p == read:
+	case p == inward:
 		return "", jsonReader || textReader
 	case textWriter && textReader:
 		return "", true
@@ -334,11 +334,11 @@ func keyLoss(key types.Type, p passage) string {
 	case types.IsInterface(key) && !writes:
 		return "has keys that are an interface, which JSON cannot write; use string"
 	case isBasic && basic.Info()&(types.IsString|types.IsInteger) != 0:
-		if p == recorded && writes && !reads {
+		if p == bothWays && writes && !reads {
 			return "has keys with MarshalText and no UnmarshalText, so they are not read back as they were"
 		}
 		return ""
-	case writes && (reads || p&read == 0):
+	case writes && (reads || p&inward == 0):
 		return ""
 	}
 	return "has keys that JSON cannot write; use strings or whole numbers, or a list"

@@ -17,9 +17,9 @@ import (
 type passage int
 
 const (
-	written  passage          = 1 << iota // from here to somewhere else
-	read                                  // from somewhere else to here
-	recorded = written | read             // to the history and back
+	outward  passage            = 1 << iota // from here to somewhere else
+	inward                                  // from somewhere else to here
+	bothWays = outward | inward             // to the history and back
 )
 
 // record is a value that passes through the history, or through the service, as JSON.
@@ -115,7 +115,7 @@ func (r *records) call(call *ast.CallExpr) {
 		return
 	}
 	if fn.FullName() == model.Durable+".ErrorType" {
-		r.all = append(r.all, record{call, nil, args.At(0), recorded, "errors of this type"})
+		r.all = append(r.all, record{call, nil, args.At(0), bothWays, "errors of this type"})
 		return
 	}
 	f := r.generic[fn]
@@ -161,21 +161,21 @@ var places = map[string][]struct {
 	passage passage
 	what    string
 }{
-	"Step":              {{0, recorded, "the result of"}},
-	"WaitForCondition":  {{0, recorded, "the state of"}},
-	"RunInChildContext": {{0, recorded, "the result of"}},
-	"RunSaga":           {{0, recorded, "the result of"}},
-	"Retry":             {{0, recorded, "the result of"}},
-	"Parallel":          {{0, recorded, "the result of"}},
-	"Go":                {{0, recorded, "the result of"}},
-	"AddTask":           {{0, recorded, "the result of"}},
-	"Map":               {{1, recorded, "the result of"}},
-	"CreateCallback":    {{0, read, "the result of"}},
-	"WaitForCallback":   {{0, read, "the result of"}},
-	"Invoke":            {{0, written, "the payload of"}, {1, read, "the result of"}},
-	"Function.Invoke":   {{0, written, "the payload of"}, {1, read, "the result of"}},
-	"Start":             {{0, read, "the input of"}, {1, written, "the output of"}},
-	"NewHandler":        {{0, read, "the input of"}, {1, written, "the output of"}},
+	"Step":              {{0, bothWays, "the result of"}},
+	"WaitForCondition":  {{0, bothWays, "the state of"}},
+	"RunInChildContext": {{0, bothWays, "the result of"}},
+	"RunSaga":           {{0, bothWays, "the result of"}},
+	"Retry":             {{0, bothWays, "the result of"}},
+	"Parallel":          {{0, bothWays, "the result of"}},
+	"Go":                {{0, bothWays, "the result of"}},
+	"AddTask":           {{0, bothWays, "the result of"}},
+	"Map":               {{1, bothWays, "the result of"}},
+	"CreateCallback":    {{0, inward, "the result of"}},
+	"WaitForCallback":   {{0, inward, "the result of"}},
+	"Invoke":            {{0, outward, "the payload of"}, {1, inward, "the result of"}},
+	"Function.Invoke":   {{0, outward, "the payload of"}, {1, inward, "the result of"}},
+	"Start":             {{0, inward, "the input of"}, {1, outward, "the output of"}},
+	"NewHandler":        {{0, inward, "the input of"}, {1, outward, "the output of"}},
 }
 
 func (r *records) operation(call *model.Call) {

@@ -16,7 +16,7 @@ import (
 )
 
 // unstable leaves to other rules what they find where it stands: the clock, random numbers, the environment, the order
-// of maps.
+// of maps, variables of packages.
 var unstable = rule.New(&rule.Rule{
 	Name: "unstable",
 	Doc: `finds names and numbers of operations that depend on what differs from run to run
@@ -42,7 +42,7 @@ type unstables struct {
 	changing map[types.Object]bool // variables that outlive a run and change
 }
 
-// findChanging finds variables of the package, and those around a workflow, that change while the process runs.
+// findChanging finds variables around a workflow that its runs change.
 func (u *unstables) findChanging() {
 	kinds := []ast.Node{(*ast.AssignStmt)(nil), (*ast.IncDecStmt)(nil)}
 	u.Inspect.Preorder(kinds, func(n ast.Node) {
@@ -61,22 +61,11 @@ func (u *unstables) findChanging() {
 				continue
 			}
 			v, ok := u.TypesInfo.Uses[id].(*types.Var)
-			if ok && (v.Parent() == u.Pkg.Scope() && !u.isSetup(n) || u.isOutside(v, n) && !u.InStep(n)) {
+			if ok && u.isOutside(v, n) && !u.InStep(n) {
 				u.changing[v] = true
 			}
 		}
 	})
-}
-
-// isSetup reports whether a node is in main, init or a test, which set variables before a handler runs.
-func (u *unstables) isSetup(n ast.Node) bool {
-	for fn := u.FunctionAround(n); fn != nil; fn = u.FunctionAround(fn) {
-		if decl, ok := fn.(*ast.FuncDecl); ok {
-			name := decl.Name.Name
-			return decl.Recv == nil && (name == "main" || name == "init") || u.IsTest(decl)
-		}
-	}
-	return true
 }
 
 // isOutside reports whether a variable is declared around the workflow that a node is in, so that all runs share it.

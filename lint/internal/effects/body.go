@@ -6,6 +6,7 @@ import (
 	"go/types"
 
 	"github.com/perdure/perdure/lint/internal/model"
+	"github.com/perdure/perdure/lint/internal/order"
 )
 
 // body notes what code uses when it runs. Functions in it run with it, unless they are kept for later: returned, put
@@ -27,6 +28,9 @@ func (e *Effects) body(n *node, body ast.Node) {
 			if _, ok := x.Lhs[0].(*ast.SelectorExpr); ok {
 				keep(later, x.Rhs...)
 			}
+		case *ast.RangeStmt:
+			_, isMap := e.pass.TypesInfo.TypeOf(x.X).Underlying().(*types.Map)
+			n.maps = n.maps || isMap
 		case *ast.GoStmt:
 			n.direct = append(n.direct, e.threads("go", x))
 		case *ast.SelectStmt:
@@ -85,6 +89,7 @@ func (e *Effects) use(n *node, obj types.Object, at token.Pos) {
 		}
 		return
 	}
+	n.maps = n.maps || order.Collects(obj.Pkg()) || e.Unordered(obj) != ""
 	for _, x := range e.Of(obj) {
 		n.direct = append(n.direct, e.via(x, edge{obj, at}))
 	}

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/tools/go/analysis"
 
 	"github.com/perdure/perdure/lint/internal/model"
+	"github.com/perdure/perdure/lint/internal/order"
 )
 
 // maxChain is how many functions a finding names on the way to the effect.
@@ -72,6 +73,8 @@ func In(pass *analysis.Pass) *Effects { return pass.ResultOf[Analyzer].(*Effects
 // node is a function or variable of the package, and what it uses.
 type node struct {
 	obj    types.Object
+	decl   *ast.FuncDecl // nil for variables
+	maps   bool          // it may get at the entries of a map
 	calls  []edge
 	direct []Effect
 }
@@ -96,6 +99,7 @@ func find(pass *analysis.Pass) *Effects {
 		}
 	}
 	e.propagate(nodes)
+	e.orders(nodes)
 	e.export()
 	if e.code.Used {
 		e.findUses()
@@ -143,6 +147,11 @@ func (e *Effects) summary(pkg *types.Package) *Summary {
 
 // Of returns the effects of using a function, method or variable: of calling it, or of reading it.
 func (e *Effects) Of(obj types.Object) []Effect {
+	return slices.DeleteFunc(slices.Clone(e.known(obj)), func(x Effect) bool { return x.Class == Order })
+}
+
+// known is [Effects.Of] with what only concerns the result.
+func (e *Effects) known(obj types.Object) []Effect {
 	if fn, ok := obj.(*types.Func); ok {
 		obj = fn.Origin()
 	}
@@ -170,13 +179,6 @@ func (e *Effects) Of(obj types.Object) []Effect {
 	return slices.DeleteFunc(slices.Clone(all), func(x Effect) bool { return x.depth() > farthest[x.Class] })
 }
 
-// farthest is how many calls away an effect may be in another module: what is deep down there, such as a cache that
-// looks at the clock, is seldom what its caller gets. The environment, output and goroutines of others are theirs.
-var farthest = map[Class]int{IO: maxChain, Random: maxChain, Clock: 2}
-
-// harmless are modules that let their callers notice nothing of the time and the randomness in them.
-var harmless = []string{"github.com/google/go-cmp/", "github.com/stretchr/testify/", "google.golang.org/protobuf/"}
-
 func builtin(obj types.Object) []Effect {
 	if _, ok := obj.(*types.Builtin); ok && (obj.Name() == "print" || obj.Name() == "println") {
 		return []Effect{{Class: Output, What: obj.Name()}}
@@ -189,6 +191,13 @@ func (e *Effects) sameModule(pkg *types.Package) bool {
 	m := e.pass.Module
 	return m == nil || m.Path == "" || pkg.Path() == m.Path || strings.HasPrefix(pkg.Path(), m.Path+"/")
 }
+
+// farthest is how many calls away an effect may be in another module: what is deep down there, such as a cache that
+// looks at the clock, is seldom what its caller gets. The environment, output and goroutines of others are theirs.
+var farthest = map[Class]int{IO: maxChain, Random: maxChain, Clock: 2}
+
+// harmless are modules that let their callers notice nothing of the time and the randomness in them.
+var harmless = []string{"github.com/google/go-cmp/", "github.com/stretchr/testify/", "google.golang.org/protobuf/"}
 
 // propagate gives each node the effects of what it calls, by the shortest way.
 func (e *Effects) propagate(nodes []*node) {
@@ -221,6 +230,41 @@ func (e *Effects) propagate(nodes []*node) {
 			}
 		}
 	}
+}
+
+// orders finds the functions that return what is in the order of a map. Their callers may sort it, so it is not
+// propagated as other effects are.
+func (e *Effects) orders(nodes []*node) {
+	for more := true; more; {
+		more = false
+		for _, n := range nodes {
+			if n.decl == nil || n.decl.Type.Results == nil || e.Unordered(n.obj) != "" || !n.maps &&
+				!slices.ContainsFunc(n.calls, func(c edge) bool { return e.Unordered(c.to) != "" }) {
+				continue
+			}
+			fn := &order.Function{Info: e.pass.TypesInfo, Type: n.decl.Type, Body: n.decl.Body,
+				Operates:    func(*ast.CallExpr) bool { return false },
+				IsUnordered: func(fn *types.Func) bool { return e.Unordered(fn) != "" }}
+			for _, leak := range order.Find(fn) {
+				if fn.Returns(leak) {
+					at := place(e.pass.Fset.Position(leak.At.Pos()))
+					chain := "which returns what is in the order of a map at " + at
+					more = e.add(n.obj, Effect{Class: Order, Chain: chain})
+					break
+				}
+			}
+		}
+	}
+}
+
+// Unordered says where a function returns what is in the order of a map; "" if it does not.
+func (e *Effects) Unordered(fn types.Object) string {
+	for _, x := range e.known(fn) {
+		if x.Class == Order {
+			return x.Chain
+		}
+	}
+	return ""
 }
 
 // add adds an effect, and reports whether it is the first of its class.
@@ -274,7 +318,7 @@ func (e *Effects) nodes(decl ast.Decl) (all []*node) {
 		if d.Body == nil || obj == nil || f != nil && f.Kind != model.Plain {
 			return nil // what is wrong with workflow code is reported where it stands
 		}
-		n := &node{obj: obj}
+		n := &node{obj: obj, decl: d}
 		e.body(n, d.Body)
 		return []*node{n}
 	case *ast.GenDecl:

@@ -20,6 +20,7 @@ const (
 	Output        // lines on standard output, or in a log that is not the durable one
 	Opaque        // a call that nobody can follow, of what looks as if it reached outside
 	Threads       // goroutines and what they share
+	Order         // a result in the order of a map
 )
 
 // A room says which functions and variables of a package have effects. Methods are written Type.Method.

@@ -19,7 +19,7 @@ func statements(ctx durable.Context, _ any) (receipt, error) {
 	durable.Step(ctx, "s", count)         // want `the error of step "s" is dropped`
 	helper.Pause(ctx)                     // want `the error of Pause is dropped`
 	local(ctx)                            // want `the error of local is dropped`
-	defer durable.Step(ctx, "d", count)   // want `the error of step "d" is dropped`
+	defer durable.Step(ctx, "d", count)   // the rule deferred
 	_ = durable.Wait(ctx, "w", 1e9)       // want `the error of durable.Wait "w" is dropped`
 	n, _ := durable.Step(ctx, "n", count) // want `the error of step "n" is dropped`
 	_, _ = durable.Step(ctx, "n", count)  // want `the error of step "n" is dropped`

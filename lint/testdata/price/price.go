@@ -8,6 +8,8 @@ import (
 	mrand "math/rand/v2"
 	"net/http"
 	"os"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -109,4 +111,42 @@ func Twice(ctx durable.Context, fn func() (int, error)) (int, error) {
 		return n, err
 	}
 	return Recorded(ctx, "second", fn)
+}
+
+// Names returns them as they come.
+func Names(m map[string]int) (names []string) {
+	for name := range m {
+		names = append(names, name)
+	}
+	return names
+}
+
+// SortedNames sorts them.
+func SortedNames(m map[string]int) []string {
+	names := Names(m)
+	slices.Sort(names)
+	return names
+}
+
+// AllNames hands them on.
+func AllNames(m map[string]int) []string { return Names(m) }
+
+// Sum adds up.
+func Sum(m map[string]int) (sum int) {
+	for _, n := range m {
+		sum += n
+	}
+	return sum
+}
+
+// Doubles works on several processors.
+func Doubles(in []int) []int {
+	out := make([]int, len(in))
+	var all sync.WaitGroup
+	for i := range in {
+		all.Add(1)
+		go func() { defer all.Done(); out[i] = 2 * in[i] }()
+	}
+	all.Wait()
+	return out
 }

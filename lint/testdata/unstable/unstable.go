@@ -20,7 +20,6 @@ func note(_ any, err error) {}
 
 var (
 	runs    int
-	warm    bool
 	started atomic.Int64
 	limit   = 3
 	debug   bool
@@ -34,20 +33,12 @@ func main() {
 func handle(ctx durable.Context, in *order) (int, error) {
 	runs++
 	started.Add(1)
-	note(durable.Step(ctx, fmt.Sprintf("order-%p", in), count))   // want `unstable: the name of step depends on an address, by %p; a replay would not find it again; use a name that is the same on each run`
-	note(durable.Step(ctx, fmt.Sprint("order", &in.ID), count))   // want `the name of step depends on the address in &in.ID`
-	note(durable.Step(ctx, fmt.Sprintf("order-%d", runs), count)) // want `depends on runs, which outlives the run and changes`
+	note(durable.Step(ctx, fmt.Sprintf("order-%p", in), count)) // want `unstable: the name of step depends on an address, by %p; a replay would not find it again; use a name that is the same on each run`
+	note(durable.Step(ctx, fmt.Sprint("order", &in.ID), count)) // want `the name of step depends on the address in &in.ID`
 	name := fmt.Sprintf("again-%t", durable.IsReplaying(ctx))
 	note(durable.Step(ctx, name, count)) // want `depends on durable.IsReplaying`
-	if !warm {                           // want `whether step "load" is made depends on warm, which outlives the run and changes; a replay would not make the same operations; decide by the input, or by what a step returned`
-		note(durable.Step(ctx, "load", count))
-		warm = true
-	}
-	if durable.IsReplaying(ctx) { // want `whether step "replay" is made depends on durable.IsReplaying`
+	if durable.IsReplaying(ctx) {        // want `whether step "replay" is made depends on durable.IsReplaying`
 		note(durable.Step(ctx, "replay", count))
-	}
-	for range runs { // want `whether step "each" is made depends on runs`
-		note(durable.Step(ctx, "each", count))
 	}
 	for i := 0; int64(i) < started.Load(); i++ { // want `whether what helper does is made depends on a counter that outlives the run`
 		helper(ctx)
@@ -78,6 +69,10 @@ func closure() func(durable.Context, order) (int, error) {
 	n := 0
 	return func(ctx durable.Context, _ order) (int, error) {
 		n++
+		note(durable.Step(ctx, fmt.Sprintf("order-%d", n), count)) // want `depends on n, which outlives the run and changes`
+		for range n {                                              // want `whether step "each" is made depends on n`
+			note(durable.Step(ctx, "each", count))
+		}
 		if n > 1 { // want `whether step "second" is made depends on n, which outlives`
 			return durable.Step(ctx, "second", count)
 		}
