@@ -110,7 +110,8 @@ func (c *captures) alias(obj *types.Var) ast.Expr {
 	if !leadsOut(obj.Type()) || obj.IsField() {
 		return nil
 	}
-	switch v := ast.Unparen(c.Value(obj)).(type) {
+	value := ast.Unparen(c.Value(obj))
+	switch v := value.(type) {
 	case *ast.UnaryExpr:
 		if v.Op == token.AND {
 			if _, lit := ast.Unparen(v.X).(*ast.CompositeLit); !lit {
@@ -118,7 +119,7 @@ func (c *captures) alias(obj *types.Var) ast.Expr {
 			}
 		}
 	case *ast.Ident, *ast.SelectorExpr, *ast.IndexExpr:
-		return v.(ast.Expr)
+		return value
 	}
 	return nil
 }

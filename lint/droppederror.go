@@ -76,7 +76,7 @@ func (d *dropped) assigned(assign *ast.AssignStmt, call *ast.CallExpr, what stri
 	switch {
 	case !ok:
 	case id.Name == "_":
-		if !d.looksAtBatch(assign, call) && !d.isJoined(call) {
+		if !d.looksAtBatch(assign, call) && !d.isJoined(call) && !d.failsAnyway(assign) {
 			d.report(id, what)
 		}
 	case d.isLost(assign, id):
@@ -123,6 +123,30 @@ func (d *dropped) isJoined(call *ast.CallExpr) (found bool) {
 		}
 	}
 	return found
+}
+
+// failsAnyway reports whether a statement drops all of its results on purpose, on the way to an error that is returned:
+// the workflow does not go on.
+func (d *dropped) failsAnyway(assign *ast.AssignStmt) bool {
+	for _, left := range assign.Lhs {
+		if !isBlank(left) {
+			return false
+		}
+	}
+	list := statements(d.Parent(assign))
+	i := slices.Index(list, ast.Stmt(assign))
+	if i < 0 || i+1 >= len(list) {
+		return false
+	}
+	if next, ok := list[i+1].(*ast.AssignStmt); ok {
+		return d.failsAnyway(next)
+	}
+	ret, ok := list[i+1].(*ast.ReturnStmt)
+	if !ok || len(ret.Results) == 0 {
+		return false
+	}
+	last := ret.Results[len(ret.Results)-1]
+	return !usage.IsNil(d.TypesInfo, last) && isError(d.TypesInfo.TypeOf(last))
 }
 
 // isLost reports whether the next that happens to an error, in the same list of statements, is that it gets another
@@ -249,12 +273,8 @@ func (d *dropped) checkFix(stmt *ast.ExprStmt, call *ast.CallExpr) []analysis.Su
 	if _, ok := d.TypesInfo.TypeOf(call).(*types.Tuple); ok {
 		return nil
 	}
-	fn, ok := d.FunctionAround(stmt).(ast.Node)
-	if !ok {
-		return nil
-	}
 	var results *ast.FieldList
-	switch fn := fn.(type) {
+	switch fn := d.FunctionAround(stmt).(type) {
 	case *ast.FuncLit:
 		results = fn.Type.Results
 	case *ast.FuncDecl:

@@ -130,3 +130,13 @@ func joined(ctx durable.Context, _ any) (int, error) {
 	m, _ := b.Result(ctx)
 	return n + m, nil
 }
+
+func undo(ctx durable.Context, _ any) (int, error) {
+	n, err := durable.Step(ctx, "s", count)
+	if err != nil {
+		_, _ = durable.Step(ctx, "release", count)
+		_ = helper.Pause(ctx)
+		return 0, err
+	}
+	return n, nil
+}
