@@ -76,7 +76,7 @@ func findChanges(pass *analysis.Pass, p *usage.Package) *captures {
 	}
 	c := &captures{Package: p, pass: pass, changes: make(map[*types.Func]*changesParams),
 		uses: make(map[types.Object][]use), fields: make(map[types.Object][]use)}
-	for fn := range p.Decls() {
+	for _, fn := range p.Declared {
 		if f := c.changesOf(fn); len(f.Changes) > 0 {
 			pass.ExportObjectFact(fn, f)
 		}
@@ -154,7 +154,25 @@ func (c *captures) isReadAfter(w write, b *usage.Body, workflow ast.Node) bool {
 			return true
 		}
 	}
-	return false
+	return c.isReturned(w.root, b.Call.Expr)
+}
+
+// isReturned reports whether a variable is a result with a name, of the function around a call, which returns it
+// without naming it.
+func (c *captures) isReturned(obj types.Object, call ast.Node) (found bool) {
+	fn := c.FunctionAround(call)
+	if fn == nil || usage.Within(obj.Pos(), blockOf(fn)) || !usage.Within(obj.Pos(), fn) {
+		return false
+	}
+	ast.Inspect(blockOf(fn), func(n ast.Node) bool {
+		if _, ok := n.(*ast.FuncLit); ok {
+			return false
+		}
+		ret, ok := n.(*ast.ReturnStmt)
+		found = found || ok && len(ret.Results) == 0 && ret.Pos() > call.End()
+		return true
+	})
+	return found
 }
 
 // loopAround reports whether a loop, in which the variable is not declared, is around both nodes.

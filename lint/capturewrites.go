@@ -58,12 +58,13 @@ func (c *captures) dependsOn(value, target ast.Expr) bool {
 // target finds the variable that an expression on the left belongs to, and the way from there.
 func (c *captures) target(e ast.Expr) (w write, ok bool) {
 	var path []string
+	through := false // by a pointer
 	for depth := 0; depth < 32; depth++ {
 		switch x := e.(type) {
 		case *ast.ParenExpr:
 			e = x.X
 		case *ast.StarExpr:
-			e = x.X
+			e, through = x.X, true
 		case *ast.IndexExpr:
 			path, e = append(path, "[]"), x.X
 		case *ast.SliceExpr:
@@ -85,7 +86,7 @@ func (c *captures) target(e ast.Expr) (w write, ok bool) {
 			if !isVar || x.Name == "_" {
 				return w, false
 			}
-			if from := c.alias(obj); from != nil && (len(path) > 0 || isStar(e)) {
+			if from := c.alias(obj); from != nil && (len(path) > 0 || through) {
 				e = from
 				continue
 			}
@@ -96,8 +97,6 @@ func (c *captures) target(e ast.Expr) (w write, ok bool) {
 	}
 	return w, false
 }
-
-func isStar(e ast.Expr) bool { _, ok := e.(*ast.StarExpr); return ok }
 
 func (c *captures) rooted(obj types.Object, path []string, w write) write {
 	slices.Reverse(path)

@@ -80,7 +80,8 @@ func (d *dropped) assigned(assign *ast.AssignStmt, call *ast.CallExpr, what stri
 			d.report(id, what)
 		}
 	case d.isLost(assign, id):
-		d.pass.ReportNode(id, fmt.Sprintf("the error of %s is overwritten before anybody looks at it; check it first",
+		d.pass.ReportNode(id, fmt.Sprintf("the error of %s is dropped: it is overwritten, or nobody looks at it; "+
+			"check it, and return it",
 			what))
 	}
 }
@@ -164,13 +165,45 @@ func (d *dropped) isLost(assign *ast.AssignStmt, id *ast.Ident) bool {
 			return !reads
 		}
 	}
+	return !d.inLoop(assign) && !d.isReadAfter(assign, obj)
+}
+
+// inLoop reports whether a statement is in a loop, in whose next round anything may follow.
+func (d *dropped) inLoop(n ast.Node) bool {
+	for n = d.Parent(n); n != nil; n = d.Parent(n) {
+		switch n.(type) {
+		case *ast.ForStmt, *ast.RangeStmt, *ast.LabeledStmt:
+			return true
+		case *ast.FuncLit, *ast.FuncDecl:
+			return false
+		}
+	}
 	return false
+}
+
+// isReadAfter reports whether a variable is mentioned behind a statement, other than to discard it.
+func (d *dropped) isReadAfter(stmt ast.Stmt, obj types.Object) (found bool) {
+	ast.Inspect(blockOf(d.FunctionAround(stmt)), func(n ast.Node) bool {
+		if id, ok := n.(*ast.Ident); ok && id.Pos() > stmt.End() && d.TypesInfo.Uses[id] == obj {
+			found = found || !d.isDiscarded(id)
+		}
+		return !found
+	})
+	return found
+}
+
+// isDiscarded reports whether a value is only given to the blank identifier.
+func (d *dropped) isDiscarded(id *ast.Ident) bool {
+	assign, ok := d.Parent(id).(*ast.AssignStmt)
+	return ok && len(assign.Lhs) == 1 && isBlank(assign.Lhs[0])
 }
 
 // firstUse reports what a statement does with a variable first; more than an assignment counts as reading it.
 func (d *dropped) firstUse(stmt ast.Stmt, obj types.Object) (writes, reads bool) {
 	assign := assignment(stmt)
-	inside := ast.Node(stmt)
+	if assign != nil && len(assign.Lhs) == 1 && isBlank(assign.Lhs[0]) && ident(assign.Rhs[0]) != nil {
+		return false, false // discarded
+	}
 	if assign != nil {
 		for _, value := range assign.Rhs {
 			reads = reads || d.mentions(value, obj)
@@ -183,7 +216,7 @@ func (d *dropped) firstUse(stmt ast.Stmt, obj types.Object) (writes, reads bool)
 			return writes, reads
 		}
 	}
-	return false, d.mentions(inside, obj)
+	return false, d.mentions(stmt, obj)
 }
 
 // assignment is what a statement begins with.
@@ -361,8 +394,8 @@ func findFails(pass *analysis.Pass, p *usage.Package) *fails {
 	if p == nil {
 		return f
 	}
-	for fn, decl := range p.Decls() {
-		if f.of(p, decl) {
+	for _, fn := range p.Declared {
+		if f.of(p, p.Decl(fn)) {
 			pass.ExportObjectFact(fn, new(returnsFailure))
 		}
 	}

@@ -38,7 +38,7 @@ func findSpawns(pass *analysis.Pass, p *usage.Package) *spawns {
 	if p == nil {
 		return s
 	}
-	for fn := range p.Decls() {
+	for _, fn := range p.Declared {
 		if f := s.of(p, fn); len(f.Places) > 0 {
 			pass.ExportObjectFact(fn, f)
 		}

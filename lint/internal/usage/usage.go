@@ -35,6 +35,8 @@ type Package struct {
 	Inspect *inspector.Inspector
 	// Calls are the calls of durable's functions, in the order of the files.
 	Calls []*model.Call
+	// Declared are the functions that are declared here with a body.
+	Declared []*types.Func
 	// Bodies are the functions that operations get.
 	Bodies []*Body
 
@@ -94,6 +96,7 @@ func (p *Package) index(file *ast.File) {
 		case *ast.FuncDecl:
 			if fn, ok := p.TypesInfo.Defs[n.Name].(*types.Func); ok && n.Body != nil {
 				p.decls[fn] = n
+				p.Declared = append(p.Declared, fn)
 			}
 		case *ast.CallExpr:
 			if call := model.CallOf(p.TypesInfo, n); call != nil {
@@ -297,9 +300,6 @@ func (p *Package) Callee(call *ast.CallExpr) *types.Func {
 
 // Decl returns the declaration of a function of this package, or nil.
 func (p *Package) Decl(fn *types.Func) *ast.FuncDecl { return p.decls[fn] }
-
-// Decls are all functions of this package that are declared with a body.
-func (p *Package) Decls() map[*types.Func]*ast.FuncDecl { return p.decls }
 
 // CallOf returns the call of a function of durable that a node is, or nil.
 func (p *Package) CallOf(n ast.Node) *model.Call {

@@ -355,3 +355,48 @@ func (c *counter) handle(ctx durable.Context, _ order) (int, error) {
 	}
 	return 0, nil
 }
+
+func namedResult(ctx durable.Context, in order) (out order, err error) {
+	_, err = durable.Step(ctx, "out", func(context.Context) (none, error) {
+		out.ID = "x" // want `changes out.ID`
+		defer func() { err = nil }()
+		return none{}, err
+	})
+	return
+}
+
+func wrapped(ctx durable.Context, in order) (int, error) {
+	n := 0
+	err := do(ctx, "wrapped", func(context.Context) error {
+		n = 3 // want `the body of step changes n`
+		return nil
+	})
+	return n, err
+}
+
+// do is a helper around a step.
+func do(ctx durable.Context, name string, f func(context.Context) error) error {
+	_, err := durable.Step(ctx, name, func(ctx context.Context) (none, error) { return none{}, f(ctx) })
+	return err
+}
+
+func address(ctx durable.Context, in order) (int, error) {
+	n := 0
+	_, err := durable.Step(ctx, "address", func(context.Context) (none, error) {
+		p := &n
+		*p = 3 // want `changes n`
+		return none{}, nil
+	})
+	return n, err
+}
+
+func deferredInStep(ctx durable.Context, in order) (int, error) {
+	n := 0
+	_, err := durable.Step(ctx, "deferred", func(context.Context) (none, error) {
+		defer func() {
+			n++ // want `changes n`
+		}()
+		return none{}, nil
+	})
+	return n, err
+}

@@ -67,12 +67,12 @@ func futures(ctx durable.Context, _ any) (int, error) {
 }
 
 func overwritten(ctx durable.Context, _ any) (int, error) {
-	a, err := durable.Step(ctx, "a", count) // want `the error of step "a" is overwritten before anybody looks at it; check it first`
+	a, err := durable.Step(ctx, "a", count) // want `the error of step "a" is dropped: it is overwritten, or nobody looks at it; check it, and return it`
 	b, err := durable.Step(ctx, "b", count)
 	if err != nil {
 		return 0, err
 	}
-	err = durable.Wait(ctx, "w", time.Second) // want `the error of durable.Wait "w" is overwritten`
+	err = durable.Wait(ctx, "w", time.Second) // want `the error of durable.Wait "w" is dropped`
 	if err = helper.Pause(ctx); err != nil {
 		return 0, err
 	}
@@ -139,4 +139,29 @@ func undo(ctx durable.Context, _ any) (int, error) {
 		return 0, err
 	}
 	return n, nil
+}
+
+func discarded(ctx durable.Context, _ any) (int, error) {
+	err := local(ctx)
+	if err != nil {
+		return 0, err
+	}
+	n, failed := durable.Step(ctx, "s", count) // want `the error of step "s" is dropped: it is overwritten, or nobody looks at it`
+	_ = failed
+	m, err := durable.Step(ctx, "t", count) // want `the error of step "t" is dropped: it is overwritten, or nobody looks at it`
+	return n + m, nil
+}
+
+func rounds(ctx durable.Context, _ any) error {
+	var err error
+	for range 3 {
+		if err != nil {
+			ctx.Logger().Error("the last round", "err", err)
+		}
+		_, err = durable.Step(ctx, "s", count)
+	}
+	if _, err := durable.Step(ctx, "s", count); err != nil {
+		return err
+	}
+	return nil
 }
