@@ -131,11 +131,14 @@ func (c *captures) judge(w write, b *usage.Body) string {
 	var at ast.Node = b.Call.Expr
 	workflow := c.Workflow(at)
 	local := workflow != nil && usage.Within(w.root.Pos(), workflow) && !usage.Within(w.root.Pos(), b.Node)
+	shared := w.path != "" && leadsOut(w.root.Type()) // with whoever else has the pointer
 	switch {
-	case local && !c.isOverwritten(w.root, at) && c.isReadAfter(w, b, workflow), !local && c.isReadElsewhere(w, b):
+	case local && !c.isOverwritten(w.root, at) && c.isReadAfter(w, b, workflow),
+		!local && c.isReadElsewhere(w, b, c.uses[w.root]),
+		shared && w.field != nil && c.isReadElsewhere(w, b, c.fields[w.field]):
 		return fmt.Sprintf("the body of %s changes %s, which a replay does not see: once the result is recorded, the "+
 			"body does not run again; return the value as the result instead", what, name)
-	case local && b.Step && w.depend && !(w.path != "" && leadsOut(w.root.Type())) && c.isReadIn(w, b):
+	case local && b.Step && w.depend && !shared && c.isReadIn(w, b):
 		return fmt.Sprintf("the body of %s counts on %s, which begins anew with each invocation; use durable.Attempt, "+
 			"or the state of a WaitForCondition", what, name)
 	}
@@ -189,11 +192,7 @@ func (c *captures) loopAround(a, b ast.Node, root types.Object) bool {
 }
 
 // isReadElsewhere reports whether workflow code reads a variable that is not the workflow's own.
-func (c *captures) isReadElsewhere(w write, b *usage.Body) bool {
-	uses := c.uses[w.root]
-	if w.field != nil && leadsOut(w.root.Type()) {
-		uses = append(uses[:len(uses):len(uses)], c.fields[w.field]...)
-	}
+func (c *captures) isReadElsewhere(w write, b *usage.Body, uses []use) bool {
 	for _, u := range uses {
 		if usage.Within(u.node.Pos(), b.Node) || c.InStep(u.node) || c.Workflow(u.node) == nil {
 			continue

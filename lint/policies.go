@@ -113,7 +113,9 @@ func (o *optionRules) policy(e ast.Expr, maxDelay time.Duration) {
 	var known bool
 	switch x := o.resolve(e).(type) {
 	case *ast.CallExpr:
-		p, known = o.madePolicy(x)
+		if p, known = o.madePolicy(x); known && p.MaxAttempts == 0 {
+			o.report(x, "0 attempts mean the default of 6; use retry.None for one attempt")
+		}
 	case *ast.CompositeLit:
 		if p, known = o.literalPolicy(x); o.isPolicy(x) {
 			o.unused(x)

@@ -45,6 +45,7 @@ type Package struct {
 	values  map[types.Object][]ast.Expr // what a variable is assigned, nil for what is not an expression of its own
 	bodies  map[ast.Node]*Body
 	calls   map[*ast.CallExpr]*model.Call
+	runs    map[ast.Node]bool // declarations that workflow code calls
 }
 
 // Body is a function that an operation gets.
@@ -67,7 +68,7 @@ func find(pass *analysis.Pass) *Package {
 	p := &Package{Pass: pass, Code: code, Inspect: inspector.New(pass.Files),
 		parents: make(map[ast.Node]ast.Node), decls: make(map[*types.Func]*ast.FuncDecl),
 		values: make(map[types.Object][]ast.Expr), bodies: make(map[ast.Node]*Body),
-		calls: make(map[*ast.CallExpr]*model.Call)}
+		calls: make(map[*ast.CallExpr]*model.Call), runs: make(map[ast.Node]bool)}
 	for _, file := range pass.Files {
 		p.index(file)
 	}
@@ -78,7 +79,25 @@ func find(pass *analysis.Pass) *Package {
 		p.addWrapped(f)
 	}
 	p.Inspect.Preorder([]ast.Node{(*ast.CompositeLit)(nil)}, func(n ast.Node) { p.addBranch(n.(*ast.CompositeLit)) })
+	p.findRuns()
 	return p
+}
+
+// findRuns finds the functions that are called from workflow code, and so are workflow code themselves.
+func (p *Package) findRuns() {
+	for more := true; more; {
+		more = false
+		p.Inspect.Preorder([]ast.Node{(*ast.CallExpr)(nil)}, func(n ast.Node) {
+			fn := p.Callee(n.(*ast.CallExpr))
+			if fn == nil || fn.Pkg() != p.Pkg {
+				return
+			}
+			decl := p.decls[fn]
+			if decl != nil && !p.runs[decl] && p.Workflow(n) != nil && !p.InStep(n) {
+				p.runs[decl], more = true, true
+			}
+		})
+	}
 }
 
 func (p *Package) index(file *ast.File) {
@@ -346,10 +365,12 @@ func (p *Package) BodyAround(n ast.Node) *Body {
 	return nil
 }
 
-// Workflow returns the outermost function around a node that gets a durable context, or nil.
+// Workflow returns the outermost function around a node that gets a durable context, or is called by one that does; or
+// nil.
 func (p *Package) Workflow(n ast.Node) (outermost ast.Node) {
 	for fn := p.FunctionAround(n); fn != nil; fn = p.FunctionAround(fn) {
-		if p.ContextParam(fn) != nil {
+		f := p.Code.Function(fn)
+		if p.ContextParam(fn) != nil || p.runs[fn] || f != nil && f.Kind == model.Workflow {
 			outermost = fn
 		}
 	}

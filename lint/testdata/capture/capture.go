@@ -400,3 +400,37 @@ func deferredInStep(ctx durable.Context, in order) (int, error) {
 	})
 	return n, err
 }
+
+type run struct {
+	ctx   durable.Context
+	total int
+	err   error
+}
+
+func (r *run) step(name string) {
+	_, r.err = durable.Step(r.ctx, name, func(context.Context) (none, error) {
+		r.total++ // want `changes r.total`
+		return none{}, nil
+	})
+}
+
+func (r *run) all() (int, error) {
+	r.step("a")
+	return r.total, r.err
+}
+
+func methods(ctx durable.Context, _ order) (int, error) { return (&run{ctx: ctx}).all() }
+
+func ofItems(ctx durable.Context, orders []order) ([]order, error) {
+	for i := range orders {
+		o := &orders[i]
+		_, err := durable.Step(ctx, "price", func(context.Context) (none, error) {
+			o.Total = 3 // want `changes orders\[\].Total`
+			return none{}, nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return orders, nil
+}
