@@ -20,9 +20,9 @@
 //
 // # Findings
 //
-// A finding begins with the name of its rule, and says what the code does, why that breaks and what to do instead, with
-// a fix where one can be written without thinking. A comment suppresses those of its line, or, alone on a line, those of
-// the next one:
+// A finding begins with the name of its rule, and says what the code does, why that breaks and what to do instead,
+// with a fix where one can be written without thinking. A comment suppresses those of its line, or, alone on a line,
+// those of the next one:
 //
 //	began := time.Now() //perdure:ignore clock: it is only logged
 //
