@@ -70,3 +70,16 @@ func TestAnalyzersAreValid(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestGuideNamesEveryRule keeps the table of docs/guides/lint.md to the rules that there are.
+func TestGuideNamesEveryRule(t *testing.T) {
+	guide, err := os.ReadFile("../docs/guides/lint.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range Analyzers() {
+		if !strings.Contains(string(guide), "\n| `"+a.Name+"` | ") {
+			t.Errorf("docs/guides/lint.md does not say what the rule %s finds", a.Name)
+		}
+	}
+}

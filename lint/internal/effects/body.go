@@ -24,9 +24,13 @@ func (e *Effects) body(n *node, body ast.Node) {
 			keep(later, x.Elts...)
 		case *ast.KeyValueExpr:
 			keep(later, x.Value)
+			if key, ok := x.Key.(*ast.Ident); ok {
+				e.put(e.pass.TypesInfo.Uses[key], x.Value)
+			}
 		case *ast.AssignStmt:
-			if _, ok := x.Lhs[0].(*ast.SelectorExpr); ok {
+			if sel, ok := x.Lhs[0].(*ast.SelectorExpr); ok {
 				keep(later, x.Rhs...)
+				e.put(e.pass.TypesInfo.Uses[sel.Sel], x.Rhs[0])
 			}
 		case *ast.RangeStmt:
 			_, isMap := e.pass.TypesInfo.TypeOf(x.X).Underlying().(*types.Map)
@@ -75,16 +79,14 @@ func (e *Effects) call(n *node, call *ast.CallExpr) {
 
 // use notes that a node uses what has effects, or may turn out to have them.
 func (e *Effects) use(n *node, obj types.Object, at token.Pos) {
-	if fn, ok := obj.(*types.Func); ok {
-		obj = fn.Origin()
-	}
+	obj = origin(obj)
 	switch obj.(type) {
 	case *types.Func, *types.Var, *types.Builtin:
 	default:
 		return
 	}
 	if obj.Pkg() == e.pass.Pkg {
-		if _, ok := obj.(*types.Func); ok || isPackageVariable(obj) {
+		if _, ok := obj.(*types.Func); ok || isPackageVariable(obj) || isField(obj) {
 			n.calls = append(n.calls, edge{obj, at})
 		}
 		return
@@ -110,9 +112,36 @@ func (e *Effects) opaque(obj types.Object) bool {
 	}
 	fn, isFunc := obj.(*types.Func)
 	if !isFunc {
-		return !isPackageVariable(obj) || e.own[obj] == nil
+		return e.own[origin(obj)] == nil
 	}
 	return sig.Recv() != nil && types.IsInterface(sig.Recv().Type()) || !e.sameModule(fn.Pkg())
+}
+
+// put notes that a function is put into a field, which tests replace, say: calling the field may call it.
+func (e *Effects) put(field types.Object, value ast.Expr) {
+	id := ident(value)
+	if field == nil || id == nil || !isField(field) || field.Pkg() != e.pass.Pkg {
+		return
+	}
+	fn, ok := e.pass.TypesInfo.Uses[id].(*types.Func)
+	if !ok {
+		return
+	}
+	field = origin(field)
+	if e.fields[field] == nil {
+		e.fields[field] = &node{obj: field}
+	}
+	e.use(e.fields[field], fn, value.Pos())
+}
+
+// isField reports whether an object is a field that holds a function.
+func isField(obj types.Object) bool {
+	v, ok := obj.(*types.Var)
+	if !ok || !v.IsField() {
+		return false
+	}
+	_, isFunc := v.Type().Underlying().(*types.Signature)
+	return isFunc
 }
 
 // isPackageVariable reports whether an object is a variable of a package.

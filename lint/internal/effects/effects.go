@@ -51,6 +51,7 @@ type Effects struct {
 	code     *model.Code
 	own      map[types.Object][]Effect
 	imported map[*types.Package]*Summary
+	fields   map[types.Object]*node // those that functions are put into
 
 	// Uses are those in the package's workflow code.
 	Uses []Use
@@ -86,7 +87,7 @@ type edge struct {
 
 func find(pass *analysis.Pass) *Effects {
 	e := &Effects{pass: pass, code: model.Of(pass), own: map[types.Object][]Effect{},
-		imported: map[*types.Package]*Summary{}}
+		imported: map[*types.Package]*Summary{}, fields: map[types.Object]*node{}}
 	path := pass.Pkg.Path()
 	isHarmless := slices.ContainsFunc(harmless, func(m string) bool { return strings.HasPrefix(path, m) })
 	if model.IsStandard(path) || model.IsDurable(path) || isHarmless || !e.possible() {
@@ -98,6 +99,10 @@ func find(pass *analysis.Pass) *Effects {
 			nodes = append(nodes, e.nodes(decl)...)
 		}
 	}
+	for _, n := range e.fields {
+		nodes = append(nodes, n)
+	}
+	slices.SortStableFunc(nodes, func(a, b *node) int { return int(a.obj.Pos() - b.obj.Pos()) })
 	e.propagate(nodes)
 	e.orders(nodes)
 	e.export()
@@ -119,7 +124,7 @@ func (e *Effects) possible() bool {
 func (e *Effects) export() {
 	s := &Summary{}
 	for obj, all := range e.own {
-		if obj.Exported() {
+		if obj.Exported() && e.fields[obj] == nil {
 			s.Of = append(s.Of, Named{Key(obj), all})
 		}
 	}
@@ -152,9 +157,7 @@ func (e *Effects) Of(obj types.Object) []Effect {
 
 // known is [Effects.Of] with what only concerns the result.
 func (e *Effects) known(obj types.Object) []Effect {
-	if fn, ok := obj.(*types.Func); ok {
-		obj = fn.Origin()
-	}
+	obj = origin(obj)
 	if obj.Pkg() == nil {
 		return builtin(obj)
 	}
@@ -177,6 +180,17 @@ func (e *Effects) known(obj types.Object) []Effect {
 		return all
 	}
 	return slices.DeleteFunc(slices.Clone(all), func(x Effect) bool { return x.depth() > farthest[x.Class] })
+}
+
+// origin is what an object of an instance is of, without the type arguments.
+func origin(obj types.Object) types.Object {
+	switch o := obj.(type) {
+	case *types.Func:
+		return o.Origin()
+	case *types.Var:
+		return o.Origin()
+	}
+	return obj
 }
 
 func builtin(obj types.Object) []Effect {

@@ -50,7 +50,10 @@ var rooms = map[string][]room{
 		only(Clock, "Now Since Until Sleep After AfterFunc Tick NewTimer NewTicker"),
 		only(Environ, "Local Time.Local"),
 	},
-	"context":      {only(Clock, "WithTimeout WithTimeoutCause WithDeadline WithDeadlineCause")},
+	"context": {
+		only(Clock, "WithTimeout WithTimeoutCause WithDeadline WithDeadlineCause Context.Deadline"),
+		only(Threads, "AfterFunc"),
+	},
 	"math/rand":    {allBut(Random, "New NewSource NewZipf Rand.* Zipf.* Source.* Source64.*")},
 	"math/rand/v2": {allBut(Random, "New NewPCG NewChaCha8 NewZipf Rand.* Zipf.* PCG.* ChaCha8.* Source.*")},
 	"crypto/rand":  {allBut(Random, "")},
@@ -114,6 +117,8 @@ var rooms = map[string][]room{
 			"Logger.Output Logger.Panic Logger.Panicf Logger.Panicln")},
 	"log/slog": {
 		only(Output, "Debug DebugContext Info InfoContext Warn WarnContext Error ErrorContext Log LogAttrs Default")},
+	"github.com/aws/aws-lambda-go/lambdacontext": {
+		only(Environ, "FromContext FunctionName FunctionVersion LogGroupName LogStreamName MemoryLimitInMB")},
 	"github.com/google/uuid":     {only(Random, "New NewString NewRandom NewUUID NewV6 NewV7")},
 	"golang.org/x/sync/errgroup": {only(Threads, "Group.Go Group.TryGo")},
 	"google.golang.org/grpc": {

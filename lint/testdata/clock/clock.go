@@ -32,7 +32,7 @@ func chains(ctx durable.Context, in order) error {
 	price.Even(2)                     // want `calls price.Even, which calls Odd at price.go:\d+, which calls time.Now`
 	local()                           // want `calls local, which calls time.Now at clock.go`
 	price.Month(in.Due)
-	price.Clock().Injected()
+	price.Clock().Injected() // want `calls price.Table.Injected, which calls clock at price.go:\d+, which calls time.Now`
 	price.Later()
 	func() { _ = time.Now() }() // want `time.Now`
 	return nil
@@ -84,6 +84,28 @@ func measure(time.Time) {}
 func fine(ctx durable.Context, in order) (time.Duration, error) {
 	d := durable.Now(ctx).Sub(ctx.StartTime()) + 2*time.Hour
 	return d.Round(time.Second), durable.WaitUntil(ctx, "until", in.Due.AddDate(0, 1, 0))
+}
+
+// A service gets its functions.
+type service struct {
+	now, later func() time.Time
+	quote      func() int
+}
+
+func newService() *service {
+	s := &service{now: time.Now}
+	s.quote = func() int { return 1 }
+	return s
+}
+
+func (s *service) handle(ctx durable.Context, in order) error {
+	if deadline, ok := ctx.Deadline(); ok { // want `calls context.Context.Deadline`
+		_ = deadline
+	}
+	_ = s.now() // want `calls now, which calls time.Now at clock.go`
+	_, _ = s.later(), s.quote()
+	_, err := durable.Step(ctx, "now", func(context.Context) (time.Time, error) { return s.now(), nil })
+	return err
 }
 
 // A workflow is a type that embeds its context.

@@ -32,7 +32,7 @@ type Table[T any] struct{ clock func() time.Time }
 
 func (t *Table[T]) Age(since time.Time) time.Duration { return time.Since(since) }
 
-// Injected calls a clock that nobody can follow.
+// Injected calls a clock that Clock puts in.
 func (t *Table[T]) Injected() time.Time { return t.clock() }
 
 // Now can be replaced by tests.
