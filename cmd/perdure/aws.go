@@ -31,7 +31,7 @@ type awsService struct {
 // dialAWS finds credentials and region as the AWS CLI does, from environment variables and its files. Credentials
 // that have to be asked for, such as those of SSO, are for its export-credentials.
 func (v *replayVerb) dialAWS() (service, error) {
-	profile := cmp.Or(v.profile, os.Getenv("AWS_PROFILE"), "default")
+	profile := cmp.Or(v.identity.Profile, os.Getenv("AWS_PROFILE"), "default")
 	config := readSettings(cmp.Or(os.Getenv("AWS_CONFIG_FILE"), inHome(".aws/config")))
 	settings := config[profile]
 	if profile != "default" {

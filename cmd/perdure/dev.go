@@ -17,6 +17,7 @@ import (
 	"github.com/perdure/perdure/internal/function/project"
 	"github.com/perdure/perdure/internal/function/watch"
 	"github.com/perdure/perdure/internal/host"
+	"github.com/perdure/perdure/internal/vetting"
 )
 
 var devCommand = &command{
@@ -108,7 +109,7 @@ func (v *devVerb) prepare(std *stdio, args []string) (*dev.Loop, error) {
 	}
 	opts := dev.Options{
 		Screen:   dev.NewScreen(std.err, progress.For(std.err.File).Color),
-		Settings: v.settings(), Debug: v.debug, DebugListen: v.debugListen,
+		Settings: v.settings(), Lint: vetting.Program, Debug: v.debug, DebugListen: v.debugListen,
 	}
 	path, err := v.find(args[0])
 	if err != nil {

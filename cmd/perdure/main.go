@@ -16,9 +16,15 @@ import (
 
 	"github.com/perdure/perdure/internal/cli"
 	"github.com/perdure/perdure/internal/text"
+	"github.com/perdure/perdure/internal/vetting"
 )
 
-func main() { os.Exit(execute(os.Args[1:])) }
+func main() {
+	if vetting.IsTool(os.Args[1:]) { // perdure lint has go vet call this program
+		vetting.Serve()
+	}
+	os.Exit(execute(os.Args[1:]))
+}
 
 // stdio is a verb's input and output.
 type stdio struct {
@@ -52,7 +58,7 @@ func commands() []*command {
 		pauseCommand, resumeCommand, stopCommand, deleteCommand,
 		functionsCommand, publishCommand, unpublishCommand, aliasCommand,
 		exportCommand, importCommand, verifyCommand, backupCommand, restoreCommand,
-		doctorCommand, credentialsCommand, versionCommand, helpCommand,
+		lintCommand, doctorCommand, credentialsCommand, versionCommand, helpCommand,
 	}
 }
 

@@ -22,6 +22,7 @@ import (
 	"github.com/perdure/perdure/internal/function/runtimes"
 	"github.com/perdure/perdure/internal/function/template"
 	"github.com/perdure/perdure/internal/host"
+	"github.com/perdure/perdure/internal/vetting"
 )
 
 const (
@@ -64,6 +65,9 @@ type Options struct {
 	Project  *project.Project // its path is empty if there is no template
 	// Reread reads the template once more. Its error may be [template.Errors].
 	Reread func() (*project.Project, error)
+
+	// Lint looks at the packages of the Go program in a directory. It is nil if nobody wants to know.
+	Lint func(ctx context.Context, dir string) ([]vetting.Finding, error)
 
 	Debug       string // the name of a function that runs under dlv; empty for none
 	DebugListen string // where dlv waits for an editor

@@ -47,7 +47,7 @@ type fixture struct {
 
 // code is what a function does, in words: a text is returned at once; "broken:"
 // does not build, "slow:" builds for five seconds, "crash:" ends before it asks for
-// an invocation; "wait STEP" records a step and waits for an hour; "busy" takes a
+// an invocation; "go:" is built as Go is; "wait STEP" records a step and waits for an hour; "busy" takes a
 // minute.
 type code string
 
@@ -190,7 +190,11 @@ func (f *fixture) Build(_ context.Context, p *project.Program, _ bool, tell func
 	if c.says("broken:") {
 		return nil, &build.Error{Message: p.Name + " does not build", Output: []string{string(c)}, Hint: "mend it"}
 	}
-	return &build.Build{Dir: p.Path, ID: string(c), Method: "words"}, nil
+	method := "words"
+	if c.says("go:") {
+		method = "go"
+	}
+	return &build.Build{Dir: p.Path, ID: string(c), Method: method}, nil
 }
 
 // Process implements [Host].

@@ -31,6 +31,8 @@ type function struct {
 	since   time.Time      // when it was built
 	stale   bool           // the template has changed it
 
+	stopLint context.CancelFunc // of the last build; nil before the first
+
 	mu      sync.Mutex              // guards running
 	running map[host.Running]string // ids of the builds that have processes
 }
@@ -75,6 +77,9 @@ func (f *function) concerns(paths []string) bool {
 // if files did.
 func (f *function) renew(ctx context.Context, changed []string) {
 	began := time.Now()
+	if f.stopLint != nil {
+		f.stopLint()
+	}
 	if len(changed) > 0 {
 		f.say(Plain, "%s changed", nameFiles(changed))
 	}
@@ -99,6 +104,7 @@ func (f *function) renew(ctx context.Context, changed []string) {
 		f.say(good, "built in %s; the result is the same", shortTime(time.Since(began)))
 		return
 	}
+	f.lint(ctx, b)
 	if err := f.takeOver(ctx, b, began); err != nil && ctx.Err() == nil {
 		f.tellFailure(err)
 	}

@@ -137,6 +137,9 @@ func (f *function) prune() {
 func (f *function) remove() {
 	f.loop.engine.Functions().Unregister(f.Name, protocol.LatestVersion)
 	f.invoker.end(f.retired)
+	if f.stopLint != nil {
+		f.stopLint()
+	}
 	f.say(Plain, "is not in the template any more; its open executions wait until it is")
 }
 

@@ -47,7 +47,7 @@ var targets = suite{
 
 func slowly(handler func(durable.Context, any) (any, error)) func(durable.Context, any) (any, error) {
 	return func(ctx durable.Context, input any) (any, error) {
-		time.Sleep(300 * time.Millisecond)
+		time.Sleep(300 * time.Millisecond) //perdure:ignore each of their invocations is to take its time
 		return handler(ctx, input)
 	}
 }
@@ -55,6 +55,7 @@ func slowly(handler func(durable.Context, any) (any, error)) func(durable.Contex
 // echoForTenant fails unless it was invoked for a tenant, as a function that
 // isolates its tenants does.
 func echoForTenant(ctx durable.Context, input any) (any, error) {
+	//perdure:ignore environment: the tenant is the same on every run
 	if lc, ok := lambdacontext.FromContext(ctx); !ok || lc.TenantID == "" {
 		return nil, errors.New("invoked without a tenant")
 	}
