@@ -66,6 +66,9 @@ func Explore[In, Out any](t *testing.T, handler func(durable.Context, In) (Out, 
 	if act == nil {
 		act = func(*testing.T, *Execution) {}
 	}
+	if c := cloudOf(t, cfg.handler); c != nil {
+		(&Execution{t: t, cloud: c}).inMemory("Explore")
+	}
 	e := &exploration{t: t, cfg: &cfg, act: act, event: encodeEvent[In](t, event), seen: map[uint64]bool{},
 		at: callerOf(1), handler: funcName(handler)}
 	var err error

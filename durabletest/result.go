@@ -29,14 +29,14 @@ type Result[Out any] struct {
 	Status Status
 	// Error is the recorded error of an execution that failed, was stopped or timed out; nil if it succeeded.
 	Error *protocol.ErrorObject
-	// Elapsed is the virtual time from the start of the execution to its end.
+	// Elapsed is the virtual time from the start of the execution to its end; the real time with [Cloud].
 	Elapsed time.Duration
 	// Invocations is how often the function was invoked.
 	Invocations int
 	// History has every event, and from it every operation.
 	History History
 	// Logs has the lines of the handler and its steps on durable loggers, unless durable.WithLogger gave another
-	// one.
+	// one, or the handler is a deployed one.
 	Logs []LogLine
 
 	t       *testing.T

@@ -163,9 +163,19 @@ func (c *Client) refusal(resp *http.Response) error {
 	data, _ := io.ReadAll(io.LimitReader(resp.Body, most))
 	code, _, _ := strings.Cut(resp.Header.Get("X-Amzn-Errortype"), ":") // AWS may add a URL
 	if json.Unmarshal(data, &doc) != nil || code == "" {
-		return fmt.Errorf("%s answered %s, which no Perdure engine says", c.Endpoint, resp.Status)
+		return &StrangeError{c.Endpoint, resp.Status, resp.StatusCode}
 	}
 	return protocol.Errorf(protocol.Code(code), "%s", cmp.Or(doc.Message, resp.Status))
+}
+
+// StrangeError is an answer that no engine gives: a proxy's, say, or that of another server.
+type StrangeError struct {
+	Endpoint, Status string
+	StatusCode       int
+}
+
+func (e *StrangeError) Error() string {
+	return fmt.Sprintf("%s answered %s, which no Perdure engine says", e.Endpoint, e.Status)
 }
 
 // pages yields the items of all pages of a list, made by read. open takes a page apart: its items, and the marker of
