@@ -125,7 +125,7 @@ func executionName(test string) string {
 // driveCloud is drive for a deployed function.
 func (x *Execution) driveCloud(t *testing.T, c *cloud, act func(*testing.T, *Execution)) *outcome {
 	t.Helper()
-	x.t, x.cloud, x.service, x.actor = t, c, c, goroutine()
+	x.t, x.cloud, x.service, x.actor, x.begun = t, c, c, goroutine(), make(chan struct{})
 	defer x.leave()
 	act(t, x)
 	return x.finish()

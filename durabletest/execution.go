@@ -41,6 +41,7 @@ type Execution struct {
 	engine  *engine.Engine // nil in the cloud
 	cloud   *cloud         // nil in memory
 	arn     string         // empty before the start
+	begun   chan struct{}  // closed once arn is known; no invocation goes on before
 	awaited map[string]bool
 	flight  flight
 	stubs   stubs
@@ -92,7 +93,7 @@ func (x *Execution) open(t *testing.T) {
 	if err != nil {
 		t.Fatalf("durabletest: %v", err)
 	}
-	x.engine, x.service = e, e
+	x.engine, x.service, x.begun = e, e, make(chan struct{})
 	x.stage.began = time.Now()
 }
 
@@ -165,6 +166,7 @@ func (x *Execution) begin() {
 		x.fatalf("starting the execution: %v", err)
 	}
 	x.arn = s.ARN
+	close(x.begun)
 }
 
 // register makes the function known.

@@ -110,6 +110,7 @@ func (i invoker) Invoke(ctx context.Context, inv *engine.Invocation) engine.Outc
 	ctx, kill := context.WithCancelCause(ctx)
 	defer kill(nil)
 	x := i.x
+	<-x.begun
 	f, sound := &x.flight, !x.caller.Failed()
 	f.enter(kill)
 	x.stage.enter()
