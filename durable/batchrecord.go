@@ -178,7 +178,7 @@ func recordedBatch[T any](b *batch, work *batchWork[T]) BatchResult[T] {
 		b.unreadable(&SerdesError{What: b.result(), Err: errNoBatch})
 	}
 	if err := b.differs(&in); err != nil {
-		r.fail(&nonDeterminism{ID: op.ID, Recorded: shapeOf(op), Current: b.shape(), Err: err})
+		b.diverge(op.ID, b.shape(), err)
 	}
 	items := make([]BatchItem[T], len(in.All))
 	for k, j := range in.All {
@@ -232,8 +232,7 @@ func (b *batch) rebuild(op *protocol.Operation) {
 		_ = json.Unmarshal([]byte(*op.Payload), &s) // gaps show below
 	}
 	if len(s.Items) != len(b.item) {
-		r.fail(&nonDeterminism{ID: op.ID, Recorded: shapeOf(op), Current: b.shape(),
-			Err: fmt.Errorf("there are %d items, but %d were recorded", len(b.item), len(s.Items))})
+		b.diverge(op.ID, b.shape(), fmt.Errorf("there are %d items, but %d were recorded", len(b.item), len(s.Items)))
 	}
 	b.inner.sealing = sealed
 	b.reason, b.unmet = s.Reason, s.Unmet
@@ -262,7 +261,6 @@ func (b *batch) rebuildItem(i int, status protocol.OperationStatus) {
 	b.item[i].status = protocol.StatusStarted
 	b.runItem(o, i)
 	if b.item[i].status != status {
-		b.scope.run.fail(&nonDeterminism{ID: o.id(), Recorded: o.shape(), Current: o.shape(),
-			Err: fmt.Errorf("the item was recorded as %s and is now %s", status, b.item[i].status)})
+		o.diverge(o.id(), o.shape(), fmt.Errorf("the item was recorded as %s and is now %s", status, b.item[i].status))
 	}
 }

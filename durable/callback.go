@@ -123,7 +123,7 @@ func (o *operation) completed(ctx Context) (*protocol.Operation, error) {
 	case s.sealing == loose:
 		here.linger()
 	case s.sealing == sealed:
-		s.run.fail(&nonDeterminism{ID: o.id(), Current: o.shape()})
+		o.diverge(o.id(), "", nil)
 	}
 	s.checkOpen(o.kind, o.name)
 	return here.settle(o.id(), op), nil

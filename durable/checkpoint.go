@@ -90,22 +90,22 @@ func (r *run) send(s *scope, u protocol.Update) {
 	r.rehearsed(s)
 	r.starting(&u)
 	r.lockFor(s)
-	defer r.mu.Unlock()
 	r.queueLocked(queued{update: u})
 	r.urgent = true
 	r.kick()
+	r.mu.Unlock()
 }
 
 // hold queues an update that may wait a moment for company: the START of short work needs no call of its own.
 func (r *run) hold(s *scope, u protocol.Update) {
 	r.starting(&u)
 	r.lockFor(s)
-	defer r.mu.Unlock()
 	r.holdLocked(u)
+	r.mu.Unlock()
 }
 
 func (r *run) holdLocked(u protocol.Update) {
-	if r.cfg.rehearsal {
+	if r.rehearsal {
 		return
 	}
 	if len(r.queue) == 0 {
@@ -118,8 +118,9 @@ func (r *run) holdLocked(u protocol.Update) {
 // flushLocked returns when the service has recorded all that is queued. It gives up the lock.
 func (r *run) flushLocked(s *scope) {
 	w := newWaiter(s)
-	if r.cfg.rehearsal {
-		r.haltLocked(w)
+	if r.rehearsal {
+		r.halted = true
+		r.blockLocked(w)
 	}
 	r.queue[len(r.queue)-1].ack = w
 	r.awaitRecordLocked(w)
@@ -155,18 +156,16 @@ func (r *run) lockFor(s *scope) {
 
 // recordExecution records the handler's end. Nothing may follow it.
 func (r *run) recordExecution(u protocol.Update) {
+	r.rehearsed(nil)
 	w := newWaiter(nil)
 	r.mu.Lock()
-	if r.cfg.rehearsal {
-		r.haltLocked(w)
-	}
 	r.closing = true
 	r.queueLocked(queued{u, w})
 	r.awaitRecordLocked(w)
 }
 
 func (r *run) queueLocked(q queued) {
-	if r.cfg.rehearsal {
+	if r.rehearsal {
 		return
 	}
 	r.queue = append(r.queue, q)
@@ -175,7 +174,7 @@ func (r *run) queueLocked(q queued) {
 
 // wakeFlusherLocked starts the flusher if need be; a run that only replays needs none.
 func (r *run) wakeFlusherLocked() {
-	if !r.flushing && !r.cfg.rehearsal {
+	if !r.flushing && !r.rehearsal {
 		r.flushing = true
 		r.kicked = make(chan struct{}, 1)
 		r.alarm = time.NewTimer(startHold)

@@ -160,7 +160,7 @@ func (c *childRun) do(body func(*scope) (string, error)) error {
 // rebuilt judges the end of a function that ran again only for its result.
 func (c *childRun) rebuilt(err error) error {
 	if err != nil {
-		c.scope.run.fail(&nonDeterminism{ID: c.id, Recorded: c.shape(), Current: c.shape(), Err: err})
+		c.diverge(c.id, c.shape(), err)
 	}
 	return nil
 }

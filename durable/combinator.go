@@ -169,7 +169,7 @@ func combine(ctx Context, k *kind, name string, tasks []*task, decides func(erro
 		return -1, err
 	}
 	if bad != nil { // the record is about other futures
-		o.scope.run.fail(&nonDeterminism{ID: o.id(), Recorded: shapeOf(o.known.op), Current: o.shape(), Err: bad})
+		o.diverge(o.id(), o.shape(), bad)
 	}
 	for _, t := range tasks {
 		if t.isForeign(o.scope.run) {
@@ -321,7 +321,6 @@ func (c *combination) read(op *protocol.Operation) {
 	}
 	if err := json.Unmarshal([]byte(text), &c.decision); err != nil || c.First < -1 || c.First >= len(c.tasks) ||
 		c.strange() {
-		c.scope.run.fail(&nonDeterminism{ID: op.ID, Recorded: shapeOf(op), Current: c.shape(),
-			Err: fmt.Errorf("%d futures do not fit what was recorded: %.100q", len(c.tasks), text)})
+		c.diverge(op.ID, c.shape(), fmt.Errorf("%d futures do not fit what was recorded: %.100q", len(c.tasks), text))
 	}
 }

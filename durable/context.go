@@ -71,6 +71,7 @@ type bodyContext struct {
 	id      string
 	name    string
 	attempt int
+	once    bool // the attempt is never made again
 }
 
 // bodyKey is the context key under which a *bodyContext finds itself.

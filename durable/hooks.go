@@ -251,6 +251,9 @@ func started(op *protocol.Operation) *protocol.Operation {
 
 // attempted makes attempt n of an operation between its hooks; ctx tells which.
 func (o *operation) attempted(ctx *bodyContext, body func() (string, error)) (string, error) {
+	if b, ok := o.scope.run.client.(bench); ok {
+		b.Attempt(ctx, ctx.id, ctx.name, ctx.attempt, ctx.once)
+	}
 	p := o.scope.run.plugins
 	if p == nil {
 		return recovered(body)
@@ -264,6 +267,23 @@ func (o *operation) attempted(ctx *bodyContext, body func() (string, error)) (st
 	ends.End, ends.Err = time.Now(), err
 	p.tell("AttemptEnd", func(x *plugin.Plugin) { x.AttemptEnd(ctx, &ends) })
 	return payload, err
+}
+
+// bench is a client that also has its hand in the bodies of steps: that of package durabletest.
+type bench interface {
+	// Attempt is called before attempt n of a step, which it may prevent by ending the goroutine. once says that the
+	// attempt is never to be made again.
+	Attempt(ctx context.Context, id, name string, n int, once bool)
+	// Stub returns what is to run in place of a step's function, of the same type, or that function itself.
+	Stub(name string, function any) any
+}
+
+// stubbed is what runs in place of a step's function.
+func stubbed[F any](o *operation, fn F) F {
+	if b, ok := o.scope.run.client.(bench); ok {
+		fn, _ = b.Stub(o.name, fn).(F)
+	}
+	return fn
 }
 
 // attempt is the operation as the hooks of an attempt see it.

@@ -80,9 +80,7 @@ func encodeOutgoing[T any](o *operation, serdes Serdes, v T) (string, error) {
 	if err == nil {
 		payload, err = marshalValue(o.value(o.id(), 0), serdes, what, v)
 	}
-	if err == nil && len(payload) > protocol.MaxPayload {
-		err = &LimitError{What: what, Size: len(payload), Limit: protocol.MaxPayload}
-	}
+	err = fits(what, payload, err)
 	return payload, err
 }
 

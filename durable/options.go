@@ -34,7 +34,6 @@ type handlerConfig struct {
 	unchecked  bool             // see WithGoroutineChecks
 	errors     errorCodecs
 	pipelined  bool
-	rehearsal  bool // see rehearse
 }
 
 type stepConfig struct {

@@ -99,9 +99,13 @@ func (r *rehearsal) run(t *testing.T) {
 }
 
 func (r *rehearsal) rehearse(t *testing.T, svc *service) {
-	t.Setenv(protocol.RehearsalVariable, "1")
 	calls := len(svc.calls)
-	reply, err := durable.NewHandler(r.after, durable.WithClient(svc)).Invoke(t.Context(), svc.envelope())
+	in, err := protocol.ReadInput(svc.envelope())
+	if err != nil {
+		t.Fatal(err)
+	}
+	in.CheckpointToken = protocol.RehearsalToken
+	reply, err := durable.NewHandler(r.after, durable.WithClient(svc)).Invoke(t.Context(), protocol.AppendInput(nil, in))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"runtime"
-	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -45,8 +43,11 @@ type run struct {
 	news     map[string]*protocol.Operation // operation id -> newer than history, not yet read
 	canceled map[string]bool                // operations that were cancelled at the service
 	closing  bool                           // the handler returned: only its EXECUTION update may follow
-	halted   bool                           // a goroutine came to the end of the records; see haltLocked
 	checkpointer
+
+	rehearsal bool     // see rehearsed
+	halted    bool     // a goroutine came to the end of the records; see rehearsed
+	anew      []string // results that would be recorded otherwise today
 }
 
 // outcome is how a run ended: with an answer, or with a fault, after which the service invokes the function again.
@@ -61,7 +62,7 @@ type outcome struct {
 // failed is the outcome of a run whose execution failed with err.
 func (r *run) failed(err error) outcome {
 	obj := r.cfg.errors.report(err)
-	if changed, ok := err.(*nonDeterminism); ok && !r.cfg.rehearsal && !r.ended.Load() {
+	if changed, ok := err.(*nonDeterminism); ok && !r.rehearsal && !r.ended.Load() {
 		r.log.changed(changed, obj.StackTrace)
 	}
 	return outcome{status: protocol.InvocationFailed, err: obj}
@@ -234,8 +235,7 @@ func settled(op *protocol.Operation) bool {
 // news.
 func (r *run) deliverLocked(op *protocol.Operation) {
 	if r.canceled[op.ID] && settled(op) { // its queued updates are too late
-		r.queue = slices.DeleteFunc(r.queue,
-			func(q queued) bool { return q.update.ID == op.ID && q.update.Action == protocol.ActionCancel })
+		r.takeBackLocked(op.ID, protocol.ActionCancel)
 	}
 	waiters := r.parked[op.ID]
 	switch {
@@ -296,6 +296,7 @@ func newRun(ctx context.Context, cfg *handlerConfig, in *protocol.InvocationInpu
 	}
 	r.ctx, r.cancel = context.WithCancelCause(ctx)
 	r.token = in.CheckpointToken
+	r.rehearsal = r.token == protocol.RehearsalToken
 	return r
 }
 
@@ -318,7 +319,7 @@ func (r *run) load(in *protocol.InvocationInput) bool {
 		r.finish(r.failed(err))
 		return false
 	}
-	if len(r.cfg.plugins) > 0 {
+	if len(r.cfg.plugins) > 0 && !r.rehearsal {
 		r.startPlugins(ops, in.UpdatedOperationIds)
 	}
 	return true
@@ -341,31 +342,35 @@ func (r *run) pages(first protocol.InitialState) ([]*protocol.Operation, error) 
 	return ops, nil
 }
 
-// A rehearsal is an invocation that only finds out whether the code can continue an execution from its records:
-// before changed code takes over, perdure dev makes one for each open execution.
+// A rehearsal is an invocation that only finds out whether the code can continue an execution from its records. Its
+// token says so.
 //
 // It replays. Where something would have to be recorded, or the body of a step would run, the goroutine halts; a
 // record that needs no answer, such as the start of a context, is skipped. When no goroutine can go on, the answer
 // is PENDING: the code met all records. Code that does not match them fails as in any invocation. The service is
 // not called, and plugins hear nothing.
 
-// rehearse makes each invocation a rehearsal, if the process was started for them.
-func (c *handlerConfig) rehearse() {
-	if os.Getenv(protocol.RehearsalVariable) != "" {
-		c.rehearsal = true
-		c.plugins = nil
-	}
-}
-
+// rehearsed blocks the calling goroutine until the rehearsal ends, if this is one.
 func (r *run) rehearsed(s *scope) {
-	if r.cfg.rehearsal {
+	if r.rehearsal {
 		r.lockFor(s)
-		r.haltLocked(newWaiter(s))
+		r.halted = true
+		r.blockLocked(newWaiter(s))
 	}
 }
 
-// haltLocked blocks the calling goroutine until the rehearsal ends.
-func (r *run) haltLocked(w *waiter) {
-	r.halted = true
-	r.blockLocked(w)
+// maxAnew bounds the answer of a rehearsal, in results.
+const maxAnew = 100
+
+// note notes, in a rehearsal, if today's code would record v in place of the operation's JSON.
+func (r *run) note(id, recorded string, v any) {
+	now, err := JSON.Marshal(r.ctx, v)
+	if err != nil || string(now) == recorded {
+		return
+	}
+	r.mu.Lock()
+	if len(r.anew) < maxAnew {
+		r.anew = append(r.anew, protocol.RehearsedValue+id+" "+string(now))
+	}
+	r.mu.Unlock()
 }

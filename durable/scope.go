@@ -245,7 +245,7 @@ func (o *operation) refuse(bad error) error {
 func (o *operation) compare() {
 	o.check()
 	if s := o.scope; o.known.op == nil && !o.virtual && o.number < len(s.recorded) {
-		s.run.fail(&nonDeterminism{ID: o.id(), Current: o.shape()}) // it would happen in the past
+		o.diverge(o.id(), "", nil) // it would happen in the past
 	}
 }
 
@@ -253,15 +253,21 @@ func (o *operation) check() {
 	op, s := o.known.op, o.scope
 	switch {
 	case op != nil && (op.Type != o.typ || op.SubType != o.subType || op.Name != o.name):
-		s.run.fail(&nonDeterminism{ID: op.ID, Recorded: shapeOf(op), Current: o.shape()})
+		o.diverge(op.ID, shapeOf(op), nil)
 	case s.sealing == loose && !o.virtual && (op == nil || !op.Status.Closed() && !o.detached):
 		o.linger()
 	case s.sealing == sealed && !o.virtual && (op == nil || !op.Status.Closed() && !o.detached):
-		s.run.fail(&nonDeterminism{ID: o.id(), Current: o.shape()})
+		o.diverge(o.id(), "", nil)
 	case op == nil:
 		o.checkVirtual()
 		s.checkOpen(o.kind, o.name)
 	}
+}
+
+// diverge fails the execution where the code does this operation, and another shape is recorded, or nothing, or where
+// it now fails with err.
+func (o *operation) diverge(id, recorded string, err error) {
+	o.scope.run.fail(&nonDeterminism{ID: id, Recorded: recorded, Current: o.shape(), Err: err})
 }
 
 // checkVirtual refuses an operation in place of a virtual context, of which only the operations are recorded.
@@ -271,7 +277,7 @@ func (o *operation) checkVirtual() {
 		return
 	}
 	if inner := s.run.history.unrecorded(o.id()); inner != nil {
-		s.run.fail(&nonDeterminism{ID: inner.ID, Recorded: shapeOf(inner), Current: o.shape()})
+		o.diverge(inner.ID, shapeOf(inner), nil)
 	}
 }
 

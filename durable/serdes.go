@@ -148,7 +148,12 @@ func unmarshal(ctx context.Context, s Serdes, payload string, v any) (err error)
 			err = newPanicError(p)
 		}
 	}()
-	return s.Unmarshal(ctx, []byte(payload), v)
+	if err = s.Unmarshal(ctx, []byte(payload), v); err == nil && s == JSON {
+		if c := bodyOf(ctx); c != nil && c.run.rehearsal {
+			c.run.note(c.id, payload, v)
+		}
+	}
+	return err
 }
 
 // serdesFailed returns err, or ends the run if the value is not to blame.
@@ -160,17 +165,31 @@ func serdesFailed(ctx context.Context, err *SerdesError) error {
 	return err
 }
 
+// fits is err, or else the error of a payload that is too large to be recorded.
+func fits(what, payload string, err error) error {
+	if err == nil && len(payload) > protocol.MaxPayload {
+		err = &LimitError{What: what, Size: len(payload), Limit: protocol.MaxPayload}
+	}
+	return err
+}
+
 // decodeValue reads a recorded value. No payload is the zero value.
 func decodeValue[T any](ctx context.Context, s Serdes, what string, payload *string) (T, error) {
-	var v T
-	if payload == nil || *payload == "" && s == JSON {
-		return v, nil
-	}
-	if err := unmarshal(ctx, s, *payload, &v); err != nil {
-		var zero T
-		return zero, serdesFailed(ctx, &SerdesError{What: what, Err: err})
+	var v, zero T
+	if err := decodeInto(ctx, s, what, payload, &v); err != nil {
+		return zero, err
 	}
 	return v, nil
+}
+
+func decodeInto(ctx context.Context, s Serdes, what string, payload *string, v any) error {
+	if payload == nil || *payload == "" && s == JSON {
+		return nil
+	}
+	if err := unmarshal(ctx, s, *payload, v); err != nil {
+		return serdesFailed(ctx, &SerdesError{What: what, Err: err})
+	}
+	return nil
 }
 
 // decodeIncoming reads a result that others wrote: the invoked function, or the sender of a callback. This code is
@@ -202,14 +221,21 @@ func recordedResult[T any](o operation, own Serdes) T {
 }
 
 func decodeJSON[T any](o *operation) (v T) {
+	o.readJSON(&v)
+	return v
+}
+
+func (o *operation) readJSON(v any) {
 	payload := o.known.op.Payload
 	if payload == nil || *payload == "" {
-		return v
+		return
 	}
-	if err := unmarshal(o.ctx, JSON, *payload, &v); err != nil {
+	if err := unmarshal(o.ctx, JSON, *payload, v); err != nil {
 		o.unreadable(&SerdesError{What: o.result(), Err: err})
 	}
-	return v
+	if r := o.scope.run; r.rehearsal {
+		r.note(o.id(), *payload, v)
+	}
 }
 
 func decodeOwn[T any](o *operation, serdes Serdes) T {
@@ -228,6 +254,9 @@ func (o *operation) unreadable(err error) {
 	r.checkInvocation() // its end says nothing about the value
 	r.lockFor(o.scope)  // nor does the end of abandoned code
 	r.mu.Unlock()
+	if r.rehearsal { // which tells where
+		o.diverge(o.id(), o.shape(), err)
+	}
 	r.fail(err)
 }
 

@@ -78,7 +78,6 @@ func newHandlerConfig(opts []HandlerOption) *handlerConfig {
 	if cfg.serdes == nil {
 		cfg.serdes = JSON
 	}
-	cfg.rehearse()
 	if cfg.client == nil {
 		cfg.client = transport.NewClient()
 	}
@@ -119,6 +118,12 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 		r.spawn(nil, func() { r.execute(h.main) })
 	}
 	o := r.wait()
+	if len(r.anew) > 0 {
+		if o.err == nil {
+			o.err = &protocol.ErrorObject{}
+		}
+		o.err.StackTrace = append(o.err.StackTrace, r.anew...)
+	}
 	r.endPlugins(o)
 	return encodeOutcome(o)
 }
@@ -165,10 +170,10 @@ func encodeOutcome(o outcome) ([]byte, error) {
 		return nil, o.fault
 	}
 	buf := fmt.Appendf(make([]byte, 0, len(o.result)+64), `{"Status":%q`, o.status)
-	switch o.status {
-	case protocol.InvocationSucceeded:
+	if o.status == protocol.InvocationSucceeded {
 		buf = protocol.AppendString(append(buf, `,"Result":`...), o.result)
-	case protocol.InvocationFailed:
+	}
+	if o.err != nil {
 		buf = protocol.AppendErrorObject(append(buf, `,"Error":`...), o.err)
 	}
 	return append(buf, '}'), nil

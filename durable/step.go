@@ -55,6 +55,7 @@ func Step[T any](ctx Context, name string, fn func(context.Context) (T, error), 
 func liveStep[T any](o operation, cfg *stepConfig, fn func(context.Context) (T, error)) (T, error) {
 	defer o.end()
 	var result T
+	fn = stubbed(&o, fn)
 	serdes, what := o.serdes(cfg.serdes), o.result()
 	run := &stepRun{operation: &o, id: o.id(), cfg: cfg}
 	err := run.do(func(ctx context.Context) (payload string, err error) {
@@ -66,10 +67,7 @@ func liveStep[T any](o operation, cfg *stepConfig, fn func(context.Context) (T, 
 			return "", err
 		}
 		payload, result, err = encodeValue(ctx, serdes, what, v)
-		if err == nil && len(payload) > protocol.MaxPayload {
-			err = &LimitError{What: what, Size: len(payload), Limit: protocol.MaxPayload}
-		}
-		return payload, err
+		return payload, fits(what, payload, err)
 	})
 	if err != nil {
 		var zero T
@@ -115,7 +113,8 @@ func (s *stepRun) do(body func(context.Context) (string, error)) error {
 func (s *stepRun) attempt(n int, started bool, body func(context.Context) (string, error)) (string, error) {
 	r := s.scope.run
 	r.rehearsed(s.scope)
-	switch counted := s.cfg.atMostOnce || s.budget() > 0; {
+	counted := s.cfg.atMostOnce || s.budget() > 0
+	switch {
 	case counted && started:
 		return "", &StepInterruptedError{Name: s.name, Attempt: n}
 	case counted:
@@ -123,14 +122,15 @@ func (s *stepRun) attempt(n int, started bool, body func(context.Context) (strin
 	case !started:
 		r.hold(s.scope, s.update(s.id, protocol.ActionStart))
 	}
-	payload, err := s.call(n, body)
+	payload, err := s.call(n, counted, body)
 	r.checkInvocation()
 	return payload, err
 }
 
 // call runs body as attempt n, within its timeout.
-func (s *stepRun) call(n int, body func(context.Context) (string, error)) (string, error) {
+func (s *stepRun) call(n int, once bool, body func(context.Context) (string, error)) (string, error) {
 	ctx := s.body(s.id, n)
+	ctx.once = once
 	return s.attempted(ctx, func() (string, error) {
 		if s.cfg.timeout == nil {
 			return body(ctx)

@@ -175,7 +175,7 @@ func (s *scope) stopAt(t *task) {
 		here.scope = s
 		here.linger()
 	}
-	s.run.fail(&nonDeterminism{ID: t.id(), Current: t.shape()})
+	t.diverge(t.id(), "", nil)
 }
 
 func (t *task) doneChannel() <-chan struct{} {
@@ -344,13 +344,18 @@ func (r *run) cancelOperationLocked(u *protocol.Update) {
 		r.canceled = make(map[string]bool)
 	}
 	r.canceled[u.ID] = true
-	i := slices.IndexFunc(r.queue, func(q queued) bool { return q.update.ID == u.ID })
-	switch {
-	case i < 0:
+	if !r.takeBackLocked(u.ID, protocol.ActionStart) {
 		r.queueLocked(queued{update: *u})
-	case r.queue[i].update.Action == protocol.ActionStart:
+	}
+}
+
+// takeBackLocked takes an update out of the queue, and reports whether it was there.
+func (r *run) takeBackLocked(id string, action protocol.Action) bool {
+	i := slices.IndexFunc(r.queue, func(q queued) bool { return q.update.ID == id && q.update.Action == action })
+	if i >= 0 {
 		r.queue = slices.Delete(r.queue, i, i+1)
 	}
+	return i >= 0
 }
 
 // withoutCancels takes the CANCELs out of a refused checkpoint, and reports whether there were any. A wait may pass

@@ -42,7 +42,7 @@ func WaitForCallback[T any](ctx Context, name string, submit func(ctx context.Co
 		if op.Payload != nil {
 			payload = *op.Payload
 		}
-	} else if payload, err = o.submitAndWait(cfg, submit); err != nil {
+	} else if payload, err = o.submitAndWait(cfg, stubbed(&o, submit)); err != nil {
 		return zero, err
 	}
 	return decodeCallback[T](&o, cfg.serdes, &payload)

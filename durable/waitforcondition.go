@@ -48,7 +48,7 @@ func WaitForCondition[S any](ctx Context, name string, initial S,
 	case op.Status == protocol.StatusFailed:
 		return zero, o.notMet(op.Attempt, op.Error)
 	}
-	c := &condition[S]{operation: &o, id: o.id(), cfg: cfg, state: initial, check: check}
+	c := &condition[S]{operation: &o, id: o.id(), cfg: cfg, state: initial, check: stubbed(&o, check)}
 	if op.Payload != nil {
 		c.state, c.begun = recordedResult[S](o, cfg.serdes), true
 	}
@@ -115,10 +115,7 @@ func (c *condition[S]) attempt(n int) (payload string, done bool, err error) {
 		}
 		done = ok
 		payload, err := c.keep(ctx, next)
-		if err == nil && len(payload) > protocol.MaxPayload {
-			err = &LimitError{What: c.what(), Size: len(payload), Limit: protocol.MaxPayload}
-		}
-		return payload, err
+		return payload, fits(c.what(), payload, err)
 	})
 	c.scope.run.checkInvocation()
 	return payload, done, err

@@ -1,6 +1,7 @@
 package durabletest
 
 import (
+	"fmt"
 	"testing/synctest"
 
 	"github.com/perdure/perdure/protocol"
@@ -23,10 +24,11 @@ func (x *Execution) CrashAfter(name string) { x.flight.plan(name, after) }
 // execution is suspended there is nothing to kill.
 func (x *Execution) Crash() {
 	x.t.Helper()
+	x.act("Crash")
 	x.begin()
 	synctest.Wait()
-	if !x.flight.crash() {
-		x.t.Fatalf("durabletest: there is no invocation to crash: the execution is suspended or closed:\n%s",
+	if !x.stage.kill(kill) {
+		x.fatalf("there is no invocation to crash: the execution is suspended or closed:\n%s",
 			x.History().Details())
 	}
 	synctest.Wait()
@@ -64,3 +66,29 @@ func startIsAll(t protocol.OperationType) bool {
 	}
 	return false
 }
+
+// Effect says that a side effect has happened: call it in a fake, or in a step's body, as the last thing where the
+// effect would be. The key tells one effect of a name from another: an order, a customer. [Explore] sees that each
+// happens exactly once, and kills the function after it. [Run] and [Drive] only keep count, for [Execution.Effects].
+//
+// It may be called by any goroutine. In a function that was killed it does not return: its goroutine is dead.
+func (x *Execution) Effect(name string, key any) { x.stage.effect(effect{name, fmt.Sprint(key)}) }
+
+// EffectOnce is Effect for a service that takes idempotency keys: an effect of that name with an idempotency key that
+// it has seen in this run does not happen again. See [durable.IdempotencyKey].
+func (x *Execution) EffectOnce(name string, key any, idempotencyKey string) {
+	if x.stage.first(name, idempotencyKey) {
+		x.Effect(name, key)
+	}
+}
+
+// Effects is how often the effect of that name and key has happened.
+func (x *Execution) Effects(name string, key any) int {
+	x.stage.mu.Lock()
+	defer x.stage.mu.Unlock()
+	return x.stage.effects[effect{name, fmt.Sprint(key)}]
+}
+
+// Die kills the function, as a process that exits. Call it in a step's body, or anywhere else in the function. It does
+// not return.
+func (x *Execution) Die() { x.stage.perhapsDie(kill) }

@@ -21,8 +21,7 @@
 // # Act while it runs
 //
 // [Drive] is Run with a function that acts meanwhile, through an [Execution]: it waits for an operation, completes
-// a callback, lets time pass, kills the function, stops the execution. [Stub] answers in place of functions that
-// the workflow invokes.
+// a callback, lets time pass, kills the function, stops the execution.
 //
 //	result := durabletest.Drive(t, processOrder, order, func(t *testing.T, x *durabletest.Execution) {
 //		x.Await("payment_confirmation")
@@ -34,6 +33,17 @@
 // the clock stands still; they go on when it calls a method of the Execution that waits. So it sees the same on a
 // machine of any speed, and needs no locks to look at what steps wrote. The execution starts with the first such
 // call.
+//
+// # Put something else in its place
+//
+// [Execution.StubStep] answers in place of a step, by its name, and [Execution.StubFunction], or [Stub], in place of a
+// function that the workflow invokes: with a result, an error, a panic, a delay, or the death of the process, one
+// behind the other. [Function] puts a durable function there.
+//
+//	x.StubStep("process_payment").Fails(errBusy).Times(2).Returns(Payment{ID: "p-1"})
+//	x.StubFunction("shipping:live").Returns(Label{Tracking: "TRK1"}).After(3 * time.Second)
+//
+// A stub that is never called fails the test, and so does one of another type than the step.
 //
 // # Crash it
 //
@@ -51,7 +61,8 @@
 // # Compare histories
 //
 // [History.String] is one line for each event, without anything that differs from run to run, for comparison with
-// text in the test or in a golden file. [History.Details] is for people: it has times, results and errors.
+// text in the test. [History.Details] is for people: it has times, results and errors. Package golden compares a
+// history with a file.
 //
 // # Rules of virtual time
 //

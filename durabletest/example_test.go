@@ -2,6 +2,7 @@ package durabletest_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -115,6 +116,40 @@ func ExampleStub() {
 	}
 }
 
+func ExampleExecution_StubStep() {
+	result := durabletest.Drive(t, greet, "Ada", func(_ *testing.T, x *durabletest.Execution) {
+		x.StubStep("compose").Kills().Fails(errors.New("no paper")).Returns("Good night, Ada").After(time.Minute)
+	})
+	if got := result.Output(); got != "Good night, Ada" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func ExampleExecution_StubFunction() {
+	titleOf := durable.Function[string, string]{Name: "titles:live"}
+	handler := func(ctx durable.Context, name string) (string, error) {
+		return durable.Invoke(ctx, "title", titleOf, name)
+	}
+	result := durabletest.Drive(t, handler, "Ada", func(_ *testing.T, x *durabletest.Execution) {
+		x.StubFunction("titles:live").Fails(&durable.RecordedError{Type: "NoTitle", Message: "she has none"})
+	})
+	if got := result.Operation("title").Error.ErrorType; got != "NoTitle" {
+		t.Errorf("got a %s", got)
+	}
+}
+
+func ExampleFunction() {
+	caller := func(ctx durable.Context, name string) (string, error) {
+		return durable.Invoke(ctx, "greet", durable.Function[string, string]{Name: "greet:live"}, name)
+	}
+	result := durabletest.Drive(t, caller, "Ada", func(_ *testing.T, x *durabletest.Execution) {
+		durabletest.Function(x, "greet:live", greet)
+	})
+	if got := result.Output(); got != "Good morning, Ada" || result.Elapsed != 8*time.Hour {
+		t.Errorf("got %q after %v, want it after the night", got, result.Elapsed)
+	}
+}
+
 func ExampleResult_Decode() {
 	result := durabletest.Run(t, greet, "Ada")
 	var greeting string
@@ -146,6 +181,7 @@ func TestExamples(test *testing.T) {
 		"Run": ExampleRun, "Drive": ExampleDrive, "CrashBefore": ExampleExecution_CrashBefore,
 		"SucceedCallback": ExampleExecution_SucceedCallback, "Stub": ExampleStub,
 		"Crash": ExampleExecution_Crash, "Decode": ExampleResult_Decode, "History": ExampleHistory_String,
+		"StubStep": ExampleExecution_StubStep, "StubFunction": ExampleExecution_StubFunction, "Function": ExampleFunction,
 	}
 	for name, example := range examples {
 		test.Run(name, func(of *testing.T) {

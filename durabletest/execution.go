@@ -2,8 +2,10 @@ package durabletest
 
 import (
 	"context"
-	"io"
 	"log/slog"
+	"math/rand/v2"
+	"runtime"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -39,48 +41,112 @@ type Execution struct {
 	arn     string // empty before the start
 	awaited map[string]bool
 	flight  flight
+	stubs   stubs
+	stage   *stage
+	actor   uint64 // the goroutine of the function that acts
+	acts    atomic.Int64
+
+	// The rest is for Explore.
+	next   func(ctx context.Context, payload []byte) ([]byte, error) // the next version of the handler
+	pages  *statePages                                               // of the state
+	isNew  func(fingerprint uint64) bool                             // no other run came to this state
+	merged atomic.Bool                                               // another did, and goes on in place of this one
 }
 
+// The longest invocation and the longest execution that there can be.
+const (
+	invocationTimeout = 15 * time.Minute
+	forever           = protocol.MaxWaitSeconds * time.Second
+)
+
 func newExecution(caller *testing.T, event []byte) *Execution {
-	return &Execution{
-		Timeout:          15 * time.Minute,
-		ExecutionTimeout: protocol.MaxWaitSeconds * time.Second,
+	x := &Execution{
+		Timeout:          invocationTimeout,
+		ExecutionTimeout: forever,
 		caller:           caller,
 		payload:          event,
 		logs:             newLogBook(caller.Output()),
 		awaited:          map[string]bool{},
 	}
+	x.stage = newStage(&x.flight)
+	return x
 }
 
 // options are a handler's options with ours around them: others may log elsewhere, but there is only one service.
 func (x *Execution) options(others []durable.HandlerOption) []durable.HandlerOption {
-	opts := append([]durable.HandlerOption{durable.WithLogger(slog.New(x.logs.handler()))}, others...)
-	return append(opts, durable.WithClient(client{x}))
+	return withDefaults(x.logs, client{x}, others)
+}
+
+func withDefaults(logs *logBook, service durable.Client, others []durable.HandlerOption) []durable.HandlerOption {
+	opts := append([]durable.HandlerOption{durable.WithLogger(slog.New(logs.handler()))}, others...)
+	return append(opts, durable.WithClient(service))
 }
 
 // open makes an engine.
 func (x *Execution) open(t *testing.T) {
 	x.t = t
 	e, err := engine.Open(t.Context(), memstore.New(),
-		&engine.Options{VirtualTime: true, Logger: engineLogger(x.caller.Output())})
+		&engine.Options{VirtualTime: true, Entropy: rand.NewChaCha8([32]byte{}), Logger: x.engineLogger()})
 	if err != nil {
 		t.Fatalf("durabletest: %v", err)
 	}
 	x.engine = e
+	x.stage.began = time.Now()
 }
 
-// engineLogger shows what would alarm an operator.
-func engineLogger(w io.Writer) *slog.Logger {
-	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelWarn}))
+// engineLogger shows what would alarm an operator. Faults alarm the engine, and nobody else.
+func (x *Execution) engineLogger() *slog.Logger {
+	if x.stage.exploring {
+		return slog.New(slog.DiscardHandler)
+	}
+	return slog.New(slog.NewTextHandler(x.caller.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
+}
+
+// fatalf ends the test, or the run that Explore makes of it.
+func (x *Execution) fatalf(format string, args ...any) {
+	x.t.Helper()
+	x.errorf(format, args...)
+	if x.stage.exploring {
+		runtime.Goexit()
+	}
+	x.t.FailNow()
+}
+
+// errorf is fatalf for a test that goes on.
+func (x *Execution) errorf(format string, args ...any) {
+	x.t.Helper()
+	switch {
+	case x.merged.Load():
+	case x.stage.exploring:
+		x.stage.blame(format, args...)
+	default:
+		x.t.Errorf("durabletest: "+format, args...)
+	}
+}
+
+// act notes that the test goes on to its next call, and refuses calls by others.
+func (x *Execution) act(method string) {
+	x.t.Helper()
+	if x.merged.Load() {
+		runtime.Goexit()
+	}
+	if me := goroutine(); me != x.actor {
+		x.stage.kill(kill)
+		x.flight.misuse("Execution." + method + " was called by another goroutine than that of the function that " +
+			"acts; handlers and steps may call only Execution.Effect")
+		runtime.Goexit()
+	}
+	x.acts.Add(1)
 }
 
 // close ends everything that still runs. A body that does not heed the end of
 // its context gets a year of virtual time to end by itself.
 func (x *Execution) close() {
-	ctx, cancel := context.WithTimeout(context.Background(), protocol.MaxWaitSeconds*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), forever)
 	defer cancel()
+	x.stage.errands.Wait()
 	if err := x.engine.Close(ctx); err != nil {
-		x.t.Error("durabletest: the function does not end: a step is blocked and ignores that its context ended; the " +
+		x.errorf("the function does not end: a step is blocked and ignores that its context ended; the " +
 			"stacks below show where")
 	}
 }
@@ -96,11 +162,11 @@ func (x *Execution) begin() {
 		Durable: &engine.DurableConfig{ExecutionTimeout: x.ExecutionTimeout},
 	})
 	if err != nil {
-		x.t.Fatalf("durabletest: %v", err)
+		x.fatalf("%v", err)
 	}
 	s, err := x.engine.Start(x.t.Context(), &engine.InvokeRequest{Function: functionName, Payload: x.payload})
 	if err != nil {
-		x.t.Fatalf("durabletest: starting the execution: %v", err)
+		x.fatalf("starting the execution: %v", err)
 	}
 	x.arn = s.ARN
 }
@@ -108,6 +174,7 @@ func (x *Execution) begin() {
 // ARN is the execution's name. It starts the execution, which does not run before a method waits.
 func (x *Execution) ARN() string {
 	x.t.Helper()
+	x.act("ARN")
 	x.begin()
 	return x.arn
 }
@@ -119,20 +186,21 @@ func (x *Execution) ARN() string {
 // What a step records of its start may be held back for some milliseconds, in the hope that the end can go with it.
 func (x *Execution) Await(name string) *protocol.Operation {
 	x.t.Helper()
+	x.act("Await")
 	x.begin()
 	for ev, err := range x.engine.Watch(x.t.Context(), x.arn) {
 		if err != nil {
-			x.t.Fatalf("durabletest: waiting for %q: %v", name, err)
+			x.fatalf("waiting for %q: %v", name, err)
 		}
 		if ev.Status() == protocol.StatusStarted && ev.Name == name && !x.awaited[ev.OpID] {
 			x.awaited[ev.OpID] = true
 			synctest.Wait()
-			return find(x.History().Operations(), ev.OpID)
+			return find(x.history().Operations(), ev.OpID)
 		}
 	}
-	x.flight.check(x.t)
-	x.t.Fatalf("durabletest: the execution closed without starting an operation called %q (again):\n%s", name,
-		x.History().Details())
+	x.check()
+	x.fatalf("the execution closed without starting an operation called %q (again):\n%s", name,
+		x.history().Details())
 	return nil
 }
 
@@ -148,6 +216,7 @@ func find(ops []*protocol.Operation, id string) *protocol.Operation {
 // Advance lets d of virtual time pass. Zero only lets happen what can happen now.
 func (x *Execution) Advance(d time.Duration) {
 	x.t.Helper()
+	x.act("Advance")
 	x.begin()
 	synctest.Wait()
 	time.Sleep(d)
@@ -157,6 +226,12 @@ func (x *Execution) Advance(d time.Duration) {
 // History is what has been recorded so far; nothing before the start.
 func (x *Execution) History() History {
 	x.t.Helper()
+	x.act("History")
+	return x.history()
+}
+
+func (x *Execution) history() History {
+	x.t.Helper()
 	if x.arn == "" {
 		return nil
 	}
@@ -164,7 +239,7 @@ func (x *Execution) History() History {
 	for req := (&engine.HistoryRequest{ARN: x.arn, MaxItems: protocol.MaxPage}); ; {
 		events, next, err := x.engine.History(context.Background(), req)
 		if err != nil {
-			x.t.Fatalf("durabletest: reading the history: %v", err)
+			x.fatalf("reading the history: %v", err)
 		}
 		all = append(all, events...)
 		if next == "" {
@@ -177,9 +252,10 @@ func (x *Execution) History() History {
 // Stop stops the execution, as a person would who gives the reason. One that has closed stays as it is.
 func (x *Execution) Stop(errorType, message string) {
 	x.t.Helper()
+	x.act("Stop")
 	reason := &protocol.ErrorObject{ErrorType: errorType, ErrorMessage: message}
 	if _, err := x.engine.Stop(context.Background(), x.ARN(), reason); err != nil {
-		x.t.Fatalf("durabletest: stopping the execution: %v", err)
+		x.fatalf("stopping the execution: %v", err)
 	}
 }
 
@@ -187,13 +263,14 @@ func (x *Execution) Stop(errorType, message string) {
 // or durable.WaitForCallback, and returns its id.
 func (x *Execution) Callback(name string) (id string) {
 	x.t.Helper()
+	x.act("Callback")
 	op := x.Await(name)
-	for _, inner := range x.History().Operations() {
+	for _, inner := range x.history().Operations() {
 		if inner.CallbackID != "" && (inner.ID == op.ID || inner.ParentID == op.ID) {
 			return inner.CallbackID
 		}
 	}
-	x.t.Fatalf("durabletest: %q is a %s, not a callback:\n%s", name, op.Type, x.History())
+	x.fatalf("%q is a %s, not a callback:\n%s", name, op.Type, x.history())
 	return ""
 }
 
@@ -201,25 +278,64 @@ func (x *Execution) Callback(name string) (id string) {
 // which is JSON unless the workflow wants a string or bytes. Empty is none.
 func (x *Execution) SucceedCallback(id, result string) {
 	x.t.Helper()
-	if err := x.engine.SucceedCallback(context.Background(), id, []byte(result)); err != nil {
-		x.t.Fatalf("durabletest: completing a callback: %v", err)
-	}
+	x.act("SucceedCallback")
+	x.answer("completing", id, func(ctx context.Context) error {
+		return x.engine.SucceedCallback(ctx, id, []byte(result))
+	})
 }
 
 // FailCallback completes a callback with an error.
 func (x *Execution) FailCallback(id, errorType, message string) {
 	x.t.Helper()
+	x.act("FailCallback")
 	reason := &protocol.ErrorObject{ErrorType: errorType, ErrorMessage: message}
-	if err := x.engine.FailCallback(context.Background(), id, reason); err != nil {
-		x.t.Fatalf("durabletest: failing a callback: %v", err)
+	x.answer("failing", id, func(ctx context.Context) error { return x.engine.FailCallback(ctx, id, reason) })
+}
+
+// answer answers a callback, unless a fault makes that come later. Then nobody hears of a refusal, as an execution that
+// ended without it is no mistake.
+func (x *Execution) answer(verb, id string, send func(context.Context) error) {
+	x.t.Helper()
+	w := x.stage.visit(answerComes, 0, place("callback "+x.callbackName(id)))
+	if w != "" {
+		x.stage.errands.Go(func() {
+			x.stage.delay(w)
+			send(context.Background()) //nolint:errcheck // see above
+		})
+		return
 	}
+	if err := send(context.Background()); err != nil {
+		x.fatalf("%s a callback: %v", verb, err)
+	}
+}
+
+func (x *Execution) callbackName(id string) string {
+	for _, op := range x.history().Operations() {
+		if op.CallbackID == id {
+			return operationName(op.ID, op.Name)
+		}
+	}
+	return "of another execution"
 }
 
 // HeartbeatCallback says that whoever works on a callback is alive.
 func (x *Execution) HeartbeatCallback(id string) {
 	x.t.Helper()
+	x.act("HeartbeatCallback")
 	if err := x.engine.HeartbeatCallback(context.Background(), id); err != nil {
-		x.t.Fatalf("durabletest: heartbeat of a callback: %v", err)
+		x.fatalf("heartbeat of a callback: %v", err)
+	}
+}
+
+// check fails the test if the execution made no progress, or never came to a planned crash.
+func (x *Execution) check() {
+	x.t.Helper()
+	verdict, missed := x.flight.end()
+	if verdict != "" {
+		x.fatalf("%s", verdict)
+	}
+	for _, p := range missed {
+		x.errorf("there was no crash %s recording %q: no operation of that name was recorded", p.at, p.name)
 	}
 }
 
@@ -228,15 +344,16 @@ func (x *Execution) finish() *outcome {
 	x.t.Helper()
 	x.begin()
 	if _, err := x.engine.Wait(x.t.Context(), x.arn); err != nil {
-		x.t.Fatalf("durabletest: %v", err)
+		x.fatalf("%v", err)
 	}
 	synctest.Wait()
-	x.flight.check(x.t)
+	x.check()
+	x.stubs.check(x)
 	d, err := x.engine.Describe(x.t.Context(), x.arn)
 	if err != nil {
-		x.t.Fatalf("durabletest: %v", err)
+		x.fatalf("%v", err)
 	}
-	return &outcome{Description: d, history: x.History(), invocations: x.flight.number, logs: x.logs.lines()}
+	return &outcome{Description: d, history: x.history(), invocations: x.flight.number, logs: x.logs.lines()}
 }
 
 // Pause pauses the execution, as a person would: waits and callbacks go on, but the function is not invoked, and an
@@ -244,15 +361,17 @@ func (x *Execution) finish() *outcome {
 // after its start.
 func (x *Execution) Pause() {
 	x.t.Helper()
+	x.act("Pause")
 	if err := x.engine.Pause(context.Background(), &engine.PauseRequest{ARN: x.ARN()}); err != nil {
-		x.t.Fatalf("durabletest: pausing the execution: %v", err)
+		x.fatalf("pausing the execution: %v", err)
 	}
 }
 
 // Resume ends a pause.
 func (x *Execution) Resume() {
 	x.t.Helper()
+	x.act("Resume")
 	if err := x.engine.Resume(context.Background(), &engine.ResumeRequest{ARN: x.ARN()}); err != nil {
-		x.t.Fatalf("durabletest: resuming the execution: %v", err)
+		x.fatalf("resuming the execution: %v", err)
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"sync"
-	"testing"
 
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/function/inprocess"
@@ -76,29 +75,29 @@ func (f *flight) leave(err error, failed bool) bool {
 		f.failures = 0
 	case errors.Is(err, inprocess.ErrCrashed):
 	case failed:
-		f.verdict = "durabletest: the test was failed in the course of an invocation, as by t.Fatal"
+		f.verdict = "the test was failed in the course of an invocation, as by t.Fatal"
 	default:
 		f.failures++
 	}
 	if f.failures == maxFailures {
-		f.verdict = fmt.Sprintf("durabletest: %d invocations in a row failed, the last one with: %v", maxFailures, err)
+		f.verdict = fmt.Sprintf("%d invocations in a row failed, the last one with: %v", maxFailures, err)
 	}
 	return f.verdict == ""
 }
 
-// check fails the test if the execution made no progress, or never came to a planned crash.
-func (f *flight) check(t *testing.T) {
-	t.Helper()
+// misuse gives the execution up.
+func (f *flight) misuse(verdict string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.verdict != "" {
-		t.Fatal(f.verdict)
-	}
-	for _, p := range f.plans {
-		t.Errorf("durabletest: there was no crash %s recording %q: no operation of that name was recorded",
-			p.at, p.name)
-	}
-	f.plans = nil // told once is enough
+	f.verdict = verdict
+}
+
+// end says why it made no sense to go on, and which planned crashes never came. It says the latter once.
+func (f *flight) end() (verdict string, missed []crashPoint) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	missed, f.plans = f.plans, nil
+	return f.verdict, missed
 }
 
 // invoker runs the handler in this process, as Lambda would in another.
@@ -110,13 +109,20 @@ func (i invoker) Invoke(ctx context.Context, inv *engine.Invocation) engine.Outc
 	defer cancel()
 	ctx, kill := context.WithCancelCause(ctx)
 	defer kill(nil)
-	f, sound := &i.x.flight, !i.x.caller.Failed()
+	x := i.x
+	f, sound := &x.flight, !x.caller.Failed()
 	f.enter(kill)
-	answer, err := i.x.invoke(ctx, inv.Payload)
-	if errors.Is(context.Cause(ctx), inprocess.ErrCrashed) {
+	x.stage.enter()
+	answer, err := x.play(ctx, inv)
+	x.stage.leave(err != nil)
+	switch cause := context.Cause(ctx); {
+	case errors.Is(cause, inprocess.ErrCrashed):
 		err = inprocess.ErrCrashed
+	case err == nil:
+	case errors.Is(cause, context.DeadlineExceeded):
+		x.stage.ranOut()
 	}
-	if !f.leave(err, sound && i.x.caller.Failed()) {
+	if !f.leave(err, sound && x.caller.Failed()) {
 		i.giveUp(inv.ExecutionARN)
 	}
 	if err == nil {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -17,6 +18,8 @@ type LogLine struct {
 	Level   slog.Level
 	Message string
 	Attrs   map[string]string
+
+	own bool // the SDK's, about an invocation
 }
 
 // String leaves out executionArn and requestId, which tell little in a test.
@@ -33,9 +36,10 @@ func (l LogLine) String() string {
 
 // logBook collects the lines of all invocations, and shows them in the output of the test.
 type logBook struct {
-	mu   sync.Mutex
-	all  []LogLine
-	copy io.Writer
+	mu    sync.Mutex
+	all   []LogLine
+	copy  io.Writer     // nil for none
+	heard func(LogLine) // told of each; nil for nobody
 }
 
 func newLogBook(w io.Writer) *logBook { return &logBook{copy: w} }
@@ -44,7 +48,12 @@ func (b *logBook) add(l LogLine) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.all = append(b.all, l)
-	fmt.Fprintln(b.copy, l)
+	if b.copy != nil {
+		fmt.Fprintln(b.copy, l)
+	}
+	if b.heard != nil {
+		b.heard(l)
+	}
 }
 
 func (b *logBook) lines() []LogLine {
@@ -67,7 +76,7 @@ func (h logHandler) Enabled(context.Context, slog.Level) bool { return true }
 
 // Handle implements [slog.Handler].
 func (h logHandler) Handle(_ context.Context, r slog.Record) error {
-	line := LogLine{Level: r.Level, Message: r.Message, Attrs: map[string]string{}}
+	line := LogLine{Level: r.Level, Message: r.Message, Attrs: map[string]string{}, own: isOwn(r)}
 	maps.Copy(line.Attrs, h.attrs)
 	r.Attrs(func(a slog.Attr) bool {
 		put(line.Attrs, h.prefix, a)
@@ -75,6 +84,13 @@ func (h logHandler) Handle(_ context.Context, r slog.Record) error {
 	})
 	h.book.add(line)
 	return nil
+}
+
+// isOwn reports whether package durable wrote the record.
+func isOwn(r slog.Record) bool {
+	frame, _ := runtime.CallersFrames([]uintptr{r.PC}).Next()
+	return strings.HasPrefix(frame.Function, "github.com/perdure/perdure/durable.") ||
+		strings.HasPrefix(frame.Function, "github.com/perdure/perdure/durable/")
 }
 
 // WithAttrs implements [slog.Handler].

@@ -3,9 +3,12 @@ package durabletest_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -70,6 +73,88 @@ var mistakes = map[string]struct {
 			durabletest.Stub(x, "", func(context.Context, int) (int, error) { return 0, nil })
 		})
 	}, "a name is 1 to 64 letters"},
+	"stub that is never called": {stubbing(func(x *durabletest.Execution) {
+		x.StubStep("aks").Returns(1)
+	}), `the stub of step "aks" was never called; if that is right, add Optional()`},
+	"function that is never called": {stubbing(func(x *durabletest.Execution) {
+		x.StubFunction("seats").Returns(1)
+	}), `the stub of function "seats" was never called`},
+	"stub called too seldom": {stubbing(func(x *durabletest.Execution) {
+		x.StubStep("ask").Returns(1).Times(2)
+	}), `the stub of step "ask" has answers for 2 calls, and was called 1 times`},
+	"stub of another type": {stubbing(func(x *durabletest.Execution) {
+		x.StubStep("ask").Returns("thirty")
+	}), `step "ask" returns int; the stub returns string`},
+	"stub of no type": {stubbing(func(x *durabletest.Execution) {
+		x.StubStep("ask").Returns(nil)
+	}), `step "ask" returns int; the stub returns nil`},
+	"later answer of another type": {stubbing(func(x *durabletest.Execution) {
+		x.StubStep("ask").Fails(errSoldOut).Returns(30.0)
+	}), `step "ask" returns int; the stub returns float64`},
+	"stub calls another function": {stubbing(func(x *durabletest.Execution) {
+		x.StubStep("ask").Calls(func(context.Context) (string, error) { return "", nil })
+	}), `step "ask" runs a func(context.Context) (int, error); the stub calls func(context.Context) (string, error)`},
+	"stub calls nothing": {stubbing(func(x *durabletest.Execution) {
+		x.StubStep("ask").Calls((func(context.Context) (int, error))(nil))
+	}), `the stub of step "ask" calls a nil function`},
+	"stub of a submitter returns something": {func(t *testing.T) {
+		durabletest.Drive(t, func(ctx durable.Context, _ any) (string, error) {
+			return durable.WaitForCallback[string](ctx, "ask", func(context.Context, string) error { return nil })
+		}, nil, func(_ *testing.T, x *durabletest.Execution) { x.StubStep("ask").Returns("id") })
+	}, `step "ask" returns nothing; the stub returns string`},
+	"stub without an answer": {stubbing(func(x *durabletest.Execution) {
+		x.StubStep("ask")
+	}), `the stub of step "ask" has no answer; add one, such as Returns`},
+	"function without an answer": {func(t *testing.T) {
+		durabletest.Drive(t, seatsOf, "", func(_ *testing.T, x *durabletest.Execution) { x.StubFunction("seats") })
+	}, `the stub of function "seats" has no answer`},
+	"failure without an error": {stubbing(func(x *durabletest.Execution) {
+		x.StubStep("ask").Fails(nil)
+	}), `the stub of step "ask" fails with a nil error`},
+	"times of nothing": {stubbing(func(x *durabletest.Execution) {
+		x.StubStep("ask").Times(2)
+	}), `Times of the stub of step "ask" comes behind an answer`},
+	"no times": {stubbing(func(x *durabletest.Execution) {
+		x.StubStep("ask").Returns(1).Times(0)
+	}), `the stub of step "ask" cannot answer 0 times`},
+	"two stubs of a step": {stubbing(func(x *durabletest.Execution) {
+		x.StubStep("ask").Returns(1)
+		x.StubStep("ask").Returns(2)
+	}), `there is a stub of step "ask"`},
+	"two stubs of a function": {stubbing(func(x *durabletest.Execution) {
+		durabletest.Function(x, "seats", book)
+		x.StubFunction("seats").Returns(2)
+	}), `there is a function "seats" already`},
+	"stub of a step without a name": {stubbing(func(x *durabletest.Execution) {
+		x.StubStep("")
+	}), `a step without a name cannot be stubbed`},
+	"function's own function": {stubbing(func(x *durabletest.Execution) {
+		x.StubFunction("seats").Runs()
+	}), `function "seats" has no function of its own to run`},
+	"function that returns no JSON": {stubbing(func(x *durabletest.Execution) {
+		x.StubFunction("seats").Returns(make(chan int))
+	}), `the stub of function "seats" returns what cannot be sent as JSON`},
+	"function that is none": {stubbing(func(x *durabletest.Execution) {
+		x.StubFunction("seats").Calls(func(int, int) {})
+	}), `the stub of function "seats" calls a func(int, int); give a function such as`},
+	"durable function that is nil": {stubbing(func(x *durabletest.Execution) {
+		durabletest.Function[int, int](x, "seats", nil)
+	}), "the handler is nil"},
+	"durable function that keeps failing": {func(t *testing.T) {
+		durabletest.Drive(t, seatsOf, "", func(_ *testing.T, x *durabletest.Execution) {
+			serdes := new(lostStore)
+			durabletest.Function(x, "seats", func(ctx durable.Context, _ string) (int, error) {
+				n, _ := durable.Step(ctx, "", func(context.Context) (int, error) { return 1, nil }, durable.WithSerdes(serdes))
+				return n, durable.Wait(ctx, "", time.Second)
+			})
+		})
+	}, `10 invocations of function "seats" in a row failed`},
+	"Fatal in a stub": {func(t *testing.T) {
+		durabletest.Drive(t, book, pragueToVienna, func(_ *testing.T, x *durabletest.Execution) {
+			x.StubStep("ask").Calls(func(context.Context) (int, error) { t.Fatal("the stub's own words"); return 0, nil })
+		})
+		t.Error("went on")
+	}, "the stub's own words"},
 	"timeout that cannot be": {func(t *testing.T) {
 		durabletest.Drive(t, book, pragueToVienna, func(_ *testing.T, x *durabletest.Execution) {
 			x.ExecutionTimeout = 400 * 24 * time.Hour
@@ -98,11 +183,158 @@ var mistakes = map[string]struct {
 			return n, durable.Wait(ctx, "", time.Second)
 		}, nil)
 	}, "10 invocations in a row failed"},
+	"effect that a crash repeats": {func(t *testing.T) {
+		var x *durabletest.Execution
+		durabletest.Explore(t, func(ctx durable.Context, id string) (string, error) {
+			return durable.Step(ctx, "pay", func(context.Context) (string, error) {
+				x.Effect("charge", id)
+				return id, nil
+			})
+		}, "A-1", func(_ *testing.T, run *durabletest.Execution) { x = run })
+	}, "durabletest.Schedule(`kill after effect charge \"A-1\"`)"},
+	"explored: two outcomes": {func(t *testing.T) {
+		runs := 0
+		durabletest.Explore(t, func(durable.Context, any) (int, error) { runs++; return runs, nil }, nil, nil)
+	}, "two undisturbed runs had different outcomes: succeeded with 1, and succeeded with 2"},
+	"explored: other operations": {func(t *testing.T) {
+		runs := 0
+		durabletest.Explore(t, func(ctx durable.Context, _ any) (int, error) {
+			runs++
+			return durable.Step(ctx, fmt.Sprint("step-", runs), func(context.Context) (int, error) { return 1, nil })
+		}, nil, nil)
+	}, "two undisturbed runs recorded different operations"},
+	"explored: changes on replay": {func(t *testing.T) {
+		invocations := 0
+		durabletest.Explore(t, func(ctx durable.Context, _ any) (int, error) {
+			if invocations++; invocations == 4 { // of the two undisturbed runs, and the first that is cut off
+				return 0, durable.Wait(ctx, "another", time.Second)
+			}
+			return durable.Step(ctx, "one", func(context.Context) (int, error) { return 1, nil })
+		}, nil, func(*testing.T, *durabletest.Execution) {})
+	}, "The execution failed with NonDeterminismError"},
+	"explored: a panic": {func(t *testing.T) {
+		durabletest.Explore(t, func(durable.Context, any) (int, error) { panic("the handler's own words") }, nil, nil)
+	}, "durabletest: the handler panicked: panic: the handler's own words"},
+	"explored: acting panics": {func(t *testing.T) {
+		durabletest.Explore(t, book, pragueToVienna, func(*testing.T, *durabletest.Execution) { panic("acting's own words") })
+	}, "durabletest: the function that acts panicked: acting's own words"},
+	"explored: blocked on a channel": {func(t *testing.T) {
+		durabletest.Explore(t, func(durable.Context, any) (int, error) { return <-make(chan int), nil }, nil, nil)
+	}, "durabletest: the function does not end"},
+	"explored: blocked after a crash": {func(t *testing.T) {
+		bodies := 0
+		durabletest.Explore(t, func(ctx durable.Context, _ any) (int, error) {
+			return durable.Step(ctx, "one", func(context.Context) (int, error) {
+				if bodies++; bodies == 2 {
+					select {}
+				}
+				return 1, nil
+			})
+		}, nil, func(*testing.T, *durabletest.Execution) { bodies = 0 })
+	}, "kill before SUCCEED 1 one\n"},
+	"explored: a loop": {func(t *testing.T) {
+		bodies := 0
+		durabletest.Explore(t, func(ctx durable.Context, _ any) (int, error) {
+			return durable.Step(ctx, "one", func(context.Context) (int, error) {
+				if bodies++; bodies == 2 {
+					for !stop.Load() {
+						runtime.Gosched()
+					}
+				}
+				return 1, nil
+			})
+		}, nil, func(*testing.T, *durabletest.Execution) { bodies = 0 })
+	}, "the run did not end in 1s of real time"},
+	"explored: waits outside": {func(t *testing.T) {
+		outside := make(chan int)
+		durabletest.Explore(t, func(durable.Context, any) (int, error) { return <-outside, nil }, nil, nil)
+	}, "the run did not end in 1s of real time"},
+	"explored: a goroutine outlives it": {func(t *testing.T) {
+		durabletest.Explore(t, func(durable.Context, any) (int, error) {
+			go func() {
+				for {
+					time.Sleep(time.Second)
+				}
+			}()
+			return 1, nil
+		}, nil, nil)
+	}, "durabletest: goroutines are left when the execution has ended"},
+	"explored: Fatal in a step": {func(t *testing.T) {
+		durabletest.Explore(t, func(ctx durable.Context, _ any) (int, error) {
+			return durable.Step(ctx, "one", func(context.Context) (int, error) {
+				t.Fatal("the step's own words")
+				return 0, nil
+			})
+		}, nil, nil)
+		t.Error("went on")
+	}, "durabletest: the test was failed in the course of an invocation, as by t.Fatal"},
+	"explored: Fatal while acting": {func(t *testing.T) {
+		durabletest.Explore(t, book, pragueToVienna, func(t *testing.T, x *durabletest.Execution) { t.Fatal("acting's own words") })
+		t.Error("went on")
+	}, "durabletest: the function that acts failed the test"},
+	"explored: awaiting what a fault prevents": {func(t *testing.T) {
+		crashed := 0
+		durabletest.Explore(t, func(ctx durable.Context, _ any) (int, error) {
+			if crashed++; crashed == 1 {
+				if err := durable.Wait(ctx, "only at first", time.Second); err != nil {
+					return 0, err
+				}
+			}
+			return 1, nil
+		}, nil, func(_ *testing.T, x *durabletest.Execution) {
+			crashed = 0
+			x.Await("only at first")
+		})
+	}, `durabletest: the execution closed without starting an operation called "only at first"`},
+	"explored: the kit in a step": {func(t *testing.T) {
+		var x *durabletest.Execution
+		durabletest.Explore(t, func(ctx durable.Context, _ any) (int, error) {
+			return durable.Step(ctx, "one", func(context.Context) (int, error) {
+				x.Advance(time.Second)
+				return 1, nil
+			})
+		}, nil, func(_ *testing.T, run *durabletest.Execution) { x = run })
+	}, "durabletest: Execution.Advance was called by another goroutine"},
+	"the kit in a step": {func(t *testing.T) {
+		var x *durabletest.Execution
+		durabletest.Drive(t, func(ctx durable.Context, _ any) (int, error) {
+			return durable.Step(ctx, "one", func(context.Context) (int, error) {
+				x.Advance(time.Second)
+				return 1, nil
+			})
+		}, nil, func(_ *testing.T, run *durabletest.Execution) { x = run })
+	}, "durabletest: Execution.Advance was called by another goroutine"},
+	"explored: a schedule of nothing": {func(t *testing.T) {
+		durabletest.Explore(t, book, pragueToVienna, nil, durabletest.Schedule(" "))
+	}, "the schedule is empty"},
+	"explored: a schedule of nonsense": {func(t *testing.T) {
+		durabletest.Explore(t, book, pragueToVienna, nil, durabletest.Schedule("explode at noon"))
+	}, `"explode at noon" is not a fault that there is`},
+	"explored: a place that is none": {func(t *testing.T) {
+		durabletest.Explore(t, book, pragueToVienna, nil, durabletest.Schedule("kill before SUCCEED 99 nobody"))
+	}, "the run did not come to where this was to happen: kill before SUCCEED 99 nobody"},
+	"explored: another Equal": {func(t *testing.T) {
+		durabletest.Explore(t, book, pragueToVienna, nil,
+			durabletest.Equal(func(_, _ *durabletest.Result[bool]) bool { return true }))
+	}, "the function of Equal is a"},
+	"explored: another Upgrade": {func(t *testing.T) {
+		durabletest.Explore(t, book, pragueToVienna, nil,
+			durabletest.Upgrade(func(durable.Context, bool) (bool, error) { return true, nil }))
+	}, "the next version is a"},
 	"step that never ends": {func(t *testing.T) {
 		durabletest.Run(t, func(ctx durable.Context, _ any) (int, error) {
 			return durable.Step(ctx, "", func(context.Context) (int, error) { select {} })
 		}, nil)
 	}, "a step is blocked and ignores that its context ended"},
+}
+
+var stop atomic.Bool // never set
+
+// stubbing is a test of book that has stubs.
+func stubbing(stub func(x *durabletest.Execution)) func(t *testing.T) {
+	return func(t *testing.T) {
+		durabletest.Drive(t, book, pragueToVienna, func(_ *testing.T, x *durabletest.Execution) { stub(x) })
+	}
 }
 
 // lostStore is a Serdes whose store is out of reach from the second read on.
@@ -123,6 +355,7 @@ const mistakeVariable = "DURABLETEST_MISTAKE"
 // there is no other way to see a test fail.
 func TestMistakesAreExplained(t *testing.T) {
 	if name := os.Getenv(mistakeVariable); name != "" {
+		durabletest.SetMaxIdle(time.Second)
 		mistakes[name].test(t)
 		return
 	}

@@ -38,8 +38,8 @@ type Result[Out any] struct {
 	// one.
 	Logs []LogLine
 
-	t      *testing.T
-	result *string
+	t       *testing.T
+	outcome *outcome
 }
 
 type outcome struct {
@@ -53,7 +53,7 @@ func newResult[Out any](t *testing.T, o *outcome) *Result[Out] {
 	return &Result[Out]{
 		Status: o.Status, Error: o.Error, Elapsed: o.Closed.Sub(o.Started),
 		Invocations: o.invocations, History: o.history, Logs: o.logs,
-		t: t, result: o.Result,
+		t: t, outcome: o,
 	}
 }
 
@@ -66,12 +66,39 @@ func (r *Result[Out]) Output() Out {
 		r.t.Fatalf("durabletest: the execution did not succeed but %s:\n%s", ending(r.Status, r.Error),
 			r.History.Details())
 	}
-	if r.result != nil {
-		if err := json.Unmarshal([]byte(*r.result), &out); err != nil {
-			r.t.Fatalf("durabletest: the result %s cannot be read back: %v", *r.result, err)
+	if text := r.outcome.Result; text != nil {
+		if err := json.Unmarshal([]byte(*text), &out); err != nil {
+			r.t.Fatalf("durabletest: the result %s cannot be read back: %v", *text, err)
 		}
 	}
 	return out
+}
+
+// Same reports whether two executions ended alike: with the same status, and the same result or type of error.
+func (r *Result[Out]) Same(other *Result[Out]) bool { return r.outcome.sameAs(other.outcome) }
+
+func (o *outcome) sameAs(other *outcome) bool {
+	switch {
+	case o.Status != other.Status:
+		return false
+	case o.Result != nil && other.Result != nil:
+		return *o.Result == *other.Result
+	case o.Error != nil && other.Error != nil:
+		return o.Error.ErrorType == other.Error.ErrorType
+	}
+	return (o.Result == nil) == (other.Result == nil) && (o.Error == nil) == (other.Error == nil)
+}
+
+// String is the outcome in messages.
+func (o *outcome) String() string {
+	text := strings.ToLower(string(o.Status))
+	if o.Result != nil {
+		text += " with " + protocol.Clip(*o.Result, maxShown)
+	}
+	if o.Error != nil {
+		text += " with " + o.Error.ErrorType + ": " + protocol.Clip(o.Error.ErrorMessage, maxShown)
+	}
+	return text
 }
 
 // ending is a failed end in words.

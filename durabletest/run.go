@@ -31,20 +31,26 @@ func Run[In, Out any](t *testing.T, handler func(durable.Context, In) (Out, erro
 func Drive[In, Out any](t *testing.T, handler func(durable.Context, In) (Out, error), event any,
 	act func(t *testing.T, x *Execution), opts ...durable.HandlerOption) *Result[Out] {
 	t.Helper()
-	switch {
-	case handler == nil:
-		t.Fatal("durabletest: the handler is nil; give the function that main gives to durable.Start")
-	case act == nil:
+	checkHandler(t, handler == nil, opts)
+	if act == nil {
 		t.Fatal("durabletest: the function that acts is nil; to only run the execution use durabletest.Run")
+	}
+	x := newExecution(t, encodeEvent[In](t, event))
+	x.invoke = durable.NewHandler(handler, x.options(opts)...).Invoke
+	return newResult[Out](t, x.drive(t, act))
+}
+
+// checkHandler refuses a handler and options that cannot be run.
+func checkHandler(t *testing.T, isNil bool, opts []durable.HandlerOption) {
+	t.Helper()
+	if isNil {
+		t.Fatal("durabletest: the handler is nil; give the function that main gives to durable.Start")
 	}
 	for i, o := range opts {
 		if o == nil {
 			t.Fatalf("durabletest: handler option %d is nil", i+1)
 		}
 	}
-	x := newExecution(t, encodeEvent[In](t, event))
-	x.invoke = durable.NewHandler(handler, x.options(opts)...).Invoke
-	return newResult[Out](t, x.drive(t, act))
 }
 
 // encodeEvent is the event as the caller of the function would send it.
@@ -71,7 +77,8 @@ func (x *Execution) drive(t *testing.T, act func(*testing.T, *Execution)) *outco
 	synctest.Test(t, func(t *testing.T) {
 		x.open(t)
 		defer x.close()
-		act(t, x)
+		x.actor = goroutine()
+		x.stage.aside(func() { act(t, x) })
 		o = x.finish()
 	})
 	return o

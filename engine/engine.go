@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 
 	"github.com/perdure/perdure/internal/core/machine"
@@ -32,6 +33,9 @@ type Options struct {
 	Telemetry *Telemetry
 	// VirtualTime says that the engine runs in a bubble of testing/synctest: nobody sets its clock.
 	VirtualTime bool
+	// Entropy gives the random bits of executions' ids; nil is the system's. In virtual time, one that always gives the
+	// same makes every run of a test name its executions alike.
+	Entropy io.Reader
 	// Cache is how many bytes of memory open executions may take to which nothing happens at the moment; the default is
 	// 64 MB. One that left memory is read again when something happens to it.
 	Cache int
@@ -113,7 +117,7 @@ func Open(ctx context.Context, st Store, options *Options) (*Engine, error) {
 func assemble(st store.Store, seals seals, opts *Options) *Engine {
 	life, rules := newLife(opts.Logger), opts.rules()
 	functions := newFunctions(life, st, home{opts.Region, opts.Account}, opts.Strict)
-	starts := &starter{life: life, functions: functions, rules: rules}
+	starts := &starter{life: life, functions: functions, rules: rules, ids: mint{entropy: opts.Entropy}}
 	ledger := newLedger(life, st, starts, opts.Cache)
 	e := &Engine{
 		life: life, functions: functions, seals: seals, starts: starts, ledger: ledger,

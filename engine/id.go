@@ -3,6 +3,7 @@ package engine
 import (
 	"encoding/binary"
 	"fmt"
+	"io"
 	"sync"
 	"time"
 
@@ -17,6 +18,8 @@ import (
 
 // mint makes ids.
 type mint struct {
+	entropy io.Reader // nil is the system's
+
 	mu   sync.Mutex
 	last uint64 // the time of the last id: milliseconds << 12 | fraction
 }
@@ -29,9 +32,17 @@ func (m *mint) next() string {
 	at = max(at, m.last+1)
 	m.last = at
 	m.mu.Unlock()
-	id := uuid.New() // for the random bits and the variant
+	id := m.random()
 	binary.BigEndian.PutUint64(id[:8], at>>12<<16|7<<12|at&0xfff)
 	return id.String()
+}
+
+// random is an id for its random bits and its variant.
+func (m *mint) random() uuid.UUID {
+	if m.entropy == nil {
+		return uuid.New()
+	}
+	return uuid.Must(uuid.NewRandomFromReader(m.entropy))
 }
 
 // timeIn is the moment with which an id begins.

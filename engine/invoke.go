@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"time"
 
 	"github.com/google/uuid"
@@ -159,25 +158,4 @@ func (r *runner) finish(l *live, inv *Invocation, out Outcome, free func()) {
 			return
 		}
 	}
-}
-
-// rehearsalToken takes the place of a checkpoint token. No engine made it.
-const rehearsalToken = "rehearsal"
-
-// Rehearsal returns an invocation as the next one of an open execution would be; it tells whether changed code can take
-// the execution on. It has all operations at once, and a token that no call accepts. The engine records nothing of it
-// and wants no outcome. It is nil if the execution has closed.
-//
-// The invoker must know that it is a rehearsal, or its code runs the bodies of steps. Processes with package durable
-// learn it from [protocol.RehearsalVariable].
-func (e *Engine) Rehearsal(ctx context.Context, arn string, timeout time.Duration) (inv *Invocation, err error) {
-	err = e.ledger.view(ctx, arn, func(l *live) {
-		if l.x.Status().Closed() {
-			return
-		}
-		ops, _ := l.x.Page(0, math.MaxInt, math.MaxInt)
-		inv = newInvocation(l.x, uuid.NewString(), rehearsalToken, ops, "")
-		inv.Timeout = timeout
-	})
-	return inv, err
 }

@@ -114,6 +114,12 @@ const (
 	ErrorTypeSandboxFailure    = "Sandbox.Failure"
 )
 
-// RehearsalVariable is the environment variable that makes package durable replay without recording anything or
-// running a body: can an execution go on with changed code?
-const RehearsalVariable = "PERDURE_REHEARSAL"
+// RehearsalToken, in place of a checkpoint token, makes an invocation a rehearsal: package durable replays without
+// recording anything or running a body. Can changed code take the execution on? No service makes or takes this token.
+//
+// A program that has the text in it knows rehearsals. It is long enough for compilers to keep it in one piece.
+const RehearsalToken = "perdure rehearsal"
+
+// RehearsedValue begins a line of the answer to a rehearsal, in the stack trace of its error, that has the id of an
+// operation, a space, and what today's code would record in place of the operation's result, where the two differ.
+const RehearsedValue = "recorded anew: "

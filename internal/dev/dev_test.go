@@ -169,7 +169,7 @@ func TestRehearsals(t *testing.T) {
 	for next, want := range map[code]string{
 		"again wait write": "Durable      | replays with the new code: Y, X\n",
 		"wait compose": "X            | does not replay with the new code, and will fail when it goes on: " +
-			`operation 1: recorded STEP/Step "write", but the code now does STEP/Step "compose"`,
+			`operation 1: recorded STEP/Step "write", but the code now does STEP/Step "compose" (at fixture_test.go:`,
 		"foreign wait write": "Durable      | " + host.ErrNoRehearsal.Error() + "\n",
 	} {
 		t.Run(string(next), func(t *testing.T) {

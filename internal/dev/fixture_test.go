@@ -219,8 +219,6 @@ func (f *fixture) Run(c *host.Code) (host.Running, error) {
 		if r.code.says("foreign") {
 			return nil, host.ErrNoRehearsal
 		}
-		os.Setenv(protocol.RehearsalVariable, "1")
-		defer os.Unsetenv(protocol.RehearsalVariable)
 	}
 	if c.Function.Durable != nil {
 		client := durable.WithClient(inprocess.Client{Engine: f.engine})

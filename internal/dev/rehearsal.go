@@ -1,13 +1,14 @@
 package dev
 
 import (
+	"bytes"
 	"context"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/perdure/perdure/engine"
-	"github.com/perdure/perdure/internal/cli/progress"
+	"github.com/perdure/perdure/internal/core/rehearsal"
 	"github.com/perdure/perdure/internal/host"
 	"github.com/perdure/perdure/protocol"
 )
@@ -29,6 +30,7 @@ type verdicts struct {
 
 type verdict struct {
 	label, tone, text string
+	sides             string // lines below: what is recorded beside what the code does
 }
 
 // rehearseAll tries a build with the open executions of the function, before it takes over.
@@ -50,9 +52,10 @@ func (f *function) rehearseAll(ctx context.Context, code host.Code) (v verdicts)
 	defer with.Close(ctx)
 	ctx, cancel := context.WithTimeout(ctx, rehearsalTime)
 	defer cancel()
+	replaying := host.Rehearses(with, &code.Function, rehearsalTime)
 	for _, x := range open {
 		label := f.loop.followers.label(x.ARN)
-		switch one := f.rehearse(ctx, with, x.ARN); {
+		switch one := f.rehearse(ctx, replaying, x.ARN); {
 		case one.text == "":
 		case one.tone == good:
 			v.good = append(v.good, label)
@@ -64,36 +67,29 @@ func (f *function) rehearseAll(ctx context.Context, code host.Code) (v verdicts)
 	return v
 }
 
-// rehearse tries one execution. The verdict is empty if it has closed meanwhile.
-func (f *function) rehearse(ctx context.Context, with host.Running, arn string) verdict {
-	inv, err := f.loop.engine.Rehearsal(ctx, arn, rehearsalTime)
-	if err != nil || inv == nil {
+// rehearse tries one execution. The verdict is empty if it is gone.
+func (f *function) rehearse(ctx context.Context, with rehearsal.Code, arn string) verdict {
+	var file bytes.Buffer
+	if err := f.loop.engine.Export(ctx, arn, &file); err != nil {
 		return verdict{}
 	}
-	out := with.Invoke(ctx, inv)
-	if out.Error != nil {
-		return verdict{tone: Warn, text: "may not replay with the new code: " + cut(progress.ErrorLine(out.Error))}
+	rec, err := rehearsal.Read(file.Bytes())
+	if err != nil {
+		return verdict{tone: Warn, text: "may not replay with the new code: " + cut(err.Error())}
 	}
-	answer, err := protocol.ReadOutput(out.Payload)
+	v := rec.Rehearse(ctx, with)
 	switch {
-	case err != nil:
-		return verdict{tone: Warn, text: "may not replay with the new code: the function did not answer as a durable " +
-			"function does"}
-	case answer.Status != protocol.InvocationFailed:
-		return verdict{tone: good, text: "replays"}
-	case answer.Error != nil && answer.Error.ErrorType == "NonDeterminismError":
-		return verdict{tone: bad, text: "does not replay with the new code, and will fail when it goes on: " +
-			cut(reason(answer.Error))}
+	case v.Kind == rehearsal.NoAnswer:
+		return verdict{tone: Warn, text: "may not replay with the new code: " + cut(v.Text)}
+	case v.Kind == rehearsal.Fails:
+		return verdict{tone: Warn, text: "may not go on with the new code: " + cut(v.Text)}
+	case v.Kind != rehearsal.Replays:
+		return verdict{tone: bad, sides: v.Sides(),
+			text: "does not replay with the new code, and will fail when it goes on: " + cut(v.Text)}
+	case len(v.Lost) > 0:
+		return verdict{tone: Warn, text: "replays with the new code, but " + cut(v.Lost[0].String())}
 	}
-	return verdict{tone: Warn, text: "replays with the new code, and will then fail: " +
-		cut(progress.ErrorLine(answer.Error))}
-}
-
-// reason is the part of a NonDeterminismError that is about this execution.
-func reason(e *protocol.ErrorObject) string {
-	line := progress.ErrorLine(&protocol.ErrorObject{ErrorMessage: e.ErrorMessage})
-	line, _, _ = strings.Cut(line, "; ")
-	return strings.TrimPrefix(line, "perdure: non-deterministic code at ")
+	return verdict{tone: good, text: "replays"}
 }
 
 // tell tells the verdicts.
@@ -106,6 +102,9 @@ func (f *function) tell(v verdicts) {
 	}
 	for _, one := range v.bad {
 		f.loop.Screen.Say(one.label, one.tone, "%s", one.text)
+		for line := range strings.Lines(one.sides) {
+			f.loop.Screen.Say(one.label, Plain, "%s", strings.TrimSuffix(line, "\n"))
+		}
 	}
 	if slices.ContainsFunc(v.bad, func(one verdict) bool { return one.tone == bad }) {
 		f.say(Plain, "hint: with the code as it was they go on; or take one back to where it fits: perdure fork "+

@@ -9,8 +9,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-
-	"github.com/perdure/perdure/protocol"
 )
 
 func TestScreen(t *testing.T) {
@@ -52,12 +50,4 @@ func mustGetwd(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return dir
-}
-
-func TestReason(t *testing.T) {
-	e := &protocol.ErrorObject{ErrorType: "NonDeterminismError",
-		ErrorMessage: `perdure: non-deterministic code at operation 2: recorded WAIT/Wait "pause", but the code returned without reaching it; code between operations must do the same`}
-	if got, want := reason(e), `operation 2: recorded WAIT/Wait "pause", but the code returned without reaching it`; got != want {
-		t.Errorf("got %q, want %q", got, want)
-	}
 }

@@ -1,13 +1,11 @@
 package host
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -117,7 +115,7 @@ type Purpose int
 const (
 	Serving   Purpose = iota // invocations
 	Debugging                // invocations, of one process under a debugger, which have no time limits
-	// Rehearsing replays executions and does nothing else. The processes' output is not shown: it was shown before.
+	// Rehearsing is trying recorded executions. The processes' output is not shown: it was shown before.
 	Rehearsing
 )
 
@@ -139,9 +137,6 @@ type Running interface {
 	// host closes the rest at its own end.
 	Close(ctx context.Context) error
 }
-
-// ErrNoRehearsal says that code would run the bodies of its steps in a rehearsal.
-var ErrNoRehearsal = errors.New("open executions were not replayed with it: that needs package durable in the function")
 
 // Run runs code until it is closed. For a rehearsal it refuses code that does not know rehearsals, with
 // [ErrNoRehearsal].
@@ -208,17 +203,9 @@ func (c *Code) config(runtime *runtimeapi.Server) sandbox.Config {
 	case Debugging:
 		cfg.NoTimeout, cfg.MaxProcesses, cfg.IdleTimeout = true, 1, fn.Timeout
 	case Rehearsing:
-		cfg.Env = map[string]string{protocol.RehearsalVariable: "1"}
-		maps.Copy(cfg.Env, c.Env)
 		cfg.MaxProcesses, cfg.StopGrace = 1, 100*time.Millisecond
 	}
 	return cfg
-}
-
-// knowsRehearsals reports whether a program has package durable in it.
-func knowsRehearsals(proc *runtimes.Process) bool {
-	program, err := os.ReadFile(proc.Command[0])
-	return err == nil && bytes.Contains(program, []byte(protocol.RehearsalVariable))
 }
 
 // newPool returns a pool whose functions find the engine; the engine keeps their output, which is shown, too.

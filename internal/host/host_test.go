@@ -1,6 +1,7 @@
 package host_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net"
@@ -20,6 +21,7 @@ import (
 	"github.com/perdure/perdure/internal/api/credentials"
 	"github.com/perdure/perdure/internal/api/lambdaapi"
 	"github.com/perdure/perdure/internal/api/server"
+	"github.com/perdure/perdure/internal/core/rehearsal"
 	"github.com/perdure/perdure/internal/function/build"
 	"github.com/perdure/perdure/internal/function/project"
 	"github.com/perdure/perdure/internal/function/runtimes"
@@ -253,12 +255,17 @@ func TestRehearse(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.Close(t.Context())
-	inv, err := f.Engine.Rehearsal(t.Context(), started.ARN, time.Minute)
+	var file bytes.Buffer
+	if err := f.Engine.Export(t.Context(), started.ARN, &file); err != nil {
+		t.Fatal(err)
+	}
+	rec, err := rehearsal.Read(file.Bytes())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if out := r.Invoke(t.Context(), inv); !strings.Contains(string(out.Payload), "PENDING") {
-		t.Errorf("got %s, %v, want PENDING: a step that was not recorded must not run", out.Payload, out.Error)
+	code := host.Rehearses(r, &engine.Function{Name: "order"}, time.Minute)
+	if v := rec.Rehearse(t.Context(), code); v.Kind != rehearsal.Replays {
+		t.Errorf("got %s, %s, want that it replays: a step that was not recorded must not run", v.Kind, v.Text)
 	}
 }
 

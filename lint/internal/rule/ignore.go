@@ -134,7 +134,8 @@ func NewIgnore(name, doc string, rules []*analysis.Analyzer) *analysis.Analyzer 
 				if text == "" {
 					continue
 				}
-				pass.Report(analysis.Diagnostic{Pos: i.pos, End: i.end, Category: name, Message: message(pass.Analyzer, text)})
+				pass.Report(analysis.Diagnostic{Pos: i.pos, End: i.end, Category: name,
+					Message: message(pass.Analyzer, text)})
 			}
 			return nil, nil
 		},

@@ -118,12 +118,15 @@ func interruptedChild(ctx durable.Context, input string) (string, error) {
 		return durable.Step(ctx, "step", func(ctx context.Context) (string, error) {
 			if isFirst(ctx) {
 				time.Sleep(time.Second)
-				os.Exit(1)
+				die()
 			}
 			return input, nil
 		})
 	})
 }
+
+// die ends the process; a test has its own way.
+var die = func() { os.Exit(1) }
 
 // isFirst reports whether it is called for the first time in an execution,
 // whichever process it is called in.

@@ -17,8 +17,15 @@ import (
 	"github.com/perdure/perdure/durable"
 )
 
-// suite maps the names of functions to what serves them.
-type suite map[string]func()
+// suite maps the names of functions to them.
+type suite map[string]function
+
+// function is a handler as main serves it, and as a test runs it.
+type function struct {
+	start   func()
+	handler func(durable.Context, json.RawMessage) (json.RawMessage, error)
+	options []durable.HandlerOption
+}
 
 var suites = []suite{steps, waits, children, callbacks, invokes, targets, conditions, callbackWaits, parallels, mappings, plugins,
 	traces, telemetry}
@@ -33,8 +40,23 @@ func functions() suite {
 }
 
 // serve makes an entry of a suite.
-func serve[In, Out any](handler func(durable.Context, In) (Out, error), opts ...durable.HandlerOption) func() {
-	return func() { durable.Start(handler, opts...) }
+func serve[In, Out any](handler func(durable.Context, In) (Out, error), opts ...durable.HandlerOption) function {
+	return function{func() { durable.Start(handler, opts...) }, onJSON(handler), opts}
+}
+
+// onJSON is a handler between any event and any result.
+func onJSON[In, Out any](handler func(durable.Context, In) (Out, error)) func(durable.Context, json.RawMessage) (json.RawMessage, error) {
+	return func(ctx durable.Context, event json.RawMessage) (json.RawMessage, error) {
+		var in In
+		if err := json.Unmarshal(event, &in); err != nil {
+			return nil, err
+		}
+		out, err := handler(ctx, in)
+		if err != nil {
+			return nil, err
+		}
+		return json.Marshal(out)
+	}
 }
 
 func main() {
@@ -43,12 +65,12 @@ func main() {
 		return
 	}
 	name := os.Getenv("AWS_LAMBDA_FUNCTION_NAME")
-	start := functions()[name]
-	if start == nil {
+	f, ok := functions()[name]
+	if !ok {
 		fmt.Fprintf(os.Stderr, "there is no function called %q; the argument list shows all\n", name)
 		os.Exit(2)
 	}
-	start()
+	f.start()
 }
 
 func list() {

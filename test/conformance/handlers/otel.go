@@ -109,8 +109,8 @@ var executionTimeouts = map[string]string{
 // environment says. An execution that it invokes is a trace of its own: the
 // requirements do not let a Workflow lie below a span of the SDK's, and, unlike
 // Lambda, nothing here puts spans in between.
-func serveTraced[In any](view durableotel.View, handler func(durable.Context, In) (any, error)) func() {
-	return func() {
+func serveTraced[In any](view durableotel.View, handler func(durable.Context, In) (any, error)) function {
+	start := func() {
 		exporter, err := otlptracehttp.New(context.Background())
 		if err != nil {
 			log.Fatal(err)
@@ -118,6 +118,7 @@ func serveTraced[In any](view durableotel.View, handler func(durable.Context, In
 		provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), durableotel.WithIDs())
 		durable.Start(handler, durable.WithPlugins(durableotel.New(provider, durableotel.Config{View: view, Detached: true})))
 	}
+	return function{start: start, handler: onJSON(handler)}
 }
 
 func traceTarget(name string) durable.Function[any, any] {

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"os"
 	"time"
 
 	"github.com/perdure/perdure/durable"
@@ -171,7 +170,7 @@ func crashingStep(ctx durable.Context, input string, retry durable.StepOption) (
 	return durable.Step(ctx, "at_most_once_flaky_step", func(ctx context.Context) (string, error) {
 		durable.Logger(ctx).Info("running with " + input)
 		if durable.Attempt(ctx) == 1 {
-			os.Exit(1)
+			die()
 		}
 		return "succeeded on second attempt", nil
 	}, durable.WithAtMostOncePerRetry(), retry)

@@ -1,0 +1,116 @@
+package durabletest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/perdure/perdure/protocol"
+)
+
+// judge compares a disturbed run with the undisturbed one.
+func (e *exploration) judge(p *played) {
+	if p.merged || p.outcome == nil {
+		return // what was to be said is said
+	}
+	u := e.undisturbed
+	blame := func(format string, args ...any) { p.blames = append(p.blames, fmt.Sprintf(format, args...)) }
+	if !e.same(u.outcome, p.outcome) {
+		blame("the outcome is another than in the undisturbed run: %s, not %s", p.outcome, u.outcome)
+	}
+	alike := u.sameAs(p.outcome)
+	for _, key := range keysOf(u.effects, p.effects) {
+		switch n := p.effects[key]; {
+		case n > 1:
+			blame("effect %v happened %d times, and has to happen once", key, n)
+		case n == 0 && alike:
+			blame("effect %v did not happen, though the outcome says that it did", key)
+		}
+	}
+	for _, name := range p.passed() {
+		blame("operation %s was left open, though the code went on", name)
+	}
+	hangs := slices.ContainsFunc(p.schedule, func(f fault) bool { return f.what == timeout })
+	if p.late > u.late && !hangs {
+		blame("an invocation came to the end of its time: something was not woken, or waits for what does not come")
+	}
+	if alike {
+		e.judgeLines(p, blame)
+	}
+}
+
+// passed are the operations that have not closed, though the function that waited for them ended well. Others may stay
+// open: those in branches that nobody waited for.
+func (p *played) passed() (names []string) {
+	ended := map[string]bool{"": p.Status == Succeeded}
+	for _, op := range p.history.Operations() {
+		batch := op.SubType == protocol.SubTypeMap || op.SubType == protocol.SubTypeParallel
+		if op.Type == protocol.TypeContext {
+			ended[op.ID] = op.Status == protocol.StatusSucceeded && !batch
+		}
+	}
+	for _, op := range p.history.Operations() {
+		switch op.Type {
+		case protocol.TypeStep, protocol.TypeWait, protocol.TypeChainedInvoke:
+		default:
+			continue
+		}
+		around := op.ID[:max(strings.LastIndexByte(op.ID, '-'), 0)] // a virtual context, if it is not the parent
+		if !op.Status.Closed() && around == op.ParentID && ended[op.ParentID] {
+			names = append(names, operationName(op.ID, op.Name))
+		}
+	}
+	return names
+}
+
+// judgeLines sees that each line is written, and no more often than it may: as often as in the undisturbed run by
+// invocations that ended well, and once more by each of the others.
+func (e *exploration) judgeLines(p *played, blame func(string, ...any)) {
+	want, got := e.undisturbed.lines(), p.lines()
+	for line, n := range want {
+		if got[line].all < n.all && !n.inBody {
+			blame("the log line %q was written %d times, and %d times in the undisturbed run", line, got[line].all,
+				n.all)
+		}
+	}
+	for line, n := range got {
+		if n.kept > want[line].all && want[line].all > 0 {
+			blame("the log line %q was written %d times by invocations that ended well, and %d times in the "+
+				"undisturbed run", line, n.kept, want[line].all)
+		}
+	}
+}
+
+// count is how often a line was written, and how often by invocations that were not cut off. A line of a step's body is
+// not missed: an attempt that was cut off may be the only one.
+type count struct {
+	all, kept int
+	inBody    bool
+}
+
+func (p *played) lines() map[string]count {
+	counts := map[string]count{}
+	for _, l := range p.written {
+		c := counts[l.text]
+		c.all++
+		c.inBody = l.inBody
+		if !p.cut[l.invocation] {
+			c.kept++
+		}
+		counts[l.text] = c
+	}
+	return counts
+}
+
+// keysOf are the effects of two runs, in order.
+func keysOf(a, b map[effect]int) (keys []effect) {
+	for _, m := range []map[effect]int{a, b} {
+		for k := range m {
+			if !slices.Contains(keys, k) {
+				keys = append(keys, k)
+			}
+		}
+	}
+	slices.SortFunc(keys, func(x, y effect) int { return strings.Compare(x.String(), y.String()) })
+	return keys
+}

@@ -1,0 +1,43 @@
+package host
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/internal/core/rehearsal"
+	"github.com/perdure/perdure/internal/function/runtimes"
+	"github.com/perdure/perdure/protocol"
+)
+
+// ErrNoRehearsal says that code would run the bodies of its steps in a rehearsal.
+var ErrNoRehearsal = errors.New("open executions were not replayed with it: that needs package durable in the function")
+
+// knowsRehearsals reports whether a program has package durable in it.
+func knowsRehearsals(proc *runtimes.Process) bool {
+	program, err := os.ReadFile(proc.Command[0])
+	return err == nil && bytes.Contains(program, []byte(protocol.RehearsalToken))
+}
+
+// Rehearses is code that runs, for rehearsals, each of which takes no longer than a time.
+func Rehearses(code engine.Invoker, fn *engine.Function, most time.Duration) rehearsal.Code {
+	version := fn.Version
+	if version == "" {
+		version = protocol.LatestVersion
+	}
+	arn := protocol.ARN{Partition: "aws", Region: region, Account: account, Function: fn.Name, Version: version}
+	return func(ctx context.Context, event []byte) ([]byte, error) {
+		out := code.Invoke(ctx, &engine.Invocation{
+			RequestID: uuid.NewString(), FunctionARN: arn.FunctionARN(), Timeout: most, Payload: event,
+		})
+		if out.Error != nil {
+			return nil, errors.New(out.Error.Line())
+		}
+		return out.Payload, nil
+	}
+}
