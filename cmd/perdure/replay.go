@@ -33,7 +33,7 @@ recorded one. Where code and records part, both are shown side by side, with the
 line of the code's call.
 
 EXECUTION is an ARN, a name, or a piece of a name or id. --open is all executions
-of the function that are open. They come from the engine at --endpoint; with --aws
+of the function that are open, or of one version of it. They come from the engine at --endpoint; with --aws
 from AWS, where EXECUTION is an ARN, or the name of one of the function's:
 credentials and region are those of the AWS CLI, from its environment variables
 and files (AWS_PROFILE, AWS_REGION, …).
@@ -69,9 +69,7 @@ func (v *replayVerb) define(fs *flag.FlagSet) {
 	v.templateFlags.define(fs)
 	fs.BoolVar(&v.open, "open", false, "replay all open executions of the function")
 	fs.BoolVar(&v.aws, "aws", false, "executions come from AWS, not from an engine of ours")
-	fs.StringVar(&v.function, "function", "",
-		"`NAME` of the function in the template and at the engine, if not that of its directory; NAME:VERSION for one "+
-			"version's executions")
+	fs.StringVar(&v.function, "function", "", "`NAME` of the function, if not that of its directory, or NAME:VERSION")
 	fs.DurationVar(&v.timeout, "timeout", 10*time.Second, "the `TIME` that the code may take for one execution")
 	fs.BoolVar(&v.lost, "allow-lost-fields", false,
 		"accept that today's types have no place for fields of recorded results")
