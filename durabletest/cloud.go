@@ -84,7 +84,7 @@ func newCloud(t *testing.T, endpoint, function string) (c *cloud, err error) {
 		c.until = deadline.Add(-forCleanup)
 	}
 	if endpoint == "" || endpoint == "aws" {
-		if c.client, err = remote.AWS(); err != nil {
+		if c.client, err = remote.AWS(""); err != nil {
 			return nil, fmt.Errorf("the test is to run on AWS, but %w", err)
 		}
 		return c, nil

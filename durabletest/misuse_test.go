@@ -161,8 +161,8 @@ var mistakes = map[string]struct {
 	"endpoint that is none": {inCloud("localhost:3001", "", ""), `PERDURE_TEST_ENDPOINT is "localhost:3001"; it is the URL of an engine`},
 	"time that is none":     {inCloud("http://127.0.0.1:1", "", "90"), `PERDURE_TEST_TIMEOUT is "90", which is no time, such as 90s`},
 	"nothing to sign with on AWS": {inCloud("aws", "eu-west-1", ""),
-		"the test is to run on AWS, but there is no access key in the environment or in the profile default"},
-	"no region on AWS": {inCloud("aws", "", ""), "the test is to run on AWS, but no region is set"},
+		"the test is to run on AWS, but profile default has no access key for AWS"},
+	"no region on AWS": {inCloud("aws", "", ""), "the test is to run on AWS, but no AWS region is set"},
 	"no name of a deployed function": {func(t *testing.T) {
 		t.Setenv("PERDURE_TEST_ENDPOINT", "aws")
 		durabletest.Run(t, here, "", durabletest.Cloud(""))

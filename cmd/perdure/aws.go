@@ -1,24 +1,17 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"io"
 	"iter"
 	"net/http"
-	"os"
-	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/perdure/perdure/internal/cli"
 	"github.com/perdure/perdure/internal/client"
 	"github.com/perdure/perdure/internal/core/rehearsal"
-	"github.com/perdure/perdure/internal/sdk/sign"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -28,79 +21,21 @@ type awsService struct {
 	region string
 }
 
-// dialAWS finds credentials and region as the AWS CLI does, from environment variables and its files. Credentials
-// that have to be asked for, such as those of SSO, are for its export-credentials.
+// dialAWS finds credentials and region as the AWS CLI does, from environment variables and its files.
 func (v *replayVerb) dialAWS() (service, error) {
-	profile := cmp.Or(v.identity.Profile, os.Getenv("AWS_PROFILE"), "default")
-	config := readSettings(cmp.Or(os.Getenv("AWS_CONFIG_FILE"), inHome(".aws/config")))
-	settings := config[profile]
-	if profile != "default" {
-		settings = config["profile "+profile]
+	c, err := client.AWS(v.identity.Profile)
+	if missing, is := errors.AsType[*client.IncompleteError](err); is {
+		return nil, cli.Usagef("%s", missing.Message).Hintf("%s", missing.Hint)
 	}
-	region := cmp.Or(os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION"), settings["region"])
-	if region == "" {
-		return nil, cli.Usagef("no AWS region is set").Hintf("set AWS_REGION, or region in profile %s of ~/.aws/config",
-			profile)
-	}
-	key := sign.Credentials{KeyID: os.Getenv("AWS_ACCESS_KEY_ID"), Secret: os.Getenv("AWS_SECRET_ACCESS_KEY"),
-		Session: os.Getenv("AWS_SESSION_TOKEN")}
-	if key.KeyID == "" || key.Secret == "" {
-		files := readSettings(cmp.Or(os.Getenv("AWS_SHARED_CREDENTIALS_FILE"), inHome(".aws/credentials")))
-		for _, s := range []map[string]string{files[profile], settings} {
-			if s["aws_access_key_id"] != "" {
-				key = sign.Credentials{KeyID: s["aws_access_key_id"], Secret: s["aws_secret_access_key"],
-					Session: s["aws_session_token"]}
-				break
-			}
-		}
-	}
-	if key.KeyID == "" || key.Secret == "" {
-		return nil, cli.Usagef("profile %s has no access key for AWS", profile).
-			Hintf("of other profiles, such as those of SSO, the AWS CLI makes one: "+
-				"eval \"$(aws configure export-credentials --profile %s --format env)\"", profile)
+	if err != nil {
+		return nil, cli.Usagef("%v", err)
 	}
 	transport, err := v.transport()
 	if err != nil {
 		return nil, err
 	}
-	domain := ".amazonaws.com"
-	if strings.HasPrefix(region, "cn-") {
-		domain += ".cn"
-	}
-	endpoint := cmp.Or(os.Getenv("AWS_ENDPOINT_URL_LAMBDA"), os.Getenv("AWS_ENDPOINT_URL"),
-		"https://lambda."+region+domain)
-	return &awsService{&remote{&client.Client{Endpoint: strings.TrimSuffix(endpoint, "/"), Key: key, Region: region,
-		Transport: again{transport}}}, region}, nil
-}
-
-func inHome(path string) string {
-	home, err := os.UserHomeDir()
-	if err != nil {
-		return ""
-	}
-	return filepath.Join(home, path)
-}
-
-// readSettings reads a file of the AWS CLI: sections with settings. One that cannot be read has none.
-func readSettings(path string) map[string]map[string]string {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil
-	}
-	all := map[string]map[string]string{}
-	section := map[string]string{}
-	for lines := bufio.NewScanner(bytes.NewReader(data)); lines.Scan(); {
-		line := strings.TrimSpace(lines.Text())
-		name, value, ok := strings.Cut(line, "=")
-		switch {
-		case strings.HasPrefix(line, "[") && strings.HasSuffix(line, "]"):
-			section = map[string]string{}
-			all[strings.Join(strings.Fields(line[1:len(line)-1]), " ")] = section
-		case ok && !strings.HasPrefix(line, "#") && !strings.HasPrefix(line, ";"):
-			section[strings.ToLower(strings.TrimSpace(name))] = strings.TrimSpace(value)
-		}
-	}
-	return all
+	c.Transport = again{transport}
+	return &awsService{&remote{c}, c.Region}, nil
 }
 
 // again carries reading requests, and repeats those that AWS throttles or fails to answer.

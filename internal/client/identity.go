@@ -87,17 +87,18 @@ func (i *Identity) Transport() (http.RoundTripper, error) {
 }
 
 // AWS is a client of the Lambda API that AWS's environment and files name, as AWS's tools read them: a region, keys or
-// a profile with keys, and perhaps an endpoint. Of keys that have to be fetched first, such as those of a single
-// sign-on or a role, it says how to.
-func AWS() (*Client, error) {
-	profile := cmp.Or(os.Getenv("AWS_PROFILE"), os.Getenv("AWS_DEFAULT_PROFILE"), "default")
+// a profile with keys, and perhaps an endpoint. An empty profile is that of the environment. What is missing is an
+// [*IncompleteError].
+func AWS(profile string) (*Client, error) {
+	profile = cmp.Or(profile, os.Getenv("AWS_PROFILE"), os.Getenv("AWS_DEFAULT_PROFILE"), "default")
 	settings, err := profileSettings(profile)
 	if err != nil {
 		return nil, err
 	}
 	region := cmp.Or(os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION"), settings["region"])
 	if region == "" {
-		return nil, fmt.Errorf("no region is set; set AWS_REGION, or the region of the profile %s", profile)
+		return nil, &IncompleteError{"no AWS region is set",
+			"set AWS_REGION, or region in profile " + profile + " of ~/.aws/config"}
 	}
 	key := environmentKey()
 	if key.KeyID == "" {
@@ -105,14 +106,19 @@ func AWS() (*Client, error) {
 			Session: settings["aws_session_token"]}
 	}
 	if key.KeyID == "" || key.Secret == "" {
-		return nil, fmt.Errorf("there is no access key in the environment or in the profile %s; set AWS_ACCESS_KEY_ID "+
-			"and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or fetch one of a role or a single sign-on with: "+
-			`eval "$(aws configure export-credentials --profile %[1]s --format env)"`, profile)
+		return nil, &IncompleteError{"profile " + profile + " has no access key for AWS",
+			"of other profiles, such as those of SSO, the AWS CLI makes one: " +
+				`eval "$(aws configure export-credentials --profile ` + profile + ` --format env)"`}
 	}
 	endpoint := cmp.Or(os.Getenv("AWS_ENDPOINT_URL_LAMBDA"), os.Getenv("AWS_ENDPOINT_URL"),
 		"https://lambda."+region+"."+sign.Domain(region))
 	return &Client{Endpoint: strings.TrimRight(endpoint, "/"), Region: region, Key: key}, nil
 }
+
+// IncompleteError says what of AWS's environment is missing, and what to do.
+type IncompleteError struct{ Message, Hint string }
+
+func (e *IncompleteError) Error() string { return e.Message + "; " + e.Hint }
 
 // profileSettings are those of a profile in AWS's two files. A file that is missing has none.
 func profileSettings(profile string) (map[string]string, error) {

@@ -58,7 +58,7 @@ func TestAWS(t *testing.T) {
 		{"single sign-on", map[string]string{"AWS_PROFILE": "work"}, found{},
 			"aws configure export-credentials --profile work --format env"},
 		{"no region", map[string]string{"AWS_PROFILE": "nobody"}, found{},
-			"no region is set; set AWS_REGION, or the region of the profile nobody"},
+			"no AWS region is set; set AWS_REGION, or region in profile nobody"},
 		{"file that is none", map[string]string{"AWS_CONFIG_FILE": "."}, found{}, "is a directory"},
 	}
 	for _, test := range tests {
@@ -80,7 +80,7 @@ func TestAWS(t *testing.T) {
 			for name, value := range test.env {
 				t.Setenv(name, value)
 			}
-			c, err := client.AWS()
+			c, err := client.AWS("")
 			if test.err != "" {
 				if err == nil || !strings.Contains(err.Error(), test.err) {
 					t.Errorf("got error %v, want %s", err, test.err)
