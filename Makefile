@@ -1,7 +1,7 @@
 # An index of what can be done here. Each check is written in .ci/run, which
 # needs no make.
 
-.PHONY: help test race fuzz lint sam interop interop-all conformance conformance-python bench bench-peers bench-peers-quick million crash soak ci
+.PHONY: help test race fuzz lint lint-world golangci sam interop interop-all conformance conformance-python bench bench-peers bench-peers-quick million crash soak ci
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -9,10 +9,16 @@ help: ## list the targets
 test: ## run the tests; needs nothing but Go
 	go test ./...
 
+lint-world: ## run perdure lint and go vet on std and twenty modules
+	.ci/run lint_world
+
+golangci: ## build a golangci-lint with the linter in it, and run it
+	.ci/run golangci
+
 race: ## run the short tests under the race detector
 	.ci/run race
 
-lint: ## check formatting, go vet and staticcheck
+lint: ## check formatting, go vet, staticcheck and perdure lint
 	.ci/run lint
 
 sam: ## let AWS SAM validate and build the order example

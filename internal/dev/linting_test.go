@@ -54,7 +54,10 @@ func TestNewerBuildEndsLint(t *testing.T) {
 
 func TestLintThatFailsIsToldOnce(t *testing.T) {
 	tries := 0
-	lint := func(context.Context, string) ([]vetting.Finding, error) { tries++; return nil, errors.New("no go command") }
+	lint := func(context.Context, string) ([]vetting.Finding, error) {
+		tries++
+		return nil, errors.New("no go command")
+	}
 	inLoop(t, map[string]code{"A": "go:one"}, func(o *Options) { o.Lint = lint }, func(f *fixture) {
 		f.shows("A            | is not linted: no go command\n")
 		f.save("A", "go:two")

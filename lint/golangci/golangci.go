@@ -49,6 +49,11 @@ func newPlugin(conf any) (register.LinterPlugin, error) {
 // BuildAnalyzers implements [register.LinterPlugin].
 func (p *plugin) BuildAnalyzers() ([]*analysis.Analyzer, error) {
 	all := lint.Analyzers()
+	for _, a := range all { // golangci-lint puts their names before what they say
+		if err := a.Flags.Set("bare", "true"); err != nil {
+			return nil, err
+		}
+	}
 	if len(p.settings.Rules) == 0 {
 		return all, nil
 	}

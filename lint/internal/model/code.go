@@ -316,7 +316,8 @@ func (c *Code) argument(call *ast.CallExpr, place int) (*Call, Kind) {
 	return nil, Plain
 }
 
-// byUse says when a literal runs that is given to a local variable: in a step, if it is only given to steps.
+// byUse says when a literal runs that is given to a local variable: in a step, if it is only given to steps, or used in
+// them.
 func (c *Code) byUse(lit ast.Node, stack []ast.Node) (of *Call, kind Kind) {
 	v := c.variable(lit, stack)
 	if v == nil {
@@ -325,6 +326,9 @@ func (c *Code) byUse(lit ast.Node, stack []ast.Node) (of *Call, kind Kind) {
 	uses := 0
 	c.uses(stack[0], v, func(id *ast.Ident, stack []ast.Node) {
 		call, k := c.givenTo(id, stack)
+		if c.inStep(stack) {
+			call, k = nil, Step
+		}
 		if k == Step && (uses == 0 || kind == Step) {
 			of, kind = call, Step
 		} else {
@@ -333,6 +337,18 @@ func (c *Code) byUse(lit ast.Node, stack []ast.Node) (of *Call, kind Kind) {
 		uses++
 	})
 	return of, kind
+}
+
+// inStep reports whether a node on the stack is a literal that is given to a step.
+func (c *Code) inStep(stack []ast.Node) bool {
+	for i, n := range stack {
+		if lit, ok := n.(*ast.FuncLit); ok {
+			if _, kind := c.givenTo(lit, stack[:i]); kind == Step {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // variable returns the local variable that a literal is assigned to, or nil.

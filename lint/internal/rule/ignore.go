@@ -118,7 +118,7 @@ func (i *ignore) named() (rules []string, reason string) {
 
 // NewIgnore returns the analyzer that looks at the comments themselves, after all rules.
 func NewIgnore(name, doc string, rules []*analysis.Analyzer) *analysis.Analyzer {
-	return &analysis.Analyzer{
+	return named(&analysis.Analyzer{
 		Name:     name,
 		Doc:      doc,
 		Requires: append([]*analysis.Analyzer{comments}, rules...),
@@ -134,11 +134,12 @@ func NewIgnore(name, doc string, rules []*analysis.Analyzer) *analysis.Analyzer 
 				if text == "" {
 					continue
 				}
-				pass.Report(analysis.Diagnostic{Pos: i.pos, End: i.end, Category: name, Message: name + ": " + text})
+				pass.Report(analysis.Diagnostic{Pos: i.pos, End: i.end, Category: name,
+					Message: message(pass.Analyzer, text)})
 			}
 			return nil, nil
 		},
-	}
+	})
 }
 
 // mistake says what is wrong with the comment; "" is nothing.

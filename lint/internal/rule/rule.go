@@ -38,7 +38,7 @@ type Used []token.Pos
 
 // New returns the analyzer of a rule.
 func New(r *Rule) *analysis.Analyzer {
-	return &analysis.Analyzer{
+	return named(&analysis.Analyzer{
 		Name:       r.Name,
 		Doc:        r.Doc,
 		Requires:   append([]*analysis.Analyzer{model.Analyzer, comments}, r.Requires...),
@@ -51,7 +51,23 @@ func New(r *Rule) *analysis.Analyzer {
 			}
 			return p.used, nil
 		},
+	})
+}
+
+// Bare is the flag of each analyzer that leaves its name out of its messages, for drivers that put it there themselves.
+const Bare = "bare"
+
+func named(a *analysis.Analyzer) *analysis.Analyzer {
+	a.Flags.Bool(Bare, false, "leave the rule's name out of messages")
+	return a
+}
+
+// message is what an analyzer says, after its name.
+func message(a *analysis.Analyzer, text string) string {
+	if a.Flags.Lookup(Bare).Value.String() == "true" {
+		return text
 	}
+	return a.Name + ": " + text
 }
 
 // Report reports a finding, unless a comment suppresses it or its file is generated. The rule's name is put before its
@@ -65,7 +81,7 @@ func (p *Pass) Report(d analysis.Diagnostic) {
 		return
 	}
 	d.Category = p.Analyzer.Name
-	d.Message = p.Analyzer.Name + ": " + d.Message
+	d.Message = message(p.Analyzer, d.Message)
 	p.Pass.Report(d)
 }
 

@@ -30,6 +30,12 @@ func handler(ctx durable.Context, items []int) error {
 	price.Seeded(3)
 	durable.Rand(ctx).Shuffle(len(items), func(i, j int) { items[i], items[j] = items[j], items[i] })
 	_ = durable.UUID(ctx)
+	inStep := func() int { return rand.Int() }
+	both := func() int { return rand.Int() } // want `rand.Int`
+	_ = both()
+	if _, err := durable.Step(ctx, "sum", func(context.Context) (int, error) { return inStep() + both(), nil }); err != nil {
+		return err
+	}
 	_, err := durable.Step(ctx, "key", func(context.Context) (string, error) {
 		return uuid.NewString() + crypto.Text(), nil
 	})
