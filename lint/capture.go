@@ -197,6 +197,9 @@ func (c *captures) isReadElsewhere(w write, b *usage.Body, uses []use) bool {
 		if usage.Within(u.node.Pos(), b.Node) || c.InStep(u.node) || c.Workflow(u.node) == nil {
 			continue
 		}
+		if w.through && u.path == "" && c.TypesInfo.ObjectOf(u.node) == w.root {
+			continue // a method of something that steps talk to is called, too: that tells nothing
+		}
 		if u.path == "" && c.TypesInfo.ObjectOf(u.node) != w.root || overlap(u.path, w.path) {
 			return true
 		}

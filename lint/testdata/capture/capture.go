@@ -434,3 +434,17 @@ func ofItems(ctx durable.Context, orders []order) ([]order, error) {
 	}
 	return orders, nil
 }
+
+type world struct{ asked map[string]int }
+
+func (w *world) ask(name string) { w.asked[name]++ }
+
+func (w *world) name() string { return "w" }
+
+// outside is what steps talk to: that a workflow calls another method of it tells nothing.
+func outside(w *world) func(durable.Context, order) (int, error) {
+	return func(ctx durable.Context, _ order) (int, error) {
+		_, err := durable.Step(ctx, w.name(), func(context.Context) (none, error) { w.ask("x"); return none{}, nil })
+		return len(w.name()), err
+	}
+}

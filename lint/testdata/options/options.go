@@ -74,7 +74,7 @@ func steps(ctx durable.Context, _ any) error {
 	note(durable.Step(ctx, "s", count, durable.WithRetry(retry.Policy{MaxAttempts: 1, Delay: time.Second})))                                             // want `the policy's Delay has no effect, because one attempt is never retried`
 	note(durable.Step(ctx, "s", count, durable.WithRetry(retry.Policy{Decide: never, MaxAttempts: 4})))                                                  // want `the policy's MaxAttempts has no effect, because Decide replaces all other fields`
 	note(durable.Retry(ctx, "r", func(ctx durable.Context, _ int) (int, error) { return child(ctx) }, durable.WithRetry(retry.Linear(3, time.Hour, 0)))) // want `is cut to its MaxDelay of 5m0s`
-	note(durable.Step(ctx, "s", count, durable.WithRetry(retry.Fixed(0, time.Second)))) // want `0 attempts mean the default of 6; use retry.None for one attempt`
+	note(durable.Step(ctx, "s", count, durable.WithRetry(retry.Fixed(0, time.Second))))                                                                  // want `0 attempts mean the default of 6; use retry.None for one attempt`
 	return nil
 }
 
