@@ -3,6 +3,8 @@ package durable
 import (
 	"fmt"
 	"reflect"
+
+	"github.com/perdure/perdure/protocol"
 )
 
 // Errors are the user's values, and so are their methods. They may panic, on a nil pointer too, or wrap themselves.
@@ -112,7 +114,7 @@ func typeName(err error) (name string, at error) {
 		case *fatalError:
 			return own.name, err
 		case *nonDeterminism:
-			return "NonDeterminismError", err
+			return protocol.ErrorTypeNonDeterminism, err
 		}
 		t := reflect.TypeOf(err)
 		if t.Kind() == reflect.Pointer {

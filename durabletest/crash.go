@@ -14,16 +14,25 @@ import (
 // CrashBefore kills the function once, when it is about to record the operation called name: the result of a step
 // or child context, or the start of anything else. The work is done, and nobody will ever know. Call it before the
 // operation runs. The test fails if no such operation is recorded.
-func (x *Execution) CrashBefore(name string) { x.flight.plan(name, before) }
+func (x *Execution) CrashBefore(name string) {
+	x.t.Helper()
+	x.inMemory("CrashBefore")
+	x.flight.plan(name, before)
+}
 
 // CrashAfter kills the function once, when the operation called name has just been recorded, before the function
 // hears of that. Otherwise it is as [Execution.CrashBefore].
-func (x *Execution) CrashAfter(name string) { x.flight.plan(name, after) }
+func (x *Execution) CrashAfter(name string) {
+	x.t.Helper()
+	x.inMemory("CrashAfter")
+	x.flight.plan(name, after)
+}
 
 // Crash kills the function now, and waits until it is gone. The test fails if the function does not run: while the
 // execution is suspended there is nothing to kill.
 func (x *Execution) Crash() {
 	x.t.Helper()
+	x.inMemory("Crash")
 	x.act("Crash")
 	x.begin()
 	synctest.Wait()
@@ -72,18 +81,18 @@ func startIsAll(t protocol.OperationType) bool {
 // happens exactly once, and kills the function after it. [Run] and [Drive] only keep count, for [Execution.Effects].
 //
 // It may be called by any goroutine. In a function that was killed it does not return: its goroutine is dead.
-func (x *Execution) Effect(name string, key any) { x.stage.effect(effect{name, fmt.Sprint(key)}) }
+func (x *Execution) Effect(name string, key any) { x.stage.effect(effect{name, fmt.Sprint(key)}, "") }
 
 // EffectOnce is Effect for a service that takes idempotency keys: an effect of that name with an idempotency key that
-// it has seen in this run does not happen again. See [durable.IdempotencyKey].
+// it has seen in this run does not happen again. An empty one is none. See [durable.IdempotencyKey].
 func (x *Execution) EffectOnce(name string, key any, idempotencyKey string) {
-	if x.stage.first(name, idempotencyKey) {
-		x.Effect(name, key)
-	}
+	x.stage.effect(effect{name, fmt.Sprint(key)}, idempotencyKey)
 }
 
 // Effects is how often the effect of that name and key has happened.
 func (x *Execution) Effects(name string, key any) int {
+	x.t.Helper()
+	x.inMemory("Effects")
 	x.stage.mu.Lock()
 	defer x.stage.mu.Unlock()
 	return x.stage.effects[effect{name, fmt.Sprint(key)}]

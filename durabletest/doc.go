@@ -64,6 +64,19 @@
 // text in the test. [History.Details] is for people: it has times, results and errors. Package golden compares a
 // history with a file.
 //
+// # Replay what was recorded
+//
+// [Replay] gives today's code the records of executions that began with older code, and shows where the two part:
+//
+//	durabletest.Replay(t, processOrder, "testdata/histories/*.json")
+//
+// # Run the same test against the deployed function
+//
+// With the option [Cloud] a test runs in memory, and, if the environment says so, against the deployed function: on AWS
+// or on an engine, through the Lambda API.
+//
+//	result := durabletest.Run(t, processOrder, order, durabletest.Cloud("order"))
+//
 // # Rules of virtual time
 //
 // The test runs in a bubble of [testing/synctest]. Time advances when every goroutine in it is blocked on another,

@@ -150,6 +150,14 @@ func ExampleFunction() {
 	}
 }
 
+func ExampleCloud() {
+	// In memory, unless PERDURE_TEST_ENDPOINT or PERDURE_TEST_FUNCTION says where "greet" is deployed.
+	result := durabletest.Run(t, greet, "Ada", durabletest.Cloud("greet"))
+	if got, want := result.Output(), "Good morning, Ada"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func ExampleResult_Decode() {
 	result := durabletest.Run(t, greet, "Ada")
 	var greeting string
@@ -182,6 +190,7 @@ func TestExamples(test *testing.T) {
 		"SucceedCallback": ExampleExecution_SucceedCallback, "Stub": ExampleStub,
 		"Crash": ExampleExecution_Crash, "Decode": ExampleResult_Decode, "History": ExampleHistory_String,
 		"StubStep": ExampleExecution_StubStep, "StubFunction": ExampleExecution_StubFunction, "Function": ExampleFunction,
+		"Cloud": ExampleCloud,
 	}
 	for name, example := range examples {
 		test.Run(name, func(of *testing.T) {

@@ -37,8 +37,11 @@ type Execution struct {
 	payload []byte
 	invoke  func(ctx context.Context, payload []byte) ([]byte, error)
 	logs    *logBook
-	engine  *engine.Engine
-	arn     string // empty before the start
+	service service        // where it runs: engine, or cloud
+	engine  *engine.Engine // nil in the cloud
+	cloud   *cloud         // nil in memory
+	arn     string         // empty before the start
+	begun   chan struct{}  // closed once arn is known; no invocation goes on before
 	awaited map[string]bool
 	flight  flight
 	stubs   stubs
@@ -90,7 +93,7 @@ func (x *Execution) open(t *testing.T) {
 	if err != nil {
 		t.Fatalf("durabletest: %v", err)
 	}
-	x.engine = e
+	x.engine, x.service, x.begun = e, e, make(chan struct{})
 	x.stage.began = time.Now()
 }
 
@@ -157,6 +160,24 @@ func (x *Execution) begin() {
 	if x.arn != "" {
 		return
 	}
+	x.register()
+	s, err := x.service.Start(x.t.Context(), &engine.InvokeRequest{Function: functionName, Payload: x.payload})
+	if err != nil {
+		x.fatalf("starting the execution: %v", err)
+	}
+	x.arn = s.ARN
+	close(x.begun)
+}
+
+// register makes the function known.
+func (x *Execution) register() {
+	x.t.Helper()
+	if x.Timeout != invocationTimeout || x.ExecutionTimeout != forever {
+		x.inMemory("a timeout of the test's own")
+	}
+	if x.cloud != nil {
+		return
+	}
 	err := x.engine.Functions().Register(engine.Function{
 		Name: functionName, Timeout: x.Timeout, Invoker: invoker{x},
 		Durable: &engine.DurableConfig{ExecutionTimeout: x.ExecutionTimeout},
@@ -164,11 +185,13 @@ func (x *Execution) begin() {
 	if err != nil {
 		x.fatalf("%v", err)
 	}
-	s, err := x.engine.Start(x.t.Context(), &engine.InvokeRequest{Function: functionName, Payload: x.payload})
-	if err != nil {
-		x.fatalf("starting the execution: %v", err)
+}
+
+// settle waits until nothing more happens unless time passes, if time is virtual.
+func (x *Execution) settle() {
+	if x.cloud == nil {
+		synctest.Wait()
 	}
-	x.arn = s.ARN
 }
 
 // ARN is the execution's name. It starts the execution, which does not run before a method waits.
@@ -188,13 +211,13 @@ func (x *Execution) Await(name string) *protocol.Operation {
 	x.t.Helper()
 	x.act("Await")
 	x.begin()
-	for ev, err := range x.engine.Watch(x.t.Context(), x.arn) {
+	for ev, err := range x.service.Watch(x.t.Context(), x.arn) {
 		if err != nil {
 			x.fatalf("waiting for %q: %v", name, err)
 		}
 		if ev.Status() == protocol.StatusStarted && ev.Name == name && !x.awaited[ev.OpID] {
 			x.awaited[ev.OpID] = true
-			synctest.Wait()
+			x.settle()
 			return find(x.history().Operations(), ev.OpID)
 		}
 	}
@@ -216,11 +239,12 @@ func find(ops []*protocol.Operation, id string) *protocol.Operation {
 // Advance lets d of virtual time pass. Zero only lets happen what can happen now.
 func (x *Execution) Advance(d time.Duration) {
 	x.t.Helper()
+	x.inMemory("Advance")
 	x.act("Advance")
 	x.begin()
-	synctest.Wait()
+	x.settle()
 	time.Sleep(d)
-	synctest.Wait()
+	x.settle()
 }
 
 // History is what has been recorded so far; nothing before the start.
@@ -237,7 +261,7 @@ func (x *Execution) history() History {
 	}
 	var all History
 	for req := (&engine.HistoryRequest{ARN: x.arn, MaxItems: protocol.MaxPage}); ; {
-		events, next, err := x.engine.History(context.Background(), req)
+		events, next, err := x.service.History(context.Background(), req)
 		if err != nil {
 			x.fatalf("reading the history: %v", err)
 		}
@@ -254,7 +278,7 @@ func (x *Execution) Stop(errorType, message string) {
 	x.t.Helper()
 	x.act("Stop")
 	reason := &protocol.ErrorObject{ErrorType: errorType, ErrorMessage: message}
-	if _, err := x.engine.Stop(context.Background(), x.ARN(), reason); err != nil {
+	if _, err := x.service.Stop(context.Background(), x.ARN(), reason); err != nil {
 		x.fatalf("stopping the execution: %v", err)
 	}
 }
@@ -280,7 +304,7 @@ func (x *Execution) SucceedCallback(id, result string) {
 	x.t.Helper()
 	x.act("SucceedCallback")
 	x.answer("completing", id, func(ctx context.Context) error {
-		return x.engine.SucceedCallback(ctx, id, []byte(result))
+		return x.service.SucceedCallback(ctx, id, []byte(result))
 	})
 }
 
@@ -289,7 +313,7 @@ func (x *Execution) FailCallback(id, errorType, message string) {
 	x.t.Helper()
 	x.act("FailCallback")
 	reason := &protocol.ErrorObject{ErrorType: errorType, ErrorMessage: message}
-	x.answer("failing", id, func(ctx context.Context) error { return x.engine.FailCallback(ctx, id, reason) })
+	x.answer("failing", id, func(ctx context.Context) error { return x.service.FailCallback(ctx, id, reason) })
 }
 
 // answer answers a callback, unless a fault makes that come later. Then nobody hears of a refusal, as an execution that
@@ -322,7 +346,7 @@ func (x *Execution) callbackName(id string) string {
 func (x *Execution) HeartbeatCallback(id string) {
 	x.t.Helper()
 	x.act("HeartbeatCallback")
-	if err := x.engine.HeartbeatCallback(context.Background(), id); err != nil {
+	if err := x.service.HeartbeatCallback(context.Background(), id); err != nil {
 		x.fatalf("heartbeat of a callback: %v", err)
 	}
 }
@@ -343,17 +367,22 @@ func (x *Execution) check() {
 func (x *Execution) finish() *outcome {
 	x.t.Helper()
 	x.begin()
-	if _, err := x.engine.Wait(x.t.Context(), x.arn); err != nil {
+	if _, err := x.service.Wait(x.t.Context(), x.arn); err != nil {
 		x.fatalf("%v", err)
 	}
-	synctest.Wait()
+	x.settle()
 	x.check()
 	x.stubs.check(x)
-	d, err := x.engine.Describe(x.t.Context(), x.arn)
+	d, err := x.service.Describe(x.t.Context(), x.arn)
 	if err != nil {
 		x.fatalf("%v", err)
 	}
-	return &outcome{Description: d, history: x.history(), invocations: x.flight.number, logs: x.logs.lines()}
+	h := x.history()
+	o := &outcome{Description: d, history: h, invocations: x.flight.number, logs: x.logs.lines()}
+	if x.cloud != nil {
+		o.invocations = h.invocations()
+	}
+	return o
 }
 
 // Pause pauses the execution, as a person would: waits and callbacks go on, but the function is not invoked, and an
@@ -362,7 +391,7 @@ func (x *Execution) finish() *outcome {
 func (x *Execution) Pause() {
 	x.t.Helper()
 	x.act("Pause")
-	if err := x.engine.Pause(context.Background(), &engine.PauseRequest{ARN: x.ARN()}); err != nil {
+	if err := x.service.Pause(context.Background(), &engine.PauseRequest{ARN: x.ARN()}); err != nil {
 		x.fatalf("pausing the execution: %v", err)
 	}
 }
@@ -371,7 +400,7 @@ func (x *Execution) Pause() {
 func (x *Execution) Resume() {
 	x.t.Helper()
 	x.act("Resume")
-	if err := x.engine.Resume(context.Background(), &engine.ResumeRequest{ARN: x.ARN()}); err != nil {
+	if err := x.service.Resume(context.Background(), &engine.ResumeRequest{ARN: x.ARN()}); err != nil {
 		x.fatalf("resuming the execution: %v", err)
 	}
 }

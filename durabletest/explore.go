@@ -35,7 +35,8 @@ import (
 //   - Each effect that the test declares with [Execution.Effect] happens exactly once; at most once if the outcome is
 //     another than the undisturbed one.
 //   - No step, wait or invoke is left open when the function that it stands in has ended well.
-//   - No invocation comes to the end of its time, unless a fault makes it.
+//   - No invocation fails or comes to the end of its time, unless a fault makes it, or act has set another Timeout.
+//   - The service accepts each answer of the function: no PENDING when nothing is pending.
 //   - A log line is written once, or once more for each invocation that was cut off.
 //   - No goroutine is left at the end.
 //   - act finds what it waits for.
@@ -64,6 +65,9 @@ func Explore[In, Out any](t *testing.T, handler func(durable.Context, In) (Out, 
 	}
 	if act == nil {
 		act = func(*testing.T, *Execution) {}
+	}
+	if c := cloudOf(t, cfg.handler); c != nil {
+		(&Execution{t: t, cloud: c}).inMemory("Explore")
 	}
 	e := &exploration{t: t, cfg: &cfg, act: act, event: encodeEvent[In](t, event), seen: map[uint64]bool{},
 		at: callerOf(1), handler: funcName(handler)}
@@ -252,9 +256,9 @@ func (e *exploration) begin() {
 	first := e.play(nil)
 	e.undisturbed = first
 	e.judge(first)
-	if o := first.outcome; o != nil && o.Error != nil && o.Error.ErrorType == "PanicError" && e.cfg.equal == nil {
-		first.blames = append(first.blames, fmt.Sprintf("the handler panicked: %s; if that is meant, say so with "+
-			"durabletest.Equal", o.Error.ErrorMessage))
+	if o := first.outcome; o != nil && o.isMistake() && e.cfg.equal == nil {
+		first.blames = append(first.blames, fmt.Sprintf("the execution %s; if that is meant, say so with "+
+			"durabletest.Equal", o))
 	}
 	if e.failure = e.failed(first); e.failure != nil {
 		return

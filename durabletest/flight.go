@@ -110,19 +110,17 @@ func (i invoker) Invoke(ctx context.Context, inv *engine.Invocation) engine.Outc
 	ctx, kill := context.WithCancelCause(ctx)
 	defer kill(nil)
 	x := i.x
+	<-x.begun
 	f, sound := &x.flight, !x.caller.Failed()
 	f.enter(kill)
 	x.stage.enter()
 	answer, err := x.play(ctx, inv)
-	x.stage.leave(err != nil)
-	switch cause := context.Cause(ctx); {
-	case errors.Is(cause, inprocess.ErrCrashed):
+	if errors.Is(context.Cause(ctx), inprocess.ErrCrashed) {
 		err = inprocess.ErrCrashed
-	case err == nil:
-	case errors.Is(cause, context.DeadlineExceeded):
-		x.stage.ranOut()
 	}
-	if !f.leave(err, sound && x.caller.Failed()) {
+	goOn := f.leave(err, sound && x.caller.Failed())
+	x.stage.leave(err, goOn, x.Timeout == invocationTimeout)
+	if !goOn {
 		i.giveUp(inv.ExecutionARN)
 	}
 	if err == nil {

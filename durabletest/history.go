@@ -79,6 +79,16 @@ func variables(ev *Event) (list []string) {
 // maxShown keeps a line readable, in bytes of a payload or a message.
 const maxShown = 200
 
+// invocations is how many have ended.
+func (h History) invocations() (n int) {
+	for _, ev := range h {
+		if ev.Type == protocol.EventInvocationCompleted {
+			n++
+		}
+	}
+	return n
+}
+
 // Operations are all operations after the last event, in the order in which they started. No event says that a step
 // is READY for its next attempt: it stays PENDING here until the attempt starts.
 func (h History) Operations() []*protocol.Operation {

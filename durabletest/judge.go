@@ -27,16 +27,32 @@ func (e *exploration) judge(p *played) {
 			blame("effect %v did not happen, though the outcome says that it did", key)
 		}
 	}
+	for i, refused := range p.refusals() {
+		if refused != "" && !p.cut[i+1] && p.answers[i+1] != protocol.InvocationFailed {
+			blame("the service refused the function's answer in invocation %d: %s", i+1, refused)
+		}
+	}
 	for _, name := range p.passed() {
 		blame("operation %s was left open, though the code went on", name)
-	}
-	hangs := slices.ContainsFunc(p.schedule, func(f fault) bool { return f.what == timeout })
-	if p.late > u.late && !hangs {
-		blame("an invocation came to the end of its time: something was not woken, or waits for what does not come")
 	}
 	if alike {
 		e.judgeLines(p, blame)
 	}
+}
+
+// refusals are the errors with which invocations ended, as the service recorded them: of an answer that is against the
+// rules, such as PENDING when nothing is pending.
+func (p *played) refusals() (list []string) {
+	for _, ev := range p.history {
+		if ev.Type != protocol.EventInvocationCompleted {
+			continue
+		}
+		list = append(list, "")
+		if ev.Error != nil && ev.Error.ErrorType == string(protocol.CodeInvalidParameter) {
+			list[len(list)-1] = ev.Error.ErrorMessage
+		}
+	}
+	return list
 }
 
 // passed are the operations that have not closed, though the function that waited for them ended well. Others may stay

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"runtime"
@@ -155,6 +156,41 @@ var mistakes = map[string]struct {
 		})
 		t.Error("went on")
 	}, "the stub's own words"},
+	"engine that is not there": {inCloud("http://127.0.0.1:1", "", ""),
+		"nobody answers at http://127.0.0.1:1, which PERDURE_TEST_ENDPOINT names"},
+	"endpoint that is none": {inCloud("localhost:3001", "", ""), `PERDURE_TEST_ENDPOINT is "localhost:3001"; it is the URL of an engine`},
+	"time that is none":     {inCloud("http://127.0.0.1:1", "", "90"), `PERDURE_TEST_TIMEOUT is "90", which is no time, such as 90s`},
+	"nothing to sign with on AWS": {inCloud("aws", "eu-west-1", ""),
+		"the test is to run on AWS, but there is no access key in the environment or in the profile default"},
+	"no region on AWS": {inCloud("aws", "", ""), "the test is to run on AWS, but no region is set"},
+	"no name of a deployed function": {func(t *testing.T) {
+		t.Setenv("PERDURE_TEST_ENDPOINT", "aws")
+		durabletest.Run(t, here, "", durabletest.Cloud(""))
+	}, "Cloud needs the name of the function"},
+	"no such deployed function": {func(t *testing.T) {
+		deploy(t, direct)
+		t.Setenv("PERDURE_TEST_FUNCTION", "other")
+		durabletest.Run(t, here, "", durabletest.Cloud("sign"))
+	}, "Function not found: arn:aws:lambda:us-east-1:000000000000:function:other:$LATEST; the test calls the function other at"},
+	"deployed function that is not durable": {func(t *testing.T) {
+		deploy(t, direct)
+		t.Setenv("PERDURE_TEST_FUNCTION", "plain")
+		durabletest.Run(t, here, "", durabletest.Cloud("sign"))
+	}, "the function plain at http://127.0.0.1:"},
+	"deployed execution that does not end": {func(t *testing.T) {
+		deploy(t, direct)
+		t.Setenv("PERDURE_TEST_TIMEOUT", "500ms")
+		durabletest.Run(t, here, "", durabletest.Cloud("sign"))
+	}, "the test's time is over, and the execution has not ended; it is stopped: arn:aws:lambda:"},
+	"answer that is no engine's": {func(t *testing.T) {
+		deploy(t, func(http.Handler) http.Handler { return http.NotFoundHandler() })
+		durabletest.Run(t, here, "", durabletest.Cloud("sign"))
+	}, "answered 404 Not Found"},
+	"callback that is not deployed": {func(t *testing.T) {
+		deploy(t, direct)
+		durabletest.Drive(t, here, "", func(_ *testing.T, x *durabletest.Execution) { x.SucceedCallback("?", "") },
+			durabletest.Cloud("sign"))
+	}, "completing a callback: ValidationException"},
 	"timeout that cannot be": {func(t *testing.T) {
 		durabletest.Drive(t, book, pragueToVienna, func(_ *testing.T, x *durabletest.Execution) {
 			x.ExecutionTimeout = 400 * 24 * time.Hour
@@ -214,7 +250,7 @@ var mistakes = map[string]struct {
 	}, "The execution failed with NonDeterminismError"},
 	"explored: a panic": {func(t *testing.T) {
 		durabletest.Explore(t, func(durable.Context, any) (int, error) { panic("the handler's own words") }, nil, nil)
-	}, "durabletest: the handler panicked: panic: the handler's own words"},
+	}, "durabletest: the execution failed with PanicError: panic: the handler's own words"},
 	"explored: acting panics": {func(t *testing.T) {
 		durabletest.Explore(t, book, pragueToVienna, func(*testing.T, *durabletest.Execution) { panic("acting's own words") })
 	}, "durabletest: the function that acts panicked: acting's own words"},
@@ -273,16 +309,15 @@ var mistakes = map[string]struct {
 		t.Error("went on")
 	}, "durabletest: the function that acts failed the test"},
 	"explored: awaiting what a fault prevents": {func(t *testing.T) {
-		crashed := 0
+		bodies := 0
 		durabletest.Explore(t, func(ctx durable.Context, _ any) (int, error) {
-			if crashed++; crashed == 1 {
-				if err := durable.Wait(ctx, "only at first", time.Second); err != nil {
-					return 0, err
-				}
+			n, err := durable.Step(ctx, "count", func(context.Context) (int, error) { bodies++; return bodies, nil })
+			if n == 1 {
+				err = durable.Wait(ctx, "only at first", time.Second)
 			}
-			return 1, nil
+			return 1, err
 		}, nil, func(_ *testing.T, x *durabletest.Execution) {
-			crashed = 0
+			bodies = 0
 			x.Await("only at first")
 		})
 	}, `durabletest: the execution closed without starting an operation called "only at first"`},
@@ -334,6 +369,21 @@ var stop atomic.Bool // never set
 func stubbing(stub func(x *durabletest.Execution)) func(t *testing.T) {
 	return func(t *testing.T) {
 		durabletest.Drive(t, book, pragueToVienna, func(_ *testing.T, x *durabletest.Execution) { stub(x) })
+	}
+}
+
+// inCloud is a test that runs where the environment says, without anything of AWS but that.
+func inCloud(endpoint, region, timeout string) func(t *testing.T) {
+	return func(t *testing.T) {
+		for _, name := range []string{"AWS_DEFAULT_REGION", "AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_CONFIG_FILE",
+			"AWS_SHARED_CREDENTIALS_FILE"} {
+			t.Setenv(name, "")
+		}
+		t.Setenv("AWS_REGION", region)
+		t.Setenv("HOME", t.TempDir())
+		t.Setenv("PERDURE_TEST_ENDPOINT", endpoint)
+		t.Setenv("PERDURE_TEST_TIMEOUT", timeout)
+		durabletest.Run(t, here, "", durabletest.Cloud("sign"))
 	}
 }
 

@@ -62,6 +62,7 @@ func (x *Execution) answered(ctx context.Context, n int, answer []byte) ([]byte,
 		s.blame("the function's answer is not that of a durable function: %v", err)
 		return answer, nil
 	}
+	s.answer(n, out.Status)
 	kind := invocationEnds
 	if out.Status == protocol.InvocationPending {
 		kind = invocationPending
@@ -133,13 +134,6 @@ func (s *stage) isNewer() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.newer
-}
-
-// ranOut notes that an invocation came to the end of its time by itself.
-func (s *stage) ranOut() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.late++
 }
 
 var seed = maphash.MakeSeed()

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/perdure/perdure/protocol"
 )
 
 // played is a run that is over.
@@ -23,9 +25,9 @@ type played struct {
 	script    []scene
 	effects   map[effect]int
 	merged    bool
-	late      int
 	written   []written
 	cut       map[int]bool
+	answers   map[int]protocol.InvocationStatus
 	blames    []string
 	hung      string // the stacks of a run that did not end
 }
@@ -208,8 +210,8 @@ func (p *played) take(x *Execution) {
 	s := x.stage
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p.script, p.effects, p.late = slices.Clone(s.script), maps.Clone(s.effects), s.late
-	p.written, p.cut = slices.Clone(s.written), maps.Clone(s.cut)
+	p.script, p.effects = slices.Clone(s.script), maps.Clone(s.effects)
+	p.written, p.cut, p.answers = slices.Clone(s.written), maps.Clone(s.cut), maps.Clone(s.answers)
 	p.unreached, p.blames, p.merged = slices.Clone(s.faults), slices.Clone(s.blames), x.merged.Load()
 }
 

@@ -32,11 +32,13 @@ type Recorded interface{ string | []byte | History }
 // recorded field of a result for which its type has no place any more; see [AllowLostFields].
 //
 // recorded is a file of perdure export, what the Lambda API's GetDurableExecutionHistory (with execution data) or
-// GetDurableExecutionState answer as JSON, the lines of perdure history --json, or a golden history that has one of
-// these behind the line "-- history.json --". A string is a pattern of file names, as for [filepath.Glob], which
-// must match a file; each is a subtest. [Result.History] and bytes are replayed at once. Events do not tell which
-// contexts closed without a result because it was too large; they are taken for such if they have operations and no
-// JSON of a result. A file of perdure export tells it.
+// GetDurableExecutionState answer as JSON, the lines of perdure history --json, or a golden history. A string is a
+// pattern of file names, as for [filepath.Glob], which must match a file; each is a subtest. [Result.History] and bytes
+// are replayed at once.
+//
+// Only files of perdure export tell all. Events do not tell which contexts closed without a result because it was too
+// large: those with operations and no JSON of a result are taken for such. What has no ARN gets one that is made up, so
+// durable.UUID and durable.Rand give other values; UUIDs in the execution's result may differ then.
 //
 // Code outside of steps runs, as in any replay, and is given ten seconds. The options are those of [durable.Start].
 func Replay[In, Out any, R Recorded](t *testing.T, handler func(durable.Context, In) (Out, error), recorded R,

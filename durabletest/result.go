@@ -3,6 +3,7 @@ package durabletest
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -28,14 +29,14 @@ type Result[Out any] struct {
 	Status Status
 	// Error is the recorded error of an execution that failed, was stopped or timed out; nil if it succeeded.
 	Error *protocol.ErrorObject
-	// Elapsed is the virtual time from the start of the execution to its end.
+	// Elapsed is the virtual time from the start of the execution to its end; the real time with [Cloud].
 	Elapsed time.Duration
 	// Invocations is how often the function was invoked.
 	Invocations int
 	// History has every event, and from it every operation.
 	History History
 	// Logs has the lines of the handler and its steps on durable loggers, unless durable.WithLogger gave another
-	// one.
+	// one, or the handler is a deployed one.
 	Logs []LogLine
 
 	t       *testing.T
@@ -87,6 +88,13 @@ func (o *outcome) sameAs(other *outcome) bool {
 		return o.Error.ErrorType == other.Error.ErrorType
 	}
 	return (o.Result == nil) == (other.Result == nil) && (o.Error == nil) == (other.Error == nil)
+}
+
+// mistakes are the types of errors that a handler which is right never ends with.
+var mistakes = []string{"PanicError", "MisuseError", "NonDeterminismError", "DeadlockError", "CheckpointError"}
+
+func (o *outcome) isMistake() bool {
+	return o.Error != nil && slices.Contains(mistakes, o.Error.ErrorType)
 }
 
 // String is the outcome in messages.

@@ -36,6 +36,9 @@ func Drive[In, Out any](t *testing.T, handler func(durable.Context, In) (Out, er
 		t.Fatal("durabletest: the function that acts is nil; to only run the execution use durabletest.Run")
 	}
 	x := newExecution(t, encodeEvent[In](t, event))
+	if c := cloudOf(t, opts); c != nil {
+		return newResult[Out](t, x.driveCloud(t, c, act))
+	}
 	x.invoke = durable.NewHandler(handler, x.options(opts)...).Invoke
 	return newResult[Out](t, x.drive(t, act))
 }

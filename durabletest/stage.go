@@ -2,6 +2,8 @@ package durabletest
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -10,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/perdure/perdure/internal/function/inprocess"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -19,28 +22,29 @@ type stage struct {
 	flight    *flight
 	exploring bool // keep a script, and judge
 
-	mu      sync.Mutex
-	began   time.Time
-	faults  schedule      // yet to strike
-	struck  int           // how many did
-	visits  map[place]int // how often the run came to a place
-	script  []scene
-	ended   int                 // invocations that have ended
-	dead    bool                // the process of the invocation under way was killed, or its time is over
-	newer   bool                // the next version of the handler runs
-	bodies  map[attempt]int     // how often a body began
-	ran     int                 // bodies that did begin, and were not cut off at once
-	closed  map[string]bool     // steps whose end is recorded
-	retried map[string]int      // step -> attempts whose failure is recorded
-	parents map[string]bool     // contexts with operations
-	effects map[effect]int      // how often each happened
-	asked   map[effect]bool     // services and the idempotency keys that they saw
-	foreign map[uint64]struct{} // goroutines that are not the function's: stubs, and who acts
-	blames  []string            // what must not happen, and did
-	late    int                 // invocations that ran out of time
-	written []written           // log lines
-	cut     map[int]bool        // invocations that did not end well
-	errands sync.WaitGroup      // what was put off
+	mu        sync.Mutex
+	began     time.Time
+	faults    schedule      // yet to strike
+	struck    int           // how many did
+	struckNow bool          // one did in the invocation under way
+	visits    map[place]int // how often the run came to a place
+	script    []scene
+	ended     int                 // invocations that have ended
+	dead      bool                // the process of the invocation under way was killed, or its time is over
+	newer     bool                // the next version of the handler runs
+	bodies    map[attempt]int     // how often a body began
+	ran       int                 // bodies that did begin, and were not cut off at once
+	closed    map[string]bool     // steps whose end is recorded
+	retried   map[string]int      // step -> attempts whose failure is recorded
+	parents   map[string]bool     // contexts with operations
+	effects   map[effect]int      // how often each happened
+	asked     map[effect]bool     // services and the idempotency keys that they saw
+	foreign   map[uint64]struct{} // goroutines that are not the function's: stubs, and who acts
+	blames    []string            // what must not happen, and did
+	written   []written           // log lines
+	cut       map[int]bool        // invocations that did not end well
+	answers   map[int]protocol.InvocationStatus
+	errands   sync.WaitGroup // what was put off
 }
 
 // scene is one thing that happened.
@@ -75,6 +79,7 @@ func newStage(f *flight) *stage {
 		visits: map[place]int{}, bodies: map[attempt]int{}, closed: map[string]bool{},
 		retried: map[string]int{}, parents: map[string]bool{},
 		effects: map[effect]int{}, asked: map[effect]bool{}, foreign: map[uint64]struct{}{}, cut: map[int]bool{},
+		answers: map[int]protocol.InvocationStatus{},
 	}
 }
 
@@ -106,6 +111,7 @@ func (s *stage) visitLocked(kind sort, size int, where ...place) what {
 		now.struck, now.place = s.faults[hit].what, s.faults[hit].place
 		s.faults = slices.Delete(s.faults, hit, hit+1)
 		s.struck++
+		s.struckNow = true
 	}
 	s.script = append(s.script, now)
 	return now.struck
@@ -142,16 +148,32 @@ func (s *stage) blameLocked(format string, args ...any) {
 func (s *stage) enter() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.dead = false
+	s.dead, s.struckNow = false, false
 }
 
-// leave ends it.
-func (s *stage) leave(failed bool) {
+// leave ends it. Nothing but a fault makes an invocation fail, unless the test has limited its time. goOn says that there
+// is not another verdict on it.
+func (s *stage) leave(err error, goOn, unlimited bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.dead = true
 	s.ended++
-	s.cut[s.ended] = failed
+	s.cut[s.ended] = err != nil
+	switch {
+	case err == nil || !goOn || s.struckNow || !s.exploring || len(s.blames) > 0 || errors.Is(err, inprocess.ErrCrashed):
+	case !errors.Is(err, context.DeadlineExceeded):
+		s.blameLocked("invocation %d failed, though no fault made it: %v", s.ended, err)
+	case unlimited:
+		s.blameLocked("invocation %d came to the end of its time: something was not woken, or waits for what does not "+
+			"come", s.ended)
+	}
+}
+
+// answer takes note of what the function answered.
+func (s *stage) answer(invocation int, status protocol.InvocationStatus) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answers[invocation] = status
 }
 
 // logged takes note of a line.
@@ -224,17 +246,35 @@ func (s *stage) isParent(id string, updates []protocol.Update) bool {
 	return s.parents[id] || slices.ContainsFunc(updates, func(u protocol.Update) bool { return u.ParentID == id })
 }
 
-// effect counts a side effect. It does not return if the process is dead, or dies then.
-func (s *stage) effect(e effect) {
-	if s.isForeign() {
-		s.happened(e)
-		return
-	}
-	if s.gone() {
+// effect counts a side effect, but not twice with one idempotency key, if that is given. It does not return if the
+// process is dead, or dies then.
+func (s *stage) effect(e effect, idempotencyKey string) {
+	foreign := s.isForeign()
+	happened, dead := s.happens(e, idempotencyKey, foreign)
+	switch {
+	case dead:
 		runtime.Goexit()
+	case happened && !foreign: // a kill before it is one after what came before it
+		s.perhapsDie(s.visit(effectHappens, 0, place("after effect "+e.String())))
 	}
-	s.happened(e) // a kill before it is one after what came before it
-	s.perhapsDie(s.visit(effectHappens, 0, place("after effect "+e.String())))
+}
+
+// happens makes an effect happen, unless its process is dead.
+func (s *stage) happens(e effect, idempotencyKey string, foreign bool) (happened, dead bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	asked := effect{e.name, idempotencyKey}
+	switch {
+	case s.dead && !foreign:
+		return false, true
+	case idempotencyKey != "" && s.asked[asked]:
+		return false, false
+	}
+	s.asked[asked] = true
+	if s.effects[e]++; s.exploring {
+		s.noteLocked("effect %v", e)
+	}
+	return true, false
 }
 
 // perhapsDie kills the function, and the calling goroutine with it, if a fault struck.
@@ -252,29 +292,6 @@ func (s *stage) kill(w what) bool {
 	s.newer = s.newer || w == deploy
 	s.mu.Unlock()
 	return s.flight.crash()
-}
-
-// first reports whether a service has not seen the idempotency key, and remembers it. A dead process asks nobody.
-func (s *stage) first(service, key string) bool {
-	if !s.isForeign() && s.gone() {
-		runtime.Goexit()
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	e := effect{service, key}
-	if s.asked[e] {
-		return false
-	}
-	s.asked[e] = true
-	return true
-}
-
-func (s *stage) happened(e effect) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.effects[e]++; s.exploring {
-		s.noteLocked("effect %v", e)
-	}
 }
 
 func (s *stage) gone() bool {

@@ -39,10 +39,11 @@ func Stub[In, Out any](x *Execution, name string, fn func(context.Context, In) (
 // code has one. An ARN may be of any account and region; the history has the test's.
 func (x *Execution) StubFunction(name string) *Stubbed {
 	x.t.Helper()
+	x.inMemory("StubFunction")
 	x.act("StubFunction")
 	s := &Stubbed{x: x, name: name, what: fmt.Sprintf("function %q", name)}
 	s.check = s.checkFunction
-	x.register(name, engine.Function{Invoker: stubbedFunction{s}, Timeout: forever})
+	x.stand(name, engine.Function{Invoker: stubbedFunction{s}, Timeout: forever})
 	x.stubs.mu.Lock()
 	defer x.stubs.mu.Unlock()
 	x.stubs.all = append(x.stubs.all, s)
@@ -55,18 +56,19 @@ func (x *Execution) StubFunction(name string) *Stubbed {
 func Function[In, Out any](x *Execution, name string, handler func(durable.Context, In) (Out, error),
 	opts ...durable.HandlerOption) {
 	x.t.Helper()
+	x.inMemory("Function")
 	x.act("Function")
 	checkHandler(x.t, handler == nil, opts)
 	opts = withDefaults(newLogBook(x.logs.copy), other{client{x}}, opts)
-	x.register(name, engine.Function{
+	x.stand(name, engine.Function{
 		Invoker: &otherFunction{x: x, name: name, handler: durable.NewHandler(handler, opts...)},
 		Timeout: invocationTimeout,
 		Durable: &engine.DurableConfig{ExecutionTimeout: forever},
 	})
 }
 
-// register makes a function known under a reference to it.
-func (x *Execution) register(ref string, f engine.Function) {
+// stand makes a function known under a reference to it.
+func (x *Execution) stand(ref string, f engine.Function) {
 	x.t.Helper()
 	x.stubs.mu.Lock()
 	defer x.stubs.mu.Unlock()

@@ -18,6 +18,7 @@ import (
 // An answer of another type than the step's is a mistake, which the first call tells.
 func (x *Execution) StubStep(name string) *Stubbed {
 	x.t.Helper()
+	x.inMemory("StubStep")
 	x.act("StubStep")
 	s := &Stubbed{x: x, name: name, what: fmt.Sprintf("step %q", name)}
 	x.stubs.mu.Lock()

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/internal/core/machine"
+	"github.com/perdure/perdure/internal/core/rehearsal"
 	"github.com/perdure/perdure/internal/text"
 	"github.com/perdure/perdure/protocol"
 )
@@ -21,6 +22,9 @@ type Explanation struct {
 	Reasons  []Reason
 	Total    int                // how many reasons there are
 	TimesOut protocol.Timestamp // when an open execution times out
+	// SideBySide has, in lines, what was recorded beside what the code did, if that was something else, and the
+	// execution failed of it; empty otherwise.
+	SideBySide string
 	// Parent is the execution that invoked this one, Origin the one of which it is a fork; empty if there is none.
 	Parent, Origin string
 }
@@ -71,6 +75,8 @@ type explainer struct {
 func (e *explainer) explain(ctx context.Context, arn string, followed int) (*Explanation, error) {
 	x := &Explanation{ARN: arn}
 	var facts []machine.Reason
+	var ops []*protocol.Operation
+	var divergence *rehearsal.Divergence
 	at := e.ledger.now()
 	err := e.ledger.glance(ctx, arn, func(execution *machine.Execution) {
 		x.Status = execution.Status()
@@ -78,6 +84,11 @@ func (e *explainer) explain(ctx context.Context, arn string, followed int) (*Exp
 		facts = execution.Explain(at) // snapshots, which may be kept
 		if !x.Status.Closed() {
 			x.TimesOut = execution.TimesOut()
+			return
+		}
+		_, failure := execution.Result()
+		if divergence = rehearsal.Parse(failure); divergence != nil {
+			ops = execution.Operations()
 		}
 	})
 	if err != nil {
@@ -97,6 +108,10 @@ func (e *explainer) explain(ctx context.Context, arn string, followed int) (*Exp
 		x.Reasons = append(x.Reasons, r)
 	}
 	x.Text = e.oneLine(ctx, x, followed)
+	if divergence != nil {
+		x.Text += ", because the code did not do what was recorded: " + divergence.Line()
+		x.SideBySide = rehearsal.Sides(ops, divergence)
+	}
 	return x, nil
 }
 

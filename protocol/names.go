@@ -114,6 +114,9 @@ const (
 	ErrorTypeSandboxFailure    = "Sandbox.Failure"
 )
 
+// ErrorTypeNonDeterminism is the type of package durable's error about code that does not do what is recorded.
+const ErrorTypeNonDeterminism = "NonDeterminismError"
+
 // RehearsalToken, in place of a checkpoint token, makes an invocation a rehearsal: package durable replays without
 // recording anything or running a body. Can changed code take the execution on? No service makes or takes this token.
 //

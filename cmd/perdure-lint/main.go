@@ -1,7 +1,7 @@
 // Command perdure-lint is package lint as a tool of go vet, and by itself:
 //
 //	go vet -vettool=$(which perdure-lint) ./...
-//	perdure-lint [-fix] [-tags TAGS] [PACKAGE…]
+//	perdure-lint [-fix] [-write-types] [-tags TAGS] [PACKAGE…]
 //
 // By itself it ends with status 1 if there are findings, and with 3 if the packages cannot be loaded. perdure lint is
 // the same linter.
@@ -27,6 +27,8 @@ func main() {
 func run() int {
 	var opts vetting.Options
 	flag.BoolVar(&opts.Fix, "fix", false, "apply the fixes that there are; what remains is shown")
+	flag.BoolVar(&opts.WriteTypes, "write-types", false,
+		"write the types that are recorded to perdure_types.go in each package")
 	flag.StringVar(&opts.Tags, "tags", "", "build `TAGS`, separated by commas")
 	flag.Parse()
 	opts.Packages = flag.Args()

@@ -15,7 +15,8 @@ var explainCommand = &command{
 	help: executionHelp + `
 
 The first line is the whole of it; below are the reasons one by one, with the
-ids of callbacks that are waited for.`,
+ids of callbacks that are waited for. Of an execution that failed because its
+code did not do what was recorded, both are shown side by side.`,
 	verb: func() verb { return &explainVerb{} },
 }
 
@@ -34,6 +35,7 @@ func (v *explainVerb) run(ctx context.Context, std *stdio, args []string) error 
 		return json.NewEncoder(std.out).Encode(x)
 	}
 	fmt.Fprintln(std.out, cli.Printable(x.Text))
+	printLines(std.out, x.SideBySide)
 	for i := range x.Reasons {
 		reason := &x.Reasons[i]
 		fmt.Fprintf(std.out, "  %s", cli.Printable(reason.Text))

@@ -25,7 +25,11 @@ without a step, and so on; --rules lists all rules. Findings go to stdout, one l
 each, and the exit status is 1 then; it is 3 if a package cannot be loaded.
 
 A finding is suppressed by a comment on its line, or alone on the line above it:
-//perdure:ignore and the reason, or //perdure:ignore RULE: and the reason.`,
+//perdure:ignore and the reason, or //perdure:ignore RULE: and the reason.
+
+With --write-types it writes the types of recorded results and inputs to the file
+perdure_types.go of each package, with every release. From then on the rule typechange
+finds what executions that are open could not be read with.`,
 	verb: func() verb { return &lintVerb{} },
 }
 
@@ -38,6 +42,8 @@ func (v *lintVerb) define(fs *flag.FlagSet) {
 	fs.BoolVar(&v.opts.Fix, "fix", false, "apply the fixes that there are; what remains is shown")
 	fs.BoolVar(&v.json, "json", false, "print a JSON object for each finding")
 	fs.BoolVar(&v.rules, "rules", false, "print what each rule looks for, and look at nothing")
+	fs.BoolVar(&v.opts.WriteTypes, "write-types", false,
+		"write the types that are recorded to perdure_types.go in each package")
 	fs.StringVar(&v.opts.Tags, "tags", "", "build `TAGS`, separated by commas")
 }
 

@@ -52,7 +52,7 @@ type command struct {
 // commands lists the verbs in the order in which help shows them.
 func commands() []*command {
 	return []*command{
-		runCommand, devCommand, serveCommand, attachCommand,
+		runCommand, devCommand, replayCommand, serveCommand, attachCommand,
 		invokeCommand, listCommand, getCommand, explainCommand, historyCommand, logsCommand, callbackCommand,
 		forkCommand, redriveCommand, skipCommand,
 		pauseCommand, resumeCommand, stopCommand, deleteCommand,

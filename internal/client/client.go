@@ -25,6 +25,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/perdure/perdure/internal/sdk/sign"
@@ -37,12 +38,14 @@ type Client struct {
 	Endpoint string
 	// Key signs the requests. An engine on loopback takes anything.
 	Key sign.Credentials
+	// Region is the one that signatures are for; empty is that of an engine, which takes any.
+	Region string
 	// Transport carries the requests; nil is [http.DefaultTransport].
 	Transport http.RoundTripper
 }
 
-// signer signs for a region; an engine has one and takes any.
-var signer = sign.Signer{Region: "us-east-1"}
+// signers sign for a region each.
+var signers sync.Map // of string: *sign.Signer
 
 // patience bounds the time for an answer, unless the request reads all that an engine has.
 const patience = time.Minute
@@ -143,7 +146,12 @@ func queryText(query url.Values) string { return strings.ReplaceAll(query.Encode
 // Sign signs another program's request with the client's key. With a nil body there is none, or the header says
 // that the signature does not cover it.
 func (c *Client) Sign(req *http.Request, body []byte) {
-	signer.Sign(req, body, c.Key, time.Now())
+	region := cmp.Or(c.Region, "us-east-1")
+	signer, ok := signers.Load(region)
+	if !ok {
+		signer, _ = signers.LoadOrStore(region, &sign.Signer{Region: region})
+	}
+	signer.(*sign.Signer).Sign(req, body, c.Key, time.Now())
 }
 
 // refusal reads an error's answer.
@@ -153,11 +161,21 @@ func (c *Client) refusal(resp *http.Response) error {
 		Message string `json:"message"` // or Message: the decoder accepts both
 	}
 	data, _ := io.ReadAll(io.LimitReader(resp.Body, most))
-	code := resp.Header.Get("X-Amzn-Errortype")
+	code, _, _ := strings.Cut(resp.Header.Get("X-Amzn-Errortype"), ":") // AWS may add a URL
 	if json.Unmarshal(data, &doc) != nil || code == "" {
-		return fmt.Errorf("%s answered %s, which no Perdure engine says", c.Endpoint, resp.Status)
+		return &StrangeError{c.Endpoint, resp.Status, resp.StatusCode}
 	}
 	return protocol.Errorf(protocol.Code(code), "%s", cmp.Or(doc.Message, resp.Status))
+}
+
+// StrangeError is an answer that no engine gives: a proxy's, say, or that of another server.
+type StrangeError struct {
+	Endpoint, Status string
+	StatusCode       int
+}
+
+func (e *StrangeError) Error() string {
+	return fmt.Sprintf("%s answered %s, which no Perdure engine says", e.Endpoint, e.Status)
 }
 
 // pages yields the items of all pages of a list, made by read. open takes a page apart: its items, and the marker of

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -88,6 +89,33 @@ type Execution struct {
 	TimesOut protocol.Seconds `json:"ExpectedExecutionTimeoutTimestamp"` // of one that is open
 
 	JSON json.RawMessage `json:"-"` // as the engine wrote it
+}
+
+// Executions yields the ARNs of a function's executions that have a status, or a name, by the Lambda API. A name or a
+// status that is empty does not restrict. The function may have a version behind a colon.
+func (c *Client) Executions(ctx context.Context, function, name string,
+	status protocol.ExecutionStatus) iter.Seq2[string, error] {
+	query := url.Values{"MaxItems": {strconv.Itoa(protocol.MaxPage)}}
+	if short, version, ok := strings.Cut(function, ":"); ok && short != "arn" {
+		function = short
+		query.Set("Qualifier", version)
+	}
+	if status != "" {
+		query.Set("Statuses", string(status))
+	}
+	if name != "" {
+		query.Set("DurableExecutionName", name)
+	}
+	return pages(ctx, c, path("/2025-12-01/functions/", function, "/durable-executions"), query,
+		func(page *struct {
+			DurableExecutions []struct{ DurableExecutionArn string }
+			NextMarker        string
+		}) (arns []string, next string) {
+			for _, x := range page.DurableExecutions {
+				arns = append(arns, x.DurableExecutionArn)
+			}
+			return arns, page.NextMarker
+		}, whole)
 }
 
 // Pause says when and why an execution was asked to pause.

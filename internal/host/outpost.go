@@ -37,6 +37,9 @@ func OpenOutpost(lambda *route.Face, log *slog.Logger) (*Outpost, error) {
 // Run runs code in place of the code before, in as many processes as its function's concurrency needs, for the
 // engine of a region and an account. Their output goes to output.
 func (o *Outpost) Run(c *Code, region, account string, output func(engine.LogLine)) (engine.Invoker, error) {
+	if c.For == Rehearsing && !knowsRehearsals(c.Process) {
+		return nil, ErrNoRehearsal
+	}
 	o.closePool()
 	cfg := c.config(o.doors.runtime)
 	cfg.Version = cmp.Or(cfg.Version, protocol.LatestVersion)

@@ -67,6 +67,8 @@ type Options struct {
 	Packages []string // patterns of the go command
 	Tags     string   // build tags, separated by commas
 	Fix      bool     // apply fixes, before the findings are those that remain
+	// WriteTypes writes down the types that are recorded now, first: what they are compared with from then on.
+	WriteTypes bool
 }
 
 // A LoadError is what the go command says of packages that it cannot load or compile.
@@ -80,6 +82,11 @@ func Run(ctx context.Context, opts Options) ([]Finding, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
+	}
+	if opts.WriteTypes {
+		if _, err := goVet(ctx, &opts, "-json", "-typechange", "-typechange.write", "-vettool="+self); err != nil {
+			return nil, err
+		}
 	}
 	if opts.Fix {
 		if _, err := goVet(ctx, &opts, "-fix", "-vettool="+self); err != nil {

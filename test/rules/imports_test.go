@@ -27,17 +27,17 @@ var floors = []floor{
 	{"internal/api", "protocol engine internal/core/history internal/core/store internal/files internal/function/attached " +
 		"internal/observe internal/text"},
 	{"internal/function", "protocol durable engine internal/api/runtimeapi internal/core/standstill internal/files internal/text"},
-	{"internal/client", "protocol engine internal/api/adminapi internal/sdk/sign"},
+	{"internal/client", "protocol engine internal/api/adminapi internal/api/credentials internal/sdk/sign"},
 	{"internal/cli", "protocol engine internal/core/history internal/text"},
 	{"internal/host", "protocol engine internal/api internal/core/rehearsal internal/core/store internal/files " +
 		"internal/function internal/observe"},
 	{"internal/dev", "protocol engine internal/cli internal/core/rehearsal internal/function internal/host internal/text " +
 		"internal/vetting"},
-	{"cmd/perdure", "protocol engine internal/api internal/cli internal/dev internal/files/fresh internal/function/attached " +
-		"internal/function/build internal/function/project internal/function/runtimes internal/function/samconfig " +
+	{"cmd/perdure", "protocol engine internal/api internal/cli internal/core/rehearsal internal/dev internal/files/fresh " +
+		"internal/function/attached internal/function/build internal/function/project internal/function/runtimes internal/function/samconfig " +
 		"internal/function/template internal/function/watch internal/client internal/host internal/observe internal/sdk/sign " +
 		"internal/text internal/vetting lint telemetry"},
-	{"lint", ""},
+	{"lint", "protocol durable/retry"},
 	{"internal/vetting", "lint"},
 	{"cmd/perdure-lint", "internal/vetting"},
 	{"examples", ". durable protocol"},

@@ -18,6 +18,8 @@ type Explanation struct {
 	Total int
 	// ExpectedExecutionTimeoutTimestamp is when an open execution times out.
 	ExpectedExecutionTimeoutTimestamp protocol.Seconds `json:",omitzero"`
+	// SideBySide is lines for people: what was recorded beside what the code did, of an execution that failed of that.
+	SideBySide string `json:",omitempty"`
 	// ParentArn is the execution that invoked this one, OriginArn the one that it is a fork of.
 	ParentArn string `json:",omitempty"`
 	OriginArn string `json:",omitempty"`
@@ -54,6 +56,7 @@ func (a *api) explain(w http.ResponseWriter, r *http.Request, arn string) error 
 	out := Explanation{
 		DurableExecutionArn: x.ARN, Status: x.Status, Text: x.Text, Total: x.Total,
 		ExpectedExecutionTimeoutTimestamp: protocol.Seconds(x.TimesOut), ParentArn: x.Parent, OriginArn: x.Origin,
+		SideBySide: x.SideBySide,
 	}
 	for i := range x.Reasons {
 		out.Reasons = append(out.Reasons, reasonOf(&x.Reasons[i]))

@@ -20,6 +20,7 @@ type executionPage struct {
 	*record
 	Function string
 	Why      string    // it does not go on; empty for a closed one
+	Sides    string    // records beside code, of an execution that failed because they differ
 	Log      []logLine // the end of it
 }
 
@@ -126,12 +127,14 @@ func (s *site) read(ctx context.Context, arn string, now *state) (*executionPage
 	if p.Log, now.LogSeq, err = s.readLog(ctx, arn, p.record); err != nil {
 		return nil, err
 	}
-	if p.Open() {
+	if p.Open() || p.Error != nil && p.Error.ErrorType == protocol.ErrorTypeNonDeterminism {
 		why, err := s.engine.Explain(ctx, arn)
 		if err != nil {
 			return nil, err
 		}
-		p.Why = why.Text
+		if p.Sides = why.SideBySide; p.Open() {
+			p.Why = why.Text
+		}
 	}
 	p.scale(d.Started, p.Open())
 	return p, nil

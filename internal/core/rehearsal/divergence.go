@@ -7,9 +7,6 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// errorTypeChanged is the type of package durable's error about code that does not meet its records.
-const errorTypeChanged = "NonDeterminismError"
-
 // Divergence is where code and records part: the first place in the code's order.
 type Divergence struct {
 	ID       string // of the operation
@@ -23,7 +20,7 @@ type Divergence struct {
 
 // Parse reads the error of an invocation, or of an execution that failed with it. It is nil for any other error.
 func Parse(e *protocol.ErrorObject) *Divergence {
-	if e == nil || e.ErrorType != errorTypeChanged {
+	if e == nil || e.ErrorType != protocol.ErrorTypeNonDeterminism {
 		return nil
 	}
 	const intro, hint = "perdure: non-deterministic code at operation ", "; code between operations must do the same"

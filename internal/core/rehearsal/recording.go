@@ -57,29 +57,29 @@ func (r *Recording) find(id string) *protocol.Operation {
 	return nil
 }
 
-// goldenMark is the line in a golden file behind which the recording is. What is before is for people.
-const goldenMark = "-- history.json --\n"
-
 // Read reads a recording in any of its forms:
 //
 //   - a file of perdure export;
 //   - the JSON that GetDurableExecutionHistory answers, with execution data;
 //   - events alone, as an array or as lines of perdure history --json;
 //   - the JSON that GetDurableExecutionState answers, or an invocation's event that has it;
-//   - a golden history, which has one of these behind the line "-- history.json --".
+//   - a golden history, whose UUIDs and times are not those that the execution had.
 //
 // Its errors say what is wrong with it. They do not name the file.
 func Read(data []byte) (*Recording, error) {
 	if len(data) > portable.MaxFile {
 		return nil, fmt.Errorf("it is larger than %d bytes", portable.MaxFile)
 	}
-	if at := bytes.Index(data, []byte("\n"+goldenMark)); at >= 0 && data[0] != '{' && data[0] != '[' {
-		data = data[at+1+len(goldenMark):]
-	}
 	data = bytes.TrimLeft(bytes.TrimPrefix(data, []byte("\ufeff")), " \t\r\n")
 	switch {
 	case len(data) == 0:
 		return nil, errors.New("it is empty")
+	case history.IsText(data):
+		events, err := history.ParseText(data)
+		if err != nil {
+			return nil, fmt.Errorf("it is no golden history: %w", err)
+		}
+		return OfEvents(events, "")
 	case bytes.HasPrefix(data, []byte("1 ExecutionStarted")):
 		return nil, errors.New("it is the text of a history, which has no results to replay: record the execution " +
 			"with perdure export, or as JSON")
@@ -282,7 +282,7 @@ func (r *Recording) ended() protocol.ExecutionStatus {
 // byService reports whether an execution that failed with such an error was failed by the service or the SDK, in the
 // middle of its code.
 func byService(errorType string) bool {
-	return errorType == errorTypeChanged || errorType == protocol.ErrorTypeQuota ||
+	return errorType == protocol.ErrorTypeNonDeterminism || errorType == protocol.ErrorTypeQuota ||
 		strings.HasPrefix(errorType, "Sandbox.") || strings.HasPrefix(errorType, "Runtime.")
 }
 

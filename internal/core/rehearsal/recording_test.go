@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/internal/core/history"
 	"github.com/perdure/perdure/internal/core/rehearsal"
 	"github.com/perdure/perdure/protocol"
 )
@@ -32,8 +33,6 @@ func TestForms(t *testing.T) {
 		all["newest first"] = reversed
 		all["lines"] = []byte(strings.ReplaceAll(strings.Trim(list, "[]"), `},{"EventType"`, "}\n"+`{"EventType"`))
 		all["byte order mark"] = append([]byte("\ufeff\r\n"), all["history"]...)
-		all["golden"] = append([]byte("  1 ExecutionStarted\n  2 StepStarted\n-- history.json --\n"), all["history"]...)
-		all["golden export"] = append([]byte("for people\n-- history.json --\n"), all["export"]...)
 		want := read(t, all["export"])
 		all["state"] = stateOf(want, protocol.API)
 		all["event"] = fmt.Appendf(nil, `{"DurableExecutionArn":%q,"CheckpointToken":"x","InitialExecutionState":%s}`, want.ARN,
@@ -141,6 +140,42 @@ func TestReadRefuses(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: got %v, %v\nwant %s", name, rec, err, test.want)
 		}
+	}
+}
+
+// TestGolden: a golden history replays, open or closed, with UUIDs and numbers that are derived of the ARN.
+func TestGolden(t *testing.T) {
+	derived := func(ctx durable.Context, o order) (string, error) {
+		id, key := durable.UUID(ctx), ""
+		if _, err := step(ctx, "key", durable.UUID(ctx)); err != nil {
+			return "", err
+		}
+		if err := durable.Wait(ctx, "cool_off", time.Hour); err != nil {
+			return "", err
+		}
+		return id + key, nil
+	}
+	for _, after := range []time.Duration{0, 2 * time.Hour} {
+		for _, handler := range []func(durable.Context, order) (string, error){process, derived} {
+			var doc struct{ Events []json.RawMessage }
+			if err := json.Unmarshal(record(t, handler, input, recording{after: after})["history"], &doc); err != nil {
+				t.Fatal(err)
+			}
+			golden := history.Text(func(yield func(*protocol.Event) bool) {
+				for _, raw := range doc.Events {
+					if ev, err := protocol.ReadEvent(raw); err != nil || !yield(ev) {
+						return
+					}
+				}
+			}, nil)
+			if v := rehearse(t, []byte(golden), code(t, handler)); v.Kind != rehearsal.Replays {
+				t.Errorf("after %v: got %s: %v\n%s", after, v.Kind, v, golden)
+			}
+		}
+	}
+	if _, err := rehearsal.Read([]byte(history.TextHeader + "\nINPUT {\n")); err == nil ||
+		!strings.HasPrefix(err.Error(), "it is no golden history: line 2: ") {
+		t.Errorf("got %v", err)
 	}
 }
 

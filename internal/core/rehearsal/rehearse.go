@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -133,7 +134,7 @@ func clipped(payload *string) string {
 func (v *Verdict) succeeded(result *string) {
 	r := v.recording
 	ended := r.ended()
-	if ended == "" || ended == protocol.ExecutionSucceeded && sameJSON(r.Result, result) {
+	if ended == "" || ended == protocol.ExecutionSucceeded && r.sameResult(result) {
 		v.Kind = Replays
 		return
 	}
@@ -142,15 +143,21 @@ func (v *Verdict) succeeded(result *string) {
 		strings.TrimPrefix(clipped(result), "the "))
 }
 
-func sameJSON(a, b *string) bool {
+// sameResult reports whether a result is the recorded one. Without the recorded ARN, of which package durable derives
+// UUIDs, these may be others.
+func (r *Recording) sameResult(result *string) bool {
 	text := func(s *string) string {
-		if s == nil {
+		switch {
+		case s == nil:
 			return ""
+		case r.named:
+			return *s
 		}
-		return *s
+		return regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`).ReplaceAllString(*s, "UUID")
 	}
-	return text(a) == text(b) || json.Valid([]byte(text(a))) && json.Valid([]byte(text(b))) &&
-		reflect.DeepEqual(decoded(text(a)), decoded(text(b)))
+	was, is := text(r.Result), text(result)
+	return was == is || json.Valid([]byte(was)) && json.Valid([]byte(is)) &&
+		reflect.DeepEqual(decoded(was), decoded(is))
 }
 
 // pending judges code that has come to the end of what is recorded, and has more to do.

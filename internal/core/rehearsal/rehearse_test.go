@@ -330,6 +330,29 @@ func TestOperations(t *testing.T) {
 	}
 }
 
+// TestChangedBack: an execution that failed because its code had changed replays with the code as it was, and still
+// not with the change.
+func TestChangedBack(t *testing.T) {
+	renamed := changed[receipt]("validate", "debit", nil)
+	handler, now := process, renamed
+	flips := func(ctx durable.Context, o order) (string, error) {
+		was := handler
+		handler = now
+		return was(ctx, o)
+	}
+	data := record(t, flips, input, recording{after: 2 * time.Hour})["export"]
+	if got := read(t, data).Ending(); !strings.HasPrefix(got, "FAILED with NonDeterminismError: ") {
+		t.Fatalf("it ended %s", got)
+	}
+	for want, code := range map[rehearsal.Kind]rehearsal.Code{
+		rehearsal.Replays: code(t, process), rehearsal.Differs: code(t, renamed),
+	} {
+		if v := rehearse(t, data, code); v.Kind != want {
+			t.Errorf("got %s: %s, want %s", v.Kind, v.Text, want)
+		}
+	}
+}
+
 // TestFails: an open execution whose code meets all records and then fails is told from one that does not meet them.
 func TestFails(t *testing.T) {
 	fails := func(ctx durable.Context, o order) (string, error) {

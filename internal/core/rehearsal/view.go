@@ -51,74 +51,67 @@ func (v *Verdict) Sides() string {
 //
 // Times are since the start of the execution. What the code does behind that place nobody knows.
 func Sides(ops []*protocol.Operation, d *Divergence) string {
-	rows, at := rowsOf(ops, d)
-	from, to := max(at-before, 0), min(at+after+1, len(rows))
-	rows, at = rows[from:to], at-from
-	left := len("recorded")
-	for i := range rows {
-		left = max(left, utf8.RuneCountInString(rows[i].recorded))
+	var start protocol.Timestamp
+	sorted := make([]*protocol.Operation, 0, len(ops))
+	for _, op := range ops {
+		if op.Type == protocol.TypeExecution {
+			start = op.Start
+		} else {
+			sorted = append(sorted, op)
+		}
+	}
+	slices.SortStableFunc(sorted, func(a, b *protocol.Operation) int { return comparePlaces(a.ID, b.ID) })
+	at, found := slices.BinarySearchFunc(sorted, d.ID, func(op *protocol.Operation, id string) int {
+		return comparePlaces(op.ID, id)
+	})
+	rows := []row{{"    ", "recorded", "the code now"}}
+	if at > before {
+		rows = append(rows, row{"    ", "…", "…"})
+	}
+	window := sorted[max(at-before, 0):min(at+after+1, len(sorted))]
+	width := idWidth(window, d.ID)
+	cell := func(id, text string) string {
+		return fmt.Sprintf("%-*s  %s", width, protocol.Clip(id, width), text)
+	}
+	for _, op := range window[:min(before, at)] {
+		rows = append(rows, row{"    ", cell(op.ID, recordedText(op, start)), protocol.Clip(shapeOf(op), maxCell)})
+	}
+	window = window[min(before, at):]
+	here := cell(d.ID, cmp.Or(d.Recorded, "(nothing)"))
+	if found {
+		here, window = cell(d.ID, recordedText(window[0], start)), window[1:]
+	}
+	rows = append(rows, row{"  > ", here, d.currentText()})
+	for _, op := range window {
+		rows = append(rows, row{"    ", cell(op.ID, recordedText(op, start)), ""})
+	}
+	return table(rows)
+}
+
+// row is one line: a mark, and the two sides.
+type row struct{ mark, recorded, current string }
+
+func table(rows []row) string {
+	width := 0
+	for _, r := range rows {
+		width = max(width, utf8.RuneCountInString(r.recorded))
 	}
 	var b strings.Builder
-	line := func(mark, recorded, current string) {
-		pad := strings.Repeat(" ", left-utf8.RuneCountInString(recorded))
-		b.WriteString(strings.TrimRight(mark+recorded+pad+" | "+current, " ") + "\n")
-	}
-	line("    ", "recorded", "the code now")
-	if from > 0 {
-		line("    ", "…", "…")
-	}
-	for i, row := range rows {
-		switch {
-		case i < at:
-			line("    ", row.recorded, row.current)
-		case i == at:
-			line("  > ", row.recorded, row.current)
-		default:
-			line("    ", row.recorded, "")
-		}
+	for _, r := range rows {
+		pad := strings.Repeat(" ", width-utf8.RuneCountInString(r.recorded))
+		b.WriteString(strings.TrimRight(r.mark+r.recorded+pad+" | "+r.current, " ") + "\n")
 	}
 	return b.String()
 }
 
-// row is one operation on both sides.
-type row struct{ id, recorded, current string }
-
-// rowsOf returns all rows, in the code's order, and which one is the place where code and records part.
-func rowsOf(ops []*protocol.Operation, d *Divergence) (rows []row, at int) {
-	var start protocol.Timestamp
-	width := len(d.ID)
+// idWidth is the width of a column of ids.
+func idWidth(ops []*protocol.Operation, also string) int {
+	const most = 20
+	width := len(also)
 	for _, op := range ops {
-		if op.Type == protocol.TypeExecution {
-			start = op.Start
-			continue
-		}
 		width = max(width, len(op.ID))
-		rows = append(rows, row{id: op.ID, current: shapeOf(op)})
 	}
-	width = min(width, 20)
-	cell := func(id, text string) string {
-		return fmt.Sprintf("%-*s  %s", width, protocol.Clip(id, width), text)
-	}
-	byID := make(map[string]*protocol.Operation, len(ops))
-	for _, op := range ops {
-		byID[op.ID] = op
-	}
-	for i := range rows {
-		op := byID[rows[i].id]
-		rows[i].recorded = cell(op.ID, recordedText(op, start))
-		rows[i].current = protocol.Clip(rows[i].current, maxCell)
-	}
-	slices.SortStableFunc(rows, func(a, b row) int { return comparePlaces(a.id, b.id) })
-	at, found := slices.BinarySearchFunc(rows, d.ID, func(r row, id string) int { return comparePlaces(r.id, id) })
-	if !found {
-		nothing := "(nothing)"
-		if d.Recorded != "" { // of an execution whose operations are not all there
-			nothing = d.Recorded
-		}
-		rows = slices.Insert(rows, at, row{id: d.ID, recorded: cell(d.ID, nothing)})
-	}
-	rows[at].current = d.currentText()
-	return rows, at
+	return min(width, most)
 }
 
 // recordedText is an operation as it is recorded.

@@ -54,7 +54,7 @@ func (p *Program) Check() error {
 	if err := checkDirectory(p.Path); err != nil {
 		return err
 	}
-	if p.isGo() {
+	if p.IsGo() {
 		return checkPackage(p.Path)
 	}
 	if p.Runtime != "" {
@@ -107,8 +107,8 @@ func (p *Program) IsExecutable() bool {
 
 func (p *Program) isInline() bool { return p.Spec != nil && p.Spec.Inline != "" }
 
-// isGo reports whether p is to be built: it has Go files, and nobody said that it is something else.
-func (p *Program) isGo() bool {
+// IsGo reports whether p is to be built: it has Go files, and nobody said that it is something else.
+func (p *Program) IsGo() bool {
 	files, _ := filepath.Glob(filepath.Join(p.Path, "*.go"))
 	return len(files) > 0 && p.Runtime == "" && p.Handler == ""
 }
@@ -121,7 +121,7 @@ func (p *Program) Source(data string) build.Source {
 		src.LogicalID, src.Inline = s.LogicalID, s.Inline
 		src.Method, src.Properties, src.Skip = s.Build.Method, s.Build.Properties, s.Build.Skip
 	} else {
-		src.Skip = !p.isGo()
+		src.Skip = !p.IsGo()
 	}
 	return src
 }

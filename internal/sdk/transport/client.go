@@ -77,7 +77,7 @@ func connect() (*lambdaClient, error) {
 	}
 	custom := firstEnv("AWS_ENDPOINT_URL_LAMBDA", "AWS_ENDPOINT_URL")
 	if custom == "" {
-		c.endpoint = url.URL{Scheme: "https", Host: "lambda." + region + "." + domain(region)}
+		c.endpoint = url.URL{Scheme: "https", Host: "lambda." + region + "." + sign.Domain(region)}
 		return c, nil
 	}
 	if os.Getenv("AWS_ACCESS_KEY_ID") == "" {
@@ -117,23 +117,6 @@ func parseEndpoint(s string) (url.URL, error) {
 		Scheme: u.Scheme, Host: host,
 		Path: strings.TrimRight(u.Path, "/"), RawPath: strings.TrimRight(u.EscapedPath(), "/"),
 	}, nil
-}
-
-// domain is where the partition of a region has its services.
-func domain(region string) string {
-	for _, partition := range [][2]string{
-		{"cn-", "amazonaws.com.cn"},
-		{"eusc-", "amazonaws.eu"},
-		{"us-iso-", "c2s.ic.gov"},
-		{"us-isob-", "sc2s.sgov.gov"},
-		{"us-isof-", "csp.hci.ic.gov"},
-		{"eu-isoe-", "cloud.adc-e.uk"},
-	} {
-		if strings.HasPrefix(region, partition[0]) {
-			return partition[1]
-		}
-	}
-	return "amazonaws.com"
 }
 
 // newTransport has the time limits of the service's other SDKs; callTimeout bounds a whole call. Connections stay

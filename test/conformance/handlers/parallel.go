@@ -57,6 +57,7 @@ var parallels = suite{
 			durable.WithMinSuccessful(3), durable.WithToleratedFailures(1))
 	}),
 	"8-19": serve(func(ctx durable.Context, _ any) ([]string, error) {
+		//perdure:ignore options: the suite wants this to be refused
 		return values(durable.Parallel(ctx, "bad-concurrency", branches("a", "b"), durable.WithMaxConcurrency(0)))
 	}),
 	"8-20": serve(func(ctx durable.Context, _ any) (projection, error) {
