@@ -34,7 +34,8 @@ var floors = []floor{
 	{"internal/dev", "protocol engine internal/cli internal/core/rehearsal internal/function internal/host internal/text " +
 		"internal/vetting"},
 	{"cmd/perdure", "protocol engine internal/api internal/cli internal/core/rehearsal internal/dev internal/files/fresh " +
-		"internal/function/attached internal/function/build internal/function/project internal/function/runtimes internal/function/samconfig " +
+		"internal/function/attached internal/function/build internal/function/project internal/function/runtimes " +
+		"internal/function/samconfig " +
 		"internal/function/template internal/function/watch internal/client internal/host internal/observe internal/sdk/sign " +
 		"internal/text internal/vetting lint telemetry"},
 	{"lint", "protocol durable/retry"},
