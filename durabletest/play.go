@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"hash/maphash"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -184,11 +183,4 @@ func (x *Execution) merge() {
 	x.merged.Store(true)
 	reason := &protocol.ErrorObject{ErrorType: "Merged", ErrorMessage: "another run went on from this state"}
 	x.engine.Stop(context.Background(), x.arn, reason) //nolint:errcheck // it may have closed meanwhile
-}
-
-// effectsOf are the effects by name.
-func (s *stage) effectsOf() map[effect]int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return maps.Clone(s.effects)
 }

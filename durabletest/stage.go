@@ -117,15 +117,6 @@ func (s *stage) visitLocked(kind sort, size int, where ...place) what {
 	return now.struck
 }
 
-// note adds what happened to the script.
-func (s *stage) note(format string, args ...any) {
-	if s.exploring {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.noteLocked(format, args...)
-	}
-}
-
 func (s *stage) noteLocked(format string, args ...any) {
 	s.script = append(s.script, scene{at: time.Since(s.began), text: fmt.Sprintf(format, args...)})
 }
@@ -151,16 +142,17 @@ func (s *stage) enter() {
 	s.dead, s.struckNow = false, false
 }
 
-// leave ends it. Nothing but a fault makes an invocation fail, unless the test has limited its time. goOn says that there
-// is not another verdict on it.
+// leave ends it. Nothing but a fault makes an invocation fail, unless the test has limited its time. goOn says that
+// there is no other verdict on it.
 func (s *stage) leave(err error, goOn, unlimited bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.dead = true
 	s.ended++
 	s.cut[s.ended] = err != nil
+	explained := !goOn || s.struckNow || len(s.blames) > 0 || errors.Is(err, inprocess.ErrCrashed)
 	switch {
-	case err == nil || !goOn || s.struckNow || !s.exploring || len(s.blames) > 0 || errors.Is(err, inprocess.ErrCrashed):
+	case err == nil || explained || !s.exploring:
 	case !errors.Is(err, context.DeadlineExceeded):
 		s.blameLocked("invocation %d failed, though no fault made it: %v", s.ended, err)
 	case unlimited:
@@ -298,13 +290,6 @@ func (s *stage) gone() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.dead
-}
-
-// over reports whether there is no reason to go on.
-func (s *stage) over() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.blames) > 0
 }
 
 // disturbed reports whether a fault has struck.
