@@ -1,0 +1,86 @@
+package guides
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// sessions are the guides that run. Those that are not here have commands and Go that no test tries.
+var sessions = []string{"test-a-function.md"}
+
+// TestGuides runs them. A short run ends where an engine is started.
+func TestGuides(t *testing.T) {
+	for _, name := range sessions {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			all := read(t, name)
+			s := begin(t)
+			for _, b := range all {
+				if testing.Short() && strings.HasPrefix(b.text, "$ perdure") {
+					break
+				}
+				if err := s.run(b); err != nil {
+					t.Fatalf("%s:%d: %v", name, b.line, err)
+				}
+			}
+			s.everyTestPasses()
+		})
+	}
+}
+
+func read(t *testing.T, name string) []block {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, "docs/guides", name))
+	check(t, err)
+	all, err := blocks(string(text))
+	check(t, err)
+	return all
+}
+
+var testFunction = regexp.MustCompile(`(?m)^func (Test\w+)\(t \*testing\.T\)`)
+
+// everyTestPasses runs the tests of the files as the guide has left them.
+func (s *session) everyTestPasses() {
+	s.t.Helper()
+	out, err := s.shell("go test -v ./...").CombinedOutput()
+	if err != nil {
+		s.t.Errorf("go test: %v\n%s", err, out)
+	}
+	tests := 0
+	for _, text := range s.files {
+		for _, m := range testFunction.FindAllStringSubmatch(text, -1) {
+			tests++
+			if !strings.Contains(string(out), "--- PASS: "+m[1]+" ") {
+				s.t.Errorf("%s did not pass:\n%s", m[1], out)
+			}
+		}
+	}
+	if tests == 0 {
+		s.t.Error("the guide has no test")
+	}
+}
+
+// said matches what the kit says, in a table of mistakes.
+var said = regexp.MustCompile("(?m)^\\| `(.+)` \\| ")
+
+// TestMistakesAreQuoted: the words of the guide are those that the kit's own tests ask for.
+func TestMistakesAreQuoted(t *testing.T) {
+	guide, err := os.ReadFile(filepath.Join(root, "docs/guides/test-a-function.md"))
+	check(t, err)
+	tests, err := os.ReadFile(filepath.Join(root, "durabletest/misuse_test.go"))
+	check(t, err)
+	_, mistakes, _ := strings.Cut(string(guide), "\n## Mistakes\n")
+	quotes := said.FindAllStringSubmatch(mistakes, -1)
+	if len(quotes) == 0 {
+		t.Fatal("the guide has no table of mistakes")
+	}
+	for _, quote := range quotes {
+		words := regexp.MustCompile(strings.ReplaceAll(regexp.QuoteMeta(quote[1]), "…", ".*"))
+		if !words.Match(tests) {
+			t.Errorf("no test asks for: %s", quote[1])
+		}
+	}
+}
