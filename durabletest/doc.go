@@ -45,28 +45,30 @@
 //
 // A stub that is never called fails the test, and so does one of another type than the step.
 //
-// # Crash it
+// # Crash it everywhere
 //
-// A function survives, or not, if it is killed when it has done something and has not recorded it yet.
-// [Execution.CrashBefore] and [Execution.CrashAfter] kill it on either side of the record:
+// A function survives, or not, if it is killed when it has done something and has not recorded it yet. [Explore] runs
+// it with a fault at every place where one can strike: crashes, lost replies, refused calls, timeouts, late answers.
+// Fakes say what has to happen once:
 //
-//	charges := 0 // counted by the step's body
-//	durabletest.Drive(t, handler, order, func(t *testing.T, x *durabletest.Execution) {
-//		x.CrashBefore("process_payment") // charged, but nobody knows
+//	durabletest.Explore(t, processOrder, order, func(_ *testing.T, x *durabletest.Execution) {
+//		bank.charged = func(order, key string) { x.EffectOnce("charge", order, key) }
 //	})
-//	// charges is 2: the step ran again, so it needs an idempotency key
 //
-// [Execution.Crash] kills it at a moment that the test chooses.
+// What goes wrong is reported with the smallest set of faults that leads to it, and with a test that repeats it.
+//
+// [Execution.CrashBefore] and [Execution.CrashAfter] kill the function on either side of one record, and
+// [Execution.Crash] at a moment that the test chooses.
 //
 // # Compare histories
 //
-// [History.String] is one line for each event, without anything that differs from run to run, for comparison with
-// text in the test. [History.Details] is for people: it has times, results and errors. Package golden compares a
-// history with a file.
+// Package golden compares a history with a file that people can read in a review. [History.String] is one line for
+// each event, without anything that differs from run to run; [History.Details] has times, results and errors.
 //
 // # Replay what was recorded
 //
-// [Replay] gives today's code the records of executions that began with older code, and shows where the two part:
+// [Replay] gives today's code the records of executions that began with older code, and shows where the two part. It
+// is what the command perdure replay does with executions that are open, before a deploy.
 //
 //	durabletest.Replay(t, processOrder, "testdata/histories/*.json")
 //

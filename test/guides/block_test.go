@@ -24,20 +24,21 @@ var (
 	unrun   = regexp.MustCompile(`^<!-- not run: (.+) -->$`)
 )
 
-// blocks reads a guide. Only fences at the left margin count.
+// blocks reads a guide. A block in a list is indented as its fence is.
 func blocks(guide string) (all []block, err error) {
-	var section, above string
+	var section, above, indent string
 	var open *block
 	for i, line := range strings.Split(guide, "\n") {
-		fence, isFence := strings.CutPrefix(line, "```")
+		fence, isFence := strings.CutPrefix(strings.TrimLeft(line, " "), "```")
 		switch {
 		case open != nil && isFence:
 			all, open = append(all, *open), nil
 		case open != nil:
-			open.text += line + "\n"
+			open.text += strings.TrimPrefix(line, indent) + "\n"
 		case isFence:
+			indent = line[:len(line)-len(fence)-len("```")]
 			open = &block{line: i + 1, section: section, language: fence}
-			if m := unrun.FindStringSubmatch(above); m != nil {
+			if m := unrun.FindStringSubmatch(strings.TrimSpace(above)); m != nil {
 				open.unrun = m[1]
 			}
 		case heading.MatchString(line):
@@ -105,11 +106,13 @@ func lines(text string) (all []string) {
 }
 
 func TestBlocks(t *testing.T) {
-	guide := "# Title\n```go\n// a/b.go\nx\n```\n## Two\n<!-- not run: it costs money -->\n```\n$ one\n1\n$ two &\n```\n"
+	guide := "# Title\n```go\n// a/b.go\nx\n```\n## Two\n<!-- not run: it costs money -->\n```\n$ one\n1\n$ two &\n```\n" +
+		"- a list\n  ```go\n  if x {\n    y\n  ```\n"
 	got, err := blocks(guide)
 	want := []block{
 		{line: 2, section: "Title", language: "go", text: "// a/b.go\nx\n"},
 		{line: 8, section: "Two", text: "$ one\n1\n$ two &\n", unrun: "it costs money"},
+		{line: 14, section: "Two", language: "go", text: "if x {\n  y\n"},
 	}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(block{})); diff != "" || err != nil {
 		t.Fatalf("%v, blocks (-want +got):\n%s", err, diff)

@@ -4,20 +4,22 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
 
 // sessions are the guides that run. Those that are not here have commands and Go that no test tries.
-var sessions = []string{"test-a-function.md"}
+var sessions = []string{"docs/guides/test-a-function.md"}
 
 // TestGuides runs them. A short run ends where an engine is started.
 func TestGuides(t *testing.T) {
 	for _, name := range sessions {
-		t.Run(name, func(t *testing.T) {
+		t.Run(filepath.Base(name), func(t *testing.T) {
 			t.Parallel()
 			all := read(t, name)
-			s := begin(t)
+			s := newSession(t)
+			s.prepare()
 			for _, b := range all {
 				if testing.Short() && strings.HasPrefix(b.text, "$ perdure") {
 					break
@@ -33,7 +35,7 @@ func TestGuides(t *testing.T) {
 
 func read(t *testing.T, name string) []block {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(root, "docs/guides", name))
+	text, err := os.ReadFile(filepath.Join(root, name))
 	check(t, err)
 	all, err := blocks(string(text))
 	check(t, err)
@@ -60,6 +62,24 @@ func (s *session) everyTestPasses() {
 	}
 	if tests == 0 {
 		s.t.Error("the guide has no test")
+	}
+}
+
+// TestTheReadmeQuotesTheGuide: what the README shows of tests stands in the guide, where it is run.
+func TestTheReadmeQuotesTheGuide(t *testing.T) {
+	guide := read(t, "docs/guides/test-a-function.md")
+	quotes := 0
+	for _, b := range read(t, "README.md") {
+		if b.section != "Tests that crash it for you" {
+			continue
+		}
+		quotes++
+		if !slices.ContainsFunc(guide, func(of block) bool { return strings.Contains(of.text, b.text) }) {
+			t.Errorf("README.md:%d is not in the guide:\n%s", b.line, b.text)
+		}
+	}
+	if quotes == 0 {
+		t.Error("the README shows nothing of tests")
 	}
 }
 

@@ -3,7 +3,6 @@ package guides
 import (
 	"errors"
 	"fmt"
-	"go/ast"
 	"go/format"
 	"go/parser"
 	"go/token"
@@ -34,30 +33,34 @@ type session struct {
 
 const defaultAddress = "127.0.0.1:3001"
 
-// begin makes a module in an empty directory, and builds the commands.
-func begin(t *testing.T) *session {
+// newSession has an empty directory, and an address where nothing listens.
+func newSession(t *testing.T) *session {
 	t.Helper()
-	above := t.TempDir()
-	s := &session{t: t, dir: filepath.Join(above, "shop"), files: map[string]string{}, parts: map[string]string{}}
-	repository, err := filepath.Abs(root)
-	check(t, err)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	check(t, err)
-	s.address = l.Addr().String()
+	address := l.Addr().String()
 	check(t, l.Close())
-	s.env = append(os.Environ(), "GOFLAGS=", "GOWORK="+filepath.Join(above, "go.work"), "AWS_EC2_METADATA_DISABLED=true",
-		"PATH="+filepath.Join(above, "bin")+string(os.PathListSeparator)+os.Getenv("PATH"),
-		"PERDURE_ENDPOINT=http://"+s.address, "PERDURE_CREDENTIALS=", "PERDURE_PROFILE=", "PERDURE_TEST_ENDPOINT=",
-		"PERDURE_TEST_FUNCTION=")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(above, "bin")+"/", "./cmd/perdure", "./cmd/perdure-lint")
+	above := t.TempDir()
+	return &session{t: t, dir: filepath.Join(above, "shop"), address: address, files: map[string]string{}, parts: map[string]string{},
+		env: append(os.Environ(), "GOFLAGS=", "GOWORK="+filepath.Join(above, "go.work"),
+			"PATH="+filepath.Join(above, "bin")+string(os.PathListSeparator)+os.Getenv("PATH"), "PERDURE_ENDPOINT=http://"+address,
+			"PERDURE_CREDENTIALS=", "PERDURE_PROFILE=", "PERDURE_TEST_ENDPOINT=", "PERDURE_TEST_FUNCTION=")}
+}
+
+// prepare makes a module that uses the repository, and builds the commands.
+func (s *session) prepare() {
+	s.t.Helper()
+	repository, err := filepath.Abs(root)
+	check(s.t, err)
+	above := filepath.Dir(s.dir)
+	build := exec.CommandContext(s.t.Context(), "go", "build", "-o", filepath.Join(above, "bin")+"/", "./cmd/perdure", "./cmd/perdure-lint")
 	build.Dir = repository
-	out, err := build.CombinedOutput()
-	if err != nil {
-		t.Fatalf("building the commands: %v\n%s", err, out)
+	if out, err := build.CombinedOutput(); err != nil {
+		s.t.Fatalf("building the commands: %v\n%s", err, out)
 	}
 	s.write("go.mod", "module example.org/shop\n\ngo 1.26\n")
-	check(t, os.WriteFile(filepath.Join(above, "go.work"), fmt.Appendf(nil, "go 1.26.0\n\nuse (\n\t./shop\n\t%s\n)\n", repository), 0o666))
-	return s
+	work := fmt.Appendf(nil, "go 1.26.0\n\nuse (\n\t./shop\n\t%s\n)\n", repository)
+	check(s.t, os.WriteFile(filepath.Join(above, "go.work"), work, 0o666))
 }
 
 func check(t *testing.T, err error) {
@@ -132,14 +135,11 @@ func whole(declarations string) (string, error) {
 		return "", err
 	}
 	imports := map[string]bool{}
-	ast.Inspect(file, func(n ast.Node) bool {
-		if sel, ok := n.(*ast.SelectorExpr); ok {
-			if x, ok := sel.X.(*ast.Ident); ok && x.Obj == nil && packages[x.Name] != "" {
-				imports[packages[x.Name]] = true
-			}
+	for _, used := range selectors(file) {
+		if path := packages[used[0]]; path != "" {
+			imports[path] = true
 		}
-		return true
-	})
+	}
 	source := "package main\n\nimport (\n"
 	for _, path := range slices.Sorted(maps.Keys(imports)) {
 		source += fmt.Sprintf("\t%q\n", path)
@@ -152,14 +152,13 @@ func whole(declarations string) (string, error) {
 func (s *session) change(diff string) error {
 	var before, after string
 	for line := range strings.Lines(diff) {
-		switch line[0] {
-		case '-':
-			before += line[1:]
-		case '+':
-			after += line[1:]
-		default:
-			before += line[1:]
-			after += line[1:]
+		if gone, ok := strings.CutPrefix(line, "-"); ok {
+			before += gone
+		} else if added, ok := strings.CutPrefix(line, "+"); ok {
+			after += added
+		} else {
+			line = strings.TrimPrefix(line, " ")
+			before, after = before+line, after+line
 		}
 	}
 	changed := 0
