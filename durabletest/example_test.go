@@ -150,6 +150,36 @@ func ExampleFunction() {
 	}
 }
 
+func ExampleExplore() {
+	var x *durabletest.Execution
+	handler := func(ctx durable.Context, name string) (string, error) {
+		return durable.Step(ctx, "send", func(ctx context.Context) (string, error) {
+			x.EffectOnce("letter", name, durable.IdempotencyKey(ctx)) // the post office knows the key
+			return "sent", nil
+		})
+	}
+	// Wherever the function is killed, one letter is sent.
+	explored := durabletest.Explore(t, handler, "Ada", func(_ *testing.T, run *durabletest.Execution) { x = run })
+	if explored.Runs == 0 {
+		t.Error("nothing was tried")
+	}
+}
+
+func ExampleReplay() {
+	// What is recorded with one version is replayed with the next; usually it comes from files.
+	recorded := durabletest.Run(t, greet, "Ada").History
+	next := func(ctx durable.Context, name string) (string, error) {
+		if durable.Version(ctx, "flowers", 1) >= 1 {
+			_, err := durable.Step(ctx, "flowers", func(context.Context) (string, error) { return "roses", nil })
+			if err != nil {
+				return "", err
+			}
+		}
+		return greet(ctx, name)
+	}
+	durabletest.Replay(t, next, recorded)
+}
+
 func ExampleCloud() {
 	// In memory, unless PERDURE_TEST_ENDPOINT or PERDURE_TEST_FUNCTION says where "greet" is deployed.
 	result := durabletest.Run(t, greet, "Ada", durabletest.Cloud("greet"))
@@ -190,7 +220,7 @@ func TestExamples(test *testing.T) {
 		"SucceedCallback": ExampleExecution_SucceedCallback, "Stub": ExampleStub,
 		"Crash": ExampleExecution_Crash, "Decode": ExampleResult_Decode, "History": ExampleHistory_String,
 		"StubStep": ExampleExecution_StubStep, "StubFunction": ExampleExecution_StubFunction, "Function": ExampleFunction,
-		"Cloud": ExampleCloud,
+		"Explore": ExampleExplore, "Replay": ExampleReplay, "Cloud": ExampleCloud,
 	}
 	for name, example := range examples {
 		test.Run(name, func(of *testing.T) {
