@@ -7,7 +7,8 @@
 //   - A diff changes the file in which its lines stand.
 //   - Another language with the name of a file in its first line, as in "# ci.sh", is that file.
 //   - A block without a language is lines for a shell, each behind "$ ", and what they print. There "…" stands for
-//     anything, a line of it for any lines, and how long tests took does not count. A command has to fail if a line
-//     of what it prints begins with FAIL, and otherwise to succeed. One that ends with & goes on beside the others.
+//     anything, a line of it for any lines; how long tests took does not count, nor what is said only while something
+//     is slow. A command has to fail if a line of what it prints begins with FAIL, and otherwise to succeed. One that
+//     ends with & goes on beside the others. perdure list is asked again until it shows what the guide shows.
 //   - A block behind a comment <!-- not run: and the reason --> is only read. No other block may be left over.
 package guides

@@ -22,6 +22,7 @@ func TestWhatDoesNotRun(t *testing.T) {
 		{"a change", block{language: "diff", text: "-var a = 1\n+var a = 2\n"}, ""},
 		{"another output", block{text: "$ echo one\ntwo\n"}, "printed:\none\n"},
 		{"more output", block{text: "$ echo one; echo two\none\n"}, "printed:\none\ntwo\n"},
+		{"progress", block{text: "$ echo 'building shop …'; echo one\none\n"}, ""},
 		{"the second command", block{text: "$ echo one\none\n$ echo two\none\n"}, "echo two: printed"},
 		{"a command that fails", block{text: "$ exit 3\n"}, "ended with exit status 3"},
 		{"a command that should fail", block{text: "$ echo FAIL\nFAIL\n"}, "ended with <nil>"},

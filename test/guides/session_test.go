@@ -174,6 +174,9 @@ func (s *session) change(diff string) error {
 	return nil
 }
 
+// progress matches what is only said on a machine that is slow.
+var progress = regexp.MustCompile(`(?m)^building .* …\n`)
+
 // do runs a command, and compares what it prints.
 func (s *session) do(c command) error {
 	if line, ok := strings.CutSuffix(c.line, "&"); ok {
@@ -182,7 +185,7 @@ func (s *session) do(c command) error {
 	begin := time.Now()
 	for {
 		out, err := s.shell(c.line).CombinedOutput()
-		got := strings.ReplaceAll(string(out), s.address, defaultAddress)
+		got := progress.ReplaceAllString(strings.ReplaceAll(string(out), s.address, defaultAddress), "")
 		s.t.Logf("$ %s\n%s", c.line, got)
 		_, failed := errors.AsType[*exec.ExitError](err)
 		switch {
