@@ -37,6 +37,18 @@ func BenchmarkOrder(b *testing.B) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "executions/s")
 }
 
+// BenchmarkExplore is the exploration of the order workflow, by schedule.
+func BenchmarkExplore(b *testing.B) {
+	b.ReportAllocs()
+	runs := 0
+	asTest(b, func(t *testing.T) {
+		for b.Loop() {
+			runs += durabletest.Explore(t, order, "ORD-12345", nil).Runs
+		}
+	})
+	b.ReportMetric(float64(runs)/b.Elapsed().Seconds(), "schedules/s")
+}
+
 // BenchmarkStep is one step of an execution with many. It does not use b.Loop,
 // whose clock would be the bubble's.
 func BenchmarkStep(b *testing.B) {

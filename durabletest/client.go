@@ -155,7 +155,7 @@ func (c client) Attempt(ctx context.Context, id, name string, n int, once bool) 
 		<-ctx.Done()
 	}
 	s.perhapsDie(w)
-	s.ranBody()
+	s.ranBody(id, n)
 }
 
 // Stub is called by durable for what is to run in place of a step's function.

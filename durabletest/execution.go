@@ -47,7 +47,6 @@ type Execution struct {
 	stubs   stubs
 	stage   *stage
 	actor   uint64 // the goroutine of the function that acts
-	acts    atomic.Int64
 
 	// The rest is for Explore.
 	next   func(ctx context.Context, payload []byte) ([]byte, error) // the next version of the handler
@@ -139,7 +138,7 @@ func (x *Execution) act(method string) {
 			"acts; handlers and steps may call only Execution.Effect")
 		runtime.Goexit()
 	}
-	x.acts.Add(1)
+	x.stage.act()
 }
 
 // close ends everything that still runs. A body that does not heed the end of
@@ -320,10 +319,10 @@ func (x *Execution) FailCallback(id, errorType, message string) {
 // ended without it is no mistake.
 func (x *Execution) answer(verb, id string, send func(context.Context) error) {
 	x.t.Helper()
-	w := x.stage.visit(answerComes, 0, place("callback "+x.callbackName(id)))
-	if w != "" {
+	where := place("callback " + x.callbackName(id))
+	if w := x.stage.visit(answerComes, 0, where); w != "" {
 		x.stage.errands.Go(func() {
-			x.stage.delay(w)
+			x.stage.delay(where, w)
 			send(context.Background()) //nolint:errcheck // see above
 		})
 		return
@@ -349,6 +348,7 @@ func (x *Execution) HeartbeatCallback(id string) {
 	if err := x.service.HeartbeatCallback(context.Background(), id); err != nil {
 		x.fatalf("heartbeat of a callback: %v", err)
 	}
+	x.stage.setOutside(place("heartbeat "+id), time.Now())
 }
 
 // check fails the test if the execution made no progress, or never came to a planned crash.

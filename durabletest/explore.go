@@ -2,7 +2,6 @@ package durabletest
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
@@ -23,9 +22,14 @@ import (
 // another order; timers fire while the function cannot hear of them, so several at once. Results of child contexts are
 // not recorded, so that children are replayed. With [Upgrade] the next version takes over in the middle.
 //
-// Each of these happens alone, at every place where the undisturbed run came by. Then come pairs of them and larger
-// sets, up to a number that [Runs] sets, chosen at random with the seed of [Seed]. A run that gets into a state that
-// another came to ends there.
+// Each of these happens alone, at every place where the undisturbed run came by: see [Exhaustive]. Then each three
+// answers that follow each other come in every order, and at once. Then come pairs of faults and larger sets, up to a
+// number that [Runs] sets, chosen at random with the seed of [Seed]. A run that gets into a state that another came to
+// ends there.
+//
+// The same seed chooses the same, as far as the handler's code always runs in the same order. That of branches which
+// run at the same time is the scheduler's: which of their records go into one checkpoint may differ, and with that the
+// places.
 //
 // # What must hold
 //
@@ -54,7 +58,7 @@ func Explore[In, Out any](t *testing.T, handler func(durable.Context, In) (Out, 
 	if handler == nil {
 		t.Fatal("durabletest: the handler is nil; give the function that main gives to durable.Start")
 	}
-	cfg := exploreConfig{runs: defaultRuns, seed: defaultSeed}
+	cfg := exploreConfig{runs: -1, seed: defaultSeed}
 	for i, o := range opts {
 		if o == nil {
 			t.Fatalf("durabletest: option %d of Explore is nil", i+1)
@@ -82,9 +86,13 @@ func Explore[In, Out any](t *testing.T, handler func(durable.Context, In) (Out, 
 	if e.failure != nil {
 		t.Fatal(e.report())
 	}
-	explored := &Explored[Out]{Runs: e.runs, Merged: e.merges, Undisturbed: newResult[Out](t, e.undisturbed.outcome)}
 	t.Logf("durabletest: %d runs, %d of which ended where another went on; seed %d", e.runs, e.merges, cfg.seed)
-	return explored
+	if e.left > 0 {
+		t.Logf("durabletest: %d single faults were left out, as the execution is large; durabletest.Exhaustive() tries all",
+			e.left)
+	}
+	return &Explored[Out]{Runs: e.runs, Merged: e.merges, Left: e.left,
+		Undisturbed: newResult[Out](t, e.undisturbed.outcome)}
 }
 
 // Explored is what [Explore] did.
@@ -92,6 +100,7 @@ type Explored[Out any] struct {
 	Undisturbed *Result[Out]
 	Runs        int // with faults
 	Merged      int // of them: those that ended early, in a state to which another had come
+	Left        int // single faults that were not tried: see [Exhaustive]
 }
 
 // ExploreOption is an option of [Explore].
@@ -99,6 +108,7 @@ type ExploreOption func(*exploreConfig) error
 
 type exploreConfig struct {
 	runs     int
+	all      bool // single faults, however many
 	seed     uint64
 	equal    any // func(undisturbed, disturbed *Result[Out]) bool
 	upgrade  any // func(durable.Context, In) (Out, error)
@@ -111,14 +121,23 @@ const (
 	defaultSeed = 1
 )
 
-// Runs bounds the runs of Explore with more than one fault; the default is 500. Single faults are explored all, however
-// many there are.
+// Runs bounds the runs of Explore with more than one fault chosen at random; the default is 500, and less for an
+// execution with hundreds of operations.
 func Runs(n int) ExploreOption {
 	return func(c *exploreConfig) error {
 		if n < 0 {
 			return fmt.Errorf("%d runs are impossible; 0 explores single faults only", n)
 		}
 		c.runs = n
+		return nil
+	}
+}
+
+// Exhaustive makes Explore try all single faults. By default it leaves some out of an execution that has hundreds of
+// operations, says how many, and tries of each sort as many, from its begin to its end.
+func Exhaustive() ExploreOption {
+	return func(c *exploreConfig) error {
+		c.all = true
 		return nil
 	}
 }
@@ -220,6 +239,7 @@ type exploration struct {
 	seen        map[uint64]bool // fingerprints of states that runs went on from
 	runs        int
 	merges      int
+	left        int // single faults left out
 	failure     *played
 }
 
@@ -238,17 +258,15 @@ func (e *exploration) explore() {
 	if e.begin(); e.failure != nil {
 		return
 	}
-	var firsts []*played
-	for _, f := range e.undisturbed.faults(0, e.cfg.upgrade != nil) {
-		p := e.try(schedule{f})
-		if e.failure != nil {
-			return
-		}
-		if !p.merged {
-			firsts = append(firsts, p)
+	starts := e.singles()
+	for _, s := range e.undisturbed.orders() {
+		if e.failure == nil {
+			e.try(s)
 		}
 	}
-	e.more(firsts)
+	if e.failure == nil {
+		e.more(starts)
+	}
 }
 
 // begin makes the undisturbed run, twice: a handler that does not do the same in both is beyond exploring.
@@ -302,39 +320,6 @@ func (e *exploration) try(s schedule) *played {
 		e.failure = e.shrink(p)
 	}
 	return p
-}
-
-// more makes runs with several faults: half of them pairs, of which the second is one after the first, and the others
-// with up to five, wherever the runs before came by.
-func (e *exploration) more(firsts []*played) {
-	random := rand.New(rand.NewPCG(e.cfg.seed, 0))
-	seconds := make([][]fault, len(firsts))
-	var all []fault
-	for i, p := range firsts {
-		seconds[i] = p.faults(1, e.cfg.upgrade != nil)
-		all = append(all, seconds[i]...)
-	}
-	all = append(all, e.undisturbed.faults(0, e.cfg.upgrade != nil)...)
-	if len(firsts) == 0 || len(all) == 0 {
-		return
-	}
-	done := map[string]bool{}
-	for tries := 0; len(done) < e.cfg.runs && tries < 10*e.cfg.runs && e.failure == nil; tries++ {
-		first := random.IntN(len(firsts))
-		s := slices.Clone(firsts[first].schedule)
-		switch {
-		case len(done) < e.cfg.runs/2 && len(seconds[first]) > 0:
-			s = append(s, seconds[first][random.IntN(len(seconds[first]))])
-		default:
-			for range 1 + random.IntN(4) {
-				s = append(s, all[random.IntN(len(all))])
-			}
-		}
-		if key := s.String(); !done[key] {
-			done[key] = true
-			e.try(s)
-		}
-	}
 }
 
 // shrink leaves out faults as long as the run still fails.

@@ -80,40 +80,52 @@ func (p *played) passed() (names []string) {
 }
 
 // judgeLines sees that each line is written, and no more often than it may: as often as in the undisturbed run by
-// invocations that ended well, and once more by each of the others.
+// invocations that ended well, and once more by each of the others. Attributes of a line may tell the time, which
+// faults change: a line is missed only if no other has its message.
 func (e *exploration) judgeLines(p *played, blame func(string, ...any)) {
-	want, got := e.undisturbed.lines(), p.lines()
-	for line, n := range want {
-		if got[line].all < n.all && !n.inBody {
-			blame("the log line %q was written %d times, and %d times in the undisturbed run", line, got[line].all,
-				n.all)
+	want, got := e.undisturbed.kinds(), p.kinds()
+	for kind, n := range want {
+		if got[kind] < n && p.hasToLog(kind) {
+			blame("the log line %q was written %d times, and %d times in the undisturbed run",
+				protocol.Clip(kind.message, maxShown), got[kind], n)
 		}
 	}
-	for line, n := range got {
-		if n.kept > want[line].all && want[line].all > 0 {
+	usual := keptLines(e.undisturbed.written, e.undisturbed.cut)
+	for line, n := range keptLines(p.written, p.cut) {
+		if most := usual[line]; n > most && most > 0 {
 			blame("the log line %q was written %d times by invocations that ended well, and %d times in the "+
-				"undisturbed run", line, n.kept, want[line].all)
+				"undisturbed run", protocol.Clip(line, maxShown), n, most)
 		}
 	}
 }
 
-// count is how often a line was written, and how often by invocations that were not cut off. A line of a step's body is
-// not missed: an attempt that was cut off may be the only one.
-type count struct {
-	all, kept int
-	inBody    bool
+// kinds are the numbers of lines of a kind.
+func (p *played) kinds() map[kindOfLine]int {
+	counts := map[kindOfLine]int{}
+	for _, l := range p.written {
+		counts[l.kindOfLine]++
+	}
+	return counts
 }
 
-func (p *played) lines() map[string]count {
-	counts := map[string]count{}
-	for _, l := range p.written {
-		c := counts[l.text]
-		c.all++
-		c.inBody = l.inBody
-		if !p.cut[l.invocation] {
-			c.kept++
+// hasToLog reports whether a line is to be written in each run. One of a step's body is not: an attempt that was cut
+// off may be the only one. Nor is one of a context that did not come to its end, as when another won the race, or one of
+// a branch that a pause took by surprise.
+func (p *played) hasToLog(kind kindOfLine) bool {
+	if kind.inBody || kind.context != "" && slices.ContainsFunc(p.schedule, func(f fault) bool { return f.what == pause }) {
+		return false
+	}
+	op := find(p.history.Operations(), kind.context)
+	return kind.context == "" || op != nil && op.Status == protocol.StatusSucceeded
+}
+
+// keptLines are how often each line was written by invocations that were not cut off.
+func keptLines(lines []written, cut map[int]bool) map[string]int {
+	counts := map[string]int{}
+	for _, l := range lines {
+		if !cut[l.invocation] {
+			counts[l.text]++
 		}
-		counts[l.text] = c
 	}
 	return counts
 }

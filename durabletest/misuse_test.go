@@ -17,11 +17,13 @@ import (
 	"github.com/perdure/perdure/durabletest"
 )
 
-// mistakes are tests that have to fail, and what they then have to say.
-var mistakes = map[string]struct {
+type mistake struct {
 	test func(t *testing.T)
 	want string
-}{
+}
+
+// mistakes are tests that have to fail, and what they then have to say.
+var mistakes = map[string]mistake{
 	"nil handler": {func(t *testing.T) {
 		durabletest.Run[int, int](t, nil, 1)
 	}, "the handler is nil"},

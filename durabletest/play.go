@@ -3,9 +3,7 @@ package durabletest
 import (
 	"context"
 	"fmt"
-	"hash/maphash"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/perdure/perdure/engine"
@@ -23,7 +21,7 @@ func (x *Execution) play(ctx context.Context, inv *engine.Invocation) (answer []
 	if err != nil {
 		return nil, err
 	}
-	if s.settled() && !x.isNew(x.fingerprint(in)) {
+	if s.settled() && in.InitialExecutionState.NextMarker == "" && !x.isNew(x.fingerprint(in)) {
 		x.merge()
 		return nil, inprocess.ErrCrashed
 	}
@@ -106,19 +104,36 @@ func (x *Execution) pauseFor(d time.Duration) {
 		return // it has closed
 	}
 	x.stage.errands.Go(func() {
-		time.Sleep(d)
+		x.stage.putOff("resume", d)
 		x.engine.Resume(ctx, &engine.ResumeRequest{ARN: x.arn}) //nolint:errcheck // it may have closed meanwhile
 	})
 }
 
 // answering is called where an answer comes from outside of the function: it delays it if a fault says so.
-func (s *stage) answering(where string) {
-	s.delay(s.visit(answerComes, 0, place(where)))
+func (s *stage) answering(where place) { s.delay(where, s.visit(answerComes, 0, where)) }
+
+func (s *stage) delay(where place, w what) {
+	if d, _ := parameterOf(w); d > 0 {
+		s.putOff(where, time.Duration(d))
+	}
 }
 
-func (s *stage) delay(w what) {
-	if d, _ := parameterOf(w); d > 0 {
-		time.Sleep(time.Duration(d))
+// putOff waits, and lets the fingerprint know for how long.
+func (s *stage) putOff(event place, d time.Duration) {
+	s.setOutside(event, time.Now().Add(d))
+	time.Sleep(d)
+	s.setOutside(event, time.Time{})
+}
+
+// setOutside takes note of the time of something outside of the function, on which its future depends: one that has
+// been, or one that is to come. No time is none.
+func (s *stage) setOutside(event place, at time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if at.IsZero() {
+		delete(s.outside, event)
+	} else {
+		s.outside[event] = at
 	}
 }
 
@@ -133,49 +148,6 @@ func (s *stage) isNewer() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.newer
-}
-
-var seed = maphash.MakeSeed()
-
-// fingerprint tells states apart from which the run could go on differently: what is recorded, how long timers have to
-// go, and what the function and those around it have done.
-func (x *Execution) fingerprint(in *protocol.InvocationInput) uint64 {
-	var h maphash.Hash
-	h.SetSeed(seed)
-	now := protocol.TimestampOf(time.Now())
-	ops := in.InitialExecutionState.Operations
-	for _, op := range ops {
-		fmt.Fprintf(&h, "%s %s %s %s %d ", op.ID, op.Status, op.Type, op.Name, op.Attempt)
-		if op.Payload != nil {
-			fmt.Fprintf(&h, "%q", *op.Payload)
-		}
-		if op.Error != nil {
-			fmt.Fprintf(&h, "%s %q", op.Error.ErrorType, op.Error.ErrorMessage)
-		}
-		for _, t := range []protocol.Timestamp{op.ScheduledEnd, op.NextAttempt, ops[0].Start} {
-			fmt.Fprintf(&h, " %d", t-now)
-		}
-		fmt.Fprintln(&h)
-	}
-	news := slices.Sorted(slices.Values(in.UpdatedOperationIds))
-	fmt.Fprintln(&h, news, in.InitialExecutionState.NextMarker, x.acts.Load())
-	x.stage.writeDone(&h)
-	return h.Sum64()
-}
-
-// writeDone writes what was done, in an order of its own.
-func (s *stage) writeDone(h *maphash.Hash) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var lines []string
-	for a, n := range s.bodies {
-		lines = append(lines, fmt.Sprint(a, n))
-	}
-	for e, n := range s.effects {
-		lines = append(lines, fmt.Sprint(e, n))
-	}
-	slices.Sort(lines)
-	fmt.Fprintln(h, s.newer, s.ran, strings.Join(lines, "\n"))
 }
 
 // merge ends a run that would go on as another did.

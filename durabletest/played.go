@@ -99,11 +99,12 @@ func (e *exploration) newRun(s schedule) *Execution {
 	x := newExecution(e.t, e.event)
 	x.stage.exploring, x.stage.faults = true, slices.Clone(s)
 	x.logs.copy, x.logs.heard = nil, x.stage.logged
+	own := map[uint64]bool{} // a run that comes back to where it was goes on
 	x.isNew = func(fingerprint uint64) bool {
-		if e.seen[fingerprint] {
+		if e.seen[fingerprint] && !own[fingerprint] {
 			return false
 		}
-		e.seen[fingerprint] = true
+		e.seen[fingerprint], own[fingerprint] = true, true
 		return true
 	}
 	e.prepare(x)
@@ -213,25 +214,6 @@ func (p *played) take(x *Execution) {
 	p.script, p.effects = slices.Clone(s.script), maps.Clone(s.effects)
 	p.written, p.cut, p.answers = slices.Clone(s.written), maps.Clone(s.cut), maps.Clone(s.answers)
 	p.unreached, p.blames, p.merged = slices.Clone(s.faults), slices.Clone(s.blames), x.merged.Load()
-}
-
-// faults are those that can strike where the run came by, after so many had struck.
-func (p *played) faults(struck int, deploys bool) (list []fault) {
-	seen := map[fault]bool{}
-	for _, s := range p.script {
-		switch {
-		case s.struck != "":
-			struck--
-		case struck <= 0 && s.place != "":
-			for _, w := range s.sort.whats(s.size, deploys) {
-				if f := (fault{w, s.place}); !seen[f] {
-					seen[f] = true
-					list = append(list, f)
-				}
-			}
-		}
-	}
-	return list
 }
 
 // shape is what the handler itself did: in branches it may depend on which of them was first.

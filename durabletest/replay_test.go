@@ -87,10 +87,7 @@ func hang(heeds bool) func(durable.Context, purchase) (string, error) {
 }
 
 func init() {
-	maps.Copy(mistakes, map[string]struct {
-		test func(t *testing.T)
-		want string
-	}{
+	maps.Copy(mistakes, map[string]mistake{
 		"replay of a renamed step": {func(t *testing.T) {
 			durabletest.Replay(t, buying("debit", func(p payment) string { return p.Transaction }), "testdata/histories/open.json")
 		}, `STEP/Step "debit"  at replay_test.go:28`},

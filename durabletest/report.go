@@ -7,6 +7,7 @@ import (
 	"go/token"
 	"os"
 	"reflect"
+	"regexp"
 	"runtime"
 	"strconv"
 	"strings"
@@ -112,10 +113,23 @@ func funcName(f any) string {
 // reproduction is a test that makes the failed run alone: the one that called Explore, with an option more.
 func (e *exploration) reproduction() string {
 	option := "durabletest.Schedule(" + quoted(e.failure.schedule.String()) + ")"
-	if source := e.at.testWith(option); source != "" {
-		return "This test repeats it:\n\n" + indent(source) + "\n"
+	if test, source := e.at.testWith(option); source != "" {
+		name := test + strings.TrimPrefix(e.t.Name(), strings.TrimSuffix(test, again))
+		return fmt.Sprintf("This test repeats it, with go test -run '%s':\n\n%s\n", pattern(name), indent(source))
 	}
 	return "To repeat it, add to the call of Explore:\n\n" + indent(option) + "\n"
+}
+
+// again is what the name of a test that repeats another ends with.
+const again = "Again"
+
+// pattern is what the flag -run wants for the test of that name alone.
+func pattern(name string) string {
+	parts := strings.Split(name, "/")
+	for i, part := range parts {
+		parts[i] = "^" + regexp.QuoteMeta(part) + "$"
+	}
+	return strings.Join(parts, "/")
 }
 
 // quoted is text as a string of Go that is easy to read.
@@ -126,48 +140,61 @@ func quoted(text string) string {
 	return "`" + text + "`"
 }
 
-// testWith is the source of the function at s with one argument more in the call there; empty if it is not found.
-func (s site) testWith(argument string) string {
+// testWith is the source of the test at s with one option more in the call there, and its name; empty if it is not
+// found. Package durabletest goes by the name that the file gives it.
+func (s site) testWith(option string) (name, source string) {
 	text, err := os.ReadFile(s.file)
 	if err != nil {
-		return ""
+		return "", ""
 	}
 	fset := token.NewFileSet()
 	file, err := parser.ParseFile(fset, s.file, text, parser.SkipObjectResolution)
 	if err != nil {
-		return ""
+		return "", ""
 	}
-	var call *ast.CallExpr
-	var around *ast.FuncDecl
+	fn, call := s.find(fset, file)
+	if call == nil || fn.Recv != nil || !strings.HasPrefix(fn.Name.Name, "Test") {
+		return "", ""
+	}
+	if of := calls(call, "Explore"); of != "durabletest." {
+		option = of + strings.TrimPrefix(option, "durabletest.")
+	}
+	last := call.Args[len(call.Args)-1]
+	between := func(a, b token.Pos) string { return string(text[fset.Position(a).Offset:fset.Position(b).Offset]) }
+	before, after := between(fn.Name.End(), last.End()), ", "+option
+	if call.Ellipsis.IsValid() {
+		before, after = between(fn.Name.End(), last.Pos())+"append("+between(last.Pos(), last.End()), after+")"
+	}
+	name = fn.Name.Name + again
+	return name, "func " + name + before + after + between(last.End(), fn.End())
+}
+
+// find is the call of Explore at s, and the function that it is in.
+func (s site) find(fset *token.FileSet, file *ast.File) (fn *ast.FuncDecl, call *ast.CallExpr) {
+	covers := func(n ast.Node) bool {
+		return fset.Position(n.Pos()).Line <= s.line && fset.Position(n.End()).Line >= s.line
+	}
 	for _, d := range file.Decls {
-		fn, ok := d.(*ast.FuncDecl)
-		if !ok || fset.Position(fn.Pos()).Line > s.line || fset.Position(fn.End()).Line < s.line {
+		f, ok := d.(*ast.FuncDecl)
+		if !ok || !covers(f) {
 			continue
 		}
-		around = fn
-		ast.Inspect(fn, func(n ast.Node) bool {
-			if c, ok := n.(*ast.CallExpr); ok && calls(c, "Explore") && fset.Position(c.Pos()).Line <= s.line &&
-				fset.Position(c.End()).Line >= s.line {
-				call = c
+		ast.Inspect(f, func(n ast.Node) bool {
+			if c, ok := n.(*ast.CallExpr); ok && len(c.Args) > 0 && calls(c, "Explore") != none && covers(c) {
+				fn, call = f, c
 			}
 			return true
 		})
 	}
-	if call == nil || around.Recv != nil || !strings.HasPrefix(around.Name.Name, "Test") {
-		return ""
-	}
-	at := func(p token.Pos) int { return fset.Position(p).Offset }
-	comma := ", "
-	if before := strings.TrimRight(string(text[:at(call.Rparen)]), " \t\n"); strings.HasSuffix(before, ",") {
-		comma = ""
-	}
-	between := func(a, b token.Pos) string { return string(text[at(a):at(b)]) }
-	return between(around.Pos(), around.Name.End()) + "Again" + between(around.Name.End(), call.Rparen) +
-		comma + argument + between(call.Rparen, around.End())
+	return fn, call
 }
 
-// calls reports whether a call is that of a function called name, instantiated or not.
-func calls(c *ast.CallExpr, name string) bool {
+// none is the qualifier of what is not called.
+const none = "-"
+
+// calls is how a call of a function called name, instantiated or not, is qualified: with the name of the package and a
+// dot, or nothing; none if it calls another function.
+func calls(c *ast.CallExpr, name string) (qualifier string) {
 	fn := c.Fun
 	switch f := fn.(type) {
 	case *ast.IndexExpr:
@@ -177,9 +204,13 @@ func calls(c *ast.CallExpr, name string) bool {
 	}
 	switch f := fn.(type) {
 	case *ast.Ident:
-		return f.Name == name
+		if f.Name == name {
+			return ""
+		}
 	case *ast.SelectorExpr:
-		return f.Sel.Name == name
+		if of, ok := f.X.(*ast.Ident); ok && f.Sel.Name == name {
+			return of.Name + "."
+		}
 	}
-	return false
+	return none
 }

@@ -27,13 +27,14 @@ type stage struct {
 	faults    schedule      // yet to strike
 	struck    int           // how many did
 	struckNow bool          // one did in the invocation under way
+	paused    bool          // and it was one that makes the service end it
 	visits    map[place]int // how often the run came to a place
 	script    []scene
 	ended     int                 // invocations that have ended
 	dead      bool                // the process of the invocation under way was killed, or its time is over
 	newer     bool                // the next version of the handler runs
 	bodies    map[attempt]int     // how often a body began
-	ran       int                 // bodies that did begin, and were not cut off at once
+	ran       map[attempt]int     // bodies that did begin, and were not cut off at once
 	closed    map[string]bool     // steps whose end is recorded
 	retried   map[string]int      // step -> attempts whose failure is recorded
 	parents   map[string]bool     // contexts with operations
@@ -44,7 +45,9 @@ type stage struct {
 	written   []written           // log lines
 	cut       map[int]bool        // invocations that did not end well
 	answers   map[int]protocol.InvocationStatus
-	errands   sync.WaitGroup // what was put off
+	errands   sync.WaitGroup      // what was put off
+	outside   map[place]time.Time // when something outside of the function was, or will be
+	acted     int                 // calls by who acts
 }
 
 // scene is one thing that happened.
@@ -64,13 +67,22 @@ type attempt struct {
 
 type effect struct{ name, key string }
 
-func (e effect) String() string { return fmt.Sprintf("%s %q", e.name, e.key) }
+func (e effect) String() string {
+	return fmt.Sprintf("%s %q", inLine(e.name), protocol.Clip(e.key, maxShown))
+}
 
 // written is a log line, and the number of the invocation that wrote it.
 type written struct {
 	invocation int
 	text       string
-	inBody     bool // of a step
+	kindOfLine
+}
+
+// kindOfLine is what is the same in every run.
+type kindOfLine struct {
+	message string
+	context string // the id of the operation that it belongs to, if that is not the execution
+	inBody  bool   // of a step
 }
 
 func newStage(f *flight) *stage {
@@ -79,7 +91,7 @@ func newStage(f *flight) *stage {
 		visits: map[place]int{}, bodies: map[attempt]int{}, closed: map[string]bool{},
 		retried: map[string]int{}, parents: map[string]bool{},
 		effects: map[effect]int{}, asked: map[effect]bool{}, foreign: map[uint64]struct{}{}, cut: map[int]bool{},
-		answers: map[int]protocol.InvocationStatus{},
+		answers: map[int]protocol.InvocationStatus{}, ran: map[attempt]int{}, outside: map[place]time.Time{},
 	}
 }
 
@@ -111,14 +123,15 @@ func (s *stage) visitLocked(kind sort, size int, where ...place) what {
 		now.struck, now.place = s.faults[hit].what, s.faults[hit].place
 		s.faults = slices.Delete(s.faults, hit, hit+1)
 		s.struck++
-		s.struckNow = true
+		s.struckNow, s.paused = true, s.paused || now.struck == pause
 	}
 	s.script = append(s.script, now)
 	return now.struck
 }
 
 func (s *stage) noteLocked(format string, args ...any) {
-	s.script = append(s.script, scene{at: time.Since(s.began), text: fmt.Sprintf(format, args...)})
+	text := strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", `\n`)
+	s.script = append(s.script, scene{at: time.Since(s.began), text: protocol.Clip(text, maxShown)})
 }
 
 // blame says that something happened that must not.
@@ -139,7 +152,7 @@ func (s *stage) blameLocked(format string, args ...any) {
 func (s *stage) enter() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.dead, s.struckNow = false, false
+	s.dead, s.struckNow, s.paused = false, false, false
 }
 
 // leave ends it. Nothing but a fault makes an invocation fail, unless the test has limited its time. goOn says that
@@ -149,7 +162,7 @@ func (s *stage) leave(err error, goOn, unlimited bool) {
 	defer s.mu.Unlock()
 	s.dead = true
 	s.ended++
-	s.cut[s.ended] = err != nil
+	s.cut[s.ended] = err != nil || s.paused
 	explained := !goOn || s.struckNow || len(s.blames) > 0 || errors.Is(err, inprocess.ErrCrashed)
 	switch {
 	case err == nil || explained || !s.exploring:
@@ -177,7 +190,16 @@ func (s *stage) logged(l LogLine) {
 		return // not meant to be written once
 	}
 	_, inBody := l.Attrs["attempt"]
-	s.written = append(s.written, written{s.ended + 1, l.String(), inBody})
+	kind := kindOfLine{l.Level.String() + " " + l.Message, l.Attrs["operationId"], inBody}
+	s.written = append(s.written, written{s.ended + 1, l.String(), kind})
+}
+
+// act takes note of a call by who acts.
+func (s *stage) act() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.acted++
+	s.outside["act"] = time.Now()
 }
 
 // die says that nothing more happens in the invocation under way.
@@ -205,10 +227,10 @@ func (s *stage) beginBody(id, name string, n int, once bool) {
 }
 
 // ranBody counts a body that no fault cut off at its begin.
-func (s *stage) ranBody() {
+func (s *stage) ranBody(id string, n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.ran++
+	s.ran[attempt{id, n}]++
 }
 
 // recorded takes note of what the service has recorded.
@@ -353,5 +375,13 @@ func operationName(id, name string) string {
 	if name == "" {
 		return id
 	}
-	return id + " " + name
+	return id + " " + inLine(name)
+}
+
+// inLine is text as it is, or quoted if a line would not give it back.
+func inLine(text string) string {
+	if quoted := strconv.Quote(text); quoted != `"`+text+`"` || strings.TrimSpace(text) != text {
+		return quoted
+	}
+	return text
 }

@@ -170,8 +170,13 @@ func isHandler(t reflect.Type) bool {
 type stubbedFunction struct{ stub *Stubbed }
 
 // Invoke implements [engine.Invoker].
-func (f stubbedFunction) Invoke(ctx context.Context, inv *engine.Invocation) (out engine.Outcome) {
-	f.stub.x.stage.answering("call of " + f.stub.name) // which is not time that the function takes
+func (f stubbedFunction) Invoke(ctx context.Context, inv *engine.Invocation) engine.Outcome {
+	out := f.run(ctx, inv)
+	f.stub.x.stage.answering(place("call of " + f.stub.name)) // which is not time that the function takes
+	return out
+}
+
+func (f stubbedFunction) run(ctx context.Context, inv *engine.Invocation) (out engine.Outcome) {
 	own := *inv
 	inv, own.Timeout = &own, invocationTimeout
 	ctx, cancel := inprocess.Context(ctx, inv)

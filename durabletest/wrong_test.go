@@ -1,0 +1,61 @@
+package durabletest_test
+
+import (
+	"context"
+	"maps"
+	"testing"
+	"time"
+
+	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/durabletest"
+)
+
+func init() { maps.Copy(mistakes, wrong) }
+
+// wrong are tests of handlers that are wrong in one case only.
+var wrong = map[string]mistake{
+	// The handler is at a loss if one is an hour late. When the others have come,
+	// what is recorded is the same as when it is a millisecond late.
+	"explored: an hour late": {func(t *testing.T) {
+		durabletest.Explore(t, func(ctx durable.Context, _ any) (bool, error) {
+			err := eachCall(ctx, func(durable.Context, string) (string, error) { return "", nil })
+			return durable.Now(ctx).Sub(ctx.StartTime()) < time.Hour, err
+		}, nil, stubCalls, durabletest.Runs(0))
+	}, "\tlate:1h0m0s call of "},
+	"explored: three answers backwards": {func(t *testing.T) {
+		var w world
+		var came string
+		durabletest.Explore(t, func(ctx durable.Context, _ any) (bool, error) {
+			return true, eachCall(ctx, func(ctx durable.Context, name string) (string, error) {
+				return durable.Step(ctx, "came", func(context.Context) (string, error) {
+					if came += name; came == "cba" {
+						w.Effect("backwards", 1)
+						w.Effect("backwards", 1)
+					}
+					return came, nil
+				})
+			})
+		}, nil, func(t *testing.T, x *durabletest.Execution) {
+			came = ""
+			w.enter(t, x)
+			stubCalls(t, x)
+		}, durabletest.Runs(0))
+	}, `effect backwards "1" happened 2 times`},
+}
+
+// eachCall calls three functions at the same time, and does something after each.
+func eachCall(ctx durable.Context, then func(ctx durable.Context, name string) (string, error)) error {
+	_, err := durable.Map(ctx, "all", []string{"a", "b", "c"}, func(ctx durable.Context, name string, _ int) (string, error) {
+		if _, err := durable.Invoke(ctx, "call", durable.Function[int, int]{Name: name}, 1); err != nil {
+			return "", err
+		}
+		return then(ctx, name)
+	})
+	return err
+}
+
+func stubCalls(_ *testing.T, x *durabletest.Execution) {
+	for i, name := range []string{"a", "b", "c"} {
+		x.StubFunction(name).Returns(1).After(time.Duration(i) * time.Second)
+	}
+}
