@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// maxScenesPlayed bounds the work of exploring single faults, and that of sets of them, by what happens in all their runs.
-// It is some seconds. Small workflows are far from it.
+// maxScenesPlayed bounds the work of exploring single faults, and that of sets of them, by what happens in all their
+// runs. It is some seconds. Small workflows are far from it.
 var maxScenesPlayed = 500_000
 
 // minRuns is how many runs there are even so.

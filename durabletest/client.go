@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"runtime"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -54,31 +53,6 @@ func recordPlaces(side string, updates []protocol.Update) (places []place) {
 		places = append(places, place(side+" "+string(u.Action)+" "+operationName(u.ID, u.Name)))
 	}
 	return places
-}
-
-// forget keeps a context's result from being recorded, if a fault says so. The SDK does that itself with results that
-// are too large, of contexts that have operations.
-func (c client) forget(req *protocol.CheckpointRequest) (struck bool) {
-	if !c.x.stage.exploring {
-		return false
-	}
-	for i := range req.Updates {
-		u := &req.Updates[i]
-		if u.Type != protocol.TypeContext || u.Action != protocol.ActionSucceed || u.ContextOptions != nil ||
-			u.SubType == protocol.SubTypeMap || u.SubType == protocol.SubTypeParallel || // they have a summary
-			!c.x.stage.isParent(u.ID, req.Updates) {
-			continue
-		}
-		if c.x.stage.visit(contextEnds, 0, place("result of "+operationName(u.ID, u.Name))) == "" {
-			continue
-		}
-		if !struck {
-			req.Updates = slices.Clone(req.Updates)
-		}
-		struck = true
-		req.Updates[i].Payload, req.Updates[i].ContextOptions = new(""), &protocol.ContextOptions{ReplayChildren: true}
-	}
-	return struck
 }
 
 var errConnection = errors.New("read: connection reset by peer")

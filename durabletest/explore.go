@@ -88,8 +88,8 @@ func Explore[In, Out any](t *testing.T, handler func(durable.Context, In) (Out, 
 	}
 	t.Logf("durabletest: %d runs, %d of which ended where another went on; seed %d", e.runs, e.merges, cfg.seed)
 	if e.left > 0 {
-		t.Logf("durabletest: %d single faults were left out, as the execution is large; durabletest.Exhaustive() tries all",
-			e.left)
+		t.Logf("durabletest: %d single faults were left out, as the execution is large; durabletest.Exhaustive() "+
+			"tries all", e.left)
 	}
 	return &Explored[Out]{Runs: e.runs, Merged: e.merges, Left: e.left,
 		Undisturbed: newResult[Out](t, e.undisturbed.outcome)}
@@ -241,6 +241,8 @@ type exploration struct {
 	merges      int
 	left        int // single faults left out
 	failure     *played
+	doubtful    *played // the first failure that did not come again
+	doubts      int
 }
 
 // maxIdle is how much real time a run may take. Those of working code take a millisecond.
@@ -266,6 +268,9 @@ func (e *exploration) explore() {
 	}
 	if e.failure == nil {
 		e.more(starts)
+	}
+	if e.failure == nil {
+		e.failure = e.doubtful
 	}
 }
 
@@ -301,6 +306,7 @@ func (e *exploration) begin() {
 func (e *exploration) only() {
 	p := e.play(e.cfg.schedule)
 	e.runs++
+	p.run = e.runs
 	e.judge(p)
 	if len(p.blames) == 0 && len(p.unreached) > 0 {
 		p.blames = append(p.blames, fmt.Sprintf("the run did not come to where this was to happen: %s", p.unreached))
@@ -308,7 +314,8 @@ func (e *exploration) only() {
 	e.failure = e.failed(p)
 }
 
-// try makes a run, and finds the smallest that fails if it does.
+// try makes a run, and finds the smallest that fails if it does. One that fails each time is worth more than one that
+// the scheduler has a hand in: for that the exploration goes on for a while.
 func (e *exploration) try(s schedule) *played {
 	p := e.play(s)
 	e.runs++
@@ -317,7 +324,15 @@ func (e *exploration) try(s schedule) *played {
 	}
 	e.judge(p)
 	if e.failed(p) != nil {
-		e.failure = e.shrink(p)
+		smallest := e.shrink(p)
+		smallest.run = e.runs
+		switch e.repeat(smallest); {
+		case smallest.repeats == smallest.repeated || e.doubts == maxDoubts:
+			e.failure = smallest
+		case e.doubtful == nil:
+			e.doubtful = smallest
+		}
+		e.doubts++
 	}
 	return p
 }
@@ -334,6 +349,21 @@ func (e *exploration) shrink(p *played) *played {
 		i++
 	}
 	return p
+}
+
+// A failed run is made again so often, and so many that fail only sometimes are not believed.
+const (
+	repetitions = 4
+	maxDoubts   = 20
+)
+
+// repeat finds out how often a run fails. One that hangs, or whose code fails the test, cannot be made again.
+func (e *exploration) repeat(p *played) {
+	for p.hung == "" && !e.t.Failed() && p.repeated < repetitions {
+		if p.repeated++; e.failed(e.replay(p.schedule)) != nil {
+			p.repeats++
+		}
+	}
 }
 
 // replay makes a run to its end, whatever states were seen.

@@ -109,10 +109,11 @@ func (p *played) kinds() map[kindOfLine]int {
 }
 
 // hasToLog reports whether a line is to be written in each run. One of a step's body is not: an attempt that was cut
-// off may be the only one. Nor is one of a context that did not come to its end, as when another won the race, or one of
-// a branch that a pause took by surprise.
+// off may be the only one. Nor is one of a context that did not come to its end, as when another won the race, or one
+// of a branch that a pause took by surprise.
 func (p *played) hasToLog(kind kindOfLine) bool {
-	if kind.inBody || kind.context != "" && slices.ContainsFunc(p.schedule, func(f fault) bool { return f.what == pause }) {
+	pauses := func(f fault) bool { return f.what == pause }
+	if kind.inBody || kind.context != "" && slices.ContainsFunc(p.schedule, pauses) {
 		return false
 	}
 	op := find(p.history.Operations(), kind.context)

@@ -30,6 +30,9 @@ type played struct {
 	answers   map[int]protocol.InvocationStatus
 	blames    []string
 	hung      string // the stacks of a run that did not end
+	run       int    // its number
+	repeated  int    // how often it was made again
+	repeats   int    // and failed again
 }
 
 // play makes one run, in a bubble of its own.

@@ -23,7 +23,11 @@ func (e *exploration) report() string {
 		fmt.Fprintf(&b, "\nThis happened in %s without any fault.\n", e.handler)
 	} else {
 		fmt.Fprintf(&b, "\nThis happened in %s, in run %d with a fault, when this went wrong:\n\n%s\n", e.handler,
-			e.runs, indent(p.schedule.String()))
+			p.run, indent(p.schedule.String()))
+	}
+	if p.repeats < p.repeated {
+		fmt.Fprintf(&b, "\nMade %d times more, the run failed %d times: branches of the code that run at the same time go "+
+			"on in the scheduler's order.\n", p.repeated, p.repeats)
 	}
 	fmt.Fprintf(&b, "\nWhat happened, by the virtual time since the start:\n\n%s", p.timeline())
 	if p.outcome != nil {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/durable"
+	"github.com/perdure/perdure/durable/retry"
 	"github.com/perdure/perdure/durabletest"
 )
 
@@ -220,5 +221,30 @@ func TestTheSameSeedExploresTheSame(t *testing.T) {
 		if again.Runs != first.Runs || again.Merged != first.Merged {
 			t.Errorf("got %d runs with %d merged, want %d with %d", again.Runs, again.Merged, first.Runs, first.Merged)
 		}
+	}
+}
+
+// TestBatchIsGatheredFromItsItems makes Map do without its own record, as it does when that is too large, and run an
+// item again, which would have done the same.
+func TestBatchIsGatheredFromItsItems(t *testing.T) {
+	visits := 0
+	durabletest.Explore(t, func(ctx durable.Context, _ any) (string, error) {
+		r, err := durable.Map(ctx, "each", []int{1, 2, 3}, func(ctx durable.Context, item, _ int) (int, error) {
+			visits++
+			return durable.Step(ctx, "work", func(context.Context) (int, error) {
+				if item == 2 {
+					return 0, errors.New("no such item")
+				}
+				return item, nil
+			}, durable.WithRetry(retry.None()))
+		}, durable.WithToleratedFailures(1), durable.WithMaxConcurrency(1))
+		if err != nil {
+			return "", err
+		}
+		return fmt.Sprint(r.Values(), r.Err()), durable.Wait(ctx, "a while", time.Second)
+	}, nil, func(*testing.T, *durabletest.Execution) { visits = 0 },
+		durabletest.Schedule("forget result of 1-3 map-item-2\nforget result of 1 each"))
+	if want := 3 + 1 + 2; visits != want { // and the last in each invocation that follows
+		t.Errorf("items ran %d times, want %d", visits, want)
 	}
 }

@@ -3,6 +3,7 @@ package durabletest_test
 import (
 	"context"
 	"maps"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,6 +23,27 @@ var wrong = map[string]mistake{
 			return durable.Now(ctx).Sub(ctx.StartTime()) < time.Hour, err
 		}, nil, stubCalls, durabletest.Runs(0))
 	}, "\tlate:1h0m0s call of "},
+	"explored: a failure that does not come again": {func(t *testing.T) {
+		bodies := 0
+		durabletest.Explore(t, func(ctx durable.Context, _ any) (bool, error) {
+			return durable.Step(ctx, "one", func(context.Context) (bool, error) { bodies++; return bodies != 4, nil })
+		}, nil, func(*testing.T, *durabletest.Execution) {})
+	}, "Made 4 times more, the run failed 0 times"},
+	"explored: huge texts": {func(t *testing.T) {
+		var w world
+		huge := strings.Repeat("x", 100_000)
+		durabletest.Explore(t, func(ctx durable.Context, _ any) (string, error) {
+			ctx.Logger().Info(huge + "\n" + huge)
+			return durable.Step(ctx, "one", func(context.Context) (string, error) {
+				w.Effect("charge", huge)
+				if w.Effects("charge", huge) > 1 {
+					return "twice" + huge, nil
+				}
+				return huge, nil
+			})
+		}, nil, w.enter, durabletest.Runs(0))
+		t.Error("went on")
+	}, "\tkill after effect charge \"" + strings.Repeat("x", 200) + "…\"\n"},
 	"explored: three answers backwards": {func(t *testing.T) {
 		var w world
 		var came string
