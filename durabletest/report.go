@@ -26,8 +26,8 @@ func (e *exploration) report() string {
 			p.run, indent(p.schedule.String()))
 	}
 	if p.repeats < p.repeated {
-		fmt.Fprintf(&b, "\nMade %d times more, the run failed %d times: branches of the code that run at the same time go "+
-			"on in the scheduler's order.\n", p.repeated, p.repeats)
+		fmt.Fprintf(&b, "\nMade %d times more, the run failed %d times: branches of the code that run at the same "+
+			"time go on in the scheduler's order.\n", p.repeated, p.repeats)
 	}
 	fmt.Fprintf(&b, "\nWhat happened, by the virtual time since the start:\n\n%s", p.timeline())
 	if p.outcome != nil {
