@@ -38,7 +38,7 @@ type stage struct {
 	retried   map[string]int      // step -> attempts whose failure is recorded
 	parents   map[string]bool     // contexts with operations
 	effects   map[effect]int      // how often each happened
-	asked     map[effect]bool     // services and the idempotency keys that they saw
+	asked     map[effect]string   // services and the idempotency keys that they saw -> the effect's key
 	foreign   map[uint64]struct{} // goroutines that are not the function's: stubs, and who acts
 	blames    []string            // what must not happen, and did
 	written   []written           // log lines
@@ -78,7 +78,7 @@ func newStage(f *flight) *stage {
 		flight: f,
 		visits: map[place]int{}, bodies: map[attempt]int{}, closed: map[string]bool{},
 		retried: map[string]int{}, parents: map[string]bool{},
-		effects: map[effect]int{}, asked: map[effect]bool{}, foreign: map[uint64]struct{}{}, cut: map[int]bool{},
+		effects: map[effect]int{}, asked: map[effect]string{}, foreign: map[uint64]struct{}{}, cut: map[int]bool{},
 		answers: map[int]protocol.InvocationStatus{},
 	}
 }
@@ -256,13 +256,18 @@ func (s *stage) happens(e effect, idempotencyKey string, foreign bool) (happened
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	asked := effect{e.name, idempotencyKey}
+	before, repeated := s.asked[asked]
 	switch {
 	case s.dead && !foreign:
 		return false, true
-	case idempotencyKey != "" && s.asked[asked]:
+	case idempotencyKey != "" && repeated:
+		if before != e.key && s.exploring {
+			first := effect{e.name, before}
+			s.blameLocked("effect %v has the idempotency key of effect %v, so it did not happen", e, first)
+		}
 		return false, false
 	}
-	s.asked[asked] = true
+	s.asked[asked] = e.key
 	if s.effects[e]++; s.exploring {
 		s.noteLocked("effect %v", e)
 	}
