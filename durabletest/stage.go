@@ -29,6 +29,7 @@ type stage struct {
 	struckNow bool          // one did in the invocation under way
 	visits    map[place]int // how often the run came to a place
 	script    []scene
+	inside    bool                // an invocation is under way
 	ended     int                 // invocations that have ended
 	dead      bool                // the process of the invocation under way was killed, or its time is over
 	newer     bool                // the next version of the handler runs
@@ -139,7 +140,10 @@ func (s *stage) blameLocked(format string, args ...any) {
 func (s *stage) enter() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.dead, s.struckNow = false, false
+	if s.inside && s.exploring {
+		s.blameLocked("an invocation began while another of the execution was under way")
+	}
+	s.dead, s.struckNow, s.inside = false, false, true
 }
 
 // leave ends it. Nothing but a fault makes an invocation fail, unless the test has limited its time. goOn says that
@@ -147,7 +151,7 @@ func (s *stage) enter() {
 func (s *stage) leave(err error, goOn, unlimited bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.dead = true
+	s.dead, s.inside = true, false
 	s.ended++
 	s.cut[s.ended] = err != nil
 	explained := !goOn || s.struckNow || len(s.blames) > 0 || errors.Is(err, inprocess.ErrCrashed)

@@ -54,8 +54,9 @@ func workflowRows() (rows []string) {
 }
 
 func patchRows() (rows []string) {
-	for _, name := range slices.Sorted(maps.Keys(patches)) {
-		p := patches[name]
+	all := patches()
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		p := all[name]
 		rows = append(rows, row(name, "`"+p.file+"`", "`"+p.victim+"`", words(p.says)))
 	}
 	return rows
