@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/function/inprocess"
 	"github.com/perdure/perdure/protocol"
 )
@@ -32,6 +33,7 @@ func (c client) Checkpoint(ctx context.Context, req *protocol.CheckpointRequest)
 	if err != nil {
 		return nil, err
 	}
+	c.x.ghost.Store(&engine.CheckpointRequest{ARN: req.ExecutionARN, Token: reply.Token})
 	s.recorded(req.Updates)
 	if forgets || f.due(req.Updates, after) {
 		s.kill(kill)
@@ -41,6 +43,17 @@ func (c client) Checkpoint(ctx context.Context, req *protocol.CheckpointRequest)
 		return nil, err
 	}
 	return reply, nil
+}
+
+// haunt has the process of the invocation before, which may be cut off and still alive, checkpoint once more.
+func (x *Execution) haunt(ctx context.Context, arn string) {
+	ghost := x.ghost.Load()
+	if ghost == nil || ghost.ARN != arn || ghost.Token == "" || !x.stage.exploring {
+		return
+	}
+	if _, err := x.engine.Checkpoint(ctx, ghost); err == nil {
+		x.stage.blame("the service accepted a checkpoint of the invocation before, which has ended")
+	}
 }
 
 // recordPlaces are the names of the moment before or after a checkpoint: one for each of its updates.

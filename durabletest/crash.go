@@ -84,7 +84,8 @@ func startIsAll(t protocol.OperationType) bool {
 func (x *Execution) Effect(name string, key any) { x.stage.effect(effect{name, fmt.Sprint(key)}, "") }
 
 // EffectOnce is Effect for a service that takes idempotency keys: an effect of that name with an idempotency key that
-// it has seen in this run does not happen again. An empty one is none. See [durable.IdempotencyKey].
+// it has seen in this run does not happen again. An empty one is none. See [durable.IdempotencyKey]. [Explore] sees
+// that no two effects have the same.
 func (x *Execution) EffectOnce(name string, key any, idempotencyKey string) {
 	x.stage.effect(effect{name, fmt.Sprint(key)}, idempotencyKey)
 }

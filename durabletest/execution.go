@@ -49,6 +49,7 @@ type Execution struct {
 	actor   uint64 // the goroutine of the function that acts
 
 	// The rest is for Explore.
+	ghost  atomic.Pointer[engine.CheckpointRequest]                  // what the last process could still ask for
 	next   func(ctx context.Context, payload []byte) ([]byte, error) // the next version of the handler
 	pages  *statePages                                               // of the state
 	isNew  func(fingerprint uint64) bool                             // no other run came to this state

@@ -37,10 +37,11 @@ import (
 //   - The body of a step that is [durable.WithAtMostOncePerRetry] runs at most once for each attempt. No body runs
 //     again when its end was recorded.
 //   - Each effect that the test declares with [Execution.Effect] happens exactly once; at most once if the outcome is
-//     another than the undisturbed one.
+//     another than the undisturbed one. No two have the idempotency key of one.
 //   - No step, wait or invoke is left open when the function that it stands in has ended well.
 //   - No invocation fails or comes to the end of its time, unless a fault makes it, or act has set another Timeout.
-//   - The service accepts each answer of the function: no PENDING when nothing is pending.
+//   - The service accepts each answer of the function: no PENDING when nothing is pending. It refuses checkpoints of an
+//     invocation that has ended, and there is one invocation at a time.
 //   - A log line is written once, or once more for each invocation that was cut off.
 //   - No goroutine is left at the end.
 //   - act finds what it waits for.

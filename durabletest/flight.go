@@ -114,6 +114,7 @@ func (i invoker) Invoke(ctx context.Context, inv *engine.Invocation) engine.Outc
 	f, sound := &x.flight, !x.caller.Failed()
 	f.enter(kill)
 	x.stage.enter()
+	x.haunt(ctx, inv.ExecutionARN)
 	answer, err := x.play(ctx, inv)
 	if errors.Is(context.Cause(ctx), inprocess.ErrCrashed) {
 		err = inprocess.ErrCrashed

@@ -230,6 +230,14 @@ var mistakes = map[string]mistake{
 			})
 		}, "A-1", func(_ *testing.T, run *durabletest.Execution) { x = run })
 	}, "durabletest.Schedule(`kill after effect charge \"A-1\"`)"},
+	"effects with one idempotency key": {func(t *testing.T) {
+		var x *durabletest.Execution
+		durabletest.Explore(t, func(durable.Context, any) (int, error) {
+			x.EffectOnce("ship", "tea", "k-1")
+			x.EffectOnce("ship", "cup", "k-1")
+			return 1, nil
+		}, nil, func(_ *testing.T, run *durabletest.Execution) { x = run })
+	}, `durabletest: effect ship "cup" has the idempotency key of effect ship "tea", so it did not happen`},
 	"explored: two outcomes": {func(t *testing.T) {
 		runs := 0
 		durabletest.Explore(t, func(durable.Context, any) (int, error) { runs++; return runs, nil }, nil, nil)

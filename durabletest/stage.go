@@ -30,6 +30,7 @@ type stage struct {
 	paused    bool          // and it was one that makes the service end it
 	visits    map[place]int // how often the run came to a place
 	script    []scene
+	inside    bool                // an invocation is under way
 	ended     int                 // invocations that have ended
 	dead      bool                // the process of the invocation under way was killed, or its time is over
 	newer     bool                // the next version of the handler runs
@@ -39,7 +40,7 @@ type stage struct {
 	retried   map[string]int      // step -> attempts whose failure is recorded
 	parents   map[string]bool     // contexts with operations
 	effects   map[effect]int      // how often each happened
-	asked     map[effect]bool     // services and the idempotency keys that they saw
+	asked     map[effect]string   // services and the idempotency keys that they saw -> the effect's key
 	foreign   map[uint64]struct{} // goroutines that are not the function's: stubs, and who acts
 	blames    []string            // what must not happen, and did
 	written   []written           // log lines
@@ -90,7 +91,7 @@ func newStage(f *flight) *stage {
 		flight: f,
 		visits: map[place]int{}, bodies: map[attempt]int{}, closed: map[string]bool{},
 		retried: map[string]int{}, parents: map[string]bool{},
-		effects: map[effect]int{}, asked: map[effect]bool{}, foreign: map[uint64]struct{}{}, cut: map[int]bool{},
+		effects: map[effect]int{}, asked: map[effect]string{}, foreign: map[uint64]struct{}{}, cut: map[int]bool{},
 		answers: map[int]protocol.InvocationStatus{}, ran: map[attempt]int{}, outside: map[place]time.Time{},
 	}
 }
@@ -152,7 +153,10 @@ func (s *stage) blameLocked(format string, args ...any) {
 func (s *stage) enter() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.dead, s.struckNow, s.paused = false, false, false
+	if s.inside && s.exploring {
+		s.blameLocked("an invocation began while another of the execution was under way")
+	}
+	s.dead, s.struckNow, s.paused, s.inside = false, false, false, true
 }
 
 // leave ends it. Nothing but a fault makes an invocation fail, unless the test has limited its time. goOn says that
@@ -160,7 +164,7 @@ func (s *stage) enter() {
 func (s *stage) leave(err error, goOn, unlimited bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.dead = true
+	s.dead, s.inside = true, false
 	s.ended++
 	s.cut[s.ended] = err != nil || s.paused
 	explained := !goOn || s.struckNow || len(s.blames) > 0 || errors.Is(err, inprocess.ErrCrashed)
@@ -278,13 +282,18 @@ func (s *stage) happens(e effect, idempotencyKey string, foreign bool) (happened
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	asked := effect{e.name, idempotencyKey}
+	before, repeated := s.asked[asked]
 	switch {
 	case s.dead && !foreign:
 		return false, true
-	case idempotencyKey != "" && s.asked[asked]:
+	case idempotencyKey != "" && repeated:
+		if before != e.key && s.exploring {
+			first := effect{e.name, before}
+			s.blameLocked("effect %v has the idempotency key of effect %v, so it did not happen", e, first)
+		}
 		return false, false
 	}
-	s.asked[asked] = true
+	s.asked[asked] = e.key
 	if s.effects[e]++; s.exploring {
 		s.noteLocked("effect %v", e)
 	}

@@ -1,139 +1,90 @@
 package seeded
 
-import (
-	"encoding/json"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"regexp"
-	"strings"
-	"testing"
-)
-
-// patch is a bug in the SDK's own source, which the exploration of a workflow in package victims has to find.
-type patch struct {
-	file     string // in package durable
-	old, new string
-	victim   string // its test
-	says     string // a regular expression
-}
-
-var patches = map[string]patch{
-	"wake-up lost": {"checkpoint.go",
+var sdkPatches = map[string]patch{
+	"wake-up lost": {"durable/checkpoint.go",
 		"		if w := batch[i].ack; w != nil {\n", "		if w := batch[i].ack; w != nil && i == 0 {\n",
-		"TestStepsAndWaits", "the service refused the function's answer in invocation 1: Cannot return PENDING"},
-	"suspended with work in the queue": {"run.go",
+		"TestStepsAndWaits", "the service refused the function's answer in invocation 1: Cannot return PENDING", nil},
+	"suspended with work in the queue": {"durable/run.go",
 		"	case len(r.queue) > 0:\n		r.kick()\n", "	case len(r.queue) > 1:\n		r.kick()\n",
-		"TestBranches", "invocation 1 failed|the outcome is another|PENDING"},
-	"compensation not recorded": {"saga.go",
+		"TestStepsAndWaits", "invocation 1 failed|the outcome is another|PENDING", nil},
+	"compensation not recorded": {"durable/saga.go",
 		"		if _, err := Step(ctx, c.name, c.body(), append(slices.Clip(c.opts), WithSerdes(JSON))...); err != nil {\n",
 		"		if err := c.fn(ctx); err != nil || cap(slices.Clip(c.opts)) < 0 {\n",
-		"TestCompensation", "happened|outcome is another|MisuseError|PanicError"},
-	"interrupted attempt made again": {"step.go",
+		"TestCompensation", "happened|outcome is another|MisuseError|PanicError", nil},
+	"interrupted attempt made again": {"durable/step.go",
 		"	case counted && started:\n		return \"\", &StepInterruptedError{Name: s.name, Attempt: n}\n",
 		"	case counted && started:\n",
-		"TestAtMostOnce", "which is to run at most once, ran again"},
-	"retry not waited for": {"run.go",
+		"TestAtMostOnce", "which is to run at most once, ran again", nil},
+	"retry not waited for": {"durable/run.go",
 		"	return op.Status.Closed() || op.Status == protocol.StatusReady\n",
 		"	return op.Status.Closed() || op.Type == protocol.TypeStep\n",
-		"TestRetries", "the run did not end"},
-	"at-most-once START not awaited": {"step.go",
+		"TestRetries", "the run did not end", nil},
+	"at-most-once START not awaited": {"durable/step.go",
 		"		r.record(s.scope, s.update(s.id, protocol.ActionStart))\n",
 		"		r.hold(s.scope, s.update(s.id, protocol.ActionStart))\n",
-		"TestAtMostOnce", "which is to run at most once, ran again"},
-	"token used twice": {"checkpoint.go",
+		"TestAtMostOnce", "which is to run at most once, ran again", nil},
+	"token used twice": {"durable/checkpoint.go",
 		"	r.token = reply.Token\n", "	_ = reply.Token\n",
-		"TestStepsAndWaits", "invocation 1 failed, though no fault made it"},
-	"lost reply taken for success": {"checkpoint.go",
+		"TestStepsAndWaits", "invocation 1 failed, though no fault made it", nil},
+	"lost reply taken for success": {"durable/checkpoint.go",
 		"	if err != nil {\n		r.finishLocked(r.refused(err))\n		return\n	}\n",
 		"	if err != nil {\n		reply = &protocol.CheckpointReply{Token: r.token}\n	}\n",
-		"TestStepsAndWaits", "ran again|was left open|the outcome is another|happened"},
-	"logs written again on replay": {"log.go",
+		"TestStepsAndWaits", "ran again|was left open|the outcome is another|happened", nil},
+	"logs written again on replay": {"durable/log.go",
 		"	return (!h.scope.replaying.Load() || h.scope.run.cfg.replayLogs) && h.Handler.Enabled(ctx, level)\n",
 		"	return h.Handler.Enabled(ctx, level)\n",
-		"TestStepsAndWaits", ""},
-	"logs lost after a wait": {"scope.go",
+		"TestStepsAndWaits", "", nil},
+	"logs lost after a wait": {"durable/scope.go",
 		"func (o *operation) end() { o.scope.leave(o.known) }",
 		"func (o *operation) end() { o.scope.leaveAs(o.known.op != nil) }",
-		"TestStepsAndWaits", "log line"},
-	"only the first page of the state read": {"run.go",
+		"TestStepsAndWaits", "log line", nil},
+	"only the first page of the state read": {"durable/run.go",
 		"	for marker != \"\" {\n", "	for marker != \"\" && false {\n",
-		"TestStepsAndWaits", "ran again|outcome is another"},
-	"flusher that outlives the run": {"checkpoint.go",
+		"TestStepsAndWaits", "ran again|outcome is another", nil},
+	"flusher that outlives the run": {"durable/checkpoint.go",
 		"		r.tasks.Go(r.flush)\n",
 		"		go func() {\n			<-time.After(time.Hour)\n			r.flush()\n		}()\n		r.tasks.Go(r.flush)\n",
-		"TestBranches", "goroutines are left"},
-	"children replayed as if the result were recorded": {"child.go",
+		"TestBranches", "goroutines are left", nil},
+	"children replayed as if the result were recorded": {"durable/child.go",
 		"op != nil && op.Status == protocol.StatusSucceeded && !op.ReplayChildren {\n",
 		"op != nil && op.Status == protocol.StatusSucceeded {\n",
-		"TestChildren", "the outcome is another|cannot encode or decode"},
-	"attempts not counted": {"step.go",
+		"TestChildren", "the outcome is another|cannot encode or decode", nil},
+	"attempts not counted": {"durable/step.go",
 		"		payload, err := s.attempt(op.Attempt+1, started, body)\n",
 		"		payload, err := s.attempt(1, started, body)\n",
-		"TestRetries", "ran again, though its failure is recorded|undisturbed"},
-	"ids of items by the order of their ends": {"batchrun.go",
+		"TestRetries", "ran again, though its failure is recorded|undisturbed", nil},
+	"ids of items by the order of their ends": {"durable/batchrun.go",
 		"name: b.item[i].name, number: i + 1,\n", "name: b.item[i].name, number: len(b.item) - i,\n",
-		"TestBranches", "the outcome is another|NonDeterminismError|operations"},
-	"wait that starts again on replay": {"wait.go",
+		"TestBranches", "the outcome is another|NonDeterminismError|operations", nil},
+	"wait that starts again on replay": {"durable/wait.go",
 		"	if o.known.op == nil {\n		u := o.update(id, protocol.ActionStart)\n",
 		"	if o.known.op == nil || !o.known.op.Status.Closed() {\n		u := o.update(id, protocol.ActionStart)\n",
-		"TestStepsAndWaits", "the outcome is another|failed"},
-	"time of day not recorded": {"deterministic.go",
+		"TestStepsAndWaits", "the outcome is another|failed", nil},
+	"time of day not recorded": {"durable/deterministic.go",
 		"		return decodeJSON[time.Time](&o)\n", "		return time.Now()\n",
-		"TestValues", "want true"},
-	"random numbers of the invocation": {"deterministic.go",
+		"TestValues", "want true", nil},
+	"random numbers of the invocation": {"durable/deterministic.go",
 		"	return s.run.arn + ", "	return time.Now().String() + s.run.arn + ",
-		"TestValues", "the outcome is another|succeeded with false"},
-}
-
-// TestExploreFindsBugsOfTheSDK builds the victims with each bug.
-func TestExploreFindsBugsOfTheSDK(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds the SDK many times")
-	}
-	for name, p := range patches {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			cmd := exec.CommandContext(t.Context(), "go", "test", "-overlay", p.overlay(t), "-run", "^"+p.victim+"$", "./victims")
-			out, err := cmd.CombinedOutput()
-			if err == nil || !strings.Contains(string(out), "--- FAIL: "+p.victim) {
-				t.Errorf("the test of the bug ended with %v, want it to fail:\n%s", err, out)
-			}
-			if !regexp.MustCompile(p.says).Match(out) {
-				t.Errorf("the test of the bug does not say %s:\n%s", p.says, out)
-			}
-		})
-	}
-}
-
-// overlay has the build see a copy of the file with the bug.
-func (p patch) overlay(t *testing.T) string {
-	t.Helper()
-	path, err := filepath.Abs(filepath.Join("../../durable", p.file))
-	if err != nil {
-		t.Fatal(err)
-	}
-	source, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if n := strings.Count(string(source), p.old); n != 1 {
-		t.Fatalf("%s has %d places like this, want 1; the SDK has changed, so put the bug where it belongs now:\n%s", path, n, p.old)
-	}
-	dir := t.TempDir()
-	patched, overlay := filepath.Join(dir, p.file), filepath.Join(dir, "overlay.json")
-	replace, err := json.Marshal(map[string]map[string]string{"Replace": {path: patched}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	write(t, patched, []byte(strings.Replace(string(source), p.old, p.new, 1)))
-	write(t, overlay, replace)
-	return overlay
-}
-
-func write(t *testing.T, path string, data []byte) {
-	t.Helper()
-	if err := os.WriteFile(path, data, 0o600); err != nil {
-		t.Fatal(err)
-	}
+		"TestValues", "the outcome is another|succeeded with false", nil},
+	"condition that forgets its state": {"durable/waitforcondition.go",
+		"		c.state, c.begun = recordedResult[S](o, cfg.serdes), true\n", "		c.begun = true\n",
+		"TestCondition", "the outcome is another|ran again|the run did not end|went on", nil},
+	"version not recorded": {"durable/version.go",
+		"	o.note(id, strconv.Itoa(latest))\n", "	_ = o\n",
+		"TestVersions", "NonDeterminismError|the outcome is another", nil},
+	"idempotency key of each attempt": {"durable/context.go",
+		"		return c.run.arn + \"/\" + c.id\n", "		return c.run.arn + \"/\" + c.id + c.run.token\n",
+		"TestStepsAndWaits", "happened 2 times", nil},
+	"winner by whoever is first today": {"durable/combinator.go",
+		"		c.replay(op)\n", "		c.live(cancel)\n",
+		"TestRace", "refused|the outcome is another|CheckpointError|NonDeterminismError", nil},
+	"step's result taken before it is recorded": {"durable/step.go",
+		"	u.Payload = &payload\n	s.scope.run.record(s.scope, u)\n", "	u.Payload = &payload\n	s.scope.run.hold(s.scope, u)\n",
+		"TestChoice", "ran again|the outcome is another|happened", nil},
+	"failure of a step not recorded": {"durable/step.go",
+		"	u.Error = obj\n	r.record(s.scope, u)\n	return &OperationError", "	u.Error = obj\n	return &OperationError",
+		"TestFailures", "was left open", nil},
+	"retry without a delay": {"durable/step.go",
+		"NextAttemptDelaySeconds: seconds}\n		r.send", "NextAttemptDelaySeconds: seconds - 1}\n		r.send",
+		"TestRetries", "CheckpointError", nil},
 }

@@ -17,6 +17,9 @@ var world *durabletest.Execution
 
 func fresh(_ *testing.T, x *durabletest.Execution) { world = x }
 
+// statusOnly accepts any result.
+var statusOnly = durabletest.Equal(func(a, b *durabletest.Result[string]) bool { return b.Status == a.Status })
+
 // step is a step with an effect that a service happens to keep from happening twice.
 func step(ctx durable.Context, name string) (string, error) {
 	return durable.Step(ctx, name, func(ctx context.Context) (string, error) {
@@ -58,7 +61,7 @@ func TestAtMostOnce(t *testing.T) {
 		return durable.Step(ctx, "once", func(context.Context) (string, error) {
 			return "done", nil
 		}, durable.WithAtMostOncePerRetry(), durable.WithRetry(retry.Fixed(20, time.Second)))
-	}, "done", 0, fresh, durabletest.Equal(func(a, b *durabletest.Result[string]) bool { return b.Status == a.Status }))
+	}, "done", 0, fresh, statusOnly)
 }
 
 func TestRetries(t *testing.T) {
@@ -198,4 +201,76 @@ func TestValues(t *testing.T) {
 		seen, err := durable.Step(ctx, "note", func(context.Context) (string, error) { return key + before.String(), nil })
 		return after.Sub(before) >= 5*time.Second && seen == key+before.String(), err
 	}, true, 0, fresh)
+}
+
+func TestCondition(t *testing.T) {
+	survives(t, func(ctx durable.Context, _ any) (int, error) {
+		return durable.WaitForCondition(ctx, "ready", 0, func(_ context.Context, seen int) (int, bool, error) {
+			return seen + 1, seen == 3, nil
+		})
+	}, 4, 0, fresh)
+}
+
+func TestVersions(t *testing.T) {
+	until := func(latest int) func(durable.Context, any) (string, error) {
+		return func(ctx durable.Context, _ any) (string, error) {
+			name := fmt.Sprint("as in version ", durable.Version(ctx, "change", latest))
+			if _, err := durable.Step(ctx, name, func(context.Context) (int, error) { return 1, nil }); err != nil {
+				return "", err
+			}
+			return name, durable.Wait(ctx, "after", time.Second)
+		}
+	}
+	survives(t, until(1), "as in version 1", 0, fresh, durabletest.Upgrade(until(2)), statusOnly)
+}
+
+// TestChoice: what a step chose is recorded before anything is done with it.
+func TestChoice(t *testing.T) {
+	choices := 0
+	survives(t, func(ctx durable.Context, _ any) (string, error) {
+		seat, err := durable.Step(ctx, "choose", func(context.Context) (string, error) {
+			choices++
+			return fmt.Sprint("seat ", choices), nil
+		})
+		if err != nil {
+			return "", err
+		}
+		return durable.Step(ctx, "book", func(context.Context) (string, error) {
+			world.EffectOnce("book", "a seat", seat)
+			return "booked", nil
+		})
+	}, "booked", 0, func(t *testing.T, x *durabletest.Execution) { fresh(t, x); choices = 0 })
+}
+
+func TestFailures(t *testing.T) {
+	survives(t, func(ctx durable.Context, _ any) (string, error) {
+		_, err := durable.Step(ctx, "fail", func(context.Context) (string, error) {
+			return "", errors.New("as ever")
+		}, durable.WithAtMostOncePerRetry(), durable.WithRetry(retry.None()))
+		if err == nil {
+			return "", errors.New("the step did not fail")
+		}
+		return "failed", durable.Wait(ctx, "after", time.Second)
+	}, "failed", 0, fresh)
+}
+
+func TestCallbackMeanwhile(t *testing.T) {
+	survives(t, func(ctx durable.Context, _ any) (string, error) {
+		callback, err := durable.CreateCallback[string](ctx, "approval")
+		if err != nil {
+			return "", err
+		}
+		if _, err := durable.Step(ctx, "long", func(context.Context) (string, error) {
+			time.Sleep(time.Minute)
+			return "", nil
+		}); err != nil {
+			return "", err
+		}
+		return callback.Result(ctx)
+	}, "yes", 0, func(t *testing.T, x *durabletest.Execution) {
+		fresh(t, x)
+		id := x.Callback("approval")
+		x.Advance(30 * time.Second)
+		x.SucceedCallback(id, "yes")
+	})
 }
