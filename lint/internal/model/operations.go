@@ -111,7 +111,7 @@ func FuncName(fn *types.Func) string {
 	if named, ok := t.(*types.Named); ok {
 		return named.Obj().Name() + "." + fn.Name()
 	}
-	return "." + fn.Name()
+	return "interface." + fn.Name()
 }
 
 // A Call is a call of a function of package durable.
