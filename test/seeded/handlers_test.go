@@ -84,6 +84,7 @@ var seeds = map[string]seed{
 		bug: func(ctx durable.Context, order string) (string, error) {
 			total := 0
 			_, err := durable.Step(ctx, "price", func(context.Context) (int, error) {
+				//perdure:ignore capture: the bug is what is tested
 				total += 42
 				return 0, nil
 			})
@@ -200,6 +201,7 @@ var seeds = map[string]seed{
 	},
 	"random step name": {
 		bug: func(ctx durable.Context, order string) (string, error) {
+			//perdure:ignore random: the bug is what is tested
 			return durable.Step(ctx, fmt.Sprint("charge-", rand.Int()), func(context.Context) (string, error) { return order, nil })
 		},
 		right: func(ctx durable.Context, order string) (string, error) {
@@ -209,6 +211,7 @@ var seeds = map[string]seed{
 	},
 	"order of a map": {
 		bug: func(ctx durable.Context, order string) (string, error) {
+			//perdure:ignore maporder: the bug is what is tested
 			for name := range shelf {
 				if _, err := durable.Step(ctx, name, func(context.Context) (string, error) { return name, nil }); err != nil {
 					return "", err
@@ -240,6 +243,7 @@ var seeds = map[string]seed{
 	},
 	"durable context in a step": {
 		bug: func(ctx durable.Context, order string) (string, error) {
+			//perdure:ignore contextuse: the bug is what is tested
 			return durable.Step(ctx, "outer", func(context.Context) (string, error) { return paid(ctx, order) })
 		},
 		right: func(ctx durable.Context, order string) (string, error) {
@@ -269,6 +273,7 @@ var seeds = map[string]seed{
 	},
 	"swallowed error": {
 		bug: func(ctx durable.Context, order string) (string, error) {
+			//perdure:ignore droppederror: the bug is what is tested
 			receipt, _ := durable.Step(ctx, "charge", func(context.Context) (string, error) {
 				world.Effect("charge", order)
 				return order, nil
