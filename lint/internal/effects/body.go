@@ -15,6 +15,7 @@ import (
 func (e *Effects) body(n *node, body ast.Node) {
 	later := map[ast.Node]bool{}
 	ast.Inspect(body, func(x ast.Node) bool {
+		e.count(n, x)
 		switch x := x.(type) {
 		case *ast.FuncLit:
 			f := e.code.Function(x)

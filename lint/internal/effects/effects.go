@@ -122,9 +122,11 @@ func find(pass *analysis.Pass) *Effects {
 	return e
 }
 
-// possible reports whether a package imports anything that has effects.
+// possible reports whether a package may have effects: it imports some, or is of the module that is looked at.
 func (e *Effects) possible() bool {
-	return e.code.Used || slices.ContainsFunc(e.pass.Pkg.Imports(), func(p *types.Package) bool {
+	m := e.pass.Module
+	isOurs := m != nil && m.Path != "" && m.Version == ""
+	return e.code.Used || isOurs || slices.ContainsFunc(e.pass.Pkg.Imports(), func(p *types.Package) bool {
 		_, isSource := rooms[p.Path()]
 		return isSource || e.summary(p) != nil
 	})

@@ -134,4 +134,4 @@ func worst(all []Effect) Effect {
 	})
 }
 
-var byWeight = []Class{IO, Opaque, Random, Clock, Environ, Output, Threads}
+var byWeight = []Class{IO, Opaque, Random, Clock, Environ, Output, Threads, State}

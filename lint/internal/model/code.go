@@ -60,6 +60,7 @@ type Code struct {
 	nodes map[ast.Node]*Function
 	steps map[*types.Func][]int // parameters of functions here that run in steps only
 	named map[*types.Var]bool   // local variables that literals are given to
+	tops  map[types.Object]bool // methods that are handlers
 }
 
 // Analyzer finds the Code of a package.
@@ -83,7 +84,7 @@ func (p *stepParams) String() string { return "runs in steps" }
 
 func newCode(pass *analysis.Pass) *Code {
 	c := &Code{pass: pass, nodes: map[ast.Node]*Function{}, steps: map[*types.Func][]int{},
-		named: map[*types.Var]bool{}}
+		named: map[*types.Var]bool{}, tops: map[types.Object]bool{}}
 	if pass.Pkg.Path() == Durable {
 		return c // its own functions make the rules
 	}
@@ -238,10 +239,18 @@ func (c *Code) literals(node ast.Node, outer *Function) {
 			c.literals(lit, f)
 			return false // no call with nil follows
 		}
+		if call, ok := n.(*ast.CallExpr); ok && len(call.Args) > 0 && c.Call(call).Handles() {
+			if sel, ok := ast.Unparen(call.Args[0]).(*ast.SelectorExpr); ok {
+				c.tops[c.pass.TypesInfo.Uses[sel.Sel]] = true
+			}
+		}
 		stack = append(stack, n)
 		return true
 	})
 }
+
+// Handles reports whether a method is given to durable.Start here, or made a handler.
+func (c *Code) Handles(method types.Object) bool { return c.tops[method] }
 
 // kindOf decides when a literal runs, by what it takes and what is done with it. Its ancestors are on the stack.
 func (c *Code) kindOf(f *Function, stack []ast.Node) Kind {

@@ -120,6 +120,9 @@ type Call struct {
 	Expr *ast.CallExpr
 }
 
+// Handles reports whether a call makes a function the handler of all executions. c may be nil.
+func (c *Call) Handles() bool { return c != nil && (c.Name == "Start" || c.Name == "NewHandler") }
+
 // CallOf returns the call of a function of package durable that an expression is, or nil.
 func CallOf(info *types.Info, expr ast.Expr) *Call {
 	call, ok := ast.Unparen(expr).(*ast.CallExpr)
