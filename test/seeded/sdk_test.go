@@ -94,7 +94,7 @@ func TestExploreFindsBugsOfTheSDK(t *testing.T) {
 	for name, p := range patches {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cmd := exec.CommandContext(t.Context(), "go", "test", "-overlay", p.overlay(t), "-run", "^"+p.victim+"$", "./victims")
+			cmd := exec.CommandContext(t.Context(), "go", "test", "-count=1", "-overlay", p.overlay(t), "-run", "^"+p.victim+"$", "./victims")
 			out, err := cmd.CombinedOutput()
 			if err == nil || !strings.Contains(string(out), "--- FAIL: "+p.victim) {
 				t.Errorf("the test of the bug ended with %v, want it to fail:\n%s", err, out)
