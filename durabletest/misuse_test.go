@@ -147,6 +147,7 @@ var mistakes = map[string]mistake{
 		durabletest.Drive(t, seatsOf, "", func(_ *testing.T, x *durabletest.Execution) {
 			serdes := new(lostStore)
 			durabletest.Function(x, "seats", func(ctx durable.Context, _ string) (int, error) {
+				//perdure:ignore droppederror: the bug is what is tested
 				n, _ := durable.Step(ctx, "", func(context.Context) (int, error) { return 1, nil }, durable.WithSerdes(serdes))
 				return n, durable.Wait(ctx, "", time.Second)
 			})
@@ -217,6 +218,7 @@ var mistakes = map[string]mistake{
 	"invocations that keep failing": {func(t *testing.T) {
 		serdes := new(lostStore)
 		durabletest.Run(t, func(ctx durable.Context, _ any) (int, error) {
+			//perdure:ignore droppederror: the bug is what is tested
 			n, _ := durable.Step(ctx, "", func(context.Context) (int, error) { return 1, nil }, durable.WithSerdes(serdes))
 			return n, durable.Wait(ctx, "", time.Second)
 		}, nil)
@@ -246,12 +248,14 @@ var mistakes = map[string]mistake{
 		runs := 0
 		durabletest.Explore(t, func(ctx durable.Context, _ any) (int, error) {
 			runs++
+			//perdure:ignore unstable: the bug is what is tested
 			return durable.Step(ctx, fmt.Sprint("step-", runs), func(context.Context) (int, error) { return 1, nil })
 		}, nil, nil)
 	}, "two undisturbed runs recorded different operations"},
 	"explored: changes on replay": {func(t *testing.T) {
 		invocations := 0
 		durabletest.Explore(t, func(ctx durable.Context, _ any) (int, error) {
+			//perdure:ignore unstable: the bug is what is tested
 			if invocations++; invocations == 4 { // of the two undisturbed runs, and the first that is cut off
 				return 0, durable.Wait(ctx, "another", time.Second)
 			}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -52,7 +51,8 @@ func Replay[In, Out any, R Recorded](t *testing.T, handler func(durable.Context,
 	case string:
 		r.files(t, recorded)
 	case []byte:
-		r.bytes(t, recorded)
+		rec, err := rehearsal.Read(recorded)
+		r.replay(t, rec, err)
 	case History:
 		rec, err := rehearsal.OfEvents(recorded, "")
 		r.replay(t, rec, err)
@@ -88,19 +88,10 @@ func (r *replayer) files(t *testing.T, pattern string) {
 	}
 	for _, path := range paths {
 		t.Run(filepath.Base(path), func(t *testing.T) {
-			data, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatalf("durabletest: %v", err)
-			}
-			r.bytes(t, data)
+			rec, err := rehearsal.ReadFile(path)
+			r.replay(t, rec, err)
 		})
 	}
-}
-
-func (r *replayer) bytes(t *testing.T, data []byte) {
-	t.Helper()
-	rec, err := rehearsal.Read(data)
-	r.replay(t, rec, err)
 }
 
 func (r *replayer) replay(t *testing.T, rec *rehearsal.Recording, err error) {

@@ -45,7 +45,7 @@ func isTimer(name string) bool {
 // fixClock has code ask durable.Now.
 func fixClock(p *rule.Pass, use effects.Use) []analysis.SuggestedFix {
 	durable, ctx, ok := contextFor(p, use.Node)
-	if !ok || use.Call == nil {
+	if !ok || use.Call == nil || use.Object.Pkg().Path() != "time" {
 		return nil
 	}
 	now := durable + ".Now(" + ctx + ")"

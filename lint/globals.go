@@ -7,6 +7,9 @@ import (
 	"go/types"
 	"path/filepath"
 
+	"golang.org/x/tools/go/analysis"
+
+	"github.com/perdure/perdure/lint/internal/effects"
 	"github.com/perdure/perdure/lint/internal/model"
 	"github.com/perdure/perdure/lint/internal/rule"
 )
@@ -16,9 +19,18 @@ var globals = rule.New(&rule.Rule{
 	Doc: `finds workflow code that writes variables of packages, or reads those that change
 
 An execution goes on in other processes, in which such a variable has another value, and each run writes it again. Keep
-what a workflow knows in its own variables, and what must survive in results of steps. Variables that only init
-functions and main write are left alone, and pointers and interfaces, which steps use.`,
+what a workflow knows in its own variables, and what must survive in results of steps. Functions that a workflow calls
+are told of if they add to such a variable; so are handlers that write their receiver, or a variable from around them.
+Variables that only init functions and main write are left alone, and pointers and interfaces, which steps use.`,
+	Requires: []*analysis.Analyzer{effects.Analyzer},
 	Run: func(p *rule.Pass) {
+		all := effects.In(p.Pass)
+		for _, use := range all.Uses {
+			if use.Class == effects.State && !p.InTest(use.Node) {
+				p.ReportNode(use.Node, subject(all, use)+eachRun)
+			}
+		}
+		checkHandlers(p)
 		w := findWriters(p)
 		for _, f := range p.Code.Workflows() {
 			if p.InTest(f.Node) {
@@ -27,8 +39,7 @@ functions and main write are left alone, and pointers and interfaces, which step
 			f.Inspect(func(n ast.Node) bool {
 				for _, target := range written(p, n) {
 					w.targets[target.id] = true
-					p.ReportNode(target.expr, "writes "+target.name(p)+", a variable of the package: each run writes "+
-						"it again, and other processes have their own; keep it in the workflow, or in a step's result")
+					p.ReportNode(target.expr, "writes "+target.name(p)+", a variable of the package"+eachRun)
 				}
 				return true
 			})
@@ -41,6 +52,48 @@ functions and main write are left alone, and pointers and interfaces, which step
 		}
 	},
 })
+
+// eachRun says what is wrong with a write to what outlives the run.
+const eachRun = ": each run writes it again, and other processes have their own; keep it in the workflow, or in a " +
+	"step's result"
+
+// checkHandlers looks for handlers that write what all executions share: fields of their receiver, and variables from
+// around them.
+func checkHandlers(p *rule.Pass) {
+	for _, f := range p.Code.Workflows() {
+		shared := sharedBy(p, f)
+		if shared == nil || p.InTest(f.Node) {
+			continue
+		}
+		f.Inspect(func(n ast.Node) bool {
+			for _, x := range writes(p, n) {
+				if id := effects.Root(p.TypesInfo, x); id != nil && shared(p.TypesInfo.Uses[id], x == ast.Expr(id)) {
+					p.ReportNode(x, "writes "+types.ExprString(x)+", which all executions in the process share"+eachRun)
+				}
+			}
+			return true
+		})
+	}
+}
+
+// sharedBy tells of variables whether all runs of a handler share what they hold; nil if the function is no handler, or
+// shares nothing.
+func sharedBy(p *rule.Pass, f *model.Function) func(obj types.Object, whole bool) bool {
+	if f.Of.Handles() {
+		return func(obj types.Object, _ bool) bool {
+			v, ok := obj.(*types.Var)
+			return ok && !isPackageVariable(v) && !(f.Node.Pos() <= v.Pos() && v.Pos() < f.Node.End())
+		}
+	}
+	if f.Object == nil || f.Object.Signature().Recv() == nil || !p.Code.Handles(f.Object) {
+		return nil
+	}
+	recv := f.Object.Signature().Recv()
+	if _, isPointer := types.Unalias(recv.Type()).(*types.Pointer); !isPointer {
+		return nil
+	}
+	return func(obj types.Object, whole bool) bool { return obj == recv && !whole }
+}
 
 // writers are the functions that write variables of the package, beside those that run before any execution.
 type writers struct {
@@ -65,11 +118,17 @@ func (t target) name(p *rule.Pass) string {
 
 // written returns the variables of packages that a node writes.
 func written(p *rule.Pass, n ast.Node) (all []target) {
-	add := func(x ast.Expr) {
+	for _, x := range writes(p, n) {
 		if id := root(p, x); id != nil {
 			all = append(all, target{id, x})
 		}
 	}
+	return all
+}
+
+// writes returns what a node writes.
+func writes(p *rule.Pass, n ast.Node) (all []ast.Expr) {
+	add := func(x ast.Expr) { all = append(all, x) }
 	switch n := n.(type) {
 	case *ast.AssignStmt:
 		if n.Tok != token.DEFINE {
@@ -80,6 +139,9 @@ func written(p *rule.Pass, n ast.Node) (all []target) {
 	case *ast.IncDecStmt:
 		add(n.X)
 	case *ast.CallExpr:
+		if x := effects.Counted(p.TypesInfo, n); x != nil {
+			add(x)
+		}
 		id, ok := n.Fun.(*ast.Ident)
 		if !ok || len(n.Args) == 0 {
 			break
@@ -94,24 +156,11 @@ func written(p *rule.Pass, n ast.Node) (all []target) {
 
 // root returns the name of the package's variable that an expression is a part of, or nil.
 func root(p *rule.Pass, x ast.Expr) *ast.Ident {
-	switch x := ast.Unparen(x).(type) {
-	case *ast.Ident:
-		if v, ok := p.TypesInfo.Uses[x].(*types.Var); ok && isPackageVariable(v) {
-			return x
-		}
-	case *ast.SelectorExpr:
-		if v, ok := p.TypesInfo.Uses[x.Sel].(*types.Var); ok && isPackageVariable(v) {
-			return x.Sel
-		}
-		return root(p, x.X)
-	case *ast.IndexExpr:
-		return root(p, x.X)
-	case *ast.SliceExpr:
-		return root(p, x.X)
-	case *ast.StarExpr:
-		return root(p, x.X)
+	id := effects.Root(p.TypesInfo, x)
+	if id == nil || !isPackageVariable(p.TypesInfo.Uses[id].(*types.Var)) {
+		return nil
 	}
-	return nil
+	return id
 }
 
 func isPackageVariable(v *types.Var) bool { return v.Pkg() != nil && v.Parent() == v.Pkg().Scope() }

@@ -42,8 +42,8 @@ FILE is a file of perdure export, or JSON of the Lambda API: what
 get-durable-execution-history answers with --include-execution-data, or
 get-durable-execution-state. A name that is a file is taken for one.
 
-The exit status is 0 if all replay and 1 if one does not, 2 for wrong usage or a
-file that cannot be read, 3 for trouble with the engine or AWS. --json prints an
+The exit status is 0 if all replay and 1 if one does not, 2 for wrong usage, code that
+does not build or a file that cannot be read, 3 for trouble with the engine or AWS. --json prints an
 object for each execution.
 
 Only functions in Go with package durable can be replayed: others would run the
@@ -203,7 +203,7 @@ func (v *replayVerb) recordings(ctx context.Context, args []string) iter.Seq2[fo
 	return func(yield func(found, error) bool) {
 		var from service
 		for _, arg := range args {
-			if info, err := os.Stat(arg); err == nil && !info.IsDir() {
+			if isFile(arg) {
 				rec, err := readRecording(arg)
 				if !yield(found{arg, rec}, err) || err != nil {
 					return
@@ -248,13 +248,21 @@ func (v *replayVerb) fetch(ctx context.Context, from service, arn string, err er
 	return yield(found{arn, rec}, err) && err == nil
 }
 
-func readRecording(path string) (*rehearsal.Recording, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, cli.Usagef("%v", err)
+// isFile reports whether a word means a file: it is one, or no execution is called so.
+func isFile(word string) bool {
+	if info, err := os.Stat(word); err == nil && !info.IsDir() {
+		return true
 	}
-	rec, err := rehearsal.Read(data)
-	if err != nil {
+	_, notARN := protocol.ParseARN(word)
+	return notARN != nil && !protocol.ValidID(strings.ReplaceAll(word, "/", "-"), protocol.MaxARN) // NAME/ID is a piece
+}
+
+func readRecording(path string) (*rehearsal.Recording, error) {
+	rec, err := rehearsal.ReadFile(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil, cli.Usagef("there is no file %s", path)
+	case err != nil:
 		return nil, cli.Usagef("%s cannot be replayed: %v", path, err)
 	}
 	return rec, nil

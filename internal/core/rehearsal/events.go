@@ -81,6 +81,8 @@ func OfEvents(events []*protocol.Event, arn string) (*Recording, error) {
 func checkEvents(events []*protocol.Event) error {
 	for i, ev := range events {
 		switch {
+		case ev.Type == "":
+			return errors.New("among its events is something without an EventType: it is of two forms, or cut off")
 		case ev.Type.Meaning() == protocol.EventType("").Meaning():
 			return fmt.Errorf("event %d has the type %.40q, "+newer, ev.ID, string(ev.Type))
 		case i > 0 && (ev.Type == protocol.EventExecutionStarted || ev.ID == events[i-1].ID):

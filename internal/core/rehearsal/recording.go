@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
 	"strings"
 
 	"github.com/perdure/perdure/internal/core/history"
@@ -68,7 +69,7 @@ func (r *Recording) find(id string) *protocol.Operation {
 // Its errors say what is wrong with it. They do not name the file.
 func Read(data []byte) (*Recording, error) {
 	if len(data) > portable.MaxFile {
-		return nil, fmt.Errorf("it is larger than %d bytes", portable.MaxFile)
+		return nil, errLarge
 	}
 	data = bytes.TrimLeft(bytes.TrimPrefix(data, []byte("\ufeff")), " \t\r\n")
 	switch {
@@ -92,6 +93,31 @@ func Read(data []byte) (*Recording, error) {
 		return nil, err
 	}
 	return readJSON(data, values)
+}
+
+var errLarge = fmt.Errorf("it is larger than %d bytes", portable.MaxFile)
+
+// ReadFile is [Read] of a file, which may be a pipe. What is too large is not read to its end.
+func ReadFile(path string) (*Recording, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return nil, err
+	case info.IsDir():
+		return nil, errors.New("it is a directory: name the files in it")
+	case info.Size() > portable.MaxFile:
+		return nil, errLarge
+	}
+	data, err := io.ReadAll(io.LimitReader(f, portable.MaxFile+1))
+	if err != nil {
+		return nil, err
+	}
+	return Read(data)
 }
 
 // split returns the JSON values in data.
@@ -172,6 +198,7 @@ var errPages = errors.New("it is one page of several: its NextMarker says that t
 
 // readPortable reads a file of perdure export.
 func readPortable(data []byte) (*Recording, error) {
+	data = bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n")) // as version control may write the ends of lines
 	f, err := portable.Read(bytes.NewReader(data))
 	if err != nil {
 		return nil, err
@@ -288,7 +315,7 @@ func byService(errorType string) bool {
 
 // Ending says how the execution stands, for people.
 func (r *Recording) Ending() string {
-	if r.Error != nil {
+	if r.Error != nil && r.Error.Line() != "" {
 		return fmt.Sprintf("%s with %s", r.Status, protocol.Clip(r.Error.Line(), maxText))
 	}
 	return string(cmp.Or(r.Status, protocol.ExecutionRunning))

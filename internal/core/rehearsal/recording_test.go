@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -134,11 +136,41 @@ func TestReadRefuses(t *testing.T) {
 		"a cut export": {exported[:len(exported)-90], "it is cut off"},
 		"a newer export": {strings.Replace(exported, `"Version":2`, `"Version":9`, 1),
 			"it has version 9 of the format, and this program reads version 2: update perdure"},
-		"another format": {`{"Format":"perdure-backup"}`, "it is no exported execution"},
+		"lines of two forms": {event(1) + "\n" + exported, "among its events is something without an EventType"},
+		"another format":     {`{"Format":"perdure-backup"}`, "it is no exported execution"},
 	} {
 		rec, err := rehearsal.Read([]byte(test.data))
 		if err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: got %v, %v\nwant %s", name, rec, err, test.want)
+		}
+	}
+}
+
+// TestReadFile: what version control does to the ends of lines is no damage; what is no file, or too large, is refused
+// before it is in memory.
+func TestReadFile(t *testing.T) {
+	dir := t.TempDir()
+	exported := record(t, process, input, recording{})["export"]
+	good := filepath.Join(dir, "crlf")
+	if err := os.WriteFile(good, bytes.ReplaceAll(exported, []byte("\n"), []byte("\r\n")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if rec, err := rehearsal.ReadFile(good); err != nil || rec.ARN != read(t, exported).ARN {
+		t.Errorf("with CRLF: got %v, %v, want the execution", rec, err)
+	}
+	large := filepath.Join(dir, "large")
+	if err := os.WriteFile(large, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(large, 1<<40); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		dir: "it is a directory: name the files in it", large: "it is larger than 536870912 bytes",
+		filepath.Join(dir, "nosuch"): "no such file or directory",
+	} {
+		if _, err := rehearsal.ReadFile(path); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %s", filepath.Base(path), err, want)
 		}
 	}
 }

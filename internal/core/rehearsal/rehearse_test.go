@@ -14,6 +14,7 @@ import (
 	"github.com/perdure/perdure/durable"
 	"github.com/perdure/perdure/durable/retry"
 	"github.com/perdure/perdure/internal/core/rehearsal"
+	"github.com/perdure/perdure/protocol"
 )
 
 type order struct {
@@ -200,6 +201,15 @@ func TestEnds(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestEnding: an execution that was stopped without a reason is shown without one.
+func TestEnding(t *testing.T) {
+	rec := read(t, record(t, process, input, recording{act: stop})["export"])
+	rec.Error = &protocol.ErrorObject{}
+	if got, want := rec.Ending(), "STOPPED"; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

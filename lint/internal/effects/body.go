@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/token"
 	"go/types"
+	"strings"
 
 	"github.com/perdure/perdure/lint/internal/model"
 	"github.com/perdure/perdure/lint/internal/order"
@@ -14,6 +15,7 @@ import (
 func (e *Effects) body(n *node, body ast.Node) {
 	later := map[ast.Node]bool{}
 	ast.Inspect(body, func(x ast.Node) bool {
+		e.count(n, x)
 		switch x := x.(type) {
 		case *ast.FuncLit:
 			f := e.code.Function(x)
@@ -70,9 +72,7 @@ func (e *Effects) call(n *node, call *ast.CallExpr) {
 	if id := ident(call.Fun); id != nil {
 		if obj := e.pass.TypesInfo.Uses[id]; obj != nil {
 			e.use(n, obj, call.Pos())
-			if e.opaque(obj) {
-				n.direct = append(n.direct, e.via(Effect{Class: Opaque}, edge{obj, call.Pos()}))
-			}
+			n.guesses = append(n.guesses, edge{obj, call.Pos()})
 		}
 	}
 }
@@ -97,6 +97,31 @@ func (e *Effects) use(n *node, obj types.Object, at token.Pos) {
 	}
 }
 
+// guess says what a call may do that leads to code that cannot be followed.
+func (e *Effects) guess(obj types.Object) Class {
+	switch {
+	case e.opaque(obj):
+		return Opaque
+	case e.isClock(obj):
+		return Clock
+	}
+	return None
+}
+
+// isClock reports whether an object is a clock that tests replace: a method of an interface, or a function in a field
+// or in a variable of a package, that is called now and returns a time.
+func (e *Effects) isClock(obj types.Object) bool {
+	sig, ok := obj.Type().Underlying().(*types.Signature)
+	if !ok || !strings.EqualFold(obj.Name(), "now") || sig.Params().Len() != 0 || sig.Results().Len() != 1 ||
+		types.Unalias(sig.Results().At(0).Type()).String() != "time.Time" {
+		return false
+	}
+	if v, isVar := obj.(*types.Var); isVar {
+		return (v.IsField() || isPackageVariable(v)) && !e.valued[origin(v)]
+	}
+	return sig.Recv() != nil && types.IsInterface(sig.Recv().Type())
+}
+
 // opaque reports whether a call leads to code that cannot be followed, and that does what calls to the outside do: it
 // takes a [context.Context], and may fail. It is a method of an interface, a function in a variable, or one of another
 // module.
@@ -112,7 +137,7 @@ func (e *Effects) opaque(obj types.Object) bool {
 	}
 	fn, isFunc := obj.(*types.Func)
 	if !isFunc {
-		return e.own[origin(obj)] == nil
+		return !e.valued[origin(obj)] && !e.code.IsNamed(obj)
 	}
 	return sig.Recv() != nil && types.IsInterface(sig.Recv().Type()) || !e.sameModule(fn.Pkg())
 }
@@ -129,7 +154,7 @@ func (e *Effects) put(field types.Object, value ast.Expr) {
 	}
 	field = origin(field)
 	if e.fields[field] == nil {
-		e.fields[field] = &node{obj: field}
+		e.fields[field], e.valued[field] = &node{obj: field}, true
 	}
 	e.use(e.fields[field], fn, value.Pos())
 }

@@ -52,6 +52,7 @@ type Effects struct {
 	own      map[types.Object][]Effect
 	imported map[*types.Package]*Summary
 	fields   map[types.Object]*node // those that functions are put into
+	valued   map[types.Object]bool  // fields, and variables of the package, whose functions are known
 
 	// Uses are those in the package's workflow code.
 	Uses []Use
@@ -78,6 +79,8 @@ type node struct {
 	maps   bool          // it may get at the entries of a map
 	calls  []edge
 	direct []Effect
+	// guesses are calls of what may turn out to be unknown.
+	guesses []edge
 }
 
 type edge struct {
@@ -87,7 +90,7 @@ type edge struct {
 
 func find(pass *analysis.Pass) *Effects {
 	e := &Effects{pass: pass, code: model.Of(pass), own: map[types.Object][]Effect{},
-		imported: map[*types.Package]*Summary{}, fields: map[types.Object]*node{}}
+		imported: map[*types.Package]*Summary{}, fields: map[types.Object]*node{}, valued: map[types.Object]bool{}}
 	path := pass.Pkg.Path()
 	isHarmless := slices.ContainsFunc(harmless, func(m string) bool { return strings.HasPrefix(path, m) })
 	if model.IsStandard(path) || model.IsDurable(path) || isHarmless || !e.possible() {
@@ -103,6 +106,13 @@ func find(pass *analysis.Pass) *Effects {
 		nodes = append(nodes, n)
 	}
 	slices.SortStableFunc(nodes, func(a, b *node) int { return int(a.obj.Pos() - b.obj.Pos()) })
+	for _, n := range nodes {
+		for _, c := range n.guesses {
+			if class := e.guess(c.to); class != None {
+				n.direct = append(n.direct, e.via(Effect{Class: class}, c))
+			}
+		}
+	}
 	e.propagate(nodes)
 	e.orders(nodes)
 	e.export()
@@ -112,9 +122,11 @@ func find(pass *analysis.Pass) *Effects {
 	return e
 }
 
-// possible reports whether a package imports anything that has effects.
+// possible reports whether a package may have effects: it imports some, or is of the module that is looked at.
 func (e *Effects) possible() bool {
-	return e.code.Used || slices.ContainsFunc(e.pass.Pkg.Imports(), func(p *types.Package) bool {
+	m := e.pass.Module
+	isOurs := m != nil && m.Path != "" && m.Version == ""
+	return e.code.Used || isOurs || slices.ContainsFunc(e.pass.Pkg.Imports(), func(p *types.Package) bool {
 		_, isSource := rooms[p.Path()]
 		return isSource || e.summary(p) != nil
 	})
@@ -358,11 +370,13 @@ func (e *Effects) variable(obj types.Object, value ast.Expr) *node {
 	if _, isFunc := obj.Type().Underlying().(*types.Signature); isFunc {
 		switch x := ast.Unparen(value).(type) {
 		case *ast.FuncLit:
+			e.valued[obj] = true
 			if f := e.code.Function(x); f == nil || f.Kind == model.Plain {
 				e.body(n, x.Body)
 			}
 		case *ast.Ident, *ast.SelectorExpr:
 			if used := e.pass.TypesInfo.Uses[ident(x)]; used != nil {
+				e.valued[obj] = true
 				e.use(n, used, value.Pos())
 			}
 		}

@@ -21,6 +21,7 @@ const (
 	Opaque        // a call that nobody can follow, of what looks as if it reached outside
 	Threads       // goroutines and what they share
 	Order         // a result in the order of a map
+	State         // a variable of the package that goes up with each run
 )
 
 // A room says which functions and variables of a package have effects. Methods are written Type.Method.

@@ -40,8 +40,8 @@ func (e *Effects) mention(f *model.Function, id *ast.Ident, stack []ast.Node) {
 	}
 	expr, call, stack := called(id, stack)
 	all := e.Of(obj)
-	if call != nil && len(all) == 0 && e.opaque(obj) {
-		all = []Effect{{Class: Opaque, What: e.Name(obj)}}
+	if class := e.guess(obj); call != nil && len(all) == 0 && class != None {
+		all = []Effect{{Class: class, What: e.Name(obj)}}
 	}
 	if len(all) == 0 || call == nil && !e.runs(obj, expr, stack) || e.firstRunOnly(stack) {
 		return
@@ -102,9 +102,9 @@ func (e *Effects) runs(obj types.Object, expr ast.Expr, stack []ast.Node) bool {
 		return place >= 0 && !e.code.RunsInStep(parent, place)
 	case *ast.AssignStmt:
 		_, isName := parent.Lhs[0].(*ast.Ident)
-		return isName
+		return isName && !e.code.UsedInSteps(expr, stack)
 	case *ast.ValueSpec:
-		return true
+		return !e.code.UsedInSteps(expr, stack)
 	}
 	return false
 }
@@ -134,4 +134,4 @@ func worst(all []Effect) Effect {
 	})
 }
 
-var byWeight = []Class{IO, Opaque, Random, Clock, Environ, Output, Threads}
+var byWeight = []Class{IO, Opaque, Random, Clock, Environ, Output, Threads, State}

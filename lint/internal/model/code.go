@@ -59,6 +59,8 @@ type Code struct {
 	ctx   *types.Interface // durable.Context
 	nodes map[ast.Node]*Function
 	steps map[*types.Func][]int // parameters of functions here that run in steps only
+	named map[*types.Var]bool   // local variables that literals are given to
+	tops  map[types.Object]bool // methods that are handlers
 }
 
 // Analyzer finds the Code of a package.
@@ -81,7 +83,8 @@ func (*stepParams) AFact()           {}
 func (p *stepParams) String() string { return "runs in steps" }
 
 func newCode(pass *analysis.Pass) *Code {
-	c := &Code{pass: pass, nodes: map[ast.Node]*Function{}, steps: map[*types.Func][]int{}}
+	c := &Code{pass: pass, nodes: map[ast.Node]*Function{}, steps: map[*types.Func][]int{},
+		named: map[*types.Var]bool{}, tops: map[types.Object]bool{}}
 	if pass.Pkg.Path() == Durable {
 		return c // its own functions make the rules
 	}
@@ -228,15 +231,26 @@ func (c *Code) literals(node ast.Node, outer *Function) {
 		if lit, ok := n.(*ast.FuncLit); ok && n != node {
 			f := &Function{Node: lit, Type: lit.Type, Body: lit.Body, Parent: outer, Context: c.contextOf(lit.Type)}
 			f.Kind = c.kindOf(f, stack)
+			if v := c.variable(lit, stack); v != nil {
+				c.named[v] = true
+			}
 			f.Deferred = isDeferred(stack) || outer != nil && outer.Deferred
 			c.add(f)
 			c.literals(lit, f)
 			return false // no call with nil follows
 		}
+		if call, ok := n.(*ast.CallExpr); ok && len(call.Args) > 0 && c.Call(call).Handles() {
+			if sel, ok := ast.Unparen(call.Args[0]).(*ast.SelectorExpr); ok {
+				c.tops[c.pass.TypesInfo.Uses[sel.Sel]] = true
+			}
+		}
 		stack = append(stack, n)
 		return true
 	})
 }
+
+// Handles reports whether a method is given to durable.Start here, or made a handler.
+func (c *Code) Handles(method types.Object) bool { return c.tops[method] }
 
 // kindOf decides when a literal runs, by what it takes and what is done with it. Its ancestors are on the stack.
 func (c *Code) kindOf(f *Function, stack []ast.Node) Kind {
@@ -252,8 +266,9 @@ func (c *Code) kindOf(f *Function, stack []ast.Node) Kind {
 		return Step
 	}
 	of, kind := c.givenTo(f.Node.(ast.Expr), stack)
+	called := false
 	if kind == Plain {
-		of, kind = c.byUse(f.Node, stack)
+		of, kind, called = c.byUse(f.Node.(ast.Expr), stack)
 	}
 	if kind != Plain {
 		f.Of = of
@@ -262,7 +277,7 @@ func (c *Code) kindOf(f *Function, stack []ast.Node) Kind {
 	if c.operates(f.Body) {
 		return Workflow
 	}
-	if outer == Workflow && c.takesContext(f.Type) && !isCalled(f.Node, stack) {
+	if outer == Workflow && c.takesContext(f.Type) && !called {
 		return Step // the body of a step, on its way to one
 	}
 	return outer
@@ -314,83 +329,6 @@ func (c *Code) argument(call *ast.CallExpr, place int) (*Call, Kind) {
 		return nil, Step
 	}
 	return nil, Plain
-}
-
-// byUse says when a literal runs that is given to a local variable: in a step, if it is only given to steps, or used in
-// them.
-func (c *Code) byUse(lit ast.Node, stack []ast.Node) (of *Call, kind Kind) {
-	v := c.variable(lit, stack)
-	if v == nil {
-		return nil, Plain
-	}
-	uses := 0
-	c.uses(stack[0], v, func(id *ast.Ident, stack []ast.Node) {
-		call, k := c.givenTo(id, stack)
-		if c.inStep(stack) {
-			call, k = nil, Step
-		}
-		if k == Step && (uses == 0 || kind == Step) {
-			of, kind = call, Step
-		} else {
-			of, kind = nil, Plain
-		}
-		uses++
-	})
-	return of, kind
-}
-
-// inStep reports whether a node on the stack is a literal that is given to a step.
-func (c *Code) inStep(stack []ast.Node) bool {
-	for i, n := range stack {
-		if lit, ok := n.(*ast.FuncLit); ok {
-			if _, kind := c.givenTo(lit, stack[:i]); kind == Step {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// variable returns the local variable that a literal is assigned to, or nil.
-func (c *Code) variable(lit ast.Node, stack []ast.Node) *types.Var {
-	if len(stack) == 0 {
-		return nil
-	}
-	var names []ast.Expr
-	place := -1
-	switch s := stack[len(stack)-1].(type) {
-	case *ast.AssignStmt:
-		names, place = s.Lhs, slices.IndexFunc(s.Rhs, func(x ast.Expr) bool { return x == lit })
-	case *ast.ValueSpec:
-		for _, id := range s.Names {
-			names = append(names, id)
-		}
-		place = slices.IndexFunc(s.Values, func(x ast.Expr) bool { return x == lit })
-	}
-	if place < 0 || place >= len(names) {
-		return nil
-	}
-	id, ok := names[place].(*ast.Ident)
-	if !ok {
-		return nil
-	}
-	v, _ := c.pass.TypesInfo.ObjectOf(id).(*types.Var)
-	if v == nil || v.Parent() == c.pass.Pkg.Scope() {
-		return nil
-	}
-	return v
-}
-
-// uses calls use for each mention of a variable below a node, but those that assign it.
-func (c *Code) uses(node ast.Node, v *types.Var, use func(id *ast.Ident, stack []ast.Node)) {
-	ast.PreorderStack(node, nil, func(n ast.Node, stack []ast.Node) bool {
-		if id, ok := n.(*ast.Ident); ok && c.pass.TypesInfo.Uses[id] == v {
-			if a, ok := stack[len(stack)-1].(*ast.AssignStmt); !ok || !slices.Contains(a.Lhs, ast.Expr(id)) {
-				use(id, stack)
-			}
-		}
-		return true
-	})
 }
 
 // learnSteps finds parameters of functions here that run in steps only, and reports whether it found more of them.

@@ -111,7 +111,7 @@ func FuncName(fn *types.Func) string {
 	if named, ok := t.(*types.Named); ok {
 		return named.Obj().Name() + "." + fn.Name()
 	}
-	return "." + fn.Name()
+	return "interface." + fn.Name()
 }
 
 // A Call is a call of a function of package durable.
@@ -119,6 +119,9 @@ type Call struct {
 	*Func
 	Expr *ast.CallExpr
 }
+
+// Handles reports whether a call makes a function the handler of all executions. c may be nil.
+func (c *Call) Handles() bool { return c != nil && (c.Name == "Start" || c.Name == "NewHandler") }
 
 // CallOf returns the call of a function of package durable that an expression is, or nil.
 func CallOf(info *types.Info, expr ast.Expr) *Call {

@@ -80,6 +80,9 @@ func (p *Pass) Report(d analysis.Diagnostic) {
 		p.used = append(p.used, ignored.pos)
 		return
 	}
+	if isCopied(p.Fset, d.Pos) {
+		d.SuggestedFixes = nil // they would change the copy
+	}
 	d.Category = p.Analyzer.Name
 	d.Message = message(p.Analyzer, d.Message)
 	p.Pass.Report(d)

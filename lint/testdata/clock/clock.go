@@ -108,6 +108,29 @@ func (s *service) handle(ctx durable.Context, in order) error {
 	return err
 }
 
+// A timer gets its clock.
+type timer struct {
+	clock interface{ Now() time.Time }
+	now   func() time.Time
+	made  interface{ CreatedAt() time.Time }
+}
+
+func (t *timer) handle(ctx durable.Context, in order) error {
+	_ = t.clock.Now() // want `calls interface.Now: the time is another`
+	_ = t.now()       // want `calls now: the time is another`
+	t.late(in)        // want `calls timer.late, which calls now at clock.go`
+	_ = t.made.CreatedAt()
+	now := func() time.Time { return durable.Now(ctx) }
+	_ = now()
+	method := t.read
+	_, err := durable.Step(ctx, "method", method)
+	return err
+}
+
+func (t *timer) late(in order) bool { return in.Due.Before(t.now()) }
+
+func (t *timer) read(context.Context) (time.Time, error) { return t.now(), nil }
+
 // A workflow is a type that embeds its context.
 type workflow struct {
 	durable.Context

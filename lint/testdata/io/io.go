@@ -37,6 +37,9 @@ func (s *service) handler(ctx durable.Context, amount int) error {
 	_ = price.Pay(ctx, s.gateway, amount)             // want `calls price.Pay, which calls Gateway.Charge at price.go`
 	log.Fatal("gone")                                 // want `log.Fatal`
 	_ = s.gateway.Name()
+	check := func(ctx context.Context, n int) error { return errors.Join(ctx.Err(), s.save(ctx)) } // want `service.save`
+	positive := func(ctx context.Context, n int) error { return ctx.Err() }
+	_ = errors.Join(check(ctx, amount), positive(ctx, amount))
 	_ = net.ParseIP("::1")
 	_ = errors.Is(sql.ErrNoRows, os.ErrNotExist)
 	_, err := durable.Step(ctx, "pay", func(ctx context.Context) (bool, error) {

@@ -56,6 +56,22 @@ func Odd(n int) bool { return n != 0 && time.Now().IsZero() && Even(n-1) }
 // Month computes with a time that it gets.
 func Month(t time.Time) time.Month { return t.Add(48 * time.Hour).Truncate(time.Hour).Month() }
 
+var quotes int
+
+var seen = map[string]bool{}
+
+// Number counts up.
+func Number() int {
+	quotes++
+	return quotes
+}
+
+// Known fills a table.
+func Known(sku string) bool {
+	seen[sku] = len(sku) > 3
+	return seen[sku]
+}
+
 // ID draws from another module.
 func ID() string { return uuid.NewString() }
 
