@@ -2,6 +2,7 @@ package lint
 
 import (
 	"go/ast"
+	"go/types"
 	"strings"
 
 	"golang.org/x/tools/go/analysis"
@@ -18,7 +19,7 @@ var deferred = rule.New(&rule.Rule{
 Deferred functions run whenever an invocation ends, also when it suspends in the middle of the workflow. So they may only
 release what the invocation holds. What is to happen at the workflow's end belongs behind its last operation,
 compensation behind a check of the error, or into durable.RunSaga. A deferred function that asks for
-durable.ErrSuspended is left alone.`,
+durable.ErrSuspended, and what it does only after a panic, are left alone: a suspension is none.`,
 	Requires: []*analysis.Analyzer{effects.Analyzer},
 	Run: func(p *rule.Pass) {
 		all := effects.In(p.Pass)
@@ -78,12 +79,30 @@ func asksForEnd(p *rule.Pass, n ast.Node) (asks bool) {
 	if f == nil || !f.Deferred {
 		return false
 	}
-	ast.Inspect(f.Body, func(n ast.Node) bool {
-		if id, ok := n.(*ast.Ident); ok {
+	ast.Inspect(f.Body, func(around ast.Node) bool {
+		if i, ok := around.(*ast.IfStmt); ok && i.Body.Pos() <= n.Pos() && n.End() <= i.Body.End() {
+			asks = asks || recovers(p, i.Init) || recovers(p, i.Cond)
+		}
+		if id, ok := around.(*ast.Ident); ok {
 			obj := p.TypesInfo.Uses[id]
 			asks = asks || obj != nil && obj.Name() == "ErrSuspended" && obj.Pkg().Path() == model.Durable
 		}
 		return !asks
 	})
 	return asks
+}
+
+// recovers reports whether recover is called in a node, which may be nil.
+func recovers(p *rule.Pass, n ast.Node) (found bool) {
+	if n == nil {
+		return false
+	}
+	ast.Inspect(n, func(n ast.Node) bool {
+		if id, ok := n.(*ast.Ident); ok {
+			builtin, is := p.TypesInfo.Uses[id].(*types.Builtin)
+			found = found || is && builtin.Name() == "recover"
+		}
+		return !found
+	})
+	return found
 }

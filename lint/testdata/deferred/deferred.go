@@ -27,6 +27,10 @@ func handler(ctx durable.Context, g price.Gateway) (err error) {
 			_ = g.Charge(ctx, -1)                        // want `calls price.Gateway.Charge when the function ends`
 		}
 	}()
+	defer func() {
+		_ = recover()
+		undo(ctx) // want `makes an operation`
+	}()
 	defer http.Get("http://example.com/done")          // want `calls http.Get when the function ends`
 	defer fmt.Println("done")                          // want `calls fmt.Println when the function ends`
 	defer func() { _ = os.Remove("lock") }()           // want `calls os.Remove when the function ends`
@@ -50,6 +54,16 @@ func fine(ctx durable.Context, f *os.File) (err error) {
 	defer func() {
 		if !errors.Is(context.Cause(ctx), durable.ErrSuspended) {
 			fmt.Println("ended")
+		}
+	}()
+	defer func() {
+		if r := recover(); r != nil {
+			_, err = durable.Step(ctx, "release", release)
+		}
+	}()
+	defer func() {
+		if recover() != nil {
+			undo(ctx)
 		}
 	}()
 	_, err = durable.Step(ctx, "step", func(ctx context.Context) (bool, error) {
