@@ -1,7 +1,7 @@
 # An index of what can be done here. Each check is written in .ci/run, which
 # needs no make.
 
-.PHONY: help test race fuzz lint lint-world golangci sam interop interop-all conformance conformance-python bench bench-peers bench-peers-quick million crash soak ci
+.PHONY: help test race fuzz lint lint-world seeded golangci sam interop interop-all conformance conformance-python bench bench-peers bench-peers-quick million crash soak ci
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -11,6 +11,9 @@ test: ## run the tests; needs nothing but Go
 
 lint-world: ## run perdure lint and go vet on std and twenty modules
 	.ci/run lint_world
+
+seeded: ## explore with each bug that is seeded in the SDK and in the engine
+	.ci/run seeded
 
 golangci: ## build a golangci-lint with the linter in it, and run it
 	.ci/run golangci
