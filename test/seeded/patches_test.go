@@ -41,7 +41,7 @@ func TestExploreFindsBugsInTheSource(t *testing.T) {
 			t.Parallel()
 			seats <- struct{}{}
 			defer func() { <-seats }()
-			cmd := exec.CommandContext(t.Context(), "go", "test", "-vet=off", "-ldflags=-s -w", "-overlay", p.overlay(t),
+			cmd := exec.CommandContext(t.Context(), "go", "test", "-count=1", "-vet=off", "-ldflags=-s -w", "-overlay", p.overlay(t),
 				"-run", "^"+p.victim+"$", "./victims")
 			out, err := cmd.CombinedOutput()
 			if err == nil || !strings.Contains(string(out), "--- FAIL: "+p.victim) {
