@@ -94,10 +94,21 @@ func Run(ctx context.Context, opts Options) ([]Finding, error) {
 		}
 	}
 	out, err := goVet(ctx, &opts, "-json", "-vettool="+self)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
+	case len(out) == 0: // it writes at least {} for each package
+		return nil, &LoadError{Output: "go vet has looked at no package: " + strings.Join(opts.patterns(), " ") +
+			" names none with files that are built"}
 	}
 	return read(bytes.NewReader(out))
+}
+
+func (o *Options) patterns() []string {
+	if len(o.Packages) == 0 {
+		return []string{"./..."}
+	}
+	return o.Packages
 }
 
 // Program looks at the program in a directory, and at the packages of its module that it needs.
@@ -116,10 +127,7 @@ func goVet(ctx context.Context, opts *Options, flags ...string) ([]byte, error) 
 	if opts.Tags != "" {
 		args = append(args, "-tags="+opts.Tags)
 	}
-	patterns := opts.Packages
-	if len(patterns) == 0 {
-		patterns = []string{"./..."}
-	}
+	patterns := opts.patterns()
 	for _, p := range patterns {
 		if strings.HasPrefix(p, "-") {
 			return nil, fmt.Errorf("%q is no package", p)

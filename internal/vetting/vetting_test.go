@@ -1,6 +1,9 @@
 package vetting
 
 import (
+	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -60,5 +63,19 @@ func TestOutputIsBounded(t *testing.T) {
 	}
 	if l.Len() != maxOutput || !l.over {
 		t.Errorf("it holds %d bytes, over is %v; want %d, and true", l.Len(), l.over, maxOutput)
+	}
+}
+
+// A go command that looks at nothing, for whatever reason, is not one that finds nothing.
+func TestSilenceIsNoResult(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "go"), []byte("#!/bin/sh\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
+	found, err := Run(t.Context(), Options{Packages: []string{"./shop"}})
+	loading, ok := errors.AsType[*LoadError](err)
+	if !ok || !strings.Contains(loading.Output, "has looked at no package: ./shop") {
+		t.Errorf("got %v and %v, want an error about ./shop", found, err)
 	}
 }
