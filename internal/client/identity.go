@@ -154,8 +154,8 @@ func readSection(data []byte, section string, into map[string]string) {
 			within = strings.Join(strings.Fields(name), " ") == section
 			continue
 		}
-		if name, value, is := strings.Cut(line, "="); is && within && !strings.HasPrefix(line, "#") {
-			into[strings.TrimSpace(name)] = strings.TrimSpace(value)
+		if name, value, is := strings.Cut(line, "="); is && within && !strings.HasPrefix(line, "#") && !strings.HasPrefix(line, ";") {
+			into[strings.ToLower(strings.TrimSpace(name))] = strings.TrimSpace(value)
 		}
 	}
 }
