@@ -154,7 +154,10 @@ func readSection(data []byte, section string, into map[string]string) {
 			within = strings.Join(strings.Fields(name), " ") == section
 			continue
 		}
-		if name, value, is := strings.Cut(line, "="); is && within && !strings.HasPrefix(line, "#") && !strings.HasPrefix(line, ";") {
+		if strings.HasPrefix(line, "#") || strings.HasPrefix(line, ";") {
+			continue
+		}
+		if name, value, is := strings.Cut(line, "="); is && within {
 			into[strings.ToLower(strings.TrimSpace(name))] = strings.TrimSpace(value)
 		}
 	}
