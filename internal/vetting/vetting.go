@@ -40,7 +40,41 @@ func IsTool(args []string) bool {
 }
 
 // Serve does what go vet asks of its tool by the program's arguments, and ends the process.
-func Serve() { unitchecker.Main(lint.Analyzers()...) }
+func Serve() {
+	if config := os.Args[len(os.Args)-1]; strings.HasSuffix(config, ".cfg") && !slices.Contains(os.Args, "-fix") {
+		if err := lookAtAll(config); err != nil {
+			fmt.Fprintf(os.Stderr, "perdure: reading %s, which go vet wrote: %v\n", config, err)
+			os.Exit(1)
+		}
+	}
+	unitchecker.Main(lint.Analyzers()...)
+}
+
+// lookAtAll has the tool report what it finds in a package of ours, also where go vet only wants to know of it what it
+// needs for another one. Go vet keeps the answer to both questions under one key (Go 1.26, work.Builder.vet): what is
+// not told now would not be told when somebody asks for it. A module's packages have no version if it is ours.
+func lookAtAll(config string) error {
+	data, err := os.ReadFile(config)
+	if err != nil {
+		return err
+	}
+	var known struct {
+		VetxOnly                  bool
+		ModulePath, ModuleVersion string
+	}
+	all := map[string]json.RawMessage{}
+	if err := errors.Join(json.Unmarshal(data, &known), json.Unmarshal(data, &all)); err != nil {
+		return err
+	}
+	if !known.VetxOnly || known.ModulePath == "" || known.ModuleVersion != "" {
+		return nil
+	}
+	all["VetxOnly"] = json.RawMessage("false")
+	if data, err = json.Marshal(all); err != nil {
+		return err
+	}
+	return os.WriteFile(config, data, 0o600)
+}
 
 // A Finding is one that the linter reports.
 type Finding struct {
@@ -101,7 +135,17 @@ func Run(ctx context.Context, opts Options) ([]Finding, error) {
 		return nil, &LoadError{Output: "go vet has looked at no package: " + strings.Join(opts.patterns(), " ") +
 			" names none with files that are built"}
 	}
-	return read(bytes.NewReader(out))
+	asked, err := goList(ctx, opts.Dir, append([]string{"-e", "-tags=" + opts.Tags}, opts.patterns()...)...)
+	if err != nil {
+		return nil, err
+	}
+	return read(bytes.NewReader(out), asked)
+}
+
+// goList returns what go list prints, a line for each package.
+func goList(ctx context.Context, dir string, args ...string) ([]string, error) {
+	out, err := output(ctx, dir, append([]string{"list"}, args...)...)
+	return strings.Fields(string(out)), err
 }
 
 func (o *Options) patterns() []string {
@@ -114,11 +158,11 @@ func (o *Options) patterns() []string {
 // Program looks at the program in a directory, and at the packages of its module that it needs.
 func Program(ctx context.Context, dir string) ([]Finding, error) {
 	const ofMain = "{{with .Module}}{{if .Main}}{{$.ImportPath}}{{end}}{{end}}"
-	out, err := output(ctx, dir, "list", "-deps", "-f", ofMain, ".")
+	packages, err := goList(ctx, dir, "-deps", "-f", ofMain, ".")
 	if err != nil {
 		return nil, err
 	}
-	return Run(ctx, Options{Dir: dir, Packages: strings.Fields(string(out))})
+	return Run(ctx, Options{Dir: dir, Packages: packages})
 }
 
 // goVet runs go vet and returns its standard output.
@@ -176,8 +220,9 @@ type diagnostic struct {
 	Fixes    []json.RawMessage `json:"suggested_fixes"`
 }
 
-// read reads what go vet wrote: objects of packages, with objects of analyzers, with diagnostics or an error.
-func read(r io.Reader) (all []Finding, err error) {
+// read reads what go vet wrote of the packages that were asked for: objects of packages, with objects of analyzers, with
+// diagnostics or an error.
+func read(r io.Reader, asked []string) (all []Finding, err error) {
 	dec := json.NewDecoder(r)
 	for {
 		var packages map[string]map[string]json.RawMessage
@@ -187,6 +232,10 @@ func read(r io.Reader) (all []Finding, err error) {
 			return nil, fmt.Errorf("reading go vet's findings: %w", err)
 		}
 		for id, analyzers := range packages {
+			path, _, _ := strings.Cut(id, " ") // a variant for tests has more
+			if !slices.Contains(asked, strings.TrimSuffix(path, "_test")) {
+				continue
+			}
 			for rule, data := range analyzers {
 				var found []diagnostic
 				if err := json.Unmarshal(data, &found); err != nil {

@@ -32,8 +32,9 @@ func TestReadFindings(t *testing.T) {
 	const written = `{}
 {"shop": {"io": [{"posn": "C:\\shop\\main.go:7:2", "message": "io: calls os.Open", "suggested_fixes": [{}]}],
 	"clock": [{"posn": "C:\\shop\\main.go:5:12", "message": "clock: calls time.Now"}]}}
-{"shop [shop.test]": {"clock": [{"posn": "C:\\shop\\main.go:5:12", "message": "clock: calls time.Now"}]}}`
-	got, err := read(strings.NewReader(written))
+{"shop [shop.test]": {"clock": [{"posn": "C:\\shop\\main.go:5:12", "message": "clock: calls time.Now"}]}}
+{"shop/price": {"clock": [{"posn": "C:\\shop\\price.go:5:12", "message": "clock: of a package that nobody asked about"}]}}`
+	got, err := read(strings.NewReader(written), []string{"shop"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +49,7 @@ func TestReadFindings(t *testing.T) {
 		`{"shop": {"clock": {"error": "no facts"}}}`: `rule clock failed in package shop: {"error": "no facts"}`,
 		`{"shop": `: "reading go vet's findings: unexpected EOF",
 	} {
-		if _, err := read(strings.NewReader(in)); err == nil || err.Error() != want {
+		if _, err := read(strings.NewReader(in), []string{"shop"}); err == nil || err.Error() != want {
 			t.Errorf("got error %v, want %s", err, want)
 		}
 	}
