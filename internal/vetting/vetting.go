@@ -220,8 +220,8 @@ type diagnostic struct {
 	Fixes    []json.RawMessage `json:"suggested_fixes"`
 }
 
-// read reads what go vet wrote of the packages that were asked for: objects of packages, with objects of analyzers, with
-// diagnostics or an error.
+// read reads what go vet wrote of the packages that were asked for: objects of packages, with objects of analyzers,
+// with diagnostics or an error.
 func read(r io.Reader, asked []string) (all []Finding, err error) {
 	dec := json.NewDecoder(r)
 	for {
