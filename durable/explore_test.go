@@ -18,7 +18,7 @@ import (
 // Random workflows survive whatever the kit can think of. What they come to may depend on time, which faults take; they
 // must never see something else than they saw before in the same execution, and end.
 func TestRandomWorkflowsSurvive(t *testing.T) {
-	many, runs := 4, 60
+	many, runs := 2, 40
 	if testing.Short() {
 		many, runs = 1, 10
 	}
