@@ -161,21 +161,26 @@ func (r *run) idleLocked() {
 	}
 }
 
-// blockLocked blocks the calling workflow goroutine until w is woken. If the run ends instead it does not return.
-// It gives up the lock.
+// blockLocked blocks the calling workflow goroutine until w is woken. If the run ends before that, it does not return.
+// One that was woken goes on to its next operation all the same: the service counts what woke it as heard, so that its
+// logs up to there would not be written later. It gives up the lock.
 func (r *run) blockLocked(w *waiter) {
 	r.runnable--
 	r.idleLocked()
 	r.mu.Unlock()
 	select {
 	case <-w.woken:
-		if w.gone {
+	case <-r.ending:
+		select {
+		case <-w.woken:
+		default:
+			w.scope.unwinding()
 			runtime.Goexit()
 		}
-	case <-r.ending:
-		w.scope.unwinding()
 	}
-	r.checkEnded()
+	if w.gone {
+		runtime.Goexit()
+	}
 }
 
 // wakeLocked counts w's goroutine as runnable early, so that the run never looks idle in between.

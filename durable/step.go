@@ -119,6 +119,7 @@ func (s *stepRun) attempt(n int, started bool, body func(context.Context) (strin
 		return "", &StepInterruptedError{Name: s.name, Attempt: n}
 	case counted:
 		r.record(s.scope, s.update(s.id, protocol.ActionStart))
+		r.checkEnded() // a body is more than code between operations
 	case !started:
 		r.hold(s.scope, s.update(s.id, protocol.ActionStart))
 	}
