@@ -26,7 +26,9 @@ func (c *endingClient) Checkpoint(context.Context, *protocol.CheckpointRequest) 
 	return &protocol.CheckpointReply{Token: "t2"}, nil
 }
 
-func (*endingClient) State(context.Context, *protocol.StateRequest) (*protocol.StateReply, error) { return nil, nil }
+func (*endingClient) State(context.Context, *protocol.StateRequest) (*protocol.StateReply, error) {
+	return nil, nil
+}
 
 // What a branch was told of before the service ended the invocation counts as heard by it. So its lines up to the next
 // operation have to be written: the next invocation takes them for written.
