@@ -6,10 +6,10 @@ import (
 	"go/token"
 	"go/types"
 	"reflect"
-	"slices"
 
 	"golang.org/x/tools/go/analysis"
 
+	"github.com/perdure/perdure/lint/internal/model"
 	"github.com/perdure/perdure/lint/internal/rule"
 	"github.com/perdure/perdure/lint/internal/usage"
 )
@@ -308,7 +308,8 @@ func (c *captures) collectUses() {
 		case *ast.AssignStmt:
 			for i, left := range n.Lhs {
 				c.markWritten(written, left)
-				if call, ok := n.Rhs[min(i, len(n.Rhs)-1)].(*ast.CallExpr); ok && c.isBuiltin(call, "append") {
+				call, ok := n.Rhs[min(i, len(n.Rhs)-1)].(*ast.CallExpr)
+				if ok && model.IsBuiltin(c.TypesInfo, call, "append") {
 					c.markAppended(written, left, call.Args[0])
 				}
 			}
@@ -364,15 +365,6 @@ func (c *captures) markAppended(written map[ast.Node]bool, left, list ast.Expr) 
 	}
 }
 
-func (c *captures) isBuiltin(call *ast.CallExpr, names ...string) bool {
-	id := ident(call.Fun)
-	if id == nil {
-		return false
-	}
-	b, ok := c.TypesInfo.Uses[id].(*types.Builtin)
-	return ok && slices.Contains(names, b.Name())
-}
-
 // isDiscarded reports whether a value is only assigned to the blank identifier.
 func (c *captures) isDiscarded(id *ast.Ident) bool {
 	assign, ok := c.Parent(id).(*ast.AssignStmt)
@@ -390,7 +382,7 @@ func (c *captures) lengthOf(list ast.Expr) string {
 	}
 	switch n := c.Parent(list).(type) {
 	case *ast.CallExpr:
-		if c.isBuiltin(n, "len", "cap") {
+		if model.IsBuiltin(c.TypesInfo, n, "len", "cap") {
 			return ".len()"
 		}
 	case *ast.RangeStmt:

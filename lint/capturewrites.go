@@ -6,6 +6,8 @@ import (
 	"go/types"
 	"slices"
 	"strings"
+
+	"github.com/perdure/perdure/lint/internal/model"
 )
 
 // writes finds what a block changes, in the order of the text.
@@ -144,7 +146,7 @@ var scanners = map[string]int{
 
 // changedBy finds what a call changes: of arguments, or of the receiver.
 func (c *captures) changedBy(call *ast.CallExpr) (list []write) {
-	if c.isBuiltin(call, "delete", "clear", "copy") {
+	if model.IsBuiltin(c.TypesInfo, call, "delete", "clear", "copy") {
 		if w, ok := c.target(call.Args[0]); ok {
 			w.path += "[]"
 			list = append(list, w)

@@ -2,7 +2,6 @@ package lint
 
 import (
 	"go/ast"
-	"go/types"
 	"strings"
 
 	"golang.org/x/tools/go/analysis"
@@ -98,10 +97,8 @@ func recovers(p *rule.Pass, n ast.Node) (found bool) {
 		return false
 	}
 	ast.Inspect(n, func(n ast.Node) bool {
-		if id, ok := n.(*ast.Ident); ok {
-			builtin, is := p.TypesInfo.Uses[id].(*types.Builtin)
-			found = found || is && builtin.Name() == "recover"
-		}
+		call, ok := n.(*ast.CallExpr)
+		found = found || ok && model.IsBuiltin(p.TypesInfo, call, "recover")
 		return !found
 	})
 	return found

@@ -142,12 +142,7 @@ func writes(p *rule.Pass, n ast.Node) (all []ast.Expr) {
 		if x := effects.Counted(p.TypesInfo, n); x != nil {
 			add(x)
 		}
-		id, ok := n.Fun.(*ast.Ident)
-		if !ok || len(n.Args) == 0 {
-			break
-		}
-		if _, isBuiltin := p.TypesInfo.Uses[id].(*types.Builtin); isBuiltin &&
-			(id.Name == "delete" || id.Name == "clear" || id.Name == "copy") {
+		if model.IsBuiltin(p.TypesInfo, n, "delete", "clear", "copy") {
 			add(n.Args[0])
 		}
 	}

@@ -67,7 +67,7 @@ type shaped struct {
 // current are the types that the package records now, under constant names.
 func (t *typeChanges) current() (all []shaped) {
 	for _, rec := range t.all {
-		if rec.of == nil || rec.passage&inward == 0 || t.IsTest(rec.call) {
+		if rec.of == nil || rec.passage&inward == 0 || t.pass.InTest(rec.call) {
 			continue
 		}
 		key := t.key(rec)

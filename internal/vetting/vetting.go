@@ -113,6 +113,11 @@ func (e *LoadError) Error() string { return "the packages cannot be loaded" }
 // Run looks at packages, and returns what there is to find in them, in order. Its error is a [*LoadError] if the
 // packages are the reason.
 func Run(ctx context.Context, opts Options) ([]Finding, error) {
+	for _, p := range opts.Packages {
+		if strings.HasPrefix(p, "-") { // the go command would take it for a flag
+			return nil, fmt.Errorf("%q is no package", p)
+		}
+	}
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -127,17 +132,22 @@ func Run(ctx context.Context, opts Options) ([]Finding, error) {
 			return nil, err
 		}
 	}
-	out, err := goVet(ctx, &opts, "-json", "-vettool="+self)
+	asked, err := goList(ctx, opts.Dir, append([]string{"-e", "-tags=" + opts.Tags}, opts.patterns()...)...)
+	if err != nil {
+		return nil, err
+	}
+	return look(ctx, &opts, self, asked)
+}
+
+// look returns what there is to find in the packages that were asked for, by their paths.
+func look(ctx context.Context, opts *Options, self string, asked []string) ([]Finding, error) {
+	out, err := goVet(ctx, opts, "-json", "-vettool="+self)
 	switch {
 	case err != nil:
 		return nil, err
 	case len(out) == 0: // it writes at least {} for each package
 		return nil, &LoadError{Output: "go vet has looked at no package: " + strings.Join(opts.patterns(), " ") +
 			" names none with files that are built"}
-	}
-	asked, err := goList(ctx, opts.Dir, append([]string{"-e", "-tags=" + opts.Tags}, opts.patterns()...)...)
-	if err != nil {
-		return nil, err
 	}
 	return read(bytes.NewReader(out), asked)
 }
@@ -162,7 +172,11 @@ func Program(ctx context.Context, dir string) ([]Finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	return Run(ctx, Options{Dir: dir, Packages: packages})
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	return look(ctx, &Options{Dir: dir, Packages: packages}, self, packages)
 }
 
 // goVet runs go vet and returns its standard output.
@@ -171,13 +185,7 @@ func goVet(ctx context.Context, opts *Options, flags ...string) ([]byte, error) 
 	if opts.Tags != "" {
 		args = append(args, "-tags="+opts.Tags)
 	}
-	patterns := opts.patterns()
-	for _, p := range patterns {
-		if strings.HasPrefix(p, "-") {
-			return nil, fmt.Errorf("%q is no package", p)
-		}
-	}
-	return output(ctx, opts.Dir, append(args, patterns...)...)
+	return output(ctx, opts.Dir, append(args, opts.patterns()...)...)
 }
 
 // output returns what the go command prints.

@@ -5,6 +5,8 @@ import (
 	"go/token"
 	"go/types"
 	"strings"
+
+	"github.com/perdure/perdure/lint/internal/model"
 )
 
 // Root returns the name of the variable that an expression is a part of: of v, v.f, v[i], *v, pkg.V; or nil.
@@ -56,15 +58,7 @@ func Counted(info *types.Info, n ast.Node) ast.Expr {
 
 func isAppend(info *types.Info, x ast.Expr) bool {
 	call, ok := x.(*ast.CallExpr)
-	if !ok {
-		return false
-	}
-	id, ok := call.Fun.(*ast.Ident)
-	if !ok {
-		return false
-	}
-	_, isBuiltin := info.Uses[id].(*types.Builtin)
-	return isBuiltin && id.Name == "append"
+	return ok && model.IsBuiltin(info, call, "append")
 }
 
 // count notes that a node adds to a variable of the package.

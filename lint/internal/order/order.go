@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"golang.org/x/tools/go/types/typeutil"
+
+	"github.com/perdure/perdure/lint/internal/model"
 )
 
 // Kind says how the order of a map comes out.
@@ -151,7 +153,8 @@ func (f *finder) collects(call *ast.CallExpr, stack []ast.Node) {
 	case *ast.RangeStmt:
 		return // a loop, which is looked at as such
 	case *ast.CallExpr:
-		if isBuiltin(f.Info, parent, "len") || f.sorts(parent) || f.isCall(parent, "slices", "Contains", "Max", "Min") {
+		if model.IsBuiltin(f.Info, parent, "len") || f.sorts(parent) ||
+			f.isCall(parent, "slices", "Contains", "Max", "Min") {
 			return
 		}
 	case *ast.AssignStmt:
@@ -219,7 +222,7 @@ func (f *finder) assigns(a *ast.AssignStmt, lhs, rhs ast.Expr, loop *ast.RangeSt
 	isText := basic != nil && basic.Info()&types.IsString != 0
 	sum, isSum := ast.Unparen(rhs).(*ast.BinaryExpr)
 	switch {
-	case isCall && isBuiltin(f.Info, call, "append") && types.ExprString(call.Args[0]) == target:
+	case isCall && model.IsBuiltin(f.Info, call, "append") && types.ExprString(call.Args[0]) == target:
 		if slices.ContainsFunc(call.Args[1:], func(x ast.Expr) bool { return f.mentions(x, loop) }) {
 			return Leak{Kind: Appends, Target: target}
 		}
@@ -278,7 +281,7 @@ func (f *finder) unlessSorted(l Leak, after ast.Node) {
 			if f.sorts(call) && contains(call.Args[0], l.Target) {
 				sorted = true
 			}
-			if isBuiltin(f.Info, call, "len") || f.sorts(call) {
+			if model.IsBuiltin(f.Info, call, "len") || f.sorts(call) {
 				return false
 			}
 		}
@@ -354,13 +357,4 @@ func (f *finder) isError(x ast.Expr) bool {
 	t := f.Info.TypeOf(x)
 	return t == nil || types.Identical(t, types.Universe.Lookup("error").Type()) ||
 		types.Implements(t, types.Universe.Lookup("error").Type().Underlying().(*types.Interface))
-}
-
-func isBuiltin(info *types.Info, call *ast.CallExpr, name string) bool {
-	id, ok := ast.Unparen(call.Fun).(*ast.Ident)
-	if !ok || id.Name != name {
-		return false
-	}
-	_, ok = info.Uses[id].(*types.Builtin)
-	return ok
 }

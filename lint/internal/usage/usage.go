@@ -7,7 +7,6 @@ import (
 	"go/token"
 	"go/types"
 	"reflect"
-	"strings"
 
 	"golang.org/x/tools/go/analysis"
 	"golang.org/x/tools/go/ast/inspector"
@@ -460,9 +459,4 @@ func block(n ast.Node) *ast.BlockStmt {
 		return n.Body
 	}
 	return nil
-}
-
-// IsTest reports whether a node is in a file of tests.
-func (p *Package) IsTest(n ast.Node) bool {
-	return strings.HasSuffix(p.Fset.File(n.Pos()).Name(), "_test.go")
 }
