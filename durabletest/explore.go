@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rogpeppe/go-internal/diff"
+
 	"github.com/perdure/perdure/durable"
 )
 
@@ -298,7 +300,7 @@ func (e *exploration) begin() {
 			"is to be the same", first.outcome, second.outcome))
 	} else if a, b := first.shape(), second.shape(); a != b {
 		second.blames = append(second.blames, "two undisturbed runs recorded different operations.\n"+unlike+":\n"+
-			diff(a, b))
+			string(diff.Diff("one run", []byte(a), "the other", []byte(b))))
 	}
 	e.failure = e.failed(second)
 }

@@ -228,21 +228,5 @@ func (p *played) shape() string {
 		}
 	}
 	slices.Sort(lines)
-	return strings.Join(lines, "\n")
-}
-
-// diff shows the lines that two texts do not share.
-func diff(a, b string) string {
-	first, second := strings.Split(a, "\n"), strings.Split(b, "\n")
-	var out strings.Builder
-	only := func(lines, others []string, mark string) {
-		for _, line := range lines {
-			if !slices.Contains(others, line) {
-				fmt.Fprintf(&out, "%s %s\n", mark, line)
-			}
-		}
-	}
-	only(first, second, "-")
-	only(second, first, "+")
-	return out.String()
+	return strings.Join(lines, "\n") + "\n"
 }
