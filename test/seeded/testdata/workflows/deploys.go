@@ -215,9 +215,12 @@ func inOrder(ctx durable.Context, order string, steps ...string) (string, error)
 	return order, durable.Wait(ctx, "a while", time.Second)
 }
 
+// oneByOne has the items of a batch begin in their order, whoever would have been first.
+var oneByOne = durable.WithMaxConcurrency(1)
+
 func packing(items ...string) Workflow {
 	return simple(func(ctx durable.Context, order string) (string, error) {
-		_, err := durable.Map(ctx, "pack", items, packed)
+		_, err := durable.Map(ctx, "pack", items, packed, oneByOne)
 		return order, err
 	})
 }
