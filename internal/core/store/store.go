@@ -67,6 +67,8 @@ type Row struct {
 	Since protocol.Timestamp
 	// InputHash is the SHA-256 of the input, for comparing a repeated start.
 	InputHash [32]byte
+	// Owner is the node that works on the execution; zero is nobody. Only a [Fleet] keeps it. No sum covers it.
+	Owner NodeID
 
 	// Damaged is set by a store whose row is not what was written. Nothing in it is reliable, not even the ID. Not
 	// stored.
@@ -85,7 +87,7 @@ type Write struct {
 	ID    string
 	Entry Entry
 	// Row replaces the execution's row; nil leaves it. Entry 1 creates the execution and needs a row. Of later rows
-	// only Status, Closed, Due, Wanted, Expires, Doing and Since count; the rest stays as with entry 1.
+	// only Status, Closed, Due, Wanted, Expires, Doing, Since and Owner count; the rest stays as with entry 1.
 	Row *Row
 	// Calls are the calls that the execution begins to want, and those that it no longer wants. They are deleted
 	// with it.
@@ -97,6 +99,7 @@ type Call struct {
 	Operation         string // its id within the execution
 	Function, Version string
 	Wanted            protocol.Timestamp // from when on; zero ends the call
+	Owner             NodeID             // the node that is to make it; only a [Fleet] keeps it
 }
 
 // Agenda names one of the orders in which there is work to do. Each thing that work may wait for has an agenda of
@@ -105,6 +108,8 @@ type Agenda struct {
 	Kind AgendaKind
 	// Function and Version go with Invocations and Calls.
 	Function, Version string
+	// Owner restricts Moments, Invocations and Calls to what a node of a [Fleet] owns; zero restricts nothing.
+	Owner NodeID
 }
 
 // AgendaKind is a kind of [Agenda].
