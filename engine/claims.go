@@ -198,6 +198,26 @@ func (c *claimer) sweep() {
 	}
 	c.suspects = found
 	c.functions.tidy()
+	if r := c.fleet.reporter; r != nil && c.fleet.leading() {
+		if err := c.adoptTelling(r); err != nil {
+			c.log.Debug("what dead nodes did not tell of could not be found out", "error", err)
+		}
+	}
+}
+
+// adoptTelling has records of executions made that ended on a node which died before it had told of them.
+func (c *claimer) adoptTelling(r *reporter) error {
+	census, err := c.fleet.store.Nodes(c.ctx)
+	if err != nil {
+		return err
+	}
+	living := map[string]bool{}
+	for i := range census.Nodes {
+		if n := &census.Nodes[i]; n.Alive {
+			living[readInfo(n).Telemetry] = true
+		}
+	}
+	return r.adopt(c.ctx, living)
 }
 
 // drain hands over what this node does not invoke: it begins nothing any more.
