@@ -9,8 +9,6 @@ import (
 	"github.com/perdure/perdure/internal/core/store/storetest"
 )
 
-func TestMain(m *testing.M) { pgtest.Main(m) }
-
 func TestContract(t *testing.T) {
 	storetest.RunPersistent(t, func(t *testing.T) func() store.Store {
 		url := pgtest.Database(t)
