@@ -183,10 +183,11 @@ func (e *explainer) explainCall(t *machine.InvokeTarget) string {
 		return ", which is not registered"
 	case f.Invoker == nil:
 		return ", which cannot be run: " + f.whyIdle()
-	case f.awaiting.Load() > 0:
+	case f.absent():
 		return ", of which nothing is there that runs it"
 	case len(f.places) == cap(f.places):
-		return fmt.Sprintf(", of which all %d invocations that it may have at one time are under way", cap(f.places))
+		return fmt.Sprintf(", of which all %d invocations that it may have at one time are under way",
+			e.functions.fleet.shares.usable(f))
 	}
 	return ""
 }
@@ -203,13 +204,13 @@ func (e *explainer) explainQueue(arn *protocol.ARN, r *Reason, at protocol.Times
 		r.Kind, r.Text = ReasonUnregistered, fmt.Sprintf("function %s is not registered", name)
 	case f.Invoker == nil:
 		r.Kind, r.Text = ReasonUnregistered, fmt.Sprintf("function %s cannot be run: %s", name, f.whyIdle())
-	case f.awaiting.Load() > 0:
+	case f.absent():
 		r.Text = fmt.Sprintf("has waited for %s for function %s: nothing is there that runs it", ago(r.Since, at), name)
 	case len(f.places) == cap(f.places):
 		r.Kind = ReasonNoPlace
 		r.Text = fmt.Sprintf("has waited for a place for %s: "+
 			"all %d invocations that function %s may have run at one time do",
-			ago(r.Since, at), cap(f.places), name)
+			ago(r.Since, at), e.functions.fleet.shares.usable(f), name)
 	default:
 		r.Text = "an invocation is about to begin"
 	}
