@@ -1,0 +1,37 @@
+package pgtest
+
+import (
+	"fmt"
+	"testing"
+)
+
+// Replica makes a copy of the server that follows it by streaming. With synchronous, the server acknowledges a commit
+// only once the replica has it on disk.
+func (c *Cluster) Replica(t testing.TB, synchronous bool) *Cluster {
+	t.Helper()
+	r, err := prepare(c.bin, c.settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.remove)
+	from := fmt.Sprintf("host=127.0.0.1 port=%s user=postgres application_name=replica", c.port)
+	err = r.run("pg_basebackup", "--pgdata", r.data(), "--dbname", from, "--write-recovery-conf", "--wal-method", "stream",
+		"--checkpoint", "fast", "--no-sync")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Start(t)
+	if synchronous {
+		c.Exec(t, "postgres", "ALTER SYSTEM SET synchronous_standby_names = 'replica'", "SELECT pg_reload_conf()")
+	}
+	return r
+}
+
+// Promote makes a replica a server of its own, which takes writes when Promote returns. The server that it followed
+// must not run any more, or must have nobody who writes to it.
+func (c *Cluster) Promote(t testing.TB) {
+	t.Helper()
+	if err := c.run("pg_ctl", "promote", "--wait", "--pgdata", c.data()); err != nil {
+		t.Fatal(err)
+	}
+}
