@@ -148,7 +148,7 @@ func copyData(
 	ctx context.Context, st *sqlitestore.Store, code *codestore.Store, dir string,
 ) (func(context.Context, io.Writer) error, error) {
 	src := &archive.Source{Databases: map[string]string{}, Code: filepath.Join(dir, codeDir)}
-	if err := code.Link(ctx, src.Code); err != nil {
+	if err := code.Export(ctx, src.Code); err != nil {
 		return nil, err
 	}
 	path := filepath.Join(dir, sqlitestore.Database)
@@ -156,7 +156,7 @@ func copyData(
 		return nil, err
 	}
 	src.Databases[sqlitestore.Database] = path
-	if err := code.Link(ctx, src.Code); err != nil {
+	if err := code.Export(ctx, src.Code); err != nil {
 		return nil, err
 	}
 	path = filepath.Join(dir, sqlitestore.Logs)
