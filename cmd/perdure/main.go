@@ -57,7 +57,7 @@ func commands() []*command {
 		forkCommand, redriveCommand, skipCommand,
 		pauseCommand, resumeCommand, stopCommand, deleteCommand,
 		functionsCommand, publishCommand, unpublishCommand, aliasCommand,
-		exportCommand, importCommand, verifyCommand, backupCommand, restoreCommand,
+		exportCommand, importCommand, verifyCommand, backupCommand, restoreCommand, moveCommand,
 		lintCommand, doctorCommand, credentialsCommand, versionCommand, helpCommand,
 	}
 }

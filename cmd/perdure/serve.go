@@ -43,7 +43,16 @@ With a SAM template its functions are served, too, with the settings that they
 have there. Flags for all functions take precedence.
 
 Ctrl-C stops the engine. Nothing is lost: executions go on when it starts again
-with the same data directory and functions.`,
+with the same data directory and functions.
+
+With --store executions are kept in a PostgreSQL, and any number of engines may
+serve from it: a fleet of equal nodes. Any of them answers any request, each runs
+what it has functions for, and the others go on with what a node leaves that stops
+or dies. A node has a data directory of its own, for builds and fetched code. The
+address is a URL as PostgreSQL's own clients take it; what is missing there comes
+from PGHOST, PGPASSWORD, PGSERVICE and ~/.pgpass as with them. ?schema=NAME keeps
+fleets apart that share a database. Without --store the variable PERDURE_STORE
+counts.`,
 	verb: func() verb { return &serveVerb{} },
 }
 
@@ -58,12 +67,14 @@ type serveVerb struct {
 	plain      map[string]bool          // functions that are not durable
 	timeouts   map[string]time.Duration // of the executions of single functions
 	perProcess map[string]int
+	store      string        // as it was given
 	drain      time.Duration // time for invocations to end when we are told to stop
 }
 
 func (v *serveVerb) define(fs *flag.FlagSet) {
 	v.functionFlags.define(fs)
 	v.engineFlags.define(fs, "127.0.0.1:3001")
+	fs.StringVar(&v.store, "store", "", storeUsage)
 	v.telemetry.define(fs)
 	v.security.define(fs)
 	v.teller.define(fs)
@@ -184,7 +195,7 @@ func (v *serveVerb) check(std *stdio, args []string) error {
 	if err := cmp.Or(v.teller.open(std.err), v.functionFlags.check(), v.engineFlags.check()); err != nil {
 		return err
 	}
-	if err := v.addTemplate(std, args); err != nil {
+	if err := cmp.Or(v.checkStore(std), v.addTemplate(std, args)); err != nil {
 		return err
 	}
 	for i := range v.programs {
@@ -204,6 +215,23 @@ func (v *serveVerb) check(std *stdio, args []string) error {
 		checkNames(v, "runtime", v.runtimes.values),
 		checkNames(v, "handler", v.handlers.values),
 	)
+}
+
+// checkStore finds out where executions are kept.
+func (v *serveVerb) checkStore(std *stdio) (err error) {
+	value, from := orEnvironment(v.store)
+	if value == "" {
+		return nil
+	}
+	switch {
+	case v.durability.given:
+		return cli.Usagef("--durability is for a data directory: what a PostgreSQL keeps, its settings say").
+			Hintf("perdure doctor --store looks at them")
+	case v.SAM:
+		return cli.Usagef("--sam is for one engine with a data directory: what SAM starts, it starts on this machine")
+	}
+	v.Store, err = readStore(std, from, value)
+	return err
 }
 
 // addTemplate adds the functions of a template in args.
@@ -251,7 +279,11 @@ func (v *serveVerb) ready(h *host.Host, waiting []engine.OpenCount) {
 	lines := []string{
 		"perdure: ready: the Lambda API is on " + h.URL,
 		"  page      " + h.URL + "/ui/",
-		fmt.Sprintf("  data      %s, durability %s", v.Data, v.Durability),
+	}
+	if v.Store == "" {
+		lines = append(lines, fmt.Sprintf("  data      %s, durability %s", v.Data, v.Durability))
+	} else {
+		lines = append(lines, fmt.Sprintf("  data      %s; of this node alone %s", h.Storage(), v.Data))
 	}
 	if v.security.credentials != "" {
 		lines = append(lines, "  access    by the keys in "+v.security.credentials)
@@ -279,7 +311,7 @@ func (v *serveVerb) ready(h *host.Host, waiting []engine.OpenCount) {
 	case len(published) == 0:
 		lines = append(lines, "  function  none; give some with --function NAME=DIR")
 	}
-	v.teller.say("ready", []any{"url", h.URL, "data", v.Data, "durability", v.Durability.String(), "functions", names,
+	v.teller.say("ready", []any{"url", h.URL, "data", h.Storage().String(), "durability", v.Durability.String(), "functions", names,
 		"waiting", waiting}, lines...)
 }
 

@@ -189,7 +189,7 @@ func (f *fixture) backup() *bytes.Reader {
 		f.Fatal(err)
 	}
 	var b bytes.Buffer
-	if err := host.Backup(f.Context(), f.opts.Data, &b); err != nil {
+	if err := host.Backup(f.Context(), host.Storage{Dir: f.opts.Data}, &b); err != nil {
 		f.Fatal(err)
 	}
 	return bytes.NewReader(b.Bytes())

@@ -73,17 +73,17 @@ func each[K ~string, V any](m map[K]V, yield func(string, V)) {
 }
 
 func (h *Host) storeMetrics(ctx context.Context, e *metrics.Exposition) {
-	if open, err := h.store.CountOpen(ctx); err == nil {
+	if open, err := h.data.CountOpen(ctx); err == nil {
 		e.Gauge("perdure_executions", "Executions that have not ended, by status.")
 		each(open, func(status string, n int64) { e.Add(float64(n), "status", status) })
 	}
-	s := h.store.Stats()
+	commit, group := h.data.Counts()
 	e.Histogram("perdure_store_commit_seconds", "Time that a transaction took until it was on disk.")
-	e.AddDistribution(metrics.Distribution(s.Commit))
+	e.AddDistribution(commit)
 	e.Histogram("perdure_store_commit_changes", "Changes that shared a transaction.")
-	e.AddDistribution(metrics.Distribution(s.Group))
+	e.AddDistribution(group)
 	e.Gauge("perdure_store_bytes", "Size of the database on disk.")
-	e.Add(float64(h.store.Size()))
+	e.Add(float64(h.data.Size()))
 }
 
 func (h *Host) processMetrics(e *metrics.Exposition) {

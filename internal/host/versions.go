@@ -40,13 +40,10 @@ var (
 // RunPublished lets published versions run, present and future ones.
 func (h *Host) RunPublished(ctx context.Context) error {
 	if err := h.Engine.Functions().RunVersions(ctx, h.versions); err != nil {
-		return dataError(h.Data, err)
+		return h.Fault(err)
 	}
 	return nil
 }
-
-// codeDir is the name of the directory of code in a data directory.
-const codeDir = "code"
 
 func newVersions(h *Host) (*versions, error) {
 	data, err := filepath.Abs(h.Data)
@@ -54,7 +51,7 @@ func newVersions(h *Host) (*versions, error) {
 		return nil, err
 	}
 	return &versions{
-		host: h, data: data, codeOf: codeOf{codestore.New(filepath.Join(data, codeDir))},
+		host: h, data: data, codeOf: codeOf{h.data.code},
 		wanted: map[string]bool{}, open: map[string]*publishedPool{},
 	}, nil
 }

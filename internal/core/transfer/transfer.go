@@ -9,7 +9,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"maps"
 	"slices"
 
@@ -17,14 +16,9 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// Source is what is copied: one moment of a store, or a store that nobody writes to. One goroutine reads it. The methods
-// are those of [store.Store].
+// Source is what is copied: one moment of a store, or a store that nobody writes to. One goroutine reads it.
 type Source interface {
-	List(ctx context.Context, q store.Query) ([]*store.Row, error)
-	Journal(ctx context.Context, id string, part store.Range) iter.Seq2[store.Entry, error]
-	Calls(ctx context.Context, id string) ([]store.Call, error)
-	Log(ctx context.Context, id string, after int64, limit int) ([]store.LogLine, error)
-	Documents(ctx context.Context, kind string) ([]store.Document, error)
+	store.Reader
 	// Kinds returns the kinds of all documents, in order.
 	Kinds(ctx context.Context) ([]string, error)
 }

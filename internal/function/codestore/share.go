@@ -136,14 +136,9 @@ func digestOf(ctx context.Context, dir string) (Code, error) {
 	return t.digest(ctx)
 }
 
-// verifyShared checks the code in the depot, and keeps it here if it is not.
+// verifyShared checks the code in the depot.
 func (s *Store) verifyShared(ctx context.Context, hash string) error {
-	done, err := s.begin(ctx, hash)
-	if err != nil {
-		return err
-	}
-	defer done()
-	return s.fetch(ctx, hash, s.place)
+	return s.fetch(ctx, hash, func(string, Code) error { return nil })
 }
 
 // Export puts all code, that of the depot included, into the directory to, unless it is there. Code that is removed
