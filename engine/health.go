@@ -33,6 +33,9 @@ func (e *Engine) Ready(ctx context.Context) error {
 	if e.flights.landing.Err() != nil {
 		return errors.New("the engine is shutting down")
 	}
+	if !e.fleet.alone() && e.fleet.self() == adrift {
+		return errors.New("this node has no lease: the database of its fleet does not answer")
+	}
 	if late := e.plans.moments.behind(e.life.now()); late > tooLate {
 		return fmt.Errorf("executions that were due %v ago wait to be looked at", late.Truncate(time.Second))
 	}
@@ -101,7 +104,7 @@ func verifyStore(
 	if err != nil || images == nil {
 		return summary, cmp.Or(err, ctx.Err())
 	}
-	versions, err := publishedImages(ctx, st)
+	versions, err := PublishedImages(ctx, st)
 	if err != nil {
 		summary.Problems++
 		found(Problem{Text: err.Error()})

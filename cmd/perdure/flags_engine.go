@@ -27,8 +27,8 @@ import (
 type engineFlags struct {
 	host.Options
 	durability durability
-	security  securityFlags  // of verbs that define them
-	telemetry telemetryFlags // of verbs that define them
+	security   securityFlags  // of verbs that define them
+	telemetry  telemetryFlags // of verbs that define them
 }
 
 func (f *engineFlags) define(fs *flag.FlagSet, listen string) {

@@ -67,14 +67,14 @@ type serveVerb struct {
 	plain      map[string]bool          // functions that are not durable
 	timeouts   map[string]time.Duration // of the executions of single functions
 	perProcess map[string]int
-	store      string        // as it was given
+	fleet      fleetFlags
 	drain      time.Duration // time for invocations to end when we are told to stop
 }
 
 func (v *serveVerb) define(fs *flag.FlagSet) {
 	v.functionFlags.define(fs)
 	v.engineFlags.define(fs, "127.0.0.1:3001")
-	fs.StringVar(&v.store, "store", "", storeUsage)
+	v.fleet.define(fs)
 	v.telemetry.define(fs)
 	v.security.define(fs)
 	v.teller.define(fs)
@@ -195,7 +195,7 @@ func (v *serveVerb) check(std *stdio, args []string) error {
 	if err := cmp.Or(v.teller.open(std.err), v.functionFlags.check(), v.engineFlags.check()); err != nil {
 		return err
 	}
-	if err := cmp.Or(v.checkStore(std), v.addTemplate(std, args)); err != nil {
+	if err := cmp.Or(v.fleet.check(std, &v.engineFlags), v.addTemplate(std, args)); err != nil {
 		return err
 	}
 	for i := range v.programs {
@@ -215,23 +215,6 @@ func (v *serveVerb) check(std *stdio, args []string) error {
 		checkNames(v, "runtime", v.runtimes.values),
 		checkNames(v, "handler", v.handlers.values),
 	)
-}
-
-// checkStore finds out where executions are kept.
-func (v *serveVerb) checkStore(std *stdio) (err error) {
-	value, from := orEnvironment(v.store)
-	if value == "" {
-		return nil
-	}
-	switch {
-	case v.durability.given:
-		return cli.Usagef("--durability is for a data directory: what a PostgreSQL keeps, its settings say").
-			Hintf("perdure doctor --store looks at them")
-	case v.SAM:
-		return cli.Usagef("--sam is for one engine with a data directory: what SAM starts, it starts on this machine")
-	}
-	v.Store, err = readStore(std, from, value)
-	return err
 }
 
 // addTemplate adds the functions of a template in args.
@@ -280,11 +263,7 @@ func (v *serveVerb) ready(h *host.Host, waiting []engine.OpenCount) {
 		"perdure: ready: the Lambda API is on " + h.URL,
 		"  page      " + h.URL + "/ui/",
 	}
-	if v.Store == "" {
-		lines = append(lines, fmt.Sprintf("  data      %s, durability %s", v.Data, v.Durability))
-	} else {
-		lines = append(lines, fmt.Sprintf("  data      %s; of this node alone %s", h.Storage(), v.Data))
-	}
+	lines = append(lines, v.fleet.lines(h, &v.engineFlags)...)
 	if v.security.credentials != "" {
 		lines = append(lines, "  access    by the keys in "+v.security.credentials)
 	}
@@ -403,7 +382,7 @@ func (v *serveVerb) finishInvocations(h *host.Host) {
 		running = fmt.Sprintf("; invocations under way may end for %s: %d", v.drain, n)
 	}
 	v.teller.say("stopping", []any{"drain", v.drain.String()},
-		"perdure: stopping (Ctrl-C again stops at once)"+running+"; open executions go on at the next start")
+		"perdure: stopping (Ctrl-C again stops at once)"+running+"; "+whoGoesOn(h))
 	ctx, cancel := context.WithTimeout(context.Background(), v.drain)
 	defer cancel()
 	if left := h.Engine.Drain(ctx); left > 0 && v.drain > 0 {

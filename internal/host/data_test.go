@@ -88,7 +88,10 @@ func TestDataErrors(t *testing.T) {
 		}
 		return err
 	}
-	verify := func(dir string) error { _, err := host.Verify(t.Context(), host.Storage{Dir: dir}, unexpected(t)); return err }
+	verify := func(dir string) error {
+		_, err := host.Verify(t.Context(), host.Storage{Dir: dir}, unexpected(t))
+		return err
+	}
 	copied := func(dir string) error { return host.Backup(t.Context(), host.Storage{Dir: dir}, io.Discard) }
 	restore := func(dir string) error {
 		_, err := host.Restore(t.Context(), host.Storage{Dir: dir}, backup, unexpected(t))

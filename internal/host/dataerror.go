@@ -72,7 +72,10 @@ func dataError(at Storage, err error) error {
 	moved, isMoved := errors.AsType[*transfer.DepartedError](err)
 	switch {
 	case isLocked:
-		e.At.URL, e.Kind, e.Owner = "", InUse, locked.Owner // the lock is the directory's
+		e.Kind, e.Owner = InUse, locked.Owner
+		if locked.Path != "" {
+			e.At.URL = "" // the lock is the directory's
+		}
 	case isMoved:
 		e.Kind, e.To = Moved, moved.To
 	case errors.Is(err, transfer.ErrIncomplete):

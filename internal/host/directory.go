@@ -103,6 +103,9 @@ func (s directory) copyInto(ctx context.Context, dir string) (map[string]string,
 	return databases, err
 }
 
+// sweepCode has nothing to do: nobody shares a directory.
+func (directory) sweepCode(context.Context, *codestore.Store, func(string) bool) error { return nil }
+
 // alone has nothing to look for: whoever has the directory open has its lock.
 func (directory) alone(context.Context) error { return nil }
 

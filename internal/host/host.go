@@ -12,12 +12,14 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"os"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -33,16 +35,17 @@ import (
 
 // Options are those of a host. Data, Listen and Log are required.
 type Options struct {
-	Data       string            // the directory of the data; it is made when needed
-	Store      string            // the URL of the PostgreSQL that keeps executions; empty for the directory
-	Listen     string            // the address of the port; port 0 takes a free one
-	Durability Durability        // of a directory
-	Strict     bool              // refuse and limit as AWS does, even where it does not bind here
-	SAM        bool              // stand in for SAM's emulator of durable functions
-	Server     server.Options    // hosts, credentials and certificate; the host adds the rest
-	Telemetry  *engine.Telemetry // records of executions; nil for none
-	Traces     *otlp.Config      // where spans go; nil for nowhere
-	Version    string            // of the program, for clients
+	Data       string             // the directory of the data; it is made when needed
+	Store      string             // the URL of the PostgreSQL that keeps executions; empty for the directory
+	Listen     string             // the address of the port; port 0 takes a free one
+	Durability Durability         // of a directory
+	Node       engine.NodeOptions // how the engine presents itself to others with the same Store; URL is the port's by default
+	Strict     bool               // refuse and limit as AWS does, even where it does not bind here
+	SAM        bool               // stand in for SAM's emulator of durable functions
+	Server     server.Options     // hosts, credentials and certificate; the host adds the rest
+	Telemetry  *engine.Telemetry  // records of executions; nil for none
+	Traces     *otlp.Config       // where spans go; nil for nowhere
+	Version    string             // of the program, for clients
 	Log        *slog.Logger
 
 	// Output returns a function that shows a function's lines; version is empty for the newest. When too many come,
@@ -110,7 +113,7 @@ func (h *Host) open(ctx context.Context) (err error) {
 		return err
 	}
 	h.URL = urlOf(h.listener.Addr(), h.opts.Server.Certificate != nil)
-	opts := &engine.Options{Logger: log, Strict: h.opts.Strict, Telemetry: h.opts.Telemetry}
+	opts := &engine.Options{Logger: log, Strict: h.opts.Strict, Telemetry: h.opts.Telemetry, Node: h.node()}
 	if h.opts.Traces != nil {
 		h.traces = otlp.New(h.opts.Traces, log)
 		opts.Tracer = &tracer{h.traces}
@@ -125,6 +128,20 @@ func (h *Host) open(ctx context.Context) (err error) {
 		return err
 	}
 	return h.data.lock.SetOwner(owner + ", " + h.URL)
+}
+
+// node is how the engine presents itself to the other nodes of a fleet.
+func (h *Host) node() engine.NodeOptions {
+	node := h.opts.Node
+	node.Version = h.opts.Version
+	machine, _ := os.Hostname()
+	node.Name = cmp.Or(node.Name, machine)
+	if tcp, ok := h.listener.Addr().(*net.TCPAddr); node.URL == "" && ok {
+		if node.URL = h.URL; tcp.IP.IsUnspecified() && machine != "" {
+			node.URL = strings.Replace(h.URL, "localhost", machine, 1)
+		}
+	}
+	return node
 }
 
 // Storage is where executions are kept.

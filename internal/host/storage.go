@@ -59,6 +59,8 @@ type kept interface {
 	// copyInto copies one moment of the store as databases of a directory into an empty one, and returns their paths by
 	// their names.
 	copyInto(ctx context.Context, dir string) (databases map[string]string, err error)
+	// sweepCode removes code from what nodes share that no version in the store needs; wanted says what certainly some do.
+	sweepCode(ctx context.Context, code *codestore.Store, wanted func(hash string) bool) error
 	// alone returns an error if an engine goes on with what is in the store.
 	alone(ctx context.Context) error
 }
@@ -109,6 +111,11 @@ func (d *data) Close() error {
 		d.end()
 	}
 	return err
+}
+
+// sweepCode removes code from what nodes share.
+func (d *data) sweepCode(ctx context.Context, wanted func(hash string) bool) error {
+	return d.kept.sweepCode(ctx, d.code, wanted)
 }
 
 // check refuses data that no engine may go on with.

@@ -53,6 +53,15 @@ func (s *Store) share(ctx context.Context, hash string) error {
 	return s.depot.PutFile(ctx, hash, r)
 }
 
+// Here returns nil if code is here, or can be fetched, as far as that is known without asking the depot.
+func (s *Store) Here(hash string) error {
+	if s.depot != nil && IsHash(hash) {
+		return nil
+	}
+	_, err := s.Path(hash)
+	return err
+}
+
 // Fetch returns the directory in which code is kept, as Path does, and fetches the code from the depot before if it is
 // not here. Whoever asks for the same code meanwhile waits.
 func (s *Store) Fetch(ctx context.Context, hash string) (string, error) {
@@ -194,12 +203,18 @@ func (s *Store) Import(ctx context.Context, from string) (pieces int, err error)
 	return pieces, err
 }
 
+// Shared returns the hashes of all code in the depot.
+func (s *Store) Shared(ctx context.Context) ([]string, error) {
+	names, err := s.depot.FileNames(ctx)
+	return slices.DeleteFunc(names, func(name string) bool { return !IsHash(name) }), err
+}
+
 // SweepShared removes code from the depot that is not to be kept. Nobody may put any there meanwhile.
 func (s *Store) SweepShared(ctx context.Context, keep func(hash string) bool) error {
-	names, err := s.depot.FileNames(ctx)
-	for _, name := range names {
-		if IsHash(name) && !keep(name) {
-			err = cmp.Or(err, s.depot.DeleteFile(ctx, name))
+	hashes, err := s.Shared(ctx)
+	for _, hash := range hashes {
+		if !keep(hash) {
+			err = cmp.Or(err, s.depot.DeleteFile(ctx, hash))
 		}
 	}
 	return err
