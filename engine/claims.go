@@ -27,6 +27,7 @@ type claimer struct {
 	functions *Functions
 	flights   *flights
 	ledger    *ledger
+	looked    bool            // for executions of owners that are no nodes, which a restore or a move brings
 	suspects  map[string]bool // executions that seemed to be invoked here, and are not
 }
 
@@ -54,10 +55,11 @@ func (c *claimer) run() {
 }
 
 func (c *claimer) claim() error {
-	if c.fleet.dead.Load() {
+	if c.fleet.dead.Load() || !c.looked {
 		if err := c.takeOver(); err != nil {
 			return err
 		}
+		c.looked = true
 	}
 	if err := c.claimDue(); err != nil {
 		return err
@@ -198,6 +200,26 @@ func (c *claimer) sweep() {
 	}
 	c.suspects = found
 	c.functions.tidy()
+	if r := c.fleet.reporter; r != nil && c.fleet.leading() {
+		if err := c.adoptTelling(r); err != nil {
+			c.log.Debug("what dead nodes did not tell of could not be found out", "error", err)
+		}
+	}
+}
+
+// adoptTelling has records of executions made that ended on a node which died before it had told of them.
+func (c *claimer) adoptTelling(r *reporter) error {
+	census, err := c.fleet.store.Nodes(c.ctx)
+	if err != nil {
+		return err
+	}
+	living := map[string]bool{}
+	for i := range census.Nodes {
+		if n := &census.Nodes[i]; n.Alive {
+			living[readInfo(n).Telemetry] = true
+		}
+	}
+	return r.adopt(c.ctx, living)
 }
 
 // drain hands over what this node does not invoke: it begins nothing any more.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
 
@@ -71,11 +72,17 @@ func (s database) moment(ctx context.Context) (moment, error) {
 	if err != nil {
 		return nil, err
 	}
-	return past{snapshot}, nil
+	return past{snapshot, s.Store}, nil
 }
 
 // past is one moment of a database.
-type past struct{ *pgstore.Snapshot }
+type past struct {
+	*pgstore.Snapshot
+	store *pgstore.Store
+}
+
+// Check looks for damage of the database's own kind, of a moment of its own.
+func (p past) Check(ctx context.Context) iter.Seq2[string, error] { return p.store.Check(ctx) }
 
 func (p past) end() { p.Close() }
 
