@@ -18,6 +18,17 @@ func TestContract(t *testing.T) {
 	})
 }
 
+func TestFleet(t *testing.T) {
+	storetest.RunFleet(t, func(t *testing.T) (a, b store.Fleet) {
+		url := pgtest.Database(t)
+		return open(t, url), open(t, url)
+	})
+}
+
+func TestFiles(t *testing.T) {
+	storetest.RunFiles(t, func(t *testing.T) store.Files { return open(t, pgtest.Database(t)) })
+}
+
 // open opens a store, and closes it at the latest when the test ends.
 func open(t testing.TB, url string) *pgstore.Store {
 	t.Helper()
