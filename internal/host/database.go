@@ -172,3 +172,32 @@ func (s database) alone(ctx context.Context) error {
 	}
 	return nil
 }
+
+// Examined is what a database says of itself, for those who look after it.
+type Examined struct {
+	pgstore.Settings
+	Nodes []engine.Node // that are alive
+}
+
+// Examine asks a database about itself. It makes the schema, as the first engine would.
+func Examine(ctx context.Context, at Storage) (*Examined, error) {
+	st, err := pgstore.Open(ctx, at.URL, nil)
+	if err != nil {
+		return nil, dataError(at, err)
+	}
+	defer st.Close()
+	x := &Examined{}
+	if x.Settings, err = st.Settings(ctx); err != nil {
+		return nil, dataError(at, err)
+	}
+	nodes, err := engine.NodesOf(ctx, st)
+	if err != nil {
+		return nil, dataError(at, err)
+	}
+	for _, n := range nodes {
+		if n.Alive {
+			x.Nodes = append(x.Nodes, n)
+		}
+	}
+	return x, nil
+}
