@@ -12,11 +12,12 @@ import (
 const (
 	claimEvery = time.Second // how often a node looks for work that is nobody's; hints make it look at once
 	claimDeaf  = 200 * time.Millisecond
-	claimPause = 2 * time.Millisecond // between two looks
-	claimAhead = 3 * time.Second      // how soon something must be due to be claimed
-	claimDue   = 500                  // executions that are due, in one claim
-	claimQueue = 200                  // invocations or calls of a function version
-	claimLeft  = 200                  // executions of dead nodes
+	claimPause = 2 * time.Millisecond  // between two looks
+	claimAsk   = 20 * time.Millisecond // between two questions for which versions anything waits
+	claimAhead = 3 * time.Second       // how soon something must be due to be claimed
+	claimDue   = 500                   // executions that are due, in one claim
+	claimQueue = 200                   // invocations or calls of a function version
+	claimLeft  = 200                   // executions of dead nodes
 )
 
 // claimer takes what is nobody's and what dead nodes left behind.
@@ -29,13 +30,18 @@ type claimer struct {
 	ledger    *ledger
 	looked    bool            // for executions of owners that are no nodes, which a restore or a move brings
 	suspects  map[string]bool // executions that seemed to be invoked here, and are not
+	asked     time.Time       // when the store was asked last for what anything waits
+	more      bool            // it should be asked soon
 }
 
 func (c *claimer) run() {
 	swept := time.Now()
 	for !c.closing() {
 		every := claimEvery
-		if c.fleet.deaf.Load() {
+		switch {
+		case c.more:
+			every = claimAsk
+		case c.fleet.deaf.Load():
 			every = claimDeaf
 		}
 		pause(c.ctx, every, c.fleet.wake)
@@ -65,11 +71,23 @@ func (c *claimer) claim() error {
 		return err
 	}
 	for _, q := range c.plans.queues.each() {
-		if err := c.claimFor(q); err != nil {
-			return err
+		if q.more.Load() {
+			if err := c.claimFor(q); err != nil {
+				return err
+			}
 		}
 	}
-	return nil
+	if c.more = time.Since(c.asked) < claimAsk; c.more {
+		return nil
+	}
+	c.asked = time.Now()
+	waiting, err := c.fleet.store.Waiting(c.ctx)
+	for _, a := range waiting {
+		if q := c.plans.queues.find(a.Function, a.Version); q != nil && err == nil {
+			err = c.claimFor(q)
+		}
+	}
+	return err
 }
 
 // claimDue claims executions of nobody that are due soon.
