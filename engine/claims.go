@@ -28,6 +28,7 @@ type claimer struct {
 	functions *Functions
 	flights   *flights
 	ledger    *ledger
+	looked    bool            // for executions of owners that are no nodes, which a restore or a move brings
 	suspects  map[string]bool // executions that seemed to be invoked here, and are not
 	asked     time.Time       // when the store was asked last for what anything waits
 	more      bool            // it should be asked soon
@@ -60,10 +61,11 @@ func (c *claimer) run() {
 }
 
 func (c *claimer) claim() error {
-	if c.fleet.dead.Load() {
+	if c.fleet.dead.Load() || !c.looked {
 		if err := c.takeOver(); err != nil {
 			return err
 		}
+		c.looked = true
 	}
 	if err := c.claimDue(); err != nil {
 		return err
