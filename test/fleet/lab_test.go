@@ -1,0 +1,81 @@
+package fleet
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+var seed = flag.Uint64("seed", 0, "of the faults; 0 takes one by the clock")
+
+// chance returns the random numbers of a test, and has a failure say its seed.
+func chance(t *testing.T) *rand.Rand {
+	t.Helper()
+	s := *seed
+	if s == 0 {
+		s = uint64(time.Now().UnixNano())
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("-run '^%s$' -seed %d", strings.ReplaceAll(t.Name(), "/", "$/^"), s)
+		}
+	})
+	return rand.New(rand.NewPCG(s, 0))
+}
+
+// timeline is what was done to the fleet, for whoever looks into a failure.
+type timeline struct {
+	began time.Time
+	mu    sync.Mutex
+	lines []string
+}
+
+func newTimeline(t *testing.T) *timeline {
+	l := &timeline{began: time.Now()}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the faults, from %s on:\n%s", l.began.Format("15:04:05.000"), l)
+		}
+	})
+	return l
+}
+
+func (l *timeline) add(format string, args ...any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lines = append(l.lines, fmt.Sprintf("  %8.3f  ", time.Since(l.began).Seconds())+fmt.Sprintf(format, args...))
+}
+
+func (l *timeline) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Join(l.lines, "\n")
+}
+
+var kept sync.Map // of *testing.T: string
+
+// keptDir is the directory of a test's logs. It stays if the test fails, which says where it is.
+func keptDir(t *testing.T) string {
+	t.Helper()
+	if dir, ok := kept.Load(t); ok {
+		return dir.(string)
+	}
+	dir, err := os.MkdirTemp("", "fleet-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept.Store(t, dir)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("what the nodes said is in %s", dir)
+			return
+		}
+		os.RemoveAll(dir)
+	})
+	return dir
+}
