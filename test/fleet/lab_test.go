@@ -6,10 +6,13 @@ import (
 	"math/rand/v2"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/perdure/perdure/test/survival/survivaltest"
 )
 
 var seed = flag.Uint64("seed", 0, "of the faults; 0 takes one by the clock")
@@ -89,4 +92,18 @@ func nameOf(t *testing.T, address string) string {
 		t.Fatal(err)
 	}
 	return strings.TrimPrefix(u.Path, "/")
+}
+
+// cpu is the processor time that a node has used.
+func cpu(t *testing.T, s *survivaltest.Server) time.Duration {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.PID()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), ") ")
+	fields := strings.Fields(rest)
+	user, _ := strconv.Atoi(fields[11])
+	system, _ := strconv.Atoi(fields[12])
+	return time.Duration(user+system) * time.Second / 100 // of Linux's ticks
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
+	"net/http"
 	"runtime"
 	"slices"
 	"strconv"
@@ -54,17 +56,46 @@ func newCrew(t *testing.T) *crew {
 	return &crew{t: t, rec: newRecorder(), played: map[string]*played{}}
 }
 
-// register makes the functions of a crew those of a node.
+// brief and parked are functions of a crew; the third is played by hand.
+func brief(durable.Context, string) (string, error) { return "", nil }
+
+func parked(ctx durable.Context, _ string) (string, error) {
+	callback, err := durable.CreateCallback[string](ctx, "parked")
+	if err != nil {
+		return "", err
+	}
+	return callback.Result(ctx)
+}
+
+// register makes the functions of a crew those of a node in this process.
 func (c *crew) register(t *testing.T, e *engine.Engine) {
-	register(t, e, "brief", func(durable.Context, string) (string, error) { return "", nil })
-	register(t, e, "parked", func(ctx durable.Context, _ string) (string, error) {
-		callback, err := durable.CreateCallback[string](ctx, "parked")
-		if err != nil {
-			return "", err
-		}
-		return callback.Result(ctx)
-	})
+	register(t, e, "brief", brief)
+	register(t, e, "parked", parked)
 	registerInvoker(t, e, "played", hands(c.begun))
+}
+
+// handlers are the functions of a crew behind HTTP.
+func (c *crew) handlers(lambda durable.Client) map[string]http.Handler {
+	return map[string]http.Handler{
+		"brief":  endpoint(durable.NewHandler(brief, durable.WithClient(lambda)).Invoke),
+		"parked": endpoint(durable.NewHandler(parked, durable.WithClient(lambda)).Invoke),
+		"played": endpoint(hands(c.begun).play),
+	}
+}
+
+// endpoint has Lambda's Invoke route.
+func endpoint(invoke func(ctx context.Context, payload []byte) ([]byte, error)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		payload, err := io.ReadAll(r.Body)
+		if err == nil {
+			payload, err = invoke(r.Context(), payload)
+		}
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		_, _ = w.Write(payload)
+	})
 }
 
 // of returns what is known of an execution that is played by hand.

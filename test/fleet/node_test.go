@@ -141,16 +141,25 @@ func registerInvoker(t *testing.T, e *engine.Engine, name string, invoker engine
 // until it is over or its engine ends it.
 type hands func(arn, token string) (over chan struct{})
 
-// Invoke implements [engine.Invoker].
-func (h hands) Invoke(ctx context.Context, inv *engine.Invocation) engine.Outcome {
+// play is one invocation.
+func (h hands) play(ctx context.Context, payload []byte) ([]byte, error) {
 	var in struct{ DurableExecutionArn, CheckpointToken string }
-	if err := json.Unmarshal(inv.Payload, &in); err != nil {
-		return engine.Outcome{Error: &protocol.ErrorObject{ErrorMessage: err.Error()}}
+	if err := json.Unmarshal(payload, &in); err != nil {
+		return nil, err
 	}
 	select {
 	case <-h(in.DurableExecutionArn, in.CheckpointToken):
-		return engine.Outcome{Payload: []byte(`{"Status":"PENDING"}`)}
+		return []byte(`{"Status":"PENDING"}`), nil
 	case <-ctx.Done():
-		return engine.Outcome{Error: &protocol.ErrorObject{ErrorMessage: fmt.Sprint("its engine ended it: ", ctx.Err())}}
+		return nil, fmt.Errorf("its engine ended it: %w", ctx.Err())
 	}
+}
+
+// Invoke implements [engine.Invoker].
+func (h hands) Invoke(ctx context.Context, inv *engine.Invocation) engine.Outcome {
+	answer, err := h.play(ctx, inv.Payload)
+	if err != nil {
+		return engine.Outcome{Error: &protocol.ErrorObject{ErrorMessage: err.Error()}}
+	}
+	return engine.Outcome{Payload: answer}
 }

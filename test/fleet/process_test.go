@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -66,9 +67,31 @@ func newFleet(t *testing.T, faults *timeline, databases []string, args ...string
 // node starts a node that is not yet among those that clients know.
 func (f *fleet) node(database string, args ...string) *survivaltest.Server {
 	f.t.Helper()
+	s := f.prepare(database, args...)
+	s.Start()
+	return s
+}
+
+// prepare is node without the start.
+func (f *fleet) prepare(database string, args ...string) *survivaltest.Server {
+	f.t.Helper()
 	perdure, victim := build(f.t)
-	args = append([]string{"--store", database, "--data", f.t.TempDir(), "--function", "victim=" + victim, "--env", "VICTIM_LOG=" + f.notes}, args...)
-	return survivaltest.NewServer(f.t, perdure, keptDir(f.t), args...)
+	args = append([]string{"--store", database, "--data", f.t.TempDir(), "--function", "victim=" + victim,
+		"--env", "VICTIM_LOG=" + f.notes}, args...)
+	return survivaltest.Prepare(f.t, perdure, keptDir(f.t), args...)
+}
+
+// ready waits until a node answers as one that has a lease and a database.
+func (f *fleet) ready(n *survivaltest.Server) {
+	f.t.Helper()
+	until(f.t, n.String()+" gets ready", func(int) bool {
+		resp, err := http.Get("http://" + n.Addr + "/ready")
+		if err != nil {
+			return false
+		}
+		resp.Body.Close()
+		return resp.StatusCode == http.StatusOK
+	})
 }
 
 func addresses(nodes []*survivaltest.Server) (all []string) {
@@ -90,9 +113,12 @@ func same(database string, n int) (all []string) {
 type load struct {
 	f     *fleet
 	over  atomic.Bool
-	work  sync.WaitGroup
-	clerk context.CancelFunc
-	gone  chan struct{}
+	stuck atomic.Int64 // orders that did not end within their time
+	// forgiving says that what was acknowledged may be lost: such an order is begun again by its name.
+	forgiving bool
+	work      sync.WaitGroup
+	clerk     context.CancelFunc
+	gone      chan struct{}
 
 	mu     sync.Mutex
 	orders map[string]survivaltest.Job // by ARN
@@ -122,15 +148,16 @@ func (f *fleet) begin(n int) *load {
 func (l *load) order(name string, job survivaltest.Job, how int) {
 	var arn string
 	var err error
-	switch how {
-	case 0, 1:
+	switch {
+	case how < 2 || l.forgiving:
 		arn, err = l.f.Attend(l.f.t.Context(), name, job)
-	case 2:
+	case how == 2:
 		arn, err = l.f.Run(l.f.t.Context(), name, job, func(context.Context, string) error { return nil })
 	default:
 		arn, err = l.f.Run(l.f.t.Context(), name, job, l.f.Hold)
 	}
 	if err != nil {
+		l.stuck.Add(1)
 		l.f.t.Errorf("%s: %v", name, err)
 	}
 	l.mu.Lock()

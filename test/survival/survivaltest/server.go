@@ -196,3 +196,13 @@ func Build(t *testing.T, root, out, pkg string, flags ...string) {
 		t.Fatalf("building %s: %v\n%s", pkg, err, text)
 	}
 }
+
+// PID is the process of the engine, or zero.
+func (s *Server) PID() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cmd == nil {
+		return 0
+	}
+	return s.cmd.Process.Pid
+}

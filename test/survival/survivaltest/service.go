@@ -4,13 +4,17 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -22,16 +26,17 @@ import (
 // retried but by those methods that say so.
 type Service struct {
 	*lambda.Client
+	*Turns
 	http *http.Client
 }
 
 // NewService makes a client of the nodes with these addresses, for n callers at one time, which keep their
 // connections.
 func NewService(n int, addresses ...string) *Service {
-	turns := &turns{addresses: addresses, to: &http.Transport{MaxIdleConnsPerHost: n}}
-	s := &Service{http: &http.Client{Transport: turns}}
+	turns := &Turns{addresses: addresses, to: &http.Transport{MaxIdleConnsPerHost: n}}
+	s := &Service{Turns: turns, http: &http.Client{Transport: turns}}
 	s.Client = lambda.New(lambda.Options{
-		BaseEndpoint: aws.String("http://" + addresses[0]),
+		BaseEndpoint: aws.String("http://127.0.0.1"), // the transport knows the nodes
 		Region:       "us-east-1",
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "any", SecretAccessKey: "any"}, nil
@@ -42,20 +47,63 @@ func NewService(n int, addresses ...string) *Service {
 	return s
 }
 
-// turns is a load balancer that knows nothing of the nodes behind it.
-type turns struct {
+// Turns is a load balancer that knows nothing of the nodes behind it but whether they take connections.
+type Turns struct {
+	to       *http.Transport
+	failures atomic.Int64
+
+	mu        sync.Mutex
 	addresses []string
-	next      atomic.Uint64
-	to        *http.Transport
+	next      int
 }
 
 // RoundTrip implements [http.RoundTripper].
-func (t *turns) RoundTrip(req *http.Request) (*http.Response, error) {
-	to := t.addresses[t.next.Add(1)%uint64(len(t.addresses))]
-	req = req.Clone(req.Context())
-	req.URL.Host, req.Host = to, to
-	return t.to.RoundTrip(req)
+func (t *Turns) RoundTrip(req *http.Request) (resp *http.Response, err error) {
+	defer func() {
+		if err != nil && req.Context().Err() == nil || err == nil && resp.StatusCode >= http.StatusInternalServerError {
+			t.failures.Add(1)
+		}
+	}()
+	for try := 1; ; try++ {
+		to, of := t.turn()
+		again := req.Clone(req.Context())
+		again.URL.Host, again.Host = to, to
+		if req.GetBody != nil {
+			if again.Body, err = req.GetBody(); err != nil {
+				return nil, err
+			}
+		}
+		resp, err = t.to.RoundTrip(again)
+		if !errors.Is(err, syscall.ECONNREFUSED) || try == of || req.GetBody == nil && req.Body != nil {
+			return resp, err
+		}
+	}
 }
+
+// turn is whose turn it is, of how many.
+func (t *Turns) turn() (address string, of int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.next++
+	return t.addresses[t.next%len(t.addresses)], len(t.addresses)
+}
+
+// Add adds a node.
+func (t *Turns) Add(address string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.addresses = append(t.addresses, address)
+}
+
+// Remove takes a node out.
+func (t *Turns) Remove(address string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.addresses = slices.DeleteFunc(slices.Clone(t.addresses), func(a string) bool { return a == address })
+}
+
+// Failures is how many requests no node answered, or one with an error of its own.
+func (t *Turns) Failures() int64 { return t.failures.Load() }
 
 // Patience bounds how long an order may take beside its waits: kills in a row make the engine pause up to a minute
 // before it tries again.
@@ -115,7 +163,7 @@ func (s *Service) Run(ctx context.Context, name string, job Job,
 		return arn, err
 	}
 	for {
-		closed, err := s.closed(ctx, arn)
+		closed, err := s.Closed(ctx, arn)
 		if closed {
 			return arn, nil
 		}
@@ -134,7 +182,8 @@ func (s *Service) invoke(ctx context.Context, in *lambda.InvokeInput, limit time
 	return s.Invoke(ctx, in)
 }
 
-func (s *Service) closed(ctx context.Context, arn string) (bool, error) {
+// Closed reports whether an order has ended.
+func (s *Service) Closed(ctx context.Context, arn string) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, tryTime)
 	defer cancel()
 	out, err := s.GetDurableExecution(ctx, &lambda.GetDurableExecutionInput{DurableExecutionArn: &arn})
@@ -156,6 +205,11 @@ func (s *Service) Hold(ctx context.Context, arn string) error {
 // Insist makes a request about an execution until it is answered, and returns the status.
 func (s *Service) Insist(ctx context.Context, method, arn, suffix, body string) (status int, err error) {
 	return s.insist(ctx, method, "durable-executions/"+url.PathEscape(arn)+suffix, body)
+}
+
+// Try makes a request about an execution once, and returns the status.
+func (s *Service) Try(ctx context.Context, method, arn, suffix string) (status int, err error) {
+	return s.try(ctx, method, "durable-executions/"+url.PathEscape(arn)+suffix, "")
 }
 
 // Approve completes a callback until that is acknowledged. One that was completed is fine.
@@ -183,7 +237,6 @@ func (s *Service) insist(ctx context.Context, method, path, body string) (status
 func (s *Service) try(ctx context.Context, method, path, body string) (status int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, tryTime)
 	defer cancel()
-	// The host is any: the transport knows the nodes.
 	req, err := http.NewRequestWithContext(ctx, method, "http://127.0.0.1/2025-12-01/"+path, strings.NewReader(body))
 	if err != nil {
 		return 0, err
