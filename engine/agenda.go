@@ -25,6 +25,7 @@ type agenda struct {
 	ripe  func(at, now protocol.Timestamp) bool // whether an item's time has come
 	nudge chan struct{}                         // an item came that is due before all others
 	mu    sync.Mutex
+	turn  int // counts how often the owner changed
 	heap  appointments
 	byKey map[key]*appointment
 	first store.Item // nothing before it is on this agenda
@@ -60,6 +61,7 @@ type appointment struct {
 func (a *appointment) item() store.Item { return store.Item{At: a.at, ID: a.id, Operation: a.op} }
 
 func newAgenda(p *plans, of store.Agenda, size int, nudge chan struct{}) *agenda {
+	of.Owner = p.owner
 	return &agenda{
 		life: p.life, store: p.store, of: of, size: size, nudge: nudge, byKey: map[key]*appointment{},
 		ripe: func(at, now protocol.Timestamp) bool { return at <= now },
@@ -132,6 +134,25 @@ func (a *agenda) cutLocked(out func(*appointment) bool) {
 }
 
 func (a *agenda) wake() { nudge(a.nudge) }
+
+// follow makes the agenda that of another owner: whatever is on it is read from the store.
+func (a *agenda) follow(owner store.NodeID) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.of.Owner = owner
+	a.turn++
+	a.end, a.whole, a.strays = a.first, false, false
+	a.restartLocked(false)
+	a.cutLocked(func(*appointment) bool { return true })
+	a.wake()
+}
+
+// planned is how many items are in memory.
+func (a *agenda) planned() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.heap)
+}
 
 // fail says that an item was lost, or may have been missed: a sweep follows.
 func (a *agenda) fail() {
@@ -293,12 +314,15 @@ func (a *agenda) wantsPage() bool {
 
 func (a *agenda) readPage() error {
 	a.mu.Lock()
-	after := a.end
+	after, of, turn := a.end, a.of, a.turn
 	a.mu.Unlock()
-	page, err := a.store.Agenda(a.ctx, a.of, after, a.size/2)
+	page, err := a.store.Agenda(a.ctx, of, after, a.size/2)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.reading = false
+	if a.turn != turn {
+		return nil // of another owner
+	}
 	if err == nil {
 		a.whole = len(page) < a.size/2
 		for _, item := range page {
@@ -338,11 +362,14 @@ func (a *agenda) untilSweep() time.Duration {
 // sweepPage takes in the lost items of a page of the window. The next follows at once, unless items were lost again.
 func (a *agenda) sweepPage() error {
 	a.mu.Lock()
-	after, limit := a.swept, a.size/4
+	after, limit, of, turn := a.swept, a.size/4, a.of, a.turn
 	a.mu.Unlock()
-	page, err := a.store.Agenda(a.ctx, a.of, after, limit)
+	page, err := a.store.Agenda(a.ctx, of, after, limit)
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.turn != turn {
+		return nil // of another owner
+	}
 	if err != nil {
 		a.again = time.Now().Add(retryDelay)
 		return err

@@ -78,6 +78,9 @@ func (fs *Functions) putAlias(a *Alias) {
 // Alias returns an alias of a function, or a ResourceNotFoundException.
 func (fs *Functions) Alias(ctx context.Context, ref, name string) (*Alias, error) {
 	function, err := fs.home.plainRef(ref)
+	if err == nil {
+		err = fs.fresh(ctx)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -92,6 +95,9 @@ func (fs *Functions) Alias(ctx context.Context, ref, name string) (*Alias, error
 // is a ResourceNotFoundException.
 func (fs *Functions) Aliases(ctx context.Context, ref, version string) ([]*Alias, error) {
 	function, err := fs.home.plainRef(ref)
+	if err == nil {
+		err = fs.fresh(ctx)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -128,31 +134,37 @@ func (fs *Functions) changeAlias(ctx context.Context, change *AliasChange, creat
 		return nil, protocol.Errorf(protocol.CodeInvalidParameter,
 			"%q cannot be an alias: it has 1 to 128 letters, digits, - and _, and is not a number", change.Name)
 	}
-	fs.editing.Lock()
-	defer fs.editing.Unlock()
-	arn := fs.home.functionARN(function, change.Name)
-	a := &Alias{Function: function, Name: change.Name, ARN: arn.FunctionARN()}
-	switch existing := fs.alias(function, change.Name); {
+	a := &Alias{Function: function, Name: change.Name, ARN: fs.home.functionARN(function, change.Name).FunctionARN()}
+	err = fs.edit(ctx, func(ctx context.Context) error { return fs.storeAlias(ctx, a, change, create) })
+	if err != nil {
+		return nil, err
+	}
+	return a.copy(), nil
+}
+
+// storeAlias makes of a, which is empty, the alias after a change. fs.editing is held.
+func (fs *Functions) storeAlias(ctx context.Context, a *Alias, change *AliasChange, create bool) error {
+	switch existing := fs.alias(a.Function, a.Name); {
 	case create && existing != nil:
-		return nil, protocol.Errorf(protocol.CodeConflict, "Alias already exists: %s", a.ARN)
+		return protocol.Errorf(protocol.CodeConflict, "Alias already exists: %s", a.ARN)
 	case create:
 	case existing == nil:
-		return nil, aliasNotFound(arn)
+		return aliasNotFound(fs.home.functionARN(a.Function, a.Name))
 	case change.Revision != "" && change.Revision != existing.Revision:
-		return nil, stale("Alias")
+		return stale("Alias")
 	default:
-		a = existing.copy()
+		*a = *existing.copy()
 	}
 	change.apply(a)
 	if err := fs.checkAlias(a); err != nil {
-		return nil, err
+		return err
 	}
 	doc := &aliasDocument{Version: a.Version, Description: a.Description, Weights: a.Weights, Revision: a.Revision}
-	if err := fs.store.PutDocument(ctx, kindAlias, documentKey(function, a.Name), encodeDocument(doc)); err != nil {
-		return nil, err
+	if err := fs.store.PutDocument(ctx, kindAlias, documentKey(a.Function, a.Name), encodeDocument(doc)); err != nil {
+		return err
 	}
-	fs.putAlias(a)
-	return a.copy(), nil
+	fs.putAlias(a.copy())
+	return nil
 }
 
 func (c *AliasChange) apply(a *Alias) {
@@ -200,15 +212,16 @@ func (fs *Functions) checkAlias(a *Alias) error {
 // error, as on AWS.
 func (fs *Functions) DeleteAlias(ctx context.Context, ref, name string) error {
 	function, err := fs.home.plainRef(ref)
-	if err == nil && fs.alias(function, name) == nil {
-		_, err = fs.known(function)
-	}
 	if err != nil {
 		return err
 	}
-	fs.editing.Lock()
-	defer fs.editing.Unlock()
-	return fs.deleteAlias(ctx, function, name)
+	return fs.edit(ctx, func(ctx context.Context) error {
+		if fs.alias(function, name) == nil {
+			_, err := fs.known(function)
+			return err
+		}
+		return fs.deleteAlias(ctx, function, name)
+	})
 }
 
 // deleteAlias removes an alias. fs.editing is held.

@@ -147,7 +147,7 @@ func TestWeightsDivideStarts(t *testing.T) {
 		if onTwo < starts/8 || onTwo > starts*3/8 { // six standard deviations
 			t.Errorf("%d of %d starts went to version 2, want about a quarter", onTwo, starts)
 		}
-		if fn, _, err := f.Functions().Lookup("order:live", ""); err != nil || fn.Version != "1" {
+		if fn, _, err := f.Functions().Lookup(t.Context(), "order:live", ""); err != nil || fn.Version != "1" {
 			t.Errorf("Lookup: got version %s, %v, want 1", fn.Version, err)
 		}
 	})

@@ -13,7 +13,7 @@ type live struct {
 
 	mu      sync.Mutex
 	x       *machine.Execution // nil: to be read from the journal
-	running bool               // a goroutine is invoking its function
+	running string             // the request id of the invocation that a goroutine is running; empty if none is
 	calls   map[string]bool    // operation ids of the chained invokes that goroutines are calling
 
 	// Guarded by the cache's lock.
@@ -116,6 +116,14 @@ func (c *cache) release(l *live, done bool) {
 		oldest.x = nil
 		c.forgetLocked(oldest)
 	}
+}
+
+// pinned reports whether something goes on with an execution here.
+func (c *cache) pinned(id string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	l := c.all[id]
+	return l != nil && l.pins > 0
 }
 
 // count returns how many executions are in memory, and how many bytes the idle ones take.

@@ -18,6 +18,9 @@ import (
 
 // Call calls a plain function and returns its answer. A durable function is an error.
 func (e *Engine) Call(ctx context.Context, req *InvokeRequest) (*Result, error) {
+	if err := e.functions.fresh(ctx); err != nil {
+		return nil, err
+	}
 	f, err := e.functions.lookup(req.Function, req.Qualifier, rand.Float64())
 	if err != nil {
 		return nil, err
@@ -27,6 +30,10 @@ func (e *Engine) Call(ctx context.Context, req *InvokeRequest) (*Result, error) 
 	}
 	if err := e.runner.callable(f.function, req); err != nil {
 		return nil, err
+	}
+	if f.remote {
+		return nil, protocol.Errorf(protocol.CodeNotReady, "Function %s runs on other nodes of the fleet: "+
+			"call one of them, or start this one with it.", f.Name)
 	}
 	if !e.runner.place(ctx, f.function) {
 		return nil, cmp.Or(ctx.Err(), closed())
@@ -61,9 +68,10 @@ func (r *runner) makeCall(f *function, item store.Item) error {
 	if target.Input != nil {
 		req.Payload = []byte(*target.Input)
 	}
+	serving := r.serving()
 	result := r.callReaching(f, req)
-	if r.closing() {
-		return nil // the next engine calls again
+	if r.closing() || serving.Err() != nil {
+		return nil // the next engine, or another node, calls again
 	}
 	if result.Payload != nil && !utf8.ValidString(*result.Payload) { // it is recorded as text
 		result = &Result{Status: protocol.ExecutionFailed, Error: &protocol.ErrorObject{

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -20,6 +21,11 @@ func (e *Engine) Checkpoint(ctx context.Context, req *CheckpointRequest) (*Check
 	id, fence, err := e.seals.fence(req.ARN, req.Token)
 	if err != nil {
 		return nil, err
+	}
+	if invokes(req.Updates) {
+		if err := e.functions.fresh(ctx); err != nil {
+			return nil, err
+		}
 	}
 	input := machine.Checkpoint{
 		Fence:       fence,
@@ -46,6 +52,13 @@ func (e *Engine) Checkpoint(ctx context.Context, req *CheckpointRequest) (*Check
 	}
 	e.counters.checkpoint.Since(began)
 	return out, nil
+}
+
+// invokes reports whether one of the updates starts a chained invoke, whose function is looked up.
+func invokes(updates []protocol.Update) bool {
+	return slices.ContainsFunc(updates, func(u protocol.Update) bool {
+		return u.Type == protocol.TypeChainedInvoke && u.Action == protocol.ActionStart
+	})
 }
 
 // pageBytes bounds the payloads of a page of operations or events, so that an envelope stays below Lambda's 6 MB.

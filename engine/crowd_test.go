@@ -193,6 +193,7 @@ func inCrowd(t *testing.T, n int, one func(i int) store.Write, test func(t *test
 type never struct{}
 
 func (never) Await(ctx context.Context) { <-ctx.Done() }
+func (never) Present() bool             { return false }
 func (never) Invoke(context.Context, *engine.Invocation) engine.Outcome {
 	return crash("nobody can be here")
 }

@@ -19,6 +19,7 @@ const (
 // numberingDocument keeps a deleted version's number from being given again: executions of it may still be there.
 type numberingDocument struct {
 	LastVersion int
+	Deleted     time.Time `json:",omitzero"` // when the function was deleted as a whole, by the engine's clock
 }
 
 // versionDocument is a published version. A setting that an old document lacks has its default.
@@ -27,7 +28,8 @@ type versionDocument struct {
 	Image     Image
 	Published time.Time
 	Revision  string
-	Deleted   bool `json:",omitempty"` // it drains
+	Deleted   bool      `json:",omitempty"` // it drains
+	DeletedAt time.Time `json:",omitzero"`
 }
 
 // aliasDocument is an alias.
@@ -51,6 +53,7 @@ func (f *function) settings() Function {
 func (f *function) document() *versionDocument {
 	return &versionDocument{
 		Function: f.settings(), Image: *f.image, Published: f.modified, Revision: f.revision, Deleted: f.draining,
+		DeletedAt: f.deleted,
 	}
 }
 
@@ -60,7 +63,8 @@ func (d *versionDocument) function(name, version string) *function {
 	settings.Name, settings.Version = name, version
 	settings.setDefaults()
 	f := newFunction(settings)
-	f.revision, f.modified, f.draining, f.image = d.Revision, d.Published, d.Deleted, &d.Image
+	f.revision, f.modified, f.image = d.Revision, d.Published, &d.Image
+	f.draining, f.deleted = d.Deleted, d.DeletedAt
 	return f
 }
 
@@ -72,14 +76,28 @@ func encodeDocument(v any) []byte {
 	return data
 }
 
-// load reads all documents, before anybody else has the engine.
-func (fs *Functions) load(ctx context.Context) error {
+// knowledge is what the documents say of functions.
+type knowledge struct {
+	functions  *Functions
+	versions   map[qualified]*function // published ones; nothing can run them yet
+	aliases    map[qualified]*Alias
+	last       map[string]int       // by function: the highest number that a version ever had
+	deleted    map[string]time.Time // by function: when it was deleted as a whole
+	incomplete bool                 // a document could not be understood
+}
+
+// readDocuments reads all documents.
+func (fs *Functions) readDocuments(ctx context.Context) (*knowledge, error) {
+	k := &knowledge{
+		functions: fs, versions: map[qualified]*function{}, aliases: map[qualified]*Alias{}, last: map[string]int{},
+		deleted: map[string]time.Time{},
+	}
 	for kind, read := range map[string]func(name, word string, data []byte) error{
-		kindNumbering: fs.loadNumbering, kindVersion: fs.loadVersion, kindAlias: fs.loadAlias,
+		kindNumbering: k.readNumbering, kindVersion: k.readVersion, kindAlias: k.readAlias,
 	} {
 		docs, err := fs.store.Documents(ctx, kind)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		for _, d := range docs {
 			name, word, _ := strings.Cut(d.Key, "/")
@@ -88,25 +106,25 @@ func (fs *Functions) load(ctx context.Context) error {
 				err = read(name, word, d.Value)
 			}
 			if err != nil {
-				fs.incomplete = true
+				k.incomplete = true
 				fs.log.Error("a document cannot be understood; it is left alone",
 					"kind", kind, "key", d.Key, "error", err)
 			}
 		}
 	}
-	return nil
+	return k, nil
 }
 
-func (fs *Functions) loadNumbering(name, _ string, data []byte) error {
+func (k *knowledge) readNumbering(name, _ string, data []byte) error {
 	var d numberingDocument
 	err := json.Unmarshal(data, &d)
 	if err == nil {
-		fs.last[name] = max(fs.last[name], d.LastVersion)
+		k.last[name], k.deleted[name] = d.LastVersion, d.Deleted
 	}
 	return err
 }
 
-func (fs *Functions) loadVersion(name, version string, data []byte) error {
+func (k *knowledge) readVersion(name, version string, data []byte) error {
 	var d versionDocument
 	if err := json.Unmarshal(data, &d); err != nil {
 		return err
@@ -118,18 +136,18 @@ func (fs *Functions) loadVersion(name, version string, data []byte) error {
 	if !isNumber(version) || d.Image.CodeSHA256 == "" {
 		return errors.New("it describes no published version")
 	}
-	fs.put(f)
+	k.versions[qualified{name, version}] = f
 	return nil
 }
 
-func (fs *Functions) loadAlias(name, alias string, data []byte) error {
+func (k *knowledge) readAlias(name, alias string, data []byte) error {
 	var d aliasDocument
 	err := json.Unmarshal(data, &d)
 	if err == nil {
-		fs.putAlias(&Alias{
-			Function: name, Name: alias, ARN: fs.home.functionARN(name, alias).FunctionARN(),
+		k.aliases[qualified{name, alias}] = &Alias{
+			Function: name, Name: alias, ARN: k.functions.home.functionARN(name, alias).FunctionARN(),
 			Version: d.Version, Description: d.Description, Weights: d.Weights, Revision: d.Revision,
-		})
+		}
 	}
 	return err
 }

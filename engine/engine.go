@@ -39,6 +39,8 @@ type Options struct {
 	// Cache is how many bytes of memory open executions may take to which nothing happens at the moment; the default is
 	// 64 MB. One that left memory is read again when something happens to it.
 	Cache int
+	// Node counts if other engines use the store, too.
+	Node NodeOptions
 }
 
 func (o *Options) setDefaults() {
@@ -87,6 +89,8 @@ type Engine struct {
 	flights   *flights
 	runner    *runner
 	telemetry *reporter // nil without telemetry
+	fleet     *membership
+	claimer   *claimer // nil if the engine is alone
 	probe     probe
 }
 
@@ -121,13 +125,21 @@ func assemble(st store.Store, seals seals, opts *Options) *Engine {
 	ledger := newLedger(life, st, starts, opts.Cache)
 	e := &Engine{
 		life: life, functions: functions, seals: seals, starts: starts, ledger: ledger,
-		news:     &bulletin{life: life, channels: map[topic]*bulletinChannel{}},
+		news:     &bulletin{life: life, came: make(chan struct{}, 1), channels: map[topic]*bulletinChannel{}},
 		counters: newCounters(), plans: newPlans(life, st),
 		logs: newLogbook(st, life.log), flights: newFlights(life),
 	}
+	e.fleet = newMembership(life, st, e.plans, opts.Node)
+	e.fleet.ledger, e.fleet.news, e.fleet.functions = ledger, e.news, functions
+	e.plans.fleet, ledger.fleet, starts.fleet, functions.fleet = e.fleet, e.fleet, e.fleet, e.fleet
 	e.runner = &runner{
 		life: life, ledger: ledger, plans: e.plans, functions: functions, flights: e.flights, logs: e.logs,
-		counters: e.counters, tracing: &tracing{opts.Tracer, opts.Strict}, seals: seals,
+		counters: e.counters, tracing: &tracing{opts.Tracer, opts.Strict}, seals: seals, serving: e.fleet.serving,
+	}
+	if !e.fleet.alone() {
+		e.claimer = &claimer{
+			life: life, fleet: e.fleet, plans: e.plans, functions: functions, flights: e.flights, ledger: ledger,
+		}
 	}
 	return e
 }
@@ -148,8 +160,13 @@ func (e *Engine) begin(ctx context.Context, opts *Options) (err error) {
 	if e.telemetry != nil {
 		e.ledger.subscribe(e.telemetry.heard)
 	}
-	e.ledger.subscribe(e.news.heard, e.plans.heard, e.functions.heard)
-	if err := e.ledger.recover(ctx); err != nil {
+	e.ledger.subscribe(e.news.heard, e.plans.heard, e.functions.heard, e.fleet.heard)
+	if e.fleet.alone() {
+		err = e.ledger.recover(ctx)
+	} else {
+		err = e.fleet.beat(ctx)
+	}
+	if err != nil {
 		return fmt.Errorf("recovering executions: %w", err)
 	}
 	e.work(opts)
@@ -159,16 +176,23 @@ func (e *Engine) begin(ctx context.Context, opts *Options) (err error) {
 // work starts what runs in the background until the engine closes.
 func (e *Engine) work(opts *Options) {
 	e.life.clock.step()
+	if !e.fleet.alone() {
+		e.life.work.Go(e.fleet.run)
+		e.life.work.Go(e.claimer.run)
+		e.life.work.Go(e.fleet.hints.send)
+		e.life.work.Go(e.fleet.hints.hear)
+		e.life.work.Go(func() { e.news.follow(e.fleet) })
+	}
 	moments := &e.plans.moments
 	lanes := &lanes{
 		life: e.life, plans: e.plans, ledger: e.ledger, couriers: newCouriers(e.ledger, moments),
 		late: e.counters.late, again: map[string]bool{},
 	}
-	removals := &remover{life: e.life, plans: e.plans, ledger: e.ledger}
+	removals := &remover{life: e.life, fleet: e.fleet, plans: e.plans, ledger: e.ledger}
 	e.life.work.Go(func() { lanes.run(moments.soon, seatsSoon) })
 	e.life.work.Go(func() { lanes.run(moments.past, seatsPast) })
 	e.life.work.Go(removals.run)
-	if !opts.VirtualTime {
+	if !opts.VirtualTime && e.fleet.alone() {
 		e.life.work.Go(e.plans.watchClock)
 	}
 	e.life.work.Go(func() { e.logs.run(e.life.ctx) })
@@ -193,6 +217,7 @@ func (e *Engine) Close(ctx context.Context) error {
 		if e.telemetry != nil {
 			e.telemetry.finish()
 		}
+		e.fleet.leave()
 		close(done)
 	}()
 	select {

@@ -186,7 +186,8 @@ func (e *explainer) explainCall(t *machine.InvokeTarget) string {
 	case f.awaiting.Load() > 0:
 		return ", of which nothing is there that runs it"
 	case len(f.places) == cap(f.places):
-		return fmt.Sprintf(", of which all %d invocations that it may have at one time are under way", cap(f.places))
+		return fmt.Sprintf(", of which all %d invocations that it may have at one time are under way",
+			e.functions.fleet.shares.usable(f))
 	}
 	return ""
 }
@@ -209,7 +210,7 @@ func (e *explainer) explainQueue(arn *protocol.ARN, r *Reason, at protocol.Times
 		r.Kind = ReasonNoPlace
 		r.Text = fmt.Sprintf("has waited for a place for %s: "+
 			"all %d invocations that function %s may have run at one time do",
-			ago(r.Since, at), cap(f.places), name)
+			ago(r.Since, at), e.functions.fleet.shares.usable(f), name)
 	default:
 		r.Text = "an invocation is about to begin"
 	}

@@ -41,6 +41,9 @@ const maxForkNames = 1000
 // does, an unknown operation, and one that cannot end so.
 func (e *Engine) Fork(ctx context.Context, req *ForkRequest) (*Started, error) {
 	origin, err := e.ledger.read(ctx, req.ARN)
+	if err == nil {
+		err = e.functions.fresh(ctx)
+	}
 	if err != nil {
 		return nil, err
 	}

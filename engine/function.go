@@ -116,6 +116,8 @@ type Awaiter interface {
 	// Await returns when the function can be invoked, when the Invoker is closed, or when ctx is done. Nothing is
 	// recorded of it.
 	Await(ctx context.Context)
+	// Present reports whether Await would return at once. A node of a fleet takes only work for functions that are.
+	Present() bool
 }
 
 // Invocation is one call of a function.
@@ -132,7 +134,8 @@ type Invocation struct {
 	ClientContext string // from the caller of a plain function, decoded
 	ExecutionARN  string // empty for a plain function
 
-	held *atomic.Pointer[func() bool] // set by Hold; nil outside of the engine
+	held    *atomic.Pointer[func() bool] // set by Hold; nil outside of the engine
+	serving context.Context              // ends when the engine must not run it any more
 }
 
 // Outcome is how an invocation ended: with a payload, or with an error.

@@ -22,6 +22,7 @@ import (
 type Functions struct {
 	*life
 	store  store.Store
+	fleet  *membership
 	home   home
 	strict bool
 	// tend hears of each version that may begin or cease to be one that can be run.
@@ -36,8 +37,10 @@ type Functions struct {
 	editing sync.Mutex
 	images  Images // guarded by editing; nil until RunVersions
 	// incomplete: a document could not be read, so there may be versions that are not known here, and no code is
-	// removed. It is set before anybody has the engine.
+	// removed. Guarded by editing.
 	incomplete bool
+	revision   atomic.Int64 // of the documents that were read last; counts in a fleet
+	asking     asking
 
 	// starting is held for reading while the start of an execution is committed, and for writing when a version begins
 	// to drain: a start is either refused or counted.
@@ -56,7 +59,9 @@ type function struct {
 	modified time.Time
 	image    *Image // nil unless it was published
 	draining bool   // deleted, but not yet without open executions
+	deleted  time.Time
 	fault    string // why it cannot be run; empty if that is not known
+	remote   bool   // only other nodes can run it
 }
 
 func newFunction(f Function) *function {
@@ -70,6 +75,55 @@ func newFunctions(l *life, st store.Store, at home, strict bool) *Functions {
 	return &Functions{
 		life: l, store: st, home: at, strict: strict,
 		versions: map[qualified]*function{}, aliases: map[qualified]*Alias{}, last: map[string]int{},
+	}
+}
+
+// load reads the documents, before anybody else has the engine.
+func (fs *Functions) load(ctx context.Context) error {
+	if !fs.fleet.alone() {
+		fs.revision.Store(unknownRevision)
+		return fs.reload(ctx)
+	}
+	k, err := fs.readDocuments(ctx)
+	if err == nil {
+		fs.learn(k)
+	}
+	return err
+}
+
+// learn takes over what the documents say. fs.editing is held, or nobody has the engine yet.
+func (fs *Functions) learn(k *knowledge) {
+	fs.mu.Lock()
+	fs.aliases, fs.incomplete = k.aliases, k.incomplete
+	for name, n := range k.last {
+		fs.last[name] = max(fs.last[name], n)
+	}
+	fs.mu.Unlock()
+	for _, f := range fs.all() {
+		if _, there := k.versions[qualified{f.Name, f.Version}]; f.image != nil && !there {
+			fs.remove(f)
+		}
+		if f.image == nil && !f.draining && !f.remote && !f.modified.After(k.deleted[f.Name]) {
+			fs.startDraining(f, k.deleted[f.Name])
+		}
+	}
+	for _, f := range k.versions {
+		fs.take(f)
+	}
+}
+
+// take takes over a published version as it was read.
+func (fs *Functions) take(f *function) {
+	switch old := fs.find(f.Name, f.Version); {
+	case old != nil && old.image != nil:
+		if f.draining && !old.draining {
+			fs.startDraining(old, f.deleted)
+		}
+	case old != nil && old.Invoker != nil: // registered by its number
+	case fs.images != nil:
+		fs.put(fs.opened(f))
+	default:
+		fs.put(f)
 	}
 }
 
@@ -90,11 +144,38 @@ func (fs *Functions) runnable(name, version string) *function {
 
 // put adds a version, or puts it in the place of another one.
 func (fs *Functions) put(f *function) {
+	fs.fleet.share(f)
 	fs.mu.Lock()
+	old := fs.versions[qualified{f.Name, f.Version}]
 	fs.versions[qualified{f.Name, f.Version}] = f
 	fs.last[f.Name] = max(fs.last[f.Name], versionNumber(f.Version))
 	fs.mu.Unlock()
+	if old != nil && old.places != f.places {
+		fs.fleet.unshare(old)
+	}
 	fs.tend(f.Name, f.Version)
+}
+
+// replace is put of a version in the place of one that is still there; old is nil for none.
+func (fs *Functions) replace(old, f *function) {
+	fs.mu.Lock()
+	if fs.versions[qualified{f.Name, f.Version}] != old {
+		fs.mu.Unlock()
+		return
+	}
+	fs.versions[qualified{f.Name, f.Version}] = f
+	fs.mu.Unlock()
+	fs.tend(f.Name, f.Version)
+}
+
+// runs are the versions that this engine can run, each with its share of places.
+func (fs *Functions) runs() (told []NodeFunction) {
+	for _, f := range fs.all() {
+		if f.Invoker != nil {
+			told = append(told, NodeFunction{f.Name, f.Version, fs.fleet.shares.usable(f)})
+		}
+	}
+	return told
 }
 
 // remove takes a version away, unless another has taken its place.
@@ -104,6 +185,7 @@ func (fs *Functions) remove(f *function) {
 		delete(fs.versions, v)
 	}
 	fs.mu.Unlock()
+	fs.fleet.unshare(f)
 	fs.tend(f.Name, f.Version)
 }
 
@@ -143,8 +225,9 @@ func (fs *Functions) Register(f Function) error {
 		return fmt.Errorf("registering function %q: %w", f.Name, err)
 	}
 	registered := newFunction(f)
+	registered.modified = fs.now().Time()
 	if old := fs.find(f.Name, f.Version); old != nil && old.image != nil {
-		registered.image, registered.draining = old.image, old.draining // it stays published, or deleted
+		registered.image, registered.draining, registered.deleted = old.image, old.draining, old.deleted // it stays so
 	}
 	fs.put(registered)
 	return nil
@@ -168,10 +251,10 @@ func (fs *Functions) Unregister(name, version string) {
 	}
 }
 
-// List returns the function versions that can be invoked, ordered by name and version, each with its qualified ARN.
+// List returns the function versions that can be invoked here, or by another node of the fleet, ordered by name and version, each with its qualified ARN.
 func (fs *Functions) List() (functions []Function, arns []string) {
 	for _, f := range fs.all() {
-		if f.Invoker != nil && !f.draining {
+		if (f.Invoker != nil || f.remote) && !f.draining {
 			functions = append(functions, f.Function)
 			arns = append(arns, fs.home.functionARN(f.Name, f.Version).FunctionARN())
 		}
@@ -206,6 +289,9 @@ type Configuration struct {
 
 // Configuration describes the function version that a reference names. An unknown one is a ResourceNotFoundException.
 func (fs *Functions) Configuration(ctx context.Context, ref, qualifier string) (*Configuration, error) {
+	if err := fs.fresh(ctx); err != nil {
+		return nil, err
+	}
 	t, err := fs.lookup(ref, qualifier, primary)
 	if err != nil {
 		return nil, err
@@ -225,6 +311,9 @@ func (fs *Functions) Configuration(ctx context.Context, ref, qualifier string) (
 // Configurations describes the versions of a function, $LATEST first and then by number; with an empty reference those
 // of all functions, ordered by name. An unknown function is a ResourceNotFoundException.
 func (fs *Functions) Configurations(ctx context.Context, ref string) ([]*Configuration, error) {
+	if err := fs.fresh(ctx); err != nil {
+		return nil, err
+	}
 	versions := fs.all()
 	if ref != "" {
 		name, _, err := fs.home.parseRef(ref, "")
@@ -252,7 +341,7 @@ func (fs *Functions) configuration(ctx context.Context, f *function) *Configurat
 	case f.draining:
 		c.State, c.StateReasonCode = StateDeleting, "DrainingDurableExecutions"
 		c.StateReason = "The function was deleted. Its open durable executions go on to their end."
-	case f.Invoker == nil:
+	case f.Invoker == nil && !f.remote:
 		c.State, c.StateReasonCode = StateFailed, "InvalidImage"
 		c.StateReason = f.whyIdle()
 	}

@@ -23,6 +23,7 @@ type runner struct {
 	counters  *counters
 	tracing   *tracing
 	seals     seals
+	serving   func() context.Context // ends when functions must not run any more
 }
 
 // invoke runs an invocation of an execution, unless it wants none or has one. free gives its place back. The error says
@@ -34,22 +35,25 @@ func (r *runner) invoke(f *function, id string, free func()) error {
 	defer r.flights.end()
 	l := r.ledger.cache.pin(id)
 	defer r.ledger.cache.unpin(l)
-	inv, err := r.begin(l, f)
+	requestID := uuid.NewString()
+	inv, err := r.begin(l, f, requestID, "")
 	if _, unread := errors.AsType[*unreadError](err); unread {
 		return err
 	}
-	r.run(l, f, inv, err, free)
+	r.run(l, f, inv, requestID, err, free)
 	return nil
 }
 
 // run runs an invocation that has begun; nil is none. err says that its start could not be recorded. That commit may
 // have taken effect, so only this goroutine may go on.
-func (r *runner) run(l *live, f *function, inv *Invocation, err error, free func()) {
+func (r *runner) run(l *live, f *function, inv *Invocation, requestID string, err error, free func()) {
 	for err != nil {
 		if !r.persist(l.id, "the start of an invocation could not be recorded", err) {
 			return
 		}
-		inv, err = r.begin(l, f)
+		tried := requestID
+		requestID = uuid.NewString()
+		inv, err = r.begin(l, f, requestID, tried)
 	}
 	if inv == nil {
 		return
@@ -60,19 +64,19 @@ func (r *runner) run(l *live, f *function, inv *Invocation, err error, free func
 	r.finish(l, inv, out, free)
 }
 
-// begin records the start of an invocation and returns it; nil if none is wanted now.
-func (r *runner) begin(l *live, f *function) (inv *Invocation, err error) {
-	requestID := uuid.NewString()
+// begin records the start of an invocation and returns it; nil if none is wanted now. The one that was tried before, if
+// any, never ran: if it is in flight, its start was recorded by a commit that seemed to fail.
+func (r *runner) begin(l *live, f *function, requestID, tried string) (inv *Invocation, err error) {
+	serving := r.serving()
 	wants := func(d *machine.Draft) (bool, error) {
 		if arn := d.Identity().ARN; arn.Function != f.Name || arn.Version != f.Version {
 			return false, &damagedError{l.id, fmt.Errorf("it is of function %s:%s, and stored as one of %s:%s",
 				arn.Function, arn.Version, f.Name, f.Version)}
 		}
-		if l.running || r.closing() {
+		if l.running != "" || serving.Err() != nil {
 			return false, nil
 		}
-		// An invocation in flight never ran: its start was recorded by a commit that seemed to fail.
-		d.LoseInvocation()
+		d.LoseInvocation(tried)
 		d.FireTimers()
 		if !d.WantsInvocation(r.now()) {
 			return false, nil
@@ -82,11 +86,12 @@ func (r *runner) begin(l *live, f *function) (inv *Invocation, err error) {
 	}
 	_, err = updateThen(r.ctx, r.ledger, l.id, wants, func(l *live, begun bool, _ error) {
 		if !begun {
-			r.plans.plan(row(l.x.Draft(r.now())))
+			r.plans.planned(l.x)
 			return
 		}
-		l.running = true
+		l.running = requestID
 		inv = r.envelope(l, f, requestID)
+		inv.serving = serving
 	})
 	return inv, err
 }
@@ -117,7 +122,10 @@ const killGrace = 2 * time.Second
 
 // call runs one invocation.
 func (r *runner) call(f *function, inv *Invocation) Outcome {
-	ctx, cancel := inv.limit(r.ctx, f.StartTimeout+inv.Timeout+killGrace)
+	if inv.serving == nil {
+		inv.serving = r.serving()
+	}
+	ctx, cancel := inv.limit(inv.serving, f.StartTimeout+inv.Timeout+killGrace)
 	defer cancel()
 	r.counters.invoking.Add(1)
 	defer r.counters.invoking.Add(-1)
@@ -132,21 +140,21 @@ func (r *runner) call(f *function, inv *Invocation) Outcome {
 }
 
 // finish records how an invocation ended, and tries again until the store accepts it; after the first failure it frees
-// the place. An invocation that failed while the engine closed is lost: the next engine repeats it. That one also
-// repeats an invocation whose end was not recorded.
+// the place. An invocation that failed while the engine closed, or the node's lease ended, is lost: the next engine, or
+// another one, repeats it. That one also repeats an invocation whose end was not recorded.
 func (r *runner) finish(l *live, inv *Invocation, out Outcome, free func()) {
 	for {
-		closing := r.closing()
+		over := inv.serving.Err() != nil
 		_, err := updateThen(context.WithoutCancel(r.ctx), r.ledger, l.id, unrefused(func(d *machine.Draft) {
 			switch {
-			case closing && out.Error != nil:
-				d.LoseInvocation()
+			case over && out.Error != nil:
+				d.LoseInvocation(inv.RequestID)
 			case out.Unstarted:
 				d.MissInvocation(inv.RequestID, out.Error)
 			default:
 				d.EndInvocation(inv.RequestID, out.Payload, out.Error)
 			}
-		}), func(l *live, _ none, _ error) { l.running = false })
+		}), func(l *live, _ none, _ error) { l.running = "" })
 		if err == nil {
 			return
 		}
@@ -154,7 +162,7 @@ func (r *runner) finish(l *live, inv *Invocation, out Outcome, free func()) {
 		if !r.persist(l.id, "the end of an invocation could not be recorded", err) {
 			l.mu.Lock()
 			defer l.mu.Unlock()
-			l.running = false
+			l.running = ""
 			return
 		}
 	}

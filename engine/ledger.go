@@ -18,6 +18,7 @@ type ledger struct {
 	rules  *machine.Rules
 	starts *starter
 	cache  cache
+	fleet  *membership
 	always context.Context // does not end with the engine: see commit
 	// takeOff begins, in a draft, the invocation that the draft wants, if that can begin now; it is nil if not.
 	takeOff func(*live, *machine.Draft) *takeoff
@@ -77,11 +78,23 @@ func update[T any](ctx context.Context, g *ledger, id string, apply input[T]) (T
 	return updateThen(ctx, g, id, apply, nothing)
 }
 
+// updateLive is update for an input that also looks at what goes on with the execution in this process.
+func updateLive[T any](
+	ctx context.Context, g *ledger, id string, apply func(*live, *machine.Draft) (T, error),
+) (T, error) {
+	l := g.cache.pin(id)
+	defer g.cache.unpin(l)
+	return update(ctx, g, id, func(d *machine.Draft) (T, error) { return apply(l, d) })
+}
+
 // nothing is done after most updates.
 func nothing[T any](*live, T, error) {}
 
 // updateThen is update with an effect: then is called once, between the commit and the next input, with result and
 // refusal.
+//
+// The state that the input saw is the newest one: the commit proves it. Of an input that has nothing to commit, the
+// number of the last entry in the store does, unless no other engine uses that.
 func updateThen[T any](
 	ctx context.Context, g *ledger, id string, apply input[T], then func(*live, T, error),
 ) (T, error) {
@@ -91,6 +104,7 @@ func updateThen[T any](
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for {
+		remembered := l.x != nil
 		if err := g.load(ctx, l); err != nil {
 			return *new(T), err
 		}
@@ -98,6 +112,9 @@ func updateThen[T any](
 		d := l.x.Draft(g.now())
 		result, refusal := apply(d)
 		err := g.commit(l, d)
+		if err == nil && remembered && len(d.Records()) == 0 {
+			err = g.prove(ctx, l)
+		}
 		if errors.Is(err, store.ErrConflict) {
 			g.log.Debug("another writer was first; reading again", "execution", id)
 			continue
@@ -109,6 +126,22 @@ func updateThen[T any](
 		d.Done()
 		return result, refusal
 	}
+}
+
+// prove fails with [store.ErrConflict] if the execution in memory is not the stored one, and forgets it then.
+func (g *ledger) prove(ctx context.Context, l *live) error {
+	if g.fleet.alone() {
+		return nil
+	}
+	last, err := g.fleet.store.Last(ctx, l.id)
+	switch {
+	case err != nil:
+		return &unreadError{l.id, err}
+	case last[l.id] != l.x.Entries():
+		l.x = nil
+		return store.ErrConflict
+	}
+	return nil
 }
 
 // updateNamed is updateThen for clients, who name an execution by its ARN.
@@ -168,6 +201,7 @@ func (g *ledger) write(l *live, d *machine.Draft) (attempted bool, err error) {
 	write := store.Write{ID: l.id, Entry: store.Entry{Seq: d.Entries() + 1, Data: *buf}}
 	if d.Entries() == 0 || rowChanged(l.x, d) {
 		write.Row = row(d)
+		write.Row.Owner = g.fleet.owner(l, d)
 	}
 	g.starts.functions.starting.RLock()
 	defer g.starts.functions.starting.RUnlock()
@@ -228,6 +262,28 @@ func (g *ledger) view(ctx context.Context, arn string, read func(*live)) error {
 	return err
 }
 
+// recall is view of an execution in memory, which may be older than the stored one. It is false if it is not there.
+func (g *ledger) recall(arn string, read func(*live)) bool {
+	id, err := parseExecution(arn)
+	if err != nil {
+		return false
+	}
+	l, release := g.hold(id)
+	defer release()
+	if l.x == nil || l.x.ARN() != arn {
+		return false
+	}
+	read(l)
+	return true
+}
+
+// runs reports whether an invocation of an execution is under way in this process.
+func (g *ledger) runs(id string) bool {
+	l, release := g.hold(id)
+	defer release()
+	return l.running != ""
+}
+
 // glance is view for whoever does not need what operations hold. One that is not in memory is read as an outline, which
 // does not stay.
 func (g *ledger) glance(ctx context.Context, arn string, read func(*machine.Execution)) error {
@@ -237,9 +293,14 @@ func (g *ledger) glance(ctx context.Context, arn string, read func(*machine.Exec
 	}
 	l, release := g.hold(id)
 	if x := l.x; x != nil && x.ARN() == arn {
-		defer release()
-		read(x)
-		return nil
+		err := g.prove(ctx, l)
+		if err == nil {
+			read(x)
+		}
+		if !errors.Is(err, store.ErrConflict) {
+			release()
+			return err
+		}
 	}
 	release()
 	x, err := g.replay(ctx, id, machine.LoadOutline(g.rules))
@@ -309,7 +370,7 @@ func (g *ledger) recover(ctx context.Context) error {
 }
 
 func (g *ledger) recoverOne(ctx context.Context, id string) error {
-	_, err := update(ctx, g, id, unrefused(func(d *machine.Draft) { d.LoseInvocation() }))
+	_, err := update(ctx, g, id, unrefused(func(d *machine.Draft) { d.LoseInvocation(d.InFlight()) }))
 	if errors.Is(err, store.ErrNotFound) || err != nil && g.quarantine(id, err) {
 		return nil // verify tells of a row without a journal
 	}

@@ -28,6 +28,9 @@ func newLife(log *slog.Logger) *life {
 }
 
 func (l *life) now() protocol.Timestamp {
+	if a := l.clock.anchor.Load(); a != nil {
+		return a.now()
+	}
 	return protocol.TimestampOf(time.Now().Add(time.Duration(l.clock.shift.Load())))
 }
 
@@ -91,7 +94,8 @@ const (
 
 // wallClock is the wall clock as the engine sees it.
 type wallClock struct {
-	shift atomic.Int64 // by how much a test has set it
+	anchor atomic.Pointer[anchor] // a database's clock, which takes this one's place; nil if there is none
+	shift  atomic.Int64           // by how much a test has set it
 	mu    sync.Mutex
 	wall  time.Time // the last look, at both clocks
 	mono  time.Time
@@ -108,6 +112,29 @@ func (c *wallClock) step() time.Duration {
 		step = wall.Sub(c.wall) - mono.Sub(c.mono)
 	}
 	c.wall, c.mono = wall, mono
+	return step
+}
+
+// anchor is a moment of another machine's clock. From it time goes on by a clock that nobody can set.
+type anchor struct {
+	theirs protocol.Timestamp
+	ours   time.Time
+}
+
+func (a *anchor) now() protocol.Timestamp { return a.theirs.Add(time.Since(a.ours)) }
+
+// follow takes over the clock of a machine that told the moment theirs between asked and now. It returns by how much
+// that clock was set since the last time.
+func (c *wallClock) follow(theirs protocol.Timestamp, asked time.Time) (step time.Duration) {
+	took := time.Since(asked)
+	next := &anchor{theirs.Add(-took / 2), asked}
+	if old := c.anchor.Load(); old != nil {
+		step = next.now().Sub(old.now())
+		if step.Abs() <= took/2+time.Millisecond { // nobody can tell
+			return 0
+		}
+	}
+	c.anchor.Store(next)
 	return step
 }
 
@@ -161,8 +188,13 @@ func (f *flights) count(n int) int {
 // Drain prepares an engine for its end: no invocation or call begins any more; the next engine begins them. Drain
 // returns when those under way have ended and their ends are recorded, or when ctx is done, and says how many are left.
 // [Engine.Close] breaks these off, and the next engine repeats them. Everything else is answered as before.
+//
+// A node of a fleet hands over what it does not invoke.
 func (e *Engine) Drain(ctx context.Context) int {
 	e.flights.land()
+	if e.claimer != nil {
+		e.claimer.drain(ctx)
+	}
 	select {
 	case <-e.flights.landed:
 	case <-ctx.Done():

@@ -156,6 +156,9 @@ func (fs *Functions) summary(row *store.Row) Summary {
 
 // mustBeKnown refuses a function that is not registered and has no executions.
 func (fs *Functions) mustBeKnown(ctx context.Context, name, version string) error {
+	if err := fs.fresh(ctx); err != nil {
+		return err
+	}
 	t, err := fs.lookup(name, version, primary)
 	if _, unknown := errors.AsType[*protocol.Error](err); !unknown {
 		return err

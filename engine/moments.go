@@ -47,6 +47,9 @@ func (m *moments) set(id string, due, now protocol.Timestamp) {
 	m.soon.set(k, due, now)
 }
 
+// look has an execution looked at now.
+func (m *moments) look(id string, now protocol.Timestamp) { m.soon.set(key{id: id}, now, now) }
+
 // split turns what is due by now into backlog.
 func (m *moments) split(now protocol.Timestamp) {
 	m.mu.Lock()
@@ -128,7 +131,7 @@ func (w *lanes) look(id string, patient bool) {
 			parent = l.x.Identity().ParentARN
 			return
 		}
-		w.plans.plan(row(l.x.Draft(w.now())))
+		w.plans.planned(l.x)
 	})
 	if err == nil && parent != "" {
 		err = w.couriers.send(parent, id, patient)

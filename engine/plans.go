@@ -3,6 +3,7 @@ package engine
 import (
 	"time"
 
+	"github.com/perdure/perdure/internal/core/machine"
 	"github.com/perdure/perdure/internal/core/store"
 )
 
@@ -14,10 +15,15 @@ type plans struct {
 	moments  moments
 	removals removals
 	queues   queues
+
+	// In a fleet, agendas hold what this node owns. Of the rest the claimer hears.
+	owner store.NodeID // guarded by the lock of queues
+	fleet *membership
+	claim chan struct{}
 }
 
 func newPlans(l *life, st store.Store) *plans {
-	p := &plans{life: l, store: st}
+	p := &plans{life: l, store: st, claim: make(chan struct{}, 1)}
 	p.moments.init(p)
 	p.removals.init(p)
 	p.queues.init()
@@ -37,20 +43,78 @@ func (p *plans) heard(c change) {
 	}
 }
 
+// follow makes the agendas those of another owner.
+func (p *plans) follow(owner store.NodeID) {
+	p.queues.mu.Lock()
+	p.owner = owner
+	p.queues.mu.Unlock()
+	p.moments.soon.follow(owner)
+	p.moments.past.follow(owner)
+	for _, q := range p.queues.each() {
+		q.invocations.follow(owner)
+		q.calls.follow(owner)
+	}
+}
+
+// planned plans what an execution in memory has to do next, for whoever looked at it in vain.
+func (p *plans) planned(x *machine.Execution) {
+	r := row(x.Draft(p.now()))
+	r.Owner = p.fleet.self()
+	p.plan(r)
+}
+
+// fail has all agendas read again.
+func (p *plans) fail() {
+	p.moments.fail()
+	p.removals.fail()
+	for _, q := range p.queues.each() {
+		q.invocations.fail()
+		q.calls.fail()
+	}
+}
+
 // plan plans what a row says is to do. It is stored so now: the execution's lock is held, or nobody knows of it yet.
 func (p *plans) plan(row *store.Row) {
-	now := p.now()
-	p.moments.set(row.ID, row.Due, now)
+	now, due, wanted := p.now(), row.Due, row.Wanted
+	if !p.fleet.mine(row.Owner) {
+		if wanted != 0 && row.Owner == 0 {
+			p.left(row.Function, row.Version)
+		}
+		due, wanted = 0, 0
+	}
+	p.moments.set(row.ID, due, now)
 	p.removals.set(key{id: row.ID}, row.Expires, now)
 	if q := p.queues.find(row.Function, row.Version); q != nil {
-		q.invocations.set(key{id: row.ID}, row.Wanted, now)
+		q.invocations.set(key{id: row.ID}, wanted, now)
 	}
+}
+
+// giveBack makes something nobody's for which nothing is here, so that another node can take it. It is false if this
+// engine is alone, or the store does not take it now.
+func (p *plans) giveBack(a *agenda, item store.Item) bool {
+	if p.fleet.alone() || p.fleet.store.Release(p.ctx, p.fleet.self(), item.ID) != nil {
+		return false
+	}
+	p.left(a.of.Function, a.of.Version)
+	return true
+}
+
+// left says that something waits for a function version that is nobody's.
+func (p *plans) left(function, version string) {
+	p.queues.left(function, version)
+	p.fleet.hints.tell(hintWork)
+	nudge(p.claim)
 }
 
 // planCalls plans the calls that an execution waits for. A call that is over stays planned; it is noticed in its turn.
 func (p *plans) planCalls(id string, calls []store.Call) {
 	for _, c := range calls {
-		if q := p.queues.find(c.Function, c.Version); q != nil && c.Wanted != 0 {
+		if c.Wanted == 0 {
+			continue
+		}
+		if !p.fleet.mine(c.Owner) {
+			p.left(c.Function, c.Version)
+		} else if q := p.queues.find(c.Function, c.Version); q != nil {
 			q.calls.set(key{id, c.Operation}, c.Wanted, p.now())
 		}
 	}
@@ -76,7 +140,13 @@ func (p *plans) missed(writes []store.Write) {
 
 // checkClock looks at all agendas after a step of the wall clock.
 func (p *plans) checkClock() {
-	step := p.clock.step()
+	if p.fleet.alone() { // otherwise the database's clock counts
+		p.stepped(p.clock.step())
+	}
+}
+
+// stepped looks at all agendas after a step of the clock.
+func (p *plans) stepped(step time.Duration) {
 	size := step.Abs()
 	if size < smallStep {
 		return

@@ -2,7 +2,10 @@ package engine
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/perdure/perdure/internal/core/machine"
 	"github.com/perdure/perdure/internal/core/store"
@@ -20,6 +23,22 @@ type queue struct {
 	invocations, calls *agenda
 	nudge              chan struct{} // an item came that is due before all others, or the version was replaced
 	stop               context.CancelFunc
+
+	// In a fleet, a node keeps what it has places for. The rest is nobody's, and comes here only by being claimed.
+	places func() int    // how many places are free for what comes next
+	more   atomic.Bool   // work of this version may be nobody's, and comes before what is new
+	claim  chan struct{} // nudged when a place is free for it
+}
+
+// room is how much more a node can take on.
+func (q *queue) room() int { return q.places() - q.invocations.planned() - q.calls.planned() }
+
+// leave gives a place back.
+func (q *queue) leave(f *function) {
+	<-f.places
+	if q.more.Load() {
+		nudge(q.claim)
+	}
 }
 
 // queues has one for each function version that can be run.
@@ -43,6 +62,26 @@ func (q *queues) wake() {
 	for _, one := range q.byVersion {
 		one.invocations.wake()
 	}
+}
+
+// hasRoom reports whether this node can take on an invocation, or a call, of a version, before which nobody waits.
+func (q *queues) hasRoom(function, version string) bool {
+	one := q.find(function, version)
+	return one != nil && !one.more.Load() && one.room() > 0
+}
+
+// left notes that something waits for a version that is nobody's.
+func (q *queues) left(function, version string) {
+	if one := q.find(function, version); one != nil {
+		one.more.Store(true)
+	}
+}
+
+// each returns all queues.
+func (q *queues) each() []*queue {
+	q.mu.RLock()
+	defer q.mu.RUnlock()
+	return slices.Collect(maps.Values(q.byVersion))
 }
 
 // waiting is how many items in memory wait for a place.
@@ -82,6 +121,7 @@ func (w *dispatcher) tend(function, version string) {
 		delete(queues.byVersion, ref)
 	case runs && w.flights.landing.Err() == nil:
 		q = newQueue(w.plans, function, version)
+		q.places = func() int { return w.freePlaces(function, version) }
 		var ctx context.Context
 		ctx, q.stop = context.WithCancel(w.flights.landing)
 		queues.byVersion[ref] = q
@@ -89,8 +129,21 @@ func (w *dispatcher) tend(function, version string) {
 	}
 }
 
+// freePlaces is how many places of a version are free; none if nothing is there that runs it.
+func (w *dispatcher) freePlaces(function, version string) int {
+	f := w.functions.runnable(function, version)
+	if f == nil {
+		return 0
+	}
+	if a, waits := f.Invoker.(Awaiter); waits && !a.Present() {
+		return 0
+	}
+	return cap(f.places) - len(f.places)
+}
+
+// newQueue makes a queue. The caller holds the lock of queues.
 func newQueue(p *plans, function, version string) *queue {
-	q := &queue{function: function, version: version, nudge: make(chan struct{}, 1)}
+	q := &queue{function: function, version: version, nudge: make(chan struct{}, 1), claim: p.claim}
 	of := store.Agenda{Kind: store.Invocations, Function: function, Version: version}
 	q.invocations = newAgenda(p, of, inQueue, q.nudge)
 	of.Kind = store.Calls
@@ -121,16 +174,16 @@ func (w *dispatcher) run(ctx context.Context, q *queue) {
 		}
 		a, item := q.take(w.now())
 		if a == nil {
-			<-f.places
+			q.leave(f)
 			continue
 		}
-		w.work.Go(func() { w.serve(f, a, item) })
+		w.work.Go(func() { w.serve(q, f, a, item) })
 	}
 }
 
 // idle reports whether nobody waits for a place. It does not ask the store: if that may have somebody, it is false.
 func (q *queue) idle(now protocol.Timestamp) bool {
-	return q.invocations.idle(now) && q.calls.idle(now)
+	return !q.more.Load() && q.invocations.idle(now) && q.calls.idle(now)
 }
 
 // take removes the item that has waited longest, and returns it with its agenda; nil if there is none.
@@ -148,10 +201,13 @@ func (q *queue) take(now protocol.Timestamp) (*agenda, store.Item) {
 }
 
 // serve invokes, or calls, with the place that an item got.
-func (w *dispatcher) serve(f *function, a *agenda, item store.Item) {
-	free := sync.OnceFunc(func() { <-f.places })
+func (w *dispatcher) serve(q *queue, f *function, a *agenda, item store.Item) {
+	free := sync.OnceFunc(func() { q.leave(f) })
 	defer free()
 	if waiter, ok := f.Invoker.(Awaiter); ok {
+		if !waiter.Present() && w.plans.giveBack(a, item) {
+			return
+		}
 		f.awaiting.Add(1)
 		waiter.Await(w.ctx)
 		f.awaiting.Add(-1)

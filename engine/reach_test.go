@@ -99,6 +99,15 @@ type gate struct {
 	open chan struct{}
 }
 
+func (g gate) Present() bool {
+	select {
+	case <-g.open:
+		return true
+	default:
+		return false
+	}
+}
+
 func (g gate) Await(ctx context.Context) {
 	select {
 	case <-g.open:

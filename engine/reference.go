@@ -2,6 +2,7 @@ package engine
 
 import (
 	"cmp"
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"math/rand/v2"
@@ -21,7 +22,10 @@ type target struct {
 // Lookup finds a function by name or ARN, and returns it with its ARN, qualified with the version. A reference without
 // a version means $LATEST, one with an alias the version that it points to. An unknown function is a
 // ResourceNotFoundException.
-func (fs *Functions) Lookup(ref, qualifier string) (Function, string, error) {
+func (fs *Functions) Lookup(ctx context.Context, ref, qualifier string) (Function, string, error) {
+	if err := fs.fresh(ctx); err != nil {
+		return Function{}, "", err
+	}
 	t, err := fs.lookup(ref, qualifier, primary)
 	if err != nil {
 		return Function{}, "", err
@@ -66,7 +70,7 @@ func (t target) admit() error {
 	case t.draining:
 		return protocol.Errorf(protocol.CodeConflict, "The operation cannot be performed at this time. "+
 			"The function is currently in the following state: %s", StateDeleting)
-	case t.Invoker == nil:
+	case t.Invoker == nil && !t.remote:
 		return protocol.Errorf(protocol.CodeNotReady,
 			"Version %s of function %s cannot be run: %s", t.Version, t.Name, t.whyIdle())
 	}

@@ -53,6 +53,7 @@ func (r *removals) resting() time.Duration {
 
 type remover struct {
 	*life
+	fleet  *membership
 	plans  *plans
 	ledger *ledger
 }
@@ -61,6 +62,10 @@ type remover struct {
 func (w *remover) run() {
 	due := &w.plans.removals
 	for !w.closing() {
+		if !w.fleet.leading() {
+			pause(w.ctx, idle, due.nudge)
+			continue
+		}
 		enough := due.prepare()
 		w.plans.checkClock() // before a jump lets executions expire
 		began := time.Now()

@@ -154,7 +154,7 @@ func TestRegisteredWhileItGoes(t *testing.T) {
 	if _, err := e.Functions().DeleteFunction(t.Context(), "order", ""); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := e.Functions().Lookup("order", ""); err != nil {
+	if _, _, err := e.Functions().Lookup(t.Context(), "order", ""); err != nil {
 		t.Errorf("got %v, want the function that was registered", err)
 	}
 }

@@ -22,6 +22,9 @@ import (
 //
 // For a plain function nothing is started; see [Engine.Call].
 func (e *Engine) Start(ctx context.Context, req *InvokeRequest) (*Started, error) {
+	if err := e.functions.fresh(ctx); err != nil {
+		return nil, err
+	}
 	t, err := e.functions.lookup(req.Function, req.Qualifier, shareOf(req.Name))
 	if err != nil {
 		return nil, err
@@ -95,6 +98,7 @@ func (e *Engine) existing(ctx context.Context, t target, req *InvokeRequest) (*S
 type starter struct {
 	*life
 	functions *Functions
+	fleet     *membership
 	rules     *machine.Rules
 	ids       mint
 }
@@ -154,10 +158,10 @@ func (s *starter) complete(d *machine.Draft, own store.Write) ([]store.Write, er
 		if err != nil {
 			return nil, err
 		}
+		own := row(child)
+		own.Owner = s.fleet.owner(nil, child)
 		writes = append(writes, store.Write{
-			ID:    child.Identity().ARN.ID,
-			Entry: store.Entry{Seq: 1, Data: machine.Encode(child.Records())},
-			Row:   row(child),
+			ID: own.ID, Entry: store.Entry{Seq: 1, Data: machine.Encode(child.Records())}, Row: own,
 		})
 	}
 	return writes, nil
@@ -186,7 +190,10 @@ func (s *starter) calls(d *machine.Draft) []store.Call {
 		if err != nil {
 			continue // the operation has failed: resolve refused it
 		}
-		calls = append(calls, store.Call{Operation: opID, Function: name, Version: target.Version, Wanted: s.now()})
+		calls = append(calls, store.Call{
+			Operation: opID, Function: name, Version: target.Version, Wanted: s.now(),
+			Owner: s.fleet.callOwner(name, target.Version),
+		})
 	}
 	for _, opID := range over {
 		calls = append(calls, store.Call{Operation: opID})

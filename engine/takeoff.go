@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"sync"
 
@@ -14,6 +15,7 @@ import (
 // timer, a callback, the outcome of a child. So it needs no commit of its own, and nobody need find it on an agenda.
 type takeoff struct {
 	runner    *runner
+	serving   context.Context
 	f         *function
 	requestID string
 	free      func() // gives the place back
@@ -23,12 +25,13 @@ type takeoff struct {
 // nil, and the execution queues. l.mu is held. Either done or failed must follow.
 func (w *dispatcher) takeOff(l *live, d *machine.Draft) *takeoff {
 	now := w.now()
-	if l.running || !d.WantsInvocation(now) {
+	if l.running != "" || !d.WantsInvocation(now) {
 		return nil
 	}
 	arn := d.Identity().ARN
 	q, f := w.plans.queues.find(arn.Function, arn.Version), w.functions.runnable(arn.Function, arn.Version)
-	if q == nil || f == nil || !q.idle(now) {
+	serving := w.runner.serving()
+	if q == nil || f == nil || !q.idle(now) || serving.Err() != nil {
 		return nil
 	}
 	if _, waits := f.Invoker.(Awaiter); waits || !w.flights.begin() {
@@ -41,7 +44,8 @@ func (w *dispatcher) takeOff(l *live, d *machine.Draft) *takeoff {
 		return nil
 	}
 	t := &takeoff{
-		runner: w.runner, f: f, requestID: uuid.NewString(), free: sync.OnceFunc(func() { <-f.places }),
+		runner: w.runner, serving: serving, f: f, requestID: uuid.NewString(),
+		free: sync.OnceFunc(func() { q.leave(f) }),
 	}
 	d.BeginInvocation(t.requestID)
 	return t
@@ -49,8 +53,10 @@ func (w *dispatcher) takeOff(l *live, d *machine.Draft) *takeoff {
 
 // done runs the invocation, whose start is durable. l.mu is held.
 func (t *takeoff) done(l *live) {
-	l.running = true
-	t.fly(l, t.runner.envelope(l, t.f, t.requestID), nil)
+	l.running = t.requestID
+	inv := t.runner.envelope(l, t.f, t.requestID)
+	inv.serving = t.serving
+	t.fly(l, inv, nil)
 }
 
 // failed gives up the invocation. If its start may have taken effect all the same, only this can go on with it.
@@ -73,6 +79,6 @@ func (t *takeoff) fly(l *live, inv *Invocation, err error) {
 	go func() {
 		defer t.abort()
 		defer t.runner.ledger.cache.unpin(l)
-		t.runner.run(l, t.f, inv, err, t.free)
+		t.runner.run(l, t.f, inv, t.requestID, err, t.free)
 	}()
 }

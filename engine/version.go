@@ -81,23 +81,23 @@ func publishedImages(ctx context.Context, st store.Store) (found []PublishedImag
 // RunVersions makes images run the versions that are published, now and later. It registers all of them; one that
 // cannot be opened is logged, and its executions wait. Without RunVersions nothing can be published.
 func (fs *Functions) RunVersions(ctx context.Context, images Images) error {
-	fs.editing.Lock()
-	defer fs.editing.Unlock()
-	fs.images = images
-	for _, f := range fs.all() {
-		if f.image != nil {
-			fs.put(fs.opened(f))
-		}
-	}
-	for _, f := range fs.all() {
-		if f.draining {
-			if _, err := fs.forgetDrained(ctx, f); err != nil {
-				return err
+	return fs.edit(ctx, func(ctx context.Context) error {
+		fs.images = images
+		for _, f := range fs.all() {
+			if f.image != nil {
+				fs.put(fs.opened(f))
 			}
 		}
-	}
-	fs.sweep(ctx)
-	return nil
+		for _, f := range fs.all() {
+			if f.draining {
+				if _, err := fs.forgetDrained(ctx, f); err != nil {
+					return err
+				}
+			}
+		}
+		fs.sweep(ctx)
+		return nil
+	})
 }
 
 // opened returns f with an invoker, or with the reason why it has none. fs.editing is held.
@@ -149,8 +149,16 @@ func (fs *Functions) PublishVersion(ctx context.Context, req *PublishRequest) (*
 		return nil, protocol.Errorf(protocol.CodeInvalidParameter,
 			"Only %s can be published, not %s.", protocol.LatestVersion, qualifier)
 	}
-	fs.editing.Lock()
-	defer fs.editing.Unlock()
+	var c *Configuration
+	err = fs.edit(ctx, func(ctx context.Context) (err error) {
+		c, err = fs.publishLatest(ctx, name, req)
+		return err
+	})
+	return c, err
+}
+
+// publishLatest is PublishVersion of a function by its name. fs.editing is held.
+func (fs *Functions) publishLatest(ctx context.Context, name string, req *PublishRequest) (*Configuration, error) {
 	latest, err := fs.lookup(name, protocol.LatestVersion, primary)
 	if err != nil {
 		return nil, err
@@ -177,6 +185,10 @@ func (fs *Functions) freeze(ctx context.Context, latest target, req *PublishRequ
 	}
 	if err := latest.admit(); err != nil {
 		return nil, err
+	}
+	if latest.remote {
+		return nil, protocol.Errorf(protocol.CodeNotReady, "Function %s runs on other nodes of the fleet: "+
+			"one of them has to publish it.", latest.Name)
 	}
 	freezer, ok := latest.Invoker.(Freezer)
 	if !ok || fs.images == nil {
@@ -245,7 +257,13 @@ func (fs *Functions) nextNumber(ctx context.Context, name string) (int, error) {
 	fs.last[name]++
 	n := fs.last[name]
 	fs.mu.Unlock()
-	return n, fs.store.PutDocument(ctx, kindNumbering, name, encodeDocument(&numberingDocument{n}))
+	return n, fs.store.PutDocument(ctx, kindNumbering, name, encodeDocument(&numberingDocument{LastVersion: n}))
+}
+
+func (fs *Functions) lastNumber(name string) int {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	return fs.last[name]
 }
 
 // A version that is deleted while executions of it are open drains: it takes no new ones, those that are open go on,
@@ -261,17 +279,20 @@ func (fs *Functions) DeleteFunction(ctx context.Context, ref, qualifier string) 
 	if err != nil {
 		return false, err
 	}
-	fs.editing.Lock()
-	defer fs.editing.Unlock()
-	if qualifier == "" {
-		return fs.deleteWhole(ctx, name)
-	}
-	f, err := fs.deletable(name, qualifier)
-	if err != nil {
-		return false, err
-	}
-	gone, err := fs.drain(ctx, f)
-	return !gone, err
+	err = fs.edit(ctx, func(ctx context.Context) error {
+		if qualifier == "" {
+			draining, err = fs.deleteWhole(ctx, name)
+			return err
+		}
+		f, err := fs.deletable(name, qualifier)
+		if err != nil {
+			return err
+		}
+		gone, err := fs.drain(ctx, f)
+		draining = !gone
+		return err
+	})
+	return draining, err
 }
 
 // deletable returns the version that can be deleted alone.
@@ -310,6 +331,12 @@ func (fs *Functions) deleteWhole(ctx context.Context, name string) (draining boo
 			return false, err
 		}
 	}
+	if !fs.fleet.alone() { // the other nodes have registered it, too
+		n := numberingDocument{fs.lastNumber(name), fs.now().Time()}
+		if err := fs.store.PutDocument(ctx, kindNumbering, name, encodeDocument(&n)); err != nil {
+			return false, err
+		}
+	}
 	for _, f := range versions {
 		gone, err := fs.drain(ctx, f)
 		if err != nil {
@@ -322,22 +349,33 @@ func (fs *Functions) deleteWhole(ctx context.Context, name string) (draining boo
 
 // drain lets no more executions start on a version, and forgets it if none is open. fs.editing is held.
 func (fs *Functions) drain(ctx context.Context, f *function) (gone bool, err error) {
-	draining := *f
-	draining.draining = true
+	at := fs.now().Time()
 	if f.image != nil {
-		doc := encodeDocument(draining.document())
+		deleted := *f
+		deleted.draining, deleted.deleted = true, at
+		doc := encodeDocument(deleted.document())
 		if err := fs.store.PutDocument(ctx, kindVersion, documentKey(f.Name, f.Version), doc); err != nil {
 			return false, err
 		}
 	}
+	return fs.forgetDrained(ctx, fs.startDraining(f, at))
+}
+
+// startDraining lets no more executions start on a version, which was deleted at a moment.
+func (fs *Functions) startDraining(f *function, at time.Time) *function {
+	draining := *f
+	draining.draining, draining.deleted = true, at
 	fs.starting.Lock()
+	defer fs.starting.Unlock()
 	fs.put(&draining)
-	fs.starting.Unlock()
-	return fs.forgetDrained(ctx, &draining)
+	return &draining
 }
 
 // forgetDrained forgets a version that drains, unless executions of it are open. fs.editing is held.
 func (fs *Functions) forgetDrained(ctx context.Context, f *function) (gone bool, err error) {
+	if wait := fs.settledAfter(); wait > 0 && fs.now().Time().Sub(f.deleted) < wait {
+		return false, nil
+	}
 	q := store.Query{Function: f.Name, Version: f.Version, Statuses: openStatuses(), Limit: 1}
 	open, err := fs.store.List(ctx, q)
 	if err != nil || len(open) > 0 {
@@ -371,17 +409,21 @@ func (fs *Functions) heard(c change) {
 	if f := fs.find(arn.Function, arn.Version); f == nil || !f.draining {
 		return
 	}
-	fs.work.Go(func() {
-		fs.editing.Lock()
-		defer fs.editing.Unlock()
-		f := fs.find(arn.Function, arn.Version)
-		if f == nil || !f.draining || fs.ctx.Err() != nil {
-			return
+	fs.work.Go(func() { fs.forget(arn.Function, arn.Version) })
+}
+
+// forget forgets a version if it has drained.
+func (fs *Functions) forget(name, version string) {
+	err := fs.edit(fs.ctx, func(ctx context.Context) error {
+		f := fs.find(name, version)
+		if f == nil || !f.draining || fs.closing() {
+			return nil
 		}
-		if _, err := fs.forgetDrained(fs.ctx, f); err != nil {
-			// The next execution that closes, or the next start of an engine, looks again.
-			fs.log.Error("a deleted version could not be removed",
-				"function", f.Name, "version", f.Version, "error", err)
-		}
+		_, err := fs.forgetDrained(ctx, f)
+		return err
 	})
+	if err != nil && !fs.closing() {
+		// The next execution that closes, or the next start of an engine, looks again.
+		fs.log.Error("a deleted version could not be removed", "function", name, "version", version, "error", err)
+	}
 }

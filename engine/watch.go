@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"sync"
+	"time"
 
 	"github.com/perdure/perdure/internal/core/store"
 	"github.com/perdure/perdure/protocol"
@@ -13,6 +14,7 @@ import (
 // one that is waited for may leave it, and come back.
 type bulletin struct {
 	*life
+	came     chan struct{} // nudged when somebody begins to listen; heard in a fleet
 	mu       sync.Mutex
 	channels map[topic]*bulletinChannel // only while someone listens
 }
@@ -26,19 +28,23 @@ type topic struct {
 type bulletinChannel struct {
 	changed   chan struct{}
 	listeners int
+	seen      int64     // entries of the execution that the listeners know
+	announce  time.Time // when other nodes are to hear of them, again
 }
 
 // listen returns a channel that the next change closes, or only the change with which the execution has closed. The
 // caller calls leave once, at the end. It holds the execution's lock if it has read the state, so that it misses no
-// change.
-func (b *bulletin) listen(to topic) (changed <-chan struct{}, leave func()) {
+// change. seen is how many entries that state has.
+func (b *bulletin) listen(to topic, seen int64) (changed <-chan struct{}, leave func()) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	c := b.channels[to]
 	if c == nil {
-		c = &bulletinChannel{changed: make(chan struct{})}
+		c = &bulletinChannel{changed: make(chan struct{}), seen: seen}
 		b.channels[to] = c
+		nudge(b.came)
 	}
+	c.seen = min(c.seen, seen)
 	c.listeners++
 	return c.changed, func() { b.leave(to, c) }
 }
@@ -69,20 +75,28 @@ func (b *bulletin) tellLocked(of topic) {
 
 // Wait returns the outcome of an execution once it has closed, for a closed one at once.
 func (e *Engine) Wait(ctx context.Context, arn string) (*Result, error) {
-	for {
+	// An older state will do, too: one that has closed stays so, and the end of one that has not will be heard of.
+	for first := true; ; first = false {
 		var result *Result
 		var changed <-chan struct{}
 		leave := func() {}
-		err := e.ledger.view(ctx, arn, func(l *live) {
+		look := func(l *live) {
+			leave()
 			if !l.x.Status().Closed() {
-				changed, leave = e.news.listen(topic{id: l.id, end: true})
+				changed, leave = e.news.listen(topic{id: l.id, end: true}, l.x.Entries())
 				return
 			}
 			payload, failure := l.x.Result()
 			result = &Result{Status: l.x.Outcome(), Payload: payload, Error: failure}
-		})
-		if err != nil || result != nil {
-			return result, err
+		}
+		if known := e.ledger.recall(arn, look); !known || result == nil && !first {
+			if err := e.ledger.view(ctx, arn, look); err != nil {
+				leave()
+				return nil, err
+			}
+		}
+		if result != nil {
+			return result, nil
 		}
 		if err := e.news.await(ctx, changed, leave); err != nil {
 			return nil, err
@@ -131,7 +145,7 @@ func (e *Engine) watchOnce(
 	outcome := &Description{}
 	err = e.ledger.view(ctx, arn, func(l *live) {
 		outcome.Result, outcome.Error = l.x.Result()
-		changed, leave = e.news.listen(topic{id: l.id})
+		changed, leave = e.news.listen(topic{id: l.id}, l.x.Entries())
 	})
 	if err != nil {
 		return false, err

@@ -278,7 +278,7 @@ func TestTemplate(t *testing.T) {
 		if diff := cmp.Diff([]string{"three", "two"}, f.alive()); diff != "" {
 			f.Errorf("builds with processes (-want +got):\n%s", diff)
 		}
-		if fn, _, err := f.engine.Functions().Lookup("B", ""); err != nil || fn.Timeout != time.Minute {
+		if fn, _, err := f.engine.Functions().Lookup(t.Context(), "B", ""); err != nil || fn.Timeout != time.Minute {
 			f.Errorf("B is known with %v, %v, want a timeout of a minute", fn.Timeout, err)
 		}
 

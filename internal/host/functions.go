@@ -323,7 +323,7 @@ func (h *Host) Unserved(ctx context.Context) ([]engine.OpenCount, error) {
 		return nil, dataError(h.Data, err)
 	}
 	return slices.DeleteFunc(append([]engine.OpenCount{}, open...), func(c engine.OpenCount) bool {
-		f, _, err := h.Engine.Functions().Lookup(c.Function, c.Version)
+		f, _, err := h.Engine.Functions().Lookup(ctx, c.Function, c.Version)
 		return err == nil && f.Invoker != nil
 	}), nil
 }

@@ -170,7 +170,7 @@ func TestLeftOut(t *testing.T) {
 	if err == nil {
 		t.Error("a program that is nowhere is no error")
 	}
-	if _, _, err := f.Engine.Functions().Lookup("other", ""); err == nil {
+	if _, _, err := f.Engine.Functions().Lookup(t.Context(), "other", ""); err == nil {
 		t.Error("a function was registered before all were ready")
 	}
 	_, err = f.Install(t.Context(), answers("done"), []project.Program{bad, {Name: "worse", Path: "nowhere", Spec: bad.Spec}}, leftOut)

@@ -17,7 +17,7 @@ func TestFunctions(t *testing.T) {
 	}
 	w.register(t, "order", `{"Status":"SUCCEEDED"}`)
 	for _, version := range []string{"2", "10"} {
-		fn, _, err := w.engine.Functions().Lookup("order", "")
+		fn, _, err := w.engine.Functions().Lookup(t.Context(), "order", "")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -39,7 +39,7 @@ type Engine interface {
 // Functions is where the emulator registers the functions behind endpoints.
 type Functions interface {
 	Register(f engine.Function) error
-	Lookup(function, qualifier string) (f engine.Function, functionARN string, err error)
+	Lookup(ctx context.Context, function, qualifier string) (f engine.Function, functionARN string, err error)
 }
 
 // Documents keep data over restarts. A store does.
@@ -125,7 +125,7 @@ func (m *Emulator) recall(ctx context.Context) error {
 		if err := json.Unmarshal(doc.Value, &s); err != nil {
 			return err
 		}
-		if _, _, err := m.registry.Lookup(doc.Key, ""); err == nil {
+		if _, _, err := m.registry.Lookup(ctx, doc.Key, ""); err == nil {
 			continue // the engine has such a function by now
 		}
 		if err := m.register(doc.Key, s); err != nil {
@@ -202,7 +202,7 @@ func (m *Emulator) Start(ctx context.Context, req *StartRequest) (arn string, er
 				"Member must satisfy regular expression pattern: [a-zA-Z0-9-_]+", name)
 	}
 	forget := func() {}
-	if !m.isTheEngines(req.Function) {
+	if !m.isTheEngines(ctx, req.Function) {
 		if forget, err = m.prepare(ctx, req, name); err != nil {
 			return "", err
 		}
@@ -221,14 +221,14 @@ func (m *Emulator) Start(ctx context.Context, req *StartRequest) (arn string, er
 }
 
 // isTheEngines reports whether the engine has a function that is not ours.
-func (m *Emulator) isTheEngines(function string) bool {
+func (m *Emulator) isTheEngines(ctx context.Context, function string) bool {
 	m.mu.Lock()
 	_, ours := m.functions[function]
 	m.mu.Unlock()
 	if ours {
 		return false
 	}
-	_, _, err := m.registry.Lookup(function, "")
+	_, _, err := m.registry.Lookup(ctx, function, "")
 	return err == nil
 }
 

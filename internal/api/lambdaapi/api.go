@@ -45,7 +45,7 @@ type Functions interface {
 	CreateAlias(ctx context.Context, change *engine.AliasChange) (*engine.Alias, error)
 	UpdateAlias(ctx context.Context, change *engine.AliasChange) (*engine.Alias, error)
 	DeleteAlias(ctx context.Context, function, name string) error
-	Lookup(function, qualifier string) (f engine.Function, functionARN string, err error)
+	Lookup(ctx context.Context, function, qualifier string) (f engine.Function, functionARN string, err error)
 }
 
 var (

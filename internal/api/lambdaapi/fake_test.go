@@ -50,7 +50,7 @@ type fakeEngine struct {
 	heartbeat  func(id string) error
 }
 
-func (f *fakeEngine) Lookup(function, qualifier string) (engine.Function, string, error) {
+func (f *fakeEngine) Lookup(_ context.Context, function, qualifier string) (engine.Function, string, error) {
 	fn, err := f.lookup(function, qualifier)
 	return fn, "arn:aws:lambda:us-east-1:000000000000:function:" + fn.Name + ":" + fn.Version, err
 }

@@ -53,7 +53,7 @@ func (a *api) invoke(w http.ResponseWriter, r *http.Request, function string) er
 		return err
 	}
 	req.RequestID = w.Header().Get(requestIDHeader)
-	f, _, err := a.registry.Lookup(req.Function, req.Qualifier)
+	f, _, err := a.registry.Lookup(r.Context(), req.Function, req.Qualifier)
 	if err != nil {
 		return err
 	}

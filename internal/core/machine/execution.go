@@ -170,6 +170,9 @@ func (s *state) Events() int64 { return s.events }
 // Invoking reports whether an invocation is in flight.
 func (s *state) Invoking() bool { return s.invocation.requestID != "" }
 
+// InFlight is the request id of the invocation in flight; empty if there is none.
+func (s *state) InFlight() string { return s.invocation.requestID }
+
 // Fence returns the content of the current checkpoint token.
 func (s *state) Fence() Fence { return Fence{Invocation: s.invocation.number, Seq: s.seq} }
 

@@ -90,7 +90,7 @@ func exercise(x *machine.Execution) {
 	d.FireTimers()
 	d.SucceedCallback(3, callbackID(3), nil)
 	d.CompleteInvoke("p", x.Children()["p"], protocol.ExecutionSucceeded, nil, nil)
-	d.LoseInvocation()
+	d.LoseInvocation(d.InFlight())
 	d.Due()
 	x = d.Publish()
 	d = x.Draft(epoch)

@@ -127,7 +127,7 @@ func (s *script) command(line string, below []string) {
 			return nil
 		})
 	case "lose":
-		s.do(func(d *machine.Draft) error { d.LoseInvocation(); return nil })
+		s.do(func(d *machine.Draft) error { d.LoseInvocation(d.InFlight()); return nil })
 	case "sleep":
 		seconds, err := strconv.ParseInt(words[1], 10, 64)
 		if err != nil {

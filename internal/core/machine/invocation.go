@@ -3,6 +3,7 @@ package machine
 import (
 	"fmt"
 	"hash/fnv"
+	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -25,6 +26,13 @@ const longestPause = time.Minute
 // execution says what to tell the function: [Execution.Page], [Execution.Updated], [Execution.Fence].
 func (d *Draft) BeginInvocation(requestID string) {
 	d.emit(Record{Event: protocol.Event{Type: invocationStarted, RequestID: requestID}})
+}
+
+// Begins reports whether the draft records the start of an invocation that is in flight then.
+func (d *Draft) Begins() bool {
+	return d.Invoking() && slices.ContainsFunc(d.records, func(r Record) bool {
+		return r.Type == invocationStarted && r.RequestID == d.invocation.requestID
+	})
 }
 
 // EndInvocation records the end of the invocation with this request id: the function's answer, or a failure. It
@@ -94,13 +102,12 @@ func missDelay(misses int) time.Duration {
 // unstickDelay is the delay before the next invocation of an execution that waits for nothing.
 const unstickDelay = longestPause
 
-// LoseInvocation ends an invocation whose outcome is lost, as after a crash of the engine. It is no fault of the
-// function, so the next invocation follows at once.
-func (d *Draft) LoseInvocation() {
-	if !d.Invoking() {
+// LoseInvocation ends the invocation with this request id, whose outcome is lost, as after a crash of the engine. It is
+// no fault of the function, so the next invocation follows at once. It ignores one that is not the current one.
+func (d *Draft) LoseInvocation(id string) {
+	if d.invocation.requestID != id || id == "" {
 		return
 	}
-	id := d.invocation.requestID
 	r := Record{
 		Event: protocol.Event{
 			Type: protocol.EventInvocationCompleted, RequestID: id, Start: d.invocation.start, End: d.now,

@@ -34,7 +34,7 @@ func TestUpdated(t *testing.T) {
 	r.sleep(1)
 	r.invoke()
 	equal(t, "after a failure", r.x.Updated(), []string{"b", "c", "d"})
-	r.do(func(d *machine.Draft) error { d.LoseInvocation(); return nil })
+	r.do(func(d *machine.Draft) error { d.LoseInvocation(d.InFlight()); return nil })
 	r.invoke()
 	equal(t, "after a loss", r.x.Updated(), []string{"b", "c", "d"})
 	r.end(pending)
@@ -239,7 +239,7 @@ func TestFourBadOutputs(t *testing.T) {
 		r.end(`{}`)
 	}
 	next()
-	r.do(func(d *machine.Draft) error { d.LoseInvocation(); return nil }) // a loss does not
+	r.do(func(d *machine.Draft) error { d.LoseInvocation(d.InFlight()); return nil }) // a loss does not
 	next()
 	r.end(pending)
 	equal(t, "status after three", r.x.Status(), protocol.ExecutionRunning)
@@ -332,14 +332,14 @@ func TestMaxFailures(t *testing.T) {
 func TestLostInvocation(t *testing.T) {
 	r := invoked(t)
 	r.must(r.checkpoint(wait("w", 60)))
-	r.do(func(d *machine.Draft) error { d.LoseInvocation(); return nil })
+	r.do(func(d *machine.Draft) error { d.LoseInvocation(d.InFlight()); return nil })
 	equal(t, "failures", r.x.Failures(), 0)
 	equal(t, "next invocation", r.x.InvokeAt(), r.now)
 	equal(t, "error", r.lastEvent().Error, &protocol.ErrorObject{
 		ErrorType: "Sandbox.Failure", ErrorMessage: "RequestId: request-1 Error: the engine stopped during the invocation",
 	})
 	before := len(r.journal)
-	r.do(func(d *machine.Draft) error { d.LoseInvocation(); return nil })
+	r.do(func(d *machine.Draft) error { d.LoseInvocation(d.InFlight()); return nil })
 	equal(t, "entries after a second loss", len(r.journal), before)
 }
 
@@ -365,7 +365,7 @@ func TestCheckpointedResult(t *testing.T) {
 		"pending": func(r *run) { r.end(pending) },
 		"bad":     func(r *run) { r.end(`nonsense`) },
 		"crash":   func(r *run) { r.crash("Runtime.ExitError") },
-		"lost":    func(r *run) { r.do(func(d *machine.Draft) error { d.LoseInvocation(); return nil }) },
+		"lost":    func(r *run) { r.do(func(d *machine.Draft) error { d.LoseInvocation(d.InFlight()); return nil }) },
 	}
 	for name, end := range ends {
 		t.Run(name, func(t *testing.T) {

@@ -348,7 +348,7 @@ func (m *model) endInput(rt *rapid.T) {
 	case "crash":
 		m.crash("Runtime.ExitError")
 	case "lose":
-		m.do(func(d *machine.Draft) error { d.LoseInvocation(); return nil })
+		m.do(func(d *machine.Draft) error { d.LoseInvocation(d.InFlight()); return nil })
 	case "miss":
 		m.do(func(d *machine.Draft) error {
 			d.MissInvocation(m.requestID(), &protocol.ErrorObject{ErrorType: protocol.ErrorTypeSandboxFailure})
@@ -534,7 +534,7 @@ func (m *model) dropInput(rt *rapid.T) {
 	}
 	d.CompleteInvoke("a", m.x.Children()["a"], protocol.ExecutionSucceeded, nil, nil)
 	d.EndInvocation(m.requestID(), []byte(pending), nil)
-	d.LoseInvocation()
+	d.LoseInvocation(d.InFlight())
 	d.Pause(&machine.PauseRequest{})
 	d.Resume(&machine.PauseRequest{})
 	d.Stop(nil)

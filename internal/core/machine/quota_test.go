@@ -43,7 +43,7 @@ func TestUsage(t *testing.T) {
 	used("a failed invocation, and its repetition", 9, 68)
 	r.sleep(60)
 	r.invoke()
-	r.do(func(d *machine.Draft) error { d.LoseInvocation(); return nil })
+	r.do(func(d *machine.Draft) error { d.LoseInvocation(d.InFlight()); return nil })
 	used("an invocation that the engine lost", 9, 68)
 	r.invoke()
 	r.end(`{"Status":"SUCCEEDED","Result":"` + strings.Repeat("x", 1000) + `"}`)

@@ -124,6 +124,18 @@ func (f *Function) Await(ctx context.Context) {
 	}
 }
 
+// Present implements [engine.Awaiter].
+func (f *Function) Present() bool {
+	f.hub.mu.Lock()
+	defer f.hub.mu.Unlock()
+	select {
+	case <-f.here:
+		return true
+	default:
+		return false
+	}
+}
+
 // Invoke implements [engine.Invoker]. It waits for a free worker for as long as ctx allows.
 func (f *Function) Invoke(ctx context.Context, inv *engine.Invocation) engine.Outcome {
 	c := &call{inv: inv, taken: make(chan *worker, 1), outcome: make(chan engine.Outcome, 1)}

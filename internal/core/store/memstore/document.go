@@ -72,6 +72,7 @@ func (s *Store) putLocked(kind, key string, value []byte) {
 		s.documents[kind] = make(map[string][]byte)
 	}
 	s.documents[kind][key] = append([]byte{}, value...)
+	s.changedLocked(kind)
 }
 
 // DeleteDocument implements [store.Store].
@@ -82,7 +83,14 @@ func (s *Store) DeleteDocument(ctx context.Context, kind, key string) error {
 		return err
 	}
 	delete(s.documents[kind], key)
+	s.changedLocked(kind)
 	return nil
+}
+
+func (s *Store) changedLocked(kind string) {
+	if kind != store.PrivateKind {
+		s.revision++
+	}
 }
 
 // lines is the log of one execution.

@@ -28,6 +28,7 @@ type Store struct {
 	started    ordered[string] // all ids
 	agendas    map[store.Agenda]*ordered[store.Item]
 	documents  map[string]map[string][]byte // by kind and key
+	revision   int64                        // counts changes of documents
 }
 
 var _ store.Store = (*Store)(nil)
@@ -125,7 +126,7 @@ func (s *Store) appendLocked(w store.Write) {
 	e := s.executions[w.ID]
 	if e == nil {
 		e = &execution{row: *w.Row}
-		e.row.Due, e.row.Wanted, e.row.Expires = 0, 0, 0 // so that setRowLocked notes them
+		e.row.Due, e.row.Wanted, e.row.Expires, e.row.Owner = 0, 0, 0, 0 // so that setRowLocked notes them
 		s.executions[w.ID] = e
 		s.names[name{w.Row.Function, w.Row.Name}] = w.ID
 		s.started.include(w.ID)
@@ -141,9 +142,14 @@ func (s *Store) appendLocked(w store.Write) {
 
 // setRowLocked takes the changeable members over from row.
 func (s *Store) setRowLocked(e *execution, row *store.Row) {
-	s.moveLocked(store.Agenda{Kind: store.Moments}, e, "", e.row.Due, row.Due)
-	s.moveLocked(store.Agenda{Kind: store.Invocations, Function: e.row.Function, Version: e.row.Version}, e, "",
-		e.row.Wanted, row.Wanted)
+	owner := row.Owner
+	if owner == store.KeepOwner {
+		owner = e.row.Owner
+	}
+	s.moveOwnedLocked(store.Agenda{Kind: store.Moments}, e, "", e.row.Owner, owner, e.row.Due, row.Due)
+	s.moveOwnedLocked(store.Agenda{Kind: store.Invocations, Function: e.row.Function, Version: e.row.Version}, e, "",
+		e.row.Owner, owner, e.row.Wanted, row.Wanted)
+	e.row.Owner = owner
 	s.moveLocked(store.Agenda{Kind: store.Removals}, e, "", e.row.Expires, row.Expires)
 	e.row.Status, e.row.Closed, e.row.Due = row.Status, row.Closed, row.Due
 	e.row.Wanted, e.row.Expires = row.Wanted, row.Expires
@@ -152,9 +158,10 @@ func (s *Store) setRowLocked(e *execution, row *store.Row) {
 
 func (s *Store) setCallLocked(e *execution, c store.Call) {
 	old := e.calls[c.Operation]
-	s.moveLocked(store.Agenda{Kind: store.Calls, Function: old.Function, Version: old.Version}, e, c.Operation,
-		old.Wanted, 0)
-	s.moveLocked(store.Agenda{Kind: store.Calls, Function: c.Function, Version: c.Version}, e, c.Operation, 0, c.Wanted)
+	s.moveOwnedLocked(store.Agenda{Kind: store.Calls, Function: old.Function, Version: old.Version}, e, c.Operation,
+		old.Owner, 0, old.Wanted, 0)
+	s.moveOwnedLocked(store.Agenda{Kind: store.Calls, Function: c.Function, Version: c.Version}, e, c.Operation,
+		0, c.Owner, 0, c.Wanted)
 	if c.Wanted == 0 {
 		delete(e.calls, c.Operation)
 		return
@@ -163,6 +170,19 @@ func (s *Store) setCallLocked(e *execution, c store.Call) {
 		e.calls = map[string]store.Call{}
 	}
 	e.calls[c.Operation] = c
+}
+
+// moveOwnedLocked moves an item of an agenda, which is also on that of its owner, to another time and another owner.
+func (s *Store) moveOwnedLocked(
+	agenda store.Agenda, e *execution, op string, before, owner store.NodeID, from, to protocol.Timestamp,
+) {
+	s.moveLocked(agenda, e, op, from, to)
+	if agenda.Owner = before; before != 0 {
+		s.moveLocked(agenda, e, op, from, 0)
+	}
+	if agenda.Owner = owner; owner != 0 {
+		s.moveLocked(agenda, e, op, 0, to)
+	}
 }
 
 // moveLocked moves an item of an agenda to another time; zero is not on it.

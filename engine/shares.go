@@ -1,0 +1,173 @@
+package engine
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+
+	"github.com/perdure/perdure/internal/core/store"
+)
+
+// A function's concurrency holds for the whole fleet: each node that can run it has a share, which it tells the others.
+// Shares change only with beats, and no two nodes beat at one time. A node takes no more than the others leave, and
+// gives up only places that are free. So the shares never add up to more than there is.
+
+// shares are a node's shares of the concurrency of its functions.
+type shares struct {
+	mu  sync.Mutex
+	all map[chan struct{}]*share // by the places of a function version
+}
+
+// share is what a node has of one function version.
+type share struct {
+	NodeFunction      // Concurrency is not used
+	places       chan struct{}
+	held         int  // the places that other nodes have: they are taken here
+	idle         bool // it cannot run here
+}
+
+// grant is a number of places that a node may use once its beat is durable.
+type grant struct {
+	share *share
+	n     int
+}
+
+// put begins to share a function, or goes on with it. A new one has no place that can be used before a beat says so. It
+// reports whether something has changed.
+func (s *shares) put(f *function) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	one := s.all[f.places]
+	if one == nil && f.Invoker == nil {
+		return false
+	}
+	if one == nil {
+		one = &share{NodeFunction: NodeFunction{Name: f.Name, Version: f.Version}, places: f.places, idle: true}
+		s.all[f.places] = one
+		one.hold(0)
+	}
+	changed := one.idle != (f.Invoker == nil)
+	one.idle = f.Invoker == nil
+	return changed
+}
+
+func (s *shares) remove(f *function) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.all, f.places)
+}
+
+// hold takes free places until at most n can be used, if so many are free, and returns how many can.
+func (s *share) hold(n int) int {
+	for cap(s.places)-s.held > n {
+		select {
+		case s.places <- struct{}{}:
+			s.held++
+			continue
+		default:
+		}
+		break
+	}
+	return cap(s.places) - s.held
+}
+
+// lose gives up all places that are free: the others take this node for dead. The rest follows as invocations end.
+func (s *shares) lose() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, one := range s.all {
+		one.hold(0)
+	}
+}
+
+// settle gives up places that others are to have, as far as they are free. It returns the shares that this node tells,
+// and by how much they grow when its beat is durable.
+func (s *shares) settle(node store.NodeID, nodes []store.Node, draining bool) (told []NodeFunction, grow []grant) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	others := othersOf(node, nodes)
+	for _, one := range s.all {
+		o := others[qualified{one.Name, one.Version}]
+		fair := o.fairShare(cap(one.places))
+		if draining || one.idle {
+			fair = 0
+		}
+		usable := one.hold(fair)
+		if n := min(fair, cap(one.places)-o.have) - usable; n > 0 {
+			grow = append(grow, grant{one, n})
+			usable += n
+		}
+		if !one.idle || usable > 0 {
+			told = append(told, NodeFunction{one.Name, one.Version, usable})
+		}
+	}
+	return sortFunctions(told), grow
+}
+
+// grow makes places usable that a beat has granted.
+func (s *shares) grow(granted []grant) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, g := range granted {
+		for range min(g.n, g.share.held) {
+			<-g.share.places
+			g.share.held--
+		}
+	}
+}
+
+// usable is how many invocations a function may have here at one time.
+func (s *shares) usable(f *function) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if one := s.all[f.places]; one != nil {
+		return cap(f.places) - one.held
+	}
+	return cap(f.places)
+}
+
+// sharers are the other living nodes that can run a function version.
+type sharers struct {
+	have   int // their places together
+	n      int // how many of them go on
+	before int // how many of these come before this node
+}
+
+// fairShare is what a node should have of all places, beside the others.
+func (o sharers) fairShare(all int) int {
+	fair := all / (o.n + 1)
+	if o.before < all%(o.n+1) {
+		fair++
+	}
+	return fair
+}
+
+func othersOf(node store.NodeID, nodes []store.Node) map[qualified]sharers {
+	others := map[qualified]sharers{}
+	for i := range nodes {
+		n := &nodes[i]
+		if !n.Alive || n.ID == node {
+			continue
+		}
+		info := readInfo(n)
+		for _, f := range info.Functions {
+			o := others[qualified{f.Name, f.Version}]
+			o.have += f.Concurrency
+			if !info.Draining {
+				o.n++
+				if n.ID < node {
+					o.before++
+				}
+			}
+			others[qualified{f.Name, f.Version}] = o
+		}
+	}
+	return others
+}
+
+func sortFunctions(all []NodeFunction) []NodeFunction {
+	slices.SortFunc(all, func(a, b NodeFunction) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(versionNumber(a.Version), versionNumber(b.Version)))
+	})
+	return all
+}
