@@ -81,7 +81,9 @@ type nodeOptions struct {
 func openNode(t *testing.T, o *nodeOptions) *node {
 	t.Helper()
 	log := nodeLog(t, o.name)
-	e, err := engine.Open(t.Context(), o.store, &engine.Options{Logger: log})
+	e, err := engine.Open(t.Context(), o.store, &engine.Options{
+		Logger: log, Node: engine.NodeOptions{Name: o.name, Version: "test", Lease: lease},
+	})
 	if err != nil {
 		t.Fatalf("opening %s: %v", o.name, err)
 	}
