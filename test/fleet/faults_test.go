@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/perdure/perdure/internal/core/store"
 	"github.com/perdure/perdure/internal/core/store/pgstore/pgtest"
 	"github.com/perdure/perdure/internal/sdk/transport"
 	"github.com/perdure/perdure/test/survival/survivaltest"
@@ -96,55 +95,4 @@ func (c *crew) under(r *rand.Rand, faults int, fault func()) {
 	cancel()
 	over.Wait()
 	c.rec.check(c.t)
-}
-
-// staleStore is a bug that is planted: of executions that it has looked at, it tells the number of the last entry that
-// it saw then, for a while.
-type staleStore struct {
-	fleetStore
-	mu   sync.Mutex
-	seen map[string]staleLast
-}
-
-type staleLast struct {
-	number int64
-	at     time.Time
-}
-
-// fleetStore is a store of a fleet, as engines use it.
-type fleetStore interface {
-	store.Fleet
-	store.Files
-}
-
-// Last implements [store.Fleet].
-func (s *staleStore) Last(ctx context.Context, ids ...string) (map[string]int64, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	all, err := s.fleetStore.Last(ctx, ids...)
-	for id, n := range all {
-		if old, ok := s.seen[id]; ok && time.Since(old.at) < 200*time.Millisecond {
-			all[id] = old.number
-			continue
-		}
-		s.seen[id] = staleLast{n, time.Now()}
-	}
-	return all, err
-}
-
-// TestPlantedBugIsFound has nodes that do not ask whether what they remember is still true.
-func TestPlantedBugIsFound(t *testing.T) {
-	r, address := chance(t), pgtest.Database(t)
-	c := newCrew(t)
-	for n := range 2 {
-		node := openNode(t, &nodeOptions{name: fmt.Sprintf("node %d", n), register: c.register,
-			store: &staleStore{fleetStore: openStore(t, address).(fleetStore), seen: map[string]staleLast{}}})
-		c.nodes = append(c.nodes, node.api)
-	}
-	for round := range 5 {
-		c.round(fmt.Sprintf("round-%d", round), r.Uint64())
-	}
-	if bad := c.rec.violations(t); len(bad) == 0 {
-		t.Error("nodes that answer from memory were not found out")
-	}
 }

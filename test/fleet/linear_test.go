@@ -18,7 +18,6 @@ import (
 
 	"github.com/perdure/perdure/durable"
 	"github.com/perdure/perdure/engine"
-	"github.com/perdure/perdure/engine/memstore"
 	"github.com/perdure/perdure/internal/client"
 	"github.com/perdure/perdure/protocol"
 )
@@ -46,7 +45,7 @@ type crew struct {
 type played struct {
 	seen   int64    // when the last invocation was heard of
 	tokens []string // in the order in which they were heard of
-	over   chan struct{}
+	ends   []chan<- error
 }
 
 // patience is how long a client waits for one answer.
@@ -101,20 +100,32 @@ func endpoint(invoke func(ctx context.Context, payload []byte) ([]byte, error)) 
 // of returns what is known of an execution that is played by hand.
 func (c *crew) of(arn string) *played {
 	if c.played[arn] == nil {
-		c.played[arn] = &played{over: make(chan struct{})}
+		c.played[arn] = &played{}
 	}
 	return c.played[arn]
 }
 
 // begun hears of a new invocation. The one before was lost since that was heard of.
-func (c *crew) begun(arn, token string) (over chan struct{}) {
+func (c *crew) begun(arn, token string) <-chan error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	p := c.of(arn)
 	c.rec.add(0, request{kind: "lost", key: arn}, p.seen, answer{})
 	c.rec.add(0, request{kind: "begun", key: arn}, p.seen, answer{text: token})
-	p.seen, p.tokens = c.rec.now(), append(p.tokens, token)
-	return p.over
+	end := make(chan error, 1)
+	p.seen, p.tokens, p.ends = c.rec.now(), append(p.tokens, token), append(p.ends, end)
+	return end
+}
+
+// over ends all invocations of an execution.
+func (c *crew) over(arn string, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p := c.of(arn)
+	for _, end := range p.ends {
+		end <- err
+	}
+	p.ends = nil
 }
 
 // token returns the last token of an execution, or sometimes an older one.
@@ -272,20 +283,34 @@ func (c *crew) askPlayed(r *rand.Rand, n int, a *api, arn string) {
 	}
 	what := request{kind: "checkpoint", key: arn, text: fmt.Sprintf("s%x", r.Uint32()), token: c.token(r, arn),
 		repeat: fmt.Sprintf("%032x", r.Uint64())}
-	for try := range 3 { // a function repeats what got no answer, perhaps to another node
-		got := c.ask(n, c.nodes[(slices.Index(c.nodes, a)+try)%len(c.nodes)], what, func(ctx context.Context) (string, error) {
-			return a.checkpoint(ctx, arn, what.token, what.repeat, what.text)
-		})
-		if !got.unknown {
-			c.heard(arn, got)
-			return
+	c.heard(arn, c.insist(n, a, what))
+}
+
+// insist makes a checkpoint, and repeats it while it gets no answer, as functions do, to one node after the other.
+func (c *crew) insist(n int, a *api, what request) (got answer) {
+	what.node = a.name
+	call, next := c.rec.now(), slices.Index(c.nodes, a)
+	for try := range 4 {
+		a := c.nodes[(next+try)%len(c.nodes)]
+		ctx, cancel := context.WithTimeout(c.t.Context(), patience)
+		token, err := a.checkpoint(ctx, what.key, what.token, what.repeat, what.text)
+		cancel()
+		if err == nil {
+			got = answer{text: token}
+			break
+		}
+		if got = answerOf(err); !got.unknown {
+			got.again = try > 0
+			break
 		}
 	}
+	c.rec.add(n, what, call, got)
+	return got
 }
 
 // heard hears of the token that answered a checkpoint.
 func (c *crew) heard(arn string, got answer) {
-	if got.refusal != "" || got.text == "" {
+	if got.unknown || got.text == "" {
 		return
 	}
 	c.mu.Lock()
@@ -296,19 +321,16 @@ func (c *crew) heard(arn string, got answer) {
 }
 
 // settle waits until the execution goes on, perhaps in an invocation that took the place of one that was lost. So a
-// checkpoint that was refused for such a loss is followed by the invocation that explains it. Then it stops it.
+// checkpoint that was refused for such a loss is followed by the invocation that explains it. If the last token got lost,
+// the invocation fails, as a function's would. Then it stops the execution.
 func (c *crew) settle(arn string) {
-	r := rand.New(rand.NewPCG(1, 1))
 	for try, end := 0, time.Now().Add(time.Minute); ; try++ {
-		a := c.nodes[try%len(c.nodes)]
 		c.mu.Lock()
-		p := c.of(arn)
-		what := request{kind: "checkpoint", key: arn, text: fmt.Sprintf("last%d", try), token: p.tokens[len(p.tokens)-1],
-			repeat: fmt.Sprintf("%032x", r.Uint64())}
+		tokens := c.of(arn).tokens
+		what := request{kind: "checkpoint", key: arn, text: fmt.Sprintf("last%d", try), token: tokens[len(tokens)-1],
+			repeat: fmt.Sprintf("settling-%d", try)}
 		c.mu.Unlock()
-		got := c.ask(0, a, what, func(ctx context.Context) (string, error) {
-			return a.checkpoint(ctx, arn, what.token, what.repeat, what.text)
-		})
+		got := c.insist(0, c.nodes[try%len(c.nodes)], what)
 		c.heard(arn, got)
 		if !got.unknown && got.refusal == "" {
 			break
@@ -317,9 +339,12 @@ func (c *crew) settle(arn string) {
 			c.t.Errorf("%s does not go on: no token is accepted for a minute; the last answer is %+v", arn, got)
 			break
 		}
+		if try%10 == 9 {
+			c.over(arn, errors.New("the token got lost"))
+		}
 		time.Sleep(200 * time.Millisecond)
 	}
-	close(c.of(arn).over)
+	c.over(arn, nil)
 	c.until("the stop of "+arn, func(ctx context.Context, a *api) bool { return a.Stop(ctx, arn, nil) == nil })
 }
 
@@ -372,16 +397,4 @@ func until(t *testing.T, what string, ok func(try int) bool) {
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-}
-
-// TestOneEngineIsLinearizable is how one node does without faults: the models are right.
-func TestOneEngineIsLinearizable(t *testing.T) {
-	c := newCrew(t)
-	n := openNode(t, &nodeOptions{name: "alone", store: memstore.New(), register: c.register})
-	c.nodes = []*api{n.api}
-	r := chance(t)
-	for round := range 10 {
-		c.round(fmt.Sprintf("round-%d", round), r.Uint64())
-	}
-	c.rec.check(t)
 }

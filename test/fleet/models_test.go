@@ -46,7 +46,10 @@ const (
 )
 
 // named is the execution of one name.
-type named struct{ arn, payload string }
+type named struct {
+	arn, payload string
+	deleting     string // the one before, if a list still shows it
+}
 
 // stepNames: start has the payload as its text, and answers with an ARN; find answers with one, or nothing; delete has
 // the ARN as its text.
@@ -55,19 +58,23 @@ func stepNames(s named, in request, out answer) (bool, named) {
 	case "start":
 		switch {
 		case out.unknown && s.arn == "":
-			return true, named{someARN, in.text}
+			return true, named{arn: someARN, payload: in.text}
 		case out.unknown:
 			return true, s
 		case out.refusal != "":
 			return out.refusal == protocol.CodeAlreadyStarted && s.arn != "" && s.payload != in.text, s
 		case s.arn == "", s.arn == someARN && s.payload == in.text:
-			return true, named{out.text, in.text}
+			return true, named{arn: out.text, payload: in.text}
 		}
-		return s == named{out.text, in.text}, s
+		return s == named{arn: out.text, payload: in.text}, s
 	case "find":
-		if s.arn == someARN && out.text != "" {
+		switch {
+		case s.arn == "" && out.text != "":
+			return s.deleting == out.text, s
+		case s.arn == someARN && out.text != "":
 			s.arn = out.text
 		}
+		s.deleting = ""
 		return s.arn == out.text, s
 	case "delete":
 		switch {
@@ -78,9 +85,9 @@ func stepNames(s named, in request, out answer) (bool, named) {
 		case out.refusal != "":
 			return false, s
 		case s.arn == in.text:
-			return true, named{}
+			return true, named{deleting: in.text}
 		}
-		return out.unknown, s
+		return true, s // it is being deleted, or it is gone
 	}
 	return false, s
 }
@@ -93,9 +100,12 @@ type checkpointed struct {
 	before, repeat string
 }
 
-// stepCheckpoints: checkpoint has the step as its text, the token that it brings, and the client token with which it may
-// be repeated, and answers with the next token; steps answers with the steps; begun answers with the token of a new
-// invocation, before which the last one was lost at some time.
+// stepCheckpoints: checkpoint has the step as its text, the token that it brings, and the client token with which it is
+// repeated until there is an answer, and answers with the next token; steps answers with the steps; begun answers with
+// the token of a new invocation, before which the last one was lost at some time.
+//
+// A repeat that is refused may have been accepted before, and been followed by another checkpoint. So it is as one of an
+// unknown outcome, but not at any later time: its token stays stale.
 func stepCheckpoints(s checkpointed, in request, out answer) (bool, checkpointed) {
 	switch in.kind {
 	case "lost":
@@ -109,11 +119,11 @@ func stepCheckpoints(s checkpointed, in request, out answer) (bool, checkpointed
 	case "checkpoint":
 		current, again := in.token == s.token, s.before == in.token && s.repeat == in.repeat && s.before != ""
 		switch {
-		case out.unknown && !current:
+		case (out.unknown || out.again && out.refusal == protocol.CodeInvalidParameter) && !current:
 			return true, s
-		case current && out.refusal == "":
+		case current && (out.refusal == "" || out.again):
 			next := checkpointed{token: out.text, steps: s.steps + in.text + " ", before: in.token, repeat: in.repeat}
-			if out.unknown {
+			if out.unknown || out.again {
 				next.token = someToken
 			}
 			return true, next

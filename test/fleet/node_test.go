@@ -140,8 +140,8 @@ func registerInvoker(t *testing.T, e *engine.Engine, name string, invoker engine
 }
 
 // hands is a function that a test plays by hand, by making its checkpoints: it hears of an invocation, which goes on
-// until it is over or its engine ends it.
-type hands func(arn, token string) (over chan struct{})
+// until the test ends it, or its engine.
+type hands func(arn, token string) (end <-chan error)
 
 // play is one invocation.
 func (h hands) play(ctx context.Context, payload []byte) ([]byte, error) {
@@ -150,8 +150,8 @@ func (h hands) play(ctx context.Context, payload []byte) ([]byte, error) {
 		return nil, err
 	}
 	select {
-	case <-h(in.DurableExecutionArn, in.CheckpointToken):
-		return []byte(`{"Status":"PENDING"}`), nil
+	case err := <-h(in.DurableExecutionArn, in.CheckpointToken):
+		return []byte(`{"Status":"PENDING"}`), err
 	case <-ctx.Done():
 		return nil, fmt.Errorf("its engine ended it: %w", ctx.Err())
 	}

@@ -28,6 +28,7 @@ type request struct {
 // answer is what a client got. Of an unknown one nobody knows whether the request took effect, or still will.
 type answer struct {
 	unknown bool
+	again   bool          // it was refused when it was repeated
 	refusal protocol.Code // empty if the request was accepted
 	text    string
 }

@@ -1,3 +1,9 @@
 package fleet
-import ("testing"; "github.com/perdure/perdure/engine"; "github.com/perdure/perdure/engine/memstore")
+
+import (
+	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/engine/memstore"
+	"testing"
+)
+
 func openStore(t *testing.T, address string) engine.Store { return memstore.New() }
