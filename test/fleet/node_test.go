@@ -23,6 +23,7 @@ import (
 	"github.com/perdure/perdure/internal/api/route"
 	"github.com/perdure/perdure/internal/api/server"
 	"github.com/perdure/perdure/internal/client"
+	"github.com/perdure/perdure/internal/core/store/pgstore"
 	"github.com/perdure/perdure/internal/function/inprocess"
 	"github.com/perdure/perdure/protocol"
 )
@@ -164,4 +165,14 @@ func (h hands) Invoke(ctx context.Context, inv *engine.Invocation) engine.Outcom
 		return engine.Outcome{Error: &protocol.ErrorObject{ErrorMessage: err.Error()}}
 	}
 	return engine.Outcome{Payload: answer}
+}
+
+// openStore is a node's own handle to a database.
+func openStore(t *testing.T, address string) engine.Store {
+	t.Helper()
+	s, err := pgstore.Open(t.Context(), address, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
