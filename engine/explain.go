@@ -183,7 +183,7 @@ func (e *explainer) explainCall(t *machine.InvokeTarget) string {
 		return ", which is not registered"
 	case f.Invoker == nil:
 		return ", which cannot be run: " + f.whyIdle()
-	case f.awaiting.Load() > 0:
+	case f.absent():
 		return ", of which nothing is there that runs it"
 	case len(f.places) == cap(f.places):
 		return fmt.Sprintf(", of which all %d invocations that it may have at one time are under way",
@@ -204,7 +204,7 @@ func (e *explainer) explainQueue(arn *protocol.ARN, r *Reason, at protocol.Times
 		r.Kind, r.Text = ReasonUnregistered, fmt.Sprintf("function %s is not registered", name)
 	case f.Invoker == nil:
 		r.Kind, r.Text = ReasonUnregistered, fmt.Sprintf("function %s cannot be run: %s", name, f.whyIdle())
-	case f.awaiting.Load() > 0:
+	case f.absent():
 		r.Text = fmt.Sprintf("has waited for %s for function %s: nothing is there that runs it", ago(r.Since, at), name)
 	case len(f.places) == cap(f.places):
 		r.Kind = ReasonNoPlace

@@ -282,7 +282,9 @@ func (m *membership) beat(ctx context.Context) error {
 		return nil // the answer came too late
 	}
 	m.look(node, census)
-	m.shares.grow(grow)
+	if m.shares.grow(grow); len(grow) > 0 {
+		nudge(m.wake)
+	}
 	if first {
 		m.hints.tell(hintBeat)
 	}

@@ -64,6 +64,12 @@ type function struct {
 	remote   bool   // only other nodes can run it
 }
 
+// absent reports whether nothing is there that runs the function.
+func (f *function) absent() bool {
+	a, waits := f.Invoker.(Awaiter)
+	return f.awaiting.Load() > 0 || waits && !a.Present()
+}
+
 func newFunction(f Function) *function {
 	return &function{
 		Function: f, places: make(chan struct{}, f.Concurrency), awaiting: new(atomic.Int32),

@@ -116,7 +116,7 @@ func (h *hints) send() {
 func (h *hints) hear() {
 	m := h.fleet
 	for !m.closing() {
-		err := m.store.Hear(m.ctx, m.self(), h.heard)
+		err := m.store.Hear(m.serving(), m.self(), h.heard) // anew as another node
 		if errors.Is(err, errors.ErrUnsupported) {
 			m.log.Info("the database sends no hints, so this node asks it more often", "reason", err)
 			m.deaf.Store(true)

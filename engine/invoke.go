@@ -86,7 +86,9 @@ func (r *runner) begin(l *live, f *function, requestID, tried string) (inv *Invo
 	}
 	_, err = updateThen(r.ctx, r.ledger, l.id, wants, func(l *live, begun bool, _ error) {
 		if !begun {
-			r.plans.planned(l.x)
+			if l.running == "" { // otherwise finish plans what comes next
+				r.plans.planned(l.x)
+			}
 			return
 		}
 		l.running = requestID
@@ -145,7 +147,8 @@ func (r *runner) call(f *function, inv *Invocation) Outcome {
 func (r *runner) finish(l *live, inv *Invocation, out Outcome, free func()) {
 	for {
 		over := inv.serving.Err() != nil
-		_, err := updateThen(context.WithoutCancel(r.ctx), r.ledger, l.id, unrefused(func(d *machine.Draft) {
+		_, err := updateThen(context.WithoutCancel(r.ctx), r.ledger, l.id, func(d *machine.Draft) (bool, error) {
+			current := d.InFlight() == inv.RequestID
 			switch {
 			case over && out.Error != nil:
 				d.LoseInvocation(inv.RequestID)
@@ -154,7 +157,12 @@ func (r *runner) finish(l *live, inv *Invocation, out Outcome, free func()) {
 			default:
 				d.EndInvocation(inv.RequestID, out.Payload, out.Error)
 			}
-		}), func(l *live, _ none, _ error) { l.running = "" })
+			return current, nil
+		}, func(l *live, current bool, _ error) {
+			if l.running = ""; !current { // a commit that seemed to fail, or another node, has ended it
+				r.plans.planned(l.x)
+			}
+		})
 		if err == nil {
 			return
 		}

@@ -292,3 +292,31 @@ func (f *Fleet) Hear(ctx context.Context, node store.NodeID, heard func(hint str
 		}
 	}
 }
+
+// Copy returns the executions, calls and documents as they are now, for [Fleet.Restore].
+func (f *Fleet) Copy() *Store {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	c := New()
+	c.revision = f.revision
+	for _, e := range f.executions {
+		c.appendLocked(store.Write{ID: e.row.ID, Entry: store.Entry{Data: e.journal[0]}, Row: e.copyRow()})
+		copied := c.executions[e.row.ID]
+		copied.journal = slices.Clone(e.journal)
+		for _, call := range e.calls {
+			c.setCallLocked(copied, call)
+		}
+	}
+	for kind, docs := range f.documents {
+		c.documents[kind] = maps.Clone(docs)
+	}
+	return c
+}
+
+// Restore makes the store what it was when it was copied, as a database that lost its latest commits.
+func (f *Fleet) Restore(c *Store) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.executions, f.names, f.started, f.agendas = c.executions, c.names, c.started, c.agendas
+	f.documents, f.revision = c.documents, c.revision
+}
