@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -13,7 +12,6 @@ import (
 	"sync"
 
 	"github.com/perdure/perdure/internal/core/store"
-	"github.com/perdure/perdure/protocol"
 )
 
 // Functions' output is in a file of its own. Commits to it are not flushed to the disk, so it never delays
@@ -183,12 +181,12 @@ func appendLog(ctx context.Context, tx *sql.Tx, w *store.LogWrite) error {
 	for i := range w.Lines {
 		upto += int64(w.Lines[i].Size())
 	}
-	data, err := encodeLines(w.Lines)
+	data, err := store.EncodeLines(w.Lines)
 	if err != nil {
 		return err
 	}
 	if _, err := tx.ExecContext(ctx, sqlLogAppend, w.ID, last+1, last+int64(len(w.Lines)), upto,
-		logSum(w.ID, last+1, data), data); err != nil {
+		store.LinesSum(w.ID, last+1, data), data); err != nil {
 		return err
 	}
 	return pruneLog(ctx, tx, w.ID, upto)
@@ -227,7 +225,7 @@ func (s *Store) Log(ctx context.Context, id string, after int64, limit int) (fou
 			if err := rows.Scan(v.places()...); err != nil {
 				return err
 			}
-			for _, line := range readLines(id, v.int(0), v.int(1), v.blob(2)) {
+			for _, line := range store.DecodeLines(id, v.int(0), v.int(1), v.blob(2)) {
 				if line.Seq > after && len(found) < limit {
 					found = append(found, line)
 				}
@@ -238,54 +236,9 @@ func (s *Store) Log(ctx context.Context, id string, after int64, limit int) (fou
 	return found, err
 }
 
-// logSum is the sum of a row: that of an entry in its place.
-func logSum(id string, first int64, data []byte) uint32 {
-	e := store.Entry{Seq: first, Data: data}
-	return e.Sum(id)
-}
-
-func readLines(id string, first, sum int64, data []byte) []store.LogLine {
-	lines, err := decodeLines(first, data)
-	if err != nil || sum != int64(logSum(id, first, data)) {
-		return []store.LogLine{{Seq: first, Stream: "notice", Text: "what was written here is damaged"}}
-	}
-	return lines
-}
-
 func (s *Store) deleteLog(ctx context.Context, id string) error {
 	return s.logs.use(ctx, false, func(db *sql.DB) error {
 		_, err := db.ExecContext(ctx, sqlLogDelete, id)
 		return err
 	})
-}
-
-type storedLine struct {
-	Time      protocol.Timestamp `json:"t"`
-	RequestID string             `json:"r,omitempty"`
-	Operation string             `json:"o,omitempty"`
-	Stream    string             `json:"s,omitempty"`
-	Text      string             `json:"x"`
-}
-
-func encodeLines(lines []store.LogLine) ([]byte, error) {
-	stored := make([]storedLine, len(lines))
-	for i, line := range lines {
-		stored[i] = storedLine{line.Time, line.RequestID, line.Operation, line.Stream, line.Text}
-	}
-	return json.Marshal(stored)
-}
-
-func decodeLines(first int64, data []byte) ([]store.LogLine, error) {
-	var stored []storedLine
-	if err := json.Unmarshal(data, &stored); err != nil {
-		return nil, err
-	}
-	lines := make([]store.LogLine, len(stored))
-	for i, line := range stored {
-		lines[i] = store.LogLine{
-			Seq: first + int64(i), Time: line.Time, RequestID: line.RequestID,
-			Operation: line.Operation, Stream: line.Stream, Text: line.Text,
-		}
-	}
-	return lines, nil
 }
