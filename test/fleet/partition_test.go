@@ -90,7 +90,7 @@ func partition(t *testing.T, fault func(*link)) {
 		}
 		return slices.IndexFunc(nodes, func(n *node) bool { return n.name == c.runs[0] })
 	}
-	until(t, "the step's begin", func(int) bool { return first() >= 0 })
+	until(t, "the step's begin", func(int) bool { return first() >= 0 && !c.of(nodes[first()].name).IsZero() })
 	away, other := nodes[first()], nodes[1-first()]
 	cut := time.Now()
 	fault(links[first()])
