@@ -33,6 +33,9 @@ func (e *Engine) Ready(ctx context.Context) error {
 	if e.flights.landing.Err() != nil {
 		return errors.New("the engine is shutting down")
 	}
+	if !e.fleet.alone() && e.fleet.self() == adrift {
+		return errors.New("this node has no lease: the database of its fleet does not answer")
+	}
 	if late := e.plans.moments.behind(e.life.now()); late > tooLate {
 		return fmt.Errorf("executions that were due %v ago wait to be looked at", late.Truncate(time.Second))
 	}
@@ -87,20 +90,21 @@ func (e *Engine) Verify(ctx context.Context, found func(Problem)) (VerifySummary
 	return verifyStore(ctx, e.ledger.store, verify.Options{Rules: e.ledger.rules, Hold: hold}, images, found)
 }
 
-// VerifyStore is [Engine.Verify] of a store that no engine has open; images has the code of its versions.
-func VerifyStore(ctx context.Context, st Store, images ImageChecker, found func(Problem)) (VerifySummary, error) {
+// VerifyStore is [Engine.Verify] of a store that no engine has open, or of one moment of one; images has the code of its
+// versions.
+func VerifyStore(ctx context.Context, st store.Reader, images ImageChecker, found func(Problem)) (VerifySummary, error) {
 	return verifyStore(ctx, st, verify.Options{}, images, found)
 }
 
 func verifyStore(
-	ctx context.Context, st store.Store, opts verify.Options, images ImageChecker, found func(Problem),
+	ctx context.Context, st store.Reader, opts verify.Options, images ImageChecker, found func(Problem),
 ) (VerifySummary, error) {
 	s, err := verify.Store(ctx, st, opts, func(p verify.Problem) { found(Problem(p)) })
 	summary := VerifySummary(s)
 	if err != nil || images == nil {
 		return summary, cmp.Or(err, ctx.Err())
 	}
-	versions, err := publishedImages(ctx, st)
+	versions, err := PublishedImages(ctx, st)
 	if err != nil {
 		summary.Problems++
 		found(Problem{Text: err.Error()})
