@@ -384,17 +384,19 @@ func TestAliasesHoldForTheFleet(t *testing.T) {
 		}
 		time.Sleep(5 * time.Second)
 		one := "1"
-		if _, err := f.nodes[0].Functions().CreateAlias(t.Context(), &engine.AliasChange{Function: "f", Name: "live", Version: &one}); err != nil {
+		live := &engine.AliasChange{Function: "f", Name: "live", Version: &one}
+		if _, err := f.nodes[0].Functions().CreateAlias(t.Context(), live); err != nil {
 			t.Fatal(err)
 		}
-		_, err := f.nodes[1].Functions().CreateAlias(t.Context(), &engine.AliasChange{Function: "f", Name: "live", Version: &one})
+		_, err := f.nodes[1].Functions().CreateAlias(t.Context(), live)
 		if coded, ok := errors.AsType[*protocol.Error](err); !ok || coded.Code != protocol.CodeConflict {
 			t.Errorf("the same alias made by another node: got %v, want a conflict", err)
 		}
 		for i := range 20 {
 			version := fmt.Sprint(i%2 + 1)
 			a, b := f.nodes[i%2], f.nodes[(i/2)%2]
-			if _, err := a.Functions().UpdateAlias(t.Context(), &engine.AliasChange{Function: "f", Name: "live", Version: &version}); err != nil {
+			live.Version = &version
+			if _, err := a.Functions().UpdateAlias(t.Context(), live); err != nil {
 				t.Fatal(err)
 			}
 			arn := b.start("f:live", fmt.Sprint("x", i), "")
