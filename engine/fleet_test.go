@@ -601,3 +601,36 @@ func TestNodesAreListed(t *testing.T) {
 		}
 	})
 }
+
+// Whoever waits for an execution that the store has lost is told so.
+func TestWaitForAnExecutionThatIsLost(t *testing.T) {
+	inFleet(t, 2, func(t *testing.T, f *fleet) {
+		f.durable("slow", 100, func(_ int, c *call) engine.Outcome {
+			for i := range 1000 {
+				time.Sleep(time.Second)
+				if !c.step(fmt.Sprint(i+1), "1") {
+					return crash("checkpoint refused: " + c.err.Error())
+				}
+			}
+			return succeed("1")
+		})
+		old := f.store.Copy()
+		arn := f.nodes[0].start("slow", "", "")
+		lost := make(chan error, 2)
+		for _, n := range f.nodes {
+			go func() {
+				_, err := n.Wait(t.Context(), arn)
+				lost <- err
+			}()
+		}
+		time.Sleep(5500 * time.Millisecond)
+		f.store.Restore(old)
+		began := time.Now()
+		for range f.nodes {
+			wantRefusal(t, <-lost, "ResourceNotFoundException: Durable Execution does not exist")
+		}
+		if took := time.Since(began); took > 3*time.Second {
+			t.Errorf("they were told after %v, want a few seconds at most", took)
+		}
+	})
+}
