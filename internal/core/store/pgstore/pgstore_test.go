@@ -1,6 +1,7 @@
 package pgstore_test
 
 import (
+	"net/url"
 	"testing"
 
 	"github.com/perdure/perdure/internal/core/store"
@@ -8,8 +9,6 @@ import (
 	"github.com/perdure/perdure/internal/core/store/pgstore/pgtest"
 	"github.com/perdure/perdure/internal/core/store/storetest"
 )
-
-func TestMain(m *testing.M) { pgtest.Main(m) }
 
 func TestContract(t *testing.T) {
 	storetest.RunPersistent(t, func(t *testing.T) func() store.Store {
@@ -22,6 +21,33 @@ func TestFleet(t *testing.T) {
 	storetest.RunFleet(t, func(t *testing.T) (a, b store.Fleet) {
 		url := pgtest.Database(t)
 		return open(t, url), open(t, url)
+	})
+}
+
+// Behind a pooler, where each transaction may have another session, all is the same but hints.
+func TestPooler(t *testing.T) {
+	c := pgtest.Shared(t)
+	pooled := func(t *testing.T) func() *pgstore.Store {
+		u, err := url.Parse(c.Database(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		through := c.Pooler(t, u.Path[1:])
+		return func() *pgstore.Store {
+			s := open(t, through)
+			if !s.Pooled() {
+				t.Fatal("the pooler was not noticed")
+			}
+			return s
+		}
+	}
+	t.Run("Contract", func(t *testing.T) { storetest.Run(t, func(t *testing.T) store.Store { return pooled(t)() }) })
+	t.Run("Files", func(t *testing.T) { storetest.RunFiles(t, func(t *testing.T) store.Files { return pooled(t)() }) })
+	t.Run("Fleet", func(t *testing.T) {
+		storetest.RunFleet(t, func(t *testing.T) (a, b store.Fleet) {
+			open := pooled(t)
+			return open(), open()
+		})
 	})
 }
 
