@@ -12,11 +12,12 @@ import (
 const (
 	claimEvery = time.Second // how often a node looks for work that is nobody's; hints make it look at once
 	claimDeaf  = 200 * time.Millisecond
-	claimPause = 2 * time.Millisecond // between two looks
-	claimAhead = 3 * time.Second      // how soon something must be due to be claimed
-	claimDue   = 500                  // executions that are due, in one claim
-	claimQueue = 200                  // invocations or calls of a function version
-	claimLeft  = 200                  // executions of dead nodes
+	claimPause = 2 * time.Millisecond  // between two looks
+	claimAsk   = 20 * time.Millisecond // between two questions for which versions anything waits
+	claimAhead = 3 * time.Second       // how soon something must be due to be claimed
+	claimDue   = 500                   // executions that are due, in one claim
+	claimQueue = 200                   // invocations or calls of a function version
+	claimLeft  = 200                   // executions of dead nodes
 )
 
 // claimer takes what is nobody's and what dead nodes left behind.
@@ -27,14 +28,20 @@ type claimer struct {
 	functions *Functions
 	flights   *flights
 	ledger    *ledger
+	looked    bool            // for executions of owners that are no nodes, which a restore or a move brings
 	suspects  map[string]bool // executions that seemed to be invoked here, and are not
+	asked     time.Time       // when the store was asked last for what anything waits
+	more      bool            // it should be asked soon
 }
 
 func (c *claimer) run() {
 	swept := time.Now()
 	for !c.closing() {
 		every := claimEvery
-		if c.fleet.deaf.Load() {
+		switch {
+		case c.more:
+			every = claimAsk
+		case c.fleet.deaf.Load():
 			every = claimDeaf
 		}
 		pause(c.ctx, every, c.fleet.wake)
@@ -54,20 +61,33 @@ func (c *claimer) run() {
 }
 
 func (c *claimer) claim() error {
-	if c.fleet.dead.Load() {
+	if c.fleet.dead.Load() || !c.looked {
 		if err := c.takeOver(); err != nil {
 			return err
 		}
+		c.looked = true
 	}
 	if err := c.claimDue(); err != nil {
 		return err
 	}
 	for _, q := range c.plans.queues.each() {
-		if err := c.claimFor(q); err != nil {
-			return err
+		if q.more.Load() {
+			if err := c.claimFor(q); err != nil {
+				return err
+			}
 		}
 	}
-	return nil
+	if c.more = time.Since(c.asked) < claimAsk; c.more {
+		return nil
+	}
+	c.asked = time.Now()
+	waiting, err := c.fleet.store.Waiting(c.ctx)
+	for _, a := range waiting {
+		if q := c.plans.queues.find(a.Function, a.Version); q != nil && err == nil {
+			err = c.claimFor(q)
+		}
+	}
+	return err
 }
 
 // claimDue claims executions of nobody that are due soon.
@@ -198,6 +218,26 @@ func (c *claimer) sweep() {
 	}
 	c.suspects = found
 	c.functions.tidy()
+	if r := c.fleet.reporter; r != nil && c.fleet.leading() {
+		if err := c.adoptTelling(r); err != nil {
+			c.log.Debug("what dead nodes did not tell of could not be found out", "error", err)
+		}
+	}
+}
+
+// adoptTelling has records of executions made that ended on a node which died before it had told of them.
+func (c *claimer) adoptTelling(r *reporter) error {
+	census, err := c.fleet.store.Nodes(c.ctx)
+	if err != nil {
+		return err
+	}
+	living := map[string]bool{}
+	for i := range census.Nodes {
+		if n := &census.Nodes[i]; n.Alive {
+			living[readInfo(n).Telemetry] = true
+		}
+	}
+	return r.adopt(c.ctx, living)
 }
 
 // drain hands over what this node does not invoke: it begins nothing any more.

@@ -64,6 +64,7 @@ type nodeInfo struct {
 	Lag                time.Duration
 	Functions          []NodeFunction
 	Settings           map[string]Function // of those that are registered, by name
+	Telemetry          string              `json:",omitempty"` // the key of its progress in telling
 }
 
 func readInfo(n *store.Node) (info nodeInfo) {
@@ -85,17 +86,18 @@ const (
 // membership is an engine's place in a fleet.
 type membership struct {
 	*life
-	store   store.Fleet // nil: the engine is alone with its store, and the rest is unused
-	options NodeOptions
-	plans   *plans
-	ledger  *ledger
-	news    *bulletin
-	shares  *shares
-	beatNow chan struct{}
-	wake    chan struct{} // something may be there to claim
-	hints   hints
-	counts  memberCounts
+	store     store.Fleet // nil: the engine is alone with its store, and the rest is unused
+	options   NodeOptions
+	plans     *plans
+	ledger    *ledger
+	news      *bulletin
+	shares    *shares
+	beatNow   chan struct{}
+	wake      chan struct{} // something may be there to claim
+	hints     hints
+	counts    memberCounts
 	functions *Functions
+	reporter  *reporter // nil without telemetry
 
 	id       atomic.Int64 // of this node; adrift without a lease
 	draining atomic.Bool
@@ -267,6 +269,9 @@ func (m *membership) beat(ctx context.Context) error {
 		}
 		info.Functions, grow = m.shares.settle(node, c.Nodes, info.Draining)
 		info.Settings = m.functions.registered()
+		if m.reporter != nil {
+			info.Telemetry = m.reporter.key
+		}
 		data, _ := json.Marshal(&info) // texts and numbers
 		return data
 	})

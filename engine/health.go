@@ -33,8 +33,8 @@ func (e *Engine) Ready(ctx context.Context) error {
 	if e.flights.landing.Err() != nil {
 		return errors.New("the engine is shutting down")
 	}
-	if !e.fleet.alone() && e.fleet.self() == adrift {
-		return errors.New("this node has no lease: the database of its fleet does not answer")
+	if e.fleet.self() == adrift {
+		return errors.New("this node could not renew its lease: it does nothing until the database answers")
 	}
 	if late := e.plans.moments.behind(e.life.now()); late > tooLate {
 		return fmt.Errorf("executions that were due %v ago wait to be looked at", late.Truncate(time.Second))

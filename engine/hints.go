@@ -5,7 +5,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
 )
 
 // The hints that nodes send each other. Each but the first two has an execution's id behind it.

@@ -96,9 +96,9 @@ const (
 type wallClock struct {
 	anchor atomic.Pointer[anchor] // a database's clock, which takes this one's place; nil if there is none
 	shift  atomic.Int64           // by how much a test has set it
-	mu    sync.Mutex
-	wall  time.Time // the last look, at both clocks
-	mono  time.Time
+	mu     sync.Mutex
+	wall   time.Time // the last look, at both clocks
+	mono   time.Time
 }
 
 // step returns by how much the wall clock was set since the last look.

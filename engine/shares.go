@@ -20,7 +20,7 @@ type shares struct {
 
 // share is what a node has of one function version.
 type share struct {
-	NodeFunction      // Concurrency is not used
+	NodeFunction // Concurrency is not used
 	places       chan struct{}
 	held         int  // the places that other nodes have: they are taken here
 	idle         bool // it cannot run here

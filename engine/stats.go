@@ -40,8 +40,14 @@ type Stats struct {
 	Checkpoint Distribution // seconds that a checkpoint took until it was durable and answered
 	Late       Distribution // seconds from when an execution was due until the engine looked at it
 
-	Invoking    int // invocations and calls under way
-	Waiting     int // invocations and calls that wait for a place; at most 400 of each function are counted
+	// Of a node of a fleet: what it claimed that was nobody's, what it took over from dead nodes, and how often its own
+	// lease ended before its time.
+	Claimed, TakenOver, LeasesLost uint64
+
+	Invoking int // invocations and calls under way
+	// Waiting is how many invocations and calls wait for a place; at most 400 of each function are counted, and of a
+	// fleet only those that this node has taken on.
+	Waiting     int
 	Backlog     int // scheduled executions that are due and have not been looked at
 	Scheduled   int // executions that are due next, the first few thousand
 	InMemory    int // executions
@@ -117,7 +123,9 @@ func (e *Engine) Stats() *Stats {
 		Events:      map[protocol.EventType]uint64{},
 		Invocations: map[InvocationOutcome]uint64{},
 		Checkpoint:  Distribution(c.checkpoint.Read()), Late: Distribution(c.late.Read()),
-		Invoking: int(c.invoking.Load()), Waiting: int(c.waiting.Load()) + e.plans.queues.waiting(e.life.now()),
+		Claimed: e.fleet.counts.claimed.Load(), TakenOver: e.fleet.counts.takenOver.Load(),
+		LeasesLost: e.fleet.counts.lost.Load(),
+		Invoking:   int(c.invoking.Load()), Waiting: int(c.waiting.Load()) + e.plans.queues.waiting(e.life.now()),
 		Backlog: due, Scheduled: scheduled, InMemory: inMemory, MemoryBytes: bytes,
 	}
 	for t, n := range c.events {

@@ -5,9 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"iter"
+	"maps"
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/perdure/perdure/internal/core/machine"
 	"github.com/perdure/perdure/internal/core/store"
@@ -46,6 +49,7 @@ type reporter struct {
 	*life
 	ledger *ledger
 	cfg    *Telemetry
+	key    string        // of the document with its progress
 	max    int           // of untold
 	wake   chan struct{} // has room for one
 
@@ -54,6 +58,8 @@ type reporter struct {
 	among    map[string]bool
 	behind   bool // the store has more
 	finished bool // nobody looks at these any more
+	// adopted is how far nodes came that died before they had told of everything, by the keys of their documents.
+	adopted map[string]protocol.Timestamp
 
 	// The goroutine that tells has the rest.
 	progress progress
@@ -70,8 +76,12 @@ type progress struct {
 
 const telemetryKind, telemetryKey = "telemetry", "progress"
 
-// openReporter reads how far telling has come. Without telemetry it returns nil, and the next engine begins anew.
+// openReporter reads how far telling has come. Without telemetry it returns nil, and the next engine begins anew. A node
+// of a fleet tells of the executions that end there, and of those that a dead node did not tell of.
 func openReporter(ctx context.Context, g *ledger, cfg *Telemetry) (*reporter, error) {
+	if cfg == nil && !g.fleet.alone() {
+		return nil, nil
+	}
 	if cfg == nil {
 		return nil, forgetProgress(ctx, g.store)
 	}
@@ -82,7 +92,14 @@ func openReporter(ctx context.Context, g *ledger, cfg *Telemetry) (*reporter, er
 		return nil, err
 	}
 	r := &reporter{
-		life: g.life, ledger: g, cfg: cfg, max: maxUntold, wake: make(chan struct{}, 1), among: map[string]bool{},
+		life: g.life, ledger: g, cfg: cfg, key: telemetryKey, max: maxUntold, wake: make(chan struct{}, 1),
+		among: map[string]bool{}, adopted: map[string]protocol.Timestamp{},
+	}
+	if !g.fleet.alone() {
+		r.key += "/" + uuid.NewString()
+		r.progress = progress{Since: r.now()}
+		g.fleet.reporter = r
+		return r, r.save(ctx)
 	}
 	data, err := g.store.Document(ctx, telemetryKind, telemetryKey)
 	if err == nil {
@@ -123,9 +140,45 @@ func forgetProgress(ctx context.Context, st store.Store) error {
 func (r *reporter) save(ctx context.Context) error {
 	data, err := json.Marshal(r.progress)
 	if err == nil {
-		err = r.ledger.store.PutDocument(ctx, telemetryKind, telemetryKey, data)
+		err = r.ledger.store.PutDocument(ctx, telemetryKind, r.key, data)
 	}
 	return err
+}
+
+// adopt takes over telling from nodes that died. living are the keys of the others.
+func (r *reporter) adopt(ctx context.Context, living map[string]bool) error {
+	docs, err := r.ledger.store.Documents(ctx, telemetryKind)
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, d := range docs {
+		if _, known := r.adopted[d.Key]; known || living[d.Key] || d.Key == r.key {
+			continue
+		}
+		var theirs progress // from the beginning, if it cannot be read
+		if !d.Damaged {
+			_ = json.Unmarshal(d.Value, &theirs)
+		}
+		r.adopted[d.Key] = theirs.Since
+		r.behind = true
+		nudge(r.wake)
+	}
+	return nil
+}
+
+// told forgets nodes whose executions were told of.
+func (r *reporter) told(ctx context.Context, keys map[string]protocol.Timestamp) {
+	for key := range keys {
+		if err := r.ledger.store.DeleteDocument(ctx, telemetryKind, key); err != nil {
+			r.miss() // they are told of again
+			return
+		}
+		r.mu.Lock()
+		delete(r.adopted, key)
+		r.mu.Unlock()
+	}
 }
 
 // heard remembers an execution that is to be told of. If a failed commit may have closed it, the store is asked.
@@ -203,6 +256,10 @@ func (r *reporter) finish() {
 	defer r.mu.Unlock()
 	r.finished = true
 	r.progress.Clean = clean && len(r.untold) == 0 && !r.behind
+	if r.progress.Clean && !r.ledger.fleet.alone() {
+		_ = r.ledger.store.DeleteDocument(ctx, telemetryKind, r.key) // if it stays, another node tells once more
+		return
+	}
 	if err := r.save(context.Background()); err != nil {
 		r.log.Warn("how far records of executions were delivered could not be stored; "+
 			"the next engine delivers some again", "error", err)
@@ -213,14 +270,18 @@ func (r *reporter) finish() {
 func (r *reporter) report(ctx context.Context) bool {
 	cut := r.now()
 	r.mu.Lock()
-	ids, behind := slices.Values(r.untold), r.behind
+	ids, behind, adopted := slices.Values(r.untold), r.behind, maps.Clone(r.adopted)
 	r.untold, r.behind = nil, false
 	clear(r.among)
 	r.mu.Unlock()
 	r.stamp = max(r.stamp+1, cut)
 	b := &batch{reporter: r, ctx: ctx}
 	if behind {
-		ids = b.closedSince(r.progress.Since)
+		since := r.progress.Since
+		for _, theirs := range adopted {
+			since = min(since, theirs)
+		}
+		ids = b.closedSince(since)
 	}
 	for id := range ids {
 		if b.add(id); b.failed {
@@ -229,6 +290,9 @@ func (r *reporter) report(ctx context.Context) bool {
 	}
 	if b.flush(); b.failed {
 		return false
+	}
+	if behind {
+		r.told(ctx, adopted)
 	}
 	since := cut.Add(-commitLimit)
 	setBack := since < r.progress.Since // the clock was

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
 
@@ -71,11 +72,17 @@ func (s database) moment(ctx context.Context) (moment, error) {
 	if err != nil {
 		return nil, err
 	}
-	return past{snapshot}, nil
+	return past{snapshot, s.Store}, nil
 }
 
 // past is one moment of a database.
-type past struct{ *pgstore.Snapshot }
+type past struct {
+	*pgstore.Snapshot
+	store *pgstore.Store
+}
+
+// Check looks for damage of the database's own kind, of a moment of its own.
+func (p past) Check(ctx context.Context) iter.Seq2[string, error] { return p.store.Check(ctx) }
 
 func (p past) end() { p.Close() }
 
@@ -164,4 +171,33 @@ func (s database) alone(ctx context.Context) error {
 		return &store.LockedError{Owner: fmt.Sprintf("nodes: %d", alive)}
 	}
 	return nil
+}
+
+// Examined is what a database says of itself, for those who look after it.
+type Examined struct {
+	pgstore.Settings
+	Nodes []engine.Node // that are alive
+}
+
+// Examine asks a database about itself. It makes the schema, as the first engine would.
+func Examine(ctx context.Context, at Storage) (*Examined, error) {
+	st, err := pgstore.Open(ctx, at.URL, nil)
+	if err != nil {
+		return nil, dataError(at, err)
+	}
+	defer st.Close()
+	x := &Examined{}
+	if x.Settings, err = st.Settings(ctx); err != nil {
+		return nil, dataError(at, err)
+	}
+	nodes, err := engine.NodesOf(ctx, st)
+	if err != nil {
+		return nil, dataError(at, err)
+	}
+	for _, n := range nodes {
+		if n.Alive {
+			x.Nodes = append(x.Nodes, n)
+		}
+	}
+	return x, nil
 }

@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -243,6 +243,8 @@ func until(t *testing.T, done func() bool) {
 // TestDatabaseErrors: what is wrong with a database has a kind, and no error has a password.
 func TestDatabaseErrors(t *testing.T) {
 	empty := pgtest.Database(t)
+	temp := t.TempDir()
+	t.Setenv("TMPDIR", temp)
 	secret := strings.Replace(empty, "postgres@", "nobody:hunter2@", 1)
 	dir := filepath.Join(t.TempDir(), "data")
 	f := open(t, func(o *host.Options) { o.Data = dir })
@@ -255,6 +257,7 @@ func TestDatabaseErrors(t *testing.T) {
 	}
 	verify := func(at host.Storage) error { _, err := host.Verify(t.Context(), at, unexpected(t)); return err }
 	restore := func(at host.Storage) error {
+		backup.Seek(0, io.SeekStart)
 		_, err := host.Restore(t.Context(), at, backup, unexpected(t))
 		return err
 	}
@@ -286,7 +289,7 @@ func TestDatabaseErrors(t *testing.T) {
 			t.Errorf("%s: the password is told: %s, %v", test.name, test.at, err)
 		}
 	}
-	if left, _ := filepath.Glob(filepath.Join(os.TempDir(), "perdure-*")); len(left) > 0 {
+	if left, _ := filepath.Glob(filepath.Join(temp, "*")); len(left) > 0 {
 		t.Errorf("%q is left", left)
 	}
 }

@@ -51,12 +51,18 @@ func runSteps(ctx durable.Context, n int) (sum int, err error) {
 
 // executions shares b.N executions among clients, each of which waits for one before it starts the next.
 func executions(b *testing.B, s *perdure.Service, clients, steps int) {
+	executionsOn(b, clients, steps, func() *perdure.Service { return s })
+}
+
+// executionsOn is executions where each client has a service of its own.
+func executionsOn(b *testing.B, clients, steps int, service func() *perdure.Service) {
 	b.ReportAllocs()
 	var left atomic.Int64
 	left.Store(int64(b.N))
 	done := make(chan struct{})
 	b.ResetTimer()
 	for range clients {
+		s := service()
 		go func() {
 			defer func() { done <- struct{}{} }()
 			for left.Add(-1) >= 0 {

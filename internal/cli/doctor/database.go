@@ -12,9 +12,11 @@ type Database struct {
 	Version string
 	Size    int64 // in bytes
 
-	Fsync, FullPageWrites, SynchronousCommit string // the settings
+	Fsync, FullPageWrites bool   // the settings
+	SynchronousCommit     string // the setting
+	Replicas              string // synchronous_standby_names
 
-	MaxConnections int // that people like us may have
+	MaxConnections int // of the server
 	Connections    int // that there are
 	PerNode        int // that a node takes at most
 
@@ -52,27 +54,35 @@ func CheckDatabase(ctx context.Context, look func(context.Context) (*Database, e
 // checkDurability finds settings with which acknowledged work can get lost.
 func (d *Database) checkDurability() (found []Finding) {
 	bad := func(setting, loses string) {
-		found = append(found, Finding{"durability", Problem, setting + ": " + loses, "ALTER SYSTEM SET " + setting[:len(setting)-len("off")] +
-			"on, and SELECT pg_reload_conf(); no engine should serve before"})
+		found = append(found, Finding{"durability", Problem, setting + " = off: " + loses,
+			"ALTER SYSTEM SET " + setting + " = on, and SELECT pg_reload_conf(); no engine should serve before"})
 	}
-	if d.Fsync == "off" {
-		bad("fsync = off", "a loss of power, or a crash of the system, can cost the whole database")
+	if !d.Fsync {
+		bad("fsync", "a loss of power, or a crash of the system, can cost the whole database")
 	}
-	if d.FullPageWrites == "off" {
-		bad("full_page_writes = off", "a loss of power can damage the database")
+	if !d.FullPageWrites {
+		bad("full_page_writes", "a loss of power can damage the database")
 	}
 	switch d.SynchronousCommit {
 	case "off":
-		bad("synchronous_commit = off", "a crash of the server loses the latest of what was acknowledged")
+		bad("synchronous_commit", "a crash of the server loses the latest of what was acknowledged")
 	case "local":
 		found = append(found, Finding{"durability", Note, "synchronous_commit = local: a failover to a replica loses the " +
 			"latest of what was acknowledged", "set it to on, with synchronous_standby_names, if there are replicas to fail over to"})
 	}
 	if len(found) == 0 {
 		found = append(found, Finding{"durability", OK, "fsync and full_page_writes are on, synchronous_commit is " +
-			d.SynchronousCommit, ""})
+			d.SynchronousCommit + "; " + d.replicas(), ""})
 	}
 	return found
+}
+
+// replicas says what a failover may lose.
+func (d *Database) replicas() string {
+	if d.Replicas == "" {
+		return "no replica is synchronous, so a failover to one may lose the latest"
+	}
+	return "synchronous replicas: " + d.Replicas
 }
 
 // few is how many connections should be left for others, such as people.

@@ -11,7 +11,7 @@ import (
 // good is a database about which there is nothing to say.
 func good() *Database {
 	return &Database{
-		Name: "postgres://db/shop", Version: "15.4", Size: 5_000_000, Fsync: "on", FullPageWrites: "on", SynchronousCommit: "on",
+		Name: "postgres://db/shop", Version: "15.4", Size: 5_000_000, Fsync: true, FullPageWrites: true, SynchronousCommit: "on",
 		MaxConnections: 97, Connections: 5, PerNode: 12, Nodes: []DatabaseNode{{"a", "v1"}, {"b", "v1"}},
 		Tables: []Table{{"journal", 1_000_000, 900_000}, {"nodes", 3, 90_000}},
 	}
@@ -26,8 +26,8 @@ func TestDatabase(t *testing.T) {
 		want   string
 	}{
 		"good":               {func(*Database) {}, "", OK, ""},
-		"fsync":              {func(d *Database) { d.Fsync = "off" }, "durability", Problem, "fsync = off"},
-		"full pages":         {func(d *Database) { d.FullPageWrites = "off" }, "durability", Problem, "full_page_writes = off"},
+		"fsync":              {func(d *Database) { d.Fsync = false }, "durability", Problem, "fsync = off"},
+		"full pages":         {func(d *Database) { d.FullPageWrites = false }, "durability", Problem, "full_page_writes = off"},
 		"asynchronous":       {func(d *Database) { d.SynchronousCommit = "off" }, "durability", Problem, "synchronous_commit = off"},
 		"not on the replica": {func(d *Database) { d.SynchronousCommit = "local" }, "durability", Note, "failover"},
 		"on the replica":     {func(d *Database) { d.SynchronousCommit = "remote_apply" }, "", OK, ""},

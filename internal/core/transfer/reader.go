@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/perdure/perdure/internal/core/machine"
 	"github.com/perdure/perdure/internal/core/store"
 )
 
@@ -87,8 +88,11 @@ func (r *reader) documents() error {
 	return nil
 }
 
-// execution reads one execution. Its row and its calls go with its first entry. They are nobody's: owners are nodes of
-// the source's fleet.
+// gone is an owner that is no node.
+const gone store.NodeID = 1
+
+// execution reads one execution. Its row and its calls go with its first entry. Owners are nodes of the source's fleet,
+// so here they are nobody's; one with an invocation in flight is somebody's who is gone, so that a node takes it over.
 func (r *reader) execution(row *store.Row) error {
 	calls, err := r.from.Calls(r.ctx, row.ID)
 	if err != nil {
@@ -98,7 +102,9 @@ func (r *reader) execution(row *store.Row) error {
 		calls[i].Owner = 0
 	}
 	owned := *row
-	owned.Owner = 0
+	if owned.Owner = 0; machine.Doing(row.Doing)&machine.Running != 0 {
+		owned.Owner = gone
+	}
 	last := int64(0)
 	for {
 		page, err := r.page(row.ID, last+1)

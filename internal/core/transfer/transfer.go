@@ -1,5 +1,5 @@
 // Package transfer copies everything that one store holds into an empty one, of whatever kind: executions with their
-// journals, calls and logs, and documents. It knows nothing of what they mean, and changes none of it.
+// journals, calls and logs, and documents. It changes nothing but who owns what.
 //
 // The target is marked from [Begin] to [Transfer.Finish], so that nobody takes a part for the whole: see [Check].
 package transfer

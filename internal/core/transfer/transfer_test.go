@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/perdure/perdure/internal/core/machine"
 	"github.com/perdure/perdure/internal/core/store"
 	"github.com/perdure/perdure/internal/core/store/memstore"
 	"github.com/perdure/perdure/internal/core/store/sqlitestore"
@@ -53,7 +54,7 @@ func fill(t *testing.T, st store.Store) {
 		for j := range 3 {
 			n := i*10 + j
 			row := &store.Row{ID: id(n), ARN: "arn:" + id(n), Function: fmt.Sprint("f", j), Version: "1", Name: "n" + id(n),
-				Status: status, Started: 1, Due: protocol.Timestamp(j), Wanted: 2, Expires: 3, Doing: 5, Since: 6, Owner: 77}
+				Status: status, Started: 1, Due: protocol.Timestamp(j), Wanted: 2, Expires: 3, Doing: uint32(j), Since: 6, Owner: 77}
 			row.InputHash[3] = byte(n)
 			must(t, st.Commit(ctx, store.Write{ID: id(n), Entry: store.Entry{Seq: 1, Data: []byte("start")}, Row: row,
 				Calls: []store.Call{{Operation: "1", Function: "g", Version: "2", Wanted: 9, Owner: 77}}}))
@@ -154,7 +155,9 @@ func TestThereAndBack(t *testing.T) {
 	delete(want, store.PrivateKind+"/ready")
 	for key, x := range want {
 		if x, ok := x.(execution); ok {
-			x.Row.Owner = 0
+			if x.Row.Owner = 0; x.Row.Doing&uint32(machine.Running) != 0 {
+				x.Row.Owner = 1
+			}
 			for i := range x.Calls {
 				x.Calls[i].Owner = 0
 			}

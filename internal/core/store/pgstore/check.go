@@ -136,4 +136,3 @@ func (r *reader) CountOpen(ctx context.Context) (map[protocol.ExecutionStatus]in
 	}
 	return counts, nil
 }
-

@@ -133,8 +133,8 @@ func parameter(n int) string { return "$" + strconv.Itoa(n) }
 
 // sqlRestart makes room for executions that have the ids of deleted ones.
 const sqlRestart = `WITH d AS (DELETE FROM perdure.deletions WHERE id = ANY ($1::text[]) RETURNING id),
-	l AS (DELETE FROM perdure.log USING d WHERE log.id = d.id)
-	DELETE FROM perdure.journal USING d WHERE journal.id = d.id`
+	l AS (DELETE FROM perdure.log WHERE id = ANY (ARRAY(SELECT id FROM d)))
+	DELETE FROM perdure.journal WHERE id = ANY (ARRAY(SELECT id FROM d))`
 
 // transact makes a group durable, and sets the outcome of each job, unless the whole transaction fails. With restart, it
 // first removes what is in the way of new executions.

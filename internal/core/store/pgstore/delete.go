@@ -31,8 +31,8 @@ const (
 		part AS MATERIALIZED (SELECT j.id, j.seq FROM d, LATERAL (
 			SELECT id, seq FROM perdure.journal WHERE id = d.id ORDER BY id, seq LIMIT $2) j LIMIT $2),
 		cut AS (DELETE FROM perdure.journal j USING part WHERE j.id = part.id AND j.seq = part.seq),
-		l AS (DELETE FROM perdure.log USING d WHERE log.id = d.id),
-		over AS (DELETE FROM perdure.deletions USING d WHERE deletions.id = d.id AND (SELECT count(*) FROM part) < $2)
+		l AS (DELETE FROM perdure.log WHERE id = ANY (ARRAY(SELECT id FROM d))),
+		over AS (DELETE FROM perdure.deletions WHERE id = ANY (ARRAY(SELECT id FROM d)) AND (SELECT count(*) FROM part) < $2)
 		SELECT count(*) FROM part`
 )
 

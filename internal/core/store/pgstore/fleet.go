@@ -28,8 +28,9 @@ const (
 	sqlForget = `DELETE FROM perdure.nodes n WHERE ` + forgotten
 	// forgotten are nodes n that died an hour ago and own nothing.
 	forgotten = `n.until < ` + now + ` - 3600000
-		AND (SELECT id FROM perdure.executions WHERE owner = n.id AND owner > 0 LIMIT 1) IS NULL
-		AND (SELECT id FROM perdure.calls WHERE owner = n.id AND owner > 0 LIMIT 1) IS NULL`
+		AND (SELECT id FROM perdure.executions WHERE owner = n.id AND owner > 0 ORDER BY owner, id LIMIT 1) IS NULL
+		AND (SELECT id FROM perdure.calls WHERE owner = n.id AND owner > 0
+			ORDER BY owner, id, operation LIMIT 1) IS NULL`
 	sqlLeave = `UPDATE perdure.nodes SET until = least(until, ` + now + `) WHERE id = $1`
 )
 

@@ -55,11 +55,14 @@ var (
 // It makes the schema, or makes it newer, if need be. It refuses a server, a database or a schema that cannot be used,
 // and says what to do. No error holds the password.
 func Open(ctx context.Context, url string, opts *Options) (*Store, error) {
-	opts = cmp.Or(opts, &Options{})
 	a, err := parse(url)
 	if err != nil {
 		return nil, err
 	}
+	return openAt(ctx, a, cmp.Or(opts, &Options{}))
+}
+
+func openAt(ctx context.Context, a *address, opts *Options) (*Store, error) {
 	db, err := connect(ctx, a)
 	if err != nil {
 		return nil, err

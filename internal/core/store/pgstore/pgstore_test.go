@@ -1,6 +1,7 @@
 package pgstore_test
 
 import (
+	"net/url"
 	"testing"
 
 	"github.com/perdure/perdure/internal/core/store"
@@ -9,13 +10,49 @@ import (
 	"github.com/perdure/perdure/internal/core/store/storetest"
 )
 
-func TestMain(m *testing.M) { pgtest.Main(m) }
-
 func TestContract(t *testing.T) {
 	storetest.RunPersistent(t, func(t *testing.T) func() store.Store {
 		url := pgtest.Database(t)
 		return func() store.Store { return open(t, url) }
 	})
+}
+
+func TestFleet(t *testing.T) {
+	storetest.RunFleet(t, func(t *testing.T) (a, b store.Fleet) {
+		url := pgtest.Database(t)
+		return open(t, url), open(t, url)
+	})
+}
+
+// Behind a pooler, where each transaction may have another session, all is the same but hints.
+func TestPooler(t *testing.T) {
+	c := pgtest.Shared(t)
+	pooled := func(t *testing.T) func() *pgstore.Store {
+		u, err := url.Parse(c.Database(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		through := c.Pooler(t, u.Path[1:])
+		return func() *pgstore.Store {
+			s := open(t, through)
+			if !s.Pooled() {
+				t.Fatal("the pooler was not noticed")
+			}
+			return s
+		}
+	}
+	t.Run("Contract", func(t *testing.T) { storetest.Run(t, func(t *testing.T) store.Store { return pooled(t)() }) })
+	t.Run("Files", func(t *testing.T) { storetest.RunFiles(t, func(t *testing.T) store.Files { return pooled(t)() }) })
+	t.Run("Fleet", func(t *testing.T) {
+		storetest.RunFleet(t, func(t *testing.T) (a, b store.Fleet) {
+			open := pooled(t)
+			return open(), open()
+		})
+	})
+}
+
+func TestFiles(t *testing.T) {
+	storetest.RunFiles(t, func(t *testing.T) store.Files { return open(t, pgtest.Database(t)) })
 }
 
 // open opens a store, and closes it at the latest when the test ends.

@@ -131,7 +131,7 @@ func (c *Cluster) launch() error {
 		r.Close()
 		return err
 	}
-	c.process, c.log = cmd.Process, readLog(r)
+	c.process, c.log = cmd.Process, readLog(r, "database system is ready to accept")
 	select {
 	case <-c.log.ready:
 		return nil
@@ -227,7 +227,7 @@ func (c *Cluster) remove() {
 	_ = os.RemoveAll(c.dir)
 }
 
-// serverLog reads what a server writes.
+// serverLog reads what a server writes, up to its end.
 type serverLog struct {
 	ready chan struct{} // closed when the server takes connections
 	ended chan struct{} // closed when all its processes have ended
@@ -238,7 +238,8 @@ type serverLog struct {
 
 const maxLines = 200
 
-func readLog(r io.ReadCloser) *serverLog {
+// readLog takes a line with the text ready for the sign that the server takes connections.
+func readLog(r io.ReadCloser, ready string) *serverLog {
 	l := &serverLog{ready: make(chan struct{}), ended: make(chan struct{})}
 	go func() {
 		defer close(l.ended)
@@ -247,7 +248,7 @@ func readLog(r io.ReadCloser) *serverLog {
 		for scanner := bufio.NewReader(r); ; {
 			line, err := scanner.ReadString('\n')
 			l.add(line)
-			if !readied && strings.Contains(line, "database system is ready to accept") {
+			if !readied && strings.Contains(line, ready) {
 				readied = true
 				close(l.ready)
 			}
