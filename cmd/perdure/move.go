@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"net/url"
 	"sync"
 	"time"
 
@@ -85,7 +86,7 @@ func (v *moveVerb) move(ctx context.Context, std *stdio, from, to host.Storage) 
 	if err != nil {
 		return interruptedOr(ctx, err)
 	}
-	tellArrived(std, "moved", moved, to)
+	tellArrived(std, "moved", moved, v.to, to)
 	if moved.Problems > 0 {
 		return &cli.Problem{Status: cli.StatusFailed, Message: fmt.Sprintf(
 			"%s has everything, and is not in order: %d problems", to, moved.Problems)}
@@ -93,8 +94,8 @@ func (v *moveVerb) move(ctx context.Context, std *stdio, from, to host.Storage) 
 	return nil
 }
 
-// tellArrived says what is in a storage now, and how to go on.
-func tellArrived(std *stdio, what string, r *host.Restored, at host.Storage) {
+// tellArrived says what is in a storage now, and how to go on; given is how the storage was given.
+func tellArrived(std *stdio, what string, r *host.Restored, given string, at host.Storage) {
 	fmt.Fprintf(std.err, "perdure: %s %d executions, %d of them open\n", what, r.Executions, r.Open)
 	if r.Code > 0 {
 		fmt.Fprintf(std.err, "  code      of published versions, %d pieces\n", r.Code)
@@ -103,5 +104,8 @@ func tellArrived(std *stdio, what string, r *host.Restored, at host.Storage) {
 	if at.URL != "" {
 		flag = "--store"
 	}
-	fmt.Fprintf(std.err, "  serve     %s\n", cli.CommandLine("serve", flag, at.String()))
+	if u, err := url.Parse(given); at.URL != "" && (err != nil || hasPassword(u) || given == "") {
+		given = "@FILE" // with the address, which is a secret, or was in the environment
+	}
+	fmt.Fprintf(std.err, "  serve     %s\n", cli.CommandLine("serve", flag, given))
 }

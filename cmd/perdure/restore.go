@@ -64,7 +64,7 @@ func (v *restoreVerb) run(ctx context.Context, std *stdio, args []string) error 
 			Message: fmt.Sprintf("%s was restored, and is not in order: %d problems", args[0], restored.Problems),
 		}
 	}
-	tellArrived(std, "restored", restored, at)
+	tellArrived(std, "restored", restored, v.store+v.data, at)
 	return nil
 }
 

@@ -48,7 +48,7 @@ func (d *data) openDatabase(ctx context.Context, o *opening) (err error) {
 		d.end()
 		return err
 	}
-	d.kept, d.code = database{st}, codestore.NewShared(filepath.Join(dir, codeDir), st)
+	d.kept, d.code = database{st}, codestore.NewShared(codeIn(dir), st)
 	return nil
 }
 

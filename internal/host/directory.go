@@ -59,7 +59,7 @@ func (d *data) openLocked(ctx context.Context, o *opening) error {
 	if err != nil {
 		return err
 	}
-	d.kept, d.code = directory{st}, codestore.New(filepath.Join(d.at.Dir, codeDir))
+	d.kept, d.code = directory{st}, codestore.New(codeIn(d.at.Dir))
 	return nil
 }
 

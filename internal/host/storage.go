@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/perdure/perdure/internal/core/store"
@@ -128,6 +129,14 @@ func (d *data) check(ctx context.Context) error {
 
 // codeDir is the name of the directory of code in a data directory.
 const codeDir = "code"
+
+// codeIn is the path of the code in a data directory: absolute, since processes run there.
+func codeIn(dir string) string {
+	if absolute, err := filepath.Abs(dir); err == nil { // otherwise nothing works here
+		dir = absolute
+	}
+	return filepath.Join(dir, codeDir)
+}
 
 // parent is where directories for a while are made.
 func (s Storage) parent() string { return cmp.Or(s.Dir, os.TempDir()) }
