@@ -14,8 +14,8 @@ import (
 	"github.com/perdure/perdure/internal/core/store"
 )
 
-// Hints travel by NOTIFY, apart from what they are about: of transactions that notify, the server commits one at a time.
-// Those that come within a moment travel together.
+// Hints travel by NOTIFY, apart from what they are about: of transactions that notify, the server commits one at a
+// time. Those that come within a moment travel together.
 const (
 	hintsWait     = 2 * time.Millisecond
 	maxPayload    = 7000    // in bytes; the server takes 8000
