@@ -1,7 +1,7 @@
 # An index of what can be done here. Each check is written in .ci/run, which
 # needs no make.
 
-.PHONY: help test race fuzz lint lint-world seeded golangci sam interop interop-all conformance conformance-python history bench bench-peers bench-peers-quick million crash soak ci
+.PHONY: help test race fuzz lint lint-world seeded golangci sam interop interop-all conformance conformance-python history bench bench-peers bench-peers-quick million crash soak fleet fleet-suites fleet-soak ci
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +62,15 @@ fuzz: ## run every fuzz target for five minutes, or for FUZZTIME
 
 soak: ## kill the engine for five minutes while 10,000 executions sleep and 1,000 run
 	go test -count=1 -v -timeout 30m -run Soak ./test/survival -soak 5m
+
+fleet: ## kill nodes, functions, networks and PostgreSQL under load; needs PostgreSQL
+	.ci/run fleet
+
+fleet-suites: ## run conformance and interop against a fleet of two
+	.ci/run fleet_suites
+
+fleet-soak: ## the same as fleet for ten minutes, and 10,000 orders
+	.ci/run fleet_soak
 
 ci: ## run everything that a change must pass
 	.ci/run

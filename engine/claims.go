@@ -12,11 +12,12 @@ import (
 const (
 	claimEvery = time.Second // how often a node looks for work that is nobody's; hints make it look at once
 	claimDeaf  = 200 * time.Millisecond
-	claimPause = 2 * time.Millisecond // between two looks
-	claimAhead = 3 * time.Second      // how soon something must be due to be claimed
-	claimDue   = 500                  // executions that are due, in one claim
-	claimQueue = 200                  // invocations or calls of a function version
-	claimLeft  = 200                  // executions of dead nodes
+	claimPause = 2 * time.Millisecond  // between two looks
+	claimAsk   = 20 * time.Millisecond // between two questions for which versions anything waits
+	claimAhead = 3 * time.Second       // how soon something must be due to be claimed
+	claimDue   = 500                   // executions that are due, in one claim
+	claimQueue = 200                   // invocations or calls of a function version
+	claimLeft  = 200                   // executions of dead nodes
 )
 
 // claimer takes what is nobody's and what dead nodes left behind.
@@ -27,14 +28,20 @@ type claimer struct {
 	functions *Functions
 	flights   *flights
 	ledger    *ledger
+	looked    bool            // for executions of owners that are no nodes, which a restore or a move brings
 	suspects  map[string]bool // executions that seemed to be invoked here, and are not
+	asked     time.Time       // when the store was asked last for what anything waits
+	more      bool            // it should be asked soon
 }
 
 func (c *claimer) run() {
 	swept := time.Now()
 	for !c.closing() {
 		every := claimEvery
-		if c.fleet.deaf.Load() {
+		switch {
+		case c.more:
+			every = claimAsk
+		case c.fleet.deaf.Load():
 			every = claimDeaf
 		}
 		pause(c.ctx, every, c.fleet.wake)
@@ -54,20 +61,33 @@ func (c *claimer) run() {
 }
 
 func (c *claimer) claim() error {
-	if c.fleet.dead.Load() {
+	if c.fleet.dead.Load() || !c.looked {
 		if err := c.takeOver(); err != nil {
 			return err
 		}
+		c.looked = true
 	}
 	if err := c.claimDue(); err != nil {
 		return err
 	}
 	for _, q := range c.plans.queues.each() {
-		if err := c.claimFor(q); err != nil {
-			return err
+		if q.more.Load() {
+			if err := c.claimFor(q); err != nil {
+				return err
+			}
 		}
 	}
-	return nil
+	if c.more = time.Since(c.asked) < claimAsk; c.more {
+		return nil
+	}
+	c.asked = time.Now()
+	waiting, err := c.fleet.store.Waiting(c.ctx)
+	for _, a := range waiting {
+		if q := c.plans.queues.find(a.Function, a.Version); q != nil && err == nil {
+			err = c.claimFor(q)
+		}
+	}
+	return err
 }
 
 // claimDue claims executions of nobody that are due soon.
@@ -146,8 +166,8 @@ func (c *claimer) takeOver() error {
 	return nil
 }
 
-// goOn goes on with an execution that another node left. The invocation that was under way there is lost. If that cannot
-// be recorded now, the next sweep finds the execution.
+// goOn goes on with an execution that another node left. The invocation that was under way there is lost. If that
+// cannot be recorded now, the next sweep finds the execution.
 func (c *claimer) goOn(row *store.Row) {
 	if row.Doing&uint32(machine.Running) == 0 && !row.Damaged {
 		c.plans.plan(c.own(row))
@@ -174,8 +194,8 @@ func (c *claimer) loseInvocation(id string) {
 	}
 }
 
-// sweep is the net under everything: it has this node's agendas read again, and looks for executions that it owns as if
-// it invoked them, and does not. A database that lost its latest commits brings these about.
+// sweep is the net under everything: it has this node's agendas read again, and looks for executions that it owns as
+// if it invoked them, and does not. A database that lost its latest commits brings these about.
 func (c *claimer) sweep() {
 	c.plans.fail()
 	found := map[string]bool{}
@@ -197,7 +217,11 @@ func (c *claimer) sweep() {
 		}
 	}
 	c.suspects = found
-	c.functions.tidy()
+	for _, f := range c.functions.all() {
+		if f.draining {
+			c.functions.forget(f.Name, f.Version)
+		}
+	}
 	if r := c.fleet.reporter; r != nil && c.fleet.leading() {
 		if err := c.adoptTelling(r); err != nil {
 			c.log.Debug("what dead nodes did not tell of could not be found out", "error", err)
@@ -225,7 +249,8 @@ func (c *claimer) drain(ctx context.Context) {
 	c.fleet.draining.Store(true)
 	nudge(c.fleet.beatNow)
 	if err := c.handOver(ctx); err != nil && ctx.Err() == nil && !c.closing() {
-		c.log.Warn("what this node has not begun could not be handed over yet; it is when the node is gone", "error", err)
+		c.log.Warn("what this node has not begun could not be handed over yet; it is when the node is gone",
+			"error", err)
 	}
 	c.fleet.hints.tell(hintWork)
 }

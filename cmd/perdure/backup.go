@@ -18,14 +18,15 @@ import (
 
 var backupCommand = &command{
 	name:    "backup",
-	args:    "FILE [--data DIR]",
+	args:    "FILE [--data DIR | --store URL]",
 	summary: "copy everything that an engine has stored into one file",
 	help: `
 The copy is one moment of the engine, which goes on meanwhile; with --data that of
-a directory whose engine does not run. FILE, which must not exist, is a tar
+a directory whose engine does not run, and with --store that of a PostgreSQL, whose
+engines may run. FILE, which must not exist, is a tar
 archive: of the executions, of what functions wrote, and of the code of published
 versions. What is not in it is made anew: builds, and the runtimes of languages.
-"perdure restore" makes a data directory of it.
+"perdure restore" makes a data directory of it, or fills a PostgreSQL.
 
 FILE holds payloads, and the key that callback ids are signed with: keep it as you
 keep the data itself.`,
@@ -34,12 +35,12 @@ keep the data itself.`,
 
 type backupVerb struct {
 	remoteFlags
-	data string
+	storageFlags
 }
 
 func (v *backupVerb) define(fs *flag.FlagSet) {
 	v.remoteFlags.define(fs)
-	fs.StringVar(&v.data, "data", "", "`DIR` that holds the data of an engine that does not run")
+	v.storageFlags.define(fs, "`DIR` that holds the data of an engine that does not run")
 }
 
 func (v *backupVerb) run(ctx context.Context, std *stdio, args []string) error {
@@ -50,7 +51,7 @@ func (v *backupVerb) run(ctx context.Context, std *stdio, args []string) error {
 	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
 		return cli.Usagef("%s exists already", path).Hintf("a backup replaces no file: choose another name")
 	}
-	size, err := v.backup(ctx, path)
+	size, err := v.backup(ctx, std, path)
 	if err != nil {
 		return err
 	}
@@ -62,12 +63,16 @@ func (v *backupVerb) run(ctx context.Context, std *stdio, args []string) error {
 }
 
 // backup writes the file, which appears only if all went well.
-func (v *backupVerb) backup(ctx context.Context, path string) (size int64, err error) {
-	if v.data == "" {
+func (v *backupVerb) backup(ctx context.Context, std *stdio, path string) (size int64, err error) {
+	if !v.named() {
 		return v.receive(ctx, path)
 	}
+	at, err := v.storage(std)
+	if err != nil {
+		return 0, err
+	}
 	err = writeWhole(path, func(f *os.File) error {
-		err := host.Backup(ctx, v.data, f)
+		err := host.Backup(ctx, at, f)
 		if _, ok := errors.AsType[*host.DataError](err); ok {
 			return err
 		}

@@ -41,6 +41,9 @@ func worded(err error) error {
 
 // dataProblem says what to do about a data directory.
 func dataProblem(e *host.DataError) *cli.Problem {
+	if e.At.URL != "" {
+		return databaseProblem(e)
+	}
 	const other = "choose another directory with --data"
 	p := cli.Faultf("%v", e)
 	switch e.Kind {
@@ -50,19 +53,56 @@ func dataProblem(e *host.DataError) *cli.Problem {
 		return p.Hintf("restore the directory from a backup, or move it away to begin anew; or %s", other)
 	case host.DiskFails:
 		return p.Hintf("look for its errors in the log of the system; perdure verify --data %s tells whether the "+
-			"database is damaged", e.Dir)
+			"database is damaged", e.At)
 	case host.DiskFull:
 		return p.Hintf("free some space and run the same command again; what was acknowledged is safe")
 	case host.NoData:
 		return cli.Usagef("%v", e).Hintf("--data names the directory in which %s is", host.DataFile)
 	case host.HasData:
-		return cli.Usagef("%v", e).Hintf("restore into a directory of its own; it holds %s", e.Found)
+		p := cli.Usagef("%v", e).Hintf("choose a directory of its own")
+		if e.Found != "" {
+			p.Hintf("it holds %s", e.Found)
+		}
+		return p
 	case host.NotEmpty:
-		return cli.Usagef("%v", e).Hintf("restore into a directory of its own")
+		return cli.Usagef("%v", e).Hintf("choose a directory of its own")
 	case host.Incomplete:
-		return p.Hintf("remove the directory, and restore the backup again")
+		return p.Hintf("remove the directory, and restore the backup, or move the data, again")
+	case host.Moved:
+		return movedProblem(p, e)
+	case host.Itself:
+		return cli.Usagef("%v", e)
 	}
 	return p.Hintf("%s", other)
+}
+
+// databaseProblem says what to do about a PostgreSQL. Errors of the store say it themselves.
+func databaseProblem(e *host.DataError) *cli.Problem {
+	p := cli.Faultf("%v", e)
+	switch e.Kind {
+	case host.InUse:
+		return p.Hintf("stop its engines first; perdure nodes lists them")
+	case host.Damaged:
+		return p.Hintf("perdure verify --store says what is damaged; restore the database from a backup")
+	case host.NoData:
+		return cli.Usagef("%v", e).Hintf("the parameter schema of the address names another one than perdure, as in ?schema=shop")
+	case host.HasData:
+		return cli.Usagef("%v", e).Hintf("choose an empty schema with the parameter schema of the address, as in ?schema=shop")
+	case host.Incomplete:
+		return p.Hintf("remove the schema with DROP SCHEMA … CASCADE, and restore the backup, or move the data, again").
+			Hintf("or choose another with the parameter schema of the address, as in ?schema=shop")
+	case host.Moved:
+		return movedProblem(p, e)
+	case host.Itself:
+		return cli.Usagef("%v", e)
+	}
+	return p
+}
+
+// movedProblem says how to go on with data that was moved away.
+func movedProblem(p *cli.Problem, e *host.DataError) *cli.Problem {
+	return p.Hintf("serve it there: name that with --data, or with --store").
+		Hintf("if no engine has begun there: %s", cli.CommandLine("move", "--from", e.At.String(), "--undo"))
 }
 
 var urlPattern = regexp.MustCompile(`https?://[^\s,)]+`)

@@ -26,20 +26,36 @@ import (
 // engineFlags are the flags of the verbs that run an engine.
 type engineFlags struct {
 	host.Options
-	security  securityFlags  // of verbs that define them
-	telemetry telemetryFlags // of verbs that define them
+	durability durability
+	security   securityFlags  // of verbs that define them
+	telemetry  telemetryFlags // of verbs that define them
 }
 
 func (f *engineFlags) define(fs *flag.FlagSet, listen string) {
 	fs.StringVar(&f.Data, "data", host.DefaultData, "`DIR` that holds the engine's data")
 	fs.StringVar(&f.Listen, "listen", listen, "`ADDRESS` of the Lambda API; port 0 takes a free one")
-	fs.TextVar(&f.Durability, "durability", f.Durability,
+	fs.TextVar(&f.durability, "durability", &f.durability,
 		"what acknowledged work survives the loss of: `power`, process or none")
 	fs.BoolVar(&f.Strict, "strict", false, "refuse and limit what AWS does, where it does not bind here")
 }
 
 // check returns a problem if the address may not be served, or a flag is a mistake.
-func (f *engineFlags) check() error { return cmp.Or(f.security.check(f.Listen), f.telemetry.check()) }
+func (f *engineFlags) check() error {
+	f.Durability = f.durability.Durability
+	return cmp.Or(checkDirectory(f.Data), f.security.check(f.Listen), f.telemetry.check())
+}
+
+// durability is that of a directory, and knows whether it was given.
+type durability struct {
+	host.Durability
+	given bool
+}
+
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (d *durability) UnmarshalText(text []byte) error {
+	d.given = true
+	return d.Durability.UnmarshalText(text)
+}
 
 // open opens an engine; of its options only those for functions are set. Troubles go to log.
 func (f *engineFlags) open(ctx context.Context, std *stdio, log *slog.Logger) (_ *host.Host, err error) {

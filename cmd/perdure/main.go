@@ -56,8 +56,8 @@ func commands() []*command {
 		invokeCommand, listCommand, getCommand, explainCommand, historyCommand, logsCommand, callbackCommand,
 		forkCommand, redriveCommand, skipCommand,
 		pauseCommand, resumeCommand, stopCommand, deleteCommand,
-		functionsCommand, publishCommand, unpublishCommand, aliasCommand,
-		exportCommand, importCommand, verifyCommand, backupCommand, restoreCommand,
+		nodesCommand, functionsCommand, publishCommand, unpublishCommand, aliasCommand,
+		exportCommand, importCommand, verifyCommand, backupCommand, restoreCommand, moveCommand,
 		lintCommand, doctorCommand, credentialsCommand, versionCommand, helpCommand,
 	}
 }

@@ -15,30 +15,35 @@ import (
 
 var restoreCommand = &command{
 	name:    "restore",
-	args:    "FILE --data DIR",
-	summary: "make a data directory of a backup",
+	args:    "FILE --data DIR | --store URL",
+	summary: "make a data directory of a backup, or fill a PostgreSQL with it",
 	help: `
-DIR must be empty, or not exist. What is restored is verified; if it is not in
-order, that is told, and the exit status is 1. A backup that is damaged, or cut
-off, leaves nothing in DIR.
+DIR must be empty, or not exist, and so must the schema in the PostgreSQL at URL. A
+backup of the one kind restores into the other. What is restored is verified; if it
+is not in order, that is told, and the exit status is 1. A backup that is damaged,
+or cut off, leaves nothing behind.
 
-An engine on DIR goes on from the moment of the backup: what executions did since
-then is done again. Do not run it beside the one that the backup is of.`,
+An engine goes on there from the moment of the backup: what executions did since
+then is done again. Do not run it beside those that the backup is of.`,
 	verb: func() verb { return &restoreVerb{} },
 }
 
-type restoreVerb struct{ data string }
+type restoreVerb struct{ storageFlags }
 
 func (v *restoreVerb) define(fs *flag.FlagSet) {
-	fs.StringVar(&v.data, "data", "", "`DIR` to restore into")
+	v.storageFlags.define(fs, "`DIR` to restore into")
 }
 
 func (v *restoreVerb) run(ctx context.Context, std *stdio, args []string) error {
 	if err := exactly(args, "restore", "a backup"); err != nil {
 		return err
 	}
-	if v.data == "" {
-		return cli.Usagef("perdure restore needs --data DIR").Hintf("perdure help restore")
+	if v.environment = true; !v.named() {
+		return cli.Usagef("perdure restore needs --data DIR or --store URL").Hintf("perdure help restore")
+	}
+	at, err := v.storage(std)
+	if err != nil {
+		return err
 	}
 	if info, err := os.Stat(args[0]); err == nil && !info.Mode().IsRegular() {
 		return cli.Usagef("%s is not a file, but a %s", args[0], fileKind(info.Mode()))
@@ -49,7 +54,7 @@ func (v *restoreVerb) run(ctx context.Context, std *stdio, args []string) error 
 	}
 	defer backup.Close()
 	problems := verifyVerb{}
-	restored, err := host.Restore(ctx, v.data, backup, func(p engine.Problem) { problems.tell(std, p) })
+	restored, err := host.Restore(ctx, at, backup, func(p engine.Problem) { problems.tell(std, p) })
 	if err != nil {
 		return interruptedOr(ctx, notRestored(args[0], err))
 	}
@@ -59,11 +64,7 @@ func (v *restoreVerb) run(ctx context.Context, std *stdio, args []string) error 
 			Message: fmt.Sprintf("%s was restored, and is not in order: %d problems", args[0], restored.Problems),
 		}
 	}
-	fmt.Fprintf(std.err, "perdure: restored %d executions, %d of them open\n", restored.Executions, restored.Open)
-	if restored.Code > 0 {
-		fmt.Fprintf(std.err, "  code      of published versions, %d pieces\n", restored.Code)
-	}
-	fmt.Fprintf(std.err, "  serve     %s\n", cli.CommandLine("serve", "--data", v.data))
+	tellArrived(std, "restored", restored, v.store+v.data, at)
 	return nil
 }
 

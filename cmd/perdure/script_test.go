@@ -21,6 +21,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -28,6 +29,7 @@ import (
 
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/client"
+	"github.com/perdure/perdure/internal/core/store/pgstore/pgtest"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -50,6 +52,7 @@ func TestScripts(t *testing.T) {
 		t.Fatal(err)
 	}
 	bin := buildFunctions(t)
+	server := sync.OnceValue(func() *pgtest.Cluster { return pgtest.New(t) })
 	cache := goEnv(t, "GOCACHE")
 	modules := goEnv(t, "GOMODCACHE")
 	testscript.Run(t, testscript.Params{
@@ -66,7 +69,10 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"freeport":    freePort,
+			"freeport": freePort,
+			"postgres": func(ts *testscript.TestScript, _ bool, args []string) {
+				ts.Setenv(args[0], server().Database(t)) // a new database
+			},
 			"await":       await,
 			"collector":   startCollector,
 			"families":    checkFamilies,

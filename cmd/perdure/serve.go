@@ -43,7 +43,16 @@ With a SAM template its functions are served, too, with the settings that they
 have there. Flags for all functions take precedence.
 
 Ctrl-C stops the engine. Nothing is lost: executions go on when it starts again
-with the same data directory and functions.`,
+with the same data directory and functions.
+
+With --store executions are kept in a PostgreSQL, and any number of engines may
+serve from it: a fleet of equal nodes. Any of them answers any request, each runs
+what it has functions for, and the others go on with what a node leaves that stops
+or dies. A node has a data directory of its own, for builds and fetched code. The
+address is a URL as PostgreSQL's own clients take it; what is missing there comes
+from PGHOST, PGPASSWORD, PGSERVICE and ~/.pgpass as with them. ?schema=NAME keeps
+fleets apart that share a database. Without --store the variable PERDURE_STORE
+counts.`,
 	verb: func() verb { return &serveVerb{} },
 }
 
@@ -58,12 +67,14 @@ type serveVerb struct {
 	plain      map[string]bool          // functions that are not durable
 	timeouts   map[string]time.Duration // of the executions of single functions
 	perProcess map[string]int
+	fleet      fleetFlags
 	drain      time.Duration // time for invocations to end when we are told to stop
 }
 
 func (v *serveVerb) define(fs *flag.FlagSet) {
 	v.functionFlags.define(fs)
 	v.engineFlags.define(fs, "127.0.0.1:3001")
+	v.fleet.define(fs)
 	v.telemetry.define(fs)
 	v.security.define(fs)
 	v.teller.define(fs)
@@ -184,7 +195,7 @@ func (v *serveVerb) check(std *stdio, args []string) error {
 	if err := cmp.Or(v.teller.open(std.err), v.functionFlags.check(), v.engineFlags.check()); err != nil {
 		return err
 	}
-	if err := v.addTemplate(std, args); err != nil {
+	if err := cmp.Or(v.fleet.check(std, &v.engineFlags), v.addTemplate(std, args)); err != nil {
 		return err
 	}
 	for i := range v.programs {
@@ -251,8 +262,8 @@ func (v *serveVerb) ready(h *host.Host, waiting []engine.OpenCount) {
 	lines := []string{
 		"perdure: ready: the Lambda API is on " + h.URL,
 		"  page      " + h.URL + "/ui/",
-		fmt.Sprintf("  data      %s, durability %s", v.Data, v.Durability),
 	}
+	lines = append(lines, v.fleet.lines(h, &v.engineFlags)...)
 	if v.security.credentials != "" {
 		lines = append(lines, "  access    by the keys in "+v.security.credentials)
 	}
@@ -279,7 +290,7 @@ func (v *serveVerb) ready(h *host.Host, waiting []engine.OpenCount) {
 	case len(published) == 0:
 		lines = append(lines, "  function  none; give some with --function NAME=DIR")
 	}
-	v.teller.say("ready", []any{"url", h.URL, "data", v.Data, "durability", v.Durability.String(), "functions", names,
+	v.teller.say("ready", []any{"url", h.URL, "data", h.Storage().String(), "durability", v.Durability.String(), "functions", names,
 		"waiting", waiting}, lines...)
 }
 
@@ -371,7 +382,7 @@ func (v *serveVerb) finishInvocations(h *host.Host) {
 		running = fmt.Sprintf("; invocations under way may end for %s: %d", v.drain, n)
 	}
 	v.teller.say("stopping", []any{"drain", v.drain.String()},
-		"perdure: stopping (Ctrl-C again stops at once)"+running+"; open executions go on at the next start")
+		"perdure: stopping (Ctrl-C again stops at once)"+running+"; "+whoGoesOn(h))
 	ctx, cancel := context.WithTimeout(context.Background(), v.drain)
 	defer cancel()
 	if left := h.Engine.Drain(ctx); left > 0 && v.drain > 0 {

@@ -13,25 +13,26 @@ import (
 
 var verifyCommand = &command{
 	name:    "verify",
-	args:    "[--data DIR]",
+	args:    "[--data DIR | --store URL]",
 	summary: "check that everything stored can be read and is in order",
 	help: `
 Reads all journals, folds them anew, and compares what comes of it with what is
 searched for, looks at the sums of all that is stored, and reads the code of
 published versions. A serving engine goes on meanwhile; with --data the directory is
-read, of an engine that does not run. What is wrong goes to stdout, one line
-for each problem, and the exit status is 1 then.`,
+read, of an engine that does not run, and with --store one moment of a PostgreSQL,
+whose engines may run. What is wrong goes to stdout, one line for each problem, and
+the exit status is 1 then.`,
 	verb: func() verb { return &verifyVerb{} },
 }
 
 type verifyVerb struct {
 	remoteFlags
-	data string
+	storageFlags
 }
 
 func (v *verifyVerb) define(fs *flag.FlagSet) {
 	v.remoteFlags.define(fs)
-	fs.StringVar(&v.data, "data", "", "`DIR` that holds the data of an engine that does not run")
+	v.storageFlags.define(fs, "`DIR` that holds the data of an engine that does not run")
 }
 
 func (v *verifyVerb) run(ctx context.Context, std *stdio, args []string) error {
@@ -39,7 +40,7 @@ func (v *verifyVerb) run(ctx context.Context, std *stdio, args []string) error {
 		return err
 	}
 	found := func(p engine.Problem) { v.tell(std, p) }
-	summary, err := v.verify(ctx, found)
+	summary, err := v.verify(ctx, std, found)
 	if err != nil {
 		return err
 	}
@@ -68,9 +69,9 @@ func (v *verifyVerb) tell(std *stdio, p engine.Problem) {
 	fmt.Fprintln(std.out, cli.Printable(p.Text))
 }
 
-// verify checks a serving engine's store, or the one in a directory.
-func (v *verifyVerb) verify(ctx context.Context, found func(engine.Problem)) (*engine.VerifySummary, error) {
-	if v.data == "" {
+// verify checks a serving engine's store, or the one that was named.
+func (v *verifyVerb) verify(ctx context.Context, std *stdio, found func(engine.Problem)) (*engine.VerifySummary, error) {
+	if !v.named() {
 		r, err := v.dial()
 		if err != nil {
 			return nil, err
@@ -78,7 +79,11 @@ func (v *verifyVerb) verify(ctx context.Context, found func(engine.Problem)) (*e
 		summary, err := r.Verify(ctx, found)
 		return summary, r.fault(ctx, err)
 	}
-	summary, err := host.Verify(ctx, v.data, found)
+	at, err := v.storage(std)
+	if err != nil {
+		return nil, err
+	}
+	summary, err := host.Verify(ctx, at, found)
 	if err != nil {
 		return nil, interruptedOr(ctx, err)
 	}

@@ -50,6 +50,12 @@ func (c *Client) About(ctx context.Context) (*adminapi.About, error) {
 	return get[adminapi.About](ctx, c, adminapi.Prefix+"about", nil)
 }
 
+// Nodes lists the nodes of the engine's fleet.
+func (c *Client) Nodes(ctx context.Context) ([]adminapi.Node, error) {
+	list, err := get[adminapi.NodeList](ctx, c, adminapi.Prefix+"nodes", nil)
+	return list.Nodes, err
+}
+
 // Filter selects executions of all functions; zero members do not restrict.
 type Filter struct {
 	Function      string // a name or an ARN, with or without a version

@@ -2,172 +2,85 @@ package host
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
-	"syscall"
 
 	"github.com/perdure/perdure/engine"
-	"github.com/perdure/perdure/internal/core/store"
 	"github.com/perdure/perdure/internal/core/store/sqlitestore"
 	"github.com/perdure/perdure/internal/files/archive"
 	"github.com/perdure/perdure/internal/files/fresh"
-	"github.com/perdure/perdure/internal/function/codestore"
 )
 
-// DataError says why a data directory cannot be used.
-type DataError struct {
-	Dir   string
-	Kind  DataKind
-	Owner string // of a directory in use, as the owner calls itself; may be empty
-	Found string // a name in a directory that should be empty
-	Err   error  // of the system or the store; may be nil
-}
-
-// DataKind is a kind of [DataError].
-type DataKind int
-
-const (
-	Unusable     DataKind = iota // only Err says why
-	InUse                        // by another engine
-	Damaged                      // the database is
-	DiskFails                    // reads or writes fail
-	DiskFull                     // there is no space left
-	NotWritable                  // we may not write
-	NotDirectory                 // it is something else
-	NoData                       // it holds no data of an engine
-	HasData                      // it holds data, and should be empty
-	NotEmpty                     // it holds something else, and should be empty
-	Incomplete                   // a restore into it was interrupted
-)
-
-// dataTexts word the kinds, with $D for the directory, $E for Err and $F for Found.
-var dataTexts = [...]string{
-	Unusable: "cannot use $D: $E", InUse: "$D is in use by another engine", Damaged: "the database in $D is damaged",
-	DiskFails: "the disk of $D fails: $E", DiskFull: "the disk of $D is full", NotWritable: "$D cannot be written: $E",
-	NotDirectory: "$D is not a directory", NoData: "$D holds no data of an engine", HasData: "$D holds data already",
-	NotEmpty: "$D is not empty: it holds $F", Incomplete: "$D is incomplete: a restore into it was interrupted",
-}
-
-func (e *DataError) Error() string {
-	text := strings.NewReplacer("$D", e.Dir, "$E", fmt.Sprint(e.Err), "$F", e.Found).Replace(dataTexts[e.Kind])
-	if e.Owner != "" {
-		text += " (" + e.Owner + ")"
-	}
-	return text
-}
-
-// Unwrap returns the error of the system or the store.
-func (e *DataError) Unwrap() error { return e.Err }
-
-// dataError is an error of opening or using the data directory dir.
-func dataError(dir string, err error) error {
-	e := &DataError{Dir: dir, Err: err}
-	locked, isLocked := errors.AsType[*store.LockedError](err)
-	switch {
-	case isLocked:
-		e.Kind, e.Owner = InUse, locked.Owner
-	case errors.Is(err, store.ErrCorrupt):
-		e.Kind = Damaged
-	case errors.Is(err, store.ErrDisk):
-		e.Kind = DiskFails
-	case errors.Is(err, store.ErrFull), errors.Is(err, syscall.ENOSPC):
-		e.Kind = DiskFull
-	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
-		e.Kind = NotWritable
-	case errors.Is(err, syscall.ENOTDIR), errors.Is(err, fs.ErrExist):
-		e.Kind = NotDirectory
-	}
-	return e
-}
-
-// DataFile is the name of the database, by which a data directory is known.
-const DataFile = sqlitestore.Database
-
-// openData opens the store in a directory that must hold one. owner is told to others who want it, too.
-func openData(ctx context.Context, dir, owner string) (*sqlitestore.Store, error) {
-	if _, err := os.Stat(filepath.Join(dir, sqlitestore.Database)); err != nil {
-		return nil, &DataError{Dir: dir, Kind: NoData, Err: err}
-	}
-	st, err := sqlitestore.Open(ctx, dir, &sqlitestore.Options{Owner: owner})
-	if err != nil {
-		return nil, dataError(dir, err)
-	}
-	return st, nil
-}
-
-// Verify checks the data in dir, and the code beside it, while no engine runs there; found is called for each
-// problem.
-func Verify(ctx context.Context, dir string, found func(engine.Problem)) (engine.VerifySummary, error) {
-	st, err := openData(ctx, dir, "perdure verify")
+// Verify checks what a storage holds, the code of published versions included; found is called for each problem. No
+// engine may run on a directory meanwhile; of a database it is one moment.
+func Verify(ctx context.Context, at Storage, found func(engine.Problem)) (engine.VerifySummary, error) {
+	d, err := at.open(ctx, &opening{owner: "perdure verify"})
 	if err != nil {
 		return engine.VerifySummary{}, err
 	}
-	defer st.Close()
-	return verifyData(ctx, st, dir, found)
+	defer d.Close()
+	return d.verify(ctx, found)
 }
 
-func verifyData(ctx context.Context, st *sqlitestore.Store, dir string,
-	found func(engine.Problem)) (engine.VerifySummary, error) {
-	summary, err := engine.VerifyStore(ctx, st, codeOf{codestore.New(filepath.Join(dir, codeDir))}, found)
+func (d *data) verify(ctx context.Context, found func(engine.Problem)) (summary engine.VerifySummary, err error) {
+	now, err := d.moment(ctx)
 	if err != nil {
-		return summary, dataError(dir, err)
+		return summary, dataError(d.at, err)
+	}
+	defer now.end()
+	if summary, err = engine.VerifyStore(ctx, now, codeOf{d.code}, found); err != nil {
+		return summary, dataError(d.at, err)
 	}
 	return summary, nil
 }
 
-// Backup writes all data in dir while no engine runs there.
-func Backup(ctx context.Context, dir string, w io.Writer) error {
-	st, err := openData(ctx, dir, "perdure backup")
+// Backup writes everything in a storage, as one moment. No engine may run on a directory meanwhile.
+func Backup(ctx context.Context, at Storage, w io.Writer) error {
+	d, err := at.open(ctx, &opening{owner: "perdure backup"})
 	if err != nil {
 		return err
 	}
-	defer st.Close()
-	if err := fresh.Sweep(dir, "backup-"); err != nil {
-		return dataError(dir, err)
-	}
-	to, err := fresh.MakeDir(dir, "backup-", 0o700)
+	defer d.Close()
+	to, err := at.scratch("backup-")
 	if err != nil {
-		return dataError(dir, err)
+		return dataError(at, err)
 	}
 	defer to.Remove()
-	write, err := copyData(ctx, st, codestore.New(filepath.Join(dir, codeDir)), to.Path)
+	write, err := d.copy(ctx, to.Path)
 	if err != nil {
 		return err
 	}
 	return write(ctx, w)
 }
 
-// copyData copies an engine's data, as of one moment, into the empty directory dir, and returns a function that
-// writes the copy as an archive. It reads the code before and after, as versions may come and go.
-func copyData(
-	ctx context.Context, st *sqlitestore.Store, code *codestore.Store, dir string,
-) (func(context.Context, io.Writer) error, error) {
-	src := &archive.Source{Databases: map[string]string{}, Code: filepath.Join(dir, codeDir)}
-	if err := code.Link(ctx, src.Code); err != nil {
-		return nil, err
+// copy copies all data, as of one moment, into the empty directory dir, and returns a function that writes the copy as
+// an archive. It reads the code before and after, as versions may come and go.
+func (d *data) copy(ctx context.Context, dir string) (func(context.Context, io.Writer) error, error) {
+	src := &archive.Source{Code: filepath.Join(dir, codeDir)}
+	err := d.code.Export(ctx, src.Code)
+	if err == nil {
+		src.Databases, err = d.copyInto(ctx, dir)
 	}
-	path := filepath.Join(dir, sqlitestore.Database)
-	if err := st.Backup(ctx, path); err != nil {
-		return nil, err
+	if err == nil {
+		err = d.code.Export(ctx, src.Code)
 	}
-	src.Databases[sqlitestore.Database] = path
-	if err := code.Link(ctx, src.Code); err != nil {
-		return nil, err
-	}
-	path = filepath.Join(dir, sqlitestore.Logs)
-	written, err := st.BackupLogs(ctx, path)
 	if err != nil {
 		return nil, err
 	}
-	if written {
-		src.Databases[sqlitestore.Logs] = path
-	}
 	return func(ctx context.Context, w io.Writer) error { return archive.Write(ctx, w, src) }, nil
+}
+
+// scratch makes a directory for a while, beside the data if that is in one. The caller removes it.
+func (s Storage) scratch(prefix string) (*fresh.Dir, error) {
+	parent := s.parent()
+	if err := os.MkdirAll(parent, 0o700); err != nil {
+		return nil, err
+	}
+	if err := fresh.Sweep(parent, prefix); err != nil {
+		return nil, err
+	}
+	return fresh.MakeDir(parent, prefix, 0o700)
 }
 
 // ErrNoBackup says that a file is not a [Backup].
@@ -179,75 +92,52 @@ type Restored struct {
 	Code int // pieces of code of published versions
 }
 
-// Restore makes a data directory from a backup, and verifies it; found is called for each problem. Until it returns
-// nobody else has the directory, which must be empty or missing; after a refusal nothing is left there.
-func Restore(ctx context.Context, dir string, backup io.ReadSeeker, found func(engine.Problem)) (*Restored, error) {
-	const owner = "perdure restore"
+// Restore fills a storage from a backup, and verifies it; found is called for each problem. The storage must be empty
+// or missing, and until Restore returns nobody else may have it. After a refusal nothing is left in a directory; a
+// database that was interrupted is marked.
+func Restore(ctx context.Context, at Storage, backup io.ReadSeeker, found func(engine.Problem)) (*Restored, error) {
 	if err := archive.Recognize(backup); err != nil {
 		return nil, err
 	}
 	if _, err := backup.Seek(0, io.SeekStart); err != nil {
 		return nil, err
 	}
-	lock, err := sqlitestore.TakeLock(dir, owner)
-	if err != nil {
-		return nil, dataError(dir, err)
+	if at.URL != "" {
+		return at.restoreDatabase(ctx, backup, found)
 	}
-	unpacked, err := unpack(ctx, dir, backup)
+	d := &data{at: at}
+	o := &opening{owner: "perdure restore", make: true}
+	if err := d.lockDirectory(o.owner); err != nil {
+		return nil, dataError(at, err)
+	}
+	unpacked, err := at.unpack(ctx, backup)
 	if err != nil {
-		lock.Release()
+		d.lock.Release()
 		return nil, err
 	}
-	st, err := sqlitestore.Open(ctx, dir, &sqlitestore.Options{Owner: owner, Lock: lock})
-	if err != nil {
-		return nil, dataError(dir, err)
+	if err := d.openLocked(ctx, o); err != nil {
+		return nil, dataError(at, err)
 	}
-	defer st.Close()
-	summary, err := verifyData(ctx, st, dir, found)
+	defer d.Close()
+	summary, err := d.verify(ctx, found)
 	return &Restored{summary, unpacked.Code}, err
 }
 
-// unpack unpacks a backup into the directory, which is locked.
-func unpack(ctx context.Context, dir string, backup io.Reader) (*archive.Restored, error) {
-	if err := checkRestored(dir); err != nil {
+// restoreDatabase makes a directory of the backup for a while, and moves what is there into the database.
+func (s Storage) restoreDatabase(ctx context.Context, backup io.Reader, found func(engine.Problem)) (*Restored, error) {
+	temp, err := s.scratch("restore-")
+	if err != nil {
+		return nil, dataError(s, err)
+	}
+	defer temp.Remove()
+	from := Storage{Dir: temp.Path}
+	if _, err := from.unpack(ctx, backup); err != nil {
 		return nil, err
 	}
-	entries, err := os.ReadDir(dir)
+	d, err := from.open(ctx, &opening{owner: "perdure restore", durability: sqlitestore.None})
 	if err != nil {
-		return nil, dataError(dir, err)
+		return nil, err
 	}
-	for _, e := range entries {
-		switch name := e.Name(); {
-		case name == sqlitestore.LockFile:
-		case strings.HasPrefix(name, sqlitestore.Database):
-			return nil, &DataError{Dir: dir, Kind: HasData, Found: name}
-		default:
-			return nil, &DataError{Dir: dir, Kind: NotEmpty, Found: name}
-		}
-	}
-	restored, err := archive.Restore(ctx, backup, dir, &archive.Options{
-		Databases: []string{sqlitestore.Database, sqlitestore.Logs},
-		Check: func(r io.ReaderAt) error {
-			if !sqlitestore.IsDatabase(r) {
-				return errors.New("it is no database of an engine")
-			}
-			return nil
-		},
-	})
-	if err == nil {
-		err = fresh.Flush(filepath.Dir(filepath.Clean(dir)))
-	}
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, fs.ErrPermission) {
-		return nil, dataError(dir, err)
-	}
-	return restored, err
-}
-
-// checkRestored refuses a directory with an interrupted restore: its data is incomplete, and an engine would begin
-// there with nothing.
-func checkRestored(dir string) error {
-	if _, err := os.Stat(filepath.Join(dir, archive.Partial(sqlitestore.Database))); err != nil {
-		return nil
-	}
-	return &DataError{Dir: dir, Kind: Incomplete}
+	defer d.Close()
+	return d.moveTo(ctx, s, &Moving{Found: found})
 }

@@ -42,14 +42,14 @@ func TestBackup(t *testing.T) {
 	}
 	for name, backup := range map[string]io.ReadSeeker{"sent": bytes.NewReader(sent.Bytes()), "copied": f.backup()} {
 		dir := filepath.Join(t.TempDir(), name)
-		got, err := host.Restore(t.Context(), dir, backup, unexpected(t))
+		got, err := host.Restore(t.Context(), host.Storage{Dir: dir}, backup, unexpected(t))
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
 		if got.Executions != 1 || got.Open != 0 || got.Code != 1 {
 			t.Errorf("%s: got %+v, want one execution and one piece of code", name, got)
 		}
-		summary, err := host.Verify(t.Context(), dir, unexpected(t))
+		summary, err := host.Verify(t.Context(), host.Storage{Dir: dir}, unexpected(t))
 		if diff := cmp.Diff(got.VerifySummary, summary); err != nil || diff != "" {
 			t.Errorf("%s: %v, verified again (-before +now):\n%s", name, err, diff)
 		}
@@ -88,10 +88,13 @@ func TestDataErrors(t *testing.T) {
 		}
 		return err
 	}
-	verify := func(dir string) error { _, err := host.Verify(t.Context(), dir, unexpected(t)); return err }
-	copied := func(dir string) error { return host.Backup(t.Context(), dir, io.Discard) }
+	verify := func(dir string) error {
+		_, err := host.Verify(t.Context(), host.Storage{Dir: dir}, unexpected(t))
+		return err
+	}
+	copied := func(dir string) error { return host.Backup(t.Context(), host.Storage{Dir: dir}, io.Discard) }
 	restore := func(dir string) error {
-		_, err := host.Restore(t.Context(), dir, backup, unexpected(t))
+		_, err := host.Restore(t.Context(), host.Storage{Dir: dir}, backup, unexpected(t))
 		return err
 	}
 	for _, test := range []struct {
@@ -112,12 +115,12 @@ func TestDataErrors(t *testing.T) {
 		{"back up", copied, make("other"), host.NoData, "holds no data of an engine"},
 		{"restore", restore, make("perdure.db"), host.HasData, "holds data already"},
 		{"restore", restore, make("other"), host.NotEmpty, "is not empty: it holds other"},
-		{"restore", restore, make("perdure.db.restoring"), host.Incomplete, "a restore into it was interrupted"},
-		{"open", start, make("perdure.db.restoring"), host.Incomplete, "a restore into it was interrupted"},
+		{"restore", restore, make("perdure.db.restoring"), host.Incomplete, "is incomplete: a restore"},
+		{"open", start, make("perdure.db.restoring"), host.Incomplete, "is incomplete: a restore"},
 	} {
 		err := test.do(test.dir)
 		e, ok := errors.AsType[*host.DataError](err)
-		if !ok || e.Kind != test.kind || e.Dir != test.dir || !strings.Contains(e.Error(), test.want) {
+		if !ok || e.Kind != test.kind || e.At.Dir != test.dir || !strings.Contains(e.Error(), test.want) {
 			t.Errorf("%s: got %v, want kind %d and %q", test.name, err, test.kind, test.want)
 		}
 	}
@@ -134,7 +137,7 @@ func TestDamagedBackups(t *testing.T) {
 	}
 	for name, backup := range map[string][]byte{"foreign": []byte("no tar"), "empty": nil, "cut off": whole[:len(whole)/2]} {
 		dir := filepath.Join(t.TempDir(), "data")
-		_, err := host.Restore(t.Context(), dir, bytes.NewReader(backup), unexpected(t))
+		_, err := host.Restore(t.Context(), host.Storage{Dir: dir}, bytes.NewReader(backup), unexpected(t))
 		if _, ofDir := errors.AsType[*host.DataError](err); err == nil || ofDir || errors.Is(err, host.ErrNoBackup) == (name == "cut off") {
 			t.Errorf("%s: got %v", name, err)
 		}

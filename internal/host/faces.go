@@ -54,13 +54,13 @@ func (h *Host) faces() []*route.Face {
 			Logger: log, Version: version, Workers: &h.workers,
 			Backups: &adminapi.Backups{Dir: h.Data,
 				Make: func(ctx context.Context, dir string) (func(context.Context, io.Writer) error, error) {
-					return copyData(ctx, h.store, h.versions.Store, dir)
+					return h.data.copy(ctx, dir)
 				}},
 		}),
 		page.New(h.Engine, h.Engine.Functions(), &page.Options{Logger: log, Version: version}),
 	}
 	if h.opts.SAM {
-		h.emulator = emulator.New(h.Engine, h.Engine.Functions(), h.store, &emulator.Options{
+		h.emulator = emulator.New(h.Engine, h.Engine.Functions(), h.data, &emulator.Options{
 			Logger: log,
 			Dial:   func(url string) (engine.Invoker, error) { return httpfunction.New(httpfunction.Config{URL: url}) },
 		})
@@ -76,7 +76,7 @@ func (h *Host) RecallEmulated(ctx context.Context) error {
 		return nil
 	}
 	if err := h.emulator.Recall(ctx); err != nil {
-		return dataError(h.Data, err)
+		return h.Fault(err)
 	}
 	return nil
 }

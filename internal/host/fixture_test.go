@@ -17,6 +17,7 @@ import (
 	"github.com/perdure/perdure/durable"
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/client"
+	"github.com/perdure/perdure/internal/core/store/pgstore/pgtest"
 	"github.com/perdure/perdure/internal/function/inprocess"
 	"github.com/perdure/perdure/internal/function/project"
 	"github.com/perdure/perdure/internal/host"
@@ -35,7 +36,7 @@ func TestMain(m *testing.M) {
 		durable.Start(answering(answer))
 		return
 	}
-	os.Exit(m.Run())
+	pgtest.Main(m)
 }
 
 func answering(answer string) func(durable.Context, any) (string, error) {
@@ -189,7 +190,7 @@ func (f *fixture) backup() *bytes.Reader {
 		f.Fatal(err)
 	}
 	var b bytes.Buffer
-	if err := host.Backup(f.Context(), f.opts.Data, &b); err != nil {
+	if err := host.Backup(f.Context(), host.Storage{Dir: f.opts.Data}, &b); err != nil {
 		f.Fatal(err)
 	}
 	return bytes.NewReader(b.Bytes())

@@ -320,7 +320,7 @@ func PointAliases(ctx context.Context, e *engine.Engine, p *project.Program) err
 func (h *Host) Unserved(ctx context.Context) ([]engine.OpenCount, error) {
 	open, err := h.Engine.CountOpen(ctx)
 	if err != nil {
-		return nil, dataError(h.Data, err)
+		return nil, h.Fault(err)
 	}
 	return slices.DeleteFunc(append([]engine.OpenCount{}, open...), func(c engine.OpenCount) bool {
 		f, _, err := h.Engine.Functions().Lookup(ctx, c.Function, c.Version)

@@ -1,9 +1,10 @@
 // Package host runs one engine in one process: a data directory, a port with every face of the engine, and the
-// functions, as processes or elsewhere.
+// functions, as processes or elsewhere. Executions are kept in the directory, or in a PostgreSQL that several engines
+// share: see [Storage].
 //
-// [Open] takes the directory and the port, [Host.Install] registers functions, and [Host.Serve] begins to answer.
-// [Host.Run] runs the newest code of a function for callers who replace it while it is in use. [Backup], [Restore]
-// and [Verify] are for a directory without a running engine; an [Outpost] runs a function for an engine elsewhere.
+// [Open] takes the storage and the port, [Host.Install] registers functions, and [Host.Serve] begins to answer.
+// [Host.Run] runs the newest code of a function for callers who replace it while it is in use. [Backup], [Restore],
+// [Move] and [Verify] are for a storage without a running engine; an [Outpost] runs a function for an engine elsewhere.
 //
 // The package knows no flags, and writes nothing for people: it tells a logger and functions of its caller, who
 // also words its errors: a [DataError], an [AddressError], an error of the packages build and runtimes, or a plain
@@ -11,13 +12,14 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"os"
-	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -25,27 +27,25 @@ import (
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/api/emulator"
 	"github.com/perdure/perdure/internal/api/server"
-	"github.com/perdure/perdure/internal/core/store/sqlitestore"
 	"github.com/perdure/perdure/internal/function/attached"
 	"github.com/perdure/perdure/internal/function/sandbox"
 	"github.com/perdure/perdure/internal/observe/otlp"
 	"github.com/perdure/perdure/protocol"
 )
 
-// Durability says what acknowledged work survives; the zero value survives the loss of power.
-type Durability = sqlitestore.Durability
-
 // Options are those of a host. Data, Listen and Log are required.
 type Options struct {
-	Data       string // the directory of the data; it is made when needed
-	Listen     string // the address of the port; port 0 takes a free one
-	Durability Durability
-	Strict     bool              // refuse and limit as AWS does, even where it does not bind here
-	SAM        bool              // stand in for SAM's emulator of durable functions
-	Server     server.Options    // hosts, credentials and certificate; the host adds the rest
-	Telemetry  *engine.Telemetry // records of executions; nil for none
-	Traces     *otlp.Config      // where spans go; nil for nowhere
-	Version    string            // of the program, for clients
+	Data       string             // the directory of the data; it is made when needed
+	Store      string             // the URL of the PostgreSQL that keeps executions; empty for the directory
+	Listen     string             // the address of the port; port 0 takes a free one
+	Durability Durability         // of a directory
+	Node       engine.NodeOptions // how the engine presents itself to others with the same Store; URL is the port's by default
+	Strict     bool               // refuse and limit as AWS does, even where it does not bind here
+	SAM        bool               // stand in for SAM's emulator of durable functions
+	Server     server.Options     // hosts, credentials and certificate; the host adds the rest
+	Telemetry  *engine.Telemetry  // records of executions; nil for none
+	Traces     *otlp.Config       // where spans go; nil for nowhere
+	Version    string             // of the program, for clients
 	Log        *slog.Logger
 
 	// Output returns a function that shows a function's lines; version is empty for the newest. When too many come,
@@ -69,7 +69,7 @@ type Host struct {
 	opts     Options
 	traces   *otlp.Exporter     // nil unless they are exported
 	emulator *emulator.Emulator // nil unless SAM may start executions
-	store    *sqlitestore.Store
+	data     *data
 	listener net.Listener
 	server   *server.Server
 	doors    *doors
@@ -102,20 +102,24 @@ func (h *Host) open(ctx context.Context) (err error) {
 		log.Warn("functions may be able to read the engine's environment", "error", err)
 	}
 	owner := fmt.Sprintf("pid %d", os.Getpid())
-	if err := h.openStore(ctx, owner); err != nil {
+	h.data, err = h.Storage().open(ctx, &opening{owner: owner, durability: h.opts.Durability, log: log, make: true})
+	if err != nil {
+		return err
+	}
+	if err := h.data.check(ctx); err != nil {
 		return err
 	}
 	if h.listener, err = listen(h.opts.Listen); err != nil {
 		return err
 	}
 	h.URL = urlOf(h.listener.Addr(), h.opts.Server.Certificate != nil)
-	opts := &engine.Options{Logger: log, Strict: h.opts.Strict, Telemetry: h.opts.Telemetry}
+	opts := &engine.Options{Logger: log, Strict: h.opts.Strict, Telemetry: h.opts.Telemetry, Node: h.node()}
 	if h.opts.Traces != nil {
 		h.traces = otlp.New(h.opts.Traces, log)
 		opts.Tracer = &tracer{h.traces}
 	}
-	if h.Engine, err = engine.Open(ctx, h.store, opts); err != nil {
-		return dataError(h.Data, err)
+	if h.Engine, err = engine.Open(ctx, h.data.kept, opts); err != nil {
+		return h.Fault(err)
 	}
 	if h.versions, err = newVersions(h); err != nil {
 		return err
@@ -123,43 +127,25 @@ func (h *Host) open(ctx context.Context) (err error) {
 	if err := h.openServer(); err != nil {
 		return err
 	}
-	return h.store.SetOwner(owner + ", " + h.URL)
+	return h.data.lock.SetOwner(owner + ", " + h.URL)
 }
 
-// DefaultData is the default name of data directories.
-const DefaultData = ".perdure"
-
-func (h *Host) openStore(ctx context.Context, owner string) error {
-	_, err := os.Stat(h.Data)
-	made := err != nil
-	lock, err := sqlitestore.TakeLock(h.Data, owner)
-	if err != nil {
-		return dataError(h.Data, err)
+// node is how the engine presents itself to the other nodes of a fleet.
+func (h *Host) node() engine.NodeOptions {
+	node := h.opts.Node
+	node.Version = h.opts.Version
+	machine, _ := os.Hostname()
+	node.Name = cmp.Or(node.Name, machine)
+	if tcp, ok := h.listener.Addr().(*net.TCPAddr); node.URL == "" && ok {
+		if node.URL = h.URL; tcp.IP.IsUnspecified() && machine != "" {
+			node.URL = strings.Replace(h.URL, "localhost", machine, 1)
+		}
 	}
-	if err := checkRestored(h.Data); err != nil { // we have the lock, so no restore is running
-		lock.Release()
-		return err
-	}
-	opts := &sqlitestore.Options{Durability: h.opts.Durability, Owner: owner, Logger: h.opts.Log, Lock: lock}
-	if h.store, err = sqlitestore.Open(ctx, h.Data, opts); err != nil {
-		return dataError(h.Data, err)
-	}
-	if made || filepath.Base(h.Data) == DefaultData {
-		hideFromGit(h.Data)
-	}
-	return nil
+	return node
 }
 
-// hideFromGit keeps a data directory, which must be nothing but that, out of its repository. A courtesy: the engine
-// works without it.
-func hideFromGit(dir string) {
-	f, err := os.OpenFile(filepath.Join(dir, ".gitignore"), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
-	if err != nil {
-		return
-	}
-	defer f.Close()
-	f.WriteString("*\n")
-}
+// Storage is where executions are kept.
+func (h *Host) Storage() Storage { return Storage{Dir: h.opts.Data, URL: h.opts.Store} }
 
 // AddressError says why an address cannot be served.
 type AddressError struct {
@@ -207,12 +193,12 @@ func (h *Host) Serve() {
 	}()
 }
 
-// Fault returns an error of the engine as one of the data directory, unless it is a refusal, a [*protocol.Error].
+// Fault returns an error of the engine as one of its storage, unless it is a refusal, a [*protocol.Error].
 func (h *Host) Fault(err error) error {
 	if _, refused := errors.AsType[*protocol.Error](err); refused {
 		return err
 	}
-	return dataError(h.Data, err)
+	return dataError(h.Storage(), err)
 }
 
 // closeTimeout bounds the wait for an orderly end. The rest is as safe as after a crash.
@@ -251,8 +237,8 @@ func (h *Host) shutdown() error {
 	if h.doors != nil {
 		errs = append(errs, h.doors.close(ctx))
 	}
-	if h.store != nil && ctx.Err() == nil {
-		errs = append(errs, h.store.Close())
+	if h.data != nil && ctx.Err() == nil {
+		errs = append(errs, h.data.Close())
 	}
 	if h.traces != nil {
 		errs = append(errs, h.traces.Close(ctx))

@@ -13,6 +13,7 @@ import (
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/observe/metrics"
 	"github.com/perdure/perdure/internal/observe/otlp"
+	"github.com/perdure/perdure/protocol"
 )
 
 // started is when this process started.
@@ -23,6 +24,7 @@ func (h *Host) writeMetrics(w http.ResponseWriter, r *http.Request) {
 	var e metrics.Exposition
 	h.engineMetrics(&e)
 	h.storeMetrics(r.Context(), &e)
+	h.nodeMetrics(r.Context(), &e)
 	h.processMetrics(&e)
 	h.server.WriteMetrics(&e)
 	programMetrics(&e, h.opts.Version)
@@ -73,17 +75,52 @@ func each[K ~string, V any](m map[K]V, yield func(string, V)) {
 }
 
 func (h *Host) storeMetrics(ctx context.Context, e *metrics.Exposition) {
-	if open, err := h.store.CountOpen(ctx); err == nil {
+	if open, err := h.data.CountOpen(ctx); err == nil {
 		e.Gauge("perdure_executions", "Executions that have not ended, by status.")
 		each(open, func(status string, n int64) { e.Add(float64(n), "status", status) })
 	}
-	s := h.store.Stats()
+	commit, group := h.data.Counts()
 	e.Histogram("perdure_store_commit_seconds", "Time that a transaction took until it was on disk.")
-	e.AddDistribution(metrics.Distribution(s.Commit))
+	e.AddDistribution(commit)
 	e.Histogram("perdure_store_commit_changes", "Changes that shared a transaction.")
-	e.AddDistribution(metrics.Distribution(s.Group))
+	e.AddDistribution(group)
 	e.Gauge("perdure_store_bytes", "Size of the database on disk.")
-	e.Add(float64(h.store.Size()))
+	e.Add(float64(h.data.Size()))
+}
+
+// nodeMetrics are about the fleet, as this node sees it.
+func (h *Host) nodeMetrics(ctx context.Context, e *metrics.Exposition) {
+	nodes, err := h.Engine.Nodes(ctx)
+	if err != nil {
+		return // the store is away, as other metrics say
+	}
+	counts := map[string]int{}
+	for i := range nodes {
+		switch n := &nodes[i]; {
+		case !n.Alive:
+			counts["dead"]++
+		case n.Draining:
+			counts["draining"]++
+		default:
+			counts["alive"]++
+		}
+	}
+	e.Gauge("perdure_nodes", "Engines that serve from the same store; dead ones are counted for an hour.")
+	for _, state := range []string{"alive", "draining", "dead"} {
+		e.Add(float64(counts[state]), "state", state)
+	}
+	for i := range nodes {
+		n := &nodes[i]
+		if !n.Self || n.Until == 0 {
+			continue
+		}
+		e.Gauge("perdure_node_lease_seconds", "What is left of this node's lease.")
+		e.Add(n.Until.Sub(protocol.TimestampOf(time.Now().Add(n.Lag))).Seconds())
+		e.Gauge("perdure_node_executions", "Executions that this node works on, roughly.")
+		e.Add(float64(n.Owns))
+		e.Gauge("perdure_node_clock_lag_seconds", "How far this machine's clock is behind the database's.")
+		e.Add(n.Lag.Seconds())
+	}
 }
 
 func (h *Host) processMetrics(e *metrics.Exposition) {

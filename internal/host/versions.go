@@ -17,19 +17,23 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// versions runs published versions. The code is in the data directory; a version gets processes when it is invoked,
-// which most old ones never are.
+// versions runs published versions. The code is in the data directory; a version gets its processes, and a node of a
+// fleet the code, when it is invoked, which most old ones never are.
 type versions struct {
 	host *Host
 	data string // the data directory, absolute
 	codeOf
 
-	// mu is held while code is kept or swept, so that new code is not swept.
+	keeping sync.Mutex // held while code is kept or swept, so that new code is not swept
+
 	mu     sync.Mutex
 	wanted map[string]bool // code, by hash
 	open   map[string]*publishedPool
 	closed bool
-	ending sync.WaitGroup // pools that are being closed
+	ending sync.WaitGroup // pools that are being closed, and sweeps
+
+	sweeping context.Context // of sweeps of what nodes share
+	stop     context.CancelFunc
 }
 
 var (
@@ -40,31 +44,32 @@ var (
 // RunPublished lets published versions run, present and future ones.
 func (h *Host) RunPublished(ctx context.Context) error {
 	if err := h.Engine.Functions().RunVersions(ctx, h.versions); err != nil {
-		return dataError(h.Data, err)
+		return h.Fault(err)
 	}
 	return nil
 }
-
-// codeDir is the name of the directory of code in a data directory.
-const codeDir = "code"
 
 func newVersions(h *Host) (*versions, error) {
 	data, err := filepath.Abs(h.Data)
 	if err != nil {
 		return nil, err
 	}
-	return &versions{
-		host: h, data: data, codeOf: codeOf{codestore.New(filepath.Join(data, codeDir))},
+	v := &versions{
+		host: h, data: data, codeOf: codeOf{h.data.code},
 		wanted: map[string]bool{}, open: map[string]*publishedPool{},
-	}, nil
+	}
+	v.sweeping, v.stop = context.WithCancel(context.Background())
+	return v, nil
 }
 
 // keepCode copies code into the store.
 func (v *versions) keepCode(ctx context.Context, src codestore.Source) (codestore.Code, error) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
+	v.keeping.Lock()
+	defer v.keeping.Unlock()
 	code, err := v.Store.Keep(ctx, src)
 	if err == nil {
+		v.mu.Lock()
+		defer v.mu.Unlock()
 		v.wanted[code.Hash] = true
 	}
 	return code, err
@@ -76,11 +81,10 @@ func (v *versions) Open(fn engine.Function, image *engine.Image) (engine.Invoker
 	if err != nil {
 		return nil, err
 	}
-	dir, err := v.Path(f.Code)
-	if err != nil {
+	if err := v.Here(f.Code); err != nil {
 		return nil, err
 	}
-	p := &publishedPool{versions: v, fn: fn, frozen: f, dir: dir}
+	p := &publishedPool{versions: v, fn: fn, frozen: f}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.open[fn.Name+":"+fn.Version] = p
@@ -129,12 +133,19 @@ func (v *versions) Sweep(_ context.Context, keep []engine.PublishedImage) {
 					p.fn.Name, "version", p.fn.Version, "error", err)
 			}
 		}
-		v.mu.Lock()
-		defer v.mu.Unlock()
-		if err := v.Store.Sweep(func(hash string) bool { return v.wanted[hash] }); err != nil {
+		v.keeping.Lock()
+		defer v.keeping.Unlock()
+		err := errors.Join(v.Store.Sweep(v.wants), v.host.data.sweepCode(v.sweeping, v.wants))
+		if err != nil && v.sweeping.Err() == nil {
 			v.host.opts.Log.Warn("code that is not needed any more could not be removed", "error", err)
 		}
 	})
+}
+
+func (v *versions) wants(hash string) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.wanted[hash]
 }
 
 // close begins nothing more, and waits for the end of deletions.
@@ -142,6 +153,7 @@ func (v *versions) close() {
 	v.mu.Lock()
 	v.closed = true
 	v.mu.Unlock()
+	v.stop()
 	v.ending.Wait()
 }
 
@@ -150,7 +162,6 @@ type publishedPool struct {
 	versions *versions
 	fn       engine.Function
 	frozen   frozen
-	dir      string // where its code lies
 
 	mu     sync.Mutex
 	pool   *sandbox.Pool // nil before the first invocation
@@ -180,7 +191,11 @@ func (p *publishedPool) start(ctx context.Context) (*sandbox.Pool, error) {
 	}
 	v := p.versions
 	tell := func(line string) { v.host.opts.Log.Info(line, "function", p.fn.Name, "version", p.fn.Version) }
-	proc, err := p.frozen.process(ctx, p.dir, &runtimes.Options{Cache: v.host.Data, Tell: tell})
+	dir, err := v.Fetch(ctx, p.frozen.Code)
+	if err != nil {
+		return nil, err
+	}
+	proc, err := p.frozen.process(ctx, dir, &runtimes.Options{Cache: v.host.Data, Tell: tell})
 	if err != nil {
 		return nil, err
 	}

@@ -1,7 +1,10 @@
-"""Perdure as a process: `perdure serve` with the functions under test."""
+"""Perdure as a process, or as a fleet of them: `perdure serve` with the functions under test."""
 
+import contextlib
+import itertools
 import re
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -18,9 +21,12 @@ class Engine:
     """
 
     def __init__(self, perdure, data, flags, log=None):
-        self.command = [perdure, "serve", "--listen", "127.0.0.1:0", "--durability", "process", "--data", data, *flags]
+        self.begin(perdure, data, ["--durability", "process", *flags], Output(log))
+
+    def begin(self, perdure, data, flags, output):
+        self.command = [perdure, "serve", "--listen", "127.0.0.1:0", "--data", data, *flags]
         self.endpoint = None
-        self.output = Output(log)
+        self.output = output
         self.said = []
 
     def __enter__(self):
@@ -52,6 +58,65 @@ class Engine:
                 self.endpoint = served[1]
                 ready.set()
         ready.set()
+
+
+class Node(Engine):
+    """An engine whose executions are in PostgreSQL."""
+
+    def __init__(self, perdure, data, flags, store, output):
+        self.begin(perdure, data, ["--store", store, *flags], output)
+
+
+class Fleet:
+    """Two nodes over one database, behind a load balancer that knows nothing of them. It is used like an Engine."""
+
+    def __init__(self, perdure, data, flags, store, log=None):
+        self.output = Output(log)
+        self.nodes = [Node(perdure, data / f"node{n}", flags, store, self.output) for n in range(2)]
+        self.all = contextlib.ExitStack()
+
+    def __enter__(self):
+        for node in self.nodes:
+            self.all.enter_context(node)
+        ports = [int(node.endpoint.rsplit(":", 1)[1]) for node in self.nodes]
+        self.endpoint = f"http://127.0.0.1:{balance(ports)}"
+        return self
+
+    def __exit__(self, *_):
+        self.all.close()
+
+    @property
+    def said(self):
+        return [line for node in self.nodes for line in node.said]
+
+
+def serve(perdure, data, flags, log=None, store=None):
+    """An engine of its own or, with the address of a database, a fleet."""
+    data.mkdir(exist_ok=True)
+    return Fleet(perdure, data, flags, store, log) if store else Engine(perdure, data, flags, log)
+
+
+def balance(ports):
+    """Gives each connection to the next of these ports, and returns the port where it does so."""
+    listener, turns = socket.create_server(("127.0.0.1", 0), backlog=512), itertools.cycle(ports)
+
+    def accept():
+        while True:
+            here, _ = listener.accept()
+            there = socket.create_connection(("127.0.0.1", next(turns)))
+            for source, sink in ((here, there), (there, here)):
+                threading.Thread(target=copy, args=[source, sink], daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+    return listener.getsockname()[1]
+
+
+def copy(source, sink):
+    with contextlib.suppress(OSError):
+        while data := source.recv(1 << 16):
+            sink.sendall(data)
+    with contextlib.suppress(OSError):
+        sink.shutdown(socket.SHUT_WR)
 
 
 class Output:

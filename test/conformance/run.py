@@ -144,6 +144,7 @@ def arguments():
     parser.add_argument("--handlers", type=pathlib.Path, metavar="DIR", help="with --sdk python: the directory of other handlers' template.yaml")
     parser.add_argument("--interpreter", default=sys.executable, metavar="PATH", help="with --sdk python: a Python that has the SDK (this one)")
     parser.add_argument("--workers", type=int, default=4, metavar="N", help="how many requirements run at a time (4)")
+    parser.add_argument("--store", metavar="URL", help="judge a fleet of two nodes over this PostgreSQL")
     parser.add_argument("--histories", type=pathlib.Path, metavar="DIR", help="keep the histories, and what the engine said, in DIR")
     args = parser.parse_args()
     if args.sdk != "python" and args.handlers:
@@ -185,7 +186,7 @@ def run(args, wanted, tmp, options):
             "OTEL_SERVICE_NAME": telemetry.SERVICE,
         }
         told = [f"--telemetry={options.telemetry_log_group + stack.OF_ENGINE}", "--telemetry-format=by-name"]
-        with engine.Engine(perdure, tmp / "data", deployed.flags(env) + told) as served:
+        with engine.serve(perdure, tmp / "data", deployed.flags(env) + told, store=args.store) as served:
             judge = Judge(served, deployed, spans, options)
             report = reporter(sys.stdout)
             # AWS's code tells what it is doing.

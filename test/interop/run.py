@@ -28,6 +28,7 @@ def arguments():
     parser.add_argument("--sam", required=True, metavar="PATH", help="the AWS SAM CLI")
     parser.add_argument("--rust", type=pathlib.Path, metavar="PATH", help="the functions of rust/, built; without it they are left out")
     parser.add_argument("--per-process", type=int, metavar="N", help="how many invocations share a process; the engine's default otherwise")
+    parser.add_argument("--store", metavar="URL", help="run against a fleet of two nodes over this PostgreSQL")
     parser.add_argument("--only", nargs="+", metavar="WORD", default=[""], help="checks whose name has such a word in it")
     parser.add_argument("--workers", type=int, default=6, metavar="N", help="how many checks run at a time (6)")
     return parser.parse_args()
@@ -81,7 +82,7 @@ def run(args, tmp):
     perdure = functions.build(tmp, "cmd/perdure")
     report = Report()
     log = tmp / "output"
-    with engine.Engine(perdure, tmp / "data", serving, log) as served:
+    with engine.serve(perdure, tmp / "data", serving, log, args.store) as served:
         os.environ |= {
             "PERDURE_ENDPOINT": served.endpoint,
             "PERDURE_OUTPUT": str(log),

@@ -1,20 +1,15 @@
 package survival
 
 import (
-	"context"
 	"flag"
 	"fmt"
 	"math/rand/v2"
-	"net/http"
-	"os/exec"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/lambda"
-	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/perdure/perdure/test/survival/survivaltest"
 )
 
 var (
@@ -34,10 +29,10 @@ func TestSoak(t *testing.T) {
 		*seed = uint64(time.Now().UnixNano())
 	}
 	t.Logf("-seed %d", *seed)
-	s, log := newServer(t)
-	client := s.crowd(*running + starters)
+	s := newServer(t)
+	s.Service = survivaltest.NewService(*running+starters, s.Addr)
 	began := time.Now()
-	asleep := startSleepers(t, client)
+	asleep := startSleepers(t, s.Service)
 	t.Logf("%d sleepers started in %v", len(asleep), time.Since(began).Round(time.Millisecond))
 
 	var over atomic.Bool
@@ -47,7 +42,7 @@ func TestSoak(t *testing.T) {
 	for c := range *running {
 		orders.Go(func() {
 			for n := 0; !over.Load() && !t.Failed(); n++ {
-				arn, err := attend(t.Context(), client, fmt.Sprintf("runner-%d-%d", c, n), 1)
+				arn, err := s.Attend(t.Context(), fmt.Sprintf("runner-%d-%d", c, n), order)
 				if err != nil {
 					t.Errorf("runner %d-%d: %v", c, n, err)
 				}
@@ -62,7 +57,7 @@ func TestSoak(t *testing.T) {
 	orders.Wait()
 	for name, seconds := range asleep {
 		orders.Go(func() {
-			arn, err := attend(t.Context(), client, name, seconds)
+			arn, err := s.Attend(t.Context(), name, survivaltest.Job{WaitSeconds: seconds})
 			if err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
@@ -73,11 +68,11 @@ func TestSoak(t *testing.T) {
 	}
 	orders.Wait()
 	t.Logf("%d orders and %d kills in %v", len(awake), kills, time.Since(began).Round(time.Second))
-	noted := readNotes(t, log)
+	judge := s.judge()
 	for arn, seconds := range awake {
-		checkOrder(t, client, arn, time.Duration(seconds)*time.Second, noted[arn])
+		judge.Order(t, arn, survivaltest.Job{WaitSeconds: seconds})
 	}
-	s.verify()
+	s.Verify()
 }
 
 // starters is how many clients start sleepers at one time.
@@ -86,7 +81,7 @@ const starters = 32
 // startSleepers starts the executions that sleep, and returns how many seconds
 // each sleeps, by name. They wake up between the middle and the end of the
 // soak, so that they are killed then, too.
-func startSleepers(t *testing.T, client *lambda.Client) map[string]int {
+func startSleepers(t *testing.T, s *survivaltest.Service) map[string]int {
 	t.Helper()
 	asleep := map[string]int{}
 	var work sync.WaitGroup
@@ -98,7 +93,7 @@ func startSleepers(t *testing.T, client *lambda.Client) map[string]int {
 		places <- struct{}{}
 		work.Go(func() {
 			defer func() { <-places }()
-			if _, err := start(t.Context(), client, name, seconds); err != nil {
+			if _, err := s.Start(t.Context(), name, survivaltest.Job{WaitSeconds: seconds}); err != nil {
 				t.Error(err)
 			}
 		})
@@ -107,47 +102,14 @@ func startSleepers(t *testing.T, client *lambda.Client) map[string]int {
 	return asleep
 }
 
-// attend invokes an order by name and waits on the line for its result. When
-// the line breaks it calls again: the name brings it back to the same order.
-func attend(ctx context.Context, client *lambda.Client, name string, seconds int) (arn string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, patience+time.Duration(seconds)*time.Second)
-	defer cancel()
-	for {
-		out, err := client.Invoke(ctx, order(name, seconds, types.InvocationTypeRequestResponse))
-		switch {
-		case err == nil && out.FunctionError != nil:
-			return "", fmt.Errorf("it failed: %s", out.Payload)
-		case err == nil:
-			return aws.ToString(out.DurableExecutionArn), nil
-		case pause(ctx) != nil:
-			return "", fmt.Errorf("it did not close in time: %w", err)
-		}
-	}
-}
-
 // killFor kills the engine, and sometimes its functions, every few seconds.
 func killFor(t *testing.T, s *server, chance *rand.Rand, d time.Duration) (kills int) {
 	for end := time.Now().Add(d); time.Now().Before(end) && !t.Failed(); kills++ {
 		time.Sleep(time.Second + time.Duration(chance.Int64N(int64(4*time.Second))))
 		if chance.IntN(3) == 0 {
-			s.killFunctions()
+			s.KillFunctions()
 		}
-		s.kill()
+		s.Restart()
 	}
 	return kills
-}
-
-// crowd is a client for n callers at one time, which keep their connections.
-func (s *server) crowd(n int) *lambda.Client {
-	transport := &http.Transport{MaxIdleConnsPerHost: n}
-	return lambda.New(s.client().Options(), func(o *lambda.Options) { o.HTTPClient = &http.Client{Transport: transport} })
-}
-
-// verify has the command look for damage in the database.
-func (s *server) verify() {
-	s.t.Helper()
-	out, err := exec.CommandContext(s.t.Context(), s.binary, "verify", "--endpoint", "http://"+s.addr).CombinedOutput()
-	if err != nil {
-		s.t.Errorf("perdure verify: %v\n%s", err, out)
-	}
 }

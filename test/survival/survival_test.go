@@ -5,14 +5,13 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/lambda"
-	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/perdure/perdure/test/survival/survivaltest"
 )
 
 var (
@@ -22,6 +21,34 @@ var (
 
 // clients is how many orders are under way at one time.
 const clients = 12
+
+// order is what each of them is.
+var order = survivaltest.Job{WaitSeconds: 1}
+
+// server is an engine with the victim as its function, and its client.
+type server struct {
+	*survivaltest.Server
+	*survivaltest.Service
+	t     *testing.T
+	notes string
+}
+
+func newServer(t *testing.T, args ...string) *server {
+	t.Helper()
+	dir := t.TempDir()
+	perdure, victim := filepath.Join(dir, "perdure"), filepath.Join(dir, "victim")
+	survivaltest.Build(t, "../..", perdure, "cmd/perdure")
+	survivaltest.Build(t, "../..", victim, "test/survival/victim")
+	s := &server{t: t, notes: filepath.Join(dir, "steps.log")}
+	s.Server = survivaltest.NewServer(t, perdure, dir, append([]string{"--data", filepath.Join(dir, "data"),
+		"--function", "victim=" + victim, "--env", "VICTIM_LOG=" + s.notes}, args...)...)
+	s.Service = survivaltest.NewService(clients, s.Addr)
+	return s
+}
+
+func (s *server) judge() *survivaltest.Judge {
+	return &survivaltest.Judge{Service: s.Service, Notes: survivaltest.ReadNotes(s.t, s.notes)}
+}
 
 // TestKilledAtRandomMoments starts orders without pause while the engine, its
 // functions or both are killed again and again. Afterwards every order has to
@@ -41,7 +68,7 @@ func killAtRandomMoments(t *testing.T, args ...string) {
 		*seed = uint64(time.Now().UnixNano())
 	}
 	t.Logf("-seed %d", *seed)
-	s, log := newServer(t, args...)
+	s := newServer(t, args...)
 	var over atomic.Bool
 	var mu sync.Mutex
 	var arns []string
@@ -51,9 +78,9 @@ func killAtRandomMoments(t *testing.T, args ...string) {
 			for n := 0; !over.Load(); n++ {
 				hold := func(context.Context, string) error { return nil }
 				if n%2 == c%2 {
-					hold = s.hold
+					hold = s.Hold
 				}
-				arn, err := run(t.Context(), s.client(), fmt.Sprintf("order-%d-%d", c, n), hold)
+				arn, err := s.Run(t.Context(), fmt.Sprintf("order-%d-%d", c, n), order, hold)
 				mu.Lock()
 				arns = append(arns, arn)
 				mu.Unlock()
@@ -71,15 +98,15 @@ func killAtRandomMoments(t *testing.T, args ...string) {
 	if len(arns) < clients {
 		t.Errorf("only %d orders ran", len(arns))
 	}
-	noted, pauses := readNotes(t, log), 0
+	judge := s.judge()
 	for _, arn := range arns {
-		pauses += checkOrder(t, s.client(), arn, time.Second, noted[arn])
+		judge.Order(t, arn, order)
 	}
-	t.Logf("%d pauses", pauses)
-	if pauses == 0 {
+	t.Logf("%d pauses", judge.Pauses)
+	if judge.Pauses == 0 {
 		t.Error("nothing was paused")
 	}
-	s.verify()
+	s.Verify()
 	checkDelete(t, s, arns)
 }
 
@@ -88,72 +115,15 @@ func killRepeatedly(t *testing.T, s *server, chance *rand.Rand) {
 		time.Sleep(time.Duration(20+chance.IntN(280)) * time.Millisecond)
 		switch chance.IntN(4) {
 		case 0:
-			s.killFunctions()
+			s.KillFunctions()
 		case 1:
-			s.killFunctions()
-			s.kill()
+			s.KillFunctions()
+			s.Restart()
 		default:
-			s.kill()
+			s.Restart()
 		}
 		if t.Failed() {
 			return
 		}
-	}
-}
-
-// patience bounds how long an order may take: kills in a row make the engine
-// pause up to a minute before it tries again.
-const patience = 3 * time.Minute
-
-// run starts an order by name until that is acknowledged, does something with
-// it, and waits until it has closed.
-func run(ctx context.Context, client *lambda.Client, name string, do func(ctx context.Context, arn string) error) (arn string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	if arn, err = start(ctx, client, name, 1); err != nil {
-		return "", err
-	}
-	time.Sleep(rand.N(200 * time.Millisecond)) // it is anywhere now
-	if err := do(ctx, arn); err != nil {
-		return arn, err
-	}
-	for {
-		out, err := client.GetDurableExecution(ctx, &lambda.GetDurableExecutionInput{DurableExecutionArn: &arn})
-		if err == nil && out.EndTimestamp != nil {
-			return arn, nil
-		}
-		if pause(ctx) != nil {
-			return arn, fmt.Errorf("%s did not close within %v: %w", arn, patience, err)
-		}
-	}
-}
-
-// start starts an order by name until that is acknowledged.
-func start(ctx context.Context, client *lambda.Client, name string, seconds int) (arn string, err error) {
-	for {
-		out, err := client.Invoke(ctx, order(name, seconds, types.InvocationTypeEvent))
-		if err == nil {
-			return aws.ToString(out.DurableExecutionArn), nil
-		}
-		if pause(ctx) != nil {
-			return "", fmt.Errorf("%s was never started: %w", name, err)
-		}
-	}
-}
-
-// order is the request for an order that waits so many seconds.
-func order(name string, seconds int, how types.InvocationType) *lambda.InvokeInput {
-	return &lambda.InvokeInput{
-		FunctionName: aws.String("victim"), Qualifier: aws.String("$LATEST"), InvocationType: how,
-		DurableExecutionName: &name, Payload: fmt.Appendf(nil, `{"wait_seconds":%d}`, seconds),
-	}
-}
-
-func pause(ctx context.Context) error {
-	select {
-	case <-time.After(50 * time.Millisecond):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }

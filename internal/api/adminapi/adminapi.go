@@ -26,6 +26,7 @@ type Engine interface {
 	verifyEngine
 	skipEngine
 	exportEngine
+	nodeEngine
 }
 
 // Functions are the functions of the service, as the API needs them.

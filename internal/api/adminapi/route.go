@@ -16,6 +16,7 @@ func (a *api) routes() []route.Route {
 	)
 	return []route.Route{
 		{Method: "GET", Path: Prefix + "about", Operation: "About", Access: route.Readers, Serve: a.about},
+		{Method: "GET", Path: Prefix + "nodes", Operation: "ListNodes", Access: route.Readers, Serve: a.nodes},
 		{Method: "POST", Path: Prefix + "verify", Operation: "Verify", Access: route.Operators, Serve: a.verify},
 		{Method: "POST", Path: Prefix + "backup", Operation: "Backup", Access: route.Operators, Serve: a.backup},
 		{Method: "POST", Path: Prefix + "import", Operation: "ImportExecution", Access: route.Operators,

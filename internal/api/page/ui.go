@@ -30,6 +30,7 @@ type Engine interface {
 	Describe(ctx context.Context, arn string) (*engine.Description, error)
 	Explain(ctx context.Context, arn string) (*engine.Explanation, error)
 	ReadLog(ctx context.Context, arn string, after int64, limit int) ([]engine.LogEntry, error)
+	Nodes(ctx context.Context) ([]engine.Node, error)
 	Revision(ctx context.Context, arn string) (revision int64, open bool, err error)
 	Events(ctx context.Context, arn string) iter.Seq2[*protocol.Event, error]
 
@@ -111,6 +112,7 @@ func (s *site) routes() []route.Route {
 		Prefix:                             s.page("list", s.list),
 		Prefix + "execution":               http.HandlerFunc(s.execution),
 		Prefix + "start":                   s.page("start", s.startForm),
+		Prefix + "nodes":                   s.page("nodes", s.nodes),
 		Prefix + "static/" + route.Subject: http.StripPrefix(Prefix+"static/", http.FileServerFS(static)),
 	} {
 		add("GET", path, route.Readers, h)
@@ -204,7 +206,7 @@ func (s *site) refuse(w http.ResponseWriter, r *http.Request, err error) {
 
 func parse() map[string]*template.Template {
 	pages := map[string]*template.Template{}
-	for _, name := range []string{"list", "execution", "start", "refusal"} {
+	for _, name := range []string{"list", "execution", "start", "nodes", "refusal"} {
 		pages[name] = template.Must(template.New(name).Funcs(words).ParseFS(assets, "assets/layout.html",
 			"assets/"+name+".html"))
 	}

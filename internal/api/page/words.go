@@ -20,6 +20,7 @@ var words = template.FuncMap{
 	"between":  between,
 	"seconds":  func(s int64) string { return text.Spaced(time.Duration(s) * time.Second) },
 	"payload":  payload,
+	"lag":      func(d time.Duration) string { return fmt.Sprintf("%+.2f s", -d.Seconds()) },
 	"function": function,
 	"lower":    func(s protocol.ExecutionStatus) string { return strings.ToLower(string(s)) },
 }

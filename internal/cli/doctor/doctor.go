@@ -41,6 +41,8 @@ type Case struct {
 	Version string
 	// Data is the data directory, which need not exist.
 	Data string
+	// Database looks at the PostgreSQL that engines keep executions in; nil if they have a directory.
+	Database func(ctx context.Context) (*Database, error)
 	// Engine asks a serving engine who it is; see [CheckEngine].
 	Engine   func(ctx context.Context) (*Engine, error)
 	Endpoint string
@@ -61,6 +63,11 @@ func Examine(ctx context.Context, c *Case, found func(Finding)) {
 	}
 	for _, f := range CheckData(c.Data) {
 		found(f)
+	}
+	if c.Database != nil {
+		for _, f := range CheckDatabase(ctx, c.Database) {
+			found(f)
+		}
 	}
 	found(CheckEngine(ctx, c))
 }

@@ -41,6 +41,10 @@ type Fleet interface {
 	// ClaimCalls does the same for calls of a function version that are wanted by now. A call has an owner of its own.
 	ClaimCalls(ctx context.Context, node NodeID, function, version string, limit int) ([]Item, error)
 
+	// Waiting returns agendas of Invocations and Calls, each with its function version, on which something may be that
+	// is wanted by now and that no living node owns. Its cost depends on how many versions are waited for.
+	Waiting(ctx context.Context) ([]Agenda, error)
+
 	// Release makes executions, and their calls, nobody's if node owns them.
 	Release(ctx context.Context, node NodeID, ids ...string) error
 

@@ -187,12 +187,40 @@ type Range struct {
 // Any error but those below is a fault of the database: a Commit may have taken effect or not, so the caller must
 // read before it goes on.
 type Store interface {
+	Reader
+
 	// Commit appends all the writes or none, and returns when they are durable. It fails with [ErrConflict] if an
 	// entry is not the next of its execution, if entry 1 names an id that exists, or if its function and name are
 	// taken. Several writes may append to one execution, in order. The store does not keep the slices after it
 	// returns. An end of ctx stops only a commit that has not begun.
 	Commit(ctx context.Context, writes ...Write) error
 
+	// Delete removes an execution with its entries, calls and log, and frees its name. An unknown id is no error.
+	// Other calls do not wait long, however long the journal is: its space may be freed later.
+	Delete(ctx context.Context, id string) error
+
+	// PutDocument stores or replaces a document, and returns when that is durable.
+	PutDocument(ctx context.Context, kind, key string, value []byte) error
+
+	// EnsureDocument returns the value of a document; without one, it stores value first. Concurrent callers get
+	// the same value, so a caller who gets its own value back made the document.
+	EnsureDocument(ctx context.Context, kind, key string, value []byte) ([]byte, error)
+
+	// DeleteDocument removes a document. An unknown one is no error.
+	DeleteDocument(ctx context.Context, kind, key string) error
+
+	// AppendLog adds lines to the logs of executions, in order. Only people read logs, so lines may be lost if the
+	// machine stops within seconds, and no Commit waits for them. Lines of an unknown execution are dropped. A log
+	// beyond [MaxLog] loses its oldest lines. Concurrent calls must be about different executions.
+	AppendLog(ctx context.Context, writes ...LogWrite) error
+
+	// Close waits for commits under way and releases the database. Later calls fail with [ErrClosed], except Close,
+	// which does nothing.
+	Close() error
+}
+
+// Reader is the part of a [Store] that changes nothing.
+type Reader interface {
 	// Row returns one execution's row, or [ErrNotFound], or a [DamagedError].
 	Row(ctx context.Context, id string) (*Row, error)
 
@@ -218,38 +246,15 @@ type Store interface {
 	// Calls returns the calls that an execution waits for, ordered by operation.
 	Calls(ctx context.Context, id string) ([]Call, error)
 
-	// Delete removes an execution with its entries, calls and log, and frees its name. An unknown id is no error.
-	// Other calls do not wait long, however long the journal is: its space may be freed later.
-	Delete(ctx context.Context, id string) error
-
 	// Document returns the value of a document, which belongs to the caller, or [ErrNotFound], or a [DamagedError].
 	Document(ctx context.Context, kind, key string) ([]byte, error)
 
 	// Documents returns the documents of a kind, ordered by key. Damaged ones are among them, and say so.
 	Documents(ctx context.Context, kind string) ([]Document, error)
 
-	// PutDocument stores or replaces a document, and returns when that is durable.
-	PutDocument(ctx context.Context, kind, key string, value []byte) error
-
-	// EnsureDocument returns the value of a document; without one, it stores value first. Concurrent callers get
-	// the same value, so a caller who gets its own value back made the document.
-	EnsureDocument(ctx context.Context, kind, key string, value []byte) ([]byte, error)
-
-	// DeleteDocument removes a document. An unknown one is no error.
-	DeleteDocument(ctx context.Context, kind, key string) error
-
-	// AppendLog adds lines to the logs of executions, in order. Only people read logs, so lines may be lost if the
-	// machine stops within seconds, and no Commit waits for them. Lines of an unknown execution are dropped. A log
-	// beyond [MaxLog] loses its oldest lines. Concurrent calls must be about different executions.
-	AppendLog(ctx context.Context, writes ...LogWrite) error
-
 	// Log returns lines of an execution's log with a Seq above after, in order, at most limit; none for an unknown
 	// execution.
 	Log(ctx context.Context, id string, after int64, limit int) ([]LogLine, error)
-
-	// Close waits for commits under way and releases the database. Later calls fail with [ErrClosed], except Close,
-	// which does nothing.
-	Close() error
 }
 
 // The outcomes that callers act on.

@@ -44,7 +44,7 @@ type checker interface {
 
 // Store checks everything in a store and calls found for each problem. The error is one of reading; data that
 // cannot be understood is a problem.
-func Store(ctx context.Context, st store.Store, opts Options, found func(Problem)) (Summary, error) {
+func Store(ctx context.Context, st store.Reader, opts Options, found func(Problem)) (Summary, error) {
 	v := &verifier{ctx: ctx, store: st, opts: opts, found: found}
 	if v.opts.Hold == nil {
 		v.opts.Hold = func(string) func() { return func() {} }
@@ -76,7 +76,7 @@ func Store(ctx context.Context, st store.Store, opts Options, found func(Problem
 
 type verifier struct {
 	ctx     context.Context
-	store   store.Store
+	store   store.Reader
 	opts    Options
 	found   func(Problem)
 	summary Summary

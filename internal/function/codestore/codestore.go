@@ -5,6 +5,8 @@
 //	DIR/81d0…/app.py, …      that of a function in Python
 //	DIR/copying-…            a copy that is being made
 //
+// The nodes of a fleet have a directory each, and share their code by way of the fleet's store: see [NewShared].
+//
 // A copy is made beside its place, put on the disk and then renamed, so that code is there as a whole or not at
 // all. Versions of the same code share it, also those of different functions.
 //
@@ -36,14 +38,18 @@ const MaxSize = 250 << 20
 // Store is a directory of code. Its methods may be called concurrently, but a
 // Sweep must not run beside a Keep whose code it would remove.
 type Store struct {
-	dir string
+	dir   string
+	depot Depot // nil if all code is here
 
-	mu     sync.Mutex
-	hashes map[string]hashed // by path of the source
+	mu       sync.Mutex
+	hashes   map[string]hashed        // by path of the source
+	fetching map[string]chan struct{} // by hash; closed when it is done
 }
 
 // New returns the store in dir, which is made when something is kept.
-func New(dir string) *Store { return &Store{dir: dir, hashes: map[string]hashed{}} }
+func New(dir string) *Store {
+	return &Store{dir: dir, hashes: map[string]hashed{}, fetching: map[string]chan struct{}{}}
+}
 
 // Source is code where its owner changes it.
 type Source struct {
@@ -68,7 +74,7 @@ func (c Code) Base64() string {
 }
 
 // Path returns the directory in which code is kept; the file of a source that
-// was a file lies in it. It fails if there is no such code.
+// was a file lies in it. It fails if there is no such code here.
 func (s *Store) Path(hash string) (string, error) {
 	if !IsHash(hash) {
 		return "", fmt.Errorf("%q names no code", hash)
@@ -99,7 +105,8 @@ const maxTries = 3
 
 var errChanging = errors.New("it changes while it is copied: try again when nothing writes to it")
 
-// Keep copies a source into the store, unless it is there, and returns when it is on the disk.
+// Keep copies a source into the store, unless it is there, and returns when it is on the disk, and in the depot if the
+// store is shared.
 func (s *Store) Keep(ctx context.Context, src Source) (Code, error) {
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return Code{}, err
@@ -115,7 +122,10 @@ func (s *Store) Keep(ctx context.Context, src Source) (Code, error) {
 		switch {
 		case err == nil:
 			s.remember(src, stamp, code)
-			return code, s.place(copied, code)
+			if err := s.place(copied, code); err != nil {
+				return code, err
+			}
+			return code, s.share(ctx, code.Hash)
 		case !errors.Is(err, errChanging) || try == maxTries:
 			return Code{}, fmt.Errorf("copying %s: %w", src.Path, err)
 		}

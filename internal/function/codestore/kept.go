@@ -12,26 +12,27 @@ import (
 	"github.com/perdure/perdure/internal/files/fresh"
 )
 
-// Verify reads the code under a hash, and returns an error if it is missing or changed.
+// Verify reads the code under a hash, and returns an error if it is missing or changed: here, or in the depot.
 func (s *Store) Verify(ctx context.Context, hash string) error {
 	path, err := s.Path(hash)
-	if err != nil {
+	if err != nil && (s.depot == nil || !IsHash(hash)) {
 		return err
 	}
-	t, err := look(Source{Path: path})
-	if err != nil {
-		return err
+	if err == nil {
+		code, err := digestOf(ctx, path)
+		if err == nil && code.Hash != hash {
+			err = fmt.Errorf("its code is damaged: what is in %s has the hash %s", path, code.Hash)
+		}
+		if err != nil || s.depot == nil {
+			return err
+		}
 	}
-	code, err := t.digest(ctx)
-	if err == nil && code.Hash != hash {
-		err = fmt.Errorf("its code is damaged: what is in %s has the hash %s", path, code.Hash)
-	}
-	return err
+	return s.verifyShared(ctx, hash)
 }
 
-// Link links all kept code into the directory to, unless it is there: by second names of its files, which nobody
-// changes, or as copies. Code that is removed meanwhile may be missing.
-func (s *Store) Link(ctx context.Context, to string) error {
+// link links all code that is here into the directory to, unless it is there: by second names of its files, which nobody
+// changes, or as copies.
+func (s *Store) link(ctx context.Context, to string) error {
 	entries, err := os.ReadDir(s.dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

@@ -14,9 +14,12 @@ import (
 	"github.com/perdure/perdure/durable/retry"
 )
 
-// job is the event: how long to wait, so that the test chooses.
+// job is the event, with which the test chooses: how long to wait, and whether to wait for a callback and to invoke
+// another order.
 type job struct {
-	WaitSeconds int `json:"wait_seconds"`
+	WaitSeconds int  `json:"wait_seconds"`
+	Approval    bool `json:"approval"`
+	Child       bool `json:"child"`
 }
 
 func main() { durable.Start(handle) }
@@ -31,8 +34,21 @@ func handle(ctx durable.Context, j job) (string, error) {
 	if _, err := durable.Step(ctx, "charge", body("charge"), often, durable.WithAtMostOncePerRetry()); err != nil {
 		return "", err
 	}
-	if err := durable.Wait(ctx, "confirmation", time.Duration(j.WaitSeconds)*time.Second); err != nil {
-		return "", err
+	if j.WaitSeconds > 0 {
+		if err := durable.Wait(ctx, "confirmation", time.Duration(j.WaitSeconds)*time.Second); err != nil {
+			return "", err
+		}
+	}
+	if j.Approval {
+		if _, err := durable.WaitForCallback[string](ctx, "approval", submit, often); err != nil {
+			return "", err
+		}
+	}
+	if j.Child {
+		child := durable.Function[job, string]{Name: "victim:$LATEST"}
+		if _, err := child.Invoke(ctx, "part", job{}); err != nil {
+			return "", err
+		}
 	}
 	return durable.Step(ctx, "fulfil", body("fulfil"), often)
 }
@@ -48,6 +64,11 @@ func body(step string) func(context.Context) (string, error) {
 		time.Sleep(time.Duration(rand.IntN(30)) * time.Millisecond)
 		return nonce, nil
 	}
+}
+
+// submit writes down the id of the callback, so that the test can complete it.
+func submit(ctx context.Context, callbackID string) error {
+	return note(durable.ExecutionARN(ctx), "approval", durable.Attempt(ctx), callbackID)
 }
 
 // note appends a line with a single write, which a kill cannot cut in two.

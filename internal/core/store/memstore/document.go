@@ -37,6 +37,16 @@ func (s *Store) Documents(ctx context.Context, kind string) ([]store.Document, e
 	return found, nil
 }
 
+// Kinds returns the kinds of all documents, in order.
+func (s *Store) Kinds(ctx context.Context) ([]string, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if err := s.usableLocked(ctx); err != nil {
+		return nil, err
+	}
+	return slices.Sorted(maps.Keys(s.documents)), nil
+}
+
 // PutDocument implements [store.Store].
 func (s *Store) PutDocument(ctx context.Context, kind, key string, value []byte) error {
 	if err := store.CheckDocument(kind, key, value); err != nil {
@@ -83,6 +93,9 @@ func (s *Store) DeleteDocument(ctx context.Context, kind, key string) error {
 		return err
 	}
 	delete(s.documents[kind], key)
+	if len(s.documents[kind]) == 0 {
+		delete(s.documents, kind)
+	}
 	s.changedLocked(kind)
 	return nil
 }

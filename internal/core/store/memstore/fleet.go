@@ -181,6 +181,24 @@ func (f *Fleet) ClaimCalls(
 	return items, nil
 }
 
+// Waiting implements [store.Fleet].
+func (f *Fleet) Waiting(ctx context.Context) ([]store.Agenda, error) {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	found := map[store.Agenda]bool{}
+	for _, e := range f.executions {
+		if e.row.Wanted != 0 && e.row.Wanted <= now() && e.row.Owner == 0 {
+			found[store.Agenda{Kind: store.Invocations, Function: e.row.Function, Version: e.row.Version}] = true
+		}
+		for _, c := range e.calls {
+			if c.Wanted <= now() && !f.aliveLocked(c.Owner) {
+				found[store.Agenda{Kind: store.Calls, Function: c.Function, Version: c.Version}] = true
+			}
+		}
+	}
+	return slices.Collect(maps.Keys(found)), f.usableLocked(ctx)
+}
+
 // Release implements [store.Fleet].
 func (f *Fleet) Release(ctx context.Context, node store.NodeID, ids ...string) error {
 	f.mu.Lock()

@@ -18,7 +18,7 @@ const (
 	sqlIntegrity = `PRAGMA integrity_check(100)`
 	sqlOrphans   = `SELECT DISTINCT 'the journal of ' || id || ' belongs to no execution' FROM journal
 		WHERE id NOT IN (SELECT id FROM executions) AND id NOT IN (SELECT id FROM deletions)`
-	sqlKinds  = `SELECT DISTINCT kind FROM documents`
+	sqlKinds  = `SELECT DISTINCT kind FROM documents ORDER BY kind`
 	sqlSchema = `SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite%'`
 	sqlEmpty  = `SELECT 'execution ' || id || ' has no journal' FROM executions
 		WHERE NOT EXISTS (SELECT 1 FROM journal WHERE journal.id = executions.id AND seq = 1)`

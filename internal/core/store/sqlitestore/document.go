@@ -74,6 +74,17 @@ func (s *Store) Documents(ctx context.Context, kind string) ([]store.Document, e
 	return found, s.readers.fault(rows.Err())
 }
 
+// Kinds returns the kinds of all documents, in order.
+func (s *Store) Kinds(ctx context.Context) (kinds []string, err error) {
+	for kind, err := range s.readers.texts(ctx, sqlKinds) {
+		if err != nil {
+			return nil, err
+		}
+		kinds = append(kinds, kind)
+	}
+	return kinds, nil
+}
+
 // PutDocument implements [store.Store].
 func (s *Store) PutDocument(ctx context.Context, kind, key string, value []byte) error {
 	if err := store.CheckDocument(kind, key, value); err != nil {

@@ -41,7 +41,7 @@ func TakeLock(dir, owner string) (*Lock, error) {
 		return nil, &store.LockedError{Path: dir, Owner: readOwner(path)}
 	}
 	l := &Lock{dir, file}
-	if err := l.setOwner(owner); err != nil {
+	if err := l.SetOwner(owner); err != nil {
 		file.Close()
 		return nil, err
 	}
@@ -59,7 +59,8 @@ func readOwner(path string) string {
 	return strings.TrimSpace(string(text))
 }
 
-func (l *Lock) setOwner(owner string) error {
+// SetOwner replaces the text for others who find the directory locked: an owner may learn its address only later.
+func (l *Lock) SetOwner(owner string) error {
 	if owner != "" {
 		owner += "\n"
 	}

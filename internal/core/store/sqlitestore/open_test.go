@@ -85,9 +85,13 @@ func TestFilesArePrivateWhereverTheyAre(t *testing.T) {
 
 func TestLockedInOneProcess(t *testing.T) {
 	dir := t.TempDir()
-	s := open(t, dir, &sqlitestore.Options{Owner: "pid 1, starting; a long text"})
+	lock, err := sqlitestore.TakeLock(dir, "pid 1, starting; a long text")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, dir, &sqlitestore.Options{Lock: lock})
 	for _, owner := range []string{"pid 1, http://127.0.0.1:3001", ""} {
-		if err := s.SetOwner(owner); err != nil {
+		if err := lock.SetOwner(owner); err != nil {
 			t.Fatal(err)
 		}
 		_, err := sqlitestore.Open(t.Context(), dir, nil)

@@ -29,7 +29,7 @@ type Options struct {
 	// Durability says what a commit survives; the default is [Power].
 	Durability Durability
 	// Owner is the text for others who find the directory locked, such as "pid 4711, http://127.0.0.1:3001". See
-	// [Store.SetOwner].
+	// [Lock.SetOwner].
 	Owner string
 	// Lock is the directory's lock, if the opener has it already; nil to take it. The store releases it in the end,
 	// also if Open fails.
@@ -98,9 +98,6 @@ func (s *Store) open(ctx context.Context, path string, opts *Options) (err error
 	s.unwatch = func() { cancel(); watch.Wait() }
 	return nil
 }
-
-// SetOwner replaces the text for others who find the directory locked: an opener may learn its address only later.
-func (s *Store) SetOwner(owner string) error { return s.lock.setOwner(owner) }
 
 // Close implements [store.Store].
 func (s *Store) Close() error {

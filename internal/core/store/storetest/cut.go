@@ -185,6 +185,11 @@ func (c *Cut) ClaimCalls(
 	return through(c, func() ([]store.Item, error) { return c.Fleet.ClaimCalls(ctx, node, function, version, limit) })
 }
 
+// Waiting implements [store.Fleet].
+func (c *Cut) Waiting(ctx context.Context) ([]store.Agenda, error) {
+	return through(c, func() ([]store.Agenda, error) { return c.Fleet.Waiting(ctx) })
+}
+
 // Release implements [store.Fleet].
 func (c *Cut) Release(ctx context.Context, node store.NodeID, ids ...string) error {
 	return tell(c, func() error { return c.Fleet.Release(ctx, node, ids...) })

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/internal/cli"
+	"github.com/perdure/perdure/internal/host"
+)
+
+// fleetFlags make an engine a node of a fleet.
+type fleetFlags struct {
+	store string // as it was given
+	engine.NodeOptions
+}
+
+func (f *fleetFlags) define(fs *flag.FlagSet) {
+	fs.StringVar(&f.store, "store", "", storeUsage)
+	fs.StringVar(&f.Name, "node-name", "", "`NAME` of this node of the fleet, for people; that of the machine by default")
+	fs.StringVar(&f.URL, "node-url", "", "`URL` at which others reach this node; that of --listen by default")
+	fs.DurationVar(&f.Lease, "lease", 0, "the `TIME` without a sign of life after which the other nodes go on with "+
+		"what this one does (default 10s)")
+}
+
+// Bounds of a lease: databases are away for a moment, and dead nodes should not be missed for long.
+const minLease, maxLease = time.Second, 10 * time.Minute
+
+// check finds out where executions are kept, and refuses what does not go with it.
+func (f *fleetFlags) check(std *stdio, e *engineFlags) (err error) {
+	value, from := orEnvironment(f.store)
+	switch {
+	case value == "" && f.NodeOptions != engine.NodeOptions{}:
+		return cli.Usagef("--node-name, --node-url and --lease are for a fleet").Hintf("--store URL makes this engine a node of one")
+	case value == "":
+		return nil
+	case e.durability.given:
+		return cli.Usagef("--durability is for a data directory: what a PostgreSQL keeps, its settings say").
+			Hintf("perdure doctor --store URL looks at them")
+	case e.SAM:
+		return cli.Usagef("--sam is for one engine with a data directory: what SAM starts, it starts on this machine")
+	case f.Lease != 0 && (f.Lease < minLease || f.Lease > maxLease):
+		return cli.Usagef("--lease is a time between %s and %s", minLease, maxLease)
+	}
+	if u, err := url.Parse(f.URL); f.URL != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+		return cli.Usagef("--node-url %q is no URL", f.URL).Hintf("one looks like https://node1.example.com:3001")
+	}
+	e.Node = f.NodeOptions
+	e.Store, err = readStore(std, from, value)
+	return err
+}
+
+// lines say where executions are kept.
+func (f *fleetFlags) lines(h *host.Host, e *engineFlags) []string {
+	if e.Store == "" {
+		return []string{fmt.Sprintf("  data      %s, durability %s", e.Data, e.Durability)}
+	}
+	lines := []string{fmt.Sprintf("  store     %s; %s has what is this node's alone", h.Storage(), e.Data)}
+	if n := otherNodes(h); n > 0 {
+		lines = append(lines, fmt.Sprintf("  nodes     %d others: perdure nodes", n))
+	}
+	return lines
+}
+
+// otherNodes counts the other nodes that are alive.
+func otherNodes(h *host.Host) (n int) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	nodes, _ := h.Engine.Nodes(ctx) // it only goes into words
+	for i := range nodes {
+		if nodes[i].Alive && !nodes[i].Draining && !nodes[i].Self {
+			n++
+		}
+	}
+	return n
+}
+
+// whoGoesOn says what becomes of open executions when an engine stops.
+func whoGoesOn(h *host.Host) string {
+	n := otherNodes(h)
+	switch {
+	case n > 0:
+		return fmt.Sprintf("%d other nodes go on with open executions", n)
+	case h.Storage().URL != "":
+		return "open executions go on when a node starts: this is the last one"
+	}
+	return "open executions go on at the next start"
+}
