@@ -48,6 +48,7 @@ var fleetContract = []struct {
 	{"ClaimLeft", testClaimLeft},
 	{"ClaimCalls", testClaimCalls},
 	{"ClaimRace", testClaimRace},
+	{"Waiting", testWaiting},
 	{"Last", testLast},
 	{"DocumentsRevision", testDocumentsRevision},
 	{"Exclusively", testExclusively},
@@ -630,5 +631,28 @@ func testDeleteRace(t *testing.T, a, b store.Fleet) {
 		}
 		mustCreate(t, a, id)
 		wantJournal(t, b, id, "1")
+	}
+}
+
+// testWaiting: nothing that may be claimed is left out, and nothing is named that nobody waits for.
+func testWaiting(t *testing.T, a, b store.Fleet) {
+	ago := census(t, a).Now - 1000
+	of := func(function, version string, wanted protocol.Timestamp) func(*store.Row) {
+		return func(r *store.Row) { r.Function, r.Version, r.Wanted = function, version, wanted }
+	}
+	w := ownedBy("a", 0, of("f", "1", ago))
+	w.Calls = []store.Call{{Operation: "1", Function: "h", Version: "2", Wanted: ago}}
+	mustCommit(t, a, w, ownedBy("b", 0, of("f", "2", ago)), ownedBy("c", 0, of("g", "1", ago+1_000_000)),
+		ownedBy("d", 0, of("i", "1", 0)), ownedBy("e", 0, of("f", "1", ago)))
+	var got []string
+	agendas, err := b.Waiting(background)
+	for _, w := range agendas {
+		got = append(got, fmt.Sprint(w.Kind, w.Function, w.Version))
+	}
+	slices.Sort(got)
+	want := []string{fmt.Sprint(store.Invocations, "f1"), fmt.Sprint(store.Invocations, "f2"),
+		fmt.Sprint(store.Calls, "h2")}
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
 }
