@@ -238,3 +238,9 @@ type Store interface {
 	// Close ends the store's work in the background and releases its files. The engine must be closed before.
 	Close() error
 }
+
+// contractOfReads is hidden as contract is.
+type contractOfReads interface{ store.Reader }
+
+// StoreReader is what only reads of a [Store], or of one moment of it.
+type StoreReader interface{ contractOfReads }

@@ -90,9 +90,11 @@ func (e *Engine) Verify(ctx context.Context, found func(Problem)) (VerifySummary
 	return verifyStore(ctx, e.ledger.store, verify.Options{Rules: e.ledger.rules, Hold: hold}, images, found)
 }
 
-// VerifyStore is [Engine.Verify] of a store that no engine has open, or of one moment of one; images has the code of its
-// versions.
-func VerifyStore(ctx context.Context, st store.Reader, images ImageChecker, found func(Problem)) (VerifySummary, error) {
+// VerifyStore is [Engine.Verify] of a store that no engine has open, or of one moment of one; images has the code of
+// its versions.
+func VerifyStore(
+	ctx context.Context, st StoreReader, images ImageChecker, found func(Problem),
+) (VerifySummary, error) {
 	return verifyStore(ctx, st, verify.Options{}, images, found)
 }
 

@@ -51,7 +51,7 @@ func (s Storage) String() string {
 type kept interface {
 	transfer.Target
 	CountOpen(ctx context.Context) (map[protocol.ExecutionStatus]int64, error)
-	// Counts returns how long transactions took, in seconds, and how many changes shared one, since the store was opened.
+	// Counts returns how long transactions took, in seconds, and how many changes shared one, since the opening.
 	Counts() (commit, group metrics.Distribution)
 	Size() int64 // in bytes
 
@@ -60,7 +60,7 @@ type kept interface {
 	// copyInto copies one moment of the store as databases of a directory into an empty one, and returns their paths by
 	// their names.
 	copyInto(ctx context.Context, dir string) (databases map[string]string, err error)
-	// sweepCode removes code from what nodes share that no version in the store needs; wanted says what certainly some do.
+	// sweepCode removes code from what nodes share that no version needs; wanted is what some need for sure.
 	sweepCode(ctx context.Context, code *codestore.Store, wanted func(hash string) bool) error
 	// alone returns an error if an engine goes on with what is in the store.
 	alone(ctx context.Context) error

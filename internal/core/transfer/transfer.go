@@ -51,13 +51,13 @@ func (e *DepartedError) Error() string { return "transfer: it was moved to " + e
 // Check returns [ErrIncomplete] or a [DepartedError] if no engine may go on with what is in the store.
 func Check(ctx context.Context, st store.Store) error {
 	marks, err := st.Documents(ctx, markKind)
-	for _, m := range marks {
-		if m.Key == arriving {
-			return ErrIncomplete
-		}
-		return &DepartedError{string(m.Value)}
+	switch {
+	case err != nil || len(marks) == 0:
+		return err
+	case marks[0].Key == departed:
+		return &DepartedError{string(marks[0].Value)}
 	}
-	return err
+	return ErrIncomplete
 }
 
 // Depart marks a store whose content goes on elsewhere.
