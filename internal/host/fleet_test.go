@@ -65,6 +65,27 @@ func TestPublishedInAFleet(t *testing.T) {
 	}
 }
 
+// TestUnservedInAFleet: what another node runs does not wait for a function; when that node is gone, it does.
+func TestUnservedInAFleet(t *testing.T) {
+	url := pgtest.Database(t)
+	one, two := node(t, url), node(t, url)
+	must(t, one.Engine.Functions().Register(engine.Function{Name: "order", Invoker: silent{}, Timeout: time.Minute, Durable: hour}))
+	if _, err := one.Engine.Start(t.Context(), &engine.InvokeRequest{Function: "order", Qualifier: latest, Name: "A1",
+		Payload: []byte("{}")}); err != nil {
+		t.Fatal(err)
+	}
+	unserved := func() int {
+		open, err := two.Unserved(t.Context())
+		must(t, err)
+		return len(open)
+	}
+	until(t, func() bool { return unserved() == 0 }) // a beat tells of functions
+	must(t, one.Host.Close())
+	if n := unserved(); n != 1 {
+		t.Errorf("%d function versions are not served after the node left, want 1", n)
+	}
+}
+
 func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {

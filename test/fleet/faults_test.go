@@ -52,7 +52,10 @@ func TestProcessesAreLinearizable(t *testing.T) {
 	f := &fleet{t: t, faults: faults}
 	nodes := httptest.NewServer(nil) // of which the functions are clients
 	t.Cleanup(nodes.Close)
-	t.Setenv("AWS_ENDPOINT_URL_LAMBDA", nodes.URL)
+	for name, value := range map[string]string{"AWS_ENDPOINT_URL_LAMBDA": nodes.URL, "AWS_REGION": "us-east-1",
+		"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any"} {
+		t.Setenv(name, value)
+	}
 	perdure, _ := build(t)
 	address := pgtest.Database(t)
 	var args []string

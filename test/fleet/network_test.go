@@ -61,5 +61,5 @@ func TestResetsAtCommit(t *testing.T) {
 		link.heal()
 	}
 	l.end()
-	l.judge(0)
+	l.judge(clocks)
 }

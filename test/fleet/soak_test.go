@@ -31,9 +31,6 @@ func TestSoak(t *testing.T) {
 		links, urls = append(links, l), append(urls, l.url(database))
 	}
 	f := newFleet(t, faults, urls, "--lease", lease.String())
-	for _, n := range f.nodes {
-		f.ready(n)
-	}
 	l := f.begin(*running)
 	asleep := l.sleepers(*sleepers, *soak)
 	killed := 0

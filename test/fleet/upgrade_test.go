@@ -15,9 +15,6 @@ func TestRollingUpgrade(t *testing.T) {
 	f := newFleet(t, faults, same(address, 3))
 	newer := t.TempDir() + "/perdure"
 	survivaltest.Build(t, root, newer, "cmd/perdure", "-ldflags", "-X main.version=v9.9.9")
-	for _, n := range f.nodes {
-		f.ready(n)
-	}
 	l := f.begin(12)
 	for n := range f.nodes {
 		time.Sleep(time.Second)
@@ -39,7 +36,7 @@ func TestRollingUpgrade(t *testing.T) {
 	if n := f.Failures(); n > 0 {
 		t.Errorf("clients were told of %d failures, want none", n)
 	}
-	j := l.judge(0)
+	j := l.judge(clocks)
 	for arn := range l.orders {
 		for step, runs := range j.Notes[arn] {
 			if len(runs) != 1 {

@@ -50,7 +50,7 @@ func Prepare(t *testing.T, binary, dir string, args ...string) *Server {
 		}
 		if t.Failed() {
 			text, _ := os.ReadFile(s.Log)
-			t.Logf("%v said at last:\n%s", s, text[max(0, len(text)-8000):])
+			t.Logf("%v said at last (all of it is in %s while that directory lives):\n%s", s, s.Log, text[max(0, len(text)-2000):])
 		}
 	})
 	return s
