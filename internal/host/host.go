@@ -106,9 +106,6 @@ func (h *Host) open(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := h.data.check(ctx); err != nil {
-		return err
-	}
 	if h.listener, err = listen(h.opts.Listen); err != nil {
 		return err
 	}

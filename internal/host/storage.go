@@ -3,6 +3,7 @@ package host
 import (
 	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 	"net/url"
 	"os"
@@ -62,8 +63,9 @@ type kept interface {
 	copyInto(ctx context.Context, dir string) (databases map[string]string, err error)
 	// sweepCode removes code from what nodes share that no version needs; wanted is what some need for sure.
 	sweepCode(ctx context.Context, code *codestore.Store, wanted func(hash string) bool) error
-	// alone returns an error if an engine goes on with what is in the store.
-	alone(ctx context.Context) error
+	// alone returns an error if an engine goes on with what is in the store, and otherwise something that is another
+	// when one did so since.
+	alone(ctx context.Context) (since string, err error)
 }
 
 // moment is one moment of a store.
@@ -119,12 +121,13 @@ func (d *data) sweepCode(ctx context.Context, wanted func(hash string) bool) err
 	return d.kept.sweepCode(ctx, d.code, wanted)
 }
 
-// check refuses data that no engine may go on with.
-func (d *data) check(ctx context.Context) error {
-	if err := transfer.Check(ctx, d.kept); err != nil {
-		return dataError(d.at, err)
+// check refuses data of which not all has arrived, and unless moved is set, what was moved away.
+func (d *data) check(ctx context.Context, moved bool) error {
+	err := transfer.Check(ctx, d.kept)
+	if _, isMoved := errors.AsType[*transfer.DepartedError](err); err == nil || moved && isMoved {
+		return nil
 	}
-	return nil
+	return dataError(d.at, err)
 }
 
 // codeDir is the name of the directory of code in a data directory.

@@ -40,13 +40,13 @@ var (
 	// ErrNotEmpty says that the target holds something.
 	ErrNotEmpty = errors.New("transfer: the target is not empty")
 	// ErrIncomplete says that a transfer into the store was interrupted.
-	ErrIncomplete = errors.New("transfer: an earlier transfer into it was interrupted")
+	ErrIncomplete = errors.New("transfer: not everything is there: a restore or a move into it was interrupted")
 )
 
 // DepartedError says that what is in a store goes on elsewhere.
 type DepartedError struct{ To string }
 
-func (e *DepartedError) Error() string { return "transfer: it was moved to " + e.To }
+func (e *DepartedError) Error() string { return "transfer: the executions were moved to " + e.To }
 
 // Check returns [ErrIncomplete] or a [DepartedError] if no engine may go on with what is in the store.
 func Check(ctx context.Context, st store.Store) error {
