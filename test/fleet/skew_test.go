@@ -67,7 +67,7 @@ func skewed(t *testing.T) string {
 				return err
 			}
 			text, err := os.ReadFile(path)
-			if err != nil || !readsClock.Match(text) {
+			if err != nil || !readsClock.Match(text) || !strings.Contains(string(text), "\t\"time\"\n") {
 				return err
 			}
 			put(path, readsClock.ReplaceAllString(string(text), "skewed$1")+"\nvar _ time.Duration\n")
