@@ -79,7 +79,7 @@ func (fs *Functions) putAlias(a *Alias) {
 func (fs *Functions) Alias(ctx context.Context, ref, name string) (*Alias, error) {
 	function, err := fs.home.plainRef(ref)
 	if err == nil {
-		err = fs.fresh(ctx)
+		err = fs.documents.fresh(ctx)
 	}
 	if err != nil {
 		return nil, err
@@ -91,12 +91,12 @@ func (fs *Functions) Alias(ctx context.Context, ref, name string) (*Alias, error
 	return a.copy(), nil
 }
 
-// Aliases returns the aliases of a function, ordered by name; with a version those that lead to it. An unknown function
-// is a ResourceNotFoundException.
+// Aliases returns the aliases of a function, ordered by name; with a version those that lead to it. An unknown
+// function is a ResourceNotFoundException.
 func (fs *Functions) Aliases(ctx context.Context, ref, version string) ([]*Alias, error) {
 	function, err := fs.home.plainRef(ref)
 	if err == nil {
-		err = fs.fresh(ctx)
+		err = fs.documents.fresh(ctx)
 	}
 	if err != nil {
 		return nil, err
@@ -135,14 +135,14 @@ func (fs *Functions) changeAlias(ctx context.Context, change *AliasChange, creat
 			"%q cannot be an alias: it has 1 to 128 letters, digits, - and _, and is not a number", change.Name)
 	}
 	a := &Alias{Function: function, Name: change.Name, ARN: fs.home.functionARN(function, change.Name).FunctionARN()}
-	err = fs.edit(ctx, func(ctx context.Context) error { return fs.storeAlias(ctx, a, change, create) })
+	err = fs.documents.edit(ctx, func(ctx context.Context) error { return fs.storeAlias(ctx, a, change, create) })
 	if err != nil {
 		return nil, err
 	}
 	return a.copy(), nil
 }
 
-// storeAlias makes of a, which is empty, the alias after a change. fs.editing is held.
+// storeAlias makes of a, which is empty, the alias after a change. documents.editing is held.
 func (fs *Functions) storeAlias(ctx context.Context, a *Alias, change *AliasChange, create bool) error {
 	switch existing := fs.alias(a.Function, a.Name); {
 	case create && existing != nil:
@@ -208,14 +208,14 @@ func (fs *Functions) checkAlias(a *Alias) error {
 	return nil
 }
 
-// DeleteAlias removes an alias; executions that started through it go on. An unknown one of a known function is not an
-// error, as on AWS.
+// DeleteAlias removes an alias; executions that started through it go on. An unknown one of a known function is not
+// an error, as on AWS.
 func (fs *Functions) DeleteAlias(ctx context.Context, ref, name string) error {
 	function, err := fs.home.plainRef(ref)
 	if err != nil {
 		return err
 	}
-	return fs.edit(ctx, func(ctx context.Context) error {
+	return fs.documents.edit(ctx, func(ctx context.Context) error {
 		if fs.alias(function, name) == nil {
 			_, err := fs.known(function)
 			return err
@@ -224,7 +224,7 @@ func (fs *Functions) DeleteAlias(ctx context.Context, ref, name string) error {
 	})
 }
 
-// deleteAlias removes an alias. fs.editing is held.
+// deleteAlias removes an alias. documents.editing is held.
 func (fs *Functions) deleteAlias(ctx context.Context, function, name string) error {
 	if fs.alias(function, name) == nil {
 		return nil

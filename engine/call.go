@@ -18,7 +18,7 @@ import (
 
 // Call calls a plain function and returns its answer. A durable function is an error.
 func (e *Engine) Call(ctx context.Context, req *InvokeRequest) (*Result, error) {
-	if err := e.functions.fresh(ctx); err != nil {
+	if err := e.functions.documents.fresh(ctx); err != nil {
 		return nil, err
 	}
 	f, err := e.functions.lookup(req.Function, req.Qualifier, rand.Float64())
@@ -115,7 +115,8 @@ func (r *runner) beginCall(l *live, opID string, f *function) (target *machine.I
 // reachTries bounds how often a call is tried that does not reach its function; the pauses add up to 25 s.
 const reachTries = 9
 
-// callReaching repeats callPlain, with growing pauses, while the function cannot be reached: it may be being replaced.
+// callReaching repeats callPlain, with growing pauses, while the function cannot be reached: it may be being
+// replaced.
 func (r *runner) callReaching(f *function, req *InvokeRequest) *Result {
 	if err := r.callable(f, req); err != nil {
 		return &Result{Status: protocol.ExecutionFailed, Error: refusal(err)}

@@ -14,8 +14,8 @@ import (
 )
 
 // Checkpoint applies the updates of a running invocation and returns when they are durable. A token that is not
-// current, or belongs to an unknown execution, is an InvalidParameterValueException. The repeat of an accepted request
-// with its ClientToken returns the original reply.
+// current, or belongs to an unknown execution, is an InvalidParameterValueException. The repeat of an accepted
+// request with its ClientToken returns the original reply.
 func (e *Engine) Checkpoint(ctx context.Context, req *CheckpointRequest) (*CheckpointReply, error) {
 	began := time.Now()
 	id, fence, err := e.seals.fence(req.ARN, req.Token)
@@ -23,7 +23,7 @@ func (e *Engine) Checkpoint(ctx context.Context, req *CheckpointRequest) (*Check
 		return nil, err
 	}
 	if invokes(req.Updates) {
-		if err := e.functions.fresh(ctx); err != nil {
+		if err := e.functions.documents.fresh(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -97,8 +97,8 @@ func pageSize(maxItems int) int {
 
 // SucceedCallback completes a callback with a result, which it keeps; an empty one is none. A malformed id, and a
 // result that is not UTF-8, is an InvalidParameterValueException: results are recorded as text. A callback that was
-// completed, timed out, or belongs to a closed execution is a CallbackTimeoutException; one whose execution was deleted
-// is a ResourceNotFoundException.
+// completed, timed out, or belongs to a closed execution is a CallbackTimeoutException; one whose execution was
+// deleted is a ResourceNotFoundException.
 func (e *Engine) SucceedCallback(ctx context.Context, callbackID string, result []byte) error {
 	if !utf8.Valid(result) {
 		return protocol.Errorf(protocol.CodeInvalidParameter,

@@ -166,8 +166,8 @@ func (c *claimer) takeOver() error {
 	return nil
 }
 
-// goOn goes on with an execution that another node left. The invocation that was under way there is lost. If that cannot
-// be recorded now, the next sweep finds the execution.
+// goOn goes on with an execution that another node left. The invocation that was under way there is lost. If that
+// cannot be recorded now, the next sweep finds the execution.
 func (c *claimer) goOn(row *store.Row) {
 	if row.Doing&uint32(machine.Running) == 0 && !row.Damaged {
 		c.plans.plan(c.own(row))
@@ -194,8 +194,8 @@ func (c *claimer) loseInvocation(id string) {
 	}
 }
 
-// sweep is the net under everything: it has this node's agendas read again, and looks for executions that it owns as if
-// it invoked them, and does not. A database that lost its latest commits brings these about.
+// sweep is the net under everything: it has this node's agendas read again, and looks for executions that it owns as
+// if it invoked them, and does not. A database that lost its latest commits brings these about.
 func (c *claimer) sweep() {
 	c.plans.fail()
 	found := map[string]bool{}
@@ -217,7 +217,11 @@ func (c *claimer) sweep() {
 		}
 	}
 	c.suspects = found
-	c.functions.tidy()
+	for _, f := range c.functions.all() {
+		if f.draining {
+			c.functions.forget(f.Name, f.Version)
+		}
+	}
 	if r := c.fleet.reporter; r != nil && c.fleet.leading() {
 		if err := c.adoptTelling(r); err != nil {
 			c.log.Debug("what dead nodes did not tell of could not be found out", "error", err)
@@ -245,7 +249,8 @@ func (c *claimer) drain(ctx context.Context) {
 	c.fleet.draining.Store(true)
 	nudge(c.fleet.beatNow)
 	if err := c.handOver(ctx); err != nil && ctx.Err() == nil && !c.closing() {
-		c.log.Warn("what this node has not begun could not be handed over yet; it is when the node is gone", "error", err)
+		c.log.Warn("what this node has not begun could not be handed over yet; it is when the node is gone",
+			"error", err)
 	}
 	c.fleet.hints.tell(hintWork)
 }

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// The engine remembers functions in documents of these kinds. The key is the function's name, a slash, and the version
-// or alias.
+// The engine remembers functions in documents of these kinds. The key is the function's name, a slash, and the
+// version or alias.
 const (
 	kindNumbering = "function" // key: the name alone
 	kindVersion   = "version"
@@ -86,29 +86,29 @@ type knowledge struct {
 	incomplete bool                 // a document could not be understood
 }
 
-// readDocuments reads all documents.
-func (fs *Functions) readDocuments(ctx context.Context) (*knowledge, error) {
+// read reads all documents.
+func (d *documents) read(ctx context.Context) (*knowledge, error) {
 	k := &knowledge{
-		functions: fs, versions: map[qualified]*function{}, aliases: map[qualified]*Alias{}, last: map[string]int{},
-		deleted: map[string]time.Time{},
+		functions: d.functions, versions: map[qualified]*function{}, aliases: map[qualified]*Alias{},
+		last: map[string]int{}, deleted: map[string]time.Time{},
 	}
 	for kind, read := range map[string]func(name, word string, data []byte) error{
 		kindNumbering: k.readNumbering, kindVersion: k.readVersion, kindAlias: k.readAlias,
 	} {
-		docs, err := fs.store.Documents(ctx, kind)
+		docs, err := d.store.Documents(ctx, kind)
 		if err != nil {
 			return nil, err
 		}
-		for _, d := range docs {
-			name, word, _ := strings.Cut(d.Key, "/")
+		for _, doc := range docs {
+			name, word, _ := strings.Cut(doc.Key, "/")
 			err := errors.New("it is not what was written")
-			if !d.Damaged {
-				err = read(name, word, d.Value)
+			if !doc.Damaged {
+				err = read(name, word, doc.Value)
 			}
 			if err != nil {
 				k.incomplete = true
-				fs.log.Error("a document cannot be understood; it is left alone",
-					"kind", kind, "key", d.Key, "error", err)
+				d.log.Error("a document cannot be understood; it is left alone",
+					"kind", kind, "key", doc.Key, "error", err)
 			}
 		}
 	}

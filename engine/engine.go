@@ -19,9 +19,9 @@ type Options struct {
 	Account string
 	// Logger receives what operators should know; the default discards it.
 	Logger *slog.Logger
-	// Strict applies the limits that only AWS needs. An execution that uses more than 3,000 operations or 100 MB fails.
-	// The result of one that was started asynchronously has at most 1 MB. Chained invokes of durable functions name a
-	// version or alias. A function that isolates no tenants takes none. A function's timeout is at most 900 s.
+	// Strict applies the limits that only AWS needs. An execution that uses more than 3,000 operations or 100 MB
+	// fails. The result of one that was started asynchronously has at most 1 MB. Chained invokes of durable functions
+	// name a version or alias. A function that isolates no tenants takes none. A function's timeout is at most 900 s.
 	Strict bool
 	// MaxFailures is the number of failed invocations in a row after which an execution fails; 0 retries until the
 	// execution times out, as AWS does.
@@ -33,11 +33,11 @@ type Options struct {
 	Telemetry *Telemetry
 	// VirtualTime says that the engine runs in a bubble of testing/synctest: nobody sets its clock.
 	VirtualTime bool
-	// Entropy gives the random bits of executions' ids; nil is the system's. In virtual time, one that always gives the
-	// same makes every run of a test name its executions alike.
+	// Entropy gives the random bits of executions' ids; nil is the system's. In virtual time, one that always gives
+	// the same makes every run of a test name its executions alike.
 	Entropy io.Reader
-	// Cache is how many bytes of memory open executions may take to which nothing happens at the moment; the default is
-	// 64 MB. One that left memory is read again when something happens to it.
+	// Cache is how many bytes of memory open executions may take to which nothing happens at the moment; the default
+	// is 64 MB. One that left memory is read again when something happens to it.
 	Cache int
 	// Node counts if other engines use the store, too.
 	Node NodeOptions
@@ -131,6 +131,8 @@ func assemble(st store.Store, seals seals, opts *Options) *Engine {
 	}
 	e.fleet = newMembership(life, st, e.plans, opts.Node)
 	e.fleet.ledger, e.fleet.news, e.fleet.functions = ledger, e.news, functions
+	docs := &functions.documents
+	docs.life, docs.store, docs.fleet, docs.functions = life, st, e.fleet, functions
 	e.plans.fleet, ledger.fleet, starts.fleet, functions.fleet = e.fleet, e.fleet, e.fleet, e.fleet
 	e.runner = &runner{
 		life: life, ledger: ledger, plans: e.plans, functions: functions, flights: e.flights, logs: e.logs,
@@ -150,7 +152,7 @@ func (e *Engine) begin(ctx context.Context, opts *Options) (err error) {
 		life: e.life, plans: e.plans, functions: e.functions, flights: e.flights, runner: e.runner,
 	}
 	e.functions.tend, e.ledger.takeOff = dispatcher.tend, dispatcher.takeOff
-	if err := e.functions.load(ctx); err != nil {
+	if err := e.functions.documents.load(ctx); err != nil {
 		return fmt.Errorf("reading versions and aliases: %w", err)
 	}
 	if e.telemetry, err = openReporter(ctx, e.ledger, opts.Telemetry); err != nil {

@@ -18,9 +18,9 @@ import (
 
 // Engines whose store is a [store.Fleet] are its nodes. Any of them answers anything; this file is about who acts.
 //
-// A node has a lease, which it renews with each beat. While it has one, it owns executions: those that it invokes, and
-// those with which it soon goes on. Their rows say so, and its agendas hold nothing else. What is nobody's, or a dead
-// node's, is claimed by whoever has room for it. Owning is no lock: the fence alone decides what is recorded.
+// A node has a lease, which it renews with each beat. While it has one, it owns executions: those that it invokes,
+// and those with which it soon goes on. Their rows say so, and its agendas hold nothing else. What is nobody's, or a
+// dead node's, is claimed by whoever has room for it. Owning is no lock: the fence alone decides what is recorded.
 //
 // A node that cannot renew its lease breaks off its invocations before others repeat them, and comes back as a new
 // node. So none ever asks what a node that was taken for dead had still in hand.
@@ -265,7 +265,8 @@ func (m *membership) beat(ctx context.Context) error {
 		census = c
 		m.lag = c.Now.Time().Sub(began.Add(time.Since(began) / 2).Round(0))
 		info := nodeInfo{
-			Name: m.options.Name, URL: m.options.URL, Version: m.options.Version, Draining: m.draining.Load(), Lag: m.lag,
+			Name: m.options.Name, URL: m.options.URL, Version: m.options.Version, Lag: m.lag,
+			Draining: m.draining.Load(),
 		}
 		info.Functions, grow = m.shares.settle(node, c.Nodes, info.Draining)
 		info.Settings = m.functions.registered()
@@ -332,6 +333,15 @@ func (m *membership) lose() {
 	nudge(m.beatNow)
 }
 
+// settledAfter is how long after a version was deleted each node has heard of it, or is dead: none starts anything on
+// that version from then on.
+func (m *membership) settledAfter() time.Duration {
+	if m.alone() || !m.others.Load() {
+		return 0
+	}
+	return 2 * m.options.Lease
+}
+
 // look notes what a beat says of the other nodes.
 func (m *membership) look(node store.NodeID, c *store.Census) {
 	first, others, dead := store.NodeID(0), false, false
@@ -355,7 +365,7 @@ func (m *membership) look(node store.NodeID, c *store.Census) {
 		nudge(m.wake)
 	}
 	m.functions.elsewhere(node, c.Nodes)
-	m.functions.moved(c.Documents)
+	m.functions.documents.moved(c.Documents)
 }
 
 // heard tells other nodes of changes of which they should know soon.

@@ -384,17 +384,19 @@ func TestAliasesHoldForTheFleet(t *testing.T) {
 		}
 		time.Sleep(5 * time.Second)
 		one := "1"
-		if _, err := f.nodes[0].Functions().CreateAlias(t.Context(), &engine.AliasChange{Function: "f", Name: "live", Version: &one}); err != nil {
+		live := &engine.AliasChange{Function: "f", Name: "live", Version: &one}
+		if _, err := f.nodes[0].Functions().CreateAlias(t.Context(), live); err != nil {
 			t.Fatal(err)
 		}
-		_, err := f.nodes[1].Functions().CreateAlias(t.Context(), &engine.AliasChange{Function: "f", Name: "live", Version: &one})
+		_, err := f.nodes[1].Functions().CreateAlias(t.Context(), live)
 		if coded, ok := errors.AsType[*protocol.Error](err); !ok || coded.Code != protocol.CodeConflict {
 			t.Errorf("the same alias made by another node: got %v, want a conflict", err)
 		}
 		for i := range 20 {
 			version := fmt.Sprint(i%2 + 1)
 			a, b := f.nodes[i%2], f.nodes[(i/2)%2]
-			if _, err := a.Functions().UpdateAlias(t.Context(), &engine.AliasChange{Function: "f", Name: "live", Version: &version}); err != nil {
+			live.Version = &version
+			if _, err := a.Functions().UpdateAlias(t.Context(), live); err != nil {
 				t.Fatal(err)
 			}
 			arn := b.start("f:live", fmt.Sprint("x", i), "")
@@ -596,6 +598,39 @@ func TestNodesAreListed(t *testing.T) {
 		want := []string{"node-1 alive=true self=false [{order $LATEST 50}]", "node-2 alive=true self=true [{order $LATEST 50}]"}
 		if !slices.Equal(names, want) {
 			t.Errorf("got %q, want %q", names, want)
+		}
+	})
+}
+
+// Whoever waits for an execution that the store has lost is told so.
+func TestWaitForAnExecutionThatIsLost(t *testing.T) {
+	inFleet(t, 2, func(t *testing.T, f *fleet) {
+		f.durable("slow", 100, func(_ int, c *call) engine.Outcome {
+			for i := range 1000 {
+				time.Sleep(time.Second)
+				if !c.step(fmt.Sprint(i+1), "1") {
+					return crash("checkpoint refused: " + c.err.Error())
+				}
+			}
+			return succeed("1")
+		})
+		old := f.store.Copy()
+		arn := f.nodes[0].start("slow", "", "")
+		lost := make(chan error, 2)
+		for _, n := range f.nodes {
+			go func() {
+				_, err := n.Wait(t.Context(), arn)
+				lost <- err
+			}()
+		}
+		time.Sleep(5500 * time.Millisecond)
+		f.store.Restore(old)
+		began := time.Now()
+		for range f.nodes {
+			wantRefusal(t, <-lost, "ResourceNotFoundException: Durable Execution does not exist")
+		}
+		if took := time.Since(began); took > 3*time.Second {
+			t.Errorf("they were told after %v, want a few seconds at most", took)
 		}
 	})
 }

@@ -20,8 +20,8 @@ type ForkRequest struct {
 	Before, After string
 	// Outcome, with After, replaces the operation's outcome.
 	Outcome *ForkOutcome
-	// Redrive, without Before and After, leaves out the operations with which a failed, timed out or stopped execution
-	// ended.
+	// Redrive, without Before and After, leaves out the operations with which a failed, timed out or stopped
+	// execution ended.
 	Redrive bool
 	Name    string // the new execution's; empty is the other's name with a number
 	// Qualifier is the version, or alias, of the function that runs the new execution; empty is the other's version.
@@ -42,7 +42,7 @@ const maxForkNames = 1000
 func (e *Engine) Fork(ctx context.Context, req *ForkRequest) (*Started, error) {
 	origin, err := e.ledger.read(ctx, req.ARN)
 	if err == nil {
-		err = e.functions.fresh(ctx)
+		err = e.functions.documents.fresh(ctx)
 	}
 	if err != nil {
 		return nil, err

@@ -33,17 +33,14 @@ type Functions struct {
 	aliases  map[qualified]*Alias
 	last     map[string]int // by function: the highest number that a version ever had
 
-	// editing makes changes of published versions and aliases, and their documents, take turns. It is taken before mu.
-	editing sync.Mutex
-	images  Images // guarded by editing; nil until RunVersions
+	documents documents
+	images    Images // guarded by documents.editing; nil until RunVersions
 	// incomplete: a document could not be read, so there may be versions that are not known here, and no code is
-	// removed. Guarded by editing.
+	// removed. Guarded as images are.
 	incomplete bool
-	revision   atomic.Int64 // of the documents that were read last; counts in a fleet
-	asking     asking
 
-	// starting is held for reading while the start of an execution is committed, and for writing when a version begins
-	// to drain: a start is either refused or counted.
+	// starting is held for reading while the start of an execution is committed, and for writing when a version
+	// begins to drain: a start is either refused or counted.
 	starting sync.RWMutex
 }
 
@@ -84,20 +81,7 @@ func newFunctions(l *life, st store.Store, at home, strict bool) *Functions {
 	}
 }
 
-// load reads the documents, before anybody else has the engine.
-func (fs *Functions) load(ctx context.Context) error {
-	if !fs.fleet.alone() {
-		fs.revision.Store(unknownRevision)
-		return fs.reload(ctx)
-	}
-	k, err := fs.readDocuments(ctx)
-	if err == nil {
-		fs.learn(k)
-	}
-	return err
-}
-
-// learn takes over what the documents say. fs.editing is held, or nobody has the engine yet.
+// learn takes over what the documents say. documents.editing is held, or nobody has the engine yet.
 func (fs *Functions) learn(k *knowledge) {
 	fs.mu.Lock()
 	fs.aliases, fs.incomplete = k.aliases, k.incomplete
@@ -219,8 +203,8 @@ func (fs *Functions) known(name string) ([]*function, error) {
 	return versions, nil
 }
 
-// Register adds a function version, or replaces it: invocations under way end with the old one, later ones use the new.
-// Open executions that wait for an invocation of it get it now.
+// Register adds a function version, or replaces it: invocations under way end with the old one, later ones use the
+// new. Open executions that wait for an invocation of it get it now.
 func (fs *Functions) Register(f Function) error {
 	f.setDefaults()
 	err := checkSettings(&f, fs.strict)
@@ -233,7 +217,7 @@ func (fs *Functions) Register(f Function) error {
 	registered := newFunction(f)
 	registered.modified = fs.now().Time()
 	if old := fs.find(f.Name, f.Version); old != nil && old.image != nil {
-		registered.image, registered.draining, registered.deleted = old.image, old.draining, old.deleted // it stays so
+		registered.image, registered.draining, registered.deleted = old.image, old.draining, old.deleted
 	}
 	fs.put(registered)
 	return nil
@@ -243,8 +227,8 @@ func (fs *Functions) Register(f Function) error {
 // version is registered again. A published version stays published, but cannot be run until then.
 func (fs *Functions) Unregister(name, version string) {
 	version = cmp.Or(version, protocol.LatestVersion)
-	fs.editing.Lock()
-	defer fs.editing.Unlock()
+	fs.documents.editing.Lock()
+	defer fs.documents.editing.Unlock()
 	f := fs.find(name, version)
 	switch {
 	case f == nil:
@@ -257,7 +241,8 @@ func (fs *Functions) Unregister(name, version string) {
 	}
 }
 
-// List returns the function versions that can be invoked here, or by another node of the fleet, ordered by name and version, each with its qualified ARN.
+// List returns the function versions that can be invoked here, or by another node of the fleet, ordered by name and
+// version, each with its qualified ARN.
 func (fs *Functions) List() (functions []Function, arns []string) {
 	for _, f := range fs.all() {
 		if (f.Invoker != nil || f.remote) && !f.draining {
@@ -295,7 +280,7 @@ type Configuration struct {
 
 // Configuration describes the function version that a reference names. An unknown one is a ResourceNotFoundException.
 func (fs *Functions) Configuration(ctx context.Context, ref, qualifier string) (*Configuration, error) {
-	if err := fs.fresh(ctx); err != nil {
+	if err := fs.documents.fresh(ctx); err != nil {
 		return nil, err
 	}
 	t, err := fs.lookup(ref, qualifier, primary)
@@ -314,10 +299,10 @@ func (fs *Functions) Configuration(ctx context.Context, ref, qualifier string) (
 	return c, nil
 }
 
-// Configurations describes the versions of a function, $LATEST first and then by number; with an empty reference those
-// of all functions, ordered by name. An unknown function is a ResourceNotFoundException.
+// Configurations describes the versions of a function, $LATEST first and then by number; with an empty reference
+// those of all functions, ordered by name. An unknown function is a ResourceNotFoundException.
 func (fs *Functions) Configurations(ctx context.Context, ref string) ([]*Configuration, error) {
-	if err := fs.fresh(ctx); err != nil {
+	if err := fs.documents.fresh(ctx); err != nil {
 		return nil, err
 	}
 	versions := fs.all()

@@ -27,8 +27,8 @@ type probe struct {
 }
 
 // Ready returns nil if the engine takes on work: its store can be written to, and is where it was (a store may tell
-// with a method "Intact() error"); executions are looked at when they are due; there is a function to invoke. The error
-// tells people why not. Ready writes every ten seconds at most, however often it is called.
+// with a method "Intact() error"); executions are looked at when they are due; there is a function to invoke. The
+// error tells people why not. Ready writes every ten seconds at most, however often it is called.
 func (e *Engine) Ready(ctx context.Context) error {
 	if e.flights.landing.Err() != nil {
 		return errors.New("the engine is shutting down")
@@ -79,19 +79,19 @@ type VerifySummary struct {
 	Executions, Open, Entries, Events, Problems int64
 }
 
-// Verify looks at every execution in the store and calls found for each problem: a journal that cannot be read, breaks
-// a rule, or contradicts the execution's row; a published version whose code is missing or damaged. Executions go on
-// meanwhile; each is held only while it is read.
+// Verify looks at every execution in the store and calls found for each problem: a journal that cannot be read,
+// breaks a rule, or contradicts the execution's row; a published version whose code is missing or damaged. Executions
+// go on meanwhile; each is held only while it is read.
 func (e *Engine) Verify(ctx context.Context, found func(Problem)) (VerifySummary, error) {
 	hold := func(id string) func() { _, release := e.ledger.hold(id); return release }
-	e.functions.editing.Lock()
+	e.functions.documents.editing.Lock()
 	images, _ := e.functions.images.(ImageChecker)
-	e.functions.editing.Unlock()
+	e.functions.documents.editing.Unlock()
 	return verifyStore(ctx, e.ledger.store, verify.Options{Rules: e.ledger.rules, Hold: hold}, images, found)
 }
 
-// VerifyStore is [Engine.Verify] of a store that no engine has open, or of one moment of one; images has the code of its
-// versions.
+// VerifyStore is [Engine.Verify] of a store that no engine has open, or of one moment of one; images has the code of
+// its versions.
 func VerifyStore(ctx context.Context, st store.Reader, images ImageChecker, found func(Problem)) (VerifySummary, error) {
 	return verifyStore(ctx, st, verify.Options{}, images, found)
 }

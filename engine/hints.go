@@ -134,7 +134,7 @@ func (h *hints) heard(hint string) {
 	case hintWork:
 		nudge(m.wake)
 	case hintFunctions:
-		m.functions.moved(unknownRevision)
+		m.functions.documents.moved(unknownRevision)
 	case hintWatched:
 		h.watch(id)
 	case hintChanged:
@@ -145,7 +145,7 @@ func (h *hints) heard(hint string) {
 	case "": // some may have been lost
 		nudge(m.beatNow)
 		nudge(m.wake)
-		m.functions.moved(unknownRevision)
+		m.functions.documents.moved(unknownRevision)
 		nudge(m.news.came)
 	}
 }

@@ -123,8 +123,8 @@ func (e *Engine) query(ctx context.Context, req *ListRequest) (store.Query, erro
 	return q, e.functions.mustBeKnown(ctx, q.Function, q.Version)
 }
 
-// between restricts q to executions that started within the request's bounds and stand behind the last one of the page
-// before. All three bounds are ids.
+// between restricts q to executions that started within the request's bounds and stand behind the last one of the
+// page before. All three bounds are ids.
 func between(q *store.Query, req *ListRequest, before string) {
 	var first, last string // exclusive, ascending; empty is unbounded
 	if req.StartedAfter != 0 {
@@ -156,7 +156,7 @@ func (fs *Functions) summary(row *store.Row) Summary {
 
 // mustBeKnown refuses a function that is not registered and has no executions.
 func (fs *Functions) mustBeKnown(ctx context.Context, name, version string) error {
-	if err := fs.fresh(ctx); err != nil {
+	if err := fs.documents.fresh(ctx); err != nil {
 		return err
 	}
 	t, err := fs.lookup(name, version, primary)

@@ -19,11 +19,11 @@ type target struct {
 	alias *Alias       // that the reference names; nil if it names a version
 }
 
-// Lookup finds a function by name or ARN, and returns it with its ARN, qualified with the version. A reference without
-// a version means $LATEST, one with an alias the version that it points to. An unknown function is a
+// Lookup finds a function by name or ARN, and returns it with its ARN, qualified with the version. A reference
+// without a version means $LATEST, one with an alias the version that it points to. An unknown function is a
 // ResourceNotFoundException.
 func (fs *Functions) Lookup(ctx context.Context, ref, qualifier string) (Function, string, error) {
-	if err := fs.fresh(ctx); err != nil {
+	if err := fs.documents.fresh(ctx); err != nil {
 		return Function{}, "", err
 	}
 	t, err := fs.lookup(ref, qualifier, primary)
@@ -80,7 +80,8 @@ func (t target) admit() error {
 // whyIdle says why a version has no invoker.
 func (f *function) whyIdle() string { return cmp.Or(f.fault, "nothing here runs published versions") }
 
-// admitStart returns the version of a new execution, and refuses one that takes none, or is gone. fs.starting is held.
+// admitStart returns the version of a new execution, and refuses one that takes none, or is gone. fs.starting is
+// held.
 func (fs *Functions) admitStart(arn protocol.ARN) (*function, error) {
 	t := target{function: fs.find(arn.Function, arn.Version), arn: arn}
 	if t.function == nil || t.Durable == nil {
@@ -109,8 +110,8 @@ func (h home) functionARN(name, qualifier string) protocol.ARN {
 }
 
 // parseRef reads a function reference: a name, account:function:name, or an ARN, each with or without a qualifier
-// behind a colon, which is a version or an alias; of is empty without one. A function of another account or region does
-// not exist here.
+// behind a colon, which is a version or an alias; of is empty without one. A function of another account or region
+// does not exist here.
 func (h home) parseRef(ref, qualifier string) (name, of string, err error) {
 	parts := strings.Split(ref, ":")
 	switch {

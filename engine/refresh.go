@@ -3,79 +3,106 @@ package engine
 import (
 	"context"
 	"sync"
-	"time"
+	"sync/atomic"
 
 	"github.com/perdure/perdure/internal/core/store"
 	"github.com/perdure/perdure/protocol"
 )
 
-// In a fleet, other nodes publish versions, move aliases and delete functions, too. The documents tell, and the number of
-// their revision says whether they are still the same: whoever starts or describes something asks for it first. Changes
-// take turns in the whole fleet, each on documents that were just read.
+// In a fleet, other nodes publish versions, move aliases and delete functions, too. The documents tell, and the
+// number of their revision says whether they are still the same: whoever starts or describes something asks for it
+// first. Changes take turns in the whole fleet, each on documents that were just read.
 //
-// Functions that only other nodes have registered are known from what these tell of themselves: executions of them can
-// be started anywhere.
+// Functions that only other nodes have registered are known from what these tell of themselves: executions of them
+// can be started anywhere.
 
 // unknownRevision is never that of documents.
 const unknownRevision = -1
 
+// documents are those that the store has of functions, and what of them is known here.
+type documents struct {
+	*life
+	store     store.Store
+	fleet     *membership
+	functions *Functions
+
+	// editing makes changes of published versions and aliases take turns, also with reading them. It is taken before
+	// the lock of functions.
+	editing  sync.Mutex
+	revision atomic.Int64 // of the documents that were read last; counts in a fleet
+	asking   asking
+}
+
+// load reads the documents, before anybody else has the engine.
+func (d *documents) load(ctx context.Context) error {
+	d.revision.Store(unknownRevision)
+	if !d.fleet.alone() {
+		return d.reload(ctx)
+	}
+	k, err := d.read(ctx)
+	if err == nil {
+		d.functions.learn(k)
+	}
+	return err
+}
+
 // fresh returns when what is known of functions is as new as the call.
-func (fs *Functions) fresh(ctx context.Context) error {
-	if fs.fleet.alone() {
+func (d *documents) fresh(ctx context.Context) error {
+	if d.fleet.alone() {
 		return nil
 	}
-	return fs.asking.ask(ctx, func() error {
-		revision, err := fs.fleet.store.DocumentsRevision(fs.ctx)
-		if err != nil || revision == fs.revision.Load() {
+	return d.asking.ask(ctx, func() error {
+		revision, err := d.fleet.store.DocumentsRevision(d.ctx)
+		if err != nil || revision == d.revision.Load() {
 			return err
 		}
-		fs.editing.Lock()
-		defer fs.editing.Unlock()
-		return fs.reload(fs.ctx)
+		d.editing.Lock()
+		defer d.editing.Unlock()
+		return d.reload(d.ctx)
 	})
 }
 
 // moved reads the documents again in the background, unless they have this revision.
-func (fs *Functions) moved(revision int64) {
-	if revision == fs.revision.Load() || fs.closing() {
+func (d *documents) moved(revision int64) {
+	if revision == d.revision.Load() || d.closing() {
 		return
 	}
-	fs.work.Go(func() {
-		if err := fs.fresh(fs.ctx); err != nil && !fs.closing() {
-			fs.log.Debug("functions could not be read again", "error", err)
+	d.work.Go(func() {
+		if err := d.fresh(d.ctx); err != nil && !d.closing() {
+			d.log.Debug("functions could not be read again", "error", err)
 		}
 	})
 }
 
 // edit changes published versions and aliases: nobody else does meanwhile, and what is known of them is new.
-func (fs *Functions) edit(ctx context.Context, change func(ctx context.Context) error) error {
-	fs.editing.Lock()
-	defer fs.editing.Unlock()
-	if fs.fleet.alone() {
+func (d *documents) edit(ctx context.Context, change func(ctx context.Context) error) error {
+	d.editing.Lock()
+	defer d.editing.Unlock()
+	if d.fleet.alone() {
 		return change(ctx)
 	}
-	err := fs.fleet.store.Exclusively(ctx, func(ctx context.Context) error {
-		if err := fs.reload(ctx); err != nil {
+	err := d.fleet.store.Exclusively(ctx, func(ctx context.Context) error {
+		if err := d.reload(ctx); err != nil {
 			return err
 		}
 		return change(ctx)
 	})
-	fs.fleet.hints.tell(hintFunctions)
+	d.fleet.hints.tell(hintFunctions)
 	return err
 }
 
-// reload reads all documents. fs.editing is held.
-func (fs *Functions) reload(ctx context.Context) error {
-	revision, err := fs.fleet.store.DocumentsRevision(ctx)
-	if err != nil || revision == fs.revision.Load() {
+// reload reads all documents, unless they are known. d.editing is held.
+func (d *documents) reload(ctx context.Context) error {
+	revision, err := d.fleet.store.DocumentsRevision(ctx)
+	if err != nil || revision == d.revision.Load() {
 		return err
 	}
-	k, err := fs.readDocuments(ctx)
+	k, err := d.read(ctx)
 	if err != nil {
 		return err
 	}
-	fs.learn(k)
-	fs.revision.Store(revision)
+	d.functions.learn(k)
+	d.revision.Store(revision)
 	return nil
 }
 
@@ -142,24 +169,6 @@ func (fs *Functions) registered() map[string]Function {
 		}
 	}
 	return all
-}
-
-// tidy forgets versions that have drained.
-func (fs *Functions) tidy() {
-	for _, f := range fs.all() {
-		if f.draining && !fs.closing() {
-			fs.forget(f.Name, f.Version)
-		}
-	}
-}
-
-// settledAfter is how long after a version was deleted each node has heard of it, or is dead: none starts anything on
-// that version from then on.
-func (fs *Functions) settledAfter() time.Duration {
-	if fs.fleet.alone() || !fs.fleet.others.Load() {
-		return 0
-	}
-	return 2 * fs.fleet.options.Lease
 }
 
 // asking answers many who ask the same by asking once: each gets an answer to a question that was put after the call.

@@ -8,9 +8,9 @@ import (
 	"github.com/perdure/perdure/internal/core/store"
 )
 
-// A function's concurrency holds for the whole fleet: each node that can run it has a share, which it tells the others.
-// Shares change only with beats, and no two nodes beat at one time. A node takes no more than the others leave, and
-// gives up only places that are free. So the shares never add up to more than there is.
+// A function's concurrency holds for the whole fleet: each node that can run it has a share, which it tells the
+// others. Shares change only with beats, and no two nodes beat at one time. A node takes no more than the others
+// leave, and gives up only places that are free. So the shares never add up to more than there is.
 
 // shares are a node's shares of the concurrency of its functions.
 type shares struct {
@@ -32,8 +32,8 @@ type grant struct {
 	n     int
 }
 
-// put begins to share a function, or goes on with it. A new one has no place that can be used before a beat says so. It
-// reports whether something has changed.
+// put begins to share a function, or goes on with it. A new one has no place that can be used before a beat says so.
+// It reports whether something has changed.
 func (s *shares) put(f *function) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -80,8 +80,8 @@ func (s *shares) lose() {
 	}
 }
 
-// settle gives up places that others are to have, as far as they are free. It returns the shares that this node tells,
-// and by how much they grow when its beat is durable.
+// settle gives up places that others are to have, as far as they are free. It returns the shares that this node
+// tells, and by how much they grow when its beat is durable.
 func (s *shares) settle(node store.NodeID, nodes []store.Node, draining bool) (told []NodeFunction, grow []grant) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -22,7 +22,7 @@ import (
 //
 // For a plain function nothing is started; see [Engine.Call].
 func (e *Engine) Start(ctx context.Context, req *InvokeRequest) (*Started, error) {
-	if err := e.functions.fresh(ctx); err != nil {
+	if err := e.functions.documents.fresh(ctx); err != nil {
 		return nil, err
 	}
 	t, err := e.functions.lookup(req.Function, req.Qualifier, shareOf(req.Name))
@@ -89,8 +89,8 @@ func (e *Engine) existing(ctx context.Context, t target, req *InvokeRequest) (*S
 	return &Started{ARN: row.ARN, Version: row.Version, Durable: true, Existing: true}, nil
 }
 
-// A chained invoke of a durable function is a child execution. The commit that starts the invoke creates the child, so
-// neither exists without the other. A closed child stays due until its parent has recorded the outcome.
+// A chained invoke of a durable function is a child execution. The commit that starts the invoke creates the child,
+// so neither exists without the other. A closed child stays due until its parent has recorded the outcome.
 //
 // A chained invoke of a plain function is a call by this process. After a crash the next engine makes the call again.
 
@@ -201,9 +201,9 @@ func (s *starter) calls(d *machine.Draft) []store.Call {
 	return calls
 }
 
-// newIdentity makes the identity of a new execution of f; its name and id are new unless arn has them. New names ascend
-// as ids do: names are looked up in an index, of which random ones would write another page with each start. It has
-// texts of its own: those of a request may be parts of its whole head, which would stay in memory with them.
+// newIdentity makes the identity of a new execution of f; its name and id are new unless arn has them. New names
+// ascend as ids do: names are looked up in an index, of which random ones would write another page with each start.
+// It has texts of its own: those of a request may be parts of its whole head, which would stay in memory with them.
 func (s *starter) newIdentity(f *function, arn protocol.ARN, req *InvokeRequest) machine.Identity {
 	arn.Function, arn.Version = f.Name, f.Version
 	arn.Name = cmp.Or(strings.Clone(arn.Name), s.ids.next())
@@ -228,8 +228,8 @@ func (s *starter) startOf(id string) protocol.Timestamp {
 	return min(s.now(), timeIn(id))
 }
 
-// payloadOf is a payload as the protocol keeps it: an empty one is none. It is in the same memory, as it may be large;
-// whoever gives it to the engine does not change it any more.
+// payloadOf is a payload as the protocol keeps it: an empty one is none. It is in the same memory, as it may be
+// large; whoever gives it to the engine does not change it any more.
 func payloadOf(b []byte) *string {
 	if len(b) == 0 {
 		return nil

@@ -22,9 +22,9 @@ import (
 //
 // The sink gets a record of each execution that ends, at least once, unless the execution is deleted before. A record
 // that the sink refuses is offered until it is taken, also by the next engine on the same store. So a record may come
-// twice, after a crash above all: it has the same ARN then, and the same bytes, unless the configuration changed or is
-// on-change. Nothing waits for the sink. Records that wait take a few MB at most, however long the sink stays away.
-// When there are many, records of open executions may be left out.
+// twice, after a crash above all: it has the same ARN then, and the same bytes, unless the configuration changed or
+// is on-change. Nothing waits for the sink. Records that wait take a few MB at most, however long the sink stays
+// away. When there are many, records of open executions may be left out.
 //
 // Records begin with the first start with a sink. Executions that end while an engine runs without one get none.
 type Telemetry struct {
@@ -76,8 +76,8 @@ type progress struct {
 
 const telemetryKind, telemetryKey = "telemetry", "progress"
 
-// openReporter reads how far telling has come. Without telemetry it returns nil, and the next engine begins anew. A node
-// of a fleet tells of the executions that end there, and of those that a dead node did not tell of.
+// openReporter reads how far telling has come. Without telemetry it returns nil, and the next engine begins anew. A
+// node of a fleet tells of the executions that end there, and of those that a dead node did not tell of.
 func openReporter(ctx context.Context, g *ledger, cfg *Telemetry) (*reporter, error) {
 	if cfg == nil && !g.fleet.alone() {
 		return nil, nil
@@ -415,7 +415,8 @@ func (b *batch) flush() {
 	b.records, b.size = nil, 0
 }
 
-// deliver calls the sink. A sink that does not return in time keeps the engine from telling more, but not from closing.
+// deliver calls the sink. A sink that does not return in time keeps the engine from telling more, but not from
+// closing.
 func (r *reporter) deliver(ctx context.Context, records []telemetry.Record) (left int, err error) {
 	if r.stuck != nil {
 		select {

@@ -30,8 +30,8 @@ type Freezer interface {
 	Invoker
 	// Code returns the hash and the size that an [Image] of the code as it is now has.
 	Code(ctx context.Context) (sha256 string, size int64, err error)
-	// Freeze keeps the code and its settings as they are now. It changes nothing for this invoker. The same twice takes
-	// no more room.
+	// Freeze keeps the code and its settings as they are now. It changes nothing for this invoker. The same twice
+	// takes no more room.
 	Freeze(ctx context.Context) (*Image, error)
 }
 
@@ -40,15 +40,15 @@ type Images interface {
 	// Open returns the invoker of a published version; f.Invoker is nil. It should start nothing before the first
 	// invocation: most old versions are never invoked again.
 	Open(f Function, image *Image) (Invoker, error)
-	// Sweep removes all images that are not among keep, and ends the invokers of all other versions. A version that is
-	// deleted and has no open execution is not among keep; an invocation of a stopped one may still be under way.
+	// Sweep removes all images that are not among keep, and ends the invokers of all other versions. A version that
+	// is deleted and has no open execution is not among keep; an invocation of a stopped one may still be under way.
 	Sweep(ctx context.Context, keep []PublishedImage)
 }
 
 // ImageChecker is implemented by [Images] that can tell whether code is there; [Engine.Verify] uses it.
 type ImageChecker interface {
-	// Check returns an error if the code of an image is missing, or is not what was kept. It may run beside methods of
-	// Images.
+	// Check returns an error if the code of an image is missing, or is not what was kept. It may run beside methods
+	// of Images.
 	Check(ctx context.Context, image *Image) error
 }
 
@@ -58,8 +58,8 @@ type PublishedImage struct {
 	*Image
 }
 
-// PublishedImages returns the images of the published versions in a store. The error names the versions that cannot be
-// read; the others are there all the same.
+// PublishedImages returns the images of the published versions in a store. The error names the versions that cannot
+// be read; the others are there all the same.
 func PublishedImages(ctx context.Context, st store.Reader) (found []PublishedImage, err error) {
 	docs, err := st.Documents(ctx, kindVersion)
 	if err != nil {
@@ -81,7 +81,7 @@ func PublishedImages(ctx context.Context, st store.Reader) (found []PublishedIma
 // RunVersions makes images run the versions that are published, now and later. It registers all of them; one that
 // cannot be opened is logged, and its executions wait. Without RunVersions nothing can be published.
 func (fs *Functions) RunVersions(ctx context.Context, images Images) error {
-	return fs.edit(ctx, func(ctx context.Context) error {
+	return fs.documents.edit(ctx, func(ctx context.Context) error {
 		fs.images = images
 		for _, f := range fs.all() {
 			if f.image != nil {
@@ -100,7 +100,7 @@ func (fs *Functions) RunVersions(ctx context.Context, images Images) error {
 	})
 }
 
-// opened returns f with an invoker, or with the reason why it has none. fs.editing is held.
+// opened returns f with an invoker, or with the reason why it has none. documents.editing is held.
 func (fs *Functions) opened(f *function) *function {
 	open := *f
 	var err error
@@ -113,7 +113,7 @@ func (fs *Functions) opened(f *function) *function {
 	return &open
 }
 
-// sweep removes the images that no version needs. fs.editing is held.
+// sweep removes the images that no version needs. documents.editing is held.
 func (fs *Functions) sweep(ctx context.Context) {
 	if fs.images == nil || fs.incomplete {
 		return
@@ -150,14 +150,14 @@ func (fs *Functions) PublishVersion(ctx context.Context, req *PublishRequest) (*
 			"Only %s can be published, not %s.", protocol.LatestVersion, qualifier)
 	}
 	var c *Configuration
-	err = fs.edit(ctx, func(ctx context.Context) (err error) {
+	err = fs.documents.edit(ctx, func(ctx context.Context) (err error) {
 		c, err = fs.publishLatest(ctx, name, req)
 		return err
 	})
 	return c, err
 }
 
-// publishLatest is PublishVersion of a function by its name. fs.editing is held.
+// publishLatest is PublishVersion of a function by its name. documents.editing is held.
 func (fs *Functions) publishLatest(ctx context.Context, name string, req *PublishRequest) (*Configuration, error) {
 	latest, err := fs.lookup(name, protocol.LatestVersion, primary)
 	if err != nil {
@@ -269,9 +269,9 @@ func (fs *Functions) lastNumber(name string) int {
 // A version that is deleted while executions of it are open drains: it takes no new ones, those that are open go on,
 // and with the last of them it is gone.
 
-// DeleteFunction deletes a version, or without a qualifier the whole function with its aliases. It reports whether open
-// executions delay that. An unknown function or version is a ResourceNotFoundException, a version with an alias a
-// ResourceConflictException. Numbers of deleted versions are not given again.
+// DeleteFunction deletes a version, or without a qualifier the whole function with its aliases. It reports whether
+// open executions delay that. An unknown function or version is a ResourceNotFoundException, a version with an alias
+// a ResourceConflictException. Numbers of deleted versions are not given again.
 //
 // A function that is registered again is a new one.
 func (fs *Functions) DeleteFunction(ctx context.Context, ref, qualifier string) (draining bool, err error) {
@@ -279,7 +279,7 @@ func (fs *Functions) DeleteFunction(ctx context.Context, ref, qualifier string) 
 	if err != nil {
 		return false, err
 	}
-	err = fs.edit(ctx, func(ctx context.Context) error {
+	err = fs.documents.edit(ctx, func(ctx context.Context) error {
 		if qualifier == "" {
 			draining, err = fs.deleteWhole(ctx, name)
 			return err
@@ -347,7 +347,7 @@ func (fs *Functions) deleteWhole(ctx context.Context, name string) (draining boo
 	return draining, nil
 }
 
-// drain lets no more executions start on a version, and forgets it if none is open. fs.editing is held.
+// drain lets no more executions start on a version, and forgets it if none is open. documents.editing is held.
 func (fs *Functions) drain(ctx context.Context, f *function) (gone bool, err error) {
 	at := fs.now().Time()
 	if f.image != nil {
@@ -371,9 +371,9 @@ func (fs *Functions) startDraining(f *function, at time.Time) *function {
 	return &draining
 }
 
-// forgetDrained forgets a version that drains, unless executions of it are open. fs.editing is held.
+// forgetDrained forgets a version that drains, unless executions of it are open. documents.editing is held.
 func (fs *Functions) forgetDrained(ctx context.Context, f *function) (gone bool, err error) {
-	if wait := fs.settledAfter(); wait > 0 && fs.now().Time().Sub(f.deleted) < wait {
+	if wait := fs.fleet.settledAfter(); wait > 0 && fs.now().Time().Sub(f.deleted) < wait {
 		return false, nil
 	}
 	q := store.Query{Function: f.Name, Version: f.Version, Statuses: openStatuses(), Limit: 1}
@@ -414,7 +414,7 @@ func (fs *Functions) heard(c change) {
 
 // forget forgets a version if it has drained.
 func (fs *Functions) forget(name, version string) {
-	err := fs.edit(fs.ctx, func(ctx context.Context) error {
+	err := fs.documents.edit(fs.ctx, func(ctx context.Context) error {
 		f := fs.find(name, version)
 		if f == nil || !f.draining || fs.closing() {
 			return nil

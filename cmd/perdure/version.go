@@ -34,8 +34,14 @@ func (v *versionVerb) run(_ context.Context, std *stdio, args []string) error {
 	return nil
 }
 
-// version is the one that the Go toolchain recorded: a tag, or a revision.
+// release is the version of a build of which the Go toolchain records none: -ldflags "-X main.release=v1.2.3".
+var release string
+
+// version is release, or what the Go toolchain recorded: a tag, or a revision.
 func version() string {
+	if release != "" {
+		return release
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok || info.Main.Version == "" {
 		return "(devel)"

@@ -9,8 +9,8 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// Fleet is a store that several engines use at one time. Each is a node, with a lease that it renews; a node whose lease
-// is over is dead for good, and its engine goes on as a new one. All moments are those of the database's clock.
+// Fleet is a store that several engines use at one time. Each is a node, with a lease that it renews; a node whose
+// lease is over is dead for good, and its engine goes on as a new one. All moments are those of the database's clock.
 //
 // A node owns the executions that it works on, and those with which it will soon go on. [Row.Owner] says so, and a
 // commit sets it at no cost. All else is nobody's, and whoever has room claims it. Owning says only who is to act: any
@@ -21,10 +21,10 @@ import (
 type Fleet interface {
 	Store
 
-	// Beat renews the lease of a node from now on, and stores what it tells of itself; the first makes it a member. tell
-	// gets all nodes, those that died a while ago among them, and returns the info of this one; no two nodes do that
-	// at one time. It fails with [ErrLeaseOver], and changes nothing, if the lease has ended, or the node is unknown
-	// and first is false.
+	// Beat renews the lease of a node from now on, and stores what it tells of itself; the first makes it a member.
+	// tell gets all nodes, those that died a while ago among them, and returns the info of this one; no two nodes do
+	// that at one time. It fails with [ErrLeaseOver], and changes nothing, if the lease has ended, or the node is
+	// unknown and first is false.
 	Beat(ctx context.Context, node NodeID, first bool, lease time.Duration, tell func(*Census) []byte) error
 
 	// Nodes returns all nodes without being one.
@@ -41,8 +41,8 @@ type Fleet interface {
 	// ClaimCalls does the same for calls of a function version that are wanted by now. A call has an owner of its own.
 	ClaimCalls(ctx context.Context, node NodeID, function, version string, limit int) ([]Item, error)
 
-	// Waiting returns agendas of Invocations and Calls, each with its function version, on which something may be that is
-	// wanted by now and that no living node owns. Its cost depends on how many versions are waited for.
+	// Waiting returns agendas of Invocations and Calls, each with its function version, on which something may be that
+	// is wanted by now and that no living node owns. Its cost depends on how many versions are waited for.
 	Waiting(ctx context.Context) ([]Agenda, error)
 
 	// Release makes executions, and their calls, nobody's if node owns them.
@@ -63,12 +63,12 @@ type Fleet interface {
 	// longer be promised.
 	Exclusively(ctx context.Context, f func(ctx context.Context) error) error
 
-	// Tell sends hints to all other nodes. A hint may get lost, and comes late or twice. It has at most MaxHint bytes of
-	// printable ASCII.
+	// Tell sends hints to all other nodes. A hint may get lost, and comes late or twice. It has at most MaxHint bytes
+	// of printable ASCII.
 	Tell(ctx context.Context, node NodeID, hints ...string) error
 
-	// Hear calls heard for each hint of other nodes, one after the other, until ctx ends, and with "" whenever hints may
-	// have been lost, as after a broken connection. It returns at once, with an error that matches
+	// Hear calls heard for each hint of other nodes, one after the other, until ctx ends, and with "" whenever hints
+	// may have been lost, as after a broken connection. It returns at once, with an error that matches
 	// [errors.ErrUnsupported], if hints cannot be had.
 	Hear(ctx context.Context, node NodeID, heard func(hint string)) error
 }
@@ -116,7 +116,8 @@ const PrivateKind = "probe"
 // ErrLeaseOver says that a node's lease has ended.
 var ErrLeaseOver = errors.New("store: the lease of this node is over")
 
-// Files are large values that travel with a fleet's store, such as the code of published versions. A file never changes.
+// Files are large values that travel with a fleet's store, such as the code of published versions. A file never
+// changes.
 type Files interface {
 	// PutFile stores a file under a name, as a whole or not at all. One that is there stays as it is.
 	PutFile(ctx context.Context, name string, content io.Reader) error

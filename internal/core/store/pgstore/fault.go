@@ -109,16 +109,19 @@ func (c *connections) fault(ctx context.Context, err error) error {
 		return fmt.Errorf("%w: %s: %s (%w)", d.is, c.place, d.text, err)
 	case isTimeout(err):
 		return fmt.Errorf("%s does not answer within %s: look at the server and the network between (%w)", c.place,
-			patience, noContext{err})
+			patience, below{err})
 	case isBroken(err):
 		return fmt.Errorf("%s cannot be reached: look whether it runs, and at the network between (%w)", c.place,
-			noContext{err})
+			below{err})
 	}
 	return fmt.Errorf("%s: %w", c.place, err)
 }
 
-// noContext hides that our own patience ended: callers take the end of a context for theirs.
-type noContext struct{ error }
+// below is an error of the network, on one line. It hides that our own patience ended: callers take the end of a context
+// for theirs.
+type below struct{ error }
+
+func (b below) Error() string { return strings.Join(strings.Fields(b.error.Error()), " ") }
 
 func isTimeout(err error) bool {
 	return errors.Is(err, context.DeadlineExceeded) || pgconn.Timeout(err)

@@ -149,17 +149,17 @@ const maxTries = 10
 // retry runs f, once more if it certainly changed nothing: the database had to choose among transactions, or the
 // connection was found to be broken before anything was sent.
 func (c *connections) retry(ctx context.Context, f func(ctx context.Context) error) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
 	for try := 1; ; try++ {
-		err := f(ctx)
+		err := f(bounded)
 		if err == nil {
 			return nil
 		}
 		if isBroken(err) || code(err) == "25006" {
 			c.Reset()
 		}
-		if try == maxTries || ctx.Err() != nil || !mayTryAgain(err) {
+		if try == maxTries || bounded.Err() != nil || !mayTryAgain(err) {
 			return c.fault(ctx, err)
 		}
 	}

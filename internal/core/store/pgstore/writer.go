@@ -187,7 +187,7 @@ func (w *writer) write(group []*job) {
 		return
 	}
 	for _, j := range group {
-		j.err = cmp.Or(w.db.fault(ctx, err), j.err)
+		j.err = cmp.Or(w.db.fault(context.Background(), err), j.err)
 	}
 }
 
@@ -201,7 +201,7 @@ func (w *writer) alone(ctx context.Context, j []*job) error {
 		case code(err) == noRow:
 			return errors.New("execution " + j[0].changes[0].id + " has a journal but no row")
 		case try == maxTries || !mayTryAgain(err) || ctx.Err() != nil:
-			return w.db.fault(ctx, err)
+			return w.db.fault(context.Background(), err)
 		}
 	}
 }

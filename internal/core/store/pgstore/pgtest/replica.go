@@ -2,6 +2,9 @@ package pgtest
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -34,4 +37,16 @@ func (c *Cluster) Promote(t testing.TB) {
 	if err := c.run("pg_ctl", "promote", "--wait", "--pgdata", c.data()); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// Access replaces the rules by which the server lets clients in, the lines of pg_hba.conf. The rules for replication and
+// for user postgres stay.
+func (c *Cluster) Access(t testing.TB, lines ...string) {
+	t.Helper()
+	text := "local all postgres trust\nhost all postgres 127.0.0.1/32 trust\nhost replication postgres 127.0.0.1/32 trust\n" +
+		strings.Join(lines, "\n") + "\n"
+	if err := os.WriteFile(filepath.Join(c.data(), "pg_hba.conf"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c.Exec(t, "postgres", "SELECT pg_reload_conf()")
 }
