@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -104,11 +105,13 @@ func TestClockSkew(t *testing.T) {
 		node := f.prepare(address, "--lease", lease.String())
 		node.Binary, node.Env = binary, []string{skewVariable + "=" + skew}
 		node.Start()
+		f.ready(node)
 		f.nodes = append(f.nodes, node)
 	}
 	f.Service = survivaltest.NewService(100, addresses(f.nodes)...)
-	for _, n := range f.nodes[1:] {
-		f.ready(n)
+	all, err := newAPI("", f.nodes[0].Addr).Nodes(t.Context())
+	if err != nil || len(all) != 3 || math.Abs(all[1].LagSeconds+420) > 5 || math.Abs(all[2].LagSeconds-540) > 5 {
+		t.Fatalf("the nodes are %+v, %v, want two whose clocks are wrong by 420 s and 540 s", all, err)
 	}
 	l := f.begin(12)
 	time.Sleep(6 * time.Second)
