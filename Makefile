@@ -1,7 +1,7 @@
 # An index of what can be done here. Each check is written in .ci/run, which
 # needs no make.
 
-.PHONY: help test race fuzz lint lint-world seeded golangci sam interop interop-all conformance conformance-python history bench bench-peers bench-peers-quick million crash soak fleet fleet-suites fleet-soak ci
+.PHONY: help test race fuzz lint lint-world seeded golangci sam interop interop-all conformance conformance-python history bench bench-peers bench-peers-quick bench-fleet million crash soak fleet fleet-suites fleet-soak ci
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ bench: ## measure; compare two outputs with benchstat
 
 bench-peers: ## measure beside Restate and DBOS; writes docs/benchmarks.md
 	.ci/run bench_peers
+
+bench-fleet: ## measure nodes on one PostgreSQL beside DBOS; writes docs/benchmarks-fleet.md
+	.ci/run bench_fleet
 
 bench-peers-quick: ## the same in three minutes, for the screen
 	.ci/run bench_peers_quick

@@ -9,6 +9,7 @@ import (
 
 	"github.com/perdure/perdure/internal/core/machine"
 	"github.com/perdure/perdure/internal/core/store"
+	"github.com/perdure/perdure/internal/core/transfer"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -94,7 +95,8 @@ type Engine struct {
 	probe     probe
 }
 
-// Open starts an engine on a store, which it does not close. Invocations that an earlier engine left in flight are
+// Open starts an engine on a store, which it does not close. It refuses one whose executions were moved elsewhere, or
+// have not all arrived. Invocations that an earlier engine left in flight are
 // recorded as lost, and run again once their function is registered.
 func Open(ctx context.Context, st Store, options *Options) (*Engine, error) {
 	var opts Options
@@ -104,6 +106,9 @@ func Open(ctx context.Context, st Store, options *Options) (*Engine, error) {
 	opts.setDefaults()
 	if err := opts.check(); err != nil {
 		return nil, err
+	}
+	if err := transfer.Check(ctx, st); err != nil {
+		return nil, fmt.Errorf("opening the engine: %w", err)
 	}
 	seals, err := openSeals(ctx, st)
 	if err != nil {
@@ -240,3 +245,9 @@ type Store interface {
 	// Close ends the store's work in the background and releases its files. The engine must be closed before.
 	Close() error
 }
+
+// contractOfReads is hidden as contract is.
+type contractOfReads interface{ store.Reader }
+
+// StoreReader is what only reads of a [Store], or of one moment of it.
+type StoreReader interface{ contractOfReads }

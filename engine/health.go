@@ -92,7 +92,9 @@ func (e *Engine) Verify(ctx context.Context, found func(Problem)) (VerifySummary
 
 // VerifyStore is [Engine.Verify] of a store that no engine has open, or of one moment of one; images has the code of
 // its versions.
-func VerifyStore(ctx context.Context, st store.Reader, images ImageChecker, found func(Problem)) (VerifySummary, error) {
+func VerifyStore(
+	ctx context.Context, st StoreReader, images ImageChecker, found func(Problem),
+) (VerifySummary, error) {
 	return verifyStore(ctx, st, verify.Options{}, images, found)
 }
 

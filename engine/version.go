@@ -60,7 +60,7 @@ type PublishedImage struct {
 
 // PublishedImages returns the images of the published versions in a store. The error names the versions that cannot
 // be read; the others are there all the same.
-func PublishedImages(ctx context.Context, st store.Reader) (found []PublishedImage, err error) {
+func PublishedImages(ctx context.Context, st StoreReader) (found []PublishedImage, err error) {
 	docs, err := st.Documents(ctx, kindVersion)
 	if err != nil {
 		return nil, err

@@ -76,6 +76,8 @@ func dataProblem(e *host.DataError) *cli.Problem {
 	return p.Hintf("%s", other)
 }
 
+const otherSchema = "the parameter schema of the address names one, as in ?schema=shop"
+
 // databaseProblem says what to do about a PostgreSQL. Errors of the store say it themselves.
 func databaseProblem(e *host.DataError) *cli.Problem {
 	p := cli.Faultf("%v", e)
@@ -85,12 +87,12 @@ func databaseProblem(e *host.DataError) *cli.Problem {
 	case host.Damaged:
 		return p.Hintf("perdure verify --store says what is damaged; restore the database from a backup")
 	case host.NoData:
-		return cli.Usagef("%v", e).Hintf("the parameter schema of the address names another one than perdure, as in ?schema=shop")
+		return cli.Usagef("%v", e).Hintf("it may be in another schema than perdure: %s", otherSchema)
 	case host.HasData:
-		return cli.Usagef("%v", e).Hintf("choose an empty schema with the parameter schema of the address, as in ?schema=shop")
+		return cli.Usagef("%v", e).Hintf("choose an empty schema: %s", otherSchema)
 	case host.Incomplete:
 		return p.Hintf("remove the schema with DROP SCHEMA … CASCADE, and restore the backup, or move the data, again").
-			Hintf("or choose another with the parameter schema of the address, as in ?schema=shop")
+			Hintf("or choose another one: %s", otherSchema)
 	case host.Moved:
 		return movedProblem(p, e)
 	case host.Itself:

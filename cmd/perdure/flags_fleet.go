@@ -20,7 +20,7 @@ type fleetFlags struct {
 
 func (f *fleetFlags) define(fs *flag.FlagSet) {
 	fs.StringVar(&f.store, "store", "", storeUsage)
-	fs.StringVar(&f.Name, "node-name", "", "`NAME` of this node of the fleet, for people; that of the machine by default")
+	fs.StringVar(&f.Name, "node-name", "", "`NAME` of this node of the fleet, for people; the machine's by default")
 	fs.StringVar(&f.URL, "node-url", "", "`URL` at which others reach this node; that of --listen by default")
 	fs.DurationVar(&f.Lease, "lease", 0, "the `TIME` without a sign of life after which the other nodes go on with "+
 		"what this one does (default 10s)")
@@ -34,7 +34,8 @@ func (f *fleetFlags) check(std *stdio, e *engineFlags) (err error) {
 	value, from := orEnvironment(f.store)
 	switch {
 	case value == "" && f.NodeOptions != engine.NodeOptions{}:
-		return cli.Usagef("--node-name, --node-url and --lease are for a fleet").Hintf("--store URL makes this engine a node of one")
+		return cli.Usagef("--node-name, --node-url and --lease are for a fleet").
+			Hintf("--store URL makes this engine a node of one")
 	case value == "":
 		return nil
 	case e.durability.given:
@@ -45,7 +46,8 @@ func (f *fleetFlags) check(std *stdio, e *engineFlags) (err error) {
 	case f.Lease != 0 && (f.Lease < minLease || f.Lease > maxLease):
 		return cli.Usagef("--lease is a time between %s and %s", minLease, maxLease)
 	}
-	if u, err := url.Parse(f.URL); f.URL != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+	u, err := url.Parse(f.URL)
+	if f.URL != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
 		return cli.Usagef("--node-url %q is no URL", f.URL).Hintf("one looks like https://node1.example.com:3001")
 	}
 	e.Node = f.NodeOptions
@@ -63,6 +65,14 @@ func (f *fleetFlags) lines(h *host.Host, e *engineFlags) []string {
 		lines = append(lines, fmt.Sprintf("  nodes     %d others: perdure nodes", n))
 	}
 	return lines
+}
+
+// attrs are lines for programs.
+func (f *fleetFlags) attrs(h *host.Host, e *engineFlags) []any {
+	if e.Store == "" {
+		return []any{"data", e.Data, "durability", e.Durability.String()}
+	}
+	return []any{"store", h.Storage().String(), "data", e.Data}
 }
 
 // otherNodes counts the other nodes that are alive.

@@ -81,7 +81,7 @@ func readStore(std *stdio, from, value string) (string, error) {
 		return "", p
 	}
 	if u, err := url.Parse(value); err == nil && strings.HasPrefix(from, "--") && hasPassword(u) {
-		fmt.Fprintf(std.err, "perdure: the password in %s is seen by everybody who lists the processes of this machine\n"+
+		fmt.Fprintf(std.err, "perdure: the password in %s is seen by everybody who lists the processes here\n"+
 			"  instead   %s @FILE, or %s, or PGPASSWORD, or ~/.pgpass\n", from, from, storeVariable)
 	}
 	return value, nil

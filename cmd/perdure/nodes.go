@@ -85,7 +85,8 @@ func writeNode(table *tabwriter.Writer, n *adminapi.Node, now time.Time) {
 		functions = append(functions, fmt.Sprintf("%s:%s×%d", f.FunctionName, f.Version, f.Concurrency))
 	}
 	fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\n", cli.Printable(name), nodeState(n), cli.Printable(n.Version),
-		since(n.Joined, now), leaseLeft(n, now), n.Owns, clockText(n.LagSeconds), cli.Printable(strings.Join(functions, " ")))
+		since(n.Joined, now), leaseLeft(n, now), n.Owns, clockText(n.LagSeconds),
+		cli.Printable(strings.Join(functions, " ")))
 }
 
 func nodeState(n *adminapi.Node) string {

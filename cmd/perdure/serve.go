@@ -290,8 +290,8 @@ func (v *serveVerb) ready(h *host.Host, waiting []engine.OpenCount) {
 	case len(published) == 0:
 		lines = append(lines, "  function  none; give some with --function NAME=DIR")
 	}
-	v.teller.say("ready", []any{"url", h.URL, "data", h.Storage().String(), "durability", v.Durability.String(), "functions", names,
-		"waiting", waiting}, lines...)
+	attrs := append([]any{"url", h.URL}, v.fleet.attrs(h, &v.engineFlags)...)
+	v.teller.say("ready", append(attrs, "functions", names, "waiting", waiting), lines...)
 }
 
 // howToServe says what the open executions of a function version need.

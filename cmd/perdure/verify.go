@@ -70,7 +70,9 @@ func (v *verifyVerb) tell(std *stdio, p engine.Problem) {
 }
 
 // verify checks a serving engine's store, or the one that was named.
-func (v *verifyVerb) verify(ctx context.Context, std *stdio, found func(engine.Problem)) (*engine.VerifySummary, error) {
+func (v *verifyVerb) verify(
+	ctx context.Context, std *stdio, found func(engine.Problem),
+) (*engine.VerifySummary, error) {
 	if !v.named() {
 		r, err := v.dial()
 		if err != nil {

@@ -20,6 +20,9 @@ func Verify(ctx context.Context, at Storage, found func(engine.Problem)) (engine
 		return engine.VerifySummary{}, err
 	}
 	defer d.Close()
+	if err := d.check(ctx, true); err != nil {
+		return engine.VerifySummary{}, err
+	}
 	return d.verify(ctx, found)
 }
 
@@ -42,6 +45,9 @@ func Backup(ctx context.Context, at Storage, w io.Writer) error {
 		return err
 	}
 	defer d.Close()
+	if err := d.check(ctx, true); err != nil {
+		return err
+	}
 	to, err := at.scratch("backup-")
 	if err != nil {
 		return dataError(at, err)

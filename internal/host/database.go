@@ -155,22 +155,23 @@ func (s database) sweepCode(ctx context.Context, code *codestore.Store, wanted f
 	})
 }
 
-// alone returns an error if nodes are alive.
-func (s database) alone(ctx context.Context) error {
-	nodes, err := s.Nodes(ctx)
+// alone looks at the nodes, of which those that died are there for a while.
+func (s database) alone(ctx context.Context) (string, error) {
+	nodes, err := engine.NodesOf(ctx, s)
 	if err != nil {
-		return err
+		return "", err
 	}
-	alive := 0
-	for i := range nodes.Nodes {
-		if nodes.Nodes[i].Alive {
+	alive, ids := 0, ""
+	for i := range nodes {
+		if nodes[i].Alive {
 			alive++
 		}
+		ids += nodes[i].ID + " "
 	}
 	if alive > 0 {
-		return &store.LockedError{Owner: fmt.Sprintf("nodes: %d", alive)}
+		return "", &store.LockedError{Owner: fmt.Sprintf("nodes: %d", alive)}
 	}
-	return nil
+	return ids, nil
 }
 
 // Examined is what a database says of itself, for those who look after it.

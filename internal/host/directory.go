@@ -107,7 +107,7 @@ func (s directory) copyInto(ctx context.Context, dir string) (map[string]string,
 func (directory) sweepCode(context.Context, *codestore.Store, func(string) bool) error { return nil }
 
 // alone has nothing to look for: whoever has the directory open has its lock.
-func (directory) alone(context.Context) error { return nil }
+func (directory) alone(context.Context) (string, error) { return "", nil }
 
 // unpack unpacks a backup into the directory, which is locked, and must be empty otherwise.
 func (s Storage) unpack(ctx context.Context, backup io.Reader) (*archive.Restored, error) {

@@ -14,7 +14,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/internal/core/store/pgstore"
 	"github.com/perdure/perdure/internal/core/store/pgstore/pgtest"
+	"github.com/perdure/perdure/internal/core/transfer"
 	"github.com/perdure/perdure/internal/host"
 )
 
@@ -59,9 +61,32 @@ func TestPublishedInAFleet(t *testing.T) {
 	if _, err := two.Engine.Functions().DeleteFunction(t.Context(), "order", "1"); err != nil {
 		t.Fatal(err)
 	}
+	database := url[strings.LastIndex(url, "/")+1 : strings.Index(url, "?")]
+	until(t, func() bool { return pgtest.Shared(t).Value(t, database, "SELECT count(*) FROM perdure.files") == "0" })
 	two.Host.Close() // which waits for the removal
 	if n := len(two.code()); n != 0 {
 		t.Errorf("%d pieces of code of the deleted version are still there", n)
+	}
+}
+
+// TestUnservedInAFleet: what another node runs does not wait for a function; when that node is gone, it does.
+func TestUnservedInAFleet(t *testing.T) {
+	url := pgtest.Database(t)
+	one, two := node(t, url), node(t, url)
+	must(t, one.Engine.Functions().Register(engine.Function{Name: "order", Invoker: silent{}, Timeout: time.Minute, Durable: hour}))
+	if _, err := one.Engine.Start(t.Context(), &engine.InvokeRequest{Function: "order", Qualifier: latest, Name: "A1",
+		Payload: []byte("{}")}); err != nil {
+		t.Fatal(err)
+	}
+	unserved := func() int {
+		open, err := two.Unserved(t.Context())
+		must(t, err)
+		return len(open)
+	}
+	until(t, func() bool { return unserved() == 0 }) // a beat tells of functions
+	must(t, one.Host.Close())
+	if n := unserved(); n != 1 {
+		t.Errorf("%d function versions are not served after the node left, want 1", n)
 	}
 }
 
@@ -292,6 +317,42 @@ func TestDatabaseErrors(t *testing.T) {
 	if left, _ := filepath.Glob(filepath.Join(temp, "*")); len(left) > 0 {
 		t.Errorf("%q is left", left)
 	}
+}
+
+// TestInterrupted: what was not restored or moved to its end is refused by all, whoever opens it, and so is what was
+// moved while a node was there.
+func TestInterrupted(t *testing.T) {
+	f := open(t, nil)
+	f.here("order", "done")
+	f.result("order", latest, "A1")
+	backup := f.backup()
+	at := host.Storage{URL: pgtest.Database(t)}
+	st, err := pgstore.Open(t.Context(), at.URL, nil)
+	must(t, err)
+	_, err = transfer.Begin(t.Context(), st, nil)
+	must(t, err)
+	if _, err := engine.Open(t.Context(), st, nil); !errors.Is(err, transfer.ErrIncomplete) {
+		t.Errorf("an embedded engine: got %v, want %v", err, transfer.ErrIncomplete)
+	}
+	must(t, st.Close())
+	wantKind(t, "serve", start(t, at), host.Incomplete)
+	_, err = host.Verify(t.Context(), at, unexpected(t))
+	wantKind(t, "verify", err, host.Incomplete)
+	wantKind(t, "back up", host.Backup(t.Context(), at, io.Discard), host.Incomplete)
+	_, err = host.Restore(t.Context(), at, backup, unexpected(t))
+	wantKind(t, "restore", err, host.Incomplete)
+	_, err = host.Move(t.Context(), at, host.Storage{Dir: t.TempDir()}, &host.Moving{})
+	wantKind(t, "move", err, host.Incomplete)
+
+	busy := host.Storage{URL: pgtest.Database(t)}
+	backup.Seek(0, io.SeekStart)
+	_, err = host.Restore(t.Context(), busy, backup, unexpected(t))
+	must(t, err)
+	to := host.Storage{Dir: filepath.Join(t.TempDir(), "to")}
+	_, err = host.Move(t.Context(), busy, to, &host.Moving{Told: func(int64, int64) { must(t, start(t, busy)) }})
+	wantKind(t, "move while a node comes and goes", err, host.InUse)
+	wantKind(t, "serve the half of it", start(t, to), host.Incomplete)
+	must(t, start(t, busy))
 }
 
 // TestOneNodePerDirectory: what is one node's alone has one owner, though the database has many.

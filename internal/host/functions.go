@@ -315,15 +315,28 @@ func PointAliases(ctx context.Context, e *engine.Engine, p *project.Program) err
 	return nil
 }
 
-// Unserved counts the open executions that wait because nothing here runs their function; without any the list is
-// empty, not nil.
+// Unserved counts the open executions that wait because nothing runs their function, here or on another node; without
+// any the list is empty, not nil.
 func (h *Host) Unserved(ctx context.Context) ([]engine.OpenCount, error) {
 	open, err := h.Engine.CountOpen(ctx)
 	if err != nil {
 		return nil, h.Fault(err)
 	}
+	nodes, err := h.Engine.Nodes(ctx)
+	if err != nil {
+		return nil, h.Fault(err)
+	}
 	return slices.DeleteFunc(append([]engine.OpenCount{}, open...), func(c engine.OpenCount) bool {
 		f, _, err := h.Engine.Functions().Lookup(ctx, c.Function, c.Version)
-		return err == nil && f.Invoker != nil
+		return err == nil && f.Invoker != nil || slices.ContainsFunc(nodes, func(n engine.Node) bool {
+			return n.Alive && !n.Draining && !n.Self && runs(&n, &c)
+		})
 	}), nil
+}
+
+// runs reports whether a node can run a function version.
+func runs(n *engine.Node, c *engine.OpenCount) bool {
+	return slices.ContainsFunc(n.Functions, func(f engine.NodeFunction) bool {
+		return f.Name == c.Function && f.Version == c.Version
+	})
 }

@@ -39,7 +39,7 @@ type Options struct {
 	Store      string             // the URL of the PostgreSQL that keeps executions; empty for the directory
 	Listen     string             // the address of the port; port 0 takes a free one
 	Durability Durability         // of a directory
-	Node       engine.NodeOptions // how the engine presents itself to others with the same Store; URL is the port's by default
+	Node       engine.NodeOptions // how the engine presents itself to others with the same Store
 	Strict     bool               // refuse and limit as AWS does, even where it does not bind here
 	SAM        bool               // stand in for SAM's emulator of durable functions
 	Server     server.Options     // hosts, credentials and certificate; the host adds the rest
@@ -104,9 +104,6 @@ func (h *Host) open(ctx context.Context) (err error) {
 	owner := fmt.Sprintf("pid %d", os.Getpid())
 	h.data, err = h.Storage().open(ctx, &opening{owner: owner, durability: h.opts.Durability, log: log, make: true})
 	if err != nil {
-		return err
-	}
-	if err := h.data.check(ctx); err != nil {
 		return err
 	}
 	if h.listener, err = listen(h.opts.Listen); err != nil {

@@ -2,11 +2,13 @@ package host
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"time"
 
 	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/internal/core/store"
 	"github.com/perdure/perdure/internal/core/transfer"
 )
 
@@ -27,11 +29,8 @@ func Move(ctx context.Context, from, to Storage, m *Moving) (*Restored, error) {
 		return nil, err
 	}
 	defer d.Close()
-	if err := d.check(ctx); err != nil {
+	if err := d.check(ctx, false); err != nil {
 		return nil, err
-	}
-	if err := d.alone(ctx); err != nil {
-		return nil, dataError(from, err)
 	}
 	return d.moveTo(ctx, to, m)
 }
@@ -48,6 +47,10 @@ func same(a, b Storage) bool {
 
 // moveTo moves data into an empty storage, verifies it there, and marks what is left here.
 func (d *data) moveTo(ctx context.Context, at Storage, m *Moving) (*Restored, error) {
+	before, err := d.alone(ctx)
+	if err != nil {
+		return nil, dataError(d.at, err)
+	}
 	to, err := at.openEmpty(ctx, "perdure move")
 	if err != nil {
 		return nil, err
@@ -69,12 +72,19 @@ func (d *data) moveTo(ctx context.Context, at Storage, m *Moving) (*Restored, er
 		return nil, fmt.Errorf("%d executions with %d entries were copied, and %s has %d with %d", copied.Executions,
 			copied.Entries, at, r.Executions, r.Entries)
 	}
-	if err := to.alone(ctx); err != nil {
+	if _, err := to.alone(ctx); err != nil {
 		return nil, dataError(at, err)
 	}
 	// In this order: at no moment can engines go on in both places.
 	if err := transfer.Depart(ctx, d.kept, fmt.Sprintf("%s on %s", at, time.Now().Format(time.DateOnly))); err != nil {
 		return nil, dataError(d.at, err)
+	}
+	after, err := d.alone(ctx)
+	if err == nil && after != before {
+		err = &store.LockedError{Owner: "a node that was there meanwhile"}
+	}
+	if err != nil { // what it did did not arrive
+		return nil, errors.Join(dataError(d.at, err), transfer.Return(ctx, d.kept))
 	}
 	return r, arriving.Finish(ctx)
 }
@@ -120,7 +130,7 @@ func (s Storage) openEmpty(ctx context.Context, owner string) (*data, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := d.alone(ctx); err != nil {
+		if _, err := d.alone(ctx); err != nil {
 			d.Close()
 			return nil, dataError(s, err)
 		}
@@ -146,7 +156,7 @@ func Unmove(ctx context.Context, at Storage) error {
 		return err
 	}
 	defer d.Close()
-	if err := d.alone(ctx); err != nil {
+	if _, err := d.alone(ctx); err != nil {
 		return dataError(at, err)
 	}
 	if err := transfer.Return(ctx, d.kept); err != nil {

@@ -3,6 +3,7 @@ package host
 import (
 	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 	"net/url"
 	"os"
@@ -51,7 +52,7 @@ func (s Storage) String() string {
 type kept interface {
 	transfer.Target
 	CountOpen(ctx context.Context) (map[protocol.ExecutionStatus]int64, error)
-	// Counts returns how long transactions took, in seconds, and how many changes shared one, since the store was opened.
+	// Counts returns how long transactions took, in seconds, and how many changes shared one, since the opening.
 	Counts() (commit, group metrics.Distribution)
 	Size() int64 // in bytes
 
@@ -60,10 +61,11 @@ type kept interface {
 	// copyInto copies one moment of the store as databases of a directory into an empty one, and returns their paths by
 	// their names.
 	copyInto(ctx context.Context, dir string) (databases map[string]string, err error)
-	// sweepCode removes code from what nodes share that no version in the store needs; wanted says what certainly some do.
+	// sweepCode removes code from what nodes share that no version needs; wanted is what some need for sure.
 	sweepCode(ctx context.Context, code *codestore.Store, wanted func(hash string) bool) error
-	// alone returns an error if an engine goes on with what is in the store.
-	alone(ctx context.Context) error
+	// alone returns an error if an engine goes on with what is in the store, and otherwise something that is another
+	// when one did so since.
+	alone(ctx context.Context) (since string, err error)
 }
 
 // moment is one moment of a store.
@@ -119,12 +121,13 @@ func (d *data) sweepCode(ctx context.Context, wanted func(hash string) bool) err
 	return d.kept.sweepCode(ctx, d.code, wanted)
 }
 
-// check refuses data that no engine may go on with.
-func (d *data) check(ctx context.Context) error {
-	if err := transfer.Check(ctx, d.kept); err != nil {
-		return dataError(d.at, err)
+// check refuses data of which not all has arrived, and unless moved is set, what was moved away.
+func (d *data) check(ctx context.Context, moved bool) error {
+	err := transfer.Check(ctx, d.kept)
+	if _, isMoved := errors.AsType[*transfer.DepartedError](err); err == nil || moved && isMoved {
+		return nil
 	}
-	return nil
+	return dataError(d.at, err)
 }
 
 // codeDir is the name of the directory of code in a data directory.

@@ -29,7 +29,7 @@ var floors = []floor{
 	{"internal/function", "protocol durable engine internal/api/runtimeapi internal/core/standstill internal/files internal/text"},
 	{"internal/client", "protocol engine internal/api/adminapi internal/api/credentials internal/sdk/sign"},
 	{"internal/cli", "protocol engine internal/core/history internal/text"},
-	{"internal/host", "protocol engine internal/api internal/core/rehearsal internal/core/store internal/files " +
+	{"internal/host", "protocol engine internal/api internal/core/rehearsal internal/core/store internal/core/transfer internal/files " +
 		"internal/function internal/observe"},
 	{"internal/dev", "protocol engine internal/cli internal/core/rehearsal internal/function internal/host internal/text " +
 		"internal/vetting"},

@@ -39,14 +39,15 @@ type Table struct {
 func CheckDatabase(ctx context.Context, look func(context.Context) (*Database, error)) []Finding {
 	d, err := look(ctx)
 	if err != nil {
-		return []Finding{{"database", Problem, err.Error(), "perdure help serve says how --store gives the address of a database"}}
+		return []Finding{{"database", Problem, err.Error(), "perdure help serve says how --store gives the address"}}
 	}
-	found := []Finding{{"database", OK, fmt.Sprintf("%s is version %s, with %s of data", d.Name, d.Version, size(d.Size)), ""}}
+	found := []Finding{{"database", OK, fmt.Sprintf("%s is version %s, with %s of data", d.Name, d.Version,
+		size(d.Size)), ""}}
 	found = append(found, d.checkDurability()...)
 	found = append(found, d.checkConnections(), d.checkClock(), d.checkNodes())
 	if d.Pooled {
-		found = append(found, Finding{"pooler", Note, "a pooler stands before the server: nodes hear of each other's work " +
-			"by asking, up to a second later", "connect nodes to the server itself: a node takes few connections"})
+		found = append(found, Finding{"pooler", Note, "a pooler stands before the server: nodes hear of each other's " +
+			"work by asking, somewhat later", "connect nodes to the server itself: a node takes few connections"})
 	}
 	return append(found, d.checkTables()...)
 }
@@ -67,8 +68,8 @@ func (d *Database) checkDurability() (found []Finding) {
 	case "off":
 		bad("synchronous_commit", "a crash of the server loses the latest of what was acknowledged")
 	case "local":
-		found = append(found, Finding{"durability", Note, "synchronous_commit = local: a failover to a replica loses the " +
-			"latest of what was acknowledged", "set it to on, with synchronous_standby_names, if there are replicas to fail over to"})
+		found = append(found, Finding{"durability", Note, "synchronous_commit = local: a failover to a replica loses " +
+			"the latest of what was acknowledged", "set it to on, and synchronous_standby_names, if there are any"})
 	}
 	if len(found) == 0 {
 		found = append(found, Finding{"durability", OK, "fsync and full_page_writes are on, synchronous_commit is " +
@@ -91,7 +92,8 @@ const few = 3
 func (d *Database) checkConnections() Finding {
 	f := Finding{Check: "connections", Status: OK}
 	f.Text = fmt.Sprintf("%d of %d are in use; a node takes at most %d", d.Connections, d.MaxConnections, d.PerNode)
-	const hint = "raise max_connections of the server, or give each node fewer with the parameter pool_max_conns of the address"
+	const hint = "raise max_connections of the server, or give each node fewer with the parameter pool_max_conns of " +
+		"the address"
 	nodes := max(len(d.Nodes), 1)
 	switch {
 	case nodes*d.PerNode+few > d.MaxConnections:
@@ -121,8 +123,8 @@ func (d *Database) checkNodes() Finding {
 	for _, n := range d.Nodes {
 		if n.Version != d.Nodes[0].Version {
 			f.Status = Note
-			f.Text = fmt.Sprintf("%d are alive, of different versions: %s is %s, and %s is %s", len(d.Nodes), d.Nodes[0].Name,
-				d.Nodes[0].Version, n.Name, n.Version)
+			f.Text = fmt.Sprintf("%d are alive, of different versions: %s is %s, and %s is %s", len(d.Nodes),
+				d.Nodes[0].Name, d.Nodes[0].Version, n.Name, n.Version)
 			f.Hint = "that is right while a new version is rolled out, and not for good"
 			return f
 		}
@@ -137,8 +139,9 @@ const manyDead = 100_000
 func (d *Database) checkTables() (found []Finding) {
 	for _, t := range d.Tables {
 		if t.Dead > manyDead && t.Dead > t.Live {
-			found = append(found, Finding{"bloat", Note, fmt.Sprintf("the table %s has %d dead rows, and %d others", t.Name, t.Dead, t.Live),
-				"autovacuum does not keep up: look for transactions that are open for long in pg_stat_activity, and at its settings"})
+			text := fmt.Sprintf("the table %s has %d dead rows, and %d others", t.Name, t.Dead, t.Live)
+			found = append(found, Finding{"bloat", Note, text, "autovacuum does not keep up: see its settings, and " +
+				"in pg_stat_activity for transactions that are open for long"})
 		}
 	}
 	if len(found) == 0 {

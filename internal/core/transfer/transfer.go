@@ -40,24 +40,24 @@ var (
 	// ErrNotEmpty says that the target holds something.
 	ErrNotEmpty = errors.New("transfer: the target is not empty")
 	// ErrIncomplete says that a transfer into the store was interrupted.
-	ErrIncomplete = errors.New("transfer: an earlier transfer into it was interrupted")
+	ErrIncomplete = errors.New("transfer: not everything is there: a restore or a move into it was interrupted")
 )
 
 // DepartedError says that what is in a store goes on elsewhere.
 type DepartedError struct{ To string }
 
-func (e *DepartedError) Error() string { return "transfer: it was moved to " + e.To }
+func (e *DepartedError) Error() string { return "transfer: the executions were moved to " + e.To }
 
 // Check returns [ErrIncomplete] or a [DepartedError] if no engine may go on with what is in the store.
 func Check(ctx context.Context, st store.Store) error {
 	marks, err := st.Documents(ctx, markKind)
-	for _, m := range marks {
-		if m.Key == arriving {
-			return ErrIncomplete
-		}
-		return &DepartedError{string(m.Value)}
+	switch {
+	case err != nil || len(marks) == 0:
+		return err
+	case marks[0].Key == departed:
+		return &DepartedError{string(marks[0].Value)}
 	}
-	return err
+	return ErrIncomplete
 }
 
 // Depart marks a store whose content goes on elsewhere.

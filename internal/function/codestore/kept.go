@@ -30,8 +30,8 @@ func (s *Store) Verify(ctx context.Context, hash string) error {
 	return s.verifyShared(ctx, hash)
 }
 
-// link links all code that is here into the directory to, unless it is there: by second names of its files, which nobody
-// changes, or as copies.
+// link links all code that is here into the directory to, unless it is there: by second names of its files, which
+// nobody changes, or as copies.
 func (s *Store) link(ctx context.Context, to string) error {
 	entries, err := os.ReadDir(s.dir)
 	if errors.Is(err, fs.ErrNotExist) {

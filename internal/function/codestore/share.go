@@ -193,7 +193,8 @@ func (s *Store) Import(ctx context.Context, from string) (pieces int, err error)
 		}
 		code, keepErr := s.Keep(ctx, Source{Path: filepath.Join(from, e.Name())})
 		if keepErr == nil && code.Hash != e.Name() {
-			keepErr = fmt.Errorf("the code in %s is damaged: it has the hash %s", filepath.Join(from, e.Name()), code.Hash)
+			keepErr = fmt.Errorf("the code in %s is damaged: it has the hash %s", filepath.Join(from, e.Name()),
+				code.Hash)
 		}
 		if keepErr != nil {
 			return pieces, keepErr
