@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -351,6 +352,11 @@ func (c *crew) settle(arn string) {
 // parked starts an execution that waits for a callback, and returns both once it waits.
 func (c *crew) parked(name string) (arn, callback string) {
 	arn = c.started("parked", name)
+	defer func() {
+		if c.t.Failed() {
+			c.t.Logf("%s: %s", arn, c.about(arn))
+		}
+	}()
 	c.until("the callback of "+name, func(ctx context.Context, a *api) bool {
 		last := protocol.EventType("")
 		for e, err := range a.Events(ctx, arn, false) {
@@ -365,6 +371,21 @@ func (c *crew) parked(name string) (arn, callback string) {
 		return callback != "" && last == protocol.EventInvocationCompleted
 	})
 	return arn, callback
+}
+
+// about is what is known of an execution that does not go on.
+func (c *crew) about(arn string) string {
+	var b strings.Builder
+	for e, err := range c.nodes[0].Events(context.Background(), arn, false) {
+		if err != nil {
+			fmt.Fprint(&b, err)
+			break
+		}
+		fmt.Fprintf(&b, "\n  %s %s", e.Type, e.Time.Time().Format("15:04:05.000"))
+	}
+	x, err := c.nodes[0].Explain(context.Background(), arn)
+	fmt.Fprintf(&b, "\n  %+v %v", x, err)
+	return b.String()
 }
 
 // started starts an execution, asking until that is acknowledged.

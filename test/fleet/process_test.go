@@ -53,6 +53,7 @@ type fleet struct {
 	faults *timeline
 	// forgiving says that what was acknowledged may be lost: such an order is begun again by its name.
 	forgiving bool
+	calm      bool // nothing is paused, so each step runs once
 }
 
 // newFleet starts a node for each address of the database.
@@ -154,7 +155,7 @@ func (l *load) order(name string, job survivaltest.Job, how int) {
 	switch {
 	case how < 2 || l.f.forgiving:
 		arn, err = l.f.Attend(l.f.t.Context(), name, job)
-	case how == 2:
+	case how == 2 || l.f.calm:
 		arn, err = l.f.Run(l.f.t.Context(), name, job, func(context.Context, string) error { return nil })
 	default:
 		arn, err = l.f.Run(l.f.t.Context(), name, job, l.f.Hold)
@@ -261,4 +262,16 @@ func (f *fleet) harm(r *rand.Rand, frozen time.Duration) {
 		f.faults.add("node %d is killed", n)
 		node.Restart()
 	}
+}
+
+// told is the history of an order.
+func (f *fleet) told(arn string) string {
+	var b strings.Builder
+	for e, err := range newAPI("", f.nodes[0].Addr).Events(context.Background(), arn, false) {
+		if err != nil {
+			return err.Error()
+		}
+		fmt.Fprintf(&b, "  %s %s %s %v\n", e.Time.Time().Format("15:04:05.000"), e.Type, e.Name, e.Error)
+	}
+	return b.String()
 }

@@ -3,9 +3,11 @@ package fleet
 import (
 	"encoding/json"
 	"fmt"
+	"io/fs"
+	"math"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -17,39 +19,71 @@ import (
 // skewVariable says by how much the clock of a node is ahead, in a binary of skewed.
 const skewVariable = "FLEET_SKEW"
 
-// skewed builds the command with a clock that is wrong: time.Now adds a duration from the environment. Go's programs
-// read the clock without the library that faketime takes the place of.
-func skewed(t *testing.T) string {
-	t.Helper()
-	out, err := exec.CommandContext(t.Context(), "go", "env", "GOROOT").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	original := filepath.Join(strings.TrimSpace(string(out)), "src", "time", "time.go")
-	text, err := os.ReadFile(original)
-	if err != nil {
-		t.Fatal(err)
-	}
-	const reads = "sec, nsec, mono := now()"
-	if n := strings.Count(string(text), reads); n < 1 {
-		t.Fatalf("time.Now of this Go does not read the clock by %q", reads)
-	}
-	changed := strings.ReplaceAll(string(text), reads, reads+"\n\tsec += skew()")
-	changed += fmt.Sprintf(`
+// skewSource is what packages get that read the clock: one whose time of day is wrong, and whose intervals are right, as
+// with a machine's clock that was set wrong. Go's programs read the clock without the library that faketime replaces.
+const skewSource = `package %s
+
+import (
+	"os"
+	"time"
+	"unsafe"
+)
+
 var skewed = func() int64 {
-	text, _ := syscall.Getenv(%q)
-	d, _ := ParseDuration(text)
-	return int64(d / Second)
+	d, _ := time.ParseDuration(os.Getenv(%q))
+	return int64(d / time.Second)
 }()
 
-func skew() int64 { return skewed }
-`, skewVariable)
-	changed = strings.Replace(changed, "import (", "import (\n\t\"syscall\"", 1)
-	dir := t.TempDir()
-	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{original: filepath.Join(dir, "time.go")}})
-	if err == nil {
-		err = os.WriteFile(filepath.Join(dir, "time.go"), []byte(changed), 0o644)
+func skewedNow() time.Time {
+	t := time.Now()
+	*(*uint64)(unsafe.Pointer(&t)) += uint64(skewed << 30)
+	return t
+}
+
+func skewedSince(t time.Time) time.Duration { return skewedNow().Sub(t) }
+func skewedUntil(t time.Time) time.Duration { return t.Sub(skewedNow()) }
+`
+
+var readsClock = regexp.MustCompile(`\btime\.(Now|Since|Until)\b`)
+
+// skewed builds the command so that it reads the wrong clock wherever our code reads one.
+func skewed(t *testing.T) string {
+	t.Helper()
+	dir, replaced, n := t.TempDir(), map[string]string{}, 0
+	put := func(path, text string) {
+		path, err := filepath.Abs(path)
+		if err == nil {
+			n++
+			replaced[path] = filepath.Join(dir, fmt.Sprintf("%d.go", n))
+			err = os.WriteFile(replaced[path], []byte(text), 0o644)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
+	for _, top := range []string{"engine", "internal", "cmd/perdure"} {
+		err := filepath.WalkDir(filepath.Join(root, top), func(path string, d fs.DirEntry, err error) error {
+			if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") ||
+				strings.Contains(path, "testdata") {
+				return err
+			}
+			text, err := os.ReadFile(path)
+			if err != nil || !readsClock.Match(text) || !strings.Contains(string(text), "\t\"time\"\n") {
+				return err
+			}
+			put(path, readsClock.ReplaceAllString(string(text), "skewed$1")+"\nvar _ time.Duration\n")
+			name := regexp.MustCompile(`(?m)^package (\w+)`).FindStringSubmatch(string(text))[1]
+			put(filepath.Join(filepath.Dir(path), "skewed.go"), fmt.Sprintf(skewSource, name, skewVariable))
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(replaced) < 10 {
+		t.Fatalf("only %d files read the clock", len(replaced))
+	}
+	overlay, err := json.Marshal(map[string]any{"Replace": replaced})
 	if err == nil {
 		err = os.WriteFile(filepath.Join(dir, "overlay.json"), overlay, 0o644)
 	}
@@ -71,11 +105,13 @@ func TestClockSkew(t *testing.T) {
 		node := f.prepare(address, "--lease", lease.String())
 		node.Binary, node.Env = binary, []string{skewVariable + "=" + skew}
 		node.Start()
+		f.ready(node)
 		f.nodes = append(f.nodes, node)
 	}
 	f.Service = survivaltest.NewService(100, addresses(f.nodes)...)
-	for _, n := range f.nodes[1:] {
-		f.ready(n)
+	all, err := newAPI("", f.nodes[0].Addr).Nodes(t.Context())
+	if err != nil || len(all) != 3 || math.Abs(all[1].LagSeconds+420) > 5 || math.Abs(all[2].LagSeconds-540) > 5 {
+		t.Fatalf("the nodes are %+v, %v, want two whose clocks are wrong by 420 s and 540 s", all, err)
 	}
 	l := f.begin(12)
 	time.Sleep(6 * time.Second)

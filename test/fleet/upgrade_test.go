@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -15,6 +16,7 @@ func TestRollingUpgrade(t *testing.T) {
 	f := newFleet(t, faults, same(address, 3))
 	newer := t.TempDir() + "/perdure"
 	survivaltest.Build(t, root, newer, "cmd/perdure", "-ldflags", "-X main.version=v9.9.9")
+	f.calm = true
 	l := f.begin(12)
 	for n := range f.nodes {
 		time.Sleep(time.Second)
@@ -33,14 +35,14 @@ func TestRollingUpgrade(t *testing.T) {
 	}
 	time.Sleep(time.Second)
 	l.end()
-	if n := f.Failures(); n > 0 {
-		t.Errorf("clients were told of %d failures, want none", n)
+	if told := f.Failures(); len(told) > 0 {
+		t.Errorf("clients were told of failures, want none:\n%s", strings.Join(told, "\n"))
 	}
 	j := l.judge(clocks)
 	for arn := range l.orders {
 		for step, runs := range j.Notes[arn] {
 			if len(runs) != 1 {
-				t.Errorf("%s: %s ran %d times, want once", arn, step, len(runs))
+				t.Errorf("%s: %s ran %d times, want once:\n%v\n%s", arn, step, len(runs), runs, f.told(arn))
 			}
 		}
 	}

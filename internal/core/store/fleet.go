@@ -3,7 +3,9 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/perdure/perdure/protocol"
@@ -23,8 +25,8 @@ type Fleet interface {
 
 	// Beat renews the lease of a node from now on, and stores what it tells of itself; the first makes it a member.
 	// tell gets all nodes, those that died a while ago among them, and returns the info of this one; no two nodes do
-	// that at one time. It fails with [ErrLeaseOver], and changes nothing, if the lease has ended, or the node is
-	// unknown and first is false.
+	// that at one time, for which it may be asked again. It fails with [ErrLeaseOver], and changes nothing, if the
+	// lease has ended, or the node is unknown and first is false.
 	Beat(ctx context.Context, node NodeID, first bool, lease time.Duration, tell func(*Census) []byte) error
 
 	// Nodes returns all nodes without being one.
@@ -75,6 +77,16 @@ type Fleet interface {
 
 // MaxHint bounds a hint, in bytes.
 const MaxHint = 1000
+
+// CheckHints refuses hints that are out of bounds. Every Tell begins with it.
+func CheckHints(hints []string) error {
+	for _, hint := range hints {
+		if len(hint) > MaxHint || strings.ContainsFunc(hint, func(r rune) bool { return r < ' ' || r > '~' }) {
+			return fmt.Errorf("store: a hint has at most %d bytes of printable ASCII, not %.40q", MaxHint, hint)
+		}
+	}
+	return nil
+}
 
 // NodeID names a node. A new one is random and positive; zero is nobody.
 type NodeID int64

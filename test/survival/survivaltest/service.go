@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -13,8 +12,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -47,45 +44,59 @@ func NewService(n int, addresses ...string) *Service {
 	return s
 }
 
-// Turns is a load balancer that knows nothing of the nodes behind it but whether they take connections.
+// Turns is a load balancer that knows nothing of the nodes behind it, and a client that repeats what fails as those of
+// AWS do: three times in all, here by way of another node.
 type Turns struct {
-	to       *http.Transport
-	failures atomic.Int64
+	to *http.Transport
 
 	mu        sync.Mutex
 	addresses []string
 	next      int
+	failures  []string
 }
+
+const tries = 3
 
 // RoundTrip implements [http.RoundTripper].
 func (t *Turns) RoundTrip(req *http.Request) (resp *http.Response, err error) {
-	defer func() {
-		if err != nil && req.Context().Err() == nil || err == nil && resp.StatusCode >= http.StatusInternalServerError {
-			t.failures.Add(1)
+	var body []byte
+	if req.Body != nil {
+		defer req.Body.Close()
+		if body, err = io.ReadAll(req.Body); err != nil {
+			return nil, err
 		}
-	}()
+	}
+	nodes := t.turn()
 	for try := 1; ; try++ {
-		to, of := t.turn()
+		to := nodes[try%len(nodes)]
 		again := req.Clone(req.Context())
 		again.URL.Host, again.Host = to, to
-		if req.GetBody != nil {
-			if again.Body, err = req.GetBody(); err != nil {
-				return nil, err
-			}
+		if req.Body != nil {
+			again.Body = io.NopCloser(bytes.NewReader(body))
 		}
 		resp, err = t.to.RoundTrip(again)
-		if !errors.Is(err, syscall.ECONNREFUSED) || try == of || req.GetBody == nil && req.Body != nil {
+		failed := err != nil || resp.StatusCode >= http.StatusInternalServerError
+		switch {
+		case !failed || req.Context().Err() != nil:
+			return resp, err
+		case try == tries:
+			t.note(again, resp, err)
 			return resp, err
 		}
+		if err == nil {
+			resp.Body.Close()
+		}
+		_ = pause(req.Context())
 	}
 }
 
-// turn is whose turn it is, of how many.
-func (t *Turns) turn() (address string, of int) {
+// turn returns the nodes, beginning with the one whose turn it is.
+func (t *Turns) turn() []string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.next++
-	return t.addresses[t.next%len(t.addresses)], len(t.addresses)
+	n := t.next % len(t.addresses)
+	return slices.Concat(t.addresses[n:], t.addresses[:n])
 }
 
 // Add adds a node.
@@ -102,8 +113,27 @@ func (t *Turns) Remove(address string) {
 	t.addresses = slices.DeleteFunc(slices.Clone(t.addresses), func(a string) bool { return a == address })
 }
 
-// Failures is how many requests no node answered, or one with an error of its own.
-func (t *Turns) Failures() int64 { return t.failures.Load() }
+// maxFailures bounds what is kept of failures.
+const maxFailures = 100
+
+func (t *Turns) note(req *http.Request, resp *http.Response, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.failures) < maxFailures {
+		what := fmt.Sprint(err)
+		if err == nil {
+			what = resp.Status
+		}
+		t.failures = append(t.failures, fmt.Sprintf("%s %s %s: %s", time.Now().Format("15:04:05.000"), req.Method, req.URL, what))
+	}
+}
+
+// Failures are the first requests that failed in the end.
+func (t *Turns) Failures() []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Clone(t.failures)
+}
 
 // Patience bounds how long an order may take beside its waits: kills in a row make the engine pause up to a minute
 // before it tries again.

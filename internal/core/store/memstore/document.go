@@ -92,6 +92,9 @@ func (s *Store) DeleteDocument(ctx context.Context, kind, key string) error {
 	if err := s.usableLocked(ctx); err != nil {
 		return err
 	}
+	if _, ok := s.documents[kind][key]; !ok {
+		return nil
+	}
 	delete(s.documents[kind], key)
 	if len(s.documents[kind]) == 0 {
 		delete(s.documents, kind)
