@@ -1,12 +1,12 @@
 # An index of what can be done here. Each check is written in .ci/run, which
 # needs no make.
 
-.PHONY: help test race fuzz lint lint-world seeded golangci sam interop interop-all conformance conformance-python bench bench-peers bench-peers-quick million crash soak fleet fleet-suites fleet-soak ci
+.PHONY: help test race fuzz lint lint-world seeded golangci sam interop interop-all conformance conformance-python history bench bench-peers bench-peers-quick bench-fleet million crash soak fleet fleet-suites fleet-soak ci
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-test: ## run the tests; needs nothing but Go
+test: ## run the tests; needs Go and PostgreSQL, or PERDURE_POSTGRES=none
 	go test ./...
 
 lint-world: ## run perdure lint and go vet on std and twenty modules
@@ -45,8 +45,14 @@ bench: ## measure; compare two outputs with benchstat
 bench-peers: ## measure beside Restate and DBOS; writes docs/benchmarks.md
 	.ci/run bench_peers
 
+bench-fleet: ## measure nodes on one PostgreSQL beside DBOS; writes docs/benchmarks-fleet.md
+	.ci/run bench_fleet
+
 bench-peers-quick: ## the same in three minutes, for the screen
 	.ci/run bench_peers_quick
+
+history: ## look at the plans of all queries beside ten million executions in PostgreSQL
+	.ci/run history
 
 million: ## test the engine beside a million rows
 	.ci/run million

@@ -21,16 +21,6 @@ const (
 	embedded             // no HTTP
 )
 
-// goals are those of each workload, by its key.
-var goals = map[string][]goal{
-	"steps":  {{form: served, value: 200}},
-	"single": {{form: served, value: 900}},
-	"crowd":  {{form: served, ofPeer: 2.5}, {form: embedded, value: 30_000}},
-	"short":  {{form: served, ofPeer: 2.5}, {form: embedded, value: 6_000}},
-	"map":    {{form: served, value: 80}},
-	"large":  {{form: served, ofPeer: 2}},
-}
-
 // Goals beside those of workloads.
 const (
 	maxEngineMemory  = 200.0 // MB, of perdure serve under each workload

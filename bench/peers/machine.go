@@ -39,7 +39,7 @@ func describe(ctx context.Context, b *bench, rounds int, began time.Time) []stri
 			says("git", "describe", "--always", "--dirty", "--tags"), restate,
 			version("github.com/restatedev/sdk-go"), version("github.com/dbos-inc/dbos-transact-golang"), postgres,
 			version("modernc.org/sqlite"), runtime.Version()),
-		"**Again**: `make bench-peers`, or parts of it as `bench/peers/README.md` says.",
+		"**Again**: " + b.of.again,
 	}
 }
 

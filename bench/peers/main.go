@@ -27,6 +27,7 @@ type bench struct {
 	time     time.Duration // of a figure
 	warm     time.Duration // before it
 	limit    time.Duration // of all rounds: none begins that would end later
+	of       *comparison
 	sleepers int
 	only     string
 	rows     string
@@ -55,6 +56,7 @@ func main() {
 func run(ctx context.Context, args []string) error {
 	b := bench{}
 	fs := flag.NewFlagSet("peers", flag.ContinueOnError)
+	asFleet := fs.Bool("fleet", false, "compare nodes of a fleet on one PostgreSQL")
 	quick := fs.Bool("quick", false, "one short round: shows that everything runs, and little about speed")
 	fs.IntVar(&b.rounds, "rounds", 3, "`number` of rounds, of which the medians are shown")
 	fs.DurationVar(&b.time, "time", 3*time.Second, "`time` that each figure is measured for")
@@ -80,6 +82,9 @@ func run(ctx context.Context, args []string) error {
 				fs.Set(is[0], is[1])
 			}
 		}
+	}
+	if b.of = &peers; *asFleet {
+		b.of = &fleet
 	}
 	var err error
 	if b.lab.dir, err = os.MkdirTemp(b.lab.dir, "peers-"); err != nil {
@@ -186,7 +191,7 @@ func (b *bench) measure(ctx context.Context) *measurements {
 			}
 		}
 		for _, w := range workload.All {
-			for _, s := range systems {
+			for _, s := range b.of.systems {
 				if ctx.Err() != nil || !chosen(b.only, s.Key) || !chosen(b.rows, w.Key) {
 					continue
 				}
@@ -201,7 +206,7 @@ func (b *bench) measure(ctx context.Context) *measurements {
 			}
 		}
 	}
-	if b.sleepers > 0 && ctx.Err() == nil {
+	if b.of.sleepers && b.sleepers > 0 && ctx.Err() == nil {
 		s := measureSleepers(ctx, &b.lab, b.sleepers)
 		m.Sleepers = &s
 		fmt.Fprintf(os.Stderr, "sleepers %+v\n", s)
@@ -271,7 +276,7 @@ func (b *bench) write(m *measurements) error {
 			return err
 		}
 	}
-	table := report(m)
+	table := report(b.of, m)
 	if b.out == "" {
 		_, err := os.Stdout.WriteString(table)
 		return err

@@ -1,7 +1,6 @@
 package main
 
 import (
-	_ "embed"
 	"fmt"
 	"strings"
 	"time"
@@ -9,15 +8,10 @@ import (
 	"github.com/perdure/perdure/bench/peers/workload"
 )
 
-// notes is what stands beneath the table: what was compared, and what each could do better.
-//
-//go:embed notes.md
-var notes string
-
 // report writes the document: the machine, the table, the notes.
-func report(m *measurements) string {
+func report(c *comparison, m *measurements) string {
 	var doc strings.Builder
-	doc.WriteString("# Benchmarks\n\n")
+	fmt.Fprintf(&doc, "# %s\n\n", c.title)
 	for _, line := range m.Machine {
 		fmt.Fprintf(&doc, "- %s\n", line)
 	}
@@ -27,27 +21,27 @@ the engine's (Perdure, Restate, PostgreSQL), the second that of the functions; a
 also the clients.
 
 `)
-	writeTable(&doc, m)
-	doc.WriteString("\n" + notes)
+	writeTable(&doc, c, m)
+	doc.WriteString("\n" + c.notes)
 	return doc.String()
 }
 
 // writeTable writes the table.
-func writeTable(doc *strings.Builder, m *measurements) {
+func writeTable(doc *strings.Builder, c *comparison, m *measurements) {
 	row := func(cells ...string) { fmt.Fprintf(doc, "| %s |\n", strings.Join(cells, " | ")) }
 	head, line, safe := []string{"workload"}, []string{"---"}, []string{"durability"}
-	for _, s := range systems {
+	for _, s := range c.systems {
 		head, line, safe = append(head, s.Name), append(line, "---:"), append(safe, s.Durability)
 	}
 	row(append(head, "goal", "Perdure served / best peer", "verdict")...)
 	row(append(line, "---", "---:", "---")...)
 	row(append(safe, "", "", "")...)
 	for _, w := range workload.All {
-		for _, cells := range workloadRows(m, w) {
+		for _, cells := range workloadRows(c, m, w) {
 			row(cells...)
 		}
 	}
-	blank := make([]string, len(systems)-1)
+	blank := make([]string, len(c.systems)-1)
 	if m.Sleepers != nil {
 		for _, cells := range sleeperRows(m.Sleepers) {
 			row(append(append(cells[:2:2], blank...), cells[2:]...)...)
@@ -60,12 +54,12 @@ func writeTable(doc *strings.Builder, m *measurements) {
 }
 
 // workloadRows are the rows of a workload: the figures, CPU time, memory.
-func workloadRows(m *measurements, w workload.Workload) [][]string {
+func workloadRows(c *comparison, m *measurements, w workload.Workload) [][]string {
 	figures := []string{"**" + w.Name + ": " + string(w.Unit) + "**"}
 	cpu, memory := []string{"CPU ms per execution"}, []string{"memory, MB"}
 	best := map[form]float64{}
 	peer, most := 0.0, 0.0
-	for _, s := range systems {
+	for _, s := range c.systems {
 		sum := summarize(m.of(s.Key, w.Key))
 		if sum.Value == 0 {
 			figures, cpu, memory = append(figures, cell(sum.Error)), append(cpu, ""), append(memory, "")
@@ -85,7 +79,7 @@ func workloadRows(m *measurements, w workload.Workload) [][]string {
 		}
 	}
 	var wanted, reached []string
-	for _, g := range goals[w.Key] {
+	for _, g := range c.goals[w.Key] {
 		wanted = append(wanted, g.String(w.Unit))
 		reached = append(reached, g.judge(w.Unit, best[g.form], peer))
 	}

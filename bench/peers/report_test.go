@@ -41,8 +41,8 @@ func TestTable(t *testing.T) {
 			AtOnce: waking{Awake: 100_000, P50: 2 * time.Second, P99: 9 * time.Second, Last: 10 * time.Second},
 			InTurn: waking{Awake: 100_000, Rate: 3000, P50: 20 * time.Millisecond, P99: 92 * time.Millisecond, Last: time.Second}},
 	}
-	table := report(m)
-	columns := len(systems) + 4
+	table := report(&peers, m)
+	columns := len(peers.systems) + 4
 	for line := range strings.Lines(table) {
 		if n := strings.Count(line, " | ") + 1; strings.HasPrefix(line, "| ") && n != columns {
 			t.Errorf("got %d cells, want %d: %s", n, columns, line)
@@ -119,10 +119,12 @@ func TestGoalsHaveRows(t *testing.T) {
 	for _, w := range workload.All {
 		rows[w.Key] = w.Unit
 	}
-	for key, all := range goals {
-		for _, g := range all {
-			if rows[key] == "" || (g.value == 0) == (g.ofPeer == 0) || g.ofPeer > 0 && rows[key].IsTime() {
-				t.Errorf("%s: %+v is no goal for a row in %q", key, g, rows[key])
+	for _, c := range []comparison{peers, fleet} {
+		for key, all := range c.goals {
+			for _, g := range all {
+				if rows[key] == "" || (g.value == 0) == (g.ofPeer == 0) || g.ofPeer > 0 && rows[key].IsTime() {
+					t.Errorf("%s: %s: %+v is no goal for a row in %q", c.title, key, g, rows[key])
+				}
 			}
 		}
 	}

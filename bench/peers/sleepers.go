@@ -91,7 +91,7 @@ func (s *sleepers) restart(ctx context.Context, base *lab, n int) error {
 	s.Asleep = len(arns)
 	syscall.Sync()
 	began := time.Now()
-	p, _, err := serve(ctx, l)
+	p, _, err := serve(ctx, l, "data")
 	if err != nil {
 		return err
 	}

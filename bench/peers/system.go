@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 
 	"github.com/perdure/perdure/bench/peers/load"
 )
@@ -98,8 +99,9 @@ func (a *agent) load(ctx context.Context, b load.Burst) (out load.Outcome) {
 	return out
 }
 
-// overHTTP is load by POST requests, each of which is answered with the result of an execution.
-func overHTTP(url string) func(context.Context, load.Burst) load.Outcome {
+// overHTTP is load by POST requests, each of which is answered with the result of an execution. They go to the addresses
+// in turn.
+func overHTTP(urls ...string) func(context.Context, load.Burst) load.Outcome {
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 256}}
 	return func(ctx context.Context, b load.Burst) load.Outcome {
 		order, err := json.Marshal(b.Order)
@@ -107,8 +109,9 @@ func overHTTP(url string) func(context.Context, load.Burst) load.Outcome {
 			return load.Outcome{Error: err.Error()}
 		}
 		defer client.CloseIdleConnections()
+		var next atomic.Int64
 		return load.Run(ctx, b, func(ctx context.Context, b load.Burst) error {
-			text, err := post(ctx, client, url, order)
+			text, err := post(ctx, client, urls[int(next.Add(1))%len(urls)], order)
 			if err == nil && string(text) != fmt.Sprint(b.Order.Total()) {
 				err = fmt.Errorf("the result is %.200s, not %d", text, b.Order.Total())
 			}
@@ -139,17 +142,6 @@ func request(ctx context.Context, client *http.Client, method, url string, body 
 		err = fmt.Errorf("%s: %.200s", resp.Status, text)
 	}
 	return bytes.TrimSpace(text), err
-}
-
-// systems are those that are compared, in the order of the table.
-var systems = []system{
-	perdureServe("perdure-processes", "Perdure: a process for each invocation", "--per-process", "1"),
-	perdureServe("perdure-concurrent", "Perdure: as it comes, up to 32 invocations in a process"),
-	perdureInProcess("perdure-http", "Perdure: in-process, over HTTP", true),
-	perdureInProcess(embeddedKey, "Perdure: embedded", false),
-	restateSystem,
-	dbosPostgres,
-	dbosSQLite,
 }
 
 // errNotInstalled says that a peer is not on this machine.

@@ -21,7 +21,7 @@ const invokePath = "/2015-03-31/functions/" + workload.Function + "/invocations?
 func perdureServe(key, name string, args ...string) system {
 	return system{Key: key, Name: name, Durability: powerSafe, Ours: true, Served: true,
 		start: func(ctx context.Context, l *lab) (*instance, error) {
-			p, url, err := serve(ctx, l, args...)
+			p, url, err := serve(ctx, l, "data", args...)
 			if err != nil {
 				return nil, err
 			}
@@ -32,10 +32,10 @@ func perdureServe(key, name string, args ...string) system {
 		}}
 }
 
-// serve starts perdure serve on the data in the lab.
-func serve(ctx context.Context, l *lab, args ...string) (p *process, url string, err error) {
-	p, err = start(command{path: l.program("perdure"), dir: l.dir, log: l.file("perdure.log"), args: append([]string{
-		"serve", "--listen", "127.0.0.1:0", "--data", l.file("data"),
+// serve starts perdure serve with a data directory in the lab.
+func serve(ctx context.Context, l *lab, data string, args ...string) (p *process, url string, err error) {
+	p, err = start(command{path: l.program("perdure"), dir: l.dir, log: l.file(data + ".log"), args: append([]string{
+		"serve", "--listen", "127.0.0.1:0", "--data", l.file(data),
 		"--function", workload.Function + "=" + l.program("function"),
 	}, args...)})
 	if err != nil {

@@ -26,9 +26,10 @@ func newGuard(names []string) guard {
 	return guard{hosts}
 }
 
-// check refuses requests that a web page of another site caused.
+// check refuses requests that a web page of another site caused. What is open to everybody may be asked without a host,
+// as no browser does: probes of load balancers name none.
 func (g guard) check(r *http.Request, a *asked) error {
-	if onLoopback(r) && !g.knows(r.Host) {
+	if onLoopback(r) && !g.knows(r.Host) && !(r.Host == "" && a.isOpen()) {
 		return protocol.Errorf(protocol.CodeAccessDenied, "The host name %q is not allowed on a loopback address: "+
 			"use localhost, or add the name to the allowed hosts.", clip(r.Host))
 	}

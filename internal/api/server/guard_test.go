@@ -32,7 +32,7 @@ func TestGuard(t *testing.T) {
 		{"IPv6 without port", []string{"Host", "[::1]"}, ""},
 		{"other loopback", []string{"Host", "127.8.8.8"}, ""},
 		{"configured", []string{"Host", "Host.Docker.Internal:3001"}, ""},
-		{"none", []string{"Host", ""}, `The host name "" ` + badHost},
+		{"only a port", []string{"Host", ":3001"}, `The host name ":3001" ` + badHost},
 		{"rebound name", []string{"Host", "evil.example:3001"}, `The host name "evil.example:3001" ` + badHost},
 		{"address elsewhere", []string{"Host", "192.0.2.1"}, `The host name "192.0.2.1" ` + badHost},
 		{"name like localhost", []string{"Host", "notlocalhost"}, `The host name "notlocalhost" ` + badHost},
@@ -59,6 +59,30 @@ func TestGuard(t *testing.T) {
 					t.Errorf("got %d %s, want %s", w.Code, w.Body, test.message)
 				}
 			})
+		}
+	}
+}
+
+// TestProbes: load balancers may ask how an engine is without naming it, and nothing else.
+func TestProbes(t *testing.T) {
+	h := New(allFaces(), &Options{Metrics: named("metrics"), Ready: withProbes().Ready}).handler
+	for _, path := range everyFace {
+		for _, method := range []string{"GET", "HEAD"} {
+			want := http.StatusForbidden
+			if path == "/ready" || path == "/health" && method == "GET" {
+				want = http.StatusOK
+			}
+			r := httptest.NewRequest(method, path, nil)
+			r.Host = ""
+			w := httptest.NewRecorder()
+			if h.ServeHTTP(w, r); w.Code != want {
+				t.Errorf("%s %s: got %d, want %d", method, path, w.Code, want)
+			}
+			r.Header.Set("Origin", "https://evil.example")
+			w = httptest.NewRecorder()
+			if h.ServeHTTP(w, r); w.Code != http.StatusForbidden {
+				t.Errorf("%s %s of a web page: got %d", method, path, w.Code)
+			}
 		}
 	}
 }

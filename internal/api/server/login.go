@@ -2,7 +2,6 @@ package server
 
 import (
 	"crypto/hmac"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"html/template"
@@ -25,18 +24,16 @@ const (
 )
 
 // login lets people in to the page, with the access key id and the secret that programs sign with. A session is a
-// cookie with its owner and its end, under a MAC: nothing is stored. A removal from the credentials ends a session
-// at once, and a restart of the server ends all.
+// cookie with its owner and its end, under a MAC with the owner's secret: nothing is stored, and all nodes of a fleet that
+// have the same credentials take it. A removal from these, or another secret, ends a session at once.
 type login struct {
 	credentials Credentials
 	secure      bool // the cookie travels over TLS only
-	key         []byte
 	tries       tries
 }
 
 func newLogin(c Credentials, secure bool) *login {
-	l := &login{credentials: c, secure: secure, key: make([]byte, sha256.Size)}
-	rand.Read(l.key)
+	l := &login{credentials: c, secure: secure}
 	l.tries.init()
 	return l
 }
@@ -115,12 +112,13 @@ func (l *login) cookieName() string {
 // seal makes a session of c's.
 func (l *login) seal(c *credentials.Credential, until time.Time) string {
 	claim := c.KeyID + "." + strconv.FormatInt(until.Unix(), 36)
-	return claim + "." + l.mac(claim, c.Secret)
+	return claim + "." + sessionMAC(claim, c.Secret)
 }
 
-func (l *login) mac(claim, secret string) string {
-	h := hmac.New(sha256.New, l.key)
-	h.Write([]byte(claim + "\x00" + secret))
+// sessionMAC is of nothing that is signed with the secret elsewhere.
+func sessionMAC(claim, secret string) string {
+	h := hmac.New(sha256.New, []byte("perdure session "+secret))
+	h.Write([]byte(claim))
 	return base64.RawURLEncoding.EncodeToString(h.Sum(nil))
 }
 
@@ -139,7 +137,7 @@ func (l *login) session(r *http.Request) *credentials.Credential {
 		return nil
 	}
 	c, ok := l.credentials.Find(parts[0])
-	if !ok || !hmac.Equal([]byte(parts[2]), []byte(l.mac(parts[0]+"."+parts[1], c.Secret))) {
+	if !ok || !hmac.Equal([]byte(parts[2]), []byte(sessionMAC(parts[0]+"."+parts[1], c.Secret))) {
 		return nil
 	}
 	return &c

@@ -3,7 +3,9 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/perdure/perdure/protocol"
@@ -23,8 +25,8 @@ type Fleet interface {
 
 	// Beat renews the lease of a node from now on, and stores what it tells of itself; the first makes it a member.
 	// tell gets all nodes, those that died a while ago among them, and returns the info of this one; no two nodes do
-	// that at one time. It fails with [ErrLeaseOver], and changes nothing, if the lease has ended, or the node is
-	// unknown and first is false.
+	// that at one time, for which it may be asked again. It fails with [ErrLeaseOver], and changes nothing, if the
+	// lease has ended, or the node is unknown and first is false.
 	Beat(ctx context.Context, node NodeID, first bool, lease time.Duration, tell func(*Census) []byte) error
 
 	// Nodes returns all nodes without being one.
@@ -55,8 +57,7 @@ type Fleet interface {
 	// ones are left out.
 	Last(ctx context.Context, ids ...string) (map[string]int64, error)
 
-	// DocumentsRevision returns a number that changes with each change of a document, but for those of kinds that only
-	// one node uses: see [PrivateKind].
+	// DocumentsRevision returns a number that changes with each change of a document of a kind that [Counts].
 	DocumentsRevision(ctx context.Context) (int64, error)
 
 	// Exclusively runs f while no node, this one included, runs another one. The context ends early if that can no
@@ -75,6 +76,16 @@ type Fleet interface {
 
 // MaxHint bounds a hint, in bytes.
 const MaxHint = 1000
+
+// CheckHints refuses hints that are out of bounds. Every Tell begins with it.
+func CheckHints(hints []string) error {
+	for _, hint := range hints {
+		if len(hint) > MaxHint || strings.ContainsFunc(hint, func(r rune) bool { return r < ' ' || r > '~' }) {
+			return fmt.Errorf("store: a hint has at most %d bytes of printable ASCII, not %.40q", MaxHint, hint)
+		}
+	}
+	return nil
+}
 
 // NodeID names a node. A new one is random and positive; zero is nobody.
 type NodeID int64
@@ -110,8 +121,14 @@ type Claim struct {
 	Left bool
 }
 
-// PrivateKind is the kind of documents that change often and that no other node reads.
-const PrivateKind = "probe"
+// The kinds of documents that change often, and do not count for [Fleet.DocumentsRevision].
+const (
+	ProbeKind     = "probe"     // what nobody reads
+	TelemetryKind = "telemetry" // how far nodes have come in telling of executions
+)
+
+// Counts reports whether a change of a document of this kind changes [Fleet.DocumentsRevision].
+func Counts(kind string) bool { return kind != ProbeKind && kind != TelemetryKind }
 
 // ErrLeaseOver says that a node's lease has ended.
 var ErrLeaseOver = errors.New("store: the lease of this node is over")

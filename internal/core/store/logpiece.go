@@ -25,8 +25,8 @@ func EncodeLines(lines []LogLine) ([]byte, error) {
 	return json.Marshal(stored)
 }
 
-// DecodeLines returns the lines of an execution that are stored as data, from number first on. Where data is not what was
-// written, as sum says or the data itself, they are one line that says so.
+// DecodeLines returns the lines of an execution that are stored as data, from number first on. Where data is not what
+// was written, as sum says or the data itself, they are one line that says so.
 func DecodeLines(id string, first, sum int64, data []byte) []LogLine {
 	var stored []storedLine
 	if err := json.Unmarshal(data, &stored); err != nil || sum != int64(LinesSum(id, first, data)) {

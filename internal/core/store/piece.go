@@ -23,8 +23,9 @@ type Piece struct {
 	Most     int
 }
 
-// ReadPieces is [Store.Journal] for a store in a database. read hands the entries of a piece to take, in order, each with
-// the sum that is stored beside it, until take returns false. exists returns [ErrNotFound] if the execution is gone.
+// ReadPieces is [Store.Journal] for a store in a database. read hands the entries of a piece to take, in order, each
+// with the sum that is stored beside it, until take returns false. exists returns [ErrNotFound] if the execution is
+// gone.
 func ReadPieces(id string, part Range, read func(p Piece, take func(e Entry, sum int64) bool) error,
 	exists func() error) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {

@@ -1,5 +1,5 @@
 // Command embedded is the workload in a program that embeds Perdure, with its clients, and with the API over HTTP for
-// clients elsewhere. Its argument is the data directory.
+// clients elsewhere. Its argument is the data directory, or the address of a PostgreSQL.
 package main
 
 import (
@@ -9,12 +9,14 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/perdure/perdure"
 	"github.com/perdure/perdure/bench/peers/handler"
 	"github.com/perdure/perdure/bench/peers/load"
 	"github.com/perdure/perdure/bench/peers/workload"
+	"github.com/perdure/perdure/engine/postgres"
 )
 
 func main() {
@@ -24,9 +26,17 @@ func main() {
 	}
 }
 
-func serve(dir string) error {
+func serve(place string) error {
 	ctx := context.Background()
-	p, err := perdure.Open(ctx, dir, &perdure.Options{Logger: slog.New(slog.DiscardHandler)})
+	opts := &perdure.Options{Logger: slog.New(slog.DiscardHandler)}
+	if strings.HasPrefix(place, "postgres:") {
+		st, err := postgres.Open(ctx, place, nil)
+		if err != nil {
+			return err
+		}
+		opts.Store, place = st, ""
+	}
+	p, err := perdure.Open(ctx, place, opts)
 	if err != nil {
 		return err
 	}

@@ -92,6 +92,9 @@ func (s *Store) DeleteDocument(ctx context.Context, kind, key string) error {
 	if err := s.usableLocked(ctx); err != nil {
 		return err
 	}
+	if _, ok := s.documents[kind][key]; !ok {
+		return nil
+	}
 	delete(s.documents[kind], key)
 	if len(s.documents[kind]) == 0 {
 		delete(s.documents, kind)
@@ -101,7 +104,7 @@ func (s *Store) DeleteDocument(ctx context.Context, kind, key string) error {
 }
 
 func (s *Store) changedLocked(kind string) {
-	if kind != store.PrivateKind {
+	if store.Counts(kind) {
 		s.revision++
 	}
 }

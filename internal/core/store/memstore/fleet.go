@@ -271,6 +271,9 @@ func (f *Fleet) Exclusively(ctx context.Context, do func(ctx context.Context) er
 
 // Tell implements [store.Fleet].
 func (f *Fleet) Tell(ctx context.Context, node store.NodeID, hints ...string) error {
+	if err := store.CheckHints(hints); err != nil {
+		return err
+	}
 	f.mu.RLock()
 	defer f.mu.RUnlock()
 	for id, c := range f.hearers {

@@ -68,3 +68,11 @@ func BenchmarkCommit(b *testing.B) {
 func BenchmarkList(b *testing.B) {
 	storetest.BenchmarkList(b, func(*testing.B) store.Store { return memstore.New() })
 }
+
+func TestFleet(t *testing.T) {
+	storetest.RunFleet(t, func(t *testing.T) (a, b store.Fleet) {
+		f := memstore.NewFleet()
+		return f, f
+	})
+	storetest.Run(t, func(t *testing.T) store.Store { return memstore.NewFleet() })
+}

@@ -41,8 +41,9 @@ func parse(text string) (*address, error) {
 	}
 	config, err := pgxpool.ParseConfig(text)
 	if err != nil {
-		return nil, errors.New("the address of the database, or PostgreSQL's variables and files beside it, cannot be " +
-			"read: " + form + "; parameters are those of PostgreSQL's own clients, such as sslmode=verify-full" + reason(err))
+		return nil, errors.New("the address of the database, or PostgreSQL's variables and files beside it, cannot " +
+			"be read: " + form + "; parameters are those of PostgreSQL's own clients, such as sslmode=verify-full" +
+			reason(err))
 	}
 	params := config.ConnConfig.RuntimeParams
 	a := &address{pool: config, schema: params["schema"], place: place(config.ConnConfig)}
@@ -51,8 +52,8 @@ func parse(text string) (*address, error) {
 		a.schema = DefaultSchema
 	}
 	if len(a.schema) > 63 || strings.ContainsRune(a.schema, 0) || strings.HasPrefix(a.schema, "pg_") {
-		return nil, fmt.Errorf("%.70q cannot be the name of a schema: choose one of at most 63 bytes that does not begin "+
-			"with pg_", a.schema)
+		return nil, fmt.Errorf("%.70q cannot be the name of a schema: choose one of at most 63 bytes that does not "+
+			"begin with pg_", a.schema)
 	}
 	if params["application_name"] == "" {
 		params["application_name"] = "perdure"

@@ -21,7 +21,8 @@ var (
 			WHERE owner = $owner AND (due, id) > ($1, $2) AND due > 0 ORDER BY owner, due, id LIMIT $3`,
 	}
 	invocations = owned{
-		from: "perdure.executions WHERE function = $4 AND version = $5 AND wanted > 0", lead: "function, version, owner",
+		from: "perdure.executions WHERE function = $4 AND version = $5 AND wanted > 0",
+		lead: "function, version, owner",
 		sql: `SELECT wanted AS at, id, '' AS operation FROM perdure.executions
 			WHERE function = $4 AND version = $5 AND owner = $owner AND (wanted, id) > ($1, $2) AND wanted > 0
 			ORDER BY function, version, owner, wanted, id LIMIT $3`,

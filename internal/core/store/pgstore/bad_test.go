@@ -283,3 +283,34 @@ func TestFullDisk(t *testing.T) {
 		t.Errorf("with room: %v", err)
 	}
 }
+
+// What the server committed without the replica that it should have waited for is not acknowledged: a failover would lose
+// it.
+func TestGaveUpOnReplica(t *testing.T) {
+	c := pgtest.New(t)
+	s := open(t, c.Database(t))
+	if err := s.Commit(t.Context(), started("a")); err != nil {
+		t.Fatal(err)
+	}
+	r := c.Replica(t, true)
+	if err := s.Commit(t.Context(), started("b")); err != nil {
+		t.Fatal(err)
+	}
+	r.Kill()
+	for name, change := range map[string]func() error{
+		"commit":   func() error { return s.Commit(t.Context(), started("c")) },
+		"document": func() error { return s.PutDocument(t.Context(), "k", "d", nil) },
+	} {
+		outcome := make(chan error, 1)
+		go func() { outcome <- change() }()
+		canceled := "0"
+		for canceled != "1" {
+			canceled = c.Value(t, "postgres", `SELECT count(*) FROM (SELECT pg_cancel_backend(pid) FROM pg_stat_activity
+				WHERE wait_event = 'SyncRep') x`)
+		}
+		err := <-outcome
+		if err == nil || errors.Is(err, store.ErrConflict) || !strings.Contains(err.Error(), "gave up to wait for its synchronous replica") {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}

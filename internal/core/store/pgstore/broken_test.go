@@ -26,7 +26,7 @@ import (
 func TestContractOnABrokenNetwork(t *testing.T) {
 	network := &brokenNetwork{random: rand.New(rand.NewPCG(12, 1))}
 	storetest.Run(t, func(t *testing.T) store.Store {
-		a, err := parse(pgtest.Database(t))
+		a, err := parse(pgtest.Schema(t))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -63,7 +63,9 @@ func (s *Store) ClaimExecutions(
 	default:
 		err = errors.New("store: a claim of nothing")
 	}
-	slices.SortFunc(rows, func(a, b *store.Row) int { return cmp.Or(cmp.Compare(at(a), at(b)), cmp.Compare(a.ID, b.ID)) })
+	slices.SortFunc(rows, func(a, b *store.Row) int {
+		return cmp.Or(cmp.Compare(at(a), at(b)), cmp.Compare(a.ID, b.ID))
+	})
 	return rows, err
 }
 

@@ -9,8 +9,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// A group is one statement, which is a transaction of its own: one way to the server and back, and no lock is held while
-// anything travels. Its values come as arrays, each with the columns of one of these.
+// A group is one statement, which is a transaction of its own: one way to the server and back, and no lock is held
+// while anything travels. Its values come as arrays, each with the columns of one of these.
 const (
 	ofEntries   = "job bigint, id text, seq bigint, before bigint, sum bigint, data bytea, fresh boolean, whole boolean"
 	ofCreations = "job bigint, id text, arn text, function text, version text, name text, started bigint, " +
@@ -25,11 +25,11 @@ const (
 // race with another node takes from them is left out by ON CONFLICT, so a job with several parts, or with a new
 // execution, might be left half. Then a division by zero undoes the statement, and each job is tried alone.
 //
-// The last entry of a deleted execution has a negative sum, so nothing follows it. While such remains are there, nothing
-// new has their id: see sqlRestart.
+// The last entry of a deleted execution has a negative sum, so nothing follows it. While such remains are there,
+// nothing new has their id: see sqlRestart.
 //
-// The parts ask for each other with (…) IS TRUE. Of that the planner makes one look into a hash table, and never a join,
-// which it might begin with a whole table.
+// The parts ask for each other with (…) IS TRUE. Of that the planner makes one look into a hash table, and never a
+// join, which it might begin with a whole table.
 const (
 	sqlBad = `, bad AS MATERIALIZED (
 		SELECT job FROM w WHERE before > 0 AND before IS DISTINCT FROM (
@@ -136,8 +136,8 @@ const sqlRestart = `WITH d AS (DELETE FROM perdure.deletions WHERE id = ANY ($1:
 	l AS (DELETE FROM perdure.log WHERE id = ANY (ARRAY(SELECT id FROM d)))
 	DELETE FROM perdure.journal WHERE id = ANY (ARRAY(SELECT id FROM d))`
 
-// transact makes a group durable, and sets the outcome of each job, unless the whole transaction fails. With restart, it
-// first removes what is in the way of new executions.
+// transact makes a group durable, and sets the outcome of each job, unless the whole transaction fails. With restart,
+// it first removes what is in the way of new executions.
 func (c *connections) transact(ctx context.Context, group []*job, restart bool) error {
 	a := arraysOf(group)
 	sql := c.in(sqlCommit[bit(a.creations.id)][bit(a.rows.id)][bit(a.calls.id)])

@@ -9,8 +9,8 @@ import (
 const now = "(extract(epoch FROM statement_timestamp()) * 1000)::bigint"
 
 // A deletion takes part in the race for the next entry: it appends one with a negative sum, behind which nothing is
-// appended. So a commit that did not see the deletion loses. What is left of a long journal, and that entry, are removed
-// later, when no commit can be under way that began before.
+// appended. So a commit that did not see the deletion loses. What is left of a long journal, and that entry, are
+// removed later, when no commit can be under way that began before.
 const (
 	sqlDelete = `WITH there AS MATERIALIZED (
 			SELECT coalesce((SELECT seq FROM perdure.journal WHERE id = $1 ORDER BY id DESC, seq DESC LIMIT 1), 0) AS last

@@ -24,8 +24,8 @@ var (
 	sqlDeleteDocument = counted(`DELETE FROM perdure.documents WHERE kind = $1 AND key = $2`, "$3")
 )
 
-// counted counts a change of a document in the same transaction, unless its kind is private. So whoever knows the number
-// knows all documents up to it. The counter is touched only after the document, so no two wait for each other.
+// counted counts a change of a document in the same transaction, unless its kind is private. So whoever knows the
+// number knows all documents up to it. The counter is touched only after the document, so no two wait for each other.
 func counted(change, private string) string {
 	return "WITH changed AS (" + change + ` RETURNING 1) UPDATE perdure.perdure SET documents = documents + 1
 		WHERE single AND NOT ` + private + ` AND (SELECT count(*) FROM changed) > 0`
@@ -86,12 +86,12 @@ func (s *Store) setDocument(ctx context.Context, sql, kind, key string, value []
 		return err
 	}
 	d := store.Document{Key: key, Value: value}
-	return s.change(ctx, sql, kind, key, int64(d.Sum(kind)), blob(value), kind == store.PrivateKind)
+	return s.change(ctx, sql, kind, key, int64(d.Sum(kind)), blob(value), !store.Counts(kind))
 }
 
 // DeleteDocument implements [store.Store].
 func (s *Store) DeleteDocument(ctx context.Context, kind, key string) error {
-	return s.change(ctx, sqlDeleteDocument, kind, key, kind == store.PrivateKind)
+	return s.change(ctx, sqlDeleteDocument, kind, key, !store.Counts(kind))
 }
 
 // DocumentsRevision implements [store.Fleet].

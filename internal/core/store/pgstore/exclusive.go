@@ -8,9 +8,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// The lock of [Store.Exclusively] is held by an open transaction that is asked every aliveEvery whether it is there. If it
-// does not answer within aliveWait, f is told to stop; the server ends a transaction that was silent for silentFor, and
-// only then has another node the lock.
+// The lock of [Store.Exclusively] is held by an open transaction that is asked every aliveEvery whether it is there. If
+// it does not answer within aliveWait, f is told to stop; the server ends a transaction that was silent for silentFor,
+// and only then has another node the lock.
 const (
 	aliveEvery = 2 * time.Second
 	aliveWait  = 3 * time.Second

@@ -35,8 +35,8 @@ type diagnosis struct {
 var diagnoses = map[string]diagnosis{
 	"53100": {store.ErrFull, "free some space on the disk of the database"},
 	"53200": {nil, "the server has not enough memory"},
-	"53300": {nil, "the server takes no more connections: raise its max_connections, or give each node fewer with the " +
-		"parameter pool_max_conns"},
+	"53300": {nil, "the server takes no more connections: raise its max_connections, or give each node fewer with " +
+		"the parameter pool_max_conns"},
 	"58030": {store.ErrDisk, "look for errors of its disk in the log of the server"},
 	"XX001": {store.ErrCorrupt, "restore it from a backup"},
 	"XX002": {store.ErrCorrupt, "an index is damaged: REINDEX the schema, then perdure verify"},
@@ -47,7 +47,8 @@ var diagnoses = map[string]diagnosis{
 	"57014": {nil, "the server did not finish in time: look for what keeps it busy, or locks the tables"},
 	"55P03": {nil, "somebody else has locked the tables: look into pg_locks"},
 	"25P03": {nil, "the connection was idle for too long"},
-	"28":    {nil, "the server refuses the user or the password: see the address, PGPASSWORD, ~/.pgpass and pg_hba.conf"},
+	"28": {nil, "the server refuses the user or the password: see the address, PGPASSWORD, ~/.pgpass and its " +
+		"pg_hba.conf"},
 	"3D000": {nil, "there is no such database: CREATE DATABASE, or name another"},
 	"42501": {nil, "the user lacks rights: GRANT CREATE ON DATABASE to make the schema, or make the user its owner"},
 	"42P01": {nil, "a table is missing: somebody removed the schema beneath the engine; restore it from a backup"},
@@ -64,8 +65,8 @@ func diagnose(err error) (diagnosis, bool) {
 		return d, known
 	}
 	if isOfTLS(err) {
-		return diagnosis{nil, "no encrypted connection comes about: see sslmode, sslrootcert and sslcert in the address, " +
-			"and whether the server has TLS"}, true
+		return diagnosis{nil, "no encrypted connection comes about: see sslmode, sslrootcert and sslcert in the " +
+			"address, and whether the server has TLS"}, true
 	}
 	return diagnosis{}, false
 }
@@ -117,8 +118,8 @@ func (c *connections) fault(ctx context.Context, err error) error {
 	return fmt.Errorf("%s: %w", c.place, err)
 }
 
-// below is an error of the network, on one line. It hides that our own patience ended: callers take the end of a context
-// for theirs.
+// below is an error of the network, on one line. It hides that our own patience ended: callers take the end of a
+// context for theirs.
 type below struct{ error }
 
 func (b below) Error() string { return strings.Join(strings.Fields(b.error.Error()), " ") }

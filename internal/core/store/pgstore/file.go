@@ -147,7 +147,8 @@ func (f *file) fetch() error {
 	case err != nil:
 		return err
 	case !found:
-		return fmt.Errorf("part %d of file %s is gone: somebody has deleted the file: %w", f.next, f.name, store.ErrNotFound)
+		return fmt.Errorf("part %d of file %s is gone: somebody has deleted the file: %w", f.next, f.name,
+			store.ErrNotFound)
 	case sum != partSum(f.id, f.next, f.rest):
 		return &store.DamagedError{What: fmt.Sprintf("part %d of file %s", f.next, f.name)}
 	}

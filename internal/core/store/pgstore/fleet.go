@@ -10,9 +10,9 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// A census and what a node tells after it are one step of all nodes: whoever tells says how many beats there were before
-// its census, and begins anew if there has been another one meanwhile. So nobody holds a lock while it thinks, or is cut
-// off.
+// A census and what a node tells after it are one step of all nodes: whoever tells says how many beats there were
+// before its census, and begins anew if there has been another one meanwhile. So nobody holds a lock while it thinks,
+// or is cut off.
 const (
 	// $1 is whether to count what nodes own, roughly.
 	sqlCensus = `SELECT ` + now + `, p.documents, p.beats, n.id, n.info, n.joined, n.until, CASE WHEN $1 THEN (

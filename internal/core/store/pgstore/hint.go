@@ -14,8 +14,8 @@ import (
 	"github.com/perdure/perdure/internal/core/store"
 )
 
-// Hints travel by NOTIFY, apart from what they are about: of transactions that notify, the server commits one at a time.
-// Those that come within a moment travel together.
+// Hints travel by NOTIFY, apart from what they are about: of transactions that notify, the server commits one at a
+// time. Those that come within a moment travel together.
 const (
 	hintsWait     = 2 * time.Millisecond
 	maxPayload    = 7000    // in bytes; the server takes 8000
@@ -41,10 +41,8 @@ func (s *Store) Tell(ctx context.Context, node store.NodeID, told ...string) err
 	if s.closed.Load() {
 		return store.ErrClosed
 	}
-	for _, hint := range told {
-		if len(hint) > store.MaxHint || strings.ContainsFunc(hint, func(r rune) bool { return r < ' ' || r > '~' }) {
-			return fmt.Errorf("store: a hint has at most %d bytes of printable ASCII, not %.40q", store.MaxHint, hint)
-		}
+	if err := store.CheckHints(told); err != nil {
+		return err
 	}
 	s.hints.add(node, told)
 	return ctx.Err()

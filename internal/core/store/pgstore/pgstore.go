@@ -123,7 +123,9 @@ func (s *Store) change(ctx context.Context, sql string, args ...any) error {
 
 // changed runs one statement that changes something, and reads what it returns. An end of ctx stops only one that has
 // not begun.
-func changed[T any](ctx context.Context, s *Store, scan func(pgx.Rows) (T, error), sql string, args ...any) (found []T, err error) {
+func changed[T any](
+	ctx context.Context, s *Store, scan func(pgx.Rows) (T, error), sql string, args ...any,
+) (found []T, err error) {
 	if s.closed.Load() {
 		return nil, store.ErrClosed
 	}

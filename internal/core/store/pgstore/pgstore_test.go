@@ -1,7 +1,7 @@
 package pgstore_test
 
 import (
-	"net/url"
+	"fmt"
 	"testing"
 
 	"github.com/perdure/perdure/internal/core/store"
@@ -12,14 +12,14 @@ import (
 
 func TestContract(t *testing.T) {
 	storetest.RunPersistent(t, func(t *testing.T) func() store.Store {
-		url := pgtest.Database(t)
+		url := pgtest.Schema(t)
 		return func() store.Store { return open(t, url) }
 	})
 }
 
 func TestFleet(t *testing.T) {
 	storetest.RunFleet(t, func(t *testing.T) (a, b store.Fleet) {
-		url := pgtest.Database(t)
+		url := pgtest.Schema(t)
 		return open(t, url), open(t, url)
 	})
 }
@@ -27,12 +27,11 @@ func TestFleet(t *testing.T) {
 // Behind a pooler, where each transaction may have another session, all is the same but hints.
 func TestPooler(t *testing.T) {
 	c := pgtest.Shared(t)
+	address := c.Pooler(t, "postgres")
+	number := 0
 	pooled := func(t *testing.T) func() *pgstore.Store {
-		u, err := url.Parse(c.Database(t))
-		if err != nil {
-			t.Fatal(err)
-		}
-		through := c.Pooler(t, u.Path[1:])
+		number++
+		through := fmt.Sprintf("%s&schema=pooled%d", address, number)
 		return func() *pgstore.Store {
 			s := open(t, through)
 			if !s.Pooled() {
@@ -52,7 +51,7 @@ func TestPooler(t *testing.T) {
 }
 
 func TestFiles(t *testing.T) {
-	storetest.RunFiles(t, func(t *testing.T) store.Files { return open(t, pgtest.Database(t)) })
+	storetest.RunFiles(t, func(t *testing.T) store.Files { return open(t, pgtest.Schema(t)) })
 }
 
 // open opens a store, and closes it at the latest when the test ends.
@@ -72,5 +71,5 @@ func BenchmarkCommit(b *testing.B) {
 }
 
 func BenchmarkList(b *testing.B) {
-	storetest.BenchmarkList(b, func(b *testing.B) store.Store { return open(b, pgtest.Database(b)) })
+	storetest.BenchmarkList(b, func(b *testing.B) store.Store { return open(b, pgtest.Schema(b)) })
 }

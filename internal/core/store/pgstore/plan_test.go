@@ -69,6 +69,7 @@ func queries() []query {
 		{name: "claim what is wanted", sql: sqlClaimWanted, args: []any{int64(1), int64(5), "f1", "1"}, pages: 600},
 		{name: "claim what is left", sql: sqlClaimLeft, args: []any{int64(1), int64(5)}, pages: 600},
 		{name: "claim calls", sql: sqlClaimCalls, args: []any{int64(1), int64(5), "f1", "1"}, pages: 600},
+		{name: "waiting", sql: sqlWaiting, args: []any{int64(store.Invocations), int64(store.Calls)}, pages: 500},
 		{name: "removals", sql: sqlRemovals, args: []any{int64(0), "", int64(50)}},
 		{name: "moments of all", sql: moments.ofAll(), args: []any{int64(0), "", int64(50)}, pages: 500},
 		{name: "moments", sql: moments.of("$4"), args: []any{int64(0), "", int64(50), int64(2)}},

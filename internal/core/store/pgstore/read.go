@@ -26,8 +26,8 @@ type reader struct {
 	from querier
 }
 
-// read runs a query and hands each row to scan. It tries again on another connection if the one that it got turns out to
-// be broken, as all do that idled while the server was restarted.
+// read runs a query and hands each row to scan. It tries again on another connection if the one that it got turns out
+// to be broken, as all do that idled while the server was restarted.
 func (r *reader) read(ctx context.Context, scan func(pgx.Rows) error, sql string, args ...any) error {
 	if r.closed.Load() {
 		return store.ErrClosed

@@ -193,8 +193,8 @@ func (c *connections) checkHead(ctx context.Context, q querier, migrations []mig
 	case err != nil:
 		return false, err
 	case oldest > known:
-		return false, &refusal{fmt.Sprintf("the schema %s was made for a newer perdure (version %d, this one knows %d): "+
-			"update perdure", c.schema, version, known)}
+		return false, &refusal{fmt.Sprintf("the schema %s was made for a newer perdure (version %d, this one knows "+
+			"%d): update perdure", c.schema, version, known)}
 	}
 	return version >= known, nil
 }
@@ -212,12 +212,13 @@ func (c *connections) head(ctx context.Context, q querier) (version, oldest int6
 	case isOurs:
 		err = q.QueryRow(ctx, c.in("SELECT version, oldest FROM perdure.perdure")).Scan(&version, &oldest)
 		if errors.Is(err, pgx.ErrNoRows) {
-			err = &refusal{fmt.Sprintf("the table perdure in the schema %s has lost its row: restore a backup", c.schema)}
+			err = &refusal{fmt.Sprintf("the table perdure in the schema %s has lost its row: restore a backup",
+				c.schema)}
 		}
 		return version, oldest, err
 	case objects:
-		return 0, 0, &refusal{fmt.Sprintf("the schema %s belongs to another program, or its user may not see it: choose "+
-			"another with the parameter schema=NAME, another database, or the user who made it", c.schema)}
+		return 0, 0, &refusal{fmt.Sprintf("the schema %s belongs to another program, or its user may not see it: "+
+			"choose another with the parameter schema=NAME, another database, or the user who made it", c.schema)}
 	}
 	return 0, 0, nil
 }

@@ -28,8 +28,8 @@ type Settings struct {
 	SchemaVersion int64
 	Size          int64 // of the schema with its indexes, in bytes
 	Tables        []Table
-	// Clock is how far the database's clock is ahead of this machine's. It may be off by as much as Asked, the time that
-	// it took to ask.
+	// Clock is how far the database's clock is ahead of this machine's. It may be off by as much as Asked, the time
+	// that it took to ask.
 	Clock, Asked time.Duration
 }
 
@@ -57,8 +57,8 @@ const (
 func (s *Store) Settings(ctx context.Context) (Settings, error) {
 	found := Settings{Pooled: s.pooled, PoolSize: int64(s.address.pool.MaxConns), Schema: s.schema}
 	err := s.read(ctx, func(rows pgx.Rows) error {
-		return rows.Scan(&found.Version, &found.Fsync, &found.SynchronousCommit, &found.FullPageWrites, &found.SyncReplicas,
-			&found.Encoding, &found.Replica, &found.MaxConnections, &found.Connections)
+		return rows.Scan(&found.Version, &found.Fsync, &found.SynchronousCommit, &found.FullPageWrites,
+			&found.SyncReplicas, &found.Encoding, &found.Replica, &found.MaxConnections, &found.Connections)
 	}, sqlSettings)
 	if err != nil {
 		return found, err

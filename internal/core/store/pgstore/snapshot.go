@@ -8,8 +8,8 @@ import (
 	"github.com/perdure/perdure/internal/core/store"
 )
 
-// Snapshot reads a store as it was at one moment, with the methods of a [store.Store] that read. It is for one goroutine
-// at a time. While it is open the server keeps what has changed since, so it should be closed soon.
+// Snapshot reads a store as it was at one moment, with the methods of a [store.Store] that read. It is for one
+// goroutine at a time. While it is open the server keeps what has changed since, so it should be closed soon.
 type Snapshot struct {
 	reader
 	conn *pgx.Conn

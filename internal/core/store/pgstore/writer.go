@@ -51,8 +51,8 @@ func newWriter(db *connections) *writer {
 	}
 }
 
-// commit appends writes, and returns when they are durable or failed, even if ctx ends before, unless they were still in
-// the queue.
+// commit appends writes, and returns when they are durable or failed, even if ctx ends before, unless they were still
+// in the queue.
 func (w *writer) commit(ctx context.Context, writes []store.Write) error {
 	changes, err := changesOf(writes)
 	if err = errors.Join(ctx.Err(), err); err != nil {

@@ -35,7 +35,8 @@ func readFile(t testing.TB, s store.Files, name string) []byte {
 
 func testFiles(t *testing.T, s store.Files) {
 	contents := map[string]string{
-		"empty": "", "small": "a\x00b", "whole part": strings.Repeat("p", 1<<20), "large": strings.Repeat("0123456789", 300_000),
+		"empty": "", "small": "a\x00b", "whole part": strings.Repeat("p", 1<<20),
+		"large": strings.Repeat("0123456789", 300_000),
 	}
 	for name, content := range contents {
 		if err := s.PutFile(background, name, strings.NewReader(content)); err != nil {

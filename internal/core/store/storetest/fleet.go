@@ -17,8 +17,8 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// RunFleet checks what a fleet needs of a store. Each call of open returns two handles on one new and empty store, as two
-// nodes have them; they may be the same. RunFleet closes them.
+// RunFleet checks what a fleet needs of a store. Each call of open returns two handles on one new and empty store, as
+// two nodes have them; they may be the same. RunFleet closes them.
 func RunFleet(t *testing.T, open func(t *testing.T) (a, b store.Fleet)) {
 	for _, test := range fleetContract {
 		t.Run(test.name, func(t *testing.T) {
@@ -48,6 +48,7 @@ var fleetContract = []struct {
 	{"ClaimLeft", testClaimLeft},
 	{"ClaimCalls", testClaimCalls},
 	{"ClaimRace", testClaimRace},
+	{"Waiting", testWaiting},
 	{"Last", testLast},
 	{"DocumentsRevision", testDocumentsRevision},
 	{"Exclusively", testExclusively},
@@ -109,7 +110,8 @@ func testBeat(t *testing.T, a, b store.Fleet) {
 	if c := census(t, a); len(c.Nodes) != 0 {
 		t.Errorf("at first: got %+v, want no nodes", c.Nodes)
 	}
-	if err := a.Beat(background, 5, false, long, func(*store.Census) []byte { return nil }); !errors.Is(err, store.ErrLeaseOver) {
+	nothing := func(*store.Census) []byte { return nil }
+	if err := a.Beat(background, 5, false, long, nothing); !errors.Is(err, store.ErrLeaseOver) {
 		t.Errorf("a beat of a stranger: got %v, want %v", err, store.ErrLeaseOver)
 	}
 	join(t, a, 7, long)
@@ -250,7 +252,9 @@ func testOwnerOfCommits(t *testing.T, a, b store.Fleet) {
 	wantAgenda(t, b, store.Agenda{Kind: store.Invocations, Function: "f", Version: "1", Owner: 1}, "6a")
 	wantAgenda(t, b, store.Agenda{Kind: store.Invocations, Function: "f", Version: "1", Owner: 2}, "")
 	wantPage(t, b, store.Agenda{}, store.Item{At: 3, ID: "c"}, 1, "4b")
-	for i, change := range []struct{ owner, want store.NodeID }{{store.KeepOwner, 1}, {2, 2}, {store.KeepOwner, 2}, {0, 0}} {
+	for i, change := range []struct{ owner, want store.NodeID }{
+		{store.KeepOwner, 1}, {2, 2}, {store.KeepOwner, 2}, {0, 0},
+	} {
 		w := next("a", int64(i+2))
 		w.Row = newRow("a")
 		w.Row.Owner = change.owner
@@ -368,7 +372,9 @@ func testClaimCalls(t *testing.T, a, b store.Fleet) {
 	ago := census(t, a).Now - 1000
 	w := ownedBy("a", 2, nil)
 	call := func(operation string, at protocol.Timestamp, owner store.NodeID) {
-		w.Calls = append(w.Calls, store.Call{Operation: operation, Function: "g", Version: "1", Wanted: at, Owner: owner})
+		w.Calls = append(w.Calls, store.Call{
+			Operation: operation, Function: "g", Version: "1", Wanted: at, Owner: owner,
+		})
 	}
 	call("1", ago, 0)
 	call("2", ago-1, 0)
@@ -395,7 +401,8 @@ func testClaimCalls(t *testing.T, a, b store.Fleet) {
 		t.Errorf("got %q, want a1, a2, a5", got)
 	}
 	wantOwner(t, b, "a", 2)
-	wantAgenda(t, b, store.Agenda{Kind: store.Calls, Function: "g", Version: "1", Owner: 2}, fmt.Sprint(int64(ago), "a4"))
+	of2 := store.Agenda{Kind: store.Calls, Function: "g", Version: "1", Owner: 2}
+	wantAgenda(t, b, of2, fmt.Sprint(int64(ago), "a4"))
 }
 
 // testClaimRace lets two nodes claim from many goroutines: each execution has one taker.
@@ -477,9 +484,9 @@ func testDocumentsRevision(t *testing.T, a, b store.Fleet) {
 		{"ensure what is there", func() error { return ensure("k") }, false},
 		{"delete", func() error { return a.DeleteDocument(background, "k", "d") }, true},
 		{"delete what is not there", func() error { return a.DeleteDocument(background, "k", "d") }, false},
-		{"put a private one", func() error { return a.PutDocument(background, store.PrivateKind, "d", nil) }, false},
-		{"ensure a private one", func() error { return ensure(store.PrivateKind) }, false},
-		{"delete a private one", func() error { return a.DeleteDocument(background, store.PrivateKind, "d") }, false},
+		{"put a private one", func() error { return a.PutDocument(background, store.ProbeKind, "d", nil) }, false},
+		{"ensure a private one", func() error { return ensure(store.ProbeKind) }, false},
+		{"delete a private one", func() error { return a.DeleteDocument(background, store.ProbeKind, "d") }, false},
 	} {
 		if err := step.do(); err != nil {
 			t.Fatalf("%s: %v", step.what, err)
@@ -624,5 +631,28 @@ func testDeleteRace(t *testing.T, a, b store.Fleet) {
 		}
 		mustCreate(t, a, id)
 		wantJournal(t, b, id, "1")
+	}
+}
+
+// testWaiting: nothing that may be claimed is left out, and nothing is named that nobody waits for.
+func testWaiting(t *testing.T, a, b store.Fleet) {
+	ago := census(t, a).Now - 1000
+	of := func(function, version string, wanted protocol.Timestamp) func(*store.Row) {
+		return func(r *store.Row) { r.Function, r.Version, r.Wanted = function, version, wanted }
+	}
+	w := ownedBy("a", 0, of("f", "1", ago))
+	w.Calls = []store.Call{{Operation: "1", Function: "h", Version: "2", Wanted: ago}}
+	mustCommit(t, a, w, ownedBy("b", 0, of("f", "2", ago)), ownedBy("c", 0, of("g", "1", ago+1_000_000)),
+		ownedBy("d", 0, of("i", "1", 0)), ownedBy("e", 0, of("f", "1", ago)))
+	var got []string
+	agendas, err := b.Waiting(background)
+	for _, w := range agendas {
+		got = append(got, fmt.Sprint(w.Kind, w.Function, w.Version))
+	}
+	slices.Sort(got)
+	want := []string{fmt.Sprint(store.Invocations, "f1"), fmt.Sprint(store.Invocations, "f2"),
+		fmt.Sprint(store.Calls, "h2")}
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
 }

@@ -83,6 +83,13 @@ func (c *Cluster) Database(t testing.TB) string {
 	return c.URL(name)
 }
 
+// Schema returns the address of a new schema, in a database of the shared server that is full of others. It is there
+// sooner than a database.
+func Schema(t testing.TB) string {
+	t.Helper()
+	return Shared(t).URL("postgres") + fmt.Sprintf("&schema=test%d", databases.Add(1))
+}
+
 // URL is the address of a database as user postgres, who may do everything.
 func (c *Cluster) URL(database string) string {
 	u := url.URL{Scheme: "postgres", User: url.User("postgres"), Host: c.Address(), Path: "/" + database,

@@ -28,9 +28,9 @@ func (c *Cluster) Pooler(t testing.TB, database string) string {
 		t.Fatal(err)
 	}
 	config := filepath.Join(dir, "pgbouncer.ini")
-	text := fmt.Sprintf("[databases]\n%s = host=127.0.0.1 port=%s user=postgres\n[pgbouncer]\nlisten_addr = 127.0.0.1\n"+
-		"listen_port = %s\nunix_socket_dir =\nauth_type = any\npool_mode = transaction\nmax_client_conn = 100\n"+
-		"default_pool_size = 5\n", database, c.port, port)
+	text := fmt.Sprintf("[databases]\n%s = host=127.0.0.1 port=%s user=postgres\n", database, c.port) +
+		fmt.Sprintf("[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = %s\nunix_socket_dir =\n", port) +
+		"auth_type = any\npool_mode = transaction\nmax_client_conn = 100\ndefault_pool_size = 5\n"
 	if err := os.WriteFile(config, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}

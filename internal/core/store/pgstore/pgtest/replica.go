@@ -18,8 +18,8 @@ func (c *Cluster) Replica(t testing.TB, synchronous bool) *Cluster {
 	}
 	t.Cleanup(r.remove)
 	from := fmt.Sprintf("host=127.0.0.1 port=%s user=postgres application_name=replica", c.port)
-	err = r.run("pg_basebackup", "--pgdata", r.data(), "--dbname", from, "--write-recovery-conf", "--wal-method", "stream",
-		"--checkpoint", "fast", "--no-sync")
+	err = r.run("pg_basebackup", "--pgdata", r.data(), "--dbname", from, "--write-recovery-conf",
+		"--wal-method", "stream", "--checkpoint", "fast", "--no-sync")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,12 +39,12 @@ func (c *Cluster) Promote(t testing.TB) {
 	}
 }
 
-// Access replaces the rules by which the server lets clients in, the lines of pg_hba.conf. The rules for replication and
-// for user postgres stay.
+// Access replaces the rules by which the server lets clients in, the lines of pg_hba.conf. The rules for replication
+// and for user postgres stay.
 func (c *Cluster) Access(t testing.TB, lines ...string) {
 	t.Helper()
-	text := "local all postgres trust\nhost all postgres 127.0.0.1/32 trust\nhost replication postgres 127.0.0.1/32 trust\n" +
-		strings.Join(lines, "\n") + "\n"
+	text := "local all postgres trust\nhost all postgres 127.0.0.1/32 trust\n" +
+		"host replication postgres 127.0.0.1/32 trust\n" + strings.Join(lines, "\n") + "\n"
 	if err := os.WriteFile(filepath.Join(c.data(), "pg_hba.conf"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
