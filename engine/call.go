@@ -197,6 +197,12 @@ func (r *runner) place(ctx context.Context, f *function) (taken bool) {
 	}
 	r.counters.waiting.Add(1)
 	defer r.counters.waiting.Add(-1)
+	over, beat := r.functions.fleet.shares.wait(f)
+	defer over()
+	if beat { // the places may be at other nodes
+		nudge(r.functions.fleet.beatNow)
+		r.functions.fleet.hints.tell(hintBeat)
+	}
 	select {
 	case f.places <- struct{}{}:
 		return true

@@ -160,6 +160,11 @@ func (e *Engine) begin(ctx context.Context, opts *Options) (err error) {
 	if err := e.functions.documents.load(ctx); err != nil {
 		return fmt.Errorf("reading versions and aliases: %w", err)
 	}
+	if !e.fleet.alone() { // from here on the database's clock counts
+		if err := e.fleet.beat(ctx); err != nil {
+			return fmt.Errorf("joining the fleet: %w", err)
+		}
+	}
 	if e.telemetry, err = openReporter(ctx, e.ledger, opts.Telemetry); err != nil {
 		return fmt.Errorf("opening telemetry: %w", err)
 	}
@@ -169,12 +174,9 @@ func (e *Engine) begin(ctx context.Context, opts *Options) (err error) {
 	}
 	e.ledger.subscribe(e.news.heard, e.plans.heard, e.functions.heard, e.fleet.heard)
 	if e.fleet.alone() {
-		err = e.ledger.recover(ctx)
-	} else {
-		err = e.fleet.beat(ctx)
-	}
-	if err != nil {
-		return fmt.Errorf("recovering executions: %w", err)
+		if err := e.ledger.recover(ctx); err != nil {
+			return fmt.Errorf("recovering executions: %w", err)
+		}
 	}
 	e.work(opts)
 	return nil

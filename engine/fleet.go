@@ -55,6 +55,7 @@ type NodeFunction struct {
 	Name, Version string
 	// Concurrency is how many invocations the node may have at one time: its share of the function's concurrency.
 	Concurrency int
+	Waiting     bool // callers wait for a place there
 }
 
 // nodeInfo is what a node tells of itself, as JSON.
@@ -100,6 +101,7 @@ type membership struct {
 	reporter  *reporter // nil without telemetry
 
 	id       atomic.Int64 // of this node; adrift without a lease
+	last     atomic.Int64 // of this node, or the one that it was before its lease ended
 	draining atomic.Bool
 	others   atomic.Bool // others live
 	leads    atomic.Bool // the oldest living node does what one is enough for
@@ -155,7 +157,7 @@ func (m *membership) owner(l *live, d *machine.Draft) store.NodeID {
 	case m.alone():
 		return 0
 	case d.Invoking() && (d.Begins() || l != nil && d.InFlight() == l.running):
-		return m.self()
+		return store.NodeID(m.last.Load()) // without a lease that one is dead, so others take the execution over
 	case d.Invoking():
 		return store.KeepOwner
 	case m.draining.Load() || m.self() == adrift:
@@ -261,6 +263,7 @@ func (m *membership) beat(ctx context.Context) error {
 	began := time.Now()
 	var census *store.Census
 	var grow []grant
+	gave := first // a new node lets the others know
 	err := m.store.Beat(ctx, node, first, m.options.Lease, func(c *store.Census) []byte {
 		census = c
 		m.lag = c.Now.Time().Sub(began.Add(time.Since(began) / 2).Round(0))
@@ -268,7 +271,9 @@ func (m *membership) beat(ctx context.Context) error {
 			Name: m.options.Name, URL: m.options.URL, Version: m.options.Version, Lag: m.lag,
 			Draining: m.draining.Load(),
 		}
-		info.Functions, grow = m.shares.settle(node, c.Nodes, info.Draining)
+		var less bool
+		info.Functions, grow, less = m.shares.settle(node, c.Nodes, info.Draining)
+		gave = gave || less
 		info.Settings = m.functions.registered()
 		if m.reporter != nil {
 			info.Telemetry = m.reporter.key
@@ -291,7 +296,7 @@ func (m *membership) beat(ctx context.Context) error {
 	if m.shares.grow(grow); len(grow) > 0 {
 		nudge(m.wake)
 	}
-	if first {
+	if gave {
 		m.hints.tell(hintBeat)
 	}
 	return nil
@@ -311,6 +316,7 @@ func (m *membership) hold(node store.NodeID, first bool, began time.Time) bool {
 	}
 	m.tenure, m.end = context.WithCancel(m.ctx)
 	m.id.Store(int64(node))
+	m.last.Store(int64(node))
 	m.plans.follow(node)
 	m.expiry = time.AfterFunc(left, m.lose)
 	return true

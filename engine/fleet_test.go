@@ -593,9 +593,12 @@ func TestNodesAreListed(t *testing.T) {
 		}
 		var names []string
 		for _, n := range nodes {
-			names = append(names, fmt.Sprintf("%s alive=%t self=%t %v", n.Name, n.Alive, n.Self, n.Functions))
+			names = append(names, fmt.Sprintf("%s alive=%t self=%t %+v", n.Name, n.Alive, n.Self, n.Functions))
 		}
-		want := []string{"node-1 alive=true self=false [{order $LATEST 50}]", "node-2 alive=true self=true [{order $LATEST 50}]"}
+		want := []string{
+			"node-1 alive=true self=false [{Name:order Version:$LATEST Concurrency:50 Waiting:false}]",
+			"node-2 alive=true self=true [{Name:order Version:$LATEST Concurrency:50 Waiting:false}]",
+		}
 		if !slices.Equal(names, want) {
 			t.Errorf("got %q, want %q", names, want)
 		}
@@ -631,6 +634,48 @@ func TestWaitForAnExecutionThatIsLost(t *testing.T) {
 		}
 		if took := time.Since(began); took > 3*time.Second {
 			t.Errorf("they were told after %v, want a few seconds at most", took)
+		}
+	})
+}
+
+// A function that may run once at a time in the whole fleet is called through each node: the place goes where somebody
+// waits for it.
+func TestTheOnlyPlaceGoesWhereItIsWanted(t *testing.T) {
+	inFleet(t, 3, func(t *testing.T, f *fleet) {
+		var running atomic.Int32
+		for _, n := range f.nodes {
+			n.register(engine.Function{Name: "single", Timeout: time.Minute, Concurrency: 1,
+				Invoker: invoker{n.fixture, func(*call) engine.Outcome {
+					if running.Add(1) > 1 {
+						t.Error("two run at one time")
+					}
+					time.Sleep(time.Second)
+					running.Add(-1)
+					return engine.Outcome{Payload: []byte(`1`)}
+				}}})
+		}
+		time.Sleep(5 * time.Second)
+		for i := range 9 {
+			began := time.Now()
+			if _, err := f.nodes[i%3].Call(t.Context(), &engine.InvokeRequest{Function: "single"}); err != nil {
+				t.Error(err)
+			}
+			if took := time.Since(began); took > 1500*time.Millisecond {
+				t.Errorf("call %d took %v, want little more than a second", i, took)
+			}
+		}
+		var all sync.WaitGroup
+		began := time.Now()
+		for i := range 9 {
+			all.Go(func() {
+				if _, err := f.nodes[i%3].Call(t.Context(), &engine.InvokeRequest{Function: "single"}); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if took := time.Since(began); took > 30*time.Second {
+			t.Errorf("nine calls at one time took %v, want about 9 s", took)
 		}
 	})
 }

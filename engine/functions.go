@@ -162,7 +162,7 @@ func (fs *Functions) replace(old, f *function) {
 func (fs *Functions) runs() (told []NodeFunction) {
 	for _, f := range fs.all() {
 		if f.Invoker != nil {
-			told = append(told, NodeFunction{f.Name, f.Version, fs.fleet.shares.usable(f)})
+			told = append(told, NodeFunction{Name: f.Name, Version: f.Version, Concurrency: fs.fleet.shares.usable(f)})
 		}
 	}
 	return told

@@ -60,7 +60,7 @@ func (p *probe) write(ctx context.Context, st store.Store) error {
 	if time.Since(p.last) < probeEvery {
 		return p.err
 	}
-	err := st.PutDocument(ctx, "probe", "ready", []byte("ok"))
+	err := st.PutDocument(ctx, store.ProbeKind, "ready", []byte("ok"))
 	if ctx.Err() == nil { // otherwise the error is the caller's
 		p.last, p.err = time.Now(), err
 	}

@@ -19,10 +19,15 @@ type life struct {
 	ctx    context.Context // done when the engine closes
 	cancel context.CancelFunc
 	work   sync.WaitGroup // goroutines that must end before the store may close
+
+	mu      sync.Mutex
+	damaged map[string]bool // executions that were logged as such, so that each is once
 }
 
+const maxDamaged = 1000
+
 func newLife(log *slog.Logger) *life {
-	l := &life{log: log}
+	l := &life{log: log, damaged: map[string]bool{}}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	return l
 }
@@ -60,7 +65,15 @@ func (l *life) quarantine(id string, err error) bool {
 	if _, damaged := errors.AsType[*damagedError](err); !damaged {
 		return false
 	}
-	l.log.Error("an execution's journal cannot be understood; it is left alone", "execution", id, "error", err)
+	l.mu.Lock()
+	known := l.damaged[id]
+	if len(l.damaged) < maxDamaged {
+		l.damaged[id] = true
+	}
+	l.mu.Unlock()
+	if !known {
+		l.log.Error("an execution's journal cannot be understood; it is left alone", "execution", id, "error", err)
+	}
 	return true
 }
 

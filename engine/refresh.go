@@ -28,7 +28,9 @@ type documents struct {
 
 	// editing makes changes of published versions and aliases take turns, also with reading them. It is taken before
 	// the lock of functions.
-	editing  sync.Mutex
+	editing sync.Mutex
+	// mine: this node is in edit, and has read all, so what is known here is what there is.
+	mine     atomic.Bool
 	revision atomic.Int64 // of the documents that were read last; counts in a fleet
 	asking   asking
 }
@@ -53,7 +55,7 @@ func (d *documents) fresh(ctx context.Context) error {
 	}
 	err := d.asking.ask(ctx, func() error {
 		revision, err := d.fleet.store.DocumentsRevision(d.ctx)
-		if err != nil || revision == d.revision.Load() {
+		if err != nil || revision == d.revision.Load() || d.mine.Load() {
 			return err
 		}
 		d.editing.Lock()
@@ -80,15 +82,19 @@ func (d *documents) moved(revision int64) {
 
 // edit changes published versions and aliases: nobody else does meanwhile, and what is known of them is new.
 func (d *documents) edit(ctx context.Context, change func(ctx context.Context) error) error {
-	d.editing.Lock()
-	defer d.editing.Unlock()
 	if d.fleet.alone() {
+		d.editing.Lock()
+		defer d.editing.Unlock()
 		return change(ctx)
 	}
 	err := d.fleet.store.Exclusively(ctx, func(ctx context.Context) error {
+		d.editing.Lock()
+		defer d.editing.Unlock()
 		if err := d.reload(ctx); err != nil {
 			return err
 		}
+		d.mine.Store(true)
+		defer d.mine.Store(false)
 		return change(ctx)
 	})
 	d.fleet.hints.tell(hintFunctions)

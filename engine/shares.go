@@ -23,6 +23,7 @@ type share struct {
 	NodeFunction // Concurrency is not used
 	places       chan struct{}
 	held         int  // the places that other nodes have: they are taken here
+	waiting      int  // callers that wait for a place
 	idle         bool // it cannot run here
 }
 
@@ -80,28 +81,32 @@ func (s *shares) lose() {
 	}
 }
 
-// settle gives up places that others are to have, as far as they are free. It returns the shares that this node
-// tells, and by how much they grow when its beat is durable.
-func (s *shares) settle(node store.NodeID, nodes []store.Node, draining bool) (told []NodeFunction, grow []grant) {
+// settle gives up places that others are to have, as far as they are free. It returns the shares that this node tells,
+// by how much they grow when its beat is durable, and whether others may take more now.
+func (s *shares) settle(
+	node store.NodeID, nodes []store.Node, draining bool,
+) (told []NodeFunction, grow []grant, gave bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	others := othersOf(node, nodes)
 	for _, one := range s.all {
 		o := others[qualified{one.Name, one.Version}]
-		fair := o.fairShare(cap(one.places))
+		fair := o.fairShare(cap(one.places), one.waiting > 0)
 		if draining || one.idle {
 			fair = 0
 		}
+		before := cap(one.places) - one.held
 		usable := one.hold(fair)
+		gave = gave || usable < before
 		if n := min(fair, cap(one.places)-o.have) - usable; n > 0 {
 			grow = append(grow, grant{one, n})
 			usable += n
 		}
 		if !one.idle || usable > 0 {
-			told = append(told, NodeFunction{one.Name, one.Version, usable})
+			told = append(told, NodeFunction{one.Name, one.Version, usable, one.waiting > 0})
 		}
 	}
-	return sortFunctions(told), grow
+	return sortFunctions(told), grow, gave
 }
 
 // grow makes places usable that a beat has granted.
@@ -114,6 +119,22 @@ func (s *shares) grow(granted []grant) {
 			g.share.held--
 		}
 	}
+}
+
+// wait notes that somebody waits for a place of a function, until over is called. It reports whether a beat may help.
+func (s *shares) wait(f *function) (over func(), beat bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	one := s.all[f.places]
+	if one == nil {
+		return func() {}, false
+	}
+	one.waiting++
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		one.waiting--
+	}, one.waiting == 1 && one.held > 0
 }
 
 // usable is how many invocations a function may have here at one time.
@@ -130,16 +151,36 @@ func (s *shares) usable(f *function) int {
 type sharers struct {
 	have   int // their places together
 	n      int // how many of them go on
-	before int // how many of these come before this node
+	before int // how many of these come before this node by their ids
+	// Of those who want more because somebody waits there: how many, and how many come before this node.
+	wanting, wantingBefore int
 }
 
-// fairShare is what a node should have of all places, beside the others.
-func (o sharers) fairShare(all int) int {
-	fair := all / (o.n + 1)
-	if o.before < all%(o.n+1) {
+// fairShare is what a node should have of all places, beside the others. What is left over goes to those first at which
+// somebody waits.
+func (o sharers) fairShare(all int, wants bool) int {
+	fair, over := all/(o.n+1), all%(o.n+1)
+	before := o.wanting + o.before - o.wantingBefore
+	if wants {
+		before = o.wantingBefore
+	}
+	if before < over {
 		fair++
 	}
 	return fair
+}
+
+func (o *sharers) add(wants, before bool) {
+	o.n++
+	if before {
+		o.before++
+	}
+	if wants {
+		o.wanting++
+		if before {
+			o.wantingBefore++
+		}
+	}
 }
 
 func othersOf(node store.NodeID, nodes []store.Node) map[qualified]sharers {
@@ -154,10 +195,7 @@ func othersOf(node store.NodeID, nodes []store.Node) map[qualified]sharers {
 			o := others[qualified{f.Name, f.Version}]
 			o.have += f.Concurrency
 			if !info.Draining {
-				o.n++
-				if n.ID < node {
-					o.before++
-				}
+				o.add(f.Waiting, n.ID < node)
 			}
 			others[qualified{f.Name, f.Version}] = o
 		}

@@ -74,7 +74,7 @@ type progress struct {
 	Clean bool               // all executions were told of when the engine closed
 }
 
-const telemetryKind, telemetryKey = "telemetry", "progress"
+const telemetryKind, telemetryKey = store.TelemetryKind, "progress"
 
 // openReporter reads how far telling has come. Without telemetry it returns nil, and the next engine begins anew. A
 // node of a fleet tells of the executions that end there, and of those that a dead node did not tell of.

@@ -22,8 +22,11 @@ func (f *fleetFlags) define(fs *flag.FlagSet) {
 	fs.StringVar(&f.store, "store", "", storeUsage)
 	fs.StringVar(&f.Name, "node-name", "", "`NAME` of this node of the fleet, for people; the machine's by default")
 	fs.StringVar(&f.URL, "node-url", "", "`URL` at which others reach this node; that of --listen by default")
-	fs.DurationVar(&f.Lease, "lease", 0, "the `TIME` without a sign of life after which the other nodes go on with "+
-		"what this one does (default 10s)")
+	fs.Func("lease", "`TIME` without a sign of life after which other nodes take over, 10s unless given",
+		func(s string) (err error) {
+			f.Lease, err = time.ParseDuration(s)
+			return err
+		})
 }
 
 // Bounds of a lease: databases are away for a moment, and dead nodes should not be missed for long.

@@ -22,7 +22,7 @@ func about(r *rand.Rand, d time.Duration) time.Duration {
 func TestDatabaseKilled(t *testing.T) {
 	r, faults, c := chance(t), newTimeline(t), pgtest.New(t)
 	f := newFleet(t, faults, same(c.Database(t), 3), "--lease", lease.String())
-	l := f.begin(24)
+	l := f.begin(16)
 	for _, away := range []time.Duration{0, lease / 2, 3 * lease} {
 		time.Sleep(about(r, 2*time.Second))
 		faults.add("PostgreSQL is killed, for %v", away)
@@ -59,7 +59,7 @@ func failOver(t *testing.T, synchronous, byName bool) {
 	}
 	f := newFleet(t, faults, same(address, 3), "--lease", lease.String())
 	f.forgiving = !synchronous
-	l := f.begin(24)
+	l := f.begin(16)
 	time.Sleep(about(r, 3*time.Second))
 	faults.add("PostgreSQL is killed")
 	if !synchronous {
@@ -136,6 +136,7 @@ func (l *load) closed(arn string) bool {
 
 // TestDatabaseAway has the database away for longer than a lease: clients are told so soon, and nothing is busy.
 func TestDatabaseAway(t *testing.T) {
+	t.Parallel()
 	faults, c := newTimeline(t), pgtest.New(t)
 	f := newFleet(t, faults, same(c.Database(t), 2), "--lease", lease.String())
 	first, err := f.Attend(t.Context(), "before", survivaltest.Job{})

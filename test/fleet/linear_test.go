@@ -269,22 +269,26 @@ func (c *crew) askSteered(r *rand.Rand, n int, a *api, arn string) {
 
 func (c *crew) askPlayed(r *rand.Rand, n int, a *api, arn string) {
 	if r.IntN(3) == 0 {
-		c.ask(n, a, request{kind: "steps", key: arn}, func(ctx context.Context) (steps string, err error) {
-			for e, err := range a.Events(ctx, arn, false) {
-				if err != nil {
-					return "", err
-				}
-				if e.Type == protocol.EventStepSucceeded {
-					steps += e.Name + " "
-				}
-			}
-			return steps, nil
-		})
+		c.askSteps(n, a, arn)
 		return
 	}
 	what := request{kind: "checkpoint", key: arn, text: fmt.Sprintf("s%x", r.Uint32()), token: c.token(r, arn),
 		repeat: fmt.Sprintf("%032x", r.Uint64())}
 	c.heard(arn, c.insist(n, a, what))
+}
+
+func (c *crew) askSteps(n int, a *api, arn string) answer {
+	return c.ask(n, a, request{kind: "steps", key: arn}, func(ctx context.Context) (steps string, err error) {
+		for e, err := range a.Events(ctx, arn, false) {
+			if err != nil {
+				return "", err
+			}
+			if e.Type == protocol.EventStepSucceeded {
+				steps += e.Name + " "
+			}
+		}
+		return steps, nil
+	})
 }
 
 // insist makes a checkpoint, and repeats it while it gets no answer, as functions do, to one node after the other.
@@ -323,7 +327,7 @@ func (c *crew) heard(arn string, got answer) {
 
 // settle waits until the execution goes on, perhaps in an invocation that took the place of one that was lost. So a
 // checkpoint that was refused for such a loss is followed by the invocation that explains it. If the last token got lost,
-// the invocation fails, as a function's would. Then it stops the execution.
+// the invocation fails, as a function's would. Then it stops the execution, and looks at it for the last time.
 func (c *crew) settle(arn string) {
 	for try, end := 0, time.Now().Add(time.Minute); ; try++ {
 		c.mu.Lock()
@@ -347,6 +351,7 @@ func (c *crew) settle(arn string) {
 	}
 	c.over(arn, nil)
 	c.until("the stop of "+arn, func(ctx context.Context, a *api) bool { return a.Stop(ctx, arn, nil) == nil })
+	until(c.t, "the last look at "+arn, func(try int) bool { return !c.askSteps(0, c.nodes[try%len(c.nodes)], arn).unknown })
 }
 
 // parked starts an execution that waits for a callback, and returns both once it waits.

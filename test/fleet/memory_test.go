@@ -92,7 +92,7 @@ func TestFaultyStoreIsLinearizable(t *testing.T) {
 	for _, s := range stores {
 		s.oneIn.Store(100)
 	}
-	c.under(r, 5, func() {
+	c.under(r, *kills/3, func() {
 		s := stores[r.IntN(len(stores))]
 		s.away.Store(true)
 		time.Sleep(about(r, 2*lease))

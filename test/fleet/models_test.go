@@ -104,8 +104,7 @@ type checkpointed struct {
 // repeated until there is an answer, and answers with the next token; steps answers with the steps; begun answers with
 // the token of a new invocation, before which the last one was lost at some time.
 //
-// A repeat that is refused may have been accepted before, and been followed by another checkpoint. So it is as one of an
-// unknown outcome, but not at any later time: its token stays stale.
+// Whether a checkpoint without an answer was accepted is known by now: see settled. Its token is not.
 func stepCheckpoints(s checkpointed, in request, out answer) (bool, checkpointed) {
 	switch in.kind {
 	case "lost":
@@ -119,14 +118,8 @@ func stepCheckpoints(s checkpointed, in request, out answer) (bool, checkpointed
 	case "checkpoint":
 		current, again := in.token == s.token, s.before == in.token && s.repeat == in.repeat && s.before != ""
 		switch {
-		case (out.unknown || out.again && out.refusal == protocol.CodeInvalidParameter) && !current:
-			return true, s
-		case current && (out.refusal == "" || out.again):
-			next := checkpointed{token: out.text, steps: s.steps + in.text + " ", before: in.token, repeat: in.repeat}
-			if out.unknown || out.again {
-				next.token = someToken
-			}
-			return true, next
+		case current && out.refusal == "":
+			return true, checkpointed{token: out.text, steps: s.steps + in.text + " ", before: in.token, repeat: in.repeat}
 		case again && out.refusal == "":
 			ok := s.token == out.text || s.token == someToken
 			s.token = out.text

@@ -23,12 +23,12 @@ func TestNetworkFaults(t *testing.T) {
 	r, faults := chance(t), newTimeline(t)
 	links, addresses := linked(t, faults, 3)
 	f := newFleet(t, faults, addresses, "--lease", lease.String())
-	l := f.begin(24)
+	l := f.begin(16)
 	for _, n := range r.Perm(len(networkFaults)) {
 		link := links[r.IntN(len(links))]
 		time.Sleep(about(r, 500*time.Millisecond))
 		networkFaults[n](link, r.Uint64())
-		time.Sleep(lease + about(r, lease))
+		time.Sleep(lease + about(r, lease/2))
 		link.heal()
 	}
 	time.Sleep(time.Second)
@@ -56,7 +56,7 @@ func TestResetsAtCommit(t *testing.T) {
 		link.cut(50, r.Uint64())
 	}
 	l := f.begin(12)
-	time.Sleep(8 * time.Second)
+	time.Sleep(6 * time.Second)
 	for _, link := range links {
 		link.heal()
 	}

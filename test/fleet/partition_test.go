@@ -47,7 +47,10 @@ func TestPartition(t *testing.T) {
 		"dropped":   func(l *link) { l.drop("both") },
 		"half-open": func(l *link) { l.drop("downstream") },
 	} {
-		t.Run(name, func(t *testing.T) { partition(t, fault) })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			partition(t, fault)
+		})
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 )
 
 var (
-	kills  = flag.Int("kills", 12, "how often nodes and functions are killed")
+	kills  = flag.Int("kills", 9, "how often nodes and functions are killed")
 	orders = flag.Int("orders", 100, "how many orders there must be at least")
 )
 
@@ -20,7 +20,7 @@ const lease = 2 * time.Second
 func TestSurvival(t *testing.T) {
 	r, faults := chance(t), newTimeline(t)
 	f := newFleet(t, faults, same(pgtest.Database(t), 3), "--lease", lease.String())
-	l := f.begin(24)
+	l := f.begin(16)
 	for n := 0; (n < *kills || l.done() < *orders) && !t.Failed(); n++ {
 		time.Sleep(time.Duration(100+r.IntN(900)) * time.Millisecond)
 		f.harm(r, lease+time.Duration(r.IntN(1000))*time.Millisecond)

@@ -12,6 +12,7 @@ import (
 // TestRollingUpgrade replaces one node after the other by a newer one while orders run: the new one joins, the old one
 // is told to end. Nobody notices: no client gets an error, and no step runs twice.
 func TestRollingUpgrade(t *testing.T) {
+	t.Parallel()
 	faults, address := newTimeline(t), pgtest.Database(t)
 	f := newFleet(t, faults, same(address, 3))
 	newer := t.TempDir() + "/perdure"

@@ -13,7 +13,6 @@ import (
 	"github.com/perdure/perdure/internal/api/adminapi"
 	"github.com/perdure/perdure/internal/client"
 	"github.com/perdure/perdure/internal/core/store/memstore"
-	"github.com/perdure/perdure/protocol"
 )
 
 // TestOneNode: an engine that is alone with its store is one node.
@@ -22,7 +21,7 @@ func TestOneNode(t *testing.T) {
 	w.register(t, "order", `{"Status":"SUCCEEDED"}`)
 	got, err := w.client.Nodes(t.Context())
 	want := []adminapi.Node{{Self: true, Alive: true,
-		Functions: []adminapi.NodeFunction{{FunctionName: "order", Version: "$LATEST", Concurrency: protocol.DefaultConcurrency}}}}
+		Functions: []adminapi.NodeFunction{{FunctionName: "order", Version: "$LATEST", Concurrency: 100}}}}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("error %v (-want +got):\n%s", err, diff)
 	}

@@ -57,8 +57,7 @@ type Fleet interface {
 	// ones are left out.
 	Last(ctx context.Context, ids ...string) (map[string]int64, error)
 
-	// DocumentsRevision returns a number that changes with each change of a document, but for those of kinds that only
-	// one node uses: see [PrivateKind].
+	// DocumentsRevision returns a number that changes with each change of a document of a kind that [Counts].
 	DocumentsRevision(ctx context.Context) (int64, error)
 
 	// Exclusively runs f while no node, this one included, runs another one. The context ends early if that can no
@@ -122,8 +121,14 @@ type Claim struct {
 	Left bool
 }
 
-// PrivateKind is the kind of documents that change often and that no other node reads.
-const PrivateKind = "probe"
+// The kinds of documents that change often, and do not count for [Fleet.DocumentsRevision].
+const (
+	ProbeKind     = "probe"     // what nobody reads
+	TelemetryKind = "telemetry" // how far nodes have come in telling of executions
+)
+
+// Counts reports whether a change of a document of this kind changes [Fleet.DocumentsRevision].
+func Counts(kind string) bool { return kind != ProbeKind && kind != TelemetryKind }
 
 // ErrLeaseOver says that a node's lease has ended.
 var ErrLeaseOver = errors.New("store: the lease of this node is over")

@@ -68,7 +68,7 @@ func (r *reader) documents() error {
 		return err
 	}
 	for _, kind := range kinds {
-		if kind == markKind || kind == store.PrivateKind {
+		if kind == markKind || kind == store.ProbeKind {
 			continue
 		}
 		docs, err := r.from.Documents(r.ctx, kind)

@@ -80,7 +80,7 @@ func fill(t *testing.T, st store.Store) {
 	must(t, st.PutDocument(ctx, "secret", "token-key", []byte{0, 1, 2}))
 	must(t, st.PutDocument(ctx, "version", "f/1", bytes.Repeat([]byte("x"), store.MaxDocument)))
 	must(t, st.PutDocument(ctx, "version", "f/2", nil))
-	must(t, st.PutDocument(ctx, store.PrivateKind, "ready", []byte("of one node")))
+	must(t, st.PutDocument(ctx, store.ProbeKind, "ready", []byte("of one node")))
 }
 
 // execution is all that a store holds of one.
@@ -152,7 +152,7 @@ func TestThereAndBack(t *testing.T) {
 		t.Errorf("got %+v", there)
 	}
 	want := content(t, first)
-	delete(want, store.PrivateKind+"/ready")
+	delete(want, store.ProbeKind+"/ready")
 	for key, x := range want {
 		if x, ok := x.(execution); ok {
 			if x.Row.Owner = 0; x.Row.Doing&uint32(machine.Running) != 0 {

@@ -104,7 +104,7 @@ func (s *Store) DeleteDocument(ctx context.Context, kind, key string) error {
 }
 
 func (s *Store) changedLocked(kind string) {
-	if kind != store.PrivateKind {
+	if store.Counts(kind) {
 		s.revision++
 	}
 }

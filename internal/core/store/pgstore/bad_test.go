@@ -309,7 +309,8 @@ func TestGaveUpOnReplica(t *testing.T) {
 				WHERE wait_event = 'SyncRep') x`)
 		}
 		err := <-outcome
-		if err == nil || errors.Is(err, store.ErrConflict) || !strings.Contains(err.Error(), "gave up to wait for its synchronous replica") {
+		const want = "gave up to wait for its synchronous replica"
+		if err == nil || errors.Is(err, store.ErrConflict) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}

@@ -1,6 +1,7 @@
 package pgstore
 
 import (
+	"cmp"
 	"context"
 	"time"
 )
@@ -59,22 +60,30 @@ func (s *Store) Delete(ctx context.Context, id string) error {
 	}
 }
 
-// purgeOn removes the remains of deletions, and of files that never became whole, until ctx ends.
+// purgeOn removes the remains of deletions, and of files that never became whole, until ctx ends. Of an outage it says
+// one thing.
 func (s *Store) purgeOn(ctx context.Context) {
-	for pause(ctx, purgeEvery) {
-		for {
-			n, err := s.purge(ctx, purgeAfter)
-			if err != nil && ctx.Err() == nil {
-				s.log.Warn("what is left of deleted executions was not removed; trying again", "error", err)
-			}
-			if err != nil || n < maxCut || ctx.Err() != nil {
-				break
-			}
+	for failed := false; pause(ctx, purgeEvery); {
+		err := s.purgeAll(ctx)
+		if err != nil && !failed && ctx.Err() == nil {
+			s.log.Warn("what is left of deleted executions and files is not removed; trying again", "error", err)
 		}
-		if err := s.purgeFiles(ctx); err != nil && ctx.Err() == nil {
-			s.log.Warn("what is left of files was not removed; trying again", "error", err)
+		failed = err != nil
+	}
+}
+
+// purgeAll removes what is old enough, and forgets nodes that are.
+func (s *Store) purgeAll(ctx context.Context) error {
+	for ctx.Err() == nil {
+		n, err := s.purge(ctx, purgeAfter)
+		if err != nil {
+			return err
+		}
+		if n < maxCut {
+			break
 		}
 	}
+	return cmp.Or(s.purgeFiles(ctx), s.change(ctx, sqlForget))
 }
 
 // purge removes a part of what deletions left that are old enough, and returns how many entries that was.

@@ -86,12 +86,12 @@ func (s *Store) setDocument(ctx context.Context, sql, kind, key string, value []
 		return err
 	}
 	d := store.Document{Key: key, Value: value}
-	return s.change(ctx, sql, kind, key, int64(d.Sum(kind)), blob(value), kind == store.PrivateKind)
+	return s.change(ctx, sql, kind, key, int64(d.Sum(kind)), blob(value), !store.Counts(kind))
 }
 
 // DeleteDocument implements [store.Store].
 func (s *Store) DeleteDocument(ctx context.Context, kind, key string) error {
-	return s.change(ctx, sqlDeleteDocument, kind, key, kind == store.PrivateKind)
+	return s.change(ctx, sqlDeleteDocument, kind, key, !store.Counts(kind))
 }
 
 // DocumentsRevision implements [store.Fleet].

@@ -158,13 +158,21 @@ func (c *connections) retry(ctx context.Context, f func(ctx context.Context) err
 		if err == nil {
 			return nil
 		}
-		if isBroken(err) || code(err) == "25006" {
-			c.Reset()
-		}
+		c.renew(err)
 		if try == maxTries || bounded.Err() != nil || !mayTryAgain(err) {
 			return c.fault(ctx, err)
 		}
 	}
+}
+
+// renew has the pool make new connections if err says that those it has are of no use: they are broken, or lead to a
+// server that is a replica since a failover.
+func (c *connections) renew(err error) bool {
+	useless := isBroken(err) || code(err) == "25006"
+	if useless {
+		c.Reset()
+	}
+	return useless
 }
 
 // blob keeps empty data from becoming NULL.

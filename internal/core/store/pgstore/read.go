@@ -39,11 +39,8 @@ func (r *reader) read(ctx context.Context, scan func(pgx.Rows) error, sql string
 			return nil
 		case code(err) == "22021": // bytes that no text can have: nothing has that name
 			return nil
-		case isBroken(err) || code(err) == "25006":
-			r.Reset()
-			if again && n == 0 && ctx.Err() == nil && !isTimeout(err) {
-				continue
-			}
+		case ctx.Err() == nil && r.renew(err) && again && n == 0 && !isTimeout(err):
+			continue
 		}
 		return r.fault(ctx, err)
 	}

@@ -180,6 +180,9 @@ func (w *writer) write(group []*job) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	err := w.db.transact(ctx, group, false)
+	if w.db.renew(err) && mayTryAgain(err) { // nothing was sent
+		err = w.db.transact(ctx, group, false)
+	}
 	if err != nil && spoilt(err) {
 		for i := range group {
 			group[i].err = w.alone(ctx, group[i:i+1])

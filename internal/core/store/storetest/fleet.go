@@ -484,9 +484,9 @@ func testDocumentsRevision(t *testing.T, a, b store.Fleet) {
 		{"ensure what is there", func() error { return ensure("k") }, false},
 		{"delete", func() error { return a.DeleteDocument(background, "k", "d") }, true},
 		{"delete what is not there", func() error { return a.DeleteDocument(background, "k", "d") }, false},
-		{"put a private one", func() error { return a.PutDocument(background, store.PrivateKind, "d", nil) }, false},
-		{"ensure a private one", func() error { return ensure(store.PrivateKind) }, false},
-		{"delete a private one", func() error { return a.DeleteDocument(background, store.PrivateKind, "d") }, false},
+		{"put a private one", func() error { return a.PutDocument(background, store.ProbeKind, "d", nil) }, false},
+		{"ensure a private one", func() error { return ensure(store.ProbeKind) }, false},
+		{"delete a private one", func() error { return a.DeleteDocument(background, store.ProbeKind, "d") }, false},
 	} {
 		if err := step.do(); err != nil {
 			t.Fatalf("%s: %v", step.what, err)
