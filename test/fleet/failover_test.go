@@ -2,7 +2,6 @@ package fleet
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
@@ -165,5 +164,5 @@ func TestDatabaseAway(t *testing.T) {
 	if _, err := f.Attend(t.Context(), "after", survivaltest.Job{}); err != nil {
 		t.Fatal(err)
 	}
-	t.Log(fmt.Sprintf("the first order ended %v after the database was back", time.Since(began).Round(time.Millisecond)))
+	t.Logf("the first order ended %v after the database was back", time.Since(began).Round(time.Millisecond))
 }
