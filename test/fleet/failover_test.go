@@ -2,7 +2,6 @@ package fleet
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
@@ -61,15 +60,13 @@ func failOver(t *testing.T, synchronous, byName bool) {
 	f.forgiving = !synchronous
 	l := f.begin(16)
 	time.Sleep(about(r, 3*time.Second))
+	if !synchronous {
+		faults.add("the replica hears no more of PostgreSQL") // as over a network that fails
+		replica.Exec(t, "postgres", "ALTER SYSTEM SET primary_conninfo = ''", "SELECT pg_reload_conf()")
+		time.Sleep(500 * time.Millisecond)
+	}
 	faults.add("PostgreSQL is killed")
-	if !synchronous {
-		replica.Freeze() // the replica falls behind, as over a slow network
-		time.Sleep(100 * time.Millisecond)
-	}
 	c.Kill()
-	if !synchronous {
-		replica.Thaw()
-	}
 	replica.Promote(t)
 	faults.add("the replica leads")
 	if byName {
@@ -124,8 +121,8 @@ func (l *load) judgeForgiving() {
 	}
 	l.f.nodes[0].Verify()
 	l.f.t.Logf("%d orders; of what was acknowledged %d starts and %d ends are lost; stuck 0", len(l.orders), len(lost), len(open))
-	if len(l.orders) == len(lost) {
-		l.f.t.Error("everything is lost")
+	if n := len(lost) + len(open); n == 0 || len(lost) == len(l.orders) {
+		l.f.t.Errorf("%d of %d orders lost something, want some and not all", n, len(l.orders))
 	}
 }
 
@@ -165,5 +162,5 @@ func TestDatabaseAway(t *testing.T) {
 	if _, err := f.Attend(t.Context(), "after", survivaltest.Job{}); err != nil {
 		t.Fatal(err)
 	}
-	t.Log(fmt.Sprintf("the first order ended %v after the database was back", time.Since(began).Round(time.Millisecond)))
+	t.Logf("the first order ended %v after the database was back", time.Since(began).Round(time.Millisecond))
 }

@@ -24,7 +24,11 @@ func TestFleetGuide(t *testing.T) {
 	const name = "docs/guides/fleet.md"
 	database := pgtest.New(t, "fsync=on")
 	if _, err := exec.LookPath("haproxy"); err != nil && !isThere("/usr/sbin/haproxy") {
-		t.Skip("HAProxy is not installed: apt-get install haproxy")
+		const missing = "HAProxy is not installed: apt-get install haproxy"
+		if os.Getenv(pgtest.Variable) == "required" {
+			t.Fatal(missing)
+		}
+		t.Skip(missing)
 	}
 	s := newSession(t, map[string]string{"127.0.0.1:5432": database.Address()},
 		"127.0.0.1:3000", "127.0.0.1:3002", "127.0.0.1:3003", "127.0.0.1:5432")
