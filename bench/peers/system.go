@@ -99,8 +99,8 @@ func (a *agent) load(ctx context.Context, b load.Burst) (out load.Outcome) {
 	return out
 }
 
-// overHTTP is load by POST requests, each of which is answered with the result of an execution. They go to the addresses
-// in turn.
+// overHTTP is load by POST requests, each of which is answered with the result of an execution. They go to the
+// addresses in turn.
 func overHTTP(urls ...string) func(context.Context, load.Burst) load.Outcome {
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 256}}
 	return func(ctx context.Context, b load.Burst) load.Outcome {

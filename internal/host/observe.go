@@ -120,6 +120,13 @@ func (h *Host) nodeMetrics(ctx context.Context, e *metrics.Exposition) {
 		e.Add(float64(n.Owns))
 		e.Gauge("perdure_node_clock_lag_seconds", "How far this machine's clock is behind the database's.")
 		e.Add(n.Lag.Seconds())
+		s := h.Engine.Stats()
+		e.Counter("perdure_node_claims_total", "Executions and calls of nobody that this node took on.")
+		e.Add(float64(s.Claimed))
+		e.Counter("perdure_node_takeovers_total", "Executions with which this node went on for one that died.")
+		e.Add(float64(s.TakenOver))
+		e.Counter("perdure_node_leases_lost_total", "Leases of this node that ended before their time.")
+		e.Add(float64(s.LeasesLost))
 	}
 }
 
