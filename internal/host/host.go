@@ -210,9 +210,9 @@ func (h *Host) Close() error {
 // restTime is how long requests under way have before the engine closes.
 const restTime = time.Second
 
-// answerRest takes no more connections and requests, so that clients go to another node, and answers those that are under
-// way. It returns when they are answered or restTime is over: the others wait for an execution, and are told when the
-// engine closes. Then answered closes.
+// answerRest takes no more connections and requests, so that clients go to another node, and answers those that are
+// under way. It returns when they are answered or restTime is over: the others wait for an execution, and are told when
+// the engine closes. Then answered closes.
 func (h *Host) answerRest(ctx context.Context) (answered <-chan struct{}) {
 	done := make(chan struct{})
 	if h.server == nil {

@@ -24,7 +24,7 @@ func TestFleetGuide(t *testing.T) {
 	const name = "docs/guides/fleet.md"
 	database := pgtest.New(t, "fsync=on")
 	if _, err := exec.LookPath("haproxy"); err != nil && !isThere("/usr/sbin/haproxy") {
-		t.Fatal("HAProxy is not installed: apt-get install haproxy, or set " + pgtest.Variable + " to none to leave this test out")
+		t.Skip("HAProxy is not installed: apt-get install haproxy")
 	}
 	s := newSession(t, map[string]string{"127.0.0.1:5432": database.Address()},
 		"127.0.0.1:3000", "127.0.0.1:3002", "127.0.0.1:3003", "127.0.0.1:5432")
