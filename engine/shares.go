@@ -22,9 +22,10 @@ type shares struct {
 type share struct {
 	NodeFunction // Concurrency is not used
 	places       chan struct{}
-	held         int  // the places that other nodes have: they are taken here
-	waiting      int  // callers that wait for a place
-	idle         bool // it cannot run here
+	held         int         // the places that other nodes have: they are taken here
+	waiting      int         // callers that wait for a place
+	idle         bool        // it cannot run here
+	present      func() bool // whether something is there that runs it; nil is always
 }
 
 // grant is a number of places that a node may use once its beat is durable.
@@ -48,7 +49,10 @@ func (s *shares) put(f *function) bool {
 		one.hold(0)
 	}
 	changed := one.idle != (f.Invoker == nil)
-	one.idle = f.Invoker == nil
+	one.idle, one.present = f.Invoker == nil, nil
+	if a, waits := f.Invoker.(Awaiter); waits {
+		one.present = a.Present
+	}
 	return changed
 }
 
@@ -92,7 +96,8 @@ func (s *shares) settle(
 	for _, one := range s.all {
 		o := others[qualified{one.Name, one.Version}]
 		fair := o.fairShare(cap(one.places), one.waiting > 0)
-		if draining || one.idle {
+		here := !one.idle && (one.present == nil || one.present())
+		if draining || !here {
 			fair = 0
 		}
 		before := cap(one.places) - one.held
@@ -102,7 +107,7 @@ func (s *shares) settle(
 			grow = append(grow, grant{one, n})
 			usable += n
 		}
-		if !one.idle || usable > 0 {
+		if here || usable > 0 {
 			told = append(told, NodeFunction{one.Name, one.Version, usable, one.waiting > 0})
 		}
 	}

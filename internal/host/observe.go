@@ -94,20 +94,15 @@ func (h *Host) nodeMetrics(ctx context.Context, e *metrics.Exposition) {
 	if err != nil {
 		return // the store is away, as other metrics say
 	}
-	counts := map[string]int{}
+	counts := map[engine.NodeState]int{}
 	for i := range nodes {
-		switch n := &nodes[i]; {
-		case !n.Alive:
-			counts["dead"]++
-		case n.Draining:
-			counts["draining"]++
-		default:
-			counts["alive"]++
-		}
+		counts[nodes[i].State()]++
 	}
 	e.Gauge("perdure_nodes", "Engines that serve from the same store; dead ones are counted for an hour.")
-	for _, state := range []string{"alive", "draining", "dead"} {
-		e.Add(float64(counts[state]), "state", state)
+	for _, state := range []engine.NodeState{
+		engine.NodeAlive, engine.NodeDraining, engine.NodeGone, engine.NodeDead,
+	} {
+		e.Add(float64(counts[state]), "state", string(state))
 	}
 	for i := range nodes {
 		n := &nodes[i]
