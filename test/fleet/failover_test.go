@@ -19,6 +19,7 @@ func about(r *rand.Rand, d time.Duration) time.Duration {
 
 // TestDatabaseKilled kills PostgreSQL in the middle of load, and starts it again some time later.
 func TestDatabaseKilled(t *testing.T) {
+	t.Parallel()
 	r, faults, c := chance(t), newTimeline(t), pgtest.New(t)
 	f := newFleet(t, faults, same(c.Database(t), 3), "--lease", lease.String())
 	l := f.begin(16)
@@ -38,13 +39,17 @@ func TestDatabaseKilled(t *testing.T) {
 // TestFailover kills PostgreSQL in the middle of load, and goes on with a replica that had what was acknowledged. The
 // nodes find it by a name for whoever leads, or by its address among those that they know.
 func TestFailover(t *testing.T) {
+	t.Parallel()
 	t.Run("by a name", func(t *testing.T) { failOver(t, true, true) })
 	t.Run("by several addresses", func(t *testing.T) { failOver(t, true, false) })
 }
 
 // TestAsynchronousFailover goes on with a replica that may lack the last commits. What they said is lost; what is left
 // is sound, and goes on.
-func TestAsynchronousFailover(t *testing.T) { failOver(t, false, true) }
+func TestAsynchronousFailover(t *testing.T) {
+	t.Parallel()
+	failOver(t, false, true)
+}
 
 func failOver(t *testing.T, synchronous, byName bool) {
 	r, faults, c := chance(t), newTimeline(t), pgtest.New(t)
