@@ -56,6 +56,7 @@ type NodeFunction struct {
 	// Concurrency is how many invocations the node may have at one time: its share of the function's concurrency.
 	Concurrency int
 	Waiting     bool // callers wait for a place there
+	Absent      bool `json:",omitempty"` // nothing is there that runs it: no worker, say
 }
 
 // nodeInfo is what a node tells of itself, as JSON.
@@ -182,8 +183,10 @@ func (m *membership) callOwner(function, version string) store.NodeID {
 	return m.self()
 }
 
-// mine reports whether this node acts on what has this owner.
-func (m *membership) mine(owner store.NodeID) bool { return m.alone() || owner == m.self() }
+// mine reports whether this node acts on what has this owner. One without a lease acts on nothing.
+func (m *membership) mine(owner store.NodeID) bool {
+	return m.alone() || owner == m.self() && owner != adrift
+}
 
 // run renews the lease until the engine closes.
 func (m *membership) run() {
@@ -214,6 +217,15 @@ func (m *membership) unshare(f *function) {
 		m.shares.remove(f)
 		nudge(m.beatNow)
 	}
+}
+
+// free gives a place of a function back.
+func (m *membership) free(f *function) {
+	if m.alone() {
+		<-f.places
+		return
+	}
+	m.shares.free(f)
 }
 
 // leaveTime bounds how long a node that closes tries to say so. The others find out without.
@@ -298,6 +310,7 @@ func (m *membership) beat(ctx context.Context) error {
 	}
 	if gave {
 		m.hints.tell(hintBeat)
+		m.plans.queues.wake() // what waits for places that are gone is for others
 	}
 	return nil
 }

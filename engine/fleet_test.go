@@ -596,8 +596,8 @@ func TestNodesAreListed(t *testing.T) {
 			names = append(names, fmt.Sprintf("%s alive=%t self=%t %+v", n.Name, n.Alive, n.Self, n.Functions))
 		}
 		want := []string{
-			"node-1 alive=true self=false [{Name:order Version:$LATEST Concurrency:50 Waiting:false}]",
-			"node-2 alive=true self=true [{Name:order Version:$LATEST Concurrency:50 Waiting:false}]",
+			"node-1 alive=true self=false [{Name:order Version:$LATEST Concurrency:50 Waiting:false Absent:false}]",
+			"node-2 alive=true self=true [{Name:order Version:$LATEST Concurrency:50 Waiting:false Absent:false}]",
 		}
 		if !slices.Equal(names, want) {
 			t.Errorf("got %q, want %q", names, want)
