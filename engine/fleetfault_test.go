@@ -22,7 +22,7 @@ func (f *fleet) ended(n *node, arn string, within time.Duration) {
 	ctx, cancel := context.WithTimeout(f.t.Context(), within)
 	defer cancel()
 	if r, err := n.Wait(ctx, arn); err != nil || r.Status != protocol.ExecutionSucceeded {
-		f.t.Errorf("within %v: got %+v, %v, want SUCCEEDED", within, r, err)
+		f.t.Errorf("within %v: got %+v, %v, want SUCCEEDED; its history is %s", within, r, err, n.history(arn))
 	}
 }
 
