@@ -212,14 +212,19 @@ func (c *claimer) sweep() error {
 			c.functions.forget(f.Name, f.Version)
 		}
 	}
-	if r := c.fleet.reporter; r != nil && c.fleet.leading() {
-		return c.adoptTelling(r)
+	if c.fleet.reporter != nil {
+		return c.adoptTelling(c.fleet.reporter)
 	}
 	return nil
 }
 
-// adoptTelling has records of executions made that ended on a node which died before it had told of them.
+// adoptTelling has records of executions made that ended on a node which died before it had told of them. The oldest
+// node that tells does that. A node is told of before it has a document, so the documents are read first.
 func (c *claimer) adoptTelling(r *reporter) error {
+	docs, err := c.fleet.store.Documents(c.ctx, telemetryKind)
+	if err != nil {
+		return err
+	}
 	census, err := c.fleet.store.Nodes(c.ctx)
 	if err != nil {
 		return err
@@ -227,10 +232,17 @@ func (c *claimer) adoptTelling(r *reporter) error {
 	living := map[string]bool{}
 	for i := range census.Nodes {
 		if n := &census.Nodes[i]; n.Alive {
-			living[readInfo(n).Telemetry] = true
+			key := readInfo(n).Telemetry
+			if key != "" && key != r.key && len(living) == 0 {
+				return nil
+			}
+			if key != "" {
+				living[key] = true
+			}
 		}
 	}
-	return r.adopt(c.ctx, living)
+	r.adopt(docs, living)
+	return nil
 }
 
 // drain hands over what this node does not invoke: it begins nothing any more.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -100,6 +101,7 @@ type membership struct {
 	counts    memberCounts
 	functions *Functions
 	reporter  *reporter // nil without telemetry
+	telemetry string    // the key of its progress in telling, from the first beat on; empty without
 
 	id       atomic.Int64 // of this node; adrift without a lease
 	last     atomic.Int64 // of this node, or the one that it was before its lease ended
@@ -281,15 +283,12 @@ func (m *membership) beat(ctx context.Context) error {
 		m.lag = c.Now.Time().Sub(began.Add(time.Since(began) / 2).Round(0))
 		info := nodeInfo{
 			Name: m.options.Name, URL: m.options.URL, Version: m.options.Version, Lag: m.lag,
-			Draining: m.draining.Load(),
+			Draining: m.draining.Load(), Telemetry: m.telemetry,
 		}
 		var less bool
 		info.Functions, grow, less = m.shares.settle(node, c.Nodes, info.Draining)
 		gave = gave || less
 		info.Settings = m.functions.registered()
-		if m.reporter != nil {
-			info.Telemetry = m.reporter.key
-		}
 		data, _ := json.Marshal(&info) // texts and numbers
 		return data
 	})
@@ -352,13 +351,17 @@ func (m *membership) lose() {
 	nudge(m.beatNow)
 }
 
-// settledAfter is how long after a version was deleted each node has heard of it, or is dead: none starts anything on
-// that version from then on.
-func (m *membership) settledAfter() time.Duration {
-	if m.alone() || !m.others.Load() {
-		return 0
+// settled reports whether each node has heard of what was deleted at a moment, or is dead: none starts anything on that
+// version from then on. The store says which nodes there are: what the last beat said may be old.
+func (m *membership) settled(ctx context.Context, deleted time.Time) (bool, error) {
+	if m.alone() || m.now().Time().Sub(deleted) >= 2*m.options.Lease {
+		return true, nil
 	}
-	return 2 * m.options.Lease
+	census, err := m.store.Nodes(ctx)
+	if err != nil {
+		return false, err
+	}
+	return !slices.ContainsFunc(census.Nodes, func(n store.Node) bool { return n.Alive && n.ID != m.self() }), nil
 }
 
 // look notes what a beat says of the other nodes.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/core/store"
+	"github.com/perdure/perdure/internal/core/store/storetest"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -284,5 +285,40 @@ func TestACallWaitsForAVersionThatIsReplaced(t *testing.T) {
 		register(f.nodes[0])
 		register(f.nodes[1])
 		all.Wait()
+	})
+}
+
+// A node that has a function replaces it by another one of that name. The other nodes go by what it is now.
+func TestSettingsOfFunctionsOfOtherNodes(t *testing.T) {
+	inFleet(t, 2, func(t *testing.T, f *fleet) {
+		for _, timeout := range []time.Duration{time.Hour, 2 * time.Hour} {
+			f.nodes[1].register(engine.Function{
+				Name: "there", Invoker: invoker{f.nodes[1].fixture, order},
+				Durable: &engine.DurableConfig{ExecutionTimeout: timeout},
+			})
+			time.Sleep(5 * time.Second)
+			c, err := f.nodes[0].Functions().Configuration(t.Context(), "there", "")
+			if err != nil || c.Durable.ExecutionTimeout != timeout {
+				t.Errorf("got %+v, %v, want an execution timeout of %v", c, err, timeout)
+			}
+		}
+	})
+}
+
+// A version is deleted by a node that has not heard yet of another one, which has just come. It does not vanish at once.
+func TestAVersionIsDeletedWhenANodeHasJustJoined(t *testing.T) {
+	inFleet(t, 1, func(t *testing.T, f *fleet) {
+		f.nodes[0].cut.LoseHints()
+		f.nodes[0].durable("order", order)
+		time.Sleep(4*time.Second + time.Millisecond) // its last beat was a moment ago
+		late := &node{fixture: &fixture{t: t, store: f.store.Store}, cut: storetest.NewCut(f.store)}
+		late.front = late.cut
+		late.opts.Node = engine.NodeOptions{Name: "late", Lease: 10 * time.Second}
+		late.open()
+		f.nodes = append(f.nodes, late)
+		draining, err := f.nodes[0].Functions().DeleteFunction(t.Context(), "order", "")
+		if err != nil || !draining {
+			t.Errorf("got %t, %v, want a function that stays until the other node has heard of it", draining, err)
+		}
 	})
 }

@@ -33,6 +33,11 @@ var blows = []struct {
 	}},
 	{"it closes", func(f *fleet, n *node) { n.shut() }},
 	{"it closes, and can say nothing any more", func(f *fleet, n *node) { n.cut.Off(); n.shut() }},
+	{"it closes while no commit succeeds", func(f *fleet, n *node) {
+		f.store.Intercept(func([]store.Write, func() error) error { return errLost })
+		n.shut()
+		f.store.Intercept(nil)
+	}},
 	{"its functions are taken away", func(f *fleet, n *node) {
 		for _, name := range []string{"main", "child", "plain"} {
 			n.Functions().Unregister(name, "")
