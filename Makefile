@@ -6,7 +6,7 @@
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-test: ## run the tests; needs Go and PostgreSQL, or PERDURE_POSTGRES=none
+test: ## run the tests; needs Go, and leaves out what needs PostgreSQL without it
 	go test ./...
 
 lint-world: ## run perdure lint and go vet on std and twenty modules

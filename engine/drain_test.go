@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -43,6 +44,24 @@ func TestDrain(t *testing.T) {
 		f.restart()
 		if r := f.result(second); r.Status != protocol.ExecutionSucceeded {
 			t.Errorf("after the restart: got %s", r.Status)
+		}
+	})
+}
+
+// TestClosedNodeSaysSo: whoever asks a node that has closed hears that, and not that some context has ended.
+func TestClosedNodeSaysSo(t *testing.T) {
+	inFleet(t, 2, func(t *testing.T, f *fleet) {
+		f.durable("order", 1, func(int, *call) engine.Outcome { return succeed("done") })
+		one := f.nodes[0]
+		one.close()
+		f.nodes = f.nodes[1:]
+		_, err := one.Start(t.Context(), &engine.InvokeRequest{Function: "order"})
+		_, of := one.Functions().Configuration(t.Context(), "order", "")
+		for _, err := range []error{err, of} {
+			if refused, ok := errors.AsType[*protocol.Error](err); !ok || refused.Code != protocol.CodeService ||
+				refused.Message != "The engine is shutting down." {
+				t.Errorf("got %v, want that it is shutting down", err)
+			}
 		}
 	})
 }

@@ -51,6 +51,30 @@ type Node struct {
 	Functions              []NodeFunction
 }
 
+// NodeState is what a node is doing, in a word.
+type NodeState string
+
+// The states of a node.
+const (
+	NodeAlive    NodeState = "alive"
+	NodeDraining NodeState = "draining" // it ends what it does, and begins nothing
+	NodeGone     NodeState = "gone"     // it ended in order
+	NodeDead     NodeState = "dead"     // it gave no sign of life any more
+)
+
+// State is what the node is doing.
+func (n *Node) State() NodeState {
+	switch {
+	case n.Alive && n.Draining:
+		return NodeDraining
+	case n.Alive:
+		return NodeAlive
+	case n.Draining && n.Owns == 0:
+		return NodeGone
+	}
+	return NodeDead
+}
+
 // NodeFunction is a function version that a node can run.
 type NodeFunction struct {
 	Name, Version string
@@ -241,6 +265,8 @@ func (m *membership) leave() {
 	ctx, cancel := context.WithTimeout(context.Background(), leaveTime)
 	defer cancel()
 	node := m.self()
+	m.draining.Store(true)
+	_ = m.beat(ctx) // so that nobody takes it for dead
 	m.id.Store(int64(adrift))
 	err := m.store.Leave(ctx, node)
 	if err == nil && m.others.Load() {

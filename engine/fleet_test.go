@@ -317,7 +317,10 @@ func TestConcurrencyHoldsForTheFleet(t *testing.T) {
 			running++
 			most = max(most, running)
 			mu.Unlock()
-			time.Sleep(time.Second)
+			select {
+			case <-time.After(time.Second):
+			case <-c.ctx.Done(): // a node that is cut off breaks it off
+			}
 			mu.Lock()
 			running--
 			mu.Unlock()
@@ -676,6 +679,38 @@ func TestTheOnlyPlaceGoesWhereItIsWanted(t *testing.T) {
 		all.Wait()
 		if took := time.Since(began); took > 30*time.Second {
 			t.Errorf("nine calls at one time took %v, want about 9 s", took)
+		}
+	})
+}
+
+// A node at which no worker is attached leaves the places, and the work, to the others.
+func TestWorkersAreAtOneNode(t *testing.T) {
+	inFleet(t, 2, func(t *testing.T, f *fleet) {
+		gates := []gate{}
+		for i, n := range f.nodes {
+			g := gate{invoker{n.fixture, func(*call) engine.Outcome { return succeed(fmt.Sprint(i)) }}, make(chan struct{})}
+			gates = append(gates, g)
+			n.register(engine.Function{Name: "guest", Invoker: g, Concurrency: 10,
+				Durable: &engine.DurableConfig{ExecutionTimeout: time.Hour}})
+		}
+		var arns []string
+		for i := range 20 {
+			arns = append(arns, f.nodes[i%2].start("guest", fmt.Sprint("g", i), ""))
+		}
+		time.Sleep(10 * time.Second)
+		close(gates[1].open)
+		began := time.Now()
+		for _, arn := range arns {
+			if r := f.nodes[0].result(arn); *r.Payload != "1" {
+				t.Errorf("got the result of node %s, want that of 1", *r.Payload)
+			}
+		}
+		if took := time.Since(began); took > 5*time.Second {
+			t.Errorf("it took %v after a worker came, want a few seconds", took)
+		}
+		nodes, err := f.nodes[0].Nodes(t.Context())
+		if err != nil || !nodes[0].Functions[0].Absent || nodes[1].Functions[0].Concurrency != 10 {
+			t.Errorf("got %+v, %v, want all places at the second node", nodes, err)
 		}
 	})
 }

@@ -54,7 +54,7 @@ func (d *documents) fresh(ctx context.Context) error {
 	if d.fleet.alone() {
 		return nil
 	}
-	return d.asking.ask(ctx, func() error {
+	err := d.asking.ask(ctx, func() error {
 		revision, err := d.fleet.store.DocumentsRevision(d.ctx)
 		if err != nil || revision == d.revision.Load() || d.mine.Load() {
 			return err
@@ -63,6 +63,10 @@ func (d *documents) fresh(ctx context.Context) error {
 		defer d.editing.Unlock()
 		return d.reload(d.ctx)
 	})
+	if err != nil && d.closing() {
+		return closed()
+	}
+	return err
 }
 
 // moved reads the documents again in the background, unless they have this revision.

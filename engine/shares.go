@@ -30,6 +30,7 @@ type share struct {
 	gone         bool          // it was replaced, or removed: what runs goes on to its end
 	leaves       chan struct{} // closed then
 	present      func() bool   // whether something is there that runs it
+	told         bool          // that nothing is
 }
 
 // grant is a number of places that a node may use once its beat is durable.
@@ -132,7 +133,8 @@ func (s *shares) settle(
 		fair = min(fair, max(0, cap(one.places)-o.have))
 		before := cap(one.places) - one.held
 		usable := one.hold(fair)
-		gave = gave || usable < before
+		gave = gave || usable < before || one.told != absent
+		one.told = absent
 		if n := fair - usable; n > 0 {
 			grow = append(grow, grant{one, n})
 			usable += n

@@ -65,7 +65,7 @@ func (f *fleetFlags) lines(h *host.Host, e *engineFlags) []string {
 	}
 	lines := []string{fmt.Sprintf("  store     %s; %s has what is this node's alone", h.Storage(), e.Data)}
 	if n := otherNodes(h); n > 0 {
-		lines = append(lines, fmt.Sprintf("  nodes     %d others: perdure nodes", n))
+		lines = append(lines, "  nodes     "+plural(n, "other")+": perdure nodes")
 	}
 	return lines
 }
@@ -96,9 +96,16 @@ func whoGoesOn(h *host.Host) string {
 	n := otherNodes(h)
 	switch {
 	case n > 0:
-		return fmt.Sprintf("%d other nodes go on with open executions", n)
+		return plural(n, "other node") + " will go on with open executions"
 	case h.Storage().URL != "":
 		return "open executions go on when a node starts: this is the last one"
 	}
 	return "open executions go on at the next start"
+}
+
+func plural(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
 }

@@ -84,19 +84,9 @@ func writeNode(table *tabwriter.Writer, n *adminapi.Node, now time.Time) {
 	for _, f := range n.Functions {
 		functions = append(functions, fmt.Sprintf("%s:%s×%d", f.FunctionName, f.Version, f.Concurrency))
 	}
-	fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\n", cli.Printable(name), nodeState(n), cli.Printable(n.Version),
+	fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\n", cli.Printable(name), n.State, cli.Printable(n.Version),
 		since(n.Joined, now), leaseLeft(n, now), n.Owns, clockText(n.LagSeconds),
 		cli.Printable(strings.Join(functions, " ")))
-}
-
-func nodeState(n *adminapi.Node) string {
-	switch {
-	case !n.Alive:
-		return "dead"
-	case n.Draining:
-		return "draining"
-	}
-	return "alive"
 }
 
 func since(at protocol.Seconds, now time.Time) string {

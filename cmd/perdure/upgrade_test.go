@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/client"
 	"github.com/perdure/perdure/internal/core/store/pgstore/pgtest"
 	"github.com/perdure/perdure/protocol"
@@ -103,7 +105,7 @@ func (n *upgradedNode) stop() {
 	if err := n.cmd.Wait(); err != nil {
 		n.t.Errorf("%s ended with %v", n.name, err)
 	}
-	if !strings.Contains(n.log.String(), "other nodes go on with open executions") {
+	if !strings.Contains(n.log.String(), "will go on with open executions") {
 		n.t.Errorf("%s does not say who goes on", n.name)
 	}
 }
@@ -187,10 +189,10 @@ func TestRollingUpgrade(t *testing.T) {
 	}
 	alive := 0
 	for _, n := range nodes {
-		if n.Alive {
+		if n.State == engine.NodeAlive {
 			alive++
 		}
-		if n.Alive != (n.Version == "v1.1.0") {
+		if want := map[string]engine.NodeState{"v1.1.0": engine.NodeAlive}[n.Version]; n.State != cmp.Or(want, engine.NodeGone) {
 			t.Errorf("got the node %+v", n)
 		}
 	}

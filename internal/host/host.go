@@ -207,11 +207,35 @@ func (h *Host) Close() error {
 	return h.closed
 }
 
+// restTime is how long requests under way have before the engine closes.
+const restTime = time.Second
+
+// answerRest takes no more connections and requests, so that clients go to another node, and answers those that are
+// under way. It returns when they are answered or restTime is over: the others wait for an execution, and are told when
+// the engine closes. Then answered closes.
+func (h *Host) answerRest(ctx context.Context) (answered <-chan struct{}) {
+	done := make(chan struct{})
+	if h.server == nil {
+		close(done)
+		return done
+	}
+	go func() {
+		defer close(done)
+		_ = h.server.Shutdown(ctx)
+	}()
+	select {
+	case <-done:
+	case <-time.After(restTime):
+	}
+	return done
+}
+
 // shutdown ends what was opened, perhaps only a part.
 func (h *Host) shutdown() error {
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
 	var errs []error
+	answered := h.answerRest(ctx)
 	if h.Engine != nil {
 		errs = append(errs, h.Engine.Close(ctx))
 	}
@@ -228,9 +252,7 @@ func (h *Host) shutdown() error {
 	if h.listener != nil {
 		h.listener.Close() // the server may have done so already
 	}
-	if h.server != nil {
-		_ = h.server.Shutdown(ctx) // clients that wait for an execution have been told, or ask again
-	}
+	<-answered
 	if h.doors != nil {
 		errs = append(errs, h.doors.close(ctx))
 	}

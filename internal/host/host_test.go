@@ -1,9 +1,12 @@
 package host_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -266,6 +269,47 @@ func TestRehearse(t *testing.T) {
 	code := host.Rehearses(r, &engine.Function{Name: "order"}, time.Minute)
 	if v := rec.Rehearse(t.Context(), code); v.Kind != rehearsal.Replays {
 		t.Errorf("got %s, %s, want that it replays: a step that was not recorded must not run", v.Kind, v.Text)
+	}
+}
+
+// TestRequestsUnderWayAreAnswered: what a client has begun to ask when the host closes is answered by an engine that is
+// there, and nobody else gets in.
+func TestRequestsUnderWayAreAnswered(t *testing.T) {
+	f := open(t, nil)
+	f.here("order", "done")
+	f.Serve()
+	address := strings.TrimPrefix(f.URL, "http://")
+	client, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	const body = `"A1"`
+	fmt.Fprintf(client, "POST /2015-03-31/functions/order/invocations HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n"+
+		"Expect: 100-continue\r\nX-Amz-Invocation-Type: Event\r\n\r\n", len(body))
+	reader := bufio.NewReader(client)
+	if line, err := reader.ReadString('\n'); !strings.Contains(line, " 100 ") { // now it is under way
+		t.Fatalf("got %q, %v", line, err)
+	}
+	closed := make(chan error)
+	go func() { closed <- f.Host.Close() }()
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		other, err := net.Dial("tcp", address)
+		if err != nil {
+			break
+		}
+		other.Close()
+		if time.Now().After(end) {
+			t.Fatal("a host that closes takes connections")
+		}
+	}
+	fmt.Fprint(client, body)
+	rest, err := io.ReadAll(reader)
+	if !strings.Contains(string(rest), "HTTP/1.1 202 ") {
+		t.Errorf("got %q, %v, want 202", rest, err)
+	}
+	if err := <-closed; err != nil {
+		t.Error(err)
 	}
 }
 

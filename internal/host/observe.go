@@ -94,20 +94,15 @@ func (h *Host) nodeMetrics(ctx context.Context, e *metrics.Exposition) {
 	if err != nil {
 		return // the store is away, as other metrics say
 	}
-	counts := map[string]int{}
+	counts := map[engine.NodeState]int{}
 	for i := range nodes {
-		switch n := &nodes[i]; {
-		case !n.Alive:
-			counts["dead"]++
-		case n.Draining:
-			counts["draining"]++
-		default:
-			counts["alive"]++
-		}
+		counts[nodes[i].State()]++
 	}
 	e.Gauge("perdure_nodes", "Engines that serve from the same store; dead ones are counted for an hour.")
-	for _, state := range []string{"alive", "draining", "dead"} {
-		e.Add(float64(counts[state]), "state", state)
+	for _, state := range []engine.NodeState{
+		engine.NodeAlive, engine.NodeDraining, engine.NodeGone, engine.NodeDead,
+	} {
+		e.Add(float64(counts[state]), "state", string(state))
 	}
 	for i := range nodes {
 		n := &nodes[i]
@@ -120,6 +115,13 @@ func (h *Host) nodeMetrics(ctx context.Context, e *metrics.Exposition) {
 		e.Add(float64(n.Owns))
 		e.Gauge("perdure_node_clock_lag_seconds", "How far this machine's clock is behind the database's.")
 		e.Add(n.Lag.Seconds())
+		s := h.Engine.Stats()
+		e.Counter("perdure_node_claims_total", "Executions and calls of nobody that this node took on.")
+		e.Add(float64(s.Claimed))
+		e.Counter("perdure_node_takeovers_total", "Executions with which this node went on for one that died.")
+		e.Add(float64(s.TakenOver))
+		e.Counter("perdure_node_leases_lost_total", "Leases of this node that ended before their time.")
+		e.Add(float64(s.LeasesLost))
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 // TestFleetIsLinearizable has clients of three nodes ask for the same things while the nodes' links break and
 // PostgreSQL is killed.
 func TestFleetIsLinearizable(t *testing.T) {
+	t.Parallel()
 	r, faults, database := chance(t), newTimeline(t), pgtest.New(t)
 	address := database.Database(t)
 	c := newCrew(t)

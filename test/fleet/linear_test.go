@@ -7,7 +7,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -419,7 +418,7 @@ func until(t *testing.T, what string, ok func(try int) bool) {
 	for try, began := 0, time.Now(); !ok(try); try++ {
 		if time.Since(began) > time.Minute || t.Context().Err() != nil {
 			t.Errorf("%s: not within a minute", what)
-			runtime.Goexit()
+			t.FailNow()
 		}
 		time.Sleep(20 * time.Millisecond)
 	}

@@ -80,6 +80,7 @@ func TestPlantedBugIsFound(t *testing.T) {
 // TestFaultyStoreIsLinearizable has three nodes whose database fails: for a while altogether, and with single calls at
 // random, before and after they took effect.
 func TestFaultyStoreIsLinearizable(t *testing.T) {
+	t.Parallel()
 	r, database := chance(t), memory.NewFleet()
 	c := newCrew(t)
 	var stores []*faultyStore

@@ -20,6 +20,7 @@ func linked(t *testing.T, faults *timeline, n int) (links []*link, addresses []s
 
 // TestNetworkFaults breaks the links of nodes in every way that networks break, one at a time, while orders run.
 func TestNetworkFaults(t *testing.T) {
+	t.Parallel()
 	r, faults := chance(t), newTimeline(t)
 	links, addresses := linked(t, faults, 3)
 	f := newFleet(t, faults, addresses, "--lease", lease.String())
@@ -49,6 +50,7 @@ var networkFaults = []func(l *link, seed uint64){
 
 // TestResetsAtCommit cuts the connections of all nodes in the middle of their commits, all the time.
 func TestResetsAtCommit(t *testing.T) {
+	t.Parallel()
 	r, faults := chance(t), newTimeline(t)
 	links, addresses := linked(t, faults, 3)
 	f := newFleet(t, faults, addresses, "--lease", lease.String())

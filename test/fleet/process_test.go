@@ -120,6 +120,7 @@ type load struct {
 	f     *fleet
 	over  atomic.Bool
 	stuck atomic.Int64 // orders that did not end within their time
+	lost  atomic.Int64 // acknowledged starts after which the name was free again
 	work  sync.WaitGroup
 	clerk context.CancelFunc
 	gone  chan struct{}
@@ -153,7 +154,15 @@ func (l *load) order(name string, job survivaltest.Job, how int) {
 	var arn string
 	var err error
 	switch {
-	case how < 2 || l.f.forgiving:
+	case l.f.forgiving:
+		var started string
+		if started, err = l.f.Start(l.f.t.Context(), name, job); err == nil {
+			arn, err = l.f.Attend(l.f.t.Context(), name, job)
+		}
+		if started != arn {
+			l.lost.Add(1)
+		}
+	case how < 2:
 		arn, err = l.f.Attend(l.f.t.Context(), name, job)
 	case how == 2 || l.f.calm:
 		arn, err = l.f.Run(l.f.t.Context(), name, job, func(context.Context, string) error { return nil })

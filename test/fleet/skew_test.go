@@ -98,6 +98,7 @@ func skewed(t *testing.T) string {
 // TestClockSkew has nodes whose clocks are minutes ahead and behind. Waits end when they should by the database's
 // clock, whoever set them and whoever ends them.
 func TestClockSkew(t *testing.T) {
+	t.Parallel()
 	binary := skewed(t)
 	faults, address := newTimeline(t), pgtest.Database(t)
 	f := newFleet(t, faults, same(address, 1), "--lease", lease.String())

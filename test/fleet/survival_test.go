@@ -18,6 +18,7 @@ const lease = 2 * time.Second
 
 // TestSurvival kills nodes and functions at random while orders run, whose clients ask any node.
 func TestSurvival(t *testing.T) {
+	t.Parallel()
 	r, faults := chance(t), newTimeline(t)
 	f := newFleet(t, faults, same(pgtest.Database(t), 3), "--lease", lease.String())
 	l := f.begin(16)

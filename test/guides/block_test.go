@@ -52,7 +52,7 @@ func blocks(guide string) (all []block, err error) {
 	return all, nil
 }
 
-var fileName = regexp.MustCompile(`^(?://|#) ((?:[\w.-]+/)*[\w-]+\.\w+)\n`)
+var fileName = regexp.MustCompile(`^(?://|--|#) ((?:[\w.-]+/)*[\w-]+\.\w+)\n`)
 
 // file is the name of the file that the block is; empty if it is none.
 func (b *block) file() string {

@@ -2,15 +2,48 @@ package guides
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/perdure/perdure/internal/core/store/pgstore/pgtest"
 )
 
 // sessions are the guides that run. Those that are not here have commands and Go that no test tries.
 var sessions = []string{"docs/guides/test-a-function.md"}
+
+// TestFleetGuide runs the guide with the database that it needs.
+func TestFleetGuide(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it starts a database and seven engines")
+	}
+	t.Parallel()
+	const name = "docs/guides/fleet.md"
+	database := pgtest.New(t, "fsync=on")
+	if _, err := exec.LookPath("haproxy"); err != nil && !isThere("/usr/sbin/haproxy") {
+		const missing = "HAProxy is not installed: apt-get install haproxy"
+		if os.Getenv(pgtest.Variable) == "required" {
+			t.Fatal(missing)
+		}
+		t.Skip(missing)
+	}
+	s := newSession(t, map[string]string{"127.0.0.1:5432": database.Address()},
+		"127.0.0.1:3000", "127.0.0.1:3002", "127.0.0.1:3003", "127.0.0.1:5432")
+	s.prepare()
+	for _, b := range read(t, name) {
+		if err := s.run(b); err != nil {
+			t.Fatalf("%s:%d: %v", name, b.line, err)
+		}
+	}
+}
+
+func isThere(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
 
 // TestGuides runs them. A short run ends where an engine is started.
 func TestGuides(t *testing.T) {
@@ -18,7 +51,7 @@ func TestGuides(t *testing.T) {
 		t.Run(filepath.Base(name), func(t *testing.T) {
 			t.Parallel()
 			all := read(t, name)
-			s := newSession(t)
+			s := newSession(t, nil)
 			s.prepare()
 			for _, b := range all {
 				if testing.Short() && strings.HasPrefix(b.text, "$ perdure") {

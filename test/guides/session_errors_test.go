@@ -28,11 +28,16 @@ func TestWhatDoesNotRun(t *testing.T) {
 		{"a command that should fail", block{text: "$ echo FAIL\nFAIL\n"}, "ended with <nil>"},
 		{"a command that is to fail", block{text: "$ echo FAIL; exit 1\nFAIL\n"}, ""},
 		{"no such command", block{text: "$ perdude\n…\n"}, "ended with exit status 127"},
-		{"an engine that ends at once", block{text: "$ echo broken; exit 1 &\n"}, "broken"},
+		{"an engine that ends at once", block{text: "$ echo broken 127.0.0.1:3001 &\n"}, "broken"},
+		{"a job that fails", block{text: "$ sh -c 'echo broken; exit 1' &\n$ wait %1\n"}, "broken"},
+		{"a job that ends", block{text: "$ sleep 0 &\n$ wait %1\n$ sleep 0 &\n$ wait %1\n"}, ""},
+		{"a job that is told to end", block{text: "$ sleep 100 &\n$ kill -9 %1\n$ wait %1\n"}, "killed"},
+		{"no such job", block{text: "$ kill %2\n"}, "there is no job %2"},
+		{"a variable", block{text: "$ export A=b\n$ echo $A\nb\n"}, ""},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			s := newSession(t)
+			s := newSession(t, nil)
 			if err := s.run(code); err != nil {
 				t.Fatal(err)
 			}

@@ -7,6 +7,7 @@ import (
 	"go/parser"
 	"go/token"
 	"maps"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -14,6 +15,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -23,29 +25,62 @@ const root = "../.."
 
 // session is a guide that runs.
 type session struct {
-	t       *testing.T
-	dir     string // of the module
-	env     []string
-	address string            // where the engine listens in place of the default address
-	files   map[string]string // what the guide has written, by name
-	parts   map[string]string // Go without a file, by section
+	t     *testing.T
+	dir   string // of the module
+	env   []string
+	jobs  map[int]*job      // what goes on beside the commands, by number, as in a shell
+	files map[string]string // what the guide has written, by name
+	parts map[string]string // Go without a file, by section
+	// here makes the addresses of the guide those that are used, and shown makes them the guide's again.
+	here, shown *strings.Replacer
 }
 
 const defaultAddress = "127.0.0.1:3001"
 
-// newSession has an empty directory, and an address where nothing listens.
-func newSession(t *testing.T) *session {
+// newSession has an empty directory. In place of the addresses there are others, where nothing listens; given has those
+// that are there already.
+func newSession(t *testing.T, given map[string]string, addresses ...string) *session {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	check(t, err)
-	address := l.Addr().String()
-	check(t, l.Close())
 	above := t.TempDir()
-	return &session{t: t, dir: filepath.Join(above, "shop"), address: address, files: map[string]string{}, parts: map[string]string{},
-		env: append(os.Environ(), "GOFLAGS=", "GOWORK="+filepath.Join(above, "go.work"),
-			"PATH="+filepath.Join(above, "bin")+string(os.PathListSeparator)+os.Getenv("PATH"), "PERDURE_ENDPOINT=http://"+address,
-			"PERDURE_CREDENTIALS=", "PERDURE_PROFILE=", "PERDURE_TEST_ENDPOINT=", "PERDURE_TEST_FUNCTION=")}
+	s := &session{t: t, dir: filepath.Join(above, "shop"), jobs: map[int]*job{}, files: map[string]string{}, parts: map[string]string{}}
+	check(t, os.MkdirAll(s.dir, 0o777))
+	var here, shown []string
+	for _, address := range append(addresses, defaultAddress) {
+		used := given[address]
+		if used == "" {
+			used = freeAddress(t)
+		}
+		here, shown = append(here, address, used), append(shown, used, address)
+	}
+	s.here, s.shown = strings.NewReplacer(here...), strings.NewReplacer(shown...)
+	s.env = append(os.Environ(), "GOFLAGS=", "GOWORK="+filepath.Join(above, "go.work"),
+		"PATH="+filepath.Join(above, "bin")+string(os.PathListSeparator)+os.Getenv("PATH")+":/usr/sbin",
+		"PERDURE_ENDPOINT=http://"+s.here.Replace(defaultAddress), "PERDURE_CREDENTIALS=", "PERDURE_PROFILE=",
+		"PERDURE_STORE=", "PERDURE_TEST_ENDPOINT=", "PERDURE_TEST_FUNCTION=")
+	return s
 }
+
+// freeAddress has as many digits as those of guides, so that tables look the same. The system itself gives out no such
+// ports.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	for range 100 {
+		address := fmt.Sprintf("127.0.0.1:%d", 4000+rand.IntN(6000))
+		if l, err := net.Listen("tcp", address); err == nil {
+			t.Cleanup(func() { taken.Delete(address) })
+			if _, twice := taken.LoadOrStore(address, true); !twice {
+				check(t, l.Close())
+				return address
+			}
+			_ = l.Close()
+		}
+	}
+	t.Fatal("no address is free")
+	return ""
+}
+
+// taken are the addresses of the sessions that run.
+var taken sync.Map
 
 // prepare makes a module that uses the repository, and builds the commands.
 func (s *session) prepare() {
@@ -75,12 +110,7 @@ func (s *session) write(name, text string) {
 	s.files[name] = text
 	path := filepath.Join(s.dir, name)
 	check(s.t, os.MkdirAll(filepath.Dir(path), 0o777))
-	check(s.t, os.WriteFile(path, []byte(s.here(text)), 0o666))
-}
-
-// here is a text of the guide with the address of the engine that runs.
-func (s *session) here(text string) string {
-	return strings.ReplaceAll(text, defaultAddress, s.address)
+	check(s.t, os.WriteFile(path, []byte(s.here.Replace(text)), 0o666))
 }
 
 // run does what a block says.
@@ -177,24 +207,35 @@ func (s *session) change(diff string) error {
 // progress matches what is only said on a machine that is slow.
 var progress = regexp.MustCompile(`(?m)^building .* …\n`)
 
+// patience is how long work of engines may go on behind a command.
+const patience = time.Minute
+
+// asksAgain matches commands that show what engines do.
+var asksAgain = regexp.MustCompile(`^perdure (list|nodes)\b`)
+
 // do runs a command, and compares what it prints.
 func (s *session) do(c command) error {
 	if line, ok := strings.CutSuffix(c.line, "&"); ok {
-		return s.serve(line)
+		return s.begin(line)
+	}
+	if done, err := s.control(c.line); done || err != nil {
+		return err
 	}
 	begin := time.Now()
-	for {
+	for last := ""; ; {
 		out, err := s.shell(c.line).CombinedOutput()
-		got := progress.ReplaceAllString(strings.ReplaceAll(string(out), s.address, defaultAddress), "")
-		s.t.Logf("$ %s\n%s", c.line, got)
+		got := progress.ReplaceAllString(s.shown.Replace(string(out)), "")
+		if got != last {
+			s.t.Logf("$ %s\n%s", c.line, got)
+		}
+		last = got
 		_, failed := errors.AsType[*exec.ExitError](err)
 		switch {
 		case err != nil && !failed:
 			return err
 		case c.prints != "" && !c.matches(got):
-			// Work of the engine goes on behind a command.
-			if strings.HasPrefix(c.line, "perdure list") && time.Since(begin) < 20*time.Second {
-				time.Sleep(20 * time.Millisecond)
+			if asksAgain.MatchString(c.line) && time.Since(begin) < patience {
+				time.Sleep(50 * time.Millisecond)
 				continue
 			}
 			return fmt.Errorf("%s: printed:\n%s\nthe guide shows:\n%s", c.line, got, c.prints)
@@ -206,34 +247,7 @@ func (s *session) do(c command) error {
 }
 
 func (s *session) shell(line string) *exec.Cmd {
-	cmd := exec.CommandContext(s.t.Context(), "sh", "-c", s.here(line))
+	cmd := exec.CommandContext(s.t.Context(), "sh", "-c", s.here.Replace(line))
 	cmd.Dir, cmd.Env = s.dir, s.env
 	return cmd
-}
-
-// serve starts an engine, which goes on until the test ends.
-func (s *session) serve(line string) error {
-	cmd := s.shell("exec " + line)
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	cmd.WaitDelay = 20 * time.Second
-	var said strings.Builder
-	cmd.Stdout, cmd.Stderr = &said, &said
-	if err := cmd.Start(); err != nil {
-		return err
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	s.t.Cleanup(func() { <-ended })
-	for range 1000 {
-		if c, err := net.DialTimeout("tcp", s.address, time.Second); err == nil {
-			return c.Close()
-		}
-		select {
-		case err := <-ended:
-			ended <- err
-			return fmt.Errorf("%s: ended with %v:\n%s", line, err, &said)
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
-	return fmt.Errorf("%s: nothing listens at %s", line, s.address)
 }

@@ -21,9 +21,8 @@ type Node struct {
 	Version string
 	// Self marks the engine that answers.
 	Self bool
-	// Alive is whether it has a lease. Others go on with what a dead node left.
-	Alive    bool
-	Draining bool             `json:",omitempty"` // it begins nothing any more
+	// State is alive, draining, gone or dead. Others go on with what a dead node left.
+	State engine.NodeState
 	Joined   protocol.Seconds `json:",omitzero"`
 	Until    protocol.Seconds `json:",omitzero"` // the end of its lease
 	// Owns counts the executions that it works on, roughly.
@@ -62,7 +61,7 @@ func (a *api) nodes(w http.ResponseWriter, r *http.Request, _ string) error {
 
 func nodeOf(n *engine.Node) Node {
 	node := Node{
-		ID: n.ID, Name: n.Name, URL: n.URL, Version: n.Version, Self: n.Self, Alive: n.Alive, Draining: n.Draining,
+		ID: n.ID, Name: n.Name, URL: n.URL, Version: n.Version, Self: n.Self, State: n.State(),
 		Joined: protocol.Seconds(n.Joined), Until: protocol.Seconds(n.Until), Owns: n.Owns, LagSeconds: n.Lag.Seconds(),
 		Functions: []NodeFunction{},
 	}

@@ -20,7 +20,7 @@ func TestOneNode(t *testing.T) {
 	w := newWorld(t)
 	w.register(t, "order", `{"Status":"SUCCEEDED"}`)
 	got, err := w.client.Nodes(t.Context())
-	want := []adminapi.Node{{Self: true, Alive: true,
+	want := []adminapi.Node{{Self: true, State: engine.NodeAlive,
 		Functions: []adminapi.NodeFunction{{FunctionName: "order", Version: "$LATEST", Concurrency: 100}}}}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("error %v (-want +got):\n%s", err, diff)
@@ -46,8 +46,8 @@ func TestNodes(t *testing.T) {
 	for asked, c := range map[string]*client.Client{"one": first, "two": second} {
 		got, err := c.Nodes(t.Context())
 		want := []adminapi.Node{
-			{Name: "one", URL: "http://one", Version: "v-one", Self: asked == "one", Alive: true, Functions: []adminapi.NodeFunction{}},
-			{Name: "two", URL: "http://two", Version: "v-two", Self: asked == "two", Alive: true, Functions: []adminapi.NodeFunction{}},
+			{Name: "one", URL: "http://one", Version: "v-one", Self: asked == "one", State: engine.NodeAlive, Functions: []adminapi.NodeFunction{}},
+			{Name: "two", URL: "http://two", Version: "v-two", Self: asked == "two", State: engine.NodeAlive, Functions: []adminapi.NodeFunction{}},
 		}
 		byName := cmpopts.SortSlices(func(a, b adminapi.Node) bool { return a.Name < b.Name }) // both joined just now
 		ignored := cmpopts.IgnoreFields(adminapi.Node{}, "ID", "Joined", "Until", "LagSeconds")
@@ -68,8 +68,9 @@ func TestNodes(t *testing.T) {
 		t.Errorf("after one left: got %+v, %v", got, err)
 	}
 	for _, n := range got {
-		if n.Alive != (n.Name == "one") {
-			t.Errorf("after two left: got %+v", n)
+		want := map[string]engine.NodeState{"one": engine.NodeAlive, "two": engine.NodeGone}[n.Name]
+		if n.State != want {
+			t.Errorf("after two left: got %+v, want it %s", n, want)
 		}
 	}
 }

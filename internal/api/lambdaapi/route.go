@@ -87,6 +87,7 @@ func (a *api) routes() []route.Route {
 		{Method: "GET", Path: "/2025-12-01/functions/" + route.Subject + "/durable-executions",
 			Operation: "ListDurableExecutionsByFunction", Access: both, Serve: a.list},
 		{Method: "GET", Path: "/health", Operation: "health", Access: route.Everybody, Quiet: true, Serve: a.health},
+		{Method: "HEAD", Path: "/health", Operation: "health", Access: route.Everybody, Quiet: true, Serve: a.health},
 	}
 }
 

@@ -14,17 +14,6 @@ type nodesPage struct {
 	now   protocol.Timestamp
 }
 
-// State is what a node is doing, in one word.
-func (*nodesPage) State(n engine.Node) string {
-	switch {
-	case !n.Alive:
-		return "dead"
-	case n.Draining:
-		return "draining"
-	}
-	return "alive"
-}
-
 // Left is what is left of a node's lease, by this machine's clock, or how long it is over.
 func (p *nodesPage) Left(n engine.Node) string {
 	switch {

@@ -69,7 +69,7 @@ func TestProbes(t *testing.T) {
 	for _, path := range everyFace {
 		for _, method := range []string{"GET", "HEAD"} {
 			want := http.StatusForbidden
-			if path == "/ready" || path == "/health" && method == "GET" {
+			if path == "/ready" || path == "/health" {
 				want = http.StatusOK
 			}
 			r := httptest.NewRequest(method, path, nil)

@@ -24,8 +24,8 @@ const (
 )
 
 // login lets people in to the page, with the access key id and the secret that programs sign with. A session is a
-// cookie with its owner and its end, under a MAC with the owner's secret: nothing is stored, and all nodes of a fleet that
-// have the same credentials take it. A removal from these, or another secret, ends a session at once.
+// cookie with its owner and its end, under a MAC with the owner's secret: nothing is stored, and all nodes of a fleet
+// that have the same credentials take it. A removal from these, or another secret, ends a session at once.
 type login struct {
 	credentials Credentials
 	secure      bool // the cookie travels over TLS only

@@ -4,7 +4,7 @@
 // A server lives in a temporary directory, under an unprivileged user, on a port of the loopback of its own. It keeps
 // what it acknowledged when it is killed, but not over a loss of power: see [New].
 //
-// Without PostgreSQL a test fails, and says what to install. Where [Variable] is "none", it is skipped.
+// Without PostgreSQL a test is skipped, and says what to install. Where [Variable] is "required", it fails.
 package pgtest
 
 import (
@@ -25,8 +25,10 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Variable is the environment variable that says where PostgreSQL's programs are, or "none" to skip what needs them.
+// Variable is the environment variable that says where PostgreSQL's programs are, or that they are required.
 const Variable = "PERDURE_POSTGRES"
+
+const required = "required"
 
 // shared is the server for all tests of the process.
 var shared struct {
@@ -146,7 +148,7 @@ const patience = time.Minute
 func programs(t testing.TB) string {
 	t.Helper()
 	wanted := os.Getenv(Variable)
-	if wanted != "" && wanted != "none" {
+	if wanted != "" && wanted != required {
 		return wanted
 	}
 	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb") // Debian's
@@ -156,11 +158,12 @@ func programs(t testing.TB) string {
 	if path, err := exec.LookPath("postgres"); err == nil {
 		return filepath.Dir(path)
 	}
-	if wanted == "none" {
-		t.Skip("PostgreSQL is not installed, and " + Variable + " is none")
+	missing := "PostgreSQL is not installed: apt-get install postgresql, or set " + Variable +
+		" to the directory of its programs"
+	if wanted == required {
+		t.Fatal(missing)
 	}
-	t.Fatalf("PostgreSQL is not installed: apt-get install postgresql, or set %s to the directory of its programs, or "+
-		"to none to leave these tests out", Variable)
+	t.Skip(missing)
 	return ""
 }
 
