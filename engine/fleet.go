@@ -288,6 +288,7 @@ func (m *membership) note(err error) {
 	case err != nil && before == nil:
 		m.log.Error("the database does not answer; trying again until it does", "error", err)
 	case err == nil && before != nil:
+		m.ledger.cache.doubt()
 		m.log.Info("the database answers again")
 	}
 }

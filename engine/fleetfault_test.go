@@ -322,3 +322,43 @@ func TestAVersionIsDeletedWhenANodeHasJustJoined(t *testing.T) {
 		}
 	})
 }
+
+// The store lost what a node has in memory, and another node put something else in its place, with the same numbers.
+func TestLostCommitsAreReplacedByOthers(t *testing.T) {
+	inFleet(t, 2, func(t *testing.T, f *fleet) {
+		var mu sync.Mutex
+		callback := ""
+		f.durable("f", 100, func(_ int, c *call) engine.Outcome {
+			if c.op("1").ID == "" {
+				c.checkpoint(protocol.Update{ID: "1", Type: protocol.TypeCallback, Action: protocol.ActionStart})
+				mu.Lock()
+				callback = c.op("1").CallbackID
+				mu.Unlock()
+			}
+			if c.op("1").Status != protocol.StatusSucceeded || !c.wait("2", 3600) {
+				return pending()
+			}
+			return succeed(*c.op("1").Payload)
+		})
+		arn := f.nodes[0].start("f", "", "")
+		time.Sleep(time.Second)
+		old := f.store.Copy()
+		if err := f.nodes[0].SucceedCallback(t.Context(), callback, []byte("lost")); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Second)
+		f.nodes[0].cut.Off()
+		f.store.Restore(old)
+		if err := f.nodes[1].SucceedCallback(t.Context(), callback, []byte("kept")); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(4 * time.Second)
+		f.nodes[0].cut.On()
+		time.Sleep(5 * time.Second)
+		f.nodes[1].close()
+		f.nodes = f.nodes[:1]
+		if r := f.nodes[0].result(arn); *r.Payload != "kept" {
+			t.Errorf("got %q, which the store had lost, want what came in its place", *r.Payload)
+		}
+	})
+}

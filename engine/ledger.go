@@ -104,6 +104,7 @@ func updateThen[T any](
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for {
+		g.cache.trust(l)
 		remembered := l.x != nil
 		if err := g.load(ctx, l); err != nil {
 			return *new(T), err
@@ -246,6 +247,7 @@ func (g *ledger) remove(l *live) error {
 func (g *ledger) hold(id string) (l *live, release func()) {
 	l = g.cache.acquire(id)
 	l.mu.Lock()
+	g.cache.trust(l)
 	return l, func() {
 		l.mu.Unlock()
 		g.cache.release(l, false)
