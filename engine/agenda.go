@@ -72,6 +72,19 @@ func newAgenda(p *plans, of store.Agenda, size int, nudge chan struct{}) *agenda
 func (a *agenda) set(k key, at, now protocol.Timestamp) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.setLocked(k, at, now)
+}
+
+// recall is set of an item that the store has, and that may be missing here.
+func (a *agenda) recall(k key, at, now protocol.Timestamp) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if at != 0 && a.byKey[k] == nil {
+		a.setLocked(k, at, now)
+	}
+}
+
+func (a *agenda) setLocked(k key, at, now protocol.Timestamp) {
 	item := store.Item{At: at, ID: k.id, Operation: k.op}
 	behind := !a.whole && item.Compare(a.end) > 0
 	switch {

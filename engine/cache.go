@@ -3,6 +3,7 @@ package engine
 import (
 	"container/list"
 	"sync"
+	"sync/atomic"
 
 	"github.com/perdure/perdure/internal/core/machine"
 )
@@ -13,6 +14,7 @@ type live struct {
 
 	mu      sync.Mutex
 	x       *machine.Execution // nil: to be read from the journal
+	doubts  int64              // of the cache, when x was read
 	running string             // the request id of the invocation that a goroutine is running; empty if none is
 	calls   map[string]bool    // operation ids of the chained invokes that goroutines are calling
 
@@ -31,6 +33,8 @@ type cache struct {
 	inUse int // how many are not idle
 	all   map[string]*live
 	idle  *list.List // of *live, most recently used first
+
+	doubts atomic.Int64 // counts how often all that was read before came into doubt
 }
 
 // overhead is what an idle execution takes besides itself.
@@ -115,6 +119,17 @@ func (c *cache) release(l *live, done bool) {
 		c.unlistLocked(oldest)
 		oldest.x = nil
 		c.forgetLocked(oldest)
+	}
+}
+
+// doubt has all executions read again when they are used next: the store may have lost its latest commits, and others
+// may be in their place by now, with the same numbers.
+func (c *cache) doubt() { c.doubts.Add(1) }
+
+// trust forgets an execution that is in doubt. l.mu is held.
+func (c *cache) trust(l *live) {
+	if doubts := c.doubts.Load(); l.doubts != doubts {
+		l.x, l.doubts = nil, doubts
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -35,10 +36,12 @@ func (e *Engine) Call(ctx context.Context, req *InvokeRequest) (*Result, error) 
 		return nil, protocol.Errorf(protocol.CodeNotReady, "Function %s runs on other nodes of the fleet: "+
 			"call one of them, or start this one with it.", f.Name)
 	}
-	if !e.runner.place(ctx, f.function) {
-		return nil, cmp.Or(ctx.Err(), closed())
+	if err := e.runner.place(ctx, f.function); errors.Is(err, errReplaced) {
+		return e.Call(ctx, req)
+	} else if err != nil {
+		return nil, err
 	}
-	defer func() { <-f.places }()
+	defer e.fleet.free(f.function)
 	if !e.flights.begin() {
 		return nil, closed()
 	}
@@ -188,16 +191,18 @@ func functionError(r *Result) *protocol.ErrorObject {
 	}
 }
 
-// place takes a place of f, unless ctx ends or the engine closes before one is free.
-func (r *runner) place(ctx context.Context, f *function) (taken bool) {
+var errReplaced = errors.New("engine: another function has taken this one's place")
+
+// place takes a place of f, unless ctx ends, the engine closes, or f is replaced, before one is free.
+func (r *runner) place(ctx context.Context, f *function) error {
 	select {
 	case f.places <- struct{}{}:
-		return true
+		return nil
 	default:
 	}
 	r.counters.waiting.Add(1)
 	defer r.counters.waiting.Add(-1)
-	over, beat := r.functions.fleet.shares.wait(f)
+	gone, over, beat := r.functions.fleet.shares.wait(f)
 	defer over()
 	if beat { // the places may be at other nodes
 		nudge(r.functions.fleet.beatNow)
@@ -205,9 +210,12 @@ func (r *runner) place(ctx context.Context, f *function) (taken bool) {
 	}
 	select {
 	case f.places <- struct{}{}:
-		return true
+		return nil
+	case <-gone:
+		return errReplaced
 	case <-ctx.Done():
+		return ctx.Err()
 	case <-r.ctx.Done():
+		return closed()
 	}
-	return false
 }

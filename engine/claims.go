@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"context"
 	"sync"
 	"time"
 
@@ -18,6 +17,7 @@ const (
 	claimDue   = 500                   // executions that are due, in one claim
 	claimQueue = 200                   // invocations or calls of a function version
 	claimLeft  = 200                   // executions of dead nodes
+	reviewed   = 1000                  // executions or calls, in one look
 )
 
 // claimer takes what is nobody's and what dead nodes left behind.
@@ -28,14 +28,13 @@ type claimer struct {
 	functions *Functions
 	flights   *flights
 	ledger    *ledger
-	looked    bool            // for executions of owners that are no nodes, which a restore or a move brings
 	suspects  map[string]bool // executions that seemed to be invoked here, and are not
 	asked     time.Time       // when the store was asked last for what anything waits
 	more      bool            // it should be asked soon
 }
 
 func (c *claimer) run() {
-	swept := time.Now()
+	var swept time.Time // at once: a restore or a move brings executions of owners that are no nodes
 	for !c.closing() {
 		every := claimEvery
 		switch {
@@ -45,27 +44,30 @@ func (c *claimer) run() {
 			every = claimDeaf
 		}
 		pause(c.ctx, every, c.fleet.wake)
-		if c.fleet.self() == adrift || c.flights.landing.Err() != nil {
+		if c.fleet.self() == adrift {
 			continue
 		}
-		if err := c.claim(); err != nil && !c.closing() {
+		stranded := c.plans.stranded.Swap(false)
+		var err error
+		if draining := c.flights.landing.Err() != nil; draining {
+			err = c.review() // a claim may just have been under way
+		} else if err = c.claim(); err == nil && (stranded || time.Since(swept) > c.fleet.options.Lease) {
+			swept = time.Now()
+			err = c.sweep()
+		}
+		if err != nil && !c.closing() {
 			c.log.Debug("what is nobody's could not be claimed; trying again", "error", err)
 			pause(c.ctx, retryDelay, nil)
-		}
-		if time.Since(swept) > c.fleet.options.Lease {
-			swept = time.Now()
-			c.sweep()
 		}
 		pause(c.ctx, claimPause, nil)
 	}
 }
 
 func (c *claimer) claim() error {
-	if c.fleet.dead.Load() || !c.looked {
+	if c.fleet.dead.Load() {
 		if err := c.takeOver(); err != nil {
 			return err
 		}
-		c.looked = true
 	}
 	if err := c.claimDue(); err != nil {
 		return err
@@ -171,9 +173,8 @@ func (c *claimer) takeOver() error {
 func (c *claimer) goOn(row *store.Row) {
 	if row.Doing&uint32(machine.Running) == 0 && !row.Damaged {
 		c.plans.plan(c.own(row))
-		if row.Wanted != 0 && c.plans.queues.find(row.Function, row.Version) == nil {
-			_ = c.fleet.store.Release(c.ctx, c.fleet.self(), row.ID) // for a node that can run it
-			c.fleet.hints.tell(hintWork)
+		if row.Wanted != 0 && !c.plans.queues.able(row.Function, row.Version) {
+			c.plans.strand()
 		}
 		return
 	}
@@ -194,43 +195,36 @@ func (c *claimer) loseInvocation(id string) {
 	}
 }
 
-// sweep is the net under everything: it has this node's agendas read again, and looks for executions that it owns as
-// if it invoked them, and does not. A database that lost its latest commits brings these about.
-func (c *claimer) sweep() {
-	c.plans.fail()
-	found := map[string]bool{}
-	for after := ""; ; {
-		rows, err := c.fleet.store.Owned(c.ctx, c.fleet.self(), after, 1000)
-		if err != nil || len(rows) == 0 {
-			break
-		}
-		for _, row := range rows {
-			after = row.ID
-			if row.Doing&uint32(machine.Running) != 0 && !c.ledger.runs(row.ID) {
-				found[row.ID] = true
-			}
-		}
+// sweep is the net under everything. It finds what no commit and no beat tells of: a database that lost its latest
+// commits brings such about, and whatever was not done because the database did not answer.
+func (c *claimer) sweep() error {
+	if err := c.takeOver(); err != nil { // also from nodes that nobody remembers
+		return err
 	}
-	for id := range found {
-		if c.suspects[id] {
-			c.loseInvocation(id)
-		}
+	if err := c.review(); err != nil {
+		return err
 	}
-	c.suspects = found
+	if c.fleet.leading() {
+		c.plans.removals.fail()
+	}
 	for _, f := range c.functions.all() {
 		if f.draining {
 			c.functions.forget(f.Name, f.Version)
 		}
 	}
-	if r := c.fleet.reporter; r != nil && c.fleet.leading() {
-		if err := c.adoptTelling(r); err != nil {
-			c.log.Debug("what dead nodes did not tell of could not be found out", "error", err)
-		}
+	if c.fleet.reporter != nil {
+		return c.adoptTelling(c.fleet.reporter)
 	}
+	return nil
 }
 
-// adoptTelling has records of executions made that ended on a node which died before it had told of them.
+// adoptTelling has records of executions made that ended on a node which died before it had told of them. The oldest
+// node that tells does that. A node is told of before it has a document, so the documents are read first.
 func (c *claimer) adoptTelling(r *reporter) error {
+	docs, err := c.fleet.store.Documents(c.ctx, telemetryKind)
+	if err != nil {
+		return err
+	}
 	census, err := c.fleet.store.Nodes(c.ctx)
 	if err != nil {
 		return err
@@ -238,38 +232,97 @@ func (c *claimer) adoptTelling(r *reporter) error {
 	living := map[string]bool{}
 	for i := range census.Nodes {
 		if n := &census.Nodes[i]; n.Alive {
-			living[readInfo(n).Telemetry] = true
+			key := readInfo(n).Telemetry
+			if key != "" && key != r.key && len(living) == 0 {
+				return nil
+			}
+			if key != "" {
+				living[key] = true
+			}
 		}
 	}
-	return r.adopt(c.ctx, living)
+	r.adopt(docs, living)
+	return nil
 }
 
 // drain hands over what this node does not invoke: it begins nothing any more.
-func (c *claimer) drain(ctx context.Context) {
+func (c *claimer) drain() {
 	c.fleet.draining.Store(true)
 	nudge(c.fleet.beatNow)
-	if err := c.handOver(ctx); err != nil && ctx.Err() == nil && !c.closing() {
-		c.log.Warn("what this node has not begun could not be handed over yet; it is when the node is gone",
-			"error", err)
-	}
-	c.fleet.hints.tell(hintWork)
+	c.plans.strand()
 }
 
-func (c *claimer) handOver(ctx context.Context) error {
+// review goes through all that this node owns. What can be done here is planned, and what cannot is given back. An
+// invocation that is recorded as under way, and twice is not, is lost.
+func (c *claimer) review() error {
+	found := map[string]bool{}
 	for after := ""; ; {
-		rows, err := c.fleet.store.Owned(ctx, c.fleet.self(), after, 1000)
-		if err != nil || len(rows) == 0 {
+		rows, err := c.fleet.store.Owned(c.ctx, c.fleet.self(), after, reviewed)
+		if err != nil {
 			return err
 		}
-		var idle []string
+		var back []string
 		for _, row := range rows {
 			after = row.ID
-			if !c.ledger.runs(row.ID) {
-				idle = append(idle, row.ID)
+			switch invoking := row.Doing&store.Invoking != 0; {
+			case c.ledger.busy(row.ID):
+			case invoking && c.suspects[row.ID]:
+				c.loseInvocation(row.ID)
+			case invoking:
+				found[row.ID] = true
+			case c.flights.landing.Err() != nil || row.Wanted != 0 && !c.plans.queues.able(row.Function, row.Version):
+				back = append(back, row.ID)
+			default:
+				c.plans.recall(row)
 			}
 		}
-		if err := c.fleet.store.Release(ctx, c.fleet.self(), idle...); err != nil {
+		if err := c.giveBack(back); err != nil {
+			return err
+		}
+		if len(rows) < reviewed {
+			break
+		}
+	}
+	c.suspects = found
+	return c.reviewCalls()
+}
+
+// reviewCalls is review of the calls that this node owns.
+func (c *claimer) reviewCalls() error {
+	waiting, err := c.fleet.store.Waiting(c.ctx)
+	if err != nil {
+		return err
+	}
+	for _, of := range waiting {
+		if of.Kind != store.Calls {
+			continue
+		}
+		of.Owner = c.fleet.self()
+		items, err := c.fleet.store.Agenda(c.ctx, of, store.Item{}, reviewed)
+		if err != nil {
+			return err
+		}
+		var back []string
+		able := c.flights.landing.Err() == nil && c.plans.queues.able(of.Function, of.Version)
+		for _, item := range items {
+			if q := c.plans.queues.find(of.Function, of.Version); able && q != nil {
+				q.calls.recall(key{item.ID, item.Operation}, item.At, c.now())
+			} else if !c.ledger.busy(item.ID) {
+				back = append(back, item.ID)
+			}
+		}
+		if err := c.giveBack(back); err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+// giveBack makes executions nobody's, for a node that can do something about them.
+func (c *claimer) giveBack(ids []string) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	c.fleet.hints.tell(hintWork)
+	return c.fleet.store.Release(c.ctx, c.fleet.self(), ids...)
 }

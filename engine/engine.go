@@ -7,6 +7,8 @@ import (
 	"io"
 	"log/slog"
 
+	"github.com/google/uuid"
+
 	"github.com/perdure/perdure/internal/core/machine"
 	"github.com/perdure/perdure/internal/core/store"
 	"github.com/perdure/perdure/internal/core/transfer"
@@ -136,6 +138,9 @@ func assemble(st store.Store, seals seals, opts *Options) *Engine {
 	}
 	e.fleet = newMembership(life, st, e.plans, opts.Node)
 	e.fleet.ledger, e.fleet.news, e.fleet.functions = ledger, e.news, functions
+	if opts.Telemetry != nil {
+		e.fleet.telemetry = telemetryKey + "/" + uuid.NewString()
+	}
 	docs := &functions.documents
 	docs.life, docs.store, docs.fleet, docs.functions = life, st, e.fleet, functions
 	e.plans.fleet, ledger.fleet, starts.fleet, functions.fleet = e.fleet, e.fleet, e.fleet, e.fleet
@@ -163,6 +168,10 @@ func (e *Engine) begin(ctx context.Context, opts *Options) (err error) {
 	if !e.fleet.alone() { // from here on the database's clock counts
 		if err := e.fleet.beat(ctx); err != nil {
 			return fmt.Errorf("joining the fleet: %w", err)
+		}
+		// Who deletes a version waits for the nodes that there are, and this has been none before.
+		if err := e.functions.documents.fresh(ctx); err != nil {
+			return fmt.Errorf("reading versions and aliases: %w", err)
 		}
 	}
 	if e.telemetry, err = openReporter(ctx, e.ledger, opts.Telemetry); err != nil {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -80,6 +81,7 @@ type NodeFunction struct {
 	// Concurrency is how many invocations the node may have at one time: its share of the function's concurrency.
 	Concurrency int
 	Waiting     bool // callers wait for a place there
+	Absent      bool `json:",omitempty"` // nothing is there that runs it: no worker, say
 }
 
 // nodeInfo is what a node tells of itself, as JSON.
@@ -123,6 +125,7 @@ type membership struct {
 	counts    memberCounts
 	functions *Functions
 	reporter  *reporter // nil without telemetry
+	telemetry string    // the key of its progress in telling, from the first beat on; empty without
 
 	id       atomic.Int64 // of this node; adrift without a lease
 	last     atomic.Int64 // of this node, or the one that it was before its lease ended
@@ -206,8 +209,10 @@ func (m *membership) callOwner(function, version string) store.NodeID {
 	return m.self()
 }
 
-// mine reports whether this node acts on what has this owner.
-func (m *membership) mine(owner store.NodeID) bool { return m.alone() || owner == m.self() }
+// mine reports whether this node acts on what has this owner. One without a lease acts on nothing.
+func (m *membership) mine(owner store.NodeID) bool {
+	return m.alone() || owner == m.self() && owner != adrift
+}
 
 // run renews the lease until the engine closes.
 func (m *membership) run() {
@@ -238,6 +243,15 @@ func (m *membership) unshare(f *function) {
 		m.shares.remove(f)
 		nudge(m.beatNow)
 	}
+}
+
+// free gives a place of a function back.
+func (m *membership) free(f *function) {
+	if m.alone() {
+		<-f.places
+		return
+	}
+	m.shares.free(f)
 }
 
 // leaveTime bounds how long a node that closes tries to say so. The others find out without.
@@ -274,6 +288,7 @@ func (m *membership) note(err error) {
 	case err != nil && before == nil:
 		m.log.Error("the database does not answer; trying again until it does", "error", err)
 	case err == nil && before != nil:
+		m.ledger.cache.doubt()
 		m.log.Info("the database answers again")
 	}
 }
@@ -295,15 +310,12 @@ func (m *membership) beat(ctx context.Context) error {
 		m.lag = c.Now.Time().Sub(began.Add(time.Since(began) / 2).Round(0))
 		info := nodeInfo{
 			Name: m.options.Name, URL: m.options.URL, Version: m.options.Version, Lag: m.lag,
-			Draining: m.draining.Load(),
+			Draining: m.draining.Load(), Telemetry: m.telemetry,
 		}
 		var less bool
 		info.Functions, grow, less = m.shares.settle(node, c.Nodes, info.Draining)
 		gave = gave || less
 		info.Settings = m.functions.registered()
-		if m.reporter != nil {
-			info.Telemetry = m.reporter.key
-		}
 		data, _ := json.Marshal(&info) // texts and numbers
 		return data
 	})
@@ -324,6 +336,7 @@ func (m *membership) beat(ctx context.Context) error {
 	}
 	if gave {
 		m.hints.tell(hintBeat)
+		m.plans.queues.wake() // what waits for places that are gone is for others
 	}
 	return nil
 }
@@ -365,13 +378,17 @@ func (m *membership) lose() {
 	nudge(m.beatNow)
 }
 
-// settledAfter is how long after a version was deleted each node has heard of it, or is dead: none starts anything on
-// that version from then on.
-func (m *membership) settledAfter() time.Duration {
-	if m.alone() || !m.others.Load() {
-		return 0
+// settled reports whether each node has heard of what was deleted at a moment, or is dead: none starts anything on that
+// version from then on. The store says which nodes there are: what the last beat said may be old.
+func (m *membership) settled(ctx context.Context, deleted time.Time) (bool, error) {
+	if m.alone() || m.now().Time().Sub(deleted) >= 2*m.options.Lease {
+		return true, nil
 	}
-	return 2 * m.options.Lease
+	census, err := m.store.Nodes(ctx)
+	if err != nil {
+		return false, err
+	}
+	return !slices.ContainsFunc(census.Nodes, func(n store.Node) bool { return n.Alive && n.ID != m.self() }), nil
 }
 
 // look notes what a beat says of the other nodes.

@@ -599,8 +599,8 @@ func TestNodesAreListed(t *testing.T) {
 			names = append(names, fmt.Sprintf("%s alive=%t self=%t %+v", n.Name, n.Alive, n.Self, n.Functions))
 		}
 		want := []string{
-			"node-1 alive=true self=false [{Name:order Version:$LATEST Concurrency:50 Waiting:false}]",
-			"node-2 alive=true self=true [{Name:order Version:$LATEST Concurrency:50 Waiting:false}]",
+			"node-1 alive=true self=false [{Name:order Version:$LATEST Concurrency:50 Waiting:false Absent:false}]",
+			"node-2 alive=true self=true [{Name:order Version:$LATEST Concurrency:50 Waiting:false Absent:false}]",
 		}
 		if !slices.Equal(names, want) {
 			t.Errorf("got %q, want %q", names, want)
@@ -709,7 +709,7 @@ func TestWorkersAreAtOneNode(t *testing.T) {
 			t.Errorf("it took %v after a worker came, want a few seconds", took)
 		}
 		nodes, err := f.nodes[0].Nodes(t.Context())
-		if err != nil || len(nodes[0].Functions) != 0 || len(nodes[1].Functions) != 1 || nodes[1].Functions[0].Concurrency != 10 {
+		if err != nil || !nodes[0].Functions[0].Absent || nodes[1].Functions[0].Concurrency != 10 {
 			t.Errorf("got %+v, %v, want all places at the second node", nodes, err)
 		}
 	})

@@ -143,6 +143,7 @@ func (h *hints) heard(hint string) {
 			m.plans.moments.look(id, m.now())
 		}
 	case "": // some may have been lost
+		m.ledger.cache.doubt() // with them the database, which may be another one now
 		nudge(m.beatNow)
 		nudge(m.wake)
 		m.functions.documents.moved(unknownRevision)

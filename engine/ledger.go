@@ -104,6 +104,7 @@ func updateThen[T any](
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for {
+		g.cache.trust(l)
 		remembered := l.x != nil
 		if err := g.load(ctx, l); err != nil {
 			return *new(T), err
@@ -246,6 +247,7 @@ func (g *ledger) remove(l *live) error {
 func (g *ledger) hold(id string) (l *live, release func()) {
 	l = g.cache.acquire(id)
 	l.mu.Lock()
+	g.cache.trust(l)
 	return l, func() {
 		l.mu.Unlock()
 		g.cache.release(l, false)
@@ -277,11 +279,11 @@ func (g *ledger) recall(arn string, read func(*live)) bool {
 	return true
 }
 
-// runs reports whether an invocation of an execution is under way in this process.
-func (g *ledger) runs(id string) bool {
+// busy reports whether an invocation of an execution, or a call for it, is under way in this process.
+func (g *ledger) busy(id string) bool {
 	l, release := g.hold(id)
 	defer release()
-	return l.running != ""
+	return l.running != "" || len(l.calls) > 0
 }
 
 // glance is view for whoever does not need what operations hold. One that is not in memory is read as an outline, which
@@ -327,6 +329,9 @@ func row(d *machine.Draft) *store.Row {
 		Expires: d.Expires(), Doing: uint32(d.Doing()), Since: d.Since(), InputHash: d.InputHash(),
 	}
 }
+
+// The store knows by this bit what is not to be released.
+var _ = [1]none{}[uint32(machine.Running)-store.Invoking]
 
 // over reports whether only its removal awaits an execution.
 func over(x *machine.Execution) bool { return x.Status().Closed() && !x.OwesParent() }

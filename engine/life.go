@@ -206,7 +206,7 @@ func (f *flights) count(n int) int {
 func (e *Engine) Drain(ctx context.Context) int {
 	e.flights.land()
 	if e.claimer != nil {
-		e.claimer.drain(ctx)
+		e.claimer.drain()
 	}
 	select {
 	case <-e.flights.landed:

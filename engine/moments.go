@@ -47,6 +47,17 @@ func (m *moments) set(id string, due, now protocol.Timestamp) {
 	m.soon.set(k, due, now)
 }
 
+// recall is set of an execution of which the store says so, and that may be missing here.
+func (m *moments) recall(id string, due, now protocol.Timestamp) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	lane := m.soon
+	if due < m.soon.first.At {
+		lane = m.past
+	}
+	lane.recall(key{id: id}, due, now)
+}
+
 // look has an execution looked at now.
 func (m *moments) look(id string, now protocol.Timestamp) { m.soon.set(key{id: id}, now, now) }
 

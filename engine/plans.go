@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"sync/atomic"
 	"time"
 
 	"github.com/perdure/perdure/internal/core/machine"
@@ -20,6 +21,8 @@ type plans struct {
 	owner store.NodeID // guarded by the lock of queues
 	fleet *membership
 	claim chan struct{}
+	// stranded: this node may own what it can do nothing about any more.
+	stranded atomic.Bool
 }
 
 func newPlans(l *life, st store.Store) *plans {
@@ -63,13 +66,12 @@ func (p *plans) planned(x *machine.Execution) {
 	p.plan(r)
 }
 
-// fail has all agendas read again.
-func (p *plans) fail() {
-	p.moments.fail()
-	p.removals.fail()
-	for _, q := range p.queues.each() {
-		q.invocations.fail()
-		q.calls.fail()
+// recall plans what a row of this node says is to do, unless that is planned already. The row may be an old one: to
+// look too early does no harm.
+func (p *plans) recall(row *store.Row) {
+	p.moments.recall(row.ID, row.Due, p.now())
+	if q := p.queues.find(row.Function, row.Version); q != nil {
+		q.invocations.recall(key{id: row.ID}, row.Wanted, p.now())
 	}
 }
 
@@ -103,6 +105,12 @@ func (p *plans) giveBack(a *agenda, item store.Item) bool {
 func (p *plans) left(function, version string) {
 	p.queues.left(function, version)
 	p.fleet.hints.tell(hintWork)
+	nudge(p.claim)
+}
+
+// strand has the claimer give back what this node can do nothing about any more.
+func (p *plans) strand() {
+	p.stranded.Store(true)
 	nudge(p.claim)
 }
 

@@ -26,6 +26,7 @@ type queue struct {
 
 	// In a fleet, a node keeps what it has places for. The rest is nobody's, and comes here only by being claimed.
 	places func() int    // how many places are free for what comes next
+	able   func() bool   // whether any place can become free here
 	more   atomic.Bool   // work of this version may be nobody's, and comes before what is new
 	claim  chan struct{} // nudged when a place is free for it
 }
@@ -34,8 +35,8 @@ type queue struct {
 func (q *queue) room() int { return q.places() - q.invocations.planned() - q.calls.planned() }
 
 // leave gives a place back.
-func (q *queue) leave(f *function) {
-	<-f.places
+func (w *dispatcher) leave(q *queue, f *function) {
+	w.plans.fleet.free(f)
 	if q.more.Load() {
 		nudge(q.claim)
 	}
@@ -62,6 +63,12 @@ func (q *queues) wake() {
 	for _, one := range q.byVersion {
 		one.invocations.wake()
 	}
+}
+
+// able reports whether this node can do anything about what waits for a version. If not, that is for other nodes.
+func (q *queues) able(function, version string) bool {
+	one := q.find(function, version)
+	return one != nil && one.able()
 }
 
 // hasRoom reports whether this node can take on an invocation, or a call, of a version, before which nobody waits.
@@ -119,9 +126,14 @@ func (w *dispatcher) tend(function, version string) {
 	case q != nil:
 		q.stop()
 		delete(queues.byVersion, ref)
+		w.plans.strand()
 	case runs && w.flights.landing.Err() == nil:
 		q = newQueue(w.plans, function, version)
 		q.places = func() int { return w.freePlaces(function, version) }
+		q.able = func() bool {
+			f := w.functions.runnable(function, version)
+			return f != nil && w.plans.fleet.shares.usable(f) > 0 && present(f)
+		}
 		var ctx context.Context
 		ctx, q.stop = context.WithCancel(w.flights.landing)
 		queues.byVersion[ref] = q
@@ -132,13 +144,16 @@ func (w *dispatcher) tend(function, version string) {
 // freePlaces is how many places of a version are free; none if nothing is there that runs it.
 func (w *dispatcher) freePlaces(function, version string) int {
 	f := w.functions.runnable(function, version)
-	if f == nil {
-		return 0
-	}
-	if a, waits := f.Invoker.(Awaiter); waits && !a.Present() {
+	if f == nil || !present(f) {
 		return 0
 	}
 	return cap(f.places) - len(f.places)
+}
+
+// present reports whether something is there that runs the function.
+func present(f *function) bool {
+	a, waits := f.Invoker.(Awaiter)
+	return !waits || a.Present()
 }
 
 // newQueue makes a queue. The caller holds the lock of queues.
@@ -165,6 +180,12 @@ func (w *dispatcher) run(ctx context.Context, q *queue) {
 			pause(ctx, min(wait, enough), q.nudge)
 			continue
 		}
+		if w.plans.fleet.shares.usable(f) == 0 { // other nodes have all places
+			if a, item := q.take(w.now()); a != nil && !w.plans.giveBack(a, item) {
+				a.fail()
+			}
+			continue
+		}
 		select {
 		case f.places <- struct{}{}:
 		case <-q.nudge:
@@ -174,7 +195,7 @@ func (w *dispatcher) run(ctx context.Context, q *queue) {
 		}
 		a, item := q.take(w.now())
 		if a == nil {
-			q.leave(f)
+			w.leave(q, f)
 			continue
 		}
 		w.work.Go(func() { w.serve(q, f, a, item) })
@@ -202,7 +223,7 @@ func (q *queue) take(now protocol.Timestamp) (*agenda, store.Item) {
 
 // serve invokes, or calls, with the place that an item got.
 func (w *dispatcher) serve(q *queue, f *function, a *agenda, item store.Item) {
-	free := sync.OnceFunc(func() { q.leave(f) })
+	free := sync.OnceFunc(func() { w.leave(q, f) })
 	defer free()
 	if waiter, ok := f.Invoker.(Awaiter); ok {
 		if !waiter.Present() && w.plans.giveBack(a, item) {

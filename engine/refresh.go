@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"sync"
 	"sync/atomic"
@@ -133,7 +134,7 @@ func (fs *Functions) elsewhere(node store.NodeID, nodes []store.Node) {
 		settings, there := theirs[qualified{f.Name, f.Version}]
 		delete(theirs, qualified{f.Name, f.Version})
 		switch {
-		case f.Invoker != nil || f.remote == there:
+		case f.Invoker != nil || f.remote == there && (f.image != nil || f.hasSettings(settings)):
 		case f.image == nil && !there:
 			fs.remove(f)
 		default:
@@ -152,6 +153,16 @@ func (fs *Functions) elsewhere(node store.NodeID, nodes []store.Node) {
 			fs.replace(nil, f)
 		}
 	}
+}
+
+// hasSettings reports whether a function has these settings already; nil are none.
+func (f *function) hasSettings(s *Function) bool {
+	if s == nil {
+		return true
+	}
+	mine, theirs := f.settings(), (&function{Function: *s}).settings()
+	mine.Description, theirs.Description = "", ""
+	return bytes.Equal(encodeDocument(&mine), encodeDocument(&theirs))
 }
 
 // settings are those of a function that a node has registered; nil for a published version, which has a document.

@@ -10,7 +10,8 @@ import (
 
 // A function's concurrency holds for the whole fleet: each node that can run it has a share, which it tells the
 // others. Shares change only with beats, and no two nodes beat at one time. A node takes no more than the others
-// leave, and gives up only places that are free. So the shares never add up to more than there is.
+// leave, and counts what still runs, be it of a version that was replaced. So the shares never add up to more than
+// there is, but for invocations that outlive the lease of their node.
 
 // shares are a node's shares of the concurrency of its functions.
 type shares struct {
@@ -22,10 +23,14 @@ type shares struct {
 type share struct {
 	NodeFunction // Concurrency is not used
 	places       chan struct{}
-	held         int         // the places that other nodes have: they are taken here
-	waiting      int         // callers that wait for a place
-	idle         bool        // it cannot run here
-	present      func() bool // whether something is there that runs it; nil is always
+	held         int           // the places that other nodes have: they are taken here
+	owed         int           // more of these, to be taken as soon as they are free
+	waiting      int           // callers that wait for a place
+	idle         bool          // it cannot run here
+	gone         bool          // it was replaced, or removed: what runs goes on to its end
+	leaves       chan struct{} // closed then
+	present      func() bool   // whether something is there that runs it
+	told         bool          // that nothing is
 }
 
 // grant is a number of places that a node may use once its beat is durable.
@@ -44,26 +49,42 @@ func (s *shares) put(f *function) bool {
 		return false
 	}
 	if one == nil {
-		one = &share{NodeFunction: NodeFunction{Name: f.Name, Version: f.Version}, places: f.places, idle: true}
+		one = &share{NodeFunction: NodeFunction{Name: f.Name, Version: f.Version}, places: f.places, idle: true,
+			leaves: make(chan struct{})}
 		s.all[f.places] = one
 		one.hold(0)
 	}
 	changed := one.idle != (f.Invoker == nil)
-	one.idle, one.present = f.Invoker == nil, nil
-	if a, waits := f.Invoker.(Awaiter); waits {
-		one.present = a.Present
-	}
+	one.idle, one.present = f.Invoker == nil, func() bool { return present(f) }
 	return changed
 }
 
 func (s *shares) remove(f *function) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.all, f.places)
+	if one := s.all[f.places]; one != nil && !one.gone {
+		one.gone = true
+		close(one.leaves)
+		one.hold(0)
+	}
 }
 
-// hold takes free places until at most n can be used, if so many are free, and returns how many can.
+// free gives a place back that an invocation had.
+func (s *shares) free(f *function) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if one := s.all[f.places]; one != nil && one.owed > 0 {
+		one.owed--
+		one.held++
+		return
+	}
+	<-f.places
+}
+
+// hold takes places until at most n can be used, those that are not free as soon as they are. It returns how many can
+// be used now.
 func (s *share) hold(n int) int {
+	defer func() { s.owed = max(0, cap(s.places)-s.held-n) }()
 	for cap(s.places)-s.held > n {
 		select {
 		case s.places <- struct{}{}:
@@ -84,25 +105,56 @@ func (s *shares) settle(
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	others := othersOf(node, nodes)
+	old := s.retire()
+	for v, n := range old {
+		o := others[v]
+		o.have += n
+		others[v] = o
+	}
 	for _, one := range s.all {
-		o := others[qualified{one.Name, one.Version}]
+		v := qualified{one.Name, one.Version}
+		if one.gone {
+			continue
+		}
+		o, absent := others[v], one.idle || !one.present()
 		fair := o.fairShare(cap(one.places), one.waiting > 0)
-		here := !one.idle && (one.present == nil || one.present())
-		if draining || !here {
+		if draining || one.idle || absent && o.n > 0 {
 			fair = 0
 		}
+		fair = min(fair, max(0, cap(one.places)-o.have))
 		before := cap(one.places) - one.held
 		usable := one.hold(fair)
-		gave = gave || usable < before
-		if n := min(fair, cap(one.places)-o.have) - usable; n > 0 {
+		gave = gave || usable < before || one.told != absent
+		one.told = absent
+		if n := fair - usable; n > 0 {
 			grow = append(grow, grant{one, n})
 			usable += n
 		}
-		if here || usable > 0 {
-			told = append(told, NodeFunction{one.Name, one.Version, usable, one.waiting > 0})
+		if !one.idle || usable > 0 {
+			told = append(told, NodeFunction{one.Name, one.Version, usable + old[v], one.waiting > 0, absent})
+			delete(old, v)
 		}
 	}
+	for v, n := range old {
+		told = append(told, NodeFunction{Name: v.function, Version: v.qualifier, Concurrency: n, Absent: true})
+	}
 	return sortFunctions(told), grow, gave
+}
+
+// retire counts what still runs of versions that were replaced or removed, and forgets those of which nothing does.
+func (s *shares) retire() map[qualified]int {
+	old := map[qualified]int{}
+	for places, one := range s.all {
+		if !one.gone {
+			continue
+		}
+		if n := one.hold(0); n > 0 {
+			old[qualified{one.Name, one.Version}] += n
+		} else {
+			delete(s.all, places)
+		}
+	}
+	return old
 }
 
 // grow makes places usable that a beat has granted.
@@ -117,16 +169,17 @@ func (s *shares) grow(granted []grant) {
 	}
 }
 
-// wait notes that somebody waits for a place of a function, until over is called. It reports whether a beat may help.
-func (s *shares) wait(f *function) (over func(), beat bool) {
+// wait notes that somebody waits for a place of a function, until over is called. Nobody gets one after gone is closed.
+// It reports whether a beat may help.
+func (s *shares) wait(f *function) (gone <-chan struct{}, over func(), beat bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	one := s.all[f.places]
 	if one == nil {
-		return func() {}, false
+		return nil, func() {}, false
 	}
 	one.waiting++
-	return func() {
+	return one.leaves, func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		one.waiting--
@@ -143,10 +196,10 @@ func (s *shares) usable(f *function) int {
 	return cap(f.places)
 }
 
-// sharers are the other living nodes that can run a function version.
+// sharers are the other living nodes that have a function version.
 type sharers struct {
 	have   int // their places together
-	n      int // how many of them go on
+	n      int // how many of them go on, and can run it
 	before int // how many of these come before this node by their ids
 	// Of those who want more because somebody waits there: how many, and how many come before this node.
 	wanting, wantingBefore int
@@ -190,7 +243,7 @@ func othersOf(node store.NodeID, nodes []store.Node) map[qualified]sharers {
 		for _, f := range info.Functions {
 			o := others[qualified{f.Name, f.Version}]
 			o.have += f.Concurrency
-			if !info.Draining {
+			if !info.Draining && !f.Absent {
 				o.add(f.Waiting, n.ID < node)
 			}
 			others[qualified{f.Name, f.Version}] = o

@@ -45,7 +45,7 @@ func (w *dispatcher) takeOff(l *live, d *machine.Draft) *takeoff {
 	}
 	t := &takeoff{
 		runner: w.runner, serving: serving, f: f, requestID: uuid.NewString(),
-		free: sync.OnceFunc(func() { q.leave(f) }),
+		free: sync.OnceFunc(func() { w.leave(q, f) }),
 	}
 	d.BeginInvocation(t.requestID)
 	return t

@@ -10,8 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/perdure/perdure/internal/core/machine"
 	"github.com/perdure/perdure/internal/core/store"
 	"github.com/perdure/perdure/protocol"
@@ -96,7 +94,7 @@ func openReporter(ctx context.Context, g *ledger, cfg *Telemetry) (*reporter, er
 		among: map[string]bool{}, adopted: map[string]protocol.Timestamp{},
 	}
 	if !g.fleet.alone() {
-		r.key += "/" + uuid.NewString()
+		r.key = g.fleet.telemetry
 		r.progress = progress{Since: r.now()}
 		g.fleet.reporter = r
 		return r, r.save(ctx)
@@ -146,11 +144,7 @@ func (r *reporter) save(ctx context.Context) error {
 }
 
 // adopt takes over telling from nodes that died. living are the keys of the others.
-func (r *reporter) adopt(ctx context.Context, living map[string]bool) error {
-	docs, err := r.ledger.store.Documents(ctx, telemetryKind)
-	if err != nil {
-		return err
-	}
+func (r *reporter) adopt(docs []store.Document, living map[string]bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, d := range docs {
@@ -165,7 +159,6 @@ func (r *reporter) adopt(ctx context.Context, living map[string]bool) error {
 		r.behind = true
 		nudge(r.wake)
 	}
-	return nil
 }
 
 // told forgets nodes whose executions were told of.

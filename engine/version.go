@@ -216,9 +216,7 @@ func stale(what string) error {
 
 // sameAs reports whether publishing latest, whose code is in image, would only repeat f.
 func (f *function) sameAs(latest *function, image *Image) bool {
-	a, b := f.settings(), latest.settings()
-	a.Description, b.Description = "", ""
-	return bytes.Equal(encodeDocument(&a), encodeDocument(&b)) &&
+	return f.hasSettings(&latest.Function) &&
 		f.image.CodeSHA256 == image.CodeSHA256 && bytes.Equal(f.image.Data, image.Data)
 }
 
@@ -373,8 +371,8 @@ func (fs *Functions) startDraining(f *function, at time.Time) *function {
 
 // forgetDrained forgets a version that drains, unless executions of it are open. documents.editing is held.
 func (fs *Functions) forgetDrained(ctx context.Context, f *function) (gone bool, err error) {
-	if wait := fs.fleet.settledAfter(); wait > 0 && fs.now().Time().Sub(f.deleted) < wait {
-		return false, nil
+	if settled, err := fs.fleet.settled(ctx, f.deleted); err != nil || !settled {
+		return false, err
 	}
 	q := store.Query{Function: f.Name, Version: f.Version, Statuses: openStatuses(), Limit: 1}
 	open, err := fs.store.List(ctx, q)

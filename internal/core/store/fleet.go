@@ -32,7 +32,7 @@ type Fleet interface {
 	// Nodes returns all nodes without being one.
 	Nodes(ctx context.Context) (*Census, error)
 
-	// Leave ends a node's lease, and makes what it owns nobody's.
+	// Leave ends a node's lease. What it owns is a dead node's then.
 	Leave(ctx context.Context, node NodeID) error
 
 	// ClaimExecutions makes node the owner of executions of a [Claim], at most limit, and returns their rows with the
@@ -47,7 +47,8 @@ type Fleet interface {
 	// is wanted by now and that no living node owns. Its cost depends on how many versions are waited for.
 	Waiting(ctx context.Context) ([]Agenda, error)
 
-	// Release makes executions, and their calls, nobody's if node owns them.
+	// Release makes executions, and their calls, nobody's if node owns them. An execution with an invocation in flight,
+	// see [Invoking], stays as it is: so what was begun always is somebody's.
 	Release(ctx context.Context, node NodeID, ids ...string) error
 
 	// Owned returns rows that node owns, ordered by id, at most limit, behind the id after.

@@ -60,8 +60,8 @@ type Row struct {
 	Wanted protocol.Timestamp
 	// Expires is from when on the execution may be deleted; zero is never.
 	Expires protocol.Timestamp
-	// Doing is what the execution was doing when the row was written, as bits with a meaning for the engine. Zero
-	// is nothing, as for most closed executions.
+	// Doing is what the execution was doing when the row was written, as bits with a meaning for the engine; [Invoking]
+	// is one. Zero is nothing, as for most closed executions.
 	Doing uint32
 	// Since is from when on; zero if Doing is zero.
 	Since protocol.Timestamp
@@ -74,6 +74,9 @@ type Row struct {
 	// stored.
 	Damaged bool
 }
+
+// Invoking is the bit of [Row.Doing] that says that an invocation is in flight.
+const Invoking uint32 = 1
 
 // Entry is one accepted input of an execution, encoded by package machine. A store that commits it does not keep Data:
 // its caller uses that memory again.

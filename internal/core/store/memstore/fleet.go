@@ -100,7 +100,6 @@ func (f *Fleet) Leave(ctx context.Context, node store.NodeID) error {
 	if n := f.nodes[node]; n != nil {
 		n.Until = min(n.Until, now())
 	}
-	f.releaseLocked(node, slices.Collect(maps.Keys(f.executions))...)
 	return f.usableLocked(ctx)
 }
 
@@ -203,17 +202,12 @@ func (f *Fleet) Waiting(ctx context.Context) ([]store.Agenda, error) {
 func (f *Fleet) Release(ctx context.Context, node store.NodeID, ids ...string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.releaseLocked(node, ids...)
-	return f.usableLocked(ctx)
-}
-
-func (f *Fleet) releaseLocked(node store.NodeID, ids ...string) {
 	for _, id := range ids {
 		e := f.executions[id]
 		if e == nil {
 			continue
 		}
-		if e.row.Owner == node {
+		if e.row.Owner == node && e.row.Doing&store.Invoking == 0 {
 			f.ownLocked(e, 0)
 		}
 		for _, c := range e.calls {
@@ -223,6 +217,7 @@ func (f *Fleet) releaseLocked(node store.NodeID, ids ...string) {
 			}
 		}
 	}
+	return f.usableLocked(ctx)
 }
 
 // Owned implements [store.Fleet].
@@ -314,11 +309,15 @@ func (f *Fleet) Hear(ctx context.Context, node store.NodeID, heard func(hint str
 	}
 }
 
-// Copy returns the executions, calls and documents as they are now, for [Fleet.Restore].
-func (f *Fleet) Copy() *Store {
+// Copy returns the executions, calls, documents and nodes as they are now, for [Fleet.Restore].
+func (f *Fleet) Copy() *Fleet {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
-	c := New()
+	c := NewFleet()
+	for id, node := range f.nodes {
+		one := *node
+		c.nodes[id] = &one
+	}
 	c.revision = f.revision
 	for _, e := range f.executions {
 		c.appendLocked(store.Write{ID: e.row.ID, Entry: store.Entry{Data: e.journal[0]}, Row: e.copyRow()})
@@ -335,9 +334,9 @@ func (f *Fleet) Copy() *Store {
 }
 
 // Restore makes the store what it was when it was copied, as a database that lost its latest commits.
-func (f *Fleet) Restore(c *Store) {
+func (f *Fleet) Restore(c *Fleet) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.executions, f.names, f.started, f.agendas = c.executions, c.names, c.started, c.agendas
-	f.documents, f.revision = c.documents, c.revision
+	f.documents, f.revision, f.nodes = c.documents, c.revision, c.nodes
 }

@@ -80,14 +80,7 @@ func (s *Store) ClaimCalls(
 
 const (
 	sqlRelease = `WITH c AS (UPDATE perdure.calls SET owner = 0 WHERE id = ANY ($2::text[]) AND owner = $1)
-		UPDATE perdure.executions SET owner = 0 WHERE id = ANY ($2::text[]) AND owner = $1`
-	sqlReleaseSome = `WITH c AS (UPDATE perdure.calls SET owner = 0 WHERE (id, operation) IN (
-			SELECT id, operation FROM perdure.calls WHERE owner = $1 AND owner > 0 ORDER BY owner, id, operation
-			LIMIT $2 FOR UPDATE) RETURNING 1),
-		e AS (UPDATE perdure.executions SET owner = 0 WHERE id IN (
-			SELECT id FROM perdure.executions WHERE owner = $1 AND owner > 0 ORDER BY owner, id LIMIT $2 FOR UPDATE)
-			RETURNING 1)
-		SELECT (SELECT count(*) FROM c) + (SELECT count(*) FROM e)`
+		UPDATE perdure.executions SET owner = 0 WHERE id = ANY ($2::text[]) AND owner = $1 AND doing & $3 = 0`
 	sqlOwned = `SELECT ` + columns + ` FROM perdure.executions WHERE owner = $1 AND owner > 0 AND id > $2
 		ORDER BY owner, id LIMIT $3`
 )
@@ -98,7 +91,7 @@ const maxReleased = 1000
 // Release implements [store.Fleet].
 func (s *Store) Release(ctx context.Context, node store.NodeID, ids ...string) error {
 	for some := range slices.Chunk(slices.Sorted(slices.Values(ids)), maxReleased) {
-		if err := s.change(ctx, sqlRelease, int64(node), some); err != nil {
+		if err := s.change(ctx, sqlRelease, int64(node), some, int64(store.Invoking)); err != nil {
 			return err
 		}
 	}

@@ -93,15 +93,7 @@ func (s *Store) census(ctx context.Context, count bool) (census *store.Census, b
 
 // Leave implements [store.Fleet].
 func (s *Store) Leave(ctx context.Context, node store.NodeID) error {
-	if err := s.change(ctx, sqlLeave, int64(node)); err != nil {
-		return err
-	}
-	for {
-		n, err := changed(ctx, s, scanNumber, sqlReleaseSome, int64(node), int64(maxReleased))
-		if err != nil || n[0] == 0 {
-			return err
-		}
-	}
+	return s.change(ctx, sqlLeave, int64(node))
 }
 
 const sqlLast = `SELECT w.id, coalesce((SELECT seq FROM perdure.journal j WHERE j.id = w.id

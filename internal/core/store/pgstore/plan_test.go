@@ -60,8 +60,7 @@ func queries() []query {
 		{name: "last", sql: sqlLast, args: []any{[]string{"open-000000001", "old-000000002", "unknown"}}},
 		{name: "delete", sql: sqlDelete, args: []any{"open-000000001", int64(maxCut)}},
 		{name: "purge", sql: sqlPurge, args: []any{int64(60000), int64(maxCut)}, pages: 20_000}, // it looks at 500
-		{name: "release", sql: sqlRelease, args: []any{int64(1), []string{"open-000000001", "open-000000005"}}},
-		{name: "release some", sql: sqlReleaseSome, args: []any{int64(1), int64(5)}},
+		{name: "release", sql: sqlRelease, args: []any{int64(1), []string{"open-000000001", "open-000000005"}, int64(1)}},
 		{name: "owned", sql: sqlOwned, args: []any{int64(1), "", int64(20)}},
 		{name: "census", sql: sqlCensus, args: []any{false}},
 		{name: "forget", sql: sqlForget},

@@ -15,10 +15,12 @@ import (
 // Cut is one node's way to a [store.Fleet]. While it is off, all calls fail.
 type Cut struct {
 	store.Fleet
-	off  atomic.Bool
-	deaf atomic.Bool
-	mu   sync.Mutex
-	ears []context.CancelFunc // of those who hear
+	off      atomic.Bool
+	readOnly atomic.Bool
+	deaf     atomic.Bool
+	asked    atomic.Int64
+	mu       sync.Mutex
+	ears     []context.CancelFunc // of those who hear
 }
 
 // NewCut returns a way to a store that is on.
@@ -41,6 +43,12 @@ func (c *Cut) Off() {
 // On mends it.
 func (c *Cut) On() { c.off.Store(false) }
 
+// ReadOnly makes all changes fail, and nothing else.
+func (c *Cut) ReadOnly(on bool) { c.readOnly.Store(on) }
+
+// Asked is how often a method was called.
+func (c *Cut) Asked() int64 { return c.asked.Load() }
+
 // LoseHints loses all hints from now on.
 func (c *Cut) LoseHints() { c.deaf.Store(true) }
 
@@ -53,6 +61,7 @@ func (c *Cut) err() error {
 
 // through calls a method unless the way is off. What it answered is lost if the way was cut meanwhile.
 func through[T any](c *Cut, call func() (T, error)) (T, error) {
+	c.asked.Add(1)
 	if err := c.err(); err != nil {
 		return *new(T), err
 	}
@@ -64,7 +73,12 @@ func through[T any](c *Cut, call func() (T, error)) (T, error) {
 }
 
 func tell(c *Cut, call func() error) error {
-	_, err := through(c, func() (struct{}, error) { return struct{}{}, call() })
+	_, err := through(c, func() (none struct{}, err error) {
+		if c.readOnly.Load() {
+			return none, ErrCut
+		}
+		return none, call()
+	})
 	return err
 }
 
@@ -86,6 +100,7 @@ func (c *Cut) Named(ctx context.Context, function, name string) (*store.Row, err
 // Journal implements [store.Store].
 func (c *Cut) Journal(ctx context.Context, id string, part store.Range) iter.Seq2[store.Entry, error] {
 	return func(yield func(store.Entry, error) bool) {
+		c.asked.Add(1)
 		if err := c.err(); err != nil {
 			yield(store.Entry{}, err)
 			return

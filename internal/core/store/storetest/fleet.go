@@ -229,10 +229,11 @@ func testLeave(t *testing.T, a, b store.Fleet) {
 	if n := member(t, b, 1); n == nil || n.Alive {
 		t.Errorf("got %+v, want a dead node", n)
 	}
-	wantOwner(t, b, "a", 0)
-	wantOwner(t, b, "b", 2)
-	wantAgenda(t, b, store.Agenda{Kind: store.Calls, Function: "g", Version: "1", Owner: 1}, "")
-	wantAgenda(t, b, ofFunction(store.Calls, "g", "1"), "5a1")
+	wantClaimed(t, b, 2, store.Claim{Left: true}, 10, "a1")
+	items, err := b.ClaimCalls(background, 2, "g", "1", 10)
+	if err != nil || len(items) != 1 {
+		t.Errorf("got %v, %v, want the call of the node that left", items, err)
+	}
 	if err := b.Leave(background, 99); err != nil {
 		t.Errorf("of a stranger: %v", err)
 	}
@@ -284,14 +285,15 @@ func testOwnedPages(t *testing.T, a, b store.Fleet) {
 func testRelease(t *testing.T, a, b store.Fleet) {
 	w := ownedBy("a", 1, nil)
 	w.Calls = []store.Call{{Operation: "1", Function: "g", Version: "1", Wanted: 5, Owner: 1}}
-	mustCommit(t, a, w, ownedBy("b", 2, nil), ownedBy("c", 1, nil))
-	if err := b.Release(background, 1, "a", "b", "unknown"); err != nil {
+	mustCommit(t, a, w, ownedBy("b", 2, nil), ownedBy("c", 1, nil),
+		ownedBy("d", 1, func(r *store.Row) { r.Doing = 4 | store.Invoking }))
+	if err := b.Release(background, 1, "a", "b", "d", "unknown"); err != nil {
 		t.Fatal(err)
 	}
 	if err := b.Release(background, 1); err != nil {
 		t.Errorf("of nothing: %v", err)
 	}
-	wantOwned(t, a, 1, "c")
+	wantOwned(t, a, 1, "c d")
 	wantOwned(t, a, 2, "b")
 	wantAgenda(t, b, store.Agenda{Kind: store.Calls, Function: "g", Version: "1", Owner: 1}, "")
 }
