@@ -97,7 +97,7 @@ func (p *passing) on(w http.ResponseWriter, r *http.Request, there *engine.Elsew
 	if _, refused := errors.AsType[*protocol.Error](err); err == nil || refused || r.Context().Err() != nil {
 		return err
 	}
-	p.log.Warn("a request could not be passed on to another node", "path", r.URL.Path, "error", err)
+	p.log.Debug("a request could not be passed on to another node", "path", r.URL.Path, "error", err)
 	return protocol.Errorf(protocol.CodeService, "Another node of the fleet has to answer this, %s, and it did not: %s. "+
 		"Try again; perdure nodes lists the nodes.", there.Nodes[len(there.Nodes)-1].Name, clip(err.Error()))
 }
