@@ -32,7 +32,7 @@ func (e *Engine) Call(ctx context.Context, req *InvokeRequest) (*Result, error) 
 	if err := e.runner.callable(f.function, req); err != nil {
 		return nil, err
 	}
-	if err := e.functions.elsewhereOnly(ctx, f.function); err != nil {
+	if err := e.fleet.elsewhereOnly(ctx, f.function); err != nil {
 		return nil, err
 	}
 	if !e.runner.place(ctx, f.function) {

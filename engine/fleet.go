@@ -303,7 +303,7 @@ func (m *membership) beat(ctx context.Context) error {
 		var less bool
 		info.Functions, grow, less = m.shares.settle(node, c.Nodes, info.Draining)
 		gave = gave || less
-		info.Settings, info.Attach = m.functions.registered(), m.functions.attachable()
+		info.Settings, info.Attach = m.functions.registered(), attachable(m.functions.all())
 		if m.reporter != nil {
 			info.Telemetry = m.reporter.key
 		}
@@ -427,7 +427,7 @@ func (e *Engine) Nodes(ctx context.Context) ([]Node, error) {
 		return []Node{{
 			Name: m.options.Name, URL: m.options.URL, Version: m.options.Version, Self: true, Alive: true,
 			Draining: e.flights.landing.Err() != nil, Functions: e.functions.runs(),
-			Attach: e.functions.attachable(),
+			Attach: attachable(e.functions.all()),
 		}}, nil
 	}
 	census, err := m.store.Nodes(ctx)

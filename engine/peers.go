@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"encoding/base64"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -75,9 +76,6 @@ func (m *membership) elsewhere(ctx context.Context, can func(*Node) bool, refusa
 // Here returns nil if this node can run the function version that a reference names, or no other node can. Else it
 // returns an [*ElsewhereError]. An unknown function is a ResourceNotFoundException.
 func (fs *Functions) Here(ctx context.Context, ref, qualifier string) error {
-	if fs.fleet.alone() {
-		return nil
-	}
 	if err := fs.documents.fresh(ctx); err != nil {
 		return err
 	}
@@ -85,21 +83,35 @@ func (fs *Functions) Here(ctx context.Context, ref, qualifier string) error {
 	if err != nil {
 		return err
 	}
-	return fs.elsewhereOnly(ctx, t.function)
+	return fs.fleet.elsewhereOnly(ctx, t.function)
+}
+
+// cannotRun reports whether a function version cannot run at this node now, but perhaps at another one.
+func (f *function) cannotRun() bool {
+	a, waits := f.Invoker.(Awaiter)
+	return f.remote || waits && !a.Present()
+}
+
+// ranElsewhere reports whether only other nodes can run a function version, by what the last beat told.
+func (m *membership) ranElsewhere(f *function) bool {
+	known := m.known.Load()
+	return f.cannotRun() && known != nil && slices.ContainsFunc(*known, func(n Node) bool {
+		return n.Alive && !n.Self && !n.Draining && n.places(f) >= 0
+	})
 }
 
 // elsewhereOnly returns an [*ElsewhereError] if other nodes can run a function version and this one cannot.
-func (fs *Functions) elsewhereOnly(ctx context.Context, f *function) error {
-	if a, waits := f.Invoker.(Awaiter); !f.remote && (!waits || a.Present()) {
+func (m *membership) elsewhereOnly(ctx context.Context, f *function) error {
+	if m.alone() || !f.cannotRun() {
 		return nil
 	}
 	refusal := protocol.Errorf(protocol.CodeNotReady, "Function %s runs on other nodes of the fleet: "+
 		"call one of them, or start this one with it.", f.Name)
-	err := fs.fleet.elsewhere(ctx, func(n *Node) bool { return !n.Draining && n.places(f) > 0 }, refusal)
+	err := m.elsewhere(ctx, func(n *Node) bool { return !n.Draining && n.places(f) > 0 }, refusal)
 	if err == nil && f.remote { // they may have places in a moment
-		err = fs.fleet.elsewhere(ctx, func(n *Node) bool { return !n.Draining && n.places(f) == 0 }, refusal)
+		err = m.elsewhere(ctx, func(n *Node) bool { return !n.Draining && n.places(f) == 0 }, refusal)
 	}
-	if err == nil && f.remote {
+	if err == nil && f.remote { // not any more
 		return refusal
 	}
 	return err
@@ -115,9 +127,9 @@ func (n *Node) places(f *function) int {
 	return -1
 }
 
-// attachable are the functions of this node to which workers attach.
-func (fs *Functions) attachable() (names []string) {
-	for _, f := range fs.all() {
+// attachable are those of a node's functions to which workers attach.
+func attachable(all []*function) (names []string) {
+	for _, f := range all {
 		if _, waits := f.Invoker.(Awaiter); waits && !f.draining {
 			names = append(names, f.Name)
 		}

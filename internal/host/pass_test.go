@@ -22,7 +22,9 @@ import (
 // plainly is a plain function.
 type plainly func(ctx context.Context, inv *engine.Invocation) engine.Outcome
 
-func (p plainly) Invoke(ctx context.Context, inv *engine.Invocation) engine.Outcome { return p(ctx, inv) }
+func (p plainly) Invoke(ctx context.Context, inv *engine.Invocation) engine.Outcome {
+	return p(ctx, inv)
+}
 
 // greets answers a plain invocation with its name and the event.
 func greets(name string) plainly {

@@ -16,9 +16,10 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// A node of a fleet passes on what only another node can do: an [engine.ElsewhereError] of a route says so. The request
-// goes as it came, with one header more, in which this node vouches for it: whoever sent it may do so. So the other node
-// asks for no credentials, and a function behind a door needs none. A request with this header is never passed on.
+// A node of a fleet passes on what only another node can do: an [engine.ElsewhereError] of a route says so. The
+// request goes as it came, with one header more, in which this node vouches for it: whoever sent it may do so. The
+// other node asks for no credentials then, and a function behind a door needs none. Such a request is never passed on
+// again.
 
 // Fleet vouches for requests among the nodes of a fleet.
 type Fleet interface {
@@ -98,7 +99,7 @@ func (p *passing) on(w http.ResponseWriter, r *http.Request, there *engine.Elsew
 		return err
 	}
 	p.log.Debug("a request could not be passed on to another node", "path", r.URL.Path, "error", err)
-	return protocol.Errorf(protocol.CodeService, "Another node of the fleet has to answer this, %s, and it did not: %s. "+
+	return protocol.Errorf(protocol.CodeService, "Another node of the fleet has to answer this, and %s did not: %s. "+
 		"Try again; perdure nodes lists the nodes.", there.Nodes[len(there.Nodes)-1].Name, clip(err.Error()))
 }
 
@@ -110,8 +111,7 @@ type hop struct {
 
 var errNoURL = errors.New("it has no URL; nodes are told theirs with perdure serve --node-url")
 
-// RoundTrip implements [http.RoundTripper]. The body stays open: as long as a node cannot be reached, nothing of it is
-// read.
+// RoundTrip implements [http.RoundTripper]. The body stays open: nothing of it is read before a node is reached.
 func (h hop) RoundTrip(r *http.Request) (answer *http.Response, err error) {
 	for i := range h.nodes {
 		n := &h.nodes[i]
