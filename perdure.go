@@ -67,7 +67,7 @@ func Open(ctx context.Context, dir string, opts *Options) (*Service, error) {
 		lambdaapi.New(e, e.Functions(), &lambdaapi.Options{Logger: log}),
 		adminapi.New(e, e.Functions(), &adminapi.Options{Logger: log}),
 		page.New(e, e.Functions(), &page.Options{Logger: log}),
-	}, &server.Options{Logger: log, Hosts: opts.Hosts, Ready: e.Ready}).Handler()
+	}, &server.Options{Logger: log, Hosts: opts.Hosts, Ready: e.Ready, Fleet: e}).Handler()
 	return s, nil
 }
 

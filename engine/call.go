@@ -17,7 +17,8 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// Call calls a plain function and returns its answer. A durable function is an error.
+// Call calls a plain function and returns its answer. A durable function is an error, and so is one that only other
+// nodes of the fleet can run: an [*ElsewhereError].
 func (e *Engine) Call(ctx context.Context, req *InvokeRequest) (*Result, error) {
 	if err := e.functions.documents.fresh(ctx); err != nil {
 		return nil, err
@@ -32,9 +33,8 @@ func (e *Engine) Call(ctx context.Context, req *InvokeRequest) (*Result, error) 
 	if err := e.runner.callable(f.function, req); err != nil {
 		return nil, err
 	}
-	if f.remote {
-		return nil, protocol.Errorf(protocol.CodeNotReady, "Function %s runs on other nodes of the fleet: "+
-			"call one of them, or start this one with it.", f.Name)
+	if err := e.fleet.elsewhereOnly(ctx, f.function); err != nil {
+		return nil, err
 	}
 	if err := e.runner.place(ctx, f.function); errors.Is(err, errReplaced) {
 		return e.Call(ctx, req)

@@ -181,6 +181,8 @@ func (e *explainer) explainCall(t *machine.InvokeTarget) string {
 	switch {
 	case f == nil:
 		return ", which is not registered"
+	case e.functions.fleet.ranElsewhere(f):
+		return ", which another node of the fleet has to make"
 	case f.Invoker == nil:
 		return ", which cannot be run: " + f.whyIdle()
 	case f.absent():
@@ -202,6 +204,9 @@ func (e *explainer) explainQueue(arn *protocol.ARN, r *Reason, at protocol.Times
 	switch {
 	case f == nil:
 		r.Kind, r.Text = ReasonUnregistered, fmt.Sprintf("function %s is not registered", name)
+	case e.functions.fleet.ranElsewhere(f):
+		r.Text = fmt.Sprintf("has waited for %s for another node of the fleet, which runs function %s",
+			ago(r.Since, at), name)
 	case f.Invoker == nil:
 		r.Kind, r.Text = ReasonUnregistered, fmt.Sprintf("function %s cannot be run: %s", name, f.whyIdle())
 	case f.absent():

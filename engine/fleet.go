@@ -49,6 +49,7 @@ type Node struct {
 	Owns                   int64         // executions that it works on, about
 	Lag                    time.Duration // of its machine's clock behind the database's; the fleet goes by the latter
 	Functions              []NodeFunction
+	Attach                 []string // functions to which workers may attach there: see [Awaiter]
 }
 
 // NodeState is what a node is doing, in a word.
@@ -92,6 +93,7 @@ type nodeInfo struct {
 	Functions          []NodeFunction
 	Settings           map[string]Function // of those that are registered, by name
 	Telemetry          string              `json:",omitempty"` // the key of its progress in telling
+	Attach             []string            `json:",omitempty"`
 }
 
 func readInfo(n *store.Node) (info nodeInfo) {
@@ -130,10 +132,11 @@ type membership struct {
 	id       atomic.Int64 // of this node; adrift without a lease
 	last     atomic.Int64 // of this node, or the one that it was before its lease ended
 	draining atomic.Bool
-	others   atomic.Bool // others live
-	leads    atomic.Bool // the oldest living node does what one is enough for
-	dead     atomic.Bool // nodes died not long ago
-	deaf     atomic.Bool // no hints are to be had
+	others   atomic.Bool            // others live
+	leads    atomic.Bool            // the oldest living node does what one is enough for
+	dead     atomic.Bool            // nodes died not long ago
+	deaf     atomic.Bool            // no hints are to be had
+	known    atomic.Pointer[[]Node] // as of the last beat
 
 	mu     sync.Mutex
 	tenure context.Context // ends with the lease
@@ -315,7 +318,7 @@ func (m *membership) beat(ctx context.Context) error {
 		var less bool
 		info.Functions, grow, less = m.shares.settle(node, c.Nodes, info.Draining)
 		gave = gave || less
-		info.Settings = m.functions.registered()
+		info.Settings, info.Attach = m.functions.registered(), attachable(m.functions.all())
 		data, _ := json.Marshal(&info) // texts and numbers
 		return data
 	})
@@ -406,6 +409,8 @@ func (m *membership) look(node store.NodeID, c *store.Census) {
 		}
 	}
 	m.others.Store(others)
+	known := nodesOf(c, node)
+	m.known.Store(&known)
 	m.dead.Store(dead)
 	if led := m.leads.Swap(first == node); !led && first == node {
 		m.plans.removals.fail()
@@ -439,6 +444,7 @@ func (e *Engine) Nodes(ctx context.Context) ([]Node, error) {
 		return []Node{{
 			Name: m.options.Name, URL: m.options.URL, Version: m.options.Version, Self: true, Alive: true,
 			Draining: e.flights.landing.Err() != nil, Functions: e.functions.runs(),
+			Attach: attachable(e.functions.all()),
 		}}, nil
 	}
 	census, err := m.store.Nodes(ctx)
@@ -468,7 +474,7 @@ func nodesOf(c *store.Census, self store.NodeID) []Node {
 		nodes[i] = Node{
 			ID: nodeName(n.ID), Name: info.Name, URL: info.URL, Version: info.Version, Self: n.ID == self,
 			Alive: n.Alive, Draining: info.Draining, Joined: n.Joined, Until: n.Until, Owns: n.Owns, Lag: info.Lag,
-			Functions: info.Functions,
+			Functions: info.Functions, Attach: info.Attach,
 		}
 	}
 	return nodes

@@ -34,6 +34,7 @@ const (
 	kindState    = 's' // marker of an execution's operations: the position to go on from
 	kindHistory  = 'h' // marker of its events: a place, and the direction
 	kindList     = 'l' // marker of executions: the last one, and which list it is
+	kindVouch    = 'v' // no capability, but a node's word for a request that it passes on
 )
 
 // seals makes and reads capabilities with the key of an engine.

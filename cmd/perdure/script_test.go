@@ -74,6 +74,7 @@ func TestScripts(t *testing.T) {
 				ts.Setenv(args[0], server().Database(t)) // a new database
 			},
 			"await":       await,
+			"balancer":    startBalancer,
 			"collector":   startCollector,
 			"families":    checkFamilies,
 			"fetch":       fetch,

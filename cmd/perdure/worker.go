@@ -67,8 +67,8 @@ func (w *worker) write(line engine.LogLine) {
 // order. It fails if the engine refuses us.
 func (w *worker) work(ctx context.Context) error {
 	w.running = map[string]context.CancelFunc{}
-	for {
-		joined, err := w.join(ctx)
+	for again := false; ; again = true {
+		joined, err := w.join(ctx, again)
 		if err != nil || joined == nil {
 			return err
 		}
@@ -85,8 +85,9 @@ func (w *worker) work(ctx context.Context) error {
 	}
 }
 
-// join attaches to the engine, and waits while that is not there. It returns nothing when ctx is done.
-func (w *worker) join(ctx context.Context) (*adminapi.Joined, error) {
+// join attaches to the engine, and waits while that is not there, or if it did not know our function again. It returns
+// nothing when ctx is done.
+func (w *worker) join(ctx context.Context, again bool) (*adminapi.Joined, error) {
 	told := false
 	for pause := minPoll; ; pause = min(2*pause, 5*time.Second) {
 		joined, err := w.client.Join(ctx, w.function, w.from)
@@ -96,12 +97,17 @@ func (w *worker) join(ctx context.Context) (*adminapi.Joined, error) {
 		if ctx.Err() != nil {
 			return nil, nil
 		}
-		if _, refused := errors.AsType[*protocol.Error](err); refused {
+		unknown := again && forgotten(err) // the node that has the function may come back
+		if refused(err) && !unknown {
 			return nil, err
 		}
 		if !told {
-			w.tell("the engine does not answer; waiting for it")
 			told = true
+			if unknown {
+				w.tell("nobody declares " + w.function + " any more; waiting for an engine that does")
+			} else {
+				w.tell("the engine does not answer; waiting for it")
+			}
 		}
 		if !sleep(ctx, pause) {
 			return nil, nil
@@ -152,6 +158,18 @@ func (w *worker) session(ctx context.Context, id string, pool engine.Invoker) {
 func forgotten(err error) bool {
 	refused, ok := errors.AsType[*protocol.Error](err)
 	return ok && refused.Code == protocol.CodeNotFound
+}
+
+// refused reports whether err is the engine's last word, and not only that it cannot answer now.
+func refused(err error) bool {
+	e, ok := errors.AsType[*protocol.Error](err)
+	return ok && !slices.Contains(passing, e.Code)
+}
+
+// passing are refusals that pass: of an engine that ends, say, or whose database or other nodes are away.
+var passing = []protocol.Code{
+	protocol.CodeService, protocol.CodeNotReady, protocol.CodeTooManyRequests, protocol.CodeRequestTimeout,
+	protocol.CodeStorageFull,
 }
 
 // take runs one invocation after the other.
@@ -205,8 +223,7 @@ func (w *worker) finish(known context.Context, id string, out *adminapi.WorkerOu
 	defer cancel()
 	for pause := minPoll; ; pause = min(2*pause, maxPoll) {
 		err := w.client.Finish(ctx, id, out)
-		_, refused := errors.AsType[*protocol.Error](err)
-		if err == nil || refused || !sleep(ctx, pause) {
+		if err == nil || refused(err) || !sleep(ctx, pause) {
 			return
 		}
 	}

@@ -20,7 +20,8 @@ type doors struct {
 	server   *server.Server
 }
 
-// openDoors makes doors that give access to the Lambda API. Of opts it takes Logger, Spans and Beside.
+// openDoors makes doors that give access to the Lambda API. Of opts it takes Logger, Spans, Beside
+// and Fleet.
 func openDoors(lambda *route.Face, access credentials.Access, opts *server.Options) (*doors, error) {
 	l, err := listen("127.0.0.1:0")
 	if err != nil {

@@ -30,7 +30,7 @@ func (h *Host) openServer() (err error) {
 	if h.traces != nil {
 		opts.Spans = h.traces
 	}
-	opts.Metrics, opts.Ready = http.HandlerFunc(h.writeMetrics), h.Engine.Ready
+	opts.Metrics, opts.Ready, opts.Fleet = http.HandlerFunc(h.writeMetrics), h.Engine.Ready, h.Engine
 	faces := h.faces()
 	h.server = server.New(faces, &opts)
 	access := credentials.Full
@@ -38,7 +38,7 @@ func (h *Host) openServer() (err error) {
 		access = credentials.Function
 	}
 	h.doors, err = openDoors(faces[0], access,
-		&server.Options{Logger: opts.Logger, Spans: opts.Spans, Beside: h.server})
+		&server.Options{Logger: opts.Logger, Spans: opts.Spans, Beside: h.server, Fleet: h.Engine})
 	if err == nil {
 		h.doors.serve(h.Failed)
 	}

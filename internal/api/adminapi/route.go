@@ -38,11 +38,14 @@ func (a *api) routes() []route.Route {
 		{Method: "GET", Path: Prefix + "functions", Operation: "FindFunctions", Access: route.Readers,
 			Serve: a.functions},
 		{Method: "POST", Path: function + "/workers", Operation: "JoinWorker", Access: route.Functions, Serve: a.join},
-		{Method: "POST", Path: worker + "/next", Operation: "NextInvocation", Access: route.Functions, Serve: a.next},
+		{Method: "POST", Path: worker + "/next", Operation: "NextInvocation", Access: route.Functions,
+			Serve: a.forWorker(a.next)},
 		{Method: "POST", Path: worker + "/outcome", Operation: "InvocationOutcome", Access: route.Functions,
-			Serve: a.outcome},
-		{Method: "POST", Path: worker + "/beat", Operation: "WorkerBeat", Access: route.Functions, Serve: a.beat},
-		{Method: "POST", Path: worker + "/leave", Operation: "LeaveWorker", Access: route.Functions, Serve: a.leave},
+			Serve: a.forWorker(a.outcome)},
+		{Method: "POST", Path: worker + "/beat", Operation: "WorkerBeat", Access: route.Functions,
+			Serve: a.forWorker(a.beat)},
+		{Method: "POST", Path: worker + "/leave", Operation: "LeaveWorker", Access: route.Functions,
+			Serve: a.forWorker(a.leave)},
 	}
 }
 

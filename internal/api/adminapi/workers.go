@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/perdure/perdure/engine"
@@ -79,33 +80,62 @@ func (l *WorkerLine) Weight() int {
 
 type workerEngine interface {
 	Log(line engine.LogLine)
+	NodeID() string
+	Elsewhere(ctx context.Context, can func(*engine.Node) bool, refusal *protocol.Error) error
 }
 
 // pollTime is how long a worker's request for an invocation waits.
 const pollTime = 20 * time.Second
 
-// hub returns the hub of workers, or a refusal.
-func (a *api) hub() (*attached.Hub, error) {
-	if a.opts.Workers == nil {
-		return nil, protocol.Errorf(protocol.CodeNotFound, "No worker can attach to this engine.")
-	}
-	return a.opts.Workers, nil
-}
+// A worker's id names the node that it attached to, so that any other node knows whose it is: NODE.WORKER.
+const afterNode = "."
 
-// unknown words the one error of a hub.
-func unknown(err error, what string) error {
+var (
+	errNoWorkers = protocol.Errorf(protocol.CodeNotFound, "No worker can attach to this engine.")
+	errNoWorker  = protocol.Errorf(protocol.CodeNotFound,
+		"There is no such worker: it has not joined, or nothing was heard of it for too long.")
+	errNotHeld = protocol.Errorf(protocol.CodeNotFound, "The worker does not have this invocation, or not any more.")
+)
+
+// known returns err, of a hub, in words.
+func known(err error, unknown *protocol.Error) error {
 	if errors.Is(err, attached.ErrUnknown) {
-		return protocol.Errorf(protocol.CodeNotFound, "%s", what)
+		return unknown
 	}
 	return err
 }
 
-const noWorker = "There is no such worker: it has not joined, or nothing was heard of it for too long."
+// forWorker is a route of workers that are attached here, or to the node that the worker's id names. Of a stranger
+// nothing is read.
+func (a *api) forWorker(
+	serve func(w http.ResponseWriter, r *http.Request, worker, function string) error,
+) func(http.ResponseWriter, *http.Request, string) error {
+	return func(w http.ResponseWriter, r *http.Request, name string) error {
+		node, worker, ofNode := strings.Cut(name, afterNode)
+		if !ofNode {
+			worker = name
+		}
+		function, err := "", attached.ErrUnknown
+		if a.opts.Workers != nil {
+			function, err = a.opts.Workers.FunctionOf(worker)
+		}
+		if err == nil {
+			return serve(w, r, worker, function)
+		}
+		if ofNode {
+			err := a.engine.Elsewhere(r.Context(), func(n *engine.Node) bool { return n.ID == node }, errNoWorker)
+			if err != nil {
+				return err
+			}
+		}
+		return known(err, errNoWorker)
+	}
+}
 
 func (a *api) join(w http.ResponseWriter, r *http.Request, function string) error {
-	hub, err := a.hub()
-	if err != nil {
-		return err
+	hub := a.opts.Workers
+	if hub == nil || !hub.Has(function) {
+		return a.joinElsewhere(r.Context(), function)
 	}
 	var about struct{ From string }
 	if err := readJSON(r, &about, smallBody); err != nil {
@@ -113,22 +143,36 @@ func (a *api) join(w http.ResponseWriter, r *http.Request, function string) erro
 	}
 	id, s, err := hub.Join(function, about.From[:min(len(about.From), 100)]+" "+r.RemoteAddr)
 	if err != nil {
-		return unknown(err, "The engine has no function "+function+
-			" that workers attach to; it is declared with: perdure serve --attach NAME")
+		return err
+	}
+	if node := a.engine.NodeID(); node != "" {
+		id = node + afterNode + id
 	}
 	return reply(w, Joined{id, s.Version, s.Timeout.Milliseconds(), s.MemoryMB, s.Region, s.Account})
 }
 
-func (a *api) next(w http.ResponseWriter, r *http.Request, worker string) error {
-	hub, err := a.hub()
-	if err != nil {
+// joinElsewhere leads a worker to a node to which workers of its function attach, or refuses it.
+func (a *api) joinElsewhere(ctx context.Context, function string) error {
+	refusal := protocol.Errorf(protocol.CodeNotFound, "The engine has no function %s that workers attach to; "+
+		"it is declared with: perdure serve --attach NAME", function)
+	err := a.engine.Elsewhere(ctx, func(n *engine.Node) bool {
+		return !n.Draining && slices.Contains(n.Attach, function)
+	}, refusal)
+	switch {
+	case err != nil:
 		return err
+	case a.opts.Workers == nil:
+		return errNoWorkers
 	}
+	return refusal
+}
+
+func (a *api) next(w http.ResponseWriter, r *http.Request, worker, _ string) error {
 	ctx, cancel := context.WithTimeout(r.Context(), pollTime)
 	defer cancel()
-	inv, err := hub.Next(ctx, worker)
+	inv, err := a.opts.Workers.Next(ctx, worker)
 	if err != nil {
-		return unknown(err, noWorker)
+		return known(err, errNoWorker)
 	}
 	if inv == nil {
 		w.WriteHeader(http.StatusNoContent)
@@ -141,42 +185,27 @@ func (a *api) next(w http.ResponseWriter, r *http.Request, worker string) error 
 	})
 }
 
-func (a *api) outcome(w http.ResponseWriter, r *http.Request, worker string) error {
-	hub, err := a.hub()
-	if err != nil {
-		return err
-	}
-	if _, err := hub.FunctionOf(worker); err != nil { // read nothing of a stranger
-		return unknown(err, noWorker)
-	}
+func (a *api) outcome(w http.ResponseWriter, r *http.Request, worker, _ string) error {
 	var o WorkerOutcome
 	if err := readJSON(r, &o, maxOutcome); err != nil {
 		return err
 	}
 	out := engine.Outcome{Payload: o.Payload, Error: o.Error, ErrorPayload: o.ErrorPayload, Unstarted: o.Unstarted}
-	if err := hub.Finish(worker, o.RequestID, out); err != nil {
-		return unknown(err, "The worker does not have this invocation, or not any more.")
+	if err := a.opts.Workers.Finish(worker, o.RequestID, out); err != nil {
+		return known(err, errNotHeld)
 	}
 	return reply(w, struct{}{})
 }
 
-func (a *api) beat(w http.ResponseWriter, r *http.Request, worker string) error {
-	hub, err := a.hub()
-	if err != nil {
-		return err
-	}
-	function, err := hub.FunctionOf(worker)
-	if err != nil {
-		return unknown(err, noWorker) // read nothing of a stranger
-	}
+func (a *api) beat(w http.ResponseWriter, r *http.Request, worker, function string) error {
 	var b WorkerBeat
 	if err := readJSON(r, &b, MaxBeat); err != nil {
 		return err
 	}
 	a.keepLines(function, b.Lines)
-	cancelled, err := hub.Beat(worker, b.Running)
+	cancelled, err := a.opts.Workers.Beat(worker, b.Running)
 	if err != nil {
-		return unknown(err, noWorker)
+		return known(err, errNoWorker)
 	}
 	return reply(w, BeatAnswer{cancelled})
 }
@@ -203,13 +232,9 @@ func (a *api) keepLines(function string, lines []WorkerLine) {
 	}
 }
 
-func (a *api) leave(w http.ResponseWriter, _ *http.Request, worker string) error {
-	hub, err := a.hub()
-	if err != nil {
-		return err
-	}
-	if err := hub.Leave(worker); err != nil {
-		return unknown(err, noWorker)
+func (a *api) leave(w http.ResponseWriter, _ *http.Request, worker, _ string) error {
+	if err := a.opts.Workers.Leave(worker); err != nil {
+		return known(err, errNoWorker)
 	}
 	return reply(w, struct{}{})
 }

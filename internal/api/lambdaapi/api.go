@@ -46,6 +46,7 @@ type Functions interface {
 	UpdateAlias(ctx context.Context, change *engine.AliasChange) (*engine.Alias, error)
 	DeleteAlias(ctx context.Context, function, name string) error
 	Lookup(ctx context.Context, function, qualifier string) (f engine.Function, functionARN string, err error)
+	Here(ctx context.Context, function, qualifier string) error
 }
 
 var (

@@ -55,6 +55,8 @@ func (f *fakeEngine) Lookup(_ context.Context, function, qualifier string) (engi
 	return fn, "arn:aws:lambda:us-east-1:000000000000:function:" + fn.Name + ":" + fn.Version, err
 }
 
+func (f *fakeEngine) Here(context.Context, string, string) error { return nil }
+
 func (f *fakeEngine) Start(_ context.Context, req *engine.InvokeRequest) (*engine.Started, error) {
 	return f.start(req)
 }

@@ -1,10 +1,12 @@
 package lambdaapi
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"time"
 	"unicode/utf8"
@@ -68,11 +70,16 @@ func (a *api) invoke(w http.ResponseWriter, r *http.Request, function string) er
 	if req.Payload, err = a.readEvent(r, how); err != nil {
 		return err
 	}
-	switch how {
-	case dryRun:
+	if how == dryRun {
 		w.WriteHeader(http.StatusNoContent)
 		return nil
-	case event:
+	}
+	if f.Durable == nil { // a durable one can be started anywhere
+		if err := a.registry.Here(r.Context(), req.Function, req.Qualifier); err != nil {
+			return unread(r, req.Payload, err)
+		}
+	}
+	if how == event {
 		req.Async = true
 		return a.invokeAsync(w, r, req, &f)
 	}
@@ -248,12 +255,21 @@ func writeLogTail(w http.ResponseWriter, end string) {
 func (a *api) call(w http.ResponseWriter, r *http.Request, req *engine.InvokeRequest, version string) error {
 	result, err := a.engine.Call(r.Context(), req)
 	if err != nil {
-		return err
+		return unread(r, req.Payload, err)
 	}
 	w.Header().Set("X-Amz-Executed-Version", version)
 	writeLogTail(w, result.LogTail)
 	writeResult(w, result)
 	return nil
+}
+
+// unread puts the body that was read back into r if err says that another node should have r.
+func unread(r *http.Request, body []byte, err error) error {
+	if _, ok := errors.AsType[*engine.ElsewhereError](err); ok {
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		r.ContentLength = int64(len(body))
+	}
+	return err
 }
 
 // maxAsyncCalls bounds the asynchronous calls of plain functions that wait or

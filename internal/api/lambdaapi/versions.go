@@ -1,6 +1,7 @@
 package lambdaapi
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/perdure/perdure/engine"
@@ -8,10 +9,14 @@ import (
 )
 
 func (a *api) publish(w http.ResponseWriter, r *http.Request, function string) error {
+	err := a.registry.Here(r.Context(), function, "") // who has the code publishes it; the rest is judged below
+	if there, ok := errors.AsType[*engine.ElsewhereError](err); ok {
+		return there
+	}
 	var v violations
 	v.text(function, "functionName", &functionNameShape)
 	req := &engine.PublishRequest{Function: function}
-	err := readMembers(r, func(d *protocol.Reader, name string) {
+	err = readMembers(r, func(d *protocol.Reader, name string) {
 		switch name {
 		case "CodeSha256":
 			req.CodeSHA256 = d.Text()

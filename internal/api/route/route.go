@@ -21,7 +21,8 @@ type Route struct {
 	Operation string
 	Access    Access
 	// Serve answers a request. The subject is unescaped, and empty if the path has none. If Serve returns an error
-	// it must not have begun to answer.
+	// it must not have begun to answer. If that is an [engine.ElsewhereError], another node answers, so the body must
+	// be as it came.
 	Serve func(w http.ResponseWriter, r *http.Request, subject string) error
 
 	// Only restricts the form of a subject; nil is any.

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/api/lambdaapi"
 	"github.com/perdure/perdure/internal/api/plainhttp"
 	"github.com/perdure/perdure/internal/api/route"
@@ -45,6 +46,9 @@ type Options struct {
 	// Ready answers /ready: nil says that the engine takes on work, an error why it does not. Every request calls
 	// it, so it should be quick. With a nil Ready there is no such path.
 	Ready func(ctx context.Context) error
+	// Fleet vouches for what this node passes on to another one, and knows what others vouched for; nil passes
+	// nothing on.
+	Fleet Fleet
 }
 
 // Server serves the faces of one engine. Its methods may be called concurrently.
@@ -58,6 +62,7 @@ type Server struct {
 	runtime     http.Handler
 	login       *login
 	spans       Spans // nil if requests are not traced
+	passing     passing
 
 	load        *load
 	operations  map[*route.Route]*operation // that of nil is for requests without a route
@@ -92,6 +97,7 @@ func newServer(faces []*route.Face, opts *Options, plain bool) *Server {
 		runtime:     opts.Runtime,
 		login:       newLogin(opts.Credentials, opts.Certificate != nil),
 		spans:       opts.Spans,
+		passing:     newPassing(opts.Fleet),
 	}
 	s.faces = slices.Concat(faces, s.own(opts))
 	s.connections.init(s.limits.Connections)
@@ -102,6 +108,7 @@ func newServer(faces []*route.Face, opts *Options, plain bool) *Server {
 	}
 	s.operations = s.load.add(s.faces, &s.connections)
 	log := cmp.Or(opts.Logger, slog.Default())
+	s.passing.log = log
 	s.handler = s.counted(lambdaapi.Shell(log)(s.serve))
 	h := &http.Server{
 		Handler:           s.handler,
@@ -124,30 +131,48 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) error {
 	asked := &w.(*answer).asked
 	r, answered := s.watchBody(w, r)
 	defer answered()
-	if err := s.guard.check(r, asked); err != nil {
+	passed, err := s.passing.accept(r)
+	if err != nil {
 		return err
+	}
+	if !passed || s.doors != nil { // else a node has checked it
+		if done, err := s.admit(w, r, asked); done || err != nil {
+			return err
+		}
+	}
+	err = asked.face.Answer(w, r, asked.match)
+	if there, ok := errors.AsType[*engine.ElsewhereError](err); ok && !passed && s.passing.fleet != nil {
+		return s.passing.on(w, r, there)
+	}
+	return err
+}
+
+// admit refuses those who may not ask this. A person without a session is answered with the way to log in.
+func (s *Server) admit(w http.ResponseWriter, r *http.Request, asked *asked) (answered bool, err error) {
+	if err := s.guard.check(r, asked); err != nil {
+		return false, err
 	}
 	if s.doors != nil {
 		if asked.function == "" {
-			return errNoDoor
+			return false, errNoDoor
 		}
 		if !asked.mayBeUsedBy(s.doors.access, r.Method) {
-			return asked.denied("function/"+asked.function, r)
+			return false, asked.denied("function/"+asked.function, r)
 		}
 	}
 	if s.credentials != nil && !asked.isOpen() {
 		if asked.face.Login == route.Session && s.login.session(r) == nil {
-			return s.login.send(w, r)
+			return true, s.login.send(w, r)
 		}
 		caller, err := s.authenticate(r, asked)
 		if err != nil {
-			return err
+			return false, err
 		}
 		if !asked.mayBeUsedBy(caller.Access, r.Method) {
-			return asked.denied("user/"+caller.Name, r)
+			return false, asked.denied("user/"+caller.Name, r)
 		}
 	}
-	return asked.face.Answer(w, r, asked.match)
+	return false, nil
 }
 
 // Serve answers the connections of l until the server is shut down, for which it returns nil. It closes l. On an
@@ -176,6 +201,7 @@ func isLoopback(a net.Addr) bool {
 // Shutdown stops accepting connections and waits until all requests are answered. When ctx ends first it breaks off
 // the others, and returns the context's error.
 func (s *Server) Shutdown(ctx context.Context) error {
+	defer s.passing.close()
 	err := s.http.Shutdown(ctx)
 	if err != nil {
 		_ = s.http.Close()

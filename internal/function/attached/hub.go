@@ -113,6 +113,13 @@ func (h *Hub) Function(s Settings) *Function {
 	return f
 }
 
+// Has reports whether a function was declared.
+func (h *Hub) Has(function string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.functions[function] != nil
+}
+
 // Await implements [engine.Awaiter]: it waits for a worker.
 func (f *Function) Await(ctx context.Context) {
 	f.hub.mu.Lock()
