@@ -372,7 +372,7 @@ func (m *membership) lose() {
 	m.expiry.Stop()
 	m.end()
 	m.counts.lost.Add(1)
-	m.shares.lose()
+	m.functions.renew()
 	m.plans.follow(adrift)
 	m.log.Error("this node could not renew its lease: it breaks off its invocations, which are repeated")
 	nudge(m.beatNow)

@@ -133,10 +133,21 @@ func (fs *Functions) runnable(name, version string) *function {
 }
 
 // put adds a version, or puts it in the place of another one.
-func (fs *Functions) put(f *function) {
-	fs.fleet.share(f)
+func (fs *Functions) put(f *function) { fs.putIf(func(*function) bool { return true }, f) }
+
+// replace is put of a version in the place of one that is still there; old is nil for none.
+func (fs *Functions) replace(old, f *function) {
+	fs.putIf(func(now *function) bool { return now == old }, f)
+}
+
+func (fs *Functions) putIf(fits func(now *function) bool, f *function) {
 	fs.mu.Lock()
 	old := fs.versions[qualified{f.Name, f.Version}]
+	if !fits(old) {
+		fs.mu.Unlock()
+		return
+	}
+	fs.fleet.share(f) // before anybody sees its places
 	fs.versions[qualified{f.Name, f.Version}] = f
 	fs.last[f.Name] = max(fs.last[f.Name], versionNumber(f.Version))
 	fs.mu.Unlock()
@@ -146,16 +157,14 @@ func (fs *Functions) put(f *function) {
 	fs.tend(f.Name, f.Version)
 }
 
-// replace is put of a version in the place of one that is still there; old is nil for none.
-func (fs *Functions) replace(old, f *function) {
-	fs.mu.Lock()
-	if fs.versions[qualified{f.Name, f.Version}] != old {
-		fs.mu.Unlock()
-		return
+// renew gives all versions new places, of which this node has none yet: it has lost its lease, so what it had belongs to
+// others, while invocations that it breaks off still hold old ones.
+func (fs *Functions) renew() {
+	for _, f := range fs.all() {
+		renewed := *f
+		renewed.places = make(chan struct{}, cap(f.places))
+		fs.replace(f, &renewed)
 	}
-	fs.versions[qualified{f.Name, f.Version}] = f
-	fs.mu.Unlock()
-	fs.tend(f.Name, f.Version)
 }
 
 // runs are the versions that this engine can run, each with its share of places.

@@ -97,15 +97,6 @@ func (s *share) hold(n int) int {
 	return cap(s.places) - s.held
 }
 
-// lose gives up all places that are free: the others take this node for dead. The rest follows as invocations end.
-func (s *shares) lose() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, one := range s.all {
-		one.hold(0)
-	}
-}
-
 // settle gives up places that others are to have, as far as they are free. It returns the shares that this node tells,
 // by how much they grow when its beat is durable, and whether others may take more now.
 func (s *shares) settle(

@@ -68,7 +68,10 @@ func failOver(t *testing.T, synchronous, byName bool) {
 	if !synchronous {
 		faults.add("the replica hears no more of PostgreSQL") // as over a network that fails
 		replica.Exec(t, "postgres", "ALTER SYSTEM SET primary_conninfo = ''", "SELECT pg_reload_conf()")
-		time.Sleep(500 * time.Millisecond)
+		until(t, "work that the replica lacks", func(int) bool {
+			heard := replica.Value(t, "postgres", "SELECT pg_last_wal_receive_lsn()::text")
+			return c.Value(t, "postgres", "SELECT pg_current_wal_lsn() - '"+heard+"'::pg_lsn > 300000") == "t"
+		})
 	}
 	faults.add("PostgreSQL is killed")
 	c.Kill()
