@@ -375,10 +375,20 @@ func (m *membership) lose() {
 	m.expiry.Stop()
 	m.end()
 	m.counts.lost.Add(1)
-	m.functions.renew()
+	m.renewPlaces()
 	m.plans.follow(adrift)
 	m.log.Error("this node could not renew its lease: it breaks off its invocations, which are repeated")
 	nudge(m.beatNow)
+}
+
+// renewPlaces gives all versions new places, of which this node has none yet: it has lost its lease, so what it had
+// belongs to others, while invocations that it breaks off still hold old ones.
+func (m *membership) renewPlaces() {
+	for _, f := range m.functions.all() {
+		renewed := *f
+		renewed.places = make(chan struct{}, cap(f.places))
+		m.functions.replace(f, &renewed)
+	}
 }
 
 // settled reports whether each node has heard of what was deleted at a moment, or is dead: none starts anything on that

@@ -52,8 +52,9 @@ func TestTheEndOfANodeIsNotRecorded(t *testing.T) {
 // An execution waits at a node for its next try, and meanwhile other nodes get all places of the function.
 func TestANodeLosesThePlacesForWhichItsExecutionsWait(t *testing.T) {
 	inFleet(t, 1, func(t *testing.T, f *fleet) {
+		first := f.nodes[0]
 		handle := func(_ int, c *call) engine.Outcome {
-			if d, err := f.nodes[0].Describe(t.Context(), c.ExecutionARN); err == nil && time.Since(d.Started.Time()) < time.Minute {
+			if d, err := first.Describe(t.Context(), c.ExecutionARN); err == nil && time.Since(d.Started.Time()) < time.Minute {
 				return crash("later")
 			}
 			return succeed("1")

@@ -157,16 +157,6 @@ func (fs *Functions) putIf(fits func(now *function) bool, f *function) {
 	fs.tend(f.Name, f.Version)
 }
 
-// renew gives all versions new places, of which this node has none yet: it has lost its lease, so what it had belongs to
-// others, while invocations that it breaks off still hold old ones.
-func (fs *Functions) renew() {
-	for _, f := range fs.all() {
-		renewed := *f
-		renewed.places = make(chan struct{}, cap(f.places))
-		fs.replace(f, &renewed)
-	}
-}
-
 // runs are the versions that this engine can run, each with its share of places.
 func (fs *Functions) runs() (told []NodeFunction) {
 	for _, f := range fs.all() {
