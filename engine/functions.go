@@ -133,14 +133,14 @@ func (fs *Functions) runnable(name, version string) *function {
 }
 
 // put adds a version, or puts it in the place of another one.
-func (fs *Functions) put(f *function) { fs.putIf(func(*function) bool { return true }, f) }
+func (fs *Functions) put(f *function) { putIf(fs, func(*function) bool { return true }, f) }
 
 // replace is put of a version in the place of one that is still there; old is nil for none.
 func (fs *Functions) replace(old, f *function) {
-	fs.putIf(func(now *function) bool { return now == old }, f)
+	putIf(fs, func(now *function) bool { return now == old }, f)
 }
 
-func (fs *Functions) putIf(fits func(now *function) bool, f *function) {
+func putIf(fs *Functions, fits func(now *function) bool, f *function) {
 	fs.mu.Lock()
 	old := fs.versions[qualified{f.Name, f.Version}]
 	if !fits(old) {
