@@ -46,8 +46,10 @@ func TestNodes(t *testing.T) {
 	for asked, c := range map[string]*client.Client{"one": first, "two": second} {
 		got, err := c.Nodes(t.Context())
 		want := []adminapi.Node{
-			{Name: "one", URL: "http://one", Version: "v-one", Self: asked == "one", State: engine.NodeAlive, Functions: []adminapi.NodeFunction{}},
-			{Name: "two", URL: "http://two", Version: "v-two", Self: asked == "two", State: engine.NodeAlive, Functions: []adminapi.NodeFunction{}},
+			{Name: "one", URL: "http://one", Version: "v-one", Self: asked == "one", State: engine.NodeAlive,
+				Functions: []adminapi.NodeFunction{}},
+			{Name: "two", URL: "http://two", Version: "v-two", Self: asked == "two", State: engine.NodeAlive,
+				Functions: []adminapi.NodeFunction{}},
 		}
 		byName := cmpopts.SortSlices(func(a, b adminapi.Node) bool { return a.Name < b.Name }) // both joined just now
 		ignored := cmpopts.IgnoreFields(adminapi.Node{}, "ID", "Joined", "Until", "LagSeconds")
