@@ -22,9 +22,9 @@ type Node struct {
 	// Self marks the engine that answers.
 	Self bool
 	// State is alive, draining, gone or dead. Others go on with what a dead node left.
-	State engine.NodeState
-	Joined   protocol.Seconds `json:",omitzero"`
-	Until    protocol.Seconds `json:",omitzero"` // the end of its lease
+	State  engine.NodeState
+	Joined protocol.Seconds `json:",omitzero"`
+	Until  protocol.Seconds `json:",omitzero"` // the end of its lease
 	// Owns counts the executions that it works on, roughly.
 	Owns int64
 	// LagSeconds is how far the clock of its machine is behind the database's, by which the fleet goes.
