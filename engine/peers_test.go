@@ -120,6 +120,7 @@ func TestWhereWorkersAre(t *testing.T) {
 			}
 		}
 		f.nodes[0].start("far-true", "runs", "1")
+		time.Sleep(5 * time.Second) // it has the only place
 		waits := f.nodes[2].start("far-true", "waits", "1")
 		time.Sleep(5 * time.Second)
 		for _, n := range []int{0, 2} {
