@@ -88,7 +88,7 @@ func (w *worker) work(ctx context.Context) error {
 // join attaches to the engine, and waits while that is not there, or if it did not know our function again. It returns
 // nothing when ctx is done.
 func (w *worker) join(ctx context.Context, again bool) (*adminapi.Joined, error) {
-	told := false
+	told := map[string]bool{}
 	for pause := minPoll; ; pause = min(2*pause, 5*time.Second) {
 		joined, err := w.client.Join(ctx, w.function, w.from)
 		if err == nil {
@@ -101,13 +101,13 @@ func (w *worker) join(ctx context.Context, again bool) (*adminapi.Joined, error)
 		if refused(err) && !unknown {
 			return nil, err
 		}
-		if !told {
-			told = true
-			if unknown {
-				w.tell("nobody declares " + w.function + " any more; waiting for an engine that does")
-			} else {
-				w.tell("the engine does not answer; waiting for it")
-			}
+		why := "the engine does not answer; waiting for it"
+		if unknown {
+			why = "nobody declares " + w.function + " any more; waiting for an engine that does"
+		}
+		if !told[why] {
+			told[why] = true
+			w.tell(why)
 		}
 		if !sleep(ctx, pause) {
 			return nil, nil

@@ -141,7 +141,7 @@ func TestCallsArePassedOn(t *testing.T) {
 		}
 	}
 	if _, err := c.Invoke(t.Context(), &client.Invocation{Function: "hear", Event: []byte(`"later"`)}); err != nil {
-		t.Error(err)
+		t.Fatal(err)
 	}
 	if got := <-heard; got != `"later"` {
 		t.Errorf("the function got %s, want what was sent", got)

@@ -306,6 +306,7 @@ type refusing struct {
 	err error
 }
 
+func (r *refusing) Here(context.Context, string, string) error { return r.err }
 func (r *refusing) Lookup(context.Context, string, string) (engine.Function, string, error) {
 	return engine.Function{Name: "shop", Version: "1", Durable: &engine.DurableConfig{ExecutionTimeout: time.Minute}}, shopARN, nil
 }
