@@ -134,6 +134,7 @@ type membership struct {
 	draining atomic.Bool
 	others   atomic.Bool            // others live
 	leads    atomic.Bool            // the oldest living node does what one is enough for
+	fresh    atomic.Bool            // the next beat tells something of which the others should hear at once
 	dead     atomic.Bool            // nodes died not long ago
 	deaf     atomic.Bool            // no hints are to be had
 	known    atomic.Pointer[[]Node] // as of the last beat
@@ -237,15 +238,21 @@ func (m *membership) share(f *function) {
 		return
 	}
 	if m.shares.put(f) {
-		nudge(m.beatNow)
+		m.announce()
 	}
 }
 
 func (m *membership) unshare(f *function) {
 	if !m.alone() {
 		m.shares.remove(f)
-		nudge(m.beatNow)
+		m.announce()
 	}
+}
+
+// announce has what this node tells of its functions told now, and heard by the others: their shares change.
+func (m *membership) announce() {
+	m.fresh.Store(true)
+	nudge(m.beatNow)
 }
 
 // free gives a place of a function back.
@@ -307,7 +314,7 @@ func (m *membership) beat(ctx context.Context) error {
 	began := time.Now()
 	var census *store.Census
 	var grow []grant
-	gave := first // a new node lets the others know
+	gave := m.fresh.Swap(false) || first // the others are to beat, too
 	err := m.store.Beat(ctx, node, first, m.options.Lease, func(c *store.Census) []byte {
 		census = c
 		m.lag = c.Now.Time().Sub(began.Add(time.Since(began) / 2).Round(0))

@@ -714,3 +714,27 @@ func TestWorkersAreAtOneNode(t *testing.T) {
 		}
 	})
 }
+
+// A node that has just joined has its share of a function's places within moments.
+func TestANewNodeHasItsShareSoon(t *testing.T) {
+	inFleet(t, 1, func(t *testing.T, f *fleet) {
+		f.orders()
+		n := &node{fixture: &fixture{t: f.t, store: f.store.Store}, cut: storetest.NewCut(f.store)}
+		n.front = n.cut
+		n.opts.Node = engine.NodeOptions{Name: "new", Lease: 10 * time.Second}
+		n.open()
+		f.nodes = append(f.nodes, n)
+		time.Sleep(100 * time.Millisecond) // its functions are being built
+		n.durable("order", order)
+		time.Sleep(100 * time.Millisecond)
+		nodes, err := n.Nodes(t.Context())
+		if err != nil || len(nodes) != 2 {
+			t.Fatalf("got %+v, %v, want two nodes", nodes, err)
+		}
+		for _, one := range nodes {
+			if one.Functions[0].Concurrency != 50 {
+				t.Errorf("node %s has %d places, want 50", one.Name, one.Functions[0].Concurrency)
+			}
+		}
+	})
+}
