@@ -22,7 +22,9 @@ const (
 	maxHintsQueue = 1 << 20 // in bytes, while the server takes none; more are dropped
 )
 
-const sqlNotify = "SELECT pg_notify($1, payload) FROM unnest($2::text[]) payload"
+// A hint may get lost, so no flush of the disk is worth it.
+const sqlNotify = "SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, payload) " +
+	"FROM unnest($2::text[]) payload"
 
 // hints are what this store has to tell.
 type hints struct {
