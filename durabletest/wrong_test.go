@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -56,10 +57,13 @@ var wrong = map[string]mistake{
 	}, "\tkill after effect charge \"" + strings.Repeat("x", 200) + "…\"\n"},
 	"explored: three answers backwards": {func(t *testing.T) {
 		var w world
+		var mu sync.Mutex
 		var came string
 		durabletest.Explore(t, func(ctx durable.Context, _ any) (bool, error) {
 			return true, eachCall(ctx, func(ctx durable.Context, name string) (string, error) {
 				return durable.Step(ctx, "came", func(context.Context) (string, error) {
+					mu.Lock() // items may run at one time
+					defer mu.Unlock()
 					if came += name; came == "cba" {
 						w.Effect("backwards", 1)
 						w.Effect("backwards", 1)
@@ -68,7 +72,9 @@ var wrong = map[string]mistake{
 				})
 			})
 		}, nil, func(t *testing.T, x *durabletest.Execution) {
+			mu.Lock()
 			came = ""
+			mu.Unlock()
 			w.enter(t, x)
 			stubCalls(t, x)
 		}, durabletest.Runs(0))

@@ -147,6 +147,9 @@ const patience = time.Minute
 // programs returns the directory of PostgreSQL's programs, the newest version's where there are several.
 func programs(t testing.TB) string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("a server takes long to start")
+	}
 	wanted := os.Getenv(Variable)
 	if wanted != "" && wanted != required {
 		return wanted
