@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"flag"
+	"fmt"
 	"io"
 	"math/big"
 	"net"
@@ -67,6 +68,12 @@ func TestScripts(t *testing.T) {
 			env.Setenv("GOMODCACHE", modules)
 			env.Setenv("TZ", "UTC")
 			return nil
+		},
+		Condition: func(condition string) (bool, error) {
+			if condition != "postgres" {
+				return false, fmt.Errorf("no condition is called %q", condition)
+			}
+			return pgtest.Missing() == "", nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"freeport": freePort,

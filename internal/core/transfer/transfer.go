@@ -128,8 +128,8 @@ func (t *Transfer) Copy(ctx context.Context, from Source) (Summary, error) {
 			cancel(failed)
 		}
 	}
-	if failed == nil {
-		failed = context.Cause(ctx)
+	if cause := context.Cause(ctx); cause != nil { // the first error; of reading, it also ends writing
+		failed = cause
 	}
 	if failed == nil {
 		failed = t.compare(ctx)

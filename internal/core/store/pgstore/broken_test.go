@@ -24,6 +24,7 @@ import (
 // The store suite passes on a network that cuts connections at random: before a statement leaves, in the middle of it, when
 // it has left, and when its answer is there. Each commit takes effect wholly or not at all, once.
 func TestContractOnABrokenNetwork(t *testing.T) {
+	pgtest.Shared(t) // or the test is skipped as a whole
 	network := &brokenNetwork{random: rand.New(rand.NewPCG(12, 1))}
 	storetest.Run(t, func(t *testing.T) store.Store {
 		a, err := parse(pgtest.Schema(t))

@@ -147,27 +147,40 @@ const patience = time.Minute
 // programs returns the directory of PostgreSQL's programs, the newest version's where there are several.
 func programs(t testing.TB) string {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("a server takes long to start")
+	bin, missing := find()
+	switch {
+	case missing == "":
+	case os.Getenv(Variable) == required && !testing.Short():
+		t.Fatal(missing)
+	default:
+		t.Skip(missing)
 	}
+	return bin
+}
+
+// Missing says why no server can be started; empty if one can.
+func Missing() string {
+	_, missing := find()
+	return missing
+}
+
+func find() (bin, missing string) {
 	wanted := os.Getenv(Variable)
+	if testing.Short() {
+		return "", "a server takes long to start"
+	}
 	if wanted != "" && wanted != required {
-		return wanted
+		return wanted, ""
 	}
 	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb") // Debian's
 	if len(found) > 0 {
-		return filepath.Dir(slices.MaxFunc(found, func(a, b string) int { return version(a) - version(b) }))
+		return filepath.Dir(slices.MaxFunc(found, func(a, b string) int { return version(a) - version(b) })), ""
 	}
 	if path, err := exec.LookPath("postgres"); err == nil {
-		return filepath.Dir(path)
+		return filepath.Dir(path), ""
 	}
-	missing := "PostgreSQL is not installed: apt-get install postgresql, or set " + Variable +
+	return "", "PostgreSQL is not installed: apt-get install postgresql, or set " + Variable +
 		" to the directory of its programs"
-	if wanted == required {
-		t.Fatal(missing)
-	}
-	t.Skip(missing)
-	return ""
 }
 
 // version is the version in the path of a program as Debian places it.
