@@ -23,7 +23,7 @@ var enginePatches = map[string]patch{
 		old: "	if s.status != protocol.ExecutionRunning || s.Invoking() {\n", new: "	if s.status != protocol.ExecutionRunning {\n",
 		also: []edit{
 			{"internal/core/machine/apply.go", "&& !d.Invoking() && d.invokeAt == 0", "&& d.invokeAt == 0"},
-			{"engine/takeoff.go", "	if l.running || !d", "	if !d"},
+			{"engine/takeoff.go", "	if l.running != \"\" || !d", "	if !d"},
 		},
 		victim: "TestCallbackMeanwhile", says: "an invocation began while another"},
 	"half of a batch recorded": {"internal/core/machine/checkpoint.go",
