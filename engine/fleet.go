@@ -143,8 +143,7 @@ type membership struct {
 	tenure context.Context // ends with the lease
 	end    context.CancelFunc
 	expiry *time.Timer // ends it
-	lag    time.Duration
-	err    error // of the last beat
+	err    error       // of the last beat
 }
 
 type memberCounts struct{ claimed, takenOver, lost atomic.Uint64 }
@@ -317,9 +316,9 @@ func (m *membership) beat(ctx context.Context) error {
 	gave := m.fresh.Swap(false) || first // the others are to beat, too
 	err := m.store.Beat(ctx, node, first, m.options.Lease, func(c *store.Census) []byte {
 		census = c
-		m.lag = c.Now.Time().Sub(began.Add(time.Since(began) / 2).Round(0))
 		info := nodeInfo{
-			Name: m.options.Name, URL: m.options.URL, Version: m.options.Version, Lag: m.lag,
+			Name: m.options.Name, URL: m.options.URL, Version: m.options.Version,
+			Lag:      c.Now.Time().Sub(began.Add(time.Since(began) / 2).Round(0)),
 			Draining: m.draining.Load(), Telemetry: m.telemetry,
 		}
 		var less bool

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// The hints that nodes send each other. Each but the first two has an execution's id behind it.
+// The hints that nodes send each other. The last two have an execution's id behind them.
 const (
 	hintBeat      = "beat"      // a node came or went, or wants another share
 	hintWork      = "work"      // there is something that is nobody's

@@ -16,12 +16,17 @@ import (
 var dbosPostgres = system{
 	Key: "dbos-postgres", Name: "DBOS on PostgreSQL",
 	Durability: "power-safe: fsync=on, synchronous_commit=on",
-	start: func(ctx context.Context, l *lab) (*instance, error) {
+	start:      agentOnPostgres("dbos"),
+}
+
+// agentOnPostgres starts a program of ours as an agent on a PostgreSQL of its own.
+func agentOnPostgres(program string) func(context.Context, *lab) (*instance, error) {
+	return func(ctx context.Context, l *lab) (*instance, error) {
 		db, err := startPostgres(ctx, l)
 		if err != nil {
 			return nil, err
 		}
-		a, err := startAgent(ctx, l, "dbos", db.url(""))
+		a, err := startAgent(ctx, l, program, db.url(""))
 		if err != nil {
 			db.stop(syscall.SIGINT)
 			return nil, err
@@ -31,7 +36,7 @@ var dbosPostgres = system{
 				a.stop(nil)
 				db.stop(syscall.SIGINT)
 			}}, nil
-	},
+	}
 }
 
 var dbosSQLite = system{

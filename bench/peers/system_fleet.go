@@ -49,20 +49,5 @@ func perdureFleet(nodes int) system {
 // perdureEmbeddedFleet is a program that embeds the one node.
 var perdureEmbeddedFleet = system{
 	Key: "fleet-embedded", Name: "Perdure: embedded", Durability: postgresSafe, Ours: true,
-	start: func(ctx context.Context, l *lab) (*instance, error) {
-		db, err := startPostgres(ctx, l)
-		if err != nil {
-			return nil, err
-		}
-		a, err := startAgent(ctx, l, "embedded", db.url(""))
-		if err != nil {
-			db.stop(syscall.SIGINT)
-			return nil, err
-		}
-		return &instance{load: a.load, engine: []group{{db.pid(), whole}}, functions: []group{{a.pid(), whole}},
-			stop: func() {
-				a.stop(nil)
-				db.stop(syscall.SIGINT)
-			}}, nil
-	},
+	start: agentOnPostgres("embedded"),
 }
