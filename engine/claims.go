@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"sync"
 	"time"
 
 	"github.com/perdure/perdure/internal/core/machine"
@@ -149,15 +148,10 @@ func (c *claimer) takeOver() error {
 			return err
 		}
 		c.fleet.counts.takenOver.Add(uint64(len(rows)))
-		var group sync.WaitGroup
-		for i := range min(recoverers, len(rows)) {
-			group.Go(func() {
-				for n := i; n < len(rows); n += recoverers {
-					c.goOn(rows[n])
-				}
-			})
-		}
-		group.Wait()
+		_ = recoverAll(rows, func(row *store.Row) error {
+			c.goOn(row)
+			return nil
+		})
 		if len(rows) > 0 {
 			c.log.Info("this node goes on with executions of one that is gone", "executions", len(rows))
 		}

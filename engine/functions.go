@@ -63,8 +63,7 @@ type function struct {
 
 // absent reports whether nothing is there that runs the function.
 func (f *function) absent() bool {
-	a, waits := f.Invoker.(Awaiter)
-	return f.awaiting.Load() > 0 || waits && !a.Present()
+	return f.awaiting.Load() > 0 || !present(f)
 }
 
 func newFunction(f Function) *function {

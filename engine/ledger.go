@@ -359,19 +359,25 @@ func (g *ledger) recover(ctx context.Context) error {
 			return err
 		}
 		after = rows[len(rows)-1].ID
-		var group sync.WaitGroup
-		errs := make([]error, recoverers)
-		for i := range recoverers {
-			group.Go(func() {
-				for n := i; n < len(rows) && errs[i] == nil; n += recoverers {
-					errs[i] = g.recoverOne(ctx, rows[n].ID)
-				}
-			})
-		}
-		if group.Wait(); errors.Join(errs...) != nil {
-			return errors.Join(errs...)
+		if err := recoverAll(rows, func(row *store.Row) error { return g.recoverOne(ctx, row.ID) }); err != nil {
+			return err
 		}
 	}
+}
+
+// recoverAll recovers executions, some at one time. After an error it soon stops.
+func recoverAll(rows []*store.Row, one func(*store.Row) error) error {
+	var group sync.WaitGroup
+	errs := make([]error, recoverers)
+	for i := range recoverers {
+		group.Go(func() {
+			for n := i; n < len(rows) && errs[i] == nil; n += recoverers {
+				errs[i] = one(rows[n])
+			}
+		})
+	}
+	group.Wait()
+	return errors.Join(errs...)
 }
 
 func (g *ledger) recoverOne(ctx context.Context, id string) error {

@@ -88,8 +88,7 @@ func (fs *Functions) Here(ctx context.Context, ref, qualifier string) error {
 
 // cannotRun reports whether a function version cannot run at this node now, but perhaps at another one.
 func (f *function) cannotRun() bool {
-	a, waits := f.Invoker.(Awaiter)
-	return f.remote || waits && !a.Present()
+	return f.remote || !present(f)
 }
 
 // ranElsewhere reports whether only other nodes can run a function version, by what the last beat told.
