@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -30,11 +31,11 @@ func TestFindingsOfEachBuild(t *testing.T) {
 
 // TestNewerBuildEndsLint: only the newest build is linted, and its first findings are shown.
 func TestNewerBuildEndsLint(t *testing.T) {
-	began, ended := 0, 0
+	var began, ended atomic.Int32 // the linter of a build goes on for a moment beside that of the next
 	lint := func(ctx context.Context, dir string) ([]vetting.Finding, error) {
-		if began++; began == 1 {
+		if began.Add(1) == 1 {
 			<-ctx.Done()
-			ended++
+			ended.Add(1)
 			return nil, ctx.Err()
 		}
 		var found []vetting.Finding
@@ -46,16 +47,16 @@ func TestNewerBuildEndsLint(t *testing.T) {
 	inLoop(t, map[string]code{"A": "go:one"}, func(o *Options) { o.Lint = lint }, func(f *fixture) {
 		f.save("A", "go:two")
 		f.shows(fmt.Sprintf("main.go:%d:0: io", maxFindings-1), "A            | 2 more findings: perdure lint shows them\n")
-		if began != 2 || ended != 1 {
-			t.Errorf("%d began and %d were ended, want 2 and 1", began, ended)
+		if began.Load() != 2 || ended.Load() != 1 {
+			t.Errorf("%d began and %d were ended, want 2 and 1", began.Load(), ended.Load())
 		}
 	})
 }
 
 func TestLintThatFailsIsToldOnce(t *testing.T) {
-	tries := 0
+	var tries atomic.Int32
 	lint := func(context.Context, string) ([]vetting.Finding, error) {
-		tries++
+		tries.Add(1)
 		return nil, errors.New("no go command")
 	}
 	inLoop(t, map[string]code{"A": "go:one"}, func(o *Options) { o.Lint = lint }, func(f *fixture) {
@@ -64,8 +65,8 @@ func TestLintThatFailsIsToldOnce(t *testing.T) {
 		f.shows("A            | reloaded in 0.0s\n")
 		f.save("A", "broken:")
 		f.shows("does not build")
-		if tries != 2 {
-			t.Errorf("it was tried %d times, want 2: what does not build is not linted", tries)
+		if tries.Load() != 2 {
+			t.Errorf("it was tried %d times, want 2: what does not build is not linted", tries.Load())
 		}
 	})
 }
