@@ -87,6 +87,7 @@ type Engine struct {
 	ledger    *ledger
 	news      *bulletin
 	counters  *counters
+	figures   *Figures
 	plans     *plans
 	logs      *logbook
 	flights   *flights
@@ -141,12 +142,15 @@ func assemble(st store.Store, seals seals, opts *Options) *Engine {
 	if opts.Telemetry != nil {
 		e.fleet.telemetry = telemetryKey + "/" + uuid.NewString()
 	}
+	e.figures = &Figures{
+		life: life, functions: functions, queues: &e.plans.queues, tallies: map[qualified]*tally{},
+	}
 	docs := &functions.documents
 	docs.life, docs.store, docs.fleet, docs.functions = life, st, e.fleet, functions
 	e.plans.fleet, ledger.fleet, starts.fleet, functions.fleet = e.fleet, e.fleet, e.fleet, e.fleet
 	e.runner = &runner{
 		life: life, ledger: ledger, plans: e.plans, functions: functions, flights: e.flights, logs: e.logs,
-		counters: e.counters, tracing: &tracing{opts.Tracer, opts.Strict}, seals: seals, serving: e.fleet.serving,
+		counters: e.counters, figures: e.figures, tracing: &tracing{opts.Tracer, opts.Strict}, seals: seals, serving: e.fleet.serving,
 	}
 	if !e.fleet.alone() {
 		e.claimer = &claimer{
@@ -177,7 +181,7 @@ func (e *Engine) begin(ctx context.Context, opts *Options) (err error) {
 	if e.telemetry, err = openReporter(ctx, e.ledger, opts.Telemetry); err != nil {
 		return fmt.Errorf("opening telemetry: %w", err)
 	}
-	e.ledger.subscribe(e.counters.heard, e.runner.tracing.heard)
+	e.ledger.subscribe(e.counters.heard, e.figures.heard, e.runner.tracing.heard)
 	if e.telemetry != nil {
 		e.ledger.subscribe(e.telemetry.heard)
 	}
