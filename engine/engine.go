@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -95,6 +96,7 @@ type Engine struct {
 	telemetry *reporter // nil without telemetry
 	fleet     *membership
 	claimer   *claimer // nil if the engine is alone
+	jobs      *jobs
 	probe     probe
 }
 
@@ -151,6 +153,11 @@ func assemble(st store.Store, seals seals, opts *Options) *Engine {
 	e.runner = &runner{
 		life: life, ledger: ledger, plans: e.plans, functions: functions, flights: e.flights, logs: e.logs,
 		counters: e.counters, figures: e.figures, tracing: &tracing{opts.Tracer, opts.Strict}, seals: seals, serving: e.fleet.serving,
+	}
+	e.jobs = &jobs{life: life, store: st}
+	e.jobs.foreman = &foreman{
+		life: life, jobs: e.jobs, fleet: e.fleet, list: e.oldest, act: e.actForJob, wake: make(chan struct{}, 1),
+		working: map[string]context.CancelFunc{}, began: time.Now(),
 	}
 	if !e.fleet.alone() {
 		e.claimer = &claimer{
@@ -214,6 +221,7 @@ func (e *Engine) work(opts *Options) {
 	e.life.work.Go(func() { lanes.run(moments.soon, seatsSoon) })
 	e.life.work.Go(func() { lanes.run(moments.past, seatsPast) })
 	e.life.work.Go(removals.run)
+	e.life.work.Go(e.jobs.foreman.run)
 	if !opts.VirtualTime && e.fleet.alone() {
 		e.life.work.Go(e.plans.watchClock)
 	}
