@@ -205,7 +205,7 @@ func (w *jobWorker) nextChunk(ctx context.Context) (*chunkDocument, error) {
 	if w.Rate > 0 {
 		length = min(length, 1+int(w.Rate)) // so that progress is told every second
 	}
-	items, next, err := w.list(ctx, &w.Filter, w.progress.Next, length)
+	items, next, err := w.list(ctx, &w.Selects, w.progress.Next, length)
 	if err != nil || len(items) == 0 {
 		return nil, err
 	}

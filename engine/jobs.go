@@ -131,6 +131,8 @@ type jobs struct {
 // jobDocument is a job as it was asked for. It does not change.
 type jobDocument struct {
 	JobRequest
+	// Selects is the filter, restricted to what was there when the job began, and on which the action is possible.
+	Selects Filter
 	Created protocol.Timestamp
 	Total   int
 	Chunks  int `json:",omitempty"` // of named executions, which are written before the job
@@ -248,7 +250,7 @@ func (e *Engine) PlanJob(ctx context.Context, req *JobRequest) (*JobPlan, error)
 		plan.Sample = append(plan.Sample, e.functions.summary(row))
 	}
 	if len(d.ARNs) == 0 {
-		plan.Sample, _, err = e.List(ctx, &ListRequest{Filter: d.Filter, OldestFirst: true, MaxItems: planSample})
+		plan.Sample, _, err = e.List(ctx, &ListRequest{Filter: d.Selects, OldestFirst: true, MaxItems: planSample})
 	}
 	return plan, err
 }
@@ -298,7 +300,8 @@ func (e *Engine) jobDocument(ctx context.Context, req *JobRequest) (*jobDocument
 		d.Total = len(d.ARNs)
 		return d, nil
 	}
-	f := &d.Filter
+	d.Selects = d.Filter
+	f := &d.Selects
 	if f.StartedBefore == 0 || f.StartedBefore > d.Created {
 		f.StartedBefore = d.Created
 	}
@@ -313,12 +316,12 @@ func (e *Engine) jobDocument(ctx context.Context, req *JobRequest) (*jobDocument
 }
 
 // settle restricts the filter to executions on which the action is possible.
-func (r *JobRequest) settle() {
-	f := &r.Filter
+func (d *jobDocument) settle() {
+	f := &d.Selects
 	if len(f.Statuses) > 0 {
 		return
 	}
-	switch r.Action {
+	switch d.Action {
 	case JobResume:
 		f.Statuses = []protocol.ExecutionStatus{protocol.ExecutionPausing, protocol.ExecutionPaused}
 	case JobRedrive:
@@ -334,7 +337,7 @@ func (r *JobRequest) settle() {
 	default:
 		f.Statuses = openStatuses()
 	}
-	if r.completes() && len(f.Doing) == 0 {
+	if d.completes() && len(f.Doing) == 0 {
 		f.Doing = []Activity{Callback}
 	}
 }

@@ -26,9 +26,12 @@ left out if the execution waits for one callback only. "perdure explain" shows
 what an execution waits for.
 
 succeed takes the answer from --result, or from a file with --result-file; -
-reads stdin. A filter, as "perdure help pause" has it, completes all callbacks of
-all executions that it selects, or those of --operation. Whether text or JSON is wanted, the function says. fail takes --error-type,
---error-message and --error-data. heartbeat keeps the callback from timing out.
+reads stdin. Whether text or JSON is wanted, the function says. fail takes
+--error-type, --error-message and --error-data. heartbeat keeps the callback from
+timing out.
+
+A filter, as "perdure help pause" has it, completes all callbacks of all
+executions that it selects, or those of --operation.
 `,
 	verb: func() verb { return &callbackVerb{} },
 }

@@ -25,7 +25,7 @@ filter in place of an execution. The engine keeps the last 100 jobs.
 show prints what came of each execution, or with --outcome only those that were
 done, refused or failed. wait shows how a job comes along, until it ends. cancel
 ends it before it is through; what it has done stays done. ID may be the end of
-an id.`,
+an id; show and wait take the newest job without one.`,
 	verb: func() verb { return &jobsVerb{} },
 }
 
@@ -54,6 +54,12 @@ func (v *jobsVerb) run(ctx context.Context, std *stdio, args []string) error {
 	if len(args) == 0 {
 		return v.list(std.out, all)
 	}
+	if len(args) == 1 && len(all) > 0 {
+		args = append(args, all[0].JobId)
+	}
+	if len(args) == 1 {
+		return cli.Faultf("there are no jobs").Hintf("perdure help jobs")
+	}
 	job, err := pickJob(all, args[1])
 	if err != nil {
 		return err
@@ -81,7 +87,10 @@ func (v *jobsVerb) check(args []string) error {
 	}
 	switch engine.JobOutcome(v.outcome) {
 	case "", engine.JobDone, engine.JobRefused, engine.JobFailed:
-		return exactly(args[1:], "jobs "+args[0], "the id of a job")
+		if len(args) > 2 || len(args) == 1 && args[0] == "cancel" {
+			return exactly(args[1:], "jobs "+args[0], "the id of a job")
+		}
+		return nil
 	}
 	return cli.Usagef("there is no outcome %q", v.outcome).Hintf("the outcomes are done, refused, failed")
 }
