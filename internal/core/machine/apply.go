@@ -41,6 +41,8 @@ func (d *Draft) fold(r *Record) {
 		d.applyFork()
 	case parentNotified:
 		d.notified = true
+	case acted:
+		d.applyAct(r)
 	case invocationStarted:
 		d.applyInvocationStart(r)
 	case protocol.EventInvocationCompleted:

@@ -15,7 +15,7 @@ type Record struct {
 	Identity *Identity
 	// ReplayChildren goes with ContextSucceeded.
 	ReplayChildren bool
-	// ClientToken goes with checkpointAccepted and with the requests for a pause and for its end.
+	// ClientToken goes with checkpointAccepted, with the requests for a pause and for its end, and with acted.
 	ClientToken string
 	// TraceHeader goes with ChainedInvokeStarted.
 	TraceHeader string
@@ -67,6 +67,8 @@ const (
 	executionForked protocol.EventType = "executionForked"
 	// parentNotified: the outcome has reached the execution that invoked this one.
 	parentNotified protocol.EventType = "parentNotified"
+	// acted: the entry is that of an act with the token ClientToken, whose repeat does nothing.
+	acted protocol.EventType = "acted"
 )
 
 // internal is for internal records what [protocol.Meanings] is for events.
@@ -76,7 +78,7 @@ var internal = map[protocol.EventType]*protocol.Meaning{
 	pauseRequested:    {Execution: protocol.ExecutionPausing},
 	pauseCancelled:    {Execution: protocol.ExecutionRunning},
 	invocationStarted: {}, checkpointAccepted: {}, executionClosing: {}, deletionRequested: {},
-	retrySkipped: {}, executionForked: {}, parentNotified: {},
+	retrySkipped: {}, executionForked: {}, parentNotified: {}, acted: {},
 }
 
 // meaning returns the meaning of a type; empty for an unknown type.
