@@ -60,8 +60,10 @@ func TestFunctions(t *testing.T) {
 		Aliases: []adminapi.Alias{{Name: "live", FunctionVersion: "2", AdditionalVersionWeights: map[string]float64{"10": 0.25}}},
 	}}
 	ignore := cmpopts.IgnoreFields(adminapi.Version{}, "LastModified")
-	ignoreRunning := cmpopts.IgnoreFields(overview.Load{}, "Running")
-	if diff := cmp.Diff(want, got, ignore, ignoreRunning); err != nil || diff != "" {
+	races := cmp.Options{ // whether invocations have begun and ended by now
+		cmpopts.IgnoreFields(overview.Load{}, "Running", "Waiting"), cmpopts.IgnoreFields(overview.Hour{}, "FailedInvocations"),
+	}
+	if diff := cmp.Diff(want, got, ignore, races); err != nil || diff != "" {
 		t.Errorf("error %v (-want +got):\n%s", err, diff)
 	}
 }
