@@ -2,10 +2,12 @@ package engine
 
 import (
 	"cmp"
+	"context"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/perdure/perdure/internal/core/store"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -48,6 +50,29 @@ func (s *Figures) Loads() []Load {
 		all = append(all, l)
 	}
 	return all
+}
+
+// StoreHealth says how the store does. Its counts begin when the store is opened.
+type StoreHealth struct {
+	Kind       string // SQLite, PostgreSQL or memory; empty if the store does not say
+	Durability string // what an acknowledged change survives, in the store's words
+	Bytes      int64  // on disk, with indexes and log; zero if that is not known
+	// Commit is the seconds until a transaction was durable, and Changes how many changes shared one.
+	Commit, Changes Distribution
+	Waiting         int // changes that wait for their transaction to begin
+}
+
+// Store asks the store how it does.
+func (s *Figures) Store(ctx context.Context) StoreHealth {
+	r, ok := s.functions.store.(store.Reporter)
+	if !ok {
+		return StoreHealth{}
+	}
+	h := r.Health(ctx)
+	return StoreHealth{
+		Kind: h.Kind, Durability: h.Durability, Bytes: h.Bytes,
+		Commit: Distribution(h.Commit), Changes: Distribution(h.Group), Waiting: h.Waiting,
+	}
 }
 
 // Tally is what the executions of one function version did. Of a plain function it has only invocations.

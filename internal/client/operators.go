@@ -132,9 +132,19 @@ func (c *Client) Import(ctx context.Context, file io.Reader, how *adminapi.Impor
 }
 
 // Functions lists all functions.
-func (c *Client) Functions(ctx context.Context) ([]adminapi.Function, error) {
+func (c *Client) Functions(ctx context.Context) ([]*adminapi.Function, error) {
 	list, err := get[adminapi.FunctionList](ctx, c, ownFunctions, nil)
 	return list.Functions, err
+}
+
+// DescribeFunction describes a function with its settings and figures.
+func (c *Client) DescribeFunction(ctx context.Context, name string) (*adminapi.Function, error) {
+	return get[adminapi.Function](ctx, c, path(ownFunctions+"/", name, ""), nil)
+}
+
+// Status says how the engine does.
+func (c *Client) Status(ctx context.Context) (*adminapi.Status, error) {
+	return get[adminapi.Status](ctx, c, adminapi.Prefix+"status", nil)
 }
 
 // Verify has the engine check its whole store, calls found for each problem, and returns the counts.

@@ -18,6 +18,7 @@ func (a *api) routes() []route.Route {
 	return []route.Route{
 		{Method: "GET", Path: Prefix + "about", Operation: "About", Access: route.Readers, Serve: a.about},
 		{Method: "GET", Path: Prefix + "nodes", Operation: "ListNodes", Access: route.Readers, Serve: a.nodes},
+		{Method: "GET", Path: Prefix + "status", Operation: "GetStatus", Access: route.Readers, Serve: a.status},
 		{Method: "POST", Path: Prefix + "verify", Operation: "Verify", Access: route.Operators, Serve: a.verify},
 		{Method: "POST", Path: Prefix + "backup", Operation: "Backup", Access: route.Operators, Serve: a.backup},
 		{Method: "POST", Path: Prefix + "import", Operation: "ImportExecution", Access: route.Operators,
@@ -45,6 +46,7 @@ func (a *api) routes() []route.Route {
 		{Method: "GET", Path: Prefix + "functions", Operation: "FindFunctions", Access: route.Readers,
 			Serve: a.functions},
 		{Method: "POST", Path: function + "/workers", Operation: "JoinWorker", Access: route.Functions, Serve: a.join},
+		{Method: "GET", Path: function, Operation: "DescribeFunction", Access: route.Readers, Serve: a.function},
 		{Method: "POST", Path: worker + "/next", Operation: "NextInvocation", Access: route.Functions,
 			Serve: a.forWorker(a.next)},
 		{Method: "POST", Path: worker + "/outcome", Operation: "InvocationOutcome", Access: route.Functions,
