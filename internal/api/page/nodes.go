@@ -36,5 +36,5 @@ func (s *site) nodes(r *http.Request) (frame, error) {
 			now = now.Add(nodes[i].Lag)
 		}
 	}
-	return frame{Title: "Nodes", Live: true, Page: &nodesPage{nodes, protocol.TimestampOf(now)}}, nil
+	return frame{Title: "Engine", Section: sectionEngine, Live: liveAll, Page: &nodesPage{nodes, protocol.TimestampOf(now)}}, nil
 }
