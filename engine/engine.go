@@ -152,7 +152,8 @@ func assemble(st store.Store, seals seals, opts *Options) *Engine {
 	e.plans.fleet, ledger.fleet, starts.fleet, functions.fleet = e.fleet, e.fleet, e.fleet, e.fleet
 	e.runner = &runner{
 		life: life, ledger: ledger, plans: e.plans, functions: functions, flights: e.flights, logs: e.logs,
-		counters: e.counters, figures: e.figures, tracing: &tracing{opts.Tracer, opts.Strict}, seals: seals, serving: e.fleet.serving,
+		counters: e.counters, figures: e.figures, tracing: &tracing{opts.Tracer, opts.Strict}, seals: seals,
+		serving: e.fleet.serving,
 	}
 	e.jobs = &jobs{life: life, store: st}
 	e.jobs.foreman = &foreman{

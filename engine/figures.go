@@ -135,7 +135,8 @@ func (s *Figures) Tallies(function string) []*Tally {
 	}
 	s.mu.RUnlock()
 	slices.SortFunc(all, func(a, b *Tally) int {
-		return cmp.Or(cmp.Compare(a.Function, b.Function), cmp.Compare(versionNumber(a.Version), versionNumber(b.Version)))
+		return cmp.Or(cmp.Compare(a.Function, b.Function),
+			cmp.Compare(versionNumber(a.Version), versionNumber(b.Version)))
 	})
 	return all
 }
@@ -144,7 +145,8 @@ func (y *tally) read(of qualified, now protocol.Timestamp) *Tally {
 	y.mu.Lock()
 	defer y.mu.Unlock()
 	t := &Tally{Function: of.function, Version: of.qualifier, Since: y.since}
-	for number := int64(now)/time.Minute.Milliseconds() - minutesInWindow + 1; len(t.Minutes) < minutesInWindow; number++ {
+	last := int64(now) / time.Minute.Milliseconds()
+	for number := last - minutesInWindow + 1; number <= last; number++ {
 		m := y.minutes[number%minutesInWindow]
 		if m == nil || m.number != number {
 			m = &minute{number: number}

@@ -107,7 +107,8 @@ func writeFunctions(std *stdio, all []*adminapi.Function) error {
 				since = text.Duration(time.Since(protocol.Timestamp(x.LastModified).Time())) + " ago"
 			}
 			fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\n", name, x.Version, aliasesTo(f, x.Version),
-				x.OpenExecutions, loadText(x), failedText(x), megabytes(x.CodeSize), since, strings.ToLower(string(x.State)))
+				x.OpenExecutions, loadText(x), failedText(x), megabytes(x.CodeSize), since,
+				strings.ToLower(string(x.State)))
 			if x.State != engine.StateActive {
 				notes = append(notes, fmt.Sprintf("%s:%s: %s", f.FunctionName, x.Version, cli.Printable(x.StateReason)))
 			}
@@ -180,8 +181,8 @@ func writeSettings(std *stdio, v *adminapi.Version) {
 	said("runtime", strings.TrimSpace(v.Runtime+" "+s.Handler))
 	said("timeout", text.Duration(seconds(s.TimeoutSeconds))+" for an invocation")
 	if s.ExecutionTimeoutSeconds > 0 {
-		said("executions", fmt.Sprintf("at most %s, kept for %d days", text.Duration(seconds(s.ExecutionTimeoutSeconds)),
-			s.RetentionDays))
+		said("executions", fmt.Sprintf("at most %s, kept for %d days",
+			text.Duration(seconds(s.ExecutionTimeoutSeconds)), s.RetentionDays))
 	}
 	if s.MemoryMB > 0 {
 		said("memory", fmt.Sprintf("%d MB", s.MemoryMB))
@@ -214,7 +215,8 @@ func writeFigures(std *stdio, f *adminapi.Figures) error {
 		fmt.Fprintln(table, "\n  WAITED FOR\t\tTIMES\t\t\tMEAN\tP95\tMAX\tTOTAL")
 	}
 	for _, w := range f.Waits {
-		fmt.Fprintf(table, "  %s\t\t%d\t\t\t%s\n", adminapi.WaitWords[w.For], w.Times.Count, timesText(w.Times, w.TotalSeconds))
+		fmt.Fprintf(table, "  %s\t\t%d\t\t\t%s\n", adminapi.WaitWords[w.For], w.Times.Count,
+			timesText(w.Times, w.TotalSeconds))
 	}
 	return table.Flush()
 }

@@ -101,7 +101,8 @@ func (h *Host) functionMetrics(e *metrics.Exposition) {
 			func(l *engine.Load) int { return l.Running }},
 		{"perdure_function_allowed", "How many of these may be under way at one time.",
 			func(l *engine.Load) int { return l.Allowed }},
-		{"perdure_function_waiting", "How many of these wait for a place.", func(l *engine.Load) int { return l.Waiting }},
+		{"perdure_function_waiting", "How many of these wait for a place.",
+			func(l *engine.Load) int { return l.Waiting }},
 	} {
 		e.Gauge(gauge.name, gauge.help)
 		for i := range loads {

@@ -95,7 +95,8 @@ func (s *Source) Status(ctx context.Context) *Status {
 		},
 		Checkpoint: distributionOf(stats.Checkpoint), Late: distributionOf(stats.Late),
 		Executions: Executions{
-			InMemory: stats.InMemory, MemoryBytes: stats.MemoryBytes, Scheduled: stats.Scheduled, Backlog: stats.Backlog,
+			InMemory: stats.InMemory, MemoryBytes: stats.MemoryBytes, Scheduled: stats.Scheduled,
+			Backlog: stats.Backlog,
 		},
 		Invocations: Invocations{Running: stats.Invoking, Waiting: stats.Waiting},
 		Memory:      Memory{Heap: memory.HeapInuse, System: memory.Sys, Goroutines: runtime.NumGoroutine()},

@@ -87,7 +87,8 @@ func (s *Store) Settings(ctx context.Context) (Settings, error) {
 // Health implements [store.Reporter].
 func (s *Store) Health(ctx context.Context) store.Health {
 	h := store.Health{
-		Kind: "PostgreSQL", Commit: s.writer.durations.Read(), Group: s.writer.groups.Read(), Waiting: s.writer.waiting(),
+		Kind: "PostgreSQL", Commit: s.writer.durations.Read(), Group: s.writer.groups.Read(),
+		Waiting: s.writer.waiting(),
 	}
 	_ = s.read(ctx, func(rows pgx.Rows) error { return rows.Scan(&h.Bytes, &h.Durability) }, sqlHealth, s.schema)
 	return h
