@@ -3,6 +3,8 @@ package engine
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 
@@ -26,6 +28,9 @@ type ForkRequest struct {
 	Name    string // the new execution's; empty is the other's name with a number
 	// Qualifier is the version, or alias, of the function that runs the new execution; empty is the other's version.
 	Qualifier string
+	// Token names the new execution, in place of Name, and so makes the act safe to repeat, as in StopRequest: a
+	// repeat finds the execution.
+	Token string
 }
 
 // ForkOutcome is how an operation ends in a fork: with a result, nil for none, or with an error.
@@ -40,6 +45,14 @@ const maxForkNames = 1000
 // Fork starts a copy of an execution, and returns when it is durable. It refuses names and versions as [Engine.Start]
 // does, an unknown operation, and one that cannot end so.
 func (e *Engine) Fork(ctx context.Context, req *ForkRequest) (*Started, error) {
+	if req.Token != "" {
+		named := *req
+		named.Name = tokenName(req.ARN, req.Token)
+		if started, err := e.forked(ctx, &named); started != nil || err != nil {
+			return started, err
+		}
+		req = &named
+	}
 	origin, err := e.ledger.read(ctx, req.ARN)
 	if err == nil {
 		err = e.functions.documents.fresh(ctx)
@@ -47,7 +60,36 @@ func (e *Engine) Fork(ctx context.Context, req *ForkRequest) (*Started, error) {
 	if err != nil {
 		return nil, err
 	}
-	return e.forkOf(origin, req)
+	started, err := e.forkOf(origin, req)
+	if req.Token != "" && err != nil { // a repeat at the same time may have been first
+		if first, _ := e.forked(ctx, req); first != nil {
+			return first, nil
+		}
+	}
+	return started, err
+}
+
+// tokenName is the name of the fork of an execution that a token acts by.
+func tokenName(arn, token string) string {
+	sum := sha256.Sum256([]byte(token + "\n" + arn))
+	a, _ := protocol.ParseARN(arn) // whoever reads it refuses what is none
+	return suffixed(a.Name, "-"+hex.EncodeToString(sum[:8]))
+}
+
+// forked returns the fork of an execution that has the name already; nil if there is none.
+func (e *Engine) forked(ctx context.Context, req *ForkRequest) (*Started, error) {
+	a, err := protocol.ParseARN(req.ARN)
+	if err != nil {
+		return nil, nil
+	}
+	row, err := e.ledger.store.Named(ctx, a.Function, req.Name)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	return &Started{ARN: row.ARN, Version: row.Version, Durable: true, Existing: true}, nil
 }
 
 // forkOf is Fork of an execution that was read from the store or from a file.
@@ -82,8 +124,9 @@ func (e *Engine) forkOf(origin *reading, req *ForkRequest) (*Started, error) {
 }
 
 // numbered is a name with a number, shortened so that it is valid.
-func numbered(name string, n int) string {
-	suffix := fmt.Sprintf("-%d", n)
+func numbered(name string, n int) string { return suffixed(name, fmt.Sprintf("-%d", n)) }
+
+func suffixed(name, suffix string) string {
 	return name[:min(len(name), protocol.MaxExecutionName-len(suffix))] + suffix
 }
 

@@ -21,6 +21,7 @@ type runner struct {
 	flights   *flights
 	logs      *logbook
 	counters  *counters
+	figures   *Figures
 	tracing   *tracing
 	seals     seals
 	serving   func() context.Context // ends when functions must not run any more

@@ -94,7 +94,7 @@ func (a *api) stop(w http.ResponseWriter, r *http.Request, arn string) error {
 	if err := check(arn, "durableExecutionArn", &executionARNShape); err != nil {
 		return err
 	}
-	at, err := a.engine.Stop(r.Context(), arn, reason)
+	at, err := a.engine.Stop(r.Context(), &engine.StopRequest{ARN: arn, Reason: reason})
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,9 @@ func (s *site) actions() map[string]act {
 	return map[string]act{
 		"start": s.start,
 		"stop": s.on(func(r *http.Request, arn string) error {
-			_, err := s.engine.Stop(r.Context(), arn, &protocol.ErrorObject{ErrorMessage: "stopped on the page"})
+			_, err := s.engine.Stop(r.Context(), &engine.StopRequest{
+				ARN: arn, Reason: &protocol.ErrorObject{ErrorMessage: "stopped on the page"},
+			})
 			return err
 		}),
 		"pause": s.on(func(r *http.Request, arn string) error {

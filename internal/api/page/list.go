@@ -32,7 +32,11 @@ func (s *site) list(r *http.Request) (frame, error) {
 		Functions: s.functionNames(), Statuses: protocol.ExecutionStatuses,
 		Function: q.Get("function"), Status: protocol.ExecutionStatus(q.Get("status")), Name: q.Get("name"),
 	}
-	req := &engine.ListRequest{Function: p.Function, NamePrefix: p.Name, Marker: q.Get("marker"), MaxItems: pageLength}
+	req := &engine.ListRequest{Marker: q.Get("marker"), MaxItems: pageLength}
+	req.Function = p.Function
+	if p.Name != "" {
+		req.Name = p.Name + "*"
+	}
 	if p.Status != "" && !slices.Contains(protocol.ExecutionStatuses, p.Status) {
 		return frame{}, protocol.Errorf(protocol.CodeInvalidParameter, "No execution can be %q.", string(p.Status))
 	}

@@ -131,7 +131,7 @@ func TestUnchangedPageIsNotRead(t *testing.T) {
 	if resp = again(); resp.StatusCode != 200 {
 		t.Errorf("after a line of the log: got status %d", resp.StatusCode)
 	}
-	if _, err := f.engine.Stop(t.Context(), arn, nil); err != nil {
+	if _, err := f.engine.Stop(t.Context(), &engine.StopRequest{ARN: arn}); err != nil {
 		t.Fatal(err)
 	}
 	if resp = again(); resp.StatusCode != 200 {

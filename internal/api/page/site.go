@@ -33,7 +33,7 @@ type Engine interface {
 	Start(ctx context.Context, req *engine.InvokeRequest) (*engine.Started, error)
 	Skip(ctx context.Context, req *engine.SkipRequest) ([]engine.Skipped, error)
 	Fork(ctx context.Context, req *engine.ForkRequest) (*engine.Started, error)
-	Stop(ctx context.Context, arn string, reason *protocol.ErrorObject) (protocol.Timestamp, error)
+	Stop(ctx context.Context, req *engine.StopRequest) (protocol.Timestamp, error)
 	Pause(ctx context.Context, req *engine.PauseRequest) error
 	Resume(ctx context.Context, req *engine.ResumeRequest) error
 	Delete(ctx context.Context, arn string) (protocol.Timestamp, error)

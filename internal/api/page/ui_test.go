@@ -142,7 +142,7 @@ func (f *fixture) body(r *http.Response, err error, status int) string {
 func (f *fixture) started() string {
 	f.t.Helper()
 	f.post("/ui/start", url.Values{"function": {"approve"}, "name": {"order-7"}, "event": {`{"id":7}`}}, http.StatusOK)
-	items, _, err := f.engine.List(f.t.Context(), &engine.ListRequest{Function: "approve"})
+	items, _, err := f.engine.List(f.t.Context(), &engine.ListRequest{Filter: engine.Filter{Function: "approve"}})
 	if err != nil || len(items) != 1 {
 		f.t.Fatalf("after the start there are %d executions (%v)", len(items), err)
 	}
@@ -249,7 +249,7 @@ func TestOtherSitesCannotPressButtons(t *testing.T) {
 	r.Header.Set("Sec-Fetch-Site", "cross-site")
 	reply, err := http.DefaultClient.Do(r)
 	f.body(reply, err, http.StatusForbidden)
-	if items, _, _ := f.engine.List(t.Context(), &engine.ListRequest{Function: "approve"}); len(items) > 0 {
+	if items, _, _ := f.engine.List(t.Context(), &engine.ListRequest{Filter: engine.Filter{Function: "approve"}}); len(items) > 0 {
 		t.Error("an execution was started")
 	}
 }

@@ -37,6 +37,7 @@ type state struct {
 	pause                 *Pause             // while PAUSING or PAUSED
 	putOff                protocol.Timestamp // milliseconds for which the timeout was paused
 	lastPause, lastResume accepted
+	acts                  []string // tokens of the latest acts, the newest last; never changed in place
 
 	entries int64 // journal entries folded into this state
 	events  int64 // the last EventId
@@ -323,10 +324,12 @@ func (s *state) ended() bool { return s.status.Closed() || s.closing != "" }
 func (x *Execution) Size() int {
 	const (
 		fixed    = 2048 // with the identity
+		act      = int(unsafe.Sizeof("")) + protocol.MaxClientToken
 		position = int(unsafe.Sizeof(0))
 		timers   = int(unsafe.Sizeof(timer{}))
 	)
 	return fixed + x.opsSize + x.replySize + textSize(x.result) + errorSize(x.err) + errorSize(x.failure) +
+		act*len(x.acts) +
 		position*(cap(x.told)+cap(x.news)) + timers*cap(x.timers)
 }
 
