@@ -19,6 +19,8 @@ func (e *Engine) Describe(ctx context.Context, arn string) (*Description, error)
 			Status: x.Status(), Started: x.Started(), Closed: x.Closed(), Input: x.Input(),
 			TraceHeader: id.TraceHeader, ExecutionTimeout: id.ExecutionTimeout, RetentionDays: id.RetentionDays,
 		}
+		used := x.Usage()
+		d.Operations, d.Bytes = used.Operations, used.Bytes
 		if p := x.Paused(); p != nil {
 			d.Pause = (*Pause)(p)
 		}

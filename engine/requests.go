@@ -55,6 +55,8 @@ type Description struct {
 	ExecutionTimeout int64 // seconds
 	RetentionDays    int64
 	TimesOut         protocol.Timestamp // pauses put it off; zero once closed
+	Operations       int64              // as AWS counts: each attempt, and each failed invocation, is one
+	Bytes            int64              // of inputs, results and errors, as AWS counts them
 	Pause            *Pause             // of an execution that is PAUSING or PAUSED, else nil
 }
 

@@ -79,6 +79,11 @@ func executionPath(arn string) string {
 	return Prefix + "execution?" + url.Values{"arn": {arn}}.Encode()
 }
 
+// rawPath is where a payload is: the input or the result of an operation, or of the execution if that is empty.
+func rawPath(arn, operation, part string) string {
+	return Prefix + "payload?" + url.Values{"arn": {arn}, "operation": {operation}, "part": {part}}.Encode()
+}
+
 func (s *site) start(r *http.Request, form url.Values) (string, error) {
 	event := strings.TrimSpace(form.Get("event"))
 	if event != "" && !json.Valid([]byte(event)) {

@@ -28,7 +28,7 @@ type Engine interface {
 	Nodes(ctx context.Context) ([]engine.Node, error)
 	News(ctx context.Context, seen uint64) (uint64, error)
 	Revision(ctx context.Context, arn string) (revision int64, open bool, err error)
-	Events(ctx context.Context, arn string) iter.Seq2[*protocol.Event, error]
+	Events(ctx context.Context, arn string, revision int64) iter.Seq2[*protocol.Event, error]
 
 	Start(ctx context.Context, req *engine.InvokeRequest) (*engine.Started, error)
 	Skip(ctx context.Context, req *engine.SkipRequest) ([]engine.Skipped, error)
@@ -57,6 +57,8 @@ type Options struct {
 	Logger *slog.Logger
 	// Version is the program's, for the foot of each page.
 	Version string
+	// Decoder makes payloads readable; nil shows them as they are stored.
+	Decoder *Decoder
 }
 
 // site answers the routes.
@@ -65,8 +67,10 @@ type site struct {
 	functions Functions
 	log       *slog.Logger
 	version   string
+	decoder   *Decoder
 	assets    *assetFiles
 	pages     templates
+	shelf     shelf
 	reading   chan struct{} // holds one value for each long page that is being read
 	streams   chan struct{} // holds one value for each page that is kept up to date
 }
@@ -86,7 +90,8 @@ func New(e Engine, functions Functions, opts *Options) *route.Face {
 	}
 	s := &site{
 		engine: e, functions: functions, log: cmp.Or(opts.Logger, slog.Default()), version: opts.Version,
-		assets: newAssetFiles(files), reading: make(chan struct{}, readers), streams: make(chan struct{}, maxStreams),
+		decoder: opts.Decoder,
+		assets:  newAssetFiles(files), reading: make(chan struct{}, readers), streams: make(chan struct{}, maxStreams),
 	}
 	s.pages = parse(files, s.assets)
 	return route.New(route.Face{Service: "perdure", Prefix: Prefix, Login: route.Session, Routes: s.routes(),
@@ -112,6 +117,7 @@ func (s *site) routes() []route.Route {
 		Prefix + "execution":        http.HandlerFunc(s.execution),
 		Prefix + "start":            s.page("start", s.startForm),
 		Prefix + "engine":           s.page("nodes", s.nodes),
+		Prefix + "payload":          http.HandlerFunc(s.raw),
 		Prefix + "live":             http.HandlerFunc(s.live),
 		assetPrefix + route.Subject: s.assets,
 	} {

@@ -1,8 +1,6 @@
 package page
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"html/template"
 	"strings"
@@ -20,7 +18,7 @@ var words = template.FuncMap{
 	"millis":   func(t protocol.Timestamp) int64 { return int64(t) },
 	"between":  between,
 	"seconds":  func(s int64) string { return text.Spaced(time.Duration(s) * time.Second) },
-	"payload":  payload,
+	"bytes":    sizeOf,
 	"lag":      func(d time.Duration) string { return fmt.Sprintf("%+.2f s", -d.Seconds()) },
 	"function": function,
 	"lower":    func(s protocol.ExecutionStatus) string { return strings.ToLower(string(s)) },
@@ -44,23 +42,19 @@ func between(from, to protocol.Timestamp) string {
 	return text.Spaced(to.Sub(from))
 }
 
-// maxShown bounds what a page shows of one payload.
-const maxShown = 16 << 10
-
-// payload is a payload for people: indented if it is JSON, cut if it is long.
-func payload(p *string) string {
-	if p == nil {
-		return ""
+// sizeOf words a number of bytes.
+func sizeOf(n any) string {
+	size, ok := n.(int64)
+	if !ok {
+		size = int64(n.(int))
 	}
-	if len(*p) > maxShown {
-		shown := protocol.Head(*p, maxShown)
-		return fmt.Sprintf("%s\n… and %d bytes more; perdure history --json shows all", shown, len(*p)-len(shown))
+	switch {
+	case size < 1000:
+		return fmt.Sprintf("%d bytes", size)
+	case size < 1_000_000:
+		return fmt.Sprintf("%.1f KB", float64(size)/1e3)
 	}
-	var b bytes.Buffer
-	if json.Indent(&b, []byte(*p), "", "  ") == nil {
-		return b.String()
-	}
-	return *p
+	return fmt.Sprintf("%.1f MB", float64(size)/1e6)
 }
 
 // function is the name and version in a function's ARN.
