@@ -96,6 +96,7 @@ type lanes struct {
 	plans    *plans
 	ledger   *ledger
 	couriers *couriers
+	cascades *cascades
 	late     *metrics.Histogram
 
 	mu    sync.Mutex
@@ -133,17 +134,22 @@ func (w *lanes) run(a *agenda, seats int) {
 	}
 }
 
-// look does what is due for an execution: timers fire, and its parent is told. A patient one waits for a courier.
+// look does what is due for an execution: timers fire, its parent is told, and its children are stopped. A patient one
+// waits for who does that.
 func (w *lanes) look(id string, patient bool) {
 	fire := unrefused(func(d *machine.Draft) { d.FireTimers() })
-	parent := ""
+	parent, cascade := "", false
 	_, err := updateThen(w.ctx, w.ledger, id, fire, func(l *live, _ none, _ error) {
+		cascade = l.x.OwesChildren()
 		if l.x.OwesParent() {
 			parent = l.x.Identity().ParentARN
-			return
+		} else if !cascade {
+			w.plans.planned(l.x)
 		}
-		w.plans.planned(l.x)
 	})
+	if cascade {
+		w.cascades.send(id, patient)
+	}
 	if err == nil && parent != "" {
 		err = w.couriers.send(parent, id, patient)
 	}
