@@ -30,7 +30,7 @@ func caller(ctx context.Context, by string) (string, error) {
 		}
 		return c
 	}, who)
-	return cmp.Or(by, protocol.Clip(who, protocol.MaxName)), nil
+	return cmp.Or(by, who[:min(len(who), protocol.MaxName)]), nil
 }
 
 func isPrintable(s string) bool {

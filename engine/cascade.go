@@ -13,8 +13,9 @@ import (
 // same way. So a cascade goes on after a crash, and on whichever node finds it. It goes through the ledger like any
 // stop, wherever the children are in memory.
 const (
-	cascadesAtOnce = 8  // executions whose children are being stopped
-	stopsAtOnce    = 32 // of the children of one
+	cascadesInMemory = 4096 // executions whose children are to be stopped
+	cascadesAtOnce   = 8    // of these, whose children are being stopped
+	stopsAtOnce      = 32   // of the children of one
 )
 
 // cascades stop the children of executions.
@@ -23,54 +24,52 @@ type cascades struct {
 	ledger  *ledger
 	moments *moments // have a cascade that failed tried again
 
-	room chan struct{} // an element for each under way
+	seats chan struct{} // an element for each that goes on
 
 	mu       sync.Mutex
-	underWay map[string]bool // ids of their parents
+	underWay map[string]bool // ids of the parents of all in memory
 }
 
 func newCascades(g *ledger, m *moments) *cascades {
 	return &cascades{
-		life: g.life, ledger: g, moments: m, room: make(chan struct{}, cascadesAtOnce), underWay: map[string]bool{},
+		life: g.life, ledger: g, moments: m, seats: make(chan struct{}, cascadesAtOnce), underWay: map[string]bool{},
 	}
 }
 
-// send has the children of an execution stopped, in the background. Without room the execution becomes backlog, or a
-// patient caller waits.
-func (c *cascades) send(id string, patient bool) {
-	select {
-	case c.room <- struct{}{}:
-	default:
-		if !patient {
-			c.moments.past.fail()
-			return
-		}
-		select {
-		case c.room <- struct{}{}:
-		case <-c.ctx.Done():
-			return
-		}
-	}
+// send has the children of an execution stopped, in the background. Without room it is looked at again a little later.
+func (c *cascades) send(id string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.underWay[id] {
-		<-c.room
+	switch {
+	case c.underWay[id]:
+		return
+	case len(c.underWay) >= cascadesInMemory:
+		c.moments.later(id, c.now())
 		return
 	}
 	c.underWay[id] = true
 	c.work.Go(func() {
-		err := c.run(id)
+		err := c.takeTurn(id)
 		c.mu.Lock()
 		delete(c.underWay, id)
 		c.mu.Unlock()
-		<-c.room
 		if err == nil || c.hopeless(id, err) {
 			return
 		}
 		c.log.Error("not all children of a stopped execution could be stopped; trying again",
 			"execution", id, "error", err)
-		c.moments.fail()
+		c.moments.later(id, c.now())
 	})
+}
+
+func (c *cascades) takeTurn(id string) error {
+	select {
+	case c.seats <- struct{}{}:
+		defer func() { <-c.seats }()
+		return c.run(id)
+	case <-c.ctx.Done():
+		return c.ctx.Err()
+	}
 }
 
 // run stops the children of an execution, and records that they are.

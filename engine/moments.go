@@ -61,6 +61,11 @@ func (m *moments) recall(id string, due, now protocol.Timestamp) {
 // look has an execution looked at now.
 func (m *moments) look(id string, now protocol.Timestamp) { m.soon.set(key{id: id}, now, now) }
 
+// later has an execution looked at again after a while.
+func (m *moments) later(id string, now protocol.Timestamp) {
+	m.soon.set(key{id: id}, now.Add(retryDelay), now)
+}
+
 // split turns what is due by now into backlog.
 func (m *moments) split(now protocol.Timestamp) {
 	m.mu.Lock()
@@ -148,7 +153,7 @@ func (w *lanes) look(id string, patient bool) {
 		}
 	})
 	if cascade {
-		w.cascades.send(id, patient)
+		w.cascades.send(id)
 	}
 	if err == nil && parent != "" {
 		err = w.couriers.send(parent, id, patient)
