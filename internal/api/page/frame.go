@@ -47,7 +47,9 @@ type link struct {
 // Navigation is what leads to all pages.
 func (frame) Navigation() []link {
 	return []link{
-		{sectionExecutions, Prefix, "e"}, {sectionEngine, Prefix + "engine", "n"}, {sectionStart, Prefix + "start", "s"},
+		{sectionExecutions, Prefix, "e"},
+		{sectionEngine, Prefix + "engine", "n"},
+		{sectionStart, Prefix + "start", "s"},
 	}
 }
 
