@@ -16,9 +16,10 @@ func (e *Engine) actForJob(ctx context.Context, job string, req *JobRequest, arn
 	}
 	switch req.Action {
 	case JobPause:
-		return "", e.Pause(ctx, &PauseRequest{ARN: arn, Reason: reason, KeepTimeout: req.KeepTimeout, Token: job})
+		return "", e.Pause(ctx, &PauseRequest{ARN: arn, Reason: reason, By: req.By, KeepTimeout: req.KeepTimeout,
+			Token: job})
 	case JobResume:
-		return "", e.Resume(ctx, &ResumeRequest{ARN: arn, Reason: reason, Token: job})
+		return "", e.Resume(ctx, &ResumeRequest{ARN: arn, Reason: reason, By: req.By, Token: job})
 	case JobStop:
 		return "", e.stopForJob(ctx, job, req, arn)
 	case JobSkip:
@@ -55,7 +56,7 @@ func (e *Engine) stopForJob(ctx context.Context, job string, req *JobRequest, ar
 	if row.Status.Closed() && row.Status != protocol.ExecutionStopped {
 		return protocol.Errorf(protocol.CodeConflict, "The execution has ended: %s", row.Status)
 	}
-	stop := &StopRequest{ARN: arn, Token: job}
+	stop := &StopRequest{ARN: arn, By: req.By, Kill: req.Kill, Cascade: req.Cascade, Token: job}
 	if req.Reason != "" {
 		stop.Reason = &protocol.ErrorObject{ErrorMessage: req.Reason}
 	}

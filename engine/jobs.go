@@ -46,7 +46,7 @@ type JobRequest struct {
 	ARNs []string `json:",omitempty"`
 
 	Reason string  `json:",omitempty"` // for people; it goes into each history
-	By     string  `json:",omitempty"` // who asks
+	By     string  `json:",omitempty"` // who asks; empty is who is in the context, by [AskedBy]
 	Rate   float64 `json:",omitempty"` // executions a second, at most; zero is as fast as it goes
 
 	KeepTimeout bool `json:",omitempty"` // of a pause; see PauseRequest
@@ -287,6 +287,11 @@ func (e *Engine) StartJob(ctx context.Context, req *JobRequest) (*Job, error) {
 // jobDocument checks a request and counts on how many executions the job would act.
 func (e *Engine) jobDocument(ctx context.Context, req *JobRequest) (*jobDocument, error) {
 	d := &jobDocument{JobRequest: *req, Created: e.life.now()}
+	by, err := caller(ctx, req.By)
+	if err != nil {
+		return nil, err
+	}
+	d.By = by
 	if err := d.check(); err != nil {
 		return nil, err
 	}
@@ -383,18 +388,15 @@ func (r *JobRequest) check() error {
 	case r.Rate < 0 || r.Rate > MaxRate:
 		return protocol.Errorf(protocol.CodeInvalidParameter, "A rate is a number of executions a second, "+
 			"more than 0 and at most %d", MaxRate)
-	case len(r.Reason) > maxReasonText || len(r.By) > maxBy || len(r.Operation) > maxBy:
-		return protocol.Errorf(protocol.CodeInvalidParameter, "The reason, the name of who asks, or that of the "+
-			"operation is too long")
+	case len(r.Reason) > maxReasonText || len(r.Operation) > protocol.MaxName:
+		return protocol.Errorf(protocol.CodeInvalidParameter, "The reason, or the name of the operation, is "+
+			"too long")
 	}
 	return r.checkOutcome()
 }
 
 // maxReasonText bounds what people give as a reason, in bytes.
 const maxReasonText = 4 << 10
-
-// maxBy bounds the name of who asks, in bytes, and that of an operation.
-const maxBy = 256
 
 // checkOutcome bounds what the callbacks get, which is kept with the job.
 func (r *JobRequest) checkOutcome() error {

@@ -26,6 +26,7 @@ func (e *Engine) Describe(ctx context.Context, arn string) (*Description, error)
 		}
 		if x.Status().Closed() {
 			d.Result, d.Error = x.Result()
+			d.StoppedBy = x.StoppedBy()
 		} else {
 			d.TimesOut = x.TimesOut()
 		}

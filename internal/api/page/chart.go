@@ -14,13 +14,13 @@ import (
 // colours. Label says the same in words.
 type chart struct {
 	Label         string
-	Bars          []bar
+	Bars          []chartBar
 	Width, Height int // of the picture, which may be stretched
 	Line          int // where the line is, from the top
 }
 
-// bar is one bar of a chart; its sizes are in the picture's units.
-type bar struct {
+// chartBar is one bar of a chart; its sizes are in the picture's units.
+type chartBar struct {
 	Title       string // of the bar, where the pointer rests
 	X, Width    int
 	Above, Down int // lengths; zero is none
@@ -54,7 +54,7 @@ func chartOf(label string, columns []column) chart {
 		c.Line = barMost + 2
 	}
 	for i, col := range columns {
-		b := bar{Title: col.title, X: i * barStep, Width: barWidth, Above: length(col.above, scale),
+		b := chartBar{Title: col.title, X: i * barStep, Width: barWidth, Above: length(col.above, scale),
 			Down: length(col.down, scale)}
 		b.Y = c.Line - b.Above
 		c.Bars = append(c.Bars, b)

@@ -16,25 +16,23 @@ import (
 type executionPage struct {
 	*engine.Description
 	*place
-	Function   string
-	Why        *engine.Explanation
-	Input      *payload
-	Result     *payload
-	Failure    *failure
-	Timeline   *timeline // nil in other views
-	Details    *details  // nil if no operation is selected
-	History    *historyView
-	Log        *logView
-	Invoked    int
-	Children   int
-	Forks      []engine.Summary
-	Refresh    int64 // milliseconds after which the page is another by itself; zero is never
-	RetryAgain bool  // it failed, or something did
-	now        protocol.Timestamp
+	Function string
+	Why      *engine.Explanation
+	Input    *payload
+	Result   *payload
+	Failure  *failure
+	Timeline *timeline // nil in other views
+	Details  *details  // nil if no operation is selected
+	History  *historyView
+	Log      *logView
+	Invoked  int
+	Children int
+	Forks    []engine.Summary
+	Refresh  int64          // milliseconds after which the page is another by itself; zero is never
+	Decodes  bool           // there is a decoder
+	numbers  map[string]int // of the operations that are reasons, by id
+	now      protocol.Timestamp
 }
-
-// View is the chosen view.
-func (p *executionPage) View() string { return p.view }
 
 // Open reports whether the execution goes on.
 func (p *executionPage) Open() bool { return !p.Status.Closed() }
@@ -49,6 +47,11 @@ func (p *executionPage) Skippable() bool {
 	return p.Open() && slices.ContainsFunc(p.Why.Reasons, func(r engine.Reason) bool {
 		return r.Until != 0 && r.Kind != "callback" && r.Kind != "running"
 	})
+}
+
+// Find is where an operation is shown that is a reason.
+func (p *executionPage) Find(id string) string {
+	return p.With("view", "", "op", p.numbers[id]) + "#details"
 }
 
 // Ended is when it ended, or now.
@@ -79,7 +82,7 @@ func (s *site) execution(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, err)
 		return
 	}
-	f := frame{Title: p.Name, Section: sectionExecutions, Page: p, tag: tag}
+	f := frame{Title: p.Name, Section: sectionExecutions, Refresh: p.Refresh, Page: p, tag: tag}
 	if p.Open() {
 		f.Live = liveExecution(at.arn)
 	}
@@ -132,7 +135,8 @@ func (s *site) readExecution(ctx context.Context, at *place, revision int64) (*e
 	if err != nil {
 		return nil, err
 	}
-	p := &executionPage{Description: d, place: at, now: protocol.TimestampOf(time.Now())}
+	p := &executionPage{Description: d, place: at, Decodes: s.decoder != nil,
+		now: protocol.TimestampOf(time.Now())}
 	if parsed, err := protocol.ParseARN(at.arn); err == nil {
 		p.Function = parsed.Function
 	}
@@ -146,7 +150,13 @@ func (s *site) readExecution(ctx context.Context, at *place, revision int64) (*e
 	p.Failure = newFailure("execution-error", d.Error, "")
 	var selected *operation
 	err = s.look(ctx, at.arn, revision, func(r *record) error {
-		p.Invoked = r.invoked
+		p.Invoked, p.numbers = r.invoked, map[string]int{}
+		for _, reason := range p.Why.Reasons {
+			if o := r.byID[reason.OperationID]; o != nil {
+				p.numbers[o.ID] = o.Number
+			}
+		}
+		p.choose()
 		for _, o := range r.byID {
 			if o.Child != "" {
 				p.Children++
@@ -201,6 +211,24 @@ func (s *site) readView(ctx context.Context, p *executionPage, selected *operati
 	return err
 }
 
+// choose selects the callback for which the execution waits, if it is one and nobody chose another operation: it is
+// what people come to answer.
+func (p *executionPage) choose() {
+	if p.query.Has("op") || p.view != views[0] {
+		return
+	}
+	callbacks := 0
+	for i := range p.Why.Reasons {
+		if r := &p.Why.Reasons[i]; r.CallbackID != "" {
+			callbacks++
+			p.operation = p.numbers[r.OperationID]
+		}
+	}
+	if callbacks != 1 {
+		p.operation = 0
+	}
+}
+
 // refresh is after how many milliseconds the axis of an open execution should go on: half a percent of it.
 func (p *executionPage) refresh() int64 {
 	if !p.Open() {
@@ -238,8 +266,8 @@ func (s *site) readForks(ctx context.Context, p *executionPage) error {
 	if p.view != "timeline" || p.Open() {
 		return nil
 	}
-	items, _, err := s.engine.List(ctx, &engine.ListRequest{Function: p.Function, NamePrefix: p.Name + "-",
-		StartedAfter: p.Started, MaxItems: maxForks})
+	items, _, err := s.engine.List(ctx, &engine.ListRequest{MaxItems: maxForks, Filter: engine.Filter{
+		Function: p.Function, Name: p.Name + "-*", StartedAfter: p.Started}})
 	if err != nil {
 		return nil // the function is not known any more
 	}

@@ -17,6 +17,7 @@ type frame struct {
 	Title   string
 	Section section // whose link in the navigation is marked
 	Live    string  // what the page is kept up to date with, as a query of [site.live]; empty is nothing
+	Refresh int64   // milliseconds after which the page is another even if nothing changes; zero is never
 	Page    any
 	tag     string // names the state of the page; empty for a hash of the page
 

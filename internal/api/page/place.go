@@ -60,6 +60,18 @@ func parsePlace(q url.Values) *place {
 	return p
 }
 
+// Views are the views of an execution.
+func (*place) Views() []string { return views }
+
+// View is the chosen one.
+func (p *place) View() string { return p.view }
+
+// Unfolds, Whole, Lit and AsStored are what was chosen of the timeline, and how payloads are shown.
+func (p *place) Unfolds() bool  { return p.all }
+func (p *place) Whole() bool    { return p.whole }
+func (p *place) Lit() int       { return p.lit }
+func (p *place) AsStored() bool { return p.asStored }
+
 // With is the address of this place with other values: pairs of a name and a value, which is left out if it is empty.
 func (p *place) With(pairs ...any) string {
 	q := maps.Clone(p.query)

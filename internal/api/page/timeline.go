@@ -37,6 +37,12 @@ type timeline struct {
 	LeftOutBefore int // invocations that are not kept
 }
 
+// From, Last, Before and Next are numbers for people, and for links to other rows.
+func (t *timeline) From() int   { return t.First + 1 }
+func (t *timeline) Last() int   { return t.First + len(t.Rows) }
+func (t *timeline) Before() int { return max(0, t.First-rowsSent) }
+func (t *timeline) Next() int   { return t.First + len(t.Rows) }
+
 // row is one operation of a timeline.
 type row struct {
 	Number   int

@@ -21,11 +21,45 @@ var words = template.FuncMap{
 	"bytes":    sizeOf,
 	"lag":      func(d time.Duration) string { return fmt.Sprintf("%+.2f s", -d.Seconds()) },
 	"function": function,
-	"lower":    func(s protocol.ExecutionStatus) string { return strings.ToLower(string(s)) },
+	"clock":    clockOf,
+	"isNested": func(kind string) bool { return kind == "object" || kind == "array" },
+	"pattern":  pattern,
+	"preview":  preview,
+	"title":    func(s string) string { return strings.ToUpper(s[:1]) + s[1:] },
+	"execution": func(arn string) string {
+		parsed, err := protocol.ParseARN(arn)
+		if err != nil {
+			return arn
+		}
+		return parsed.Name + " of " + parsed.Function
+	},
+	"lower": func(s protocol.ExecutionStatus) string { return strings.ToLower(string(s)) },
 }
 
 // moment is a time for people, always with its date.
 func moment(t protocol.Timestamp) string { return t.Time().Local().Format("2006-01-02 15:04:05") }
+
+// clockOf is the element of a moment where the date would be too long; it is told where the pointer rests.
+func clockOf(t protocol.Timestamp) template.HTML {
+	return template.HTML(fmt.Sprintf(`<time datetime="%s" title="%s">%s</time>`, iso(t), moment(t),
+		t.Time().Local().Format("15:04:05.000")))
+}
+
+// pattern is what fills a part of a bar; empty is a plain colour, of the style sheet.
+func pattern(class string) string {
+	switch class {
+	case "wait", "callback":
+		return "url(#p-wait)"
+	case "retry", "queued", "invoke", "failed":
+		return "url(#p-" + class + ")"
+	}
+	return ""
+}
+
+// preview is the beginning of a payload in one line.
+func preview(p *payload) string {
+	return text.Clip(strings.Join(strings.Fields(protocol.Head(p.Text, 400)), " "), 100)
+}
 
 // timeOf is the element of a moment; the whole of it is told where the pointer rests.
 func timeOf(t protocol.Timestamp) template.HTML {
