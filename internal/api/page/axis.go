@@ -98,8 +98,8 @@ func idle(all span, moments []protocol.Timestamp, busy []span) (gaps []span) {
 	return gaps
 }
 
-// chooseCuts chooses the stretches to cut, in order: long ones, compared with a minute and with all that is not idle for
-// long. If there are too many only those are cut that are much longer than the rest, so like is treated as like.
+// chooseCuts chooses the stretches to cut, in order: long ones, compared with a minute and with all that is not idle
+// for long. If there are too many only those are cut that are much longer than the rest, so like is treated as like.
 func chooseCuts(all span, gaps []span) []span {
 	gaps = slices.DeleteFunc(gaps, func(g span) bool { return g.length() < leastCut })
 	rest := all.length()

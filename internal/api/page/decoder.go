@@ -34,8 +34,8 @@ func NewDecoder(address string) (*Decoder, error) {
 		return nil, fmt.Errorf("the payload decoder: %w", err)
 	}
 	if u.Host == "" || u.Scheme != "https" && (u.Scheme != "http" || !isLocal(u.Hostname())) {
-		return nil, fmt.Errorf("the payload decoder must have an https address, or an http address of this machine, not %s",
-			u.Redacted())
+		return nil, fmt.Errorf("the payload decoder must have an https address, or an http address of this machine, "+
+			"not %s", u.Redacted())
 	}
 	return &Decoder{address: address, client: &http.Client{
 		Timeout: decodeTime,

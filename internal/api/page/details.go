@@ -75,7 +75,7 @@ func (f *failure) text() string {
 
 // detail reads what happened to an operation.
 func (s *site) detail(ctx context.Context, p *place, o *operation) (*details, error) {
-	d := &details{Operation: o.Operation, Name: nameOf(o.Operation), Class: class(o.Status), State: o.State(),
+	d := &details{Operation: o.Operation, Name: nameOf(o.Operation), Class: o.class(), State: o.State(),
 		Size: o.bytes}
 	tries := slices.Clone(o.tries[max(0, len(o.tries)-triesShown):])
 	for ev, err := range s.engine.Events(ctx, p.arn, 0) {

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/rogpeppe/go-internal/diff"
+
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -162,38 +164,16 @@ func (n *node) Words() string {
 	return fmt.Sprintf("%s %d %ss", sign, n.Count, what)
 }
 
-// differences compares two texts by lines, for the beginnings of both.
+// maxDifferences bounds the lines of a comparison.
+const maxDifferences = 300
+
+// differences compares two texts by lines: what differs, with a few lines around it.
 func differences(before, after string) (lines []difference) {
-	const most = 300
-	cut := func(s string) []string {
-		all := strings.Split(s, "\n")
-		return all[:min(len(all), most)]
-	}
-	a, b := cut(before), cut(after)
-	// common[i][j] is how many lines a[i:] and b[j:] have in common, in order.
-	common := make([][]int, len(a)+1)
-	for i := range common {
-		common[i] = make([]int, len(b)+1)
-	}
-	for i := len(a) - 1; i >= 0; i-- {
-		for j := len(b) - 1; j >= 0; j-- {
-			common[i][j] = max(common[i+1][j], common[i][j+1])
-			if a[i] == b[j] {
-				common[i][j] = common[i+1][j+1] + 1
-			}
-		}
-	}
-	for i, j := 0, 0; i < len(a) || j < len(b); {
-		switch {
-		case i < len(a) && j < len(b) && a[i] == b[j]:
-			lines = append(lines, difference{" ", a[i]})
-			i, j = i+1, j+1
-		case j == len(b) || i < len(a) && common[i+1][j] >= common[i][j+1]:
-			lines = append(lines, difference{"-", a[i]})
-			i++
-		default:
-			lines = append(lines, difference{"+", b[j]})
-			j++
+	unified := string(diff.Diff("before", []byte(before+"\n"), "after", []byte(after+"\n")))
+	_, body, _ := strings.Cut(unified, "+++ after\n")
+	for line := range strings.Lines(body) {
+		if line = strings.TrimSuffix(line, "\n"); line != "" && line[0] != '@' && len(lines) < maxDifferences {
+			lines = append(lines, difference{line[:1], line[1:]})
 		}
 	}
 	return lines

@@ -17,6 +17,8 @@ const (
 	rowHeight = 34
 	// fewRows is up to how many operations nothing is folded.
 	fewRows = 25
+	// leastBar is the least width of a bar, in percent: what took no time is seen, too.
+	leastBar = 0.15
 	// maxDepth is how deep rows are indented.
 	maxDepth = 12
 )
@@ -80,13 +82,20 @@ type tally struct {
 	All, Done, Failed, Retrying, Running, Waiting int
 }
 
-// String says how far a batch or a context is.
-func (t *tally) String() string {
-	s := fmt.Sprintf("%d of %d", t.Done, t.All)
+// Bad is how many failed; empty for none.
+func (t *tally) Bad() string {
+	if t.Failed == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d failed", t.Failed)
+}
+
+// Rest says how many go on, and how; empty for none.
+func (t *tally) Rest() (s string) {
 	for _, n := range []struct {
 		count int
 		word  string
-	}{{t.Failed, "failed"}, {t.Retrying, "retrying"}, {t.Waiting, "waiting"}, {t.Running, "running"}} {
+	}{{t.Retrying, "retrying"}, {t.Waiting, "waiting"}, {t.Running, "running"}} {
 		if n.count > 0 {
 			s += fmt.Sprintf(", %d %s", n.count, n.word)
 		}
@@ -283,11 +292,8 @@ func (s *scene) draw(p *place) *timeline {
 
 // fill completes the row of o.
 func (s *scene) fill(r *row, o *operation, t *tree) {
-	r.Name, r.Kind, r.Class, r.State = nameOf(o.Operation), o.Kind(), class(o.Status), o.State()
+	r.Name, r.Kind, r.Class, r.State = nameOf(o.Operation), o.Kind(), o.class(), o.State()
 	r.Start, r.End, r.Until, r.Note = o.Start, o.End, o.Until(), s.notes[o.ID]
-	if r.Class == "open" && (o.Type != protocol.TypeStep && o.Type != protocol.TypeContext) {
-		r.Class = "wait"
-	}
 	if o.Error != nil && r.Note == "" {
 		r.Note = text.Clip(o.Error.Line(), maxLine)
 	}
@@ -391,7 +397,7 @@ func (s *scene) present(o *operation) []stretch {
 
 func (s *scene) part(b stretch) part {
 	left, right := s.axis.at(b.From), s.axis.at(max(b.From, b.To))
-	return part{X: percent(left), Width: percent(max(0, right-left)), Class: b.class,
+	return part{X: percent(left), Width: percent(max(leastBar, right-left)), Class: b.class,
 		Title: b.title + ", " + text.Spaced(b.length()) + ", from " + moment(b.From)}
 }
 
@@ -411,6 +417,15 @@ func (s *scene) strips() (all []strip) {
 		all = append(all, strip{part: s.part(stretch{*s.queued, "queued", "an invocation is wanted"})})
 	}
 	return all
+}
+
+// class is what the operation looks like: that of its status, and one of its own if it waits.
+func (o *operation) class() string {
+	c := class(o.Status)
+	if c == "open" && o.Type != protocol.TypeStep && o.Type != protocol.TypeContext {
+		return "wait"
+	}
+	return c
 }
 
 // State is the operation's status for people.
