@@ -378,7 +378,7 @@ func TestFailedInvocationsBackOff(t *testing.T) {
 
 func TestInvocationTimesOut(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fixture) {
-		f.opts.MaxFailures = 1
+		f.opts.Crashes = engine.CrashLimit{Max: 1}
 		f.restart()
 		f.durable("hang", func(c *call) engine.Outcome {
 			<-c.ctx.Done()

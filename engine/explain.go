@@ -41,6 +41,7 @@ type Reason struct {
 	Name        string
 	Count       int // the number of the invocation, or of tries
 	Error       *protocol.ErrorObject
+	By          string // who asked for a pause
 	CallbackID  string // completes the callback
 	// Function is what a chained invoke called, Execution what it started; empty for a plain function.
 	Function, Execution string
@@ -77,6 +78,7 @@ func (e *explainer) explain(ctx context.Context, arn string, followed int) (*Exp
 	var facts []machine.Reason
 	var ops []*protocol.Operation
 	var divergence *rehearsal.Divergence
+	stopped := ""
 	at := e.ledger.now()
 	err := e.ledger.glance(ctx, arn, func(execution *machine.Execution) {
 		x.Status = execution.Status()
@@ -87,6 +89,9 @@ func (e *explainer) explain(ctx context.Context, arn string, followed int) (*Exp
 			return
 		}
 		_, failure := execution.Result()
+		if x.Status == protocol.ExecutionStopped {
+			stopped = by(execution.StoppedBy()) + because(failure.Line())
+		}
 		if divergence = rehearsal.Parse(failure); divergence != nil {
 			ops = execution.Operations()
 		}
@@ -102,12 +107,12 @@ func (e *explainer) explain(ctx context.Context, arn string, followed int) (*Exp
 	calling := e.calling(parsed.ID)
 	for i := range facts[:min(len(facts), maxReasons)] {
 		r := e.reason(&parsed, &facts[i], at)
-		if t := facts[i].Target; t != nil && !calling[r.OperationID] {
+		if t := facts[i].Target; t != nil && calling[r.OperationID] == nil {
 			r.Text += e.explainCall(t)
 		}
 		x.Reasons = append(x.Reasons, r)
 	}
-	x.Text = e.oneLine(ctx, x, followed)
+	x.Text = e.oneLine(ctx, x, followed) + stopped
 	if divergence != nil {
 		x.Text += ", because the code did not do what was recorded: " + divergence.Line()
 		x.SideBySide = rehearsal.Sides(ops, divergence)
@@ -139,7 +144,7 @@ func (e *explainer) oneLine(ctx context.Context, x *Explanation, followed int) s
 }
 
 func (e *explainer) reason(arn *protocol.ARN, f *machine.Reason, at protocol.Timestamp) Reason {
-	r := Reason{Kind: string(f.Kind), Since: f.Since, Until: f.Until, Name: f.Label, Count: f.Count, Error: f.Error}
+	r := Reason{Kind: string(f.Kind), Since: f.Since, Until: f.Until, Name: f.Label, Count: f.Count, Error: f.Error, By: f.By}
 	if o := f.Operation; o != nil {
 		r.OperationID, r.Type, r.CallbackID = o.ID, o.Type, o.CallbackID
 	}
@@ -162,7 +167,7 @@ func (e *explainer) reason(arn *protocol.ARN, f *machine.Reason, at protocol.Tim
 }
 
 // calling returns the operation ids of the calls of plain functions that are under way for an execution.
-func (e *explainer) calling(id string) map[string]bool {
+func (e *explainer) calling(id string) map[string]endFunc {
 	l, release := e.ledger.hold(id)
 	defer release()
 	return maps.Clone(l.calls)
@@ -229,9 +234,9 @@ func wording(f *machine.Reason, at protocol.Timestamp) string {
 	case machine.ReasonClosing:
 		return "the result is in, and the execution closes when its invocation ends"
 	case machine.ReasonPausing:
-		return "pauses when its invocation checkpoints or ends" + because(f.Text)
+		return "pauses when its invocation checkpoints or ends" + by(f.By) + because(f.Text)
 	case machine.ReasonPaused:
-		return fmt.Sprintf("paused for %s", ago(f.Since, at)) + because(f.Text)
+		return fmt.Sprintf("paused for %s", ago(f.Since, at)) + by(f.By) + because(f.Text)
 	case machine.ReasonFailing:
 		return failing("failed", f, at)
 	case machine.ReasonUnreached:
@@ -316,6 +321,14 @@ func until(moment, at protocol.Timestamp) string {
 		return "now"
 	}
 	return "in " + text.Duration(moment.Sub(at))
+}
+
+// by says who asked for something, if that is known.
+func by(who string) string {
+	if who == "" {
+		return ""
+	}
+	return " by " + text.Clip(who, maxReason)
 }
 
 // because puts words, if there are any, at the end of a sentence.

@@ -48,6 +48,8 @@ type DurableConfig struct {
 	// ExecutionTimeout bounds an execution from its start to its end, waits included: whole seconds, 1 s to 366 days.
 	ExecutionTimeout time.Duration
 	RetentionDays    int // how long a closed execution stays readable: 1 to 90 days; the default is 14
+	// Crashes is when an execution is given up whose invocations fail; zero is the engine's limit.
+	Crashes CrashLimit `json:",omitzero"`
 }
 
 func (f *Function) setDefaults() {

@@ -24,6 +24,7 @@ func (e *Engine) Describe(ctx context.Context, arn string) (*Description, error)
 		}
 		if x.Status().Closed() {
 			d.Result, d.Error = x.Result()
+			d.StoppedBy = x.StoppedBy()
 		} else {
 			d.TimesOut = x.TimesOut()
 		}

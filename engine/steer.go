@@ -34,13 +34,26 @@ func once[T any](token string, apply input[T]) input[T] {
 type StopRequest struct {
 	ARN    string
 	Reason *protocol.ErrorObject // becomes the execution's error; nil is an empty one
-	Token  string                // makes the act safe to repeat: see above
+	By     string                // who asks, for people; the default is what [AskedBy] says
+	// Kill ends what runs for the execution: its invocation, and its calls of plain functions. Otherwise they run to
+	// their end, and their checkpoints are refused. A process that also runs invocations of others goes on until those
+	// have ended, and code in the engine's own process is only told, by its context.
+	Kill bool
+	// Cascade stops the executions that this one invoked and waits for, with Kill if that is set, down to the last.
+	// They are stopped soon after the call, whatever becomes of this engine.
+	Cascade bool
+	Token   string // makes the act safe to repeat: see above
 }
 
-// Stop closes an execution and returns when it closed. The invocation under way runs to its end, but its checkpoints
-// are refused. A closed execution stays as it is.
+// Stop closes an execution and returns when it closed. One that has closed keeps its outcome; Kill and Cascade count for
+// it all the same.
 func (e *Engine) Stop(ctx context.Context, req *StopRequest) (protocol.Timestamp, error) {
-	stop := once(req.Token, func(d *machine.Draft) (none, error) { return none{}, d.Stop(req.Reason) })
+	by, err := caller(ctx, req.By)
+	if err != nil {
+		return 0, err
+	}
+	order := machine.StopRequest{Reason: req.Reason, By: by, Kill: req.Kill, Cascade: req.Cascade}
+	stop := once(req.Token, func(d *machine.Draft) (none, error) { return none{}, d.Stop(&order) })
 	return updateNamed(ctx, e.ledger, req.ARN, func(d *machine.Draft) (protocol.Timestamp, error) {
 		if _, err := stop(d); err != nil {
 			return 0, err
@@ -57,6 +70,7 @@ type PauseRequest struct {
 	Reason      *string // for people, and goes into the history; nil is none
 	// KeepTimeout lets the execution's timeout run on. Otherwise the pause puts it off, up to 366 days after the start.
 	KeepTimeout bool
+	By          string // as in StopRequest
 	Token       string // as in StopRequest; it holds for longer than ClientToken, which AWS has
 }
 
@@ -65,25 +79,35 @@ type ResumeRequest struct {
 	ARN         string
 	ClientToken string
 	Reason      *string
-	Token       string
+	By, Token   string
 }
 
 // Pause keeps a running execution from being invoked until it is resumed. Its waits, retries, callbacks and chained
 // invokes go on. An invocation under way goes on until it checkpoints or ends; until then the execution is PAUSING. An
 // execution that is not RUNNING is a ResourceConflictException.
 func (e *Engine) Pause(ctx context.Context, req *PauseRequest) error {
-	pause := machine.PauseRequest{ClientToken: req.ClientToken, Reason: req.Reason, TimeoutPaused: !req.KeepTimeout}
-	_, err := updateNamed(ctx, e.ledger, req.ARN, once(req.Token, func(d *machine.Draft) (none, error) {
+	by, err := caller(ctx, req.By)
+	if err != nil {
+		return err
+	}
+	pause := machine.PauseRequest{
+		ClientToken: req.ClientToken, Reason: req.Reason, TimeoutPaused: !req.KeepTimeout, By: by,
+	}
+	_, err = updateNamed(ctx, e.ledger, req.ARN, once(req.Token, func(d *machine.Draft) (none, error) {
 		return none{}, d.Pause(&pause)
 	}), nothing)
 	return err
 }
 
-// Resume ends a pause, or calls it off before it began. The function is invoked if the pause interrupted it or
-// something completed meanwhile. An execution that is neither PAUSED nor PAUSING is a ResourceConflictException.
+// Resume ends a pause, or calls it off before it began. The function is invoked if the pause interrupted it, if
+// something completed meanwhile, or if the last invocation failed: failures are counted anew. An execution that is neither PAUSED nor PAUSING is a ResourceConflictException.
 func (e *Engine) Resume(ctx context.Context, req *ResumeRequest) error {
-	resume := machine.PauseRequest{ClientToken: req.ClientToken, Reason: req.Reason}
-	_, err := updateNamed(ctx, e.ledger, req.ARN, once(req.Token, func(d *machine.Draft) (none, error) {
+	by, err := caller(ctx, req.By)
+	if err != nil {
+		return err
+	}
+	resume := machine.PauseRequest{ClientToken: req.ClientToken, Reason: req.Reason, By: by}
+	_, err = updateNamed(ctx, e.ledger, req.ARN, once(req.Token, func(d *machine.Draft) (none, error) {
 		return none{}, d.Resume(&resume)
 	}), nothing)
 	return err

@@ -192,9 +192,9 @@ func (e *Engine) Events(ctx context.Context, arn string) iter.Seq2[*protocol.Eve
 const newsEvery = 100 * time.Millisecond
 
 // News counts what has happened here: commits, and lines that functions wrote. While the count stays the same, so do
-// lists, descriptions, histories and logs. It returns a count that is not seen as soon as there is one, at once if seen is zero; its error says
-// that ctx has ended, or that the engine drains or closes. In a fleet the count goes on every second, as another node
-// may have done something.
+// lists, descriptions, histories and logs. It returns a count that is not seen as soon as there is one, at once if seen
+// is zero; its error says that ctx has ended, or that the engine drains or closes. In a fleet the count goes on every
+// second, as another node may have done something.
 func (e *Engine) News(ctx context.Context, seen uint64) (uint64, error) {
 	tick := time.NewTicker(newsEvery)
 	defer tick.Stop()

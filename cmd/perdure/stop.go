@@ -4,14 +4,16 @@ import (
 	"context"
 	"flag"
 
+	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/internal/api/adminapi"
 	"github.com/perdure/perdure/protocol"
 )
 
 var stopCommand = &command{
 	name:    "stop",
-	args:    "EXECUTION [--function NAME] [--reason TEXT]",
-	summary: "stop one execution for good",
-	help: executionHelp + `
+	args:    "EXECUTION | FILTER [--function NAME] [--reason TEXT]",
+	summary: "stop an execution for good",
+	help: bulkHelp + `
 
 A stopped execution does not go on, and its name stays taken. To stop an engine
 and go on later, interrupt it with Ctrl-C instead.`,
@@ -19,16 +21,19 @@ and go on later, interrupt it with Ctrl-C instead.`,
 }
 
 type stopVerb struct {
-	executionFlags
+	bulkFlags
 	reason string
 }
 
 func (v *stopVerb) define(fs *flag.FlagSet) {
-	v.executionFlags.define(fs)
+	v.bulkFlags.define(fs)
 	fs.StringVar(&v.reason, "reason", "", "`TEXT` to store as the execution's error message")
 }
 
 func (v *stopVerb) run(ctx context.Context, std *stdio, args []string) error {
+	if v.isMany(args) {
+		return v.many(ctx, std, &adminapi.JobRequest{Action: engine.JobStop, Reason: v.reason})
+	}
 	r, arn, err := v.locate(ctx, "stop", args)
 	if err != nil {
 		return err

@@ -27,6 +27,7 @@ type Engine interface {
 	skipEngine
 	exportEngine
 	nodeEngine
+	jobEngine
 }
 
 // Functions are the functions of the service, as the API needs them.

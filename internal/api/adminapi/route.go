@@ -13,6 +13,7 @@ func (a *api) routes() []route.Route {
 		execution = Prefix + "executions/" + route.Subject
 		function  = Prefix + "functions/" + route.Subject
 		worker    = Prefix + "workers/" + route.Subject
+		job       = Prefix + "jobs/" + route.Subject
 	)
 	return []route.Route{
 		{Method: "GET", Path: Prefix + "about", Operation: "About", Access: route.Readers, Serve: a.about},
@@ -35,6 +36,12 @@ func (a *api) routes() []route.Route {
 		{Method: "POST", Path: execution + "/redrive", Operation: "RedriveExecution", Access: route.Operators,
 			Serve: a.redrive},
 		{Method: "POST", Path: execution + "/skip", Operation: "SkipOperation", Access: route.Operators, Serve: a.skip},
+
+		{Method: "POST", Path: Prefix + "jobs", Operation: "StartJob", Access: route.Operators, Serve: a.startJob},
+		{Method: "GET", Path: Prefix + "jobs", Operation: "ListJobs", Access: route.Readers, Serve: a.jobs},
+		{Method: "GET", Path: job + "/results", Operation: "GetJobResults", Access: route.Readers, Serve: a.jobResults},
+		{Method: "POST", Path: job + "/cancel", Operation: "CancelJob", Access: route.Operators, Serve: a.cancelJob},
+		{Method: "GET", Path: job, Operation: "GetJob", Access: route.Readers, Serve: a.job},
 
 		{Method: "GET", Path: Prefix + "functions", Operation: "FindFunctions", Access: route.Readers,
 			Serve: a.functions},

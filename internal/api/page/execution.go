@@ -69,7 +69,8 @@ func (s *site) execution(w http.ResponseWriter, r *http.Request) {
 	if p.Open() {
 		live = liveExecution(arn)
 	}
-	s.render(w, r, http.StatusOK, "execution", frame{Title: p.Name, Section: sectionExecutions, Live: live, Page: p, tag: now.tag()})
+	s.render(w, r, http.StatusOK, "execution", frame{
+		Title: p.Name, Section: sectionExecutions, Live: live, Page: p, tag: now.tag()})
 }
 
 // state identifies the state that an execution's page shows.

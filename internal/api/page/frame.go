@@ -50,8 +50,10 @@ type link struct {
 // Navigation is what leads to all pages.
 func (frame) Navigation() []link {
 	return []link{
-		{sectionExecutions, Prefix, "e"}, {sectionFunctions, Prefix + "functions", "f"},
-		{sectionEngine, Prefix + "engine", "n"}, {sectionStart, Prefix + "start", "s"},
+		{sectionExecutions, Prefix, "e"},
+		{sectionFunctions, Prefix + "functions", "f"},
+		{sectionEngine, Prefix + "engine", "n"},
+		{sectionStart, Prefix + "start", "s"},
 	}
 }
 

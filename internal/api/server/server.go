@@ -153,7 +153,9 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) error {
 
 // admit refuses those who may not ask this, and returns who asks; nil without credentials. A person without a session
 // is answered with the way to log in.
-func (s *Server) admit(w http.ResponseWriter, r *http.Request, asked *asked) (c *route.Caller, answered bool, err error) {
+func (s *Server) admit(
+	w http.ResponseWriter, r *http.Request, asked *asked,
+) (caller *route.Caller, answered bool, err error) {
 	if err := s.guard.check(r, asked); err != nil {
 		return nil, false, err
 	}
@@ -171,14 +173,14 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, asked *asked) (c 
 	if asked.face.Login == route.Session && s.login.session(r) == nil {
 		return nil, true, s.login.send(w, r)
 	}
-	caller, err := s.authenticate(r, asked)
+	c, err := s.authenticate(r, asked)
 	if err != nil {
 		return nil, false, err
 	}
-	if !asked.mayBeUsedBy(caller.Access, r.Method) {
-		return nil, false, asked.denied("user/"+caller.Name, r)
+	if !asked.mayBeUsedBy(c.Access, r.Method) {
+		return nil, false, asked.denied("user/"+c.Name, r)
 	}
-	return &route.Caller{Name: caller.Name, Access: routesFor[caller.Access], Session: s.login.value(r)}, false, nil
+	return &route.Caller{Name: c.Name, Access: routesFor[c.Access], Session: s.login.value(r)}, false, nil
 }
 
 // Serve answers the connections of l until the server is shut down, for which it returns nil. It closes l. On an

@@ -43,6 +43,12 @@ func (d *Draft) fold(r *Record) {
 		d.notified = true
 	case acted:
 		d.applyAct(r)
+	case killRequested:
+		d.killed = true
+	case cascadeRequested:
+		d.cascade = &Cascade{By: r.By, Reason: r.Error, Kill: r.Kill}
+	case cascadeEnded:
+		d.cascade = nil
 	case invocationStarted:
 		d.applyInvocationStart(r)
 	case protocol.EventInvocationCompleted:
@@ -86,6 +92,9 @@ func (d *Draft) applyClose(r *Record, status protocol.ExecutionStatus) {
 	if r.Type == protocol.EventExecutionTimedOut {
 		d.err = timeoutError(d.identity.ExecutionTimeout)
 	}
+	if r.Type == protocol.EventExecutionStopped {
+		d.stoppedBy = r.By
+	}
 	d.closing, d.pause = "", nil
 	d.invokeAt = 0
 	d.news, d.reply, d.replySize = nil, nil, 0 // nobody will ask
@@ -113,11 +122,11 @@ func (d *Draft) applyInvocationEnd(r *Record) {
 	switch {
 	case r.BadOutput:
 		d.badOutputs++
-		d.failures++
+		d.failures = d.failuresBefore() + 1
 	case r.Lost:
 	case r.Failed:
 		d.badOutputs = 0
-		d.failures++
+		d.failures = d.failuresBefore() + 1
 	default:
 		d.badOutputs, d.failures, d.failure = 0, 0, nil
 	}
@@ -137,6 +146,7 @@ func (d *Draft) applyCheckpoint(r *Record) {
 	reply := &Reply{inbound: d.Fence(), clientToken: r.ClientToken, Final: d.closing != "" || r.Interrupted}
 	d.reply, d.replySize = reply, reply.memory()
 	d.seq++
+	d.invocation.progressed = d.invocation.progressed || !r.Empty
 	if r.Interrupted {
 		d.invocation.interrupted = true
 		return

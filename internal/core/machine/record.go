@@ -21,6 +21,10 @@ type Record struct {
 	TraceHeader string
 	// Interrupted goes with checkpointAccepted: a pause ends the invocation, and the reply has no news.
 	Interrupted bool
+	// Empty goes with checkpointAccepted: it had no updates, so it is no progress.
+	Empty bool
+	// Kill goes with cascadeRequested: what runs for the children ends, too.
+	Kill bool
 	// Failed goes with InvocationCompleted: the answer was not valid, so the next invocation is told the same news
 	// again.
 	Failed bool
@@ -69,6 +73,12 @@ const (
 	parentNotified protocol.EventType = "parentNotified"
 	// acted: the entry is that of an act with the token ClientToken, whose repeat does nothing.
 	acted protocol.EventType = "acted"
+	// killRequested: what runs for the execution, which is over, is to end.
+	killRequested protocol.EventType = "killRequested"
+	// cascadeRequested: the children of the execution, which is over, are to be stopped: with Error, for By.
+	cascadeRequested protocol.EventType = "cascadeRequested"
+	// cascadeEnded: they are.
+	cascadeEnded protocol.EventType = "cascadeEnded"
 )
 
 // internal is for internal records what [protocol.Meanings] is for events.
@@ -79,6 +89,7 @@ var internal = map[protocol.EventType]*protocol.Meaning{
 	pauseCancelled:    {Execution: protocol.ExecutionRunning},
 	invocationStarted: {}, checkpointAccepted: {}, executionClosing: {}, deletionRequested: {},
 	retrySkipped: {}, executionForked: {}, parentNotified: {}, acted: {},
+	killRequested: {}, cascadeRequested: {}, cascadeEnded: {},
 }
 
 // meaning returns the meaning of a type; empty for an unknown type.
