@@ -4,28 +4,38 @@ import (
 	"context"
 	"flag"
 
+	"github.com/perdure/perdure/internal/api/adminapi"
 	"github.com/perdure/perdure/protocol"
 )
 
 var stopCommand = &command{
 	name:    "stop",
-	args:    "EXECUTION [--function NAME] [--reason TEXT]",
+	args:    "EXECUTION [--function NAME] [--reason TEXT] [--kill] [--cascade]",
 	summary: "stop one execution for good",
 	help: executionHelp + `
 
 A stopped execution does not go on, and its name stays taken. To stop an engine
-and go on later, interrupt it with Ctrl-C instead.`,
+and go on later, interrupt it with Ctrl-C instead.
+
+What runs for it at the moment runs to its end, but records nothing more. --kill
+ends that, too: the function's process, unless that also runs invocations of
+other executions, or the request to its endpoint or its worker. --cascade also
+stops the executions that it invoked and waits for, down to the last. Both can be
+said later, of an execution that is over. The history says who asked.`,
 	verb: func() verb { return &stopVerb{} },
 }
 
 type stopVerb struct {
 	executionFlags
-	reason string
+	reason        string
+	kill, cascade bool
 }
 
 func (v *stopVerb) define(fs *flag.FlagSet) {
 	v.executionFlags.define(fs)
 	fs.StringVar(&v.reason, "reason", "", "`TEXT` to store as the execution's error message")
+	fs.BoolVar(&v.kill, "kill", false, "end what runs for it")
+	fs.BoolVar(&v.cascade, "cascade", false, "stop the executions that it invoked, too")
 }
 
 func (v *stopVerb) run(ctx context.Context, std *stdio, args []string) error {
@@ -33,11 +43,11 @@ func (v *stopVerb) run(ctx context.Context, std *stdio, args []string) error {
 	if err != nil {
 		return err
 	}
-	var reason *protocol.ErrorObject
+	stop := adminapi.Stop{Kill: v.kill, Cascade: v.cascade}
 	if v.reason != "" {
-		reason = &protocol.ErrorObject{ErrorMessage: v.reason}
+		stop.Error = &protocol.ErrorObject{ErrorMessage: v.reason}
 	}
-	if err := r.Stop(ctx, arn, reason); err != nil {
+	if err := r.StopAll(ctx, arn, &stop); err != nil {
 		return r.fault(ctx, err)
 	}
 	return v.tell(ctx, std, r, arn)

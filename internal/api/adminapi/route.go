@@ -34,6 +34,7 @@ func (a *api) routes() []route.Route {
 		{Method: "POST", Path: execution + "/redrive", Operation: "RedriveExecution", Access: route.Operators,
 			Serve: a.redrive},
 		{Method: "POST", Path: execution + "/skip", Operation: "SkipOperation", Access: route.Operators, Serve: a.skip},
+		{Method: "POST", Path: execution + "/stop", Operation: "StopExecution", Access: route.Operators, Serve: a.stop},
 
 		{Method: "GET", Path: Prefix + "functions", Operation: "FindFunctions", Access: route.Readers,
 			Serve: a.functions},

@@ -136,9 +136,11 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if !passed || s.doors != nil { // else a node has checked it
-		if done, err := s.admit(w, r, asked); done || err != nil {
+		caller, done, err := s.admit(w, r, asked)
+		if done || err != nil {
 			return err
 		}
+		r = asked.by(r, caller)
 	}
 	err = asked.face.Answer(w, r, asked.match)
 	if there, ok := errors.AsType[*engine.ElsewhereError](err); ok && !passed && s.passing.fleet != nil {
@@ -147,32 +149,35 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) error {
 	return err
 }
 
-// admit refuses those who may not ask this. A person without a session is answered with the way to log in.
-func (s *Server) admit(w http.ResponseWriter, r *http.Request, asked *asked) (answered bool, err error) {
+// admit refuses those who may not ask this, and returns the name of who does, if that is known. A person without a
+// session is answered with the way to log in.
+func (s *Server) admit(w http.ResponseWriter, r *http.Request, asked *asked) (caller string, answered bool, err error) {
 	if err := s.guard.check(r, asked); err != nil {
-		return false, err
+		return "", false, err
 	}
 	if s.doors != nil {
 		if asked.function == "" {
-			return false, errNoDoor
+			return "", false, errNoDoor
 		}
 		if !asked.mayBeUsedBy(s.doors.access, r.Method) {
-			return false, asked.denied("function/"+asked.function, r)
+			return "", false, asked.denied("function/"+asked.function, r)
 		}
+		caller = "function " + asked.function
 	}
 	if s.credentials != nil && !asked.isOpen() {
 		if asked.face.Login == route.Session && s.login.session(r) == nil {
-			return true, s.login.send(w, r)
+			return "", true, s.login.send(w, r)
 		}
-		caller, err := s.authenticate(r, asked)
+		c, err := s.authenticate(r, asked)
 		if err != nil {
-			return false, err
+			return "", false, err
 		}
-		if !asked.mayBeUsedBy(caller.Access, r.Method) {
-			return false, asked.denied("user/"+caller.Name, r)
+		if !asked.mayBeUsedBy(c.Access, r.Method) {
+			return "", false, asked.denied("user/"+c.Name, r)
 		}
+		caller = c.Name
 	}
-	return false, nil
+	return caller, false, nil
 }
 
 // Serve answers the connections of l until the server is shut down, for which it returns nil. It closes l. On an
