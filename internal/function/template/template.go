@@ -2,6 +2,7 @@ package template
 
 import (
 	"cmp"
+	"github.com/perdure/perdure/engine"
 	"time"
 )
 
@@ -81,6 +82,8 @@ type Function struct {
 type Durable struct {
 	ExecutionTimeout time.Duration
 	RetentionDays    int // 0 if not set
+	// Crashes is PerdureMaxCrashes in the function's Metadata, which AWS ignores.
+	Crashes engine.CrashLimit
 }
 
 // Build is the Metadata of a function about its build.
