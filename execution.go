@@ -49,14 +49,8 @@ func Start[In any](ctx context.Context, s *Service, function string, input In, o
 
 // Find returns the ARN of the execution of a function that has a name, or a ResourceNotFoundException.
 func Find(ctx context.Context, s *Service, function, name string) (arn string, err error) {
-	found, _, err := s.engine.List(ctx, &engine.ListRequest{Function: function, Name: name, MaxItems: 1})
-	if err != nil {
-		return "", err
-	}
-	if len(found) == 0 {
-		return "", protocol.Errorf(protocol.CodeNotFound, "There is no execution %s of function %s.", name, function)
-	}
-	return found[0].ARN, nil
+	found, err := s.engine.Named(ctx, function, name)
+	return found.ARN, err
 }
 
 // Wait waits for the end of an execution and returns its output. An execution

@@ -105,7 +105,7 @@ func TestTheSameTestInMemoryAndDeployed(t *testing.T) {
 	if deployed.Decode("stamp", &stamp); stamp != "No. 1" || deployed.Invocations < 1 || deployed.Elapsed <= 0 {
 		t.Errorf("got stamp %q, %d invocations, %v", stamp, deployed.Invocations, deployed.Elapsed)
 	}
-	page, _, err := e.List(t.Context(), &engine.ListRequest{Function: "sign-test"})
+	page, _, err := e.List(t.Context(), &engine.ListRequest{Filter: engine.Filter{Function: "sign-test"}})
 	if err != nil || len(page) != 1 || !strings.HasPrefix(page[0].Name, "TestTheSameTestInMemoryA-") {
 		t.Errorf("got executions %+v, error %v, want one with the test's name", page, err)
 	}
@@ -197,7 +197,8 @@ func TestWhatNeedsMemoryIsSkipped(t *testing.T) {
 		})
 		durabletest.Explore(t, here, "contract", nil, durabletest.With(durabletest.Cloud("sign")))
 	})
-	open, _, err := e.List(t.Context(), &engine.ListRequest{Function: "sign-test", Statuses: []protocol.ExecutionStatus{"RUNNING"}})
+	open, _, err := e.List(t.Context(), &engine.ListRequest{Filter: engine.Filter{Function: "sign-test",
+		Statuses: []protocol.ExecutionStatus{"RUNNING"}}})
 	if err != nil || len(open) > 0 {
 		t.Errorf("got open executions %v, error %v", open, err)
 	}

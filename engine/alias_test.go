@@ -171,7 +171,7 @@ func TestRepeatedStartAfterTheAliasMoved(t *testing.T) {
 		}
 		_, err := f.Start(t.Context(), &engine.InvokeRequest{Function: "order:2", Name: "o-1", Payload: []byte("1")})
 		wantCode(t, "another version by its number", err, protocol.CodeAlreadyStarted, arn)
-		items, _, err := f.List(t.Context(), &engine.ListRequest{Function: "order", Qualifier: "live"})
+		items, _, err := f.List(t.Context(), &engine.ListRequest{Filter: engine.Filter{Function: "order", Qualifier: "live"}})
 		if err != nil || len(items) != 0 {
 			t.Errorf("executions of what live is now: got %v, %v, want none", items, err)
 		}
@@ -207,7 +207,7 @@ func TestChainedInvokesFollowAliases(t *testing.T) {
 		m.build("child", "blue", saying(`"blue"`))
 		f.alias("child", "live", "$LATEST", nil)
 		f.wantResult(arn, `"red""plain :1"ResourceNotFoundException`)
-		items, _, err := f.List(t.Context(), &engine.ListRequest{Function: "child"})
+		items, _, err := f.List(t.Context(), &engine.ListRequest{Filter: engine.Filter{Function: "child"}})
 		if err != nil || len(items) != 1 || !strings.HasSuffix(items[0].FunctionARN, ":child:1") {
 			t.Errorf("got %v, %v, want one child on version 1", items, err)
 		}

@@ -35,7 +35,7 @@ func TestDelete(t *testing.T) {
 		wantRefusal(t, err, "ResourceNotFoundException")
 		_, _, err = f.History(t.Context(), &engine.HistoryRequest{ARN: arn})
 		wantRefusal(t, err, "ResourceNotFoundException")
-		items, _, err := f.List(t.Context(), &engine.ListRequest{Function: "order"})
+		items, _, err := f.List(t.Context(), &engine.ListRequest{Filter: engine.Filter{Function: "order"}})
 		if err != nil || len(items) != 1 || items[0].ARN != again {
 			t.Errorf("got %+v, %v, want the new execution alone", items, err)
 		}
@@ -86,7 +86,7 @@ func TestDeleteOfFamily(t *testing.T) {
 			t.Error(err)
 		}
 		synctest.Wait()
-		items, _, err := f.List(t.Context(), &engine.ListRequest{Function: "child"})
+		items, _, err := f.List(t.Context(), &engine.ListRequest{Filter: engine.Filter{Function: "child"}})
 		if err != nil || len(items) != 1 {
 			t.Fatalf("got %+v, %v, want the child", items, err)
 		}
@@ -94,7 +94,7 @@ func TestDeleteOfFamily(t *testing.T) {
 			t.Error(err)
 		}
 		synctest.Wait()
-		if items, _, _ = f.List(t.Context(), &engine.ListRequest{Function: "child"}); len(items) != 0 {
+		if items, _, _ = f.List(t.Context(), &engine.ListRequest{Filter: engine.Filter{Function: "child"}}); len(items) != 0 {
 			t.Errorf("got %+v, want nothing", items)
 		}
 	})
@@ -116,7 +116,7 @@ func TestDeletingUntilTheParentKnows(t *testing.T) {
 		})
 		parent := f.start("parent", "", "")
 		synctest.Wait()
-		items, _, err := f.List(t.Context(), &engine.ListRequest{Function: "child"})
+		items, _, err := f.List(t.Context(), &engine.ListRequest{Filter: engine.Filter{Function: "child"}})
 		if err != nil || len(items) != 1 {
 			t.Fatal(items, err)
 		}
@@ -134,8 +134,8 @@ func TestDeletingUntilTheParentKnows(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(10 * time.Second)
-		items, _, err = f.List(t.Context(), &engine.ListRequest{Function: "child",
-			Statuses: []protocol.ExecutionStatus{protocol.ExecutionDeleting}})
+		items, _, err = f.List(t.Context(), &engine.ListRequest{Filter: engine.Filter{Function: "child",
+			Statuses: []protocol.ExecutionStatus{protocol.ExecutionDeleting}}})
 		if err != nil || len(items) != 1 || f.status(child.ARN) != protocol.ExecutionDeleting {
 			t.Errorf("got %+v, %v and status %s", items, err, f.status(child.ARN))
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -87,6 +88,7 @@ type Engine struct {
 	ledger    *ledger
 	news      *bulletin
 	counters  *counters
+	figures   *Figures
 	plans     *plans
 	logs      *logbook
 	flights   *flights
@@ -94,6 +96,7 @@ type Engine struct {
 	telemetry *reporter // nil without telemetry
 	fleet     *membership
 	claimer   *claimer // nil if the engine is alone
+	jobs      *jobs
 	probe     probe
 }
 
@@ -141,13 +144,21 @@ func assemble(st store.Store, seals seals, opts *Options) *Engine {
 	if opts.Telemetry != nil {
 		e.fleet.telemetry = telemetryKey + "/" + uuid.NewString()
 	}
+	e.figures = &Figures{
+		life: life, functions: functions, queues: &e.plans.queues, tallies: map[qualified]*tally{},
+	}
 	docs := &functions.documents
 	docs.life, docs.store, docs.fleet, docs.functions = life, st, e.fleet, functions
 	e.plans.fleet, ledger.fleet, starts.fleet, functions.fleet = e.fleet, e.fleet, e.fleet, e.fleet
 	e.runner = &runner{
 		life: life, ledger: ledger, plans: e.plans, functions: functions, flights: e.flights, logs: e.logs,
-		counters: e.counters, tracing: &tracing{opts.Tracer, opts.Strict}, seals: seals, serving: e.fleet.serving,
-		crashes: opts.Crashes,
+		counters: e.counters, figures: e.figures, tracing: &tracing{opts.Tracer, opts.Strict}, seals: seals,
+		serving: e.fleet.serving, crashes: opts.Crashes,
+	}
+	e.jobs = &jobs{life: life, store: st}
+	e.jobs.foreman = &foreman{
+		life: life, jobs: e.jobs, fleet: e.fleet, list: e.oldest, act: e.actForJob, wake: make(chan struct{}, 1),
+		working: map[string]context.CancelFunc{}, began: time.Now(),
 	}
 	if !e.fleet.alone() {
 		e.claimer = &claimer{
@@ -178,7 +189,7 @@ func (e *Engine) begin(ctx context.Context, opts *Options) (err error) {
 	if e.telemetry, err = openReporter(ctx, e.ledger, opts.Telemetry); err != nil {
 		return fmt.Errorf("opening telemetry: %w", err)
 	}
-	e.ledger.subscribe(e.counters.heard, e.runner.tracing.heard)
+	e.ledger.subscribe(e.counters.heard, e.figures.heard, e.runner.tracing.heard)
 	if e.telemetry != nil {
 		e.ledger.subscribe(e.telemetry.heard)
 	}
@@ -211,6 +222,7 @@ func (e *Engine) work(opts *Options) {
 	e.life.work.Go(func() { lanes.run(moments.soon, seatsSoon) })
 	e.life.work.Go(func() { lanes.run(moments.past, seatsPast) })
 	e.life.work.Go(removals.run)
+	e.life.work.Go(e.jobs.foreman.run)
 	if !opts.VirtualTime && e.fleet.alone() {
 		e.life.work.Go(e.plans.watchClock)
 	}

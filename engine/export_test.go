@@ -48,8 +48,8 @@ func TestExportAndImport(t *testing.T) {
 		if got := other.result(arn); got.Status != want.Status || *got.Payload != *want.Payload || other.history(arn) != history {
 			t.Errorf("got %+v, history %s", got, other.history(arn))
 		}
-		if got := other.names(&engine.ListRequest{Name: "order-7",
-			Statuses: []protocol.ExecutionStatus{protocol.ExecutionSucceeded}}); got != "order-7" {
+		if got := other.names(&engine.ListRequest{Filter: engine.Filter{Name: "order-7",
+			Statuses: []protocol.ExecutionStatus{protocol.ExecutionSucceeded}}}); got != "order-7" {
 			t.Errorf("the list has %q", got)
 		}
 		if _, err := other.Import(t.Context(), bytes.NewReader(file), &engine.ImportRequest{}); !refusedWith(err,

@@ -198,7 +198,7 @@ func TestForkInvokesAnew(t *testing.T) {
 		if r := f.result(third.ARN); *r.Payload != *first.Payload {
 			t.Errorf("got %s, want what the invoke had brought, %s", *r.Payload, *first.Payload)
 		}
-		if got := strings.Count(f.names(&engine.ListRequest{Function: "child"}), " ") + 1; got != 2 {
+		if got := strings.Count(f.names(&engine.ListRequest{Filter: engine.Filter{Function: "child"}}), " ") + 1; got != 2 {
 			t.Errorf("there are %d children, want 2", got)
 		}
 	})

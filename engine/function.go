@@ -37,6 +37,8 @@ type Function struct {
 	// Runtime and Handler say how the code is run, in Lambda's words, such as provided.al2023 and bootstrap.
 	Runtime, Handler string
 	MemoryMB         int // how much memory a process of the function may use
+	// Environment has the names of the function's own environment variables. Nobody is told their values.
+	Environment []string `json:",omitempty"`
 	// PerProcess is how many invocations a process may run at one time. Zero leaves it to what runs the processes.
 	PerProcess int `json:",omitempty"`
 }

@@ -21,6 +21,7 @@ type runner struct {
 	flights   *flights
 	logs      *logbook
 	counters  *counters
+	figures   *Figures
 	tracing   *tracing
 	seals     seals
 	crashes   CrashLimit             // of functions that have none of their own

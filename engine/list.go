@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/perdure/perdure/internal/core/machine"
 	"github.com/perdure/perdure/internal/core/store"
@@ -85,6 +86,25 @@ func (e *Engine) List(ctx context.Context, req *ListRequest) (items []Summary, n
 	}
 }
 
+// Named returns the execution of a function that has a name, or a ResourceNotFoundException.
+func (e *Engine) Named(ctx context.Context, function, name string) (Summary, error) {
+	function, _, err := e.functions.home.parseRef(function, "")
+	if err != nil {
+		return Summary{}, err
+	}
+	row, err := e.ledger.store.Named(ctx, function, name)
+	if damaged, ok := errors.AsType[*store.DamagedError](err); ok {
+		row, err = e.ledger.rebuilt(ctx, damaged.ID)
+	}
+	if errors.Is(err, store.ErrNotFound) {
+		err = protocol.Errorf(protocol.CodeNotFound, "There is no execution %s of function %s.", clip(name), function)
+	}
+	if err != nil {
+		return Summary{}, err
+	}
+	return e.functions.summary(row), nil
+}
+
 // wanted reports whether an execution does one of the wanted things. The store does not know which functions are
 // registered.
 func wanted(want, doing []Activity) bool {
@@ -93,14 +113,14 @@ func wanted(want, doing []Activity) bool {
 
 // query turns a request into one of the store.
 func (e *Engine) query(ctx context.Context, req *ListRequest) (store.Query, error) {
-	q := store.Query{
-		Name: req.Name, NamePrefix: req.NamePrefix, Statuses: req.Statuses,
-		Since: req.Since, OldestFirst: req.OldestFirst,
+	q := store.Query{Name: req.Name, Statuses: req.Statuses, Since: req.Since, OldestFirst: req.OldestFirst}
+	if err := req.check(); err != nil {
+		return q, err
+	}
+	if prefix, isPattern := strings.CutSuffix(req.Name, "*"); isPattern {
+		q.Name, q.NamePrefix = "", prefix
 	}
 	for _, a := range req.Doing {
-		if !slices.Contains(Activities, a) {
-			return q, protocol.Errorf(protocol.CodeInvalidParameter, "No execution is ever doing %q", string(a))
-		}
 		q.Doing |= uint32(doings[a])
 	}
 	if req.Function != "" {

@@ -71,7 +71,9 @@ func TestList(t *testing.T) {
 		at := func(seconds int) protocol.Timestamp {
 			return protocol.TimestampOf(began.Add(time.Duration(seconds) * time.Second))
 		}
-		doing := func(all ...engine.Activity) *engine.ListRequest { return &engine.ListRequest{Doing: all} }
+		doing := func(all ...engine.Activity) *engine.ListRequest {
+			return &engine.ListRequest{Filter: engine.Filter{Doing: all}}
+		}
 		for _, test := range []struct {
 			name string
 			req  *engine.ListRequest
@@ -80,25 +82,28 @@ func TestList(t *testing.T) {
 			{"all", &engine.ListRequest{}, "call2 hang1 crash1 step1 wait1 call1 done1"},
 			{"oldest first, in pages", &engine.ListRequest{OldestFirst: true, MaxItems: 2}, "done1 call1 wait1 step1 crash1 hang1 call2"},
 			{"in pages", &engine.ListRequest{MaxItems: 3}, "call2 hang1 crash1 step1 wait1 call1 done1"},
-			{"function", &engine.ListRequest{Function: "f"}, "call2 crash1 wait1 done1"},
-			{"name", &engine.ListRequest{Name: "call1"}, "call1"},
-			{"prefix", &engine.ListRequest{NamePrefix: "call"}, "call2 call1"},
-			{"status", &engine.ListRequest{Statuses: []protocol.ExecutionStatus{protocol.ExecutionSucceeded}}, "done1"},
-			{"started between", &engine.ListRequest{StartedAfter: at(1), StartedBefore: at(4)}, "step1 wait1"},
+			{"function", &engine.ListRequest{Filter: engine.Filter{Function: "f"}}, "call2 crash1 wait1 done1"},
+			{"name", &engine.ListRequest{Filter: engine.Filter{Name: "call1"}}, "call1"},
+			{"prefix", &engine.ListRequest{Filter: engine.Filter{Name: "call*"}}, "call2 call1"},
+			{"status", &engine.ListRequest{Filter: engine.Filter{
+				Statuses: []protocol.ExecutionStatus{protocol.ExecutionSucceeded}}}, "done1"},
+			{"started between", &engine.ListRequest{Filter: engine.Filter{StartedAfter: at(1), StartedBefore: at(4)}}, "step1 wait1"},
 			{"started between, oldest first, in pages",
-				&engine.ListRequest{StartedAfter: at(1), StartedBefore: at(5), OldestFirst: true, MaxItems: 1}, "wait1 step1 crash1"},
-			{"started between, in pages", &engine.ListRequest{StartedAfter: at(1), StartedBefore: at(5), MaxItems: 1},
+				&engine.ListRequest{Filter: engine.Filter{StartedAfter: at(1), StartedBefore: at(5)}, OldestFirst: true,
+					MaxItems: 1}, "wait1 step1 crash1"},
+			{"started between, in pages",
+				&engine.ListRequest{Filter: engine.Filter{StartedAfter: at(1), StartedBefore: at(5)}, MaxItems: 1},
 				"crash1 step1 wait1"},
 			{"callbacks", doing(engine.Callback), "call2 call1"},
 			{"waits", doing(engine.Waiting), "wait1"},
 			{"retrying", doing(engine.Retrying), "crash1 step1"},
-			{"retrying or waiting, in pages", &engine.ListRequest{Doing: []engine.Activity{engine.Retrying, engine.Waiting},
-				MaxItems: 1}, "crash1 step1 wait1"},
+			{"retrying or waiting, in pages", &engine.ListRequest{Filter: engine.Filter{Doing: []engine.Activity{engine.Retrying,
+				engine.Waiting}}, MaxItems: 1}, "crash1 step1 wait1"},
 			{"of what is not registered", doing(engine.Unregistered), "hang1"},
 			{"queued", doing(engine.Queued), "hang1 crash1"},
-			{"waiting since", &engine.ListRequest{Doing: []engine.Activity{engine.Callback}, Since: at(3)}, "call1"},
-			{"long ago, nothing", &engine.ListRequest{Since: at(0)}, ""},
-			{"beyond time", &engine.ListRequest{StartedAfter: 1 << 60}, ""},
+			{"waiting since", &engine.ListRequest{Filter: engine.Filter{Doing: []engine.Activity{engine.Callback}, Since: at(3)}}, "call1"},
+			{"long ago, nothing", &engine.ListRequest{Filter: engine.Filter{Since: at(0)}}, ""},
+			{"beyond time", &engine.ListRequest{Filter: engine.Filter{StartedAfter: 1 << 60}}, ""},
 		} {
 			if got := f.names(test.req); got != test.want {
 				t.Errorf("%s: got %s, want %s", test.name, got, test.want)

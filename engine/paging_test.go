@@ -217,7 +217,7 @@ func TestListPages(t *testing.T) {
 					if len(want) < 26 {
 						want = append(want, f.start("order", "", ""))
 					}
-					return f.List(t.Context(), &engine.ListRequest{Function: "order", Marker: marker, MaxItems: max,
+					return f.List(t.Context(), &engine.ListRequest{Filter: engine.Filter{Function: "order"}, Marker: marker, MaxItems: max,
 						OldestFirst: oldestFirst})
 				})
 				var got []string
@@ -268,11 +268,12 @@ func TestForeignMarkersAreRefused(t *testing.T) {
 				return next, err
 			},
 			"list": func(m string) (string, error) {
-				_, next, err := f.List(t.Context(), &engine.ListRequest{Function: "grown", Marker: m, MaxItems: 1})
+				_, next, err := f.List(t.Context(), &engine.ListRequest{Filter: engine.Filter{Function: "grown"}, Marker: m, MaxItems: 1})
 				return next, err
 			},
 			"the list backwards": func(m string) (string, error) {
-				_, next, err := f.List(t.Context(), &engine.ListRequest{Function: "grown", Marker: m, MaxItems: 1, OldestFirst: true})
+				_, next, err := f.List(t.Context(), &engine.ListRequest{Filter: engine.Filter{Function: "grown"}, Marker: m, MaxItems: 1,
+					OldestFirst: true})
 				return next, err
 			},
 			"all executions": func(m string) (string, error) {
@@ -334,7 +335,7 @@ func TestListPagesNewestFirst(t *testing.T) {
 		}
 		time.Sleep(500 * time.Millisecond)
 		var got []string
-		req := &engine.ListRequest{Function: "order", MaxItems: 3}
+		req := &engine.ListRequest{Filter: engine.Filter{Function: "order"}, MaxItems: 3}
 		for {
 			items, next, err := f.List(t.Context(), req)
 			if err != nil {
@@ -350,12 +351,12 @@ func TestListPagesNewestFirst(t *testing.T) {
 		if fmt.Sprint(got) != fmt.Sprint(want) {
 			t.Errorf("got  %v\nwant %v", got, want)
 		}
-		items, _, err := f.List(t.Context(), &engine.ListRequest{Function: "order",
-			Statuses: []protocol.ExecutionStatus{protocol.ExecutionRunning}})
+		items, _, err := f.List(t.Context(), &engine.ListRequest{Filter: engine.Filter{Function: "order",
+			Statuses: []protocol.ExecutionStatus{protocol.ExecutionRunning}}})
 		if err != nil || len(items) != 4 {
 			t.Errorf("running: got %d, %v; want the 4 that wait", len(items), err)
 		}
-		if _, _, err := f.List(t.Context(), &engine.ListRequest{Function: "nobody"}); err == nil {
+		if _, _, err := f.List(t.Context(), &engine.ListRequest{Filter: engine.Filter{Function: "nobody"}}); err == nil {
 			t.Error("an unknown function: got no error")
 		}
 	})

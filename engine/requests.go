@@ -80,20 +80,12 @@ type Summary struct {
 	Since       protocol.Timestamp // since when it does that
 }
 
-// ListRequest selects executions; zero members do not restrict.
+// ListRequest asks for a page of the executions that pass a filter.
 type ListRequest struct {
-	Function      string // as in InvokeRequest
-	Qualifier     string // of Function
-	Name          string
-	NamePrefix    string
-	Statuses      []protocol.ExecutionStatus
-	StartedAfter  protocol.Timestamp // exclusive
-	StartedBefore protocol.Timestamp // exclusive
-	Doing         []Activity         // one of these at least
-	Since         protocol.Timestamp // doing something since before this moment
-	OldestFirst   bool
-	Marker        string
-	MaxItems      int // 0 is 100; at most 1000
+	Filter
+	OldestFirst bool
+	Marker      string // the next of the page before
+	MaxItems    int    // 0 is 100; at most 1000
 }
 
 // CheckpointRequest is one checkpoint of a running invocation.

@@ -35,6 +35,7 @@ was invoked and has not answered is invoked anew. A wait ends when it would have
 }
 
 type forkVerb struct {
+	executionFlags
 	copyFlags
 	before, after string
 	result        cli.Text
@@ -44,16 +45,14 @@ type forkVerb struct {
 
 // copyFlags are the flags of the verbs that copy an execution.
 type copyFlags struct {
-	executionFlags
 	eventFlags
 	name, version string
 }
 
 func (f *copyFlags) define(fs *flag.FlagSet) {
-	f.executionFlags.define(fs)
 	f.eventFlags.define(fs)
-	fs.StringVar(&f.name, "name", "", "`NAME` of the copy; the default is that of EXECUTION with a number behind it")
-	fs.StringVar(&f.version, "version", "",
+	fs.StringVar(&f.name, "as", "", "`NAME` of the copy; the default is that of EXECUTION with a number behind it")
+	fs.StringVar(&f.version, "to-version", "",
 		"`VERSION` or alias of the function that runs the copy; the default is that of EXECUTION")
 }
 
@@ -67,9 +66,9 @@ func (f *copyFlags) copy(ctx context.Context, std *stdio) (*adminapi.Fork, error
 	return c, err
 }
 
-// tell names the new execution.
-func (f *copyFlags) tell(std *stdio, forked *adminapi.Forked) error {
-	if f.json {
+// tellForked names the new execution.
+func tellForked(std *stdio, forked *adminapi.Forked, asJSON bool) error {
+	if asJSON {
 		return json.NewEncoder(std.out).Encode(forked)
 	}
 	_, err := fmt.Fprintf(std.out, "%s\t%s\n", forked.DurableExecutionName, forked.DurableExecutionArn)
@@ -77,6 +76,7 @@ func (f *copyFlags) tell(std *stdio, forked *adminapi.Forked) error {
 }
 
 func (v *forkVerb) define(fs *flag.FlagSet) {
+	v.executionFlags.define(fs)
 	v.copyFlags.define(fs)
 	fs.StringVar(&v.before, "before", "", "copy until before this `OPERATION`")
 	fs.StringVar(&v.after, "after", "", "copy until this `OPERATION` has ended")
@@ -103,7 +103,7 @@ func (v *forkVerb) run(ctx context.Context, std *stdio, args []string) error {
 	if err != nil {
 		return r.fault(ctx, err)
 	}
-	return v.tell(std, forked)
+	return tellForked(std, forked, v.json)
 }
 
 // outcome replaces that of the operation of --after; nil keeps it.

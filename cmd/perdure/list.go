@@ -1,20 +1,17 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/api/adminapi"
-	"github.com/perdure/perdure/internal/cli"
 	"github.com/perdure/perdure/internal/client"
 	"github.com/perdure/perdure/internal/text"
 	"github.com/perdure/perdure/protocol"
@@ -47,53 +44,30 @@ of a single execution why it is not moving.`,
 
 type listVerb struct {
 	remoteFlags
-	filter client.Filter
-	status string
-	doing  string
-	limit  int
+	filterFlags
+	limit       int
+	oldestFirst bool
 }
 
 func (v *listVerb) define(fs *flag.FlagSet) {
 	v.remoteFlags.define(fs)
-	fs.StringVar(&v.status, "status", "", "only executions with this `STATUS`, such as RUNNING or FAILED; "+
-		"several with commas")
-	fs.StringVar(&v.doing, "doing", "", "only executions that do `WHAT`")
-	fs.DurationVar(&v.filter.LongerThan, "longer-than", 0,
-		"only executions that have been doing what they do for `TIME`")
-	fs.StringVar(&v.filter.NamePrefix, "name", "", "only executions whose name begins with `TEXT`")
-	fs.Func("started-after", "only executions that started after this `MOMENT`", momentFlag(&v.filter.StartedAfter))
-	fs.Func("started-before", "only executions that started before this `MOMENT`", momentFlag(&v.filter.StartedBefore))
+	v.filterFlags.define(fs)
 	fs.IntVar(&v.limit, "limit", 50, "show at most `N` executions; 0 is all")
-	fs.BoolVar(&v.filter.OldestFirst, "oldest-first", false, "oldest first")
-}
-
-// momentFlag reads a moment: an age, or a local date with or without a time.
-func momentFlag(into *time.Time) func(string) error {
-	return func(s string) error {
-		if ago, err := time.ParseDuration(s); err == nil && ago >= 0 {
-			*into = time.Now().Add(-ago)
-			return nil
-		}
-		for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", time.DateTime, time.DateOnly} {
-			if t, err := time.ParseInLocation(layout, s, time.Local); err == nil {
-				*into = t
-				return nil
-			}
-		}
-		return fmt.Errorf("a moment is wanted, such as 2h for two hours ago, or 2026-11-23T08:00:00")
-	}
+	fs.BoolVar(&v.oldestFirst, "oldest-first", false, "oldest first")
 }
 
 func (v *listVerb) run(ctx context.Context, std *stdio, args []string) error {
-	if err := cmp.Or(v.checkStatus(), v.checkDoing()); err != nil {
+	filter, err := v.filter()
+	if err != nil {
 		return err
+	}
+	req := engine.ListRequest{Filter: filter, OldestFirst: v.oldestFirst}
+	if v.limit > 0 {
+		req.MaxItems = min(v.limit+1, protocol.MaxPage)
 	}
 	r, err := v.dial()
 	if err != nil {
 		return err
-	}
-	if v.limit > 0 {
-		v.filter.PageSize = min(v.limit+1, protocol.MaxPage)
 	}
 	table := tabwriter.NewWriter(std.out, 0, 0, 3, ' ', 0)
 	if !v.json {
@@ -104,8 +78,8 @@ func (v *listVerb) run(ctx context.Context, std *stdio, args []string) error {
 	}
 	more := false
 	for _, function := range args {
-		v.filter.Function = function
-		cut, err := v.list(ctx, std.out, table, r)
+		req.Function = function
+		cut, err := v.list(ctx, std.out, table, r, req)
 		if err != nil {
 			return err
 		}
@@ -120,34 +94,6 @@ func (v *listVerb) run(ctx context.Context, std *stdio, args []string) error {
 	return nil
 }
 
-func (v *listVerb) checkStatus() error {
-	for _, word := range separated(v.status) {
-		status := protocol.ExecutionStatus(strings.ToUpper(word))
-		if !slices.Contains(protocol.ExecutionStatuses, status) {
-			return cli.Usagef("there is no status %q", word).Hintf("the statuses are %s",
-				join(protocol.ExecutionStatuses))
-		}
-		v.filter.Statuses = append(v.filter.Statuses, status)
-	}
-	return nil
-}
-
-func (v *listVerb) checkDoing() error {
-	for _, word := range separated(v.doing) {
-		doing := engine.Activity(strings.ToLower(word))
-		if !slices.Contains(engine.Activities, doing) {
-			return cli.Usagef("no execution is ever doing %q", word).Hintf("they do %s", join(engine.Activities))
-		}
-		v.filter.Doing = append(v.filter.Doing, doing)
-	}
-	return nil
-}
-
-// separated splits at commas.
-func separated(s string) []string {
-	return strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' })
-}
-
 func join[T ~string](all []T) string {
 	var words []string
 	for _, one := range all {
@@ -156,10 +102,12 @@ func join[T ~string](all []T) string {
 	return strings.Join(words, ", ")
 }
 
-// list shows the executions of the filter, up to the limit, and reports whether there are more.
-func (v *listVerb) list(ctx context.Context, out, table io.Writer, r *remote) (more bool, err error) {
+// list shows the executions of req, up to the limit, and reports whether there are more.
+func (v *listVerb) list(
+	ctx context.Context, out, table io.Writer, r *remote, req engine.ListRequest,
+) (more bool, err error) {
 	n := 0
-	for e, err := range r.Find(ctx, v.filter) {
+	for e, err := range r.Find(ctx, req) {
 		if err != nil {
 			return false, r.fault(ctx, err)
 		}

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/api/adminapi"
 	"github.com/perdure/perdure/internal/cli"
-	"github.com/perdure/perdure/internal/client"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -60,7 +60,7 @@ func (r *remote) resolve(ctx context.Context, word, function string) (string, er
 		return word, nil
 	}
 	if protocol.ValidID(word, protocol.MaxExecutionName) {
-		named, err := r.matching(ctx, client.Filter{Function: function, Name: word}, isAny)
+		named, err := r.matching(ctx, engine.Filter{Function: function, Name: word}, isAny)
 		switch {
 		case err != nil:
 			return "", err
@@ -78,7 +78,7 @@ func isAny(*adminapi.Execution) bool { return true }
 
 // resolvePiece searches all executions.
 func (r *remote) resolvePiece(ctx context.Context, piece, function string) (string, error) {
-	found, err := r.matching(ctx, client.Filter{Function: function}, func(e *adminapi.Execution) bool {
+	found, err := r.matching(ctx, engine.Filter{Function: function}, func(e *adminapi.Execution) bool {
 		_, id, _ := strings.Cut(e.DurableExecutionArn, "/durable-execution/") // name/id
 		return strings.Contains(id, piece)
 	})
@@ -102,11 +102,10 @@ func (r *remote) resolvePiece(ctx context.Context, piece, function string) (stri
 }
 
 // matching returns the executions that f selects and match accepts.
-func (r *remote) matching(ctx context.Context, f client.Filter,
+func (r *remote) matching(ctx context.Context, f engine.Filter,
 	match func(*adminapi.Execution) bool) ([]*adminapi.Execution, error) {
-	f.PageSize = protocol.MaxPage
 	var found []*adminapi.Execution
-	for e, err := range r.Find(ctx, f) {
+	for e, err := range r.Find(ctx, engine.ListRequest{Filter: f, MaxItems: protocol.MaxPage}) {
 		if err != nil {
 			return nil, r.fault(ctx, err)
 		}

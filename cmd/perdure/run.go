@@ -238,15 +238,15 @@ func (v *runVerb) start(ctx context.Context, h *host.Host, event []byte) (*execu
 
 // storedEvent returns the event with which the execution was started.
 func (v *runVerb) storedEvent(ctx context.Context, h *host.Host) ([]byte, error) {
-	found, _, err := h.Engine.List(ctx, &engine.ListRequest{Function: v.program.Name, Name: v.name, MaxItems: 1})
-	if err != nil {
-		return nil, h.Fault(err)
-	}
-	if len(found) == 0 {
+	found, err := h.Engine.Named(ctx, v.program.Name, v.name)
+	if refusal, ok := errors.AsType[*protocol.Error](err); ok && refusal.Code == protocol.CodeNotFound {
 		return nil, cli.Usagef("no execution of %s is called %q yet, so it needs an event", v.program.Name, v.name).
 			Hintf("give one with --event FILE")
 	}
-	d, err := h.Engine.Describe(ctx, found[0].ARN)
+	if err != nil {
+		return nil, h.Fault(err)
+	}
+	d, err := h.Engine.Describe(ctx, found.ARN)
 	if err != nil {
 		return nil, h.Fault(err)
 	}

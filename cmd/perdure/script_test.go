@@ -226,14 +226,14 @@ func countLines(ts *testscript.TestScript, _ bool, args []string) {
 // and no invocation is in flight.
 func settled(ts *testscript.TestScript, _ bool, args []string) {
 	c := &client.Client{Endpoint: ts.Getenv("URL")}
-	filter := client.Filter{Name: args[0]}
+	filter := engine.Filter{Name: args[0]}
 	if status := protocol.ExecutionStatus(args[1]); status.Closed() {
 		filter.Statuses = append(filter.Statuses, status)
 	} else {
 		filter.Doing = append(filter.Doing, engine.Activity(args[1]))
 	}
 	for range 400 {
-		for e, err := range c.Find(context.Background(), filter) {
+		for e, err := range c.Find(context.Background(), engine.ListRequest{Filter: filter}) {
 			ts.Check(err)
 			if !slices.Contains(e.Doing, engine.Running) && !slices.Contains(e.Doing, engine.Queued) {
 				return

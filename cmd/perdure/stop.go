@@ -4,15 +4,16 @@ import (
 	"context"
 	"flag"
 
+	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/api/adminapi"
 	"github.com/perdure/perdure/protocol"
 )
 
 var stopCommand = &command{
 	name:    "stop",
-	args:    "EXECUTION [--function NAME] [--reason TEXT] [--kill] [--cascade]",
-	summary: "stop one execution for good",
-	help: executionHelp + `
+	args:    "EXECUTION | FILTER [--reason TEXT] [--kill] [--cascade]",
+	summary: "stop an execution for good",
+	help: bulkHelp + `
 
 A stopped execution does not go on, and its name stays taken. To stop an engine
 and go on later, interrupt it with Ctrl-C instead.
@@ -26,19 +27,22 @@ said later, of an execution that is over. The history says who asked.`,
 }
 
 type stopVerb struct {
-	executionFlags
+	bulkFlags
 	reason        string
 	kill, cascade bool
 }
 
 func (v *stopVerb) define(fs *flag.FlagSet) {
-	v.executionFlags.define(fs)
+	v.bulkFlags.define(fs)
 	fs.StringVar(&v.reason, "reason", "", "`TEXT` to store as the execution's error message")
 	fs.BoolVar(&v.kill, "kill", false, "end what runs for it")
 	fs.BoolVar(&v.cascade, "cascade", false, "stop the executions that it invoked, too")
 }
 
 func (v *stopVerb) run(ctx context.Context, std *stdio, args []string) error {
+	if v.isMany(args) {
+		return v.many(ctx, std, &adminapi.JobRequest{Action: engine.JobStop, Reason: v.reason, Kill: v.kill, Cascade: v.cascade})
+	}
 	r, arn, err := v.locate(ctx, "stop", args)
 	if err != nil {
 		return err

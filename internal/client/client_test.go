@@ -134,7 +134,7 @@ func TestExecution(t *testing.T) {
 		t.Errorf("got %+v, %v", x, err)
 	}
 	found := 0
-	for _, err := range c.Find(ctx, client.Filter{Function: "ask", NamePrefix: "a-", PageSize: 1}) {
+	for _, err := range c.Find(ctx, engine.ListRequest{Filter: engine.Filter{Function: "ask", Name: "a-*"}, MaxItems: 1}) {
 		if found++; err != nil {
 			t.Fatal(err)
 		}

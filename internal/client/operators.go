@@ -13,11 +13,9 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"time"
 
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/api/adminapi"
-	"github.com/perdure/perdure/protocol"
 )
 
 // The paths of package adminapi.
@@ -56,60 +54,20 @@ func (c *Client) Nodes(ctx context.Context) ([]adminapi.Node, error) {
 	return list.Nodes, err
 }
 
-// Filter selects executions of all functions; zero members do not restrict.
-type Filter struct {
-	Function      string // a name or an ARN, with or without a version
-	Name          string
-	NamePrefix    string
-	Statuses      []protocol.ExecutionStatus
-	StartedAfter  time.Time // exclusive
-	StartedBefore time.Time // exclusive
-	Doing         []engine.Activity
-	LongerThan    time.Duration // that have been doing it for so long
-	OldestFirst   bool
-	PageSize      int // at most 1000; 0 is 100
-}
-
-func (f *Filter) query() url.Values {
-	q := url.Values{}
-	set := func(key, value string) {
-		if value != "" {
-			q.Add(key, value)
-		}
+// Find yields the executions that req selects, from its marker to the last one, in pages of its size. An error ends the
+// sequence.
+func (c *Client) Find(ctx context.Context, req engine.ListRequest) iter.Seq2[*adminapi.Execution, error] {
+	query := req.Filter.Values()
+	if req.OldestFirst {
+		query.Set("OldestFirst", "true")
 	}
-	set("Function", f.Function)
-	set("Name", f.Name)
-	set("NamePrefix", f.NamePrefix)
-	for _, s := range f.Statuses {
-		set("Status", string(s))
+	if req.Marker != "" {
+		query.Set("Marker", req.Marker)
 	}
-	set("StartedAfter", timeText(f.StartedAfter))
-	set("StartedBefore", timeText(f.StartedBefore))
-	for _, a := range f.Doing {
-		set("Doing", string(a))
+	if req.MaxItems > 0 {
+		query.Set("MaxItems", strconv.Itoa(req.MaxItems))
 	}
-	if f.LongerThan > 0 {
-		set("LongerThan", strconv.FormatInt(int64((f.LongerThan+time.Second-1)/time.Second), 10))
-	}
-	if f.OldestFirst {
-		set("OldestFirst", "true")
-	}
-	if f.PageSize > 0 {
-		set("MaxItems", strconv.Itoa(f.PageSize))
-	}
-	return q
-}
-
-func timeText(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format(time.RFC3339Nano)
-}
-
-// Find yields the executions that f selects. An error ends the sequence.
-func (c *Client) Find(ctx context.Context, f Filter) iter.Seq2[*adminapi.Execution, error] {
-	return pages(ctx, c, ownExecutions, f.query(),
+	return pages(ctx, c, ownExecutions, query,
 		func(page *adminapi.ExecutionList) ([]adminapi.Execution, string) {
 			return page.Executions, page.NextMarker
 		}, func(e adminapi.Execution) (*adminapi.Execution, error) { return &e, nil })
@@ -180,9 +138,19 @@ func (c *Client) Import(ctx context.Context, file io.Reader, how *adminapi.Impor
 }
 
 // Functions lists all functions.
-func (c *Client) Functions(ctx context.Context) ([]adminapi.Function, error) {
+func (c *Client) Functions(ctx context.Context) ([]*adminapi.Function, error) {
 	list, err := get[adminapi.FunctionList](ctx, c, ownFunctions, nil)
 	return list.Functions, err
+}
+
+// DescribeFunction describes a function with its settings and figures.
+func (c *Client) DescribeFunction(ctx context.Context, name string) (*adminapi.Function, error) {
+	return get[adminapi.Function](ctx, c, path(ownFunctions+"/", name, ""), nil)
+}
+
+// Status says how the engine does.
+func (c *Client) Status(ctx context.Context) (*adminapi.Status, error) {
+	return get[adminapi.Status](ctx, c, adminapi.Prefix+"status", nil)
 }
 
 // Verify has the engine check its whole store, calls found for each problem, and returns the counts.

@@ -35,10 +35,10 @@ type verdict struct {
 
 // rehearseAll tries a build with the open executions of the function, before it takes over.
 func (f *function) rehearseAll(ctx context.Context, code host.Code) (v verdicts) {
-	open, next, err := f.loop.engine.List(ctx, &engine.ListRequest{
-		Function: f.Name, Qualifier: protocol.LatestVersion, MaxItems: maxRehearsed,
+	open, next, err := f.loop.engine.List(ctx, &engine.ListRequest{MaxItems: maxRehearsed, Filter: engine.Filter{
+		Function: f.Name, Qualifier: protocol.LatestVersion,
 		Statuses: []protocol.ExecutionStatus{protocol.ExecutionRunning},
-	})
+	}})
 	if err != nil || len(open) == 0 || code.Function.Durable == nil {
 		return v // a new function has none
 	}

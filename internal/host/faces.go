@@ -51,7 +51,7 @@ func (h *Host) faces() []*route.Face {
 	faces := []*route.Face{
 		lambdaapi.New(h.Engine, h.Engine.Functions(), &lambdaapi.Options{Logger: log, Strict: h.opts.Strict}),
 		adminapi.New(h.Engine, h.Engine.Functions(), &adminapi.Options{
-			Logger: log, Version: version, Workers: &h.workers,
+			Logger: log, Version: version, Workers: &h.workers, Sandboxes: h.sandboxes,
 			Backups: &adminapi.Backups{Dir: h.Data,
 				Make: func(ctx context.Context, dir string) (func(context.Context, io.Writer) error, error) {
 					return h.data.copy(ctx, dir)

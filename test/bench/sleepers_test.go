@@ -35,7 +35,7 @@ func BenchmarkSleepers(b *testing.B) {
 	})
 	e, closeAll := reopen(b, dir)
 	defer closeAll()
-	for name, q := range map[string]engine.ListRequest{
+	for name, q := range map[string]engine.Filter{
 		"newest":  {Function: "sleeper"},
 		"failed":  {Function: "sleeper", Statuses: []protocol.ExecutionStatus{protocol.ExecutionFailed}},
 		"name":    {Function: "sleeper", Name: "sleeper-2500"},
@@ -43,7 +43,7 @@ func BenchmarkSleepers(b *testing.B) {
 	} {
 		b.Run("list="+name, func(b *testing.B) {
 			for b.Loop() {
-				if _, _, err := e.List(context.Background(), &q); err != nil {
+				if _, _, err := e.List(context.Background(), &engine.ListRequest{Filter: q}); err != nil {
 					b.Fatal(err)
 				}
 			}

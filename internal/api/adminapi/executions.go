@@ -3,7 +3,6 @@ package adminapi
 import (
 	"context"
 	"net/http"
-	"time"
 
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/protocol"
@@ -35,19 +34,10 @@ type listEngine interface {
 func (a *api) executions(w http.ResponseWriter, r *http.Request, _ string) error {
 	q := newQuery(r)
 	req := &engine.ListRequest{
-		Function:      q.text("Function"),
-		Name:          q.text("Name"),
-		NamePrefix:    q.text("NamePrefix"),
-		Statuses:      texts[protocol.ExecutionStatus](q, "Status"),
-		StartedAfter:  q.time("StartedAfter"),
-		StartedBefore: q.time("StartedBefore"),
-		Doing:         texts[engine.Activity](q, "Doing"),
-		OldestFirst:   q.boolean("OldestFirst"),
-		Marker:        q.text("Marker"),
-		MaxItems:      int(q.integer("MaxItems", 0, protocol.MaxPage)),
-	}
-	if longer := q.integer("LongerThan", 0, protocol.MaxWaitSeconds); longer > 0 {
-		req.Since = protocol.TimestampOf(time.Now()).AddSeconds(-longer)
+		Filter:      q.filter(),
+		OldestFirst: q.boolean("OldestFirst"),
+		Marker:      q.text("Marker"),
+		MaxItems:    int(q.integer("MaxItems", 0, protocol.MaxPage)),
 	}
 	if err := q.err(); err != nil {
 		return err

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/engine"
-	"github.com/perdure/perdure/internal/client"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -15,7 +14,7 @@ func TestExecutions(t *testing.T) {
 	w := newWorld(t)
 	w.register(t, "f", `{"Status":"SUCCEEDED","Result":"1"}`)
 	w.register(t, "g", `{"Status":"FAILED","Error":{"ErrorMessage":"no"}}`)
-	began := time.Now().Add(-time.Second)
+	began, later := protocol.TimestampOf(time.Now().Add(-time.Second)), protocol.TimestampOf(time.Now().Add(time.Hour))
 	for _, name := range []string{"a1", "a2", "b1"} {
 		for _, function := range []string{"f", "g"} {
 			s, err := w.engine.Start(t.Context(), &engine.InvokeRequest{Function: function, Name: name})
@@ -28,22 +27,24 @@ func TestExecutions(t *testing.T) {
 		}
 	}
 	for _, test := range []struct {
-		name   string
-		filter client.Filter
-		want   string
+		name string
+		req  engine.ListRequest
+		want string
 	}{
-		{"all, in pages", client.Filter{PageSize: 1}, "g/b1 f/b1 g/a2 f/a2 g/a1 f/a1 "},
-		{"oldest first", client.Filter{OldestFirst: true}, "f/a1 g/a1 f/a2 g/a2 f/b1 g/b1 "},
-		{"function", client.Filter{Function: "g"}, "g/b1 g/a2 g/a1 "},
-		{"version", client.Filter{Function: "g:$LATEST"}, "g/b1 g/a2 g/a1 "},
-		{"status", client.Filter{Statuses: []protocol.ExecutionStatus{protocol.ExecutionFailed}, NamePrefix: "a"}, "g/a2 g/a1 "},
-		{"name", client.Filter{Name: "b1"}, "g/b1 f/b1 "},
-		{"started", client.Filter{Name: "b1", StartedAfter: began, StartedBefore: time.Now().Add(time.Hour)}, "g/b1 f/b1 "},
-		{"started later", client.Filter{StartedAfter: time.Now().Add(time.Hour)}, ""},
-		{"doing", client.Filter{Doing: []engine.Activity{engine.Callback, engine.Waiting}, LongerThan: time.Millisecond}, ""},
+		{"all, in pages", engine.ListRequest{MaxItems: 1}, "g/b1 f/b1 g/a2 f/a2 g/a1 f/a1 "},
+		{"oldest first", engine.ListRequest{OldestFirst: true}, "f/a1 g/a1 f/a2 g/a2 f/b1 g/b1 "},
+		{"function", engine.ListRequest{Filter: engine.Filter{Function: "g"}}, "g/b1 g/a2 g/a1 "},
+		{"version", engine.ListRequest{Filter: engine.Filter{Function: "g:$LATEST"}}, "g/b1 g/a2 g/a1 "},
+		{"status", engine.ListRequest{Filter: engine.Filter{Statuses: []protocol.ExecutionStatus{protocol.ExecutionFailed},
+			Name: "a*"}}, "g/a2 g/a1 "},
+		{"name", engine.ListRequest{Filter: engine.Filter{Name: "b1"}}, "g/b1 f/b1 "},
+		{"started", engine.ListRequest{Filter: engine.Filter{Name: "b1", StartedAfter: began, StartedBefore: later}}, "g/b1 f/b1 "},
+		{"started later", engine.ListRequest{Filter: engine.Filter{StartedAfter: later}}, ""},
+		{"doing", engine.ListRequest{Filter: engine.Filter{Doing: []engine.Activity{engine.Callback, engine.Waiting},
+			Since: later}}, ""},
 	} {
 		got := ""
-		for e, err := range w.client.Find(t.Context(), test.filter) {
+		for e, err := range w.client.Find(t.Context(), test.req) {
 			if err != nil {
 				t.Fatalf("%s: %v", test.name, err)
 			}
@@ -66,7 +67,7 @@ func TestExecutionsRefusals(t *testing.T) {
 		{"Nonsense=1", `There is no parameter "Nonsense" here.`},
 		{"MaxItems=1001", `MaxItems "1001" is not a number from 0 to 1000.`},
 		{"OldestFirst=yes", `OldestFirst "yes" is not true or false.`},
-		{"StartedAfter=yesterday", `StartedAfter "yesterday" is not a moment such as 2026-11-23T08:00:00Z.`},
+		{"StartedAfter=yesterday", `StartedAfter "yesterday" is not a moment such as 2026-11-23T08:00:00Z, or 24h for a day ago.`},
 		{"Doing=dancing", `No execution is ever doing "dancing"`},
 		{"Marker=%2F", "Invalid Marker"},
 		{"Function=nosuch", "Function not found: arn:aws:lambda:us-east-1:000000000000:function:nosuch:$LATEST"},

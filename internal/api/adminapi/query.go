@@ -1,12 +1,14 @@
 package adminapi
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"time"
 
+	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -41,16 +43,6 @@ func (q *query) text(key string) string {
 	return q.values.Get(key)
 }
 
-// texts reads a list of strings, whose key repeats.
-func texts[T ~string](q *query, key string) []T {
-	q.asked = append(q.asked, key)
-	var list []T
-	for _, s := range q.values[key] {
-		list = append(list, T(s))
-	}
-	return list
-}
-
 func (q *query) boolean(key string) bool {
 	s := q.text(key)
 	if s != "" && s != "true" && s != "false" {
@@ -72,15 +64,10 @@ func (q *query) integer(key string, least, most int64) int64 {
 	return n
 }
 
-// time reads a moment as RFC 3339 writes it; absent is zero.
-func (q *query) time(key string) protocol.Timestamp {
-	s := q.text(key)
-	if s == "" {
-		return 0
-	}
-	t, err := time.Parse(time.RFC3339, s)
-	if err != nil {
-		q.refuse(key, "a moment such as 2026-11-23T08:00:00Z")
-	}
-	return protocol.TimestampOf(t)
+// filter reads a filter. A date without a zone is in UTC.
+func (q *query) filter() engine.Filter {
+	q.asked = append(q.asked, engine.FilterKeys...)
+	f, err := engine.ParseFilter(q.values, time.Now().UTC())
+	q.mistake = cmp.Or(q.mistake, err)
+	return f
 }

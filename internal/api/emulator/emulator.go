@@ -33,7 +33,7 @@ import (
 // Engine is the service as the emulator needs it.
 type Engine interface {
 	Start(ctx context.Context, req *engine.InvokeRequest) (*engine.Started, error)
-	List(ctx context.Context, req *engine.ListRequest) (items []engine.Summary, next string, err error)
+	Named(ctx context.Context, function, name string) (engine.Summary, error)
 }
 
 // Functions is where the emulator registers the functions behind endpoints.
@@ -158,8 +158,11 @@ func (m *Emulator) isOpen(ctx context.Context, key string) (bool, error) {
 	if !ok {
 		return true, nil
 	}
-	found, _, err := m.engine.List(ctx, &engine.ListRequest{Function: function, Name: name, MaxItems: 1})
-	return err == nil && len(found) > 0 && !found[0].Status.Closed(), err
+	found, err := m.engine.Named(ctx, function, name)
+	if refusal, ok := errors.AsType[*protocol.Error](err); ok && refusal.Code == protocol.CodeNotFound {
+		return false, nil
+	}
+	return err == nil && !found.Status.Closed(), err
 }
 
 // register makes a function known to the engine.

@@ -40,15 +40,17 @@ func (a *api) listAll(w http.ResponseWriter, r *http.Request, _ string) error {
 // listOf answers with the executions of a function, or of all, that q selects.
 func (a *api) listOf(w http.ResponseWriter, r *http.Request, q *query, function string) error {
 	req := &engine.ListRequest{
-		Function:      function,
-		Qualifier:     q.optional("Qualifier", &qualifierShape),
-		Name:          q.optional("DurableExecutionName", &executionNameShape),
-		Statuses:      q.statuses("Statuses"),
-		StartedAfter:  q.timestamp("StartedAfter"),
-		StartedBefore: q.timestamp("StartedBefore"),
-		OldestFirst:   q.boolean("ReverseOrder", false),
-		Marker:        q.marker(),
-		MaxItems:      q.maxItems(),
+		Filter: engine.Filter{
+			Function:      function,
+			Qualifier:     q.optional("Qualifier", &qualifierShape),
+			Name:          q.optional("DurableExecutionName", &executionNameShape), // never a pattern
+			Statuses:      q.statuses("Statuses"),
+			StartedAfter:  q.timestamp("StartedAfter"),
+			StartedBefore: q.timestamp("StartedBefore"),
+		},
+		OldestFirst: q.boolean("ReverseOrder", false),
+		Marker:      q.marker(),
+		MaxItems:    q.maxItems(),
 	}
 	if err := q.err(); err != nil {
 		return err

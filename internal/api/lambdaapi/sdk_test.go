@@ -219,9 +219,10 @@ func TestSDKHistory(t *testing.T) {
 
 func TestSDKList(t *testing.T) {
 	e := &fakeEngine{list: func(req *engine.ListRequest) ([]engine.Summary, string, error) {
-		want := &engine.ListRequest{Function: "arn:aws:lambda:us-east-1:000000000000:function:order", Qualifier: "7", Name: "first",
+		want := &engine.ListRequest{Filter: engine.Filter{
+			Function: "arn:aws:lambda:us-east-1:000000000000:function:order", Qualifier: "7", Name: "first",
 			Statuses:     []protocol.ExecutionStatus{protocol.ExecutionPaused, protocol.ExecutionRunning},
-			StartedAfter: testMillis, StartedBefore: 1_760_000_001_000, OldestFirst: true, Marker: "m", MaxItems: 3}
+			StartedAfter: testMillis, StartedBefore: 1_760_000_001_000}, OldestFirst: true, Marker: "m", MaxItems: 3}
 		if diff := cmp.Diff(want, req); diff != "" {
 			t.Errorf("request (-want +got):\n%s", diff)
 		}

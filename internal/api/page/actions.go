@@ -54,6 +54,10 @@ func (s *site) action(do act) http.Handler {
 			s.refuse(w, r, protocol.Errorf(protocol.CodeInvalidParameter, "The form could not be read: %v.", err))
 			return
 		}
+		if err := checkToken(r, r.PostForm); err != nil {
+			s.refuse(w, r, err)
+			return
+		}
 		to, err := do(r, r.PostForm)
 		if err != nil {
 			s.refuse(w, r, err)

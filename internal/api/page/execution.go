@@ -65,7 +65,12 @@ func (s *site) execution(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, err)
 		return
 	}
-	s.render(w, r, http.StatusOK, "execution", frame{Title: p.Name, Live: p.Open(), Page: p, tag: now.tag()})
+	live := ""
+	if p.Open() {
+		live = liveExecution(arn)
+	}
+	s.render(w, r, http.StatusOK, "execution", frame{
+		Title: p.Name, Section: sectionExecutions, Live: live, Page: p, tag: now.tag()})
 }
 
 // state identifies the state that an execution's page shows.

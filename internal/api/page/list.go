@@ -32,7 +32,11 @@ func (s *site) list(r *http.Request) (frame, error) {
 		Functions: s.functionNames(), Statuses: protocol.ExecutionStatuses,
 		Function: q.Get("function"), Status: protocol.ExecutionStatus(q.Get("status")), Name: q.Get("name"),
 	}
-	req := &engine.ListRequest{Function: p.Function, NamePrefix: p.Name, Marker: q.Get("marker"), MaxItems: pageLength}
+	req := &engine.ListRequest{Marker: q.Get("marker"), MaxItems: pageLength}
+	req.Function = p.Function
+	if p.Name != "" {
+		req.Name = p.Name + "*"
+	}
 	if p.Status != "" && !slices.Contains(protocol.ExecutionStatuses, p.Status) {
 		return frame{}, protocol.Errorf(protocol.CodeInvalidParameter, "No execution can be %q.", string(p.Status))
 	}
@@ -48,7 +52,7 @@ func (s *site) list(r *http.Request) (frame, error) {
 		more := url.Values{"function": {p.Function}, "status": {string(p.Status)}, "name": {p.Name}, "marker": {next}}
 		p.Next = "?" + more.Encode()
 	}
-	return frame{Title: "Executions", Live: req.Marker == "", Page: p}, nil
+	return frame{Title: "Executions", Section: sectionExecutions, Live: liveAll, Page: p}, nil
 }
 
 func (s *site) functionNames() []string {
@@ -72,5 +76,5 @@ type startPage struct {
 
 func (s *site) startForm(r *http.Request) (frame, error) {
 	p := &startPage{Functions: s.functionNames(), Function: r.URL.Query().Get("function"), Event: "{}"}
-	return frame{Title: "Start an execution", Page: p}, nil
+	return frame{Title: "Start an execution", Section: sectionStart, Page: p}, nil
 }

@@ -103,7 +103,7 @@ func TestLongHistory(t *testing.T) {
 func TestUnchangedPageIsNotRead(t *testing.T) {
 	f := newFixture(t)
 	arn := f.run(busy{steps: 20, size: 1 << 20})
-	first, err := http.Get(f.server.URL + executionPath(arn))
+	first, err := f.client().Get(f.server.URL + executionPath(arn))
 	f.body(first, err, 200)
 	again := func() *http.Response {
 		req, err := http.NewRequest("GET", f.server.URL+executionPath(arn), nil)
@@ -111,7 +111,7 @@ func TestUnchangedPageIsNotRead(t *testing.T) {
 			t.Fatal(err)
 		}
 		req.Header.Set("If-None-Match", first.Header.Get("ETag"))
-		resp, err := http.DefaultClient.Do(req)
+		resp, err := f.client().Do(req)
 		if err != nil {
 			t.Fatal(err)
 		}

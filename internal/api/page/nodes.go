@@ -36,5 +36,6 @@ func (s *site) nodes(r *http.Request) (frame, error) {
 			now = now.Add(nodes[i].Lag)
 		}
 	}
-	return frame{Title: "Nodes", Live: true, Page: &nodesPage{nodes, protocol.TimestampOf(now)}}, nil
+	p := &nodesPage{nodes, protocol.TimestampOf(now)}
+	return frame{Title: "Engine", Section: sectionEngine, Live: liveAll, Page: p}, nil
 }

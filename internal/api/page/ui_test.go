@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
+	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
 	"regexp"
@@ -19,9 +21,34 @@ import (
 
 // fixture is the pages of an engine with one function, approve.
 type fixture struct {
-	t      *testing.T
-	engine *engine.Engine
-	server *httptest.Server
+	t       *testing.T
+	engine  *engine.Engine
+	server  *httptest.Server
+	browser *http.Client // keeps cookies; one is made if it is nil
+}
+
+// client is the browser.
+func (f *fixture) client() *http.Client {
+	if f.browser == nil {
+		jar, err := cookiejar.New(nil)
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		f.browser = &http.Client{Jar: jar}
+	}
+	return f.browser
+}
+
+var tokenInput = regexp.MustCompile(`name="token" value="([^"]+)"`)
+
+// token is that of the forms which the browser gets.
+func (f *fixture) token() string {
+	f.t.Helper()
+	m := tokenInput.FindStringSubmatch(f.get("/ui/start", 200))
+	if m == nil {
+		f.t.Fatal("the form has no token")
+	}
+	return m[1]
 }
 
 func newFixture(t *testing.T) *fixture {
@@ -85,13 +112,16 @@ func (a approver) Invoke(ctx context.Context, inv *engine.Invocation) engine.Out
 // get returns the page at a path, and checks its status.
 func (f *fixture) get(path string, status int) string {
 	f.t.Helper()
-	r, err := http.Get(f.server.URL + path)
+	r, err := f.client().Get(f.server.URL + path)
 	return f.body(r, err, status)
 }
 
+// post sends a form of a page, with its token.
 func (f *fixture) post(path string, form url.Values, status int) string {
 	f.t.Helper()
-	r, err := http.PostForm(f.server.URL+path, form)
+	form = maps.Clone(form)
+	form.Set("token", f.token())
+	r, err := f.client().PostForm(f.server.URL+path, form)
 	return f.body(r, err, status)
 }
 
@@ -112,7 +142,7 @@ func (f *fixture) body(r *http.Response, err error, status int) string {
 func (f *fixture) started() string {
 	f.t.Helper()
 	f.post("/ui/start", url.Values{"function": {"approve"}, "name": {"order-7"}, "event": {`{"id":7}`}}, http.StatusOK)
-	items, _, err := f.engine.List(f.t.Context(), &engine.ListRequest{Function: "approve"})
+	items, _, err := f.engine.List(f.t.Context(), &engine.ListRequest{Filter: engine.Filter{Function: "approve"}})
 	if err != nil || len(items) != 1 {
 		f.t.Fatalf("after the start there are %d executions (%v)", len(items), err)
 	}
@@ -198,14 +228,14 @@ func TestPauseResumeStop(t *testing.T) {
 func TestAPageThatDidNotChangeIsNotSentAgain(t *testing.T) {
 	f := newFixture(t)
 	path := f.server.URL + executionPath(f.started())
-	first, err := http.Get(path)
+	first, err := f.client().Get(path)
 	f.body(first, err, 200)
 	again, err := http.NewRequestWithContext(t.Context(), "GET", path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	again.Header.Set("If-None-Match", first.Header.Get("ETag"))
-	r, err := http.DefaultClient.Do(again)
+	r, err := f.client().Do(again)
 	f.body(r, err, http.StatusNotModified)
 }
 
@@ -219,7 +249,7 @@ func TestOtherSitesCannotPressButtons(t *testing.T) {
 	r.Header.Set("Sec-Fetch-Site", "cross-site")
 	reply, err := http.DefaultClient.Do(r)
 	f.body(reply, err, http.StatusForbidden)
-	if items, _, _ := f.engine.List(t.Context(), &engine.ListRequest{Function: "approve"}); len(items) > 0 {
+	if items, _, _ := f.engine.List(t.Context(), &engine.ListRequest{Filter: engine.Filter{Function: "approve"}}); len(items) > 0 {
 		t.Error("an execution was started")
 	}
 }

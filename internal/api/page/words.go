@@ -14,7 +14,8 @@ import (
 
 // words are the templates' functions.
 var words = template.FuncMap{
-	"moment":   moment,
+	"time":     timeOf,
+	"zone":     func() string { return time.Now().Format("MST (-07:00)") },
 	"iso":      iso,
 	"millis":   func(t protocol.Timestamp) int64 { return int64(t) },
 	"between":  between,
@@ -25,13 +26,12 @@ var words = template.FuncMap{
 	"lower":    func(s protocol.ExecutionStatus) string { return strings.ToLower(string(s)) },
 }
 
-// moment is a time for people, without the date if it was within a day.
-func moment(t protocol.Timestamp) string {
-	at := t.Time().Local()
-	if d := time.Since(at); d < 20*time.Hour && d > -20*time.Hour {
-		return at.Format("15:04:05")
-	}
-	return at.Format("2006-01-02 15:04")
+// moment is a time for people, always with its date.
+func moment(t protocol.Timestamp) string { return t.Time().Local().Format("2006-01-02 15:04:05") }
+
+// timeOf is the element of a moment; the whole of it is told where the pointer rests.
+func timeOf(t protocol.Timestamp) template.HTML {
+	return template.HTML(fmt.Sprintf(`<time datetime="%s" title="%[1]s">%s</time>`, iso(t), moment(t)))
 }
 
 func iso(t protocol.Timestamp) string { return t.Time().UTC().Format("2006-01-02T15:04:05.000Z") }

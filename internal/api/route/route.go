@@ -5,6 +5,7 @@
 package route
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -60,6 +61,30 @@ const (
 	Session                // the cookie that a person gets for a key and a secret; links from elsewhere may lead here
 	Basic                  // a key and a secret as user and password
 )
+
+// Caller is who sent a request, as the server found out.
+type Caller struct {
+	Name   string // for people
+	Access Access // the routes that it may use
+	// Session is known to nobody but the caller and the server. It is empty if each request is signed.
+	Session string
+}
+
+// May reports whether the caller may use routes with this access. Nil, where nobody is asked for credentials, may.
+func (c *Caller) May(access Access) bool { return c == nil || c.Access&access != 0 }
+
+type callerKey struct{}
+
+// By returns r with its caller.
+func By(c *Caller, r *http.Request) *http.Request {
+	return r.WithContext(context.WithValue(r.Context(), callerKey{}, c))
+}
+
+// CallerOf is who sent r; nil if the server lets everybody in.
+func CallerOf(r *http.Request) *Caller {
+	c, _ := r.Context().Value(callerKey{}).(*Caller)
+	return c
+}
 
 // Handler answers with h, which knows paths itself.
 func Handler(h http.Handler) func(http.ResponseWriter, *http.Request, string) error {

@@ -83,6 +83,7 @@ func (d *Draft) applyStart(r *Record) {
 }
 
 func (d *Draft) applyClose(r *Record, status protocol.ExecutionStatus) {
+	r.Took = r.Time.Sub(d.started)
 	d.closed = r.Time
 	d.status = status
 	if d.closing == "" { // else the outcome came with the closing checkpoint
@@ -100,6 +101,7 @@ func (d *Draft) applyClose(r *Record, status protocol.ExecutionStatus) {
 }
 
 func (d *Draft) applyInvocationStart(r *Record) {
+	r.Ended, r.Took = Queued, r.Time.Sub(max(d.queuedSince, d.invokeAt, d.lastResume.at))
 	d.invocation = invocation{number: d.invocation.number + 1, requestID: r.RequestID, start: r.Time}
 	d.seq++
 	d.invokeAt = 0
@@ -109,6 +111,7 @@ func (d *Draft) applyInvocationStart(r *Record) {
 }
 
 func (d *Draft) applyInvocationEnd(r *Record) {
+	r.Ended, r.Took = Running, r.Time.Sub(d.invocation.start)
 	d.invocation.requestID, d.invocation.interrupted = "", false
 	d.idleSince = r.Time
 	if r.Lost {
@@ -162,7 +165,7 @@ func (d *Draft) applyOperationStart(r *Record, m *protocol.Meaning) {
 		o := d.edit(i)
 		d.waking -= count(o.wakes())
 		before := o.doing()
-		o.Status, o.NextAttempt = m.Status, 0
+		o.Status, o.NextAttempt, o.since = m.Status, 0, r.Time
 		d.recount(before, o.doing())
 		return
 	}
@@ -180,7 +183,7 @@ func (d *Draft) newOperation(r *Record, m *protocol.Meaning) *operation {
 			ID: r.OpID, ParentID: r.ParentID, Name: r.Name, SubType: r.SubType,
 			Type: m.Operation, Status: m.Status, Start: r.Time,
 		},
-		parent: -1,
+		since: r.Time, parent: -1,
 	}
 	if r.ParentID != "" {
 		o.parent = d.find(r.ParentID)
@@ -224,6 +227,10 @@ func (d *Draft) applyOperationChange(r *Record, m *protocol.Meaning) {
 	}
 	o := d.edit(i)
 	before := *o
+	r.Took, o.since = r.Time.Sub(before.since), r.Time
+	if !endsAttempt(m) {
+		r.Ended = before.doing()
+	}
 	switch {
 	case r.Type == stepReady:
 		o.Status, o.NextAttempt = m.Status, 0

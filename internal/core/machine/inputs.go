@@ -57,6 +57,28 @@ func (d *Draft) callback(position int, id string, r Record) error {
 	return nil
 }
 
+// OpenCallback is a callback that can be completed.
+type OpenCallback struct {
+	Position int
+	ID       string
+}
+
+// OpenCallbacks returns the callbacks that can be completed now and have this operation's id, or its name; with an empty
+// one, all of them.
+func (d *Draft) OpenCallbacks(operation string) (open []OpenCallback) {
+	d.FireTimers()
+	for i := range d.x.ops {
+		o := d.op(i)
+		if o.Type != protocol.TypeCallback || o.Status != protocol.StatusStarted || d.ended() {
+			continue
+		}
+		if operation == "" || operation == o.ID || operation == o.Name {
+			open = append(open, OpenCallback{i, o.CallbackID})
+		}
+	}
+	return open
+}
+
 // callbackGone is the refusal of a callback that cannot be completed.
 func callbackGone() error {
 	return protocol.Errorf(protocol.CodeCallbackTimeout, "The callback is either timed out or already completed")

@@ -127,6 +127,7 @@ func (d *Draft) applyPause(r *Record) {
 		p.Since = r.Time
 		d.pause, d.status = &p, protocol.ExecutionPaused
 	case protocol.EventExecutionResumed:
+		r.Ended, r.Took = Paused, r.Time.Sub(d.pause.Since)
 		if d.pause.TimeoutPaused {
 			d.putOff += r.Time - d.pause.Since
 		}

@@ -1,6 +1,10 @@
 package machine
 
-import "github.com/perdure/perdure/protocol"
+import (
+	"time"
+
+	"github.com/perdure/perdure/protocol"
+)
 
 // Record is one fact about an execution, the unit that is journalled. Most records are history events; those of an
 // internal type have no EventId and are in no history.
@@ -32,6 +36,12 @@ type Record struct {
 	RetryAt protocol.Timestamp
 	// Status goes with executionClosing: the status with which the execution will end.
 	Status protocol.ExecutionStatus
+
+	// Took is how long that lasted which the record ends: an attempt of a step, or the delay before the next one; any
+	// other operation; an invocation, or the wait for one; a pause; the execution. Ended is what the execution, or the
+	// operation, did meanwhile, which is nothing for an attempt. Both are set by folding the record, and not stored.
+	Took  time.Duration
+	Ended Doing
 }
 
 // The internal record types begin with a lower-case letter, unlike history events, with which they share a

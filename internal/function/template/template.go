@@ -2,8 +2,9 @@ package template
 
 import (
 	"cmp"
-	"github.com/perdure/perdure/engine"
 	"time"
+
+	"github.com/perdure/perdure/engine"
 )
 
 // Options say what a template is read with. The zero value, like nil, is the default.

@@ -78,8 +78,8 @@ func sleepers(ctx context.Context, dir string) ([]chart, error) {
 				return err
 			},
 			&none: func(int) error {
-				_, _, err := e.List(ctx, &engine.ListRequest{MaxItems: 50, Function: "sleeper",
-					Statuses: []protocol.ExecutionStatus{protocol.ExecutionTimedOut}})
+				_, _, err := e.List(ctx, &engine.ListRequest{MaxItems: 50, Filter: engine.Filter{Function: "sleeper",
+					Statuses: []protocol.ExecutionStatus{protocol.ExecutionTimedOut}}})
 				return err
 			},
 		} {
