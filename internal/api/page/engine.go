@@ -60,9 +60,12 @@ func (s *site) enginePage(r *http.Request) (frame, error) {
 	}
 	p.Histograms = []histogram{
 		histogramOf("Checkpoints", "until durable and answered", status.Checkpoint, shortTime),
-		histogramOf("Commits", "one transaction of the store", status.Store.Commit, shortTime),
-		histogramOf("Changes in a transaction", "how many share one", status.Store.Changes, wholeNumber),
 		histogramOf("Lateness", "from when something is due until it is looked at", status.Late, shortTime),
+	}
+	if len(status.Store.Commit.Buckets) > 0 { // else it has no transactions
+		p.Histograms = append(p.Histograms,
+			histogramOf("Commits", "one transaction of the store", status.Store.Commit, shortTime),
+			histogramOf("Changes in a transaction", "how many share one", status.Store.Changes, wholeNumber))
 	}
 	return frame{Title: "Engine", Style: figureStyle, Section: sectionEngine, Live: liveAll, Page: p}, nil
 }

@@ -149,7 +149,6 @@ type functionPage struct {
 	Name     string
 	Versions []versionRow
 	Chosen   versionRow
-	Failures []failureGroup
 	Timings  []timing
 	Started  *chart
 	Slowest  []operationRow
@@ -196,9 +195,6 @@ func (s *site) function(r *http.Request) (frame, error) {
 	}
 	p.Versions[at].Chosen = true
 	p.Chosen = p.Versions[at]
-	if p.Failures, err = s.failures(r, f.FunctionName); err != nil {
-		return frame{}, err
-	}
 	if v := p.Chosen; v.Figures != nil {
 		p.addFigures(v)
 	}
@@ -272,16 +268,3 @@ func operationRowOf(o overview.Operation) operationRow {
 func spaced(seconds float64) string {
 	return text.Spaced(time.Duration(seconds * float64(time.Second)))
 }
-
-// failureGroup is the failures of a function with one type of error.
-type failureGroup struct {
-	Error string // empty if they have none
-	Count int
-	Last  *engine.Summary
-	Path  string // the list of them
-	// Redrive is the command that redrives all of them.
-	Redrive string
-}
-
-// failures groups what failed by the type of its error, the most frequent first.
-func (s *site) failures(*http.Request, string) ([]failureGroup, error) { return nil, nil }
