@@ -20,9 +20,10 @@ func TestKilledExecution(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			var hanging atomic.Int32
-			pool := w.register("hang", "hang", func(c *sandbox.Config) {
+			pool := w.register("hang", "durable at a gate", func(c *sandbox.Config) {
 				c.Concurrency, c.MaxProcesses = sharing, 1
-				c.Output = func(line engine.LogLine) { hanging.Add(int32(strings.Count(line.Text, "hanging"))) }
+				c.Env["GATE"] = t.TempDir() + "/never"
+				c.Output = func(line engine.LogLine) { hanging.Add(int32(strings.Count(line.Text, "at work"))) }
 			})
 			var arns []string
 			for range sharing {
