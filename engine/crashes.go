@@ -19,6 +19,9 @@ type CrashLimit struct {
 	Pause bool
 }
 
+// ByCrashLimit is who asked for a pause at a limit of crashes, as in [Pause].
+const ByCrashLimit = machine.ByCrashLimit
+
 // UnmarshalText implements [encoding.TextUnmarshaler].
 func (c *CrashLimit) UnmarshalText(text []byte) error {
 	number, act, given := strings.Cut(string(text), ":")

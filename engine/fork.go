@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"unicode/utf8"
 
 	"github.com/perdure/perdure/internal/core/machine"
 	"github.com/perdure/perdure/internal/core/store"
@@ -22,6 +23,10 @@ type ForkRequest struct {
 	Before, After string
 	// Outcome, with After, replaces the operation's outcome.
 	Outcome *ForkOutcome
+	// Input replaces the event; nil leaves it. Without Before, After and Redrive nothing is copied then: the new execution
+	// begins anew. With them, what was recorded for the other event counts, and code that does something else with the
+	// new one before the end of the copy fails with a NonDeterminismError.
+	Input *string
 	// Redrive, without Before and After, leaves out the operations with which a failed, timed out or stopped
 	// execution ended.
 	Redrive bool
@@ -94,6 +99,9 @@ func (e *Engine) forked(ctx context.Context, req *ForkRequest) (*Started, error)
 
 // forkOf is Fork of an execution that was read from the store or from a file.
 func (e *Engine) forkOf(origin *reading, req *ForkRequest) (*Started, error) {
+	if err := checkInput(req.Input); err != nil {
+		return nil, err
+	}
 	cuts, err := cutsOf(origin.Execution, req)
 	if err != nil {
 		return nil, err
@@ -112,7 +120,7 @@ func (e *Engine) forkOf(origin *reading, req *ForkRequest) (*Started, error) {
 		if !protocol.ValidID(arn.Name, protocol.MaxExecutionName) {
 			return nil, protocol.Errorf(protocol.CodeInvalidParameter, "%q is not a name for an execution", arn.Name)
 		}
-		started, err := e.fork(t, arn, origin, cuts)
+		started, err := e.fork(t, arn, origin, &machine.ForkRequest{Cuts: cuts, Input: req.Input})
 		if !errors.Is(err, store.ErrConflict) {
 			return started, err
 		}
@@ -130,16 +138,29 @@ func suffixed(name, suffix string) string {
 	return name[:min(len(name), protocol.MaxExecutionName-len(suffix))] + suffix
 }
 
+// checkInput refuses an event that a start could not have.
+func checkInput(input *string) error {
+	switch {
+	case input == nil:
+		return nil
+	case len(*input) > protocol.MaxSyncPayload:
+		return protocol.Errorf(protocol.CodeRequestTooLarge, "The event of a fork must be smaller than %d bytes",
+			protocol.MaxSyncPayload)
+	case !utf8.ValidString(*input):
+		return protocol.Errorf(protocol.CodeInvalidParameter, "The event of the fork is not valid UTF-8")
+	}
+	return nil
+}
+
 // fork commits one fork under a name, or fails with [store.ErrConflict].
-func (e *Engine) fork(t target, arn protocol.ARN, origin *reading, cuts []machine.Cut) (*Started, error) {
+func (e *Engine) fork(t target, arn protocol.ARN, origin *reading, fork *machine.ForkRequest) (*Started, error) {
 	if e.life.closing() {
 		return nil, closed()
 	}
 	id := e.starts.newIdentity(t.function, arn, &InvokeRequest{TenantID: origin.Identity().TenantID, Async: true})
-	d, err := origin.Fork(origin.records, &machine.ForkRequest{
-		Identity: id, Cuts: cuts, Resolve: e.starts.resolve,
-		CallbackID: func(position int) string { return e.seals.callbackID(id.ARN.ID, position) },
-	}, e.starts.startOf(id.ARN.ID), e.ledger.rules)
+	fork.Identity, fork.Resolve = id, e.starts.resolve
+	fork.CallbackID = func(position int) string { return e.seals.callbackID(id.ARN.ID, position) }
+	d, err := origin.Fork(origin.records, fork, e.starts.startOf(id.ARN.ID), e.ledger.rules)
 	if err != nil {
 		return nil, err
 	}
@@ -167,7 +188,11 @@ func cutsOf(origin *machine.Execution, req *ForkRequest) (cuts []machine.Cut, er
 		return nil, protocol.Errorf(protocol.CodeInvalidParameter,
 			"An outcome belongs to the operation after which the fork ends, and there is none")
 	}
-	if word == "" {
+	switch {
+	case word != "":
+	case req.Input != nil && !req.Redrive:
+		return origin.All(), nil
+	default:
 		return cuts, nil
 	}
 	id, err := origin.Named(word)

@@ -14,7 +14,7 @@ import (
 
 var forkCommand = &command{
 	name:    "fork",
-	args:    "EXECUTION [--before OPERATION | --after OPERATION [--result TEXT]]",
+	args:    "EXECUTION [--before OPERATION | --after OPERATION [--result TEXT]] [--event FILE]",
 	summary: "start a copy of one execution, as far as an operation",
 	help: executionHelp + `
 
@@ -23,6 +23,10 @@ operation has. The copy has all that happened to operations until then, so that
 the function replays it and goes on from there; --result and --error-message say
 that OPERATION ended otherwise than it did. Without OPERATION everything is
 copied. EXECUTION stays as it is.
+
+--event and --event-json give the copy another event. Without OPERATION nothing is
+copied then: it begins anew. With OPERATION the records count that were made for
+the old event, and code that now takes another way before it fails.
 
 What ran beside OPERATION in other items of a batch is kept; what its own
 context did after it is not. Open callbacks have new ids in the copy, and what
@@ -40,12 +44,26 @@ type forkVerb struct {
 }
 
 // copyFlags are the flags of the verbs that copy an execution.
-type copyFlags struct{ name, version string }
+type copyFlags struct {
+	eventFlags
+	name, version string
+}
 
 func (f *copyFlags) define(fs *flag.FlagSet) {
+	f.eventFlags.define(fs)
 	fs.StringVar(&f.name, "as", "", "`NAME` of the copy; the default is that of EXECUTION with a number behind it")
 	fs.StringVar(&f.version, "to-version", "",
 		"`VERSION` or alias of the function that runs the copy; the default is that of EXECUTION")
+}
+
+// copy is what the flags say of the copy.
+func (f *copyFlags) copy(ctx context.Context, std *stdio) (*adminapi.Fork, error) {
+	c := &adminapi.Fork{DurableExecutionName: f.name, Qualifier: f.version}
+	event, err := f.eventFlags.read(ctx, std)
+	if err == nil && event != nil {
+		c.Input = new(string(event))
+	}
+	return c, err
 }
 
 // tellForked names the new execution.
@@ -72,13 +90,16 @@ func (v *forkVerb) run(ctx context.Context, std *stdio, args []string) error {
 	if err != nil {
 		return err
 	}
+	fork, err := v.copy(ctx, std)
+	if err != nil {
+		return err
+	}
+	fork.Before, fork.After, fork.Outcome = v.before, v.after, outcome
 	r, arn, err := v.locate(ctx, "fork", args)
 	if err != nil {
 		return err
 	}
-	forked, err := r.Fork(ctx, arn, &adminapi.Fork{
-		Before: v.before, After: v.after, Outcome: outcome, DurableExecutionName: v.name, Qualifier: v.version,
-	})
+	forked, err := r.Fork(ctx, arn, fork)
 	if err != nil {
 		return r.fault(ctx, err)
 	}

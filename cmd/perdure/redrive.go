@@ -11,7 +11,7 @@ import (
 
 var redriveCommand = &command{
 	name:    "redrive",
-	args:    "EXECUTION | FILTER [--from OPERATION] [--to-version VERSION]",
+	args:    "EXECUTION | FILTER [--from OPERATION] [--to-version VERSION] [--event FILE]",
 	summary: "start a copy of an execution that did not succeed, and try again what failed",
 	help: bulkHelp + `
 
@@ -20,6 +20,9 @@ that failed, and what its context did after it; in a batch, all items that
 failed. One that was stopped, timed out, or failed without a failed operation is
 copied whole. --from names the first operation that is to run again, by its id or
 name. With --to-version the copy runs on other code, which must fit the history.
+
+--event and --event-json give the copy another event; what was recorded before
+counts all the same, so code that now takes another way there fails.
 
 EXECUTION stays as it is. Steps that succeeded are not run again.`,
 	verb: func() verb { return &redriveVerb{} },
@@ -39,17 +42,21 @@ func (v *redriveVerb) define(fs *flag.FlagSet) {
 
 func (v *redriveVerb) run(ctx context.Context, std *stdio, args []string) error {
 	if v.isMany(args) {
-		if v.from != "" || v.name != "" {
-			return cli.Usagef("--from and --as are for one execution")
+		if v.from != "" || v.name != "" || v.eventFlags.given() {
+			return cli.Usagef("--from, --as and --event are for one execution")
 		}
 		return v.many(ctx, std, &adminapi.JobRequest{Action: engine.JobRedrive, Qualifier: v.version})
 	}
+	fork, err := v.copy(ctx, std)
+	if err != nil {
+		return err
+	}
+	fork.Before = v.from
 	r, arn, err := v.locate(ctx, "redrive", args)
 	if err != nil {
 		return err
 	}
-	forked, err := r.Redrive(ctx, arn, &adminapi.Fork{Before: v.from, DurableExecutionName: v.name,
-		Qualifier: v.version})
+	forked, err := r.Redrive(ctx, arn, fork)
 	if err != nil {
 		return r.fault(ctx, err)
 	}

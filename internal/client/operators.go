@@ -88,6 +88,12 @@ func (c *Client) Redrive(ctx context.Context, arn string, f *adminapi.Fork) (*ad
 	return post[adminapi.Forked](ctx, c, path(ownExecution, arn, "/redrive"), f)
 }
 
+// StopAll stops an execution and, as s says, what runs for it and those that it invoked. [Client.Stop] is AWS's.
+func (c *Client) StopAll(ctx context.Context, arn string, s *adminapi.Stop) error {
+	_, err := post[adminapi.Stopped](ctx, c, path(ownExecution, arn, "/stop"), s)
+	return err
+}
+
 // Skip lets moments come early for an execution, and returns them.
 func (c *Client) Skip(ctx context.Context, arn string, s *adminapi.Skip) ([]adminapi.Skipped, error) {
 	out, err := post[struct{ Skipped []adminapi.Skipped }](ctx, c, path(ownExecution, arn, "/skip"), s)

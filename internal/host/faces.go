@@ -57,7 +57,8 @@ func (h *Host) faces() []*route.Face {
 					return h.data.copy(ctx, dir)
 				}},
 		}),
-		page.New(h.Engine, h.Engine.Functions(), &page.Options{Logger: log, Version: version, Decoder: h.opts.Decoder}),
+		page.New(h.Engine, h.Engine.Functions(), &page.Options{
+			Logger: log, Version: version, Decoder: h.opts.Decoder, Sandboxes: h.sandboxes}),
 	}
 	if h.opts.SAM {
 		h.emulator = emulator.New(h.Engine, h.Engine.Functions(), h.data, &emulator.Options{

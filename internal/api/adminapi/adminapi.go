@@ -25,6 +25,7 @@ type Engine interface {
 	workerEngine
 	verifyEngine
 	skipEngine
+	stopEngine
 	exportEngine
 	nodeEngine
 	jobEngine

@@ -36,6 +36,7 @@ func (a *api) routes() []route.Route {
 		{Method: "POST", Path: execution + "/redrive", Operation: "RedriveExecution", Access: route.Operators,
 			Serve: a.redrive},
 		{Method: "POST", Path: execution + "/skip", Operation: "SkipOperation", Access: route.Operators, Serve: a.skip},
+		{Method: "POST", Path: execution + "/stop", Operation: "StopExecution", Access: route.Operators, Serve: a.stop},
 
 		{Method: "POST", Path: Prefix + "jobs", Operation: "StartJob", Access: route.Operators, Serve: a.startJob},
 		{Method: "GET", Path: Prefix + "jobs", Operation: "ListJobs", Access: route.Readers, Serve: a.jobs},

@@ -94,6 +94,9 @@ func Handler(h http.Handler) func(http.ResponseWriter, *http.Request, string) er
 	}
 }
 
+// CallerHeader says for people who sends a request, such as "perdure ann@laptop". Nobody checks it.
+const CallerHeader = "X-Perdure-Caller"
+
 // MaxURL bounds the path and query of a request. The longest ones carry an execution ARN, a checkpoint token and a
 // marker, percent-encoded.
 const MaxURL = 16 << 10

@@ -140,9 +140,11 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) error {
 		if done || err != nil {
 			return err
 		}
+		who := ""
 		if caller != nil {
-			r = route.By(caller, r)
+			r, who = route.By(caller, r), caller.Name
 		}
+		r = asked.by(r, who)
 	}
 	err = asked.face.Answer(w, r, asked.match)
 	if there, ok := errors.AsType[*engine.ElsewhereError](err); ok && !passed && s.passing.fleet != nil {

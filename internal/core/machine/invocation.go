@@ -96,13 +96,13 @@ func (d *Draft) giveUp(failure *protocol.ErrorObject, limit CrashLimit) {
 	case d.status == protocol.ExecutionRunning:
 		reason := protocol.Clip(fmt.Sprintf("%d invocations in a row failed, the last with %s: %s", d.failures,
 			failure.ErrorType, failure.ErrorMessage), protocol.MaxReason)
-		d.emit(Record{Event: protocol.Event{Type: pauseRequested, Payload: &reason, TimeoutPaused: true, By: byLimit}})
+		d.emit(Record{Event: protocol.Event{Type: pauseRequested, Payload: &reason, TimeoutPaused: true, By: ByCrashLimit}})
 		// conclude begins the pause
 	}
 }
 
-// byLimit is who asks for a pause at the limit of failed invocations.
-const byLimit = "the limit of crashes"
+// ByCrashLimit is who asks for a pause at the limit of failed invocations.
+const ByCrashLimit = "the limit of crashes"
 
 // failuresBefore is how many failed invocations the one in flight adds to if it fails, too.
 func (s *state) failuresBefore() int {
