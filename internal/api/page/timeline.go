@@ -226,7 +226,6 @@ type scene struct {
 	record *record
 	all    span
 	axis   *axis
-	now    protocol.Timestamp
 	open   bool              // the execution goes on
 	flying *span             // the invocation under way
 	queued *span             // an invocation is wanted
