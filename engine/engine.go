@@ -95,6 +95,7 @@ type Engine struct {
 	fleet     *membership
 	claimer   *claimer // nil if the engine is alone
 	probe     probe
+	counts    sharedCounts
 }
 
 // Open starts an engine on a store, which it does not close. It refuses one whose executions were moved elsewhere, or

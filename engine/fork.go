@@ -92,7 +92,9 @@ func (e *Engine) fork(t target, arn protocol.ARN, origin *reading, cuts []machin
 	if e.life.closing() {
 		return nil, closed()
 	}
-	id := e.starts.newIdentity(t.function, arn, &InvokeRequest{TenantID: origin.Identity().TenantID, Async: true})
+	id := e.starts.newIdentity(t.function, arn, &InvokeRequest{
+		TenantID: origin.Identity().TenantID, Tags: origin.Identity().Tags, Async: true,
+	})
 	d, err := origin.Fork(origin.records, &machine.ForkRequest{
 		Identity: id, Cuts: cuts, Resolve: e.starts.resolve,
 		CallbackID: func(position int) string { return e.seals.callbackID(id.ARN.ID, position) },
