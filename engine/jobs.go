@@ -311,13 +311,17 @@ func (e *Engine) jobDocument(ctx context.Context, req *JobRequest) (*jobDocument
 		f.StartedBefore = d.Created
 	}
 	d.settle()
-	q, err := e.query(ctx, &ListRequest{Filter: *f})
+	q, err := e.query(ctx, f)
 	if err != nil {
 		return nil, err
 	}
 	f.Qualifier = q.Version // an alias may move before the job comes to its last execution
-	d.Total, err = e.countOf(ctx, f)
-	return d, err
+	counts, err := e.Count(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	d.Total = counts.Total
+	return d, nil
 }
 
 // settle restricts the filter to executions on which the action is possible.
@@ -500,13 +504,3 @@ func (e *Engine) JobResults(ctx context.Context, id string, outcome JobOutcome, 
 
 // chunksAtOnce bounds what one page of results reads.
 const chunksAtOnce = 100
-
-func (e *Engine) countOf(ctx context.Context, f *Filter) (n int, err error) {
-	for marker := ""; ; {
-		items, next, err := e.List(ctx, &ListRequest{Filter: *f, Marker: marker, MaxItems: 1000})
-		if n += len(items); err != nil || next == "" {
-			return n, err
-		}
-		marker = next
-	}
-}
