@@ -69,9 +69,9 @@ func TestTally(t *testing.T) {
 		got := all[0]
 		wantOperations := []engine.OperationTally{
 			{Type: protocol.TypeWait, Ended: 1, Total: time.Minute,
-				Times: times(1, 60*time.Second, 58638*time.Millisecond, 60*time.Second)},
+				Times: times(1, 60*time.Second, 60*time.Second, 60*time.Second)},
 			{Type: protocol.TypeCallback, Name: "approve", Ended: 1, Total: 47 * time.Second,
-				Times: times(1, 47*time.Second, 46288*time.Millisecond, 47*time.Second)},
+				Times: times(1, 47*time.Second, 47*time.Second, 47*time.Second)},
 			{Type: protocol.TypeStep, Name: "charge", Ended: 1, Retries: 1, Total: 3 * time.Second,
 				Times: times(2, 1500*time.Millisecond, 1902*time.Millisecond, 2*time.Second)},
 		}

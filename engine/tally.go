@@ -71,16 +71,21 @@ var waitKinds = [...]struct {
 type spread struct {
 	counts   [32]uint64
 	sum, max time.Duration
+	least    time.Duration // and a nanosecond; zero is that of nothing
 }
 
 func (s *spread) add(d time.Duration) {
 	d = max(d, 0) // the clock may have been set back
 	s.counts[min(bits.Len64(uint64(d.Milliseconds())), len(s.counts)-1)]++
+	if s.least == 0 || d < s.least {
+		s.least = d + 1
+	}
 	s.sum += d
 	s.max = max(s.max, d)
 }
 
-// summary sums a spread up. The 95th percentile is as exact as the classes are, and never above the maximum.
+// summary sums a spread up. The 95th percentile is as exact as the classes are, and never beyond the least
+// and the greatest.
 func (s *spread) summary() Times {
 	t := Times{Max: s.max}
 	for _, n := range s.counts {
@@ -97,8 +102,8 @@ func (s *spread) summary() Times {
 			continue
 		}
 		if i > 0 {
-			low, part := time.Millisecond<<(i-1), rank/float64(n)
-			high := min(2*low, s.max)
+			class, part := time.Millisecond<<(i-1), rank/float64(n)
+			low, high := max(class, s.least-1), min(2*class, s.max)
 			t.P95 = (low + time.Duration(part*float64(high-low))).Round(time.Millisecond)
 		}
 		break

@@ -57,7 +57,7 @@ func (h *Host) faces() []*route.Face {
 					return h.data.copy(ctx, dir)
 				}},
 		}),
-		page.New(h.Engine, h.Engine.Functions(), &page.Options{Logger: log, Version: version}),
+		page.New(h.Engine, h.Engine.Functions(), &page.Options{Logger: log, Version: version, Sandboxes: h.sandboxes}),
 	}
 	if h.opts.SAM {
 		h.emulator = emulator.New(h.Engine, h.Engine.Functions(), h.data, &emulator.Options{

@@ -10,11 +10,15 @@ import (
 // Hour sums up the last hour of a version.
 type Hour struct {
 	Started, Succeeded, Failed, TimedOut, Stopped uint64 // executions
+	Invocations                                   uint64 // that ended, calls among them
 	FailedInvocations                             uint64 // those that reported an error, crashed, or took too long
 }
 
 // Unsuccessful counts the executions that ended without success, unless somebody stopped them.
 func (h *Hour) Unsuccessful() uint64 { return h.Failed + h.TimedOut }
+
+// Ended counts the executions that ended.
+func (h *Hour) Ended() uint64 { return h.Succeeded + h.Failed + h.TimedOut + h.Stopped }
 
 // Figures are what the executions of a version did.
 type Figures struct {
@@ -75,6 +79,7 @@ func hourOf(t *engine.Tally) *Hour {
 		h.Failed += m.Closed[protocol.ExecutionFailed]
 		h.TimedOut += m.Closed[protocol.ExecutionTimedOut]
 		h.Stopped += m.Closed[protocol.ExecutionStopped]
+		h.Invocations += m.Invocations.Count
 		h.FailedInvocations += m.FailedInvocations
 	}
 	return h

@@ -87,6 +87,14 @@ type Load struct {
 	Waiting int // those that wait for a place
 }
 
+// Percent is how much of what is allowed runs.
+func (l *Load) Percent() int {
+	if l.Allowed == 0 {
+		return 0
+	}
+	return min(100, 100*l.Running/l.Allowed)
+}
+
 // Settings are how a version is run.
 type Settings struct {
 	TimeoutSeconds          float64 // of one invocation

@@ -58,7 +58,7 @@ type Memory struct {
 // FunctionLoad is what a version has to do now.
 type FunctionLoad struct {
 	FunctionName, Version string
-	Load
+	*Load
 }
 
 // Sandbox is the processes of one function version, by what they do.
@@ -104,7 +104,7 @@ func (s *Source) Status(ctx context.Context) *Status {
 	}
 	for _, l := range s.Engine.Figures().Loads() {
 		if l.Running+l.Waiting > 0 {
-			out.Loads = append(out.Loads, FunctionLoad{l.Function, l.Version, Load{l.Running, l.Allowed, l.Waiting}})
+			out.Loads = append(out.Loads, FunctionLoad{l.Function, l.Version, &Load{l.Running, l.Allowed, l.Waiting}})
 		}
 	}
 	if s.Sandboxes != nil {

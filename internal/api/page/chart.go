@@ -49,9 +49,9 @@ func chartOf(label string, columns []column) chart {
 	if above+down > 0 {
 		scale = barMost / (above + down)
 	}
-	c := chart{Label: label, Width: barStep * len(columns), Height: barMost + 4, Line: 2 + int(above*scale+.5)}
+	c := chart{Label: label, Width: barStep * len(columns), Height: barMost + 6, Line: 2 + int(above*scale+.5)}
 	if above+down == 0 {
-		c.Line = barMost + 2
+		c.Line = barMost + 3
 	}
 	for i, col := range columns {
 		b := chartBar{Title: col.title, X: i * barStep, Width: barWidth, Above: length(col.above, scale),
@@ -67,11 +67,15 @@ func length(value, scale float64) int {
 	if value == 0 {
 		return 0
 	}
-	return max(2, int(value*scale+.5))
+	return max(3, int(value*scale+.5))
 }
 
-// minuteCharts are what the charts of a version show, one of counts and three of times.
-func endedChart(t *engine.Tally) chart {
+// endedChart shows the executions that ended, or of a plain function its calls.
+func endedChart(t *engine.Tally, durable bool) chart {
+	what := "Executions"
+	if !durable {
+		what = "Calls"
+	}
 	var columns []column
 	var well, ill, most uint64
 	busiest := ""
@@ -79,14 +83,17 @@ func endedChart(t *engine.Tally) chart {
 		m := &t.Minutes[i]
 		good := m.Closed[protocol.ExecutionSucceeded] + m.Closed[protocol.ExecutionStopped]
 		bad := m.Closed[protocol.ExecutionFailed] + m.Closed[protocol.ExecutionTimedOut]
+		if !durable {
+			good, bad = m.Invocations.Count-m.FailedInvocations, m.FailedInvocations
+		}
 		well, ill = well+good, ill+bad
 		if good+bad > most {
 			most, busiest = good+bad, clock(m.Begins)
 		}
-		columns = append(columns, column{fmt.Sprintf("%s: %d ended, %d more failed", clock(m.Begins), good, bad),
+		columns = append(columns, column{fmt.Sprintf("%s: %d ended well, %d failed", clock(m.Begins), good, bad),
 			float64(good), float64(bad)})
 	}
-	label := fmt.Sprintf("Executions that ended in each minute of the last hour: %d well, %d failed", well, ill)
+	label := fmt.Sprintf("%s that ended in each minute of the last hour: %d well, %d failed", what, well, ill)
 	if busiest != "" {
 		label += fmt.Sprintf("; most at %s, %d", busiest, most)
 	}
@@ -167,6 +174,9 @@ type histogram struct {
 	chart
 }
 
+// leastBuckets is how many buckets are drawn at least, so that one alone is no wall.
+const leastBuckets = 8
+
 // histogramOf draws the buckets of a distribution that have values, with those between them.
 func histogramOf(title, hint string, d overview.Distribution, unit func(float64) string) histogram {
 	h := histogram{Title: title, Hint: hint, Count: d.Count, P50: unit(d.P50), P95: unit(d.P95), P99: unit(d.P99)}
@@ -180,6 +190,7 @@ func histogramOf(title, hint string, d overview.Distribution, unit func(float64)
 		}
 	}
 	var columns []column
+	last = min(len(d.Buckets)-1, max(last, first+leastBuckets-1))
 	for i := first; i >= 0 && i <= last; i++ {
 		b, to := d.Buckets[i], "more"
 		if b.UpTo > 0 {

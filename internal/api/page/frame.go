@@ -2,6 +2,7 @@ package page
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -18,11 +19,12 @@ type frame struct {
 	Section section // whose link in the navigation is marked
 	Live    string  // what the page is kept up to date with, as a query of [site.live]; empty is nothing
 	Page    any
+	Style   string // the name of its style sheet; empty is that of its template
 	tag     string // names the state of the page; empty for a hash of the page
 
 	// What follows is set by render, of whoever asks.
 
-	Name     string // of the template, and of its style sheet
+	Name     string // of the template
 	Version  string
 	User     string // empty without a login
 	Operator bool   // may press buttons
@@ -34,6 +36,7 @@ type section string
 
 const (
 	sectionExecutions section = "Executions"
+	sectionFunctions  section = "Functions"
 	sectionEngine     section = "Engine"
 	sectionStart      section = "Start"
 )
@@ -48,6 +51,7 @@ type link struct {
 func (frame) Navigation() []link {
 	return []link{
 		{sectionExecutions, Prefix, "e"},
+		{sectionFunctions, Prefix + "functions", "f"},
 		{sectionEngine, Prefix + "engine", "n"},
 		{sectionStart, Prefix + "start", "s"},
 	}
@@ -74,6 +78,7 @@ func (s *site) page(name string, build func(r *http.Request) (frame, error)) htt
 // render writes a page, unless the client has it already.
 func (s *site) render(w http.ResponseWriter, r *http.Request, status int, name string, f frame) {
 	caller := route.CallerOf(r)
+	f.Style = cmp.Or(f.Style, name)
 	f.Name, f.Version, f.Operator = name, s.version, caller.May(route.Operators)
 	if caller != nil {
 		f.User = caller.Name

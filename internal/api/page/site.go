@@ -11,6 +11,7 @@ import (
 
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/api/lambdaapi"
+	"github.com/perdure/perdure/internal/api/overview"
 	"github.com/perdure/perdure/internal/api/route"
 	"github.com/perdure/perdure/protocol"
 )
@@ -21,6 +22,7 @@ const Prefix = "/ui/"
 // Engine is the service as the pages need it. A refusal is an error that wraps a *protocol.Error and is shown; any
 // other error is a fault, which is logged and not shown.
 type Engine interface {
+	overview.Engine
 	List(ctx context.Context, req *engine.ListRequest) (items []engine.Summary, next string, err error)
 	Describe(ctx context.Context, arn string) (*engine.Description, error)
 	Explain(ctx context.Context, arn string) (*engine.Explanation, error)
@@ -43,6 +45,7 @@ type Engine interface {
 
 // Functions are the functions of the service, as the pages need them.
 type Functions interface {
+	overview.Functions
 	List() (functions []engine.Function, functionARNs []string)
 }
 
@@ -57,12 +60,15 @@ type Options struct {
 	Logger *slog.Logger
 	// Version is the program's, for the foot of each page.
 	Version string
+	// Sandboxes are the processes of functions; nil if there are none.
+	Sandboxes func() []overview.Sandbox
 }
 
 // site answers the routes.
 type site struct {
 	engine    Engine
 	functions Functions
+	overview  *overview.Source
 	log       *slog.Logger
 	version   string
 	assets    *assetFiles
@@ -88,6 +94,7 @@ func New(e Engine, functions Functions, opts *Options) *route.Face {
 		engine: e, functions: functions, log: cmp.Or(opts.Logger, slog.Default()), version: opts.Version,
 		assets: newAssetFiles(files), reading: make(chan struct{}, readers), streams: make(chan struct{}, maxStreams),
 	}
+	s.overview = &overview.Source{Engine: e, Functions: functions, Version: opts.Version, Sandboxes: opts.Sandboxes}
 	s.pages = parse(files, s.assets)
 	return route.New(route.Face{Service: "perdure", Prefix: Prefix, Login: route.Session, Routes: s.routes(),
 		Refuse: missing}, lambdaapi.Shell(opts.Logger))
@@ -111,7 +118,9 @@ func (s *site) routes() []route.Route {
 		Prefix:                      s.page("list", s.list),
 		Prefix + "execution":        http.HandlerFunc(s.execution),
 		Prefix + "start":            s.page("start", s.startForm),
-		Prefix + "engine":           s.page("nodes", s.nodes),
+		Prefix + "functions":        s.page("functions", s.listFunctions),
+		Prefix + "function":         s.page("function", s.function),
+		Prefix + "engine":           s.page("engine", s.enginePage),
 		Prefix + "live":             http.HandlerFunc(s.live),
 		assetPrefix + route.Subject: s.assets,
 	} {
