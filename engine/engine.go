@@ -215,8 +215,9 @@ func (e *Engine) work(opts *Options) {
 	}
 	moments := &e.plans.moments
 	lanes := &lanes{
-		life: e.life, plans: e.plans, ledger: e.ledger, couriers: newCouriers(e.ledger, moments), cascades: newCascades(e.ledger, moments),
-		late: e.counters.late, again: map[string]bool{},
+		life: e.life, plans: e.plans, ledger: e.ledger, couriers: newCouriers(e.ledger, moments),
+		cascades: newCascades(e.ledger, moments),
+		late:     e.counters.late, again: map[string]bool{},
 	}
 	removals := &remover{life: e.life, fleet: e.fleet, plans: e.plans, ledger: e.ledger}
 	e.life.work.Go(func() { lanes.run(moments.soon, seatsSoon) })

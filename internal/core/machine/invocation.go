@@ -39,8 +39,8 @@ func (d *Draft) Begins() bool {
 // EndInvocation records the end of the invocation with this request id: the function's answer, or a failure. It
 // ignores an invocation that is not the current one.
 //
-// An answer against the rules is a failed invocation; after the fourth in a row the execution is given up, as on AWS, and
-// so it is at the limit of failed invocations. Otherwise they are repeated with growing delays.
+// An answer against the rules is a failed invocation; after the fourth in a row the execution is given up, as on AWS,
+// and so it is at the limit of failed invocations. Otherwise they are repeated with growing delays.
 func (d *Draft) EndInvocation(requestID string, answer []byte, failure *protocol.ErrorObject, limit CrashLimit) {
 	if d.invocation.requestID != requestID || requestID == "" {
 		return
