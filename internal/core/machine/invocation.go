@@ -96,7 +96,9 @@ func (d *Draft) giveUp(failure *protocol.ErrorObject, limit CrashLimit) {
 	case d.status == protocol.ExecutionRunning:
 		reason := protocol.Clip(fmt.Sprintf("%d invocations in a row failed, the last with %s: %s", d.failures,
 			failure.ErrorType, failure.ErrorMessage), protocol.MaxReason)
-		d.emit(Record{Event: protocol.Event{Type: pauseRequested, Payload: &reason, TimeoutPaused: true, By: ByCrashLimit}})
+		d.emit(Record{Event: protocol.Event{
+			Type: pauseRequested, Payload: &reason, TimeoutPaused: true, By: ByCrashLimit,
+		}})
 		// conclude begins the pause
 	}
 }
