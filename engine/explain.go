@@ -148,8 +148,10 @@ func (e *explainer) oneLine(ctx context.Context, x *Explanation, followed int) s
 }
 
 func (e *explainer) reason(arn *protocol.ARN, f *machine.Reason, at protocol.Timestamp) Reason {
-	r := Reason{Kind: string(f.Kind), Since: f.Since, Until: f.Until, Name: f.Label, Count: f.Count, Error: f.Error,
-		Heartbeat: f.Heartbeat, Timeout: f.Timeout, By: f.By}
+	r := Reason{
+		Kind: string(f.Kind), Since: f.Since, Until: f.Until, Name: f.Label, Count: f.Count, Error: f.Error,
+		Heartbeat: f.Heartbeat, Timeout: f.Timeout, By: f.By,
+	}
 	if o := f.Operation; o != nil {
 		r.OperationID, r.Type, r.CallbackID = o.ID, o.Type, o.CallbackID
 	}
