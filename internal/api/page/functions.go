@@ -62,6 +62,15 @@ func (v versionRow) StateClass() string {
 	return "dead"
 }
 
+// InvokeCommand starts an execution of it in a terminal.
+func (v versionRow) InvokeCommand() string {
+	name := v.Function
+	if v.Version.Version != protocol.LatestVersion {
+		name += ":" + v.Version.Version
+	}
+	return "perdure invoke " + name + " --event-json '{}'"
+}
+
 // Modified is when it was registered, or published.
 func (v versionRow) Modified() protocol.Timestamp { return protocol.Timestamp(v.LastModified) }
 
