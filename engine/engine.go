@@ -98,6 +98,7 @@ type Engine struct {
 	claimer   *claimer // nil if the engine is alone
 	jobs      *jobs
 	probe     probe
+	counts    sharedCounts
 }
 
 // Open starts an engine on a store, which it does not close. It refuses one whose executions were moved elsewhere, or

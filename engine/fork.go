@@ -157,7 +157,9 @@ func (e *Engine) fork(t target, arn protocol.ARN, origin *reading, fork *machine
 	if e.life.closing() {
 		return nil, closed()
 	}
-	id := e.starts.newIdentity(t.function, arn, &InvokeRequest{TenantID: origin.Identity().TenantID, Async: true})
+	id := e.starts.newIdentity(t.function, arn, &InvokeRequest{
+		TenantID: origin.Identity().TenantID, Tags: origin.Identity().Tags, Async: true,
+	})
 	fork.Identity, fork.Resolve = id, e.starts.resolve
 	fork.CallbackID = func(position int) string { return e.seals.callbackID(id.ARN.ID, position) }
 	d, err := origin.Fork(origin.records, fork, e.starts.startOf(id.ARN.ID), e.ledger.rules)

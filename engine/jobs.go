@@ -311,7 +311,7 @@ func (e *Engine) jobDocument(ctx context.Context, req *JobRequest) (*jobDocument
 		f.StartedBefore = d.Created
 	}
 	d.settle()
-	q, err := e.query(ctx, &ListRequest{Filter: *f})
+	q, err := e.query(ctx, f)
 	if err != nil {
 		return nil, err
 	}
