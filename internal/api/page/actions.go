@@ -41,6 +41,8 @@ func (s *site) actions() map[string]act {
 		"fork": s.fork(func(form url.Values) engine.ForkRequest {
 			return engine.ForkRequest{Before: form.Get("before")}
 		}),
+		"redrive-failed": s.redriveFailed,
+
 		"succeed": s.succeed,
 		"fail":    s.fail,
 	}
