@@ -156,10 +156,10 @@ func assemble(st store.Store, seals seals, opts *Options) *Engine {
 		counters: e.counters, figures: e.figures, tracing: &tracing{opts.Tracer, opts.Strict}, seals: seals,
 		serving: e.fleet.serving, crashes: opts.Crashes,
 	}
-	e.jobs = &jobs{life: life, store: st}
+	e.jobs = &jobs{life: life, store: st, engine: e}
 	e.jobs.foreman = &foreman{
-		life: life, jobs: e.jobs, fleet: e.fleet, list: e.oldest, act: e.actForJob, wake: make(chan struct{}, 1),
-		working: map[string]context.CancelFunc{}, began: time.Now(),
+		life: life, jobs: e.jobs, fleet: e.fleet, wake: make(chan struct{}, 1), began: time.Now(),
+		working: map[string]context.CancelFunc{},
 	}
 	if !e.fleet.alone() {
 		e.claimer = &claimer{
@@ -216,8 +216,9 @@ func (e *Engine) work(opts *Options) {
 	}
 	moments := &e.plans.moments
 	lanes := &lanes{
-		life: e.life, plans: e.plans, ledger: e.ledger, couriers: newCouriers(e.ledger, moments), cascades: newCascades(e.ledger, moments),
-		late: e.counters.late, again: map[string]bool{},
+		life: e.life, plans: e.plans, ledger: e.ledger, couriers: newCouriers(e.ledger, moments),
+		cascades: newCascades(e.ledger, moments),
+		late:     e.counters.late, again: map[string]bool{},
 	}
 	removals := &remover{life: e.life, fleet: e.fleet, plans: e.plans, ledger: e.ledger}
 	e.life.work.Go(func() { lanes.run(moments.soon, seatsSoon) })

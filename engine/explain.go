@@ -36,6 +36,8 @@ type Reason struct {
 	Text string
 	// Since is when it began, Until when it ends if nothing happens before.
 	Since, Until protocol.Timestamp
+	// Heartbeat and Timeout belong to a callback: when it times out without a heartbeat, and when in any case.
+	Heartbeat, Timeout protocol.Timestamp
 	// OperationID and Type are those of the operation that it is about; Name is for people.
 	OperationID string
 	Type        protocol.OperationType
@@ -146,7 +148,10 @@ func (e *explainer) oneLine(ctx context.Context, x *Explanation, followed int) s
 }
 
 func (e *explainer) reason(arn *protocol.ARN, f *machine.Reason, at protocol.Timestamp) Reason {
-	r := Reason{Kind: string(f.Kind), Since: f.Since, Until: f.Until, Name: f.Label, Count: f.Count, Error: f.Error, By: f.By}
+	r := Reason{
+		Kind: string(f.Kind), Since: f.Since, Until: f.Until, Name: f.Label, Count: f.Count, Error: f.Error,
+		Heartbeat: f.Heartbeat, Timeout: f.Timeout, By: f.By,
+	}
 	if o := f.Operation; o != nil {
 		r.OperationID, r.Type, r.CallbackID = o.ID, o.Type, o.CallbackID
 	}

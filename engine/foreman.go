@@ -57,10 +57,6 @@ type foreman struct {
 	*life
 	jobs  *jobs
 	fleet *membership
-	// list returns a page of executions that a filter selects, oldest first.
-	list func(ctx context.Context, f *Filter, marker string, n int) (items []Summary, next string, err error)
-	// act acts on one execution, for the job with this id.
-	act   func(ctx context.Context, id string, req *JobRequest, arn string) (newARN string, err error)
 	wake  chan struct{}
 	began time.Time
 
@@ -205,7 +201,7 @@ func (w *jobWorker) nextChunk(ctx context.Context) (*chunkDocument, error) {
 	if w.Rate > 0 {
 		length = min(length, 1+int(w.Rate)) // so that progress is told every second
 	}
-	items, next, err := w.list(ctx, &w.Selects, w.progress.Next, length)
+	items, next, err := w.jobs.oldest(ctx, &w.Selects, w.progress.Next, length)
 	if err != nil || len(items) == 0 {
 		return nil, err
 	}
@@ -280,7 +276,7 @@ func (w *jobWorker) await(ctx context.Context) bool {
 // happen again.
 func (w *jobWorker) actOnOne(ctx context.Context, r *JobResult) {
 	for try := 1; ctx.Err() == nil; try++ {
-		newARN, err := w.act(ctx, w.id, &w.JobRequest, r.ARN)
+		newARN, err := w.jobs.act(ctx, w.id, &w.JobRequest, r.ARN)
 		refusal, refused := errors.AsType[*protocol.Error](err)
 		switch {
 		case err == nil:
@@ -301,6 +297,6 @@ func (w *jobWorker) actOnOne(ctx context.Context, r *JobResult) {
 }
 
 // oldest lists a page of executions for a job.
-func (e *Engine) oldest(ctx context.Context, f *Filter, marker string, n int) ([]Summary, string, error) {
-	return e.List(ctx, &ListRequest{Filter: *f, OldestFirst: true, Marker: marker, MaxItems: n})
+func (j *jobs) oldest(ctx context.Context, f *Filter, marker string, n int) ([]Summary, string, error) {
+	return j.engine.List(ctx, &ListRequest{Filter: *f, OldestFirst: true, Marker: marker, MaxItems: n})
 }

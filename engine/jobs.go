@@ -125,6 +125,7 @@ const (
 type jobs struct {
 	*life
 	store   store.Store
+	engine  *Engine
 	foreman *foreman
 }
 
@@ -237,7 +238,7 @@ func (e *Engine) Job(ctx context.Context, id string) (*Job, error) {
 
 // PlanJob says what a job would do, and does nothing. It refuses what [Engine.StartJob] does.
 func (e *Engine) PlanJob(ctx context.Context, req *JobRequest) (*JobPlan, error) {
-	d, err := e.jobDocument(ctx, req)
+	d, err := e.jobs.document(ctx, req)
 	if err != nil {
 		return nil, err
 	}
@@ -260,7 +261,7 @@ const planSample = 10
 // StartJob begins a job, and returns when it is durable. From then on it goes on by itself, also in another engine on
 // the same store. Each execution is acted on once, and has a result, whatever crashes meanwhile.
 func (e *Engine) StartJob(ctx context.Context, req *JobRequest) (*Job, error) {
-	d, err := e.jobDocument(ctx, req)
+	d, err := e.jobs.document(ctx, req)
 	if err != nil {
 		return nil, err
 	}
@@ -284,9 +285,9 @@ func (e *Engine) StartJob(ctx context.Context, req *JobRequest) (*Job, error) {
 	return one.job(), nil
 }
 
-// jobDocument checks a request and counts on how many executions the job would act.
-func (e *Engine) jobDocument(ctx context.Context, req *JobRequest) (*jobDocument, error) {
-	d := &jobDocument{JobRequest: *req, Created: e.life.now()}
+// document checks a request and counts on how many executions the job would act.
+func (j *jobs) document(ctx context.Context, req *JobRequest) (*jobDocument, error) {
+	d := &jobDocument{JobRequest: *req, Created: j.now()}
 	by, err := caller(ctx, req.By)
 	if err != nil {
 		return nil, err
@@ -311,13 +312,17 @@ func (e *Engine) jobDocument(ctx context.Context, req *JobRequest) (*jobDocument
 		f.StartedBefore = d.Created
 	}
 	d.settle()
-	q, err := e.query(ctx, f)
+	q, err := j.engine.query(ctx, f)
 	if err != nil {
 		return nil, err
 	}
 	f.Qualifier = q.Version // an alias may move before the job comes to its last execution
-	d.Total, err = e.countOf(ctx, f)
-	return d, err
+	counts, err := j.engine.Count(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	d.Total = counts.Total
+	return d, nil
 }
 
 // settle restricts the filter to executions on which the action is possible.
@@ -500,13 +505,3 @@ func (e *Engine) JobResults(ctx context.Context, id string, outcome JobOutcome, 
 
 // chunksAtOnce bounds what one page of results reads.
 const chunksAtOnce = 100
-
-func (e *Engine) countOf(ctx context.Context, f *Filter) (n int, err error) {
-	for marker := ""; ; {
-		items, next, err := e.List(ctx, &ListRequest{Filter: *f, Marker: marker, MaxItems: 1000})
-		if n += len(items); err != nil || next == "" {
-			return n, err
-		}
-		marker = next
-	}
-}

@@ -20,6 +20,8 @@ func (e *Engine) Describe(ctx context.Context, arn string) (*Description, error)
 			TraceHeader: id.TraceHeader, ExecutionTimeout: id.ExecutionTimeout, RetentionDays: id.RetentionDays,
 			Tags: id.Tags,
 		}
+		used := x.Usage()
+		d.Operations, d.Bytes = used.Operations, used.Bytes
 		if p := x.Paused(); p != nil {
 			d.Pause = (*Pause)(p)
 		}

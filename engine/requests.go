@@ -59,6 +59,8 @@ type Description struct {
 	RetentionDays    int64
 	TimesOut         protocol.Timestamp // pauses put it off; zero once closed
 	Tags             map[string]string  // nobody changes the map
+	Operations       int64              // as AWS counts: each attempt, and each failed invocation, is one
+	Bytes            int64              // of inputs, results and errors, as AWS counts them
 	Pause            *Pause             // of an execution that is PAUSING or PAUSED, else nil
 	StoppedBy        string             // who asked for the stop of a STOPPED one; empty if that is not known
 }

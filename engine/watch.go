@@ -176,15 +176,16 @@ func (e *Engine) Revision(ctx context.Context, arn string) (revision int64, open
 	return 0, false, executionNotFound() // it was deleted meanwhile
 }
 
-// Events yields an execution's events as they are now, oldest first, with one journal entry in memory at a time. If a
-// checkpoint brought the outcome, the last event lacks it, and [Engine.Describe] has it. A failure ends the sequence.
-func (e *Engine) Events(ctx context.Context, arn string) iter.Seq2[*protocol.Event, error] {
+// Events yields an execution's events after a revision as they are now, oldest first, with one journal entry in memory
+// at a time; revision 0 is before the first. If a checkpoint brought the outcome, the last event lacks it, and
+// [Engine.Describe] has it. A failure ends the sequence.
+func (e *Engine) Events(ctx context.Context, arn string, revision int64) iter.Seq2[*protocol.Event, error] {
 	return func(yield func(*protocol.Event, error) bool) {
 		if _, err := e.ledger.known(ctx, arn); err != nil {
 			yield(nil, err)
 			return
 		}
-		e.ledger.events(ctx, arn, &place{}, false)(yield)
+		e.ledger.events(ctx, arn, &place{seq: revision + 1}, false)(yield)
 	}
 }
 

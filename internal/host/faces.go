@@ -57,7 +57,9 @@ func (h *Host) faces() []*route.Face {
 					return h.data.copy(ctx, dir)
 				}},
 		}),
-		page.New(h.Engine, h.Engine.Functions(), &page.Options{Logger: log, Version: version, Sandboxes: h.sandboxes}),
+		page.New(h.Engine, h.Engine.Functions(), &page.Options{
+			Logger: log, Version: version, Sandboxes: h.sandboxes, Decoder: h.opts.Decoder,
+		}),
 	}
 	if h.opts.SAM {
 		h.emulator = emulator.New(h.Engine, h.Engine.Functions(), h.data, &emulator.Options{

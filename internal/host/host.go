@@ -26,6 +26,7 @@ import (
 
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/api/emulator"
+	"github.com/perdure/perdure/internal/api/page"
 	"github.com/perdure/perdure/internal/api/server"
 	"github.com/perdure/perdure/internal/function/attached"
 	"github.com/perdure/perdure/internal/function/sandbox"
@@ -46,6 +47,7 @@ type Options struct {
 	Server     server.Options     // hosts, credentials and certificate; the host adds the rest
 	Telemetry  *engine.Telemetry  // records of executions; nil for none
 	Traces     *otlp.Config       // where spans go; nil for nowhere
+	Decoder    *page.Decoder      // makes payloads readable on the page; nil shows them as they are stored
 	Version    string             // of the program, for clients
 	Log        *slog.Logger
 

@@ -18,6 +18,7 @@ type frame struct {
 	Title   string
 	Section section // whose link in the navigation is marked
 	Live    string  // what the page is kept up to date with, as a query of [site.live]; empty is nothing
+	Refresh int64   // milliseconds after which the page is another even if nothing changes; zero is never
 	Page    any
 	Style   string // the name of its style sheet; empty is that of its template
 	tag     string // names the state of the page; empty for a hash of the page

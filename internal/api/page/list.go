@@ -76,5 +76,17 @@ type startPage struct {
 
 func (s *site) startForm(r *http.Request) (frame, error) {
 	p := &startPage{Functions: s.functionNames(), Function: r.URL.Query().Get("function"), Event: "{}"}
+	if from := r.URL.Query().Get("from"); from != "" {
+		d, err := s.engine.Describe(r.Context(), from)
+		if err != nil {
+			return frame{}, err
+		}
+		if arn, err := protocol.ParseARN(from); err == nil {
+			p.Function = arn.Function
+		}
+		if d.Input != nil {
+			p.Event = *d.Input
+		}
+	}
 	return frame{Title: "Start an execution", Section: sectionStart, Page: p}, nil
 }

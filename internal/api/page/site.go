@@ -32,7 +32,7 @@ type Engine interface {
 	StartJob(ctx context.Context, req *engine.JobRequest) (*engine.Job, error)
 	News(ctx context.Context, seen uint64) (uint64, error)
 	Revision(ctx context.Context, arn string) (revision int64, open bool, err error)
-	Events(ctx context.Context, arn string) iter.Seq2[*protocol.Event, error]
+	Events(ctx context.Context, arn string, revision int64) iter.Seq2[*protocol.Event, error]
 
 	Start(ctx context.Context, req *engine.InvokeRequest) (*engine.Started, error)
 	Skip(ctx context.Context, req *engine.SkipRequest) ([]engine.Skipped, error)
@@ -64,6 +64,8 @@ type Options struct {
 	Version string
 	// Sandboxes are the processes of functions; nil if there are none.
 	Sandboxes func() []overview.Sandbox
+	// Decoder makes payloads readable; nil shows them as they are stored.
+	Decoder *Decoder
 }
 
 // site answers the routes.
@@ -73,8 +75,10 @@ type site struct {
 	overview  *overview.Source
 	log       *slog.Logger
 	version   string
+	decoder   *Decoder
 	assets    *assetFiles
 	pages     templates
+	shelf     shelf
 	reading   chan struct{} // holds one value for each long page that is being read
 	streams   chan struct{} // holds one value for each page that is kept up to date
 }
@@ -94,7 +98,8 @@ func New(e Engine, functions Functions, opts *Options) *route.Face {
 	}
 	s := &site{
 		engine: e, functions: functions, log: cmp.Or(opts.Logger, slog.Default()), version: opts.Version,
-		assets: newAssetFiles(files), reading: make(chan struct{}, readers), streams: make(chan struct{}, maxStreams),
+		decoder: opts.Decoder,
+		assets:  newAssetFiles(files), reading: make(chan struct{}, readers), streams: make(chan struct{}, maxStreams),
 	}
 	s.overview = &overview.Source{Engine: e, Functions: functions, Version: opts.Version, Sandboxes: opts.Sandboxes}
 	s.pages = parse(files, s.assets)
@@ -123,6 +128,7 @@ func (s *site) routes() []route.Route {
 		Prefix + "functions":        s.page("functions", s.listFunctions),
 		Prefix + "function":         s.page("function", s.function),
 		Prefix + "engine":           s.page("engine", s.enginePage),
+		Prefix + "payload":          http.HandlerFunc(s.raw),
 		Prefix + "live":             http.HandlerFunc(s.live),
 		assetPrefix + route.Subject: s.assets,
 	} {

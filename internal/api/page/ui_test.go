@@ -186,11 +186,14 @@ func TestAnOrderIsStartedWatchedAndApprovedOnThePage(t *testing.T) {
 	want(t, f.get("/ui/?name=other", 200), "No execution is like that")
 
 	page := f.get(executionPath(arn), 200)
-	want(t, page, "order-7", "reserve", "manager", "waits for callback manager", "times out in", "waits for an answer", "&lt;script&gt;",
-		"data-live", "CallbackStarted", "WARN", "stock is &lt;low&gt;")
-	if strings.Contains(page, "<script>alert") {
+	want(t, page, "order-7", "reserve", "manager", "waits for callback manager", "times out in", "waits for an answer", "data-live")
+	step := f.get(executionPath(arn)+"&op=1", 200)
+	want(t, step, "&lt;script&gt;", "WARN", "stock is &lt;low&gt;", "Fork with this result")
+	if strings.Contains(step, "<script>alert") {
 		t.Error("a payload became part of the page")
 	}
+	want(t, f.get(executionPath(arn)+"&view=history", 200), "CallbackStarted")
+	want(t, f.get(executionPath(arn)+"&view=log", 200), "stock is &lt;low&gt;")
 	m := callbackID.FindStringSubmatch(page)
 	if m == nil {
 		t.Fatalf("there is no form that answers the callback:\n%s", page)
@@ -204,7 +207,7 @@ func TestAnOrderIsStartedWatchedAndApprovedOnThePage(t *testing.T) {
 		t.Fatalf("the execution ended with %v, %v", r, err)
 	}
 	page = f.get(executionPath(arn), 200)
-	want(t, page, "SUCCEEDED", "&#34;shipped&#34;", "Start another")
+	want(t, page, "SUCCEEDED", "&#34;shipped&#34;", "Start another", "Took")
 	if strings.Contains(page, "data-live") {
 		t.Error("the page of a closed execution asks for itself again")
 	}

@@ -161,6 +161,15 @@ async function lost(pause) {
 }
 
 document.addEventListener("visibilitychange", listen);
+// A page whose axis ends now moves on by itself.
+let asked = Date.now();
+setInterval(() => {
+	const every = Number(document.querySelector("main").dataset.refresh);
+	if (every && !document.hidden && Date.now() - asked >= every) {
+		asked = Date.now();
+		ask();
+	}
+}, 500);
 setInterval(() => {
 	if (source?.readyState === EventSource.OPEN && Date.now() - beat > 16000) {
 		lost(1000); // the network is gone, or the engine stands still
