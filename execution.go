@@ -29,6 +29,17 @@ func Named(name string) StartOption {
 	return func(r *engine.InvokeRequest) { r.Name = name }
 }
 
+// Tagged gives the execution a tag, by which it can be found; it may be repeated. Tags have AWS's limits: see
+// [engine.CheckTags]. A name finds an execution that has other tags, too.
+func Tagged(key, value string) StartOption {
+	return func(req *engine.InvokeRequest) {
+		if req.Tags == nil {
+			req.Tags = map[string]string{}
+		}
+		req.Tags[key] = value
+	}
+}
+
 // Start starts an execution of a registered function with an input, which goes through JSON. It returns once that
 // is durable, and does not wait for the end. Refusals are [*protocol.Error] values.
 func Start[In any](ctx context.Context, s *Service, function string, input In, opts ...StartOption) (Execution, error) {

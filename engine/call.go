@@ -120,8 +120,8 @@ func (r *runner) beginCall(l *live, opID string, f *function, end endFunc) (targ
 // reachTries bounds how often a call is tried that does not reach its function; the pauses add up to 25 s.
 const reachTries = 9
 
-// callReaching repeats callPlain until ctx ends, with growing pauses, while the function cannot be reached: it may be being
-// replaced.
+// callReaching repeats callPlain until ctx ends, with growing pauses, while the function cannot be reached: it may be
+// being replaced.
 func (r *runner) callReaching(ctx context.Context, f *function, req *InvokeRequest) *Result {
 	if err := r.callable(f, req); err != nil {
 		return &Result{Status: protocol.ExecutionFailed, Error: refusal(err)}

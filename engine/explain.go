@@ -27,6 +27,7 @@ type Explanation struct {
 	SideBySide string
 	// Parent is the execution that invoked this one, Origin the one of which it is a fork; empty if there is none.
 	Parent, Origin string
+	Tags           map[string]string
 }
 
 // Reason is one thing that an execution is at, or waits for. Members that do not apply to its kind are zero.
@@ -85,6 +86,7 @@ func (e *explainer) explain(ctx context.Context, arn string, followed int) (*Exp
 	err := e.ledger.glance(ctx, arn, func(execution *machine.Execution) {
 		x.Status = execution.Status()
 		x.Parent, x.Origin = execution.Identity().ParentARN, execution.Identity().OriginARN
+		x.Tags = execution.Identity().Tags
 		facts = execution.Explain(at) // snapshots, which may be kept
 		if !x.Status.Closed() {
 			x.TimesOut = execution.TimesOut()
@@ -146,8 +148,10 @@ func (e *explainer) oneLine(ctx context.Context, x *Explanation, followed int) s
 }
 
 func (e *explainer) reason(arn *protocol.ARN, f *machine.Reason, at protocol.Timestamp) Reason {
-	r := Reason{Kind: string(f.Kind), Since: f.Since, Until: f.Until, Name: f.Label, Count: f.Count, Error: f.Error,
-		Heartbeat: f.Heartbeat, Timeout: f.Timeout, By: f.By}
+	r := Reason{
+		Kind: string(f.Kind), Since: f.Since, Until: f.Until, Name: f.Label, Count: f.Count, Error: f.Error,
+		Heartbeat: f.Heartbeat, Timeout: f.Timeout, By: f.By,
+	}
 	if o := f.Operation; o != nil {
 		r.OperationID, r.Type, r.CallbackID = o.ID, o.Type, o.CallbackID
 	}

@@ -88,6 +88,9 @@ func (g *ledger) admitted(f *portable.File) (*reading, error) {
 		return nil, fmt.Errorf("it says that the status is %.40q, and by its journal it is %s",
 			string(f.Status), r.Status())
 	}
+	if err := CheckTags(id.Tags); err != nil {
+		return nil, err
+	}
 	return r, checkForeignID(id.ARN.ID, r.Started(), g.now())
 }
 

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/perdure/perdure/internal/text"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -111,7 +110,7 @@ func (f *Filter) check() error {
 	if len(f.Statuses) > len(protocol.ExecutionStatuses) || len(f.Doing) > len(Activities) {
 		return invalid("A filter names each status and each activity once at most")
 	}
-	return cmp.Or(atMost("Name", f.Name, maxFilterName), atMost("Error", f.Error, maxFilterError))
+	return cmp.Or(atMost("Name", f.Name, maxFilterName), atMost("Error", f.Error, maxFilterError), CheckTags(f.Tags))
 }
 
 func atMost(key, value string, bytes int) error {
@@ -205,5 +204,3 @@ func (p *filterParser) tags() map[string]string {
 	}
 	return tags
 }
-
-func clip(s string) string { return text.Clip(s, 64) }

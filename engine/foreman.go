@@ -39,7 +39,7 @@ type chunkDocument struct {
 
 func chunkKey(id string, n int) string { return fmt.Sprintf("%s/%08d", id, n) }
 
-func (j *jobs) chunk(ctx context.Context, id string, n int) (*chunkDocument, error) {
+func (j *Jobs) chunk(ctx context.Context, id string, n int) (*chunkDocument, error) {
 	data, err := j.store.Document(ctx, store.JobResultKind, chunkKey(id, n))
 	if err != nil {
 		return nil, err
@@ -48,19 +48,15 @@ func (j *jobs) chunk(ctx context.Context, id string, n int) (*chunkDocument, err
 	return c, json.Unmarshal(data, c)
 }
 
-func (j *jobs) putChunk(ctx context.Context, id string, n int, c *chunkDocument) error {
+func (j *Jobs) putChunk(ctx context.Context, id string, n int, c *chunkDocument) error {
 	return j.store.PutDocument(ctx, store.JobResultKind, chunkKey(id, n), encodeDocument(c))
 }
 
 // foreman does the jobs, if it is this node's turn.
 type foreman struct {
 	*life
-	jobs  *jobs
+	jobs  *Jobs
 	fleet *membership
-	// list returns a page of executions that a filter selects, oldest first.
-	list func(ctx context.Context, f *Filter, marker string, n int) (items []Summary, next string, err error)
-	// act acts on one execution, for the job with this id.
-	act   func(ctx context.Context, id string, req *JobRequest, arn string) (newARN string, err error)
 	wake  chan struct{}
 	began time.Time
 
@@ -205,7 +201,7 @@ func (w *jobWorker) nextChunk(ctx context.Context) (*chunkDocument, error) {
 	if w.Rate > 0 {
 		length = min(length, 1+int(w.Rate)) // so that progress is told every second
 	}
-	items, next, err := w.list(ctx, &w.Selects, w.progress.Next, length)
+	items, next, err := w.jobs.oldest(ctx, &w.Selects, w.progress.Next, length)
 	if err != nil || len(items) == 0 {
 		return nil, err
 	}
@@ -280,13 +276,13 @@ func (w *jobWorker) await(ctx context.Context) bool {
 // happen again.
 func (w *jobWorker) actOnOne(ctx context.Context, r *JobResult) {
 	for try := 1; ctx.Err() == nil; try++ {
-		newARN, err := w.act(ctx, w.id, &w.JobRequest, r.ARN)
+		newARN, err := w.jobs.act(ctx, w.id, &w.JobRequest, r.ARN)
 		refusal, refused := errors.AsType[*protocol.Error](err)
 		switch {
 		case err == nil:
 			r.Outcome, r.NewARN = JobDone, newARN
-		case refused && refusal.Code == protocol.CodeNotFound && w.Action == JobRedrive && time.Since(w.began) < settling:
-			pause(ctx, retryDelay, nil) // its function may be registered yet
+		case refused && w.isEarly(refusal):
+			pause(ctx, retryDelay, nil)
 			continue
 		case refused:
 			r.Outcome, r.Message = JobRefused, protocol.Clip(refusal.Message, maxReason)
@@ -300,7 +296,12 @@ func (w *jobWorker) actOnOne(ctx context.Context, r *JobResult) {
 	}
 }
 
+// isEarly reports whether an execution was refused because its function may not be registered yet.
+func (w *jobWorker) isEarly(refusal *protocol.Error) bool {
+	return w.Action == JobRedrive && refusal.Code == protocol.CodeNotFound && time.Since(w.began) < settling
+}
+
 // oldest lists a page of executions for a job.
-func (e *Engine) oldest(ctx context.Context, f *Filter, marker string, n int) ([]Summary, string, error) {
-	return e.List(ctx, &ListRequest{Filter: *f, OldestFirst: true, Marker: marker, MaxItems: n})
+func (j *Jobs) oldest(ctx context.Context, f *Filter, marker string, n int) ([]Summary, string, error) {
+	return j.engine.List(ctx, &ListRequest{Filter: *f, OldestFirst: true, Marker: marker, MaxItems: n})
 }

@@ -23,9 +23,9 @@ type ForkRequest struct {
 	Before, After string
 	// Outcome, with After, replaces the operation's outcome.
 	Outcome *ForkOutcome
-	// Input replaces the event; nil leaves it. Without Before, After and Redrive nothing is copied then: the new execution
-	// begins anew. With them, what was recorded for the other event counts, and code that does something else with the
-	// new one before the end of the copy fails with a NonDeterminismError.
+	// Input replaces the event; nil leaves it. Without Before, After and Redrive nothing is copied then: the new
+	// execution begins anew. With them, what was recorded for the other event counts, and code that does something
+	// else with the new one before the end of the copy fails with a NonDeterminismError.
 	Input *string
 	// Redrive, without Before and After, leaves out the operations with which a failed, timed out or stopped
 	// execution ended.
@@ -157,7 +157,9 @@ func (e *Engine) fork(t target, arn protocol.ARN, origin *reading, fork *machine
 	if e.life.closing() {
 		return nil, closed()
 	}
-	id := e.starts.newIdentity(t.function, arn, &InvokeRequest{TenantID: origin.Identity().TenantID, Async: true})
+	id := e.starts.newIdentity(t.function, arn, &InvokeRequest{
+		TenantID: origin.Identity().TenantID, Tags: origin.Identity().Tags, Async: true,
+	})
 	fork.Identity, fork.Resolve = id, e.starts.resolve
 	fork.CallbackID = func(position int) string { return e.seals.callbackID(id.ARN.ID, position) }
 	d, err := origin.Fork(origin.records, fork, e.starts.startOf(id.ARN.ID), e.ledger.rules)

@@ -252,7 +252,8 @@ func TestForkWithAnotherEvent(t *testing.T) {
 		for want, input := range map[string]string{
 			"must be smaller than": strings.Repeat("x", protocol.MaxSyncPayload+1), "not valid UTF-8": "\xff",
 		} {
-			if _, err := f.Fork(t.Context(), &engine.ForkRequest{ARN: arn, Input: &input}); err == nil || !strings.Contains(err.Error(), want) {
+			_, err := f.Fork(t.Context(), &engine.ForkRequest{ARN: arn, Input: &input})
+			if err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("got %v, want %s", err, want)
 			}
 		}

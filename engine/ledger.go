@@ -324,11 +324,17 @@ func rowChanged(x *machine.Execution, d *machine.Draft) bool {
 
 func row(d *machine.Draft) *store.Row {
 	arn := d.Identity().ARN
-	return &store.Row{
+	r := &store.Row{
 		ID: arn.ID, ARN: d.ARN(), Function: arn.Function, Version: arn.Version, Name: arn.Name,
 		Status: d.Status(), Started: d.Started(), Closed: d.Closed(), Due: d.Due(), Wanted: d.Wanted(),
 		Expires: d.Expires(), Doing: uint32(d.Doing()), Since: d.Since(), InputHash: d.InputHash(),
+		Tags: d.Identity().Tags,
 	}
+	if d.Status().Closed() {
+		_, err := d.Result()
+		setError(r, err)
+	}
+	return r
 }
 
 // The store knows by this bit what is not to be released.

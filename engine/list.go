@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -54,35 +53,43 @@ func (fs *Functions) activities(row *store.Row) []Activity {
 // List returns a page of executions, newest first unless asked otherwise. next is empty on the last page. A function
 // that is not registered and has no executions is a ResourceNotFoundException.
 func (e *Engine) List(ctx context.Context, req *ListRequest) (items []Summary, next string, err error) {
-	q, err := e.query(ctx, req)
+	q, err := e.query(ctx, &req.Filter)
 	if err != nil {
 		return nil, "", err
 	}
-	last, max := "", pageSize(req.MaxItems)
-	q.Limit = max + 1
+	q.OldestFirst = req.OldestFirst
+	l, err := e.seals.readListMarker(req, &q)
+	if err != nil {
+		return nil, "", err
+	}
+	max := pageSize(req.MaxItems)
 	for {
+		q := l.page(max + 1)
 		rows, err := e.ledger.store.List(ctx, q)
 		if err != nil {
 			return nil, "", err
 		}
 		for _, row := range rows {
 			if len(items) == max {
-				return items, e.seals.listMarker(last, &q), nil
+				return items, e.seals.listMarker(l), nil
 			}
+			stored := row
 			if row.Damaged || !isExecutionID(row.ID) {
 				if row, err = e.ledger.rebuilt(ctx, row.ID); err != nil {
 					continue // lists go on without it
 				}
 			}
-			if s := e.functions.summary(row); wanted(req.Doing, s.Doing) {
+			if s := e.functions.summary(row); l.wants(row) && wanted(req.Doing, s.Doing) {
 				items = append(items, s)
-				last = row.ID
+				l.passed(stored)
 			}
 		}
-		if len(rows) < q.Limit {
+		if len(rows) == q.Limit && l.passed(rows[len(rows)-1]) {
+			continue
+		}
+		if !l.nextStage() {
 			return items, "", nil
 		}
-		q.After = rows[len(rows)-1].ID
 	}
 }
 
@@ -111,62 +118,59 @@ func wanted(want, doing []Activity) bool {
 	return len(want) == 0 || slices.ContainsFunc(want, func(a Activity) bool { return slices.Contains(doing, a) })
 }
 
-// query turns a request into one of the store.
-func (e *Engine) query(ctx context.Context, req *ListRequest) (store.Query, error) {
-	q := store.Query{Name: req.Name, Statuses: req.Statuses, Since: req.Since, OldestFirst: req.OldestFirst}
-	if err := req.check(); err != nil {
+// query turns a filter into a query of the store.
+func (e *Engine) query(ctx context.Context, f *Filter) (store.Query, error) {
+	q := store.Query{
+		Name: f.Name, Statuses: f.Statuses, Since: f.Since, Error: errorType(f.Error), Tags: f.Tags,
+	}
+	if err := f.check(); err != nil {
 		return q, err
 	}
-	if prefix, isPattern := strings.CutSuffix(req.Name, "*"); isPattern {
-		q.Name, q.NamePrefix = "", prefix
+	if strings.Trim(q.Name, "*") == "" {
+		q.Name = ""
 	}
-	for _, a := range req.Doing {
+	if q.Error != "" && len(q.Statuses) == 0 {
+		q.Statuses = []protocol.ExecutionStatus{
+			protocol.ExecutionFailed, protocol.ExecutionTimedOut, protocol.ExecutionStopped,
+		}
+	}
+	for _, a := range f.Doing {
 		q.Doing |= uint32(doings[a])
 	}
-	if req.Function != "" {
-		var err error
-		if q.Function, q.Version, err = e.functions.home.parseRef(req.Function, req.Qualifier); err != nil {
-			return q, err
+	between(&q, f)
+	if f.Function == "" {
+		q.Version = f.Qualifier
+		isVersion := q.Version == protocol.LatestVersion || strings.Trim(q.Version, "0123456789") == ""
+		if !isVersion {
+			return q, invalid("An alias belongs to a function: %q is no version, and no Function is given",
+				clip(q.Version))
 		}
-		if a := e.functions.alias(q.Function, q.Version); a != nil {
-			q.Version = a.Version
-		}
+		return q, nil
 	}
-	last, err := e.seals.readListMarker(req.Marker, &q)
-	if err != nil {
+	var err error
+	if q.Function, q.Version, err = e.functions.home.parseRef(f.Function, f.Qualifier); err != nil {
 		return q, err
 	}
-	between(&q, req, last)
-	if q.Function == "" {
-		return q, nil
+	if a := e.functions.alias(q.Function, q.Version); a != nil {
+		q.Version = a.Version
 	}
 	return q, e.functions.mustBeKnown(ctx, q.Function, q.Version)
 }
 
-// between restricts q to executions that started within the request's bounds and stand behind the last one of the
-// page before. All three bounds are ids.
-func between(q *store.Query, req *ListRequest, before string) {
-	var first, last string // exclusive, ascending; empty is unbounded
-	if req.StartedAfter != 0 {
-		first = lastBefore(req.StartedAfter + 1)
+// between restricts q, newest first, to executions that started within the filter's bounds. Both are ids.
+func between(q *store.Query, f *Filter) {
+	if f.StartedAfter != 0 {
+		q.Until = lastBefore(f.StartedAfter + 1)
 	}
-	if req.StartedBefore != 0 {
-		last = lastBefore(req.StartedBefore)
-	}
-	if q.OldestFirst {
-		q.After, q.Until = max(first, before), last
-		return
-	}
-	q.After, q.Until = cmp.Or(last, before), first
-	if before != "" {
-		q.After = min(q.After, before)
+	if f.StartedBefore != 0 {
+		q.After = lastBefore(f.StartedBefore)
 	}
 }
 
 func (fs *Functions) summary(row *store.Row) Summary {
 	s := Summary{
 		ARN: row.ARN, Name: row.Name, Status: row.Status, Started: row.Started, Closed: row.Closed,
-		Doing: fs.activities(row), Since: row.Since,
+		Doing: fs.activities(row), Since: row.Since, Error: row.Error, Message: row.Message, Tags: row.Tags,
 	}
 	if arn, err := protocol.ParseARN(row.ARN); err == nil {
 		s.FunctionARN = arn.FunctionARN()
@@ -198,18 +202,10 @@ type OpenCount struct {
 }
 
 // CountOpen counts the open executions of each function version that has any, registered or not.
-func (e *Engine) CountOpen(ctx context.Context) ([]OpenCount, error) {
-	counts, err := e.ledger.store.Count(ctx, openStatuses())
-	if err != nil {
-		return nil, err
-	}
-	var open []OpenCount
+func (e *Engine) CountOpen(ctx context.Context) (open []OpenCount, err error) {
+	counts, err := e.ledger.store.Count(ctx, store.Query{Statuses: openStatuses()}, store.Grouping{Function: true})
 	for _, c := range counts {
-		if last := len(open) - 1; last >= 0 && open[last].Function == c.Function && open[last].Version == c.Version {
-			open[last].N += c.N // another status
-			continue
-		}
 		open = append(open, OpenCount{c.Function, c.Version, c.N})
 	}
-	return open, nil
+	return open, err
 }

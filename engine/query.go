@@ -18,6 +18,7 @@ func (e *Engine) Describe(ctx context.Context, arn string) (*Description, error)
 			ARN: arn, Name: id.ARN.Name, FunctionARN: id.ARN.FunctionARN(), Version: id.ARN.Version,
 			Status: x.Status(), Started: x.Started(), Closed: x.Closed(), Input: x.Input(),
 			TraceHeader: id.TraceHeader, ExecutionTimeout: id.ExecutionTimeout, RetentionDays: id.RetentionDays,
+			Tags: id.Tags,
 		}
 		used := x.Usage()
 		d.Operations, d.Bytes = used.Operations, used.Bytes

@@ -14,6 +14,9 @@ type InvokeRequest struct {
 	// RequestID is the request id of a plain function's call; empty is a new UUID. Executions do not use it.
 	RequestID string
 
+	// Tags are kept with the execution, for searching: see [CheckTags]. A name finds an execution with other tags, too.
+	Tags map[string]string
+
 	TenantID      string // for functions that keep their tenants apart
 	TraceHeader   string // X-Ray's; empty begins a trace
 	ClientContext string
@@ -55,6 +58,7 @@ type Description struct {
 	ExecutionTimeout int64 // seconds
 	RetentionDays    int64
 	TimesOut         protocol.Timestamp // pauses put it off; zero once closed
+	Tags             map[string]string  // nobody changes the map
 	Operations       int64              // as AWS counts: each attempt, and each failed invocation, is one
 	Bytes            int64              // of inputs, results and errors, as AWS counts them
 	Pause            *Pause             // of an execution that is PAUSING or PAUSED, else nil
@@ -80,14 +84,20 @@ type Summary struct {
 	Closed      protocol.Timestamp
 	Doing       []Activity         // empty if it does nothing
 	Since       protocol.Timestamp // since when it does that
+	Error       string             // the type of the error with which it ended, at most 200 bytes
+	Message     string             // the first line of the error's text, at most 200 bytes
+	Tags        map[string]string  // nobody changes the map
 }
 
 // ListRequest asks for a page of the executions that pass a filter.
 type ListRequest struct {
 	Filter
 	OldestFirst bool
-	Marker      string // the next of the page before
-	MaxItems    int    // 0 is 100; at most 1000
+	// AttentionFirst begins with what is stuck, longest first: retrying, queued or running for a minute, then paused
+	// or waiting for a callback. Failures of the last day follow, then the rest, newest first.
+	AttentionFirst bool
+	Marker         string // the next of the page before
+	MaxItems       int    // 0 is 100; at most 1000
 }
 
 // CheckpointRequest is one checkpoint of a running invocation.

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/rand"
@@ -11,6 +12,7 @@ import (
 	"hash/crc32"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -183,26 +185,35 @@ func (s seals) readHistoryMarker(req *HistoryRequest) (at place, err error) {
 	return place{seq: n[0], skip: int(n[1])}, nil
 }
 
-// listMarker says that a page of q ended with the execution lastID.
-func (s seals) listMarker(lastID string, q *store.Query) string {
-	return s.seal(kindList, lastID, listOf(q))
+// listMarker says where a page of a list ended.
+func (s seals) listMarker(l *listing) string {
+	began, place := l.numbers()
+	return s.seal(kindList, cmp.Or(l.last, uuid.Nil.String()), listOf(l), began, place)
 }
 
-func (s seals) readListMarker(marker string, q *store.Query) (lastID string, err error) {
-	if marker == "" {
-		return "", nil
+// readListMarker returns the list that a request begins, or goes on with.
+func (s seals) readListMarker(req *ListRequest, q *store.Query) (*listing, error) {
+	l := &listing{query: *q, attention: req.AttentionFirst, began: protocol.TimestampOf(time.Now())}
+	if req.AttentionFirst && req.OldestFirst {
+		return nil, invalid("A list has one order: OldestFirst or AttentionFirst")
 	}
-	id, n, ok := s.unseal(kindList, marker, 1)
-	if !ok || n[0] != listOf(q) {
-		return "", invalidMarker()
+	if req.Marker == "" {
+		return l, nil
 	}
-	return id.String(), nil
+	id, n, ok := s.unseal(kindList, req.Marker, 3)
+	if !ok || n[0] != listOf(l) {
+		return nil, invalidMarker()
+	}
+	if l.resume(id.String(), n[1], n[2]); id == uuid.Nil { // the page before ended with a stage
+		l.last = ""
+	}
+	return l, nil
 }
 
 // listOf tells lists apart. Filters may change between pages.
-func listOf(q *store.Query) int64 {
-	sum := crc32.ChecksumIEEE([]byte(q.Function + ":" + q.Version))
-	return int64(sum)<<1 | direction(!q.OldestFirst)
+func listOf(l *listing) int64 {
+	sum := crc32.ChecksumIEEE([]byte(l.query.Function + ":" + l.query.Version))
+	return int64(sum)<<2 | direction(l.attention)<<1 | direction(!l.query.OldestFirst)
 }
 
 func direction(newestFirst bool) int64 {

@@ -17,8 +17,9 @@ import (
 )
 
 // Start starts an execution of a durable function, or finds the one that this name started before, and returns when
-// that is durable. The same name with another payload or version is a DurableExecutionAlreadyStartedException; a name
-// is free again when its execution is deleted. An alias is followed now, and not again.
+// that is durable. The same name with another payload or version is a DurableExecutionAlreadyStartedException; with
+// other tags it finds the execution, which keeps its own. A name is free again when its execution is deleted. An alias
+// is followed now, and not again.
 //
 // For a plain function nothing is started; see [Engine.Call].
 func (e *Engine) Start(ctx context.Context, req *InvokeRequest) (*Started, error) {
@@ -36,6 +37,9 @@ func (e *Engine) Start(ctx context.Context, req *InvokeRequest) (*Started, error
 		return nil, protocol.Errorf(protocol.CodeValidation,
 			"1 validation error detected: Value '%s' at 'durableExecutionName' failed to satisfy constraint: "+
 				"Member must satisfy regular expression pattern: [a-zA-Z0-9-_]{1,64}", req.Name)
+	}
+	if err := CheckTags(req.Tags); err != nil {
+		return nil, err
 	}
 	if len(req.Payload) > protocol.MaxSyncPayload {
 		return nil, protocol.Errorf(protocol.CodeRequestTooLarge,
@@ -216,6 +220,7 @@ func (s *starter) newIdentity(f *function, arn protocol.ARN, req *InvokeRequest)
 		RetentionDays:    int64(cmp.Or(f.Durable.RetentionDays, protocol.DefaultRetentionDays)),
 		Async:            req.Async,
 		TenantID:         strings.Clone(req.TenantID),
+		Tags:             ownTags(req.Tags),
 		TraceHeader:      traceOf(strings.Clone(req.TraceHeader), arn.ID, s.startOf(arn.ID)),
 	}
 }

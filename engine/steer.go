@@ -45,8 +45,8 @@ type StopRequest struct {
 	Token   string // makes the act safe to repeat: see above
 }
 
-// Stop closes an execution and returns when it closed. One that has closed keeps its outcome; Kill and Cascade count for
-// it all the same.
+// Stop closes an execution and returns when it closed. One that has closed keeps its outcome; Kill and Cascade count
+// for it all the same.
 func (e *Engine) Stop(ctx context.Context, req *StopRequest) (protocol.Timestamp, error) {
 	by, err := caller(ctx, req.By)
 	if err != nil {
@@ -100,7 +100,8 @@ func (e *Engine) Pause(ctx context.Context, req *PauseRequest) error {
 }
 
 // Resume ends a pause, or calls it off before it began. The function is invoked if the pause interrupted it, if
-// something completed meanwhile, or if the last invocation failed: failures are counted anew. An execution that is neither PAUSED nor PAUSING is a ResourceConflictException.
+// something completed meanwhile, or if the last invocation failed: failures are counted anew. An execution
+// that is neither PAUSED nor PAUSING is a ResourceConflictException.
 func (e *Engine) Resume(ctx context.Context, req *ResumeRequest) error {
 	by, err := caller(ctx, req.By)
 	if err != nil {

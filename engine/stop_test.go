@@ -32,10 +32,11 @@ func TestKillEndsTheBody(t *testing.T) {
 		status protocol.ExecutionStatus
 		took   time.Duration
 	}{
-		"a stop":        {nil, false, protocol.ExecutionStopped, 50 * time.Second},
-		"a kill":        {nil, true, protocol.ExecutionStopped, 0},
-		"a later kill":  {func(f *fixture, arn string) { f.stop(&engine.StopRequest{ARN: arn}) }, true, protocol.ExecutionStopped, 0},
-		"a second kill": {func(f *fixture, arn string) { f.stop(&engine.StopRequest{ARN: arn, Kill: true}) }, true, protocol.ExecutionStopped, 0},
+		"a stop":       {nil, false, protocol.ExecutionStopped, 50 * time.Second},
+		"a kill":       {nil, true, protocol.ExecutionStopped, 0},
+		"a later kill": {func(f *fixture, arn string) { f.stop(&engine.StopRequest{ARN: arn}) }, true, protocol.ExecutionStopped, 0},
+		"a second kill": {func(f *fixture, arn string) { f.stop(&engine.StopRequest{ARN: arn, Kill: true}) }, true,
+			protocol.ExecutionStopped, 0},
 		"a kill while it pauses": {func(f *fixture, arn string) {
 			if err := f.Pause(f.t.Context(), &engine.PauseRequest{ARN: arn}); err != nil {
 				f.t.Error(err)

@@ -25,6 +25,9 @@ func (f *filterFlags) define(fs *flag.FlagSet) {
 	add("doing", "Doing", "only executions that do `WHAT`")
 	add("longer-than", "LongerThan", "only executions that have been doing what they do for `TIME`")
 	add("name", "Name", "only executions with this `NAME`, in which * stands for any text")
+	add("version", "Qualifier", "only executions of this `VERSION`, or of an alias's")
+	add("error", "Error", "only executions that ended with an error of this `TYPE`")
+	add("tag", "Tag", "only executions with this tag, `KEY=VALUE`; may repeat, for executions with all of them")
 	add("started-after", "StartedAfter", "only executions that started after this `MOMENT`")
 	add("started-before", "StartedBefore", "only executions that started before this `MOMENT`")
 }
@@ -46,6 +49,24 @@ func (f *filterFlags) filter() (engine.Filter, error) {
 		err = cli.Usagef("%v", bare(err))
 	}
 	return filter, err
+}
+
+// tagFlag adds tags to a map.
+func tagFlag(into *map[string]string) func(string) error {
+	return func(s string) error {
+		key, value, ok := strings.Cut(s, "=")
+		if _, twice := (*into)[key]; !ok || twice {
+			return errors.New("a tag is wanted as KEY=VALUE, each key once")
+		}
+		if *into == nil {
+			*into = map[string]string{}
+		}
+		(*into)[key] = value
+		if err := engine.CheckTags(*into); err != nil {
+			return bare(err)
+		}
+		return nil
+	}
 }
 
 // bare is an error without the code that it has for clients of the API.

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"text/tabwriter"
 
 	"github.com/perdure/perdure/internal/api/adminapi"
@@ -65,6 +67,9 @@ func describe(w io.Writer, e *client.Execution, x *adminapi.Explanation) {
 	}
 	if x.OriginArn != "" {
 		row("origin", x.OriginArn)
+	}
+	for _, key := range slices.Sorted(maps.Keys(x.Tags)) {
+		row("tag", key+"="+x.Tags[key])
 	}
 	row("started", localTime(e.Started))
 	if e.Closed != 0 {

@@ -36,6 +36,7 @@ type invokeVerb struct {
 	remoteFlags
 	event        eventFlags
 	name         string
+	tags         map[string]string
 	wait, noWait bool
 }
 
@@ -43,6 +44,7 @@ func (v *invokeVerb) define(fs *flag.FlagSet) {
 	v.remoteFlags.define(fs)
 	v.event.define(fs)
 	fs.StringVar(&v.name, "name", "", "`NAME` of the execution, which makes the start idempotent")
+	fs.Func("tag", "give the execution a tag, `KEY=VALUE`; may repeat", tagFlag(&v.tags))
 	fs.BoolVar(&v.wait, "wait", true, "follow the execution to its end")
 	fs.BoolVar(&v.noWait, "no-wait", false, "print the execution's ARN and do not wait")
 }
@@ -67,7 +69,7 @@ func (v *invokeVerb) run(ctx context.Context, std *stdio, args []string) error {
 	if r.isPlain(ctx, args[0]) {
 		return v.callPlain(ctx, std, r, args[0], event)
 	}
-	started, err := r.Invoke(ctx, &client.Invocation{Function: args[0], Name: v.name, Event: event})
+	started, err := r.Invoke(ctx, &client.Invocation{Function: args[0], Name: v.name, Tags: v.tags, Event: event})
 	switch {
 	case protocol.HasCode(err, protocol.CodeAlreadyStarted):
 		return nameTaken(v.name)

@@ -57,6 +57,7 @@ type runVerb struct {
 	name      string
 	named     bool // by the user
 	program   project.Program
+	tags      map[string]string
 	json      bool
 	keepGoing bool
 }
@@ -67,6 +68,7 @@ func (v *runVerb) define(fs *flag.FlagSet) {
 	v.templateFlags.define(fs)
 	v.event.define(fs)
 	fs.StringVar(&v.name, "name", "", "`NAME` of the execution, which makes the start idempotent")
+	fs.Func("tag", "give the execution a tag, `KEY=VALUE`; may repeat", tagFlag(&v.tags))
 	fs.StringVar(&v.program.Name, "function", "", "`NAME` of the function, if not that of its directory")
 	fs.StringVar(&v.program.Handler, "handler", "",
 		"`FILE.FUNCTION` of a function that is not in Go, if it cannot be guessed")
@@ -222,7 +224,7 @@ func (v *runVerb) start(ctx context.Context, h *host.Host, event []byte) (*execu
 		}
 	}
 	started, err := h.Engine.Start(ctx, &engine.InvokeRequest{Function: v.program.Name,
-		Qualifier: protocol.LatestVersion, Name: v.name, Payload: event})
+		Qualifier: protocol.LatestVersion, Name: v.name, Tags: v.tags, Payload: event})
 	if e, ok := errors.AsType[*protocol.Error](err); ok && e.Code == protocol.CodeAlreadyStarted {
 		return nil, nameTaken(v.name)
 	}

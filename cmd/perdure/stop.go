@@ -41,7 +41,9 @@ func (v *stopVerb) define(fs *flag.FlagSet) {
 
 func (v *stopVerb) run(ctx context.Context, std *stdio, args []string) error {
 	if v.isMany(args) {
-		return v.many(ctx, std, &adminapi.JobRequest{Action: engine.JobStop, Reason: v.reason, Kill: v.kill, Cascade: v.cascade})
+		return v.many(ctx, std, &adminapi.JobRequest{
+			Action: engine.JobStop, Reason: v.reason, Kill: v.kill, Cascade: v.cascade,
+		})
 	}
 	r, arn, err := v.locate(ctx, "stop", args)
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -28,6 +29,7 @@ type Invocation struct {
 	// Function is a name or an ARN. Without a version it is the latest one.
 	Function string
 	Name     string // of the execution; empty for a new one
+	Tags     map[string]string
 	Event    []byte
 	// Wait waits for the answer of a plain function, without a limit of time.
 	Wait bool
@@ -51,7 +53,8 @@ func (c *Client) Invoke(ctx context.Context, in *Invocation) (*Invoked, error) {
 	resp, err := c.send(ctx, call{
 		method: http.MethodPost, path: path(functionPath, Qualified(in.Function), "/invocations"), body: in.Event,
 		patient: in.Wait,
-		header:  map[string]string{"X-Amz-Invocation-Type": how, "X-Amz-Durable-Execution-Name": in.Name},
+		header: map[string]string{"X-Amz-Invocation-Type": how, "X-Amz-Durable-Execution-Name": in.Name,
+			engine.TagsHeader: engine.FormatTags(in.Tags)},
 	})
 	if err != nil {
 		return nil, err

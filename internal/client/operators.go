@@ -61,6 +61,9 @@ func (c *Client) Find(ctx context.Context, req engine.ListRequest) iter.Seq2[*ad
 	if req.OldestFirst {
 		query.Set("OldestFirst", "true")
 	}
+	if req.AttentionFirst {
+		query.Set("AttentionFirst", "true")
+	}
 	if req.Marker != "" {
 		query.Set("Marker", req.Marker)
 	}
@@ -71,6 +74,11 @@ func (c *Client) Find(ctx context.Context, req engine.ListRequest) iter.Seq2[*ad
 		func(page *adminapi.ExecutionList) ([]adminapi.Execution, string) {
 			return page.Executions, page.NextMarker
 		}, func(e adminapi.Execution) (*adminapi.Execution, error) { return &e, nil })
+}
+
+// Count counts the executions that f selects.
+func (c *Client) Count(ctx context.Context, f engine.Filter) (*adminapi.Counts, error) {
+	return get[adminapi.Counts](ctx, c, adminapi.Prefix+"counts", f.Values())
 }
 
 // Explain asks why an execution is where it is.

@@ -200,6 +200,34 @@ func (f *fixture) history(arn string) (types []protocol.EventType) {
 	return types
 }
 
+// TestMended: what crashed until it was paused goes on with the next build; what
+// somebody paused stays paused.
+func TestMended(t *testing.T) {
+	limit := func(o *Options) { o.Settings.Crashes = engine.CrashLimit{Max: 3, Pause: true} }
+	inLoop(t, map[string]code{"Durable": "dies"}, limit, func(f *fixture) {
+		x, y := f.start("Durable", "X"), f.start("Durable", "Y")
+		if err := f.engine.Pause(f.Context(), &engine.PauseRequest{ARN: y}); err != nil {
+			f.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		status := func(arn string) protocol.ExecutionStatus {
+			d, err := f.engine.Describe(f.Context(), arn)
+			if err != nil {
+				f.Fatal(err)
+			}
+			return d.Status
+		}
+		if x, y := status(x), status(y); x != protocol.ExecutionPaused || y != protocol.ExecutionPaused {
+			f.Fatalf("got %s and %s, want both to be paused", x, y)
+		}
+		f.save("Durable", "mended")
+		time.Sleep(time.Second)
+		if x, y := status(x), status(y); x != protocol.ExecutionSucceeded || y != protocol.ExecutionPaused {
+			f.Errorf("got %s and %s, want the one that crashed to end, and the other to wait", x, y)
+		}
+	})
+}
+
 // TestManyOpen: only the newest executions are tried.
 func TestManyOpen(t *testing.T) {
 	inLoop(t, map[string]code{"Durable": "wait write"}, nil, func(f *fixture) {

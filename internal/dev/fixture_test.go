@@ -48,7 +48,7 @@ type fixture struct {
 // code is what a function does, in words: a text is returned at once; "broken:"
 // does not build, "slow:" builds for five seconds, "crash:" ends before it asks for
 // an invocation; "go:" is built as Go is; "wait STEP" records a step and waits for an hour; "busy" takes a
-// minute.
+// minute; "dies" crashes when it is invoked.
 type code string
 
 func (c code) says(word string) bool { return strings.Contains(string(c), word) }
@@ -283,6 +283,9 @@ func (r *running) handle(ctx durable.Context, _ any) (string, error) {
 
 // Invoke implements [engine.Invoker].
 func (r *running) Invoke(ctx context.Context, inv *engine.Invocation) engine.Outcome {
+	if r.code.says("dies") {
+		return engine.Outcome{Error: &protocol.ErrorObject{ErrorType: protocol.ErrorTypeExit, ErrorMessage: "exit status 3"}}
+	}
 	if r.handler != nil {
 		return inprocess.Invoker{Handler: r.handler}.Invoke(ctx, inv)
 	}

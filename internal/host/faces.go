@@ -58,7 +58,8 @@ func (h *Host) faces() []*route.Face {
 				}},
 		}),
 		page.New(h.Engine, h.Engine.Functions(), &page.Options{
-			Logger: log, Version: version, Decoder: h.opts.Decoder, Sandboxes: h.sandboxes}),
+			Logger: log, Version: version, Sandboxes: h.sandboxes, Decoder: h.opts.Decoder,
+		}),
 	}
 	if h.opts.SAM {
 		h.emulator = emulator.New(h.Engine, h.Engine.Functions(), h.data, &emulator.Options{

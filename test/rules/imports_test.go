@@ -27,7 +27,7 @@ var floors = []floor{
 	{"internal/api", "protocol engine internal/core/history internal/core/store internal/files internal/function/attached " +
 		"internal/observe internal/text"},
 	{"internal/function", "protocol durable engine internal/api/runtimeapi internal/core/standstill internal/files internal/text"},
-	{"internal/client", "protocol engine internal/api/adminapi internal/api/credentials internal/sdk/sign"},
+	{"internal/client", "protocol engine internal/api/adminapi internal/api/credentials internal/api/route internal/sdk/sign"},
 	{"internal/cli", "protocol engine internal/core/history internal/text"},
 	{"internal/host", "protocol engine internal/api internal/core/rehearsal internal/core/store internal/core/transfer internal/files " +
 		"internal/function internal/observe"},

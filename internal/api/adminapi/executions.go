@@ -19,6 +19,10 @@ type Execution struct {
 	Doing                []engine.Activity `json:",omitempty"`
 	// Since is from when on it has been doing that.
 	Since protocol.Seconds `json:",omitzero"`
+	// Error is the type of the error with which it ended, and Message the first line of its text, at most 200 bytes.
+	Error   string            `json:",omitempty"`
+	Message string            `json:",omitempty"`
+	Tags    map[string]string `json:",omitempty"`
 }
 
 // ExecutionList is a page of executions; NextMarker is empty on the last one.
@@ -27,17 +31,53 @@ type ExecutionList struct {
 	NextMarker string `json:",omitempty"`
 }
 
+// Counts is how many executions pass a filter; zeros are left out.
+type Counts struct {
+	Total    int
+	Statuses map[protocol.ExecutionStatus]int `json:",omitempty"`
+	// Doing says what open ones do; one may do several things.
+	Doing map[engine.Activity]int `json:",omitempty"`
+	// Failures are those that failed or timed out, by function and error, the largest number first; at most 100.
+	Failures []FailureCount `json:",omitempty"`
+}
+
+// FailureCount is the number of failures of a function with one type of error.
+type FailureCount struct {
+	Function string
+	Error    string
+	Count    int
+}
+
 type listEngine interface {
 	List(ctx context.Context, req *engine.ListRequest) (items []engine.Summary, next string, err error)
+	Count(ctx context.Context, f *engine.Filter) (*engine.Counts, error)
+}
+
+// counts answers with the counts of what a filter selects.
+func (a *api) counts(w http.ResponseWriter, r *http.Request, _ string) error {
+	q := newQuery(r)
+	filter := q.filter()
+	if err := q.err(); err != nil {
+		return err
+	}
+	c, err := a.engine.Count(r.Context(), &filter)
+	if err != nil {
+		return err
+	}
+	out := Counts{Total: c.Total, Statuses: c.Statuses, Doing: c.Doing}
+	for _, f := range c.Failures {
+		out.Failures = append(out.Failures, FailureCount{f.Function, f.Error, f.N})
+	}
+	return reply(w, out)
 }
 
 func (a *api) executions(w http.ResponseWriter, r *http.Request, _ string) error {
 	q := newQuery(r)
 	req := &engine.ListRequest{
 		Filter:      q.filter(),
-		OldestFirst: q.boolean("OldestFirst"),
-		Marker:      q.text("Marker"),
-		MaxItems:    int(q.integer("MaxItems", 0, protocol.MaxPage)),
+		OldestFirst: q.boolean("OldestFirst"), AttentionFirst: q.boolean("AttentionFirst"),
+		Marker:   q.text("Marker"),
+		MaxItems: int(q.integer("MaxItems", 0, protocol.MaxPage)),
 	}
 	if err := q.err(); err != nil {
 		return err
@@ -57,7 +97,7 @@ func executionOf(s *engine.Summary) Execution {
 	return Execution{
 		DurableExecutionArn: s.ARN, DurableExecutionName: s.Name, FunctionArn: s.FunctionARN, Status: s.Status,
 		StartTimestamp: protocol.Seconds(s.Started), EndTimestamp: protocol.Seconds(s.Closed), Doing: s.Doing,
-		Since: protocol.Seconds(s.Since),
+		Since: protocol.Seconds(s.Since), Error: s.Error, Message: s.Message, Tags: s.Tags,
 	}
 }
 

@@ -6,7 +6,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/internal/api/adminapi"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -67,6 +70,9 @@ func TestExecutionsRefusals(t *testing.T) {
 		{"Nonsense=1", `There is no parameter "Nonsense" here.`},
 		{"MaxItems=1001", `MaxItems "1001" is not a number from 0 to 1000.`},
 		{"OldestFirst=yes", `OldestFirst "yes" is not true or false.`},
+		{"AttentionFirst=true&OldestFirst=true", "A list has one order: OldestFirst or AttentionFirst"},
+		{"Tag=a:b=c*", `The value "c*" of the tag "a:b" has a character that is no letter, digit, space or one of _.:/=+-@`},
+		{"Qualifier=live", `An alias belongs to a function: "live" is no version, and no Function is given`},
 		{"StartedAfter=yesterday", `StartedAfter "yesterday" is not a moment such as 2026-11-23T08:00:00Z, or 24h for a day ago.`},
 		{"Doing=dancing", `No execution is ever doing "dancing"`},
 		{"Marker=%2F", "Invalid Marker"},
@@ -81,6 +87,54 @@ func TestExecutionsRefusals(t *testing.T) {
 		resp.Body.Close()
 		if err != nil || refusal.Message != test.want {
 			t.Errorf("%s: got %q, %v, want %q", test.query, refusal.Message, err, test.want)
+		}
+	}
+}
+
+// Lists, counts and explanations know tags and errors.
+func TestCounts(t *testing.T) {
+	w := newWorld(t)
+	w.register(t, "f", `{"Status":"SUCCEEDED","Result":"1"}`)
+	w.register(t, "g", `{"Status":"FAILED","Error":{"ErrorType":"Busy","ErrorMessage":"no\u0000 place\nat all"}}`)
+	tags := map[string]string{"team": "a=b", "tür zu": "+ @"}
+	for i, function := range []string{"f", "g", "g"} {
+		req := &engine.InvokeRequest{Function: function}
+		if i > 0 {
+			req.Tags = tags
+		}
+		started, err := w.engine.Start(t.Context(), req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.engine.Wait(t.Context(), started.ARN); err != nil {
+			t.Fatal(err)
+		}
+	}
+	filter := engine.Filter{Tags: tags}
+	for e, err := range w.client.Find(t.Context(), engine.ListRequest{Filter: filter, AttentionFirst: true, MaxItems: 1}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(tags, e.Tags); diff != "" || e.Error != "Busy" || e.Message != "no  place" {
+			t.Errorf("got %+v (-want +got):\n%s", e, diff)
+		}
+		x, err := w.client.Explain(t.Context(), e.DurableExecutionArn)
+		if err != nil || cmp.Diff(tags, x.Tags) != "" {
+			t.Errorf("explained: got %+v, %v", x, err)
+		}
+	}
+	for _, test := range []struct {
+		filter engine.Filter
+		want   adminapi.Counts
+	}{
+		{engine.Filter{}, adminapi.Counts{Total: 3, Statuses: map[protocol.ExecutionStatus]int{"SUCCEEDED": 1, "FAILED": 2},
+			Failures: []adminapi.FailureCount{{Function: "g", Error: "Busy", Count: 2}}}},
+		{filter, adminapi.Counts{Total: 2, Statuses: map[protocol.ExecutionStatus]int{"FAILED": 2},
+			Failures: []adminapi.FailureCount{{Function: "g", Error: "Busy", Count: 2}}}},
+	} {
+		got, err := w.client.Count(t.Context(), test.filter)
+		if diff := cmp.Diff(&test.want, got); err != nil || diff != "" {
+			t.Errorf("%+v: %v (-want +got):\n%s", test.filter, err, diff)
 		}
 	}
 }

@@ -23,6 +23,8 @@ type Explanation struct {
 	// ParentArn is the execution that invoked this one, OriginArn the one that it is a fork of.
 	ParentArn string `json:",omitempty"`
 	OriginArn string `json:",omitempty"`
+	// Tags are those that it got at its start.
+	Tags map[string]string `json:",omitempty"`
 }
 
 // Reason is one thing that an execution is at, or waits for.
@@ -56,7 +58,7 @@ func (a *api) explain(w http.ResponseWriter, r *http.Request, arn string) error 
 	out := Explanation{
 		DurableExecutionArn: x.ARN, Status: x.Status, Text: x.Text, Total: x.Total,
 		ExpectedExecutionTimeoutTimestamp: protocol.Seconds(x.TimesOut), ParentArn: x.Parent, OriginArn: x.Origin,
-		SideBySide: x.SideBySide,
+		SideBySide: x.SideBySide, Tags: x.Tags,
 	}
 	for i := range x.Reasons {
 		out.Reasons = append(out.Reasons, reasonOf(&x.Reasons[i]))

@@ -26,6 +26,7 @@ func (a *api) routes() []route.Route {
 
 		{Method: "GET", Path: Prefix + "executions", Operation: "FindExecutions", Access: route.Readers,
 			Serve: a.executions},
+		{Method: "GET", Path: Prefix + "counts", Operation: "CountExecutions", Access: route.Readers, Serve: a.counts},
 		{Method: "GET", Path: execution + "/explain", Operation: "ExplainExecution", Access: route.Readers,
 			Serve: a.explain},
 		{Method: "GET", Path: execution + "/export", Operation: "ExportExecution", Access: route.Readers,

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -106,6 +107,9 @@ func decodeInvoke(r *http.Request, function string) (invocationType, *engine.Inv
 		return "", nil, err
 	}
 	var err error
+	if req.Tags, err = engine.ParseTags(strings.Join(r.Header[engine.TagsHeader], "&")); err != nil {
+		return "", nil, err
+	}
 	req.ClientContext, err = clientContext(r.Header)
 	req.LogTail = logType(r.Header.Get("X-Amz-Log-Type")) == tail && how == requestResponse
 	return how, req, err

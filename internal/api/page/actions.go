@@ -50,6 +50,7 @@ func (s *site) actions() map[string]act {
 			return s.engine.FailCallback(r.Context(), form.Get("callback"), &protocol.ErrorObject{
 				ErrorType: cmp.Or(form.Get("error-type"), "Rejected"), ErrorMessage: form.Get("result")})
 		}),
+		"redrive-failed": s.redriveFailed,
 	}
 }
 

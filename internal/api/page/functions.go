@@ -62,6 +62,15 @@ func (v versionRow) StateClass() string {
 	return "dead"
 }
 
+// InvokeCommand starts an execution of it in a terminal.
+func (v versionRow) InvokeCommand() string {
+	name := v.Function
+	if v.Version.Version != protocol.LatestVersion {
+		name += ":" + v.Version.Version
+	}
+	return "perdure invoke " + name + " --event-json '{}'"
+}
+
 // Modified is when it was registered, or published.
 func (v versionRow) Modified() protocol.Timestamp { return protocol.Timestamp(v.LastModified) }
 
@@ -149,12 +158,38 @@ type functionPage struct {
 	Name     string
 	Versions []versionRow
 	Chosen   versionRow
+	Doing    []doingCount // what its open executions do
+	Failures []*failureGroup
 	Timings  []timing
 	Started  *chart
 	Slowest  []operationRow
 	Retried  []operationRow
 	Waits    []waitRow
 	Node     string
+}
+
+// doingCount is how many open executions do one thing.
+type doingCount struct {
+	Words string
+	N     int
+	Path  string // the list of them
+}
+
+var doingWords = map[engine.Activity]string{
+	engine.Running: "running", engine.Paused: "paused", engine.Unregistered: "waiting for an unregistered version",
+	engine.Retrying: "retrying", engine.Queued: "waiting for a place", engine.Callback: "waiting for a callback",
+	engine.Invoke: "waiting for another function", engine.Waiting: "waiting for a moment",
+}
+
+// doingCounts are what the open executions of a function do, in the order of [engine.Activities].
+func doingCounts(function string, c *engine.Counts) (all []doingCount) {
+	for _, a := range engine.Activities {
+		if n := c.Doing[a]; n > 0 {
+			f := engine.Filter{Function: function, Doing: []engine.Activity{a}}
+			all = append(all, doingCount{doingWords[a], n, listPath(&f)})
+		}
+	}
+	return all
 }
 
 // Since is when counting began for the version.
@@ -195,6 +230,14 @@ func (s *site) function(r *http.Request) (frame, error) {
 	}
 	p.Versions[at].Chosen = true
 	p.Chosen = p.Versions[at]
+	counts, err := s.engine.Count(r.Context(), &engine.Filter{Function: f.FunctionName})
+	if err != nil {
+		return frame{}, err
+	}
+	p.Doing = doingCounts(f.FunctionName, counts)
+	if p.Failures, err = s.failures(r, counts); err != nil {
+		return frame{}, err
+	}
 	if v := p.Chosen; v.Figures != nil {
 		p.addFigures(v)
 	}
@@ -221,7 +264,8 @@ func (p *functionPage) addFigures(v versionRow) {
 	p.Started = &started
 	if v.Durable {
 		p.Timings = append(p.Timings,
-			timingOf("Executions, start to end", v.Tally, func(m *engine.Minute) *engine.Times { return &m.Executions }),
+			timingOf("Executions, start to end", v.Tally,
+				func(m *engine.Minute) *engine.Times { return &m.Executions }),
 			timingOf("Attempts of steps", v.Tally, func(m *engine.Minute) *engine.Times { return &m.Attempts }))
 	}
 	p.Timings = append(p.Timings,

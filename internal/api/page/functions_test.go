@@ -2,6 +2,7 @@ package page
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -194,5 +195,50 @@ func TestChartsHaveWords(t *testing.T) {
 				t.Errorf("%s: no words for %s", path, svg)
 			}
 		}
+	}
+}
+
+// TestFailuresByError: the failures of a function are in groups by their error, each of which is redriven at once, by
+// those who may.
+func TestFailuresByError(t *testing.T) {
+	f := newFixture(t)
+	const hostile = `<i>It's "odd"</i>`
+	err := f.engine.Functions().Register(engine.Function{
+		Name: "pay", Durable: &engine.DurableConfig{ExecutionTimeout: time.Hour},
+		Invoker: approverOf(func(_ context.Context, in *protocol.InvocationInput) engine.Outcome {
+			name := "Declined"
+			if strings.Contains(in.DurableExecutionArn, "/odd/") {
+				name = hostile
+			}
+			answer, err := json.Marshal(map[string]any{"Status": "FAILED", "Error": map[string]string{"ErrorType": name}})
+			if err != nil {
+				t.Error(err)
+			}
+			return engine.Outcome{Payload: answer}
+		}),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"one", "two", "odd"} {
+		s, err := f.engine.Start(t.Context(), &engine.InvokeRequest{Function: "pay", Name: name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.engine.Wait(t.Context(), s.ARN); err != nil {
+			t.Fatal(err)
+		}
+	}
+	page := f.get("/ui/function?name=pay", 200)
+	want(t, page, "What failed, by error", "Declined", "Redrive 2", "perdure redrive --function pay --error Declined",
+		"&lt;i&gt;It&#39;s", "Redrive 1", `/ui/?Error=Declined&amp;Function=pay&amp;Status=FAILED&amp;Status=TIMED_OUT`)
+	if strings.Contains(page, hostile) || strings.Contains(f.reader().get("/ui/function?name=pay", 200), "redrive-failed") {
+		t.Error("an error became part of the page, or a reader may redrive")
+	}
+	f.post("/ui/redrive-failed", url.Values{"Function": {"pay"}}, http.StatusBadRequest)
+	f.post("/ui/redrive-failed", url.Values{"Function": {"pay"}, "Error": {"Declined"}}, http.StatusOK)
+	jobs, err := f.engine.Jobs().List(t.Context())
+	if err != nil || len(jobs) != 1 || jobs[0].Action != engine.JobRedrive || jobs[0].Total != 2 {
+		t.Errorf("got the jobs %+v, %v, want one of two redrives", jobs, err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/protocol"
+	"github.com/perdure/perdure/test/hostile"
 )
 
 // TestHostilePayloads: whatever is in a payload, an error, a name or a line of a log is text, and little of it.
@@ -55,6 +56,14 @@ func TestHostilePayloads(t *testing.T) {
 		})
 	}
 	f.get(rawPath("nonsense", "", "input"), 400)
+}
+
+// TestDeepPayloadsStaySmall: indented, a deep payload would take the square of its length.
+func TestDeepPayloadsStaySmall(t *testing.T) {
+	deep := strings.Repeat("[", maxParsed/2) + strings.Repeat("]", maxParsed/2)
+	if made := hostile.Made(func() { newPayload("id", "Deep", &deep, "") }); made > 20*maxParsed {
+		t.Errorf("to show %d bytes, %d were made", len(deep), made)
+	}
 }
 
 func TestDifferences(t *testing.T) {

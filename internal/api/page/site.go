@@ -28,6 +28,8 @@ type Engine interface {
 	Explain(ctx context.Context, arn string) (*engine.Explanation, error)
 	ReadLog(ctx context.Context, arn string, after int64, limit int) ([]engine.LogEntry, error)
 	Nodes(ctx context.Context) ([]engine.Node, error)
+	Count(ctx context.Context, f *engine.Filter) (*engine.Counts, error)
+	Jobs() *engine.Jobs
 	News(ctx context.Context, seen uint64) (uint64, error)
 	Revision(ctx context.Context, arn string) (revision int64, open bool, err error)
 	Events(ctx context.Context, arn string, revision int64) iter.Seq2[*protocol.Event, error]
@@ -60,10 +62,10 @@ type Options struct {
 	Logger *slog.Logger
 	// Version is the program's, for the foot of each page.
 	Version string
-	// Decoder makes payloads readable; nil shows them as they are stored.
-	Decoder *Decoder
 	// Sandboxes are the processes of functions; nil if there are none.
 	Sandboxes func() []overview.Sandbox
+	// Decoder makes payloads readable; nil shows them as they are stored.
+	Decoder *Decoder
 }
 
 // site answers the routes.
@@ -123,10 +125,10 @@ func (s *site) routes() []route.Route {
 		Prefix:                      s.page("list", s.list),
 		Prefix + "execution":        http.HandlerFunc(s.execution),
 		Prefix + "start":            s.page("start", s.startForm),
-		Prefix + "payload":          http.HandlerFunc(s.raw),
 		Prefix + "functions":        s.page("functions", s.listFunctions),
 		Prefix + "function":         s.page("function", s.function),
 		Prefix + "engine":           s.page("engine", s.enginePage),
+		Prefix + "payload":          http.HandlerFunc(s.raw),
 		Prefix + "live":             http.HandlerFunc(s.live),
 		assetPrefix + route.Subject: s.assets,
 	} {

@@ -53,9 +53,6 @@ func details(e *protocol.Event) string {
 	if e.CallbackID != "" {
 		words = append(words, "callback "+cli.Printable(e.CallbackID))
 	}
-	if e.By != "" {
-		words = append(words, "by "+cli.Printable(e.By))
-	}
 	if e.Type == protocol.EventExecutionPaused && !e.TimeoutPaused {
 		words = append(words, "its timeout runs on")
 	}
@@ -67,6 +64,9 @@ func details(e *protocol.Event) string {
 	}
 	if e.Payload != nil {
 		words = append(words, text.Clip(cli.Payload(*e.Payload), 100))
+	}
+	if e.By != "" {
+		words = append(words, "by "+cli.Printable(e.By))
 	}
 	return strings.Join(words, ", ")
 }

@@ -3,6 +3,7 @@ package machine
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -81,6 +82,8 @@ const (
 	fAsync           = 8
 	fOriginARN       = 9
 	fOriginOperation = 10
+	fTag             = 11 // a key; repeats
+	fTagValue        = 12 // of the key before
 )
 
 // Encode encodes records as a journal entry.
@@ -199,7 +202,12 @@ func appendIdentity(b []byte, id *Identity) []byte {
 	b = appendString(b, fParentOperation, id.ParentOperation)
 	b = appendBool(b, fAsync, id.Async)
 	b = appendString(b, fOriginARN, id.OriginARN)
-	return appendString(b, fOriginOperation, id.OriginOperation)
+	b = appendString(b, fOriginOperation, id.OriginOperation)
+	for _, key := range slices.Sorted(maps.Keys(id.Tags)) {
+		b = protowire.AppendString(protowire.AppendTag(b, fTag, protowire.BytesType), key)
+		b = appendString(b, fTagValue, id.Tags[key])
+	}
+	return b
 }
 
 func appendString(b []byte, field protowire.Number, s string) []byte {
@@ -387,7 +395,7 @@ func decodeError(b []byte) (*protocol.ErrorObject, error) {
 }
 
 func decodeIdentity(b []byte) (*Identity, error) {
-	id := &Identity{}
+	id, tag := &Identity{}, ""
 	err := fields(b, func(field protowire.Number, v value) (err error) {
 		switch field {
 		case fARN:
@@ -410,6 +418,15 @@ func decodeIdentity(b []byte) (*Identity, error) {
 			id.OriginOperation = string(v.bytes)
 		case fAsync:
 			id.Async = v.int != 0
+		case fTag:
+			if tag = string(v.bytes); id.Tags == nil {
+				id.Tags = map[string]string{}
+			}
+			id.Tags[tag] = ""
+		case fTagValue:
+			if id.Tags != nil {
+				id.Tags[tag] = string(v.bytes)
+			}
 		}
 		return err
 	})

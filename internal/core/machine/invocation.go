@@ -39,8 +39,8 @@ func (d *Draft) Begins() bool {
 // EndInvocation records the end of the invocation with this request id: the function's answer, or a failure. It
 // ignores an invocation that is not the current one.
 //
-// An answer against the rules is a failed invocation; after the fourth in a row the execution is given up, as on AWS, and
-// so it is at the limit of failed invocations. Otherwise they are repeated with growing delays.
+// An answer against the rules is a failed invocation; after the fourth in a row the execution is given up, as on AWS,
+// and so it is at the limit of failed invocations. Otherwise they are repeated with growing delays.
 func (d *Draft) EndInvocation(requestID string, answer []byte, failure *protocol.ErrorObject, limit CrashLimit) {
 	if d.invocation.requestID != requestID || requestID == "" {
 		return
@@ -96,7 +96,9 @@ func (d *Draft) giveUp(failure *protocol.ErrorObject, limit CrashLimit) {
 	case d.status == protocol.ExecutionRunning:
 		reason := protocol.Clip(fmt.Sprintf("%d invocations in a row failed, the last with %s: %s", d.failures,
 			failure.ErrorType, failure.ErrorMessage), protocol.MaxReason)
-		d.emit(Record{Event: protocol.Event{Type: pauseRequested, Payload: &reason, TimeoutPaused: true, By: ByCrashLimit}})
+		d.emit(Record{Event: protocol.Event{
+			Type: pauseRequested, Payload: &reason, TimeoutPaused: true, By: ByCrashLimit,
+		}})
 		// conclude begins the pause
 	}
 }

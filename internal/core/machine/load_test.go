@@ -33,6 +33,14 @@ func fill(v reflect.Value, n *int64) {
 		v.SetInt(*n)
 	case reflect.Uint32:
 		v.SetUint(uint64(*n))
+	case reflect.Map:
+		v.Set(reflect.MakeMap(v.Type()))
+		for range 2 {
+			key, value := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
+			fill(key, n)
+			fill(value, n)
+			v.SetMapIndex(key, value)
+		}
 	case reflect.Bool:
 		v.SetBool(true)
 	default:

@@ -122,6 +122,7 @@ type Identity struct {
 	Async            bool // nobody waited for the outcome at the start
 	TenantID         string
 	TraceHeader      string
+	Tags             map[string]string // nobody changes the map
 	// ParentARN and ParentOperation name the chained invoke that started this execution; empty if a client did.
 	ParentARN       string
 	ParentOperation string

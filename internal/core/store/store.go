@@ -37,6 +37,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 
 	"github.com/perdure/perdure/protocol"
@@ -65,6 +66,11 @@ type Row struct {
 	Doing uint32
 	// Since is from when on; zero if Doing is zero.
 	Since protocol.Timestamp
+	// Error is the type of the error with which it ended, and Message the beginning of its text, for people; both empty
+	// for none.
+	Error, Message string
+	// Tags are the tags that it got at its start, or nil: valid texts. Nobody changes the map.
+	Tags map[string]string
 	// InputHash is the SHA-256 of the input, for comparing a repeated start.
 	InputHash [32]byte
 	// Owner is the node that works on the execution; zero is nobody. Only a [Fleet] keeps it. No sum covers it.
@@ -90,7 +96,8 @@ type Write struct {
 	ID    string
 	Entry Entry
 	// Row replaces the execution's row; nil leaves it. Entry 1 creates the execution and needs a row. Of later rows
-	// only Status, Closed, Due, Wanted, Expires, Doing, Since and Owner count; the rest stays as with entry 1.
+	// only Status, Closed, Due, Wanted, Expires, Doing, Since, Error, Message and Owner count; the rest stays as with
+	// entry 1.
 	Row *Row
 	// Calls are the calls that the execution begins to want, and those that it no longer wants. They are deleted
 	// with it.
@@ -138,12 +145,56 @@ func (i Item) Compare(j Item) int {
 	return cmp.Or(cmp.Compare(i.At, j.At), strings.Compare(i.ID, j.ID), strings.Compare(i.Operation, j.Operation))
 }
 
-// Count is the number of executions of a function version with a status.
+// Count is the number of executions that have something in common. Members by which nobody grouped are zero.
 type Count struct {
-	Function string
-	Version  string
-	Status   protocol.ExecutionStatus
-	N        int
+	Function, Version string
+	Status            protocol.ExecutionStatus
+	Error             string
+	Doing             uint32
+	N                 int
+}
+
+// Compare orders counts by their members, the first first, but not by their numbers.
+func (c Count) Compare(d Count) int {
+	return cmp.Or(strings.Compare(c.Function, d.Function), strings.Compare(c.Version, d.Version),
+		cmp.Compare(c.Status, d.Status), strings.Compare(c.Error, d.Error), cmp.Compare(c.Doing, d.Doing))
+}
+
+// Grouping says what counted executions are to have in common.
+type Grouping struct{ Function, Status, Error, Doing bool } // Function is Function and Version
+
+// Of is what r has in common with others of its group.
+func (g Grouping) Of(r *Row) (c Count) {
+	if g.Function {
+		c.Function, c.Version = r.Function, r.Version
+	}
+	if g.Status {
+		c.Status = r.Status
+	}
+	if g.Error {
+		c.Error = r.Error
+	}
+	if g.Doing {
+		c.Doing = r.Doing
+	}
+	return c
+}
+
+// Sum adds up the counts of each group, and orders them.
+func Sum(counts []Count) (sums []Count) {
+	numbers := map[Count]int{}
+	for _, c := range counts {
+		n := c.N
+		c.N = 0
+		numbers[c] += n
+	}
+	for c, n := range numbers {
+		if c.N = n; n > 0 {
+			sums = append(sums, c)
+		}
+	}
+	slices.SortFunc(sums, Count.Compare)
+	return sums
 }
 
 // Document is a small named value.
@@ -161,22 +212,63 @@ const (
 	MaxDocument     = 256 << 10
 )
 
-// Query selects rows for [Store.List]. Zero members do not restrict. After and Until also restrict when executions
-// started, since ids sort by it.
+// Query selects rows for [Store.List] and [Store.Count]. Zero members do not restrict. After and Until also restrict
+// when executions started, since ids sort by it.
 type Query struct {
-	Function   string
-	Version    string
-	Name       string
-	NamePrefix string // bytes, not letters: case counts
-	Statuses   []protocol.ExecutionStatus
-	Doing      uint32             // only rows that do at least one of these
-	Since      protocol.Timestamp // only rows whose Since is before this moment
+	Function string
+	Version  string
+	Name     string // or a pattern, as [MatchName] reads it
+	Statuses []protocol.ExecutionStatus
+	Doing    uint32             // only rows that do at least one of these
+	Since    protocol.Timestamp // only rows whose Since is before this moment
+	Error    string
+	Tags     map[string]string // only rows with all of these
+	Stuck    *Stuck
 
 	OldestFirst bool   // the default is newest first
 	After       string // begin behind this id in the chosen order
 	Until       string // end before this id in the chosen order
-	Limit       int    // at most this many; required, at least 1
+	Limit       int    // at most this many; required for a list, at least 1
 }
+
+// Stuck selects rows by what they have been doing for long. It is how a list begins with what needs attention, without
+// an index that each invocation would have to write.
+type Stuck struct {
+	// Trouble, done since before Before, is rank 0; otherwise Help is rank 1. Both are sets as Row.Doing is.
+	Trouble, Help uint32
+	Before        protocol.Timestamp
+	// None selects rows of neither rank, in the order of the query. Otherwise rows of both are selected, and ordered
+	// by rank, Since and id, ascending.
+	None bool
+	// After begins behind a place in that order, in the place of Query.After; Query.OldestFirst does not count.
+	After *StuckPlace
+}
+
+// StuckPlace is a row's place in the order of [Stuck].
+type StuckPlace struct {
+	Rank  int
+	Since protocol.Timestamp
+	ID    string
+}
+
+// Place returns the place of a row, or false if it is of neither rank.
+func (s *Stuck) Place(r *Row) (StuckPlace, bool) {
+	switch {
+	case r.Doing&s.Trouble != 0 && r.Since < s.Before:
+		return StuckPlace{0, r.Since, r.ID}, true
+	case r.Doing&s.Help != 0:
+		return StuckPlace{1, r.Since, r.ID}, true
+	}
+	return StuckPlace{}, false
+}
+
+// Compare orders places.
+func (p StuckPlace) Compare(q StuckPlace) int {
+	return cmp.Or(cmp.Compare(p.Rank, q.Rank), cmp.Compare(p.Since, q.Since), strings.Compare(p.ID, q.ID))
+}
+
+// Ranked reports whether q lists what is stuck, in an order of its own.
+func (q *Query) Ranked() bool { return q.Stuck != nil && !q.Stuck.None }
 
 // Range selects journal entries for [Store.Journal]: those with From <= Seq <= To. Zero members do not restrict.
 type Range struct {
@@ -236,12 +328,12 @@ type Reader interface {
 	// entries that are appended meanwhile.
 	Journal(ctx context.Context, id string, part Range) iter.Seq2[Entry, error]
 
-	// List returns the rows that q selects, ordered by id. Damaged ones that it finds are among them, and say so.
+	// List returns the rows that q selects, ordered by id, or as [Stuck] says. Damaged ones that it finds are among
+	// them, and say so.
 	List(ctx context.Context, q Query) ([]*Row, error)
 
-	// Count counts executions with one of the statuses by function, version and status, and orders by these. It
-	// leaves out zeros.
-	Count(ctx context.Context, statuses []protocol.ExecutionStatus) ([]Count, error)
+	// Count counts the executions that q selects, in groups, which it orders. It leaves out zeros. It checks no sums.
+	Count(ctx context.Context, q Query, by Grouping) ([]Count, error)
 
 	// Agenda returns the items of an agenda behind after, in order, at most limit. Its cost depends on limit only.
 	Agenda(ctx context.Context, agenda Agenda, after Item, limit int) ([]Item, error)

@@ -43,12 +43,13 @@ func (e *Entry) Sum(id string) uint32 {
 // Sums are the two sums of a row: of its members from entry 1, and of those that later entries change.
 func (r *Row) Sums() (identity, state uint32) {
 	identity = sum(r.InputHash[:], func(p place) place {
-		return p.text(r.ID).text(r.ARN).text(r.Function).text(r.Version).text(r.Name).number(int64(r.Started))
+		return p.text(r.ID).text(r.ARN).text(r.Function).text(r.Version).text(r.Name).number(int64(r.Started)).
+			text(r.TagText())
 	})
 	state = sum(nil, func(p place) place {
 		return p.text(r.ID).text(string(r.Status)).number(int64(r.Closed)).
 			number(int64(r.Due)).number(int64(r.Wanted)).number(int64(r.Expires)).
-			number(int64(r.Doing)).number(int64(r.Since))
+			number(int64(r.Doing)).number(int64(r.Since)).text(r.Error).text(r.Message)
 	})
 	return identity, state
 }

@@ -13,7 +13,6 @@ import (
 	"slices"
 
 	"github.com/perdure/perdure/internal/core/store"
-	"github.com/perdure/perdure/protocol"
 )
 
 // Source is what is copied: one moment of a store, or a store that nobody writes to. One goroutine reads it.
@@ -184,7 +183,7 @@ func (t *Transfer) write(ctx context.Context, b *batch) error {
 
 // compare compares the number of executions in the target with those that were copied.
 func (t *Transfer) compare(ctx context.Context) error {
-	got, err := t.to.Count(ctx, protocol.ExecutionStatuses)
+	got, err := t.to.Count(ctx, store.Query{}, store.Grouping{Function: true, Status: true})
 	if err != nil {
 		return err
 	}

@@ -207,6 +207,7 @@ func compare(row *store.Row, x *machine.Execution) []string {
 	differ("the id", row.ID, arn.ID)
 	differ("the function", row.Function+":"+row.Version, arn.Function+":"+arn.Version)
 	differ("the name", row.Name, arn.Name)
+	differ("the tags", row.TagText(), (&store.Row{Tags: x.Identity().Tags}).TagText())
 	differ("the status", row.Status, x.Status())
 	differ("the start", row.Started, x.Started())
 	differ("the end", row.Closed, x.Closed())

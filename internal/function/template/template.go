@@ -84,7 +84,7 @@ type Durable struct {
 	ExecutionTimeout time.Duration
 	RetentionDays    int // 0 if not set
 	// Crashes is PerdureMaxCrashes in the function's Metadata, which AWS ignores.
-	Crashes engine.CrashLimit
+	Crashes engine.CrashLimit `json:",omitzero"`
 }
 
 // Build is the Metadata of a function about its build.

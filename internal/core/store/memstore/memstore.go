@@ -6,7 +6,6 @@ package memstore
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"iter"
 	"maps"
@@ -159,6 +158,7 @@ func (s *Store) setRowLocked(e *execution, row *store.Row) {
 	e.row.Status, e.row.Closed, e.row.Due = row.Status, row.Closed, row.Due
 	e.row.Wanted, e.row.Expires = row.Wanted, row.Expires
 	e.row.Doing, e.row.Since = row.Doing, row.Since
+	e.row.Error, e.row.Message = row.Error, row.Message
 }
 
 func (s *Store) setCallLocked(e *execution, c store.Call) {
@@ -281,15 +281,12 @@ func (s *Store) List(ctx context.Context, q store.Query) ([]*store.Row, error) {
 	if err := s.usableLocked(ctx); err != nil {
 		return nil, err
 	}
+	if q.Ranked() {
+		return s.stuckLocked(&q), nil
+	}
 	var rows []*store.Row
-	for id := range resumed(&s.started, q.After, q.OldestFirst) {
-		if passed(id, q.Until, q.OldestFirst) {
-			break
-		}
-		if e := s.executions[id]; selects(&q, &e.row) {
-			rows = append(rows, e.copyRow())
-		}
-		if len(rows) == q.Limit {
+	for row := range s.selectedLocked(&q) {
+		if rows = append(rows, row); len(rows) == q.Limit {
 			break
 		}
 	}
@@ -371,39 +368,4 @@ func (s *Store) usableLocked(ctx context.Context) error {
 func (e *execution) copyRow() *store.Row {
 	row := e.row
 	return &row
-}
-
-func selects(q *store.Query, row *store.Row) bool {
-	return (q.Function == "" || row.Function == q.Function) &&
-		(q.Version == "" || row.Version == q.Version) &&
-		(len(q.Statuses) == 0 || slices.Contains(q.Statuses, row.Status)) &&
-		(q.Name == "" || row.Name == q.Name) &&
-		strings.HasPrefix(row.Name, q.NamePrefix) &&
-		(q.Doing == 0 || row.Doing&q.Doing != 0) &&
-		(q.Since == 0 || row.Doing != 0 && row.Since < q.Since)
-}
-
-// Count implements [store.Store].
-func (s *Store) Count(ctx context.Context, statuses []protocol.ExecutionStatus) ([]store.Count, error) {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	if err := s.usableLocked(ctx); err != nil {
-		return nil, err
-	}
-	numbers := map[store.Count]int{}
-	for _, e := range s.executions {
-		if slices.Contains(statuses, e.row.Status) {
-			numbers[store.Count{Function: e.row.Function, Version: e.row.Version, Status: e.row.Status}]++
-		}
-	}
-	var counts []store.Count
-	for c, n := range numbers {
-		c.N = n
-		counts = append(counts, c)
-	}
-	slices.SortFunc(counts, func(a, b store.Count) int {
-		return cmp.Or(strings.Compare(a.Function, b.Function), strings.Compare(a.Version, b.Version),
-			cmp.Compare(a.Status, b.Status))
-	})
-	return counts, nil
 }

@@ -18,7 +18,6 @@ import (
 	"github.com/perdure/perdure/internal/core/store"
 	"github.com/perdure/perdure/internal/core/store/pgstore/pgtest"
 	"github.com/perdure/perdure/internal/core/store/storetest"
-	"github.com/perdure/perdure/protocol"
 )
 
 // The store suite passes on a network that cuts connections at random: before a statement leaves, in the middle of it, when
@@ -216,8 +215,8 @@ func (s *stubborn) List(ctx context.Context, q store.Query) ([]*store.Row, error
 	return stubbornly(s, func() ([]*store.Row, error) { return s.Store.List(ctx, q) })
 }
 
-func (s *stubborn) Count(ctx context.Context, statuses []protocol.ExecutionStatus) ([]store.Count, error) {
-	return stubbornly(s, func() ([]store.Count, error) { return s.Store.Count(ctx, statuses) })
+func (s *stubborn) Count(ctx context.Context, q store.Query, by store.Grouping) ([]store.Count, error) {
+	return stubbornly(s, func() ([]store.Count, error) { return s.Store.Count(ctx, q, by) })
 }
 
 func (s *stubborn) Agenda(ctx context.Context, a store.Agenda, after store.Item, limit int) ([]store.Item, error) {

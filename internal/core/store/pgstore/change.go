@@ -72,7 +72,7 @@ func (c *change) add(w *store.Write) error {
 // setState takes over what later rows change.
 func setState(r, from *store.Row) {
 	r.Status, r.Closed, r.Due, r.Wanted, r.Expires = from.Status, from.Closed, from.Due, from.Wanted, from.Expires
-	r.Doing, r.Since = from.Doing, from.Since
+	r.Doing, r.Since, r.Error, r.Message = from.Doing, from.Since, from.Error, from.Message
 	if from.Owner != store.KeepOwner {
 		r.Owner = from.Owner
 	}
@@ -111,6 +111,7 @@ type arrays struct {
 		job                               []int64
 		id, arn, function, version, named []string
 		started                           []int64
+		tags                              []string
 		inputHash                         [][]byte
 		sum                               []int64
 		states
@@ -123,12 +124,14 @@ type arrays struct {
 		id, operation, function, version []string
 		wanted, owner                    []int64
 	}
+	tags struct{ key, value, id []string }
 }
 
 // states are the changeable members of rows.
 type states struct {
 	status                                                    []string
 	closed, due, wanted, expires, doing, since, owner, sumNow []int64
+	err, message                                              []string
 }
 
 func (s *states) add(r *store.Row, state uint32) {
@@ -136,11 +139,12 @@ func (s *states) add(r *store.Row, state uint32) {
 	s.closed, s.due = append(s.closed, int64(r.Closed)), append(s.due, int64(r.Due))
 	s.wanted, s.expires = append(s.wanted, int64(r.Wanted)), append(s.expires, int64(r.Expires))
 	s.doing, s.since = append(s.doing, int64(r.Doing)), append(s.since, int64(r.Since))
+	s.err, s.message = append(s.err, r.Error), append(s.message, r.Message)
 	s.owner, s.sumNow = append(s.owner, int64(r.Owner)), append(s.sumNow, int64(state))
 }
 
 func (s *states) args() []any {
-	return []any{s.status, s.closed, s.due, s.wanted, s.expires, s.doing, s.since, s.owner, s.sumNow}
+	return []any{s.status, s.closed, s.due, s.wanted, s.expires, s.doing, s.since, s.owner, s.err, s.message, s.sumNow}
 }
 
 // arraysOf gathers the values of a group, ordered by execution, so that two transactions lock in one order.
@@ -179,6 +183,11 @@ func (a *arrays) add(job int64, c *change, whole bool) {
 		n.job, n.id, n.arn = append(n.job, job), append(n.id, r.ID), append(n.arn, r.ARN)
 		n.function, n.version = append(n.function, r.Function), append(n.version, r.Version)
 		n.named, n.started = append(n.named, r.Name), append(n.started, int64(r.Started))
+		n.tags = append(n.tags, r.TagText())
+		for key, value := range r.Tags {
+			g := &a.tags
+			g.key, g.value, g.id = append(g.key, key), append(g.value, value), append(g.id, r.ID)
+		}
 		n.inputHash, n.sum = append(n.inputHash, r.InputHash[:]), append(n.sum, int64(identity))
 		n.states.add(r, state)
 	}
@@ -200,7 +209,8 @@ func (a *arrays) args() []any {
 	e := &a.entries
 	args := []any{e.job, e.id, e.seq, e.before, e.sum, e.data, e.fresh, e.whole}
 	if n := &a.creations; len(n.id) > 0 {
-		args = append(args, n.job, n.id, n.arn, n.function, n.version, n.named, n.started, n.inputHash, n.sum)
+		args = append(args, n.job, n.id, n.arn, n.function, n.version, n.named, n.started, n.tags, n.inputHash,
+			n.sum)
 		args = append(args, n.states.args()...)
 	}
 	if r := &a.rows; len(r.id) > 0 {
@@ -208,6 +218,9 @@ func (a *arrays) args() []any {
 	}
 	if k := &a.calls; len(k.id) > 0 {
 		args = append(args, k.id, k.operation, k.function, k.version, k.wanted, k.owner)
+	}
+	if g := &a.tags; len(g.id) > 0 {
+		args = append(args, g.key, g.value, g.id)
 	}
 	return args
 }

@@ -23,6 +23,11 @@ var sqlContradictions = []string{
 		WHERE NOT EXISTS (SELECT FROM perdure.executions e WHERE e.id = c.id) LIMIT 100`,
 	`SELECT 'execution ' || id || ' is deleted in part' FROM perdure.deletions d
 		WHERE EXISTS (SELECT FROM perdure.executions e WHERE e.id = d.id) LIMIT 100`,
+	`SELECT 'execution ' || id || ' is not found by its tags' FROM perdure.executions e
+		WHERE tags <> '' AND (SELECT count(*) FROM json_object_keys(tags::json)) <>
+			(SELECT count(*) FROM perdure.tags t WHERE t.execution = e.id) LIMIT 100`,
+	`SELECT DISTINCT 'a tag ' || key || ' belongs to no execution: ' || execution FROM perdure.tags t
+		WHERE NOT EXISTS (SELECT FROM perdure.executions e WHERE e.id = t.execution) LIMIT 100`,
 	`SELECT 'file ' || name || ' is incomplete' FROM perdure.files f
 		WHERE parts <> (SELECT count(*) FROM perdure.parts p WHERE p.content = f.content) AND parts > 0 LIMIT 100`,
 }

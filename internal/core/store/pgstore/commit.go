@@ -14,10 +14,11 @@ import (
 const (
 	ofEntries   = "job bigint, id text, seq bigint, before bigint, sum bigint, data bytea, fresh boolean, whole boolean"
 	ofCreations = "job bigint, id text, arn text, function text, version text, name text, started bigint, " +
-		"input_hash bytea, sum bigint, " + ofState
+		"tags text, input_hash bytea, sum bigint, " + ofState
 	ofRows  = "id text, " + ofState
 	ofState = "status text, closed bigint, due bigint, wanted bigint, expires bigint, doing bigint, since bigint, " +
-		"owner bigint, state_sum bigint"
+		"owner bigint, error text, message text, state_sum bigint"
+	ofTags  = "key text, value text, id text"
 	ofCalls = "id text, operation text, function text, version text, wanted bigint, owner bigint"
 )
 
@@ -42,9 +43,12 @@ const (
 	sqlCreated = `, created AS (
 		INSERT INTO perdure.executions (` + columns + `)
 		SELECT id, arn, function, version, name, status, started, closed, due, wanted, expires,
-			doing, since, greatest(owner, 0), input_hash, sum, state_sum
+			doing, since, greatest(owner, 0), error, message, tags, input_hash, sum, state_sum
 		FROM n WHERE job NOT IN (SELECT job FROM bad)
 		AND (SELECT d.id FROM perdure.deletions d WHERE d.id = n.id) IS NULL ON CONFLICT DO NOTHING RETURNING id)`
+	sqlTags = `, tagged AS (
+		INSERT INTO perdure.tags (key, value, execution)
+		SELECT key, value, id FROM g WHERE (id IN (SELECT id FROM created)) IS TRUE ON CONFLICT DO NOTHING)`
 	sqlAppended = `, appended AS (
 		INSERT INTO perdure.journal (id, seq, sum, data)
 		SELECT id, seq, sum, data FROM w WHERE job NOT IN (SELECT job FROM bad)`
@@ -52,6 +56,7 @@ const (
 	sqlUpdated = `, updated AS (
 		UPDATE perdure.executions e SET status = r.status, closed = r.closed, due = r.due, wanted = r.wanted,
 			expires = r.expires, doing = r.doing, since = r.since, state_sum = r.state_sum,
+			error = r.error, message = r.message,
 			owner = CASE WHEN r.owner < 0 THEN e.owner ELSE r.owner END
 		FROM r WHERE e.id = r.id AND (r.id IN (SELECT id FROM appended)) IS TRUE RETURNING e.id)`
 	sqlCallsSet = `, begun AS (
@@ -72,16 +77,16 @@ const (
 		(SELECT count(*) FROM updated) THEN 1 ELSE 0 END)::bigint`
 )
 
-// sqlCommit is the statement of a group, by what it has: new executions, rows, calls.
-var sqlCommit = func() (statements [2][2][2]string) {
-	for i := range 8 {
-		creates, updates, calls := i&1, i>>1&1, i>>2
-		statements[creates][updates][calls] = committing(creates == 1, updates == 1, calls == 1)
+// sqlCommit is the statement of a group, by what it has: new executions, rows, calls, tags.
+var sqlCommit = func() (statements [2][2][2][2]string) {
+	for i := range 16 {
+		creates, updates, calls, tags := i&1, i>>1&1, i>>2&1, i>>3
+		statements[creates][updates][calls][tags] = committing(creates == 1, updates == 1, calls == 1, tags == 1)
 	}
 	return statements
 }()
 
-func committing(creates, updates, calls bool) string {
+func committing(creates, updates, calls, tags bool) string {
 	var b strings.Builder
 	add := func(texts ...string) {
 		for _, text := range texts {
@@ -109,7 +114,9 @@ func committing(creates, updates, calls bool) string {
 	for _, t := range []struct {
 		is            bool
 		name, columns string
-	}{{creates, "n", ofCreations}, {updates, "r", ofRows}, {calls, "c", ofCalls}} {
+	}{
+		{creates, "n", ofCreations}, {updates, "r", ofRows}, {calls, "c", ofCalls}, {tags, "g", ofTags},
+	} {
 		if t.is {
 			add(", ")
 			table(t.name, t.columns)
@@ -119,6 +126,7 @@ func committing(creates, updates, calls bool) string {
 	optional(creates, sqlBadCreations)
 	add(")")
 	optional(creates, sqlCreated)
+	optional(tags, sqlTags)
 	add(sqlAppended)
 	optional(creates, sqlFresh)
 	add(" ON CONFLICT DO NOTHING RETURNING id, seq)")
@@ -140,7 +148,7 @@ const sqlRestart = `WITH d AS (DELETE FROM perdure.deletions WHERE id = ANY ($1:
 // it first removes what is in the way of new executions.
 func (c *connections) transact(ctx context.Context, group []*job, restart bool) error {
 	a := arraysOf(group)
-	sql := c.in(sqlCommit[bit(a.creations.id)][bit(a.rows.id)][bit(a.calls.id)])
+	sql := c.in(sqlCommit[bit(a.creations.id)][bit(a.rows.id)][bit(a.calls.id)][bit(a.tags.id)])
 	appended := make(map[string]bool, len(a.entries.id))
 	err := c.use(ctx, func(conn *pgxpool.Conn) error {
 		var rows pgx.Rows

@@ -22,6 +22,7 @@ const (
 			ON CONFLICT (id) DO UPDATE SET at = excluded.at),
 		e AS (DELETE FROM perdure.executions WHERE id = $1 AND (SELECT id FROM fence) IS NOT NULL),
 		c AS (DELETE FROM perdure.calls WHERE id = $1 AND (SELECT id FROM fence) IS NOT NULL),
+		t AS (DELETE FROM perdure.tags WHERE execution = $1 AND (SELECT id FROM fence) IS NOT NULL),
 		l AS (DELETE FROM perdure.log WHERE id = $1 AND (SELECT id FROM fence) IS NOT NULL),
 		j AS (DELETE FROM perdure.journal WHERE id = $1 AND seq > (SELECT last FROM there) - $2
 			AND (SELECT id FROM fence) IS NOT NULL)

@@ -3,10 +3,14 @@ package pgstore
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/perdure/perdure/internal/core/store"
+	"github.com/perdure/perdure/internal/core/store/sqlwhere"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -18,22 +22,12 @@ func (r *reader) List(ctx context.Context, q store.Query) ([]*store.Row, error) 
 	if err := q.Check(); err != nil {
 		return nil, err
 	}
-	var candidates []string
-	if q.Name != "" || q.NamePrefix != "" {
-		var err error
-		if candidates, err = r.candidates(ctx, &q); err != nil || len(candidates) == 0 {
-			return nil, err
-		}
-	}
-	if len(candidates) > maxCandidates {
-		candidates = nil // too many
+	candidates, few, err := r.few(ctx, &q)
+	if err != nil || few && len(candidates) == 0 {
+		return nil, err
 	}
 	return r.list(ctx, &q, candidates)
 }
-
-// maxCandidates is the largest number of executions of a name that are looked at one by one. With more, a walk in
-// the order of ids soon meets enough of them.
-const maxCandidates = 1000
 
 // All functions, found one after the other in an index.
 const sqlFunctions = `WITH RECURSIVE functions (function) AS (
@@ -43,25 +37,46 @@ const sqlFunctions = `WITH RECURSIVE functions (function) AS (
 		FROM functions f WHERE f.function IS NOT NULL)`
 
 const (
-	sqlCandidatesOf = `SELECT id FROM perdure.executions WHERE function = $4 AND name >= $1 AND name <= $2
-		ORDER BY function, name LIMIT $3`
+	sqlCandidatesOf = `SELECT id FROM perdure.executions WHERE function = $5 AND name >= $2 AND name <= $3
+		AND name LIKE $4 ESCAPE '\' ORDER BY function, name LIMIT $1`
 	sqlCandidates = sqlFunctions + ` SELECT named.id FROM functions f, LATERAL (
-		SELECT id FROM perdure.executions e WHERE e.function = f.function AND e.name >= $1 AND e.name <= $2
-		ORDER BY e.function, e.name LIMIT $3) named LIMIT $3`
+		SELECT id FROM perdure.executions e WHERE e.function = f.function AND e.name >= $2 AND e.name <= $3
+		AND e.name LIKE $4 ESCAPE '\' ORDER BY e.function, e.name LIMIT $1) named LIMIT $1`
+	sqlTagged = `SELECT execution FROM perdure.tags WHERE key = $2 AND value = $3
+		ORDER BY key, value, execution LIMIT $1`
+	sqlErring = `SELECT id FROM perdure.executions WHERE (` + failures + `) AND error = $2
+		ORDER BY error, function, version, status, id LIMIT $1`
 )
 
-// candidates returns the ids of executions with the name that q asks for: at most maxCandidates and one more.
-// Without a function in q, of all functions.
-func (r *reader) candidates(ctx context.Context, q *store.Query) ([]string, error) {
-	first, last := q.Name, q.Name
-	if q.Name == "" {
-		first, last = q.NamePrefix, q.NamePrefix+"\U0010FFFF"
+// failures is the condition of the index by errors.
+const failures = "status = 'FAILED' OR status = 'TIMED_OUT' OR status = 'STOPPED'"
+
+// few looks for a member of q that few executions have, and returns the ids of these. Without one, few is false.
+func (r *reader) few(ctx context.Context, q *store.Query) (ids []string, few bool, err error) {
+	try := func(sql string, args ...any) {
+		if few || err != nil {
+			return
+		}
+		ids, err = all(ctx, r, scanText, sql, append([]any{int64(sqlwhere.MaxCandidates + 1)}, args...)...)
+		if few = err == nil && len(ids) <= sqlwhere.MaxCandidates; !few {
+			ids = nil
+		}
 	}
-	sql, args := sqlCandidates, []any{first, last, int64(maxCandidates + 1)}
-	if q.Function != "" {
-		sql, args = sqlCandidatesOf, append(args, q.Function)
+	if q.Name != "" {
+		first, last := store.NameRange(q.Name)
+		sql, args := sqlCandidates, []any{first, last, sqlwhere.Like(q.Name)}
+		if q.Function != "" {
+			sql, args = sqlCandidatesOf, append(args, q.Function)
+		}
+		try(sql, args...)
 	}
-	return all(ctx, r, scanText, sql, args...)
+	for _, key := range slices.Sorted(maps.Keys(q.Tags)) {
+		try(sqlTagged, key, q.Tags[key])
+	}
+	if q.Error != "" && store.Failed(q.Statuses) {
+		try(sqlErring, q.Error)
+	}
+	return ids, few, err
 }
 
 // list reads the rows that q selects, among the candidates if there are any. In the index by status, several statuses
@@ -91,71 +106,79 @@ func (r *reader) list(ctx context.Context, q *store.Query, candidates []string) 
 	return found[:min(q.Limit, len(found))], nil
 }
 
-// listing writes q in SQL.
+// listing writes q in SQL. What is stuck is found in an index, and looked up then. The condition of an error is one
+// for which no index is taken: what many have is soon met in the order of ids, and need not be sorted.
 func listing(q *store.Query, candidates []string, statuses []protocol.ExecutionStatus) (string, []any) {
-	c := conditionsOf(q)
+	walk := *q
+	walk.Error = ""
+	c := conditionsOf(&walk, candidates, statuses)
+	if q.Error != "" {
+		c.Add("error || '' = $%d", q.Error)
+	}
+	order := c.Order(q)
+	c.Args = append(c.Args, int64(q.Limit))
+	tail := fmt.Sprintf("FROM perdure.executions WHERE %s ORDER BY %s LIMIT $%d", c, order, len(c.Args))
+	if q.Ranked() {
+		return fmt.Sprintf("SELECT %s FROM perdure.executions WHERE id = ANY (ARRAY(SELECT id %s)) ORDER BY %s",
+			columns, tail, order), c.Args
+	}
+	return "SELECT " + columns + " " + tail, c.Args
+}
+
+func conditionsOf(
+	q *store.Query, candidates []string, statuses []protocol.ExecutionStatus,
+) *sqlwhere.Conditions {
+	c := sqlwhere.Of(q, "perdure.tags")
 	if len(candidates) > 0 {
-		c.add("id = ANY ($%d::text[])", candidates)
+		c.Add("id = ANY ($%d::text[])", candidates)
 	}
 	if len(statuses) > 0 {
 		var literals []string
 		for _, status := range statuses {
 			literals = append(literals, literal(status))
 		}
-		c.all = append(c.all, "status IN ("+strings.Join(literals, ", ")+")")
+		c.All = append(c.All, "status IN ("+strings.Join(literals, ", ")+")")
 	}
-	order := "DESC"
-	if q.OldestFirst {
-		order = "ASC"
-	}
-	c.args = append(c.args, int64(q.Limit))
-	return fmt.Sprintf("SELECT %s FROM perdure.executions WHERE %s ORDER BY id %s LIMIT $%d", columns,
-		strings.Join(c.all, " AND "), order, len(c.args)), c.args
-}
-
-type conditions struct {
-	all  []string
-	args []any
-}
-
-// add appends a condition with one argument, whose number is its %d.
-func (c *conditions) add(condition string, arg any) {
-	c.args = append(c.args, arg)
-	c.all = append(c.all, fmt.Sprintf(condition, len(c.args)))
-}
-
-func conditionsOf(q *store.Query) *conditions {
-	c := &conditions{all: []string{"true"}}
-	for _, text := range []struct{ condition, value string }{
-		{"function = $%d", q.Function}, {"version = $%d", q.Version}, {"name = $%d", q.Name},
-		{"left(name, length($%[1]d)) = $%[1]d", q.NamePrefix},
-	} {
-		if text.value != "" {
-			c.add(text.condition, text.value)
-		}
-	}
-	if q.Doing != 0 || q.Since != 0 {
-		c.all = append(c.all, "doing > 0")
-	}
-	if q.Doing != 0 {
-		c.add("doing & $%d <> 0", int64(q.Doing))
-	}
-	if q.Since != 0 {
-		c.add("since < $%d", int64(q.Since))
-	}
-	c.bounds(q)
 	return c
 }
 
-func (c *conditions) bounds(q *store.Query) {
-	behind, before := "id < $%d", "id > $%d"
-	if q.OldestFirst {
-		behind, before = before, behind
+// Count implements [store.Store]. It reads only indexes, unless q asks for a name or a tag that many have.
+func (r *reader) Count(ctx context.Context, q store.Query, by store.Grouping) ([]store.Count, error) {
+	statuses := distinct(q.Statuses)
+	if len(q.Statuses) > 0 && len(statuses) == 0 {
+		return nil, nil
 	}
-	if q.After != "" {
-		c.add(behind, q.After)
+	candidates, few, err := r.few(ctx, &q)
+	if err != nil || few && len(candidates) == 0 {
+		return nil, err
 	}
-	if q.Until != "" {
-		c.add(before, q.Until)
+	sql, args := counting(&q, by, candidates, statuses)
+	found, err := all(ctx, r, func(rows pgx.Rows) (c store.Count, err error) {
+		var doing int64
+		err = rows.Scan((*string)(&c.Status), &c.Error, &c.Function, &c.Version, &doing, &c.N)
+		c.Doing = uint32(doing)
+		return c, err
+	}, sql, args...)
+	return store.Sum(found), err
+}
+
+// counting writes a count in SQL: what runs is in an index of its own.
+func counting(
+	q *store.Query, by store.Grouping, candidates []string, statuses []protocol.ExecutionStatus,
+) (string, []any) {
+	selected, grouped := sqlwhere.Groups(by)
+	c := conditionsOf(q, candidates, statuses)
+	c.Order(q)
+	count := func(condition string) string {
+		return fmt.Sprintf("SELECT %s, count(*) FROM perdure.executions WHERE %s AND %s%s", selected, condition, c,
+			grouped)
 	}
+	running := q.Doing != 0 || q.Since != 0 || q.Ranked()
+	switch {
+	case running, len(candidates) > 0:
+		return count("TRUE"), c.Args
+	case store.Failed(q.Statuses):
+		return count("(" + failures + ")"), c.Args
+	}
+	return count("status = 'RUNNING'") + " UNION ALL " + count("status <> 'RUNNING'"), c.Args
 }

@@ -24,11 +24,12 @@ const history = 200_000
 // and 2,000 that want an invocation, owned by three nodes and by nobody; a call of each.
 var fillHistory = []string{
 	`INSERT INTO perdure.executions SELECT 'old-' || lpad(i::text, 9, '0'), 'arn:' || i, 'f' || i % 10, '1', 'name-' || i,
-		CASE WHEN i % 100 = 0 THEN 'FAILED' ELSE 'SUCCEEDED' END, i, i, 0, 0, 1000000 + i, 0, 0, 0, '\x00', 0, 0
+		CASE WHEN i % 100 = 0 THEN 'FAILED' ELSE 'SUCCEEDED' END, i, i, 0, 0, 1000000 + i, 0, 0, 0, CASE WHEN i % 100 = 0 THEN 'Busy' ELSE '' END, '', '', '\x00', 0, 0
 		FROM generate_series(1, $1::bigint) i`,
 	`INSERT INTO perdure.executions SELECT 'open-' || lpad(i::text, 9, '0'), 'arn:' || i, 'f' || i % 10, '1', 'open-' || i,
 		'RUNNING', i, 0, CASE WHEN i % 2 = 0 THEN 1000 + i ELSE 0 END, CASE WHEN i % 2 = 1 THEN 1000 + i ELSE 0 END, 0,
-		1 << (i % 4)::int, i, i % 4, '\x00', 0, 0 FROM generate_series(1, 7000) i`,
+		1 << (i % 4)::int, i, i % 4, '', '', '', '\x00', 0, 0 FROM generate_series(1, 7000) i`,
+	`INSERT INTO perdure.tags SELECT 'team', CASE WHEN started % 3 = 0 THEN 'red' ELSE 'blue' END, id FROM perdure.executions`,
 	`INSERT INTO perdure.calls SELECT id, '1', function, '1', 5, owner FROM perdure.executions WHERE id >= 'open-'`,
 	`INSERT INTO perdure.journal SELECT id, seq, 0, 'data' FROM perdure.executions, generate_series(1, 3) seq`,
 	`INSERT INTO perdure.log SELECT id, 1, 1, 1, 0, 'data' FROM perdure.executions WHERE started % 10 = 0`,
@@ -47,6 +48,8 @@ type query struct {
 }
 
 func queries() []query {
+	running, failed := []protocol.ExecutionStatus{protocol.ExecutionRunning}, []protocol.ExecutionStatus{protocol.ExecutionFailed}
+	stuck := &store.Stuck{Trouble: 5, Help: 2, Before: 3000}
 	all := []query{
 		{name: "row", sql: sqlRow, args: []any{"open-000000001"}},
 		{name: "named", sql: sqlNamed, args: []any{"f1", "open-1"}},
@@ -76,10 +79,17 @@ func queries() []query {
 		{name: "invocations", sql: invocations.of("$6"), args: []any{int64(0), "", int64(50), "f1", "1", int64(1)}},
 		{name: "calls of all", sql: calls.ofAll(), args: []any{int64(0), "", int64(50), "f1", "1", ""}, pages: 500},
 		{name: "calls", sql: calls.of("$7"), args: []any{int64(0), "", int64(50), "f1", "1", "", int64(1)}},
-		{name: "count what runs", sql: counting([]protocol.ExecutionStatus{protocol.ExecutionRunning}), pages: 9000},
-		{name: "count what is paused", sql: counting([]protocol.ExecutionStatus{protocol.ExecutionPaused})},
-		{name: "candidates", sql: sqlCandidates, args: []any{"name-77", "name-77", int64(9)}},
-		{name: "candidates of a function", sql: sqlCandidatesOf, args: []any{"name-7", "name-7\U0010FFFF", int64(9), "f7"}},
+		{name: "candidates", sql: sqlCandidates, args: []any{int64(9), "name-77", "name-77", "name-77"}},
+		{name: "candidates of a function", sql: sqlCandidatesOf, args: []any{int64(9), "name-7", "name-7\U0010FFFF", "name-7%", "f7"}},
+		{name: "tagged", sql: sqlTagged, args: []any{int64(9), "team", "red"}},
+		{name: "erring", sql: sqlErring, args: []any{int64(9), "Busy"}},
+	}
+	for name, q := range map[string]store.Query{
+		"what runs": {Statuses: running}, "what is paused": {Statuses: []protocol.ExecutionStatus{protocol.ExecutionPaused}},
+		"what failed": {Statuses: failed}, "the doing": {Doing: 4}, "what is stuck": {Stuck: stuck},
+	} {
+		sql, args := counting(&q, store.Grouping{Status: true, Error: len(q.Statuses) == 1}, nil, q.Statuses)
+		all = append(all, query{name: "count " + name, sql: sql, args: args, pages: 9000})
 	}
 	for name, q := range map[string]store.Query{
 		"list": {}, "list oldest": {OldestFirst: true, After: "old-000000100"}, "list between": {After: "open", Until: "old-0001"},
@@ -90,10 +100,13 @@ func queries() []query {
 		"list a function's":     {Function: "f1", Statuses: []protocol.ExecutionStatus{protocol.ExecutionSucceeded}},
 		"list a function's bad": {Function: "f1", Statuses: []protocol.ExecutionStatus{protocol.ExecutionStopped}},
 		"list the doing":        {Doing: 4}, "list the doing since": {Since: 50, Function: "f1"},
+		"list what is stuck": {Stuck: stuck}, "list what is stuck of a function": {Stuck: stuck, Function: "f1"},
+		"list an error": {Error: "Busy", Statuses: failed}, "list a tag": {Tags: map[string]string{"team": "red"}},
+		"list a tag's failed": {Tags: map[string]string{"team": "red"}, Statuses: failed},
 	} {
 		q.Limit = 20
 		sql, args := listing(&q, nil, q.Statuses)
-		all = append(all, query{name: name, sql: sql, args: args, pages: 1500})
+		all = append(all, query{name: name, sql: sql, args: args, pages: 2500})
 	}
 	few, fewArgs := listing(&store.Query{Limit: 20, Name: "x"}, []string{"old-000000001", "open-000000001"}, nil)
 	all = append(all, query{name: "list candidates", sql: few, args: fewArgs})
@@ -106,7 +119,10 @@ func commits() (all []query) {
 		return &store.Row{ID: id, Function: "f1", Version: "1", Name: id, Status: protocol.ExecutionRunning, Due: 9}
 	}
 	call := []store.Call{{Operation: "1", Function: "f1", Version: "1", Wanted: 5}}
-	for i := range 8 {
+	for i := range 16 {
+		if i&9 == 8 {
+			continue // tags come with what is new
+		}
 		var writes []store.Write
 		for n := range 20 {
 			id := fmt.Sprintf("open-%09d", 100+n)
@@ -114,13 +130,17 @@ func commits() (all []query) {
 			if i>>1&1 == 1 {
 				w.Row = row(id)
 			}
-			if i>>2 == 1 {
+			if i>>2&1 == 1 {
 				w.Calls = call
 			}
 			writes = append(writes, w)
 			if i&1 == 1 {
 				id := fmt.Sprintf("pure-%09d", n)
-				writes = append(writes, store.Write{ID: id, Entry: store.Entry{Seq: 1, Data: []byte("x")}, Row: row(id)})
+				w := store.Write{ID: id, Entry: store.Entry{Seq: 1, Data: []byte("x")}, Row: row(id)}
+				if i>>3 == 1 {
+					w.Row.Tags = map[string]string{"team": "red"}
+				}
+				writes = append(writes, w)
 			}
 		}
 		changes, err := changesOf(writes)
@@ -128,7 +148,7 @@ func commits() (all []query) {
 			panic(err)
 		}
 		args := arraysOf([]*job{{changes: changes}}).args()
-		all = append(all, query{name: fmt.Sprintf("commit %03b", i), sql: sqlCommit[i&1][i>>1&1][i>>2], args: args, pages: 3000})
+		all = append(all, query{name: fmt.Sprintf("commit %04b", i), sql: sqlCommit[i&1][i>>1&1][i>>2&1][i>>3], args: args, pages: 3000})
 	}
 	return all
 }

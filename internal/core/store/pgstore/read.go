@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -13,7 +12,7 @@ import (
 )
 
 const columns = `id, arn, function, version, name, status, started, closed, due, wanted, expires,
-	doing, since, owner, input_hash, sum, state_sum`
+	doing, since, owner, error, message, tags, input_hash, sum, state_sum`
 
 const (
 	sqlRow   = `SELECT ` + columns + ` FROM perdure.executions WHERE id = $1`
@@ -107,14 +106,16 @@ func (r *reader) one(ctx context.Context, sql string, args ...any) (*store.Row, 
 func scanRow(rows pgx.Rows) (*store.Row, error) {
 	var r store.Row
 	var hash []byte
+	var tags string
 	var doing, identitySum, stateSum int64
 	err := rows.Scan(&r.ID, &r.ARN, &r.Function, &r.Version, &r.Name, (*string)(&r.Status), (*int64)(&r.Started),
 		(*int64)(&r.Closed), (*int64)(&r.Due), (*int64)(&r.Wanted), (*int64)(&r.Expires), &doing, (*int64)(&r.Since),
-		(*int64)(&r.Owner), &hash, &identitySum, &stateSum)
+		(*int64)(&r.Owner), &r.Error, &r.Message, &tags, &hash, &identitySum, &stateSum)
 	if err != nil {
 		return nil, err
 	}
 	r.Doing = uint32(doing)
+	r.SetTagText(tags)
 	copy(r.InputHash[:], hash)
 	identity, state := r.Sums()
 	r.Damaged = identitySum != int64(identity) || stateSum != int64(state) || len(hash) != len(r.InputHash) ||
@@ -133,24 +134,6 @@ func (r *reader) number(ctx context.Context, sql string, args ...any) (int64, er
 		return 0, err
 	}
 	return found[0], nil
-}
-
-// Count implements [store.Store]. It reads only indexes.
-func (r *reader) Count(ctx context.Context, statuses []protocol.ExecutionStatus) ([]store.Count, error) {
-	found, err := all(ctx, r, func(rows pgx.Rows) (c store.Count, err error) {
-		return c, rows.Scan(&c.Function, &c.Version, (*string)(&c.Status), &c.N)
-	}, counting(statuses))
-	return found, err
-}
-
-// counting writes a count in SQL: those that run are in an index of their own.
-func counting(statuses []protocol.ExecutionStatus) string {
-	const counts = "SELECT function, version, status, count(*) FROM perdure.executions WHERE "
-	parts := []string{counts + "false GROUP BY function, version, status"}
-	for _, status := range distinct(statuses) {
-		parts = append(parts, counts+"status = "+literal(status)+" GROUP BY function, version, status")
-	}
-	return strings.Join(parts, " UNION ALL ") + " ORDER BY function, version, status"
 }
 
 // distinct returns each status once, without those that no row can have.

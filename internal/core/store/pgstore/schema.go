@@ -41,6 +41,9 @@ CREATE TABLE perdure.executions (
 	doing      bigint NOT NULL,
 	since      bigint NOT NULL,
 	owner      bigint NOT NULL,
+	error      text   COLLATE "C" NOT NULL,
+	message    text   COLLATE "C" NOT NULL,
+	tags       text   COLLATE "C" NOT NULL,
 	input_hash bytea  NOT NULL,
 	sum        bigint NOT NULL,
 	state_sum  bigint NOT NULL
@@ -51,9 +54,20 @@ CREATE INDEX executions_due ON perdure.executions (owner, due, id) WHERE due > 0
 CREATE INDEX executions_wanted ON perdure.executions (function, version, owner, wanted, id) WHERE wanted > 0;
 CREATE INDEX executions_expires ON perdure.executions (expires, id) WHERE expires > 0;
 CREATE INDEX executions_owner ON perdure.executions (owner, id) WHERE owner > 0;
-CREATE INDEX executions_status ON perdure.executions (status, id) INCLUDE (function, version) WHERE status <> 'RUNNING';
-CREATE INDEX executions_running ON perdure.executions (id) INCLUDE (doing, since, function, version, status)
+CREATE INDEX executions_status ON perdure.executions (status, id) INCLUDE (function, version, error, doing)
+	WHERE status <> 'RUNNING';
+CREATE INDEX executions_running ON perdure.executions (id) INCLUDE (doing, since, function, version, status, error)
 	WHERE status = 'RUNNING' OR doing > 0;
+CREATE INDEX executions_error ON perdure.executions (error, function, version, status, id)
+	WHERE status = 'FAILED' OR status = 'TIMED_OUT' OR status = 'STOPPED';
+
+CREATE TABLE perdure.tags (
+	key       text COLLATE "C" NOT NULL,
+	value     text COLLATE "C" NOT NULL,
+	execution text COLLATE "C" NOT NULL,
+	PRIMARY KEY (key, value, execution)
+);
+CREATE INDEX tags_execution ON perdure.tags (execution);
 
 CREATE TABLE perdure.calls (
 	id        text   COLLATE "C" NOT NULL,

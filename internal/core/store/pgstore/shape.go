@@ -18,10 +18,12 @@ column executions.arn text
 column executions.closed bigint
 column executions.doing bigint
 column executions.due bigint
+column executions.error text
 column executions.expires bigint
 column executions.function text
 column executions.id text
 column executions.input_hash bytea
+column executions.message text
 column executions.name text
 column executions.owner bigint
 column executions.since bigint
@@ -29,6 +31,7 @@ column executions.started bigint
 column executions.state_sum bigint
 column executions.status text
 column executions.sum bigint
+column executions.tags text
 column executions.version text
 column executions.wanted bigint
 column files.at bigint
@@ -58,6 +61,9 @@ column perdure.documents bigint
 column perdure.oldest bigint
 column perdure.single boolean
 column perdure.version bigint
+column tags.execution text
+column tags.key text
+column tags.value text
 index calls_owner USING btree (owner, id, operation) WHERE (owner > 0)
 index calls_pkey USING btree (id, operation)
 index calls_wanted USING btree (function, version, owner, wanted, id, operation)
@@ -65,13 +71,14 @@ index deletions_at USING btree (at)
 index deletions_pkey USING btree (id)
 index documents_pkey USING btree (kind, key)
 index executions_due USING btree (owner, due, id) WHERE (due > 0)
+index executions_error USING btree (error, function, version, status, id) WHERE ((status = 'FAILED'::text) OR (status = 'TIMED_OUT'::text) OR (status = 'STOPPED'::text))
 index executions_expires USING btree (expires, id) WHERE (expires > 0)
 index executions_function USING btree (function, id)
 index executions_name USING btree (function, name)
 index executions_owner USING btree (owner, id) WHERE (owner > 0)
 index executions_pkey USING btree (id)
-index executions_running USING btree (id) INCLUDE (doing, since, function, version, status) WHERE ((status = 'RUNNING'::text) OR (doing > 0))
-index executions_status USING btree (status, id) INCLUDE (function, version) WHERE (status <> 'RUNNING'::text)
+index executions_running USING btree (id) INCLUDE (doing, since, function, version, status, error) WHERE ((status = 'RUNNING'::text) OR (doing > 0))
+index executions_status USING btree (status, id) INCLUDE (function, version, error, doing) WHERE (status <> 'RUNNING'::text)
 index executions_wanted USING btree (function, version, owner, wanted, id) WHERE (wanted > 0)
 index files_at USING btree (at) WHERE (parts = 0)
 index files_name USING btree (name) WHERE (parts > 0)
@@ -81,4 +88,6 @@ index log_pkey USING btree (id, first)
 index nodes_pkey USING btree (id)
 index parts_pkey USING btree (content, part)
 index perdure_pkey USING btree (single)
+index tags_execution USING btree (execution)
+index tags_pkey USING btree (key, value, execution)
 `

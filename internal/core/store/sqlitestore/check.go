@@ -24,13 +24,18 @@ const (
 		WHERE NOT EXISTS (SELECT 1 FROM journal WHERE journal.id = executions.id AND seq = 1)`
 	sqlStray = `SELECT DISTINCT 'a call of function ' || function || ' belongs to no execution: ' || id FROM calls
 		WHERE id NOT IN (SELECT id FROM executions)`
+	sqlMistagged = `SELECT 'execution ' || id || ' is not found by its tags' FROM executions
+		WHERE iif(json_valid(tags), (SELECT count(*) FROM json_each(tags)), 0) <>
+			(SELECT count(*) FROM tags t WHERE t.execution = executions.id)
+		UNION ALL SELECT DISTINCT 'a tag ' || key || ' belongs to no execution: ' || execution FROM tags
+		WHERE execution NOT IN (SELECT id FROM executions)`
 )
 
 // Check looks for damage of the database and for contradictions between its tables, and yields a sentence for each.
 // It leaves the sums of executions to those who read them.
 func (s *Store) Check(ctx context.Context) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
-		for _, query := range []string{sqlIntegrity, sqlOrphans, sqlEmpty, sqlStray} {
+		for _, query := range []string{sqlIntegrity, sqlOrphans, sqlEmpty, sqlStray, sqlMistagged} {
 			for text, err := range s.readers.texts(ctx, query) {
 				if text == "ok" { // says integrity_check
 					continue

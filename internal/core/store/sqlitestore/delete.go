@@ -19,6 +19,7 @@ const (
 // in deletions remembers it until nothing is left, also for the next store that opens the database.
 const (
 	sqlDelete     = `DELETE FROM executions WHERE id = $1`
+	sqlUntag      = `DELETE FROM tags WHERE execution = $1`
 	sqlTail       = `SELECT seq, length(data) FROM journal WHERE id = $1 ORDER BY seq DESC LIMIT $2`
 	sqlCut        = `DELETE FROM journal WHERE id = $1 AND seq >= $2`
 	sqlDelay      = `INSERT INTO deletions (id) VALUES ($1) ON CONFLICT DO NOTHING`
@@ -29,13 +30,13 @@ const (
 
 // deleteStatements belong to the writer.
 type deleteStatements struct {
-	row, calls, tail, cut, delay, delayed, delayOver, startAgain *sql.Stmt
+	row, calls, tags, tail, cut, delay, delayed, delayOver, startAgain *sql.Stmt
 }
 
 func (d *deleteStatements) prepare(ctx context.Context, s *statements) {
 	d.row, d.tail, d.cut = s.of(ctx, sqlDelete), s.of(ctx, sqlTail), s.of(ctx, sqlCut)
 	d.delay, d.delayed, d.delayOver = s.of(ctx, sqlDelay), s.of(ctx, sqlDelayed), s.of(ctx, sqlDelayOver)
-	d.startAgain, d.calls = s.of(ctx, sqlStartAgain), s.of(ctx, sqlCallsOver)
+	d.startAgain, d.calls, d.tags = s.of(ctx, sqlStartAgain), s.of(ctx, sqlCallsOver), s.of(ctx, sqlUntag)
 }
 
 // Delete implements [store.Store]. The execution is gone for everybody when it returns; the background removes the
@@ -56,11 +57,10 @@ func (s *Store) Delete(ctx context.Context, id string) error {
 }
 
 func (tx *transaction) delete(id string) (left bool, err error) {
-	if _, err := tx.deletes.row.Exec(id); err != nil {
-		return false, err
-	}
-	if _, err := tx.deletes.calls.Exec(id); err != nil {
-		return false, err
+	for _, stmt := range []*sql.Stmt{tx.deletes.row, tx.deletes.calls, tx.deletes.tags} {
+		if _, err := stmt.Exec(id); err != nil {
+			return false, err
+		}
 	}
 	if left, err = tx.cut(id); left && err == nil {
 		_, err = tx.deletes.delay.Exec(id)

@@ -5,41 +5,30 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/perdure/perdure/internal/core/store"
+	"github.com/perdure/perdure/internal/core/store/sqlwhere"
 	"github.com/perdure/perdure/protocol"
 )
 
 // A list walks one index in the order of ids and stops when it has enough. The index holds most members of a row
-// that a query may restrict, so rows that do not match need no look-up. Names are looked up first, if few
-// executions have them.
+// that a query may restrict, so rows that do not match need no look-up. What few executions have, a name, a tag or an
+// error, is looked up first.
 
 // List implements [store.Store].
 func (s *Store) List(ctx context.Context, q store.Query) ([]*store.Row, error) {
 	if err := q.Check(); err != nil {
 		return nil, err
 	}
-	var candidates []string
-	if q.Name != "" || q.NamePrefix != "" {
-		var err error
-		if candidates, err = s.readers.candidates(ctx, &q); err != nil {
-			return nil, s.readers.fault(err)
-		}
-		if len(candidates) == 0 {
-			return nil, nil
-		}
-	}
-	if len(candidates) > maxCandidates {
-		candidates = nil // too many
+	candidates, few, err := s.readers.few(ctx, &q)
+	if err != nil || few && len(candidates) == 0 {
+		return nil, s.readers.fault(err)
 	}
 	return s.readers.list(ctx, &q, candidates)
 }
-
-// maxCandidates is the largest number of executions of a name that are looked at one by one. With more, a walk in
-// the order of ids soon meets enough of them.
-const maxCandidates = 1000
 
 // All functions, found one after the other in an index.
 const sqlFunctions = `WITH RECURSIVE functions (function) AS (
@@ -51,28 +40,48 @@ const sqlFunctions = `WITH RECURSIVE functions (function) AS (
 const (
 	sqlCandidates = sqlFunctions + ` SELECT id FROM functions
 		CROSS JOIN executions INDEXED BY executions_name ON executions.function = functions.function
-		WHERE name >= $1 AND name <= $2 LIMIT $3`
+		WHERE name >= $2 AND name <= $3 AND name LIKE $4 ESCAPE '\' LIMIT $1`
 	sqlCandidatesOf = `SELECT id FROM executions INDEXED BY executions_name
-		WHERE name >= $1 AND name <= $2 AND function = $4 LIMIT $3`
+		WHERE name >= $2 AND name <= $3 AND name LIKE $4 ESCAPE '\' AND function = $5 LIMIT $1`
+	sqlTagged = `SELECT execution FROM tags WHERE key = $2 AND value = $3 LIMIT $1`
+	sqlErring = `SELECT id FROM executions INDEXED BY executions_error
+		WHERE status IN ('FAILED', 'TIMED_OUT', 'STOPPED') AND error = $2 LIMIT $1`
 )
 
-// candidates returns the ids of executions with the name that q asks for: at most maxCandidates and one more.
-// Without a function in q, of all functions.
-func (r *reader) candidates(ctx context.Context, q *store.Query) ([]string, error) {
-	first, last := q.Name, q.Name
-	if q.Name == "" {
-		first, last = q.NamePrefix, q.NamePrefix+"\U0010FFFF"
+// few looks for a member of q that few executions have, and returns the ids of these. Without one, few is false.
+func (r *reader) few(ctx context.Context, q *store.Query) (ids []string, few bool, err error) {
+	try := func(query string, args ...any) {
+		if few || err != nil {
+			return
+		}
+		ids, err = r.ids(ctx, query, append([]any{sqlwhere.MaxCandidates + 1}, args...)...)
+		if few = err == nil && len(ids) <= sqlwhere.MaxCandidates; !few {
+			ids = nil
+		}
 	}
-	query, args := sqlCandidates, []any{first, last, maxCandidates + 1}
-	if q.Function != "" {
-		query, args = sqlCandidatesOf, append(args, q.Function)
+	if q.Name != "" {
+		first, last := store.NameRange(q.Name)
+		query, args := sqlCandidates, []any{first, last, sqlwhere.Like(q.Name)}
+		if q.Function != "" {
+			query, args = sqlCandidatesOf, append(args, q.Function)
+		}
+		try(query, args...)
 	}
+	for _, key := range slices.Sorted(maps.Keys(q.Tags)) {
+		try(sqlTagged, key, q.Tags[key])
+	}
+	if q.Error != "" && store.Failed(q.Statuses) {
+		try(sqlErring, q.Error)
+	}
+	return ids, few, err
+}
+
+func (r *reader) ids(ctx context.Context, query string, args ...any) (ids []string, err error) {
 	rows, err := r.db.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var ids []string
 	for rows.Next() {
 		var id string
 		if err := rows.Scan(&id); err != nil {
@@ -115,6 +124,7 @@ var runs = []protocol.ExecutionStatus{protocol.ExecutionRunning}
 var partial = map[string]string{
 	"executions_running": "(status = 'RUNNING' OR doing > 0)",
 	"executions_status":  "status <> 'RUNNING'",
+	"executions_error":   "status IN ('FAILED', 'TIMED_OUT', 'STOPPED')",
 }
 
 // indexed is the rows of an index, for more conditions.
@@ -123,13 +133,17 @@ func indexed(index string) string {
 }
 
 // walked names the index that a list without candidates walks; empty is the table itself. Most executions end
-// SUCCEEDED, so a function's are found sooner in its own index than in that of the status.
+// SUCCEEDED, so a function's are found sooner in its own index than in that of the status. What has a tag is found
+// sooner by its status, or by what it does, if that is asked for, too.
 func walked(q *store.Query) string {
 	switch {
-	case q.Doing != 0 || q.Since != 0 || slices.Equal(q.Statuses, runs):
+	case q.Doing != 0 || q.Since != 0 || q.Ranked() || slices.Equal(q.Statuses, runs):
 		return "executions_running"
-	case len(q.Statuses) > 0 && (q.Function == "" || !slices.Contains(q.Statuses, protocol.ExecutionSucceeded)):
+	case len(q.Statuses) > 0 && !slices.Contains(q.Statuses, protocol.ExecutionSucceeded),
+		len(q.Statuses) > 0 && q.Function == "" && len(q.Tags) == 0:
 		return "executions_status"
+	case len(q.Tags) > 0:
+		return "tags"
 	case q.Function != "":
 		return "executions_function"
 	}
@@ -140,86 +154,53 @@ func walked(q *store.Query) string {
 // not match.
 func listing(q *store.Query, candidates []string) (string, []any) {
 	c := conditionsOf(q)
-	order := "DESC"
-	if q.OldestFirst {
-		order = "ASC"
-	}
+	order := c.Order(q)
 	index := walked(q)
 	if len(candidates) > 0 {
 		index = ""
 		ids, _ := json.Marshal(candidates) // strings cannot fail
-		c.add("id IN (SELECT value FROM json_each($%d))", string(ids))
+		c.Add("id IN (SELECT value FROM json_each($%d))", string(ids))
 	}
-	c.args = append(c.args, q.Limit)
-	tail := fmt.Sprintf("%s ORDER BY id %s LIMIT $%d", strings.Join(c.all, " AND "), order, len(c.args))
+	if index == "tags" {
+		return walkingTag(q, c), c.Args
+	}
+	c.Args = append(c.Args, q.Limit)
+	tail := fmt.Sprintf("%s ORDER BY %s LIMIT $%d", c, order, len(c.Args))
 	if index == "" {
-		return "SELECT " + columns + " FROM executions WHERE " + tail, c.args
+		return "SELECT " + columns + " FROM executions WHERE " + tail, c.Args
 	}
-	return fmt.Sprintf("SELECT %s FROM executions WHERE id IN (SELECT id FROM %s AND %s) ORDER BY id %s",
-		columns, indexed(index), tail, order), c.args
+	return fmt.Sprintf("SELECT %s FROM executions WHERE id IN (SELECT id FROM %s AND %s) ORDER BY %s",
+		columns, indexed(index), tail, order), c.Args
 }
 
-type conditions struct {
-	all  []string
-	args []any
+// walkingTag writes a list of what has a tag, and perhaps others.
+func walkingTag(q *store.Query, c *sqlwhere.Conditions) string {
+	direction := " DESC"
+	if q.OldestFirst {
+		direction = ""
+	}
+	key := slices.Min(slices.Collect(maps.Keys(q.Tags)))
+	c.Add("first.key = $%d", key)
+	c.Add("first.value = $%d", q.Tags[key])
+	c.Bounds("first.execution", q)
+	c.Args = append(c.Args, q.Limit)
+	return fmt.Sprintf("SELECT %s FROM tags first CROSS JOIN executions ON id = first.execution WHERE %s "+
+		"ORDER BY first.execution%s LIMIT $%d", columns, c, direction, len(c.Args))
 }
 
-// add appends a condition with one argument, whose number is its %d.
-func (c *conditions) add(condition string, arg any) {
-	c.args = append(c.args, arg)
-	c.all = append(c.all, fmt.Sprintf(condition, len(c.args)))
-}
-
-func conditionsOf(q *store.Query) *conditions {
-	c := &conditions{all: []string{"TRUE"}}
-	for _, text := range []struct{ condition, value string }{
-		{"function = $%d", q.Function}, {"version = $%d", q.Version}, {"name = $%d", q.Name},
-	} {
-		if text.value != "" {
-			c.add(text.condition, text.value)
-		}
-	}
-	if q.NamePrefix != "" {
-		c.add("substr(name, 1, length($%[1]d)) = $%[1]d", q.NamePrefix)
-	}
-	c.statuses(q.Statuses)
-	if q.Doing != 0 || q.Since != 0 {
-		c.all = append(c.all, "doing > 0")
-	}
-	if q.Doing != 0 {
-		c.add("doing & $%d != 0", int64(q.Doing))
-	}
-	if q.Since != 0 {
-		c.add("since < $%d", int64(q.Since))
-	}
-	c.bounds(q)
-	return c
-}
-
-func (c *conditions) statuses(statuses []protocol.ExecutionStatus) {
-	if len(statuses) == 1 { // with equality SQLite sees the index's order
-		c.add("status = $%d", string(statuses[0]))
-		return
+func conditionsOf(q *store.Query) *sqlwhere.Conditions {
+	c := sqlwhere.Of(q, "tags")
+	if len(q.Statuses) == 1 { // with equality SQLite sees the index's order
+		c.Add("status = $%d", string(q.Statuses[0]))
+		return c
 	}
 	var places []string
-	for _, status := range statuses {
-		c.args = append(c.args, string(status))
-		places = append(places, fmt.Sprintf("$%d", len(c.args)))
+	for _, status := range q.Statuses {
+		c.Args = append(c.Args, string(status))
+		places = append(places, fmt.Sprintf("$%d", len(c.Args)))
 	}
 	if len(places) > 0 {
-		c.all = append(c.all, "status IN ("+strings.Join(places, ", ")+")")
+		c.All = append(c.All, "status IN ("+strings.Join(places, ", ")+")")
 	}
-}
-
-func (c *conditions) bounds(q *store.Query) {
-	behind, before := "id < $%d", "id > $%d"
-	if q.OldestFirst {
-		behind, before = before, behind
-	}
-	if q.After != "" {
-		c.add(behind, q.After)
-	}
-	if q.Until != "" {
-		c.add(before, q.Until)
-	}
+	return c
 }

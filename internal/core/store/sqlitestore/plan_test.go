@@ -11,11 +11,7 @@ import (
 // Every question that is asked often finds its rows through an index, in the
 // order in which it wants them.
 func TestQueryPlans(t *testing.T) {
-	s, err := Open(t.Context(), t.TempDir(), &Options{Durability: None})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
+	s := openForPlans(t)
 	list := func(q store.Query) string {
 		q.Limit = 1
 		query, _ := listing(&q, nil)
@@ -50,6 +46,17 @@ func TestQueryPlans(t *testing.T) {
 		{"list a function on", list(store.Query{Function: "f", After: "x"}), "executions_function (function=? AND id<?)"},
 		{"list a function's", list(store.Query{Function: "f", Statuses: []protocol.ExecutionStatus{protocol.ExecutionSucceeded}}),
 			"USING COVERING INDEX executions_function (function=?"},
+		{"list a tag", list(store.Query{Tags: map[string]string{"a": "b"}, Function: "f", After: "x"}),
+			"SEARCH first USING PRIMARY KEY (key=? AND value=? AND execution<?)"},
+		{"list tags, oldest first", list(store.Query{Tags: map[string]string{"a": "b", "c": "d"}, OldestFirst: true}),
+			"SEARCH first USING PRIMARY KEY (key=? AND value=?); SEARCH executions USING PRIMARY KEY (id=?)"},
+		{"list a tag's rare", list(store.Query{Tags: map[string]string{"a": "b"}, Statuses: failed}),
+			"USING COVERING INDEX executions_status (status=?); SEARCH t EXISTS USING COVERING INDEX tags_execution " +
+				"(execution=? AND key=? AND value=?)"},
+		{"list an error", list(store.Query{Error: "e", Statuses: failed}), "USING COVERING INDEX executions_status (status=?)"},
+		{"tagged", sqlTagged, "PRIMARY KEY (key=? AND value=?)"},
+		{"erring", sqlErring, "COVERING INDEX executions_error (error=?)"},
+		{"untag", sqlUntag, "tags_execution (execution=?)"},
 		{"list a function's rare", list(store.Query{Function: "f", Version: "1", Statuses: failed}),
 			"USING COVERING INDEX executions_status (status=?)"},
 		{"list a status", list(store.Query{Statuses: failed, After: "x"}), "USING COVERING INDEX executions_status (status=? AND id<?)"},
@@ -68,26 +75,55 @@ func TestQueryPlans(t *testing.T) {
 	}
 }
 
-// A count sorts its few results, not what it counts.
-func TestCountReadsAnIndex(t *testing.T) {
-	s, err := Open(t.Context(), t.TempDir(), &Options{Durability: None})
-	if err != nil {
-		t.Fatal(err)
+// A list of what is stuck keeps the few that it needs, and looks up no others.
+func TestStuckReadsAnIndex(t *testing.T) {
+	s := openForPlans(t)
+	query, _ := listing(&store.Query{Function: "f", Stuck: &store.Stuck{Trouble: 1, Help: 2, Before: 3,
+		After: &store.StuckPlace{}}, Limit: 1}, nil)
+	if plan := explain(t, s, query); !strings.Contains(plan, "SCAN executions USING COVERING INDEX executions_running") {
+		t.Errorf("got plan %q", plan)
 	}
-	defer s.Close()
-	query, _ := counting([]protocol.ExecutionStatus{protocol.ExecutionRunning, protocol.ExecutionPaused})
-	plan := explain(t, s, query)
-	for _, want := range []string{"USING COVERING INDEX executions_status (status=?)",
-		"USING COVERING INDEX executions_running"} {
-		if !strings.Contains(plan, want) {
-			t.Errorf("got plan %q, want %q", plan, want)
+}
+
+// A count reads only indexes, and those by status or error in their order.
+func TestCountReadsIndexes(t *testing.T) {
+	s := openForPlans(t)
+	failed := []protocol.ExecutionStatus{protocol.ExecutionFailed, protocol.ExecutionTimedOut}
+	for _, test := range []struct {
+		name  string
+		query store.Query
+		by    store.Grouping
+		sorts bool
+	}{
+		{"by status", store.Query{Function: "f", Version: "1"}, store.Grouping{Status: true}, false},
+		{"of an error", store.Query{Error: "e"}, store.Grouping{Status: true}, false},
+		{"failures", store.Query{Statuses: failed}, store.Grouping{Function: true, Error: true}, false},
+		{"what is open", store.Query{Statuses: []protocol.ExecutionStatus{protocol.ExecutionRunning, protocol.ExecutionPaused}},
+			store.Grouping{Function: true, Status: true}, true},
+		{"what is done", store.Query{Doing: 1}, store.Grouping{Doing: true}, true},
+	} {
+		for _, c := range countings(&test.query, test.by, nil) {
+			plan := explain(t, s, c.query)
+			if !strings.Contains(plan, "COVERING INDEX executions_") || !test.sorts && strings.Contains(plan, "TEMP B-TREE") {
+				t.Errorf("%s: got plan %q", test.name, plan)
+			}
 		}
 	}
 }
 
+func openForPlans(t *testing.T) *Store {
+	t.Helper()
+	s, err := Open(t.Context(), t.TempDir(), &Options{Durability: None})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
 func explain(t *testing.T, s *Store, query string) string {
 	t.Helper()
-	rows, err := s.readers.db.Query("EXPLAIN QUERY PLAN "+query, 1, 1, 1, 1, 1, 1, 1, 1)
+	rows, err := s.readers.db.Query("EXPLAIN QUERY PLAN "+query, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1)
 	if err != nil {
 		t.Fatal(err)
 	}

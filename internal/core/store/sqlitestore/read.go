@@ -4,9 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"os"
-	"strings"
 
 	"github.com/perdure/perdure/internal/core/store"
 	"github.com/perdure/perdure/internal/observe/metrics"
@@ -14,7 +12,7 @@ import (
 )
 
 const columns = `id, arn, function, version, name, status, started, closed, due, wanted, expires,
-	doing, since, input_hash, sum, state_sum`
+	doing, since, error, message, tags, input_hash, sum, state_sum`
 
 const (
 	sqlRow     = `SELECT ` + columns + ` FROM executions WHERE id = $1`
@@ -97,7 +95,7 @@ func (r *reader) all(rows *sql.Rows, err error) ([]*store.Row, error) {
 // scan reads the columns. A value of another type than was written is damage like any other.
 func scan(into func(dest ...any) error) (*store.Row, error) {
 	var r store.Row
-	v := make(values, 16)
+	v := make(values, 19)
 	if err := into(v.places()...); err != nil {
 		return nil, err
 	}
@@ -107,9 +105,11 @@ func scan(into func(dest ...any) error) (*store.Row, error) {
 	r.Due, r.Wanted, r.Expires = protocol.Timestamp(v.int(8)), protocol.Timestamp(v.int(9)),
 		protocol.Timestamp(v.int(10))
 	r.Doing, r.Since = uint32(v.int(11)), protocol.Timestamp(v.int(12))
-	copy(r.InputHash[:], v.blob(13))
+	r.Error, r.Message = v.text(13), v.text(14)
+	r.SetTagText(v.text(15))
+	copy(r.InputHash[:], v.blob(16))
 	identity, state := r.Sums()
-	r.Damaged = v.int(14) != int64(identity) || v.int(15) != int64(state) || len(v.blob(13)) != len(r.InputHash) ||
+	r.Damaged = v.int(17) != int64(identity) || v.int(18) != int64(state) || len(v.blob(16)) != len(r.InputHash) ||
 		v.int(11) != int64(r.Doing)
 	return &r, nil
 }
@@ -129,38 +129,6 @@ func (v values) places() []any {
 func (v values) text(i int) string { s, _ := v[i].(string); return s }
 func (v values) int(i int) int64   { n, _ := v[i].(int64); return n }
 func (v values) blob(i int) []byte { b, _ := v[i].([]byte); return b }
-
-// Count implements [store.Store]. It reads only an index.
-func (s *Store) Count(ctx context.Context, statuses []protocol.ExecutionStatus) ([]store.Count, error) {
-	query, args := counting(statuses)
-	rows, err := s.readers.db.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, s.readers.fault(err)
-	}
-	defer rows.Close()
-	var counts []store.Count
-	for rows.Next() {
-		var c store.Count
-		if err := rows.Scan(&c.Function, &c.Version, &c.Status, &c.N); err != nil {
-			return nil, s.readers.fault(err)
-		}
-		counts = append(counts, c)
-	}
-	return counts, s.readers.fault(rows.Err())
-}
-
-// counting writes a count in SQL: those that run are in an index of their own.
-func counting(statuses []protocol.ExecutionStatus) (string, []any) {
-	const counts = "SELECT function, version, status, count(*) FROM "
-	places, args := []string{"NULL"}, []any(nil)
-	for _, status := range statuses {
-		args = append(args, string(status))
-		places = append(places, fmt.Sprintf("$%d", len(args)))
-	}
-	in := " AND status IN (" + strings.Join(places, ", ") + ") GROUP BY function, version, status"
-	return counts + indexed("executions_running") + " AND status = 'RUNNING'" + in + " UNION ALL " +
-		counts + indexed("executions_status") + in + " ORDER BY function, version, status", args
-}
 
 // countingOne counts the executions with one status.
 func countingOne(status protocol.ExecutionStatus) string {

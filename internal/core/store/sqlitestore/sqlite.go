@@ -16,7 +16,7 @@ import (
 // The head of the file says whose it is and which schema it has.
 const (
 	applicationID = 0x50455244 // "PERD"
-	schemaVersion = 7
+	schemaVersion = 8
 )
 
 // The journal keeps its entries in order of arrival, with an index beside it: entries of all executions share the
@@ -31,6 +31,9 @@ const (
 // Work is found by what it waits for: a moment, an invocation or a call of one function version, the end of
 // retention. Each has an index of its own, so a million rows that wait for a function do not stand before one that
 // waits for nothing.
+//
+// What failed is also in an index by its error, for counts. Tags are in a table beside it, which a start without tags
+// does not touch.
 //
 // The sums are those of package store.
 const schema = `
@@ -56,6 +59,9 @@ CREATE TABLE executions (
 	expires    INTEGER NOT NULL,
 	doing      INTEGER NOT NULL,
 	since      INTEGER NOT NULL,
+	error      TEXT    NOT NULL,
+	message    TEXT    NOT NULL,
+	tags       TEXT    NOT NULL,
 	input_hash BLOB    NOT NULL,
 	sum        INTEGER NOT NULL,
 	state_sum  INTEGER NOT NULL
@@ -66,9 +72,20 @@ CREATE INDEX executions_function ON executions (function, id, status);
 CREATE INDEX executions_due ON executions (due, id) WHERE due > 0;
 CREATE INDEX executions_wanted ON executions (function, version, wanted, id) WHERE wanted > 0;
 CREATE INDEX executions_expires ON executions (expires, id) WHERE expires > 0;
-CREATE INDEX executions_status ON executions (status, id, function, version) WHERE status <> 'RUNNING';
-CREATE INDEX executions_running ON executions (id, doing, since, function, version, status, name)
+CREATE INDEX executions_status ON executions (status, id, function, version, error, doing) WHERE status <> 'RUNNING';
+CREATE INDEX executions_running ON executions (id, doing, since, function, version, status, name, error)
 	WHERE status = 'RUNNING' OR doing > 0;
+CREATE INDEX executions_error ON executions (error, function, version, status, id)
+	WHERE status IN ('FAILED', 'TIMED_OUT', 'STOPPED');
+
+CREATE TABLE tags (
+	key       TEXT NOT NULL,
+	value     TEXT NOT NULL,
+	execution TEXT NOT NULL,
+	PRIMARY KEY (key, value, execution)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX tags_execution ON tags (execution);
 
 CREATE TABLE calls (
 	id        TEXT    NOT NULL,
@@ -140,7 +157,8 @@ func (f sqlite) connect(n int, pragmas ...string) (*sql.DB, error) {
 // then. The file must have its schema.
 func (f sqlite) forReading(ctx context.Context) (*sql.DB, error) {
 	n := max(4, runtime.GOMAXPROCS(0))
-	db, err := f.connect(n, "query_only(1)", "cache_size(-4000)")
+	db, err := f.connect(n, "query_only(1)", "cache_size(-4000)",
+		"case_sensitive_like(1)")
 	if err != nil {
 		return nil, err
 	}

@@ -20,9 +20,10 @@ const (
 		VALUES (?, (SELECT seq + 1 FROM journal WHERE id = ? AND seq = ?), ?, ?)`
 	sqlStart  = `INSERT INTO journal (id, seq, sum, data) VALUES (?, 1, ?, ?) ON CONFLICT DO NOTHING`
 	sqlCreate = `INSERT INTO executions (` + columns + `)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
 	sqlUpdate = `UPDATE executions SET status = ?, closed = ?, due = ?, wanted = ?, expires = ?,
-		doing = ?, since = ?, state_sum = ? WHERE id = ?`
+		doing = ?, since = ?, error = ?, message = ?, state_sum = ? WHERE id = ?`
+	sqlTag = `INSERT OR IGNORE INTO tags (key, value, execution) VALUES (?, ?, ?)`
 )
 
 // transaction runs statements on the writer's connection, between begin and end or rollback.
@@ -33,6 +34,7 @@ type transaction struct {
 	beginning, ending, rollingBack *hotStatement
 	mark, backToMark, unmark       *hotStatement
 	append, start, create, update  *hotStatement
+	tag                            *hotStatement
 	call, callOver                 *hotStatement
 	deletes                        deleteStatements
 	documents                      documentStatements
@@ -45,8 +47,8 @@ func newTransaction(ctx context.Context, conn *sql.Conn, raw preparer) (*transac
 		mark: hot.of(ctx, "SAVEPOINT job"), backToMark: hot.of(ctx, "ROLLBACK TO job"),
 		unmark: hot.of(ctx, "RELEASE job"),
 		append: hot.of(ctx, sqlAppend), start: hot.of(ctx, sqlStart), create: hot.of(ctx, sqlCreate),
-		update: hot.of(ctx, sqlUpdate),
-		call:   hot.of(ctx, sqlCall), callOver: hot.of(ctx, sqlCallOver),
+		update: hot.of(ctx, sqlUpdate), tag: hot.of(ctx, sqlTag),
+		call: hot.of(ctx, sqlCall), callOver: hot.of(ctx, sqlCallOver),
 	}
 	tx.deletes.prepare(ctx, &s)
 	tx.documents.prepare(ctx, &s)
@@ -113,7 +115,7 @@ func (tx *transaction) writeNext(w *store.Write) error {
 	r := w.Row
 	_, state := r.Sums()
 	err = changed(tx.update.Exec(string(r.Status), int64(r.Closed), int64(r.Due), int64(r.Wanted),
-		int64(r.Expires), int64(r.Doing), int64(r.Since), int64(state), r.ID))
+		int64(r.Expires), int64(r.Doing), int64(r.Since), r.Error, r.Message, int64(state), r.ID))
 	if errors.Is(err, store.ErrConflict) {
 		return fmt.Errorf("execution %s has a journal but no row", w.ID)
 	}
@@ -125,9 +127,14 @@ func (tx *transaction) writeFirst(w *store.Write) error {
 	identity, state := r.Sums()
 	err := changed(tx.create.Exec(r.ID, r.ARN, r.Function, r.Version, r.Name, string(r.Status),
 		int64(r.Started), int64(r.Closed), int64(r.Due), int64(r.Wanted), int64(r.Expires), int64(r.Doing),
-		int64(r.Since), r.InputHash[:], int64(identity), int64(state)))
+		int64(r.Since), r.Error, r.Message, r.TagText(), r.InputHash[:], int64(identity), int64(state)))
 	if err != nil {
 		return err
+	}
+	for key, value := range r.Tags {
+		if _, err := tx.tag.Exec(key, value, r.ID); err != nil {
+			return err
+		}
 	}
 	sum := int64(w.Entry.Sum(w.ID))
 	err = changed(tx.start.Exec(w.ID, sum, blob(w.Entry.Data)))

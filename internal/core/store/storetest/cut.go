@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/internal/core/store"
-	"github.com/perdure/perdure/protocol"
 )
 
 // Cut is one node's way to a [store.Fleet]. While it is off, all calls fail.
@@ -115,8 +114,8 @@ func (c *Cut) List(ctx context.Context, q store.Query) ([]*store.Row, error) {
 }
 
 // Count implements [store.Store].
-func (c *Cut) Count(ctx context.Context, statuses []protocol.ExecutionStatus) ([]store.Count, error) {
-	return through(c, func() ([]store.Count, error) { return c.Fleet.Count(ctx, statuses) })
+func (c *Cut) Count(ctx context.Context, q store.Query, by store.Grouping) ([]store.Count, error) {
+	return through(c, func() ([]store.Count, error) { return c.Fleet.Count(ctx, q, by) })
 }
 
 // Agenda implements [store.Store].

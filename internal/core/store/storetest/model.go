@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -88,33 +89,83 @@ func (m model) list(q store.Query) []*store.Row {
 	if q.OldestFirst {
 		direction = 1
 	}
+	compare := func(a, b *store.Row) int { return direction * strings.Compare(a.ID, b.ID) }
+	if q.Ranked() {
+		compare = func(a, b *store.Row) int {
+			return cmp.Or(rank(q, a)-rank(q, b), cmp.Compare(a.Since, b.Since), strings.Compare(a.ID, b.ID))
+		}
+	}
 	return m.rows(func(r *store.Row) bool {
-		return (q.Function == "" || q.Function == r.Function) &&
+		return (q.Stuck == nil || q.Stuck.None == (rank(q, r) == 2)) &&
+			(!q.Ranked() || q.Stuck.After == nil || behind(r, q)) &&
+			(q.Error == "" || q.Error == r.Error) && hasTags(r, q.Tags) && named(r.Name, q.Name) &&
+			(q.Function == "" || q.Function == r.Function) &&
 			(q.Version == "" || q.Version == r.Version) &&
-			(q.Name == "" || q.Name == r.Name) &&
 			(q.Statuses == nil || slices.Contains(q.Statuses, r.Status)) &&
-			strings.HasPrefix(r.Name, q.NamePrefix) &&
 			(q.Doing == 0 || q.Doing&r.Doing != 0) &&
 			(q.Since == 0 || r.Doing != 0 && r.Since < q.Since) &&
 			(q.Until == "" || direction*strings.Compare(r.ID, q.Until) < 0) &&
 			(q.After == "" || direction*strings.Compare(q.After, r.ID) < 0)
-	}, func(a, b *store.Row) int { return direction * strings.Compare(a.ID, b.ID) }, q.Limit)
+	}, compare, q.Limit)
 }
 
-func (m model) count(statuses []protocol.ExecutionStatus) (counts []store.Count) {
-	rows := m.rows(func(r *store.Row) bool { return slices.Contains(statuses, r.Status) }, func(a, b *store.Row) int {
-		return cmp.Or(strings.Compare(a.Function, b.Function), strings.Compare(a.Version, b.Version),
-			cmp.Compare(a.Status, b.Status))
-	}, len(m))
-	for _, r := range rows {
-		c := store.Count{Function: r.Function, Version: r.Version, Status: r.Status, N: 1}
-		if last := len(counts) - 1; last >= 0 && counts[last].Function == c.Function &&
-			counts[last].Version == c.Version && counts[last].Status == c.Status {
-			counts[last].N++
+// rank is 2 for what is not stuck.
+func rank(q store.Query, r *store.Row) int {
+	if r.Doing&q.Stuck.Trouble != 0 && r.Since < q.Stuck.Before {
+		return 0
+	}
+	if r.Doing&q.Stuck.Help != 0 {
+		return 1
+	}
+	return 2
+}
+
+// behind reports whether r stands behind the place from which q goes on.
+func behind(r *store.Row, q store.Query) bool {
+	p := q.Stuck.After
+	return cmp.Or(rank(q, r)-p.Rank, cmp.Compare(r.Since, p.Since), strings.Compare(r.ID, p.ID)) > 0
+}
+
+func hasTags(r *store.Row, want map[string]string) bool {
+	for key, value := range want {
+		if got, ok := r.Tags[key]; !ok || got != value {
+			return false
+		}
+	}
+	return true
+}
+
+// named matches a name with a pattern by way of a regular expression.
+func named(name, pattern string) bool {
+	text := strings.ReplaceAll(regexp.QuoteMeta(pattern), `\*`, `.*`)
+	return pattern == "" || regexp.MustCompile("^(?s:"+text+")$").MatchString(name)
+}
+
+func (m model) count(q store.Query, by store.Grouping) []store.Count {
+	var counts []store.Count
+	q.Limit = len(m)
+	for _, r := range m.list(q) {
+		c := store.Count{N: 1}
+		if by.Function {
+			c.Function, c.Version = r.Function, r.Version
+		}
+		if by.Status {
+			c.Status = r.Status
+		}
+		if by.Error {
+			c.Error = r.Error
+		}
+		if by.Doing {
+			c.Doing = r.Doing
+		}
+		at := slices.IndexFunc(counts, func(d store.Count) bool { d.N = 1; return d == c })
+		if at < 0 {
+			counts = append(counts, c)
 			continue
 		}
-		counts = append(counts, c)
+		counts[at].N++
 	}
+	slices.SortFunc(counts, store.Count.Compare)
 	return counts
 }
 
@@ -167,10 +218,14 @@ func (m model) journal(id string, part store.Range) []store.Entry {
 
 // Few values of each kind, so that draws meet.
 var (
-	someIDs        = rapid.SampledFrom([]string{"a", "b", "c", "d", "e"})
-	someFunctions  = rapid.SampledFrom([]string{"f", "g"})
-	someNames      = rapid.SampledFrom([]string{"x", "xy", "xz", "z~"})
-	somePrefixes   = rapid.SampledFrom([]string{"x", "xz", "z~", "a"})
+	someIDs       = rapid.SampledFrom([]string{"a", "b", "c", "d", "e"})
+	someFunctions = rapid.SampledFrom([]string{"f", "g"})
+	someNames     = rapid.SampledFrom([]string{"x", "xy", "xz", "z~"})
+	somePatterns  = rapid.SampledFrom([]string{"x", "xz", "x*", "*", "*z*",
+		"x*z", "**~", "a*", "*x*x*", "x_", "%z", "X*"})
+	someErrors = rapid.SampledFrom([]string{"", "Busy", "*errors.errorString"})
+	someTags   = rapid.MapOfN(rapid.SampledFrom([]string{"team", "k'=\"%"}),
+		rapid.SampledFrom([]string{"", "red", "blau ä"}), 0, 2)
 	someDoings     = rapid.SampledFrom([]uint32{0, 1, 2, 3, 6, 1 << 31})
 	someVersions   = rapid.SampledFrom([]string{"1", "$LATEST"})
 	someKinds      = []store.AgendaKind{store.Moments, store.Invocations, store.Calls, store.Removals}
@@ -187,6 +242,9 @@ func drawWrite(t *rapid.T, m model) store.Write {
 		ID: id, ARN: "arn:" + id, Function: someFunctions.Draw(t, "function"), Name: someNames.Draw(t, "name"),
 		Version: someVersions.Draw(t, "version"), Started: someTimes.Draw(t, "started"), InputHash: [32]byte{id[0]},
 	}
+	if tags := someTags.Draw(t, "tags"); len(tags) > 0 {
+		row.Tags = tags
+	}
 	if e := m[id]; e != nil {
 		seq = int64(len(e.data) + 1)
 		*row = e.row
@@ -196,6 +254,7 @@ func drawWrite(t *rapid.T, m model) store.Write {
 	}
 	row.Status, row.Closed = someStatuses.Draw(t, "status"), someTimes.Draw(t, "closed")
 	row.Due, row.Doing = someTimes.Draw(t, "due"), someDoings.Draw(t, "doing")
+	row.Error, row.Message = someErrors.Draw(t, "error"), someErrors.Draw(t, "message")
 	row.Wanted, row.Expires = someTimes.Draw(t, "wanted"), someTimes.Draw(t, "expires")
 	if row.Since = 0; row.Doing != 0 {
 		row.Since = someTimes.Draw(t, "since")
@@ -220,15 +279,26 @@ func drawQuery(t *rapid.T) store.Query {
 	}
 	q := store.Query{
 		Function: maybe(someFunctions, "function"), Version: maybe(someVersions, "version"),
-		Name:       maybe(someNames, "name"),
-		NamePrefix: maybe(somePrefixes, "name prefix"),
-		Doing:      someDoings.Draw(t, "doing"), Since: someTimes.Draw(t, "since"),
+		Name: maybe(somePatterns, "name"), Error: someErrors.Draw(t, "error"), Tags: someTags.Draw(t, "tags"),
+		Doing: someDoings.Draw(t, "doing"), Since: someTimes.Draw(t, "since"),
 		OldestFirst: rapid.Bool().Draw(t, "oldest first"),
 		After:       maybe(someIDs, "after"), Until: maybe(someIDs, "until"),
 		Limit: rapid.IntRange(1, 6).Draw(t, "limit"),
 	}
 	if rapid.Bool().Draw(t, "by status") {
 		q.Statuses = rapid.SliceOfN(someStatuses, 1, 3).Draw(t, "statuses")
+	}
+	if rapid.IntRange(0, 2).Draw(t, "stuck") == 0 {
+		q.Stuck = &store.Stuck{Trouble: someDoings.Draw(t, "trouble"), Help: someDoings.Draw(t, "help"),
+			Before: someTimes.Draw(t, "before"), None: rapid.Bool().Draw(t, "not stuck")}
+	}
+	if q.Ranked() {
+		q.After, q.Until, q.OldestFirst = "", "", false
+		if rapid.Bool().Draw(t, "after a place") {
+			q.Stuck.After = &store.StuckPlace{Rank: rapid.IntRange(0, 1).Draw(t, "rank"),
+				Since: someTimes.Draw(t, "since"),
+				ID:    someIDs.Draw(t, "id")}
+		}
 	}
 	return q
 }
@@ -269,9 +339,14 @@ func testModel(t *testing.T, s store.Store) {
 				same(t, m.list(q), got, err)
 			},
 			"count": func(t *rapid.T) {
-				statuses := rapid.SliceOfNDistinct(someStatuses, 0, 3, rapid.ID).Draw(t, "statuses")
-				got, err := s.Count(background, statuses)
-				same(t, m.count(statuses), got, err)
+				q, by := drawQuery(t), store.Grouping{Function: rapid.Bool().Draw(t, "by function"),
+					Status: rapid.Bool().Draw(t, "by status"), Error: rapid.Bool().Draw(t, "by error"),
+					Doing: rapid.Bool().Draw(t, "by doing")}
+				if q.Ranked() {
+					q.Stuck.After = nil
+				}
+				got, err := s.Count(background, q, by)
+				same(t, m.count(q, by), got, err)
 			},
 			"agenda": func(t *rapid.T) {
 				agenda := store.Agenda{Kind: rapid.SampledFrom(someKinds).Draw(t, "kind")}

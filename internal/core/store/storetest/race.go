@@ -174,7 +174,10 @@ var calls = map[string]func(ctx context.Context, s store.Store) error{
 		_, err := s.Agenda(ctx, store.Agenda{}, store.Item{}, 1)
 		return err
 	},
-	"Count": func(ctx context.Context, s store.Store) error { _, err := s.Count(ctx, nil); return err },
+	"Count": func(ctx context.Context, s store.Store) error {
+		_, err := s.Count(ctx, store.Query{}, store.Grouping{})
+		return err
+	},
 	"Document": func(ctx context.Context, s store.Store) error {
 		_, err := s.Document(ctx, "kind", "k")
 		return err

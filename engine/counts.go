@@ -1,0 +1,176 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/perdure/perdure/internal/core/store"
+	"github.com/perdure/perdure/protocol"
+)
+
+// Counts is how many executions pass a filter.
+type Counts struct {
+	Total    int
+	Statuses map[protocol.ExecutionStatus]int // without zeros
+	Doing    map[Activity]int                 // without zeros; an execution may do several things
+	// Failures are those that failed or timed out, by function and error, the largest number first; at most 100.
+	Failures []FailureCount
+}
+
+// FailureCount is the number of failures of a function with one type of error.
+type FailureCount struct {
+	Function string
+	Error    string // empty for an error without a type
+	N        int
+}
+
+// maxFailureCounts bounds how many groups of failures are told.
+const maxFailureCounts = 100
+
+// Count counts the executions that pass a filter. It refuses what [Engine.List] refuses. Its answer may be a second
+// old: who asks for the same meanwhile shares it.
+func (e *Engine) Count(ctx context.Context, f *Filter) (*Counts, error) {
+	q, err := e.query(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	return e.counts.get(ctx, f.Values().Encode(), func() (*Counts, error) { return e.count(ctx, f, q) })
+}
+
+func (e *Engine) count(ctx context.Context, f *Filter, q store.Query) (*Counts, error) {
+	c := &Counts{Statuses: map[protocol.ExecutionStatus]int{}, Doing: map[Activity]int{}}
+	groups := func(q store.Query, by store.Grouping, add func(store.Count)) error {
+		by.Doing = by.Doing || q.Doing != 0 // for wanted
+		by.Function = by.Function || slices.Contains(f.Doing, Unregistered)
+		counts, err := e.ledger.store.Count(ctx, q, by)
+		for _, one := range counts {
+			if wanted(f.Doing, e.doing(one)) {
+				add(one)
+			}
+		}
+		return err
+	}
+	failures := q
+	failures.Statuses = (&listing{query: q}).failures()
+	err := groups(q, store.Grouping{Status: true}, func(one store.Count) {
+		c.Statuses[one.Status] += one.N
+		c.Total += one.N
+	})
+	if err == nil {
+		err = e.countDoing(q, c, groups)
+	}
+	byError := map[FailureCount]int{}
+	if err == nil && len(failures.Statuses) > 0 {
+		err = groups(failures, store.Grouping{Function: true, Error: true}, func(one store.Count) {
+			byError[FailureCount{Function: one.Function, Error: one.Error}] += one.N
+		})
+	}
+	c.Failures = largest(byError)
+	return c, err
+}
+
+// doing is what the executions of a group do.
+func (e *Engine) doing(c store.Count) []Activity {
+	return e.functions.activities(&store.Row{Function: c.Function, Version: c.Version, Doing: c.Doing})
+}
+
+// countDoing counts what is done. Only of what is queued does it ask for the functions, which it needs to know what is
+// not registered: of all that would take several times as long.
+func (e *Engine) countDoing(
+	q store.Query, c *Counts, groups func(store.Query, store.Grouping, func(store.Count)) error,
+) error {
+	open, queued := q, q
+	if open.Doing == 0 {
+		open.Doing = allDoings
+	}
+	queued.Doing = uint32(doings[Queued])
+	err := groups(open, store.Grouping{Doing: true}, func(one store.Count) {
+		for _, a := range Activities {
+			if a != Unregistered && one.Doing&uint32(doings[a]) != 0 {
+				c.Doing[a] += one.N
+			}
+		}
+	})
+	if err != nil || c.Doing[Queued] == 0 {
+		return err
+	}
+	return groups(queued, store.Grouping{Function: true, Doing: true}, func(one store.Count) {
+		if slices.Contains(e.doing(one), Unregistered) {
+			c.Doing[Unregistered] += one.N
+		}
+	})
+}
+
+// allDoings is everything that an execution may do.
+var allDoings = func() (all uint32) {
+	for _, d := range doings {
+		all |= uint32(d)
+	}
+	return all
+}()
+
+func largest(numbers map[FailureCount]int) []FailureCount {
+	var all []FailureCount
+	for c, n := range numbers {
+		c.N = n
+		all = append(all, c)
+	}
+	slices.SortFunc(all, func(a, b FailureCount) int {
+		return cmp.Or(cmp.Compare(b.N, a.N), strings.Compare(a.Function, b.Function), strings.Compare(a.Error, b.Error))
+	})
+	return all[:min(len(all), maxFailureCounts)]
+}
+
+// sharedCounts lets those who ask for the same counts within a second share one answer.
+type sharedCounts struct {
+	mu  sync.Mutex
+	all map[string]*sharedCount
+}
+
+type sharedCount struct {
+	turn   chan struct{} // who is in it counts
+	at     time.Time
+	counts *Counts
+}
+
+const (
+	countsFor       = time.Second
+	maxSharedCounts = 64
+)
+
+func (s *sharedCounts) get(ctx context.Context, key string, count func() (*Counts, error)) (*Counts, error) {
+	one := s.entry(key)
+	select {
+	case one.turn <- struct{}{}:
+		defer func() { <-one.turn }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if one.counts != nil && time.Since(one.at) < countsFor {
+		return one.counts, nil
+	}
+	counts, err := count()
+	if err == nil {
+		one.counts, one.at = counts, time.Now()
+	}
+	return counts, err
+}
+
+// entry returns what is shared under a key. With too many, all are forgotten; who counts goes on.
+func (s *sharedCounts) entry(key string) *sharedCount {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	one := s.all[key]
+	if one == nil {
+		if s.all == nil || len(s.all) >= maxSharedCounts {
+			s.all = map[string]*sharedCount{}
+		}
+		one = &sharedCount{turn: make(chan struct{}, 1)}
+		s.all[key] = one
+	}
+	return one
+}
