@@ -22,7 +22,7 @@ type service interface {
 	History(ctx context.Context, req *engine.HistoryRequest) (events []*protocol.Event, next string, err error)
 	Watch(ctx context.Context, arn string) iter.Seq2[*protocol.Event, error]
 	Wait(ctx context.Context, arn string) (*engine.Result, error)
-	Stop(ctx context.Context, arn string, reason *protocol.ErrorObject) (protocol.Timestamp, error)
+	Stop(ctx context.Context, req *engine.StopRequest) (protocol.Timestamp, error)
 	Pause(ctx context.Context, req *engine.PauseRequest) error
 	Resume(ctx context.Context, req *engine.ResumeRequest) error
 	SucceedCallback(ctx context.Context, callbackID string, result []byte) error
@@ -205,8 +205,8 @@ func (c *cloud) Wait(ctx context.Context, arn string) (*engine.Result, error) {
 }
 
 // Stop stops the execution.
-func (c *cloud) Stop(ctx context.Context, arn string, reason *protocol.ErrorObject) (protocol.Timestamp, error) {
-	return 0, c.again(ctx, func(ctx context.Context) error { return c.client.Stop(ctx, arn, reason) })
+func (c *cloud) Stop(ctx context.Context, req *engine.StopRequest) (protocol.Timestamp, error) {
+	return 0, c.again(ctx, func(ctx context.Context) error { return c.client.Stop(ctx, req.ARN, req.Reason) })
 }
 
 // Pause pauses the execution.

@@ -278,7 +278,7 @@ func (x *Execution) Stop(errorType, message string) {
 	x.t.Helper()
 	x.act("Stop")
 	reason := &protocol.ErrorObject{ErrorType: errorType, ErrorMessage: message}
-	if _, err := x.service.Stop(context.Background(), x.ARN(), reason); err != nil {
+	if _, err := x.service.Stop(context.Background(), &engine.StopRequest{ARN: x.ARN(), Reason: reason}); err != nil {
 		x.fatalf("stopping the execution: %v", err)
 	}
 }

@@ -133,7 +133,7 @@ func (i invoker) Invoke(ctx context.Context, inv *engine.Invocation) engine.Outc
 // giveUp ends an execution that would go on failing: its code called t.Fatal, or nothing works.
 func (i invoker) giveUp(arn string) {
 	reason := &protocol.ErrorObject{ErrorType: "TestFailed", ErrorMessage: "the test was given up"}
-	if _, err := i.x.engine.Stop(context.Background(), arn, reason); err != nil {
+	if _, err := i.x.engine.Stop(context.Background(), &engine.StopRequest{ARN: arn, Reason: reason}); err != nil {
 		i.x.caller.Errorf("durabletest: stopping the execution: %v", err)
 	}
 }

@@ -154,5 +154,5 @@ func (s *stage) isNewer() bool {
 func (x *Execution) merge() {
 	x.merged.Store(true)
 	reason := &protocol.ErrorObject{ErrorType: "Merged", ErrorMessage: "another run went on from this state"}
-	x.engine.Stop(context.Background(), x.arn, reason) //nolint:errcheck // it may have closed meanwhile
+	x.engine.Stop(context.Background(), &engine.StopRequest{ARN: x.arn, Reason: reason}) //nolint:errcheck // it may be over
 }

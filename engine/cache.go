@@ -2,6 +2,8 @@ package engine
 
 import (
 	"container/list"
+	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 
@@ -16,13 +18,33 @@ type live struct {
 	x       *machine.Execution // nil: to be read from the journal
 	doubts  int64              // of the cache, when x was read
 	running string             // the request id of the invocation that a goroutine is running; empty if none is
-	calls   map[string]bool    // operation ids of the chained invokes that goroutines are calling
+	end     endFunc            // ends the invocation that is running; nil if none can be ended
+	calls   map[string]endFunc // the chained invokes that goroutines are calling, by operation id
 
 	// Guarded by the cache's lock.
 	users int           // how many may look at x
 	pins  int           // how many need the place, with or without x
 	idle  *list.Element // in the cache's list; nil while in use, or without x
 	size  int           // bytes that x takes while idle
+}
+
+// endFunc ends what runs for an execution, and says why.
+type endFunc = context.CancelCauseFunc
+
+// errStopped is why something ends that runs for an execution: it was stopped, with a kill.
+var errStopped = errors.New("engine: the execution was stopped")
+
+// heed ends what runs here for an execution if that was asked for, by this node or another. l.mu is held.
+func (l *live) heed() {
+	if l.x == nil || !l.x.Killed() {
+		return
+	}
+	if l.end != nil {
+		l.end(errStopped)
+	}
+	for _, end := range l.calls {
+		end(errStopped)
+	}
 }
 
 // cache holds the executions in memory: all in use, and up to a number of bytes the idle ones used last.

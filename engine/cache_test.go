@@ -103,7 +103,7 @@ func TestReadingAClosedExecutionDoesNotKeepIt(t *testing.T) {
 				if _, err := f.Describe(t.Context(), arn); err != nil {
 					t.Fatal(err)
 				}
-				if _, err := f.Stop(t.Context(), arn, nil); err != nil {
+				if _, err := f.Stop(t.Context(), &engine.StopRequest{ARN: arn}); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -46,7 +46,7 @@ func (e *Engine) Call(ctx context.Context, req *InvokeRequest) (*Result, error) 
 		return nil, closed()
 	}
 	defer e.flights.end()
-	return e.runner.callPlain(f.function, req), nil
+	return e.runner.callPlain(e.runner.serving(), f.function, req), nil
 }
 
 // makeCall calls a plain function for a chained invoke and records the outcome, unless another goroutine does, or
@@ -58,7 +58,10 @@ func (r *runner) makeCall(f *function, item store.Item) error {
 	defer r.flights.end()
 	l := r.ledger.cache.pin(item.ID)
 	defer r.ledger.cache.unpin(l)
-	target, err := r.beginCall(l, item.Operation, f)
+	serving := r.serving()
+	ctx, end := context.WithCancelCause(serving)
+	defer end(nil)
+	target, err := r.beginCall(l, item.Operation, f, end)
 	if target == nil || err != nil {
 		return err
 	}
@@ -71,8 +74,7 @@ func (r *runner) makeCall(f *function, item store.Item) error {
 	if target.Input != nil {
 		req.Payload = []byte(*target.Input)
 	}
-	serving := r.serving()
-	result := r.callReaching(f, req)
+	result := r.callReaching(ctx, f, req)
 	if r.closing() || serving.Err() != nil {
 		return nil // the next engine, or another node, calls again
 	}
@@ -93,10 +95,10 @@ func (r *runner) makeCall(f *function, item store.Item) error {
 }
 
 // beginCall returns the target of a call of f that is to be made now, or nil.
-func (r *runner) beginCall(l *live, opID string, f *function) (target *machine.InvokeTarget, err error) {
+func (r *runner) beginCall(l *live, opID string, f *function, end endFunc) (target *machine.InvokeTarget, err error) {
 	var wrong error
 	_, err = updateThen(r.ctx, r.ledger, l.id, look, func(l *live, _ none, _ error) {
-		if target = l.x.Call(opID); target == nil || l.calls[opID] || r.closing() {
+		if target = l.x.Call(opID); target == nil || l.calls[opID] != nil || r.closing() {
 			target = nil
 			return
 		}
@@ -108,9 +110,9 @@ func (r *runner) beginCall(l *live, opID string, f *function) (target *machine.I
 			return
 		}
 		if l.calls == nil {
-			l.calls = map[string]bool{}
+			l.calls = map[string]endFunc{}
 		}
-		l.calls[opID] = true
+		l.calls[opID] = end
 	})
 	return target, cmp.Or(err, wrong)
 }
@@ -118,18 +120,18 @@ func (r *runner) beginCall(l *live, opID string, f *function) (target *machine.I
 // reachTries bounds how often a call is tried that does not reach its function; the pauses add up to 25 s.
 const reachTries = 9
 
-// callReaching repeats callPlain, with growing pauses, while the function cannot be reached: it may be being
+// callReaching repeats callPlain until ctx ends, with growing pauses, while the function cannot be reached: it may be being
 // replaced.
-func (r *runner) callReaching(f *function, req *InvokeRequest) *Result {
+func (r *runner) callReaching(ctx context.Context, f *function, req *InvokeRequest) *Result {
 	if err := r.callable(f, req); err != nil {
 		return &Result{Status: protocol.ExecutionFailed, Error: refusal(err)}
 	}
 	for try, wait := 1, 100*time.Millisecond; ; try, wait = try+1, 2*wait {
-		result := r.callPlain(f, req)
+		result := r.callPlain(ctx, f, req)
 		if !result.Unstarted || try == reachTries {
 			return result
 		}
-		if pause(r.ctx, wait, nil); r.closing() {
+		if pause(ctx, wait, nil); ctx.Err() != nil {
 			return result
 		}
 		if newer := r.functions.runnable(f.Name, f.Version); newer != nil {
@@ -147,7 +149,7 @@ func (r *runner) callable(f *function, req *InvokeRequest) error {
 }
 
 // callPlain calls a plain function; the caller has a place of it.
-func (r *runner) callPlain(f *function, req *InvokeRequest) *Result {
+func (r *runner) callPlain(ctx context.Context, f *function, req *InvokeRequest) *Result {
 	r.counters.calls.Add(1)
 	requestID := cmp.Or(req.RequestID, uuid.NewString())
 	payload := req.Payload
@@ -164,7 +166,9 @@ func (r *runner) callPlain(f *function, req *InvokeRequest) *Result {
 	if req.LogTail {
 		endTail = r.logs.tail(f, requestID)
 	}
-	out := r.call(f, inv)
+	began := r.now()
+	out := r.call(ctx, f, inv)
+	r.figures.called(f, r.now().Sub(began), out.Error != nil && !out.Unstarted)
 	result := &Result{Status: protocol.ExecutionSucceeded, LogTail: endTail()}
 	if out.Error != nil {
 		result.Status, result.Error = protocol.ExecutionFailed, out.Error

@@ -100,37 +100,54 @@ func pageSize(maxItems int) int {
 // completed, timed out, or belongs to a closed execution is a CallbackTimeoutException; one whose execution was
 // deleted is a ResourceNotFoundException.
 func (e *Engine) SucceedCallback(ctx context.Context, callbackID string, result []byte) error {
-	if !utf8.Valid(result) {
-		return protocol.Errorf(protocol.CodeInvalidParameter,
-			"The result of the callback is not valid UTF-8. Send other bytes as base64, for example.")
-	}
-	return e.callback(ctx, callbackID, func(d *machine.Draft, position int) error {
-		return d.SucceedCallback(position, callbackID, payloadOf(result))
-	})
+	return e.CompleteCallback(ctx, &CallbackRequest{CallbackID: callbackID, Result: result})
 }
 
 // FailCallback completes a callback with an error, which may be nil; see [Engine.SucceedCallback].
 func (e *Engine) FailCallback(ctx context.Context, callbackID string, reason *protocol.ErrorObject) error {
-	return e.callback(ctx, callbackID, func(d *machine.Draft, position int) error {
-		return d.FailCallback(position, callbackID, reason)
+	return e.CompleteCallback(ctx, &CallbackRequest{CallbackID: callbackID, Failed: true, Error: reason})
+}
+
+// CallbackRequest completes a callback: with Result or, if Failed, with Error.
+type CallbackRequest struct {
+	CallbackID string
+	Result     []byte
+	Failed     bool
+	Error      *protocol.ErrorObject
+	Token      string // as in StopRequest
+}
+
+// CompleteCallback is [Engine.SucceedCallback], or [Engine.FailCallback], that a token makes safe to repeat.
+func (e *Engine) CompleteCallback(ctx context.Context, req *CallbackRequest) error {
+	if !utf8.Valid(req.Result) {
+		return protocol.Errorf(protocol.CodeInvalidParameter,
+			"The result of the callback is not valid UTF-8. Send other bytes as base64, for example.")
+	}
+	return e.callback(ctx, req.CallbackID, req.Token, func(d *machine.Draft, position int) error {
+		if req.Failed {
+			return d.FailCallback(position, req.CallbackID, req.Error)
+		}
+		return d.SucceedCallback(position, req.CallbackID, payloadOf(req.Result))
 	})
 }
 
 // HeartbeatCallback moves a callback's heartbeat deadline; see [Engine.SucceedCallback].
 func (e *Engine) HeartbeatCallback(ctx context.Context, callbackID string) error {
-	return e.callback(ctx, callbackID, func(d *machine.Draft, position int) error {
+	return e.callback(ctx, callbackID, "", func(d *machine.Draft, position int) error {
 		return d.HeartbeatCallback(position, callbackID)
 	})
 }
 
-func (e *Engine) callback(ctx context.Context, callbackID string, apply func(*machine.Draft, int) error) error {
+func (e *Engine) callback(
+	ctx context.Context, callbackID, token string, apply func(*machine.Draft, int) error,
+) error {
 	id, n, ok := e.seals.unseal(kindCallback, callbackID, 1)
 	if !ok {
 		return protocol.Errorf(protocol.CodeInvalidParameter, "Invalid callback id")
 	}
-	_, err := update(ctx, e.ledger, id.String(), func(d *machine.Draft) (none, error) {
+	_, err := update(ctx, e.ledger, id.String(), once(token, func(d *machine.Draft) (none, error) {
 		return none{}, apply(d, int(n[0]))
-	})
+	}))
 	if errors.Is(err, store.ErrNotFound) {
 		return executionNotFound()
 	}

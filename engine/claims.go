@@ -260,6 +260,9 @@ func (c *claimer) review() error {
 			after = row.ID
 			switch invoking := row.Doing&store.Invoking != 0; {
 			case c.ledger.busy(row.ID):
+				if row.Status.Closed() || c.fleet.deaf.Load() { // another node may have killed it
+					c.plans.moments.look(row.ID, c.now())
+				}
 			case invoking && c.suspects[row.ID]:
 				c.loseInvocation(row.ID)
 			case invoking:

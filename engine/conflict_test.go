@@ -55,11 +55,11 @@ var steered = []struct {
 		return []any{len(skipped), err}
 	}},
 	{"Stop", func(f *fixture, arn, _ string) any {
-		at, err := f.Stop(f.t.Context(), arn, nil)
+		at, err := f.Stop(f.t.Context(), &engine.StopRequest{ARN: arn})
 		return []any{at, err}
 	}},
 	{"Stop and Delete", func(f *fixture, arn, _ string) any {
-		_, stopped := f.Stop(f.t.Context(), arn, nil)
+		_, stopped := f.Stop(f.t.Context(), &engine.StopRequest{ARN: arn})
 		synctest.Wait()
 		at, err := f.Delete(f.t.Context(), arn)
 		return []any{stopped, at, err}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -26,9 +27,9 @@ type Options struct {
 	// fails. The result of one that was started asynchronously has at most 1 MB. Chained invokes of durable functions
 	// name a version or alias. A function that isolates no tenants takes none. A function's timeout is at most 900 s.
 	Strict bool
-	// MaxFailures is the number of failed invocations in a row after which an execution fails; 0 retries until the
-	// execution times out, as AWS does.
-	MaxFailures int
+	// Crashes is when an execution is given up whose invocations fail, for functions that do not say it themselves. The
+	// zero value repeats invocations until the execution times out, as AWS says that it does.
+	Crashes CrashLimit
 	// Tracer hears of executions and invocations as they end; nil is nobody. With a tracer, the trace header that
 	// functions get puts what they export below their execution.
 	Tracer Tracer
@@ -56,7 +57,7 @@ func (o *Options) setDefaults() {
 }
 
 func (o *Options) rules() *machine.Rules {
-	rules := &machine.Rules{MaxFailures: o.MaxFailures}
+	rules := &machine.Rules{}
 	if o.Strict {
 		rules.MaxOperations, rules.MaxStoredBytes = protocol.MaxOperations, protocol.MaxStoredBytes
 		rules.MaxAsyncResult = protocol.MaxPayload
@@ -87,6 +88,7 @@ type Engine struct {
 	ledger    *ledger
 	news      *bulletin
 	counters  *counters
+	figures   *Figures
 	plans     *plans
 	logs      *logbook
 	flights   *flights
@@ -94,6 +96,7 @@ type Engine struct {
 	telemetry *reporter // nil without telemetry
 	fleet     *membership
 	claimer   *claimer // nil if the engine is alone
+	jobs      *jobs
 	probe     probe
 	counts    sharedCounts
 }
@@ -142,12 +145,21 @@ func assemble(st store.Store, seals seals, opts *Options) *Engine {
 	if opts.Telemetry != nil {
 		e.fleet.telemetry = telemetryKey + "/" + uuid.NewString()
 	}
+	e.figures = &Figures{
+		life: life, functions: functions, queues: &e.plans.queues, tallies: map[qualified]*tally{},
+	}
 	docs := &functions.documents
 	docs.life, docs.store, docs.fleet, docs.functions = life, st, e.fleet, functions
 	e.plans.fleet, ledger.fleet, starts.fleet, functions.fleet = e.fleet, e.fleet, e.fleet, e.fleet
 	e.runner = &runner{
 		life: life, ledger: ledger, plans: e.plans, functions: functions, flights: e.flights, logs: e.logs,
-		counters: e.counters, tracing: &tracing{opts.Tracer, opts.Strict}, seals: seals, serving: e.fleet.serving,
+		counters: e.counters, figures: e.figures, tracing: &tracing{opts.Tracer, opts.Strict}, seals: seals,
+		serving: e.fleet.serving, crashes: opts.Crashes,
+	}
+	e.jobs = &jobs{life: life, store: st}
+	e.jobs.foreman = &foreman{
+		life: life, jobs: e.jobs, fleet: e.fleet, list: e.oldest, act: e.actForJob, wake: make(chan struct{}, 1),
+		working: map[string]context.CancelFunc{}, began: time.Now(),
 	}
 	if !e.fleet.alone() {
 		e.claimer = &claimer{
@@ -178,7 +190,7 @@ func (e *Engine) begin(ctx context.Context, opts *Options) (err error) {
 	if e.telemetry, err = openReporter(ctx, e.ledger, opts.Telemetry); err != nil {
 		return fmt.Errorf("opening telemetry: %w", err)
 	}
-	e.ledger.subscribe(e.counters.heard, e.runner.tracing.heard)
+	e.ledger.subscribe(e.counters.heard, e.figures.heard, e.runner.tracing.heard)
 	if e.telemetry != nil {
 		e.ledger.subscribe(e.telemetry.heard)
 	}
@@ -204,13 +216,14 @@ func (e *Engine) work(opts *Options) {
 	}
 	moments := &e.plans.moments
 	lanes := &lanes{
-		life: e.life, plans: e.plans, ledger: e.ledger, couriers: newCouriers(e.ledger, moments),
+		life: e.life, plans: e.plans, ledger: e.ledger, couriers: newCouriers(e.ledger, moments), cascades: newCascades(e.ledger, moments),
 		late: e.counters.late, again: map[string]bool{},
 	}
 	removals := &remover{life: e.life, fleet: e.fleet, plans: e.plans, ledger: e.ledger}
 	e.life.work.Go(func() { lanes.run(moments.soon, seatsSoon) })
 	e.life.work.Go(func() { lanes.run(moments.past, seatsPast) })
 	e.life.work.Go(removals.run)
+	e.life.work.Go(e.jobs.foreman.run)
 	if !opts.VirtualTime && e.fleet.alone() {
 		e.life.work.Go(e.plans.watchClock)
 	}

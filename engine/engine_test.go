@@ -378,7 +378,7 @@ func TestFailedInvocationsBackOff(t *testing.T) {
 
 func TestInvocationTimesOut(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fixture) {
-		f.opts.MaxFailures = 1
+		f.opts.Crashes = engine.CrashLimit{Max: 1}
 		f.restart()
 		f.durable("hang", func(c *call) engine.Outcome {
 			<-c.ctx.Done()
@@ -507,7 +507,7 @@ func TestStopWhileInvoking(t *testing.T) {
 		})
 		arn := f.start("busy", "", "")
 		synctest.Wait()
-		at, err := f.Stop(t.Context(), arn, &protocol.ErrorObject{ErrorMessage: "enough"})
+		at, err := f.Stop(t.Context(), &engine.StopRequest{ARN: arn, Reason: &protocol.ErrorObject{ErrorMessage: "enough"}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -523,7 +523,7 @@ func TestStopWhileInvoking(t *testing.T) {
 			t.Errorf("history: got %s, want %s", got, want)
 		}
 		time.Sleep(time.Second)
-		if again, err := f.Stop(t.Context(), arn, nil); err != nil || again != at {
+		if again, err := f.Stop(t.Context(), &engine.StopRequest{ARN: arn}); err != nil || again != at {
 			t.Errorf("the second stop: got %v, %v; want the time of the first, %v", again, err, at)
 		}
 	})

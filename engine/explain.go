@@ -36,12 +36,15 @@ type Reason struct {
 	Text string
 	// Since is when it began, Until when it ends if nothing happens before.
 	Since, Until protocol.Timestamp
+	// Heartbeat and Timeout belong to a callback: when it times out without a heartbeat, and when in any case.
+	Heartbeat, Timeout protocol.Timestamp
 	// OperationID and Type are those of the operation that it is about; Name is for people.
 	OperationID string
 	Type        protocol.OperationType
 	Name        string
 	Count       int // the number of the invocation, or of tries
 	Error       *protocol.ErrorObject
+	By          string // who asked for a pause
 	CallbackID  string // completes the callback
 	// Function is what a chained invoke called, Execution what it started; empty for a plain function.
 	Function, Execution string
@@ -78,6 +81,7 @@ func (e *explainer) explain(ctx context.Context, arn string, followed int) (*Exp
 	var facts []machine.Reason
 	var ops []*protocol.Operation
 	var divergence *rehearsal.Divergence
+	stopped := ""
 	at := e.ledger.now()
 	err := e.ledger.glance(ctx, arn, func(execution *machine.Execution) {
 		x.Status = execution.Status()
@@ -89,6 +93,9 @@ func (e *explainer) explain(ctx context.Context, arn string, followed int) (*Exp
 			return
 		}
 		_, failure := execution.Result()
+		if x.Status == protocol.ExecutionStopped {
+			stopped = by(execution.StoppedBy()) + because(failure.Line())
+		}
 		if divergence = rehearsal.Parse(failure); divergence != nil {
 			ops = execution.Operations()
 		}
@@ -104,12 +111,12 @@ func (e *explainer) explain(ctx context.Context, arn string, followed int) (*Exp
 	calling := e.calling(parsed.ID)
 	for i := range facts[:min(len(facts), maxReasons)] {
 		r := e.reason(&parsed, &facts[i], at)
-		if t := facts[i].Target; t != nil && !calling[r.OperationID] {
+		if t := facts[i].Target; t != nil && calling[r.OperationID] == nil {
 			r.Text += e.explainCall(t)
 		}
 		x.Reasons = append(x.Reasons, r)
 	}
-	x.Text = e.oneLine(ctx, x, followed)
+	x.Text = e.oneLine(ctx, x, followed) + stopped
 	if divergence != nil {
 		x.Text += ", because the code did not do what was recorded: " + divergence.Line()
 		x.SideBySide = rehearsal.Sides(ops, divergence)
@@ -141,7 +148,8 @@ func (e *explainer) oneLine(ctx context.Context, x *Explanation, followed int) s
 }
 
 func (e *explainer) reason(arn *protocol.ARN, f *machine.Reason, at protocol.Timestamp) Reason {
-	r := Reason{Kind: string(f.Kind), Since: f.Since, Until: f.Until, Name: f.Label, Count: f.Count, Error: f.Error}
+	r := Reason{Kind: string(f.Kind), Since: f.Since, Until: f.Until, Name: f.Label, Count: f.Count, Error: f.Error,
+		Heartbeat: f.Heartbeat, Timeout: f.Timeout, By: f.By}
 	if o := f.Operation; o != nil {
 		r.OperationID, r.Type, r.CallbackID = o.ID, o.Type, o.CallbackID
 	}
@@ -164,7 +172,7 @@ func (e *explainer) reason(arn *protocol.ARN, f *machine.Reason, at protocol.Tim
 }
 
 // calling returns the operation ids of the calls of plain functions that are under way for an execution.
-func (e *explainer) calling(id string) map[string]bool {
+func (e *explainer) calling(id string) map[string]endFunc {
 	l, release := e.ledger.hold(id)
 	defer release()
 	return maps.Clone(l.calls)
@@ -231,9 +239,9 @@ func wording(f *machine.Reason, at protocol.Timestamp) string {
 	case machine.ReasonClosing:
 		return "the result is in, and the execution closes when its invocation ends"
 	case machine.ReasonPausing:
-		return "pauses when its invocation checkpoints or ends" + because(f.Text)
+		return "pauses when its invocation checkpoints or ends" + by(f.By) + because(f.Text)
 	case machine.ReasonPaused:
-		return fmt.Sprintf("paused for %s", ago(f.Since, at)) + because(f.Text)
+		return fmt.Sprintf("paused for %s", ago(f.Since, at)) + by(f.By) + because(f.Text)
 	case machine.ReasonFailing:
 		return failing("failed", f, at)
 	case machine.ReasonUnreached:
@@ -318,6 +326,14 @@ func until(moment, at protocol.Timestamp) string {
 		return "now"
 	}
 	return "in " + text.Duration(moment.Sub(at))
+}
+
+// by says who asked for something, if that is known.
+func by(who string) string {
+	if who == "" {
+		return ""
+	}
+	return " by " + text.Clip(who, maxReason)
 }
 
 // because puts words, if there are any, at the end of a sentence.

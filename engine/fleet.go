@@ -443,6 +443,10 @@ func (m *membership) heard(c change) {
 	if m.alone() {
 		return
 	}
+	if c.x != nil && slices.ContainsFunc(c.records, func(r machine.Record) bool { return r.Kills() }) {
+		m.hints.tell(hintChanged + " " + c.id) // wherever something runs for it
+		return
+	}
 	for _, w := range c.writes {
 		if w.Row != nil && w.Row.Owner == store.KeepOwner { // the node that invokes it should look
 			m.hints.tell(hintChanged + " " + w.ID)

@@ -147,7 +147,7 @@ func TestNoNodeAnswersFromAnOldCopy(t *testing.T) {
 				t.Fatalf("round %d: resuming: %v", i, err)
 			}
 		}
-		if _, err := f.nodes[0].Stop(t.Context(), arn, nil); err != nil {
+		if _, err := f.nodes[0].Stop(t.Context(), &engine.StopRequest{ARN: arn}); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := f.nodes[1].Delete(t.Context(), arn); err != nil {

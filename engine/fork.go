@@ -3,8 +3,11 @@ package engine
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"unicode/utf8"
 
 	"github.com/perdure/perdure/internal/core/machine"
 	"github.com/perdure/perdure/internal/core/store"
@@ -20,12 +23,19 @@ type ForkRequest struct {
 	Before, After string
 	// Outcome, with After, replaces the operation's outcome.
 	Outcome *ForkOutcome
+	// Input replaces the event; nil leaves it. Without Before, After and Redrive nothing is copied then: the new execution
+	// begins anew. With them, what was recorded for the other event counts, and code that does something else with the
+	// new one before the end of the copy fails with a NonDeterminismError.
+	Input *string
 	// Redrive, without Before and After, leaves out the operations with which a failed, timed out or stopped
 	// execution ended.
 	Redrive bool
 	Name    string // the new execution's; empty is the other's name with a number
 	// Qualifier is the version, or alias, of the function that runs the new execution; empty is the other's version.
 	Qualifier string
+	// Token names the new execution, in place of Name, and so makes the act safe to repeat, as in StopRequest: a
+	// repeat finds the execution.
+	Token string
 }
 
 // ForkOutcome is how an operation ends in a fork: with a result, nil for none, or with an error.
@@ -40,6 +50,14 @@ const maxForkNames = 1000
 // Fork starts a copy of an execution, and returns when it is durable. It refuses names and versions as [Engine.Start]
 // does, an unknown operation, and one that cannot end so.
 func (e *Engine) Fork(ctx context.Context, req *ForkRequest) (*Started, error) {
+	if req.Token != "" {
+		named := *req
+		named.Name = tokenName(req.ARN, req.Token)
+		if started, err := e.forked(ctx, &named); started != nil || err != nil {
+			return started, err
+		}
+		req = &named
+	}
 	origin, err := e.ledger.read(ctx, req.ARN)
 	if err == nil {
 		err = e.functions.documents.fresh(ctx)
@@ -47,11 +65,43 @@ func (e *Engine) Fork(ctx context.Context, req *ForkRequest) (*Started, error) {
 	if err != nil {
 		return nil, err
 	}
-	return e.forkOf(origin, req)
+	started, err := e.forkOf(origin, req)
+	if req.Token != "" && err != nil { // a repeat at the same time may have been first
+		if first, _ := e.forked(ctx, req); first != nil {
+			return first, nil
+		}
+	}
+	return started, err
+}
+
+// tokenName is the name of the fork of an execution that a token acts by.
+func tokenName(arn, token string) string {
+	sum := sha256.Sum256([]byte(token + "\n" + arn))
+	a, _ := protocol.ParseARN(arn) // whoever reads it refuses what is none
+	return suffixed(a.Name, "-"+hex.EncodeToString(sum[:8]))
+}
+
+// forked returns the fork of an execution that has the name already; nil if there is none.
+func (e *Engine) forked(ctx context.Context, req *ForkRequest) (*Started, error) {
+	a, err := protocol.ParseARN(req.ARN)
+	if err != nil {
+		return nil, nil
+	}
+	row, err := e.ledger.store.Named(ctx, a.Function, req.Name)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	return &Started{ARN: row.ARN, Version: row.Version, Durable: true, Existing: true}, nil
 }
 
 // forkOf is Fork of an execution that was read from the store or from a file.
 func (e *Engine) forkOf(origin *reading, req *ForkRequest) (*Started, error) {
+	if err := checkInput(req.Input); err != nil {
+		return nil, err
+	}
 	cuts, err := cutsOf(origin.Execution, req)
 	if err != nil {
 		return nil, err
@@ -70,7 +120,7 @@ func (e *Engine) forkOf(origin *reading, req *ForkRequest) (*Started, error) {
 		if !protocol.ValidID(arn.Name, protocol.MaxExecutionName) {
 			return nil, protocol.Errorf(protocol.CodeInvalidParameter, "%q is not a name for an execution", arn.Name)
 		}
-		started, err := e.fork(t, arn, origin, cuts)
+		started, err := e.fork(t, arn, origin, &machine.ForkRequest{Cuts: cuts, Input: req.Input})
 		if !errors.Is(err, store.ErrConflict) {
 			return started, err
 		}
@@ -82,23 +132,37 @@ func (e *Engine) forkOf(origin *reading, req *ForkRequest) (*Started, error) {
 }
 
 // numbered is a name with a number, shortened so that it is valid.
-func numbered(name string, n int) string {
-	suffix := fmt.Sprintf("-%d", n)
+func numbered(name string, n int) string { return suffixed(name, fmt.Sprintf("-%d", n)) }
+
+func suffixed(name, suffix string) string {
 	return name[:min(len(name), protocol.MaxExecutionName-len(suffix))] + suffix
 }
 
+// checkInput refuses an event that a start could not have.
+func checkInput(input *string) error {
+	switch {
+	case input == nil:
+		return nil
+	case len(*input) > protocol.MaxSyncPayload:
+		return protocol.Errorf(protocol.CodeRequestTooLarge, "The event of a fork must be smaller than %d bytes",
+			protocol.MaxSyncPayload)
+	case !utf8.ValidString(*input):
+		return protocol.Errorf(protocol.CodeInvalidParameter, "The event of the fork is not valid UTF-8")
+	}
+	return nil
+}
+
 // fork commits one fork under a name, or fails with [store.ErrConflict].
-func (e *Engine) fork(t target, arn protocol.ARN, origin *reading, cuts []machine.Cut) (*Started, error) {
+func (e *Engine) fork(t target, arn protocol.ARN, origin *reading, fork *machine.ForkRequest) (*Started, error) {
 	if e.life.closing() {
 		return nil, closed()
 	}
 	id := e.starts.newIdentity(t.function, arn, &InvokeRequest{
 		TenantID: origin.Identity().TenantID, Tags: origin.Identity().Tags, Async: true,
 	})
-	d, err := origin.Fork(origin.records, &machine.ForkRequest{
-		Identity: id, Cuts: cuts, Resolve: e.starts.resolve,
-		CallbackID: func(position int) string { return e.seals.callbackID(id.ARN.ID, position) },
-	}, e.starts.startOf(id.ARN.ID), e.ledger.rules)
+	fork.Identity, fork.Resolve = id, e.starts.resolve
+	fork.CallbackID = func(position int) string { return e.seals.callbackID(id.ARN.ID, position) }
+	d, err := origin.Fork(origin.records, fork, e.starts.startOf(id.ARN.ID), e.ledger.rules)
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +190,11 @@ func cutsOf(origin *machine.Execution, req *ForkRequest) (cuts []machine.Cut, er
 		return nil, protocol.Errorf(protocol.CodeInvalidParameter,
 			"An outcome belongs to the operation after which the fork ends, and there is none")
 	}
-	if word == "" {
+	switch {
+	case word != "":
+	case req.Input != nil && !req.Redrive:
+		return origin.All(), nil
+	default:
 		return cuts, nil
 	}
 	id, err := origin.Named(word)

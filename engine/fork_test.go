@@ -203,3 +203,79 @@ func TestForkInvokesAnew(t *testing.T) {
 		}
 	})
 }
+
+// A fork may have another event: with nothing copied, or with what was
+// recorded for the old one.
+func TestForkWithAnotherEvent(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *fixture) {
+		ran := 0 // the step
+		f.durable("echo", func(c *call) engine.Outcome {
+			input := c.in.InitialExecutionState.Operations[0].Payload
+			if c.op("1").ID == "" {
+				ran++
+			}
+			if !c.step("1", `"first"`) {
+				return crash("refused")
+			}
+			if input == nil {
+				return succeed("nothing")
+			}
+			return succeed(*input)
+		})
+		arn := f.start("echo", "one", `"old"`)
+		f.result(arn)
+		text := func(s string) *string { return &s }
+		for _, test := range []struct {
+			req    engine.ForkRequest
+			result string
+			runs   int // of the step
+		}{
+			{engine.ForkRequest{}, `"old"`, 0},
+			{engine.ForkRequest{Input: text(`"new"`)}, `"new"`, 1},
+			{engine.ForkRequest{Input: text("")}, "nothing", 1},
+			{engine.ForkRequest{Input: text(`"new"`), After: "1"}, `"new"`, 0},
+			{engine.ForkRequest{Input: text(`"new"`), Before: "1"}, `"new"`, 1},
+		} {
+			ran = 0
+			test.req.ARN = arn
+			s, err := f.Fork(t.Context(), &test.req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r := f.result(s.ARN); r.Payload == nil || *r.Payload != test.result {
+				t.Errorf("%+v: got %v, want %s", test.req, r, test.result)
+			}
+			if ran != test.runs {
+				t.Errorf("%+v: the step ran %d times, want %d", test.req, ran, test.runs)
+			}
+		}
+		for want, input := range map[string]string{
+			"must be smaller than": strings.Repeat("x", protocol.MaxSyncPayload+1), "not valid UTF-8": "\xff",
+		} {
+			if _, err := f.Fork(t.Context(), &engine.ForkRequest{ARN: arn, Input: &input}); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("got %v, want %s", err, want)
+			}
+		}
+	})
+}
+
+// A fork with another event of an execution that did nothing yet copies nothing.
+func TestForkOfNothingWithAnotherEvent(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *fixture) {
+		f.durable("echo", func(c *call) engine.Outcome {
+			if *c.in.InitialExecutionState.Operations[0].Payload == "1" {
+				return crash("1 is wrong")
+			}
+			return succeed("2")
+		})
+		arn := f.start("echo", "", "1")
+		input := "2"
+		s, err := f.Fork(t.Context(), &engine.ForkRequest{ARN: arn, Input: &input})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r := f.result(s.ARN); r.Status != protocol.ExecutionSucceeded {
+			t.Errorf("got %+v", r)
+		}
+	})
+}

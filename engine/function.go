@@ -37,6 +37,8 @@ type Function struct {
 	// Runtime and Handler say how the code is run, in Lambda's words, such as provided.al2023 and bootstrap.
 	Runtime, Handler string
 	MemoryMB         int // how much memory a process of the function may use
+	// Environment has the names of the function's own environment variables. Nobody is told their values.
+	Environment []string `json:",omitempty"`
 	// PerProcess is how many invocations a process may run at one time. Zero leaves it to what runs the processes.
 	PerProcess int `json:",omitempty"`
 }
@@ -46,6 +48,8 @@ type DurableConfig struct {
 	// ExecutionTimeout bounds an execution from its start to its end, waits included: whole seconds, 1 s to 366 days.
 	ExecutionTimeout time.Duration
 	RetentionDays    int // how long a closed execution stays readable: 1 to 90 days; the default is 14
+	// Crashes is when an execution is given up whose invocations fail; zero is the engine's limit.
+	Crashes CrashLimit `json:",omitzero"`
 }
 
 func (f *Function) setDefaults() {

@@ -21,8 +21,10 @@ type runner struct {
 	flights   *flights
 	logs      *logbook
 	counters  *counters
+	figures   *Figures
 	tracing   *tracing
 	seals     seals
+	crashes   CrashLimit             // of functions that have none of their own
 	serving   func() context.Context // ends when functions must not run any more
 }
 
@@ -58,10 +60,16 @@ func (r *runner) run(l *live, f *function, inv *Invocation, requestID string, er
 	if inv == nil {
 		return
 	}
+	ctx, end := context.WithCancelCause(inv.serving)
+	l.mu.Lock()
+	l.end = end
+	l.heed() // it may have been killed since it began
+	l.mu.Unlock()
 	r.logs.begin(l.id)
-	out := r.call(f, inv)
+	out := r.call(ctx, f, inv)
 	r.logs.end(l.id)
-	r.finish(l, inv, out, free)
+	end(nil)
+	r.finish(l, f, inv, out, free)
 }
 
 // begin records the start of an invocation and returns it; nil if none is wanted now. The one that was tried before, if
@@ -122,12 +130,10 @@ func newInvocation(x *machine.Execution, requestID, token string, ops []*protoco
 // killGrace is how long an invoker has to end an invocation whose time is over, before its context is cancelled.
 const killGrace = 2 * time.Second
 
-// call runs one invocation.
-func (r *runner) call(f *function, inv *Invocation) Outcome {
-	if inv.serving == nil {
-		inv.serving = r.serving()
-	}
-	ctx, cancel := inv.limit(inv.serving, f.StartTimeout+inv.Timeout+killGrace)
+// call runs one invocation, within a context that ends when this node must not run it any more, or when its execution
+// is killed.
+func (r *runner) call(ctx context.Context, f *function, inv *Invocation) Outcome {
+	ctx, cancel := inv.limit(ctx, f.StartTimeout+inv.Timeout+killGrace)
 	defer cancel()
 	r.counters.invoking.Add(1)
 	defer r.counters.invoking.Add(-1)
@@ -137,6 +143,10 @@ func (r *runner) call(f *function, inv *Invocation) Outcome {
 		out.Error = protocol.InvocationError(inv.RequestID, protocol.ErrorTypeTimedOut,
 			"Task timed out after %.2f seconds", f.Timeout.Seconds())
 	}
+	if out.Error != nil && context.Cause(ctx) == errStopped {
+		out = Outcome{Error: protocol.InvocationError(inv.RequestID, protocol.ErrorTypeExit,
+			"The invocation was ended: its execution was stopped")}
+	}
 	r.tracing.invocationEnded(inv, began, out.Error)
 	return out
 }
@@ -144,7 +154,8 @@ func (r *runner) call(f *function, inv *Invocation) Outcome {
 // finish records how an invocation ended, and tries again until the store accepts it; after the first failure it frees
 // the place. An invocation that failed while the engine closed, or the node's lease ended, is lost: the next engine, or
 // another one, repeats it. That one also repeats an invocation whose end was not recorded.
-func (r *runner) finish(l *live, inv *Invocation, out Outcome, free func()) {
+func (r *runner) finish(l *live, f *function, inv *Invocation, out Outcome, free func()) {
+	limit := r.crashes.over(f.Durable.Crashes)
 	for {
 		over := inv.serving.Err() != nil
 		_, err := updateThen(context.WithoutCancel(r.ctx), r.ledger, l.id, func(d *machine.Draft) (bool, error) {
@@ -155,11 +166,11 @@ func (r *runner) finish(l *live, inv *Invocation, out Outcome, free func()) {
 			case out.Unstarted:
 				d.MissInvocation(inv.RequestID, out.Error)
 			default:
-				d.EndInvocation(inv.RequestID, out.Payload, out.Error)
+				d.EndInvocation(inv.RequestID, out.Payload, out.Error, limit)
 			}
 			return current, nil
 		}, func(l *live, current bool, _ error) {
-			if l.running = ""; !current { // a commit that seemed to fail, or another node, has ended it
+			if l.running, l.end = "", nil; !current { // a commit that seemed to fail, or another node, has ended it
 				r.plans.planned(l.x)
 			}
 		})
@@ -170,7 +181,7 @@ func (r *runner) finish(l *live, inv *Invocation, out Outcome, free func()) {
 		if !r.persist(l.id, "the end of an invocation could not be recorded", err) {
 			l.mu.Lock()
 			defer l.mu.Unlock()
-			l.running = ""
+			l.running, l.end = "", nil
 			return
 		}
 	}

@@ -123,6 +123,7 @@ func updateThen[T any](
 		if err != nil {
 			return *new(T), err
 		}
+		l.heed()
 		then(l, result, refusal)
 		d.Done()
 		return result, refusal
@@ -340,7 +341,9 @@ func row(d *machine.Draft) *store.Row {
 var _ = [1]none{}[uint32(machine.Running)-store.Invoking]
 
 // over reports whether only its removal awaits an execution.
-func over(x *machine.Execution) bool { return x.Status().Closed() && !x.OwesParent() }
+func over(x *machine.Execution) bool {
+	return x.Status().Closed() && !x.OwesParent() && !x.OwesChildren()
+}
 
 func executionNotFound() error {
 	return protocol.Errorf(protocol.CodeNotFound, "Durable Execution does not exist")
@@ -373,12 +376,17 @@ func (g *ledger) recover(ctx context.Context) error {
 
 // recoverAll recovers executions, some at one time. After an error it soon stops.
 func recoverAll(rows []*store.Row, one func(*store.Row) error) error {
+	return inParallel(rows, recoverers, one)
+}
+
+// inParallel does something with each of many, up to n at one time. After an error it soon stops.
+func inParallel[T any](all []T, n int, one func(T) error) error {
 	var group sync.WaitGroup
-	errs := make([]error, recoverers)
-	for i := range recoverers {
+	errs := make([]error, min(n, len(all)))
+	for i := range errs {
 		group.Go(func() {
-			for n := i; n < len(rows) && errs[i] == nil; n += recoverers {
-				errs[i] = one(rows[n])
+			for n := i; n < len(all) && errs[i] == nil; n += len(errs) {
+				errs[i] = one(all[n])
 			}
 		})
 	}

@@ -204,7 +204,7 @@ func TestListAttentionKeepsItsPlace(t *testing.T) {
 		if err != nil || len(first) != 2 || next == "" {
 			t.Fatalf("got %v, %q, %v", first, next, err)
 		}
-		if _, err := f.Stop(t.Context(), first[1].ARN, nil); err != nil {
+		if _, err := f.Stop(t.Context(), &engine.StopRequest{ARN: first[1].ARN}); err != nil {
 			t.Fatal(err)
 		}
 		f.start("f", "call4", "")

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/perdure/perdure/internal/core/store"
@@ -150,6 +151,7 @@ type logbook struct {
 	store store.Store
 	log   *slog.Logger
 	wake  chan struct{} // there are lines
+	added atomic.Uint64 // lines since the engine was opened
 
 	writing sync.Mutex // held while the store is written: lines stay in order
 
@@ -233,6 +235,7 @@ func (p *logPage) admit(line LogLine) bool {
 
 func (b *logbook) appendLocked(p *logPage, line store.LogLine) {
 	p.lines = append(p.lines, line)
+	b.added.Add(1)
 	b.waiting += line.Size()
 	nudge(b.wake)
 }

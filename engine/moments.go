@@ -61,6 +61,11 @@ func (m *moments) recall(id string, due, now protocol.Timestamp) {
 // look has an execution looked at now.
 func (m *moments) look(id string, now protocol.Timestamp) { m.soon.set(key{id: id}, now, now) }
 
+// later has an execution looked at again after a while.
+func (m *moments) later(id string, now protocol.Timestamp) {
+	m.soon.set(key{id: id}, now.Add(retryDelay), now)
+}
+
 // split turns what is due by now into backlog.
 func (m *moments) split(now protocol.Timestamp) {
 	m.mu.Lock()
@@ -96,6 +101,7 @@ type lanes struct {
 	plans    *plans
 	ledger   *ledger
 	couriers *couriers
+	cascades *cascades
 	late     *metrics.Histogram
 
 	mu    sync.Mutex
@@ -133,17 +139,22 @@ func (w *lanes) run(a *agenda, seats int) {
 	}
 }
 
-// look does what is due for an execution: timers fire, and its parent is told. A patient one waits for a courier.
+// look does what is due for an execution: timers fire, its parent is told, and its children are stopped. A patient one
+// waits for who does that.
 func (w *lanes) look(id string, patient bool) {
 	fire := unrefused(func(d *machine.Draft) { d.FireTimers() })
-	parent := ""
+	parent, cascade := "", false
 	_, err := updateThen(w.ctx, w.ledger, id, fire, func(l *live, _ none, _ error) {
+		cascade = l.x.OwesChildren()
 		if l.x.OwesParent() {
 			parent = l.x.Identity().ParentARN
-			return
+		} else if !cascade {
+			w.plans.planned(l.x)
 		}
-		w.plans.planned(l.x)
 	})
+	if cascade {
+		w.cascades.send(id)
+	}
 	if err == nil && parent != "" {
 		err = w.couriers.send(parent, id, patient)
 	}

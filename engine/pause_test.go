@@ -182,7 +182,7 @@ func TestStopPaused(t *testing.T) {
 		arn := f.start("order", "", `{}`)
 		synctest.Wait()
 		f.pause(arn)
-		if _, err := f.Stop(t.Context(), arn, nil); err != nil {
+		if _, err := f.Stop(t.Context(), &engine.StopRequest{ARN: arn}); err != nil {
 			t.Fatal(err)
 		}
 		if r := f.result(arn); r.Status != protocol.ExecutionStopped {

@@ -20,11 +20,14 @@ func (e *Engine) Describe(ctx context.Context, arn string) (*Description, error)
 			TraceHeader: id.TraceHeader, ExecutionTimeout: id.ExecutionTimeout, RetentionDays: id.RetentionDays,
 			Tags: id.Tags,
 		}
+		used := x.Usage()
+		d.Operations, d.Bytes = used.Operations, used.Bytes
 		if p := x.Paused(); p != nil {
 			d.Pause = (*Pause)(p)
 		}
 		if x.Status().Closed() {
 			d.Result, d.Error = x.Result()
+			d.StoppedBy = x.StoppedBy()
 		} else {
 			d.TimesOut = x.TimesOut()
 		}

@@ -96,11 +96,15 @@ func (q *queues) waiting(now protocol.Timestamp) (n int) {
 	q.mu.RLock()
 	defer q.mu.RUnlock()
 	for _, one := range q.byVersion {
-		_, invocations := one.invocations.count(now)
-		_, calls := one.calls.count(now)
-		n += invocations + calls
+		n += one.waiting(now)
 	}
 	return n
+}
+
+func (q *queue) waiting(now protocol.Timestamp) int {
+	_, invocations := q.invocations.count(now)
+	_, calls := q.calls.count(now)
+	return invocations + calls
 }
 
 // dispatcher gives the places of function versions to what waits for them.

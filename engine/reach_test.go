@@ -21,7 +21,7 @@ func unreached() engine.Outcome {
 func TestUnreachedFunctionDoesNotFail(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fixture) {
 		f.close()
-		f.opts.MaxFailures = 2
+		f.opts.Crashes = engine.CrashLimit{Max: 2}
 		f.open()
 		tries := 0
 		f.durable("far", func(*call) engine.Outcome {

@@ -59,7 +59,10 @@ type Description struct {
 	RetentionDays    int64
 	TimesOut         protocol.Timestamp // pauses put it off; zero once closed
 	Tags             map[string]string  // nobody changes the map
+	Operations       int64              // as AWS counts: each attempt, and each failed invocation, is one
+	Bytes            int64              // of inputs, results and errors, as AWS counts them
 	Pause            *Pause             // of an execution that is PAUSING or PAUSED, else nil
+	StoppedBy        string             // who asked for the stop of a STOPPED one; empty if that is not known
 }
 
 // Pause is why an execution is PAUSING or PAUSED.
@@ -68,6 +71,7 @@ type Pause struct {
 	Since         protocol.Timestamp // zero until the invocation under way checkpoints or ends
 	Reason        *string            // nil for none
 	TimeoutPaused bool               // it puts off the execution's timeout
+	By            string             // who asked for it; empty if that is not known
 }
 
 // Summary is one row of a list of executions. The page shows it as it is; the Lambda API and our own have shapes of it.

@@ -60,7 +60,7 @@ func TestDrainedWhileDown(t *testing.T) {
 			t.Fatal(err)
 		}
 		f.restart() // nobody runs versions here
-		if _, err := f.Stop(t.Context(), arn, nil); err != nil {
+		if _, err := f.Stop(t.Context(), &engine.StopRequest{ARN: arn}); err != nil {
 			t.Fatal(err)
 		}
 		m.reopen()

@@ -56,6 +56,7 @@ type Stats struct {
 
 // counters are what an engine counts, without a lock.
 type counters struct {
+	commits     atomic.Uint64
 	started     atomic.Uint64
 	calls       atomic.Uint64
 	events      map[protocol.EventType]*atomic.Uint64 // has all of the protocol from the start
@@ -80,6 +81,7 @@ func newCounters() *counters {
 var outcomes = [...]InvocationOutcome{Answered, Failed, TimedOut, Lost}
 
 func (c *counters) heard(of change) {
+	c.commits.Add(1)
 	if of.x == nil {
 		return
 	}

@@ -9,11 +9,53 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// Stop closes an execution and returns when it closed; reason may be nil. The invocation under way runs to its end, but
-// its checkpoints are refused. A closed execution stays as it is.
-func (e *Engine) Stop(ctx context.Context, arn string, reason *protocol.ErrorObject) (protocol.Timestamp, error) {
-	return updateNamed(ctx, e.ledger, arn, func(d *machine.Draft) (protocol.Timestamp, error) {
-		if err := d.Stop(reason); err != nil {
+// An act that bears a token is done once: its entry keeps the token, so a caller who does not know whether the act took
+// effect repeats it, and is answered as before, whatever became of the execution. An execution remembers the tokens of
+// its last 16 such acts. Tokens have at most 64 characters; empty is none.
+
+// once makes an input one that a token acts by. The result of a repeat is the zero value.
+func once[T any](token string, apply input[T]) input[T] {
+	return func(d *machine.Draft) (result T, err error) {
+		if len(token) > protocol.MaxClientToken {
+			return result, protocol.Errorf(protocol.CodeInvalidParameter, "The token of an act has at most %d bytes",
+				protocol.MaxClientToken)
+		}
+		if d.Acted(token) {
+			return result, nil
+		}
+		if result, err = apply(d); err == nil {
+			d.KeepAct(token)
+		}
+		return result, err
+	}
+}
+
+// StopRequest asks that an execution be stopped.
+type StopRequest struct {
+	ARN    string
+	Reason *protocol.ErrorObject // becomes the execution's error; nil is an empty one
+	By     string                // who asks, for people; the default is what [AskedBy] says
+	// Kill ends what runs for the execution: its invocation, and its calls of plain functions. Otherwise they run to
+	// their end, and their checkpoints are refused. A process that also runs invocations of others goes on until those
+	// have ended, and code in the engine's own process is only told, by its context.
+	Kill bool
+	// Cascade stops the executions that this one invoked and waits for, with Kill if that is set, down to the last.
+	// They are stopped soon after the call, whatever becomes of this engine.
+	Cascade bool
+	Token   string // makes the act safe to repeat: see above
+}
+
+// Stop closes an execution and returns when it closed. One that has closed keeps its outcome; Kill and Cascade count for
+// it all the same.
+func (e *Engine) Stop(ctx context.Context, req *StopRequest) (protocol.Timestamp, error) {
+	by, err := caller(ctx, req.By)
+	if err != nil {
+		return 0, err
+	}
+	order := machine.StopRequest{Reason: req.Reason, By: by, Kill: req.Kill, Cascade: req.Cascade}
+	stop := once(req.Token, func(d *machine.Draft) (none, error) { return none{}, d.Stop(&order) })
+	return updateNamed(ctx, e.ledger, req.ARN, func(d *machine.Draft) (protocol.Timestamp, error) {
+		if _, err := stop(d); err != nil {
 			return 0, err
 		}
 		return cmp.Or(d.Closed(), e.life.now()), nil // one that is about to close has no time yet
@@ -28,6 +70,8 @@ type PauseRequest struct {
 	Reason      *string // for people, and goes into the history; nil is none
 	// KeepTimeout lets the execution's timeout run on. Otherwise the pause puts it off, up to 366 days after the start.
 	KeepTimeout bool
+	By          string // as in StopRequest
+	Token       string // as in StopRequest; it holds for longer than ClientToken, which AWS has
 }
 
 // ResumeRequest asks for the end of a pause; its members are as in PauseRequest.
@@ -35,26 +79,37 @@ type ResumeRequest struct {
 	ARN         string
 	ClientToken string
 	Reason      *string
+	By, Token   string
 }
 
 // Pause keeps a running execution from being invoked until it is resumed. Its waits, retries, callbacks and chained
 // invokes go on. An invocation under way goes on until it checkpoints or ends; until then the execution is PAUSING. An
 // execution that is not RUNNING is a ResourceConflictException.
 func (e *Engine) Pause(ctx context.Context, req *PauseRequest) error {
-	pause := machine.PauseRequest{ClientToken: req.ClientToken, Reason: req.Reason, TimeoutPaused: !req.KeepTimeout}
-	_, err := updateNamed(ctx, e.ledger, req.ARN, func(d *machine.Draft) (none, error) {
+	by, err := caller(ctx, req.By)
+	if err != nil {
+		return err
+	}
+	pause := machine.PauseRequest{
+		ClientToken: req.ClientToken, Reason: req.Reason, TimeoutPaused: !req.KeepTimeout, By: by,
+	}
+	_, err = updateNamed(ctx, e.ledger, req.ARN, once(req.Token, func(d *machine.Draft) (none, error) {
 		return none{}, d.Pause(&pause)
-	}, nothing)
+	}), nothing)
 	return err
 }
 
-// Resume ends a pause, or calls it off before it began. The function is invoked if the pause interrupted it or
-// something completed meanwhile. An execution that is neither PAUSED nor PAUSING is a ResourceConflictException.
+// Resume ends a pause, or calls it off before it began. The function is invoked if the pause interrupted it, if
+// something completed meanwhile, or if the last invocation failed: failures are counted anew. An execution that is neither PAUSED nor PAUSING is a ResourceConflictException.
 func (e *Engine) Resume(ctx context.Context, req *ResumeRequest) error {
-	resume := machine.PauseRequest{ClientToken: req.ClientToken, Reason: req.Reason}
-	_, err := updateNamed(ctx, e.ledger, req.ARN, func(d *machine.Draft) (none, error) {
+	by, err := caller(ctx, req.By)
+	if err != nil {
+		return err
+	}
+	resume := machine.PauseRequest{ClientToken: req.ClientToken, Reason: req.Reason, By: by}
+	_, err = updateNamed(ctx, e.ledger, req.ARN, once(req.Token, func(d *machine.Draft) (none, error) {
 		return none{}, d.Resume(&resume)
-	}, nothing)
+	}), nothing)
 	return err
 }
 
@@ -66,7 +121,8 @@ type SkipRequest struct {
 	// timeouts do not count.
 	Operation string
 	// All means every moment with which the execution goes on.
-	All bool
+	All   bool
+	Token string // as in StopRequest; a repeat returns no moments
 }
 
 // Skipped is a moment that came early.
@@ -89,7 +145,7 @@ func (e *Engine) Skip(ctx context.Context, req *SkipRequest) ([]Skipped, error) 
 			return nil, err
 		}
 	}
-	return updateNamed(ctx, e.ledger, req.ARN, func(d *machine.Draft) ([]Skipped, error) {
+	return updateNamed(ctx, e.ledger, req.ARN, once(req.Token, func(d *machine.Draft) ([]Skipped, error) {
 		var skipped []Skipped
 		all, err := d.Skip(&skip)
 		for _, s := range all {
@@ -100,5 +156,5 @@ func (e *Engine) Skip(ctx context.Context, req *SkipRequest) ([]Skipped, error) 
 			skipped = append(skipped, one)
 		}
 		return skipped, err
-	}, nothing)
+	}), nothing)
 }

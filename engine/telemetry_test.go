@@ -179,7 +179,7 @@ func workflows() []workflow {
 		{name: "stopped", status: "STOPPED", alone: true, handler: func(ctx durable.Context, _ any) (any, error) {
 			return nil, durable.Wait(ctx, "an-hour", 30*time.Minute)
 		}, act: func(f *fixture, arn string) {
-			if _, err := f.Stop(f.t.Context(), arn, &protocol.ErrorObject{ErrorType: "Operator", ErrorMessage: "not today"}); err != nil {
+			if _, err := f.Stop(f.t.Context(), &engine.StopRequest{ARN: arn, Reason: &protocol.ErrorObject{ErrorType: "Operator", ErrorMessage: "not today"}}); err != nil {
 				f.t.Error(err)
 			}
 		}},
@@ -290,7 +290,7 @@ func TestTelemetryOfStoppedExecution(t *testing.T) {
 		arn := f.start("order", "o-1", `{"a": 1}`)
 		time.Sleep(time.Second)
 		f.pause(arn)
-		if _, err := f.Stop(t.Context(), arn, &protocol.ErrorObject{ErrorType: "Operator", ErrorMessage: "not today"}); err != nil {
+		if _, err := f.Stop(t.Context(), &engine.StopRequest{ARN: arn, Reason: &protocol.ErrorObject{ErrorType: "Operator", ErrorMessage: "not today"}}); err != nil {
 			t.Fatal(err)
 		}
 		synctest.Wait()

@@ -176,14 +176,43 @@ func (e *Engine) Revision(ctx context.Context, arn string) (revision int64, open
 	return 0, false, executionNotFound() // it was deleted meanwhile
 }
 
-// Events yields an execution's events as they are now, oldest first, with one journal entry in memory at a time. If a
-// checkpoint brought the outcome, the last event lacks it, and [Engine.Describe] has it. A failure ends the sequence.
-func (e *Engine) Events(ctx context.Context, arn string) iter.Seq2[*protocol.Event, error] {
+// Events yields an execution's events after a revision as they are now, oldest first, with one journal entry in memory
+// at a time; revision 0 is before the first. If a checkpoint brought the outcome, the last event lacks it, and
+// [Engine.Describe] has it. A failure ends the sequence.
+func (e *Engine) Events(ctx context.Context, arn string, revision int64) iter.Seq2[*protocol.Event, error] {
 	return func(yield func(*protocol.Event, error) bool) {
 		if _, err := e.ledger.known(ctx, arn); err != nil {
 			yield(nil, err)
 			return
 		}
-		e.ledger.events(ctx, arn, &place{}, false)(yield)
+		e.ledger.events(ctx, arn, &place{seq: revision + 1}, false)(yield)
+	}
+}
+
+// newsEvery is how often News looks, and how long it lets things gather.
+const newsEvery = 100 * time.Millisecond
+
+// News counts what has happened here: commits, and lines that functions wrote. While the count stays the same, so do
+// lists, descriptions, histories and logs. It returns a count that is not seen as soon as there is one, at once if seen
+// is zero; its error says that ctx has ended, or that the engine drains or closes. In a fleet the count goes on every
+// second, as another node may have done something.
+func (e *Engine) News(ctx context.Context, seen uint64) (uint64, error) {
+	tick := time.NewTicker(newsEvery)
+	defer tick.Stop()
+	for {
+		count := 1 + e.counters.commits.Load() + e.logs.added.Load()
+		if !e.fleet.alone() {
+			count += uint64(time.Now().Unix())
+		}
+		if count != seen {
+			return count, nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return seen, ctx.Err()
+		case <-e.flights.landing.Done():
+			return seen, closed()
+		}
 	}
 }

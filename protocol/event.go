@@ -26,6 +26,7 @@ type Event struct {
 
 	Requested     Timestamp // ExecutionPaused, ExecutionResumed: when somebody asked for it
 	TimeoutPaused bool      // ExecutionPaused: the execution's timeout waits, too
+	By            string    // ExecutionPaused, ExecutionResumed, ExecutionStopped: who asked for it; Perdure's own
 
 	CurrentAttempt   int   // Step…: 1-based
 	NextAttemptDelay int64 // Step…: seconds until the next attempt; zero when there is none
@@ -103,10 +104,11 @@ var Meanings = map[EventType]*Meaning{
 	EventExecutionSucceeded: {Execution: ExecutionSucceeded, Details: []string{"Result"}},
 	EventExecutionFailed:    {Execution: ExecutionFailed, Details: []string{"Error"}},
 	EventExecutionTimedOut:  {Execution: ExecutionTimedOut, Details: []string{"Error?"}},
-	EventExecutionStopped:   {Execution: ExecutionStopped, Details: []string{"Error"}},
+	EventExecutionStopped:   {Execution: ExecutionStopped, Details: []string{"Error", "RequestedBy?"}},
 	EventExecutionPaused: {Execution: ExecutionPaused,
-		Details: []string{"PauseRequestTimestamp", "ExecutionTimeoutPaused", "Reason?"}},
-	EventExecutionResumed: {Execution: ExecutionRunning, Details: []string{"ResumeRequestTimestamp", "Reason?"}},
+		Details: []string{"PauseRequestTimestamp", "ExecutionTimeoutPaused", "Reason?", "RequestedBy?"}},
+	EventExecutionResumed: {Execution: ExecutionRunning,
+		Details: []string{"ResumeRequestTimestamp", "Reason?", "RequestedBy?"}},
 
 	EventContextStarted:   {Operation: TypeContext, Status: StatusStarted},
 	EventContextSucceeded: {Operation: TypeContext, Status: StatusSucceeded, Details: []string{"Result"}},
@@ -222,6 +224,8 @@ func (w *objectWriter) detail(e *Event, name string, optional, data bool) {
 		w.time(name, e.Requested, API)
 	case "ExecutionTimeoutPaused":
 		w.raw(name, strconv.FormatBool(e.TimeoutPaused))
+	case "RequestedBy":
+		w.optStr(name, e.By)
 	case "Duration":
 		w.num(name, e.Duration)
 	case "ScheduledEndTimestamp":
@@ -352,6 +356,8 @@ func (r *Reader) detail(e *Event, name string) {
 		e.Requested = r.Time(API)
 	case "ExecutionTimeoutPaused":
 		e.TimeoutPaused = r.Bool()
+	case "RequestedBy":
+		e.By = r.Text()
 	case "Duration":
 		e.Duration, _ = r.Int()
 	case "ScheduledEndTimestamp":

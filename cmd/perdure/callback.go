@@ -10,6 +10,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/api/adminapi"
 	"github.com/perdure/perdure/internal/cli"
 	"github.com/perdure/perdure/protocol"
@@ -17,7 +18,7 @@ import (
 
 var callbackCommand = &command{
 	name:    "callback",
-	args:    "succeed|fail|heartbeat ID | EXECUTION [CALLBACK]",
+	args:    "succeed|fail|heartbeat ID | EXECUTION [CALLBACK] | FILTER",
 	summary: "answer a callback that an execution waits for",
 	help: `
 The callback is named by its id, or by its execution and its name, which may be
@@ -25,14 +26,19 @@ left out if the execution waits for one callback only. "perdure explain" shows
 what an execution waits for.
 
 succeed takes the answer from --result, or from a file with --result-file; -
-reads stdin. Whether text or JSON is wanted, the function says. fail takes --error-type,
---error-message and --error-data. heartbeat keeps the callback from timing out.
+reads stdin. Whether text or JSON is wanted, the function says. fail takes
+--error-type, --error-message and --error-data. heartbeat keeps the callback from
+timing out.
+
+A filter, as "perdure help pause" has it, completes all callbacks of all
+executions that it selects, or those of --operation.
 `,
 	verb: func() verb { return &callbackVerb{} },
 }
 
 type callbackVerb struct {
-	executionFlags
+	bulkFlags
+	operation     string
 	result        cli.Text
 	resultFile    string
 	kind          string
@@ -40,7 +46,8 @@ type callbackVerb struct {
 }
 
 func (v *callbackVerb) define(fs *flag.FlagSet) {
-	v.executionFlags.define(fs)
+	v.bulkFlags.define(fs)
+	fs.StringVar(&v.operation, "operation", "", "of many: only callbacks with this `OPERATION` name or id")
 	fs.Var(&v.result, "result", "`TEXT` that the callback succeeds with")
 	fs.StringVar(&v.resultFile, "result-file", "", "`FILE` with what the callback succeeds with")
 	fs.StringVar(&v.kind, "error-type", "", "`TYPE` of the error that the callback fails with")
@@ -55,6 +62,12 @@ func (v *callbackVerb) run(ctx context.Context, std *stdio, args []string) error
 	result, err := v.check(std, args)
 	if err != nil {
 		return err
+	}
+	if v.isMany(args[1:]) {
+		return v.completeMany(ctx, std, args[0], result)
+	}
+	if v.operation != "" || len(v.values) > 0 {
+		return cli.Usagef("a filter says which callbacks are meant, in place of ID or EXECUTION: give one of them")
 	}
 	r, err := v.dial()
 	if err != nil {
@@ -88,7 +101,7 @@ func (v *callbackVerb) check(std *stdio, args []string) (result []byte, err erro
 	switch {
 	case len(args) == 0 || answers[args[0]] == "":
 		return nil, cli.Usagef("perdure callback needs succeed, fail or heartbeat first").Hintf("perdure help callback")
-	case len(args) < 2:
+	case len(args) < 2 && args[0] == "heartbeat", len(args) < 2 && !v.isMany(nil):
 		return nil, cli.Usagef("perdure callback %s needs a callback", args[0]).Hintf("perdure help callback")
 	case len(args) > 3:
 		return nil, cli.Usagef("perdure callback: unexpected argument %q", args[3]).Hintf("perdure help callback")
@@ -109,6 +122,18 @@ func (v *callbackVerb) check(std *stdio, args []string) (result []byte, err erro
 		return nil, cli.Usagef("cannot read the result: %v", err)
 	}
 	return result, nil
+}
+
+// completeMany completes the callbacks of all executions that the filter selects.
+func (v *callbackVerb) completeMany(ctx context.Context, std *stdio, how string, result []byte) error {
+	req := &adminapi.JobRequest{Action: engine.JobFail, Operation: v.operation}
+	if how == "succeed" {
+		req.Action = engine.JobSucceed
+		req.Result = new(string(result))
+	} else {
+		req.Error = v.errorObject()
+	}
+	return v.many(ctx, std, req)
 }
 
 func (v *callbackVerb) errorObject() *protocol.ErrorObject {

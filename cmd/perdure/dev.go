@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/cli"
 	"github.com/perdure/perdure/internal/cli/progress"
 	"github.com/perdure/perdure/internal/dev"
@@ -38,6 +39,9 @@ Before a new build takes over, each open execution is replayed with it, without
 running anything, to see whether it can go on: "replays", or what does not match.
 That needs package durable in the function.
 
+An execution whose invocations crash nine times in a row, about three minutes, is
+paused and says why; the next build of its function lets it go on.
+
 While a debugger is attached to a function's process, its invocations do not
 time out, on Linux. With --debug a function runs under dlv from the start.
 
@@ -56,7 +60,9 @@ type devVerb struct {
 
 func (v *devVerb) define(fs *flag.FlagSet) {
 	v.functionFlags.define(fs)
+	v.defineCrashes(fs, "9:pause")
 	v.engineFlags.define(fs, "127.0.0.1:3001")
+	v.engineFlags.Crashes = engine.CrashLimit{Max: 9, Pause: true}
 	v.telemetry.define(fs)
 	v.templateFlags.define(fs)
 	fs.StringVar(&v.debug, "debug", "", "`NAME` of a function in Go that runs under dlv, without time limits")

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"github.com/perdure/perdure/internal/cli"
+	"github.com/perdure/perdure/internal/text"
 )
 
 // eventFlags say where the event comes from.
@@ -56,7 +57,7 @@ func interruptibleRead(ctx context.Context, read func() ([]byte, error)) ([]byte
 func missingEvent(dir string) error {
 	p := cli.Usagef("there is no event for the function")
 	if sample := filepath.Join(dir, "events", "event.json"); fileExists(sample) {
-		p.Hintf("there is one in the function's directory: --event %s", cli.Quote(sample))
+		p.Hintf("there is one in the function's directory: --event %s", text.Quote(sample))
 	}
 	return p.Hintf("--event FILE names a JSON file; - reads stdin; --event-json '{…}' takes the event itself")
 }

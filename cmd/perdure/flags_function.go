@@ -69,6 +69,12 @@ func (f *functionFlags) define(fs *flag.FlagSet) {
 	defineEnv(fs, &f.env)
 }
 
+// defineCrashes defines the flag of the limit of crashes; unset is what happens without it.
+func (f *functionFlags) defineCrashes(fs *flag.FlagSet, unset string) {
+	fs.TextVar(&f.Crashes, "max-crashes", f.Crashes, "give an execution up after this `NUMBER` of invocations in a row "+
+		"that failed: it fails, or with :pause behind NUMBER it is paused; 0 never does ("+unset+")")
+}
+
 // definePerProcess defines the flag of invocations in one process.
 func definePerProcess(fs *flag.FlagSet, n *int) {
 	fs.IntVar(n, "per-process", 0, fmt.Sprintf(
@@ -117,6 +123,8 @@ func (f *functionFlags) settings() *project.Settings {
 			s.RetentionDays = f.RetentionDays
 		case "per-process":
 			s.PerProcess = f.PerProcess
+		case "max-crashes":
+			s.Crashes = f.Crashes
 		}
 	})
 	return &s

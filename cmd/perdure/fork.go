@@ -14,7 +14,7 @@ import (
 
 var forkCommand = &command{
 	name:    "fork",
-	args:    "EXECUTION [--before OPERATION | --after OPERATION [--result TEXT]]",
+	args:    "EXECUTION [--before OPERATION | --after OPERATION [--result TEXT]] [--event FILE]",
 	summary: "start a copy of one execution, as far as an operation",
 	help: executionHelp + `
 
@@ -24,6 +24,10 @@ the function replays it and goes on from there; --result and --error-message say
 that OPERATION ended otherwise than it did. Without OPERATION everything is
 copied. EXECUTION stays as it is.
 
+--event and --event-json give the copy another event. Without OPERATION nothing is
+copied then: it begins anew. With OPERATION the records count that were made for
+the old event, and code that now takes another way before it fails.
+
 What ran beside OPERATION in other items of a batch is kept; what its own
 context did after it is not. Open callbacks have new ids in the copy, and what
 was invoked and has not answered is invoked anew. A wait ends when it would have.`,
@@ -31,6 +35,7 @@ was invoked and has not answered is invoked anew. A wait ends when it would have
 }
 
 type forkVerb struct {
+	executionFlags
 	copyFlags
 	before, after string
 	result        cli.Text
@@ -40,20 +45,30 @@ type forkVerb struct {
 
 // copyFlags are the flags of the verbs that copy an execution.
 type copyFlags struct {
-	executionFlags
+	eventFlags
 	name, version string
 }
 
 func (f *copyFlags) define(fs *flag.FlagSet) {
-	f.executionFlags.define(fs)
-	fs.StringVar(&f.name, "name", "", "`NAME` of the copy; the default is that of EXECUTION with a number behind it")
-	fs.StringVar(&f.version, "version", "",
+	f.eventFlags.define(fs)
+	fs.StringVar(&f.name, "as", "", "`NAME` of the copy; the default is that of EXECUTION with a number behind it")
+	fs.StringVar(&f.version, "to-version", "",
 		"`VERSION` or alias of the function that runs the copy; the default is that of EXECUTION")
 }
 
-// tell names the new execution.
-func (f *copyFlags) tell(std *stdio, forked *adminapi.Forked) error {
-	if f.json {
+// copy is what the flags say of the copy.
+func (f *copyFlags) copy(ctx context.Context, std *stdio) (*adminapi.Fork, error) {
+	c := &adminapi.Fork{DurableExecutionName: f.name, Qualifier: f.version}
+	event, err := f.eventFlags.read(ctx, std)
+	if err == nil && event != nil {
+		c.Input = new(string(event))
+	}
+	return c, err
+}
+
+// tellForked names the new execution.
+func tellForked(std *stdio, forked *adminapi.Forked, asJSON bool) error {
+	if asJSON {
 		return json.NewEncoder(std.out).Encode(forked)
 	}
 	_, err := fmt.Fprintf(std.out, "%s\t%s\n", forked.DurableExecutionName, forked.DurableExecutionArn)
@@ -61,6 +76,7 @@ func (f *copyFlags) tell(std *stdio, forked *adminapi.Forked) error {
 }
 
 func (v *forkVerb) define(fs *flag.FlagSet) {
+	v.executionFlags.define(fs)
 	v.copyFlags.define(fs)
 	fs.StringVar(&v.before, "before", "", "copy until before this `OPERATION`")
 	fs.StringVar(&v.after, "after", "", "copy until this `OPERATION` has ended")
@@ -74,17 +90,20 @@ func (v *forkVerb) run(ctx context.Context, std *stdio, args []string) error {
 	if err != nil {
 		return err
 	}
+	fork, err := v.copy(ctx, std)
+	if err != nil {
+		return err
+	}
+	fork.Before, fork.After, fork.Outcome = v.before, v.after, outcome
 	r, arn, err := v.locate(ctx, "fork", args)
 	if err != nil {
 		return err
 	}
-	forked, err := r.Fork(ctx, arn, &adminapi.Fork{
-		Before: v.before, After: v.after, Outcome: outcome, DurableExecutionName: v.name, Qualifier: v.version,
-	})
+	forked, err := r.Fork(ctx, arn, fork)
 	if err != nil {
 		return r.fault(ctx, err)
 	}
-	return v.tell(std, forked)
+	return tellForked(std, forked, v.json)
 }
 
 // outcome replaces that of the operation of --after; nil keeps it.

@@ -75,6 +75,9 @@ func describe(w io.Writer, e *client.Execution, x *adminapi.Explanation) {
 	if e.Closed != 0 {
 		row("ended", localTime(e.Closed))
 	}
+	if e.StoppedBy != "" {
+		row("stopped by", e.StoppedBy)
+	}
 	if p := e.Pause; p != nil {
 		row("pause", describePause(p))
 	}
@@ -94,6 +97,9 @@ func describe(w io.Writer, e *client.Execution, x *adminapi.Explanation) {
 // describePause says since when an execution is to pause, and why.
 func describePause(p *client.Pause) string {
 	text := "asked for " + localTime(p.Requested)
+	if p.By != "" {
+		text += " by " + p.By
+	}
 	if !p.TimeoutPaused {
 		text += "; the execution timeout runs on"
 	}

@@ -55,7 +55,7 @@ func commands() []*command {
 		runCommand, devCommand, replayCommand, serveCommand, attachCommand,
 		invokeCommand, listCommand, getCommand, explainCommand, historyCommand, logsCommand, callbackCommand,
 		forkCommand, redriveCommand, skipCommand,
-		pauseCommand, resumeCommand, stopCommand, deleteCommand,
+		pauseCommand, resumeCommand, stopCommand, deleteCommand, jobsCommand,
 		nodesCommand, functionsCommand, publishCommand, unpublishCommand, aliasCommand,
 		exportCommand, importCommand, verifyCommand, backupCommand, restoreCommand, moveCommand,
 		lintCommand, doctorCommand, credentialsCommand, versionCommand, helpCommand,

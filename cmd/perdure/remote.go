@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"os/user"
 	"strings"
 
 	"github.com/perdure/perdure/internal/cli"
@@ -47,7 +48,21 @@ func (f *remoteFlags) dial() (*remote, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &remote{&client.Client{Endpoint: strings.TrimSuffix(f.endpoint, "/"), Key: key, Transport: transport}}, nil
+	return &remote{&client.Client{
+		Endpoint: strings.TrimSuffix(f.endpoint, "/"), Key: key, Transport: transport, Caller: caller(),
+	}}, nil
+}
+
+// caller says who calls: the program, its user and the machine.
+func caller() string {
+	who := "perdure"
+	if u, err := user.Current(); err == nil {
+		who += " " + u.Username
+		if host, err := os.Hostname(); err == nil {
+			who += "@" + host
+		}
+	}
+	return who
 }
 
 // fault words an error of a call.

@@ -67,6 +67,7 @@ type serveVerb struct {
 	plain      map[string]bool          // functions that are not durable
 	timeouts   map[string]time.Duration // of the executions of single functions
 	perProcess map[string]int
+	crashes    map[string]engine.CrashLimit
 	fleet      fleetFlags
 	drain      time.Duration // time for invocations to end when we are told to stop
 }
@@ -97,11 +98,14 @@ func (v *serveVerb) define(fs *flag.FlagSet) {
 			v.plain[name] = true
 			return nil
 		})
+	v.crashes = map[string]engine.CrashLimit{}
 	fs.DurationVar(&v.drain, "drain", 10*time.Second, "the `TIME` that invocations have to end when the engine stops")
 	fs.Func("execution-timeout-of", "`NAME=TIME` for one function in place of --execution-timeout; may be repeated",
 		v.addTimeout)
 	fs.Func("per-process-of", "`NAME=NUMBER` for one function in place of --per-process; may be repeated",
 		v.addPerProcess)
+	v.defineCrashes(fs, "0")
+	fs.Func("max-crashes-of", "`NAME=NUMBER` for one function in place of --max-crashes; may be repeated", v.addCrashes)
 }
 
 func (v *serveVerb) addFunction(s string) error {
@@ -137,6 +141,16 @@ func (v *serveVerb) addPerProcess(s string) error {
 		return fmt.Errorf("NAME=NUMBER is wanted, with a number between 1 and %d", maxPerProcess)
 	}
 	v.perProcess[name] = n
+	return nil
+}
+
+func (v *serveVerb) addCrashes(s string) error {
+	name, text, _ := strings.Cut(s, "=")
+	var limit engine.CrashLimit
+	if err := limit.UnmarshalText([]byte(text)); err != nil {
+		return fmt.Errorf("NAME=NUMBER is wanted, and %w", err)
+	}
+	v.crashes[name] = limit
 	return nil
 }
 
@@ -203,7 +217,7 @@ func (v *serveVerb) check(std *stdio, args []string) error {
 		p.Runtime, p.Handler = cmp.Or(v.runtimes.values[p.Name], p.Runtime),
 			cmp.Or(v.handlers.values[p.Name], p.Handler)
 		p.Plain, p.ExecutionTimeout = p.Plain || v.plain[p.Name], v.timeouts[p.Name]
-		p.PerProcess = v.perProcess[p.Name]
+		p.PerProcess, p.Crashes = v.perProcess[p.Name], v.crashes[p.Name]
 		if err := p.Check(); err != nil {
 			return err
 		}
@@ -211,6 +225,7 @@ func (v *serveVerb) check(std *stdio, args []string) error {
 	return cmp.Or(
 		checkNames(v, "execution-timeout-of", v.timeouts),
 		checkNames(v, "per-process-of", v.perProcess),
+		checkNames(v, "max-crashes-of", v.crashes),
 		checkNames(v, "plain", v.plain),
 		checkNames(v, "runtime", v.runtimes.values),
 		checkNames(v, "handler", v.handlers.values),

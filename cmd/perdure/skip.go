@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/api/adminapi"
 	"github.com/perdure/perdure/internal/cli"
 	"github.com/perdure/perdure/protocol"
@@ -15,9 +16,9 @@ import (
 
 var skipCommand = &command{
 	name:    "skip",
-	args:    "EXECUTION [--operation OPERATION | --all]",
+	args:    "EXECUTION | FILTER [--operation OPERATION | --all]",
 	summary: "let a moment come now that an execution waits for",
-	help: executionHelp + `
+	help: bulkHelp + `
 
 Without more, the earliest of the moments with which the execution goes on comes
 at once: the end of a wait, the next attempt of a step, the next try after an
@@ -28,13 +29,13 @@ says when they did come.`,
 }
 
 type skipVerb struct {
-	executionFlags
+	bulkFlags
 	operation string
 	all       bool
 }
 
 func (v *skipVerb) define(fs *flag.FlagSet) {
-	v.executionFlags.define(fs)
+	v.bulkFlags.define(fs)
 	fs.StringVar(&v.operation, "operation", "", "let the moment come that this `OPERATION` waits for")
 	fs.BoolVar(&v.all, "all", false, "let all moments come")
 }
@@ -42,6 +43,9 @@ func (v *skipVerb) define(fs *flag.FlagSet) {
 func (v *skipVerb) run(ctx context.Context, std *stdio, args []string) error {
 	if v.all && v.operation != "" {
 		return cli.Usagef("--all is more than --operation: give one of them")
+	}
+	if v.isMany(args) {
+		return v.many(ctx, std, &adminapi.JobRequest{Action: engine.JobSkip, Operation: v.operation, All: v.all})
 	}
 	r, arn, err := v.locate(ctx, "skip", args)
 	if err != nil {

@@ -92,7 +92,7 @@ func (r *remote) unusedVersions(ctx context.Context, names []string) (unused []s
 	}
 	byName := map[string]*adminapi.Function{}
 	for i := range all {
-		byName[all[i].FunctionName] = &all[i]
+		byName[all[i].FunctionName] = all[i]
 	}
 	for _, name := range names {
 		f := byName[name]

@@ -3,9 +3,10 @@ package cli
 import (
 	"os"
 	"path/filepath"
-	"regexp"
 	"runtime/debug"
 	"strings"
+
+	"github.com/perdure/perdure/internal/text"
 )
 
 // programName is this program in commands for people to type: its name, or the go run that built it.
@@ -13,7 +14,7 @@ func programName() string {
 	exe, err := os.Executable()
 	if err != nil || !strings.Contains(exe, "go-build") {
 		if strings.ContainsRune(os.Args[0], filepath.Separator) {
-			return Quote(os.Args[0])
+			return text.Quote(os.Args[0])
 		}
 		return "perdure"
 	}
@@ -26,21 +27,11 @@ func programName() string {
 	return "perdure"
 }
 
-var plainWord = regexp.MustCompile(`^[a-zA-Z0-9_@%+=:,./-]+$`)
-
-// Quote makes s one word of a shell.
-func Quote(s string) string {
-	if plainWord.MatchString(s) {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
-}
-
 // CommandLine is a command of this program for people to type.
 func CommandLine(words ...string) string {
 	line := programName()
 	for _, w := range words {
-		line += " " + Quote(w)
+		line += " " + text.Quote(w)
 	}
 	return line
 }

@@ -28,6 +28,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/perdure/perdure/internal/api/route"
 	"github.com/perdure/perdure/internal/sdk/sign"
 	"github.com/perdure/perdure/protocol"
 )
@@ -40,6 +41,8 @@ type Client struct {
 	Key sign.Credentials
 	// Region is the one that signatures are for; empty is that of an engine, which takes any.
 	Region string
+	// Caller is told to the engine with each request, for its records of who did what; empty is nobody.
+	Caller string
 	// Transport carries the requests; nil is [http.DefaultTransport].
 	Transport http.RoundTripper
 }
@@ -129,6 +132,9 @@ func (c *Client) request(ctx context.Context, in call) (*http.Request, error) {
 		if value != "" {
 			req.Header.Set(name, value)
 		}
+	}
+	if c.Caller != "" && in.method != http.MethodGet {
+		req.Header.Set(route.CallerHeader, c.Caller)
 	}
 	if in.stream != nil {
 		req.Header.Set("X-Amz-Content-Sha256", sign.Unsigned)

@@ -88,6 +88,8 @@ type Execution struct {
 	Result *string               `json:"Result"`
 	Error  *protocol.ErrorObject `json:"Error"`
 
+	StoppedBy string `json:"StoppedBy"` // who asked for the stop; empty if that is not known
+
 	Pause    *Pause           `json:"PauseDetails"`                      // of one that is PAUSING or PAUSED
 	TimesOut protocol.Seconds `json:"ExpectedExecutionTimeoutTimestamp"` // of one that is open
 
@@ -126,6 +128,7 @@ type Pause struct {
 	Requested     protocol.Seconds `json:"PauseRequestTimestamp"`
 	TimeoutPaused bool             `json:"ExecutionTimeoutPaused"`
 	Reason        string           `json:"Reason"`
+	By            string           `json:"RequestedBy"`
 }
 
 // Execution describes an execution.

@@ -96,6 +96,12 @@ func (c *Client) Redrive(ctx context.Context, arn string, f *adminapi.Fork) (*ad
 	return post[adminapi.Forked](ctx, c, path(ownExecution, arn, "/redrive"), f)
 }
 
+// StopAll stops an execution and, as s says, what runs for it and those that it invoked. [Client.Stop] is AWS's.
+func (c *Client) StopAll(ctx context.Context, arn string, s *adminapi.Stop) error {
+	_, err := post[adminapi.Stopped](ctx, c, path(ownExecution, arn, "/stop"), s)
+	return err
+}
+
 // Skip lets moments come early for an execution, and returns them.
 func (c *Client) Skip(ctx context.Context, arn string, s *adminapi.Skip) ([]adminapi.Skipped, error) {
 	out, err := post[struct{ Skipped []adminapi.Skipped }](ctx, c, path(ownExecution, arn, "/skip"), s)
@@ -140,9 +146,19 @@ func (c *Client) Import(ctx context.Context, file io.Reader, how *adminapi.Impor
 }
 
 // Functions lists all functions.
-func (c *Client) Functions(ctx context.Context) ([]adminapi.Function, error) {
+func (c *Client) Functions(ctx context.Context) ([]*adminapi.Function, error) {
 	list, err := get[adminapi.FunctionList](ctx, c, ownFunctions, nil)
 	return list.Functions, err
+}
+
+// DescribeFunction describes a function with its settings and figures.
+func (c *Client) DescribeFunction(ctx context.Context, name string) (*adminapi.Function, error) {
+	return get[adminapi.Function](ctx, c, path(ownFunctions+"/", name, ""), nil)
+}
+
+// Status says how the engine does.
+func (c *Client) Status(ctx context.Context) (*adminapi.Status, error) {
+	return get[adminapi.Status](ctx, c, adminapi.Prefix+"status", nil)
 }
 
 // Verify has the engine check its whole store, calls found for each problem, and returns the counts.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/perdure/perdure/engine"
@@ -56,11 +57,42 @@ func (f *function) takeOver(ctx context.Context, b *build.Build, began time.Time
 		f.say(good, "reloaded in %s", took)
 	}
 	f.tell(verdicts)
+	if !first {
+		f.resumeCrashed(ctx)
+	}
 	f.prune()
 	if f.isDebugged() {
 		l.work.Go(func() { f.invite(ctx, next) })
 	}
 	return nil
+}
+
+// maxResumed bounds the executions that a build lets go on.
+const maxResumed = 100
+
+// resumeCrashed lets executions go on that are paused because the builds before crashed: this one may be mended.
+func (f *function) resumeCrashed(ctx context.Context) {
+	e := f.loop.engine
+	paused, _, err := e.List(ctx, &engine.ListRequest{MaxItems: maxResumed, Filter: engine.Filter{
+		Function: f.Name, Qualifier: protocol.LatestVersion,
+		Statuses: []protocol.ExecutionStatus{protocol.ExecutionPaused},
+	}})
+	var resumed []string
+	for _, x := range paused {
+		d, err := e.Describe(ctx, x.ARN)
+		if err != nil || d.Pause == nil || d.Pause.By != engine.ByCrashLimit {
+			continue
+		}
+		if e.Resume(ctx, &engine.ResumeRequest{ARN: x.ARN, By: "perdure dev, with a new build"}) == nil {
+			resumed = append(resumed, f.loop.followers.label(x.ARN))
+		}
+	}
+	switch {
+	case err != nil:
+		f.say(Warn, "executions that crashed may still be paused: %v", err)
+	case len(resumed) > 0:
+		f.say(good, "goes on with what crashes had paused: %s", strings.Join(resumed, ", "))
+	}
 }
 
 // warm starts a process of a new build: a build whose process ends before it has asked for an invocation does not

@@ -14,7 +14,6 @@ import (
 	"github.com/perdure/perdure/internal/core/store/sqlitestore"
 	"github.com/perdure/perdure/internal/core/transfer"
 	"github.com/perdure/perdure/internal/function/codestore"
-	"github.com/perdure/perdure/internal/observe/metrics"
 )
 
 // database is a store in a PostgreSQL, which others may have open, too.
@@ -59,12 +58,6 @@ func holds(ctx context.Context, at Storage, st transfer.Target) error {
 		err = &DataError{At: at, Kind: NoData}
 	}
 	return err
-}
-
-// Counts implements kept.
-func (s database) Counts() (commit, group metrics.Distribution) {
-	stats := s.Stats()
-	return stats.Commit, stats.Group
 }
 
 func (s database) moment(ctx context.Context) (moment, error) {

@@ -14,7 +14,6 @@ import (
 	"github.com/perdure/perdure/internal/files/archive"
 	"github.com/perdure/perdure/internal/files/fresh"
 	"github.com/perdure/perdure/internal/function/codestore"
-	"github.com/perdure/perdure/internal/observe/metrics"
 )
 
 // Durability says what work in a directory survives that was acknowledged; the zero value survives the loss of power.
@@ -75,12 +74,6 @@ func (s Storage) checkHolds() error {
 func (d *data) lockDirectory(owner string) (err error) {
 	d.lock, err = sqlitestore.TakeLock(d.at.Dir, owner)
 	return err
-}
-
-// Counts implements kept.
-func (s directory) Counts() (commit, group metrics.Distribution) {
-	stats := s.Stats()
-	return stats.Commit, stats.Group
 }
 
 func (s directory) moment(context.Context) (moment, error) { return still{s}, nil }

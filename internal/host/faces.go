@@ -51,13 +51,15 @@ func (h *Host) faces() []*route.Face {
 	faces := []*route.Face{
 		lambdaapi.New(h.Engine, h.Engine.Functions(), &lambdaapi.Options{Logger: log, Strict: h.opts.Strict}),
 		adminapi.New(h.Engine, h.Engine.Functions(), &adminapi.Options{
-			Logger: log, Version: version, Workers: &h.workers,
+			Logger: log, Version: version, Workers: &h.workers, Sandboxes: h.sandboxes,
 			Backups: &adminapi.Backups{Dir: h.Data,
 				Make: func(ctx context.Context, dir string) (func(context.Context, io.Writer) error, error) {
 					return h.data.copy(ctx, dir)
 				}},
 		}),
-		page.New(h.Engine, h.Engine.Functions(), &page.Options{Logger: log, Version: version}),
+		page.New(h.Engine, h.Engine.Functions(), &page.Options{
+			Logger: log, Version: version, Sandboxes: h.sandboxes, Decoder: h.opts.Decoder,
+		}),
 	}
 	if h.opts.SAM {
 		h.emulator = emulator.New(h.Engine, h.Engine.Functions(), h.data, &emulator.Options{

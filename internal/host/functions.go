@@ -83,10 +83,11 @@ func (h *Host) register(ctx context.Context, s *project.Settings, p *project.Pro
 		}
 	default:
 		code := &Code{Function: fn, Process: proc, Env: p.Environment(s)}
-		if fn.Invoker, err = h.Run(code); err != nil {
+		invoker, err := h.Run(code)
+		if err != nil {
 			return err
 		}
-		fn.Runtime, fn.Handler, fn.Concurrency = code.Function.Runtime, code.Function.Handler, code.Function.Concurrency
+		fn, fn.Invoker = code.Function, invoker
 	}
 	if h.opts.Invoked != nil {
 		fn.Invoker = observed{fn.Invoker, h.opts.Invoked}
@@ -121,7 +122,7 @@ const (
 
 // Code is a function's newest code, and how to run it.
 type Code struct {
-	// Function is the function. [Host.Run] completes its Runtime, Handler and Concurrency.
+	// Function is the function. [Host.Run] completes its Runtime, Handler, Environment and Concurrency.
 	Function engine.Function
 	Process  *runtimes.Process
 	Env      map[string]string // the function's own
@@ -144,6 +145,7 @@ func (h *Host) Run(c *Code) (Running, error) {
 	fn := &c.Function
 	fn.Runtime = cmp.Or(fn.Runtime, c.Process.Runtime, "provided.al2023")
 	fn.Handler = cmp.Or(fn.Handler, c.Process.Handler, filepath.Base(c.Process.Command[0]))
+	fn.Environment = slices.Sorted(maps.Keys(c.Env))
 	fits := sandbox.DefaultProcesses * c.perProcess()
 	fn.Concurrency = cmp.Or(fn.Concurrency, min(fits, protocol.DefaultConcurrency))
 	cfg := c.config(h.doors.runtime)

@@ -26,6 +26,7 @@ import (
 
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/api/emulator"
+	"github.com/perdure/perdure/internal/api/page"
 	"github.com/perdure/perdure/internal/api/server"
 	"github.com/perdure/perdure/internal/function/attached"
 	"github.com/perdure/perdure/internal/function/sandbox"
@@ -41,10 +42,12 @@ type Options struct {
 	Durability Durability         // of a directory
 	Node       engine.NodeOptions // how the engine presents itself to others with the same Store
 	Strict     bool               // refuse and limit as AWS does, even where it does not bind here
+	Crashes    engine.CrashLimit  // of functions that do not say it themselves
 	SAM        bool               // stand in for SAM's emulator of durable functions
 	Server     server.Options     // hosts, credentials and certificate; the host adds the rest
 	Telemetry  *engine.Telemetry  // records of executions; nil for none
 	Traces     *otlp.Config       // where spans go; nil for nowhere
+	Decoder    *page.Decoder      // makes payloads readable on the page; nil shows them as they are stored
 	Version    string             // of the program, for clients
 	Log        *slog.Logger
 
@@ -110,7 +113,8 @@ func (h *Host) open(ctx context.Context) (err error) {
 		return err
 	}
 	h.URL = urlOf(h.listener.Addr(), h.opts.Server.Certificate != nil)
-	opts := &engine.Options{Logger: log, Strict: h.opts.Strict, Telemetry: h.opts.Telemetry, Node: h.node()}
+	opts := &engine.Options{Logger: log, Strict: h.opts.Strict, Crashes: h.opts.Crashes, Telemetry: h.opts.Telemetry,
+		Node: h.node()}
 	if h.opts.Traces != nil {
 		h.traces = otlp.New(h.opts.Traces, log)
 		opts.Tracer = &tracer{h.traces}

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"maps"
@@ -11,18 +12,17 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/internal/api/overview"
 	"github.com/perdure/perdure/internal/observe/metrics"
 	"github.com/perdure/perdure/internal/observe/otlp"
 	"github.com/perdure/perdure/protocol"
 )
 
-// started is when this process started.
-var started = time.Now()
-
 // writeMetrics answers with all counts, in the text format of Prometheus.
 func (h *Host) writeMetrics(w http.ResponseWriter, r *http.Request) {
 	var e metrics.Exposition
 	h.engineMetrics(&e)
+	h.functionMetrics(&e)
 	h.storeMetrics(r.Context(), &e)
 	h.nodeMetrics(r.Context(), &e)
 	h.processMetrics(&e)
@@ -79,13 +79,36 @@ func (h *Host) storeMetrics(ctx context.Context, e *metrics.Exposition) {
 		e.Gauge("perdure_executions", "Executions that have not ended, by status.")
 		each(open, func(status string, n int64) { e.Add(float64(n), "status", status) })
 	}
-	commit, group := h.data.Counts()
+	s := h.Engine.Figures().Store(ctx)
 	e.Histogram("perdure_store_commit_seconds", "Time that a transaction took until it was on disk.")
-	e.AddDistribution(commit)
+	e.AddDistribution(metrics.Distribution(s.Commit))
 	e.Histogram("perdure_store_commit_changes", "Changes that shared a transaction.")
-	e.AddDistribution(group)
+	e.AddDistribution(metrics.Distribution(s.Changes))
+	e.Gauge("perdure_store_waiting", "Changes that wait for their transaction to begin.")
+	e.Add(float64(s.Waiting))
 	e.Gauge("perdure_store_bytes", "Size of the database on disk.")
-	e.Add(float64(h.data.Size()))
+	e.Add(float64(s.Bytes))
+}
+
+// functionMetrics are of the versions that have something to do: there may be thousands that have not.
+func (h *Host) functionMetrics(e *metrics.Exposition) {
+	loads := slices.DeleteFunc(h.Engine.Figures().Loads(), func(l engine.Load) bool { return l.Running+l.Waiting == 0 })
+	for _, gauge := range []struct {
+		name, help string
+		value      func(*engine.Load) int
+	}{
+		{"perdure_function_running", "Invocations and calls under way, of versions that have any or wait for places.",
+			func(l *engine.Load) int { return l.Running }},
+		{"perdure_function_allowed", "How many of these may be under way at one time.",
+			func(l *engine.Load) int { return l.Allowed }},
+		{"perdure_function_waiting", "How many of these wait for a place.",
+			func(l *engine.Load) int { return l.Waiting }},
+	} {
+		e.Gauge(gauge.name, gauge.help)
+		for i := range loads {
+			e.Add(float64(gauge.value(&loads[i])), "function", loads[i].Function, "version", loads[i].Version)
+		}
+	}
 }
 
 // nodeMetrics are about the fleet, as this node sees it.
@@ -126,21 +149,32 @@ func (h *Host) nodeMetrics(ctx context.Context, e *metrics.Exposition) {
 }
 
 func (h *Host) processMetrics(e *metrics.Exposition) {
-	// While a build takes over from another, a version has two pools.
-	counts := map[[2]string][2]int{}
-	for _, pool := range h.allPools() {
-		name, version := pool.Function()
-		all, idle := pool.Processes()
-		n := counts[[2]string{name, version}]
-		counts[[2]string{name, version}] = [2]int{n[0] + all - idle, n[1] + idle}
-	}
-	e.Gauge("perdure_function_processes", "Processes of functions, by whether they wait for an invocation.")
-	for _, of := range slices.SortedFunc(maps.Keys(counts),
-		func(a, b [2]string) int { return slices.Compare(a[:], b[:]) }) {
-		for i, state := range []string{"busy", "idle"} {
-			e.Add(float64(counts[of][i]), "function", of[0], "version", of[1], "state", state)
+	e.Gauge("perdure_function_processes", "Processes of functions, by what they do: idle ones wait for an invocation.")
+	for _, s := range h.sandboxes() {
+		for _, n := range []struct {
+			state string
+			n     int
+		}{{"busy", s.Busy}, {"idle", s.Idle}, {"starting", s.Starting}, {"ending", s.Ending}} {
+			e.Add(float64(n.n), "function", s.FunctionName, "version", s.Version, "state", n.state)
 		}
 	}
+}
+
+// sandboxes are the processes of function versions, ordered by these.
+func (h *Host) sandboxes() []overview.Sandbox {
+	// While a build takes over from another, a version has two pools.
+	counts := map[[2]string]overview.Sandbox{}
+	for _, pool := range h.allPools() {
+		name, version := pool.Function()
+		s, n := counts[[2]string{name, version}], pool.Processes()
+		counts[[2]string{name, version}] = overview.Sandbox{
+			FunctionName: name, Version: version, Starting: s.Starting + n.Starting, Busy: s.Busy + n.Busy,
+			Idle: s.Idle + n.Idle, Ending: s.Ending + n.Ending,
+		}
+	}
+	return slices.SortedFunc(maps.Values(counts), func(a, b overview.Sandbox) int {
+		return cmp.Or(cmp.Compare(a.FunctionName, b.FunctionName), cmp.Compare(a.Version, b.Version))
+	})
 }
 
 // programMetrics are about this program as such, by their usual names.
@@ -148,7 +182,7 @@ func programMetrics(e *metrics.Exposition, version string) {
 	e.Gauge("perdure_build_info", "The program's version, as a labeh.")
 	e.Add(1, "version", version, "goversion", runtime.Version())
 	e.Gauge("process_start_time_seconds", "When the program started, in seconds since 1970.")
-	e.Add(float64(started.UnixMilli()) / 1000)
+	e.Add(float64(overview.Started().UnixMilli()) / 1000)
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	e.Gauge("go_goroutines", "Goroutines.")

@@ -14,7 +14,6 @@ import (
 	"github.com/perdure/perdure/internal/core/store/sqlitestore"
 	"github.com/perdure/perdure/internal/core/transfer"
 	"github.com/perdure/perdure/internal/function/codestore"
-	"github.com/perdure/perdure/internal/observe/metrics"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -52,9 +51,6 @@ func (s Storage) String() string {
 type kept interface {
 	transfer.Target
 	CountOpen(ctx context.Context) (map[protocol.ExecutionStatus]int64, error)
-	// Counts returns how long transactions took, in seconds, and how many changes shared one, since the opening.
-	Counts() (commit, group metrics.Distribution)
-	Size() int64 // in bytes
 
 	// moment returns one moment of the store, for reading; the caller ends it.
 	moment(ctx context.Context) (moment, error)

@@ -1,8 +1,9 @@
-// Package text words durations, shortens long texts, and guesses what a person meant.
+// Package text words durations, shortens long texts, quotes words for shells, and guesses what a person meant.
 package text
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -106,4 +107,14 @@ func two(a int64, unitA string, b int64, unitB string) string {
 		return fmt.Sprintf("%d%s", a, unitA)
 	}
 	return fmt.Sprintf("%d%s%02d%s", a, unitA, b, unitB)
+}
+
+var plainWord = regexp.MustCompile(`^[a-zA-Z0-9_@%+=:,./-]+$`)
+
+// Quote makes s one word of a shell.
+func Quote(s string) string {
+	if plainWord.MatchString(s) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

@@ -1,11 +1,11 @@
 package adminapi
 
 import (
-	"context"
 	"log/slog"
 
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/api/lambdaapi"
+	"github.com/perdure/perdure/internal/api/overview"
 	"github.com/perdure/perdure/internal/api/route"
 	"github.com/perdure/perdure/internal/function/attached"
 )
@@ -21,19 +21,20 @@ type Engine interface {
 	explainEngine
 	logEngine
 	forkEngine
-	functionsEngine
+	overview.Engine
 	workerEngine
 	verifyEngine
 	skipEngine
+	stopEngine
 	exportEngine
 	nodeEngine
+	jobEngine
 }
 
 // Functions are the functions of the service, as the API needs them.
 type Functions interface {
+	overview.Functions
 	List() (functions []engine.Function, functionARNs []string)
-	Configurations(ctx context.Context, function string) ([]*engine.Configuration, error)
-	Aliases(ctx context.Context, function, version string) ([]*engine.Alias, error)
 }
 
 var (
@@ -51,12 +52,15 @@ type Options struct {
 	Backups *Backups
 	// Workers is where workers on other machines attach; nil is nowhere.
 	Workers *attached.Hub
+	// Sandboxes are the processes of functions; nil if there are none.
+	Sandboxes func() []overview.Sandbox
 }
 
 // api answers the routes.
 type api struct {
 	engine   Engine
 	registry Functions
+	overview *overview.Source
 	opts     Options
 }
 
@@ -66,6 +70,7 @@ func New(e Engine, functions Functions, opts *Options) *route.Face {
 	if opts != nil {
 		a.opts = *opts
 	}
+	a.overview = &overview.Source{Engine: e, Functions: functions, Version: a.opts.Version, Sandboxes: a.opts.Sandboxes}
 	return route.New(route.Face{Service: "perdure", Prefix: Prefix, Routes: a.routes(), Refuse: refuse},
 		lambdaapi.Shell(a.opts.Logger))
 }

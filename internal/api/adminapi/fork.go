@@ -15,6 +15,8 @@ type Fork struct {
 	After  string `json:",omitempty"`
 	// Outcome replaces the outcome of the operation After.
 	Outcome *engine.ForkOutcome `json:",omitempty"`
+	// Input replaces the event; see [engine.ForkRequest].
+	Input *string `json:",omitempty"`
 	// DurableExecutionName is the new execution's; the default is the other's with a number behind it.
 	DurableExecutionName string `json:",omitempty"`
 	// Qualifier is the version or alias that runs it; the default is the version of the other.
@@ -46,7 +48,7 @@ func (a *api) fork(w http.ResponseWriter, r *http.Request, req *engine.ForkReque
 		return err
 	}
 	req.Before, req.After, req.Name, req.Qualifier = body.Before, body.After, body.DurableExecutionName, body.Qualifier
-	req.Outcome = body.Outcome
+	req.Outcome, req.Input = body.Outcome, body.Input
 	started, err := a.engine.Fork(r.Context(), req)
 	if err != nil {
 		return err

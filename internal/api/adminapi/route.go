@@ -13,10 +13,12 @@ func (a *api) routes() []route.Route {
 		execution = Prefix + "executions/" + route.Subject
 		function  = Prefix + "functions/" + route.Subject
 		worker    = Prefix + "workers/" + route.Subject
+		job       = Prefix + "jobs/" + route.Subject
 	)
 	return []route.Route{
 		{Method: "GET", Path: Prefix + "about", Operation: "About", Access: route.Readers, Serve: a.about},
 		{Method: "GET", Path: Prefix + "nodes", Operation: "ListNodes", Access: route.Readers, Serve: a.nodes},
+		{Method: "GET", Path: Prefix + "status", Operation: "GetStatus", Access: route.Readers, Serve: a.status},
 		{Method: "POST", Path: Prefix + "verify", Operation: "Verify", Access: route.Operators, Serve: a.verify},
 		{Method: "POST", Path: Prefix + "backup", Operation: "Backup", Access: route.Operators, Serve: a.backup},
 		{Method: "POST", Path: Prefix + "import", Operation: "ImportExecution", Access: route.Operators,
@@ -35,10 +37,18 @@ func (a *api) routes() []route.Route {
 		{Method: "POST", Path: execution + "/redrive", Operation: "RedriveExecution", Access: route.Operators,
 			Serve: a.redrive},
 		{Method: "POST", Path: execution + "/skip", Operation: "SkipOperation", Access: route.Operators, Serve: a.skip},
+		{Method: "POST", Path: execution + "/stop", Operation: "StopExecution", Access: route.Operators, Serve: a.stop},
+
+		{Method: "POST", Path: Prefix + "jobs", Operation: "StartJob", Access: route.Operators, Serve: a.startJob},
+		{Method: "GET", Path: Prefix + "jobs", Operation: "ListJobs", Access: route.Readers, Serve: a.jobs},
+		{Method: "GET", Path: job + "/results", Operation: "GetJobResults", Access: route.Readers, Serve: a.jobResults},
+		{Method: "POST", Path: job + "/cancel", Operation: "CancelJob", Access: route.Operators, Serve: a.cancelJob},
+		{Method: "GET", Path: job, Operation: "GetJob", Access: route.Readers, Serve: a.job},
 
 		{Method: "GET", Path: Prefix + "functions", Operation: "FindFunctions", Access: route.Readers,
 			Serve: a.functions},
 		{Method: "POST", Path: function + "/workers", Operation: "JoinWorker", Access: route.Functions, Serve: a.join},
+		{Method: "GET", Path: function, Operation: "DescribeFunction", Access: route.Readers, Serve: a.function},
 		{Method: "POST", Path: worker + "/next", Operation: "NextInvocation", Access: route.Functions,
 			Serve: a.forWorker(a.next)},
 		{Method: "POST", Path: worker + "/outcome", Operation: "InvocationOutcome", Access: route.Functions,

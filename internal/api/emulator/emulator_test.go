@@ -300,7 +300,7 @@ func TestRefusals(t *testing.T) {
 func TestUnreachable(t *testing.T) {
 	w := newWorld(t)
 	arn := w.start(sam(`"a"`, `1`, "http://127.0.0.1:1"))
-	if _, err := w.Stop(t.Context(), arn, nil); err != nil {
+	if _, err := w.Stop(t.Context(), &engine.StopRequest{ARN: arn}); err != nil {
 		t.Error(err)
 	}
 	var refusal *protocol.Error

@@ -25,7 +25,7 @@ type Engine interface {
 	Describe(ctx context.Context, arn string) (*engine.Description, error)
 	History(ctx context.Context, req *engine.HistoryRequest) (events []*protocol.Event, next string, err error)
 	List(ctx context.Context, req *engine.ListRequest) (items []engine.Summary, next string, err error)
-	Stop(ctx context.Context, arn string, reason *protocol.ErrorObject) (protocol.Timestamp, error)
+	Stop(ctx context.Context, req *engine.StopRequest) (protocol.Timestamp, error)
 	Pause(ctx context.Context, req *engine.PauseRequest) error
 	Resume(ctx context.Context, req *engine.ResumeRequest) error
 	Delete(ctx context.Context, arn string) (protocol.Timestamp, error)

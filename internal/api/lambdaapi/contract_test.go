@@ -361,7 +361,7 @@ func (r *refusing) List(context.Context, *engine.ListRequest) ([]engine.Summary,
 	return nil, "", r.err
 }
 
-func (r *refusing) Stop(context.Context, string, *protocol.ErrorObject) (protocol.Timestamp, error) {
+func (r *refusing) Stop(context.Context, *engine.StopRequest) (protocol.Timestamp, error) {
 	return 0, r.err
 }
 func (r *refusing) Pause(context.Context, *engine.PauseRequest) error                 { return r.err }

@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
+	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -95,7 +96,7 @@ func aClosedCallback(w *world) *subject {
 
 func aDeletedCallback(w *world) *subject {
 	s := aCallback(w)
-	_, err := w.engine.Stop(w.t.Context(), s.arn, nil)
+	_, err := w.engine.Stop(w.t.Context(), &engine.StopRequest{ARN: s.arn})
 	w.must(err)
 	_, err = w.engine.Delete(w.t.Context(), s.arn)
 	w.must(err)

@@ -22,6 +22,7 @@ type executionDescription struct {
 	TraceHeader           *traceHeader          `json:",omitempty"`
 	DurableConfig         durableConfig
 	ExecutionDataIncluded bool
+	StoppedBy             string        `json:",omitempty"` // AWS has none
 	PauseDetails          *pauseDetails `json:",omitempty"`
 
 	ExpectedExecutionTimeoutTimestamp protocol.Seconds `json:",omitzero"`
@@ -31,6 +32,7 @@ type pauseDetails struct {
 	PauseRequestTimestamp  protocol.Seconds
 	ExecutionTimeoutPaused bool
 	Reason                 *string `json:",omitempty"`
+	RequestedBy            string  `json:",omitempty"` // AWS has none
 }
 
 type traceHeader struct {
@@ -67,11 +69,12 @@ func describeExecution(d *engine.Description, data bool) *executionDescription {
 		EndTimestamp:          protocol.Seconds(d.Closed),
 		DurableConfig:         durableConfig{d.ExecutionTimeout, d.RetentionDays},
 		ExecutionDataIncluded: data,
+		StoppedBy:             d.StoppedBy,
 
 		ExpectedExecutionTimeoutTimestamp: protocol.Seconds(d.TimesOut),
 	}
 	if p := d.Pause; p != nil {
-		out.PauseDetails = &pauseDetails{protocol.Seconds(p.Requested), p.TimeoutPaused, nil}
+		out.PauseDetails = &pauseDetails{protocol.Seconds(p.Requested), p.TimeoutPaused, nil, p.By}
 		if data {
 			out.PauseDetails.Reason = p.Reason
 		}
@@ -94,7 +97,7 @@ func (a *api) stop(w http.ResponseWriter, r *http.Request, arn string) error {
 	if err := check(arn, "durableExecutionArn", &executionARNShape); err != nil {
 		return err
 	}
-	at, err := a.engine.Stop(r.Context(), arn, reason)
+	at, err := a.engine.Stop(r.Context(), &engine.StopRequest{ARN: arn, Reason: reason})
 	if err != nil {
 		return err
 	}

@@ -91,8 +91,8 @@ func (f *fakeEngine) List(_ context.Context, req *engine.ListRequest) ([]engine.
 	return f.list(req)
 }
 
-func (f *fakeEngine) Stop(_ context.Context, arn string, reason *protocol.ErrorObject) (protocol.Timestamp, error) {
-	return f.stop(arn, reason)
+func (f *fakeEngine) Stop(_ context.Context, req *engine.StopRequest) (protocol.Timestamp, error) {
+	return f.stop(req.ARN, req.Reason)
 }
 
 func (f *fakeEngine) Pause(_ context.Context, req *engine.PauseRequest) error { return f.pause(req) }

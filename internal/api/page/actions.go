@@ -1,6 +1,7 @@
 package page
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -20,27 +21,33 @@ type act func(r *http.Request, form url.Values) (to string, err error)
 func (s *site) actions() map[string]act {
 	return map[string]act{
 		"start": s.start,
-		"stop": s.on(func(r *http.Request, arn string) error {
-			_, err := s.engine.Stop(r.Context(), arn, &protocol.ErrorObject{ErrorMessage: "stopped on the page"})
+		"stop": s.on(func(r *http.Request, arn string, form url.Values) error {
+			_, err := s.engine.Stop(r.Context(), &engine.StopRequest{ARN: arn, Kill: form.Has("kill"),
+				Cascade: form.Has("cascade"), Reason: &protocol.ErrorObject{
+					ErrorMessage: cmp.Or(strings.TrimSpace(form.Get("reason")), "stopped on the page")}})
 			return err
 		}),
-		"pause": s.on(func(r *http.Request, arn string) error {
-			return s.engine.Pause(r.Context(), &engine.PauseRequest{ARN: arn})
+		"pause": s.on(func(r *http.Request, arn string, form url.Values) error {
+			return s.engine.Pause(r.Context(), &engine.PauseRequest{ARN: arn, Reason: given(form, "reason"),
+				KeepTimeout: form.Has("keep-timeout")})
 		}),
-		"resume": s.on(func(r *http.Request, arn string) error {
-			return s.engine.Resume(r.Context(), &engine.ResumeRequest{ARN: arn})
+		"resume": s.on(func(r *http.Request, arn string, form url.Values) error {
+			return s.engine.Resume(r.Context(), &engine.ResumeRequest{ARN: arn, Reason: given(form, "reason")})
 		}),
-		"skip": s.on(func(r *http.Request, arn string) error {
-			_, err := s.engine.Skip(r.Context(), &engine.SkipRequest{ARN: arn})
+		"skip": s.on(func(r *http.Request, arn string, form url.Values) error {
+			_, err := s.engine.Skip(r.Context(), &engine.SkipRequest{ARN: arn, Operation: form.Get("operation")})
 			return err
 		}),
 		"delete":  s.delete,
-		"redrive": s.fork(func(url.Values) engine.ForkRequest { return engine.ForkRequest{Redrive: true} }),
-		"fork": s.fork(func(form url.Values) engine.ForkRequest {
-			return engine.ForkRequest{Before: form.Get("before")}
+		"redrive": s.fork(func(url.Values) (engine.ForkRequest, error) { return engine.ForkRequest{Redrive: true}, nil }),
+		"fork":    s.fork(forkRequest),
+		"succeed": s.on(func(r *http.Request, _ string, form url.Values) error {
+			return s.engine.SucceedCallback(r.Context(), form.Get("callback"), []byte(form.Get("result")))
 		}),
-		"succeed": s.succeed,
-		"fail":    s.fail,
+		"fail": s.on(func(r *http.Request, _ string, form url.Values) error {
+			return s.engine.FailCallback(r.Context(), form.Get("callback"), &protocol.ErrorObject{
+				ErrorType: cmp.Or(form.Get("error-type"), "Rejected"), ErrorMessage: form.Get("result")})
+		}),
 	}
 }
 
@@ -52,6 +59,10 @@ func (s *site) action(do act) http.Handler {
 			s.refuse(w, r, protocol.Errorf(protocol.CodeInvalidParameter, "The form could not be read: %v.", err))
 			return
 		}
+		if err := checkToken(r, r.PostForm); err != nil {
+			s.refuse(w, r, err)
+			return
+		}
 		to, err := do(r, r.PostForm)
 		if err != nil {
 			s.refuse(w, r, err)
@@ -61,16 +72,29 @@ func (s *site) action(do act) http.Handler {
 	})
 }
 
+// given is what somebody wrote into a field; nil for nothing.
+func given(form url.Values, field string) *string {
+	if text := strings.TrimSpace(form.Get(field)); text != "" {
+		return &text
+	}
+	return nil
+}
+
 // on is an act on one execution, after which its page is shown again.
-func (s *site) on(do func(r *http.Request, arn string) error) act {
+func (s *site) on(do func(r *http.Request, arn string, form url.Values) error) act {
 	return func(r *http.Request, form url.Values) (string, error) {
 		arn := form.Get("arn")
-		return executionPath(arn), do(r, arn)
+		return executionPath(arn), do(r, arn, form)
 	}
 }
 
 func executionPath(arn string) string {
 	return Prefix + "execution?" + url.Values{"arn": {arn}}.Encode()
+}
+
+// rawPath is where a payload is: the input or the result of an operation, or of the execution if that is empty.
+func rawPath(arn, operation, part string) string {
+	return Prefix + "payload?" + url.Values{"arn": {arn}, "operation": {operation}, "part": {part}}.Encode()
 }
 
 func (s *site) start(r *http.Request, form url.Values) (string, error) {
@@ -97,10 +121,13 @@ func (s *site) delete(r *http.Request, form url.Values) (string, error) {
 }
 
 // fork starts a copy of an execution, whose page is shown then.
-func (s *site) fork(request func(url.Values) engine.ForkRequest) act {
+func (s *site) fork(request func(url.Values) (engine.ForkRequest, error)) act {
 	return func(r *http.Request, form url.Values) (string, error) {
-		req := request(form)
-		req.ARN = form.Get("arn")
+		req, err := request(form)
+		if err != nil {
+			return "", err
+		}
+		req.ARN, req.Name = form.Get("arn"), strings.TrimSpace(form.Get("name"))
 		started, err := s.engine.Fork(r.Context(), &req)
 		if err != nil {
 			return "", err
@@ -109,13 +136,20 @@ func (s *site) fork(request func(url.Values) engine.ForkRequest) act {
 	}
 }
 
-func (s *site) succeed(r *http.Request, form url.Values) (string, error) {
-	err := s.engine.SucceedCallback(r.Context(), form.Get("callback"), []byte(form.Get("result")))
-	return executionPath(form.Get("arn")), err
-}
-
-func (s *site) fail(r *http.Request, form url.Values) (string, error) {
-	err := s.engine.FailCallback(r.Context(), form.Get("callback"),
-		&protocol.ErrorObject{ErrorType: "Rejected", ErrorMessage: form.Get("result")})
-	return executionPath(form.Get("arn")), err
+// forkRequest reads how a fork begins: before an operation, so that it runs again, or after one that ended with what
+// the form says.
+func forkRequest(form url.Values) (engine.ForkRequest, error) {
+	result, message := form.Get("result"), form.Get("error-message")
+	req := engine.ForkRequest{Before: form.Get("before"), After: form.Get("after")}
+	switch form.Get("outcome") {
+	case "result":
+		req.Outcome = &engine.ForkOutcome{Result: &result}
+	case "error":
+		if message == "" {
+			return req, protocol.Errorf(protocol.CodeInvalidParameter, "Say what the error is.")
+		}
+		req.Outcome = &engine.ForkOutcome{Error: &protocol.ErrorObject{
+			ErrorType: form.Get("error-type"), ErrorMessage: message}}
+	}
+	return req, nil
 }

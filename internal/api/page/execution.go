@@ -2,12 +2,10 @@ package page
 
 import (
 	"context"
-	"encoding/hex"
-	"encoding/json"
+	"crypto/sha256"
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/perdure/perdure/engine"
@@ -17,11 +15,23 @@ import (
 // executionPage is one execution.
 type executionPage struct {
 	*engine.Description
-	*record
+	*place
 	Function string
-	Why      string    // it does not go on; empty for a closed one
-	Sides    string    // records beside code, of an execution that failed because they differ
-	Log      []logLine // the end of it
+	Why      *engine.Explanation
+	Input    *payload
+	Result   *payload
+	Failure  *failure
+	Timeline *timeline // nil in other views
+	Details  *details  // nil if no operation is selected
+	History  *historyView
+	Log      *logView
+	Invoked  int
+	Children int
+	Forks    []engine.Summary
+	Refresh  int64          // milliseconds after which the page is another by itself; zero is never
+	Decodes  bool           // there is a decoder
+	numbers  map[string]int // of the operations that are reasons, by id
+	now      protocol.Timestamp
 }
 
 // Open reports whether the execution goes on.
@@ -34,150 +44,238 @@ func (p *executionPage) Paused() bool {
 
 // Skippable reports whether the execution waits for a moment that may come early.
 func (p *executionPage) Skippable() bool {
-	return p.Open() && slices.ContainsFunc(p.Operations, func(o *operation) bool { return o.Until() != 0 })
+	return p.Open() && slices.ContainsFunc(p.Why.Reasons, func(r engine.Reason) bool {
+		return r.Until != 0 && r.Kind != "callback" && r.Kind != "running"
+	})
 }
 
-// readers bounds the pages that are read at one time: each may take the time and the memory of a long history.
-const readers = 2
+// Find is where an operation is shown that is a reason.
+func (p *executionPage) Find(id string) string {
+	return p.With("view", "", "op", p.numbers[id]) + "#details"
+}
+
+// Ended is when it ended, or now.
+func (p *executionPage) Ended() protocol.Timestamp {
+	if p.Closed != 0 {
+		return p.Closed
+	}
+	return max(p.now, p.Started)
+}
 
 // execution answers with the page of an execution. A client that has it already is told so before the history is
 // read.
 func (s *site) execution(w http.ResponseWriter, r *http.Request) {
-	arn := r.URL.Query().Get("arn")
-	seen := parseState(r.Header.Get("If-None-Match"))
-	now, err := s.stateOf(r.Context(), arn, seen.LogSeq)
-	if err == nil && now == seen {
-		w.Header().Set("ETag", now.tag())
-		w.WriteHeader(http.StatusNotModified)
-		return
-	}
-	var p *executionPage
-	if err == nil {
-		select {
-		case s.reading <- struct{}{}:
-			p, err = s.read(r.Context(), arn, &now)
-			<-s.reading
-		case <-r.Context().Done():
-			return
-		}
-	}
+	at := parsePlace(r.URL.Query())
+	now, err := s.stateOf(r.Context(), at.arn, lineSeen(r))
 	if err != nil {
 		s.refuse(w, r, err)
 		return
 	}
-	s.render(w, r, http.StatusOK, "execution", frame{Title: p.Name, Live: p.Open(), Page: p, tag: now.tag()})
+	tag := now.tag(r, s.version)
+	if r.Header.Get("If-None-Match") == tag {
+		w.Header().Set("ETag", tag)
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	p, err := s.readExecution(r.Context(), at, now.Revision)
+	if err != nil {
+		s.refuse(w, r, err)
+		return
+	}
+	f := frame{Title: p.Name, Section: sectionExecutions, Refresh: p.Refresh, Page: p, tag: tag}
+	if p.Open() {
+		f.Live = liveExecution(at.arn)
+	}
+	s.render(w, r, http.StatusOK, "execution", f)
 }
 
 // state identifies the state that an execution's page shows.
 type state struct {
-	Version  string // of the program
 	Revision int64
 	LogSeq   int64 // the last line
-	Minute   int64 // in which it was made, as the page says how long things go on; zero for a closed one
+	Tick     int64 // of the axis of an open one, which goes on to now
 }
 
-func (s *state) tag() string {
-	return fmt.Sprintf(`"%d.%d.%d.%s"`, s.Revision, s.LogSeq, s.Minute, hex.EncodeToString([]byte(s.Version)))
+// tag names the state and what somebody sees of it.
+func (s *state) tag(r *http.Request, version string) string {
+	return fmt.Sprintf(`"%d.%d.%d.%x"`, s.Revision, s.LogSeq, s.Tick,
+		sha256.Sum256([]byte(version+"\n"+r.URL.RawQuery+"\n"+formSecret(nil, r))))
 }
 
-// parseState reads a tag; one that is not ours is the zero state.
-func parseState(tag string) state {
-	var s state
-	var version string
-	if n, _ := fmt.Sscanf(tag, `"%d.%d.%d.%s`, &s.Revision, &s.LogSeq, &s.Minute, &version); n < 4 {
-		return state{}
-	}
-	decoded, _ := hex.DecodeString(strings.TrimSuffix(version, `"`))
-	s.Version = string(decoded)
-	return s
+// lineSeen is the last line of the log that a client has seen, by its tag.
+func lineSeen(r *http.Request) int64 {
+	var seen state
+	_, _ = fmt.Sscanf(r.Header.Get("If-None-Match"), `"%d.%d.`, &seen.Revision, &seen.LogSeq)
+	return seen.LogSeq
 }
 
-// stateOf returns an execution's state without reading its history. line is the last line of its log that the
-// client has.
+// stateOf returns an execution's state without reading its history. line is a line of its log that the client knows.
 func (s *site) stateOf(ctx context.Context, arn string, line int64) (state, error) {
-	now := state{Version: s.version, LogSeq: line}
+	now := state{LogSeq: line}
 	revision, open, err := s.engine.Revision(ctx, arn)
 	if err != nil {
 		return state{}, err
 	}
 	now.Revision = revision
 	if open {
-		now.Minute = time.Now().Unix() / 60
+		now.Tick = time.Now().UnixMilli() / 500
 	}
-	more, err := s.engine.ReadLog(ctx, arn, line, 1)
-	if len(more) > 0 {
-		now.LogSeq = more[0].Seq
+	for {
+		more, err := s.engine.ReadLog(ctx, arn, now.LogSeq, 0)
+		if err != nil || len(more) == 0 {
+			return now, err
+		}
+		now.LogSeq = more[len(more)-1].Seq
 	}
-	return now, err
 }
 
-// read reads an execution, and notes the last line of its log.
-func (s *site) read(ctx context.Context, arn string, now *state) (*executionPage, error) {
-	d, err := s.engine.Describe(ctx, arn)
+// readExecution reads what a place shows of an execution.
+func (s *site) readExecution(ctx context.Context, at *place, revision int64) (*executionPage, error) {
+	d, err := s.engine.Describe(ctx, at.arn)
 	if err != nil {
 		return nil, err
 	}
-	p := &executionPage{Description: d}
-	if p.record, err = read(s.engine.Events(ctx, arn)); err != nil {
-		return nil, err
-	}
-	if parsed, err := protocol.ParseARN(arn); err == nil {
+	p := &executionPage{Description: d, place: at, Decodes: s.decoder != nil,
+		now: protocol.TimestampOf(time.Now())}
+	if parsed, err := protocol.ParseARN(at.arn); err == nil {
 		p.Function = parsed.Function
 	}
-	if p.Log, now.LogSeq, err = s.readLog(ctx, arn, p.record); err != nil {
+	if p.Why, err = s.engine.Explain(ctx, at.arn); err != nil {
 		return nil, err
 	}
-	if p.Open() || p.Error != nil && p.Error.ErrorType == protocol.ErrorTypeNonDeterminism {
-		why, err := s.engine.Explain(ctx, arn)
+	p.Input = s.payload(ctx, at, "input", "Input", d.Input, "")
+	p.Result = s.payload(ctx, at, "result", "Result", d.Result, "")
+	p.Input.name("execution-input")
+	p.Result.name("execution-result")
+	p.Failure = newFailure("execution-error", d.Error, "")
+	var selected *operation
+	err = s.look(ctx, at.arn, revision, func(r *record) error {
+		p.Invoked, p.numbers = r.invoked, map[string]int{}
+		for _, reason := range p.Why.Reasons {
+			if o := r.byID[reason.OperationID]; o != nil {
+				p.numbers[o.ID] = o.Number
+			}
+		}
+		p.choose()
+		for _, o := range r.byID {
+			if o.Child != "" {
+				p.Children++
+			}
+			if o.Number == at.operation {
+				selected = o.copy()
+			}
+		}
+		if at.view == "timeline" {
+			p.Timeline = p.scene(r).draw(at)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	p.Refresh = p.refresh()
+	return p, s.readView(ctx, p, selected)
+}
+
+// readView reads what only the chosen view, and the selected operation, need.
+func (s *site) readView(ctx context.Context, p *executionPage, selected *operation) (err error) {
+	if selected != nil {
+		err = s.patiently(ctx, func() (err error) {
+			p.Details, err = s.detail(ctx, p.place, selected)
+			return err
+		})
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if p.Sides = why.SideBySide; p.Open() {
-			p.Why = why.Text
+		for i := range p.Why.Reasons {
+			if r := &p.Why.Reasons[i]; r.OperationID == selected.ID {
+				p.Details.Reason = r
+			}
+		}
+		if p.Details.Log, _, err = s.readLog(ctx, p.place, selected.ID, ""); err != nil {
+			return err
 		}
 	}
-	p.scale(d.Started, p.Open())
-	return p, nil
+	switch p.view {
+	case "history":
+		err = s.patiently(ctx, func() (err error) {
+			p.History, err = s.readHistory(ctx, p.place)
+			return err
+		})
+	case "log":
+		p.Log, err = s.readLogView(ctx, p.place)
+	}
+	if err == nil {
+		err = s.readForks(ctx, p)
+	}
+	return err
 }
 
-// logLine is one line that the function wrote.
-type logLine struct {
-	Time      protocol.Timestamp
-	Stream    string
-	Operation string // its name, empty if the line has none
-	Level     string
-	Message   string
-	Raw       string
-}
-
-// maxLines is the number of lines that a page shows.
-const maxLines = 300
-
-// readLog reads the end of an execution's log, and returns the last line's number.
-func (s *site) readLog(ctx context.Context, arn string, r *record) (lines []logLine, after int64, err error) {
-	for {
-		entries, err := s.engine.ReadLog(ctx, arn, after, 0)
-		if err != nil || len(entries) == 0 {
-			return lines, after, err
+// choose selects the callback for which the execution waits, if it is one and nobody chose another operation: it is
+// what people come to answer.
+func (p *executionPage) choose() {
+	if p.query.Has("op") || p.view != views[0] {
+		return
+	}
+	callbacks := 0
+	for i := range p.Why.Reasons {
+		if r := &p.Why.Reasons[i]; r.CallbackID != "" {
+			callbacks++
+			p.operation = p.numbers[r.OperationID]
 		}
-		for i := range entries {
-			lines = append(lines, readLine(&entries[i], r))
-		}
-		after = entries[len(entries)-1].Seq
-		lines = lines[max(0, len(lines)-maxLines):]
+	}
+	if callbacks != 1 {
+		p.operation = 0
 	}
 }
 
-// readLine takes the main parts out of a structured line.
-func readLine(e *engine.LogEntry, r *record) logLine {
-	line := logLine{Time: e.Time, Stream: e.Stream, Message: e.Text, Raw: e.Text}
-	if o := r.fold.Operation(e.Operation); o != nil {
-		line.Operation = nameOf(o)
+// refresh is after how many milliseconds the axis of an open execution should go on: half a percent of it.
+func (p *executionPage) refresh() int64 {
+	if !p.Open() {
+		return 0
 	}
-	var members struct{ Level, Message, Msg string }
-	if strings.HasPrefix(e.Text, "{") && json.Unmarshal([]byte(e.Text), &members) == nil &&
-		members.Message+members.Msg != "" {
-		line.Level, line.Message = members.Level, members.Message+members.Msg
+	return max(1000, min(60_000, int64(p.now-p.Started)/200))
+}
+
+// scene is what the timeline of p is drawn from.
+func (p *executionPage) scene(r *record) *scene {
+	c := &scene{record: r, all: span{p.Started, max(p.Ended(), r.fold.Last)}, open: p.Open(), lit: p.lit,
+		runs: slices.Clone(r.invocations), notes: map[string]string{}}
+	for i := range p.Why.Reasons {
+		reason := &p.Why.Reasons[i]
+		switch reason.Kind {
+		case "running":
+			c.flying = &span{reason.Since, c.all.To}
+			c.runs = append(c.runs, invocation{Number: r.invoked + 1, span: *c.flying})
+		case "queued", engine.ReasonNoPlace, engine.ReasonUnregistered, "failing", "unreached":
+			c.queued = &span{min(reason.Since, c.all.To), c.all.To}
+		default:
+			if reason.OperationID != "" {
+				c.notes[reason.OperationID] = reason.Text
+			}
+		}
 	}
-	return line
+	return c
+}
+
+// maxForks bounds the executions that are looked at to find the forks of one.
+const maxForks = 20
+
+// readForks finds the executions that were made of this one, among those whose names begin like its own.
+func (s *site) readForks(ctx context.Context, p *executionPage) error {
+	if p.view != "timeline" || p.Open() {
+		return nil
+	}
+	items, _, err := s.engine.List(ctx, &engine.ListRequest{MaxItems: maxForks, Filter: engine.Filter{
+		Function: p.Function, Name: p.Name + "-*", StartedAfter: p.Started}})
+	if err != nil {
+		return nil // the function is not known any more
+	}
+	for _, item := range items {
+		why, err := s.engine.Explain(ctx, item.ARN)
+		if err == nil && why.Origin == p.ARN {
+			p.Forks = append(p.Forks, item)
+		}
+	}
+	return nil
 }

@@ -52,7 +52,7 @@ func (s *site) list(r *http.Request) (frame, error) {
 		more := url.Values{"function": {p.Function}, "status": {string(p.Status)}, "name": {p.Name}, "marker": {next}}
 		p.Next = "?" + more.Encode()
 	}
-	return frame{Title: "Executions", Live: req.Marker == "", Page: p}, nil
+	return frame{Title: "Executions", Section: sectionExecutions, Live: liveAll, Page: p}, nil
 }
 
 func (s *site) functionNames() []string {
@@ -76,5 +76,17 @@ type startPage struct {
 
 func (s *site) startForm(r *http.Request) (frame, error) {
 	p := &startPage{Functions: s.functionNames(), Function: r.URL.Query().Get("function"), Event: "{}"}
-	return frame{Title: "Start an execution", Page: p}, nil
+	if from := r.URL.Query().Get("from"); from != "" {
+		d, err := s.engine.Describe(r.Context(), from)
+		if err != nil {
+			return frame{}, err
+		}
+		if arn, err := protocol.ParseARN(from); err == nil {
+			p.Function = arn.Function
+		}
+		if d.Input != nil {
+			p.Event = *d.Input
+		}
+	}
+	return frame{Title: "Start an execution", Section: sectionStart, Page: p}, nil
 }

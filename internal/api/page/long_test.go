@@ -73,28 +73,33 @@ func (f *fixture) run(b busy) string {
 	return started.ARN
 }
 
-// TestLongHistory: of however many events, the page shows what is open, what
-// failed, and the end.
+// TestLongHistory: of however many operations, a page sends the rows that one sees, and the others on demand.
 func TestLongHistory(t *testing.T) {
 	f := newFixture(t)
-	const steps = 2500
-	page := f.get(executionPath(f.run(busy{steps: steps, size: 10})), 200)
-	for _, want := range []string{
-		`<textarea name="result"`, // the open callback has its form
-		`Declined`, `pack-s2499`, `<dt>Invocations</dt><dd>1</dd>`, `<td>InvocationCompleted</td>`,
-		fmt.Sprint(steps-maxRows, " operations are left out"),
-	} {
-		if !strings.Contains(page, want) {
-			t.Errorf("the page lacks %s", want)
-		}
+	const steps = 10_000
+	path := executionPath(f.run(busy{steps: steps, size: 10}))
+	page := f.get(path, 200)
+	want(t, page, `data-total="10002"`, `pack-s0<`, `<dt>Invocations</dt><dd>1</dd>`, "Declined",
+		fmt.Sprintf(`height="%d"`, (steps+2-rowsSent)*rowHeight), fmt.Sprint("Rows 1 to ", rowsSent, " of 10002"))
+	if n := strings.Count(page, "data-row"); n != rowsSent || len(page) > 300<<10 {
+		t.Errorf("the page has %d rows in %d bytes, want %d", n, len(page), rowsSent)
 	}
-	for _, wrong := range []string{`pack-s0<`, `>runs<`} {
-		if strings.Contains(page, wrong) {
-			t.Errorf("the page has %s", wrong)
-		}
+	end := f.get(path+"&at=9950", 200)
+	want(t, end, `pack-s9999<`, fmt.Sprintf(`height="%d"`, 9942*rowHeight))
+	if strings.Contains(end, "pack-s0<") {
+		t.Error("the end has the beginning")
 	}
-	if len(page) > 8<<20 {
-		t.Errorf("the page has %d bytes", len(page))
+	want(t, f.get(path+"&op=1", 200), `<textarea name="result"`, "Answer it", "perdure callback succeed")
+}
+
+// TestARecordIsBounded: of operations that ended, the last are kept, and the page says how many are left out.
+func TestARecordIsBounded(t *testing.T) {
+	r := &record{}
+	for i := range int64(maxEnded + 100) {
+		r.add(&protocol.Event{ID: i + 1, Time: began, Type: protocol.EventStepSucceeded, OpID: fmt.Sprint(i)})
+	}
+	if n, left := len(r.operations()), r.fold.Begun-len(r.byID); n != maxEnded || left != 100 {
+		t.Errorf("%d operations are kept and %d left out, want %d and 100", n, left, maxEnded)
 	}
 }
 
@@ -103,7 +108,7 @@ func TestLongHistory(t *testing.T) {
 func TestUnchangedPageIsNotRead(t *testing.T) {
 	f := newFixture(t)
 	arn := f.run(busy{steps: 20, size: 1 << 20})
-	first, err := http.Get(f.server.URL + executionPath(arn))
+	first, err := f.client().Get(f.server.URL + executionPath(arn))
 	f.body(first, err, 200)
 	again := func() *http.Response {
 		req, err := http.NewRequest("GET", f.server.URL+executionPath(arn), nil)
@@ -111,7 +116,7 @@ func TestUnchangedPageIsNotRead(t *testing.T) {
 			t.Fatal(err)
 		}
 		req.Header.Set("If-None-Match", first.Header.Get("ETag"))
-		resp, err := http.DefaultClient.Do(req)
+		resp, err := f.client().Do(req)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -131,7 +136,7 @@ func TestUnchangedPageIsNotRead(t *testing.T) {
 	if resp = again(); resp.StatusCode != 200 {
 		t.Errorf("after a line of the log: got status %d", resp.StatusCode)
 	}
-	if _, err := f.engine.Stop(t.Context(), arn, nil); err != nil {
+	if _, err := f.engine.Stop(t.Context(), &engine.StopRequest{ARN: arn}); err != nil {
 		t.Fatal(err)
 	}
 	if resp = again(); resp.StatusCode != 200 {
@@ -158,11 +163,11 @@ func TestReadKeepsLittle(t *testing.T) {
 		}
 	}
 	before := held()
-	r, err := read(iter.Seq2[*protocol.Event, error](history))
-	if err != nil || len(r.Operations) != 400 {
-		t.Fatalf("got %d operations, %v", len(r.Operations), err)
+	r := &record{}
+	if err := r.read(iter.Seq2[*protocol.Event, error](history)); err != nil || len(r.byID) != 400 {
+		t.Fatalf("got %d operations, %v", len(r.byID), err)
 	}
-	if n := held() - before; n > 8<<20 {
+	if n := held() - before; n > 1<<20 {
 		t.Errorf("400 operations of a megabyte are held in %d bytes", n)
 	}
 	runtime.KeepAlive(r)

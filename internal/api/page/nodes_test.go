@@ -28,7 +28,7 @@ func TestNodesPage(t *testing.T) {
 	server := httptest.NewServer(New(last, last.Functions(), nil))
 	defer server.Close()
 	f := &fixture{t: t, engine: last, server: server}
-	body := f.get("/ui/nodes", http.StatusOK)
+	body := f.get("/ui/engine", http.StatusOK)
 	for _, want := range []string{"&lt;b&gt;one", `href="http://two:3001/ui/">two</a> (answers you)`, "v1", "v2", "alive"} {
 		if !strings.Contains(body, want) {
 			t.Errorf("the page lacks %q:\n%s", want, body)

@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
+	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
 	"regexp"
@@ -19,9 +21,34 @@ import (
 
 // fixture is the pages of an engine with one function, approve.
 type fixture struct {
-	t      *testing.T
-	engine *engine.Engine
-	server *httptest.Server
+	t       *testing.T
+	engine  *engine.Engine
+	server  *httptest.Server
+	browser *http.Client // keeps cookies; one is made if it is nil
+}
+
+// client is the browser.
+func (f *fixture) client() *http.Client {
+	if f.browser == nil {
+		jar, err := cookiejar.New(nil)
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		f.browser = &http.Client{Jar: jar}
+	}
+	return f.browser
+}
+
+var tokenInput = regexp.MustCompile(`name="token" value="([^"]+)"`)
+
+// token is that of the forms which the browser gets.
+func (f *fixture) token() string {
+	f.t.Helper()
+	m := tokenInput.FindStringSubmatch(f.get("/ui/start", 200))
+	if m == nil {
+		f.t.Fatal("the form has no token")
+	}
+	return m[1]
 }
 
 func newFixture(t *testing.T) *fixture {
@@ -85,13 +112,16 @@ func (a approver) Invoke(ctx context.Context, inv *engine.Invocation) engine.Out
 // get returns the page at a path, and checks its status.
 func (f *fixture) get(path string, status int) string {
 	f.t.Helper()
-	r, err := http.Get(f.server.URL + path)
+	r, err := f.client().Get(f.server.URL + path)
 	return f.body(r, err, status)
 }
 
+// post sends a form of a page, with its token.
 func (f *fixture) post(path string, form url.Values, status int) string {
 	f.t.Helper()
-	r, err := http.PostForm(f.server.URL+path, form)
+	form = maps.Clone(form)
+	form.Set("token", f.token())
+	r, err := f.client().PostForm(f.server.URL+path, form)
 	return f.body(r, err, status)
 }
 
@@ -156,11 +186,14 @@ func TestAnOrderIsStartedWatchedAndApprovedOnThePage(t *testing.T) {
 	want(t, f.get("/ui/?name=other", 200), "No execution is like that")
 
 	page := f.get(executionPath(arn), 200)
-	want(t, page, "order-7", "reserve", "manager", "waits for callback manager", "times out in", "waits for an answer", "&lt;script&gt;",
-		"data-live", "CallbackStarted", "WARN", "stock is &lt;low&gt;")
-	if strings.Contains(page, "<script>alert") {
+	want(t, page, "order-7", "reserve", "manager", "waits for callback manager", "times out in", "waits for an answer", "data-live")
+	step := f.get(executionPath(arn)+"&op=1", 200)
+	want(t, step, "&lt;script&gt;", "WARN", "stock is &lt;low&gt;", "Fork with this result")
+	if strings.Contains(step, "<script>alert") {
 		t.Error("a payload became part of the page")
 	}
+	want(t, f.get(executionPath(arn)+"&view=history", 200), "CallbackStarted")
+	want(t, f.get(executionPath(arn)+"&view=log", 200), "stock is &lt;low&gt;")
 	m := callbackID.FindStringSubmatch(page)
 	if m == nil {
 		t.Fatalf("there is no form that answers the callback:\n%s", page)
@@ -174,7 +207,7 @@ func TestAnOrderIsStartedWatchedAndApprovedOnThePage(t *testing.T) {
 		t.Fatalf("the execution ended with %v, %v", r, err)
 	}
 	page = f.get(executionPath(arn), 200)
-	want(t, page, "SUCCEEDED", "&#34;shipped&#34;", "Start another")
+	want(t, page, "SUCCEEDED", "&#34;shipped&#34;", "Start another", "Took")
 	if strings.Contains(page, "data-live") {
 		t.Error("the page of a closed execution asks for itself again")
 	}
@@ -198,14 +231,14 @@ func TestPauseResumeStop(t *testing.T) {
 func TestAPageThatDidNotChangeIsNotSentAgain(t *testing.T) {
 	f := newFixture(t)
 	path := f.server.URL + executionPath(f.started())
-	first, err := http.Get(path)
+	first, err := f.client().Get(path)
 	f.body(first, err, 200)
 	again, err := http.NewRequestWithContext(t.Context(), "GET", path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	again.Header.Set("If-None-Match", first.Header.Get("ETag"))
-	r, err := http.DefaultClient.Do(again)
+	r, err := f.client().Do(again)
 	f.body(r, err, http.StatusNotModified)
 }
 

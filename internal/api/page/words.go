@@ -1,8 +1,6 @@
 package page
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"html/template"
 	"strings"
@@ -14,24 +12,58 @@ import (
 
 // words are the templates' functions.
 var words = template.FuncMap{
-	"moment":   moment,
+	"time":     timeOf,
+	"zone":     func() string { return time.Now().Format("MST (-07:00)") },
 	"iso":      iso,
 	"millis":   func(t protocol.Timestamp) int64 { return int64(t) },
 	"between":  between,
 	"seconds":  func(s int64) string { return text.Spaced(time.Duration(s) * time.Second) },
-	"payload":  payload,
+	"bytes":    sizeOf,
 	"lag":      func(d time.Duration) string { return fmt.Sprintf("%+.2f s", -d.Seconds()) },
 	"function": function,
-	"lower":    func(s protocol.ExecutionStatus) string { return strings.ToLower(string(s)) },
+	"clock":    clockOf,
+	"isNested": func(kind string) bool { return kind == "object" || kind == "array" },
+	"pattern":  pattern,
+	"preview":  preview,
+	"title":    func(s string) string { return strings.ToUpper(s[:1]) + s[1:] },
+	"execution": func(arn string) string {
+		parsed, err := protocol.ParseARN(arn)
+		if err != nil {
+			return arn
+		}
+		return parsed.Name + " of " + parsed.Function
+	},
+	"lower": func(s protocol.ExecutionStatus) string { return strings.ToLower(string(s)) },
 }
 
-// moment is a time for people, without the date if it was within a day.
-func moment(t protocol.Timestamp) string {
-	at := t.Time().Local()
-	if d := time.Since(at); d < 20*time.Hour && d > -20*time.Hour {
-		return at.Format("15:04:05")
+// moment is a time for people, always with its date.
+func moment(t protocol.Timestamp) string { return t.Time().Local().Format("2006-01-02 15:04:05") }
+
+// clockOf is the element of a moment where the date would be too long; it is told where the pointer rests.
+func clockOf(t protocol.Timestamp) template.HTML {
+	return template.HTML(fmt.Sprintf(`<time datetime="%s" title="%s">%s</time>`, iso(t), moment(t),
+		t.Time().Local().Format("15:04:05.000")))
+}
+
+// pattern is what fills a part of a bar; empty is a plain colour, of the style sheet.
+func pattern(class string) string {
+	switch class {
+	case "wait", "callback":
+		return "url(#p-wait)"
+	case "retry", "queued", "invoke", "failed":
+		return "url(#p-" + class + ")"
 	}
-	return at.Format("2006-01-02 15:04")
+	return ""
+}
+
+// preview is the beginning of a payload in one line.
+func preview(p *payload) string {
+	return text.Clip(strings.Join(strings.Fields(protocol.Head(p.Text, 400)), " "), 100)
+}
+
+// timeOf is the element of a moment; the whole of it is told where the pointer rests.
+func timeOf(t protocol.Timestamp) template.HTML {
+	return template.HTML(fmt.Sprintf(`<time datetime="%s" title="%[1]s">%s</time>`, iso(t), moment(t)))
 }
 
 func iso(t protocol.Timestamp) string { return t.Time().UTC().Format("2006-01-02T15:04:05.000Z") }
@@ -44,23 +76,19 @@ func between(from, to protocol.Timestamp) string {
 	return text.Spaced(to.Sub(from))
 }
 
-// maxShown bounds what a page shows of one payload.
-const maxShown = 16 << 10
-
-// payload is a payload for people: indented if it is JSON, cut if it is long.
-func payload(p *string) string {
-	if p == nil {
-		return ""
+// sizeOf words a number of bytes.
+func sizeOf(n any) string {
+	size, ok := n.(int64)
+	if !ok {
+		size = int64(n.(int))
 	}
-	if len(*p) > maxShown {
-		shown := protocol.Head(*p, maxShown)
-		return fmt.Sprintf("%s\n… and %d bytes more; perdure history --json shows all", shown, len(*p)-len(shown))
+	switch {
+	case size < 1000:
+		return fmt.Sprintf("%d bytes", size)
+	case size < 1_000_000:
+		return fmt.Sprintf("%.1f KB", float64(size)/1e3)
 	}
-	var b bytes.Buffer
-	if json.Indent(&b, []byte(*p), "", "  ") == nil {
-		return b.String()
-	}
-	return *p
+	return fmt.Sprintf("%.1f MB", float64(size)/1e6)
 }
 
 // function is the name and version in a function's ARN.

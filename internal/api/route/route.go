@@ -5,6 +5,7 @@
 package route
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -61,6 +62,30 @@ const (
 	Basic                  // a key and a secret as user and password
 )
 
+// Caller is who sent a request, as the server found out.
+type Caller struct {
+	Name   string // for people
+	Access Access // the routes that it may use
+	// Session is known to nobody but the caller and the server. It is empty if each request is signed.
+	Session string
+}
+
+// May reports whether the caller may use routes with this access. Nil, where nobody is asked for credentials, may.
+func (c *Caller) May(access Access) bool { return c == nil || c.Access&access != 0 }
+
+type callerKey struct{}
+
+// By returns r with its caller.
+func By(c *Caller, r *http.Request) *http.Request {
+	return r.WithContext(context.WithValue(r.Context(), callerKey{}, c))
+}
+
+// CallerOf is who sent r; nil if the server lets everybody in.
+func CallerOf(r *http.Request) *Caller {
+	c, _ := r.Context().Value(callerKey{}).(*Caller)
+	return c
+}
+
 // Handler answers with h, which knows paths itself.
 func Handler(h http.Handler) func(http.ResponseWriter, *http.Request, string) error {
 	return func(w http.ResponseWriter, r *http.Request, _ string) error {
@@ -68,6 +93,9 @@ func Handler(h http.Handler) func(http.ResponseWriter, *http.Request, string) er
 		return nil
 	}
 }
+
+// CallerHeader says for people who sends a request, such as "perdure ann@laptop". Nobody checks it.
+const CallerHeader = "X-Perdure-Caller"
 
 // MaxURL bounds the path and query of a request. The longest ones carry an execution ARN, a checkpoint token and a
 // marker, percent-encoded.

@@ -25,7 +25,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/smithy-go"
 
+	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/engine/memstore"
 	"github.com/perdure/perdure/internal/api/credentials"
+	"github.com/perdure/perdure/internal/api/route"
+	"github.com/perdure/perdure/internal/sdk/sign"
+	"github.com/perdure/perdure/protocol"
 )
 
 var (
@@ -51,6 +56,9 @@ func TestAccess(t *testing.T) {
 		{"GET", "/2015-03-31/functions", true, true, false},
 		{"GET", "/perdure/executions", true, true, false},
 		{"POST", "/perdure/executions/arn/fork", true, false, false},
+		{"POST", "/perdure/executions/arn/redrive", true, false, false},
+		{"POST", "/perdure/executions/arn/skip", true, false, false},
+		{"POST", "/perdure/executions/arn/stop", true, false, false},
 		{"POST", "/perdure/functions/f/workers", true, false, true},
 		{"POST", "/perdure/workers/w/next", true, false, true},
 		{"POST", "/perdure/executions/x/workers", true, false, false},
@@ -66,6 +74,95 @@ func TestAccess(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestReadersChangeNothing: every route that may change something is refused to
+// a read-only key, in the table and over HTTP.
+func TestReadersChangeNothing(t *testing.T) {
+	faces := allFaces()
+	url := "http://" + start(t, faces, secured())
+	tried := 0
+	for _, f := range faces {
+		for _, r := range f.Routes {
+			if r.Method == http.MethodGet || r.Method == http.MethodHead {
+				continue
+			}
+			tried++
+			if r.Access&route.Readers != 0 {
+				t.Errorf("%s %s is open to readers", r.Method, r.Path)
+			}
+			path := strings.ReplaceAll(r.Path, route.Subject, "x")
+			req, err := http.NewRequestWithContext(t.Context(), r.Method, url+path, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			signer := sign.Signer{Region: "us-east-1"}
+			signer.Sign(req, nil, sign.Credentials{KeyID: viewer.KeyID, Secret: viewer.Secret}, time.Now())
+			resp, err := http.DefaultClient.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
+			if resp.StatusCode != http.StatusForbidden && r.Access&route.Everybody == 0 {
+				t.Errorf("%s %s: a reader got %s, want 403", r.Method, path, resp.Status)
+			}
+		}
+	}
+	if tried < 20 {
+		t.Errorf("got %d routes that change something: the test does not test", tried)
+	}
+}
+
+// TestWhoAsks: the engine hears who steers: the credential, and by what way it
+// came. Of what steers nothing it hears nothing.
+func TestWhoAsks(t *testing.T) {
+	e, err := engine.Open(t.Context(), memstore.New(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close(context.Background())
+	err = e.Functions().Register(engine.Function{Name: "f", Invoker: failing{},
+		Durable: &engine.DurableConfig{ExecutionTimeout: time.Hour}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name, caller, header string
+		access               route.Access
+		login                route.Login
+		want                 string
+	}{
+		{"a key", "ann", "", route.Operators, route.Signature, "ann"},
+		{"a program", "", "perdure ann@laptop", route.Operators, route.Signature, "perdure ann@laptop"},
+		{"both", "ann", "perdure ann@laptop", route.Operators, route.Signature, "ann (perdure ann@laptop)"},
+		{"the page", "ann", "made up", route.Operators, route.Session, "ann (the page)"},
+		{"the page for everybody", "", "", route.Operators, route.Session, "the page"},
+		{"a function", "ann", "x", route.Operators | route.Functions, route.Signature, ""},
+		{"nobody", "", "", route.Operators, route.Signature, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r := httptest.NewRequest("POST", "/x", nil)
+			r.Header.Set(route.CallerHeader, test.header)
+			a := &asked{face: &route.Face{Login: test.login}, match: route.Match{Route: &route.Route{Access: test.access}}}
+			started, err := e.Start(t.Context(), &engine.InvokeRequest{Function: "f"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := e.Stop(a.by(r, test.caller).Context(), &engine.StopRequest{ARN: started.ARN}); err != nil {
+				t.Fatal(err)
+			}
+			if d, err := e.Describe(t.Context(), started.ARN); err != nil || d.StoppedBy != test.want {
+				t.Errorf("got %q, %v; want %q", d.StoppedBy, err, test.want)
+			}
+		})
+	}
+}
+
+// failing is an invoker that fails.
+type failing struct{}
+
+func (failing) Invoke(context.Context, *engine.Invocation) engine.Outcome {
+	return engine.Outcome{Error: &protocol.ErrorObject{ErrorType: "Failing"}}
 }
 
 // keys are credentials that do not change.

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/api/credentials"
 	"github.com/perdure/perdure/internal/api/route"
 	"github.com/perdure/perdure/protocol"
@@ -54,6 +55,28 @@ func (a *asked) mayBeUsedBy(access credentials.Access, method string) bool {
 			access == credentials.Read && (method == http.MethodGet || method == http.MethodHead)
 	}
 	return a.match.Route.Access&routesFor[access] != 0
+}
+
+// by returns r with who asks it, for the records of what operators do: the name of the credential and, behind it, by
+// what way it came.
+func (a *asked) by(r *http.Request, caller string) *http.Request {
+	if m := a.match.Route; m == nil || m.Access&^route.Operators != 0 {
+		return r // it steers nothing
+	}
+	way := r.Header.Get(route.CallerHeader)
+	if a.face.Login == route.Session {
+		way = "the page"
+	}
+	switch {
+	case caller == "":
+		caller = way
+	case way != "":
+		caller += " (" + way + ")"
+	}
+	if caller == "" {
+		return r
+	}
+	return r.WithContext(engine.AskedBy(r.Context(), caller))
 }
 
 // denied is AWS's refusal of a known caller.

@@ -122,13 +122,18 @@ func sessionMAC(claim, secret string) string {
 	return base64.RawURLEncoding.EncodeToString(h.Sum(nil))
 }
 
-// session returns the owner of r's session, or nil.
-func (l *login) session(r *http.Request) *credentials.Credential {
+// value is r's session as the browser keeps it; empty if there is none.
+func (l *login) value(r *http.Request) string {
 	cookie, err := r.Cookie(l.cookieName())
 	if err != nil {
-		return nil
+		return ""
 	}
-	parts := strings.Split(cookie.Value, ".")
+	return cookie.Value
+}
+
+// session returns the owner of r's session, or nil.
+func (l *login) session(r *http.Request) *credentials.Credential {
+	parts := strings.Split(l.value(r), ".")
 	if len(parts) != 3 {
 		return nil
 	}

@@ -136,9 +136,15 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if !passed || s.doors != nil { // else a node has checked it
-		if done, err := s.admit(w, r, asked); done || err != nil {
+		caller, done, err := s.admit(w, r, asked)
+		if done || err != nil {
 			return err
 		}
+		who := ""
+		if caller != nil {
+			r, who = route.By(caller, r), caller.Name
+		}
+		r = asked.by(r, who)
 	}
 	err = asked.face.Answer(w, r, asked.match)
 	if there, ok := errors.AsType[*engine.ElsewhereError](err); ok && !passed && s.passing.fleet != nil {
@@ -147,32 +153,36 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) error {
 	return err
 }
 
-// admit refuses those who may not ask this. A person without a session is answered with the way to log in.
-func (s *Server) admit(w http.ResponseWriter, r *http.Request, asked *asked) (answered bool, err error) {
+// admit refuses those who may not ask this, and returns who asks; nil without credentials. A person without a session
+// is answered with the way to log in.
+func (s *Server) admit(
+	w http.ResponseWriter, r *http.Request, asked *asked,
+) (caller *route.Caller, answered bool, err error) {
 	if err := s.guard.check(r, asked); err != nil {
-		return false, err
+		return nil, false, err
 	}
 	if s.doors != nil {
 		if asked.function == "" {
-			return false, errNoDoor
+			return nil, false, errNoDoor
 		}
 		if !asked.mayBeUsedBy(s.doors.access, r.Method) {
-			return false, asked.denied("function/"+asked.function, r)
+			return nil, false, asked.denied("function/"+asked.function, r)
 		}
 	}
-	if s.credentials != nil && !asked.isOpen() {
-		if asked.face.Login == route.Session && s.login.session(r) == nil {
-			return true, s.login.send(w, r)
-		}
-		caller, err := s.authenticate(r, asked)
-		if err != nil {
-			return false, err
-		}
-		if !asked.mayBeUsedBy(caller.Access, r.Method) {
-			return false, asked.denied("user/"+caller.Name, r)
-		}
+	if s.credentials == nil || asked.isOpen() {
+		return nil, false, nil
 	}
-	return false, nil
+	if asked.face.Login == route.Session && s.login.session(r) == nil {
+		return nil, true, s.login.send(w, r)
+	}
+	c, err := s.authenticate(r, asked)
+	if err != nil {
+		return nil, false, err
+	}
+	if !asked.mayBeUsedBy(c.Access, r.Method) {
+		return nil, false, asked.denied("user/"+c.Name, r)
+	}
+	return &route.Caller{Name: c.Name, Access: routesFor[c.Access], Session: s.login.value(r)}, false, nil
 }
 
 // Serve answers the connections of l until the server is shut down, for which it returns nil. It closes l. On an

@@ -53,6 +53,9 @@ func details(e *protocol.Event) string {
 	if e.CallbackID != "" {
 		words = append(words, "callback "+cli.Printable(e.CallbackID))
 	}
+	if e.By != "" {
+		words = append(words, "by "+cli.Printable(e.By))
+	}
 	if e.Type == protocol.EventExecutionPaused && !e.TimeoutPaused {
 		words = append(words, "its timeout runs on")
 	}

@@ -41,6 +41,14 @@ func (d *Draft) fold(r *Record) {
 		d.applyFork()
 	case parentNotified:
 		d.notified = true
+	case acted:
+		d.applyAct(r)
+	case killRequested:
+		d.killed = true
+	case cascadeRequested:
+		d.cascade = &Cascade{By: r.By, Reason: r.Error, Kill: r.Kill}
+	case cascadeEnded:
+		d.cascade = nil
 	case invocationStarted:
 		d.applyInvocationStart(r)
 	case protocol.EventInvocationCompleted:
@@ -75,6 +83,7 @@ func (d *Draft) applyStart(r *Record) {
 }
 
 func (d *Draft) applyClose(r *Record, status protocol.ExecutionStatus) {
+	r.Took = r.Time.Sub(d.started)
 	d.closed = r.Time
 	d.status = status
 	if d.closing == "" { // else the outcome came with the closing checkpoint
@@ -83,12 +92,16 @@ func (d *Draft) applyClose(r *Record, status protocol.ExecutionStatus) {
 	if r.Type == protocol.EventExecutionTimedOut {
 		d.err = timeoutError(d.identity.ExecutionTimeout)
 	}
+	if r.Type == protocol.EventExecutionStopped {
+		d.stoppedBy = r.By
+	}
 	d.closing, d.pause = "", nil
 	d.invokeAt = 0
 	d.news, d.reply, d.replySize = nil, nil, 0 // nobody will ask
 }
 
 func (d *Draft) applyInvocationStart(r *Record) {
+	r.Ended, r.Took = Queued, r.Time.Sub(max(d.queuedSince, d.invokeAt, d.lastResume.at))
 	d.invocation = invocation{number: d.invocation.number + 1, requestID: r.RequestID, start: r.Time}
 	d.seq++
 	d.invokeAt = 0
@@ -98,6 +111,7 @@ func (d *Draft) applyInvocationStart(r *Record) {
 }
 
 func (d *Draft) applyInvocationEnd(r *Record) {
+	r.Ended, r.Took = Running, r.Time.Sub(d.invocation.start)
 	d.invocation.requestID, d.invocation.interrupted = "", false
 	d.idleSince = r.Time
 	if r.Lost {
@@ -108,11 +122,11 @@ func (d *Draft) applyInvocationEnd(r *Record) {
 	switch {
 	case r.BadOutput:
 		d.badOutputs++
-		d.failures++
+		d.failures = d.failuresBefore() + 1
 	case r.Lost:
 	case r.Failed:
 		d.badOutputs = 0
-		d.failures++
+		d.failures = d.failuresBefore() + 1
 	default:
 		d.badOutputs, d.failures, d.failure = 0, 0, nil
 	}
@@ -132,6 +146,7 @@ func (d *Draft) applyCheckpoint(r *Record) {
 	reply := &Reply{inbound: d.Fence(), clientToken: r.ClientToken, Final: d.closing != "" || r.Interrupted}
 	d.reply, d.replySize = reply, reply.memory()
 	d.seq++
+	d.invocation.progressed = d.invocation.progressed || !r.Empty
 	if r.Interrupted {
 		d.invocation.interrupted = true
 		return
@@ -150,7 +165,7 @@ func (d *Draft) applyOperationStart(r *Record, m *protocol.Meaning) {
 		o := d.edit(i)
 		d.waking -= count(o.wakes())
 		before := o.doing()
-		o.Status, o.NextAttempt = m.Status, 0
+		o.Status, o.NextAttempt, o.since = m.Status, 0, r.Time
 		d.recount(before, o.doing())
 		return
 	}
@@ -168,7 +183,7 @@ func (d *Draft) newOperation(r *Record, m *protocol.Meaning) *operation {
 			ID: r.OpID, ParentID: r.ParentID, Name: r.Name, SubType: r.SubType,
 			Type: m.Operation, Status: m.Status, Start: r.Time,
 		},
-		parent: -1,
+		since: r.Time, parent: -1,
 	}
 	if r.ParentID != "" {
 		o.parent = d.find(r.ParentID)
@@ -212,6 +227,10 @@ func (d *Draft) applyOperationChange(r *Record, m *protocol.Meaning) {
 	}
 	o := d.edit(i)
 	before := *o
+	r.Took, o.since = r.Time.Sub(before.since), r.Time
+	if !endsAttempt(m) {
+		r.Ended = before.doing()
+	}
 	switch {
 	case r.Type == stepReady:
 		o.Status, o.NextAttempt = m.Status, 0

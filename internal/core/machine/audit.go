@@ -84,8 +84,8 @@ func (x *Execution) Children() map[string]string {
 		return children
 	}
 	for _, o := range x.ops {
-		if o.invoke != nil && o.invoke.ARN != "" {
-			children[o.ID] = o.invoke.ARN
+		if child := o.child(); child != "" {
+			children[o.ID] = child
 		}
 	}
 	return children

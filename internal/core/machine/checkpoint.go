@@ -85,7 +85,7 @@ func (d *Draft) checkpoint(req *Checkpoint) (*Reply, error) {
 	d.exceed()
 	interrupt := d.status == protocol.ExecutionPausing && d.closing == ""
 	d.emit(Record{Event: protocol.Event{Type: checkpointAccepted}, ClientToken: req.ClientToken,
-		Interrupted: interrupt})
+		Interrupted: interrupt, Empty: len(req.Updates) == 0})
 	if interrupt {
 		d.beginPause()
 	}

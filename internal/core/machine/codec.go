@@ -59,6 +59,9 @@ const (
 	fTimeoutPaused    = 35
 	fInterrupted      = 36
 	fExecutionTimeout = 37
+	fBy               = 38
+	fKill             = 39
+	fEmpty            = 40
 )
 
 const (
@@ -172,7 +175,10 @@ func appendRecord(b []byte, r, before *Record) []byte {
 	b = appendInt(b, fRequested, int64(r.Requested))
 	b = appendBool(b, fTimeoutPaused, r.TimeoutPaused)
 	b = appendBool(b, fInterrupted, r.Interrupted)
-	return appendInt(b, fExecutionTimeout, r.ExecutionTimeout)
+	b = appendInt(b, fExecutionTimeout, r.ExecutionTimeout)
+	b = appendString(b, fBy, r.By)
+	b = appendBool(b, fKill, r.Kill)
+	return appendBool(b, fEmpty, r.Empty)
 }
 
 func appendError(b []byte, e *protocol.ErrorObject) []byte {
@@ -360,6 +366,12 @@ func decodeRare(r *Record, field protowire.Number, v value) (err error) {
 		r.Interrupted = v.int != 0
 	case fExecutionTimeout:
 		r.ExecutionTimeout = v.int
+	case fBy:
+		r.By = string(v.bytes)
+	case fKill:
+		r.Kill = v.int != 0
+	case fEmpty:
+		r.Empty = v.int != 0
 	}
 	return err
 }

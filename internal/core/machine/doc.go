@@ -28,7 +28,8 @@
 //	checkpoint.go, transition.go  what updates an operation may get, and what becomes of them
 //	timers.go                     what ends by itself: waits, retries, timeouts
 //	invocation.go                 the begin and the end of an invocation
-//	inputs.go, pause.go, skip.go  what others do to an execution: stop, callbacks, children, pauses, skips
+//	inputs.go, stop.go, pause.go, skip.go  what others do to an execution
+//	act.go                        which acts of others are repeats
 //	fork.go, redrive.go           a new execution from the history of another
 //	record.go, apply.go           records, and the fold that changes state
 //	codec.go, load.go             records as bytes, and back

@@ -167,7 +167,8 @@ func (d *Draft) arm(i int) {
 	}
 }
 
-// Due returns when the execution next goes on by itself: a timer fires, or its parent is to be told. Zero is never.
+// Due returns when the execution next goes on by itself: a timer fires, its parent is to be told, or its
+// children are to be stopped. Zero is never.
 func (d *Draft) Due() protocol.Timestamp { return d.due(d.nextTimer()) }
 
 // Due is [Draft.Due] of the published state.
@@ -176,7 +177,7 @@ func (x *Execution) Due() protocol.Timestamp { return x.due(x.timers.next()) }
 // due is Due, given the earliest timer of an operation.
 func (s *state) due(timer protocol.Timestamp) protocol.Timestamp {
 	switch {
-	case s.OwesParent():
+	case s.OwesParent(), s.OwesChildren():
 		return s.closed
 	case s.ended():
 		return 0 // or the end of the invocation decides

@@ -33,10 +33,14 @@ type state struct {
 	closing   protocol.ExecutionStatus // set between the final checkpoint and the terminal event
 	notified  bool                     // the parent knows the outcome
 	deleting  protocol.Timestamp       // when deletion was asked for; zero for never
+	stoppedBy string                   // who asked for the stop
+	killed    bool                     // what runs for it is to end
+	cascade   *Cascade                 // of a stop that goes on to the children; nil for none
 
 	pause                 *Pause             // while PAUSING or PAUSED
 	putOff                protocol.Timestamp // milliseconds for which the timeout was paused
 	lastPause, lastResume accepted
+	acts                  []string // tokens of the latest acts, the newest last; never changed in place
 
 	entries int64 // journal entries folded into this state
 	events  int64 // the last EventId
@@ -52,7 +56,7 @@ type state struct {
 	invocation invocation
 	seq        int64                 // moves with every accepted checkpoint and every invocation
 	invokeAt   protocol.Timestamp    // when an invocation is wanted; zero for none
-	failures   int                   // failed invocations in a row
+	failures   int                   // failed invocations in a row; one that had recorded something is the first
 	failure    *protocol.ErrorObject // how the latest of these failed, or was missed
 	badOutputs int                   // answers against the rules in a row
 	misses     int                   // invocations in a row that were lost or did not reach the function
@@ -75,6 +79,8 @@ type invocation struct {
 	start     protocol.Timestamp
 	// interrupted: a pause cut it off from checkpointing; another one follows.
 	interrupted bool
+	// progressed: it has recorded something.
+	progressed bool
 }
 
 // Rules are the limits that a driver chooses.
@@ -88,9 +94,6 @@ type Rules struct {
 	// how they are counted.
 	MaxOperations  int
 	MaxStoredBytes int
-	// MaxFailures is the number of failed invocations in a row after which
-	// the execution fails; 0 retries until the execution times out.
-	MaxFailures int
 }
 
 func (r *Rules) maxPayload() int { return orDefault(r.MaxPayload, protocol.MaxPayload) }
@@ -323,10 +326,12 @@ func (s *state) ended() bool { return s.status.Closed() || s.closing != "" }
 func (x *Execution) Size() int {
 	const (
 		fixed    = 2048 // with the identity
+		act      = int(unsafe.Sizeof("")) + protocol.MaxClientToken
 		position = int(unsafe.Sizeof(0))
 		timers   = int(unsafe.Sizeof(timer{}))
 	)
 	return fixed + x.opsSize + x.replySize + textSize(x.result) + errorSize(x.err) + errorSize(x.failure) +
+		act*len(x.acts) + x.cascade.memory() +
 		position*(cap(x.told)+cap(x.news)) + timers*cap(x.timers)
 }
 

@@ -27,8 +27,8 @@ type Reason struct {
 	Error *protocol.ErrorObject
 	// Target is the function that a chained invoke calls.
 	Target *InvokeTarget
-	// Text is the text of the person who caused it.
-	Text string
+	// Text is the text of who caused it, and By is who that was; both may be empty.
+	Text, By string
 }
 
 // ReasonKind is a kind of reason.
@@ -105,7 +105,7 @@ func (x *Execution) explainInvocation(now protocol.Timestamp) []Reason {
 	var reasons []Reason
 	add := func(r Reason) { reasons = append(reasons, r) }
 	if p := x.pause; p != nil {
-		r := Reason{Kind: ReasonPausing, Since: p.Requested}
+		r := Reason{Kind: ReasonPausing, Since: p.Requested, By: p.By}
 		if p.Since != 0 {
 			r.Kind, r.Since = ReasonPaused, p.Since
 		}
@@ -121,7 +121,11 @@ func (x *Execution) explainInvocation(now protocol.Timestamp) []Reason {
 		add(Reason{Kind: ReasonRunning, Since: x.invocation.start, Count: int(x.invocation.number)})
 	}
 	if x.failures > 0 {
-		add(Reason{Kind: ReasonFailing, Since: x.retryingSince, Until: x.invokeAt, Count: x.failures, Error: x.failure})
+		next := x.invokeAt
+		if x.status == protocol.ExecutionPaused {
+			next = 0
+		}
+		add(Reason{Kind: ReasonFailing, Since: x.retryingSince, Until: next, Count: x.failures, Error: x.failure})
 	}
 	if x.misses > 0 && !x.Invoking() {
 		add(Reason{Kind: ReasonUnreached, Since: x.idleSince, Until: x.invokeAt, Count: x.misses, Error: x.failure})

@@ -17,6 +17,8 @@ import (
 type ForkRequest struct {
 	// Identity is the new execution's. Fork sets its Origin… members.
 	Identity Identity
+	// Input replaces the other's event; nil leaves it, an empty one is none.
+	Input *string
 	// Cuts bound the copy; none copies everything.
 	Cuts []Cut
 	// CallbackID and Resolve are as in [Checkpoint]. Fork resolves the chained invokes that are open.
@@ -57,7 +59,13 @@ func (x *Execution) Fork(records []Record, req *ForkRequest, now protocol.Timest
 	if len(req.Cuts) > 0 {
 		id.OriginOperation = req.Cuts[0].Operation
 	}
-	c := &copier{forkPlan: p, req: req, d: Start(id, x.Input(), now, rules)}
+	input := x.Input()
+	if req.Input != nil {
+		if input = req.Input; *input == "" {
+			input = nil
+		}
+	}
+	c := &copier{forkPlan: p, req: req, d: Start(id, input, now, rules)}
 	for i := range records {
 		if err := c.copy(&records[i]); err != nil {
 			return nil, err
@@ -65,6 +73,14 @@ func (x *Execution) Fork(records []Record, req *ForkRequest, now protocol.Timest
 	}
 	c.d.emit(Record{Event: protocol.Event{Type: executionForked}})
 	return c.d, nil
+}
+
+// All returns the cut of a fork that copies nothing; none if there is nothing to copy.
+func (x *Execution) All() []Cut {
+	if len(x.ops) < 2 {
+		return nil
+	}
+	return []Cut{{Operation: x.ops[1].ID}} // all others came after it
 }
 
 // Named returns the id of the operation that a person means: the one with this id, or the only one with this name.

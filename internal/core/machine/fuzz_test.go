@@ -104,7 +104,7 @@ func exercise(x *machine.Execution) {
 		})
 		x = d.Publish()
 		d = x.Draft(epoch)
-		d.EndInvocation("request", []byte(pending), nil)
+		d.EndInvocation("request", []byte(pending), nil, machine.CrashLimit{})
 		x = d.Publish()
 	}
 	x.Draft(epoch).Stop(nil)
@@ -119,7 +119,10 @@ func FuzzOutput(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, answer []byte) {
 		r := invoked(t)
-		r.do(func(d *machine.Draft) error { d.EndInvocation(r.requestID(), bytes.Clone(answer), nil); return nil })
+		r.do(func(d *machine.Draft) error {
+			d.EndInvocation(r.requestID(), bytes.Clone(answer), nil, machine.CrashLimit{})
+			return nil
+		})
 		if r.x.Invoking() || !r.x.Status().Closed() && r.x.InvokeAt() <= r.now {
 			t.Errorf("got status %s, invoking %t, retry at %d", r.x.Status(), r.x.Invoking(), r.x.InvokeAt())
 		}

@@ -123,7 +123,8 @@ func (s *script) command(line string, below []string) {
 		s.end(strings.TrimPrefix(line, "return "))
 	case "crash":
 		s.do(func(d *machine.Draft) error {
-			d.EndInvocation(s.requestID(), nil, &protocol.ErrorObject{ErrorType: words[1], ErrorMessage: strings.Join(words[2:4], " ")})
+			failure := &protocol.ErrorObject{ErrorType: words[1], ErrorMessage: strings.Join(words[2:4], " ")}
+			d.EndInvocation(s.requestID(), nil, failure, machine.CrashLimit{})
 			return nil
 		})
 	case "lose":
@@ -140,7 +141,10 @@ func (s *script) command(line string, below []string) {
 	case "complete":
 		s.complete(words[1], protocol.ExecutionStatus(words[2]), str(words[3]), nil)
 	case "stop":
-		s.do(func(d *machine.Draft) error { d.Stop(&protocol.ErrorObject{ErrorType: words[1]}); return nil })
+		s.do(func(d *machine.Draft) error {
+			d.Stop(&machine.StopRequest{Reason: &protocol.ErrorObject{ErrorType: words[1]}})
+			return nil
+		})
 	case "pause", "repause", "resume":
 		s.pauseLine(words[0], words[1])
 	case "delete":

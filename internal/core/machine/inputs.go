@@ -11,23 +11,6 @@ func (d *Draft) emitExecution(r Record) {
 	d.emit(r)
 }
 
-// Stop closes the execution at a client's request; reason may be nil. It does nothing to an execution that is
-// closed, or has checkpointed its result. A reason that is too large is refused.
-func (d *Draft) Stop(reason *protocol.ErrorObject) error {
-	if err := d.checkError(reason); err != nil {
-		return err
-	}
-	d.FireTimers()
-	if d.ended() {
-		return nil
-	}
-	if reason == nil {
-		reason = &protocol.ErrorObject{}
-	}
-	d.emitExecution(Record{Event: protocol.Event{Type: protocol.EventExecutionStopped, Error: reason}})
-	return nil
-}
-
 // SucceedCallback completes the callback at a position with a result. It and its siblings refuse a callback that is
 // unknown, completed, timed out, or of a closed execution. Even then the driver must commit the draft's records:
 // timers may have fired.
@@ -72,6 +55,28 @@ func (d *Draft) callback(position int, id string, r Record) error {
 	}
 	d.emitFor(o, r)
 	return nil
+}
+
+// OpenCallback is a callback that can be completed.
+type OpenCallback struct {
+	Position int
+	ID       string
+}
+
+// OpenCallbacks returns the callbacks that can be completed now and have this operation's id, or its name; with an empty
+// one, all of them.
+func (d *Draft) OpenCallbacks(operation string) (open []OpenCallback) {
+	d.FireTimers()
+	for i := range d.x.ops {
+		o := d.op(i)
+		if o.Type != protocol.TypeCallback || o.Status != protocol.StatusStarted || d.ended() {
+			continue
+		}
+		if operation == "" || operation == o.ID || operation == o.Name {
+			open = append(open, OpenCallback{i, o.CallbackID})
+		}
+	}
+	return open
 }
 
 // callbackGone is the refusal of a callback that cannot be completed.
@@ -142,10 +147,10 @@ func (s *state) Deleting() protocol.Timestamp { return s.deleting }
 const AtOnce protocol.Timestamp = 1
 
 // Expires returns from when on the execution may be removed: its retention is over, or it was marked. It is zero
-// while the execution is open, and while its parent does not know the outcome.
+// while the execution is open, while its parent does not know the outcome, and while children are to be stopped.
 func (s *state) Expires() protocol.Timestamp {
 	switch {
-	case !s.status.Closed() || s.OwesParent():
+	case !s.status.Closed() || s.OwesParent() || s.OwesChildren():
 		return 0
 	case s.deleting != 0:
 		return AtOnce

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -38,9 +39,9 @@ func (d *Draft) Begins() bool {
 // EndInvocation records the end of the invocation with this request id: the function's answer, or a failure. It
 // ignores an invocation that is not the current one.
 //
-// An answer against the rules is a failed invocation; the fourth in a row fails the execution. Other failures are
-// retried with growing delays.
-func (d *Draft) EndInvocation(requestID string, answer []byte, failure *protocol.ErrorObject) {
+// An answer against the rules is a failed invocation; after the fourth in a row the execution is given up, as on AWS, and
+// so it is at the limit of failed invocations. Otherwise they are repeated with growing delays.
+func (d *Draft) EndInvocation(requestID string, answer []byte, failure *protocol.ErrorObject, limit CrashLimit) {
 	if d.invocation.requestID != requestID || requestID == "" {
 		return
 	}
@@ -62,13 +63,53 @@ func (d *Draft) EndInvocation(requestID string, answer []byte, failure *protocol
 	case d.invocation.interrupted && !r.Failed:
 		r.RetryAt = d.now
 	case r.Failed:
-		r.RetryAt = d.now.Add(backoff(d.identity.ARN.ID, d.failures))
+		r.RetryAt = d.now.Add(backoff(d.identity.ARN.ID, d.failuresBefore()))
 	case out.Status == protocol.InvocationPending && d.waking == 0 && len(d.news) == 0:
 		// The function left only a step that it started. Nothing but another invocation can take the execution on.
 		r.RetryAt = d.now.Add(unstickDelay)
 	}
 	d.emit(r)
-	d.conclude(out, failure)
+	d.conclude(out, failure, limit)
+}
+
+// CrashLimit says when an execution is given up whose invocations fail: crash, time out, or answer against the rules.
+// Only those in a row count that record nothing; one that recorded something before it failed is the first of a row.
+// Lost and missed invocations are no failures of the function.
+type CrashLimit struct {
+	Crashes int  // how many; 0 is no limit
+	Pause   bool // the execution is paused, for somebody to look at it; otherwise it fails
+}
+
+// giveUp fails or pauses the execution if it has reached the limit with the failure of its last invocation.
+func (d *Draft) giveUp(failure *protocol.ErrorObject, limit CrashLimit) {
+	reached := limit.Crashes > 0 && d.failures >= limit.Crashes
+	switch {
+	case !reached && d.badOutputs < maxBadOutputs:
+	case !limit.Pause:
+		if reached && limit.Crashes > 1 {
+			counted := *failure
+			counted.ErrorMessage = strings.TrimSpace(
+				fmt.Sprintf("%s (%d invocations in a row failed)", failure.ErrorMessage, d.failures))
+			failure = &counted
+		}
+		d.emitExecution(Record{Event: protocol.Event{Type: protocol.EventExecutionFailed, Error: failure}})
+	case d.status == protocol.ExecutionRunning:
+		reason := protocol.Clip(fmt.Sprintf("%d invocations in a row failed, the last with %s: %s", d.failures,
+			failure.ErrorType, failure.ErrorMessage), protocol.MaxReason)
+		d.emit(Record{Event: protocol.Event{Type: pauseRequested, Payload: &reason, TimeoutPaused: true, By: ByCrashLimit}})
+		// conclude begins the pause
+	}
+}
+
+// ByCrashLimit is who asks for a pause at the limit of failed invocations.
+const ByCrashLimit = "the limit of crashes"
+
+// failuresBefore is how many failed invocations the one in flight adds to if it fails, too.
+func (s *state) failuresBefore() int {
+	if s.invocation.progressed {
+		return 0
+	}
+	return s.failures
 }
 
 // MissInvocation ends an invocation that never reached the function: there was no place for it, or no way to it.
@@ -90,7 +131,7 @@ func (d *Draft) MissInvocation(requestID string, failure *protocol.ErrorObject) 
 		r.RetryAt = d.now.Add(missDelay(d.misses))
 	}
 	d.emit(r)
-	d.conclude(nil, nil)
+	d.conclude(nil, nil, CrashLimit{})
 }
 
 // missDelay is the delay after this many misses: 100 ms, doubling to a minute. It begins short because a function
@@ -121,12 +162,12 @@ func (d *Draft) LoseInvocation(id string) {
 		r.RetryAt = d.now
 	}
 	d.emit(r)
-	d.conclude(nil, nil)
+	d.conclude(nil, nil, CrashLimit{})
 }
 
 // conclude closes the execution if the invocation's end decides it; otherwise it begins a pause that waited for
 // that end.
-func (d *Draft) conclude(out *protocol.InvocationOutput, failure *protocol.ErrorObject) {
+func (d *Draft) conclude(out *protocol.InvocationOutput, failure *protocol.ErrorObject, limit CrashLimit) {
 	switch {
 	case d.status.Closed():
 	case d.closing == protocol.ExecutionSucceeded:
@@ -136,10 +177,7 @@ func (d *Draft) conclude(out *protocol.InvocationOutput, failure *protocol.Error
 	case goesOn(out) && d.overQuota() != nil:
 		d.emitExecution(Record{Event: protocol.Event{Type: protocol.EventExecutionFailed, Error: d.overQuota()}})
 	case failure != nil:
-		max := d.x.rules.MaxFailures
-		if d.badOutputs >= maxBadOutputs || max > 0 && d.failures >= max {
-			d.emitExecution(Record{Event: protocol.Event{Type: protocol.EventExecutionFailed, Error: failure}})
-		}
+		d.giveUp(failure, limit)
 	case goesOn(out):
 	case out.Status == protocol.InvocationSucceeded:
 		d.emitExecution(Record{Event: protocol.Event{Type: protocol.EventExecutionSucceeded, Payload: out.Result}})

@@ -315,17 +315,127 @@ func TestCrashInAStep(t *testing.T) {
 	equal(t, "step", *r.op("s"), protocol.Operation{ID: "s", Type: protocol.TypeStep, Status: protocol.StatusStarted, Start: epoch})
 }
 
-func TestMaxFailures(t *testing.T) {
-	r := newRunWith(t, identity(), &machine.Rules{MaxFailures: 2})
-	r.invoke()
+// An execution is given up at the limit of failed invocations in a row: it
+// fails, or it is paused with the reason.
+func TestCrashLimit(t *testing.T) {
+	for name, test := range map[string]struct {
+		limit  machine.CrashLimit
+		status protocol.ExecutionStatus
+		err    *protocol.ErrorObject
+		types  []protocol.EventType
+	}{
+		"fail": {machine.CrashLimit{Crashes: 3}, protocol.ExecutionFailed,
+			&protocol.ErrorObject{ErrorType: "Last", ErrorMessage: "(3 invocations in a row failed)"},
+			[]protocol.EventType{"InvocationCompleted", "InvocationCompleted", "InvocationCompleted", "ExecutionFailed"}},
+		"pause": {machine.CrashLimit{Crashes: 3, Pause: true}, protocol.ExecutionPaused, nil,
+			[]protocol.EventType{"InvocationCompleted", "InvocationCompleted", "InvocationCompleted", "ExecutionPaused"}},
+		"no limit": {machine.CrashLimit{}, protocol.ExecutionRunning, nil,
+			[]protocol.EventType{"InvocationCompleted", "InvocationCompleted", "InvocationCompleted"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRun(t)
+			r.limit = test.limit
+			for _, errorType := range []string{"First", "Second", "Last"} {
+				equal(t, "status", r.x.Status(), protocol.ExecutionRunning)
+				r.now = r.x.InvokeAt()
+				r.invoke()
+				r.crash(errorType)
+			}
+			for _, x := range []*machine.Execution{r.x, r.reload()} {
+				equal(t, "status", x.Status(), test.status)
+				_, err := x.Result()
+				equal(t, "error", err, test.err)
+			}
+			equal(t, "history", r.types(2), test.types)
+			r.vet()
+		})
+	}
+}
+
+// The pause at the limit says why, keeps the timeout off, and ends like any
+// other; the resumption counts anew and invokes at once.
+func TestResumeAtTheCrashLimit(t *testing.T) {
+	r := newRun(t)
+	r.limit = machine.CrashLimit{Crashes: 2, Pause: true}
+	fail := func() {
+		r.now = max(r.now, r.x.InvokeAt())
+		r.invoke()
+		r.crash("Runtime.ExitError")
+	}
+	for range 3 {
+		fail()
+		equal(t, "status", r.x.Status(), protocol.ExecutionRunning)
+		fail()
+		equal(t, "status", r.x.Status(), protocol.ExecutionPaused)
+		pause := r.x.Paused()
+		equal(t, "reason", *pause.Reason, "2 invocations in a row failed, the last with Runtime.ExitError: ")
+		equal(t, "by", pause.By, "the limit of crashes")
+		equal(t, "wanted", r.x.Wanted(), 0)
+		for _, reason := range r.x.Explain(r.now) {
+			if reason.Kind == machine.ReasonFailing && (reason.Until != 0 || reason.Count != 2) {
+				t.Errorf("got failing %d times, again at %d; want 2 times, and never by itself", reason.Count, reason.Until)
+			}
+		}
+		r.sleep(48 * 3600)
+		r.fire()
+		equal(t, "status after two days", r.x.Status(), protocol.ExecutionPaused)
+		if err := r.resume(machine.PauseRequest{}); err != nil {
+			t.Fatal(err)
+		}
+		equal(t, "failures", r.x.Failures(), 0)
+		equal(t, "wanted", r.x.Wanted(), r.now)
+		equal(t, "wanted after a restart", r.reload().Wanted(), r.now)
+	}
+}
+
+// An invocation that recorded something before it failed is the first of a
+// row: what makes progress is not given up. An empty checkpoint is no progress.
+func TestProgressBetweenCrashes(t *testing.T) {
+	r := newRun(t)
+	r.limit = machine.CrashLimit{Crashes: 3}
+	for i := range 20 {
+		r.now = r.x.InvokeAt()
+		r.invoke()
+		r.must(r.checkpoint(succeed(fmt.Sprint("step ", i), "1")))
+		r.crash("Runtime.ExitError")
+		equal(t, "failures", r.x.Failures(), 1)
+		if delay := r.x.InvokeAt() - r.now; delay > 1000 {
+			t.Errorf("got a delay of %d ms after progress, want at most a second", delay)
+		}
+	}
+	for i := range 2 {
+		r.now = r.x.InvokeAt()
+		r.invoke()
+		r.must(r.checkpoint())
+		r.crash("Runtime.ExitError")
+		equal(t, "failures", r.x.Failures(), i+2)
+	}
+	equal(t, "status", r.x.Status(), protocol.ExecutionFailed)
+	equal(t, "status after a restart", r.reload().Status(), protocol.ExecutionFailed)
+}
+
+// What is not the function's fault does not count, and does not end a row.
+func TestCrashLimitAndOthersFaults(t *testing.T) {
+	r := newRun(t)
+	r.limit = machine.CrashLimit{Crashes: 2}
+	begin := func() {
+		r.now = max(r.now, r.x.InvokeAt())
+		r.invoke()
+	}
+	for range 10 {
+		begin()
+		r.do(func(d *machine.Draft) error { d.LoseInvocation(d.InFlight()); return nil })
+		begin()
+		r.do(func(d *machine.Draft) error { d.MissInvocation(r.requestID(), &protocol.ErrorObject{}); return nil })
+	}
+	equal(t, "failures", r.x.Failures(), 0)
+	begin()
 	r.crash("First")
-	r.now = r.x.InvokeAt()
-	r.invoke()
+	begin()
+	r.do(func(d *machine.Draft) error { d.LoseInvocation(d.InFlight()); return nil })
+	begin()
 	r.crash("Second")
 	equal(t, "status", r.x.Status(), protocol.ExecutionFailed)
-	_, err := r.x.Result()
-	equal(t, "error", err, &protocol.ErrorObject{ErrorType: "Second"})
-	equal(t, "next invocation", r.x.InvokeAt(), 0)
 }
 
 // A lost invocation counts as no failure and is repeated at once.
@@ -347,7 +457,7 @@ func TestLostInvocation(t *testing.T) {
 func TestEndOfAnotherInvocation(t *testing.T) {
 	r := invoked(t)
 	for _, id := range []string{"", "request-2"} {
-		r.do(func(d *machine.Draft) error { d.EndInvocation(id, []byte(`{}`), nil); return nil })
+		r.do(func(d *machine.Draft) error { d.EndInvocation(id, []byte(`{}`), nil, machine.CrashLimit{}); return nil })
 	}
 	equal(t, "events", r.x.Events(), int64(1))
 	r.must(r.checkpoint(wait("w", 60)))
@@ -412,7 +522,7 @@ func TestStop(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := invoked(t)
 			r.must(r.checkpoint(callback("c", 0, 0), wait("w", 1)))
-			stop := func(d *machine.Draft) error { d.Stop(reason); return nil }
+			stop := func(d *machine.Draft) error { d.Stop(&machine.StopRequest{Reason: reason}); return nil }
 			r.do(stop)
 			equal(t, "status", r.x.Status(), protocol.ExecutionStopped)
 			want := reason

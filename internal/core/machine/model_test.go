@@ -60,6 +60,7 @@ type model struct {
 	last    *accepted
 
 	interrupted bool // a pause ends the invocation in flight
+	progressed  bool // the invocation in flight has recorded something
 }
 
 // accepted is a checkpoint that may be repeated.
@@ -78,12 +79,15 @@ func newModel(t testing.TB, rt *rapid.T) *model {
 	rules := &machine.Rules{
 		MaxOperations:  rapid.SampledFrom([]int{0, 0, 5}).Draw(rt, "max operations"),
 		MaxStoredBytes: rapid.SampledFrom([]int{0, 0, 40}).Draw(rt, "max bytes"),
-		MaxFailures:    rapid.SampledFrom([]int{0, 3}).Draw(rt, "max failures"),
 	}
-	return &model{
+	m := &model{
 		run: *newRunWith(fatal{t, rt}, id, rules), rt: rt,
 		twin: machine.Load(rules), outline: machine.LoadOutline(rules), known: map[string]string{},
 	}
+	m.limit = machine.CrashLimit{
+		Crashes: rapid.SampledFrom([]int{0, 3}).Draw(rt, "max crashes"), Pause: rapid.Bool().Draw(rt, "pause at the limit"),
+	}
+	return m
 }
 
 // fatal reports failures of helpers to rapid, which then shrinks the inputs.
@@ -245,6 +249,7 @@ func (m *model) checkpointInput(rt *rapid.T) {
 	if len(m.journal) != entries+1 {
 		rt.Fatalf("got %d entries of one checkpoint", len(m.journal)-entries)
 	}
+	m.progressed = m.progressed || len(updates) > 0
 	m.old = append(m.old, inbound)
 	m.last = &accepted{inbound, token, encode(reply)}
 	if reply.Final {
@@ -318,7 +323,7 @@ func (m *model) invokeInput(rt *rapid.T) {
 	m.old = append(m.old, m.fence)
 	m.run.invoke()
 	m.begun++
-	m.last = nil
+	m.last, m.progressed = nil, false
 	m.view = visible(m.x)
 	// Only what was hidden meanwhile may be named without being visible.
 	var told []string
@@ -344,6 +349,10 @@ func (m *model) endInput(rt *rapid.T) {
 	}).Draw(rt, "how")
 	told := m.view
 	failures := m.x.Failures()
+	counted := failures + 1
+	if m.progressed {
+		counted = 1
+	}
 	switch how {
 	case "crash":
 		m.crash("Runtime.ExitError")
@@ -386,8 +395,11 @@ func (m *model) endInput(rt *rapid.T) {
 	if how == "miss" && (m.x.Failures() != failures || m.x.InvokeAt() <= m.now) {
 		rt.Fatalf("got %d failures and a retry at %d after a miss, want %d failures", m.x.Failures(), m.x.InvokeAt(), failures)
 	}
-	if how != "lose" && how != "miss" && (m.x.Failures() != failures+1 || m.x.InvokeAt() <= m.now) {
-		rt.Fatalf("got %d failures and a retry at %d after failure %d", m.x.Failures(), m.x.InvokeAt(), failures+1)
+	if how != "lose" && how != "miss" && (m.x.Failures() != counted || m.x.InvokeAt() <= m.now) {
+		rt.Fatalf("got %d failures and a retry at %d after failure %d", m.x.Failures(), m.x.InvokeAt(), counted)
+	}
+	if n := m.limit.Crashes; n > 0 && m.x.Failures() >= n && m.x.Status() != protocol.ExecutionPaused && how != "lose" && how != "miss" {
+		rt.Fatalf("got %s after %d failures, at most %d are allowed", m.x.Status(), m.x.Failures(), n)
 	}
 }
 
@@ -443,7 +455,17 @@ func (m *model) stopInput(rt *rapid.T) {
 		m.do(func(d *machine.Draft) error { d.NotifyParent(); return nil })
 		return
 	}
-	m.do(func(d *machine.Draft) error { d.Stop(nil); return nil })
+	if m.x.OwesChildren() && rapid.Bool().Draw(rt, "cascade ends") {
+		m.do(func(d *machine.Draft) error { d.EndCascade(); return nil })
+	}
+	req := &machine.StopRequest{Kill: rapid.Bool().Draw(rt, "kill"), Cascade: rapid.Bool().Draw(rt, "cascade"), By: "somebody"}
+	m.do(func(d *machine.Draft) error { return d.Stop(req) })
+	if req.Kill && m.x.Invoking() && !m.x.Killed() {
+		rt.Fatal("an invocation is in flight, and nobody is told to end it")
+	}
+	if how, children := m.x.Cascade(); req.Cascade && m.x.Status().Closed() && how.By == "" && len(children) > 0 {
+		rt.Fatalf("the children %v are not to be stopped", children)
+	}
 }
 
 // pauseInput pauses, which only a running execution does.
@@ -496,7 +518,7 @@ func (m *model) deleteInput(rt *rapid.T) {
 	if m.x.Status() != protocol.ExecutionDeleting || m.x.Outcome() != outcome || asked != 0 && m.x.Deleting() != asked {
 		rt.Fatalf("after %s, asked for at %d: got %s, %s, asked for at %d", outcome, asked, m.x.Status(), m.x.Outcome(), m.x.Deleting())
 	}
-	if m.x.Deletable(m.now) == m.x.OwesParent() {
+	if m.x.Deletable(m.now) == (m.x.OwesParent() || m.x.OwesChildren()) {
 		rt.Fatalf("deletable %t, with a parent that waits %t", m.x.Deletable(m.now), m.x.OwesParent())
 	}
 }
@@ -533,7 +555,7 @@ func (m *model) dropInput(rt *rapid.T) {
 		d.SucceedCallback(position, callbackID(position), nil)
 	}
 	d.CompleteInvoke("a", m.x.Children()["a"], protocol.ExecutionSucceeded, nil, nil)
-	d.EndInvocation(m.requestID(), []byte(pending), nil)
+	d.EndInvocation(m.requestID(), []byte(pending), nil, machine.CrashLimit{})
 	d.LoseInvocation(d.InFlight())
 	d.Pause(&machine.PauseRequest{})
 	d.Resume(&machine.PauseRequest{})
@@ -755,7 +777,8 @@ func readings(x *machine.Execution, now protocol.Timestamp) string {
 		*x.Identity(), x.InputHash(), x.Status(), x.Started(), x.Closed(), show(result), failure, show(x.Input()),
 		x.Entries(), x.Events(), x.Invoking(), x.Fence(), x.Failures(), x.InvokeAt(), x.WantsInvocation(now),
 		x.Usage(), x.Outcome(), x.Deleting(), x.Deletable(now), describePause(x.Paused()), x.TimesOut(),
-		x.Due(), x.Wanted(), x.Expires(), x.Updated(), x.Doing(), x.Since(), x.OwesParent(), len(x.Calls()), next,
+		x.Due(), x.Wanted(), x.Expires(), x.Updated(), x.Doing(), x.Since(), x.OwesParent(), x.OwesChildren(), x.Killed(), x.StoppedBy(),
+		len(x.Calls()), next,
 		string(protocol.AppendOperations(nil, page, protocol.API)), string(protocol.AppendOperations(nil, ops(x), protocol.Envelope)),
 	)
 }

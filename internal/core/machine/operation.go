@@ -7,8 +7,9 @@ import "github.com/perdure/perdure/protocol"
 type operation struct {
 	protocol.Operation
 
-	parent int   // position of the parent CONTEXT, or -1
-	listed int64 // the value of telling when it was last put among the changed
+	since  protocol.Timestamp // when its status last changed, so also when an attempt began
+	parent int                // position of the parent CONTEXT, or -1
+	listed int64              // the value of telling when it was last put among the changed
 
 	waitSeconds      int64              // WAIT
 	timeoutAt        protocol.Timestamp // CALLBACK, zero for none

@@ -18,6 +18,8 @@ type PauseRequest struct {
 	Reason *string
 	// TimeoutPaused puts the execution's timeout off by the length of the pause.
 	TimeoutPaused bool
+	// By is who asks, for people; empty is not known.
+	By string
 }
 
 // Pause is a pause that is in force, or about to be.
@@ -26,6 +28,7 @@ type Pause struct {
 	Since         protocol.Timestamp // zero while an invocation has yet to be interrupted
 	Reason        *string
 	TimeoutPaused bool
+	By            string
 }
 
 // accepted is the latest accepted request for a pause or resumption, to recognise its repeats.
@@ -71,7 +74,7 @@ func (d *Draft) Pause(req *PauseRequest) error {
 		return nil
 	}
 	d.emit(Record{Event: protocol.Event{
-		Type: pauseRequested, Payload: req.Reason, TimeoutPaused: req.TimeoutPaused,
+		Type: pauseRequested, Payload: req.Reason, TimeoutPaused: req.TimeoutPaused, By: req.By,
 	}, ClientToken: req.ClientToken})
 	if !d.Invoking() || d.invocation.interrupted {
 		d.beginPause()
@@ -82,12 +85,13 @@ func (d *Draft) Pause(req *PauseRequest) error {
 func (d *Draft) beginPause() {
 	d.emitExecution(Record{Event: protocol.Event{
 		Type: protocol.EventExecutionPaused, Requested: d.pause.Requested,
-		Payload: d.pause.Reason, TimeoutPaused: d.pause.TimeoutPaused,
+		Payload: d.pause.Reason, TimeoutPaused: d.pause.TimeoutPaused, By: d.pause.By,
 	}})
 }
 
 // Resume ends the pause, or calls it off before it begins. The function is invoked if the pause interrupted an
-// invocation, or if there is news. An execution that is neither PAUSED nor PAUSING is refused, unless req is a
+// invocation, if there is news, or if the last invocation failed: whoever resumes it may have put that right, so
+// failures are counted anew. An execution that is neither PAUSED nor PAUSING is refused, unless req is a
 // repeat.
 func (d *Draft) Resume(req *PauseRequest) error {
 	if d.lastResume.repeats(req, d.now) {
@@ -96,10 +100,11 @@ func (d *Draft) Resume(req *PauseRequest) error {
 	d.FireTimers()
 	switch d.status {
 	case protocol.ExecutionPausing: // nothing has been paused, so there is no event
-		d.emit(Record{Event: protocol.Event{Type: pauseCancelled, Payload: req.Reason}, ClientToken: req.ClientToken})
+		d.emit(Record{Event: protocol.Event{Type: pauseCancelled, Payload: req.Reason, By: req.By},
+			ClientToken: req.ClientToken})
 	case protocol.ExecutionPaused:
 		d.emitExecution(Record{Event: protocol.Event{
-			Type: protocol.EventExecutionResumed, Requested: d.now, Payload: req.Reason,
+			Type: protocol.EventExecutionResumed, Requested: d.now, Payload: req.Reason, By: req.By,
 		}, ClientToken: req.ClientToken})
 	default:
 		return conflict("Cannot resume a durable execution with status %s.", d.Status())
@@ -115,17 +120,19 @@ func (d *Draft) applyPause(r *Record) {
 	switch r.Type {
 	case pauseRequested:
 		d.status = protocol.ExecutionPausing
-		d.pause = &Pause{Requested: r.Time, Reason: r.Payload, TimeoutPaused: r.TimeoutPaused}
+		d.pause = &Pause{Requested: r.Time, Reason: r.Payload, TimeoutPaused: r.TimeoutPaused, By: r.By}
 		d.lastPause = acceptedOf(r)
 	case protocol.EventExecutionPaused:
 		p := *d.pause
 		p.Since = r.Time
 		d.pause, d.status = &p, protocol.ExecutionPaused
 	case protocol.EventExecutionResumed:
+		r.Ended, r.Took = Paused, r.Time.Sub(d.pause.Since)
 		if d.pause.TimeoutPaused {
 			d.putOff += r.Time - d.pause.Since
 		}
 		d.unpause(r)
+		d.startAnew(r.Time)
 	case pauseCancelled:
 		d.unpause(r)
 	}
@@ -134,6 +141,13 @@ func (d *Draft) applyPause(r *Record) {
 func (d *Draft) unpause(r *Record) {
 	d.pause, d.status = nil, protocol.ExecutionRunning
 	d.lastResume = acceptedOf(r)
+}
+
+// startAnew forgets the failed invocations of an execution that is resumed, and wants the next one now.
+func (d *Draft) startAnew(now protocol.Timestamp) {
+	if d.failures > 0 {
+		d.failures, d.badOutputs, d.failure, d.invokeAt = 0, 0, nil, now
+	}
 }
 
 // TimesOut returns when the execution times out. A pause with TimeoutPaused puts that off, while it lasts without

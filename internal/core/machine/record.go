@@ -1,6 +1,10 @@
 package machine
 
-import "github.com/perdure/perdure/protocol"
+import (
+	"time"
+
+	"github.com/perdure/perdure/protocol"
+)
 
 // Record is one fact about an execution, the unit that is journalled. Most records are history events; those of an
 // internal type have no EventId and are in no history.
@@ -11,12 +15,16 @@ type Record struct {
 	Identity *Identity
 	// ReplayChildren goes with ContextSucceeded.
 	ReplayChildren bool
-	// ClientToken goes with checkpointAccepted and with the requests for a pause and for its end.
+	// ClientToken goes with checkpointAccepted, with the requests for a pause and for its end, and with acted.
 	ClientToken string
 	// TraceHeader goes with ChainedInvokeStarted.
 	TraceHeader string
 	// Interrupted goes with checkpointAccepted: a pause ends the invocation, and the reply has no news.
 	Interrupted bool
+	// Empty goes with checkpointAccepted: it had no updates, so it is no progress.
+	Empty bool
+	// Kill goes with cascadeRequested: what runs for the children ends, too.
+	Kill bool
 	// Failed goes with InvocationCompleted: the answer was not valid, so the next invocation is told the same news
 	// again.
 	Failed bool
@@ -28,6 +36,12 @@ type Record struct {
 	RetryAt protocol.Timestamp
 	// Status goes with executionClosing: the status with which the execution will end.
 	Status protocol.ExecutionStatus
+
+	// Took is how long that lasted which the record ends: an attempt of a step, or the delay before the next one; any
+	// other operation; an invocation, or the wait for one; a pause; the execution. Ended is what the execution, or the
+	// operation, did meanwhile, which is nothing for an attempt. Both are set by folding the record, and not stored.
+	Took  time.Duration
+	Ended Doing
 }
 
 // The internal record types begin with a lower-case letter, unlike history events, with which they share a
@@ -57,6 +71,14 @@ const (
 	executionForked protocol.EventType = "executionForked"
 	// parentNotified: the outcome has reached the execution that invoked this one.
 	parentNotified protocol.EventType = "parentNotified"
+	// acted: the entry is that of an act with the token ClientToken, whose repeat does nothing.
+	acted protocol.EventType = "acted"
+	// killRequested: what runs for the execution, which is over, is to end.
+	killRequested protocol.EventType = "killRequested"
+	// cascadeRequested: the children of the execution, which is over, are to be stopped: with Error, for By.
+	cascadeRequested protocol.EventType = "cascadeRequested"
+	// cascadeEnded: they are.
+	cascadeEnded protocol.EventType = "cascadeEnded"
 )
 
 // internal is for internal records what [protocol.Meanings] is for events.
@@ -66,7 +88,8 @@ var internal = map[protocol.EventType]*protocol.Meaning{
 	pauseRequested:    {Execution: protocol.ExecutionPausing},
 	pauseCancelled:    {Execution: protocol.ExecutionRunning},
 	invocationStarted: {}, checkpointAccepted: {}, executionClosing: {}, deletionRequested: {},
-	retrySkipped: {}, executionForked: {}, parentNotified: {},
+	retrySkipped: {}, executionForked: {}, parentNotified: {}, acted: {},
+	killRequested: {}, cascadeRequested: {}, cascadeEnded: {},
 }
 
 // meaning returns the meaning of a type; empty for an unknown type.

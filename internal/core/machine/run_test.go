@@ -31,6 +31,7 @@ func identity() machine.Identity {
 type run struct {
 	t       testing.TB
 	rules   *machine.Rules
+	limit   machine.CrashLimit
 	now     protocol.Timestamp
 	x       *machine.Execution
 	journal [][]byte
@@ -187,13 +188,16 @@ func (r *run) must(reply *machine.Reply, err error) *machine.Reply {
 
 // end ends the invocation in flight with an answer.
 func (r *run) end(answer string) {
-	r.do(func(d *machine.Draft) error { d.EndInvocation(r.requestID(), []byte(answer), nil); return nil })
+	r.do(func(d *machine.Draft) error {
+		d.EndInvocation(r.requestID(), []byte(answer), nil, r.limit)
+		return nil
+	})
 }
 
 // crash ends the invocation in flight with a failure.
 func (r *run) crash(errorType string) {
 	r.do(func(d *machine.Draft) error {
-		d.EndInvocation(r.requestID(), nil, &protocol.ErrorObject{ErrorType: errorType})
+		d.EndInvocation(r.requestID(), nil, &protocol.ErrorObject{ErrorType: errorType}, r.limit)
 		return nil
 	})
 }

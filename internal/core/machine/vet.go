@@ -90,7 +90,7 @@ func (v *vetter) texts(r *Record) {
 		{"name", r.Name, protocol.MaxName}, {"callback id", r.CallbackID, protocol.MaxCallbackID},
 		{"function name", r.FunctionName, protocol.MaxName}, {"tenant id", r.TenantID, protocol.MaxName},
 		{"version", r.ExecutedVersion, protocol.MaxOperationID},
-		{"client token", r.ClientToken, protocol.MaxClientToken},
+		{"client token", r.ClientToken, protocol.MaxClientToken}, {"caller", r.By, protocol.MaxName},
 		{"trace header", r.TraceHeader, maxHeader},
 	} {
 		v.require(len(text.text) <= text.max && isPrintable(text.text), "%.80q is no %s", text.text, text.what)

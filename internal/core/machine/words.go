@@ -30,6 +30,7 @@ var words = [...]string{
 	protocol.SubTypeWaitForCallback, protocol.SubTypeChainedInvoke, protocol.SubTypeRunInChildContext,
 	protocol.SubTypeMap, protocol.SubTypeMapIteration, protocol.SubTypeParallel, protocol.SubTypeParallelBranch,
 	protocol.SubTypeDag,
+	string(acted), string(killRequested), string(cascadeRequested), string(cascadeEnded),
 }
 
 var numbers = func() map[string]int64 {

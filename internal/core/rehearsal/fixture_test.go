@@ -65,7 +65,7 @@ type recording struct {
 }
 
 func stop(t *testing.T, e *engine.Engine, arn string) {
-	if _, err := e.Stop(t.Context(), arn, &protocol.ErrorObject{ErrorType: "Cancelled"}); err != nil {
+	if _, err := e.Stop(t.Context(), &engine.StopRequest{ARN: arn, Reason: &protocol.ErrorObject{ErrorType: "Cancelled"}}); err != nil {
 		t.Error(err)
 	}
 }

@@ -126,10 +126,14 @@ type Claim struct {
 const (
 	ProbeKind     = "probe"     // what nobody reads
 	TelemetryKind = "telemetry" // how far nodes have come in telling of executions
+	JobKind       = "job"       // jobs, and how far they have come
+	JobResultKind = "result"    // what came of a job for some executions
 )
 
 // Counts reports whether a change of a document of this kind changes [Fleet.DocumentsRevision].
-func Counts(kind string) bool { return kind != ProbeKind && kind != TelemetryKind }
+func Counts(kind string) bool {
+	return kind != ProbeKind && kind != TelemetryKind && kind != JobKind && kind != JobResultKind
+}
 
 // ErrLeaseOver says that a node's lease has ended.
 var ErrLeaseOver = errors.New("store: the lease of this node is over")

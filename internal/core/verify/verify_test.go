@@ -57,7 +57,9 @@ func (e *execution) run(t testing.TB, u protocol.Update, target string) {
 			t.Fatal(err)
 		}
 	})
-	e.do(func(d *machine.Draft) { d.EndInvocation("r", []byte(`{"Status":"PENDING"}`), nil) })
+	e.do(func(d *machine.Draft) {
+		d.EndInvocation("r", []byte(`{"Status":"PENDING"}`), nil, machine.CrashLimit{})
+	})
 }
 
 func (e *execution) row() *store.Row {

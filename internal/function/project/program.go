@@ -30,6 +30,7 @@ type Program struct {
 	Attached         bool               // it runs where workers attach; it has no path
 	ExecutionTimeout time.Duration      // 0 is that of [Settings]
 	PerProcess       int                // likewise
+	Crashes          engine.CrashLimit  // likewise
 }
 
 var validName = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,64}$`)
@@ -151,6 +152,7 @@ type Settings struct {
 	PerProcess       int               // invocations of a process at one time
 	ExecutionTimeout time.Duration     // of executions, in whole seconds
 	RetentionDays    int               // of executions that have ended
+	Crashes          engine.CrashLimit // of invocations of an execution
 	Env              map[string]string // variables beside the template's
 }
 
@@ -163,7 +165,8 @@ func (p *Program) Function(s *Settings) engine.Function {
 		fn.Runtime, fn.Handler, fn.MemoryMB = spec.Runtime, spec.Handler, spec.MemoryMB
 		fn.PerProcess = spec.PerProcess
 		if d := spec.Durable; d != nil {
-			said = engine.DurableConfig{ExecutionTimeout: d.ExecutionTimeout, RetentionDays: d.RetentionDays}
+			said = engine.DurableConfig{ExecutionTimeout: d.ExecutionTimeout, RetentionDays: d.RetentionDays,
+				Crashes: d.Crashes}
 		}
 	}
 	fn.Timeout = cmp.Or(s.Timeout, fn.Timeout, DefaultTimeout)
@@ -173,6 +176,7 @@ func (p *Program) Function(s *Settings) engine.Function {
 		fn.Durable = &engine.DurableConfig{
 			ExecutionTimeout: timeout.Truncate(time.Second),
 			RetentionDays:    cmp.Or(s.RetentionDays, said.RetentionDays, DefaultRetentionDays),
+			Crashes:          cmp.Or(p.Crashes, s.Crashes, said.Crashes),
 		}
 	}
 	return fn

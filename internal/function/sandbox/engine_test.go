@@ -31,7 +31,7 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := engine.Open(t.Context(), memstore.New(), &engine.Options{MaxFailures: 2})
+	e, err := engine.Open(t.Context(), memstore.New(), &engine.Options{Crashes: engine.CrashLimit{Max: 2}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -112,7 +112,7 @@ func TestPlacesAreBounded(t *testing.T) {
 	if _, ok := peak.Load("3"); ok {
 		t.Error("3 invocations ran at one time at 2 places")
 	}
-	if all, _ := f.Processes(); all != 1 {
+	if all := f.Processes().All(); all != 1 {
 		t.Errorf("got %d processes, want 1", all)
 	}
 }
@@ -436,8 +436,7 @@ func BenchmarkPlaces(b *testing.B) {
 			}
 			b.SetParallelism((63 + runtime.GOMAXPROCS(0)) / runtime.GOMAXPROCS(0))
 			b.RunParallel(run)
-			all, _ := f.Processes()
-			b.ReportMetric(float64(all), "processes")
+			b.ReportMetric(float64(f.Processes().All()), "processes")
 		})
 	}
 }

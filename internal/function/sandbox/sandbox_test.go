@@ -185,8 +185,7 @@ func TestPayloadIsLetGo(t *testing.T) {
 		}
 	}
 	eventually(t, "the process waits for another", func() bool {
-		all, idle := f.Processes()
-		return all == 1 && idle == 1
+		return f.Processes() == sandbox.Processes{Idle: 1}
 	})
 }
 

@@ -32,7 +32,8 @@ func (f *fixture) pidFor(tenant string) int {
 func (f *fixture) until(what string, ok func(all, idle int) bool) {
 	f.t.Helper()
 	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
-		all, idle := f.Processes()
+		n := f.Processes()
+		all, idle := n.All(), n.Idle
 		if ok(all, idle) {
 			return
 		}

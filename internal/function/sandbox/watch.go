@@ -5,16 +5,34 @@ import "time"
 // Function returns which function version the pool runs.
 func (p *Pool) Function() (name, version string) { return p.cfg.Name, p.cfg.Version }
 
-// Processes returns how many processes the pool has, and how many of them wait for an invocation.
-func (p *Pool) Processes() (all, idle int) {
+// Processes says how many processes of a pool do what.
+type Processes struct {
+	Starting int // they have not asked for an invocation yet
+	Busy     int
+	Idle     int // they wait for an invocation
+	Ending   int // they get no more invocations
+}
+
+// All is how many there are.
+func (n Processes) All() int { return n.Starting + n.Busy + n.Idle + n.Ending }
+
+// Processes returns what the processes of the pool do.
+func (p *Pool) Processes() (n Processes) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for proc := range p.processes {
-		if proc.isIdle() && !proc.gone {
-			idle++
+		switch {
+		case proc.gone:
+			n.Ending++
+		case !proc.started || !proc.ready:
+			n.Starting++
+		case proc.isIdle():
+			n.Idle++
+		default:
+			n.Busy++
 		}
 	}
-	return len(p.processes), idle
+	return n
 }
 
 // holdEvery is how often one looks whether a debugger is still at a process whose time is over.

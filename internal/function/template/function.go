@@ -418,7 +418,7 @@ func (f *functionReader) readEvents() {
 	}
 }
 
-// readBuild reads the Metadata that tell how a function is built.
+// readBuild reads the Metadata: how a function is built, and what AWS does not know of it.
 func (f *functionReader) readBuild(metadata *node) {
 	defer f.of("Metadata")()
 	if method, ok := f.text(metadata.get("BuildMethod")); ok {
@@ -426,6 +426,11 @@ func (f *functionReader) readBuild(metadata *node) {
 	}
 	if skip, ok := f.text(metadata.get("SkipBuild")); ok {
 		f.Build.Skip = skip == "true"
+	}
+	if limit, ok := f.text(metadata.get("PerdureMaxCrashes")); ok && f.Durable != nil {
+		if err := f.Durable.Crashes.UnmarshalText([]byte(limit)); err != nil {
+			f.fail(metadata.get("PerdureMaxCrashes").pos, "PerdureMaxCrashes of %s: %v", f.id, err)
+		}
 	}
 	f.readBuildProperties(f.resolve(metadata.get("BuildProperties")))
 }

@@ -3,6 +3,8 @@ package template
 import (
 	"cmp"
 	"time"
+
+	"github.com/perdure/perdure/engine"
 )
 
 // Options say what a template is read with. The zero value, like nil, is the default.
@@ -81,6 +83,8 @@ type Function struct {
 type Durable struct {
 	ExecutionTimeout time.Duration
 	RetentionDays    int // 0 if not set
+	// Crashes is PerdureMaxCrashes in the function's Metadata, which AWS ignores.
+	Crashes engine.CrashLimit
 }
 
 // Build is the Metadata of a function about its build.

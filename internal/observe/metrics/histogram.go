@@ -55,6 +55,25 @@ func (d Distribution) Count() (n uint64) {
 	return n
 }
 
+// Quantile is the value that a share q of the values does not exceed, as exact as the bounds are: zero if there are
+// none, and the last bound if it is beyond.
+func (d Distribution) Quantile(q float64) float64 {
+	rank := q * float64(d.Count())
+	if rank == 0 {
+		return 0
+	}
+	low := 0.0
+	for i, bound := range d.Bounds {
+		if n := float64(d.Counts[i]); rank > n {
+			rank -= n
+		} else {
+			return low + (bound-low)*rank/n
+		}
+		low = bound
+	}
+	return low
+}
+
 // Read returns the counts so far. Values that are being observed may be in the counts and not yet in the sum.
 func (h *Histogram) Read() Distribution {
 	d := Distribution{Bounds: h.bounds, Counts: make([]uint64, len(h.counts)), Sum: math.Float64frombits(h.sum.Load())}

@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +18,18 @@ func TestHistogram(t *testing.T) {
 	got := h.Read()
 	if diff := cmp.Diff(want, got); diff != "" || got.Count() != 6 {
 		t.Errorf("count %d (-want +got):\n%s", got.Count(), diff)
+	}
+}
+
+func TestQuantile(t *testing.T) {
+	d := Distribution{Bounds: []float64{1, 2, 4}, Counts: []uint64{2, 0, 6, 2}}
+	for q, want := range map[float64]float64{.1: .5, .2: 1, .5: 3, .8: 4, .99: 4} {
+		if got := d.Quantile(q); math.Abs(got-want) > 1e-9 {
+			t.Errorf("quantile %v: got %v, want %v", q, got, want)
+		}
+	}
+	if got := (Distribution{}).Quantile(.5); got != 0 {
+		t.Errorf("of nothing: got %v, want 0", got)
 	}
 }
 

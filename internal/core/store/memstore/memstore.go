@@ -32,6 +32,11 @@ type Store struct {
 
 var _ store.Store = (*Store)(nil)
 
+// Health implements [store.Reporter].
+func (s *Store) Health(context.Context) store.Health {
+	return store.Health{Kind: "memory", Durability: "nothing: it forgets everything at the end of the process"}
+}
+
 // execution is one row and its journal: entry n is journal[n-1]. The journal only grows and its entries never
 // change, so a reader may keep the slice it saw under the lock.
 type execution struct {

@@ -169,7 +169,11 @@ func TestSettings(t *testing.T) {
 	}
 	if got.Fsync || got.FullPageWrites || got.SynchronousCommit != "on" || got.Encoding != "UTF8" || got.Replica || got.Pooled ||
 		got.MaxConnections != 200 || got.Connections < 1 || got.PoolSize != maxConnections || got.Schema != "perdure" ||
-		got.SchemaVersion != 1 || len(got.Tables) < 9 || got.Size == 0 || s.Size() == 0 || got.Clock > got.Asked+1e9 {
+		got.SchemaVersion != 1 || len(got.Tables) < 9 || got.Size == 0 || got.Clock > got.Asked+1e9 {
 		t.Errorf("got %+v", got)
+	}
+	h := s.Health(t.Context())
+	if h.Kind != "PostgreSQL" || h.Durability != "fsync off, synchronous_commit on" || h.Bytes == 0 || h.Waiting != 0 {
+		t.Errorf("got %+v", h)
 	}
 }

@@ -20,7 +20,6 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/perdure/perdure/internal/core/store"
-	"github.com/perdure/perdure/internal/observe/metrics"
 )
 
 // Options adjusts [Open]. The zero value is ready to use.
@@ -181,15 +180,4 @@ func blob(data []byte) []byte {
 		return []byte{}
 	}
 	return data
-}
-
-// Stats is what a store has counted since it was opened.
-type Stats struct {
-	Commit metrics.Distribution // seconds until a transaction was durable
-	Group  metrics.Distribution // commits in one transaction
-}
-
-// Stats returns the store's counts.
-func (s *Store) Stats() Stats {
-	return Stats{Commit: s.writer.durations.Read(), Group: s.writer.groups.Read()}
 }

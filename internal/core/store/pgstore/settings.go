@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/perdure/perdure/internal/core/store"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -48,8 +49,9 @@ const (
 	sqlTables = `SELECT c.relname, greatest(c.reltuples, 0)::bigint, coalesce(s.n_dead_tup, 0), pg_total_relation_size(c.oid)
 		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_stat_all_tables s ON s.relid = c.oid
 		WHERE n.nspname = $1 AND c.relkind IN ('r', 'p') ORDER BY c.relname`
-	sqlSize = `SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint FROM pg_class c
-		JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relkind IN ('r', 'p')`
+	sqlHealth = `SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint,
+		'fsync ' || current_setting('fsync') || ', synchronous_commit ' || current_setting('synchronous_commit')
+		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relkind IN ('r', 'p')`
 	sqlClock = `SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint`
 )
 
@@ -82,11 +84,12 @@ func (s *Store) Settings(ctx context.Context) (Settings, error) {
 	return found, err
 }
 
-// Size is the size of the schema with its indexes, in bytes; zero if the server does not say.
-func (s *Store) Size() int64 {
-	size, err := s.number(context.Background(), sqlSize, s.schema)
-	if err != nil {
-		return 0
+// Health implements [store.Reporter].
+func (s *Store) Health(ctx context.Context) store.Health {
+	h := store.Health{
+		Kind: "PostgreSQL", Commit: s.writer.durations.Read(), Group: s.writer.groups.Read(),
+		Waiting: s.writer.waiting(),
 	}
-	return size
+	_ = s.read(ctx, func(rows pgx.Rows) error { return rows.Scan(&h.Bytes, &h.Durability) }, sqlHealth, s.schema)
+	return h
 }

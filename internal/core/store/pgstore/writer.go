@@ -51,6 +51,13 @@ func newWriter(db *connections) *writer {
 	}
 }
 
+// waiting is how many jobs wait for others to write.
+func (w *writer) waiting() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.queue)
+}
+
 // commit appends writes, and returns when they are durable or failed, even if ctx ends before, unless they were still
 // in the queue.
 func (w *writer) commit(ctx context.Context, writes []store.Write) error {

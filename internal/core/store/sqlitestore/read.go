@@ -136,12 +136,6 @@ func countingOne(status protocol.ExecutionStatus) string {
 	return "SELECT count(*) FROM " + indexed(index) + " AND status = $1"
 }
 
-// Stats is what a store has counted since it was opened.
-type Stats struct {
-	Commit metrics.Distribution // seconds until a transaction was durable
-	Group  metrics.Distribution // commits and other changes in one transaction
-}
-
 type counters struct{ commit, group *metrics.Histogram }
 
 func newCounters() counters {
@@ -151,14 +145,20 @@ func newCounters() counters {
 	}
 }
 
-// Stats returns the store's counts.
-func (s *Store) Stats() Stats {
-	c := &s.writer.counters
-	return Stats{Commit: c.commit.Read(), Group: c.group.Read()}
+// Health implements [store.Reporter].
+func (s *Store) Health(context.Context) store.Health {
+	w := s.writer
+	w.mu.Lock()
+	waiting := len(w.queue)
+	w.mu.Unlock()
+	return store.Health{
+		Kind: "SQLite", Durability: w.durability.String(), Bytes: s.size(),
+		Commit: w.counters.commit.Read(), Group: w.counters.group.Read(), Waiting: waiting,
+	}
 }
 
-// Size is the size of the database on disk, with its log.
-func (s *Store) Size() (bytes int64) {
+// size is the size of the database on disk, with its log.
+func (s *Store) size() (bytes int64) {
 	for _, suffix := range []string{"", "-wal"} {
 		if info, err := os.Stat(s.writer.path + suffix); err == nil {
 			bytes += info.Size()

@@ -27,11 +27,11 @@ func TestStats(t *testing.T) {
 	if diff := cmp.Diff(want, open); err != nil || diff != "" {
 		t.Errorf("error %v (-want +got):\n%s", err, diff)
 	}
-	stats := s.Stats()
-	if n := stats.Commit.Count(); n < 4 || stats.Group.Sum < 4 { // the store cleans up by itself, too
-		t.Errorf("got %+v, want four commits at least", stats)
+	h := s.Health(t.Context())
+	if n := h.Commit.Count(); n < 4 || h.Group.Sum < 4 { // the store cleans up by itself, too
+		t.Errorf("got %+v, want four commits at least", h)
 	}
-	if size := s.Size(); size < 4096 {
-		t.Errorf("got a size of %d bytes", size)
+	if h.Kind != "SQLite" || h.Durability != "none" || h.Bytes < 4096 || h.Waiting != 0 {
+		t.Errorf("got %+v", h)
 	}
 }

@@ -1,0 +1,506 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/perdure/perdure/internal/core/store"
+	"github.com/perdure/perdure/protocol"
+)
+
+// JobAction is what a job does to each execution.
+type JobAction string
+
+// The actions of jobs.
+const (
+	JobPause   JobAction = "pause"
+	JobResume  JobAction = "resume"
+	JobStop    JobAction = "stop"
+	JobRedrive JobAction = "redrive"
+	JobSkip    JobAction = "skip"
+	JobDelete  JobAction = "delete"
+	// JobSucceed and JobFail complete the callbacks for which an execution waits.
+	JobSucceed JobAction = "succeed"
+	JobFail    JobAction = "fail"
+)
+
+// JobActions are all of them.
+var JobActions = []JobAction{
+	JobPause, JobResume, JobStop, JobRedrive, JobSkip, JobDelete, JobSucceed, JobFail,
+}
+
+// JobRequest asks for one action on many executions. Members that do not go with the action are refused.
+type JobRequest struct {
+	Action JobAction
+	// Filter says on which executions. Without statuses in it, those count on which the action is possible: open ones,
+	// say. Executions that start after the job do not count.
+	Filter Filter
+	// ARNs says on which executions in place of Filter: at most [MaxChosen].
+	ARNs []string `json:",omitempty"`
+
+	Reason string  `json:",omitempty"` // for people; it goes into each history
+	By     string  `json:",omitempty"` // who asks; empty is who is in the context, by [AskedBy]
+	Rate   float64 `json:",omitempty"` // executions a second, at most; zero is as fast as it goes
+
+	KeepTimeout bool `json:",omitempty"` // of a pause; see PauseRequest
+	Kill        bool `json:",omitempty"` // of a stop; see StopRequest
+	Cascade     bool `json:",omitempty"` // of a stop
+	// Operation names the operation that is skipped, or the callbacks that are completed; empty is the next moment, or
+	// every callback.
+	Operation string `json:",omitempty"`
+	All       bool   `json:",omitempty"` // of a skip: every moment; see SkipRequest
+	// Result and Error are those of the callbacks; without, they succeed with nothing, or fail with Reason.
+	Result *string               `json:",omitempty"`
+	Error  *protocol.ErrorObject `json:",omitempty"`
+	// Qualifier is the version, or alias, that runs what is redriven; empty is the version of each.
+	Qualifier string `json:",omitempty"`
+}
+
+// Job is one action on many executions, which the engine does in the background. It survives the engine.
+type Job struct {
+	ID string // sorts by the time of its start
+	JobRequest
+	Created protocol.Timestamp
+	Total   int // how many executions there were when it began; some may be gone, or have changed, when it comes to them
+	JobProgress
+}
+
+// JobProgress is how far a job has come.
+type JobProgress struct {
+	Done     int // executions on which it acted
+	Refused  int // executions on which the action was not possible
+	Failed   int // executions of which the engine could not tell, or not read them
+	Ended    protocol.Timestamp
+	Canceled bool   `json:",omitempty"` // somebody ended it before it was through
+	Fault    string `json:",omitempty"` // why it could not go on; empty for one that could
+}
+
+// Acted is the number of executions with a result.
+func (p *JobProgress) Acted() int { return p.Done + p.Refused + p.Failed }
+
+// JobOutcome is how an action on one execution ended.
+type JobOutcome string
+
+// The outcomes. An execution that was refused is as it was.
+const (
+	JobDone    JobOutcome = "done"
+	JobRefused JobOutcome = "refused"
+	JobFailed  JobOutcome = "failed"
+)
+
+// JobResult is what came of a job for one execution.
+type JobResult struct {
+	ARN     string
+	Outcome JobOutcome
+	Message string `json:",omitempty"` // why it was refused, or failed
+	NewARN  string `json:",omitempty"` // the execution that a redrive started
+}
+
+// JobPlan is what a job would do.
+type JobPlan struct {
+	Total  int       // how many executions there are now
+	Sample []Summary // the oldest ten
+}
+
+const (
+	// MaxChosen bounds the executions of a job that are named one by one.
+	MaxChosen = 1000
+	// MaxJobs bounds the jobs that are kept: the oldest that have ended are forgotten.
+	MaxJobs = 100
+	// maxOpenJobs bounds those that have not ended.
+	maxOpenJobs = 20
+	// MaxRate bounds the rate of a job, in executions a second; more is as fast as it goes.
+	MaxRate = 10_000
+)
+
+// jobs are the jobs as the store has them: documents of one kind for jobs and their progress, and of another for what
+// came of each execution.
+type jobs struct {
+	*life
+	store   store.Store
+	foreman *foreman
+}
+
+// jobDocument is a job as it was asked for. It does not change.
+type jobDocument struct {
+	JobRequest
+	// Selects is the filter, restricted to what was there when the job began, and on which the action is possible.
+	Selects Filter
+	Created protocol.Timestamp
+	Total   int
+	Chunks  int `json:",omitempty"` // of named executions, which are written before the job
+}
+
+// progressDocument is how far a job has come.
+type progressDocument struct {
+	JobProgress
+	Chunks int    // whose results are written
+	Next   string // marker of the page of executions behind them; empty is the first
+}
+
+const (
+	progressSuffix = "/progress"
+	cancelSuffix   = "/cancel"
+)
+
+// read returns all jobs, the newest first.
+func (j *jobs) read(ctx context.Context) ([]*jobState, error) {
+	docs, err := j.store.Documents(ctx, store.JobKind)
+	if err != nil {
+		return nil, err
+	}
+	var all []*jobState
+	for _, doc := range docs { // a job stands before what belongs to it
+		id, suffix, _ := strings.Cut(doc.Key, "/")
+		var last *jobState
+		if len(all) > 0 && all[len(all)-1].id == id {
+			last = all[len(all)-1]
+		}
+		if doc.Damaged {
+			j.log.Error("what is known of a job is not what was written", "job", id)
+			continue
+		}
+		switch {
+		case suffix == "":
+			one := &jobState{id: id}
+			err = json.Unmarshal(doc.Value, &one.jobDocument)
+			all = append(all, one)
+		case last == nil: // it is being forgotten
+		case "/"+suffix == progressSuffix:
+			err = json.Unmarshal(doc.Value, &last.progress)
+		case "/"+suffix == cancelSuffix:
+			last.cancel = true
+		}
+		if err != nil {
+			return nil, fmt.Errorf("reading the job %s: %w", id, err)
+		}
+	}
+	slices.Reverse(all)
+	return all, nil
+}
+
+// jobState is a job with all that is known of it.
+type jobState struct {
+	id string
+	jobDocument
+	progress progressDocument
+	cancel   bool // somebody wants it to end
+}
+
+func (s *jobState) ended() bool { return s.progress.Ended != 0 }
+
+func (s *jobState) job() *Job {
+	return &Job{
+		ID: s.id, JobRequest: s.JobRequest, Created: s.Created, Total: s.Total, JobProgress: s.progress.JobProgress,
+	}
+}
+
+// find returns one job, or a ResourceNotFoundException.
+func (j *jobs) find(ctx context.Context, id string) (*jobState, error) {
+	all, err := j.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, one := range all {
+		if one.id == id {
+			return one, nil
+		}
+	}
+	return nil, protocol.Errorf(protocol.CodeNotFound, "There is no job %s", protocol.Clip(id, 80))
+}
+
+// Jobs returns the jobs that are kept, the newest first.
+func (e *Engine) Jobs(ctx context.Context) ([]*Job, error) {
+	all, err := e.jobs.read(ctx)
+	var list []*Job
+	for _, one := range all {
+		list = append(list, one.job())
+	}
+	return list, err
+}
+
+// Job returns a job. An unknown one is a ResourceNotFoundException.
+func (e *Engine) Job(ctx context.Context, id string) (*Job, error) {
+	one, err := e.jobs.find(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return one.job(), nil
+}
+
+// PlanJob says what a job would do, and does nothing. It refuses what [Engine.StartJob] does.
+func (e *Engine) PlanJob(ctx context.Context, req *JobRequest) (*JobPlan, error) {
+	d, err := e.jobDocument(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	plan := &JobPlan{Total: d.Total}
+	for _, arn := range d.ARNs[:min(len(d.ARNs), planSample)] {
+		row, err := e.ledger.known(ctx, arn)
+		if err != nil {
+			return nil, err
+		}
+		plan.Sample = append(plan.Sample, e.functions.summary(row))
+	}
+	if len(d.ARNs) == 0 {
+		plan.Sample, _, err = e.List(ctx, &ListRequest{Filter: d.Selects, OldestFirst: true, MaxItems: planSample})
+	}
+	return plan, err
+}
+
+const planSample = 10
+
+// StartJob begins a job, and returns when it is durable. From then on it goes on by itself, also in another engine on
+// the same store. Each execution is acted on once, and has a result, whatever crashes meanwhile.
+func (e *Engine) StartJob(ctx context.Context, req *JobRequest) (*Job, error) {
+	d, err := e.jobDocument(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	all, err := e.jobs.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if open := slices.DeleteFunc(slices.Clone(all), (*jobState).ended); len(open) >= maxOpenJobs {
+		return nil, protocol.Errorf(protocol.CodeConflict, "%d jobs have not ended; cancel one, or wait", len(open))
+	}
+	uid, err := uuid.NewV7()
+	if err != nil {
+		return nil, err
+	}
+	one := &jobState{id: uid.String(), jobDocument: *d}
+	if err := e.jobs.write(ctx, one); err != nil {
+		return nil, err
+	}
+	e.jobs.forget(ctx, all)
+	e.jobs.foreman.look()
+	return one.job(), nil
+}
+
+// jobDocument checks a request and counts on how many executions the job would act.
+func (e *Engine) jobDocument(ctx context.Context, req *JobRequest) (*jobDocument, error) {
+	d := &jobDocument{JobRequest: *req, Created: e.life.now()}
+	by, err := caller(ctx, req.By)
+	if err != nil {
+		return nil, err
+	}
+	d.By = by
+	if err := d.check(); err != nil {
+		return nil, err
+	}
+	if len(d.ARNs) > 0 {
+		d.ARNs = slices.Compact(slices.Sorted(slices.Values(d.ARNs)))
+		for _, arn := range d.ARNs {
+			if _, err := parseExecution(arn); err != nil {
+				return nil, err
+			}
+		}
+		d.Total = len(d.ARNs)
+		return d, nil
+	}
+	d.Selects = d.Filter
+	f := &d.Selects
+	if f.StartedBefore == 0 || f.StartedBefore > d.Created {
+		f.StartedBefore = d.Created
+	}
+	d.settle()
+	q, err := e.query(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	f.Qualifier = q.Version // an alias may move before the job comes to its last execution
+	counts, err := e.Count(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	d.Total = counts.Total
+	return d, nil
+}
+
+// settle restricts the filter to executions on which the action is possible.
+func (d *jobDocument) settle() {
+	f := &d.Selects
+	if len(f.Statuses) > 0 {
+		return
+	}
+	switch d.Action {
+	case JobResume:
+		f.Statuses = []protocol.ExecutionStatus{protocol.ExecutionPausing, protocol.ExecutionPaused}
+	case JobRedrive:
+		f.Statuses = []protocol.ExecutionStatus{
+			protocol.ExecutionFailed, protocol.ExecutionTimedOut, protocol.ExecutionStopped,
+		}
+	case JobDelete:
+		f.Statuses = slices.DeleteFunc(slices.Clone(protocol.ExecutionStatuses), func(s protocol.ExecutionStatus) bool {
+			return !s.Closed()
+		})
+	case JobPause:
+		f.Statuses = []protocol.ExecutionStatus{protocol.ExecutionRunning}
+	default:
+		f.Statuses = openStatuses()
+	}
+	if d.completes() && len(f.Doing) == 0 {
+		f.Doing = []Activity{Callback}
+	}
+}
+
+func (r *JobRequest) completes() bool { return r.Action == JobSucceed || r.Action == JobFail }
+
+// check refuses a request that no engine can do.
+func (r *JobRequest) check() error {
+	if !slices.Contains(JobActions, r.Action) {
+		return protocol.Errorf(protocol.CodeInvalidParameter, "A job cannot %q; it can pause, resume, stop, "+
+			"redrive, skip, delete, succeed or fail", string(r.Action))
+	}
+	stray := ""
+	for _, member := range []struct {
+		name string
+		set  bool
+		goes bool // with the action
+	}{
+		{"KeepTimeout", r.KeepTimeout, r.Action == JobPause},
+		{"Kill", r.Kill, r.Action == JobStop},
+		{"Cascade", r.Cascade, r.Action == JobStop},
+		{"Operation", r.Operation != "", r.Action == JobSkip || r.completes()},
+		{"All", r.All, r.Action == JobSkip && r.Operation == ""},
+		{"Result", r.Result != nil, r.Action == JobSucceed},
+		{"Error", r.Error != nil, r.Action == JobFail},
+		{"Qualifier", r.Qualifier != "", r.Action == JobRedrive},
+		{"Reason", r.Reason != "", r.Action == JobPause || r.Action == JobResume || r.Action == JobStop ||
+			r.Action == JobFail},
+	} {
+		if member.set && !member.goes {
+			stray = cmp.Or(stray, member.name)
+		}
+	}
+	switch {
+	case stray != "":
+		return protocol.Errorf(protocol.CodeInvalidParameter, "%s does not go with the action %s", stray, r.Action)
+	case len(r.ARNs) > MaxChosen:
+		return protocol.Errorf(protocol.CodeInvalidParameter, "A job names at most %d executions one by one, not %d; "+
+			"a filter has no such limit", MaxChosen, len(r.ARNs))
+	case len(r.ARNs) > 0 && len(r.Filter.Values()) > 0:
+		return protocol.Errorf(protocol.CodeInvalidParameter,
+			"A job acts on the executions of a filter, or on those that it names, not on both")
+	case r.Rate < 0 || r.Rate > MaxRate:
+		return protocol.Errorf(protocol.CodeInvalidParameter, "A rate is a number of executions a second, "+
+			"more than 0 and at most %d", MaxRate)
+	case len(r.Reason) > maxReasonText || len(r.Operation) > protocol.MaxName:
+		return protocol.Errorf(protocol.CodeInvalidParameter, "The reason, or the name of the operation, is "+
+			"too long")
+	}
+	return r.checkOutcome()
+}
+
+// maxReasonText bounds what people give as a reason, in bytes.
+const maxReasonText = 4 << 10
+
+// checkOutcome bounds what the callbacks get, which is kept with the job.
+func (r *JobRequest) checkOutcome() error {
+	size := r.Error.Size()
+	if r.Result != nil {
+		size += len(*r.Result)
+	}
+	if size > store.MaxDocument/2 {
+		return protocol.Errorf(protocol.CodeInvalidParameter, "The outcome of the callbacks has %d bytes; a job takes "+
+			"at most %d", size, store.MaxDocument/2)
+	}
+	return nil
+}
+
+// write makes a job durable. One that names executions has their chunks first.
+func (j *jobs) write(ctx context.Context, one *jobState) error {
+	doc := one.jobDocument
+	for chosen := range slices.Chunk(doc.ARNs, chunkLength) {
+		doc.Chunks++
+		chunk := &chunkDocument{}
+		for _, arn := range chosen {
+			chunk.Results = append(chunk.Results, JobResult{ARN: arn})
+		}
+		if err := j.putChunk(ctx, one.id, doc.Chunks, chunk); err != nil {
+			return err
+		}
+	}
+	doc.ARNs = nil
+	one.Chunks = doc.Chunks
+	return j.store.PutDocument(ctx, store.JobKind, one.id, encodeDocument(doc))
+}
+
+// forget deletes the oldest jobs that have ended, if there are too many.
+func (j *jobs) forget(ctx context.Context, all []*jobState) {
+	for i, one := range all {
+		if i+1 < MaxJobs || !one.ended() {
+			continue
+		}
+		if err := j.delete(ctx, one); err != nil {
+			j.log.Warn("a job that has ended is not forgotten yet", "job", one.id, "error", err)
+		}
+	}
+}
+
+// delete deletes a job that has ended; its results first, so that none is left behind.
+func (j *jobs) delete(ctx context.Context, one *jobState) error {
+	for n := 1; n <= one.progress.Chunks; n++ {
+		if err := j.store.DeleteDocument(ctx, store.JobResultKind, chunkKey(one.id, n)); err != nil {
+			return err
+		}
+	}
+	return errors.Join(
+		j.store.DeleteDocument(ctx, store.JobKind, one.id+cancelSuffix),
+		j.store.DeleteDocument(ctx, store.JobKind, one.id+progressSuffix),
+		j.store.DeleteDocument(ctx, store.JobKind, one.id))
+}
+
+// CancelJob ends a job before it is through. What it has done stays done. One that has ended stays as it is; an unknown
+// one is a ResourceNotFoundException.
+func (e *Engine) CancelJob(ctx context.Context, id string) error {
+	one, err := e.jobs.find(ctx, id)
+	if err != nil || one.ended() {
+		return err
+	}
+	if err := e.jobs.store.PutDocument(ctx, store.JobKind, id+cancelSuffix, []byte("{}")); err != nil {
+		return err
+	}
+	e.jobs.foreman.look()
+	return nil
+}
+
+// JobResults returns results of a job, in the order in which it acted, of one outcome or of any. after is zero, or what
+// the call before returned as next, which is zero on the last page. A page may be empty and not the last.
+func (e *Engine) JobResults(ctx context.Context, id string, outcome JobOutcome, after int) (
+	results []JobResult, next int, err error,
+) {
+	one, err := e.jobs.find(ctx, id)
+	if err != nil {
+		return nil, 0, err
+	}
+	upTo := min(one.progress.Chunks, after+chunksAtOnce)
+	for n := after + 1; n <= upTo; n++ {
+		chunk, err := e.jobs.chunk(ctx, id, n)
+		if err != nil {
+			return nil, 0, err
+		}
+		for _, r := range chunk.Results {
+			if outcome == "" || r.Outcome == outcome {
+				results = append(results, r)
+			}
+		}
+		if len(results) >= chunkLength && n < one.progress.Chunks {
+			return results, n, nil
+		}
+	}
+	if upTo < one.progress.Chunks {
+		return results, upTo, nil
+	}
+	return results, 0, nil
+}
+
+// chunksAtOnce bounds what one page of results reads.
+const chunksAtOnce = 100

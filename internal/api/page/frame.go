@@ -1,0 +1,131 @@
+package page
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"github.com/perdure/perdure/internal/api/route"
+	"github.com/perdure/perdure/protocol"
+)
+
+// frame is the data of every page's template.
+type frame struct {
+	Title   string
+	Section section // whose link in the navigation is marked
+	Live    string  // what the page is kept up to date with, as a query of [site.live]; empty is nothing
+	Refresh int64   // milliseconds after which the page is another even if nothing changes; zero is never
+	Page    any
+	Style   string // the name of its style sheet; empty is that of its template
+	tag     string // names the state of the page; empty for a hash of the page
+
+	// What follows is set by render, of whoever asks.
+
+	Name     string // of the template
+	Version  string
+	User     string // empty without a login
+	Operator bool   // may press buttons
+	Token    string // of the forms
+}
+
+// section is a link of the navigation.
+type section string
+
+const (
+	sectionExecutions section = "Executions"
+	sectionFunctions  section = "Functions"
+	sectionEngine     section = "Engine"
+	sectionStart      section = "Start"
+)
+
+// link is a link of the navigation: where it leads, and the key that follows g for it.
+type link struct {
+	Section   section
+	Path, Key string
+}
+
+// Navigation is what leads to all pages.
+func (frame) Navigation() []link {
+	return []link{
+		{sectionExecutions, Prefix, "e"},
+		{sectionFunctions, Prefix + "functions", "f"},
+		{sectionEngine, Prefix + "engine", "n"},
+		{sectionStart, Prefix + "start", "s"},
+	}
+}
+
+// liveAll keeps a page up to date with all that the engine does.
+const liveAll = "of=all"
+
+// liveExecution keeps a page up to date with one execution and its log.
+func liveExecution(arn string) string { return url.Values{"of": {"execution"}, "arn": {arn}}.Encode() }
+
+// page answers with a template, filled by build.
+func (s *site) page(name string, build func(r *http.Request) (frame, error)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		f, err := build(r)
+		if err != nil {
+			s.refuse(w, r, err)
+			return
+		}
+		s.render(w, r, http.StatusOK, name, f)
+	})
+}
+
+// render writes a page, unless the client has it already.
+func (s *site) render(w http.ResponseWriter, r *http.Request, status int, name string, f frame) {
+	caller := route.CallerOf(r)
+	f.Style = cmp.Or(f.Style, name)
+	f.Name, f.Version, f.Operator = name, s.version, caller.May(route.Operators)
+	if caller != nil {
+		f.User = caller.Name
+	}
+	if f.Operator {
+		f.Token = formToken(formSecret(w, r))
+	}
+	var b bytes.Buffer
+	if err := s.pages[name].ExecuteTemplate(&b, "layout.html", f); err != nil {
+		s.log.Error("ui: a page could not be rendered", "page", name, "error", err)
+		http.Error(w, "The page could not be rendered; the log of the engine says why.", http.StatusInternalServerError)
+		return
+	}
+	tag := f.tag
+	if tag == "" {
+		tag = fmt.Sprintf(`"%x"`, sha256.Sum256(b.Bytes()))
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-cache")
+	w.Header().Set("ETag", tag)
+	if status == http.StatusOK && r.Header.Get("If-None-Match") == tag {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	w.WriteHeader(status)
+	w.Write(b.Bytes())
+}
+
+// refuse shows a refusal, and hides a fault.
+func (s *site) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	status, text := http.StatusBadRequest, ""
+	var refusal *protocol.Error
+	switch {
+	case errors.As(err, &refusal):
+		text = refusal.Message
+		switch refusal.Code {
+		case protocol.CodeNotFound:
+			status = http.StatusNotFound
+		case protocol.CodeAccessDenied:
+			status = http.StatusForbidden
+		}
+	case r.Context().Err() != nil:
+		return
+	default:
+		status, text = http.StatusInternalServerError, "The engine has a problem; its log says which."
+		s.log.Error("ui: a page failed", "path", r.URL.Path, "error", err)
+	}
+	s.render(w, r, status, "refusal", frame{Title: "Not possible", Page: text})
+}

@@ -1,0 +1,450 @@
+package page
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/perdure/perdure/internal/text"
+	"github.com/perdure/perdure/protocol"
+)
+
+const (
+	// rowsSent is how many rows of a timeline are sent: what one sees, and as much around it.
+	rowsSent = 120
+	// rowHeight is the height of a row in pixels, as the style sheet has it.
+	rowHeight = 34
+	// fewRows is up to how many operations nothing is folded.
+	fewRows = 25
+	// leastBar is the least width of a bar, in percent: what took no time is seen, too.
+	leastBar = 0.15
+	// maxDepth is how deep rows are indented.
+	maxDepth = 12
+)
+
+// timeline is what a page shows of a record: the rows that one sees, on one axis.
+type timeline struct {
+	Rows          []*row
+	Total         int // rows, with those that are not sent
+	First         int // of the sent rows, from 0
+	Above, Below  int // height of what is not sent, in pixels
+	LeftOut       int // operations that are not kept
+	Folds         bool
+	Ticks         []tick
+	Gaps          []gap
+	Cuts          bool // some time is left out
+	End           string
+	Invocations   []strip
+	LeftOutBefore int // invocations that are not kept
+}
+
+// From, Last, Before and Next are numbers for people, and for links to other rows.
+func (t *timeline) From() int   { return t.First + 1 }
+func (t *timeline) Last() int   { return t.First + len(t.Rows) }
+func (t *timeline) Before() int { return max(0, t.First-rowsSent) }
+func (t *timeline) Next() int   { return t.First + len(t.Rows) }
+
+// row is one operation of a timeline.
+type row struct {
+	Number   int
+	Name     string
+	Kind     string
+	Class    string
+	State    string
+	Note     string
+	Depth    int
+	Folds    bool // has operations in it
+	Unfolded bool
+	Selected bool
+	Lit      bool // ran in the invocation that is chosen
+	Tally    *tally
+	Start    protocol.Timestamp
+	End      protocol.Timestamp
+	Until    protocol.Timestamp
+	Parts    []part
+	// From and To are the first and the last invocation that ran it; zero if none that is kept did.
+	From, To int
+}
+
+// part is a piece of a row's bar.
+type part struct{ X, Width, Class, Title string }
+
+// strip is an invocation above a timeline.
+type strip struct {
+	part
+	Number int
+	Lit    bool
+}
+
+// tally counts the operations of a context by how they are.
+type tally struct {
+	All, Done, Failed, Retrying, Running, Waiting int
+}
+
+// Bad is how many failed; empty for none.
+func (t *tally) Bad() string {
+	if t.Failed == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d failed", t.Failed)
+}
+
+// Rest says how many go on, and how; empty for none.
+func (t *tally) Rest() (s string) {
+	for _, n := range []struct {
+		count int
+		word  string
+	}{{t.Retrying, "retrying"}, {t.Waiting, "waiting"}, {t.Running, "running"}} {
+		if n.count > 0 {
+			s += fmt.Sprintf(", %d %s", n.count, n.word)
+		}
+	}
+	return s
+}
+
+// Meter is the tally as a bar: parts of a hundred.
+func (t *tally) Meter() (parts []part) {
+	left := 0.0
+	for _, n := range []struct {
+		count int
+		class string
+	}{{t.Done, "good"}, {t.Failed, "bad"}, {t.Retrying, "retry"}, {t.Waiting, "wait"}, {t.Running, "open"}} {
+		width := 100 * float64(n.count) / float64(max(1, t.All))
+		if n.count > 0 {
+			parts = append(parts, part{X: percent(left), Width: percent(width), Class: n.class})
+		}
+		left += width
+	}
+	return parts
+}
+
+func (t *tally) add(o *operation) {
+	t.All++
+	switch class(o.Status) {
+	case "good":
+		t.Done++
+	case "bad", "gone":
+		t.Failed++
+	case "retry":
+		t.Retrying++
+	default:
+		if o.Type == protocol.TypeContext || o.Type == protocol.TypeStep {
+			t.Running++
+		} else {
+			t.Waiting++
+		}
+	}
+}
+
+// tree is the operations of a record by what they are in.
+type tree struct {
+	children map[string][]*operation
+	byNumber map[int]*operation
+}
+
+func newTree(all []*operation) *tree {
+	t := &tree{map[string][]*operation{}, make(map[int]*operation, len(all))}
+	known := make(map[string]bool, len(all))
+	for _, o := range all {
+		known[o.ID], t.byNumber[o.Number] = true, o
+	}
+	for _, o := range all {
+		parent := o.ParentID
+		if !known[parent] {
+			parent = ""
+		}
+		t.children[parent] = append(t.children[parent], o)
+	}
+	return t
+}
+
+// isBatch reports whether o has items or branches, which are alike.
+func isBatch(o *operation) bool {
+	return o.SubType == protocol.SubTypeMap || o.SubType == protocol.SubTypeParallel
+}
+
+// inside returns what is in o; of a batch that which failed comes first, then what goes on.
+func (t *tree) inside(o *operation) []*operation {
+	children := t.children[o.ID]
+	if !isBatch(o) {
+		return children
+	}
+	rank := map[string]int{"bad": 0, "retry": 1, "open": 2, "gone": 3, "good": 4}
+	return slices.SortedStableFunc(slices.Values(children), func(a, b *operation) int {
+		return cmp.Compare(rank[class(a.Status)], rank[class(b.Status)])
+	})
+}
+
+// folding says what is unfolded: by itself, or because somebody wants it so.
+type folding struct {
+	open, shut map[int]bool // by number of the operation
+	all        bool
+	few        bool
+	path       map[string]bool // ids of what is around the selected operation
+}
+
+func (f *folding) unfolded(o *operation) bool {
+	switch {
+	case f.shut[o.Number]:
+		return false
+	case f.open[o.Number], f.path[o.ID]:
+		return true
+	}
+	return f.all || f.few
+}
+
+// flatten returns the operations that have rows, with their depths.
+func (t *tree) flatten(f *folding) (rows []*row, of []*operation) {
+	var walk func(list []*operation, depth int)
+	walk = func(list []*operation, depth int) {
+		for _, o := range list {
+			r := &row{Number: o.Number, Depth: depth, Folds: len(t.children[o.ID]) > 0}
+			r.Unfolded = r.Folds && f.unfolded(o)
+			rows, of = append(rows, r), append(of, o)
+			if r.Unfolded {
+				walk(t.inside(o), min(depth+1, maxDepth))
+			}
+		}
+	}
+	walk(t.children[""], 0)
+	return rows, of
+}
+
+// around returns the ids of what is around an operation.
+func (t *tree) around(o *operation, byID map[string]*operation) map[string]bool {
+	path := map[string]bool{}
+	for o != nil && !path[o.ParentID] {
+		path[o.ParentID] = true
+		o = byID[o.ParentID]
+	}
+	return path
+}
+
+// scene is what a timeline is drawn from.
+type scene struct {
+	record *record
+	all    span
+	axis   *axis
+	now    protocol.Timestamp
+	open   bool              // the execution goes on
+	flying *span             // the invocation under way
+	queued *span             // an invocation is wanted
+	runs   []invocation      // with the one under way
+	notes  map[string]string // by operation id: what it waits for
+	lit    int               // the chosen invocation
+}
+
+// moments are when something began or ended.
+func (s *scene) moments(ops []*operation) []protocol.Timestamp {
+	moments := make([]protocol.Timestamp, 0, 2*len(ops))
+	for _, o := range ops {
+		moments = append(moments, o.Start)
+		if o.End != 0 {
+			moments = append(moments, o.End)
+		}
+		for _, t := range o.tries {
+			moments = append(moments, t.From, t.To)
+		}
+	}
+	return moments
+}
+
+// busy is when the function ran.
+func (s *scene) busy() (busy []span) {
+	for _, i := range s.runs {
+		busy = append(busy, i.span)
+	}
+	return busy
+}
+
+// draw makes the timeline from the row at on, or around the selected operation.
+func (s *scene) draw(p *place) *timeline {
+	ops := s.record.operations()
+	t := newTree(ops)
+	s.axis = newAxis(s.all, nil, []span{s.all})
+	if !p.whole {
+		s.axis = newAxis(s.all, s.moments(ops), s.busy())
+	}
+	f := &folding{open: p.open, shut: p.shut, all: p.all, few: len(ops) <= fewRows}
+	selected := t.byNumber[p.operation]
+	if selected != nil {
+		f.path = t.around(selected, s.record.byID)
+	}
+	rows, of := t.flatten(f)
+	line := &timeline{Total: len(rows), LeftOut: s.record.fold.Begun - len(ops), Ticks: s.axis.ticks(s.all.From),
+		Gaps: s.axis.gaps(), Invocations: s.strips(), LeftOutBefore: s.record.invoked - len(s.record.invocations)}
+	line.Cuts, line.End = len(line.Gaps) > 0, "end"
+	if s.open {
+		line.End = "now"
+	}
+	line.Folds = len(t.children[""]) < len(ops)
+	line.First = max(0, min(p.first, len(rows)-rowsSent/2))
+	last := min(len(rows), line.First+rowsSent)
+	line.Above, line.Below = line.First*rowHeight, (len(rows)-last)*rowHeight
+	for i := line.First; i < last; i++ {
+		s.fill(rows[i], of[i], t)
+		rows[i].Selected = of[i] == selected
+		line.Rows = append(line.Rows, rows[i])
+	}
+	return line
+}
+
+// fill completes the row of o.
+func (s *scene) fill(r *row, o *operation, t *tree) {
+	r.Name, r.Kind, r.Class, r.State = nameOf(o.Operation), o.Kind(), o.class(), o.State()
+	r.Start, r.End, r.Until, r.Note = o.Start, o.End, o.Until(), s.notes[o.ID]
+	if o.Error != nil && r.Note == "" {
+		r.Note = text.Clip(o.Error.Line(), maxLine)
+	}
+	if r.Folds {
+		r.Tally = &tally{}
+		for _, child := range t.children[o.ID] {
+			r.Tally.add(child)
+		}
+	}
+	for _, b := range s.bars(o) {
+		r.Parts = append(r.Parts, s.part(b))
+	}
+	for _, run := range s.runs {
+		if o.Type != protocol.TypeWait && run.From <= s.endOf(o) && run.To >= o.Start {
+			r.From, r.To = cmp.Or(r.From, run.Number), run.Number
+			r.Lit = r.Lit || run.Number == s.lit
+		}
+	}
+}
+
+// endOf is the end of an operation, or now.
+func (s *scene) endOf(o *operation) protocol.Timestamp { return cmp.Or(o.End, s.all.To) }
+
+// bar is a stretch of an operation's time.
+type stretch struct {
+	span
+	class string // run, failed, retry, queued, wait, callback, invoke, context
+	title string
+}
+
+// bars are the stretches of an operation, in order.
+func (s *scene) bars(o *operation) []stretch {
+	whole := span{o.Start, s.endOf(o)}
+	switch o.Type {
+	case protocol.TypeContext:
+		return []stretch{{whole, "context", "open"}}
+	case protocol.TypeWait:
+		return []stretch{{whole, "wait", "waited"}}
+	case protocol.TypeCallback:
+		return []stretch{{whole, "callback", "waited for an answer"}}
+	case protocol.TypeChainedInvoke:
+		return []stretch{{whole, "invoke", "waited for " + cmp.Or(o.Function, "a function")}}
+	}
+	return s.attempts(o)
+}
+
+// attempts are the stretches of a step.
+func (s *scene) attempts(o *operation) (all []stretch) {
+	between := func(from, to protocol.Timestamp, t *try) {
+		due := cmp.Or(t.Next, to)
+		pause := stretch{span{from, min(due, to)}, "retry", "until the next attempt"}
+		if t.Failure == "" {
+			pause.class, pause.title = "wait", "until it looks again"
+		}
+		all = append(all, pause)
+		if due < to {
+			all = append(all, stretch{span{due, to}, "queued", "was due"})
+		}
+	}
+	for i := range o.tries {
+		t := &o.tries[i]
+		if i > 0 {
+			between(o.tries[i-1].To, t.From, &o.tries[i-1])
+		}
+		class, title := "run", fmt.Sprintf("attempt %d", t.Number)
+		if t.Failure != "" {
+			class, title = "failed", title+": "+t.Failure
+		}
+		all = append(all, stretch{span{t.From, t.To}, class, title})
+	}
+	if !o.Open() {
+		return all
+	}
+	if n := len(o.tries); n > 0 && o.Status == protocol.StatusPending {
+		between(o.tries[n-1].To, s.all.To, &o.tries[n-1])
+	} else if n > 0 && o.began != 0 {
+		between(o.tries[n-1].To, o.began, &o.tries[n-1])
+	}
+	if o.began != 0 {
+		all = append(all, s.present(o)...)
+	}
+	return all
+}
+
+// present is the attempt of a step that has begun: it runs only while an invocation does.
+func (s *scene) present(o *operation) []stretch {
+	title := fmt.Sprintf("attempt %d", o.Attempt+1)
+	run := span{o.began, s.all.To}
+	if s.open && s.flying != nil {
+		return []stretch{{run, "run", title}}
+	}
+	for i := len(s.runs) - 1; i >= 0; i-- {
+		if s.runs[i].From <= o.began {
+			run.To = max(o.began, min(run.To, s.runs[i].To))
+			break
+		}
+	}
+	return []stretch{{run, "failed", title + ", broken off"},
+		{span{run.To, s.all.To}, "queued", "no invocation runs it"}}
+}
+
+func (s *scene) part(b stretch) part {
+	left, right := s.axis.at(b.From), s.axis.at(max(b.From, b.To))
+	return part{X: percent(left), Width: percent(max(leastBar, right-left)), Class: b.class,
+		Title: b.title + ", " + text.Spaced(b.length()) + ", from " + moment(b.From)}
+}
+
+// strips are the invocations above the timeline.
+func (s *scene) strips() (all []strip) {
+	for _, i := range s.runs {
+		b := stretch{i.span, "run", fmt.Sprintf("invocation %d", i.Number)}
+		switch {
+		case i.Failure != "":
+			b.class, b.title = "failed", b.title+": "+i.Failure
+		case s.flying != nil && i.span == *s.flying:
+			b.title += ", under way"
+		}
+		all = append(all, strip{s.part(b), i.Number, i.Number == s.lit})
+	}
+	if s.queued != nil {
+		all = append(all, strip{part: s.part(stretch{*s.queued, "queued", "an invocation is wanted"})})
+	}
+	return all
+}
+
+// class is what the operation looks like: that of its status, and one of its own if it waits.
+func (o *operation) class() string {
+	c := class(o.Status)
+	if c == "open" && o.Type != protocol.TypeStep && o.Type != protocol.TypeContext {
+		return "wait"
+	}
+	return c
+}
+
+// State is the operation's status for people.
+func (o *operation) State() string {
+	switch {
+	case o.Status == protocol.StatusPending && o.Error != nil:
+		return "failed, tries again"
+	case o.Status == protocol.StatusPending:
+		return "looks again"
+	case o.Open() && o.Type == protocol.TypeCallback:
+		return "waits for an answer"
+	case o.Open() && o.Type == protocol.TypeChainedInvoke:
+		return "waits for a function"
+	case o.Open() && o.Type == protocol.TypeWait:
+		return "waits"
+	case o.Open() && o.Type == protocol.TypeContext:
+		return "goes on"
+	case o.Open():
+		return "runs"
+	}
+	return strings.ToLower(strings.ReplaceAll(string(o.Status), "_", " "))
+}
