@@ -189,6 +189,15 @@ func TestDecodedPayloadsAreShown(t *testing.T) {
 	want(t, shown.get(executionPath(arn)+"&stored=1", 200), `7`, "Decode payloads")
 }
 
+func TestTagsAreShown(t *testing.T) {
+	f := newFixture(t)
+	started, err := f.engine.Start(t.Context(), &engine.InvokeRequest{Function: "approve", Tags: map[string]string{"team": "a/b"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want(t, f.get(executionPath(started.ARN), 200), "<bdi>team</bdi>=<bdi>a/b</bdi>")
+}
+
 // TestForksWithAnotherOutcome: of an operation, by a form; and a callback that is answered by one fails by the other.
 func TestForksWithAnotherOutcome(t *testing.T) {
 	f := newFixture(t)
