@@ -38,9 +38,11 @@ func (s *site) actions() map[string]act {
 			_, err := s.engine.Skip(r.Context(), &engine.SkipRequest{ARN: arn, Operation: form.Get("operation")})
 			return err
 		}),
-		"delete":  s.delete,
-		"redrive": s.fork(func(url.Values) (engine.ForkRequest, error) { return engine.ForkRequest{Redrive: true}, nil }),
-		"fork":    s.fork(forkRequest),
+		"delete": s.delete,
+		"redrive": s.fork(func(url.Values) (engine.ForkRequest, error) {
+			return engine.ForkRequest{Redrive: true}, nil
+		}),
+		"fork": s.fork(forkRequest),
 		"succeed": s.on(func(r *http.Request, _ string, form url.Values) error {
 			return s.engine.SucceedCallback(r.Context(), form.Get("callback"), []byte(form.Get("result")))
 		}),

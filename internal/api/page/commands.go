@@ -1,6 +1,9 @@
 package page
 
-import "strings"
+import (
+	"regexp"
+	"strings"
+)
 
 // Command is what does the same in a terminal: a verb of perdure with this execution, and more arguments.
 func (p *executionPage) Command(verb string, more ...string) string {
@@ -11,12 +14,11 @@ func (p *executionPage) Command(verb string, more ...string) string {
 	return strings.Join(words, " ")
 }
 
+var plainWord = regexp.MustCompile(`^[-\w./:=,@%+]+$`)
+
 // quoted is a word for a shell.
 func quoted(word string) string {
-	plain := strings.IndexFunc(word, func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:=,@%+", r))
-	}) < 0
-	if plain && word != "" {
+	if plainWord.MatchString(word) {
 		return word
 	}
 	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
