@@ -224,6 +224,7 @@ func TestAnOrderIsStartedWatchedAndApprovedOnThePage(t *testing.T) {
 	if r, err := f.engine.Wait(t.Context(), arn); err != nil || r.Status != protocol.ExecutionSucceeded {
 		t.Fatalf("the execution ended with %v, %v", r, err)
 	}
+	want(t, f.get(executionPath(arn)+"&op=1", 200), `id="operation-result"`, `id="execution-result"`)
 	page = f.get(executionPath(arn), 200)
 	want(t, page, "SUCCEEDED", "&#34;shipped&#34;", "Start another", "Took")
 	if strings.Contains(page, "data-live") {
