@@ -96,7 +96,7 @@ type Engine struct {
 	telemetry *reporter // nil without telemetry
 	fleet     *membership
 	claimer   *claimer // nil if the engine is alone
-	jobs      *jobs
+	jobs      *Jobs
 	probe     probe
 	counts    sharedCounts
 }
@@ -156,7 +156,7 @@ func assemble(st store.Store, seals seals, opts *Options) *Engine {
 		counters: e.counters, figures: e.figures, tracing: &tracing{opts.Tracer, opts.Strict}, seals: seals,
 		serving: e.fleet.serving, crashes: opts.Crashes,
 	}
-	e.jobs = &jobs{life: life, store: st, engine: e}
+	e.jobs = &Jobs{life: life, store: st, engine: e}
 	e.jobs.foreman = &foreman{
 		life: life, jobs: e.jobs, fleet: e.fleet, wake: make(chan struct{}, 1), began: time.Now(),
 		working: map[string]context.CancelFunc{},
@@ -236,6 +236,9 @@ func (e *Engine) work(opts *Options) {
 
 // Functions are the functions that the engine knows.
 func (e *Engine) Functions() *Functions { return e.functions }
+
+// Jobs are the actions on many executions that the engine does in the background.
+func (e *Engine) Jobs() *Jobs { return e.jobs }
 
 // Close begins no more work, cancels the invocations under way, and records them as lost, so that the next engine
 // repeats them at once. It waits for all that. If ctx ends first, Close returns its error, and the store must not be

@@ -39,7 +39,7 @@ type chunkDocument struct {
 
 func chunkKey(id string, n int) string { return fmt.Sprintf("%s/%08d", id, n) }
 
-func (j *jobs) chunk(ctx context.Context, id string, n int) (*chunkDocument, error) {
+func (j *Jobs) chunk(ctx context.Context, id string, n int) (*chunkDocument, error) {
 	data, err := j.store.Document(ctx, store.JobResultKind, chunkKey(id, n))
 	if err != nil {
 		return nil, err
@@ -48,14 +48,14 @@ func (j *jobs) chunk(ctx context.Context, id string, n int) (*chunkDocument, err
 	return c, json.Unmarshal(data, c)
 }
 
-func (j *jobs) putChunk(ctx context.Context, id string, n int, c *chunkDocument) error {
+func (j *Jobs) putChunk(ctx context.Context, id string, n int, c *chunkDocument) error {
 	return j.store.PutDocument(ctx, store.JobResultKind, chunkKey(id, n), encodeDocument(c))
 }
 
 // foreman does the jobs, if it is this node's turn.
 type foreman struct {
 	*life
-	jobs  *jobs
+	jobs  *Jobs
 	fleet *membership
 	wake  chan struct{}
 	began time.Time
@@ -281,8 +281,8 @@ func (w *jobWorker) actOnOne(ctx context.Context, r *JobResult) {
 		switch {
 		case err == nil:
 			r.Outcome, r.NewARN = JobDone, newARN
-		case refused && refusal.Code == protocol.CodeNotFound && w.Action == JobRedrive && time.Since(w.began) < settling:
-			pause(ctx, retryDelay, nil) // its function may be registered yet
+		case refused && w.isEarly(refusal):
+			pause(ctx, retryDelay, nil)
 			continue
 		case refused:
 			r.Outcome, r.Message = JobRefused, protocol.Clip(refusal.Message, maxReason)
@@ -296,7 +296,12 @@ func (w *jobWorker) actOnOne(ctx context.Context, r *JobResult) {
 	}
 }
 
+// isEarly reports whether an execution was refused because its function may not be registered yet.
+func (w *jobWorker) isEarly(refusal *protocol.Error) bool {
+	return w.Action == JobRedrive && refusal.Code == protocol.CodeNotFound && time.Since(w.began) < settling
+}
+
 // oldest lists a page of executions for a job.
-func (j *jobs) oldest(ctx context.Context, f *Filter, marker string, n int) ([]Summary, string, error) {
+func (j *Jobs) oldest(ctx context.Context, f *Filter, marker string, n int) ([]Summary, string, error) {
 	return j.engine.List(ctx, &ListRequest{Filter: *f, OldestFirst: true, Marker: marker, MaxItems: n})
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // act acts on one execution, once for each job: the job's id is the token of the act.
-func (j *jobs) act(ctx context.Context, job string, req *JobRequest, arn string) (newARN string, err error) {
+func (j *Jobs) act(ctx context.Context, job string, req *JobRequest, arn string) (newARN string, err error) {
 	var reason *string
 	if req.Reason != "" {
 		reason = &req.Reason
@@ -39,7 +39,7 @@ func (j *jobs) act(ctx context.Context, job string, req *JobRequest, arn string)
 
 // remove deletes an execution. One that is gone was there when its chunk was written, so the job has deleted it,
 // or somebody else has.
-func (j *jobs) remove(ctx context.Context, arn string) error {
+func (j *Jobs) remove(ctx context.Context, arn string) error {
 	_, err := j.engine.Delete(ctx, arn)
 	if refusal, ok := errors.AsType[*protocol.Error](err); ok && refusal.Code == protocol.CodeNotFound {
 		return nil
@@ -48,7 +48,7 @@ func (j *jobs) remove(ctx context.Context, arn string) error {
 }
 
 // stop stops an execution, and refuses one that has ended otherwise.
-func (j *jobs) stop(ctx context.Context, job string, req *JobRequest, arn string) error {
+func (j *Jobs) stop(ctx context.Context, job string, req *JobRequest, arn string) error {
 	row, err := j.engine.ledger.known(ctx, arn)
 	if err != nil {
 		return err
@@ -66,7 +66,7 @@ func (j *jobs) stop(ctx context.Context, job string, req *JobRequest, arn string
 
 // complete completes the callbacks for which an execution waits: all in one entry, so that one token stands for
 // them.
-func (j *jobs) complete(ctx context.Context, job string, req *JobRequest, arn string) error {
+func (j *Jobs) complete(ctx context.Context, job string, req *JobRequest, arn string) error {
 	_, err := updateNamed(ctx, j.engine.ledger, arn, once(job, func(d *machine.Draft) (none, error) {
 		open := d.OpenCallbacks(req.Operation)
 		if len(open) == 0 {

@@ -63,12 +63,12 @@ type JobRequest struct {
 	Qualifier string `json:",omitempty"`
 }
 
-// Job is one action on many executions, which the engine does in the background. It survives the engine.
+// Get is one action on many executions, which the engine does in the background. It survives the engine.
 type Job struct {
 	ID string // sorts by the time of its start
 	JobRequest
 	Created protocol.Timestamp
-	Total   int // how many executions there were when it began; some may be gone, or have changed, when it comes to them
+	Total   int // how many executions there were when it began; some may be gone when it comes to them
 	JobProgress
 }
 
@@ -120,9 +120,11 @@ const (
 	MaxRate = 10_000
 )
 
-// jobs are the jobs as the store has them: documents of one kind for jobs and their progress, and of another for what
-// came of each execution.
-type jobs struct {
+// Jobs are the jobs of an engine. All methods may be called concurrently.
+//
+// The store has them as documents: of one kind for jobs and their progress, and of another for what came of each
+// execution.
+type Jobs struct {
 	*life
 	store   store.Store
 	engine  *Engine
@@ -152,7 +154,7 @@ const (
 )
 
 // read returns all jobs, the newest first.
-func (j *jobs) read(ctx context.Context) ([]*jobState, error) {
+func (j *Jobs) read(ctx context.Context) ([]*jobState, error) {
 	docs, err := j.store.Documents(ctx, store.JobKind)
 	if err != nil {
 		return nil, err
@@ -204,7 +206,7 @@ func (s *jobState) job() *Job {
 }
 
 // find returns one job, or a ResourceNotFoundException.
-func (j *jobs) find(ctx context.Context, id string) (*jobState, error) {
+func (j *Jobs) find(ctx context.Context, id string) (*jobState, error) {
 	all, err := j.read(ctx)
 	if err != nil {
 		return nil, err
@@ -217,9 +219,9 @@ func (j *jobs) find(ctx context.Context, id string) (*jobState, error) {
 	return nil, protocol.Errorf(protocol.CodeNotFound, "There is no job %s", protocol.Clip(id, 80))
 }
 
-// Jobs returns the jobs that are kept, the newest first.
-func (e *Engine) Jobs(ctx context.Context) ([]*Job, error) {
-	all, err := e.jobs.read(ctx)
+// List returns the jobs that are kept, the newest first.
+func (j *Jobs) List(ctx context.Context) ([]*Job, error) {
+	all, err := j.read(ctx)
 	var list []*Job
 	for _, one := range all {
 		list = append(list, one.job())
@@ -227,45 +229,45 @@ func (e *Engine) Jobs(ctx context.Context) ([]*Job, error) {
 	return list, err
 }
 
-// Job returns a job. An unknown one is a ResourceNotFoundException.
-func (e *Engine) Job(ctx context.Context, id string) (*Job, error) {
-	one, err := e.jobs.find(ctx, id)
+// Get returns a job. An unknown one is a ResourceNotFoundException.
+func (j *Jobs) Get(ctx context.Context, id string) (*Job, error) {
+	one, err := j.find(ctx, id)
 	if err != nil {
 		return nil, err
 	}
 	return one.job(), nil
 }
 
-// PlanJob says what a job would do, and does nothing. It refuses what [Engine.StartJob] does.
-func (e *Engine) PlanJob(ctx context.Context, req *JobRequest) (*JobPlan, error) {
-	d, err := e.jobs.document(ctx, req)
+// Plan says what a job would do, and does nothing. It refuses what [Jobs.Start] does.
+func (j *Jobs) Plan(ctx context.Context, req *JobRequest) (*JobPlan, error) {
+	d, err := j.document(ctx, req)
 	if err != nil {
 		return nil, err
 	}
 	plan := &JobPlan{Total: d.Total}
 	for _, arn := range d.ARNs[:min(len(d.ARNs), planSample)] {
-		row, err := e.ledger.known(ctx, arn)
+		row, err := j.engine.ledger.known(ctx, arn)
 		if err != nil {
 			return nil, err
 		}
-		plan.Sample = append(plan.Sample, e.functions.summary(row))
+		plan.Sample = append(plan.Sample, j.engine.functions.summary(row))
 	}
 	if len(d.ARNs) == 0 {
-		plan.Sample, _, err = e.List(ctx, &ListRequest{Filter: d.Selects, OldestFirst: true, MaxItems: planSample})
+		plan.Sample, _, err = j.engine.List(ctx, &ListRequest{Filter: d.Selects, OldestFirst: true, MaxItems: planSample})
 	}
 	return plan, err
 }
 
 const planSample = 10
 
-// StartJob begins a job, and returns when it is durable. From then on it goes on by itself, also in another engine on
+// Start begins a job, and returns when it is durable. From then on it goes on by itself, also in another engine on
 // the same store. Each execution is acted on once, and has a result, whatever crashes meanwhile.
-func (e *Engine) StartJob(ctx context.Context, req *JobRequest) (*Job, error) {
-	d, err := e.jobs.document(ctx, req)
+func (j *Jobs) Start(ctx context.Context, req *JobRequest) (*Job, error) {
+	d, err := j.document(ctx, req)
 	if err != nil {
 		return nil, err
 	}
-	all, err := e.jobs.read(ctx)
+	all, err := j.read(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -277,16 +279,16 @@ func (e *Engine) StartJob(ctx context.Context, req *JobRequest) (*Job, error) {
 		return nil, err
 	}
 	one := &jobState{id: uid.String(), jobDocument: *d}
-	if err := e.jobs.write(ctx, one); err != nil {
+	if err := j.write(ctx, one); err != nil {
 		return nil, err
 	}
-	e.jobs.forget(ctx, all)
-	e.jobs.foreman.look()
+	j.forget(ctx, all)
+	j.foreman.look()
 	return one.job(), nil
 }
 
 // document checks a request and counts on how many executions the job would act.
-func (j *jobs) document(ctx context.Context, req *JobRequest) (*jobDocument, error) {
+func (j *Jobs) document(ctx context.Context, req *JobRequest) (*jobDocument, error) {
 	d := &jobDocument{JobRequest: *req, Created: j.now()}
 	by, err := caller(ctx, req.By)
 	if err != nil {
@@ -417,7 +419,7 @@ func (r *JobRequest) checkOutcome() error {
 }
 
 // write makes a job durable. One that names executions has their chunks first.
-func (j *jobs) write(ctx context.Context, one *jobState) error {
+func (j *Jobs) write(ctx context.Context, one *jobState) error {
 	doc := one.jobDocument
 	for chosen := range slices.Chunk(doc.ARNs, chunkLength) {
 		doc.Chunks++
@@ -435,7 +437,7 @@ func (j *jobs) write(ctx context.Context, one *jobState) error {
 }
 
 // forget deletes the oldest jobs that have ended, if there are too many.
-func (j *jobs) forget(ctx context.Context, all []*jobState) {
+func (j *Jobs) forget(ctx context.Context, all []*jobState) {
 	for i, one := range all {
 		if i+1 < MaxJobs || !one.ended() {
 			continue
@@ -447,7 +449,7 @@ func (j *jobs) forget(ctx context.Context, all []*jobState) {
 }
 
 // delete deletes a job that has ended; its results first, so that none is left behind.
-func (j *jobs) delete(ctx context.Context, one *jobState) error {
+func (j *Jobs) delete(ctx context.Context, one *jobState) error {
 	for n := 1; n <= one.progress.Chunks; n++ {
 		if err := j.store.DeleteDocument(ctx, store.JobResultKind, chunkKey(one.id, n)); err != nil {
 			return err
@@ -459,32 +461,32 @@ func (j *jobs) delete(ctx context.Context, one *jobState) error {
 		j.store.DeleteDocument(ctx, store.JobKind, one.id))
 }
 
-// CancelJob ends a job before it is through. What it has done stays done. One that has ended stays as it is; an unknown
+// Cancel ends a job before it is through. What it has done stays done. One that has ended stays as it is; an unknown
 // one is a ResourceNotFoundException.
-func (e *Engine) CancelJob(ctx context.Context, id string) error {
-	one, err := e.jobs.find(ctx, id)
+func (j *Jobs) Cancel(ctx context.Context, id string) error {
+	one, err := j.find(ctx, id)
 	if err != nil || one.ended() {
 		return err
 	}
-	if err := e.jobs.store.PutDocument(ctx, store.JobKind, id+cancelSuffix, []byte("{}")); err != nil {
+	if err := j.store.PutDocument(ctx, store.JobKind, id+cancelSuffix, []byte("{}")); err != nil {
 		return err
 	}
-	e.jobs.foreman.look()
+	j.foreman.look()
 	return nil
 }
 
-// JobResults returns results of a job, in the order in which it acted, of one outcome or of any. after is zero, or what
+// Results returns results of a job, in the order in which it acted, of one outcome or of any. after is zero, or what
 // the call before returned as next, which is zero on the last page. A page may be empty and not the last.
-func (e *Engine) JobResults(ctx context.Context, id string, outcome JobOutcome, after int) (
+func (j *Jobs) Results(ctx context.Context, id string, outcome JobOutcome, after int) (
 	results []JobResult, next int, err error,
 ) {
-	one, err := e.jobs.find(ctx, id)
+	one, err := j.find(ctx, id)
 	if err != nil {
 		return nil, 0, err
 	}
 	upTo := min(one.progress.Chunks, after+chunksAtOnce)
 	for n := after + 1; n <= upTo; n++ {
-		chunk, err := e.jobs.chunk(ctx, id, n)
+		chunk, err := j.chunk(ctx, id, n)
 		if err != nil {
 			return nil, 0, err
 		}

@@ -21,9 +21,9 @@ import (
 // job runs a job to its end.
 func (f *fixture) job(req *engine.JobRequest) *engine.Job {
 	f.t.Helper()
-	j, err := f.StartJob(f.t.Context(), req)
+	j, err := f.Jobs().Start(f.t.Context(), req)
 	if err != nil {
-		f.t.Fatalf("StartJob: %v", err)
+		f.t.Fatalf("starting a job: %v", err)
 	}
 	return f.jobEnd(j.ID)
 }
@@ -32,7 +32,7 @@ func (f *fixture) job(req *engine.JobRequest) *engine.Job {
 func (f *fixture) jobEnd(id string) *engine.Job {
 	f.t.Helper()
 	for range 1000 {
-		j, err := f.Job(f.t.Context(), id)
+		j, err := f.Jobs().Get(f.t.Context(), id)
 		if err != nil {
 			f.t.Fatalf("Job: %v", err)
 		}
@@ -49,9 +49,9 @@ func (f *fixture) jobEnd(id string) *engine.Job {
 func (f *fixture) results(id string) (all []engine.JobResult) {
 	f.t.Helper()
 	for after := 0; ; {
-		page, next, err := f.JobResults(f.t.Context(), id, "", after)
+		page, next, err := f.Jobs().Results(f.t.Context(), id, "", after)
 		if err != nil {
-			f.t.Fatalf("JobResults: %v", err)
+			f.t.Fatalf("the results of a job: %v", err)
 		}
 		all = append(all, page...)
 		if after = next; after == 0 {
@@ -232,7 +232,7 @@ func (c *jobCase) survives(t *testing.T, change int64, after bool) (died bool) {
 		f.open()
 		time.Sleep(time.Second)
 		m.left.Store(change)
-		_, _ = f.StartJob(t.Context(), &engine.JobRequest{Action: c.action, Filter: c.filter})
+		_, _ = f.Jobs().Start(t.Context(), &engine.JobRequest{Action: c.action, Filter: c.filter})
 		time.Sleep(time.Minute)
 		died = m.dead.Load()
 		if err := f.Close(t.Context()); err != nil {
@@ -240,7 +240,7 @@ func (c *jobCase) survives(t *testing.T, change int64, after bool) (died bool) {
 		}
 		f.front = nil
 		f.open()
-		jobs, err := f.Jobs(t.Context())
+		jobs, err := f.Jobs().List(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -281,7 +281,7 @@ func TestJobTellsWhyNot(t *testing.T) {
 		if j.Done != 4 || j.Refused != 1 {
 			t.Errorf("got %+v, want 4 done, 1 refused", j)
 		}
-		page, _, err := f.JobResults(t.Context(), j.ID, engine.JobRefused, 0)
+		page, _, err := f.Jobs().Results(t.Context(), j.ID, engine.JobRefused, 0)
 		if err != nil || len(page) != 1 || page[0].ARN != arns[2] || page[0].Message == "" {
 			t.Errorf("got %+v, %v, want the one that was paused, with a reason", page, err)
 		}
@@ -296,14 +296,14 @@ func TestJobKeepsItsRate(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		began := time.Now()
-		j, err := f.StartJob(t.Context(), &engine.JobRequest{
+		j, err := f.Jobs().Start(t.Context(), &engine.JobRequest{
 			Action: engine.JobPause, Filter: engine.Filter{Function: "sleeper"}, Rate: 2,
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(10 * time.Second)
-		if now, err := f.Job(t.Context(), j.ID); err != nil || now.Done < 15 || now.Done > 21 {
+		if now, err := f.Jobs().Get(t.Context(), j.ID); err != nil || now.Done < 15 || now.Done > 21 {
 			t.Errorf("after 10 s: got %+v, %v, want about 20 done", now, err)
 		}
 		f.jobEnd(j.ID)
@@ -316,25 +316,25 @@ func TestJobKeepsItsRate(t *testing.T) {
 func TestJobIsCanceled(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fixture) {
 		jobCases[0].prepare(f)
-		j, err := f.StartJob(t.Context(), &engine.JobRequest{
+		j, err := f.Jobs().Start(t.Context(), &engine.JobRequest{
 			Action: engine.JobPause, Filter: engine.Filter{Function: "sleeper"}, Rate: 0.01,
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(110 * time.Second)
-		if err := f.CancelJob(t.Context(), j.ID); err != nil {
+		if err := f.Jobs().Cancel(t.Context(), j.ID); err != nil {
 			t.Fatal(err)
 		}
 		synctest.Wait()
-		j, err = f.Job(t.Context(), j.ID)
+		j, err = f.Jobs().Get(t.Context(), j.ID)
 		if err != nil || !j.Canceled || j.Ended == 0 || j.Done != 2 {
 			t.Errorf("got %+v, %v, want one that was canceled after 2", j, err)
 		}
-		if err := f.CancelJob(t.Context(), j.ID); err != nil {
+		if err := f.Jobs().Cancel(t.Context(), j.ID); err != nil {
 			t.Errorf("canceling it again: %v", err)
 		}
-		wantRefusal(t, f.CancelJob(t.Context(), "none"), "There is no job none")
+		wantRefusal(t, f.Jobs().Cancel(t.Context(), "none"), "There is no job none")
 	})
 }
 
@@ -342,7 +342,7 @@ func TestJobIsCanceled(t *testing.T) {
 func TestJobLeavesOutWhatStartsLater(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fixture) {
 		jobCases[0].prepare(f)
-		j, err := f.StartJob(t.Context(), &engine.JobRequest{
+		j, err := f.Jobs().Start(t.Context(), &engine.JobRequest{
 			Action: engine.JobPause, Filter: engine.Filter{Function: "sleeper"}, Rate: 1,
 		})
 		if err != nil {
@@ -363,6 +363,7 @@ func TestBadJobs(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fixture) {
 		arns := jobCases[0].prepare(f)
 		text := "t"
+		odd := engine.Filter{Statuses: []protocol.ExecutionStatus{"ODD"}}
 		for want, req := range map[string]*engine.JobRequest{
 			`A job cannot "explode"; it can pause, resume`:  {Action: "explode"},
 			"Kill does not go with the action pause":        {Action: engine.JobPause, Kill: true},
@@ -371,17 +372,17 @@ func TestBadJobs(t *testing.T) {
 			"A rate is a number":                            {Action: engine.JobPause, Rate: -1},
 			"not on both":                                   {Action: engine.JobPause, ARNs: arns, Filter: engine.Filter{Name: "x"}},
 			"one by one, not 1001":                          {Action: engine.JobPause, ARNs: slices.Repeat(arns[:1], 1001)},
-			"No execution ever has the status":              {Action: engine.JobPause, Filter: engine.Filter{Statuses: []protocol.ExecutionStatus{"ODD"}}},
+			"No execution ever has the status":              {Action: engine.JobPause, Filter: odd},
 			"Function not found":                            {Action: engine.JobPause, Filter: engine.Filter{Function: "nobody"}},
 			"too long":                                      {Action: engine.JobPause, Reason: strings.Repeat("r", 5000)},
 			"The outcome of the callbacks has 200000 bytes": {Action: engine.JobSucceed, Result: new(strings.Repeat("r", 200_000))},
 		} {
-			_, err := f.StartJob(t.Context(), req)
+			_, err := f.Jobs().Start(t.Context(), req)
 			wantRefusal(t, err, want)
-			_, err = f.PlanJob(t.Context(), req)
+			_, err = f.Jobs().Plan(t.Context(), req)
 			wantRefusal(t, err, want)
 		}
-		if jobs, err := f.Jobs(t.Context()); err != nil || len(jobs) != 0 {
+		if jobs, err := f.Jobs().List(t.Context()); err != nil || len(jobs) != 0 {
 			t.Errorf("got %d jobs, %v, want none", len(jobs), err)
 		}
 	})
@@ -391,7 +392,7 @@ func TestPlanOfAJob(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fixture) {
 		arns := jobCases[0].prepare(f)
 		f.pause(arns[4])
-		plan, err := f.PlanJob(t.Context(), &engine.JobRequest{
+		plan, err := f.Jobs().Plan(t.Context(), &engine.JobRequest{
 			Action: engine.JobPause, Filter: engine.Filter{Function: "sleeper"},
 		})
 		if err != nil || plan.Total != 4 || len(plan.Sample) != 4 || plan.Sample[0].ARN != arns[0] {
@@ -418,11 +419,11 @@ func TestJobsAreForgotten(t *testing.T) {
 				first = j.ID
 			}
 		}
-		jobs, err := f.Jobs(t.Context())
+		jobs, err := f.Jobs().List(t.Context())
 		if err != nil || len(jobs) != engine.MaxJobs {
 			t.Errorf("got %d jobs, %v, want %d", len(jobs), err, engine.MaxJobs)
 		}
-		_, err = f.Job(t.Context(), first)
+		_, err = f.Jobs().Get(t.Context(), first)
 		wantRefusal(t, err, "There is no job")
 		docs, err := f.store.Documents(t.Context(), store.JobResultKind)
 		if err != nil || len(docs) != engine.MaxJobs {
@@ -441,7 +442,7 @@ func TestJobInAFleet(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		for i, n := range f.nodes {
-			j, err := n.StartJob(t.Context(), &engine.JobRequest{
+			j, err := n.Jobs().Start(t.Context(), &engine.JobRequest{
 				Action: engine.JobSkip, Filter: engine.Filter{Function: "sleeper"}, Rate: 2,
 			})
 			if err != nil {

@@ -57,7 +57,8 @@ func (f *bulkFlags) locate(ctx context.Context, verb string, args []string) (*re
 	case len(args) > 0 && len(f.values) > 0:
 		return nil, "", cli.Usagef("a filter says on which executions to act, in place of EXECUTION: give one of them")
 	case f.dryRun || f.rate != 0 || f.detach || f.yes:
-		return nil, "", cli.Usagef("--dry-run, --rate, --detach and --yes go with a filter").Hintf("perdure help %s", verb)
+		return nil, "", cli.Usagef("--dry-run, --rate, --detach and --yes go with a filter").
+			Hintf("perdure help %s", verb)
 	}
 	return f.executionFlags.locate(ctx, verb, args)
 }

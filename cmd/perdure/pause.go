@@ -35,7 +35,9 @@ func (v *pauseVerb) define(fs *flag.FlagSet) {
 
 func (v *pauseVerb) run(ctx context.Context, std *stdio, args []string) error {
 	if v.isMany(args) {
-		return v.many(ctx, std, &adminapi.JobRequest{Action: engine.JobPause, Reason: v.reason, KeepTimeout: v.keepTimeout})
+		return v.many(ctx, std, &adminapi.JobRequest{
+			Action: engine.JobPause, Reason: v.reason, KeepTimeout: v.keepTimeout,
+		})
 	}
 	r, arn, err := v.locate(ctx, "pause", args)
 	if err != nil {

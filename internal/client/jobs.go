@@ -23,7 +23,9 @@ func (c *Client) StartJob(ctx context.Context, filter *engine.Filter, req *admin
 }
 
 // PlanJob asks what a job would do.
-func (c *Client) PlanJob(ctx context.Context, filter *engine.Filter, req *adminapi.JobRequest) (*adminapi.JobPlan, error) {
+func (c *Client) PlanJob(ctx context.Context, filter *engine.Filter, req *adminapi.JobRequest) (
+	*adminapi.JobPlan, error,
+) {
 	dry := *req
 	dry.DryRun = true
 	out, err := c.askForJob(ctx, filter, &dry)
@@ -33,7 +35,9 @@ func (c *Client) PlanJob(ctx context.Context, filter *engine.Filter, req *admina
 func (c *Client) askForJob(ctx context.Context, filter *engine.Filter, req *adminapi.JobRequest) (*adminapi.JobStarted,
 	error) {
 	var out adminapi.JobStarted
-	_, err := c.read(ctx, call{method: http.MethodPost, path: ownJobs, query: filter.Values(), body: jsonBody(req)}, &out)
+	_, err := c.read(ctx, call{
+		method: http.MethodPost, path: ownJobs, query: filter.Values(), body: jsonBody(req),
+	}, &out)
 	return &out, err
 }
 

@@ -1,7 +1,6 @@
 package adminapi
 
 import (
-	"context"
 	"net/http"
 
 	"github.com/perdure/perdure/engine"
@@ -69,14 +68,7 @@ type JobResults struct {
 	After   int `json:",omitempty"`
 }
 
-type jobEngine interface {
-	StartJob(ctx context.Context, req *engine.JobRequest) (*engine.Job, error)
-	PlanJob(ctx context.Context, req *engine.JobRequest) (*engine.JobPlan, error)
-	Jobs(ctx context.Context) ([]*engine.Job, error)
-	Job(ctx context.Context, id string) (*engine.Job, error)
-	JobResults(ctx context.Context, id string, outcome engine.JobOutcome, after int) ([]engine.JobResult, int, error)
-	CancelJob(ctx context.Context, id string) error
-}
+type jobEngine interface{ Jobs() *engine.Jobs }
 
 func (a *api) startJob(w http.ResponseWriter, r *http.Request, _ string) error {
 	q := newQuery(r)
@@ -94,7 +86,7 @@ func (a *api) startJob(w http.ResponseWriter, r *http.Request, _ string) error {
 		Operation: body.Operation, All: body.All, Result: body.Result, Error: body.Error, Qualifier: body.Qualifier,
 	}
 	if body.DryRun {
-		plan, err := a.engine.PlanJob(r.Context(), req)
+		plan, err := a.engine.Jobs().Plan(r.Context(), req)
 		if err != nil {
 			return err
 		}
@@ -104,7 +96,7 @@ func (a *api) startJob(w http.ResponseWriter, r *http.Request, _ string) error {
 		}
 		return reply(w, JobStarted{Plan: shown})
 	}
-	job, err := a.engine.StartJob(r.Context(), req)
+	job, err := a.engine.Jobs().Start(r.Context(), req)
 	if err != nil {
 		return err
 	}
@@ -120,7 +112,7 @@ func jobOf(j *engine.Job) *Job {
 }
 
 func (a *api) jobs(w http.ResponseWriter, r *http.Request, _ string) error {
-	all, err := a.engine.Jobs(r.Context())
+	all, err := a.engine.Jobs().List(r.Context())
 	if err != nil {
 		return err
 	}
@@ -132,7 +124,7 @@ func (a *api) jobs(w http.ResponseWriter, r *http.Request, _ string) error {
 }
 
 func (a *api) job(w http.ResponseWriter, r *http.Request, id string) error {
-	j, err := a.engine.Job(r.Context(), id)
+	j, err := a.engine.Jobs().Get(r.Context(), id)
 	if err != nil {
 		return err
 	}
@@ -145,7 +137,7 @@ func (a *api) jobResults(w http.ResponseWriter, r *http.Request, id string) erro
 	if err := q.err(); err != nil {
 		return err
 	}
-	results, next, err := a.engine.JobResults(r.Context(), id, outcome, int(after))
+	results, next, err := a.engine.Jobs().Results(r.Context(), id, outcome, int(after))
 	if err != nil {
 		return err
 	}
@@ -153,7 +145,7 @@ func (a *api) jobResults(w http.ResponseWriter, r *http.Request, id string) erro
 }
 
 func (a *api) cancelJob(w http.ResponseWriter, r *http.Request, id string) error {
-	if err := a.engine.CancelJob(r.Context(), id); err != nil {
+	if err := a.engine.Jobs().Cancel(r.Context(), id); err != nil {
 		return err
 	}
 	return a.job(w, r, id)

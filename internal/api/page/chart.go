@@ -110,7 +110,8 @@ func startedChart(t *engine.Tally) chart {
 		if m.Started > most {
 			most, busiest = m.Started, clock(m.Begins)
 		}
-		columns = append(columns, column{fmt.Sprintf("%s: %d started", clock(m.Begins), m.Started), float64(m.Started), 0})
+		columns = append(columns, column{fmt.Sprintf("%s: %d started", clock(m.Begins), m.Started),
+			float64(m.Started), 0})
 	}
 	label := fmt.Sprintf("Executions started in each minute of the last hour: %d", all)
 	if busiest != "" {
@@ -204,7 +205,8 @@ func histogramOf(title, hint string, d overview.Distribution, unit func(float64)
 	}
 	label := title + ": nothing yet."
 	if d.Count > 0 {
-		label = fmt.Sprintf("%s, of %d: half at most %s, 95 %% at most %s, 99 %% at most %s.", title, d.Count, h.P50, h.P95, h.P99)
+		label = fmt.Sprintf("%s, of %d: half at most %s, 95 %% at most %s, 99 %% at most %s.", title, d.Count,
+			h.P50, h.P95, h.P99)
 	}
 	h.chart = chartOf(label, columns)
 	return h

@@ -54,7 +54,8 @@ func (s *site) enginePage(r *http.Request) (frame, error) {
 		}
 	}
 	p := &enginePage{
-		Status: status, Nodes: nodes, now: protocol.TimestampOf(now), Up: text.Duration(up), Size: bytesText(status.Store.Bytes),
+		Status: status, Nodes: nodes, now: protocol.TimestampOf(now), Up: text.Duration(up),
+		Size: bytesText(status.Store.Bytes),
 		Heap: bytesText(int64(status.Memory.Heap)), System: bytesText(int64(status.Memory.System)),
 		Cached: bytesText(int64(status.Executions.MemoryBytes)),
 	}

@@ -53,6 +53,6 @@ func (s *site) redriveFailed(r *http.Request, form url.Values) (string, error) {
 	if g.Function == "" || g.Error == "" {
 		return "", protocol.Errorf(protocol.CodeInvalidParameter, "Function and Error say what is to be redriven.")
 	}
-	_, err := s.engine.StartJob(r.Context(), &engine.JobRequest{Action: engine.JobRedrive, Filter: *g.filter()})
+	_, err := s.engine.Jobs().Start(r.Context(), &engine.JobRequest{Action: engine.JobRedrive, Filter: *g.filter()})
 	return g.Path(), err
 }

@@ -264,7 +264,8 @@ func (p *functionPage) addFigures(v versionRow) {
 	p.Started = &started
 	if v.Durable {
 		p.Timings = append(p.Timings,
-			timingOf("Executions, start to end", v.Tally, func(m *engine.Minute) *engine.Times { return &m.Executions }),
+			timingOf("Executions, start to end", v.Tally,
+				func(m *engine.Minute) *engine.Times { return &m.Executions }),
 			timingOf("Attempts of steps", v.Tally, func(m *engine.Minute) *engine.Times { return &m.Attempts }))
 	}
 	p.Timings = append(p.Timings,

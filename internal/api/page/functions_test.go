@@ -237,7 +237,7 @@ func TestFailuresByError(t *testing.T) {
 	}
 	f.post("/ui/redrive-failed", url.Values{"Function": {"pay"}}, http.StatusBadRequest)
 	f.post("/ui/redrive-failed", url.Values{"Function": {"pay"}, "Error": {"Declined"}}, http.StatusOK)
-	jobs, err := f.engine.Jobs(t.Context())
+	jobs, err := f.engine.Jobs().List(t.Context())
 	if err != nil || len(jobs) != 1 || jobs[0].Action != engine.JobRedrive || jobs[0].Total != 2 {
 		t.Errorf("got the jobs %+v, %v, want one of two redrives", jobs, err)
 	}

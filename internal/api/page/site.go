@@ -29,7 +29,7 @@ type Engine interface {
 	ReadLog(ctx context.Context, arn string, after int64, limit int) ([]engine.LogEntry, error)
 	Nodes(ctx context.Context) ([]engine.Node, error)
 	Count(ctx context.Context, f *engine.Filter) (*engine.Counts, error)
-	StartJob(ctx context.Context, req *engine.JobRequest) (*engine.Job, error)
+	Jobs() *engine.Jobs
 	News(ctx context.Context, seen uint64) (uint64, error)
 	Revision(ctx context.Context, arn string) (revision int64, open bool, err error)
 	Events(ctx context.Context, arn string, revision int64) iter.Seq2[*protocol.Event, error]

@@ -63,8 +63,8 @@ type OpenCallback struct {
 	ID       string
 }
 
-// OpenCallbacks returns the callbacks that can be completed now and have this operation's id, or its name; with an empty
-// one, all of them.
+// OpenCallbacks returns the callbacks that can be completed now, and have this operation's id or its name; with an
+// empty one, all of them.
 func (d *Draft) OpenCallbacks(operation string) (open []OpenCallback) {
 	d.FireTimers()
 	for i := range d.x.ops {

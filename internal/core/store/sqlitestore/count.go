@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/perdure/perdure/internal/core/store"
@@ -48,6 +49,14 @@ func countings(q *store.Query, by store.Grouping, candidates []string) []countin
 	switch {
 	case len(candidates) > 0:
 		return []counting{count("executions WHERE TRUE", "")}
+	case len(q.Tags) > 0: // from those that have one of the tags
+		c := conditionsOf(q)
+		c.Order(q)
+		key := slices.Min(slices.Collect(maps.Keys(q.Tags)))
+		c.Add("first.key = $%d", key)
+		c.Add("first.value = $%d", q.Tags[key])
+		return []counting{{fmt.Sprintf("SELECT %s, count(*) FROM tags first CROSS JOIN executions ON id = "+
+			"first.execution WHERE %s%s", selected, c, grouped), c.Args}}
 	case q.Doing != 0 || q.Since != 0 || q.Ranked():
 		return []counting{count(indexed("executions_running"), "")}
 	case store.Failed(q.Statuses) && !by.Doing:

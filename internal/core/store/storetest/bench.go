@@ -2,6 +2,8 @@ package storetest
 
 import (
 	"fmt"
+	"os"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -78,11 +80,16 @@ func sized(id string, seq int64, size int) store.Write {
 	return w
 }
 
-// benchExecutions is how many open executions [BenchmarkList] lists.
-const benchExecutions = 100_000
+// benchExecutions is how many executions [BenchmarkList] lists; PERDURE_EXECUTIONS sets another number.
+var benchExecutions = func() int {
+	if n, err := strconv.Atoi(os.Getenv("PERDURE_EXECUTIONS")); err == nil {
+		return n
+	}
+	return 100_000
+}()
 
-// BenchmarkList measures the first page of lists of 100,000 open executions of
-// ten functions, with filters that many rows pass, and that none does.
+// BenchmarkList measures the first page of lists of executions of ten functions, half of them open, with filters that
+// many rows pass, and that none does; and counts.
 func BenchmarkList(b *testing.B, open func(b *testing.B) store.Store) {
 	s := open(b)
 	defer s.Close()
@@ -112,6 +119,19 @@ func BenchmarkList(b *testing.B, open func(b *testing.B) store.Store) {
 		{"since of none", store.Query{Since: 1}},
 		{"function, doing, since of none", store.Query{Function: "f3", Doing: 4, Since: 1}},
 		{"name prefix and doing of none", store.Query{Name: "order*", Doing: 1 << 30}},
+		{"pattern of few", store.Query{Name: "*-00054321"}},
+		{"pattern of none", store.Query{Name: "*x*"}},
+		{"pattern of many", store.Query{Name: "*5*1"}},
+		{"error", store.Query{Error: "E7", Statuses: failed}},
+		{"error of few", store.Query{Error: "Rare", Statuses: failed}},
+		{"tag of a hundredth", store.Query{Tags: map[string]string{"team": "7"}}},
+		{"tag of few", store.Query{Tags: map[string]string{"rare": "1"}}},
+		{"tag and status", store.Query{Tags: map[string]string{"team": "71"}, Statuses: failed}},
+		{"tag and status of none", store.Query{Tags: map[string]string{"team": "70"}, Statuses: failed}},
+		{"stuck", store.Query{Stuck: &store.Stuck{Trouble: 5, Help: 2, Before: 1 << 40}}},
+		{"stuck of few", store.Query{Stuck: &store.Stuck{Help: 1 << 20}}},
+		{"stuck of none", store.Query{Stuck: &store.Stuck{Help: 1 << 30}}},
+		{"not stuck", store.Query{Stuck: &store.Stuck{Help: 5, None: true}}},
 		{"last page", store.Query{After: benchID(60)}},
 		{"between", store.Query{After: benchID(50_100), Until: benchID(50_000), Function: "f3"}},
 	} {
@@ -119,6 +139,27 @@ func BenchmarkList(b *testing.B, open func(b *testing.B) store.Store) {
 			test.query.Limit = 50
 			for b.Loop() {
 				if _, err := s.List(background, test.query); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+	for _, test := range []struct {
+		name  string
+		query store.Query
+		by    store.Grouping
+	}{
+		{"by status", store.Query{}, store.Grouping{Status: true}},
+		{"by status of a function", store.Query{Function: "f3"}, store.Grouping{Status: true}},
+		{"by status of a pattern", store.Query{Name: "*5*"}, store.Grouping{Status: true}},
+		{"by status of a tag", store.Query{Tags: map[string]string{"team": "7"}}, store.Grouping{Status: true}},
+		{"failures", store.Query{Statuses: failed}, store.Grouping{Function: true, Error: true}},
+		{"by doing", store.Query{Doing: 1<<21 - 1}, store.Grouping{Doing: true}},
+		{"open by function", store.Query{Statuses: running}, store.Grouping{Function: true}},
+	} {
+		b.Run("count "+test.name, func(b *testing.B) {
+			for b.Loop() {
+				if _, err := s.Count(background, test.query, test.by); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -140,6 +181,16 @@ func fill(b *testing.B, s store.Store) {
 		row.Doing, row.Since = 1<<(i%4), row.Started
 		if i%100 == 0 {
 			row.Doing |= 1 << 20
+		}
+		row.Tags = map[string]string{"team": fmt.Sprint(i % 100)}
+		if i%2 == 1 {
+			row.Status, row.Due, row.Doing, row.Since = protocol.ExecutionSucceeded, 0, 0, 0
+		}
+		if i%10 == 1 {
+			row.Status, row.Error = protocol.ExecutionFailed, fmt.Sprint("E", i/10%20)
+		}
+		if i%10_000 == 1 {
+			row.Error, row.Tags = "Rare", map[string]string{"rare": "1"}
 		}
 		w := start(row)
 		w.Entry.Data = make([]byte, entrySize)
