@@ -80,6 +80,7 @@ func (e *Engine) List(ctx context.Context, req *ListRequest) (items []Summary, n
 				}
 			}
 			if s := e.functions.summary(row); l.wants(row) && wanted(req.Doing, s.Doing) {
+				s.Stage = l.shown()
 				items = append(items, s)
 				l.passed(stored)
 			}
