@@ -258,7 +258,8 @@ async function send(form, button) {
 			return;
 		}
 		const to = new URL(reply.url);
-		if (to.pathname === location.pathname && to.searchParams.get("arn") === new URL(location.href).searchParams.get("arn")) {
+		const here = new URL(location.href).searchParams;
+		if (to.pathname === location.pathname && [...to.searchParams].every(([key, value]) => here.get(key) === value)) {
 			form.reset();
 			for (const menu of document.querySelectorAll("details.menu[open]")) {
 				menu.open = false;
