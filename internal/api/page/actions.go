@@ -2,7 +2,6 @@ package page
 
 import (
 	"cmp"
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"strings"
@@ -20,7 +19,11 @@ type act func(r *http.Request, form url.Values) (to string, err error)
 // actions are the buttons, by path.
 func (s *site) actions() map[string]act {
 	return map[string]act{
-		"start": s.start,
+		"start":        s.start,
+		"save-event":   s.saveEvent,
+		"forget-event": s.forgetEvent,
+		"act":          s.act,
+		"cancel-job":   s.cancelJob,
 		"stop": s.on(func(r *http.Request, arn string, form url.Values) error {
 			_, err := s.engine.Stop(r.Context(), &engine.StopRequest{ARN: arn, Kill: form.Has("kill"),
 				Cascade: form.Has("cascade"), Reason: &protocol.ErrorObject{
@@ -50,7 +53,6 @@ func (s *site) actions() map[string]act {
 			return s.engine.FailCallback(r.Context(), form.Get("callback"), &protocol.ErrorObject{
 				ErrorType: cmp.Or(form.Get("error-type"), "Rejected"), ErrorMessage: form.Get("result")})
 		}),
-		"redrive-failed": s.redriveFailed,
 	}
 }
 
@@ -98,24 +100,6 @@ func executionPath(arn string) string {
 // rawPath is where a payload is: the input or the result of an operation, or of the execution if that is empty.
 func rawPath(arn, operation, part string) string {
 	return Prefix + "payload?" + url.Values{"arn": {arn}, "operation": {operation}, "part": {part}}.Encode()
-}
-
-func (s *site) start(r *http.Request, form url.Values) (string, error) {
-	event := strings.TrimSpace(form.Get("event"))
-	if event != "" && !json.Valid([]byte(event)) {
-		return "", protocol.Errorf(protocol.CodeInvalidParameter, "The event is not JSON.")
-	}
-	started, err := s.engine.Start(r.Context(), &engine.InvokeRequest{
-		Function: form.Get("function"), Name: form.Get("name"), Payload: []byte(event),
-	})
-	if err != nil {
-		return "", err
-	}
-	if !started.Durable {
-		return "", protocol.Errorf(protocol.CodeInvalidParameter,
-			"%s is not durable: it has no executions. Call it with perdure invoke.", form.Get("function"))
-	}
-	return executionPath(started.ARN), nil
 }
 
 func (s *site) delete(r *http.Request, form url.Values) (string, error) {

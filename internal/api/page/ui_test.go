@@ -200,8 +200,8 @@ func TestAnOrderIsStartedWatchedAndApprovedOnThePage(t *testing.T) {
 	f := newFixture(t)
 	want(t, f.get("/ui/", 200), "There are no executions yet", "9.9")
 	arn := f.started()
-	want(t, f.get("/ui/?status=RUNNING&name=order", 200), "order-7", "RUNNING", "data-live")
-	want(t, f.get("/ui/?name=other", 200), "No execution is like that")
+	want(t, f.get("/ui/?Status=RUNNING&Name=order*", 200), "order-7", "RUNNING", "data-live")
+	want(t, f.get("/ui/?Name=other", 200), "No execution is like that")
 
 	page := f.get(executionPath(arn), 200)
 	want(t, page, "order-7", "reserve", "manager", "waits for callback manager", "times out in", "waits for an answer", "data-live")
@@ -284,8 +284,8 @@ func TestOtherSitesCannotPressButtons(t *testing.T) {
 func TestBadRequestsAreExplained(t *testing.T) {
 	f := newFixture(t)
 	for path, text := range map[string]string{
-		"/ui/?status=SLEEPING":       "SLEEPING",
-		"/ui/?marker=%00":            "Marker",
+		"/ui/?Status=SLEEPING":       "SLEEPING",
+		"/ui/?Marker=x":              "Marker",
 		"/ui/execution?arn=nonsense": "nonsense",
 	} {
 		want(t, f.get(path, 400), "Not possible", text)
