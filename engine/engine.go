@@ -154,7 +154,7 @@ func assemble(st store.Store, seals seals, opts *Options) *Engine {
 	e.runner = &runner{
 		life: life, ledger: ledger, plans: e.plans, functions: functions, flights: e.flights, logs: e.logs,
 		counters: e.counters, figures: e.figures, tracing: &tracing{opts.Tracer, opts.Strict}, seals: seals,
-		serving: e.fleet.serving, crashes: opts.Crashes,
+		serving: e.fleet.serving, lapsed: e.fleet.lapsed, crashes: opts.Crashes,
 	}
 	e.jobs = &Jobs{life: life, store: st, engine: e}
 	e.jobs.foreman = &foreman{

@@ -98,7 +98,8 @@ func (s *SavedEvents) Save(ctx context.Context, event *SavedEvent) error {
 }
 
 func (s *SavedEvent) check() error {
-	isText := utf8.ValidString(s.Name) && !strings.ContainsFunc(s.Name, func(r rune) bool { return !unicode.IsPrint(r) })
+	isOdd := func(r rune) bool { return !unicode.IsPrint(r) }
+	isText := utf8.ValidString(s.Name) && !strings.ContainsFunc(s.Name, isOdd)
 	switch {
 	case s.Name == "" || len(s.Name) > MaxSavedEventName || !isText:
 		return invalid("A saved event has a name of 1 to %d bytes of text", MaxSavedEventName)

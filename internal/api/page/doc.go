@@ -13,6 +13,7 @@
 //	forms.go      the tokens of forms
 //	assets.go     style sheets, scripts, templates
 //	words.go      how moments, sizes and names are written
+//	list.go, functions.go, engine.go, chart.go  the other pages, and pictures of figures
 //
 // The page of an execution:
 //
