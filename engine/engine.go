@@ -98,7 +98,8 @@ type Engine struct {
 	claimer   *claimer // nil if the engine is alone
 	jobs      *Jobs
 	probe     probe
-	counts    sharedCounts
+	counts    sharedAnswers[*Counts]
+	open      sharedAnswers[[]OpenCount]
 }
 
 // Open starts an engine on a store, which it does not close. It refuses one whose executions were moved elsewhere, or

@@ -16,6 +16,7 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
@@ -292,6 +293,12 @@ func (b *tab) dark(yes bool) {
 	}
 	tell(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
+}
+
+// forget drops all cookies.
+func (b *tab) forget() {
+	b.t.Helper()
+	tell(b, network.ClearBrowserCookies, cdp.Empty{})
 }
 
 // picture writes what one sees, if somebody wants pictures.

@@ -180,6 +180,7 @@ var form = template.Must(template.New("login").Parse(`<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>Log in · Perdure</title>
+<link rel="icon" href="data:,">
 <style>` + formStyle + `</style>
 </head>
 <body>
@@ -202,7 +203,7 @@ var form = template.Must(template.New("login").Parse(`<!doctype html>
 var formPolicy = func() string {
 	sum := sha256.Sum256([]byte(formStyle))
 	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
-		"'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+		"'; img-src data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 }()
 
 // writeForm answers with the form. problem is shown above it, and to is where the person was going.
