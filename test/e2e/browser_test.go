@@ -200,7 +200,7 @@ const finder = `(css, text) => {
 	const words = e => [e.innerText, e.textContent, e.getAttribute("aria-label"), e.placeholder, e.value, e.labels?.[0]?.innerText]
 		.map(s => (s ?? "").replace(/\s+/g, " ").trim());
 	const all = [...document.querySelectorAll(css)].filter(seen);
-	return text ? all.find(e => words(e).includes(text)) ?? all.find(e => words(e).some(w => w.startsWith(text))) : all[0];
+	return text ? all.find(e => words(e).includes(text)) ?? all.find(e => words(e).some(w => w.startsWith(text) || w.endsWith(" " + text))) : all[0];
 }`
 
 // at is where an element is that can be clicked: in the middle of what is seen of it.
