@@ -35,16 +35,16 @@ type tab struct {
 // filterFor is a member of a filter for people.
 type filterFor struct{ Label, Value string }
 
-// jobWords are what a job does: as a heading, of executions, and what was done then.
-var jobWords = map[engine.JobAction]struct{ Verb, Past, About string }{
-	engine.JobPause:   {"Pause", "Paused", "They are not invoked until somebody resumes them, and their timeouts stand still."},
-	engine.JobResume:  {"Resume", "Resumed", "They go on where they were paused."},
-	engine.JobStop:    {"Stop", "Stopped", "They close for good, and their names stay taken."},
-	engine.JobRedrive: {"Redrive", "Redriven", "Each becomes a new execution, which keeps what succeeded and runs the rest again."},
-	engine.JobSkip:    {"Skip the waits of", "Skipped the waits of", "What they wait for next, a moment or a retry, comes now."},
-	engine.JobDelete:  {"Delete", "Deleted", "They are deleted for good, with their histories and logs."},
-	engine.JobSucceed: {"Complete the callbacks of", "Completed the callbacks of", "All callbacks that they wait for succeed with one result."},
-	engine.JobFail:    {"Fail the callbacks of", "Failed the callbacks of", "All callbacks that they wait for fail with one error."},
+// jobWords say what a job does: as a heading before a number of executions, and what becomes of them.
+var jobWords = map[engine.JobAction]struct{ Verb, About string }{
+	engine.JobPause:   {"Pause", "They are not invoked until somebody resumes them, and their timeouts stand still."},
+	engine.JobResume:  {"Resume", "They go on where they were paused."},
+	engine.JobStop:    {"Stop", "They close for good, and their names stay taken."},
+	engine.JobRedrive: {"Redrive", "Each becomes a new execution, which keeps what succeeded and runs the rest again."},
+	engine.JobSkip:    {"Skip the waits of", "What they wait for next, a moment or a retry, comes now."},
+	engine.JobDelete:  {"Delete", "They are deleted for good, with their histories and logs."},
+	engine.JobSucceed: {"Complete the callbacks of", "What they wait for succeeds with one result."},
+	engine.JobFail:    {"Fail the callbacks of", "What they wait for fails with one error."},
 }
 
 // actionLabels are the buttons, in their order.
@@ -56,6 +56,8 @@ var actionLabels = []struct {
 	{engine.JobSucceed, "Answer callbacks"}, {engine.JobSkip, "Skip waits"}, {engine.JobStop, "Stop"},
 	{engine.JobDelete, "Delete"},
 }
+
+var answerLabels = map[engine.JobAction]string{engine.JobSucceed: "With a result", engine.JobFail: "With an error"}
 
 // ActionLabels are the buttons of a list.
 func (*listPage) ActionLabels() any { return actionLabels }
@@ -112,11 +114,11 @@ func (s *site) plan(r *http.Request) (frame, error) {
 		isHere := other.Action == p.Action || other.Action == engine.JobSucceed && p.Action == engine.JobFail
 		p.Others = append(p.Others, tab{Label: other.Label, Path: "?" + q.Encode(), Here: isHere})
 	}
-	for label, action := range map[string]engine.JobAction{"With an error": engine.JobFail, "With a result": engine.JobSucceed} {
+	for _, action := range []engine.JobAction{engine.JobSucceed, engine.JobFail} {
 		q.Set("Action", string(action))
-		p.Answers = append(p.Answers, tab{Label: label, Path: "?" + q.Encode(), Here: action == p.Action})
+		one := tab{Label: answerLabels[action], Path: "?" + q.Encode(), Here: action == p.Action}
+		p.Answers = append(p.Answers, one)
 	}
-	slices.SortFunc(p.Answers, func(a, b tab) int { return strings.Compare(b.Label, a.Label) })
 	return frame{Title: p.Verb() + " executions", Section: sectionExecutions, Style: "list", Page: p}, nil
 }
 
@@ -140,7 +142,8 @@ func filterLabels(f *engine.Filter) (all []filterFor) {
 	values := f.Values()
 	for _, key := range engine.FilterKeys {
 		for _, value := range values[key] {
-			if t, err := time.Parse(time.RFC3339, value); err == nil && key != "Name" && key != "Error" && key != "Tag" {
+			isMoment := key == "StartedAfter" || key == "StartedBefore" || key == "Since"
+			if t, err := time.Parse(time.RFC3339, value); err == nil && isMoment {
 				value = moment(protocol.TimestampOf(t))
 			}
 			all = append(all, filterFor{filterWords[key], visible(value)})
@@ -186,7 +189,7 @@ func jobRequest(form url.Values) (*engine.JobRequest, error) {
 			return nil, err
 		}
 	}
-	if result := form.Get("result"); req.Action == engine.JobSucceed && result != "" {
+	if result := typed(form, "result"); req.Action == engine.JobSucceed && result != "" {
 		req.Result = &result
 	}
 	message, typ := strings.TrimSpace(form.Get("error-message")), strings.TrimSpace(form.Get("error-type"))

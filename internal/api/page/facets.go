@@ -47,7 +47,9 @@ func (s *site) counted(f *engine.Filter) *engine.Counts {
 }
 
 // always are the statuses that are shown even if no execution has them.
-var always = []protocol.ExecutionStatus{protocol.ExecutionRunning, protocol.ExecutionFailed, protocol.ExecutionSucceeded}
+var always = []protocol.ExecutionStatus{
+	protocol.ExecutionRunning, protocol.ExecutionFailed, protocol.ExecutionSucceeded,
+}
 
 func (p *listPage) addCounts(r *http.Request, s *site) (err error) {
 	p.Counts = s.counted(&p.filter)

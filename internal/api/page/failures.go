@@ -31,7 +31,9 @@ const mostFailures = 20
 
 // failures groups what failed by the type of its error, the most frequent first: so many groups of what was counted
 // with a filter.
-func (s *site) failures(r *http.Request, c *engine.Counts, most int, of *engine.Filter) (groups []*failureGroup, err error) {
+func (s *site) failures(r *http.Request, c *engine.Counts, most int, of *engine.Filter) (
+	groups []*failureGroup, err error,
+) {
 	for _, one := range c.Failures[:min(len(c.Failures), most)] {
 		g := &failureGroup{FailureCount: one, filter: *of}
 		g.filter.Function, g.filter.Error = one.Function, one.Error

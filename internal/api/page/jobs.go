@@ -213,7 +213,9 @@ func (s *site) job(r *http.Request) (frame, error) {
 	p := &jobPage{jobRow: jobRow{job}, query: url.Values{"id": {job.ID}}}
 	outcome := engine.JobOutcome(q.Get("outcome"))
 	after, _ := strconv.Atoi(q.Get("after"))
-	numbers := map[engine.JobOutcome]int{engine.JobDone: job.Done, engine.JobRefused: job.Refused, engine.JobFailed: job.Failed}
+	numbers := map[engine.JobOutcome]int{
+		engine.JobDone: job.Done, engine.JobRefused: job.Refused, engine.JobFailed: job.Failed,
+	}
 	p.Tabs = []tab{{Label: "All", Path: with(p.query), Here: outcome == "", N: job.Acted()}}
 	for _, one := range outcomes {
 		p.Tabs = append(p.Tabs, tab{Label: strings.ToUpper(string(one[:1])) + string(one[1:]),

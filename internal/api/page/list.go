@@ -103,17 +103,17 @@ func (s *site) beginWhys(ctx context.Context, items []engine.Summary) (all []<-c
 			if closed {
 				good = closedGood
 			}
-			all = append(all, s.whys.begin(ctx, whyKey(one), good, func(ctx context.Context) (*engine.Explanation, error) {
-				return s.engine.Explain(ctx, one.ARN)
-			}))
+			find := func(ctx context.Context) (*engine.Explanation, error) { return s.engine.Explain(ctx, one.ARN) }
+			all = append(all, s.whys.begin(ctx, whyKey(one), good, find))
 		}
 	}
 	return all
 }
 
 var headings = map[engine.Stage]string{
-	engine.StageStuck: "Stuck, or waiting for somebody: the longest first", engine.StageFailures: "Failed in the last day",
-	engine.StageRest: "Everything else, the newest first",
+	engine.StageStuck:    "Stuck, or waiting for somebody: the longest first",
+	engine.StageFailures: "Failed in the last day",
+	engine.StageRest:     "Everything else, the newest first",
 }
 
 func (p *listPage) addRows(s *site, items []engine.Summary) {

@@ -146,7 +146,8 @@ func TestTheListIsFiltered(t *testing.T) {
 		}
 	}
 	page := f.settled("/ui/?Tag=tenant%3Ddone&Status=SUCCEEDED")
-	want(t, page, `name="Tag" value="tenant=done"`, `value="SUCCEEDED" checked`, `<input type="hidden" name="Tag" value="tenant=done">`,
+	want(t, page, `name="Tag" value="tenant=done"`, `value="SUCCEEDED" checked`,
+		`<input type="hidden" name="Tag" value="tenant=done">`,
 		"perdure list --status SUCCEEDED --tag tenant=done --attention", `href="/ui/?Tag=tenant%3Ddone"`)
 	want(t, f.get("/ui/?Name=one", 200), "No execution is like that", "*one*")
 	for query, text := range map[string]string{
@@ -219,7 +220,7 @@ func TestManyAreActedOnAtOnce(t *testing.T) {
 	f.post("/ui/act", form, 200)
 	job := f.ended()
 	page := f.settled(jobPath(job.ID))
-	want(t, page, "Pause 2 executions", "2 of 2 done", "call-1", "1000 a second at most", "&lt;script&gt;", "perdure jobs show", "name")
+	want(t, page, "Pause 2 executions", "2 of 2 done", "call-1", "1000 a second at most", "&lt;script&gt;", "perdure jobs show")
 	want(t, f.settled("/ui/jobs"), "Pause 2 executions", "2 of 2 done", jobPath(job.ID))
 	want(t, f.settled("/ui/?Status=PAUSED"), "call-1", "call-2", "paused")
 
@@ -270,8 +271,9 @@ func TestEachActionHasItsForm(t *testing.T) {
 	f.post("/ui/act", url.Values{"Action": {"succeed"}, "filter": {""}, "result": {`"yes"`}, "operation": {"manager"}}, 200)
 	want(t, f.settled(jobPath(f.ended().ID)), "1 of 1 done", "only operation manager", "result &#34;yes&#34;")
 	for name, bad := range map[string]url.Values{
-		"no action": {"filter": {""}}, "a strange action": {"Action": {hostileText}, "filter": {""}}, "nothing chosen": {"Action": {"stop"}},
-		"a bad rate": {"Action": {"stop"}, "filter": {""}, "rate": {"NaN"}}, "a bad filter": {"Action": {"stop"}, "filter": {"Status=x"}},
+		"no action": {"filter": {""}}, "a strange action": {"Action": {hostileText}, "filter": {""}},
+		"nothing chosen": {"Action": {"stop"}},
+		"a bad rate":     {"Action": {"stop"}, "filter": {""}, "rate": {"NaN"}}, "a bad filter": {"Action": {"stop"}, "filter": {"Status=x"}},
 		"no ARN": {"Action": {"stop"}, "ARN": {"nonsense"}},
 	} {
 		if page := f.post("/ui/act", bad, 400); strings.Contains(page, "<script>alert") {

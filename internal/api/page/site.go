@@ -103,7 +103,8 @@ func New(e Engine, functions Functions, opts *Options) *route.Face {
 		engine: e, functions: functions, log: cmp.Or(opts.Logger, slog.Default()), version: opts.Version,
 		decoder: opts.Decoder,
 		assets:  newAssetFiles(files), reading: make(chan struct{}, readers), streams: make(chan struct{}, maxStreams),
-		whys: newSoon[*engine.Explanation](maxWhys, whysAtOnce), counts: newSoon[*engine.Counts](maxCounts, countsAtOnce),
+		whys:   newSoon[*engine.Explanation](maxWhys, whysAtOnce),
+		counts: newSoon[*engine.Counts](maxCounts, countsAtOnce),
 	}
 	s.overview = &overview.Source{Engine: e, Functions: functions, Version: opts.Version, Sandboxes: opts.Sandboxes}
 	s.pages = parse(files, s.assets)

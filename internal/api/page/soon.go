@@ -41,7 +41,9 @@ const (
 
 // begin finds what a key stands for, unless it is under way, or was found within the time for which it stays good. The
 // channel is closed at its end; nil is no need to wait.
-func (s *soon[T]) begin(ctx context.Context, key string, good time.Duration, find func(context.Context) (T, error)) <-chan struct{} {
+func (s *soon[T]) begin(
+	ctx context.Context, key string, good time.Duration, find func(context.Context) (T, error),
+) <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f := s.use(key)
@@ -76,7 +78,7 @@ func (f *finding[T]) wait() <-chan struct{} {
 	return f.done
 }
 
-// use returns the finding of a key, and makes it the last that is dropped. It is nil if all that are kept are under way.
+// use returns the finding of a key, and makes it the last that is dropped; nil if all that are kept are under way.
 func (s *soon[T]) use(key string) *finding[T] {
 	f := s.all[key]
 	if f == nil {

@@ -95,7 +95,7 @@ func (p *startPage) takeFrom(ctx context.Context, s *site, arn string) error {
 	switch {
 	case d.Input == nil:
 	case len(*d.Input) > maxTaken:
-		p.From = fmt.Sprintf("the input of %s is too large for a form, %s: download it from its page, and use perdure invoke",
+		p.From = fmt.Sprintf("the input of %s, which has %s and is too large for a form: download it from its page",
 			d.Name, sizeOf(len(*d.Input)))
 	default:
 		p.Event = *d.Input
@@ -116,7 +116,8 @@ func (p *startPage) addEvents(ctx context.Context, s *site, chosen string) error
 		}
 		p.Saved = append(p.Saved, row)
 	}
-	items, _, err := s.engine.List(ctx, &engine.ListRequest{Filter: engine.Filter{Function: p.Function}, MaxItems: recentInputs})
+	last := &engine.ListRequest{Filter: engine.Filter{Function: p.Function}, MaxItems: recentInputs}
+	items, _, err := s.engine.List(ctx, last)
 	if err != nil {
 		return err
 	}
@@ -194,7 +195,8 @@ func checkJSON(event string) error {
 		line := 1 + strings.Count(before, "\n")
 		where = fmt.Sprintf(" in line %d, column %d", line, len(before)-strings.LastIndex(before, "\n")-1)
 	}
-	return protocol.Errorf(protocol.CodeInvalidParameter, "The event is not JSON%s: %s.", where, visible(protocol.Clip(err.Error(), 200)))
+	return protocol.Errorf(protocol.CodeInvalidParameter, "The event is not JSON%s: %s.", where,
+		visible(protocol.Clip(err.Error(), 200)))
 }
 
 // readTags reads tags, one in each line.
@@ -223,8 +225,9 @@ func (s *site) saveEvent(r *http.Request, form url.Values) (string, error) {
 	if err := checkJSON(event); err != nil {
 		return "", err
 	}
-	one := &engine.SavedEvent{Function: form.Get("function"), Name: strings.TrimSpace(form.Get("save-as")), Event: event}
-	return startPath(one.Function, "saved", one.Name), s.engine.SavedEvents().Save(r.Context(), one)
+	function, name := form.Get("function"), strings.TrimSpace(form.Get("save-as"))
+	one := &engine.SavedEvent{Function: function, Name: name, Event: event}
+	return startPath(function, "saved", name), s.engine.SavedEvents().Save(r.Context(), one)
 }
 
 func (s *site) forgetEvent(r *http.Request, form url.Values) (string, error) {

@@ -1,7 +1,7 @@
 // The list of executions: what is selected stays selected while rows come and go, and over pages of the list.
 "use strict";
 
-const kept = "perdure-selected";
+const kept = "perdure-selected", mostChosen = 300; // so an address has room for them
 const chosen = new Map(JSON.parse(sessionStorage.getItem(kept) || "[]")); // ARN to name
 
 const boxes = () => [...document.querySelectorAll("[data-mark]")];
@@ -86,6 +86,11 @@ document.addEventListener("submit", e => {
 	}
 	for (const old of e.target.querySelectorAll("[data-elsewhere]")) {
 		old.remove();
+	}
+	if (!all().checked && chosen.size > mostChosen) {
+		e.preventDefault();
+		perdure.tell("At most " + mostChosen + " are selected one by one; of more, take all that match a filter.", true);
+		return;
 	}
 	if (!all().checked) {
 		const here = new Set(boxes().map(b => b.value));
