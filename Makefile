@@ -1,7 +1,7 @@
 # An index of what can be done here. Each check is written in .ci/run, which
 # needs no make.
 
-.PHONY: help test race fuzz lint lint-world seeded golangci sam interop interop-all conformance conformance-python history bench bench-peers bench-peers-quick bench-fleet million crash soak fleet fleet-suites fleet-soak ci
+.PHONY: help test race fuzz lint lint-world seeded golangci sam interop interop-all conformance conformance-python history bench bench-peers bench-peers-quick bench-fleet million crash soak fleet fleet-suites fleet-soak e2e e2e-million ci
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -74,6 +74,12 @@ fleet-suites: ## run conformance and interop against a fleet of two
 
 fleet-soak: ## the same as fleet for ten minutes, and 10,000 orders
 	.ci/run fleet_soak
+
+e2e: ## drive the page in Chromium; takes pictures of it
+	.ci/run e2e
+
+e2e-million: ## open lists of a million executions in Chromium
+	.ci/run e2e_million
 
 ci: ## run everything that a change must pass
 	.ci/run

@@ -99,6 +99,14 @@ func (l *listing) wants(row *store.Row) bool {
 	return !l.attention || l.stage != stageRest || row.ID <= l.recent() || !slices.Contains(failedStatuses, row.Status)
 }
 
+// shown is the stage for those who see the list; empty if it has none.
+func (l *listing) shown() Stage {
+	if !l.attention {
+		return ""
+	}
+	return []Stage{stageStuck: StageStuck, stageFailures: StageFailures, stageRest: StageRest}[l.stage]
+}
+
 // passed notes the last row. It is false if the row has no place behind which this stage could go on.
 func (l *listing) passed(row *store.Row) bool {
 	place, isStuck := store.StuckPlace{}, false

@@ -31,8 +31,8 @@ type FailureCount struct {
 // maxFailureCounts bounds how many groups of failures are told.
 const maxFailureCounts = 100
 
-// Count counts the executions that pass a filter. It refuses what [Engine.List] refuses. Its answer may be a second
-// old: who asks for the same meanwhile shares it.
+// Count counts the executions that pass a filter. It refuses what [Engine.List] refuses. Who asks for the same within a
+// second, or within ten times as long as it takes to count, shares one answer.
 func (e *Engine) Count(ctx context.Context, f *Filter) (*Counts, error) {
 	q, err := e.query(ctx, f)
 	if err != nil {
@@ -125,51 +125,53 @@ func largest(numbers map[FailureCount]int) []FailureCount {
 	return all[:min(len(all), maxFailureCounts)]
 }
 
-// sharedCounts lets those who ask for the same counts within a second share one answer.
-type sharedCounts struct {
-	mu  sync.Mutex
-	all map[string]*sharedCount
+// sharedAnswers lets those who ask for the same within a time share one answer. One that took long is shared for longer:
+// a page that asks again and again keeps the store busy for a tenth of the time at most.
+type sharedAnswers[T any] struct {
+	least time.Duration // for which an answer is shared
+	mu    sync.Mutex
+	all   map[string]*sharedAnswer[T]
 }
 
-type sharedCount struct {
-	turn   chan struct{} // who is in it counts
-	at     time.Time
-	counts *Counts
+type sharedAnswer[T any] struct {
+	turn   chan struct{} // who is in it asks
+	until  time.Time     // zero without an answer
+	answer T
 }
 
 const (
-	countsFor       = time.Second
-	maxSharedCounts = 64
+	sharedTimes      = 10 // as long as it took
+	maxSharedAnswers = 64
 )
 
-func (s *sharedCounts) get(ctx context.Context, key string, count func() (*Counts, error)) (*Counts, error) {
+func (s *sharedAnswers[T]) get(ctx context.Context, key string, ask func() (T, error)) (answer T, err error) {
 	one := s.entry(key)
 	select {
 	case one.turn <- struct{}{}:
 		defer func() { <-one.turn }()
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return answer, ctx.Err()
 	}
-	if one.counts != nil && time.Since(one.at) < countsFor {
-		return one.counts, nil
+	began := time.Now()
+	if began.Before(one.until) {
+		return one.answer, nil
 	}
-	counts, err := count()
-	if err == nil {
-		one.counts, one.at = counts, time.Now()
+	if answer, err = ask(); err == nil {
+		one.answer, one.until = answer, began.Add(max(s.least, (sharedTimes+1)*time.Since(began)))
 	}
-	return counts, err
+	return answer, err
 }
 
-// entry returns what is shared under a key. With too many, all are forgotten; who counts goes on.
-func (s *sharedCounts) entry(key string) *sharedCount {
+// entry returns what is shared under a key. With too many, all are forgotten; who asks goes on.
+func (s *sharedAnswers[T]) entry(key string) *sharedAnswer[T] {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	one := s.all[key]
 	if one == nil {
-		if s.all == nil || len(s.all) >= maxSharedCounts {
-			s.all = map[string]*sharedCount{}
+		if s.all == nil || len(s.all) >= maxSharedAnswers {
+			s.all = map[string]*sharedAnswer[T]{}
 		}
-		one = &sharedCount{turn: make(chan struct{}, 1)}
+		one = &sharedAnswer[T]{turn: make(chan struct{}, 1)}
 		s.all[key] = one
 	}
 	return one

@@ -10,8 +10,8 @@ import (
 
 // CrashLimit says when an execution is given up whose invocations fail one after the other: the function crashes, in a
 // step or outside of steps, times out, or answers against the rules. Those count that came to nothing: one that
-// recorded something before it failed is the first of a row again. An invocation that was lost with
-// its engine, or that did not reach the function, does not count. Its text is that of the flag --max-crashes, such as 9 or 9:pause.
+// recorded something before it failed is the first of a row again. An invocation that was lost with its engine, or that
+// did not reach the function, does not count. Its text is that of the flag --max-crashes, such as 9 or 9:pause.
 type CrashLimit struct {
 	Max int // how many; 0 is not said, less is no limit
 	// Pause pauses the execution, which says why, until somebody resumes it; then the count begins anew. Otherwise the

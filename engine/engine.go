@@ -98,7 +98,8 @@ type Engine struct {
 	claimer   *claimer // nil if the engine is alone
 	jobs      *Jobs
 	probe     probe
-	counts    sharedCounts
+	counts    sharedAnswers[*Counts]
+	open      sharedAnswers[[]OpenCount]
 }
 
 // Open starts an engine on a store, which it does not close. It refuses one whose executions were moved elsewhere, or
@@ -154,8 +155,9 @@ func assemble(st store.Store, seals seals, opts *Options) *Engine {
 	e.runner = &runner{
 		life: life, ledger: ledger, plans: e.plans, functions: functions, flights: e.flights, logs: e.logs,
 		counters: e.counters, figures: e.figures, tracing: &tracing{opts.Tracer, opts.Strict}, seals: seals,
-		serving: e.fleet.serving, crashes: opts.Crashes,
+		serving: e.fleet.serving, lapsed: e.fleet.lapsed, crashes: opts.Crashes,
 	}
+	e.counts.least = time.Second
 	e.jobs = &Jobs{life: life, store: st, engine: e}
 	e.jobs.foreman = &foreman{
 		life: life, jobs: e.jobs, fleet: e.fleet, wake: make(chan struct{}, 1), began: time.Now(),

@@ -28,6 +28,9 @@ type Explanation struct {
 	// Parent is the execution that invoked this one, Origin the one of which it is a fork; empty if there is none.
 	Parent, Origin string
 	Tags           map[string]string
+	// Ended is how many operations have ended, of those that have begun; contexts with operations of their own do not
+	// count.
+	Ended, Begun int
 }
 
 // Reason is one thing that an execution is at, or waits for. Members that do not apply to its kind are zero.
@@ -87,6 +90,7 @@ func (e *explainer) explain(ctx context.Context, arn string, followed int) (*Exp
 		x.Status = execution.Status()
 		x.Parent, x.Origin = execution.Identity().ParentARN, execution.Identity().OriginARN
 		x.Tags = execution.Identity().Tags
+		x.Ended, x.Begun = execution.Progress()
 		facts = execution.Explain(at) // snapshots, which may be kept
 		if !x.Status.Closed() {
 			x.TimesOut = execution.TimesOut()

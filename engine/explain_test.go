@@ -120,6 +120,33 @@ func TestExplain(t *testing.T) {
 	}
 }
 
+// Progress counts operations, and of contexts only those that are empty.
+func TestExplainCountsOperations(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *fixture) {
+		f.durable("f", func(c *call) engine.Outcome {
+			op := func(id, parent string, typ protocol.OperationType, action protocol.Action) protocol.Update {
+				return protocol.Update{ID: id, ParentID: parent, Type: typ, Action: action}
+			}
+			c.checkpoint(
+				op("1", "", protocol.TypeStep, protocol.ActionSucceed),
+				op("2", "", protocol.TypeContext, protocol.ActionStart), op("2-1", "2", protocol.TypeStep, protocol.ActionSucceed),
+				op("2-2", "2", protocol.TypeCallback, protocol.ActionStart), op("3", "", protocol.TypeContext, protocol.ActionStart))
+			return pending()
+		})
+		arn := f.start("f", "x", "")
+		synctest.Wait()
+		for _, when := range []string{"at work", "stopped"} {
+			x, err := f.Explain(t.Context(), arn)
+			if err != nil || x.Ended != 2 && when == "at work" || x.Begun != 4 {
+				t.Errorf("%s: got %d of %d, %v, want 2 of 4", when, x.Ended, x.Begun, err)
+			}
+			if _, err := f.Stop(t.Context(), &engine.StopRequest{ARN: arn}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
+
 func TestExplainTheQueue(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fixture) {
 		f.register(engine.Function{

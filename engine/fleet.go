@@ -143,6 +143,7 @@ type membership struct {
 	tenure context.Context // ends with the lease
 	end    context.CancelFunc
 	expiry *time.Timer // ends it
+	until  time.Time   // when that is
 	err    error       // of the last beat
 }
 
@@ -358,6 +359,7 @@ func (m *membership) hold(node store.NodeID, first bool, began time.Time) bool {
 	if left <= 0 || !first && m.self() != node {
 		return false
 	}
+	m.until = began.Add(m.options.Lease)
 	if !first {
 		m.expiry.Reset(left)
 		return true
@@ -385,6 +387,20 @@ func (m *membership) lose() {
 	m.plans.follow(adrift)
 	m.log.Error("this node could not renew its lease: it breaks off its invocations, which are repeated")
 	nudge(m.beatNow)
+}
+
+// lapsed reports whether the lease is over, by the clock: after a process stood still, its timers may come too late.
+func (m *membership) lapsed() bool {
+	if m.alone() {
+		return false
+	}
+	m.mu.Lock()
+	over := !time.Now().Before(m.until)
+	m.mu.Unlock()
+	if over {
+		m.lose()
+	}
+	return over
 }
 
 // renewPlaces gives all versions new places, of which this node has none yet: it has lost its lease, so what it had

@@ -26,6 +26,7 @@ type runner struct {
 	seals     seals
 	crashes   CrashLimit             // of functions that have none of their own
 	serving   func() context.Context // ends when functions must not run any more
+	lapsed    func() bool            // they must not, by the clock: the context may not have ended yet
 }
 
 // invoke runs an invocation of an execution, unless it wants none or has one. free gives its place back. The error says
@@ -138,6 +139,10 @@ func (r *runner) call(ctx context.Context, f *function, inv *Invocation) Outcome
 	r.counters.invoking.Add(1)
 	defer r.counters.invoking.Add(-1)
 	began := time.Now()
+	if r.lapsed() || inv.serving != nil && inv.serving.Err() != nil { // while its start was recorded
+		return Outcome{Unstarted: true, Error: protocol.InvocationError(inv.RequestID, protocol.ErrorTypeExit,
+			"The invocation did not begin: the lease of this node is over")}
+	}
 	out := f.Invoker.Invoke(ctx, inv)
 	if out.Error == nil && out.Payload == nil && context.Cause(ctx) == context.DeadlineExceeded {
 		out.Error = protocol.InvocationError(inv.RequestID, protocol.ErrorTypeTimedOut,

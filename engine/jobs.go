@@ -253,7 +253,8 @@ func (j *Jobs) Plan(ctx context.Context, req *JobRequest) (*JobPlan, error) {
 		plan.Sample = append(plan.Sample, j.engine.functions.summary(row))
 	}
 	if len(d.ARNs) == 0 {
-		plan.Sample, _, err = j.engine.List(ctx, &ListRequest{Filter: d.Selects, OldestFirst: true, MaxItems: planSample})
+		oldest := &ListRequest{Filter: d.Selects, OldestFirst: true, MaxItems: planSample}
+		plan.Sample, _, err = j.engine.List(ctx, oldest)
 	}
 	return plan, err
 }

@@ -80,6 +80,7 @@ func (e *Engine) List(ctx context.Context, req *ListRequest) (items []Summary, n
 				}
 			}
 			if s := e.functions.summary(row); l.wants(row) && wanted(req.Doing, s.Doing) {
+				s.Stage = l.shown()
 				items = append(items, s)
 				l.passed(stored)
 			}
@@ -201,8 +202,13 @@ type OpenCount struct {
 	N        int
 }
 
-// CountOpen counts the open executions of each function version that has any, registered or not.
-func (e *Engine) CountOpen(ctx context.Context) (open []OpenCount, err error) {
+// CountOpen counts the open executions of each function version that has any, registered or not. Who asks again within
+// ten times as long as it takes to count gets the same answer, which nobody may change.
+func (e *Engine) CountOpen(ctx context.Context) ([]OpenCount, error) {
+	return e.open.get(ctx, "", func() ([]OpenCount, error) { return e.countOpen(ctx) })
+}
+
+func (e *Engine) countOpen(ctx context.Context) (open []OpenCount, err error) {
 	counts, err := e.ledger.store.Count(ctx, store.Query{Statuses: openStatuses()}, store.Grouping{Function: true})
 	for _, c := range counts {
 		open = append(open, OpenCount{c.Function, c.Version, c.N})

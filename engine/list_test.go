@@ -168,6 +168,14 @@ func TestListAttention(t *testing.T) {
 		}
 		time.Sleep(2 * time.Minute)
 		want = "step1 step2 call1 call2 fail-Gone fail-Busy done2 done1 wait1 fail-Old"
+		items, _, err := f.List(t.Context(), &engine.ListRequest{AttentionFirst: true})
+		stages := ""
+		for _, s := range items {
+			stages += string(s.Stage[0])
+		}
+		if err != nil || stages != "ssss"+"ff"+"rrrr" {
+			t.Errorf("got the stages %s, %v", stages, err)
+		}
 		for _, max := range []int{1, 2, 3, 4, 100} {
 			if got := f.names(&engine.ListRequest{AttentionFirst: true, MaxItems: max}); got != want {
 				t.Errorf("pages of %d: got %s, want %s", max, got, want)

@@ -87,7 +87,18 @@ type Summary struct {
 	Error       string             // the type of the error with which it ended, at most 200 bytes
 	Message     string             // the first line of the error's text, at most 200 bytes
 	Tags        map[string]string  // nobody changes the map
+	Stage       Stage              // in a list with what needs attention first
 }
+
+// Stage is a part of a list with what needs attention first.
+type Stage string
+
+// The stages, in their order.
+const (
+	StageStuck    Stage = "stuck"    // it is not getting on, or waits for somebody
+	StageFailures Stage = "failures" // failed within a day
+	StageRest     Stage = "rest"
+)
 
 // ListRequest asks for a page of the executions that pass a filter.
 type ListRequest struct {

@@ -20,7 +20,11 @@ type act func(r *http.Request, form url.Values) (to string, err error)
 // actions are the buttons, by path.
 func (s *site) actions() map[string]act {
 	return map[string]act{
-		"start": s.start,
+		"start":        s.start,
+		"save-event":   s.saveEvent,
+		"forget-event": s.forgetEvent,
+		"act":          s.act,
+		"cancel-job":   s.cancelJob,
 		"stop": s.on(func(r *http.Request, arn string, form url.Values) error {
 			_, err := s.engine.Stop(r.Context(), &engine.StopRequest{ARN: arn, Kill: form.Has("kill"),
 				Cascade: form.Has("cascade"), Reason: &protocol.ErrorObject{
@@ -38,17 +42,18 @@ func (s *site) actions() map[string]act {
 			_, err := s.engine.Skip(r.Context(), &engine.SkipRequest{ARN: arn, Operation: form.Get("operation")})
 			return err
 		}),
-		"delete":  s.delete,
-		"redrive": s.fork(func(url.Values) (engine.ForkRequest, error) { return engine.ForkRequest{Redrive: true}, nil }),
-		"fork":    s.fork(forkRequest),
+		"delete": s.delete,
+		"redrive": s.fork(func(url.Values) (engine.ForkRequest, error) {
+			return engine.ForkRequest{Redrive: true}, nil
+		}),
+		"fork": s.fork(forkRequest),
 		"succeed": s.on(func(r *http.Request, _ string, form url.Values) error {
-			return s.engine.SucceedCallback(r.Context(), form.Get("callback"), []byte(form.Get("result")))
+			return s.engine.SucceedCallback(r.Context(), form.Get("callback"), []byte(typed(form, "result")))
 		}),
 		"fail": s.on(func(r *http.Request, _ string, form url.Values) error {
 			return s.engine.FailCallback(r.Context(), form.Get("callback"), &protocol.ErrorObject{
 				ErrorType: cmp.Or(form.Get("error-type"), "Rejected"), ErrorMessage: form.Get("result")})
 		}),
-		"redrive-failed": s.redriveFailed,
 	}
 }
 
@@ -98,24 +103,6 @@ func rawPath(arn, operation, part string) string {
 	return Prefix + "payload?" + url.Values{"arn": {arn}, "operation": {operation}, "part": {part}}.Encode()
 }
 
-func (s *site) start(r *http.Request, form url.Values) (string, error) {
-	event := strings.TrimSpace(form.Get("event"))
-	if event != "" && !json.Valid([]byte(event)) {
-		return "", protocol.Errorf(protocol.CodeInvalidParameter, "The event is not JSON.")
-	}
-	started, err := s.engine.Start(r.Context(), &engine.InvokeRequest{
-		Function: form.Get("function"), Name: form.Get("name"), Payload: []byte(event),
-	})
-	if err != nil {
-		return "", err
-	}
-	if !started.Durable {
-		return "", protocol.Errorf(protocol.CodeInvalidParameter,
-			"%s is not durable: it has no executions. Call it with perdure invoke.", form.Get("function"))
-	}
-	return executionPath(started.ARN), nil
-}
-
 func (s *site) delete(r *http.Request, form url.Values) (string, error) {
 	_, err := s.engine.Delete(r.Context(), form.Get("arn"))
 	return Prefix, err
@@ -129,6 +116,9 @@ func (s *site) fork(request func(url.Values) (engine.ForkRequest, error)) act {
 			return "", err
 		}
 		req.ARN, req.Name = form.Get("arn"), strings.TrimSpace(form.Get("name"))
+		if req.Input, err = s.otherInput(r, req.ARN, form); err != nil {
+			return "", err
+		}
 		started, err := s.engine.Fork(r.Context(), &req)
 		if err != nil {
 			return "", err
@@ -137,10 +127,31 @@ func (s *site) fork(request func(url.Values) (engine.ForkRequest, error)) act {
 	}
 }
 
+// otherInput is the input of a form if it is another one than the execution has, else nil.
+func (s *site) otherInput(r *http.Request, arn string, form url.Values) (*string, error) {
+	if !form.Has("input") {
+		return nil, nil
+	}
+	d, err := s.engine.Describe(r.Context(), arn)
+	input := typed(form, "input")
+	if err != nil || d.Input != nil && input == strings.ReplaceAll(*d.Input, "\r\n", "\n") {
+		return nil, err
+	}
+	if !json.Valid([]byte(input)) {
+		return nil, protocol.Errorf(protocol.CodeInvalidParameter, "The input is not JSON.")
+	}
+	return &input, nil
+}
+
+// typed is what somebody wrote into a field with lines, as it was written: browsers end lines in another way.
+func typed(form url.Values, field string) string {
+	return strings.ReplaceAll(form.Get(field), "\r\n", "\n")
+}
+
 // forkRequest reads how a fork begins: before an operation, so that it runs again, or after one that ended with what
 // the form says.
 func forkRequest(form url.Values) (engine.ForkRequest, error) {
-	result, message := form.Get("result"), form.Get("error-message")
+	result, message := typed(form, "result"), form.Get("error-message")
 	req := engine.ForkRequest{Before: form.Get("before"), After: form.Get("after")}
 	switch form.Get("outcome") {
 	case "result":

@@ -19,6 +19,7 @@ type details struct {
 	Size               int64
 	Reason             *engine.Reason // what it waits for, as the engine says it; nil if it is not among the first
 	Input, Result      *payload
+	Stored             string // the result as it is stored, for a fork that changes it; empty if it is too long
 	Failure            *failure
 	Tries              []tryDetails
 	Log                []logLine
@@ -90,6 +91,7 @@ func (s *site) detail(ctx context.Context, p *place, o *operation) (*details, er
 		}
 		if ev.Status() == protocol.StatusStarted {
 			d.Input = s.payload(ctx, p, "input", "Input", ev.Payload, o.ID)
+			d.Input.name("operation-input")
 			continue
 		}
 		for i := range tries {
@@ -101,13 +103,25 @@ func (s *site) detail(ctx context.Context, p *place, o *operation) (*details, er
 			}
 		}
 		if ev.ID == o.last || !o.Open() {
-			d.Result = s.payload(ctx, p, "result", "Result", ev.Payload, o.ID)
+			d.Result, d.Stored = s.payload(ctx, p, "result", "Result", ev.Payload, o.ID), editable(ev.Payload)
+			d.Result.name("operation-result")
 			d.Failure = newFailure("failure", ev.OperationError(), "")
 		}
 	}
 	d.compare()
 	slices.Reverse(d.Tries)
 	return d, nil
+}
+
+// maxEdited bounds the payloads that a form offers for a change.
+const maxEdited = 64 << 10
+
+// editable is a payload for a form; empty if there is none, it is too long, or what one sees would not be what it is.
+func editable(text *string) string {
+	if text == nil || len(*text) > maxEdited || visible(*text) != *text {
+		return ""
+	}
+	return *text
 }
 
 // compare says what each attempt did otherwise than the one before.

@@ -13,6 +13,15 @@
 //	forms.go      the tokens of forms
 //	assets.go     style sheets, scripts, templates
 //	words.go      how moments, sizes and names are written
+//	functions.go, engine.go, chart.go  the pages of those, and pictures of figures
+//
+// The list of executions, and what is done to many of them:
+//
+//	list.go       rows and pages; what its address says
+//	facets.go     what is counted beside it; failures.go groups what failed
+//	soon.go       what takes too long for a page to wait for it
+//	act.go        plans of actions; jobs.go shows what became of them
+//	start.go      the form that starts an execution, and the events that people keep
 //
 // The page of an execution:
 //

@@ -20,6 +20,7 @@ type executionPage struct {
 	Why      *engine.Explanation
 	Input    *payload
 	Result   *payload
+	Event    string // the input as it is stored, for a fork that changes it; empty if it is too long
 	Failure  *failure
 	Timeline *timeline // nil in other views
 	Details  *details  // nil if no operation is selected
@@ -145,6 +146,7 @@ func (s *site) readExecution(ctx context.Context, at *place, revision int64) (*e
 	}
 	p.Input = s.payload(ctx, at, "input", "Input", d.Input, "")
 	p.Result = s.payload(ctx, at, "result", "Result", d.Result, "")
+	p.Event = editable(d.Input)
 	p.Input.name("execution-input")
 	p.Result.name("execution-result")
 	p.Failure = newFailure("execution-error", d.Error, "")

@@ -2,40 +2,45 @@ package page
 
 import (
 	"net/http"
-	"net/url"
+	"slices"
 
 	"github.com/perdure/perdure/engine"
-	"github.com/perdure/perdure/internal/text"
 	"github.com/perdure/perdure/protocol"
 )
 
 // failureGroup is the failures of a function with one type of error.
 type failureGroup struct {
 	engine.FailureCount
-	Last *engine.Summary // the latest of them; nil if it is gone by now
-}
-
-// filter is which executions they are. Those without a type cannot be told from the others.
-func (g *failureGroup) filter() *engine.Filter {
-	return &engine.Filter{Function: g.Function, Error: g.Error, Statuses: unsuccessful}
+	Last   *engine.Summary // the latest of them; nil if it is gone by now
+	filter engine.Filter   // which they are; those without a type cannot be told from the others
 }
 
 // Path is the list of them.
-func (g *failureGroup) Path() string { return listPath(g.filter()) }
+func (g *failureGroup) Path() string { return listPath(&g.filter) }
+
+// RedrivePath is where all of them are redriven.
+func (g *failureGroup) RedrivePath() string { return actPath(engine.JobRedrive, &g.filter) }
 
 // Command redrives all of them in a terminal.
 func (g *failureGroup) Command() string {
-	return "perdure redrive --function " + g.Function + " --error " + text.Quote(g.Error)
+	return "perdure redrive" + filterFlags(g.filter.Values(), false)
 }
 
 // mostFailures is how many groups of failures a page shows.
 const mostFailures = 20
 
-// failures groups what failed by the type of its error, the most frequent first.
-func (s *site) failures(r *http.Request, c *engine.Counts) (groups []*failureGroup, err error) {
-	for _, one := range c.Failures[:min(len(c.Failures), mostFailures)] {
-		g := &failureGroup{FailureCount: one}
-		items, _, err := s.engine.List(r.Context(), &engine.ListRequest{Filter: *g.filter(), MaxItems: 1})
+// failures groups what failed by the type of its error, the most frequent first: so many groups of what was counted
+// with a filter.
+func (s *site) failures(r *http.Request, c *engine.Counts, most int, of *engine.Filter) (
+	groups []*failureGroup, err error,
+) {
+	for _, one := range c.Failures[:min(len(c.Failures), most)] {
+		g := &failureGroup{FailureCount: one, filter: *of}
+		g.filter.Function, g.filter.Error = one.Function, one.Error
+		g.filter.Statuses = slices.DeleteFunc(slices.Clone(unsuccessful), func(status protocol.ExecutionStatus) bool {
+			return len(of.Statuses) > 0 && !slices.Contains(of.Statuses, status)
+		})
+		items, _, err := s.engine.List(r.Context(), &engine.ListRequest{Filter: g.filter, MaxItems: 1})
 		if err != nil {
 			return nil, err
 		}
@@ -45,14 +50,4 @@ func (s *site) failures(r *http.Request, c *engine.Counts) (groups []*failureGro
 		groups = append(groups, g)
 	}
 	return groups, nil
-}
-
-// redriveFailed redrives all executions of a function that failed with one error.
-func (s *site) redriveFailed(r *http.Request, form url.Values) (string, error) {
-	g := failureGroup{FailureCount: engine.FailureCount{Function: form.Get("Function"), Error: form.Get("Error")}}
-	if g.Function == "" || g.Error == "" {
-		return "", protocol.Errorf(protocol.CodeInvalidParameter, "Function and Error say what is to be redriven.")
-	}
-	_, err := s.engine.Jobs().Start(r.Context(), &engine.JobRequest{Action: engine.JobRedrive, Filter: *g.filter()})
-	return g.Path(), err
 }

@@ -37,6 +37,7 @@ type section string
 
 const (
 	sectionExecutions section = "Executions"
+	sectionJobs       section = "Jobs"
 	sectionFunctions  section = "Functions"
 	sectionEngine     section = "Engine"
 	sectionStart      section = "Start"
@@ -52,6 +53,7 @@ type link struct {
 func (frame) Navigation() []link {
 	return []link{
 		{sectionExecutions, Prefix, "e"},
+		{sectionJobs, Prefix + "jobs", "j"},
 		{sectionFunctions, Prefix + "functions", "f"},
 		{sectionEngine, Prefix + "engine", "n"},
 		{sectionStart, Prefix + "start", "s"},

@@ -51,7 +51,8 @@ func TestReadersSeeNoButtons(t *testing.T) {
 	f := newFixture(t)
 	arn := f.started()
 	r := f.reader()
-	for _, path := range []string{"/ui/", "/ui/start", "/ui/functions", "/ui/function?name=approve", "/ui/engine",
+	for _, path := range []string{"/ui/", "/ui/start", "/ui/jobs", "/ui/act?Action=stop&All=1",
+		"/ui/functions", "/ui/function?name=approve", "/ui/engine",
 		executionPath(arn), "/ui/nothing"} {
 		response, err := r.client().Get(r.server.URL + path)
 		if err != nil {

@@ -235,7 +235,7 @@ func (s *site) function(r *http.Request) (frame, error) {
 		return frame{}, err
 	}
 	p.Doing = doingCounts(f.FunctionName, counts)
-	if p.Failures, err = s.failures(r, counts); err != nil {
+	if p.Failures, err = s.failures(r, counts, mostFailures, &engine.Filter{}); err != nil {
 		return frame{}, err
 	}
 	if v := p.Chosen; v.Figures != nil {

@@ -230,13 +230,13 @@ func TestFailuresByError(t *testing.T) {
 		}
 	}
 	page := f.get("/ui/function?name=pay", 200)
-	want(t, page, "What failed, by error", "Declined", "Redrive 2", "perdure redrive --function pay --error Declined",
+	want(t, page, "What failed, by error", "Declined", "Redrive 2",
+		"perdure redrive --function pay --status FAILED --status TIMED_OUT --error Declined",
 		"&lt;i&gt;It&#39;s", "Redrive 1", `/ui/?Error=Declined&amp;Function=pay&amp;Status=FAILED&amp;Status=TIMED_OUT`)
-	if strings.Contains(page, hostile) || strings.Contains(f.reader().get("/ui/function?name=pay", 200), "redrive-failed") {
+	if strings.Contains(page, hostile) || strings.Contains(f.reader().get("/ui/function?name=pay", 200), "Action=redrive") {
 		t.Error("an error became part of the page, or a reader may redrive")
 	}
-	f.post("/ui/redrive-failed", url.Values{"Function": {"pay"}}, http.StatusBadRequest)
-	f.post("/ui/redrive-failed", url.Values{"Function": {"pay"}, "Error": {"Declined"}}, http.StatusOK)
+	f.post("/ui/act", url.Values{"Action": {"redrive"}, "filter": {"Function=pay&Error=Declined&Status=FAILED"}}, http.StatusOK)
 	jobs, err := f.engine.Jobs().List(t.Context())
 	if err != nil || len(jobs) != 1 || jobs[0].Action != engine.JobRedrive || jobs[0].Total != 2 {
 		t.Errorf("got the jobs %+v, %v, want one of two redrives", jobs, err)

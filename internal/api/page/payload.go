@@ -55,13 +55,28 @@ func newPayload(id, title string, text *string, raw string) *payload {
 	if len(pretty) <= maxParsed {
 		p.Tree = parseTree(pretty)
 		var b bytes.Buffer
-		if json.Indent(&b, []byte(pretty), "", "  ") == nil {
+		if nesting(pretty) <= maxNested && json.Indent(&b, []byte(pretty), "", "  ") == nil {
 			pretty = b.String()
 		}
 	}
 	p.Text = visible(protocol.Head(pretty, maxShown))
 	p.Cut = len(pretty) - len(protocol.Head(pretty, maxShown))
 	return p
+}
+
+// nesting is how deep a text of JSON may be. Indented, one that is deep grows with the square of its length.
+func nesting(s string) (most int) {
+	depth := 0
+	for i := range len(s) {
+		switch s[i] {
+		case '[', '{':
+			depth++
+			most = max(most, depth)
+		case ']', '}':
+			depth--
+		}
+	}
+	return most
 }
 
 // name changes the element's id, since what is shown may be shown twice.

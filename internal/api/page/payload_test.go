@@ -11,6 +11,7 @@ import (
 
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/protocol"
+	"github.com/perdure/perdure/test/hostile"
 )
 
 // TestHostilePayloads: whatever is in a payload, an error, a name or a line of a log is text, and little of it.
@@ -55,6 +56,15 @@ func TestHostilePayloads(t *testing.T) {
 		})
 	}
 	f.get(rawPath("nonsense", "", "input"), 400)
+}
+
+// TestDeepPayloadsStaySmall: indented, a deep payload would take the square of its length.
+func TestDeepPayloadsStaySmall(t *testing.T) {
+	const depth = 9000 // a deeper one is no JSON for the decoder
+	deep := strings.Repeat("[", depth) + strings.Repeat("]", depth)
+	if made := hostile.Made(func() { newPayload("id", "Deep", &deep, "") }); made > 20*maxParsed {
+		t.Errorf("to show %d bytes, %d were made", len(deep), made)
+	}
 }
 
 func TestDifferences(t *testing.T) {
@@ -177,6 +187,15 @@ func TestDecodedPayloadsAreShown(t *testing.T) {
 		t.Error("the page names the decoder")
 	}
 	want(t, shown.get(executionPath(arn)+"&stored=1", 200), `7`, "Decode payloads")
+}
+
+func TestTagsAreShown(t *testing.T) {
+	f := newFixture(t)
+	started, err := f.engine.Start(t.Context(), &engine.InvokeRequest{Function: "approve", Tags: map[string]string{"team": "a/b"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want(t, f.get(executionPath(started.ARN), 200), "<bdi>team</bdi>=<bdi>a/b</bdi>")
 }
 
 // TestForksWithAnotherOutcome: of an operation, by a form; and a callback that is answered by one fails by the other.

@@ -73,8 +73,11 @@ func (p *place) Lit() int       { return p.lit }
 func (p *place) AsStored() bool { return p.asStored }
 
 // With is the address of this place with other values: pairs of a name and a value, which is left out if it is empty.
-func (p *place) With(pairs ...any) string {
-	q := maps.Clone(p.query)
+func (p *place) With(pairs ...any) string { return with(p.query, pairs...) }
+
+// with is a query with other values: pairs of a name and a value, which is left out if it is empty.
+func with(query url.Values, pairs ...any) string {
+	q := maps.Clone(query)
 	for i := 0; i+1 < len(pairs); i += 2 {
 		name, value := pairs[i].(string), pairs[i+1]
 		q.Del(name)

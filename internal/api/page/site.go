@@ -30,6 +30,7 @@ type Engine interface {
 	Nodes(ctx context.Context) ([]engine.Node, error)
 	Count(ctx context.Context, f *engine.Filter) (*engine.Counts, error)
 	Jobs() *engine.Jobs
+	SavedEvents() *engine.SavedEvents
 	News(ctx context.Context, seen uint64) (uint64, error)
 	Revision(ctx context.Context, arn string) (revision int64, open bool, err error)
 	Events(ctx context.Context, arn string, revision int64) iter.Seq2[*protocol.Event, error]
@@ -81,6 +82,8 @@ type site struct {
 	shelf     shelf
 	reading   chan struct{} // holds one value for each long page that is being read
 	streams   chan struct{} // holds one value for each page that is kept up to date
+	whys      *soon[*engine.Explanation]
+	counts    *soon[*engine.Counts]
 }
 
 //go:embed assets
@@ -100,6 +103,8 @@ func New(e Engine, functions Functions, opts *Options) *route.Face {
 		engine: e, functions: functions, log: cmp.Or(opts.Logger, slog.Default()), version: opts.Version,
 		decoder: opts.Decoder,
 		assets:  newAssetFiles(files), reading: make(chan struct{}, readers), streams: make(chan struct{}, maxStreams),
+		whys:   newSoon[*engine.Explanation](maxWhys, whysAtOnce),
+		counts: newSoon[*engine.Counts](maxCounts, countsAtOnce),
 	}
 	s.overview = &overview.Source{Engine: e, Functions: functions, Version: opts.Version, Sandboxes: opts.Sandboxes}
 	s.pages = parse(files, s.assets)
@@ -124,6 +129,9 @@ func (s *site) routes() []route.Route {
 		"/":                         http.RedirectHandler(Prefix, http.StatusFound),
 		Prefix:                      s.page("list", s.list),
 		Prefix + "execution":        http.HandlerFunc(s.execution),
+		Prefix + "act":              s.page("act", s.plan),
+		Prefix + "jobs":             s.page("jobs", s.listJobs),
+		Prefix + "job":              s.page("job", s.job),
 		Prefix + "start":            s.page("start", s.startForm),
 		Prefix + "functions":        s.page("functions", s.listFunctions),
 		Prefix + "function":         s.page("function", s.function),
@@ -154,7 +162,7 @@ func protect(next http.Handler) http.Handler {
 		h := w.Header()
 		h.Set("Content-Security-Policy", policy)
 		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Referrer-Policy", "same-origin") // without a referrer browsers hide the origin of forms, too
 		next.ServeHTTP(w, r)
 	})
 }

@@ -98,8 +98,11 @@ func (s *site) readLogView(ctx context.Context, p *place) (*logView, error) {
 	return v, err
 }
 
-// readLog returns the last lines of an execution's log, of those of an operation and with a text in them, in lower case.
-func (s *site) readLog(ctx context.Context, p *place, operation, text string) (lines []logLine, older int64, err error) {
+// readLog returns the last lines of an execution's log: all, or those of an operation, with a text in them that is in
+// lower case.
+func (s *site) readLog(
+	ctx context.Context, p *place, operation, text string,
+) (lines []logLine, older int64, err error) {
 	for after := int64(0); ; {
 		entries, err := s.engine.ReadLog(ctx, p.arn, after, 0)
 		if err != nil {

@@ -226,7 +226,6 @@ type scene struct {
 	record *record
 	all    span
 	axis   *axis
-	now    protocol.Timestamp
 	open   bool              // the execution goes on
 	flying *span             // the invocation under way
 	queued *span             // an invocation is wanted
@@ -320,7 +319,7 @@ func (s *scene) endOf(o *operation) protocol.Timestamp { return cmp.Or(o.End, s.
 // bar is a stretch of an operation's time.
 type stretch struct {
 	span
-	class string // run, failed, retry, queued, wait, callback, invoke, context
+	class string // run, failed, retry, queued, wait, callback, invoke, or context with that of its status
 	title string
 }
 
@@ -329,7 +328,7 @@ func (s *scene) bars(o *operation) []stretch {
 	whole := span{o.Start, s.endOf(o)}
 	switch o.Type {
 	case protocol.TypeContext:
-		return []stretch{{whole, "context", "open"}}
+		return []stretch{{whole, "context " + o.class(), o.State()}}
 	case protocol.TypeWait:
 		return []stretch{{whole, "wait", "waited"}}
 	case protocol.TypeCallback:

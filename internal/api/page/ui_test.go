@@ -135,7 +135,25 @@ func (f *fixture) body(r *http.Response, err error, status int) string {
 	if err != nil || r.StatusCode != status {
 		f.t.Fatalf("%s: status %d, want %d (%v)\n%s", r.Request.URL, r.StatusCode, status, err, b)
 	}
+	if kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";"); kind == "text/html" {
+		f.idsDiffer(r.Request.URL.String(), string(b))
+	}
 	return string(b)
+}
+
+var idAttribute = regexp.MustCompile(`<[^>]* id="([^"]*)"`)
+
+// idsDiffer: of two elements with one id, one loses its state when the page is brought up to date, and a button that
+// copies what an element shows may copy the other.
+func (f *fixture) idsDiffer(where, page string) {
+	f.t.Helper()
+	seen := map[string]bool{}
+	for _, m := range idAttribute.FindAllStringSubmatch(page, -1) {
+		if seen[m[1]] {
+			f.t.Errorf("%s: two elements have the id %s", where, m[1])
+		}
+		seen[m[1]] = true
+	}
 }
 
 // started starts an execution with the form and returns its ARN, once it waits.
@@ -182,8 +200,8 @@ func TestAnOrderIsStartedWatchedAndApprovedOnThePage(t *testing.T) {
 	f := newFixture(t)
 	want(t, f.get("/ui/", 200), "There are no executions yet", "9.9")
 	arn := f.started()
-	want(t, f.get("/ui/?status=RUNNING&name=order", 200), "order-7", "RUNNING", "data-live")
-	want(t, f.get("/ui/?name=other", 200), "No execution is like that")
+	want(t, f.get("/ui/?Status=RUNNING&Name=order*", 200), "order-7", "RUNNING", "data-live")
+	want(t, f.get("/ui/?Name=other", 200), "No execution is like that")
 
 	page := f.get(executionPath(arn), 200)
 	want(t, page, "order-7", "reserve", "manager", "waits for callback manager", "times out in", "waits for an answer", "data-live")
@@ -206,6 +224,7 @@ func TestAnOrderIsStartedWatchedAndApprovedOnThePage(t *testing.T) {
 	if r, err := f.engine.Wait(t.Context(), arn); err != nil || r.Status != protocol.ExecutionSucceeded {
 		t.Fatalf("the execution ended with %v, %v", r, err)
 	}
+	want(t, f.get(executionPath(arn)+"&op=1", 200), `id="operation-result"`, `id="execution-result"`)
 	page = f.get(executionPath(arn), 200)
 	want(t, page, "SUCCEEDED", "&#34;shipped&#34;", "Start another", "Took")
 	if strings.Contains(page, "data-live") {
@@ -225,7 +244,12 @@ func TestPauseResumeStop(t *testing.T) {
 	want(t, f.post("/ui/stop", form, 200), "STOPPED", "stopped on the page", "Redrive")
 	want(t, f.post("/ui/redrive", form, 200), "order-7-2", "reserve")
 	form.Set("before", "1")
-	want(t, f.post("/ui/fork", form, 200), "order-7-3")
+	form.Set("input", `{"id":7}`)
+	want(t, f.post("/ui/fork", form, 200), "order-7-3", "&#34;id&#34;: 7")
+	form.Set("input", "{\r\n\"id\": 8}")
+	want(t, f.post("/ui/fork", form, 200), "order-7-4", "&#34;id&#34;: 8")
+	form.Set("input", "{")
+	want(t, f.post("/ui/fork", form, 400), "The input is not JSON")
 }
 
 func TestAPageThatDidNotChangeIsNotSentAgain(t *testing.T) {
@@ -260,8 +284,8 @@ func TestOtherSitesCannotPressButtons(t *testing.T) {
 func TestBadRequestsAreExplained(t *testing.T) {
 	f := newFixture(t)
 	for path, text := range map[string]string{
-		"/ui/?status=SLEEPING":       "SLEEPING",
-		"/ui/?marker=%00":            "Marker",
+		"/ui/?Status=SLEEPING":       "SLEEPING",
+		"/ui/?Marker=x":              "Marker",
 		"/ui/execution?arn=nonsense": "nonsense",
 	} {
 		want(t, f.get(path, 400), "Not possible", text)

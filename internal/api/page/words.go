@@ -3,6 +3,7 @@ package page
 import (
 	"fmt"
 	"html/template"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,6 +23,10 @@ var words = template.FuncMap{
 	"lag":      func(d time.Duration) string { return fmt.Sprintf("%+.2f s", -d.Seconds()) },
 	"function": function,
 	"clock":    clockOf,
+	"grouped":  grouped,
+	"ago":      func(t protocol.Timestamp) string { return text.Spaced(time.Since(t.Time())) },
+	"has":      slices.Contains[[]string],
+	"visible":  visible,
 	"isNested": func(kind string) bool { return kind == "object" || kind == "array" },
 	"pattern":  pattern,
 	"preview":  preview,

@@ -36,6 +36,22 @@ func visit(t *testing.T, b *http.Client, method, url string, form url.Values) (s
 	return resp.StatusCode, resp.Header.Get("Location")
 }
 
+// A browser says of a form where it comes from, which the guard asks for, only where a page lets it.
+func TestFormsSayWhereTheyComeFrom(t *testing.T) {
+	base := "http://" + start(t, allFaces(), secured())
+	resp, err := browser(t).Get(base + "/ui/login")
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if got := resp.Header.Get("Referrer-Policy"); got != "same-origin" {
+		t.Errorf("got the referrer policy %q, want same-origin: with none the origin of a form is null", got)
+	}
+	if policy := resp.Header.Get("Content-Security-Policy"); strings.Contains(policy, "unsafe-inline") {
+		t.Errorf("the policy allows code within the page: %s", policy)
+	}
+}
+
 func TestLogin(t *testing.T) {
 	base := "http://" + start(t, allFaces(), secured())
 	b := browser(t)

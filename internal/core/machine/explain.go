@@ -177,3 +177,23 @@ func (x *Execution) label(o *operation) string {
 		}
 	}
 }
+
+// Progress is how many operations have ended of those that have begun. Contexts with operations of their own do not
+// count: those do.
+func (x *Execution) Progress() (ended, begun int) {
+	parents := make([]bool, len(x.ops))
+	for i := len(x.ops) - 1; i > 0; i-- { // a parent stands before what is in it
+		o := x.ops[i]
+		if o.parent >= 0 {
+			parents[o.parent] = true
+		}
+		if parents[i] {
+			continue
+		}
+		begun++
+		if o.Status.Closed() {
+			ended++
+		}
+	}
+	return ended, begun
+}

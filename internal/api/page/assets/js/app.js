@@ -48,12 +48,14 @@ const isTyped = e => e.matches("textarea, input") && e.type !== "checkbox" && e.
 	: e.matches("input[type=checkbox], input[type=radio]") ? e.checked !== e.defaultChecked
 	: e.matches("select") && [...e.options].some(o => o.selected !== o.defaultSelected);
 
+// isHeld reports whether somebody is in a field. A link or a button that has the focus is brought up to date.
+const isHeld = e => e === document.activeElement && e.matches("input, textarea, select");
+
 // morph turns an element into what a newer page has in its place.
 function morph(old, fresh) {
 	Idiomorph.morph(old, fresh, {
-		ignoreActiveValue: true,
 		callbacks: {
-			beforeNodeMorphed: e => !(e instanceof Element) || e === old || !isTyped(e) && !("keep" in e.dataset),
+			beforeNodeMorphed: e => !(e instanceof Element) || e === old || !isHeld(e) && !isTyped(e) && !("keep" in e.dataset),
 			beforeAttributeUpdated: (name, e) => !(name === "open" && touched.has(e)),
 		},
 	});
@@ -256,7 +258,8 @@ async function send(form, button) {
 			return;
 		}
 		const to = new URL(reply.url);
-		if (to.pathname === location.pathname && to.searchParams.get("arn") === new URL(location.href).searchParams.get("arn")) {
+		const here = new URL(location.href).searchParams;
+		if (to.pathname === location.pathname && [...to.searchParams].every(([key, value]) => here.get(key) === value)) {
 			form.reset();
 			for (const menu of document.querySelectorAll("details.menu[open]")) {
 				menu.open = false;

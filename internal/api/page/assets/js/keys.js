@@ -25,6 +25,10 @@ const keys = {
 		const actions = document.querySelector("[data-actions] button, [data-actions] summary");
 		actions?.focus();
 	},
+	n: () => document.querySelector("[data-key-page=n]")?.click(),
+	p: () => document.querySelector("[data-key-page=p]")?.click(),
+	ArrowDown: () => move(1),
+	ArrowUp: () => move(-1),
 	g: () => leader = Date.now(),
 };
 

@@ -1,0 +1,78 @@
+package engine_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/protocol"
+)
+
+// Events that people save are there after a restart, each of its function, and one with the same name is in its place.
+func TestSavedEvents(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *fixture) {
+		f.durable("f", waitFor)
+		f.durable("g", waitFor)
+		for _, one := range []engine.SavedEvent{
+			{Function: "f", Name: "small", Event: `1`, By: "ann"}, {Function: "f", Name: "big/../ü", Event: `{"n":2}`},
+			{Function: "g", Name: "small", Event: `3`}, {Function: "f", Name: "small", Event: `4`, By: "bob"},
+		} {
+			if err := f.SavedEvents().Save(t.Context(), &one); err != nil {
+				t.Fatal(err)
+			}
+		}
+		f.restart()
+		list := func() (names []string) {
+			all, err := f.SavedEvents().List(t.Context(), "f")
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, one := range all {
+				names = append(names, fmt.Sprint(one.Name, one.Event, one.By, one.Saved != 0))
+			}
+			return names
+		}
+		if diff := cmp.Diff([]string{`big/../ü{"n":2}true`, "small4bobtrue"}, list()); diff != "" {
+			t.Errorf("the saved events of f (-want +got):\n%s", diff)
+		}
+		for range 2 { // it stays gone
+			if err := f.SavedEvents().Forget(t.Context(), "f", "small"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if diff := cmp.Diff([]string{`big/../ü{"n":2}true`}, list()); diff != "" {
+			t.Errorf("after one was deleted (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// What is saved has bounds, and is what it says.
+func TestBadSavedEvents(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *fixture) {
+		f.durable("f", waitFor)
+		save := func(function, name, event string) error {
+			return f.SavedEvents().Save(t.Context(), &engine.SavedEvent{Function: function, Name: name, Event: event})
+		}
+		for name, bad := range map[string][3]string{
+			"no name": {"f", "", "1"}, "a long name": {"f", strings.Repeat("x", engine.MaxSavedEventName+1), "1"},
+			"control characters": {"f", "\x1b[31m", "1"}, "text to the left": {"f", "\u202e", "1"},
+			"no UTF-8": {"f", "\xff", "1"}, "no JSON": {"f", "x", "{"}, "no event": {"f", "x", ""},
+			"too large": {"f", "x", `"` + strings.Repeat("x", engine.MaxSavedEvent) + `"`},
+		} {
+			wantCode(t, name, save(bad[0], bad[1], bad[2]), protocol.CodeInvalidParameter, "")
+		}
+		wantCode(t, "no such function", save("nothing", "x", "1"), protocol.CodeNotFound, "")
+		for i := range engine.MaxSavedEvents {
+			if err := save("f", fmt.Sprint(i), "1"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		wantCode(t, "too many", save("f", "x", "1"), protocol.CodeConflict, "delete one")
+		if err := save("f", "7", "2"); err != nil {
+			t.Errorf("one that is there may change: %v", err)
+		}
+	})
+}

@@ -1,0 +1,200 @@
+package page
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/protocol"
+)
+
+// actPage says what an action on many executions would do, with a form that does it.
+type actPage struct {
+	Action  engine.JobAction
+	Plan    *engine.JobPlan
+	ARNs    []string    // that were chosen one by one
+	Filter  string      // or the filter, as an address has it
+	Chosen  []filterFor // the filter, for people
+	Others  []tab       // what else may be done to the same
+	Answers []tab       // of callbacks: both
+	Command string      // for a terminal; empty for chosen ones
+	Back    string
+}
+
+// tab is a link among others, one of which is where one is.
+type tab struct {
+	Label, Path string
+	Here        bool
+	N           int
+}
+
+// filterFor is a member of a filter for people.
+type filterFor struct{ Label, Value string }
+
+// jobWords say what a job does: as a heading before a number of executions, and what becomes of them.
+var jobWords = map[engine.JobAction]struct{ Verb, About string }{
+	engine.JobPause:   {"Pause", "They are not invoked until somebody resumes them, and their timeouts stand still."},
+	engine.JobResume:  {"Resume", "They go on where they were paused."},
+	engine.JobStop:    {"Stop", "They close for good, and their names stay taken."},
+	engine.JobRedrive: {"Redrive", "Each becomes a new execution, which keeps what succeeded and runs the rest again."},
+	engine.JobSkip:    {"Skip the waits of", "What they wait for next, a moment or a retry, comes now."},
+	engine.JobDelete:  {"Delete", "They are deleted for good, with their histories and logs."},
+	engine.JobSucceed: {"Complete the callbacks of", "What they wait for succeeds with one result."},
+	engine.JobFail:    {"Fail the callbacks of", "What they wait for fails with one error."},
+}
+
+// actionLabels are the buttons, in their order.
+var actionLabels = []struct {
+	Action engine.JobAction
+	Label  string
+}{
+	{engine.JobRedrive, "Redrive"}, {engine.JobPause, "Pause"}, {engine.JobResume, "Resume"},
+	{engine.JobSucceed, "Answer callbacks"}, {engine.JobSkip, "Skip waits"}, {engine.JobStop, "Stop"},
+	{engine.JobDelete, "Delete"},
+}
+
+var answerLabels = map[engine.JobAction]string{engine.JobSucceed: "With a result", engine.JobFail: "With an error"}
+
+// ActionLabels are the buttons of a list.
+func (*listPage) ActionLabels() any { return actionLabels }
+
+// Is reports whether this is one of the actions.
+func (p *actPage) Is(actions ...string) bool { return slices.Contains(actions, string(p.Action)) }
+
+// Verb and About say what the action does.
+func (p *actPage) Verb() string  { return jobWords[p.Action].Verb }
+func (p *actPage) About() string { return jobWords[p.Action].About }
+
+// More is how many executions there are besides those that are shown.
+func (p *actPage) More() int { return p.Plan.Total - len(p.Plan.Sample) }
+
+// All reports whether the filter leaves nothing out.
+func (p *actPage) All() bool { return len(p.ARNs) == 0 && len(p.Chosen) == 0 }
+
+// actPath is where an action on all executions of a filter is planned.
+func actPath(action engine.JobAction, f *engine.Filter) string {
+	q := f.Values()
+	q.Set("Action", string(action))
+	q.Set("All", "1")
+	return Prefix + "act?" + q.Encode()
+}
+
+// plan is the page before an action on many executions: how many they are, and the form that says go.
+func (s *site) plan(r *http.Request) (frame, error) {
+	q := r.URL.Query()
+	at, err := parseListPlace(q)
+	if err != nil {
+		return frame{}, err
+	}
+	p := &actPage{Action: engine.JobAction(q.Get("Action")), Back: at.With()}
+	req := engine.JobRequest{Action: p.Action}
+	switch {
+	case q.Get("All") != "":
+		req.Filter = at.filter
+		if req.Filter.StartedBefore == 0 { // what starts while somebody reads this was not meant
+			req.Filter.StartedBefore = protocol.TimestampOf(time.Now())
+		}
+		p.Filter, p.Chosen = req.Filter.Values().Encode(), filterLabels(&at.filter)
+		p.Command = actionCommand(&req, at.FilterValues())
+	case len(q["ARN"]) > 0:
+		req.ARNs, p.ARNs = q["ARN"], q["ARN"]
+	default:
+		return frame{}, protocol.Errorf(protocol.CodeInvalidParameter,
+			"No execution is selected. Tick some in the list, or tick all that match, and choose the action then.")
+	}
+	if p.Plan, err = s.engine.Jobs().Plan(r.Context(), &req); err != nil {
+		return frame{}, err
+	}
+	for _, other := range actionLabels {
+		q.Set("Action", string(other.Action))
+		isHere := other.Action == p.Action || other.Action == engine.JobSucceed && p.Action == engine.JobFail
+		p.Others = append(p.Others, tab{Label: other.Label, Path: "?" + q.Encode(), Here: isHere})
+	}
+	for _, action := range []engine.JobAction{engine.JobSucceed, engine.JobFail} {
+		q.Set("Action", string(action))
+		one := tab{Label: answerLabels[action], Path: "?" + q.Encode(), Here: action == p.Action}
+		p.Answers = append(p.Answers, one)
+	}
+	return frame{Title: p.Verb() + " executions", Section: sectionExecutions, Style: "list", Page: p}, nil
+}
+
+// actionCommand does the same in a terminal, to all of a filter.
+func actionCommand(req *engine.JobRequest, filter url.Values) string {
+	line := "perdure "
+	switch req.Action {
+	case engine.JobSucceed, engine.JobFail:
+		line += "callback " + string(req.Action)
+	default:
+		line += string(req.Action)
+	}
+	if len(filter) == 0 {
+		return line + " --name '*'"
+	}
+	return line + filterFlags(filter, false)
+}
+
+// filterLabels says for people what a filter selects.
+func filterLabels(f *engine.Filter) (all []filterFor) {
+	values := f.Values()
+	for _, key := range engine.FilterKeys {
+		for _, value := range values[key] {
+			isMoment := key == "StartedAfter" || key == "StartedBefore" || key == "Since"
+			if t, err := time.Parse(time.RFC3339, value); err == nil && isMoment {
+				value = moment(protocol.TimestampOf(t))
+			}
+			all = append(all, filterFor{filterWords[key], visible(value)})
+		}
+	}
+	return all
+}
+
+// act starts the job that a form asks for.
+func (s *site) act(r *http.Request, form url.Values) (string, error) {
+	req, err := jobRequest(form)
+	if err != nil {
+		return "", err
+	}
+	job, err := s.engine.Jobs().Start(r.Context(), req)
+	if err != nil {
+		return "", err
+	}
+	return jobPath(job.ID), nil
+}
+
+// jobRequest reads the form of a plan. Fields that do not go with the action are not in its form.
+func jobRequest(form url.Values) (*engine.JobRequest, error) {
+	req := &engine.JobRequest{
+		Action: engine.JobAction(form.Get("Action")), ARNs: form["ARN"], Reason: strings.TrimSpace(form.Get("reason")),
+		KeepTimeout: form.Has("keep-timeout"), Kill: form.Has("kill"), Cascade: form.Has("cascade"),
+		Operation: strings.TrimSpace(form.Get("operation")), All: form.Has("every"),
+		Qualifier: strings.TrimSpace(form.Get("version")),
+	}
+	if rate := strings.TrimSpace(form.Get("rate")); rate != "" {
+		var err error
+		if req.Rate, err = strconv.ParseFloat(rate, 64); err != nil || !(req.Rate > 0) {
+			return nil, protocol.Errorf(protocol.CodeInvalidParameter,
+				"The rate %q is not a number of executions a second.", protocol.Clip(rate, 20))
+		}
+	}
+	if len(req.ARNs) == 0 {
+		query, err := url.ParseQuery(form.Get("filter"))
+		if err != nil || !form.Has("filter") {
+			return nil, protocol.Errorf(protocol.CodeInvalidParameter, "The form names no executions.")
+		}
+		if req.Filter, err = engine.ParseFilter(query, time.Now()); err != nil {
+			return nil, err
+		}
+	}
+	if result := typed(form, "result"); req.Action == engine.JobSucceed && result != "" {
+		req.Result = &result
+	}
+	message, typ := strings.TrimSpace(form.Get("error-message")), strings.TrimSpace(form.Get("error-type"))
+	if req.Action == engine.JobFail && message+typ != "" {
+		req.Error = &protocol.ErrorObject{ErrorType: typ, ErrorMessage: message}
+	}
+	return req, nil
+}
