@@ -96,9 +96,14 @@ var buttons = map[string]func(open, failed, callback string) url.Values{
 	"fail": func(open, _, id string) url.Values {
 		return url.Values{"arn": {open}, "callback": {id}, "result": {"x"}}
 	},
-	"redrive-failed": func(_, _, _ string) url.Values {
-		return url.Values{"Function": {"shop"}, "Error": {"PaymentDeclined"}}
+	"act": func(_, _, _ string) url.Values {
+		return url.Values{"Action": {"redrive"}, "filter": {"Function=shop&Error=PaymentDeclined"}}
 	},
+	"cancel-job": func(_, _, _ string) url.Values { return url.Values{"id": {"none"}} },
+	"save-event": func(_, _, _ string) url.Values {
+		return url.Values{"function": {"shop"}, "save-as": {"one"}, "event": {"{}"}}
+	},
+	"forget-event": func(_, _, _ string) url.Values { return url.Values{"function": {"shop"}, "saved": {"one"}} },
 }
 
 // Whoever may only read sees no button, and is refused what each would do. The same form is taken from somebody who
