@@ -99,7 +99,8 @@ func TestLinesOfEngineThatIsAway(t *testing.T) {
 	w := newWorld(t)
 	opt := w.options("OPERATOR")
 	w.vanish()
-	if err := Lines(t.Context(), &bytes.Buffer{}, &bytes.Buffer{}, opt, true, false); err == nil || err.Error() != "no engine at "+w.address {
+	err := Lines(t.Context(), &bytes.Buffer{}, &bytes.Buffer{}, opt, true, false)
+	if err == nil || err.Error() != "no engine at "+w.address {
 		t.Errorf("once: got %v", err)
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())

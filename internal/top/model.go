@@ -252,7 +252,8 @@ func (m *model) move(name string) tea.Cmd {
 	const far = 1 << 20
 	page := max(m.listRows()-1, 1)
 	by := map[string]int{
-		"up": -1, "k": -1, "down": 1, "j": 1, "pgup": -page, "pgdown": page, "home": -far, "g": -far, "end": far, "G": far,
+		"up": -1, "k": -1, "down": 1, "j": 1, "pgup": -page, "pgdown": page,
+		"home": -far, "g": -far, "end": far, "G": far,
 	}[name]
 	switch {
 	case by == 0:
@@ -336,7 +337,7 @@ func (m *model) edit(name, typed string) tea.Cmd {
 // typing adds to the filter that is typed.
 func (m *model) typing(text string) {
 	if m.typed != nil && len(*m.typed)+len(text) <= maxTyped {
-		*m.typed += cli.Printable(strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' }), " "))
+		*m.typed += cli.Printable(strings.NewReplacer("\r", "", "\n", " ").Replace(text))
 		m.note = ""
 	}
 }

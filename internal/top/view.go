@@ -128,7 +128,9 @@ func (m *model) throughput() []string {
 	minutes := m.seen.Throughput[max(len(m.seen.Throughput)-n, 0):]
 	counts := [3][]uint64{}
 	for _, t := range minutes {
-		counts[0], counts[1], counts[2] = append(counts[0], t.Started), append(counts[1], t.Ended), append(counts[2], t.Failed)
+		for i, n := range []uint64{t.Started, t.Ended, t.Failed} {
+			counts[i] = append(counts[i], n)
+		}
 	}
 	for i := range counts {
 		if line := spark(counts[i]); line != "" {
