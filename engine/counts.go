@@ -125,11 +125,12 @@ func largest(numbers map[FailureCount]int) []FailureCount {
 	return all[:min(len(all), maxFailureCounts)]
 }
 
-// sharedAnswers lets those who ask for the same within a second share one answer. One that took long is shared for
-// longer: a page that asks again and again keeps the store busy for a tenth of the time at most.
+// sharedAnswers lets those who ask for the same within a time share one answer. One that took long is shared for longer:
+// a page that asks again and again keeps the store busy for a tenth of the time at most.
 type sharedAnswers[T any] struct {
-	mu  sync.Mutex
-	all map[string]*sharedAnswer[T]
+	least time.Duration // for which an answer is shared
+	mu    sync.Mutex
+	all   map[string]*sharedAnswer[T]
 }
 
 type sharedAnswer[T any] struct {
@@ -139,7 +140,6 @@ type sharedAnswer[T any] struct {
 }
 
 const (
-	sharedFor        = time.Second
 	sharedTimes      = 10 // as long as it took
 	maxSharedAnswers = 64
 )
@@ -157,7 +157,7 @@ func (s *sharedAnswers[T]) get(ctx context.Context, key string, ask func() (T, e
 		return one.answer, nil
 	}
 	if answer, err = ask(); err == nil {
-		one.answer, one.until = answer, began.Add(max(sharedFor, (sharedTimes+1)*time.Since(began)))
+		one.answer, one.until = answer, began.Add(max(s.least, (sharedTimes+1)*time.Since(began)))
 	}
 	return answer, err
 }

@@ -157,6 +157,7 @@ func assemble(st store.Store, seals seals, opts *Options) *Engine {
 		counters: e.counters, figures: e.figures, tracing: &tracing{opts.Tracer, opts.Strict}, seals: seals,
 		serving: e.fleet.serving, lapsed: e.fleet.lapsed, crashes: opts.Crashes,
 	}
+	e.counts.least = time.Second
 	e.jobs = &Jobs{life: life, store: st, engine: e}
 	e.jobs.foreman = &foreman{
 		life: life, jobs: e.jobs, fleet: e.fleet, wake: make(chan struct{}, 1), began: time.Now(),

@@ -202,8 +202,8 @@ type OpenCount struct {
 	N        int
 }
 
-// CountOpen counts the open executions of each function version that has any, registered or not. Answers are shared as
-// those of [Engine.Count] are, so nobody changes them.
+// CountOpen counts the open executions of each function version that has any, registered or not. Who asks again within
+// ten times as long as it takes to count gets the same answer, which nobody may change.
 func (e *Engine) CountOpen(ctx context.Context) ([]OpenCount, error) {
 	return e.open.get(ctx, "", func() ([]OpenCount, error) { return e.countOpen(ctx) })
 }

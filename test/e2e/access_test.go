@@ -97,13 +97,13 @@ var buttons = map[string]func(open, failed, callback string) url.Values{
 		return url.Values{"arn": {open}, "callback": {id}, "result": {"x"}}
 	},
 	"act": func(_, _, _ string) url.Values {
-		return url.Values{"Action": {"redrive"}, "filter": {"Function=shop&Error=PaymentDeclined"}}
+		return url.Values{"Action": {"redrive"}, "filter": {"Status=FAILED"}}
 	},
 	"cancel-job": func(_, _, _ string) url.Values { return url.Values{"id": {"none"}} },
 	"save-event": func(_, _, _ string) url.Values {
-		return url.Values{"function": {"shop"}, "save-as": {"one"}, "event": {"{}"}}
+		return url.Values{"function": {"shop"}, "save-as": {"x"}, "event": {"{}"}}
 	},
-	"forget-event": func(_, _, _ string) url.Values { return url.Values{"function": {"shop"}, "saved": {"one"}} },
+	"forget-event": func(_, _, _ string) url.Values { return url.Values{"function": {"shop"}, "saved": {"x"}} },
 }
 
 // Whoever may only read sees no button, and is refused what each would do. The same form is taken from somebody who
@@ -120,7 +120,8 @@ func TestReadersPressNoButton(t *testing.T) {
 	s.logIn(b, "eyes")
 	b.shows("read only")
 	for _, path := range []string{"/ui/", pageOf(open), pageOf(open, "op", "3"), pageOf(failed), pageOf(failed, "op", "2"), "/ui/start",
-		"/ui/functions", "/ui/function?name=shop", "/ui/engine"} {
+		"/ui/functions", "/ui/function?name=shop", "/ui/engine", "/ui/jobs",
+		"/ui/act?Action=stop&All=1"} {
 		b.open(path)
 		forms := eval[[]string](b, `[...document.querySelectorAll("form[method=post]")].map(f => f.action).filter(a => !a.endsWith("/logout"))`)
 		if len(forms) > 0 {

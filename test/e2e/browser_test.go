@@ -200,7 +200,7 @@ const finder = `(css, text) => {
 	const words = e => [e.innerText, e.textContent, e.getAttribute("aria-label"), e.placeholder, e.value, e.labels?.[0]?.innerText]
 		.map(s => (s ?? "").replace(/\s+/g, " ").trim());
 	const all = [...document.querySelectorAll(css)].filter(seen);
-	return text ? all.find(e => words(e).includes(text)) ?? all.find(e => words(e).some(w => w.startsWith(text))) : all[0];
+	return text ? all.find(e => words(e).includes(text)) ?? all.find(e => words(e).some(w => w.startsWith(text) || w.endsWith(" " + text))) : all[0];
 }`
 
 // at is where an element is that can be clicked: in the middle of what is seen of it.
@@ -260,8 +260,17 @@ func (b *tab) choose(css, text, option string) {
 // press presses keys, such as "j" or [kb.Enter].
 func (b *tab) press(keys string) {
 	b.t.Helper()
-	if err := chromedp.Do(b.ctx, chromedp.KeyEvent(keys)); err != nil {
-		b.t.Fatal(err)
+	for _, r := range keys {
+		for _, e := range kb.Encode(r) {
+			key := kb.Keys[r]
+			switch {
+			case e.Type == "char": // a page that takes a key for itself gets no character
+				continue
+			case e.Type != "keyUp" && key != nil && key.Print:
+				e.Type, e.Text = "keyDown", key.Text
+			}
+			tell(b, input.DispatchKeyEvent, *e)
+		}
 	}
 }
 
@@ -310,6 +319,9 @@ func (b *tab) picture(name string) {
 	defer cancel()
 	_, _ = try[any](b, "scrollTo({top: 0, behavior: \"instant\"})")
 	png, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
+	if err != nil { // of a page that is too long, one sees the beginning
+		png, err = chromedp.Run(ctx, chromedp.CaptureScreenshot())
+	}
 	if err != nil {
 		b.t.Logf("no picture %s: %v", name, err)
 		return

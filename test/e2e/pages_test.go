@@ -52,6 +52,8 @@ func TestEmptyPages(t *testing.T) {
 		{name: "functions-empty", path: "/ui/functions", text: "shop"},
 		{name: "function-empty", path: "/ui/function?name=shop", text: "$LATEST"},
 		{name: "engine-empty", path: "/ui/engine", text: "alone with its store"},
+		{name: "jobs-empty", path: "/ui/jobs", text: "Nothing was done"},
+		{name: "executions-none", path: "/ui/?Name=nobody", text: "No execution is like that"},
 		{name: "start", path: "/ui/start", text: "Event"},
 	})
 }
@@ -64,6 +66,11 @@ func TestPagesThatRefuse(t *testing.T) {
 		"/ui/execution":              "ARN",
 		"/ui/execution?arn=nonsense": "nonsense",
 		"/ui/function?name=nobody":   "nobody",
+		"/ui/?Status=SLEEPING":       "SLEEPING",
+		"/ui/?Name=%00":              "Name",
+		"/ui/job?id=none":            "none",
+		"/ui/act?Action=stop":        "No execution is selected",
+		"/ui/act?Action=burn&All=1":  "burn",
 	} {
 		b.open(path)
 		b.shows(text)
@@ -85,7 +92,7 @@ func TestBusyPages(t *testing.T) {
 	big := s.start("big", event{Do: "big", N: 200_000})
 	s.is(big, protocol.ExecutionSucceeded)
 	s.looks(t, []look{
-		{name: "executions", path: "/ui/", text: "order-"},
+		{name: "executions", path: "/ui/", text: "order-stuck"},
 		{name: "execution-waiting", path: pageOf(s.named("order-stuck")), text: "manager", then: func(b *tab) {
 			b.selects("manager-callback")
 			b.shows("heartbeat")
