@@ -53,7 +53,7 @@ type command struct {
 func commands() []*command {
 	return []*command{
 		runCommand, devCommand, replayCommand, serveCommand, attachCommand,
-		invokeCommand, listCommand, getCommand, explainCommand, historyCommand, logsCommand, callbackCommand,
+		invokeCommand, topCommand, listCommand, getCommand, explainCommand, historyCommand, logsCommand, callbackCommand,
 		forkCommand, redriveCommand, skipCommand,
 		pauseCommand, resumeCommand, stopCommand, deleteCommand, jobsCommand,
 		nodesCommand, functionsCommand, publishCommand, unpublishCommand, aliasCommand,
