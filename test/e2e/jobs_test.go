@@ -119,7 +119,8 @@ func TestActionsOnAllThatMatch(t *testing.T) {
 		press          string
 		then           engine.Filter
 	}{
-		{"Tag=batch=a", "Pause …", nil, "Pause 3 executions", engine.Filter{Statuses: []protocol.ExecutionStatus{protocol.ExecutionPaused}}},
+		{"Tag=batch=a", "Pause …", nil, "Pause 3 executions",
+			engine.Filter{Statuses: []protocol.ExecutionStatus{protocol.ExecutionPaused}}},
 		{"Status=PAUSED", "Resume …", nil, "Resume 3 executions", engine.Filter{Name: "ask-*", Doing: []engine.Activity{engine.Callback}}},
 		{"Name=ask-*", "Answer callbacks …", func() { b.fill("textarea[name=result]", "Result", "yes to") }, "Complete the callbacks of 3",
 			engine.Filter{Name: "ask-*", Statuses: []protocol.ExecutionStatus{protocol.ExecutionSucceeded}}},

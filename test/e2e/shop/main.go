@@ -132,7 +132,8 @@ func pack(ctx durable.Context, o order) (any, error) {
 			}
 			return "label", nil
 		}, durable.WithRetry(retry.None()))
-	}, durable.WithMaxConcurrency(10), durable.WithToleratedFailures(o.N), durable.WithItemNames(func(i int) string { return fmt.Sprintf("parcel-%02d", i) }))
+	}, durable.WithMaxConcurrency(10), durable.WithToleratedFailures(o.N),
+		durable.WithItemNames(func(i int) string { return fmt.Sprintf("parcel-%02d", i) }))
 	if err != nil {
 		return nil, err
 	}
