@@ -338,8 +338,8 @@ type violation struct {
 	Nodes    []struct{ HTML, FailureSummary string }
 }
 
-// accessible fails the test if axe-core finds a violation.
-func (b *tab) accessible(where string) {
+// accessible fails the test if axe-core finds a violation: of these rules, or of all.
+func (b *tab) accessible(where string, only ...string) {
 	b.t.Helper()
 	if *axeFile == "" {
 		return
@@ -351,8 +351,13 @@ func (b *tab) accessible(where string) {
 	if !eval[bool](b, "'axe' in window") {
 		eval[any](b, string(code)+";null")
 	}
-	found := eval[[]violation](b, `axe.run(document, {resultTypes: ["violations"], preload: false}).then(r => r.violations.map(v =>
-		({ID: v.id, Help: v.help, Nodes: v.nodes.slice(0, 3).map(n => ({HTML: n.html.slice(0, 300), FailureSummary: n.failureSummary}))})))`)
+	rules := "undefined"
+	if len(only) > 0 {
+		rules = quote(strings.Join(only, " ")) + `.split(" ")`
+	}
+	found := eval[[]violation](b, fmt.Sprintf(`axe.run(document, {resultTypes: ["violations"], preload: false, runOnly: %s}).then(r =>
+		r.violations.map(v => ({ID: v.id, Help: v.help, Nodes: v.nodes.slice(0, 3).map(n =>
+			({HTML: n.html.slice(0, 300), FailureSummary: n.failureSummary}))})))`, rules))
 	for _, v := range found {
 		for _, n := range v.Nodes {
 			b.t.Errorf("%s: axe: %s (%s)\n%s\n%s", where, v.ID, v.Help, n.HTML, n.FailureSummary)

@@ -125,6 +125,7 @@ func TestAButtonWhileTheEngineIsAway(t *testing.T) {
 func TestASessionThatEnds(t *testing.T) {
 	s := newLocked(t)
 	b := s.tab()
+	b.excuse("MIME type") // a stream is answered with the form to log in
 	arn := s.start("secret", event{Do: "approval"})
 	s.waits(arn, "manager")
 	b.open(pageOf(arn))

