@@ -125,8 +125,8 @@ func largest(numbers map[FailureCount]int) []FailureCount {
 	return all[:min(len(all), maxFailureCounts)]
 }
 
-// sharedAnswers lets those who ask for the same within a time share one answer. One that took long is shared for longer:
-// a page that asks again and again keeps the store busy for a tenth of the time at most.
+// sharedAnswers lets those who ask for the same within a time share one answer. One that took long is shared for
+// longer: a page that asks again and again keeps the store busy for a tenth of the time at most.
 type sharedAnswers[T any] struct {
 	least time.Duration // for which an answer is shared
 	mu    sync.Mutex

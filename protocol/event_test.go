@@ -14,15 +14,15 @@ import (
 )
 
 // documented are the event types of AWS's API model, each with the members of
-// its details. A question mark stands behind what may be absent.
+// its details. A question mark stands behind what may be absent. RequestedBy is our own.
 const documented = `
 ExecutionStarted Input ExecutionTimeout
 ExecutionSucceeded Result
 ExecutionFailed Error
 ExecutionTimedOut Error?
-ExecutionStopped Error
-ExecutionPaused PauseRequestTimestamp ExecutionTimeoutPaused Reason?
-ExecutionResumed ResumeRequestTimestamp Reason?
+ExecutionStopped Error RequestedBy?
+ExecutionPaused PauseRequestTimestamp ExecutionTimeoutPaused Reason? RequestedBy?
+ExecutionResumed ResumeRequestTimestamp Reason? RequestedBy?
 ContextStarted
 ContextSucceeded Result
 ContextFailed Error
@@ -144,7 +144,7 @@ func TestEventsReadBack(t *testing.T) {
 			ExecutionTimeout: 1, Requested: at + 1, TimeoutPaused: true, CurrentAttempt: 2, NextAttemptDelay: 3,
 			Duration: 4, ScheduledEnd: at + 2, CallbackID: "c", Timeout: 5, HeartbeatTimeout: 6,
 			FunctionName: "f", TenantID: "t", ExecutedVersion: "8", DurableExecutionARN: "arn",
-			RequestID: "r", Start: at + 3, End: at + 4,
+			RequestID: "r", Start: at + 3, End: at + 4, By: "who",
 		}
 		for _, d := range m.Details {
 			switch strings.TrimSuffix(d, "?") {

@@ -37,11 +37,11 @@ func (f *engineFlags) define(fs *flag.FlagSet, listen string) {
 	fs.StringVar(&f.Listen, "listen", listen, "`ADDRESS` of the Lambda API; port 0 takes a free one")
 	fs.TextVar(&f.durability, "durability", &f.durability,
 		"what acknowledged work survives the loss of: `power`, process or none")
-	fs.Func("payload-decoder", "`URL` of a service that makes payloads readable on the page: it gets one in a POST, "+
-		"and answers with text; https, or on this machine", func(address string) (err error) {
-		f.Decoder, err = page.NewDecoder(address)
-		return err
-	})
+	fs.Func("payload-decoder", "`URL` to which the page posts payloads, to show the answer; https, or on this machine",
+		func(address string) (err error) {
+			f.Decoder, err = page.NewDecoder(address)
+			return err
+		})
 	fs.BoolVar(&f.Strict, "strict", false, "refuse and limit what AWS does, where it does not bind here")
 }
 

@@ -71,8 +71,8 @@ func (f *functionFlags) define(fs *flag.FlagSet) {
 
 // defineCrashes defines the flag of the limit of crashes; unset is what happens without it.
 func (f *functionFlags) defineCrashes(fs *flag.FlagSet, unset string) {
-	fs.TextVar(&f.Crashes, "max-crashes", f.Crashes, "give an execution up after this `NUMBER` of invocations in a "+
-		"row that failed: it fails, or with :pause behind NUMBER it is paused; 0 never does ("+unset+")")
+	fs.TextVar(&f.Crashes, "max-crashes", f.Crashes, "fail an execution, or pause it by `N:pause`, after N failed "+
+		"invocations in a row ("+unset+")")
 }
 
 // definePerProcess defines the flag of invocations in one process.

@@ -53,8 +53,8 @@ type command struct {
 func commands() []*command {
 	return []*command{
 		runCommand, devCommand, replayCommand, serveCommand, attachCommand,
-		invokeCommand, listCommand, getCommand, explainCommand, historyCommand, logsCommand, callbackCommand,
-		forkCommand, redriveCommand, skipCommand,
+		invokeCommand, topCommand, listCommand, getCommand, explainCommand, historyCommand, logsCommand,
+		callbackCommand, forkCommand, redriveCommand, skipCommand,
 		pauseCommand, resumeCommand, stopCommand, deleteCommand, jobsCommand,
 		nodesCommand, functionsCommand, publishCommand, unpublishCommand, aliasCommand,
 		exportCommand, importCommand, verifyCommand, backupCommand, restoreCommand, moveCommand,

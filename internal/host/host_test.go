@@ -207,6 +207,8 @@ func TestRun(t *testing.T) {
 	want := []string{
 		`perdure_function_processes{function="order",version="$LATEST",state="busy"} 0`,
 		`perdure_function_processes{function="order",version="$LATEST",state="idle"} 2`,
+		`perdure_function_processes{function="order",version="$LATEST",state="starting"} 0`,
+		`perdure_function_processes{function="order",version="$LATEST",state="ending"} 0`,
 	}
 	if diff := cmp.Diff(want, processes); diff != "" {
 		t.Errorf("processes of both (-want +got):\n%s", diff)

@@ -41,7 +41,6 @@ def flags(directory, modules, rust=None):
         *handlers("python", python, "plain.py", plain=True),
         *handlers("python", python, "puppet.py"),
         *([] if rust is None else compiled("rust", rust)),
-        "--sam",
         *[f"--env={name}={value}" for name, value in LOGS.items()],
     ]
 

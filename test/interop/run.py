@@ -79,6 +79,8 @@ def run(args, tmp):
     serving = functions.flags(tmp, args.modules.absolute(), args.rust and args.rust.absolute())
     if args.per_process:
         serving.append(f"--per-process={args.per_process}")
+    if not args.store:  # the emulator that SAM expects is for one engine
+        serving.append("--sam")
     perdure = functions.build(tmp, "cmd/perdure")
     report = Report()
     log = tmp / "output"
@@ -90,6 +92,7 @@ def run(args, tmp):
             "PERDURE": str(perdure),
             "PERDURE_FLAGS": json.dumps([str(flag) for flag in serving]),
             "SAM": args.sam,
+            "STORE": args.store or "",
             "RUST": "yes" if args.rust else "",
             "PER_PROCESS": str(args.per_process or ""),
             "AWS_REGION": "us-east-1",

@@ -56,6 +56,10 @@ class Remote(unittest.TestCase):
         self.assertEqual(json.loads(closed(fails)["Result"])["refused"], "no")
 
 
+ALONE = unittest.skipIf(os.environ["STORE"], "a fleet has no emulator for `sam local`")
+
+
+@ALONE
 class Local(Remote):
     where = "local"
 
@@ -81,6 +85,7 @@ class Invoke(unittest.TestCase):
         self.assertIn('"sum":3', said)
 
 
+@ALONE
 class LocalInvoke(unittest.TestCase):
     """`sam local invoke` needs Docker for its container; the rest of it does not."""
 

@@ -33,11 +33,12 @@ var floors = []floor{
 		"internal/function internal/observe"},
 	{"internal/dev", "protocol engine internal/cli internal/core/rehearsal internal/function internal/host internal/text " +
 		"internal/vetting"},
+	{"internal/top", "protocol engine internal/api/adminapi internal/cli internal/client internal/text"},
 	{"cmd/perdure", "protocol engine internal/api internal/cli internal/core/rehearsal internal/dev internal/files/fresh " +
 		"internal/function/attached internal/function/build internal/function/project internal/function/runtimes " +
 		"internal/function/samconfig " +
 		"internal/function/template internal/function/watch internal/client internal/host internal/observe internal/sdk/sign " +
-		"internal/text internal/vetting lint telemetry"},
+		"internal/text internal/top internal/vetting lint telemetry"},
 	{"lint", "protocol durable/retry"},
 	{"internal/vetting", "lint"},
 	{"cmd/perdure-lint", "internal/vetting"},
@@ -72,6 +73,19 @@ func TestImportsRunOneWay(t *testing.T) {
 			own := ours(imported)
 			if own != "" && !within(own, may...) {
 				t.Errorf("%s imports %s; it may import only what is in %q", path, own, may)
+			}
+		}
+	}
+}
+
+// TestOnlyTopHasATerminalLibrary: what draws screens stays out of engines and functions.
+func TestOnlyTopHasATerminalLibrary(t *testing.T) {
+	for _, p := range list(t) {
+		for _, imported := range p.Imports {
+			if strings.HasPrefix(imported, "charm.land/") || strings.HasPrefix(imported, "github.com/charmbracelet/") {
+				if path := ours(p.ImportPath); !within(path, "internal/top") {
+					t.Errorf("%s imports %s, which only internal/top may, and only cmd/perdure imports that", path, imported)
+				}
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package adminapi_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/api/adminapi"
+	"github.com/perdure/perdure/internal/api/route"
 	"github.com/perdure/perdure/internal/client"
 	"github.com/perdure/perdure/internal/core/store/memstore"
 	"github.com/perdure/perdure/internal/function/attached"
@@ -73,6 +75,21 @@ func TestAbout(t *testing.T) {
 	got.Timestamp = 0
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("error %v (-want +got):\n%s", err, diff)
+	}
+}
+
+// TestAboutTellsReaders: whoever may only look is told so, and can be offered nothing else.
+func TestAboutTellsReaders(t *testing.T) {
+	w := newWorld(t)
+	face := adminapi.New(w.engine, w.engine.Functions(), nil)
+	for want, access := range map[bool]route.Access{true: route.Readers, false: route.Readers | route.Operators} {
+		req := route.By(&route.Caller{Access: access}, httptest.NewRequest("GET", "/perdure/about", nil))
+		answer := httptest.NewRecorder()
+		face.ServeHTTP(answer, req)
+		var got adminapi.About
+		if err := json.Unmarshal(answer.Body.Bytes(), &got); err != nil || got.ReadOnly != want {
+			t.Errorf("access %b: got %s, %v, want ReadOnly %v", access, answer.Body, err, want)
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/internal/api/overview"
+	"github.com/perdure/perdure/internal/api/route"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -21,6 +22,8 @@ type (
 	Figures  = overview.Figures
 	Times    = overview.Times
 	Status   = overview.Status
+
+	Throughput = overview.Throughput
 )
 
 // WaitWords say for people what executions wait for.
@@ -55,12 +58,14 @@ func (a *api) status(w http.ResponseWriter, r *http.Request, _ string) error {
 	return reply(w, a.overview.Status(r.Context()))
 }
 
-// About says who answers.
+// About says who answers, and to whom.
 type About struct {
 	Name      string // "perdure"
 	Version   string
 	Timestamp protocol.Seconds // the engine's time
 	Functions []FunctionVersion
+	// ReadOnly says that the caller may see everything and change nothing.
+	ReadOnly bool `json:",omitempty"`
 }
 
 // FunctionVersion is one version of a function that can be invoked.
@@ -70,9 +75,10 @@ type FunctionVersion struct {
 	Durable bool
 }
 
-func (a *api) about(w http.ResponseWriter, _ *http.Request, _ string) error {
+func (a *api) about(w http.ResponseWriter, r *http.Request, _ string) error {
 	about := About{Name: "perdure", Version: a.opts.Version,
-		Timestamp: protocol.Seconds(protocol.TimestampOf(time.Now()))}
+		Timestamp: protocol.Seconds(protocol.TimestampOf(time.Now())),
+		ReadOnly:  !route.CallerOf(r).May(route.Operators)}
 	functions, _ := a.registry.List()
 	for i := range functions {
 		f := &functions[i]

@@ -109,6 +109,36 @@ func TestDescribeFunction(t *testing.T) {
 	}
 }
 
+// TestThroughput: the minutes of all functions are summed up.
+func TestThroughput(t *testing.T) {
+	w := newWorld(t)
+	w.register(t, "order", `{"Status":"SUCCEEDED"}`)
+	w.register(t, "pay", `{"Status":"FAILED","Error":{"ErrorType":"Declined"}}`)
+	for _, function := range []string{"order", "pay", "pay"} {
+		started, err := w.engine.Start(t.Context(), &engine.InvokeRequest{Function: function})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.engine.Wait(t.Context(), started.ARN); err != nil {
+			t.Fatal(err)
+		}
+	}
+	status, err := w.client.Status(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got adminapi.Throughput
+	for i, m := range status.Throughput {
+		got.Started, got.Ended, got.Failed = got.Started+m.Started, got.Ended+m.Ended, got.Failed+m.Failed
+		if i > 0 && m.Begins != status.Throughput[i-1].Begins+60_000 {
+			t.Errorf("minute %d begins at %d, after %d", i, m.Begins, status.Throughput[i-1].Begins)
+		}
+	}
+	if want := (adminapi.Throughput{Started: 3, Ended: 3, Failed: 2}); got != want || len(status.Throughput) < 60 {
+		t.Errorf("got %+v in %d minutes, want %+v in an hour", got, len(status.Throughput), want)
+	}
+}
+
 func TestStatus(t *testing.T) {
 	w := newWorld(t)
 	w.register(t, "order", `{"Status":"SUCCEEDED"}`)

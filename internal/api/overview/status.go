@@ -2,7 +2,9 @@ package overview
 
 import (
 	"context"
+	"maps"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/perdure/perdure/engine"
@@ -26,6 +28,16 @@ type Status struct {
 	Memory           Memory
 	Loads            []FunctionLoad // of versions that have something to do
 	Sandboxes        []Sandbox
+	// Throughput has the minutes of the last hour, the oldest first; the last one is not over.
+	Throughput []Throughput
+}
+
+// Throughput is what happened in a minute to the executions of all functions together.
+type Throughput struct {
+	Begins  protocol.Seconds
+	Started uint64
+	Ended   uint64
+	Failed  uint64 // of those that ended: failures and timeouts
 }
 
 // Store is where executions are kept.
@@ -101,6 +113,7 @@ func (s *Source) Status(ctx context.Context) *Status {
 		Invocations: Invocations{Running: stats.Invoking, Waiting: stats.Waiting},
 		Memory:      Memory{Heap: memory.HeapInuse, System: memory.Sys, Goroutines: runtime.NumGoroutine()},
 		Loads:       []FunctionLoad{}, Sandboxes: []Sandbox{},
+		Throughput: throughputOf(s.Engine.Figures().Tallies("")),
 	}
 	for _, l := range s.Engine.Figures().Loads() {
 		if l.Running+l.Waiting > 0 {
@@ -111,6 +124,31 @@ func (s *Source) Status(ctx context.Context) *Status {
 		out.Sandboxes = append(out.Sandboxes, s.Sandboxes()...)
 	}
 	return out
+}
+
+// throughputOf sums up tallies. They have the same minutes, unless one begins while they are read.
+func throughputOf(tallies []*engine.Tally) []Throughput {
+	sums := map[protocol.Timestamp]*Throughput{}
+	for _, t := range tallies {
+		for i := range t.Minutes {
+			m := &t.Minutes[i]
+			sum := sums[m.Begins]
+			if sum == nil {
+				sum = &Throughput{Begins: protocol.Seconds(m.Begins)}
+				sums[m.Begins] = sum
+			}
+			sum.Started += m.Started
+			sum.Failed += m.Closed[protocol.ExecutionFailed] + m.Closed[protocol.ExecutionTimedOut]
+			for _, n := range m.Closed {
+				sum.Ended += n
+			}
+		}
+	}
+	all := []Throughput{}
+	for _, begins := range slices.Sorted(maps.Keys(sums)) {
+		all = append(all, *sums[begins])
+	}
+	return all
 }
 
 // Started is when this process started.

@@ -64,7 +64,6 @@ func (s *site) list(r *http.Request) (frame, error) {
 	}
 	p := &listPage{listPlace: at, Functions: s.functionNames()}
 	deadline := time.After(patience)
-	counting := s.beginCounts(r.Context(), at)
 	items, next, err := s.engine.List(r.Context(), &engine.ListRequest{
 		Filter: at.filter, OldestFirst: at.order == "oldest", AttentionFirst: at.order == "attention",
 		Marker: at.query.Get("Marker"), MaxItems: pageLength,
@@ -75,7 +74,8 @@ func (s *site) list(r *http.Request) (frame, error) {
 	if next != "" {
 		p.Next = at.next(next)
 	}
-	complete := await(deadline, append(s.beginWhys(r.Context(), items), counting...)...)
+	// Now, as it would make the list slower.
+	complete := await(deadline, append(s.beginWhys(r.Context(), items), s.beginCounts(r.Context(), at)...)...)
 	p.addRows(s, items)
 	if err := p.addCounts(r, s); err != nil {
 		return frame{}, err

@@ -273,7 +273,8 @@ func TestEachActionHasItsForm(t *testing.T) {
 	for name, bad := range map[string]url.Values{
 		"no action": {"filter": {""}}, "a strange action": {"Action": {hostileText}, "filter": {""}},
 		"nothing chosen": {"Action": {"stop"}},
-		"a bad rate":     {"Action": {"stop"}, "filter": {""}, "rate": {"NaN"}}, "a bad filter": {"Action": {"stop"}, "filter": {"Status=x"}},
+
+		"a bad rate": {"Action": {"stop"}, "filter": {""}, "rate": {"NaN"}}, "a bad filter": {"Action": {"stop"}, "filter": {"Status=x"}},
 		"no ARN": {"Action": {"stop"}, "ARN": {"nonsense"}},
 	} {
 		if page := f.post("/ui/act", bad, 400); strings.Contains(page, "<script>alert") {
