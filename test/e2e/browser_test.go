@@ -140,12 +140,12 @@ func try[T any](b *tab, expression string) (T, error) {
 	return chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
 }
 
-// until waits for an expression to become true. A page that is being replaced has no value.
+// until waits for an expression to become true, of a page that is loaded.
 func (b *tab) until(what, expression string) {
 	b.t.Helper()
 	last := error(nil)
 	ok := wait(b.t, func() (ok bool) {
-		ok, last = try[bool](b, "Boolean("+expression+")")
+		ok, last = try[bool](b, "document.readyState === 'complete' && Boolean("+expression+")")
 		return ok && last == nil
 	})
 	if !ok {
@@ -179,12 +179,6 @@ func (b *tab) shows(texts ...string) {
 	}
 }
 
-// lacks waits until the page does not show a text.
-func (b *tab) lacks(text string) {
-	b.t.Helper()
-	b.until(fmt.Sprintf("the page does not show %q", text), "!document.body.innerText.includes("+quote(text)+")")
-}
-
 func quote(text string) string {
 	data, err := json.Marshal(text)
 	if err != nil {
@@ -215,7 +209,7 @@ func (b *tab) click(css, text string) {
 	var where *at
 	found := wait(b.t, func() bool {
 		where, _ = try[*at](b, fmt.Sprintf(`(() => {
-			const e = (%s)(%s, %s);
+			const e = document.readyState === "complete" && (%s)(%s, %s);
 			if (!e || e.disabled) return null;
 			e.scrollIntoView({block: "center", inline: "nearest", behavior: "instant"});
 			const r = e.getClientRects()[0], x = r.x + r.width / 2, y = r.y + r.height / 2;

@@ -2,6 +2,7 @@ package page
 
 import (
 	"fmt"
+	"math"
 	"net/http"
 	"time"
 
@@ -79,7 +80,8 @@ func shortTime(seconds float64) string {
 	return spaced(seconds)
 }
 
-func wholeNumber(n float64) string { return fmt.Sprintf("%.0f", n) }
+// wholeNumber words a quantile of counts: a part of one is one.
+func wholeNumber(n float64) string { return fmt.Sprintf("%.0f", math.Ceil(n)) }
 
 // bytesText words a number of bytes.
 func bytesText(n int64) string {

@@ -242,3 +242,12 @@ func TestFailuresByError(t *testing.T) {
 		t.Errorf("got the jobs %+v, %v, want one of two redrives", jobs, err)
 	}
 }
+
+// Half a change is one: what a quantile says between the bounds of a bucket is no number of changes.
+func TestCountsAreWhole(t *testing.T) {
+	for n, want := range map[float64]string{0: "0", 0.4: "1", 1: "1", 1.2: "2", 40: "40"} {
+		if got := wholeNumber(n); got != want {
+			t.Errorf("%v: got %s, want %s", n, got, want)
+		}
+	}
+}
