@@ -206,8 +206,9 @@ type at struct {
 // click presses the pointer on an element; see [finder].
 func (b *tab) click(css, text string) {
 	b.t.Helper()
-	var where *at
+	var before, where *at
 	found := wait(b.t, func() bool {
+		before = where
 		where, _ = try[*at](b, fmt.Sprintf(`(() => {
 			const e = document.readyState === "complete" && (%s)(%s, %s);
 			if (!e || e.disabled) return null;
@@ -216,7 +217,7 @@ func (b *tab) click(css, text string) {
 			const top = document.elementFromPoint(x, y);
 			return {X: x, Y: y, Cover: e.contains(top) || top?.contains(e) ? "" : top?.outerHTML.slice(0, 200) ?? "nothing"};
 		})()`, finder, quote(css), quote(text)))
-		return where != nil && where.Cover == ""
+		return where != nil && where.Cover == "" && before != nil && *before == *where // it does not move
 	})
 	if !found {
 		b.picture("failed-" + strings.ReplaceAll(b.t.Name(), "/", "-"))

@@ -95,9 +95,10 @@ func (s *site) render(w http.ResponseWriter, r *http.Request, status int, name s
 		http.Error(w, "The page could not be rendered; the log of the engine says why.", http.StatusInternalServerError)
 		return
 	}
+	page := []byte(visible(b.String())) // all of it, so that no name, note or message is forgotten
 	tag := f.tag
 	if tag == "" {
-		tag = fmt.Sprintf(`"%x"`, sha256.Sum256(b.Bytes()))
+		tag = fmt.Sprintf(`"%x"`, sha256.Sum256(page))
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-cache")
@@ -107,7 +108,7 @@ func (s *site) render(w http.ResponseWriter, r *http.Request, status int, name s
 		return
 	}
 	w.WriteHeader(status)
-	w.Write(b.Bytes())
+	w.Write(page)
 }
 
 // refuse shows a refusal, and hides a fault.

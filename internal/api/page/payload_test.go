@@ -215,3 +215,15 @@ func TestForksWithAnotherOutcome(t *testing.T) {
 	f.post("/ui/fork", url.Values{"arn": {arn}, "after": {"1"}, "outcome": {"error"}}, 400)
 	want(t, f.get("/ui/start?from="+url.QueryEscape(arn), 200), "&#34;id&#34;", "selected>approve")
 }
+
+// TestNoPageHasControlCharacters: neither what fools terminals nor what turns the direction of a text reaches a page,
+// whatever shows it.
+func TestNoPageHasControlCharacters(t *testing.T) {
+	f := newFixture(t)
+	page := f.get("/ui/?Name=%1B%5B2J%E2%80%AE%C2%9B", 200)
+	for _, wrong := range []string{"\x1b", "\u202e", "\u009b"} {
+		if strings.Contains(page, wrong) {
+			t.Errorf("the page has %q", wrong)
+		}
+	}
+}

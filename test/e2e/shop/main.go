@@ -191,14 +191,20 @@ func big(ctx durable.Context, o order) (any, error) {
 	return rows, nil
 }
 
-// hostile names and says what the event says, everywhere where a function has a say.
+// hostile names and says what the event says, everywhere where a function has a say. Names are of ASCII.
 func hostile(ctx durable.Context, o order) (any, error) {
-	if _, err := say(ctx, o.Value, o.Value); err != nil {
+	name := strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return '?'
+		}
+		return r
+	}, o.Value)
+	if _, err := say(ctx, name, o.Value); err != nil {
 		return nil, err
 	}
 	fmt.Println(o.Value)
-	_, err := durable.RunInChildContext(ctx, o.Value, func(ctx durable.Context) (string, error) {
-		return durable.Step(ctx, o.Value, func(context.Context) (string, error) {
+	_, err := durable.RunInChildContext(ctx, name, func(ctx durable.Context) (string, error) {
+		return durable.Step(ctx, name, func(context.Context) (string, error) {
 			return "", &named{o.Value}
 		}, durable.WithRetry(retry.None()))
 	})
