@@ -37,11 +37,10 @@ type filterFor struct{ Label, Value string }
 
 // jobWords say what a job does: as a heading before a number of executions, and what becomes of them.
 var jobWords = map[engine.JobAction]struct{ Verb, About string }{
-	engine.JobPause:  {"Pause", "They are not invoked until somebody resumes them, and their timeouts stand still."},
-	engine.JobResume: {"Resume", "They go on where they were paused."},
-	engine.JobStop:   {"Stop", "They close for good, and their names stay taken."},
-	engine.JobRedrive: {"Redrive", "What failed is tried again: each becomes a new execution, " +
-		"which keeps what succeeded."},
+	engine.JobPause:   {"Pause", "They are not invoked until somebody resumes them, and their timeouts stand still."},
+	engine.JobResume:  {"Resume", "They go on where they were paused."},
+	engine.JobStop:    {"Stop", "They close for good, and their names stay taken."},
+	engine.JobRedrive: {"Redrive", "What failed is tried again, by new executions that keep what succeeded."},
 	engine.JobSkip:    {"Skip the waits of", "What they wait for next, a moment or a retry, comes now."},
 	engine.JobDelete:  {"Delete", "They are deleted for good, with their histories and logs."},
 	engine.JobSucceed: {"Complete the callbacks of", "What they wait for succeeds with one result."},

@@ -52,8 +52,8 @@ func (p *executionPage) Skippable() bool {
 
 // Retries reports whether all that it waits for are next attempts.
 func (p *executionPage) Retries() bool {
-	isOther := func(r engine.Reason) bool { return r.Kind != "retry" }
-	return len(p.Why.Reasons) > 0 && !slices.ContainsFunc(p.Why.Reasons, isOther)
+	other := func(r engine.Reason) bool { return r.Kind != "retry" }
+	return len(p.Why.Reasons) > 0 && !slices.ContainsFunc(p.Why.Reasons, other)
 }
 
 // Find is where an operation is shown that is a reason.

@@ -164,5 +164,5 @@ func TestRedriveHasOneWord(t *testing.T) {
 		}
 	}
 	page := f.get("/ui/act?Action=redrive&All=1&Error=Declined", 200)
-	want(t, page, "Redrive 2 executions?", "What failed is tried again:")
+	want(t, page, "Redrive 2 executions?", "What failed is tried again")
 }
