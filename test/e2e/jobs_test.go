@@ -44,7 +44,7 @@ func TestRetryTheForty(t *testing.T) {
 	s.openBank()
 	b.open("/ui/")
 	b.shows("PaymentDeclined", "the bank is closed")
-	b.click(".groups a", "Retry all 40 …")
+	b.click(".groups a", "Redrive all 40 …")
 	b.shows("Redrive 40 executions?")
 	b.accessible("plan")
 	b.fits("plan")

@@ -40,7 +40,7 @@ var jobWords = map[engine.JobAction]struct{ Verb, About string }{
 	engine.JobPause:   {"Pause", "They are not invoked until somebody resumes them, and their timeouts stand still."},
 	engine.JobResume:  {"Resume", "They go on where they were paused."},
 	engine.JobStop:    {"Stop", "They close for good, and their names stay taken."},
-	engine.JobRedrive: {"Redrive", "Each becomes a new execution, which keeps what succeeded and runs the rest again."},
+	engine.JobRedrive: {"Redrive", "What failed is tried again: each becomes a new execution, which keeps what succeeded."},
 	engine.JobSkip:    {"Skip the waits of", "What they wait for next, a moment or a retry, comes now."},
 	engine.JobDelete:  {"Delete", "They are deleted for good, with their histories and logs."},
 	engine.JobSucceed: {"Complete the callbacks of", "What they wait for succeeds with one result."},
@@ -96,7 +96,7 @@ func (s *site) plan(r *http.Request) (frame, error) {
 	case q.Get("All") != "":
 		req.Filter = at.filter
 		if req.Filter.StartedBefore == 0 { // what starts while somebody reads this was not meant
-			req.Filter.StartedBefore = protocol.TimestampOf(time.Now())
+			req.Filter.StartedBefore = protocol.TimestampOf(time.Now()) + 1 // with what started in this very millisecond
 		}
 		p.Filter, p.Chosen = req.Filter.Values().Encode(), filterLabels(&at.filter)
 		p.Command = actionCommand(&req, at.FilterValues())

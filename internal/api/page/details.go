@@ -54,6 +54,9 @@ const (
 	triesShown = 10 // of a step, the last ones
 )
 
+// emptyData is what an error without data may have recorded.
+var emptyData = []string{"", "{}", "[]", "null", `""`}
+
 func newFailure(id string, e *protocol.ErrorObject, raw string) *failure {
 	if e == nil {
 		return nil
@@ -63,7 +66,7 @@ func newFailure(id string, e *protocol.ErrorObject, raw string) *failure {
 	for _, line := range e.StackTrace[:min(len(e.StackTrace), maxTrace)] {
 		f.Trace = append(f.Trace, visible(protocol.Clip(line, maxLine)))
 	}
-	if e.ErrorData != "" {
+	if !slices.Contains(emptyData, strings.TrimSpace(e.ErrorData)) {
 		f.Data = newPayload(id, "Data", &e.ErrorData, raw)
 	}
 	return f

@@ -50,6 +50,11 @@ func (p *executionPage) Skippable() bool {
 	})
 }
 
+// Retries reports whether all that it waits for are next attempts.
+func (p *executionPage) Retries() bool {
+	return len(p.Why.Reasons) > 0 && !slices.ContainsFunc(p.Why.Reasons, func(r engine.Reason) bool { return r.Kind != "retry" })
+}
+
 // Find is where an operation is shown that is a reason.
 func (p *executionPage) Find(id string) string {
 	return p.With("view", "", "op", p.numbers[id]) + "#details"

@@ -25,6 +25,7 @@ type listPage struct {
 	Doings    []facet
 	Failures  []*failureGroup
 	Next      string // address of the next page; empty on the last
+	folded    []*alike
 }
 
 // listRow is an execution in the list.
@@ -33,6 +34,7 @@ type listRow struct {
 	Heading string              // of the stage that begins with this row
 	Why     *engine.Explanation // nil if it is not known yet
 	Waits   bool                // it is open and waits for something
+	Alike   []*alike            // what is left out behind this row, the last of the failures
 }
 
 // facet is a number of executions, and a link to them.
@@ -74,6 +76,7 @@ func (s *site) list(r *http.Request) (frame, error) {
 	if next != "" {
 		p.Next = at.next(next)
 	}
+	items = p.foldAlike(items)
 	// Now, as it would make the list slower.
 	complete := await(deadline, append(s.beginWhys(r.Context(), items), s.beginCounts(r.Context(), at)...)...)
 	p.addRows(s, items)
@@ -118,16 +121,22 @@ var headings = map[engine.Stage]string{
 
 func (p *listPage) addRows(s *site, items []engine.Summary) {
 	stage := engine.Stage("")
-	for _, one := range items {
+	for i, one := range items {
 		row := listRow{Summary: one}
 		row.Why, _, _ = s.whys.known(whyKey(&one))
 		row.Waits = !one.Status.Closed() && !slices.Contains(one.Doing, engine.Running)
 		if one.Stage != stage {
 			stage, row.Heading = one.Stage, headings[one.Stage]
 		}
+		if one.Stage == engine.StageFailures && (i+1 == len(items) || items[i+1].Stage != one.Stage) {
+			row.Alike = p.folded
+		}
 		p.Rows = append(p.Rows, row)
 	}
 }
+
+// Retries reports whether a step of it failed and is tried again.
+func (r *listRow) Retries() bool { return slices.Contains(r.Doing, engine.Retrying) }
 
 // Reason is why it is where it is, in one line.
 func (r *listRow) Reason() string {

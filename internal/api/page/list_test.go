@@ -109,7 +109,7 @@ func TestTheListBeginsWithWhatNeedsAttention(t *testing.T) {
 	}
 	want(t, page, "waits for callback manager", "1 of 2", "Stuck, or waiting", "Failed in the last day", "Everything else",
 		`<span class="num">5</span> <span class="label">All`, `<span class="num">1</span> <span class="label">Failed`,
-		"waiting for a callback", "Retry all 1", "Declined", "&lt;script&gt;", "tenant=call", "né=", "$LATEST",
+		"waiting for a callback", "Redrive all 1", "Declined", "&lt;script&gt;", "tenant=call", "né=", "$LATEST",
 		"perdure list --attention")
 	for _, wrong := range []string{"<script>alert", "\x1b", "\u202e"} {
 		if strings.Contains(page, wrong) {
@@ -312,7 +312,7 @@ func TestReadersActOnNothing(t *testing.T) {
 	}
 	for _, path := range []string{"/ui/", "/ui/act?Action=stop&All=1", "/ui/jobs", jobPath(jobs[0].ID), "/ui/start"} {
 		page := strings.ReplaceAll(r.get(path, 200), `method="post" action="/ui/logout"`, "")
-		for _, wrong := range []string{`method="post"`, `type="checkbox" name="ARN"`, `name="Action"`, "Retry all", `href="/ui/start"`} {
+		for _, wrong := range []string{`method="post"`, `type="checkbox" name="ARN"`, `name="Action"`, "Redrive all", `href="/ui/start"`} {
 			if strings.Contains(strings.ReplaceAll(page, `href="/ui/start" data-key`, ""), wrong) {
 				t.Errorf("%s: a reader's page has %s", path, wrong)
 			}

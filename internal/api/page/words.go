@@ -24,6 +24,8 @@ var words = template.FuncMap{
 	"function": function,
 	"clock":    clockOf,
 	"grouped":  grouped,
+	"counted":  counted,
+	"exact":    exactTime,
 	"ago":      func(t protocol.Timestamp) string { return text.Spaced(time.Since(t.Time())) },
 	"has":      slices.Contains[[]string],
 	"visible":  visible,
@@ -66,6 +68,29 @@ func preview(p *payload) string {
 	return text.Clip(strings.Join(strings.Fields(protocol.Head(p.Text, 400)), " "), 100)
 }
 
+// exactTime is the element of a moment with its milliseconds, for what happens many times in a second.
+func exactTime(t protocol.Timestamp) template.HTML {
+	return template.HTML(fmt.Sprintf(`<time datetime="%s">%s</time>`, iso(t),
+		t.Time().Local().Format("2006-01-02 15:04:05.000")))
+}
+
+// counted words a number of things.
+func counted(n any, what string) string {
+	number := whole(n)
+	if number != 1 {
+		what += "s"
+	}
+	return grouped(int(number)) + " " + what
+}
+
+// whole is a number of a template.
+func whole(n any) int64 {
+	if long, ok := n.(int64); ok {
+		return long
+	}
+	return int64(n.(int))
+}
+
 // timeOf is the element of a moment; the whole of it is told where the pointer rests.
 func timeOf(t protocol.Timestamp) template.HTML {
 	return template.HTML(fmt.Sprintf(`<time datetime="%s" title="%[1]s">%s</time>`, iso(t), moment(t)))
@@ -83,10 +108,7 @@ func between(from, to protocol.Timestamp) string {
 
 // sizeOf words a number of bytes.
 func sizeOf(n any) string {
-	size, ok := n.(int64)
-	if !ok {
-		size = int64(n.(int))
-	}
+	size := whole(n)
 	switch {
 	case size < 1000:
 		return fmt.Sprintf("%d bytes", size)
