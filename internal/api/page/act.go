@@ -40,7 +40,8 @@ var jobWords = map[engine.JobAction]struct{ Verb, About string }{
 	engine.JobPause:   {"Pause", "They are not invoked until somebody resumes them, and their timeouts stand still."},
 	engine.JobResume:  {"Resume", "They go on where they were paused."},
 	engine.JobStop:    {"Stop", "They close for good, and their names stay taken."},
-	engine.JobRedrive: {"Redrive", "What failed is tried again: each becomes a new execution, which keeps what succeeded."},
+	engine.JobRedrive: {"Redrive", "What failed is tried again: each becomes a new execution, " +
+		"which keeps what succeeded."},
 	engine.JobSkip:    {"Skip the waits of", "What they wait for next, a moment or a retry, comes now."},
 	engine.JobDelete:  {"Delete", "They are deleted for good, with their histories and logs."},
 	engine.JobSucceed: {"Complete the callbacks of", "What they wait for succeeds with one result."},

@@ -52,7 +52,8 @@ func (p *executionPage) Skippable() bool {
 
 // Retries reports whether all that it waits for are next attempts.
 func (p *executionPage) Retries() bool {
-	return len(p.Why.Reasons) > 0 && !slices.ContainsFunc(p.Why.Reasons, func(r engine.Reason) bool { return r.Kind != "retry" })
+	isOther := func(r engine.Reason) bool { return r.Kind != "retry" }
+	return len(p.Why.Reasons) > 0 && !slices.ContainsFunc(p.Why.Reasons, isOther)
 }
 
 // Find is where an operation is shown that is a reason.
