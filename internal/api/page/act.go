@@ -96,7 +96,7 @@ func (s *site) plan(r *http.Request) (frame, error) {
 	case q.Get("All") != "":
 		req.Filter = at.filter
 		if req.Filter.StartedBefore == 0 { // what starts while somebody reads this was not meant
-			req.Filter.StartedBefore = protocol.TimestampOf(time.Now())
+			req.Filter.StartedBefore = protocol.TimestampOf(time.Now()) + 1 // this millisecond, too
 		}
 		p.Filter, p.Chosen = req.Filter.Values().Encode(), filterLabels(&at.filter)
 		p.Command = actionCommand(&req, at.FilterValues())
