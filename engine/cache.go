@@ -20,6 +20,7 @@ type live struct {
 	running string             // the request id of the invocation that a goroutine is running; empty if none is
 	end     endFunc            // ends the invocation that is running; nil if none can be ended
 	calls   map[string]endFunc // the chained invokes that goroutines are calling, by operation id
+	killed  bool               // what runs is to end: x says so, but may be out of memory
 
 	// Guarded by the cache's lock.
 	users int           // how many may look at x
@@ -34,9 +35,16 @@ type endFunc = context.CancelCauseFunc
 // errStopped is why something ends that runs for an execution: it was stopped, with a kill.
 var errStopped = errors.New("engine: the execution was stopped")
 
-// heed ends what runs here for an execution if that was asked for, by this node or another. l.mu is held.
+// heed notes whether somebody, of this node or another, asked for the end of what runs here for an execution, and ends
+// it. l.x is in use, and l.mu held.
 func (l *live) heed() {
-	if l.x == nil || !l.x.Killed() {
+	l.killed = l.x != nil && l.x.Killed()
+	l.obey()
+}
+
+// obey ends what runs here if that was asked for. l.mu is held.
+func (l *live) obey() {
+	if !l.killed {
 		return
 	}
 	if l.end != nil {

@@ -64,7 +64,7 @@ func (r *runner) run(l *live, f *function, inv *Invocation, requestID string, er
 	ctx, end := context.WithCancelCause(inv.serving)
 	l.mu.Lock()
 	l.end = end
-	l.heed() // it may have been killed since it began
+	l.obey() // it may have been killed since it began
 	l.mu.Unlock()
 	r.logs.begin(l.id)
 	out := r.call(ctx, f, inv)
