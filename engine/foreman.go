@@ -115,8 +115,7 @@ func (f *foreman) begin(one *jobState) {
 	}
 	f.working[one.id] = cancel
 	f.work.Go(func() {
-		ctx, stop := context.WithCancel(f.fleet.serving())
-		defer stop()
+		ctx := f.fleet.serving()
 		w := &jobWorker{foreman: f, jobState: one, canceled: canceled}
 		err := w.work(ctx)
 		cancel()

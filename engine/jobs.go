@@ -161,28 +161,20 @@ func (j *Jobs) read(ctx context.Context) ([]*jobState, error) {
 	}
 	var all []*jobState
 	for _, doc := range docs { // a job stands before what belongs to it
-		id, suffix, _ := strings.Cut(doc.Key, "/")
-		var last *jobState
-		if len(all) > 0 && all[len(all)-1].id == id {
-			last = all[len(all)-1]
-		}
+		id, _, _ := strings.Cut(doc.Key, "/")
+		suffix := doc.Key[len(id):]
 		if doc.Damaged {
-			j.log.Error("what is known of a job is not what was written", "job", id)
+			j.tellDamaged(id)
 			continue
 		}
-		switch {
-		case suffix == "":
-			one := &jobState{id: id}
-			err = json.Unmarshal(doc.Value, &one.jobDocument)
-			all = append(all, one)
-		case last == nil: // it is being forgotten
-		case "/"+suffix == progressSuffix:
-			err = json.Unmarshal(doc.Value, &last.progress)
-		case "/"+suffix == cancelSuffix:
-			last.cancel = true
+		if suffix == "" {
+			all = append(all, &jobState{id: id})
 		}
-		if err != nil {
-			return nil, fmt.Errorf("reading the job %s: %w", id, err)
+		if len(all) == 0 || all[len(all)-1].id != id {
+			continue // it is being forgotten
+		}
+		if err := all[len(all)-1].take(suffix, doc.Value); err != nil {
+			return nil, err
 		}
 	}
 	slices.Reverse(all)
@@ -197,6 +189,26 @@ type jobState struct {
 	cancel   bool // somebody wants it to end
 }
 
+// take reads one of its documents, whose key ends with suffix.
+func (s *jobState) take(suffix string, value []byte) (err error) {
+	switch suffix {
+	case "":
+		err = json.Unmarshal(value, &s.jobDocument)
+	case progressSuffix:
+		err = json.Unmarshal(value, &s.progress)
+	case cancelSuffix:
+		s.cancel = true
+	}
+	if err != nil {
+		return fmt.Errorf("reading the job %s: %w", s.id, err)
+	}
+	return nil
+}
+
+func (j *Jobs) tellDamaged(id string) {
+	j.log.Error("what is known of a job is not what was written", "job", id)
+}
+
 func (s *jobState) ended() bool { return s.progress.Ended != 0 }
 
 func (s *jobState) job() *Job {
@@ -207,16 +219,30 @@ func (s *jobState) job() *Job {
 
 // find returns one job, or a ResourceNotFoundException.
 func (j *Jobs) find(ctx context.Context, id string) (*jobState, error) {
-	all, err := j.read(ctx)
-	if err != nil {
-		return nil, err
+	unknown := protocol.Errorf(protocol.CodeNotFound, "There is no job %s", protocol.Clip(id, 80))
+	if uuid.Validate(id) != nil { // keys of other documents have more behind the id
+		return nil, unknown
 	}
-	for _, one := range all {
-		if one.id == id {
-			return one, nil
+	one := &jobState{id: id}
+	for _, suffix := range []string{"", progressSuffix, cancelSuffix} {
+		value, err := j.store.Document(ctx, store.JobKind, id+suffix)
+		_, damaged := errors.AsType[*store.DamagedError](err)
+		if damaged {
+			j.tellDamaged(id)
+		}
+		switch missing := damaged || errors.Is(err, store.ErrNotFound); {
+		case missing && suffix == "":
+			return nil, unknown
+		case missing:
+		case err != nil:
+			return nil, err
+		default:
+			if err := one.take(suffix, value); err != nil {
+				return nil, err
+			}
 		}
 	}
-	return nil, protocol.Errorf(protocol.CodeNotFound, "There is no job %s", protocol.Clip(id, 80))
+	return one, nil
 }
 
 // List returns the jobs that are kept, the newest first.

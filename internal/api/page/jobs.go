@@ -41,35 +41,26 @@ func (j jobRow) Left() int { return j.All() - j.Acted() }
 // Open reports whether it goes on.
 func (j jobRow) Open() bool { return j.Ended == 0 }
 
-// State is how it stands, and StateClass what that looks like.
-func (j jobRow) State() string {
+// standing is how it stands, and what that looks like.
+func (j jobRow) standing() (word, class string) {
 	switch {
 	case j.Fault != "":
-		return "broken off"
+		return "broken off", "failed"
 	case j.Job.Canceled:
-		return "canceled"
+		return "canceled", "stopped"
 	case j.Open():
-		return "at work"
+		return "at work", "running"
 	case j.Refused+j.Failed > 0:
-		return "ended, not all done"
+		return "ended, not all done", "paused"
 	}
-	return "done"
+	return "done", "succeeded"
 }
 
+// State is how it stands.
+func (j jobRow) State() string { word, _ := j.standing(); return word }
+
 // StateClass is the style of its state.
-func (j jobRow) StateClass() string {
-	switch {
-	case j.Fault != "":
-		return "failed"
-	case j.Job.Canceled:
-		return "stopped"
-	case j.Open():
-		return "running"
-	case j.Refused+j.Failed > 0:
-		return "paused"
-	}
-	return "succeeded"
-}
+func (j jobRow) StateClass() string { _, class := j.standing(); return class }
 
 // portion is a part of a bar, of 1000.
 type portion struct {
