@@ -3,11 +3,7 @@ package engine
 import (
 	"cmp"
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/google/uuid"
 
@@ -129,120 +125,6 @@ type Jobs struct {
 	store   store.Store
 	engine  *Engine
 	foreman *foreman
-}
-
-// jobDocument is a job as it was asked for. It does not change.
-type jobDocument struct {
-	JobRequest
-	// Selects is the filter, restricted to what was there when the job began, and on which the action is possible.
-	Selects Filter
-	Created protocol.Timestamp
-	Total   int
-	Chunks  int `json:",omitempty"` // of named executions, which are written before the job
-}
-
-// progressDocument is how far a job has come.
-type progressDocument struct {
-	JobProgress
-	Chunks int    // whose results are written
-	Next   string // marker of the page of executions behind them; empty is the first
-}
-
-const (
-	progressSuffix = "/progress"
-	cancelSuffix   = "/cancel"
-)
-
-// read returns all jobs, the newest first.
-func (j *Jobs) read(ctx context.Context) ([]*jobState, error) {
-	docs, err := j.store.Documents(ctx, store.JobKind)
-	if err != nil {
-		return nil, err
-	}
-	var all []*jobState
-	for _, doc := range docs { // a job stands before what belongs to it
-		id, _, _ := strings.Cut(doc.Key, "/")
-		suffix := doc.Key[len(id):]
-		if doc.Damaged {
-			j.tellDamaged(id)
-			continue
-		}
-		if suffix == "" {
-			all = append(all, &jobState{id: id})
-		}
-		if len(all) == 0 || all[len(all)-1].id != id {
-			continue // it is being forgotten
-		}
-		if err := all[len(all)-1].take(suffix, doc.Value); err != nil {
-			return nil, err
-		}
-	}
-	slices.Reverse(all)
-	return all, nil
-}
-
-// jobState is a job with all that is known of it.
-type jobState struct {
-	id string
-	jobDocument
-	progress progressDocument
-	cancel   bool // somebody wants it to end
-}
-
-// take reads one of its documents, whose key ends with suffix.
-func (s *jobState) take(suffix string, value []byte) (err error) {
-	switch suffix {
-	case "":
-		err = json.Unmarshal(value, &s.jobDocument)
-	case progressSuffix:
-		err = json.Unmarshal(value, &s.progress)
-	case cancelSuffix:
-		s.cancel = true
-	}
-	if err != nil {
-		return fmt.Errorf("reading the job %s: %w", s.id, err)
-	}
-	return nil
-}
-
-func (j *Jobs) tellDamaged(id string) {
-	j.log.Error("what is known of a job is not what was written", "job", id)
-}
-
-func (s *jobState) ended() bool { return s.progress.Ended != 0 }
-
-func (s *jobState) job() *Job {
-	return &Job{
-		ID: s.id, JobRequest: s.JobRequest, Created: s.Created, Total: s.Total, JobProgress: s.progress.JobProgress,
-	}
-}
-
-// find returns one job, or a ResourceNotFoundException.
-func (j *Jobs) find(ctx context.Context, id string) (*jobState, error) {
-	unknown := protocol.Errorf(protocol.CodeNotFound, "There is no job %s", protocol.Clip(id, 80))
-	if uuid.Validate(id) != nil { // keys of other documents have more behind the id
-		return nil, unknown
-	}
-	one := &jobState{id: id}
-	for _, suffix := range []string{"", progressSuffix, cancelSuffix} {
-		value, err := j.store.Document(ctx, store.JobKind, id+suffix)
-		_, damaged := errors.AsType[*store.DamagedError](err)
-		if damaged {
-			j.tellDamaged(id)
-		}
-		switch missing := damaged || errors.Is(err, store.ErrNotFound); {
-		case missing && suffix == "":
-			return nil, unknown
-		case missing:
-		case err != nil:
-			return nil, err
-		default:
-			if err := one.take(suffix, value); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return one, nil
 }
 
 // List returns the jobs that are kept, the newest first.
@@ -443,49 +325,6 @@ func (r *JobRequest) checkOutcome() error {
 			"at most %d", size, store.MaxDocument/2)
 	}
 	return nil
-}
-
-// write makes a job durable. One that names executions has their chunks first.
-func (j *Jobs) write(ctx context.Context, one *jobState) error {
-	doc := one.jobDocument
-	for chosen := range slices.Chunk(doc.ARNs, chunkLength) {
-		doc.Chunks++
-		chunk := &chunkDocument{}
-		for _, arn := range chosen {
-			chunk.Results = append(chunk.Results, JobResult{ARN: arn})
-		}
-		if err := j.putChunk(ctx, one.id, doc.Chunks, chunk); err != nil {
-			return err
-		}
-	}
-	doc.ARNs = nil
-	one.Chunks = doc.Chunks
-	return j.store.PutDocument(ctx, store.JobKind, one.id, encodeDocument(doc))
-}
-
-// forget deletes the oldest jobs that have ended, if there are too many.
-func (j *Jobs) forget(ctx context.Context, all []*jobState) {
-	for i, one := range all {
-		if i+1 < MaxJobs || !one.ended() {
-			continue
-		}
-		if err := j.delete(ctx, one); err != nil {
-			j.log.Warn("a job that has ended is not forgotten yet", "job", one.id, "error", err)
-		}
-	}
-}
-
-// delete deletes a job that has ended; its results first, so that none is left behind.
-func (j *Jobs) delete(ctx context.Context, one *jobState) error {
-	for n := 1; n <= one.progress.Chunks; n++ {
-		if err := j.store.DeleteDocument(ctx, store.JobResultKind, chunkKey(one.id, n)); err != nil {
-			return err
-		}
-	}
-	return errors.Join(
-		j.store.DeleteDocument(ctx, store.JobKind, one.id+cancelSuffix),
-		j.store.DeleteDocument(ctx, store.JobKind, one.id+progressSuffix),
-		j.store.DeleteDocument(ctx, store.JobKind, one.id))
 }
 
 // Cancel ends a job before it is through. What it has done stays done. One that has ended stays as it is; an unknown
