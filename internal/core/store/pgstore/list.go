@@ -3,7 +3,6 @@ package pgstore
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -51,32 +50,15 @@ const (
 // failures is the condition of the index by errors.
 const failures = "status = 'FAILED' OR status = 'TIMED_OUT' OR status = 'STOPPED'"
 
+var lookups = sqlwhere.Lookups{
+	Named: sqlCandidates, NamedOf: sqlCandidatesOf, Tagged: sqlTagged, Erring: sqlErring,
+}
+
 // few looks for a member of q that few executions have, and returns the ids of these. Without one, few is false.
 func (r *reader) few(ctx context.Context, q *store.Query) (ids []string, few bool, err error) {
-	try := func(sql string, args ...any) {
-		if few || err != nil {
-			return
-		}
-		ids, err = all(ctx, r, scanText, sql, append([]any{int64(sqlwhere.MaxCandidates + 1)}, args...)...)
-		if few = err == nil && len(ids) <= sqlwhere.MaxCandidates; !few {
-			ids = nil
-		}
-	}
-	if q.Name != "" {
-		first, last := store.NameRange(q.Name)
-		sql, args := sqlCandidates, []any{first, last, sqlwhere.Like(q.Name)}
-		if q.Function != "" {
-			sql, args = sqlCandidatesOf, append(args, q.Function)
-		}
-		try(sql, args...)
-	}
-	for _, key := range slices.Sorted(maps.Keys(q.Tags)) {
-		try(sqlTagged, key, q.Tags[key])
-	}
-	if q.Error != "" && store.Failed(q.Statuses) {
-		try(sqlErring, q.Error)
-	}
-	return ids, few, err
+	return lookups.Few(q, func(sql string, args ...any) ([]string, error) {
+		return all(ctx, r, scanText, sql, args...)
+	})
 }
 
 // list reads the rows that q selects, among the candidates if there are any. In the index by status, several statuses

@@ -48,32 +48,13 @@ const (
 		WHERE status IN ('FAILED', 'TIMED_OUT', 'STOPPED') AND error = $2 LIMIT $1`
 )
 
+var lookups = sqlwhere.Lookups{
+	Named: sqlCandidates, NamedOf: sqlCandidatesOf, Tagged: sqlTagged, Erring: sqlErring,
+}
+
 // few looks for a member of q that few executions have, and returns the ids of these. Without one, few is false.
 func (r *reader) few(ctx context.Context, q *store.Query) (ids []string, few bool, err error) {
-	try := func(query string, args ...any) {
-		if few || err != nil {
-			return
-		}
-		ids, err = r.ids(ctx, query, append([]any{sqlwhere.MaxCandidates + 1}, args...)...)
-		if few = err == nil && len(ids) <= sqlwhere.MaxCandidates; !few {
-			ids = nil
-		}
-	}
-	if q.Name != "" {
-		first, last := store.NameRange(q.Name)
-		query, args := sqlCandidates, []any{first, last, sqlwhere.Like(q.Name)}
-		if q.Function != "" {
-			query, args = sqlCandidatesOf, append(args, q.Function)
-		}
-		try(query, args...)
-	}
-	for _, key := range slices.Sorted(maps.Keys(q.Tags)) {
-		try(sqlTagged, key, q.Tags[key])
-	}
-	if q.Error != "" && store.Failed(q.Statuses) {
-		try(sqlErring, q.Error)
-	}
-	return ids, few, err
+	return lookups.Few(q, func(query string, args ...any) ([]string, error) { return r.ids(ctx, query, args...) })
 }
 
 func (r *reader) ids(ctx context.Context, query string, args ...any) (ids []string, err error) {

@@ -10,9 +10,45 @@ import (
 	"github.com/perdure/perdure/internal/core/store"
 )
 
-// MaxCandidates is the largest number of executions of a name, a tag or an error that are looked at one by one. With
+// maxCandidates is the largest number of executions of a name, a tag or an error that are looked at one by one. With
 // more, a walk in the order of ids soon meets enough of them.
-const MaxCandidates = 1000
+const maxCandidates = 1000
+
+// Lookups are the statements that look for executions by what few of them have. Each takes a limit as $1. Named takes
+// the range of names and the pattern as $2 to $4, and NamedOf also the function as $5; Tagged a key and a value, Erring
+// the type of an error.
+type Lookups struct{ Named, NamedOf, Tagged, Erring string }
+
+// Few looks for a member of q that few executions have, and returns the ids of these, as ask finds them. Without one,
+// few is false.
+func (l *Lookups) Few(q *store.Query, ask func(sql string, args ...any) ([]string, error)) (
+	ids []string, few bool, err error,
+) {
+	try := func(sql string, args ...any) {
+		if few || err != nil {
+			return
+		}
+		ids, err = ask(sql, append([]any{int64(maxCandidates + 1)}, args...)...)
+		if few = err == nil && len(ids) <= maxCandidates; !few {
+			ids = nil
+		}
+	}
+	if q.Name != "" {
+		first, last := store.NameRange(q.Name)
+		sql, args := l.Named, []any{first, last, Like(q.Name)}
+		if q.Function != "" {
+			sql, args = l.NamedOf, append(args, q.Function)
+		}
+		try(sql, args...)
+	}
+	for _, key := range slices.Sorted(maps.Keys(q.Tags)) {
+		try(l.Tagged, key, q.Tags[key])
+	}
+	if q.Error != "" && store.Failed(q.Statuses) {
+		try(l.Erring, q.Error)
+	}
+	return ids, few, err
+}
 
 // Conditions are what a query asks of rows, for AND between them.
 type Conditions struct {
