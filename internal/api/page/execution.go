@@ -27,6 +27,8 @@ type executionPage struct {
 	History  *historyView
 	Log      *logView
 	Invoked  int
+	Cold     int           // of these: those that waited for a process to start
+	Starting time.Duration // for how long they did
 	Children int
 	Forks    []engine.Summary
 	Refresh  int64          // milliseconds after which the page is another by itself; zero is never
@@ -158,7 +160,7 @@ func (s *site) readExecution(ctx context.Context, at *place, revision int64) (*e
 	p.Failure = newFailure("execution-error", d.Error, "")
 	var selected *operation
 	err = s.look(ctx, at.arn, revision, func(r *record) error {
-		p.Invoked, p.numbers = r.invoked, map[string]int{}
+		p.Invoked, p.Cold, p.Starting, p.numbers = r.invoked, r.cold, r.starting, map[string]int{}
 		for _, reason := range p.Why.Reasons {
 			if o := r.byID[reason.OperationID]; o != nil {
 				p.numbers[o.ID] = o.Number
