@@ -173,6 +173,9 @@ func filterLabels(f *engine.Filter) (all []filterFor) {
 			if t, err := time.Parse(time.RFC3339, value); err == nil && isMoment {
 				value = moment(protocol.TimestampOf(t))
 			}
+			if key == "Error" && value == engine.NoErrorType {
+				value = "without a type"
+			}
 			all = append(all, filterFor{filterWords[key], visible(value)})
 		}
 	}

@@ -32,7 +32,8 @@ type flag struct {
 
 // flagsOf are the flags that the fields of forms stand for, by the verb of the command.
 var flagsOf = map[string][]flag{
-	"pause":  {{Field: "reason", Words: " --reason ", Takes: "TEXT"}, {Field: "keep-timeout", Words: " --keep-timeout"}},
+	"pause": {{Field: "reason", Words: " --reason ", Takes: "TEXT"},
+		{Field: "keep-timeout", Words: " --keep-timeout"}},
 	"resume": {{Field: "reason", Words: " --reason ", Takes: "TEXT"}},
 	"stop": {{Field: "reason", Words: " --reason ", Takes: "TEXT"}, {Field: "kill", Words: " --kill"},
 		{Field: "cascade", Words: " --cascade"}},
