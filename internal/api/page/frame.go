@@ -90,7 +90,7 @@ func (s *site) render(w http.ResponseWriter, r *http.Request, status int, name s
 		f.Token = formToken(formSecret(w, r))
 	}
 	var b bytes.Buffer
-	if err := s.pages[name].ExecuteTemplate(&b, "layout.html", f); err != nil {
+	if err := s.pages[name]().ExecuteTemplate(&b, "layout.html", f); err != nil {
 		s.log.Error("ui: a page could not be rendered", "page", name, "error", err)
 		http.Error(w, "The page could not be rendered; the log of the engine says why.", http.StatusInternalServerError)
 		return
