@@ -59,7 +59,7 @@ type JobRequest struct {
 	Qualifier string `json:",omitempty"`
 }
 
-// Get is one action on many executions, which the engine does in the background. It survives the engine.
+// Job is one action on many executions, which the engine does in the background. It survives the engine.
 type Job struct {
 	ID string // sorts by the time of its start
 	JobRequest
