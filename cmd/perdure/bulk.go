@@ -70,6 +70,9 @@ func (f *bulkFlags) many(ctx context.Context, std *stdio, req *adminapi.JobReque
 		return err
 	}
 	filter.Function = f.function
+	if f.rate != 0 && !(f.rate > 0 && f.rate <= engine.MaxRate) {
+		return cli.Usagef("--rate is a number of executions a second, up to %d", engine.MaxRate)
+	}
 	r, err := f.dial()
 	if err != nil {
 		return err
@@ -89,6 +92,7 @@ func (f *bulkFlags) many(ctx context.Context, std *stdio, req *adminapi.JobReque
 	if err := f.confirm(std, req.Action, plan); err != nil {
 		return err
 	}
+	req.PlanTimestamp = plan.Timestamp // what starts while somebody reads the plan was not confirmed
 	job, err := r.StartJob(ctx, &filter, req)
 	if err != nil {
 		return r.fault(ctx, err)

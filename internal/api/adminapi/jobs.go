@@ -15,6 +15,8 @@ type JobRequest struct {
 	DurableExecutionArns []string `json:",omitempty"`
 	// DryRun says what the job would do, and does nothing.
 	DryRun bool `json:",omitempty"`
+	// PlanTimestamp is that of a plan: what started since is left alone.
+	PlanTimestamp protocol.Seconds `json:",omitzero"`
 
 	Reason      string                `json:",omitempty"`
 	Rate        float64               `json:",omitempty"` // executions a second; 0 is as fast as it goes
@@ -54,6 +56,8 @@ type JobList struct{ Jobs []Job }
 type JobPlan struct {
 	Total      int
 	Executions []Execution // the first ten
+	// Timestamp is the PlanTimestamp with which a job leaves alone what started after the plan.
+	Timestamp protocol.Seconds
 }
 
 // JobStarted is the answer to a request for a job: the job, or the plan of a dry run.
@@ -73,6 +77,7 @@ type jobEngine interface{ Jobs() *engine.Jobs }
 func (a *api) startJob(w http.ResponseWriter, r *http.Request, _ string) error {
 	q := newQuery(r)
 	filter := q.filter()
+	q.refuseEmpty()
 	if err := q.err(); err != nil {
 		return err
 	}
@@ -81,7 +86,8 @@ func (a *api) startJob(w http.ResponseWriter, r *http.Request, _ string) error {
 		return err
 	}
 	req := &engine.JobRequest{
-		Action: body.Action, Filter: filter, ARNs: body.DurableExecutionArns, Reason: body.Reason,
+		Action: body.Action, Filter: filter, ARNs: body.DurableExecutionArns,
+		At: protocol.Timestamp(body.PlanTimestamp), Reason: body.Reason,
 		Rate: body.Rate, KeepTimeout: body.KeepTimeout, Kill: body.Kill, Cascade: body.Cascade,
 		Operation: body.Operation, All: body.All, Result: body.Result, Error: body.Error, Qualifier: body.Qualifier,
 	}
@@ -90,7 +96,7 @@ func (a *api) startJob(w http.ResponseWriter, r *http.Request, _ string) error {
 		if err != nil {
 			return err
 		}
-		shown := &JobPlan{Total: plan.Total, Executions: []Execution{}}
+		shown := &JobPlan{Total: plan.Total, Executions: []Execution{}, Timestamp: protocol.Seconds(plan.At)}
 		for i := range plan.Sample {
 			shown.Executions = append(shown.Executions, executionOf(&plan.Sample[i]))
 		}
