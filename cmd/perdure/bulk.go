@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -178,7 +179,11 @@ func followJob(ctx context.Context, std *stdio, r *remote, job *adminapi.Job, as
 			if interrupted(ctx) {
 				continue
 			}
-			return r.fault(ctx, err)
+			if problem, ok := errors.AsType[*cli.Problem](r.fault(ctx, err)); ok {
+				return problem.Hintf("the job goes on when the engine does; %s shows its end",
+					cli.CommandLine("jobs", "wait", job.JobId))
+			}
+			return err
 		}
 		job = next
 	}
