@@ -49,3 +49,28 @@ func TestJobSkipsByName(t *testing.T) {
 		}
 	})
 }
+
+// What changes before a job comes to it has no result, and the job says how many there were.
+func TestJobTellsWhatIsGone(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *fixture) {
+		arns := jobCases[0].prepare(f)
+		j, err := f.Jobs().Start(t.Context(), &engine.JobRequest{
+			Action: engine.JobPause, Filter: engine.Filter{Function: "sleeper"}, Rate: 0.5, // in chunks of one
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		for _, arn := range arns[3:] {
+			if _, err := f.Stop(t.Context(), &engine.StopRequest{ARN: arn}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if now, err := f.Jobs().Get(t.Context(), j.ID); err != nil || now.Gone() != 0 {
+			t.Errorf("before its end: got %+v, %v", now, err)
+		}
+		if j := f.jobEnd(j.ID); j.Done != 3 || j.Gone() != 2 {
+			t.Errorf("got %+v, %d gone, want 3 done and 2 gone", j, j.Gone())
+		}
+	})
+}

@@ -84,6 +84,15 @@ type JobProgress struct {
 // Acted is the number of executions with a result.
 func (p *JobProgress) Acted() int { return p.Done + p.Refused + p.Failed }
 
+// Gone is how many executions of a job that is through have no result: when it came to them they were deleted, or its
+// filter did not select them any more.
+func (j *Job) Gone() int {
+	if j.Ended == 0 || j.Canceled || j.Fault != "" {
+		return 0
+	}
+	return max(0, j.Total-j.Acted())
+}
+
 // JobOutcome is how an action on one execution ended.
 type JobOutcome string
 

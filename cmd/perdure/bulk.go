@@ -277,6 +277,9 @@ func jobCounts(job *adminapi.Job) string {
 	if job.Failed > 0 {
 		text += fmt.Sprintf(", %d failed", job.Failed)
 	}
+	if job.Gone > 0 {
+		text += fmt.Sprintf(", %d no longer matched", job.Gone)
+	}
 	return text + jobState(job)
 }
 

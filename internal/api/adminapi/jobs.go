@@ -45,6 +45,7 @@ type Job struct {
 	Done             int
 	Refused          int
 	Failed           int
+	Gone             int    `json:",omitempty"` // executions that the filter did not select any more
 	Canceled         bool   `json:",omitempty"`
 	Fault            string `json:",omitempty"` // why it could not go on
 }
@@ -113,7 +114,7 @@ func jobOf(j *engine.Job) *Job {
 	return &Job{
 		JobId: j.ID, Action: j.Action, Filter: j.Filter.Values().Encode(), Reason: j.Reason, By: j.By, Rate: j.Rate,
 		CreatedTimestamp: protocol.Seconds(j.Created), EndedTimestamp: protocol.Seconds(j.Ended), Total: j.Total,
-		Done: j.Done, Refused: j.Refused, Failed: j.Failed, Canceled: j.Canceled, Fault: j.Fault,
+		Done: j.Done, Refused: j.Refused, Failed: j.Failed, Gone: j.Gone(), Canceled: j.Canceled, Fault: j.Fault,
 	}
 }
 
